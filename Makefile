@@ -1,0 +1,74 @@
+# dereason.c: `make` builds, `make demo` shows, `make test` proves. What each target needs is installed by dev/setup.sh.
+#
+# Three builds of one source, each with its own folder of objects:
+#   build/        release        (what users run)
+#   build/asan/   ASan + UBSan   (what the tests run)
+# The CPU kernels are compiled once per instruction set (see kernels/cpu/backend.c); the rest runs on any machine.
+
+CC      ?= gcc
+B       := build
+LIBS    := -ljansson -lpcre2-8 -lutf8proc -lxxhash -lm
+WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
+CFLAGS  := -std=c11 -D_GNU_SOURCE -I. -g -O3 -ffp-contract=off -fno-math-errno -fopenmp $(WARN) -MMD -MP $(EXTRA)
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
+
+LIBRARY := $(wildcard base/*.c kernels/*.c dist/*.c model/*.c data/*.c)
+ARCH    := $(shell uname -m)
+ifeq ($(ARCH),x86_64)
+VARIANTS := avx512 avx2 plain
+MARCH_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
+MARCH_avx2   := -march=x86-64-v3
+MARCH_plain  := -march=x86-64
+else
+VARIANTS := plain
+MARCH_plain :=
+endif
+
+PROGRAMS := train_sft
+TOOLS    := $(patsubst dev/tools/%.c,%,$(wildcard dev/tools/*.c))
+TESTS    := $(patsubst test/%.c,%,$(wildcard test/unit/*.c test/parity/*.c))
+
+all: $(PROGRAMS) $(addprefix $(B)/,$(TOOLS))
+
+# one rule set per build folder
+define BUILD
+$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) $(2) -c $$< -o $$@
+$(1)/%.o: %.cu
+	@mkdir -p $$(@D)
+	$$(CC) -x c $$(CFLAGS) $(2) -c $$< -o $$@
+$(foreach v,$(VARIANTS),
+$(1)/kernels/cpu/backend_$(v).o: kernels/cpu/backend.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) $(2) $(MARCH_$(v)) -DCPU_VARIANT=$(v) -c $$< -o $$@
+)
+$(1)/libdereason.a: $(LIBRARY:%.c=$(1)/%.o) $(foreach v,$(VARIANTS),$(1)/kernels/cpu/backend_$(v).o)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(eval $(call BUILD,$(B),))
+$(eval $(call BUILD,$(B)/asan,$(SANITIZE)))
+
+train_sft: $(B)/train_sft.o $(B)/libdereason.a
+	$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+$(B)/asan/train_sft: $(B)/asan/train_sft.o $(B)/asan/libdereason.a
+	$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
+
+$(addprefix $(B)/,$(TOOLS)): $(B)/%: $(B)/dev/tools/%.o $(B)/libdereason.a
+	$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+$(addprefix $(B)/asan/,$(TOOLS)): $(B)/asan/%: $(B)/asan/dev/tools/%.o $(B)/asan/libdereason.a
+	$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
+
+# tests: $(B)/test/... in release, $(B)/asan/test/... with the sanitizers
+$(B)/test/%: $(B)/test/%.o $(B)/libdereason.a
+	$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
+$(B)/asan/test/%: $(B)/asan/test/%.o $(B)/asan/libdereason.a
+	$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS) -lcmocka
+
+clean:
+	rm -rf $(B) $(PROGRAMS)
+
+.PHONY: all clean test test-long demo bench
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
