@@ -108,7 +108,7 @@ Philox philox4x32(const uint32_t counter[4], const uint32_t key[2]);
 typedef enum RandomPurpose { RANDOM_WEIGHTS = 1, RANDOM_ORDER = 2, RANDOM_SAMPLE = 3, RANDOM_DEMO = 4 } RandomPurpose;
 
 Philox random_bits(uint64_t seed, RandomPurpose purpose, uint32_t a, uint32_t b, uint32_t c);
-float random_uniform(uint32_t bits);                           // (0, 1), 24 bits: never 0, never 1
+float random_uniform(uint32_t bits);                           // (0, 1), 23 bits: never 0, never 1
 
 #ifdef __cplusplus
 }

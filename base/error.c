@@ -1,0 +1,47 @@
+// The chain of causes of the last failure, one per thread. fail() starts it, fail_in() puts an outer cause in front, and
+// main prints it. It is text and not a code, because its reader is a person with a file to mend.
+#include "base/base.h"
+#include <errno.h>
+#include <string.h>
+
+enum { CHAIN = 4096 };
+static _Thread_local char chain[CHAIN];
+
+bool fail(const char *format, ...)
+{
+    char text[CHAIN];                                          // an argument may be error_text() itself
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    memcpy(chain, text, sizeof chain);
+    return false;
+}
+
+bool fail_in(const char *format, ...)
+{
+    char outer[CHAIN], whole[2 * CHAIN + 2];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(outer, sizeof outer, format, arguments);
+    va_end(arguments);
+    snprintf(whole, sizeof whole, "%s: %s", outer, chain);
+    whole[CHAIN - 1] = 0;
+    memcpy(chain, whole, CHAIN);
+    return false;
+}
+
+bool fail_errno(const char *format, ...)
+{
+    int number = errno;
+    char what[CHAIN];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    return fail("%s: %s", what, strerror(number));
+}
+
+const char *error_text(void) { return chain; }
+
+void error_clear(void) { chain[0] = 0; }

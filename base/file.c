@@ -1,0 +1,291 @@
+// Files: mapped or read whole, written so that a crash, a full disk or a kill at any instant leaves either the old file or
+// the new one. The temporary file stands beside its target, because a rename does not cross file systems.
+#include "base/base.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+static bool open_regular(int *descriptor, size_t *size, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno("%s", path);
+    struct stat facts;
+    if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode)) {
+        close(fd);
+        return fail("%s: not a regular file", path);
+    }
+    *descriptor = fd;
+    *size = (size_t)facts.st_size;
+    return true;
+}
+
+bool file_map(MappedFile *file, const char *path)
+{
+    int fd;
+    *file = (MappedFile){0};
+    TRY(open_regular(&fd, &file->size, path));
+    if (file->size > 0) {
+        void *p = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED) {
+            fail_errno("%s: mapping %zu bytes", path, file->size);
+            close(fd);
+            *file = (MappedFile){0};
+            return false;
+        }
+        file->data = p;
+    }
+    close(fd);
+    return true;
+}
+
+void file_unmap(MappedFile *file)
+{
+    if (file->data != NULL)
+        munmap((void *)(uintptr_t)file->data, file->size);
+    *file = (MappedFile){0};
+}
+
+bool file_read(Bytes *out, const char *path, size_t limit)
+{
+    int fd;
+    size_t size;
+    TRY(open_regular(&fd, &size, path));
+    if (size > limit) {
+        close(fd);
+        return fail("%s: %zu bytes, more than the %zu that such a file may have", path, size, limit);
+    }
+    bytes_clear(out);
+    bool ok = grow(&out->data, &out->capacity, size + 1, 1);
+    while (ok && out->size < size) {
+        ssize_t n = read(fd, out->data + out->size, size - out->size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            ok = n < 0 ? fail_errno("%s: reading", path) : fail("%s: became shorter while it was read", path);
+            break;
+        }
+        out->size += (size_t)n;
+    }
+    if (ok)
+        out->data[out->size] = 0;
+    close(fd);
+    return ok;
+}
+
+bool file_exists(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
+bool folder_exists(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+char *path_join(const char *folder, const char *name)
+{
+    size_t length = strlen(folder);
+    Bytes path = {0};
+    const char *between = length > 0 && folder[length - 1] == '/' ? "" : "/";
+    if (!bytes_printf(&path, "%s%s%s", folder, between, name)) {
+        bytes_free(&path);
+        return NULL;
+    }
+    return path.data;
+}
+
+static char *parent_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return copy_text(".");
+    char *parent = copy_text(slash == path ? "/" : path);
+    if (parent != NULL && slash != path)
+        parent[slash - path] = 0;
+    return parent;
+}
+
+bool atomic_open(AtomicFile *file, const char *path)
+{
+    *file = (AtomicFile){.descriptor = -1};
+    Bytes temporary = {0};
+    TRY(bytes_printf(&temporary, "%s.tmp-%ld", path, (long)getpid()));
+    file->temporary = temporary.data;
+    file->path = copy_text(path);
+    if (file->path == NULL) {
+        atomic_abort(file);
+        return false;
+    }
+    file->descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (file->descriptor < 0) {
+        fail_errno("%s: creating it", file->temporary);
+        atomic_abort(file);
+        return false;
+    }
+    return true;
+}
+
+bool atomic_write(AtomicFile *file, const void *data, size_t size)
+{
+    const char *p = data;
+    while (size > 0) {
+        size_t piece = size < (size_t)1 << 26 ? size : (size_t)1 << 26;
+        ssize_t n = write(file->descriptor, p, piece);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return fail_errno("%s: writing after %" PRIu64 " bytes; free some space and run again", file->path, file->written);
+        p += n;
+        size -= (size_t)n;
+        file->written += (uint64_t)n;
+    }
+    return true;
+}
+
+void atomic_abort(AtomicFile *file)
+{
+    if (file->descriptor >= 0)
+        close(file->descriptor);
+    if (file->descriptor >= 0)
+        unlink(file->temporary);
+    free(file->path);
+    free(file->temporary);
+    *file = (AtomicFile){.descriptor = -1};
+}
+
+bool folder_sync(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno("%s: opening the folder", path);
+    bool ok = fsync(fd) == 0 || errno == EINVAL;               // some file systems cannot sync a folder, and need not
+    if (!ok)
+        fail_errno("%s: syncing the folder", path);
+    close(fd);
+    return ok;
+}
+
+bool atomic_commit(AtomicFile *file)
+{
+    bool ok = fsync(file->descriptor) == 0;                    // never retried: after a failure the pages count as clean
+    if (!ok)
+        fail_errno("%s: syncing it to disk", file->path);
+    if (ok && rename(file->temporary, file->path) != 0)
+        ok = fail_errno("%s: renaming its temporary file", file->path);
+    if (!ok) {
+        atomic_abort(file);
+        return false;
+    }
+    close(file->descriptor);
+    file->descriptor = -1;
+    char *parent = parent_of(file->path);
+    ok = parent != NULL && folder_sync(parent);
+    free(parent);
+    atomic_abort(file);
+    return ok;
+}
+
+bool file_write_atomic(const char *path, const void *data, size_t size)
+{
+    AtomicFile file;
+    TRY(atomic_open(&file, path));
+    if (atomic_write(&file, data, size))
+        return atomic_commit(&file);
+    atomic_abort(&file);
+    return false;
+}
+
+bool folder_make(const char *path)
+{
+    char *part = copy_text(path);
+    TRY(part != NULL);
+    bool ok = true;
+    for (char *p = part + 1; ok && part[0] != 0; p++) {
+        if (*p != '/' && *p != 0)
+            continue;
+        char here = *p;
+        *p = 0;
+        if (mkdir(part, 0755) != 0 && errno != EEXIST)
+            ok = fail_errno("%s: making the folder", part);
+        *p = here;
+        if (here == 0)
+            break;
+    }
+    free(part);
+    if (ok && !folder_exists(path))
+        return fail("%s: there is a file where a folder should be", path);
+    return ok;
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+bool folder_list(char ***names, size_t *count, const char *path)
+{
+    DIR *folder = opendir(path);
+    *names = NULL;
+    *count = 0;
+    if (folder == NULL)
+        return fail_errno("%s: listing the folder", path);
+    size_t capacity = 0;
+    bool ok = true;
+    for (struct dirent *entry; ok && (entry = readdir(folder)) != NULL;) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        char *name = copy_text(entry->d_name);
+        ok = name != NULL && grow(names, &capacity, *count + 1, sizeof(char *));
+        if (ok)
+            (*names)[(*count)++] = name;
+        else
+            free(name);
+    }
+    closedir(folder);
+    if (ok && *count > 0)
+        qsort(*names, *count, sizeof(char *), by_name);
+    if (!ok) {
+        names_free(*names, *count);
+        *names = NULL;
+        *count = 0;
+    }
+    return ok;
+}
+
+void names_free(char **names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
+bool folder_remove(const char *path)
+{
+    char **names;
+    size_t count;
+    TRY(folder_list(&names, &count, path));
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        char *inside = path_join(path, names[i]);
+        struct stat facts;
+        if (inside == NULL || lstat(inside, &facts) != 0)
+            ok = inside == NULL ? false : fail_errno("%s", inside);
+        else if (S_ISDIR(facts.st_mode))
+            ok = folder_remove(inside);
+        else if (unlink(inside) != 0)
+            ok = fail_errno("%s: removing it", inside);
+        free(inside);
+    }
+    names_free(names, count);
+    if (ok && rmdir(path) != 0)
+        return fail_errno("%s: removing the folder", path);
+    return ok;
+}
+
+uint64_t hash_bytes(const void *data, size_t size) { return XXH3_64bits(data, size); }

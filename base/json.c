@@ -1,0 +1,116 @@
+// Strict JSON. Errors say file, line and column, or file and key; numbers are checked against their range where they are read.
+#include "base/json.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+json_t *json_parse(const char *text, size_t size, const char *where)
+{
+    json_error_t error;
+    json_t *value = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    if (value == NULL)
+        fail("%s: not valid JSON: %s (line %d, column %d)", where, error.text, error.line, error.column);
+    return value;
+}
+
+json_t *json_read(const char *path, size_t limit)
+{
+    Bytes text = {0};
+    json_t *value = NULL;
+    if (file_read(&text, path, limit)) {
+        json_error_t error;
+        value = json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+        if (value == NULL)
+            fail("%s:%d:%d: not valid JSON: %s", path, error.line, error.column, error.text);
+    }
+    bytes_free(&text);
+    return value;
+}
+
+static const json_t *find(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+static bool missing(const char *key, const char *where) { return fail("%s: key \"%s\" is missing", where, key); }
+
+bool json_may_int(int64_t *out, const json_t *object, const char *key, int64_t low, int64_t high, const char *where)
+{
+    const json_t *value = find(object, key);
+    if (value == NULL)
+        return true;
+    int64_t number = (int64_t)json_integer_value(value);
+    if (!json_is_integer(value) || number < low || number > high)
+        return fail("%s: key \"%s\" must be an integer from %" PRId64 " to %" PRId64, where, key, low, high);
+    *out = number;
+    return true;
+}
+
+bool json_may_number(double *out, const json_t *object, const char *key, double low, double high, const char *where)
+{
+    const json_t *value = find(object, key);
+    if (value == NULL)
+        return true;
+    double number = json_number_value(value);
+    if (!json_is_number(value) || !(number >= low && number <= high))
+        return fail("%s: key \"%s\" must be a number from %g to %g", where, key, low, high);
+    *out = number;
+    return true;
+}
+
+bool json_may_bool(bool *out, const json_t *object, const char *key, const char *where)
+{
+    const json_t *value = find(object, key);
+    if (value == NULL)
+        return true;
+    if (!json_is_boolean(value))
+        return fail("%s: key \"%s\" must be true or false", where, key);
+    *out = json_is_true(value);
+    return true;
+}
+
+bool json_may_text(const char **out, const json_t *object, const char *key, const char *where)
+{
+    const json_t *value = find(object, key);
+    if (value == NULL)
+        return true;
+    if (!json_is_string(value))
+        return fail("%s: key \"%s\" must be a text", where, key);
+    if (strlen(json_string_value(value)) != json_string_length(value))
+        return fail("%s: key \"%s\" holds a NUL character", where, key);
+    *out = json_string_value(value);
+    return true;
+}
+
+bool json_need_int(int64_t *out, const json_t *object, const char *key, int64_t low, int64_t high, const char *where)
+{
+    return find(object, key) == NULL ? missing(key, where) : json_may_int(out, object, key, low, high, where);
+}
+
+bool json_need_number(double *out, const json_t *object, const char *key, double low, double high, const char *where)
+{
+    return find(object, key) == NULL ? missing(key, where) : json_may_number(out, object, key, low, high, where);
+}
+
+bool json_need_bool(bool *out, const json_t *object, const char *key, const char *where)
+{
+    return find(object, key) == NULL ? missing(key, where) : json_may_bool(out, object, key, where);
+}
+
+bool json_need_text(const char **out, const json_t *object, const char *key, const char *where)
+{
+    return find(object, key) == NULL ? missing(key, where) : json_may_text(out, object, key, where);
+}
+
+bool json_write_atomic(const char *path, const json_t *value)
+{
+    char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    if (text == NULL)
+        return fail("%s: no memory for its JSON", path);
+    Bytes out = {0};
+    bool ok = bytes_text(&out, text) && bytes_text(&out, "\n") && file_write_atomic(path, out.data, out.size);
+    free(text);
+    bytes_free(&out);
+    return ok;
+}

@@ -1,0 +1,27 @@
+// Philox4x32-10: ten rounds of two 32x32 -> 64 bit products (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy
+// as 1, 2, 3", SC 2011). A counter in, four numbers out, no state: a draw is named, so it does not matter who draws it when.
+#include "base/base.h"
+
+Philox philox4x32(const uint32_t counter[4], const uint32_t key[2])
+{
+    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3], k0 = key[0], k1 = key[1];
+    for (int round = 0; round < 10; round++) {
+        uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
+        uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0, n2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+        c1 = (uint32_t)p1;
+        c3 = (uint32_t)p0;
+        c0 = n0;
+        c2 = n2;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    return (Philox){{c0, c1, c2, c3}};
+}
+
+Philox random_bits(uint64_t seed, RandomPurpose purpose, uint32_t a, uint32_t b, uint32_t c)
+{
+    const uint32_t counter[4] = {a, b, c, (uint32_t)purpose}, key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    return philox4x32(counter, key);
+}
+
+float random_uniform(uint32_t bits) { return ((float)(bits >> 9) + 0.5f) * 0x1p-23f; }
