@@ -20,9 +20,9 @@ extern "C" {
 // ---- errors (error.c): one chain of causes per thread, outermost first: "loading the model X: X/config.json: ..."
 
 #if defined(__GNUC__)
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 #else
-#define PRINTF_LIKE(format, first)
+#define PRINTF_LIKE(text, first)
 #endif
 
 bool fail(const char *format, ...) PRINTF_LIKE(1, 2);          // starts a chain; always returns false
