@@ -1,0 +1,27 @@
+// Memory that is planned before it is taken: a list of named arrays, then one allocation on the device for all of them.
+// --plan prints the list that training allocates from; there is no second calculation that could differ.
+#ifndef KERNELS_ARENA_H
+#define KERNELS_ARENA_H
+
+#include "kernels/kernels.h"
+
+typedef struct ArenaEntry {
+    const char *name;                // entries of one name are shown as one line
+    size_t bytes;
+    void *pointer;                   // address of the caller's pointer, set by arena_allocate
+} ArenaEntry;
+
+typedef struct Arena {
+    const char *name;
+    ArenaEntry *entries;
+    size_t count, capacity, bytes;
+    void *memory;
+    const Kernels *kernels;
+} Arena;
+
+bool arena_add(Arena *arena, const char *name, void *pointer_to_pointer, int64_t count, size_t size);
+bool arena_allocate(Arena *arena);   // zeroed
+void arena_print(const Arena *arena, FILE *out);
+void arena_free(Arena *arena);
+
+#endif

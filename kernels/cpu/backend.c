@@ -1,0 +1,64 @@
+// The CPU backend: fp32, OpenMP. One translation unit, compiled once per instruction set (CPU_VARIANT: avx512, avx2, plain)
+// with everything static but its table, so that the same source gives three backends in one program.
+#include "kernels/kernels.h"
+#include <omp.h>
+
+#include "kernels/cpu/matmul.c"
+#include "kernels/cpu/elementwise.c"
+#include "kernels/cpu/norm.c"
+#include "kernels/cpu/attention.c"
+#include "kernels/cpu/head.c"
+#include "kernels/cpu/optimizer.c"
+
+static void cpu_matmul_forward(Stream *s, Tensor y, Tensor x, Tensor w)
+{
+    matmul_nt(y.rows, y.columns, x.columns, y.data, x.data, w.data, false);
+}
+
+static void cpu_matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, bool add)
+{
+    matmul_nn(dx.rows, dx.columns, dy.columns, dx.data, dy.data, w.data, add);
+}
+
+static void cpu_matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x)
+{
+    matmul_tn(dy.columns, x.columns, x.rows, dw, dy.data, x.data, true);
+}
+
+#define TABLE_NAME_(variant) kernels_cpu_##variant
+#define TABLE_NAME(variant) TABLE_NAME_(variant)
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
+extern const Kernels TABLE_NAME(CPU_VARIANT);
+const Kernels TABLE_NAME(CPU_VARIANT) = {
+    .name = "cpu-" TEXT(CPU_VARIANT),
+    .activation_size = sizeof(float),
+    .allocate = cpu_allocate,
+    .release = cpu_release,
+    .upload = cpu_upload,
+    .download = cpu_download,
+    .zero = cpu_zero,
+    .accumulate = cpu_accumulate,
+    .embedding_forward = cpu_embedding_forward,
+    .embedding_backward = cpu_embedding_backward,
+    .rows_gather = cpu_rows_gather,
+    .rows_scatter = cpu_rows_scatter,
+    .rmsnorm_forward = cpu_rmsnorm_forward,
+    .rmsnorm_backward = cpu_rmsnorm_backward,
+    .rope_table = cpu_rope_table,
+    .qk_norm_rope_forward = cpu_qk_norm_rope_forward,
+    .qk_norm_rope_backward = cpu_qk_norm_rope_backward,
+    .matmul_forward = cpu_matmul_forward,
+    .matmul_backward_input = cpu_matmul_backward_input,
+    .matmul_backward_weight = cpu_matmul_backward_weight,
+    .attention_forward = cpu_attention_forward,
+    .attention_backward = cpu_attention_backward,
+    .swiglu_forward = cpu_swiglu_forward,
+    .swiglu_backward = cpu_swiglu_backward,
+    .head_workspace = cpu_head_workspace,
+    .head_forward = cpu_head_forward,
+    .head_backward = cpu_head_backward,
+    .adamw = cpu_adamw,
+    .square_sums = cpu_square_sums,
+};

@@ -1,0 +1,131 @@
+// The LM head and its loss. Logits exist for HEAD_ROWS rows and HEAD_COLUMNS columns at a time; a row's logsumexp is made of
+// blocks of LOGSUMEXP_COLUMNS, merged ascending, and is the only one in the house. Bound by its matrix products.
+#include "kernels/cpu/elementary.h"
+#include "kernels/cpu/rows.h"
+
+static int64_t cpu_head_workspace(int64_t rows)
+{
+    return (rows < HEAD_ROWS ? rows : HEAD_ROWS) * (int64_t)HEAD_COLUMNS;
+}
+
+// A row's softmax so far: largest logit and where, Σ exp(z - largest), Σ exp(z - largest)·z.
+typedef struct RowSoftmax {
+    float largest, sum, weighted, target;
+    int32_t best;
+} RowSoftmax;
+
+static void divide_row(float *z, int64_t width, float temperature)
+{
+    for (int64_t c = 0; c < width; c += 16) {
+        lanes16 a = row_load(z, c, width, 0);
+        EACH_PART a.part[i] = a.part[i] / vf_set(temperature);
+        row_store(z, c, width, a);
+    }
+}
+
+static void softmax_columns(RowSoftmax *row, const float *z, int64_t first, int64_t width)
+{
+    lanes16 top = lanes_set(-__builtin_inff()), sum = lanes_set(0), weighted = lanes_set(0);
+    for (int64_t c = 0; c < width; c += 16) {
+        lanes16 a = row_load(z, c, width, -__builtin_inff());
+        EACH_PART top.part[i] = vf_max(top.part[i], a.part[i]);
+    }
+    float largest = lanes_max(top);
+    for (int64_t c = 0; c < width; c += 16) {
+        lanes16 a = row_load(z, c, width, -__builtin_inff()), value = row_load(z, c, width, 0);
+        EACH_PART
+        {
+            vf p = vf_exp(a.part[i] - vf_set(largest));
+            sum.part[i] = sum.part[i] + p;
+            weighted.part[i] = vf_fma(p, value.part[i], weighted.part[i]);
+        }
+    }
+    if (largest > row->largest) {
+        int64_t c = 0;
+        while (c < width - 1 && z[c] != largest)
+            c++;
+        row->best = (int32_t)(first + c);
+    }
+    float m = row->largest > largest ? row->largest : largest, a = f_exp(row->largest - m), b = f_exp(largest - m);
+    row->sum = row->sum * a + lanes_sum(sum) * b;
+    row->weighted = row->weighted * a + lanes_sum(weighted) * b;
+    row->largest = m;
+}
+
+static void cpu_head_forward(Stream *s, float *logprob, float *entropy, float *logsumexp, int32_t *best, Tensor x, Tensor w,
+                             const int32_t *targets, float temperature, int64_t n_live, float *z)
+{
+    int64_t C = x.columns;
+    RowSoftmax state[HEAD_ROWS];
+    for (int64_t n = 0; n < x.rows; n += HEAD_ROWS) {
+        int64_t rows = x.rows - n < HEAD_ROWS ? x.rows - n : HEAD_ROWS;
+        for (int64_t r = 0; r < rows; r++)
+            state[r] = (RowSoftmax){-__builtin_inff(), 0, 0, 0, 0};
+        for (int64_t v = 0; v < n_live; v += HEAD_COLUMNS) {
+            int64_t columns = n_live - v < HEAD_COLUMNS ? n_live - v : HEAD_COLUMNS;
+            matmul_nt(rows, columns, C, z, (const float *)x.data + n * C, (const float *)w.data + v * C, false);
+#pragma omp parallel for schedule(static)
+            for (int64_t r = 0; r < rows; r++) {
+                float *row = z + r * columns;
+                if (temperature != 1)
+                    divide_row(row, columns, temperature);
+                for (int64_t c = 0; c < columns; c += LOGSUMEXP_COLUMNS)
+                    softmax_columns(&state[r], row + c, v + c, columns - c < LOGSUMEXP_COLUMNS ? columns - c : LOGSUMEXP_COLUMNS);
+                if (targets[n + r] >= v && targets[n + r] < v + columns)
+                    state[r].target = row[targets[n + r] - v];
+            }
+        }
+        for (int64_t r = 0; r < rows; r++) {
+            double log_sum = d_log(state[r].sum), largest = state[r].largest;   // rounded to fp32 once, at the end
+            logsumexp[n + r] = (float)(largest + log_sum);
+            logprob[n + r] = (float)((double)state[r].target - largest - log_sum);
+            entropy[n + r] = (float)(largest + log_sum - (double)state[r].weighted / state[r].sum);
+            if (best != NULL)
+                best[n + r] = state[r].best;
+        }
+    }
+}
+
+// z becomes d loss / d (x·w): ([v = target] - p)·dlogprob - p·(ln p + entropy)·dentropy, over temperature
+static void logit_gradient_row(float *z, int64_t first, int64_t width, int32_t target, float temperature, float logsumexp,
+                               float entropy, float dlogprob, float dentropy)
+{
+    for (int64_t c = 0; c < width; c += 16) {
+        lanes16 a = row_load(z, c, width, -__builtin_inff());
+        EACH_PART
+        {
+            vf log_p = a.part[i] / vf_set(temperature) - vf_set(logsumexp), p = vf_exp(log_p);
+            vf d = -(p * vf_set(dlogprob));
+            if (dentropy != 0)
+                d = d - p * (log_p + vf_set(entropy)) * vf_set(dentropy);
+            a.part[i] = d;
+        }
+        row_store(z, c, width, a);
+    }
+    if (target >= first && target < first + width)
+        z[target - first] += dlogprob;
+    if (temperature != 1)
+        divide_row(z, width, temperature);
+}
+
+static void cpu_head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets, float temperature,
+                              int64_t n_live, const float *logsumexp, const float *entropy, const float *dlogprob,
+                              const float *dentropy, float *z)
+{
+    int64_t C = x.columns;
+    for (int64_t n = 0; n < x.rows; n += HEAD_ROWS) {
+        int64_t rows = x.rows - n < HEAD_ROWS ? x.rows - n : HEAD_ROWS;
+        const float *chunk = (const float *)x.data + n * C;
+        for (int64_t v = 0; v < n_live; v += HEAD_COLUMNS) {
+            int64_t columns = n_live - v < HEAD_COLUMNS ? n_live - v : HEAD_COLUMNS;
+            const float *block = (const float *)w.data + v * C;
+            matmul_nt(rows, columns, C, z, chunk, block, false);
+#pragma omp parallel for schedule(static)
+            for (int64_t r = 0; r < rows; r++)
+                logit_gradient_row(z + r * columns, v, columns, targets[n + r], temperature, logsumexp[n + r], entropy[n + r],
+                                   dlogprob[n + r], dentropy == NULL ? 0 : dentropy[n + r]);
+            matmul_nn(rows, C, columns, (float *)dx.data + n * C, z, block, v > 0);
+            matmul_tn(columns, C, rows, dweight + v * C, z, chunk, true);
+        }
+    }
+}

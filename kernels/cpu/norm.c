@@ -1,0 +1,165 @@
+// RMSNorm (with the residual added before it) and QK-norm + RoPE, forward and backward. A row is a token, or one head of one
+// token. Memory-bound: a row is read once for its mean and once, from the cache, for its result.
+#include "kernels/cpu/elementary.h"
+#include "kernels/cpu/rows.h"
+
+static float mean_of_squares(const float *row, int64_t width)
+{
+    lanes16 sum = lanes_set(0);
+    for (int64_t c = 0; c < width; c += 16) {
+        lanes16 x = row_load(row, c, width, 0);
+        EACH_PART sum.part[i] = vf_fma(x.part[i], x.part[i], sum.part[i]);
+    }
+    return lanes_sum(sum) / (float)width;
+}
+
+static void scale_row(float *y, const float *x, const float *weight, float rstd, int64_t width)
+{
+    for (int64_t c = 0; c < width; c += 16) {
+        lanes16 a = row_load(x, c, width, 0), w = row_load(weight, c, width, 0);
+        EACH_PART a.part[i] = w.part[i] * (a.part[i] * vf_set(rstd));
+        row_store(y, c, width, a);
+    }
+}
+
+// dx = rstd · (dy·w - n · mean(dy·w·n)) with n = x · rstd, added to `straight` where there is one.
+static void norm_row_backward(float *dx, const float *dy, const float *straight, const float *x, const float *weight, float rstd,
+                              int64_t width)
+{
+    lanes16 dot = lanes_set(0);
+    for (int64_t c = 0; c < width; c += 16) {
+        lanes16 d = row_load(dy, c, width, 0), w = row_load(weight, c, width, 0), a = row_load(x, c, width, 0);
+        EACH_PART dot.part[i] = vf_fma(d.part[i] * w.part[i], a.part[i] * vf_set(rstd), dot.part[i]);
+    }
+    float mean = lanes_sum(dot) / (float)width;
+    for (int64_t c = 0; c < width; c += 16) {
+        lanes16 d = row_load(dy, c, width, 0), w = row_load(weight, c, width, 0), a = row_load(x, c, width, 0);
+        EACH_PART d.part[i] = vf_set(rstd) * vf_fma(-(a.part[i] * vf_set(rstd)), vf_set(mean), d.part[i] * w.part[i]);
+        if (straight != NULL) {
+            lanes16 s = row_load(straight, c, width, 0);
+            EACH_PART d.part[i] = s.part[i] + d.part[i];
+        }
+        row_store(dx, c, width, d);
+    }
+}
+
+static void weight_gradient_row(float *partial, const float *dy, const float *x, float rstd, int64_t width)
+{
+    for (int64_t c = 0; c < width; c += 16) {
+        lanes16 d = row_load(dy, c, width, 0), a = row_load(x, c, width, 0), p = row_load(partial, c, width, 0);
+        EACH_PART p.part[i] = vf_fma(d.part[i], a.part[i] * vf_set(rstd), p.part[i]);
+        row_store(partial, c, width, p);
+    }
+}
+
+// dweight += the partial sums of all groups, ascending from zero
+static void add_partials(float *dweight, const float *partial, int64_t groups, int64_t width)
+{
+    for (int64_t c = 0; c < width; c++) {
+        float sum = 0;
+        for (int64_t g = 0; g < groups; g++)
+            sum += partial[g * width + c];
+        dweight[c] += sum;
+    }
+}
+
+static void cpu_rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, const float *weight,
+                                float epsilon)
+{
+    int64_t T = x.rows, C = x.columns;
+#pragma omp parallel for schedule(static)
+    for (int64_t t = 0; t < T; t++) {
+        const float *row = (const float *)x.data + t * C;
+        if (residual.data != NULL) {
+            const float *r = (const float *)residual.data + t * C;
+            float *out = (float *)sum.data + t * C;
+            for (int64_t c = 0; c < C; c += 16) {
+                lanes16 a = row_load(row, c, C, 0), b = row_load(r, c, C, 0);
+                EACH_PART a.part[i] = a.part[i] + b.part[i];
+                row_store(out, c, C, a);
+            }
+            row = out;
+        }
+        rstd[t] = 1.0f / sqrtf(mean_of_squares(row, C) + epsilon);
+        scale_row((float *)y.data + t * C, row, weight, rstd[t], C);
+    }
+}
+
+static void cpu_rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum,
+                                 const float *weight, const float *rstd)
+{
+    int64_t T = sum.rows, C = sum.columns, groups = ceil_divide(T, NORM_ROWS);
+#pragma omp parallel for schedule(static)
+    for (int64_t g = 0; g < groups; g++) {
+        memset(partial + g * C, 0, (size_t)C * sizeof(float));
+        for (int64_t t = g * NORM_ROWS; t < T && t < (g + 1) * NORM_ROWS; t++) {
+            const float *d = (const float *)dy.data + t * C, *x = (const float *)sum.data + t * C;
+            const float *straight = dsum.data == NULL ? NULL : (const float *)dsum.data + t * C;
+            weight_gradient_row(partial + g * C, d, x, rstd[t], C);
+            norm_row_backward((float *)dx.data + t * C, d, straight, x, weight, rstd[t], C);
+        }
+    }
+    add_partials(dweight, partial, groups, C);
+}
+
+static void cpu_rope_table(Stream *s, float *cosine, float *sine, int64_t positions, int64_t head_width, double theta)
+{
+    int64_t half = head_width / 2;
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < half; i++) {
+        float exponent = (float)(2 * i) / (float)head_width;   // rounded where transformers rounds: power, inverse, angle
+        float frequency = 1.0f / (float)d_power(theta, exponent);
+        for (int64_t p = 0; p < positions; p++) {
+            double sin_angle, cos_angle;
+            d_sine_cosine((double)((float)p * frequency), &sin_angle, &cos_angle);
+            sine[p * half + i] = (float)sin_angle;
+            cosine[p * half + i] = (float)cos_angle;
+        }
+    }
+}
+
+// y[i] = x[i]·cos - x[i+half]·sin,  y[i+half] = x[i+half]·cos + x[i]·sin;  turned back with -sin
+static void rotate(float *y, const float *x, const float *cosine, const float *sine, float direction, int64_t half)
+{
+    for (int64_t i = 0; i < half; i++) {
+        float a = x[i], b = x[i + half], c = cosine[i], d = direction * sine[i];
+        y[i] = a * c - b * d;
+        y[i + half] = b * c + a * d;
+    }
+}
+
+static void cpu_qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, const float *weight, const float *cosine,
+                                     const float *sine, const int32_t *positions, int64_t head_width, float epsilon)
+{
+    int64_t T = x.rows, D = head_width, heads = x.columns / D, half = D / 2;
+#pragma omp parallel for schedule(static)
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t h = 0; h < heads; h++) {
+            const float *row = (const float *)x.data + (t * heads + h) * D;
+            float *out = (float *)y.data + (t * heads + h) * D, r = 1.0f / sqrtf(mean_of_squares(row, D) + epsilon);
+            rstd[t * heads + h] = r;
+            scale_row(out, row, weight, r, D);
+            rotate(out, out, cosine + positions[t] * half, sine + positions[t] * half, 1, half);
+        }
+}
+
+static void cpu_qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x,
+                                      const float *weight, const float *rstd, const float *cosine, const float *sine,
+                                      const int32_t *positions, int64_t head_width)
+{
+    int64_t T = x.rows, D = head_width, heads = x.columns / D, half = D / 2, groups = ceil_divide(T, NORM_ROWS);
+#pragma omp parallel for schedule(static)
+    for (int64_t g = 0; g < groups; g++) {
+        memset(partial + g * D, 0, (size_t)D * sizeof(float));
+        for (int64_t t = g * NORM_ROWS; t < T && t < (g + 1) * NORM_ROWS; t++)
+            for (int64_t h = 0; h < heads; h++) {
+                int64_t at = (t * heads + h) * D;
+                const float *row = (const float *)x.data + at;
+                float *out = (float *)dx.data + at, r = rstd[t * heads + h];
+                rotate(out, (const float *)dy.data + at, cosine + positions[t] * half, sine + positions[t] * half, -1, half);
+                weight_gradient_row(partial + g * D, out, row, r, D);
+                norm_row_backward(out, out, NULL, row, weight, r, D);
+            }
+    }
+    add_partials(dweight, partial, groups, D);
+}

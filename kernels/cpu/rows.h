@@ -1,0 +1,46 @@
+// Walking along a row: 16 lanes at a time, the last group padded with zeros, so that every width takes the same path and
+// every row reduction ends in the one tree of vec.h.
+#ifndef KERNELS_CPU_ROWS_H
+#define KERNELS_CPU_ROWS_H
+
+#include "kernels/cpu/vec.h"
+
+// Up to 16 numbers of a row from column c on; lanes behind its end hold `fill`.
+INLINE lanes16 row_load(const float *row, int64_t c, int64_t width, float fill)
+{
+    lanes16 r;
+    if (c + 16 <= width) {
+        for (int i = 0; i < PARTS; i++)
+            r.part[i] = vf_load(row + c + i * VL);
+        return r;
+    }
+    float padded[16];
+    for (int i = 0; i < 16; i++)
+        padded[i] = c + i < width ? row[c + i] : fill;
+    memcpy(&r, padded, sizeof r);
+    return r;
+}
+
+INLINE void row_store(float *row, int64_t c, int64_t width, lanes16 r)
+{
+    if (c + 16 <= width) {
+        for (int i = 0; i < PARTS; i++)
+            vf_store(row + c + i * VL, r.part[i]);
+        return;
+    }
+    float padded[16];
+    memcpy(padded, &r, sizeof r);
+    for (int64_t i = 0; c + i < width; i++)
+        row[c + i] = padded[i];
+}
+
+#define EACH_PART for (int i = 0; i < PARTS; i++)
+
+// A thread's share of `count` pieces: contiguous, as equal as can be. It decides who computes, never what.
+INLINE void share(int64_t count, int part, int parts, int64_t *first, int64_t *last)
+{
+    *first = count * part / parts;
+    *last = count * (part + 1) / parts;
+}
+
+#endif

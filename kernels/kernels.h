@@ -1,0 +1,160 @@
+// Every operation of the trainer, once: what it computes, its shapes, and what stays exact. A backend is a table of these
+// functions; kernels_open chooses one at start-up. Today: the CPU (kernels/cpu/), fp32.
+//
+// Conventions
+//   Tensor      row-major (rows, columns), dense, in the backend's activation type (fp32 on the CPU); float * is always fp32.
+//   Shapes      T tokens, S sequences, C width, H query heads, Hkv key/value heads, D head width, F feed-forward width,
+//               V vocabulary rows, N rows that the head is asked for. A (T, H, D) array is a Tensor of T rows and H·D columns.
+//   Exact       a row of a result depends on that row's inputs alone: not on T, its place, threads or vector width.
+//               The constants in kernels/exactness.h say in which order every sum runs.
+//   add         gradients of parameters are finished chains that are added to what is there, once.
+//   Stream      where the work is queued; NULL on the CPU, where a call returns when it is done.
+// Arguments are checked where they come from outside, not here: an operation asserts its shapes and cannot fail.
+#ifndef KERNELS_H
+#define KERNELS_H
+
+#include "base/base.h"
+#include "kernels/exactness.h"
+
+typedef struct Stream Stream;
+
+typedef struct Tensor {
+    void *data;
+    int64_t rows, columns;
+} Tensor;
+
+// Who attends to what. A sequence's keys are positions 0 .. contexts[s] + (starts[s+1] - starts[s]) - 1; its new tokens are the
+// last of them, and each sees itself and everything before it. Without pages every context is empty and the keys are the rows
+// of k and v; with pages all keys, the new ones too, lie in them, one page for each KEY_BLOCK positions.
+typedef struct Attention {
+    int64_t sequences, heads, kv_heads, head_width;   // S, H, Hkv, D: D even, H a multiple of Hkv
+    const int32_t *starts;                            // (S+1)
+    const int32_t *contexts;                          // (S)
+    const void *key_pages, *value_pages;              // (pages, Hkv, KEY_BLOCK, D), or NULL
+    const int32_t *page_table;                        // (S, pages_per_sequence): number of the page
+    int64_t pages_per_sequence;
+} Attention;
+
+typedef struct AdamW {
+    double learning_rate, beta1, beta2, epsilon, weight_decay;
+    double gradient_scale;                            // what clipping multiplies the gradient by
+    int64_t step;                                     // from 1: the bias corrections are of this step
+    uint64_t seed;                                    // for backends that round stochastically
+} AdamW;
+
+typedef struct Kernels {
+    const char *name;                                 // "cpu-avx512", ...
+    size_t activation_size;                           // bytes of one element of a Tensor
+
+    // ---- memory of the device
+
+    void *(*allocate)(size_t bytes);                  // zeroed, 64-byte aligned; NULL after fail()
+    void (*release)(void *p);
+    void (*upload)(Stream *s, void *device, const void *host, size_t bytes);
+    void (*download)(Stream *s, void *host, const void *device, size_t bytes);   // returns when host may be read
+    void (*zero)(Stream *s, void *p, size_t bytes);
+    void (*accumulate)(Stream *s, float *sum, const float *x, int64_t count);    // sum += x
+
+    // ---- embedding:  y[t] = table[ids[t]]
+    // backward: each vocabulary row's chain over its tokens, ascending from zero, is added to dtable once.
+    // y, dy (T, C); table (V, C); ids (T), all of them in [0, V); scratch (2·T)
+
+    void (*embedding_forward)(Stream *s, Tensor y, Tensor table, const int32_t *ids);
+    void (*embedding_backward)(Stream *s, float *dtable, Tensor dy, const int32_t *ids, int32_t *scratch);
+
+    // ---- rows:  gather: y[n] = x[rows[n]];  scatter: dx[rows[n]] = dy[n], every other row zero.  rows ascending, none twice
+
+    void (*rows_gather)(Stream *s, Tensor y, Tensor x, const int32_t *rows);
+    void (*rows_scatter)(Stream *s, Tensor dx, Tensor dy, const int32_t *rows);
+
+    // ---- RMSNorm (Zhang & Sennrich 2019, eq. 4; rounding points of transformers' Qwen3RMSNorm)
+    //
+    //   sum[t] = x[t] + residual[t]          (without residual: sum[t] = x[t], nothing is written)
+    //   rstd[t] = 1 / sqrt(mean(sum[t]²) + epsilon)
+    //   y[t]   = weight · (sum[t] · rstd[t])
+    //
+    // x, residual, sum, y (T, C); weight (C); rstd (T). residual.data may be NULL. The mean is 16 lanes, then one tree.
+    // backward: dx = dsum + the norm's own gradient (dsum: what arrives at sum on another path, .data may be NULL; dx may be dsum).
+    // dweight (C) gets groups of NORM_ROWS rows ascending; partial (ceil(T / NORM_ROWS), C) is its scratch.
+
+    void (*rmsnorm_forward)(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, const float *weight,
+                            float epsilon);
+    void (*rmsnorm_backward)(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum,
+                             const float *weight, const float *rstd);
+
+    // ---- QK-norm and RoPE in one: RMSNorm over each head's D numbers with one weight (D) for all heads, then the rotation of
+    // pairs (i, i + D/2) by the angle position · theta^(-2i/D) (Su et al. 2021; transformers' rotate_half).
+    //
+    // x, y (T, h, D), h being H or Hkv; rstd (T, h); cosine, sine (P, D/2) fp32 tables from rope_table; positions (T), all < P.
+    // backward: dx may be dy. dweight (D), partial (ceil(T / NORM_ROWS), D): rows are tokens, within a token heads ascending.
+
+    void (*rope_table)(Stream *s, float *cosine, float *sine, int64_t positions, int64_t head_width, double theta);
+    void (*qk_norm_rope_forward)(Stream *s, Tensor y, float *rstd, Tensor x, const float *weight, const float *cosine,
+                                 const float *sine, const int32_t *positions, int64_t head_width, float epsilon);
+    void (*qk_norm_rope_backward)(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x, const float *weight,
+                                  const float *rstd, const float *cosine, const float *sine, const int32_t *positions,
+                                  int64_t head_width);
+
+    // ---- matrix products: every output is one chain of fused multiply-adds over the summed index, ascending from zero; with
+    // add the finished chain is added to the old value.
+    //   forward          y (T, N)  = x (T, K) · w (N, K)ᵀ
+    //   backward_input   dx (T, K) = dy (T, N) · w (N, K)
+    //   backward_weight  dw (N, K) += dy (T, N)ᵀ · x (T, K)         dw is fp32
+
+    void (*matmul_forward)(Stream *s, Tensor y, Tensor x, Tensor w);
+    void (*matmul_backward_input)(Stream *s, Tensor dx, Tensor dy, Tensor w, bool add);
+    void (*matmul_backward_weight)(Stream *s, float *dw, Tensor dy, Tensor x);
+
+    // ---- causal attention with grouped key/value heads, scale 1/sqrt(D) (Dao 2023, FlashAttention-2: online softmax, no T×T array)
+    // q, out, dq, dout (T, H, D); k, v, dk, dv (T, Hkv, D); logsumexp, delta (T, H). k, v are not read where pages are given.
+    // forward: key blocks of KEY_BLOCK from position 0; segments of KEY_SEGMENT merged ascending.
+    // backward (contexts empty): dq is a chain over keys ascending; dk and dv over the heads of the group, then queries, ascending.
+    // delta is scratch.
+
+    void (*attention_forward)(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a);
+    void (*attention_backward)(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k, Tensor v,
+                               Tensor out, const float *logsumexp, const Attention *a);
+
+    // ---- SwiGLU (Shazeer 2020):  y = silu(gate) · up.   all (T, F); backward: dgate may be gate, dup may be up.
+
+    void (*swiglu_forward)(Stream *s, Tensor y, Tensor gate, Tensor up);
+    void (*swiglu_backward)(Stream *s, Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up);
+
+    // ---- the LM head with its loss, the one place where a log-probability is made
+    //
+    //   z[n][v] = (x[n] · w[v]) / temperature,  v < n_live
+    //   logsumexp[n] = ln Σ exp z[n][v];  logprob[n] = z[n][target] - logsumexp[n];  entropy[n] = logsumexp[n] - Σ p z
+    //   best[n] = the first v with the largest z
+    //
+    // x, dx (N, C); w (V, C); targets (N), each in [0, n_live); n_live <= V. Logits are never whole: workspace has
+    // head_workspace(N) floats. best may be NULL.
+    // backward recomputes z and takes d loss / d logprob[n] and d loss / d entropy[n] (dentropy NULL: zero):
+    //   dz = dlogprob · ([v = target] - p) - dentropy · p · (ln p + entropy), over temperature
+    // dx: one chain per HEAD_COLUMNS vocabulary rows, blocks ascending. dweight (V, C) +=: one chain per HEAD_ROWS rows, ascending.
+
+    int64_t (*head_workspace)(int64_t rows);
+    void (*head_forward)(Stream *s, float *logprob, float *entropy, float *logsumexp, int32_t *best, Tensor x, Tensor w,
+                         const int32_t *targets, float temperature, int64_t n_live, float *workspace);
+    void (*head_backward)(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets, float temperature,
+                          int64_t n_live, const float *logsumexp, const float *entropy, const float *dlogprob,
+                          const float *dentropy, float *workspace);
+
+    // ---- optimizer.  tensor: the tensor's number in the manifest; offset: global offset of its element 0 here. Neither the
+    // shard nor its rank is known: the same element gets the same update wherever it lives.
+    //   AdamW (Loshchilov & Hutter 2019, algorithm 2, in the order of PyTorch's):
+    //   weight -= lr · decay · weight;  m, v moments of g = gradient_scale · gradient;
+    //   weight -= lr / (1 - beta1^step) · m / (sqrt(v / (1 - beta2^step)) + epsilon)
+    // square_sums: sums[b] = Σ x² over elements b·SQUARES_BLOCK .. of x; ceil(count / SQUARES_BLOCK) of them.
+
+    void (*adamw)(Stream *s, float *weight, float *m, float *v, const float *gradient, int64_t count, const AdamW *settings,
+                  int64_t tensor, int64_t offset);
+    void (*square_sums)(Stream *s, float *sums, const float *x, int64_t count);
+} Kernels;
+
+// device: "auto", "cpu" or "cuda". The CPU's best instruction set is used unless the environment's DEREASON_CPU says avx512,
+// avx2 or plain. threads: 0 for all. NULL after fail().
+const Kernels *kernels_open(const char *device, int threads);
+
+static inline int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+#endif

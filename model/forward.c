@@ -1,0 +1,116 @@
+// Forward over a ragged batch: tokens to final hidden states. A layer's input is the residual stream; the sum that makes it is
+// fused with the norm that reads it, so the stream is written once per half layer.
+#include "model/inside.h"
+
+Attention attention_of(const Model *m, const Ragged *batch)
+{
+    return (Attention){.sequences = batch->sequences,
+                       .heads = m->config.heads,
+                       .kv_heads = m->config.kv_heads,
+                       .head_width = m->config.head_width,
+                       .starts = m->a.starts,
+                       .contexts = m->a.contexts};
+}
+
+static void attention_half(Model *m, const Ragged *batch, const LayerView *w, LayerActivations *l)
+{
+    const ModelConfig *c = &m->config;
+    int64_t T = batch->tokens, C = c->width, Q = c->heads * c->head_width, KV = c->kv_heads * c->head_width;
+    float epsilon = (float)c->norm_epsilon;
+    const Kernels *k = m->kernels;
+    Tensor normed = tensor(l->normed, T, C), q_raw = tensor(l->q_raw, T, Q), k_raw = tensor(l->k_raw, T, KV);
+    Tensor v = tensor(l->v, T, KV);
+    k->matmul_forward(NULL, q_raw, normed, w->matrix[Q_PROJ]);
+    k->matmul_forward(NULL, k_raw, normed, w->matrix[K_PROJ]);
+    k->matmul_forward(NULL, v, normed, w->matrix[V_PROJ]);
+    k->qk_norm_rope_forward(NULL, tensor(l->q, T, Q), l->q_rstd, q_raw, w->vector[Q_NORM], m->a.cosine, m->a.sine,
+                            m->a.positions, c->head_width, epsilon);
+    k->qk_norm_rope_forward(NULL, tensor(l->k, T, KV), l->k_rstd, k_raw, w->vector[K_NORM], m->a.cosine, m->a.sine,
+                            m->a.positions, c->head_width, epsilon);
+    Attention attention = attention_of(m, batch);
+    k->attention_forward(NULL, tensor(l->attended, T, Q), l->logsumexp, tensor(l->q, T, Q), tensor(l->k, T, KV), v, &attention);
+}
+
+void layer_forward(Model *m, const Ragged *batch, int64_t layer, void *branch)
+{
+    const Kernels *k = m->kernels;
+    int64_t T = batch->tokens, C = m->config.width, F = m->config.feed_forward, Q = m->config.heads * m->config.head_width;
+    LayerActivations *l = &m->a.layers[layer];
+    LayerView w = layer_view(m, m->weights, layer);
+    attention_half(m, batch, &w, l);
+    Tensor out = tensor(branch, T, C), input = tensor(l->input, T, C), middle = tensor(l->middle, T, C);
+    Tensor normed = tensor(l->normed2, T, C), gate = tensor(l->gate, T, F), up = tensor(l->up, T, F);
+    k->matmul_forward(NULL, out, tensor(l->attended, T, Q), w.matrix[O_PROJ]);
+    k->rmsnorm_forward(NULL, normed, middle, l->rstd2, out, input, w.vector[POST_NORM], (float)m->config.norm_epsilon);
+    k->matmul_forward(NULL, gate, normed, w.matrix[GATE_PROJ]);
+    k->matmul_forward(NULL, up, normed, w.matrix[UP_PROJ]);
+    k->swiglu_forward(NULL, tensor(l->product, T, F), gate, up);
+    k->matmul_forward(NULL, out, tensor(l->product, T, F), w.matrix[DOWN_PROJ]);
+}
+
+static bool fits(const Model *m, const Ragged *batch)
+{
+    const ModelLimits *l = &m->limits;
+    if (batch->tokens > l->tokens || batch->trained > l->rows || batch->sequences > l->sequences)
+        return fail("a micro-batch of %" PRId64 " tokens, %" PRId64 " trained rows, %" PRId64 " sequences is larger than planned "
+                    "(%" PRId64 ", %" PRId64 ", %" PRId64 ")",
+                    batch->tokens, batch->trained, batch->sequences, l->tokens, l->rows, l->sequences);
+    for (int64_t t = 0; t < batch->tokens; t++) {
+        if (batch->ids[t] < 0 || batch->ids[t] >= m->config.vocabulary)
+            return fail("token %" PRId64 " of a micro-batch is id %d, but the model has %" PRId64 " vocabulary rows", t,
+                        (int)batch->ids[t], m->config.vocabulary);
+        if (batch->positions[t] < 0 || batch->positions[t] >= l->positions)
+            return fail("token %" PRId64 " of a micro-batch is at position %d, planned for %" PRId64, t, (int)batch->positions[t],
+                        l->positions);
+    }
+    return true;
+}
+
+static void upload(Model *m, const Ragged *batch)
+{
+    const Kernels *k = m->kernels;
+    size_t T = (size_t)batch->tokens * 4, S = (size_t)batch->sequences * 4, N = (size_t)batch->trained * 4;
+    k->upload(NULL, m->a.ids, batch->ids, T);
+    k->upload(NULL, m->a.positions, batch->positions, T);
+    k->upload(NULL, m->a.starts, batch->starts, S + 4);
+    k->upload(NULL, m->a.contexts, batch->contexts, S);
+    if (N > 0) {
+        k->upload(NULL, m->a.rows, batch->rows, N);
+        k->upload(NULL, m->a.targets, batch->targets, N);
+    }
+}
+
+bool model_forward(Model *m, const Ragged *batch)
+{
+    TRY(fits(m, batch));
+    if (batch->tokens == 0)
+        return true;
+    const Kernels *k = m->kernels;
+    int64_t T = batch->tokens, C = m->config.width, L = m->config.layers;
+    float epsilon = (float)m->config.norm_epsilon;
+    upload(m, batch);
+    TRY(acquire(m, -1));
+    k->embedding_forward(NULL, tensor(m->a.layers[0].input, T, C), weight_matrix(m, &m->parameters.list[m->parameters.embedding]),
+                         m->a.ids);
+    release(m, -1);
+    Tensor branch = tensor(m->a.branch, T, C);
+    for (int64_t layer = 0; layer < L; layer++) {
+        LayerActivations *l = &m->a.layers[layer];
+        TRY(acquire(m, layer));
+        LayerView w = layer_view(m, m->weights, layer);
+        Tensor input = tensor(l->input, T, C), normed = tensor(l->normed, T, C);
+        if (layer == 0)
+            k->rmsnorm_forward(NULL, normed, NONE, l->rstd, input, NONE, w.vector[INPUT_NORM], epsilon);
+        else
+            k->rmsnorm_forward(NULL, normed, input, l->rstd, branch, tensor(m->a.layers[layer - 1].middle, T, C),
+                               w.vector[INPUT_NORM], epsilon);
+        layer_forward(m, batch, layer, m->a.branch);
+        release(m, layer);
+    }
+    TRY(acquire(m, L));
+    k->rmsnorm_forward(NULL, tensor(m->a.hidden, T, C), tensor(m->a.stream, T, C), m->a.stream_rstd, branch,
+                       tensor(m->a.layers[L - 1].middle, T, C), m->weights + m->parameters.list[m->parameters.final_norm].offset,
+                       epsilon);
+    release(m, L);
+    return true;
+}

@@ -1,0 +1,81 @@
+// What is made of the final hidden states: log-probabilities, and the cross-entropy of supervised fine-tuning with its gradient.
+// The head runs only over the rows that are asked for, and its logits are never whole.
+#include "model/inside.h"
+#include <math.h>
+#include <stdlib.h>
+
+static const double FIXED_POINT = 0x1p30;
+
+void loss_add(LossSum *sum, float logprob)
+{
+    sum->tokens++;
+    if (!(fabsf(logprob) < 0x1p20f))                           // 2^20 nats: no log-probability of fp32 logits is so far off
+        sum->finite = false;
+    else
+        sum->fixed += (int64_t)((double)-logprob * FIXED_POINT);
+}
+
+double loss_mean(const LossSum *sum)
+{
+    if (!sum->finite)
+        return NAN;
+    return sum->tokens == 0 ? 0 : (double)sum->fixed / FIXED_POINT / (double)sum->tokens;
+}
+
+static Tensor head_weight(const Model *m)
+{
+    return weight_matrix(m, &m->parameters.list[m->parameters.head]);
+}
+
+static bool head_rows(Model *m, const Ragged *batch, float temperature, int64_t n_live)
+{
+    for (int64_t n = 0; n < batch->trained; n++)
+        if (batch->targets[n] < 0 || batch->targets[n] >= n_live)
+            return fail("a target is id %d, but only ids below %" PRId64 " are alive", (int)batch->targets[n], n_live);
+    Tensor x = tensor(m->a.head_input, batch->trained, m->config.width);
+    m->kernels->rows_gather(NULL, x, tensor(m->a.hidden, batch->tokens, m->config.width), m->a.rows);
+    m->kernels->head_forward(NULL, m->a.logprob, m->a.entropy, m->a.logsumexp, m->a.best, x, head_weight(m), m->a.targets,
+                             temperature, n_live, m->a.head_workspace);
+    return true;
+}
+
+bool model_logprobs(Model *m, const Ragged *batch, float temperature, int64_t n_live, float *logprob, float *entropy,
+                    int32_t *best)
+{
+    size_t bytes = (size_t)batch->trained * 4;
+    if (batch->trained == 0)
+        return true;
+    TRY(acquire(m, m->config.layers));
+    bool ok = head_rows(m, batch, temperature, n_live);
+    release(m, m->config.layers);
+    TRY(ok);
+    m->kernels->download(NULL, logprob, m->a.logprob, bytes);
+    m->kernels->download(NULL, entropy, m->a.entropy, bytes);
+    if (best != NULL)
+        m->kernels->download(NULL, best, m->a.best, bytes);
+    return true;
+}
+
+bool model_loss(Model *m, const Ragged *batch, double scale, LossSum *sum)
+{
+    int64_t N = batch->trained, C = m->config.width, V = m->config.vocabulary;
+    const Kernels *k = m->kernels;
+    if (N == 0)
+        return true;
+    TRY(acquire(m, m->config.layers));
+    TRY(head_rows(m, batch, 1, V));
+    float *host = m->logprob_host;
+    k->download(NULL, host, m->a.logprob, (size_t)N * sizeof(float));
+    for (int64_t n = 0; n < N; n++) {
+        loss_add(sum, host[n]);
+        host[n] = (float)-scale;
+    }
+    k->upload(NULL, m->a.dlogprob, host, (size_t)N * sizeof(float));
+    Tensor x = tensor(m->a.head_input, N, C), dx = tensor(m->a.dhead_input, N, C);
+    k->zero(NULL, m->a.head_gradient, (size_t)(V * C) * sizeof(float));
+    k->head_backward(NULL, dx, m->a.head_gradient, x, head_weight(m), m->a.targets, 1, V, m->a.logsumexp, m->a.entropy,
+                     m->a.dlogprob, NULL, m->a.head_workspace);
+    release(m, m->config.layers);
+    k->rows_scatter(NULL, tensor(m->a.dhidden, batch->tokens, C), dx, m->a.rows);
+    return true;
+}

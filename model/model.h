@@ -1,0 +1,125 @@
+// model/: a dense Qwen3 that runs forward and backward over a ragged batch. One forward for training, scoring and (later)
+// generation; it ends at the final hidden states, and what is made of them (a loss, log-probabilities) is a call of its own.
+//
+// A step of training, as train_sft.cu has it:
+//   model_forward, model_loss, model_backward for each micro-batch; then gradient_norm, optimizer_step, gradients_clear.
+#ifndef MODEL_H
+#define MODEL_H
+
+#include "kernels/arena.h"
+#include "model/config.h"
+#include "model/parameters.h"
+#include "model/ragged.h"
+
+// The largest micro-batch that memory is planned for.
+typedef struct ModelLimits {
+    int64_t tokens, rows, sequences, positions;   // rows: that the head is asked for; positions: longest sequence
+    bool training;                                // gradients and everything that a backward pass needs
+    bool recompute;                               // keep each layer's input only, and run the layer again going back
+} ModelLimits;
+
+// Where sharding hooks in: a layer's weights are asked for before they are read and given back after; going back, a layer's
+// gradient is announced when it is finished. Layer -1 is the embedding, layer L the final norm and the head. On one rank all
+// three are NULL. No pointer to a layer's weights is kept between release and the next acquire.
+typedef struct ModelHooks {
+    void *context;
+    bool (*weights_acquire)(void *context, int64_t layer);
+    void (*weights_release)(void *context, int64_t layer);
+    bool (*gradient_ready)(void *context, int64_t layer);
+} ModelHooks;
+
+// What a layer keeps from its forward pass for its backward pass. All of them T rows.
+typedef struct LayerActivations {
+    void *input, *normed, *q_raw, *k_raw, *v, *q, *k, *attended, *middle, *normed2, *gate, *up, *product;
+    float *rstd, *q_rstd, *k_rstd, *logsumexp, *rstd2;
+} LayerActivations;
+
+typedef struct Activations {
+    int32_t *ids, *positions, *starts, *contexts, *rows, *targets, *sort;   // the batch, on the device
+    LayerActivations *layers;                     // (L); with recomputation they share everything but `input`
+    void *branch;                                 // (T, C) what the last layer adds to its stream
+    void *stream, *hidden;                        // (T, C) before and after the final norm
+    float *stream_rstd;                           // (T)
+    void *head_input;                             // (N, C) rows of hidden that the head is asked for
+    float *logprob, *entropy, *logsumexp;         // (N)
+    int32_t *best;                                // (N)
+    float *head_workspace;
+    float *cosine, *sine;                         // (positions, D/2)
+    // going back
+    void *dhidden, *dstream, *dmiddle, *dnormed, *dq, *dk, *dv, *dattended, *dproduct, *dhead_input;
+    float *delta, *partial, *dlogprob, *head_gradient;   // head_gradient (V, C): one micro-batch's, finished on its own
+} Activations;
+
+typedef struct Model {
+    ModelConfig config;
+    ModelLimits limits;
+    const Kernels *kernels;
+    Parameters parameters;
+    ModelHooks hooks;
+    float *weights, *gradients;                   // (elements); gradients NULL without training
+    float *squares, *squares_host;                // block sums of the largest tensor, for the gradient norm
+    float *logprob_host;                          // (N)
+    Activations a;
+    Arena state, activations;
+} Model;
+
+// Opens a model for a configuration: plans both arenas, and allocates unless plan_only. Weights are zero until they are loaded.
+bool model_open(Model *model, const ModelConfig *config, const ModelLimits *limits, const Kernels *kernels, bool plan_only);
+void model_close(Model *model);
+
+// Weights from a Hugging Face folder (F32, F16, BF16), every tensor present with its shape and finite; or random ones: matrices
+// normal with the configuration's initializer_range, norms 1, each element a function of (seed, tensor, element).
+bool model_load(Model *model, const char *folder);
+bool model_initialise(Model *model, uint64_t seed);
+
+bool model_forward(Model *model, const Ragged *batch);
+
+// A sum of logprobs in fixed point: the same bits however the tokens were cut into micro-batches.
+typedef struct LossSum {
+    int64_t fixed;                                // Σ -logprob · 2^30
+    int64_t tokens;
+    bool finite;
+} LossSum;
+
+void loss_add(LossSum *sum, float logprob);
+double loss_mean(const LossSum *sum);             // NaN if anything was not finite; 0 of 0 tokens
+
+// After model_forward: the head over batch->rows, added to sum; and d loss / d hidden for model_backward, the loss being
+// Σ -logprob · scale (scale = 1 / trained tokens of the whole step).
+bool model_loss(Model *model, const Ragged *batch, double scale, LossSum *sum);
+
+// After model_forward: logprob, entropy (and best, may be NULL) of batch->rows, in host memory (N). n_live <= V columns live.
+bool model_logprobs(Model *model, const Ragged *batch, float temperature, int64_t n_live, float *logprob, float *entropy,
+                    int32_t *best);
+
+// Adds this micro-batch's gradient, finished on its own, to model->gradients.
+bool model_backward(Model *model, const Ragged *batch);
+
+bool gradients_clear(Model *model);
+bool gradient_norm(Model *model, double *norm);   // NaN or infinite if any gradient is
+
+// ---- optimizer (optimizer.c) and learning rate (schedule.c)
+
+typedef struct Optimizer {
+    float *m, *v;                                 // (elements)
+    int64_t step;                                 // updates so far
+    double beta1, beta2, epsilon, weight_decay;
+    Arena state;
+} Optimizer;
+
+bool optimizer_open(Optimizer *optimizer, const Model *model, bool plan_only);
+bool optimizer_step(Optimizer *optimizer, Model *model, double learning_rate, double gradient_scale);
+void optimizer_close(Optimizer *optimizer);
+
+typedef enum ScheduleShape { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_WSD } ScheduleShape;
+
+typedef struct Schedule {
+    ScheduleShape shape;
+    double peak, end;                             // end: share of the peak that decay stops at
+    int64_t steps, warmup;
+    double decay;                                 // WSD: share of the steps that the final decay takes
+} Schedule;
+
+double learning_rate(const Schedule *schedule, int64_t step);   // step from 0
+
+#endif

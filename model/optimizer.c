@@ -1,0 +1,50 @@
+// The global gradient norm and AdamW over all named tensors. Both walk the tensors in the order of the manifest.
+#include "model/model.h"
+#include <math.h>
+
+bool gradients_clear(Model *model)
+{
+    model->kernels->zero(NULL, model->gradients, (size_t)model->parameters.elements * sizeof(float));
+    return true;
+}
+
+// Squares are summed per block of SQUARES_BLOCK elements of each tensor, then block after block in double precision: the
+// same number whoever owned which block.
+bool gradient_norm(Model *model, double *norm)
+{
+    double total = 0;
+    for (int64_t i = 0; i < model->parameters.count; i++) {
+        const Parameter *p = &model->parameters.list[i];
+        int64_t count = parameter_elements(p), blocks = ceil_divide(count, SQUARES_BLOCK);
+        model->kernels->square_sums(NULL, model->squares, model->gradients + p->offset, count);
+        model->kernels->download(NULL, model->squares_host, model->squares, (size_t)blocks * sizeof(float));
+        for (int64_t b = 0; b < blocks; b++)
+            total += model->squares_host[b];
+    }
+    *norm = sqrt(total);
+    return true;
+}
+
+bool optimizer_open(Optimizer *optimizer, const Model *model, bool plan_only)
+{
+    optimizer->state = (Arena){.name = "optimizer", .kernels = model->kernels};
+    TRY(arena_add(&optimizer->state, "first moments", &optimizer->m, model->parameters.elements, sizeof(float)));
+    TRY(arena_add(&optimizer->state, "second moments", &optimizer->v, model->parameters.elements, sizeof(float)));
+    return plan_only || arena_allocate(&optimizer->state);
+}
+
+bool optimizer_step(Optimizer *o, Model *model, double rate, double gradient_scale)
+{
+    AdamW settings = {.learning_rate = rate, .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon};
+    settings.gradient_scale = gradient_scale;
+    settings.step = ++o->step;
+    for (int64_t i = 0; i < model->parameters.count; i++) {
+        const Parameter *p = &model->parameters.list[i];
+        settings.weight_decay = p->matrix ? o->weight_decay : 0;
+        model->kernels->adamw(NULL, model->weights + p->offset, o->m + p->offset, o->v + p->offset, model->gradients + p->offset,
+                              parameter_elements(p), &settings, i, 0);
+    }
+    return true;
+}
+
+void optimizer_close(Optimizer *optimizer) { arena_free(&optimizer->state); }

@@ -1,0 +1,87 @@
+// Names, shapes and places of the parameters: see parameters.h.
+#include "model/parameters.h"
+#include <stdlib.h>
+
+int64_t parameter_elements(const Parameter *p) { return p->rows * p->columns; }
+
+const Parameter *parameter_of_layer(const Parameters *parameters, int64_t layer, LayerTensor which)
+{
+    return &parameters->list[parameters->first_layer + layer * LAYER_TENSORS + which];
+}
+
+static bool place(Parameters *all, Parameter *p, int64_t rows, int64_t columns, bool matrix)
+{
+    size_t elements, end;
+    TRY(size_multiply(&elements, (size_t)rows, (size_t)columns));
+    TRY(size_add(&end, (size_t)all->elements, elements));
+    if (end > INT64_MAX / 64)
+        return fail("a model of %zu parameters is beyond this program", end);
+    p->rows = rows;
+    p->columns = columns;
+    p->matrix = matrix;
+    p->offset = all->elements;
+    all->elements = (int64_t)end;
+    return true;
+}
+
+static bool place_layer(Parameters *all, const ModelConfig *c, int64_t layer)
+{
+    int64_t q = c->heads * c->head_width, kv = c->kv_heads * c->head_width, C = c->width, F = c->feed_forward, D = c->head_width;
+    const struct {
+        const char *name;
+        int64_t rows, columns;
+        bool matrix;
+    } tensors[LAYER_TENSORS] = {
+        [INPUT_NORM] = {"input_layernorm", 1, C, false},
+        [Q_PROJ] = {"self_attn.q_proj", q, C, true},
+        [K_PROJ] = {"self_attn.k_proj", kv, C, true},
+        [V_PROJ] = {"self_attn.v_proj", kv, C, true},
+        [O_PROJ] = {"self_attn.o_proj", C, q, true},
+        [Q_NORM] = {"self_attn.q_norm", 1, D, false},
+        [K_NORM] = {"self_attn.k_norm", 1, D, false},
+        [POST_NORM] = {"post_attention_layernorm", 1, C, false},
+        [GATE_PROJ] = {"mlp.gate_proj", F, C, true},
+        [UP_PROJ] = {"mlp.up_proj", F, C, true},
+        [DOWN_PROJ] = {"mlp.down_proj", C, F, true},
+    };
+    for (int i = 0; i < LAYER_TENSORS; i++) {
+        Parameter *p = &all->list[all->first_layer + layer * LAYER_TENSORS + i];
+        snprintf(p->name, sizeof p->name, "model.layers.%" PRId64 ".%s.weight", layer, tensors[i].name);
+        TRY(place(all, p, tensors[i].rows, tensors[i].columns, tensors[i].matrix));
+    }
+    return true;
+}
+
+static bool place_all(Parameters *all, const ModelConfig *c)
+{
+    TRY(place(all, &all->list[all->embedding], c->vocabulary, c->width, true));
+    snprintf(all->list[all->embedding].name, sizeof all->list->name, "model.embed_tokens.weight");
+    for (int64_t layer = 0; layer < c->layers; layer++)
+        TRY(place_layer(all, c, layer));
+    TRY(place(all, &all->list[all->final_norm], 1, c->width, false));
+    snprintf(all->list[all->final_norm].name, sizeof all->list->name, "model.norm.weight");
+    if (c->tied)
+        return true;
+    snprintf(all->list[all->head].name, sizeof all->list->name, "lm_head.weight");
+    return place(all, &all->list[all->head], c->vocabulary, c->width, true);
+}
+
+bool parameters_make(Parameters *all, const ModelConfig *c)
+{
+    *all = (Parameters){.embedding = 0, .first_layer = 1};
+    all->final_norm = all->first_layer + c->layers * LAYER_TENSORS;
+    all->head = c->tied ? all->embedding : all->final_norm + 1;
+    all->count = all->final_norm + (c->tied ? 1 : 2);
+    all->list = allocate((size_t)all->count, sizeof *all->list);
+    TRY(all->list != NULL);
+    if (place_all(all, c))
+        return true;
+    parameters_free(all);
+    return false;
+}
+
+void parameters_free(Parameters *all)
+{
+    free(all->list);
+    *all = (Parameters){0};
+}
