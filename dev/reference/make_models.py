@@ -73,11 +73,11 @@ GENERATION_CONFIG = {
 }
 
 MODELS = {
-    "tied": dict(config=published_config, seed=1, lengths=[17, 1, 40, 9, 2, 31], micro_batches=[[0, 1, 2], [3], [4, 5]],
+    "tied": dict(config=published_config, seed=2, lengths=[17, 1, 40, 9, 2, 31], micro_batches=[[0, 1, 2], [3], [4, 5]],
                  sizes=dict(C=32, H=4, Hkv=2, D=16, F=48, L=2, V=211, theta=1000000, tied=True)),
-    "untied": dict(config=current_config, seed=2, lengths=[7, 33, 1, 24, 38], micro_batches=[[0, 1], [2, 3, 4]],
+    "untied": dict(config=current_config, seed=1, lengths=[7, 33, 1, 24, 38], micro_batches=[[0, 1], [2, 3, 4]],
                    sizes=dict(C=48, H=4, Hkv=4, D=12, F=40, L=2, V=89, theta=5000000, tied=False)),
-    "group4": dict(config=published_config, seed=3, lengths=[5, 150, 1, 1101, 39, 128], micro_batches=[[0, 1, 2], [3], [4, 5]],
+    "group4": dict(config=published_config, seed=1, lengths=[5, 150, 1, 1101, 39, 128], micro_batches=[[0, 1, 2], [3], [4, 5]],
                    sizes=dict(C=24, H=4, Hkv=1, D=10, F=72, L=3, V=61, theta=1000000, tied=True)),
 }
 
@@ -145,8 +145,8 @@ def write_batch(path, batch):
         file.write('{\n  "documents": [\n' + rows + '\n  ],\n  "micro_batches": ' + json.dumps(batch["micro_batches"]) + "\n}\n")
 
 
-def load(folder):
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+def load(folder, dtype=torch.float32):
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="eager")
     return model.eval()
 
 
@@ -177,8 +177,8 @@ def gradient_norm(model):
     return torch.sqrt(sum(p.grad.double().square().sum() for p in model.parameters())).item()
 
 
-def train(folder, documents, max_norm):
-    model = load(folder)
+def train(folder, documents, max_norm, dtype=torch.float32):
+    model = load(folder, dtype)
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(
         [{"params": [p for p in parameters if p.dim() == 2], "weight_decay": WEIGHT_DECAY},
@@ -202,20 +202,25 @@ def expected_forward(model, documents, with_logits):
     return expected
 
 
+def rounding_after_steps(folder, documents, max_norm, model):
+    """How far fp32 itself is from fp64 after the steps. Adam divides each gradient by its own size, so that an element whose
+    gradient is almost zero moves by its rounding error; a model with such an element says nothing about the trainer."""
+    exact = dict(train(folder, documents, max_norm, torch.float64)[0].named_parameters())
+    return max((exact[name] - p.double()).abs().max().item() for name, p in model.named_parameters())
+
+
 def expected_training(folder, documents):
     model = load(folder)
-    expected = {"loss": torch.tensor(backward_all(model, documents), dtype=torch.float64)}
-    expected |= {"grad." + name: p.grad.clone() for name, p in model.named_parameters()}
-    expected["grad_norm"] = torch.tensor(gradient_norm(model), dtype=torch.float64)
+    scalars = {"loss": backward_all(model, documents), "grad_norm": gradient_norm(model)}
+    expected = {"grad." + name: p.grad.clone() for name, p in model.named_parameters()}
     free = sorted(train(folder, documents, float("inf"))[2])
     max_norm = round((free[STEPS // 2 - 1] + free[STEPS // 2]) / 2, 3)      # so that about half of the steps are clipped
     model, losses, norms = train(folder, documents, max_norm)
     assert min(norms) < max_norm < max(norms), (max_norm, norms)
-    expected["max_norm"] = torch.tensor(max_norm, dtype=torch.float64)
-    expected["step_loss"] = torch.tensor(losses, dtype=torch.float64)
-    expected["step_norm"] = torch.tensor(norms, dtype=torch.float64)
+    assert rounding_after_steps(folder, documents, max_norm, model) < 2e-6, "take another seed"
+    scalars |= {"max_norm": max_norm, "step_loss": list(map(float, losses)), "step_norm": list(map(float, norms))}
     expected |= {"after." + name: p.detach().clone() for name, p in model.named_parameters()}
-    return expected
+    return expected, {name: value if isinstance(value, list) else float(value) for name, value in scalars.items()}
 
 
 def make_model(root, name, config, seed, lengths, micro_batches, sizes):
@@ -229,7 +234,9 @@ def make_model(root, name, config, seed, lengths, micro_batches, sizes):
     write_batch(os.path.join(folder, "batch.json"), batch)
     short = sum(lengths) < 300
     expected = expected_forward(load(folder), batch["documents"], with_logits=short)
-    expected |= expected_training(folder, batch["documents"])
+    training, scalars = expected_training(folder, batch["documents"])
+    expected |= training
+    write_json(os.path.join(folder, "expected.json"), scalars)
     save(os.path.join(folder, "expected.safetensors"), expected)
     return weights, batch
 

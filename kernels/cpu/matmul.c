@@ -54,37 +54,59 @@ static ProductScratch *product_scratch(void)
     return scratch;
 }
 
-// ---- transposition in registers: log2(VL) perfect shuffles of rows
+// ---- transposition in registers: 4 x 4 within 128-bit lanes, then the lanes. One-instruction shuffles all.
 
 #if VL == 16
-#define LOW(x, y) __builtin_shufflevector(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-#define HIGH(x, y) __builtin_shufflevector(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#define SHUFFLE(x, y, A, B, C, D)   /* in each lane: A and B of x's and y's eight, C and D likewise */                          \
+    __builtin_shufflevector(x, y, A, B, C, D, A + 4, B + 4, C + 4, D + 4, A + 8, B + 8, C + 8, D + 8, A + 12, B + 12, C + 12, D + 12)
+#define LANES(x, y, A, B)                                                                                                       \
+    __builtin_shufflevector(x, y, A, A + 1, A + 2, A + 3, B, B + 1, B + 2, B + 3, A + 16, A + 17, A + 18, A + 19, B + 16,       \
+                            B + 17, B + 18, B + 19)
 #elif VL == 8
-#define LOW(x, y) __builtin_shufflevector(x, y, 0, 8, 1, 9, 2, 10, 3, 11)
-#define HIGH(x, y) __builtin_shufflevector(x, y, 4, 12, 5, 13, 6, 14, 7, 15)
+#define SHUFFLE(x, y, A, B, C, D) __builtin_shufflevector(x, y, A, B, C, D, A + 4, B + 4, C + 4, D + 4)
+#define LANES(x, y, A, B) __builtin_shufflevector(x, y, A, A + 1, A + 2, A + 3, A + 8, A + 9, A + 10, A + 11)
 #else
-#define LOW(x, y) __builtin_shufflevector(x, y, 0, 4, 1, 5)
-#define HIGH(x, y) __builtin_shufflevector(x, y, 2, 6, 3, 7)
+#define SHUFFLE(x, y, A, B, C, D) __builtin_shufflevector(x, y, A, B, C, D)
 #endif
+
+// Each 4 rows x[4g..4g+3] become x[4g+j] = (their element j of every lane).
+INLINE void transpose_lanes(vf x[4])
+{
+    vf a = SHUFFLE(x[0], x[1], 0, VL, 1, VL + 1), b = SHUFFLE(x[0], x[1], 2, VL + 2, 3, VL + 3);
+    vf c = SHUFFLE(x[2], x[3], 0, VL, 1, VL + 1), d = SHUFFLE(x[2], x[3], 2, VL + 2, 3, VL + 3);
+    x[0] = SHUFFLE(a, c, 0, 1, VL, VL + 1);
+    x[1] = SHUFFLE(a, c, 2, 3, VL + 2, VL + 3);
+    x[2] = SHUFFLE(b, d, 0, 1, VL, VL + 1);
+    x[3] = SHUFFLE(b, d, 2, 3, VL + 2, VL + 3);
+}
 
 INLINE void transpose(vf x[VL])
 {
-    vf y[VL];
 #pragma GCC unroll 4
-    for (int stage = 1; stage < VL; stage *= 2) {
-#pragma GCC unroll 16
-        for (int i = 0; i < VL / 2; i++) {
-            y[2 * i] = LOW(x[i], x[i + VL / 2]);
-            y[2 * i + 1] = HIGH(x[i], x[i + VL / 2]);
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < VL; i++)
-            x[i] = y[i];
+    for (int g = 0; g < VL; g += 4)
+        transpose_lanes(x + g);
+#if VL == 16
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+        vf a = LANES(x[j], x[4 + j], 0, 8), b = LANES(x[j], x[4 + j], 4, 12);
+        vf c = LANES(x[8 + j], x[12 + j], 0, 8), d = LANES(x[8 + j], x[12 + j], 4, 12);
+        x[j] = LANES(a, c, 0, 8);
+        x[4 + j] = LANES(b, d, 0, 8);
+        x[8 + j] = LANES(a, c, 4, 12);
+        x[12 + j] = LANES(b, d, 4, 12);
     }
+#elif VL == 8
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+        vf a = LANES(x[j], x[4 + j], 0, 0), b = LANES(x[j], x[4 + j], 4, 0);
+        x[j] = a;
+        x[4 + j] = b;
+    }
+#endif
 }
 
-#undef LOW
-#undef HIGH
+#undef SHUFFLE
+#undef LANES
 
 // VL x VL numbers of rows `row` apart, beginning at k; rows past the last are copies of it, which nobody reads. x[i] = column i.
 INLINE void load_transposed(vf x[VL], const float *from, int64_t row, int64_t first, int64_t rows, int64_t k)
@@ -278,18 +300,21 @@ static void product_rectangle(const Product *p, ProductScratch *scratch)
 
 // ---- few rows, B by rows of memory: W is read once, in order, and never stored
 
-// VL columns at n: a lane is an output, x[i] is one step of k for all of them.
-INLINE void few_rows_block(const int M, const Product *p, int64_t n, TileAhead *ahead)
+// VL columns at n, or the last few: a lane is an output, x[i] is one step of k for all of them. The next VL rows of W are fetched
+// meanwhile, in the order of their addresses.
+INLINE void few_rows_block(const int M, const Product *p, int64_t n, int64_t columns)
 {
-    int64_t columns = p->N - n < VL ? p->N - n : VL, k = 0;
-    const float *b = p->b + n * p->b_column;
+    const float *b = p->b + n * p->b_column, *ahead = b + columns * p->b_column;
+    int64_t k = 0;
     vf sum[PRODUCT_FEW];
 #pragma GCC unroll 4
     for (int m = 0; m < M; m++)
         sum[m] = vf_zero();
-    for (; k + VL <= p->K; k += VL) {
+    for (; k + VL <= p->K; k += VL, ahead += VL * VL) {
         vf x[VL];
-        tile_touch(ahead);
+#pragma GCC unroll 16
+        for (int i = 0; i < VL * VL; i += 16)
+            __builtin_prefetch(ahead + i, 0, 2);
         load_transposed(x, b, p->b_column, 0, columns, k);
 #pragma GCC unroll 16
         for (int i = 0; i < VL; i++)
@@ -314,21 +339,22 @@ INLINE void few_rows_block(const int M, const Product *p, int64_t n, TileAhead *
     }
 }
 
+INLINE void few_rows(const int M, const Product *p)
+{
+    int64_t n = 0;
+    for (; n + VL <= p->N; n += VL)
+        few_rows_block(M, p, n, VL);
+    if (n < p->N)
+        few_rows_block(M, p, n, p->N - n);
+}
+
 static void product_few_rows(const Product *p)
 {
-    int64_t lines = (p->K + 15) / 16;
-    for (int64_t n = 0; n < p->N; n += VL) {
-        int64_t next = n + VL < p->N ? n + VL : n;
-        TileAhead ahead = {.line = (const char *)(p->b + next * p->b_column), .stride = 4 * p->b_column,
-                           .line_count = (int32_t)lines, .per_visit = VL, .left = (int32_t)(p->N - next < VL ? p->N - next : VL)};
-#define FEW_ROWS(R) few_rows_block(R, p, n, &ahead)
-        switch (p->M) {
-            case 1: FEW_ROWS(1); break;
-            case 2: FEW_ROWS(2); break;
-            case 3: FEW_ROWS(3); break;
-            default: FEW_ROWS(4); break;
-        }
-#undef FEW_ROWS
+    switch (p->M) {
+        case 1: few_rows(1, p); break;
+        case 2: few_rows(2, p); break;
+        case 3: few_rows(3, p); break;
+        default: few_rows(4, p); break;
     }
 }
 

@@ -1,0 +1,68 @@
+"""Makes all fixtures anew in a temporary folder and compares them with the committed ones.
+
+Floats must agree within 1e-6 of their tensor's largest magnitude (PyTorch's sums differ between machines); all else to the byte.
+Exits 1 and names every file that differs.
+"""
+
+import os
+import sys
+import tempfile
+
+from safetensors.torch import load_file
+
+import make_models
+import make_texts
+import templates
+
+TOLERANCE = 1e-6
+MADE = ("models", "tokenizer", "templates")
+
+
+def tensors_differ(committed, made):
+    a, b = load_file(committed), load_file(made)
+    if a.keys() != b.keys():
+        return f"tensors {sorted(a.keys() ^ b.keys())} are in one of them only"
+    for name in a:
+        if a[name].shape != b[name].shape or a[name].dtype != b[name].dtype:
+            return f"{name} has another shape or type"
+        if a[name].numel() == 0:
+            continue
+        largest = a[name].double().abs().max().item()
+        distance = (a[name].double() - b[name].double()).abs().max().item()
+        if not distance <= TOLERANCE * largest:
+            return f"{name} is {distance:.3g} away, its largest element being {largest:.3g}"
+    return None
+
+
+def bytes_differ(committed, made):
+    with open(committed, "rb") as a, open(made, "rb") as b:
+        return None if a.read() == b.read() else "other bytes"
+
+
+def files_below(root):
+    return {os.path.relpath(os.path.join(folder, name), root) for top in MADE for folder, _, names in os.walk(os.path.join(root, top))
+            for name in names}
+
+
+def main(committed):
+    with tempfile.TemporaryDirectory() as made:
+        for maker in (make_models, make_texts, templates):
+            maker.main(made)
+        wrong = []
+        for path in sorted(files_below(made)):
+            pair = os.path.join(committed, path), os.path.join(made, path)
+            differ = tensors_differ if path.endswith(".safetensors") else bytes_differ
+            reason = differ(*pair) if os.path.exists(pair[0]) else "is not committed"
+            if reason:
+                wrong.append(f"{path}: {reason}")
+        left = sorted(files_below(committed) - files_below(made))
+        count = len(files_below(made))
+    print(f"{count} files made anew, {len(wrong)} differ")
+    if left:
+        print("committed, but not made here: " + ", ".join(left))
+    print("\n".join(wrong))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "test/fixtures"))
