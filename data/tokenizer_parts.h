@@ -86,7 +86,7 @@ struct Tokenizer {
     uint32_t *begin;                                           // (size + 1) token i is bytes[begin[i] .. begin[i + 1])
     uint8_t *kind;                                             // (size) TokenKind
     int32_t size;                                              // 1 + largest id
-    int32_t *lookup;                                           // base tokens by their bytes: open addressing, -1 is empty
+    int32_t *lookup;                                           // tokens of the vocabulary by their bytes: open addressing, -1 is empty
     size_t lookup_mask;
     AddedToken *added;                                         // (added_count), sorted by text
     size_t added_count;

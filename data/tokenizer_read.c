@@ -103,6 +103,14 @@ static bool set_token(Reader *reader, int32_t id, const char *spelling, TokenKin
     return true;
 }
 
+static bool is_printable(const char *text)                     // each character is its own spelling
+{
+    for (; *text != 0; text++)
+        if (*text < 33 || *text > 126)
+            return false;
+    return true;
+}
+
 static bool set_added(Reader *reader, const json_t *entry)
 {
     static const char *const refused[] = {"single_word", "lstrip", "rstrip", "normalized"};
@@ -116,6 +124,8 @@ static bool set_added(Reader *reader, const json_t *entry)
     const json_t *base = json_object_get(reader->vocabulary, content);
     if (base != NULL && json_integer_value(base) != id)
         return fail("%s: \"%.80s\" has two ids, %" PRId32 " as an added token", reader->path, content, id);
+    if (base != NULL && !is_printable(content))
+        return fail("%s: \"%.80s\" is an added token and in the vocabulary, which is done for printable ASCII only", reader->path, content);
     return set_token(reader, id, content, special ? TOKEN_SPECIAL : TOKEN_ADDED);
 }
 
@@ -137,7 +147,7 @@ static bool write_bytes(Reader *reader)
     return bytes_append(&reader->meaning, t->bytes.data, t->bytes.size);
 }
 
-// The other way round: base tokens by their text, and the token of each byte.
+// The other way round: tokens of the vocabulary by their text, and the token of each byte.
 static bool index_tokens(Reader *reader)
 {
     Tokenizer *t = reader->tokenizer;
@@ -148,7 +158,10 @@ static bool index_tokens(Reader *reader)
     memset(t->lookup, -1, slots * sizeof *t->lookup);
     t->lookup_mask = slots - 1;
     for (int32_t id = 0; id < t->size; id++) {
-        if (t->kind[id] != TOKEN_BASE)
+        bool base = t->kind[id] == TOKEN_BASE;
+        if (t->kind[id] > TOKEN_BASE)                          // may be in the vocabulary as well
+            base = json_object_get(reader->vocabulary, reader->spelling[id]) != NULL;
+        if (!base)
             continue;
         size_t i = hash_bytes(t->bytes.data + t->begin[id], t->begin[id + 1] - t->begin[id]) & t->lookup_mask;
         while (t->lookup[i] >= 0)

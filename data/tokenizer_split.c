@@ -130,13 +130,14 @@ static bool translate(Bytes *out, const char *expression)
             TRY(bytes_append(out, &c, 1));
             continue;
         }
+        size_t length = next == 'p' || next == 'P' ? strcspn(expression + i, "}") + 1 : 2;   // \p{...} is copied as a whole
         if (next == 's' || next == 'S')
             TRY(translate_space(out, next, in_class, i));
-        else if (next != 0 && strchr("rntpPdD.()[]{}|*+?^$/\\-'\"<>", next) != NULL)
-            TRY(bytes_append(out, expression + i, 2));
+        else if (next != 0 && strchr("rntpPdD.()[]{}|*+?^$/\\-'\"<>", next) != NULL && strlen(expression + i) >= length)
+            TRY(bytes_append(out, expression + i, length));
         else
             return fail("the expression's \\%.1s (byte %zu) is not done here", expression + i + 1, i);
-        i++;
+        i += length - 1;
     }
     return true;
 }

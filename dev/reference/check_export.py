@@ -2,8 +2,9 @@
 
     check_export.py FOLDER IDS.jsonl LOGPROBS.jsonl [--tolerance X] [--n-live N]
 
-IDS has {"ids"} lines, LOGPROBS the {"logprobs", "entropy"} lines that build/logprobs made of them. Everything is computed in fp32, the
-log-softmax in fp64. Exits 1 when a number is further away than the tolerance, when one is missing, or when the folder does not load.
+IDS has {"ids"} lines, LOGPROBS the {"logprobs", "entropy"} lines that build/logprobs made of them. Everything is computed in
+fp32, the log-softmax in fp64. Exits 1 when a number is further away than the tolerance, when one is missing, or when the
+folder does not load.
 """
 
 import argparse
@@ -73,8 +74,9 @@ def main():
         for name, want in zip(far, wants):
             far[name] = max(far[name], furthest(options.logprobs, line, name, ours[name], want))
         count += len(wants[0])
-    print(json.dumps({"folder": options.folder, "numbers": count, "furthest_logprob": far["logprobs"], "furthest_entropy": far["entropy"],
-                      "tolerance": options.tolerance, "tokenizer": check_tokenizer(options.folder)}))
+    print(json.dumps({"folder": options.folder, "numbers": count, "furthest_logprob": far["logprobs"],
+                      "furthest_entropy": far["entropy"], "tolerance": options.tolerance,
+                      "tokenizer": check_tokenizer(options.folder)}))
     if max(far.values()) > options.tolerance:
         sys.exit(1)
 

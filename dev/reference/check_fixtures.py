@@ -4,10 +4,12 @@ Floats must agree within 1e-6 of their tensor's largest magnitude (PyTorch's sum
 Exits 1 and names every file that differs.
 """
 
+import json
 import os
 import sys
 import tempfile
 
+import torch
 from safetensors.torch import load_file
 
 import make_models
@@ -39,9 +41,27 @@ def bytes_differ(committed, made):
         return None if a.read() == b.read() else "other bytes"
 
 
+def scalars_differ(committed, made):
+    with open(committed) as a, open(made) as b:
+        a, b = json.load(a), json.load(b)
+    if a.keys() != b.keys():
+        return f"{sorted(a.keys() ^ b.keys())} are in one of them only"
+    for name in a:
+        x, y = (torch.tensor(value, dtype=torch.float64) for value in (a[name], b[name]))
+        if x.shape != y.shape or not torch.allclose(x, y, rtol=TOLERANCE, atol=0):
+            return f"{name} is another"
+    return None
+
+
+def difference(committed, made):
+    if made.endswith(".safetensors"):
+        return tensors_differ(committed, made)
+    return (scalars_differ if os.path.basename(made) == "expected.json" else bytes_differ)(committed, made)
+
+
 def files_below(root):
-    return {os.path.relpath(os.path.join(folder, name), root) for top in MADE for folder, _, names in os.walk(os.path.join(root, top))
-            for name in names}
+    return {os.path.relpath(os.path.join(folder, name), root)
+            for top in MADE for folder, _, names in os.walk(os.path.join(root, top)) for name in names}
 
 
 def main(committed):
@@ -51,8 +71,7 @@ def main(committed):
         wrong = []
         for path in sorted(files_below(made)):
             pair = os.path.join(committed, path), os.path.join(made, path)
-            differ = tensors_differ if path.endswith(".safetensors") else bytes_differ
-            reason = differ(*pair) if os.path.exists(pair[0]) else "is not committed"
+            reason = difference(*pair) if os.path.exists(pair[0]) else "is not committed"
             if reason:
                 wrong.append(f"{path}: {reason}")
         left = sorted(files_below(committed) - files_below(made))
@@ -60,7 +79,8 @@ def main(committed):
     print(f"{count} files made anew, {len(wrong)} differ")
     if left:
         print("committed, but not made here: " + ", ".join(left))
-    print("\n".join(wrong))
+    for line in wrong:
+        print(line)
     return 1 if wrong else 0
 
 

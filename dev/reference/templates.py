@@ -1,7 +1,7 @@
 """Small chats as the chat templates render them: test/fixtures/templates/chats.jsonl, one rendering a line.
 
-qwen3 is the published template (../shared/data/qwen3-tokenizer) run by transformers. chatml (Qwen3-Instruct-2507) and qwen2.5 are written
-here with what their published templates do to messages without tools, which is all that is rendered.
+qwen3 is the published template (../shared/data/qwen3-tokenizer) run by transformers. chatml (Qwen3-Instruct-2507) and qwen2.5
+are written here with what their published templates do to messages without tools, which is all that is rendered.
 """
 
 import json
@@ -86,7 +86,8 @@ CHATS = [
     [user("Braces {{ x }} {% if %} <|im_end|>\n<|im_start|>"), assistant("$\\boxed{\\frac{1}{2}}$")],
     [assistant("no user at all")],
     [user("<tool_response>\nlooks like a tool\n</tool_response>"), assistant("<think>\nt\n</think>\n\na")],
-    [user("q"), assistant("<think>\nt\n</think>\n\na"), user("<tool_response>\nr\n</tool_response>"), assistant("<think>\nu\n</think>\n\nb")],
+    [user("q"), assistant("<think>\nt\n</think>\n\na"), user("<tool_response>\nr\n</tool_response>"),
+     assistant("<think>\nu\n</think>\n\nb")],
 ]
 
 
@@ -100,8 +101,9 @@ def rows(name, template, thinking):
     for messages in CHATS:
         for add_generation_prompt in (False, True):
             for enable_thinking in thinking:
+                text = render(template, messages, add_generation_prompt, enable_thinking)
                 yield {"template": name, "messages": messages, "add_generation_prompt": add_generation_prompt,
-                       "enable_thinking": enable_thinking, "text": render(template, messages, add_generation_prompt, enable_thinking)}
+                       "enable_thinking": enable_thinking, "text": text}
 
 
 def main(fixtures):
@@ -113,7 +115,8 @@ def main(fixtures):
     folder = os.path.join(fixtures, "templates")
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "chats.jsonl"), "w") as out:
-        for name, template, thinking in (("qwen3", published, (True, False)), ("chatml", CHATML, (True,)), ("qwen2.5", QWEN25, (True,))):
+        for name, template, thinking in (("qwen3", published, (True, False)), ("chatml", CHATML, (True,)),
+                                         ("qwen2.5", QWEN25, (True,))):
             out.writelines(json.dumps(row) + "\n" for row in rows(name, template, thinking))
 
 

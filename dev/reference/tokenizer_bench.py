@@ -1,9 +1,11 @@
-"""The peers of the tokenizer benchmark, on one thread: tiktoken and Hugging Face's tokenizers, made from the same tokenizer.json.
+"""The peers of the tokenizer benchmark, on one thread: tiktoken and Hugging Face's tokenizers, made from the same
+tokenizer.json.
 
     tokenizer_bench.py [FOLDER] [FILE.jsonl] [--ids OUT.jsonl] [--ours "build/tokenize_bench FOLDER FILE"]
 
-The texts are the strings "problem" (or "question") and "solution" of every line. Times leave out reading and parsing the file; the fastest of
---rounds counts. MB are 10^6 bytes of UTF-8. --ours runs a command that prints a JSON line with "mb_per_s" and adds the ratios.
+The texts are the strings "problem" (or "question") and "solution" of every line. Times leave out reading and parsing the
+file; the fastest of --rounds counts. MB are 10^6 bytes of UTF-8. --ours runs a command that prints a JSON line with
+"mb_per_s" and adds the ratios.
 """
 
 import os
@@ -60,10 +62,8 @@ def timed(encode, rounds):
 
 
 def report(name, seconds, megabytes, ids):
-    line = {"tokenizer": name, "mb_per_s": round(megabytes / seconds, 3), "seconds": round(seconds, 4), "megabytes": round(megabytes, 3)}
-    if ids is not None:
-        line["tokens"] = sum(map(len, ids))
-    print(json.dumps(line), flush=True)
+    print(json.dumps({"tokenizer": name, "mb_per_s": round(megabytes / seconds, 3), "seconds": round(seconds, 4),
+                      "megabytes": round(megabytes, 3), "tokens": sum(map(len, ids))}), flush=True)
     return megabytes / seconds
 
 
@@ -92,7 +92,8 @@ def main():
     bpe, fast = make_tiktoken(options.folder), Tokenizer.from_file(os.path.join(options.folder, "tokenizer.json"))
     special = set(bpe.special_tokens_set)
 
-    tik_ids, tik = timed(lambda: [bpe.encode(unicodedata.normalize("NFC", text), allowed_special=special) for text in texts], options.rounds)
+    tik_ids, tik = timed(lambda: [bpe.encode(unicodedata.normalize("NFC", text), allowed_special=special) for text in texts],
+                         options.rounds)
     one_ids, one = timed(lambda: [fast.encode(text, add_special_tokens=False).ids for text in texts], options.rounds)
     batch_ids, batch = timed(lambda: [e.ids for e in fast.encode_batch_fast(texts, add_special_tokens=False)], options.rounds)
     speeds = {"tiktoken": report("tiktoken", tik, megabytes, tik_ids),

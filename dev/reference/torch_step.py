@@ -1,7 +1,9 @@
-"""The PyTorch peer of the training-step benchmark: one full step (forward, loss, backward, clipping, AdamW) of a small Qwen3 on the CPU.
+"""The PyTorch peer of the training-step benchmark: one full step (forward, loss, backward, clipping, AdamW) of a small Qwen3 on
+the CPU.
 
-Four documents of 512 tokens in one micro-batch, all tokens trained. One JSON line a mode: fp32, compile (torch.compile), bf16 (the faster
-of bf16 weights and autocast). --steps are timed after --warmup; the median counts.
+Four documents of 512 tokens in one micro-batch, all tokens trained. One JSON line a mode: fp32, compile (torch.compile), bf16
+(the faster of bf16 weights and autocast). --steps are timed after --warmup; the median counts. cores_used below the number of
+threads says that the machine had other things to do, and that the times are not to be quoted.
 """
 
 import argparse
@@ -21,7 +23,8 @@ def make_model(dtype):
     torch.manual_seed(0)
     config = Qwen3Config(hidden_size=512, num_hidden_layers=8, num_attention_heads=8, head_dim=64, num_key_value_heads=2,
                          intermediate_size=1536, vocab_size=VOCABULARY, tie_word_embeddings=True, attn_implementation="sdpa",
-                         max_position_embeddings=TOKENS, use_cache=False, rope_parameters={"rope_type": "default", "rope_theta": 1e6})
+                         max_position_embeddings=TOKENS, use_cache=False,
+                         rope_parameters={"rope_type": "default", "rope_theta": 1e6})
     return Qwen3ForCausalLM(config).to(dtype).train()
 
 
@@ -32,9 +35,9 @@ def measure(name, dtype, autocast, compiled, warmup, steps):
     optimizer = torch.optim.AdamW(parameters, lr=1e-5, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, fused=True)
     ids = torch.randint(0, VOCABULARY, (DOCUMENTS, TOKENS + 1), generator=torch.Generator().manual_seed(1))
     inputs, targets = ids[:, :-1].contiguous(), ids[:, 1:].reshape(-1)
-    times = []
+    times, busy = [], []
     for _ in range(warmup + steps):
-        start = time.perf_counter()
+        start, start_busy = time.perf_counter(), time.process_time()
         with torch.autocast("cpu", torch.bfloat16) if autocast else contextlib.nullcontext():
             logits = forward(input_ids=inputs).logits
         loss = torch.nn.functional.cross_entropy(logits.float().view(-1, VOCABULARY), targets)
@@ -43,11 +46,12 @@ def measure(name, dtype, autocast, compiled, warmup, steps):
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         times.append(time.perf_counter() - start)
+        busy.append(time.process_time() - start_busy)
     median = statistics.median(times[warmup:])
     return {"mode": name, "step_seconds": round(median, 4), "tokens_per_second": round(DOCUMENTS * TOKENS / median, 1),
             "fastest_step": round(min(times[warmup:]), 4), "steps": steps, "threads": torch.get_num_threads(),
-            "parameters": sum(p.numel() for p in parameters), "loss": round(loss.item(), 4),
-            "torch": torch.__version__}
+            "cores_used": round(sum(busy[warmup:]) / sum(times[warmup:]), 2),
+            "parameters": sum(p.numel() for p in parameters), "loss": round(loss.item(), 4), "torch": torch.__version__}
 
 
 def product_peak(seconds=1.0):

@@ -1,7 +1,7 @@
 """What Unicode is to Hugging Face's tokenizers, asked code point by code point: the regex's classes and the tables of NFC.
 
-The two parts of that library know different versions of Unicode, and the older one is NFC's: whoever wants its ids needs its tables.
-Surrogates cannot stand in a text and are in no class.
+The two parts of that library know different versions of Unicode, and the older one is NFC's: whoever wants its ids needs its
+tables. Surrogates cannot stand in a text and are in no class.
 """
 
 import unicodedata
@@ -18,7 +18,8 @@ CLASSES_HEADER = """\
 # A code point that is not named is in none of the three.
 """
 NFC_HEADER = """\
-# NFC as Hugging Face's tokenizers does it (tables older than today's Unicode). Code points are hexadecimal. Hangul syllables are left out.
+# NFC as Hugging Face's tokenizers does it (tables older than today's Unicode).
+# Code points are hexadecimal. Hangul syllables are left out.
 # class FIRST LAST CCC   their canonical combining class, decimal; what is not named has class 0
 # alone C TO...          NFC of C alone is TO...
 # pair A B C             A followed by B becomes C
@@ -26,9 +27,9 @@ NFC_HEADER = """\
 """
 
 # The canonical compositions of Unicode 16, which Python's own tables may not know.
-COMPOSITIONS_16 = ["105D2 0307", "105DA 0307", "11382 113C9", "11384 113BB", "1138B 113C2", "11390 113C9", "113C2 113C2", "113C2 113B8", "113C2 113C9",
-                   "1611E 1611E", "1611E 16129", "1611E 1611F", "16129 1611F", "1611E 16120", "16121 1611F", "16122 1611F", "16121 16120",
-                   "16D67 16D67", "16D63 16D67", "16D69 16D67"]
+COMPOSITIONS_16 = ["105D2 0307", "105DA 0307", "11382 113C9", "11384 113BB", "1138B 113C2", "11390 113C9", "113C2 113C2",
+                   "113C2 113B8", "113C2 113C9", "1611E 1611E", "1611E 16129", "1611E 1611F", "16129 1611F", "1611E 16120",
+                   "16121 1611F", "16122 1611F", "16121 16120", "16D67 16D67", "16D63 16D67", "16D69 16D67"]
 
 
 def members(pattern):
@@ -87,7 +88,7 @@ def combining_classes():
 
 
 def compositions(classes):
-    """(alone, pair, apart): every code point that NFC changes, every pair it composes, every pair that only later versions compose."""
+    """(alone, pair, apart): the code points that NFC changes, the pairs it composes, those that only later versions compose."""
     alone, pairs, candidates = [], [], set()
     for code in CODE_POINTS:
         if code in HANGUL:

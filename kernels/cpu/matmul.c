@@ -7,6 +7,7 @@
 // unfinished chain wait in private tiles, so K blocks neither round nor touch C; C is written once, when its chain is complete.
 // Threads share nothing but operands: no barriers. Up to four rows skip the packing (product_few_rows).
 #include <omp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,13 +40,25 @@ typedef struct ProductScratch {
     float tiles[PRODUCT_TILES * TILE_ROWS * TILE_COLUMNS];        // unfinished chains
 } ProductScratch;
 
-// One per thread for its lifetime, so that a call costs no page faults.
+// One per thread, kept until the thread ends, so that a call costs no page faults.
+static pthread_key_t product_scratch_key;
+
+static void product_scratch_prepare(void)
+{
+    if (pthread_key_create(&product_scratch_key, free) != 0) {
+        fprintf(stderr, "matrix product: no thread-specific key left in this process\n");
+        abort();
+    }
+}
+
 static ProductScratch *product_scratch(void)
 {
-    static _Thread_local ProductScratch *scratch;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, product_scratch_prepare);
+    ProductScratch *scratch = pthread_getspecific(product_scratch_key);
     if (scratch == NULL) {
         scratch = aligned_alloc(64, (sizeof *scratch + 63) / 64 * 64);
-        if (scratch == NULL) {
+        if (scratch == NULL || pthread_setspecific(product_scratch_key, scratch) != 0) {
             fprintf(stderr, "matrix product: no memory for %zu bytes of a thread's scratch; free some or use fewer threads\n",
                     sizeof *scratch);
             abort();

@@ -1,0 +1,500 @@
+// Reading options: defaults, then the words of the command line and the files that --config names, in order. Everything that is
+// said about an option comes from its row; nothing here knows a program. Writing is in options_text.c.
+#include "base/number.h"
+#include "base/options_inside.h"
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CONFIG_LIMIT = 1 << 20, COMMAND_LINE = 1 };
+
+// Where a value stands, for its error and for lists: file NULL on the command line.
+typedef struct Place {
+    const char *file;
+    int line, source;
+} Place;
+
+const char *option_shown(char out[OPTION_NAME], const char *name)
+{
+    size_t i = 0;
+    for (; name[i] != 0 && i + 1 < OPTION_NAME; i++)
+        out[i] = name[i] == '_' ? '-' : name[i];
+    out[i] = 0;
+    return out;
+}
+
+bool option_is_text(OptionType type)
+{
+    return type == OPTION_TEXT || type == OPTION_FILE || type == OPTION_FOLDER || type == OPTION_CHOICE;
+}
+
+int option_place(const char *choices, const char *value)
+{
+    size_t length = strlen(value);
+    for (int place = 0;; place++) {
+        size_t here = strcspn(choices, "|");
+        if (here == length && strncmp(choices, value, length) == 0)
+            return place;
+        if (choices[here] == 0)
+            return -1;
+        choices += here + 1;
+    }
+}
+
+// ---- names, and what was probably meant
+
+static bool same_name(const char *word, size_t length, const char *name)
+{
+    if (strlen(name) != length)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (name[i] != (word[i] == '-' ? '_' : word[i]))
+            return false;
+    return true;
+}
+
+static const OptionRow *find_row(const OptionTable *table, const char *word, size_t length)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (same_name(word, length, table->rows[i].name))
+            return &table->rows[i];
+    return NULL;
+}
+
+// Damerau and Levenshtein's distance (of neighbours that change places, only once each): how many slips apart two names are.
+static int slips(const char *a, const char *b)
+{
+    enum { LONGEST = OPTION_NAME };
+    int d[LONGEST + 1][LONGEST + 1];
+    int n = (int)strlen(a), m = (int)strlen(b);
+    if (n > LONGEST || m > LONGEST)
+        return LONGEST;
+    for (int i = 0; i <= n; i++) {
+        for (int j = 0; j <= m; j++) {
+            if (i == 0 || j == 0) {
+                d[i][j] = i + j;
+                continue;
+            }
+            int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            best = d[i - 1][j] + 1 < best ? d[i - 1][j] + 1 : best;
+            best = d[i][j - 1] + 1 < best ? d[i][j - 1] + 1 : best;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
+                best = d[i - 2][j - 2] + 1;
+            d[i][j] = best;
+        }
+    }
+    return d[n][m];
+}
+
+const char *option_nearest(const OptionTable *table, const char *word, bool groups)
+{
+    char asked[OPTION_NAME], shown[OPTION_NAME];
+    option_shown(asked, word);
+    const char *nearest = NULL, *inside = NULL;
+    int fewest = (int)strlen(asked) / 3 > 2 ? (int)strlen(asked) / 3 : 2;
+    for (size_t i = 0; i < table->count; i++) {
+        const char *name = groups ? table->rows[i].group : table->rows[i].name;
+        option_shown(shown, name);
+        int distance = slips(asked, shown);
+        if (distance < fewest || (distance == fewest && nearest == NULL)) {
+            nearest = name;
+            fewest = distance;
+        }
+        if (inside == NULL && strlen(asked) > 2 && strstr(shown, asked) != NULL)
+            inside = name;                                     // --warmup for --warmup-steps
+    }
+    bool far = nearest == NULL || fewest >= (int)strlen(asked);
+    return far ? inside : nearest;
+}
+
+static bool unknown(const OptionTable *table, const char *word, Place place)
+{
+    char shown[OPTION_NAME];
+    const char *nearest = option_nearest(table, word, false);
+    if (place.file == NULL)
+        return fail("--%s: no such option; %s%s", word, nearest != NULL ? "did you mean --" : "--help lists them",
+                    nearest != NULL ? option_shown(shown, nearest) : "");
+    return fail("%s:%d: %s: no such option; %s%s", place.file, place.line, word,
+                nearest != NULL ? "did you mean " : "--help lists them", nearest != NULL ? option_shown(shown, nearest) : "");
+}
+
+// ---- one value into its field
+
+static bool refuse(const OptionRow *row, const char *value, Place place, const char *what, const char *detail)
+{
+    char name[OPTION_NAME];
+    option_shown(name, row->name);
+    if (place.file == NULL)
+        return fail("--%s %s: must be %s%s", name, value, what, detail);
+    return fail("%s:%d: %s = %s: must be %s%s", place.file, place.line, name, value, what, detail);
+}
+
+// "> 0", ">= 0 and <= 1", ""
+static bool in_range(const char *range, double value)
+{
+    while (*range != 0) {
+        bool less = range[0] == '<', equal = range[1] == '=';
+        char *end;
+        double bound = strtod(range + 1 + equal, &end);
+        bool holds = less ? value < bound || (equal && value == bound) : value > bound || (equal && value == bound);
+        if (!holds)
+            return false;
+        range = strpbrk(end, "<>");
+        if (range == NULL)
+            break;
+    }
+    return true;
+}
+
+static bool set_flag(bool *field, const char *value)
+{
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            *field = i % 2 == 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *keep_text(Options *options, const char *value)
+{
+    if (!grow(&options->texts, &options->text_capacity, options->text_count + 1, sizeof(char *)))
+        return NULL;
+    char *copy = copy_text(value);
+    if (copy != NULL)
+        options->texts[options->text_count++] = copy;
+    return copy;
+}
+
+// A list that another place gave is replaced; one that this place gave grows.
+static bool add_to_list(Options *options, const OptionRow *row, OptionList *list, const char *text, Place place)
+{
+    if (options->source[row - options->table.rows] != place.source)
+        list->count = 0;
+    TRY(grow(&list->items, &list->capacity, list->count + 1, sizeof(char *)));
+    list->items[list->count++] = text;
+    return true;
+}
+
+static bool set_text(Options *options, const OptionRow *row, void *field, const char *value, Place place)
+{
+    if (utf8_valid_prefix(value, strlen(value)) != strlen(value))
+        return refuse(row, value, place, "valid UTF-8", "");
+    if (row->type == OPTION_CHOICE && option_place(row->range, value) < 0)
+        return refuse(row, value, place, "one of ", row->range);
+    bool may_be_empty = row->type == OPTION_TEXT || (row->type != OPTION_LIST && place.file != NULL);
+    if (value[0] == 0 && !may_be_empty)                        // on a command line it is a shell variable that is not set
+        return refuse(row, "\"\"", place, "a name", "");
+    const char *text = keep_text(options, value);
+    TRY(text != NULL);
+    if (row->type == OPTION_LIST)
+        return add_to_list(options, row, field, text, place);
+    *(const char **)field = text;
+    return true;
+}
+
+static bool set_value(Options *options, const OptionRow *row, const char *value, Place place)
+{
+    void *field = (char *)options->values + row->offset;
+    int64_t integer;
+    double number;
+    if (row->type == OPTION_FLAG) {
+        if (!set_flag(field, value))
+            return refuse(row, value, place, "true or false", "");
+    } else if (row->type == OPTION_INTEGER) {
+        if (!integer_parse(&integer, value) || !in_range(row->range, (double)integer))
+            return refuse(row, value, place, "a whole number ", row->range);
+        *(int64_t *)field = integer;
+    } else if (row->type == OPTION_NUMBER) {
+        if (!number_parse(&number, value) || !in_range(row->range, number))
+            return refuse(row, value, place, "a number ", row->range);
+        *(double *)field = number;
+    } else {
+        TRY(set_text(options, row, field, value, place));
+    }
+    options->source[row - options->table.rows] = place.source;
+    return true;
+}
+
+static OptionList *list_of(const Options *options, const OptionRow *row)
+{
+    return (OptionList *)(void *)((char *)options->values + row->offset);
+}
+
+static bool set_defaults(Options *options)
+{
+    for (size_t i = 0; i < options->table.count; i++)
+        if (options->table.rows[i].type == OPTION_LIST)
+            *list_of(options, &options->table.rows[i]) = (OptionList){0};
+    options->source = allocate(options->table.count, sizeof *options->source);
+    TRY(options->source != NULL);
+    for (size_t i = 0; i < options->table.count; i++) {
+        const OptionRow *row = &options->table.rows[i];
+        if (row->type != OPTION_LIST)
+            TRY(set_value(options, row, row->initial, (Place){.file = "the table of defaults", .line = (int)i + 1}));
+    }
+    return true;
+}
+
+// ---- configuration file
+
+static char *trimmed(char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    size_t length = strlen(text);
+    while (length > 0 && isspace((unsigned char)text[length - 1]))
+        text[--length] = 0;
+    return text;
+}
+
+static bool unescape(Bytes *out, const char **p, Place place)
+{
+    static const char letters[] = "ntr\"\\", meant[] = "\n\t\r\"\\";
+    const char *letter = **p != 0 ? strchr(letters, **p) : NULL;
+    if (letter != NULL) {
+        (*p)++;
+        return bytes_append(out, &meant[letter - letters], 1);
+    }
+    if (**p == 'u' && strspn(*p + 1, "0123456789abcdefABCDEF") >= 4) {
+        char digits[5] = {(*p)[1], (*p)[2], (*p)[3], (*p)[4], 0}, c = (char)strtol(digits, NULL, 16);
+        if (strncmp(digits, "00", 2) == 0 && c > 0) {
+            *p += 5;
+            return bytes_append(out, &c, 1);
+        }
+    }
+    return fail("%s:%d: \\%.1s in \"...\": write \\\\ for a backslash, or put the text in '...'", place.file, place.line, *p);
+}
+
+// One value at *p, quoted or not; *p then stands behind it. ends: what ends a value that is not quoted.
+static bool read_config_value(Bytes *out, const char **p, const char *ends, Place place)
+{
+    bytes_clear(out);
+    TRY(bytes_text(out, ""));
+    char quote = **p;
+    if (quote != '"' && quote != '\'') {
+        size_t length = strcspn(*p, ends);
+        for (size_t i = 0; i < length; i++)
+            if ((*p)[i] == '#' && (i == 0 || isspace((unsigned char)(*p)[i - 1])))
+                length = i;
+        const char *behind = *p + length;
+        while (length > 0 && isspace((unsigned char)(*p)[length - 1]))
+            length--;
+        TRY(bytes_append(out, *p, length));
+        *p = behind;
+    } else {
+        (*p)++;
+        while (**p != quote) {
+            if (**p == 0)
+                return fail("%s:%d: the closing %c is missing", place.file, place.line, quote);
+            char c = *(*p)++;
+            TRY(quote == '"' && c == '\\' ? unescape(out, p, place) : bytes_append(out, &c, 1));
+        }
+        (*p)++;
+    }
+    *p += strspn(*p, " \t\r");
+    return true;
+}
+
+static bool read_config_list(Options *options, const OptionRow *row, const char **p, Place place, Bytes *value)
+{
+    list_of(options, row)->count = 0;
+    options->source[row - options->table.rows] = place.source;
+    *p += 1 + strspn(*p + 1, " \t");
+    while (**p != ']') {
+        TRY(read_config_value(value, p, ",]", place));
+        TRY(set_value(options, row, value->data, place));
+        if (**p == ',')
+            *p += 1 + strspn(*p + 1, " \t");
+        else if (**p != ']')
+            return fail("%s:%d: the list needs a comma or its closing ]", place.file, place.line);
+    }
+    *p += 1 + strspn(*p + 1, " \t\r");
+    return true;
+}
+
+static bool read_config_line(Options *options, char *line, Place place, Bytes *value)
+{
+    line = trimmed(line);
+    if (line[0] == 0 || line[0] == '#')
+        return true;
+    char *equals = strchr(line, '=');
+    if (equals == NULL)
+        return fail("%s:%d: %.40s: a line must be name = value", place.file, place.line, line);
+    *equals = 0;
+    const char *name = trimmed(line), *p = trimmed(equals + 1);
+    const OptionRow *row = find_row(&options->table, name, strlen(name));
+    if (row == NULL)
+        return unknown(&options->table, name, place);
+    if (row->type != OPTION_LIST && options->source[row - options->table.rows] == place.source)
+        return fail("%s:%d: %s stands twice in this file", place.file, place.line, name);
+    if (row->type == OPTION_LIST && *p == '[') {
+        TRY(read_config_list(options, row, &p, place, value));
+    } else {
+        TRY(read_config_value(value, &p, "", place));
+        TRY(set_value(options, row, value->data, place));
+    }
+    if (*p != 0 && *p != '#')
+        return fail("%s:%d: %.40s: nothing may stand behind the value", place.file, place.line, p);
+    return true;
+}
+
+static bool read_config(Options *options, const char *path)
+{
+    Bytes text = {0}, value = {0};
+    Place place = {.file = path, .source = COMMAND_LINE + ++options->files};
+    bool ok = file_read(&text, path, CONFIG_LIMIT);
+    if (ok && memchr(text.data, 0, text.size) != NULL)
+        ok = fail("%s: holds a NUL byte; it is no configuration file", path);
+    char *line = ok ? text.data : NULL;
+    if (ok && strncmp(line, "\xEF\xBB\xBF", 3) == 0)
+        line += 3;
+    while (ok && line != NULL) {
+        char *end = strchr(line, '\n');
+        if (end != NULL)
+            *end++ = 0;
+        place.line++;
+        ok = read_config_line(options, line, place, &value);
+        line = end;
+    }
+    bytes_free(&text);
+    bytes_free(&value);
+    return ok || fail_in("--config");
+}
+
+// ---- command line
+
+typedef struct Words {
+    char **words;
+    int count, next;
+} Words;
+
+static bool is_option(const char *word) { return strncmp(word, "--", 2) == 0 || strcmp(word, "-h") == 0; }
+
+// The value behind = or in the next word.
+static bool take_value(const char **value, Words *words, const char *name, const char *equals)
+{
+    if (equals != NULL) {
+        *value = equals + 1;
+        return true;
+    }
+    if (words->next >= words->count)
+        return fail("--%s: its value is missing", name);
+    if (is_option(words->words[words->next]))
+        return fail("--%s: its value is missing (%s is the next option; write --%s=%s if it is the value)", name,
+                    words->words[words->next], name, words->words[words->next]);
+    *value = words->words[words->next++];
+    return true;
+}
+
+static bool read_flag(Options *options, const OptionRow *row, const char *equals, bool negated)
+{
+    char shown[OPTION_NAME];
+    const Place place = {.source = COMMAND_LINE};
+    if (negated && equals != NULL)
+        return fail("--no-%s takes no value", option_shown(shown, row->name));
+    return set_value(options, row, equals != NULL ? equals + 1 : negated ? "false" : "true", place);
+}
+
+static bool read_row(Options *options, const OptionRow *row, Words *words, const char *equals)
+{
+    char shown[OPTION_NAME];
+    const char *value;
+    const Place place = {.source = COMMAND_LINE};
+    option_shown(shown, row->name);
+    if (row->type == OPTION_FLAG)
+        return read_flag(options, row, equals, false);
+    do {
+        TRY(take_value(&value, words, shown, equals));
+        TRY(set_value(options, row, value, place));
+    } while (row->type == OPTION_LIST && equals == NULL && words->next < words->count && !is_option(words->words[words->next]));
+    return true;
+}
+
+// What every program has: --config, --help, --print-config. *known: it was one of them.
+static bool read_common(Options *options, Words *words, const char *name, size_t length, const char *equals, bool *known)
+{
+    const char *path;
+    *known = true;
+    if (same_name(name, length, "config")) {
+        TRY(take_value(&path, words, "config", equals));
+        return read_config(options, path);
+    }
+    if (same_name(name, length, "print_config") && equals == NULL) {
+        options->wish = OPTIONS_PRINT;
+        return true;
+    }
+    if (same_name(name, length, "help")) {
+        options->wish = OPTIONS_HELP;
+        options->help_group = equals != NULL ? equals + 1 : NULL;
+        return true;
+    }
+    *known = false;
+    return true;
+}
+
+static bool read_word(Options *options, Words *words)
+{
+    const char *word = words->words[words->next++];
+    if (strcmp(word, "-h") == 0)
+        word = "--help";
+    if (strncmp(word, "--", 2) != 0 || word[2] == 0)
+        return fail("%s: an option begins with --, as in --help", word);
+    const char *name = word + 2, *equals = strchr(name, '=');
+    size_t length = equals != NULL ? (size_t)(equals - name) : strlen(name);
+    bool known;
+    TRY(read_common(options, words, name, length, equals, &known));
+    if (known)
+        return true;
+    const OptionRow *row = find_row(&options->table, name, length);
+    if (row != NULL)
+        return read_row(options, row, words, equals);
+    row = strncmp(name, "no-", 3) == 0 || strncmp(name, "no_", 3) == 0 ? find_row(&options->table, name + 3, length - 3) : NULL;
+    if (row != NULL && row->type == OPTION_FLAG)
+        return read_flag(options, row, equals, true);
+    char asked[OPTION_NAME];
+    snprintf(asked, sizeof asked, "%.*s", (int)(length < 60 ? length : 60), name);
+    return unknown(&options->table, asked, (Place){0});
+}
+
+static const char *text_of(const Options *options, const OptionRow *row)
+{
+    return *(const char *const *)(const void *)((const char *)options->values + row->offset);
+}
+
+static bool check_required(const Options *options)
+{
+    char shown[OPTION_NAME];
+    for (size_t i = 0; i < options->table.count; i++) {
+        const OptionRow *row = &options->table.rows[i];
+        bool empty = row->type == OPTION_LIST ? list_of(options, row)->count == 0
+                                              : option_is_text(row->type) && *text_of(options, row) == 0;
+        if (empty && strcmp(row->range, "required") == 0)
+            return fail("--%s is missing (%s); --help shows how to call this program", option_shown(shown, row->name), row->help);
+    }
+    return true;
+}
+
+bool options_read(Options *options, OptionTable table, void *values, int argc, char **argv)
+{
+    *options = (Options){.table = table, .values = values};
+    TRY(set_defaults(options));
+    Words words = {argv, argc, 1};
+    while (words.next < argc && options->wish != OPTIONS_HELP)
+        TRY(read_word(options, &words));
+    return options->wish == OPTIONS_RUN ? check_required(options) : true;
+}
+
+void options_free(Options *options)
+{
+    for (size_t i = 0; options->values != NULL && i < options->table.count; i++)
+        if (options->table.rows[i].type == OPTION_LIST)
+            free(list_of(options, &options->table.rows[i])->items);
+    for (size_t i = 0; i < options->text_count; i++)
+        free(options->texts[i]);
+    free(options->texts);
+    free(options->source);
+    *options = (Options){0};
+}

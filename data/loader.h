@@ -1,0 +1,69 @@
+// Which documents make a step, and how they are cut into micro-batches: a pure function of the options, the data and the step's number.
+// There is no position to save and none to restore; what a rank computes of a step is its caller's choice (micro-batch m is the same
+// wherever it runs). Source of the cut: decision 6 of the arithmetic contract, kept in loader.c.
+#ifndef DATA_LOADER_H
+#define DATA_LOADER_H
+
+#include "data/documents.h"
+#include "model/ragged.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum LoaderOrder { ORDER_RANDOM, ORDER_SEQUENTIAL } LoaderOrder;
+
+typedef struct LoaderOptions {
+    uint64_t seed;
+    LoaderOrder order;               // random: another permutation in each epoch
+    int64_t global_batch;            // documents in a step
+    int64_t micro_batch_tokens;      // the most tokens of a micro-batch; a longer document is one of its own
+    int64_t slots;                   // the number of micro-batches of a step is a multiple of it
+    int64_t linear_cost;             // a of cost = length · (a + length / 2): what a token costs besides attention, in the cost of one
+} LoaderOptions;                     // key of attention; 0: LOADER_LINEAR_COST
+
+// Per token and layer, matrix products take 2 · (2·H·D·C + 2·Hkv·D·C + 3·C·F) operations and each key of attention 4·H·D, so that
+// a = C · (1 + Hkv/H + 1.5·F/(H·D)): 3,840 for Qwen3-0.6B, 12,320 for 4B. It only balances the cut; but it belongs to a run's identity.
+enum { LOADER_LINEAR_COST = 4096 };
+
+typedef struct StepPlan {
+    int64_t step, epoch;
+    int64_t documents, tokens;       // of the step
+    int64_t trained_tokens;          // N: what the step's loss is divided by
+    int64_t micro_batches;           // a multiple of slots; some may be empty
+    const int64_t *numbers;          // (documents) micro-batch after micro-batch
+    const int64_t *first;            // (micro_batches + 1) micro-batch m is numbers[first[m]] .. numbers[first[m + 1] - 1]
+} StepPlan;                          // belongs to the loader, until its next plan
+
+typedef struct LoaderLimits {
+    int64_t tokens, rows, sequences; // the most that any micro-batch of any plan may have
+} LoaderLimits;
+
+typedef struct Loader {
+    const Documents *documents;      // must outlive the loader
+    LoaderOptions options;
+    LoaderLimits limits;
+    int64_t *numbers, *order, *micro, *first;                  // (room) (room) (room) (room + slots + 1)
+    int64_t *micro_tokens, *micro_cost;                        // (room + slots)
+    int64_t room;                                              // documents of the largest plan so far
+    int32_t *ids, *positions, *starts, *contexts, *rows, *targets;   // a Ragged of the limits' size
+} Loader;
+
+bool loader_open(Loader *loader, const Documents *documents, const LoaderOptions *options);
+void loader_close(Loader *loader);
+
+LoaderLimits loader_largest(const Loader *loader);             // for planning memory
+int64_t loader_steps_per_epoch(const Loader *loader);          // the last step of an epoch has what is left
+int64_t loader_document(const Loader *loader, int64_t epoch, int64_t position);   // which document comes at this place of the epoch
+
+bool loader_plan(Loader *loader, int64_t step, StepPlan *plan);   // step from 0
+// All documents in their order, cut greedily: one pass of evaluation, whatever order the steps have.
+bool loader_walk(Loader *loader, StepPlan *plan);
+
+// Fills *batch with micro-batch m: memory of the loader, until the next call. Row t of rows predicts a trained token t + 1.
+bool loader_micro_batch(Loader *loader, const StepPlan *plan, int64_t m, Ragged *batch);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

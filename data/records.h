@@ -1,0 +1,76 @@
+// One row of a JSONL file as one Record: the messages of the prompt, the response if there is one, and what is known about the row.
+// Nothing is rendered or tokenised here (data/documents.h does that), and unknown fields are not looked at. The row formats:
+//
+//   chat               messages [{role, content, reasoning_content}] or ShareGPT's conversations [{from, value}]; a last turn of the
+//                      assistant is the response
+//   prompt/completion  prompt and completion, each a text (a user turn, an assistant turn) or a list of messages
+//   Alpaca             instruction, input, output: the user turn is the instruction, a newline and the input if that is not empty
+//   problem            problem or question; solution or response (text) is the response; options makes it multiple choice; the
+//                      instruction of the options is appended to the user turn
+//   generated          any of these with finish_reason: the response is `text` and stands in the place of the row's own
+//   ids                ids and, optionally, labels: -100 where it is not trained, the id itself elsewhere
+//
+// A row that is two of them is refused.
+#ifndef DATA_RECORDS_H
+#define DATA_RECORDS_H
+
+#include "data/template.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// What General-Reasoner asks of the model (Ma et al. 2025); --instruction's default everywhere. For rows with options, the default
+// stands for the sentence about option letters that its evaluation uses.
+#define INSTRUCTION_DEFAULT "Please reason step by step, and put your final answer within \\boxed{}."
+
+typedef enum RowFormat { ROW_CHAT, ROW_PROMPT, ROW_ALPACA, ROW_PROBLEM, ROW_IDS } RowFormat;
+
+typedef struct Record {
+    RowFormat format;
+    Message *messages;               // (count) the prompt's, then the response if has_response; none in an ids row
+    size_t count;
+    bool has_response;
+    bool generated, unfinished;      // it has a finish_reason; that is "length"
+    int32_t *ids;                    // (tokens) ids rows only
+    uint8_t *trained;                // (tokens) 1 where the token is trained
+    size_t tokens;
+    char *id;                        // the row's id, else the number of its line
+    char *answer;                    // the reference of RL: a text as it is, anything else as JSON; NULL if there is none
+    Text source, category;           // data NULL if there is none
+    int difficulty;                  // 1-5; 0: unknown (a label in words, such as WebInstruct's, is unknown too)
+    int64_t line;                    // from 1
+
+    struct json_t *row;              // what the texts above point into
+    char *question;                  // the user turn, where it was put together from several fields
+} Record;
+
+typedef struct RecordOptions {
+    const char *instruction;         // NULL, "" or "none": nothing is appended
+} RecordOptions;
+
+// Reads one line (without its newline). file and line stand in every error: "file.jsonl:17: ...". On failure there is nothing to free.
+bool record_read(Record *record, const char *json, size_t size, const char *file, int64_t line, const RecordOptions *options);
+void record_free(Record *record);
+
+size_t record_prompt(const Record *record);                    // how many of messages come before the response
+
+// The lines of a JSONL file: UTF-8, a BOM at the start and CRLF accepted, blank lines passed over, a last line without newline accepted.
+typedef struct LineReader {
+    MappedFile file;
+    const char *path;                                          // the caller's
+    size_t at;
+    int64_t line;                                              // of the last line given; from 1
+} LineReader;
+
+#define LINE_LIMIT ((size_t)64 << 20)                          // bytes; a longer line is refused
+
+bool lines_open(LineReader *reader, const char *path);
+// The next line that is not blank; *text is NULL after the last one. A line over the limit fails, and reading may go on after it.
+bool lines_next(LineReader *reader, const char **text, size_t *size);
+void lines_close(LineReader *reader);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,337 @@
+// The arithmetic contract, kernel by kernel: a row's bits depend on that row's inputs alone. Each operation runs on all rows at
+// once; then on runs of 1, 2, 7, 8, 64 rows; with one thread and with two; with AVX2 and AVX-512. All compared by memcmp.
+#include "test/support/check.h"
+#include "test/support/backends.h"
+#include <omp.h>
+
+enum { ROWS = 257, C = 72, HEADS = 4, KV_HEADS = 2, D = 18, Q = HEADS * D, F = 136, V = 2500, LIVE = 2300 };
+static const int64_t SOME_ROWS[] = {1, 2, 7, 8, 64};
+
+// The inputs of every operation, ROWS rows of each; an operation reads rows first .. first + rows - 1 of them.
+static struct {
+    float *c1, *c2, *c3, *f1, *f2, *f3, *q1, *weights, *table, *norm, *cosine, *sine, *rstd, *small;
+    int32_t ids[ROWS], positions[ROWS], targets[ROWS];
+} in;
+
+static void make_inputs(const Kernels *k)
+{
+    in.c1 = random_floats(ROWS * C, 1), in.c2 = random_floats(ROWS * C, 2), in.c3 = random_floats(ROWS * C, 3);
+    in.f1 = random_floats(ROWS * F, 4), in.f2 = random_floats(ROWS * F, 5), in.f3 = random_floats(ROWS * F, 6);
+    in.q1 = random_floats(ROWS * Q, 7), in.weights = random_floats(F * C, 8), in.table = random_floats(V * C, 9);
+    in.norm = random_floats(C, 10), in.rstd = random_floats(ROWS * HEADS, 11), in.small = random_floats(ROWS, 12);
+    in.cosine = random_floats(ROWS * D, 0), in.sine = random_floats(ROWS * D, 0);
+    k->rope_table(NULL, in.cosine, in.sine, ROWS, D, 1e6);
+    for (int i = 0; i < ROWS; i++) {
+        in.ids[i] = (int32_t)(random_bits(1, RANDOM_SAMPLE, (uint32_t)i, 0, 0).v[0] % 40);   // many tokens of one id
+        in.targets[i] = (int32_t)(random_bits(2, RANDOM_SAMPLE, (uint32_t)i, 0, 0).v[0] % LIVE);
+        in.positions[i] = (i * 7) % ROWS;
+    }
+}
+
+static Tensor rows_of(float *x, int64_t first, int64_t rows, int64_t columns) { return (Tensor){x + first * columns, rows, columns}; }
+static const Tensor NONE = {0};
+static float scratch[ROWS * F * 4], scratch2[V * C + ROWS * 8];
+
+// ---- operations whose result is rows: `out` gets `width` floats a row
+
+typedef void RowOperation(const Kernels *k, int64_t first, int64_t rows, float *out);
+
+static void do_matmul_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    k->matmul_forward(NULL, (Tensor){out, rows, F}, rows_of(in.c1, first, rows, C), (Tensor){in.weights, F, C});
+}
+
+static void do_matmul_backward_input(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    k->matmul_backward_input(NULL, (Tensor){out, rows, C}, rows_of(in.f1, first, rows, F), (Tensor){in.weights, F, C}, false);
+}
+
+static void do_rmsnorm_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    k->rmsnorm_forward(NULL, (Tensor){out, rows, C}, (Tensor){scratch, rows, C}, scratch2, rows_of(in.c1, first, rows, C),
+                       rows_of(in.c2, first, rows, C), in.norm, 1e-6f);
+}
+
+static void do_rmsnorm_backward(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    k->rmsnorm_backward(NULL, (Tensor){out, rows, C}, scratch, scratch2, rows_of(in.c1, first, rows, C),
+                        rows_of(in.c3, first, rows, C), rows_of(in.c2, first, rows, C), in.norm, in.rstd + first);
+}
+
+static void do_qk_norm_rope_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    k->qk_norm_rope_forward(NULL, (Tensor){out, rows, Q}, scratch2, rows_of(in.q1, first, rows, Q), in.norm, in.cosine, in.sine,
+                            in.positions + first, D, 1e-6f);
+}
+
+static void do_qk_norm_rope_backward(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    k->qk_norm_rope_backward(NULL, (Tensor){out, rows, Q}, scratch, scratch2, rows_of(in.c1, first, rows, Q),
+                             rows_of(in.q1, first, rows, Q), in.norm, in.rstd + first * HEADS, in.cosine, in.sine,
+                             in.positions + first, D);
+}
+
+static void do_swiglu_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    k->swiglu_forward(NULL, (Tensor){out, rows, F}, rows_of(in.f1, first, rows, F), rows_of(in.f2, first, rows, F));
+}
+
+static void do_swiglu_backward(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    k->swiglu_backward(NULL, (Tensor){out, rows, F}, (Tensor){scratch, rows, F}, rows_of(in.f3, first, rows, F),
+                       rows_of(in.f1, first, rows, F), rows_of(in.f2, first, rows, F));
+}
+
+static void do_embedding_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    k->embedding_forward(NULL, (Tensor){out, rows, C}, (Tensor){in.table, V, C}, in.ids + first);
+}
+
+static void do_head_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    float *work = allocate((size_t)k->head_workspace(rows), sizeof *work), *result = allocate((size_t)rows * 4, sizeof *result);
+    k->head_forward(NULL, result, result + rows, result + 2 * rows, (int32_t *)(result + 3 * rows), rows_of(in.c1, first, rows, C),
+                    (Tensor){in.table, V, C}, in.targets + first, 0.7f, LIVE, work);
+    for (int64_t r = 0; r < rows; r++)
+        for (int i = 0; i < 4; i++)
+            out[4 * r + i] = result[i * rows + r];
+    free(work);
+    free(result);
+}
+
+static void do_head_backward(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    float *work = allocate((size_t)k->head_workspace(rows), sizeof *work);
+    k->head_backward(NULL, (Tensor){out, rows, C}, scratch2, rows_of(in.c1, first, rows, C), (Tensor){in.table, V, C},
+                     in.targets + first, 0.7f, LIVE, in.f1 + first, in.f2 + first, in.small + first, in.c2 + first, work);
+    free(work);
+}
+
+// Attention has no rows on their own: a row's inputs are those before it in its sequence. Here every row is the last of a
+// sequence that starts at 0, so that a run of rows is a set of sequences of different lengths.
+static void do_attention_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    float *result = allocate((size_t)((first + rows) * Q), sizeof *result), *lse = scratch2;
+    int32_t starts[2] = {0, (int32_t)(first + rows)}, contexts[1] = {0};
+    Attention a = {.sequences = 1, .heads = HEADS, .kv_heads = KV_HEADS, .head_width = D, .starts = starts, .contexts = contexts};
+    int64_t T = first + rows;
+    k->attention_forward(NULL, (Tensor){result, T, Q}, lse, (Tensor){in.q1, T, Q}, (Tensor){in.f1, T, KV_HEADS * D},
+                         (Tensor){in.f2, T, KV_HEADS * D}, &a);
+    memcpy(out, result + first * Q, (size_t)(rows * Q) * sizeof(float));
+    free(result);
+}
+
+static const struct {
+    const char *name;
+    RowOperation *run;
+    int64_t width;
+} ROW_OPERATIONS[] = {{"matmul_forward", do_matmul_forward, F},
+                      {"matmul_backward_input", do_matmul_backward_input, C},
+                      {"rmsnorm_forward", do_rmsnorm_forward, C},
+                      {"rmsnorm_backward", do_rmsnorm_backward, C},
+                      {"qk_norm_rope_forward", do_qk_norm_rope_forward, Q},
+                      {"qk_norm_rope_backward", do_qk_norm_rope_backward, Q},
+                      {"swiglu_forward", do_swiglu_forward, F},
+                      {"swiglu_backward", do_swiglu_backward, F},
+                      {"embedding_forward", do_embedding_forward, C},
+                      {"head_forward", do_head_forward, 4},
+                      {"head_backward", do_head_backward, C},
+                      {"attention_forward", do_attention_forward, Q}};
+enum { ROW_OPERATION_COUNT = sizeof ROW_OPERATIONS / sizeof ROW_OPERATIONS[0] };
+
+static void a_row_does_not_depend_on_its_neighbours(void **state)
+{
+    const Kernels *k = kernels_open("cpu", 2);
+    static float all[ROWS * F], some[ROWS * F];
+    for (int o = 0; o < ROW_OPERATION_COUNT; o++) {
+        int64_t width = ROW_OPERATIONS[o].width;
+        ROW_OPERATIONS[o].run(k, 0, ROWS, all);
+        for (size_t i = 0; i < sizeof SOME_ROWS / sizeof SOME_ROWS[0]; i++) {
+            const int64_t rows = SOME_ROWS[i], places[] = {0, 100, ROWS - rows};
+            for (int p = 0; p < 3; p++) {
+                ROW_OPERATIONS[o].run(k, places[p], rows, some);
+                if (memcmp(some, all + places[p] * width, (size_t)(rows * width) * sizeof(float)) != 0)
+                    fail_msg("%s: rows %d.. alone (%d of them) differ from the same rows among %d", ROW_OPERATIONS[o].name,
+                             (int)places[p], (int)rows, ROWS);
+            }
+        }
+    }
+}
+
+// ---- operations that sum over rows: equal for every number of threads and every vector width
+
+static void do_matmul_backward_weight(const Kernels *k, float *out)
+{
+    memset(out, 0, F * C * sizeof(float));
+    k->matmul_backward_weight(NULL, out, rows_of(in.f1, 0, ROWS, F), rows_of(in.c1, 0, ROWS, C));
+}
+
+static void do_norm_weight(const Kernels *k, float *out)
+{
+    memset(out, 0, C * sizeof(float));
+    k->rmsnorm_backward(NULL, (Tensor){scratch, ROWS, C}, out, scratch2, rows_of(in.c1, 0, ROWS, C), NONE,
+                        rows_of(in.c2, 0, ROWS, C), in.norm, in.rstd);
+}
+
+static void do_qk_norm_weight(const Kernels *k, float *out)
+{
+    memset(out, 0, D * sizeof(float));
+    k->qk_norm_rope_backward(NULL, (Tensor){scratch, ROWS, Q}, out, scratch2, rows_of(in.c1, 0, ROWS, Q),
+                             rows_of(in.q1, 0, ROWS, Q), in.norm, in.rstd, in.cosine, in.sine, in.positions, D);
+}
+
+static void do_embedding_backward(const Kernels *k, float *out)
+{
+    int32_t sort[2 * ROWS];
+    memset(out, 0, 40 * C * sizeof(float));
+    k->embedding_backward(NULL, out, rows_of(in.c1, 0, ROWS, C), in.ids, sort);
+}
+
+static void do_head_weight(const Kernels *k, float *out)
+{
+    float *work = allocate((size_t)k->head_workspace(ROWS), sizeof *work);
+    memset(out, 0, V * C * sizeof(float));
+    k->head_backward(NULL, (Tensor){scratch, ROWS, C}, out, rows_of(in.c1, 0, ROWS, C), (Tensor){in.table, V, C}, in.targets, 1,
+                     LIVE, in.f1, in.f2, in.small, NULL, work);
+    free(work);
+}
+
+static void do_attention_backward(const Kernels *k, float *out)
+{
+    int32_t starts[4] = {0, 3, 140, ROWS}, contexts[3] = {0};
+    Attention a = {.sequences = 3, .heads = HEADS, .kv_heads = KV_HEADS, .head_width = D, .starts = starts, .contexts = contexts};
+    int64_t KV = KV_HEADS * D;
+    Tensor q = {in.q1, ROWS, Q}, keys = {in.f1, ROWS, KV}, values = {in.f2, ROWS, KV}, result = {scratch, ROWS, Q};
+    float *lse = scratch2, *delta = scratch2 + ROWS * HEADS;
+    k->attention_forward(NULL, result, lse, q, keys, values, &a);
+    k->attention_backward(NULL, (Tensor){out, ROWS, Q}, (Tensor){out + ROWS * Q, ROWS, KV}, (Tensor){out + ROWS * (Q + KV), ROWS, KV},
+                          delta, (Tensor){in.c1, ROWS, Q}, q, keys, values, result, lse, &a);
+}
+
+static void do_adamw(const Kernels *k, float *out)
+{
+    memcpy(out, in.f1, F * C * sizeof(float));
+    memset(scratch, 0, 2 * F * C * sizeof(float));
+    AdamW settings = {1e-3, 0.9, 0.999, 1e-8, 0.1, 0.5, 1, 0};
+    for (settings.step = 1; settings.step < 4; settings.step++)
+        k->adamw(NULL, out, scratch, scratch + F * C, in.weights, F * C - 3, &settings, 0, 0);
+}
+
+static void do_square_sums(const Kernels *k, float *out) { k->square_sums(NULL, out, in.table, V * C - 5); }
+
+static void do_rope_table(const Kernels *k, float *out) { k->rope_table(NULL, out, out + ROWS * D / 2, ROWS, D, 5e6); }
+
+static const struct {
+    const char *name;
+    void (*run)(const Kernels *, float *);
+    int64_t count;
+} SUMS[] = {{"matmul_backward_weight", do_matmul_backward_weight, F *C},
+            {"rmsnorm_backward's weight", do_norm_weight, C},
+            {"qk_norm_rope_backward's weight", do_qk_norm_weight, D},
+            {"embedding_backward", do_embedding_backward, 40 * C},
+            {"head_backward's weight", do_head_weight, V *C},
+            {"attention_backward", do_attention_backward, ROWS *(Q + 2 * KV_HEADS * D)},
+            {"adamw", do_adamw, F *C},
+            {"square_sums", do_square_sums, (V * C - 5 + SQUARES_BLOCK - 1) / SQUARES_BLOCK},
+            {"rope_table", do_rope_table, ROWS *D}};
+enum { SUM_COUNT = sizeof SUMS / sizeof SUMS[0] };
+
+typedef struct Outputs {
+    float *rows[ROW_OPERATION_COUNT], *sums[SUM_COUNT];
+} Outputs;
+
+static Outputs run_all(const Kernels *k, int threads)
+{
+    Outputs out;
+    omp_set_num_threads(threads);
+    for (int o = 0; o < ROW_OPERATION_COUNT; o++) {
+        out.rows[o] = allocate((size_t)(ROWS * ROW_OPERATIONS[o].width), sizeof(float));
+        ROW_OPERATIONS[o].run(k, 0, ROWS, out.rows[o]);
+    }
+    for (int o = 0; o < SUM_COUNT; o++) {
+        out.sums[o] = allocate((size_t)SUMS[o].count, sizeof(float));
+        SUMS[o].run(k, out.sums[o]);
+    }
+    return out;
+}
+
+static void compare_all(Outputs a, Outputs b, const char *what)
+{
+    for (int o = 0; o < ROW_OPERATION_COUNT; o++) {
+        if (memcmp(a.rows[o], b.rows[o], (size_t)(ROWS * ROW_OPERATIONS[o].width) * sizeof(float)) != 0)
+            fail_msg("%s: %s differ", ROW_OPERATIONS[o].name, what);
+        free(b.rows[o]);
+    }
+    for (int o = 0; o < SUM_COUNT; o++) {
+        if (memcmp(a.sums[o], b.sums[o], (size_t)SUMS[o].count * sizeof(float)) != 0)
+            fail_msg("%s: %s differ", SUMS[o].name, what);
+        free(b.sums[o]);
+    }
+}
+
+static void free_all(Outputs a)
+{
+    for (int o = 0; o < ROW_OPERATION_COUNT; o++)
+        free(a.rows[o]);
+    for (int o = 0; o < SUM_COUNT; o++)
+        free(a.sums[o]);
+}
+
+static void one_thread_equals_many(void **state)
+{
+    const char *const sets[] = {"avx512", "avx2", "plain"};
+    for (int s = 0; s < 3; s++) {
+        const Kernels *k = backend(sets[s]);
+        if (k == NULL)
+            continue;
+        Outputs one = run_all(k, 1);
+        compare_all(one, run_all(k, 2), "one thread and two");
+        compare_all(one, run_all(k, 3), "one thread and three");
+        free_all(one);
+    }
+    omp_set_num_threads(2);
+}
+
+static void avx2_equals_avx512(void **state)
+{
+    const Kernels *wide = backend("avx512"), *narrow = backend("avx2");
+    if (wide == NULL || narrow == NULL) {
+        print_message("skipped: this machine has no AVX-512\n");
+        skip();
+    }
+    Outputs a = run_all(wide, 2);
+    compare_all(a, run_all(narrow, 2), "AVX-512 and AVX2");
+    free_all(a);
+}
+
+// Plain builds round twice where the others round once; a sum of n terms of size 1 is then off by n · 2^-24 at most.
+static void the_plain_build_is_close(void **state)
+{
+    const Kernels *best = kernels_open("cpu", 2), *plain = backend("plain");
+    assert_non_null(plain);
+    Outputs a = run_all(best, 2), b = run_all(plain, 2);
+    for (int o = 0; o < ROW_OPERATION_COUNT; o++) {
+        int64_t count = ROWS * ROW_OPERATIONS[o].width;
+        if (ROW_OPERATIONS[o].run != do_head_forward)          // its fourth column is an index
+            assert_true(largest_difference(a.rows[o], b.rows[o], count) <= 3e-4 * (1 + largest_of(a.rows[o], count)));
+    }
+    free_all(a);
+    free_all(b);
+}
+
+static int setup(void **state)
+{
+    make_inputs(kernels_open("cpu", 2));
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_row_does_not_depend_on_its_neighbours),
+        cmocka_unit_test(one_thread_equals_many),
+        cmocka_unit_test(avx2_equals_avx512),
+        cmocka_unit_test(the_plain_build_is_close),
+    };
+    return cmocka_run_group_tests(tests, setup, NULL);
+}

@@ -1,0 +1,249 @@
+// What stays the same, bit for bit, when a step is computed otherwise: recomputation, packing, threads, vector width, twice.
+// And what only comes close, with its bound: gradients of the same documents in other micro-batches, finite differences.
+#include "test/support/backends.h"
+#include "test/support/tiny.h"
+#include <omp.h>
+
+static const int32_t LENGTHS[] = {137, 1, 300, 64, 2, 33};
+enum { DOCUMENTS = 6 };
+
+static TinyBatch *packed(int first, int last)
+{
+    TinyBatch *b = allocate(1, sizeof *b);
+    assert_non_null(b);
+    for (int d = first; d < last; d++)
+        tiny_add(b, (uint32_t)d, LENGTHS[d]);
+    return b;
+}
+
+static double run_step(Model *m, const Ragged *batch, int64_t trained)
+{
+    LossSum sum = {.finite = true};
+    assert_ok(model_forward(m, batch));
+    assert_ok(model_loss(m, batch, 1.0 / (double)trained, &sum));
+    assert_ok(model_backward(m, batch));
+    return loss_mean(&sum);
+}
+
+static void same_gradients(const Model *a, const Model *b, const char *what)
+{
+    for (int64_t i = 0; i < a->parameters.count; i++) {
+        const Parameter *p = &a->parameters.list[i];
+        if (memcmp(a->gradients + p->offset, b->gradients + p->offset, (size_t)parameter_elements(p) * sizeof(float)) != 0)
+            fail_msg("%s: the gradient of %s differs", what, p->name);
+    }
+}
+
+static void recomputation_changes_no_bit(void **state)
+{
+    for (int tied = 0; tied < 2; tied++) {
+        Model kept, again;
+        TinyBatch *b = packed(0, DOCUMENTS);
+        tiny_open(&kept, kernels_open("cpu", 2), tied != 0, false);
+        tiny_open(&again, kernels_open("cpu", 2), tied != 0, true);
+        double x = run_step(&kept, &b->ragged, b->ragged.trained), y = run_step(&again, &b->ragged, b->ragged.trained);
+        assert_memory_equal(&x, &y, sizeof x);
+        same_gradients(&kept, &again, "recomputed");
+        assert_true(again.activations.bytes < kept.activations.bytes);
+        model_close(&kept);
+        model_close(&again);
+        free(b);
+    }
+}
+
+static void packed_logprobs_equal_unpacked_ones(void **state)
+{
+    Model m;
+    tiny_open(&m, kernels_open("cpu", 2), true, false);
+    TinyBatch *all = packed(0, DOCUMENTS);
+    float together[2][TINY_TOKENS], alone[2][TINY_TOKENS];
+    assert_ok(model_forward(&m, &all->ragged));
+    assert_ok(model_logprobs(&m, &all->ragged, 1, 300, together[0], together[1], NULL));
+    int64_t at = 0;
+    LossSum sum = {.finite = true}, parts = {.finite = true};
+    for (int d = 0; d < DOCUMENTS; d++) {
+        TinyBatch *one = packed(d, d + 1);
+        assert_ok(model_forward(&m, &one->ragged));
+        assert_ok(model_logprobs(&m, &one->ragged, 1, 300, alone[0], alone[1], NULL));
+        for (int i = 0; i < 2; i++)
+            assert_memory_equal(alone[i], together[i] + at, (size_t)one->ragged.trained * sizeof(float));
+        for (int64_t n = one->ragged.trained - 1; n >= 0; n--)
+            loss_add(&parts, alone[0][n]);                     // in another order, too
+        at += one->ragged.trained;
+        free(one);
+    }
+    for (int64_t n = 0; n < at; n++)
+        loss_add(&sum, together[0][n]);
+    assert_int_equal(sum.fixed, parts.fixed);
+    free(all);
+    model_close(&m);
+}
+
+static void packed_gradients_are_close_to_unpacked_ones(void **state)
+{
+    Model one, many;
+    TinyBatch *all = packed(0, DOCUMENTS);
+    int64_t trained = all->ragged.trained;
+    tiny_open(&one, kernels_open("cpu", 2), true, false);
+    tiny_open(&many, kernels_open("cpu", 2), true, false);
+    run_step(&one, &all->ragged, trained);
+    for (int d = 0; d < DOCUMENTS; d++) {
+        TinyBatch *b = packed(d, d + 1);
+        run_step(&many, &b->ragged, trained);
+        free(b);
+    }
+    for (int64_t i = 0; i < one.parameters.count; i++) {
+        const Parameter *p = &one.parameters.list[i];
+        double error = relative_norm(one.gradients + p->offset, many.gradients + p->offset, parameter_elements(p));
+        if (!(error <= 1e-6))
+            fail_msg("%s differs by %.2e of its norm", p->name, error);
+    }
+    free(all);
+    model_close(&one);
+    model_close(&many);
+}
+
+// A whole step with an optimizer update: weights compared.
+static float *updated_weights(const Kernels *kernels, int threads, int64_t *count)
+{
+    omp_set_num_threads(threads);
+    Model m;
+    Optimizer o = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0.1};
+    TinyBatch *b = packed(0, DOCUMENTS);
+    double norm;
+    tiny_open(&m, kernels, true, false);
+    assert_ok(optimizer_open(&o, &m, false));
+    for (int step = 0; step < 3; step++) {
+        assert_ok(gradients_clear(&m));
+        run_step(&m, &b->ragged, b->ragged.trained);
+        assert_ok(gradient_norm(&m, &norm));
+        assert_ok(optimizer_step(&o, &m, 1e-2, norm > 1 ? 1 / norm : 1));
+    }
+    *count = m.parameters.elements;
+    float *weights = allocate((size_t)*count, sizeof *weights);
+    assert_non_null(weights);
+    memcpy(weights, m.weights, (size_t)*count * sizeof *weights);
+    optimizer_close(&o);
+    model_close(&m);
+    free(b);
+    omp_set_num_threads(2);
+    return weights;
+}
+
+static void three_steps_are_the_same_for_all_threads_and_twice(void **state)
+{
+    int64_t count;
+    float *once = updated_weights(kernels_open("cpu", 0), 2, &count);
+    for (int threads = 1; threads <= 3; threads++) {
+        float *again = updated_weights(kernels_open("cpu", 0), threads, &count);
+        assert_memory_equal(once, again, (size_t)count * sizeof *once);
+        free(again);
+    }
+    free(once);
+}
+
+static void three_steps_are_the_same_with_avx2_and_avx512(void **state)
+{
+    const Kernels *wide = backend("avx512"), *narrow = backend("avx2");
+    if (wide == NULL || narrow == NULL) {
+        print_message("skipped: this machine has no AVX-512\n");
+        skip();
+    }
+    int64_t count;
+    float *a = updated_weights(wide, 2, &count), *b = updated_weights(narrow, 2, &count);
+    assert_memory_equal(a, b, (size_t)count * sizeof *a);
+    free(a);
+    free(b);
+}
+
+// Central differences over a random direction u in parameter space: (L(w + hu) - L(w - hu)) / 2h against <gradient, u>. With
+// |hu| about 1e-2 per tensor the third-order term and fp32's rounding (1e-7 of the loss over 2h) stay below 2e-3 of |g|.
+static double loss_at(Model *m, const TinyBatch *b, const Parameter *p, const float *u, double h)
+{
+    float *w = m->weights + p->offset, *before = allocate((size_t)parameter_elements(p), sizeof *before);
+    LossSum sum = {.finite = true};
+    static float logprob[TINY_TOKENS], entropy[TINY_TOKENS];
+    memcpy(before, w, (size_t)parameter_elements(p) * sizeof *w);
+    for (int64_t e = 0; e < parameter_elements(p); e++)
+        w[e] += (float)(h * u[e]);
+    assert_ok(model_forward(m, &b->ragged));
+    assert_ok(model_logprobs(m, &b->ragged, 1, 300, logprob, entropy, NULL));
+    for (int64_t n = 0; n < b->ragged.trained; n++)
+        loss_add(&sum, logprob[n]);
+    memcpy(w, before, (size_t)parameter_elements(p) * sizeof *w);
+    free(before);
+    return loss_mean(&sum);
+}
+
+static void gradients_agree_with_finite_differences(void **state)
+{
+    for (int tied = 0; tied < 2; tied++) {
+        Model m;
+        TinyBatch *b = packed(0, DOCUMENTS);
+        tiny_open(&m, kernels_open("cpu", 2), tied != 0, false);
+        run_step(&m, &b->ragged, b->ragged.trained);
+        for (int64_t i = 0; i < m.parameters.count; i++) {
+            const Parameter *p = &m.parameters.list[i];
+            int64_t count = parameter_elements(p);
+            const float *g = m.gradients + p->offset;
+            float *u = random_floats(count, (uint32_t)(i + 1));
+            double along = 0, size = 0, length = 0;
+            for (int64_t e = 0; e < count; e++) {
+                u[e] += 4 * g[e] / (float)(largest_of(g, count) + 1e-30);   // towards the gradient, so that <g, u> is not near 0
+                length += (double)u[e] * u[e];
+            }
+            for (int64_t e = 0; e < count; e++) {
+                u[e] = (float)(u[e] / sqrt(length));
+                along += (double)g[e] * u[e];
+                size += (double)g[e] * g[e];
+            }
+            double h = 1e-2, measured = (loss_at(&m, b, p, u, h) - loss_at(&m, b, p, u, -h)) / (2 * h);
+            if (!(fabs(measured - along) <= 2e-3 * sqrt(size) + 2e-5))
+                fail_msg("%s: %.6e by differences, %.6e by backward, |g| %.3e", p->name, measured, along, sqrt(size));
+            free(u);
+        }
+        model_close(&m);
+        free(b);
+    }
+}
+
+static void an_empty_micro_batch_adds_nothing(void **state)
+{
+    Model m;
+    LossSum sum = {.finite = true};
+    Ragged empty = {0};
+    tiny_open(&m, kernels_open("cpu", 2), true, false);
+    assert_ok(model_forward(&m, &empty) && model_loss(&m, &empty, 1, &sum) && model_backward(&m, &empty));
+    assert_int_equal(sum.tokens, 0);
+    for (int64_t e = 0; e < m.parameters.elements; e++)
+        assert_true(m.gradients[e] == 0);
+    model_close(&m);
+}
+
+static void a_token_outside_the_vocabulary_is_refused(void **state)
+{
+    Model m;
+    TinyBatch *b = packed(3, 4);
+    tiny_open(&m, kernels_open("cpu", 2), true, false);
+    b->ids[5] = 300;
+    assert_refused(model_forward(&m, &b->ragged), "token 5 of a micro-batch is id 300");
+    b->ids[5] = -1;
+    assert_refused(model_forward(&m, &b->ragged), "id -1");
+    free(b);
+    model_close(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(recomputation_changes_no_bit),
+        cmocka_unit_test(packed_logprobs_equal_unpacked_ones),
+        cmocka_unit_test(packed_gradients_are_close_to_unpacked_ones),
+        cmocka_unit_test(three_steps_are_the_same_for_all_threads_and_twice),
+        cmocka_unit_test(three_steps_are_the_same_with_avx2_and_avx512),
+        cmocka_unit_test(gradients_agree_with_finite_differences),
+        cmocka_unit_test(an_empty_micro_batch_adds_nothing),
+        cmocka_unit_test(a_token_outside_the_vocabulary_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
