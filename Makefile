@@ -5,14 +5,16 @@
 #   build/asan/   ASan + UBSan   (what the tests run)
 # The CPU kernels are compiled once per instruction set (see kernels/cpu/backend.c); the rest runs on any machine.
 
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 B       := build
 LIBS    := -ljansson -lpcre2-8 -lutf8proc -lxxhash -lm
 WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
 CFLAGS  := -std=c11 -D_GNU_SOURCE -I. -g -O3 -ffp-contract=off -fno-math-errno -fopenmp $(WARN) -MMD -MP $(EXTRA)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
 
-LIBRARY := $(wildcard base/*.c kernels/*.c dist/*.c model/*.c data/*.c)
+LIBRARY := $(wildcard base/*.c kernels/*.c dist/*.c model/*.c data/*.c run/*.c)
 ARCH    := $(shell uname -m)
 ifeq ($(ARCH),x86_64)
 VARIANTS := avx512 avx2 plain
@@ -26,7 +28,9 @@ endif
 
 PROGRAMS := train_sft
 TOOLS    := $(patsubst dev/tools/%.c,%,$(wildcard dev/tools/*.c))
-TESTS    := $(patsubst test/%.c,%,$(wildcard test/unit/*.c test/parity/*.c))
+BENCHES  := $(patsubst dev/bench/%.c,%,$(wildcard dev/bench/*.c))
+TESTS    := $(patsubst %.c,%,$(wildcard test/unit/*.c test/parity/*.c))
+FUZZERS  := $(patsubst %.c,%,$(wildcard test/fuzz/fuzz_*.c))
 
 all: $(PROGRAMS) $(addprefix $(B)/,$(TOOLS))
 
@@ -34,41 +38,75 @@ all: $(PROGRAMS) $(addprefix $(B)/,$(TOOLS))
 define BUILD
 $(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $(2) -c $$< -o $$@
+	@echo "  CC    $$@"
+	@$$(CC) $$(CFLAGS) $(2) -c $$< -o $$@
 $(1)/%.o: %.cu
 	@mkdir -p $$(@D)
-	$$(CC) -x c $$(CFLAGS) $(2) -c $$< -o $$@
+	@echo "  CC    $$@"
+	@$$(CC) -x c $$(CFLAGS) $(2) -c $$< -o $$@
 $(foreach v,$(VARIANTS),
 $(1)/kernels/cpu/backend_$(v).o: kernels/cpu/backend.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $(2) $(MARCH_$(v)) -DCPU_VARIANT=$(v) -c $$< -o $$@
+	@echo "  CC    $$@"
+	@$$(CC) $$(CFLAGS) $(2) $(MARCH_$(v)) -DCPU_VARIANT=$(v) -c $$< -o $$@
 )
 $(1)/libdereason.a: $(LIBRARY:%.c=$(1)/%.o) $(foreach v,$(VARIANTS),$(1)/kernels/cpu/backend_$(v).o)
 	@rm -f $$@
-	ar rcs $$@ $$^
+	@ar rcs $$@ $$^
 endef
 $(eval $(call BUILD,$(B),))
 $(eval $(call BUILD,$(B)/asan,$(SANITIZE)))
 
 train_sft: $(B)/train_sft.o $(B)/libdereason.a
-	$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
 $(B)/asan/train_sft: $(B)/asan/train_sft.o $(B)/asan/libdereason.a
-	$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
 
+# small programs: tools that users and tests need, and benchmarks
 $(addprefix $(B)/,$(TOOLS)): $(B)/%: $(B)/dev/tools/%.o $(B)/libdereason.a
-	$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
 $(addprefix $(B)/asan/,$(TOOLS)): $(B)/asan/%: $(B)/asan/dev/tools/%.o $(B)/asan/libdereason.a
-	$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
+$(addprefix $(B)/,$(BENCHES)): $(B)/%: $(B)/dev/bench/%.o $(B)/libdereason.a
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -ldl
+$(B)/dev/bench/matmul_bench.o: CFLAGS += -march=native
 
-# tests: $(B)/test/... in release, $(B)/asan/test/... with the sanitizers
-$(B)/test/%: $(B)/test/%.o $(B)/libdereason.a
-	$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
-$(B)/asan/test/%: $(B)/asan/test/%.o $(B)/asan/libdereason.a
-	$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS) -lcmocka
+# tests, in release and with the sanitizers; a fuzz target is linked with a driver that replays and mutates its corpus
+$(addprefix $(B)/,$(TESTS)): %: %.o $(B)/libdereason.a
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
+$(addprefix $(B)/asan/,$(TESTS)): %: %.o $(B)/asan/libdereason.a
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS) -lcmocka
+$(addprefix $(B)/asan/,$(FUZZERS)): %: %.o $(B)/asan/test/fuzz/driver.o $(B)/asan/libdereason.a
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
+
+setup-build:
+	@dev/setup.sh build
+setup-test:
+	@dev/setup.sh test
+
+test: setup-test
+	@$(MAKE) --no-print-directory all $(addprefix $(B)/,$(TESTS)) $(addprefix $(B)/asan/,train_sft $(TOOLS) $(TESTS) $(FUZZERS))
+	@test/run.sh short
+test-long: test
+	@test/run.sh long
+demo: setup-build
+	@$(MAKE) --no-print-directory all
+	@dev/demo/demo.sh
+bench: setup-build
+	@$(MAKE) --no-print-directory all $(addprefix $(B)/,$(BENCHES))
+	@dev/bench/run.sh
 
 clean:
 	rm -rf $(B) $(PROGRAMS)
 
-.PHONY: all clean test test-long demo bench
+.PHONY: all clean setup-build setup-test test test-long demo bench
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

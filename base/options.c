@@ -1,18 +1,11 @@
-// Reading options: defaults, then the words of the command line and the files that --config names, in order. Everything that is
-// said about an option comes from its row; nothing here knows a program. Writing is in options_text.c.
+// Reading options: defaults, then the words of the command line, in order. Everything that is said about an option comes from its
+// row; nothing here knows a program. The files that --config names are read in options_config.c, and writing is in options_text.c.
 #include "base/number.h"
 #include "base/options_inside.h"
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFIG_LIMIT = 1 << 20, COMMAND_LINE = 1 };
-
-// Where a value stands, for its error and for lists: file NULL on the command line.
-typedef struct Place {
-    const char *file;
-    int line, source;
-} Place;
+enum { COMMAND_LINE = 1 };
 
 const char *option_shown(char out[OPTION_NAME], const char *name)
 {
@@ -53,7 +46,7 @@ static bool same_name(const char *word, size_t length, const char *name)
     return true;
 }
 
-static const OptionRow *find_row(const OptionTable *table, const char *word, size_t length)
+const OptionRow *option_find(const OptionTable *table, const char *word, size_t length)
 {
     for (size_t i = 0; i < table->count; i++)
         if (same_name(word, length, table->rows[i].name))
@@ -91,7 +84,7 @@ const char *option_nearest(const OptionTable *table, const char *word, bool grou
     char asked[OPTION_NAME], shown[OPTION_NAME];
     option_shown(asked, word);
     const char *nearest = NULL, *inside = NULL;
-    int fewest = (int)strlen(asked) / 3 > 2 ? (int)strlen(asked) / 3 : 2;
+    int fewest = (int)strlen(asked) / 3 > 1 ? (int)strlen(asked) / 3 : 1;   // more slips than that are another word
     for (size_t i = 0; i < table->count; i++) {
         const char *name = groups ? table->rows[i].group : table->rows[i].name;
         option_shown(shown, name);
@@ -107,7 +100,7 @@ const char *option_nearest(const OptionTable *table, const char *word, bool grou
     return far ? inside : nearest;
 }
 
-static bool unknown(const OptionTable *table, const char *word, Place place)
+bool option_unknown(const OptionTable *table, const char *word, OptionPlace place)
 {
     char shown[OPTION_NAME];
     const char *nearest = option_nearest(table, word, false);
@@ -120,7 +113,7 @@ static bool unknown(const OptionTable *table, const char *word, Place place)
 
 // ---- one value into its field
 
-static bool refuse(const OptionRow *row, const char *value, Place place, const char *what, const char *detail)
+static bool refuse(const OptionRow *row, const char *value, OptionPlace place, const char *what, const char *detail)
 {
     char name[OPTION_NAME];
     option_shown(name, row->name);
@@ -169,7 +162,7 @@ static const char *keep_text(Options *options, const char *value)
 }
 
 // A list that another place gave is replaced; one that this place gave grows.
-static bool add_to_list(Options *options, const OptionRow *row, OptionList *list, const char *text, Place place)
+static bool add_to_list(Options *options, const OptionRow *row, OptionList *list, const char *text, OptionPlace place)
 {
     if (options->source[row - options->table.rows] != place.source)
         list->count = 0;
@@ -178,7 +171,7 @@ static bool add_to_list(Options *options, const OptionRow *row, OptionList *list
     return true;
 }
 
-static bool set_text(Options *options, const OptionRow *row, void *field, const char *value, Place place)
+static bool set_text(Options *options, const OptionRow *row, void *field, const char *value, OptionPlace place)
 {
     if (utf8_valid_prefix(value, strlen(value)) != strlen(value))
         return refuse(row, value, place, "valid UTF-8", "");
@@ -195,7 +188,7 @@ static bool set_text(Options *options, const OptionRow *row, void *field, const 
     return true;
 }
 
-static bool set_value(Options *options, const OptionRow *row, const char *value, Place place)
+bool option_set(Options *options, const OptionRow *row, const char *value, OptionPlace place)
 {
     void *field = (char *)options->values + row->offset;
     int64_t integer;
@@ -218,7 +211,7 @@ static bool set_value(Options *options, const OptionRow *row, const char *value,
     return true;
 }
 
-static OptionList *list_of(const Options *options, const OptionRow *row)
+OptionList *option_list(const Options *options, const OptionRow *row)
 {
     return (OptionList *)(void *)((char *)options->values + row->offset);
 }
@@ -227,141 +220,15 @@ static bool set_defaults(Options *options)
 {
     for (size_t i = 0; i < options->table.count; i++)
         if (options->table.rows[i].type == OPTION_LIST)
-            *list_of(options, &options->table.rows[i]) = (OptionList){0};
+            *option_list(options, &options->table.rows[i]) = (OptionList){0};
     options->source = allocate(options->table.count, sizeof *options->source);
     TRY(options->source != NULL);
     for (size_t i = 0; i < options->table.count; i++) {
         const OptionRow *row = &options->table.rows[i];
         if (row->type != OPTION_LIST)
-            TRY(set_value(options, row, row->initial, (Place){.file = "the table of defaults", .line = (int)i + 1}));
+            TRY(option_set(options, row, row->initial, (OptionPlace){.file = "the table of defaults", .line = (int)i + 1}));
     }
     return true;
-}
-
-// ---- configuration file
-
-static char *trimmed(char *text)
-{
-    while (isspace((unsigned char)*text))
-        text++;
-    size_t length = strlen(text);
-    while (length > 0 && isspace((unsigned char)text[length - 1]))
-        text[--length] = 0;
-    return text;
-}
-
-static bool unescape(Bytes *out, const char **p, Place place)
-{
-    static const char letters[] = "ntr\"\\", meant[] = "\n\t\r\"\\";
-    const char *letter = **p != 0 ? strchr(letters, **p) : NULL;
-    if (letter != NULL) {
-        (*p)++;
-        return bytes_append(out, &meant[letter - letters], 1);
-    }
-    if (**p == 'u' && strspn(*p + 1, "0123456789abcdefABCDEF") >= 4) {
-        char digits[5] = {(*p)[1], (*p)[2], (*p)[3], (*p)[4], 0}, c = (char)strtol(digits, NULL, 16);
-        if (strncmp(digits, "00", 2) == 0 && c > 0) {
-            *p += 5;
-            return bytes_append(out, &c, 1);
-        }
-    }
-    return fail("%s:%d: \\%.1s in \"...\": write \\\\ for a backslash, or put the text in '...'", place.file, place.line, *p);
-}
-
-// One value at *p, quoted or not; *p then stands behind it. ends: what ends a value that is not quoted.
-static bool read_config_value(Bytes *out, const char **p, const char *ends, Place place)
-{
-    bytes_clear(out);
-    TRY(bytes_text(out, ""));
-    char quote = **p;
-    if (quote != '"' && quote != '\'') {
-        size_t length = strcspn(*p, ends);
-        for (size_t i = 0; i < length; i++)
-            if ((*p)[i] == '#' && (i == 0 || isspace((unsigned char)(*p)[i - 1])))
-                length = i;
-        const char *behind = *p + length;
-        while (length > 0 && isspace((unsigned char)(*p)[length - 1]))
-            length--;
-        TRY(bytes_append(out, *p, length));
-        *p = behind;
-    } else {
-        (*p)++;
-        while (**p != quote) {
-            if (**p == 0)
-                return fail("%s:%d: the closing %c is missing", place.file, place.line, quote);
-            char c = *(*p)++;
-            TRY(quote == '"' && c == '\\' ? unescape(out, p, place) : bytes_append(out, &c, 1));
-        }
-        (*p)++;
-    }
-    *p += strspn(*p, " \t\r");
-    return true;
-}
-
-static bool read_config_list(Options *options, const OptionRow *row, const char **p, Place place, Bytes *value)
-{
-    list_of(options, row)->count = 0;
-    options->source[row - options->table.rows] = place.source;
-    *p += 1 + strspn(*p + 1, " \t");
-    while (**p != ']') {
-        TRY(read_config_value(value, p, ",]", place));
-        TRY(set_value(options, row, value->data, place));
-        if (**p == ',')
-            *p += 1 + strspn(*p + 1, " \t");
-        else if (**p != ']')
-            return fail("%s:%d: the list needs a comma or its closing ]", place.file, place.line);
-    }
-    *p += 1 + strspn(*p + 1, " \t\r");
-    return true;
-}
-
-static bool read_config_line(Options *options, char *line, Place place, Bytes *value)
-{
-    line = trimmed(line);
-    if (line[0] == 0 || line[0] == '#')
-        return true;
-    char *equals = strchr(line, '=');
-    if (equals == NULL)
-        return fail("%s:%d: %.40s: a line must be name = value", place.file, place.line, line);
-    *equals = 0;
-    const char *name = trimmed(line), *p = trimmed(equals + 1);
-    const OptionRow *row = find_row(&options->table, name, strlen(name));
-    if (row == NULL)
-        return unknown(&options->table, name, place);
-    if (row->type != OPTION_LIST && options->source[row - options->table.rows] == place.source)
-        return fail("%s:%d: %s stands twice in this file", place.file, place.line, name);
-    if (row->type == OPTION_LIST && *p == '[') {
-        TRY(read_config_list(options, row, &p, place, value));
-    } else {
-        TRY(read_config_value(value, &p, "", place));
-        TRY(set_value(options, row, value->data, place));
-    }
-    if (*p != 0 && *p != '#')
-        return fail("%s:%d: %.40s: nothing may stand behind the value", place.file, place.line, p);
-    return true;
-}
-
-static bool read_config(Options *options, const char *path)
-{
-    Bytes text = {0}, value = {0};
-    Place place = {.file = path, .source = COMMAND_LINE + ++options->files};
-    bool ok = file_read(&text, path, CONFIG_LIMIT);
-    if (ok && memchr(text.data, 0, text.size) != NULL)
-        ok = fail("%s: holds a NUL byte; it is no configuration file", path);
-    char *line = ok ? text.data : NULL;
-    if (ok && strncmp(line, "\xEF\xBB\xBF", 3) == 0)
-        line += 3;
-    while (ok && line != NULL) {
-        char *end = strchr(line, '\n');
-        if (end != NULL)
-            *end++ = 0;
-        place.line++;
-        ok = read_config_line(options, line, place, &value);
-        line = end;
-    }
-    bytes_free(&text);
-    bytes_free(&value);
-    return ok || fail_in("--config");
 }
 
 // ---- command line
@@ -392,23 +259,23 @@ static bool take_value(const char **value, Words *words, const char *name, const
 static bool read_flag(Options *options, const OptionRow *row, const char *equals, bool negated)
 {
     char shown[OPTION_NAME];
-    const Place place = {.source = COMMAND_LINE};
+    const OptionPlace place = {.source = COMMAND_LINE};
     if (negated && equals != NULL)
         return fail("--no-%s takes no value", option_shown(shown, row->name));
-    return set_value(options, row, equals != NULL ? equals + 1 : negated ? "false" : "true", place);
+    return option_set(options, row, equals != NULL ? equals + 1 : negated ? "false" : "true", place);
 }
 
 static bool read_row(Options *options, const OptionRow *row, Words *words, const char *equals)
 {
     char shown[OPTION_NAME];
     const char *value;
-    const Place place = {.source = COMMAND_LINE};
+    const OptionPlace place = {.source = COMMAND_LINE};
     option_shown(shown, row->name);
     if (row->type == OPTION_FLAG)
         return read_flag(options, row, equals, false);
     do {
         TRY(take_value(&value, words, shown, equals));
-        TRY(set_value(options, row, value, place));
+        TRY(option_set(options, row, value, place));
     } while (row->type == OPTION_LIST && equals == NULL && words->next < words->count && !is_option(words->words[words->next]));
     return true;
 }
@@ -420,7 +287,7 @@ static bool read_common(Options *options, Words *words, const char *name, size_t
     *known = true;
     if (same_name(name, length, "config")) {
         TRY(take_value(&path, words, "config", equals));
-        return read_config(options, path);
+        return options_read_file(options, path);
     }
     if (same_name(name, length, "print_config") && equals == NULL) {
         options->wish = OPTIONS_PRINT;
@@ -448,15 +315,18 @@ static bool read_word(Options *options, Words *words)
     TRY(read_common(options, words, name, length, equals, &known));
     if (known)
         return true;
-    const OptionRow *row = find_row(&options->table, name, length);
+    const OptionRow *row = option_find(&options->table, name, length);
     if (row != NULL)
         return read_row(options, row, words, equals);
-    row = strncmp(name, "no-", 3) == 0 || strncmp(name, "no_", 3) == 0 ? find_row(&options->table, name + 3, length - 3) : NULL;
+    row = strncmp(name, "no-", 3) == 0 || strncmp(name, "no_", 3) == 0 ? option_find(&options->table, name + 3, length - 3) : NULL;
+    char asked[OPTION_NAME];
     if (row != NULL && row->type == OPTION_FLAG)
         return read_flag(options, row, equals, true);
-    char asked[OPTION_NAME];
+    if (row != NULL)
+        return fail("--%.*s: --%s takes a value; only a flag can be switched off", (int)length, name,
+                    option_shown(asked, row->name));
     snprintf(asked, sizeof asked, "%.*s", (int)(length < 60 ? length : 60), name);
-    return unknown(&options->table, asked, (Place){0});
+    return option_unknown(&options->table, asked, (OptionPlace){0});
 }
 
 static const char *text_of(const Options *options, const OptionRow *row)
@@ -469,7 +339,7 @@ static bool check_required(const Options *options)
     char shown[OPTION_NAME];
     for (size_t i = 0; i < options->table.count; i++) {
         const OptionRow *row = &options->table.rows[i];
-        bool empty = row->type == OPTION_LIST ? list_of(options, row)->count == 0
+        bool empty = row->type == OPTION_LIST ? option_list(options, row)->count == 0
                                               : option_is_text(row->type) && *text_of(options, row) == 0;
         if (empty && strcmp(row->range, "required") == 0)
             return fail("--%s is missing (%s); --help shows how to call this program", option_shown(shown, row->name), row->help);
@@ -491,7 +361,7 @@ void options_free(Options *options)
 {
     for (size_t i = 0; options->values != NULL && i < options->table.count; i++)
         if (options->table.rows[i].type == OPTION_LIST)
-            free(list_of(options, &options->table.rows[i])->items);
+            free(option_list(options, &options->table.rows[i])->items);
     for (size_t i = 0; i < options->text_count; i++)
         free(options->texts[i]);
     free(options->texts);

@@ -20,9 +20,11 @@ extern "C" {
 
 typedef struct json_t json_t;
 
+// clang-format off
 typedef enum OptionType {
     OPTION_INTEGER, OPTION_NUMBER, OPTION_FLAG, OPTION_TEXT, OPTION_FILE, OPTION_FOLDER, OPTION_CHOICE, OPTION_LIST
 } OptionType;
+// clang-format on
 
 typedef struct OptionList {
     const char **items;
@@ -35,7 +37,7 @@ typedef struct OptionRow {
     const char *initial;             // as it would be written on the command line; "" for none
     const char *range;               // numbers: "> 0", ">= 0 and <= 1"; a choice: "a|b|c"; texts and lists: "" or "required"
     const char *group;               // rows of one group stand together
-    bool identity;                   // IDENTITY: another value gives other bits, so a run cannot be resumed with it; NEUTRAL: it can
+    bool identity;                   // IDENTITY: another value gives other bits, a run is not resumed with it; NEUTRAL: it may be
     const char *help;                // one line
     size_t offset;                   // of the field in the struct of values
 } OptionRow;
@@ -93,8 +95,8 @@ typedef struct Options {
     const char *help_group;          // of --help=GROUP, else NULL
 } Options;
 
-// Fills values: defaults, then argv[1…] in order. Fails at the first bad word, naming option, value, range and place; main prints
-// that and returns 2. options_free frees, after a failure too.
+// Fills values: defaults, then argv[1…] in order. Fails at the first bad word, naming option, value, range and place; main
+// prints that and returns 2. options_free frees, after a failure too.
 bool options_read(Options *options, OptionTable table, void *values, int argc, char **argv);
 void options_free(Options *options);
 
@@ -105,11 +107,12 @@ int option_place(const char *choices, const char *value);
 bool options_answer(const Options *options, const char *usage, FILE *out, bool *answered);
 
 bool options_help(const Options *options, const char *usage, const char *group, int width, Bytes *out);
-bool options_config(const Options *options, Bytes *out);       // a complete configuration file; gives back the same values
+bool options_config(const Options *options, Bytes *out);       // a complete configuration file; gives the same values back
 bool options_markdown(const Options *options, Bytes *out);     // the README's table; --help=markdown
 
-// The options that name the bits of a run, as {"lr": "1e-5", …} (a new reference; NULL after fail()); and the comparison of a saved
-// such object with the present values: fails with the name of an option and both its values. One that was not saved had its default.
+// The options that name the bits of a run, as {"lr": "1e-5", …}: a new reference, NULL after fail(). And whether such an object,
+// saved, has the present values; fails with the name of the option that differs and both its values. One that was not saved had
+// its default; keys that are no options are left to the program.
 json_t *options_identity(const Options *options);
 bool options_same_identity(const Options *options, const json_t *saved, const char *where);
 

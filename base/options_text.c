@@ -104,7 +104,8 @@ static bool default_text(Bytes *out, const OptionRow *row)
     return bytes_text(out, row->initial);
 }
 
-static bool same_value(const OptionRow *row, const json_t *saved, const char *now, const char *where, Bytes *before)
+// now: the present value as text; before: room for the saved one.
+static bool same_value(const OptionRow *row, const char *now, const json_t *saved, const char *where, Bytes *before)
 {
     const char *text = NULL;
     char name[OPTION_NAME];
@@ -114,28 +115,23 @@ static bool same_value(const OptionRow *row, const json_t *saved, const char *no
     if (strcmp(before->data, now) == 0)
         return true;
     option_shown(name, row->name);
-    return fail("%s: was made with --%s %s, and now it is %s; give the saved value again, or start a new run (another --out, or "
-                "--resume none)", where, name, before->data, now);
+    return fail("%s: was made with --%s %s, and now it is %s; give what was saved, or start a new run (another --out, or "
+                "--resume none)",
+                where, name, before->data, now);
 }
 
 bool options_same_identity(const Options *options, const json_t *saved, const char *where)
 {
     if (!json_is_object(saved))
         return fail("%s: its options are missing", where);
-    Bytes before = {0};
-    json_t *now = options_identity(options);
-    bool ok = now != NULL;
+    Bytes now = {0}, before = {0};
+    bool ok = true;
     for (size_t i = 0; ok && i < options->table.count; i++) {
         const OptionRow *row = &options->table.rows[i];
-        if (row->identity)
-            ok = same_value(row, saved, json_string_value(json_object_get(now, row->name)), where, &before);
+        bytes_clear(&now);
+        ok = !row->identity || (option_value_text(&now, options, row) && same_value(row, now.data, saved, where, &before));
     }
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)saved, key, value)
-        if (ok && json_object_get(now, key) == NULL)
-            ok = fail("%s: was made with an option %s, which this program does not have", where, key);
-    json_decref(now);
+    bytes_free(&now);
     bytes_free(&before);
     return ok;
 }
@@ -241,8 +237,8 @@ bool options_help(const Options *options, const char *usage, const char *group, 
     if (found)
         return true;
     const char *nearest = option_nearest(&options->table, group, true);
-    return fail("--help=%s: no such group of options; %s%s", group, nearest != NULL ? "did you mean --help=" : "--help lists them",
-                nearest != NULL ? nearest : "");
+    return fail("--help=%s: no such group of options; %s%s", group,
+                nearest != NULL ? "did you mean --help=" : "--help lists them", nearest != NULL ? nearest : "");
 }
 
 static bool markdown_cell(Bytes *out, const char *text)

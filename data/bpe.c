@@ -1,15 +1,15 @@
-// Merging. A short word is an array that is searched for its lowest rank again and again; a long one is a linked list with a heap of
-// its pairs, so that a megabyte without a space costs n log n. Both give the same ids (test/unit/test_tokenizer_bpe.c).
+// Merging. A short word is an array that is searched for its lowest rank again and again; a long one is a linked list with a
+// heap of its pairs, so that a megabyte without a space costs n log n. Both give the same ids (test/unit/test_tokenizer_bpe.c).
 #include "data/bpe.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHORT_WORD = 40 };                                      // bytes; beyond it the heap is faster
+enum { SHORT_WORD = 40 }; // bytes; beyond it the heap is faster
 static const uint32_t NO_RANK = UINT32_MAX;
 
 struct BpeNode {
-    int32_t id, previous, next;                                // positions in the word, -1 at its ends
-    uint32_t rank;                                             // of the pair (this, next); NO_RANK if it does not merge or is gone
+    int32_t id, previous, next; // positions in the word, -1 at its ends
+    uint32_t rank;              // of the pair (this, next); NO_RANK if it does not merge or is gone
 };
 
 static size_t slot_of(const Bpe *bpe, int32_t left, int32_t right)
@@ -32,7 +32,7 @@ static uint32_t rank_of(const Bpe *bpe, int32_t left, int32_t right)
 bool bpe_open(Bpe *bpe, size_t merges)
 {
     size_t slots = 16;
-    while (slots < 2 * merges)                                 // merges come from a file that fits in memory: no overflow
+    while (slots < 2 * merges) // merges come from a file that fits in memory: no overflow
         slots *= 2;
     *bpe = (Bpe){.mask = slots - 1, .limit = merges};
     TRY(bpe->pairs = allocate(slots, sizeof *bpe->pairs));
@@ -143,7 +143,7 @@ static void merge_at(const Bpe *bpe, BpeScratch *scratch, size_t *count, int32_t
     BpeNode *nodes = scratch->nodes, *node = &nodes[i], *gone = &nodes[node->next];
     node->id = bpe->merged[node->rank];
     node->next = gone->next;
-    gone->rank = NO_RANK;                                      // what the heap still holds of it is stale
+    gone->rank = NO_RANK; // what the heap still holds of it is stale
     if (node->next >= 0)
         nodes[node->next].previous = i;
     look(bpe, scratch, count, i);
@@ -165,7 +165,8 @@ static bool long_word(const Bpe *bpe, BpeScratch *scratch, int32_t *ids, size_t 
         uint64_t top = scratch->heap[0];
         scratch->heap[0] = scratch->heap[--queued];
         sift_down(scratch->heap, queued, 0, &scratch->steps);
-        if (nodes[(uint32_t)top].rank == (uint32_t)(top >> 32))    // a rank names its pair: equal means that the pair still stands here
+        bool stands = nodes[(uint32_t)top].rank == (uint32_t)(top >> 32); // a rank names its pair
+        if (stands)
             merge_at(bpe, scratch, &queued, (int32_t)(uint32_t)top);
     }
     *count = 0;

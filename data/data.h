@@ -1,7 +1,7 @@
-// data/: from files to batches. A Tokenizer (tokenizer.h) turns text into ids and back. A ChatTemplate (template.h) turns messages into
-// the text that a model reads. A Record (records.h) is one row of a JSONL file, whatever its format. Documents (documents.h) are all rows of
-// a data set, rendered and tokenised, with a flag at every token that is trained. A Loader (loader.h) says which documents make a step
-// and fills the ragged batches (model/ragged.h) that the model reads. In a program:
+// data/: from files to batches. A Tokenizer (tokenizer.h) turns text into ids and back. A ChatTemplate (template.h) turns
+// messages into the text that a model reads. A Record (records.h) is one row of a JSONL file, whatever its format. Documents
+// (documents.h) are all rows of a data set, rendered and tokenised, with a flag at every token that is trained. A Loader
+// (loader.h) says which documents make a step and fills the ragged batches (model/ragged.h) that the model reads. In a program:
 //
 //     Tokenizer *tokenizer = tokenizer_open(folder);             // NULL after fail()
 //     TRY(template_open(&chat, folder, options.template));

@@ -1,5 +1,5 @@
-// The tokenised data set in memory: every document's ids end to end, and which of them are trained. It is read once, from JSONL files,
-// by all threads, and never changes; the threads do not show in the result. Which documents make a step is data/loader.h's business.
+// The tokenised data set in memory: every document's ids end to end, and which of them are trained. It is read once, from JSONL
+// files, by all threads, and never changes; the threads do not show in the result. Which documents make a step: data/loader.h.
 #ifndef DATA_DOCUMENTS_H
 #define DATA_DOCUMENTS_H
 
@@ -51,13 +51,13 @@ typedef struct Documents {
     size_t list_capacity, ids_capacity, trained_capacity;
 } Documents;
 
-// Reads JSONL files, in the order given; a folder stands for its *.jsonl, sorted. Fails with file and line at the first bad row that is one
-// too many, and when nothing is left to train on, with what became of the rows. Tokens after a document's last trained one would be
-// computed for nothing and are left away.
+// Reads JSONL files, in the order given; a folder stands for its *.jsonl, sorted. Fails with file and line at the first bad row
+// that is one too many, and when nothing is left to train on, with what became of the rows. Tokens after a document's last
+// trained one would be computed for nothing and are left away.
 bool documents_read(Documents *documents, const DocumentOptions *options, const char *const *paths, size_t count);
 void documents_free(Documents *documents);
 
-uint64_t documents_hash(const Documents *documents);           // of ids, flags and lengths: the same data or not, when a run goes on
+uint64_t documents_hash(const Documents *documents);           // of ids, flags and lengths: is it the same data?
 const char *document_id(const Documents *documents, int64_t number);
 
 #ifdef __cplusplus

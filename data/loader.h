@@ -1,6 +1,6 @@
-// Which documents make a step, and how they are cut into micro-batches: a pure function of the options, the data and the step's number.
-// There is no position to save and none to restore; what a rank computes of a step is its caller's choice (micro-batch m is the same
-// wherever it runs). Source of the cut: decision 6 of the arithmetic contract, kept in loader.c.
+// Which documents make a step, and how they are cut into micro-batches: a pure function of the options, the data and the step's
+// number. There is no position to save and none to restore. It knows nothing of ranks: micro-batch m is the same wherever it
+// runs, and the number of micro-batches is a multiple of slots so that ranks can share them evenly.
 #ifndef DATA_LOADER_H
 #define DATA_LOADER_H
 
@@ -19,11 +19,12 @@ typedef struct LoaderOptions {
     int64_t global_batch;            // documents in a step
     int64_t micro_batch_tokens;      // the most tokens of a micro-batch; a longer document is one of its own
     int64_t slots;                   // the number of micro-batches of a step is a multiple of it
-    int64_t linear_cost;             // a of cost = length · (a + length / 2): what a token costs besides attention, in the cost of one
-} LoaderOptions;                     // key of attention; 0: LOADER_LINEAR_COST
+    int64_t linear_cost;             // a of a document's cost, length · (a + length / 2); 0: LOADER_LINEAR_COST
+} LoaderOptions;
 
-// Per token and layer, matrix products take 2 · (2·H·D·C + 2·Hkv·D·C + 3·C·F) operations and each key of attention 4·H·D, so that
-// a = C · (1 + Hkv/H + 1.5·F/(H·D)): 3,840 for Qwen3-0.6B, 12,320 for 4B. It only balances the cut; but it belongs to a run's identity.
+// a is what a token costs besides attention, in keys of attention. Per token and layer, matrix products take 2 · (2·H·D·C +
+// 2·Hkv·D·C + 3·C·F) operations and each key of attention 4·H·D, so that a = C · (1 + Hkv/H + 1.5·F/(H·D)): 3,840 for Qwen3-0.6B,
+// 12,320 for 4B. It only balances the cut, but belongs to a run's identity.
 enum { LOADER_LINEAR_COST = 4096 };
 
 typedef struct StepPlan {
@@ -54,7 +55,7 @@ void loader_close(Loader *loader);
 
 LoaderLimits loader_largest(const Loader *loader);             // for planning memory
 int64_t loader_steps_per_epoch(const Loader *loader);          // the last step of an epoch has what is left
-int64_t loader_document(const Loader *loader, int64_t epoch, int64_t position);   // which document comes at this place of the epoch
+int64_t loader_document(const Loader *loader, int64_t epoch, int64_t position);   // the document at this place of the epoch
 
 bool loader_plan(Loader *loader, int64_t step, StepPlan *plan);   // step from 0
 // All documents in their order, cut greedily: one pass of evaluation, whatever order the steps have.

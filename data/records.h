@@ -1,8 +1,8 @@
-// One row of a JSONL file as one Record: the messages of the prompt, the response if there is one, and what is known about the row.
+// One row of a JSONL file as one Record: the messages of the prompt, the response if there is one, what is known about the row.
 // Nothing is rendered or tokenised here (data/documents.h does that), and unknown fields are not looked at. The row formats:
 //
-//   chat               messages [{role, content, reasoning_content}] or ShareGPT's conversations [{from, value}]; a last turn of the
-//                      assistant is the response
+//   chat               messages [{role, content, reasoning_content}] or ShareGPT's conversations [{from, value}]; a last turn of
+//                      the assistant is the response
 //   prompt/completion  prompt and completion, each a text (a user turn, an assistant turn) or a list of messages
 //   Alpaca             instruction, input, output: the user turn is the instruction, a newline and the input if that is not empty
 //   problem            problem or question; solution or response (text) is the response; options makes it multiple choice; the
@@ -20,8 +20,8 @@
 extern "C" {
 #endif
 
-// What General-Reasoner asks of the model (Ma et al. 2025); --instruction's default everywhere. For rows with options, the default
-// stands for the sentence about option letters that its evaluation uses.
+// What General-Reasoner asks of the model (Ma et al. 2025); --instruction's default everywhere. For rows with options, the
+// default stands for the sentence about option letters that its evaluation uses.
 #define INSTRUCTION_DEFAULT "Please reason step by step, and put your final answer within \\boxed{}."
 
 typedef enum RowFormat { ROW_CHAT, ROW_PROMPT, ROW_ALPACA, ROW_PROBLEM, ROW_IDS } RowFormat;
@@ -49,13 +49,13 @@ typedef struct RecordOptions {
     const char *instruction;         // NULL, "" or "none": nothing is appended
 } RecordOptions;
 
-// Reads one line (without its newline). file and line stand in every error: "file.jsonl:17: ...". On failure there is nothing to free.
+// Reads one line (without its newline). file and line stand in every error: "file.jsonl:17: ...". Nothing to free on failure.
 bool record_read(Record *record, const char *json, size_t size, const char *file, int64_t line, const RecordOptions *options);
 void record_free(Record *record);
 
 size_t record_prompt(const Record *record);                    // how many of messages come before the response
 
-// The lines of a JSONL file: UTF-8, a BOM at the start and CRLF accepted, blank lines passed over, a last line without newline accepted.
+// The lines of a JSONL file: a BOM at the start, CRLF and a last line without newline accepted, blank lines passed over.
 typedef struct LineReader {
     MappedFile file;
     const char *path;                                          // the caller's

@@ -1,5 +1,5 @@
-// The four chat templates, line by line what their published Jinja texts do to messages without tools. The hybrid Qwen3's is the only one
-// with logic: it splits thoughts from answers, and shows them only in turns after the last question.
+// The four chat templates, line by line what their published Jinja texts do to messages without tools. The hybrid Qwen3's is the
+// only one with logic: it splits thoughts from answers, and shows them only in turns after the last question.
 #include "data/template.h"
 #include "base/json.h"
 #include <stdlib.h>
@@ -12,14 +12,13 @@ enum { TEMPLATE_LIMIT = 1 << 20, CONFIG_LIMIT = 64 << 20 };
 #define GENERATION_PROMPT "<|im_start|>assistant\n"
 #define EMPTY_THOUGHT "<think>\n\n</think>\n\n"
 
-static const char *const NAMES[] = {"chatml", "qwen3", "qwen3-nothink", "qwen2.5"};
-enum { KINDS = 4 };
+static const char *const NAMES[] = {"chatml", "qwen3", "qwen3-nothink", "qwen2.5"};   // in the order of TemplateKind
 
-const char *template_name(TemplateKind kind) { return kind < KINDS ? NAMES[kind] : "unknown"; }
+const char *template_name(TemplateKind kind) { return kind < TEMPLATE_UNKNOWN ? NAMES[kind] : "unknown"; }
 
 static TemplateKind kind_of_name(const char *name, size_t size)
 {
-    for (int kind = 0; kind < KINDS; kind++)
+    for (int kind = 0; kind < TEMPLATE_UNKNOWN; kind++)
         if (strlen(NAMES[kind]) == size && memcmp(NAMES[kind], name, size) == 0)
             return (TemplateKind)kind;
     return TEMPLATE_UNKNOWN;
@@ -52,11 +51,13 @@ static TemplateKind recognise(const char *jinja)
     if (has(jinja, QWEN25_SYSTEM))
         return TEMPLATE_QWEN25;
     bool turns = has(jinja, "<|im_start|>") && has(jinja, "<|im_end|>") && has(jinja, "<|im_start|>assistant\\n");
-    bool more = has(jinja, "think") || has(jinja, "reasoning") || has(jinja, "trim") || has(jinja, "strip") || has(jinja, "strftime");
-    return turns && !more && !has_default_system(jinja) ? TEMPLATE_CHATML : TEMPLATE_UNKNOWN;
+    bool plain = !has(jinja, "think") && !has(jinja, "reasoning") && !has(jinja, "trim") && !has(jinja, "strip") &&
+                 !has(jinja, "strftime") && !has_default_system(jinja);
+    return turns && plain ? TEMPLATE_CHATML : TEMPLATE_UNKNOWN;
 }
 
-// chat_template is a text, or a list of {name, template} in which the one named "default" counts. *jinja stays NULL if there is none.
+// chat_template is a text, or a list of {name, template} in which the one named "default" counts. *jinja stays
+// NULL if there is none.
 static bool config_template(const char **jinja, const json_t *config, const char *path)
 {
     const json_t *value = json_object_get(config, "chat_template"), *entry;
@@ -114,13 +115,15 @@ bool template_open(ChatTemplate *chat, const char *folder, const char *name)
         return recognise_folder(chat, folder);
     chat->kind = kind_of_name(name, strlen(name));
     snprintf(chat->origin, sizeof chat->origin, "--template");
-    return chat->kind != TEMPLATE_UNKNOWN || fail("--template %s: no such template; there are chatml, qwen3, qwen3-nothink and qwen2.5", name);
+    return chat->kind != TEMPLATE_UNKNOWN ||
+           fail("--template %s: no such template; there are chatml, qwen3, qwen3-nothink and qwen2.5", name);
 }
 
 static bool known(const ChatTemplate *chat)
 {
     return chat->kind != TEMPLATE_UNKNOWN ||
-           fail("%s: a chat template that is none of chatml, qwen3 and qwen2.5; say with --template which of them is meant", chat->origin);
+           fail("%s: a chat template that is none of chatml, qwen3 and qwen2.5; say with --template which of them is meant",
+                chat->origin);
 }
 
 // ---- rendering
@@ -158,7 +161,8 @@ static const char *find_last(Text t, const char *mark)
     return last;
 }
 
-// The thought and the answer of an assistant's turn: reasoning_content, else what stands around the first and last </think> of its content.
+// The thought and the answer of an assistant's turn: reasoning_content, else what stands before the first and after the last
+// </think> of its content.
 static void split_thought(const Message *m, Text *thought, Text *answer)
 {
     static const char open[] = "<think>", closing[] = "</think>";
@@ -200,7 +204,7 @@ static size_t last_question(const Message *messages, size_t count)
 
 static bool append(Bytes *out, Text t) { return bytes_append(out, t.data, t.size); }
 
-// The assistant's turn in the qwen3 templates, up to <|im_end|>. answer: where the answer begins, if it is the one that is asked for.
+// The assistant's turn in the qwen3 templates, up to <|im_end|>. answer: where the answer begins, if that is asked for.
 static bool append_answer(const ChatTemplate *chat, Bytes *out, const Message *m, bool recent, bool last, size_t *answer)
 {
     Text thought, text;

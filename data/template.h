@@ -1,6 +1,6 @@
-// Chat templates: a list of messages to the text that a model reads, byte for byte as transformers renders the published templates of Qwen.
-// Four are known by name and recognised by their marks; this is not a Jinja interpreter, and tools are refused where rows are read
-// (data/records.h). Next: data/documents.h, which turns what is rendered here into ids and a mask.
+// Chat templates: a list of messages to the text that a model reads, byte for byte as transformers renders the published
+// templates of Qwen. Four are known by name and recognised by their marks; this is not a Jinja interpreter, and tools are refused
+// where rows are read (data/records.h). Next: data/documents.h, which turns what is rendered here into ids and a mask.
 #ifndef DATA_TEMPLATE_H
 #define DATA_TEMPLATE_H
 
@@ -12,7 +12,7 @@ extern "C" {
 
 typedef enum TemplateKind {
     TEMPLATE_CHATML,                 // Qwen3-Instruct-2507's: no thoughts, no default system turn
-    TEMPLATE_QWEN3,                  // the hybrid Qwen3's: the answer after the last question shows its thought, empty if there is none
+    TEMPLATE_QWEN3,                  // the hybrid Qwen3's: the last answer shows its thought, empty if there is none
     TEMPLATE_QWEN3_NOTHINK,          // the same, but the empty thought belongs to the prompt
     TEMPLATE_QWEN25,                 // Qwen2.5's: a system turn of its own where there is none
     TEMPLATE_UNKNOWN                 // a folder's own, recognised as none of these: refused when something must be rendered
@@ -34,33 +34,34 @@ typedef enum Role { ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT } Role;
 typedef struct Message {
     Role role;
     Text content;
-    Text reasoning;                  // reasoning_content, where the message has that field; otherwise the qwen3 templates look for
-} Message;                           // <think>..</think> in content
+    Text reasoning;                  // reasoning_content, where there is that field; else qwen3 looks for <think>..</think>
+} Message;
 
-// name: one of chatml, qwen3, qwen3-nothink, qwen2.5; NULL, "" or "auto": recognised from FOLDER/chat_template.jinja, else from the
-// chat_template of FOLDER/tokenizer_config.json; a folder with neither is chatml. Fails on an unknown name or a file that can't be read,
-// not on a template that is not recognised (kind is then TEMPLATE_UNKNOWN).
+// name: one of chatml, qwen3, qwen3-nothink, qwen2.5; NULL, "" or "auto": recognised from FOLDER/chat_template.jinja, else from
+// the chat_template of FOLDER/tokenizer_config.json; a folder with neither is chatml. Fails on an unknown name or a file that
+// can't be read, not on a template that is not recognised (kind is then TEMPLATE_UNKNOWN).
 bool template_open(ChatTemplate *chat, const char *folder, const char *name);
 
 const char *template_name(TemplateKind kind);                  // "chatml", ...; "unknown"
 
-// A Jinja text that renders as this program does (messages without tools), for the chat_template.jinja of an exported model. It begins
-// with a comment that names the template, by which template_open knows it again. NULL for TEMPLATE_UNKNOWN.
+// A Jinja text that renders as this program does (messages without tools), for the chat_template.jinja of an exported model. It
+// begins with a comment that names the template, by which template_open knows it again. NULL for TEMPLATE_UNKNOWN.
 const char *template_jinja(TemplateKind kind);
 
-// Appends what transformers' apply_chat_template(messages, add_generation_prompt=True) gives; for qwen3-nothink with
-// enable_thinking=False. add_generation_prompt = false leaves the generation prompt away. Fails on TEMPLATE_UNKNOWN or no messages.
+// Appends what transformers' apply_chat_template(messages, add_generation_prompt=...) gives; for qwen3-nothink, what it gives
+// with enable_thinking=False. Fails on TEMPLATE_UNKNOWN and when there are no messages.
 bool template_prompt(const ChatTemplate *chat, Bytes *out, const Message *messages, size_t count, bool add_generation_prompt);
 
-// A chat whose last turn is the assistant's, with its parts: text[0, answer) is what stands before the last answer, its generation prompt
-// included; text[answer, end) is the answer through <|im_end|>, what SFT trains on; text[end, size) is the newline after it.
+// A chat whose last turn is the assistant's, with its parts: text[0, answer) is what stands before the last answer, its
+// generation prompt included; text[answer, end) is the answer through <|im_end|>, what SFT trains on; text[end, size) is the
+// newline after it.
 typedef struct RenderedChat {
     Bytes text;
     size_t answer, end;
 } RenderedChat;
 
-// Replaces *out. The same text as template_prompt without a generation prompt, except that qwen3-nothink leaves the thought of the last
-// answer away (its prompt has no room for one). Fails when the last message is not the assistant's.
+// Replaces *out. The same text as template_prompt without a generation prompt, except that qwen3-nothink leaves the thought of
+// the last answer away (its prompt has no room for one). Fails when the last message is not the assistant's.
 bool template_chat(const ChatTemplate *chat, RenderedChat *out, const Message *messages, size_t count);
 void rendered_free(RenderedChat *rendered);
 

@@ -1,5 +1,6 @@
-// Questions to an open tokenizer, and the spelling of its file: a vocabulary writes each byte as one printable character (GPT-2's map),
-// so that " the" stands there as "Ġthe". Opening is in tokenizer_read.c, encoding in tokenizer_encode.c, decoding in tokenizer_decode.c.
+// Questions to an open tokenizer, and the spelling of its file: a vocabulary writes each byte as one printable character
+// (GPT-2's map), so that " the" stands there as "Ġthe". Opening is in tokenizer_read.c, encoding in tokenizer_encode.c,
+// decoding in tokenizer_decode.c.
 #include "data/tokenizer_parts.h"
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +26,15 @@ void tokenizer_close(Tokenizer *tokenizer)
     free(tokenizer);
 }
 
-int32_t tokenizer_size(const Tokenizer *tokenizer) { return tokenizer->size; }
+int32_t tokenizer_size(const Tokenizer *tokenizer)
+{
+    return tokenizer->size;
+}
 
-uint64_t tokenizer_hash(const Tokenizer *tokenizer) { return tokenizer->hash; }
+uint64_t tokenizer_hash(const Tokenizer *tokenizer)
+{
+    return tokenizer->hash;
+}
 
 bool tokenizer_is_special(const Tokenizer *tokenizer, int32_t id)
 {
@@ -41,7 +48,7 @@ static int spelled_byte(uint32_t c)
         return (int)c;
     if (c < 256 || c > 256 + 67)
         return -1;
-    uint32_t n = c - 256;                                      // 0 .. 32, then 127 .. 160, then 173
+    uint32_t n = c - 256; // 0 .. 32, then 127 .. 160, then 173
     return (int)(n < 33 ? n : n < 67 ? n - 33 + 127 : 173);
 }
 
@@ -62,7 +69,8 @@ bool spelled_bytes(Bytes *out, const char *spelling, size_t size)
 
 int32_t lookup_bytes(const Tokenizer *tokenizer, const uint8_t *bytes, size_t size)
 {
-    for (size_t i = hash_bytes(bytes, size) & tokenizer->lookup_mask; tokenizer->lookup[i] >= 0; i = (i + 1) & tokenizer->lookup_mask) {
+    for (size_t i = hash_bytes(bytes, size) & tokenizer->lookup_mask; tokenizer->lookup[i] >= 0;
+         i = (i + 1) & tokenizer->lookup_mask) {
         int32_t id = tokenizer->lookup[i];
         uint32_t begin = tokenizer->begin[id];
         if (tokenizer->begin[id + 1] - begin == size && memcmp(tokenizer->bytes.data + begin, bytes, size) == 0)
@@ -78,7 +86,8 @@ int32_t tokenizer_find(const Tokenizer *tokenizer, const char *token)
         if (tokenizer->added[i].size == size && memcmp(tokenizer->added[i].text, token, size) == 0)
             return tokenizer->added[i].id;
     Bytes bytes = {0};
-    int32_t id = spelled_bytes(&bytes, token, size) && size > 0 ? lookup_bytes(tokenizer, (const uint8_t *)bytes.data, bytes.size) : -1;
+    int32_t id =
+        spelled_bytes(&bytes, token, size) && size > 0 ? lookup_bytes(tokenizer, (const uint8_t *)bytes.data, bytes.size) : -1;
     bytes_free(&bytes);
     return id;
 }

@@ -1,20 +1,15 @@
-// Ids back to text. A token may end in the middle of a character, so bytes go through a small state that holds the unfinished one;
-// decoding at once is decoding id by id. What can't become a character is replaced, one U+FFFD per maximal subpart.
+// Ids back to text. A token may end in the middle of a character, so bytes go through a small state that holds the unfinished
+// one; decoding at once is decoding id by id. What can't become a character is replaced, one U+FFFD per maximal subpart.
 #include "data/tokenizer_parts.h"
 #include <string.h>
 
 // May byte follow those that wait (Unicode 15, table 3-7)?
 static bool continues(const DecodeStream *stream, uint8_t byte)
 {
-    uint8_t low = 0x80, high = 0xBF;
+    uint8_t lead = stream->waiting[0], low = 0x80, high = 0xBF;
     if (stream->count == 1) {
-        switch (stream->waiting[0]) {
-        case 0xE0: low = 0xA0; break;                          // shorter forms exist
-        case 0xED: high = 0x9F; break;                         // surrogates
-        case 0xF0: low = 0x90; break;
-        case 0xF4: high = 0x8F; break;                         // beyond U+10FFFF
-        default: break;
-        }
+        low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;  // below it a shorter form exists
+        high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF; // above it are surrogates, and what is beyond U+10FFFF
     }
     return byte >= low && byte <= high;
 }

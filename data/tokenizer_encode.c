@@ -7,21 +7,21 @@
 enum { CACHED_BYTES = 15, CACHED_IDS = 4, CACHE_SETS = 1 << 15 };
 
 typedef struct CachedWord {
-    uint64_t low, high;                                        // up to 15 bytes of the word, its length in the last; 0, 0 if empty
-    int32_t ids[CACHED_IDS];                                   // -1 after the last
+    uint64_t low, high;      // up to 15 bytes of the word, its length in the last; 0, 0 if empty
+    int32_t ids[CACHED_IDS]; // -1 after the last
 } CachedWord;
 
 typedef struct CacheSet {
-    CachedWord words[2];                                       // the newer one first; together one cache line
+    CachedWord words[2]; // the newer one first; together one cache line
 } CacheSet;
 
 struct Encoder {
     const Tokenizer *tokenizer;
-    CacheSet *cache;                                           // (CACHE_SETS)
+    CacheSet *cache; // (CACHE_SETS)
     SplitScratch split;
     BpeScratch bpe;
     NfcScratch nfc;
-    Bytes normal;                                              // the section at hand after NFC
+    Bytes normal; // the section at hand after NFC
 };
 
 Encoder *encoder_open(const Tokenizer *tokenizer)
@@ -50,17 +50,21 @@ void encoder_close(Encoder *encoder)
     free(encoder);
 }
 
-uint64_t encoder_steps(const Encoder *encoder) { return encoder->bpe.steps; }
+uint64_t encoder_steps(const Encoder *encoder)
+{
+    return encoder->bpe.steps;
+}
 
 // ---- words
 
-static uint64_t load64(const uint8_t *p)                       // one load on a little-endian machine
+static uint64_t load64(const uint8_t *p) // one load on a little-endian machine
 {
     return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 |
            (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
 }
 
-static CachedWord key_of(const uint8_t *word, size_t size, size_t readable)   // size: 1 .. 15; readable: bytes from word to the text's end
+// size: 1 .. 15; readable: bytes from word to the end of the text
+static CachedWord key_of(const uint8_t *word, size_t size, size_t readable)
 {
     uint8_t copy[16] = {0};
     if (readable < 16) {
@@ -147,7 +151,7 @@ static bool encode_section(Encoder *encoder, TokenList *out, const uint8_t *text
     return encode_words(encoder, out, (const uint8_t *)encoder->normal.data, encoder->normal.size);
 }
 
-// The first of the sorted added tokens low .. high whose byte at this depth is not less than byte; all of them are longer than depth.
+// The first of the sorted added tokens low .. high whose byte at this depth is not less than byte; all are longer than depth.
 static size_t added_bound(const Tokenizer *tokenizer, size_t low, size_t high, size_t depth, int byte)
 {
     while (low < high) {
@@ -166,7 +170,7 @@ static const AddedToken *added_here(const Tokenizer *tokenizer, const uint8_t *t
     const AddedToken *found = NULL;
     size_t low = 0, high = tokenizer->added_count;
     for (size_t depth = 0; low < high; depth++) {
-        if (tokenizer->added[low].size == depth)               // whole: the shortest of those that agree comes first
+        if (tokenizer->added[low].size == depth) // whole: the shortest of those that agree comes first
             found = &tokenizer->added[low++];
         if (depth == size)
             break;
@@ -234,14 +238,18 @@ static bool encode_text(Encoder *encoder, TokenList *out, const char *text, size
     const uint8_t *bytes = (const uint8_t *)text;
     size_t before = out->count;
     bool normal;
-    bool ok = check_text(encoder->tokenizer, bytes, size, &normal) &&
-              (match_added ? encode_sections(encoder, out, bytes, size, normal) : encode_section(encoder, out, bytes, size, normal));
+    bool ok =
+        check_text(encoder->tokenizer, bytes, size, &normal) &&
+        (match_added ? encode_sections(encoder, out, bytes, size, normal) : encode_section(encoder, out, bytes, size, normal));
     if (!ok)
         out->count = before;
     return ok;
 }
 
-bool encode(Encoder *encoder, TokenList *out, const char *text, size_t size) { return encode_text(encoder, out, text, size, true); }
+bool encode(Encoder *encoder, TokenList *out, const char *text, size_t size)
+{
+    return encode_text(encoder, out, text, size, true);
+}
 
 bool encode_plain(Encoder *encoder, TokenList *out, const char *text, size_t size)
 {

@@ -1,6 +1,6 @@
-// Normalization form C, only where a text needs it: what can change stands in short runs (a letter and its marks), the rest is copied.
-// utf8proc composes and decomposes; marks are ordered here, by counting, because its own sort is quadratic in a run of marks.
-// Which code points take part is pinned in tokenizer_classes.c, at the version that the reference knows.
+// Normalization form C, only where a text needs it: what can change stands in short runs (a letter and its marks), the rest is
+// copied. utf8proc composes and decomposes; marks are ordered here, by counting, because its own sort is quadratic in a run of
+// marks. Which code points take part is pinned in tokenizer_classes.c, at the version that the reference knows.
 #include "data/tokenizer_parts.h"
 #include <stdlib.h>
 #include <string.h>
@@ -56,9 +56,9 @@ static bool decompose(NfcScratch *scratch, size_t *count, const uint8_t *text, s
     *count = 0;
     for (size_t i = 0; i < size;) {
         CodePoint c = code_point_at(text + i);
-        TRY(grow(&scratch->points, &scratch->point_capacity, *count + 8, sizeof *scratch->points));   // the longest is 4
-        utf8proc_ssize_t length = utf8proc_decompose_char((int32_t)c.value, scratch->points + *count, 8,
-                                                          UTF8PROC_STABLE | UTF8PROC_DECOMPOSE, NULL);
+        TRY(grow(&scratch->points, &scratch->point_capacity, *count + 8, sizeof *scratch->points)); // the longest is 4
+        utf8proc_ssize_t length =
+            utf8proc_decompose_char((int32_t)c.value, scratch->points + *count, 8, UTF8PROC_STABLE | UTF8PROC_DECOMPOSE, NULL);
         if (length < 0 || length > 8)
             return fail("U+%04" PRIX32 " can't be normalized: %s", c.value, utf8proc_errmsg(length));
         *count += (size_t)length;
@@ -76,7 +76,8 @@ static bool compose_run(NfcScratch *scratch, Bytes *out, const uint8_t *text, si
             ;
         TRY(order_marks(scratch, scratch->points + i, end - i));
     }
-    utf8proc_ssize_t length = utf8proc_normalize_utf32(scratch->points, (utf8proc_ssize_t)count, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    utf8proc_ssize_t length =
+        utf8proc_normalize_utf32(scratch->points, (utf8proc_ssize_t)count, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
     if (length < 0)
         return fail("a text can't be normalized: %s", utf8proc_errmsg(length));
     for (utf8proc_ssize_t i = 0; i < length; i++) {
@@ -88,7 +89,7 @@ static bool compose_run(NfcScratch *scratch, Bytes *out, const uint8_t *text, si
 
 bool nfc_append(const uint8_t *classes, NfcScratch *scratch, Bytes *out, const uint8_t *text, size_t size)
 {
-    size_t copied = 0, run = 0;                                // run: where the run begins if the next code point FOLLOWS
+    size_t copied = 0, run = 0; // run: where the run begins if the next code point FOLLOWS
     for (size_t i = 0; i < size;) {
         size_t ascii = ascii_prefix(text + i, size - i);
         if (ascii > 0) {

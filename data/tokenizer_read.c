@@ -1,5 +1,6 @@
-// Opens a tokenizer.json. The file is taken apart in one order (vocabulary, added tokens, merges, then how texts are cut) and everything
-// in it is checked as it is read; whatever would give other ids than ours is refused by its name. What it becomes: tokenizer_parts.h.
+// Opens a tokenizer.json. The file is taken apart in one order (vocabulary, added tokens, merges, then how texts are cut) and
+// everything in it is checked as it is read; whatever would give other ids than ours is refused by its name. What it becomes:
+// tokenizer_parts.h.
 #include "base/json.h"
 #include "data/tokenizer_parts.h"
 #include <stdlib.h>
@@ -11,11 +12,14 @@ typedef struct Reader {
     Tokenizer *tokenizer;
     const char *path;
     const json_t *root, *vocabulary, *added;
-    const char **spelling;                                     // (size) by id, as the file has it; NULL: no such token
-    Bytes meaning;                                             // what is hashed
+    const char **spelling; // (size) by id, as the file has it; NULL: no such token
+    Bytes meaning;         // what is hashed
 } Reader;
 
-static bool is_null(const json_t *value) { return value == NULL || json_is_null(value); }
+static bool is_null(const json_t *value)
+{
+    return value == NULL || json_is_null(value);
+}
 
 // The "type" of a part, "nothing" if the part is null or absent.
 static bool part_type(const Reader *reader, const char **type, const json_t *part, const char *name)
@@ -78,7 +82,9 @@ static bool count_ids(Reader *reader)
     const char *key;
     const json_t *value;
     json_object_foreach((json_t *)reader->vocabulary, key, value)
+    {
         TRY(see_id(reader, value, key, &largest));
+    }
     json_array_foreach(reader->added, i, value)
     {
         const char *content;
@@ -97,13 +103,14 @@ static bool set_token(Reader *reader, int32_t id, const char *spelling, TokenKin
     if (spelling[0] == 0)
         return fail("%s: token %" PRId32 " is empty", reader->path, id);
     if (reader->spelling[id] != NULL && (kind == TOKEN_BASE || strcmp(reader->spelling[id], spelling) != 0))
-        return fail("%s: id %" PRId32 " belongs to two tokens, \"%.80s\" and \"%.80s\"", reader->path, id, reader->spelling[id], spelling);
+        return fail("%s: id %" PRId32 " belongs to two tokens, \"%.80s\" and \"%.80s\"", reader->path, id, reader->spelling[id],
+                    spelling);
     reader->spelling[id] = spelling;
     reader->tokenizer->kind[id] = (uint8_t)kind;
     return true;
 }
 
-static bool is_printable(const char *text)                     // each character is its own spelling
+static bool is_printable(const char *text) // each character is its own spelling
 {
     for (; *text != 0; text++)
         if (*text < 33 || *text > 126)
@@ -125,7 +132,8 @@ static bool set_added(Reader *reader, const json_t *entry)
     if (base != NULL && json_integer_value(base) != id)
         return fail("%s: \"%.80s\" has two ids, %" PRId32 " as an added token", reader->path, content, id);
     if (base != NULL && !is_printable(content))
-        return fail("%s: \"%.80s\" is an added token and in the vocabulary, which is done for printable ASCII only", reader->path, content);
+        return fail("%s: \"%.80s\" is an added token and in the vocabulary, which is done for printable ASCII only", reader->path,
+                    content);
     return set_token(reader, id, content, special ? TOKEN_SPECIAL : TOKEN_ADDED);
 }
 
@@ -135,7 +143,7 @@ static bool write_bytes(Reader *reader)
     Tokenizer *t = reader->tokenizer;
     for (int32_t id = 0; id < t->size; id++) {
         const char *spelling = reader->spelling[id];
-        t->begin[id] = (uint32_t)t->bytes.size;                // a file of 256 MB holds no more than that
+        t->begin[id] = (uint32_t)t->bytes.size; // a file of 256 MB holds no more than that
         if (t->kind[id] == TOKEN_BASE && !spelled_bytes(&t->bytes, spelling, strlen(spelling)))
             return fail("%s: token %" PRId32 ", \"%.80s\", is not spelled in the alphabet of bytes", reader->path, id, spelling);
         if (t->kind[id] > TOKEN_BASE)
@@ -159,7 +167,7 @@ static bool index_tokens(Reader *reader)
     t->lookup_mask = slots - 1;
     for (int32_t id = 0; id < t->size; id++) {
         bool base = t->kind[id] == TOKEN_BASE;
-        if (t->kind[id] > TOKEN_BASE)                          // may be in the vocabulary as well
+        if (t->kind[id] > TOKEN_BASE) // may be in the vocabulary as well
             base = json_object_get(reader->vocabulary, reader->spelling[id]) != NULL;
         if (!base)
             continue;
@@ -188,9 +196,13 @@ static bool read_tokens(Reader *reader)
     TRY(t->begin = allocate((size_t)t->size + 1, sizeof *t->begin));
     TRY(reader->spelling = allocate((size_t)t->size, sizeof *reader->spelling));
     json_object_foreach((json_t *)reader->vocabulary, key, value)
+    {
         TRY(set_token(reader, (int32_t)json_integer_value(value), key, TOKEN_BASE));
+    }
     json_array_foreach(reader->added, i, value)
+    {
         TRY(set_added(reader, value));
+    }
     return write_bytes(reader);
 }
 
@@ -251,6 +263,7 @@ static bool read_merge(Reader *reader, const json_t *merge, Bytes *pair)
 {
     Tokenizer *t = reader->tokenizer;
     size_t first = 0;
+    static const char *const parts[] = {"left token", "right token", "result"};
     TRY(merge_bytes(merge, pair, &first));
     const uint8_t *text = (const uint8_t *)pair->data;
     int32_t ids[3] = {-1, -1, -1};
@@ -259,8 +272,9 @@ static bool read_merge(Reader *reader, const json_t *merge, Bytes *pair)
         ids[1] = lookup_bytes(t, text + first, pair->size - first);
         ids[2] = lookup_bytes(t, text, pair->size);
     }
-    if (ids[0] < 0 || ids[1] < 0 || ids[2] < 0)
-        return fail("the %s of this merge is not in the vocabulary", ids[0] < 0 ? "left token" : ids[1] < 0 ? "right token" : "result");
+    for (int i = 0; i < 3; i++)
+        if (ids[i] < 0)
+            return fail("the %s of this merge is not in the vocabulary", parts[i]);
     return bpe_add(&t->bpe, ids[0], ids[1], ids[2]) && bytes_append(&reader->meaning, ids, sizeof ids);
 }
 
@@ -323,8 +337,8 @@ static bool read_pre_tokenizer(const Reader *reader, const char **expression)
     TRY(part_type(reader, &first, json_array_get(list, 0), "the first pre_tokenizer"));
     TRY(part_type(reader, &second, json_array_get(list, 1), "the second pre_tokenizer"));
     if (json_array_size(list) != 2 || strcmp(first, "Split") != 0 || strcmp(second, "ByteLevel") != 0)
-        return fail("%s: this Sequence of %zu pre_tokenizers (%.40s, %.40s, ...) is not done here, only Split and ByteLevel", reader->path,
-                    json_array_size(list), first, second);
+        return fail("%s: this Sequence of %zu pre_tokenizers (%.40s, %.40s, ...) is not done here, only Split and ByteLevel",
+                    reader->path, json_array_size(list), first, second);
     return read_split(reader, json_array_get(list, 0), expression) &&
            read_byte_level(reader, json_array_get(list, 1), expression, true);
 }

@@ -1,7 +1,7 @@
-// Splits a text into the words that are merged apart: Qwen's expression by hand, any other with PCRE2. The hand-written splitter is that
-// expression read aloud, alternative by alternative, and a test holds the two together. Merging is in bpe.c.
+// Splits a text into the words that are merged apart: Qwen's expression by hand, any other with PCRE2. The hand-written
+// splitter is that expression read aloud, alternative by alternative, and a test holds the two together. Merging is in bpe.c.
 //
-// Expressions are written for oniguruma. What it reads otherwise than PCRE2 is translated (\s) or refused by name (\h, \w, &&, ...).
+// Expressions are written for oniguruma. What it reads otherwise than PCRE2 is translated (\s) or refused by name (\h, \w, ...).
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "data/tokenizer_parts.h"
 #include <pcre2.h>
@@ -24,7 +24,10 @@ static inline uint8_t class_at(const uint8_t *classes, const uint8_t *text, size
     return classes[c.value];
 }
 
-static inline bool is_newline(uint8_t c) { return c == '\n' || c == '\r'; }
+static inline bool is_newline(uint8_t c)
+{
+    return c == '\n' || c == '\r';
+}
 
 // (?i:'s|'t|'re|'ve|'m|'ll|'d): bytes after the apostrophe, 0 if it is none. U+017F, the long s, is an s to ignore the case of.
 static size_t contraction(const uint8_t *p, size_t left)
@@ -46,7 +49,7 @@ static size_t letters_end(const uint8_t *classes, const uint8_t *text, size_t si
     return at;
 }
 
-static size_t others_end(const uint8_t *classes, const uint8_t *text, size_t size, size_t at)   // [^\s\p{L}\p{N}]*[\r\n]*
+static size_t others_end(const uint8_t *classes, const uint8_t *text, size_t size, size_t at) // [^\s\p{L}\p{N}]*[\r\n]*
 {
     for (size_t after; at < size && !(class_at(classes, text, at, &after) & (LETTER | NUMBER | SPACE)); at = after)
         ;
@@ -55,9 +58,9 @@ static size_t others_end(const uint8_t *classes, const uint8_t *text, size_t siz
     return at;
 }
 
-static size_t spaces_end(const uint8_t *classes, const uint8_t *text, size_t size, size_t at)   // \s*[\r\n]+|\s+(?!\S)|\s+
+static size_t spaces_end(const uint8_t *classes, const uint8_t *text, size_t size, size_t at) // \s*[\r\n]+|\s+(?!\S)|\s+
 {
-    size_t newline = 0, last = at, end = at;                   // after the last newline; where the last space begins; after it
+    size_t newline = 0, last = at, end = at; // after the last newline; where the last space begins; after it
     for (size_t after; end < size && class_at(classes, text, end, &after) & SPACE; end = after) {
         last = end;
         if (is_newline(text[end]))
@@ -65,7 +68,7 @@ static size_t spaces_end(const uint8_t *classes, const uint8_t *text, size_t siz
     }
     if (newline > 0)
         return newline;
-    return end < size && last > at ? last : end;               // the last space of several belongs to the word behind it
+    return end < size && last > at ? last : end; // the last space of several belongs to the word behind it
 }
 
 size_t split_qwen(const uint8_t *classes, const uint8_t *text, size_t size, size_t at)
@@ -98,7 +101,9 @@ static bool translate_space(Bytes *out, char escape, bool in_class, size_t at)
 {
     if (in_class && escape == 'S')
         return fail("the expression's \\S inside brackets (byte %zu) is not done here", at);
-    return bytes_text(out, in_class ? "\\t-\\r\\x{85}\\p{Z}" : escape == 's' ? "[\\t-\\r\\x{85}\\p{Z}]" : "[^\\t-\\r\\x{85}\\p{Z}]");
+    return bytes_text(out, in_class        ? "\\t-\\r\\x{85}\\p{Z}"
+                           : escape == 's' ? "[\\t-\\r\\x{85}\\p{Z}]"
+                                           : "[^\\t-\\r\\x{85}\\p{Z}]");
 }
 
 // What oniguruma would read otherwise: NULL if there is nothing of that kind at p.
@@ -130,7 +135,7 @@ static bool translate(Bytes *out, const char *expression)
             TRY(bytes_append(out, &c, 1));
             continue;
         }
-        size_t length = next == 'p' || next == 'P' ? strcspn(expression + i, "}") + 1 : 2;   // \p{...} is copied as a whole
+        size_t length = next == 'p' || next == 'P' ? strcspn(expression + i, "}") + 1 : 2; // \p{...} is copied as a whole
         if (next == 's' || next == 'S')
             TRY(translate_space(out, next, in_class, i));
         else if (next != 0 && strchr("rntpPdD.()[]{}|*+?^$/\\-'\"<>", next) != NULL && strlen(expression + i) >= length)
@@ -150,7 +155,7 @@ static bool compile(Splitter *splitter, const char *expression)
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
     if (context == NULL)
         return fail("no memory for the expression");
-    pcre2_set_newline(context, PCRE2_NEWLINE_LF);              // oniguruma's . stops at \n alone, its ^ and $ are those of lines
+    pcre2_set_newline(context, PCRE2_NEWLINE_LF); // oniguruma's . stops at \n alone, its ^ and $ are those of lines
     splitter->code = pcre2_compile((PCRE2_SPTR)expression, PCRE2_ZERO_TERMINATED,
                                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &offset, context);
     pcre2_compile_context_free(context);
@@ -162,7 +167,7 @@ static bool compile(Splitter *splitter, const char *expression)
     pcre2_pattern_info(splitter->code, PCRE2_INFO_MATCHEMPTY, &matches_empty);
     if (matches_empty)
         return fail("the expression matches the empty text");
-    pcre2_jit_compile(splitter->code, PCRE2_JIT_COMPLETE);     // without JIT it is slow, not wrong
+    pcre2_jit_compile(splitter->code, PCRE2_JIT_COMPLETE); // without JIT it is slow, not wrong
     return true;
 }
 
@@ -198,11 +203,11 @@ bool split_scratch_open(SplitScratch *scratch, const Splitter *splitter)
         return true;
     scratch->match = pcre2_match_data_create(1, NULL);
     scratch->context = pcre2_match_context_create(NULL);
-    scratch->stack = pcre2_jit_stack_create(32 << 10, 64 << 20, NULL);   // grows when it must
+    scratch->stack = pcre2_jit_stack_create(32 << 10, 64 << 20, NULL); // grows when it must
     if (scratch->match == NULL || scratch->context == NULL || scratch->stack == NULL)
         return fail("no memory for matching the expression");
     pcre2_jit_stack_assign(scratch->context, NULL, scratch->stack);
-    pcre2_set_match_limit(scratch->context, 100 * 1000 * 1000);   // a hostile expression ends with an error, not never
+    pcre2_set_match_limit(scratch->context, 100 * 1000 * 1000); // a hostile expression ends with an error, not never
     return true;
 }
 
@@ -216,7 +221,8 @@ void split_scratch_close(SplitScratch *scratch)
 
 static bool match_from(const Splitter *splitter, SplitScratch *scratch, const uint8_t *text, size_t size, size_t at)
 {
-    int found = pcre2_match(splitter->code, text, size, at, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, scratch->match, scratch->context);
+    int found =
+        pcre2_match(splitter->code, text, size, at, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, scratch->match, scratch->context);
     scratch->begin = scratch->end = size;
     if (found == PCRE2_ERROR_NOMATCH)
         return true;
@@ -241,6 +247,6 @@ bool split_next(const Splitter *splitter, SplitScratch *scratch, const uint8_t *
     }
     if (at == 0 || at >= scratch->end)
         TRY(match_from(splitter, scratch, text, size, at));
-    *end = at < scratch->begin ? scratch->begin : scratch->end;   // what no match covers is a word, too
+    *end = at < scratch->begin ? scratch->begin : scratch->end; // what no match covers is a word, too
     return true;
 }

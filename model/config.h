@@ -19,6 +19,7 @@ typedef struct ModelConfig {
 // (transformers 5). Refuses by name what is not a dense Qwen3: other architectures, rope scaling, sliding windows, attention
 // bias, other activations, sizes that do not fit together.
 bool config_read(ModelConfig *config, const char *path);
+bool config_from_json(ModelConfig *config, const json_t *root, const char *where);   // where: for errors
 
 // The same as JSON in the first spelling. dtype: "bfloat16" or "float32". NULL after fail().
 json_t *config_to_json(const ModelConfig *config, const char *dtype);

@@ -1,5 +1,6 @@
-// build/tokenizer_bench FOLDER FILE.jsonl: how fast one thread encodes the texts of a file, as one JSON line. Every pass starts with a new
-// Encoder, so that nothing is remembered from the pass before; opening the tokenizer and reading the file are not counted.
+// build/tokenizer_bench FOLDER FILE.jsonl: how fast one thread encodes the texts of a file, as one JSON line. Every pass starts
+// with a new Encoder, so that nothing is remembered from the pass before; opening the tokenizer and reading the file are not
+// counted.
 #include "base/json.h"
 #include "data/tokenizer.h"
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 enum { PASSES = 7 };
 
 typedef struct Texts {
-    json_t **texts;                                            // JSON strings
+    json_t **texts; // JSON strings
     size_t count, capacity, bytes;
 } Texts;
 

@@ -175,7 +175,7 @@ def tiny_corpus():
                            f"    return {a} + {b}\n", f"\\boxed{{{a + b}}}", f"Größe {a}, naïve café, 数字 {b}\n"])
 
 
-def make_tiny(folder):
+def make_tiny(folder, corpus=tiny_corpus, size=379):
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
     plain = dict(add_prefix_space=False, trim_offsets=False, use_regex=False)
@@ -184,8 +184,8 @@ def make_tiny(folder):
     tokenizer.decoder = decoders.ByteLevel(**plain)
     tokenizer.post_processor = processors.ByteLevel(**plain)
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(vocab_size=379, initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator(tiny_corpus(), trainer)
+    trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(corpus(), trainer)
     tokenizer.add_special_tokens([AddedToken(text, normalized=False) for text in ADDED[:3]])
     tokenizer.add_tokens([AddedToken(text, normalized=False, special=False) for text in ADDED[-2:]])
     os.makedirs(folder, exist_ok=True)

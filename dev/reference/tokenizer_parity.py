@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares build/tokenize with Hugging Face's `tokenizers`, id for id and text for text; exit status 1 on a difference.
 
-usage: dev/reference/tokenizer_parity.py [--program build/tokenize] [--folder ../shared/data/qwen3-tokenizer] [--random N] [FILE.jsonl ...]
+usage: tokenizer_parity.py [--program build/tokenize] [--folder ../shared/data/qwen3-tokenizer] [--random N] [FILE.jsonl ...]
 Every text in the files (fields text, problem, solution, question, answer) and N random ones are encoded and decoded by both.
 Without files: all of ../shared/data/math and gsm8k. Needs: pip install tokenizers.
 """
@@ -14,9 +14,13 @@ import sys
 import tokenizers
 
 FIELDS = ("text", "problem", "solution", "question", "answer")
-PIECES = ["'s", "'LL", "'\u017f", "'re", " ", "  ", "\n", "\r\n", "\t", "\u00a0", "\u3000", "\u180e", "\u0085", "\x00", "a", "the", "Z\u00fcrich", "42",
-          "\u0663", "\u00bd", "$x^2$", "\\frac{1}{2}", "...", "\u4e2d\u6587", "\uac00", "\u1100\u1161\u11a8", "e\u0301", "\u0316\u0301", "\u0345", "\u212b", "\u09c7\u09be", "\u0958", "\ufb2a",
-          "\U0001f600", "\U0001f468\u200d\U0001f469", "<|im_end|>", "<|im_start|>", "<|im", "<think>", "</think>", "<", "\U00011930\U00011938", "\u08d3\u0301"]
+PIECES = [
+    "'s", "'LL", "'\u017f", "'re", " ", "  ", "\n", "\r\n", "\t", "\u00a0", "\u3000", "\u180e", "\u0085", "\x00", "a", "the",
+    "Z\u00fcrich", "42", "\u0663", "\u00bd", "$x^2$", "\\frac{1}{2}", "...", "\u4e2d\u6587", "\uac00", "\u1100\u1161\u11a8",
+    "e\u0301", "\u0316\u0301", "\u0345", "\u212b", "\u09c7\u09be", "\u0958", "\ufb2a", "\U0001f600",
+    "\U0001f468\u200d\U0001f469", "<|im_end|>", "<|im_start|>", "<|im", "<think>", "</think>", "<", "\U00011930\U00011938",
+    "\u08d3\u0301",
+]
 
 
 def random_texts(count, seed=1):

@@ -15,7 +15,8 @@ from tokenizers.pre_tokenizers import Split
 LETTER, NUMBER, SPACE, FOLLOWS, ALONE = 1, 2, 4, 8, 16
 CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 # Scripts whose composites came with Unicode 16: newer utf8proc composes them, the reference does not.
-NEW_SCRIPTS = [(0x105C0, 0x105F3), (0x11380, 0x113FF), (0x16100, 0x1613F), (0x16D40, 0x16D7F), (0x11930, 0x11930), (0x11938, 0x11938)]
+NEW_SCRIPTS = [(0x105C0, 0x105F3), (0x11380, 0x113FF), (0x16100, 0x1613F), (0x16D40, 0x16D7F), (0x11930, 0x11930),
+               (0x11938, 0x11938)]
 
 
 def matched(pattern):
@@ -29,7 +30,7 @@ def matched(pattern):
 
 
 def follows():
-    """Code points before which a text must not be cut for normalization: marks, second halves of composites, and what NFC changes."""
+    """Before these a text must not be cut for normalization: marks, second halves of composites, what NFC changes."""
     nfc = normalizers.NFC().normalize_str
     found = set(range(0x1161, 0x1176)) | set(range(0x11A8, 0x11C3))
     for c in CODE_POINTS[1:]:
@@ -69,9 +70,11 @@ def ranges():
     return found
 
 
-HEADER = f"""// The class of every code point: letter, number, space (for the split) and its part in normalization. Pinned here, so that neither a
-// newer PCRE2 nor a newer utf8proc changes an id. Written by dev/reference/tokenizer_tables.py from tokenizers {tokenizers.__version__}, whose
-// expressions know Unicode 16 and whose NFC knows Unicode 9; the readers are tokenizer_split.c and tokenizer_nfc.c.
+HEADER = f"""\
+// The class of every code point: letter, number, space (for the split) and its part in normalization. Pinned here, so
+// that neither a newer PCRE2 nor a newer utf8proc changes an id. Written by dev/reference/tokenizer_tables.py from
+// tokenizers {tokenizers.__version__}, whose expressions know Unicode 16 and whose NFC knows Unicode 9; the readers are
+// tokenizer_split.c and tokenizer_nfc.c.
 #include "data/tokenizer_parts.h"
 #include <string.h>
 

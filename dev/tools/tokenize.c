@@ -1,20 +1,21 @@
-// build/tokenize FOLDER [--decode]: lines of {"text"} to lines of {"ids"}, or back. For looking, and for comparing with other tokenizers;
-// the programs call data/tokenizer.h themselves.
+// build/tokenize FOLDER [--decode]: lines of {"text"} to lines of {"ids"}, or back. For looking, and for comparing with other
+// tokenizers; the programs call data/tokenizer.h themselves.
 #include "base/json.h"
 #include "data/tokenizer.h"
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] = "usage: tokenize FOLDER [--decode] < in.jsonl > out.jsonl\n"
-                           "\n"
-                           "FOLDER holds a tokenizer.json. Every line of the input is an object:\n"
-                           "  {\"text\": \"...\"}  becomes {\"ids\": [...]}, added tokens such as <|im_end|> matched as one id;\n"
-                           "  {\"ids\": [...]}   becomes {\"text\": \"...\"} with --decode: added tokens kept, invalid UTF-8 as U+FFFD.\n"
-                           "The first bad line ends the program with its number on stderr and exit status 1.\n";
+static const char help[] =
+    "usage: tokenize FOLDER [--decode] < in.jsonl > out.jsonl\n"
+    "\n"
+    "FOLDER holds a tokenizer.json. Every line of the input is an object:\n"
+    "  {\"text\": \"...\"}  becomes {\"ids\": [...]}, added tokens such as <|im_end|> matched as one id;\n"
+    "  {\"ids\": [...]}   becomes {\"text\": \"...\"} with --decode: added tokens kept, invalid UTF-8 as U+FFFD.\n"
+    "The first bad line ends the program with its number on stderr and exit status 1.\n";
 
 static bool encode_line(Encoder *encoder, const json_t *row, const char *where, Bytes *out)
 {
-    const json_t *text = json_object_get(row, "text");         // may hold NUL, so json_need_text is not for it
+    const json_t *text = json_object_get(row, "text"); // may hold NUL, so json_need_text is not for it
     if (!json_is_string(text))
         return fail("%s: key \"text\" must be a text", where);
     TokenList tokens = {0};

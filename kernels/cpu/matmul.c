@@ -1,6 +1,6 @@
-// The matrix product of the CPU backend: every output is one ascending chain of fused multiply-adds over K, begun at zero, whatever
-// M, N, the blocking, the threads and the vector width. Included by backend.c once per instruction set; the register tile is
-// tile.h's. Not a BLAS: three forms, fp32, dense rows.
+// The matrix product of the CPU backend: every output is one ascending chain of fused multiply-adds over K, begun at zero,
+// whatever M, N, the blocking, the threads and the vector width. Included by backend.c once per instruction set; the register
+// tile is tile.h's. Not a BLAS: three forms, fp32. The limit is the multiply-add pipes; dev/bench/matmul_bench.c measures it.
 //
 // Blocking. A thread owns a rectangle of C. It packs PRODUCT_ROWS x PRODUCT_DEPTH of A for its second cache, then B one panel of
 // TILE_COLUMNS at a time, and runs all strips of A against the panel while the next panel is prefetched. Accumulators of an
@@ -14,11 +14,11 @@
 #include "kernels/cpu/tile.h"
 
 enum {
-    PRODUCT_DEPTH = 384,                                   // k steps of a block; a multiple of 16
-    PRODUCT_STRIPS = 420 / TILE_ROWS,                      // strips of A in a block: 420 rows x 384 are 630 KB of a 1 MB cache
+    PRODUCT_DEPTH = 384,                // k steps of a block; a multiple of 16
+    PRODUCT_STRIPS = 420 / TILE_ROWS,   // strips of A in a block: 420 rows x 384 are 630 KB of a 1 MB cache; 256-512 are as good
     PRODUCT_TILES = 512 * 1024 / (TILE_ROWS * TILE_COLUMNS),   // accumulator tiles of a thread: 2 MB
-    PRODUCT_FEW = 4,                                       // rows up to which packing costs more than it gives
-    PRODUCT_SMALL = 1 << 18,                               // multiply-adds that one thread finishes before a second has woken
+    PRODUCT_FEW = 4,                    // rows up to which packing costs more than it gives
+    PRODUCT_SMALL = 1 << 18,            // multiply-adds that one thread finishes before a second has woken
 };
 
 // c (M, N) = a (M, K) · b (K, N), rows of c c_row apart; a[m][k] = a[m*a_row + k*a_k], b[k][n] = b[k*b_k + n*b_column].
@@ -35,7 +35,7 @@ typedef struct Product {
 } Product;
 
 typedef struct ProductScratch {
-    float a[(PRODUCT_STRIPS * TILE_ROWS) * PRODUCT_DEPTH + 64];   // strips of [k][TILE_ROWS]; packing may spill a vector past the end
+    float a[(PRODUCT_STRIPS * TILE_ROWS) * PRODUCT_DEPTH + 64];   // strips of [k][TILE_ROWS], and room for the last one's spill
     float b[TILE_COLUMNS * PRODUCT_DEPTH];                        // a panel of [k][TILE_COLUMNS]
     float tiles[PRODUCT_TILES * TILE_ROWS * TILE_COLUMNS];        // unfinished chains
 } ProductScratch;
@@ -70,8 +70,9 @@ static ProductScratch *product_scratch(void)
 // ---- transposition in registers: 4 x 4 within 128-bit lanes, then the lanes. One-instruction shuffles all.
 
 #if VL == 16
-#define SHUFFLE(x, y, A, B, C, D)   /* in each lane: A and B of x's and y's eight, C and D likewise */                          \
-    __builtin_shufflevector(x, y, A, B, C, D, A + 4, B + 4, C + 4, D + 4, A + 8, B + 8, C + 8, D + 8, A + 12, B + 12, C + 12, D + 12)
+#define SHUFFLE(x, y, A, B, C, D)                                                                                               \
+    __builtin_shufflevector(x, y, A, B, C, D, A + 4, B + 4, C + 4, D + 4, A + 8, B + 8, C + 8, D + 8, A + 12, B + 12, C + 12,   \
+                            D + 12)
 #define LANES(x, y, A, B)                                                                                                       \
     __builtin_shufflevector(x, y, A, A + 1, A + 2, A + 3, B, B + 1, B + 2, B + 3, A + 16, A + 17, A + 18, A + 19, B + 16,       \
                             B + 17, B + 18, B + 19)
@@ -132,8 +133,8 @@ INLINE void load_transposed(vf x[VL], const float *from, int64_t row, int64_t fi
 
 // ---- packing
 
-// A panel of B whose columns are rows of memory (b_k is 1), `row` apart: [k][TILE_COLUMNS]. Sixteen steps of k at a time, so that a
-// cache line is used up when it is read: rows a multiple of 4 KB apart share one set of the first cache.
+// A panel of B whose columns are rows of memory (b_k is 1), `row` apart: [k][TILE_COLUMNS]. Sixteen steps of k at a time, so that
+// a cache line is used up when it is read: rows a multiple of 4 KB apart share one set of the first cache.
 static void pack_panel_transposed(float *to, const float *from, int64_t row, int64_t columns, int64_t K)
 {
     int64_t k = 0;
@@ -167,8 +168,8 @@ static void pack_panel(float *to, const float *from, int64_t row, int64_t column
 // Strip i of n of a block of `rows` rows: equal heights, so that no strip is thin.
 INLINE int64_t strip_begin(int64_t i, int64_t n, int64_t rows) { return rows * i / n; }
 
-// Rows of A (a_k is 1) become strips of [k][TILE_ROWS]. A vector spills past its TILE_ROWS into the next k or the next strip, both
-// written later.
+// Rows of A (a_k is 1) become strips of [k][TILE_ROWS]. A vector spills past its TILE_ROWS into the next k or the next strip,
+// both written later.
 static void pack_strips_transposed(float *to, const float *from, int64_t row, int64_t rows, int64_t strips, int64_t K)
 {
     for (int64_t s = 0; s < strips; s++, to += TILE_ROWS * K) {

@@ -1,6 +1,6 @@
 // The inner product of the CPU kernels: a tile of outputs held in registers while K goes by, one chain of fused multiply-adds per
-// output, ascending. Attention calls tile_product on its blocks; matmul.c packs and blocks around tile_block. One thread, no memory
-// of its own, no packing: operands are expected in the first two caches.
+// output, ascending. Attention calls tile_product on its blocks; matmul.c packs and blocks around tile_block. One thread, no
+// memory of its own, no packing: operands are expected in the first two caches.
 #ifndef KERNELS_CPU_TILE_H
 #define KERNELS_CPU_TILE_H
 
@@ -21,12 +21,12 @@
 #define TILE_COLUMNS (TILE_VECTORS * VL)
 #define TILE_WIDEST 8   // vectors of a tile of one row, where few rows leave few independent chains
 
-// What to fetch into the second cache while a tile is computed: lines of `line_count` cache lines each, `stride` bytes apart.
-// Each visit, once per 16 steps of k, touches `per_visit` lines. Reads nothing: addresses may be stale, never trapping.
+// What to fetch into the second cache while a tile is computed: `left` rows of `line_count` cache lines, `stride` bytes apart.
+// A visit, once in 16 steps of k, touches `per_visit` lines. A prefetch never traps, wherever it points.
 typedef struct TileAhead {
     const char *line;
     int64_t stride;
-    int32_t line_count, at, per_visit, left;   // left: rows still to touch
+    int32_t line_count, at, per_visit, left;
 } TileAhead;
 
 INLINE void tile_touch(TileAhead *ahead)
@@ -87,7 +87,7 @@ INLINE void tile_block(const int rows, const int vectors, int64_t K, const float
             vf_store(c + m * c_row + j * VL, sum[m][j]);
 }
 
-// A block of `rows` rows, its row count and strides known to the compiler: columns from the widest tile that fits to the narrowest.
+// A strip of `rows` rows, their number known to the compiler: columns from the widest tile that fits to the narrowest.
 INLINE void tile_strip(const int rows, int64_t N, int64_t K, const float *a, int64_t a_row, int64_t a_k, const float *b,
                        int64_t b_row, float *c, int64_t c_row, bool continue_chain)
 {

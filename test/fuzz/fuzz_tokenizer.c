@@ -1,5 +1,6 @@
-// Fuzzing the tokenizer with the small one of the fixtures (run from the repository's root): any bytes as a text, then the same bytes as
-// ids. What must hold: text that is UTF-8 comes back normalized, other text is refused, decoding id by id is decoding at once.
+// Fuzzing the tokenizer with the small one of the fixtures (run from the repository's root): any bytes as a text, then the same
+// bytes as ids. What must hold: text that is UTF-8 comes back normalized, other text is refused, decoding id by id is decoding
+// at once.
 #include "data/tokenizer_parts.h"
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,7 @@ static void ids(const Tokenizer *tokenizer, const uint8_t *data, size_t size)
     bool ok = true, keep = size % 2;
     int32_t *list = allocate(size + 1, sizeof *list);
     must(list != NULL, "memory");
-    for (size_t i = 0; i < size; i++)                          // mostly ids that exist
+    for (size_t i = 0; i < size; i++) // mostly ids that exist
         list[i] = data[i] < 250 ? data[i] : tokenizer_size(tokenizer) - 3 + (int32_t)(data[i] - 250);
     for (size_t i = 0; ok && i < size; i++) {
         ok = decode_next(&stream, tokenizer, &pieces, list[i], keep);
@@ -49,7 +50,8 @@ static void ids(const Tokenizer *tokenizer, const uint8_t *data, size_t size)
     }
     must(decode(tokenizer, &whole, list, size, keep) == ok, "both ways refuse the same ids");
     must(decode_end(&stream, &pieces), "the rest is written");
-    must(!ok || (whole.size == pieces.size && (whole.size == 0 || memcmp(whole.data, pieces.data, whole.size) == 0)), "id by id is at once");
+    must(!ok || (whole.size == pieces.size && (whole.size == 0 || memcmp(whole.data, pieces.data, whole.size) == 0)),
+         "id by id is at once");
     error_clear();
     free(list);
     bytes_free(&whole);
@@ -58,7 +60,7 @@ static void ids(const Tokenizer *tokenizer, const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static Tokenizer *tokenizer;                               // opened once for all inputs
+    static Tokenizer *tokenizer; // opened once for all inputs
     static Encoder *encoder;
     if (tokenizer == NULL) {
         tokenizer = tokenizer_open("test/fixtures/tokenizer/tiny");

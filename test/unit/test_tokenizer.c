@@ -1,5 +1,5 @@
-// Promises of data/tokenizer.h: ids equal to Hugging Face's (the fixtures hold its answers), texts that come back, errors that leave
-// no trace. The parts have their own tests: test_tokenizer_split.c, test_tokenizer_bpe.c, test_tokenizer_hostile.c.
+// Promises of data/tokenizer.h: ids equal to Hugging Face's (the fixtures hold its answers), texts that come back, errors that
+// leave no trace. The parts have their own tests: test_tokenizer_split.c, test_tokenizer_bpe.c, test_tokenizer_hostile.c.
 #include "test/unit/test_tokenizer.h"
 #include <pthread.h>
 
@@ -55,10 +55,10 @@ static void qwens_tokenizer_has_151669_ids_and_its_special_tokens(void **state)
     assert_int_equal(tokenizer_size(tokenizer), 151669);
     assert_int_equal(tokenizer_find(tokenizer, "<|im_end|>"), 151645);
     assert_int_equal(tokenizer_find(tokenizer, "</think>"), 151668);
-    assert_int_equal(tokenizer_find(tokenizer, "\xC4\xA0world"), 1879);   // "Ġworld"
+    assert_int_equal(tokenizer_find(tokenizer, "\xC4\xA0world"), 1879); // "Ġworld"
     assert_int_equal(tokenizer_find(tokenizer, " world"), -1);
     assert_true(tokenizer_is_special(tokenizer, 151643));
-    assert_false(tokenizer_is_special(tokenizer, 151668));     // <think> and </think> are added, not special
+    assert_false(tokenizer_is_special(tokenizer, 151668)); // <think> and </think> are added, not special
     assert_false(tokenizer_is_special(tokenizer, 0));
     assert_false(tokenizer_is_special(tokenizer, -1));
     assert_false(tokenizer_is_special(tokenizer, 151669));
@@ -119,6 +119,16 @@ static void special_tokens_are_left_out_of_a_text_on_request(void **state)
     assert_string_equal(f->text.data, "a<|im_end|>b");
 }
 
+static void an_added_token_that_is_not_special_stays_in_the_text(void **state)
+{
+    Fixture *f = *state;
+    assert_false(tokenizer_is_special(f->tokenizer, tokenizer_find(f->tokenizer, "<think>")));
+    no_error(encode(f->encoder, &f->ids, "<think>a", 8));
+    assert_int_equal(f->ids.ids[0], tokenizer_find(f->tokenizer, "<think>"));
+    no_error(decode(f->tokenizer, &f->text, f->ids.ids, f->ids.count, false));
+    assert_string_equal(f->text.data, "<think>a");
+}
+
 static void ids_are_appended_and_an_empty_text_has_none(void **state)
 {
     Fixture *f = *state;
@@ -144,9 +154,14 @@ static void a_text_that_is_not_utf8_is_refused_with_its_byte_and_leaves_no_ids(v
         const char *text;
         size_t size;
         const char *message;
-    } cases[] = {{"abc\xFF", 4, "byte 3"},         {"\x80", 1, "byte 0"},          {"a\xC3", 2, "byte 1"},
-                 {"\xED\xA0\x80", 3, "byte 0"},    {"12345678\xE2\x82", 10, "byte 8"}, {"\xF4\x90\x80\x80", 4, "byte 0"},
-                 {"\xC0\x80", 2, "byte 0"},        {"x<|im_end|>\xF0\x9F", 13, "byte 11"}};
+    } cases[] = {{"abc\xFF", 4, "byte 3"},
+                 {"\x80", 1, "byte 0"},
+                 {"a\xC3", 2, "byte 1"},
+                 {"\xED\xA0\x80", 3, "byte 0"},
+                 {"12345678\xE2\x82", 10, "byte 8"},
+                 {"\xF4\x90\x80\x80", 4, "byte 0"},
+                 {"\xC0\x80", 2, "byte 0"},
+                 {"x<|im_end|>\xF0\x9F", 13, "byte 11"}};
     Fixture *f = *state;
     no_error(encode(f->encoder, &f->ids, "a", 1));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -240,7 +255,7 @@ static void lossy(Bytes *out, const uint8_t *p, size_t size)
             no_error(bytes_append(out, p + i, length));
             continue;
         }
-        for (length = 3; length > 1; length--) {               // can the first length bytes be completed?
+        for (length = 3; length > 1; length--) { // can the first length bytes be completed?
             uint8_t copy[4] = {0x80, 0x80, 0x80, 0x80};
             bool completes = false;
             if (length > size - i || sequence_length(p[i]) <= length)
@@ -280,7 +295,7 @@ static void a_word_has_the_same_ids_when_it_is_seen_again_and_wherever_it_ends(v
     Fixture *f = *state;
     const char *text = "is in the a banana bandana and an is in the a banana bandana and an";
     no_error(encode(f->encoder, &f->ids, text, strlen(text)));
-    for (size_t size = 1; size < strlen(text); size++) {       // a fresh block each: reading behind the end is seen by the sanitizer
+    for (size_t size = 1; size < strlen(text); size++) { // a fresh block each: reading behind the end is seen by the sanitizer
         TokenList again = {0}, fresh = {0};
         Encoder *encoder = encoding(f->tokenizer);
         char *copy = malloc(size);
@@ -292,6 +307,28 @@ static void a_word_has_the_same_ids_when_it_is_seen_again_and_wherever_it_ends(v
         tokens_free(&again);
         tokens_free(&fresh);
         encoder_close(encoder);
+    }
+}
+
+// The memory of short words must look at every byte: words that differ in their last one alternate. They are few tokens each,
+// and the memory holds words of up to four.
+static void words_that_differ_in_one_byte_are_told_apart(void **state)
+{
+    Fixture *f = *state;
+    const char *word = "turnturnturnoneturn";
+    for (size_t size = 1; size <= strlen(word); size++) {
+        char other[20];
+        memcpy(other, word, size);
+        other[size - 1] = 'z';
+        for (int round = 0; round < 2; round++) {
+            f->ids.count = 0;
+            bytes_clear(&f->text);
+            no_error(encode(f->encoder, &f->ids, word, size) && encode(f->encoder, &f->ids, other, size));
+            no_error(decode(f->tokenizer, &f->text, f->ids.ids, f->ids.count, true));
+            assert_int_equal(f->text.size, 2 * size);
+            assert_memory_equal(f->text.data, word, size);
+            assert_memory_equal(f->text.data + size, other, size);
+        }
     }
 }
 
@@ -331,6 +368,7 @@ int main(void)
         cmocka_unit_test(qwens_tokenizer_has_151669_ids_and_its_special_tokens),
         cmocka_unit_test_setup_teardown(an_added_token_is_one_id_in_encode_and_ordinary_text_in_encode_plain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(special_tokens_are_left_out_of_a_text_on_request, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_added_token_that_is_not_special_stays_in_the_text, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ids_are_appended_and_an_empty_text_has_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_nul_byte_is_a_character_like_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_text_that_is_not_utf8_is_refused_with_its_byte_and_leaves_no_ids, set_up, tear_down),
@@ -339,6 +377,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(decoding_id_by_id_gives_the_same_text_and_never_half_a_character, set_up, tear_down),
         cmocka_unit_test_setup_teardown(random_bytes_decode_as_the_definition_says, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_word_has_the_same_ids_when_it_is_seen_again_and_wherever_it_ends, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(words_that_differ_in_one_byte_are_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(threads_share_a_tokenizer, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

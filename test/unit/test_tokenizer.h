@@ -8,7 +8,7 @@
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>                                            // last: its macro fail hides ours
+#include <cmocka.h> // last: its macro fail hides ours
 
 #define TINY "test/fixtures/tokenizer/tiny"
 #define FIXTURE(name) "test/fixtures/tokenizer/" name
@@ -42,7 +42,7 @@ static inline Encoder *encoding(const Tokenizer *tokenizer)
     return encoder;
 }
 
-static inline json_t *json_lines(const char *path)             // a list of the rows of a JSONL file
+static inline json_t *json_lines(const char *path) // a list of the rows of a JSONL file
 {
     Bytes text = {0};
     no_error(file_read(&text, path, 64 << 20));

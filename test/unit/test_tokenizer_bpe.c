@@ -1,4 +1,5 @@
-// Promises of data/bpe.h: the array and the heap merge alike, as the definition says, and a long word costs n log n (counted, not timed).
+// Promises of data/bpe.h: the array and the heap merge alike, as the definition says, and a long word costs n log n (counted,
+// not timed).
 #include "test/unit/test_tokenizer.h"
 
 enum { LETTERS = 4, TOKENS = 60 };
@@ -14,7 +15,7 @@ static void random_bpe(Bpe *bpe, int32_t merges[TOKENS][2], uint32_t seed)
         Philox bits = random_bits(seed, RANDOM_ORDER, draw, 0, 0);
         int32_t left = known[bits.v[0] % (LETTERS + count)], right = known[bits.v[1] % (LETTERS + count)];
         if (!bpe_add(bpe, left, right, 256 + (int32_t)count)) {
-            error_clear();                                     // drawn before
+            error_clear(); // drawn before
             continue;
         }
         merges[count][0] = left;
@@ -33,7 +34,7 @@ static size_t merge_by_definition(int32_t merges[TOKENS][2], int32_t *ids, size_
                 ids[i] = 256 + rank;
                 memmove(ids + i + 1, ids + i + 2, (count - i - 2) * sizeof *ids);
                 count--;
-                rank = -1;                                     // a merge may make way for one of a lower rank
+                rank = -1; // a merge may make way for one of a lower rank
                 break;
             }
     return count;
@@ -46,7 +47,7 @@ static void words_of_any_length_merge_as_the_definition_says(void **state)
         BpeScratch scratch = {0};
         int32_t merges[TOKENS][2];
         random_bpe(&bpe, merges, seed);
-        for (uint32_t size = 1; size <= 130; size += size < 50 ? 1 : 13) {   // 40 bytes is where the heap takes over
+        for (uint32_t size = 1; size <= 130; size += size < 50 ? 1 : 13) { // 40 bytes is where the heap takes over
             uint8_t word[130];
             int32_t wanted[130], ids[130];
             size_t count;
@@ -68,13 +69,17 @@ static void a_pair_can_be_merged_in_one_way_only(void **state)
     no_error(bpe_add(&bpe, 1, 2, 3));
     assert_false(bpe_add(&bpe, 1, 2, 4));
     no_error(bpe_add(&bpe, 2, 1, 4));
-    assert_false(bpe_add(&bpe, 5, 6, 7));                      // more than announced
+    assert_false(bpe_add(&bpe, 5, 6, 7)); // more than announced
     error_clear();
     bpe_close(&bpe);
 }
 
-// At most 3n entries go through the heap (one per byte, two per merge), each up and down at most log2(3n) levels, and one look each.
-static double most_steps(size_t n) { return 3.0 * (double)n * (2 * log2(3.0 * (double)n) + 1); }
+// At most 3n entries go through the heap (one per byte, two per merge), each up and down at most log2(3n) levels, and one look
+// each.
+static double most_steps(size_t n)
+{
+    return 3.0 * (double)n * (2 * log2(3.0 * (double)n) + 1);
+}
 
 static void encode_a_megabyte(const char *folder, const char *unit)
 {
@@ -100,7 +105,7 @@ static void a_megabyte_without_a_space_takes_n_log_n_steps(void **state)
     encode_a_megabyte(TINY, "a");
     encode_a_megabyte(TINY, " ");
     encode_a_megabyte(TINY, "\xE4\xB8\xAD\xE6\x96\x87");
-    encode_a_megabyte(TINY, "<");                              // an added token could begin at every byte
+    encode_a_megabyte(TINY, "<"); // an added token could begin at every byte
     encode_a_megabyte(TINY, "ban");
 }
 

@@ -1,11 +1,11 @@
-// Tokenizer files that are broken, contradict themselves or ask for what is not done here are refused with words that say so; none of
-// them crashes. Each case is the small tokenizer of the fixtures with one thing changed.
+// Tokenizer files that are broken, contradict themselves or ask for what is not done here are refused with words that say so;
+// none of them crashes. Each case is the small tokenizer of the fixtures with one thing changed.
 #include "test/unit/test_tokenizer.h"
 #include <unistd.h>
 
 typedef struct Folder {
     char path[64], file[96];
-    Bytes good;                                                // the text of the small tokenizer
+    Bytes good; // the text of the small tokenizer
 } Folder;
 
 static int set_up(void **state)
@@ -43,7 +43,7 @@ static void write_text(const Folder *folder, const void *text, size_t size)
     no_error(file_write_atomic(folder->file, text, size));
 }
 
-// Sets root[path] to a JSON value, NULL to remove it; path has object keys and list indices between slashes, "-" appends to a list.
+// Sets root[path] to a JSON value, NULL to remove it; path: object keys and list indices between slashes, "-" appends to a list.
 static void change(json_t *root, const char *path, const char *value)
 {
     char copy[128], *rest = copy, *key;
@@ -53,8 +53,9 @@ static void change(json_t *root, const char *path, const char *value)
     while (key = strsep(&rest, "/"), rest != NULL)
         at = json_is_array(at) ? json_array_get(at, (size_t)atoi(key)) : json_object_get(at, key);
     assert_non_null(at);
-    int failed = json_is_array(at) ? strcmp(key, "-") == 0 ? json_array_append_new(at, parsed) : json_array_set_new(at, (size_t)atoi(key), parsed)
-                 : parsed == NULL  ? json_object_del(at, key)
+    int failed = json_is_array(at) ? strcmp(key, "-") == 0 ? json_array_append_new(at, parsed)
+                                                           : json_array_set_new(at, (size_t)atoi(key), parsed)
+                 : parsed == NULL ? json_object_del(at, key)
                                    : json_object_set_new(at, key, parsed);
     assert_int_equal(failed, 0);
 }
@@ -90,7 +91,7 @@ static void the_unchanged_file_is_accepted_however_it_is_laid_out(void **state)
     char *text = json_dumps(root, JSON_SORT_KEYS | JSON_INDENT(7) | JSON_ENSURE_ASCII);
     write_text(folder, text, strlen(text));
     Tokenizer *same = opened(folder->path);
-    assert_int_equal(tokenizer_hash(same), tokenizer_hash(good));   // of the meaning, not of the spaces
+    assert_int_equal(tokenizer_hash(same), tokenizer_hash(good)); // of the meaning, not of the spaces
     assert_int_equal(tokenizer_size(same), tokenizer_size(good));
     tokenizer_close(same);
     tokenizer_close(good);
@@ -137,6 +138,7 @@ static void broken_vocabularies_are_refused(void **state)
                                  {"model/vocab/", "9000", "is empty"},
                                  {"model/vocab/two words", "9000", "alphabet of bytes"},
                                  {"model/vocab/\xE4\xB8\xAD", "9000", "alphabet of bytes"},
+                                 {"model/vocab/\xC2\xAD", "9000", "alphabet of bytes"}, // the byte 0xAD is spelled U+0143
                                  {"model/dropout", "0.1", "dropout"},
                                  {"model/ignore_merges", "true", "ignore_merges"},
                                  {"model/ignore_merges", "1", "ignore_merges"},
@@ -174,6 +176,7 @@ static void broken_added_tokens_are_refused(void **state)
                                  {"added_tokens/0/content", "\"<|im_end|>\"", "two added tokens have the text"},
                                  {"added_tokens/0/content", "\"a\"", "has two ids"},
                                  {"added_tokens/0/content", "\"\xC4\xA0i\"", "has two ids"},
+                                 {"added_tokens", "[{\"content\": \"\xC4\xA0i\", \"id\": 256}]", "printable ASCII only"},
                                  {"added_tokens/0/id", NULL, "must be an integer"},
                                  {"added_tokens/0/id", "5", "belongs to two tokens"},
                                  {"added_tokens/0/id", "1e3", "must be an integer"},
@@ -213,7 +216,7 @@ static void a_file_that_is_no_json_object_is_refused(void **state)
 {
     Folder *folder = *state;
     static const char twice[] = "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 1, \"a\": 2}}}";
-    assert_refused(folder, "tokenizer.json");                  // there is none yet
+    assert_refused(folder, "tokenizer.json"); // there is none yet
     write_text(folder, "", 0);
     assert_refused(folder, "not valid JSON");
     write_text(folder, "[]", 2);
@@ -278,13 +281,13 @@ static void added_tokens_match_leftmost_then_longest(void **state)
     for (int i = 0; i < 5; i++)
         json_array_append_new(json_object_get(root, "added_tokens"),
                               json_pack("{s:i, s:s, s:b}", "id", 2 + 1000 + i, "content", contents[i], "special", 0));
-    change(root, "model/vocab/b", "1004");                     // an added token may be in the vocabulary, too, if the ids agree
+    change(root, "model/vocab/b", "1004"); // an added token may be in the vocabulary, too, if the ids agree
     char *text = json_dumps(root, 0);
     write_text(folder, text, strlen(text));
     Tokenizer *tokenizer = opened(folder->path);
     Encoder *encoder = encoding(tokenizer);
     TokenList ids = {0};
-    const char *sentence = "abcabcdbbc x\xE4\xB8\xAD" "ab";
+    const char *sentence = "abcabcdbbc x\xE4\xB8\255ab";
     static const int32_t wanted[] = {1002, -'c', 1003, 1004, 1005, 1006, 1002};
     no_error(encode(encoder, &ids, sentence, strlen(sentence)));
     assert_int_equal(ids.count, 7);
@@ -295,6 +298,28 @@ static void added_tokens_match_leftmost_then_longest(void **state)
     tokenizer_close(tokenizer);
     free(text);
     json_decref(root);
+}
+
+// How many ids ".\n\n" has, which is one token and one word for Qwen's expression.
+static size_t ids_of_a_sentence_end(const Folder *folder, const char *pre_tokenizer)
+{
+    write_changed(folder, "pre_tokenizer", pre_tokenizer);
+    Tokenizer *tokenizer = opened(folder->path);
+    Encoder *encoder = encoding(tokenizer);
+    TokenList ids = {0};
+    no_error(encode(encoder, &ids, ".\n\n", 3));
+    size_t count = ids.count;
+    tokens_free(&ids);
+    encoder_close(encoder);
+    tokenizer_close(tokenizer);
+    return count;
+}
+
+static void a_byte_level_alone_cuts_as_gpt2_does_or_not_at_all(void **state)
+{
+    assert_true(ids_of_a_sentence_end(*state, "{\"type\": \"ByteLevel\", \"add_prefix_space\": false}") > 1);
+    assert_int_equal(
+        ids_of_a_sentence_end(*state, "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": false}"), 1);
 }
 
 int main(void)
@@ -309,6 +334,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_that_is_no_json_object_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cut_file_is_refused_wherever_it_was_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_changed_byte_never_crashes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_byte_level_alone_cuts_as_gpt2_does_or_not_at_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(added_tokens_match_leftmost_then_longest, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

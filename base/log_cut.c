@@ -1,0 +1,56 @@
+// Cuts log.jsonl back to a step, so that a resumed run writes on as if it had never gone further. The new file takes the old
+// one's place in one rename.
+#include "base/json.h"
+#include "base/log.h"
+#include <stdlib.h>
+#include <string.h>
+
+// Whether the line stays. half: it is the last one and has no newline; then what cannot be read is dropped.
+static bool judge_line(bool *stays, const char *line, size_t size, int64_t step, const char *where, bool half)
+{
+    int64_t here = 0;
+    *stays = false;
+    json_t *object = json_parse(line, size, where);
+    bool ok = object != NULL && (json_is_object(object) || fail("%s: not an object", where));
+    ok = ok && json_need_int(&here, object, "step", 0, INT64_MAX, where);
+    json_decref(object);
+    *stays = ok && here <= step;
+    if (!ok && half)
+        error_clear();
+    return ok || half;
+}
+
+static bool kept_lines(Bytes *kept, const char *path, const char *text, size_t size, int64_t step)
+{
+    Bytes where = {0};
+    bool ok = true;
+    int64_t number = 1;
+    for (size_t start = 0, next; ok && start < size; start = next, number++) {
+        const char *newline = memchr(text + start, '\n', size - start);
+        size_t end = newline != NULL ? (size_t)(newline - text) : size;
+        next = newline != NULL ? end + 1 : size;
+        bool stays = false;
+        bytes_clear(&where);
+        ok = bytes_printf(&where, "%s:%" PRId64, path, number);
+        ok = ok && judge_line(&stays, text + start, end - start, step, where.data, newline == NULL);
+        if (ok && stays)
+            ok = bytes_append(kept, text + start, end - start) && bytes_text(kept, "\n");
+    }
+    bytes_free(&where);
+    return ok || fail_in("cutting the log back to step %" PRId64, step);
+}
+
+bool log_cut(const char *path, int64_t step)
+{
+    if (!file_exists(path))
+        return true;
+    MappedFile file;
+    Bytes kept = {0};
+    TRY(file_map(&file, path));
+    bool ok = kept_lines(&kept, path, (const char *)file.data, file.size, step);
+    bool same = ok && kept.size == file.size;
+    file_unmap(&file);
+    ok = ok && (same || file_write_atomic(path, kept.data, kept.size));
+    bytes_free(&kept);
+    return ok;
+}

@@ -1,0 +1,301 @@
+// The order of an epoch is a keyed permutation that is computed place by place, never stored: a Feistel network (Luby & Rackoff
+// 1988) whose round function is Philox, on the smallest two equal halves that hold n, walked until it lands below n (Black &
+// Rogaway 2002). The cut of a step into micro-batches is longest processing time first (Graham 1969), ties by the documents'
+// order.
+#include "data/loader.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROUNDS = 8 };
+static const int64_t LARGEST = (int64_t)1 << 31;               // for options and tokens: products of two of them fit 64 bits
+
+// ---- order
+
+static uint64_t permute(uint64_t seed, uint32_t epoch, int bits, uint64_t x)   // on [0, 4^bits)
+{
+    uint64_t mask = ((uint64_t)1 << bits) - 1, left = x >> bits, right = x & mask;
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        uint64_t next = left ^ (random_bits(seed, RANDOM_ORDER, epoch, round, (uint32_t)right).v[0] & mask);
+        left = right;
+        right = next;
+    }
+    return left << bits | right;
+}
+
+static int64_t permutation(uint64_t seed, int64_t epoch, int64_t count, int64_t position)
+{
+    int bits = 1;
+    while (((uint64_t)1 << 2 * bits) < (uint64_t)count)
+        bits++;
+    uint64_t x = (uint64_t)position;
+    do
+        x = permute(seed, (uint32_t)epoch, bits, x);
+    while (x >= (uint64_t)count);
+    return (int64_t)x;
+}
+
+int64_t loader_document(const Loader *loader, int64_t epoch, int64_t position)
+{
+    if (loader->options.order == ORDER_SEQUENTIAL)
+        return position;
+    return permutation(loader->options.seed, epoch, loader->documents->count, position);
+}
+
+// ---- opening
+
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t round_up(int64_t x, int64_t multiple) { return (x + multiple - 1) / multiple * multiple; }
+
+static int32_t length_of(const Loader *l, int64_t number) { return l->documents->list[number].length; }
+
+static int64_t cost_of(const Loader *l, int64_t number)        // doubled, to stay an integer
+{
+    int64_t length = length_of(l, number);
+    return length * (2 * l->options.linear_cost + length);
+}
+
+static bool check(const Loader *l)
+{
+    const LoaderOptions *o = &l->options;
+    int64_t cost, sum, a = o->linear_cost, n = l->documents->count, longest = l->documents->longest;
+    if (n < 1 || n >= LARGEST)
+        return fail("%" PRId64 " documents: a loader takes from 1 to %" PRId64, n, LARGEST - 1);
+    if (o->global_batch < 1 || o->global_batch >= LARGEST)
+        return fail("--global-batch %" PRId64 ": must be from 1 to %" PRId64, o->global_batch, LARGEST - 1);
+    if (o->micro_batch_tokens < 1 || o->micro_batch_tokens >= LARGEST / 2)
+        return fail("--micro-batch-tokens %" PRId64 ": must be from 1 to %" PRId64, o->micro_batch_tokens, LARGEST / 2 - 1);
+    if (o->slots < 1 || o->slots > 65536)
+        return fail("--slots %" PRId64 ": must be from 1 to 65536", o->slots);
+    if (a < 0 || a >= LARGEST || __builtin_mul_overflow(longest, 2 * a + longest, &cost) ||
+        __builtin_mul_overflow(cost, smaller(n, o->global_batch), &sum))
+        return fail("--global-batch %" PRId64 " documents of up to %" PRId64 " tokens: their cost does not fit this machine",
+                    o->global_batch, longest);
+    return true;
+}
+
+static void free_plan(Loader *l)
+{
+    free(l->numbers);
+    free(l->order);
+    free(l->micro);
+    free(l->first);
+    free(l->micro_tokens);
+    free(l->micro_cost);
+}
+
+static bool make_room(Loader *l, int64_t documents)
+{
+    if (documents <= l->room)
+        return true;
+    size_t n = (size_t)documents, m = n + (size_t)l->options.slots + 1;
+    free_plan(l);
+    l->numbers = allocate(n, sizeof *l->numbers);
+    l->order = allocate(n, sizeof *l->order);
+    l->micro = allocate(n, sizeof *l->micro);
+    l->first = allocate(m, sizeof *l->first);
+    l->micro_tokens = allocate(m, sizeof *l->micro_tokens);
+    l->micro_cost = allocate(m, sizeof *l->micro_cost);
+    bool ok = l->numbers && l->order && l->micro && l->first && l->micro_tokens && l->micro_cost;
+    l->room = ok ? documents : 0;
+    return ok;
+}
+
+static bool make_batch(Loader *l)
+{
+    size_t tokens = (size_t)l->limits.tokens, rows = (size_t)l->limits.rows, sequences = (size_t)l->limits.sequences;
+    l->ids = allocate(tokens, sizeof *l->ids);
+    l->positions = allocate(tokens, sizeof *l->positions);
+    l->starts = allocate(sequences + 1, sizeof *l->starts);
+    l->contexts = allocate(sequences, sizeof *l->contexts);
+    l->rows = allocate(rows, sizeof *l->rows);
+    l->targets = allocate(rows, sizeof *l->targets);
+    return l->ids && l->positions && l->starts && l->contexts && l->rows && l->targets;
+}
+
+bool loader_open(Loader *loader, const Documents *documents, const LoaderOptions *options)
+{
+    *loader = (Loader){.documents = documents, .options = *options};
+    if (options->linear_cost == 0)
+        loader->options.linear_cost = LOADER_LINEAR_COST;
+    TRY(check(loader));
+    int64_t tokens = smaller(larger(options->micro_batch_tokens, documents->longest), documents->tokens);
+    // a document has at least two tokens, the first of them never trained
+    loader->limits = (LoaderLimits){.tokens = tokens, .rows = smaller(tokens - 1, documents->trained_tokens),
+                                    .sequences = smaller(tokens / 2, documents->count)};
+    if (make_batch(loader) && make_room(loader, smaller(options->global_batch, documents->count)))
+        return true;
+    loader_close(loader);
+    return false;
+}
+
+void loader_close(Loader *l)
+{
+    free_plan(l);
+    free(l->ids);
+    free(l->positions);
+    free(l->starts);
+    free(l->contexts);
+    free(l->rows);
+    free(l->targets);
+    *l = (Loader){0};
+}
+
+LoaderLimits loader_largest(const Loader *loader) { return loader->limits; }
+
+int64_t loader_steps_per_epoch(const Loader *loader)
+{
+    int64_t batch = loader->options.global_batch;
+    return (loader->documents->count + batch - 1) / batch;
+}
+
+// ---- the cut of a step
+
+static int compare_cost(const void *x, const void *y, void *loader)   // dearest first, then in the order of the step
+{
+    const Loader *l = loader;
+    int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+    int64_t cost_a = cost_of(l, l->numbers[a]), cost_b = cost_of(l, l->numbers[b]);
+    return cost_a != cost_b ? (cost_a > cost_b ? -1 : 1) : (a > b) - (a < b);
+}
+
+// The cheapest micro-batch with room for so many tokens, the first of several; -1 if none has. An empty one takes any document.
+static int64_t cheapest(const Loader *l, int64_t count, int64_t length)
+{
+    int64_t best = -1;
+    for (int64_t m = 0; m < count; m++)
+        if ((l->micro_tokens[m] == 0 || l->micro_tokens[m] + length <= l->options.micro_batch_tokens) &&
+            (best < 0 || l->micro_cost[m] < l->micro_cost[best]))
+            best = m;
+    return best;
+}
+
+// Gives every document of the step, the dearest first, one of count micro-batches; false if they are too few.
+static bool deal(Loader *l, int64_t documents, int64_t count)
+{
+    memset(l->micro_tokens, 0, (size_t)count * sizeof *l->micro_tokens);
+    memset(l->micro_cost, 0, (size_t)count * sizeof *l->micro_cost);
+    for (int64_t i = 0; i < documents; i++) {
+        int64_t place = l->order[i], number = l->numbers[place], m = cheapest(l, count, length_of(l, number));
+        if (m < 0)
+            return false;
+        l->micro[place] = m;
+        l->micro_tokens[m] += length_of(l, number);
+        l->micro_cost[m] += cost_of(l, number);
+    }
+    return true;
+}
+
+static int64_t cut_step(Loader *l, int64_t documents)          // the number of micro-batches
+{
+    int64_t tokens = 0, own = 0, most = l->options.micro_batch_tokens, slots = l->options.slots;
+    for (int64_t i = 0; i < documents; i++) {
+        int64_t length = length_of(l, l->numbers[i]);
+        l->order[i] = i;
+        tokens += length <= most ? length : 0;
+        own += length > most;
+    }
+    qsort_r(l->order, (size_t)documents, sizeof *l->order, compare_cost, l);
+    int64_t count = round_up(own + (tokens + most - 1) / most, slots);
+    while (!deal(l, documents, count))                         // ends: with one micro-batch for each document all have room
+        count += slots;
+    return count;
+}
+
+// Sorts numbers by micro-batch, keeping the order of the step within each, and notes where each begins.
+static void gather(Loader *l, int64_t documents, int64_t count)
+{
+    int64_t *sorted = l->order;                                // no longer needed as the order of costs
+    memset(l->first, 0, (size_t)(count + 1) * sizeof *l->first);
+    for (int64_t i = 0; i < documents; i++)
+        l->first[l->micro[i] + 1]++;
+    for (int64_t m = 0; m < count; m++)
+        l->first[m + 1] += l->first[m];
+    for (int64_t i = 0; i < documents; i++)
+        sorted[l->first[l->micro[i]]++] = l->numbers[i];
+    for (int64_t m = count; m > 0; m--)                        // each beginning has moved to its end
+        l->first[m] = l->first[m - 1];
+    l->first[0] = 0;
+    memcpy(l->numbers, sorted, (size_t)documents * sizeof *sorted);
+}
+
+static StepPlan finished_plan(const Loader *l, int64_t documents, int64_t micro_batches)
+{
+    StepPlan plan = {.documents = documents, .micro_batches = micro_batches, .numbers = l->numbers, .first = l->first};
+    for (int64_t i = 0; i < documents; i++) {
+        plan.tokens += length_of(l, l->numbers[i]);
+        plan.trained_tokens += l->documents->list[l->numbers[i]].trained;
+    }
+    return plan;
+}
+
+bool loader_plan(Loader *loader, int64_t step, StepPlan *plan)
+{
+    int64_t per_epoch = loader_steps_per_epoch(loader), batch = loader->options.global_batch;
+    if (step < 0 || step / per_epoch > UINT32_MAX)
+        return fail("step %" PRId64 " has no place in the order of the documents", step);
+    int64_t epoch = step / per_epoch, begin = step % per_epoch * batch;
+    int64_t documents = smaller(batch, loader->documents->count - begin);
+    TRY(make_room(loader, documents));
+    for (int64_t i = 0; i < documents; i++)
+        loader->numbers[i] = loader_document(loader, epoch, begin + i);
+    int64_t count = cut_step(loader, documents);
+    gather(loader, documents, count);
+    *plan = finished_plan(loader, documents, count);
+    plan->step = step;
+    plan->epoch = epoch;
+    return true;
+}
+
+bool loader_walk(Loader *loader, StepPlan *plan)
+{
+    int64_t documents = loader->documents->count, count = 0, tokens = 0;
+    TRY(make_room(loader, documents));
+    loader->first[0] = 0;
+    for (int64_t i = 0; i < documents; i++) {
+        loader->numbers[i] = i;
+        if (tokens > 0 && tokens + length_of(loader, i) > loader->options.micro_batch_tokens) {
+            loader->first[++count] = i;
+            tokens = 0;
+        }
+        tokens += length_of(loader, i);
+    }
+    int64_t all = round_up(count + 1, loader->options.slots);
+    while (count < all)
+        loader->first[++count] = documents;
+    *plan = finished_plan(loader, documents, count);
+    return true;
+}
+
+// ---- a micro-batch
+
+static void put_document(Loader *l, const Document *d, Ragged *batch)
+{
+    const int32_t *ids = l->documents->ids + d->start;
+    const uint8_t *trained = l->documents->trained + d->start;
+    int32_t at = (int32_t)batch->tokens;
+    for (int32_t t = 0; t < d->length; t++) {
+        l->ids[at + t] = ids[t];
+        l->positions[at + t] = t;
+        if (t > 0 && trained[t]) {
+            l->rows[batch->trained] = at + t - 1;
+            l->targets[batch->trained++] = ids[t];
+        }
+    }
+    l->starts[batch->sequences] = at;
+    l->contexts[batch->sequences++] = 0;
+    batch->tokens += d->length;
+}
+
+bool loader_micro_batch(Loader *loader, const StepPlan *plan, int64_t m, Ragged *batch)
+{
+    if (m < 0 || m >= plan->micro_batches)
+        return fail("step %" PRId64 " has %" PRId64 " micro-batches, but number %" PRId64 " is asked for", plan->step,
+                    plan->micro_batches, m);
+    *batch = (Ragged){.ids = loader->ids, .positions = loader->positions, .starts = loader->starts, .contexts = loader->contexts,
+                      .rows = loader->rows, .targets = loader->targets};
+    for (int64_t i = plan->first[m]; i < plan->first[m + 1]; i++)
+        put_document(loader, &loader->documents->list[plan->numbers[i]], batch);
+    loader->starts[batch->sequences] = (int32_t)batch->tokens;
+    return true;
+}

@@ -1,0 +1,435 @@
+// Rows: which format a row has is said by its keys, and read by that format's function; what is wrong is said with file and line.
+// The JSON of the row lives as long as the Record, whose texts point into it.
+#include "data/records.h"
+#include "base/json.h"
+#include <stdlib.h>
+#include <string.h>
+
+// What General-Reasoner's evaluation asks of a multiple choice (recipe of MMLU-Pro: question, options, two blank lines, this).
+#define INSTRUCTION_OPTIONS                                                                                                      \
+    "Please reason step by step, and put your final answer option within \\boxed{}. Only put the option letter in the box, "     \
+    "e.g. \\boxed{A}. There is only one correct answer."
+
+enum { OPTIONS_MOST = 26 };          // letters
+
+typedef struct Reading {
+    Record *record;
+    const json_t *row;
+    const char *where;               // "file:line"
+    const RecordOptions *options;
+} Reading;
+
+static const json_t *field(const json_t *object, const char *key)   // NULL when absent or null
+{
+    const json_t *value = json_object_get(object, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+static Text text_of(const json_t *string)
+{
+    return json_is_string(string) ? (Text){json_string_value(string), json_string_length(string)} : (Text){NULL, 0};
+}
+
+static bool need_text(Text *out, const json_t *object, const char *key, const char *where)
+{
+    *out = text_of(field(object, key));
+    return out->data != NULL || fail("%s: key \"%s\" must be a text", where, key);
+}
+
+static bool make_room(Record *record, size_t messages)
+{
+    record->messages = allocate(messages + 1, sizeof *record->messages);   // one more for a response
+    return record->messages != NULL;
+}
+
+static void add(Record *record, Role role, Text content)
+{
+    record->messages[record->count++] = (Message){.role = role, .content = content};
+}
+
+static void add_response(Record *record, Text content)
+{
+    add(record, ROLE_ASSISTANT, content);
+    record->has_response = true;
+}
+
+// ---- messages
+
+static bool is(Text text, const char *word) { return strlen(word) == text.size && memcmp(word, text.data, text.size) == 0; }
+
+static bool role_of(Role *role, Text name, bool sharegpt, const char *where, size_t turn)
+{
+    static const struct {
+        const char *name;
+        Role role;
+        bool sharegpt;
+    } known[] = {{"system", ROLE_SYSTEM, false},
+                 {"user", ROLE_USER, false},
+                 {"assistant", ROLE_ASSISTANT, false},
+                 {"human", ROLE_USER, true},
+                 {"gpt", ROLE_ASSISTANT, true}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (is(name, known[i].name) && (sharegpt || !known[i].sharegpt)) {
+            *role = known[i].role;
+            return true;
+        }
+    return fail("%s: message %zu has the role \"%.*s\"; there are %s (tools are not rendered here)", where, turn,
+                (int)(name.size < 80 ? name.size : 80), name.data,
+                sharegpt ? "system, human and gpt" : "system, user and assistant");
+}
+
+static bool empty(const json_t *value)
+{
+    return value == NULL || (json_is_array(value) && json_array_size(value) == 0) ||
+           (json_is_string(value) && json_string_length(value) == 0);
+}
+
+static bool read_message(Message *out, const json_t *message, const char *where, size_t turn)
+{
+    if (!json_is_object(message))
+        return fail("%s: message %zu is not an object", where, turn);
+    bool sharegpt = field(message, "from") != NULL;
+    if (sharegpt && field(message, "role") != NULL)
+        return fail("%s: message %zu has both \"role\" and \"from\"", where, turn);
+    Text role = text_of(field(message, sharegpt ? "from" : "role"));
+    if (role.data == NULL)
+        return fail("%s: message %zu has no \"role\" (nor \"from\") that is a text", where, turn);
+    TRY(role_of(&out->role, role, sharegpt, where, turn));
+    out->content = text_of(field(message, sharegpt ? "value" : "content"));
+    if (out->content.data == NULL)
+        return fail("%s: message %zu has no \"%s\" that is a text", where, turn, sharegpt ? "value" : "content");
+    if (!empty(field(message, "tool_calls")))
+        return fail("%s: message %zu has \"tool_calls\"; tools are not rendered here", where, turn);
+    out->reasoning = text_of(field(message, "reasoning_content"));
+    return true;
+}
+
+static bool add_messages(const Reading *r, const json_t *list, const char *key)
+{
+    if (!json_is_array(list))
+        return fail("%s: key \"%s\" must be a list of messages", r->where, key);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        TRY(read_message(&r->record->messages[r->record->count++], json_array_get(list, i), r->where, i + 1));
+    return true;
+}
+
+// ---- the formats
+
+static bool read_chat(const Reading *r)
+{
+    const char *key = field(r->row, "messages") != NULL ? "messages" : "conversations";
+    const json_t *list = field(r->row, key);
+    if (json_is_array(list) && json_array_size(list) == 0)
+        return fail("%s: key \"%s\" is an empty list", r->where, key);
+    if (!empty(field(r->row, "tools")))
+        return fail("%s: the row has \"tools\"; tools are not rendered here", r->where);
+    TRY(make_room(r->record, json_array_size(list)));
+    TRY(add_messages(r, list, key));
+    r->record->has_response = r->record->messages[r->record->count - 1].role == ROLE_ASSISTANT;
+    return true;
+}
+
+static bool read_prompt(const Reading *r)
+{
+    const json_t *prompt = field(r->row, "prompt"), *completion = r->record->generated ? NULL : field(r->row, "completion");
+    TRY(make_room(r->record, json_array_size(prompt) + json_array_size(completion) + 2));
+    if (json_is_string(prompt))
+        add(r->record, ROLE_USER, text_of(prompt));
+    else
+        TRY(add_messages(r, prompt, "prompt"));
+    if (r->record->count == 0)
+        return fail("%s: key \"prompt\" is an empty list", r->where);
+    if (completion == NULL)
+        return true;
+    if (json_is_string(completion)) {
+        add_response(r->record, text_of(completion));
+        return true;
+    }
+    TRY(add_messages(r, completion, "completion"));
+    r->record->has_response = true;
+    bool one_answer = json_array_size(completion) == 1 && r->record->messages[r->record->count - 1].role == ROLE_ASSISTANT;
+    return one_answer || fail("%s: key \"completion\" must be a text or one message of the assistant", r->where);
+}
+
+static bool user_turn(const Reading *r, const Bytes *text)      // takes the text's memory
+{
+    r->record->question = text->data;
+    add(r->record, ROLE_USER, (Text){text->data, text->size});
+    return true;
+}
+
+static bool read_alpaca(const Reading *r)
+{
+    Text instruction, input = {NULL, 0}, output;
+    TRY(need_text(&instruction, r->row, "instruction", r->where));
+    if (field(r->row, "input") != NULL)
+        TRY(need_text(&input, r->row, "input", r->where));
+    TRY(make_room(r->record, 2));
+    Bytes text = {0};
+    bool ok = bytes_append(&text, instruction.data, instruction.size);
+    if (ok && input.size > 0)
+        ok = bytes_text(&text, "\n") && bytes_append(&text, input.data, input.size);
+    TRY(user_turn(r, &text) && ok);
+    if (!r->record->generated && field(r->row, "output") != NULL) {
+        TRY(need_text(&output, r->row, "output", r->where));
+        add_response(r->record, output);
+    }
+    return true;
+}
+
+static bool append_options(const Reading *r, Bytes *text, const json_t *options)
+{
+    size_t count = json_array_size(options);
+    if (!json_is_array(options) || count > OPTIONS_MOST)
+        return fail("%s: key \"options\" must be a list of at most %d texts", r->where, OPTIONS_MOST);
+    TRY(bytes_text(text, "\nOptions are:"));
+    for (size_t i = 0; i < count; i++) {
+        Text option = text_of(json_array_get(options, i));
+        if (option.data == NULL)
+            return fail("%s: option %zu of key \"options\" is not a text", r->where, i + 1);
+        TRY(bytes_printf(text, "\n(%c): ", (int)('A' + i)) && bytes_append(text, option.data, option.size));
+    }
+    return true;
+}
+
+static bool append_question(const Reading *r, Bytes *text, Text question)
+{
+    const json_t *options = field(r->row, "options");
+    const char *instruction = r->options->instruction;
+    bool choice = !empty(options), none = instruction == NULL || instruction[0] == 0 || strcmp(instruction, "none") == 0;
+    TRY(bytes_append(text, question.data, question.size));
+    if (choice)
+        TRY(append_options(r, text, options));
+    if (none)
+        return true;
+    if (!choice)
+        return bytes_text(text, " ") && bytes_text(text, instruction);
+    return bytes_text(text, "\n\n\n") &&
+           bytes_text(text, strcmp(instruction, INSTRUCTION_DEFAULT) == 0 ? INSTRUCTION_OPTIONS : instruction);
+}
+
+static bool read_problem(const Reading *r)
+{
+    Text question, solution = text_of(field(r->row, "solution")), response = text_of(field(r->row, "response"));
+    TRY(need_text(&question, r->row, field(r->row, "problem") != NULL ? "problem" : "question", r->where));
+    if (!r->record->generated && solution.data != NULL && response.data != NULL)
+        return fail("%s: the row has both \"solution\" and \"response\"; keep the one to train on", r->where);
+    TRY(make_room(r->record, 2));
+    Bytes text = {0};
+    bool ok = append_question(r, &text, question);
+    TRY(user_turn(r, &text) && ok);
+    if (!r->record->generated && (solution.data != NULL || response.data != NULL))
+        add_response(r->record, solution.data != NULL ? solution : response);
+    return true;
+}
+
+static bool read_ids(const Reading *r)
+{
+    Record *record = r->record;
+    const json_t *ids = field(r->row, "ids"), *labels = field(r->row, "labels");
+    size_t count = json_array_size(ids);
+    if (!json_is_array(ids) || count < 2)
+        return fail("%s: key \"ids\" must be a list of at least two ids", r->where);
+    if (labels != NULL && (!json_is_array(labels) || json_array_size(labels) != count))
+        return fail("%s: key \"labels\" must be a list as long as \"ids\", %zu entries", r->where, count);
+    record->ids = allocate(count, sizeof *record->ids);
+    record->trained = allocate(count, sizeof *record->trained);
+    TRY(record->ids != NULL && record->trained != NULL);
+    for (record->tokens = 0; record->tokens < count; record->tokens++) {
+        size_t i = record->tokens;
+        const json_t *id = json_array_get(ids, i), *label = labels == NULL ? id : json_array_get(labels, i);
+        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > INT32_MAX)
+            return fail("%s: ids[%zu] is not a token id", r->where, i);
+        if (!json_is_integer(label) || (json_integer_value(label) != -100 && json_integer_value(label) != json_integer_value(id)))
+            return fail("%s: labels[%zu] must be ids[%zu] or -100 (a label stands at the token itself, not one before it)",
+                        r->where, i, i);
+        record->ids[i] = (int32_t)json_integer_value(id);
+        record->trained[i] = i > 0 && json_integer_value(label) != -100;
+    }
+    return true;
+}
+
+// ---- which format it is, and what all of them have
+
+typedef struct FormatKey {
+    const char *key;
+    RowFormat format;
+    bool (*read)(const Reading *r);
+} FormatKey;
+
+static const FormatKey FORMATS[] = {
+    {"messages", ROW_CHAT, read_chat},          {"conversations", ROW_CHAT, read_chat}, {"prompt", ROW_PROMPT, read_prompt},
+    {"instruction", ROW_ALPACA, read_alpaca},   {"problem", ROW_PROBLEM, read_problem}, {"question", ROW_PROBLEM, read_problem},
+    {"ids", ROW_IDS, read_ids},
+};
+
+static bool find_format(const FormatKey **found, const Reading *r)
+{
+    *found = NULL;
+    for (size_t i = 0; i < sizeof FORMATS / sizeof *FORMATS; i++) {
+        const FormatKey *candidate = &FORMATS[i];
+        if (field(r->row, candidate->key) == NULL || (candidate->format == ROW_IDS && r->record->generated))
+            continue;                                          // a generated row's ids are the sampler's
+        if (*found != NULL)
+            return fail("%s: the row has both \"%s\" and \"%s\" and could mean either; remove or rename one", r->where,
+                        (*found)->key, candidate->key);
+        *found = candidate;
+    }
+    return *found != NULL ||
+           fail("%s: no known row format: none of messages, conversations, prompt, instruction, problem, question%s", r->where,
+                r->record->generated ? "" : ", ids");
+}
+
+static bool read_finish(const Reading *r)
+{
+    const json_t *reason = field(r->row, "finish_reason");
+    if (reason == NULL)
+        return true;
+    const char *name = json_string_value(reason);
+    r->record->generated = true;
+    r->record->unfinished = name != NULL && strcmp(name, "length") == 0;
+    return r->record->unfinished || (name != NULL && strcmp(name, "stop") == 0) ||
+           fail("%s: key \"finish_reason\" must be \"stop\" or \"length\"", r->where);
+}
+
+// The generated text stands where the row's own response was.
+static bool add_generated(const Reading *r)
+{
+    Text text;
+    TRY(need_text(&text, r->row, "text", r->where));
+    if (r->record->has_response)
+        r->record->count--;
+    add_response(r->record, text);
+    return true;
+}
+
+static bool read_difficulty(const Reading *r)
+{
+    const json_t *value = field(r->row, "difficulty");
+    if (!json_is_number(value))
+        return true;
+    double difficulty = json_number_value(value);
+    for (int i = 1; i <= 5; i++)
+        if (difficulty == i)
+            r->record->difficulty = i;
+    return r->record->difficulty > 0 || fail("%s: key \"difficulty\" must be one of 1, 2, 3, 4, 5", r->where);
+}
+
+static char *value_text(const json_t *value)
+{
+    if (json_is_string(value))
+        return copy_text(json_string_value(value));
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    if (text == NULL)
+        fail("no memory for the JSON of a value");
+    return text;
+}
+
+static bool read_names(const Reading *r)
+{
+    const json_t *id = field(r->row, "id"), *answer = field(r->row, "answer");
+    if (id != NULL && !json_is_string(id) && !json_is_integer(id))
+        return fail("%s: key \"id\" must be a text or an integer", r->where);
+    const char *checked = NULL;
+    if (json_is_string(id))
+        TRY(json_may_text(&checked, r->row, "id", r->where));
+    if (json_is_string(answer))
+        TRY(json_may_text(&checked, r->row, "answer", r->where));
+    char line[24];
+    snprintf(line, sizeof line, "%" PRId64, r->record->line);
+    r->record->id = id == NULL ? copy_text(line) : value_text(id);
+    TRY(r->record->id != NULL);
+    if (answer != NULL) {
+        r->record->answer = value_text(answer);
+        TRY(r->record->answer != NULL);
+    }
+    r->record->source = text_of(field(r->row, "source"));
+    r->record->category = text_of(field(r->row, "category"));
+    return true;
+}
+
+static bool read_row(const Reading *r)
+{
+    const FormatKey *format;
+    if (!json_is_object(r->row))
+        return fail("%s: a row must be a JSON object, one a line", r->where);
+    TRY(read_finish(r));
+    TRY(find_format(&format, r));
+    r->record->format = format->format;
+    TRY(format->read(r));
+    if (r->record->generated)
+        TRY(add_generated(r));
+    TRY(read_difficulty(r));
+    return read_names(r);
+}
+
+bool record_read(Record *record, const char *json, size_t size, const char *file, int64_t line, const RecordOptions *options)
+{
+    char where[1024];
+    snprintf(where, sizeof where, "%s:%" PRId64, file, line);
+    *record = (Record){.line = line, .row = json_parse(json, size, where)};
+    TRY(record->row != NULL);
+    Reading reading = {.record = record, .row = record->row, .where = where, .options = options};
+    if (read_row(&reading))
+        return true;
+    record_free(record);
+    return false;
+}
+
+void record_free(Record *record)
+{
+    free(record->messages);
+    free(record->ids);
+    free(record->trained);
+    free(record->id);
+    free(record->answer);
+    free(record->question);
+    json_decref(record->row);
+    *record = (Record){0};
+}
+
+size_t record_prompt(const Record *record) { return record->count - (record->has_response ? 1 : 0); }
+
+// ---- lines
+
+bool lines_open(LineReader *reader, const char *path)
+{
+    *reader = (LineReader){.path = path};
+    TRY(file_map(&reader->file, path));
+    if (reader->file.size >= 3 && memcmp(reader->file.data, "\xEF\xBB\xBF", 3) == 0)
+        reader->at = 3;
+    return true;
+}
+
+static bool blank(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
+            return false;
+    return true;
+}
+
+bool lines_next(LineReader *reader, const char **text, size_t *size)
+{
+    *text = NULL;
+    *size = 0;
+    while (reader->at < reader->file.size) {
+        const char *begin = (const char *)reader->file.data + reader->at;
+        size_t left = reader->file.size - reader->at;
+        const char *newline = memchr(begin, '\n', left);
+        size_t length = newline == NULL ? left : (size_t)(newline - begin);
+        reader->at += newline == NULL ? left : length + 1;
+        reader->line++;
+        if (length > LINE_LIMIT)
+            return fail("%s:%" PRId64 ": a line of %zu bytes; a row may have %zu", reader->path, reader->line, length,
+                        LINE_LIMIT);
+        if (blank(begin, length))
+            continue;
+        *text = begin;
+        *size = length - (begin[length - 1] == '\r' ? 1 : 0);
+        return true;
+    }
+    return true;
+}
+
+void lines_close(LineReader *reader) { file_unmap(&reader->file); }

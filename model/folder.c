@@ -1,0 +1,247 @@
+// Finding the model folder that a user means, and writing a complete one. Everything is written into FOLDER.tmp-PID first, so the
+// final name never holds half a model; the formats of the parts are in config.c and safetensors_write.c.
+#include "model/folder.h"
+#include "dist/dist.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TOKENIZER_BYTES_MAX = 1 << 28 };
+static const char end_of_turn[] = "<|im_end|>";
+
+// ---- finding
+
+static bool has(const char *folder, const char *name)
+{
+    char *path = path_join(folder, name);
+    bool found = path != NULL && file_exists(path);
+    free(path);
+    return found;
+}
+
+static bool has_folder(const char *folder, const char *name)
+{
+    char *path = path_join(folder, name);
+    bool found = path != NULL && folder_exists(path);
+    free(path);
+    return found;
+}
+
+bool model_folder_find(Bytes *path, const char *given)
+{
+    bytes_clear(path);
+    if (!folder_exists(given))
+        return fail("%s: there is no such folder; a model is a folder with config.json, *.safetensors and tokenizer.json, as "
+                    "`hf download` fetches it",
+                    given);
+    if (has(given, "MANIFEST.json"))
+        return fail("%s: this is a checkpoint; make a model of it with `build/export %s FOLDER`, and use FOLDER", given, given);
+    if (has(given, "config.json"))
+        return bytes_text(path, given);
+    if (has(given, "model/config.json"))
+        return bytes_printf(path, "%s%smodel", given, given[strlen(given) - 1] == '/' ? "" : "/");
+    if (has_folder(given, "checkpoints"))
+        return fail("%s: this training has not written its model yet; `build/export %s/checkpoints/step-N FOLDER` makes one of a "
+                    "checkpoint",
+                    given, given);
+    return fail("%s: config.json is missing; a model is a folder with config.json, *.safetensors and tokenizer.json", given);
+}
+
+// ---- the parts that are not weights
+
+static bool write_json(const char *folder, const char *name, const json_t *value)
+{
+    char *path = path_join(folder, name);
+    bool ok = path != NULL && json_write_atomic(path, value);
+    free(path);
+    return ok;
+}
+
+// The JSON object folder/name, an empty one if there is no such file (or no folder). NULL after fail().
+static json_t *read_object(const char *folder, const char *name)
+{
+    if (folder == NULL || !has(folder, name))
+        return json_object();
+    char *path = path_join(folder, name);
+    json_t *root = path == NULL ? NULL : json_read(path, TOKENIZER_BYTES_MAX);
+    if (root != NULL && !json_is_object(root)) {
+        fail("%s: not a JSON object", path);
+        json_decref(root);
+        root = NULL;
+    }
+    free(path);
+    return root;
+}
+
+static bool write_config(const FolderExport *e, const char *folder)
+{
+    json_t *root = config_to_json(e->config, e->type == WEIGHT_F32 ? "float32" : "bfloat16");
+    bool ok = root != NULL && write_json(folder, "config.json", root);
+    json_decref(root);
+    return ok;
+}
+
+// The origin's sampling settings without its limits on length, which would cap a server's answers; and both end tokens.
+static bool write_generation_config(const FolderExport *e, const char *folder)
+{
+    json_t *root = read_object(e->origin, "generation_config.json");
+    TRY(root != NULL);
+    json_object_del(root, "max_new_tokens");
+    json_object_del(root, "max_length");
+    json_t *ends = json_array();
+    for (int64_t i = 0; i < e->end_count; i++)
+        json_array_append_new(ends, json_integer(e->end_tokens[i]));
+    bool ok = true;
+    if (e->end_count > 0)
+        ok = json_object_set(root, "eos_token_id", ends) == 0 || fail("generation_config.json: no memory");
+    json_decref(ends);
+    ok = ok && write_json(folder, "generation_config.json", root);
+    json_decref(root);
+    return ok;
+}
+
+static bool copy_if_there(const char *origin, const char *folder, const char *name)
+{
+    if (!has(origin, name))
+        return true;
+    char *from = path_join(origin, name), *to = path_join(folder, name);
+    Bytes content = {0};
+    bool ok = from != NULL && to != NULL && file_read(&content, from, TOKENIZER_BYTES_MAX) &&
+              file_write_atomic(to, content.data, content.size);
+    bytes_free(&content);
+    free(from);
+    free(to);
+    return ok;
+}
+
+// A file of the origin with its eos_token and chat_template set, where it exists and where they are asked for.
+static bool write_adapted(const FolderExport *e, const char *folder, const char *name, const char *template_text)
+{
+    if (!has(e->origin, name) || (!e->chat_end && template_text == NULL))
+        return copy_if_there(e->origin, folder, name);
+    json_t *root = read_object(e->origin, name);
+    TRY(root != NULL);
+    bool ok = true;
+    if (e->chat_end)
+        ok = json_object_set_new(root, "eos_token", json_string(end_of_turn)) == 0;
+    if (ok && template_text != NULL)
+        ok = json_object_set_new(root, "chat_template", json_string(template_text)) == 0;
+    if (!ok)
+        fail("%s/%s: no memory, or the template is not UTF-8", folder, name);
+    ok = ok && write_json(folder, name, root);
+    json_decref(root);
+    return ok;
+}
+
+static bool write_tokenizer(const FolderExport *e, const char *folder)
+{
+    static const char *const names[] = {"tokenizer.json", "vocab.json", "merges.txt", "added_tokens.json"};
+    if (e->origin != NULL) {
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            TRY(copy_if_there(e->origin, folder, names[i]));
+        TRY(write_adapted(e, folder, "tokenizer_config.json", e->template_text));
+        TRY(write_adapted(e, folder, "special_tokens_map.json", NULL));
+        if (e->template_text == NULL)
+            return copy_if_there(e->origin, folder, "chat_template.jinja");
+    }
+    if (e->template_text == NULL)
+        return true;
+    char *path = path_join(folder, "chat_template.jinja");
+    bool ok = path != NULL && file_write_atomic(path, e->template_text, strlen(e->template_text));
+    free(path);
+    return ok;
+}
+
+// ---- the folder as a whole
+
+static bool write_parts(const FolderExport *e, const char *folder)
+{
+    TRY(folder_make(folder));
+    TRY(write_config(e, folder));
+    TRY(write_generation_config(e, folder));
+    TRY(write_tokenizer(e, folder));
+    return weights_write(folder, e->plan, e->count, e->type, e->file_limit == 0 ? WEIGHTS_FILE_LIMIT : e->file_limit, e->source,
+                         e->context);
+}
+
+// Removes NAME.tmp-* beside the folder NAME: what exports that were killed left behind.
+static bool remove_leftovers(const char *folder)
+{
+    const char *slash = strrchr(folder, '/'), *name = slash == NULL ? folder : slash + 1;
+    Bytes parent = {0}, prefix = {0};
+    char **names = NULL;
+    size_t count = 0;
+    bool ok = (slash == NULL ? bytes_text(&parent, ".") : bytes_append(&parent, folder, (size_t)(slash - folder) + 1)) &&
+              bytes_printf(&prefix, "%s.tmp-", name) && folder_list(&names, &count, parent.data);
+    for (size_t i = 0; ok && i < count; i++) {
+        if (strncmp(names[i], prefix.data, prefix.size) != 0)
+            continue;
+        char *path = path_join(parent.data, names[i]);
+        ok = path != NULL && (!folder_exists(path) || folder_remove(path));
+        free(path);
+    }
+    names_free(names, count);
+    bytes_free(&parent);
+    bytes_free(&prefix);
+    return ok;
+}
+
+// What stands under the final name is replaced only if it is a model or empty: never somebody's other files.
+static bool may_replace(const char *folder)
+{
+    if (!folder_exists(folder))
+        return !file_exists(folder) || fail("%s: there is a file of that name", folder);
+    char **names;
+    size_t count;
+    TRY(folder_list(&names, &count, folder));
+    names_free(names, count);
+    if (count > 0 && !has(folder, "config.json"))
+        return fail("%s: this folder is there, and is not a model; choose another name", folder);
+    return true;
+}
+
+// The real path of a folder that may not be there yet: its parents are made, links are followed, no slash at the end.
+static char *settle(const char *folder)
+{
+    char *path = copy_text(folder);
+    if (path == NULL)
+        return NULL;
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        path[--length] = 0;
+    char *real = realpath(path, NULL);                         // NULL if it is not there
+    if (real != NULL) {
+        free(path);
+        return real;
+    }
+    char *slash = strrchr(path, '/');
+    bool ok = true;
+    if (slash != NULL && slash != path) {
+        *slash = 0;
+        ok = folder_make(path);
+        *slash = '/';
+    }
+    if (!ok) {
+        free(path);
+        return NULL;
+    }
+    return path;
+}
+
+bool model_folder_export(const char *given, const FolderExport *e)
+{
+    char *folder = settle(given);
+    Bytes temporary = {0};
+    bool ok = folder != NULL && may_replace(folder) && remove_leftovers(folder) &&
+              bytes_printf(&temporary, "%s.tmp-%ld", folder, (long)getpid());
+    ok = ok && write_parts(e, temporary.data) && folder_publish(temporary.data, folder);
+    if (!ok && temporary.size > 0 && folder_exists(temporary.data)) {
+        char *cause = copy_text(error_text());                 // removing it may fail too; the first cause is what matters
+        folder_remove(temporary.data);
+        fail("%s", cause == NULL ? "no memory" : cause);
+        free(cause);
+    }
+    bytes_free(&temporary);
+    free(folder);
+    return ok || fail_in("exporting the model to %s", given);
+}

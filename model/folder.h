@@ -1,0 +1,31 @@
+// A Hugging Face model folder as a whole: which folder a user means, and writing a complete one (configuration, weights,
+// tokenizer, template, generation settings) that transformers and vLLM load. The weights' own format is model/safetensors.h.
+#ifndef MODEL_FOLDER_H
+#define MODEL_FOLDER_H
+
+#include "model/config.h"
+#include "model/safetensors.h"
+
+// What --model means: a model folder itself, or OUT/model where OUT is what a training program wrote. A checkpoint is refused
+// with the name of the program that exports it; a folder that is neither, with what it lacks.
+bool model_folder_find(Bytes *path, const char *given);
+
+typedef struct FolderExport {
+    const ModelConfig *config;       // its end_tokens are what config.json says
+    WeightType type;                 // WEIGHT_F32 or WEIGHT_BF16
+    const WeightPlan *plan;          // (count) names and shapes of the tensors, and where their values come from
+    int64_t count;
+    WeightSource source;
+    void *context;
+    uint64_t file_limit;             // bytes of a shard; 0: WEIGHTS_FILE_LIMIT
+    const char *origin;              // folder whose tokenizer and sampling settings are taken over; NULL: none
+    const char *template_text;       // replaces origin's chat template; NULL: keep it
+    bool chat_end;                   // tokenizer_config.json's eos_token becomes <|im_end|>
+    int64_t end_tokens[END_TOKENS], end_count;   // for generation_config.json: <|im_end|> first, then <|endoftext|>
+} FolderExport;
+
+// Writes the folder beside its final name, syncs everything, and exchanges it for what stood there. After a failure or a kill the
+// final name still holds the old folder (or nothing); a left-over FOLDER.tmp-PID is removed by the next export of that folder.
+bool model_folder_export(const char *folder, const FolderExport *export);
+
+#endif

@@ -1,0 +1,121 @@
+// From a running model or a checkpoint to a Hugging Face folder that transformers and vLLM load.
+#include "dist/checkpoint.h"
+#include "model/folder.h"
+#include "run/run.h"
+#include <stdlib.h>
+#include <string.h>
+
+// The end tokens that a server should stop at: the chat's first, then the document's. Without a tokenizer, the configuration's.
+static bool end_tokens(FolderExport *e, ModelConfig *config, const char *tokenizer_folder)
+{
+    memcpy(e->end_tokens, config->end_tokens, sizeof e->end_tokens);
+    e->end_count = config->end_count;
+    if (tokenizer_folder == NULL)
+        return true;
+    Tokenizer *tokenizer = tokenizer_open(tokenizer_folder);
+    TRY(tokenizer != NULL);
+    static const char *const NAMES[] = {"<|im_end|>", "<|endoftext|>"};
+    int64_t found[2], count = 0;
+    for (int i = 0; i < 2; i++)
+        if (tokenizer_find(tokenizer, NAMES[i]) >= 0)
+            found[count++] = tokenizer_find(tokenizer, NAMES[i]);
+    tokenizer_close(tokenizer);
+    if (count == 0)
+        return true;
+    memcpy(e->end_tokens, found, (size_t)count * sizeof found[0]);
+    e->end_count = count;
+    e->chat_end = count == 2;
+    config->end_tokens[0] = found[0];
+    config->end_count = 1;
+    return true;
+}
+
+// The folder's own template stays when it is the one that was trained; otherwise the trained one replaces it.
+static bool choose_template(FolderExport *e, const char *tokenizer_folder, const char *trained)
+{
+    ChatTemplate own, wanted;
+    if (tokenizer_folder == NULL)
+        return true;
+    TRY(template_open(&own, tokenizer_folder, "auto") && template_open(&wanted, tokenizer_folder, trained));
+    char *file = path_join(tokenizer_folder, "chat_template.jinja");
+    TRY(file != NULL);
+    if (own.kind != wanted.kind || !file_exists(file))
+        e->template_text = template_jinja(wanted.kind);
+    free(file);
+    return true;
+}
+
+static bool export_parameters(FolderExport *e, const ModelConfig *trained, const Parameters *parameters, const char *template_name,
+                              const char *dtype, const char *folder)
+{
+    ModelConfig config = *trained;
+    WeightPlan *plan = allocate((size_t)parameters->count, sizeof *plan);
+    TRY(plan != NULL);
+    for (int64_t i = 0; i < parameters->count; i++) {
+        const Parameter *p = &parameters->list[i];
+        plan[i] = p->matrix ? (WeightPlan){p->name, 2, {p->rows, p->columns}} : (WeightPlan){p->name, 1, {p->columns}};
+    }
+    e->config = &config;
+    e->type = strcmp(dtype, "fp32") == 0 ? WEIGHT_F32 : WEIGHT_BF16;
+    e->plan = plan;
+    e->count = parameters->count;
+    bool ok = end_tokens(e, &config, e->origin) && choose_template(e, e->origin, template_name) && model_folder_export(folder, e);
+    free(plan);
+    return ok;
+}
+
+static bool from_model(void *context, int64_t tensor, int64_t first, int64_t count, float *out)
+{
+    const Model *m = context;
+    m->kernels->download(NULL, out, m->weights + m->parameters.list[tensor].offset + first, (size_t)count * sizeof(float));
+    return true;
+}
+
+bool export_model(const Model *model, const char *tokenizer_folder, const char *template_name, const char *dtype,
+                  const char *folder)
+{
+    FolderExport e = {.source = from_model, .context = (void *)(uintptr_t)model, .origin = tokenizer_folder};
+    return export_parameters(&e, &model->config, &model->parameters, template_name, dtype, folder) ||
+           fail_in("exporting the model to %s", folder);
+}
+
+typedef struct Saved {
+    Checkpoint *checkpoint;
+    Parameters parameters;
+} Saved;
+
+static bool from_checkpoint(void *context, int64_t tensor, int64_t first, int64_t count, float *out)
+{
+    const Saved *s = context;
+    return checkpoint_read(s->checkpoint, s->parameters.list[tensor].name, first, count, out);
+}
+
+// OUT/tokenizer of OUT/checkpoints/step-N; NULL where that run had no tokenizer.
+static bool tokenizer_beside(Bytes *folder, const char *checkpoint)
+{
+    TRY(bytes_printf(folder, "%s/../../tokenizer", checkpoint));
+    if (!folder_exists(folder->data))
+        bytes_free(folder);
+    return true;
+}
+
+bool export_checkpoint(const char *path, const char *dtype, const char *folder)
+{
+    Saved s = {0};
+    Bytes tokenizer = {0};
+    ModelConfig config;
+    TRY(checkpoint_open(&s.checkpoint, path));
+    const json_t *state = checkpoint_state(s.checkpoint);
+    const char *template_name = "chatml";
+    bool ok = config_from_json(&config, json_object_get(state, "config"), path) &&
+              json_may_text(&template_name, state, "template", path) && parameters_make(&s.parameters, &config) &&
+              tokenizer_beside(&tokenizer, path);
+    if (ok) {
+        FolderExport e = {.source = from_checkpoint, .context = &s, .origin = tokenizer.data};
+        ok = export_parameters(&e, &config, &s.parameters, template_name, dtype, folder);
+    }
+    parameters_free(&s.parameters);
+    checkpoint_close(s.checkpoint);
+    bytes_free(&tokenizer);
+    return ok || fail_in("exporting %s to %s", path, folder);
+}

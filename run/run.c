@@ -1,0 +1,223 @@
+// A run's folder, its log and its checkpoints: see run.h.
+#include "run/run.h"
+#include "dist/checkpoint.h"
+#include <stdlib.h>
+#include <string.h>
+
+static bool path_in(Bytes *path, const Run *run, const char *name)
+{
+    bytes_clear(path);
+    return bytes_printf(path, "%s/%s", run->out, name);
+}
+
+// ---- the state as named tensors: weights under their own names, moments under optim.m.NAME and optim.v.NAME
+
+typedef struct StateNames {
+    StateTensor *tensors;            // (3 · parameters)
+    char (*names)[96];
+    size_t count;
+} StateNames;
+
+static bool state_tensors(StateNames *s, const Run *run)
+{
+    const Parameters *all = &run->model->parameters;
+    float *const arrays[3] = {run->model->weights, run->optimizer->m, run->optimizer->v};
+    static const char *const PREFIX[3] = {"", "optim.m.", "optim.v."};
+    s->count = 3 * (size_t)all->count;
+    s->tensors = allocate(s->count, sizeof *s->tensors);
+    s->names = allocate(s->count, sizeof *s->names);
+    if (s->tensors == NULL || s->names == NULL)
+        return false;
+    for (size_t i = 0; i < s->count; i++) {
+        const Parameter *p = &all->list[i % (size_t)all->count];
+        size_t kind = i / (size_t)all->count;
+        snprintf(s->names[i], sizeof s->names[i], "%s%s", PREFIX[kind], p->name);
+        s->tensors[i] = (StateTensor){.name = s->names[i], .elements = parameter_elements(p), .data = arrays[kind] + p->offset};
+    }
+    return true;
+}
+
+static void state_free(StateNames *s)
+{
+    free(s->tensors);
+    free(s->names);
+}
+
+static json_t *state_scalars(const Run *run)
+{
+    json_t *config = config_to_json(&run->model->config, "float32");
+    if (config == NULL)
+        return NULL;
+    json_t *state = json_pack("{s:I, s:I, s:O, s:o, s:s}", "step", (json_int_t)run->step, "optimizer_step",
+                              (json_int_t)run->optimizer->step, "identity", run->identity, "config", config, "template",
+                              run->template_name);
+    if (state == NULL)
+        fail("no memory for the state of a checkpoint");
+    return state;
+}
+
+bool run_save(Run *run)
+{
+    StateNames s = {0};
+    Bytes folder = {0};
+    json_t *state = state_scalars(run);
+    bool ok = state != NULL && state_tensors(&s, run) && path_in(&folder, run, "checkpoints") && log_sync(&run->log) &&
+              checkpoint_save(folder.data, run->step, s.tensors, s.count, state, run->keep);
+    json_decref(state);
+    state_free(&s);
+    bytes_free(&folder);
+    return ok || fail_in("saving after step %" PRId64, run->step);
+}
+
+// ---- going on from a checkpoint
+
+static bool same_identity(const json_t *saved, const json_t *present, const Options *options, const char *where)
+{
+    TRY(options_same_identity(options, saved, where));
+    static const char *const BEYOND_OPTIONS[] = {"documents", "backend"};
+    for (int i = 0; i < 2; i++) {
+        const char *before = json_string_value(json_object_get(saved, BEYOND_OPTIONS[i]));
+        const char *now = json_string_value(json_object_get(present, BEYOND_OPTIONS[i]));
+        if (before == NULL || now == NULL || strcmp(before, now) != 0)
+            return fail("%s: was made with other %s (%s, now %s); train with the same, or start anew with --resume none and another "
+                        "--out",
+                        where, BEYOND_OPTIONS[i], before == NULL ? "none" : before, now == NULL ? "none" : now);
+    }
+    return true;
+}
+
+static bool load_tensors(Run *run, Checkpoint *checkpoint)
+{
+    StateNames s = {0};
+    bool ok = state_tensors(&s, run);
+    for (size_t i = 0; ok && i < s.count; i++) {
+        int64_t elements = checkpoint_elements(checkpoint, s.tensors[i].name);
+        if (elements != s.tensors[i].elements)
+            ok = fail("tensor %s has %" PRId64 " elements there, %" PRId64 " here: another model", s.tensors[i].name, elements,
+                      s.tensors[i].elements);
+        ok = ok && checkpoint_read(checkpoint, s.tensors[i].name, 0, elements, s.tensors[i].data);
+    }
+    state_free(&s);
+    return ok;
+}
+
+static bool load(Run *run, const Options *options, const char *path)
+{
+    Checkpoint *checkpoint;
+    TRY(checkpoint_open(&checkpoint, path));
+    const json_t *state = checkpoint_state(checkpoint);
+    int64_t optimizer_step = 0;
+    bool ok = json_need_int(&run->step, state, "step", 0, INT64_MAX, path) &&
+              json_need_int(&optimizer_step, state, "optimizer_step", 0, INT64_MAX, path) &&
+              same_identity(json_object_get(state, "identity"), run->identity, options, path) && load_tensors(run, checkpoint);
+    run->optimizer->step = optimizer_step;
+    checkpoint_close(checkpoint);
+    return ok;
+}
+
+// The path to go on from, empty for none; warnings: a line for each broken one that was passed over.
+static bool find_checkpoint(Bytes *path, Bytes *warnings, const Run *run, const char *resume)
+{
+    if (strcmp(resume, "none") == 0)
+        return true;
+    if (strcmp(resume, "auto") != 0)
+        return bytes_text(path, resume);
+    Bytes folder = {0};
+    int64_t step;
+    bool ok = path_in(&folder, run, "checkpoints");
+    if (ok && folder_exists(folder.data))
+        ok = checkpoint_newest(path, &step, folder.data, warnings);
+    bytes_free(&folder);
+    return ok;
+}
+
+static bool start_anew(const Run *run, const char *resume, const char *log)
+{
+    if (strcmp(resume, "none") == 0 && file_exists(log))
+        return fail("%s holds a run already; take another --out, or --resume auto to go on with it", run->out);
+    return log_cut(log, -1);                                   // what a run wrote before its first checkpoint is written again
+}
+
+bool run_open(Run *run, const Options *options, const char *resume, json_t *identity, bool *resumed)
+{
+    run->identity = identity;
+    Bytes path = {0}, log = {0}, warnings = {0};
+    bool ok = folder_make(run->out) && path_in(&log, run, "log.jsonl") && find_checkpoint(&path, &warnings, run, resume);
+    *resumed = ok && path.size > 0;
+    if (*resumed)
+        ok = (load(run, options, path.data) && log_cut(log.data, run->step)) || fail_in("going on from %s", path.data);
+    else
+        ok = ok && start_anew(run, resume, log.data);
+    ok = ok && log_open(&run->log, log.data, stdout, run->steps, run->log_every);
+    run->open = ok;
+    if (ok && warnings.size > 0)
+        log_note(&run->log, "%s", warnings.data);
+    if (ok && *resumed)
+        log_note(&run->log, "going on from %s, after step %" PRId64, path.data, run->step);
+    bytes_free(&path);
+    bytes_free(&log);
+    bytes_free(&warnings);
+    return ok;
+}
+
+void run_close(Run *run)
+{
+    if (run->open)
+        log_close(&run->log);
+    json_decref(run->identity);
+    *run = (Run){0};
+}
+
+// ---- what is written besides
+
+static bool copy_tokenizer(const char *from, const char *to)
+{
+    static const char *const NAMES[] = {"tokenizer.json",       "tokenizer_config.json", "vocab.json",          "merges.txt",
+                                        "special_tokens_map.json", "added_tokens.json",     "chat_template.jinja", "generation_config.json"};
+    TRY(folder_make(to));
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        char *source = path_join(from, NAMES[i]), *target = path_join(to, NAMES[i]);
+        Bytes text = {0};
+        bool ok = source != NULL && target != NULL;
+        if (ok && file_exists(source))
+            ok = file_read(&text, source, (size_t)1 << 28) && file_write_atomic(target, text.data, text.size);
+        bytes_free(&text);
+        free(source);
+        free(target);
+        TRY(ok);
+    }
+    return true;
+}
+
+bool run_describe(const Run *run, const Options *options, const char *folder)
+{
+    Bytes text = {0}, path = {0};
+    bool ok = options_config(options, &text) && path_in(&path, run, "options.conf") &&
+              file_write_atomic(path.data, text.data, text.size);
+    if (ok && folder != NULL)
+        ok = path_in(&path, run, "tokenizer") && copy_tokenizer(folder, path.data);
+    bytes_free(&text);
+    bytes_free(&path);
+    return ok;
+}
+
+bool run_report(Run *run, const StepReport *r)
+{
+    const LogField fields[] = {{"loss", r->loss},
+                               {"grad_norm", r->gradient_norm},
+                               {"lr", r->learning_rate},
+                               {"trained_tokens", (double)r->trained_tokens},
+                               {"tokens", (double)r->tokens},
+                               {"tokens_per_second", r->seconds > 0 ? (double)r->tokens / r->seconds : 0}};
+    return log_step(&run->log, run->step, fields, sizeof fields / sizeof fields[0]);
+}
+
+bool run_evaluate(Run *run, Loader *held_out)
+{
+    if (held_out->documents == NULL)
+        return true;
+    Evaluation e;
+    TRY(evaluate(run->model, held_out, &e));
+    const LogField fields[] = {{"eval_loss", e.loss}, {"eval_exact", e.exact}};
+    return log_event(&run->log, "eval", run->step, fields, 2);
+}

@@ -1,0 +1,66 @@
+// run/: what a training run is besides its mathematics: its folder OUT, where it goes on after a stop, its checkpoints, its
+// held-out loss and its final model folder. train_sft and train_rl are recipes over it.
+//
+//   OUT/options.conf       what ran, complete
+//   OUT/log.jsonl          one object a step, and one an evaluation
+//   OUT/tokenizer/         the files of the tokenizer that was trained with, so that a checkpoint can be exported alone
+//   OUT/checkpoints/       step-N/: the whole state; see dist/checkpoint.h
+//   OUT/model/             the exported Hugging Face folder
+#ifndef RUN_H
+#define RUN_H
+
+#include "base/log.h"
+#include "base/options.h"
+#include "data/data.h"
+#include "model/model.h"
+
+typedef struct Run {
+    const char *out;
+    Model *model;
+    Optimizer *optimizer;
+    RunLog log;
+    int64_t log_every;               // steps between lines on the terminal
+    bool open;
+    int64_t step, steps;             // finished; of the whole run
+    int keep;                        // checkpoints
+    json_t *identity;                // what the bits depend on: options, data, tokenizer
+    const char *template_name;       // of the chats that are trained on
+} Run;
+
+// Makes OUT, finds the checkpoint to go on from (resume: "auto", "none" or a checkpoint's folder), refuses one of another identity
+// by the name of what differs, loads weights and moments, and cuts the log back to its step. Takes over the reference to identity.
+// *resumed: whether there was one; the weights have to come from elsewhere otherwise.
+bool run_open(Run *run, const Options *options, const char *resume, json_t *identity, bool *resumed);
+void run_close(Run *run);
+
+// A checkpoint of everything after run->step steps. Refused when a weight is not finite.
+bool run_save(Run *run);
+
+// A step's line in the log and on the terminal.
+typedef struct StepReport {
+    double loss, gradient_norm, learning_rate;
+    int64_t trained_tokens, tokens;
+    double seconds;
+} StepReport;
+bool run_report(Run *run, const StepReport *report);
+
+// OUT/options.conf, and the tokenizer's files from `folder` (NULL: none were used) to OUT/tokenizer.
+bool run_describe(const Run *run, const Options *options, const char *folder);
+
+// ---- evaluation (evaluate.c)
+
+typedef struct Evaluation {
+    double loss;                     // mean over the trained tokens of the held-out documents
+    double exact;                    // share of documents whose every trained token is the arg-max given the ones before it
+} Evaluation;
+bool evaluate(Model *model, Loader *held_out, Evaluation *result);
+bool run_evaluate(Run *run, Loader *held_out);   // and log it; nothing without held-out documents
+
+// ---- export (export.c)
+
+// What a checkpoint (or a running model) is as a Hugging Face folder: config.json, generation_config.json with both end tokens,
+// the files of tokenizer_folder (NULL: none), the template that was trained, weights in "bf16" or "fp32".
+bool export_model(const Model *model, const char *tokenizer_folder, const char *template_name, const char *dtype, const char *folder);
+bool export_checkpoint(const char *checkpoint, const char *dtype, const char *folder);
+
+#endif

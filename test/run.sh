@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Runs the built tests and ends in one line: N passed, N failed. `short` is what make test runs; `long` adds what takes longer.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 DEREASON_TEST="$1"
+passed=0 failed=0 output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+
+# one test program or script; its output is shown when it fails, and what it skipped always
+run() {
+    local start=$SECONDS
+    if "$@" >"$output" 2>&1; then
+        passed=$((passed + 1))
+        printf 'ok      %4d s  %s\n' $((SECONDS - start)) "$*"
+        grep -h '^skipped:' "$output" | sort -u | sed 's/^/                /'
+    else
+        failed=$((failed + 1))
+        printf 'FAILED  %4d s  %s\n' $((SECONDS - start)) "$*"
+        tail -n 60 "$output" | sed 's/^/    /'
+    fi
+}
+
+for source in test/unit/test_*.c test/parity/test_*.c; do
+    run "build/asan/${source%.c}"
+done
+for name in test_bits test_model_bits test_attention; do         # the bits that users get: release builds
+    run "build/test/unit/$name"
+done
+run build/test/parity/test_model
+mutations=2000
+[ "$1" = long ] && mutations=200000
+for source in test/fuzz/fuzz_*.c; do
+    name=$(basename "${source%.c}")
+    run "build/asan/test/fuzz/$name" $mutations $(test/fuzz/corpus.sh "$name")
+done
+for script in test/crash/*.sh; do
+    run "$script" "$1"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

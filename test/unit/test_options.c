@@ -1,0 +1,413 @@
+// Options: a small table of every type for the parser, and train_sft's own for help and defaults.
+#include "test/support/check.h"
+
+#include "base/json.h"
+#include "base/number.h"
+#include "train_sft_options.h"
+#include <unistd.h>
+
+// clang-format off
+#define SMALL_OPTIONS(ROW) \
+    ROW(steps,        integer, "10",     ">= 0",            size,   IDENTITY, "how many") \
+    ROW(learning_rate,number,  "1e-5",   "> 0 and <= 1",    size,   IDENTITY, "how fast") \
+    ROW(shape,        choice,  "round",  "round|square",    size,   IDENTITY, "its shape") \
+    ROW(title,        text,    "a \"b\" \\c\n# d", "",      names,  IDENTITY, "its title") \
+    ROW(model,        folder,  "",       "",                names,  NEUTRAL,  "a folder") \
+    ROW(data,         list,    "",       "required",        names,  IDENTITY, "the rows") \
+    ROW(quick,        flag,    "false",  "",                names,  NEUTRAL,  "no waiting")
+// clang-format on
+OPTIONS_DEFINE(SmallOptions, small_options, SMALL_OPTIONS)
+
+enum { MOST_WORDS = 16 };
+
+// Reads a command line, "--data x" behind it so that it is complete.
+static bool read_words(Options *options, SmallOptions *values, const char *const words[], bool complete)
+{
+    char *argv[MOST_WORDS] = {(char *)"program"};
+    int argc = 1;
+    for (; words[argc - 1] != NULL; argc++)
+        argv[argc] = (char *)(uintptr_t)words[argc - 1];
+    if (complete)
+        argv[argc++] = (char *)"--data=x";
+    return options_read(options, small_options(), values, argc, argv);
+}
+
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+#define assert_words_refused(text, ...)                                                                                          \
+    do {                                                                                                                         \
+        Options options;                                                                                                         \
+        SmallOptions values;                                                                                                     \
+        assert_refused(read_words(&options, &values, WORDS(__VA_ARGS__), true), text);                                           \
+        options_free(&options);                                                                                                  \
+    } while (0)
+
+static char config_path[] = "/tmp/test_options-XXXXXX";
+
+static void write_config(const char *text) { assert_ok(file_write_atomic(config_path, text, strlen(text))); }
+
+static void assert_config_refused(const char *text, const char *what)
+{
+    Options options;
+    SmallOptions values;
+    write_config(text);
+    assert_refused(read_words(&options, &values, WORDS("--config", config_path), true), what);
+    options_free(&options);
+}
+
+static void values_that_nobody_gives_are_the_tables(void **state)
+{
+    Options options;
+    SmallOptions v;
+    assert_ok(read_words(&options, &v, (const char *const[]){NULL}, true));
+    assert_int_equal(v.steps, 10);
+    assert_true(v.learning_rate == 1e-5);
+    assert_string_equal(v.shape, "round");
+    assert_string_equal(v.title, "a \"b\" \\c\n# d");
+    assert_string_equal(v.model, "");
+    assert_false(v.quick);
+    assert_int_equal(v.data.count, 1);
+    options_free(&options);
+}
+
+static void words_fill_fields_in_every_spelling(void **state)
+{
+    Options options;
+    SmallOptions v;
+    const char *const *words = WORDS("--steps", "64k", "--learning-rate=2.5e-3", "--learning_rate", "1e-3", "--shape=square",
+                                     "--quick", "--title=--steps", "--model", "-x");
+    assert_ok(read_words(&options, &v, words, true));
+    assert_int_equal(v.steps, 64000);
+    assert_true(v.learning_rate == 1e-3);
+    assert_int_equal(option_place("round|square", v.shape), 1);
+    assert_string_equal(v.title, "--steps");
+    assert_string_equal(v.model, "-x");
+    assert_true(v.quick);
+    options_free(&options);
+    assert_ok(read_words(&options, &v, WORDS("--quick", "--no-quick"), true));
+    assert_false(v.quick);
+    options_free(&options);
+    assert_ok(read_words(&options, &v, WORDS("--quick=yes"), true));
+    assert_true(v.quick);
+    options_free(&options);
+}
+
+static void a_list_takes_words_up_to_the_next_option_and_grows(void **state)
+{
+    Options options;
+    SmallOptions v;
+    assert_ok(read_words(&options, &v, WORDS("--data", "a", "b", "--steps", "1", "--data", "c"), false));
+    assert_int_equal(v.data.count, 3);
+    assert_string_equal(v.data.items[1], "b");
+    assert_string_equal(v.data.items[2], "c");
+    options_free(&options);
+}
+
+static void a_word_that_is_wrong_is_refused_with_its_name_and_range(void **state)
+{
+    assert_words_refused("--steps -1: must be a whole number >= 0", "--steps", "-1");
+    assert_words_refused("--steps 1.5: must be a whole number", "--steps=1.5");
+    assert_words_refused("--learning-rate 0: must be a number > 0 and <= 1", "--learning-rate", "0");
+    assert_words_refused("--learning-rate 1.1: must be", "--learning-rate", "1.1");
+    assert_words_refused("--learning-rate nan: must be", "--learning-rate", "nan");
+    assert_words_refused("--learning-rate 0x1: must be", "--learning-rate", "0x1");
+    assert_words_refused("--shape oval: must be one of round|square", "--shape", "oval");
+    assert_words_refused("--shape roun: must be one of", "--shape", "roun");
+    assert_words_refused("--quick maybe: must be true or false", "--quick=maybe");
+    assert_words_refused("--steps: its value is missing", "--steps", "--quick");
+    assert_words_refused("--model \"\": must be a name", "--model", "");
+    assert_words_refused("--title \xff: must be valid UTF-8", "--title", "\xff");
+    assert_words_refused("stray: an option begins with --", "stray");
+    assert_words_refused("--no-quick takes no value", "--no-quick=1");
+}
+
+static void the_last_words_value_may_not_be_missing(void **state)
+{
+    Options options;
+    SmallOptions v;
+    assert_refused(read_words(&options, &v, WORDS("--data", "x", "--steps"), false), "--steps: its value is missing");
+    options_free(&options);
+}
+
+static void an_unknown_option_is_refused_with_the_nearest_one(void **state)
+{
+    assert_words_refused("--setps: no such option; did you mean --steps", "--setps", "1");
+    assert_words_refused("--learningrate: no such option; did you mean --learning-rate", "--learningrate=1");
+    assert_words_refused("--rate: no such option; did you mean --learning-rate", "--rate", "1");
+    assert_words_refused("--no-shape: --shape takes a value; only a flag can be switched off", "--no-shape");
+    assert_words_refused("--xyzzy: no such option; --help lists them", "--xyzzy");
+}
+
+static void a_required_option_that_is_missing_is_named(void **state)
+{
+    Options options;
+    SmallOptions v;
+    assert_refused(read_words(&options, &v, WORDS("--steps", "1"), false), "--data is missing (the rows)");
+    options_free(&options);
+    assert_ok(read_words(&options, &v, WORDS("--help"), false));
+    options_free(&options);
+    assert_ok(read_words(&options, &v, WORDS("--print-config"), false));
+    options_free(&options);
+}
+
+static void a_file_takes_effect_where_it_stands(void **state)
+{
+    Options options;
+    SmallOptions v;
+    write_config("\xEF\xBB\xBF# a comment\r\n  steps = 5   # five\n\nlearning-rate=0.5\ndata = [\"a\", 'b', c]\n"
+                 "title = 'raw \\n'\nquick = on");
+    assert_ok(read_words(&options, &v, WORDS("--steps", "1", "--config", config_path, "--learning-rate", "0.25"), false));
+    assert_int_equal(v.steps, 5);
+    assert_true(v.learning_rate == 0.25);
+    assert_int_equal(v.data.count, 3);
+    assert_string_equal(v.data.items[2], "c");
+    assert_string_equal(v.title, "raw \\n");
+    assert_true(v.quick);
+    options_free(&options);
+}
+
+static void a_list_given_later_replaces_the_files(void **state)
+{
+    Options options;
+    SmallOptions v;
+    write_config("data = a\ndata = b\n");
+    assert_ok(read_words(&options, &v, WORDS("--config", config_path), false));
+    assert_int_equal(v.data.count, 2);
+    options_free(&options);
+    assert_ok(read_words(&options, &v, WORDS("--config", config_path, "--data", "c"), false));
+    assert_int_equal(v.data.count, 1);
+    assert_string_equal(v.data.items[0], "c");
+    options_free(&options);
+}
+
+static void a_bad_line_of_a_file_is_refused_with_its_number(void **state)
+{
+    assert_config_refused("steps = 1\nstesp = 2\n", ":2: stesp: no such option; did you mean steps");
+    assert_config_refused("steps = many\n", ":1: steps = many: must be a whole number >= 0");
+    assert_config_refused("\n\nquick\n", ":3: quick: a line must be name = value");
+    assert_config_refused("steps = 1\nsteps = 2\n", ":2: steps stands twice");
+    assert_config_refused("title = \"a\n", ":1: the closing \" is missing");
+    assert_config_refused("title = \"\\boxed\"\n", ":1: \\b in \"...\"");
+    assert_config_refused("title = \"a\" b\n", ":1: b: nothing may stand behind");
+    assert_config_refused("data = [a, b\n", ":1: the list needs a comma or its closing ]");
+    assert_config_refused("steps =\n", ":1: steps = : must be a whole number");
+    assert_config_refused("config = other\n", ":1: config: no such option");
+    assert_config_refused("title = \xff\n", "must be valid UTF-8");
+    assert_words_refused("--config: /nonexistent/x: No such file", "--config", "/nonexistent/x");
+}
+
+static void a_file_with_a_nul_byte_is_refused(void **state)
+{
+    Options options;
+    SmallOptions v;
+    assert_ok(file_write_atomic(config_path, "steps = 1\n\0data = x\n", 20));
+    assert_refused(read_words(&options, &v, WORDS("--config", config_path), true), "holds a NUL byte");
+    options_free(&options);
+}
+
+static void a_printed_configuration_reads_back_to_the_same_values(void **state)
+{
+    Options first, second;
+    SmallOptions a, b;
+    Bytes once = {0}, again = {0};
+    const char *const *words = WORDS("--learning-rate", "0.1", "--title", "tab\tquote\"hash # back\\slash\x01 \xC3\xA9", "--data",
+                                     "x, y", "z#", "--steps", "9007199254740993", "--shape", "square", "--quick");
+    assert_ok(read_words(&first, &a, words, false));
+    assert_ok(options_config(&first, &once));
+    write_config(once.data);
+    assert_ok(read_words(&second, &b, WORDS("--config", config_path), false));
+    assert_ok(options_config(&second, &again));
+    assert_string_equal(once.data, again.data);
+    assert_string_equal(b.title, a.title);
+    assert_int_equal(b.steps, 9007199254740993);
+    assert_true(b.learning_rate == a.learning_rate);
+    assert_string_equal(b.data.items[0], "x, y");
+    options_free(&first);
+    options_free(&second);
+    bytes_free(&once);
+    bytes_free(&again);
+}
+
+static bool same_as_saved(const json_t *saved, const char *const words[])
+{
+    Options options;
+    SmallOptions v;
+    assert_ok(read_words(&options, &v, words, true));
+    bool same = options_same_identity(&options, saved, "step-7");
+    options_free(&options);
+    return same;
+}
+
+static json_t *saved_identity(void)
+{
+    Options options;
+    SmallOptions v;
+    assert_ok(read_words(&options, &v, WORDS("--steps", "7", "--title", "t"), true));
+    json_t *saved = options_identity(&options), *expected = json_pack("{s:s, s:s, s:s, s:s, s:s}", "steps", "7", "learning_rate",
+        "1e-5", "shape", "\"round\"", "title", "\"t\"", "data", "[\"x\"]");
+    assert_true(json_equal(saved, expected));
+    json_decref(expected);
+    options_free(&options);
+    return saved;
+}
+
+static void the_same_identity_goes_on_whatever_else_changes(void **state)
+{
+    json_t *saved = saved_identity();
+    assert_ok(same_as_saved(saved, WORDS("--steps", "7", "--title", "t", "--model", "elsewhere", "--quick")));
+    json_object_del(saved, "learning_rate");                   // made before there was such an option: it had its default
+    assert_ok(same_as_saved(saved, WORDS("--steps", "7", "--title", "t")));
+    json_decref(saved);
+}
+
+static void another_identity_is_refused_by_name_with_both_values(void **state)
+{
+    json_t *saved = saved_identity();
+    assert_refused(same_as_saved(saved, WORDS("--steps", "7", "--title", "t", "--learning-rate", "2e-5")),
+                   "step-7: was made with --learning-rate 1e-5, and now it is 2e-5");
+    assert_refused(same_as_saved(saved, WORDS("--steps", "8", "--title", "t")), "was made with --steps 7, and now it is 8");
+    json_decref(saved);
+}
+
+static void a_damaged_identity_is_refused(void **state)
+{
+    const char *const *same = WORDS("--steps", "7", "--title", "t");
+    json_t *saved = saved_identity(), *list = json_array();
+    json_object_set_new(saved, "steps", json_integer(7));
+    assert_refused(same_as_saved(saved, same), "key \"steps\" must be a text");
+    assert_refused(same_as_saved(list, same), "step-7: its options are missing");
+    assert_refused(same_as_saved(NULL, same), "step-7: its options are missing");
+    json_decref(saved);
+    json_decref(list);
+}
+
+static void help_fits_a_screen_and_its_width(void **state)
+{
+    char *argv[] = {(char *)"train_sft", (char *)"-h"};
+    Options options;
+    TrainSftOptions v;
+    Bytes help = {0};
+    assert_ok(options_read(&options, train_sft_options(), &v, 2, argv));
+    assert_int_equal(options.wish, OPTIONS_HELP);
+    assert_ok(options_help(&options, TRAIN_SFT_USAGE, NULL, 80, &help));
+    int lines = 0, column = 0;
+    for (const char *p = help.data; *p != 0; p++) {
+        column = *p == '\n' ? 0 : column + (((unsigned char)*p & 0xC0) != 0x80);
+        lines += *p == '\n';
+        if (column > 80)
+            fail_msg("a line is wider than 80 columns: %.100s", p - column);
+    }
+    assert_true(lines <= 60);
+    for (size_t i = 0; i < options.table.count; i++) {
+        char name[64] = "  --";
+        for (const char *p = options.table.rows[i].name; *p != 0; p++)
+            strncat(name, *p == '_' ? "-" : (const char[]){*p, 0}, 1);
+        assert_non_null(strstr(help.data, name));
+    }
+    options_free(&options);
+    bytes_free(&help);
+}
+
+static void help_of_a_group_shows_ranges_and_no_other_group(void **state)
+{
+    Options options;
+    SmallOptions v;
+    Bytes help = {0};
+    assert_ok(read_words(&options, &v, WORDS("--help=size"), true));
+    assert_ok(options_help(&options, "usage\n", options.help_group, 100, &help));
+    assert_non_null(strstr(help.data, "how fast, > 0 and <= 1 [1e-5]"));
+    assert_null(strstr(help.data, "--title"));
+    assert_refused(options_help(&options, "", "sizes", 80, &help), "no such group of options; did you mean --help=size");
+    options_free(&options);
+    bytes_free(&help);
+}
+
+static void the_readmes_table_has_a_row_for_each_option(void **state)
+{
+    Options options;
+    SmallOptions v;
+    Bytes table = {0};
+    assert_ok(read_words(&options, &v, WORDS("--help=markdown"), true));
+    assert_ok(options_markdown(&options, &table));
+    assert_non_null(strstr(table.data, "| `--shape` | `round` | its shape: `round\\|square` |\n"));
+    assert_non_null(strstr(table.data, "| `--data` | required | the rows |\n"));
+    options_free(&options);
+    bytes_free(&table);
+}
+
+static void numbers_read_as_people_write_them(void **state)
+{
+    double x = 0;
+    int64_t n = 0;
+    assert_true(number_parse(&x, "2.3M") && x == 2300000.0);
+    assert_true(number_parse(&x, "-.5") && x == -0.5);
+    assert_true(number_parse(&x, "1E+3") && x == 1000.0);
+    assert_true(integer_parse(&n, "1.5k") && n == 1500);
+    assert_true(integer_parse(&n, "2e6") && n == 2000000);
+    assert_true(integer_parse(&n, "9223372036854775807") && n == INT64_MAX);
+    static const char *const bad[] = {"",   "k",  "1kk",   "1e", "1e3k",  "0x10", "inf",  "nan",
+                                      "1 ", " 1", "1,000", ".",  "1e999", "--1",  "1.2.3"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (number_parse(&x, bad[i]) || integer_parse(&n, bad[i]))
+            fail_msg("'%s' was read as a number", bad[i]);
+    assert_false(integer_parse(&n, "9223372036854775808"));
+    assert_false(integer_parse(&n, "0.5"));
+    assert_false(integer_parse(&n, "10000000000G"));
+}
+
+static void a_written_number_reads_back_as_the_same_bits(void **state)
+{
+    char text[NUMBER_TEXT];
+    for (uint32_t i = 0; i < 20000; i++) {
+        Philox bits = random_bits(7, RANDOM_SAMPLE, i, 0, 0);
+        uint64_t pattern = (uint64_t)bits.v[0] << 32 | bits.v[1];
+        double value, back;
+        memcpy(&value, &pattern, sizeof value);
+        if (!isfinite(value))
+            continue;
+        number_text(text, value);
+        back = strtod(text, NULL);
+        assert_memory_equal(&back, &value, sizeof value);
+    }
+    number_text(text, 1e-5);
+    assert_string_equal(text, "1e-5");
+    number_text(text, 16384);
+    assert_string_equal(text, "16384");
+    number_text(text, -0.0);
+    assert_string_equal(text, "-0");
+}
+
+static int make_path(void **state)
+{
+    int fd = mkstemp(config_path);
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int remove_path(void **state) { return unlink(config_path); }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_that_nobody_gives_are_the_tables),
+        cmocka_unit_test(words_fill_fields_in_every_spelling),
+        cmocka_unit_test(a_list_takes_words_up_to_the_next_option_and_grows),
+        cmocka_unit_test(a_word_that_is_wrong_is_refused_with_its_name_and_range),
+        cmocka_unit_test(the_last_words_value_may_not_be_missing),
+        cmocka_unit_test(an_unknown_option_is_refused_with_the_nearest_one),
+        cmocka_unit_test(a_required_option_that_is_missing_is_named),
+        cmocka_unit_test(a_file_takes_effect_where_it_stands),
+        cmocka_unit_test(a_list_given_later_replaces_the_files),
+        cmocka_unit_test(a_bad_line_of_a_file_is_refused_with_its_number),
+        cmocka_unit_test(a_file_with_a_nul_byte_is_refused),
+        cmocka_unit_test(a_printed_configuration_reads_back_to_the_same_values),
+        cmocka_unit_test(the_same_identity_goes_on_whatever_else_changes),
+        cmocka_unit_test(another_identity_is_refused_by_name_with_both_values),
+        cmocka_unit_test(a_damaged_identity_is_refused),
+        cmocka_unit_test(help_fits_a_screen_and_its_width),
+        cmocka_unit_test(help_of_a_group_shows_ranges_and_no_other_group),
+        cmocka_unit_test(the_readmes_table_has_a_row_for_each_option),
+        cmocka_unit_test(numbers_read_as_people_write_them),
+        cmocka_unit_test(a_written_number_reads_back_as_the_same_bits),
+    };
+    return cmocka_run_group_tests(tests, make_path, remove_path);
+}
