@@ -105,7 +105,7 @@ bool json_need_text(const char **out, const json_t *object, const char *key, con
 
 bool json_write_atomic(const char *path, const json_t *value)
 {
-    char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));   // 1e-06 stays 1e-06
     if (text == NULL)
         return fail("%s: no memory for its JSON", path);
     Bytes out = {0};

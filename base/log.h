@@ -3,7 +3,7 @@
 //
 // A line of a step holds "step", the caller's fields in their order, then what comes from the clock or the machine: "seconds"
 // (since log_open), the caller's "tokens_per_second", "memory_bytes" (at most so far). So two runs of the same bits have the
-// same lines up to `, "seconds"`. Numbers are the shortest text that reads back as the same double; those that are not finite are null.
+// same lines up to `, "seconds"`. Numbers are the shortest text that reads back as the same double; what is not finite is null.
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

@@ -1,5 +1,5 @@
-// Reading options: defaults, then the words of the command line, in order. Everything that is said about an option comes from its
-// row; nothing here knows a program. The files that --config names are read in options_config.c, and writing is in options_text.c.
+// Reading options: defaults, then the words of the command line, in order. Everything that is said about an option comes from
+// its row; nothing here knows a program. The files that --config names are read in options_config.c; writing is options_text.c.
 #include "base/number.h"
 #include "base/options_inside.h"
 #include <stdlib.h>
@@ -318,7 +318,8 @@ static bool read_word(Options *options, Words *words)
     const OptionRow *row = option_find(&options->table, name, length);
     if (row != NULL)
         return read_row(options, row, words, equals);
-    row = strncmp(name, "no-", 3) == 0 || strncmp(name, "no_", 3) == 0 ? option_find(&options->table, name + 3, length - 3) : NULL;
+    bool negated = strncmp(name, "no-", 3) == 0 || strncmp(name, "no_", 3) == 0;
+    row = negated ? option_find(&options->table, name + 3, length - 3) : NULL;
     char asked[OPTION_NAME];
     if (row != NULL && row->type == OPTION_FLAG)
         return read_flag(options, row, equals, true);

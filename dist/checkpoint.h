@@ -1,6 +1,6 @@
 // Checkpoints that survive a crash, a full disk or a kill at any instant. The state of a run is named fp32 tensors (weights,
 // moments) and a JSON object of scalars; on disk that is OUT/checkpoints/step-N/ with shard files (valid safetensors) and
-// MANIFEST.json, which says where each range of each tensor lies, so that any number of ranks can read what any number wrote.
+// MANIFEST.json, which says where each range of each tensor lies: any number of ranks can read what any number wrote.
 //
 // The order on disk: everything into step-N.tmp-NONCE/, shards synced, manifest last, then one rename to step-N, then the file
 // `latest` (a hint for people and scripts), then old checkpoints go. No step-N is ever seen half written.
@@ -16,12 +16,12 @@ typedef struct StateTensor {
 } StateTensor;
 
 // Saves into folder (OUT/checkpoints), straight from the arrays; state is borrowed. Then keeps the newest `keep` (0: all) up to
-// this step. Checkpoints of later steps, which belong to a run that was given up, are renamed to step-M.abandoned. A value that is
+// this step. Checkpoints of later steps belong to a run that was given up, and are renamed to step-M.abandoned. A value that is
 // not finite or a disk without room fails, and leaves the older checkpoints as they were. One process saves into a folder at a
-// time: left-overs of others' attempts are removed first.
+// time: what attempts that were killed left behind is removed first.
 bool checkpoint_save(const char *folder, int64_t step, const StateTensor *tensors, size_t count, json_t *state, int keep);
 
-// The newest complete checkpoint (manifest valid, all files there with their sizes): its path and step; step -1 if there is none.
+// The newest complete checkpoint (manifest valid, all files there with their sizes): its path and step; -1 if there is none.
 // Broken ones are skipped, and a line about each is appended to warnings (may be NULL). Fails only if folder can't be listed.
 bool checkpoint_newest(Bytes *path, int64_t *step, const char *folder, Bytes *warnings);
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MANIFEST_BYTES_MAX = 1 << 28 };
+enum { MANIFEST_BYTES_MAX = 1 << 28, FILES_MAX = 4096 };
 
 static bool need_hash(uint64_t *hash, const json_t *object, const char *where)
 {
@@ -119,6 +119,8 @@ static bool read_all(Manifest *m, const char *folder, const char *where)
     const json_t *files = json_object_get(m->root, "files"), *ranges = json_object_get(m->root, "ranges");
     if (!json_is_array(files) || !json_is_array(ranges))
         return fail("%s: keys \"files\" and \"ranges\" must be lists", where);
+    if (json_array_size(files) > FILES_MAX)
+        return fail("%s: %zu files, more than the %d that a checkpoint may have", where, json_array_size(files), FILES_MAX);
     m->files = allocate(json_array_size(files), sizeof *m->files);
     m->ranges = allocate(json_array_size(ranges), sizeof *m->ranges);
     TRY(m->files != NULL && m->ranges != NULL);

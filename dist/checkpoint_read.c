@@ -108,7 +108,8 @@ bool checkpoint_read(Checkpoint *c, const char *name, int64_t first, int64_t cou
         if (begin >= end)
             continue;
         TRY(verify_range(c, i));
-        memcpy(out + (begin - first), c->files[r->file].data + r->byte + 4 * (begin - r->offset), 4 * (size_t)(end - begin));
+        const uint8_t *data = c->files[r->file].data + r->byte + 4 * (begin - r->offset);
+        memcpy(out + (begin - first), data, 4 * (size_t)(end - begin));
     }
     return true;
 }
@@ -118,7 +119,7 @@ bool checkpoint_verify(Checkpoint *c)
     const Manifest *m = &c->manifest;
     for (size_t i = 0; i < m->file_count; i++)
         if (hash_bytes(c->files[i].data, c->files[i].size) != m->files[i].hash)
-            return fail("%s/%s: the bytes do not match their checksum; the file is damaged, resume from an older checkpoint", c->path,
-                        m->files[i].name);
+            return fail("%s/%s: the bytes do not match their checksum; the file is damaged, resume from an older checkpoint",
+                        c->path, m->files[i].name);
     return true;
 }

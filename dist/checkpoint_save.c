@@ -47,7 +47,7 @@ static bool make_header(Bytes *text, Save *s)
         bool again = json_object_get(root, t->name) != NULL;
         ok = json_object_set_new(root, t->name, entry) == 0 && !again;
         if (!ok)
-            fail("tensor %s: %s", t->name, again ? "its name is there twice" : "no memory for its entry");
+            fail("tensor %s: %s", t->name, again ? "its name is there twice" : "no memory, or its name is not UTF-8");
         at = end;
     }
     char *dump = ok ? json_dumps(root, JSON_COMPACT) : NULL;
@@ -112,8 +112,8 @@ static bool note_range(Save *s, const StateTensor *t, uint64_t byte, uint64_t ha
 {
     char text[17];
     snprintf(text, sizeof text, "%016" PRIx64, hash);
-    json_t *entry = json_pack("{s:s, s:I, s:I, s:I, s:s, s:I, s:s}", "tensor", t->name, "elements", (json_int_t)t->elements, "offset",
-                              (json_int_t)0, "length", (json_int_t)t->elements, "file", shard_name, "byte", (json_int_t)byte,
+    json_t *entry = json_pack("{s:s, s:I, s:i, s:I, s:s, s:I, s:s}", "tensor", t->name, "elements", (json_int_t)t->elements,
+                              "offset", 0, "length", (json_int_t)t->elements, "file", shard_name, "byte", (json_int_t)byte,
                               "xxh3", text);
     return json_array_append_new(s->ranges, entry) == 0 || fail("tensor %s: no memory for the manifest", t->name);
 }
@@ -169,8 +169,8 @@ static bool write_manifest(const Save *s)
     char hash[17];
     snprintf(hash, sizeof hash, "%016" PRIx64, s->hash);
     json_t *root = json_pack("{s:s, s:i, s:I, s:i, s:b, s:[{s:s, s:I, s:s}], s:O}", "format", CHECKPOINT_FORMAT, "version",
-                             CHECKPOINT_VERSION, "step", (json_int_t)s->step, "world", 1, "finite", true, "files", "name", shard_name,
-                             "size", (json_int_t)s->size, "xxh3", hash, "ranges", s->ranges);
+                             CHECKPOINT_VERSION, "step", (json_int_t)s->step, "world", 1, "finite", true, "files",
+                             "name", shard_name, "size", (json_int_t)s->size, "xxh3", hash, "ranges", s->ranges);
     bool ok = root != NULL;
     if (s->state != NULL)
         ok = ok && json_object_set(root, "state", s->state) == 0;
@@ -207,7 +207,8 @@ static bool make_temporary(Bytes *path, const char *folder, int64_t step)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    TRY(bytes_printf(path, "%s/step-%" PRId64 ".tmp-%ld-%lld%09ld", folder, step, (long)getpid(), (long long)now.tv_sec, now.tv_nsec));
+    TRY(bytes_printf(path, "%s/step-%" PRId64 ".tmp-%ld-%lld%09ld", folder, step, (long)getpid(), (long long)now.tv_sec,
+                     now.tv_nsec));
     return mkdir(path->data, 0755) == 0 || fail_errno("%s: making the folder", path->data);
 }
 

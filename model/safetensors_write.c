@@ -78,11 +78,11 @@ static bool make_header(Bytes *text, const Writer *w, int64_t file)
             json_array_append_new(shape, json_integer(w->plan[i].shape[d]));
         json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", w->type == WEIGHT_F32 ? "F32" : "BF16", "shape", shape,
                                   "data_offsets", (json_int_t)at, (json_int_t)(at + w->sizes[i]));
-        ok = entry != NULL && json_object_get(root, w->plan[i].name) == NULL &&
-             json_object_set_new(root, w->plan[i].name, entry) == 0;
+        bool again = json_object_get(root, w->plan[i].name) != NULL;
+        ok = json_object_set_new(root, w->plan[i].name, entry) == 0 && !again;
         at += w->sizes[i];
         if (!ok)
-            fail("tensor %s: no header entry could be made (is its name there twice?)", w->plan[i].name);
+            fail("tensor %s: %s", w->plan[i].name, again ? "its name is there twice" : "no memory, or its name is not UTF-8");
     }
     char *dump = ok ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);

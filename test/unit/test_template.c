@@ -1,4 +1,5 @@
-// The four templates against what transformers renders (test/fixtures/templates/chats.jsonl), and how a folder's own is recognised.
+// The four templates against what transformers renders (test/fixtures/templates/chats.jsonl), and how a folder's own is
+// recognised.
 #include "test/support/check.h"
 #include "base/json.h"
 #include "data/template.h"
@@ -100,8 +101,10 @@ static void what_is_trained_is_the_answer_and_its_end_token(void **state)
 {
     const Message chat[] = {user("q"), assistant("a")};
     assert_parts("chatml", chat, 2, "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n", "a<|im_end|>");
-    assert_parts("qwen3", chat, 2, "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n", "<think>\n\n</think>\n\na<|im_end|>");
-    assert_parts("qwen3-nothink", chat, 2, "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n", "a<|im_end|>");
+    assert_parts("qwen3", chat, 2, "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n",
+                 "<think>\n\n</think>\n\na<|im_end|>");
+    assert_parts("qwen3-nothink", chat, 2, "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n",
+                 "a<|im_end|>");
     assert_parts("qwen2.5", chat, 2,
                  "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n"
                  "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n",

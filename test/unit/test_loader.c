@@ -1,0 +1,424 @@
+// Steps: the order is a permutation, the cut covers every document once within its limits, a batch holds what its documents hold,
+// and nothing depends on what was asked before.
+#include "test/support/check.h"
+#include "data/loader.h"
+
+// Documents of the given lengths; token t of document i is 1000 i + t, trained from the second third of the document on.
+static Documents documents_of(const int32_t *lengths, int64_t count)
+{
+    Documents d = {.count = count};
+    d.list = allocate((size_t)count, sizeof *d.list);
+    assert_non_null(d.list);
+    for (int64_t i = 0; i < count; i++) {
+        d.list[i] = (Document){.start = d.tokens, .length = lengths[i], .trained = lengths[i] - lengths[i] / 3 - 1};
+        d.tokens += lengths[i];
+        d.trained_tokens += d.list[i].trained;
+        d.longest = lengths[i] > d.longest ? lengths[i] : d.longest;
+    }
+    d.ids = allocate((size_t)d.tokens, sizeof *d.ids);
+    d.trained = allocate((size_t)d.tokens, sizeof *d.trained);
+    assert_true(d.ids != NULL && d.trained != NULL);
+    for (int64_t i = 0; i < count; i++)
+        for (int32_t t = 0; t < lengths[i]; t++) {
+            d.ids[d.list[i].start + t] = (int32_t)(1000 * i + t);
+            d.trained[d.list[i].start + t] = t > lengths[i] / 3;
+        }
+    return d;
+}
+
+static Documents random_documents(int64_t count, uint32_t longest)
+{
+    int32_t *lengths = allocate((size_t)count, sizeof *lengths);
+    assert_non_null(lengths);
+    for (int64_t i = 0; i < count; i++)
+        lengths[i] = (int32_t)(2 + random_bits(7, RANDOM_SAMPLE, (uint32_t)i, 0, 0).v[0] % (longest - 1));
+    Documents d = documents_of(lengths, count);
+    free(lengths);
+    return d;
+}
+
+static Loader loader_of(const Documents *d, LoaderOptions options)
+{
+    Loader loader;
+    assert_ok(loader_open(&loader, d, &options));
+    return loader;
+}
+
+static LoaderOptions usual(void)
+{
+    return (LoaderOptions){.seed = 1, .global_batch = 16, .micro_batch_tokens = 1000, .slots = 8};
+}
+
+// ---- order
+
+static void assert_bijection(uint64_t seed, int64_t epoch, int64_t count)
+{
+    Documents d = {.count = count, .list = allocate((size_t)count, sizeof *d.list)};
+    Loader loader = {.documents = &d, .options = {.seed = seed}};
+    uint8_t *seen = allocate((size_t)count, 1);
+    assert_true(seen != NULL && d.list != NULL);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t number = loader_document(&loader, epoch, i);
+        assert_true(number >= 0 && number < count && !seen[number]);
+        seen[number] = 1;
+    }
+    free(seen);
+    free(d.list);
+}
+
+static void the_order_is_a_permutation_of_any_number_of_documents(void **state)
+{
+    for (int64_t n = 1; n <= 200; n++)
+        assert_bijection(3, 0, n);
+    assert_bijection(4, 1, 100000);
+}
+
+static void epochs_and_seeds_have_orders_of_their_own(void **state)
+{
+    Documents d = random_documents(1000, 10);
+    LoaderOptions other = usual();
+    other.seed = 2;
+    Loader a = loader_of(&d, usual()), b = loader_of(&d, other);
+    int same_epoch = 0, same_seed = 0, in_place = 0;
+    for (int64_t i = 0; i < 1000; i++) {
+        same_epoch += loader_document(&a, 0, i) == loader_document(&a, 1, i);
+        same_seed += loader_document(&a, 0, i) == loader_document(&b, 0, i);
+        in_place += loader_document(&a, 0, i) == i;
+    }
+    // random permutations agree in one place on average; 12 or more has a probability below 1e-9
+    assert_true(same_epoch < 12 && same_seed < 12 && in_place < 12);
+    loader_close(&a);
+    loader_close(&b);
+    documents_free(&d);
+}
+
+static void positions_are_spread_evenly(void **state)
+{
+    // Where does the first of 8 documents come? 8,000 epochs, 1,000 expected in each place with a deviation of 30: six of them.
+    Documents d = random_documents(8, 10);
+    Loader loader = loader_of(&d, usual());
+    int count[8] = {0};
+    for (int64_t epoch = 0; epoch < 8000; epoch++)
+        for (int64_t i = 0; i < 8; i++)
+            count[i] += loader_document(&loader, epoch, i) == 0;
+    for (int i = 0; i < 8; i++)
+        assert_true(count[i] > 820 && count[i] < 1180);
+    loader_close(&loader);
+    documents_free(&d);
+}
+
+static void the_sequential_order_is_the_files(void **state)
+{
+    Documents d = random_documents(50, 10);
+    LoaderOptions options = usual();
+    options.order = ORDER_SEQUENTIAL;
+    Loader loader = loader_of(&d, options);
+    for (int64_t i = 0; i < 50; i++)
+        assert_int_equal(loader_document(&loader, 3, i), i);
+    loader_close(&loader);
+    documents_free(&d);
+}
+
+// ---- plans
+
+static int64_t tokens_in(const Documents *d, const StepPlan *p, int64_t m)
+{
+    int64_t tokens = 0;
+    for (int64_t i = p->first[m]; i < p->first[m + 1]; i++)
+        tokens += d->list[p->numbers[i]].length;
+    return tokens;
+}
+
+// Every micro-batch fits, or is one document.
+static void assert_limits(const Documents *d, const StepPlan *p, const LoaderOptions *o)
+{
+    assert_int_equal(p->micro_batches % o->slots, 0);
+    assert_int_equal(p->first[0], 0);
+    assert_int_equal(p->first[p->micro_batches], p->documents);
+    int64_t trained = 0, tokens = 0;
+    for (int64_t m = 0; m < p->micro_batches; m++)
+        assert_true(tokens_in(d, p, m) <= o->micro_batch_tokens || p->first[m + 1] - p->first[m] == 1);
+    for (int64_t i = 0; i < p->documents; i++) {
+        trained += d->list[p->numbers[i]].trained;
+        tokens += d->list[p->numbers[i]].length;
+    }
+    assert_int_equal(p->trained_tokens, trained);
+    assert_int_equal(p->tokens, tokens);
+}
+
+static void an_epoch_holds_every_document_once_and_its_last_step_is_short(void **state)
+{
+    Documents d = random_documents(203, 600);
+    LoaderOptions options = usual();
+    Loader loader = loader_of(&d, options);
+    assert_int_equal(loader_steps_per_epoch(&loader), 13);
+    int seen[203] = {0};
+    for (int64_t step = 0; step < 26; step++) {
+        StepPlan plan;
+        assert_ok(loader_plan(&loader, step, &plan));
+        assert_int_equal(plan.epoch, step / 13);
+        assert_int_equal(plan.documents, step % 13 == 12 ? 203 - 12 * 16 : 16);
+        assert_limits(&d, &plan, &options);
+        for (int64_t i = 0; i < plan.documents; i++)
+            seen[plan.numbers[i]]++;
+        for (int i = 0; step % 13 == 12 && i < 203; i++)
+            assert_int_equal(seen[i], plan.epoch + 1);
+    }
+    loader_close(&loader);
+    documents_free(&d);
+}
+
+static void a_step_of_slots_documents_is_one_document_a_micro_batch(void **state)
+{
+    const int32_t lengths[] = {5, 9, 2, 7, 3, 8, 4, 6}, longest_first[] = {1, 5, 3, 7, 0, 6, 4, 2};
+    Documents d = documents_of(lengths, 8);
+    LoaderOptions options = {.order = ORDER_SEQUENTIAL, .global_batch = 8, .micro_batch_tokens = 16384, .slots = 8};
+    Loader loader = loader_of(&d, options);
+    StepPlan plan;
+    assert_ok(loader_plan(&loader, 0, &plan));
+    assert_int_equal(plan.micro_batches, 8);
+    for (int64_t m = 0; m < 8; m++) {
+        assert_int_equal(plan.first[m], m);
+        assert_int_equal(plan.numbers[m], longest_first[m]);
+    }
+    loader_close(&loader);
+    documents_free(&d);
+}
+
+static void fewer_documents_than_slots_leave_empty_micro_batches(void **state)
+{
+    const int32_t lengths[] = {5, 9, 2};
+    Documents d = documents_of(lengths, 3);
+    Loader loader = loader_of(&d, usual());
+    StepPlan plan;
+    Ragged batch;
+    assert_ok(loader_plan(&loader, 0, &plan));
+    assert_int_equal(plan.micro_batches, 8);
+    for (int64_t m = 0; m < 8; m++) {
+        assert_ok(loader_micro_batch(&loader, &plan, m, &batch));
+        assert_int_equal(batch.sequences, m < 3);
+        assert_int_equal(batch.tokens > 0, m < 3);
+        assert_int_equal(batch.starts[batch.sequences], batch.tokens);
+    }
+    loader_close(&loader);
+    documents_free(&d);
+}
+
+static void a_document_over_the_limit_is_a_micro_batch_of_its_own(void **state)
+{
+    const int32_t lengths[] = {10, 150, 20, 120, 30};
+    Documents d = documents_of(lengths, 5);
+    LoaderOptions options = {.order = ORDER_SEQUENTIAL, .global_batch = 5, .micro_batch_tokens = 100, .slots = 1};
+    Loader loader = loader_of(&d, options);
+    StepPlan plan;
+    assert_ok(loader_plan(&loader, 0, &plan));
+    assert_limits(&d, &plan, &options);
+    assert_int_equal(plan.micro_batches, 3);
+    const int64_t numbers[] = {1, 3, 0, 2, 4}, first[] = {0, 1, 2, 5};
+    assert_memory_equal(plan.numbers, numbers, sizeof numbers);   // within a micro-batch in the order of the step
+    assert_memory_equal(plan.first, first, sizeof first);
+    loader_close(&loader);
+    documents_free(&d);
+}
+
+static void documents_that_do_not_pack_get_more_micro_batches(void **state)
+{
+    const int32_t lengths[] = {60, 60, 60, 60, 60};            // 300 tokens would fit 3 of 100, but no two fit one
+    Documents d = documents_of(lengths, 5);
+    LoaderOptions options = {.global_batch = 5, .micro_batch_tokens = 100, .slots = 2};
+    Loader loader = loader_of(&d, options);
+    StepPlan plan;
+    assert_ok(loader_plan(&loader, 0, &plan));
+    assert_limits(&d, &plan, &options);
+    assert_int_equal(plan.micro_batches, 6);
+    loader_close(&loader);
+    documents_free(&d);
+}
+
+static void micro_batches_cost_nearly_the_same(void **state)
+{
+    Documents d = random_documents(128, 8000);
+    LoaderOptions options = {.global_batch = 128, .micro_batch_tokens = 16384, .slots = 8};
+    Loader loader = loader_of(&d, options);
+    StepPlan plan;
+    assert_ok(loader_plan(&loader, 0, &plan));
+    assert_limits(&d, &plan, &options);
+    double least = INFINITY, most = 0, largest = 0;
+    for (int64_t m = 0; m < plan.micro_batches; m++) {
+        double cost = 0;
+        for (int64_t i = plan.first[m]; i < plan.first[m + 1]; i++) {
+            double length = d.list[plan.numbers[i]].length, own = length * (LOADER_LINEAR_COST + length / 2);
+            cost += own;
+            largest = own > largest ? own : largest;
+        }
+        least = cost < least ? cost : least;
+        most = cost > most ? cost : most;
+    }
+    print_message("%" PRId64 " micro-batches, the dearest %.3f of the cheapest\n", plan.micro_batches, most / least);
+    // greedy: the last document put on the dearest one went to what was the cheapest then (none of these is ever full)
+    assert_true(most - least <= largest);
+    loader_close(&loader);
+    documents_free(&d);
+}
+
+static void a_plan_depends_on_nothing_but_its_step(void **state)
+{
+    Documents d = random_documents(203, 600);
+    LoaderOptions options = usual();
+    Loader used = loader_of(&d, options), fresh;
+    StepPlan a, b;
+    Ragged x, y;
+    assert_ok(loader_plan(&used, 25, &a));
+    assert_ok(loader_micro_batch(&used, &a, 0, &x));
+    assert_ok(loader_walk(&used, &a));
+    for (int64_t step = 20; step >= 0; step -= 5) {
+        assert_ok(loader_plan(&used, step, &a));
+        fresh = loader_of(&d, options);
+        assert_ok(loader_plan(&fresh, step, &b));
+        assert_int_equal(a.micro_batches, b.micro_batches);
+        assert_memory_equal(a.numbers, b.numbers, (size_t)a.documents * sizeof *a.numbers);
+        assert_memory_equal(a.first, b.first, (size_t)(a.micro_batches + 1) * sizeof *a.first);
+        for (int64_t m = a.micro_batches - 1; m >= 0; m--) {
+            assert_ok(loader_micro_batch(&used, &a, m, &x));
+            assert_ok(loader_micro_batch(&fresh, &b, m, &y));
+            assert_int_equal(x.tokens, y.tokens);
+            assert_memory_equal(x.ids, y.ids, (size_t)x.tokens * 4);
+            assert_memory_equal(x.rows, y.rows, (size_t)x.trained * 4);
+        }
+        loader_close(&fresh);
+    }
+    loader_close(&used);
+    documents_free(&d);
+}
+
+// ---- batches
+
+static void a_batch_holds_its_documents_token_by_token(void **state)
+{
+    const int32_t lengths[] = {4, 3, 2};
+    Documents d = documents_of(lengths, 3);
+    LoaderOptions options = {.order = ORDER_SEQUENTIAL, .global_batch = 3, .micro_batch_tokens = 100, .slots = 1};
+    Loader loader = loader_of(&d, options);
+    StepPlan plan;
+    Ragged batch;
+    assert_ok(loader_plan(&loader, 0, &plan));
+    assert_ok(loader_micro_batch(&loader, &plan, 0, &batch));
+    const int32_t ids[] = {0, 1, 2, 3, 1000, 1001, 1002, 2000, 2001}, positions[] = {0, 1, 2, 3, 0, 1, 2, 0, 1};
+    const int32_t starts[] = {0, 4, 7, 9}, contexts[] = {0, 0, 0}, rows[] = {1, 2, 5, 7}, targets[] = {2, 3, 1002, 2001};
+    assert_int_equal(batch.tokens, 9);
+    assert_int_equal(batch.sequences, 3);
+    assert_int_equal(batch.trained, 4);
+    assert_int_equal(plan.trained_tokens, 4);
+    assert_memory_equal(batch.ids, ids, sizeof ids);
+    assert_memory_equal(batch.positions, positions, sizeof positions);
+    assert_memory_equal(batch.starts, starts, sizeof starts);
+    assert_memory_equal(batch.contexts, contexts, sizeof contexts);
+    assert_memory_equal(batch.rows, rows, sizeof rows);
+    assert_memory_equal(batch.targets, targets, sizeof targets);
+    assert_refused(loader_micro_batch(&loader, &plan, 1, &batch), "has 1 micro-batches, but number 1");
+    loader_close(&loader);
+    documents_free(&d);
+}
+
+// Sums over all micro-batches of a plan; each within the loader's limits.
+static void assert_plan_filled(Loader *loader, const StepPlan *plan)
+{
+    LoaderLimits limits = loader_largest(loader);
+    int64_t tokens = 0, trained = 0, sequences = 0;
+    for (int64_t m = 0; m < plan->micro_batches; m++) {
+        Ragged batch;
+        assert_ok(loader_micro_batch(loader, plan, m, &batch));
+        assert_true(batch.tokens <= limits.tokens && batch.trained <= limits.rows && batch.sequences <= limits.sequences);
+        tokens += batch.tokens;
+        trained += batch.trained;
+        sequences += batch.sequences;
+    }
+    assert_int_equal(tokens, plan->tokens);
+    assert_int_equal(trained, plan->trained_tokens);
+    assert_int_equal(sequences, plan->documents);
+}
+
+static void no_batch_is_larger_than_the_limits_that_memory_is_planned_for(void **state)
+{
+    for (int i = 0; i < 4; i++) {
+        Documents d = random_documents(97, i % 2 == 0 ? 3 : 1500);   // the shortest documents there are, and some over the limit
+        Loader loader = loader_of(&d, (LoaderOptions){.global_batch = i < 2 ? 97 : 1000, .micro_batch_tokens = 1000, .slots = 1});
+        StepPlan plan;
+        assert_ok(loader_plan(&loader, 5, &plan));
+        assert_plan_filled(&loader, &plan);
+        assert_ok(loader_walk(&loader, &plan));
+        assert_plan_filled(&loader, &plan);
+        loader_close(&loader);
+        documents_free(&d);
+    }
+}
+
+static void the_walk_of_an_evaluation_is_all_documents_in_order(void **state)
+{
+    Documents d = random_documents(203, 600);
+    LoaderOptions options = usual();
+    Loader loader = loader_of(&d, options);
+    StepPlan plan;
+    assert_ok(loader_walk(&loader, &plan));
+    assert_limits(&d, &plan, &options);
+    assert_int_equal(plan.documents, 203);
+    assert_int_equal(plan.tokens, d.tokens);
+    assert_int_equal(plan.trained_tokens, d.trained_tokens);
+    for (int64_t i = 0; i < 203; i++)
+        assert_int_equal(plan.numbers[i], i);
+    assert_plan_filled(&loader, &plan);
+    loader_close(&loader);
+    documents_free(&d);
+}
+
+static void options_out_of_range_are_refused_by_name(void **state)
+{
+    Documents d = random_documents(10, 10);
+    Loader loader;
+    StepPlan plan;
+    LoaderOptions o = usual();
+    o.global_batch = 0;
+    assert_refused(loader_open(&loader, &d, &o), "--global-batch 0");
+    o = usual();
+    o.micro_batch_tokens = 0;
+    assert_refused(loader_open(&loader, &d, &o), "--micro-batch-tokens 0");
+    o = usual();
+    o.slots = 0;
+    assert_refused(loader_open(&loader, &d, &o), "--slots 0");
+    o = usual();
+    o.slots = INT64_MAX;
+    assert_refused(loader_open(&loader, &d, &o), "--slots");
+    o = usual();
+    o.linear_cost = -1;
+    assert_refused(loader_open(&loader, &d, &o), "cost");
+    Documents none = {0};
+    o = usual();
+    assert_refused(loader_open(&loader, &none, &o), "0 documents");
+    loader = loader_of(&d, usual());
+    assert_refused(loader_plan(&loader, -1, &plan), "step -1");
+    assert_refused(loader_plan(&loader, INT64_MAX, &plan), "has no place");
+    loader_close(&loader);
+    documents_free(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_order_is_a_permutation_of_any_number_of_documents),
+        cmocka_unit_test(epochs_and_seeds_have_orders_of_their_own),
+        cmocka_unit_test(positions_are_spread_evenly),
+        cmocka_unit_test(the_sequential_order_is_the_files),
+        cmocka_unit_test(an_epoch_holds_every_document_once_and_its_last_step_is_short),
+        cmocka_unit_test(a_step_of_slots_documents_is_one_document_a_micro_batch),
+        cmocka_unit_test(fewer_documents_than_slots_leave_empty_micro_batches),
+        cmocka_unit_test(a_document_over_the_limit_is_a_micro_batch_of_its_own),
+        cmocka_unit_test(documents_that_do_not_pack_get_more_micro_batches),
+        cmocka_unit_test(micro_batches_cost_nearly_the_same),
+        cmocka_unit_test(a_plan_depends_on_nothing_but_its_step),
+        cmocka_unit_test(a_batch_holds_its_documents_token_by_token),
+        cmocka_unit_test(no_batch_is_larger_than_the_limits_that_memory_is_planned_for),
+        cmocka_unit_test(the_walk_of_an_evaluation_is_all_documents_in_order),
+        cmocka_unit_test(options_out_of_range_are_refused_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
