@@ -117,7 +117,7 @@ static bool open_tokenizer(Sft *s)
     if (tokenizer_size(s->tokenizer) > s->config.vocabulary)
         return fail("%s: %d tokens, but the model has only %" PRId64 " vocabulary rows", s->tokenizer_folder,
                     (int)tokenizer_size(s->tokenizer), s->config.vocabulary);
-    return template_open(&s->chat, s->tokenizer_folder, s->o.template);
+    return template_open(&s->chat, s->tokenizer_folder, s->o.template_);
 }
 
 static bool open_data(Sft *s, Documents *documents, Loader *loader, const OptionList *paths)
@@ -171,7 +171,7 @@ static bool open_run(Sft *s)
     char text[32];
     snprintf(text, sizeof text, "%016" PRIx64, documents_hash(&s->data));
     json_object_set_new(identity, "documents", json_string(text));
-    json_object_set_new(identity, "backend", json_string(s->o.device));
+    json_object_set_new(identity, "arithmetic", json_string(s->kernels->arithmetic));
     s->run.out = s->o.out;
     s->run.model = &s->model;
     s->run.optimizer = &s->optimizer;

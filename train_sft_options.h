@@ -23,7 +23,7 @@
     ROW(model,              folder,  "", "",                  model,     NEUTRAL,  "model to start from, a Hugging Face folder") \
     ROW(init,               file,    "", "",                  model,     NEUTRAL,  "instead: config.json of a new, random model")\
     ROW(tokenizer,          folder,  "", "",                  model,     NEUTRAL,  "tokenizer files, if not the model's")        \
-    ROW(template,           choice,  "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", model,     IDENTITY, "chat template")    \
+    ROW(template_,          choice,  "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", model,     IDENTITY, "chat template")    \
     ROW(data,               list,    "", "required",          data,      NEUTRAL,  "rows to learn from: JSONL or shards")        \
     ROW(eval_data,          list,    "", "",                  data,      NEUTRAL,  "held-out rows")                              \
     ROW(instruction,        text,    "Please reason step by step, and put your final answer within \\boxed{}.", "",              \

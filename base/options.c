@@ -10,7 +10,7 @@ enum { COMMAND_LINE = 1 };
 const char *option_shown(char out[OPTION_NAME], const char *name)
 {
     size_t i = 0;
-    for (; name[i] != 0 && i + 1 < OPTION_NAME; i++)
+    for (; name[i] != 0 && strcmp(name + i, "_") != 0 && i + 1 < OPTION_NAME; i++)   // template_ is --template
         out[i] = name[i] == '_' ? '-' : name[i];
     out[i] = 0;
     return out;
@@ -38,7 +38,7 @@ int option_place(const char *choices, const char *value)
 
 static bool same_name(const char *word, size_t length, const char *name)
 {
-    if (strlen(name) != length)
+    if (strlen(name) != length && (strlen(name) != length + 1 || name[length] != '_'))
         return false;
     for (size_t i = 0; i < length; i++)
         if (name[i] != (word[i] == '-' ? '_' : word[i]))

@@ -32,7 +32,7 @@ typedef struct OptionList {
 } OptionList;
 
 typedef struct OptionRow {
-    const char *name;                // with underscores, as in C; shown with dashes
+    const char *name;                // with underscores, as in C; shown with dashes. template_, a word of C++, is --template
     OptionType type;
     const char *initial;             // as it would be written on the command line; "" for none
     const char *range;               // numbers: "> 0", ">= 0 and <= 1"; a choice: "a|b|c"; texts and lists: "" or "required"

@@ -198,7 +198,8 @@ static int name_column(const OptionTable *table)
     int widest = 0;
     for (size_t i = 0; i < table->count; i++) {
         const char *place = placeholder(&table->rows[i]);
-        int here = (int)strlen(table->rows[i].name) + columns(place, strlen(place));
+        char shown[OPTION_NAME];
+        int here = (int)strlen(option_shown(shown, table->rows[i].name)) + columns(place, strlen(place));
         widest = here > widest ? here : widest;
     }
     return widest + 6;                                         // two blanks and two dashes before, two blanks behind
@@ -209,7 +210,7 @@ static bool help_row(Bytes *out, const OptionRow *row, int column, int width, bo
     char name[OPTION_NAME];
     Bytes text = {0};
     const char *place = placeholder(row);
-    int used = 4 + (int)strlen(row->name) + columns(place, strlen(place));
+    int used = 4 + (int)strlen(option_shown(name, row->name)) + columns(place, strlen(place));
     bool ok = bytes_printf(out, "  --%s%s%*s", option_shown(name, row->name), place, column - used, "");
     ok = ok && describe(&text, row, with_range) && wrap(out, text.data, column, width);
     bytes_free(&text);

@@ -81,6 +81,7 @@ static bool recognise_config(ChatTemplate *chat, const char *path)
     bool ok = json_is_object(config) ? config_template(&jinja, config, path) : fail("%s: not a JSON object", path);
     if (ok && jinja != NULL) {
         chat->kind = recognise(jinja);
+        chat->from_file = true;
         snprintf(chat->origin, sizeof chat->origin, "%s", path);
     }
     json_decref(config);
@@ -97,6 +98,7 @@ static bool recognise_folder(ChatTemplate *chat, const char *folder)
         ok = file_read(&jinja, path, TEMPLATE_LIMIT);
         if (ok) {
             chat->kind = recognise(jinja.data);
+            chat->from_file = true;
             snprintf(chat->origin, sizeof chat->origin, "%s", path);
         }
         bytes_free(&jinja);

@@ -20,6 +20,7 @@ typedef enum TemplateKind {
 
 typedef struct ChatTemplate {
     TemplateKind kind;
+    bool from_file;                  // the folder has a template of its own
     char origin[512];                // where it came from, for errors and logs: a file, "--template", or that the folder has none
 } ChatTemplate;
 

@@ -33,7 +33,7 @@ int64_t checkpoint_step(const Checkpoint *checkpoint);
 const json_t *checkpoint_state(const Checkpoint *checkpoint);  // belongs to the checkpoint
 int64_t checkpoint_elements(const Checkpoint *checkpoint, const char *name);   // -1 if there is no such tensor
 
-// Elements first .. first+count-1. The checksum of each range is verified when it is first read. Not from several threads at once.
+// Elements first .. first+count-1. The checksum of a range is verified when it is first read. Not from several threads at once.
 bool checkpoint_read(Checkpoint *checkpoint, const char *name, int64_t first, int64_t count, float *out);
 
 bool checkpoint_verify(Checkpoint *checkpoint);                // the checksum of every file, whole

@@ -99,8 +99,8 @@ bool checkpoint_read(Checkpoint *c, const char *name, int64_t first, int64_t cou
         return fail("%s: there is no tensor %s in this checkpoint", c->path, name);
     int64_t elements = m->ranges[at].elements, last;
     if (first < 0 || count < 0 || __builtin_add_overflow(first, count, &last) || last > elements)
-        return fail("%s: tensor %s has %" PRId64 " elements; %" PRId64 " from %" PRId64 " were asked for", c->path, name, elements,
-                    count, first);
+        return fail("%s: tensor %s has %" PRId64 " elements; %" PRId64 " from %" PRId64 " were asked for", c->path, name,
+                    elements, count, first);
     for (size_t i = at; i < m->range_count && strcmp(m->ranges[i].tensor, name) == 0; i++) {
         const ManifestRange *r = &m->ranges[i];
         int64_t begin = r->offset > first ? r->offset : first;

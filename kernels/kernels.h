@@ -44,6 +44,7 @@ typedef struct AdamW {
 
 typedef struct Kernels {
     const char *name;                                 // "cpu-avx512", ...
+    const char *arithmetic;                           // backends of one arithmetic give the same bits
     size_t activation_size;                           // bytes of one element of a Tensor
 
     // ---- memory of the device

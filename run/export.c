@@ -30,18 +30,16 @@ static bool end_tokens(FolderExport *e, ModelConfig *config, const char *tokeniz
     return true;
 }
 
-// The folder's own template stays when it is the one that was trained; otherwise the trained one replaces it.
+// The folder's own template stays when it is the one that was trained (or nothing was rendered, and it is nobody's business here);
+// otherwise, and where the folder has none, the trained one is written.
 static bool choose_template(FolderExport *e, const char *tokenizer_folder, const char *trained)
 {
     ChatTemplate own, wanted;
-    if (tokenizer_folder == NULL)
+    if (tokenizer_folder == NULL || strcmp(trained, template_name(TEMPLATE_UNKNOWN)) == 0)
         return true;
     TRY(template_open(&own, tokenizer_folder, "auto") && template_open(&wanted, tokenizer_folder, trained));
-    char *file = path_join(tokenizer_folder, "chat_template.jinja");
-    TRY(file != NULL);
-    if (own.kind != wanted.kind || !file_exists(file))
+    if (own.kind != wanted.kind || !own.from_file)
         e->template_text = template_jinja(wanted.kind);
-    free(file);
     return true;
 }
 

@@ -74,7 +74,7 @@ bool run_save(Run *run)
 static bool same_identity(const json_t *saved, const json_t *present, const Options *options, const char *where)
 {
     TRY(options_same_identity(options, saved, where));
-    static const char *const BEYOND_OPTIONS[] = {"documents", "backend"};
+    static const char *const BEYOND_OPTIONS[] = {"documents", "arithmetic"};
     for (int i = 0; i < 2; i++) {
         const char *before = json_string_value(json_object_get(saved, BEYOND_OPTIONS[i]));
         const char *now = json_string_value(json_object_get(present, BEYOND_OPTIONS[i]));

@@ -1,5 +1,5 @@
-// build/plot LOG.jsonl OUT.svg [--title TEXT]: a picture of a run from its log, while it runs or afterwards: training and held-out
-// loss, exact answers if they were measured, gradient norm and learning rate over the steps. What the log holds is in base/log.h.
+// build/plot LOG.jsonl OUT.svg [--title TEXT]: a picture of a run from its log, while it runs or afterwards: training and
+// held-out loss, exact answers if they were measured, gradient norm and learning rate. What the log holds is in base/log.h.
 #include "base/json.h"
 #include "base/number.h"
 #include <math.h>
@@ -16,7 +16,8 @@ static const char style[] =
     "text{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;fill:#1f2328}\n"
     ".title{font-size:17px;font-weight:600}.muted{fill:#656d76;font-size:12px}.back{fill:#ffffff}\n"
     ".grid{stroke:#e4e7eb;stroke-width:1}.axis{stroke:#a8b0b8;stroke-width:1}\n"
-    ".thin{fill:none;stroke-width:1.1}.line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}.light{fill:none;stroke-width:1;opacity:.35}\n"
+    ".line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}\n"
+    ".thin{fill:none;stroke-width:1.1}.light{fill:none;stroke-width:1;opacity:.35}\n"
     ".train{stroke:#2f6fde}.held{stroke:#d9601a}.norm{stroke:#7a5ccc}.rate{stroke:#2a9d6f}\n"
     ".dot{fill:#d9601a;stroke:#ffffff;stroke-width:1}\n"
     "@media (prefers-color-scheme:dark){text{fill:#e6edf3}.muted{fill:#8d96a0}.back{fill:#0d1117}.grid{stroke:#21262d}\n"
@@ -131,7 +132,10 @@ typedef struct Axis {
     double from, to;                 // pixels of low and high
 } Axis;
 
-static double pixel(const Axis *a, double value) { return a->from + (value - a->low) / (a->high - a->low) * (a->to - a->from); }
+static double pixel(const Axis *a, double value)
+{
+    return a->from + (value - a->low) / (a->high - a->low) * (a->to - a->from);
+}
 
 static double round_step(double span, int ticks)               // 1, 2 or 5 times a power of ten
 {
@@ -194,7 +198,8 @@ static bool escaped(Bytes *out, const char *text)
 {
     for (; *text != 0; text++) {
         const char *name = *text == '<' ? "&lt;" : *text == '&' ? "&amp;" : *text == '>' ? "&gt;" : NULL;
-        TRY(name != NULL ? bytes_text(out, name) : (unsigned char)*text < 0x20 ? bytes_text(out, " ") : bytes_append(out, text, 1));
+        name = (unsigned char)*text < 0x20 ? " " : name;
+        TRY(name != NULL ? bytes_text(out, name) : bytes_append(out, text, 1));
     }
     return true;
 }
@@ -282,8 +287,8 @@ static bool draw_dots(Picture *p, const Axis *y, const Series *s)
 {
     for (size_t i = 0; i < s->count && s->count <= 60; i++)
         if (isfinite(s->points[i][1]) && s->points[i][1] >= y->low && s->points[i][1] <= y->high)
-            TRY(bytes_printf(&p->svg, "<circle class=\"dot\" cx=\"%.2f\" cy=\"%.2f\" r=\"3.5\"/>\n", pixel(&p->x, s->points[i][0]),
-                             pixel(y, s->points[i][1])));
+            TRY(bytes_printf(&p->svg, "<circle class=\"dot\" cx=\"%.2f\" cy=\"%.2f\" r=\"3.5\"/>\n",
+                             pixel(&p->x, s->points[i][0]), pixel(y, s->points[i][1])));
     return true;
 }
 
@@ -291,16 +296,22 @@ static bool begin_panel(Picture *p, const Axis *y)
 {
     p->panels++;
     p->y = y->from + GAP;
-    return bytes_printf(&p->svg, "<clipPath id=\"panel%d\"><rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/></clipPath>\n",
-                        p->panels, p->x.from, y->to - 2, p->x.to - p->x.from, y->from - y->to + 3);
+    return bytes_printf(&p->svg, "<clipPath id=\"panel%d\"><rect x=\"%.1f\" y=\"%.1f\" ", p->panels, p->x.from, y->to - 2) &&
+           bytes_printf(&p->svg, "width=\"%.1f\" height=\"%.1f\"/></clipPath>\n", p->x.to - p->x.from, y->from - y->to + 3);
+}
+
+static void last_text(char out[NUMBER_TEXT], const Series *s, double scale)
+{
+    double value = s->count > 0 ? s->points[s->count - 1][1] : NAN;
+    snprintf(out, NUMBER_TEXT, isfinite(value) ? "%.4g" : "not finite", scale * value);
 }
 
 // One entry of the legend at *x, which moves on by what the text takes at most.
 static bool draw_key(Picture *p, double *x, const char *kind, const char *name, const Series *s, bool last)
 {
     char text[96], number[NUMBER_TEXT];
-    snprintf(number, sizeof number, "%.4g", s->count > 0 ? s->points[s->count - 1][1] : 0);
-    snprintf(text, sizeof text, last ? "%s, %s at the end" : "%s", name, number);
+    last_text(number, s, 1);
+    snprintf(text, sizeof text, last ? "%s, last %s" : "%s", name, number);
     TRY(draw_grid_line(&p->svg, kind, *x, 56, *x + 22, 56));
     TRY(draw_text(&p->svg, *x + 30, 60, "", "start", text));
     *x += 30 + 6.9 * (double)strlen(text) + 20;
@@ -330,8 +341,9 @@ static bool draw_loss(Picture *p, const RunData *run, size_t window)
 
 static bool draw_exact(Picture *p, const RunData *run)
 {
-    char title[96];
-    snprintf(title, sizeof title, "held-out answers exactly right, %.3g%% at the end", 100 * run->exact.points[run->exact.count - 1][1]);
+    char title[96], number[NUMBER_TEXT];
+    last_text(number, &run->exact, 100);
+    snprintf(title, sizeof title, "held-out answers exactly right, last %s%%", number);
     Axis y = {0, 1.04, 0.25, p->y + 110, p->y};
     TRY(begin_panel(p, &y) && draw_frame(p, title, &y, 1, true));
     return draw_line(p, &y, &run->exact, "line held") && draw_dots(p, &y, &run->exact);
@@ -404,6 +416,10 @@ int main(int argc, char **argv)
     }
     if (count != 2) {
         fputs(help, stderr);
+        return 2;
+    }
+    if (title != NULL && utf8_valid_prefix(title, strlen(title)) != strlen(title)) {
+        fputs("plot: --title is not valid UTF-8\n", stderr);
         return 2;
     }
     if (plot(paths[0], paths[1], title != NULL ? title : paths[0]))

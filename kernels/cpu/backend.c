@@ -33,6 +33,11 @@ static void cpu_matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x
 extern const Kernels TABLE_NAME(CPU_VARIANT);
 const Kernels TABLE_NAME(CPU_VARIANT) = {
     .name = "cpu-" TEXT(CPU_VARIANT),
+#if VL >= 8
+    .arithmetic = "fp32, fused multiply-add",
+#else
+    .arithmetic = "fp32, plain build",
+#endif
     .activation_size = sizeof(float),
     .allocate = cpu_allocate,
     .release = cpu_release,

@@ -1,5 +1,6 @@
 // Failpoints in the calls that change the disk: this program's own write, fsync, rename, ... stand before libc's. When armed, the
-// n-th of them either kills the process (a write is half done by then) or fails. Include it in one file of a test.
+// n-th of them either kills the process (a write is half done by then) or fails; the log has a letter for each. Include it in one
+// file of a test.
 #ifndef TEST_FAILPOINTS_H
 #define TEST_FAILPOINTS_H
 
@@ -17,17 +18,25 @@ typedef enum FailKind { FAIL_NOT, FAIL_KILL, FAIL_ERROR } FailKind;
 
 static FailKind fail_kind;
 static int fail_after, fail_calls;               // the call number fail_after + 1 is hit
+static char fail_log[256];                       // Allocate, Mkdir, Write, Sync, Rename, eXchange, Unlink, rmDir: the capitals
 
 static void failpoint_arm(FailKind kind, int after)
 {
     fail_kind = kind;
     fail_after = after;
     fail_calls = 0;
+    fail_log[0] = 0;
 }
 
-static bool failpoint_hit(int error)             // false also when it is not armed; does not return when it kills
+static bool failpoint_hit(char letter, int error)   // false also when it is not armed; does not return when it kills
 {
-    if (fail_kind == FAIL_NOT || fail_calls++ != fail_after)
+    if (fail_kind == FAIL_NOT)
+        return false;
+    if (fail_calls < (int)sizeof fail_log - 1) {
+        fail_log[fail_calls] = letter;
+        fail_log[fail_calls + 1] = 0;
+    }
+    if (fail_calls++ != fail_after)
         return false;
     if (fail_kind == FAIL_KILL)
         kill(getpid(), SIGKILL);
@@ -39,36 +48,39 @@ ssize_t write(int fd, const void *data, size_t size)
 {
     if (fail_kind == FAIL_KILL && fail_calls == fail_after)
         syscall(SYS_write, fd, data, size / 2);
-    return failpoint_hit(ENOSPC) ? -1 : (ssize_t)syscall(SYS_write, fd, data, size);
+    return failpoint_hit('W', ENOSPC) ? -1 : (ssize_t)syscall(SYS_write, fd, data, size);
 }
 
 int posix_fallocate(int fd, off_t offset, off_t size)
 {
-    if (failpoint_hit(ENOSPC))
+    if (failpoint_hit('A', ENOSPC))
         return ENOSPC;
     return syscall(SYS_fallocate, fd, 0, offset, size) == 0 ? 0 : errno;
 }
 
-int fsync(int fd) { return failpoint_hit(EIO) ? -1 : (int)syscall(SYS_fsync, fd); }
+int fsync(int fd) { return failpoint_hit('S', EIO) ? -1 : (int)syscall(SYS_fsync, fd); }
 
 int mkdir(const char *path, mode_t mode)
 {
-    return failpoint_hit(ENOSPC) ? -1 : (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
+    return failpoint_hit('M', ENOSPC) ? -1 : (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
 }
 
 int rename(const char *from, const char *to)
 {
-    return failpoint_hit(EIO) ? -1 : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0u);
+    return failpoint_hit('R', EIO) ? -1 : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0u);
 }
 
 int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags)
 {
-    return failpoint_hit(EIO) ? -1 : (int)syscall(SYS_renameat2, from_folder, from, to_folder, to, flags);
+    return failpoint_hit('X', EIO) ? -1 : (int)syscall(SYS_renameat2, from_folder, from, to_folder, to, flags);
 }
 
-int unlink(const char *path) { return failpoint_hit(EIO) ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0); }
+int unlink(const char *path) { return failpoint_hit('U', EIO) ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0); }
 
-int rmdir(const char *path) { return failpoint_hit(EIO) ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR); }
+int rmdir(const char *path)
+{
+    return failpoint_hit('D', EIO) ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
+}
 
 // Runs work(context) in a child that is killed at its n-th change of the disk. True if it came to its end before that.
 static bool survives_kill(int after, bool (*work)(void *context), void *context)

@@ -264,7 +264,8 @@ static void a_file_in_no_folder_is_an_error_with_its_path(void **state)
 
 static void folders_are_made_with_their_parents_and_removed_with_their_content(void **state)
 {
-    char *deep = inside("a/b/c"), *top = inside("a"), *file = inside("a/b/file"), *link = inside("a/link"), *kept = inside("kept");
+    char *deep = inside("a/b/c"), *top = inside("a"), *file = inside("a/b/file");
+    char *link = inside("a/link"), *kept = inside("kept");
     assert_ok(folder_make(deep));
     assert_ok(folder_make(deep));
     assert_ok(file_write_atomic(file, "x", 1));
@@ -332,8 +333,8 @@ static void a_hash_is_xxh3(void **state)
 static void bad_json_is_refused_with_line_and_column(void **state)
 {
     char *path = inside("bad.json");
-    static const char *const bad[] = {"{\"a\": 1,\n \"b\": }", "{\"a\": 1, \"a\": 2}", "{\"a\": 1} x", "[1,]", "{'a': 1}", "\"\xFF\"", "",
-                                      "[NaN]", "[01]", "[1e999]"};
+    static const char *const bad[] = {"{\"a\": 1,\n \"b\": }", "{\"a\": 1, \"a\": 2}", "{\"a\": 1} x", "[1,]", "{'a': 1}",
+                                      "\"\xFF\"", "", "[NaN]", "[01]", "[1e999]"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_ok(file_write_atomic(path, bad[i], strlen(bad[i])));
         assert_refused(json_read(path, 1 << 20) != NULL, "bad.json:");

@@ -71,7 +71,8 @@ static void the_spelling_of_transformers_5_is_read_alike(void **state)
     Bytes text = {0};
     const char *from = strstr(published, "\"rope_scaling\": null, \"rope_theta\": 1000000");
     assert_ok(bytes_append(&text, published, (size_t)(from - published)));
-    assert_ok(bytes_text(&text, "\"dtype\": \"bfloat16\", \"rope_parameters\": {\"rope_theta\": 1000000.0, \"rope_type\": \"default\"}"));
+    assert_ok(bytes_text(&text, "\"dtype\": \"bfloat16\", "
+                                "\"rope_parameters\": {\"rope_theta\": 1000000.0, \"rope_type\": \"default\"}"));
     assert_ok(bytes_text(&text, strchr(from, ':') + strlen(": null, \"rope_theta\": 1000000")));
     assert_ok(read_text(&new, text.data));
     assert_memory_equal(&old, &new, sizeof old);
@@ -165,8 +166,10 @@ static void what_is_not_a_dense_qwen3_is_refused_by_name(void **state)
 
 static void every_integer_has_a_limit(void **state)
 {
-    static const char *const keys[] = {"num_hidden_layers", "hidden_size", "num_attention_heads", "num_key_value_heads", "head_dim",
-                                       "intermediate_size", "vocab_size", "max_position_embeddings"};
+    static const char *const keys[] = {
+        "num_hidden_layers", "hidden_size", "num_attention_heads", "num_key_value_heads",
+        "head_dim", "intermediate_size", "vocab_size", "max_position_embeddings",
+    };
     static const char *const values[] = {"0", "-1", "9223372036854775807", "2147483648", "1.5", "\"8\"", "[8]", "true"};
     ModelConfig c;
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)

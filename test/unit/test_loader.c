@@ -185,6 +185,22 @@ static void a_step_of_slots_documents_is_one_document_a_micro_batch(void **state
     documents_free(&d);
 }
 
+static void documents_of_equal_cost_are_dealt_in_the_order_of_the_step(void **state)
+{
+    const int32_t lengths[] = {5, 5, 5, 5, 5, 5};
+    Documents d = documents_of(lengths, 6);
+    LoaderOptions options = {.order = ORDER_SEQUENTIAL, .global_batch = 6, .micro_batch_tokens = 100, .slots = 4};
+    Loader loader = loader_of(&d, options);
+    StepPlan plan;
+    assert_ok(loader_plan(&loader, 0, &plan));
+    const int64_t numbers[] = {0, 4, 1, 5, 2, 3}, first[] = {0, 2, 4, 5, 6};
+    assert_int_equal(plan.micro_batches, 4);
+    assert_memory_equal(plan.numbers, numbers, sizeof numbers);
+    assert_memory_equal(plan.first, first, sizeof first);
+    loader_close(&loader);
+    documents_free(&d);
+}
+
 static void fewer_documents_than_slots_leave_empty_micro_batches(void **state)
 {
     const int32_t lengths[] = {5, 9, 2};
@@ -410,6 +426,7 @@ int main(void)
         cmocka_unit_test(the_sequential_order_is_the_files),
         cmocka_unit_test(an_epoch_holds_every_document_once_and_its_last_step_is_short),
         cmocka_unit_test(a_step_of_slots_documents_is_one_document_a_micro_batch),
+        cmocka_unit_test(documents_of_equal_cost_are_dealt_in_the_order_of_the_step),
         cmocka_unit_test(fewer_documents_than_slots_leave_empty_micro_batches),
         cmocka_unit_test(a_document_over_the_limit_is_a_micro_batch_of_its_own),
         cmocka_unit_test(documents_that_do_not_pack_get_more_micro_batches),

@@ -299,9 +299,10 @@ static void help_fits_a_screen_and_its_width(void **state)
     }
     assert_true(lines <= 60);
     for (size_t i = 0; i < options.table.count; i++) {
-        char name[64] = "  --";
-        for (const char *p = options.table.rows[i].name; *p != 0; p++)
-            strncat(name, *p == '_' ? "-" : (const char[]){*p, 0}, 1);
+        char name[64];
+        snprintf(name, sizeof name, "  --%s", options.table.rows[i].name);
+        for (char *p = name; *p != 0; p++)
+            *p = *p == '_' ? '-' : *p;
         assert_non_null(strstr(help.data, name));
     }
     options_free(&options);

@@ -1,5 +1,5 @@
-// safetensors: every rule of the format is a case that breaks it; the cases that the format's own tests spell out in bytes; values
-// of all three types to the bit; shards and their index; and what is written reads back the same.
+// safetensors: a case that breaks each rule of the format; the cases that the format's own tests spell out in bytes; values of
+// all three types to the bit; shards and their index; and what is written reads back the same.
 #include "test/support/check.h"
 #include "model/safetensors.h"
 #include <sys/stat.h>
@@ -104,8 +104,8 @@ static void the_byte_literals_of_the_reference_are_judged_alike(void **state)
         CASE(LENGTH("\x06") "\x09\x0a{}\x0d\x20", 0, NULL),
         CASE(LENGTH("\x08") "{}      ", 0, NULL),
         CASE(LENGTH("(") "{\"__metadata__\":{\"framework\":\"pt\"}}     ", 0, NULL),
-        CASE(LENGTH("@") "{\"attn.0\":{\"dtype\":\"F4\",\"shape\":[1,2],\"data_offsets\":[0,1]}}  ", 1, NULL),
-        CASE(LENGTH("@") "{\"attn.0\":{\"dtype\":\"F4\",\"shape\":[1,3],\"data_offsets\":[0,1]}}  ", 1, "ask for 2 bytes"),
+        CASE(LENGTH("@") "{\"attn.0\":{\"dtype\":\"F4\",\"shape\":[1,2],\"data_offsets\":[0,1]}}    ", 1, NULL),
+        CASE(LENGTH("@") "{\"attn.0\":{\"dtype\":\"F4\",\"shape\":[1,3],\"data_offsets\":[0,1]}}    ", 1, "ask for 2 bytes"),
         CASE(LENGTH("\x08") "{}\0\0\0\0\0\0", 0, "not valid JSON"),
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -127,7 +127,8 @@ static void ten_names_for_the_same_bytes_are_refused(void **state)
 {
     Bytes header = {0};
     for (int i = 0; i < 10; i++)
-        assert_ok(bytes_printf(&header, "%s\"w_%d\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}", i == 0 ? "{" : ",", i));
+        assert_ok(bytes_printf(&header, "%s\"w_%d\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}",
+                               i == 0 ? "{" : ",", i));
     assert_ok(bytes_text(&header, "}"));
     assert_refused(opens_text(header.data, 16), "begins at byte 0 of the data, but the one before it ends at 16");
     bytes_free(&header);
@@ -393,8 +394,10 @@ static void a_folder_of_shards_is_opened(void **state)
 
 static void an_index_that_points_elsewhere_is_refused(void **state)
 {
-    static const char *const names[] = {"../one.safetensors", "/etc/one.safetensors", "sub/one.safetensors", "..", "", ".safetensors",
-                                        "one.bin", "..\\\\one.safetensors", "one\\u0000.safetensors", ".one.safetensors"};
+    static const char *const names[] = {
+        "../one.safetensors", "/etc/one.safetensors", "sub/one.safetensors", "..", "", ".safetensors",
+        "one.bin", "..\\\\one.safetensors", "one\\u0000.safetensors", ".one.safetensors",
+    };
     put_shards();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         Bytes map = {0};
@@ -451,17 +454,16 @@ static void a_folder_without_weights_is_refused(void **state)
 
 // ---- writing
 
-typedef struct Source {
-    const float *const *values;
-    int64_t calls;
-} Source;
-
 static bool give(void *context, int64_t tensor, int64_t first, int64_t count, float *out)
 {
-    Source *s = context;
-    memcpy(out, s->values[tensor] + first, (size_t)count * sizeof *out);
-    s->calls++;
+    const float *const *values = context;
+    memcpy(out, values[tensor] + first, (size_t)count * sizeof *out);
     return true;
+}
+
+static bool written(const WeightPlan *plan, int64_t count, WeightType type, const float *const *values)
+{
+    return weights_write(folder, plan, count, type, WEIGHTS_FILE_LIMIT, give, (void *)(uintptr_t)values);
 }
 
 static void what_is_written_as_fp32_reads_back_to_the_bit(void **state)
@@ -471,7 +473,7 @@ static void what_is_written_as_fp32_reads_back_to_the_bit(void **state)
     float *large = random_floats(LARGE, 1), small[] = {0x1p-149f, -0.0f, 3.40282347e38f, -0x1p-126f}, scalar = 7, *out;
     const WeightPlan plan[] = {{"large", 1, {LARGE}}, {"none", 2, {0, 5}}, {"small", 2, {2, 2}}, {"scalar", 0, {0}}};
     const float *const values[] = {large, large, small, &scalar};
-    assert_ok(weights_write(folder, plan, 4, WEIGHT_F32, WEIGHTS_FILE_LIMIT, give, &(Source){values, 0}));
+    assert_ok(written(plan, 4, WEIGHT_F32, values));
     Weights *w;
     assert_ok(weights_open(&w, folder));
     assert_int_equal(weights_count(w), 4);
@@ -503,7 +505,7 @@ static void bf16_is_rounded_to_nearest_with_ties_to_even(void **state)
         memcpy(&values[i], &cases[i][0], 4);
     empty_the_folder();
     const float *const list[] = {values};
-    assert_ok(weights_write(folder, &(WeightPlan){"w", 1, {COUNT}}, 1, WEIGHT_BF16, WEIGHTS_FILE_LIMIT, give, &(Source){list, 0}));
+    assert_ok(written(&(WeightPlan){"w", 1, {COUNT}}, 1, WEIGHT_BF16, list));
     Weights *w;
     assert_ok(weights_open(&w, folder));
     assert_ok(weights_read(weights_find(w, "w"), 0, COUNT, out));
@@ -527,9 +529,7 @@ static void a_value_that_is_not_finite_is_never_written(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         empty_the_folder();
         memcpy(&values[4], &cases[i].bits, 4);
-        assert_refused(weights_write(folder, &(WeightPlan){"layer.w", 1, {6}}, 1, cases[i].type, WEIGHTS_FILE_LIMIT, give,
-                                     &(Source){list, 0}),
-                       "tensor layer.w: element 4 is");
+        assert_refused(written(&(WeightPlan){"layer.w", 1, {6}}, 1, cases[i].type, list), "tensor layer.w: element 4 is");
         char **names;
         size_t count;
         assert_ok(folder_list(&names, &count, folder));
@@ -544,7 +544,7 @@ static void above_the_limit_shards_and_an_index_are_written(void **state)
     float *values = random_floats(100, 2), out[100];
     const float *const list[] = {values, values + 10, values + 20, values + 60, values + 61};
     const WeightPlan plan[] = {{"a", 1, {10}}, {"b", 1, {10}}, {"c", 2, {4, 10}}, {"d", 1, {1}}, {"e", 1, {39}}};
-    assert_ok(weights_write(folder, plan, 5, WEIGHT_F32, 80, give, &(Source){list, 0}));   // c and e alone are larger than that
+    assert_ok(weights_write(folder, plan, 5, WEIGHT_F32, 80, give, (void *)(uintptr_t)list));   // c and e alone are larger
     char **names;
     size_t count;
     assert_ok(folder_list(&names, &count, folder));
@@ -571,7 +571,7 @@ static void the_data_begin_at_a_multiple_of_eight(void **state)
     for (int i = 0; i < 9; i++) {
         empty_the_folder();
         strcat(name, "n");
-        assert_ok(weights_write(folder, &(WeightPlan){name, 1, {1}}, 1, WEIGHT_F32, WEIGHTS_FILE_LIMIT, give, &(Source){list, 0}));
+        assert_ok(written(&(WeightPlan){name, 1, {1}}, 1, WEIGHT_F32, list));
         Bytes content = {0};
         char *path = path_join(folder, "model.safetensors");
         assert_ok(file_read(&content, path, 1000));
@@ -588,7 +588,7 @@ static void a_name_that_is_planned_twice_is_refused(void **state)
     float value = 1;
     const float *const list[] = {&value, &value};
     const WeightPlan plan[] = {{"w", 1, {1}}, {"w", 1, {1}}};
-    assert_refused(weights_write(folder, plan, 2, WEIGHT_F32, WEIGHTS_FILE_LIMIT, give, &(Source){list, 0}), "tensor w: its name is there twice");
+    assert_refused(written(plan, 2, WEIGHT_F32, list), "tensor w: its name is there twice");
 }
 
 // ---- files that others wrote

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# The benchmarks, each with its peer beside it in the same run: matrix products (OpenBLAS), a training step (PyTorch), the
+# tokenizer (tiktoken and Hugging Face tokenizers), memory per token. Peers that are not installed are named and left out.
+# A quiet machine matters more than anything else here; each program prints what it could not rule out.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
+python=${PYTHON:-python3}
+has() { "$python" -c "import $1" 2>/dev/null; }
+
+echo "== matrix products (GFLOP/s; M = 1 in GB/s), two sides in alternation"
+build/matmul_bench
+
+echo
+echo "== a training step of a 28M-parameter Qwen3, 4 x 512 tokens"
+build/step_bench 7
+if has torch && has transformers; then
+    "$python" dev/reference/torch_step.py --modes eager,compile,autocast --steps 5 2>/dev/null
+    build/step_bench 7 2>/dev/null
+else
+    echo "skipped: PyTorch's side needs pip install -r dev/reference/requirements.txt"
+fi
+
+echo
+echo "== the tokenizer, one thread"
+if [ ! -d ../shared/data/math ]; then
+    echo "skipped: no ../shared/data"
+elif has tiktoken && has tokenizers; then
+    "$python" dev/reference/tokenizer_bench.py --ours "build/tokenizer_bench ../shared/data/qwen3-tokenizer ../shared/data/math/train.jsonl"
+else
+    build/tokenizer_bench ../shared/data/qwen3-tokenizer ../shared/data/math/train.jsonl
+fi
+
+echo
+echo "== memory of activations per token"
+build/step_bench --memory

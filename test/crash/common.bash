@@ -1,0 +1,79 @@
+# What the scripts of this folder share: a work folder that goes away at the end, a tiny model with tiny data, and ways to say
+# what was proved. Sourced by them; test/run.sh starts each with one argument, `short` or `long`, which is $mode here.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+mode=${1:-short}
+work=$(mktemp -d)
+undo() { :; }                                                  # a script's own cleaning up
+finish() {
+    local child
+    for child in $(jobs -p); do
+        kill -9 "$child" 2>/dev/null || true
+    done
+    undo
+    rm -rf "$work"
+}
+trap finish EXIT
+
+proved() { echo "ok: $*"; }
+skipped() { echo "skipped: $*"; }
+failed() {
+    echo "FAILED: $*"
+    [ ! -s "$work/stderr" ] || sed 's/^/    stderr: /' "$work/stderr"
+    exit 1
+}
+
+# A model of two layers, and fifteen worked problems: with four documents a step, the last batch of each epoch is short.
+tiny_recipe() {
+    cat >"$work/config.json" <<-END
+	{"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 32, "num_hidden_layers": 2,
+	 "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16, "intermediate_size": 64, "vocab_size": 1152,
+	 "max_position_embeddings": 512, "rope_theta": 10000.0, "rms_norm_eps": 1e-6, "hidden_act": "silu",
+	 "tie_word_embeddings": true, "initializer_range": 0.05, "eos_token_id": 1130}
+	END
+    build/demo_problems train 1 3 5 >"$work/train.jsonl"
+    build/demo_problems heldout 1 3 2 >"$work/heldout.jsonl"
+    recipe=(--init "$work/config.json" --tokenizer dev/demo/tokenizer --template chatml --data "$work/train.jsonl"
+        --eval-data "$work/heldout.jsonl" --epochs 6 --global-batch 4 --slots 2 --micro-batch-tokens 256 --seq-len 256
+        --lr 1e-2 --save-every 2 --eval-every 3 --threads 1)
+}
+
+# OUT, then more options: what it says is in $work/stdout and $work/stderr, its exit status is the function's.
+train() {
+    local out=$1
+    shift
+    ./train_sft "${recipe[@]}" --out "$out" "$@" >"$work/stdout" 2>"$work/stderr"
+}
+
+# PROGRAM STATUS, command...: runs it and wants this exit status.
+wants() {
+    local wanted=$1 status=0
+    shift
+    "$@" || status=$?
+    [ "$status" = "$wanted" ] || failed "exit status $status instead of $wanted: $*"
+}
+
+says() { grep -qF -- "$1" "$work/stderr" || failed "the error does not say '$1'"; }
+
+# Everything below a folder, names and contents; empty when it is not there.
+fingerprint() { if [ -d "$1" ]; then (cd "$1" && find . -type f -exec md5sum {} + | sort -k2); fi; }
+
+# A log without what comes from the clock and the machine (base/log.h).
+bits_of_log() { sed 's/, "seconds".*//' "$1/log.jsonl"; }
+
+same_run() {                                                   # EXPECTED OUT, OUT, what
+    diff <(bits_of_log "$1") <(bits_of_log "$2") >"$work/stderr" || failed "$3: log.jsonl is another one"
+    cmp "$1/model/model.safetensors" "$2/model/model.safetensors" >"$work/stderr" || failed "$3: the model has other bits"
+    proved "$3"
+}
+
+milliseconds() { echo $(($(date +%s%N) / 1000000)); }
+
+# Waits until OUT's log holds this step; gives up after half a minute.
+wait_for_step() {
+    local end=$((SECONDS + 30))
+    until grep -q "\"step\": $2," "$1/log.jsonl" 2>/dev/null; do
+        [ "$SECONDS" -lt "$end" ] || failed "no step $2 in $1/log.jsonl after half a minute"
+        sleep 0.005
+    done
+}

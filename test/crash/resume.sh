@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# A run that was stopped, killed or moved to other threads has the bits of the run that never was: log.jsonl up to its clock, and
+# the exported model, byte for byte. And what must not be gone on with is refused by name, with nothing changed.
+. "$(dirname "$0")/common.bash"
+tiny_recipe
+calm=$work/calm
+begun=$(milliseconds)
+wants 0 train "$calm"
+length=$(($(milliseconds) - begun))
+[ "$(grep -c '"loss"' "$calm/log.jsonl")" = 24 ] || failed "24 steps of 6 epochs are not all in the log"
+
+in_background() {                                              # OUT, more options; its process is $trainer
+    local out=$1
+    shift
+    ./train_sft "${recipe[@]}" --out "$out" "$@" >"$work/stdout" 2>"$work/stderr" &
+    trainer=$!
+}
+
+same_bits_with_other() {                                       # what, environment or none, options
+    local what=$1 setting=$2
+    shift 2
+    wants 0 env ${setting:+"$setting"} ./train_sft "${recipe[@]}" --out "$work/other" "$@" >"$work/stdout" 2>"$work/stderr"
+    same_run "$calm" "$work/other" "$what"
+    rm -rf "$work/other"
+}
+
+a_run_has_one_result() {
+    same_bits_with_other "the same command twice gives the same bits" ""
+    same_bits_with_other "two threads give the bits of one" OMP_WAIT_POLICY=passive --threads 2
+    same_bits_with_other "recomputed layers give the same bits" "" --recompute layer
+    same_bits_with_other "other times to save give the same bits" "" --save-every 5 --keep-checkpoints 1
+    if ! DEREASON_CPU=avx512 train "$work/plan" --plan; then
+        skipped "AVX-512 against AVX2: $(head -n 1 "$work/stderr")"
+        return
+    fi
+    same_bits_with_other "AVX-512 gives the bits of this machine's best" DEREASON_CPU=avx512
+    same_bits_with_other "AVX2 gives the bits of AVX-512" DEREASON_CPU=avx2
+}
+
+# Leaves $work/stopped, a run with several checkpoints and steps before it, for what follows.
+sigterm_stops_with_75() {
+    in_background "$work/stopped"
+    wait_for_step "$work/stopped" 9
+    kill -TERM "$trainer" 2>/dev/null || failed "the run ended before it could be stopped"
+    wants 75 wait "$trainer"
+    [ ! -e "$work/stopped/model" ] || failed "a stopped run left a model"
+    cp -r "$work/stopped" "$work/again"
+    wants 0 train "$work/again"
+    same_run "$calm" "$work/again" "SIGTERM: exit status 75, and the same command ends with the same bits"
+    wants 0 train "$work/again"
+    same_run "$calm" "$work/again" "a finished run started once more changes nothing"
+    rm -rf "$work/again"
+}
+
+# Killed at random moments, most of them between two checkpoints, some of them within one.
+kill_9_loses_nothing() {
+    local kills=0 status wanted=3 seed=${SEED:-$RANDOM} runs=1
+    [ "$mode" = short ] || wanted=20
+    RANDOM=$seed
+    while [ "$kills" -lt "$wanted" ]; do
+        in_background "$work/killed"
+        sleep "$(printf '0.%03d' $((20 + RANDOM % (length < 900 ? length : 900))))"
+        kill -9 "$trainer" 2>/dev/null || true
+        status=0
+        wait "$trainer" 2>/dev/null || status=$?
+        case $status in
+        137) kills=$((kills + 1)) ;;
+        0)
+            same_run "$calm" "$work/killed" "kill -9, run $runs of SEED=$seed, done after $kills kills"
+            rm -rf "$work/killed"
+            runs=$((runs + 1))
+            ;;
+        *) failed "exit status $status after $kills kills with SEED=$seed" ;;
+        esac
+    done
+    wants 0 train "$work/killed"
+    same_run "$calm" "$work/killed" "$kills times kill -9 (SEED=$seed), and the run ends with the same bits"
+    compgen -G "$work/killed/model.tmp-*" >/dev/null && failed "an export that was killed left its folder behind"
+    rm -rf "$work/killed"
+}
+
+# Both signals are pending when the stopped process goes on, so its handler runs twice before the next step.
+second_signal_ends_at_once() {
+    cp -r "$work/stopped" "$work/twice"
+    in_background "$work/twice"
+    wait_for_step "$work/twice" 15
+    kill -STOP "$trainer"
+    kill -TERM "$trainer"
+    kill -USR1 "$trainer"
+    kill -CONT "$trainer"
+    wants 130 wait "$trainer"
+    wants 0 train "$work/twice"
+    same_run "$calm" "$work/twice" "a second signal ends the run at once with 130, and the same command goes on"
+    rm -rf "$work/twice"
+}
+
+refused() {                                                    # what the error must say, options
+    local saying=$1 before
+    shift
+    before=$(fingerprint "$work/stopped")
+    wants 1 train "$work/stopped" "$@"
+    says "$saying"
+    [ "$(wc -l <"$work/stderr")" = 1 ] || failed "more than one line of error for $*"
+    [ "$before" = "$(fingerprint "$work/stopped")" ] || failed "refusing $* changed the run's folder"
+    proved "going on with $* is refused, and nothing is changed"
+}
+
+another_run_is_refused() {
+    head -n 1 "$work/heldout.jsonl" >"$work/more.jsonl"
+    refused "--lr" --lr 2e-2
+    refused "--seed" --seed 1
+    refused "--slots" --slots 1
+    refused "--micro-batch-tokens" --micro-batch-tokens 512
+    refused "documents" --data "$work/more.jsonl"              # one row besides the recipe's
+    refused "--instruction" --instruction none
+    refused "holds a run already" --resume none
+    refused "step-7" --resume "$work/stopped/checkpoints/step-7"
+    sed 's/"num_hidden_layers": 2/"num_hidden_layers": 1/' "$work/config.json" >"$work/other.json"
+    refused "num_hidden_layers" --init "$work/other.json"
+    sed 's/"rope_theta": 10000.0/"rope_theta": 20000.0/' "$work/config.json" >"$work/other.json"
+    refused "rope_theta" --init "$work/other.json"
+}
+
+moved_data_and_the_named_device_go_on() {
+    cp -r "$work/stopped" "$work/moved"
+    cp "$work/train.jsonl" "$work/elsewhere.jsonl"
+    (
+        recipe=("${recipe[@]/train.jsonl/elsewhere.jsonl}")
+        wants 0 train "$work/moved" --device cpu
+    )
+    same_run "$calm" "$work/moved" "the same rows in another file, and --device cpu for auto, go on with the same bits"
+    rm -rf "$work/moved"
+}
+
+newest_checkpoint() { ls "$1/checkpoints" | grep -E '^step-[0-9]+$' | sort -t- -k2 -n | tail -n 1; }
+
+a_damaged_checkpoint_is_noticed() {
+    local newest shard before
+    newest=$work/stopped/checkpoints/$(newest_checkpoint "$work/stopped")
+    shard=$newest/shard-00000.safetensors
+    cp "$shard" "$work/whole"
+    printf '\xa5\x5a' | dd of="$shard" bs=1 seek=$(($(stat -c %s "$shard") / 2)) conv=notrunc status=none
+    before=$(fingerprint "$work/stopped")
+    wants 1 train "$work/stopped"
+    says "$shard"
+    says "checksum"
+    [ "$before" = "$(fingerprint "$work/stopped")" ] || failed "a damaged checkpoint made the run change its folder"
+    proved "flipped bytes in a shard are named, with the tensor that they are in"
+    cp "$work/whole" "$shard"
+    rm "$newest/MANIFEST.json"
+    wants 0 train "$work/stopped"
+    grep -q "$newest is not complete and is passed over" "$work/stdout" || failed "no warning about $newest"
+    same_run "$calm" "$work/stopped" "without its manifest the newest checkpoint is passed over with a warning"
+}
+
+a_run_has_one_result
+sigterm_stops_with_75
+kill_9_loses_nothing
+second_signal_ends_at_once
+another_run_is_refused
+moved_data_and_the_named_device_go_on
+a_damaged_checkpoint_is_noticed
