@@ -5,9 +5,16 @@
 
 #include "dist/checkpoint.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 // Gives the folder `temporary`, whose files are all synced, the name `folder` beside it (same file system). What stood there
 // before is exchanged for it in one step where the file system can do that, and then removed. On failure `folder` holds what it
 // held, and `temporary` is still the caller's to remove.
 bool folder_publish(const char *temporary, const char *folder);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

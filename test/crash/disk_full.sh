@@ -37,13 +37,6 @@ no_leftovers() {
 
 steps_of() { (cd "$1/checkpoints" && ls -d step-*) | sort; }
 
-stopped_run() {                                                # OUT: a run with checkpoints, stopped after its ninth step or later
-    ./train_sft "${recipe[@]}" --out "$1" >"$work/stdout" 2>"$work/stderr" &
-    wait_for_step "$1" 9
-    kill -TERM $! 2>/dev/null || failed "the run ended before it could be stopped"
-    wants 75 wait $!
-}
-
 a_checkpoint_beyond_the_limit() {
     local out=$work/limited before
     wants 1 with_files_of_at_most $((tokenizer_bytes + 2048)) "$out"

@@ -302,7 +302,7 @@ static void help_fits_a_screen_and_its_width(void **state)
         char name[64];
         snprintf(name, sizeof name, "  --%s", options.table.rows[i].name);
         for (char *p = name; *p != 0; p++)
-            *p = *p == '_' ? '-' : *p;
+            *p = *p != '_' ? *p : p[1] == 0 ? 0 : '-';         // template_ is shown as --template
         assert_non_null(strstr(help.data, name));
     }
     options_free(&options);

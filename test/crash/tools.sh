@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# The small tools as a user chains them: a checkpoint is exported, scored, trained on; text goes to ids and back; what --plan and
+# --print-config say is what a run would do.
+. "$(dirname "$0")/common.bash"
+tiny_recipe
+calm=$work/calm
+wants 0 train "$calm"
+models=test/fixtures/models
+
+# Seven lines of ids below 200; the third is a single id.
+awk 'BEGIN { for (line = 1; line <= 7; line++) {
+    printf "{\"ids\": [%d", line
+    for (i = 1; i < (line == 3 ? 1 : 5 * line); i++) printf ", %d", (i * i * 7 + line * 31) % 200
+    print "]}" } }' >"$work/ids.jsonl"
+
+logprobs() { wants 0 build/logprobs "$@" 2>"$work/stderr"; }
+
+lines_do_not_see_each_other() {
+    logprobs $models/tied <"$work/ids.jsonl" >"$work/together"
+    while IFS= read -r line; do
+        logprobs $models/tied <<<"$line"
+    done <"$work/ids.jsonl" >"$work/alone"
+    tac "$work/ids.jsonl" | logprobs $models/tied | tac >"$work/backwards"
+    [ "$(wc -l <"$work/together")" = 7 ] || failed "not one line of logprobs for each line of ids"
+    cmp "$work/together" "$work/alone" >"$work/stderr" || failed "a line's logprobs depend on the lines with it"
+    cmp "$work/together" "$work/backwards" >"$work/stderr" || failed "a line's logprobs depend on its place"
+    [ "$(sed -n 3p "$work/together")" = '{"logprobs": [], "entropy": []}' ] || failed "one id does not give empty lists"
+    proved "logprobs: a line has the same bytes alone, among others and backwards; one id gives empty lists"
+}
+
+live_columns_and_temperature() {
+    logprobs $models/tied <"$work/ids.jsonl" >"$work/all"
+    logprobs $models/tied --n-live 211 --temperature 1 <"$work/ids.jsonl" | cmp - "$work/all" >"$work/stderr" ||
+        failed "all columns and temperature 1 are not the defaults"
+    logprobs $models/tied --n-live 200 <"$work/ids.jsonl" >"$work/live"
+    cmp -s "$work/all" "$work/live" && failed "--n-live changes nothing"
+    logprobs $models/tied --temperature 1000000 --n-live 200 <"$work/ids.jsonl" | sed -n 2p >"$work/hot"
+    # 200 columns that are all alike: ln 200 = 5.2983174. The fixture's logits are below 100 in size, so over 1e6 they move a
+    # logprob by less than 2e-4, and the entropy by less than that.
+    tr -d '{}"[]:a-z' <"$work/hot" | tr ',' '\n' | awk 'NF { n++; x = $1 < 0 ? -$1 : $1; if (x < 5.2980 || x > 5.2986) bad = 1 }
+        END { exit n == 18 && !bad ? 0 : 1 }' || failed "at a temperature of a million not every logprob is -ln 200: $(cat "$work/hot")"
+    proved "logprobs: --n-live and --temperature do what they say"
+    wants 1 build/logprobs $models/tied --n-live 212 <"$work/ids.jsonl" 2>"$work/stderr" >"$work/stdout"
+    says "211 vocabulary rows"
+    wants 1 build/logprobs $models/tied --n-live 150 <"$work/ids.jsonl" 2>"$work/stderr" >"$work/stdout"
+    says "150"
+    wants 1 build/logprobs $models/tied <<<'{"ids": [1, 211]}' 2>"$work/stderr" >"$work/stdout"
+    says "211"
+    wants 2 build/logprobs $models/tied --temperature 0 <"$work/ids.jsonl" 2>"$work/stderr" >"$work/stdout"
+    says "usage: "
+    proved "logprobs: ids that are not among the live columns are refused"
+}
+
+text_goes_to_ids_and_back() {
+    local folder=test/fixtures/tokenizer/tiny
+    wants 0 build/tokenize $folder <test/fixtures/tokenizer/tiny.texts.jsonl >"$work/tokens" 2>"$work/stderr"
+    cmp "$work/tokens" test/fixtures/tokenizer/tiny.ids.jsonl >"$work/stderr" || failed "tokenize gives other ids than the fixture"
+    wants 0 build/tokenize $folder --decode <"$work/tokens" >"$work/texts" 2>"$work/stderr"
+    wants 0 build/tokenize $folder <"$work/texts" >"$work/tokens_again" 2>"$work/stderr"
+    cmp "$work/tokens" "$work/tokens_again" >"$work/stderr" || failed "text that came from ids gives other ids"
+    wants 1 build/tokenize $folder <<<'{"text": 1}' >"$work/stdout" 2>"$work/stderr"
+    says "line 1"
+    wants 1 build/tokenize $folder --decode <<<'{"ids": [358]}' >"$work/stdout" 2>"$work/stderr"
+    says "358"
+    proved "tokenize: text goes to the known ids, and there and back again to the same; a bad line is named"
+}
+
+export_equals_the_run() {
+    wants 0 build/export "$calm/checkpoints/step-24" "$work/exported" 2>"$work/stderr"
+    diff -r "$calm/model" "$work/exported" >"$work/stderr" || failed "the exported checkpoint is not the run's model"
+    proved "export: the last checkpoint gives the very folder that the run wrote"
+    wants 0 build/export "$calm/checkpoints/step-24" "$work/exported" --dtype fp32 2>"$work/stderr"
+    logprobs "$work/exported" <"$work/ids.jsonl" >"$work/exact"
+    logprobs "$calm" <"$work/ids.jsonl" >"$work/rounded"
+    cmp -s "$work/exact" "$work/rounded" && failed "fp32 and bf16 exports have the same logprobs"
+    proved "export: --dtype fp32 over an older export; logprobs takes OUT for OUT/model"
+    mkdir "$work/mine"
+    echo precious >"$work/mine/notes.txt"
+    wants 1 build/export "$calm/checkpoints/step-24" "$work/mine" 2>"$work/stderr"
+    says "not a model"
+    [ "$(cat "$work/mine/notes.txt")" = precious ] && [ "$(ls "$work/mine")" = notes.txt ] || failed "export wrote into a folder of mine"
+    wants 1 build/export "$calm/model" "$work/nothing" 2>"$work/stderr"
+    says "MANIFEST.json"
+    wants 1 build/export "$calm/checkpoints/step-1" "$work/nothing" 2>"$work/stderr"
+    [ ! -e "$work/nothing" ] || failed "export of no checkpoint made a folder"
+    proved "export: somebody's other folder and what is no checkpoint are refused"
+}
+
+# The chain that the help promises: the model of one run is the --model of the next, its tokenizer and template come with it.
+a_model_is_the_next_ones_beginning() {
+    local base=(./train_sft --data "$work/train.jsonl" --global-batch 4 --seq-len 256 --threads 1 --steps 2 --slots 2
+        --micro-batch-tokens 256)
+    wants 0 build/export "$calm/checkpoints/step-24" "$work/begin" --dtype fp32 2>"$work/stderr"
+    wants 0 "${base[@]}" --model "$work/begin" --out "$work/next" >"$work/stdout" 2>"$work/stderr"
+    grep -q '"step": 2,' "$work/next/log.jsonl" || failed "the next run has no second step"
+    for name in tokenizer.json tokenizer_config.json chat_template.jinja; do
+        cmp "$work/begin/$name" "$work/next/model/$name" >"$work/stderr" || failed "$name did not come along"
+    done
+    wants 0 "${base[@]}" --model "$work/next" --out "$work/third" >"$work/stdout" 2>"$work/stderr"
+    proved "the exported model is the beginning of the next run, and OUT of a run is, too"
+}
+
+plan_writes_nothing() {
+    wants 0 train "$work/planned" --plan
+    [ ! -e "$work/planned" ] || failed "--plan made a folder"
+    grep -q '^15 documents, .* 24 steps$' "$work/stdout" || failed "--plan does not say what a run would do: $(head -n 1 "$work/stdout")"
+    proved "--plan prints documents, steps and memory, and writes nothing"
+}
+
+config_comes_back() {
+    wants 0 train "$work/printed" --print-config --lr 0.0001234567890123 --instruction $'two\nlines with "quotes", a \\ and a #' \
+        --no-train-turn-newline --eval-data "$work/a file, with a comma]"
+    cp "$work/stdout" "$work/printed.conf"
+    [ ! -e "$work/printed" ] || failed "--print-config made a folder"
+    wants 0 ./train_sft --config "$work/printed.conf" --print-config >"$work/stdout" 2>"$work/stderr"
+    cmp "$work/stdout" "$work/printed.conf" >"$work/stderr" || failed "--config of --print-config prints another configuration"
+    proved "--print-config fed back by --config prints itself"
+    wants 0 ./train_sft --config "$calm/options.conf" --out "$work/from_conf" >"$work/stdout" 2>"$work/stderr"
+    same_run "$calm" "$work/from_conf" "OUT/options.conf given as --config makes the same run"
+}
+
+lines_do_not_see_each_other
+live_columns_and_temperature
+text_goes_to_ids_and_back
+export_equals_the_run
+a_model_is_the_next_ones_beginning
+plan_writes_nothing
+config_comes_back
