@@ -1,8 +1,12 @@
 // A run's folder, its log and its checkpoints: see run.h.
 #include "run/run.h"
 #include "dist/checkpoint.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 static bool path_in(Bytes *path, const Run *run, const char *name)
 {
@@ -138,11 +142,26 @@ static bool start_anew(const Run *run, const char *resume, const char *log)
     return log_cut(log, -1);                                   // what a run wrote before its first checkpoint is written again
 }
 
+// Held until the process ends, however it ends: the system gives it back.
+static bool take_lock(Run *run)
+{
+    Bytes path = {0};
+    bool ok = path_in(&path, run, "lock");
+    if (ok && (run->lock = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0)
+        ok = fail_errno("%s: opening it", path.data);
+    if (ok && flock(run->lock, LOCK_EX | LOCK_NB) != 0)
+        ok = errno != EWOULDBLOCK ? fail_errno("%s: locking it", path.data)
+                                  : fail("%s: another process is training into this folder; wait for it, or take another --out", run->out);
+    bytes_free(&path);
+    return ok;
+}
+
 bool run_open(Run *run, const Options *options, const char *resume, json_t *identity, bool *resumed)
 {
     run->identity = identity;
     Bytes path = {0}, log = {0}, warnings = {0};
-    bool ok = folder_make(run->out) && path_in(&log, run, "log.jsonl") && find_checkpoint(&path, &warnings, run, resume);
+    run->lock = -1;
+    bool ok = folder_make(run->out) && take_lock(run) && path_in(&log, run, "log.jsonl") && find_checkpoint(&path, &warnings, run, resume);
     *resumed = ok && path.size > 0;
     if (*resumed)
         ok = (load(run, options, path.data) && log_cut(log.data, run->step)) || fail_in("going on from %s", path.data);
@@ -162,8 +181,10 @@ bool run_open(Run *run, const Options *options, const char *resume, json_t *iden
 
 void run_close(Run *run)
 {
-    if (run->open)
+    if (run->open) {
         log_close(&run->log);
+        close(run->lock);
+    }
     json_decref(run->identity);
     *run = (Run){0};
 }

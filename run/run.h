@@ -5,6 +5,7 @@
 //   OUT/log.jsonl          one object a step, and one an evaluation
 //   OUT/tokenizer/         the files of the tokenizer that was trained with, so that a checkpoint can be exported alone
 //   OUT/checkpoints/       step-N/: the whole state; see dist/checkpoint.h
+//   OUT/lock               held while a program writes there
 //   OUT/model/             the exported Hugging Face folder
 #ifndef RUN_H
 #define RUN_H
@@ -21,6 +22,7 @@ typedef struct Run {
     RunLog log;
     int64_t log_every;               // steps between lines on the terminal
     bool open;
+    int lock;                        // of OUT/lock: one process at a time writes into OUT
     int64_t step, steps;             // finished; of the whole run
     int keep;                        // checkpoints
     json_t *identity;                // what the bits depend on: options, data, tokenizer

@@ -15,7 +15,7 @@ echo
 echo "== a training step of a 28M-parameter Qwen3, 4 x 512 tokens"
 build/step_bench 7
 if has torch && has transformers; then
-    "$python" dev/reference/torch_step.py --modes eager,compile,autocast --steps 5 2>/dev/null
+    "$python" dev/reference/torch_step.py --modes fp32,compile,bf16 --steps 5 2>/dev/null
     build/step_bench 7 2>/dev/null
 else
     echo "skipped: PyTorch's side needs pip install -r dev/reference/requirements.txt"
