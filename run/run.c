@@ -149,9 +149,8 @@ static bool take_lock(Run *run)
     bool ok = path_in(&path, run, "lock");
     if (ok && (run->lock = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0)
         ok = fail_errno("%s: opening it", path.data);
-    if (ok && flock(run->lock, LOCK_EX | LOCK_NB) != 0)
-        ok = errno != EWOULDBLOCK ? fail_errno("%s: locking it", path.data)
-                                  : fail("%s: another process is training into this folder; wait for it, or take another --out", run->out);
+    if (ok && flock(run->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)   // a file system without locks is no reason to stop
+        ok = fail("%s: another process is training into this folder; wait for it, or take another --out", run->out);
     bytes_free(&path);
     return ok;
 }
@@ -181,10 +180,10 @@ bool run_open(Run *run, const Options *options, const char *resume, json_t *iden
 
 void run_close(Run *run)
 {
-    if (run->open) {
+    if (run->open)
         log_close(&run->log);
+    if (run->lock > 0)
         close(run->lock);
-    }
     json_decref(run->identity);
     *run = (Run){0};
 }
