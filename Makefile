@@ -1,6 +1,6 @@
 # dereason.c: `make` builds, `make demo` shows, `make test` proves. What each target needs is installed by dev/setup.sh.
 #
-# Three builds of one source, each with its own folder of objects:
+# Two builds of one source, each with its own folder of objects:
 #   build/        release        (what users run)
 #   build/asan/   ASan + UBSan   (what the tests run)
 # The CPU kernels are compiled once per instruction set (see kernels/cpu/backend.c); the rest runs on any machine.

@@ -127,9 +127,9 @@ static bool open_data(Sft *s, Documents *documents, Loader *loader, const Option
                                .vocabulary = (int32_t)s->config.vocabulary, .seq_len = s->o.seq_len,
                                .over_length = OVER[option_place("drop|cut|error", s->o.over_length)],
                                .train_turn_newline = s->o.train_turn_newline, .skip_bad_rows = s->o.skip_bad_rows};
-    LoaderOptions dealing = {.seed = (uint64_t)s->o.seed, .global_batch = s->o.global_batch, .slots = s->o.slots,
-                             .order = strcmp(s->o.order, "file") == 0 ? ORDER_SEQUENTIAL : ORDER_RANDOM,
-                             .micro_batch_tokens = s->o.micro_batch_tokens};
+    LoaderOptions dealing = {.seed = (uint64_t)s->o.seed, .order = strcmp(s->o.order, "file") == 0 ? ORDER_SEQUENTIAL : ORDER_RANDOM,
+                             .global_batch = s->o.global_batch, .micro_batch_tokens = s->o.micro_batch_tokens,
+                             .slots = s->o.slots};
     return documents_read(documents, &reading, paths->items, paths->count) && loader_open(loader, documents, &dealing);
 }
 
@@ -163,6 +163,30 @@ static bool open_model(Sft *s)
     return optimizer_open(&s->optimizer, &s->model, s->o.plan);
 }
 
+// What is about to run, and what of the data will not be trained on.
+static void say_what_runs(Sft *s)
+{
+    RunLog *log = &s->run.log;
+    log_note(log, "%s (%s), %d threads; %" PRId64 " parameters; template %s; %" PRId64 " steps", s->kernels->name,
+             s->kernels->arithmetic, kernels_threads(), s->model.parameters.elements, s->run.template_name, s->run.steps);
+    if (strstr(s->kernels->arithmetic, "plain") != NULL)
+        log_note(log, "this build's bits are its own: machines with AVX2 and fused multiply-adds give others");
+    const Documents *sets[] = {&s->data, &s->held_out_data};
+    for (int i = 0; i < 2; i++) {
+        const Documents *d = sets[i];
+        if (d->count == 0)
+            continue;
+        log_note(log, "%s: %" PRId64 " documents, %" PRId64 " tokens, %" PRId64 " of them trained, the longest document %d",
+                 i == 0 ? "data" : "held out", d->count, d->tokens, d->trained_tokens, (int)d->longest);
+        if (d->bad + d->unfinished + d->too_long + d->cut > 0)
+            log_note(log, "  of %" PRId64 " rows, %" PRId64 " too long and dropped, %" PRId64 " cut, %" PRId64 " unfinished, %" PRId64
+                          " bad and passed over",
+                     d->rows, d->too_long, d->cut, d->unfinished, d->bad);
+        for (int row = 0; row < BAD_ROWS_NAMED && d->bad_rows[row] != NULL; row++)
+            log_note(log, "  %s", d->bad_rows[row]);
+    }
+}
+
 static bool open_run(Sft *s)
 {
     bool resumed;
@@ -171,6 +195,8 @@ static bool open_run(Sft *s)
     char text[32];
     snprintf(text, sizeof text, "%016" PRIx64, documents_hash(&s->data));
     json_object_set_new(identity, "documents", json_string(text));
+    snprintf(text, sizeof text, "%016" PRIx64, s->tokenizer == NULL ? 0 : tokenizer_hash(s->tokenizer));
+    json_object_set_new(identity, "tokenizer_files", json_string(text));
     json_object_set_new(identity, "arithmetic", json_string(s->kernels->arithmetic));
     s->run.out = s->o.out;
     s->run.model = &s->model;
@@ -180,6 +206,7 @@ static bool open_run(Sft *s)
     s->run.template_name = template_name(s->chat.kind);
     TRY(run_open(&s->run, &s->options, s->o.resume, identity, &resumed));
     TRY(run_describe(&s->run, &s->options, s->tokenizer_folder));
+    say_what_runs(s);
     if (resumed)
         return true;
     return s->o.init[0] != 0 ? model_initialise(&s->model, (uint64_t)s->o.seed) : model_load(&s->model, s->folder.data);
@@ -209,28 +236,33 @@ static void close_all(Sft *s)
     bytes_free(&s->folder);
 }
 
-static void print_plan(const Sft *s)
+static bool print_plan(const Sft *s)
 {
     printf("%" PRId64 " documents, %" PRId64 " tokens, %" PRId64 " of them trained; %" PRId64 " steps\n", s->data.count,
            s->data.tokens, s->data.trained_tokens, s->run.steps);
     arena_print(&s->model.state, stdout);
     arena_print(&s->optimizer.state, stdout);
     arena_print(&s->model.activations, stdout);
+    printf("beside these: the tokenised data %.1f MiB, the tokenizer, and some 6 MiB of scratch for each thread\n",
+           (double)(s->data.tokens + s->held_out_data.tokens) * 5 / 0x1p20);
+    return fflush(stdout) == 0 || fail_errno("writing the plan");
 }
 
 static bool fine_tune(Sft *s, bool *stopped)
 {
     *stopped = false;
     TRY(open_all(s));
-    if (s->o.plan) {
-        print_plan(s);
-        return true;
-    }
+    if (s->o.plan)
+        return print_plan(s);
     TRY(open_run(s));
     TRY(train(s, stopped));
     char *folder = path_join(s->o.out, "model");
     bool ok = folder != NULL &&
               (*stopped || export_model(&s->model, s->tokenizer_folder, s->run.template_name, s->o.export_dtype, folder));
+    if (ok && *stopped)
+        log_note(&s->run.log, "stopped by a signal and saved after step %" PRId64 "; the same command goes on", s->run.step);
+    else if (ok)
+        log_note(&s->run.log, "the model is in %s", folder);
     free(folder);
     return ok;
 }
@@ -244,9 +276,9 @@ int main(int count, char **arguments)
     if (ok && !answered) {
         ok = signals_install() && fine_tune(&s, &stopped);
     }
+    close_all(&s);                                             // the terminal's line first, then the error
     if (!ok)
         fprintf(stderr, "train_sft: %s\n", error_text());
-    close_all(&s);
     options_free(&s.options);
     return !understood ? 2 : !ok ? 1 : stopped ? EXIT_STOPPED : 0;
 }

@@ -8,6 +8,7 @@
 #define TRAIN_SFT_OPTIONS_H
 
 #include "base/options.h"
+#include "data/records.h"
 
 #define TRAIN_SFT_USAGE                                                                                                          \
     "train_sft: supervised fine-tuning of a Qwen3 model\n"                                                                       \
@@ -24,16 +25,15 @@
     ROW(init,               file,    "", "",                  model,     NEUTRAL,  "instead: config.json of a new, random model")\
     ROW(tokenizer,          folder,  "", "",                  model,     NEUTRAL,  "tokenizer files, if not the model's")        \
     ROW(template_,          choice,  "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", model,     IDENTITY, "chat template")    \
-    ROW(data,               list,    "", "required",          data,      NEUTRAL,  "rows to learn from: JSONL or shards")        \
+    ROW(data,               list,    "", "required",          data,      NEUTRAL,  "rows to learn from: JSONL files or folders")        \
     ROW(eval_data,          list,    "", "",                  data,      NEUTRAL,  "held-out rows")                              \
-    ROW(instruction,        text,    "Please reason step by step, and put your final answer within \\boxed{}.", "",              \
-                                                          data,      IDENTITY, "ends the user turn of problem rows, or none")    \
+    ROW(instruction,        text,    INSTRUCTION_DEFAULT, "",  data,     IDENTITY, "ends the user turn of problem rows, or none")    \
     ROW(train_turn_newline, flag,    "false", "",             data,      IDENTITY, "also train the newline after <|im_end|>")    \
     ROW(seq_len,            integer, "8192", "> 0",           data,      IDENTITY, "longest document, in tokens")                \
     ROW(over_length,        choice,  "drop", "drop|cut|error", data,      IDENTITY, "a longer one")                              \
     ROW(skip_bad_rows,      integer, "0", ">= 0",             data,      NEUTRAL,  "rows that may be refused")                   \
     ROW(order,              choice,  "random", "random|file", data,      IDENTITY, "documents in an epoch")                      \
-    ROW(epochs,             integer, "3", "> 0",              steps,     IDENTITY, "passes over the data")                       \
+    ROW(epochs,             integer, "3", "> 0 and <= 1e6",   steps,     IDENTITY, "passes over the data")                       \
     ROW(steps,              integer, "0", ">= 0",             steps,     IDENTITY, "updates; 0: as many as the epochs have")     \
     ROW(global_batch,       integer, "128", "> 0",            steps,     IDENTITY, "documents in an update")                     \
     ROW(micro_batch_tokens, integer, "16384", "> 0",          steps,     IDENTITY, "tokens worked on at once")                   \
@@ -48,11 +48,11 @@
     ROW(grad_clip,          number,  "1", ">= 0",             optimizer, IDENTITY, "largest gradient norm; 0: any")              \
     ROW(beta1,              number,  "0.9", ">= 0 and < 1",   optimizer, IDENTITY, "AdamW's first moment")                       \
     ROW(beta2,              number,  "0.999", ">= 0 and < 1", optimizer, IDENTITY, "AdamW's second moment")                      \
-    ROW(eps,                number,  "1e-8", "> 0",           optimizer, IDENTITY, "AdamW's epsilon")                            \
+    ROW(eps,                number,  "1e-8", ">= 1e-30",      optimizer, IDENTITY, "AdamW's epsilon")                            \
     ROW(out,                folder,  "", "required",          run,       NEUTRAL,  "checkpoints, log, and the model at the end") \
     ROW(resume,             text,    "auto", "",              run,       NEUTRAL,  "auto: newest of --out; none; or a folder")   \
     ROW(save_every,         integer, "0", ">= 0",             run,       NEUTRAL,  "steps; 0: at the end and on a signal")       \
-    ROW(keep_checkpoints,   integer, "3", "> 0",              run,       NEUTRAL,  "older ones are removed")                     \
+    ROW(keep_checkpoints,   integer, "3", "> 0 and <= 1e6",   run,       NEUTRAL,  "older ones are removed")                     \
     ROW(eval_every,         integer, "0", ">= 0",             run,       NEUTRAL,  "steps; 0: at start and end")                 \
     ROW(log_every,          integer, "1", "> 0",              run,       NEUTRAL,  "steps between lines on the terminal")        \
     ROW(export_dtype,       choice,  "bf16", "bf16|fp32",     run,       NEUTRAL,  "of OUT/model")                               \

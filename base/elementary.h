@@ -27,9 +27,11 @@ static inline double d_log(double x)
     return (double)e * 0.693147180559945309 + 2 * (s + s * sum);
 }
 
-// e^x for moderate x: x = n·ln 2 + r, then a Taylor series.
+// e^x: x = n·ln 2 + r, then a Taylor series. 0 below -708 (no denormals), infinity above 709.
 static inline double d_exp(double x)
 {
+    if (!(x >= -708 && x <= 709))
+        return x < -708 ? 0 : x > 709 ? __builtin_inf() : x;
     double n = (double)(int64_t)(x * 1.44269504088896341 + (x < 0 ? -0.5 : 0.5));
     double r = x - n * 0.693147180369123816490;
     r -= n * 1.90821492927058770002e-10;
@@ -42,7 +44,10 @@ static inline double d_exp(double x)
     return sum * power;
 }
 
-static inline double d_power(double base, double exponent) { return d_exp(exponent * d_log(base)); }   // base > 0
+static inline double d_power(double base, double exponent)    // base >= 0
+{
+    return exponent == 0 ? 1 : base == 0 ? 0 : d_exp(exponent * d_log(base));
+}
 
 // Sine and cosine for 0 <= x < 2^20, error below 1e-14: x = n·π/2 + r with π/2 in two parts whose products with n are exact.
 static inline void d_sine_cosine(double x, double *sine, double *cosine)

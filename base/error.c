@@ -7,6 +7,14 @@
 enum { CHAIN = 4096 };
 static _Thread_local char chain[CHAIN];
 
+// Names from files end up here: what would move a terminal's cursor is shown as '?'.
+static void make_printable(char *text)
+{
+    for (; *text != 0; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7F)
+            *text = '?';
+}
+
 bool fail(const char *format, ...)
 {
     char text[CHAIN];                                          // an argument may be error_text() itself
@@ -14,6 +22,7 @@ bool fail(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    make_printable(text);
     memcpy(chain, text, sizeof chain);
     return false;
 }
@@ -25,6 +34,7 @@ bool fail_in(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(outer, sizeof outer, format, arguments);
     va_end(arguments);
+    make_printable(outer);
     snprintf(whole, sizeof whole, "%s: %s", outer, chain);
     whole[CHAIN - 1] = 0;
     memcpy(chain, whole, CHAIN);

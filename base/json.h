@@ -5,6 +5,10 @@
 #include "base/base.h"
 #include <jansson.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 json_t *json_read(const char *path, size_t limit);             // NULL after fail("path:line:column: ...")
 json_t *json_parse(const char *text, size_t size, const char *where);   // where: "file.jsonl:17"; NULL after fail()
 
@@ -22,4 +26,7 @@ bool json_may_text(const char **out, const json_t *object, const char *key, cons
 
 bool json_write_atomic(const char *path, const json_t *value);  // indented, key order kept, a newline at the end
 
+#ifdef __cplusplus
+}
+#endif
 #endif

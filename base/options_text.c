@@ -115,8 +115,7 @@ static bool same_value(const OptionRow *row, const char *now, const json_t *save
     if (strcmp(before->data, now) == 0)
         return true;
     option_shown(name, row->name);
-    return fail("%s: was made with --%s %s, and now it is %s; give what was saved, or start a new run (another --out, or "
-                "--resume none)",
+    return fail("%s: was made with --%s %s, and now it is %s; give what was saved, or start a new run with another --out",
                 where, name, before->data, now);
 }
 

@@ -1,4 +1,4 @@
-// Signals that ask a run to stop: SIGINT, SIGTERM and SIGUSR1 (Slurm's --signal=USR1@600). The first sets a flag: the program
+// Signals that ask a run to stop: SIGINT, SIGTERM, SIGHUP (a closed terminal) and SIGUSR1 (Slurm's --signal=USR1@600). The first sets a flag: the program
 // finishes its step, saves, and exits with EXIT_STOPPED. The second ends the process at once, with status 130; what was saved
 // before is whole.
 #ifndef BASE_SIGNALS_H

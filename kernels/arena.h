@@ -5,6 +5,10 @@
 
 #include "kernels/kernels.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct ArenaEntry {
     const char *name;                // entries of one name are shown as one line
     size_t bytes;
@@ -24,4 +28,7 @@ bool arena_allocate(Arena *arena);   // zeroed
 void arena_print(const Arena *arena, FILE *out);
 void arena_free(Arena *arena);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

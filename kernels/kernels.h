@@ -9,12 +9,16 @@
 //               The constants in kernels/exactness.h say in which order every sum runs.
 //   add         gradients of parameters are finished chains that are added to what is there, once.
 //   Stream      where the work is queued; NULL on the CPU, where a call returns when it is done.
-// Arguments are checked where they come from outside, not here: an operation asserts its shapes and cannot fail.
+// Arguments are checked where they come from outside: an operation cannot fail. Shapes that do not fit together are asserted.
 #ifndef KERNELS_H
 #define KERNELS_H
 
 #include "base/base.h"
 #include "kernels/exactness.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 typedef struct Stream Stream;
 
@@ -155,7 +159,11 @@ typedef struct Kernels {
 // device: "auto", "cpu" or "cuda". The CPU's best instruction set is used unless the environment's DEREASON_CPU says avx512,
 // avx2 or plain. threads: 0 for all. NULL after fail().
 const Kernels *kernels_open(const char *device, int threads);
+int kernels_threads(void);
 
 static inline int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+#ifdef __cplusplus
+}
+#endif
 #endif

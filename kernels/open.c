@@ -13,9 +13,10 @@ static const Kernels *cpu_kernels(const char *wanted)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+                __builtin_cpu_supports("bmi2");                // x86-64-v3, as far as a program may ask
     bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (avx512 && (wanted == NULL || strcmp(wanted, "avx512") == 0))
         return &kernels_cpu_avx512;
     if (avx2 && (wanted == NULL || strcmp(wanted, "avx2") == 0))
@@ -26,6 +27,8 @@ static const Kernels *cpu_kernels(const char *wanted)
     fail("DEREASON_CPU=%s: not an instruction set of this machine; unset it, or take avx512, avx2 or plain", wanted);
     return NULL;
 }
+
+int kernels_threads(void) { return omp_get_max_threads(); }
 
 const Kernels *kernels_open(const char *device, int threads)
 {

@@ -83,7 +83,7 @@ static bool layer_backward(Model *m, const Ragged *batch, int64_t layer)
 bool model_backward(Model *m, const Ragged *batch)
 {
     if (batch->trained == 0)
-        return true;                                           // nothing was trained: an empty micro-batch adds nothing
+        return visit_down(m);                                  // nothing was trained: an empty micro-batch adds nothing
     const Kernels *k = m->kernels;
     int64_t T = batch->tokens, C = m->config.width, L = m->config.layers;
     const Parameter *norm = &m->parameters.list[m->parameters.final_norm];
@@ -92,11 +92,14 @@ bool model_backward(Model *m, const Ragged *batch)
     k->rmsnorm_backward(NULL, tensor(m->a.dstream, T, C), m->gradients + norm->offset, m->a.partial, tensor(m->a.dhidden, T, C),
                         NONE, tensor(m->a.stream, T, C), m->weights + norm->offset, m->a.stream_rstd);
     release(m, L);
+    if (!m->config.tied)
+        k->accumulate(NULL, m->gradients + head->offset, m->a.head_gradient, parameter_elements(head));
     TRY(gradient_ready(m, L));
     for (int64_t layer = L - 1; layer >= 0; layer--)
         TRY(layer_backward(m, batch, layer));
     float *table = m->config.tied ? m->a.head_gradient : m->gradients + embedding->offset;
     k->embedding_backward(NULL, table, tensor(m->a.dstream, T, C), m->a.ids, m->a.sort);
-    k->accumulate(NULL, m->gradients + head->offset, m->a.head_gradient, parameter_elements(head));
+    if (m->config.tied)
+        k->accumulate(NULL, m->gradients + head->offset, m->a.head_gradient, parameter_elements(head));
     return gradient_ready(m, -1);
 }

@@ -8,6 +8,7 @@
 enum {
     LAYERS_MAX = 4096,
     HEADS_MAX = 1 << 16,
+    GROUP_MAX = 256,
     HEAD_WIDTH_MAX = 1 << 13,
     WIDTH_MAX = 1 << 20,
     FEED_FORWARD_MAX = 1 << 22,
@@ -127,6 +128,9 @@ static bool read_sizes(ModelConfig *c, const json_t *root, const char *where)
     if (c->heads % c->kv_heads != 0)
         return fail("%s: num_attention_heads (%" PRId64 ") must be a multiple of num_key_value_heads (%" PRId64 ")", where,
                     c->heads, c->kv_heads);
+    if (c->heads / c->kv_heads > GROUP_MAX)
+        return fail("%s: %" PRId64 " query heads share a key/value head, more than the %d that this program takes", where,
+                    c->heads / c->kv_heads, GROUP_MAX);
     return true;
 }
 

@@ -4,6 +4,10 @@
 
 #include "base/json.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { END_TOKENS = 16 };
 
 typedef struct ModelConfig {
@@ -24,4 +28,7 @@ bool config_from_json(ModelConfig *config, const json_t *root, const char *where
 // The same as JSON in the first spelling. dtype: "bfloat16" or "float32". NULL after fail().
 json_t *config_to_json(const ModelConfig *config, const char *dtype);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -48,6 +48,27 @@ void layer_forward(Model *m, const Ragged *batch, int64_t layer, void *branch)
     k->matmul_forward(NULL, out, tensor(l->product, T, F), w.matrix[DOWN_PROJ]);
 }
 
+static bool visit(const Model *m, int64_t layer)
+{
+    TRY(acquire(m, layer));
+    release(m, layer);
+    return true;
+}
+
+bool visit_up(const Model *m)
+{
+    for (int64_t layer = -1; layer <= m->config.layers; layer++)
+        TRY(visit(m, layer));
+    return true;
+}
+
+bool visit_down(const Model *m)
+{
+    for (int64_t layer = m->config.layers; layer >= 0; layer--)
+        TRY(visit(m, layer) && gradient_ready(m, layer));
+    return gradient_ready(m, -1);
+}
+
 static bool fits(const Model *m, const Ragged *batch)
 {
     const ModelLimits *l = &m->limits;
@@ -84,7 +105,7 @@ bool model_forward(Model *m, const Ragged *batch)
 {
     TRY(fits(m, batch));
     if (batch->tokens == 0)
-        return true;
+        return visit_up(m);
     const Kernels *k = m->kernels;
     int64_t T = batch->tokens, C = m->config.width, L = m->config.layers;
     float epsilon = (float)m->config.norm_epsilon;

@@ -42,6 +42,10 @@ static inline bool gradient_ready(const Model *m, int64_t layer)
     return m->hooks.gradient_ready == NULL || m->hooks.gradient_ready(m->hooks.context, layer);
 }
 
+// The calls of a pass over nothing: layers ascending, or descending with their gradients ready.
+bool visit_up(const Model *model);
+bool visit_down(const Model *model);
+
 Attention attention_of(const Model *model, const Ragged *batch);
 
 // Runs layer `layer` from its input (which is there) up to the MLP's output, which goes to `branch`.

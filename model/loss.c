@@ -9,10 +9,9 @@ static const double FIXED_POINT = 0x1p30;
 void loss_add(LossSum *sum, float logprob)
 {
     sum->tokens++;
-    if (!(fabsf(logprob) < 0x1p20f))                           // 2^20 nats: no log-probability of fp32 logits is so far off
+    bool usable = fabsf(logprob) < 0x1p20f;                    // 2^20 nats: a model that far off has diverged
+    if (!usable || __builtin_add_overflow(sum->fixed, (int64_t)((double)-logprob * FIXED_POINT), &sum->fixed))
         sum->finite = false;
-    else
-        sum->fixed += (int64_t)((double)-logprob * FIXED_POINT);
 }
 
 double loss_mean(const LossSum *sum)
@@ -60,9 +59,11 @@ bool model_loss(Model *m, const Ragged *batch, double scale, LossSum *sum)
 {
     int64_t N = batch->trained, C = m->config.width, V = m->config.vocabulary;
     const Kernels *k = m->kernels;
-    if (N == 0)
-        return true;
     TRY(acquire(m, m->config.layers));
+    if (N == 0) {
+        release(m, m->config.layers);
+        return true;
+    }
     TRY(head_rows(m, batch, 1, V));
     float *host = m->logprob_host;
     k->download(NULL, host, m->a.logprob, (size_t)N * sizeof(float));

@@ -2,7 +2,7 @@
 // generation; it ends at the final hidden states, and what is made of them (a loss, log-probabilities) is a call of its own.
 //
 // A step of training, as train_sft.cu has it:
-//   model_forward, model_loss, model_backward for each micro-batch; then gradient_norm, optimizer_step, gradients_clear.
+//   gradients_clear; model_forward, model_loss, model_backward for each micro-batch; gradient_norm, optimizer_step.
 #ifndef MODEL_H
 #define MODEL_H
 
@@ -10,6 +10,10 @@
 #include "model/config.h"
 #include "model/parameters.h"
 #include "model/ragged.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 // The largest micro-batch that memory is planned for.
 typedef struct ModelLimits {
@@ -20,7 +24,7 @@ typedef struct ModelLimits {
 
 // Where sharding hooks in: a layer's weights are asked for before they are read and given back after; going back, a layer's
 // gradient is announced when it is finished. Layer -1 is the embedding, layer L the final norm and the head. On one rank all
-// three are NULL. No pointer to a layer's weights is kept between release and the next acquire.
+// three are NULL. They are called for an empty micro-batch too, in the same order: the other ranks' collectives wait for them. No pointer to a layer's weights is kept between release and the next acquire.
 typedef struct ModelHooks {
     void *context;
     bool (*weights_acquire)(void *context, int64_t layer);
@@ -122,4 +126,7 @@ typedef struct Schedule {
 
 double learning_rate(const Schedule *schedule, int64_t step);   // step from 0
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -5,6 +5,10 @@
 
 #include "model/config.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum LayerTensor {
     INPUT_NORM,
     Q_PROJ,
@@ -38,4 +42,7 @@ void parameters_free(Parameters *parameters);
 int64_t parameter_elements(const Parameter *parameter);
 const Parameter *parameter_of_layer(const Parameters *parameters, int64_t layer, LayerTensor which);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

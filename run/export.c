@@ -37,8 +37,9 @@ static bool choose_template(FolderExport *e, const char *tokenizer_folder, const
     ChatTemplate own, wanted;
     if (tokenizer_folder == NULL || strcmp(trained, template_name(TEMPLATE_UNKNOWN)) == 0)
         return true;
-    TRY(template_open(&own, tokenizer_folder, "auto") && template_open(&wanted, tokenizer_folder, trained));
-    if (own.kind != wanted.kind || !own.from_file)
+    TRY(template_open(&wanted, tokenizer_folder, trained));
+    bool readable = template_open(&own, tokenizer_folder, "auto");   // one that cannot be read is not the one that was trained
+    if (!readable || own.kind != wanted.kind || !own.from_file)
         e->template_text = template_jinja(wanted.kind);
     return true;
 }
@@ -73,8 +74,7 @@ bool export_model(const Model *model, const char *tokenizer_folder, const char *
                   const char *folder)
 {
     FolderExport e = {.source = from_model, .context = (void *)(uintptr_t)model, .origin = tokenizer_folder};
-    return export_parameters(&e, &model->config, &model->parameters, template_name, dtype, folder) ||
-           fail_in("exporting the model to %s", folder);
+    return export_parameters(&e, &model->config, &model->parameters, template_name, dtype, folder);
 }
 
 typedef struct Saved {
@@ -88,13 +88,20 @@ static bool from_checkpoint(void *context, int64_t tensor, int64_t first, int64_
     return checkpoint_read(s->checkpoint, s->parameters.list[tensor].name, first, count, out);
 }
 
-// OUT/tokenizer of OUT/checkpoints/step-N; NULL where that run had no tokenizer.
-static bool tokenizer_beside(Bytes *folder, const char *checkpoint)
+// OUT/tokenizer of OUT/checkpoints/step-N, if it is the one that was trained with; empty where that run had no tokenizer.
+static bool tokenizer_beside(Bytes *folder, const char *checkpoint, const json_t *state)
 {
+    const char *wanted = json_string_value(json_object_get(json_object_get(state, "identity"), "tokenizer_files"));
+    if (wanted == NULL || strcmp(wanted, "0000000000000000") == 0)
+        return true;
     TRY(bytes_printf(folder, "%s/../../tokenizer", checkpoint));
-    if (!folder_exists(folder->data))
-        bytes_free(folder);
-    return true;
+    Tokenizer *tokenizer = tokenizer_open(folder->data);
+    if (tokenizer == NULL)
+        return fail_in("the checkpoint needs the tokenizer that lies beside its run (leave it in OUT/checkpoints)");
+    char found[32];
+    snprintf(found, sizeof found, "%016" PRIx64, tokenizer_hash(tokenizer));
+    tokenizer_close(tokenizer);
+    return strcmp(found, wanted) == 0 || fail("%s: not the tokenizer that this checkpoint was trained with", folder->data);
 }
 
 bool export_checkpoint(const char *path, const char *dtype, const char *folder)
@@ -107,7 +114,7 @@ bool export_checkpoint(const char *path, const char *dtype, const char *folder)
     const char *template_name = "chatml";
     bool ok = config_from_json(&config, json_object_get(state, "config"), path) &&
               json_may_text(&template_name, state, "template", path) && parameters_make(&s.parameters, &config) &&
-              tokenizer_beside(&tokenizer, path);
+              tokenizer_beside(&tokenizer, path, state);
     if (ok) {
         FolderExport e = {.source = from_checkpoint, .context = &s, .origin = tokenizer.data};
         ok = export_parameters(&e, &config, &s.parameters, template_name, dtype, folder);

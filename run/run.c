@@ -70,7 +70,7 @@ bool run_save(Run *run)
     json_decref(state);
     state_free(&s);
     bytes_free(&folder);
-    return ok || fail_in("saving after step %" PRId64, run->step);
+    return ok;
 }
 
 // ---- going on from a checkpoint
@@ -78,8 +78,8 @@ bool run_save(Run *run)
 static bool same_identity(const json_t *saved, const json_t *present, const Options *options, const char *where)
 {
     TRY(options_same_identity(options, saved, where));
-    static const char *const BEYOND_OPTIONS[] = {"documents", "arithmetic"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const BEYOND_OPTIONS[] = {"documents", "tokenizer_files", "arithmetic"};
+    for (size_t i = 0; i < sizeof BEYOND_OPTIONS / sizeof BEYOND_OPTIONS[0]; i++) {
         const char *before = json_string_value(json_object_get(saved, BEYOND_OPTIONS[i]));
         const char *now = json_string_value(json_object_get(present, BEYOND_OPTIONS[i]));
         if (before == NULL || now == NULL || strcmp(before, now) != 0)
@@ -105,6 +105,22 @@ static bool load_tensors(Run *run, Checkpoint *checkpoint)
     return ok;
 }
 
+// What the tensors' sizes can't show: rope_theta has no tensor, and a model of fewer layers would find all of its own.
+static bool same_model(const Run *run, const json_t *saved, const char *where)
+{
+    static const char *const KEYS[] = {"hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim",
+                                       "intermediate_size", "vocab_size", "rope_theta", "rms_norm_eps", "tie_word_embeddings"};
+    json_t *now = config_to_json(&run->model->config, "float32");
+    TRY(now != NULL);
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof KEYS / sizeof KEYS[0]; i++)
+        if (!json_equal(json_object_get(now, KEYS[i]), json_object_get(saved, KEYS[i])))
+            ok = fail("%s: was made of a model with another %s in config.json; go on with that model, or take another --out", where,
+                      KEYS[i]);
+    json_decref(now);
+    return ok;
+}
+
 static bool load(Run *run, const Options *options, const char *path)
 {
     Checkpoint *checkpoint;
@@ -113,7 +129,8 @@ static bool load(Run *run, const Options *options, const char *path)
     int64_t optimizer_step = 0;
     bool ok = json_need_int(&run->step, state, "step", 0, INT64_MAX, path) &&
               json_need_int(&optimizer_step, state, "optimizer_step", 0, INT64_MAX, path) &&
-              same_identity(json_object_get(state, "identity"), run->identity, options, path) && load_tensors(run, checkpoint);
+              same_identity(json_object_get(state, "identity"), run->identity, options, path) &&
+              same_model(run, json_object_get(state, "config"), path) && load_tensors(run, checkpoint);
     run->optimizer->step = optimizer_step;
     checkpoint_close(checkpoint);
     return ok;
@@ -131,6 +148,9 @@ static bool find_checkpoint(Bytes *path, Bytes *warnings, const Run *run, const 
     bool ok = path_in(&folder, run, "checkpoints");
     if (ok && folder_exists(folder.data))
         ok = checkpoint_newest(path, &step, folder.data, warnings);
+    if (ok && path->size == 0 && warnings->size > 0)           // never start over where somebody's work lies
+        ok = fail("%s: none of the checkpoints there can be read; mend or remove them, or take another --out. The first: %.*s",
+                  folder.data, (int)strcspn(warnings->data, "\n"), warnings->data);
     bytes_free(&folder);
     return ok;
 }
@@ -139,6 +159,12 @@ static bool start_anew(const Run *run, const char *resume, const char *log)
 {
     if (strcmp(resume, "none") == 0 && file_exists(log))
         return fail("%s holds a run already; take another --out, or --resume auto to go on with it", run->out);
+    Bytes model = {0};
+    bool ok = path_in(&model, run, "model") &&
+              (file_exists(log) || !folder_exists(model.data) ||
+               fail("%s exists, but %s holds no run that could have written it; take another --out", model.data, run->out));
+    bytes_free(&model);
+    TRY(ok);
     return log_cut(log, -1);                                   // what a run wrote before its first checkpoint is written again
 }
 

@@ -15,6 +15,10 @@
 #include "data/data.h"
 #include "model/model.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct Run {
     const char *out;
     Model *model;
@@ -65,4 +69,7 @@ bool run_evaluate(Run *run, Loader *held_out);   // and log it; nothing without 
 bool export_model(const Model *model, const char *tokenizer_folder, const char *template_name, const char *dtype, const char *folder);
 bool export_checkpoint(const char *checkpoint, const char *dtype, const char *folder);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -33,6 +33,7 @@ for source in test/fuzz/fuzz_*.c; do
     name=$(basename "${source%.c}")
     run "build/asan/test/fuzz/$name" $mutations $(test/fuzz/corpus.sh "$name")
 done
+run test/cxx.sh
 for script in test/crash/*.sh; do
     run "$script" "$1"
 done

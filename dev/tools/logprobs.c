@@ -133,6 +133,9 @@ static bool run(const char *given, double temperature, int64_t n_live)
         n_live = config.vocabulary;
     if (n_live < 1 || n_live > config.vocabulary)
         return fail("--n-live %" PRId64 ": the model has %" PRId64 " vocabulary rows", n_live, config.vocabulary);
+    if ((int64_t)lines.longest > config.max_positions)
+        return fail("the longest line has %zu ids, but the model's max_position_embeddings is %" PRId64, lines.longest,
+                    config.max_positions);
     int64_t T = lines.longest > BATCH_TOKENS ? (int64_t)lines.longest : BATCH_TOKENS;
     const Kernels *kernels = kernels_open("auto", 0);
     TRY(kernels != NULL);
@@ -157,7 +160,7 @@ int main(int count, char **arguments)
             n_live = strtoll(arguments[i + 1], &end, 10);
         else if (i + 1 < count && strcmp(arguments[i], "--temperature") == 0)
             temperature = strtod(arguments[i + 1], &end);
-        usage = end == NULL || *end != 0 || !(temperature > 0) || n_live < -1;
+        usage = end == NULL || *end != 0 || !(temperature >= 1e-6) || n_live < -1;
     }
     if (usage) {
         fputs("usage: logprobs FOLDER [--n-live N] [--temperature X]   ({\"ids\"} lines on stdin)\n", stderr);

@@ -7,6 +7,7 @@
 #include "kernels/cpu/elementary.h"
 #include "kernels/cpu/rows.h"
 #include "kernels/cpu/tile.h"
+#include <assert.h>
 #include <stdlib.h>
 
 enum { TILE_QUERIES = 32, NO_KEYS = 0 };
@@ -131,7 +132,7 @@ static ForwardTile forward_tile(const Attention *a)
     size_t D = (size_t)a->head_width, P = (size_t)w.padded, R = TILE_QUERIES * (size_t)(a->heads / a->kv_heads);
     float *p = allocate(R * (D + KEY_BLOCK + 2 * P + 4) + KEY_BLOCK * (D + P) + 64, sizeof(float));
     if (p == NULL)
-        abort();                                               // a few hundred kilobytes: nothing sensible is left to do
+        abort();                                               // some megabytes at most (config.c bounds the group): nothing is left to do
     w.memory = p;
     w.key_columns = p, p += D * KEY_BLOCK;
     w.values = p, p += P * KEY_BLOCK;
@@ -219,6 +220,7 @@ static void forward_task(ForwardTile *w, float *out, float *logsumexp, const flo
 
 static void cpu_attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a)
 {
+    assert(q.columns == a->heads * a->head_width && a->head_width % 2 == 0 && a->heads % a->kv_heads == 0);
 #pragma omp parallel
     {
         ForwardTile w = forward_tile(a);
@@ -348,6 +350,7 @@ static void output_dots(float *delta, const float *dout, const float *out, int64
 static void cpu_attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k,
                                    Tensor v, Tensor out, const float *logsumexp, const Attention *a)
 {
+    assert(q.columns == a->heads * a->head_width && k.columns == a->kv_heads * a->head_width && a->key_pages == NULL);
     BackwardTensors t = {dq.data, dk.data, dv.data, q.data, k.data, v.data, dout.data, logsumexp, delta};
     output_dots(delta, dout.data, out.data, q.rows * a->heads, a->head_width);
     cpu_zero(s, dq.data, (size_t)(dq.rows * dq.columns) * sizeof(float));

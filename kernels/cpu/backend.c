@@ -1,6 +1,7 @@
 // The CPU backend: fp32, OpenMP. One translation unit, compiled once per instruction set (CPU_VARIANT: avx512, avx2, plain)
 // with everything static but its table, so that the same source gives three backends in one program.
 #include "kernels/kernels.h"
+#include <assert.h>
 #include <omp.h>
 
 #include "kernels/cpu/matmul.c"
@@ -12,16 +13,19 @@
 
 static void cpu_matmul_forward(Stream *s, Tensor y, Tensor x, Tensor w)
 {
+    assert(y.rows == x.rows && y.columns == w.rows && x.columns == w.columns);
     matmul_nt(y.rows, y.columns, x.columns, y.data, x.data, w.data, false);
 }
 
 static void cpu_matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, bool add)
 {
+    assert(dx.rows == dy.rows && dy.columns == w.rows && dx.columns == w.columns);
     matmul_nn(dx.rows, dx.columns, dy.columns, dx.data, dy.data, w.data, add);
 }
 
 static void cpu_matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x)
 {
+    assert(dy.rows == x.rows);
     matmul_tn(dy.columns, x.columns, x.rows, dw, dy.data, x.data, true);
 }
 

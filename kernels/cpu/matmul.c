@@ -69,18 +69,23 @@ static ProductScratch *product_scratch(void)
 
 // ---- transposition in registers: 4 x 4 within 128-bit lanes, then the lanes. One-instruction shuffles all.
 
+#if defined(__clang__)
+#define PICK(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+#else
+#define PICK(x, y, ...) __builtin_shuffle(x, y, (vi){__VA_ARGS__})   // gcc has had it longer
+#endif
 #if VL == 16
 #define SHUFFLE(x, y, A, B, C, D)                                                                                               \
-    __builtin_shufflevector(x, y, A, B, C, D, A + 4, B + 4, C + 4, D + 4, A + 8, B + 8, C + 8, D + 8, A + 12, B + 12, C + 12,   \
+    PICK(x, y, A, B, C, D, A + 4, B + 4, C + 4, D + 4, A + 8, B + 8, C + 8, D + 8, A + 12, B + 12, C + 12,   \
                             D + 12)
 #define LANES(x, y, A, B)                                                                                                       \
-    __builtin_shufflevector(x, y, A, A + 1, A + 2, A + 3, B, B + 1, B + 2, B + 3, A + 16, A + 17, A + 18, A + 19, B + 16,       \
+    PICK(x, y, A, A + 1, A + 2, A + 3, B, B + 1, B + 2, B + 3, A + 16, A + 17, A + 18, A + 19, B + 16,       \
                             B + 17, B + 18, B + 19)
 #elif VL == 8
-#define SHUFFLE(x, y, A, B, C, D) __builtin_shufflevector(x, y, A, B, C, D, A + 4, B + 4, C + 4, D + 4)
-#define LANES(x, y, A, B) __builtin_shufflevector(x, y, A, A + 1, A + 2, A + 3, A + 8, A + 9, A + 10, A + 11)
+#define SHUFFLE(x, y, A, B, C, D) PICK(x, y, A, B, C, D, A + 4, B + 4, C + 4, D + 4)
+#define LANES(x, y, A, B) PICK(x, y, A, A + 1, A + 2, A + 3, A + 8, A + 9, A + 10, A + 11)
 #else
-#define SHUFFLE(x, y, A, B, C, D) __builtin_shufflevector(x, y, A, B, C, D)
+#define SHUFFLE(x, y, A, B, C, D) PICK(x, y, A, B, C, D)
 #endif
 
 // Each 4 rows x[4g..4g+3] become x[4g+j] = (their element j of every lane).

@@ -17,9 +17,12 @@ trap finish EXIT
 
 proved() { echo "ok: $*"; }
 skipped() { echo "skipped: $*"; }
+exec 3>&1                                                      # a failure is seen even where the output is redirected
 failed() {
-    echo "FAILED: $*"
-    [ ! -s "$work/stderr" ] || sed 's/^/    stderr: /' "$work/stderr"
+    {
+        echo "FAILED: $*"
+        [ ! -s "$work/stderr" ] || sed 's/^/    stderr: /' "$work/stderr"
+    } >&3
     exit 1
 }
 
@@ -45,7 +48,7 @@ train() {
     ./train_sft "${recipe[@]}" --out "$out" "$@" >"$work/stdout" 2>"$work/stderr"
 }
 
-# PROGRAM STATUS, command...: runs it and wants this exit status.
+# STATUS, command...: runs it and wants this exit status.
 wants() {
     local wanted=$1 status=0
     shift

@@ -45,7 +45,7 @@ a_checkpoint_beyond_the_limit() {
     no_leftovers "$out"
     [ ! -e "$out/model" ] || failed "a run that could not save left a model"
     wants 0 train "$out"
-    same_run "$calm" "$out" "ulimit -f: a first checkpoint that does not fit is one error, and the run ends well without the limit"
+    same_run "$calm" "$out" "ulimit -f: a first checkpoint that does not fit is one error; without the limit all is well"
     rm -rf "$out"
 
     stopped_run "$out"

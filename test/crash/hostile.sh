@@ -69,11 +69,17 @@ weights_of() {                                                 # header, number 
     model_folder
     { little_endian ${#1}; printf '%s' "$1"; head -c "$2" /dev/zero; } >"$weights"
 }
+one_tensor() { weights_of "{\"a\": {\"dtype\": \"F32\", \"shape\": $1, \"data_offsets\": [$2, $3]}}" "$4"; }
+two_tensors() {                                                # names and offsets: two tensors of 8 bytes, 16 bytes of data
+    weights_of "{\"$1\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": $2},
+                 \"$3\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": $4}}" 16
+}
 refused_weights() { refused 1 "$weights" "$@" -- with_model "$folder"; }
+refused_model() { refused 1 "$folder" "$@" -- with_model "$folder"; }
 
 hostile_weights() {
     local size header
-    model_folder; rm "$weights"; refused 1 "$folder" "model.safetensors" -- with_model "$folder"
+    model_folder; rm "$weights"; refused_model "model.safetensors"
     model_folder; : >"$weights"; refused_weights "too few"
     size=$(stat -c %s $tied/model.safetensors)
     header=$(od -An -tu8 -N8 $tied/model.safetensors | tr -d ' ')
@@ -88,22 +94,22 @@ hostile_weights() {
     model_folder; printf '\xff' | poke "$weights" 12; refused_weights "not valid JSON"
     weights_of '[]' 0; refused_weights "not a JSON object"
     weights_of '{"a": 1}' 0; refused_weights "tensor a" "not an object"
-    weights_of '{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, "b": {"dtype": "F32", "shape": [2], "data_offsets": [4, 12]}}' 12
-    refused_weights "tensor b begins at byte 4"
-    weights_of '{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, "a": {"dtype": "F32", "shape": [2], "data_offsets": [8, 16]}}' 16
-    refused_weights "duplicate"
-    weights_of '{"a": {"dtype": "F32", "shape": [2], "data_offsets": [8, 16]}}' 16; refused_weights "tensor a begins at byte 8"
-    weights_of '{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4000]}}' 8; refused_weights "tensor a" "ends at byte 4000"
-    weights_of '{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 9223372036854775807]}}' 8; refused_weights "tensor a"
-    weights_of '{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 18446744073709551624]}}' 8; refused_weights "not valid JSON"
-    weights_of '{"a": {"dtype": "F32", "shape": [2], "data_offsets": [-8, 0]}}' 8; refused_weights "tensor a" "not a span"
-    weights_of '{"a": {"dtype": "F32", "shape": [4611686018427387904, 4], "data_offsets": [0, 8]}}' 8; refused_weights "64 bits"
-    weights_of '{"a": {"dtype": "F32", "shape": [1152921504606846977, 2, 4], "data_offsets": [0, 8]}}' 8; refused_weights "64 bits"
-    weights_of '{"a": {"dtype": "F32", "shape": [-2, -1], "data_offsets": [0, 8]}}' 8; refused_weights "shape[0]"
+    two_tensors a '[0, 8]' b '[4, 12]'; refused_weights "tensor b begins at byte 4"
+    two_tensors a '[0, 8]' b '[0, 8]'; refused_weights "begins at byte 0"
+    two_tensors a '[0, 8]' a '[8, 16]'; refused_weights "duplicate"
+    two_tensors a '[8, 16]' b '[0, 7]'; refused_weights "8 bytes"
+    one_tensor '[2]' 8 16 16; refused_weights "tensor a begins at byte 8"
+    one_tensor '[2]' 0 4000 8; refused_weights "tensor a" "ends at byte 4000"
+    one_tensor '[2]' 0 9223372036854775807 8; refused_weights "tensor a"
+    one_tensor '[2]' 0 18446744073709551624 8; refused_weights "not valid JSON"
+    one_tensor '[2]' -8 0 8; refused_weights "tensor a" "not a span"
+    one_tensor '[4611686018427387904, 4]' 0 8 8; refused_weights "64 bits"
+    one_tensor '[1152921504606846977, 2, 4]' 0 8 8; refused_weights "64 bits"
+    one_tensor '[-2, -1]' 0 8 8; refused_weights "shape[0]"
     weights_of '{"a": {"dtype": "Q4_K", "shape": [2], "data_offsets": [0, 8]}}' 8; refused_weights "Q4_K"
-    weights_of '{"a": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}}' 8; refused_weights "12 bytes"
+    one_tensor '[3]' 0 8 8; refused_weights "12 bytes"
     weights_of '{"evil\u001b[2Jname\n": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}}' 8; refused_weights "12 bytes"
-    weights_of '{}' 0; refused 1 "$folder" "model.embed_tokens.weight is missing" -- with_model "$folder"
+    weights_of '{}' 0; refused_model "model.embed_tokens.weight is missing"
     model_folder; printf '\x00\x00\xc0\x7f' | poke "$weights" $((size - 4)); refused_weights "tensor model." "nan"
     model_folder; printf '\x00\x00\x80\xff' | poke "$weights" $((8 + header)); refused_weights "tensor model." "element 0" "-inf"
     group "weights that are missing, cut, overlapping, overflowing or not finite"
@@ -124,7 +130,7 @@ spoil() { model_folder; sed -i "$1" "$folder/config.json"; }
 refused_config() { refused 1 "$folder/config.json" "$@" -- with_model "$folder"; }
 
 hostile_config() {
-    model_folder; rm "$folder/config.json"; refused_config "missing"
+    model_folder; rm "$folder/config.json"; refused_model "config.json is missing"
     model_folder; : >"$folder/config.json"; refused_config
     model_folder; truncate -s 200 "$folder/config.json"; refused_config "not valid JSON"
     model_folder; head -c 5000000 /dev/zero >"$folder/config.json"; refused_config "5000000 bytes"
@@ -141,12 +147,13 @@ hostile_config() {
     spoil 's/"eos_token_id": 2/"eos_token_id": 211/'; refused_config "eos_token_id"
     spoil 's/"attention_bias": false/"attention_bias": true/'; refused_config "attention_bias"
     spoil 's/"use_sliding_window": false/"use_sliding_window": true/'; refused_config "use_sliding_window"
-    spoil 's/"hidden_size": 32/"hidden_size": 48/'; refused 1 "$folder" "model.embed_tokens.weight" "211 x 48" -- with_model "$folder"
-    spoil 's/"num_hidden_layers": 2/"num_hidden_layers": 3/'; refused 1 "$folder" "model.layers.2" "missing" -- with_model "$folder"
+    spoil 's/"hidden_size": 32/"hidden_size": 48/'; refused_model "model.embed_tokens.weight" "211 x 48"
+    spoil 's/"num_hidden_layers": 2/"num_hidden_layers": 3/'; refused_model "model.layers.2" "missing"
     spoil 's/"tie_word_embeddings": true/"tie_word_embeddings": false/'; refused 1 "lm_head.weight" -- with_model "$folder"
     spoil 's/"max_position_embeddings": 2048/"max_position_embeddings": 9/'
     refused 1 "10 tokens" "max_position_embeddings is 9" -- with_model "$folder"
-    sed 's/"hidden_size": 32/"hidden_size": 1048576/; s/"num_hidden_layers": 2/"num_hidden_layers": 4096/' "$work/config.json" >"$work/huge.json"
+    sed 's/"hidden_size": 32/"hidden_size": 1048576/' $tied/config.json >"$work/huge.json"
+    sed -i 's/"num_hidden_layers": 2/"num_hidden_layers": 4096/' "$work/huge.json"
     program=./train_sft                                        # the sanitizers' own malloc ends a program that asks for so much
     refused 1 "weights and gradients" "GiB" "--plan" -- with_config "$work/huge.json"
     program=build/asan/train_sft
@@ -191,8 +198,8 @@ hostile_rows() {
     row "$good$good{\"ids\": [1, 2\n$good"; refused_row 3 "not valid JSON"
     row "$good$good{\"ids\": [1, 2]} x\n"; refused_row 3 "not valid JSON"
     row "$good\n$good[1]\n"; refused_row 4 "JSON object"
-    row "$good{\"id\": \"\xff\xfe\", \"ids\": [1, 2]}\n"; refused_row 2 "UTF-8"
-    row "$good{\"id\": \"\xed\xa0\x80\", \"ids\": [1, 2]}\n"; refused_row 2 "UTF-8"
+    row "$good{\"id\": \"\xff\xfe\", \"ids\": [1, 2]}\n"; refused_row 2 "unable to decode byte"
+    row "$good{\"id\": \"\xed\xa0\x80\", \"ids\": [1, 2]}\n"; refused_row 2 "unable to decode byte"
     row "$good{\"ids\": [1, 2], \"x\": \0}\n"; refused_row 2
     row "$good{\"ids\": [1, 211]}\n"; refused_row 2 "token 1 is 211" "211 tokens"
     row "$good{\"ids\": [1, -1]}\n"; refused_row 2 "ids[1]"
@@ -212,7 +219,8 @@ hostile_rows() {
     { printf '{"ids": '; head -c 3000000 /dev/zero | tr '\0' '['; echo; } >"$work/rows.jsonl"; refused_row 1 "not valid JSON"
     row "$good{\"ids\": [1, 1e999]}\n"; refused_row 2
     row "$good{}\n{}\n"; refused 1 "$work/rows.jsonl:3" "--skip-bad-rows 1" -- with_rows "$work/rows.jsonl" --skip-bad-rows 1
-    row '{}\n{}\n'; refused 1 "$work/rows.jsonl" "nothing to train on" "2 are bad" -- with_rows "$work/rows.jsonl" --skip-bad-rows 2
+    row '{}\n{}\n'
+    refused 1 "$work/rows.jsonl" "nothing to train on" "2 are bad" -- with_rows "$work/rows.jsonl" --skip-bad-rows 2
     row ''; refused 1 "$work/rows.jsonl" "nothing to train on" -- with_rows "$work/rows.jsonl"
     row '\n\n'; refused 1 "$work/rows.jsonl" "nothing to train on" -- with_rows "$work/rows.jsonl"
     refused 1 "$work/ids.jsonl" "8 are longer than --seq-len 9" -- with_rows "$work/ids.jsonl" --seq-len 9
@@ -223,12 +231,16 @@ hostile_rows() {
     row "$good{\"ids\": 1}\n"; refused 1 "$work/rows.jsonl:2" -- with_rows "$work/ids.jsonl" --eval-data "$work/rows.jsonl"
     row '{"problem": "a"}\n'; refused 1 "$work/rows.jsonl:1" "no response" -- \
         tiny --init "$work/config.json" --tokenizer dev/demo/tokenizer --data "$work/rows.jsonl"
-    row '{"problem": "a", "solution": "b\\\\ud800"}\n'; refused 1 "$work/rows.jsonl:1" -- \
+    row '{"problem": "a", "solution": "b\\ud800"}\n'; refused 1 "$work/rows.jsonl:1" -- \
         tiny --init "$work/config.json" --tokenizer dev/demo/tokenizer --data "$work/rows.jsonl"
     group "rows that are broken, empty, too long, or not of this model"
 }
 
 usage() { refused 2 "$@"; }
+refused_conf() {                                               # line, content as printf has it, saying...
+    printf "$2" >"$work/run.conf"
+    usage "$work/run.conf:$1" "${@:3}" -- with_rows "$work/ids.jsonl" --config "$work/run.conf"
+}
 
 hostile_options() {
     usage "--lerning-rate" -- with_rows "$work/ids.jsonl" --lerning-rate 1
@@ -247,9 +259,10 @@ hostile_options() {
     usage "--data" "missing" -- tiny --model $tied
     usage "--out" "missing" -- $program --model $tied --data "$work/ids.jsonl"
     usage "$work/gone.conf" -- with_rows "$work/ids.jsonl" --config "$work/gone.conf"
-    printf 'seed = 1\nlr = many\n' >"$work/run.conf"; usage "$work/run.conf:2" "lr" -- with_rows "$work/ids.jsonl" --config "$work/run.conf"
-    printf 'seed = 1\n\nsede = 2\n' >"$work/run.conf"; usage "$work/run.conf:3" "seed" -- with_rows "$work/ids.jsonl" --config "$work/run.conf"
-    printf 'instruction = "no end\n' >"$work/run.conf"; usage "$work/run.conf:1" -- with_rows "$work/ids.jsonl" --config "$work/run.conf"
+    refused_conf 2 'seed = 1\nlr = many\n' "lr" "must be"
+    refused_conf 3 'seed = 1\n\nsede = 2\n' "did you mean seed"
+    refused_conf 1 'instruction = "no end\n' "closing"
+    refused_conf 2 'seed = 1\nseed = 2\n' "twice"
     refused 1 "--device cuda" "no CUDA" -- with_rows "$work/ids.jsonl" --device cuda
     refused 1 "--model" "--init" -- with_rows "$work/ids.jsonl" --init "$work/config.json"
     refused 1 "--model" "--init" -- tiny --data "$work/ids.jsonl"
@@ -274,7 +287,8 @@ hostile_places() {
     sed -i 's/"shard-/"..\/shard-/' "$work/done/checkpoints/step-2/MANIFEST.json"
     refused 1 "$work/done/checkpoints/step-2" "plain name" -- with_rows "$work/ids.jsonl" --resume "$work/done/checkpoints/step-2"
     printf '{"format": ' >"$work/done/checkpoints/step-2/MANIFEST.json"
-    refused 1 "$work/done/checkpoints/step-2" "not valid JSON" -- with_rows "$work/ids.jsonl" --resume "$work/done/checkpoints/step-2"
+    refused 1 "$work/done/checkpoints/step-2" "not valid JSON" -- \
+        with_rows "$work/ids.jsonl" --resume "$work/done/checkpoints/step-2"
     group "places that can't be written, and checkpoints that are no models"
 }
 
@@ -300,8 +314,8 @@ divergence() {
     [ "$(not_finite "$work/three")" = 2 ] || failed "this test does not see a NaN"
     diverged 1e30 2
     diverged 1e39 1
-    # 3.4e38 is finite as fp32, and nearest to infinity as bf16: the checkpoint may stand, the model may not.
-    recipe=(--model $tied --data "$work/ids.jsonl" --steps 1 --warmup-steps 0 --slots 1 --threads 1 --lr 3.4e38)
+    # 3.399e38 is finite as fp32, and rounds to infinity as bf16: the checkpoint may stand, the model may not.
+    recipe=(--model $tied --data "$work/ids.jsonl" --steps 1 --warmup-steps 0 --slots 1 --threads 1 --lr 3.399e38 --beta1 1e-9)
     wants 1 $program "${recipe[@]}" --out "$work/edge" >"$work/stdout" 2>"$work/stderr"
     says "not finite as bf16"
     says "tensor model."

@@ -127,6 +127,34 @@ moved_data_and_the_named_device_go_on() {
     rm -rf "$work/moved"
 }
 
+an_older_checkpoint_goes_on() {
+    local older
+    older=$(find "$work/stopped/checkpoints" -maxdepth 1 -name 'step-[0-9]*' | sort -t- -k2 -V | head -n 1)
+    cp -r "$work/stopped" "$work/older"
+    wants 0 train "$work/older" --resume "$work/older/checkpoints/$(basename "$older")"
+    same_run "$calm" "$work/older" "from an older checkpoint, with steps after it in the log, the run ends with the same bits"
+    rm -rf "$work/older"
+}
+
+one_process_at_a_time() {
+    local status
+    for _ in $(seq 20); do                                     # again if the first was done before it could be held
+        rm -rf "$work/shared"
+        train_in_background "$work/shared"
+        wait_for_step "$work/shared" 1
+        kill -STOP "$trainer"
+        status=0
+        train "$work/shared" || status=$?
+        kill -CONT "$trainer"
+        [ "$status" != 1 ] || says "another process"
+        wants 0 wait "$trainer"
+        [ "$status" = 0 ] || break
+    done
+    [ "$status" = 1 ] || failed "a second process in the same folder ends with exit status $status"
+    same_run "$calm" "$work/shared" "a second process in the same folder is refused, and the first one's bits are right"
+    rm -rf "$work/shared"
+}
+
 a_damaged_checkpoint_is_noticed() {
     local newest shard before
     newest=$work/stopped/checkpoints/step-$(newest_step "$work/stopped")
@@ -152,4 +180,6 @@ kill_9_loses_nothing
 second_signal_ends_at_once
 another_run_is_refused
 moved_data_and_the_named_device_go_on
+an_older_checkpoint_goes_on
+one_process_at_a_time
 a_damaged_checkpoint_is_noticed

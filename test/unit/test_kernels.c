@@ -16,6 +16,11 @@ static void own_logarithm_power_sine_and_cosine_are_those_of_mathematics(void **
         assert_true(fabs(sine - sin(x * 40)) <= 1e-14 && fabs(cosine - cos(x * 40)) <= 1e-14);
     }
     assert_true(fabs(d_power(5e6, 0.984375) / pow(5e6, 0.984375) - 1) <= 1e-14);
+    for (int n = 1; n <= 1000000; n += 1 + n / 50) {           // the bias corrections of a long run
+        assert_true(fabs(d_power(0.9, n) - pow(0.9, n)) <= 1e-12 && fabs(d_power(0.999, n) - pow(0.999, n)) <= 1e-11);
+        assert_true(d_power(0, n) == 0);
+    }
+    assert_true(d_power(0, 0) == 1 && isinf(d_exp(710)) && d_exp(-1e9) == 0 && isnan(d_exp(NAN)));
     assert_true(isinf(d_log(0)) && isnan(d_log(-1)) && isnan(d_log(NAN)));
 }
 
