@@ -312,7 +312,8 @@ static bool read_difficulty(const Reading *r)
     for (int i = 1; i <= 5; i++)
         if (difficulty == i)
             r->record->difficulty = i;
-    return r->record->difficulty > 0 || fail("%s: key \"difficulty\" must be one of 1, 2, 3, 4, 5", r->where);
+    return difficulty == 0 || r->record->difficulty > 0 ||       // 0: unknown
+           fail("%s: key \"difficulty\" must be one of 1, 2, 3, 4, 5, or 0 for unknown", r->where);
 }
 
 static char *value_text(const json_t *value)

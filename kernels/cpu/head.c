@@ -8,7 +8,8 @@ static int64_t cpu_head_workspace(int64_t rows)
     return (rows < HEAD_ROWS ? rows : HEAD_ROWS) * (int64_t)HEAD_COLUMNS;
 }
 
-// A row's softmax so far: largest logit and where, Σ exp(z - largest), Σ exp(z - largest)·z.
+// A row's softmax so far: largest logit and where, Σ exp(z - largest), Σ exp(z - largest)·(z - largest): from the largest, so
+// that the entropy is no difference of large numbers.
 typedef struct RowSoftmax {
     float largest, sum, weighted, target;
     int32_t best;
@@ -32,12 +33,12 @@ static void softmax_columns(RowSoftmax *row, const float *z, int64_t first, int6
     }
     float largest = lanes_max(top);
     for (int64_t c = 0; c < width; c += 16) {
-        lanes16 a = row_load(z, c, width, -__builtin_inff()), value = row_load(z, c, width, 0);
+        lanes16 a = row_load(z, c, width, -__builtin_inff());
         EACH_PART
         {
-            vf p = vf_exp(a.part[i] - vf_set(largest));
+            vf below = a.part[i] - vf_set(largest), p = vf_exp(below);
             sum.part[i] = sum.part[i] + p;
-            weighted.part[i] = vf_fma(p, value.part[i], weighted.part[i]);
+            weighted.part[i] = vf_fma(p, vf_select(below < vf_set(-100), vf_zero(), below), weighted.part[i]);   // p is 0 there
         }
     }
     if (largest > row->largest) {
@@ -47,8 +48,9 @@ static void softmax_columns(RowSoftmax *row, const float *z, int64_t first, int6
         row->best = (int32_t)(first + c);
     }
     float m = row->largest > largest ? row->largest : largest, a = f_exp(row->largest - m), b = f_exp(largest - m);
-    row->sum = row->sum * a + lanes_sum(sum) * b;
-    row->weighted = row->weighted * a + lanes_sum(weighted) * b;
+    float before = row->sum == 0 ? 0 : row->largest - m, here = lanes_sum(sum);   // the first block has nothing before it
+    row->weighted = (row->weighted + row->sum * before) * a + (lanes_sum(weighted) + here * (largest - m)) * b;
+    row->sum = row->sum * a + here * b;
     row->largest = m;
 }
 
@@ -79,7 +81,7 @@ static void cpu_head_forward(Stream *s, float *logprob, float *entropy, float *l
             double log_sum = d_log(state[r].sum), largest = state[r].largest;   // rounded to fp32 once, at the end
             logsumexp[n + r] = (float)(largest + log_sum);
             logprob[n + r] = (float)((double)state[r].target - largest - log_sum);
-            entropy[n + r] = (float)(largest + log_sum - (double)state[r].weighted / state[r].sum);
+            entropy[n + r] = (float)(log_sum - (double)state[r].weighted / state[r].sum);
             if (best != NULL)
                 best[n + r] = state[r].best;
         }

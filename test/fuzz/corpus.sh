@@ -1,8 +1,16 @@
 #!/bin/sh
-# The files that a fuzz target starts from.
+# The files that a fuzz target starts from. Long texts are cut into pieces, so that a mutation costs little.
 case "$1" in
-fuzz_tokenizer) ls test/fixtures/tokenizer/*.jsonl ;;
+fuzz_tokenizer)
+    mkdir -p build/fuzz
+    split -C 2k test/fixtures/tokenizer/hard_texts.jsonl build/fuzz/hard-
+    split -C 2k test/fixtures/tokenizer/tiny.texts.jsonl build/fuzz/tiny-
+    ls build/fuzz/hard-* build/fuzz/tiny-*
+    ;;
 fuzz_safetensors) ls test/fixtures/models/*/model*.safetensors ;;
 fuzz_config) ls test/fixtures/models/*/config.json ;;
-*) echo README.md ;;
+*)
+    echo "corpus.sh: $1: no such fuzz target" >&2
+    exit 1
+    ;;
 esac
