@@ -4,10 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Integers beyond 64 bits stand in published files (a tokenizer's model_max_length of 10^21): such a text is read once more with
+// all its numbers as reals, and whoever needs one of them as an integer says so.
+static json_t *load(const char *text, size_t size, json_error_t *error)
+{
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+    json_t *value = json_loadb(text, size, flags, error);
+    if (value == NULL && json_error_code(error) == json_error_numeric_overflow)
+        value = json_loadb(text, size, flags | JSON_DECODE_INT_AS_REAL, error);
+    return value;
+}
+
 json_t *json_parse(const char *text, size_t size, const char *where)
 {
     json_error_t error;
-    json_t *value = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    json_t *value = load(text, size, &error);
     if (value == NULL)
         fail("%s: not valid JSON: %s (line %d, column %d)", where, error.text, error.line, error.column);
     return value;
@@ -19,7 +30,7 @@ json_t *json_read(const char *path, size_t limit)
     json_t *value = NULL;
     if (file_read(&text, path, limit)) {
         json_error_t error;
-        value = json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+        value = load(text.data, text.size, &error);
         if (value == NULL)
             fail("%s:%d:%d: not valid JSON: %s", path, error.line, error.column, error.text);
     }

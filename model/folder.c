@@ -152,6 +152,16 @@ static bool write_tokenizer(const FolderExport *e, const char *folder)
     return ok;
 }
 
+bool model_folder_copy_tokenizer(const char *from, const char *to)
+{
+    static const char *const names[] = {"tokenizer.json",   "tokenizer_config.json",   "vocab.json",          "merges.txt",
+                                        "added_tokens.json", "special_tokens_map.json", "chat_template.jinja", "generation_config.json"};
+    TRY(folder_make(to));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        TRY(copy_if_there(from, to, names[i]));
+    return true;
+}
+
 // ---- the folder as a whole
 
 static bool write_parts(const FolderExport *e, const char *folder)

@@ -14,6 +14,9 @@ extern "C" {
 // with the name of the program that exports it; a folder that is neither, with what it lacks.
 bool model_folder_find(Bytes *path, const char *given);
 
+// Copies what a folder says of its tokenizer (its files, template, sampling settings), those that it has, into another.
+bool model_folder_copy_tokenizer(const char *from, const char *to);
+
 typedef struct FolderExport {
     const ModelConfig *config;       // its end_tokens are what config.json says
     WeightType type;                 // WEIGHT_F32 or WEIGHT_BF16

@@ -1,6 +1,7 @@
 // A run's folder, its log and its checkpoints: see run.h.
 #include "run/run.h"
 #include "dist/checkpoint.h"
+#include "model/folder.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -216,32 +217,13 @@ void run_close(Run *run)
 
 // ---- what is written besides
 
-static bool copy_tokenizer(const char *from, const char *to)
-{
-    static const char *const NAMES[] = {"tokenizer.json",       "tokenizer_config.json", "vocab.json",          "merges.txt",
-                                        "special_tokens_map.json", "added_tokens.json",     "chat_template.jinja", "generation_config.json"};
-    TRY(folder_make(to));
-    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
-        char *source = path_join(from, NAMES[i]), *target = path_join(to, NAMES[i]);
-        Bytes text = {0};
-        bool ok = source != NULL && target != NULL;
-        if (ok && file_exists(source))
-            ok = file_read(&text, source, (size_t)1 << 28) && file_write_atomic(target, text.data, text.size);
-        bytes_free(&text);
-        free(source);
-        free(target);
-        TRY(ok);
-    }
-    return true;
-}
-
 bool run_describe(const Run *run, const Options *options, const char *folder)
 {
     Bytes text = {0}, path = {0};
     bool ok = options_config(options, &text) && path_in(&path, run, "options.conf") &&
               file_write_atomic(path.data, text.data, text.size);
     if (ok && folder != NULL)
-        ok = path_in(&path, run, "tokenizer") && copy_tokenizer(folder, path.data);
+        ok = path_in(&path, run, "tokenizer") && model_folder_copy_tokenizer(folder, path.data);
     bytes_free(&text);
     bytes_free(&path);
     return ok;

@@ -11,7 +11,7 @@ run() {
     local start=$SECONDS
     if "$@" >"$output" 2>&1; then
         passed=$((passed + 1))
-        printf 'ok      %4d s  %s\n' $((SECONDS - start)) "$*"
+        printf 'ok      %4d s  %s\n' $((SECONDS - start)) "$1"
         grep -h '^skipped:' "$output" | sort -u | sed 's/^/                /'
     else
         failed=$((failed + 1))

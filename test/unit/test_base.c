@@ -456,6 +456,19 @@ static int make_folder(void **state) { return mkdtemp(folder) == NULL ? -1 : 0; 
 
 static int remove_folder(void **state) { return folder_remove(folder) ? 0 : -1; }
 
+static void an_integer_beyond_64_bits_does_not_spoil_its_file(void **state)
+{
+    const char *text = "{\"model_max_length\": 1000000000000000019884624838656, \"size\": 7}";
+    json_t *value = json_parse(text, strlen(text), "tokenizer_config.json");
+    double size = 0, longest = 0;
+    int64_t integer = 0;
+    assert_non_null(value);
+    assert_true(json_need_number(&longest, value, "model_max_length", 0, 1e40, "x") && longest > 9e29);
+    assert_true(json_need_number(&size, value, "size", 0, 10, "x") && size == 7);
+    assert_false(json_need_int(&integer, value, "model_max_length", 0, INT64_MAX, "x"));
+    json_decref(value);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -482,6 +495,7 @@ int main(void)
         cmocka_unit_test(json_reads_back_as_it_was_written),
         cmocka_unit_test(philox_gives_the_published_numbers),
         cmocka_unit_test(a_draw_is_named_by_all_of_its_name),
+        cmocka_unit_test(an_integer_beyond_64_bits_does_not_spoil_its_file),
         cmocka_unit_test(uniform_numbers_are_inside_zero_and_one),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

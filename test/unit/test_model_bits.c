@@ -220,6 +220,70 @@ static void an_empty_micro_batch_adds_nothing(void **state)
     model_close(&m);
 }
 
+// What sharding will rely on: layers are asked for in order and given back, and a gradient that was announced is finished.
+typedef struct Witness {
+    Model *model;
+    int64_t calls[400];
+    int count;
+    float *ready;                    // the gradients of each layer as they were when it was announced
+} Witness;
+
+static bool acquired(void *context, int64_t layer)
+{
+    Witness *w = context;
+    w->calls[w->count++] = layer;
+    return true;
+}
+
+static void keep_gradient(Witness *w, const Parameter *p)
+{
+    memcpy(w->ready + p->offset, w->model->gradients + p->offset, (size_t)parameter_elements(p) * sizeof(float));
+}
+
+static bool announced(void *context, int64_t layer)
+{
+    Witness *w = context;
+    const Parameters *all = &w->model->parameters;
+    w->calls[w->count++] = 100 + layer;
+    for (int i = 0; layer >= 0 && layer < w->model->config.layers && i < LAYER_TENSORS; i++)
+        keep_gradient(w, parameter_of_layer(all, layer, (LayerTensor)i));
+    if (layer == -1)
+        keep_gradient(w, &all->list[all->embedding]);
+    if (layer == w->model->config.layers) {
+        keep_gradient(w, &all->list[all->final_norm]);
+        if (all->head != all->embedding)
+            keep_gradient(w, &all->list[all->head]);
+    }
+    return true;
+}
+
+static void hooks_see_every_layer_in_order_and_finished_gradients(void **state)
+{
+    for (int tied = 0; tied < 2; tied++) {
+        Model m;
+        TinyBatch *b = packed(0, DOCUMENTS);
+        Ragged empty = {0};
+        tiny_open(&m, kernels_open("cpu", 2), tied != 0, false);
+        Witness full = {.model = &m, .ready = allocate((size_t)m.parameters.elements, sizeof(float))}, nothing = full;
+        nothing.ready = allocate((size_t)m.parameters.elements, sizeof(float));
+        m.hooks = (ModelHooks){.context = &full, .weights_acquire = acquired, .gradient_ready = announced};
+        run_step(&m, &b->ragged, b->ragged.trained);
+        assert_memory_equal(full.ready, m.gradients, (size_t)m.parameters.elements * sizeof(float));
+        const int64_t expected[] = {-1, 0, 1, 2, 2, 2, 102, 1, 101, 0, 100, 99};   // up, the loss, down
+        assert_int_equal(full.count, 12);
+        assert_memory_equal(full.calls, expected, sizeof expected);
+        LossSum sum = {.finite = true};
+        m.hooks.context = &nothing;
+        assert_ok(model_forward(&m, &empty) && model_loss(&m, &empty, 1, &sum) && model_backward(&m, &empty));
+        assert_int_equal(nothing.count, full.count);
+        assert_memory_equal(nothing.calls, full.calls, sizeof full.calls);
+        free(full.ready);
+        free(nothing.ready);
+        free(b);
+        model_close(&m);
+    }
+}
+
 static void a_token_outside_the_vocabulary_is_refused(void **state)
 {
     Model m;
@@ -243,6 +307,7 @@ int main(void)
         cmocka_unit_test(three_steps_are_the_same_with_avx2_and_avx512),
         cmocka_unit_test(gradients_agree_with_finite_differences),
         cmocka_unit_test(an_empty_micro_batch_adds_nothing),
+        cmocka_unit_test(hooks_see_every_layer_in_order_and_finished_gradients),
         cmocka_unit_test(a_token_outside_the_vocabulary_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
