@@ -26,6 +26,7 @@ VARIANTS := plain
 MARCH_plain :=
 endif
 
+JOBS     := $(shell nproc 2>/dev/null || echo 1)
 PROGRAMS := train_sft
 TOOLS    := $(patsubst dev/tools/%.c,%,$(wildcard dev/tools/*.c))
 BENCHES  := $(patsubst dev/bench/%.c,%,$(wildcard dev/bench/*.c))
@@ -93,15 +94,15 @@ setup-test:
 	@dev/setup.sh test
 
 test: setup-test
-	@$(MAKE) --no-print-directory all $(addprefix $(B)/,$(TESTS)) $(addprefix $(B)/asan/,train_sft $(TOOLS) $(TESTS) $(FUZZERS))
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(addprefix $(B)/,$(TESTS)) $(addprefix $(B)/asan/,train_sft $(TOOLS) $(TESTS) $(FUZZERS))
 	@test/run.sh short
 test-long: test
 	@test/run.sh long
 demo: setup-build
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@dev/demo/demo.sh
 bench: setup-build
-	@$(MAKE) --no-print-directory all $(addprefix $(B)/,$(BENCHES))
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(addprefix $(B)/,$(BENCHES))
 	@dev/bench/run.sh
 
 clean:

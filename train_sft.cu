@@ -16,13 +16,13 @@ typedef struct Sft {
     TrainSftOptions o;
     Options options;
     const Kernels *kernels;
-    Bytes folder;                    // of --model, resolved; empty with --init
+    Bytes folder; // of --model, resolved; empty with --init
     const char *tokenizer_folder;
     ModelConfig config;
-    Tokenizer *tokenizer;            // NULL: the rows are ids
+    Tokenizer *tokenizer; // NULL: the rows are ids
     ChatTemplate chat;
     Documents data, held_out_data;
-    Loader loader, held_out;         // held_out.documents NULL: there is none
+    Loader loader, held_out; // held_out.documents NULL: there is none
     Model model;
     Optimizer optimizer;
     Schedule schedule;
@@ -110,7 +110,7 @@ static bool open_tokenizer(Sft *s)
     if (!there) {
         if (s->o.tokenizer[0] != 0)
             return fail("--tokenizer %s: there is no tokenizer.json in it", s->o.tokenizer);
-        s->tokenizer_folder = NULL;                            // rows of ids need none; others are refused where they are read
+        s->tokenizer_folder = NULL; // rows of ids need none; others are refused where they are read
         return template_open(&s->chat, ".", "chatml");
     }
     TRY((s->tokenizer = tokenizer_open(s->tokenizer_folder)) != NULL);
@@ -123,12 +123,18 @@ static bool open_tokenizer(Sft *s)
 static bool open_data(Sft *s, Documents *documents, Loader *loader, const OptionList *paths)
 {
     static const OverLength OVER[] = {OVER_LENGTH_DROP, OVER_LENGTH_CUT, OVER_LENGTH_ERROR};
-    DocumentOptions reading = {.tokenizer = s->tokenizer, .chat = &s->chat, .instruction = s->o.instruction,
-                               .vocabulary = (int32_t)s->config.vocabulary, .seq_len = s->o.seq_len,
+    DocumentOptions reading = {.tokenizer = s->tokenizer,
+                               .chat = &s->chat,
+                               .instruction = s->o.instruction,
+                               .vocabulary = (int32_t)s->config.vocabulary,
+                               .seq_len = s->o.seq_len,
                                .over_length = OVER[option_place("drop|cut|error", s->o.over_length)],
-                               .train_turn_newline = s->o.train_turn_newline, .skip_bad_rows = s->o.skip_bad_rows};
-    LoaderOptions dealing = {.seed = (uint64_t)s->o.seed, .order = strcmp(s->o.order, "file") == 0 ? ORDER_SEQUENTIAL : ORDER_RANDOM,
-                             .global_batch = s->o.global_batch, .micro_batch_tokens = s->o.micro_batch_tokens,
+                               .train_turn_newline = s->o.train_turn_newline,
+                               .skip_bad_rows = s->o.skip_bad_rows};
+    LoaderOptions dealing = {.seed = (uint64_t)s->o.seed,
+                             .order = strcmp(s->o.order, "file") == 0 ? ORDER_SEQUENTIAL : ORDER_RANDOM,
+                             .global_batch = s->o.global_batch,
+                             .micro_batch_tokens = s->o.micro_batch_tokens,
                              .slots = s->o.slots};
     return documents_read(documents, &reading, paths->items, paths->count) && loader_open(loader, documents, &dealing);
 }
@@ -138,8 +144,12 @@ static void plan_steps(Sft *s)
     static const ScheduleShape SHAPES[] = {SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_WSD};
     int64_t steps = s->o.steps > 0 ? s->o.steps : s->o.epochs * loader_steps_per_epoch(&s->loader);
     int64_t warmup = s->o.warmup_steps >= 0 ? s->o.warmup_steps : steps / 10;
-    s->schedule = (Schedule){.shape = SHAPES[option_place("constant|linear|cosine|wsd", s->o.lr_schedule)], .peak = s->o.lr,
-                             .end = s->o.lr_end, .steps = steps, .warmup = warmup, .decay = s->o.wsd_decay};
+    s->schedule = (Schedule){.shape = SHAPES[option_place("constant|linear|cosine|wsd", s->o.lr_schedule)],
+                             .peak = s->o.lr,
+                             .end = s->o.lr_end,
+                             .steps = steps,
+                             .warmup = warmup,
+                             .decay = s->o.wsd_decay};
     s->run.steps = steps;
 }
 
@@ -155,8 +165,11 @@ static bool open_model(Sft *s)
         return fail("the longest document has %" PRId64 " tokens, but the model's max_position_embeddings is %" PRId64
                     "; lower --seq-len",
                     longest, s->config.max_positions);
-    ModelLimits limits = {.tokens = larger(train.tokens, held.tokens), .rows = larger(train.rows, held.rows),
-                          .sequences = larger(train.sequences, held.sequences), .positions = longest, .training = true,
+    ModelLimits limits = {.tokens = larger(train.tokens, held.tokens),
+                          .rows = larger(train.rows, held.rows),
+                          .sequences = larger(train.sequences, held.sequences),
+                          .positions = longest,
+                          .training = true,
                           .recompute = strcmp(s->o.recompute, "layer") == 0};
     s->optimizer = (Optimizer){.beta1 = s->o.beta1, .beta2 = s->o.beta2, .epsilon = s->o.eps, .weight_decay = s->o.weight_decay};
     TRY(model_open(&s->model, &s->config, &limits, s->kernels, s->o.plan));
@@ -179,8 +192,9 @@ static void say_what_runs(Sft *s)
         log_note(log, "%s: %" PRId64 " documents, %" PRId64 " tokens, %" PRId64 " of them trained, the longest document %d",
                  i == 0 ? "data" : "held out", d->count, d->tokens, d->trained_tokens, (int)d->longest);
         if (d->bad + d->unfinished + d->too_long + d->cut > 0)
-            log_note(log, "  of %" PRId64 " rows, %" PRId64 " too long and dropped, %" PRId64 " cut, %" PRId64 " unfinished, %" PRId64
-                          " bad and passed over",
+            log_note(log,
+                     "  of %" PRId64 " rows, %" PRId64 " too long and dropped, %" PRId64 " cut, %" PRId64 " unfinished, %" PRId64
+                     " bad and passed over",
                      d->rows, d->too_long, d->cut, d->unfinished, d->bad);
         for (int row = 0; row < BAD_ROWS_NAMED && d->bad_rows[row] != NULL; row++)
             log_note(log, "  %s", d->bad_rows[row]);
@@ -276,7 +290,7 @@ int main(int count, char **arguments)
     if (ok && !answered) {
         ok = signals_install() && fine_tune(&s, &stopped);
     }
-    close_all(&s);                                             // the terminal's line first, then the error
+    close_all(&s); // the terminal's line first, then the error
     if (!ok)
         fprintf(stderr, "train_sft: %s\n", error_text());
     options_free(&s.options);

@@ -25,10 +25,10 @@ extern "C" {
 #define PRINTF_LIKE(text, first)
 #endif
 
-bool fail(const char *format, ...) PRINTF_LIKE(1, 2);          // starts a chain; always returns false
-bool fail_in(const char *format, ...) PRINTF_LIKE(1, 2);       // puts an outer cause before it; always returns false
-bool fail_errno(const char *format, ...) PRINTF_LIKE(1, 2);    // fail, with strerror(errno) after it
-const char *error_text(void);                                  // the chain, "" if there is none
+bool fail(const char *format, ...) PRINTF_LIKE(1, 2);       // starts a chain; always returns false
+bool fail_in(const char *format, ...) PRINTF_LIKE(1, 2);    // puts an outer cause before it; always returns false
+bool fail_errno(const char *format, ...) PRINTF_LIKE(1, 2); // fail, with strerror(errno) after it
+const char *error_text(void);                               // the chain, "" if there is none
 void error_clear(void);
 
 #define TRY(x)                                                                                                                   \
@@ -39,11 +39,11 @@ void error_clear(void);
 
 // ---- memory (memory.c): sizes from outside are products that are checked before memory is taken
 
-bool size_multiply(size_t *product, size_t a, size_t b);       // false (and an error) on overflow
+bool size_multiply(size_t *product, size_t a, size_t b); // false (and an error) on overflow
 bool size_add(size_t *sum, size_t a, size_t b);
-void *allocate(size_t count, size_t size);                     // zeroed, 64-byte aligned; NULL after fail(); free() frees it
-bool grow(void *pointer_to_array, size_t *capacity, size_t wanted, size_t size);   // realloc in doubling steps
-char *copy_text(const char *text);                             // strdup with an error
+void *allocate(size_t count, size_t size); // zeroed, 64-byte aligned; NULL after fail(); free() frees it
+bool grow(void *pointer_to_array, size_t *capacity, size_t wanted, size_t size); // realloc in doubling steps
+char *copy_text(const char *text);                                               // strdup with an error
 
 // ---- bytes (bytes.c): a growable buffer; always one 0 byte behind the end, so that .data is a C string
 
@@ -55,7 +55,7 @@ typedef struct Bytes {
 bool bytes_append(Bytes *b, const void *data, size_t size);
 bool bytes_text(Bytes *b, const char *text);
 bool bytes_printf(Bytes *b, const char *format, ...) PRINTF_LIKE(2, 3);
-void bytes_clear(Bytes *b);                                    // keeps the memory
+void bytes_clear(Bytes *b); // keeps the memory
 void bytes_free(Bytes *b);
 
 // UTF-8: length in bytes of the longest valid prefix; == size when all of it is valid (no surrogates, no overlong forms)
@@ -64,14 +64,14 @@ size_t utf8_valid_prefix(const char *data, size_t size);
 // ---- files (file.c): mapped reads; writes that are either complete or not there
 
 typedef struct MappedFile {
-    const uint8_t *data;                                       // NULL for an empty file
+    const uint8_t *data; // NULL for an empty file
     size_t size;
 } MappedFile;
 
 bool file_map(MappedFile *file, const char *path);
 void file_unmap(MappedFile *file);
-bool file_read(Bytes *out, const char *path, size_t limit);    // whole file; an error if it is larger than limit bytes
-bool file_exists(const char *path);                            // a regular file
+bool file_read(Bytes *out, const char *path, size_t limit); // whole file; an error if it is larger than limit bytes
+bool file_exists(const char *path);                         // a regular file
 bool folder_exists(const char *path);
 
 // Written beside its target under a temporary name; commit: fsync, rename, fsync of the folder. Until then the old file stands.
@@ -83,18 +83,18 @@ typedef struct AtomicFile {
 
 bool atomic_open(AtomicFile *file, const char *path);
 bool atomic_write(AtomicFile *file, const void *data, size_t size);
-bool atomic_commit(AtomicFile *file);                          // on failure the temporary file is removed
-void atomic_abort(AtomicFile *file);                           // harmless after commit
+bool atomic_commit(AtomicFile *file); // on failure the temporary file is removed
+void atomic_abort(AtomicFile *file);  // harmless after commit
 bool file_write_atomic(const char *path, const void *data, size_t size);
 
-bool folder_make(const char *path);                            // with parents; not an error if it is there
+bool folder_make(const char *path); // with parents; not an error if it is there
 bool folder_sync(const char *path);
-bool folder_remove(const char *path);                          // with what is in it
-bool folder_list(char ***names, size_t *count, const char *path);   // sorted, without . and ..; free with names_free
+bool folder_remove(const char *path);                             // with what is in it
+bool folder_list(char ***names, size_t *count, const char *path); // sorted, without . and ..; free with names_free
 void names_free(char **names, size_t count);
-char *path_join(const char *folder, const char *name);         // allocated; NULL after fail()
+char *path_join(const char *folder, const char *name); // allocated; NULL after fail()
 
-uint64_t hash_bytes(const void *data, size_t size);            // XXH3, 64 bits
+uint64_t hash_bytes(const void *data, size_t size); // XXH3, 64 bits
 
 // ---- random numbers (philox.c): Philox4x32-10 (Salmon et al. 2011), a function of names and not of time
 
@@ -108,7 +108,7 @@ Philox philox4x32(const uint32_t counter[4], const uint32_t key[2]);
 typedef enum RandomPurpose { RANDOM_WEIGHTS = 1, RANDOM_ORDER = 2, RANDOM_SAMPLE = 3, RANDOM_DEMO = 4 } RandomPurpose;
 
 Philox random_bits(uint64_t seed, RandomPurpose purpose, uint32_t a, uint32_t b, uint32_t c);
-float random_uniform(uint32_t bits);                           // (0, 1), 23 bits: never 0, never 1
+float random_uniform(uint32_t bits); // (0, 1), 23 bits: never 0, never 1
 
 #ifdef __cplusplus
 }

@@ -47,7 +47,7 @@ void bytes_free(Bytes *b)
     *b = (Bytes){0};
 }
 
-static size_t sequence_length(const unsigned char *p, size_t left)   // of one valid code point, 0 if it is not valid
+static size_t sequence_length(const unsigned char *p, size_t left) // of one valid code point, 0 if it is not valid
 {
     unsigned char c = p[0];
     if (c < 0x80)

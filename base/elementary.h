@@ -44,7 +44,7 @@ static inline double d_exp(double x)
     return sum * power;
 }
 
-static inline double d_power(double base, double exponent)    // base >= 0
+static inline double d_power(double base, double exponent) // base >= 0
 {
     return exponent == 0 ? 1 : base == 0 ? 0 : d_exp(exponent * d_log(base));
 }

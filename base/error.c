@@ -17,7 +17,7 @@ static void make_printable(char *text)
 
 bool fail(const char *format, ...)
 {
-    char text[CHAIN];                                          // an argument may be error_text() itself
+    char text[CHAIN]; // an argument may be error_text() itself
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);

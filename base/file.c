@@ -167,7 +167,7 @@ bool folder_sync(const char *path)
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return fail_errno("%s: opening the folder", path);
-    bool ok = fsync(fd) == 0 || errno == EINVAL;               // some file systems cannot sync a folder, and need not
+    bool ok = fsync(fd) == 0 || errno == EINVAL; // some file systems cannot sync a folder, and need not
     if (!ok)
         fail_errno("%s: syncing the folder", path);
     close(fd);
@@ -176,7 +176,7 @@ bool folder_sync(const char *path)
 
 bool atomic_commit(AtomicFile *file)
 {
-    bool ok = fsync(file->descriptor) == 0;                    // never retried: after a failure the pages count as clean
+    bool ok = fsync(file->descriptor) == 0; // never retried: after a failure the pages count as clean
     if (!ok)
         fail_errno("%s: syncing it to disk", file->path);
     if (ok && rename(file->temporary, file->path) != 0)

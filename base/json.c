@@ -4,23 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Integers beyond 64 bits stand in published files (a tokenizer's model_max_length of 10^21): such a text is read once more with
-// all its numbers as reals, and whoever needs one of them as an integer says so.
-static json_t *load(const char *text, size_t size, json_error_t *error)
-{
-    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
-    json_t *value = json_loadb(text, size, flags, error);
-    if (value == NULL && json_error_code(error) == json_error_numeric_overflow)
-        value = json_loadb(text, size, flags | JSON_DECODE_INT_AS_REAL, error);
-    return value;
-}
+static const size_t STRICT = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
 
 json_t *json_parse(const char *text, size_t size, const char *where)
 {
     json_error_t error;
-    json_t *value = load(text, size, &error);
+    json_t *value = json_loadb(text, size, STRICT, &error);
     if (value == NULL)
         fail("%s: not valid JSON: %s (line %d, column %d)", where, error.text, error.line, error.column);
+    return value;
+}
+
+// Integers beyond 64 bits stand in published files (a tokenizer's model_max_length of 10^30): such a file is read once more with
+// all its numbers as reals, and whoever needs one of them as an integer says so.
+static json_t *load_file(const char *text, size_t size, json_error_t *error)
+{
+    json_t *value = json_loadb(text, size, STRICT, error);
+    if (value == NULL && json_error_code(error) == json_error_numeric_overflow)
+        value = json_loadb(text, size, STRICT | JSON_DECODE_INT_AS_REAL, error);
     return value;
 }
 
@@ -30,7 +31,7 @@ json_t *json_read(const char *path, size_t limit)
     json_t *value = NULL;
     if (file_read(&text, path, limit)) {
         json_error_t error;
-        value = load(text.data, text.size, &error);
+        value = load_file(text.data, text.size, &error);
         if (value == NULL)
             fail("%s:%d:%d: not valid JSON: %s", path, error.line, error.column, error.text);
     }
@@ -116,7 +117,7 @@ bool json_need_text(const char **out, const json_t *object, const char *key, con
 
 bool json_write_atomic(const char *path, const json_t *value)
 {
-    char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));   // 1e-06 stays 1e-06
+    char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)); // 1e-06 stays 1e-06
     if (text == NULL)
         return fail("%s: no memory for its JSON", path);
     Bytes out = {0};

@@ -19,13 +19,13 @@ typedef struct LogField {
 } LogField;
 
 typedef struct RunLog {
-    int descriptor;                  // -1: no file
+    int descriptor; // -1: no file
     char *path;
-    FILE *terminal;                  // NULL: silent
-    bool updating, colored, dirty;   // dirty: an updating line stands on the terminal
-    int64_t total_steps, every;      // plain lines: every so many steps, and the last
-    double opened, first_time;       // seconds; of log_open, of the first step that was logged here
-    int64_t first_step;              // -1: none yet
+    FILE *terminal;                // NULL: silent
+    bool updating, colored, dirty; // dirty: an updating line stands on the terminal
+    int64_t total_steps, every;    // plain lines: every so many steps, and the last
+    double opened, first_time;     // seconds; of log_open, of the first step that was logged here
+    int64_t first_step;            // -1: none yet
     Bytes line;
 } RunLog;
 
@@ -42,7 +42,7 @@ bool log_event(RunLog *log, const char *name, int64_t step, const LogField *fiel
 // A line of text on the terminal only, above the updating one.
 void log_note(RunLog *log, const char *format, ...) PRINTF_LIKE(2, 3);
 
-bool log_sync(RunLog *log);          // on disk; before a checkpoint that says how far the log goes
+bool log_sync(RunLog *log); // on disk; before a checkpoint that says how far the log goes
 
 // Keeps the lines with "step" <= step, whole or not at all; -1 empties the file, and a file that is not there stays so. A half
 // last line is dropped; any other line that is no object with a step is an error with its number, and the file stands as it was.
@@ -51,7 +51,7 @@ bool log_cut(const char *path, int64_t step);
 // Fields that come from the clock or the machine, and may differ between two runs of the same bits.
 bool log_is_wall_clock(const char *name);
 
-uint64_t memory_peak(void);          // bytes of this process at most so far
+uint64_t memory_peak(void); // bytes of this process at most so far
 
 #ifdef __cplusplus
 }

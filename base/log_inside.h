@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 
-double log_seconds(void);            // of a clock that never goes back
+double log_seconds(void); // of a clock that never goes back
 
 void log_terminal_open(RunLog *log);
 void log_terminal_close(RunLog *log);

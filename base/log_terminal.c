@@ -15,7 +15,7 @@ enum { SHOWN = 512 };
 uint64_t memory_peak(void)
 {
     struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;   // Linux counts kibibytes
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0; // Linux counts kibibytes
 }
 
 void log_terminal_open(RunLog *log)
@@ -51,7 +51,7 @@ static void add(char line[SHOWN], const char *format, ...)
     va_end(arguments);
 }
 
-static void add_thousands(char line[SHOWN], double value)      // 1,234,567
+static void add_thousands(char line[SHOWN], double value) // 1,234,567
 {
     char digits[32];
     snprintf(digits, sizeof digits, "%.0f", fabs(value) < 1e15 ? value : 0);

@@ -42,7 +42,7 @@ bool grow(void *pointer_to_array, size_t *capacity, size_t wanted, size_t size)
             return fail("a list of %zu entries does not fit this machine", wanted);
     TRY(size_multiply(&bytes, larger, size));
     void *old;
-    memcpy(&old, pointer_to_array, sizeof old);                // the caller's pointer, of whatever type it is
+    memcpy(&old, pointer_to_array, sizeof old); // the caller's pointer, of whatever type it is
     void *p = realloc(old, bytes);
     if (p == NULL)
         return fail("no memory for %zu bytes", bytes);

@@ -32,7 +32,7 @@ void number_text(char out[NUMBER_TEXT], double value)
         snprintf(out, NUMBER_TEXT, "%.0f", value);
         return;
     }
-    for (int digits = 1; digits <= 17; digits++) {             // 17 digits always read back as the same double
+    for (int digits = 1; digits <= 17; digits++) { // 17 digits always read back as the same double
         snprintf(out, NUMBER_TEXT, "%.*g", digits, value);
         if (strtod(out, NULL) == value)
             break;
@@ -91,7 +91,7 @@ bool integer_parse(int64_t *out, const char *text)
         return true;
     }
     double value = strtod(decimal, NULL);
-    if (*end == 0 || !(fabs(value) <= 0x1p53) || value != floor(value))   // beyond 2^53 a double may be another integer
+    if (*end == 0 || !(fabs(value) <= 0x1p53) || value != floor(value)) // beyond 2^53 a double may be another integer
         return false;
     *out = (int64_t)value;
     return true;

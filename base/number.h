@@ -11,7 +11,7 @@ extern "C" {
 
 enum { NUMBER_TEXT = 32 };
 
-void number_text(char out[NUMBER_TEXT], double value);         // finite: "1e-5", "0.1", "128"; else "inf", "-inf", "nan"
+void number_text(char out[NUMBER_TEXT], double value); // finite: "1e-5", "0.1", "128"; else "inf", "-inf", "nan"
 
 // Decimal, with an exponent or one of the suffixes k, M, G (1000 each: 64k is 64000). false, without an error text, for anything
 // else: the caller knows the name of what it reads. An integer may be written as 1.5k or 2e6 if it is whole.

@@ -10,7 +10,7 @@ enum { COMMAND_LINE = 1 };
 const char *option_shown(char out[OPTION_NAME], const char *name)
 {
     size_t i = 0;
-    for (; name[i] != 0 && strcmp(name + i, "_") != 0 && i + 1 < OPTION_NAME; i++)   // template_ is --template
+    for (; name[i] != 0 && strcmp(name + i, "_") != 0 && i + 1 < OPTION_NAME; i++) // template_ is --template
         out[i] = name[i] == '_' ? '-' : name[i];
     out[i] = 0;
     return out;
@@ -84,7 +84,7 @@ const char *option_nearest(const OptionTable *table, const char *word, bool grou
     char asked[OPTION_NAME], shown[OPTION_NAME];
     option_shown(asked, word);
     const char *nearest = NULL, *inside = NULL;
-    int fewest = (int)strlen(asked) / 3 > 1 ? (int)strlen(asked) / 3 : 1;   // more slips than that are another word
+    int fewest = (int)strlen(asked) / 3 > 1 ? (int)strlen(asked) / 3 : 1; // more slips than that are another word
     for (size_t i = 0; i < table->count; i++) {
         const char *name = groups ? table->rows[i].group : table->rows[i].name;
         option_shown(shown, name);
@@ -94,7 +94,7 @@ const char *option_nearest(const OptionTable *table, const char *word, bool grou
             fewest = distance;
         }
         if (inside == NULL && strlen(asked) > 2 && strstr(shown, asked) != NULL)
-            inside = name;                                     // --warmup for --warmup-steps
+            inside = name; // --warmup for --warmup-steps
     }
     bool far = nearest == NULL || fewest >= (int)strlen(asked);
     return far ? inside : nearest;
@@ -178,7 +178,7 @@ static bool set_text(Options *options, const OptionRow *row, void *field, const 
     if (row->type == OPTION_CHOICE && option_place(row->range, value) < 0)
         return refuse(row, value, place, "one of ", row->range);
     bool may_be_empty = row->type == OPTION_TEXT || (row->type != OPTION_LIST && place.file != NULL);
-    if (value[0] == 0 && !may_be_empty)                        // on a command line it is a shell variable that is not set
+    if (value[0] == 0 && !may_be_empty) // on a command line it is a shell variable that is not set
         return refuse(row, "\"\"", place, "a name", "");
     const char *text = keep_text(options, value);
     TRY(text != NULL);

@@ -32,14 +32,14 @@ typedef struct OptionList {
 } OptionList;
 
 typedef struct OptionRow {
-    const char *name;                // with underscores, as in C; shown with dashes. template_, a word of C++, is --template
+    const char *name; // with underscores, as in C; shown with dashes. template_, a word of C++, is --template
     OptionType type;
-    const char *initial;             // as it would be written on the command line; "" for none
-    const char *range;               // numbers: "> 0", ">= 0 and <= 1"; a choice: "a|b|c"; texts and lists: "" or "required"
-    const char *group;               // rows of one group stand together
-    bool identity;                   // IDENTITY: another value gives other bits, a run is not resumed with it; NEUTRAL: it may be
-    const char *help;                // one line
-    size_t offset;                   // of the field in the struct of values
+    const char *initial; // as it would be written on the command line; "" for none
+    const char *range;   // numbers: "> 0", ">= 0 and <= 1"; a choice: "a|b|c"; texts and lists: "" or "required"
+    const char *group;   // rows of one group stand together
+    bool identity;       // IDENTITY: another value gives other bits, a run is not resumed with it; NEUTRAL: it may be
+    const char *help;    // one line
+    size_t offset;       // of the field in the struct of values
 } OptionRow;
 
 typedef struct OptionTable {
@@ -64,35 +64,35 @@ typedef struct OptionTable {
 #define OPTION_AS_ROW(name, type, initial, range, group, identity, help)                                                         \
     {#name, OPTION_TYPE_##type, initial, range, #group, OPTION_IS_##identity, help, offsetof(OptionValues, name)},
 #define OPTION_FIELD_integer int64_t
-#define OPTION_FIELD_number  double
-#define OPTION_FIELD_flag    bool
-#define OPTION_FIELD_text    const char *
-#define OPTION_FIELD_file    const char *
-#define OPTION_FIELD_folder  const char *
-#define OPTION_FIELD_choice  const char *
-#define OPTION_FIELD_list    OptionList
-#define OPTION_TYPE_integer  OPTION_INTEGER
-#define OPTION_TYPE_number   OPTION_NUMBER
-#define OPTION_TYPE_flag     OPTION_FLAG
-#define OPTION_TYPE_text     OPTION_TEXT
-#define OPTION_TYPE_file     OPTION_FILE
-#define OPTION_TYPE_folder   OPTION_FOLDER
-#define OPTION_TYPE_choice   OPTION_CHOICE
-#define OPTION_TYPE_list     OPTION_LIST
-#define OPTION_IS_IDENTITY   true
-#define OPTION_IS_NEUTRAL    false
+#define OPTION_FIELD_number double
+#define OPTION_FIELD_flag bool
+#define OPTION_FIELD_text const char *
+#define OPTION_FIELD_file const char *
+#define OPTION_FIELD_folder const char *
+#define OPTION_FIELD_choice const char *
+#define OPTION_FIELD_list OptionList
+#define OPTION_TYPE_integer OPTION_INTEGER
+#define OPTION_TYPE_number OPTION_NUMBER
+#define OPTION_TYPE_flag OPTION_FLAG
+#define OPTION_TYPE_text OPTION_TEXT
+#define OPTION_TYPE_file OPTION_FILE
+#define OPTION_TYPE_folder OPTION_FOLDER
+#define OPTION_TYPE_choice OPTION_CHOICE
+#define OPTION_TYPE_list OPTION_LIST
+#define OPTION_IS_IDENTITY true
+#define OPTION_IS_NEUTRAL false
 
 typedef enum OptionsWish { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_PRINT } OptionsWish;
 
 typedef struct Options {
     OptionTable table;
-    void *values;                    // the program's struct; its texts and lists live until options_free
-    int *source;                     // (table.count) who gave a value: 0 nobody, 1 the command line, 2… configuration files
+    void *values; // the program's struct; its texts and lists live until options_free
+    int *source;  // (table.count) who gave a value: 0 nobody, 1 the command line, 2… configuration files
     int files;
     char **texts;
     size_t text_count, text_capacity;
     OptionsWish wish;
-    const char *help_group;          // of --help=GROUP, else NULL
+    const char *help_group; // of --help=GROUP, else NULL
 } Options;
 
 // Fills values: defaults, then argv[1…] in order. Fails at the first bad word, naming option, value, range and place; main
@@ -107,8 +107,8 @@ int option_place(const char *choices, const char *value);
 bool options_answer(const Options *options, const char *usage, FILE *out, bool *answered);
 
 bool options_help(const Options *options, const char *usage, const char *group, int width, Bytes *out);
-bool options_config(const Options *options, Bytes *out);       // a complete configuration file; gives the same values back
-bool options_markdown(const Options *options, Bytes *out);     // the README's table; --help=markdown
+bool options_config(const Options *options, Bytes *out);   // a complete configuration file; gives the same values back
+bool options_markdown(const Options *options, Bytes *out); // the README's table; --help=markdown
 
 // The options that name the bits of a run, as {"lr": "1e-5", …}: a new reference, NULL after fail(). And whether such an object,
 // saved, has the present values; fails with the name of the option that differs and both its values. One that was not saved had

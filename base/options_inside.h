@@ -6,10 +6,10 @@
 
 enum { OPTION_NAME = 64 };
 
-const char *option_shown(char out[OPTION_NAME], const char *name);   // with dashes
-bool option_is_text(OptionType type);                          // its field is a const char *
+const char *option_shown(char out[OPTION_NAME], const char *name); // with dashes
+bool option_is_text(OptionType type);                              // its field is a const char *
 OptionList *option_list(const Options *options, const OptionRow *row);
-bool option_value_text(Bytes *out, const Options *options, const OptionRow *row);   // as in a configuration file
+bool option_value_text(Bytes *out, const Options *options, const OptionRow *row); // as in a configuration file
 
 // Where a value stands, for its error and for lists: file NULL on the command line; source as in Options.
 typedef struct OptionPlace {
@@ -17,8 +17,8 @@ typedef struct OptionPlace {
     int line, source;
 } OptionPlace;
 
-const OptionRow *option_find(const OptionTable *table, const char *word, size_t length);   // NULL if there is none
-bool option_unknown(const OptionTable *table, const char *word, OptionPlace place);        // fails, with the nearest name
+const OptionRow *option_find(const OptionTable *table, const char *word, size_t length); // NULL if there is none
+bool option_unknown(const OptionTable *table, const char *word, OptionPlace place);      // fails, with the nearest name
 bool option_set(Options *options, const OptionRow *row, const char *value, OptionPlace place);
 bool options_read_file(Options *options, const char *path);
 

@@ -115,8 +115,8 @@ static bool same_value(const OptionRow *row, const char *now, const json_t *save
     if (strcmp(before->data, now) == 0)
         return true;
     option_shown(name, row->name);
-    return fail("%s: was made with --%s %s, and now it is %s; give what was saved, or start a new run with another --out",
-                where, name, before->data, now);
+    return fail("%s: was made with --%s %s, and now it is %s; give what was saved, or start a new run with another --out", where,
+                name, before->data, now);
 }
 
 bool options_same_identity(const Options *options, const json_t *saved, const char *where)
@@ -162,7 +162,7 @@ static bool describe(Bytes *out, const OptionRow *row, bool with_range)
     return !shown || bytes_printf(out, " [%s]", row->initial);
 }
 
-static int columns(const char *text, size_t size)              // of UTF-8 text without wide characters
+static int columns(const char *text, size_t size) // of UTF-8 text without wide characters
 {
     int count = 0;
     for (size_t i = 0; i < size; i++)
@@ -201,7 +201,7 @@ static int name_column(const OptionTable *table)
         int here = (int)strlen(option_shown(shown, table->rows[i].name)) + columns(place, strlen(place));
         widest = here > widest ? here : widest;
     }
-    return widest + 6;                                         // two blanks and two dashes before, two blanks behind
+    return widest + 6; // two blanks and two dashes before, two blanks behind
 }
 
 static bool help_row(Bytes *out, const OptionRow *row, int column, int width, bool with_range)

@@ -9,21 +9,21 @@ enum { BLOCK_LINES = 1024, BLOCK_BYTES = 64 << 20, SEQ_LEN_MOST = 1 << 30 };
 
 typedef enum Outcome { KEPT, BAD, UNFINISHED, TOO_LONG } Outcome;
 
-typedef struct Row {                 // one line and what it became
+typedef struct Row { // one line and what it became
     const char *text;
     size_t size;
     int64_t line;
     Outcome outcome;
-    char *error;                     // of a BAD row
+    char *error; // of a BAD row
     TokenList tokens;
-    uint8_t *trained;                // (tokens.count)
+    uint8_t *trained; // (tokens.count)
     int64_t trained_tokens;
     bool cut;
     int difficulty;
     char *id;
 } Row;
 
-typedef struct Worker {              // what one thread scribbles on
+typedef struct Worker { // what one thread scribbles on
     Encoder *encoder;
     RenderedChat rendered;
 } Worker;
@@ -31,10 +31,10 @@ typedef struct Worker {              // what one thread scribbles on
 typedef struct Reader {
     Documents *documents;
     const DocumentOptions *options;
-    Worker *workers;                 // (threads)
+    Worker *workers; // (threads)
     int threads;
-    Row *rows;                       // (BLOCK_LINES)
-    size_t count;                    // rows in the block at hand
+    Row *rows;    // (BLOCK_LINES)
+    size_t count; // rows in the block at hand
     int32_t file;
 } Reader;
 
@@ -163,8 +163,13 @@ static bool keep(Documents *d, const Row *row, int32_t file)
     TRY(grow(&d->list, &d->list_capacity, (size_t)d->count + 1, sizeof *d->list));
     memcpy(d->ids + at, row->tokens.ids, length * sizeof *d->ids);
     memcpy(d->trained + at, row->trained, length);
-    d->list[d->count++] = (Document){.start = d->tokens, .length = (int32_t)length, .trained = (int32_t)row->trained_tokens,
-                                     .difficulty = row->difficulty, .file = file, .line = row->line, .id = d->names.size};
+    d->list[d->count++] = (Document){.start = d->tokens,
+                                     .length = (int32_t)length,
+                                     .trained = (int32_t)row->trained_tokens,
+                                     .difficulty = row->difficulty,
+                                     .file = file,
+                                     .line = row->line,
+                                     .id = d->names.size};
     d->tokens += (int64_t)length;
     d->trained_tokens += row->trained_tokens;
     d->longest = d->longest > (int32_t)length ? d->longest : (int32_t)length;
@@ -231,7 +236,7 @@ static bool read_file(Reader *reader)
 
 // ---- the files
 
-static bool add_path(Documents *d, size_t *capacity, char *path)   // takes path
+static bool add_path(Documents *d, size_t *capacity, char *path) // takes path
 {
     if (path == NULL || d->files == INT32_MAX || !grow(&d->paths, capacity, d->files + 1, sizeof *d->paths)) {
         free(path);
@@ -302,9 +307,9 @@ static bool read_all(Reader *reader, const char *const *paths, size_t count)
     if (d->count > 0)
         return true;
     return fail("%s%s: nothing to train on: of %" PRId64 " rows, %" PRId64 " are unfinished (finish_reason length), %" PRId64
-                " are longer than --seq-len %" PRId64 ", %" PRId64 " are bad%s%s", d->files > 0 ? d->paths[0] : "no files",
-                d->files > 1 ? " and others" : "", d->rows, d->unfinished, d->too_long, options->seq_len, d->bad,
-                d->bad > 0 ? ", the first: " : "", d->bad > 0 ? d->bad_rows[0] : "");
+                " are longer than --seq-len %" PRId64 ", %" PRId64 " are bad%s%s",
+                d->files > 0 ? d->paths[0] : "no files", d->files > 1 ? " and others" : "", d->rows, d->unfinished, d->too_long,
+                options->seq_len, d->bad, d->bad > 0 ? ", the first: " : "", d->bad > 0 ? d->bad_rows[0] : "");
 }
 
 bool documents_read(Documents *documents, const DocumentOptions *options, const char *const *paths, size_t count)
@@ -344,7 +349,4 @@ uint64_t documents_hash(const Documents *documents)
     return hash;
 }
 
-const char *document_id(const Documents *documents, int64_t number)
-{
-    return documents->names.data + documents->list[number].id;
-}
+const char *document_id(const Documents *documents, int64_t number) { return documents->names.data + documents->list[number].id; }

@@ -13,41 +13,41 @@ extern "C" {
 typedef enum OverLength { OVER_LENGTH_DROP, OVER_LENGTH_CUT, OVER_LENGTH_ERROR } OverLength;
 
 typedef struct DocumentOptions {
-    const Tokenizer *tokenizer;      // NULL: only ids rows can be read
+    const Tokenizer *tokenizer; // NULL: only ids rows can be read
     const ChatTemplate *chat;
-    const char *instruction;         // as in RecordOptions
-    int32_t vocabulary;              // rows of the embedding: an id from there on is refused
-    int64_t seq_len;                 // the longest document, in tokens; at least 2
-    OverLength over_length;          // a longer one is dropped, cut to its first seq_len tokens, or refused
-    bool train_turn_newline;         // the newline after <|im_end|> is trained too
-    int64_t skip_bad_rows;           // so many refused rows are passed over, of whatever kind
+    const char *instruction; // as in RecordOptions
+    int32_t vocabulary;      // rows of the embedding: an id from there on is refused
+    int64_t seq_len;         // the longest document, in tokens; at least 2
+    OverLength over_length;  // a longer one is dropped, cut to its first seq_len tokens, or refused
+    bool train_turn_newline; // the newline after <|im_end|> is trained too
+    int64_t skip_bad_rows;   // so many refused rows are passed over, of whatever kind
 } DocumentOptions;
 
 typedef struct Document {
-    int64_t start;                   // of its tokens in Documents.ids
-    int32_t length, trained;         // tokens, and how many of them are trained; length >= 2, trained >= 1
-    int32_t difficulty;              // 1-5, 0 unknown
-    int32_t file;                    // which of Documents.paths
+    int64_t start;           // of its tokens in Documents.ids
+    int32_t length, trained; // tokens, and how many of them are trained; length >= 2, trained >= 1
+    int32_t difficulty;      // 1-5, 0 unknown
+    int32_t file;            // which of Documents.paths
     int64_t line;
-    size_t id;                       // where its id begins in Documents.names
+    size_t id; // where its id begins in Documents.names
 } Document;
 
 enum { BAD_ROWS_NAMED = 5 };
 
 typedef struct Documents {
-    Document *list;                  // (count) in the order of the files and lines
-    int32_t *ids;                    // (tokens)
-    uint8_t *trained;                // (tokens) 1: predicting this token is trained; a document's first never is
+    Document *list;   // (count) in the order of the files and lines
+    int32_t *ids;     // (tokens)
+    uint8_t *trained; // (tokens) 1: predicting this token is trained; a document's first never is
     int64_t count, tokens, trained_tokens;
-    int32_t longest;                 // tokens of the longest document
+    int32_t longest; // tokens of the longest document
 
     // What became of the rows: rows = count + bad + unfinished + too_long. cut ones are in count.
     int64_t rows, bad, unfinished, too_long, cut;
-    char *bad_rows[BAD_ROWS_NAMED];  // the errors of the first ones; NULL beyond
+    char *bad_rows[BAD_ROWS_NAMED]; // the errors of the first ones; NULL beyond
 
-    char **paths;                    // (files) the JSONL files
+    char **paths; // (files) the JSONL files
     size_t files;
-    Bytes names;                     // the rows' ids, each ended by 0
+    Bytes names; // the rows' ids, each ended by 0
     size_t list_capacity, ids_capacity, trained_capacity;
 } Documents;
 
@@ -57,7 +57,7 @@ typedef struct Documents {
 bool documents_read(Documents *documents, const DocumentOptions *options, const char *const *paths, size_t count);
 void documents_free(Documents *documents);
 
-uint64_t documents_hash(const Documents *documents);           // of ids, flags and lengths: is it the same data?
+uint64_t documents_hash(const Documents *documents); // of ids, flags and lengths: is it the same data?
 const char *document_id(const Documents *documents, int64_t number);
 
 #ifdef __cplusplus

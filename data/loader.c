@@ -7,11 +7,11 @@
 #include <string.h>
 
 enum { ROUNDS = 8 };
-static const int64_t LARGEST = (int64_t)1 << 31;               // for options and tokens: products of two of them fit 64 bits
+static const int64_t LARGEST = (int64_t)1 << 31; // for options and tokens: products of two of them fit 64 bits
 
 // ---- order
 
-static uint64_t permute(uint64_t seed, uint32_t epoch, int bits, uint64_t x)   // on [0, 4^bits)
+static uint64_t permute(uint64_t seed, uint32_t epoch, int bits, uint64_t x) // on [0, 4^bits)
 {
     uint64_t mask = ((uint64_t)1 << bits) - 1, left = x >> bits, right = x & mask;
     for (uint32_t round = 0; round < ROUNDS; round++) {
@@ -49,7 +49,7 @@ static int64_t round_up(int64_t x, int64_t multiple) { return (x + multiple - 1)
 
 static int32_t length_of(const Loader *l, int64_t number) { return l->documents->list[number].length; }
 
-static int64_t cost_of(const Loader *l, int64_t number)        // doubled, to stay an integer
+static int64_t cost_of(const Loader *l, int64_t number) // doubled, to stay an integer
 {
     int64_t length = length_of(l, number);
     return length * (2 * l->options.linear_cost + length);
@@ -121,7 +121,8 @@ bool loader_open(Loader *loader, const Documents *documents, const LoaderOptions
     TRY(check(loader));
     int64_t tokens = smaller(larger(options->micro_batch_tokens, documents->longest), documents->tokens);
     // a document has at least two tokens, the first of them never trained
-    loader->limits = (LoaderLimits){.tokens = tokens, .rows = smaller(tokens - 1, documents->trained_tokens),
+    loader->limits = (LoaderLimits){.tokens = tokens,
+                                    .rows = smaller(tokens - 1, documents->trained_tokens),
                                     .sequences = smaller(tokens / 2, documents->count)};
     if (make_batch(loader) && make_room(loader, smaller(options->global_batch, documents->count)))
         return true;
@@ -151,7 +152,7 @@ int64_t loader_steps_per_epoch(const Loader *loader)
 
 // ---- the cut of a step
 
-static int compare_cost(const void *x, const void *y, void *loader)   // dearest first, then in the order of the step
+static int compare_cost(const void *x, const void *y, void *loader) // dearest first, then in the order of the step
 {
     const Loader *l = loader;
     int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
@@ -186,7 +187,7 @@ static bool deal(Loader *l, int64_t documents, int64_t count)
     return true;
 }
 
-static int64_t cut_step(Loader *l, int64_t documents)          // the number of micro-batches
+static int64_t cut_step(Loader *l, int64_t documents) // the number of micro-batches
 {
     int64_t tokens = 0, own = 0, most = l->options.micro_batch_tokens, slots = l->options.slots;
     for (int64_t i = 0; i < documents; i++) {
@@ -197,7 +198,7 @@ static int64_t cut_step(Loader *l, int64_t documents)          // the number of 
     }
     qsort_r(l->order, (size_t)documents, sizeof *l->order, compare_cost, l);
     int64_t count = round_up(own + (tokens + most - 1) / most, slots);
-    while (!deal(l, documents, count))                         // ends: with one micro-batch for each document all have room
+    while (!deal(l, documents, count)) // ends: with one micro-batch for each document all have room
         count += slots;
     return count;
 }
@@ -205,7 +206,7 @@ static int64_t cut_step(Loader *l, int64_t documents)          // the number of 
 // Sorts numbers by micro-batch, keeping the order of the step within each, and notes where each begins.
 static void gather(Loader *l, int64_t documents, int64_t count)
 {
-    int64_t *sorted = l->order;                                // no longer needed as the order of costs
+    int64_t *sorted = l->order; // no longer needed as the order of costs
     memset(l->first, 0, (size_t)(count + 1) * sizeof *l->first);
     for (int64_t i = 0; i < documents; i++)
         l->first[l->micro[i] + 1]++;
@@ -213,7 +214,7 @@ static void gather(Loader *l, int64_t documents, int64_t count)
         l->first[m + 1] += l->first[m];
     for (int64_t i = 0; i < documents; i++)
         sorted[l->first[l->micro[i]]++] = l->numbers[i];
-    for (int64_t m = count; m > 0; m--)                        // each beginning has moved to its end
+    for (int64_t m = count; m > 0; m--) // each beginning has moved to its end
         l->first[m] = l->first[m - 1];
     l->first[0] = 0;
     memcpy(l->numbers, sorted, (size_t)documents * sizeof *sorted);
@@ -292,8 +293,12 @@ bool loader_micro_batch(Loader *loader, const StepPlan *plan, int64_t m, Ragged 
     if (m < 0 || m >= plan->micro_batches)
         return fail("step %" PRId64 " has %" PRId64 " micro-batches, but number %" PRId64 " is asked for", plan->step,
                     plan->micro_batches, m);
-    *batch = (Ragged){.ids = loader->ids, .positions = loader->positions, .starts = loader->starts, .contexts = loader->contexts,
-                      .rows = loader->rows, .targets = loader->targets};
+    *batch = (Ragged){.ids = loader->ids,
+                      .positions = loader->positions,
+                      .starts = loader->starts,
+                      .contexts = loader->contexts,
+                      .rows = loader->rows,
+                      .targets = loader->targets};
     for (int64_t i = plan->first[m]; i < plan->first[m + 1]; i++)
         put_document(loader, &loader->documents->list[plan->numbers[i]], batch);
     loader->starts[batch->sequences] = (int32_t)batch->tokens;

@@ -15,11 +15,11 @@ typedef enum LoaderOrder { ORDER_RANDOM, ORDER_SEQUENTIAL } LoaderOrder;
 
 typedef struct LoaderOptions {
     uint64_t seed;
-    LoaderOrder order;               // random: another permutation in each epoch
-    int64_t global_batch;            // documents in a step
-    int64_t micro_batch_tokens;      // the most tokens of a micro-batch; a longer document is one of its own
-    int64_t slots;                   // the number of micro-batches of a step is a multiple of it
-    int64_t linear_cost;             // a of a document's cost, length · (a + length / 2); 0: LOADER_LINEAR_COST
+    LoaderOrder order;          // random: another permutation in each epoch
+    int64_t global_batch;       // documents in a step
+    int64_t micro_batch_tokens; // the most tokens of a micro-batch; a longer document is one of its own
+    int64_t slots;              // the number of micro-batches of a step is a multiple of it
+    int64_t linear_cost;        // a of a document's cost, length · (a + length / 2); 0: LOADER_LINEAR_COST
 } LoaderOptions;
 
 // a is what a token costs besides attention, in keys of attention. Per token and layer, matrix products take 2 · (2·H·D·C +
@@ -29,35 +29,35 @@ enum { LOADER_LINEAR_COST = 4096 };
 
 typedef struct StepPlan {
     int64_t step, epoch;
-    int64_t documents, tokens;       // of the step
-    int64_t trained_tokens;          // N: what the step's loss is divided by
-    int64_t micro_batches;           // a multiple of slots; some may be empty
-    const int64_t *numbers;          // (documents) micro-batch after micro-batch
-    const int64_t *first;            // (micro_batches + 1) micro-batch m is numbers[first[m]] .. numbers[first[m + 1] - 1]
-} StepPlan;                          // belongs to the loader, until its next plan
+    int64_t documents, tokens; // of the step
+    int64_t trained_tokens;    // N: what the step's loss is divided by
+    int64_t micro_batches;     // a multiple of slots; some may be empty
+    const int64_t *numbers;    // (documents) micro-batch after micro-batch
+    const int64_t *first;      // (micro_batches + 1) micro-batch m is numbers[first[m]] .. numbers[first[m + 1] - 1]
+} StepPlan;                    // belongs to the loader, until its next plan
 
 typedef struct LoaderLimits {
     int64_t tokens, rows, sequences; // the most that any micro-batch of any plan may have
 } LoaderLimits;
 
 typedef struct Loader {
-    const Documents *documents;      // must outlive the loader
+    const Documents *documents; // must outlive the loader
     LoaderOptions options;
     LoaderLimits limits;
-    int64_t *numbers, *order, *micro, *first;                  // (room) (room) (room) (room + slots + 1)
-    int64_t *micro_tokens, *micro_cost;                        // (room + slots)
-    int64_t room;                                              // documents of the largest plan so far
-    int32_t *ids, *positions, *starts, *contexts, *rows, *targets;   // a Ragged of the limits' size
+    int64_t *numbers, *order, *micro, *first;                      // (room) (room) (room) (room + slots + 1)
+    int64_t *micro_tokens, *micro_cost;                            // (room + slots)
+    int64_t room;                                                  // documents of the largest plan so far
+    int32_t *ids, *positions, *starts, *contexts, *rows, *targets; // a Ragged of the limits' size
 } Loader;
 
 bool loader_open(Loader *loader, const Documents *documents, const LoaderOptions *options);
 void loader_close(Loader *loader);
 
-LoaderLimits loader_largest(const Loader *loader);             // for planning memory
-int64_t loader_steps_per_epoch(const Loader *loader);          // the last step of an epoch has what is left
-int64_t loader_document(const Loader *loader, int64_t epoch, int64_t position);   // the document at this place of the epoch
+LoaderLimits loader_largest(const Loader *loader);                              // for planning memory
+int64_t loader_steps_per_epoch(const Loader *loader);                           // the last step of an epoch has what is left
+int64_t loader_document(const Loader *loader, int64_t epoch, int64_t position); // the document at this place of the epoch
 
-bool loader_plan(Loader *loader, int64_t step, StepPlan *plan);   // step from 0
+bool loader_plan(Loader *loader, int64_t step, StepPlan *plan); // step from 0
 // All documents in their order, cut greedily: one pass of evaluation, whatever order the steps have.
 bool loader_walk(Loader *loader, StepPlan *plan);
 

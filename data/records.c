@@ -10,16 +10,16 @@
     "Please reason step by step, and put your final answer option within \\boxed{}. Only put the option letter in the box, "     \
     "e.g. \\boxed{A}. There is only one correct answer."
 
-enum { OPTIONS_MOST = 26 };          // letters
+enum { OPTIONS_MOST = 26 }; // letters
 
 typedef struct Reading {
     Record *record;
     const json_t *row;
-    const char *where;               // "file:line"
+    const char *where; // "file:line"
     const RecordOptions *options;
 } Reading;
 
-static const json_t *field(const json_t *object, const char *key)   // NULL when absent or null
+static const json_t *field(const json_t *object, const char *key) // NULL when absent or null
 {
     const json_t *value = json_object_get(object, key);
     return json_is_null(value) ? NULL : value;
@@ -38,7 +38,7 @@ static bool need_text(Text *out, const json_t *object, const char *key, const ch
 
 static bool make_room(Record *record, size_t messages)
 {
-    record->messages = allocate(messages + 1, sizeof *record->messages);   // one more for a response
+    record->messages = allocate(messages + 1, sizeof *record->messages); // one more for a response
     return record->messages != NULL;
 }
 
@@ -151,7 +151,7 @@ static bool read_prompt(const Reading *r)
     return one_answer || fail("%s: key \"completion\" must be a text or one message of the assistant", r->where);
 }
 
-static bool user_turn(const Reading *r, const Bytes *text)      // takes the text's memory
+static bool user_turn(const Reading *r, const Bytes *text) // takes the text's memory
 {
     r->record->question = text->data;
     add(r->record, ROLE_USER, (Text){text->data, text->size});
@@ -258,8 +258,12 @@ typedef struct FormatKey {
 } FormatKey;
 
 static const FormatKey FORMATS[] = {
-    {"messages", ROW_CHAT, read_chat},          {"conversations", ROW_CHAT, read_chat}, {"prompt", ROW_PROMPT, read_prompt},
-    {"instruction", ROW_ALPACA, read_alpaca},   {"problem", ROW_PROBLEM, read_problem}, {"question", ROW_PROBLEM, read_problem},
+    {"messages", ROW_CHAT, read_chat},
+    {"conversations", ROW_CHAT, read_chat},
+    {"prompt", ROW_PROMPT, read_prompt},
+    {"instruction", ROW_ALPACA, read_alpaca},
+    {"problem", ROW_PROBLEM, read_problem},
+    {"question", ROW_PROBLEM, read_problem},
     {"ids", ROW_IDS, read_ids},
 };
 
@@ -269,7 +273,7 @@ static bool find_format(const FormatKey **found, const Reading *r)
     for (size_t i = 0; i < sizeof FORMATS / sizeof *FORMATS; i++) {
         const FormatKey *candidate = &FORMATS[i];
         if (field(r->row, candidate->key) == NULL || (candidate->format == ROW_IDS && r->record->generated))
-            continue;                                          // a generated row's ids are the sampler's
+            continue; // a generated row's ids are the sampler's
         if (*found != NULL)
             return fail("%s: the row has both \"%s\" and \"%s\" and could mean either; remove or rename one", r->where,
                         (*found)->key, candidate->key);
@@ -312,7 +316,7 @@ static bool read_difficulty(const Reading *r)
     for (int i = 1; i <= 5; i++)
         if (difficulty == i)
             r->record->difficulty = i;
-    return difficulty == 0 || r->record->difficulty > 0 ||       // 0: unknown
+    return difficulty == 0 || r->record->difficulty > 0 || // 0: unknown
            fail("%s: key \"difficulty\" must be one of 1, 2, 3, 4, 5, or 0 for unknown", r->where);
 }
 

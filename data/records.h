@@ -28,42 +28,42 @@ typedef enum RowFormat { ROW_CHAT, ROW_PROMPT, ROW_ALPACA, ROW_PROBLEM, ROW_IDS 
 
 typedef struct Record {
     RowFormat format;
-    Message *messages;               // (count) the prompt's, then the response if has_response; none in an ids row
+    Message *messages; // (count) the prompt's, then the response if has_response; none in an ids row
     size_t count;
     bool has_response;
-    bool generated, unfinished;      // it has a finish_reason; that is "length"
-    int32_t *ids;                    // (tokens) ids rows only
-    uint8_t *trained;                // (tokens) 1 where the token is trained
+    bool generated, unfinished; // it has a finish_reason; that is "length"
+    int32_t *ids;               // (tokens) ids rows only
+    uint8_t *trained;           // (tokens) 1 where the token is trained
     size_t tokens;
-    char *id;                        // the row's id, else the number of its line
-    char *answer;                    // the reference of RL: a text as it is, anything else as JSON; NULL if there is none
-    Text source, category;           // data NULL if there is none
-    int difficulty;                  // 1-5; 0: unknown (a label in words, such as WebInstruct's, is unknown too)
-    int64_t line;                    // from 1
+    char *id;              // the row's id, else the number of its line
+    char *answer;          // the reference of RL: a text as it is, anything else as JSON; NULL if there is none
+    Text source, category; // data NULL if there is none
+    int difficulty;        // 1-5; 0: unknown (a label in words, such as WebInstruct's, is unknown too)
+    int64_t line;          // from 1
 
-    struct json_t *row;              // what the texts above point into
-    char *question;                  // the user turn, where it was put together from several fields
+    struct json_t *row; // what the texts above point into
+    char *question;     // the user turn, where it was put together from several fields
 } Record;
 
 typedef struct RecordOptions {
-    const char *instruction;         // NULL, "" or "none": nothing is appended
+    const char *instruction; // NULL, "" or "none": nothing is appended
 } RecordOptions;
 
 // Reads one line (without its newline). file and line stand in every error: "file.jsonl:17: ...". Nothing to free on failure.
 bool record_read(Record *record, const char *json, size_t size, const char *file, int64_t line, const RecordOptions *options);
 void record_free(Record *record);
 
-size_t record_prompt(const Record *record);                    // how many of messages come before the response
+size_t record_prompt(const Record *record); // how many of messages come before the response
 
 // The lines of a JSONL file: a BOM at the start, CRLF and a last line without newline accepted, blank lines passed over.
 typedef struct LineReader {
     MappedFile file;
-    const char *path;                                          // the caller's
+    const char *path; // the caller's
     size_t at;
-    int64_t line;                                              // of the last line given; from 1
+    int64_t line; // of the last line given; from 1
 } LineReader;
 
-#define LINE_LIMIT ((size_t)64 << 20)                          // bytes; a longer line is refused
+#define LINE_LIMIT ((size_t)64 << 20) // bytes; a longer line is refused
 
 bool lines_open(LineReader *reader, const char *path);
 // The next line that is not blank; *text is NULL after the last one. A line over the limit fails, and reading may go on after it.

@@ -7,12 +7,12 @@
 
 enum { TEMPLATE_LIMIT = 1 << 20, CONFIG_LIMIT = 64 << 20 };
 
-#define NAME_MARK "{#- chat template: "                       // begins the texts of template_jinja
+#define NAME_MARK "{#- chat template: " // begins the texts of template_jinja
 #define QWEN25_SYSTEM "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
 #define GENERATION_PROMPT "<|im_start|>assistant\n"
 #define EMPTY_THOUGHT "<think>\n\n</think>\n\n"
 
-static const char *const NAMES[] = {"chatml", "qwen3", "qwen3-nothink", "qwen2.5"};   // in the order of TemplateKind
+static const char *const NAMES[] = {"chatml", "qwen3", "qwen3-nothink", "qwen2.5"}; // in the order of TemplateKind
 
 const char *template_name(TemplateKind kind) { return kind < TEMPLATE_UNKNOWN ? NAMES[kind] : "unknown"; }
 
@@ -64,7 +64,7 @@ static bool config_template(const char **jinja, const json_t *config, const char
     if (!json_is_array(value))
         return json_may_text(jinja, config, "chat_template", path);
     size_t i;
-    json_array_foreach(value, i, entry) {
+    json_array_foreach (value, i, entry) {
         const char *name = NULL;
         TRY(json_need_text(&name, entry, "name", path));
         if (strcmp(name, "default") == 0)
@@ -183,10 +183,7 @@ static void split_thought(const Message *m, Text *thought, Text *answer)
     }
 }
 
-static bool starts_with(Text t, const char *mark)
-{
-    return t.size >= strlen(mark) && memcmp(t.data, mark, strlen(mark)) == 0;
-}
+static bool starts_with(Text t, const char *mark) { return t.size >= strlen(mark) && memcmp(t.data, mark, strlen(mark)) == 0; }
 
 static bool ends_with(Text t, const char *mark)
 {
@@ -267,7 +264,7 @@ bool template_chat(const ChatTemplate *chat, RenderedChat *out, const Message *m
         return fail("there is no answer to train on: the last message must be the assistant's");
     bytes_clear(&out->text);
     TRY(append_turns(chat, &out->text, messages, count, &out->answer));
-    out->end = out->text.size - 1;                             // all but the newline
+    out->end = out->text.size - 1; // all but the newline
     return true;
 }
 
@@ -338,8 +335,8 @@ const char *template_jinja(TemplateKind kind)
     case TEMPLATE_QWEN3_NOTHINK:
         return NAME_MARK "qwen3-nothink #}\n" FIRST_SYSTEM THINKING_TURNS PROMPT("<think>\\n\\n</think>\\n\\n");
     case TEMPLATE_QWEN25:
-        return NAME_MARK "qwen2.5 #}\n" FIRST_SYSTEM
-                         "{%- else %}\n    {{- '<|im_start|>system\\n" QWEN25_SYSTEM "<|im_end|>\\n' }}\n" PLAIN_TURNS PROMPT("");
+        return NAME_MARK "qwen2.5 #}\n" FIRST_SYSTEM "{%- else %}\n    {{- '<|im_start|>system\\n" QWEN25_SYSTEM
+                         "<|im_end|>\\n' }}\n" PLAIN_TURNS PROMPT("");
     default:
         return NULL;
     }

@@ -11,17 +11,17 @@ extern "C" {
 #endif
 
 typedef enum TemplateKind {
-    TEMPLATE_CHATML,                 // Qwen3-Instruct-2507's: no thoughts, no default system turn
-    TEMPLATE_QWEN3,                  // the hybrid Qwen3's: the last answer shows its thought, empty if there is none
-    TEMPLATE_QWEN3_NOTHINK,          // the same, but the empty thought belongs to the prompt
-    TEMPLATE_QWEN25,                 // Qwen2.5's: a system turn of its own where there is none
-    TEMPLATE_UNKNOWN                 // a folder's own, recognised as none of these: refused when something must be rendered
+    TEMPLATE_CHATML,        // Qwen3-Instruct-2507's: no thoughts, no default system turn
+    TEMPLATE_QWEN3,         // the hybrid Qwen3's: the last answer shows its thought, empty if there is none
+    TEMPLATE_QWEN3_NOTHINK, // the same, but the empty thought belongs to the prompt
+    TEMPLATE_QWEN25,        // Qwen2.5's: a system turn of its own where there is none
+    TEMPLATE_UNKNOWN        // a folder's own, recognised as none of these: refused when something must be rendered
 } TemplateKind;
 
 typedef struct ChatTemplate {
     TemplateKind kind;
-    bool from_file;                  // the folder has a template of its own
-    char origin[512];                // where it came from, for errors and logs: a file, "--template", or that the folder has none
+    bool from_file;   // the folder has a template of its own
+    char origin[512]; // where it came from, for errors and logs: a file, "--template", or that the folder has none
 } ChatTemplate;
 
 // Bytes inside somebody else's memory; may hold NUL. data is NULL where there is no text at all.
@@ -35,7 +35,7 @@ typedef enum Role { ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT } Role;
 typedef struct Message {
     Role role;
     Text content;
-    Text reasoning;                  // reasoning_content, where there is that field; else qwen3 looks for <think>..</think>
+    Text reasoning; // reasoning_content, where there is that field; else qwen3 looks for <think>..</think>
 } Message;
 
 // name: one of chatml, qwen3, qwen3-nothink, qwen2.5; NULL, "" or "auto": recognised from FOLDER/chat_template.jinja, else from
@@ -43,7 +43,7 @@ typedef struct Message {
 // can't be read, not on a template that is not recognised (kind is then TEMPLATE_UNKNOWN).
 bool template_open(ChatTemplate *chat, const char *folder, const char *name);
 
-const char *template_name(TemplateKind kind);                  // "chatml", ...; "unknown"
+const char *template_name(TemplateKind kind); // "chatml", ...; "unknown"
 
 // A Jinja text that renders as this program does (messages without tools), for the chat_template.jinja of an exported model. It
 // begins with a comment that names the template, by which template_open knows it again. NULL for TEMPLATE_UNKNOWN.

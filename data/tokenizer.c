@@ -26,15 +26,9 @@ void tokenizer_close(Tokenizer *tokenizer)
     free(tokenizer);
 }
 
-int32_t tokenizer_size(const Tokenizer *tokenizer)
-{
-    return tokenizer->size;
-}
+int32_t tokenizer_size(const Tokenizer *tokenizer) { return tokenizer->size; }
 
-uint64_t tokenizer_hash(const Tokenizer *tokenizer)
-{
-    return tokenizer->hash;
-}
+uint64_t tokenizer_hash(const Tokenizer *tokenizer) { return tokenizer->hash; }
 
 bool tokenizer_is_special(const Tokenizer *tokenizer, int32_t id)
 {

@@ -50,10 +50,7 @@ void encoder_close(Encoder *encoder)
     free(encoder);
 }
 
-uint64_t encoder_steps(const Encoder *encoder)
-{
-    return encoder->bpe.steps;
-}
+uint64_t encoder_steps(const Encoder *encoder) { return encoder->bpe.steps; }
 
 // ---- words
 

@@ -26,10 +26,7 @@ size_t ascii_prefix(const uint8_t *text, size_t size)
     return i;
 }
 
-static uint8_t combining_class(int32_t point)
-{
-    return (uint8_t)utf8proc_get_property(point)->combining_class;
-}
+static uint8_t combining_class(int32_t point) { return (uint8_t)utf8proc_get_property(point)->combining_class; }
 
 // Puts marks that follow each other in the order of their classes, equal ones as they stood.
 static bool order_marks(NfcScratch *scratch, int32_t *marks, size_t count)

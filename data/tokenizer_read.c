@@ -16,10 +16,7 @@ typedef struct Reader {
     Bytes meaning;         // what is hashed
 } Reader;
 
-static bool is_null(const json_t *value)
-{
-    return value == NULL || json_is_null(value);
-}
+static bool is_null(const json_t *value) { return value == NULL || json_is_null(value); }
 
 // The "type" of a part, "nothing" if the part is null or absent.
 static bool part_type(const Reader *reader, const char **type, const json_t *part, const char *name)
@@ -81,12 +78,10 @@ static bool count_ids(Reader *reader)
     size_t count = json_object_size(reader->vocabulary) + json_array_size(reader->added), i;
     const char *key;
     const json_t *value;
-    json_object_foreach((json_t *)reader->vocabulary, key, value)
-    {
+    json_object_foreach ((json_t *)reader->vocabulary, key, value) {
         TRY(see_id(reader, value, key, &largest));
     }
-    json_array_foreach(reader->added, i, value)
-    {
+    json_array_foreach (reader->added, i, value) {
         const char *content;
         if (!json_is_object(value) || !json_need_text(&content, value, "content", reader->path))
             return fail_in("%s: added token %zu", reader->path, i);
@@ -195,12 +190,10 @@ static bool read_tokens(Reader *reader)
     TRY(t->kind = allocate((size_t)t->size, sizeof *t->kind));
     TRY(t->begin = allocate((size_t)t->size + 1, sizeof *t->begin));
     TRY(reader->spelling = allocate((size_t)t->size, sizeof *reader->spelling));
-    json_object_foreach((json_t *)reader->vocabulary, key, value)
-    {
+    json_object_foreach ((json_t *)reader->vocabulary, key, value) {
         TRY(set_token(reader, (int32_t)json_integer_value(value), key, TOKEN_BASE));
     }
-    json_array_foreach(reader->added, i, value)
-    {
+    json_array_foreach (reader->added, i, value) {
         TRY(set_added(reader, value));
     }
     return write_bytes(reader);
@@ -288,8 +281,7 @@ static bool read_merges(Reader *reader)
     Bytes pair = {0};
     bool ok = bytes_text(&pair, "");
     size_t i;
-    json_array_foreach(merges, i, merge)
-    {
+    json_array_foreach (merges, i, merge) {
         ok = ok && read_merge(reader, merge, &pair);
         if (!ok)
             break;

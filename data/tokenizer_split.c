@@ -24,10 +24,7 @@ static inline uint8_t class_at(const uint8_t *classes, const uint8_t *text, size
     return classes[c.value];
 }
 
-static inline bool is_newline(uint8_t c)
-{
-    return c == '\n' || c == '\r';
-}
+static inline bool is_newline(uint8_t c) { return c == '\n' || c == '\r'; }
 
 // (?i:'s|'t|'re|'ve|'m|'ll|'d): bytes after the apostrophe, 0 if it is none. U+017F, the long s, is an s to ignore the case of.
 static size_t contraction(const uint8_t *p, size_t left)

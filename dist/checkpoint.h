@@ -14,9 +14,9 @@ extern "C" {
 #endif
 
 typedef struct StateTensor {
-    const char *name;                // "model.norm.weight", "optim.m.model.norm.weight", ...; unique
+    const char *name; // "model.norm.weight", "optim.m.model.norm.weight", ...; unique
     int64_t elements;
-    float *data;                     // (elements)
+    float *data; // (elements)
 } StateTensor;
 
 // Saves into folder (OUT/checkpoints), straight from the arrays; state is borrowed. Then keeps the newest `keep` (0: all) up to
@@ -32,15 +32,15 @@ bool checkpoint_newest(Bytes *path, int64_t *step, const char *folder, Bytes *wa
 typedef struct Checkpoint Checkpoint;
 
 bool checkpoint_open(Checkpoint **checkpoint, const char *path);
-void checkpoint_close(Checkpoint *checkpoint);                 // NULL is fine
+void checkpoint_close(Checkpoint *checkpoint); // NULL is fine
 int64_t checkpoint_step(const Checkpoint *checkpoint);
-const json_t *checkpoint_state(const Checkpoint *checkpoint);  // belongs to the checkpoint
-int64_t checkpoint_elements(const Checkpoint *checkpoint, const char *name);   // -1 if there is no such tensor
+const json_t *checkpoint_state(const Checkpoint *checkpoint);                // belongs to the checkpoint
+int64_t checkpoint_elements(const Checkpoint *checkpoint, const char *name); // -1 if there is no such tensor
 
 // Elements first .. first+count-1. The checksum of a range is verified when it is first read. Not from several threads at once.
 bool checkpoint_read(Checkpoint *checkpoint, const char *name, int64_t first, int64_t count, float *out);
 
-bool checkpoint_verify(Checkpoint *checkpoint);                // the checksum of every file, whole
+bool checkpoint_verify(Checkpoint *checkpoint); // the checksum of every file, whole
 
 #ifdef __cplusplus
 }

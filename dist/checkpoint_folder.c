@@ -163,7 +163,7 @@ bool checkpoints_prune(const char *folder, int64_t newest, int keep)
         if (ok && kept >= keep)
             ok = remove_step(path);
         else if (ok)
-            kept += is_complete(path, steps[i]);               // a broken one does not count, and goes when it is old enough
+            kept += is_complete(path, steps[i]); // a broken one does not count, and goes when it is old enough
         free(path);
     }
     free(steps);

@@ -7,8 +7,8 @@
 struct Checkpoint {
     char *path;
     Manifest manifest;
-    MappedFile *files;               // (file_count)
-    bool *verified;                  // (range_count)
+    MappedFile *files; // (file_count)
+    bool *verified;    // (range_count)
 };
 
 static bool open_files(Checkpoint *c)

@@ -12,18 +12,18 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { PIECE = 1 << 22 };                        // elements written at a time
+enum { PIECE = 1 << 22 }; // elements written at a time
 static const char shard_name[] = "shard-00000.safetensors";
 
 typedef struct Save {
-    const char *temporary;                       // the folder that becomes step-N
+    const char *temporary; // the folder that becomes step-N
     int64_t step;
     const StateTensor *tensors;
     size_t count;
-    json_t *state, *ranges;                      // ranges: what the manifest will list
-    char *path;                                  // of the shard
+    json_t *state, *ranges; // ranges: what the manifest will list
+    char *path;             // of the shard
     int descriptor;
-    uint64_t size, written, hash;                // of the shard
+    uint64_t size, written, hash; // of the shard
     XXH3_state_t *file_hash, *range_hash;
 } Save;
 
@@ -112,9 +112,9 @@ static bool note_range(Save *s, const StateTensor *t, uint64_t byte, uint64_t ha
 {
     char text[17];
     snprintf(text, sizeof text, "%016" PRIx64, hash);
-    json_t *entry = json_pack("{s:s, s:I, s:i, s:I, s:s, s:I, s:s}", "tensor", t->name, "elements", (json_int_t)t->elements,
-                              "offset", 0, "length", (json_int_t)t->elements, "file", shard_name, "byte", (json_int_t)byte,
-                              "xxh3", text);
+    json_t *entry =
+        json_pack("{s:s, s:I, s:i, s:I, s:s, s:I, s:s}", "tensor", t->name, "elements", (json_int_t)t->elements, "offset", 0,
+                  "length", (json_int_t)t->elements, "file", shard_name, "byte", (json_int_t)byte, "xxh3", text);
     return json_array_append_new(s->ranges, entry) == 0 || fail("tensor %s: no memory for the manifest", t->name);
 }
 
@@ -142,7 +142,7 @@ static bool write_content(Save *s, const Bytes *header)
     for (size_t i = 0; i < s->count; i++)
         TRY(write_tensor(s, &s->tensors[i]));
     s->hash = XXH3_64bits_digest(s->file_hash);
-    if (fsync(s->descriptor) != 0)                             // never retried: after a failure the pages count as clean
+    if (fsync(s->descriptor) != 0) // never retried: after a failure the pages count as clean
         return fail_errno("%s: syncing it to disk", s->path);
     return true;
 }
@@ -169,8 +169,8 @@ static bool write_manifest(const Save *s)
     char hash[17];
     snprintf(hash, sizeof hash, "%016" PRIx64, s->hash);
     json_t *root = json_pack("{s:s, s:i, s:I, s:i, s:b, s:[{s:s, s:I, s:s}], s:O}", "format", CHECKPOINT_FORMAT, "version",
-                             CHECKPOINT_VERSION, "step", (json_int_t)s->step, "world", 1, "finite", true, "files",
-                             "name", shard_name, "size", (json_int_t)s->size, "xxh3", hash, "ranges", s->ranges);
+                             CHECKPOINT_VERSION, "step", (json_int_t)s->step, "world", 1, "finite", true, "files", "name",
+                             shard_name, "size", (json_int_t)s->size, "xxh3", hash, "ranges", s->ranges);
     bool ok = root != NULL;
     if (s->state != NULL)
         ok = ok && json_object_set(root, "state", s->state) == 0;
@@ -212,7 +212,7 @@ static bool make_temporary(Bytes *path, const char *folder, int64_t step)
     return mkdir(path->data, 0755) == 0 || fail_errno("%s: making the folder", path->data);
 }
 
-static void remove_quietly(const char *folder)                 // the error that led here is the one to report
+static void remove_quietly(const char *folder) // the error that led here is the one to report
 {
     char *cause = copy_text(error_text());
     if (folder_exists(folder))

@@ -10,9 +10,9 @@ extern "C" {
 #endif
 
 typedef struct ArenaEntry {
-    const char *name;                // entries of one name are shown as one line
+    const char *name; // entries of one name are shown as one line
     size_t bytes;
-    void *pointer;                   // address of the caller's pointer, set by arena_allocate
+    void *pointer; // address of the caller's pointer, set by arena_allocate
 } ArenaEntry;
 
 typedef struct Arena {
@@ -24,7 +24,7 @@ typedef struct Arena {
 } Arena;
 
 bool arena_add(Arena *arena, const char *name, void *pointer_to_pointer, int64_t count, size_t size);
-bool arena_allocate(Arena *arena);   // zeroed
+bool arena_allocate(Arena *arena); // zeroed
 void arena_print(const Arena *arena, FILE *out);
 void arena_free(Arena *arena);
 

@@ -4,13 +4,13 @@
 #define KERNELS_EXACTNESS_H
 
 enum {
-    KEY_BLOCK = 128,         // keys per step of the online softmax, counted from position 0; also a KV page
-    KEY_SEGMENT = 1024,      // positions whose partial softmax is finished before it is merged, ascending
-    LOGSUMEXP_COLUMNS = 1024,   // vocabulary columns per block of a row's logsumexp
-    HEAD_COLUMNS = 2048,     // vocabulary columns per finished chain of the head's input gradient
-    HEAD_ROWS = 1024,        // rows per finished chain of the head's weight gradient
-    NORM_ROWS = 128,         // rows per partial sum of a norm weight's gradient
-    SQUARES_BLOCK = 4096     // elements per partial sum of the global gradient norm
+    KEY_BLOCK = 128,          // keys per step of the online softmax, counted from position 0; also a KV page
+    KEY_SEGMENT = 1024,       // positions whose partial softmax is finished before it is merged, ascending
+    LOGSUMEXP_COLUMNS = 1024, // vocabulary columns per block of a row's logsumexp
+    HEAD_COLUMNS = 2048,      // vocabulary columns per finished chain of the head's input gradient
+    HEAD_ROWS = 1024,         // rows per finished chain of the head's weight gradient
+    NORM_ROWS = 128,          // rows per partial sum of a norm weight's gradient
+    SQUARES_BLOCK = 4096      // elements per partial sum of the global gradient norm
 };
 
 #endif

@@ -31,34 +31,34 @@ typedef struct Tensor {
 // last of them, and each sees itself and everything before it. Without pages every context is empty and the keys are the rows
 // of k and v; with pages all keys, the new ones too, lie in them, one page for each KEY_BLOCK positions.
 typedef struct Attention {
-    int64_t sequences, heads, kv_heads, head_width;   // S, H, Hkv, D: D even, H a multiple of Hkv
-    const int32_t *starts;                            // (S+1)
-    const int32_t *contexts;                          // (S)
-    const void *key_pages, *value_pages;              // (pages, Hkv, KEY_BLOCK, D), or NULL
-    const int32_t *page_table;                        // (S, pages_per_sequence): number of the page
+    int64_t sequences, heads, kv_heads, head_width; // S, H, Hkv, D: D even, H a multiple of Hkv
+    const int32_t *starts;                          // (S+1)
+    const int32_t *contexts;                        // (S)
+    const void *key_pages, *value_pages;            // (pages, Hkv, KEY_BLOCK, D), or NULL
+    const int32_t *page_table;                      // (S, pages_per_sequence): number of the page
     int64_t pages_per_sequence;
 } Attention;
 
 typedef struct AdamW {
     double learning_rate, beta1, beta2, epsilon, weight_decay;
-    double gradient_scale;                            // what clipping multiplies the gradient by
-    int64_t step;                                     // from 1: the bias corrections are of this step
-    uint64_t seed;                                    // for backends that round stochastically
+    double gradient_scale; // what clipping multiplies the gradient by
+    int64_t step;          // from 1: the bias corrections are of this step
+    uint64_t seed;         // for backends that round stochastically
 } AdamW;
 
 typedef struct Kernels {
-    const char *name;                                 // "cpu-avx512", ...
-    const char *arithmetic;                           // backends of one arithmetic give the same bits
-    size_t activation_size;                           // bytes of one element of a Tensor
+    const char *name;       // "cpu-avx512", ...
+    const char *arithmetic; // backends of one arithmetic give the same bits
+    size_t activation_size; // bytes of one element of a Tensor
 
     // ---- memory of the device
 
-    void *(*allocate)(size_t bytes);                  // zeroed, 64-byte aligned; NULL after fail()
+    void *(*allocate)(size_t bytes); // zeroed, 64-byte aligned; NULL after fail()
     void (*release)(void *p);
     void (*upload)(Stream *s, void *device, const void *host, size_t bytes);
-    void (*download)(Stream *s, void *host, const void *device, size_t bytes);   // returns when host may be read
+    void (*download)(Stream *s, void *host, const void *device, size_t bytes); // returns when host may be read
     void (*zero)(Stream *s, void *p, size_t bytes);
-    void (*accumulate)(Stream *s, float *sum, const float *x, int64_t count);    // sum += x
+    void (*accumulate)(Stream *s, float *sum, const float *x, int64_t count); // sum += x
 
     // ---- embedding:  y[t] = table[ids[t]]
     // backward: each vocabulary row's chain over its tokens, ascending from zero, is added to dtable once.
@@ -117,8 +117,8 @@ typedef struct Kernels {
     // delta is scratch.
 
     void (*attention_forward)(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a);
-    void (*attention_backward)(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k, Tensor v,
-                               Tensor out, const float *logsumexp, const Attention *a);
+    void (*attention_backward)(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k,
+                               Tensor v, Tensor out, const float *logsumexp, const Attention *a);
 
     // ---- SwiGLU (Shazeer 2020):  y = silu(gate) · up.   all (T, F); backward: dgate may be gate, dup may be up.
 

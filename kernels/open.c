@@ -14,7 +14,7 @@ static const Kernels *cpu_kernels(const char *wanted)
 #if defined(__x86_64__)
     __builtin_cpu_init();
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-                __builtin_cpu_supports("bmi2");                // x86-64-v3, as far as a program may ask
+                __builtin_cpu_supports("bmi2"); // x86-64-v3, as far as a program may ask
     bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (avx512 && (wanted == NULL || strcmp(wanted, "avx512") == 0))

@@ -22,7 +22,7 @@ static void mlp_backward(Model *m, const Ragged *batch, LayerActivations *l, con
     Tensor gate = tensor(l->gate, T, F), up = tensor(l->up, T, F), normed = tensor(l->normed2, T, C);
     k->matmul_backward_weight(NULL, g->vector[DOWN_PROJ], dout, tensor(l->product, T, F));
     k->matmul_backward_input(NULL, dproduct, dout, w->matrix[DOWN_PROJ], false);
-    k->swiglu_backward(NULL, gate, up, dproduct, gate, up);    // from here on gate and up hold their gradients
+    k->swiglu_backward(NULL, gate, up, dproduct, gate, up); // from here on gate and up hold their gradients
     k->matmul_backward_weight(NULL, g->vector[GATE_PROJ], gate, normed);
     k->matmul_backward_weight(NULL, g->vector[UP_PROJ], up, normed);
     k->matmul_backward_input(NULL, dnormed, gate, w->matrix[GATE_PROJ], false);
@@ -83,7 +83,7 @@ static bool layer_backward(Model *m, const Ragged *batch, int64_t layer)
 bool model_backward(Model *m, const Ragged *batch)
 {
     if (batch->trained == 0)
-        return visit_down(m);                                  // nothing was trained: an empty micro-batch adds nothing
+        return visit_down(m); // nothing was trained: an empty micro-batch adds nothing
     const Kernels *k = m->kernels;
     int64_t T = batch->tokens, C = m->config.width, L = m->config.layers;
     const Parameter *norm = &m->parameters.list[m->parameters.final_norm];

@@ -108,7 +108,7 @@ static bool read_rope(ModelConfig *c, const json_t *root, const char *where)
 
 static bool read_sizes(ModelConfig *c, const json_t *root, const char *where)
 {
-    c->head_width = 128;                                       // transformers' defaults, where it has one for Qwen3
+    c->head_width = 128; // transformers' defaults, where it has one for Qwen3
     c->max_positions = 32768;
     c->norm_epsilon = 1e-6;
     c->initializer_range = 0.02;
@@ -202,7 +202,7 @@ static json_t *end_tokens_to_json(const ModelConfig *c)
     return list;
 }
 
-static json_t *number_to_json(double x)                        // 1000000, not 1000000.0: as the published files have it
+static json_t *number_to_json(double x) // 1000000, not 1000000.0: as the published files have it
 {
     return x == floor(x) && fabs(x) < 0x1p53 ? json_integer((json_int_t)x) : json_real(x);
 }
@@ -214,14 +214,13 @@ json_t *config_to_json(const ModelConfig *c, const char *dtype)
         "{s:[s], s:b, s:f, s:o, s:o, s:I, s:s, s:I, s:f, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:f, s:n, s:o, s:n, s:b, s:s, "
         "s:s, s:b, s:b, s:I}",
         "architectures", "Qwen3ForCausalLM", "attention_bias", false, "attention_dropout", 0.0, "bos_token_id", begin,
-        "eos_token_id", end_tokens_to_json(c), "head_dim", (json_int_t)c->head_width, "hidden_act", "silu",
-        "hidden_size", (json_int_t)c->width, "initializer_range", c->initializer_range,
-        "intermediate_size", (json_int_t)c->feed_forward, "max_position_embeddings", (json_int_t)c->max_positions,
-        "max_window_layers", (json_int_t)c->layers, "model_type", "qwen3", "num_attention_heads", (json_int_t)c->heads,
-        "num_hidden_layers", (json_int_t)c->layers, "num_key_value_heads", (json_int_t)c->kv_heads,
-        "rms_norm_eps", c->norm_epsilon, "rope_scaling", "rope_theta", number_to_json(c->rope_theta), "sliding_window",
-        "tie_word_embeddings", c->tied, "torch_dtype", dtype, "transformers_version", "4.51.0", "use_cache", true,
-        "use_sliding_window", false, "vocab_size", (json_int_t)c->vocabulary);
+        "eos_token_id", end_tokens_to_json(c), "head_dim", (json_int_t)c->head_width, "hidden_act", "silu", "hidden_size",
+        (json_int_t)c->width, "initializer_range", c->initializer_range, "intermediate_size", (json_int_t)c->feed_forward,
+        "max_position_embeddings", (json_int_t)c->max_positions, "max_window_layers", (json_int_t)c->layers, "model_type",
+        "qwen3", "num_attention_heads", (json_int_t)c->heads, "num_hidden_layers", (json_int_t)c->layers, "num_key_value_heads",
+        (json_int_t)c->kv_heads, "rms_norm_eps", c->norm_epsilon, "rope_scaling", "rope_theta", number_to_json(c->rope_theta),
+        "sliding_window", "tie_word_embeddings", c->tied, "torch_dtype", dtype, "transformers_version", "4.51.0", "use_cache",
+        true, "use_sliding_window", false, "vocab_size", (json_int_t)c->vocabulary);
     if (root == NULL)
         fail("no memory for a config.json");
     return root;

@@ -11,11 +11,11 @@ extern "C" {
 enum { END_TOKENS = 16 };
 
 typedef struct ModelConfig {
-    int64_t layers, width, heads, kv_heads, head_width;   // L, C, H, Hkv, D: D is read, it is not C / H
-    int64_t feed_forward, vocabulary, max_positions;      // F, V
+    int64_t layers, width, heads, kv_heads, head_width; // L, C, H, Hkv, D: D is read, it is not C / H
+    int64_t feed_forward, vocabulary, max_positions;    // F, V
     double rope_theta, norm_epsilon, initializer_range;
-    bool tied;                                            // lm_head is embed_tokens
-    int64_t begin_token;                                  // -1 if none
+    bool tied;           // lm_head is embed_tokens
+    int64_t begin_token; // -1 if none
     int64_t end_tokens[END_TOKENS], end_count;
 } ModelConfig;
 
@@ -23,7 +23,7 @@ typedef struct ModelConfig {
 // (transformers 5). Refuses by name what is not a dense Qwen3: other architectures, rope scaling, sliding windows, attention
 // bias, other activations, sizes that do not fit together.
 bool config_read(ModelConfig *config, const char *path);
-bool config_from_json(ModelConfig *config, const json_t *root, const char *where);   // where: for errors
+bool config_from_json(ModelConfig *config, const json_t *root, const char *where); // where: for errors
 
 // The same as JSON in the first spelling. dtype: "bfloat16" or "float32". NULL after fail().
 json_t *config_to_json(const ModelConfig *config, const char *dtype);

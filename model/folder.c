@@ -154,8 +154,9 @@ static bool write_tokenizer(const FolderExport *e, const char *folder)
 
 bool model_folder_copy_tokenizer(const char *from, const char *to)
 {
-    static const char *const names[] = {"tokenizer.json",   "tokenizer_config.json",   "vocab.json",          "merges.txt",
-                                        "added_tokens.json", "special_tokens_map.json", "chat_template.jinja", "generation_config.json"};
+    static const char *const names[] = {"tokenizer.json",      "tokenizer_config.json", "vocab.json",
+                                        "merges.txt",          "added_tokens.json",     "special_tokens_map.json",
+                                        "chat_template.jinja", "generation_config.json"};
     TRY(folder_make(to));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         TRY(copy_if_there(from, to, names[i]));
@@ -219,7 +220,7 @@ static char *settle(const char *folder)
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/')
         path[--length] = 0;
-    char *real = realpath(path, NULL);                         // NULL if it is not there
+    char *real = realpath(path, NULL); // NULL if it is not there
     if (real != NULL) {
         free(path);
         return real;
@@ -246,7 +247,7 @@ bool model_folder_export(const char *given, const FolderExport *e)
               bytes_printf(&temporary, "%s.tmp-%ld", folder, (long)getpid());
     ok = ok && write_parts(e, temporary.data) && folder_publish(temporary.data, folder);
     if (!ok && temporary.size > 0 && folder_exists(temporary.data)) {
-        char *cause = copy_text(error_text());                 // removing it may fail too; the first cause is what matters
+        char *cause = copy_text(error_text()); // removing it may fail too; the first cause is what matters
         folder_remove(temporary.data);
         fail("%s", cause == NULL ? "no memory" : cause);
         free(cause);

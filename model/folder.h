@@ -18,17 +18,17 @@ bool model_folder_find(Bytes *path, const char *given);
 bool model_folder_copy_tokenizer(const char *from, const char *to);
 
 typedef struct FolderExport {
-    const ModelConfig *config;       // its end_tokens are what config.json says
-    WeightType type;                 // WEIGHT_F32 or WEIGHT_BF16
-    const WeightPlan *plan;          // (count) names and shapes of the tensors, and where their values come from
+    const ModelConfig *config; // its end_tokens are what config.json says
+    WeightType type;           // WEIGHT_F32 or WEIGHT_BF16
+    const WeightPlan *plan;    // (count) names and shapes of the tensors, and where their values come from
     int64_t count;
     WeightSource source;
     void *context;
-    uint64_t file_limit;             // bytes of a shard; 0: WEIGHTS_FILE_LIMIT
-    const char *origin;              // folder whose tokenizer and sampling settings are taken over; NULL: none
-    const char *template_text;       // replaces origin's chat template; NULL: keep it
-    bool chat_end;                   // tokenizer_config.json's eos_token becomes <|im_end|>
-    int64_t end_tokens[END_TOKENS], end_count;   // for generation_config.json: <|im_end|> first, then <|endoftext|>
+    uint64_t file_limit;                       // bytes of a shard; 0: WEIGHTS_FILE_LIMIT
+    const char *origin;                        // folder whose tokenizer and sampling settings are taken over; NULL: none
+    const char *template_text;                 // replaces origin's chat template; NULL: keep it
+    bool chat_end;                             // tokenizer_config.json's eos_token becomes <|im_end|>
+    int64_t end_tokens[END_TOKENS], end_count; // for generation_config.json: <|im_end|> first, then <|endoftext|>
 } FolderExport;
 
 // Writes the folder beside its final name, syncs everything, and exchanges it for what stood there. After a failure or a kill the

@@ -23,8 +23,8 @@ static void attention_half(Model *m, const Ragged *batch, const LayerView *w, La
     k->matmul_forward(NULL, q_raw, normed, w->matrix[Q_PROJ]);
     k->matmul_forward(NULL, k_raw, normed, w->matrix[K_PROJ]);
     k->matmul_forward(NULL, v, normed, w->matrix[V_PROJ]);
-    k->qk_norm_rope_forward(NULL, tensor(l->q, T, Q), l->q_rstd, q_raw, w->vector[Q_NORM], m->a.cosine, m->a.sine,
-                            m->a.positions, c->head_width, epsilon);
+    k->qk_norm_rope_forward(NULL, tensor(l->q, T, Q), l->q_rstd, q_raw, w->vector[Q_NORM], m->a.cosine, m->a.sine, m->a.positions,
+                            c->head_width, epsilon);
     k->qk_norm_rope_forward(NULL, tensor(l->k, T, KV), l->k_rstd, k_raw, w->vector[K_NORM], m->a.cosine, m->a.sine,
                             m->a.positions, c->head_width, epsilon);
     Attention attention = attention_of(m, batch);

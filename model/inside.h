@@ -7,7 +7,10 @@
 static inline Tensor tensor(void *data, int64_t rows, int64_t columns) { return (Tensor){data, rows, columns}; }
 static const Tensor NONE = {0};
 
-static inline Tensor weight_matrix(const Model *m, const Parameter *p) { return tensor(m->weights + p->offset, p->rows, p->columns); }
+static inline Tensor weight_matrix(const Model *m, const Parameter *p)
+{
+    return tensor(m->weights + p->offset, p->rows, p->columns);
+}
 
 // One layer's weights (or, over the gradients, the gradients of them), looked up when the layer is entered.
 typedef struct LayerView {

@@ -9,7 +9,7 @@ static const double FIXED_POINT = 0x1p30;
 void loss_add(LossSum *sum, float logprob)
 {
     sum->tokens++;
-    bool usable = fabsf(logprob) < 0x1p20f;                    // 2^20 nats: a model that far off has diverged
+    bool usable = fabsf(logprob) < 0x1p20f; // 2^20 nats: a model that far off has diverged
     if (!usable || __builtin_add_overflow(sum->fixed, (int64_t)((double)-logprob * FIXED_POINT), &sum->fixed))
         sum->finite = false;
 }
@@ -21,10 +21,7 @@ double loss_mean(const LossSum *sum)
     return sum->tokens == 0 ? 0 : (double)sum->fixed / FIXED_POINT / (double)sum->tokens;
 }
 
-static Tensor head_weight(const Model *m)
-{
-    return weight_matrix(m, &m->parameters.list[m->parameters.head]);
-}
+static Tensor head_weight(const Model *m) { return weight_matrix(m, &m->parameters.list[m->parameters.head]); }
 
 static bool head_rows(Model *m, const Ragged *batch, float temperature, int64_t n_live)
 {

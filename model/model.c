@@ -7,7 +7,8 @@
 #include <string.h>
 
 // The arrays that one layer keeps. Without a backward pass nothing is kept; with recomputation, the input alone.
-static bool plan_layer(Arena *arena, LayerActivations *l, const ModelConfig *c, const ModelLimits *limits, size_t size, bool inner)
+static bool plan_layer(Arena *arena, LayerActivations *l, const ModelConfig *c, const ModelLimits *limits, size_t size,
+                       bool inner)
 {
     int64_t T = limits->tokens, C = c->width, F = c->feed_forward, H = c->heads, Hkv = c->kv_heads, Q = H * c->head_width;
     int64_t KV = Hkv * c->head_width;
@@ -16,14 +17,22 @@ static bool plan_layer(Arena *arena, LayerActivations *l, const ModelConfig *c, 
         void *pointer;
         int64_t columns;
         size_t size;
-    } arrays[] = {{"layer: attention norm", &l->normed, C, size},    {"layer: q, k, v", &l->q_raw, Q, size},
-                  {"layer: q, k, v", &l->k_raw, KV, size},           {"layer: q, k, v", &l->v, KV, size},
-                  {"layer: q, k after norm and RoPE", &l->q, Q, size}, {"layer: q, k after norm and RoPE", &l->k, KV, size},
-                  {"layer: attention", &l->attended, Q, size},       {"layer: middle of the stream", &l->middle, C, size},
-                  {"layer: MLP norm", &l->normed2, C, size},         {"layer: gate, up", &l->gate, F, size},
-                  {"layer: gate, up", &l->up, F, size},              {"layer: SwiGLU", &l->product, F, size},
-                  {"layer: row statistics", &l->rstd, 1, 4},         {"layer: row statistics", &l->rstd2, 1, 4},
-                  {"layer: row statistics", &l->q_rstd, H, 4},       {"layer: row statistics", &l->k_rstd, Hkv, 4},
+    } arrays[] = {{"layer: attention norm", &l->normed, C, size},
+                  {"layer: q, k, v", &l->q_raw, Q, size},
+                  {"layer: q, k, v", &l->k_raw, KV, size},
+                  {"layer: q, k, v", &l->v, KV, size},
+                  {"layer: q, k after norm and RoPE", &l->q, Q, size},
+                  {"layer: q, k after norm and RoPE", &l->k, KV, size},
+                  {"layer: attention", &l->attended, Q, size},
+                  {"layer: middle of the stream", &l->middle, C, size},
+                  {"layer: MLP norm", &l->normed2, C, size},
+                  {"layer: gate, up", &l->gate, F, size},
+                  {"layer: gate, up", &l->up, F, size},
+                  {"layer: SwiGLU", &l->product, F, size},
+                  {"layer: row statistics", &l->rstd, 1, 4},
+                  {"layer: row statistics", &l->rstd2, 1, 4},
+                  {"layer: row statistics", &l->q_rstd, H, 4},
+                  {"layer: row statistics", &l->k_rstd, Hkv, 4},
                   {"layer: row statistics", &l->logsumexp, H, 4}};
     if (!inner)
         return arena_add(arena, "layer: input", &l->input, T * C, size);
@@ -164,8 +173,8 @@ static bool load_tensor(Model *m, const Weights *weights, const Parameter *p, co
     bool shape = p->matrix ? t->rank == 2 && t->shape[0] == p->rows && t->shape[1] == p->columns
                            : t->rank == 1 && t->shape[0] == p->columns;
     if (!shape)
-        return fail("%s: the tensor %s should be %" PRId64 " x %" PRId64 " by config.json, but its shape is another", folder, p->name,
-                    p->rows, p->columns);
+        return fail("%s: the tensor %s should be %" PRId64 " x %" PRId64 " by config.json, but its shape is another", folder,
+                    p->name, p->rows, p->columns);
     int64_t count = parameter_elements(p), piece = 1 << 22;
     for (int64_t first = 0; first < count; first += piece) {
         int64_t n = count - first < piece ? count - first : piece;

@@ -17,14 +17,15 @@ extern "C" {
 
 // The largest micro-batch that memory is planned for.
 typedef struct ModelLimits {
-    int64_t tokens, rows, sequences, positions;   // rows: that the head is asked for; positions: longest sequence
-    bool training;                                // gradients and everything that a backward pass needs
-    bool recompute;                               // keep each layer's input only, and run the layer again going back
+    int64_t tokens, rows, sequences, positions; // rows: that the head is asked for; positions: longest sequence
+    bool training;                              // gradients and everything that a backward pass needs
+    bool recompute;                             // keep each layer's input only, and run the layer again going back
 } ModelLimits;
 
 // Where sharding hooks in: a layer's weights are asked for before they are read and given back after; going back, a layer's
 // gradient is announced when it is finished. Layer -1 is the embedding, layer L the final norm and the head. On one rank all
-// three are NULL. They are called for an empty micro-batch too, in the same order: the other ranks' collectives wait for them. No pointer to a layer's weights is kept between release and the next acquire.
+// three are NULL. They are called for an empty micro-batch too, in the same order: the other ranks' collectives wait for them.
+// No pointer to a layer's weights is kept between release and the next acquire.
 typedef struct ModelHooks {
     void *context;
     bool (*weights_acquire)(void *context, int64_t layer);
@@ -39,19 +40,19 @@ typedef struct LayerActivations {
 } LayerActivations;
 
 typedef struct Activations {
-    int32_t *ids, *positions, *starts, *contexts, *rows, *targets, *sort;   // the batch, on the device
-    LayerActivations *layers;                     // (L); with recomputation they share everything but `input`
-    void *branch;                                 // (T, C) what the last layer adds to its stream
-    void *stream, *hidden;                        // (T, C) before and after the final norm
-    float *stream_rstd;                           // (T)
-    void *head_input;                             // (N, C) rows of hidden that the head is asked for
-    float *logprob, *entropy, *logsumexp;         // (N)
-    int32_t *best;                                // (N)
+    int32_t *ids, *positions, *starts, *contexts, *rows, *targets, *sort; // the batch, on the device
+    LayerActivations *layers;             // (L); with recomputation they share everything but `input`
+    void *branch;                         // (T, C) what the last layer adds to its stream
+    void *stream, *hidden;                // (T, C) before and after the final norm
+    float *stream_rstd;                   // (T)
+    void *head_input;                     // (N, C) rows of hidden that the head is asked for
+    float *logprob, *entropy, *logsumexp; // (N)
+    int32_t *best;                        // (N)
     float *head_workspace;
-    float *cosine, *sine;                         // (positions, D/2)
+    float *cosine, *sine; // (positions, D/2)
     // going back
     void *dhidden, *dstream, *dmiddle, *dnormed, *dq, *dk, *dv, *dattended, *dproduct, *dhead_input;
-    float *delta, *partial, *dlogprob, *head_gradient;   // head_gradient (V, C): one micro-batch's, finished on its own
+    float *delta, *partial, *dlogprob, *head_gradient; // head_gradient (V, C): one micro-batch's, finished on its own
 } Activations;
 
 typedef struct Model {
@@ -60,9 +61,9 @@ typedef struct Model {
     const Kernels *kernels;
     Parameters parameters;
     ModelHooks hooks;
-    float *weights, *gradients;                   // (elements); gradients NULL without training
-    float *squares, *squares_host;                // block sums of the largest tensor, for the gradient norm
-    float *logprob_host;                          // (N)
+    float *weights, *gradients;    // (elements); gradients NULL without training
+    float *squares, *squares_host; // block sums of the largest tensor, for the gradient norm
+    float *logprob_host;           // (N)
     Activations a;
     Arena state, activations;
 } Model;
@@ -80,13 +81,13 @@ bool model_forward(Model *model, const Ragged *batch);
 
 // A sum of logprobs in fixed point: the same bits however the tokens were cut into micro-batches.
 typedef struct LossSum {
-    int64_t fixed;                                // Σ -logprob · 2^30
+    int64_t fixed; // Σ -logprob · 2^30
     int64_t tokens;
     bool finite;
 } LossSum;
 
 void loss_add(LossSum *sum, float logprob);
-double loss_mean(const LossSum *sum);             // NaN if anything was not finite; 0 of 0 tokens
+double loss_mean(const LossSum *sum); // NaN if anything was not finite; 0 of 0 tokens
 
 // After model_forward: the head over batch->rows, added to sum; and d loss / d hidden for model_backward, the loss being
 // Σ -logprob · scale (scale = 1 / trained tokens of the whole step).
@@ -100,13 +101,13 @@ bool model_logprobs(Model *model, const Ragged *batch, float temperature, int64_
 bool model_backward(Model *model, const Ragged *batch);
 
 bool gradients_clear(Model *model);
-bool gradient_norm(Model *model, double *norm);   // NaN or infinite if any gradient is
+bool gradient_norm(Model *model, double *norm); // NaN or infinite if any gradient is
 
 // ---- optimizer (optimizer.c) and learning rate (schedule.c)
 
 typedef struct Optimizer {
-    float *m, *v;                                 // (elements)
-    int64_t step;                                 // updates so far
+    float *m, *v; // (elements)
+    int64_t step; // updates so far
     double beta1, beta2, epsilon, weight_decay;
     Arena state;
 } Optimizer;
@@ -119,12 +120,12 @@ typedef enum ScheduleShape { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE
 
 typedef struct Schedule {
     ScheduleShape shape;
-    double peak, end;                             // end: share of the peak that decay stops at
+    double peak, end; // end: share of the peak that decay stops at
     int64_t steps, warmup;
-    double decay;                                 // WSD: share of the steps that the final decay takes
+    double decay; // WSD: share of the steps that the final decay takes
 } Schedule;
 
-double learning_rate(const Schedule *schedule, int64_t step);   // step from 0
+double learning_rate(const Schedule *schedule, int64_t step); // step from 0
 
 #ifdef __cplusplus
 }

@@ -32,16 +32,11 @@ static bool place_layer(Parameters *all, const ModelConfig *c, int64_t layer)
         int64_t rows, columns;
         bool matrix;
     } tensors[LAYER_TENSORS] = {
-        [INPUT_NORM] = {"input_layernorm", 1, C, false},
-        [Q_PROJ] = {"self_attn.q_proj", q, C, true},
-        [K_PROJ] = {"self_attn.k_proj", kv, C, true},
-        [V_PROJ] = {"self_attn.v_proj", kv, C, true},
-        [O_PROJ] = {"self_attn.o_proj", C, q, true},
-        [Q_NORM] = {"self_attn.q_norm", 1, D, false},
-        [K_NORM] = {"self_attn.k_norm", 1, D, false},
-        [POST_NORM] = {"post_attention_layernorm", 1, C, false},
-        [GATE_PROJ] = {"mlp.gate_proj", F, C, true},
-        [UP_PROJ] = {"mlp.up_proj", F, C, true},
+        [INPUT_NORM] = {"input_layernorm", 1, C, false}, [Q_PROJ] = {"self_attn.q_proj", q, C, true},
+        [K_PROJ] = {"self_attn.k_proj", kv, C, true},    [V_PROJ] = {"self_attn.v_proj", kv, C, true},
+        [O_PROJ] = {"self_attn.o_proj", C, q, true},     [Q_NORM] = {"self_attn.q_norm", 1, D, false},
+        [K_NORM] = {"self_attn.k_norm", 1, D, false},    [POST_NORM] = {"post_attention_layernorm", 1, C, false},
+        [GATE_PROJ] = {"mlp.gate_proj", F, C, true},     [UP_PROJ] = {"mlp.up_proj", F, C, true},
         [DOWN_PROJ] = {"mlp.down_proj", C, F, true},
     };
     for (int i = 0; i < LAYER_TENSORS; i++) {

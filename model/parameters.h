@@ -26,15 +26,15 @@ typedef enum LayerTensor {
 
 typedef struct Parameter {
     char name[72];
-    int64_t rows, columns;           // a vector has one row
-    bool matrix;                     // weight decay is for matrices only
-    int64_t offset;                  // of its first element among all elements
+    int64_t rows, columns; // a vector has one row
+    bool matrix;           // weight decay is for matrices only
+    int64_t offset;        // of its first element among all elements
 } Parameter;
 
 typedef struct Parameters {
     Parameter *list;
     int64_t count, elements;
-    int64_t embedding, first_layer, final_norm, head;   // places in the list; head == embedding when tied
+    int64_t embedding, first_layer, final_norm, head; // places in the list; head == embedding when tied
 } Parameters;
 
 bool parameters_make(Parameters *parameters, const ModelConfig *config);

@@ -6,15 +6,15 @@
 #include <stdint.h>
 
 typedef struct Ragged {
-    int64_t tokens, sequences;      // T, S
-    const int32_t *ids;             // (T)
-    const int32_t *positions;       // (T)   place in its own sequence, context included
-    const int32_t *starts;          // (S+1) sequence s is rows starts[s] .. starts[s+1]-1
-    const int32_t *contexts;        // (S)   tokens that lie in KV pages already; all 0 in training
+    int64_t tokens, sequences; // T, S
+    const int32_t *ids;        // (T)
+    const int32_t *positions;  // (T)   place in its own sequence, context included
+    const int32_t *starts;     // (S+1) sequence s is rows starts[s] .. starts[s+1]-1
+    const int32_t *contexts;   // (S)   tokens that lie in KV pages already; all 0 in training
 
-    int64_t trained;                // N: how many rows the head is asked for
-    const int32_t *rows;            // (N)   ascending: rows of the hidden states that predict a trained token
-    const int32_t *targets;         // (N)   the token that each of them should predict
+    int64_t trained;        // N: how many rows the head is asked for
+    const int32_t *rows;    // (N)   ascending: rows of the hidden states that predict a trained token
+    const int32_t *targets; // (N)   the token that each of them should predict
 } Ragged;
 
 #endif

@@ -16,12 +16,12 @@ typedef enum WeightType { WEIGHT_F32, WEIGHT_F16, WEIGHT_BF16, WEIGHT_OTHER } We
 
 typedef struct WeightTensor {
     const char *name;
-    const char *file;                // path, for errors
-    const char *type_name;           // "F32", "I64", ...: as the file says it
-    WeightType type;                 // WEIGHT_OTHER is known to the format, but cannot be read as fp32 here
-    int rank;                        // 0 (a scalar) to WEIGHT_RANK
+    const char *file;      // path, for errors
+    const char *type_name; // "F32", "I64", ...: as the file says it
+    WeightType type;       // WEIGHT_OTHER is known to the format, but cannot be read as fp32 here
+    int rank;              // 0 (a scalar) to WEIGHT_RANK
     int64_t shape[WEIGHT_RANK], elements;
-    const uint8_t *data;             // in the mapped file, not aligned
+    const uint8_t *data; // in the mapped file, not aligned
     uint64_t bytes;
 } WeightTensor;
 
@@ -34,11 +34,11 @@ bool weights_open(Weights **weights, const char *folder_or_file);
 // The same for the bytes of one file in memory; data and where (for errors) stay the caller's.
 bool weights_open_memory(Weights **weights, const void *data, size_t size, const char *where);
 
-void weights_close(Weights *weights);                          // NULL is fine
+void weights_close(Weights *weights); // NULL is fine
 
-const WeightTensor *weights_find(const Weights *weights, const char *name);   // NULL if there is none; no error is set
+const WeightTensor *weights_find(const Weights *weights, const char *name); // NULL if there is none; no error is set
 size_t weights_count(const Weights *weights);
-const WeightTensor *weights_at(const Weights *weights, size_t i);             // in the order of their names
+const WeightTensor *weights_at(const Weights *weights, size_t i); // in the order of their names
 
 // Elements first .. first+count-1 as fp32 (exact). A NaN or an infinity is refused with its place.
 bool weights_read(const WeightTensor *tensor, int64_t first, int64_t count, float *out);
@@ -54,7 +54,7 @@ typedef struct WeightPlan {
 // Gives elements first .. first+count-1 of plan[tensor]; called for every element once, ascending.
 typedef bool (*WeightSource)(void *context, int64_t tensor, int64_t first, int64_t count, float *out);
 
-#define WEIGHTS_FILE_LIMIT UINT64_C(5000000000)   // bytes of tensors in one file, as transformers cuts them
+#define WEIGHTS_FILE_LIMIT UINT64_C(5000000000) // bytes of tensors in one file, as transformers cuts them
 
 // Writes model.safetensors into folder, or, above file_limit bytes, shards and their index. type: WEIGHT_F32 or WEIGHT_BF16
 // (rounded to nearest, ties to even). A value that is not finite, or would not be after rounding, is refused by tensor and

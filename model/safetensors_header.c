@@ -5,34 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADER_BYTES_MAX = 100000000 };           // the format's own limit
+enum { HEADER_BYTES_MAX = 100000000 }; // the format's own limit
 
 static const struct {
     const char *name;
     int bits;
     WeightType type;
 } types[] = {
-    {"F32", 32, WEIGHT_F32},
-    {"BF16", 16, WEIGHT_BF16},
-    {"F16", 16, WEIGHT_F16},
-    {"BOOL", 8, WEIGHT_OTHER},
-    {"U8", 8, WEIGHT_OTHER},
-    {"I8", 8, WEIGHT_OTHER},
-    {"I16", 16, WEIGHT_OTHER},
-    {"U16", 16, WEIGHT_OTHER},
-    {"I32", 32, WEIGHT_OTHER},
-    {"U32", 32, WEIGHT_OTHER},
-    {"I64", 64, WEIGHT_OTHER},
-    {"U64", 64, WEIGHT_OTHER},
-    {"F64", 64, WEIGHT_OTHER},
-    {"C64", 64, WEIGHT_OTHER},
-    {"F8_E5M2", 8, WEIGHT_OTHER},
-    {"F8_E4M3", 8, WEIGHT_OTHER},
-    {"F8_E8M0", 8, WEIGHT_OTHER},
-    {"F8_E4M3FNUZ", 8, WEIGHT_OTHER},
-    {"F8_E5M2FNUZ", 8, WEIGHT_OTHER},
-    {"F6_E2M3", 6, WEIGHT_OTHER},
-    {"F6_E3M2", 6, WEIGHT_OTHER},
+    {"F32", 32, WEIGHT_F32},          {"BF16", 16, WEIGHT_BF16},    {"F16", 16, WEIGHT_F16},
+    {"BOOL", 8, WEIGHT_OTHER},        {"U8", 8, WEIGHT_OTHER},      {"I8", 8, WEIGHT_OTHER},
+    {"I16", 16, WEIGHT_OTHER},        {"U16", 16, WEIGHT_OTHER},    {"I32", 32, WEIGHT_OTHER},
+    {"U32", 32, WEIGHT_OTHER},        {"I64", 64, WEIGHT_OTHER},    {"U64", 64, WEIGHT_OTHER},
+    {"F64", 64, WEIGHT_OTHER},        {"C64", 64, WEIGHT_OTHER},    {"F8_E5M2", 8, WEIGHT_OTHER},
+    {"F8_E4M3", 8, WEIGHT_OTHER},     {"F8_E8M0", 8, WEIGHT_OTHER}, {"F8_E4M3FNUZ", 8, WEIGHT_OTHER},
+    {"F8_E5M2FNUZ", 8, WEIGHT_OTHER}, {"F6_E2M3", 6, WEIGHT_OTHER}, {"F6_E3M2", 6, WEIGHT_OTHER},
     {"F4", 4, WEIGHT_OTHER},
 };
 
@@ -120,7 +106,7 @@ static bool check_metadata(const json_t *metadata, const char *file)
         return fail("%s: __metadata__ is not an object", file);
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)metadata, key, value)
+    json_object_foreach ((json_t *)(uintptr_t)metadata, key, value)
         if (!json_is_string(value))
             return fail("%s: __metadata__: the value of \"%.200s\" is not a text", file, key);
     return true;
@@ -158,7 +144,7 @@ static bool parse_entries(WeightList *tensors, const json_t *root, const uint8_t
     size_t before = tensors->count;
     const char *name;
     json_t *entry;
-    json_object_foreach((json_t *)(uintptr_t)root, name, entry)
+    json_object_foreach ((json_t *)(uintptr_t)root, name, entry)
         if (strcmp(name, "__metadata__") == 0)
             TRY(check_metadata(entry, file));
         else

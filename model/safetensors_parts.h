@@ -5,7 +5,7 @@
 #include "model/safetensors.h"
 
 typedef struct WeightList {
-    WeightTensor *list;              // names are owned by the list, `file` is not
+    WeightTensor *list; // names are owned by the list, `file` is not
     size_t count, capacity;
 } WeightList;
 

@@ -15,7 +15,7 @@ typedef struct Shard {
 struct Weights {
     Shard *shards;
     size_t shard_count, shard_capacity;
-    WeightList tensors;              // sorted by name once open
+    WeightList tensors; // sorted by name once open
 };
 
 // ---- opening
@@ -41,7 +41,7 @@ static bool add_shard(Weights *w, const char *path)
     TRY(grow(&w->shards, &w->shard_capacity, w->shard_count + 1, sizeof *w->shards));
     Shard shard = {.path = copy_text(path)};
     TRY(shard.path != NULL);
-    w->shards[w->shard_count++] = shard;                       // from here on weights_close frees it
+    w->shards[w->shard_count++] = shard; // from here on weights_close frees it
     Shard *s = &w->shards[w->shard_count - 1];
     TRY(file_map(&s->file, s->path));
     return safetensors_parse(&w->tensors, s->file.data, s->file.size, s->path);
@@ -60,7 +60,7 @@ static json_t *shard_names(const json_t *map, const char *index)
     json_t *names = json_object();
     const char *tensor;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)map, tensor, value) {
+    json_object_foreach ((json_t *)(uintptr_t)map, tensor, value) {
         const char *name = json_string_value(value);
         bool ok = name != NULL && strlen(name) == json_string_length(value) && is_shard_name(name);
         if (!ok)
@@ -79,7 +79,7 @@ static bool open_shards(Weights *w, const json_t *names, const json_t *map, cons
 {
     const char *name;
     json_t *unused;
-    json_object_foreach((json_t *)(uintptr_t)names, name, unused) {
+    json_object_foreach ((json_t *)(uintptr_t)names, name, unused) {
         char *path = path_join(folder, name);
         size_t before = w->tensors.count;
         bool ok = path != NULL && add_shard(w, path);
@@ -100,7 +100,7 @@ static bool check_complete(const Weights *w, const json_t *map, const char *inde
 {
     const char *tensor;
     json_t *unused;
-    json_object_foreach((json_t *)(uintptr_t)map, tensor, unused)
+    json_object_foreach ((json_t *)(uintptr_t)map, tensor, unused)
         if (weights_find(w, tensor) == NULL)
             return fail("%s: tensor %.200s is in none of the shards; the folder is incomplete, fetch it again", index, tensor);
     return true;
@@ -199,10 +199,10 @@ static float from_bits(uint32_t bits)
     return x;
 }
 
-static float from_half(uint16_t half)                          // exact: every fp16 number is an fp32 number
+static float from_half(uint16_t half) // exact: every fp16 number is an fp32 number
 {
     uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 0x1f, fraction = half & 0x3ff;
-    if (exponent == 0)                                         // zero and the subnormals: fraction · 2^-24
+    if (exponent == 0) // zero and the subnormals: fraction · 2^-24
         return from_bits(sign | 0x3f800000) * ((float)fraction * 0x1p-24f);
     exponent = exponent == 0x1f ? 0xff : exponent + 127 - 15;
     return from_bits(sign | exponent << 23 | fraction << 13);
@@ -214,7 +214,7 @@ static void convert(const WeightTensor *t, int64_t first, int64_t count, float *
 {
     const uint8_t *p = t->data + first * (t->type == WEIGHT_F32 ? 4 : 2);
     if (t->type == WEIGHT_F32 && count > 0)
-        memcpy(out, p, (size_t)count * sizeof(float));         // files and the machines that we build for are little-endian
+        memcpy(out, p, (size_t)count * sizeof(float)); // files and the machines that we build for are little-endian
     else if (t->type == WEIGHT_BF16)
         for (int64_t i = 0; i < count; i++)
             out[i] = from_bits((uint32_t)read_u16(p + 2 * i) << 16);

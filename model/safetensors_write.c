@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 1 << 20 };                        // elements converted at a time
+enum { CHUNK = 1 << 20 }; // elements converted at a time
 
 typedef struct Writer {
     const char *folder;
@@ -14,11 +14,11 @@ typedef struct Writer {
     WeightType type;
     WeightSource source;
     void *context;
-    uint64_t *sizes;                             // (count) bytes of each tensor
-    int64_t *first;                              // (files + 1) the tensors of file i are first[i] .. first[i + 1] - 1
+    uint64_t *sizes; // (count) bytes of each tensor
+    int64_t *first;  // (files + 1) the tensors of file i are first[i] .. first[i + 1] - 1
     int64_t files;
-    float *chunk;                                // (CHUNK)
-    uint16_t *rounded;                           // (CHUNK)
+    float *chunk;      // (CHUNK)
+    uint16_t *rounded; // (CHUNK)
 } Writer;
 
 // ---- the plan: sizes, and which tensor goes into which file
@@ -110,7 +110,7 @@ static uint16_t to_bf16(float x)
 
 static bool check_chunk(const Writer *w, int64_t tensor, int64_t first, int64_t count)
 {
-    uint32_t limit = w->type == WEIGHT_F32 ? 0x7f800000 : 0x7f7f8000;   // from here on not finite, or rounded to infinity
+    uint32_t limit = w->type == WEIGHT_F32 ? 0x7f800000 : 0x7f7f8000; // from here on not finite, or rounded to infinity
     for (int64_t i = 0; i < count; i++)
         if ((bits_of(w->chunk[i]) & 0x7fffffff) >= limit)
             return fail("tensor %s: element %" PRId64 " is %g, which is not finite%s; it is not written", w->plan[tensor].name,

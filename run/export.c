@@ -38,14 +38,14 @@ static bool choose_template(FolderExport *e, const char *tokenizer_folder, const
     if (tokenizer_folder == NULL || strcmp(trained, template_name(TEMPLATE_UNKNOWN)) == 0)
         return true;
     TRY(template_open(&wanted, tokenizer_folder, trained));
-    bool readable = template_open(&own, tokenizer_folder, "auto");   // one that cannot be read is not the one that was trained
+    bool readable = template_open(&own, tokenizer_folder, "auto"); // one that cannot be read is not the one that was trained
     if (!readable || own.kind != wanted.kind || !own.from_file)
         e->template_text = template_jinja(wanted.kind);
     return true;
 }
 
-static bool export_parameters(FolderExport *e, const ModelConfig *trained, const Parameters *parameters, const char *template_name,
-                              const char *dtype, const char *folder)
+static bool export_parameters(FolderExport *e, const ModelConfig *trained, const Parameters *parameters,
+                              const char *template_name, const char *dtype, const char *folder)
 {
     ModelConfig config = *trained;
     WeightPlan *plan = allocate((size_t)parameters->count, sizeof *plan);

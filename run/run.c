@@ -18,7 +18,7 @@ static bool path_in(Bytes *path, const Run *run, const char *name)
 // ---- the state as named tensors: weights under their own names, moments under optim.m.NAME and optim.v.NAME
 
 typedef struct StateNames {
-    StateTensor *tensors;            // (3 · parameters)
+    StateTensor *tensors; // (3 · parameters)
     char (*names)[96];
     size_t count;
 } StateNames;
@@ -53,9 +53,9 @@ static json_t *state_scalars(const Run *run)
     json_t *config = config_to_json(&run->model->config, "float32");
     if (config == NULL)
         return NULL;
-    json_t *state = json_pack("{s:I, s:I, s:O, s:o, s:s}", "step", (json_int_t)run->step, "optimizer_step",
-                              (json_int_t)run->optimizer->step, "identity", run->identity, "config", config, "template",
-                              run->template_name);
+    json_t *state =
+        json_pack("{s:I, s:I, s:O, s:o, s:s}", "step", (json_int_t)run->step, "optimizer_step", (json_int_t)run->optimizer->step,
+                  "identity", run->identity, "config", config, "template", run->template_name);
     if (state == NULL)
         fail("no memory for the state of a checkpoint");
     return state;
@@ -84,9 +84,10 @@ static bool same_identity(const json_t *saved, const json_t *present, const Opti
         const char *before = json_string_value(json_object_get(saved, BEYOND_OPTIONS[i]));
         const char *now = json_string_value(json_object_get(present, BEYOND_OPTIONS[i]));
         if (before == NULL || now == NULL || strcmp(before, now) != 0)
-            return fail("%s: was made with other %s (%s, now %s); train with the same, or start anew with --resume none and another "
-                        "--out",
-                        where, BEYOND_OPTIONS[i], before == NULL ? "none" : before, now == NULL ? "none" : now);
+            return fail(
+                "%s: was made with other %s (%s, now %s); train with the same, or start anew with --resume none and another "
+                "--out",
+                where, BEYOND_OPTIONS[i], before == NULL ? "none" : before, now == NULL ? "none" : now);
     }
     return true;
 }
@@ -109,15 +110,16 @@ static bool load_tensors(Run *run, Checkpoint *checkpoint)
 // What the tensors' sizes can't show: rope_theta has no tensor, and a model of fewer layers would find all of its own.
 static bool same_model(const Run *run, const json_t *saved, const char *where)
 {
-    static const char *const KEYS[] = {"hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim",
-                                       "intermediate_size", "vocab_size", "rope_theta", "rms_norm_eps", "tie_word_embeddings"};
+    static const char *const KEYS[] = {"hidden_size",  "num_hidden_layers",  "num_attention_heads", "num_key_value_heads",
+                                       "head_dim",     "intermediate_size",  "vocab_size",          "rope_theta",
+                                       "rms_norm_eps", "tie_word_embeddings"};
     json_t *now = config_to_json(&run->model->config, "float32");
     TRY(now != NULL);
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof KEYS / sizeof KEYS[0]; i++)
         if (!json_equal(json_object_get(now, KEYS[i]), json_object_get(saved, KEYS[i])))
-            ok = fail("%s: was made of a model with another %s in config.json; go on with that model, or take another --out", where,
-                      KEYS[i]);
+            ok = fail("%s: was made of a model with another %s in config.json; go on with that model, or take another --out",
+                      where, KEYS[i]);
     json_decref(now);
     return ok;
 }
@@ -149,7 +151,7 @@ static bool find_checkpoint(Bytes *path, Bytes *warnings, const Run *run, const 
     bool ok = path_in(&folder, run, "checkpoints");
     if (ok && folder_exists(folder.data))
         ok = checkpoint_newest(path, &step, folder.data, warnings);
-    if (ok && path->size == 0 && warnings->size > 0)           // never start over where somebody's work lies
+    if (ok && path->size == 0 && warnings->size > 0) // never start over where somebody's work lies
         ok = fail("%s: none of the checkpoints there can be read; mend or remove them, or take another --out. The first: %.*s",
                   folder.data, (int)strcspn(warnings->data, "\n"), warnings->data);
     bytes_free(&folder);
@@ -166,7 +168,7 @@ static bool start_anew(const Run *run, const char *resume, const char *log)
                fail("%s exists, but %s holds no run that could have written it; take another --out", model.data, run->out));
     bytes_free(&model);
     TRY(ok);
-    return log_cut(log, -1);                                   // what a run wrote before its first checkpoint is written again
+    return log_cut(log, -1); // what a run wrote before its first checkpoint is written again
 }
 
 // Held until the process ends, however it ends: the system gives it back.
@@ -176,7 +178,8 @@ static bool take_lock(Run *run)
     bool ok = path_in(&path, run, "lock");
     if (ok && (run->lock = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0)
         ok = fail_errno("%s: opening it", path.data);
-    if (ok && flock(run->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)   // a file system without locks is no reason to stop
+    if (ok && flock(run->lock, LOCK_EX | LOCK_NB) != 0 &&
+        errno == EWOULDBLOCK) // a file system without locks is no reason to stop
         ok = fail("%s: another process is training into this folder; wait for it, or take another --out", run->out);
     bytes_free(&path);
     return ok;
@@ -187,7 +190,8 @@ bool run_open(Run *run, const Options *options, const char *resume, json_t *iden
     run->identity = identity;
     Bytes path = {0}, log = {0}, warnings = {0};
     run->lock = -1;
-    bool ok = folder_make(run->out) && take_lock(run) && path_in(&log, run, "log.jsonl") && find_checkpoint(&path, &warnings, run, resume);
+    bool ok = folder_make(run->out) && take_lock(run) && path_in(&log, run, "log.jsonl") &&
+              find_checkpoint(&path, &warnings, run, resume);
     *resumed = ok && path.size > 0;
     if (*resumed)
         ok = (load(run, options, path.data) && log_cut(log.data, run->step)) || fail_in("going on from %s", path.data);

@@ -24,13 +24,13 @@ typedef struct Run {
     Model *model;
     Optimizer *optimizer;
     RunLog log;
-    int64_t log_every;               // steps between lines on the terminal
+    int64_t log_every; // steps between lines on the terminal
     bool open;
-    int lock;                        // of OUT/lock: one process at a time writes into OUT
-    int64_t step, steps;             // finished; of the whole run
-    int keep;                        // checkpoints
-    json_t *identity;                // what the bits depend on: options, data, tokenizer
-    const char *template_name;       // of the chats that are trained on
+    int lock;                  // of OUT/lock: one process at a time writes into OUT
+    int64_t step, steps;       // finished; of the whole run
+    int keep;                  // checkpoints
+    json_t *identity;          // what the bits depend on: options, data, tokenizer
+    const char *template_name; // of the chats that are trained on
 } Run;
 
 // Makes OUT, finds the checkpoint to go on from (resume: "auto", "none" or a checkpoint's folder), refuses one of another identity
@@ -56,17 +56,18 @@ bool run_describe(const Run *run, const Options *options, const char *folder);
 // ---- evaluation (evaluate.c)
 
 typedef struct Evaluation {
-    double loss;                     // mean over the trained tokens of the held-out documents
-    double exact;                    // share of documents whose every trained token is the arg-max given the ones before it
+    double loss;  // mean over the trained tokens of the held-out documents
+    double exact; // share of documents whose every trained token is the arg-max given the ones before it
 } Evaluation;
 bool evaluate(Model *model, Loader *held_out, Evaluation *result);
-bool run_evaluate(Run *run, Loader *held_out);   // and log it; nothing without held-out documents
+bool run_evaluate(Run *run, Loader *held_out); // and log it; nothing without held-out documents
 
 // ---- export (export.c)
 
 // What a checkpoint (or a running model) is as a Hugging Face folder: config.json, generation_config.json with both end tokens,
 // the files of tokenizer_folder (NULL: none), the template that was trained, weights in "bf16" or "fp32".
-bool export_model(const Model *model, const char *tokenizer_folder, const char *template_name, const char *dtype, const char *folder);
+bool export_model(const Model *model, const char *tokenizer_folder, const char *template_name, const char *dtype,
+                  const char *folder);
 bool export_checkpoint(const char *checkpoint, const char *dtype, const char *folder);
 
 #ifdef __cplusplus

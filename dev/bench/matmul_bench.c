@@ -14,11 +14,11 @@ typedef void (*Sgemm)(int order, int transpose_a, int transpose_b, int M, int N,
                       const float *b, int ldb, float beta, float *c, int ldc);
 typedef void (*Sgemv)(int order, int transpose, int rows, int columns, float alpha, const float *a, int lda, const float *x,
                       int x_step, float beta, float *y, int y_step);
-enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };   // cblas.h
+enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 }; // cblas.h
 
 typedef struct OpenBlas {
-    Sgemm sgemm;   // NULL: not installed
-    Sgemv sgemv;   // the fair rival where M is 1
+    Sgemm sgemm; // NULL: not installed
+    Sgemv sgemv; // the fair rival where M is 1
 } OpenBlas;
 
 typedef enum Form { NT, NN, TN } Form;
@@ -30,10 +30,18 @@ typedef struct Shape {
 } Shape;
 
 static const Shape shapes[] = {
-    {NT, 2048, 2048, 2048, ""},      {NT, 512, 9728, 2560, ""},       {NN, 512, 2560, 9728, "dX"},
-    {TN, 9728, 2560, 512, "dW"},     {NT, 64, 2560, 2560, ""},        {NT, 32, 3072, 1024, ""},
-    {NT, 2048, 512, 1536, ""},       {NN, 2048, 1536, 512, "dX"},     {TN, 512, 1536, 2048, "dW"},
-    {NT, 2048, 1536, 512, ""},       {NT, 8, 2560, 2560, ""},         {NT, 1, 2560, 2560, "from cache"},
+    {NT, 2048, 2048, 2048, ""},
+    {NT, 512, 9728, 2560, ""},
+    {NN, 512, 2560, 9728, "dX"},
+    {TN, 9728, 2560, 512, "dW"},
+    {NT, 64, 2560, 2560, ""},
+    {NT, 32, 3072, 1024, ""},
+    {NT, 2048, 512, 1536, ""},
+    {NN, 2048, 1536, 512, "dX"},
+    {TN, 512, 1536, 2048, "dW"},
+    {NT, 2048, 1536, 512, ""},
+    {NT, 8, 2560, 2560, ""},
+    {NT, 1, 2560, 2560, "from cache"},
     {NT, 1, 151936, 1024, "from memory"},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes, ROUNDS_MOST = 99 };
@@ -96,7 +104,7 @@ static double fma_peak(void)
         double begun = seconds();
 #pragma omp parallel reduction(+ : sink)
         {
-            volatile float half = 0.5f;   // unknown to the compiler, or the loop folds
+            volatile float half = 0.5f; // unknown to the compiler, or the loop folds
             vf sum[CHAINS], x = vf_set(half);
 #pragma GCC unroll 12
             for (int i = 0; i < CHAINS; i++)

@@ -35,33 +35,36 @@ static struct {
 TIME(0, matmul_forward, (Stream * s, Tensor y, Tensor x, Tensor w), (s, y, x, w))
 TIME(1, matmul_backward_input, (Stream * s, Tensor dx, Tensor dy, Tensor w, bool add), (s, dx, dy, w, add))
 TIME(2, matmul_backward_weight, (Stream * s, float *dw, Tensor dy, Tensor x), (s, dw, dy, x))
-TIME(3, attention_forward, (Stream * s, Tensor o, float *l, Tensor q, Tensor k, Tensor v, const Attention *a), (s, o, l, q, k, v, a))
+TIME(3, attention_forward, (Stream * s, Tensor o, float *l, Tensor q, Tensor k, Tensor v, const Attention *a),
+     (s, o, l, q, k, v, a))
 TIME(4, attention_backward,
      (Stream * s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor d, Tensor q, Tensor k, Tensor v, Tensor o, const float *l,
       const Attention *a),
      (s, dq, dk, dv, delta, d, q, k, v, o, l, a))
 TIME(5, head_forward,
-     (Stream * s, float *p, float *e, float *l, int32_t *b, Tensor x, Tensor w, const int32_t *t, float c, int64_t n, float *work),
+     (Stream * s, float *p, float *e, float *l, int32_t *b, Tensor x, Tensor w, const int32_t *t, float c, int64_t n,
+      float *work),
      (s, p, e, l, b, x, w, t, c, n, work))
 TIME(6, head_backward,
      (Stream * s, Tensor dx, float *dw, Tensor x, Tensor w, const int32_t *t, float c, int64_t n, const float *l, const float *e,
       const float *dp, const float *de, float *work),
      (s, dx, dw, x, w, t, c, n, l, e, dp, de, work))
-TIME(7, rmsnorm_forward, (Stream * s, Tensor y, Tensor u, float *r, Tensor x, Tensor z, const float *w, float e), (s, y, u, r, x, z, w, e))
+TIME(7, rmsnorm_forward, (Stream * s, Tensor y, Tensor u, float *r, Tensor x, Tensor z, const float *w, float e),
+     (s, y, u, r, x, z, w, e))
 TIME(8, rmsnorm_backward,
      (Stream * s, Tensor dx, float *dw, float *p, Tensor dy, Tensor du, Tensor u, const float *w, const float *r),
      (s, dx, dw, p, dy, du, u, w, r))
 TIME(9, qk_norm_rope_forward,
-     (Stream * s, Tensor y, float *r, Tensor x, const float *w, const float *c, const float *i, const int32_t *p, int64_t d, float e),
+     (Stream * s, Tensor y, float *r, Tensor x, const float *w, const float *c, const float *i, const int32_t *p, int64_t d,
+      float e),
      (s, y, r, x, w, c, i, p, d, e))
 TIME(10, qk_norm_rope_backward,
-     (Stream * s, Tensor dx, float *dw, float *q, Tensor dy, Tensor x, const float *w, const float *r, const float *c, const float *i,
-      const int32_t *p, int64_t d),
+     (Stream * s, Tensor dx, float *dw, float *q, Tensor dy, Tensor x, const float *w, const float *r, const float *c,
+      const float *i, const int32_t *p, int64_t d),
      (s, dx, dw, q, dy, x, w, r, c, i, p, d))
 TIME(11, swiglu_forward, (Stream * s, Tensor y, Tensor g, Tensor u), (s, y, g, u))
 TIME(12, swiglu_backward, (Stream * s, Tensor dg, Tensor du, Tensor dy, Tensor g, Tensor u), (s, dg, du, dy, g, u))
-TIME(13, adamw,
-     (Stream * s, float *w, float *m, float *v, const float *g, int64_t n, const AdamW *a, int64_t t, int64_t o),
+TIME(13, adamw, (Stream * s, float *w, float *m, float *v, const float *g, int64_t n, const AdamW *a, int64_t t, int64_t o),
      (s, w, m, v, g, n, a, t, o))
 TIME(14, square_sums, (Stream * s, float *u, const float *x, int64_t n), (s, u, x, n))
 TIME(15, accumulate, (Stream * s, float *u, const float *x, int64_t n), (s, u, x, n))
@@ -72,17 +75,40 @@ static Kernels timing_table(const Kernels *kernels)
     Kernels t = *kernels;
     real = kernels;
 #define USE(operation) t.operation = timed_##operation
-    USE(matmul_forward), USE(matmul_backward_input), USE(matmul_backward_weight), USE(attention_forward), USE(attention_backward);
-    USE(head_forward), USE(head_backward), USE(rmsnorm_forward), USE(rmsnorm_backward), USE(qk_norm_rope_forward);
-    USE(qk_norm_rope_backward), USE(swiglu_forward), USE(swiglu_backward), USE(adamw), USE(square_sums), USE(accumulate), USE(zero);
+    USE(matmul_forward);
+    USE(matmul_backward_input);
+    USE(matmul_backward_weight);
+    USE(attention_forward);
+    USE(attention_backward);
+    USE(head_forward);
+    USE(head_backward);
+    USE(rmsnorm_forward);
+    USE(rmsnorm_backward);
+    USE(qk_norm_rope_forward);
+    USE(qk_norm_rope_backward);
+    USE(swiglu_forward);
+    USE(swiglu_backward);
+    USE(adamw);
+    USE(square_sums);
+    USE(accumulate);
+    USE(zero);
     return t;
 }
 
 enum { DOCUMENTS = 4, LENGTH = 512, TOKENS = DOCUMENTS * LENGTH };
 
-static const ModelConfig CONFIG = {.layers = 8, .width = 512, .heads = 8, .kv_heads = 2, .head_width = 64, .feed_forward = 1536,
-                                   .vocabulary = 8192, .max_positions = 32768, .rope_theta = 1e6, .norm_epsilon = 1e-6,
-                                   .initializer_range = 0.02, .tied = true};
+static const ModelConfig CONFIG = {.layers = 8,
+                                   .width = 512,
+                                   .heads = 8,
+                                   .kv_heads = 2,
+                                   .head_width = 64,
+                                   .feed_forward = 1536,
+                                   .vocabulary = 8192,
+                                   .max_positions = 32768,
+                                   .rope_theta = 1e6,
+                                   .norm_epsilon = 1e-6,
+                                   .initializer_range = 0.02,
+                                   .tied = true};
 
 typedef struct BenchBatch {
     Ragged ragged;
@@ -94,7 +120,8 @@ static BenchBatch *bench_batch(void)
     BenchBatch *b = allocate(1, sizeof *b);
     if (b == NULL)
         return NULL;
-    b->ragged = (Ragged){TOKENS, DOCUMENTS, b->ids, b->positions, b->starts, b->contexts, TOKENS - DOCUMENTS, b->rows, b->targets};
+    b->ragged =
+        (Ragged){TOKENS, DOCUMENTS, b->ids, b->positions, b->starts, b->contexts, TOKENS - DOCUMENTS, b->rows, b->targets};
     for (int t = 0; t < TOKENS; t++) {
         b->ids[t] = (int32_t)(random_bits(1, RANDOM_SAMPLE, (uint32_t)t, 0, 0).v[0] % 8192);
         b->positions[t] = t % LENGTH;
@@ -151,7 +178,7 @@ static bool run(int steps)
     double *seconds = allocate((size_t)steps, sizeof *seconds), loss = 0, total = 0;
     TRY(b != NULL && seconds != NULL && model_open(&m, &CONFIG, &limits, &table, false));
     TRY(model_initialise(&m, 1) && optimizer_open(&o, &m, false));
-    TRY(step(&m, &o, &b->ragged, &loss));                      // the first touches all memory
+    TRY(step(&m, &o, &b->ragged, &loss)); // the first touches all memory
     for (int i = 0; i < TIMED; i++)
         timed[i].seconds = 0;
     for (int i = 0; i < steps; i++) {
@@ -164,9 +191,10 @@ static bool run(int steps)
     for (int i = 0; i < TIMED; i++)
         fprintf(stderr, "  %-24s %5.1f%%  %8.1f ms a step\n", timed[i].name, 100 * timed[i].seconds / total,
                 1e3 * timed[i].seconds / steps);
-    printf("{\"program\": \"dereason.c\", \"mode\": \"%s\", \"threads\": %d, \"step_seconds\": %.4f, \"tokens_per_second\": %.1f, "
-           "\"gflops\": %.1f, \"loss\": %.6f}\n",
-           kernels->name, omp_get_max_threads(), median, TOKENS / median, TOKENS / median * flops_per_token(&CONFIG) * 1e-9, loss);
+    printf(
+        "{\"program\": \"dereason.c\", \"mode\": \"%s\", \"threads\": %d, \"step_seconds\": %.4f, \"tokens_per_second\": %.1f, "
+        "\"gflops\": %.1f, \"loss\": %.6f}\n",
+        kernels->name, omp_get_max_threads(), median, TOKENS / median, TOKENS / median * flops_per_token(&CONFIG) * 1e-9, loss);
     optimizer_close(&o);
     model_close(&m);
     free(b);
@@ -181,10 +209,11 @@ static bool memory(void)
     for (int recompute = 0; recompute < 2; recompute++)
         for (int64_t T = 1024; T <= 16384; T *= 4) {
             Model m;
-            ModelLimits limits = {.tokens = T, .rows = T, .sequences = 1, .positions = T, .training = true, .recompute = recompute};
+            ModelLimits limits = {
+                .tokens = T, .rows = T, .sequences = 1, .positions = T, .training = true, .recompute = recompute};
             TRY(model_open(&m, &CONFIG, &limits, kernels, true));
-            printf("{\"tokens\": %" PRId64 ", \"recompute\": %s, \"activation_bytes_per_token\": %.0f}\n", T, recompute ? "true" : "false",
-                   (double)m.activations.bytes / (double)T);
+            printf("{\"tokens\": %" PRId64 ", \"recompute\": %s, \"activation_bytes_per_token\": %.0f}\n", T,
+                   recompute ? "true" : "false", (double)m.activations.bytes / (double)T);
             model_close(&m);
         }
     return true;

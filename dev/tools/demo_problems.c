@@ -69,8 +69,8 @@ static bool write_level(int level, int count, uint64_t seed, bool heldout)
         ok = problem(&question, &solution, &answer, level, seed, number);
         if (!ok || (hash_bytes(question.data, question.size) % HELDOUT_IN == 0) != heldout)
             continue;
-        printf("{\"id\": \"%d-%u\", \"difficulty\": %d, \"problem\": \"%s\", \"solution\": \"%s\", \"answer\": \"%02d\"}\n", level,
-               number, level, question.data, solution.data, answer);
+        printf("{\"id\": \"%d-%u\", \"difficulty\": %d, \"problem\": \"%s\", \"solution\": \"%s\", \"answer\": \"%02d\"}\n",
+               level, number, level, question.data, solution.data, answer);
         written++;
     }
     bytes_free(&question);

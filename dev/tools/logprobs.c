@@ -10,9 +10,9 @@ enum { BATCH_TOKENS = 4096, LINE_LIMIT = 1 << 26 };
 
 // All lines of the input, end to end.
 typedef struct Lines {
-    int32_t *ids;                    // (tokens)
+    int32_t *ids; // (tokens)
     size_t tokens, ids_capacity;
-    size_t *starts;                  // (count + 1)
+    size_t *starts; // (count + 1)
     size_t count, starts_capacity;
     size_t longest;
 } Lines;
@@ -64,7 +64,7 @@ static bool read_lines(Lines *lines, FILE *in)
 }
 
 typedef struct Scores {
-    int32_t *positions, *starts, *contexts, *rows, *targets;   // a batch's
+    int32_t *positions, *starts, *contexts, *rows, *targets; // a batch's
     float *logprob, *entropy;
 } Scores;
 
@@ -146,7 +146,7 @@ static bool run(const char *given, double temperature, int64_t n_live)
     for (int i = 0; i < 5; i++)
         TRY((*integers[i] = allocate((size_t)T + 1, sizeof(int32_t))) != NULL);
     TRY((s.logprob = allocate((size_t)T, sizeof(float))) != NULL && (s.entropy = allocate((size_t)T, sizeof(float))) != NULL);
-    return score(&m, &lines, &s, (float)temperature, n_live);  // the process ends here: its memory goes with it
+    return score(&m, &lines, &s, (float)temperature, n_live); // the process ends here: its memory goes with it
 }
 
 int main(int count, char **arguments)

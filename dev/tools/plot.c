@@ -31,13 +31,13 @@ enum { WIDTH = 900, LEFT = 64, RIGHT = 28, TOP = 84, GAP = 46, BOTTOM = 52, BUCK
 // ---- the log
 
 typedef struct Series {
-    double (*points)[2];             // (count) step and value; a value may be NaN, where the line breaks
+    double (*points)[2]; // (count) step and value; a value may be NaN, where the line breaks
     size_t count, capacity;
 } Series;
 
 typedef struct RunData {
     Series loss, smooth, norm, rate, held, exact;
-    double first, last;              // steps
+    double first, last; // steps
 } RunData;
 
 static bool add_point(Series *s, double step, double value)
@@ -128,16 +128,13 @@ static void free_run(RunData *run)
 // ---- axes
 
 typedef struct Axis {
-    double low, high, step;          // of the ticks; low and high need not be ticks
-    double from, to;                 // pixels of low and high
+    double low, high, step; // of the ticks; low and high need not be ticks
+    double from, to;        // pixels of low and high
 } Axis;
 
-static double pixel(const Axis *a, double value)
-{
-    return a->from + (value - a->low) / (a->high - a->low) * (a->to - a->from);
-}
+static double pixel(const Axis *a, double value) { return a->from + (value - a->low) / (a->high - a->low) * (a->to - a->from); }
 
-static double round_step(double span, int ticks)               // 1, 2 or 5 times a power of ten
+static double round_step(double span, int ticks) // 1, 2 or 5 times a power of ten
 {
     double power = pow(10, floor(log10(span / ticks))), share = span / ticks / power;
     return power * (share <= 1 ? 1 : share <= 2 ? 2 : share <= 5 ? 5 : 10);
@@ -172,10 +169,10 @@ static bool cover(double *low, double *high, const Series *s)
 static Axis value_axis(double low, double high, double top, double height, int ticks)
 {
     if (!(high >= low))
-        low = 0, high = 1;                                     // nothing finite to show
+        low = 0, high = 1; // nothing finite to show
     if (low == 0 && high == 0)
         high = 1;
-    if (high - low < 1e-9 * fmax(fabs(low), fabs(high))) {     // a flat line
+    if (high - low < 1e-9 * fmax(fabs(low), fabs(high))) { // a flat line
         double room = fabs(high) * 0.1;
         low -= room;
         high += room;
@@ -190,7 +187,7 @@ static Axis value_axis(double low, double high, double top, double height, int t
 typedef struct Picture {
     Bytes svg;
     Axis x;
-    double y;                        // top of the next panel
+    double y; // top of the next panel
     int panels;
 } Picture;
 
@@ -266,7 +263,7 @@ static bool draw_stretch(Picture *p, const Axis *y, const Series *s, size_t firs
     const size_t both[] = {least < greatest ? least : greatest, least < greatest ? greatest : least};
     for (int i = 0; i < (least == greatest ? 1 : 2); i++) {
         const double *point = s->points[both[i]];
-        double height = fmin(fmax(pixel(y, point[1]), y->to - 500), y->from + 500);   // far outside is outside; no huge numbers
+        double height = fmin(fmax(pixel(y, point[1]), y->to - 500), y->from + 500); // far outside is outside; no huge numbers
         TRY(bytes_printf(&p->svg, "%c%.2f %.2f", *pen_down ? 'L' : 'M', pixel(&p->x, point[0]), height));
         *pen_down = true;
     }
@@ -412,7 +409,7 @@ int main(int argc, char **argv)
         else if (argv[i][0] != '-' && count < 2)
             paths[count++] = argv[i];
         else
-            count = 3;                                         // not understood
+            count = 3; // not understood
     }
     if (count != 2) {
         fputs(help, stderr);

@@ -32,8 +32,7 @@ static bool decode_ids(const Tokenizer *tokenizer, const json_t *ids, Bytes *tex
     DecodeStream stream = {0};
     size_t i;
     const json_t *id;
-    json_array_foreach(ids, i, id)
-    {
+    json_array_foreach (ids, i, id) {
         json_int_t value = json_integer_value(id);
         if (!json_is_integer(id) || value < 0 || value > INT32_MAX)
             return fail("ids[%zu] is no id", i);

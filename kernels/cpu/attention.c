@@ -14,9 +14,9 @@ enum { TILE_QUERIES = 32, NO_KEYS = 0 };
 
 // One sequence's view of keys and values, wherever they lie.
 typedef struct KeyView {
-    const float *keys, *values;      // of key 0 of this sequence (no pages)
+    const float *keys, *values; // of key 0 of this sequence (no pages)
     const Attention *a;
-    int64_t sequence, kv_head, length;   // length: context and new tokens
+    int64_t sequence, kv_head, length; // length: context and new tokens
 } KeyView;
 
 static KeyView key_view(const Attention *a, Tensor k, Tensor v, int64_t sequence, int64_t kv_head)
@@ -78,8 +78,7 @@ static float softmax_block(float *scores, RowState *state, int64_t live, float s
     lanes16 largest = lanes_set(-__builtin_inff());
     for (int64_t j = 0; j < live; j += 16) {
         lanes16 z = row_load(scores, j, live, -__builtin_inff());
-        EACH_PART
-        {
+        EACH_PART (i) {
             z.part[i] = z.part[i] * vf_set(scale);
             largest.part[i] = vf_max(largest.part[i], z.part[i]);
         }
@@ -89,8 +88,7 @@ static float softmax_block(float *scores, RowState *state, int64_t live, float s
     lanes16 sum = lanes_set(0);
     for (int64_t j = 0; j < live; j += 16) {
         lanes16 z = row_load(scores, j, live, -__builtin_inff());
-        EACH_PART
-        {
+        EACH_PART (i) {
             z.part[i] = vf_exp(z.part[i] - vf_set(m));
             sum.part[i] = sum.part[i] + z.part[i];
         }
@@ -103,7 +101,7 @@ static float softmax_block(float *scores, RowState *state, int64_t live, float s
     return keep;
 }
 
-static void scale_add_row(float *y, float a, const float *x, float b, int64_t width)   // y = y·a + x·b, two roundings
+static void scale_add_row(float *y, float a, const float *x, float b, int64_t width) // y = y·a + x·b, two roundings
 {
     for (int64_t c = 0; c < width; c += VL)
         vf_store(y + c, vf_load(y + c) * vf_set(a) + vf_load(x + c) * vf_set(b));
@@ -117,12 +115,12 @@ static void scale_row_by(float *y, float a, int64_t width)
 
 // What a forward task works in, all of it private to a thread.
 typedef struct ForwardTile {
-    int64_t rows, padded;            // queries × group, D rounded up to 16
-    float *queries;                  // (rows, D), packed, group inside
-    float *key_columns, *values;     // (D, KEY_BLOCK), (KEY_BLOCK, padded)
-    float *scores;                   // (rows, KEY_BLOCK)
-    float *segment, *total;          // (rows, padded): weighted values of the segment, of all merged segments
-    RowState *now, *all;             // (rows)
+    int64_t rows, padded;        // queries × group, D rounded up to 16
+    float *queries;              // (rows, D), packed, group inside
+    float *key_columns, *values; // (D, KEY_BLOCK), (KEY_BLOCK, padded)
+    float *scores;               // (rows, KEY_BLOCK)
+    float *segment, *total;      // (rows, padded): weighted values of the segment, of all merged segments
+    RowState *now, *all;         // (rows)
     void *memory;
 } ForwardTile;
 
@@ -132,7 +130,7 @@ static ForwardTile forward_tile(const Attention *a)
     size_t D = (size_t)a->head_width, P = (size_t)w.padded, R = TILE_QUERIES * (size_t)(a->heads / a->kv_heads);
     float *p = allocate(R * (D + KEY_BLOCK + 2 * P + 4) + KEY_BLOCK * (D + P) + 64, sizeof(float));
     if (p == NULL)
-        abort();                                               // some megabytes at most (config.c bounds the group): nothing is left to do
+        abort(); // some megabytes at most (config.c bounds the group): nothing is left to do
     w.memory = p;
     w.key_columns = p, p += D * KEY_BLOCK;
     w.values = p, p += P * KEY_BLOCK;
@@ -157,7 +155,7 @@ static void merge_segment(ForwardTile *w)
     for (int64_t r = 0; r < w->rows; r++) {
         RowState *all = &w->all[r], now = w->now[r];
         if (now.l == 0)
-            continue;                                          // a row that ends before this segment
+            continue; // a row that ends before this segment
         float m = all->m > now.m ? all->m : now.m, a = f_exp(all->m - m), b = f_exp(now.m - m);
         scale_add_row(w->total + r * w->padded, a, w->segment + r * w->padded, b, w->padded);
         *all = (RowState){m, all->l * a + now.l * b};
@@ -213,7 +211,7 @@ static void forward_task(ForwardTile *w, float *out, float *logsumexp, const flo
         int64_t row = (start + first + r / group) * a->heads + view->kv_head * group + r % group;
         float inverse = 1.0f / w->all[r].l;
         for (int64_t d = 0; d < D; d++)
-            out[row * D + d] = w->total[r * w->padded + d] * inverse + 0.0f;   // + 0: one sign of zero
+            out[row * D + d] = w->total[r * w->padded + d] * inverse + 0.0f; // + 0: one sign of zero
         logsumexp[row] = w->all[r].m + (float)d_log(w->all[r].l);
     }
 }
@@ -228,7 +226,7 @@ static void cpu_attention_forward(Stream *s, Tensor out, float *logsumexp, Tenso
             int64_t queries = a->starts[sequence + 1] - a->starts[sequence], tiles = ceil_divide(queries, TILE_QUERIES);
 #pragma omp for schedule(dynamic, 1) nowait
             for (int64_t task = 0; task < tiles * a->kv_heads; task++) {
-                int64_t first = (tiles - 1 - task / a->kv_heads) * TILE_QUERIES;   // the longest first
+                int64_t first = (tiles - 1 - task / a->kv_heads) * TILE_QUERIES; // the longest first
                 KeyView view = key_view(a, k, v, sequence, task % a->kv_heads);
                 int64_t count = queries - first < TILE_QUERIES ? queries - first : TILE_QUERIES;
                 forward_task(&w, out.data, logsumexp, q.data, &view, first, count);
@@ -241,10 +239,10 @@ static void cpu_attention_forward(Stream *s, Tensor out, float *logsumexp, Tenso
 // What a backward task works in.
 typedef struct BackwardTile {
     int64_t padded;
-    float *keys, *key_columns, *value_columns;   // (KEY_BLOCK, padded), (D, KEY_BLOCK), (D, KEY_BLOCK)
-    float *queries, *dout, *dqueries;            // (KEY_BLOCK, padded) each: a block of queries is as long as one of keys
-    float *weights, *dscores;                    // (KEY_BLOCK, KEY_BLOCK)
-    float *dkeys, *dvalues;                      // (KEY_BLOCK, padded)
+    float *keys, *key_columns, *value_columns; // (KEY_BLOCK, padded), (D, KEY_BLOCK), (D, KEY_BLOCK)
+    float *queries, *dout, *dqueries;          // (KEY_BLOCK, padded) each: a block of queries is as long as one of keys
+    float *weights, *dscores;                  // (KEY_BLOCK, KEY_BLOCK)
+    float *dkeys, *dvalues;                    // (KEY_BLOCK, padded)
     void *memory;
 } BackwardTile;
 
@@ -341,7 +339,8 @@ static void output_dots(float *delta, const float *dout, const float *out, int64
         lanes16 sum = lanes_set(0);
         for (int64_t c = 0; c < D; c += 16) {
             lanes16 x = row_load(dout + r * D, c, D, 0), y = row_load(out + r * D, c, D, 0);
-            EACH_PART sum.part[i] = vf_fma(x.part[i], y.part[i], sum.part[i]);
+            EACH_PART (i)
+                sum.part[i] = vf_fma(x.part[i], y.part[i], sum.part[i]);
         }
         delta[r] = lanes_sum(sum);
     }

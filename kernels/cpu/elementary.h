@@ -10,7 +10,7 @@
 // x = n·ln 2 + r, |r| <= ln 2 / 2; a polynomial of degree 7 in r (Cephes' coefficients); n goes into the exponent.
 INLINE vf vf_exp(vf x)
 {
-    const float round_by = 12582912.0f;                        // 1.5 · 2^23: adding it rounds to an integer
+    const float round_by = 12582912.0f; // 1.5 · 2^23: adding it rounds to an integer
     vf inside = vf_select(x < vf_set(-87.3f), vf_set(-87.3f), x);
     inside = vf_select(inside > vf_set(88.3f), vf_set(88.3f), inside);
     vf shifted = vf_fma(inside, vf_set(1.44269504088896341f), vf_set(round_by));
@@ -24,13 +24,13 @@ INLINE vf vf_exp(vf x)
     p = vf_fma(p, r, vf_set(1.6666665459e-1f));
     p = vf_fma(p, r, vf_set(5.0000001201e-1f));
     p = vf_fma(p, r * r, r) + vf_set(1.0f);
-    vf power = (vf)(((vi)shifted << 23) + (vi)vf_set(1.0f));   // the low bits of shifted hold n
+    vf power = (vf)(((vi)shifted << 23) + (vi)vf_set(1.0f)); // the low bits of shifted hold n
     vf y = p * power;
     y = vf_select(x < vf_set(-87.3f), vf_zero(), y);
     return vf_select(x > vf_set(88.3f), vf_set(__builtin_inff()), y);
 }
 
-INLINE float f_exp(float x)                                    // one lane of vf_exp
+INLINE float f_exp(float x) // one lane of vf_exp
 {
     return vf_exp(vf_set(x))[0];
 }

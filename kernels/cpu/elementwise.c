@@ -47,9 +47,11 @@ static void embedding_row(float *drow, const float *dy, const int32_t *pairs, in
         lanes16 sum = lanes_set(0), old = row_load(drow, c, C, 0);
         for (int64_t n = 0; n < count; n++) {
             lanes16 d = row_load(dy + pairs[2 * n + 1] * C, c, C, 0);
-            EACH_PART sum.part[i] = sum.part[i] + d.part[i];
+            EACH_PART (i)
+                sum.part[i] = sum.part[i] + d.part[i];
         }
-        EACH_PART old.part[i] = old.part[i] + sum.part[i];
+        EACH_PART (i)
+            old.part[i] = old.part[i] + sum.part[i];
         row_store(drow, c, C, old);
     }
 }
@@ -65,7 +67,7 @@ static void cpu_embedding_backward(Stream *s, float *dtable, Tensor dy, const in
 #pragma omp parallel for schedule(dynamic, 16)
     for (int64_t t = 0; t < T; t++) {
         if (t > 0 && scratch[2 * t] == scratch[2 * t - 2])
-            continue;                                          // not the first of its row
+            continue; // not the first of its row
         int64_t end = t + 1;
         while (end < T && scratch[2 * end] == scratch[2 * t])
             end++;
@@ -96,8 +98,10 @@ static void cpu_swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up)
 #pragma omp parallel for schedule(static)
     for (int64_t t = 0; t < y.rows; t++)
         for (int64_t c = 0; c < F; c += 16) {
-            lanes16 g = row_load((const float *)gate.data + t * F, c, F, 0), u = row_load((const float *)up.data + t * F, c, F, 0);
-            EACH_PART g.part[i] = g.part[i] / (vf_set(1) + vf_exp(-g.part[i])) * u.part[i];
+            lanes16 g = row_load((const float *)gate.data + t * F, c, F, 0),
+                    u = row_load((const float *)up.data + t * F, c, F, 0);
+            EACH_PART (i)
+                g.part[i] = g.part[i] / (vf_set(1) + vf_exp(-g.part[i])) * u.part[i];
             row_store((float *)y.data + t * F, c, F, g);
         }
 }
@@ -109,10 +113,10 @@ static void cpu_swiglu_backward(Stream *s, Tensor dgate, Tensor dup, Tensor dy, 
 #pragma omp parallel for schedule(static)
     for (int64_t t = 0; t < dy.rows; t++)
         for (int64_t c = 0; c < F; c += 16) {
-            lanes16 g = row_load((const float *)gate.data + t * F, c, F, 0), u = row_load((const float *)up.data + t * F, c, F, 0);
+            lanes16 g = row_load((const float *)gate.data + t * F, c, F, 0),
+                    u = row_load((const float *)up.data + t * F, c, F, 0);
             lanes16 d = row_load((const float *)dy.data + t * F, c, F, 0);
-            EACH_PART
-            {
+            EACH_PART (i) {
                 vf one = vf_set(1), sigmoid = one / (one + vf_exp(-g.part[i]));
                 vf slope = sigmoid * vf_fma(g.part[i], one - sigmoid, one);
                 vf by_up = d.part[i] * (g.part[i] * sigmoid);

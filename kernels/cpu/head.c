@@ -3,10 +3,7 @@
 #include "kernels/cpu/elementary.h"
 #include "kernels/cpu/rows.h"
 
-static int64_t cpu_head_workspace(int64_t rows)
-{
-    return (rows < HEAD_ROWS ? rows : HEAD_ROWS) * (int64_t)HEAD_COLUMNS;
-}
+static int64_t cpu_head_workspace(int64_t rows) { return (rows < HEAD_ROWS ? rows : HEAD_ROWS) * (int64_t)HEAD_COLUMNS; }
 
 // A row's softmax so far: largest logit and where, Σ exp(z - largest), Σ exp(z - largest)·(z - largest): from the largest, so
 // that the entropy is no difference of large numbers.
@@ -19,7 +16,8 @@ static void divide_row(float *z, int64_t width, float temperature)
 {
     for (int64_t c = 0; c < width; c += 16) {
         lanes16 a = row_load(z, c, width, 0);
-        EACH_PART a.part[i] = a.part[i] / vf_set(temperature);
+        EACH_PART (i)
+            a.part[i] = a.part[i] / vf_set(temperature);
         row_store(z, c, width, a);
     }
 }
@@ -29,16 +27,16 @@ static void softmax_columns(RowSoftmax *row, const float *z, int64_t first, int6
     lanes16 top = lanes_set(-__builtin_inff()), sum = lanes_set(0), weighted = lanes_set(0);
     for (int64_t c = 0; c < width; c += 16) {
         lanes16 a = row_load(z, c, width, -__builtin_inff());
-        EACH_PART top.part[i] = vf_max(top.part[i], a.part[i]);
+        EACH_PART (i)
+            top.part[i] = vf_max(top.part[i], a.part[i]);
     }
     float largest = lanes_max(top);
     for (int64_t c = 0; c < width; c += 16) {
         lanes16 a = row_load(z, c, width, -__builtin_inff());
-        EACH_PART
-        {
+        EACH_PART (i) {
             vf below = a.part[i] - vf_set(largest), p = vf_exp(below);
             sum.part[i] = sum.part[i] + p;
-            weighted.part[i] = vf_fma(p, vf_select(below < vf_set(-100), vf_zero(), below), weighted.part[i]);   // p is 0 there
+            weighted.part[i] = vf_fma(p, vf_select(below < vf_set(-100), vf_zero(), below), weighted.part[i]); // p is 0 there
         }
     }
     if (largest > row->largest) {
@@ -48,7 +46,7 @@ static void softmax_columns(RowSoftmax *row, const float *z, int64_t first, int6
         row->best = (int32_t)(first + c);
     }
     float m = row->largest > largest ? row->largest : largest, a = f_exp(row->largest - m), b = f_exp(largest - m);
-    float before = row->sum == 0 ? 0 : row->largest - m, here = lanes_sum(sum);   // the first block has nothing before it
+    float before = row->sum == 0 ? 0 : row->largest - m, here = lanes_sum(sum); // the first block has nothing before it
     row->weighted = (row->weighted + row->sum * before) * a + (lanes_sum(weighted) + here * (largest - m)) * b;
     row->sum = row->sum * a + here * b;
     row->largest = m;
@@ -78,7 +76,7 @@ static void cpu_head_forward(Stream *s, float *logprob, float *entropy, float *l
             }
         }
         for (int64_t r = 0; r < rows; r++) {
-            double log_sum = d_log(state[r].sum), largest = state[r].largest;   // rounded to fp32 once, at the end
+            double log_sum = d_log(state[r].sum), largest = state[r].largest; // rounded to fp32 once, at the end
             logsumexp[n + r] = (float)(largest + log_sum);
             logprob[n + r] = (float)((double)state[r].target - largest - log_sum);
             entropy[n + r] = (float)(log_sum - (double)state[r].weighted / state[r].sum);
@@ -94,8 +92,7 @@ static void logit_gradient_row(float *z, int64_t first, int64_t width, int32_t t
 {
     for (int64_t c = 0; c < width; c += 16) {
         lanes16 a = row_load(z, c, width, -__builtin_inff());
-        EACH_PART
-        {
+        EACH_PART (i) {
             vf log_p = a.part[i] / vf_set(temperature) - vf_set(logsumexp), p = vf_exp(log_p);
             vf d = -(p * vf_set(dlogprob));
             if (dentropy != 0)

@@ -14,11 +14,11 @@
 #include "kernels/cpu/tile.h"
 
 enum {
-    PRODUCT_DEPTH = 384,                // k steps of a block; a multiple of 16
-    PRODUCT_STRIPS = 420 / TILE_ROWS,   // strips of A in a block: 420 rows x 384 are 630 KB of a 1 MB cache; 256-512 are as good
-    PRODUCT_TILES = 512 * 1024 / (TILE_ROWS * TILE_COLUMNS),   // accumulator tiles of a thread: 2 MB
-    PRODUCT_FEW = 4,                    // rows up to which packing costs more than it gives
-    PRODUCT_SMALL = 1 << 18,            // multiply-adds that one thread finishes before a second has woken
+    PRODUCT_DEPTH = 384,              // k steps of a block; a multiple of 16
+    PRODUCT_STRIPS = 420 / TILE_ROWS, // strips of A in a block: 420 rows x 384 are 630 KB of a 1 MB cache; 256-512 are as good
+    PRODUCT_TILES = 512 * 1024 / (TILE_ROWS * TILE_COLUMNS), // accumulator tiles of a thread: 2 MB
+    PRODUCT_FEW = 4,                                         // rows up to which packing costs more than it gives
+    PRODUCT_SMALL = 1 << 18,                                 // multiply-adds that one thread finishes before a second has woken
 };
 
 // c (M, N) = a (M, K) · b (K, N), rows of c c_row apart; a[m][k] = a[m*a_row + k*a_k], b[k][n] = b[k*b_k + n*b_column].
@@ -35,9 +35,9 @@ typedef struct Product {
 } Product;
 
 typedef struct ProductScratch {
-    float a[(PRODUCT_STRIPS * TILE_ROWS) * PRODUCT_DEPTH + 64];   // strips of [k][TILE_ROWS], and room for the last one's spill
-    float b[TILE_COLUMNS * PRODUCT_DEPTH];                        // a panel of [k][TILE_COLUMNS]
-    float tiles[PRODUCT_TILES * TILE_ROWS * TILE_COLUMNS];        // unfinished chains
+    float a[(PRODUCT_STRIPS * TILE_ROWS) * PRODUCT_DEPTH + 64]; // strips of [k][TILE_ROWS], and room for the last one's spill
+    float b[TILE_COLUMNS * PRODUCT_DEPTH];                      // a panel of [k][TILE_COLUMNS]
+    float tiles[PRODUCT_TILES * TILE_ROWS * TILE_COLUMNS];      // unfinished chains
 } ProductScratch;
 
 // One per thread, kept until the thread ends, so that a call costs no page faults.
@@ -72,15 +72,13 @@ static ProductScratch *product_scratch(void)
 #if defined(__clang__)
 #define PICK(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
 #else
-#define PICK(x, y, ...) __builtin_shuffle(x, y, (vi){__VA_ARGS__})   // gcc has had it longer
+#define PICK(x, y, ...) __builtin_shuffle(x, y, (vi){__VA_ARGS__}) // gcc has had it longer
 #endif
 #if VL == 16
-#define SHUFFLE(x, y, A, B, C, D)                                                                                               \
-    PICK(x, y, A, B, C, D, A + 4, B + 4, C + 4, D + 4, A + 8, B + 8, C + 8, D + 8, A + 12, B + 12, C + 12,   \
-                            D + 12)
-#define LANES(x, y, A, B)                                                                                                       \
-    PICK(x, y, A, A + 1, A + 2, A + 3, B, B + 1, B + 2, B + 3, A + 16, A + 17, A + 18, A + 19, B + 16,       \
-                            B + 17, B + 18, B + 19)
+#define SHUFFLE(x, y, A, B, C, D)                                                                                                \
+    PICK(x, y, A, B, C, D, A + 4, B + 4, C + 4, D + 4, A + 8, B + 8, C + 8, D + 8, A + 12, B + 12, C + 12, D + 12)
+#define LANES(x, y, A, B)                                                                                                        \
+    PICK(x, y, A, A + 1, A + 2, A + 3, B, B + 1, B + 2, B + 3, A + 16, A + 17, A + 18, A + 19, B + 16, B + 17, B + 18, B + 19)
 #elif VL == 8
 #define SHUFFLE(x, y, A, B, C, D) PICK(x, y, A, B, C, D, A + 4, B + 4, C + 4, D + 4)
 #define LANES(x, y, A, B) PICK(x, y, A, A + 1, A + 2, A + 3, A + 8, A + 9, A + 10, A + 11)
@@ -370,10 +368,18 @@ INLINE void few_rows(const int M, const Product *p)
 static void product_few_rows(const Product *p)
 {
     switch (p->M) {
-        case 1: few_rows(1, p); break;
-        case 2: few_rows(2, p); break;
-        case 3: few_rows(3, p); break;
-        default: few_rows(4, p); break;
+    case 1:
+        few_rows(1, p);
+        break;
+    case 2:
+        few_rows(2, p);
+        break;
+    case 3:
+        few_rows(3, p);
+        break;
+    default:
+        few_rows(4, p);
+        break;
     }
 }
 
@@ -389,7 +395,7 @@ static int64_t row_parts(const Product *p, int64_t threads)
             continue;
         int64_t columns = threads / parts, panels = (p->N + TILE_COLUMNS - 1) / TILE_COLUMNS;
         double rows = (double)((p->M + parts - 1) / parts), width = (double)((panels + columns - 1) / columns * TILE_COLUMNS);
-        double cost = rows * width + 8 * rows + 8 * width;   // packing a number costs about as much as 8 multiply-adds
+        double cost = rows * width + 8 * rows + 8 * width; // packing a number costs about as much as 8 multiply-adds
         if (parts == 1 || cost < least)
             least = cost, best = parts;
     }
@@ -436,20 +442,20 @@ static void product(const Product *p)
 // c (M, N) = a (M, K) · bᵀ, b (N, K): the forward pass, Y = X Wᵀ.
 static __attribute__((unused)) void matmul_nt(int64_t M, int64_t N, int64_t K, float *c, const float *a, const float *b, bool add)
 {
-    product(&(Product){.M = M, .N = N, .K = K, .c = c, .c_row = N, .a = a, .a_row = K, .a_k = 1, .b = b, .b_k = 1, .b_column = K,
-                       .add = add});
+    product(&(Product){
+        .M = M, .N = N, .K = K, .c = c, .c_row = N, .a = a, .a_row = K, .a_k = 1, .b = b, .b_k = 1, .b_column = K, .add = add});
 }
 
 // c (M, N) = a (M, K) · b, b (K, N): the gradient of an input, dX = dY W.
 static __attribute__((unused)) void matmul_nn(int64_t M, int64_t N, int64_t K, float *c, const float *a, const float *b, bool add)
 {
-    product(&(Product){.M = M, .N = N, .K = K, .c = c, .c_row = N, .a = a, .a_row = K, .a_k = 1, .b = b, .b_k = N, .b_column = 1,
-                       .add = add});
+    product(&(Product){
+        .M = M, .N = N, .K = K, .c = c, .c_row = N, .a = a, .a_row = K, .a_k = 1, .b = b, .b_k = N, .b_column = 1, .add = add});
 }
 
 // c (M, N) = aᵀ · b, a (K, M), b (K, N): the gradient of a weight, dW = dYᵀ X.
 static __attribute__((unused)) void matmul_tn(int64_t M, int64_t N, int64_t K, float *c, const float *a, const float *b, bool add)
 {
-    product(&(Product){.M = M, .N = N, .K = K, .c = c, .c_row = N, .a = a, .a_row = 1, .a_k = M, .b = b, .b_k = N, .b_column = 1,
-                       .add = add});
+    product(&(Product){
+        .M = M, .N = N, .K = K, .c = c, .c_row = N, .a = a, .a_row = 1, .a_k = M, .b = b, .b_k = N, .b_column = 1, .add = add});
 }

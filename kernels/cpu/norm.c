@@ -8,7 +8,8 @@ static float mean_of_squares(const float *row, int64_t width)
     lanes16 sum = lanes_set(0);
     for (int64_t c = 0; c < width; c += 16) {
         lanes16 x = row_load(row, c, width, 0);
-        EACH_PART sum.part[i] = vf_fma(x.part[i], x.part[i], sum.part[i]);
+        EACH_PART (i)
+            sum.part[i] = vf_fma(x.part[i], x.part[i], sum.part[i]);
     }
     return lanes_sum(sum) / (float)width;
 }
@@ -17,7 +18,8 @@ static void scale_row(float *y, const float *x, const float *weight, float rstd,
 {
     for (int64_t c = 0; c < width; c += 16) {
         lanes16 a = row_load(x, c, width, 0), w = row_load(weight, c, width, 0);
-        EACH_PART a.part[i] = w.part[i] * (a.part[i] * vf_set(rstd));
+        EACH_PART (i)
+            a.part[i] = w.part[i] * (a.part[i] * vf_set(rstd));
         row_store(y, c, width, a);
     }
 }
@@ -29,15 +31,18 @@ static void norm_row_backward(float *dx, const float *dy, const float *straight,
     lanes16 dot = lanes_set(0);
     for (int64_t c = 0; c < width; c += 16) {
         lanes16 d = row_load(dy, c, width, 0), w = row_load(weight, c, width, 0), a = row_load(x, c, width, 0);
-        EACH_PART dot.part[i] = vf_fma(d.part[i] * w.part[i], a.part[i] * vf_set(rstd), dot.part[i]);
+        EACH_PART (i)
+            dot.part[i] = vf_fma(d.part[i] * w.part[i], a.part[i] * vf_set(rstd), dot.part[i]);
     }
     float mean = lanes_sum(dot) / (float)width;
     for (int64_t c = 0; c < width; c += 16) {
         lanes16 d = row_load(dy, c, width, 0), w = row_load(weight, c, width, 0), a = row_load(x, c, width, 0);
-        EACH_PART d.part[i] = vf_set(rstd) * vf_fma(-(a.part[i] * vf_set(rstd)), vf_set(mean), d.part[i] * w.part[i]);
+        EACH_PART (i)
+            d.part[i] = vf_set(rstd) * vf_fma(-(a.part[i] * vf_set(rstd)), vf_set(mean), d.part[i] * w.part[i]);
         if (straight != NULL) {
             lanes16 s = row_load(straight, c, width, 0);
-            EACH_PART d.part[i] = s.part[i] + d.part[i];
+            EACH_PART (i)
+                d.part[i] = s.part[i] + d.part[i];
         }
         row_store(dx, c, width, d);
     }
@@ -47,7 +52,8 @@ static void weight_gradient_row(float *partial, const float *dy, const float *x,
 {
     for (int64_t c = 0; c < width; c += 16) {
         lanes16 d = row_load(dy, c, width, 0), a = row_load(x, c, width, 0), p = row_load(partial, c, width, 0);
-        EACH_PART p.part[i] = vf_fma(d.part[i], a.part[i] * vf_set(rstd), p.part[i]);
+        EACH_PART (i)
+            p.part[i] = vf_fma(d.part[i], a.part[i] * vf_set(rstd), p.part[i]);
         row_store(partial, c, width, p);
     }
 }
@@ -75,7 +81,8 @@ static void cpu_rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Te
             float *out = (float *)sum.data + t * C;
             for (int64_t c = 0; c < C; c += 16) {
                 lanes16 a = row_load(row, c, C, 0), b = row_load(r, c, C, 0);
-                EACH_PART a.part[i] = a.part[i] + b.part[i];
+                EACH_PART (i)
+                    a.part[i] = a.part[i] + b.part[i];
                 row_store(out, c, C, a);
             }
             row = out;
@@ -107,7 +114,7 @@ static void cpu_rope_table(Stream *s, float *cosine, float *sine, int64_t positi
     int64_t half = head_width / 2;
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < half; i++) {
-        float exponent = (float)(2 * i) / (float)head_width;   // rounded where transformers rounds: power, inverse, angle
+        float exponent = (float)(2 * i) / (float)head_width; // rounded where transformers rounds: power, inverse, angle
         float frequency = 1.0f / (float)d_power(theta, exponent);
         for (int64_t p = 0; p < positions; p++) {
             double sin_angle, cos_angle;

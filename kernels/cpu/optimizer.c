@@ -13,8 +13,7 @@ static void cpu_adamw(Stream *s, float *weight, float *m, float *v, const float 
     for (int64_t c = 0; c < count; c += 16) {
         lanes16 w = row_load(weight, c, count, 0), g = row_load(gradient, c, count, 0);
         lanes16 first = row_load(m, c, count, 0), second = row_load(v, c, count, 0);
-        EACH_PART
-        {
+        EACH_PART (i) {
             vf x = g.part[i] * vf_set(scale);
             first.part[i] = vf_fma(x - first.part[i], vf_set(new1), first.part[i]);
             second.part[i] = vf_fma(second.part[i], vf_set(keep2), x * x * vf_set(new2));
@@ -39,7 +38,8 @@ static void cpu_square_sums(Stream *s, float *sums, const float *x, int64_t coun
         lanes16 sum = lanes_set(0);
         for (int64_t c = 0; c < width; c += 16) {
             lanes16 a = row_load(x + first, c, width, 0);
-            EACH_PART sum.part[i] = vf_fma(a.part[i], a.part[i], sum.part[i]);
+            EACH_PART (i)
+                sum.part[i] = vf_fma(a.part[i], a.part[i], sum.part[i]);
         }
         sums[b] = lanes_sum(sum);
     }

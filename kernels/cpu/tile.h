@@ -19,7 +19,7 @@
 #endif
 #define TILE_VECTORS 2
 #define TILE_COLUMNS (TILE_VECTORS * VL)
-#define TILE_WIDEST 8   // vectors of a tile of one row, where few rows leave few independent chains
+#define TILE_WIDEST 8 // vectors of a tile of one row, where few rows leave few independent chains
 
 // What to fetch into the second cache while a tile is computed: `left` rows of `line_count` cache lines, `stride` bytes apart.
 // A visit, once in 16 steps of k, touches `per_visit` lines. A prefetch never traps, wherever it points.
@@ -92,8 +92,8 @@ INLINE void tile_strip(const int rows, int64_t N, int64_t K, const float *a, int
                        int64_t b_row, float *c, int64_t c_row, bool continue_chain)
 {
     int64_t n = 0;
-#define TILE_COLUMNS_OF(V)                                                                                                      \
-    for (; n + (V) * VL <= N; n += (V) * VL)                                                                                    \
+#define TILE_COLUMNS_OF(V)                                                                                                       \
+    for (; n + (V)*VL <= N; n += (V)*VL)                                                                                         \
     tile_block(rows, V, K, a, a_row, a_k, b + n, b_row, continue_chain ? c + n : NULL, c_row, c + n, c_row, NULL)
     if (rows == 1)
         TILE_COLUMNS_OF(8);
@@ -106,16 +106,18 @@ INLINE void tile_strip(const int rows, int64_t N, int64_t K, const float *a, int
 
 // The switch from a row count to the code made for it. CALL is a macro of one argument, the constant row count; cases above
 // TILE_ROWS are dead constants and leave no code.
-#define TILE_CASE(R, CALL)                                                                                                      \
-    case R:                                                                                                                     \
-        if (R <= TILE_ROWS)                                                                                                     \
-            CALL(R <= TILE_ROWS ? R : 1);                                                                                       \
+#define TILE_CASE(R, CALL)                                                                                                       \
+    case R:                                                                                                                      \
+        if (R <= TILE_ROWS)                                                                                                      \
+            CALL(R <= TILE_ROWS ? R : 1);                                                                                        \
         break;
-#define TILE_SWITCH(ROWS, CALL)                                                                                                 \
-    switch (ROWS) {                                                                                                             \
-        TILE_CASE(1, CALL) TILE_CASE(2, CALL) TILE_CASE(3, CALL) TILE_CASE(4, CALL) TILE_CASE(5, CALL)                          \
-        TILE_CASE(6, CALL) TILE_CASE(7, CALL) TILE_CASE(8, CALL) TILE_CASE(9, CALL) TILE_CASE(10, CALL)                         \
-        TILE_CASE(11, CALL) TILE_CASE(12, CALL) TILE_CASE(13, CALL) TILE_CASE(14, CALL)                                         \
+#define TILE_SWITCH(ROWS, CALL)                                                                                                  \
+    switch (ROWS) {                                                                                                              \
+        TILE_CASE(1, CALL)                                                                                                       \
+        TILE_CASE(2, CALL)                                                                                                       \
+        TILE_CASE(3, CALL) TILE_CASE(4, CALL) TILE_CASE(5, CALL) TILE_CASE(6, CALL) TILE_CASE(7, CALL) TILE_CASE(8, CALL)        \
+            TILE_CASE(9, CALL) TILE_CASE(10, CALL) TILE_CASE(11, CALL) TILE_CASE(12, CALL) TILE_CASE(13, CALL)                   \
+                TILE_CASE(14, CALL)                                                                                              \
     }
 
 static __attribute__((noinline, unused)) void tile_strip_transposed(int rows, int64_t N, int64_t K, const float *a, int64_t a_k,
@@ -129,8 +131,7 @@ static __attribute__((noinline, unused)) void tile_strip_transposed(int rows, in
 
 static __attribute__((noinline, unused)) void tile_strip_strided(int rows, int64_t N, int64_t K, const float *a, int64_t a_row,
                                                                  int64_t a_k, const float *b, int64_t b_row, float *c,
-                                                                 int64_t c_row, bool continue_chain)
-{
+                                                                 int64_t c_row, bool continue_chain){
 #define TILE_CALL(R) tile_strip(R, N, K, a, a_row, a_k, b, b_row, c, c_row, continue_chain)
     TILE_SWITCH(rows, TILE_CALL)
 #undef TILE_CALL
@@ -142,7 +143,7 @@ static __attribute__((noinline, unused)) void tile_strip_strided(int rows, int64
 INLINE void tile_product(int64_t M, int64_t N, int64_t K, const float *a, int64_t a_row, int64_t a_k, const float *b,
                          int64_t b_row, float *c, int64_t c_row, bool continue_chain)
 {
-    int64_t strips = (M + TILE_ROWS - 1) / TILE_ROWS, done = 0;   // strips of equal height: no thin last one
+    int64_t strips = (M + TILE_ROWS - 1) / TILE_ROWS, done = 0; // strips of equal height: no thin last one
     for (int64_t i = 0; i < strips; i++) {
         int64_t end = M * (i + 1) / strips;
         const float *from = a + done * a_row;

@@ -30,7 +30,7 @@ INLINE void vf_store(float *p, vf v) { *(vf_unaligned *)p = v; }
 INLINE vf vf_set(float x) { return x - (vf){0}; }
 INLINE vf vf_zero(void) { return (vf){0}; }
 
-INLINE vf vf_fma(vf a, vf b, vf c)   // a·b + c, rounded once (twice on machines without the instruction)
+INLINE vf vf_fma(vf a, vf b, vf c) // a·b + c, rounded once (twice on machines without the instruction)
 {
 #if VL == 16
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
@@ -45,7 +45,7 @@ INLINE vf vf_fma(vf a, vf b, vf c)   // a·b + c, rounded once (twice on machine
 #endif
 }
 
-INLINE float f_fma(float a, float b, float c)   // the same, for one number: bits equal to a lane of vf_fma
+INLINE float f_fma(float a, float b, float c) // the same, for one number: bits equal to a lane of vf_fma
 {
 #if VL >= 8 || defined(__ARM_FEATURE_FMA)
     return __builtin_fmaf(a, b, c);
@@ -54,8 +54,8 @@ INLINE float f_fma(float a, float b, float c)   // the same, for one number: bit
 #endif
 }
 
-INLINE vf vf_select(vi mask, vf yes, vf no) { return (vf)((mask & (vi)yes) | (~mask & (vi)no)); }   // mask lanes are 0 or -1
-INLINE vf vf_max(vf a, vf b) { return vf_select(a > b, a, b); }   // NaN in a is lost, NaN in b stays
+INLINE vf vf_select(vi mask, vf yes, vf no) { return (vf)((mask & (vi)yes) | (~mask & (vi)no)); } // mask lanes are 0 or -1
+INLINE vf vf_max(vf a, vf b) { return vf_select(a > b, a, b); } // NaN in a is lost, NaN in b stays
 
 // ---- 16 lanes: what a row reduction adds into
 

@@ -12,7 +12,8 @@ static uint32_t draw(uint32_t number, uint32_t which) { return random_bits(1, RA
 // A few edits: flipped bits, bytes set to telling values, pieces cut out, repeated or swapped for digits.
 static void mutate(Bytes *b, uint32_t number)
 {
-    static const char TELLING[] = {0, (char)0xFF, (char)0x80, 0x7F, '"', '{', '}', '[', ']', ',', '-', '9', 'e', '\\', '\n', (char)0xED};
+    static const char TELLING[] = {0,   (char)0xFF, (char)0x80, 0x7F, '"', '{',  '}',  '[',
+                                   ']', ',',        '-',        '9',  'e', '\\', '\n', (char)0xED};
     uint32_t edits = 1 + draw(number, 1) % 6;
     for (uint32_t e = 0; e < edits && b->size > 0; e++) {
         size_t at = draw(number, 10 + 4 * e) % b->size, length = 1 + draw(number, 11 + 4 * e) % 16;

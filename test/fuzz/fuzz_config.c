@@ -16,7 +16,7 @@ static void must(bool promise, const char *what)
     abort();
 }
 
-static bool read_bytes(ModelConfig *config, const void *data, size_t size)   // by way of a file in memory
+static bool read_bytes(ModelConfig *config, const void *data, size_t size) // by way of a file in memory
 {
     char path[64];
     int fd = memfd_create("config.json", 0);

@@ -30,7 +30,7 @@ static void read_in_pieces(const WeightTensor *t)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint8_t *exact = malloc(size == 0 ? 1 : size);             // the sanitizer sees a read one byte behind the end
+    uint8_t *exact = malloc(size == 0 ? 1 : size); // the sanitizer sees a read one byte behind the end
     Weights *w;
     if (exact == NULL)
         return 0;

@@ -10,7 +10,7 @@ static void logits_agree(void **state)
         Fixture f = fixture_open(NAMES[n]);
         if (weights_find(f.expected, "logits") == NULL) {
             fixture_close(&f);
-            continue;                                          // the model with long documents has log-probabilities instead
+            continue; // the model with long documents has log-probabilities instead
         }
         Model m;
         fixture_model(&m, &f, false);
@@ -40,7 +40,8 @@ static void logprobs_agree(void **state)
         fixture_model(&m, &f, false);
         Batch *b = batch_of_all(&f, true);
         int64_t count, N = b->ragged.trained;
-        float *expected = expected_values(&f, "logprobs", &count), *logprob = allocate((size_t)N, 4), *entropy = allocate((size_t)N, 4);
+        float *expected = expected_values(&f, "logprobs", &count), *logprob = allocate((size_t)N, 4),
+              *entropy = allocate((size_t)N, 4);
         assert_int_equal(count, N);
         assert_ok(model_forward(&m, &b->ragged));
         assert_ok(model_logprobs(&m, &b->ragged, 1, m.config.vocabulary, logprob, entropy, NULL));
@@ -61,7 +62,7 @@ static double step_gradients(Model *m, const Fixture *f)
 {
     int64_t trained = 0;
     LossSum sum = {.finite = true};
-    for (int pass = 0; pass < 2; pass++)                       // first the number of trained tokens, then the gradients
+    for (int pass = 0; pass < 2; pass++) // first the number of trained tokens, then the gradients
         for (size_t i = 0; i < json_array_size(f->micro_batches); i++) {
             Batch *b = batch_of(f, json_array_get(f->micro_batches, i));
             if (pass == 0) {

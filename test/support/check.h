@@ -47,12 +47,12 @@ static inline double largest_difference(const float *x, const float *y, int64_t 
     double largest = 0;
     for (int64_t i = 0; i < count; i++) {
         double d = fabs((double)x[i] - (double)y[i]);
-        largest = !(d <= largest) ? d : largest;               // a NaN stays
+        largest = !(d <= largest) ? d : largest; // a NaN stays
     }
     return largest;
 }
 
-static inline double relative_norm(const float *x, const float *y, int64_t count)   // |x - y| / |y|
+static inline double relative_norm(const float *x, const float *y, int64_t count) // |x - y| / |y|
 {
     double difference = 0, norm = 0;
     for (int64_t i = 0; i < count; i++) {

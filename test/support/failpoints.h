@@ -17,8 +17,8 @@
 typedef enum FailKind { FAIL_NOT, FAIL_KILL, FAIL_ERROR } FailKind;
 
 static FailKind fail_kind;
-static int fail_after, fail_calls;               // the call number fail_after + 1 is hit
-static char fail_log[256];                       // Allocate, Mkdir, Write, Sync, Rename, eXchange, Unlink, rmDir: the capitals
+static int fail_after, fail_calls; // the call number fail_after + 1 is hit
+static char fail_log[256];         // Allocate, Mkdir, Write, Sync, Rename, eXchange, Unlink, rmDir: the capitals
 
 static void failpoint_arm(FailKind kind, int after)
 {
@@ -28,7 +28,7 @@ static void failpoint_arm(FailKind kind, int after)
     fail_log[0] = 0;
 }
 
-static bool failpoint_hit(char letter, int error)   // false also when it is not armed; does not return when it kills
+static bool failpoint_hit(char letter, int error) // false also when it is not armed; does not return when it kills
 {
     if (fail_kind == FAIL_NOT)
         return false;
@@ -77,10 +77,7 @@ int renameat2(int from_folder, const char *from, int to_folder, const char *to, 
 
 int unlink(const char *path) { return failpoint_hit('U', EIO) ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0); }
 
-int rmdir(const char *path)
-{
-    return failpoint_hit('D', EIO) ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
-}
+int rmdir(const char *path) { return failpoint_hit('D', EIO) ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR); }
 
 // Runs work(context) in a child that is killed at its n-th change of the disk. True if it came to its end before that.
 static bool survives_kill(int after, bool (*work)(void *context), void *context)

@@ -18,7 +18,7 @@ typedef struct Batch {
 typedef struct Fixture {
     Bytes folder;
     json_t *documents, *micro_batches;
-    json_t *root, *scalars;          // scalars: expected.json, where there is one
+    json_t *root, *scalars; // scalars: expected.json, where there is one
     Weights *expected;
 } Fixture;
 
@@ -38,7 +38,7 @@ static inline Fixture fixture_open(const char *name)
     assert_ok(weights_open(&f.expected, path.data));
     bytes_clear(&path);
     assert_ok(bytes_printf(&path, "%s/expected.json", f.folder.data));
-    f.scalars = json_read(path.data, 1 << 20);                 // NULL for the rounded models, which are not trained
+    f.scalars = json_read(path.data, 1 << 20); // NULL for the rounded models, which are not trained
     bytes_free(&path);
     return f;
 }
@@ -103,7 +103,11 @@ static inline void fixture_model(Model *model, const Fixture *f, bool recompute)
     bytes_free(&path);
     const Kernels *kernels = kernels_open("cpu", 0);
     assert_non_null(kernels);
-    ModelLimits limits = {.tokens = TOKENS_MAX, .rows = TOKENS_MAX, .sequences = DOCUMENTS_MAX, .positions = 2048, .training = true,
+    ModelLimits limits = {.tokens = TOKENS_MAX,
+                          .rows = TOKENS_MAX,
+                          .sequences = DOCUMENTS_MAX,
+                          .positions = 2048,
+                          .training = true,
                           .recompute = recompute};
     assert_ok(model_open(model, &config, &limits, kernels, false));
     assert_ok(model_load(model, f->folder.data));

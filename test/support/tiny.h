@@ -7,9 +7,18 @@
 
 enum { TINY_TOKENS = 1024, TINY_DOCUMENTS = 8 };
 
-static const ModelConfig TINY_CONFIG = {.layers = 2, .width = 40, .heads = 4, .kv_heads = 2, .head_width = 18, .feed_forward = 56,
-                                        .vocabulary = 300, .max_positions = 4096, .rope_theta = 1e6, .norm_epsilon = 1e-6,
-                                        .initializer_range = 0.15, .tied = true};
+static const ModelConfig TINY_CONFIG = {.layers = 2,
+                                        .width = 40,
+                                        .heads = 4,
+                                        .kv_heads = 2,
+                                        .head_width = 18,
+                                        .feed_forward = 56,
+                                        .vocabulary = 300,
+                                        .max_positions = 4096,
+                                        .rope_theta = 1e6,
+                                        .norm_epsilon = 1e-6,
+                                        .initializer_range = 0.15,
+                                        .tied = true};
 
 typedef struct TinyBatch {
     Ragged ragged;
@@ -46,8 +55,12 @@ static inline void tiny_open(Model *m, const Kernels *kernels, bool tied, bool r
 {
     ModelConfig config = TINY_CONFIG;
     config.tied = tied;
-    ModelLimits limits = {.tokens = TINY_TOKENS, .rows = TINY_TOKENS, .sequences = TINY_DOCUMENTS, .positions = TINY_TOKENS,
-                          .training = true, .recompute = recompute};
+    ModelLimits limits = {.tokens = TINY_TOKENS,
+                          .rows = TINY_TOKENS,
+                          .sequences = TINY_DOCUMENTS,
+                          .positions = TINY_TOKENS,
+                          .training = true,
+                          .recompute = recompute};
     assert_ok(model_open(m, &config, &limits, kernels, false));
     assert_ok(model_initialise(m, 7));
 }

@@ -11,7 +11,7 @@ static int setup(void **state)
 {
     q = random_floats(LONGEST * H * D, 1), k = random_floats(LONGEST * HKV * D, 2), v = random_floats(LONGEST * HKV * D, 3);
     for (int64_t i = 0; i < (int64_t)LONGEST * H * D; i++)
-        q[i] *= 4;                                             // scores of some spread, so that the softmax has peaks
+        q[i] *= 4; // scores of some spread, so that the softmax has peaks
     return 0;
 }
 
@@ -92,8 +92,16 @@ static Pages paged(int64_t length)
 static void continued(float *out, float *lse, const Pages *p, int64_t first, int64_t count)
 {
     int32_t starts[2] = {0, (int32_t)count}, contexts[1] = {(int32_t)first};
-    Attention a = {.sequences = 1, .heads = H, .kv_heads = HKV, .head_width = D, .starts = starts, .contexts = contexts,
-                   .key_pages = p->keys, .value_pages = p->values, .page_table = p->table, .pages_per_sequence = LONGEST / KEY_BLOCK + 1};
+    Attention a = {.sequences = 1,
+                   .heads = H,
+                   .kv_heads = HKV,
+                   .head_width = D,
+                   .starts = starts,
+                   .contexts = contexts,
+                   .key_pages = p->keys,
+                   .value_pages = p->values,
+                   .page_table = p->table,
+                   .pages_per_sequence = LONGEST / KEY_BLOCK + 1};
     cpu()->attention_forward(NULL, (Tensor){out, count, H * D}, lse, (Tensor){q + first * H * D, count, H * D}, (Tensor){0},
                              (Tensor){0}, &a);
 }
@@ -104,10 +112,11 @@ static void pages_chunks_and_single_tokens_give_the_bits_of_the_whole(void **sta
     float *part_lse = allocate(LONGEST * H, 4);
     const struct {
         int64_t first, count;
-    } cuts[] = {{0, LONGEST}, {0, 700}, {700, 900}, {1600, 700}, {0, 1}, {1, 1}, {127, 1}, {128, 1}, {1023, 1}, {1024, 1}, {2299, 1}, {1000, 37}};
+    } cuts[] = {{0, LONGEST}, {0, 700}, {700, 900}, {1600, 700}, {0, 1},    {1, 1},
+                {127, 1},     {128, 1}, {1023, 1},  {1024, 1},   {2299, 1}, {1000, 37}};
     forward(out, lse, LONGEST);
     for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
-        Pages p = paged(cuts[i].first + cuts[i].count);        // what comes later is not even there
+        Pages p = paged(cuts[i].first + cuts[i].count); // what comes later is not even there
         continued(part, part_lse, &p, cuts[i].first, cuts[i].count);
         assert_memory_equal(part, out + cuts[i].first * H * D, (size_t)(cuts[i].count * H * D) * 4);
         assert_memory_equal(part_lse, lse + cuts[i].first * H, (size_t)(cuts[i].count * H) * 4);
@@ -126,13 +135,15 @@ static void a_sequence_does_not_see_its_neighbours(void **state)
     int32_t starts[4] = {0, 100, 101, T}, contexts[3] = {0};
     Attention a = {.sequences = 3, .heads = H, .kv_heads = HKV, .head_width = D, .starts = starts, .contexts = contexts};
     static float all[T * H * D], alone[T * H * D], lse[T * H];
-    cpu()->attention_forward(NULL, (Tensor){all, T, H * D}, lse, (Tensor){q, T, H * D}, (Tensor){k, T, HKV * D}, (Tensor){v, T, HKV * D}, &a);
+    cpu()->attention_forward(NULL, (Tensor){all, T, H * D}, lse, (Tensor){q, T, H * D}, (Tensor){k, T, HKV * D},
+                             (Tensor){v, T, HKV * D}, &a);
     for (int s = 0; s < 3; s++) {
         int64_t first = starts[s], length = starts[s + 1] - starts[s];
         int32_t one[2] = {0, (int32_t)length};
         Attention single = {.sequences = 1, .heads = H, .kv_heads = HKV, .head_width = D, .starts = one, .contexts = contexts};
         cpu()->attention_forward(NULL, (Tensor){alone, length, H * D}, lse, (Tensor){q + first * H * D, length, H * D},
-                                 (Tensor){k + first * HKV * D, length, HKV * D}, (Tensor){v + first * HKV * D, length, HKV * D}, &single);
+                                 (Tensor){k + first * HKV * D, length, HKV * D}, (Tensor){v + first * HKV * D, length, HKV * D},
+                                 &single);
         assert_memory_equal(alone, all + first * H * D, (size_t)(length * H * D) * 4);
     }
 }

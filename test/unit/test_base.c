@@ -131,21 +131,21 @@ static void utf8_is_valid_up_to_the_first_bad_sequence(void **state)
         {"", 0, 0},
         {"abc", 3, 3},
         {"\0a", 2, 2},
-        {"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", 9, 9},                   // U+E9, U+20AC, U+1F600
-        {"a\x80", 2, 1},                                       // a continuation alone
-        {"a\xC3", 2, 1},                                       // cut short
+        {"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", 9, 9}, // U+E9, U+20AC, U+1F600
+        {"a\x80", 2, 1},                                // a continuation alone
+        {"a\xC3", 2, 1},                                // cut short
         {"a\xE2\x82", 3, 1},
         {"a\xF0\x9F\x98", 4, 1},
-        {"\xC0\xAF", 2, 0},                                    // overlong
+        {"\xC0\xAF", 2, 0}, // overlong
         {"\xC1\xBF", 2, 0},
         {"\xE0\x9F\xBF", 3, 0},
         {"\xE0\xA0\x80", 3, 3},
         {"\xF0\x8F\xBF\xBF", 4, 0},
         {"\xF0\x90\x80\x80", 4, 4},
-        {"\xED\xA0\x80", 3, 0},                                // surrogates
+        {"\xED\xA0\x80", 3, 0}, // surrogates
         {"\xED\xBF\xBF", 3, 0},
-        {"\xED\x9F\xBF\xEE\x80\x80", 6, 6},                    // their neighbours
-        {"\xF4\x8F\xBF\xBF", 4, 4},                            // U+10FFFF, and the one behind
+        {"\xED\x9F\xBF\xEE\x80\x80", 6, 6}, // their neighbours
+        {"\xF4\x8F\xBF\xBF", 4, 4},         // U+10FFFF, and the one behind
         {"\xF4\x90\x80\x80", 4, 0},
         {"\xF5\x80\x80\x80", 4, 0},
         {"\xFF", 1, 0},
@@ -215,7 +215,7 @@ static void until_the_commit_the_old_file_stands(void **state)
     assert_ok(atomic_open(&file, path));
     assert_ok(atomic_write(&file, "new!", 4));
     assert_ok(atomic_commit(&file));
-    atomic_abort(&file);                                       // harmless
+    atomic_abort(&file); // harmless
     assert_ok(file_read(&text, path, 99));
     assert_string_equal(text.data, "new!");
     assert_int_equal(entries(folder), before);
@@ -272,11 +272,11 @@ static void folders_are_made_with_their_parents_and_removed_with_their_content(v
     assert_ok(file_write_atomic(kept, "x", 1));
     assert_int_equal(symlink(folder, link), 0);
     char *under = path_join(file, "d");
-    assert_refused(folder_make(under), "a/b/file");            // a file is no folder
+    assert_refused(folder_make(under), "a/b/file"); // a file is no folder
     assert_refused(folder_make(file), "a file where a folder should be");
     assert_ok(folder_remove(top));
     assert_false(folder_exists(top));
-    assert_true(file_exists(kept));                            // a link is removed, not what it points to
+    assert_true(file_exists(kept)); // a link is removed, not what it points to
     assert_refused(folder_remove(top), "listing the folder");
     free(under);
     free(deep);
@@ -324,7 +324,7 @@ static void paths_join_with_one_slash(void **state)
 
 static void a_hash_is_xxh3(void **state)
 {
-    assert_true(hash_bytes("", 0) == 0x2D06800538D394C2u);     // of the empty input, seed 0: xxHash's own sanity table
+    assert_true(hash_bytes("", 0) == 0x2D06800538D394C2u); // of the empty input, seed 0: xxHash's own sanity table
     assert_true(hash_bytes("a", 1) != hash_bytes("b", 1));
 }
 
@@ -333,8 +333,16 @@ static void a_hash_is_xxh3(void **state)
 static void bad_json_is_refused_with_line_and_column(void **state)
 {
     char *path = inside("bad.json");
-    static const char *const bad[] = {"{\"a\": 1,\n \"b\": }", "{\"a\": 1, \"a\": 2}", "{\"a\": 1} x", "[1,]", "{'a': 1}",
-                                      "\"\xFF\"", "", "[NaN]", "[01]", "[1e999]"};
+    static const char *const bad[] = {"{\"a\": 1,\n \"b\": }",
+                                      "{\"a\": 1, \"a\": 2}",
+                                      "{\"a\": 1} x",
+                                      "[1,]",
+                                      "{'a': 1}",
+                                      "\"\xFF\"",
+                                      "",
+                                      "[NaN]",
+                                      "[01]",
+                                      "[1e999]"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_ok(file_write_atomic(path, bad[i], strlen(bad[i])));
         assert_refused(json_read(path, 1 << 20) != NULL, "bad.json:");
@@ -368,7 +376,7 @@ static void a_key_of_another_type_or_range_is_named(void **state)
     assert_ok(json_need_int(&i, o, "i", 7, 7, "row") && json_need_number(&n, o, "n", 0, 2, "row"));
     assert_ok(json_need_bool(&b, o, "b", "row") && json_need_text(&t, o, "t", "row"));
     assert_true(i == 7 && n == 1.5 && b && strcmp(t, "x") == 0);
-    assert_ok(json_need_number(&n, o, "i", 0, 10, "row"));     // an integer is a number
+    assert_ok(json_need_number(&n, o, "i", 0, 10, "row")); // an integer is a number
     assert_true(n == 7);
     assert_refused(json_need_int(&i, o, "i", 8, 9, "row"), "row: key \"i\" must be an integer from 8 to 9");
     assert_refused(json_need_int(&i, o, "n", 0, 9, "row"), "key \"n\" must be an integer");
@@ -395,7 +403,7 @@ static void json_reads_back_as_it_was_written(void **state)
     assert_true(json_equal(value, back));
     Bytes text = {0};
     assert_ok(file_read(&text, path, 1 << 20));
-    assert_memory_equal(text.data, "{\n  \"b\": 1,", 11);      // key order kept
+    assert_memory_equal(text.data, "{\n  \"b\": 1,", 11); // key order kept
     assert_int_equal(text.data[text.size - 1], '\n');
     bytes_free(&text);
     json_decref(value);
@@ -408,7 +416,7 @@ static void json_reads_back_as_it_was_written(void **state)
 static void philox_gives_the_published_numbers(void **state)
 {
     static const struct {
-        uint32_t counter[4], key[2], result[4];                // Random123's kat_vectors, philox4x32 10
+        uint32_t counter[4], key[2], result[4]; // Random123's kat_vectors, philox4x32 10
     } known[] = {
         {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
         {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
@@ -426,9 +434,9 @@ static void philox_gives_the_published_numbers(void **state)
 
 static void a_draw_is_named_by_all_of_its_name(void **state)
 {
-    const Philox draws[] = {random_bits(1, RANDOM_ORDER, 2, 3, 4),          random_bits(1ull << 32, RANDOM_ORDER, 2, 3, 4),
-                            random_bits(1, RANDOM_WEIGHTS, 2, 3, 4),        random_bits(1, RANDOM_ORDER, 3, 3, 4),
-                            random_bits(1, RANDOM_ORDER, 2, 2, 4),          random_bits(1, RANDOM_ORDER, 2, 3, 5)};
+    const Philox draws[] = {random_bits(1, RANDOM_ORDER, 2, 3, 4),   random_bits(1ull << 32, RANDOM_ORDER, 2, 3, 4),
+                            random_bits(1, RANDOM_WEIGHTS, 2, 3, 4), random_bits(1, RANDOM_ORDER, 3, 3, 4),
+                            random_bits(1, RANDOM_ORDER, 2, 2, 4),   random_bits(1, RANDOM_ORDER, 2, 3, 5)};
     for (size_t i = 0; i < 6; i++)
         for (size_t j = 0; j < i; j++)
             assert_memory_not_equal(draws[i].v, draws[j].v, sizeof draws[i].v);
@@ -456,17 +464,23 @@ static int make_folder(void **state) { return mkdtemp(folder) == NULL ? -1 : 0; 
 
 static int remove_folder(void **state) { return folder_remove(folder) ? 0 : -1; }
 
-static void an_integer_beyond_64_bits_does_not_spoil_its_file(void **state)
+static void an_integer_beyond_64_bits_does_not_spoil_a_file(void **state)
 {
     const char *text = "{\"model_max_length\": 1000000000000000019884624838656, \"size\": 7}";
-    json_t *value = json_parse(text, strlen(text), "tokenizer_config.json");
+    char path[] = "/tmp/test_base_json_XXXXXX";
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0 && write(descriptor, text, strlen(text)) == (ssize_t)strlen(text));
+    close(descriptor);
+    json_t *value = json_read(path, 1000);
     double size = 0, longest = 0;
     int64_t integer = 0;
     assert_non_null(value);
     assert_true(json_need_number(&longest, value, "model_max_length", 0, 1e40, "x") && longest > 9e29);
     assert_true(json_need_number(&size, value, "size", 0, 10, "x") && size == 7);
     assert_false(json_need_int(&integer, value, "model_max_length", 0, INT64_MAX, "x"));
+    assert_null(json_parse(text, strlen(text), "a row")); // in rows and headers a number is what it says, or refused
     json_decref(value);
+    unlink(path);
 }
 
 int main(void)
@@ -495,7 +509,7 @@ int main(void)
         cmocka_unit_test(json_reads_back_as_it_was_written),
         cmocka_unit_test(philox_gives_the_published_numbers),
         cmocka_unit_test(a_draw_is_named_by_all_of_its_name),
-        cmocka_unit_test(an_integer_beyond_64_bits_does_not_spoil_its_file),
+        cmocka_unit_test(an_integer_beyond_64_bits_does_not_spoil_a_file),
         cmocka_unit_test(uniform_numbers_are_inside_zero_and_one),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -22,13 +22,16 @@ static void make_inputs(const Kernels *k)
     in.cosine = random_floats(ROWS * D, 0), in.sine = random_floats(ROWS * D, 0);
     k->rope_table(NULL, in.cosine, in.sine, ROWS, D, 1e6);
     for (int i = 0; i < ROWS; i++) {
-        in.ids[i] = (int32_t)(random_bits(1, RANDOM_SAMPLE, (uint32_t)i, 0, 0).v[0] % 40);   // many tokens of one id
+        in.ids[i] = (int32_t)(random_bits(1, RANDOM_SAMPLE, (uint32_t)i, 0, 0).v[0] % 40); // many tokens of one id
         in.targets[i] = (int32_t)(random_bits(2, RANDOM_SAMPLE, (uint32_t)i, 0, 0).v[0] % LIVE);
         in.positions[i] = (i * 7) % ROWS;
     }
 }
 
-static Tensor rows_of(float *x, int64_t first, int64_t rows, int64_t columns) { return (Tensor){x + first * columns, rows, columns}; }
+static Tensor rows_of(float *x, int64_t first, int64_t rows, int64_t columns)
+{
+    return (Tensor){x + first * columns, rows, columns};
+}
 static const Tensor NONE = {0};
 static float scratch[ROWS * F * 4], scratch2[V * C + ROWS * 8];
 
@@ -90,8 +93,8 @@ static void do_embedding_forward(const Kernels *k, int64_t first, int64_t rows, 
 static void do_head_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
     float *work = allocate((size_t)k->head_workspace(rows), sizeof *work), *result = allocate((size_t)rows * 4, sizeof *result);
-    k->head_forward(NULL, result, result + rows, result + 2 * rows, (int32_t *)(result + 3 * rows), rows_of(in.c1, first, rows, C),
-                    (Tensor){in.table, V, C}, in.targets + first, 0.7f, LIVE, work);
+    k->head_forward(NULL, result, result + rows, result + 2 * rows, (int32_t *)(result + 3 * rows),
+                    rows_of(in.c1, first, rows, C), (Tensor){in.table, V, C}, in.targets + first, 0.7f, LIVE, work);
     for (int64_t r = 0; r < rows; r++)
         for (int i = 0; i < 4; i++)
             out[4 * r + i] = result[i * rows + r];
@@ -204,8 +207,9 @@ static void do_attention_backward(const Kernels *k, float *out)
     Tensor q = {in.q1, ROWS, Q}, keys = {in.f1, ROWS, KV}, values = {in.f2, ROWS, KV}, result = {scratch, ROWS, Q};
     float *lse = scratch2, *delta = scratch2 + ROWS * HEADS;
     k->attention_forward(NULL, result, lse, q, keys, values, &a);
-    k->attention_backward(NULL, (Tensor){out, ROWS, Q}, (Tensor){out + ROWS * Q, ROWS, KV}, (Tensor){out + ROWS * (Q + KV), ROWS, KV},
-                          delta, (Tensor){in.c1, ROWS, Q}, q, keys, values, result, lse, &a);
+    k->attention_backward(NULL, (Tensor){out, ROWS, Q}, (Tensor){out + ROWS * Q, ROWS, KV},
+                          (Tensor){out + ROWS * (Q + KV), ROWS, KV}, delta, (Tensor){in.c1, ROWS, Q}, q, keys, values, result,
+                          lse, &a);
 }
 
 static void do_adamw(const Kernels *k, float *out)
@@ -312,7 +316,7 @@ static void the_plain_build_is_close(void **state)
     Outputs a = run_all(best, 2), b = run_all(plain, 2);
     for (int o = 0; o < ROW_OPERATION_COUNT; o++) {
         int64_t count = ROWS * ROW_OPERATIONS[o].width;
-        if (ROW_OPERATIONS[o].run != do_head_forward)          // its fourth column is an index
+        if (ROW_OPERATIONS[o].run != do_head_forward) // its fourth column is an index
             assert_true(largest_difference(a.rows[o], b.rows[o], count) <= 3e-4 * (1 + largest_of(a.rows[o], count)));
     }
     free_all(a);

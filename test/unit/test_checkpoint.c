@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { EMBEDDING = 1000, NORM = 7, LARGE = (1 << 22) + 5 };    // LARGE: more than the saver writes at once
+enum { EMBEDDING = 1000, NORM = 7, LARGE = (1 << 22) + 5 }; // LARGE: more than the saver writes at once
 
 static char folder[64];
 
@@ -95,7 +95,7 @@ static void assert_holds(const char *path, int64_t step, int64_t values)
     free(r);
 }
 
-static void assert_none_is_broken(void)          // nothing with the name of a checkpoint is anything less
+static void assert_none_is_broken(void) // nothing with the name of a checkpoint is anything less
 {
     char **names;
     size_t count;
@@ -122,7 +122,7 @@ static int64_t assert_newest_is_whole(void)
     return step;
 }
 
-static size_t count_of(const char *part)         // names in the folder that contain it
+static size_t count_of(const char *part) // names in the folder that contain it
 {
     char **names;
     size_t count, found = 0;
@@ -251,8 +251,9 @@ static void a_tensor_may_lie_in_several_files(void **state)
         assert_ok(file_write_atomic(path.data, x + first, (size_t)count * 4));
         snprintf(hash, sizeof hash, "%016" PRIx64, hash_bytes(x + first, (size_t)count * 4));
         json_array_append_new(files, json_pack("{s:s, s:i, s:s}", "name", names[i], "size", count * 4, "xxh3", hash));
-        json_array_insert_new(ranges, 0, json_pack("{s:s, s:i, s:i, s:i, s:s, s:i, s:s}", "tensor", "x", "elements", 5, "offset",
-                                                   first, "length", count, "file", names[i], "byte", 0, "xxh3", hash));
+        json_array_insert_new(ranges, 0,
+                              json_pack("{s:s, s:i, s:i, s:i, s:s, s:i, s:s}", "tensor", "x", "elements", 5, "offset", first,
+                                        "length", count, "file", names[i], "byte", 0, "xxh3", hash));
         bytes_free(&path);
     }
     json_t *root = json_pack("{s:s, s:i, s:i, s:i, s:b, s:o, s:o, s:{}}", "format", "dereason checkpoint", "version", 1, "step",
@@ -294,7 +295,7 @@ static void a_changed_byte_is_found_and_named(void **state)
 {
     start_afresh();
     save_step(1, 0);
-    change_byte("step-1/shard-00000.safetensors", 1);          // the last element of the last tensor that has any
+    change_byte("step-1/shard-00000.safetensors", 1); // the last element of the last tensor that has any
     Bytes path = inside("step-1");
     Checkpoint *c;
     float out[EMBEDDING];
@@ -421,7 +422,7 @@ static void a_broken_one_does_not_count_among_those_kept(void **state)
     Bytes manifest = inside("step-2/MANIFEST.json");
     assert_int_equal(truncate(manifest.data, 10), 0);
     save_step(3, 2);
-    assert_int_equal(count_of("step-1"), 1);                   // 3 and 1 are the two that are whole
+    assert_int_equal(count_of("step-1"), 1); // 3 and 1 are the two that are whole
     save_step(4, 2);
     assert_int_equal(count_of("step-"), 2);
     bytes_free(&manifest);
@@ -474,11 +475,11 @@ static void what_killed_attempts_left_is_removed(void **state)
 static void the_order_on_the_disk_is_the_one_that_is_promised(void **state)
 {
     static const char *const parts[] = {
-        "MMM",                       // the folder, its parent, the temporary folder
-        "AWWWSS",                    // the shard: reserved, length, header, the tensor; synced, its folder synced
-        "WSRS",                      // the manifest, last
-        "SRS",                       // step-1: its folder synced, renamed, the folder of checkpoints synced
-        "WSRS",                      // latest
+        "MMM",    // the folder, its parent, the temporary folder
+        "AWWWSS", // the shard: reserved, length, header, the tensor; synced, its folder synced
+        "WSRS",   // the manifest, last
+        "SRS",    // step-1: its folder synced, renamed, the folder of checkpoints synced
+        "WSRS",   // latest
     };
     float x = 1;
     Bytes promised = {0};
@@ -510,7 +511,7 @@ static void a_kill_at_any_instant_leaves_a_whole_newest(void **state)
         last = step;
         free(r);
     }
-    assert_true(after > 20);                                   // the protocol has more instants than that
+    assert_true(after > 20); // the protocol has more instants than that
     assert_int_equal(count_of(".tmp-"), 0);
     assert_int_equal(count_of("step-"), 1);
     print_message("killed at each of %d changes of the disk\n", after - 1);
@@ -568,7 +569,7 @@ static void a_full_disk_is_noticed_before_the_first_byte(void **state)
     Run *r = run_at(2, 1);
     fflush(NULL);
     pid_t child = fork();
-    if (child == 0) {                                          // 4,000 bytes a file: less than the shard needs
+    if (child == 0) { // 4,000 bytes a file: less than the shard needs
         struct rlimit limit = {4000, 4000};
         signal(SIGXFSZ, SIG_IGN);
         setrlimit(RLIMIT_FSIZE, &limit);

@@ -53,7 +53,7 @@ static void a_published_configuration_is_read(void **state)
     assert_int_equal(c.width, 2560);
     assert_int_equal(c.heads, 32);
     assert_int_equal(c.kv_heads, 8);
-    assert_int_equal(c.head_width, 128);                       // not 2560 / 32
+    assert_int_equal(c.head_width, 128); // not 2560 / 32
     assert_int_equal(c.feed_forward, 9728);
     assert_int_equal(c.vocabulary, 151936);
     assert_int_equal(c.max_positions, 40960);
@@ -125,7 +125,7 @@ static void harmless_variants_are_accepted(void **state)
 {
     ModelConfig c;
     assert_ok(read_with(&c, "rope_scaling", "{\"rope_type\": \"default\"}"));
-    assert_ok(read_with(&c, "sliding_window", "4096"));        // without use_sliding_window it means nothing
+    assert_ok(read_with(&c, "sliding_window", "4096")); // without use_sliding_window it means nothing
     assert_ok(read_with(&c, "eos_token_id", "[7, 7, 9]"));
     assert_int_equal(c.end_count, 2);
     assert_ok(read_with(&c, "some_new_key", "{\"a\": [1]}"));
@@ -167,8 +167,8 @@ static void what_is_not_a_dense_qwen3_is_refused_by_name(void **state)
 static void every_integer_has_a_limit(void **state)
 {
     static const char *const keys[] = {
-        "num_hidden_layers", "hidden_size", "num_attention_heads", "num_key_value_heads",
-        "head_dim", "intermediate_size", "vocab_size", "max_position_embeddings",
+        "num_hidden_layers", "hidden_size",       "num_attention_heads", "num_key_value_heads",
+        "head_dim",          "intermediate_size", "vocab_size",          "max_position_embeddings",
     };
     static const char *const values[] = {"0", "-1", "9223372036854775807", "2147483648", "1.5", "\"8\"", "[8]", "true"};
     ModelConfig c;

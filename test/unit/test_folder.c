@@ -138,7 +138,7 @@ typedef struct Export {
     FolderExport e;
     ModelConfig config;
     float values[2][6];
-    int64_t fails_at;                // the tensor that cannot be read, -1: none
+    int64_t fails_at; // the tensor that cannot be read, -1: none
 } Export;
 
 static bool give(void *context, int64_t tensor, int64_t first, int64_t count, float *out)
@@ -160,8 +160,14 @@ static Export *export_of(float value)
     for (int i = 0; i < 6; i++)
         x->values[0][i] = x->values[1][i] = value + (float)i;
     x->fails_at = -1;
-    x->e = (FolderExport){.config = &x->config, .type = WEIGHT_BF16, .plan = plan, .count = 2, .source = give, .context = x,
-                          .end_tokens = {7, 5}, .end_count = 2};
+    x->e = (FolderExport){.config = &x->config,
+                          .type = WEIGHT_BF16,
+                          .plan = plan,
+                          .count = 2,
+                          .source = give,
+                          .context = x,
+                          .end_tokens = {7, 5},
+                          .end_count = 2};
     return x;
 }
 
@@ -232,7 +238,7 @@ static void the_tokenizer_and_the_sampling_settings_are_taken_over(void **state)
     Bytes origin = inside("origin");
     x->e.origin = origin.data;
     assert_ok(export_to(x, "model"));
-    static const char *const same[] = {"tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json",
+    static const char *const same[] = {"tokenizer.json",          "vocab.json",         "merges.txt", "tokenizer_config.json",
                                        "special_tokens_map.json", "chat_template.jinja"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         char from[64], to[64];
@@ -248,7 +254,7 @@ static void the_tokenizer_and_the_sampling_settings_are_taken_over(void **state)
     json_t *settings = read_json("model/generation_config.json");
     assert_true(json_number_value(json_object_get(settings, "temperature")) == 0.6);
     assert_true(json_is_true(json_object_get(settings, "do_sample")));
-    assert_null(json_object_get(settings, "max_new_tokens"));  // a server would cap its answers by it
+    assert_null(json_object_get(settings, "max_new_tokens")); // a server would cap its answers by it
     assert_int_equal(json_array_size(json_object_get(settings, "eos_token_id")), 2);
     json_decref(settings);
     bytes_free(&origin);
@@ -284,12 +290,12 @@ static void a_model_is_replaced_whole(void **state)
 {
     start_afresh();
     Export *x = export_of(1), *y = export_of(100);
-    x->e.file_limit = 12;                                      // a shard each
+    x->e.file_limit = 12; // a shard each
     assert_ok(export_to(x, "model"));
     assert_true(is_there("model/model.safetensors.index.json"));
     assert_ok(export_to(y, "model"));
     assert_true(value_of("model") == 100);
-    assert_false(is_there("model/model.safetensors.index.json"));   // nothing of the old one stays
+    assert_false(is_there("model/model.safetensors.index.json")); // nothing of the old one stays
     assert_int_equal(count_names(), 1);
     free(x);
     free(y);
@@ -386,7 +392,7 @@ static void a_kill_at_any_instant_leaves_the_old_model_or_the_new(void **state)
         free(x);
     }
     assert_true(after > 20);
-    assert_int_equal(count_names(), 2);                        // the last export removed what the killed ones left
+    assert_int_equal(count_names(), 2); // the last export removed what the killed ones left
     bytes_free(&origin);
     free(first);
 }

@@ -12,11 +12,11 @@ static void own_logarithm_power_sine_and_cosine_are_those_of_mathematics(void **
         double x = i * 0.37, sine, cosine;
         assert_true(fabs(d_log(x) - log(x)) <= 4e-16 * (1 + fabs(log(x))));
         assert_true(fabs(d_exp(x / 20 - 100) / exp(x / 20 - 100) - 1) <= 1e-14);
-        d_sine_cosine(x * 40, &sine, &cosine);                 // to 2.9e5, a context of a quarter million positions
+        d_sine_cosine(x * 40, &sine, &cosine); // to 2.9e5, a context of a quarter million positions
         assert_true(fabs(sine - sin(x * 40)) <= 1e-14 && fabs(cosine - cos(x * 40)) <= 1e-14);
     }
     assert_true(fabs(d_power(5e6, 0.984375) / pow(5e6, 0.984375) - 1) <= 1e-14);
-    for (int n = 1; n <= 1000000; n += 1 + n / 50) {           // the bias corrections of a long run
+    for (int n = 1; n <= 1000000; n += 1 + n / 50) { // the bias corrections of a long run
         assert_true(fabs(d_power(0.9, n) - pow(0.9, n)) <= 1e-12 && fabs(d_power(0.999, n) - pow(0.999, n)) <= 1e-11);
         assert_true(d_power(0, n) == 0);
     }
@@ -42,7 +42,7 @@ static void swiglu_is_exact_over_the_whole_range(void **state)
     gate[0] = NAN;
     gate[1] = INFINITY;
     cpu()->swiglu_forward(NULL, (Tensor){y, 1, N}, (Tensor){gate, 1, N}, (Tensor){up, 1, N});
-    assert_true(isnan(y[0]) && isinf(y[1]));                   // what is not finite is not hidden
+    assert_true(isnan(y[0]) && isinf(y[1])); // what is not finite is not hidden
 }
 
 enum { ROWS = 5, C = 24, V = 3100, LIVE = 3000 };
@@ -55,7 +55,7 @@ typedef struct HeadCase {
 static HeadCase head_case(void)
 {
     HeadCase h = {.x = random_floats(ROWS * C, 1), .w = random_floats(V * C, 2), .work = allocate(ROWS * HEAD_COLUMNS, 4)};
-    const int32_t targets[ROWS] = {0, 1023, 1024, 2047, LIVE - 1};   // the edges of blocks
+    const int32_t targets[ROWS] = {0, 1023, 1024, 2047, LIVE - 1}; // the edges of blocks
     memcpy(h.targets, targets, sizeof targets);
     fill_random(h.dlogprob, ROWS, 3);
     fill_random(h.dentropy, ROWS, 4);
@@ -115,8 +115,8 @@ static void the_head_agrees_with_the_formulas(void **state)
         HeadCase h = head_case();
         float dx[ROWS * C], *dw = random_floats(V * C, 9), *before = random_floats(V * C, 9);
         head_forward(&h, temperatures[t]);
-        cpu()->head_backward(NULL, (Tensor){dx, ROWS, C}, dw, (Tensor){h.x, ROWS, C}, (Tensor){h.w, V, C}, h.targets, temperatures[t],
-                             LIVE, h.logsumexp, h.entropy, h.dlogprob, h.dentropy, h.work);
+        cpu()->head_backward(NULL, (Tensor){dx, ROWS, C}, dw, (Tensor){h.x, ROWS, C}, (Tensor){h.w, V, C}, h.targets,
+                             temperatures[t], LIVE, h.logsumexp, h.entropy, h.dlogprob, h.dentropy, h.work);
         for (int r = 0; r < ROWS; r++) {
             double logprob, entropy, expected[C];
             int best = -1;
@@ -126,7 +126,7 @@ static void the_head_agrees_with_the_formulas(void **state)
             for (int c = 0; c < C; c++)
                 assert_true(fabs(dx[r * C + c] - expected[c]) <= 4e-6);
         }
-        assert_memory_equal(dw + LIVE * C, before + LIVE * C, (V - LIVE) * C * sizeof *dw);   // dead columns get nothing
+        assert_memory_equal(dw + LIVE * C, before + LIVE * C, (V - LIVE) * C * sizeof *dw); // dead columns get nothing
         free(dw);
         free(before);
         head_case_free(&h);
@@ -138,9 +138,9 @@ static void the_heads_gradient_agrees_with_finite_differences_of_its_own_loss(vo
     HeadCase h = head_case();
     float dx[ROWS * C], *dw = allocate(V * C, 4);
     head_forward(&h, 0.8f);
-    cpu()->head_backward(NULL, (Tensor){dx, ROWS, C}, dw, (Tensor){h.x, ROWS, C}, (Tensor){h.w, V, C}, h.targets, 0.8f, LIVE, h.logsumexp,
-                         h.entropy, h.dlogprob, h.dentropy, h.work);
-    for (int i = 0; i < 8; i++) {                              // rows of w around the targets; loss = Σ dlogprob·logprob + dentropy·entropy
+    cpu()->head_backward(NULL, (Tensor){dx, ROWS, C}, dw, (Tensor){h.x, ROWS, C}, (Tensor){h.w, V, C}, h.targets, 0.8f, LIVE,
+                         h.logsumexp, h.entropy, h.dlogprob, h.dentropy, h.work);
+    for (int i = 0; i < 8; i++) { // rows of w around the targets; loss = Σ dlogprob·logprob + dentropy·entropy
         int64_t at = h.targets[i % ROWS] * C + i;
         double loss[2];
         for (int side = 0; side < 2; side++) {
@@ -152,7 +152,7 @@ static void the_heads_gradient_agrees_with_finite_differences_of_its_own_loss(vo
             for (int r = 0; r < ROWS; r++)
                 loss[side] += (double)h.dlogprob[r] * h.logprob[r] + (double)h.dentropy[r] * h.entropy[r];
         }
-        assert_true(fabs((loss[0] - loss[1]) / 0.1 - dw[at]) <= 2e-4);   // h²/6 · third derivative < 1e-4, rounding 4e-6 / 0.1
+        assert_true(fabs((loss[0] - loss[1]) / 0.1 - dw[at]) <= 2e-4); // h²/6 · third derivative < 1e-4, rounding 4e-6 / 0.1
     }
     free(dw);
     head_case_free(&h);
@@ -176,7 +176,7 @@ static void the_learning_rate_is_a_pure_function_of_the_step(void **state)
 {
     Schedule s = {.shape = SCHEDULE_COSINE, .peak = 1, .end = 0.1, .steps = 110, .warmup = 10, .decay = 0.2};
     assert_true(fabs(learning_rate(&s, 0) - 0.1) < 1e-15 && learning_rate(&s, 9) == 1 && learning_rate(&s, 10) == 1);
-    assert_true(fabs(learning_rate(&s, 60) - 0.55) < 1e-12);   // half-way down: the mean of peak and end
+    assert_true(fabs(learning_rate(&s, 60) - 0.55) < 1e-12); // half-way down: the mean of peak and end
     assert_true(learning_rate(&s, 109) > 0.1 && learning_rate(&s, 109) < 0.101 && fabs(learning_rate(&s, 500) - 0.1) < 1e-15);
     s.shape = SCHEDULE_LINEAR;
     assert_true(fabs(learning_rate(&s, 60) - 0.55) < 1e-12);

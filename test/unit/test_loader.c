@@ -231,7 +231,7 @@ static void a_document_over_the_limit_is_a_micro_batch_of_its_own(void **state)
     assert_limits(&d, &plan, &options);
     assert_int_equal(plan.micro_batches, 3);
     const int64_t numbers[] = {1, 3, 0, 2, 4}, first[] = {0, 1, 2, 5};
-    assert_memory_equal(plan.numbers, numbers, sizeof numbers);   // within a micro-batch in the order of the step
+    assert_memory_equal(plan.numbers, numbers, sizeof numbers); // within a micro-batch in the order of the step
     assert_memory_equal(plan.first, first, sizeof first);
     loader_close(&loader);
     documents_free(&d);
@@ -239,7 +239,7 @@ static void a_document_over_the_limit_is_a_micro_batch_of_its_own(void **state)
 
 static void documents_that_do_not_pack_get_more_micro_batches(void **state)
 {
-    const int32_t lengths[] = {60, 60, 60, 60, 60};            // 300 tokens would fit 3 of 100, but no two fit one
+    const int32_t lengths[] = {60, 60, 60, 60, 60}; // 300 tokens would fit 3 of 100, but no two fit one
     Documents d = documents_of(lengths, 5);
     LoaderOptions options = {.global_batch = 5, .micro_batch_tokens = 100, .slots = 2};
     Loader loader = loader_of(&d, options);
@@ -357,7 +357,7 @@ static void assert_plan_filled(Loader *loader, const StepPlan *plan)
 static void no_batch_is_larger_than_the_limits_that_memory_is_planned_for(void **state)
 {
     for (int i = 0; i < 4; i++) {
-        Documents d = random_documents(97, i % 2 == 0 ? 3 : 1500);   // the shortest documents there are, and some over the limit
+        Documents d = random_documents(97, i % 2 == 0 ? 3 : 1500); // the shortest documents there are, and some over the limit
         Loader loader = loader_of(&d, (LoaderOptions){.global_batch = i < 2 ? 97 : 1000, .micro_batch_tokens = 1000, .slots = 1});
         StepPlan plan;
         assert_ok(loader_plan(&loader, 5, &plan));

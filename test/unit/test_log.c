@@ -45,8 +45,10 @@ static void write_three_steps(FILE *terminal, int64_t every)
     RunLog log;
     assert_ok(log_open(&log, path, terminal, 3, every));
     for (int64_t step = 1; step <= 3; step++) {
-        const LogField fields[] = {{"loss", 2.5 / (double)step}, {"tokens_per_second", 1234567.0 * (double)step},
-                                   {"grad_norm", step == 2 ? NAN : 0.1}, {"lr", 1e-5}};
+        const LogField fields[] = {{"loss", 2.5 / (double)step},
+                                   {"tokens_per_second", 1234567.0 * (double)step},
+                                   {"grad_norm", step == 2 ? NAN : 0.1},
+                                   {"lr", 1e-5}};
         assert_ok(log_step(&log, step, fields, 4));
     }
     const LogField result[] = {{"eval_loss", 0.5}};
@@ -117,7 +119,7 @@ static void a_half_last_line_is_dropped(void **state)
     write_log("{\"step\": 1}\n{\"step\": 2, \"lo");
     assert_ok(log_cut(path, 9));
     assert_log_is("{\"step\": 1}\n");
-    write_log("{\"step\": 1}\n{\"step\": 2}");                    // only its newline is missing
+    write_log("{\"step\": 1}\n{\"step\": 2}"); // only its newline is missing
     assert_ok(log_cut(path, 9));
     assert_log_is("{\"step\": 1}\n{\"step\": 2}\n");
 }
@@ -207,7 +209,7 @@ static void a_terminal_gets_one_updating_line(void **state)
     assert_memory_equal(shown, "\rstep 1/3\x1b[2m | \x1b[0mloss", 24);
     const char *event = strstr(shown, "eval_loss");
     assert_non_null(event);
-    assert_true(strchr(shown, '\n') > event);                  // the steps share a line until the event takes its own
+    assert_true(strchr(shown, '\n') > event); // the steps share a line until the event takes its own
     show_on_terminal(shown, sizeof shown, "xterm", "1");
     assert_memory_equal(shown, "\rstep 1/3 | loss", 16);
     assert_null(strstr(shown, "\x1b[2m"));

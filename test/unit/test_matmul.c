@@ -6,16 +6,16 @@
 
 // T rows, N outputs, K summed: one row, the few-rows path and its end (4, 5), the register tile's rows (13-15, 28), a second block
 // of A (421), two blocks of K (385, 769), odd everything, a 4 KB stride.
-static const int64_t SHAPES[][3] = {{1, 1, 1},      {1, 33, 47},    {2, 31, 400},  {3, 100, 385}, {4, 257, 769}, {5, 257, 100},
-                                    {13, 130, 500}, {14, 64, 1537}, {15, 33, 385}, {28, 100, 64}, {421, 48, 40}, {64, 64, 4096},
-                                    {97, 321, 65},  {450, 33, 50},  {7, 2500, 50}};
+static const int64_t SHAPES[][3] = {{1, 1, 1},     {1, 33, 47},    {2, 31, 400},   {3, 100, 385}, {4, 257, 769},
+                                    {5, 257, 100}, {13, 130, 500}, {14, 64, 1537}, {15, 33, 385}, {28, 100, 64},
+                                    {421, 48, 40}, {64, 64, 4096}, {97, 321, 65},  {450, 33, 50}, {7, 2500, 50}};
 enum { SHAPE_COUNT = sizeof SHAPES / sizeof SHAPES[0] };
 
 typedef enum Form { FORWARD, INPUT, WEIGHT } Form;
 
 // a (rows, inner) · b (inner, columns), each given by its strides: the chain written out.
-static void naive(float *c, int64_t rows, int64_t columns, int64_t inner, const float *a, int64_t a_row, int64_t a_k, const float *b,
-                  int64_t b_k, int64_t b_column, bool add)
+static void naive(float *c, int64_t rows, int64_t columns, int64_t inner, const float *a, int64_t a_row, int64_t a_k,
+                  const float *b, int64_t b_k, int64_t b_column, bool add)
 {
     for (int64_t r = 0; r < rows; r++)
         for (int64_t n = 0; n < columns; n++) {
@@ -27,7 +27,8 @@ static void naive(float *c, int64_t rows, int64_t columns, int64_t inner, const 
 }
 
 // The three forms of y (T, N) = x (T, K) · w (N, K)ᵀ
-static void expected_of(Form form, float *out, int64_t T, int64_t N, int64_t K, const float *x, const float *w, const float *dy, bool add)
+static void expected_of(Form form, float *out, int64_t T, int64_t N, int64_t K, const float *x, const float *w, const float *dy,
+                        bool add)
 {
     if (form == FORWARD)
         naive(out, T, N, K, x, K, 1, w, 1, K, false);
@@ -58,8 +59,8 @@ static void check_shape(const Kernels *k, int threads, const int64_t shape[3])
             expected_of((Form)form, expected, T, N, K, x, w, dy, add != 0);
             run(k, (Form)form, out, T, N, K, x, w, dy, add != 0);
             if (memcmp(out, expected, (size_t)sizes[form] * sizeof *out) != 0)
-                fail_msg("%s, %d threads, form %d, T %d N %d K %d, add %d: not one ascending chain", k->name, threads, form, (int)T,
-                         (int)N, (int)K, add);
+                fail_msg("%s, %d threads, form %d, T %d N %d K %d, add %d: not one ascending chain", k->name, threads, form,
+                         (int)T, (int)N, (int)K, add);
             free(out);
             free(expected);
         }

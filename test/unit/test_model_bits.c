@@ -68,7 +68,7 @@ static void packed_logprobs_equal_unpacked_ones(void **state)
         for (int i = 0; i < 2; i++)
             assert_memory_equal(alone[i], together[i] + at, (size_t)one->ragged.trained * sizeof(float));
         for (int64_t n = one->ragged.trained - 1; n >= 0; n--)
-            loss_add(&parts, alone[0][n]);                     // in another order, too
+            loss_add(&parts, alone[0][n]); // in another order, too
         at += one->ragged.trained;
         free(one);
     }
@@ -189,7 +189,7 @@ static void gradients_agree_with_finite_differences(void **state)
             float *u = random_floats(count, (uint32_t)(i + 1));
             double along = 0, size = 0, length = 0;
             for (int64_t e = 0; e < count; e++) {
-                u[e] += 4 * g[e] / (float)(largest_of(g, count) + 1e-30);   // towards the gradient, so that <g, u> is not near 0
+                u[e] += 4 * g[e] / (float)(largest_of(g, count) + 1e-30); // towards the gradient, so that <g, u> is not near 0
                 length += (double)u[e] * u[e];
             }
             for (int64_t e = 0; e < count; e++) {
@@ -225,7 +225,7 @@ typedef struct Witness {
     Model *model;
     int64_t calls[400];
     int count;
-    float *ready;                    // the gradients of each layer as they were when it was announced
+    float *ready; // the gradients of each layer as they were when it was announced
 } Witness;
 
 static bool acquired(void *context, int64_t layer)
@@ -269,7 +269,7 @@ static void hooks_see_every_layer_in_order_and_finished_gradients(void **state)
         m.hooks = (ModelHooks){.context = &full, .weights_acquire = acquired, .gradient_ready = announced};
         run_step(&m, &b->ragged, b->ragged.trained);
         assert_memory_equal(full.ready, m.gradients, (size_t)m.parameters.elements * sizeof(float));
-        const int64_t expected[] = {-1, 0, 1, 2, 2, 2, 102, 1, 101, 0, 100, 99};   // up, the loss, down
+        const int64_t expected[] = {-1, 0, 1, 2, 2, 2, 102, 1, 101, 0, 100, 99}; // up, the loss, down
         assert_int_equal(full.count, 12);
         assert_memory_equal(full.calls, expected, sizeof expected);
         LossSum sum = {.finite = true};

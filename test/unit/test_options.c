@@ -243,8 +243,9 @@ static json_t *saved_identity(void)
     Options options;
     SmallOptions v;
     assert_ok(read_words(&options, &v, WORDS("--steps", "7", "--title", "t"), true));
-    json_t *saved = options_identity(&options), *expected = json_pack("{s:s, s:s, s:s, s:s, s:s}", "steps", "7", "learning_rate",
-        "1e-5", "shape", "\"round\"", "title", "\"t\"", "data", "[\"x\"]");
+    json_t *saved = options_identity(&options),
+           *expected = json_pack("{s:s, s:s, s:s, s:s, s:s}", "steps", "7", "learning_rate", "1e-5", "shape", "\"round\"",
+                                 "title", "\"t\"", "data", "[\"x\"]");
     assert_true(json_equal(saved, expected));
     json_decref(expected);
     options_free(&options);
@@ -255,7 +256,7 @@ static void the_same_identity_goes_on_whatever_else_changes(void **state)
 {
     json_t *saved = saved_identity();
     assert_ok(same_as_saved(saved, WORDS("--steps", "7", "--title", "t", "--model", "elsewhere", "--quick")));
-    json_object_del(saved, "learning_rate");                   // made before there was such an option: it had its default
+    json_object_del(saved, "learning_rate"); // made before there was such an option: it had its default
     assert_ok(same_as_saved(saved, WORDS("--steps", "7", "--title", "t")));
     json_decref(saved);
 }
@@ -302,7 +303,7 @@ static void help_fits_a_screen_and_its_width(void **state)
         char name[64];
         snprintf(name, sizeof name, "  --%s", options.table.rows[i].name);
         for (char *p = name; *p != 0; p++)
-            *p = *p != '_' ? *p : p[1] == 0 ? 0 : '-';         // template_ is shown as --template
+            *p = *p != '_' ? *p : p[1] == 0 ? 0 : '-'; // template_ is shown as --template
         assert_non_null(strstr(help.data, name));
     }
     options_free(&options);

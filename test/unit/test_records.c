@@ -78,7 +78,8 @@ static void a_prompt_row_is_a_user_turn_and_an_assistant_turn(void **state)
     assert_row("{\"prompt\": \"q\", \"completion\": \"a\"}", "q", "a");
     assert_row("{\"prompt\": \"q\"}", "q", NULL);
     assert_row("{\"prompt\": [{\"role\": \"user\", \"content\": \"q\"}],"
-               "\"completion\": [{\"role\": \"assistant\", \"content\": \"a\"}]}", "q", "a");
+               "\"completion\": [{\"role\": \"assistant\", \"content\": \"a\"}]}",
+               "q", "a");
 }
 
 static void an_alpaca_row_joins_instruction_and_input(void **state)
@@ -308,8 +309,8 @@ static Tokenizer *tokenizer;
 
 static DocumentOptions options_of(const ChatTemplate *chat)
 {
-    return (DocumentOptions){.tokenizer = tokenizer, .chat = chat, .instruction = "none", .vocabulary = tokenizer_size(tokenizer),
-                             .seq_len = 4096};
+    return (DocumentOptions){
+        .tokenizer = tokenizer, .chat = chat, .instruction = "none", .vocabulary = tokenizer_size(tokenizer), .seq_len = 4096};
 }
 
 static ChatTemplate template_of(const char *name)
@@ -382,7 +383,7 @@ static void the_newline_after_the_turn_is_trained_on_request(void **state)
 
 static void the_edge_between_prompt_and_answer_is_an_edge_of_tokens(void **state)
 {
-    const char *published = "../shared/data/qwen3-tokenizer";  // the small one has no token of several newlines
+    const char *published = "../shared/data/qwen3-tokenizer"; // the small one has no token of several newlines
     if (!folder_exists(published)) {
         print_message("skipped: no ../shared/data\n");
         skip();
@@ -397,7 +398,7 @@ static void the_edge_between_prompt_and_answer_is_an_edge_of_tokens(void **state
     Encoder *encoder = encoder_open(tokenizer);
     TokenList whole = {0};
     assert_ok(encode(encoder, &whole, PROMPT "\n\ntwo<|im_end|>", strlen(PROMPT "\n\ntwo<|im_end|>")));
-    assert_int_not_equal(whole.count, d.tokens);               // as one text, the three newlines are one token
+    assert_int_not_equal(whole.count, d.tokens); // as one text, the three newlines are one token
     tokens_free(&whole);
     encoder_close(encoder);
     documents_free(&d);
@@ -409,7 +410,8 @@ static void ids_rows_need_no_tokenizer_and_lose_their_untrained_tail(void **stat
 {
     DocumentOptions options = {.vocabulary = 100, .seq_len = 16};
     Documents d = documents_of("{\"ids\": [5, 6, 7, 8, 9], \"labels\": [-100, 6, -100, 8, -100], \"id\": \"x\","
-                               "\"difficulty\": 2}\n", &options);
+                               "\"difficulty\": 2}\n",
+                               &options);
     const uint8_t trained[] = {0, 1, 0, 1};
     assert_int_equal(d.tokens, 4);
     assert_int_equal(d.trained_tokens, 2);
@@ -457,10 +459,10 @@ static void too_long_documents_are_dropped_cut_or_refused(void **state)
     options.over_length = OVER_LENGTH_CUT;
     d = documents_of(rows, &options);
     assert_int_equal(d.count, 3);
-    assert_int_equal(d.too_long, 1);                           // its trained part was cut away entirely
+    assert_int_equal(d.too_long, 1); // its trained part was cut away entirely
     assert_int_equal(d.cut, 2);
     assert_int_equal(d.list[0].length, 4);
-    assert_int_equal(d.list[1].length, 3);                     // the fourth is not trained
+    assert_int_equal(d.list[1].length, 3); // the fourth is not trained
     assert_int_equal(d.longest, 4);
     documents_free(&d);
     options.over_length = OVER_LENGTH_ERROR;
@@ -507,7 +509,8 @@ static void unfinished_answers_are_dropped_and_counted(void **state)
     ChatTemplate chat = template_of("chatml");
     DocumentOptions options = options_of(&chat);
     Documents d = documents_of("{\"prompt\": \"1+1?\", \"text\": \"two\", \"finish_reason\": \"stop\"}\n"
-                               "{\"prompt\": \"1+1?\", \"text\": \"tw\", \"finish_reason\": \"length\"}\n", &options);
+                               "{\"prompt\": \"1+1?\", \"text\": \"tw\", \"finish_reason\": \"length\"}\n",
+                               &options);
     assert_int_equal(d.count, 1);
     assert_int_equal(d.unfinished, 1);
     assert_document(&d, 0, PROMPT, "two<|im_end|>");

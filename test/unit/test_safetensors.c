@@ -73,14 +73,17 @@ static void empty_the_folder(void)
 
 #define LENGTH(x) x "\0\0\0\0\0\0\0"
 #define INFO(shape, offsets) "{\"test\":{\"dtype\":\"I32\",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
-#define CASE(bytes, zeros, error) {bytes, sizeof(bytes) - 1, zeros, error}
+#define CASE(bytes, zeros, error)                                                                                                \
+    {                                                                                                                            \
+        bytes, sizeof(bytes) - 1, zeros, error                                                                                   \
+    }
 
 static void the_byte_literals_of_the_reference_are_judged_alike(void **state)
 {
     static const struct {
         const char *bytes;
         size_t size, zeros;
-        const char *error;                                     // NULL: accepted
+        const char *error; // NULL: accepted
     } cases[] = {
         CASE("", 0, "too few"),
         CASE("<\0\0\0\0\0\0", 0, "too few"),
@@ -88,8 +91,8 @@ static void the_byte_literals_of_the_reference_are_judged_alike(void **state)
         CASE("<\0\0\0\0\xff\xff\xff" INFO("[2,2]", "[0,16]"), 16, "not a safetensors file"),
         CASE("\xff\xff\xff\xff\xff\xff\xff\xff" INFO("[2,2]", "[0,16]"), 16, "not a safetensors file"),
         CASE("\xf8\xff\xff\xff\xff\xff\xff\xff" INFO("[2,2]", "[0,16]"), 16, "not a safetensors file"),
-        CASE("\x01\xe1\xf5\x05\0\0\0\0", 0, "not a safetensors file"),                     // 100,000,001
-        CASE("\x00\xe1\xf5\x05\0\0\0\0", 0, "ends after 0"),                               // 100,000,000
+        CASE("\x01\xe1\xf5\x05\0\0\0\0", 0, "not a safetensors file"), // 100,000,001
+        CASE("\x00\xe1\xf5\x05\0\0\0\0", 0, "ends after 0"),           // 100,000,000
         CASE(LENGTH("\x01") "\xff", 0, "not valid JSON"),
         CASE(LENGTH("\x01") "{", 0, "not valid JSON"),
         CASE(LENGTH("\0"), 0, "not valid JSON"),
@@ -140,7 +143,7 @@ static void ten_names_for_the_same_bytes_are_refused(void **state)
 static void tensors_lie_end_to_end(void **state)
 {
     const char *two = "{" TENSOR("b", "F32", "[2]", "[8,16]") "," TENSOR("a", "F32", "[2]", "[0,8]") "}";
-    assert_ok(opens_text(two, 16));                            // any order in the header
+    assert_ok(opens_text(two, 16)); // any order in the header
     assert_refused(opens_text(two, 15), "the file has 15");
     assert_refused(opens_text(two, 17), "end at byte 16 of the data, but the file has 17");
     assert_refused(opens_text("{" TENSOR("a", "F32", "[2]", "[4,12]") "}", 12), "tensor a begins at byte 4");
@@ -166,9 +169,17 @@ static void a_cut_file_is_refused_with_its_tensor(void **state)
 static void offsets_that_are_no_span_are_refused(void **state)
 {
     static const char *const offsets[][2] = {
-        {"[16,0]", "not a span"},    {"[-4,12]", "not a span"},   {"[0,-1]", "not a span"},      {"[0]", "two integers"},
-        {"[0,8,16]", "two integers"}, {"\"x\"", "two integers"},  {"[0.0,16.0]", "two integers"}, {"[0,17]", "ends at byte 17"},
-        {"[0,9223372036854775807]", "ends at byte"}, {"[0,18446744073709551615]", "not valid JSON"}, {"null", "two integers"},
+        {"[16,0]", "not a span"},
+        {"[-4,12]", "not a span"},
+        {"[0,-1]", "not a span"},
+        {"[0]", "two integers"},
+        {"[0,8,16]", "two integers"},
+        {"\"x\"", "two integers"},
+        {"[0.0,16.0]", "two integers"},
+        {"[0,17]", "ends at byte 17"},
+        {"[0,9223372036854775807]", "ends at byte"},
+        {"[0,18446744073709551615]", "not valid JSON"},
+        {"null", "two integers"},
     };
     for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
         Bytes header = {0};
@@ -181,9 +192,15 @@ static void offsets_that_are_no_span_are_refused(void **state)
 static void shapes_that_are_none_are_refused(void **state)
 {
     static const char *const shapes[][2] = {
-        {"[-2,-2]", "shape[0] is not a size"}, {"[4.0]", "is not a size"}, {"[\"4\"]", "is not a size"}, {"4", "must be a list"},
-        {"[1,1,1,1,1,1,1,1,4]", "9 dimensions"}, {"[4294967296,4294967296,4]", "does not fit 64 bits"},
-        {"[2305843009213693952]", "does not fit 64 bits"}, {"null", "must be a list"}, {"[5]", "ask for 20 bytes"},
+        {"[-2,-2]", "shape[0] is not a size"},
+        {"[4.0]", "is not a size"},
+        {"[\"4\"]", "is not a size"},
+        {"4", "must be a list"},
+        {"[1,1,1,1,1,1,1,1,4]", "9 dimensions"},
+        {"[4294967296,4294967296,4]", "does not fit 64 bits"},
+        {"[2305843009213693952]", "does not fit 64 bits"},
+        {"null", "must be a list"},
+        {"[5]", "ask for 20 bytes"},
         {"[4611686018427387904,4,0]", "does not fit 64 bits"},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
@@ -246,11 +263,11 @@ static void every_finite_half_is_read_exactly(void **state)
     Bytes shape = {0};
     assert_ok(bytes_printf(&shape, "[%" PRId64 "]", count));
     read_one("F16", shape.data, half, (size_t)count * 2, 0, count, out);
-    for (int64_t i = 0; i < count; i++) {                      // value = (-1)^sign · fraction · 2^exponent, by the definition
+    for (int64_t i = 0; i < count; i++) { // value = (-1)^sign · fraction · 2^exponent, by the definition
         int exponent = half[i] >> 10 & 31, fraction = half[i] & 1023;
         double value = exponent == 0 ? ldexp(fraction, -24) : ldexp(1024 + fraction, exponent - 25);
         float wanted = (float)(half[i] & 0x8000 ? -value : value);
-        assert_memory_equal(&out[i], &wanted, sizeof wanted);  // -0 too
+        assert_memory_equal(&out[i], &wanted, sizeof wanted); // -0 too
     }
     bytes_free(&shape);
     free(half);
@@ -309,8 +326,8 @@ static void values_that_are_not_finite_are_refused_with_their_place(void **state
         const char *type;
         uint32_t bits;
         int size;
-    } cases[] = {{"F32", 0x7f800000, 4}, {"F32", 0x7fc00001, 4}, {"BF16", 0xff80, 2}, {"BF16", 0x7fc0, 2},
-                 {"F16", 0x7c00, 2},     {"F16", 0xfe00, 2}};
+    } cases[] = {{"F32", 0x7f800000, 4}, {"F32", 0x7fc00001, 4}, {"BF16", 0xff80, 2},
+                 {"BF16", 0x7fc0, 2},    {"F16", 0x7c00, 2},     {"F16", 0xfe00, 2}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint8_t data[5 * 4] = {0};
         float out[5];
@@ -395,8 +412,8 @@ static void a_folder_of_shards_is_opened(void **state)
 static void an_index_that_points_elsewhere_is_refused(void **state)
 {
     static const char *const names[] = {
-        "../one.safetensors", "/etc/one.safetensors", "sub/one.safetensors", "..", "", ".safetensors",
-        "one.bin", "..\\\\one.safetensors", "one\\u0000.safetensors", ".one.safetensors",
+        "../one.safetensors",    "/etc/one.safetensors",   "sub/one.safetensors", "..", "", ".safetensors", "one.bin",
+        "..\\\\one.safetensors", "one\\u0000.safetensors", ".one.safetensors",
     };
     put_shards();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -469,7 +486,7 @@ static bool written(const WeightPlan *plan, int64_t count, WeightType type, cons
 static void what_is_written_as_fp32_reads_back_to_the_bit(void **state)
 {
     empty_the_folder();
-    enum { LARGE = (1 << 20) + 3 };                            // more than the writer takes at once
+    enum { LARGE = (1 << 20) + 3 }; // more than the writer takes at once
     float *large = random_floats(LARGE, 1), small[] = {0x1p-149f, -0.0f, 3.40282347e38f, -0x1p-126f}, scalar = 7, *out;
     const WeightPlan plan[] = {{"large", 1, {LARGE}}, {"none", 2, {0, 5}}, {"small", 2, {2, 2}}, {"scalar", 0, {0}}};
     const float *const values[] = {large, large, small, &scalar};
@@ -522,8 +539,11 @@ static void a_value_that_is_not_finite_is_never_written(void **state)
     static const struct {
         uint32_t bits;
         WeightType type;
-    } cases[] = {{0x7fc00000, WEIGHT_F32},  {0xff800000, WEIGHT_F32}, {0x7f800001, WEIGHT_BF16},
-                 {0x7f7f8000, WEIGHT_BF16}, {0xff7fffff, WEIGHT_BF16}};   // the last two are finite, and would round to infinity
+    } cases[] = {{0x7fc00000, WEIGHT_F32},
+                 {0xff800000, WEIGHT_F32},
+                 {0x7f800001, WEIGHT_BF16},
+                 {0x7f7f8000, WEIGHT_BF16},
+                 {0xff7fffff, WEIGHT_BF16}}; // the last two are finite, and would round to infinity
     float values[6] = {0};
     const float *const list[] = {values};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -533,7 +553,7 @@ static void a_value_that_is_not_finite_is_never_written(void **state)
         char **names;
         size_t count;
         assert_ok(folder_list(&names, &count, folder));
-        assert_int_equal(count, 0);                            // nor is a temporary file left
+        assert_int_equal(count, 0); // nor is a temporary file left
         names_free(names, count);
     }
 }
@@ -544,7 +564,7 @@ static void above_the_limit_shards_and_an_index_are_written(void **state)
     float *values = random_floats(100, 2), out[100];
     const float *const list[] = {values, values + 10, values + 20, values + 60, values + 61};
     const WeightPlan plan[] = {{"a", 1, {10}}, {"b", 1, {10}}, {"c", 2, {4, 10}}, {"d", 1, {1}}, {"e", 1, {39}}};
-    assert_ok(weights_write(folder, plan, 5, WEIGHT_F32, 80, give, (void *)(uintptr_t)list));   // c and e alone are larger
+    assert_ok(weights_write(folder, plan, 5, WEIGHT_F32, 80, give, (void *)(uintptr_t)list)); // c and e alone are larger
     char **names;
     size_t count;
     assert_ok(folder_list(&names, &count, folder));

@@ -36,7 +36,9 @@ static size_t messages_of(Message *out, const json_t *list)
         const json_t *m = json_array_get(list, i), *content = json_object_get(m, "content");
         const json_t *reasoning = json_object_get(m, "reasoning_content");
         const char *role = json_string_value(json_object_get(m, "role"));
-        out[i] = (Message){.role = role[0] == 's' ? ROLE_SYSTEM : role[0] == 'u' ? ROLE_USER : ROLE_ASSISTANT,
+        out[i] = (Message){.role = role[0] == 's'   ? ROLE_SYSTEM
+                                   : role[0] == 'u' ? ROLE_USER
+                                                    : ROLE_ASSISTANT,
                            .content = {json_string_value(content), json_string_length(content)}};
         if (json_is_string(reasoning))
             out[i].reasoning = (Text){json_string_value(reasoning), json_string_length(reasoning)};
@@ -175,7 +177,7 @@ typedef struct Folder {
     char path[64];
 } Folder;
 
-static Folder folder_with(const char *name, const char *content)   // name NULL: an empty folder
+static Folder folder_with(const char *name, const char *content) // name NULL: an empty folder
 {
     Folder folder = {"/tmp/test_template_XXXXXX"};
     assert_non_null(mkdtemp(folder.path));
@@ -210,8 +212,10 @@ static void a_template_is_recognised_by_its_marks(void **state)
     assert_kind(jinja, GENERIC, TEMPLATE_CHATML);
     assert_kind(jinja, "{{- '<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n' }}" GENERIC, TEMPLATE_CHATML);
     assert_kind("tokenizer_config.json", "{\"chat_template\": \"{{ enable_thinking }}\"}", TEMPLATE_QWEN3);
-    assert_kind("tokenizer_config.json", "{\"chat_template\": [{\"name\": \"tool_use\", \"template\": \"x\"},"
-                                         "{\"name\": \"default\", \"template\": \"{{ enable_thinking }}\"}]}", TEMPLATE_QWEN3);
+    assert_kind("tokenizer_config.json",
+                "{\"chat_template\": [{\"name\": \"tool_use\", \"template\": \"x\"},"
+                "{\"name\": \"default\", \"template\": \"{{ enable_thinking }}\"}]}",
+                TEMPLATE_QWEN3);
 }
 
 static void a_folder_without_a_template_is_chatml(void **state)

@@ -13,8 +13,7 @@ static void compare_files(const char *folder, const char *texts_path, const char
     NfcScratch scratch = {0};
     size_t i;
     assert_int_equal(json_array_size(texts), json_array_size(ids));
-    json_array_foreach(texts, i, row)
-    {
+    json_array_foreach (texts, i, row) {
         const json_t *text = json_object_get(row, "text");
         const char *data = json_string_value(text);
         size_t size = json_string_length(text);

@@ -76,10 +76,7 @@ static void a_pair_can_be_merged_in_one_way_only(void **state)
 
 // At most 3n entries go through the heap (one per byte, two per merge), each up and down at most log2(3n) levels, and one look
 // each.
-static double most_steps(size_t n)
-{
-    return 3.0 * (double)n * (2 * log2(3.0 * (double)n) + 1);
-}
+static double most_steps(size_t n) { return 3.0 * (double)n * (2 * log2(3.0 * (double)n) + 1); }
 
 static void encode_a_megabyte(const char *folder, const char *unit)
 {
