@@ -176,51 +176,20 @@ static bool open_model(Sft *s)
     return optimizer_open(&s->optimizer, &s->model, s->o.plan);
 }
 
-// What is about to run, and what of the data will not be trained on.
-static void say_what_runs(Sft *s)
-{
-    RunLog *log = &s->run.log;
-    log_note(log, "%s (%s), %d threads; %" PRId64 " parameters; template %s; %" PRId64 " steps", s->kernels->name,
-             s->kernels->arithmetic, kernels_threads(), s->model.parameters.elements, s->run.template_name, s->run.steps);
-    if (strstr(s->kernels->arithmetic, "plain") != NULL)
-        log_note(log, "this build's bits are its own: machines with AVX2 and fused multiply-adds give others");
-    const Documents *sets[] = {&s->data, &s->held_out_data};
-    for (int i = 0; i < 2; i++) {
-        const Documents *d = sets[i];
-        if (d->count == 0)
-            continue;
-        log_note(log, "%s: %" PRId64 " documents, %" PRId64 " tokens, %" PRId64 " of them trained, the longest document %d",
-                 i == 0 ? "data" : "held out", d->count, d->tokens, d->trained_tokens, (int)d->longest);
-        if (d->bad + d->unfinished + d->too_long + d->cut > 0)
-            log_note(log,
-                     "  of %" PRId64 " rows, %" PRId64 " too long and dropped, %" PRId64 " cut, %" PRId64 " unfinished, %" PRId64
-                     " bad and passed over",
-                     d->rows, d->too_long, d->cut, d->unfinished, d->bad);
-        for (int row = 0; row < BAD_ROWS_NAMED && d->bad_rows[row] != NULL; row++)
-            log_note(log, "  %s", d->bad_rows[row]);
-    }
-}
-
 static bool open_run(Sft *s)
 {
     bool resumed;
-    json_t *identity = options_identity(&s->options);
-    TRY(identity != NULL);
-    char text[32];
-    snprintf(text, sizeof text, "%016" PRIx64, documents_hash(&s->data));
-    json_object_set_new(identity, "documents", json_string(text));
-    snprintf(text, sizeof text, "%016" PRIx64, s->tokenizer == NULL ? 0 : tokenizer_hash(s->tokenizer));
-    json_object_set_new(identity, "tokenizer_files", json_string(text));
-    json_object_set_new(identity, "arithmetic", json_string(s->kernels->arithmetic));
     s->run.out = s->o.out;
     s->run.model = &s->model;
     s->run.optimizer = &s->optimizer;
     s->run.keep = (int)s->o.keep_checkpoints;
     s->run.log_every = s->o.log_every;
     s->run.template_name = template_name(s->chat.kind);
-    TRY(run_open(&s->run, &s->options, s->o.resume, identity, &resumed));
+    TRY(run_identity(&s->run, &s->options, &s->data, s->tokenizer));
+    TRY(run_open(&s->run, &s->options, s->o.resume, &resumed));
     TRY(run_describe(&s->run, &s->options, s->tokenizer_folder));
-    say_what_runs(s);
+    run_announce(&s->run, "data", &s->data);
+    run_announce(&s->run, "held out", &s->held_out_data);
     if (resumed)
         return true;
     return s->o.init[0] != 0 ? model_initialise(&s->model, (uint64_t)s->o.seed) : model_load(&s->model, s->folder.data);
@@ -287,9 +256,8 @@ int main(int count, char **arguments)
     bool answered = false, stopped = false;
     bool understood = options_read(&s.options, train_sft_options(), &s.o, count, arguments);
     bool ok = understood && options_answer(&s.options, TRAIN_SFT_USAGE, stdout, &answered);
-    if (ok && !answered) {
+    if (ok && !answered)
         ok = signals_install() && fine_tune(&s, &stopped);
-    }
     close_all(&s); // the terminal's line first, then the error
     if (!ok)
         fprintf(stderr, "train_sft: %s\n", error_text());

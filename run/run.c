@@ -74,6 +74,24 @@ bool run_save(Run *run)
     return ok;
 }
 
+// ---- what the bits depend on
+
+static bool set_hash(json_t *object, const char *key, uint64_t hash)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%016" PRIx64, hash);
+    return json_object_set_new(object, key, json_string(text)) == 0 || fail("no memory for the identity of a run");
+}
+
+bool run_identity(Run *run, const Options *options, const Documents *documents, const Tokenizer *tokenizer)
+{
+    run->identity = options_identity(options);
+    return run->identity != NULL && set_hash(run->identity, "documents", documents_hash(documents)) &&
+           set_hash(run->identity, "tokenizer_files", tokenizer == NULL ? 0 : tokenizer_hash(tokenizer)) &&
+           (json_object_set_new(run->identity, "arithmetic", json_string(run->model->kernels->arithmetic)) == 0 ||
+            fail("no memory for the identity of a run"));
+}
+
 // ---- going on from a checkpoint
 
 static bool same_identity(const json_t *saved, const json_t *present, const Options *options, const char *where)
@@ -158,9 +176,18 @@ static bool find_checkpoint(Bytes *path, Bytes *warnings, const Run *run, const 
     return ok;
 }
 
+static bool has_lines(const char *log)
+{
+    MappedFile file;
+    bool there = file_exists(log) && file_map(&file, log) && file.size > 0;
+    if (there)
+        file_unmap(&file);
+    return there;
+}
+
 static bool start_anew(const Run *run, const char *resume, const char *log)
 {
-    if (strcmp(resume, "none") == 0 && file_exists(log))
+    if (strcmp(resume, "none") == 0 && has_lines(log))
         return fail("%s holds a run already; take another --out, or --resume auto to go on with it", run->out);
     Bytes model = {0};
     bool ok = path_in(&model, run, "model") &&
@@ -185,9 +212,8 @@ static bool take_lock(Run *run)
     return ok;
 }
 
-bool run_open(Run *run, const Options *options, const char *resume, json_t *identity, bool *resumed)
+bool run_open(Run *run, const Options *options, const char *resume, bool *resumed)
 {
-    run->identity = identity;
     Bytes path = {0}, log = {0}, warnings = {0};
     run->lock = -1;
     bool ok = folder_make(run->out) && take_lock(run) && path_in(&log, run, "log.jsonl") &&
@@ -231,6 +257,28 @@ bool run_describe(const Run *run, const Options *options, const char *folder)
     bytes_free(&text);
     bytes_free(&path);
     return ok;
+}
+
+void run_announce(Run *run, const char *name, const Documents *d)
+{
+    const Kernels *kernels = run->model->kernels;
+    if (!run->announced)
+        log_note(&run->log, "%s (%s), %d threads; %" PRId64 " parameters; template %s; %" PRId64 " steps", kernels->name,
+                 kernels->arithmetic, kernels_threads(), run->model->parameters.elements, run->template_name, run->steps);
+    if (!run->announced && strstr(kernels->arithmetic, "plain") != NULL)
+        log_note(&run->log, "this build's bits are its own: machines with AVX2 and fused multiply-adds give others");
+    run->announced = true;
+    if (d->count == 0)
+        return;
+    log_note(&run->log, "%s: %" PRId64 " documents, %" PRId64 " tokens, %" PRId64 " of them trained, the longest document %d",
+             name, d->count, d->tokens, d->trained_tokens, (int)d->longest);
+    if (d->bad + d->unfinished + d->too_long + d->cut > 0)
+        log_note(&run->log,
+                 "  of %" PRId64 " rows, %" PRId64 " too long and dropped, %" PRId64 " cut, %" PRId64 " unfinished, %" PRId64
+                 " bad and passed over",
+                 d->rows, d->too_long, d->cut, d->unfinished, d->bad);
+    for (int row = 0; row < BAD_ROWS_NAMED && d->bad_rows[row] != NULL; row++)
+        log_note(&run->log, "  %s", d->bad_rows[row]);
 }
 
 bool run_report(Run *run, const StepReport *r)

@@ -25,7 +25,7 @@ typedef struct Run {
     Optimizer *optimizer;
     RunLog log;
     int64_t log_every; // steps between lines on the terminal
-    bool open;
+    bool open, announced;
     int lock;                  // of OUT/lock: one process at a time writes into OUT
     int64_t step, steps;       // finished; of the whole run
     int keep;                  // checkpoints
@@ -33,10 +33,14 @@ typedef struct Run {
     const char *template_name; // of the chats that are trained on
 } Run;
 
+// What the bits of the run depend on, for run_open to compare: the options that say so, the tokenised documents, the tokenizer
+// (NULL: none), the backend's arithmetic. run->model is set before.
+bool run_identity(Run *run, const Options *options, const Documents *documents, const Tokenizer *tokenizer);
+
 // Makes OUT, finds the checkpoint to go on from (resume: "auto", "none" or a checkpoint's folder), refuses one of another identity
-// by the name of what differs, loads weights and moments, and cuts the log back to its step. Takes over the reference to identity.
+// or model by the name of what differs, loads weights and moments, and cuts the log back to its step.
 // *resumed: whether there was one; the weights have to come from elsewhere otherwise.
-bool run_open(Run *run, const Options *options, const char *resume, json_t *identity, bool *resumed);
+bool run_open(Run *run, const Options *options, const char *resume, bool *resumed);
 void run_close(Run *run);
 
 // A checkpoint of everything after run->step steps. Refused when a weight is not finite.
@@ -52,6 +56,10 @@ bool run_report(Run *run, const StepReport *report);
 
 // OUT/options.conf, and the tokenizer's files from `folder` (NULL: none were used) to OUT/tokenizer.
 bool run_describe(const Run *run, const Options *options, const char *folder);
+
+// Lines on the terminal: backend, model and template (once); what is in a data set, and what of it will not be seen. An empty set
+// is not mentioned.
+void run_announce(Run *run, const char *name, const Documents *documents);
 
 // ---- evaluation (evaluate.c)
 
