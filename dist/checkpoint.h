@@ -25,7 +25,7 @@ typedef struct StateTensor {
 // time: what attempts that were killed left behind is removed first.
 bool checkpoint_save(const char *folder, int64_t step, const StateTensor *tensors, size_t count, json_t *state, int keep);
 
-// The newest complete checkpoint (manifest valid, all files there with their sizes): its path and step; -1 if there is none.
+// The newest whole checkpoint (manifest valid, all files there, every checksum right): its path and step; -1 if there is none.
 // Broken ones are skipped, and a line about each is appended to warnings (may be NULL). Fails only if folder can't be listed.
 bool checkpoint_newest(Bytes *path, int64_t *step, const char *folder, Bytes *warnings);
 

@@ -62,6 +62,16 @@ static bool is_complete(const char *path, int64_t step)
     return said == step || fail("%s: its manifest is that of step %" PRId64, path, said);
 }
 
+// Every byte of it is looked at: going on reads them all anyway, and a damaged one must not stop a run that has older ones.
+static bool is_whole(const char *path, int64_t step)
+{
+    Checkpoint *checkpoint;
+    TRY(is_complete(path, step) && checkpoint_open(&checkpoint, path));
+    bool ok = checkpoint_verify(checkpoint);
+    checkpoint_close(checkpoint);
+    return ok;
+}
+
 bool checkpoint_newest(Bytes *path, int64_t *step, const char *folder, Bytes *warnings)
 {
     bytes_clear(path);
@@ -75,11 +85,11 @@ bool checkpoint_newest(Bytes *path, int64_t *step, const char *folder, Bytes *wa
     for (size_t i = 0; ok && *step < 0 && i < count; i++) {
         char *candidate = step_path(folder, steps[i]);
         ok = candidate != NULL;
-        if (ok && is_complete(candidate, steps[i])) {
+        if (ok && is_whole(candidate, steps[i])) {
             *step = steps[i];
             ok = bytes_text(path, candidate);
         } else if (ok && warnings != NULL) {
-            ok = bytes_printf(warnings, "%s is not complete and is passed over: %s\n", candidate, error_text());
+            ok = bytes_printf(warnings, "%s is not whole and is passed over: %s\n", candidate, error_text());
         }
         free(candidate);
     }

@@ -162,15 +162,20 @@ a_damaged_checkpoint_is_noticed() {
     cp "$shard" "$work/whole"
     printf '\xa5\x5a' | dd of="$shard" bs=1 seek=$(($(stat -c %s "$shard") / 2)) conv=notrunc status=none
     before=$(fingerprint "$work/stopped")
-    wants 1 train "$work/stopped"
+    wants 1 train "$work/stopped" --resume "$newest"
     says "$shard"
     says "checksum"
     [ "$before" = "$(fingerprint "$work/stopped")" ] || failed "a damaged checkpoint made the run change its folder"
     proved "flipped bytes in a shard are named, with the tensor that they are in"
+    cp -r "$work/stopped" "$work/damaged"
+    wants 0 train "$work/damaged"
+    grep -q "is not whole and is passed over.*checksum" "$work/stdout" || failed "no warning about the damaged checkpoint"
+    same_run "$calm" "$work/damaged" "with flipped bytes in the newest checkpoint the run goes on from the one before"
+    rm -rf "$work/damaged"
     cp "$work/whole" "$shard"
     rm "$newest/MANIFEST.json"
     wants 0 train "$work/stopped"
-    grep -q "$newest is not complete and is passed over" "$work/stdout" || failed "no warning about $newest"
+    grep -q "$newest is not whole and is passed over" "$work/stdout" || failed "no warning about $newest"
     same_run "$calm" "$work/stopped" "without its manifest the newest checkpoint is passed over with a warning"
 }
 

@@ -364,9 +364,9 @@ static void a_broken_checkpoint_is_passed_over_for_the_older_one(void **state)
     assert_int_equal(truncate(manifest.data, 100), 0);
     assert_int_equal(newest(&path, &warnings), 2);
     assert_holds(path.data, 2, 2);
-    assert_non_null(strstr(warnings.data, "step-10 is not complete"));
+    assert_non_null(strstr(warnings.data, "step-10 is not whole"));
     assert_non_null(strstr(warnings.data, "the file is missing"));
-    assert_non_null(strstr(warnings.data, "step-3 is not complete"));
+    assert_non_null(strstr(warnings.data, "step-3 is not whole"));
     assert_string_equal(error_text(), "");
     bytes_free(&shard);
     shard = inside("step-2/shard-00000.safetensors");
