@@ -184,13 +184,28 @@ static bool load_tensor(Model *m, const Weights *weights, const Parameter *p, co
     return true;
 }
 
+// A tensor that no parameter takes means that the folder holds another model than its config.json says. A tied model's second
+// copy of its head is passed over, as transformers does.
+static bool nothing_is_left_over(const Model *m, const Weights *weights, const char *folder)
+{
+    for (size_t i = 0; i < weights_count(weights); i++) {
+        const char *name = weights_at(weights, i)->name;
+        bool known = m->config.tied && strcmp(name, "lm_head.weight") == 0;
+        for (int64_t p = 0; !known && p < m->parameters.count; p++)
+            known = strcmp(name, m->parameters.list[p].name) == 0;
+        if (!known)
+            return fail("%s: the tensor %s is none of the Qwen3 model that config.json describes", folder, name);
+    }
+    return true;
+}
+
 bool model_load(Model *m, const char *folder)
 {
     Weights *weights;
     if (!weights_open(&weights, folder))
         return fail_in("loading the weights of %s", folder);
     float *host = allocate((size_t)1 << 22, sizeof *host);
-    bool ok = host != NULL;
+    bool ok = host != NULL && nothing_is_left_over(m, weights, folder);
     for (int64_t i = 0; ok && i < m->parameters.count; i++)
         ok = load_tensor(m, weights, &m->parameters.list[i], folder, host);
     free(host);

@@ -72,7 +72,7 @@ typedef struct Model {
 bool model_open(Model *model, const ModelConfig *config, const ModelLimits *limits, const Kernels *kernels, bool plan_only);
 void model_close(Model *model);
 
-// Weights from a Hugging Face folder (F32, F16, BF16), every tensor present with its shape and finite; or random ones: matrices
+// Weights from a Hugging Face folder (F32, F16, BF16), every tensor present with its shape and finite, none left over; or random ones: matrices
 // normal with the configuration's initializer_range, norms 1, each element a function of (seed, tensor, element).
 bool model_load(Model *model, const char *folder);
 bool model_initialise(Model *model, uint64_t seed);
