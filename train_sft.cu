@@ -226,6 +226,8 @@ static bool print_plan(const Sft *s)
     arena_print(&s->model.state, stdout);
     arena_print(&s->optimizer.state, stdout);
     arena_print(&s->model.activations, stdout);
+    printf("%-50s %12.1f MiB\n", "in all",
+           (double)(s->model.state.bytes + s->optimizer.state.bytes + s->model.activations.bytes) / 0x1p20);
     printf("beside these: the tokenised data %.1f MiB, the tokenizer, and some 6 MiB of scratch for each thread\n",
            (double)(s->data.tokens + s->held_out_data.tokens) * 5 / 0x1p20);
     return fflush(stdout) == 0 || fail_errno("writing the plan");

@@ -38,7 +38,7 @@ static bool named_before(const Arena *arena, size_t entry)
 
 void arena_print(const Arena *arena, FILE *out)
 {
-    fprintf(out, "%-44s %12.1f MiB\n", arena->name, (double)arena->bytes / 0x1p20);
+    fprintf(out, "%-50s %12.1f MiB\n", arena->name, (double)arena->bytes / 0x1p20);
     for (size_t i = 0; i < arena->count; i++) {
         if (named_before(arena, i))
             continue;
@@ -48,7 +48,7 @@ void arena_print(const Arena *arena, FILE *out)
                 bytes += arena->entries[j].bytes;
                 arrays++;
             }
-        fprintf(out, "  %-36s %4zu x %12.1f MiB\n", arena->entries[i].name, arrays, (double)bytes / 0x1p20);
+        fprintf(out, "  %-40s %4zu x %13.1f MiB\n", arena->entries[i].name, arrays, (double)bytes / 0x1p20);
     }
 }
 
