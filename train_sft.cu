@@ -188,8 +188,9 @@ static bool open_run(Sft *s)
     TRY(run_identity(&s->run, &s->options, &s->data, s->tokenizer));
     TRY(run_open(&s->run, &s->options, s->o.resume, &resumed));
     TRY(run_describe(&s->run, &s->options, s->tokenizer_folder));
-    run_announce(&s->run, "data", &s->data);
-    run_announce(&s->run, "held out", &s->held_out_data);
+    run_announce(&s->run);
+    run_announce_data(&s->run, "data", &s->data);
+    run_announce_data(&s->run, "held out", &s->held_out_data);
     if (resumed)
         return true;
     return s->o.init[0] != 0 ? model_initialise(&s->model, (uint64_t)s->o.seed) : model_load(&s->model, s->folder.data);

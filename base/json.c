@@ -115,9 +115,23 @@ bool json_need_text(const char **out, const json_t *object, const char *key, con
     return find(object, key) == NULL ? missing(key, where) : json_may_text(out, object, key, where);
 }
 
+// 15 digits keep 1e-6 as people write it; a number that they would change gets the 17 that it needs.
+static char *dump(const json_t *value)
+{
+    const size_t flags = JSON_INDENT(2) | JSON_ENCODE_ANY;
+    char *text = json_dumps(value, flags | JSON_REAL_PRECISION(15));
+    json_t *back = text == NULL ? NULL : json_loads(text, STRICT | JSON_DECODE_ANY, NULL);
+    if (back == NULL || !json_equal(back, value)) {
+        free(text);
+        text = json_dumps(value, flags | JSON_REAL_PRECISION(17));
+    }
+    json_decref(back);
+    return text;
+}
+
 bool json_write_atomic(const char *path, const json_t *value)
 {
-    char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)); // 1e-06 stays 1e-06
+    char *text = dump(value);
     if (text == NULL)
         return fail("%s: no memory for its JSON", path);
     Bytes out = {0};

@@ -1,5 +1,5 @@
 // A Hugging Face model folder as a whole: which folder a user means, and writing a complete one (configuration, weights,
-// tokenizer, template, generation settings) that transformers and vLLM load. The weights' own format is model/safetensors.h.
+// tokenizer, template, generation settings) that transformers loads. The weights' own format is model/safetensors.h.
 #ifndef MODEL_FOLDER_H
 #define MODEL_FOLDER_H
 

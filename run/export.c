@@ -1,4 +1,4 @@
-// From a running model or a checkpoint to a Hugging Face folder that transformers and vLLM load.
+// From a running model or a checkpoint to a Hugging Face folder that transformers loads.
 #include "dist/checkpoint.h"
 #include "model/folder.h"
 #include "run/run.h"

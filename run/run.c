@@ -102,10 +102,8 @@ static bool same_identity(const json_t *saved, const json_t *present, const Opti
         const char *before = json_string_value(json_object_get(saved, BEYOND_OPTIONS[i]));
         const char *now = json_string_value(json_object_get(present, BEYOND_OPTIONS[i]));
         if (before == NULL || now == NULL || strcmp(before, now) != 0)
-            return fail(
-                "%s: was made with other %s (%s, now %s); train with the same, or start anew with --resume none and another "
-                "--out",
-                where, BEYOND_OPTIONS[i], before == NULL ? "none" : before, now == NULL ? "none" : now);
+            return fail("%s: was made with other %s (%s, now %s); train with the same, or take another --out", where,
+                        BEYOND_OPTIONS[i], before == NULL ? "none" : before, now == NULL ? "none" : now);
     }
     return true;
 }
@@ -259,15 +257,17 @@ bool run_describe(const Run *run, const Options *options, const char *folder)
     return ok;
 }
 
-void run_announce(Run *run, const char *name, const Documents *d)
+void run_announce(Run *run)
 {
     const Kernels *kernels = run->model->kernels;
-    if (!run->announced)
-        log_note(&run->log, "%s (%s), %d threads; %" PRId64 " parameters; template %s; %" PRId64 " steps", kernels->name,
-                 kernels->arithmetic, kernels_threads(), run->model->parameters.elements, run->template_name, run->steps);
-    if (!run->announced && strstr(kernels->arithmetic, "plain") != NULL)
+    log_note(&run->log, "%s (%s), %d threads; %" PRId64 " parameters; template %s; %" PRId64 " steps", kernels->name,
+             kernels->arithmetic, kernels_threads(), run->model->parameters.elements, run->template_name, run->steps);
+    if (strstr(kernels->arithmetic, "plain") != NULL)
         log_note(&run->log, "this build's bits are its own: machines with AVX2 and fused multiply-adds give others");
-    run->announced = true;
+}
+
+void run_announce_data(Run *run, const char *name, const Documents *d)
+{
     if (d->count == 0)
         return;
     log_note(&run->log, "%s: %" PRId64 " documents, %" PRId64 " tokens, %" PRId64 " of them trained, the longest document %d",

@@ -25,7 +25,7 @@ typedef struct Run {
     Optimizer *optimizer;
     RunLog log;
     int64_t log_every; // steps between lines on the terminal
-    bool open, announced;
+    bool open;
     int lock;                  // of OUT/lock: one process at a time writes into OUT
     int64_t step, steps;       // finished; of the whole run
     int keep;                  // checkpoints
@@ -57,9 +57,10 @@ bool run_report(Run *run, const StepReport *report);
 // OUT/options.conf, and the tokenizer's files from `folder` (NULL: none were used) to OUT/tokenizer.
 bool run_describe(const Run *run, const Options *options, const char *folder);
 
-// Lines on the terminal: backend, model and template (once); what is in a data set, and what of it will not be seen. An empty set
-// is not mentioned.
-void run_announce(Run *run, const char *name, const Documents *documents);
+// Lines on the terminal: backend, model, template and steps; what is in a data set (an empty one is not mentioned), and what of it
+// will not be seen.
+void run_announce(Run *run);
+void run_announce_data(Run *run, const char *name, const Documents *documents);
 
 // ---- evaluation (evaluate.c)
 

@@ -2,7 +2,7 @@
 //
 // Forward: a task is (sequence, kv head, tile of queries); its rows are the tile's queries of every head of the group, so a
 // block of keys is packed once for all of them. Backward: a task is (sequence, kv head) and walks the key blocks ascending;
-// dk and dv of a block stay in the task, dq continues its chain over keys. Five products, no recomputed scores, no atomics.
+// dk and dv of a block stay in the task, dq continues its chain over keys. Five products (the scores once more, from the logsumexp), no atomics.
 // What a row computes never depends on its tile: masked keys get weight exactly zero, and a zero adds nothing to a chain.
 #include "kernels/cpu/elementary.h"
 #include "kernels/cpu/rows.h"

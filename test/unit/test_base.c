@@ -483,6 +483,27 @@ static void an_integer_beyond_64_bits_does_not_spoil_a_file(void **state)
     unlink(path);
 }
 
+static void a_written_number_is_short_and_reads_back_the_same(void **state)
+{
+    static const double numbers[] = {1e-6, 0.02, 9.999999974752427e-07, 1234567.8901234567}; // the third: 1e-6 that was an fp32
+    static const char *const texts[] = {"1e-6", "0.02", NULL, NULL};
+    char path[] = "/tmp/test_base_json_XXXXXX";
+    close(mkstemp(path));
+    for (int i = 0; i < 4; i++) {
+        json_t *value = json_pack("{s:f}", "x", numbers[i]), *back;
+        Bytes text = {0};
+        assert_ok(json_write_atomic(path, value) && file_read(&text, path, 1000));
+        if (texts[i] != NULL)
+            assert_non_null(strstr(text.data, texts[i]));
+        back = json_read(path, 1000);
+        assert_true(json_equal(value, back));
+        json_decref(value);
+        json_decref(back);
+        bytes_free(&text);
+    }
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -510,6 +531,7 @@ int main(void)
         cmocka_unit_test(philox_gives_the_published_numbers),
         cmocka_unit_test(a_draw_is_named_by_all_of_its_name),
         cmocka_unit_test(an_integer_beyond_64_bits_does_not_spoil_a_file),
+        cmocka_unit_test(a_written_number_is_short_and_reads_back_the_same),
         cmocka_unit_test(uniform_numbers_are_inside_zero_and_one),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
