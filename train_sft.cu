@@ -171,7 +171,12 @@ static bool open_model(Sft *s)
                           .positions = longest,
                           .training = true,
                           .recompute = strcmp(s->o.recompute, "layer") == 0};
-    s->optimizer = (Optimizer){.beta1 = s->o.beta1, .beta2 = s->o.beta2, .epsilon = s->o.eps, .weight_decay = s->o.weight_decay};
+    s->optimizer = (Optimizer){.beta1 = s->o.beta1,
+                               .beta2 = s->o.beta2,
+                               .epsilon = s->o.eps,
+                               .weight_decay = s->o.weight_decay,
+                               .bf16_moments = strcmp(s->o.moments, "bf16") == 0,
+                               .seed = (uint64_t)s->o.seed};
     TRY(model_open(&s->model, &s->config, &limits, s->kernels, s->o.plan));
     return optimizer_open(&s->optimizer, &s->model, s->o.plan);
 }
@@ -198,7 +203,8 @@ static bool open_run(Sft *s)
 
 static bool open_all(Sft *s)
 {
-    TRY((s->kernels = kernels_open(s->o.device, (int)s->o.threads)) != NULL);
+    s->kernels = s->o.plan ? kernels_for_plan(s->o.device) : kernels_open(s->o.device, (int)s->o.threads);
+    TRY(s->kernels != NULL);
     TRY(open_config(s) && open_tokenizer(s));
     TRY(open_data(s, &s->data, &s->loader, &s->o.data));
     if (s->o.eval_data.count > 0)
@@ -227,8 +233,9 @@ static bool print_plan(const Sft *s)
     arena_print(&s->model.state, stdout);
     arena_print(&s->optimizer.state, stdout);
     arena_print(&s->model.activations, stdout);
-    printf("%-50s %12.1f MiB\n", "in all",
-           (double)(s->model.state.bytes + s->optimizer.state.bytes + s->model.activations.bytes) / 0x1p20);
+    double bytes = (double)(s->model.state.bytes + s->optimizer.state.bytes + s->model.activations.bytes);
+    printf("%-50s %12.1f MiB = %.2f GB (%.2f GiB) for %s\n", "in all", bytes / 0x1p20, bytes / 1e9, bytes / 0x1p30,
+           s->kernels->name);
     printf("beside these: the tokenised data %.1f MiB, the tokenizer, and some 6 MiB of scratch for each thread\n",
            (double)(s->data.tokens + s->held_out_data.tokens) * 5 / 0x1p20);
     return fflush(stdout) == 0 || fail_errno("writing the plan");

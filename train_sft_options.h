@@ -38,7 +38,7 @@
     ROW(global_batch,       integer, "128", "> 0",            steps,     IDENTITY, "documents in an update")                     \
     ROW(micro_batch_tokens, integer, "16384", "> 0",          steps,     IDENTITY, "tokens worked on at once")                   \
     ROW(slots,              integer, "8", "> 0 and <= 4096",  steps,     IDENTITY, "micro-batches are a multiple of this")       \
-    ROW(seed,               integer, "0", ">= 0",             steps,     IDENTITY, "of the order and of new weights")            \
+    ROW(seed,               integer, "0", ">= 0",             steps,     IDENTITY, "of the order, new weights and rounding")      \
     ROW(lr,                 number,  "1e-5", "> 0",           optimizer, IDENTITY, "peak learning rate")                         \
     ROW(lr_schedule,        choice,  "cosine", "constant|linear|cosine|wsd", optimizer, IDENTITY, "its shape")                   \
     ROW(lr_end,             number,  "0", ">= 0 and <= 1",    optimizer, IDENTITY, "share of the peak it ends at")               \
@@ -48,6 +48,7 @@
     ROW(grad_clip,          number,  "1", ">= 0",             optimizer, IDENTITY, "largest gradient norm; 0: any")              \
     ROW(beta1,              number,  "0.9", ">= 0 and < 1",   optimizer, IDENTITY, "AdamW's first moment")                       \
     ROW(beta2,              number,  "0.999", ">= 0 and < 1", optimizer, IDENTITY, "AdamW's second moment")                      \
+    ROW(moments,            choice,  "fp32", "fp32|bf16",     optimizer, IDENTITY, "type of both; bf16 takes half the memory")   \
     ROW(eps,                number,  "1e-8", ">= 1e-30",      optimizer, IDENTITY, "AdamW's epsilon")                            \
     ROW(out,                folder,  "", "required",          run,       NEUTRAL,  "checkpoints, log, and the model at the end") \
     ROW(resume,             text,    "auto", "",              run,       NEUTRAL,  "auto: newest of --out; none; or a folder")   \

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/philox.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -96,19 +98,7 @@ char *path_join(const char *folder, const char *name); // allocated; NULL after 
 
 uint64_t hash_bytes(const void *data, size_t size); // XXH3, 64 bits
 
-// ---- random numbers (philox.c): Philox4x32-10 (Salmon et al. 2011), a function of names and not of time
-
-typedef struct Philox {
-    uint32_t v[4];
-} Philox;
-
-Philox philox4x32(const uint32_t counter[4], const uint32_t key[2]);
-
-// What a draw is for, so that no two purposes share a number.
-typedef enum RandomPurpose { RANDOM_WEIGHTS = 1, RANDOM_ORDER = 2, RANDOM_SAMPLE = 3, RANDOM_DEMO = 4 } RandomPurpose;
-
-Philox random_bits(uint64_t seed, RandomPurpose purpose, uint32_t a, uint32_t b, uint32_t c);
-float random_uniform(uint32_t bits); // (0, 1), 23 bits: never 0, never 1
+// ---- random numbers: base/philox.h, Philox4x32-10, a function of names and not of time
 
 #ifdef __cplusplus
 }

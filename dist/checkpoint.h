@@ -16,13 +16,15 @@ extern "C" {
 typedef struct StateTensor {
     const char *name; // "model.norm.weight", "optim.m.model.norm.weight", ...; unique
     int64_t elements;
-    float *data; // (elements)
+    // Gives elements first .. first+count-1, wherever they lie. Called for every element once, ascending, a piece at a time.
+    bool (*read)(void *context, int64_t first, int64_t count, float *out);
+    void *context;
 } StateTensor;
 
-// Saves into folder (OUT/checkpoints), straight from the arrays; state is borrowed. Then keeps the newest `keep` (0: all) up to
-// this step. Checkpoints of later steps belong to a run that was given up, and are renamed to step-M.abandoned. A value that is
-// not finite or a disk without room fails, and leaves the older checkpoints as they were. One process saves into a folder at a
-// time: what attempts that were killed left behind is removed first.
+// Saves into folder (OUT/checkpoints); state is borrowed. Then keeps the newest `keep` (0: all) up to this step. Checkpoints of
+// later steps belong to a run that was given up, and are renamed to step-M.abandoned. A value that is not finite or can't be
+// read, or a disk without room fails, and leaves the older checkpoints as they were. One process saves into a folder at a time:
+// what attempts that were killed left behind is removed first.
 bool checkpoint_save(const char *folder, int64_t step, const StateTensor *tensors, size_t count, json_t *state, int keep);
 
 // The newest whole checkpoint (manifest valid, all files there, every checksum right): its path and step; -1 if there is none.

@@ -1,5 +1,5 @@
-// Saving a checkpoint, in the order that checkpoint.h promises. Bytes go from the run's own arrays to the file in pieces; each
-// piece is looked through for values that are not finite and hashed on its way. Reading is in checkpoint_read.c.
+// Saving a checkpoint, in the order that checkpoint.h promises. The state, which may lie on a device, goes to the file in pieces;
+// each is looked through for values that are not finite and hashed on its way. Reading is in checkpoint_read.c.
 #include "dist/checkpoint_inside.h"
 #include "dist/dist.h"
 #include <errno.h>
@@ -21,6 +21,7 @@ typedef struct Save {
     const StateTensor *tensors;
     size_t count;
     json_t *state, *ranges; // ranges: what the manifest will list
+    float *piece;           // (PIECE) elements on their way
     char *path;             // of the shard
     int descriptor;
     uint64_t size, written, hash; // of the shard
@@ -91,9 +92,8 @@ static bool put(Save *s, const void *data, size_t size)
     return true;
 }
 
-static bool check_finite(const StateTensor *t, int64_t first, int64_t count)
+static bool check_finite(const StateTensor *t, const float *x, int64_t first, int64_t count)
 {
-    const float *x = t->data + first;
     uint32_t bad = 0, bits;
     for (int64_t i = 0; i < count; i++) {
         memcpy(&bits, &x[i], sizeof bits);
@@ -124,9 +124,10 @@ static bool write_tensor(Save *s, const StateTensor *t)
     XXH3_64bits_reset(s->range_hash);
     for (int64_t first = 0; first < t->elements; first += PIECE) {
         int64_t count = t->elements - first < PIECE ? t->elements - first : PIECE;
-        TRY(check_finite(t, first, count));
-        XXH3_64bits_update(s->range_hash, t->data + first, 4 * (size_t)count);
-        TRY(put(s, t->data + first, 4 * (size_t)count));
+        TRY(t->read(t->context, first, count, s->piece));
+        TRY(check_finite(t, s->piece, first, count));
+        XXH3_64bits_update(s->range_hash, s->piece, 4 * (size_t)count);
+        TRY(put(s, s->piece, 4 * (size_t)count));
     }
     return note_range(s, t, byte, XXH3_64bits_digest(s->range_hash));
 }
@@ -190,13 +191,15 @@ static bool write_all(Save *s)
     s->ranges = json_array();
     s->file_hash = XXH3_createState();
     s->range_hash = XXH3_createState();
-    bool ok = s->ranges != NULL && s->file_hash != NULL && s->range_hash != NULL;
+    s->piece = allocate(PIECE, sizeof *s->piece);
+    bool ok = s->ranges != NULL && s->file_hash != NULL && s->range_hash != NULL && s->piece != NULL;
     if (!ok)
         fail("%s: no memory to save it", s->temporary);
     ok = ok && write_shard(s) && write_manifest(s);
     XXH3_freeState(s->file_hash);
     XXH3_freeState(s->range_hash);
     json_decref(s->ranges);
+    free(s->piece);
     free(s->path);
     return ok;
 }

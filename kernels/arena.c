@@ -21,7 +21,9 @@ bool arena_allocate(Arena *arena)
 {
     arena->memory = arena->kernels->allocate(arena->bytes);
     if (arena->memory == NULL)
-        return fail_in("%s, %.2f GiB in all; --plan shows what for", arena->name, (double)arena->bytes / 0x1p30);
+        return fail_in("the memory for %s, %.2f GiB, can't be had; --plan shows what it is for, and it is less with --recompute "
+                       "layer, a smaller --micro-batch-tokens or --moments bf16",
+                       arena->name, (double)arena->bytes / 0x1p30);
     char *p = arena->memory;
     for (size_t i = 0; i < arena->count; p += arena->entries[i++].bytes)
         memcpy(arena->entries[i].pointer, &(void *){p}, sizeof(void *));

@@ -1,15 +1,16 @@
 // Every operation of the trainer, once: what it computes, its shapes, and what stays exact. A backend is a table of these
-// functions; kernels_open chooses one at start-up. Today: the CPU (kernels/cpu/), fp32.
+// functions; kernels_open chooses one at start-up: the CPU (kernels/cpu/, fp32) or a GPU (kernels/cuda/, bf16; fp32 for parity).
 //
 // Conventions
-//   Tensor      row-major (rows, columns), dense, in the backend's activation type (fp32 on the CPU); float * is always fp32.
+//   Tensor      row-major (rows, columns), dense, in the backend's activation type; float * is always fp32.
 //   Shapes      T tokens, S sequences, C width, H query heads, Hkv key/value heads, D head width, F feed-forward width,
 //               V vocabulary rows, N rows that the head is asked for. A (T, H, D) array is a Tensor of T rows and H·D columns.
 //   Exact       a row of a result depends on that row's inputs alone: not on T, its place, threads or vector width.
 //               The constants in kernels/exactness.h say in which order every sum runs.
 //   add         gradients of parameters are finished chains that are added to what is there, once.
-//   Stream      where the work is queued; NULL on the CPU, where a call returns when it is done.
+//   Stream      where the work is queued, in order; NULL: the default one. On the CPU a call returns when it is done.
 // Arguments are checked where they come from outside: an operation cannot fail. Shapes that do not fit together are asserted.
+// A device that breaks says so at the next download or synchronize.
 #ifndef KERNELS_H
 #define KERNELS_H
 
@@ -43,20 +44,30 @@ typedef struct AdamW {
     double learning_rate, beta1, beta2, epsilon, weight_decay;
     double gradient_scale; // what clipping multiplies the gradient by
     int64_t step;          // from 1: the bias corrections are of this step
-    uint64_t seed;         // for backends that round stochastically
+    bool bf16_moments;     // m and v are bf16, rounded stochastically; otherwise fp32
+    uint64_t seed;         // of that rounding
 } AdamW;
 
 typedef struct Kernels {
-    const char *name;       // "cpu-avx512", ...
-    const char *arithmetic; // backends of one arithmetic give the same bits
-    size_t activation_size; // bytes of one element of a Tensor
+    const char *name;            // "cpu-avx512", "cuda-bf16", ...
+    const char *arithmetic;      // backends of one arithmetic give the same bits
+    size_t activation_size;      // bytes of one element of a Tensor: 4 (fp32) or 2 (bf16)
+    int64_t column_multiple;     // the widths C, F, H·D, Hkv·D of a model are multiples of it
+    int64_t widest;              // the largest C that the norms know
+    const int64_t *head_widths;  // the D that attention knows, 0 behind the last; NULL: any even one
+    const char *(*device)(void); // what computes, for people: the card and its libraries, or the number of threads
 
     // ---- memory of the device
 
-    void *(*allocate)(size_t bytes); // zeroed, 64-byte aligned; NULL after fail()
+    void *(*allocate)(size_t bytes); // zeroed, 64-byte aligned (a GPU: 256); NULL after fail()
     void (*release)(void *p);
+    // upload returns when host may be written again, download when it may be read, synchronize when all that is queued is done;
+    // upload_rounded turns fp32 into the activation type (to nearest even), download_widened the other way (exact). False: after fail().
     void (*upload)(Stream *s, void *device, const void *host, size_t bytes);
-    void (*download)(Stream *s, void *host, const void *device, size_t bytes); // returns when host may be read
+    bool (*download)(Stream *s, void *host, const void *device, size_t bytes);
+    bool (*synchronize)(Stream *s);
+    void (*upload_rounded)(Stream *s, void *elements, const float *host, int64_t count);
+    bool (*download_widened)(Stream *s, float *host, const void *elements, int64_t count);
     void (*zero)(Stream *s, void *p, size_t bytes);
     void (*accumulate)(Stream *s, float *sum, const float *x, int64_t count); // sum += x
 
@@ -76,32 +87,35 @@ typedef struct Kernels {
     //
     //   sum[t] = x[t] + residual[t]          (without residual: sum[t] = x[t], nothing is written)
     //   rstd[t] = 1 / sqrt(mean(sum[t]²) + epsilon)
-    //   y[t]   = weight · (sum[t] · rstd[t])
+    //   y[t]   = weight · round(sum[t] · rstd[t])       round: to the activation type
     //
-    // x, residual, sum, y (T, C); weight (C); rstd (T). residual.data may be NULL. The mean is 16 lanes, then one tree.
-    // backward: dx = dsum + the norm's own gradient (dsum: what arrives at sum on another path, .data may be NULL; dx may be dsum).
-    // dweight (C) gets groups of NORM_ROWS rows ascending; partial (ceil(T / NORM_ROWS), C) is its scratch.
+    // x, residual, sum, y (T, C); weight (1, C); rstd (T). residual.data may be NULL. sum is rounded before the norm reads it.
+    // The mean: CPU 16 lanes, then one tree; CUDA one tree.
+    // backward: dx = dsum + the norm's own gradient (dsum: what arrives at sum on another path, .data may be NULL; dx may be
+    // dsum). dweight (C) gets groups of NORM_ROWS rows ascending; partial (ceil(T / NORM_ROWS), C) is its scratch.
 
-    void (*rmsnorm_forward)(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, const float *weight,
+    void (*rmsnorm_forward)(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, Tensor weight,
                             float epsilon);
     void (*rmsnorm_backward)(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum,
-                             const float *weight, const float *rstd);
+                             Tensor weight, const float *rstd);
 
     // ---- QK-norm and RoPE in one: RMSNorm over each head's D numbers with one weight (D) for all heads, then the rotation of
-    // pairs (i, i + D/2) by the angle position · theta^(-2i/D) (Su et al. 2021; transformers' rotate_half).
+    // pairs (i, i + D/2) by the angle position · theta^(-2i/D) (Su et al. 2021; transformers' rotate_half). The normed head is
+    // not rounded before weight and rotation: one rounding for all of it.
     //
-    // x, y (T, h, D), h being H or Hkv; rstd (T, h); cosine, sine (P, D/2) fp32 tables from rope_table; positions (T), all < P.
-    // backward: dx may be dy. dweight (D), partial (ceil(T / NORM_ROWS), D): rows are tokens, within a token heads ascending.
+    // x, y (T, h, D), h being H or Hkv; weight (1, D); rstd (T, h); cosine, sine (P, D/2) fp32 tables from rope_table; positions
+    // (T), all < P. backward: dx may be dy. dweight (D), partial (ceil(T / NORM_ROWS), D): rows are tokens, within a token heads
+    // ascending.
 
     void (*rope_table)(Stream *s, float *cosine, float *sine, int64_t positions, int64_t head_width, double theta);
-    void (*qk_norm_rope_forward)(Stream *s, Tensor y, float *rstd, Tensor x, const float *weight, const float *cosine,
+    void (*qk_norm_rope_forward)(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine,
                                  const float *sine, const int32_t *positions, int64_t head_width, float epsilon);
-    void (*qk_norm_rope_backward)(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x, const float *weight,
+    void (*qk_norm_rope_backward)(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x, Tensor weight,
                                   const float *rstd, const float *cosine, const float *sine, const int32_t *positions,
                                   int64_t head_width);
 
-    // ---- matrix products: every output is one chain of fused multiply-adds over the summed index, ascending from zero; with
-    // add the finished chain is added to the old value.
+    // ---- matrix products: every output is one chain over the summed index, ascending from zero (CPU and CUDA's fp32: fused
+    // multiply-adds; CUDA's bf16: groups of 16 in a tensor core); with add the finished chain is added to the old value.
     //   forward          y (T, N)  = x (T, K) · w (N, K)ᵀ
     //   backward_input   dx (T, K) = dy (T, N) · w (N, K)
     //   backward_weight  dw (N, K) += dy (T, N)ᵀ · x (T, K)         dw is fp32
@@ -110,11 +124,11 @@ typedef struct Kernels {
     void (*matmul_backward_input)(Stream *s, Tensor dx, Tensor dy, Tensor w, bool add);
     void (*matmul_backward_weight)(Stream *s, float *dw, Tensor dy, Tensor x);
 
-    // ---- causal attention with grouped key/value heads, scale 1/sqrt(D) (Dao 2023, FlashAttention-2: online softmax, no T×T array)
+    // ---- causal attention with grouped key/value heads, scale 1/sqrt(D): online softmax, no T×T array (Dao 2023, FlashAttention-2)
     // q, out, dq, dout (T, H, D); k, v, dk, dv (T, Hkv, D); logsumexp, delta (T, H). k, v are not read where pages are given.
     // forward: key blocks of KEY_BLOCK from position 0; segments of KEY_SEGMENT merged ascending.
-    // backward (contexts empty): dq is a chain over keys ascending; dk and dv over the heads of the group, then queries, ascending.
-    // delta is scratch.
+    // backward (contexts empty): dq is a chain over keys ascending; dk and dv over the heads of the group, then queries,
+    // ascending. delta is scratch.
 
     void (*attention_forward)(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a);
     void (*attention_backward)(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k,
@@ -132,12 +146,13 @@ typedef struct Kernels {
     //   best[n] = the first v with the largest z
     //
     // x, dx (N, C); w (V, C); targets (N), each in [0, n_live); n_live <= V. Logits are never whole: workspace has
-    // head_workspace(N) floats. best may be NULL.
+    // head_workspace(N, V) floats. best may be NULL.
     // backward recomputes z and takes d loss / d logprob[n] and d loss / d entropy[n] (dentropy NULL: zero):
     //   dz = dlogprob · ([v = target] - p) - dentropy · p · (ln p + entropy), over temperature
-    // dx: one chain per HEAD_COLUMNS vocabulary rows, blocks ascending. dweight (V, C) +=: one chain per HEAD_ROWS rows, ascending.
+    // dx: CPU one chain per HEAD_COLUMNS vocabulary rows, blocks ascending; CUDA one chain over all of them. dweight (V, C) +=:
+    // one chain per HEAD_ROWS rows, ascending.
 
-    int64_t (*head_workspace)(int64_t rows);
+    int64_t (*head_workspace)(int64_t rows, int64_t vocabulary);
     void (*head_forward)(Stream *s, float *logprob, float *entropy, float *logsumexp, int32_t *best, Tensor x, Tensor w,
                          const int32_t *targets, float temperature, int64_t n_live, float *workspace);
     void (*head_backward)(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets, float temperature,
@@ -149,17 +164,26 @@ typedef struct Kernels {
     //   AdamW (Loshchilov & Hutter 2019, algorithm 2, in the order of PyTorch's):
     //   weight -= lr · decay · weight;  m, v moments of g = gradient_scale · gradient;
     //   weight -= lr / (1 - beta1^step) · m / (sqrt(v / (1 - beta2^step)) + epsilon)
+    // master (fp32) is what is updated, and weight is it, rounded to the activation type; where that is fp32 the two are one
+    // array. m, v: fp32, or bf16 (settings): element e rounds with word e mod 4 of random_bits(seed, RANDOM_ROUNDING, tensor,
+    // e / 4, step), m with its low 16 bits, v with its high ones: they are added below the bf16's last bit, then the rest is cut
+    // off. The weight is updated by the moments before they are rounded.
     // square_sums: sums[b] = Σ x² over elements b·SQUARES_BLOCK .. of x; ceil(count / SQUARES_BLOCK) of them.
 
-    void (*adamw)(Stream *s, float *weight, float *m, float *v, const float *gradient, int64_t count, const AdamW *settings,
-                  int64_t tensor, int64_t offset);
+    void (*adamw)(Stream *s, void *weight, float *master, void *m, void *v, const float *gradient, int64_t count,
+                  const AdamW *settings, int64_t tensor, int64_t offset);
     void (*square_sums)(Stream *s, float *sums, const float *x, int64_t count);
 } Kernels;
 
-// device: "auto", "cpu" or "cuda". The CPU's best instruction set is used unless the environment's DEREASON_CPU says avx512,
-// avx2 or plain. threads: 0 for all. NULL after fail().
+// device: "auto" (a GPU where there is one), "cpu" or "cuda". The CPU's best instruction set is used unless the environment's
+// DEREASON_CPU says avx512, avx2 or plain; a GPU computes in bf16 unless DEREASON_CUDA says fp32. threads: 0 for all. NULL after
+// fail().
 const Kernels *kernels_open(const char *device, int threads);
+const char *kernels_passed_over(void); // after "auto" chose the CPU: in a line why no GPU was taken; NULL: nothing to say
 int kernels_threads(void);
+
+// The same table for planning memory only: the device need not be there. None of its operations may be called.
+const Kernels *kernels_for_plan(const char *device);
 
 static inline int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

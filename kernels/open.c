@@ -1,4 +1,5 @@
-// Chooses a backend. The CPU kernels exist once per instruction set; AVX2 and AVX-512 give equal bits, plain its own.
+// Chooses a backend. The CPU kernels exist once per instruction set; AVX2 and AVX-512 give equal bits, plain its own. The CUDA
+// kernels are there where nvcc was (HAVE_CUDA), and whether a GPU is, they say themselves.
 #include "kernels/kernels.h"
 #include <omp.h>
 #include <stdlib.h>
@@ -28,19 +29,58 @@ static const Kernels *cpu_kernels(const char *wanted)
     return NULL;
 }
 
+#if defined(HAVE_CUDA)
+const Kernels *kernels_cuda_open(bool plan_only); // kernels/cuda/backend.cu; NULL after fail()
+enum { CUDA_IS_BUILT = 1 };
+#else
+static const Kernels *kernels_cuda_open(bool plan_only)
+{
+    fail("this build has no CUDA backend, because it was made without nvcc; install the CUDA toolkit and run make again, or use "
+         "--device cpu");
+    return NULL;
+}
+enum { CUDA_IS_BUILT = 0 };
+#endif
+
 int kernels_threads(void) { return omp_get_max_threads(); }
+
+static char passed_over[512];
+
+const char *kernels_passed_over(void) { return passed_over[0] == 0 ? NULL : passed_over; }
+
+static bool known(const char *device)
+{
+    return strcmp(device, "auto") == 0 || strcmp(device, "cpu") == 0 || strcmp(device, "cuda") == 0 ||
+           fail("--device %s: not a device; use auto, cpu or cuda", device);
+}
+
+static const Kernels *open_device(const char *device, bool plan_only)
+{
+    bool automatic = strcmp(device, "auto") == 0;
+    passed_over[0] = 0;
+    if (strcmp(device, "cuda") == 0) {
+        const Kernels *kernels = kernels_cuda_open(plan_only);
+        if (kernels == NULL)
+            fail_in("--device cuda");
+        return kernels;
+    }
+    if (automatic && CUDA_IS_BUILT) {
+        const Kernels *kernels = kernels_cuda_open(false); // also for a plan: it is of what a run would take
+        if (kernels != NULL)
+            return kernels;
+        snprintf(passed_over, sizeof passed_over, "%s", error_text());
+        error_clear();
+    }
+    return cpu_kernels(getenv("DEREASON_CPU"));
+}
 
 const Kernels *kernels_open(const char *device, int threads)
 {
-    if (strcmp(device, "cuda") == 0) {
-        fail("--device cuda: this build has no CUDA backend; use --device cpu");
+    if (!known(device))
         return NULL;
-    }
-    if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0) {
-        fail("--device %s: not a device; use auto, cpu or cuda", device);
-        return NULL;
-    }
     if (threads > 0)
         omp_set_num_threads(threads);
-    return cpu_kernels(getenv("DEREASON_CPU"));
+    return open_device(device, false);
 }
+
+const Kernels *kernels_for_plan(const char *device) { return known(device) ? open_device(device, true) : NULL; }

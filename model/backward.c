@@ -7,51 +7,52 @@ static void run_again(Model *m, const Ragged *batch, int64_t layer)
 {
     LayerActivations *l = &m->a.layers[layer];
     int64_t T = batch->tokens, C = m->config.width;
-    LayerView w = layer_view(m, m->weights, layer);
-    m->kernels->rmsnorm_forward(NULL, tensor(l->normed, T, C), NONE, l->rstd, tensor(l->input, T, C), NONE, w.vector[INPUT_NORM],
+    LayerWeights w = layer_weights(m, layer);
+    m->kernels->rmsnorm_forward(NULL, tensor(l->normed, T, C), NONE, l->rstd, tensor(l->input, T, C), NONE, w.of[INPUT_NORM],
                                 (float)m->config.norm_epsilon);
     layer_forward(m, batch, layer, m->a.branch);
 }
 
 // dstream (of the layer's output) to dmiddle (of the stream between its halves)
-static void mlp_backward(Model *m, const Ragged *batch, LayerActivations *l, const LayerView *w, const LayerView *g)
+static void mlp_backward(Model *m, const Ragged *batch, LayerActivations *l, const LayerWeights *w, const LayerGradients *g)
 {
     const Kernels *k = m->kernels;
     int64_t T = batch->tokens, C = m->config.width, F = m->config.feed_forward;
     Tensor dout = tensor(m->a.dstream, T, C), dproduct = tensor(m->a.dproduct, T, F), dnormed = tensor(m->a.dnormed, T, C);
     Tensor gate = tensor(l->gate, T, F), up = tensor(l->up, T, F), normed = tensor(l->normed2, T, C);
-    k->matmul_backward_weight(NULL, g->vector[DOWN_PROJ], dout, tensor(l->product, T, F));
-    k->matmul_backward_input(NULL, dproduct, dout, w->matrix[DOWN_PROJ], false);
+    k->matmul_backward_weight(NULL, g->of[DOWN_PROJ], dout, tensor(l->product, T, F));
+    k->matmul_backward_input(NULL, dproduct, dout, w->of[DOWN_PROJ], false);
     k->swiglu_backward(NULL, gate, up, dproduct, gate, up); // from here on gate and up hold their gradients
-    k->matmul_backward_weight(NULL, g->vector[GATE_PROJ], gate, normed);
-    k->matmul_backward_weight(NULL, g->vector[UP_PROJ], up, normed);
-    k->matmul_backward_input(NULL, dnormed, gate, w->matrix[GATE_PROJ], false);
-    k->matmul_backward_input(NULL, dnormed, up, w->matrix[UP_PROJ], true);
-    k->rmsnorm_backward(NULL, tensor(m->a.dmiddle, T, C), g->vector[POST_NORM], m->a.partial, dnormed, dout,
-                        tensor(l->middle, T, C), w->vector[POST_NORM], l->rstd2);
+    k->matmul_backward_weight(NULL, g->of[GATE_PROJ], gate, normed);
+    k->matmul_backward_weight(NULL, g->of[UP_PROJ], up, normed);
+    k->matmul_backward_input(NULL, dnormed, gate, w->of[GATE_PROJ], false);
+    k->matmul_backward_input(NULL, dnormed, up, w->of[UP_PROJ], true);
+    k->rmsnorm_backward(NULL, tensor(m->a.dmiddle, T, C), g->of[POST_NORM], m->a.partial, dnormed, dout, tensor(l->middle, T, C),
+                        w->of[POST_NORM], l->rstd2);
 }
 
 // dmiddle to the gradients of q, k and v before their norms
-static void attention_core_backward(Model *m, const Ragged *batch, LayerActivations *l, const LayerView *w, const LayerView *g)
+static void attention_core_backward(Model *m, const Ragged *batch, LayerActivations *l, const LayerWeights *w,
+                                    const LayerGradients *g)
 {
     const Kernels *k = m->kernels;
     int64_t T = batch->tokens, C = m->config.width, D = m->config.head_width;
     int64_t Q = m->config.heads * D, KV = m->config.kv_heads * D;
     Tensor dmiddle = tensor(m->a.dmiddle, T, C), dattended = tensor(m->a.dattended, T, Q), attended = tensor(l->attended, T, Q);
     Tensor dq = tensor(m->a.dq, T, Q), dk = tensor(m->a.dk, T, KV), dv = tensor(m->a.dv, T, KV);
-    k->matmul_backward_weight(NULL, g->vector[O_PROJ], dmiddle, attended);
-    k->matmul_backward_input(NULL, dattended, dmiddle, w->matrix[O_PROJ], false);
+    k->matmul_backward_weight(NULL, g->of[O_PROJ], dmiddle, attended);
+    k->matmul_backward_input(NULL, dattended, dmiddle, w->of[O_PROJ], false);
     Attention attention = attention_of(m, batch);
     k->attention_backward(NULL, dq, dk, dv, m->a.delta, dattended, tensor(l->q, T, Q), tensor(l->k, T, KV), tensor(l->v, T, KV),
                           attended, l->logsumexp, &attention);
-    k->qk_norm_rope_backward(NULL, dq, g->vector[Q_NORM], m->a.partial, dq, tensor(l->q_raw, T, Q), w->vector[Q_NORM], l->q_rstd,
+    k->qk_norm_rope_backward(NULL, dq, g->of[Q_NORM], m->a.partial, dq, tensor(l->q_raw, T, Q), w->of[Q_NORM], l->q_rstd,
                              m->a.cosine, m->a.sine, m->a.positions, D);
-    k->qk_norm_rope_backward(NULL, dk, g->vector[K_NORM], m->a.partial, dk, tensor(l->k_raw, T, KV), w->vector[K_NORM], l->k_rstd,
+    k->qk_norm_rope_backward(NULL, dk, g->of[K_NORM], m->a.partial, dk, tensor(l->k_raw, T, KV), w->of[K_NORM], l->k_rstd,
                              m->a.cosine, m->a.sine, m->a.positions, D);
 }
 
 // dmiddle to dstream (of the layer's input)
-static void attention_backward(Model *m, const Ragged *batch, LayerActivations *l, const LayerView *w, const LayerView *g)
+static void attention_backward(Model *m, const Ragged *batch, LayerActivations *l, const LayerWeights *w, const LayerGradients *g)
 {
     const Kernels *k = m->kernels;
     int64_t T = batch->tokens, C = m->config.width, D = m->config.head_width;
@@ -61,11 +62,11 @@ static void attention_backward(Model *m, const Ragged *batch, LayerActivations *
     Tensor normed = tensor(l->normed, T, C), dnormed = tensor(m->a.dnormed, T, C);
     for (int i = 0; i < 3; i++) {
         Tensor d = tensor(gradient[i], T, (i == 0 ? m->config.heads : m->config.kv_heads) * D);
-        k->matmul_backward_weight(NULL, g->vector[which[i]], d, normed);
-        k->matmul_backward_input(NULL, dnormed, d, w->matrix[which[i]], i > 0);
+        k->matmul_backward_weight(NULL, g->of[which[i]], d, normed);
+        k->matmul_backward_input(NULL, dnormed, d, w->of[which[i]], i > 0);
     }
-    k->rmsnorm_backward(NULL, tensor(m->a.dstream, T, C), g->vector[INPUT_NORM], m->a.partial, dnormed,
-                        tensor(m->a.dmiddle, T, C), tensor(l->input, T, C), w->vector[INPUT_NORM], l->rstd);
+    k->rmsnorm_backward(NULL, tensor(m->a.dstream, T, C), g->of[INPUT_NORM], m->a.partial, dnormed, tensor(m->a.dmiddle, T, C),
+                        tensor(l->input, T, C), w->of[INPUT_NORM], l->rstd);
 }
 
 static bool layer_backward(Model *m, const Ragged *batch, int64_t layer)
@@ -73,7 +74,8 @@ static bool layer_backward(Model *m, const Ragged *batch, int64_t layer)
     TRY(acquire(m, layer));
     if (m->limits.recompute)
         run_again(m, batch, layer);
-    LayerView w = layer_view(m, m->weights, layer), g = layer_view(m, m->gradients, layer);
+    LayerWeights w = layer_weights(m, layer);
+    LayerGradients g = layer_gradients(m, layer);
     mlp_backward(m, batch, &m->a.layers[layer], &w, &g);
     attention_backward(m, batch, &m->a.layers[layer], &w, &g);
     release(m, layer);
@@ -90,7 +92,7 @@ bool model_backward(Model *m, const Ragged *batch)
     const Parameter *embedding = &m->parameters.list[m->parameters.embedding], *head = &m->parameters.list[m->parameters.head];
     TRY(acquire(m, L));
     k->rmsnorm_backward(NULL, tensor(m->a.dstream, T, C), m->gradients + norm->offset, m->a.partial, tensor(m->a.dhidden, T, C),
-                        NONE, tensor(m->a.stream, T, C), m->weights + norm->offset, m->a.stream_rstd);
+                        NONE, tensor(m->a.stream, T, C), weight_tensor(m, norm), m->a.stream_rstd);
     release(m, L);
     if (!m->config.tied)
         k->accumulate(NULL, m->gradients + head->offset, m->a.head_gradient, parameter_elements(head));

@@ -12,7 +12,7 @@ Attention attention_of(const Model *m, const Ragged *batch)
                        .contexts = m->a.contexts};
 }
 
-static void attention_half(Model *m, const Ragged *batch, const LayerView *w, LayerActivations *l)
+static void attention_half(Model *m, const Ragged *batch, const LayerWeights *w, LayerActivations *l)
 {
     const ModelConfig *c = &m->config;
     int64_t T = batch->tokens, C = c->width, Q = c->heads * c->head_width, KV = c->kv_heads * c->head_width;
@@ -20,13 +20,13 @@ static void attention_half(Model *m, const Ragged *batch, const LayerView *w, La
     const Kernels *k = m->kernels;
     Tensor normed = tensor(l->normed, T, C), q_raw = tensor(l->q_raw, T, Q), k_raw = tensor(l->k_raw, T, KV);
     Tensor v = tensor(l->v, T, KV);
-    k->matmul_forward(NULL, q_raw, normed, w->matrix[Q_PROJ]);
-    k->matmul_forward(NULL, k_raw, normed, w->matrix[K_PROJ]);
-    k->matmul_forward(NULL, v, normed, w->matrix[V_PROJ]);
-    k->qk_norm_rope_forward(NULL, tensor(l->q, T, Q), l->q_rstd, q_raw, w->vector[Q_NORM], m->a.cosine, m->a.sine, m->a.positions,
+    k->matmul_forward(NULL, q_raw, normed, w->of[Q_PROJ]);
+    k->matmul_forward(NULL, k_raw, normed, w->of[K_PROJ]);
+    k->matmul_forward(NULL, v, normed, w->of[V_PROJ]);
+    k->qk_norm_rope_forward(NULL, tensor(l->q, T, Q), l->q_rstd, q_raw, w->of[Q_NORM], m->a.cosine, m->a.sine, m->a.positions,
                             c->head_width, epsilon);
-    k->qk_norm_rope_forward(NULL, tensor(l->k, T, KV), l->k_rstd, k_raw, w->vector[K_NORM], m->a.cosine, m->a.sine,
-                            m->a.positions, c->head_width, epsilon);
+    k->qk_norm_rope_forward(NULL, tensor(l->k, T, KV), l->k_rstd, k_raw, w->of[K_NORM], m->a.cosine, m->a.sine, m->a.positions,
+                            c->head_width, epsilon);
     Attention attention = attention_of(m, batch);
     k->attention_forward(NULL, tensor(l->attended, T, Q), l->logsumexp, tensor(l->q, T, Q), tensor(l->k, T, KV), v, &attention);
 }
@@ -36,16 +36,16 @@ void layer_forward(Model *m, const Ragged *batch, int64_t layer, void *branch)
     const Kernels *k = m->kernels;
     int64_t T = batch->tokens, C = m->config.width, F = m->config.feed_forward, Q = m->config.heads * m->config.head_width;
     LayerActivations *l = &m->a.layers[layer];
-    LayerView w = layer_view(m, m->weights, layer);
+    LayerWeights w = layer_weights(m, layer);
     attention_half(m, batch, &w, l);
     Tensor out = tensor(branch, T, C), input = tensor(l->input, T, C), middle = tensor(l->middle, T, C);
     Tensor normed = tensor(l->normed2, T, C), gate = tensor(l->gate, T, F), up = tensor(l->up, T, F);
-    k->matmul_forward(NULL, out, tensor(l->attended, T, Q), w.matrix[O_PROJ]);
-    k->rmsnorm_forward(NULL, normed, middle, l->rstd2, out, input, w.vector[POST_NORM], (float)m->config.norm_epsilon);
-    k->matmul_forward(NULL, gate, normed, w.matrix[GATE_PROJ]);
-    k->matmul_forward(NULL, up, normed, w.matrix[UP_PROJ]);
+    k->matmul_forward(NULL, out, tensor(l->attended, T, Q), w.of[O_PROJ]);
+    k->rmsnorm_forward(NULL, normed, middle, l->rstd2, out, input, w.of[POST_NORM], (float)m->config.norm_epsilon);
+    k->matmul_forward(NULL, gate, normed, w.of[GATE_PROJ]);
+    k->matmul_forward(NULL, up, normed, w.of[UP_PROJ]);
     k->swiglu_forward(NULL, tensor(l->product, T, F), gate, up);
-    k->matmul_forward(NULL, out, tensor(l->product, T, F), w.matrix[DOWN_PROJ]);
+    k->matmul_forward(NULL, out, tensor(l->product, T, F), w.of[DOWN_PROJ]);
 }
 
 static bool visit(const Model *m, int64_t layer)
@@ -111,26 +111,26 @@ bool model_forward(Model *m, const Ragged *batch)
     float epsilon = (float)m->config.norm_epsilon;
     upload(m, batch);
     TRY(acquire(m, -1));
-    k->embedding_forward(NULL, tensor(m->a.layers[0].input, T, C), weight_matrix(m, &m->parameters.list[m->parameters.embedding]),
+    k->embedding_forward(NULL, tensor(m->a.layers[0].input, T, C), weight_tensor(m, &m->parameters.list[m->parameters.embedding]),
                          m->a.ids);
     release(m, -1);
     Tensor branch = tensor(m->a.branch, T, C);
     for (int64_t layer = 0; layer < L; layer++) {
         LayerActivations *l = &m->a.layers[layer];
         TRY(acquire(m, layer));
-        LayerView w = layer_view(m, m->weights, layer);
+        LayerWeights w = layer_weights(m, layer);
         Tensor input = tensor(l->input, T, C), normed = tensor(l->normed, T, C);
         if (layer == 0)
-            k->rmsnorm_forward(NULL, normed, NONE, l->rstd, input, NONE, w.vector[INPUT_NORM], epsilon);
+            k->rmsnorm_forward(NULL, normed, NONE, l->rstd, input, NONE, w.of[INPUT_NORM], epsilon);
         else
             k->rmsnorm_forward(NULL, normed, input, l->rstd, branch, tensor(m->a.layers[layer - 1].middle, T, C),
-                               w.vector[INPUT_NORM], epsilon);
+                               w.of[INPUT_NORM], epsilon);
         layer_forward(m, batch, layer, m->a.branch);
         release(m, layer);
     }
     TRY(acquire(m, L));
     k->rmsnorm_forward(NULL, tensor(m->a.hidden, T, C), tensor(m->a.stream, T, C), m->a.stream_rstd, branch,
-                       tensor(m->a.layers[L - 1].middle, T, C), m->weights + m->parameters.list[m->parameters.final_norm].offset,
+                       tensor(m->a.layers[L - 1].middle, T, C), weight_tensor(m, &m->parameters.list[m->parameters.final_norm]),
                        epsilon);
     release(m, L);
     return true;

@@ -7,26 +7,44 @@
 static inline Tensor tensor(void *data, int64_t rows, int64_t columns) { return (Tensor){data, rows, columns}; }
 static const Tensor NONE = {0};
 
-static inline Tensor weight_matrix(const Model *m, const Parameter *p)
+static inline void *weight_at(const Model *m, int64_t element)
 {
-    return tensor(m->weights + p->offset, p->rows, p->columns);
+    return (char *)m->weights + (size_t)element * m->kernels->activation_size;
 }
 
-// One layer's weights (or, over the gradients, the gradients of them), looked up when the layer is entered.
-typedef struct LayerView {
-    Tensor matrix[LAYER_TENSORS];
-    float *vector[LAYER_TENSORS];
-} LayerView;
-
-static inline LayerView layer_view(const Model *m, float *base, int64_t layer)
+static inline Tensor weight_tensor(const Model *m, const Parameter *p)
 {
-    LayerView view;
-    for (int i = 0; i < LAYER_TENSORS; i++) {
-        const Parameter *p = parameter_of_layer(&m->parameters, layer, (LayerTensor)i);
-        view.vector[i] = base + p->offset;
-        view.matrix[i] = tensor(view.vector[i], p->rows, p->columns);
-    }
-    return view;
+    return tensor(weight_at(m, p->offset), p->rows, p->columns);
+}
+
+static inline void *moments_at(const Optimizer *o, Moment which, int64_t element)
+{
+    return (char *)(which == FIRST_MOMENT ? o->m : o->v) + (size_t)element * (o->bf16_moments ? sizeof(uint16_t) : sizeof(float));
+}
+
+// One layer's weights, in the activation type, and its gradients, always fp32; looked up when the layer is entered.
+typedef struct LayerWeights {
+    Tensor of[LAYER_TENSORS];
+} LayerWeights;
+
+typedef struct LayerGradients {
+    float *of[LAYER_TENSORS];
+} LayerGradients;
+
+static inline LayerWeights layer_weights(const Model *m, int64_t layer)
+{
+    LayerWeights w;
+    for (int i = 0; i < LAYER_TENSORS; i++)
+        w.of[i] = weight_tensor(m, parameter_of_layer(&m->parameters, layer, (LayerTensor)i));
+    return w;
+}
+
+static inline LayerGradients layer_gradients(const Model *m, int64_t layer)
+{
+    LayerGradients g;
+    for (int i = 0; i < LAYER_TENSORS; i++)
+        g.of[i] = m->gradients + parameter_of_layer(&m->parameters, layer, (LayerTensor)i)->offset;
+    return g;
 }
 
 static inline bool acquire(const Model *m, int64_t layer)

@@ -21,7 +21,7 @@ double loss_mean(const LossSum *sum)
     return sum->tokens == 0 ? 0 : (double)sum->fixed / FIXED_POINT / (double)sum->tokens;
 }
 
-static Tensor head_weight(const Model *m) { return weight_matrix(m, &m->parameters.list[m->parameters.head]); }
+static Tensor head_weight(const Model *m) { return weight_tensor(m, &m->parameters.list[m->parameters.head]); }
 
 static bool head_rows(Model *m, const Ragged *batch, float temperature, int64_t n_live)
 {
@@ -45,11 +45,9 @@ bool model_logprobs(Model *m, const Ragged *batch, float temperature, int64_t n_
     bool ok = head_rows(m, batch, temperature, n_live);
     release(m, m->config.layers);
     TRY(ok);
-    m->kernels->download(NULL, logprob, m->a.logprob, bytes);
-    m->kernels->download(NULL, entropy, m->a.entropy, bytes);
-    if (best != NULL)
-        m->kernels->download(NULL, best, m->a.best, bytes);
-    return true;
+    TRY(m->kernels->download(NULL, logprob, m->a.logprob, bytes));
+    TRY(m->kernels->download(NULL, entropy, m->a.entropy, bytes));
+    return best == NULL || m->kernels->download(NULL, best, m->a.best, bytes);
 }
 
 bool model_loss(Model *m, const Ragged *batch, double scale, LossSum *sum)
@@ -61,19 +59,19 @@ bool model_loss(Model *m, const Ragged *batch, double scale, LossSum *sum)
         release(m, m->config.layers);
         return true;
     }
-    TRY(head_rows(m, batch, 1, V));
     float *host = m->logprob_host;
-    k->download(NULL, host, m->a.logprob, (size_t)N * sizeof(float));
-    for (int64_t n = 0; n < N; n++) {
-        loss_add(sum, host[n]);
+    for (int64_t n = 0; n < N; n++)
         host[n] = (float)-scale;
-    }
     k->upload(NULL, m->a.dlogprob, host, (size_t)N * sizeof(float));
+    TRY(head_rows(m, batch, 1, V));
     Tensor x = tensor(m->a.head_input, N, C), dx = tensor(m->a.dhead_input, N, C);
     k->zero(NULL, m->a.head_gradient, (size_t)(V * C) * sizeof(float));
     k->head_backward(NULL, dx, m->a.head_gradient, x, head_weight(m), m->a.targets, 1, V, m->a.logsumexp, m->a.entropy,
                      m->a.dlogprob, NULL, m->a.head_workspace);
     release(m, m->config.layers);
     k->rows_scatter(NULL, tensor(m->a.dhidden, batch->tokens, C), dx, m->a.rows);
+    TRY(k->download(NULL, host, m->a.logprob, (size_t)N * sizeof(float))); // last: it waits for all of this
+    for (int64_t n = 0; n < N; n++)
+        loss_add(sum, host[n]);
     return true;
 }

@@ -89,7 +89,8 @@ static bool plan_forward(Model *m)
     float **rows[] = {&a->logprob, &a->entropy, &a->logsumexp};
     for (int i = 0; i < 3; i++)
         TRY(arena_add(arena, "head: results", rows[i], N, sizeof(float)));
-    return arena_add(arena, "head: logits of a block", &a->head_workspace, m->kernels->head_workspace(N), sizeof(float));
+    return arena_add(arena, "head: logits of a block", &a->head_workspace, m->kernels->head_workspace(N, c->vocabulary),
+                     sizeof(float));
 }
 
 static bool plan_backward(Model *m)
@@ -110,34 +111,79 @@ static bool plan_backward(Model *m)
     return arena_add(arena, "head: a micro-batch's weight gradient", &a->head_gradient, c->vocabulary * C, sizeof(float));
 }
 
+static bool has_fp32_weights(const Model *m) { return m->kernels->activation_size == sizeof(float); }
+
+static bool plan_state(Model *m)
+{
+    int64_t elements = m->parameters.elements, blocks = 0;
+    for (int64_t i = 0; i < m->parameters.count; i++)
+        blocks += ceil_divide(parameter_elements(&m->parameters.list[i]), SQUARES_BLOCK);
+    m->state = (Arena){.name = "weights and gradients", .kernels = m->kernels};
+    TRY(arena_add(&m->state, "weights", &m->weights, elements, m->kernels->activation_size));
+    if (!m->limits.training)
+        return true;
+    if (!has_fp32_weights(m))
+        TRY(arena_add(&m->state, "master weights", &m->master, elements, sizeof(float)));
+    TRY(arena_add(&m->state, "gradients", &m->gradients, elements, sizeof(float)));
+    TRY(arena_add(&m->state, "block sums", &m->squares, blocks, sizeof(float)));
+    m->squares_host = allocate((size_t)blocks, sizeof(float));
+    return m->squares_host != NULL;
+}
+
 static bool plan(Model *m)
 {
-    int64_t largest = 0;
-    for (int64_t i = 0; i < m->parameters.count; i++) {
-        int64_t blocks = ceil_divide(parameter_elements(&m->parameters.list[i]), SQUARES_BLOCK);
-        largest = blocks > largest ? blocks : largest;
-    }
-    m->state = (Arena){.name = "weights and gradients", .kernels = m->kernels};
     m->activations = (Arena){.name = "activations", .kernels = m->kernels};
-    TRY(arena_add(&m->state, "weights", &m->weights, m->parameters.elements, sizeof(float)));
-    if (m->limits.training)
-        TRY(arena_add(&m->state, "gradients", &m->gradients, m->parameters.elements, sizeof(float)));
-    TRY(arena_add(&m->state, "block sums", &m->squares, largest, sizeof(float)));
-    m->squares_host = allocate((size_t)largest, sizeof(float));
     m->logprob_host = allocate((size_t)m->limits.rows, sizeof(float));
     m->a.layers = allocate((size_t)m->config.layers, sizeof *m->a.layers);
-    TRY(m->squares_host != NULL && m->logprob_host != NULL && m->a.layers != NULL);
-    return plan_forward(m) && plan_layers(m) && (!m->limits.training || plan_backward(m));
+    TRY(m->logprob_host != NULL && m->a.layers != NULL);
+    return plan_state(m) && plan_forward(m) && plan_layers(m) && (!m->limits.training || plan_backward(m));
+}
+
+static bool head_width_is_known(const Model *m)
+{
+    const int64_t *known = m->kernels->head_widths;
+    char list[64] = "";
+    for (int i = 0; known != NULL && known[i] != 0; i++) {
+        if (known[i] == m->config.head_width)
+            return true;
+        size_t size = strlen(list);
+        snprintf(list + size, sizeof list - size, "%s%" PRId64, i == 0 ? "" : ", ", known[i]);
+    }
+    return known == NULL || fail("config.json: head_dim is %" PRId64 ", and %s has attention for %s only; use --device cpu",
+                                 m->config.head_width, m->kernels->name, list);
+}
+
+// A GPU moves 16 bytes at a time and multiplies tiles: every row, and so every tensor, begins at a multiple of what that takes.
+static bool widths_are_multiples(const Model *m)
+{
+    const ModelConfig *c = &m->config;
+    const struct {
+        const char *name;
+        int64_t width;
+    } widths[] = {{"hidden_size", c->width},
+                  {"intermediate_size", c->feed_forward},
+                  {"num_attention_heads x head_dim", c->heads * c->head_width},
+                  {"num_key_value_heads x head_dim", c->kv_heads * c->head_width}};
+    for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++)
+        if (widths[i].width % m->kernels->column_multiple != 0)
+            return fail("config.json: %s is %" PRId64 ", and %s computes with multiples of %" PRId64 "; use --device cpu",
+                        widths[i].name, widths[i].width, m->kernels->name, m->kernels->column_multiple);
+    return c->width <= m->kernels->widest ||
+           fail("config.json: hidden_size is %" PRId64 ", and %s knows up to %" PRId64 "; use --device cpu", c->width,
+                m->kernels->name, m->kernels->widest);
 }
 
 static bool open_parts(Model *m, bool plan_only)
 {
+    TRY(head_width_is_known(m) && widths_are_multiples(m));
     TRY(parameters_make(&m->parameters, &m->config));
     TRY(plan(m));
     if (plan_only)
         return true;
     TRY(arena_allocate(&m->state));
     TRY(arena_allocate(&m->activations));
+    if (has_fp32_weights(m))
+        m->master = m->weights;
     share_layers(m);
     m->kernels->rope_table(NULL, m->a.cosine, m->a.sine, m->limits.positions, m->config.head_width, m->config.rope_theta);
     return true;
@@ -163,7 +209,9 @@ void model_close(Model *m)
     *m = (Model){0};
 }
 
-// ---- weights
+// ---- weights, a piece at a time in host memory
+
+enum { PIECE = 1 << 22 }; // elements
 
 static bool load_tensor(Model *m, const Weights *weights, const Parameter *p, const char *folder, float *host)
 {
@@ -175,11 +223,11 @@ static bool load_tensor(Model *m, const Weights *weights, const Parameter *p, co
     if (!shape)
         return fail("%s: the tensor %s should be %" PRId64 " x %" PRId64 " by config.json, but its shape is another", folder,
                     p->name, p->rows, p->columns);
-    int64_t count = parameter_elements(p), piece = 1 << 22;
-    for (int64_t first = 0; first < count; first += piece) {
-        int64_t n = count - first < piece ? count - first : piece;
+    int64_t count = parameter_elements(p);
+    for (int64_t first = 0; first < count; first += PIECE) {
+        int64_t n = count - first < PIECE ? count - first : PIECE;
         TRY(weights_read(t, first, n, host));
-        m->kernels->upload(NULL, m->weights + p->offset + first, host, (size_t)n * sizeof(float));
+        model_write_weights(m, p->offset + first, n, host);
     }
     return true;
 }
@@ -204,7 +252,7 @@ bool model_load(Model *m, const char *folder)
     Weights *weights;
     if (!weights_open(&weights, folder))
         return fail_in("loading the weights of %s", folder);
-    float *host = allocate((size_t)1 << 22, sizeof *host);
+    float *host = allocate(PIECE, sizeof *host);
     bool ok = host != NULL && nothing_is_left_over(m, weights, folder);
     for (int64_t i = 0; ok && i < m->parameters.count; i++)
         ok = load_tensor(m, weights, &m->parameters.list[i], folder, host);
@@ -222,18 +270,25 @@ static float random_normal(uint64_t seed, int64_t tensor, int64_t element)
     return (float)(sqrt(-2 * d_log(random_uniform(bits.v[1]))) * cosine);
 }
 
+static void initialise_tensor(Model *m, uint64_t seed, int64_t tensor, float *host)
+{
+    const Parameter *p = &m->parameters.list[tensor];
+    int64_t count = parameter_elements(p);
+    for (int64_t first = 0; first < count; first += PIECE) {
+        int64_t n = count - first < PIECE ? count - first : PIECE;
+#pragma omp parallel for schedule(static)
+        for (int64_t e = 0; e < n; e++)
+            host[e] = p->matrix ? (float)m->config.initializer_range * random_normal(seed, tensor, first + e) : 1;
+        model_write_weights(m, p->offset + first, n, host);
+    }
+}
+
 bool model_initialise(Model *m, uint64_t seed)
 {
-    for (int64_t i = 0; i < m->parameters.count; i++) {
-        const Parameter *p = &m->parameters.list[i];
-        int64_t count = parameter_elements(p);
-        float *host = allocate((size_t)count, sizeof *host);
-        TRY(host != NULL);
-#pragma omp parallel for schedule(static)
-        for (int64_t e = 0; e < count; e++)
-            host[e] = p->matrix ? (float)m->config.initializer_range * random_normal(seed, i, e) : 1;
-        m->kernels->upload(NULL, m->weights + p->offset, host, (size_t)count * sizeof(float));
-        free(host);
-    }
+    float *host = allocate(PIECE, sizeof *host);
+    TRY(host != NULL);
+    for (int64_t i = 0; i < m->parameters.count; i++)
+        initialise_tensor(m, seed, i, host);
+    free(host);
     return true;
 }

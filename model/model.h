@@ -61,21 +61,29 @@ typedef struct Model {
     const Kernels *kernels;
     Parameters parameters;
     ModelHooks hooks;
-    float *weights, *gradients;    // (elements); gradients NULL without training
-    float *squares, *squares_host; // block sums of the largest tensor, for the gradient norm
+    void *weights;                 // (elements) in the activation type: what every pass reads
+    float *master;                 // (elements) what is updated: weights itself where that is fp32; bf16 without training: NULL
+    float *gradients;              // (elements) NULL without training
+    float *squares, *squares_host; // block sums of all tensors, for the gradient norm
     float *logprob_host;           // (N)
     Activations a;
     Arena state, activations;
 } Model;
 
 // Opens a model for a configuration: plans both arenas, and allocates unless plan_only. Weights are zero until they are loaded.
+// Refused where the backend has no kernels for the configuration's widths.
 bool model_open(Model *model, const ModelConfig *config, const ModelLimits *limits, const Kernels *kernels, bool plan_only);
 void model_close(Model *model);
 
-// Weights from a Hugging Face folder (F32, F16, BF16), every tensor present with its shape and finite, none left over; or random ones: matrices
-// normal with the configuration's initializer_range, norms 1, each element a function of (seed, tensor, element).
+// Weights from a Hugging Face folder (F32, F16, BF16), every tensor present with its shape and finite, none left over; or random
+// ones: matrices normal with the configuration's initializer_range, norms 1, each element a function of (seed, tensor, element).
 bool model_load(Model *model, const char *folder);
 bool model_initialise(Model *model, uint64_t seed);
+
+// Weights first .. first+count-1 of all elements between the device and fp32 in host memory. What is written goes to the master
+// and, rounded, to what the passes read; what is read is the master where there is one.
+void model_write_weights(Model *model, int64_t first, int64_t count, const float *host);
+bool model_read_weights(const Model *model, int64_t first, int64_t count, float *host);
 
 bool model_forward(Model *model, const Ragged *batch);
 
@@ -106,15 +114,26 @@ bool gradient_norm(Model *model, double *norm); // NaN or infinite if any gradie
 // ---- optimizer (optimizer.c) and learning rate (schedule.c)
 
 typedef struct Optimizer {
-    float *m, *v; // (elements)
+    void *m, *v;  // (elements) bf16 or fp32
     int64_t step; // updates so far
     double beta1, beta2, epsilon, weight_decay;
+    bool bf16_moments;
+    uint64_t seed; // of their rounding
     Arena state;
 } Optimizer;
 
+// The settings above are the caller's, and stand before this.
 bool optimizer_open(Optimizer *optimizer, const Model *model, bool plan_only);
-bool optimizer_step(Optimizer *optimizer, Model *model, double learning_rate, double gradient_scale);
 void optimizer_close(Optimizer *optimizer);
+
+// One update. It is done when this returns: an error of the device is noticed before the step counts.
+bool optimizer_step(Optimizer *optimizer, Model *model, double learning_rate, double gradient_scale);
+
+// Moments first .. first+count-1 of all elements between the device and fp32 in host memory: exact both ways, because what is
+// written has to be what was read (anything else that bf16 cannot hold is refused). host is used up by writing.
+typedef enum Moment { FIRST_MOMENT, SECOND_MOMENT } Moment;
+bool optimizer_write_moments(Optimizer *optimizer, Moment which, int64_t first, int64_t count, float *host);
+bool optimizer_read_moments(const Optimizer *optimizer, Moment which, int64_t first, int64_t count, float *host);
 
 typedef enum ScheduleShape { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_WSD } ScheduleShape;
 

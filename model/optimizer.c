@@ -1,5 +1,5 @@
 // The global gradient norm and AdamW over all named tensors. Both walk the tensors in the order of the manifest.
-#include "model/model.h"
+#include "model/inside.h"
 #include <math.h>
 
 bool gradients_clear(Model *model)
@@ -13,14 +13,15 @@ bool gradients_clear(Model *model)
 bool gradient_norm(Model *model, double *norm)
 {
     double total = 0;
+    int64_t blocks = 0;
     for (int64_t i = 0; i < model->parameters.count; i++) {
         const Parameter *p = &model->parameters.list[i];
-        int64_t count = parameter_elements(p), blocks = ceil_divide(count, SQUARES_BLOCK);
-        model->kernels->square_sums(NULL, model->squares, model->gradients + p->offset, count);
-        model->kernels->download(NULL, model->squares_host, model->squares, (size_t)blocks * sizeof(float));
-        for (int64_t b = 0; b < blocks; b++)
-            total += model->squares_host[b];
+        model->kernels->square_sums(NULL, model->squares + blocks, model->gradients + p->offset, parameter_elements(p));
+        blocks += ceil_divide(parameter_elements(p), SQUARES_BLOCK);
     }
+    TRY(model->kernels->download(NULL, model->squares_host, model->squares, (size_t)blocks * sizeof(float)));
+    for (int64_t b = 0; b < blocks; b++)
+        total += model->squares_host[b];
     *norm = sqrt(total);
     return true;
 }
@@ -28,8 +29,9 @@ bool gradient_norm(Model *model, double *norm)
 bool optimizer_open(Optimizer *optimizer, const Model *model, bool plan_only)
 {
     optimizer->state = (Arena){.name = "optimizer", .kernels = model->kernels};
-    TRY(arena_add(&optimizer->state, "first moments", &optimizer->m, model->parameters.elements, sizeof(float)));
-    TRY(arena_add(&optimizer->state, "second moments", &optimizer->v, model->parameters.elements, sizeof(float)));
+    size_t size = optimizer->bf16_moments ? sizeof(uint16_t) : sizeof(float);
+    TRY(arena_add(&optimizer->state, "first moments", &optimizer->m, model->parameters.elements, size));
+    TRY(arena_add(&optimizer->state, "second moments", &optimizer->v, model->parameters.elements, size));
     return plan_only || arena_allocate(&optimizer->state);
 }
 
@@ -38,13 +40,16 @@ bool optimizer_step(Optimizer *o, Model *model, double rate, double gradient_sca
     AdamW settings = {.learning_rate = rate, .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon};
     settings.gradient_scale = gradient_scale;
     settings.step = ++o->step;
+    settings.bf16_moments = o->bf16_moments;
+    settings.seed = o->seed;
     for (int64_t i = 0; i < model->parameters.count; i++) {
         const Parameter *p = &model->parameters.list[i];
         settings.weight_decay = p->matrix ? o->weight_decay : 0;
-        model->kernels->adamw(NULL, model->weights + p->offset, o->m + p->offset, o->v + p->offset, model->gradients + p->offset,
-                              parameter_elements(p), &settings, i, 0);
+        model->kernels->adamw(NULL, weight_at(model, p->offset), model->master + p->offset,
+                              moments_at(o, FIRST_MOMENT, p->offset), moments_at(o, SECOND_MOMENT, p->offset),
+                              model->gradients + p->offset, parameter_elements(p), &settings, i, 0);
     }
-    return true;
+    return model->kernels->synchronize(NULL);
 }
 
 void optimizer_close(Optimizer *optimizer) { arena_free(&optimizer->state); }

@@ -66,8 +66,7 @@ static bool export_parameters(FolderExport *e, const ModelConfig *trained, const
 static bool from_model(void *context, int64_t tensor, int64_t first, int64_t count, float *out)
 {
     const Model *m = context;
-    m->kernels->download(NULL, out, m->weights + m->parameters.list[tensor].offset + first, (size_t)count * sizeof(float));
-    return true;
+    return model_read_weights(m, m->parameters.list[tensor].offset + first, count, out);
 }
 
 bool export_model(const Model *model, const char *tokenizer_folder, const char *template_name, const char *dtype,

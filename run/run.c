@@ -17,34 +17,62 @@ static bool path_in(Bytes *path, const Run *run, const char *name)
 
 // ---- the state as named tensors: weights under their own names, moments under optim.m.NAME and optim.v.NAME
 
-typedef struct StateNames {
-    StateTensor *tensors; // (3 · parameters)
+enum { WEIGHTS, FIRST, SECOND, KINDS }; // of state
+
+typedef struct Part {
+    const Run *run;
+    int kind;
+    int64_t offset; // among all elements of its kind
+} Part;
+
+typedef struct State {
+    StateTensor *tensors; // (KINDS · parameters)
+    Part *parts;
     char (*names)[96];
     size_t count;
-} StateNames;
+} State;
 
-static bool state_tensors(StateNames *s, const Run *run)
+static Moment moment_of(const Part *p) { return p->kind == FIRST ? FIRST_MOMENT : SECOND_MOMENT; }
+
+static bool read_part(void *context, int64_t first, int64_t count, float *out)
+{
+    const Part *p = context;
+    if (p->kind == WEIGHTS)
+        return model_read_weights(p->run->model, p->offset + first, count, out);
+    return optimizer_read_moments(p->run->optimizer, moment_of(p), p->offset + first, count, out);
+}
+
+static bool write_part(const Part *p, int64_t first, int64_t count, float *host)
+{
+    if (p->kind != WEIGHTS)
+        return optimizer_write_moments(p->run->optimizer, moment_of(p), p->offset + first, count, host);
+    model_write_weights(p->run->model, p->offset + first, count, host);
+    return true;
+}
+
+static bool state_tensors(State *s, const Run *run)
 {
     const Parameters *all = &run->model->parameters;
-    float *const arrays[3] = {run->model->weights, run->optimizer->m, run->optimizer->v};
-    static const char *const PREFIX[3] = {"", "optim.m.", "optim.v."};
-    s->count = 3 * (size_t)all->count;
+    static const char *const PREFIX[KINDS] = {"", "optim.m.", "optim.v."};
+    s->count = KINDS * (size_t)all->count;
     s->tensors = allocate(s->count, sizeof *s->tensors);
+    s->parts = allocate(s->count, sizeof *s->parts);
     s->names = allocate(s->count, sizeof *s->names);
-    if (s->tensors == NULL || s->names == NULL)
+    if (s->tensors == NULL || s->parts == NULL || s->names == NULL)
         return false;
     for (size_t i = 0; i < s->count; i++) {
         const Parameter *p = &all->list[i % (size_t)all->count];
-        size_t kind = i / (size_t)all->count;
-        snprintf(s->names[i], sizeof s->names[i], "%s%s", PREFIX[kind], p->name);
-        s->tensors[i] = (StateTensor){.name = s->names[i], .elements = parameter_elements(p), .data = arrays[kind] + p->offset};
+        s->parts[i] = (Part){run, (int)(i / (size_t)all->count), p->offset};
+        snprintf(s->names[i], sizeof s->names[i], "%s%s", PREFIX[s->parts[i].kind], p->name);
+        s->tensors[i] = (StateTensor){s->names[i], parameter_elements(p), read_part, &s->parts[i]};
     }
     return true;
 }
 
-static void state_free(StateNames *s)
+static void state_free(State *s)
 {
     free(s->tensors);
+    free(s->parts);
     free(s->names);
 }
 
@@ -63,7 +91,7 @@ static json_t *state_scalars(const Run *run)
 
 bool run_save(Run *run)
 {
-    StateNames s = {0};
+    State s = {0};
     Bytes folder = {0};
     json_t *state = state_scalars(run);
     bool ok = state != NULL && state_tensors(&s, run) && path_in(&folder, run, "checkpoints") && log_sync(&run->log) &&
@@ -108,17 +136,30 @@ static bool same_identity(const json_t *saved, const json_t *present, const Opti
     return true;
 }
 
+enum { PIECE = 1 << 22 }; // elements in host memory at a time
+
+static bool load_tensor(Checkpoint *checkpoint, const StateTensor *t, const Part *part, float *piece)
+{
+    int64_t elements = checkpoint_elements(checkpoint, t->name);
+    if (elements != t->elements)
+        return fail("tensor %s has %" PRId64 " elements there, %" PRId64 " here: another model", t->name, elements, t->elements);
+    for (int64_t first = 0; first < elements; first += PIECE) {
+        int64_t count = elements - first < PIECE ? elements - first : PIECE;
+        TRY(checkpoint_read(checkpoint, t->name, first, count, piece));
+        if (!write_part(part, first, count, piece))
+            return fail_in("tensor %s", t->name);
+    }
+    return true;
+}
+
 static bool load_tensors(Run *run, Checkpoint *checkpoint)
 {
-    StateNames s = {0};
-    bool ok = state_tensors(&s, run);
-    for (size_t i = 0; ok && i < s.count; i++) {
-        int64_t elements = checkpoint_elements(checkpoint, s.tensors[i].name);
-        if (elements != s.tensors[i].elements)
-            ok = fail("tensor %s has %" PRId64 " elements there, %" PRId64 " here: another model", s.tensors[i].name, elements,
-                      s.tensors[i].elements);
-        ok = ok && checkpoint_read(checkpoint, s.tensors[i].name, 0, elements, s.tensors[i].data);
-    }
+    State s = {0};
+    float *piece = allocate(PIECE, sizeof *piece);
+    bool ok = piece != NULL && state_tensors(&s, run);
+    for (size_t i = 0; ok && i < s.count; i++)
+        ok = load_tensor(checkpoint, &s.tensors[i], &s.parts[i], piece);
+    free(piece);
     state_free(&s);
     return ok;
 }
@@ -260,8 +301,10 @@ bool run_describe(const Run *run, const Options *options, const char *folder)
 void run_announce(Run *run)
 {
     const Kernels *kernels = run->model->kernels;
-    log_note(&run->log, "%s (%s), %d threads; %" PRId64 " parameters; template %s; %" PRId64 " steps", kernels->name,
-             kernels->arithmetic, kernels_threads(), run->model->parameters.elements, run->template_name, run->steps);
+    log_note(&run->log, "%s (%s), %s; %" PRId64 " parameters; template %s; %" PRId64 " steps", kernels->name, kernels->arithmetic,
+             kernels->device(), run->model->parameters.elements, run->template_name, run->steps);
+    if (kernels_passed_over() != NULL)
+        log_note(&run->log, "no GPU is used: %s", kernels_passed_over());
     if (strstr(kernels->arithmetic, "plain") != NULL)
         log_note(&run->log, "this build's bits are its own: machines with AVX2 and fused multiply-adds give others");
 }

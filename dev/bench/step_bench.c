@@ -49,23 +49,22 @@ TIME(6, head_backward,
      (Stream * s, Tensor dx, float *dw, Tensor x, Tensor w, const int32_t *t, float c, int64_t n, const float *l, const float *e,
       const float *dp, const float *de, float *work),
      (s, dx, dw, x, w, t, c, n, l, e, dp, de, work))
-TIME(7, rmsnorm_forward, (Stream * s, Tensor y, Tensor u, float *r, Tensor x, Tensor z, const float *w, float e),
+TIME(7, rmsnorm_forward, (Stream * s, Tensor y, Tensor u, float *r, Tensor x, Tensor z, Tensor w, float e),
      (s, y, u, r, x, z, w, e))
-TIME(8, rmsnorm_backward,
-     (Stream * s, Tensor dx, float *dw, float *p, Tensor dy, Tensor du, Tensor u, const float *w, const float *r),
+TIME(8, rmsnorm_backward, (Stream * s, Tensor dx, float *dw, float *p, Tensor dy, Tensor du, Tensor u, Tensor w, const float *r),
      (s, dx, dw, p, dy, du, u, w, r))
 TIME(9, qk_norm_rope_forward,
-     (Stream * s, Tensor y, float *r, Tensor x, const float *w, const float *c, const float *i, const int32_t *p, int64_t d,
-      float e),
+     (Stream * s, Tensor y, float *r, Tensor x, Tensor w, const float *c, const float *i, const int32_t *p, int64_t d, float e),
      (s, y, r, x, w, c, i, p, d, e))
 TIME(10, qk_norm_rope_backward,
-     (Stream * s, Tensor dx, float *dw, float *q, Tensor dy, Tensor x, const float *w, const float *r, const float *c,
-      const float *i, const int32_t *p, int64_t d),
+     (Stream * s, Tensor dx, float *dw, float *q, Tensor dy, Tensor x, Tensor w, const float *r, const float *c, const float *i,
+      const int32_t *p, int64_t d),
      (s, dx, dw, q, dy, x, w, r, c, i, p, d))
 TIME(11, swiglu_forward, (Stream * s, Tensor y, Tensor g, Tensor u), (s, y, g, u))
 TIME(12, swiglu_backward, (Stream * s, Tensor dg, Tensor du, Tensor dy, Tensor g, Tensor u), (s, dg, du, dy, g, u))
-TIME(13, adamw, (Stream * s, float *w, float *m, float *v, const float *g, int64_t n, const AdamW *a, int64_t t, int64_t o),
-     (s, w, m, v, g, n, a, t, o))
+TIME(13, adamw,
+     (Stream * s, void *w, float *w32, void *m, void *v, const float *g, int64_t n, const AdamW *a, int64_t t, int64_t o),
+     (s, w, w32, m, v, g, n, a, t, o))
 TIME(14, square_sums, (Stream * s, float *u, const float *x, int64_t n), (s, u, x, n))
 TIME(15, accumulate, (Stream * s, float *u, const float *x, int64_t n), (s, u, x, n))
 TIME(16, zero, (Stream * s, void *p, size_t n), (s, p, n))

@@ -17,7 +17,7 @@ echo
 ./train_sft --init dev/demo/config.json --tokenizer dev/demo/tokenizer --template chatml --instruction none \
     --data "$out/train.jsonl" --eval-data "$out/heldout.jsonl" --out "$out/run" \
     --steps 1200 --global-batch 32 --slots 1 --micro-batch-tokens 4096 --seq-len 256 \
-    --lr 2e-3 --warmup-steps 50 --lr-end 0.1 --beta2 0.98 --weight-decay 0.1 --eval-every 200 --log-every 50 --export-dtype fp32
+    --device cpu --lr 2e-3 --warmup-steps 50 --lr-end 0.1 --beta2 0.98 --weight-decay 0.1 --eval-every 200 --log-every 50 --export-dtype fp32
 
 build/plot "$out/run/log.jsonl" "$out/run.svg" --title "A small Qwen3 learns to calculate"
 

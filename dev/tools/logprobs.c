@@ -1,4 +1,5 @@
-// build/logprobs FOLDER [--n-live N] [--temperature X]: {"ids"} lines on stdin, {"logprobs", "entropy"} lines on stdout.
+// build/logprobs FOLDER [--n-live N] [--temperature X] [--device auto|cpu|cuda]
+// {"ids"} lines on stdin, {"logprobs", "entropy"} lines on stdout.
 // For n ids n - 1 numbers each: ln p(ids[t+1] | ids[0..t]) and that distribution's entropy in nats. No tokenizer is needed.
 // Lines are run together in ragged batches; a line's numbers do not depend on the others, to the bit.
 #include "model/folder.h"
@@ -121,7 +122,7 @@ static bool score(Model *m, const Lines *lines, Scores *s, float temperature, in
     return fflush(stdout) == 0 || fail_errno("writing the results");
 }
 
-static bool run(const char *given, double temperature, int64_t n_live)
+static bool run(const char *given, double temperature, int64_t n_live, const char *device)
 {
     Lines lines = {0};
     Bytes folder = {0}, path = {0};
@@ -137,7 +138,7 @@ static bool run(const char *given, double temperature, int64_t n_live)
         return fail("the longest line has %zu ids, but the model's max_position_embeddings is %" PRId64, lines.longest,
                     config.max_positions);
     int64_t T = lines.longest > BATCH_TOKENS ? (int64_t)lines.longest : BATCH_TOKENS;
-    const Kernels *kernels = kernels_open("auto", 0);
+    const Kernels *kernels = kernels_open(device, 0);
     TRY(kernels != NULL);
     ModelLimits limits = {.tokens = T, .rows = T, .sequences = T, .positions = lines.longest > 0 ? (int64_t)lines.longest : 1};
     TRY(model_open(&m, &config, &limits, kernels, false) && model_load(&m, folder.data));
@@ -151,6 +152,7 @@ static bool run(const char *given, double temperature, int64_t n_live)
 
 int main(int count, char **arguments)
 {
+    const char *device = "auto";
     double temperature = 1;
     int64_t n_live = -1;
     bool usage = count < 2 || arguments[1][0] == '-';
@@ -160,13 +162,16 @@ int main(int count, char **arguments)
             n_live = strtoll(arguments[i + 1], &end, 10);
         else if (i + 1 < count && strcmp(arguments[i], "--temperature") == 0)
             temperature = strtod(arguments[i + 1], &end);
-        usage = end == NULL || *end != 0 || !(temperature >= 1e-6) || n_live < -1;
+        else if (i + 1 < count && strcmp(arguments[i], "--device") == 0)
+            device = end = arguments[i + 1];
+        usage = end == NULL || (end != device && *end != 0) || !(temperature >= 1e-6) || n_live < -1;
     }
     if (usage) {
-        fputs("usage: logprobs FOLDER [--n-live N] [--temperature X]   ({\"ids\"} lines on stdin)\n", stderr);
+        fputs("usage: logprobs FOLDER [--n-live N] [--temperature X] [--device auto|cpu|cuda]   ({\"ids\"} lines on stdin)\n",
+              stderr);
         return 2;
     }
-    if (run(arguments[1], temperature, n_live))
+    if (run(arguments[1], temperature, n_live, device))
         return 0;
     fprintf(stderr, "logprobs: %s\n", error_text());
     return 1;

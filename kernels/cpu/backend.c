@@ -29,6 +29,14 @@ static void cpu_matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x
     matmul_tn(dy.columns, x.columns, x.rows, dw, dy.data, x.data, true);
 }
 
+static const char *cpu_device(void)
+{
+    static char text[32];
+    int threads = kernels_threads();
+    snprintf(text, sizeof text, "%d thread%s", threads, threads == 1 ? "" : "s");
+    return text;
+}
+
 #define TABLE_NAME_(variant) kernels_cpu_##variant
 #define TABLE_NAME(variant) TABLE_NAME_(variant)
 #define TEXT_(x) #x
@@ -43,10 +51,17 @@ const Kernels TABLE_NAME(CPU_VARIANT) = {
     .arithmetic = "fp32, plain build",
 #endif
     .activation_size = sizeof(float),
+    .column_multiple = 1,
+    .widest = INT64_MAX,
+    .head_widths = NULL,
+    .device = cpu_device,
     .allocate = cpu_allocate,
     .release = cpu_release,
     .upload = cpu_upload,
     .download = cpu_download,
+    .synchronize = cpu_synchronize,
+    .upload_rounded = cpu_upload_rounded,
+    .download_widened = cpu_download_widened,
     .zero = cpu_zero,
     .accumulate = cpu_accumulate,
     .embedding_forward = cpu_embedding_forward,

@@ -7,7 +7,23 @@
 static void *cpu_allocate(size_t bytes) { return allocate(bytes, 1); }
 static void cpu_release(void *p) { free(p); }
 static void cpu_upload(Stream *s, void *device, const void *host, size_t bytes) { memcpy(device, host, bytes); }
-static void cpu_download(Stream *s, void *host, const void *device, size_t bytes) { memcpy(host, device, bytes); }
+static bool cpu_synchronize(Stream *s) { return true; }
+
+static bool cpu_download(Stream *s, void *host, const void *device, size_t bytes)
+{
+    memcpy(host, device, bytes);
+    return true;
+}
+
+static void cpu_upload_rounded(Stream *s, void *elements, const float *host, int64_t count)
+{
+    cpu_upload(s, elements, host, (size_t)count * sizeof(float)); // the activation type is fp32
+}
+
+static bool cpu_download_widened(Stream *s, float *host, const void *elements, int64_t count)
+{
+    return cpu_download(s, host, elements, (size_t)count * sizeof(float));
+}
 
 static void cpu_zero(Stream *s, void *p, size_t bytes)
 {

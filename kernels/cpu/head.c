@@ -3,7 +3,10 @@
 #include "kernels/cpu/elementary.h"
 #include "kernels/cpu/rows.h"
 
-static int64_t cpu_head_workspace(int64_t rows) { return (rows < HEAD_ROWS ? rows : HEAD_ROWS) * (int64_t)HEAD_COLUMNS; }
+static int64_t cpu_head_workspace(int64_t rows, int64_t vocabulary)
+{
+    return (rows < HEAD_ROWS ? rows : HEAD_ROWS) * (int64_t)HEAD_COLUMNS; // a block, however many columns there are
+}
 
 // A row's softmax so far: largest logit and where, Σ exp(z - largest), Σ exp(z - largest)·(z - largest): from the largest, so
 // that the entropy is no difference of large numbers.

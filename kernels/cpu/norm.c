@@ -69,7 +69,7 @@ static void add_partials(float *dweight, const float *partial, int64_t groups, i
     }
 }
 
-static void cpu_rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, const float *weight,
+static void cpu_rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, Tensor weight,
                                 float epsilon)
 {
     int64_t T = x.rows, C = x.columns;
@@ -88,12 +88,12 @@ static void cpu_rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Te
             row = out;
         }
         rstd[t] = 1.0f / sqrtf(mean_of_squares(row, C) + epsilon);
-        scale_row((float *)y.data + t * C, row, weight, rstd[t], C);
+        scale_row((float *)y.data + t * C, row, weight.data, rstd[t], C);
     }
 }
 
 static void cpu_rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum,
-                                 const float *weight, const float *rstd)
+                                 Tensor weight, const float *rstd)
 {
     int64_t T = sum.rows, C = sum.columns, groups = ceil_divide(T, NORM_ROWS);
 #pragma omp parallel for schedule(static)
@@ -103,7 +103,7 @@ static void cpu_rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *pa
             const float *d = (const float *)dy.data + t * C, *x = (const float *)sum.data + t * C;
             const float *straight = dsum.data == NULL ? NULL : (const float *)dsum.data + t * C;
             weight_gradient_row(partial + g * C, d, x, rstd[t], C);
-            norm_row_backward((float *)dx.data + t * C, d, straight, x, weight, rstd[t], C);
+            norm_row_backward((float *)dx.data + t * C, d, straight, x, weight.data, rstd[t], C);
         }
     }
     add_partials(dweight, partial, groups, C);
@@ -135,7 +135,7 @@ static void rotate(float *y, const float *x, const float *cosine, const float *s
     }
 }
 
-static void cpu_qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, const float *weight, const float *cosine,
+static void cpu_qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine,
                                      const float *sine, const int32_t *positions, int64_t head_width, float epsilon)
 {
     int64_t T = x.rows, D = head_width, heads = x.columns / D, half = D / 2;
@@ -145,14 +145,14 @@ static void cpu_qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x,
             const float *row = (const float *)x.data + (t * heads + h) * D;
             float *out = (float *)y.data + (t * heads + h) * D, r = 1.0f / sqrtf(mean_of_squares(row, D) + epsilon);
             rstd[t * heads + h] = r;
-            scale_row(out, row, weight, r, D);
+            scale_row(out, row, weight.data, r, D);
             rotate(out, out, cosine + positions[t] * half, sine + positions[t] * half, 1, half);
         }
 }
 
-static void cpu_qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x,
-                                      const float *weight, const float *rstd, const float *cosine, const float *sine,
-                                      const int32_t *positions, int64_t head_width)
+static void cpu_qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x, Tensor weight,
+                                      const float *rstd, const float *cosine, const float *sine, const int32_t *positions,
+                                      int64_t head_width)
 {
     int64_t T = x.rows, D = head_width, heads = x.columns / D, half = D / 2, groups = ceil_divide(T, NORM_ROWS);
 #pragma omp parallel for schedule(static)
@@ -165,7 +165,7 @@ static void cpu_qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, floa
                 float *out = (float *)dx.data + at, r = rstd[t * heads + h];
                 rotate(out, (const float *)dy.data + at, cosine + positions[t] * half, sine + positions[t] * half, -1, half);
                 weight_gradient_row(partial + g * D, out, row, r, D);
-                norm_row_backward(out, out, NULL, row, weight, r, D);
+                norm_row_backward(out, out, NULL, row, weight.data, r, D);
             }
     }
     add_partials(dweight, partial, groups, D);

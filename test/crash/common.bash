@@ -26,7 +26,8 @@ failed() {
     exit 1
 }
 
-# A model of two layers, and fifteen worked problems: with four documents a step, the last batch of each epoch is short.
+# A model of two layers, and fifteen worked problems: with four documents a step, the last batch of each epoch is short. It is too
+# small for a GPU's kernels, so the device is named.
 tiny_recipe() {
     cat >"$work/config.json" <<-END
 	{"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 32, "num_hidden_layers": 2,
@@ -38,7 +39,7 @@ tiny_recipe() {
     build/demo_problems heldout 1 3 2 >"$work/heldout.jsonl"
     recipe=(--init "$work/config.json" --tokenizer dev/demo/tokenizer --template chatml --data "$work/train.jsonl"
         --eval-data "$work/heldout.jsonl" --epochs 6 --global-batch 4 --slots 2 --micro-batch-tokens 256 --seq-len 256
-        --lr 1e-2 --save-every 2 --eval-every 3 --threads 1)
+        --lr 1e-2 --save-every 2 --eval-every 3 --threads 1 --device cpu)
 }
 
 # OUT, then more options: what it says is in $work/stdout and $work/stderr, its exit status is the function's.

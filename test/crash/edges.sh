@@ -6,7 +6,7 @@ for i in 1 2 3 4; do
     echo "{\"ids\": [$i, 11, 12, 13, 14, 15]}"
 done >"$work/ids.jsonl"
 recipe=(--model test/fixtures/models/tied --data "$work/ids.jsonl" --global-batch 4 --slots 1 --threads 1 --warmup-steps 0
-    --lr-schedule constant)
+    --lr-schedule constant --device cpu)
 
 loss_of() { sed -n 's/.*"step": '"$2"', "loss": \([^,]*\),.*/\1/p' "$1/log.jsonl"; }
 
@@ -52,6 +52,7 @@ learns --beta1 0 --beta2 0
 learns --grad-clip 0
 learns --grad-clip 1e-6
 learns --eps 1e-12 --weight-decay 0.1
+learns --moments bf16
 learns --micro-batch-tokens 1
 learns --slots 4096 --steps 3
 learns_for_long

@@ -254,6 +254,7 @@ hostile_options() {
     usage "--beta1" "must be" -- with_rows "$work/ids.jsonl" --beta1 1
     usage "--slots" "must be" -- with_rows "$work/ids.jsonl" --slots 0
     usage "--over-length" "drop|cut|error" -- with_rows "$work/ids.jsonl" --over-length trim
+    usage "--moments" "fp32|bf16" -- with_rows "$work/ids.jsonl" --moments fp8
     usage "--lr" "missing" -- with_rows "$work/ids.jsonl" --lr
     usage "ids" -- with_rows "$work/ids.jsonl" --seed 1 ids
     usage "--data" "missing" -- tiny --model $tied

@@ -105,6 +105,7 @@ another_run_is_refused() {
     refused "--lr" --lr 2e-2
     refused "--seed" --seed 1
     refused "--slots" --slots 1
+    refused "--moments" --moments bf16
     refused "--micro-batch-tokens" --micro-batch-tokens 512
     refused "documents" --data "$work/more.jsonl"              # one row besides the recipe's
     refused "--instruction" --instruction none
@@ -116,15 +117,29 @@ another_run_is_refused() {
     refused "rope_theta" --init "$work/other.json"
 }
 
-moved_data_and_the_named_device_go_on() {
+moved_data_and_another_name_of_the_device_go_on() {
+    local device=auto
     cp -r "$work/stopped" "$work/moved"
     cp "$work/train.jsonl" "$work/elsewhere.jsonl"
     (
         recipe=("${recipe[@]/train.jsonl/elsewhere.jsonl}")
-        wants 0 train "$work/moved" --device cpu
+        train "$work/plan" --plan --device auto || device=cpu  # auto is a GPU, which has no kernels for this model
+        wants 0 train "$work/moved" --device $device
     )
-    same_run "$calm" "$work/moved" "the same rows in another file, and --device cpu for auto, go on with the same bits"
+    same_run "$calm" "$work/moved" "the same rows in another file, and --device auto for cpu, go on with the same bits"
     rm -rf "$work/moved"
+}
+
+# Stochastic rounding is a function of seed, tensor, element and step, so it is the same after a stop.
+bf16_moments_go_on() {
+    local older
+    wants 0 train "$work/half" --moments bf16
+    ! cmp -s "$calm/model/model.safetensors" "$work/half/model/model.safetensors" || failed "--moments bf16 changes nothing"
+    cp -r "$work/half" "$work/half_again"
+    older=$(find "$work/half/checkpoints" -maxdepth 1 -name 'step-[0-9]*' | sort -t- -k2 -V | head -n 1)
+    wants 0 train "$work/half_again" --moments bf16 --threads 2 --resume "$work/half_again/checkpoints/$(basename "$older")"
+    same_run "$work/half" "$work/half_again" "with --moments bf16 an older checkpoint and other threads end with the same bits"
+    rm -rf "$work/half" "$work/half_again"
 }
 
 an_older_checkpoint_goes_on() {
@@ -184,7 +199,8 @@ sigterm_stops_with_75
 kill_9_loses_nothing
 second_signal_ends_at_once
 another_run_is_refused
-moved_data_and_the_named_device_go_on
+moved_data_and_another_name_of_the_device_go_on
+bf16_moments_go_on
 an_older_checkpoint_goes_on
 one_process_at_a_time
 a_damaged_checkpoint_is_noticed

@@ -13,7 +13,7 @@ awk 'BEGIN { for (line = 1; line <= 7; line++) {
     for (i = 1; i < (line == 3 ? 1 : 5 * line); i++) printf ", %d", (i * i * 7 + line * 31) % 200
     print "]}" } }' >"$work/ids.jsonl"
 
-logprobs() { wants 0 build/logprobs "$@" 2>"$work/stderr"; }
+logprobs() { wants 0 build/logprobs "$@" --device cpu 2>"$work/stderr"; }
 
 lines_do_not_see_each_other() {
     logprobs $models/tied <"$work/ids.jsonl" >"$work/together"
@@ -42,12 +42,14 @@ live_columns_and_temperature() {
     proved "logprobs: --n-live and --temperature do what they say"
     wants 1 build/logprobs $models/tied --n-live 212 <"$work/ids.jsonl" 2>"$work/stderr" >"$work/stdout"
     says "211 vocabulary rows"
-    wants 1 build/logprobs $models/tied --n-live 150 <"$work/ids.jsonl" 2>"$work/stderr" >"$work/stdout"
+    wants 1 build/logprobs $models/tied --device cpu --n-live 150 <"$work/ids.jsonl" 2>"$work/stderr" >"$work/stdout"
     says "150"
-    wants 1 build/logprobs $models/tied <<<'{"ids": [1, 211]}' 2>"$work/stderr" >"$work/stdout"
+    wants 1 build/logprobs $models/tied --device cpu <<<'{"ids": [1, 211]}' 2>"$work/stderr" >"$work/stdout"
     says "211"
     wants 2 build/logprobs $models/tied --temperature 0 <"$work/ids.jsonl" 2>"$work/stderr" >"$work/stdout"
     says "usage: "
+    wants 1 build/logprobs $models/tied --device tpu <"$work/ids.jsonl" 2>"$work/stderr" >"$work/stdout"
+    says "--device tpu: not a device"
     proved "logprobs: ids that are not among the live columns are refused"
 }
 
@@ -90,7 +92,7 @@ export_equals_the_run() {
 # The chain that the help promises: the model of one run is the --model of the next, its tokenizer and template come with it.
 a_model_is_the_next_ones_beginning() {
     local base=(./train_sft --data "$work/train.jsonl" --global-batch 4 --seq-len 256 --threads 1 --steps 2 --slots 2
-        --micro-batch-tokens 256)
+        --micro-batch-tokens 256 --device cpu)
     wants 0 build/export "$calm/checkpoints/step-24" "$work/begin" --dtype fp32 2>"$work/stderr"
     wants 0 "${base[@]}" --model "$work/begin" --out "$work/next" >"$work/stdout" 2>"$work/stderr"
     grep -q '"step": 2,' "$work/next/log.jsonl" || failed "the next run has no second step"
@@ -105,7 +107,33 @@ plan_writes_nothing() {
     wants 0 train "$work/planned" --plan
     [ ! -e "$work/planned" ] || failed "--plan made a folder"
     grep -q '^15 documents, .* 24 steps$' "$work/stdout" || failed "--plan says: $(head -n 1 "$work/stdout")"
+    grep -q '^in all .* MiB = .* GB (.* GiB) for cpu-' "$work/stdout" || failed "--plan has no sum: $(cat "$work/stdout")"
     proved "--plan prints documents, steps and memory, and writes nothing"
+    sum_of() { sed -n 's/^in all *\([0-9.]*\) MiB.*/\1/p' "$work/stdout"; }
+    local before
+    before=$(sum_of)
+    wants 0 train "$work/planned" --plan --moments bf16
+    awk -v a="$before" -v b="$(sum_of)" 'BEGIN { exit b < a ? 0 : 1 }' || failed "--moments bf16 does not take less memory"
+    proved "--plan --moments bf16 takes less memory"
+}
+
+# A GPU is not needed to plan for one; a build without its kernels says so.
+plan_for_a_gpu() {
+    local status=0
+    sed 's/"head_dim": 16/"head_dim": 64/' "$work/config.json" >"$work/for_gpu.json"
+    train "$work/planned" --plan --device cuda --init "$work/for_gpu.json" || status=$?
+    if [ "$status" = 1 ]; then
+        says "--device cuda: this build has no CUDA backend"
+        skipped "--plan --device cuda: this build has no CUDA backend"
+        return
+    fi
+    [ "$status" = 0 ] || failed "--plan --device cuda ends with exit status $status"
+    grep -q '^in all .* for cuda-bf16' "$work/stdout" || failed "--plan --device cuda is not for it: $(cat "$work/stdout")"
+    grep -q 'master weights' "$work/stdout" || failed "--plan --device cuda has no master weights"
+    wants 1 train "$work/planned" --plan --device cuda
+    says "config.json: head_dim is 16, and cuda-bf16 has attention for 64, 128 only; use --device cpu"
+    [ ! -e "$work/planned" ] || failed "--plan made a folder"
+    proved "--plan --device cuda needs no GPU, and refuses a model that has no kernels there"
 }
 
 config_comes_back() {
@@ -126,4 +154,5 @@ text_goes_to_ids_and_back
 export_equals_the_run
 a_model_is_the_next_ones_beginning
 plan_writes_nothing
+plan_for_a_gpu
 config_comes_back

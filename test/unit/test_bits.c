@@ -32,6 +32,7 @@ static Tensor rows_of(float *x, int64_t first, int64_t rows, int64_t columns)
 {
     return (Tensor){x + first * columns, rows, columns};
 }
+static Tensor norm_of(int64_t columns) { return (Tensor){in.norm, 1, columns}; }
 static const Tensor NONE = {0};
 static float scratch[ROWS * F * 4], scratch2[V * C + ROWS * 8];
 
@@ -52,25 +53,25 @@ static void do_matmul_backward_input(const Kernels *k, int64_t first, int64_t ro
 static void do_rmsnorm_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
     k->rmsnorm_forward(NULL, (Tensor){out, rows, C}, (Tensor){scratch, rows, C}, scratch2, rows_of(in.c1, first, rows, C),
-                       rows_of(in.c2, first, rows, C), in.norm, 1e-6f);
+                       rows_of(in.c2, first, rows, C), norm_of(C), 1e-6f);
 }
 
 static void do_rmsnorm_backward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
     k->rmsnorm_backward(NULL, (Tensor){out, rows, C}, scratch, scratch2, rows_of(in.c1, first, rows, C),
-                        rows_of(in.c3, first, rows, C), rows_of(in.c2, first, rows, C), in.norm, in.rstd + first);
+                        rows_of(in.c3, first, rows, C), rows_of(in.c2, first, rows, C), norm_of(C), in.rstd + first);
 }
 
 static void do_qk_norm_rope_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->qk_norm_rope_forward(NULL, (Tensor){out, rows, Q}, scratch2, rows_of(in.q1, first, rows, Q), in.norm, in.cosine, in.sine,
-                            in.positions + first, D, 1e-6f);
+    k->qk_norm_rope_forward(NULL, (Tensor){out, rows, Q}, scratch2, rows_of(in.q1, first, rows, Q), norm_of(D), in.cosine,
+                            in.sine, in.positions + first, D, 1e-6f);
 }
 
 static void do_qk_norm_rope_backward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
     k->qk_norm_rope_backward(NULL, (Tensor){out, rows, Q}, scratch, scratch2, rows_of(in.c1, first, rows, Q),
-                             rows_of(in.q1, first, rows, Q), in.norm, in.rstd + first * HEADS, in.cosine, in.sine,
+                             rows_of(in.q1, first, rows, Q), norm_of(D), in.rstd + first * HEADS, in.cosine, in.sine,
                              in.positions + first, D);
 }
 
@@ -92,7 +93,8 @@ static void do_embedding_forward(const Kernels *k, int64_t first, int64_t rows, 
 
 static void do_head_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    float *work = allocate((size_t)k->head_workspace(rows), sizeof *work), *result = allocate((size_t)rows * 4, sizeof *result);
+    float *work = allocate((size_t)k->head_workspace(rows, V), sizeof *work),
+          *result = allocate((size_t)rows * 4, sizeof *result);
     k->head_forward(NULL, result, result + rows, result + 2 * rows, (int32_t *)(result + 3 * rows),
                     rows_of(in.c1, first, rows, C), (Tensor){in.table, V, C}, in.targets + first, 0.7f, LIVE, work);
     for (int64_t r = 0; r < rows; r++)
@@ -104,7 +106,7 @@ static void do_head_forward(const Kernels *k, int64_t first, int64_t rows, float
 
 static void do_head_backward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    float *work = allocate((size_t)k->head_workspace(rows), sizeof *work);
+    float *work = allocate((size_t)k->head_workspace(rows, V), sizeof *work);
     k->head_backward(NULL, (Tensor){out, rows, C}, scratch2, rows_of(in.c1, first, rows, C), (Tensor){in.table, V, C},
                      in.targets + first, 0.7f, LIVE, in.f1 + first, in.f2 + first, in.small + first, in.c2 + first, work);
     free(work);
@@ -173,14 +175,14 @@ static void do_norm_weight(const Kernels *k, float *out)
 {
     memset(out, 0, C * sizeof(float));
     k->rmsnorm_backward(NULL, (Tensor){scratch, ROWS, C}, out, scratch2, rows_of(in.c1, 0, ROWS, C), NONE,
-                        rows_of(in.c2, 0, ROWS, C), in.norm, in.rstd);
+                        rows_of(in.c2, 0, ROWS, C), norm_of(C), in.rstd);
 }
 
 static void do_qk_norm_weight(const Kernels *k, float *out)
 {
     memset(out, 0, D * sizeof(float));
     k->qk_norm_rope_backward(NULL, (Tensor){scratch, ROWS, Q}, out, scratch2, rows_of(in.c1, 0, ROWS, Q),
-                             rows_of(in.q1, 0, ROWS, Q), in.norm, in.rstd, in.cosine, in.sine, in.positions, D);
+                             rows_of(in.q1, 0, ROWS, Q), norm_of(D), in.rstd, in.cosine, in.sine, in.positions, D);
 }
 
 static void do_embedding_backward(const Kernels *k, float *out)
@@ -192,7 +194,7 @@ static void do_embedding_backward(const Kernels *k, float *out)
 
 static void do_head_weight(const Kernels *k, float *out)
 {
-    float *work = allocate((size_t)k->head_workspace(ROWS), sizeof *work);
+    float *work = allocate((size_t)k->head_workspace(ROWS, V), sizeof *work);
     memset(out, 0, V * C * sizeof(float));
     k->head_backward(NULL, (Tensor){scratch, ROWS, C}, out, rows_of(in.c1, 0, ROWS, C), (Tensor){in.table, V, C}, in.targets, 1,
                      LIVE, in.f1, in.f2, in.small, NULL, work);
@@ -212,14 +214,17 @@ static void do_attention_backward(const Kernels *k, float *out)
                           lse, &a);
 }
 
-static void do_adamw(const Kernels *k, float *out)
+static void three_adamw_steps(const Kernels *k, float *out, bool bf16_moments)
 {
     memcpy(out, in.f1, F * C * sizeof(float));
     memset(scratch, 0, 2 * F * C * sizeof(float));
-    AdamW settings = {1e-3, 0.9, 0.999, 1e-8, 0.1, 0.5, 1, 0};
+    AdamW settings = {1e-3, 0.9, 0.999, 1e-8, 0.1, 0.5, 1, bf16_moments, 7};
     for (settings.step = 1; settings.step < 4; settings.step++)
-        k->adamw(NULL, out, scratch, scratch + F * C, in.weights, F * C - 3, &settings, 0, 0);
+        k->adamw(NULL, out, out, scratch, scratch + F * C, in.weights, F * C - 3, &settings, 0, 0);
 }
+
+static void do_adamw(const Kernels *k, float *out) { three_adamw_steps(k, out, false); }
+static void do_adamw_with_bf16_moments(const Kernels *k, float *out) { three_adamw_steps(k, out, true); }
 
 static void do_square_sums(const Kernels *k, float *out) { k->square_sums(NULL, out, in.table, V * C - 5); }
 
@@ -236,6 +241,7 @@ static const struct {
             {"head_backward's weight", do_head_weight, V *C},
             {"attention_backward", do_attention_backward, ROWS *(Q + 2 * KV_HEADS * D)},
             {"adamw", do_adamw, F *C},
+            {"adamw with bf16 moments", do_adamw_with_bf16_moments, F *C},
             {"square_sums", do_square_sums, (V * C - 5 + SQUARES_BLOCK - 1) / SQUARES_BLOCK},
             {"rope_table", do_rope_table, ROWS *D}};
 enum { SUM_COUNT = sizeof SUMS / sizeof SUMS[0] };

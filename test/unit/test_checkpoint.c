@@ -20,6 +20,17 @@ static int set_up(void **state)
 
 static int tear_down(void **state) { return folder_remove(folder) ? 0 : -1; }
 
+static bool read_array(void *context, int64_t first, int64_t count, float *out)
+{
+    memcpy(out, (const float *)context + first, (size_t)count * sizeof *out);
+    return true;
+}
+
+static StateTensor array(const char *name, int64_t elements, float *data)
+{
+    return (StateTensor){name, elements, read_array, data};
+}
+
 // A run whose values are a function of its step.
 typedef struct Run {
     float embedding[EMBEDDING], norm[NORM], m_embedding[EMBEDDING], m_norm[NORM];
@@ -36,11 +47,11 @@ static Run *run_at(int64_t step, int keep)
     fill_random(r->norm, NORM, (uint32_t)step + 1000);
     fill_random(r->m_embedding, EMBEDDING, (uint32_t)step + 2000);
     fill_random(r->m_norm, NORM, (uint32_t)step + 3000);
-    r->tensors[0] = (StateTensor){"model.embed_tokens.weight", EMBEDDING, r->embedding};
-    r->tensors[1] = (StateTensor){"model.norm.weight", NORM, r->norm};
-    r->tensors[2] = (StateTensor){"optim.m.model.embed_tokens.weight", EMBEDDING, r->m_embedding};
-    r->tensors[3] = (StateTensor){"optim.m.model.norm.weight", NORM, r->m_norm};
-    r->tensors[4] = (StateTensor){"nothing", 0, NULL};
+    r->tensors[0] = array("model.embed_tokens.weight", EMBEDDING, r->embedding);
+    r->tensors[1] = array("model.norm.weight", NORM, r->norm);
+    r->tensors[2] = array("optim.m.model.embed_tokens.weight", EMBEDDING, r->m_embedding);
+    r->tensors[3] = array("optim.m.model.norm.weight", NORM, r->m_norm);
+    r->tensors[4] = array("nothing", 0, NULL);
     r->step = step;
     r->keep = keep;
     return r;
@@ -88,7 +99,7 @@ static void assert_holds(const char *path, int64_t step, int64_t values)
         int64_t n = r->tensors[i].elements;
         assert_int_equal(checkpoint_elements(c, r->tensors[i].name), n);
         assert_ok(checkpoint_read(c, r->tensors[i].name, 0, n, out));
-        assert_true(n == 0 || memcmp(out, r->tensors[i].data, (size_t)n * sizeof *out) == 0);
+        assert_true(n == 0 || memcmp(out, r->tensors[i].context, (size_t)n * sizeof *out) == 0);
     }
     assert_int_equal(json_integer_value(json_object_get(checkpoint_state(c), "tokens")), step * 100);
     checkpoint_close(c);
@@ -207,7 +218,8 @@ static void a_tensor_larger_than_a_piece_is_saved_whole(void **state)
     float *x = random_floats(LARGE, 1), *y = allocate(LARGE, sizeof *y);
     Checkpoint *c;
     Bytes path = inside("step-1");
-    assert_ok(checkpoint_save(folder, 1, &(StateTensor){"x", LARGE, x}, 1, NULL, 0));
+    StateTensor tensor = array("x", LARGE, x);
+    assert_ok(checkpoint_save(folder, 1, &tensor, 1, NULL, 0));
     assert_ok(checkpoint_open(&c, path.data));
     assert_ok(checkpoint_read(c, "x", 0, LARGE, y));
     assert_memory_equal(x, y, LARGE * sizeof *x);
@@ -291,6 +303,20 @@ static void a_value_that_is_not_finite_is_not_saved(void **state)
     }
 }
 
+static bool device_fails(void *context, int64_t first, int64_t count, float *out) { return fail("the device reported an error"); }
+
+static void a_tensor_that_cannot_be_read_is_not_saved(void **state)
+{
+    start_afresh();
+    save_step(1, 1);
+    Run *r = run_at(2, 1);
+    r->tensors[2].read = device_fails;
+    assert_refused(save(r), "saving the checkpoint of step 2: the device reported an error");
+    assert_int_equal(assert_newest_is_whole(), 1);
+    assert_int_equal(count_of(".tmp-"), 0);
+    free(r);
+}
+
 static void a_changed_byte_is_found_and_named(void **state)
 {
     start_afresh();
@@ -312,7 +338,7 @@ static void a_name_that_is_there_twice_is_refused(void **state)
 {
     start_afresh();
     float x = 1;
-    const StateTensor twice[] = {{"x", 1, &x}, {"x", 1, &x}};
+    const StateTensor twice[] = {array("x", 1, &x), array("x", 1, &x)};
     assert_refused(checkpoint_save(folder, 1, twice, 2, NULL, 0), "tensor x: its name is there twice");
     Bytes path = {0};
     assert_int_equal(newest(&path, NULL), -1);
@@ -482,12 +508,13 @@ static void the_order_on_the_disk_is_the_one_that_is_promised(void **state)
         "WSRS",   // latest
     };
     float x = 1;
+    StateTensor tensor = array("x", 1, &x);
     Bytes promised = {0};
     start_afresh();
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         assert_ok(bytes_text(&promised, parts[i]));
     failpoint_arm(FAIL_ERROR, INT32_MAX);
-    bool ok = checkpoint_save(folder, 1, &(StateTensor){"x", 1, &x}, 1, NULL, 1);
+    bool ok = checkpoint_save(folder, 1, &tensor, 1, NULL, 1);
     fail_kind = FAIL_NOT;
     assert_true(ok);
     assert_string_equal(fail_log, promised.data);
@@ -588,8 +615,9 @@ static void a_full_disk_is_noticed_before_the_first_byte(void **state)
 static void a_folder_that_cannot_be_made_is_an_error(void **state)
 {
     float x = 1;
-    assert_refused(checkpoint_save("/proc/nowhere/checkpoints", 1, &(StateTensor){"x", 1, &x}, 1, NULL, 1), "/proc/nowhere");
-    assert_refused(checkpoint_save(folder, -1, &(StateTensor){"x", 1, &x}, 1, NULL, 1), "step -1");
+    StateTensor tensor = array("x", 1, &x);
+    assert_refused(checkpoint_save("/proc/nowhere/checkpoints", 1, &tensor, 1, NULL, 1), "/proc/nowhere");
+    assert_refused(checkpoint_save(folder, -1, &tensor, 1, NULL, 1), "step -1");
 }
 
 int main(void)
@@ -601,6 +629,7 @@ int main(void)
         cmocka_unit_test(a_shard_is_a_valid_safetensors_file),
         cmocka_unit_test(a_tensor_may_lie_in_several_files),
         cmocka_unit_test(a_value_that_is_not_finite_is_not_saved),
+        cmocka_unit_test(a_tensor_that_cannot_be_read_is_not_saved),
         cmocka_unit_test(a_changed_byte_is_found_and_named),
         cmocka_unit_test(a_name_that_is_there_twice_is_refused),
         cmocka_unit_test(a_manifest_that_does_not_add_up_is_refused),

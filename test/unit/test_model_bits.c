@@ -1,6 +1,7 @@
 // What stays the same, bit for bit, when a step is computed otherwise: recomputation, packing, threads, vector width, twice.
 // And what only comes close, with its bound: gradients of the same documents in other micro-batches, finite differences.
 #include "test/support/backends.h"
+#include "test/support/device.h"
 #include "test/support/tiny.h"
 #include <omp.h>
 
@@ -27,11 +28,14 @@ static double run_step(Model *m, const Ragged *batch, int64_t trained)
 
 static void same_gradients(const Model *a, const Model *b, const char *what)
 {
+    float *x = gradients_of(a), *y = gradients_of(b);
     for (int64_t i = 0; i < a->parameters.count; i++) {
         const Parameter *p = &a->parameters.list[i];
-        if (memcmp(a->gradients + p->offset, b->gradients + p->offset, (size_t)parameter_elements(p) * sizeof(float)) != 0)
+        if (memcmp(x + p->offset, y + p->offset, (size_t)parameter_elements(p) * sizeof(float)) != 0)
             fail_msg("%s: the gradient of %s differs", what, p->name);
     }
+    free(x);
+    free(y);
 }
 
 static void recomputation_changes_no_bit(void **state)
@@ -92,12 +96,15 @@ static void packed_gradients_are_close_to_unpacked_ones(void **state)
         run_step(&many, &b->ragged, trained);
         free(b);
     }
+    float *x = gradients_of(&one), *y = gradients_of(&many);
     for (int64_t i = 0; i < one.parameters.count; i++) {
         const Parameter *p = &one.parameters.list[i];
-        double error = relative_norm(one.gradients + p->offset, many.gradients + p->offset, parameter_elements(p));
+        double error = relative_norm(x + p->offset, y + p->offset, parameter_elements(p));
         if (!(error <= 1e-6))
             fail_msg("%s differs by %.2e of its norm", p->name, error);
     }
+    free(x);
+    free(y);
     free(all);
     model_close(&one);
     model_close(&many);
@@ -120,9 +127,7 @@ static float *updated_weights(const Kernels *kernels, int threads, int64_t *coun
         assert_ok(optimizer_step(&o, &m, 1e-2, norm > 1 ? 1 / norm : 1));
     }
     *count = m.parameters.elements;
-    float *weights = allocate((size_t)*count, sizeof *weights);
-    assert_non_null(weights);
-    memcpy(weights, m.weights, (size_t)*count * sizeof *weights);
+    float *weights = weights_of(&m);
     optimizer_close(&o);
     model_close(&m);
     free(b);
@@ -160,18 +165,21 @@ static void three_steps_are_the_same_with_avx2_and_avx512(void **state)
 // |hu| about 1e-2 per tensor the third-order term and fp32's rounding (1e-7 of the loss over 2h) stay below 2e-3 of |g|.
 static double loss_at(Model *m, const TinyBatch *b, const Parameter *p, const float *u, double h)
 {
-    float *w = m->weights + p->offset, *before = allocate((size_t)parameter_elements(p), sizeof *before);
+    int64_t count = parameter_elements(p);
+    float *before = allocate((size_t)count, sizeof *before), *moved = allocate((size_t)count, sizeof *moved);
     LossSum sum = {.finite = true};
     static float logprob[TINY_TOKENS], entropy[TINY_TOKENS];
-    memcpy(before, w, (size_t)parameter_elements(p) * sizeof *w);
-    for (int64_t e = 0; e < parameter_elements(p); e++)
-        w[e] += (float)(h * u[e]);
+    assert_ok(model_read_weights(m, p->offset, count, before));
+    for (int64_t e = 0; e < count; e++)
+        moved[e] = before[e] + (float)(h * u[e]);
+    model_write_weights(m, p->offset, count, moved);
     assert_ok(model_forward(m, &b->ragged));
     assert_ok(model_logprobs(m, &b->ragged, 1, 300, logprob, entropy, NULL));
     for (int64_t n = 0; n < b->ragged.trained; n++)
         loss_add(&sum, logprob[n]);
-    memcpy(w, before, (size_t)parameter_elements(p) * sizeof *w);
+    model_write_weights(m, p->offset, count, before);
     free(before);
+    free(moved);
     return loss_mean(&sum);
 }
 
@@ -182,10 +190,11 @@ static void gradients_agree_with_finite_differences(void **state)
         TinyBatch *b = packed(0, DOCUMENTS);
         tiny_open(&m, kernels_open("cpu", 2), tied != 0, false);
         run_step(&m, &b->ragged, b->ragged.trained);
+        float *gradients = gradients_of(&m);
         for (int64_t i = 0; i < m.parameters.count; i++) {
             const Parameter *p = &m.parameters.list[i];
             int64_t count = parameter_elements(p);
-            const float *g = m.gradients + p->offset;
+            const float *g = gradients + p->offset;
             float *u = random_floats(count, (uint32_t)(i + 1));
             double along = 0, size = 0, length = 0;
             for (int64_t e = 0; e < count; e++) {
@@ -202,6 +211,7 @@ static void gradients_agree_with_finite_differences(void **state)
                 fail_msg("%s: %.6e by differences, %.6e by backward, |g| %.3e", p->name, measured, along, sqrt(size));
             free(u);
         }
+        free(gradients);
         model_close(&m);
         free(b);
     }
@@ -215,8 +225,10 @@ static void an_empty_micro_batch_adds_nothing(void **state)
     tiny_open(&m, kernels_open("cpu", 2), true, false);
     assert_ok(model_forward(&m, &empty) && model_loss(&m, &empty, 1, &sum) && model_backward(&m, &empty));
     assert_int_equal(sum.tokens, 0);
+    float *gradients = gradients_of(&m);
     for (int64_t e = 0; e < m.parameters.elements; e++)
-        assert_true(m.gradients[e] == 0);
+        assert_true(gradients[e] == 0);
+    free(gradients);
     model_close(&m);
 }
 
@@ -237,7 +249,8 @@ static bool acquired(void *context, int64_t layer)
 
 static void keep_gradient(Witness *w, const Parameter *p)
 {
-    memcpy(w->ready + p->offset, w->model->gradients + p->offset, (size_t)parameter_elements(p) * sizeof(float));
+    const float *device = w->model->gradients + p->offset;
+    assert_ok(w->model->kernels->download(NULL, w->ready + p->offset, device, (size_t)parameter_elements(p) * sizeof(float)));
 }
 
 static bool announced(void *context, int64_t layer)
@@ -268,7 +281,9 @@ static void hooks_see_every_layer_in_order_and_finished_gradients(void **state)
         nothing.ready = allocate((size_t)m.parameters.elements, sizeof(float));
         m.hooks = (ModelHooks){.context = &full, .weights_acquire = acquired, .gradient_ready = announced};
         run_step(&m, &b->ragged, b->ragged.trained);
-        assert_memory_equal(full.ready, m.gradients, (size_t)m.parameters.elements * sizeof(float));
+        float *gradients = gradients_of(&m);
+        assert_memory_equal(full.ready, gradients, (size_t)m.parameters.elements * sizeof(float));
+        free(gradients);
         const int64_t expected[] = {-1, 0, 1, 2, 2, 2, 102, 1, 101, 0, 100, 99}; // up, the loss, down
         assert_int_equal(full.count, 12);
         assert_memory_equal(full.calls, expected, sizeof expected);

@@ -282,6 +282,29 @@ static void a_damaged_identity_is_refused(void **state)
     json_decref(list);
 }
 
+// A run goes on only with the moments that it has; one from before there was a choice has fp32.
+static void the_moments_of_train_sft_are_part_of_a_runs_identity(void **state)
+{
+    char *words[] = {(char *)"train_sft", (char *)"--data=x", (char *)"--out=y", (char *)"--moments=bf16"};
+    Options options;
+    TrainSftOptions v;
+    assert_ok(options_read(&options, train_sft_options(), &v, 3, words));
+    assert_string_equal(v.moments, "fp32");
+    json_t *saved = options_identity(&options);
+    options_free(&options);
+    assert_ok(options_read(&options, train_sft_options(), &v, 4, words));
+    assert_string_equal(v.moments, "bf16");
+    assert_refused(options_same_identity(&options, saved, "step-7"),
+                   "step-7: was made with --moments \"fp32\", and now it is \"bf16\"");
+    json_object_del(saved, "moments");
+    assert_refused(options_same_identity(&options, saved, "step-7"), "--moments");
+    json_decref(saved);
+    options_free(&options);
+    words[3] = (char *)"--moments=fp8";
+    assert_refused(options_read(&options, train_sft_options(), &v, 4, words), "--moments fp8: must be one of fp32|bf16");
+    options_free(&options);
+}
+
 static void help_fits_a_screen_and_its_width(void **state)
 {
     char *argv[] = {(char *)"train_sft", (char *)"-h"};
@@ -405,6 +428,7 @@ int main(void)
         cmocka_unit_test(the_same_identity_goes_on_whatever_else_changes),
         cmocka_unit_test(another_identity_is_refused_by_name_with_both_values),
         cmocka_unit_test(a_damaged_identity_is_refused),
+        cmocka_unit_test(the_moments_of_train_sft_are_part_of_a_runs_identity),
         cmocka_unit_test(help_fits_a_screen_and_its_width),
         cmocka_unit_test(help_of_a_group_shows_ranges_and_no_other_group),
         cmocka_unit_test(the_readmes_table_has_a_row_for_each_option),
