@@ -3,16 +3,22 @@
 # Two builds of one source, each with its own folder of objects:
 #   build/        release        (what users run)
 #   build/asan/   ASan + UBSan   (what the tests run)
-# The CPU kernels are compiled once per instruction set (see kernels/cpu/backend.c); the rest runs on any machine.
+#   build/simt/   the CUDA kernels compiled for the CPU against test/simt/ (race/: every access watched; asan/: ASan + UBSan)
+# The CPU kernels are compiled once per instruction set (see kernels/cpu/backend.c); the rest runs on any machine. Where nvcc is, the
+# release build gets the CUDA backend too (build/cuda/ holds its objects); without it the same programs are built without a GPU.
 
 ifeq ($(origin CC),default)
 CC      := gcc
 endif
 B       := build
-LIBS    := -ljansson -lpcre2-8 -lutf8proc -lxxhash -lm
+SMALL_LIBS := -ljansson -lpcre2-8 -lutf8proc -lxxhash -lm
+LIBS    := $(SMALL_LIBS)
 WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
 CFLAGS  := -std=c11 -D_GNU_SOURCE -I. -g -O3 -ffp-contract=off -fno-math-errno -fopenmp $(WARN) -MMD -MP $(EXTRA)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
+
+.DEFAULT_GOAL := all
+include dev/cuda.mk
 
 LIBRARY := $(wildcard base/*.c kernels/*.c dist/*.c model/*.c data/*.c run/*.c)
 ARCH    := $(shell uname -m)
@@ -56,9 +62,13 @@ $(1)/libdereason.a: $(LIBRARY:%.c=$(1)/%.o) $(foreach v,$(VARIANTS),$(1)/kernels
 	@ar rcs $$@ $$^
 endef
 $(eval $(call BUILD,$(B),))
+ifneq ($(NVCC),)
+$(B)/kernels/open.o: CFLAGS += -DHAVE_CUDA
+LIBS += $(CUDA_LIBS)
+endif
 $(eval $(call BUILD,$(B)/asan,$(SANITIZE)))
 
-train_sft: $(B)/train_sft.o $(B)/libdereason.a
+train_sft: $(B)/train_sft.o $(B)/libdereason.a $(CUDA_ARCHIVE)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
 $(B)/asan/train_sft: $(B)/asan/train_sft.o $(B)/asan/libdereason.a
@@ -66,19 +76,19 @@ $(B)/asan/train_sft: $(B)/asan/train_sft.o $(B)/asan/libdereason.a
 	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
 
 # small programs: tools that users and tests need, and benchmarks
-$(addprefix $(B)/,$(TOOLS)): $(B)/%: $(B)/dev/tools/%.o $(B)/libdereason.a
+$(addprefix $(B)/,$(TOOLS)): $(B)/%: $(B)/dev/tools/%.o $(B)/libdereason.a $(CUDA_ARCHIVE)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
 $(addprefix $(B)/asan/,$(TOOLS)): $(B)/asan/%: $(B)/asan/dev/tools/%.o $(B)/asan/libdereason.a
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
-$(addprefix $(B)/,$(BENCHES)): $(B)/%: $(B)/dev/bench/%.o $(B)/libdereason.a
+$(addprefix $(B)/,$(BENCHES)): $(B)/%: $(B)/dev/bench/%.o $(B)/libdereason.a $(CUDA_ARCHIVE)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -ldl
 $(B)/dev/bench/matmul_bench.o: CFLAGS += -march=native
 
 # tests, in release and with the sanitizers; a fuzz target is linked with a driver that replays and mutates its corpus
-$(addprefix $(B)/,$(TESTS)): %: %.o $(B)/libdereason.a
+$(addprefix $(B)/,$(TESTS)): %: %.o $(B)/libdereason.a $(CUDA_ARCHIVE)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(addprefix $(B)/asan/,$(TESTS)): %: %.o $(B)/asan/libdereason.a
@@ -88,15 +98,19 @@ $(addprefix $(B)/asan/,$(FUZZERS)): %: %.o $(B)/asan/test/fuzz/driver.o $(B)/asa
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
 
+include test/simt/simt.mk
+
 setup-build:
 	@dev/setup.sh build
 setup-test:
 	@dev/setup.sh test
 
 test: setup-test
-	@$(MAKE) --no-print-directory -j$(JOBS) all $(addprefix $(B)/,$(TESTS)) $(addprefix $(B)/asan/,train_sft $(TOOLS) $(TESTS) $(FUZZERS))
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(addprefix $(B)/,$(TESTS)) $(addprefix $(B)/asan/,train_sft $(TOOLS) $(TESTS) $(FUZZERS)) \
+	    $(SIMT_TESTS)
 	@test/run.sh short
 test-long: test
+	@$(MAKE) --no-print-directory -j$(JOBS) $(SIMT_LONG)
 	@test/run.sh long
 demo: setup-build
 	@$(MAKE) --no-print-directory -j$(JOBS) all
@@ -108,6 +122,6 @@ bench: setup-build
 clean:
 	rm -rf $(B) $(PROGRAMS)
 
-.PHONY: all clean setup-build setup-test test test-long demo bench
+.PHONY: all clean setup-build setup-test test test-long simt cuda-check demo bench
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,17 +1,31 @@
 #!/bin/sh
 # Installs what is missing to build (and, with "test", to test): Debian and Ubuntu packages, by apt, when root or sudo can.
 # Otherwise says in one line what to install. Does nothing, quickly, when everything is there.
+#
+# With --cuda instead: the libraries of CUDA that a toolkit may lack (cuBLASLt, NCCL, cuDNN; 1.3 GB), from the Python packages,
+# into build/cuda-packages, where dev/cuda_paths.sh finds them. No build and no test needs them.
 set -eu
+
+if [ "${1:-}" = --cuda ]; then
+    cd "$(dirname "$0")/.."
+    if [ -n "$(dev/cuda_paths.sh | grep -E '^HAVE_(CUBLASLT|NCCL|CUDNN)=.' | sed -n 3p)" ]; then
+        echo "setup: cuBLASLt, NCCL and cuDNN are there"
+        exit 0
+    fi
+    exec "${PYTHON:-python3}" -m pip install --quiet --no-deps --target build/cuda-packages --upgrade \
+        nvidia-cublas==13.1.0.3 nvidia-nccl-cu13==2.28.9 nvidia-cudnn-cu13==9.19.0.56
+fi
 
 packages="gcc libc6-dev make libjansson-dev libpcre2-dev libutf8proc-dev libxxhash-dev"
 headers="jansson.h pcre2.h utf8proc.h xxhash.h omp.h"
 if [ "${1:-build}" = test ]; then
-    packages="$packages libcmocka-dev"
+    packages="$packages g++ libcmocka-dev"
     headers="$headers cmocka.h"
 fi
 
 complete() {
     command -v "${CC:-gcc}" >/dev/null 2>&1 || return 1
+    case $packages in *g++*) command -v "${CXX:-g++}" >/dev/null 2>&1 || return 1 ;; esac
     for header in $headers; do
         prelude="#define PCRE2_CODE_UNIT_WIDTH 8
 #include <stdarg.h>
@@ -38,5 +52,5 @@ if command -v apt-get >/dev/null 2>&1; then
     DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $packages >/dev/null
     complete && exit 0
 fi
-echo "setup: something is still missing; install by hand a C compiler with OpenMP and the headers $headers" >&2
+echo "setup: something is still missing; install by hand C and C++ compilers with OpenMP and the headers $headers" >&2
 exit 1

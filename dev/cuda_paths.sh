@@ -1,0 +1,73 @@
+#!/bin/sh
+# Where CUDA is, as lines NAME=value that a shell evaluates and make takes too: values hold no blanks, lists are parted by colons.
+# A whole toolkit comes first (CUDA_HOME, /usr/local/cuda, the folder of the nvcc on the PATH). What it does not have of cuBLASLt,
+# NCCL and cuDNN is looked for in the Python packages: those of `dev/setup.sh --cuda`, then those of the installed Python. Nothing
+# found is no error: the value is empty then.
+#
+#   CUDA_HOME         folder of the toolkit
+#   NVCC              the compiler
+#   CUDA_INCLUDES     folders of headers: the toolkit's, then those of the libraries that were found elsewhere
+#   CUDA_LIBRARIES    folders with libraries to load at run time, for LD_LIBRARY_PATH
+#   HAVE_CUBLASLT, HAVE_NCCL, HAVE_CUDNN    the header's path where it is there
+#
+#   shell:  eval "$(dev/cuda_paths.sh)"          make:  $(foreach line,$(shell dev/cuda_paths.sh),$(eval $(line)))
+set -eu
+cd "$(dirname "$0")/.."
+
+# The toolkit: a folder that has bin/nvcc. A script named nvcc on the PATH may stand for one elsewhere: nvcc itself knows (TOP=).
+toolkit() {
+    for folder in "${CUDA_HOME:-}" /usr/local/cuda; do
+        [ -n "$folder" ] && [ -x "$folder/bin/nvcc" ] && { echo "$folder"; return; }
+    done
+    command -v nvcc >/dev/null 2>&1 || return 0
+    top=$(nvcc --dryrun -x cu /dev/null 2>&1 | sed -n 's/^#\$ TOP=//p' | head -n 1)
+    [ -n "$top" ] && [ -d "$top" ] && (cd "$top" && pwd -P)
+    return 0
+}
+
+# Folders named nvidia/ of Python packages, best first.
+packages() {
+    [ -d build/cuda-packages/nvidia ] && echo "$PWD/build/cuda-packages/nvidia"
+    "${PYTHON:-python3}" -c 'import nvidia; print("\n".join(nvidia.__path__))' 2>/dev/null || true
+}
+
+# find_file NAME FOLDER...: the first of the folders that has it
+find_file() {
+    name=$1
+    shift
+    for folder in "$@"; do
+        [ -e "$folder/$name" ] && { echo "$folder"; return; }
+    done
+    return 0
+}
+
+home=$(toolkit)
+includes="" libraries="" package_includes="" package_libraries=""
+if [ -n "$home" ]; then
+    for folder in "$home/include" "$home/targets/x86_64-linux/include"; do
+        [ -e "$folder/cuda_runtime.h" ] && { includes=$folder; break; }
+    done
+    for folder in "$home/lib64" "$home/targets/x86_64-linux/lib"; do
+        [ -d "$folder" ] && { libraries=$folder; break; }
+    done
+fi
+for root in $(packages); do
+    for folder in "$root"/*/include; do [ -d "$folder" ] && package_includes="$package_includes $folder"; done
+    for folder in "$root"/*/lib; do [ -d "$folder" ] && package_libraries="$package_libraries $folder"; done
+done
+
+echo "CUDA_HOME=$home"
+echo "NVCC=${home:+$home/bin/nvcc}"
+all_includes=$includes
+for library in CUBLASLT:cublasLt.h NCCL:nccl.h CUDNN:cudnn.h; do
+    header=${library#*:}
+    # shellcheck disable=SC2086
+    folder=$(find_file "$header" $includes $package_includes)
+    case ":$all_includes:" in *":$folder:"*) ;; *) all_includes="$all_includes${folder:+:$folder}" ;; esac
+    echo "HAVE_${library%%:*}=${folder:+$folder/$header}"
+done
+echo "CUDA_INCLUDES=${all_includes#:}"
+for folder in $package_libraries; do
+    case ":$libraries:" in *":$folder:"*) ;; *) libraries="$libraries:$folder" ;; esac
+done
+echo "CUDA_LIBRARIES=${libraries#:}"

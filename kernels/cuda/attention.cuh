@@ -1,0 +1,131 @@
+// What attention's kernels share: where rows lie, how a tile of them comes to shared memory, and a warp's two products.
+//
+// A block has 4 warps and ATTENTION_ROWS rows, 16 to a warp. Rows are linear: row r of a sequence and kv head is query r /
+// group, head r % group of the group, so that all heads that share keys share the block, and any group fills its tiles.
+#ifndef KERNELS_CUDA_ATTENTION_CUH
+#define KERNELS_CUDA_ATTENTION_CUH
+
+#include "kernels/cuda/element.cuh"
+#include "kernels/cuda/operations.h"
+
+namespace PRECISION
+{
+
+enum { ATTENTION_ROWS = 64, ATTENTION_THREADS = 128 };
+
+__device__ const float LOG2_E = 1.44269504088896341f;
+
+// Tile `number` of the tiles of all sequences, `rows` to a tile, where a sequence has `per_token` rows for each new token. Every
+// warp looks for itself. sequence -1: there are not that many. A sequence's last tile comes first: it is the longest.
+struct Place {
+    int sequence;
+    int64_t first; // row within the sequence
+};
+
+__device__ inline Place find_tile(const Attention &a, int64_t number, int64_t per_token, int64_t rows)
+{
+    int lane = (int)threadIdx.x % 32;
+    Place place = {-1, 0};
+    for (int64_t base = 0; base < a.sequences && place.sequence < 0; base += 32) {
+        int64_t s = base + lane < a.sequences ? base + lane : a.sequences - 1;
+        int64_t tokens = base + lane < a.sequences ? a.starts[s + 1] - a.starts[s] : 0;
+        int tiles = (int)((tokens * per_token + rows - 1) / rows), until = tiles; // until: tiles of this and earlier lanes
+#pragma unroll
+        for (int apart = 1; apart < 32; apart *= 2) {
+            int before = __shfl_up_sync(~0u, until, apart);
+            until += lane >= apart ? before : 0;
+        }
+        unsigned behind = __ballot_sync(~0u, until > number);
+        int holder = behind == 0 ? 31 : __ffs((int)behind) - 1;
+        int64_t last = __shfl_sync(~0u, until, holder);
+        if (behind != 0)
+            place = Place{(int)base + holder, (last - 1 - number) * rows};
+        number -= last;
+    }
+    return place;
+}
+
+// An upper bound of the number of tiles, which the host can tell without knowing the sequences.
+inline int64_t tiles_at_most(const Attention *a, int64_t tokens, int64_t per_token, int64_t rows)
+{
+    return ceil_divide(tokens * per_token, rows) + a->sequences;
+}
+
+// ROWS rows of D elements to shared memory, asynchronously; row_of(r) is a row's address, NULL for one that is all zeros
+// (`anywhere` is an address in global memory, for copies that read nothing). Unrolled no further: the addresses would fill the
+// registers.
+template <int D, int ROWS, typename RowOf> __device__ inline void load_rows(element *tile, const element *anywhere, RowOf row_of)
+{
+    constexpr int CHUNKS = D / LANES;
+#pragma unroll 4
+    for (int i = 0; i < ROWS * CHUNKS / ATTENTION_THREADS; i++) {
+        int chunk = (int)threadIdx.x + i * ATTENTION_THREADS, r = chunk / CHUNKS, column = chunk % CHUNKS * LANES;
+        const element *row = row_of(r);
+        cp_async_16(tile + r * (D + PAD) + column, row == NULL ? anywhere : row + column, row != NULL);
+    }
+}
+
+// s (16, COLUMNS) = a (16, D) · tile (COLUMNS, D)ᵀ for the first `groups` groups of 16 columns; fragment(k) is a's k-th.
+template <int D, int COLUMNS, typename FragmentOf>
+__device__ inline void row_products(float (*s)[4], FragmentOf fragment, const element *tile, int groups)
+{
+#pragma unroll
+    for (int j = 0; j < COLUMNS / 8; j++)
+        s[j][0] = s[j][1] = s[j][2] = s[j][3] = 0;
+#pragma unroll
+    for (int k = 0; k < D / 16; k++) {
+        FragmentA a = fragment(k);
+#pragma unroll
+        for (int j = 0; j < COLUMNS / 16; j++)
+            if (j < groups) {
+                FragmentB b[2];
+                load_b(b, tile + j * 16 * (D + PAD) + k * 16, D + PAD);
+                mma(s[2 * j], a, b[0]);
+                mma(s[2 * j + 1], a, b[1]);
+            }
+    }
+}
+
+// o (16, D) += round(p) (16, K) · tile (K, D), k16 groups ascending, the first `groups` of them: behind those p is zero.
+template <int D, int K>
+__device__ inline void accumulate_rows(float (*o)[4], const float (*p)[4], const element *tile, int groups)
+{
+#pragma unroll
+    for (int k = 0; k < K / 16; k++)
+        if (k < groups) {
+            FragmentA a = as_a(p[2 * k], p[2 * k + 1]);
+#pragma unroll
+            for (int d = 0; d < D / 16; d++) {
+                FragmentB b[2];
+                load_b_transposed(b, tile + k * 16 * (D + PAD) + d * 16, D + PAD);
+                mma(o[2 * d], a, b[0]);
+                mma(o[2 * d + 1], a, b[1]);
+            }
+        }
+}
+
+// How many groups of 16 columns (rows) from `first` on hold a position that is not behind `last`: 0 to limit.
+__device__ inline int groups_until(int first, int last, int limit)
+{
+    int groups = last < first ? 0 : (last - first) / 16 + 1;
+    return groups < limit ? groups : limit;
+}
+
+template <int D> __device__ inline void clear(float (*o)[4])
+{
+#pragma unroll
+    for (int d = 0; d < D / 8; d++)
+        o[d][0] = o[d][1] = o[d][2] = o[d][3] = 0;
+}
+
+// Writes two of a thread's accumulators, rounded: the columns 2·(lane % 4) and the next of an 8-wide piece.
+__device__ inline void put_two(element *row, float left, float right)
+{
+    int column = (int)threadIdx.x % 4 * 2;
+    row[column] = rounded(left + 0.0f); // + 0: one sign of zero
+    row[column + 1] = rounded(right + 0.0f);
+}
+
+} // namespace PRECISION
+
+#endif

@@ -1,0 +1,314 @@
+// Causal attention, backward: what arrives at the output becomes gradients of queries, keys and values (Dao 2023, algorithm 2).
+//
+//   P = exp(Q·Kᵀ·scale - logsumexp),  dP = dO·Vᵀ,  dS = P · (dP - delta) · scale,  delta = Σ dO·O
+//   dV = Pᵀ·dO,  dK = dSᵀ·Q,  dQ = dS·K
+//
+// Two kernels, so that every gradient is one chain with one owner and nothing is added atomically: one owns 64 keys of a kv head
+// and walks the heads of the group, then the queries, ascending; the other owns 64 rows of queries (attention.cuh) and walks the
+// keys ascending. P and dS are made twice: 7 products instead of 5. Both work alike: a warp owns 16 rows, its P and dS never
+// leave the registers (rounded, they are the next product's fragments), and the other side's tiles come by cp.async, two stages
+// deep. Limit: 14·D operations for each head, query and key it sees, in mma.sync (not yet measured here).
+#include "kernels/cuda/attention.cuh"
+#include "kernels/cuda/reduce.cuh"
+#include <assert.h>
+
+namespace PRECISION
+{
+
+// Keys that a block owns or walks at a time; queries that a block walks at a time.
+enum { KEYS = 64, QUERIES = 64 };
+
+struct Backward {
+    element *dq, *dk, *dv;
+    const element *q, *k, *v, *dout;
+    const float *logsumexp, *delta;
+    Attention a;
+};
+
+// ---- delta[t][h] = Σ_d dout · out: a warp for each row
+
+__global__ void output_dots_kernel(float *delta, const element *dout, const element *out, int64_t rows, int D)
+{
+    int64_t row = (int64_t)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
+    int lane = (int)threadIdx.x % 32;
+    float sum = 0;
+    if (row < rows)
+        for (int c = lane * LANES; c < D; c += 32 * LANES) {
+            Vector x = load(dout + row * D + c), y = load(out + row * D + c);
+#pragma unroll
+            for (int i = 0; i < LANES; i++)
+                sum = fmaf(widen(x.lane[i]), widen(y.lane[i]), sum);
+        }
+    sum = warp_sum(sum);
+    if (row < rows && lane == 0)
+        delta[row] = sum;
+}
+
+// From scores and dP to P and dS, for one pair (query, key): both exactly zero where the query does not see the key.
+__device__ inline void weights_of(float *p, float *ds, bool seen, float logsumexp2, float delta, float scale)
+{
+    float weight = exp2f(fmaf(*p, scale * LOG2_E, -logsumexp2));
+    *ds = seen ? weight * (*ds - delta) * scale : 0;
+    *p = seen ? weight : 0;
+}
+
+// ---- keys and values
+
+// What a block of this kernel works on: keys first .. first + 63 of one sequence and kv head.
+struct KeyTile {
+    int first, length, start, kv_head, group; // length of the sequence
+};
+
+// The queries of a head from `query` on, with what their rows end in: (QUERIES, D + PAD) twice, then two rows of numbers.
+template <int D> __device__ inline void load_query_stage(element *stage, const Backward &b, const KeyTile &t, int head, int query)
+{
+    const element *q = b.q + ((int64_t)(t.start + query) * b.a.heads + head) * D, *dout = b.dout + (q - b.q);
+    int64_t distance = b.a.heads * D;
+    int live = t.length - query;
+    load_rows<D, QUERIES>(stage, b.q, [=](int r) { return r < live ? q + r * distance : (const element *)NULL; });
+    load_rows<D, QUERIES>(stage + QUERIES * (D + PAD), b.dout,
+                          [=](int r) { return r < live ? dout + r * distance : (const element *)NULL; });
+    float *ends = (float *)(stage + 2 * QUERIES * (D + PAD));
+    if (threadIdx.x < QUERIES) { // read after the barrier that also follows the copies
+        int r = (int)threadIdx.x;
+        int64_t row = (int64_t)(t.start + query + r) * b.a.heads + head;
+        ends[r] = r < live ? b.logsumexp[row] * LOG2_E : 0;
+        ends[QUERIES + r] = r < live ? b.delta[row] : 0;
+    }
+}
+
+template <int D> __host__ __device__ constexpr int query_stage_elements()
+{
+    return 2 * QUERIES * (D + PAD) + 2 * QUERIES * (int)(sizeof(float) / sizeof(element));
+}
+
+// One stage: a warp's 16 keys against QUERIES queries. The rows of the products are keys, their columns queries.
+template <int D>
+__device__ inline void key_step(float (*dk)[4], float (*dv)[4], const element *keys, const element *values, const element *stage,
+                                const KeyTile &t, int query, float scale)
+{
+    const element *q = stage, *dout = stage + QUERIES * (D + PAD);
+    const float *ends = (const float *)(stage + 2 * QUERIES * (D + PAD));
+    int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, warp_row = warp * 16 * (D + PAD);
+    int key = t.first + warp * 16 + lane / 4;
+    float p[QUERIES / 8][4], ds[QUERIES / 8][4];
+    row_products<D, QUERIES>(
+        p, [&](int k) { return load_a(keys + warp_row + k * 16, D + PAD); }, q, QUERIES / 16);
+    row_products<D, QUERIES>(
+        ds, [&](int k) { return load_a(values + warp_row + k * 16, D + PAD); }, dout, QUERIES / 16);
+#pragma unroll
+    for (int j = 0; j < QUERIES / 8; j++)
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            int column = j * 8 + lane % 4 * 2 + i % 2;
+            bool seen = query + column < t.length && key + i / 2 * 8 <= query + column;
+            weights_of(&p[j][i], &ds[j][i], seen, ends[column], ends[QUERIES + column], scale);
+        }
+    accumulate_rows<D, QUERIES>(dv, p, dout, QUERIES / 16);
+    accumulate_rows<D, QUERIES>(dk, ds, q, QUERIES / 16);
+}
+
+template <int D> __device__ inline void put_key_rows(element *out, const float (*x)[4], const Backward &b, const KeyTile &t)
+{
+    int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        int key = t.first + warp * 16 + half * 8 + lane / 4;
+        element *row = out + ((int64_t)(t.start + key) * b.a.kv_heads + t.kv_head) * D;
+        if (key < t.length)
+#pragma unroll
+            for (int d = 0; d < D / 8; d++)
+                put_two(row + d * 8, x[d][half * 2], x[d][half * 2 + 1]);
+    }
+}
+
+template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_keys_kernel(Backward b)
+{
+    Place place = find_tile(b.a, blockIdx.x, 1, KEYS);
+    if (place.sequence < 0)
+        return; // the whole block
+    KeyTile t = {(int)place.first, 0, b.a.starts[place.sequence], (int)blockIdx.y, (int)(b.a.heads / b.a.kv_heads)};
+    t.length = b.a.starts[place.sequence + 1] - t.start;
+    element *keys = dynamic_shared<element>(), *values = keys + KEYS * (D + PAD), *stages = values + KEYS * (D + PAD);
+    int64_t distance = b.a.kv_heads * D, at = ((int64_t)(t.start + t.first) * b.a.kv_heads + t.kv_head) * D;
+    int live = t.length - t.first, steps = (live + QUERIES - 1) / QUERIES, all = steps * t.group;
+    load_rows<D, KEYS>(keys, b.k, [=](int r) { return r < live ? b.k + at + r * distance : (const element *)NULL; });
+    load_rows<D, KEYS>(values, b.v, [=](int r) { return r < live ? b.v + at + r * distance : (const element *)NULL; });
+    load_query_stage<D>(stages, b, t, t.kv_head * t.group, t.first);
+    cp_async_commit();
+    float dk[D / 8][4], dv[D / 8][4], scale = 1.0f / sqrtf((float)D);
+    clear<D>(dk);
+    clear<D>(dv);
+    for (int step = 0; step < all; step++) { // heads of the group, then queries from the tile's first key on
+        int next = step + 1;
+        if (next < all)
+            load_query_stage<D>(stages + next % 2 * query_stage_elements<D>(), b, t, t.kv_head * t.group + next / steps,
+                                t.first + next % steps * QUERIES);
+        cp_async_commit();
+        cp_async_wait<1>();
+        __syncthreads(); // this step's stage is there
+        key_step<D>(dk, dv, keys, values, stages + step % 2 * query_stage_elements<D>(), t, t.first + step % steps * QUERIES,
+                    scale);
+        __syncthreads(); // and may be filled again
+    }
+    cp_async_wait<0>();
+    put_key_rows<D>(b.dk, dk, b, t);
+    put_key_rows<D>(b.dv, dv, b, t);
+}
+
+// ---- queries
+
+// What a block of this kernel works on: rows first .. first + 63 of one sequence and kv head, linear over queries and heads.
+struct QueryTile {
+    int first, rows, start, kv_head, group;
+};
+
+__device__ inline int64_t head_row(const QueryTile &t, const Attention &a, int r) // of row r of the tile in (T·H, D)
+{
+    int row = t.first + r;
+    return (int64_t)(t.start + row / t.group) * a.heads + t.kv_head * t.group + row % t.group;
+}
+
+// Keys and values from `key` on, up to the last that a query of the tile sees: (KEYS, D + PAD) twice
+template <int D> __device__ inline void load_key_stage(element *stage, const Backward &b, const QueryTile &t, int key, int last)
+{
+    int64_t distance = b.a.kv_heads * D, at = ((int64_t)(t.start + key) * b.a.kv_heads + t.kv_head) * D;
+    int live = last + 1 - key;
+    load_rows<D, KEYS>(stage, b.k, [=](int r) { return r < live ? b.k + at + r * distance : (const element *)NULL; });
+    load_rows<D, KEYS>(stage + KEYS * (D + PAD), b.v,
+                       [=](int r) { return r < live ? b.v + at + r * distance : (const element *)NULL; });
+}
+
+// A thread's two rows: position (-1: there is no such row), and what the rows end in.
+struct RowEnds {
+    int position;
+    float logsumexp2, delta;
+};
+
+__device__ inline RowEnds row_ends(const Backward &b, const QueryTile &t, int r)
+{
+    if (r >= t.rows)
+        return RowEnds{-1, 0, 0};
+    int64_t row = head_row(t, b.a, r);
+    return RowEnds{(t.first + r) / t.group, b.logsumexp[row] * LOG2_E, b.delta[row]};
+}
+
+template <int D>
+__device__ inline void query_step(float (*dq)[4], const element *q, const element *dout, const element *stage,
+                                  const RowEnds ends[2], int key, float scale, int groups)
+{
+    const element *keys = stage, *values = stage + KEYS * (D + PAD);
+    int lane = (int)threadIdx.x % 32, warp_row = (int)threadIdx.x / 32 * 16 * (D + PAD);
+    float p[KEYS / 8][4], ds[KEYS / 8][4];
+    row_products<D, KEYS>(
+        p, [&](int k) { return load_a(q + warp_row + k * 16, D + PAD); }, keys, groups);
+    row_products<D, KEYS>(
+        ds, [&](int k) { return load_a(dout + warp_row + k * 16, D + PAD); }, values, groups);
+#pragma unroll
+    for (int j = 0; j < KEYS / 8; j++)
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            bool seen = key + j * 8 + lane % 4 * 2 + i % 2 <= ends[i / 2].position;
+            weights_of(&p[j][i], &ds[j][i], seen, ends[i / 2].logsumexp2, ends[i / 2].delta, scale);
+        }
+    accumulate_rows<D, KEYS>(dq, ds, keys, groups);
+}
+
+template <int D> __device__ inline void load_query_tile(element *q, element *dout, const Backward &b, const QueryTile &t)
+{
+    load_rows<D, ATTENTION_ROWS>(q, b.q,
+                                 [&](int r) { return r < t.rows ? b.q + head_row(t, b.a, r) * D : (const element *)NULL; });
+    load_rows<D, ATTENTION_ROWS>(dout, b.dout,
+                                 [&](int r) { return r < t.rows ? b.dout + head_row(t, b.a, r) * D : (const element *)NULL; });
+}
+
+template <int D> __device__ inline void put_query_rows(const Backward &b, const QueryTile &t, const float (*dq)[4])
+{
+    int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        int r = warp * 16 + half * 8 + lane / 4;
+        element *row = b.dq + (r < t.rows ? head_row(t, b.a, r) * D : 0);
+        if (r < t.rows)
+#pragma unroll
+            for (int d = 0; d < D / 8; d++)
+                put_two(row + d * 8, dq[d][half * 2], dq[d][half * 2 + 1]);
+    }
+}
+
+template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_queries_kernel(Backward b)
+{
+    constexpr int STAGE = 2 * KEYS * (D + PAD);
+    QueryTile t = {0, 0, 0, (int)blockIdx.y, (int)(b.a.heads / b.a.kv_heads)};
+    Place place = find_tile(b.a, blockIdx.x, t.group, ATTENTION_ROWS);
+    if (place.sequence < 0)
+        return; // the whole block
+    t.first = (int)place.first;
+    t.start = b.a.starts[place.sequence];
+    int left = (b.a.starts[place.sequence + 1] - t.start) * t.group - t.first;
+    t.rows = left < ATTENTION_ROWS ? left : ATTENTION_ROWS;
+    int warp = (int)threadIdx.x / 32, r = warp * 16 + (int)threadIdx.x % 32 / 4, last = (t.first + t.rows - 1) / t.group;
+    int warp_last = warp * 16 + 15 < t.rows ? (t.first + warp * 16 + 15) / t.group : last;
+    element *q = dynamic_shared<element>(), *dout = q + ATTENTION_ROWS * (D + PAD), *stages = dout + ATTENTION_ROWS * (D + PAD);
+    load_query_tile<D>(q, dout, b, t);
+    load_key_stage<D>(stages, b, t, 0, last);
+    cp_async_commit();
+    RowEnds ends[2] = {row_ends(b, t, r), row_ends(b, t, r + 8)};
+    float dq[D / 8][4], scale = 1.0f / sqrtf((float)D);
+    clear<D>(dq);
+    int steps = last / KEYS + 1;
+    for (int step = 0; step < steps; step++) {
+        if (step + 1 < steps)
+            load_key_stage<D>(stages + (step + 1) % 2 * STAGE, b, t, (step + 1) * KEYS, last);
+        cp_async_commit();
+        cp_async_wait<1>();
+        __syncthreads(); // this step's stage is there
+        query_step<D>(dq, q, dout, stages + step % 2 * STAGE, ends, step * KEYS, scale,
+                      groups_until(step * KEYS, warp_last, KEYS / 16));
+        __syncthreads(); // and may be filled again
+    }
+    cp_async_wait<0>();
+    put_query_rows<D>(b, t, dq);
+}
+
+// ---- both
+
+template <int D> static void start(Stream *s, const Backward &b, int64_t tokens)
+{
+    unsigned kv_heads = (unsigned)b.a.kv_heads;
+    size_t row = (D + PAD) * sizeof(element);
+    size_t keys_shared = 2 * KEYS * row + 2 * query_stage_elements<D>() * sizeof(element);
+    size_t queries_shared = 2 * ATTENTION_ROWS * row + 4 * KEYS * row;
+    int64_t query_tiles = tiles_at_most(&b.a, tokens, b.a.heads / b.a.kv_heads, ATTENTION_ROWS);
+    launch(s, dim3((unsigned)tiles_at_most(&b.a, tokens, 1, KEYS), kv_heads), dim3(ATTENTION_THREADS), keys_shared,
+           attention_keys_kernel<D>, b);
+    launch(s, dim3((unsigned)query_tiles, kv_heads), dim3(ATTENTION_THREADS), queries_shared, attention_queries_kernel<D>, b);
+}
+
+void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k, Tensor v,
+                        Tensor out, const float *logsumexp, const Attention *a)
+{
+    assert(a->key_pages == NULL && q.columns == a->heads * a->head_width && k.columns == a->kv_heads * a->head_width);
+    assert(a->head_width == 64 || a->head_width == 128);
+    if (q.rows == 0)
+        return;
+    int64_t rows = q.rows * a->heads, warps = 8;
+    launch(s, dim3((unsigned)ceil_divide(rows, warps)), dim3((unsigned)(32 * warps)), 0, output_dots_kernel, delta,
+           (const element *)dout.data, (const element *)out.data, rows, (int)a->head_width);
+    Backward b = {(element *)dq.data,
+                  (element *)dk.data,
+                  (element *)dv.data,
+                  (const element *)q.data,
+                  (const element *)k.data,
+                  (const element *)v.data,
+                  (const element *)dout.data,
+                  logsumexp,
+                  delta,
+                  *a};
+    if (a->head_width == 64)
+        start<64>(s, b, q.rows);
+    else
+        start<128>(s, b, q.rows);
+}
+
+} // namespace PRECISION

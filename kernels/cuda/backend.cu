@@ -1,0 +1,142 @@
+// The table of the CUDA backend in this build's precision, and how fp32 numbers on the host become its elements.
+// kernels_cuda_open, at the end of the bf16 build, chooses between the two precisions.
+#include "kernels/cuda/device.cuh"
+#include "kernels/cuda/operations.h"
+#include <stdlib.h>
+#include <string.h>
+
+namespace PRECISION
+{
+
+#if PRECISION_BITS == 16
+
+static const int64_t PIECE = 1 << 20; // elements converted at a time
+
+static uint16_t round_to_bf16(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if ((bits & 0x7fffffff) > 0x7f800000)
+        return (uint16_t)(bits >> 16 | 0x40); // a NaN stays one
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+void upload_rounded(Stream *s, void *elements, const float *host, int64_t count)
+{
+    static uint16_t piece[PIECE];
+    for (int64_t first = 0; first < count; first += PIECE) {
+        int64_t n = count - first < PIECE ? count - first : PIECE;
+        for (int64_t i = 0; i < n; i++)
+            piece[i] = round_to_bf16(host[first + i]);
+        device_upload(s, (uint16_t *)elements + first, piece, (size_t)n * sizeof *piece);
+    }
+}
+
+bool download_widened(Stream *s, float *host, const void *elements, int64_t count)
+{
+    static uint16_t piece[PIECE];
+    for (int64_t first = 0; first < count; first += PIECE) {
+        int64_t n = count - first < PIECE ? count - first : PIECE;
+        TRY(device_download(s, piece, (const uint16_t *)elements + first, (size_t)n * sizeof *piece));
+        for (int64_t i = 0; i < n; i++) {
+            uint32_t bits = (uint32_t)piece[i] << 16;
+            memcpy(&host[first + i], &bits, sizeof bits);
+        }
+    }
+    return true;
+}
+
+#else
+
+void upload_rounded(Stream *s, void *elements, const float *host, int64_t count)
+{
+    device_upload(s, elements, host, (size_t)count * sizeof(float));
+}
+
+bool download_widened(Stream *s, float *host, const void *elements, int64_t count)
+{
+    return device_download(s, host, elements, (size_t)count * sizeof(float));
+}
+
+#endif
+
+static const int64_t HEAD_WIDTHS[] = {64, 128, 0};
+
+// Assigned field by field: C++17 has no designated initialisers, and a table by position would be a trap.
+Kernels make_table()
+{
+    Kernels k = {};
+#if PRECISION_BITS == 16
+    k.name = "cuda-bf16";
+    k.arithmetic = "bf16, CUDA";
+#else
+    k.name = "cuda-fp32";
+    k.arithmetic = "fp32, CUDA";
+#endif
+    k.activation_size = PRECISION_BITS / 8;
+    k.column_multiple = 8;
+    k.widest = 8192;
+    k.head_widths = HEAD_WIDTHS;
+    k.device = device_describe;
+    k.allocate = device_allocate;
+    k.release = device_release;
+    k.upload = device_upload;
+    k.download = device_download;
+    k.synchronize = device_synchronize;
+    k.upload_rounded = upload_rounded;
+    k.download_widened = download_widened;
+    k.zero = device_zero;
+    k.accumulate = accumulate;
+    k.embedding_forward = embedding_forward;
+    k.embedding_backward = embedding_backward;
+    k.rows_gather = rows_gather;
+    k.rows_scatter = rows_scatter;
+    k.rmsnorm_forward = rmsnorm_forward;
+    k.rmsnorm_backward = rmsnorm_backward;
+    k.rope_table = rope_table;
+    k.qk_norm_rope_forward = qk_norm_rope_forward;
+    k.qk_norm_rope_backward = qk_norm_rope_backward;
+    k.matmul_forward = matmul_forward;
+    k.matmul_backward_input = matmul_backward_input;
+    k.matmul_backward_weight = matmul_backward_weight;
+    k.attention_forward = attention_forward;
+    k.attention_backward = attention_backward;
+    k.swiglu_forward = swiglu_forward;
+    k.swiglu_backward = swiglu_backward;
+    k.head_workspace = head_workspace;
+    k.head_forward = head_forward;
+    k.head_backward = head_backward;
+    k.adamw = adamw;
+    k.square_sums = square_sums;
+    return k;
+}
+
+} // namespace PRECISION
+
+#if PRECISION_BITS == 16
+
+namespace fp32
+{
+Kernels make_table();
+}
+
+// What kernels/open.c calls: NULL after fail(). plan_only: the device is not looked for.
+extern "C" const Kernels *kernels_cuda_open(bool plan_only)
+{
+    static Kernels table;
+    const char *wanted = getenv("DEREASON_CUDA");
+    if (wanted != NULL && strcmp(wanted, "bf16") != 0 && strcmp(wanted, "fp32") != 0) {
+        fail("DEREASON_CUDA=%s: not a precision of the CUDA backend; unset it, or take bf16 or fp32", wanted);
+        return NULL;
+    }
+    bool parity = wanted != NULL && strcmp(wanted, "fp32") == 0;
+    table = parity ? fp32::make_table() : bf16::make_table();
+    if (plan_only)
+        return &table;
+    if (!device_open() || !bf16::product_choose())
+        return NULL;
+    table.arithmetic = device_arithmetic(table.arithmetic);
+    return &table;
+}
+
+#endif

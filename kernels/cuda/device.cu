@@ -1,0 +1,142 @@
+// The device itself: finding it, its memory, and what becomes of errors. Calls of the runtime are asynchronous, so an error may
+// belong to an operation queued long before: the first one is kept, and the next download or synchronize fails with it. Nothing
+// that a broken device computed is ever read or saved.
+#include "kernels/cuda/device.cuh"
+#include "kernels/cuda/operations.h"
+#include <stdio.h>
+#include <string.h>
+
+static char first_error[256];
+
+void device_check(cudaError_t result, const char *what)
+{
+    if (result != cudaSuccess && first_error[0] == 0)
+        snprintf(first_error, sizeof first_error, "%s: %s (%s)", what, cudaGetErrorString(result), cudaGetErrorName(result));
+}
+
+static bool healthy(void)
+{
+    device_check(cudaGetLastError(), "a kernel");
+    return first_error[0] == 0 ||
+           fail(
+               "the GPU reported an error, and nothing it computed since can be trusted: %s; the last checkpoint stands: run the "
+               "same command again, and under compute-sanitizer if it comes back",
+               first_error);
+}
+
+// ---- finding it
+
+static bool no_device(cudaError_t result)
+{
+    int driver = 0, runtime = 0;
+    cudaDriverGetVersion(&driver);
+    cudaRuntimeGetVersion(&runtime);
+    if (driver == 0)
+        return fail("there is no NVIDIA driver on this machine; install one, or use --device cpu");
+    if (result == cudaErrorInsufficientDriver || driver / 1000 < runtime / 1000)
+        return fail("the NVIDIA driver is for CUDA %d.%d, this build for CUDA %d.%d; update the driver, or use --device cpu",
+                    driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+    if (result == cudaErrorNoDevice || result == cudaSuccess)
+        return fail("no GPU is visible (CUDA_VISIBLE_DEVICES hides them, or there is none); use --device cpu");
+    return fail("looking for a GPU: %s; use --device cpu", cudaGetErrorString(result));
+}
+
+// A kernel of this build can be loaded: there is code for this card in it.
+__global__ void probe_kernel() {}
+
+bool device_open(void)
+{
+    static bool open;
+    int count = 0;
+    cudaDeviceProp properties;
+    if (open)
+        return healthy();
+    cudaError_t result = cudaGetDeviceCount(&count);
+    if (result != cudaSuccess || count == 0) {
+        cudaGetLastError(); // it is said here, and not again
+        return no_device(result);
+    }
+    result = cudaGetDeviceProperties(&properties, 0);
+    if (result != cudaSuccess)
+        return fail("asking the GPU what it is: %s", cudaGetErrorString(result));
+    if (properties.major < 8)
+        return fail("the %s has compute capability %d.%d, and the CUDA kernels need 8.0 or more (bf16 tensor cores, asynchronous "
+                    "copies); use --device cpu",
+                    properties.name, properties.major, properties.minor);
+    cudaFuncAttributes attributes;
+    result = cudaFuncGetAttributes(&attributes, (const void *)probe_kernel);
+    if (result != cudaSuccess) {
+        cudaGetLastError();
+        return fail("this build has no code for the %s (compute capability %d.%d): %s; build with make CUDA_ARCHS=%d%d",
+                    properties.name, properties.major, properties.minor, cudaGetErrorString(result), properties.major,
+                    properties.minor);
+    }
+    open = true;
+    return true;
+}
+
+const char *device_describe(void)
+{
+    static char text[400];
+    cudaDeviceProp p;
+    size_t available = 0, total = 0;
+    if (cudaGetDeviceProperties(&p, 0) != cudaSuccess || cudaMemGetInfo(&available, &total) != cudaSuccess)
+        return "a GPU that does not answer";
+    snprintf(text, sizeof text, "%s, %.1f of %.1f GiB free; %s", p.name, (double)available / 0x1p30, (double)total / 0x1p30,
+             bf16::product_maker());
+    return text;
+}
+
+// Generations of cards add up a tensor core's sixteen products differently.
+const char *device_arithmetic(const char *precision)
+{
+    static char text[64];
+    cudaDeviceProp p;
+    if (cudaGetDeviceProperties(&p, 0) != cudaSuccess)
+        return precision;
+    snprintf(text, sizeof text, "%s, compute capability %d.x", precision, p.major);
+    return text;
+}
+
+// ---- memory
+
+void *device_allocate(size_t bytes)
+{
+    void *p = NULL;
+    size_t available = 0, total = 0;
+    cudaMemGetInfo(&available, &total);
+    cudaError_t result = cudaMalloc(&p, bytes > 0 ? bytes : 1);
+    if (result != cudaSuccess) {
+        cudaGetLastError();
+        fail("the GPU has %.2f of its %.2f GiB free, and %.2f are asked for (%s)", (double)available / 0x1p30,
+             (double)total / 0x1p30, (double)bytes / 0x1p30, cudaGetErrorString(result));
+        return NULL;
+    }
+    device_zero(NULL, p, bytes);
+    return p;
+}
+
+void device_release(void *p) { device_check(cudaFree(p), "giving memory back"); }
+
+void device_upload(Stream *s, void *device, const void *host, size_t bytes)
+{
+    // from memory that is not pinned the call returns when the bytes have been read
+    device_check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream_of(s)), "copying to the GPU");
+}
+
+bool device_download(Stream *s, void *host, const void *device, size_t bytes)
+{
+    device_check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream_of(s)), "copying from the GPU");
+    return device_synchronize(s);
+}
+
+bool device_synchronize(Stream *s)
+{
+    device_check(cudaStreamSynchronize(stream_of(s)), "the operations up to here");
+    return healthy();
+}
+
+void device_zero(Stream *s, void *p, size_t bytes)
+{
+    device_check(cudaMemsetAsync(p, 0, bytes, stream_of(s)), "clearing memory");
+}

@@ -1,0 +1,48 @@
+// What every CUDA source of ours includes: the toolkit, how a kernel is launched, how it declares shared memory. The same sources
+// compile with nvcc for a GPU and with a C++ compiler against test/simt/, whose cuda_runtime.h and cuda_bf16.h stand in for the
+// toolkit's and run every thread of a block as a fiber. Where the two differ there is a macro here, or a wrapper in ptx.cuh.
+//
+// A source is compiled once for each PRECISION (bf16, or fp32 for parity); everything of one precision is in its namespace.
+#ifndef KERNELS_CUDA_DEVICE_CUH
+#define KERNELS_CUDA_DEVICE_CUH
+
+#include "kernels/kernels.h"
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+
+// Remembers the first thing that went wrong on the device; the next download or synchronize fails with it.
+void device_check(cudaError_t result, const char *what);
+
+static inline cudaStream_t stream_of(Stream *s) { return (cudaStream_t)(void *)s; }
+
+// SHARED(float, sums, 32): a static array in shared memory. dynamic_shared<T>(): the launch's dynamic part, 16-byte aligned.
+#if defined(__CUDACC__)
+#define SHARED(type, name, count) __shared__ __align__(16) type name[count]
+template <typename T> __device__ inline T *dynamic_shared()
+{
+    extern __shared__ __align__(16) unsigned char dynamic_shared_memory[];
+    return (T *)dynamic_shared_memory;
+}
+#else
+#define SHARED(type, name, count) type *const name = (type *)simt_static_shared(sizeof(type) * (count), __FILE__, __LINE__)
+template <typename T> inline T *dynamic_shared() { return (T *)simt_dynamic_shared(); }
+#endif
+
+// launch(stream, grid, block, bytes of dynamic shared memory, kernel, arguments...). An empty grid launches nothing.
+template <typename... Parameters, typename... Arguments>
+static void launch(Stream *s, dim3 grid, dim3 block, size_t shared, void (*kernel)(Parameters...), Arguments... arguments)
+{
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0)
+        return;
+#if defined(__CUDACC__)
+    if (shared > 48 << 10)
+        device_check(cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared),
+                     "shared memory of a kernel");
+    kernel<<<grid, block, shared, stream_of(s)>>>((Parameters)arguments...);
+    device_check(cudaGetLastError(), "launching a kernel");
+#else
+    simt_launch(grid, block, shared, [=] { kernel((Parameters)arguments...); });
+#endif
+}
+
+#endif

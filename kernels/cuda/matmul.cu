@@ -1,0 +1,219 @@
+// Our own matrix product: every output is one chain over k, ascending from zero, in groups of 16 in a tensor core (fp32 build:
+// one fused multiply-add after the other). It has the same bits for any number of rows, is what SIMT runs, and is what a library
+// is held against (matmul_cublaslt.cu).
+//
+// A block of 4 warps makes a tile of 128 x 128, a warp 64 x 64 of it in 128 registers a thread; slabs of 32 k travel through a
+// ring of four stages by cp.async. A slab's rows lie as they lie in memory and are padded by 16 bytes, so that the eight rows an
+// ldmatrix reads fall into different banks; operands that are stored with k outside are transposed by ldmatrix on their way to
+// the registers. Two blocks fit a multiprocessor. Limit: 2·m·n·k operations; mma.sync reaches about 60% of what wgmma does on
+// Hopper (not yet measured here).
+#include "kernels/cuda/element.cuh"
+#include "kernels/cuda/operations.h"
+#include <assert.h>
+
+namespace PRECISION
+{
+
+// The fp32 build's fragments take twice the registers, so its tiles are a quarter.
+enum { TILE = PRECISION_BITS == 16 ? 128 : 64, WARP_TILE = TILE / 2, SLAB = 32, STAGES = 4, THREADS = 128, RASTER = 8 };
+
+// How one operand lies: with k inside, (TILE rows, SLAB k), or outside, (SLAB k, TILE rows).
+template <bool K_OUTSIDE> struct Slab {
+    static constexpr int ROWS = K_OUTSIDE ? SLAB : TILE, COLUMNS = K_OUTSIDE ? TILE : SLAB, PITCH = COLUMNS + PAD;
+    static constexpr int ELEMENTS = ROWS * PITCH;
+};
+
+struct Operand {
+    const element *data;
+    int64_t pitch, extent; // extent: rows of the product (m or n) that it has
+};
+
+template <bool K_OUTSIDE>
+__device__ inline void load_slab(element *slab, const Operand &x, int64_t first, int64_t k_first, int64_t k)
+{
+    typedef Slab<K_OUTSIDE> S;
+    constexpr int CHUNKS = S::COLUMNS / LANES;
+#pragma unroll
+    for (int i = 0; i < S::ROWS * CHUNKS / THREADS; i++) {
+        int chunk = (int)threadIdx.x + i * THREADS, row = chunk / CHUNKS, column = chunk % CHUNKS * LANES;
+        int64_t outer = (K_OUTSIDE ? k_first : first) + row, inner = (K_OUTSIDE ? first : k_first) + column;
+        bool live = outer < (K_OUTSIDE ? k : x.extent) && inner < (K_OUTSIDE ? x.extent : k);
+        cp_async_16(slab + row * S::PITCH + column, live ? x.data + outer * x.pitch + inner : x.data, live);
+    }
+}
+
+// One slab: a warp's 64 x 64 outputs continue their chains by SLAB / 16 groups.
+template <bool A_OUTSIDE, bool B_OUTSIDE>
+__device__ inline void multiply_slab(float (*c)[WARP_TILE / 8][4], const element *a, const element *b, int row, int column)
+{
+    constexpr int A_PITCH = Slab<A_OUTSIDE>::PITCH, B_PITCH = Slab<B_OUTSIDE>::PITCH;
+#pragma unroll
+    for (int k = 0; k < SLAB; k += 16) {
+        FragmentA x[WARP_TILE / 16];
+        FragmentB y[WARP_TILE / 8];
+#pragma unroll
+        for (int i = 0; i < WARP_TILE / 16; i++)
+            x[i] = A_OUTSIDE ? load_a_transposed(a + k * A_PITCH + row + i * 16, A_PITCH)
+                             : load_a(a + (row + i * 16) * A_PITCH + k, A_PITCH);
+#pragma unroll
+        for (int j = 0; j < WARP_TILE / 16; j++)
+            if (B_OUTSIDE)
+                load_b_transposed(y + 2 * j, b + k * B_PITCH + column + j * 16, B_PITCH);
+            else
+                load_b(y + 2 * j, b + (column + j * 16) * B_PITCH + k, B_PITCH);
+#pragma unroll
+        for (int i = 0; i < WARP_TILE / 16; i++)
+#pragma unroll
+            for (int j = 0; j < WARP_TILE / 8; j++)
+                mma(c[i][j], x[i], y[j]);
+    }
+}
+
+__device__ inline void put(float *c, float x, bool add) { *c = add ? *c + x : x; }
+#if PRECISION_BITS == 16
+__device__ inline void put(element *c, float x, bool add) { *c = rounded(add ? widen(*c) + x : x); }
+#endif
+
+// Two neighbouring columns at once where both are there: the pitch is even, and so is the column.
+template <typename Output> struct alignas(2 * sizeof(Output)) Pair {
+    Output left, right;
+};
+
+template <typename Output> __device__ inline void put_pair(Output *c, float left, float right, bool both, bool add)
+{
+    if (!both) {
+        put(c, left, add);
+        return;
+    }
+    Pair<Output> pair = add ? *(const Pair<Output> *)c : Pair<Output>{};
+    put(&pair.left, left, add);
+    put(&pair.right, right, add);
+    *(Pair<Output> *)c = pair;
+}
+
+template <typename Output>
+__device__ inline void put_tile(Output *c, int64_t pitch, const float (*x)[WARP_TILE / 8][4], int64_t first_row,
+                                int64_t first_column, int64_t m, int64_t n, bool add)
+{
+    int lane = (int)threadIdx.x % 32;
+#pragma unroll
+    for (int i = 0; i < WARP_TILE / 16; i++)
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            int64_t row = first_row + i * 16 + half * 8 + lane / 4;
+#pragma unroll
+            for (int j = 0; j < WARP_TILE / 8; j++) {
+                int64_t column = first_column + j * 8 + lane % 4 * 2;
+                if (row < m && column < n)
+                    put_pair(c + row * pitch + column, x[i][j][half * 2], x[i][j][half * 2 + 1], column + 1 < n, add);
+            }
+        }
+}
+
+// Blocks go down RASTER tiles before they step aside, so that neighbours in time share rows and columns in the cache.
+__device__ inline void tile_of_block(int64_t m, int64_t n, int64_t *row, int64_t *column)
+{
+    int64_t down = (m + TILE - 1) / TILE, across = (n + TILE - 1) / TILE, block = blockIdx.x;
+    int64_t band = block / (RASTER * across), inside = block % (RASTER * across);
+    int64_t left = down - band * RASTER, height = left < (int64_t)RASTER ? left : (int64_t)RASTER;
+    *row = (band * RASTER + inside % height) * TILE;
+    *column = inside / height * TILE;
+}
+
+template <bool A_OUTSIDE, bool B_OUTSIDE, typename Output>
+__global__ void __launch_bounds__(THREADS, 2)
+    product_kernel(Operand a, Operand b, Output *c, int64_t c_pitch, int64_t k, bool add)
+{
+    constexpr int A_SIZE = Slab<A_OUTSIDE>::ELEMENTS, STAGE = A_SIZE + Slab<B_OUTSIDE>::ELEMENTS;
+    element *ring = dynamic_shared<element>();
+    int64_t first_row, first_column, slabs = (k + SLAB - 1) / SLAB;
+    tile_of_block(a.extent, b.extent, &first_row, &first_column);
+    int warp = (int)threadIdx.x / 32, row = warp / 2 * WARP_TILE, column = warp % 2 * WARP_TILE;
+    bool needed = first_row + row < a.extent && first_column + column < b.extent; // by this warp as a whole
+    float x[WARP_TILE / 16][WARP_TILE / 8][4] = {};
+    for (int64_t slab = -(STAGES - 1); slab < slabs; slab++) {
+        if (slab >= 0) {
+            cp_async_wait<STAGES - 2>();
+            __syncthreads(); // the slab is there for all, and nobody reads the stage that is filled next
+        }
+        int64_t next = slab + STAGES - 1;
+        if (next < slabs) {
+            element *stage = ring + next % STAGES * STAGE;
+            load_slab<A_OUTSIDE>(stage, a, first_row, next * SLAB, k);
+            load_slab<B_OUTSIDE>(stage + A_SIZE, b, first_column, next * SLAB, k);
+        }
+        cp_async_commit();
+        if (slab >= 0 && needed) {
+            const element *stage = ring + slab % STAGES * STAGE;
+            multiply_slab<A_OUTSIDE, B_OUTSIDE>(x, stage, stage + A_SIZE, row, column);
+        }
+    }
+    cp_async_wait<0>();
+    if (needed)
+        put_tile(c, c_pitch, x, first_row + row, first_column + column, a.extent, b.extent, add);
+}
+
+template <bool A_OUTSIDE, bool B_OUTSIDE, typename Output> static void start(Stream *s, const Product *p)
+{
+    Operand a = {(const element *)p->a, p->a_pitch, p->m}, b = {(const element *)p->b, p->b_pitch, p->n};
+    size_t shared = STAGES * sizeof(element) * (size_t)(Slab<A_OUTSIDE>::ELEMENTS + Slab<B_OUTSIDE>::ELEMENTS);
+    dim3 grid((unsigned)(ceil_divide(p->m, TILE) * ceil_divide(p->n, TILE)));
+    launch(s, grid, dim3(THREADS), shared, product_kernel<A_OUTSIDE, B_OUTSIDE, Output>, a, b, (Output *)p->c, p->c_pitch, p->k,
+           p->add);
+}
+
+void product_own(Stream *s, const Product *p)
+{
+    assert(p->a_pitch % LANES == 0 && p->b_pitch % LANES == 0 && p->c_pitch % 2 == 0);
+    assert(p->form == MATMUL_FORWARD || p->c_is_float == (p->form == MATMUL_BACKWARD_WEIGHT));
+    if (p->form == MATMUL_BACKWARD_WEIGHT)
+        start<true, true, float>(s, p);
+    else if (p->form == MATMUL_BACKWARD_INPUT)
+        start<false, true, element>(s, p);
+    else if (p->c_is_float)
+        start<false, false, float>(s, p);
+    else
+        start<false, false, element>(s, p);
+}
+
+void product(Stream *s, const Product *p)
+{
+    if (p->m > 0 && p->n > 0 && !product_library(s, p))
+        product_own(s, p);
+}
+
+void matmul_forward(Stream *s, Tensor y, Tensor x, Tensor w)
+{
+    assert(y.rows == x.rows && y.columns == w.rows && x.columns == w.columns);
+    Product p = {MATMUL_FORWARD, y.rows,    y.columns, x.columns, x.data, w.data,
+                 y.data,         x.columns, w.columns, y.columns, false,  false};
+    product(s, &p);
+}
+
+void matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, bool add)
+{
+    assert(dx.rows == dy.rows && dy.columns == w.rows && dx.columns == w.columns);
+    Product p = {MATMUL_BACKWARD_INPUT,
+                 dx.rows,
+                 dx.columns,
+                 dy.columns,
+                 dy.data,
+                 w.data,
+                 dx.data,
+                 dy.columns,
+                 w.columns,
+                 dx.columns,
+                 false,
+                 add};
+    product(s, &p);
+}
+
+void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x)
+{
+    assert(dy.rows == x.rows);
+    Product p = {
+        MATMUL_BACKWARD_WEIGHT, dy.columns, x.columns, x.rows, dy.data, x.data, dw, dy.columns, x.columns, x.columns, true, true};
+    product(s, &p);
+}
+
+} // namespace PRECISION

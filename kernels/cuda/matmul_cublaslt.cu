@@ -1,0 +1,309 @@
+// cuBLASLt for the bf16 products, where it gives the bits of our own product: one ascending chain, which is what EXACTNESS asks
+// of it. The library is opened at run time; without it, or where it does not obey, our own product carries on.
+//
+// A plan is made once for each shape: the first algorithm that the library's heuristic offers without workspace and without a
+// reduction over parts of k. Whether it obeys is found out on the run's own data at the first product of each kind (form, and
+// the two sizes that weights have), and again when there are more rows than before: for several numbers of rows (of k, for a
+// weight's gradient) both products are made and compared byte for byte. One difference, and this kind stays with our own product
+// for the rest of the run: until then both had the same bits.
+#include "kernels/cuda/device.cuh"
+#include "kernels/cuda/operations.h"
+#include <stdlib.h>
+#include <string.h>
+
+#if PRECISION_BITS == 16 && defined(HAVE_CUBLASLT)
+#include <cublasLt.h>
+#include <dlfcn.h>
+#endif
+
+namespace PRECISION
+{
+
+#if PRECISION_BITS == 16 && defined(HAVE_CUBLASLT)
+
+// ---- the library
+
+#define FUNCTIONS(F)                                                                                                             \
+    F(cublasLtCreate)                                                                                                            \
+    F(cublasLtMatmul) F(cublasLtMatmulDescCreate) F(cublasLtMatmulDescDestroy) F(cublasLtMatmulDescSetAttribute)                 \
+        F(cublasLtMatrixLayoutCreate) F(cublasLtMatrixLayoutDestroy) F(cublasLtMatmulPreferenceCreate)                           \
+            F(cublasLtMatmulPreferenceDestroy) F(cublasLtMatmulPreferenceSetAttribute) F(cublasLtMatmulAlgoGetHeuristic)         \
+                F(cublasLtMatmulAlgoConfigGetAttribute) F(cublasLtGetVersion)
+
+static struct Library {
+#define MEMBER(name) decltype(&::name) name;
+    FUNCTIONS(MEMBER)
+#undef MEMBER
+    cublasLtHandle_t handle;
+    bool usable, forced; // forced: not held against our own product
+} lt;
+
+static bool library_open()
+{
+    static const char *const NAMES[] = {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"};
+    void *file = NULL;
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0] && file == NULL; i++)
+        file = dlopen(NAMES[i], RTLD_NOW | RTLD_LOCAL);
+    if (file == NULL)
+        return fail("libcublasLt.so was not found: install cuBLAS, or put its folder on LD_LIBRARY_PATH");
+#define FIND(name)                                                                                                               \
+    lt.name = (decltype(lt.name))dlsym(file, #name);                                                                             \
+    if (lt.name == NULL)                                                                                                         \
+        return fail("libcublasLt.so has no function " #name);
+    FUNCTIONS(FIND)
+#undef FIND
+    if (lt.cublasLtCreate(&lt.handle) != CUBLAS_STATUS_SUCCESS)
+        return fail("cuBLASLt could not be initialised");
+    return true;
+}
+
+// ---- plans
+
+typedef struct Plan {
+    MatmulForm form;
+    int64_t m, n, k, a_pitch, b_pitch, c_pitch;
+    bool c_is_float, there; // there: an algorithm was found
+    cublasLtMatmulDesc_t operation;
+    cublasLtMatrixLayout_t a, b, c;
+    cublasLtMatmulAlgo_t algorithm;
+} Plan;
+
+enum { PLANS = 1024 }; // a table by hash; a shape that comes later takes an older one's place
+
+static Plan plans[PLANS];
+
+static bool same_shape(const Plan *plan, const Product *p)
+{
+    return plan->operation != NULL && plan->form == p->form && plan->m == p->m && plan->n == p->n && plan->k == p->k &&
+           plan->a_pitch == p->a_pitch && plan->b_pitch == p->b_pitch && plan->c_pitch == p->c_pitch &&
+           plan->c_is_float == p->c_is_float;
+}
+
+static Plan *plan_place(const Product *p)
+{
+    const int64_t facts[] = {(int64_t)p->form, p->m, p->n, p->k, p->a_pitch, p->b_pitch, p->c_pitch, p->c_is_float};
+    return &plans[hash_bytes(facts, sizeof facts) % PLANS];
+}
+
+// The library's matrices are column-major: ours, read that way, are their transposes, so it makes Cᵀ (N, M) of our B and our A.
+static bool describe(Plan *plan)
+{
+    bool weight = plan->form == MATMUL_BACKWARD_WEIGHT, forward = plan->form == MATMUL_FORWARD;
+    cublasOperation_t b_operation = forward ? CUBLAS_OP_T : CUBLAS_OP_N, a_operation = weight ? CUBLAS_OP_T : CUBLAS_OP_N;
+    uint64_t m = (uint64_t)plan->m, n = (uint64_t)plan->n, k = (uint64_t)plan->k;
+    cudaDataType_t c_type = plan->c_is_float ? CUDA_R_32F : CUDA_R_16BF;
+    return lt.cublasLtMatmulDescCreate(&plan->operation, CUBLAS_COMPUTE_32F, CUDA_R_32F) == CUBLAS_STATUS_SUCCESS &&
+           lt.cublasLtMatmulDescSetAttribute(plan->operation, CUBLASLT_MATMUL_DESC_TRANSA, &b_operation, sizeof b_operation) ==
+               CUBLAS_STATUS_SUCCESS &&
+           lt.cublasLtMatmulDescSetAttribute(plan->operation, CUBLASLT_MATMUL_DESC_TRANSB, &a_operation, sizeof a_operation) ==
+               CUBLAS_STATUS_SUCCESS &&
+           lt.cublasLtMatrixLayoutCreate(&plan->b, CUDA_R_16BF, forward ? k : n, forward ? n : k, plan->b_pitch) ==
+               CUBLAS_STATUS_SUCCESS &&
+           lt.cublasLtMatrixLayoutCreate(&plan->a, CUDA_R_16BF, weight ? m : k, weight ? k : m, plan->a_pitch) ==
+               CUBLAS_STATUS_SUCCESS &&
+           lt.cublasLtMatrixLayoutCreate(&plan->c, c_type, n, m, plan->c_pitch) == CUBLAS_STATUS_SUCCESS;
+}
+
+static bool one_chain(const cublasLtMatmulAlgo_t *algorithm)
+{
+    int32_t parts = 0;
+    uint32_t reduction = CUBLASLT_REDUCTION_SCHEME_NONE;
+    size_t written;
+    return lt.cublasLtMatmulAlgoConfigGetAttribute(algorithm, CUBLASLT_ALGO_CONFIG_SPLITK_NUM, &parts, sizeof parts, &written) ==
+               CUBLAS_STATUS_SUCCESS &&
+           lt.cublasLtMatmulAlgoConfigGetAttribute(algorithm, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME, &reduction, sizeof reduction,
+                                                   &written) == CUBLAS_STATUS_SUCCESS &&
+           parts <= 1 && reduction == CUBLASLT_REDUCTION_SCHEME_NONE;
+}
+
+static bool find_algorithm(Plan *plan)
+{
+    enum { OFFERS = 8 };
+    cublasLtMatmulHeuristicResult_t offers[OFFERS];
+    cublasLtMatmulPreference_t preference;
+    size_t workspace = 0;
+    uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_NONE, aligned = 16;
+    int found = 0;
+    if (lt.cublasLtMatmulPreferenceCreate(&preference) != CUBLAS_STATUS_SUCCESS)
+        return false;
+    const struct {
+        cublasLtMatmulPreferenceAttributes_t name;
+        const void *value;
+        size_t size;
+    } wishes[] = {{CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace},
+                  {CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &reductions, sizeof reductions},
+                  {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &aligned, sizeof aligned},
+                  {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &aligned, sizeof aligned},
+                  {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &aligned, sizeof aligned},
+                  {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &aligned, sizeof aligned}};
+    bool ok = true;
+    for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++)
+        ok = ok && lt.cublasLtMatmulPreferenceSetAttribute(preference, wishes[i].name, wishes[i].value, wishes[i].size) ==
+                       CUBLAS_STATUS_SUCCESS;
+    ok = ok && lt.cublasLtMatmulAlgoGetHeuristic(lt.handle, plan->operation, plan->b, plan->a, plan->c, plan->c, preference,
+                                                 OFFERS, offers, &found) == CUBLAS_STATUS_SUCCESS;
+    lt.cublasLtMatmulPreferenceDestroy(preference);
+    for (int i = 0; ok && i < found; i++)
+        if (offers[i].state == CUBLAS_STATUS_SUCCESS && one_chain(&offers[i].algo)) {
+            plan->algorithm = offers[i].algo;
+            return true;
+        }
+    return false;
+}
+
+static void forget(Plan *plan)
+{
+    if (plan->operation != NULL)
+        lt.cublasLtMatmulDescDestroy(plan->operation);
+    cublasLtMatrixLayout_t layouts[] = {plan->a, plan->b, plan->c};
+    for (int i = 0; i < 3; i++)
+        if (layouts[i] != NULL)
+            lt.cublasLtMatrixLayoutDestroy(layouts[i]);
+    *plan = Plan{};
+}
+
+static const Plan *plan_of(const Product *p)
+{
+    Plan *plan = plan_place(p);
+    if (!same_shape(plan, p)) {
+        forget(plan);
+        plan->form = p->form;
+        plan->m = p->m, plan->n = p->n, plan->k = p->k;
+        plan->a_pitch = p->a_pitch, plan->b_pitch = p->b_pitch, plan->c_pitch = p->c_pitch;
+        plan->c_is_float = p->c_is_float;
+        plan->there = describe(plan) && find_algorithm(plan);
+    }
+    return plan;
+}
+
+static bool run_plan(Stream *s, const Product *p)
+{
+    const Plan *plan = plan_of(p);
+    const float one = 1, beta = p->add ? 1 : 0;
+    return plan->there && lt.cublasLtMatmul(lt.handle, plan->operation, &one, p->b, plan->b, p->a, plan->a, &beta, p->c, plan->c,
+                                            p->c, plan->c, &plan->algorithm, NULL, 0, stream_of(s)) == CUBLAS_STATUS_SUCCESS;
+}
+
+// ---- does it obey?
+
+// What products of one kind have in common: the sizes that a weight has.
+typedef struct Kind {
+    MatmulForm form;
+    bool c_is_float, obeys;
+    int64_t sizes[2], checked; // checked: up to so many rows
+} Kind;
+
+enum { KINDS = 256 };
+static const int64_t CHECKED_ROWS = 1024;
+
+static Kind kinds[KINDS];
+static int kind_count;
+
+// The first `count` rows (of k, for a weight's gradient) of the product, made twice.
+static bool equal_bits(Stream *s, const Product *whole, int64_t count, void *ours, void *theirs, char *host)
+{
+    Product p = *whole;
+    p.add = false;
+    p.m = p.m < CHECKED_ROWS ? p.m : CHECKED_ROWS;
+    *(p.form == MATMUL_BACKWARD_WEIGHT ? &p.k : &p.m) = count;
+    size_t bytes = (size_t)(p.m * p.c_pitch) * (p.c_is_float ? 4 : 2), row = (size_t)p.n * (p.c_is_float ? 4 : 2);
+    p.c = ours;
+    product_own(s, &p);
+    p.c = theirs;
+    if (!run_plan(s, &p) || !device_download(s, host, ours, bytes) || !device_download(s, host + bytes, theirs, bytes))
+        return false;
+    for (int64_t r = 0; r < p.m; r++) { // row by row: what lies between them is nobody's
+        size_t at = (size_t)(r * p.c_pitch) * (p.c_is_float ? 4 : 2);
+        if (memcmp(host + at, host + bytes + at, row) != 0)
+            return false;
+    }
+    return true;
+}
+
+// For each count of a fixed list above `checked` that the product has, and for its own where that is not too many.
+static bool obeys(Stream *s, const Product *p, int64_t checked, int64_t rows)
+{
+    static const int64_t COUNTS[] = {1, 2, 7, 8, 16, 17, 64, 128, 257, CHECKED_ROWS};
+    size_t bytes = (size_t)((p->m < CHECKED_ROWS ? p->m : CHECKED_ROWS) * p->c_pitch) * (p->c_is_float ? 4 : 2);
+    void *ours = NULL, *theirs = NULL;
+    char *host = (char *)malloc(2 * bytes);
+    bool ok = host != NULL && cudaMalloc(&ours, bytes) == cudaSuccess && cudaMalloc(&theirs, bytes) == cudaSuccess;
+    cudaGetLastError(); // no memory left is no error: our own product needs none
+    for (size_t i = 0; ok && i < sizeof COUNTS / sizeof COUNTS[0] && COUNTS[i] < rows; i++)
+        ok = COUNTS[i] <= checked || equal_bits(s, p, COUNTS[i], ours, theirs, host);
+    if (rows <= CHECKED_ROWS || p->form == MATMUL_BACKWARD_WEIGHT)
+        ok = ok && equal_bits(s, p, rows, ours, theirs, host);
+    cudaFree(ours);
+    cudaFree(theirs);
+    free(host);
+    return ok;
+}
+
+static Kind *kind_of(const Product *p)
+{
+    int64_t first = p->form == MATMUL_BACKWARD_WEIGHT ? p->m : p->k;
+    for (int i = 0; i < kind_count; i++)
+        if (kinds[i].form == p->form && kinds[i].c_is_float == p->c_is_float && kinds[i].sizes[0] == first &&
+            kinds[i].sizes[1] == p->n)
+            return &kinds[i];
+    if (kind_count == KINDS)
+        return NULL;
+    kinds[kind_count] = Kind{p->form, p->c_is_float, true, {first, p->n}, 0};
+    return &kinds[kind_count++];
+}
+
+bool product_library(Stream *s, const Product *p)
+{
+    Kind *kind = lt.usable ? kind_of(p) : NULL;
+    if (kind == NULL)
+        return false;
+    int64_t rows = p->form == MATMUL_BACKWARD_WEIGHT ? p->k : p->m;
+    if (!lt.forced && kind->obeys && kind->checked < CHECKED_ROWS && kind->checked < rows) {
+        kind->obeys = obeys(s, p, kind->checked, rows);
+        kind->checked = rows;
+    }
+    return kind->obeys && run_plan(s, p);
+}
+
+// ---- choosing
+
+bool product_choose(void)
+{
+    const char *wanted = getenv("DEREASON_MATMUL");
+    bool own = wanted != NULL && strcmp(wanted, "own") == 0;
+    lt.forced = wanted != NULL && strcmp(wanted, "cublaslt") == 0;
+    if (wanted != NULL && !own && !lt.forced && strcmp(wanted, "auto") != 0)
+        return fail("DEREASON_MATMUL=%s: take auto, own or cublaslt", wanted);
+    lt.usable = !own && (lt.handle != NULL || library_open());
+    if (!lt.usable && lt.forced)
+        return fail_in("DEREASON_MATMUL=cublaslt");
+    error_clear(); // without the library our own product carries on, and product_maker says so
+    return true;
+}
+
+const char *product_maker(void)
+{
+    static char text[128];
+    int obeying = 0;
+    for (int i = 0; i < kind_count; i++)
+        obeying += kinds[i].obeys;
+    if (!lt.usable)
+        return lt.handle != NULL || getenv("DEREASON_MATMUL") != NULL ? "our own matrix products"
+                                                                      : "our own matrix products (no libcublasLt.so was found)";
+    snprintf(text, sizeof text, "cuBLASLt %d (%s)", (int)lt.cublasLtGetVersion(),
+             lt.forced ? "unchecked" : "where it gives the bits of our own product");
+    if (kind_count > 0 && !lt.forced)
+        snprintf(text, sizeof text, "cuBLASLt %d for %d of %d kinds of product", (int)lt.cublasLtGetVersion(), obeying,
+                 kind_count);
+    return text;
+}
+
+#else
+
+bool product_library(Stream *, const Product *) { return false; }
+bool product_choose(void) { return true; }
+const char *product_maker(void) { return "our own matrix products (built without cuBLASLt's header)"; }
+
+#endif
+
+} // namespace PRECISION

@@ -1,0 +1,49 @@
+// Sums and maxima over a warp or a block, each in one fixed tree: within a warp lanes 16 apart, then 8, 4, 2, 1; then the warps
+// in the same way. Every lane receives the same bits (a + b is b + a). How many threads a row gets never follows from the grid.
+#ifndef KERNELS_CUDA_REDUCE_CUH
+#define KERNELS_CUDA_REDUCE_CUH
+
+#include "kernels/cuda/device.cuh"
+
+__device__ inline float warp_sum(float x)
+{
+#pragma unroll
+    for (int apart = 16; apart > 0; apart /= 2)
+        x += __shfl_xor_sync(~0u, x, apart);
+    return x;
+}
+
+__device__ inline float warp_max(float x)
+{
+#pragma unroll
+    for (int apart = 16; apart > 0; apart /= 2)
+        x = fmaxf(x, __shfl_xor_sync(~0u, x, apart));
+    return x;
+}
+
+// The block's warps (a power of two of them); scratch: 32 floats in shared memory, free again after the call.
+__device__ inline float block_sum(float x, float *scratch)
+{
+    int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32, warps = (int)blockDim.x / 32;
+    x = warp_sum(x);
+    if (lane == 0)
+        scratch[warp] = x;
+    __syncthreads();
+    x = warp_sum(lane < warps ? scratch[lane] : 0);
+    __syncthreads();
+    return x;
+}
+
+__device__ inline float block_max(float x, float *scratch)
+{
+    int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32, warps = (int)blockDim.x / 32;
+    x = warp_max(x);
+    if (lane == 0)
+        scratch[warp] = x;
+    __syncthreads();
+    x = warp_max(lane < warps ? scratch[lane] : -INFINITY);
+    __syncthreads();
+    return x;
+}
+
+#endif
