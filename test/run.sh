@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the built tests and ends in one line: N passed, N failed. `short` is what make test runs; `long` adds what takes longer.
+# Runs the built tests and ends in one line: N passed, N failed. `short` is what make test runs; `long` adds what takes longer;
+# `simt` is the part of `short` that runs the CUDA kernels on the CPU.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 DEREASON_TEST="$1"
@@ -20,10 +21,29 @@ run() {
     fi
 }
 
+# The CUDA kernels: the runtime that they run on finds every planted fault; they agree with the CPU's kernels, and a training run too.
+simt() {
+    run build/simt/race/test_faults
+    run build/simt/asan/test_faults
+    run test/cuda/both.sh build/simt/race/test_cuda
+    run test/crash/device.sh short
+    run build/simt/race/kernel_bench --smoke
+    SIMT_MMA=exact run build/simt/race/chain_check --smoke
+    run dev/check_ptxas.sh --built
+    [ "$1" != long ] || run test/cuda/both.sh build/simt/asan/test_cuda
+    [ "$1" != long ] || SIMT_MMA=exact SIMT_SEED=2 run test/cuda/both.sh build/simt/race/test_cuda --long
+}
+
+if [ "$1" = simt ]; then
+    simt short
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ]
+    exit
+fi
 for source in test/unit/test_*.c test/parity/test_*.c; do
     run "build/asan/${source%.c}"
 done
-for name in test_bits test_model_bits test_attention; do         # the bits that users get: release builds
+for name in test_bits test_model_bits test_attention test_moments test_state; do # the bits that users get: release builds
     run "build/test/unit/$name"
 done
 run build/test/parity/test_model
@@ -35,7 +55,8 @@ for source in test/fuzz/fuzz_*.c; do
 done
 run test/cxx.sh
 for script in test/crash/*.sh; do
-    run "$script" "$1"
+    [ "$script" = test/crash/device.sh ] || run "$script" "$1"
 done
+simt "$1"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# --device: what a machine without a GPU, with one that is too old or too small, is told; and that a training run on the CUDA kernels
+# (under SIMT, see test/simt/) learns what the CPU learns, goes on from where it was stopped, and keeps its bits when layers are
+# recomputed. On a machine with a GPU the same commands run there.
+. "$(dirname "$0")/common.bash"
+simt=build/simt/race/train_sft
+
+cat >"$work/config.json" <<END
+{"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 64, "num_hidden_layers": 2,
+ "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 64, "intermediate_size": 96, "vocab_size": 304,
+ "max_position_embeddings": 512, "rope_theta": 10000.0, "rms_norm_eps": 1e-6, "hidden_act": "silu",
+ "tie_word_embeddings": true, "initializer_range": 0.1}
+END
+awk 'BEGIN { for (line = 1; line <= 8; line++) {
+    printf "{\"ids\": [%d", line
+    for (i = 1; i < 9 + line * 7 % 30; i++) printf ", %d", (i * 3 + line * 5) % 300
+    print "]}" } }' >"$work/rows.jsonl"
+recipe=(--init "$work/config.json" --data "$work/rows.jsonl" --steps 3 --global-batch 4 --slots 1 --micro-batch-tokens 128 --lr 1e-3)
+
+on_simt() { "$simt" "${recipe[@]}" --device cuda "$@" >"$work/stdout" 2>"$work/stderr"; }
+
+# One line, and nothing left behind.
+refused() {
+    says "$1"
+    [ "$(wc -l <"$work/stderr")" = 1 ] || failed "not one line"
+    [ ! -e "$work/none/checkpoints" ] || failed "something was written"
+}
+
+what_is_missing_is_said() {
+    if [ ! -e /dev/nvidiactl ]; then
+        wants 1 ./train_sft "${recipe[@]}" --out "$work/none" --device cuda >"$work/stdout" 2>"$work/stderr"
+        refused "use --device cpu"
+        wants 0 ./train_sft "${recipe[@]}" --out "$work/auto" --steps 1 >"$work/stdout" 2>"$work/stderr"
+        grep -q "^cpu-" "$work/stdout" || failed "auto does not say that it took the CPU"
+    fi
+    wants 1 build/asan/train_sft "${recipe[@]}" --out "$work/none" --device cuda >"$work/stdout" 2>"$work/stderr"
+    refused "this build has no CUDA backend"
+    SIMT_DEVICES=0 wants 1 on_simt --out "$work/none"
+    refused "no NVIDIA driver"
+    SIMT_DEVICES=-1 wants 1 on_simt --out "$work/none"
+    refused "update the driver"
+    SIMT_CAPABILITY=7.5 wants 1 on_simt --out "$work/none"
+    refused "compute capability 7.5"
+    SIMT_MEMORY=1000000 wants 1 on_simt --out "$work/none"
+    refused "--recompute layer"
+    DEREASON_CUDA=fp8 wants 1 on_simt --out "$work/none"
+    refused "DEREASON_CUDA=fp8"
+    sed 's/"head_dim": 64/"head_dim": 32/' "$work/config.json" >"$work/narrow.json"
+    wants 1 on_simt --out "$work/none" --init "$work/narrow.json"
+    refused "--device cpu"
+    proved "no GPU, an old one, an old driver, too little memory, a head width that no kernel knows: one line each"
+}
+
+losses() { sed -n 's/.*"loss": \([0-9.]*\),.*/\1/p' "$1/log.jsonl"; }
+
+# bf16 keeps 8 bits, so a logit of size 1 is off by up to 2^-8 for every rounding on its way; the mean over some hundred tokens of
+# errors of either sign stays well below one of them. fp32 adds the same numbers in another order.
+cuda_learns_what_the_cpu_learns() {
+    wants 0 ./train_sft "${recipe[@]}" --out "$work/cpu" --device cpu >"$work/stdout" 2>"$work/stderr"
+    wants 0 on_simt --out "$work/bf16"
+    DEREASON_CUDA=fp32 wants 0 on_simt --out "$work/fp32"
+    paste <(losses "$work/cpu") <(losses "$work/bf16") <(losses "$work/fp32") |
+        awk '{ n++; if (($1 - $2) ^ 2 > (2 ^ -8) ^ 2 || ($1 - $3) ^ 2 > (2e-6 * $1) ^ 2) bad = 1 } END { exit n != 3 || bad }' ||
+        failed "losses differ: $(paste <(losses "$work/cpu") <(losses "$work/bf16") <(losses "$work/fp32") | tr '\n\t' ';/')"
+    proved "the losses of three steps are the CPU's: within 2^-8 in bf16, 2e-6 in fp32"
+}
+
+a_run_on_cuda_has_one_result() {
+    wants 0 on_simt --out "$work/layer" --recompute layer
+    same_run "$work/bf16" "$work/layer" "CUDA: recomputed layers give the same bits"
+    SIMT_SEED=7 wants 0 on_simt --out "$work/order" --save-every 1
+    same_run "$work/bf16" "$work/order" "CUDA: threads in another order give the same bits"
+    cp -r "$work/order" "$work/resumed"
+    rm -rf "$work/resumed/model" "$work/resumed/checkpoints/step-2" "$work/resumed/checkpoints/step-3"
+    wants 0 on_simt --out "$work/resumed"
+    same_run "$work/bf16" "$work/resumed" "CUDA: a resumed run gives the same bits"
+    wants 1 ./train_sft "${recipe[@]}" --out "$work/resumed" --device cpu >"$work/stdout" 2>"$work/stderr"
+    says "arithmetic"
+    proved "a run of one arithmetic is not gone on with in another"
+}
+
+bf16_moments_resume_too() {
+    wants 0 on_simt --out "$work/moments" --moments bf16 --save-every 1
+    cp -r "$work/moments" "$work/resumed-moments"
+    rm -rf "$work/resumed-moments/model" "$work/resumed-moments/checkpoints/step-2" "$work/resumed-moments/checkpoints/step-3"
+    wants 0 on_simt --out "$work/resumed-moments" --moments bf16
+    same_run "$work/moments" "$work/resumed-moments" "CUDA: bf16 moments, saved and resumed, give the same bits"
+}
+
+a_plan_needs_no_gpu() {
+    SIMT_DEVICES=0 wants 0 on_simt --out "$work/none" --plan
+    grep -q "master" "$work/stdout" || failed "the plan has no master weights"
+    proved "--plan --device cuda needs no GPU"
+}
+
+what_is_missing_is_said
+a_plan_needs_no_gpu
+cuda_learns_what_the_cpu_learns
+a_run_on_cuda_has_one_result
+bf16_moments_resume_too

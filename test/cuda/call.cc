@@ -1,0 +1,379 @@
+// The operations as functions of numbers: see call.h.
+#include "test/cuda/call.h"
+#include <cstring>
+
+// ---- memory
+
+enum { GUARD = 256 }; // bytes of NaN behind every array, unless the runtime watches every access itself
+
+Memory::~Memory()
+{
+    for (const Piece &piece : pieces)
+        kernels->release(piece.data);
+}
+
+void *Memory::take(size_t size)
+{
+    size_t guard = bounds_are_watched() ? 0 : GUARD;
+    std::vector<unsigned char> poison(guard, 0xff);
+    void *data = kernels->allocate(size + guard);
+    if (data == NULL)
+        failed("allocate: %s", error_text());
+    pieces.push_back(Piece{data, size, guard});
+    if (guard > 0)
+        kernels->upload(NULL, (char *)data + size, poison.data(), guard);
+    return data;
+}
+
+void *Memory::bytes(const void *host, size_t count)
+{
+    void *data = take(count);
+    if (count > 0)
+        kernels->upload(NULL, data, host, count);
+    return data;
+}
+
+void *Memory::output(size_t count)
+{
+    std::vector<unsigned char> poison(count, 0xff);
+    return bytes(poison.data(), count);
+}
+
+Tensor Memory::elements(const Matrix &x)
+{
+    void *data = take(x.x.size() * kernels->activation_size);
+    if (!x.x.empty())
+        kernels->upload_rounded(NULL, data, x.x.data(), (int64_t)x.x.size());
+    return Tensor{data, x.rows, x.columns};
+}
+
+Tensor Memory::elements_out(int64_t rows, int64_t columns)
+{
+    return Tensor{output((size_t)(rows * columns) * kernels->activation_size), rows, columns};
+}
+
+float *Memory::floats(const Floats &x) { return (float *)bytes(x.data(), x.size() * sizeof(float)); }
+float *Memory::floats_out(int64_t count) { return (float *)output((size_t)count * sizeof(float)); }
+int32_t *Memory::integers(const Integers &x) { return (int32_t *)bytes(x.data(), x.size() * sizeof(int32_t)); }
+int32_t *Memory::integers_out(int64_t count) { return (int32_t *)output((size_t)count * sizeof(int32_t)); }
+
+void Memory::read(void *host, const void *x, size_t count)
+{
+    if (count > 0 && !kernels->download(NULL, host, x, count))
+        failed("download: %s", error_text());
+    check_guards();
+}
+
+void Memory::check_guards()
+{
+    unsigned char guard[GUARD];
+    for (const Piece &piece : pieces) {
+        if (piece.guard == 0)
+            continue;
+        if (!kernels->download(NULL, guard, (const char *)piece.data + piece.size, piece.guard))
+            failed("download: %s", error_text());
+        for (size_t i = 0; i < piece.guard; i++)
+            if (guard[i] != 0xff)
+                failed("byte %zu behind an output of %zu bytes was written", i, piece.size);
+    }
+}
+
+static void check_written(const Floats &x, uint32_t poison)
+{
+    for (size_t i = 0; i < x.size(); i++)
+        if (memcmp(&x[i], &poison, sizeof poison) == 0)
+            failed("element %zu of %zu was not written", i, x.size());
+}
+
+Floats Memory::read(Tensor x)
+{
+    Floats host((size_t)(x.rows * x.columns));
+    if (!host.empty() && !kernels->download_widened(NULL, host.data(), x.data, (int64_t)host.size()))
+        failed("download_widened: %s", error_text());
+    check_guards();
+    check_written(host, kernels->activation_size == 2 ? 0xffff0000u : 0xffffffffu);
+    return host;
+}
+
+Floats Memory::read(const float *x, int64_t count)
+{
+    Floats host((size_t)count);
+    read(host.data(), x, host.size() * sizeof(float));
+    check_written(host, 0xffffffffu);
+    return host;
+}
+
+Integers Memory::read(const int32_t *x, int64_t count)
+{
+    Integers host((size_t)count);
+    read(host.data(), x, host.size() * sizeof(int32_t));
+    for (size_t i = 0; i < host.size(); i++)
+        if (host[i] == -1)
+            failed("index %zu of %zu was not written", i, host.size());
+    return host;
+}
+
+// ---- rows
+
+static Matrix as_matrix(Memory &memory, Tensor x) { return Matrix{x.rows, x.columns, memory.read(x)}; }
+
+Matrix embedding_forward(const Kernels *k, const Matrix &table, const Integers &ids)
+{
+    Memory m(k);
+    Tensor y = m.elements_out((int64_t)ids.size(), table.columns);
+    k->embedding_forward(NULL, y, m.elements(table), m.integers(ids));
+    return as_matrix(m, y);
+}
+
+Floats embedding_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Integers &ids)
+{
+    Memory m(k);
+    float *dtable = m.floats(before);
+    k->embedding_backward(NULL, dtable, m.elements(dy), m.integers(ids), m.integers_out(2 * dy.rows));
+    return m.read(dtable, (int64_t)before.size());
+}
+
+Matrix rows_gather(const Kernels *k, const Matrix &x, const Integers &rows)
+{
+    Memory m(k);
+    Tensor y = m.elements_out((int64_t)rows.size(), x.columns);
+    k->rows_gather(NULL, y, m.elements(x), m.integers(rows));
+    return as_matrix(m, y);
+}
+
+Matrix rows_scatter(const Kernels *k, int64_t rows_of_dx, const Matrix &dy, const Integers &rows)
+{
+    Memory m(k);
+    Tensor dx = m.elements_out(rows_of_dx, dy.columns);
+    k->rows_scatter(NULL, dx, m.elements(dy), m.integers(rows));
+    return as_matrix(m, dx);
+}
+
+// ---- norms
+
+static const Tensor NONE = {NULL, 0, 0};
+
+Normed rmsnorm_forward(const Kernels *k, const Matrix &x, const Matrix *residual, const Matrix &weight, float epsilon)
+{
+    Memory m(k);
+    Tensor y = m.elements_out(x.rows, x.columns), sum = residual != NULL ? m.elements_out(x.rows, x.columns) : NONE;
+    float *rstd = m.floats_out(x.rows);
+    k->rmsnorm_forward(NULL, y, sum, rstd, m.elements(x), residual != NULL ? m.elements(*residual) : NONE, m.elements(weight),
+                       epsilon);
+    return Normed{m.read(y), m.read(sum), m.read(rstd, x.rows)};
+}
+
+NormGradients rmsnorm_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix *dsum, const Matrix &sum,
+                               const Matrix &weight, const Floats &rstd, bool in_place)
+{
+    Memory m(k);
+    Tensor arriving = dsum != NULL ? m.elements(*dsum) : NONE, dx = in_place ? arriving : m.elements_out(sum.rows, sum.columns);
+    float *dweight = m.floats(before), *partial = m.floats_out(ceil_divide(sum.rows, NORM_ROWS) * sum.columns);
+    k->rmsnorm_backward(NULL, dx, dweight, partial, m.elements(dy), arriving, m.elements(sum), m.elements(weight), m.floats(rstd));
+    return NormGradients{m.read(dx), m.read(dweight, (int64_t)before.size())};
+}
+
+Rope rope_table(const Kernels *k, int64_t positions, int64_t head_width, double theta)
+{
+    Memory m(k);
+    int64_t count = positions * head_width / 2;
+    float *cosine = m.floats_out(count), *sine = m.floats_out(count);
+    k->rope_table(NULL, cosine, sine, positions, head_width, theta);
+    return Rope{m.read(cosine, count), m.read(sine, count)};
+}
+
+Normed qk_norm_rope_forward(const Kernels *k, const Matrix &x, const Matrix &weight, const Rope &rope, const Integers &positions,
+                            float epsilon)
+{
+    Memory m(k);
+    int64_t D = weight.columns, heads = x.columns / D;
+    Tensor y = m.elements_out(x.rows, x.columns);
+    float *rstd = m.floats_out(x.rows * heads);
+    k->qk_norm_rope_forward(NULL, y, rstd, m.elements(x), m.elements(weight), m.floats(rope.cosine), m.floats(rope.sine),
+                            m.integers(positions), D, epsilon);
+    return Normed{m.read(y), {}, m.read(rstd, x.rows * heads)};
+}
+
+NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x, const Matrix &weight,
+                                    const Floats &rstd, const Rope &rope, const Integers &positions, bool in_place)
+{
+    Memory m(k);
+    int64_t D = weight.columns;
+    Tensor arriving = m.elements(dy), dx = in_place ? arriving : m.elements_out(x.rows, x.columns);
+    float *dweight = m.floats(before), *partial = m.floats_out(ceil_divide(x.rows, NORM_ROWS) * D);
+    k->qk_norm_rope_backward(NULL, dx, dweight, partial, arriving, m.elements(x), m.elements(weight), m.floats(rstd),
+                             m.floats(rope.cosine), m.floats(rope.sine), m.integers(positions), D);
+    return NormGradients{m.read(dx), m.read(dweight, D)};
+}
+
+// ---- matrix products
+
+Floats matmul_forward(const Kernels *k, const Matrix &x, const Matrix &w)
+{
+    Memory m(k);
+    Tensor y = m.elements_out(x.rows, w.rows);
+    k->matmul_forward(NULL, y, m.elements(x), m.elements(w));
+    return m.read(y);
+}
+
+Floats matmul_backward_input(const Kernels *k, const Matrix *before, const Matrix &dy, const Matrix &w)
+{
+    Memory m(k);
+    Tensor dx = before != NULL ? m.elements(*before) : m.elements_out(dy.rows, w.columns);
+    k->matmul_backward_input(NULL, dx, m.elements(dy), m.elements(w), before != NULL);
+    return m.read(dx);
+}
+
+Floats matmul_backward_weight(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x)
+{
+    Memory m(k);
+    float *dw = m.floats(before);
+    k->matmul_backward_weight(NULL, dw, m.elements(dy), m.elements(x));
+    return m.read(dw, dy.columns * x.columns);
+}
+
+// ---- attention
+
+static Attention attention_of(Memory &m, const Sequences &s, const Pages *pages)
+{
+    Attention a = {};
+    a.sequences = (int64_t)s.contexts.size();
+    a.heads = s.heads.heads;
+    a.kv_heads = s.heads.kv_heads;
+    a.head_width = s.heads.width;
+    a.starts = m.integers(s.starts);
+    a.contexts = m.integers(s.contexts);
+    if (pages != NULL) {
+        a.key_pages = m.elements(pages->keys).data;
+        a.value_pages = m.elements(pages->values).data;
+        a.page_table = m.integers(pages->table);
+        a.pages_per_sequence = pages->per_sequence;
+    }
+    return a;
+}
+
+Attended attention_forward(const Kernels *k, const Sequences &s, const Pages *pages)
+{
+    Memory m(k);
+    Attention a = attention_of(m, s, pages);
+    Tensor out = m.elements_out(s.q.rows, s.q.columns);
+    float *logsumexp = m.floats_out(s.q.rows * a.heads);
+    Tensor keys = pages != NULL ? NONE : m.elements(s.k), values = pages != NULL ? NONE : m.elements(s.v);
+    k->attention_forward(NULL, out, logsumexp, m.elements(s.q), keys, values, &a);
+    return Attended{m.read(out), m.read(logsumexp, s.q.rows * a.heads)};
+}
+
+AttentionGradients attention_backward(const Kernels *k, const Matrix &dout, const Sequences &s, const Matrix &out,
+                                      const Floats &logsumexp)
+{
+    Memory m(k);
+    Attention a = attention_of(m, s, NULL);
+    Tensor dq = m.elements_out(s.q.rows, s.q.columns), dk = m.elements_out(s.k.rows, s.k.columns),
+           dv = m.elements_out(s.v.rows, s.v.columns);
+    k->attention_backward(NULL, dq, dk, dv, m.floats_out(s.q.rows * a.heads), m.elements(dout), m.elements(s.q), m.elements(s.k),
+                          m.elements(s.v), m.elements(out), m.floats(logsumexp), &a);
+    return AttentionGradients{m.read(dq), m.read(dk), m.read(dv)};
+}
+
+// ---- SwiGLU
+
+Floats swiglu_forward(const Kernels *k, const Matrix &gate, const Matrix &up)
+{
+    Memory m(k);
+    Tensor y = m.elements_out(gate.rows, gate.columns);
+    k->swiglu_forward(NULL, y, m.elements(gate), m.elements(up));
+    return m.read(y);
+}
+
+SwigluGradients swiglu_backward(const Kernels *k, const Matrix &dy, const Matrix &gate, const Matrix &up, bool in_place)
+{
+    Memory m(k);
+    Tensor g = m.elements(gate), u = m.elements(up), dgate = g, dup = u;
+    if (!in_place) {
+        dgate = m.elements_out(gate.rows, gate.columns);
+        dup = m.elements_out(up.rows, up.columns);
+    }
+    k->swiglu_backward(NULL, dgate, dup, m.elements(dy), g, u);
+    return SwigluGradients{m.read(dgate), m.read(dup)};
+}
+
+// ---- the head
+
+HeadOutput head_forward(const Kernels *k, const HeadInput &h, bool with_best)
+{
+    Memory m(k);
+    int64_t N = h.x.rows;
+    float *logprob = m.floats_out(N), *entropy = m.floats_out(N), *logsumexp = m.floats_out(N);
+    int32_t *best = with_best ? m.integers_out(N) : NULL;
+    k->head_forward(NULL, logprob, entropy, logsumexp, best, m.elements(h.x), m.elements(h.w), m.integers(h.targets), h.temperature,
+                    h.n_live, m.floats_out(k->head_workspace(N, h.w.rows)));
+    return HeadOutput{m.read(logprob, N), m.read(entropy, N), m.read(logsumexp, N), m.read(best, with_best ? N : 0)};
+}
+
+HeadGradients head_backward(const Kernels *k, const Floats &before, const HeadInput &h, const Floats &logsumexp,
+                            const Floats &entropy, const Floats &dlogprob, const Floats *dentropy)
+{
+    Memory m(k);
+    int64_t N = h.x.rows;
+    Tensor dx = m.elements_out(N, h.x.columns);
+    float *dweight = m.floats(before);
+    k->head_backward(NULL, dx, dweight, m.elements(h.x), m.elements(h.w), m.integers(h.targets), h.temperature, h.n_live,
+                     m.floats(logsumexp), m.floats(entropy), m.floats(dlogprob), dentropy != NULL ? m.floats(*dentropy) : NULL,
+                     m.floats_out(k->head_workspace(N, h.w.rows)));
+    return HeadGradients{m.read(dx), m.read(dweight, (int64_t)before.size())};
+}
+
+// ---- optimizer
+
+static std::vector<uint16_t> narrowed(const Floats &x) // numbers of bf16
+{
+    std::vector<uint16_t> y(x.size());
+    for (size_t i = 0; i < x.size(); i++)
+        memcpy(&y[i], (const char *)&x[i] + 2, 2);
+    return y;
+}
+
+static void *moments_up(Memory &m, const Floats &x, bool bf16)
+{
+    std::vector<uint16_t> half = narrowed(x);
+    return bf16 ? m.bytes(half.data(), 2 * half.size()) : m.bytes(x.data(), 4 * x.size());
+}
+
+static Floats moments_down(Memory &m, const void *data, size_t count, bool bf16)
+{
+    Floats x(count);
+    std::vector<uint16_t> half(count);
+    if (!bf16) {
+        m.read(x.data(), data, 4 * count);
+        return x;
+    }
+    m.read(half.data(), data, 2 * count);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = (uint32_t)half[i] << 16;
+        memcpy(&x[i], &bits, sizeof bits);
+    }
+    return x;
+}
+
+Moments adamw(const Kernels *k, const Moments &before, const Floats &gradient, const AdamW &adam, int64_t tensor, int64_t offset)
+{
+    Memory mem(k);
+    int64_t count = (int64_t)gradient.size();
+    float *master = mem.floats(before.master);
+    Tensor weight = {master, 1, count};
+    if (k->activation_size != sizeof(float))
+        weight = mem.elements_out(1, count);
+    void *m = moments_up(mem, before.m, adam.bf16_moments), *v = moments_up(mem, before.v, adam.bf16_moments);
+    k->adamw(NULL, weight.data, master, m, v, mem.floats(gradient), count, &adam, tensor, offset);
+    return Moments{mem.read(master, count), mem.read(weight), moments_down(mem, m, (size_t)count, adam.bf16_moments),
+                   moments_down(mem, v, (size_t)count, adam.bf16_moments)};
+}
+
+Floats square_sums(const Kernels *k, const Floats &x)
+{
+    Memory m(k);
+    int64_t blocks = ceil_divide((int64_t)x.size(), SQUARES_BLOCK);
+    float *sums = m.floats_out(blocks);
+    k->square_sums(NULL, sums, m.floats(x), (int64_t)x.size());
+    return m.read(sums, blocks);
+}

@@ -1,0 +1,128 @@
+// Each operation of kernels/kernels.h as a function from numbers to numbers, the same for every table: what goes in is uploaded,
+// outputs and scratch memory are filled with NaN, the operation runs, what comes out is looked at (every element written, nothing
+// behind it touched) and returned. Arguments are in the order of kernels.h.
+#ifndef TEST_CUDA_CALL_H
+#define TEST_CUDA_CALL_H
+
+#include "test/cuda/approx.h"
+
+// Arrays in the memory of a table's device, given back at the end of their test.
+class Memory {
+  public:
+    explicit Memory(const Kernels *table) : kernels(table) {}
+    ~Memory();
+    Memory(const Memory &) = delete;
+    Memory &operator=(const Memory &) = delete;
+
+    Tensor elements(const Matrix &x);                    // rounded to the activation type
+    Tensor elements_out(int64_t rows, int64_t columns);  // NaN
+    float *floats(const Floats &x);
+    float *floats_out(int64_t count);
+    int32_t *integers(const Integers &x);
+    int32_t *integers_out(int64_t count);
+    void *bytes(const void *host, size_t count);
+
+    Floats read(Tensor x); // fails if an element was not written, or anything behind an array
+    Floats read(const float *x, int64_t count);
+    Integers read(const int32_t *x, int64_t count);
+    void read(void *host, const void *x, size_t count);
+
+  private:
+    struct Piece {
+        void *data;
+        size_t size, guard; // in bytes
+    };
+    void *take(size_t size);
+    void *output(size_t count);
+    void check_guards();
+
+    const Kernels *kernels;
+    std::vector<Piece> pieces;
+};
+
+Matrix embedding_forward(const Kernels *k, const Matrix &table, const Integers &ids);
+Floats embedding_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Integers &ids);
+Matrix rows_gather(const Kernels *k, const Matrix &x, const Integers &rows);
+Matrix rows_scatter(const Kernels *k, int64_t rows_of_dx, const Matrix &dy, const Integers &rows);
+
+struct Normed {
+    Floats y, sum, rstd; // sum: empty without a residual
+};
+Normed rmsnorm_forward(const Kernels *k, const Matrix &x, const Matrix *residual, const Matrix &weight, float epsilon);
+
+struct NormGradients {
+    Floats dx, dweight;
+};
+// in_place: dx is dsum (RMSNorm) or dy (QK-norm). before: what dweight is added to.
+NormGradients rmsnorm_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix *dsum, const Matrix &sum,
+                               const Matrix &weight, const Floats &rstd, bool in_place);
+
+struct Rope {
+    Floats cosine, sine; // (positions, D/2)
+};
+Rope rope_table(const Kernels *k, int64_t positions, int64_t head_width, double theta);
+Normed qk_norm_rope_forward(const Kernels *k, const Matrix &x, const Matrix &weight, const Rope &rope, const Integers &positions,
+                            float epsilon);
+NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x, const Matrix &weight,
+                                    const Floats &rstd, const Rope &rope, const Integers &positions, bool in_place);
+
+Floats matmul_forward(const Kernels *k, const Matrix &x, const Matrix &w);
+Floats matmul_backward_input(const Kernels *k, const Matrix *before, const Matrix &dy, const Matrix &w); // before: add to it
+Floats matmul_backward_weight(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x);
+
+struct Heads {
+    int64_t heads, kv_heads, width;
+};
+struct Pages {
+    Matrix keys, values; // a row is one position of one kv head in one page
+    Integers table;
+    int64_t per_sequence;
+};
+struct Sequences {
+    Heads heads;
+    Integers starts, contexts;
+    Matrix q, k, v; // k, v: empty where there are pages
+};
+struct Attended {
+    Floats out, logsumexp;
+};
+Attended attention_forward(const Kernels *k, const Sequences &s, const Pages *pages = NULL);
+
+struct AttentionGradients {
+    Floats dq, dk, dv;
+};
+AttentionGradients attention_backward(const Kernels *k, const Matrix &dout, const Sequences &s, const Matrix &out,
+                                      const Floats &logsumexp);
+
+Floats swiglu_forward(const Kernels *k, const Matrix &gate, const Matrix &up);
+struct SwigluGradients {
+    Floats dgate, dup;
+};
+SwigluGradients swiglu_backward(const Kernels *k, const Matrix &dy, const Matrix &gate, const Matrix &up, bool in_place);
+
+struct HeadInput {
+    Matrix x, w;
+    Integers targets;
+    float temperature;
+    int64_t n_live;
+};
+struct HeadOutput {
+    Floats logprob, entropy, logsumexp;
+    Integers best; // empty where nobody asked
+};
+HeadOutput head_forward(const Kernels *k, const HeadInput &h, bool with_best);
+
+struct HeadGradients {
+    Floats dx, dweight;
+};
+HeadGradients head_backward(const Kernels *k, const Floats &before, const HeadInput &h, const Floats &logsumexp,
+                            const Floats &entropy, const Floats &dlogprob, const Floats *dentropy);
+
+struct Moments {
+    Floats master, weight, m, v; // bf16 moments: widened
+};
+Moments adamw(const Kernels *k, const Moments &before, const Floats &gradient, const AdamW &settings, int64_t tensor,
+              int64_t offset);
+Floats square_sums(const Kernels *k, const Floats &x);
+
+#endif

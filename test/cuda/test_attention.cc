@@ -1,0 +1,432 @@
+// Attention against formulas in double precision that round where the kernels round (P to the activation type, relative to the
+// running maximum of its block and segment; dS before its two products), and its promise that pages, chunks and neighbours
+// change no bit.
+//
+// What fp32 does to a score q·k·scale: a chain of D terms, at most D · 2^-24 · |q||k| · scale (Cauchy-Schwarz) with the longest key
+// of the sequence for |k|. That is a relative error of the weight exp(score - m); the weight then is rounded, and only where it
+// lies that near to a tie may it become another number. The rest is sums: of weights, and of weighted rows.
+#include "test/cuda/call.h"
+#include <algorithm>
+
+struct Case {
+    Heads heads;
+    Integers lengths;
+};
+
+static std::vector<Case> cases()
+{
+    std::vector<Case> all = {{{2, 2, 64}, {1, 3, 63, 64, 65}}, {{4, 2, 64}, {127, 128}},  {{4, 1, 64}, {129, 1, 300}},
+                             {{5, 1, 64}, {2, 65, 129}},       {{1, 1, 128}, {65, 130}},  {{2, 1, 128}, {200}},
+                             {{4, 1, 128}, {1, 129, 3}},       {{5, 1, 128}, {64, 13, 1}}};
+    if (settings.longer)
+        for (int64_t D : {64, 128})
+            for (int64_t group : {1, 2, 4, 5})
+                all.push_back({{2 * group, 2, D}, {1, 3, 63, 64, 65, 127, 128, 129, 300}});
+    if (settings.gpu)
+        all.insert(all.end(), {{{8, 2, 128}, {2100, 777, 1, 1024, 1025}}, {{16, 8, 128}, {1500}}, {{10, 2, 64}, {2048}}});
+    return all;
+}
+
+static Sequences sequences_of(Heads heads, const Integers &lengths, uint32_t seed)
+{
+    Sequences s = {heads, {0}, Integers(lengths.size(), 0), {}, {}, {}};
+    for (int32_t length : lengths)
+        s.starts.push_back(s.starts.back() + length);
+    int64_t T = s.starts.back();
+    s.q = random_matrix(T, heads.heads * heads.width, seed, 4); // scores of some spread, so that the softmax has peaks
+    s.k = random_matrix(T, heads.kv_heads * heads.width, seed + 1);
+    s.v = random_matrix(T, heads.kv_heads * heads.width, seed + 2);
+    return s;
+}
+
+static std::string name(const char *what, const Sequences &s)
+{
+    std::string lengths;
+    for (size_t i = 0; i + 1 < s.starts.size(); i++)
+        lengths += text(" %d", s.starts[i + 1] - s.starts[i]);
+    return text("%s H %d Hkv %d D %d, lengths%s:", what, (int)s.heads.heads, (int)s.heads.kv_heads, (int)s.heads.width, lengths.c_str());
+}
+
+// ---- forward, row by row
+
+static double dot(const float *x, const float *y, int64_t D)
+{
+    double sum = 0;
+    for (int64_t d = 0; d < D; d++)
+        sum += (double)x[d] * (double)y[d];
+    return sum;
+}
+
+static double longest_row(const Matrix &x, int64_t first, int64_t last, int64_t head, int64_t D) // the norm of it
+{
+    double largest = 0;
+    for (int64_t t = first; t < last; t++)
+        largest = std::max(largest, dot(x.row(t) + head * D, x.row(t) + head * D, D));
+    return std::sqrt(largest);
+}
+
+// One query of one head and the keys it sees. score_error: of a scaled score; chain: what a term of a weighted sum may lose on its way.
+struct Row {
+    const Sequences &s;
+    const float *q;
+    int64_t start, kv_head, keys;
+    double scale, score_error, chain;
+
+    const float *key(int64_t j) const { return s.k.row(start + j) + kv_head * s.heads.width; }
+    const float *value(int64_t j) const { return s.v.row(start + j) + kv_head * s.heads.width; }
+};
+
+static Row row_of(const Sequences &s, int64_t start, int64_t query, int64_t head, double longest_key)
+{
+    int64_t D = s.heads.width, keys = query + 1, blocks = ceil_divide(keys, KEY_BLOCK);
+    const float *q = s.q.row(start + query) + head * D;
+    double scale = 1 / std::sqrt((double)D), largest = std::sqrt(dot(q, q, D)) * longest_key * scale; // no score is larger
+    double shrinking = (double)blocks * (ELEMENTARY + 8 * ROUNDING * 2 * largest); // of the older sums, by exp of a difference
+    double chain = (double)(Sum::sixteens(keys) + 2 * blocks) * ROUNDING + shrinking;
+    return Row{s, q, start, head / (s.heads.heads / s.heads.kv_heads), keys, scale, (double)D * ROUNDING * largest, chain};
+}
+
+// The online softmax: l the sum of weights, o of weighted values, both with their errors.
+struct Sums {
+    double m = -INFINITY, l = 0, l_error = 0;
+    std::vector<double> o, o_error;
+
+    explicit Sums(int64_t D) : o((size_t)D, 0), o_error((size_t)D, 0) {}
+    void shrink(double by)
+    {
+        l *= by;
+        l_error *= by;
+        for (size_t d = 0; d < o.size(); d++) {
+            o[d] *= by;
+            o_error[d] *= by;
+        }
+    }
+};
+
+static void add_scaled(double *o, double *error, const float *x, double weight, double off, int64_t D)
+{
+    for (int64_t d = 0; d < D; d++) {
+        o[d] += weight * (double)x[d];
+        error[d] += off * std::fabs((double)x[d]);
+    }
+}
+
+static void add_block(Sums *sums, const Row &row, int64_t first)
+{
+    int64_t last = std::min(first + KEY_BLOCK, row.keys), D = row.s.heads.width;
+    double score[KEY_BLOCK], m = sums->m;
+    for (int64_t j = first; j < last; j++) {
+        score[j - first] = dot(row.q, row.key(j), D) * row.scale;
+        m = std::max(m, score[j - first]);
+    }
+    sums->shrink(std::exp(sums->m - m));
+    sums->m = m;
+    for (int64_t j = first; j < last; j++) {
+        double below = score[j - first] - m, p = std::exp(below);
+        double off = p * (2 * row.score_error + 4 * ROUNDING * std::fabs(below) + ELEMENTARY) + SMALLEST;
+        Approx weight = rounded(Approx(p, off)); // what the values are weighted with; the sum of weights is of unrounded ones
+        sums->l += p;
+        sums->l_error += off + p * row.chain;
+        add_scaled(sums->o.data(), sums->o_error.data(), row.value(j), weight.value, weight.error + size_of(weight) * row.chain, D);
+    }
+}
+
+static void merge(Sums *all, Sums *segment)
+{
+    double m = std::max(all->m, segment->m);
+    all->shrink(std::exp(all->m - m));
+    segment->shrink(std::exp(segment->m - m));
+    all->m = m;
+    all->l += segment->l;
+    all->l_error += segment->l_error;
+    for (size_t d = 0; d < all->o.size(); d++) {
+        all->o[d] += segment->o[d];
+        all->o_error[d] += segment->o_error[d];
+    }
+    *segment = Sums((int64_t)all->o.size());
+}
+
+static void attend(const Row &row, Approx *out, Approx *logsumexp) // out (D)
+{
+    int64_t D = row.s.heads.width;
+    Sums all(D), segment(D);
+    for (int64_t first = 0; first < row.keys; first += KEY_BLOCK) {
+        if (first > 0 && first % KEY_SEGMENT == 0)
+            merge(&all, &segment);
+        add_block(&segment, row, first);
+    }
+    merge(&all, &segment);
+    double few = 64 * ROUNDING; // roundings of the sum of weights within a block, and of the division
+    for (int64_t d = 0; d < D; d++) {
+        double value = all.o[(size_t)d] / all.l, off = all.o_error[(size_t)d] / all.l;
+        out[d] = rounded(Approx(value, off + std::fabs(value) * (all.l_error / all.l + few)));
+    }
+    double log_sum = std::log(all.l);
+    double off = row.score_error + all.l_error / all.l + few + 4 * ROUNDING * (std::fabs(all.m) + std::fabs(log_sum));
+    *logsumexp = Approx(all.m + log_sum, off + ELEMENTARY * std::max(1.0, std::fabs(log_sum)));
+}
+
+static int64_t sequence_of(const Sequences &s, int64_t t)
+{
+    return std::upper_bound(s.starts.begin(), s.starts.end(), (int32_t)t) - s.starts.begin() - 1;
+}
+
+static void forward_reference(Reference *out, Reference *logsumexp, const Sequences &s)
+{
+    int64_t T = s.q.rows, H = s.heads.heads, D = s.heads.width, group = H / s.heads.kv_heads;
+    out->resize((size_t)(T * H * D));
+    logsumexp->resize((size_t)(T * H));
+#pragma omp parallel for schedule(dynamic, 4)
+    for (int64_t t = 0; t < T; t++) {
+        int64_t sequence = sequence_of(s, t), start = s.starts[(size_t)sequence];
+        for (int64_t h = 0; h < H; h++) {
+            Row row = row_of(s, start, t - start, h, longest_row(s.k, start, t + 1, h / group, D));
+            attend(row, out->data() + (t * H + h) * D, logsumexp->data() + t * H + h);
+        }
+    }
+}
+
+static void check_forward(const Sequences &s)
+{
+    Attended got = attention_forward(settings.cuda, s), oracle = attention_forward(settings.cpu, s);
+    Reference out, logsumexp;
+    forward_reference(&out, &logsumexp, s);
+    check_within(name("attention_forward", s) + " logsumexp", got.logsumexp, logsumexp);
+    check_within(name("attention_forward", s) + " out", got.out, out);
+    check_oracle(name("attention_forward", s) + " logsumexp", got.logsumexp, oracle.logsumexp);
+    check_oracle(name("attention_forward", s) + " out", got.out, oracle.out);
+}
+
+static void forward_rounds_weights_and_results()
+{
+    for (const Case &c : cases())
+        check_forward(sequences_of(c.heads, c.lengths, 1));
+}
+
+static void forward_merges_segments()
+{
+    check_forward(sequences_of({1, 1, 64}, {1100}, 4));
+    if (settings.longer)
+        check_forward(sequences_of({2, 1, 128}, {1024, 1, 2060}, 4));
+}
+
+// ---- backward
+
+// Sums of weighted rows with their errors, (rows, D)
+struct Weighted {
+    std::vector<double> sum, error;
+
+    explicit Weighted(size_t count) : sum(count, 0), error(count, 0) {}
+    void add(int64_t row, const float *x, Approx weight, double chain, int64_t D)
+    {
+        add_scaled(sum.data() + row * D, error.data() + row * D, x, weight.value, weight.error + size_of(weight) * chain, D);
+    }
+    Reference finished() const
+    {
+        Reference r;
+        for (size_t i = 0; i < sum.size(); i++)
+            r.push_back(rounded(Approx(sum[i], error[i])));
+        return r;
+    }
+};
+
+struct BackwardInput {
+    const Sequences &s;
+    const Matrix &dout, &out;
+    const Floats &logsumexp;
+};
+
+// P = exp(q·k·scale - logsumexp) and dS = P · (dout·v - delta) · scale of one pair, before they are rounded.
+static void pair_weights(Approx *p, Approx *ds, const Row &row, int64_t j, const float *dout, double longest_dout, Approx delta,
+                         double logsumexp)
+{
+    int64_t D = row.s.heads.width;
+    double score = dot(row.q, row.key(j), D) * row.scale, weight = std::exp(score - logsumexp);
+    double off = row.score_error + 4 * ROUNDING * (std::fabs(score) + std::fabs(logsumexp)) + ELEMENTARY;
+    *p = Approx(weight, weight * off + SMALLEST);
+    double dp = dot(dout, row.value(j), D), longest_value = std::sqrt(dot(row.value(j), row.value(j), D));
+    *ds = *p * (Approx(dp, (double)D * ROUNDING * longest_dout * longest_value) - delta) * Approx(row.scale, row.scale * ROUNDING);
+}
+
+// The gradients of one sequence and kv head; dq, dk, dv are rows of D of the whole batch.
+static void backward_of_head(Weighted *dq, Weighted *dk, Weighted *dv, const BackwardInput &in, int64_t sequence, int64_t kv_head)
+{
+    int64_t H = in.s.heads.heads, Hkv = in.s.heads.kv_heads, D = in.s.heads.width, group = H / Hkv;
+    int64_t start = in.s.starts[(size_t)sequence], length = in.s.starts[(size_t)sequence + 1] - start;
+    double longest_key = longest_row(in.s.k, start, start + length, kv_head, D);
+    double key_chain = (double)(Sum::sixteens(length) * group) * ROUNDING;
+    for (int64_t h = kv_head * group; h < (kv_head + 1) * group; h++)
+        for (int64_t i = 0; i < length; i++) {
+            Row row = row_of(in.s, start, i, h, longest_key);
+            const float *dout = in.dout.row(start + i) + h * D, *out = in.out.row(start + i) + h * D;
+            double longest_dout = std::sqrt(dot(dout, dout, D)), query_chain = (double)Sum::sixteens(i + 1) * ROUNDING;
+            Approx delta(dot(dout, out, D), (double)D * ROUNDING * longest_dout * std::sqrt(dot(out, out, D)));
+            for (int64_t j = 0; j <= i; j++) {
+                Approx p, ds;
+                pair_weights(&p, &ds, row, j, dout, longest_dout, delta, (double)in.logsumexp[(size_t)((start + i) * H + h)]);
+                p = rounded(p);
+                ds = rounded(ds);
+                dv->add((start + j) * Hkv + kv_head, dout, p, key_chain, D);
+                dk->add((start + j) * Hkv + kv_head, row.q, ds, key_chain, D);
+                dq->add((start + i) * H + h, row.key(j), ds, query_chain, D);
+            }
+        }
+}
+
+static void check_backward(const Sequences &s)
+{
+    std::string what = name("attention_backward", s);
+    Attended forward = attention_forward(settings.cpu, s);
+    Matrix out = rounded(s.q.rows, s.q.columns, forward.out), dout = random_matrix(s.q.rows, s.q.columns, 9);
+    AttentionGradients got = attention_backward(settings.cuda, dout, s, out, forward.logsumexp);
+    AttentionGradients oracle = attention_backward(settings.cpu, dout, s, out, forward.logsumexp);
+    Weighted dq(s.q.x.size()), dk(s.k.x.size()), dv(s.v.x.size());
+    BackwardInput in = {s, dout, out, forward.logsumexp};
+    int64_t tasks = (int64_t)s.contexts.size() * s.heads.kv_heads;
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int64_t task = 0; task < tasks; task++)
+        backward_of_head(&dq, &dk, &dv, in, task / s.heads.kv_heads, task % s.heads.kv_heads);
+    check_within(what + " dv", got.dv, dv.finished());
+    check_within(what + " dk", got.dk, dk.finished());
+    check_within(what + " dq", got.dq, dq.finished());
+    check_oracle(what + " dv", got.dv, oracle.dv);
+    check_oracle(what + " dk", got.dk, oracle.dk);
+    check_oracle(what + " dq", got.dq, oracle.dq);
+}
+
+static void backward_rounds_weights_and_results()
+{
+    for (const Case &c : cases())
+        check_backward(sequences_of(c.heads, c.lengths, 5));
+    if (settings.longer)
+        check_backward(sequences_of({2, 1, 64}, {1100}, 8));
+}
+
+// ---- to the bit: pages, chunks, neighbours
+
+// The keys of the sequences' first `lengths` positions in pages, shuffled over the pool; what is behind a page's last key is NaN.
+static Pages paged(const Sequences &whole, const Integers &lengths)
+{
+    int64_t per_sequence = 0, pages = 0, Hkv = whole.heads.kv_heads, D = whole.heads.width;
+    for (int32_t length : lengths)
+        per_sequence = std::max(per_sequence, ceil_divide(length, KEY_BLOCK));
+    int64_t pool = per_sequence * (int64_t)lengths.size() + 3, stride = 1; // a stride without a common divisor: no page twice
+    for (int64_t prime : {7, 11, 13})
+        stride = pool % prime != 0 ? prime : stride;
+    Pages p = {{pool * Hkv * KEY_BLOCK, D, Floats((size_t)(pool * Hkv * KEY_BLOCK * D), NAN)}, {}, {}, per_sequence};
+    p.values = p.keys;
+    for (size_t s = 0; s < lengths.size(); s++)
+        for (int64_t block = 0; block < per_sequence; block++) {
+            int64_t page = pages++ * stride % pool, first = block * KEY_BLOCK, last = std::min<int64_t>(first + KEY_BLOCK, lengths[s]);
+            p.table.push_back((int32_t)page);
+            for (int64_t j = first; j < last; j++)
+                for (int64_t h = 0; h < Hkv; h++) {
+                    int64_t row = (page * Hkv + h) * KEY_BLOCK + j % KEY_BLOCK;
+                    std::copy_n(whole.k.row(whole.starts[s] + j) + h * D, D, p.keys.row(row));
+                    std::copy_n(whole.v.row(whole.starts[s] + j) + h * D, D, p.values.row(row));
+                }
+        }
+    return p;
+}
+
+static Floats part(const Floats &x, int64_t first, int64_t count) { return Floats(x.begin() + first, x.begin() + first + count); }
+
+// Queries first .. first + count - 1 of every sequence (count 0: none of it), what is before them being context in pages.
+struct Cut {
+    Integers first, count;
+};
+
+static void check_cut(const Sequences &whole, const Attended &all, const Cut &cut)
+{
+    Sequences some = {whole.heads, {0}, cut.first, {0, whole.q.columns, {}}, {}, {}};
+    Floats out, logsumexp;
+    Integers lengths;
+    int64_t H = whole.heads.heads, width = whole.q.columns;
+    for (size_t s = 0; s < cut.first.size(); s++) {
+        int64_t at = whole.starts[s] + cut.first[s];
+        Floats q = part(whole.q.x, at * width, cut.count[s] * width), o = part(all.out, at * width, cut.count[s] * width);
+        Floats l = part(all.logsumexp, at * H, cut.count[s] * H);
+        some.q.x.insert(some.q.x.end(), q.begin(), q.end());
+        out.insert(out.end(), o.begin(), o.end());
+        logsumexp.insert(logsumexp.end(), l.begin(), l.end());
+        some.starts.push_back(some.starts.back() + cut.count[s]);
+        lengths.push_back(cut.first[s] + cut.count[s]); // what comes later is not even there
+    }
+    some.q.rows = some.starts.back();
+    Pages pages = paged(whole, lengths);
+    Attended got = attention_forward(settings.cuda, some, &pages);
+    std::string what = name("attention_forward in pages, cut", some) + text(" first %d", cut.first[0]);
+    check_same(what + " out", got.out, out);
+    check_same(what + " logsumexp", got.logsumexp, logsumexp);
+}
+
+static void pages_chunks_and_single_tokens_give_the_bits_of_the_whole()
+{
+    for (Heads heads : {Heads{4, 2, 64}, Heads{2, 1, 128}}) {
+        Sequences whole = sequences_of(heads, {300}, 11);
+        Attended all = attention_forward(settings.cuda, whole);
+        for (Cut cut : {Cut{{0}, {300}}, Cut{{0}, {100}}, Cut{{100}, {157}}, Cut{{257}, {43}}, Cut{{0}, {1}}, Cut{{127}, {1}},
+                        Cut{{128}, {1}}, Cut{{299}, {1}}, Cut{{126}, {4}}})
+            check_cut(whole, all, cut);
+    }
+    Sequences several = sequences_of({5, 1, 64}, {140, 33, 200}, 14); // decoding and a chunk of a prompt in one batch
+    Attended all = attention_forward(settings.cuda, several);
+    for (Cut cut : {Cut{{139, 32, 199}, {1, 1, 1}}, Cut{{0, 10, 128}, {140, 23, 1}}, Cut{{127, 0, 64}, {13, 0, 65}}})
+        check_cut(several, all, cut);
+}
+
+static void segments_are_the_same_in_chunks()
+{
+    Sequences whole = sequences_of({1, 1, 64}, {1100}, 17);
+    Attended all = attention_forward(settings.cuda, whole);
+    for (Cut cut : {Cut{{1000}, {100}}, Cut{{1023}, {1}}, Cut{{1024}, {1}}, Cut{{1099}, {1}}})
+        check_cut(whole, all, cut);
+    if (!settings.longer)
+        return;
+    Sequences longer = sequences_of({2, 1, 128}, {2300, 1025}, 17);
+    Attended everything = attention_forward(settings.cuda, longer);
+    for (Cut cut : {Cut{{2047, 1024}, {2, 1}}, Cut{{2299, 0}, {1, 1025}}, Cut{{1, 1000}, {2000, 25}}})
+        check_cut(longer, everything, cut);
+}
+
+static Sequences only(const Sequences &s, size_t number)
+{
+    int64_t first = s.starts[number], rows = s.starts[number + 1] - first;
+    return {s.heads, {0, (int32_t)rows}, {0}, rows_of(s.q, first, rows), rows_of(s.k, first, rows), rows_of(s.v, first, rows)};
+}
+
+static void a_sequence_does_not_see_its_neighbours()
+{
+    std::vector<Case> packs = {{{4, 2, 64}, {100, 1, 30, 65}}, {{3, 1, 128}, {17, 64, 129}}, {{2, 2, 64}, Integers(70, 3)}};
+    if (settings.gpu)
+        packs.push_back({{32, 8, 128}, {1000, 1, 2500, 129, 4000}});
+    for (const Case &c : packs) {
+        Sequences packed = sequences_of(c.heads, c.lengths, 20);
+        Attended all = attention_forward(settings.cuda, packed);
+        Matrix out = rounded(packed.q.rows, packed.q.columns, all.out), dout = random_matrix(packed.q.rows, packed.q.columns, 23);
+        AttentionGradients gradients = attention_backward(settings.cuda, dout, packed, out, all.logsumexp);
+        int64_t H = c.heads.heads, width = packed.q.columns, kv_width = packed.k.columns;
+        for (size_t i = 0; i < c.lengths.size(); i += 1 + c.lengths.size() / 8) {
+            Sequences alone = only(packed, i);
+            int64_t at = packed.starts[i], rows = alone.q.rows;
+            Attended one = attention_forward(settings.cuda, alone);
+            AttentionGradients of_one = attention_backward(settings.cuda, rows_of(dout, at, rows), alone, rows_of(out, at, rows),
+                                                           part(all.logsumexp, at * H, rows * H));
+            std::string what = name("attention, packed and alone,", alone);
+            check_same(what + " out", one.out, part(all.out, at * width, rows * width));
+            check_same(what + " logsumexp", one.logsumexp, part(all.logsumexp, at * H, rows * H));
+            check_same(what + " dq", of_one.dq, part(gradients.dq, at * width, rows * width));
+            check_same(what + " dk", of_one.dk, part(gradients.dk, at * kv_width, rows * kv_width));
+            check_same(what + " dv", of_one.dv, part(gradients.dv, at * kv_width, rows * kv_width));
+        }
+    }
+}
+
+extern const Tests attention_tests;
+const Tests attention_tests = {
+    {"attention_forward_rounds_weights_and_results", forward_rounds_weights_and_results},
+    {"attention_forward_merges_segments", forward_merges_segments},
+    {"attention_backward_rounds_weights_and_results", backward_rounds_weights_and_results},
+    {"attention_in_pages_chunks_and_single_tokens_has_the_bits_of_the_whole", pages_chunks_and_single_tokens_give_the_bits_of_the_whole},
+    {"attention_segments_are_the_same_in_chunks", segments_are_the_same_in_chunks},
+    {"attention_of_a_sequence_does_not_see_its_neighbours", a_sequence_does_not_see_its_neighbours}};

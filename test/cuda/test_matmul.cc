@@ -1,0 +1,163 @@
+// The three forms of the matrix product on ragged shapes. fp32: one chain of fused multiply-adds, ascending, so the bits of the CPU.
+// bf16: within what fp32 accumulation may do to a sum, then one rounding; and to the bit where no sum needs to be rounded.
+#include "test/cuda/call.h"
+
+struct Shape {
+    int64_t T, N, K;
+};
+
+// Multiples of 8, most of them neither of 16 nor of 128; tokens around the edges of tiles and fragments.
+static const Shape SHAPES[] = {{1, 8, 8},     {2, 24, 40},   {7, 136, 72},  {8, 72, 200},
+                               {16, 40, 264}, {17, 264, 24}, {64, 136, 104}, {130, 200, 136}};
+
+static std::vector<Shape> shapes()
+{
+    std::vector<Shape> all(std::begin(SHAPES), std::end(SHAPES));
+    if (settings.longer)
+        all.insert(all.end(), {{300, 520, 392}, {129, 1032, 72}, {1100, 72, 40}});
+    if (settings.gpu)
+        all.insert(all.end(), {{1000, 1032, 1096}});
+    return all;
+}
+
+struct Operands {
+    Matrix x, w, dy, dx_before;
+    Floats dw_before;
+};
+
+static Operands operands(Shape s)
+{
+    return {random_matrix(s.T, s.K, 1), random_matrix(s.N, s.K, 2), random_matrix(s.T, s.N, 3), random_matrix(s.T, s.K, 4),
+            random_floats(s.N * s.K, 5)};
+}
+
+static std::string name(const char *form, Shape s) { return text("%s T %d N %d K %d", form, (int)s.T, (int)s.N, (int)s.K); }
+
+// Σ over i of a[i · a_step] · b[i · b_step]: the products of two bf16 are exact in fp32, in a chain of fused ones they are anyway.
+static Approx chain(const float *a, int64_t a_step, const float *b, int64_t b_step, int64_t count)
+{
+    Sum sum;
+    for (int64_t i = 0; i < count; i++)
+        sum.add(Approx((double)a[i * a_step] * (double)b[i * b_step]));
+    return sum.total();
+}
+
+// ---- against sums in double precision
+
+static void forward_is_within_the_rounding_of_its_sums()
+{
+    for (Shape s : shapes()) {
+        Operands o = operands(s);
+        Reference y;
+        for (int64_t t = 0; t < s.T; t++)
+            for (int64_t n = 0; n < s.N; n++)
+                y.push_back(rounded(chain(o.x.row(t), 1, o.w.row(n), 1, s.K)));
+        Floats got = matmul_forward(settings.cuda, o.x, o.w);
+        check_within(name("matmul_forward", s), got, y);
+        check_oracle(name("matmul_forward", s), got, matmul_forward(settings.cpu, o.x, o.w));
+    }
+}
+
+static void backward_input_is_within_the_rounding_of_its_sums()
+{
+    for (Shape s : shapes())
+        for (bool add : {false, true}) {
+            Operands o = operands(s);
+            std::string what = name(add ? "matmul_backward_input, added," : "matmul_backward_input", s);
+            Reference dx;
+            for (int64_t t = 0; t < s.T; t++)
+                for (int64_t c = 0; c < s.K; c++) {
+                    Approx sum = chain(o.dy.row(t), 1, o.w.x.data() + c, s.K, s.N);
+                    dx.push_back(rounded(add ? Approx((double)o.dx_before.row(t)[c]) + sum : sum));
+                }
+            const Matrix *before = add ? &o.dx_before : NULL;
+            Floats got = matmul_backward_input(settings.cuda, before, o.dy, o.w);
+            check_within(what, got, dx);
+            check_oracle(what, got, matmul_backward_input(settings.cpu, before, o.dy, o.w));
+        }
+}
+
+static void backward_weight_is_fp32_and_within_the_rounding_of_its_sums()
+{
+    for (Shape s : shapes()) {
+        Operands o = operands(s);
+        Reference dw;
+        for (int64_t n = 0; n < s.N; n++)
+            for (int64_t c = 0; c < s.K; c++)
+                dw.push_back(Approx((double)o.dw_before[(size_t)(n * s.K + c)]) +
+                             chain(o.dy.x.data() + n, s.N, o.x.x.data() + c, s.K, s.T));
+        Floats got = matmul_backward_weight(settings.cuda, o.dw_before, o.dy, o.x);
+        check_within(name("matmul_backward_weight", s), got, dw);
+        check_oracle(name("matmul_backward_weight", s), got, matmul_backward_weight(settings.cpu, o.dw_before, o.dy, o.x));
+    }
+}
+
+static void a_tensor_core_that_cuts_off_stays_within_the_bound()
+{
+    exact_tensor_cores(true);
+    for (Shape s : {Shape{17, 72, 264}, Shape{64, 136, 40}}) {
+        Operands o = operands(s);
+        Reference y;
+        for (int64_t t = 0; t < s.T; t++)
+            for (int64_t n = 0; n < s.N; n++)
+                y.push_back(rounded(chain(o.x.row(t), 1, o.w.row(n), 1, s.K)));
+        check_within(name("matmul_forward on an exact tensor core,", s), matmul_forward(settings.cuda, o.x, o.w), y);
+    }
+    exact_tensor_cores(false);
+}
+
+// ---- to the bit
+
+static void fp32_has_the_bits_of_the_cpu()
+{
+    if (settings.bf16)
+        return; // a tensor core adds in another order
+    for (Shape s : shapes()) {
+        Operands o = operands(s);
+        check_same(name("matmul_forward", s), matmul_forward(settings.cuda, o.x, o.w), matmul_forward(settings.cpu, o.x, o.w));
+        for (const Matrix *before : {(const Matrix *)NULL, (const Matrix *)&o.dx_before})
+            check_same(name("matmul_backward_input", s), matmul_backward_input(settings.cuda, before, o.dy, o.w),
+                       matmul_backward_input(settings.cpu, before, o.dy, o.w));
+        check_same(name("matmul_backward_weight", s), matmul_backward_weight(settings.cuda, o.dw_before, o.dy, o.x),
+                   matmul_backward_weight(settings.cpu, o.dw_before, o.dy, o.x));
+    }
+}
+
+// Sums of small whole numbers stay below 2^24, so every order of adding gives the same: only the output is rounded, once.
+static void whole_numbers_are_multiplied_exactly()
+{
+    std::vector<Shape> all = shapes();
+    if (settings.gpu)
+        all.insert(all.end(), {{4096, 2568, 4104}, {8, 9736, 2560}, {8200, 264, 520}});
+    for (Shape s : all) {
+        Matrix x = random_whole(s.T, s.K, 1, 3), w = random_whole(s.N, s.K, 2, 3), dy = random_whole(s.T, s.N, 3, 3);
+        Matrix before = random_whole(s.T, s.K, 4, 100), dw = random_whole(s.N, s.K, 5, 100);
+        check_same(name("matmul_forward of whole numbers", s), matmul_forward(settings.cuda, x, w),
+                   rounded(s.T, s.N, matmul_forward(settings.cpu, x, w)).x);
+        for (const Matrix *old : {(const Matrix *)NULL, (const Matrix *)&before})
+            check_same(name("matmul_backward_input of whole numbers", s), matmul_backward_input(settings.cuda, old, dy, w),
+                       rounded(s.T, s.K, matmul_backward_input(settings.cpu, old, dy, w)).x);
+        check_same(name("matmul_backward_weight of whole numbers", s), matmul_backward_weight(settings.cuda, dw.x, dy, x),
+                   matmul_backward_weight(settings.cpu, dw.x, dy, x));
+    }
+}
+
+static void no_tokens_leave_a_gradient_as_it_was()
+{
+    Matrix nothing = {0, 24, {}}, none = {0, 40, {}}, w = random_matrix(24, 40, 1);
+    Floats before = random_floats(24 * 40, 2);
+    check_same("matmul_backward_weight of no tokens", matmul_backward_weight(settings.cuda, before, nothing, none), before);
+    check_same("matmul_forward of no tokens", matmul_forward(settings.cuda, none, w), Floats{});
+    check_same("matmul_backward_input of no tokens", matmul_backward_input(settings.cuda, NULL, nothing, w), Floats{});
+}
+
+extern const Tests matmul_tests;
+const Tests matmul_tests = {
+    {"matmul_forward_is_within_the_rounding_of_its_sums", forward_is_within_the_rounding_of_its_sums},
+    {"matmul_backward_input_is_within_the_rounding_of_its_sums", backward_input_is_within_the_rounding_of_its_sums},
+    {"matmul_backward_weight_is_fp32_and_within_the_rounding_of_its_sums",
+     backward_weight_is_fp32_and_within_the_rounding_of_its_sums},
+    {"matmul_on_a_tensor_core_that_cuts_off_stays_within_the_bound", a_tensor_core_that_cuts_off_stays_within_the_bound},
+    {"matmul_in_fp32_has_the_bits_of_the_cpu", fp32_has_the_bits_of_the_cpu},
+    {"matmul_of_whole_numbers_is_exact", whole_numbers_are_multiplied_exactly},
+    {"matmul_of_no_tokens_leaves_a_gradient_as_it_was", no_tokens_leave_a_gradient_as_it_was}};

@@ -1,0 +1,301 @@
+// A whole training step of a tiny Qwen3 on the table under test: against the same step on the CPU, and to the bit against itself,
+// with recomputation, unpacked, twice.
+//
+// bf16 and the CPU's fp32 differ by roundings. Each rounding of an activation is a relative error of at most 2^-8, in the mean
+// square about 2^-9.3 (half an ulp, uniform, for significands between 1 and 2), and independent of the others. A gradient has some
+// 25 of them a layer behind it, forward and back, so 50 here: 2^-9.3 · √50 = 1.1% of its norm, if no operation made them larger.
+// FAR allows four times that. A cosine of 0.999 is the same angle: √(2 · 0.001) = 0.0447.
+#include "model/model.h"
+#include "test/cuda/call.h"
+
+static const double FAR = 0.0447;
+
+// ---- documents
+
+struct Documents {
+    Ragged ragged = {};
+    Integers ids, positions, starts = {0}, contexts, rows, targets;
+
+    // Document `number` of `length` random tokens; two of three are trained
+    void add(uint32_t number, int32_t length)
+    {
+        Integers tokens = random_integers(length, 100 + number, 304);
+        for (int32_t i = 0; i < length; i++) {
+            if (i > 0 && i % 3 != 0) {
+                rows.push_back((int32_t)ids.size() - 1);
+                targets.push_back(tokens[(size_t)i]);
+            }
+            ids.push_back(tokens[(size_t)i]);
+            positions.push_back(i);
+        }
+        starts.push_back((int32_t)ids.size());
+        contexts.push_back(0);
+    }
+
+    const Ragged *batch()
+    {
+        ragged.tokens = (int64_t)ids.size();
+        ragged.sequences = (int64_t)contexts.size();
+        ragged.trained = (int64_t)rows.size();
+        ragged.ids = ids.data();
+        ragged.positions = positions.data();
+        ragged.starts = starts.data();
+        ragged.contexts = contexts.data();
+        ragged.rows = rows.data();
+        ragged.targets = targets.data();
+        return &ragged;
+    }
+};
+
+static Integers lengths() { return settings.longer ? Integers{137, 1, 300, 64, 2, 33} : Integers{40, 1, 20, 2}; }
+
+static Documents documents(size_t first, size_t last)
+{
+    Documents d;
+    for (size_t i = first; i < last; i++)
+        d.add((uint32_t)i, lengths()[i]);
+    return d;
+}
+
+static Documents all_documents() { return documents(0, lengths().size()); }
+
+// ---- a model on a table, and what a step leaves in it
+
+static void ok(bool success)
+{
+    if (!success)
+        failed("%s", error_text());
+}
+
+class Tiny {
+  public:
+    Model model = {};
+    Optimizer optimizer = {};
+
+    // Weights are numbers of the activation type under test on either table, so that both begin alike.
+    Tiny(const Kernels *kernels, bool tied, bool recompute)
+    {
+        ModelConfig c = {};
+        c.layers = 2, c.width = 64, c.heads = 2, c.kv_heads = 1, c.head_width = 64, c.feed_forward = 96, c.vocabulary = 304;
+        c.max_positions = 512, c.rope_theta = 1e6, c.norm_epsilon = 1e-6, c.initializer_range = 0.15, c.tied = tied;
+        ModelLimits limits = {};
+        limits.tokens = limits.rows = 600, limits.sequences = 8, limits.positions = 512, limits.training = true;
+        limits.recompute = recompute;
+        ok(model_open(&model, &c, &limits, kernels, false) && model_initialise(&model, 7));
+        Matrix begin = rounded(1, elements(), weights());
+        model_write_weights(&model, 0, elements(), begin.x.data());
+        ok(gradients_clear(&model));
+    }
+    ~Tiny()
+    {
+        optimizer_close(&optimizer);
+        model_close(&model);
+    }
+    Tiny(const Tiny &) = delete;
+    Tiny &operator=(const Tiny &) = delete;
+
+    int64_t elements() const { return model.parameters.elements; }
+    Floats weights() const // the masters
+    {
+        Floats x((size_t)elements());
+        ok(model_read_weights(&model, 0, elements(), x.data()));
+        return x;
+    }
+    Floats gradients() const
+    {
+        Floats x((size_t)elements());
+        ok(model.kernels->download(NULL, x.data(), model.gradients, x.size() * sizeof(float)));
+        return x;
+    }
+    double step(Documents *d)
+    {
+        LossSum sum = {0, 0, true};
+        const Ragged *batch = d->batch();
+        ok(model_forward(&model, batch) && model_loss(&model, batch, 1.0 / (double)batch->trained, &sum) &&
+           model_backward(&model, batch));
+        return loss_mean(&sum);
+    }
+    Floats logprobs(Documents *d)
+    {
+        const Ragged *batch = d->batch();
+        Floats logprob((size_t)batch->trained), entropy((size_t)batch->trained);
+        ok(model_forward(&model, batch) && model_logprobs(&model, batch, 1, 304, logprob.data(), entropy.data(), NULL));
+        return logprob;
+    }
+    void open_optimizer(double epsilon, bool bf16_moments)
+    {
+        optimizer.beta1 = 0.9, optimizer.beta2 = 0.999, optimizer.epsilon = epsilon, optimizer.weight_decay = 0.1;
+        optimizer.bf16_moments = bf16_moments, optimizer.seed = 3;
+        ok(optimizer_open(&optimizer, &model, false));
+    }
+    void update(Documents *d, double rate)
+    {
+        double norm;
+        ok(gradients_clear(&model));
+        step(d);
+        ok(gradient_norm(&model, &norm) && optimizer_step(&optimizer, &model, rate, norm > 1 ? 1 / norm : 1));
+    }
+};
+
+static Floats of_parameter(const Floats &x, const Parameter &p)
+{
+    return Floats(x.begin() + p.offset, x.begin() + p.offset + parameter_elements(&p));
+}
+
+static double norm_of(const Floats &x)
+{
+    double squares = 0;
+    for (float number : x)
+        squares += (double)number * (double)number;
+    return std::sqrt(squares);
+}
+
+static Floats difference(const Floats &x, const Floats &y)
+{
+    Floats d = x;
+    for (size_t i = 0; i < d.size(); i++)
+        d[i] -= y[i];
+    return d;
+}
+
+// ---- against the CPU
+
+static double gradient_tolerance() { return settings.bf16 ? FAR : 2e-5; } // of a gradient's norm
+
+static void check_gradients(const Tiny &got, const Tiny &oracle)
+{
+    Floats x = got.gradients(), y = oracle.gradients();
+    for (int64_t i = 0; i < got.model.parameters.count; i++) {
+        const Parameter &p = got.model.parameters.list[i];
+        Floats a = of_parameter(x, p), b = of_parameter(y, p);
+        double off = norm_of(difference(a, b)) / norm_of(b), product = 0;
+        for (size_t e = 0; e < a.size(); e++)
+            product += (double)a[e] * (double)b[e];
+        double cosine = product / norm_of(a) / norm_of(b), ratio = norm_of(a) / norm_of(b);
+        if (!(off <= gradient_tolerance() && cosine >= 0.999 && std::fabs(ratio - 1) <= gradient_tolerance()))
+            failed("the gradient of %s: off by %.3g of its norm, cosine %.6f, %.6f as long", p.name, off, cosine, ratio);
+        compared(1, 0, off / gradient_tolerance());
+    }
+}
+
+// A hidden state that is off by FAR of its length in a random direction moves a logit by FAR times the spread of its row's logits
+// (0.15 · √64 = 1.2 for this model), and a target's logprob by √2 of that; the mean of N of them by four standard errors and half
+// the square, which is what is left of them on average.
+static void check_loss(double got, double oracle, int64_t trained)
+{
+    double token = std::sqrt(2.0) * FAR * 1.2, bound = settings.bf16 ? 4 * token / std::sqrt((double)trained) + token * token / 2
+                                                                     : 1e-6 * oracle;
+    if (!(std::fabs(got - oracle) <= bound))
+        failed("the loss is %.9g, on the CPU %.9g: more than %.3g apart", got, oracle, bound);
+    compared(1, 0, std::fabs(got - oracle) / bound);
+}
+
+static void a_step_agrees_with_the_cpu()
+{
+    for (bool tied : {true, false}) {
+        Documents d = all_documents();
+        Tiny cuda(settings.cuda, tied, false), cpu(settings.cpu, tied, false);
+        double loss = cuda.step(&d), oracle = cpu.step(&d);
+        check_loss(loss, oracle, d.batch()->trained);
+        check_gradients(cuda, cpu);
+    }
+}
+
+// An epsilon as large as the gradients makes AdamW's update a smooth function of them: its derivative is at most 1/epsilon by the first
+// moment and as much by the second. So three updates are off by 3 · 2 · rate / epsilon times what a gradient is off, in norm; and by
+// the roundings of the fp32 masters, two in each update on either side.
+static void three_updates_agree_with_the_cpu()
+{
+    const double rate = 1e-3, epsilon = 1e-2;
+    for (bool tied : {true, false}) {
+        Documents d = all_documents();
+        Tiny cuda(settings.cuda, tied, false), cpu(settings.cpu, tied, false);
+        Floats before = cpu.weights();
+        for (Tiny *t : {&cuda, &cpu}) {
+            t->open_optimizer(epsilon, false);
+            for (int step = 0; step < 3; step++)
+                t->update(&d, rate);
+        }
+        Floats x = cuda.weights(), y = cpu.weights(), gradients = cpu.gradients();
+        for (int64_t i = 0; i < cpu.model.parameters.count; i++) {
+            const Parameter &p = cpu.model.parameters.list[i];
+            Floats after = of_parameter(y, p);
+            double off = norm_of(difference(of_parameter(x, p), after)), moved = norm_of(difference(after, of_parameter(before, p)));
+            double bound = 6 * rate / epsilon * gradient_tolerance() * norm_of(of_parameter(gradients, p)) +
+                           3 * 2 * 2 * ROUNDING * norm_of(after);
+            if (!(off <= bound) || moved == 0)
+                failed("%s: three updates moved it by %.3g, and %.3g away from the CPU's; at most %.3g are explained", p.name, moved, off,
+                       bound);
+            compared(1, 0, off / bound);
+        }
+    }
+}
+
+// ---- to the bit
+
+static void recomputation_changes_no_bit()
+{
+    for (bool tied : {true, false}) {
+        Documents d = all_documents();
+        Tiny kept(settings.cuda, tied, false), again(settings.cuda, tied, true);
+        double x = kept.step(&d), y = again.step(&d);
+        if (x != y)
+            failed("the loss is %.17g, recomputed %.17g", x, y);
+        check_same("gradients, recomputed,", again.gradients(), kept.gradients());
+    }
+}
+
+static void packed_logprobs_equal_unpacked_ones()
+{
+    Tiny tiny(settings.cuda, true, false);
+    Documents all = all_documents();
+    Floats together = tiny.logprobs(&all), alone;
+    for (size_t i = 0; i < lengths().size(); i++) {
+        Documents one = documents(i, i + 1);
+        for (float logprob : tiny.logprobs(&one))
+            alone.push_back(logprob);
+    }
+    check_same("logprobs, packed,", together, alone);
+}
+
+static Floats weights_after_updates(uint64_t seed, bool bf16_moments)
+{
+    Documents d = all_documents();
+    Tiny tiny(settings.cuda, true, false);
+    seed_order(seed);
+    tiny.open_optimizer(1e-8, bf16_moments);
+    for (int step = 0; step < 2; step++)
+        tiny.update(&d, 1e-3);
+    return tiny.weights();
+}
+
+static void updates_are_the_same_twice()
+{
+    for (bool bf16_moments : {false, true}) {
+        Floats once = weights_after_updates(1, bf16_moments);
+        for (uint64_t again = 2; again < (simulated() ? 3u : 20u); again++)
+            check_same(text("weights after two updates with %s moments", bf16_moments ? "bf16" : "fp32"),
+                       weights_after_updates(again, bf16_moments), once);
+    }
+}
+
+static void an_empty_micro_batch_adds_nothing()
+{
+    Documents some = all_documents(), nothing, untrained = all_documents();
+    untrained.rows.clear();
+    untrained.targets.clear();
+    Tiny tiny(settings.cuda, true, false);
+    tiny.step(&some);
+    Floats before = tiny.gradients();
+    if (tiny.step(&nothing) != 0 || tiny.step(&untrained) != 0)
+        failed("the loss of nothing is not zero");
+    check_same("gradients after an empty micro-batch", tiny.gradients(), before);
+}
+
+extern const Tests train_tests;
+const Tests train_tests = {{"training_step_agrees_with_the_cpu", a_step_agrees_with_the_cpu},
+                           {"training_for_three_updates_agrees_with_the_cpu", three_updates_agree_with_the_cpu},
+                           {"training_with_recomputation_changes_no_bit", recomputation_changes_no_bit},
+                           {"training_packed_logprobs_equal_unpacked_ones", packed_logprobs_equal_unpacked_ones},
+                           {"training_updates_are_the_same_twice", updates_are_the_same_twice},
+                           {"training_on_an_empty_micro_batch_adds_nothing", an_empty_micro_batch_adds_nothing}};

@@ -1,0 +1,180 @@
+// What the runtime's own sources share: fibers, the running block with its threads and warps, the device's memory, the race
+// check, faults. A kernel sees none of this; its side is simt.h. Everything runs on one thread of the operating system.
+#ifndef SIMT_RUNTIME_H
+#define SIMT_RUNTIME_H
+
+#include "cuda_runtime.h"
+#include <string>
+#include <vector>
+
+namespace simt
+{
+
+enum { WARP = 32, MAX_THREADS = 1024, MAX_WARPS = MAX_THREADS / WARP, NAMED_BARRIERS = 16 };
+enum { MAX_SHARED = 227 << 10, MAX_STATIC_SHARED = 48 << 10 }; // bytes for one block on Hopper
+
+// ---- fiber.cc
+
+struct Fiber {
+    void *position; // where its registers lie while it does not run
+    void *stack;    // the lowest address; the host's own is known to AddressSanitizer alone, which alone needs it
+    size_t bytes;
+    void *fake_stack; // AddressSanitizer's
+};
+
+extern const char *stacks_start, *stacks_end; // all fibers' stacks lie between them
+
+void fiber_start(Fiber *fiber, int number, void (*entry)()); // on stack `number`; entry never returns, and is the same for all
+void fiber_switch(Fiber *from, Fiber *to);
+
+// ---- block.cc: the block that runs
+
+// What lanes of a warp do together; the shuffles in the order of SimtShuffle
+enum class Operation {
+    BARRIER,
+    SHUFFLE_FROM,
+    SHUFFLE_UP,
+    SHUFFLE_DOWN,
+    SHUFFLE_XOR,
+    VOTE,
+    NAMED_BARRIER,
+    LDMATRIX,
+    LDMATRIX_TRANS,
+    MMA_BF16,
+    MMA_FP32
+};
+
+enum class Wait { NOTHING, BLOCK_BARRIER, NAMED_BARRIER, WARP_OPERATION, RETURNED };
+
+struct Copy { // an asynchronous one that is not made yet
+    char *to;
+    const char *from; // NULL: zeros
+    int64_t group;
+    const void *caller;
+};
+
+struct Warp;
+
+struct Thread {
+    Fiber fiber;
+    bool started; // the fiber
+    uint3 index;
+    int number, lane; // in the block; in its warp
+    Warp *warp;
+    Wait wait; // for what, and where:
+    Operation operation;
+    uint32_t mask;
+    int barrier;
+    const void *caller;
+    std::vector<Copy> copies;
+    int64_t groups; // of copies, committed
+};
+
+// Lanes that have come to one operation and wait for the rest of the mask
+struct Group {
+    uint32_t mask, arrived;
+    Operation operation;
+};
+
+struct Warp {
+    Thread *lanes; // 32 of block.thread
+    int number;
+    uint32_t existing, returned;
+    void *arguments[WARP]; // each lane's, while it waits
+    int groups;
+    Group group[WARP];
+};
+
+struct Block {
+    dim3 grid, size;
+    uint3 index;
+    int64_t launch; // counted from 1
+    int threads, warps, returned, at_barrier;
+    Thread thread[MAX_THREADS];
+    Warp warp[MAX_WARPS];
+};
+
+extern Block block;
+extern Thread *current; // NULL: the host runs
+
+// ---- schedule.cc
+
+void schedule_seed_launch(int64_t launch);
+uint64_t random_below(uint64_t limit);
+void wake(Thread *thread); // it can run, and will in its turn
+void wake_block();
+void wake_lanes(Warp *warp, uint32_t lanes);
+void run_others(); // until this thread is woken; it has said in `wait` what for
+void run_block();  // all of its threads, until they have returned or a fault was met
+
+// ---- barrier.cc, warp.cc
+
+void named_barriers_begin();
+
+// Waits until all lanes of the mask are there; the last one does the work for all of them. `argument` is the lane's own, on its
+// stack; finish reads and writes warp->arguments.
+typedef void (*Finish)(Warp *warp, uint32_t lanes, Operation operation);
+void together(Operation operation, uint32_t mask, void *argument, Finish finish, const void *caller);
+const char *operation_name(Operation operation);
+
+// ---- copy.cc
+
+void copy_check_returned(); // the running thread returns
+
+// ---- memory.cc
+
+extern char *memory_start; // of the one range of addresses that all of the device's memory lies in: shared memory below
+enum : size_t { SHARED_ADDRESSES = (size_t)1 << 32, MEMORY_ADDRESSES = (size_t)1 << 39 };
+
+inline bool is_shared(const void *p) { return (uintptr_t)p - (uintptr_t)memory_start < SHARED_ADDRESSES; }
+inline bool is_of_device(const void *p) { return (uintptr_t)p - (uintptr_t)memory_start < MEMORY_ADDRESSES; } // both kinds
+
+bool is_device_memory(const void *p, size_t bytes);
+void *device_memory(size_t bytes); // NULL: there is no more
+bool device_memory_free(void *p);  // false: it is not the start of a piece of device memory
+size_t device_memory_unused();
+size_t device_memory_total();
+void device_memory_open(bool open);          // to the host, with SIMT_PROTECT
+const char *describe_address(const void *p); // "byte 60 of the 64 bytes of ..."
+
+void shared_open(size_t dynamic_bytes); // a launch begins; a block begins; the launch has ended
+void shared_poison();
+void shared_close();
+
+// ---- race.cc
+
+enum class Access { READ, WRITE, ATOMIC };
+
+extern bool races_checked; // whether the kernels are compiled for it
+void race_launch();
+void race_block();
+void race_block_barrier();
+void race_warp_barrier(const Warp *warp, uint32_t lanes);
+void race_barrier_arrives(int id, int warp);
+void race_barrier_opens(int id, uint32_t waiting_warps);
+void race_access(const Thread *thread, const void *p, size_t bytes, Access access, const void *caller);
+
+// Of a signal: if it was race.cc that failed, puts the kernel's access in its place.
+bool race_where(const void **address, const void **caller);
+
+bool race_memory_taken(size_t offset, size_t bytes); // whole pages of memory.cc's range; false: no memory for the notes
+void race_memory_forbidden(size_t start, size_t end);
+void race_memory_freed(size_t offset, size_t bytes);
+
+// ---- fault.cc
+
+extern Fiber main_fiber; // the host's
+
+[[noreturn]] void fault(const char *format, ...) __attribute__((format(printf, 1, 2))); // in a kernel
+bool host_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));         // returns false if it was expected
+bool faulted(); // an expected fault was met: nothing runs any more
+void catch_bad_addresses();
+const char *keep(const std::string &text); // for ever: an abandoned fiber frees nothing
+const char *place(const void *caller);     // " at file.cu:12", or "" where that is not known
+const char *lanes_text(uint32_t lanes);    // "0-15,31"
+const char *thread_text(int number);       // "thread (5,0,0)"
+const char *environment(const char *name, const char *otherwise);
+
+} // namespace simt
+
+#endif

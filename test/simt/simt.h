@@ -1,0 +1,105 @@
+// SIMT: CUDA kernels on a CPU, for tests. A kernel's source is compiled by the C++ compiler with -Itest/simt; the cuda_runtime.h
+// and cuda_bf16.h found there stand in for the toolkit's. Each CUDA thread is a fiber (fiber.cc): a stack of its own and a switch
+// of a few nanoseconds. One block runs at a time, and a thread runs until it has to wait: at a barrier (barrier.cc) or for the
+// other lanes of its warp (warp.cc). So a run repeats exactly, and another seed tries another order of blocks, warps and lanes
+// (schedule.cc): a kernel whose result depends on it is wrong.
+//
+// What a GPU forgives now and then is a fault here, reported with launch, block, thread and line, and the program stops:
+//   a barrier or a warp operation that not all reach   all stand still then, and each warp says where it waits (schedule.cc)
+//   memory read before it was written      shared and device memory start as NaN; so does the target of an asynchronous copy,
+//                                          which is made as late as the program allows (copy.cc)
+//   an access beyond an array              to the byte with AddressSanitizer, to two bytes in the race build (memory.cc)
+//   two accesses that no barrier orders    in the race build: the kernels are compiled with -fsanitize=thread, and what they
+//                                          then call at each access is ours (tsan.cc) and not libtsan's (race.cc)
+//   a kernel that touches the host's memory, in the race build; and the host that touches the device's, with SIMT_PROTECT=1
+// What cannot be seen here: speed, the memory model below a barrier, and what only nvcc compiles (inline PTX). A thread that
+// spins until another one writes spins for ever. Kernels are launched by one thread of the operating system.
+//
+// Environment: SIMT_SEED (default 1), SIMT_MMA=exact|fast (default fast), SIMT_MEMORY (bytes of the device), SIMT_DEVICES (how
+// many; negative: a driver that is too old), SIMT_CAPABILITY (default 9.0), SIMT_PROTECT=1 (device memory is closed to the host).
+#ifndef SIMT_H
+#define SIMT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// ---- for tests
+
+extern "C" {
+void simt_seed(uint64_t seed);    // of the orders in which blocks and threads of the next launches run
+void simt_mma_exact(bool exact);  // whether mma follows a Hopper tensor core bit for bit, or is quick
+bool simt_checks_races(void);     // whether this is the race build
+bool simt_checks_addresses(void); // whether this is the AddressSanitizer build
+
+// The text of the first fault of what run(context) launches, "" if there was none; later launches of it do nothing.
+const char *simt_first_fault(void (*run)(const void *), const void *context);
+}
+
+template <typename Run> const char *simt_expect_fault(const Run &run)
+{
+    return simt_first_fault([](const void *context) { (*(const Run *)context)(); }, &run);
+}
+
+// ---- for kernels, behind the names of CUDA
+
+struct uint3 {
+    unsigned x, y, z;
+};
+
+struct dim3 {
+    unsigned x, y, z;
+    constexpr dim3(unsigned wide = 1, unsigned high = 1, unsigned deep = 1) : x(wide), y(high), z(deep) {}
+};
+
+// By value and `const`: a thread's place never changes, so the compiler asks once and the race check sees no load.
+__attribute__((const)) uint3 simt_thread_index(void);
+__attribute__((const)) uint3 simt_block_index(void);
+__attribute__((const)) dim3 simt_block_size(void);
+__attribute__((const)) dim3 simt_grid_size(void);
+
+// Shared memory of the running block. A static array is known by its place in the source: one array a line, and instances of a
+// template that differ in nothing but a type of one size would share it.
+void *simt_static_shared(size_t bytes, const char *file, int line);
+void *simt_dynamic_shared(void);
+
+void simt_launch_call(dim3 grid, dim3 block, size_t shared, void (*call)(const void *), const void *context);
+
+template <typename Call> void simt_launch(dim3 grid, dim3 block, size_t shared, const Call &call)
+{
+    simt_launch_call(
+        grid, block, shared, [](const void *context) { (*(const Call *)context)(); }, &call);
+}
+
+// Each of these notes its caller, so that a report can name the line: the wrappers around them are always inlined, and a call of
+// one is never the last thing that a function does, which the compiler would make a jump.
+#define SIMT_INLINE inline __attribute__((always_inline))
+#define SIMT_CALL(call) (call, ({ __asm__ volatile(""); }))
+
+enum SimtShuffle { SIMT_SHUFFLE_FROM, SIMT_SHUFFLE_UP, SIMT_SHUFFLE_DOWN, SIMT_SHUFFLE_XOR };
+
+void simt_block_barrier(void);
+void simt_named_barrier(int id, int threads, bool wait);
+void simt_warp_barrier(uint32_t mask);
+uint64_t simt_shuffle(SimtShuffle kind, uint32_t mask, uint64_t value, int by, int width);
+uint32_t simt_ballot(uint32_t mask, bool vote); // also any and all
+void simt_fence(void);
+[[noreturn]] void simt_trap(void);
+
+void simt_copy_16(void *shared, const void *global, bool live);
+void simt_copy_commit(void);
+void simt_copy_wait(int pending);
+void simt_ldmatrix(uint32_t r[4], const void *row, bool transposed);
+void simt_mma_bf16(float c[4], const uint32_t a[4], const uint32_t b[2]);
+void simt_mma_fp32(float c[4], const float a[8], const float b[4]);
+
+enum SimtAtomic { SIMT_ADD, SIMT_MIN, SIMT_MAX, SIMT_AND, SIMT_OR, SIMT_XOR, SIMT_EXCHANGE };
+
+// These return the old value. compare_exchange is atomicCAS.
+int simt_atomic(SimtAtomic kind, int *p, int value);
+unsigned simt_atomic(SimtAtomic kind, unsigned *p, unsigned value);
+unsigned long long simt_atomic(SimtAtomic kind, unsigned long long *p, unsigned long long value);
+int simt_compare_exchange(int *p, int expected, int value);
+unsigned simt_compare_exchange(unsigned *p, unsigned expected, unsigned value);
+unsigned long long simt_compare_exchange(unsigned long long *p, unsigned long long expected, unsigned long long value);
+
+#endif

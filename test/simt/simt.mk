@@ -1,0 +1,72 @@
+# The CUDA sources on the CPU: see the Makefile, of which this is a part, and test/simt/simt.h.
+
+# ---- SIMT: the CUDA sources, compiled by the C++ compiler, against the runtime in test/simt/. Two builds, because the compiler cannot
+# do both at once: race/ sees every load and store of a kernel (the callbacks of -fsanitize=thread are ours, test/simt/tsan.cc; its
+# library is not linked), asan/ has the edges of every array watched.
+CXX          := $(if $(filter default,$(origin CXX)),g++,$(CXX))
+SIMT_SOURCES := $(filter-out $(wildcard test/simt/test_*.cc),$(wildcard test/simt/*.cc))
+SIMT_FLAGS   := -std=c++17 -D_GNU_SOURCE -Itest/simt -I. -g -O2 -ffp-contract=off -fno-strict-aliasing -Wall -Wextra \
+                -Wno-unused-parameter -Wno-unknown-pragmas -MMD -MP
+# folder, sanitizers of the kernels, sanitizers of the rest, the library's folder
+define SIMT_BUILD
+$(1)/%_bf16.o: kernels/cuda/%.cu
+	@mkdir -p $$(@D)
+	@echo "  SIMT  $$@"
+	@$$(CXX) $$(SIMT_FLAGS) $(2) $$(NVCCFLAGS_bf16) -x c++ -c $$< -o $$@
+$(1)/%_fp32.o: kernels/cuda/%.cu
+	@mkdir -p $$(@D)
+	@echo "  SIMT  $$@"
+	@$$(CXX) $$(SIMT_FLAGS) $(2) $$(NVCCFLAGS_fp32) -x c++ -c $$< -o $$@
+$(1)/%.o: test/simt/%.cc
+	@mkdir -p $$(@D)
+	@echo "  SIMT  $$@"
+	@$$(CXX) $$(SIMT_FLAGS) $(3) -c $$< -o $$@
+$(1)/test_faults.o: test/simt/test_faults.cc
+	@mkdir -p $$(@D)
+	@echo "  SIMT  $$@"
+	@$$(CXX) $$(SIMT_FLAGS) $(2) $$(NVCCFLAGS_bf16) -c $$< -o $$@
+$(1)/cuda_%.o: test/cuda/%.cc
+	@mkdir -p $$(@D)
+	@echo "  SIMT  $$@"
+	@$$(CXX) $$(SIMT_FLAGS) -fopenmp $(3) -c $$< -o $$@
+$(1)/%.o: dev/bench/%.cc
+	@mkdir -p $$(@D)
+	@echo "  SIMT  $$@"
+	@$$(CXX) $$(SIMT_FLAGS) $(3) $$(NVCCFLAGS_bf16) -c $$< -o $$@
+$(1)/%.o: dev/bench/%.cu
+	@mkdir -p $$(@D)
+	@echo "  SIMT  $$@"
+	@$$(CXX) $$(SIMT_FLAGS) $(2) $$(NVCCFLAGS_bf16) -x c++ -c $$< -o $$@
+$(1)/kernel_bench: $(1)/kernel_bench.o $(BENCH_PARTS:%=$(1)/%.o) $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
+	@echo "  LINK  $$@"
+	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
+$(1)/chain_check: $(1)/chain_check.o $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
+	@echo "  LINK  $$@"
+	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
+$(1)/open.o: kernels/open.c
+	@mkdir -p $$(@D)
+	@$$(CC) $$(CFLAGS) $(3) -DHAVE_CUDA -c $$< -o $$@
+$(1)/libkernels.a: $$(call cuda_objects,$(1))
+	@rm -f $$@
+	@ar rcs $$@ $$^
+$(1)/libsimt.a: $(SIMT_SOURCES:test/simt/%.cc=$(1)/%.o)
+	@rm -f $$@
+	@ar rcs $$@ $$^
+$(1)/test_cuda: $(CUDA_TESTS:test/cuda/%.cc=$(1)/cuda_%.o) $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
+	@echo "  LINK  $$@"
+	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
+$(1)/test_faults: $(1)/test_faults.o $(1)/libsimt.a $(4)/libdereason.a
+	@echo "  LINK  $$@"
+	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
+$(1)/train_sft: $(4)/train_sft.o $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
+	@echo "  LINK  $$@"
+	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
+endef
+$(eval $(call SIMT_BUILD,$(B)/simt/race,-fsanitize=thread,,$(B)))
+$(eval $(call SIMT_BUILD,$(B)/simt/asan,$(SANITIZE) -O2,$(SANITIZE),$(B)/asan))
+SIMT_TESTS := $(addprefix $(B)/simt/,race/test_faults race/test_cuda race/train_sft asan/test_faults $(addprefix race/,$(GPU_BENCHES)))
+SIMT_LONG  := $(B)/simt/asan/test_cuda
+
+simt: setup-test
+	@$(MAKE) --no-print-directory -j$(JOBS) $(SIMT_TESTS)
+	@test/run.sh simt
