@@ -64,7 +64,7 @@ endef
 $(eval $(call BUILD,$(B),))
 ifneq ($(NVCC),)
 $(B)/kernels/open.o: CFLAGS += -DHAVE_CUDA
-LIBS += $(CUDA_LIBS)
+LIBS := $(CUDA_LIBS) $(SMALL_LIBS)
 endif
 $(eval $(call BUILD,$(B)/asan,$(SANITIZE)))
 

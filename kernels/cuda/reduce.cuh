@@ -21,7 +21,7 @@ __device__ inline float warp_max(float x)
     return x;
 }
 
-// The block's warps (a power of two of them); scratch: 32 floats in shared memory, free again after the call.
+// The whole block, up to 32 warps; scratch: 32 floats in shared memory, free again after the call.
 __device__ inline float block_sum(float x, float *scratch)
 {
     int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32, warps = (int)blockDim.x / 32;
@@ -30,18 +30,6 @@ __device__ inline float block_sum(float x, float *scratch)
         scratch[warp] = x;
     __syncthreads();
     x = warp_sum(lane < warps ? scratch[lane] : 0);
-    __syncthreads();
-    return x;
-}
-
-__device__ inline float block_max(float x, float *scratch)
-{
-    int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32, warps = (int)blockDim.x / 32;
-    x = warp_max(x);
-    if (lane == 0)
-        scratch[warp] = x;
-    __syncthreads();
-    x = warp_max(lane < warps ? scratch[lane] : -INFINITY);
     __syncthreads();
     return x;
 }
