@@ -4,7 +4,7 @@ Prints one JSON line.
 The options are the first of a list, from the fastest to the one that takes least memory, whose --plan fits the card with a
 gibibyte to spare. The run is ended (killed: one that ends by itself would save 48 GB) after --steps steps; tokens a second come
 from the clock of log.jsonl, from one step's line to the next, the first step left out. Peak memory is what nvidia-smi saw at
-most, every tenth of a second; "start_seconds" is what came before the first step, with random weights made on the host.
+most, asked every three seconds so as not to be in the way (all memory is taken before the first step); "start_seconds" is what came before the first step, with random weights made on the host.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def ladder(options):
 def nvidia_smi(what):
     words = ["nvidia-smi", f"--query-gpu={what}", "--format=csv,noheader,nounits", "-i", "0"]
     out = subprocess.run(words, capture_output=True, text=True)
-    return int(out.stdout) * (1 << 20) if out.returncode == 0 else 0
+    return int(out.stdout) * (1 << 20) if out.stdout.strip().isdigit() else 0
 
 
 class MemoryWatch(threading.Thread):
@@ -52,7 +52,7 @@ class MemoryWatch(threading.Thread):
         self.peak, self.over, self.wanted = 0, threading.Event(), wanted
 
     def run(self):
-        while self.wanted and not self.over.wait(0.1):
+        while self.wanted and not self.over.wait(3):
             self.peak = max(self.peak, nvidia_smi("memory.used"))
 
 

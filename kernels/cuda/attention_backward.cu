@@ -47,7 +47,7 @@ __global__ void output_dots_kernel(float *delta, const element *dout, const elem
 // From scores and dP to P and dS, for one pair (query, key): both exactly zero where the query does not see the key.
 __device__ inline void weights_of(float *p, float *ds, bool seen, float logsumexp2, float delta, float scale)
 {
-    float weight = exp2f(fmaf(*p, scale * LOG2_E, -logsumexp2));
+    float weight = exp2_flushed(fmaf(*p, scale * LOG2_E, -logsumexp2));
     *ds = seen ? weight * (*ds - delta) * scale : 0;
     *p = seen ? weight : 0;
 }

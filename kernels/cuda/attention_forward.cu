@@ -59,20 +59,28 @@ __device__ inline void load_block(element *tile, const Tile<D> &t, const Attenti
     load_rows<D, KEY_BLOCK>(tile, base, [=](int r) { return r < length ? base + (int64_t)r * distance : (const element *)NULL; });
 }
 
-// Scores to weights in place, for the thread's rows at `position`; returns by how much the older sums shrink. All 128 columns of
-// a row lie with the four lanes of its quad.
-__device__ inline float softmax_row(float (*s)[4], int half, RowSums *row, int first_key, int position, float scale)
+// Scores of keys that a row does not see, to minus infinity. Only blocks at the end of a warp's reach have any.
+__device__ inline void mask(float (*s)[4], int first_key, const int position[2])
 {
     int column = (int)threadIdx.x % 4 * 2;
+#pragma unroll
+    for (int j = 0; j < KEY_BLOCK / 8; j++)
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+            if (first_key + j * 8 + column + i % 2 > position[i / 2])
+                s[j][i] = -INFINITY;
+}
+
+// Scores to weights in place, for one of the thread's rows; returns by how much the older sums shrink. All 128 columns of a row
+// lie with the four lanes of its quad.
+__device__ inline float softmax_row(float (*s)[4], int half, RowSums *row, float scale)
+{
     float largest = row->m, sum = 0;
 #pragma unroll
     for (int j = 0; j < KEY_BLOCK / 8; j++)
 #pragma unroll
-        for (int c = 0; c < 2; c++) {
-            if (first_key + j * 8 + column + c > position)
-                s[j][half * 2 + c] = -INFINITY;
+        for (int c = 0; c < 2; c++)
             largest = fmaxf(largest, s[j][half * 2 + c]);
-        }
     largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, 1));
     largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, 2));
     float from = largest == -INFINITY ? 0 : largest; // a row that has seen nothing yet keeps its zeros
@@ -80,13 +88,13 @@ __device__ inline float softmax_row(float (*s)[4], int half, RowSums *row, int f
     for (int j = 0; j < KEY_BLOCK / 8; j++)
 #pragma unroll
         for (int c = 0; c < 2; c++) {
-            float p = exp2f((s[j][half * 2 + c] - from) * scale);
+            float p = exp2_flushed((s[j][half * 2 + c] - from) * scale);
             s[j][half * 2 + c] = p;
             sum += p;
         }
     sum += __shfl_xor_sync(~0u, sum, 1);
     sum += __shfl_xor_sync(~0u, sum, 2);
-    float keep = exp2f((row->m - from) * scale);
+    float keep = exp2_flushed((row->m - from) * scale);
     row->m = largest;
     row->l = fmaf(row->l, keep, sum);
     return keep;
@@ -100,8 +108,8 @@ __device__ inline void merge_segment(const Tile<D> &t, float (*o)[4], RowSums no
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         float m = fmaxf(all[half].m, now[half].m), from = m == -INFINITY ? 0 : m;
-        a[half] = exp2f((all[half].m - from) * scale);
-        b[half] = exp2f((now[half].m - from) * scale);
+        a[half] = exp2_flushed((all[half].m - from) * scale);
+        b[half] = exp2_flushed((now[half].m - from) * scale);
         all[half] = RowSums{m, fmaf(all[half].l, a[half], now[half].l * b[half])};
         now[half] = RowSums{-INFINITY, 0};
     }
@@ -186,6 +194,7 @@ __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, r = warp * 16 + lane / 4;
     int position[2] = {position_of(t, r), position_of(t, r + 8)};
     int reach = position_of(t, warp * 16 + 15 < t.rows ? warp * 16 + 15 : t.rows - 1); // of the warp; without rows it keeps pace
+    int all_see = warp * 16 + 15 < t.rows ? position_of(t, warp * 16) : -1; // the last key that no row of the warp is denied
     RowSums now[2] = {{-INFINITY, 0}, {-INFINITY, 0}}, all[2] = {{-INFINITY, 0}, {-INFINITY, 0}};
     FragmentA q[D / 16];
     load_queries(q, f, t);
@@ -210,9 +219,11 @@ __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 
         if (more)
             load_block(t.keys, t, f.a, f.k, f.a.key_pages, block + 1);
         cp_async_commit();
+        if ((block + 1) * KEY_BLOCK - 1 > all_see)
+            mask(s, block * KEY_BLOCK, position);
 #pragma unroll
         for (int half = 0; half < 2; half++) {
-            float keep = softmax_row(s, half, &now[half], block * KEY_BLOCK, position[half], scale);
+            float keep = softmax_row(s, half, &now[half], scale);
 #pragma unroll
             for (int d = 0; d < D / 8; d++) {
                 o[d][half * 2] *= keep;

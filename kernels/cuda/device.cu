@@ -44,6 +44,9 @@ static bool no_device(cudaError_t result)
 // A kernel of this build can be loaded: there is code for this card in it.
 __global__ void probe_kernel() {}
 
+// Attention's largest tiles, with heads of 128 numbers. (The fp32 build, which is for parity, takes twice that: a Hopper has it.)
+static const size_t MOST_SHARED = (size_t)104 << 10;
+
 bool device_open(void)
 {
     static bool open;
@@ -63,6 +66,9 @@ bool device_open(void)
         return fail("the %s has compute capability %d.%d, and the CUDA kernels need 8.0 or more (bf16 tensor cores, asynchronous "
                     "copies); use --device cpu",
                     properties.name, properties.major, properties.minor);
+    if (properties.sharedMemPerBlockOptin < MOST_SHARED)
+        return fail("the %s gives a block %d KiB of shared memory, and the CUDA kernels need %d; use --device cpu",
+                    properties.name, (int)(properties.sharedMemPerBlockOptin >> 10), (int)(MOST_SHARED >> 10));
     cudaFuncAttributes attributes;
     result = cudaFuncGetAttributes(&attributes, (const void *)probe_kernel);
     if (result != cudaSuccess) {
@@ -104,10 +110,10 @@ void *device_allocate(size_t bytes)
 {
     void *p = NULL;
     size_t available = 0, total = 0;
-    cudaMemGetInfo(&available, &total);
     cudaError_t result = cudaMalloc(&p, bytes > 0 ? bytes : 1);
     if (result != cudaSuccess) {
         cudaGetLastError();
+        cudaMemGetInfo(&available, &total);
         fail("the GPU has %.2f of its %.2f GiB free, and %.2f are asked for (%s)", (double)available / 0x1p30,
              (double)total / 0x1p30, (double)bytes / 0x1p30, cudaGetErrorString(result));
         return NULL;

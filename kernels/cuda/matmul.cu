@@ -28,17 +28,24 @@ struct Operand {
     int64_t pitch, extent; // extent: rows of the product (m or n) that it has
 };
 
+// A thread's chunks lie in one column of chunks, STEP rows apart: one address, and a distance to the next. What is left of the
+// operand is small numbers, so that nothing but the address is 64 bits wide.
 template <bool K_OUTSIDE>
 __device__ inline void load_slab(element *slab, const Operand &x, int64_t first, int64_t k_first, int64_t k)
 {
     typedef Slab<K_OUTSIDE> S;
-    constexpr int CHUNKS = S::COLUMNS / LANES;
+    constexpr int CHUNKS = S::COLUMNS / LANES, STEP = THREADS / CHUNKS;
+    static_assert(THREADS % CHUNKS == 0 && S::ROWS % STEP == 0, "chunks in whole columns");
+    int row = (int)threadIdx.x / CHUNKS, column = (int)threadIdx.x % CHUNKS * LANES;
+    int64_t outer = K_OUTSIDE ? k_first : first, inner = K_OUTSIDE ? first : k_first;
+    int64_t outer_left = (K_OUTSIDE ? k : x.extent) - outer, inner_left = (K_OUTSIDE ? x.extent : k) - inner;
+    int rows = outer_left < S::ROWS ? (int)outer_left : S::ROWS, columns = inner_left < S::COLUMNS ? (int)inner_left : S::COLUMNS;
+    const element *from = x.data + (outer + row) * x.pitch + inner + column;
+    element *to = slab + row * S::PITCH + column;
 #pragma unroll
-    for (int i = 0; i < S::ROWS * CHUNKS / THREADS; i++) {
-        int chunk = (int)threadIdx.x + i * THREADS, row = chunk / CHUNKS, column = chunk % CHUNKS * LANES;
-        int64_t outer = (K_OUTSIDE ? k_first : first) + row, inner = (K_OUTSIDE ? first : k_first) + column;
-        bool live = outer < (K_OUTSIDE ? k : x.extent) && inner < (K_OUTSIDE ? x.extent : k);
-        cp_async_16(slab + row * S::PITCH + column, live ? x.data + outer * x.pitch + inner : x.data, live);
+    for (int i = 0; i < S::ROWS / STEP; i++, from += STEP * x.pitch) {
+        bool live = row + i * STEP < rows && column < columns;
+        cp_async_16(to + i * STEP * S::PITCH, live ? from : x.data, live);
     }
 }
 

@@ -1,11 +1,11 @@
-// cuBLASLt for the bf16 products, where it gives the bits of our own product: one ascending chain, which is what EXACTNESS asks
-// of it. The library is opened at run time; without it, or where it does not obey, our own product carries on.
+// cuBLASLt for the bf16 products, where it gives the bits of our own product: one ascending chain, which is what EXACTNESS
+// asks of it. The library is opened at run time; without it, or where it does not obey, our own product carries on.
 //
-// A plan is made once for each shape: the first algorithm that the library's heuristic offers without workspace and without a
-// reduction over parts of k. Whether it obeys is found out on the run's own data at the first product of each kind (form, and
-// the two sizes that weights have), and again when there are more rows than before: for several numbers of rows (of k, for a
-// weight's gradient) both products are made and compared byte for byte. One difference, and this kind stays with our own product
-// for the rest of the run: until then both had the same bits.
+// A plan is made once for each shape: of the algorithms that the library's heuristic offers, without workspace and without a
+// reduction over parts of k, the first that obeys. Whether one does is found out once for each algorithm at each kind of product
+// (form, result, whether it adds, and the two sizes that a weight has), on the run's own data: the product's first 1,024 rows are
+// made twice and compared byte for byte. In which order an algorithm adds follows from itself and not from the number of rows;
+// dev/bench/chain_check.cu looks at that assumption. A shape for which nothing obeys is our own product's, with the same bits.
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/operations.h"
 #include <stdlib.h>
@@ -25,10 +25,11 @@ namespace PRECISION
 
 #define FUNCTIONS(F)                                                                                                             \
     F(cublasLtCreate)                                                                                                            \
-    F(cublasLtMatmul) F(cublasLtMatmulDescCreate) F(cublasLtMatmulDescDestroy) F(cublasLtMatmulDescSetAttribute)                 \
-        F(cublasLtMatrixLayoutCreate) F(cublasLtMatrixLayoutDestroy) F(cublasLtMatmulPreferenceCreate)                           \
-            F(cublasLtMatmulPreferenceDestroy) F(cublasLtMatmulPreferenceSetAttribute) F(cublasLtMatmulAlgoGetHeuristic)         \
-                F(cublasLtMatmulAlgoConfigGetAttribute) F(cublasLtGetVersion)
+    F(cublasLtMatmul)                                                                                                            \
+    F(cublasLtMatmulDescCreate) F(cublasLtMatmulDescDestroy) F(cublasLtMatmulDescSetAttribute) F(cublasLtMatrixLayoutCreate)     \
+        F(cublasLtMatrixLayoutDestroy) F(cublasLtMatmulPreferenceCreate) F(cublasLtMatmulPreferenceDestroy)                      \
+            F(cublasLtMatmulPreferenceSetAttribute) F(cublasLtMatmulAlgoGetHeuristic) F(cublasLtMatmulAlgoConfigGetAttribute)    \
+                F(cublasLtGetVersion)
 
 static struct Library {
 #define MEMBER(name) decltype(&::name) name;
@@ -62,13 +63,13 @@ static bool library_open()
 typedef struct Plan {
     MatmulForm form;
     int64_t m, n, k, a_pitch, b_pitch, c_pitch;
-    bool c_is_float, there; // there: an algorithm was found
+    bool c_is_float, add, there; // there: an algorithm was found
     cublasLtMatmulDesc_t operation;
     cublasLtMatrixLayout_t a, b, c;
     cublasLtMatmulAlgo_t algorithm;
 } Plan;
 
-enum { PLANS = 1024 }; // a table by hash; a shape that comes later takes an older one's place
+enum { PLANS = 4096 }; // a table by hash; a shape takes the place of an older one there
 
 static Plan plans[PLANS];
 
@@ -76,12 +77,12 @@ static bool same_shape(const Plan *plan, const Product *p)
 {
     return plan->operation != NULL && plan->form == p->form && plan->m == p->m && plan->n == p->n && plan->k == p->k &&
            plan->a_pitch == p->a_pitch && plan->b_pitch == p->b_pitch && plan->c_pitch == p->c_pitch &&
-           plan->c_is_float == p->c_is_float;
+           plan->c_is_float == p->c_is_float && plan->add == p->add;
 }
 
 static Plan *plan_place(const Product *p)
 {
-    const int64_t facts[] = {(int64_t)p->form, p->m, p->n, p->k, p->a_pitch, p->b_pitch, p->c_pitch, p->c_is_float};
+    const int64_t facts[] = {(int64_t)p->form, p->m, p->n, p->k, p->a_pitch, p->b_pitch, p->c_pitch, p->c_is_float, p->add};
     return &plans[hash_bytes(facts, sizeof facts) % PLANS];
 }
 
@@ -116,9 +117,110 @@ static bool one_chain(const cublasLtMatmulAlgo_t *algorithm)
            parts <= 1 && reduction == CUBLASLT_REDUCTION_SCHEME_NONE;
 }
 
-static bool find_algorithm(Plan *plan)
+static void forget(Plan *plan)
 {
-    enum { OFFERS = 8 };
+    if (plan->operation != NULL)
+        lt.cublasLtMatmulDescDestroy(plan->operation);
+    cublasLtMatrixLayout_t layouts[] = {plan->a, plan->b, plan->c};
+    for (int i = 0; i < 3; i++)
+        if (layouts[i] != NULL)
+            lt.cublasLtMatrixLayoutDestroy(layouts[i]);
+    *plan = Plan{};
+}
+
+static Plan plan_for(const Product *p)
+{
+    Plan plan = {};
+    plan.form = p->form;
+    plan.m = p->m, plan.n = p->n, plan.k = p->k;
+    plan.a_pitch = p->a_pitch, plan.b_pitch = p->b_pitch, plan.c_pitch = p->c_pitch;
+    plan.c_is_float = p->c_is_float;
+    return plan;
+}
+
+static bool run_plan(Stream *s, const Product *p, const Plan *plan)
+{
+    const float one = 1, beta = p->add ? 1 : 0;
+    return plan->there && lt.cublasLtMatmul(lt.handle, plan->operation, &one, p->b, plan->b, p->a, plan->a, &beta, p->c, plan->c,
+                                            p->c, plan->c, &plan->algorithm, NULL, 0, stream_of(s)) == CUBLAS_STATUS_SUCCESS;
+}
+
+// ---- does an algorithm obey?
+
+// What was found out about an algorithm at one kind of product: form, result, and the two sizes that a weight has. The order of a
+// chain is the algorithm's; how many rows there are is not part of it.
+typedef struct Verdict {
+    MatmulForm form;
+    bool c_is_float, add, obeys;
+    int64_t sizes[2];
+    cublasLtMatmulAlgo_t algorithm;
+} Verdict;
+
+enum { VERDICTS = 1024 };
+static const int64_t CHECKED_ROWS = 1024;
+
+static Verdict verdicts[VERDICTS];
+static int verdict_count;
+
+// The first rows of the product, made by both, with what is added to it.
+static bool equal_bits(Stream *s, const Product *whole, const cublasLtMatmulAlgo_t *algorithm, void *ours, void *theirs,
+                       char *host)
+{
+    Product p = *whole;
+    p.m = p.m < CHECKED_ROWS ? p.m : CHECKED_ROWS;
+    size_t size = p.c_is_float ? 4 : 2, bytes = (size_t)(p.m * p.c_pitch) * size;
+    for (void *to : {ours, theirs})
+        if (p.add)
+            device_check(cudaMemcpyAsync(to, whole->c, bytes, cudaMemcpyDeviceToDevice, stream_of(s)), "copying a result");
+    p.c = ours;
+    product_own(s, &p);
+    p.c = theirs;
+    Plan trial = plan_for(&p);
+    trial.there = describe(&trial);
+    trial.algorithm = *algorithm;
+    bool ok = run_plan(s, &p, &trial) && device_download(s, host, ours, bytes) && device_download(s, host + bytes, theirs, bytes);
+    forget(&trial);
+    for (int64_t r = 0; ok && r < p.m; r++) { // row by row: what lies between them is nobody's
+        size_t at = (size_t)(r * p.c_pitch) * size;
+        ok = memcmp(host + at, host + bytes + at, (size_t)p.n * size) == 0;
+    }
+    return ok;
+}
+
+static const Verdict *known(const Verdict *v)
+{
+    for (int i = 0; i < verdict_count; i++)
+        if (verdicts[i].form == v->form && verdicts[i].c_is_float == v->c_is_float && verdicts[i].add == v->add &&
+            verdicts[i].sizes[0] == v->sizes[0] && verdicts[i].sizes[1] == v->sizes[1] &&
+            memcmp(&verdicts[i].algorithm, &v->algorithm, sizeof v->algorithm) == 0)
+            return &verdicts[i];
+    return NULL;
+}
+
+static bool obeys(Stream *s, const Product *p, const cublasLtMatmulAlgo_t *algorithm)
+{
+    int64_t first = p->form == MATMUL_BACKWARD_WEIGHT ? p->m : p->k;
+    Verdict v = {p->form, p->c_is_float, p->add, false, {first, p->n}, *algorithm};
+    const Verdict *old = known(&v);
+    if (lt.forced || old != NULL || verdict_count == VERDICTS)
+        return lt.forced || (old != NULL && old->obeys);
+    size_t bytes = (size_t)((p->m < CHECKED_ROWS ? p->m : CHECKED_ROWS) * p->c_pitch) * (p->c_is_float ? 4 : 2);
+    void *ours = NULL, *theirs = NULL;
+    char *host = (char *)malloc(2 * bytes);
+    bool room = host != NULL && cudaMalloc(&ours, bytes) == cudaSuccess && cudaMalloc(&theirs, bytes) == cudaSuccess;
+    cudaGetLastError(); // no memory left is no error, and no verdict: our own product needs none
+    v.obeys = room && equal_bits(s, p, algorithm, ours, theirs, host);
+    if (room)
+        verdicts[verdict_count++] = v;
+    cudaFree(ours);
+    cudaFree(theirs);
+    free(host);
+    return v.obeys;
+}
+
+static bool find_algorithm(Stream *s, const Product *p, Plan *plan)
+{
+    enum { OFFERS = 16 };
     cublasLtMatmulHeuristicResult_t offers[OFFERS];
     cublasLtMatmulPreference_t preference;
     size_t workspace = 0;
@@ -144,126 +246,27 @@ static bool find_algorithm(Plan *plan)
                                                  OFFERS, offers, &found) == CUBLAS_STATUS_SUCCESS;
     lt.cublasLtMatmulPreferenceDestroy(preference);
     for (int i = 0; ok && i < found; i++)
-        if (offers[i].state == CUBLAS_STATUS_SUCCESS && one_chain(&offers[i].algo)) {
+        if (offers[i].state == CUBLAS_STATUS_SUCCESS && one_chain(&offers[i].algo) && obeys(s, p, &offers[i].algo)) {
             plan->algorithm = offers[i].algo;
             return true;
         }
     return false;
 }
 
-static void forget(Plan *plan)
-{
-    if (plan->operation != NULL)
-        lt.cublasLtMatmulDescDestroy(plan->operation);
-    cublasLtMatrixLayout_t layouts[] = {plan->a, plan->b, plan->c};
-    for (int i = 0; i < 3; i++)
-        if (layouts[i] != NULL)
-            lt.cublasLtMatrixLayoutDestroy(layouts[i]);
-    *plan = Plan{};
-}
-
-static const Plan *plan_of(const Product *p)
+// Whether it adds is part of what is compared, so it is part of the shape.
+static const Plan *plan_of(Stream *s, const Product *p)
 {
     Plan *plan = plan_place(p);
     if (!same_shape(plan, p)) {
         forget(plan);
-        plan->form = p->form;
-        plan->m = p->m, plan->n = p->n, plan->k = p->k;
-        plan->a_pitch = p->a_pitch, plan->b_pitch = p->b_pitch, plan->c_pitch = p->c_pitch;
-        plan->c_is_float = p->c_is_float;
-        plan->there = describe(plan) && find_algorithm(plan);
+        *plan = plan_for(p);
+        plan->add = p->add;
+        plan->there = describe(plan) && find_algorithm(s, p, plan);
     }
     return plan;
 }
 
-static bool run_plan(Stream *s, const Product *p)
-{
-    const Plan *plan = plan_of(p);
-    const float one = 1, beta = p->add ? 1 : 0;
-    return plan->there && lt.cublasLtMatmul(lt.handle, plan->operation, &one, p->b, plan->b, p->a, plan->a, &beta, p->c, plan->c,
-                                            p->c, plan->c, &plan->algorithm, NULL, 0, stream_of(s)) == CUBLAS_STATUS_SUCCESS;
-}
-
-// ---- does it obey?
-
-// What products of one kind have in common: the sizes that a weight has.
-typedef struct Kind {
-    MatmulForm form;
-    bool c_is_float, obeys;
-    int64_t sizes[2], checked; // checked: up to so many rows
-} Kind;
-
-enum { KINDS = 256 };
-static const int64_t CHECKED_ROWS = 1024;
-
-static Kind kinds[KINDS];
-static int kind_count;
-
-// The first `count` rows (of k, for a weight's gradient) of the product, made twice.
-static bool equal_bits(Stream *s, const Product *whole, int64_t count, void *ours, void *theirs, char *host)
-{
-    Product p = *whole;
-    p.add = false;
-    p.m = p.m < CHECKED_ROWS ? p.m : CHECKED_ROWS;
-    *(p.form == MATMUL_BACKWARD_WEIGHT ? &p.k : &p.m) = count;
-    size_t bytes = (size_t)(p.m * p.c_pitch) * (p.c_is_float ? 4 : 2), row = (size_t)p.n * (p.c_is_float ? 4 : 2);
-    p.c = ours;
-    product_own(s, &p);
-    p.c = theirs;
-    if (!run_plan(s, &p) || !device_download(s, host, ours, bytes) || !device_download(s, host + bytes, theirs, bytes))
-        return false;
-    for (int64_t r = 0; r < p.m; r++) { // row by row: what lies between them is nobody's
-        size_t at = (size_t)(r * p.c_pitch) * (p.c_is_float ? 4 : 2);
-        if (memcmp(host + at, host + bytes + at, row) != 0)
-            return false;
-    }
-    return true;
-}
-
-// For each count of a fixed list above `checked` that the product has, and for its own where that is not too many.
-static bool obeys(Stream *s, const Product *p, int64_t checked, int64_t rows)
-{
-    static const int64_t COUNTS[] = {1, 2, 7, 8, 16, 17, 64, 128, 257, CHECKED_ROWS};
-    size_t bytes = (size_t)((p->m < CHECKED_ROWS ? p->m : CHECKED_ROWS) * p->c_pitch) * (p->c_is_float ? 4 : 2);
-    void *ours = NULL, *theirs = NULL;
-    char *host = (char *)malloc(2 * bytes);
-    bool ok = host != NULL && cudaMalloc(&ours, bytes) == cudaSuccess && cudaMalloc(&theirs, bytes) == cudaSuccess;
-    cudaGetLastError(); // no memory left is no error: our own product needs none
-    for (size_t i = 0; ok && i < sizeof COUNTS / sizeof COUNTS[0] && COUNTS[i] < rows; i++)
-        ok = COUNTS[i] <= checked || equal_bits(s, p, COUNTS[i], ours, theirs, host);
-    if (rows <= CHECKED_ROWS || p->form == MATMUL_BACKWARD_WEIGHT)
-        ok = ok && equal_bits(s, p, rows, ours, theirs, host);
-    cudaFree(ours);
-    cudaFree(theirs);
-    free(host);
-    return ok;
-}
-
-static Kind *kind_of(const Product *p)
-{
-    int64_t first = p->form == MATMUL_BACKWARD_WEIGHT ? p->m : p->k;
-    for (int i = 0; i < kind_count; i++)
-        if (kinds[i].form == p->form && kinds[i].c_is_float == p->c_is_float && kinds[i].sizes[0] == first &&
-            kinds[i].sizes[1] == p->n)
-            return &kinds[i];
-    if (kind_count == KINDS)
-        return NULL;
-    kinds[kind_count] = Kind{p->form, p->c_is_float, true, {first, p->n}, 0};
-    return &kinds[kind_count++];
-}
-
-bool product_library(Stream *s, const Product *p)
-{
-    Kind *kind = lt.usable ? kind_of(p) : NULL;
-    if (kind == NULL)
-        return false;
-    int64_t rows = p->form == MATMUL_BACKWARD_WEIGHT ? p->k : p->m;
-    if (!lt.forced && kind->obeys && kind->checked < CHECKED_ROWS && kind->checked < rows) {
-        kind->obeys = obeys(s, p, kind->checked, rows);
-        kind->checked = rows;
-    }
-    return kind->obeys && run_plan(s, p);
-}
+bool product_library(Stream *s, const Product *p) { return lt.usable && run_plan(s, p, plan_of(s, p)); }
 
 // ---- choosing
 
@@ -285,16 +288,15 @@ const char *product_maker(void)
 {
     static char text[128];
     int obeying = 0;
-    for (int i = 0; i < kind_count; i++)
-        obeying += kinds[i].obeys;
+    for (int i = 0; i < verdict_count; i++)
+        obeying += verdicts[i].obeys;
     if (!lt.usable)
         return lt.handle != NULL || getenv("DEREASON_MATMUL") != NULL ? "our own matrix products"
                                                                       : "our own matrix products (no libcublasLt.so was found)";
     snprintf(text, sizeof text, "cuBLASLt %d (%s)", (int)lt.cublasLtGetVersion(),
              lt.forced ? "unchecked" : "where it gives the bits of our own product");
-    if (kind_count > 0 && !lt.forced)
-        snprintf(text, sizeof text, "cuBLASLt %d for %d of %d kinds of product", (int)lt.cublasLtGetVersion(), obeying,
-                 kind_count);
+    if (verdict_count > 0 && !lt.forced)
+        snprintf(text, sizeof text, "cuBLASLt %d for %d of %d algorithms", (int)lt.cublasLtGetVersion(), obeying, verdict_count);
     return text;
 }
 

@@ -17,6 +17,14 @@ __device__ inline void cp_async_16(void *shared, const void *global, bool live)
                  : "memory");
 }
 
+// 2^x to two units in the last place; results below 2^-126 are zero.
+__device__ inline float exp2_flushed(float x)
+{
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;\n" : "=f"(y) : "f"(x));
+    return y;
+}
+
 // Closes a group of this thread's copies; waits until all but the newest `Pending` groups are done.
 __device__ inline void cp_async_commit() { asm volatile("cp.async.commit_group;\n" ::: "memory"); }
 template <int Pending> __device__ inline void cp_async_wait()
@@ -42,7 +50,8 @@ __device__ inline void ldmatrix_x4_trans(uint32_t r[4], const void *row)
                  : "memory");
 }
 
-// c (16, 8) fp32 += a (16, 16) · b (16, 8), both bf16: the sum of 16 products and c, rounded once (reference: MMA-Sim).
+// c (16, 8) fp32 += a (16, 16) · b (16, 8), both bf16. Hopper adds the 16 products and c with each of them cut off 25 bits below
+// the largest, and cuts the sum off to fp32 (MMA-Sim; not yet confirmed here: dev/bench/chain_check.cu).
 __device__ inline void mma_m16n8k16_bf16(float c[4], const uint32_t a[4], const uint32_t b[2])
 {
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "

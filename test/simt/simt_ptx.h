@@ -12,6 +12,12 @@ static SIMT_INLINE void cp_async_16(void *shared, const void *global, bool live)
 static SIMT_INLINE void cp_async_commit() { SIMT_CALL(simt_copy_commit()); }
 template <int Pending> static SIMT_INLINE void cp_async_wait() { SIMT_CALL(simt_copy_wait(Pending)); }
 
+static SIMT_INLINE float exp2_flushed(float x)
+{
+    float y = exp2f(x);
+    return y < 0x1p-126f ? 0 : y;
+}
+
 static SIMT_INLINE void ldmatrix_x4(uint32_t r[4], const void *row) { SIMT_CALL(simt_ldmatrix(r, row, false)); }
 static SIMT_INLINE void ldmatrix_x4_trans(uint32_t r[4], const void *row) { SIMT_CALL(simt_ldmatrix(r, row, true)); }
 
