@@ -22,6 +22,7 @@ static uint32_t word(uint32_t seed, int64_t place) { return random_bits(seed, RA
 Floats random_floats(int64_t count, uint32_t seed, float scale)
 {
     Floats x((size_t)count);
+#pragma omp parallel for
     for (int64_t i = 0; i < count; i++)
         x[(size_t)i] = (2 * random_uniform(word(seed, i)) - 1) * scale;
     return x;
@@ -74,7 +75,8 @@ Approx rounded(Approx a)
     if (!settings.bf16)
         return a;
     double value = (double)round_to_activation((float)a.value);
-    double low = (double)round_to_activation((float)(a.value - a.error)), high = (double)round_to_activation((float)(a.value + a.error));
+    double low = (double)round_to_activation((float)(a.value - a.error)),
+           high = (double)round_to_activation((float)(a.value + a.error));
     return Approx(value, std::fmax(high - value, value - low));
 }
 
@@ -94,8 +96,8 @@ void check_within(const std::string &what, const Floats &got, const Reference &r
     for (size_t i = 0; i < got.size(); i++) {
         double value = reference[i].value, error = reference[i].error, off = std::fabs((double)got[i] - value);
         if (!(off <= error))
-            failed("%s: element %zu is %.9g, should be %.9g ± %.3g, and is off by %.3g", what.c_str(), i, (double)got[i], value, error,
-                   off);
+            failed("%s: element %zu is %.9g, should be %.9g ± %.3g, and is off by %.3g", what.c_str(), i, (double)got[i], value,
+                   error, off);
         exact += error == 0;
         if (error > 0)
             share = std::fmax(share, off / error);

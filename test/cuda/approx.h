@@ -29,7 +29,7 @@ float round_to_activation(float x); // to bf16, to nearest even, where that is t
 // numbers of the activation type.
 Matrix random_matrix(int64_t rows, int64_t columns, uint32_t seed, float scale = 1);
 Matrix random_whole(int64_t rows, int64_t columns, uint32_t seed, int scale);
-Floats random_floats(int64_t count, uint32_t seed, float scale = 1); // fp32 in either precision
+Floats random_floats(int64_t count, uint32_t seed, float scale = 1);   // fp32 in either precision
 Integers random_integers(int64_t count, uint32_t seed, int32_t limit); // 0 .. limit-1
 Matrix rounded(int64_t rows, int64_t columns, const Floats &x);
 Matrix rows_of(const Matrix &x, int64_t first, int64_t rows);
@@ -37,9 +37,9 @@ Floats absolute(const Floats &x);
 
 // ---- Approx
 
-static const double ROUNDING = 0x1p-24;      // half an ulp of fp32
-static const double ELEMENTARY = 0x1p-22;    // exp, exp2, log of CUDA: at most two ulps (CUDA C++ Programming Guide, 17.1)
-static const double SMALLEST = 0x1p-120;     // below it exp and quotients may be flushed to zero
+static const double ROUNDING = 0x1p-24;   // half an ulp of fp32
+static const double ELEMENTARY = 0x1p-22; // exp, exp2, log of CUDA: at most two ulps (CUDA C++ Programming Guide, 17.1)
+static const double SMALLEST = 0x1p-120;  // below it exp and quotients may be flushed to zero
 
 struct Approx {
     double value, error;
@@ -78,9 +78,9 @@ static inline Approx exponential(Approx a)
 }
 Approx rounded(Approx a); // to the activation type
 
-// A sum in any order. depth: the most additions that a term goes through, if fewer than there are terms. A tensor core adds its 16
-// products and the accumulator with one rounding, each of them cut off 25 bits below the largest (Hopper; reference/kernels.md §8):
-// 17 · 2^-25 and 2^-23 of what is added, less than 16 roundings of fp32 would be, so a product counts its terms in sixteens.
+// A sum in any order. depth: the most additions that a term goes through, if fewer than there are terms. A tensor core adds its
+// 16 products and the accumulator with one rounding, each of them cut off 25 bits below the largest (Hopper: MMA-Sim, Xie et al.
+// 2025): 17 · 2^-25 and 2^-23 of what is added, less than 16 roundings of fp32, so a product counts its terms in sixteens.
 struct Sum {
     double value = 0, error = 0, size = 0;
     int64_t terms = 0;

@@ -169,7 +169,8 @@ NormGradients rmsnorm_backward(const Kernels *k, const Floats &before, const Mat
     Memory m(k);
     Tensor arriving = dsum != NULL ? m.elements(*dsum) : NONE, dx = in_place ? arriving : m.elements_out(sum.rows, sum.columns);
     float *dweight = m.floats(before), *partial = m.floats_out(ceil_divide(sum.rows, NORM_ROWS) * sum.columns);
-    k->rmsnorm_backward(NULL, dx, dweight, partial, m.elements(dy), arriving, m.elements(sum), m.elements(weight), m.floats(rstd));
+    k->rmsnorm_backward(NULL, dx, dweight, partial, m.elements(dy), arriving, m.elements(sum), m.elements(weight),
+                        m.floats(rstd));
     return NormGradients{m.read(dx), m.read(dweight, (int64_t)before.size())};
 }
 
@@ -194,8 +195,9 @@ Normed qk_norm_rope_forward(const Kernels *k, const Matrix &x, const Matrix &wei
     return Normed{m.read(y), {}, m.read(rstd, x.rows * heads)};
 }
 
-NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x, const Matrix &weight,
-                                    const Floats &rstd, const Rope &rope, const Integers &positions, bool in_place)
+NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x,
+                                    const Matrix &weight, const Floats &rstd, const Rope &rope, const Integers &positions,
+                                    bool in_place)
 {
     Memory m(k);
     int64_t D = weight.columns;
@@ -305,8 +307,8 @@ HeadOutput head_forward(const Kernels *k, const HeadInput &h, bool with_best)
     int64_t N = h.x.rows;
     float *logprob = m.floats_out(N), *entropy = m.floats_out(N), *logsumexp = m.floats_out(N);
     int32_t *best = with_best ? m.integers_out(N) : NULL;
-    k->head_forward(NULL, logprob, entropy, logsumexp, best, m.elements(h.x), m.elements(h.w), m.integers(h.targets), h.temperature,
-                    h.n_live, m.floats_out(k->head_workspace(N, h.w.rows)));
+    k->head_forward(NULL, logprob, entropy, logsumexp, best, m.elements(h.x), m.elements(h.w), m.integers(h.targets),
+                    h.temperature, h.n_live, m.floats_out(k->head_workspace(N, h.w.rows)));
     return HeadOutput{m.read(logprob, N), m.read(entropy, N), m.read(logsumexp, N), m.read(best, with_best ? N : 0)};
 }
 

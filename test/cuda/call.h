@@ -7,15 +7,16 @@
 #include "test/cuda/approx.h"
 
 // Arrays in the memory of a table's device, given back at the end of their test.
-class Memory {
+class Memory
+{
   public:
     explicit Memory(const Kernels *table) : kernels(table) {}
     ~Memory();
     Memory(const Memory &) = delete;
     Memory &operator=(const Memory &) = delete;
 
-    Tensor elements(const Matrix &x);                    // rounded to the activation type
-    Tensor elements_out(int64_t rows, int64_t columns);  // NaN
+    Tensor elements(const Matrix &x);                   // rounded to the activation type
+    Tensor elements_out(int64_t rows, int64_t columns); // NaN
     float *floats(const Floats &x);
     float *floats_out(int64_t count);
     int32_t *integers(const Integers &x);
@@ -63,8 +64,9 @@ struct Rope {
 Rope rope_table(const Kernels *k, int64_t positions, int64_t head_width, double theta);
 Normed qk_norm_rope_forward(const Kernels *k, const Matrix &x, const Matrix &weight, const Rope &rope, const Integers &positions,
                             float epsilon);
-NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x, const Matrix &weight,
-                                    const Floats &rstd, const Rope &rope, const Integers &positions, bool in_place);
+NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x,
+                                    const Matrix &weight, const Floats &rstd, const Rope &rope, const Integers &positions,
+                                    bool in_place);
 
 Floats matmul_forward(const Kernels *k, const Matrix &x, const Matrix &w);
 Floats matmul_backward_input(const Kernels *k, const Matrix *before, const Matrix &dy, const Matrix &w); // before: add to it

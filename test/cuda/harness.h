@@ -27,14 +27,14 @@ extern Settings settings;
 [[noreturn]] void failed(const char *format, ...) PRINTF_LIKE(1, 2);
 std::string text(const char *format, ...) PRINTF_LIKE(1, 2);
 
-// How tight the bounds of a test are, for the line that it ends with: how many of the numbers it compared had to be exact, and the
-// largest share that the others used of what they might be off.
+// How tight the bounds of a test are, for the line that it ends with: how many of the numbers it compared had to be exact, and
+// the largest share that the others used of what they might be off.
 void compared(int64_t numbers, int64_t exact, double share);
 
-// Under SIMT the seed decides which thread goes first; on a GPU these do nothing.
-void seed_order(uint64_t seed);
+// Under SIMT there are many orders in which threads may run, and SIMT_SEED says where to begin; on a GPU this does nothing.
+void take_order(uint64_t number);
 bool simulated();
-bool bounds_are_watched(); // the runtime notices accesses behind an array by itself
-void exact_tensor_cores(bool exact);
+bool bounds_are_watched();        // the runtime notices accesses behind an array by itself
+void exact_tensor_cores(bool on); // off: as SIMT_MMA has it
 
 #endif

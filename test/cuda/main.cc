@@ -1,5 +1,5 @@
-// Runs the tests for both precisions, or for the one that DEREASON_CUDA names. Under SIMT a fault aborts the program: then the last
-// line says in which test.
+// Runs the tests for both precisions, or for the one that DEREASON_CUDA names. Under SIMT a fault aborts the program: then the
+// last line says in which test.
 #include "test/cuda/harness.h"
 #include <chrono>
 #include <csignal>
@@ -69,22 +69,28 @@ static std::string tightness_text()
 {
     if (tightness.numbers == 0)
         return "";
-    if (tightness.exact > 0)
+    if (settings.bf16 && tightness.exact > 0)
         return text(", %.1f%% of %lld numbers to the bit", 100 * (double)tightness.exact / (double)tightness.numbers,
                     (long long)tightness.numbers);
     return text(", within %.2f of its bounds", tightness.share);
 }
 
-void seed_order(uint64_t seed)
+static std::string environment(const char *name, const char *otherwise)
 {
-    if (simt_seed != NULL)
-        simt_seed(seed);
+    const char *value = getenv(name);
+    return value == NULL ? otherwise : value;
 }
 
-void exact_tensor_cores(bool exact)
+void take_order(uint64_t number)
+{
+    if (simt_seed != NULL)
+        simt_seed(strtoull(environment("SIMT_SEED", "1").c_str(), NULL, 10) + number);
+}
+
+void exact_tensor_cores(bool on)
 {
     if (simt_mma_exact != NULL)
-        simt_mma_exact(exact);
+        simt_mma_exact(on || environment("SIMT_MMA", "fast") == "exact");
 }
 
 bool simulated() { return simt_seed != NULL; }
@@ -114,7 +120,7 @@ static void run(const Test &test, const char *precision, Count *count)
     auto start = std::chrono::steady_clock::now();
     running = std::string(precision) + " " + test.name;
     tightness = Tightness();
-    seed_order(1);
+    take_order(0);
     error_clear();
     try {
         test.run();
@@ -132,8 +138,8 @@ static void run(const Test &test, const char *precision, Count *count)
 
 static void run_all(const char *precision, const char *only, Count *count)
 {
-    const Tests *groups[] = {&memory_tests,    &row_tests,  &norm_tests,      &matmul_tests, &attention_tests,
-                             &head_tests, &optimizer_tests, &bits_tests, &train_tests};
+    const Tests *groups[] = {&memory_tests, &row_tests,       &norm_tests, &matmul_tests, &attention_tests,
+                             &head_tests,   &optimizer_tests, &bits_tests, &train_tests};
     for (const Tests *group : groups)
         for (const Test &test : *group)
             if (strstr((std::string(precision) + " " + test.name).c_str(), only) != NULL)
@@ -144,7 +150,8 @@ static bool open_precision(const char *precision)
 {
     static Kernels table; // by value: there is one for both precisions behind kernels_cuda_open
     setenv("DEREASON_CUDA", precision, 1);
-    const Kernels *cuda = kernels_cuda_open(false), *cpu = kernels_open("cpu", settings.gpu ? 0 : 2);
+    int threads = simulated() ? 1 : 0; // of the oracle: the two precisions may be running side by side (both.sh)
+    const Kernels *cuda = kernels_cuda_open(false), *cpu = kernels_open("cpu", threads);
     if (cuda == NULL || cpu == NULL) {
         printf("FAILED opening %s: %s\n", precision, error_text());
         return false;
@@ -159,8 +166,8 @@ static bool open_precision(const char *precision)
 
 int main(int count_of_arguments, char **arguments)
 {
-    const char *only = "", *wanted = getenv("DEREASON_CUDA");
-    std::string chosen = wanted == NULL ? "" : wanted;
+    const char *only = "";
+    std::string chosen = environment("DEREASON_CUDA", "");
     Count count = {0, 0};
     for (int i = 1; i < count_of_arguments; i++) {
         bool has_text = i + 1 < count_of_arguments && strcmp(arguments[i], "--only") == 0;
@@ -171,7 +178,8 @@ int main(int count_of_arguments, char **arguments)
         else if (strcmp(arguments[i], "--gpu") == 0)
             settings.longer = settings.gpu = true;
         else {
-            fprintf(stderr, "usage: %s [--only TEXT] [--long] [--gpu]; DEREASON_CUDA=bf16 or fp32: that one only\n", arguments[0]);
+            fprintf(stderr, "usage: %s [--only TEXT] [--long] [--gpu]; DEREASON_CUDA=bf16 or fp32: that one only\n",
+                    arguments[0]);
             return 2;
         }
     }

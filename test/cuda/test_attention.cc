@@ -2,9 +2,9 @@
 // running maximum of its block and segment; dS before its two products), and its promise that pages, chunks and neighbours
 // change no bit.
 //
-// What fp32 does to a score q·k·scale: a chain of D terms, at most D · 2^-24 · |q||k| · scale (Cauchy-Schwarz) with the longest key
-// of the sequence for |k|. That is a relative error of the weight exp(score - m); the weight then is rounded, and only where it
-// lies that near to a tie may it become another number. The rest is sums: of weights, and of weighted rows.
+// What fp32 does to a score q·k·scale: a chain of D terms, at most D · 2^-24 · |q||k| · scale (Cauchy-Schwarz) with the longest
+// key of the sequence for |k|. That is a relative error of the weight exp(score - m); the weight then is rounded, and only where
+// it lies that near to a tie may it become another number. The rest is sums: of weights, and of weighted rows.
 #include "test/cuda/call.h"
 #include <algorithm>
 
@@ -23,7 +23,7 @@ static std::vector<Case> cases()
             for (int64_t group : {1, 2, 4, 5})
                 all.push_back({{2 * group, 2, D}, {1, 3, 63, 64, 65, 127, 128, 129, 300}});
     if (settings.gpu)
-        all.insert(all.end(), {{{8, 2, 128}, {2100, 777, 1, 1024, 1025}}, {{16, 8, 128}, {1500}}, {{10, 2, 64}, {2048}}});
+        all.insert(all.end(), {{{8, 4, 128}, {1300, 129, 1, 700}}, {{10, 2, 64}, {1025}}});
     return all;
 }
 
@@ -44,7 +44,8 @@ static std::string name(const char *what, const Sequences &s)
     std::string lengths;
     for (size_t i = 0; i + 1 < s.starts.size(); i++)
         lengths += text(" %d", s.starts[i + 1] - s.starts[i]);
-    return text("%s H %d Hkv %d D %d, lengths%s:", what, (int)s.heads.heads, (int)s.heads.kv_heads, (int)s.heads.width, lengths.c_str());
+    return text("%s H %d Hkv %d D %d, lengths%s:", what, (int)s.heads.heads, (int)s.heads.kv_heads, (int)s.heads.width,
+                lengths.c_str());
 }
 
 // ---- forward, row by row
@@ -65,7 +66,8 @@ static double longest_row(const Matrix &x, int64_t first, int64_t last, int64_t 
     return std::sqrt(largest);
 }
 
-// One query of one head and the keys it sees. score_error: of a scaled score; chain: what a term of a weighted sum may lose on its way.
+// One query of one head and the keys it sees. score_error: of a scaled score; chain: what a term of a weighted sum may lose on
+// its way, relative to itself.
 struct Row {
     const Sequences &s;
     const float *q;
@@ -127,7 +129,8 @@ static void add_block(Sums *sums, const Row &row, int64_t first)
         Approx weight = rounded(Approx(p, off)); // what the values are weighted with; the sum of weights is of unrounded ones
         sums->l += p;
         sums->l_error += off + p * row.chain;
-        add_scaled(sums->o.data(), sums->o_error.data(), row.value(j), weight.value, weight.error + size_of(weight) * row.chain, D);
+        add_scaled(sums->o.data(), sums->o_error.data(), row.value(j), weight.value, weight.error + size_of(weight) * row.chain,
+                   D);
     }
 }
 
@@ -245,7 +248,8 @@ static void pair_weights(Approx *p, Approx *ds, const Row &row, int64_t j, const
     double off = row.score_error + 4 * ROUNDING * (std::fabs(score) + std::fabs(logsumexp)) + ELEMENTARY;
     *p = Approx(weight, weight * off + SMALLEST);
     double dp = dot(dout, row.value(j), D), longest_value = std::sqrt(dot(row.value(j), row.value(j), D));
-    *ds = *p * (Approx(dp, (double)D * ROUNDING * longest_dout * longest_value) - delta) * Approx(row.scale, row.scale * ROUNDING);
+    *ds =
+        *p * (Approx(dp, (double)D * ROUNDING * longest_dout * longest_value) - delta) * Approx(row.scale, row.scale * ROUNDING);
 }
 
 // The gradients of one sequence and kv head; dq, dk, dv are rows of D of the whole batch.
@@ -317,7 +321,8 @@ static Pages paged(const Sequences &whole, const Integers &lengths)
     p.values = p.keys;
     for (size_t s = 0; s < lengths.size(); s++)
         for (int64_t block = 0; block < per_sequence; block++) {
-            int64_t page = pages++ * stride % pool, first = block * KEY_BLOCK, last = std::min<int64_t>(first + KEY_BLOCK, lengths[s]);
+            int64_t page = pages++ * stride % pool, first = block * KEY_BLOCK,
+                    last = std::min<int64_t>(first + KEY_BLOCK, lengths[s]);
             p.table.push_back((int32_t)page);
             for (int64_t j = first; j < last; j++)
                 for (int64_t h = 0; h < Hkv; h++) {
@@ -423,10 +428,10 @@ static void a_sequence_does_not_see_its_neighbours()
 }
 
 extern const Tests attention_tests;
-const Tests attention_tests = {
-    {"attention_forward_rounds_weights_and_results", forward_rounds_weights_and_results},
-    {"attention_forward_merges_segments", forward_merges_segments},
-    {"attention_backward_rounds_weights_and_results", backward_rounds_weights_and_results},
-    {"attention_in_pages_chunks_and_single_tokens_has_the_bits_of_the_whole", pages_chunks_and_single_tokens_give_the_bits_of_the_whole},
-    {"attention_segments_are_the_same_in_chunks", segments_are_the_same_in_chunks},
-    {"attention_of_a_sequence_does_not_see_its_neighbours", a_sequence_does_not_see_its_neighbours}};
+const Tests attention_tests = {{"attention_forward_rounds_weights_and_results", forward_rounds_weights_and_results},
+                               {"attention_forward_merges_segments", forward_merges_segments},
+                               {"attention_backward_rounds_weights_and_results", backward_rounds_weights_and_results},
+                               {"attention_in_pages_chunks_and_single_tokens_has_the_bits_of_the_whole",
+                                pages_chunks_and_single_tokens_give_the_bits_of_the_whole},
+                               {"attention_segments_are_the_same_in_chunks", segments_are_the_same_in_chunks},
+                               {"attention_of_a_sequence_does_not_see_its_neighbours", a_sequence_does_not_see_its_neighbours}};

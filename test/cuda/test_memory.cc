@@ -53,9 +53,9 @@ static uint32_t nearest_bf16(float x)
 
 static Floats rounding_cases()
 {
-    const uint32_t edges[] = {0x00000000, 0x80000000, 0x3f800000, 0x3f808000, 0x3f808001, 0x3f807fff, 0x3f818000, 0xbf818000,
-                              0x7f7f7fff, 0x7f7f8000, 0x7f7fffff, 0xff7fffff, 0x00000001, 0x00008000, 0x00008001, 0x00018000,
-                              0x007fffff, 0x00800000, 0x7f800000, 0xff800000, 0x7fffffff};
+    const uint32_t edges[] = {0x00000000, 0x80000000, 0x3f800000, 0x3f808000, 0x3f808001, 0x3f807fff, 0x3f818000,
+                              0xbf818000, 0x7f7f7fff, 0x7f7f8000, 0x7f7fffff, 0xff7fffff, 0x00000001, 0x00008000,
+                              0x00008001, 0x00018000, 0x007fffff, 0x00800000, 0x7f800000, 0xff800000, 0x7fffffff};
     Floats x;
     for (uint32_t bits : edges)
         x.push_back(of_bits(bits));

@@ -27,7 +27,7 @@ static Matrix rows_for_a_norm(int64_t T, int64_t C, uint32_t seed)
     return x;
 }
 
-// The gradient of one row of y = weight · n, n = x · rstd: rstd · (d·w - n · mean(d·w·n)), for what arrives at y (d) with its error.
+// The gradient of one row of y = weight · n, n = x · rstd: rstd · (d·w - n · mean(d·w·n)), d being what arrives at y.
 static std::vector<Approx> norm_gradient(const std::vector<Approx> &d, const float *x, const float *weight, float rstd)
 {
     size_t C = d.size();
@@ -56,7 +56,7 @@ static std::vector<NormShape> norm_shapes()
     if (settings.longer)
         shapes.insert(shapes.end(), {{7, 8192}, {300, 1024}});
     if (settings.gpu)
-        shapes.insert(shapes.end(), {{4096, 2560}, {1000, 5120}});
+        shapes.insert(shapes.end(), {{1024, 2560}, {300, 5120}});
     return shapes;
 }
 
@@ -77,7 +77,8 @@ static void check_rmsnorm_forward(NormShape s, bool with_residual)
     std::string what = text("rmsnorm_forward T %d C %d%s", (int)s.T, (int)s.C, with_residual ? " with a residual" : "");
     Matrix x = rows_for_a_norm(s.T, s.C, 1), residual = rows_for_a_norm(s.T, s.C, 2), weight = random_matrix(1, s.C, 3, 2);
     const Matrix *added = with_residual ? &residual : NULL;
-    Normed got = rmsnorm_forward(settings.cuda, x, added, weight, EPSILON), oracle = rmsnorm_forward(settings.cpu, x, added, weight, EPSILON);
+    Normed got = rmsnorm_forward(settings.cuda, x, added, weight, EPSILON),
+           oracle = rmsnorm_forward(settings.cpu, x, added, weight, EPSILON);
     Matrix sum = with_residual ? rounded(s.T, s.C, oracle.sum) : x; // one addition: its rounding is known
     Reference y, rstd;
     norm_reference(&y, &rstd, sum, weight);
@@ -102,7 +103,8 @@ static void norm_backward_reference(Reference *dx, Reference *dweight, const Flo
     int64_t C = sum.columns, T = sum.rows;
     std::vector<Sum> chains((size_t)C);
     for (int64_t t = 0; t < T; t++) {
-        std::vector<Approx> d(dy.row(t), dy.row(t) + C), gradient = norm_gradient(d, sum.row(t), weight.x.data(), rstd[(size_t)t]);
+        std::vector<Approx> d(dy.row(t), dy.row(t) + C),
+            gradient = norm_gradient(d, sum.row(t), weight.x.data(), rstd[(size_t)t]);
         for (int64_t c = 0; c < C; c++) {
             Approx g = gradient[(size_t)c];
             dx->push_back(rounded(dsum != NULL ? Approx((double)dsum->row(t)[c]) + g : g));
@@ -155,7 +157,7 @@ static std::vector<HeadShape> head_shapes()
     if (settings.longer)
         shapes.insert(shapes.end(), {{300, 8, 128}, {257, 1, 64}});
     if (settings.gpu)
-        shapes.insert(shapes.end(), {{4096, 32, 128}});
+        shapes.insert(shapes.end(), {{1024, 32, 128}});
     return shapes;
 }
 
@@ -176,7 +178,8 @@ static std::vector<Approx> rotated(const std::vector<Approx> &x, const Rope &rop
     size_t half = x.size() / 2;
     std::vector<Approx> y(x.size());
     for (size_t i = 0; i < half; i++) {
-        Approx c = (double)rope.cosine[(size_t)position * half + i], s = direction * (double)rope.sine[(size_t)position * half + i];
+        Approx c = (double)rope.cosine[(size_t)position * half + i],
+               s = direction * (double)rope.sine[(size_t)position * half + i];
         y[i] = x[i] * c - x[i + half] * s;
         y[i + half] = x[i + half] * c + x[i] * s;
     }
@@ -257,7 +260,8 @@ static void qk_norm_and_rope_gradients_follow_the_formula_in_place_too()
         Matrix dy = random_matrix(s.T, s.heads * s.width, 15);
         Rope rope = rope_table(settings.cpu, POSITIONS, s.width, 1e6);
         Integers positions = some_positions(s.T);
-        Floats before = random_floats(s.width, 16), rstd = qk_norm_rope_forward(settings.cpu, x, weight, rope, positions, EPSILON).rstd;
+        Floats before = random_floats(s.width, 16),
+               rstd = qk_norm_rope_forward(settings.cpu, x, weight, rope, positions, EPSILON).rstd;
         NormGradients got = qk_norm_rope_backward(settings.cuda, before, dy, x, weight, rstd, rope, positions, false);
         NormGradients in_place = qk_norm_rope_backward(settings.cuda, before, dy, x, weight, rstd, rope, positions, true);
         NormGradients oracle = qk_norm_rope_backward(settings.cpu, before, dy, x, weight, rstd, rope, positions, false);

@@ -36,7 +36,8 @@ static void check_same_moments(const std::string &what, const Moments &got, cons
 
 static void adamw_has_the_bits_of_the_cpu()
 {
-    const int64_t counts[] = {1, 3, 4, 1021, 5000}, steps[] = {1, 2, 1000, 1000000}, offsets[] = {0, 1, 6, 4096, 4 * 0xfffffff0ll};
+    const int64_t counts[] = {1, 3, 4, 1021, 5000}, steps[] = {1, 2, 1000, 1000000},
+                  offsets[] = {0, 1, 6, 4096, 4 * 0xfffffff0ll};
     for (bool bf16 : {false, true})
         for (int64_t count : counts)
             for (size_t i = 0; i < std::size(steps); i++)
@@ -70,7 +71,8 @@ static void bf16_moments_are_rounded_by_the_word_of_their_place()
     Moments before = some_moments(count, true), expected = before;
     for (int64_t i = 0; i < count; i++) {
         uint64_t e = (uint64_t)(offset + i);
-        uint32_t word = random_bits(adam.seed, RANDOM_ROUNDING, (uint32_t)tensor, (uint32_t)(e / 4), (uint32_t)adam.step).v[e % 4];
+        uint32_t word =
+            random_bits(adam.seed, RANDOM_ROUNDING, (uint32_t)tensor, (uint32_t)(e / 4), (uint32_t)adam.step).v[e % 4];
         float m = before.m[(size_t)i], v = before.v[(size_t)i];
         expected.m[(size_t)i] = rounded_at_random(fmaf(-m, (float)(1 - adam.beta1), m), word & 0xffff);
         expected.v[(size_t)i] = rounded_at_random(v * (float)adam.beta2, word >> 16);
@@ -80,7 +82,10 @@ static void bf16_moments_are_rounded_by_the_word_of_their_place()
     check_same("v", got.v, expected.v);
 }
 
-static Floats part(const Floats &x, size_t first, size_t last) { return Floats(x.begin() + (int64_t)first, x.begin() + (int64_t)last); }
+static Floats part(const Floats &x, size_t first, size_t last)
+{
+    return Floats(x.begin() + (int64_t)first, x.begin() + (int64_t)last);
+}
 
 static void a_shard_is_updated_as_in_the_whole()
 {
@@ -95,7 +100,8 @@ static void a_shard_is_updated_as_in_the_whole()
             Moments of_shard = {part(before.master, first, last), {}, part(before.m, first, last), part(before.v, first, last)};
             Moments got = adamw(settings.cuda, of_shard, part(gradient, first, last), adam, 3, (int64_t)first);
             Moments expected = {part(whole.master, first, last), {}, part(whole.m, first, last), part(whole.v, first, last)};
-            check_same_moments(text("elements %zu .. %zu of 6,001, %s moments:", first, last, bf16 ? "bf16" : "fp32"), got, expected);
+            check_same_moments(text("elements %zu .. %zu of 6,001, %s moments:", first, last, bf16 ? "bf16" : "fp32"), got,
+                               expected);
         }
     }
 }
@@ -113,8 +119,8 @@ static void a_gradient_that_is_not_finite_is_not_hidden()
         Moments got = adamw(settings.cuda, before, gradient, some_settings(1, 0, bf16), 0, 0);
         for (size_t i = 0; i < 64; i++) {
             bool finite = i != 5 && i != 9;
-            if (std::isfinite(got.m[i]) != finite || std::isfinite(got.v[i]) != finite || std::isfinite(got.master[i]) != finite ||
-                std::isfinite(got.weight[i]) != finite)
+            if (std::isfinite(got.m[i]) != finite || std::isfinite(got.v[i]) != finite ||
+                std::isfinite(got.master[i]) != finite || std::isfinite(got.weight[i]) != finite)
                 failed("%s moments, element %zu: m %g, v %g, master %g, weight %g", bf16 ? "bf16" : "fp32", i, (double)got.m[i],
                        (double)got.v[i], (double)got.master[i], (double)got.weight[i]);
         }
@@ -144,8 +150,9 @@ static void square_sums_are_sums_of_blocks()
 }
 
 extern const Tests optimizer_tests;
-const Tests optimizer_tests = {{"adamw_has_the_bits_of_the_cpu", adamw_has_the_bits_of_the_cpu},
-                               {"adamw_rounds_bf16_moments_by_the_word_of_their_place", bf16_moments_are_rounded_by_the_word_of_their_place},
-                               {"adamw_updates_a_shard_as_in_the_whole", a_shard_is_updated_as_in_the_whole},
-                               {"adamw_does_not_hide_what_is_not_finite", a_gradient_that_is_not_finite_is_not_hidden},
-                               {"square_sums_are_sums_of_blocks", square_sums_are_sums_of_blocks}};
+const Tests optimizer_tests = {
+    {"adamw_has_the_bits_of_the_cpu", adamw_has_the_bits_of_the_cpu},
+    {"adamw_rounds_bf16_moments_by_the_word_of_their_place", bf16_moments_are_rounded_by_the_word_of_their_place},
+    {"adamw_updates_a_shard_as_in_the_whole", a_shard_is_updated_as_in_the_whole},
+    {"adamw_does_not_hide_what_is_not_finite", a_gradient_that_is_not_finite_is_not_hidden},
+    {"square_sums_are_sums_of_blocks", square_sums_are_sums_of_blocks}};
