@@ -143,7 +143,7 @@ part_correctness() {
     local precision what=(--gpu) threads=$((($(nproc) + 1) / 2))
     [ -n "$smoke" ] && what=(--only rmsnorm)
     for precision in bf16 fp32; do
-        job correctness "kernels $precision" 110 "${ours[@]}" DEREASON_CUDA=$precision OMP_NUM_THREADS=$threads \
+        job correctness "kernels $precision" 150 "${ours[@]}" DEREASON_CUDA=$precision OMP_NUM_THREADS=$threads \
             "$programs/test_cuda" "${what[@]}" &
     done
     wait
