@@ -1,6 +1,6 @@
 # dereason.c: `make` builds, `make demo` shows, `make test` proves. What each target needs is installed by dev/setup.sh.
 #
-# Two builds of one source, each with its own folder of objects:
+# Builds of one source, each with its own folder of objects:
 #   build/        release        (what users run)
 #   build/asan/   ASan + UBSan   (what the tests run)
 #   build/simt/   the CUDA kernels compiled for the CPU against test/simt/ (race/: every access watched; asan/: ASan + UBSan)
@@ -64,7 +64,7 @@ endef
 $(eval $(call BUILD,$(B),))
 ifneq ($(NVCC),)
 $(B)/kernels/open.o: CFLAGS += -DHAVE_CUDA
-LIBS := $(CUDA_LIBS) $(SMALL_LIBS)
+LIBS := $(CUDA_LIBS) $(CUDA_RPATH) $(SMALL_LIBS)
 endif
 $(eval $(call BUILD,$(B)/asan,$(SANITIZE)))
 

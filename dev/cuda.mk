@@ -7,8 +7,8 @@ CUDA_SOURCES := $(wildcard kernels/cuda/*.cu)
 colon        := :
 comma        := ,
 gencode       = $(foreach a,$(CUDA_ARCHS),-gencode=arch=compute_$(a),code=sm_$(a))
-NVCCFLAGS    := -std=c++17 -O3 -fmad=false -Xcompiler -ffp-contract=off -lineinfo -I. $(patsubst %,-I%,$(subst $(colon), ,$(CUDA_INCLUDES))) \
-                $(if $(HAVE_CUBLASLT),-DHAVE_CUBLASLT) -Xcompiler -Wall,-Wextra,-Wno-unused-parameter -Xptxas -v
+NVCCFLAGS    := -std=c++17 -O3 -fmad=false -Xcompiler -ffp-contract=off -lineinfo -I. \
+                $(patsubst %,-I%,$(subst $(colon), ,$(CUDA_INCLUDES))) $(if $(HAVE_CUBLASLT),-DHAVE_CUBLASLT) -Xcompiler -Wall,-Wextra,-Wno-unused-parameter -Xptxas -v
 # fp32 is for parity, not for speed: the driver makes its code when it is loaded
 NVCCFLAGS_bf16 := -DPRECISION=bf16 -DPRECISION_BITS=16
 NVCCFLAGS_fp32 := -DPRECISION=fp32 -DPRECISION_BITS=32
@@ -20,9 +20,11 @@ ifneq ($(NVCC),)
 CUDA_ARCHIVE := $(B)/cuda/libcuda.a
 CUDA_LIBS    := $(B)/libdereason.a $(patsubst %,-L%,$(firstword $(subst $(colon), ,$(CUDA_LIBRARIES)))) \
                 -lcudart_static -lstdc++ -ldl -lrt -lpthread
+# where the program looks for libraries that it opens at run time, beside LD_LIBRARY_PATH
+CUDA_RPATH   := $(patsubst %,-Wl$(comma)-rpath$(comma)%,$(subst $(colon), ,$(CUDA_LIBRARIES)))
 endif
 # What depends on which of CUDA's parts are there is made again when they come or go.
-CUDA_PARTS := $(NVCC) $(HAVE_CUBLASLT) $(CUDA_ARCHS)
+CUDA_PARTS   := $(NVCC) $(HAVE_CUBLASLT) $(CUDA_ARCHS)
 $(shell mkdir -p $(B); echo '$(CUDA_PARTS)' | cmp -s - $(B)/cuda.txt || echo '$(CUDA_PARTS)' >$(B)/cuda.txt)
 $(B)/kernels/open.o $(call cuda_objects,$(B)/cuda): $(B)/cuda.txt
 $(B)/cuda/libcuda.a: $(call cuda_objects,$(B)/cuda)

@@ -62,7 +62,8 @@ typedef struct Kernels {
     void *(*allocate)(size_t bytes); // zeroed, 64-byte aligned (a GPU: 256); NULL after fail()
     void (*release)(void *p);
     // upload returns when host may be written again, download when it may be read, synchronize when all that is queued is done;
-    // upload_rounded turns fp32 into the activation type (to nearest even), download_widened the other way (exact). False: after fail().
+    // upload_rounded turns fp32 into the activation type (to nearest even), download_widened the other way (exact). False comes
+    // after fail().
     void (*upload)(Stream *s, void *device, const void *host, size_t bytes);
     bool (*download)(Stream *s, void *host, const void *device, size_t bytes);
     bool (*synchronize)(Stream *s);

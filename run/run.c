@@ -301,8 +301,9 @@ bool run_describe(const Run *run, const Options *options, const char *folder)
 void run_announce(Run *run)
 {
     const Kernels *kernels = run->model->kernels;
+    snprintf(run->device, sizeof run->device, "%s", kernels->device());
     log_note(&run->log, "%s (%s), %s; %" PRId64 " parameters; template %s; %" PRId64 " steps", kernels->name, kernels->arithmetic,
-             kernels->device(), run->model->parameters.elements, run->template_name, run->steps);
+             run->device, run->model->parameters.elements, run->template_name, run->steps);
     if (kernels_passed_over() != NULL)
         log_note(&run->log, "no GPU is used: %s", kernels_passed_over());
     if (strstr(kernels->arithmetic, "plain") != NULL)
@@ -324,8 +325,19 @@ void run_announce_data(Run *run, const char *name, const Documents *d)
         log_note(&run->log, "  %s", d->bad_rows[row]);
 }
 
+// Some of what a device is shows in the first step only: which of a library's algorithms obeyed, and the memory that is left.
+static void announce_device_again(Run *run)
+{
+    const char *now = run->model->kernels->device();
+    if (strcmp(now, run->device) != 0)
+        log_note(&run->log, "after the first step: %s", now);
+}
+
 bool run_report(Run *run, const StepReport *r)
 {
+    if (!run->reported)
+        announce_device_again(run);
+    run->reported = true;
     const LogField fields[] = {{"loss", r->loss},
                                {"grad_norm", r->gradient_norm},
                                {"lr", r->learning_rate},

@@ -24,11 +24,12 @@ typedef struct Run {
     Model *model;
     Optimizer *optimizer;
     RunLog log;
-    int64_t log_every; // steps between lines on the terminal
-    bool open;
+    int64_t log_every;         // steps between lines on the terminal
+    bool open, reported;       // reported: a step of this process
     int lock;                  // of OUT/lock: one process at a time writes into OUT
     int64_t step, steps;       // finished; of the whole run
     int keep;                  // checkpoints
+    char device[400];          // what was announced
     json_t *identity;          // what the bits depend on: options, data, tokenizer
     const char *template_name; // of the chats that are trained on
 } Run;

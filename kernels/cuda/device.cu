@@ -44,16 +44,28 @@ static bool no_device(cudaError_t result)
 // A kernel of this build can be loaded: there is code for this card in it.
 __global__ void probe_kernel() {}
 
-// Attention's largest tiles, with heads of 128 numbers. (The fp32 build, which is for parity, takes twice that: a Hopper has it.)
-static const size_t MOST_SHARED = (size_t)104 << 10;
-
-bool device_open(void)
+static bool card_suits(const cudaDeviceProp *p, size_t shared)
 {
-    static bool open;
+    if (p->major < 8)
+        return fail("the %s has compute capability %d.%d, and the CUDA kernels need 8.0 or more (bf16 tensor cores, asynchronous "
+                    "copies); use --device cpu",
+                    p->name, p->major, p->minor);
+    if (p->sharedMemPerBlockOptin < shared)
+        return fail("the %s gives a block %d KiB of shared memory, and the CUDA kernels need %d; use --device cpu", p->name,
+                    (int)(p->sharedMemPerBlockOptin >> 10), (int)(shared >> 10));
+    cudaFuncAttributes attributes;
+    cudaError_t result = cudaFuncGetAttributes(&attributes, (const void *)probe_kernel);
+    if (result == cudaSuccess)
+        return true;
+    cudaGetLastError();
+    return fail("this build has no code for the %s (compute capability %d.%d): %s; build with make CUDA_ARCHS=%d%d", p->name,
+                p->major, p->minor, cudaGetErrorString(result), p->major, p->minor);
+}
+
+bool device_open(size_t shared)
+{
     int count = 0;
     cudaDeviceProp properties;
-    if (open)
-        return healthy();
     cudaError_t result = cudaGetDeviceCount(&count);
     if (result != cudaSuccess || count == 0) {
         cudaGetLastError(); // it is said here, and not again
@@ -62,23 +74,7 @@ bool device_open(void)
     result = cudaGetDeviceProperties(&properties, 0);
     if (result != cudaSuccess)
         return fail("asking the GPU what it is: %s", cudaGetErrorString(result));
-    if (properties.major < 8)
-        return fail("the %s has compute capability %d.%d, and the CUDA kernels need 8.0 or more (bf16 tensor cores, asynchronous "
-                    "copies); use --device cpu",
-                    properties.name, properties.major, properties.minor);
-    if (properties.sharedMemPerBlockOptin < MOST_SHARED)
-        return fail("the %s gives a block %d KiB of shared memory, and the CUDA kernels need %d; use --device cpu",
-                    properties.name, (int)(properties.sharedMemPerBlockOptin >> 10), (int)(MOST_SHARED >> 10));
-    cudaFuncAttributes attributes;
-    result = cudaFuncGetAttributes(&attributes, (const void *)probe_kernel);
-    if (result != cudaSuccess) {
-        cudaGetLastError();
-        return fail("this build has no code for the %s (compute capability %d.%d): %s; build with make CUDA_ARCHS=%d%d",
-                    properties.name, properties.major, properties.minor, cudaGetErrorString(result), properties.major,
-                    properties.minor);
-    }
-    open = true;
-    return true;
+    return card_suits(&properties, shared) && healthy();
 }
 
 const char *device_describe(void)

@@ -14,6 +14,7 @@
 #if PRECISION_BITS == 16 && defined(HAVE_CUBLASLT)
 #include <cublasLt.h>
 #include <dlfcn.h>
+#include <stdio.h>
 #endif
 
 namespace PRECISION
@@ -23,13 +24,14 @@ namespace PRECISION
 
 // ---- the library
 
+// clang-format off
 #define FUNCTIONS(F)                                                                                                             \
-    F(cublasLtCreate)                                                                                                            \
-    F(cublasLtMatmul)                                                                                                            \
-    F(cublasLtMatmulDescCreate) F(cublasLtMatmulDescDestroy) F(cublasLtMatmulDescSetAttribute) F(cublasLtMatrixLayoutCreate)     \
-        F(cublasLtMatrixLayoutDestroy) F(cublasLtMatmulPreferenceCreate) F(cublasLtMatmulPreferenceDestroy)                      \
-            F(cublasLtMatmulPreferenceSetAttribute) F(cublasLtMatmulAlgoGetHeuristic) F(cublasLtMatmulAlgoConfigGetAttribute)    \
-                F(cublasLtGetVersion)
+    F(cublasLtCreate) F(cublasLtMatmul) F(cublasLtGetVersion)                                                                    \
+    F(cublasLtMatmulDescCreate) F(cublasLtMatmulDescDestroy) F(cublasLtMatmulDescSetAttribute)                                   \
+    F(cublasLtMatrixLayoutCreate) F(cublasLtMatrixLayoutDestroy)                                                                 \
+    F(cublasLtMatmulPreferenceCreate) F(cublasLtMatmulPreferenceDestroy) F(cublasLtMatmulPreferenceSetAttribute)                 \
+    F(cublasLtMatmulAlgoGetHeuristic) F(cublasLtMatmulAlgoConfigGetAttribute)
+// clang-format on
 
 static struct Library {
 #define MEMBER(name) decltype(&::name) name;
@@ -39,18 +41,18 @@ static struct Library {
     bool usable, forced; // forced: not held against our own product
 } lt;
 
+// Of the header's own major version: another one may lay its structures out in another way.
 static bool library_open()
 {
-    static const char *const NAMES[] = {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"};
-    void *file = NULL;
-    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0] && file == NULL; i++)
-        file = dlopen(NAMES[i], RTLD_NOW | RTLD_LOCAL);
+    char path[32];
+    snprintf(path, sizeof path, "libcublasLt.so.%d", CUBLAS_VER_MAJOR);
+    void *file = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (file == NULL)
-        return fail("libcublasLt.so was not found: install cuBLAS, or put its folder on LD_LIBRARY_PATH");
+        return fail("%s was not found; run dev/setup.sh --cuda and make, or put its folder on LD_LIBRARY_PATH", path);
 #define FIND(name)                                                                                                               \
     lt.name = (decltype(lt.name))dlsym(file, #name);                                                                             \
     if (lt.name == NULL)                                                                                                         \
-        return fail("libcublasLt.so has no function " #name);
+        return fail("%s has no function " #name, path);
     FUNCTIONS(FIND)
 #undef FIND
     if (lt.cublasLtCreate(&lt.handle) != CUBLAS_STATUS_SUCCESS)
@@ -134,7 +136,7 @@ static Plan plan_for(const Product *p)
     plan.form = p->form;
     plan.m = p->m, plan.n = p->n, plan.k = p->k;
     plan.a_pitch = p->a_pitch, plan.b_pitch = p->b_pitch, plan.c_pitch = p->c_pitch;
-    plan.c_is_float = p->c_is_float;
+    plan.c_is_float = p->c_is_float, plan.add = p->add;
     return plan;
 }
 
@@ -260,7 +262,6 @@ static const Plan *plan_of(Stream *s, const Product *p)
     if (!same_shape(plan, p)) {
         forget(plan);
         *plan = plan_for(p);
-        plan->add = p->add;
         plan->there = describe(plan) && find_algorithm(s, p, plan);
     }
     return plan;
@@ -291,8 +292,9 @@ const char *product_maker(void)
     for (int i = 0; i < verdict_count; i++)
         obeying += verdicts[i].obeys;
     if (!lt.usable)
-        return lt.handle != NULL || getenv("DEREASON_MATMUL") != NULL ? "our own matrix products"
-                                                                      : "our own matrix products (no libcublasLt.so was found)";
+        return lt.handle != NULL || getenv("DEREASON_MATMUL") != NULL
+                   ? "our own matrix products"
+                   : "our own matrix products (no libcublasLt.so was found: dev/setup.sh --cuda)";
     snprintf(text, sizeof text, "cuBLASLt %d (%s)", (int)lt.cublasLtGetVersion(),
              lt.forced ? "unchecked" : "where it gives the bits of our own product");
     if (verdict_count > 0 && !lt.forced)

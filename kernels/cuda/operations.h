@@ -8,7 +8,8 @@
 
 // ---- device.cu
 
-bool device_open(void);            // false after fail(): no driver, no GPU, one that is too old, ...
+// shared: bytes of shared memory that a block has to get. False after fail(): no driver, no GPU, one that is too old, ...
+bool device_open(size_t shared);
 const char *device_describe(void); // the card, its memory, and what makes its matrix products
 const char *device_arithmetic(const char *precision);
 void *device_allocate(size_t bytes);

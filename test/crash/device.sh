@@ -41,6 +41,10 @@ what_is_missing_is_said() {
     refused "update the driver"
     SIMT_CAPABILITY=7.5 wants 1 on_simt --out "$work/none"
     refused "compute capability 7.5"
+    SIMT_SHARED=99 wants 1 on_simt --out "$work/none"
+    refused "99 KiB of shared memory"
+    DEREASON_CUDA=fp32 SIMT_SHARED=163 wants 1 on_simt --out "$work/none"
+    refused "163 KiB of shared memory"
     SIMT_MEMORY=1000000 wants 1 on_simt --out "$work/none"
     refused "--recompute layer"
     DEREASON_CUDA=fp8 wants 1 on_simt --out "$work/none"
@@ -48,7 +52,7 @@ what_is_missing_is_said() {
     sed 's/"head_dim": 64/"head_dim": 32/' "$work/config.json" >"$work/narrow.json"
     wants 1 on_simt --out "$work/none" --init "$work/narrow.json"
     refused "--device cpu"
-    proved "no GPU, an old one, an old driver, too little memory, a head width that no kernel knows: one line each"
+    proved "no GPU, an old one, an old driver, too little memory of either kind, a head width that no kernel knows: one line each"
 }
 
 losses() { sed -n 's/.*"loss": \([0-9.]*\),.*/\1/p' "$1/log.jsonl"; }

@@ -119,13 +119,19 @@ cudaError_t cudaSetDevice(int device)
     return error;
 }
 
+static size_t shared_by_environment()
+{
+    size_t kibibytes = (size_t)atoi(environment("SIMT_SHARED", "0"));
+    return kibibytes > 0 ? kibibytes << 10 : (size_t)MAX_SHARED;
+}
+
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device)
 {
     memset(properties, 0, sizeof *properties);
     snprintf(properties->name, sizeof properties->name, "SIMT");
     sscanf(environment("SIMT_CAPABILITY", "9.0"), "%d.%d", &properties->major, &properties->minor);
     properties->totalGlobalMem = device_memory_total();
-    properties->sharedMemPerBlock = MAX_STATIC_SHARED, properties->sharedMemPerBlockOptin = MAX_SHARED;
+    properties->sharedMemPerBlock = MAX_STATIC_SHARED, properties->sharedMemPerBlockOptin = shared_by_environment();
     properties->sharedMemPerMultiprocessor = MAX_SHARED + 1024;
     properties->multiProcessorCount = 132, properties->warpSize = WARP, properties->maxThreadsPerBlock = MAX_THREADS;
     properties->maxThreadsPerMultiProcessor = 2048, properties->l2CacheSize = 50 << 20;

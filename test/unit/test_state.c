@@ -407,9 +407,15 @@ static void a_width_that_the_backend_has_no_kernels_for_is_refused(void **state)
         config.head_width = cases[i].head_width;
         assert_refused(model_open(&m, &config, &limits, &k, true), cases[i].says);
     }
-    k.head_widths = NULL;
+    k.widest = 32;
     Model m;
     ModelConfig config = small_config();
+    config.width = 40;
+    config.head_width = 64;
+    assert_refused(model_open(&m, &config, &limits, &k, true),
+                   "hidden_size is 40, and test-bf16 knows up to 32; use --device cpu");
+    k.widest = INT64_MAX;
+    k.head_widths = NULL;
     config.head_width = 18;
     config.heads = config.kv_heads = 4;
     assert_ok(model_open(&m, &config, &limits, &k, true)); // 4 x 18 is a multiple of 8, and any head width will do
