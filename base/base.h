@@ -89,7 +89,8 @@ bool atomic_commit(AtomicFile *file); // on failure the temporary file is remove
 void atomic_abort(AtomicFile *file);  // harmless after commit
 bool file_write_atomic(const char *path, const void *data, size_t size);
 
-bool folder_make(const char *path); // with parents; not an error if it is there
+bool folder_make(const char *path);                   // with parents; not an error if it is there
+bool folder_temporary(char **path, const char *name); // a new one, NAME-XXXXXX, in $TMPDIR or /tmp; free the path
 bool folder_sync(const char *path);
 bool folder_remove(const char *path);                             // with what is in it
 bool folder_list(char ***names, size_t *count, const char *path); // sorted, without . and ..; free with names_free
@@ -97,6 +98,7 @@ void names_free(char **names, size_t count);
 char *path_join(const char *folder, const char *name); // allocated; NULL after fail()
 
 uint64_t hash_bytes(const void *data, size_t size); // XXH3, 64 bits
+void hash_bytes_128(const void *data, size_t size, uint64_t hash[2]);
 
 // ---- random numbers: base/philox.h, Philox4x32-10, a function of names and not of time
 

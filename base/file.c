@@ -226,6 +226,21 @@ bool folder_make(const char *path)
     return ok;
 }
 
+bool folder_temporary(char **path, const char *name)
+{
+    const char *place = getenv("TMPDIR");
+    Bytes made = {0};
+    *path = NULL;
+    TRY(bytes_printf(&made, "%s/%s-XXXXXX", place != NULL && place[0] != 0 ? place : "/tmp", name));
+    if (mkdtemp(made.data) == NULL) {
+        fail_errno("%s: making a temporary folder", made.data);
+        bytes_free(&made);
+        return false;
+    }
+    *path = made.data;
+    return true;
+}
+
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 bool folder_list(char ***names, size_t *count, const char *path)
@@ -289,3 +304,10 @@ bool folder_remove(const char *path)
 }
 
 uint64_t hash_bytes(const void *data, size_t size) { return XXH3_64bits(data, size); }
+
+void hash_bytes_128(const void *data, size_t size, uint64_t hash[2])
+{
+    XXH128_hash_t h = XXH3_128bits(data, size);
+    hash[0] = h.high64;
+    hash[1] = h.low64;
+}

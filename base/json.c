@@ -11,7 +11,7 @@ json_t *json_parse(const char *text, size_t size, const char *where)
     json_error_t error;
     json_t *value = json_loadb(text, size, STRICT, &error);
     if (value == NULL)
-        fail("%s: not valid JSON: %s (line %d, column %d)", where, error.text, error.line, error.column);
+        fail("%s:%d: not valid JSON: %s", where, error.column, error.text);
     return value;
 }
 

@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 json_t *json_read(const char *path, size_t limit);                    // NULL after fail("path:line:column: ...")
-json_t *json_parse(const char *text, size_t size, const char *where); // where: "file.jsonl:17"; NULL after fail()
+json_t *json_parse(const char *text, size_t size, const char *where); // "file.jsonl:17"; NULL after fail("where:column: ...")
 
 // Each fails with "where: key ..." when the key is missing, of another type or out of range.
 bool json_need_int(int64_t *out, const json_t *object, const char *key, int64_t low, int64_t high, const char *where);

@@ -21,6 +21,8 @@ bool option_is_text(OptionType type)
     return type == OPTION_TEXT || type == OPTION_FILE || type == OPTION_FOLDER || type == OPTION_CHOICE;
 }
 
+bool option_is_list(OptionType type) { return type == OPTION_LIST || type == OPTION_REPEATED || type == OPTION_ARGUMENTS; }
+
 int option_place(const char *choices, const char *value)
 {
     size_t length = strlen(value);
@@ -177,15 +179,23 @@ static bool set_text(Options *options, const OptionRow *row, void *field, const 
         return refuse(row, value, place, "valid UTF-8", "");
     if (row->type == OPTION_CHOICE && option_place(row->range, value) < 0)
         return refuse(row, value, place, "one of ", row->range);
-    bool may_be_empty = row->type == OPTION_TEXT || (row->type != OPTION_LIST && place.file != NULL);
+    bool may_be_empty = row->type == OPTION_TEXT || (!option_is_list(row->type) && place.file != NULL);
     if (value[0] == 0 && !may_be_empty) // on a command line it is a shell variable that is not set
         return refuse(row, "\"\"", place, "a name", "");
     const char *text = keep_text(options, value);
     TRY(text != NULL);
-    if (row->type == OPTION_LIST)
+    if (option_is_list(row->type))
         return add_to_list(options, row, field, text, place);
     *(const char **)field = text;
     return true;
+}
+
+static bool note_given(Options *options, const OptionRow *row, const char *value)
+{
+    TRY(grow(&options->given, &options->given_capacity, options->given_count + 1, sizeof *options->given));
+    const char *text = keep_text(options, value);
+    options->given[options->given_count++] = (OptionGiven){row, text};
+    return text != NULL;
 }
 
 bool option_set(Options *options, const OptionRow *row, const char *value, OptionPlace place)
@@ -208,7 +218,7 @@ bool option_set(Options *options, const OptionRow *row, const char *value, Optio
         TRY(set_text(options, row, field, value, place));
     }
     options->source[row - options->table.rows] = place.source;
-    return true;
+    return place.source == 0 || note_given(options, row, value);
 }
 
 OptionList *option_list(const Options *options, const OptionRow *row)
@@ -219,13 +229,13 @@ OptionList *option_list(const Options *options, const OptionRow *row)
 static bool set_defaults(Options *options)
 {
     for (size_t i = 0; i < options->table.count; i++)
-        if (options->table.rows[i].type == OPTION_LIST)
+        if (option_is_list(options->table.rows[i].type))
             *option_list(options, &options->table.rows[i]) = (OptionList){0};
     options->source = allocate(options->table.count, sizeof *options->source);
     TRY(options->source != NULL);
     for (size_t i = 0; i < options->table.count; i++) {
         const OptionRow *row = &options->table.rows[i];
-        if (row->type != OPTION_LIST)
+        if (!option_is_list(row->type))
             TRY(option_set(options, row, row->initial, (OptionPlace){.file = "the table of defaults", .line = (int)i + 1}));
     }
     return true;
@@ -236,6 +246,7 @@ static bool set_defaults(Options *options)
 typedef struct Words {
     char **words;
     int count, next;
+    bool only_arguments; // after --
 } Words;
 
 static bool is_option(const char *word) { return strncmp(word, "--", 2) == 0 || strcmp(word, "-h") == 0; }
@@ -268,7 +279,7 @@ static bool read_flag(Options *options, const OptionRow *row, const char *equals
 static bool read_row(Options *options, const OptionRow *row, Words *words, const char *equals)
 {
     char shown[OPTION_NAME];
-    const char *value;
+    const char *value = NULL;
     const OptionPlace place = {.source = COMMAND_LINE};
     option_shown(shown, row->name);
     if (row->type == OPTION_FLAG)
@@ -283,7 +294,7 @@ static bool read_row(Options *options, const OptionRow *row, Words *words, const
 // What every program has: --config, --help, --print-config. *known: it was one of them.
 static bool read_common(Options *options, Words *words, const char *name, size_t length, const char *equals, bool *known)
 {
-    const char *path;
+    const char *path = NULL;
     *known = true;
     if (same_name(name, length, "config")) {
         TRY(take_value(&path, words, "config", equals));
@@ -302,9 +313,24 @@ static bool read_common(Options *options, Words *words, const char *name, size_t
     return true;
 }
 
+static const OptionRow *arguments_row(const OptionTable *table)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (table->rows[i].type == OPTION_ARGUMENTS)
+            return &table->rows[i];
+    return NULL;
+}
+
 static bool read_word(Options *options, Words *words)
 {
     const char *word = words->words[words->next++];
+    const OptionRow *arguments = arguments_row(&options->table);
+    if (arguments != NULL && !words->only_arguments && strcmp(word, "--") == 0) {
+        words->only_arguments = true;
+        return true;
+    }
+    if (arguments != NULL && (words->only_arguments || word[0] != '-' || word[1] == 0)) // - is the standard input
+        return option_set(options, arguments, word, (OptionPlace){.source = COMMAND_LINE});
     if (strcmp(word, "-h") == 0)
         word = "--help";
     if (strncmp(word, "--", 2) != 0 || word[2] == 0)
@@ -340,8 +366,10 @@ static bool check_required(const Options *options)
     char shown[OPTION_NAME];
     for (size_t i = 0; i < options->table.count; i++) {
         const OptionRow *row = &options->table.rows[i];
-        bool empty = row->type == OPTION_LIST ? option_list(options, row)->count == 0
-                                              : option_is_text(row->type) && *text_of(options, row) == 0;
+        bool empty = option_is_list(row->type) ? option_list(options, row)->count == 0
+                                               : option_is_text(row->type) && *text_of(options, row) == 0;
+        if (empty && strcmp(row->range, "required") == 0 && row->type == OPTION_ARGUMENTS)
+            return fail("%s: none were given; --help shows how to call this program", row->help);
         if (empty && strcmp(row->range, "required") == 0)
             return fail("--%s is missing (%s); --help shows how to call this program", option_shown(shown, row->name), row->help);
     }
@@ -352,20 +380,27 @@ bool options_read(Options *options, OptionTable table, void *values, int argc, c
 {
     *options = (Options){.table = table, .values = values};
     TRY(set_defaults(options));
-    Words words = {argv, argc, 1};
+    Words words = {.words = argv, .count = argc, .next = 1};
     while (words.next < argc && options->wish != OPTIONS_HELP)
         TRY(read_word(options, &words));
     return options->wish == OPTIONS_RUN ? check_required(options) : true;
 }
 
+bool option_given(const Options *options, const char *name)
+{
+    const OptionRow *row = option_find(&options->table, name, strlen(name));
+    return row != NULL && options->source[row - options->table.rows] != 0;
+}
+
 void options_free(Options *options)
 {
     for (size_t i = 0; options->values != NULL && i < options->table.count; i++)
-        if (options->table.rows[i].type == OPTION_LIST)
+        if (option_is_list(options->table.rows[i].type))
             free(option_list(options, &options->table.rows[i])->items);
     for (size_t i = 0; i < options->text_count; i++)
         free(options->texts[i]);
     free(options->texts);
     free(options->source);
+    free(options->given);
     *options = (Options){0};
 }

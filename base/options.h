@@ -3,8 +3,9 @@
 // options_text.c.
 //
 // Command line: --name VALUE, --name=VALUE; --flag, --no-flag; dashes and underscores are the same. Numbers: 1e-5, 64k, 2M
-// (k = 1000, M and G likewise). A list takes all words up to the next option, and may be given again. Always there:
-// --config FILE, --print-config, --help, --help=GROUP, -h.
+// (k = 1000, M and G likewise). A list takes all words up to the next option, and may be given again; a repeated option takes one
+// word each time. Words that belong to no option are the arguments, where the table has such a row; -- ends a list, and only
+// arguments follow it. Always there: --config FILE, --print-config, --help, --help=GROUP, -h.
 //
 // Configuration file: lines of `name = value` and # comments. Values may stand in "..." (with \n \t \" \\ and \u00XX) or in '...'
 // (as they are); a list is ["a", "b"] or one value. The file takes effect where --config stands: what is given later wins, and
@@ -22,7 +23,8 @@ typedef struct json_t json_t;
 
 // clang-format off
 typedef enum OptionType {
-    OPTION_INTEGER, OPTION_NUMBER, OPTION_FLAG, OPTION_TEXT, OPTION_FILE, OPTION_FOLDER, OPTION_CHOICE, OPTION_LIST
+    OPTION_INTEGER, OPTION_NUMBER, OPTION_FLAG, OPTION_TEXT, OPTION_FILE, OPTION_FOLDER, OPTION_CHOICE, OPTION_LIST,
+    OPTION_REPEATED, OPTION_ARGUMENTS
 } OptionType;
 // clang-format on
 
@@ -71,6 +73,8 @@ typedef struct OptionTable {
 #define OPTION_FIELD_folder const char *
 #define OPTION_FIELD_choice const char *
 #define OPTION_FIELD_list OptionList
+#define OPTION_FIELD_repeated OptionList
+#define OPTION_FIELD_arguments OptionList
 #define OPTION_TYPE_integer OPTION_INTEGER
 #define OPTION_TYPE_number OPTION_NUMBER
 #define OPTION_TYPE_flag OPTION_FLAG
@@ -79,15 +83,25 @@ typedef struct OptionTable {
 #define OPTION_TYPE_folder OPTION_FOLDER
 #define OPTION_TYPE_choice OPTION_CHOICE
 #define OPTION_TYPE_list OPTION_LIST
+#define OPTION_TYPE_repeated OPTION_REPEATED
+#define OPTION_TYPE_arguments OPTION_ARGUMENTS
 #define OPTION_IS_IDENTITY true
 #define OPTION_IS_NEUTRAL false
 
 typedef enum OptionsWish { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_PRINT } OptionsWish;
 
+// One value as it was given, for programs in which the order of options and arguments means something.
+typedef struct OptionGiven {
+    const OptionRow *row;
+    const char *value;
+} OptionGiven;
+
 typedef struct Options {
     OptionTable table;
-    void *values; // the program's struct; its texts and lists live until options_free
-    int *source;  // (table.count) who gave a value: 0 nobody, 1 the command line, 2… configuration files
+    void *values;       // the program's struct; its texts and lists live until options_free
+    int *source;        // (table.count) who gave a value: 0 nobody, 1 the command line, 2… configuration files
+    OptionGiven *given; // (given_count) all that were given, in their order
+    size_t given_count, given_capacity;
     int files;
     char **texts;
     size_t text_count, text_capacity;
@@ -99,6 +113,8 @@ typedef struct Options {
 // prints that and returns 2. options_free frees, after a failure too.
 bool options_read(Options *options, OptionTable table, void *values, int argc, char **argv);
 void options_free(Options *options);
+
+bool option_given(const Options *options, const char *name); // with underscores; false: its value is the default
 
 // The place of a value in its "a|b|c", to index an enum of the same order; -1 if it is none of them.
 int option_place(const char *choices, const char *value);

@@ -95,9 +95,9 @@ static bool read_config_line(Options *options, char *line, OptionPlace place, By
     const OptionRow *row = option_find(&options->table, name, strlen(name));
     if (row == NULL)
         return option_unknown(&options->table, name, place);
-    if (row->type != OPTION_LIST && options->source[row - options->table.rows] == place.source)
+    if (!option_is_list(row->type) && options->source[row - options->table.rows] == place.source)
         return fail("%s:%d: %s stands twice in this file", place.file, place.line, name);
-    if (row->type == OPTION_LIST && *p == '[') {
+    if (option_is_list(row->type) && *p == '[') {
         TRY(read_config_list(options, row, &p, place, value));
     } else {
         TRY(read_config_value(value, &p, "", place));

@@ -8,6 +8,7 @@ enum { OPTION_NAME = 64 };
 
 const char *option_shown(char out[OPTION_NAME], const char *name); // with dashes
 bool option_is_text(OptionType type);                              // its field is a const char *
+bool option_is_list(OptionType type);                              // its field is an OptionList
 OptionList *option_list(const Options *options, const OptionRow *row);
 bool option_value_text(Bytes *out, const Options *options, const OptionRow *row); // as in a configuration file
 

@@ -90,7 +90,7 @@ static bool default_text(Bytes *out, const OptionRow *row)
 {
     int64_t integer = 0;
     double number = 0;
-    if (row->type == OPTION_LIST)
+    if (option_is_list(row->type))
         return bytes_text(out, "[]");
     if (option_is_text(row->type))
         return quoted(out, row->initial);
@@ -139,9 +139,12 @@ bool options_same_identity(const Options *options, const json_t *saved, const ch
 
 static const char *placeholder(const OptionRow *row)
 {
-    static const char *const words[] = {" N", " X", "", " TEXT", " FILE", " FOLDER", " NAME", " FILE…"};
+    static const char *const words[] = {" N", " X", "", " TEXT", " FILE", " FOLDER", " NAME", " FILE…", " NAME=NAME", "…"};
     return words[row->type];
 }
+
+// "--lr X"; arguments have a name without dashes
+static const char *dashes(const OptionRow *row) { return row->type == OPTION_ARGUMENTS ? "" : "--"; }
 
 static bool is_required(const OptionRow *row) { return row->type != OPTION_CHOICE && strcmp(row->range, "required") == 0; }
 
@@ -210,7 +213,8 @@ static bool help_row(Bytes *out, const OptionRow *row, int column, int width, bo
     Bytes text = {0};
     const char *place = placeholder(row);
     int used = 4 + (int)strlen(option_shown(name, row->name)) + columns(place, strlen(place));
-    bool ok = bytes_printf(out, "  --%s%s%*s", option_shown(name, row->name), place, column - used, "");
+    bool ok = bytes_printf(out, "  %s%s%s%*s", dashes(row), option_shown(name, row->name), place,
+                           column - used + 2 - (int)strlen(dashes(row)), "");
     ok = ok && describe(&text, row, with_range) && wrap(out, text.data, column, width);
     bytes_free(&text);
     return ok;
@@ -258,7 +262,7 @@ bool options_markdown(const Options *options, Bytes *out)
         if (strcmp(group, row->group) != 0)
             TRY(bytes_printf(out, "| **%s** | | |\n", row->group));
         group = row->group;
-        TRY(bytes_printf(out, "| `--%s` | ", option_shown(name, row->name)));
+        TRY(bytes_printf(out, "| `%s%s` | ", dashes(row), option_shown(name, row->name)));
         if (is_required(row))
             TRY(bytes_text(out, "required"));
         else if (row->initial[0] != 0)

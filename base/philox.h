@@ -22,7 +22,10 @@ typedef enum RandomPurpose {
     RANDOM_ORDER = 2,
     RANDOM_SAMPLE = 3,
     RANDOM_DEMO = 4,
-    RANDOM_ROUNDING = 5
+    RANDOM_ROUNDING = 5,
+    RANDOM_BUCKET = 6,
+    RANDOM_HOLDOUT = 7,
+    RANDOM_SPLIT = 8
 } RandomPurpose;
 
 ON_DEVICE_TOO static inline Philox philox4x32(const uint32_t counter[4], const uint32_t key[2])
