@@ -33,7 +33,7 @@ MARCH_plain :=
 endif
 
 JOBS     := $(shell nproc 2>/dev/null || echo 1)
-PROGRAMS := train_sft
+PROGRAMS := train_sft prepare
 TOOLS    := $(patsubst dev/tools/%.c,%,$(wildcard dev/tools/*.c))
 BENCHES  := $(patsubst dev/bench/%.c,%,$(wildcard dev/bench/*.c))
 TESTS    := $(patsubst %.c,%,$(wildcard test/unit/*.c test/parity/*.c))
@@ -68,10 +68,10 @@ LIBS := $(CUDA_LIBS) $(CUDA_RPATH) $(SMALL_LIBS)
 endif
 $(eval $(call BUILD,$(B)/asan,$(SANITIZE)))
 
-train_sft: $(B)/train_sft.o $(B)/libdereason.a $(CUDA_ARCHIVE)
+$(PROGRAMS): %: $(B)/%.o $(B)/libdereason.a $(CUDA_ARCHIVE)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
-$(B)/asan/train_sft: $(B)/asan/train_sft.o $(B)/asan/libdereason.a
+$(addprefix $(B)/asan/,$(PROGRAMS)): $(B)/asan/%: $(B)/asan/%.o $(B)/asan/libdereason.a
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
 
@@ -106,7 +106,7 @@ setup-test:
 	@dev/setup.sh test
 
 test: setup-test
-	@$(MAKE) --no-print-directory -j$(JOBS) all $(addprefix $(B)/,$(TESTS)) $(addprefix $(B)/asan/,train_sft $(TOOLS) $(TESTS) $(FUZZERS)) \
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(addprefix $(B)/,$(TESTS)) $(addprefix $(B)/asan/,$(PROGRAMS) $(TOOLS) $(TESTS) $(FUZZERS)) \
 	    $(SIMT_TESTS)
 	@test/run.sh short
 test-long: test

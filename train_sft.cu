@@ -4,6 +4,9 @@
 // the response tokens of a whole step's documents, divided once by their number. Everything that is not recipe is elsewhere:
 // data/ (rows to batches), model/ (forward, backward, AdamW), run/ (folders, checkpoints, evaluation).
 #include "base/signals.h"
+#include "data/cache.h"
+#include "data/mix.h"
+#include "data/prefetch.h"
 #include "model/folder.h"
 #include "run/run.h"
 #include "train_sft_options.h"
@@ -21,13 +24,20 @@ typedef struct Sft {
     ModelConfig config;
     Tokenizer *tokenizer; // NULL: the rows are ids
     ChatTemplate chat;
+    ShardFolders data_folders, held_out_folders;
+    char *cache; // where JSONL becomes shards: OUT/cache, or for --plan a temporary folder
     Documents data, held_out_data;
+    LoaderWeight *weights;   // of --mix
     Loader loader, held_out; // held_out.documents NULL: there is none
+    Prefetch *prefetch;      // fills the steps' batches while the model computes
     Model model;
     Optimizer optimizer;
     Schedule schedule;
     Run run;
+    bool begun; // a run that is not refused keeps its cache
 } Sft;
+
+static const size_t CACHE_MEMORY = (size_t)256 << 20; // for sorting JSONL
 
 static double seconds(void)
 {
@@ -42,26 +52,28 @@ static bool due(int64_t every, int64_t step) { return every > 0 && step % every 
 static bool train_step(Sft *s)
 {
     double start = seconds(), norm, rate = learning_rate(&s->schedule, s->run.step);
-    StepPlan plan;
+    const StepBatches *step;
     LossSum loss = {.finite = true};
-    TRY(loader_plan(&s->loader, s->run.step, &plan));
+    LevelLosses levels = {0};
+    TRY(prefetch_next(s->prefetch, &step));
     TRY(gradients_clear(&s->model));
-    for (int64_t m = 0; m < plan.micro_batches; m++) {
-        Ragged batch;
-        TRY(loader_micro_batch(&s->loader, &plan, m, &batch));
-        TRY(model_forward(&s->model, &batch));
-        TRY(model_loss(&s->model, &batch, 1.0 / (double)plan.trained_tokens, &loss));
-        TRY(model_backward(&s->model, &batch));
+    for (int64_t m = 0; m < step->plan.micro_batches; m++) {
+        const Ragged *batch = &step->batches[m];
+        TRY(model_forward(&s->model, batch));
+        TRY(model_loss(&s->model, batch, 1.0 / (double)step->plan.trained_tokens, &loss));
+        level_losses_add(&levels, &s->data, &step->plan, m, batch, model_loss_logprobs(&s->model));
+        TRY(model_backward(&s->model, batch));
     }
     TRY(gradient_norm(&s->model, &norm));
     if (!loss.finite || !isfinite(norm))
         return fail("step %" PRId64 ": the %s is not finite; the weights are those before it and the last checkpoint stands; "
-                    "lower --lr, or look at the documents of this step",
+                    "lower --lr, or look at the documents of this step (./prepare --inspect --step)",
                     s->run.step + 1, loss.finite ? "gradient" : "loss");
     bool clip = s->o.grad_clip > 0 && norm > s->o.grad_clip;
     TRY(optimizer_step(&s->optimizer, &s->model, rate, clip ? s->o.grad_clip / norm : 1));
     s->run.step++;
-    StepReport report = {loss_mean(&loss), norm, rate, plan.trained_tokens, plan.tokens, seconds() - start};
+    StepReport report = {loss_mean(&loss),          norm,  rate, step->plan.trained_tokens, step->plan.tokens, seconds() - start,
+                         &levels};
     return run_report(&s->run, &report);
 }
 
@@ -70,6 +82,7 @@ static bool train(Sft *s, bool *stopped)
     *stopped = false;
     if (s->run.step == 0)
         TRY(run_evaluate(&s->run, &s->held_out));
+    TRY((s->prefetch = prefetch_open(&s->loader, s->run.step, s->run.steps)) != NULL);
     while (s->run.step < s->run.steps && !*stopped) {
         TRY(train_step(s));
         bool last = s->run.step == s->run.steps;
@@ -120,23 +133,59 @@ static bool open_tokenizer(Sft *s)
     return template_open(&s->chat, s->tokenizer_folder, s->o.template_);
 }
 
-static bool open_data(Sft *s, Documents *documents, Loader *loader, const OptionList *paths)
+// What was decided when the shards were prepared, and is asked for differently now.
+static bool same_preparation(const Sft *s, const Documents *documents)
 {
-    static const OverLength OVER[] = {OVER_LENGTH_DROP, OVER_LENGTH_CUT, OVER_LENGTH_ERROR};
-    DocumentOptions reading = {.tokenizer = s->tokenizer,
-                               .chat = &s->chat,
-                               .instruction = s->o.instruction,
-                               .vocabulary = (int32_t)s->config.vocabulary,
+    const ShardAbout *about = documents_about(documents);
+    const char *path = documents->paths[0], *instruction = s->o.instruction;
+    bool none = instruction[0] == 0 || strcmp(instruction, "none") == 0;
+    if (option_given(&s->options, "train_turn_newline") && about->train_turn_newline != s->o.train_turn_newline)
+        return fail("%s: was prepared %s --train-turn-newline; prepare it again, or leave the option away", path,
+                    about->train_turn_newline ? "with" : "without");
+    if (option_given(&s->options, "instruction") &&
+        about->instruction != (none ? 0 : hash_bytes(instruction, strlen(instruction))))
+        return fail("%s: was prepared with another --instruction; prepare it again, or leave the option away", path);
+    return true;
+}
+
+// Shards, or JSONL that becomes shards in OUT/cache first.
+static bool open_documents(Sft *s, Documents *documents, ShardFolders *folders, const OptionList *words)
+{
+    TokenRules rules = {.tokenizer = s->tokenizer,
+                        .chat = &s->chat,
+                        .vocabulary = (int32_t)s->config.vocabulary,
+                        .train_turn_newline = s->o.train_turn_newline};
+    PrepareOptions preparing = {.rules = rules,
+                                .instruction = s->o.instruction,
+                                .skip_bad_rows = s->o.skip_bad_rows,
+                                .need_response = true,
+                                .memory = CACHE_MEMORY};
+    DocumentOptions reading = {.kind = SHARD_SFT,
                                .seq_len = s->o.seq_len,
-                               .over_length = OVER[option_place("drop|cut|error", s->o.over_length)],
-                               .train_turn_newline = s->o.train_turn_newline,
-                               .skip_bad_rows = s->o.skip_bad_rows};
+                               .over_length = (OverLength)option_place("drop|cut|error", s->o.over_length),
+                               .vocabulary = rules.vocabulary,
+                               .tokenizer = s->tokenizer == NULL ? 0 : tokenizer_hash(s->tokenizer),
+                               .template_ = s->chat.kind};
+    TRY(shard_folders(folders, words->items, words->count, s->cache, &preparing));
+    bool ok = documents_open(documents, &reading, (const char *const *)folders->paths, folders->count) &&
+              same_preparation(s, documents);
+    return ok || (folders->prepared ? fail_in("the shards of %s", words->items[0]) : false);
+}
+
+static bool open_data(Sft *s, Documents *documents, ShardFolders *folders, Loader *loader, const OptionList *words)
+{
     LoaderOptions dealing = {.seed = (uint64_t)s->o.seed,
-                             .order = strcmp(s->o.order, "file") == 0 ? ORDER_SEQUENTIAL : ORDER_RANDOM,
+                             .order = (LoaderOrder)option_place("random|sorted|shuffled|mixed", s->o.order),
+                             .weights = s->weights,
+                             .weight_count = s->o.mix.count,
                              .global_batch = s->o.global_batch,
                              .micro_batch_tokens = s->o.micro_batch_tokens,
                              .slots = s->o.slots};
-    return documents_read(documents, &reading, paths->items, paths->count) && loader_open(loader, documents, &dealing);
+    if (documents == &s->held_out_data) { // evaluation walks all of them
+        dealing.order = ORDER_SORTED;
+        dealing.weight_count = 0;
+    }
+    return open_documents(s, documents, folders, words) && loader_open(loader, documents, &dealing);
 }
 
 static void plan_steps(Sft *s)
@@ -194,8 +243,8 @@ static bool open_run(Sft *s)
     TRY(run_open(&s->run, &s->options, s->o.resume, &resumed));
     TRY(run_describe(&s->run, &s->options, s->tokenizer_folder));
     run_announce(&s->run);
-    run_announce_data(&s->run, "data", &s->data);
-    run_announce_data(&s->run, "held out", &s->held_out_data);
+    run_announce_data(&s->run, "data", &s->data, &s->data_folders);
+    run_announce_data(&s->run, "held out", &s->held_out_data, &s->held_out_folders);
     if (resumed)
         return true;
     return s->o.init[0] != 0 ? model_initialise(&s->model, (uint64_t)s->o.seed) : model_load(&s->model, s->folder.data);
@@ -206,22 +255,36 @@ static bool open_all(Sft *s)
     s->kernels = s->o.plan ? kernels_for_plan(s->o.device) : kernels_open(s->o.device, (int)s->o.threads);
     TRY(s->kernels != NULL);
     TRY(open_config(s) && open_tokenizer(s));
-    TRY(open_data(s, &s->data, &s->loader, &s->o.data));
+    TRY(s->o.plan ? folder_temporary(&s->cache, "plan") : (s->cache = path_join(s->o.out, "cache")) != NULL);
+    TRY(mix_parse(&s->weights, s->o.mix.items, s->o.mix.count));
+    TRY(open_data(s, &s->data, &s->data_folders, &s->loader, &s->o.data));
     if (s->o.eval_data.count > 0)
-        TRY(open_data(s, &s->held_out_data, &s->held_out, &s->o.eval_data));
+        TRY(open_data(s, &s->held_out_data, &s->held_out_folders, &s->held_out, &s->o.eval_data));
+    if (documents_about(&s->data)->template_ != TEMPLATE_UNKNOWN)
+        s->chat.kind = documents_about(&s->data)->template_;
     plan_steps(s);
     return open_model(s);
 }
 
 static void close_all(Sft *s)
 {
+    if (s->prefetch != NULL)
+        prefetch_close(s->prefetch);
     run_close(&s->run);
     optimizer_close(&s->optimizer);
     model_close(&s->model);
     loader_close(&s->loader);
     loader_close(&s->held_out);
-    documents_free(&s->data);
-    documents_free(&s->held_out_data);
+    documents_close(&s->data);
+    documents_close(&s->held_out_data);
+    if (!s->begun && s->cache != NULL) {
+        shard_folders_discard(&s->data_folders, s->cache);
+        shard_folders_discard(&s->held_out_folders, s->cache);
+    }
+    free(s->cache);
+    shard_folders_free(&s->data_folders);
+    shard_folders_free(&s->held_out_folders);
+    mix_free(s->weights, s->o.mix.count);
     tokenizer_close(s->tokenizer);
     bytes_free(&s->folder);
 }
@@ -236,8 +299,8 @@ static bool print_plan(const Sft *s)
     double bytes = (double)(s->model.state.bytes + s->optimizer.state.bytes + s->model.activations.bytes);
     printf("%-50s %12.1f MiB = %.2f GB (%.2f GiB) for %s\n", "in all", bytes / 0x1p20, bytes / 1e9, bytes / 0x1p30,
            s->kernels->name);
-    printf("beside these: the tokenised data %.1f MiB, the tokenizer, and some 6 MiB of scratch for each thread\n",
-           (double)(s->data.tokens + s->held_out_data.tokens) * 5 / 0x1p20);
+    printf("beside these: the tokenizer, some 6 MiB of scratch for each thread, and the data's %.1f MiB, mapped and not copied\n",
+           (double)(s->data.tokens + s->held_out_data.tokens) * 4 / 0x1p20);
     return fflush(stdout) == 0 || fail_errno("writing the plan");
 }
 
@@ -248,6 +311,7 @@ static bool fine_tune(Sft *s, bool *stopped)
     if (s->o.plan)
         return print_plan(s);
     TRY(open_run(s));
+    s->begun = true;
     TRY(train(s, stopped));
     char *folder = path_join(s->o.out, "model");
     bool ok = folder != NULL &&

@@ -25,14 +25,15 @@
     ROW(init,               file,    "", "",                  model,     NEUTRAL,  "instead: config.json of a new, random model")\
     ROW(tokenizer,          folder,  "", "",                  model,     NEUTRAL,  "tokenizer files, if not the model's")        \
     ROW(template_,          choice,  "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", model,     IDENTITY, "chat template")    \
-    ROW(data,               list,    "", "required",          data,      NEUTRAL,  "rows to learn from: JSONL files or folders")        \
+    ROW(data,               list,    "", "required",          data,      NEUTRAL,  "shards of ./prepare, or JSONL files or folders") \
     ROW(eval_data,          list,    "", "",                  data,      NEUTRAL,  "held-out rows")                              \
     ROW(instruction,        text,    INSTRUCTION_DEFAULT, "",  data,     IDENTITY, "ends the user turn of problem rows, or none")    \
     ROW(train_turn_newline, flag,    "false", "",             data,      IDENTITY, "also train the newline after <|im_end|>")    \
     ROW(seq_len,            integer, "8192", "> 0",           data,      IDENTITY, "longest document, in tokens")                \
     ROW(over_length,        choice,  "drop", "drop|cut|error", data,      IDENTITY, "a longer one")                              \
     ROW(skip_bad_rows,      integer, "0", ">= 0",             data,      NEUTRAL,  "rows that may be refused")                   \
-    ROW(order,              choice,  "random", "random|file", data,      IDENTITY, "documents in an epoch")                      \
+    ROW(order,              choice,  "random", "random|sorted|shuffled|mixed", data, IDENTITY, "documents in an epoch; sorted: easy to hard") \
+    ROW(mix,                list,    "", "",                  data,      IDENTITY, "weights of mixed: level:1=4 source:math=0.5") \
     ROW(epochs,             integer, "3", "> 0 and <= 1e6",   steps,     IDENTITY, "passes over the data")                       \
     ROW(steps,              integer, "0", ">= 0",             steps,     IDENTITY, "updates; 0: as many as the epochs have")     \
     ROW(global_batch,       integer, "128", "> 0",            steps,     IDENTITY, "documents in an update")                     \

@@ -1,352 +1,292 @@
-// Reading a data set: a block of lines at a time, each line made into a document by whichever thread is free, the results
-// appended in the order of the lines. So the threads change the time and nothing else.
+// Folders of shards as one list of documents: see documents.h. Nothing is copied but the list itself.
 #include "data/documents.h"
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_LINES = 1024, BLOCK_BYTES = 64 << 20, SEQ_LEN_MOST = 1 << 30 };
+enum { SEQ_LEN_MOST = 1 << 30 };
 
-typedef enum Outcome { KEPT, BAD, UNFINISHED, TOO_LONG } Outcome;
+typedef struct Keyed { // a document with what it is sorted by
+    Document document;
+    uint64_t key;
+} Keyed;
 
-typedef struct Row { // one line and what it became
-    const char *text;
-    size_t size;
-    int64_t line;
-    Outcome outcome;
-    char *error; // of a BAD row
-    TokenList tokens;
-    uint8_t *trained; // (tokens.count)
-    int64_t trained_tokens;
-    bool cut;
-    int difficulty;
-    char *id;
-} Row;
-
-typedef struct Worker { // what one thread scribbles on
-    Encoder *encoder;
-    RenderedChat rendered;
-} Worker;
-
-typedef struct Reader {
+typedef struct Opening {
     Documents *documents;
     const DocumentOptions *options;
-    Worker *workers; // (threads)
-    int threads;
-    Row *rows;    // (BLOCK_LINES)
-    size_t count; // rows in the block at hand
-    int32_t file;
-} Reader;
+    Keyed *list; // (documents->count)
+    size_t capacity, shard_capacity, path_capacity, source_capacity;
+    bool sorted; // the list ascends so far
+    size_t last_source;
+} Opening;
 
-// ---- one row
+// ---- which shards may stand beside each other, and before this model
 
-// The prompt and the answer are tokenised apart, so that the first trained token begins where the answer does: a sampler starts
-// after exactly these prompt tokens, and no merge across the edge may make training see others.
-static bool tokenise(Row *row, Worker *worker, const Record *record, const DocumentOptions *options)
+static const char *kind_name(ShardKind kind) { return kind == SHARD_RL ? "for RL" : "for SFT"; }
+
+static bool check_against_options(const Shard *s, const DocumentOptions *o, const char *path)
 {
-    if (options->tokenizer == NULL || options->chat == NULL)
-        return fail("the row is text, but there is no tokenizer; name one with --tokenizer");
-    if (!record->has_response)
-        return fail("the row has no response to train on");
-    RenderedChat *chat = &worker->rendered;
-    TRY(template_chat(options->chat, chat, record->messages, record->count));
-    TRY(encode(worker->encoder, &row->tokens, chat->text.data, chat->answer));
-    size_t prompt = row->tokens.count, end = options->train_turn_newline ? chat->text.size : chat->end;
-    TRY(encode(worker->encoder, &row->tokens, chat->text.data + chat->answer, end - chat->answer));
-    row->trained = allocate(row->tokens.count, sizeof *row->trained);
-    TRY(row->trained != NULL);
-    memset(row->trained + prompt, 1, row->tokens.count - prompt);
-    return true;
+    if (s->about.kind != o->kind)
+        return fail("%s: records %s, where records %s are wanted%s", path, kind_name(s->about.kind), kind_name(o->kind),
+                    o->kind == SHARD_SFT ? "; train_sft takes the folder sft/" : "; train_rl takes the folder rl/");
+    if (o->tokenizer != 0 && s->about.tokenizer != 0 && s->about.tokenizer != o->tokenizer)
+        return fail("%s: made with another tokenizer (%016" PRIx64 ", and here it is %016" PRIx64
+                    "); prepare the data with this one",
+                    path, s->about.tokenizer, o->tokenizer);
+    if (o->template_ != TEMPLATE_UNKNOWN && s->about.template_ != TEMPLATE_UNKNOWN && s->about.template_ != o->template_)
+        return fail("%s: made with the template %s, but the model's is %s; give --template %s, or prepare the data again", path,
+                    template_name(s->about.template_), template_name(o->template_), template_name(s->about.template_));
+    return s->vocabulary <= o->vocabulary ||
+           fail("%s: holds the token %" PRId32 ", but the model has %" PRId32 " tokens; was it made for another model?", path,
+                s->vocabulary - 1, o->vocabulary);
 }
 
-static bool take_ids(Row *row, Record *record)
+static bool check_against_first(const Documents *d, const Shard *s, const char *path)
 {
-    row->tokens = (TokenList){.ids = record->ids, .count = record->tokens, .capacity = record->tokens};
-    row->trained = record->trained;
-    record->ids = NULL;
-    record->trained = NULL;
-    return true;
+    const ShardAbout *a = &d->shards[0].about, *b = &s->about;
+    const char *what = a->tokenizer != b->tokenizer                     ? "tokenizer"
+                       : a->template_ != b->template_                   ? "template"
+                       : a->train_turn_newline != b->train_turn_newline ? "--train-turn-newline"
+                       : a->instruction != b->instruction               ? "--instruction"
+                                                                        : NULL;
+    return what == NULL || fail("%s and %s were made with another %s; prepare them alike", d->paths[0], path, what);
 }
 
-static void end_at_last_trained(Row *row)
-{
-    while (row->tokens.count > 0 && !row->trained[row->tokens.count - 1])
-        row->tokens.count--;
-}
+// ---- the list
 
-static bool fit(Row *row, const DocumentOptions *options)
+static bool add_source(Opening *o, Text name, int32_t *place)
 {
-    for (size_t i = 0; i < row->tokens.count; i++)
-        if (row->tokens.ids[i] >= options->vocabulary)
-            return fail("token %zu is %" PRId32 ", but the model has %" PRId32 " tokens; is it the right tokenizer?", i,
-                        row->tokens.ids[i], options->vocabulary);
-    end_at_last_trained(row);
-    if (row->tokens.count == 0)
-        return fail("none of its tokens is trained");
-    size_t most = (size_t)options->seq_len;
-    if (row->tokens.count > most) {
-        if (options->over_length == OVER_LENGTH_ERROR)
-            return fail("%zu tokens, more than --seq-len %zu", row->tokens.count, most);
-        row->cut = options->over_length == OVER_LENGTH_CUT;
-        row->tokens.count = row->cut ? most : 0;
-        end_at_last_trained(row);
-        if (row->tokens.count == 0)
-            row->outcome = TOO_LONG;
-    }
-    for (size_t i = 0; i < row->tokens.count; i++)
-        row->trained_tokens += row->trained[i];
-    return true;
-}
-
-static bool make_document(Row *row, Worker *worker, Record *record, const DocumentOptions *options)
-{
-    row->outcome = record->unfinished ? UNFINISHED : KEPT;
-    if (record->unfinished)
+    Documents *d = o->documents;
+    if (name.size == strlen(d->sources[o->last_source]) && memcmp(d->sources[o->last_source], name.data, name.size) == 0) {
+        *place = (int32_t)o->last_source; // most often the same as before
         return true;
-    TRY(record->format == ROW_IDS ? take_ids(row, record) : tokenise(row, worker, record, options));
-    TRY(fit(row, options));
-    row->difficulty = record->difficulty;
-    row->id = record->id;
-    record->id = NULL;
+    }
+    for (size_t i = 0; i < d->source_count; i++)
+        if (strlen(d->sources[i]) == name.size && memcmp(d->sources[i], name.data, name.size) == 0) {
+            *place = (int32_t)(o->last_source = i);
+            return true;
+        }
+    Bytes copy = {0};
+    TRY(grow(&d->sources, &o->source_capacity, d->source_count + 1, sizeof *d->sources));
+    TRY(bytes_append(&copy, name.data, name.size));
+    d->sources[d->source_count] = copy.data;
+    *place = (int32_t)(o->last_source = d->source_count++);
     return true;
 }
 
-static void read_row(Row *row, Worker *worker, const Reader *reader)
+// Of a document cut to `most` tokens: up to its last trained one, what follows would be computed for nothing.
+static void cut(Document *doc, int32_t most)
 {
-    Record record;
-    const char *path = reader->documents->paths[reader->file];
-    const RecordOptions options = {.instruction = reader->options->instruction};
-    bool ok = record_read(&record, row->text, row->size, path, row->line, &options);
-    if (ok) {
-        ok = make_document(row, worker, &record, reader->options) || fail_in("%s:%" PRId64, path, row->line);
-        record_free(&record);
+    int32_t end = 0, trained = 0, spans = 0;
+    for (; spans < doc->span_count && doc->spans[spans].begin < (uint32_t)most; spans++) {
+        end = doc->spans[spans].end < (uint32_t)most ? (int32_t)doc->spans[spans].end : most;
+        trained += end - (int32_t)doc->spans[spans].begin;
     }
-    if (!ok) {
-        row->outcome = BAD;
-        row->error = copy_text(error_text());
-    }
+    doc->length = end;
+    doc->trained = trained;
+    doc->span_count = spans;
 }
 
-static void row_free(Row *row)
+static bool fit(Opening *o, Document *doc, const ShardEntry *entry, const char *path, bool *kept)
 {
-    free(row->error);
-    free(row->trained);
-    free(row->id);
-    tokens_free(&row->tokens);
-    *row = (Row){0};
-}
-
-// ---- a block of rows, in order
-
-static bool note_bad(Documents *d, Row *row, int64_t allowed)
-{
-    if (row->error == NULL)
-        return fail("no memory for the error of line %" PRId64, row->line);
-    if (d->bad == allowed && allowed == 0)
-        return fail("%s (--skip-bad-rows N would pass over N such rows)", row->error);
-    if (d->bad == allowed)
-        return fail("%s (--skip-bad-rows %" PRId64 " bad rows have been passed over before it)", row->error, allowed);
-    if (d->bad < BAD_ROWS_NAMED) {
-        d->bad_rows[d->bad] = row->error;
-        row->error = NULL;
-    }
-    d->bad++;
+    Documents *d = o->documents;
+    int32_t most = (int32_t)o->options->seq_len;
+    *kept = true;
+    if (doc->length <= most)
+        return true;
+    if (o->options->over_length == OVER_LENGTH_ERROR)
+        return fail("%s: record %.*s has %" PRId32 " tokens, more than --seq-len %" PRId32, path,
+                    (int)(entry->id.size < 80 ? entry->id.size : 80), entry->id.data, doc->length, most);
+    if (o->options->over_length == OVER_LENGTH_CUT)
+        cut(doc, most);
+    *kept = o->options->over_length == OVER_LENGTH_CUT && doc->trained > 0;
+    d->too_long += !*kept;
+    d->cut += *kept;
     return true;
 }
 
-static bool keep(Documents *d, const Row *row, int32_t file)
+static bool add_document(Opening *o, const Shard *s, int64_t record, const char *path)
 {
-    size_t length = row->tokens.count, at = (size_t)d->tokens, end;
-    TRY(size_add(&end, at, length));
-    TRY(grow(&d->ids, &d->ids_capacity, end, sizeof *d->ids));
-    TRY(grow(&d->trained, &d->trained_capacity, end, sizeof *d->trained));
-    TRY(grow(&d->list, &d->list_capacity, (size_t)d->count + 1, sizeof *d->list));
-    memcpy(d->ids + at, row->tokens.ids, length * sizeof *d->ids);
-    memcpy(d->trained + at, row->trained, length);
-    d->list[d->count++] = (Document){.start = d->tokens,
-                                     .length = (int32_t)length,
-                                     .trained = (int32_t)row->trained_tokens,
-                                     .difficulty = row->difficulty,
-                                     .file = file,
-                                     .line = row->line,
-                                     .id = d->names.size};
-    d->tokens += (int64_t)length;
-    d->trained_tokens += row->trained_tokens;
-    d->longest = d->longest > (int32_t)length ? d->longest : (int32_t)length;
-    d->cut += row->cut;
-    return bytes_append(&d->names, row->id, strlen(row->id) + 1);
-}
-
-static bool settle(const Reader *reader, Row *row)
-{
-    Documents *d = reader->documents;
-    d->rows++;
-    d->unfinished += row->outcome == UNFINISHED;
-    d->too_long += row->outcome == TOO_LONG;
-    if (row->outcome == BAD)
-        return note_bad(d, row, reader->options->skip_bad_rows);
-    return row->outcome != KEPT || keep(d, row, reader->file);
-}
-
-static bool read_block(Reader *reader)
-{
-    bool ok = true;
-#pragma omp parallel for schedule(dynamic, 4) num_threads(reader->threads)
-    for (size_t i = 0; i < reader->count; i++)
-        if (reader->rows[i].text != NULL)
-            read_row(&reader->rows[i], &reader->workers[omp_get_thread_num()], reader);
-    for (size_t i = 0; i < reader->count; i++) {
-        ok = ok && settle(reader, &reader->rows[i]);
-        row_free(&reader->rows[i]);
+    Documents *d = o->documents;
+    ShardEntry entry = shard_entry(s, record);
+    Document doc = {.ids = entry.ids,
+                    .spans = entry.spans,
+                    .length = (int32_t)entry.tokens,
+                    .trained = (int32_t)entry.trained,
+                    .span_count = (int32_t)entry.span_count,
+                    .difficulty = entry.difficulty,
+                    .shard = (int32_t)d->shard_count - 1,
+                    .record = (int32_t)record};
+    bool kept;
+    d->records++;
+    TRY(fit(o, &doc, &entry, path, &kept));
+    if (!kept)
+        return true;
+    TRY(add_source(o, entry.source, &doc.source));
+    TRY(grow(&o->list, &o->capacity, (size_t)d->count + 1, sizeof *o->list));
+    if (d->count > 0) {
+        const Keyed *last = &o->list[d->count - 1];
+        o->sorted = o->sorted && (last->document.difficulty < doc.difficulty ||
+                                  (last->document.difficulty == doc.difficulty && last->key <= entry.key));
     }
-    reader->count = 0;
+    o->list[d->count++] = (Keyed){doc, entry.key};
+    d->tokens += doc.length;
+    d->trained_tokens += doc.trained;
+    d->longest = doc.length > d->longest ? doc.length : d->longest;
+    return true;
+}
+
+static bool add_shard(Opening *o, const char *path)
+{
+    Documents *d = o->documents;
+    Shard shard;
+    TRY(grow(&d->shards, &o->shard_capacity, d->shard_count + 1, sizeof *d->shards));
+    TRY(grow(&d->paths, &o->path_capacity, d->shard_count + 1, sizeof *d->paths));
+    TRY(shard_open(&shard, path));
+    d->shards[d->shard_count] = shard;
+    d->paths[d->shard_count++] = copy_text(path);
+    TRY(d->paths[d->shard_count - 1] != NULL);
+    TRY(check_against_options(&shard, o->options, path) && check_against_first(d, &shard, path));
+    for (int64_t record = 0; record < shard.records; record++)
+        TRY(add_document(o, &d->shards[d->shard_count - 1], record, path));
+    return true;
+}
+
+// ---- folders
+
+static bool there_is(const char *folder, const char *name, bool *there)
+{
+    char *path = path_join(folder, name);
+    *there = path != NULL && (file_exists(path) || folder_exists(path));
+    free(path);
+    return path != NULL;
+}
+
+static bool no_shards(const char *folder)
+{
+    bool prompts, sft;
+    TRY(there_is(folder, "prompts.jsonl", &prompts) && there_is(folder, "sft", &sft));
+    if (prompts)
+        return fail(
+            "%s: there are no shards here, only problems that still need a response: ./generate --prompts %s/prompts.jsonl, "
+            "then ./prepare",
+            folder, folder);
+    if (sft)
+        return fail("%s: there are no shards here; %s/sft or %s/rl is meant", folder, folder, folder);
+    return fail("%s: there are no shards here; ./prepare makes them of JSONL", folder);
+}
+
+static bool add_path(Opening *o, const char *path)
+{
+    char **files;
+    size_t count;
+    if (!folder_exists(path))
+        return add_shard(o, path);
+    TRY(shard_files(&files, &count, path));
+    bool ok = count > 0 || no_shards(path);
+    for (size_t i = 0; ok && i < count; i++)
+        ok = add_shard(o, files[i]);
+    names_free(files, count);
     return ok;
 }
 
-static bool read_lines(Reader *reader, LineReader *lines)
+// ---- sorted
+
+static int compare(const void *a, const void *b) // folders that were named first come first
 {
-    size_t bytes = 0;
-    for (bool more = true; more;) {
-        Row *row = &reader->rows[reader->count];
-        bool ok = lines_next(lines, &row->text, &row->size);
-        more = !ok || row->text != NULL;
-        row->line = lines->line;
-        if (!ok) {
-            row->outcome = BAD;
-            row->error = copy_text(error_text());
-        }
-        reader->count += more;
-        bytes += row->size;
-        if (reader->count == BLOCK_LINES || bytes >= BLOCK_BYTES || !more) {
-            TRY(read_block(reader));
-            bytes = 0;
-        }
-    }
+    const Keyed *x = a, *y = b;
+    if (x->document.difficulty != y->document.difficulty)
+        return x->document.difficulty - y->document.difficulty;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    if (x->document.shard != y->document.shard)
+        return x->document.shard - y->document.shard;
+    return x->document.record - y->document.record;
+}
+
+static bool take_list(Opening *o)
+{
+    Documents *d = o->documents;
+    if (!o->sorted)
+        qsort(o->list, (size_t)d->count, sizeof *o->list, compare);
+    d->list = allocate((size_t)d->count + 1, sizeof *d->list);
+    TRY(d->list != NULL);
+    for (int64_t i = 0; i < d->count; i++)
+        d->list[i] = o->list[i].document;
+    documents_find_levels(d);
     return true;
 }
 
-static bool read_file(Reader *reader)
+void documents_find_levels(Documents *d)
 {
-    LineReader lines;
-    TRY(lines_open(&lines, reader->documents->paths[reader->file]));
-    bool ok = read_lines(reader, &lines);
-    lines_close(&lines);
-    return ok;
-}
-
-// ---- the files
-
-static bool add_path(Documents *d, size_t *capacity, char *path) // takes path
-{
-    if (path == NULL || d->files == INT32_MAX || !grow(&d->paths, capacity, d->files + 1, sizeof *d->paths)) {
-        free(path);
-        return false;
+    int64_t at = 0;
+    for (int level = 0; level <= LEVELS; level++) {
+        while (at < d->count && d->list[at].difficulty < level)
+            at++;
+        d->level_first[level] = at;
     }
-    d->paths[d->files++] = path;
-    return true;
 }
 
-static bool add_folder(Documents *d, size_t *capacity, const char *folder)
+static bool open_all(Opening *o, const char *const *paths, size_t count)
 {
-    char **names;
-    size_t count, before = d->files;
-    TRY(folder_list(&names, &count, folder));
-    bool ok = true;
-    for (size_t i = 0; ok && i < count; i++) {
-        size_t length = strlen(names[i]);
-        if (length > 6 && strcmp(names[i] + length - 6, ".jsonl") == 0)
-            ok = add_path(d, capacity, path_join(folder, names[i]));
-    }
-    names_free(names, count);
-    return ok && (d->files > before || fail("%s: there is no *.jsonl in this folder", folder));
-}
-
-static bool find_files(Documents *d, const char *const *paths, size_t count)
-{
-    size_t capacity = 0;
-    for (size_t i = 0; i < count; i++)
-        TRY(folder_exists(paths[i]) ? add_folder(d, &capacity, paths[i]) : add_path(d, &capacity, copy_text(paths[i])));
-    return true;
-}
-
-static bool reader_open(Reader *reader)
-{
-    reader->threads = omp_get_max_threads();
-    reader->rows = allocate(BLOCK_LINES, sizeof *reader->rows);
-    reader->workers = allocate((size_t)reader->threads, sizeof *reader->workers);
-    TRY(reader->rows != NULL && reader->workers != NULL);
-    for (int i = 0; reader->options->tokenizer != NULL && i < reader->threads; i++) {
-        reader->workers[i].encoder = encoder_open(reader->options->tokenizer);
-        TRY(reader->workers[i].encoder != NULL);
-    }
-    return true;
-}
-
-static void reader_close(Reader *reader)
-{
-    for (int i = 0; reader->workers != NULL && i < reader->threads; i++) {
-        encoder_close(reader->workers[i].encoder);
-        rendered_free(&reader->workers[i].rendered);
-    }
-    free(reader->workers);
-    free(reader->rows);
-}
-
-static bool read_all(Reader *reader, const char *const *paths, size_t count)
-{
-    Documents *d = reader->documents;
-    const DocumentOptions *options = reader->options;
+    Documents *d = o->documents;
+    const DocumentOptions *options = o->options;
     if (options->seq_len < 2 || options->seq_len > SEQ_LEN_MOST)
         return fail("--seq-len %" PRId64 ": must be from 2 to %d", options->seq_len, SEQ_LEN_MOST);
-    TRY(find_files(d, paths, count));
-    TRY(reader_open(reader));
-    for (size_t i = 0; i < d->files; i++) {
-        reader->file = (int32_t)i;
-        TRY(read_file(reader));
-    }
-    if (d->count > 0)
-        return true;
-    return fail("%s%s: nothing to train on: of %" PRId64 " rows, %" PRId64 " are unfinished (finish_reason length), %" PRId64
-                " are longer than --seq-len %" PRId64 ", %" PRId64 " are bad%s%s",
-                d->files > 0 ? d->paths[0] : "no files", d->files > 1 ? " and others" : "", d->rows, d->unfinished, d->too_long,
-                options->seq_len, d->bad, d->bad > 0 ? ", the first: " : "", d->bad > 0 ? d->bad_rows[0] : "");
+    if (options->kind == SHARD_RL && options->over_length == OVER_LENGTH_CUT)
+        return fail("a prompt can't be cut: its question would be another one");
+    TRY(grow(&d->sources, &o->source_capacity, 1, sizeof *d->sources));
+    TRY((d->sources[d->source_count++] = copy_text("")) != NULL);
+    for (size_t i = 0; i < count; i++)
+        TRY(add_path(o, paths[i]));
+    if (d->count == 0)
+        return fail("%s%s: nothing to train on: of %" PRId64 " records, %" PRId64 " are longer than --seq-len %" PRId64,
+                    count > 0 ? paths[0] : "no folder", count > 1 ? " and others" : "", d->records, d->too_long,
+                    options->seq_len);
+    return take_list(o);
 }
 
-bool documents_read(Documents *documents, const DocumentOptions *options, const char *const *paths, size_t count)
+bool documents_open(Documents *documents, const DocumentOptions *options, const char *const *paths, size_t count)
 {
     *documents = (Documents){0};
-    Reader reader = {.documents = documents, .options = options};
-    bool ok = read_all(&reader, paths, count);
-    reader_close(&reader);
+    Opening opening = {.documents = documents, .options = options, .sorted = true};
+    bool ok = open_all(&opening, paths, count);
+    free(opening.list);
     if (!ok)
-        documents_free(documents);
+        documents_close(documents);
     return ok;
 }
 
-void documents_free(Documents *documents)
+void documents_close(Documents *d)
 {
-    for (size_t i = 0; i < documents->files; i++)
-        free(documents->paths[i]);
-    for (int i = 0; i < BAD_ROWS_NAMED; i++)
-        free(documents->bad_rows[i]);
-    free(documents->paths);
-    free(documents->list);
-    free(documents->ids);
-    free(documents->trained);
-    bytes_free(&documents->names);
-    *documents = (Documents){0};
+    for (size_t i = 0; i < d->shard_count; i++) {
+        shard_close(&d->shards[i]);
+        free(d->paths[i]);
+    }
+    for (size_t i = 0; i < d->source_count; i++)
+        free(d->sources[i]);
+    free(d->shards);
+    free(d->paths);
+    free(d->sources);
+    free(d->list);
+    *d = (Documents){0};
 }
 
-uint64_t documents_hash(const Documents *documents)
+uint64_t documents_hash(const Documents *d)
 {
-    uint64_t parts[2] = {hash_bytes(documents->ids, (size_t)documents->tokens * sizeof *documents->ids),
-                         hash_bytes(documents->trained, (size_t)documents->tokens)};
-    uint64_t hash = hash_bytes(parts, sizeof parts);
-    for (int64_t i = 0; i < documents->count; i++) {
-        uint64_t next[2] = {hash, (uint64_t)documents->list[i].length};
+    uint64_t hash = 0;
+    for (int64_t i = 0; i < d->count; i++) {
+        const Document *doc = &d->list[i];
+        uint64_t next[5] = {hash, hash_bytes(doc->ids, (size_t)doc->length * sizeof *doc->ids),
+                            hash_bytes(doc->spans, (size_t)doc->span_count * sizeof *doc->spans), (uint64_t)doc->length,
+                            (uint64_t)doc->trained};
         hash = hash_bytes(next, sizeof next);
     }
     return hash;
 }
 
-const char *document_id(const Documents *documents, int64_t number) { return documents->names.data + documents->list[number].id; }
+ShardEntry document_entry(const Documents *d, int64_t number)
+{
+    return shard_entry(&d->shards[d->list[number].shard], d->list[number].record);
+}
+
+const ShardAbout *documents_about(const Documents *d) { return &d->shards[0].about; }

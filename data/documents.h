@@ -1,64 +1,61 @@
-// The tokenised data set in memory: every document's ids end to end, and which of them are trained. It is read once, from JSONL
-// files, by all threads, and never changes; the threads do not show in the result. Which documents make a step: data/loader.h.
+// The tokenised data set: folders of shards, mapped; a list of documents over them, sorted by difficulty and keyed hash whatever
+// folders they came from. It never changes after it was opened. Which documents make a step: data/loader.h. JSONL files become
+// shards first: data/prepare.h.
 #ifndef DATA_DOCUMENTS_H
 #define DATA_DOCUMENTS_H
 
-#include "data/records.h"
-#include "data/tokenizer.h"
+#include "data/shard.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+enum { LEVELS = 6 }; // difficulties 0 (unknown) to 5
+
 typedef enum OverLength { OVER_LENGTH_DROP, OVER_LENGTH_CUT, OVER_LENGTH_ERROR } OverLength;
 
 typedef struct DocumentOptions {
-    const Tokenizer *tokenizer; // NULL: only ids rows can be read
-    const ChatTemplate *chat;
-    const char *instruction; // as in RecordOptions
-    int32_t vocabulary;      // rows of the embedding: an id from there on is refused
-    int64_t seq_len;         // the longest document, in tokens; at least 2
-    OverLength over_length;  // a longer one is dropped, cut to its first seq_len tokens, or refused
-    bool train_turn_newline; // the newline after <|im_end|> is trained too
-    int64_t skip_bad_rows;   // so many refused rows are passed over, of whatever kind
+    ShardKind kind;         // shards of the other kind are refused, with where they belong
+    int64_t seq_len;        // the longest document, in tokens; at least 2
+    OverLength over_length; // a longer one is dropped, cut to its first seq_len tokens, or refused
+    int32_t vocabulary;     // rows of the embedding: a shard with an id from there on is refused
+    uint64_t tokenizer;     // tokenizer_hash of the one at hand; 0: there is none, and only rows of ids are read
+    TemplateKind template_; // the model's; shards rendered otherwise are refused. TEMPLATE_UNKNOWN: any
 } DocumentOptions;
 
 typedef struct Document {
-    int64_t start;           // of its tokens in Documents.ids
-    int32_t length, trained; // tokens, and how many of them are trained; length >= 2, trained >= 1
-    int32_t difficulty;      // 1-5, 0 unknown
-    int32_t file;            // which of Documents.paths
-    int64_t line;
-    size_t id; // where its id begins in Documents.names
+    const int32_t *ids;      // (length), in the mapped shard
+    const Span *spans;       // (span_count); the last may end beyond length, where the document was cut
+    int32_t length, trained; // tokens, and how many of them are trained. SFT: length >= 2, trained >= 1
+    int32_t span_count;
+    int32_t difficulty; // 1-5, 0 unknown
+    int32_t source;     // which of Documents.sources
+    int32_t shard, record;
 } Document;
 
-enum { BAD_ROWS_NAMED = 5 };
-
 typedef struct Documents {
-    Document *list;   // (count) in the order of the files and lines
-    int32_t *ids;     // (tokens)
-    uint8_t *trained; // (tokens) 1: predicting this token is trained; a document's first never is
+    Document *list; // (count) ascending by difficulty, then by key
     int64_t count, tokens, trained_tokens;
-    int32_t longest; // tokens of the longest document
+    int64_t level_first[LEVELS + 1]; // documents of difficulty d are list[level_first[d]] .. list[level_first[d + 1] - 1]
+    int32_t longest;                 // tokens of the longest document
+    int64_t records, too_long, cut;  // records = count + too_long; cut ones are in count
 
-    // What became of the rows: rows = count + bad + unfinished + too_long. cut ones are in count.
-    int64_t rows, bad, unfinished, too_long, cut;
-    char *bad_rows[BAD_ROWS_NAMED]; // the errors of the first ones; NULL beyond
-
-    char **paths; // (files) the JSONL files
-    size_t files;
-    Bytes names; // the rows' ids, each ended by 0
-    size_t list_capacity, ids_capacity, trained_capacity;
+    Shard *shards; // (shard_count)
+    char **paths;  // (shard_count) their files
+    size_t shard_count;
+    char **sources; // (source_count) names; sources[0] is "", none
+    size_t source_count;
 } Documents;
 
-// Reads JSONL files, in the order given; a folder stands for its *.jsonl, sorted. Fails with file and line at the first bad row
-// that is one too many, and when nothing is left to train on, with what became of the rows. Tokens after a document's last
-// trained one would be computed for nothing and are left away.
-bool documents_read(Documents *documents, const DocumentOptions *options, const char *const *paths, size_t count);
-void documents_free(Documents *documents);
+// Opens folders of shards (or single shard files). Fails with file and reason, and when nothing is left to train on, with what
+// became of the records.
+bool documents_open(Documents *documents, const DocumentOptions *options, const char *const *paths, size_t count);
+void documents_close(Documents *documents);
 
-uint64_t documents_hash(const Documents *documents); // of ids, flags and lengths: is it the same data?
-const char *document_id(const Documents *documents, int64_t number);
+void documents_find_levels(Documents *documents);                      // level_first, of a list that is sorted
+uint64_t documents_hash(const Documents *documents);                   // of tokens, spans and lengths: is it the same data?
+ShardEntry document_entry(const Documents *documents, int64_t number); // id, answer, prompt and the rest
+const ShardAbout *documents_about(const Documents *documents);         // of the first shard
 
 #ifdef __cplusplus
 }

@@ -1,45 +1,12 @@
-// The order of an epoch is a keyed permutation that is computed place by place, never stored: a Feistel network (Luby & Rackoff
-// 1988) whose round function is Philox, on the smallest two equal halves that hold n, walked until it lands below n (Black &
-// Rogaway 2002). The cut of a step into micro-batches is longest processing time first (Graham 1969), ties by the documents'
-// order.
+// The cut of a step into micro-batches is longest processing time first (Graham 1969), ties by the documents' order; then documents
+// move, or change places, from the dearest micro-batch to the others as long as that makes it cheaper. What stands where in an epoch
+// is in data/order.c.
 #include "data/loader.h"
+#include "data/order.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS = 8 };
 static const int64_t LARGEST = (int64_t)1 << 31; // for options and tokens: products of two of them fit 64 bits
-
-// ---- order
-
-static uint64_t permute(uint64_t seed, uint32_t epoch, int bits, uint64_t x) // on [0, 4^bits)
-{
-    uint64_t mask = ((uint64_t)1 << bits) - 1, left = x >> bits, right = x & mask;
-    for (uint32_t round = 0; round < ROUNDS; round++) {
-        uint64_t next = left ^ (random_bits(seed, RANDOM_ORDER, epoch, round, (uint32_t)right).v[0] & mask);
-        left = right;
-        right = next;
-    }
-    return left << bits | right;
-}
-
-static int64_t permutation(uint64_t seed, int64_t epoch, int64_t count, int64_t position)
-{
-    int bits = 1;
-    while (((uint64_t)1 << 2 * bits) < (uint64_t)count)
-        bits++;
-    uint64_t x = (uint64_t)position;
-    do
-        x = permute(seed, (uint32_t)epoch, bits, x);
-    while (x >= (uint64_t)count);
-    return (int64_t)x;
-}
-
-int64_t loader_document(const Loader *loader, int64_t epoch, int64_t position)
-{
-    if (loader->options.order == ORDER_SEQUENTIAL)
-        return position;
-    return permutation(loader->options.seed, epoch, loader->documents->count, position);
-}
 
 // ---- opening
 
@@ -120,11 +87,12 @@ bool loader_open(Loader *loader, const Documents *documents, const LoaderOptions
         loader->options.linear_cost = LOADER_LINEAR_COST;
     TRY(check(loader));
     int64_t tokens = smaller(larger(options->micro_batch_tokens, documents->longest), documents->tokens);
-    // a document has at least two tokens, the first of them never trained
-    loader->limits = (LoaderLimits){.tokens = tokens,
-                                    .rows = smaller(tokens - 1, documents->trained_tokens),
-                                    .sequences = smaller(tokens / 2, documents->count)};
-    if (make_batch(loader) && make_room(loader, smaller(options->global_batch, documents->count)))
+    // the first token of a document is never trained; a prompt for RL may be a single token
+    loader->limits = (LoaderLimits){
+        .tokens = tokens, .rows = smaller(tokens - 1, documents->trained_tokens), .sequences = smaller(tokens, documents->count)};
+    loader->places = allocate(1, sizeof *loader->places);
+    if (loader->places != NULL && order_open(loader->places, documents, options) && make_batch(loader) &&
+        make_room(loader, smaller(options->global_batch, documents->count)))
         return true;
     loader_close(loader);
     return false;
@@ -132,6 +100,9 @@ bool loader_open(Loader *loader, const Documents *documents, const LoaderOptions
 
 void loader_close(Loader *l)
 {
+    if (l->places != NULL)
+        order_close(l->places);
+    free(l->places);
     free_plan(l);
     free(l->ids);
     free(l->positions);
@@ -143,6 +114,11 @@ void loader_close(Loader *l)
 }
 
 LoaderLimits loader_largest(const Loader *loader) { return loader->limits; }
+
+int64_t loader_document(const Loader *loader, int64_t epoch, int64_t position)
+{
+    return order_document(loader->places, epoch, position);
+}
 
 int64_t loader_steps_per_epoch(const Loader *loader)
 {
@@ -272,16 +248,17 @@ bool loader_walk(Loader *loader, StepPlan *plan)
 
 static void put_document(Loader *l, const Document *d, Ragged *batch)
 {
-    const int32_t *ids = l->documents->ids + d->start;
-    const uint8_t *trained = l->documents->trained + d->start;
-    int32_t at = (int32_t)batch->tokens;
-    for (int32_t t = 0; t < d->length; t++) {
-        l->ids[at + t] = ids[t];
-        l->positions[at + t] = t;
-        if (t > 0 && trained[t]) {
-            l->rows[batch->trained] = at + t - 1;
-            l->targets[batch->trained++] = ids[t];
-        }
+    int32_t at = (int32_t)batch->tokens, *positions = l->positions + at;
+    memcpy(l->ids + at, d->ids, (size_t)d->length * sizeof *d->ids);
+    for (int32_t t = 0; t < d->length; t++)
+        positions[t] = t;
+    for (int32_t i = 0; i < d->span_count; i++) {
+        int32_t begin = (int32_t)d->spans[i].begin, end = (int32_t)d->spans[i].end, *rows = l->rows + batch->trained;
+        end = end < d->length ? end : d->length;
+        for (int32_t t = begin; t < end; t++)
+            rows[t - begin] = at + t - 1;
+        memcpy(l->targets + batch->trained, d->ids + begin, (size_t)(end - begin) * sizeof *d->ids);
+        batch->trained += end - begin;
     }
     l->starts[batch->sequences] = at;
     l->contexts[batch->sequences++] = 0;

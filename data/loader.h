@@ -11,11 +11,27 @@
 extern "C" {
 #endif
 
-typedef enum LoaderOrder { ORDER_RANDOM, ORDER_SEQUENTIAL } LoaderOrder;
+// The order of an epoch's documents: a permutation, a pure function of (seed, epoch, position).
+typedef enum LoaderOrder {
+    ORDER_RANDOM,   // all of them, another permutation in each epoch
+    ORDER_SORTED,   // as they lie: easy to hard, then by the shards' keyed hash; the same in each epoch
+    ORDER_SHUFFLED, // easy to hard, each difficulty another permutation in each epoch
+    ORDER_MIXED     // every difficulty and source spread over the epoch, those of a larger weight towards its beginning
+} LoaderOrder;
+
+// For ORDER_MIXED: documents of this difficulty (or of this source) come `weight` times as densely as they would by their share
+// of the data, until there are none left. A document's weights are multiplied.
+typedef struct LoaderWeight {
+    int level;          // 0-5; -1: of a source
+    const char *source; // NULL: of a level
+    double weight;      // 1e-3 to 1e3
+} LoaderWeight;
 
 typedef struct LoaderOptions {
     uint64_t seed;
-    LoaderOrder order;          // random: another permutation in each epoch
+    LoaderOrder order;
+    const LoaderWeight *weights; // (weight_count) the caller's; all others are 1
+    size_t weight_count;
     int64_t global_batch;       // documents in a step
     int64_t micro_batch_tokens; // the most tokens of a micro-batch; a longer document is one of its own
     int64_t slots;              // the number of micro-batches of a step is a multiple of it
@@ -40,9 +56,12 @@ typedef struct LoaderLimits {
     int64_t tokens, rows, sequences; // the most that any micro-batch of any plan may have
 } LoaderLimits;
 
+typedef struct Order Order;
+
 typedef struct Loader {
     const Documents *documents; // must outlive the loader
     LoaderOptions options;
+    Order *places; // data/order.h
     LoaderLimits limits;
     int64_t *numbers, *order, *micro, *first;                      // (room) (room) (room) (room + slots + 1)
     int64_t *micro_tokens, *micro_cost;                            // (room + slots)

@@ -11,6 +11,9 @@
     "e.g. \\boxed{A}. There is only one correct answer."
 
 enum { OPTIONS_MOST = 26 }; // letters
+enum { FIELDS_MAPPED_MOST = 32 };
+
+const char *const ROW_FORMAT_NAMES[ROW_FORMATS] = {"chat", "prompt/completion", "Alpaca", "problem", "ids"};
 
 typedef struct Reading {
     Record *record;
@@ -307,17 +310,34 @@ static bool add_generated(const Reading *r)
     return true;
 }
 
+// 1-5 of an integer, of a real that is one, or of the text of one; 0: unknown; -1: something else
+static int difficulty_of(const json_t *value)
+{
+    if (value == NULL)
+        return 0;
+    double number = json_is_number(value) ? json_number_value(value) : -1;
+    const char *text = json_is_string(value) ? json_string_value(value) : "";
+    for (int i = 0; i <= 5; i++)
+        if (number == i || (text[0] == '0' + i && text[1] == 0))
+            return i;
+    return -1;
+}
+
 static bool read_difficulty(const Reading *r)
 {
     const json_t *value = field(r->row, "difficulty");
-    if (!json_is_number(value))
+    int difficulty = difficulty_of(value);
+    bool in_words = json_is_string(value) && difficulty < 0;
+    if (difficulty < 1 && r->options->missing_difficulty > 0) {
+        r->record->difficulty = r->options->missing_difficulty;
+        r->record->difficulty_replaced = true;
         return true;
-    double difficulty = json_number_value(value);
-    for (int i = 1; i <= 5; i++)
-        if (difficulty == i)
-            r->record->difficulty = i;
-    return difficulty == 0 || r->record->difficulty > 0 || // 0: unknown
-           fail("%s: key \"difficulty\" must be one of 1, 2, 3, 4, 5, or 0 for unknown", r->where);
+    }
+    if (difficulty < 1 && r->options->need_difficulty)
+        return fail("%s: %s; --map difficulty=NAME reads it from another field, --missing-difficulty N stands in for it",
+                    r->where, value == NULL ? "the row has no \"difficulty\"" : "key \"difficulty\" is not one of 1 to 5");
+    r->record->difficulty = difficulty > 0 ? difficulty : 0;
+    return difficulty >= 0 || in_words || fail("%s: key \"difficulty\" must be one of 1, 2, 3, 4, 5, or 0 for unknown", r->where);
 }
 
 static char *value_text(const json_t *value)
@@ -353,11 +373,30 @@ static bool read_names(const Reading *r)
     return true;
 }
 
+// All values are taken before any is put back, so that fields may change places and one may become two.
+static bool rename_fields(json_t *row, const RecordOptions *options)
+{
+    json_t *values[FIELDS_MAPPED_MOST];
+    size_t count = options->map_count;
+    if (count > FIELDS_MAPPED_MOST)
+        return fail("--map: at most %d fields", FIELDS_MAPPED_MOST);
+    for (size_t i = 0; i < count; i++)
+        values[i] = json_incref(json_object_get(row, options->map[i].name));
+    for (size_t i = 0; i < count; i++)
+        json_object_del(row, options->map[i].name);
+    bool ok = true;
+    for (size_t i = 0; i < count; i++)
+        if (values[i] != NULL && json_object_set_new(row, options->map[i].field, values[i]) != 0)
+            ok = fail("no memory for a row");
+    return ok;
+}
+
 static bool read_row(const Reading *r)
 {
     const FormatKey *format;
     if (!json_is_object(r->row))
         return fail("%s: a row must be a JSON object, one a line", r->where);
+    TRY(rename_fields(r->record->row, r->options));
     TRY(read_finish(r));
     TRY(find_format(&format, r));
     r->record->format = format->format;
@@ -394,47 +433,3 @@ void record_free(Record *record)
 }
 
 size_t record_prompt(const Record *record) { return record->count - (record->has_response ? 1 : 0); }
-
-// ---- lines
-
-bool lines_open(LineReader *reader, const char *path)
-{
-    *reader = (LineReader){.path = path};
-    TRY(file_map(&reader->file, path));
-    if (reader->file.size >= 3 && memcmp(reader->file.data, "\xEF\xBB\xBF", 3) == 0)
-        reader->at = 3;
-    return true;
-}
-
-static bool blank(const char *text, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
-            return false;
-    return true;
-}
-
-bool lines_next(LineReader *reader, const char **text, size_t *size)
-{
-    *text = NULL;
-    *size = 0;
-    while (reader->at < reader->file.size) {
-        const char *begin = (const char *)reader->file.data + reader->at;
-        size_t left = reader->file.size - reader->at;
-        const char *newline = memchr(begin, '\n', left);
-        size_t length = newline == NULL ? left : (size_t)(newline - begin);
-        reader->at += newline == NULL ? left : length + 1;
-        reader->line++;
-        if (length > LINE_LIMIT)
-            return fail("%s:%" PRId64 ": a line of %zu bytes; a row may have %zu", reader->path, reader->line, length,
-                        LINE_LIMIT);
-        if (blank(begin, length))
-            continue;
-        *text = begin;
-        *size = length - (begin[length - 1] == '\r' ? 1 : 0);
-        return true;
-    }
-    return true;
-}
-
-void lines_close(LineReader *reader) { file_unmap(&reader->file); }

@@ -24,7 +24,8 @@ extern "C" {
 // default stands for the sentence about option letters that its evaluation uses.
 #define INSTRUCTION_DEFAULT "Please reason step by step, and put your final answer within \\boxed{}."
 
-typedef enum RowFormat { ROW_CHAT, ROW_PROMPT, ROW_ALPACA, ROW_PROBLEM, ROW_IDS } RowFormat;
+typedef enum RowFormat { ROW_CHAT, ROW_PROMPT, ROW_ALPACA, ROW_PROBLEM, ROW_IDS, ROW_FORMATS } RowFormat;
+extern const char *const ROW_FORMAT_NAMES[ROW_FORMATS]; // "chat", "prompt/completion", ...
 
 typedef struct Record {
     RowFormat format;
@@ -35,18 +36,27 @@ typedef struct Record {
     int32_t *ids;               // (tokens) ids rows only
     uint8_t *trained;           // (tokens) 1 where the token is trained
     size_t tokens;
-    char *id;              // the row's id, else the number of its line
-    char *answer;          // the reference of RL: a text as it is, anything else as JSON; NULL if there is none
-    Text source, category; // data NULL if there is none
-    int difficulty;        // 1-5; 0: unknown (a label in words, such as WebInstruct's, is unknown too)
-    int64_t line;          // from 1
+    char *id;                 // the row's id, else the number of its line
+    char *answer;             // the reference of RL: a text as it is, anything else as JSON; NULL if there is none
+    Text source, category;    // data NULL if there is none
+    int difficulty;           // 1-5; 0: unknown
+    bool difficulty_replaced; // it is RecordOptions.missing_difficulty
+    int64_t line;             // from 1
 
-    struct json_t *row; // what the texts above point into
+    struct json_t *row; // what the texts above point into; fields renamed as mapped
     char *question;     // the user turn, where it was put together from several fields
 } Record;
 
+typedef struct FieldMap { // what a row calls `name` is read as `field`; the row has it under its new name from then on
+    const char *field, *name;
+} FieldMap;
+
 typedef struct RecordOptions {
     const char *instruction; // NULL, "" or "none": nothing is appended
+    const FieldMap *map;     // (map_count)
+    size_t map_count;
+    bool need_difficulty;   // of 1 to 5; else it may be unknown: absent, 0, or a label in words, such as WebInstruct's
+    int missing_difficulty; // 1-5: stands in for one that is absent or none of 1 to 5; 0: nothing does
 } RecordOptions;
 
 // Reads one line (without its newline). file and line stand in every error: "file.jsonl:17: ...". Nothing to free on failure.
@@ -54,21 +64,6 @@ bool record_read(Record *record, const char *json, size_t size, const char *file
 void record_free(Record *record);
 
 size_t record_prompt(const Record *record); // how many of messages come before the response
-
-// The lines of a JSONL file: a BOM at the start, CRLF and a last line without newline accepted, blank lines passed over.
-typedef struct LineReader {
-    MappedFile file;
-    const char *path; // the caller's
-    size_t at;
-    int64_t line; // of the last line given; from 1
-} LineReader;
-
-#define LINE_LIMIT ((size_t)64 << 20) // bytes; a longer line is refused
-
-bool lines_open(LineReader *reader, const char *path);
-// The next line that is not blank; *text is NULL after the last one. A line over the limit fails, and reading may go on after it.
-bool lines_next(LineReader *reader, const char **text, size_t *size);
-void lines_close(LineReader *reader);
 
 #ifdef __cplusplus
 }

@@ -46,7 +46,10 @@ bool encode_plain(Encoder *encoder, TokenList *out, const char *text, size_t siz
 // was.
 bool decode(const Tokenizer *tokenizer, Bytes *out, const int32_t *ids, size_t count, bool keep_special);
 
-// The same, id by id, for printing while tokens arrive: half a character waits until its rest is there. Start from {0}; all that
+// The bytes of one token as they are, perhaps half a character; they belong to the tokenizer. NULL: there is no such id.
+const char *token_bytes(const Tokenizer *tokenizer, int32_t id, size_t *size);
+
+// Decoding id by id, for printing while tokens arrive: half a character waits until its rest is there. Start from {0}; all that
 // decode_next and decode_end appended is what decode gives at once.
 typedef struct DecodeStream {
     uint8_t waiting[4]; // the bytes of an unfinished character

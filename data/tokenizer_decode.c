@@ -28,14 +28,21 @@ static bool take_byte(DecodeStream *stream, Bytes *out, uint8_t byte)
     return true;
 }
 
+const char *token_bytes(const Tokenizer *tokenizer, int32_t id, size_t *size)
+{
+    bool there = id >= 0 && id < tokenizer->size && tokenizer->kind[id] != TOKEN_NONE;
+    *size = there ? tokenizer->begin[id + 1] - tokenizer->begin[id] : 0;
+    return there ? tokenizer->bytes.data + tokenizer->begin[id] : NULL;
+}
+
 bool decode_next(DecodeStream *stream, const Tokenizer *tokenizer, Bytes *out, int32_t id, bool keep_special)
 {
-    if (id < 0 || id >= tokenizer->size || tokenizer->kind[id] == TOKEN_NONE)
+    size_t size, i = 0;
+    const uint8_t *bytes = (const uint8_t *)token_bytes(tokenizer, id, &size);
+    if (bytes == NULL)
         return fail("id %" PRId32 " is not in the tokenizer, which has %" PRId32, id, tokenizer->size);
     if (tokenizer->kind[id] == TOKEN_SPECIAL && !keep_special)
         return true;
-    const uint8_t *bytes = (const uint8_t *)tokenizer->bytes.data + tokenizer->begin[id];
-    size_t size = tokenizer->begin[id + 1] - tokenizer->begin[id], i = 0;
     while (i < size) {
         size_t ascii = stream->count == 0 ? ascii_prefix(bytes + i, size - i) : 0;
         TRY(bytes_append(out, bytes + i, ascii));

@@ -75,3 +75,5 @@ bool model_loss(Model *m, const Ragged *batch, double scale, LossSum *sum)
         loss_add(sum, host[n]);
     return true;
 }
+
+const float *model_loss_logprobs(const Model *m) { return m->logprob_host; }

@@ -100,6 +100,7 @@ double loss_mean(const LossSum *sum); // NaN if anything was not finite; 0 of 0 
 // After model_forward: the head over batch->rows, added to sum; and d loss / d hidden for model_backward, the loss being
 // Σ -logprob · scale (scale = 1 / trained tokens of the whole step).
 bool model_loss(Model *model, const Ragged *batch, double scale, LossSum *sum);
+const float *model_loss_logprobs(const Model *model); // of the last model_loss, (N) in host memory
 
 // After model_forward: logprob, entropy (and best, may be NULL) of batch->rows, in host memory (N). n_live <= V columns live.
 bool model_logprobs(Model *model, const Ragged *batch, float temperature, int64_t n_live, float *logprob, float *entropy,

@@ -6,6 +6,7 @@ typedef struct Scores {
     float *logprob, *entropy;
     int32_t *best;
     LossSum sum;
+    LevelLosses levels;
     int64_t documents, exact;
 } Scores;
 
@@ -33,6 +34,7 @@ static bool score_all(Model *model, Loader *held_out, Scores *s)
         TRY(model_logprobs(model, &batch, 1, model->config.vocabulary, s->logprob, s->entropy, s->best));
         for (int64_t n = 0; n < batch.trained; n++)
             loss_add(&s->sum, s->logprob[n]);
+        level_losses_add(&s->levels, held_out->documents, &plan, m, &batch, s->logprob);
         count_exact(s, &batch);
     }
     return true;
@@ -46,7 +48,7 @@ bool evaluate(Model *model, Loader *held_out, Evaluation *result)
     s.entropy = allocate(rows, sizeof(float));
     s.best = allocate(rows, sizeof(int32_t));
     bool ok = s.logprob != NULL && s.entropy != NULL && s.best != NULL && score_all(model, held_out, &s);
-    *result = (Evaluation){loss_mean(&s.sum), s.documents == 0 ? 0 : (double)s.exact / (double)s.documents};
+    *result = (Evaluation){loss_mean(&s.sum), s.documents == 0 ? 0 : (double)s.exact / (double)s.documents, s.levels};
     free(s.logprob);
     free(s.entropy);
     free(s.best);

@@ -310,19 +310,28 @@ void run_announce(Run *run)
         log_note(&run->log, "this build's bits are its own: machines with AVX2 and fused multiply-adds give others");
 }
 
-void run_announce_data(Run *run, const char *name, const Documents *d)
+static void announce_prepared(Run *run, const PrepareReport *r)
+{
+    int64_t dropped = r->fates[FATE_BAD] + r->fates[FATE_UNFINISHED] + r->fates[FATE_DUPLICATE];
+    if (dropped > 0)
+        log_note(&run->log,
+                 "  of %" PRId64 " rows, %" PRId64 " unfinished, %" PRId64 " exact duplicates, %" PRId64 " bad and passed over",
+                 r->rows, r->fates[FATE_UNFINISHED], r->fates[FATE_DUPLICATE], r->fates[FATE_BAD]);
+    for (int row = 0; row < BAD_ROWS_NAMED && r->bad_rows[row] != NULL; row++)
+        log_note(&run->log, "  %s", r->bad_rows[row]);
+}
+
+void run_announce_data(Run *run, const char *name, const Documents *d, const ShardFolders *folders)
 {
     if (d->count == 0)
         return;
     log_note(&run->log, "%s: %" PRId64 " documents, %" PRId64 " tokens, %" PRId64 " of them trained, the longest document %d",
              name, d->count, d->tokens, d->trained_tokens, (int)d->longest);
-    if (d->bad + d->unfinished + d->too_long + d->cut > 0)
-        log_note(&run->log,
-                 "  of %" PRId64 " rows, %" PRId64 " too long and dropped, %" PRId64 " cut, %" PRId64 " unfinished, %" PRId64
-                 " bad and passed over",
-                 d->rows, d->too_long, d->cut, d->unfinished, d->bad);
-    for (int row = 0; row < BAD_ROWS_NAMED && d->bad_rows[row] != NULL; row++)
-        log_note(&run->log, "  %s", d->bad_rows[row]);
+    if (d->too_long + d->cut > 0)
+        log_note(&run->log, "  of %" PRId64 " records, %" PRId64 " too long and dropped, %" PRId64 " cut", d->records,
+                 d->too_long, d->cut);
+    if (folders->prepared)
+        announce_prepared(run, &folders->report);
 }
 
 // Some of what a device is shows in the first step only: which of a library's algorithms obeyed, and the memory that is left.
@@ -338,13 +347,14 @@ bool run_report(Run *run, const StepReport *r)
     if (!run->reported)
         announce_device_again(run);
     run->reported = true;
-    const LogField fields[] = {{"loss", r->loss},
-                               {"grad_norm", r->gradient_norm},
-                               {"lr", r->learning_rate},
-                               {"trained_tokens", (double)r->trained_tokens},
-                               {"tokens", (double)r->tokens},
-                               {"tokens_per_second", r->seconds > 0 ? (double)r->tokens / r->seconds : 0}};
-    return log_step(&run->log, run->step, fields, sizeof fields / sizeof fields[0]);
+    LogField fields[6 + LEVEL_FIELDS] = {{"loss", r->loss},
+                                         {"grad_norm", r->gradient_norm},
+                                         {"lr", r->learning_rate},
+                                         {"trained_tokens", (double)r->trained_tokens},
+                                         {"tokens", (double)r->tokens}};
+    size_t count = 5 + level_fields(fields + 5, r->levels, false);
+    fields[count++] = (LogField){"tokens_per_second", r->seconds > 0 ? (double)r->tokens / r->seconds : 0};
+    return log_step(&run->log, run->step, fields, count);
 }
 
 bool run_evaluate(Run *run, Loader *held_out)
@@ -353,6 +363,6 @@ bool run_evaluate(Run *run, Loader *held_out)
         return true;
     Evaluation e;
     TRY(evaluate(run->model, held_out, &e));
-    const LogField fields[] = {{"eval_loss", e.loss}, {"eval_exact", e.exact}};
-    return log_event(&run->log, "eval", run->step, fields, 2);
+    LogField fields[2 + LEVEL_FIELDS] = {{"eval_loss", e.loss}, {"eval_exact", e.exact}};
+    return log_event(&run->log, "eval", run->step, fields, 2 + level_fields(fields + 2, &e.levels, true));
 }

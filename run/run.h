@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/options.h"
+#include "data/cache.h"
 #include "data/data.h"
 #include "model/model.h"
 
@@ -47,11 +48,26 @@ void run_close(Run *run);
 // A checkpoint of everything after run->step steps. Refused when a weight is not finite.
 bool run_save(Run *run);
 
+// ---- loss by difficulty (levels.c)
+
+typedef struct LevelLosses {
+    LossSum level[LEVELS]; // 0: of documents whose difficulty is unknown
+} LevelLosses;
+
+// Adds micro-batch m of a plan: logprob (batch->trained), as its rows are.
+void level_losses_add(LevelLosses *losses, const Documents *documents, const StepPlan *plan, int64_t m, const Ragged *batch,
+                      const float *logprob);
+
+enum { LEVEL_FIELDS = LEVELS };
+// Fields "loss_1" ... "loss_5" of the levels that have tokens (and "loss_0", if others have some too), or "eval_loss_1" ...; how many.
+size_t level_fields(LogField fields[LEVEL_FIELDS], const LevelLosses *losses, bool evaluation);
+
 // A step's line in the log and on the terminal.
 typedef struct StepReport {
     double loss, gradient_norm, learning_rate;
     int64_t trained_tokens, tokens;
     double seconds;
+    const LevelLosses *levels;
 } StepReport;
 bool run_report(Run *run, const StepReport *report);
 
@@ -61,13 +77,14 @@ bool run_describe(const Run *run, const Options *options, const char *folder);
 // Lines on the terminal: backend, model, template and steps; what is in a data set (an empty one is not mentioned), and what of it
 // will not be seen.
 void run_announce(Run *run);
-void run_announce_data(Run *run, const char *name, const Documents *documents);
+void run_announce_data(Run *run, const char *name, const Documents *documents, const ShardFolders *folders);
 
 // ---- evaluation (evaluate.c)
 
 typedef struct Evaluation {
     double loss;  // mean over the trained tokens of the held-out documents
     double exact; // share of documents whose every trained token is the arg-max given the ones before it
+    LevelLosses levels;
 } Evaluation;
 bool evaluate(Model *model, Loader *held_out, Evaluation *result);
 bool run_evaluate(Run *run, Loader *held_out); // and log it; nothing without held-out documents

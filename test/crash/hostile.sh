@@ -224,7 +224,7 @@ hostile_rows() {
     row ''; refused 1 "$work/rows.jsonl" "nothing to train on" -- with_rows "$work/rows.jsonl"
     row '\n\n'; refused 1 "$work/rows.jsonl" "nothing to train on" -- with_rows "$work/rows.jsonl"
     refused 1 "$work/ids.jsonl" "8 are longer than --seq-len 9" -- with_rows "$work/ids.jsonl" --seq-len 9
-    refused 1 "$work/ids.jsonl:1" "10 tokens" "--seq-len 9" -- with_rows "$work/ids.jsonl" --seq-len 9 --over-length error
+    refused 1 "$work/ids.jsonl" "has 10 tokens" "--seq-len 9" -- with_rows "$work/ids.jsonl" --seq-len 9 --over-length error
     refused 1 "$work/gone.jsonl" "No such file" -- with_rows "$work/gone.jsonl"
     refused 1 "$work/empty" "*.jsonl" -- with_rows "$work/empty"
     refused 1 "/dev/zero" "not a regular file" -- with_rows /dev/zero

@@ -1,12 +1,8 @@
-// Rows of every format, and what is said about the ones that are none. Then whole data sets: masks token by token, counts,
-// limits.
+// Rows of every format, and what is said about the ones that are none.
 #include "test/support/check.h"
-#include "data/documents.h"
-#include <omp.h>
-#include <unistd.h>
+#include "data/records.h"
 
 #define BOXED INSTRUCTION_DEFAULT
-#define TINY "test/fixtures/tokenizer/tiny"
 
 static bool read_with(Record *record, const char *json, const char *instruction)
 {
@@ -45,7 +41,7 @@ static void assert_row_refused(const char *json, const char *what)
 {
     Record record;
     assert_refused(read_with(&record, json, "none"), what);
-    if (strncmp(error_text(), "rows.jsonl:17: ", 15) != 0)
+    if (strncmp(error_text(), "rows.jsonl:17:", 14) != 0)
         fail_msg("the error should begin with file and line: %s", error_text());
 }
 
@@ -249,363 +245,59 @@ static void a_bad_row_is_refused_with_file_and_line(void **state)
         assert_row_refused(rows[i][0], rows[i][1]);
 }
 
-// ---- lines
-
-static char folder[64];
-
-static char *write_file(const char *name, const char *content, size_t size)
+static void fields_may_be_called_otherwise(void **state)
 {
-    char *path = path_join(folder, name);
-    assert_non_null(path);
-    assert_ok(file_write_atomic(path, content, size));
-    return path;
+    const FieldMap map[] = {{"problem", "prompt"}, {"difficulty", "level"}, {"source", "task"}, {"category", "task"}};
+    const RecordOptions options = {.map = map, .map_count = 4, .need_difficulty = true};
+    const char *json = "{\"prompt\": \"q\", \"level\": 4, \"task\": \"sums\", \"answer\": \"1\", \"difficulty\": \"hard\"}";
+    Record r;
+    assert_ok(record_read(&r, json, strlen(json), "rows.jsonl", 1, &options));
+    assert_int_equal(r.format, ROW_PROBLEM); // and not both problem and prompt/completion
+    assert_int_equal(r.difficulty, 4);
+    assert_memory_equal(r.source.data, "sums", 5);
+    assert_memory_equal(r.category.data, "sums", 5);
+    record_free(&r);
 }
 
-static char *write_rows(const char *name, const char *rows) { return write_file(name, rows, strlen(rows)); }
-
-static void lines_may_end_as_windows_ends_them_and_begin_with_a_mark(void **state)
+static int difficulty_with(const char *value, bool need, int missing, bool *replaced)
 {
-    char *path = write_rows("lines.jsonl", "\xEF\xBB\xBF{1}\r\n\r\n  \n{22}\n{333}");
-    static const char *const expected[] = {"{1}", "{22}", "{333}"};
-    static const int64_t numbers[] = {1, 4, 5};
-    LineReader reader;
-    const char *text;
-    size_t size;
-    assert_ok(lines_open(&reader, path));
-    for (int i = 0; i < 3; i++) {
-        assert_ok(lines_next(&reader, &text, &size));
-        assert_int_equal(size, strlen(expected[i]));
-        assert_memory_equal(text, expected[i], size);
-        assert_int_equal(reader.line, numbers[i]);
+    const RecordOptions options = {.need_difficulty = need, .missing_difficulty = missing};
+    char json[128];
+    Record r;
+    snprintf(json, sizeof json, "{\"question\": \"q\"%s%s}", value[0] != 0 ? ", \"difficulty\": " : "", value);
+    if (!record_read(&r, json, strlen(json), "rows.jsonl", 17, &options))
+        return -1;
+    int difficulty = r.difficulty;
+    *replaced = r.difficulty_replaced;
+    record_free(&r);
+    return difficulty;
+}
+
+static void a_difficulty_that_is_missing_or_odd_is_an_error_where_one_is_needed(void **state)
+{
+    static const char *const odd[] = {"", "null", "0", "6", "2.5", "\"University\"", "true", "[3]", "-1", "\"\"", "\"33\""};
+    bool replaced;
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        error_clear();
+        assert_int_equal(difficulty_with(odd[i], true, 0, &replaced), -1);
+        if (strncmp(error_text(), "rows.jsonl:17: ", 15) != 0 || strstr(error_text(), "--missing-difficulty") == NULL)
+            fail_msg("difficulty %s: %s", odd[i], error_text());
+        assert_int_equal(difficulty_with(odd[i], true, 2, &replaced), 2);
+        assert_true(replaced);
     }
-    assert_ok(lines_next(&reader, &text, &size));
-    assert_null(text);
-    lines_close(&reader);
-    free(path);
-}
-
-static void a_line_over_the_limit_is_refused_and_passed_over(void **state)
-{
-    size_t size = LINE_LIMIT + 8;
-    char *content = allocate(size, 1);
-    assert_non_null(content);
-    memset(content, 'x', size);
-    memcpy(content + size - 4, "\n{}\n", 4);
-    char *path = write_file("long.jsonl", content, size);
-    LineReader reader;
-    const char *text;
-    assert_ok(lines_open(&reader, path));
-    assert_refused(lines_next(&reader, &text, &size), "long.jsonl:1: a line of");
-    assert_ok(lines_next(&reader, &text, &size));
-    assert_int_equal(size, 2);
-    lines_close(&reader);
-    free(content);
-    free(path);
-}
-
-// ---- data sets
-
-static Tokenizer *tokenizer;
-
-static DocumentOptions options_of(const ChatTemplate *chat)
-{
-    return (DocumentOptions){
-        .tokenizer = tokenizer, .chat = chat, .instruction = "none", .vocabulary = tokenizer_size(tokenizer), .seq_len = 4096};
-}
-
-static ChatTemplate template_of(const char *name)
-{
-    ChatTemplate chat;
-    assert_ok(template_open(&chat, folder, name));
-    return chat;
-}
-
-static Documents documents_of(const char *rows, const DocumentOptions *options)
-{
-    char *path = write_rows("rows.jsonl", rows);
-    Documents d;
-    assert_ok(documents_read(&d, options, (const char *const[]){path}, 1));
-    free(path);
-    return d;
-}
-
-// Document number of d is exactly these ids, the last trained of them being trained.
-static void assert_document(const Documents *d, int64_t number, const char *masked, const char *trained)
-{
-    Encoder *encoder = encoder_open(tokenizer);
-    TokenList tokens = {0};
-    assert_ok(encode(encoder, &tokens, masked, strlen(masked)));
-    size_t prompt = tokens.count;
-    assert_ok(encode(encoder, &tokens, trained, strlen(trained)));
-    const Document *document = &d->list[number];
-    assert_int_equal(document->length, tokens.count);
-    assert_int_equal(document->trained, tokens.count - prompt);
-    for (size_t i = 0; i < tokens.count; i++) {
-        assert_int_equal(d->ids[(size_t)document->start + i], tokens.ids[i]);
-        assert_int_equal(d->trained[(size_t)document->start + i], i >= prompt);
-    }
-    tokens_free(&tokens);
-    encoder_close(encoder);
-}
-
-#define ROW "{\"prompt\": \"1+1?\", \"completion\": \"two\"}\n"
-#define PROMPT "<|im_start|>user\n1+1?<|im_end|>\n<|im_start|>assistant\n"
-
-static void the_mask_is_the_templates_table_token_by_token(void **state)
-{
-    static const char *const table[][3] = {
-        {"chatml", PROMPT, "two<|im_end|>"},
-        {"qwen3", PROMPT, "<think>\n\n</think>\n\ntwo<|im_end|>"},
-        {"qwen3-nothink", PROMPT "<think>\n\n</think>\n\n", "two<|im_end|>"},
-        {"qwen2.5", "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n" PROMPT,
-         "two<|im_end|>"},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        ChatTemplate chat = template_of(table[i][0]);
-        DocumentOptions options = options_of(&chat);
-        Documents d = documents_of(ROW, &options);
-        assert_int_equal(d.count, 1);
-        assert_document(&d, 0, table[i][1], table[i][2]);
-        assert_int_equal(d.ids[d.tokens - 1], tokenizer_find(tokenizer, "<|im_end|>"));
-        documents_free(&d);
+    static const char *const good[] = {"3", "3.0", "\"3\""};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_int_equal(difficulty_with(good[i], true, 2, &replaced), 3);
+        assert_false(replaced);
     }
 }
 
-static void the_newline_after_the_turn_is_trained_on_request(void **state)
+static void broken_json_is_named_with_its_column(void **state)
 {
-    ChatTemplate chat = template_of("chatml");
-    DocumentOptions options = options_of(&chat);
-    options.train_turn_newline = true;
-    Documents d = documents_of(ROW, &options);
-    assert_document(&d, 0, PROMPT, "two<|im_end|>\n");
-    documents_free(&d);
-}
-
-static void the_edge_between_prompt_and_answer_is_an_edge_of_tokens(void **state)
-{
-    const char *published = "../shared/data/qwen3-tokenizer"; // the small one has no token of several newlines
-    if (!folder_exists(published)) {
-        print_message("skipped: no ../shared/data\n");
-        skip();
-    }
-    Tokenizer *small = tokenizer;
-    tokenizer = tokenizer_open(published);
-    assert_non_null(tokenizer);
-    ChatTemplate chat = template_of("chatml");
-    DocumentOptions options = options_of(&chat);
-    Documents d = documents_of("{\"prompt\": \"1+1?\", \"completion\": \"\\n\\ntwo\"}\n", &options);
-    assert_document(&d, 0, PROMPT, "\n\ntwo<|im_end|>");
-    Encoder *encoder = encoder_open(tokenizer);
-    TokenList whole = {0};
-    assert_ok(encode(encoder, &whole, PROMPT "\n\ntwo<|im_end|>", strlen(PROMPT "\n\ntwo<|im_end|>")));
-    assert_int_not_equal(whole.count, d.tokens); // as one text, the three newlines are one token
-    tokens_free(&whole);
-    encoder_close(encoder);
-    documents_free(&d);
-    tokenizer_close(tokenizer);
-    tokenizer = small;
-}
-
-static void ids_rows_need_no_tokenizer_and_lose_their_untrained_tail(void **state)
-{
-    DocumentOptions options = {.vocabulary = 100, .seq_len = 16};
-    Documents d = documents_of("{\"ids\": [5, 6, 7, 8, 9], \"labels\": [-100, 6, -100, 8, -100], \"id\": \"x\","
-                               "\"difficulty\": 2}\n",
-                               &options);
-    const uint8_t trained[] = {0, 1, 0, 1};
-    assert_int_equal(d.tokens, 4);
-    assert_int_equal(d.trained_tokens, 2);
-    assert_int_equal(d.list[0].difficulty, 2);
-    assert_memory_equal(d.trained, trained, sizeof trained);
-    assert_string_equal(document_id(&d, 0), "x");
-    documents_free(&d);
-}
-
-static void assert_set_refused(const char *rows, const DocumentOptions *options, const char *what)
-{
-    char *path = write_rows("rows.jsonl", rows);
-    Documents d;
-    assert_refused(documents_read(&d, options, (const char *const[]){path}, 1), what);
-    free(path);
-}
-
-static void a_row_that_cannot_be_trained_is_refused_with_file_and_line(void **state)
-{
-    ChatTemplate chat = template_of("chatml"), unknown = {.kind = TEMPLATE_UNKNOWN, .origin = "model/chat_template.jinja"};
-    DocumentOptions options = options_of(&chat);
-    assert_set_refused("\n{\"question\": \"q\", \"answer\": \"4\"}\n", &options, "rows.jsonl:2: the row has no response");
-    assert_set_refused(ROW "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}]}", &options,
-                       "rows.jsonl:2: the row has no response");
-    assert_set_refused("{\"ids\": [1, 2], \"labels\": [-100, -100]}", &options, "rows.jsonl:1: none of its tokens is trained");
-    assert_set_refused("{\"ids\": [1, 2], \"labels\": [1, -100]}", &options, "rows.jsonl:1: none of its tokens is trained");
-    assert_set_refused("{\"ids\": [1, 358]}", &options, "rows.jsonl:1: token 1 is 358, but the model has 358 tokens");
-    options.tokenizer = NULL;
-    assert_set_refused(ROW, &options, "rows.jsonl:1: the row is text, but there is no tokenizer");
-    options = options_of(&unknown);
-    assert_set_refused(ROW, &options, "rows.jsonl:1: model/chat_template.jinja: a chat template that is none of");
-}
-
-static void too_long_documents_are_dropped_cut_or_refused(void **state)
-{
-    static const char rows[] = "{\"ids\": [1, 2, 3, 4, 5, 6]}\n"
-                               "{\"ids\": [1, 2, 3, 4, 5, 6], \"labels\": [-100, -100, -100, -100, 5, 6]}\n"
-                               "{\"ids\": [1, 2, 3, 4, 5, 6], \"labels\": [-100, -100, 3, -100, 5, 6]}\n"
-                               "{\"ids\": [1, 2, 3, 4]}\n";
-    DocumentOptions options = {.vocabulary = 100, .seq_len = 4, .over_length = OVER_LENGTH_DROP};
-    Documents d = documents_of(rows, &options);
-    assert_int_equal(d.count, 1);
-    assert_int_equal(d.too_long, 3);
-    documents_free(&d);
-    options.over_length = OVER_LENGTH_CUT;
-    d = documents_of(rows, &options);
-    assert_int_equal(d.count, 3);
-    assert_int_equal(d.too_long, 1); // its trained part was cut away entirely
-    assert_int_equal(d.cut, 2);
-    assert_int_equal(d.list[0].length, 4);
-    assert_int_equal(d.list[1].length, 3); // the fourth is not trained
-    assert_int_equal(d.longest, 4);
-    documents_free(&d);
-    options.over_length = OVER_LENGTH_ERROR;
-    assert_set_refused(rows, &options, "rows.jsonl:1: 6 tokens, more than --seq-len 4");
-}
-
-static void bad_rows_are_passed_over_when_allowed_and_the_first_are_named(void **state)
-{
-    Bytes rows = {0};
-    for (int i = 0; i < 7; i++)
-        assert_ok(bytes_text(&rows, i == 3 ? "{\"ids\": [1, 2, 3]}\nnonsense\n" : "nonsense\n"));
-    DocumentOptions options = {.vocabulary = 100, .seq_len = 16, .skip_bad_rows = 7};
-    Documents d = documents_of(rows.data, &options);
-    assert_int_equal(d.count, 1);
-    assert_int_equal(d.rows, 8);
-    assert_int_equal(d.bad, 7);
-    assert_non_null(strstr(d.bad_rows[0], "rows.jsonl:1: "));
-    assert_non_null(strstr(d.bad_rows[4], "rows.jsonl:6: "));
-    documents_free(&d);
-    options.skip_bad_rows = 6;
-    assert_set_refused(rows.data, &options, "rows.jsonl:8: ");
-    options.skip_bad_rows = 0;
-    assert_set_refused(rows.data, &options, "--skip-bad-rows");
-    bytes_free(&rows);
-}
-
-static void every_kind_of_bad_row_may_be_passed_over(void **state)
-{
-    static const char rows[] = "nonsense\n[]\n{\"id\": 1}\n{\"question\": \"q\"}\n{\"ids\": [1, 2], \"labels\": [-100, -100]}\n"
-                               "{\"ids\": [1, 4000]}\n{\"ids\": [1, 2, 3, 4, 5]}\n{\"ids\": [1, 2]}\n";
-    ChatTemplate chat = template_of("chatml");
-    DocumentOptions options = options_of(&chat);
-    options.seq_len = 4;
-    options.over_length = OVER_LENGTH_ERROR;
-    options.skip_bad_rows = 7;
-    Documents d = documents_of(rows, &options);
-    assert_int_equal(d.bad, 7);
-    assert_int_equal(d.count, 1);
-    documents_free(&d);
-}
-
-static void unfinished_answers_are_dropped_and_counted(void **state)
-{
-    ChatTemplate chat = template_of("chatml");
-    DocumentOptions options = options_of(&chat);
-    Documents d = documents_of("{\"prompt\": \"1+1?\", \"text\": \"two\", \"finish_reason\": \"stop\"}\n"
-                               "{\"prompt\": \"1+1?\", \"text\": \"tw\", \"finish_reason\": \"length\"}\n",
-                               &options);
-    assert_int_equal(d.count, 1);
-    assert_int_equal(d.unfinished, 1);
-    assert_document(&d, 0, PROMPT, "two<|im_end|>");
-    documents_free(&d);
-}
-
-static void an_empty_data_set_says_where_its_rows_went(void **state)
-{
-    DocumentOptions options = {.vocabulary = 100, .seq_len = 2, .skip_bad_rows = 9};
-    assert_set_refused("{\"ids\": [1, 2, 3]}\n{\"prompt\": \"a\", \"text\": \"b\", \"finish_reason\": \"length\"}\nx\n", &options,
-                       "of 3 rows, 1 are unfinished (finish_reason length), 1 are longer than --seq-len 2, 1 are bad, the");
-    assert_set_refused("", &options, "of 0 rows");
-}
-
-static void a_folder_stands_for_its_jsonl_files_in_order(void **state)
-{
-    DocumentOptions options = {.vocabulary = 100, .seq_len = 16};
-    char *data = path_join(folder, "data"), *empty = path_join(folder, "empty"), *missing = path_join(folder, "missing");
-    assert_ok(folder_make(data) && folder_make(empty));
-    free(write_rows("data/b.jsonl", "{\"ids\": [3, 4]}"));
-    free(write_rows("data/a.jsonl", "{\"ids\": [1, 2]}"));
-    free(write_rows("data/c.json", "not read"));
-    Documents d;
-    assert_ok(documents_read(&d, &options, (const char *const[]){data, data}, 2));
-    const int32_t ids[] = {1, 2, 3, 4, 1, 2, 3, 4};
-    assert_int_equal(d.files, 4);
-    assert_memory_equal(d.ids, ids, sizeof ids);
-    documents_free(&d);
-    assert_refused(documents_read(&d, &options, (const char *const[]){empty}, 1), "there is no *.jsonl");
-    assert_refused(documents_read(&d, &options, (const char *const[]){missing}, 1), "missing");
-    free(data);
-    free(empty);
-    free(missing);
-}
-
-static void threads_do_not_show_and_the_hash_sees_every_flag(void **state)
-{
-    ChatTemplate chat = template_of("qwen3");
-    DocumentOptions options = options_of(&chat);
-    Bytes rows = {0};
-    for (int i = 0; i < 3000; i++)
-        assert_ok(bytes_printf(&rows, "{\"question\": \"%d and %d?\", \"solution\": \"They are %d.\", \"id\": \"q%d\"}\n", i,
-                               i % 7, i + i % 7, i));
-    int threads = omp_get_max_threads();
-    omp_set_num_threads(1);
-    Documents one = documents_of(rows.data, &options);
-    omp_set_num_threads(4);
-    Documents four = documents_of(rows.data, &options);
-    omp_set_num_threads(threads);
-    assert_int_equal(one.count, 3000);
-    assert_int_equal(one.tokens, four.tokens);
-    assert_memory_equal(one.ids, four.ids, (size_t)one.tokens * 4);
-    assert_memory_equal(one.list, four.list, (size_t)one.count * sizeof *one.list);
-    assert_memory_equal(one.names.data, four.names.data, one.names.size);
-    assert_string_equal(document_id(&one, 2999), "q2999");
-    uint64_t hash = documents_hash(&one);
-    assert_true(hash == documents_hash(&four));
-    four.trained[5] ^= 1;
-    assert_true(hash != documents_hash(&four));
-    four.trained[5] ^= 1;
-    four.list[0].length--;
-    four.list[1].length++;
-    assert_true(hash != documents_hash(&four));
-    documents_free(&one);
-    documents_free(&four);
-    bytes_free(&rows);
-}
-
-static void published_problems_are_read_whole(void **state)
-{
-    const char *path = "../shared/data/gsm8k/train.jsonl";
-    if (!file_exists(path)) {
-        print_message("skipped: no ../shared/data\n");
-        skip();
-    }
-    ChatTemplate chat = template_of("chatml");
-    DocumentOptions options = options_of(&chat);
-    Documents d;
-    assert_ok(documents_read(&d, &options, &path, 1));
-    assert_int_equal(d.count, 7473);
-    assert_string_equal(document_id(&d, 0), "gsm8k-train-0");
-    documents_free(&d);
-}
-
-static int set_up(void **state)
-{
-    snprintf(folder, sizeof folder, "/tmp/test_records_XXXXXX");
-    tokenizer = tokenizer_open(TINY);
-    return mkdtemp(folder) == NULL || tokenizer == NULL;
-}
-
-static int tear_down(void **state)
-{
-    tokenizer_close(tokenizer);
-    return !folder_remove(folder);
+    Record r;
+    const char *json = "{\"question\": \"q\", }";
+    assert_refused(record_read(&r, json, strlen(json), "rows.jsonl", 17, &(RecordOptions){0}),
+                   "rows.jsonl:17:19: not valid JSON");
 }
 
 int main(void)
@@ -623,21 +315,9 @@ int main(void)
         cmocka_unit_test(names_and_difficulty_are_read_or_made_up),
         cmocka_unit_test(a_text_may_hold_nul),
         cmocka_unit_test(a_bad_row_is_refused_with_file_and_line),
-        cmocka_unit_test(lines_may_end_as_windows_ends_them_and_begin_with_a_mark),
-        cmocka_unit_test(a_line_over_the_limit_is_refused_and_passed_over),
-        cmocka_unit_test(the_mask_is_the_templates_table_token_by_token),
-        cmocka_unit_test(the_newline_after_the_turn_is_trained_on_request),
-        cmocka_unit_test(the_edge_between_prompt_and_answer_is_an_edge_of_tokens),
-        cmocka_unit_test(ids_rows_need_no_tokenizer_and_lose_their_untrained_tail),
-        cmocka_unit_test(a_row_that_cannot_be_trained_is_refused_with_file_and_line),
-        cmocka_unit_test(too_long_documents_are_dropped_cut_or_refused),
-        cmocka_unit_test(bad_rows_are_passed_over_when_allowed_and_the_first_are_named),
-        cmocka_unit_test(every_kind_of_bad_row_may_be_passed_over),
-        cmocka_unit_test(unfinished_answers_are_dropped_and_counted),
-        cmocka_unit_test(an_empty_data_set_says_where_its_rows_went),
-        cmocka_unit_test(a_folder_stands_for_its_jsonl_files_in_order),
-        cmocka_unit_test(threads_do_not_show_and_the_hash_sees_every_flag),
-        cmocka_unit_test(published_problems_are_read_whole),
+        cmocka_unit_test(fields_may_be_called_otherwise),
+        cmocka_unit_test(a_difficulty_that_is_missing_or_odd_is_an_error_where_one_is_needed),
+        cmocka_unit_test(broken_json_is_named_with_its_column),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

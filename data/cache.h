@@ -1,0 +1,34 @@
+// Where a program takes either shards or JSONL: JSONL files are prepared into a cache folder first, once for the same content and
+// the same rules, and what is then opened are shards in any case.
+#ifndef DATA_CACHE_H
+#define DATA_CACHE_H
+
+#include "data/prepare.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ShardFolders {
+    char **paths; // (count) folders of shards, or single shards
+    size_t count, capacity;
+    bool prepared;        // JSONL files were prepared just now, and this is what became of their rows:
+    PrepareReport report; // (else empty)
+    char *made;           // the folder that was made for them; NULL: none
+} ShardFolders;
+
+// words: folders of shards, shards, JSONL files and folders of them. options: how to prepare the JSONL ones among them (its inputs
+// and out are set here); cache: the folder for the result, CACHE/<hash>/, made when it is needed.
+bool shard_folders(ShardFolders *folders, const char *const *words, size_t count, const char *cache,
+                   const PrepareOptions *options);
+void shard_folders_free(ShardFolders *folders);
+
+// Takes back what was prepared just now, for a program that will not use it; the error at hand stays.
+void shard_folders_discard(ShardFolders *folders, const char *cache);
+
+bool is_shards(const char *path); // a shard, or a folder that ./prepare has made, even if it holds none
+
+#ifdef __cplusplus
+}
+#endif
+#endif

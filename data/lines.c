@@ -1,0 +1,219 @@
+// A buffer that slides along the file: what was given moves out at the front, the file comes in behind. It grows only as far as the
+// longest line that may be.
+#include "data/lines.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CHUNK = 1 << 20 };
+
+static bool fill(LineReader *r) // more bytes behind what there is; sets ended at the end
+{
+    if (r->begin > 0) {
+        memmove(r->buffer, r->buffer + r->begin, r->end - r->begin);
+        r->end -= r->begin;
+        r->begin = 0;
+    }
+    TRY(grow(&r->buffer, &r->capacity, r->end + CHUNK, 1));
+    ssize_t n;
+    do
+        n = read(r->descriptor, r->buffer + r->end, CHUNK);
+    while (n < 0 && errno == EINTR);
+    r->ended = n <= 0;
+    if (n < 0)
+        return fail_errno("%s: reading after %" PRIu64 " bytes", r->path, r->consumed + r->end);
+    r->end += (size_t)n;
+    return true;
+}
+
+// ---- what is given as JSONL, and is something else
+
+typedef struct Look {
+    const char *bytes;
+    size_t size;
+    const char *remedy; // %s is the file
+} Look;
+
+#define COMPRESSED(with) "compressed; " with " %s | ./prepare ... -"
+
+static const Look LOOKS[] = {
+    {"PAR1", 4, "a Parquet file; turn it into JSONL first: dev/parquet_to_jsonl.py %s > rows.jsonl"},
+    {"\x1F\x8B", 2, COMPRESSED("zcat")},
+    {"\x28\xB5\x2F\xFD", 4, COMPRESSED("zstdcat")},
+    {"\xFD"
+     "7zXZ",
+     5, COMPRESSED("xzcat")},
+    {"BZh", 3, COMPRESSED("bzcat")},
+    {"\xFF\xFE", 2, "UTF-16, not UTF-8; iconv -f UTF-16 -t UTF-8 %s"},
+    {"\xFE\xFF", 2, "UTF-16, not UTF-8; iconv -f UTF-16 -t UTF-8 %s"},
+};
+
+static bool refuse_others(const LineReader *r)
+{
+    const char *data = r->buffer + r->begin;
+    size_t size = r->end - r->begin, first = 0;
+    for (size_t i = 0; i < sizeof LOOKS / sizeof *LOOKS; i++)
+        if (size >= LOOKS[i].size && memcmp(data, LOOKS[i].bytes, LOOKS[i].size) == 0) {
+            Bytes text = {0};
+            bool ok = bytes_printf(&text, LOOKS[i].remedy, r->path);
+            fail("%s: %s", r->path, ok ? text.data : "not JSONL");
+            bytes_free(&text);
+            return false;
+        }
+    while (first < size && strchr(" \t\r\n", data[first]) != NULL && data[first] != 0)
+        first++;
+    if (first < size && data[first] == '[')
+        return fail("%s: a JSON array, not one object a line; jq -c '.[]' %s writes JSONL", r->path, r->path);
+    return true;
+}
+
+bool lines_open(LineReader *reader, const char *path)
+{
+    bool standard = strcmp(path, "-") == 0;
+    *reader = (LineReader){.descriptor = -1, .path = copy_text(standard ? "stdin" : path)};
+    bool ok = reader->path != NULL;
+    if (ok) {
+        reader->descriptor = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+        ok = reader->descriptor >= 0 || fail_errno("%s", path);
+    }
+    struct stat facts = {0};
+    if (ok && fstat(reader->descriptor, &facts) == 0 && S_ISDIR(facts.st_mode))
+        ok = fail("%s: a folder, not a file", path);
+    else if (ok && !standard && !S_ISREG(facts.st_mode) && !S_ISFIFO(facts.st_mode))
+        ok = fail("%s: neither a regular file nor a pipe", path);
+    while (ok && !reader->ended && reader->end < 4096) // a pipe gives little at a time
+        ok = fill(reader);
+    if (ok && reader->end >= 3 && memcmp(reader->buffer, "\xEF\xBB\xBF", 3) == 0)
+        reader->begin = 3;
+    ok = ok && refuse_others(reader);
+    if (!ok)
+        lines_close(reader);
+    return ok;
+}
+
+void lines_close(LineReader *reader)
+{
+    if (reader->descriptor > STDIN_FILENO)
+        close(reader->descriptor);
+    free(reader->buffer);
+    free(reader->path);
+    *reader = (LineReader){.descriptor = -1};
+}
+
+// ---- lines
+
+static bool blank(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
+            return false;
+    return true;
+}
+
+static void pass(LineReader *r, size_t bytes)
+{
+    r->begin += bytes;
+    r->consumed += bytes;
+}
+
+// What is left of a line that is too long goes by without being kept.
+static bool discard_line(LineReader *r)
+{
+    for (;;) {
+        char *newline = memchr(r->buffer + r->begin, '\n', r->end - r->begin);
+        pass(r, newline == NULL ? r->end - r->begin : (size_t)(newline + 1 - r->buffer) - r->begin);
+        if (newline != NULL || r->ended)
+            return fail("%s:%" PRId64 ": a line of more than %zu bytes; a row may have no more", r->path, r->line, LINE_LIMIT);
+        TRY(fill(r));
+    }
+}
+
+// The next line with its newline, if it has one; size 0 at the end.
+static bool next_line(LineReader *r, size_t *size)
+{
+    size_t searched = 0;
+    *size = 0;
+    for (;;) {
+        char *from = r->buffer + r->begin + searched, *newline = NULL;
+        if (r->end > r->begin + searched)
+            newline = memchr(from, '\n', r->end - r->begin - searched);
+        searched = newline != NULL ? (size_t)(newline - r->buffer) - r->begin : r->end - r->begin;
+        if (searched > LINE_LIMIT) {
+            r->line++;
+            return discard_line(r);
+        }
+        if (newline != NULL || r->ended) {
+            *size = searched + (newline != NULL);
+            r->line += *size > 0;
+            return true;
+        }
+        TRY(fill(r));
+    }
+}
+
+bool lines_next(LineReader *reader, const char **text, size_t *size)
+{
+    *text = NULL;
+    for (;;) {
+        size_t whole;
+        *size = 0;
+        TRY(next_line(reader, &whole));
+        if (whole == 0)
+            return true;
+        const char *line = reader->buffer + reader->begin;
+        pass(reader, whole); // it stays where it is until the next fill
+        size_t length = line[whole - 1] == '\n' ? whole - 1 : whole;
+        if (blank(line, length))
+            continue;
+        *text = line;
+        *size = length - (line[length - 1] == '\r' ? 1 : 0);
+        return true;
+    }
+}
+
+// ---- files
+
+static bool add_name(char ***files, size_t *count, size_t *capacity, char *name) // takes name
+{
+    if (name == NULL || !grow(files, capacity, *count + 1, sizeof **files)) {
+        free(name);
+        return false;
+    }
+    (*files)[(*count)++] = name;
+    return true;
+}
+
+static bool add_folder(char ***files, size_t *count, size_t *capacity, const char *folder)
+{
+    char **names;
+    size_t name_count, before = *count;
+    TRY(folder_list(&names, &name_count, folder));
+    bool ok = true;
+    for (size_t i = 0; ok && i < name_count; i++) {
+        size_t length = strlen(names[i]);
+        if (length > 6 && strcmp(names[i] + length - 6, ".jsonl") == 0)
+            ok = add_name(files, count, capacity, path_join(folder, names[i]));
+    }
+    names_free(names, name_count);
+    return ok && (*count > before || fail("%s: there is no *.jsonl in this folder", folder));
+}
+
+bool jsonl_files(char ***files, size_t *count, const char *const *paths, size_t path_count)
+{
+    size_t capacity = 0;
+    bool ok = true;
+    *files = NULL;
+    *count = 0;
+    for (size_t i = 0; ok && i < path_count; i++)
+        ok = folder_exists(paths[i]) ? add_folder(files, count, &capacity, paths[i])
+                                     : add_name(files, count, &capacity, copy_text(paths[i]));
+    if (!ok) {
+        names_free(*files, *count);
+        *files = NULL;
+        *count = 0;
+    }
+    return ok;
+}

@@ -1,0 +1,149 @@
+// A preparation from its beginning to its end: see prepare.h. The stages are in prepare_read.c, prepare_decide.c, prepare_write.c
+// and prepare_report.c; here is their order, and the folder that appears only when all of it is there.
+#include "base/json.h"
+#include "data/prepare_inside.h"
+#include "dist/dist.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *const FATE_NAMES[FATES] = {
+    "sft",        "prompts",   "rl",          "sft_hard",     "prompts_hard", "holdout",        "bad",
+    "unfinished", "duplicate", "same_prompt", "contaminated", "no_answer",    "prompt_held_out"};
+
+const char *const FATE_REASONS[FATES] = {[FATE_BAD] = "are bad",
+                                         [FATE_UNFINISHED] = "are unfinished (finish_reason length)",
+                                         [FATE_DUPLICATE] = "are exact duplicates",
+                                         [FATE_SAME_PROMPT] = "have a prompt that rl/ has already",
+                                         [FATE_CONTAMINATED] = "share 13 words with a benchmark",
+                                         [FATE_NO_ANSWER] = "are for rl/, but have no reference answer",
+                                         [FATE_PROMPT_HELD_OUT] = "have a prompt that is held out"};
+
+static bool open_sorts(PrepareJob *job)
+{
+    size_t memory = job->options->memory;
+    job->spool = sorter_open(job->folder, SPOOL_KEY, memory / 8 * 7);
+    job->facts = job->spool == NULL ? NULL : sorter_open(job->folder, FACT_KEY, memory / 8);
+    return job->facts != NULL;
+}
+
+static bool anything_left(const PrepareJob *job)
+{
+    const PrepareReport *r = job->report;
+    int64_t kept = 0;
+    for (int fate = 0; fate < FATE_DROPPED; fate++)
+        kept += r->fates[fate];
+    if (kept > 0)
+        return true;
+    Bytes text = {0};
+    for (int fate = FATE_DROPPED; fate < FATES; fate++)
+        if (r->fates[fate] > 0)
+            bytes_printf(&text, ", %" PRId64 " %s", r->fates[fate], FATE_REASONS[fate]);
+    fail("%s%s: nothing to train on: no row is left of %" PRId64 "%s%s%s", r->file_count > 0 ? r->files[0].path : "no files",
+         r->file_count > 1 ? " and others" : "", r->rows, text.size > 0 ? text.data : "",
+         r->bad_rows[0] != NULL ? "; the first bad one: " : "", r->bad_rows[0] != NULL ? r->bad_rows[0] : "");
+    bytes_free(&text);
+    return false;
+}
+
+static bool write_report(const PrepareJob *job)
+{
+    char *json_path = path_join(job->folder, "split.json"), *svg_path = path_join(job->folder, "split.svg");
+    json_t *json = prepare_json(job->report, job->options);
+    Bytes svg = {0};
+    bool ok = json_path != NULL && svg_path != NULL && json != NULL && json_write_atomic(json_path, json) &&
+              prepare_picture(&svg, job->report, job->options) && file_write_atomic(svg_path, svg.data, svg.size);
+    bytes_free(&svg);
+    json_decref(json);
+    free(json_path);
+    free(svg_path);
+    return ok;
+}
+
+static bool run_stages(PrepareJob *job)
+{
+    if (job->options->benchmark_count > 0)
+        TRY((job->ngrams = ngrams_read(job->options->benchmarks, job->options->benchmark_count)) != NULL);
+    return open_sorts(job) && prepare_read(job) && prepare_decide(job) && prepare_write(job) && anything_left(job) &&
+           write_report(job);
+}
+
+static void job_close(PrepareJob *job)
+{
+    if (job->facts != NULL)
+        sorter_close(job->facts);
+    if (job->spool != NULL) {
+        job->report->runs = sorter_runs(job->spool);
+        sorter_close(job->spool);
+    }
+    if (job->ngrams != NULL)
+        ngrams_close(job->ngrams);
+    free(job->rows);
+}
+
+// An older preparation may be replaced, and an empty folder filled; anything else that stands there is somebody's.
+static bool may_write(const char *out)
+{
+    if (!folder_exists(out))
+        return true;
+    char **names;
+    size_t count;
+    TRY(folder_list(&names, &count, out));
+    bool ours = count == 0;
+    for (size_t i = 0; i < count; i++)
+        ours = ours || strcmp(names[i], "split.json") == 0;
+    names_free(names, count);
+    return ours || fail("%s: this folder holds something else than a preparation; take another --out", out);
+}
+
+static bool check_options(const PrepareOptions *o)
+{
+    if (o->tau == 0 && o->split != SPLIT_SFT_ONLY && o->split != SPLIT_RL_ONLY && o->split != SPLIT_DIFFICULTY)
+        return fail("--split random and hard-sft need --tau: its counts are theirs");
+    return may_write(o->out);
+}
+
+bool prepare(PrepareReport *report, const PrepareOptions *options)
+{
+    PrepareJob job = {.options = options, .report = report};
+    Bytes folder = {0}, out = {0};
+    *report = (PrepareReport){0};
+    TRY(check_options(options));
+    bool ok = bytes_text(&out, options->out);
+    while (ok && out.size > 1 && out.data[out.size - 1] == '/')
+        out.data[--out.size] = 0;
+    ok = ok && bytes_printf(&folder, "%s.tmp-%ld", out.data, (long)getpid()) && folder_make(folder.data);
+    if (ok) {
+        job.folder = folder.data;
+        ok = run_stages(&job);
+        job_close(&job);
+        ok = ok && folder_publish(folder.data, out.data);
+        if (!ok && folder_exists(folder.data)) {
+            char *why = copy_text(error_text()); // removing must not hide it
+            folder_remove(folder.data);
+            if (why != NULL)
+                fail("%s", why);
+            free(why);
+        }
+    }
+    bytes_free(&folder);
+    bytes_free(&out);
+    return ok;
+}
+
+void prepare_report_free(PrepareReport *report)
+{
+    PrepareGroups *groups[] = {&report->sources, &report->categories};
+    for (int i = 0; i < 2; i++) {
+        for (size_t j = 0; j < groups[i]->count; j++)
+            free(groups[i]->list[j].name);
+        free(groups[i]->list);
+        free(groups[i]->slots);
+    }
+    for (size_t i = 0; i < report->file_count; i++)
+        free(report->files[i].path);
+    free(report->files);
+    for (int i = 0; i < BAD_ROWS_NAMED; i++)
+        free(report->bad_rows[i]);
+    *report = (PrepareReport){0};
+}

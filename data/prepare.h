@@ -1,0 +1,118 @@
+// From JSONL files to folders of shards: rows are read, rendered and tokenised by all threads, freed from duplicates and from what
+// benchmarks contain, split at a difficulty into a part for SFT and a part for RL, sorted, and written. All of it in bounded memory
+// (data/sorter.h) and, but for the time, independent of the number of threads. The output folder is built beside its final name and
+// takes it at the very end.
+//
+//   OUT/sft/            shards of the rows with a response; prompts.jsonl: the rows that still need one
+//   OUT/rl/             shards of prompts with their reference answers
+//   OUT/sft_hard/       --split hard-sft: what would have been rl/, to be fine-tuned on after sft/
+//   OUT/holdout.jsonl   the rows that were held out
+//   OUT/split.json      what became of every row, by difficulty, source and category; OUT/split.svg: its picture
+#ifndef DATA_PREPARE_H
+#define DATA_PREPARE_H
+
+#include "data/tokenised.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum SplitKind {
+    SPLIT_DIFFICULTY, // difficulty <= tau: SFT; > tau: RL
+    SPLIT_AT_RANDOM,  // as many rows to each, drawn at random from all of them
+    SPLIT_SFT_ONLY,   // both parts to SFT
+    SPLIT_RL_ONLY,    // both parts to RL, as far as they have a reference answer
+    SPLIT_HARD_SFT    // as difficulty, but the hard part is fine-tuned on too, in a second stage
+} SplitKind;
+
+typedef struct PrepareInput {
+    const char *path;    // a file, a folder of *.jsonl, or "-"
+    const FieldMap *map; // (map_count)
+    size_t map_count;
+    int missing_difficulty; // 1-5; 0: none
+} PrepareInput;
+
+typedef struct PrepareOptions {
+    const PrepareInput *inputs; // (input_count)
+    size_t input_count;
+    const char *out;
+    TokenRules rules;
+    const char *instruction; // as in RecordOptions
+    int tau;                 // 1-4; 0: everything is for SFT, and a difficulty may be unknown
+    SplitKind split;
+    int64_t holdout; // so many prompts are held out
+    uint64_t seed;   // of the order within a difficulty, of the hold-out and of a random split
+    int64_t skip_bad_rows;
+    bool need_response; // a row without one is a bad row
+    const char *const *benchmarks;
+    size_t benchmark_count;
+    size_t memory; // bytes for sorting; shards take some 300 MB beside it
+} PrepareOptions;
+
+// What became of a row.
+typedef enum Fate {
+    FATE_SFT,
+    FATE_PROMPT, // SFT, as soon as it has a response
+    FATE_RL,
+    FATE_HARD_SFT,
+    FATE_HARD_PROMPT,
+    FATE_HOLDOUT,
+    FATE_DROPPED,            // from here on
+    FATE_BAD = FATE_DROPPED, // could not be read
+    FATE_UNFINISHED,         // finish_reason length
+    FATE_DUPLICATE,          // same prompt and same response as an earlier row
+    FATE_SAME_PROMPT,        // RL keeps one row a prompt
+    FATE_CONTAMINATED,       // shares 13 words with a benchmark
+    FATE_NO_ANSWER,          // for RL, but without a reference answer
+    FATE_PROMPT_HELD_OUT,    // its prompt is in another row of the hold-out
+    FATES
+} Fate;
+extern const char *const FATE_NAMES[FATES]; // "sft", "prompts", ..., "bad": as in split.json
+
+typedef struct PrepareGroup { // rows of one difficulty, source or category
+    char *name;
+    int64_t rows[FATES];
+    int64_t levels[6];
+} PrepareGroup;
+
+typedef struct PrepareGroups {
+    PrepareGroup *list; // (count)
+    size_t count, capacity;
+    uint32_t *slots; // hash table of places in list, + 1
+    size_t slot_count;
+} PrepareGroups;
+
+enum { BAD_ROWS_NAMED = 5 };
+
+typedef struct PrepareFile {
+    char *path;
+    int64_t rows, formats[ROW_FORMATS];
+} PrepareFile;
+
+typedef struct PrepareReport {
+    int64_t rows, replaced_difficulties;
+    int64_t fates[FATES];
+    int64_t tokens[FATES], trained[FATES]; // of what was written to shards
+    int64_t levels[6][FATES];              // [difficulty, 0 unknown]
+    PrepareGroups sources, categories;
+    PrepareFile *files; // (file_count)
+    size_t file_count;
+    int shards[FATES];
+    uint64_t bytes, runs;           // read; runs of the sort that went to disk
+    char *bad_rows[BAD_ROWS_NAMED]; // the errors of the first ones
+} PrepareReport;
+
+// Fails at the first bad row that is one too many (file:line:column), when OUT holds something that is not a preparation, and
+// when nothing at all is left; then nothing is at OUT that was not there before. The report is the caller's to free.
+bool prepare(PrepareReport *report, const PrepareOptions *options);
+void prepare_report_free(PrepareReport *report);
+
+// The tables for people (prepare_report.c), split.json's object (a new reference), and the picture.
+bool prepare_table(Bytes *out, const PrepareReport *report, const PrepareOptions *options);
+struct json_t *prepare_json(const PrepareReport *report, const PrepareOptions *options);
+bool prepare_picture(Bytes *svg, const PrepareReport *report, const PrepareOptions *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,189 @@
+// The second stage: what becomes of every row. Rows come in groups of one prompt, equal responses beside each other, so duplicates
+// are neighbours; everything that is drawn (the hold-out, a random split) is drawn exactly, by a keyed permutation of those that
+// may be drawn. Nothing here depends on anything but the rows and the seed.
+#include "data/order.h"
+#include "data/prepare_inside.h"
+#include <string.h>
+
+// ---- groups of one prompt
+
+typedef struct GroupReader {
+    Sorter *facts;
+    uint8_t key[FACT_KEY]; // of the row at hand
+    uint64_t number;
+    bool there, same_prompt, same_row; // compared with the row before
+} GroupReader;
+
+static bool next_row(GroupReader *g)
+{
+    const uint8_t *key, *data;
+    size_t size;
+    TRY(sorter_next(g->facts, &key, &data, &size));
+    bool first = !g->there;
+    g->there = key != NULL;
+    if (key == NULL)
+        return true;
+    g->same_prompt = !first && memcmp(g->key, key, 16) == 0;
+    g->same_row = !first && memcmp(g->key, key, FACT_KEY) == 0;
+    memcpy(g->key, key, FACT_KEY);
+    memcpy(&g->number, data, sizeof g->number);
+    return true;
+}
+
+static bool in_pool(const RowState *row) { return row->fate < FATE_DROPPED; }
+
+// ---- the split at a difficulty, and what can't be used
+
+typedef struct Group {    // of one prompt
+    bool kept, has_rl;    // a row before this one, equal to it, was kept; one is in RL already
+    int64_t first_answer; // the earliest row that is kept and has an answer; -1: none
+} Group;
+
+static Fate fate_of(const PrepareJob *job, const RowState *row, Group *group)
+{
+    int tau = job->options->tau;
+    if (row->flags & ROW_CONTAMINATED)
+        return FATE_CONTAMINATED;
+    if (group->kept)
+        return FATE_DUPLICATE;
+    if (tau == 0 || row->level <= tau)
+        return row->flags & ROW_HAS_RESPONSE ? FATE_SFT : FATE_PROMPT;
+    if (!(row->flags & ROW_HAS_ANSWER))
+        return FATE_NO_ANSWER;
+    if (group->has_rl)
+        return FATE_SAME_PROMPT;
+    group->has_rl = true;
+    return FATE_RL;
+}
+
+static void end_group(PrepareJob *job, const Group *group)
+{
+    if (group->first_answer >= 0)
+        job->rows[group->first_answer].flags |= ROW_FIRST_ANSWER;
+}
+
+// The fates of a split at tau; *prompts: in how many groups there is a row that was not dropped.
+static bool split_at_tau(PrepareJob *job, int64_t *prompts)
+{
+    GroupReader g = {.facts = job->facts};
+    Group group = {.first_answer = -1};
+    bool counted = false;
+    *prompts = 0;
+    TRY(sorter_sort(job->facts));
+    TRY(next_row(&g));
+    while (g.there) {
+        RowState *row = &job->rows[g.number];
+        if (!g.same_prompt) {
+            end_group(job, &group);
+            group = (Group){.first_answer = -1};
+            counted = false;
+        }
+        group.kept = group.kept && g.same_row;
+        row->fate = (uint8_t)fate_of(job, row, &group);
+        group.kept = group.kept || in_pool(row);
+        if (in_pool(row)) {
+            *prompts += !counted;
+            counted = true;
+            bool earlier = group.first_answer < 0 || (int64_t)g.number < group.first_answer;
+            if (earlier && (row->flags & ROW_HAS_ANSWER))
+                group.first_answer = (int64_t)g.number;
+        }
+        TRY(next_row(&g));
+    }
+    end_group(job, &group);
+    return true;
+}
+
+// ---- the hold-out
+
+// Of a prompt that is drawn, the first row is held out, and the others may be nowhere else.
+static void hold_out(PrepareJob *job, int64_t first, int64_t number)
+{
+    if (first >= 0 && first < number) {
+        job->rows[number].fate = FATE_PROMPT_HELD_OUT;
+        return;
+    }
+    if (first >= 0)
+        job->rows[first].fate = FATE_PROMPT_HELD_OUT;
+    job->rows[number].fate = FATE_HOLDOUT;
+}
+
+static bool draw_holdout(PrepareJob *job, int64_t prompts)
+{
+    int64_t wanted = job->options->holdout, place = -1, first = -1;
+    GroupReader g = {.facts = job->facts};
+    bool drawn = false, counted = false;
+    if (wanted == 0)
+        return true;
+    if (wanted >= prompts)
+        return fail("--holdout %" PRId64 ": there are only %" PRId64 " prompts", wanted, prompts);
+    TRY(sorter_sort(job->facts));
+    TRY(next_row(&g));
+    while (g.there) {
+        if (!g.same_prompt) {
+            counted = false;
+            first = -1;
+        }
+        if (in_pool(&job->rows[g.number])) {
+            if (!counted)
+                drawn = keyed_permutation(job->options->seed, RANDOM_HOLDOUT, 0, 0, prompts, ++place) < wanted;
+            counted = true;
+            if (drawn) {
+                hold_out(job, first, (int64_t)g.number);
+                first = first < 0 || (int64_t)g.number < first ? (int64_t)g.number : first;
+            }
+        }
+        TRY(next_row(&g));
+    }
+    return true;
+}
+
+// ---- the other splits
+
+static bool is_drawable(const RowState *row)
+{
+    return in_pool(row) && row->fate != FATE_HOLDOUT && (row->flags & ROW_FIRST_ANSWER) != 0;
+}
+
+// As many rows to RL as the difficulty would have sent there, drawn from all prompts that have an answer.
+static void split_at_random(PrepareJob *job)
+{
+    int64_t drawable = 0, wanted = 0, place = 0;
+    for (int64_t i = 0; i < job->report->rows; i++) {
+        drawable += is_drawable(&job->rows[i]);
+        wanted += job->rows[i].fate == FATE_RL;
+    }
+    for (int64_t i = 0; i < job->report->rows; i++) {
+        RowState *row = &job->rows[i];
+        if (!in_pool(row) || row->fate == FATE_HOLDOUT)
+            continue;
+        bool drawn = is_drawable(row) && keyed_permutation(job->options->seed, RANDOM_SPLIT, 0, 0, drawable, place++) < wanted;
+        row->fate = drawn ? FATE_RL : row->flags & ROW_HAS_RESPONSE ? FATE_SFT : FATE_PROMPT;
+    }
+}
+
+static Fate other_fate(const RowState *row, SplitKind split)
+{
+    bool response = row->flags & ROW_HAS_RESPONSE;
+    if (split == SPLIT_SFT_ONLY)
+        return response ? FATE_SFT : FATE_PROMPT;
+    if (split == SPLIT_HARD_SFT)
+        return row->fate != FATE_RL ? (Fate)row->fate : response ? FATE_HARD_SFT : FATE_HARD_PROMPT;
+    if (row->flags & ROW_FIRST_ANSWER) // SPLIT_RL_ONLY
+        return FATE_RL;
+    return row->flags & ROW_HAS_ANSWER ? FATE_SAME_PROMPT : FATE_NO_ANSWER;
+}
+
+bool prepare_decide(PrepareJob *job)
+{
+    SplitKind split = job->options->split;
+    int64_t prompts;
+    TRY(split_at_tau(job, &prompts));
+    TRY(draw_holdout(job, prompts));
+    if (split == SPLIT_AT_RANDOM)
+        split_at_random(job);
+    for (int64_t i = 0; split != SPLIT_AT_RANDOM && split != SPLIT_DIFFICULTY && i < job->report->rows; i++)
+        if (in_pool(&job->rows[i]) && job->rows[i].fate != FATE_HOLDOUT)
+            job->rows[i].fate = (uint8_t)other_fate(&job->rows[i], split);
+    return true;
+}

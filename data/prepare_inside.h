@@ -1,0 +1,47 @@
+// What the stages of a preparation share (prepare.c: read, decide, write, report); nobody else includes it.
+#ifndef DATA_PREPARE_INSIDE_H
+#define DATA_PREPARE_INSIDE_H
+
+#include "data/ngrams.h"
+#include "data/prepare.h"
+#include "data/sorter.h"
+
+// What is known of every row of the input, by its number: three bytes each, so that all of them fit in memory.
+typedef struct RowState {
+    uint8_t fate, level, flags;
+} RowState;
+
+enum { ROW_HAS_RESPONSE = 1, ROW_HAS_ANSWER = 2, ROW_CONTAMINATED = 4, ROW_FIRST_ANSWER = 8, ROW_SPOOLED = 16 };
+
+// Beside its state, a row that was read is in two sorts. `facts`, by prompt, then response: equal rows come together, and its number
+// is its data. `spool`, by difficulty, then keyed hash, then number: the order of the shards; its data is a SpoolHead and what that
+// counts, one after another: ids, spans, id, answer, row, source, category.
+enum { FACT_KEY = 24, SPOOL_KEY = 17 };
+
+typedef struct SpoolHead {
+    uint64_t number, key;
+    uint32_t tokens, prompt, trained, spans;
+    uint32_t id, answer, row, source, category; // bytes
+    uint32_t has_answer;
+} SpoolHead;
+
+typedef struct PrepareJob {
+    const PrepareOptions *options;
+    PrepareReport *report;
+    const char *folder; // where the output is built
+    Ngrams *ngrams;     // NULL: no benchmarks
+    Sorter *facts, *spool;
+    RowState *rows; // (report->rows)
+    size_t row_capacity;
+} PrepareJob;
+
+bool prepare_read(PrepareJob *job);   // inputs to rows, facts, spool
+bool prepare_decide(PrepareJob *job); // facts to rows[].fate
+bool prepare_write(PrepareJob *job);  // spool to shards and JSONL files; the report's tables
+
+extern const char *const FATE_REASONS[FATES]; // why rows were dropped, as a sentence goes on after their number
+
+PrepareGroup *prepare_group(PrepareGroups *groups, const char *name, size_t size); // found or added; NULL after fail()
+bool prepare_count(PrepareReport *report, Fate fate, int level, Text source, Text category);
+
+#endif

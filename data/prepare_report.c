@@ -1,0 +1,329 @@
+// What a preparation did, three times: a table for people, split.json for programs, a picture. All of it adds up: every row of the
+// input is in exactly one column.
+#include "base/json.h"
+#include "data/prepare_inside.h"
+#include "data/split_picture.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_WIDTH = 28, GROUPS_SHOWN = 20 };
+
+static int64_t sum(const int64_t rows[FATES], int first, int last)
+{
+    int64_t total = 0;
+    for (int fate = first; fate < last; fate++)
+        total += rows[fate];
+    return total;
+}
+
+// ---- the table
+
+typedef struct Column {
+    const char *title;
+    int first, last; // of Fate
+} Column;
+
+static const Column COLUMNS[] = {{"rows", 0, FATES},
+                                 {"sft", FATE_SFT, FATE_SFT + 1},
+                                 {"for a teacher", FATE_PROMPT, FATE_PROMPT + 1},
+                                 {"rl", FATE_RL, FATE_RL + 1},
+                                 {"hard sft", FATE_HARD_SFT, FATE_HARD_SFT + 1},
+                                 {"for a teacher", FATE_HARD_PROMPT, FATE_HARD_PROMPT + 1},
+                                 {"held out", FATE_HOLDOUT, FATE_HOLDOUT + 1},
+                                 {"dropped", FATE_DROPPED, FATES}};
+enum { COLUMN_COUNT = sizeof COLUMNS / sizeof COLUMNS[0] };
+
+typedef struct Table {
+    Bytes *out;
+    const PrepareReport *report;
+} Table;
+
+static bool is_shown(const Table *t, const Column *c) // hard sft only where there is any
+{
+    return c->first == 0 || c->first == FATE_SFT || c->first == FATE_RL || c->first == FATE_DROPPED ||
+           sum(t->report->fates, c->first, c->last) > 0;
+}
+
+static bool table_head(const Table *t)
+{
+    TRY(bytes_printf(t->out, "%-*s", NAME_WIDTH, ""));
+    for (int c = 0; c < COLUMN_COUNT; c++)
+        if (is_shown(t, &COLUMNS[c]))
+            TRY(bytes_printf(t->out, "%14s", COLUMNS[c].title));
+    return bytes_text(t->out, "\n");
+}
+
+// Names come from the data: no control character of theirs reaches a terminal.
+static bool table_name(const Table *t, const char *name)
+{
+    char shown[NAME_WIDTH - 2];
+    size_t size = strlen(name), width = 0, i = 0;
+    for (; i < size && width + 1 < sizeof shown; width++) {
+        size_t valid = utf8_valid_prefix(name + i, size - i < 4 ? size - i : 4), step = 1;
+        while (step < valid && ((unsigned char)name[i + step] & 0xC0) == 0x80)
+            step++;
+        bool plain = valid > 0 && (unsigned char)name[i] >= 0x20 && name[i] != 0x7F && (unsigned char)name[i] != 0xC2;
+        TRY(plain ? bytes_append(t->out, name + i, step) : bytes_text(t->out, "?"));
+        i += step;
+    }
+    if (i < size)
+        TRY(bytes_text(t->out, "…"));
+    return bytes_printf(t->out, "%*s", (int)(NAME_WIDTH - 2 - width - (i < size)), "");
+}
+
+static bool table_row(const Table *t, const char *name, const int64_t rows[FATES])
+{
+    TRY(bytes_text(t->out, "  ") && table_name(t, name));
+    for (int c = 0; c < COLUMN_COUNT; c++)
+        if (is_shown(t, &COLUMNS[c]))
+            TRY(bytes_printf(t->out, "%14" PRId64, sum(rows, COLUMNS[c].first, COLUMNS[c].last)));
+    return bytes_text(t->out, "\n");
+}
+
+static int by_rows(const void *a, const void *b) // the largest first, then by name
+{
+    const PrepareGroup *x = *(const PrepareGroup *const *)a, *y = *(const PrepareGroup *const *)b;
+    int64_t n = sum(x->rows, 0, FATES), m = sum(y->rows, 0, FATES);
+    return n != m ? (n > m ? -1 : 1) : strcmp(x->name, y->name);
+}
+
+static const PrepareGroup **sorted_groups(const PrepareGroups *groups)
+{
+    const PrepareGroup **list = allocate(groups->count + 1, sizeof *list);
+    for (size_t i = 0; list != NULL && i < groups->count; i++)
+        list[i] = &groups->list[i];
+    if (list != NULL)
+        qsort(list, groups->count, sizeof *list, by_rows);
+    return list;
+}
+
+static bool table_groups(const Table *t, const char *title, const PrepareGroups *groups)
+{
+    bool only_none = groups->count == 0 || (groups->count == 1 && groups->list[0].name[0] == 0);
+    if (only_none)
+        return true;
+    const PrepareGroup **list = sorted_groups(groups);
+    TRY(list != NULL);
+    bool ok = bytes_printf(t->out, "%s\n", title);
+    int64_t others[FATES] = {0};
+    for (size_t i = 0; ok && i < groups->count; i++) {
+        if (i < GROUPS_SHOWN)
+            ok = table_row(t, list[i]->name[0] == 0 ? "(none)" : list[i]->name, list[i]->rows);
+        for (int fate = 0; i >= GROUPS_SHOWN && fate < FATES; fate++)
+            others[fate] += list[i]->rows[fate];
+    }
+    char name[64];
+    snprintf(name, sizeof name, "%zu others", groups->count - GROUPS_SHOWN);
+    if (ok && groups->count > GROUPS_SHOWN)
+        ok = table_row(t, name, others);
+    free(list);
+    return ok;
+}
+
+static bool table_levels(const Table *t)
+{
+    static const char *const NAMES[] = {"unknown", "1", "2", "3", "4", "5"};
+    TRY(bytes_text(t->out, "difficulty\n"));
+    for (int level = 0; level < 6; level++)
+        if (level > 0 || sum(t->report->levels[0], 0, FATES) > 0)
+            TRY(table_row(t, NAMES[level], t->report->levels[level]));
+    return true;
+}
+
+static bool table_dropped(const Table *t)
+{
+    const PrepareReport *r = t->report;
+    for (int fate = FATE_DROPPED; fate < FATES; fate++)
+        if (r->fates[fate] > 0)
+            TRY(bytes_printf(t->out, "dropped: %" PRId64 " %s\n", r->fates[fate], FATE_REASONS[fate]));
+    for (int i = 0; i < BAD_ROWS_NAMED && r->bad_rows[i] != NULL; i++)
+        TRY(bytes_printf(t->out, "  %s\n", r->bad_rows[i]));
+    if (r->replaced_difficulties > 0)
+        TRY(bytes_printf(t->out, "difficulty: --missing-difficulty stood in for %" PRId64 " rows\n", r->replaced_difficulties));
+    return true;
+}
+
+static bool table_files(const Table *t)
+{
+    for (size_t i = 0; i < t->report->file_count; i++) {
+        const PrepareFile *file = &t->report->files[i];
+        TRY(bytes_printf(t->out, "%s: %" PRId64 " rows", file->path, file->rows));
+        for (int f = 0; f < ROW_FORMATS; f++)
+            if (file->formats[f] == file->rows)
+                TRY(bytes_printf(t->out, ", %s", ROW_FORMAT_NAMES[f]));
+            else if (file->formats[f] > 0)
+                TRY(bytes_printf(t->out, ", %" PRId64 " %s", file->formats[f], ROW_FORMAT_NAMES[f]));
+        TRY(bytes_text(t->out, "\n"));
+    }
+    return true;
+}
+
+static bool table_shards(const Table *t, const PrepareOptions *options)
+{
+    static const int PARTS[] = {FATE_SFT, FATE_RL, FATE_HARD_SFT};
+    static const char *const FOLDERS[FATES] = {[FATE_SFT] = "sft", [FATE_RL] = "rl", [FATE_HARD_SFT] = "sft_hard"};
+    for (int i = 0; i < 3; i++) {
+        int part = PARTS[i];
+        if (t->report->fates[part] == 0)
+            continue;
+        TRY(bytes_printf(t->out, "%s/%s: %" PRId64 " records, %" PRId64 " tokens", options->out, FOLDERS[part],
+                         t->report->fates[part], t->report->tokens[part]));
+        if (t->report->trained[part] > 0)
+            TRY(bytes_printf(t->out, ", %" PRId64 " of them trained (%.1f%%)", t->report->trained[part],
+                             100.0 * (double)t->report->trained[part] / (double)t->report->tokens[part]));
+        TRY(bytes_printf(t->out, ", %d shard%s\n", t->report->shards[part], t->report->shards[part] == 1 ? "" : "s"));
+    }
+    return true;
+}
+
+bool prepare_table(Bytes *out, const PrepareReport *report, const PrepareOptions *options)
+{
+    const Table t = {out, report};
+    return table_files(&t) && bytes_text(out, "\n") && table_head(&t) && table_levels(&t) &&
+           table_groups(&t, "source", &report->sources) && table_groups(&t, "category", &report->categories) &&
+           table_row(&t, "all", report->fates) && bytes_text(out, "\n") && table_dropped(&t) && table_shards(&t, options);
+}
+
+// ---- split.json
+
+static bool set(json_t *object, const char *key, json_t *value)
+{
+    return (object != NULL && value != NULL && json_object_set_new(object, key, value) == 0) || fail("no memory for split.json");
+}
+
+static bool set_count(json_t *object, const char *key, int64_t count) { return set(object, key, json_integer(count)); }
+
+static json_t *counts_json(const int64_t rows[FATES]) // one group's row of the table
+{
+    json_t *object = json_object();
+    bool ok = set_count(object, "rows", sum(rows, 0, FATES));
+    for (int fate = 0; ok && fate < FATE_DROPPED; fate++)
+        ok = rows[fate] == 0 || set_count(object, FATE_NAMES[fate], rows[fate]);
+    if (ok && set_count(object, "dropped", sum(rows, FATE_DROPPED, FATES)))
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static bool set_part(json_t *root, const char *name, const PrepareReport *r, Fate shard, int prompts)
+{
+    json_t *part = json_object();
+    int64_t waiting = prompts < 0 ? 0 : r->fates[prompts];
+    bool ok = set_count(part, "count", r->fates[shard] + waiting) && set_count(part, "records", r->fates[shard]) &&
+              (prompts < 0 || set_count(part, "prompts", waiting)) && set_count(part, "tokens", r->tokens[shard]) &&
+              (prompts < 0 || set_count(part, "trained_tokens", r->trained[shard])) &&
+              set_count(part, "shards", r->shards[shard]);
+    return set(root, name, part) && ok;
+}
+
+static bool set_groups(json_t *root, const char *name, const PrepareGroups *groups)
+{
+    json_t *object = json_object();
+    const PrepareGroup **list = sorted_groups(groups);
+    bool ok = list != NULL;
+    for (size_t i = 0; ok && i < groups->count; i++)
+        ok = set(object, list[i]->name, counts_json(list[i]->rows));
+    free(list);
+    return set(root, name, object) && ok;
+}
+
+static bool set_levels(json_t *root, const PrepareReport *r)
+{
+    static const char *const NAMES[] = {"unknown", "1", "2", "3", "4", "5"};
+    json_t *object = json_object();
+    bool ok = true;
+    for (int level = 0; ok && level < 6; level++)
+        if (level > 0 || sum(r->levels[0], 0, FATES) > 0)
+            ok = set(object, NAMES[level], counts_json(r->levels[level]));
+    return set(root, "difficulty", object) && ok;
+}
+
+static bool set_dropped(json_t *root, const PrepareReport *r)
+{
+    json_t *dropped = json_object();
+    bool ok = true;
+    for (int fate = FATE_DROPPED; ok && fate < FATES; fate++)
+        ok = set_count(dropped, FATE_NAMES[fate], r->fates[fate]);
+    return set(root, "dropped", dropped) && ok;
+}
+
+static bool set_files(json_t *root, const PrepareReport *r)
+{
+    json_t *files = json_array();
+    bool ok = files != NULL;
+    for (size_t i = 0; ok && i < r->file_count; i++) {
+        json_t *file = json_object();
+        ok = set(file, "path", json_string(r->files[i].path)) && set_count(file, "rows", r->files[i].rows);
+        for (int f = 0; ok && f < ROW_FORMATS; f++)
+            ok = r->files[i].formats[f] == 0 || set_count(file, ROW_FORMAT_NAMES[f], r->files[i].formats[f]);
+        ok = json_array_append_new(files, file) == 0 && ok;
+    }
+    return set(root, "files", files) && ok;
+}
+
+static bool set_how(json_t *root, const PrepareOptions *o)
+{
+    static const char *const SPLITS[] = {"difficulty", "random", "sft-only", "rl-only", "hard-sft"};
+    char hash[24];
+    snprintf(hash, sizeof hash, "%016" PRIx64, o->rules.tokenizer == NULL ? 0 : tokenizer_hash(o->rules.tokenizer));
+    return set(root, "split", json_string(SPLITS[o->split])) && set(root, "tau", json_integer(o->tau)) &&
+           set(root, "seed", json_integer((json_int_t)o->seed)) && set(root, "tokenizer", json_string(hash)) &&
+           set(root, "template", json_string(o->rules.tokenizer == NULL ? "none" : template_name(o->rules.chat->kind))) &&
+           set(root, "instruction", json_string(o->instruction == NULL ? "none" : o->instruction)) &&
+           set(root, "train_turn_newline", json_boolean(o->rules.train_turn_newline));
+}
+
+json_t *prepare_json(const PrepareReport *r, const PrepareOptions *options)
+{
+    json_t *root = json_object();
+    bool ok = set_how(root, options) && set_count(root, "rows", r->rows) && set_part(root, "sft", r, FATE_SFT, FATE_PROMPT) &&
+              set_part(root, "rl", r, FATE_RL, -1);
+    if (ok && options->split == SPLIT_HARD_SFT)
+        ok = set_part(root, "sft_hard", r, FATE_HARD_SFT, FATE_HARD_PROMPT);
+    json_t *holdout = json_object();
+    ok = set_count(holdout, "count", r->fates[FATE_HOLDOUT]) && set(root, "holdout", holdout) && ok;
+    ok = ok && set_dropped(root, r) && set_levels(root, r) && set_groups(root, "source", &r->sources) &&
+         set_groups(root, "category", &r->categories) && set_files(root, r) &&
+         set_count(root, "replaced_difficulties", r->replaced_difficulties);
+    if (ok)
+        return root;
+    json_decref(root);
+    return NULL;
+}
+
+// ---- the picture
+
+static SplitCount split_count(const char *name, const int64_t rows[FATES])
+{
+    SplitCount c = {.name = name};
+    c.part[SPLIT_SFT] = rows[FATE_SFT];
+    c.part[SPLIT_PROMPTS] = rows[FATE_PROMPT];
+    c.part[SPLIT_RL] = rows[FATE_RL];
+    c.part[SPLIT_HARD] = rows[FATE_HARD_SFT] + rows[FATE_HARD_PROMPT];
+    c.part[SPLIT_HOLDOUT] = rows[FATE_HOLDOUT];
+    c.part[SPLIT_DROPPED] = sum(rows, FATE_DROPPED, FATES);
+    return c;
+}
+
+bool prepare_picture(Bytes *svg, const PrepareReport *r, const PrepareOptions *options)
+{
+    static const char *const NAMES[] = {"unknown", "1", "2", "3", "4", "5"};
+    const PrepareGroups *shown = r->categories.count > 1 ? &r->categories : &r->sources;
+    SplitCount levels[6];
+    for (int level = 0; level < 6; level++)
+        levels[level] = split_count(NAMES[level], r->levels[level]);
+    const PrepareGroup **list = sorted_groups(shown);
+    SplitCount *groups = allocate(shown->count + 1, sizeof *groups);
+    int64_t(*in_group)[6] = allocate(shown->count + 1, sizeof *in_group);
+    bool ok = list != NULL && groups != NULL && in_group != NULL;
+    for (size_t i = 0; ok && i < shown->count; i++) {
+        groups[i] = split_count(list[i]->name[0] == 0 ? "(none)" : list[i]->name, list[i]->rows);
+        memcpy(in_group[i], list[i]->levels, sizeof in_group[i]);
+    }
+    ok = ok && split_picture(svg, shown == &r->categories ? "Difficulty by category" : "Difficulty by source", options->tau,
+                             levels, groups, shown->count, (const int64_t(*)[6])in_group);
+    free(list);
+    free(groups);
+    free(in_group);
+    return ok;
+}

@@ -1,0 +1,54 @@
+// A shard as it lies on disk, for shard_write.c and shard_read.c; FORMAT.md says the same in words. Little-endian, as every machine
+// that CUDA runs on.
+#ifndef DATA_SHARD_FORMAT_H
+#define DATA_SHARD_FORMAT_H
+
+#include "data/shard.h"
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "shards are little-endian, and so must be the machine"
+#endif
+
+#define SHARD_MAGIC "DEREASON"
+enum { SHARD_ALIGN = 64, SHARD_FLAG_NEWLINE = 1, RECORD_HAS_ANSWER = 1, RECORD_HAS_ROW = 2 };
+
+typedef enum ShardSectionKind {
+    SECTION_RECORDS, // ShardRecord
+    SECTION_IDS,     // int32
+    SECTION_SPANS,   // pairs of uint32
+    SECTION_TEXT,    // of each record: id, answer, row
+    SECTION_NAMES,   // of sources and categories, each ended by 0; the first is empty
+    SECTIONS
+} ShardSectionKind;
+
+typedef struct ShardSection {
+    uint64_t offset, size, hash; // from the start of the file; bytes; XXH3 of them
+} ShardSection;
+
+typedef struct ShardHeader {
+    char magic[8];
+    uint32_t version, header_size;
+    uint64_t file_size;
+    uint32_t kind, template_, flags, number, of, vocabulary;
+    uint64_t tokenizer, instruction, seed, records, trained;
+    ShardSection sections[SECTIONS];
+    uint8_t zero[40];
+    uint64_t hash; // XXH3 of all before it
+} ShardHeader;
+
+struct ShardRecord {
+    uint64_t key;               // records ascend by difficulty, then by this
+    uint64_t token, span, text; // the first of each, in their sections
+    uint32_t tokens, prompt, trained, spans;
+    uint32_t id, answer, row;  // bytes
+    uint32_t source, category; // where their names begin in the section of names
+    uint8_t difficulty, flags;
+    uint16_t zero;
+};
+
+_Static_assert(sizeof(ShardHeader) == 256, "a header has 256 bytes");
+_Static_assert(sizeof(struct ShardRecord) == 72, "a record has 72 bytes");
+
+uint64_t shard_header_hash(const ShardHeader *header);
+
+#endif

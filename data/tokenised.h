@@ -1,0 +1,45 @@
+// One record as the model will read it: token ids, where the response begins, which tokens are trained. The prompt and the answer
+// are tokenised apart, so that the first trained token begins where the answer does: a sampler starts after exactly these prompt
+// tokens, and no merge across the edge may make training see others.
+#ifndef DATA_TOKENISED_H
+#define DATA_TOKENISED_H
+
+#include "data/records.h"
+#include "data/shard.h"
+#include "data/tokenizer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct TokenRules {
+    const Tokenizer *tokenizer; // NULL: only ids rows can be read
+    const ChatTemplate *chat;
+    int32_t vocabulary;      // an id from there on is refused
+    bool train_turn_newline; // the newline after <|im_end|> is trained too
+} TokenRules;
+
+typedef struct Tokenised {
+    TokenList tokens;
+    Span *spans; // (span_count) what is trained; none without a response
+    size_t span_count, span_capacity;
+    uint32_t prompt, trained; // tokens before the response; how many are trained
+} Tokenised;
+
+typedef struct TokenScratch { // what one thread scribbles on
+    Encoder *encoder;         // NULL without a tokenizer
+    RenderedChat rendered;
+} TokenScratch;
+
+bool scratch_open(TokenScratch *scratch, const Tokenizer *tokenizer);
+void scratch_close(TokenScratch *scratch);
+
+// Replaces *out. With a response: tokens up to the last trained one (what follows would be computed for nothing); without: the
+// prompt through its generation prompt. Fails when there is a response in which nothing is trained.
+bool record_tokenise(Tokenised *out, TokenScratch *scratch, const Record *record, const TokenRules *rules);
+void tokenised_free(Tokenised *tokenised);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

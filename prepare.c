@@ -1,0 +1,294 @@
+// Rows of problems to shards: read, rendered, tokenised, freed from duplicates, split at a difficulty, sorted. Then train_sft takes
+// OUT/sft, a teacher answers OUT/sft/prompts.jsonl, and train_rl takes OUT/rl. All of it is in data/prepare.h; here are the options,
+// and --inspect, which shows what training will see.
+#include "base/signals.h"
+#include "data/cache.h"
+#include "data/inspect.h"
+#include "data/mix.h"
+#include "prepare_options.h"
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct Program {
+    PrepareProgramOptions o;
+    Options options;
+    PrepareInput *inputs; // (o.files.count)
+    FieldMap *map;        // (map_count) all of --map, in order; inputs have the ones before them
+    size_t map_count;
+    char **fields; // (map_count) what the map points into
+    Tokenizer *tokenizer;
+    ChatTemplate chat;
+} Program;
+
+// ---- files, and what was said before each
+
+static bool add_map(Program *p, const char *word)
+{
+    const char *equals = strchr(word, '=');
+    if (equals == NULL || equals == word || equals[1] == 0)
+        return fail("--map %s: must be field=name: the rows' \"name\" is read as \"field\"", word);
+    char *field = copy_text(word);
+    TRY(field != NULL);
+    field[equals - word] = 0;
+    p->fields[p->map_count] = field;
+    p->map[p->map_count++] = (FieldMap){field, field + (equals - word) + 1};
+    return true;
+}
+
+// The maps that hold for a file: of several for one field the last.
+static bool maps_so_far(PrepareInput *input, const Program *p)
+{
+    FieldMap *map = allocate(p->map_count + 1, sizeof *map);
+    TRY(map != NULL);
+    input->map = map;
+    for (size_t i = 0; i < p->map_count; i++) {
+        size_t place = 0;
+        while (place < input->map_count && strcmp(map[place].field, p->map[i].field) != 0)
+            place++;
+        map[place] = p->map[i];
+        input->map_count += place == input->map_count;
+    }
+    return true;
+}
+
+static bool collect_inputs(Program *p)
+{
+    size_t files = 0;
+    int missing = 0;
+    p->inputs = allocate(p->o.files.count + 1, sizeof *p->inputs);
+    p->map = allocate(p->o.map.count + 1, sizeof *p->map);
+    p->fields = allocate(p->o.map.count + 1, sizeof *p->fields);
+    TRY(p->inputs != NULL && p->map != NULL && p->fields != NULL);
+    for (size_t i = 0; i < p->options.given_count; i++) {
+        const OptionGiven *given = &p->options.given[i];
+        if (strcmp(given->row->name, "map") == 0)
+            TRY(add_map(p, given->value));
+        if (strcmp(given->row->name, "missing_difficulty") == 0)
+            missing = atoi(given->value);
+        if (strcmp(given->row->name, "files") == 0) {
+            PrepareInput *input = &p->inputs[files++];
+            *input = (PrepareInput){.path = given->value, .missing_difficulty = missing};
+            TRY(maps_so_far(input, p));
+        }
+    }
+    return true;
+}
+
+static bool open_tokenizer(Program *p)
+{
+    if (p->o.tokenizer[0] == 0)
+        return template_open(&p->chat, ".", "chatml"); // rows of ids need none; others are refused where they are read
+    TRY((p->tokenizer = tokenizer_open(p->o.tokenizer)) != NULL);
+    return template_open(&p->chat, p->o.tokenizer, p->o.template_);
+}
+
+static PrepareOptions prepare_options(const Program *p)
+{
+    const PrepareProgramOptions *o = &p->o;
+    return (PrepareOptions){.inputs = p->inputs,
+                            .input_count = o->files.count,
+                            .out = o->out,
+                            .rules = {.tokenizer = p->tokenizer,
+                                      .chat = &p->chat,
+                                      .vocabulary = p->tokenizer == NULL ? INT32_MAX : tokenizer_size(p->tokenizer),
+                                      .train_turn_newline = o->train_turn_newline},
+                            .instruction = o->instruction,
+                            .tau = (int)o->tau,
+                            .split = (SplitKind)option_place("difficulty|random|sft-only|rl-only|hard-sft", o->split),
+                            .holdout = o->holdout,
+                            .seed = (uint64_t)o->seed,
+                            .skip_bad_rows = o->skip_bad_rows,
+                            .benchmarks = o->decontaminate.items,
+                            .benchmark_count = o->decontaminate.count,
+                            .memory = (size_t)o->memory};
+}
+
+static bool prepare_files(Program *p)
+{
+    PrepareOptions options = prepare_options(p);
+    PrepareReport report;
+    Bytes table = {0};
+    if (p->o.out[0] == 0)
+        return fail("--out is missing: the folder to write");
+    for (size_t i = 0; i < p->o.files.count; i++)
+        if (is_shards(p->o.files.items[i]))
+            return fail("%s: these are shards already; --inspect shows them", p->o.files.items[i]);
+    bool ok = prepare(&report, &options) && prepare_table(&table, &report, &options);
+    ok = ok &&
+         ((fwrite(table.data, 1, table.size, stdout) == table.size && fflush(stdout) == 0) || fail_errno("writing the table"));
+    bytes_free(&table);
+    prepare_report_free(&report);
+    return ok;
+}
+
+// ---- --inspect
+
+typedef struct View {
+    Program *program;
+    Documents documents;
+    InspectLook look;
+    Bytes out;
+} View;
+
+static bool show(View *v, const char *title, const int64_t *numbers, int64_t count)
+{
+    return inspect(&v->out, v->look, title, &v->documents, v->program->tokenizer, numbers, (size_t)count);
+}
+
+static bool show_record(View *v)
+{
+    int64_t number = v->program->o.record;
+    char title[96];
+    if (number >= v->documents.count)
+        return fail("--record %" PRId64 ": there are %" PRId64 ", numbered from 0", number, v->documents.count);
+    snprintf(title, sizeof title, "record %" PRId64 " of %" PRId64, number, v->documents.count);
+    return show(v, title, &number, 1);
+}
+
+static bool show_step(View *v, Loader *loader)
+{
+    const PrepareProgramOptions *o = &v->program->o;
+    StepPlan plan;
+    char title[160];
+    TRY(loader_plan(loader, o->step, &plan));
+    if (o->micro_batch >= plan.micro_batches)
+        return fail("--micro-batch %" PRId64 ": step %" PRId64 " has %" PRId64 ", numbered from 0", o->micro_batch, plan.step,
+                    plan.micro_batches);
+    if (o->micro_batch < 0 && v->look == INSPECT_HTML) {
+        snprintf(title, sizeof title, "step %" PRId64 ", all %" PRId64 " micro-batches", plan.step, plan.micro_batches);
+        return show(v, title, plan.numbers, plan.documents);
+    }
+    for (int64_t m = 0; m < plan.micro_batches; m++) {
+        int64_t count = plan.first[m + 1] - plan.first[m];
+        if (o->micro_batch >= 0 && m != o->micro_batch)
+            continue;
+        snprintf(title, sizeof title, "step %" PRId64 ", micro-batch %" PRId64 " of %" PRId64, plan.step, m, plan.micro_batches);
+        TRY(count > 0 ? show(v, title, plan.numbers + plan.first[m], count) : bytes_printf(&v->out, "%s: empty\n", title));
+    }
+    return true;
+}
+
+static bool show_micro_batches(View *v)
+{
+    const PrepareProgramOptions *o = &v->program->o;
+    LoaderWeight *weights;
+    Loader loader;
+    TRY(mix_parse(&weights, o->mix.items, o->mix.count));
+    LoaderOptions dealing = {.seed = (uint64_t)o->seed,
+                             .order = (LoaderOrder)option_place("random|sorted|shuffled|mixed", o->order),
+                             .weights = weights,
+                             .weight_count = o->mix.count,
+                             .global_batch = o->global_batch,
+                             .micro_batch_tokens = o->micro_batch_tokens,
+                             .slots = o->slots};
+    bool ok = loader_open(&loader, &v->documents, &dealing);
+    if (ok) {
+        ok = show_step(v, &loader);
+        loader_close(&loader);
+    }
+    mix_free(weights, o->mix.count);
+    return ok;
+}
+
+static bool kind_of(ShardKind *kind, const char *path)
+{
+    char **files = NULL;
+    size_t count = 0;
+    Shard shard;
+    *kind = SHARD_SFT;
+    if (folder_exists(path))
+        TRY(shard_files(&files, &count, path));
+    bool ok = true;
+    if (count > 0 || !folder_exists(path)) {
+        ok = shard_open(&shard, count > 0 ? files[0] : path);
+        if (ok) {
+            *kind = shard.about.kind;
+            shard_close(&shard);
+        }
+    }
+    names_free(files, count);
+    return ok;
+}
+
+static bool open_documents(View *v, const ShardFolders *folders)
+{
+    const PrepareProgramOptions *o = &v->program->o;
+    DocumentOptions reading = {.seq_len = o->seq_len,
+                               .over_length = (OverLength)option_place("drop|cut|error", o->over_length),
+                               .vocabulary = INT32_MAX,
+                               .tokenizer = v->program->tokenizer == NULL ? 0 : tokenizer_hash(v->program->tokenizer)};
+    reading.template_ = TEMPLATE_UNKNOWN;
+    return kind_of(&reading.kind, folders->paths[0]) &&
+           documents_open(&v->documents, &reading, (const char *const *)folders->paths, folders->count);
+}
+
+static bool write_view(const View *v)
+{
+    const char *page = v->program->o.html;
+    if (v->look == INSPECT_HTML)
+        return file_write_atomic(page, v->out.data, v->out.size);
+    return (fwrite(v->out.data, 1, v->out.size, stdout) == v->out.size && fflush(stdout) == 0) || fail_errno("writing");
+}
+
+static bool inspect_files(Program *p)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    bool terminal = isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == 0);
+    View v = {.program = p, .look = p->o.html[0] != 0 ? INSPECT_HTML : terminal ? INSPECT_COLOUR : INSPECT_PLAIN};
+    PrepareOptions options = prepare_options(p);
+    ShardFolders folders = {0};
+    char *cache;
+    options.tau = 0;
+    options.holdout = 0;
+    options.split = SPLIT_DIFFICULTY;
+    TRY(folder_temporary(&cache, "inspect"));
+    bool ok = shard_folders(&folders, p->o.files.items, p->o.files.count, cache, &options) && open_documents(&v, &folders);
+    if (ok) {
+        ok = (p->o.step >= 0 ? show_micro_batches(&v) : show_record(&v)) && write_view(&v);
+        documents_close(&v.documents);
+    }
+    shard_folders_discard(&folders, cache);
+    free(cache);
+    shard_folders_free(&folders);
+    bytes_free(&v.out);
+    return ok;
+}
+
+// ---- the program
+
+static bool run(Program *p)
+{
+    if (p->o.threads > 0)
+        omp_set_num_threads((int)p->o.threads);
+    TRY(collect_inputs(p) && open_tokenizer(p));
+    return p->o.inspect ? inspect_files(p) : prepare_files(p);
+}
+
+static void close_all(Program *p)
+{
+    for (size_t i = 0; p->inputs != NULL && i < p->o.files.count; i++)
+        free((void *)(uintptr_t)p->inputs[i].map);
+    for (size_t i = 0; i < p->map_count; i++)
+        free(p->fields[i]);
+    free(p->inputs);
+    free(p->map);
+    free(p->fields);
+    tokenizer_close(p->tokenizer);
+    options_free(&p->options);
+}
+
+int main(int count, char **arguments)
+{
+    Program p = {0};
+    bool answered = false;
+    bool understood = options_read(&p.options, prepare_program_options(), &p.o, count, arguments);
+    bool ok = understood && options_answer(&p.options, PREPARE_USAGE, stdout, &answered);
+    if (ok && !answered)
+        ok = signals_install() && run(&p);
+    if (!ok)
+        fprintf(stderr, "prepare: %s\n", error_text());
+    close_all(&p);
+    return !understood ? 2 : !ok ? 1 : 0;
+}

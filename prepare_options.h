@@ -1,0 +1,54 @@
+// The options of prepare, one row each: see train_sft_options.h. --map and --missing-difficulty stand before the arguments in the
+// table, because they apply to the files that are named after them.
+#ifndef PREPARE_OPTIONS_H
+#define PREPARE_OPTIONS_H
+
+#include "base/options.h"
+#include "data/records.h"
+
+#define PREPARE_USAGE                                                                                                            \
+    "prepare: rows of problems to difficulty-sorted shards, split for SFT and RL\n"                                              \
+    "usage: prepare --tokenizer Qwen3-4B-Base --tau 3 --out data scored.jsonl\n"                                                 \
+    "       prepare --tokenizer Qwen3-4B-Base --out data --map difficulty=level math/ -\n"                                       \
+    "       prepare --inspect data/sft --tokenizer Qwen3-4B-Base --record 17\n"                                                  \
+    "Files are JSONL, a folder stands for its *.jsonl, - for the standard input;\n"                                              \
+    "--map and --missing-difficulty apply to the files after them. --config FILE\n"                                              \
+    "reads lines of name = value, --help=GROUP shows ranges. Exit: 0 done, 1 failed,\n"                                          \
+    "2 usage; after a failure nothing is at --out that was not there before.\n"
+
+// clang-format off
+//  ROW(name, type, default, range, group, IDENTITY or NEUTRAL, help)
+#define PREPARE_OPTIONS(ROW)                                                                                                     \
+    ROW(map,                repeated, "", "",                 rows,    NEUTRAL,  "field=name: the files call this field otherwise")  \
+    ROW(missing_difficulty, integer,  "0", ">= 0 and <= 5",   rows,    NEUTRAL,  "stands in for a missing or odd one; 0: an error") \
+    ROW(files,              arguments, "", "required",        rows,    NEUTRAL,  "JSONL files, folders of them, or -; shards to inspect") \
+    ROW(skip_bad_rows,      integer,  "0", ">= 0",            rows,    NEUTRAL,  "rows that may be refused")                     \
+    ROW(decontaminate,      list,     "", "",                 rows,    NEUTRAL,  "benchmarks: drop rows that share 13 words with them") \
+    ROW(tokenizer,          folder,   "", "",                 text,    NEUTRAL,  "tokenizer files, or the model's folder")       \
+    ROW(template_,          choice,   "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", text, NEUTRAL, "chat template")         \
+    ROW(instruction,        text,     INSTRUCTION_DEFAULT, "", text,   NEUTRAL,  "ends the user turn of problem rows, or none")  \
+    ROW(train_turn_newline, flag,     "false", "",            text,    NEUTRAL,  "also train the newline after <|im_end|>")      \
+    ROW(tau,                integer,  "0", ">= 0 and <= 4",   split,   NEUTRAL,  "difficulty <= tau to sft/, > tau to rl/; 0: all to sft/") \
+    ROW(split,              choice,   "difficulty", "difficulty|random|sft-only|rl-only|hard-sft", split, NEUTRAL, "or a baseline of equal counts") \
+    ROW(holdout,            integer,  "0", ">= 0",            split,   NEUTRAL,  "prompts that go to holdout.jsonl instead")     \
+    ROW(seed,               integer,  "0", ">= 0",            split,   NEUTRAL,  "of the order and of what is drawn")            \
+    ROW(out,                folder,   "", "",                 output,  NEUTRAL,  "folder to write; an older preparation is replaced") \
+    ROW(memory,             integer,  "512M", ">= 16e6",      output,  NEUTRAL,  "bytes for sorting; more than that goes to disk") \
+    ROW(threads,            integer,  "0", ">= 0 and <= 4096", output, NEUTRAL,  "0: all cores")                                 \
+    ROW(inspect,            flag,     "false", "",            inspect, NEUTRAL,  "show what will be trained instead of preparing") \
+    ROW(record,             integer,  "0", ">= 0",            inspect, NEUTRAL,  "the n-th record in the order of difficulty, from 0") \
+    ROW(step,               integer,  "-1", ">= -1",          inspect, NEUTRAL,  "instead: micro-batches of this step, from 0")  \
+    ROW(micro_batch,        integer,  "-1", ">= -1",          inspect, NEUTRAL,  "only this one of the step; -1: all")           \
+    ROW(html,               file,     "", "",                 inspect, NEUTRAL,  "write it as a page instead")                   \
+    ROW(order,              choice,   "random", "random|sorted|shuffled|mixed", inspect, NEUTRAL, "as of train_sft, with these:") \
+    ROW(mix,                list,     "", "",                 inspect, NEUTRAL,  "mixed: level:1=4 source:math=0.5")             \
+    ROW(global_batch,       integer,  "128", "> 0",           inspect, NEUTRAL,  "documents in an update")                       \
+    ROW(micro_batch_tokens, integer,  "16384", "> 0",         inspect, NEUTRAL,  "tokens worked on at once")                     \
+    ROW(slots,              integer,  "8", "> 0 and <= 4096", inspect, NEUTRAL,  "micro-batches are a multiple of this")         \
+    ROW(seq_len,            integer,  "8192", "> 0",          inspect, NEUTRAL,  "longest document, in tokens")                  \
+    ROW(over_length,        choice,   "drop", "drop|cut|error", inspect, NEUTRAL, "a longer one")
+// clang-format on
+
+OPTIONS_DEFINE(PrepareProgramOptions, prepare_program_options, PREPARE_OPTIONS)
+
+#endif
