@@ -233,7 +233,7 @@ static bool open_all(Opening *o, const char *const *paths, size_t count)
     if (options->seq_len < 2 || options->seq_len > SEQ_LEN_MOST)
         return fail("--seq-len %" PRId64 ": must be from 2 to %d", options->seq_len, SEQ_LEN_MOST);
     if (options->kind == SHARD_RL && options->over_length == OVER_LENGTH_CUT)
-        return fail("a prompt can't be cut: its question would be another one");
+        return fail("--over-length cut: a prompt that is cut asks another question; drop it, or take error");
     TRY(grow(&d->sources, &o->source_capacity, 1, sizeof *d->sources));
     TRY((d->sources[d->source_count++] = copy_text("")) != NULL);
     for (size_t i = 0; i < count; i++)

@@ -1,7 +1,7 @@
-// The cut of a step into micro-batches is longest processing time first (Graham 1969), ties by the documents' order; then documents
-// move, or change places, from the dearest micro-batch to the others as long as that makes it cheaper. What stands where in an epoch
-// is in data/order.c.
+// A step: which documents it has is said by data/order.c, and how they are dealt into micro-batches by data/deal.c; here it
+// becomes a plan, and a micro-batch of a plan becomes a ragged batch.
 #include "data/loader.h"
+#include "data/deal.h"
 #include "data/order.h"
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +15,6 @@ static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t round_up(int64_t x, int64_t multiple) { return (x + multiple - 1) / multiple * multiple; }
 
 static int32_t length_of(const Loader *l, int64_t number) { return l->documents->list[number].length; }
-
-static int64_t cost_of(const Loader *l, int64_t number) // doubled, to stay an integer
-{
-    int64_t length = length_of(l, number);
-    return length * (2 * l->options.linear_cost + length);
-}
 
 static bool check(const Loader *l)
 {
@@ -117,7 +111,9 @@ LoaderLimits loader_largest(const Loader *loader) { return loader->limits; }
 
 int64_t loader_document(const Loader *loader, int64_t epoch, int64_t position)
 {
-    return order_document(loader->places, epoch, position);
+    int64_t number;
+    order_documents(loader->places, epoch, position, 1, &number);
+    return number;
 }
 
 int64_t loader_steps_per_epoch(const Loader *loader)
@@ -127,57 +123,6 @@ int64_t loader_steps_per_epoch(const Loader *loader)
 }
 
 // ---- the cut of a step
-
-static int compare_cost(const void *x, const void *y, void *loader) // dearest first, then in the order of the step
-{
-    const Loader *l = loader;
-    int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
-    int64_t cost_a = cost_of(l, l->numbers[a]), cost_b = cost_of(l, l->numbers[b]);
-    return cost_a != cost_b ? (cost_a > cost_b ? -1 : 1) : (a > b) - (a < b);
-}
-
-// The cheapest micro-batch with room for so many tokens, the first of several; -1 if none has. An empty one takes any document.
-static int64_t cheapest(const Loader *l, int64_t count, int64_t length)
-{
-    int64_t best = -1;
-    for (int64_t m = 0; m < count; m++)
-        if ((l->micro_tokens[m] == 0 || l->micro_tokens[m] + length <= l->options.micro_batch_tokens) &&
-            (best < 0 || l->micro_cost[m] < l->micro_cost[best]))
-            best = m;
-    return best;
-}
-
-// Gives every document of the step, the dearest first, one of count micro-batches; false if they are too few.
-static bool deal(Loader *l, int64_t documents, int64_t count)
-{
-    memset(l->micro_tokens, 0, (size_t)count * sizeof *l->micro_tokens);
-    memset(l->micro_cost, 0, (size_t)count * sizeof *l->micro_cost);
-    for (int64_t i = 0; i < documents; i++) {
-        int64_t place = l->order[i], number = l->numbers[place], m = cheapest(l, count, length_of(l, number));
-        if (m < 0)
-            return false;
-        l->micro[place] = m;
-        l->micro_tokens[m] += length_of(l, number);
-        l->micro_cost[m] += cost_of(l, number);
-    }
-    return true;
-}
-
-static int64_t cut_step(Loader *l, int64_t documents) // the number of micro-batches
-{
-    int64_t tokens = 0, own = 0, most = l->options.micro_batch_tokens, slots = l->options.slots;
-    for (int64_t i = 0; i < documents; i++) {
-        int64_t length = length_of(l, l->numbers[i]);
-        l->order[i] = i;
-        tokens += length <= most ? length : 0;
-        own += length > most;
-    }
-    qsort_r(l->order, (size_t)documents, sizeof *l->order, compare_cost, l);
-    int64_t count = round_up(own + (tokens + most - 1) / most, slots);
-    while (!deal(l, documents, count)) // ends: with one micro-batch for each document all have room
-        count += slots;
-    return count;
-}
 
 // Sorts numbers by micro-batch, keeping the order of the step within each, and notes where each begins.
 static void gather(Loader *l, int64_t documents, int64_t count)
@@ -214,9 +159,8 @@ bool loader_plan(Loader *loader, int64_t step, StepPlan *plan)
     int64_t epoch = step / per_epoch, begin = step % per_epoch * batch;
     int64_t documents = smaller(batch, loader->documents->count - begin);
     TRY(make_room(loader, documents));
-    for (int64_t i = 0; i < documents; i++)
-        loader->numbers[i] = loader_document(loader, epoch, begin + i);
-    int64_t count = cut_step(loader, documents);
+    order_documents(loader->places, epoch, begin, documents, loader->numbers);
+    int64_t count = deal_step(loader, documents);
     gather(loader, documents, count);
     *plan = finished_plan(loader, documents, count);
     plan->step = step;

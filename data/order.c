@@ -1,9 +1,9 @@
-// Orders. The mixed one spreads strata evenly: the documents of stratum s, taken through a permutation of their own, come at the
-// times (r + 1/2) / (n·w), n being how many it has and w its weight, and the epoch is the order of all these times. So a stratum of
-// weight 1 lasts until time 1, one of weight 4 until 1/4. Times are integers, and the document at a place is found by counting how
-// many come up to a time, which is a short sum.
+// Orders. The mixed one spreads strata evenly: the documents of stratum s, taken through a permutation of their own, come at
+// the times (r + 1/2) / (n·w), n being how many it has and w its weight, and the epoch is the order of all these times. So a
+// stratum of weight 1 lasts until time 1, one of weight 4 until 1/4. Times are integers, and a place is found by counting how
+// many documents come up to a time, which is a short sum; from there on the next document is that of the stratum whose time is
+// next.
 #include "data/order.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,7 +141,8 @@ static int64_t all_by(const Order *order, uint64_t time)
     return count;
 }
 
-static int64_t mixed(const Order *order, int64_t epoch, int64_t position)
+// Says of each stratum how many of it came before this place; those of one time come in the order of the strata.
+static void go_to(Order *order, int64_t position)
 {
     uint64_t low = 0, high = UINT64_MAX / 2; // the first time by which more than `position` documents came
     while (low < high) {
@@ -151,18 +152,43 @@ static int64_t mixed(const Order *order, int64_t epoch, int64_t position)
         else
             low = middle + 1;
     }
-    int64_t place = position - (low == 0 ? 0 : all_by(order, low - 1)); // among those that come at this very time
+    int64_t behind = position; // the first document comes later than time 0
+    for (size_t i = 0; i < order->stratum_count; i++) {
+        order->strata[i].come = come_by(&order->strata[i], low - 1);
+        behind -= order->strata[i].come;
+    }
+    for (size_t i = 0; behind > 0; i++) {
+        int64_t now = come_by(&order->strata[i], low) - order->strata[i].come; // at this very time: one or none
+        order->strata[i].come += now;
+        behind -= now;
+    }
+}
+
+static size_t next_stratum(const Order *order)
+{
+    size_t next = 0;
+    uint64_t first = UINT64_MAX;
     for (size_t i = 0; i < order->stratum_count; i++) {
         const Stratum *s = &order->strata[i];
-        int64_t before = low == 0 ? 0 : come_by(s, low - 1), now = come_by(s, low) - before;
-        if (place < now) {
-            int64_t member =
-                keyed_permutation(order->seed, RANDOM_BUCKET, (uint32_t)epoch, (uint32_t)i, s->count, before + place);
-            return order->members[s->first + member];
+        uint64_t time = s->come < s->count ? (2 * (uint64_t)s->come + 1) * s->pace : UINT64_MAX;
+        if (time < first) {
+            first = time;
+            next = i;
         }
-        place -= now;
     }
-    return -1; // never: the counts add up to all documents
+    return next;
+}
+
+static void mixed(Order *order, int64_t epoch, int64_t position, int64_t count, int64_t *numbers)
+{
+    go_to(order, position);
+    for (int64_t i = 0; i < count; i++) {
+        size_t next = next_stratum(order);
+        Stratum *s = &order->strata[next];
+        int64_t place = s->come++;
+        int64_t member = keyed_permutation(order->seed, RANDOM_BUCKET, (uint32_t)epoch, (uint32_t)next, s->count, place);
+        numbers[i] = order->members[s->first + member];
+    }
 }
 
 // ---- all orders
@@ -178,16 +204,19 @@ static int64_t shuffled(const Order *order, int64_t epoch, int64_t position)
            keyed_permutation(order->seed, RANDOM_BUCKET, (uint32_t)epoch, (uint32_t)level, count, position - first[level]);
 }
 
-int64_t order_document(const Order *order, int64_t epoch, int64_t position)
+void order_documents(Order *order, int64_t epoch, int64_t position, int64_t count, int64_t *numbers)
 {
-    switch (order->kind) {
-    case ORDER_SORTED:
-        return position;
-    case ORDER_SHUFFLED:
-        return shuffled(order, epoch, position);
-    case ORDER_MIXED:
-        return mixed(order, epoch, position);
-    default:
-        return keyed_permutation(order->seed, RANDOM_ORDER, (uint32_t)epoch, 0, order->documents->count, position);
+    if (order->kind == ORDER_MIXED) {
+        mixed(order, epoch, position, count, numbers);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        int64_t place = position + i;
+        if (order->kind == ORDER_SORTED)
+            numbers[i] = place;
+        else if (order->kind == ORDER_SHUFFLED)
+            numbers[i] = shuffled(order, epoch, place);
+        else
+            numbers[i] = keyed_permutation(order->seed, RANDOM_ORDER, (uint32_t)epoch, 0, order->documents->count, place);
     }
 }
