@@ -40,8 +40,8 @@
     ROW(step,               integer,  "-1", ">= -1",          inspect, NEUTRAL,  "instead: micro-batches of this step, from 0")  \
     ROW(micro_batch,        integer,  "-1", ">= -1",          inspect, NEUTRAL,  "only this one of the step; -1: all")           \
     ROW(html,               file,     "", "",                 inspect, NEUTRAL,  "write it as a page instead")                   \
-    ROW(order,              choice,   "random", "random|sorted|shuffled|mixed", inspect, NEUTRAL, "as of train_sft, with these:") \
-    ROW(mix,                list,     "", "",                 inspect, NEUTRAL,  "mixed: level:1=4 source:math=0.5")             \
+    ROW(order,              choice,   "random", "random|sorted|shuffled|mixed", inspect, NEUTRAL, "as of train_sft, like the next ones") \
+    ROW(mix,                repeated, "", "",                 inspect, NEUTRAL,  "level:1=4 or source:math=0.5, for mixed")      \
     ROW(global_batch,       integer,  "128", "> 0",           inspect, NEUTRAL,  "documents in an update")                       \
     ROW(micro_batch_tokens, integer,  "16384", "> 0",         inspect, NEUTRAL,  "tokens worked on at once")                     \
     ROW(slots,              integer,  "8", "> 0 and <= 4096", inspect, NEUTRAL,  "micro-batches are a multiple of this")         \

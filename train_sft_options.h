@@ -32,8 +32,8 @@
     ROW(seq_len,            integer, "8192", "> 0",           data,      IDENTITY, "longest document, in tokens")                \
     ROW(over_length,        choice,  "drop", "drop|cut|error", data,      IDENTITY, "a longer one")                              \
     ROW(skip_bad_rows,      integer, "0", ">= 0",             data,      NEUTRAL,  "rows that may be refused")                   \
-    ROW(order,              choice,  "random", "random|sorted|shuffled|mixed", data, IDENTITY, "documents in an epoch; sorted: easy to hard") \
-    ROW(mix,                list,    "", "",                  data,      IDENTITY, "weights of mixed: level:1=4 source:math=0.5") \
+    ROW(order,              choice,  "random", "random|sorted|shuffled|mixed", data, IDENTITY, "of an epoch's documents (sorted: easy to hard)") \
+    ROW(mix,                repeated, "", "",                 data,      IDENTITY, "weights for mixed: level:1=4 or source:math=0.5") \
     ROW(epochs,             integer, "3", "> 0 and <= 1e6",   steps,     IDENTITY, "passes over the data")                       \
     ROW(steps,              integer, "0", ">= 0",             steps,     IDENTITY, "updates; 0: as many as the epochs have")     \
     ROW(global_batch,       integer, "128", "> 0",            steps,     IDENTITY, "documents in an update")                     \

@@ -1,4 +1,4 @@
-// --mix level:1=4 source:math/train=0.5 as the weights of ORDER_MIXED.
+// --mix level:1=4 --mix source:math/train=0.5 as the weights of ORDER_MIXED.
 #ifndef DATA_MIX_H
 #define DATA_MIX_H
 

@@ -47,7 +47,7 @@ typedef struct Record {
     char *question;     // the user turn, where it was put together from several fields
 } Record;
 
-typedef struct FieldMap { // what a row calls `name` is read as `field`; the row has it under its new name from then on
+typedef struct FieldMap { // what a row calls `name`, if it has that, becomes its `field`
     const char *field, *name;
 } FieldMap;
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The benchmarks, each with its peer beside it in the same run: matrix products (OpenBLAS), a training step (PyTorch), the
-# tokenizer (tiktoken and Hugging Face tokenizers), memory per token. Peers that are not installed are named and left out.
+# tokenizer (tiktoken and Hugging Face tokenizers), the preparation of data (transformers), memory per token. Peers that are not installed are named and left out.
 # A quiet machine matters more than anything else here; each program prints what it could not rule out.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -30,6 +30,17 @@ elif has tiktoken && has tokenizers; then
 else
     build/tokenizer_bench ../shared/data/qwen3-tokenizer ../shared/data/math/train.jsonl
 fi
+
+echo
+echo "== preparing data, one core, and the loader"
+if [ ! -d ../shared/data/math ]; then
+    echo "skipped: no ../shared/data"
+elif has transformers; then
+    "$python" dev/bench/prepare_bench.py --copies 8 ../shared/data/qwen3-tokenizer ../shared/data/math/train.jsonl ../shared/data/gsm8k/train.jsonl
+else
+    echo "skipped: the Python side needs pip install -r dev/reference/requirements.txt"
+fi
+build/loader_bench
 
 echo
 echo "== memory of activations per token"

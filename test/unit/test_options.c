@@ -18,6 +18,15 @@
 // clang-format on
 OPTIONS_DEFINE(SmallOptions, small_options, SMALL_OPTIONS)
 
+// clang-format off
+#define FILE_OPTIONS(ROW) \
+    ROW(rename, repeated,  "", "",         files, NEUTRAL, "old=new") \
+    ROW(extra,  list,      "", "",         files, NEUTRAL, "more") \
+    ROW(level,  integer,   "0", "",        files, NEUTRAL, "of what follows") \
+    ROW(names,  arguments, "", "required", files, NEUTRAL, "files to read")
+// clang-format on
+OPTIONS_DEFINE(FileOptions, file_options, FILE_OPTIONS)
+
 enum { MOST_WORDS = 16 };
 
 // Reads a command line, "--data x" behind it so that it is complete.
@@ -410,9 +419,79 @@ static int make_path(void **state)
 
 static int remove_path(void **state) { return unlink(config_path); }
 
+// ---- arguments, and the order in which things were given
+
+static bool read_files(Options *options, FileOptions *values, const char *const words[])
+{
+    char *argv[MOST_WORDS] = {(char *)"program"};
+    int argc = 1;
+    for (; words[argc - 1] != NULL; argc++)
+        argv[argc] = (char *)(uintptr_t)words[argc - 1];
+    return options_read(options, file_options(), values, argc, argv);
+}
+
+static void words_without_an_option_are_arguments_and_the_order_is_kept(void **state)
+{
+    Options options;
+    FileOptions v;
+    assert_ok(read_files(&options, &v, WORDS("--rename", "a=b", "one", "--level=2", "--rename", "c=d", "-", "two")));
+    assert_int_equal(v.names.count, 3);
+    assert_string_equal(v.names.items[1], "-");
+    assert_int_equal(v.rename.count, 2); // one word each time
+    static const char *const expected[][2] = {{"rename", "a=b"}, {"names", "one"}, {"level", "2"},
+                                              {"rename", "c=d"}, {"names", "-"},   {"names", "two"}};
+    assert_int_equal(options.given_count, 6);
+    for (size_t i = 0; i < 6; i++) {
+        assert_string_equal(options.given[i].row->name, expected[i][0]);
+        assert_string_equal(options.given[i].value, expected[i][1]);
+    }
+    assert_true(option_given(&options, "level") && !option_given(&options, "extra"));
+    options_free(&options);
+}
+
+static void two_dashes_end_a_list_and_the_options(void **state)
+{
+    Options options;
+    FileOptions v;
+    assert_ok(read_files(&options, &v, WORDS("--extra", "a", "b", "--", "--level", "-x")));
+    assert_int_equal(v.extra.count, 2);
+    assert_int_equal(v.names.count, 2);
+    assert_string_equal(v.names.items[0], "--level");
+    options_free(&options);
+    assert_refused(read_files(&options, &v, WORDS("--extra", "a", "b")), "files to read: none were given");
+    options_free(&options);
+    assert_refused(read_files(&options, &v, WORDS("-x")), "-x: an option begins with --");
+    options_free(&options);
+}
+
+static void arguments_and_repeated_options_stand_in_configuration_files_and_help(void **state)
+{
+    Options options;
+    FileOptions v;
+    Bytes text = {0};
+    write_config("names = [\"x\", \"y\"]\nrename = [\"a=b\", \"c=d\"]\n");
+    assert_ok(read_files(&options, &v, WORDS("--config", config_path)));
+    assert_int_equal(v.names.count, 2);
+    assert_int_equal(v.rename.count, 2);
+    assert_ok(options_help(&options, "", NULL, 80, &text));
+    assert_non_null(strstr(text.data, "\n  names…"));
+    assert_non_null(strstr(text.data, "\n  --rename NAME=NAME"));
+    bytes_clear(&text);
+    assert_ok(options_config(&options, &text));
+    options_free(&options);
+    write_config(text.data);
+    assert_ok(read_files(&options, &v, WORDS("--config", config_path)));
+    assert_string_equal(v.names.items[1], "y");
+    options_free(&options);
+    bytes_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_without_an_option_are_arguments_and_the_order_is_kept),
+        cmocka_unit_test(two_dashes_end_a_list_and_the_options),
+        cmocka_unit_test(arguments_and_repeated_options_stand_in_configuration_files_and_help),
         cmocka_unit_test(values_that_nobody_gives_are_the_tables),
         cmocka_unit_test(words_fill_fields_in_every_spelling),
         cmocka_unit_test(a_list_takes_words_up_to_the_next_option_and_grows),

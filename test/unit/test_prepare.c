@@ -1,5 +1,5 @@
 // From rows to folders: what is kept, what is dropped and counted, where each row goes under every split; nothing left behind after
-// a failure; and the same bytes whatever the threads, the memory and the order of the files.
+// a failure; and the same bytes whatever the threads and the memory.
 #include "test/support/prepared.h"
 #include <omp.h>
 
