@@ -1,5 +1,5 @@
-// A buffer that slides along the file: what was given moves out at the front, the file comes in behind. It grows only as far as the
-// longest line that may be.
+// A buffer that slides along the file: what was given moves out at the front, the file comes in behind. It grows only as far as
+// the longest line that may be.
 #include "data/lines.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -10,23 +10,41 @@
 
 enum { CHUNK = 1 << 20 };
 
-static bool fill(LineReader *r) // more bytes behind what there is; sets ended at the end
+static bool give_up(LineReader *r) // after a failure that leaves half a line: nobody shall take it for a whole one
+{
+    r->begin = r->end = 0;
+    r->drained = r->ended = true;
+    return false;
+}
+
+static bool fill(LineReader *r) // more bytes behind what there is; sets drained at the end
 {
     if (r->begin > 0) {
         memmove(r->buffer, r->buffer + r->begin, r->end - r->begin);
         r->end -= r->begin;
         r->begin = 0;
     }
-    TRY(grow(&r->buffer, &r->capacity, r->end + CHUNK, 1));
+    if (!grow(&r->buffer, &r->capacity, r->end + CHUNK, 1)) {
+        fail_in("%s:%" PRId64, r->path, r->line + 1);
+        return give_up(r);
+    }
     ssize_t n;
     do
         n = read(r->descriptor, r->buffer + r->end, CHUNK);
     while (n < 0 && errno == EINTR);
-    r->ended = n <= 0;
-    if (n < 0)
-        return fail_errno("%s: reading after %" PRIu64 " bytes", r->path, r->consumed + r->end);
+    if (n < 0) {
+        fail_errno("%s: reading after %" PRIu64 " bytes", r->path, r->consumed + r->end);
+        return give_up(r);
+    }
+    r->drained = n == 0;
     r->end += (size_t)n;
     return true;
+}
+
+static void pass(LineReader *r, size_t bytes)
+{
+    r->begin += bytes;
+    r->consumed += bytes;
 }
 
 // ---- what is given as JSONL, and is something else
@@ -34,7 +52,7 @@ static bool fill(LineReader *r) // more bytes behind what there is; sets ended a
 typedef struct Look {
     const char *bytes;
     size_t size;
-    const char *remedy; // %s is the file
+    const char *what; // and the remedy; %s is the file
 } Look;
 
 #define COMPRESSED(with) "compressed; " with " %s | ./prepare ... -"
@@ -43,9 +61,7 @@ static const Look LOOKS[] = {
     {"PAR1", 4, "a Parquet file; turn it into JSONL first: dev/parquet_to_jsonl.py %s > rows.jsonl"},
     {"\x1F\x8B", 2, COMPRESSED("zcat")},
     {"\x28\xB5\x2F\xFD", 4, COMPRESSED("zstdcat")},
-    {"\xFD"
-     "7zXZ",
-     5, COMPRESSED("xzcat")},
+    {"\xFD\x37zXZ", 5, COMPRESSED("xzcat")},
     {"BZh", 3, COMPRESSED("bzcat")},
     {"\xFF\xFE", 2, "UTF-16, not UTF-8; iconv -f UTF-16 -t UTF-8 %s"},
     {"\xFE\xFF", 2, "UTF-16, not UTF-8; iconv -f UTF-16 -t UTF-8 %s"},
@@ -53,12 +69,12 @@ static const Look LOOKS[] = {
 
 static bool refuse_others(const LineReader *r)
 {
-    const char *data = r->buffer + r->begin;
+    const char *data = r->buffer + r->begin, *file = r->descriptor == STDIN_FILENO ? "FILE" : r->path; // in the remedy
     size_t size = r->end - r->begin, first = 0;
     for (size_t i = 0; i < sizeof LOOKS / sizeof *LOOKS; i++)
         if (size >= LOOKS[i].size && memcmp(data, LOOKS[i].bytes, LOOKS[i].size) == 0) {
             Bytes text = {0};
-            bool ok = bytes_printf(&text, LOOKS[i].remedy, r->path);
+            bool ok = bytes_printf(&text, LOOKS[i].what, file);
             fail("%s: %s", r->path, ok ? text.data : "not JSONL");
             bytes_free(&text);
             return false;
@@ -66,7 +82,7 @@ static bool refuse_others(const LineReader *r)
     while (first < size && strchr(" \t\r\n", data[first]) != NULL && data[first] != 0)
         first++;
     if (first < size && data[first] == '[')
-        return fail("%s: a JSON array, not one object a line; jq -c '.[]' %s writes JSONL", r->path, r->path);
+        return fail("%s: a JSON array, not one object a line; jq -c '.[]' %s writes JSONL", r->path, file);
     return true;
 }
 
@@ -84,10 +100,10 @@ bool lines_open(LineReader *reader, const char *path)
         ok = fail("%s: a folder, not a file", path);
     else if (ok && !standard && !S_ISREG(facts.st_mode) && !S_ISFIFO(facts.st_mode))
         ok = fail("%s: neither a regular file nor a pipe", path);
-    while (ok && !reader->ended && reader->end < 4096) // a pipe gives little at a time
+    while (ok && !reader->drained && reader->end < 4096) // a pipe gives little at a time
         ok = fill(reader);
     if (ok && reader->end >= 3 && memcmp(reader->buffer, "\xEF\xBB\xBF", 3) == 0)
-        reader->begin = 3;
+        pass(reader, 3);
     ok = ok && refuse_others(reader);
     if (!ok)
         lines_close(reader);
@@ -113,19 +129,13 @@ static bool blank(const char *text, size_t size)
     return true;
 }
 
-static void pass(LineReader *r, size_t bytes)
-{
-    r->begin += bytes;
-    r->consumed += bytes;
-}
-
 // What is left of a line that is too long goes by without being kept.
 static bool discard_line(LineReader *r)
 {
     for (;;) {
         char *newline = memchr(r->buffer + r->begin, '\n', r->end - r->begin);
         pass(r, newline == NULL ? r->end - r->begin : (size_t)(newline + 1 - r->buffer) - r->begin);
-        if (newline != NULL || r->ended)
+        if (newline != NULL || r->drained)
             return fail("%s:%" PRId64 ": a line of more than %zu bytes; a row may have no more", r->path, r->line, LINE_LIMIT);
         TRY(fill(r));
     }
@@ -145,7 +155,7 @@ static bool next_line(LineReader *r, size_t *size)
             r->line++;
             return discard_line(r);
         }
-        if (newline != NULL || r->ended) {
+        if (newline != NULL || r->drained) {
             *size = searched + (newline != NULL);
             r->line += *size > 0;
             return true;
@@ -161,7 +171,8 @@ bool lines_next(LineReader *reader, const char **text, size_t *size)
         size_t whole;
         *size = 0;
         TRY(next_line(reader, &whole));
-        if (whole == 0)
+        reader->ended = whole == 0;
+        if (reader->ended)
             return true;
         const char *line = reader->buffer + reader->begin;
         pass(reader, whole); // it stays where it is until the next fill

@@ -17,14 +17,16 @@ typedef struct LineReader {
     int descriptor; // -1: closed
     char *buffer;   // (capacity)
     size_t begin, end, capacity;
-    bool ended;        // the descriptor has no more
+    bool drained;      // the descriptor has no more
+    bool ended;        // there are no more lines: the last one was given, or reading failed
     int64_t line;      // of the last line given; from 1
     uint64_t consumed; // bytes of the input that were given or passed over
 } LineReader;
 
 bool lines_open(LineReader *reader, const char *path); // "-": the standard input
 // The next line that is not blank, without its end; it stands until the next call. *text is NULL after the last one. A line over
-// the limit fails with its place, and reading may go on after it; a read error ends the file (ended is set).
+// the limit fails with its place, and reading may go on after it. A read error, or no memory, sets ended: there is nothing after
+// it.
 bool lines_next(LineReader *reader, const char **text, size_t *size);
 void lines_close(LineReader *reader);
 

@@ -1,5 +1,6 @@
-// Texts become words, words hashes, and 13 hashes in a row one of 64 bits, which is in the table or not. ASCII goes without tables of
-// Unicode; other text goes through utf8proc, code point by code point.
+// Texts become words, words hashes of 64 bits, and 13 of these in a row one more, which is in the table or not. It is a cyclic
+// polynomial (Cohen 1997): a word that comes in costs the same however long the run is. ASCII goes without tables of Unicode;
+// other text goes through utf8proc, code point by code point.
 #include "data/ngrams.h"
 #include "base/json.h"
 #include "data/lines.h"
@@ -7,12 +8,12 @@
 #include <string.h>
 #include <utf8proc.h>
 
-enum { SLOTS_FIRST = 1 << 12, WORD_MOST = 256, FOLDED_MOST = 64 };
-static const uint64_t WHOLE_TEXT = 0x5741484F4C45; // keeps short whole texts apart from 13-grams
+enum { SLOTS_FIRST = 1 << 12, FOLDED_MOST = 64 };
 
 struct Ngrams {
-    uint64_t *slots; // 0: free
+    uint64_t *slots; // (slot_count) 0: free; at most half of them are taken
     size_t slot_count, count;
+    uint64_t *filter; // (slot_count / 8) two bits of one word for each hash: nearly all that is not in the table ends here
 };
 
 // ---- the table
@@ -25,26 +26,50 @@ static uint64_t *slot_of(const Ngrams *n, uint64_t hash)
     return &n->slots[slot];
 }
 
-static bool widen(Ngrams *n)
+static uint64_t *filter_of(const Ngrams *n, uint64_t hash) { return &n->filter[(hash >> 12) & (n->slot_count / 8 - 1)]; }
+static uint64_t filter_bits(uint64_t hash) { return (uint64_t)1 << (hash >> 58) | (uint64_t)1 << (hash >> 52 & 63); }
+
+static bool has_hash(const Ngrams *n, uint64_t hash)
 {
-    Ngrams wider = {.slot_count = n->slot_count * 2, .count = n->count};
-    wider.slots = allocate(wider.slot_count, sizeof *wider.slots);
-    TRY(wider.slots != NULL);
-    for (size_t i = 0; i < n->slot_count; i++)
-        if (n->slots[i] != 0)
-            *slot_of(&wider, n->slots[i]) = n->slots[i];
+    uint64_t bits = filter_bits(hash);
+    return (*filter_of(n, hash) & bits) == bits && *slot_of(n, hash) != 0;
+}
+
+static bool open_table(Ngrams *n, size_t slot_count)
+{
+    *n = (Ngrams){.slot_count = slot_count};
+    n->slots = allocate(slot_count, sizeof *n->slots);
+    n->filter = allocate(slot_count / 8, sizeof *n->filter);
+    return n->slots != NULL && n->filter != NULL;
+}
+
+static void close_table(Ngrams *n)
+{
     free(n->slots);
-    *n = wider;
-    return true;
+    free(n->filter);
+}
+
+static void put_hash(Ngrams *n, uint64_t hash)
+{
+    uint64_t *slot = slot_of(n, hash);
+    n->count += *slot == 0;
+    *slot = hash;
+    *filter_of(n, hash) |= filter_bits(hash);
 }
 
 static bool add_hash(Ngrams *n, uint64_t hash)
 {
-    if (n->count * 2 >= n->slot_count)
-        TRY(widen(n));
-    uint64_t *slot = slot_of(n, hash);
-    n->count += *slot == 0;
-    *slot = hash;
+    if (n->count * 2 >= n->slot_count) {
+        Ngrams wider;
+        bool ok = open_table(&wider, n->slot_count * 2);
+        for (size_t i = 0; ok && i < n->slot_count; i++)
+            if (n->slots[i] != 0)
+                put_hash(&wider, n->slots[i]);
+        close_table(ok ? n : &wider);
+        TRY(ok);
+        *n = wider;
+    }
+    put_hash(n, hash);
     return true;
 }
 
@@ -53,101 +78,107 @@ static bool add_hash(Ngrams *n, uint64_t hash)
 typedef struct Words {
     const char *text;
     size_t size, at;
-    uint64_t window[NGRAM_WORDS]; // hashes of the last words, in a ring
+    uint64_t word;                        // the hash of what there is of a word; 0: none has begun
+    utf8proc_int32_t folded[FOLDED_MOST]; // what one code point became, and which of it are still to be looked at
+    utf8proc_ssize_t folded_next, folded_count;
+    uint64_t window[NGRAM_WORDS]; // hashes of the last words, in a ring; 0: none yet
+    size_t oldest;                // in the ring
+    uint64_t hash;                // of all that is in the ring, in its order
     size_t count;                 // words so far
 } Words;
 
+static uint64_t mixed(uint64_t hash) // every bit depends on every bit: the end of MurmurHash3
+{
+    hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdu;
+    hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53u;
+    return hash ^ hash >> 33;
+}
+
+static uint64_t rotated(uint64_t hash, int bits) { return hash << bits | hash >> (64 - bits); }
+
+// FNV-1a, by code points. word: 0 before the first.
+static uint64_t with_letter(uint64_t word, uint32_t letter)
+{
+    return ((word == 0 ? 0xcbf29ce484222325u : word) ^ letter) * 0x100000001b3u;
+}
+
+static bool end_word(Words *w) // whether there was one
+{
+    enum { STEP = 5 }; // 13 steps turn a word by 65 bits, which is 1
+    if (w->word == 0)
+        return false;
+    uint64_t word = mixed(w->word);
+    w->hash = rotated(w->hash, STEP) ^ word ^ rotated(w->window[w->oldest], NGRAM_WORDS * STEP % 64);
+    w->window[w->oldest] = word;
+    w->oldest = w->oldest + 1 == NGRAM_WORDS ? 0 : w->oldest + 1;
+    w->count++;
+    w->word = 0;
+    return true;
+}
+
 static bool ascii_word(unsigned char c) { return (unsigned)(c | 32) - 'a' < 26 || (unsigned)c - '0' < 10; }
+
+static void take_ascii(Words *w) // letters and digits as far as they go
+{
+    const char *text = w->text;
+    size_t at = w->at, size = w->size;
+    uint64_t word = w->word;
+    for (; at < size && ascii_word((unsigned char)text[at]); at++)
+        word = with_letter(word, (unsigned char)text[at] | 32); // lower case; digits have that bit
+    w->word = word;
+    w->at = at;
+}
 
 static bool unicode_word(utf8proc_int32_t c)
 {
-    utf8proc_category_t k = utf8proc_category(c);
-    return (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_NO);
+    utf8proc_category_t category = utf8proc_category(c);
+    return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NO;
 }
 
-typedef struct Word {
-    uint8_t bytes[WORD_MOST]; // its first bytes, folded; longer words are told apart by these
-    size_t size;
-} Word;
-
-static void put_byte(Word *w, uint8_t byte)
+// One code point, folded as NFKC and case folding do; what they compose from neighbours stays decomposed, on both sides alike.
+static void fold_code_point(Words *w)
 {
-    if (w->size < WORD_MOST)
-        w->bytes[w->size++] = byte;
-}
-
-// One code point, folded as NFKC and case folding do (what they compose from neighbours is left decomposed on both sides alike).
-// Returns whether anything of it belongs to a word.
-static bool put_unicode(Word *w, utf8proc_int32_t c)
-{
-    utf8proc_int32_t folded[FOLDED_MOST];
-    int boundary = UTF8PROC_BOUNDCLASS_START;
     const utf8proc_option_t how = UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD;
-    utf8proc_ssize_t count = utf8proc_decompose_char(c, folded, FOLDED_MOST, how, &boundary);
-    bool any = false;
-    for (utf8proc_ssize_t i = 0; i < count && i < FOLDED_MOST; i++) {
-        uint8_t bytes[4];
-        if (!unicode_word(folded[i]))
-            continue;
-        utf8proc_ssize_t size = utf8proc_encode_char(folded[i], bytes);
-        for (utf8proc_ssize_t b = 0; b < size; b++)
-            put_byte(w, bytes[b]);
-        any = true;
-    }
-    return any;
-}
-
-// The next code point of the text, folded into the word; false where it separates words.
-static bool take_code_point(Words *words, Word *w)
-{
-    unsigned char c = (unsigned char)words->text[words->at];
-    if (c < 0x80) {
-        words->at++;
-        if (!ascii_word(c))
-            return false;
-        put_byte(w, c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c);
-        return true;
-    }
+    int boundary = UTF8PROC_BOUNDCLASS_START;
     utf8proc_int32_t code;
     utf8proc_ssize_t size =
-        utf8proc_iterate((const utf8proc_uint8_t *)words->text + words->at, (utf8proc_ssize_t)(words->size - words->at), &code);
-    words->at += size > 0 ? (size_t)size : 1;
-    return size > 0 && put_unicode(w, code);
+        utf8proc_iterate((const utf8proc_uint8_t *)w->text + w->at, (utf8proc_ssize_t)(w->size - w->at), &code);
+    w->at += size > 0 ? (size_t)size : 1;
+    w->folded_next = 0;
+    w->folded_count = utf8proc_decompose_char(size > 0 ? code : ' ', w->folded, FOLDED_MOST, how, &boundary);
+    if (w->folded_count < 0 || w->folded_count > FOLDED_MOST) // never so in Unicode as it is
+        w->folded_count = 0;
 }
 
-// Hashes the next word into the window; false after the last one.
-static bool next_word(Words *words)
+// Brings the next word into the window; false after the last one.
+static bool next_word(Words *w)
 {
-    Word w = {.size = 0};
-    while (words->at < words->size) {
-        if (take_code_point(words, &w))
+    for (;;) {
+        while (w->folded_next < w->folded_count) {
+            utf8proc_int32_t code = w->folded[w->folded_next++];
+            if (unicode_word(code))
+                w->word = with_letter(w->word, (uint32_t)code);
+            else if (end_word(w))
+                return true;
+        }
+        take_ascii(w);
+        if (w->at == w->size)
+            return end_word(w);
+        if ((unsigned char)w->text[w->at] >= 0x80) {
+            fold_code_point(w);
             continue;
-        if (w.size > 0)
-            break;
+        }
+        w->at++;
+        if (end_word(w))
+            return true;
     }
-    if (w.size == 0)
-        return false;
-    words->window[words->count++ % NGRAM_WORDS] = hash_bytes(w.bytes, w.size);
-    return true;
 }
 
 static uint64_t not_zero(uint64_t hash) { return hash == 0 ? 1 : hash; }
 
-static uint64_t ngram_hash(const Words *words) // of the last 13
-{
-    uint64_t in_order[NGRAM_WORDS];
-    for (size_t i = 0; i < NGRAM_WORDS; i++)
-        in_order[i] = words->window[(words->count + i) % NGRAM_WORDS];
-    return not_zero(hash_bytes(in_order, sizeof in_order));
-}
+static uint64_t ngram_hash(const Words *words) { return not_zero(words->hash); } // of the last 13
 
-static uint64_t whole_hash(const Words *words) // of a text of fewer
-{
-    uint64_t all[NGRAM_WORDS + 1];
-    memcpy(all, words->window, words->count * sizeof *all);
-    all[words->count] = WHOLE_TEXT;
-    return not_zero(hash_bytes(all, (words->count + 1) * sizeof *all));
-}
+static uint64_t whole_hash(const Words *words) { return not_zero(mixed(words->hash + words->count)); } // of a text of fewer
 
 static bool is_short(const Words *words) { return words->count >= SHORT_TEXT_WORDS && words->count < NGRAM_WORDS; }
 
@@ -158,9 +189,9 @@ bool ngrams_find(const Ngrams *n, const char *text, size_t size, bool *shared)
     if (n->count == 0)
         return true;
     while (!*shared && next_word(&words))
-        *shared = words.count >= NGRAM_WORDS && *slot_of(n, ngram_hash(&words)) != 0;
+        *shared = words.count >= NGRAM_WORDS && has_hash(n, ngram_hash(&words));
     if (is_short(&words))
-        *shared = *slot_of(n, whole_hash(&words)) != 0;
+        *shared = has_hash(n, whole_hash(&words));
     return true;
 }
 
@@ -202,7 +233,7 @@ static bool add_file(Ngrams *n, const char *path)
     const char *text;
     size_t size;
     TRY(lines_open(&lines, path));
-    bool ok = lines_next(&lines, &text, &size);
+    bool ok = lines_next(&lines, &text, &size) && (text != NULL || fail("%s: there is no row in it", lines.path));
     while (ok && text != NULL) {
         char where[1024];
         snprintf(where, sizeof where, "%s:%" PRId64, lines.path, lines.line);
@@ -222,9 +253,7 @@ Ngrams *ngrams_read(const char *const *paths, size_t count)
     size_t file_count = 0;
     if (n == NULL)
         return NULL;
-    n->slot_count = SLOTS_FIRST;
-    n->slots = allocate(n->slot_count, sizeof *n->slots);
-    bool ok = n->slots != NULL && jsonl_files(&files, &file_count, paths, count);
+    bool ok = open_table(n, SLOTS_FIRST) && jsonl_files(&files, &file_count, paths, count);
     for (size_t i = 0; ok && i < file_count; i++)
         ok = add_file(n, files[i]);
     names_free(files, file_count);
@@ -237,7 +266,9 @@ Ngrams *ngrams_read(const char *const *paths, size_t count)
 
 void ngrams_close(Ngrams *n)
 {
-    free(n->slots);
+    if (n == NULL)
+        return;
+    close_table(n);
     free(n);
 }
 

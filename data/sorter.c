@@ -1,7 +1,7 @@
-// Records are collected in one block of memory with an array of where they begin. When the block is full it is sorted and becomes a
-// run: a stretch of one unnamed file. At the end the runs are merged, several at a time if there are more than read buffers, each
-// merge reading its runs in pieces. Ties are broken by the order in which records were added: the number is part of the comparison
-// within a run, and of several runs the earlier one wins.
+// Records are collected in one stretch of memory, the arena. When it is full it is sorted and becomes a run: a stretch of one
+// unnamed file. At the end the runs are merged, several at a time if there are more than read buffers, each merge reading its
+// runs in pieces. Ties are broken by the order in which records were added: by the place in the arena within a run, and of
+// several runs the earlier one wins.
 #include "data/sorter.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -9,12 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HEAD = 4, ALIGN = 8, LEAST_BUFFER = 64 << 10, MOST_BUFFER = 4 << 20, LEAST_MEMORY = 1 << 20 };
+enum { HEAD = 4, ALIGN = 8, LEAST_BUFFER = 64 << 10, MOST_BUFFER = 4 << 20, LEAST_MEMORY = 4 * LEAST_BUFFER };
 
-// A record lies in memory and in a run as its size (4 bytes), its key, then padding to ALIGN, its data, padding to ALIGN.
+// A record lies in the arena and in a run as its size (4 bytes), its key, padding to ALIGN, its data, padding to ALIGN.
 typedef struct Item {
     uint64_t prefix; // the first bytes of the key, big-endian, so that most comparisons need no more
-    size_t at;       // in the block
+    size_t at;       // in the arena
 } Item;
 
 typedef struct Run {
@@ -23,6 +23,7 @@ typedef struct Run {
 
 typedef struct Source { // a run that is being merged
     uint64_t next, end; // what is not read yet
+    uint64_t prefix;    // of the first record's key
     uint8_t *buffer;    // (capacity)
     size_t begin, filled, capacity;
 } Source;
@@ -32,18 +33,18 @@ struct Sorter {
     size_t key_size, memory;
     int file; // -1: none yet
     uint64_t written;
-    uint8_t *block;
-    size_t size, capacity;
-    Item *items;
-    size_t count, item_capacity, next; // next: of a sort that is all in memory
+    uint8_t *arena; // (capacity) records from its beginning, their items at its end
+    size_t size, count, capacity;
+    size_t next; // of a sort that is all in memory
     Run *runs;
     size_t run_count, run_capacity;
     uint64_t runs_written;
     bool sorted;
-    Source *sources; // (run_count) of the last merge
-    size_t *heap;    // (heap_size) numbers of sources
+    Source *sources;            // (source_count) of the last merge
+    size_t source_count, piece; // piece: the size of their buffers
+    size_t *heap;               // (heap_size) numbers of sources
     size_t heap_size;
-    size_t current; // the source whose record was given last; run_count: none
+    bool given; // the record of the first source in the heap was given and is to be passed over
 };
 
 static size_t aligned(size_t size) { return (size + ALIGN - 1) / ALIGN * ALIGN; }
@@ -73,13 +74,14 @@ Sorter *sorter_open(const char *folder, size_t key_size, size_t memory)
 
 static void close_sources(Sorter *s)
 {
-    for (size_t i = 0; s->sources != NULL && i < s->run_count; i++)
+    for (size_t i = 0; i < s->source_count; i++)
         free(s->sources[i].buffer);
     free(s->sources);
     free(s->heap);
     s->sources = NULL;
     s->heap = NULL;
-    s->heap_size = 0;
+    s->source_count = s->heap_size = 0;
+    s->given = false;
 }
 
 void sorter_close(Sorter *s)
@@ -90,8 +92,7 @@ void sorter_close(Sorter *s)
     if (s->file >= 0)
         close(s->file); // it has no name: that is its end
     free(s->folder);
-    free(s->block);
-    free(s->items);
+    free(s->arena);
     free(s->runs);
     free(s);
 }
@@ -135,20 +136,30 @@ static bool write_file(Sorter *s, const uint8_t *data, size_t size)
     return true;
 }
 
+static uint64_t prefix_of(const uint8_t *key, size_t size)
+{
+    uint64_t prefix = 0;
+    for (size_t i = 0; i < 8; i++)
+        prefix = prefix << 8 | (i < size ? key[i] : 0);
+    return prefix;
+}
+
+static Item *items_of(const Sorter *s) { return (Item *)(void *)(s->arena + s->capacity) - s->count; }
+
 static int compare_items(const void *a, const void *b, void *sorter)
 {
     const Sorter *s = sorter;
     const Item *x = a, *y = b;
     if (x->prefix != y->prefix)
         return x->prefix < y->prefix ? -1 : 1;
-    int order = memcmp(s->block + x->at + HEAD, s->block + y->at + HEAD, s->key_size);
-    return order != 0 ? order : (x->at > y->at) - (x->at < y->at); // the block is in the order of adding
+    int order = memcmp(s->arena + x->at + HEAD, s->arena + y->at + HEAD, s->key_size);
+    return order != 0 ? order : (x->at > y->at) - (x->at < y->at); // the arena is in the order of adding
 }
 
-static void sort_block(Sorter *s)
+static void sort_arena(Sorter *s)
 {
     if (s->count > 1)
-        qsort_r(s->items, s->count, sizeof *s->items, compare_items, s);
+        qsort_r(items_of(s), s->count, sizeof(Item), compare_items, s);
 }
 
 static bool add_run(Sorter *s, uint64_t begin)
@@ -159,7 +170,7 @@ static bool add_run(Sorter *s, uint64_t begin)
     return true;
 }
 
-// Output of a merge or of a block goes through a buffer: records are small.
+// What goes into a run, from the arena or from a merge, goes through a buffer: records are small.
 typedef struct Output {
     Sorter *sorter;
     uint8_t *buffer;
@@ -186,14 +197,15 @@ static bool put(Output *out, const uint8_t *record, size_t size)
 
 static bool spill(Sorter *s)
 {
-    Output out = {.sorter = s, .capacity = LEAST_BUFFER * 4};
+    Output out = {.sorter = s, .capacity = LEAST_BUFFER};
     TRY(open_file(s));
-    sort_block(s);
+    sort_arena(s);
     TRY((out.buffer = allocate(out.capacity, 1)) != NULL);
+    const Item *items = items_of(s);
     uint64_t begin = s->written;
     bool ok = true;
     for (size_t i = 0; ok && i < s->count; i++) {
-        const uint8_t *record = s->block + s->items[i].at;
+        const uint8_t *record = s->arena + items[i].at;
         ok = put(&out, record, record_size(s, size_at(record)));
     }
     ok = ok && flush(&out) && add_run(s, begin);
@@ -202,46 +214,76 @@ static bool spill(Sorter *s)
     return ok;
 }
 
-static uint64_t prefix_of(const uint8_t *key, size_t size)
+// ---- adding
+
+static bool resize_arena(Sorter *s, size_t capacity)
 {
-    uint64_t prefix = 0;
-    for (size_t i = 0; i < 8; i++)
-        prefix = prefix << 8 | (i < size ? key[i] : 0);
-    return prefix;
+    size_t items = s->count * sizeof(Item), old = s->capacity;
+    uint8_t *arena = realloc(s->arena, capacity);
+    if (arena == NULL)
+        return fail("no memory for %zu bytes to sort in", capacity);
+    memmove(arena + capacity - items, arena + old - items, items);
+    s->arena = arena;
+    s->capacity = capacity;
+    return true;
+}
+
+// Room for one more record and its item; qsort_r takes as much again as the items have.
+static bool make_room(Sorter *s, size_t record)
+{
+    size_t needed = s->size + record + (s->count + 1) * sizeof(Item);
+    if (s->count > 0 && needed + (s->count + 1) * sizeof(Item) > s->memory) {
+        TRY(spill(s));
+        needed = record + sizeof(Item);
+        if (s->capacity > s->memory) // the run was one large record
+            TRY(resize_arena(s, aligned(s->memory)));
+    }
+    if (needed <= s->capacity)
+        return true;
+    size_t wider = 2 * s->capacity < s->memory ? 2 * s->capacity : s->memory;
+    return resize_arena(s, aligned(wider > needed ? wider : needed));
 }
 
 bool sorter_add(Sorter *s, const void *key, const void *data, size_t size)
 {
-    size_t record = record_size(s, size), needed = s->size + record + (s->count + 1) * sizeof(Item);
     if (s->sorted)
         return fail("a record was added to a sort that is done");
     if (size > UINT32_MAX / 2)
         return fail("a record of %zu bytes is too large to sort", size);
-    if (needed > s->memory && s->count > 0)
-        TRY(spill(s));
-    TRY(grow(&s->block, &s->capacity, s->size + record, 1) && grow(&s->items, &s->item_capacity, s->count + 1, sizeof *s->items));
-    uint8_t *at = s->block + s->size;
-    memset(at, 0, record); // padding too: runs hold no memory of others
+    size_t record = record_size(s, size);
+    TRY(make_room(s, record));
+    uint8_t *at = s->arena + s->size;
+    memset(at, 0, data_at(s));
     memcpy(at, &(uint32_t){(uint32_t)size}, HEAD);
     memcpy(at + HEAD, key, s->key_size);
     if (size > 0)
+        memset(at + record - ALIGN, 0, ALIGN); // padding too: runs hold nothing of what was in memory before
+    if (size > 0)
         memcpy(at + data_at(s), data, size);
-    s->items[s->count++] = (Item){prefix_of(key, s->key_size), s->size};
+    s->count++;
+    *items_of(s) = (Item){prefix_of(key, s->key_size), s->size};
     s->size += record;
     return true;
 }
 
 // ---- merging
 
-// Makes at least `size` bytes of a run stand in its buffer; a run ends between records, so there are that many.
+// Makes the first `size` bytes of what is left of a run stand in its buffer. A buffer grows for a record that is larger, to
+// exactly its size, so that it holds nothing else and can go with it.
 static bool need(Sorter *s, Source *source, size_t size)
 {
     if (source->filled - source->begin >= size)
         return true;
-    memmove(source->buffer, source->buffer + source->begin, source->filled - source->begin);
     source->filled -= source->begin;
+    memmove(source->buffer, source->buffer + source->begin, source->filled);
     source->begin = 0;
-    TRY(grow(&source->buffer, &source->capacity, size, 1));
+    if (source->capacity < size) {
+        uint8_t *larger = realloc(source->buffer, size);
+        if (larger == NULL)
+            return fail("no memory for a record of %zu bytes", size);
+        source->buffer = larger;
+        source->capacity = size;
+    }
     while (source->filled < size) {
         size_t room = source->capacity - source->filled;
         uint64_t left = source->end - source->next;
@@ -257,21 +299,36 @@ static bool need(Sorter *s, Source *source, size_t size)
     return true;
 }
 
-static const uint8_t *record_of(const Sorter *s, size_t source) { return s->sources[source].buffer + s->sources[source].begin; }
+static uint8_t *record_of(const Source *source) { return source->buffer + source->begin; }
 
-// The first record of a run, whole; *there: false at its end.
+// The size and the key of a run's first record, which is all that a comparison needs; *there: false at its end. Its data may be
+// large, and are read only when its turn comes: of all runs, one has such a record in memory.
 static bool load(Sorter *s, Source *source, bool *there)
 {
     *there = source->filled > source->begin || source->next < source->end;
     if (!*there)
         return true;
-    TRY(need(s, source, HEAD));
-    return need(s, source, record_size(s, size_at(source->buffer + source->begin)));
+    TRY(need(s, source, data_at(s)));
+    source->prefix = prefix_of(record_of(source) + HEAD, s->key_size);
+    return true;
+}
+
+static bool pass_over(Sorter *s, Source *source)
+{
+    source->begin += record_size(s, size_at(record_of(source)));
+    if (source->capacity == s->piece)
+        return true;
+    free(source->buffer); // it grew for this record
+    *source = (Source){.next = source->next, .end = source->end, .buffer = malloc(s->piece), .capacity = s->piece};
+    return source->buffer != NULL || fail("no memory for %zu bytes", s->piece);
 }
 
 static bool before(const Sorter *s, size_t a, size_t b)
 {
-    int order = memcmp(record_of(s, a) + HEAD, record_of(s, b) + HEAD, s->key_size);
+    const Source *x = &s->sources[a], *y = &s->sources[b];
+    if (x->prefix != y->prefix)
+        return x->prefix < y->prefix;
+    int order = memcmp(record_of(x) + HEAD, record_of(y) + HEAD, s->key_size);
     return order != 0 ? order < 0 : a < b;
 }
 
@@ -302,21 +359,21 @@ static size_t buffer_size(const Sorter *s, size_t runs)
 static bool open_sources(Sorter *s, size_t first, size_t count)
 {
     close_sources(s);
-    s->sources = allocate(s->run_count + 1, sizeof *s->sources);
-    s->heap = allocate(count + 1, sizeof *s->heap);
+    s->sources = allocate(count, sizeof *s->sources);
+    s->heap = allocate(count, sizeof *s->heap);
     TRY(s->sources != NULL && s->heap != NULL);
+    s->source_count = count;
+    s->piece = buffer_size(s, count);
     for (size_t i = 0; i < count; i++) {
         Source *source = &s->sources[i];
         bool there;
-        *source = (Source){.next = s->runs[first + i].begin, .end = s->runs[first + i].end};
-        TRY(grow(&source->buffer, &source->capacity, buffer_size(s, count), 1));
-        TRY(load(s, source, &there));
+        *source = (Source){.next = s->runs[first + i].begin, .end = s->runs[first + i].end, .capacity = s->piece};
+        TRY((source->buffer = allocate(s->piece, 1)) != NULL && load(s, source, &there));
         if (there)
             s->heap[s->heap_size++] = i;
     }
     for (size_t i = s->heap_size; i-- > 0;)
         sift_down(s, i);
-    s->current = SIZE_MAX;
     return true;
 }
 
@@ -324,20 +381,20 @@ static bool open_sources(Sorter *s, size_t first, size_t count)
 static bool merge_next(Sorter *s, const uint8_t **record)
 {
     *record = NULL;
-    if (s->current != SIZE_MAX) { // the record that was given before is done with
-        Source *source = &s->sources[s->current];
+    if (s->given) {
         bool there;
-        source->begin += record_size(s, size_at(source->buffer + source->begin));
-        TRY(load(s, source, &there));
+        s->given = false;
+        TRY(pass_over(s, &s->sources[s->heap[0]]) && load(s, &s->sources[s->heap[0]], &there));
         if (!there)
             s->heap[0] = s->heap[--s->heap_size];
         sift_down(s, 0);
-        s->current = SIZE_MAX;
     }
     if (s->heap_size == 0)
         return true;
-    s->current = s->heap[0];
-    *record = record_of(s, s->current);
+    Source *source = &s->sources[s->heap[0]];
+    TRY(need(s, source, record_size(s, size_at(record_of(source)))));
+    s->given = true;
+    *record = record_of(source);
     return true;
 }
 
@@ -378,15 +435,12 @@ static bool merge_down(Sorter *s)
 
 bool sorter_sort(Sorter *s)
 {
-    if (!s->sorted && s->run_count > 0 && s->count > 0)
-        TRY(spill(s));
-    if (!s->sorted && s->run_count == 0)
-        sort_block(s);
-    if (!s->sorted && s->run_count > 0) {
-        free(s->block);
-        free(s->items);
-        s->block = NULL;
-        s->items = NULL;
+    if (!s->sorted && s->run_count == 0) {
+        sort_arena(s);
+    } else if (!s->sorted) {
+        TRY(s->count == 0 || spill(s));
+        free(s->arena);
+        s->arena = NULL;
         TRY(merge_down(s));
     }
     s->sorted = true;
@@ -404,7 +458,7 @@ bool sorter_next(Sorter *s, const uint8_t **key, const uint8_t **data, size_t *s
     if (s->run_count > 0)
         TRY(merge_next(s, &record));
     else if (s->next < s->count)
-        record = s->block + s->items[s->next++].at;
+        record = s->arena + items_of(s)[s->next++].at;
     if (record == NULL)
         return true;
     *key = record + HEAD;

@@ -1,0 +1,310 @@
+// What shares 13 words with a benchmark, and what only looks as if it did.
+#include "test/support/check.h"
+#include "data/ngrams.h"
+#include <omp.h>
+#include <unistd.h>
+
+static char folder[64];
+
+static char *write_rows(const char *name, const char *rows)
+{
+    char *path = path_join(folder, name);
+    assert_non_null(path);
+    assert_ok(file_write_atomic(path, rows, strlen(rows)));
+    return path;
+}
+
+static Ngrams *ngrams_of(const char *rows)
+{
+    char *path = write_rows("benchmark.jsonl", rows);
+    Ngrams *n = ngrams_read((const char *const[]){path}, 1);
+    if (n == NULL)
+        fail_msg("%s", error_text());
+    free(path);
+    return n;
+}
+
+static bool finds(const Ngrams *n, const char *text)
+{
+    bool shared;
+    assert_ok(ngrams_find(n, text, strlen(text), &shared));
+    return shared;
+}
+
+#define TWELVE "one two three four five six seven eight nine ten eleven twelve"
+#define LONG_ROW "{\"question\": \"Before it. " TWELVE " thirteen and after it.\"}\n"
+
+static void thirteen_words_of_a_longer_text_are_found_wherever_they_stand(void **state)
+{
+    Ngrams *n = ngrams_of(LONG_ROW);
+    assert_int_equal(ngrams_count(n), 18 - 12);
+    assert_true(finds(n, TWELVE " thirteen"));
+    assert_true(finds(n, "other words " TWELVE " thirteen and more words"));
+    assert_true(finds(n, "it " TWELVE));
+    assert_true(finds(n, "a " TWELVE " a " TWELVE " thirteen"));
+    ngrams_close(n);
+}
+
+static void twelve_shared_words_are_not_enough(void **state)
+{
+    Ngrams *n = ngrams_of(LONG_ROW);
+    assert_false(finds(n, TWELVE));
+    assert_false(finds(n, "then " TWELVE " fourteen"));
+    assert_false(finds(n, "two one three four five six seven eight nine ten eleven twelve thirteen")); // another order
+    assert_false(finds(n, "one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, thirteens"));
+    assert_false(finds(n, "onetwo three four five six seven eight nine ten eleven twelve thirteen"));
+    assert_false(finds(n, ""));
+    ngrams_close(n);
+}
+
+static void case_punctuation_and_line_breaks_do_not_matter(void **state)
+{
+    Ngrams *n = ngrams_of(LONG_ROW);
+    assert_true(finds(n, "ONE, Two: \"three\"\r\nfour\n\n*five*\tsix--seven (eight) nine; ten... eleven_twelve\\thirteen!"));
+    assert_true(finds(n, "one\xC2\xA0two\xE2\x80\x94three four\xE3\x80\x82"
+                         "five six seven eight nine ten eleven twelve thirteen"));
+    ngrams_close(n);
+}
+
+static void the_same_letters_in_another_encoding_are_the_same(void **state)
+{
+    // composed and decomposed accents, full width, a ligature, a sharp s and its fold, Greek with a final sigma,
+    // a syllable of Hangul, and numbers that are no decimal digits
+    Ngrams *n =
+        ngrams_of("{\"q\": \"caf\xC3\xA9 \xEF\xBC\xA1\xEF\xBC\xA2 \xEF\xAC\x81ne STRASSE \xCE\xA3\xCE\x9F\xCE\xA3 1\xC2\xB2 "
+                  "\xEA\xB0\x80 \xE3\x80\x87 \xE1\x8D\xA9 c d e f\"}\n");
+    assert_int_equal(ngrams_count(n), 1);
+    assert_true(finds(n, "cafe\xCC\x81 ab fine stra\xC3\x9F"
+                         "e \xCF\x83\xCE\xBF\xCF\x82 12 \xE1\x84\x80\xE1\x85\xA1 \xE3\x80\x87 \xE1\x8D\xA9 C D E F"));
+    assert_false(finds(n, "cafe ab fine strasse \xCF\x83\xCE\xBF\xCF\x82 12 \xEA\xB0\x80 \xE3\x80\x87 \xE1\x8D\xA9 c d e f"));
+    assert_false(finds(n, "caf\xC3\xA9 ab fine strasse \xCF\x83\xCE\xBF\xCF\x82 12 \xEA\xB0\x80 c d e f")); // without the numbers
+    ngrams_close(n);
+    n = ngrams_of(
+        "{\"q\": \"a half is \xC2\xBD and a third is \xE2\x85\x93 of the whole cake\"}\n"); // words within one character
+    assert_true(finds(n, "A half is 1/2 and a third is 1/3 of the whole cake"));
+    ngrams_close(n);
+}
+
+static void bytes_that_are_no_utf_8_separate_words(void **state)
+{
+    Ngrams *n = ngrams_of(LONG_ROW);
+    assert_true(finds(n, "one\xFFtwo\xC3 three four five six seven eight nine ten eleven twelve thirteen\xE2\x80"));
+    ngrams_close(n);
+}
+
+// ---- short texts
+
+static void a_short_text_is_found_as_a_whole_only(void **state)
+{
+    Ngrams *n = ngrams_of("{\"question\": \"What is the capital of France?\"}\n{\"question\": \"" TWELVE "\"}\n");
+    assert_int_equal(ngrams_count(n), 2);
+    assert_true(finds(n, "what is the Capital of FRANCE"));
+    assert_true(finds(n, TWELVE "."));
+    assert_false(finds(n, "What is the capital of France today?"));
+    assert_false(finds(n, "So, what is the capital of France?"));
+    assert_false(finds(n, "is the capital of France"));
+    assert_false(finds(n, TWELVE " thirteen"));
+    ngrams_close(n);
+}
+
+static void a_text_of_fewer_than_five_words_is_no_question(void **state)
+{
+    Ngrams *n =
+        ngrams_of("{\"question\": \"one two three four\", \"answer\": \"\"}\n{\"question\": \"one two three four five\"}\n");
+    assert_int_equal(ngrams_count(n), 1);
+    assert_false(finds(n, "one two three four"));
+    assert_true(finds(n, "one two three four five"));
+    ngrams_close(n);
+}
+
+// ---- rows
+
+static void every_text_of_a_row_is_read_but_for_its_names(void **state)
+{
+    Ngrams *n = ngrams_of("{\"id\": \"the words of an id\", \"source\": \"the words of a source\", \"category\": \"words of a "
+                          "certain category\", \"question\": \"Which of these is right?\", \"options\": [\"the first of all "
+                          "options\", [\"an option within an option\"]], \"meta\": {\"id\": \"an id that is deeper down\"}, "
+                          "\"answer_index\": 3, \"none\": null}\n");
+    assert_int_equal(ngrams_count(n), 4);
+    assert_true(finds(n, "which of these is right"));
+    assert_true(finds(n, "the first of all options"));
+    assert_true(finds(n, "an option within an option"));
+    assert_true(finds(n, "an id that is deeper down"));
+    assert_false(finds(n, "the words of an id"));
+    assert_false(finds(n, "the words of a source"));
+    assert_false(finds(n, "words of a certain category"));
+    ngrams_close(n);
+    assert_true(ngrams_is_name("id") && ngrams_is_name("source") && ngrams_is_name("category"));
+    assert_false(ngrams_is_name("question") || ngrams_is_name("identity"));
+}
+
+static void texts_of_one_row_are_not_joined(void **state)
+{
+    Ngrams *n = ngrams_of("{\"a\": \"one two three four five six seven\", \"b\": \"eight nine ten eleven twelve thirteen\"}\n");
+    assert_false(finds(n, TWELVE " thirteen"));
+    assert_true(finds(n, "one two three four five six seven"));
+    ngrams_close(n);
+}
+
+static void several_files_and_folders_are_read_together(void **state)
+{
+    char *data = path_join(folder, "data");
+    assert_ok(folder_make(data));
+    free(write_rows("data/a.jsonl", "{\"q\": \"a a a a a\"}"));
+    free(write_rows("data/b.jsonl", "{\"q\": \"b b b b b\"}"));
+    char *other = write_rows("c.jsonl", "{\"q\": \"c c c c c\"}\n{\"q\": \"a a a a a\"}");
+    Ngrams *n = ngrams_read((const char *const[]){data, other}, 2);
+    assert_non_null(n);
+    assert_int_equal(ngrams_count(n), 3);
+    assert_true(finds(n, "a a a a a") && finds(n, "b b b b b") && finds(n, "c c c c c"));
+    ngrams_close(n);
+    free(data);
+    free(other);
+}
+
+static void without_benchmarks_nothing_is_found(void **state)
+{
+    Ngrams *n = ngrams_read(NULL, 0);
+    assert_non_null(n);
+    assert_int_equal(ngrams_count(n), 0);
+    assert_false(finds(n, TWELVE " thirteen"));
+    ngrams_close(n);
+    ngrams_close(NULL);
+}
+
+static void assert_benchmark_refused(const char *rows, const char *what)
+{
+    char *path = write_rows("refused.jsonl", rows);
+    Ngrams *n = NULL;
+    assert_refused((n = ngrams_read((const char *const[]){path}, 1)) != NULL, what);
+    assert_ptr_equal(strstr(error_text(), "--decontaminate: "), error_text());
+    free(path);
+}
+
+static void a_benchmark_that_is_none_is_refused_with_its_place(void **state)
+{
+    assert_benchmark_refused(LONG_ROW "{\"question\": \n", "refused.jsonl:2:");
+    assert_benchmark_refused(LONG_ROW "\n[17]\n", "refused.jsonl:3: a row must be a JSON object");
+    assert_benchmark_refused("", "refused.jsonl: there is no row in it");
+    assert_benchmark_refused("\n \n", "refused.jsonl: there is no row in it");
+    assert_benchmark_refused("PAR1", "a Parquet file");
+    assert_refused(ngrams_read((const char *const[]){"/nowhere.jsonl"}, 1) != NULL, "--decontaminate: /nowhere.jsonl: No such");
+}
+
+// ---- against brute force
+
+enum { TEXT_WORDS = 60 };
+
+static size_t words_of(uint32_t words[TEXT_WORDS], uint32_t number, uint32_t vocabulary)
+{
+    size_t count = random_bits(4, RANDOM_SAMPLE, number, 1000, 0).v[0] % (TEXT_WORDS + 1);
+    for (uint32_t i = 0; i < count; i++)
+        words[i] = random_bits(4, RANDOM_SAMPLE, number, i, 0).v[1] % vocabulary;
+    return count;
+}
+
+static void append_text(Bytes *text, const uint32_t *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_ok(bytes_printf(text, "%sw%u", i == 0 ? "" : " ", words[i]));
+}
+
+static bool shares(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count)
+{
+    if (a_count < NGRAM_WORDS && a_count >= SHORT_TEXT_WORDS && a_count == b_count && memcmp(a, b, 4 * a_count) == 0)
+        return true;
+    for (size_t i = 0; i + NGRAM_WORDS <= a_count; i++)
+        for (size_t j = 0; j + NGRAM_WORDS <= b_count; j++)
+            if (memcmp(a + i, b + j, 4 * NGRAM_WORDS) == 0)
+                return true;
+    return false;
+}
+
+static void hashes_say_what_comparing_words_says(void **state)
+{
+    enum { ROWS = 40, TEXTS = 1500, VOCABULARY = 2 };
+    uint32_t rows[ROWS][TEXT_WORDS], text_words[TEXT_WORDS];
+    size_t counts[ROWS], found = 0;
+    Bytes benchmark = {0}, text = {0};
+    for (uint32_t i = 0; i < ROWS; i++) {
+        counts[i] = words_of(rows[i], i, VOCABULARY);
+        assert_ok(bytes_text(&benchmark, "{\"q\": \""));
+        append_text(&benchmark, rows[i], counts[i]);
+        assert_ok(bytes_text(&benchmark, "\"}\n"));
+    }
+    Ngrams *n = ngrams_of(benchmark.data);
+    for (uint32_t t = 0; t < TEXTS; t++) {
+        size_t count = words_of(text_words, 100 + t, VOCABULARY);
+        bool expected = false;
+        for (size_t i = 0; i < ROWS; i++)
+            expected = expected || shares(rows[i], counts[i], text_words, count);
+        bytes_clear(&text);
+        append_text(&text, text_words, count);
+        if (finds(n, text.size == 0 ? "" : text.data) != expected)
+            fail_msg("'%s' should%s be found", text.data, expected ? "" : " not");
+        found += expected;
+    }
+    assert_in_range(found, TEXTS / 10, TEXTS * 9 / 10); // both happen
+    ngrams_close(n);
+    bytes_free(&benchmark);
+    bytes_free(&text);
+}
+
+static void a_table_that_grew_has_all_of_it_and_threads_may_share_it(void **state)
+{
+    enum { ROWS = 3000, WORDS = 30 };
+    Bytes rows = {0};
+    for (uint32_t i = 0; i < ROWS; i++) {
+        assert_ok(bytes_text(&rows, "{\"q\": \""));
+        for (uint32_t w = 0; w < WORDS; w++)
+            assert_ok(bytes_printf(&rows, "%u ", i * WORDS + w));
+        assert_ok(bytes_text(&rows, "\"}\n"));
+    }
+    Ngrams *n = ngrams_of(rows.data);
+    assert_int_equal(ngrams_count(n), ROWS * (WORDS - NGRAM_WORDS + 1));
+    size_t missed = 0, wrong = 0;
+#pragma omp parallel for num_threads(4) reduction(+ : missed, wrong)
+    for (uint32_t i = 0; i < ROWS * WORDS - NGRAM_WORDS; i++) {
+        char text[NGRAM_WORDS * 8];
+        size_t size = 0;
+        for (uint32_t w = 0; w < NGRAM_WORDS; w++)
+            size += (size_t)snprintf(text + size, sizeof text - size, "%u ", i + w);
+        bool shared = false, whole = i % WORDS + NGRAM_WORDS <= WORDS; // else it goes over the end of a row
+        bool ok = ngrams_find(n, text, size, &shared);
+        missed += !ok || (whole && !shared);
+        wrong += !whole && shared;
+    }
+    assert_int_equal(missed, 0);
+    assert_int_equal(wrong, 0);
+    ngrams_close(n);
+    bytes_free(&rows);
+}
+
+static int set_up(void **state)
+{
+    strcpy(folder, "/tmp/test_ngrams_XXXXXX");
+    return mkdtemp(folder) == NULL;
+}
+
+static int tear_down(void **state) { return !folder_remove(folder); }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(thirteen_words_of_a_longer_text_are_found_wherever_they_stand),
+        cmocka_unit_test(twelve_shared_words_are_not_enough),
+        cmocka_unit_test(case_punctuation_and_line_breaks_do_not_matter),
+        cmocka_unit_test(the_same_letters_in_another_encoding_are_the_same),
+        cmocka_unit_test(bytes_that_are_no_utf_8_separate_words),
+        cmocka_unit_test(a_short_text_is_found_as_a_whole_only),
+        cmocka_unit_test(a_text_of_fewer_than_five_words_is_no_question),
+        cmocka_unit_test(every_text_of_a_row_is_read_but_for_its_names),
+        cmocka_unit_test(texts_of_one_row_are_not_joined),
+        cmocka_unit_test(several_files_and_folders_are_read_together),
+        cmocka_unit_test(without_benchmarks_nothing_is_found),
+        cmocka_unit_test(a_benchmark_that_is_none_is_refused_with_its_place),
+        cmocka_unit_test(hashes_say_what_comparing_words_says),
+        cmocka_unit_test(a_table_that_grew_has_all_of_it_and_threads_may_share_it),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
