@@ -157,7 +157,7 @@ static bool show_step(View *v, Loader *loader)
         return fail("--micro-batch %" PRId64 ": step %" PRId64 " has %" PRId64 ", numbered from 0", o->micro_batch, plan.step,
                     plan.micro_batches);
     if (o->micro_batch < 0 && v->look == INSPECT_HTML) {
-        snprintf(title, sizeof title, "step %" PRId64 ", all %" PRId64 " micro-batches", plan.step, plan.micro_batches);
+        snprintf(title, sizeof title, "step %" PRId64 ", all micro-batches", plan.step);
         return show(v, title, plan.numbers, plan.documents);
     }
     for (int64_t m = 0; m < plan.micro_batches; m++) {

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "data/prepare_inside.h"
 #include "data/split_picture.h"
+#include "data/visible.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,22 +54,20 @@ static bool table_head(const Table *t)
     return bytes_text(t->out, "\n");
 }
 
-// Names come from the data: no control character of theirs reaches a terminal.
+// Names come from the data: nothing of theirs acts on a terminal.
 static bool table_name(const Table *t, const char *name)
 {
-    char shown[NAME_WIDTH - 2];
-    size_t size = strlen(name), width = 0, i = 0;
-    for (; i < size && width + 1 < sizeof shown; width++) {
-        size_t valid = utf8_valid_prefix(name + i, size - i < 4 ? size - i : 4), step = 1;
-        while (step < valid && ((unsigned char)name[i + step] & 0xC0) == 0x80)
-            step++;
-        bool plain = valid > 0 && (unsigned char)name[i] >= 0x20 && name[i] != 0x7F && (unsigned char)name[i] != 0xC2;
-        TRY(plain ? bytes_append(t->out, name + i, step) : bytes_text(t->out, "?"));
-        i += step;
+    size_t size = strlen(name), i = 0;
+    int width = 0;
+    while (i < size && width < NAME_WIDTH - 4) {
+        Character c = character_at(name + i, size - i);
+        TRY(c.valid && !character_hidden(c.code) ? bytes_append(t->out, name + i, c.size) : bytes_text(t->out, "?"));
+        i += c.size;
+        width++;
     }
     if (i < size)
         TRY(bytes_text(t->out, "…"));
-    return bytes_printf(t->out, "%*s", (int)(NAME_WIDTH - 2 - width - (i < size)), "");
+    return bytes_printf(t->out, "%*s", NAME_WIDTH - 2 - width - (i < size), "");
 }
 
 static bool table_row(const Table *t, const char *name, const int64_t rows[FATES])

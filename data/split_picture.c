@@ -1,6 +1,7 @@
 // The picture of a split: on the left a stacked bar for each difficulty, by what became of its rows, with a dashed line at tau; on
 // the right a bar for each of the largest groups, by the difficulty of its rows. Plain SVG, light and dark.
 #include "data/split_picture.h"
+#include "data/visible.h"
 #include <math.h>
 #include <string.h>
 
@@ -20,7 +21,8 @@ enum {
 static const char STYLE[] =
     "<style>\n"
     "text{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;fill:#1f2328}\n"
-    ".title{font-size:17px;font-weight:600}.muted{fill:#656d76;font-size:12px}.back{fill:#ffffff}.end{text-anchor:end}.middle{text-anchor:middle}\n"
+    ".title{font-size:17px;font-weight:600}.muted{fill:#656d76;font-size:12px}.back{fill:#ffffff}\n"
+    ".end{text-anchor:end}.middle{text-anchor:middle}\n"
     ".grid{stroke:#e4e7eb;stroke-width:1}.axis{stroke:#a8b0b8;stroke-width:1}.tau{stroke:#1f2328;stroke-width:1.4;stroke-dasharray:5 4}\n"
     ".p0{fill:#2f6fde}.p1{fill:#9bbdf5}.p2{fill:#d9601a}.p3{fill:#7a5ccc}.p4{fill:#2a9d6f}.p5{fill:#c3c9d0}\n"
     ".l0{fill:#c3c9d0}.l1{fill:#cfe0fb}.l2{fill:#92b8f4}.l3{fill:#4f86e3}.l4{fill:#e8945f}.l5{fill:#b8430a}\n"
@@ -50,21 +52,35 @@ static int64_t rows_of(const SplitCount *c)
 
 // ---- text
 
-static bool put_text(Bytes *out, const char *text, size_t most) // escaped, without control characters, cut with an ellipsis
+static size_t columns_of(Character c) // Chinese, Japanese, Korean and emoji are two letters wide
 {
-    size_t size = strlen(text), shown = 0;
-    for (size_t i = 0; i < size && shown < most; shown++) {
-        size_t step = 1;
-        while (i + step < size && ((unsigned char)text[i + step] & 0xC0) == 0x80)
-            step++;
-        bool last = shown + 1 == most && i + step < size;
-        const char *entity = text[i] == '<' ? "&lt;" : text[i] == '&' ? "&amp;" : text[i] == '>' ? "&gt;" : NULL;
-        bool control = (unsigned char)text[i] < 0x20 || text[i] == 0x7F;
-        TRY(last             ? bytes_text(out, "…")
-            : entity != NULL ? bytes_text(out, entity)
-            : control        ? bytes_text(out, "?")
-                             : bytes_append(out, text + i, step));
-        i += step;
+    return (c.code >= 0x1100 && c.code < 0x1200) || (c.code >= 0x2E80 && c.code < 0xD800) || c.code >= 0x1F000 ? 2 : 1;
+}
+
+static bool put_character(Bytes *out, const char *text, Character c)
+{
+    if (!c.valid || character_hidden(c.code))
+        return bytes_text(out, "?");
+    const char *entity = c.code == '<' ? "&lt;" : c.code == '&' ? "&amp;" : c.code == '>' ? "&gt;" : NULL;
+    return entity != NULL ? bytes_text(out, entity) : bytes_append(out, text, c.size);
+}
+
+// Escaped, without what is not seen, and cut with an ellipsis where it is wider than so many letters.
+static bool put_text(Bytes *out, const char *text, size_t most)
+{
+    size_t size = strlen(text), columns = 0, used = 0;
+    for (size_t i = 0; i < size;) {
+        Character c = character_at(text + i, size - i);
+        columns += columns_of(c);
+        i += c.size;
+    }
+    for (size_t i = 0; i < size;) {
+        Character c = character_at(text + i, size - i);
+        used += columns_of(c);
+        if (columns > most && used >= most)
+            return bytes_text(out, "…");
+        TRY(put_character(out, text + i, c));
+        i += c.size;
     }
     return true;
 }
@@ -110,13 +126,21 @@ static double nice_step(double most) // 1, 2 or 5 times a power of ten; about fi
     return step * power < 1 ? 1 : step * power;
 }
 
+static bool axis_label(Bytes *svg, double y, double value, double step) // 5,000; from a step of a million on, 15 M
+{
+    TRY(bytes_printf(svg, "<text class='muted end' x='%d' y='%.1f'>", LEFT - 8, y));
+    if (step < 1e6)
+        return put_number(svg, (int64_t)value) && bytes_text(svg, "</text>\n");
+    return put_number(svg, (int64_t)(value / 1e6)) && bytes_text(svg, value == 0 ? "</text>\n" : " M</text>\n");
+}
+
 static bool draw_axis(const Picture *p, double most, double step)
 {
     for (double value = 0; value <= most + step / 2; value += step) {
         double y = TOP + HEIGHT - HEIGHT * value / most;
         TRY(bytes_printf(p->svg, "<line class='%s' x1='%d' x2='%d' y1='%.1f' y2='%.1f'/>\n", value == 0 ? "axis" : "grid", LEFT,
                          LEFT + PLOT, y, y));
-        TRY(number_label(p->svg, "muted end", LEFT - 8, y + 4, (int64_t)value));
+        TRY(axis_label(p->svg, y + 4, value, step));
     }
     return true;
 }
@@ -176,7 +200,7 @@ static bool draw_group(const Picture *p, const char *name, const int64_t levels[
     double x = RIGHT_AT;
     for (int level = 0; level < 6; level++)
         rows += levels[level];
-    TRY(bytes_printf(p->svg, "<text class='end' x='%d' y='%.1f'>", RIGHT_AT - 8, y + high * 0.72) &&
+    TRY(bytes_printf(p->svg, "<text class='end' clip-path='url(#names)' x='%d' y='%.1f'>", RIGHT_AT - 8, y + high * 0.72) &&
         put_text(p->svg, name, NAME_MOST) && bytes_text(p->svg, "</text>\n"));
     for (int level = 0; level < 6; level++) {
         double wide = rows == 0 ? 0 : BAR_WIDE * (double)levels[level] / (double)rows;
@@ -209,7 +233,7 @@ static bool draw_levels_legend(const Picture *p)
     for (int level = rows_of(&p->levels[0]) > 0 ? 0 : 1; level < 6; level++) {
         TRY(box(p->svg, "l", level, x, TOP + HEIGHT + 60, 11, 11));
         TRY(label(p->svg, "muted", x + 16, TOP + HEIGHT + 70, level == 0 ? "unknown" : p->levels[level].name));
-        x += level == 0 ? 76 : 38;
+        x += level == 0 ? 84 : 38;
     }
     return true;
 }
@@ -224,7 +248,9 @@ bool split_picture(Bytes *svg, const char *title, int tau, const SplitCount *lev
     TRY(bytes_printf(svg, "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %d %d' width='%d' height='%d' role='img'>\n",
                      WIDTH, TOP + HEIGHT + 90, WIDTH, TOP + HEIGHT + 90));
     TRY(bytes_text(svg, STYLE) && bytes_printf(svg, "<rect class='back' width='%d' height='%d'/>\n", WIDTH, TOP + HEIGHT + 90));
-    TRY(label(svg, "title", LEFT, 34, "Rows by difficulty") && label(svg, "title", RIGHT_AT, 34, title));
+    TRY(label(svg, "title", LEFT, 34, "Rows by difficulty") && (group_count == 0 || label(svg, "title", RIGHT_AT, 34, title)));
+    TRY(bytes_printf(svg, "<clipPath id='names'><rect x='%d' y='%d' width='%d' height='%d'/></clipPath>\n", LEFT + PLOT + 4, TOP,
+                     RIGHT_AT - LEFT - PLOT - 4, HEIGHT));
     TRY(bytes_printf(svg, "<text class='muted' x='%d' y='54'>", LEFT) && put_number(svg, rows) &&
         bytes_text(svg, " rows</text>\n"));
     return draw_levels(&p) && draw_parts_legend(&p) && (group_count == 0 || (draw_groups(&p) && draw_levels_legend(&p))) &&

@@ -131,7 +131,7 @@ static void a_broken_line_in_the_middle_is_refused_with_its_number(void **state)
                                         "{\"step\": 1}\n{\"step\": -2}\n"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         write_log(texts[i]);
-        assert_refused(log_cut(path, 1), "log.jsonl:2: ");
+        assert_refused(log_cut(path, 1), "log.jsonl:2:");
         assert_log_is(texts[i]);
     }
 }
