@@ -1,5 +1,5 @@
-// A shard as it lies on disk, for shard_write.c and shard_read.c; FORMAT.md says the same in words. Little-endian, as every machine
-// that CUDA runs on.
+// A shard as it lies on disk, for shard_write.c and shard_read.c, and what must hold of a record, for both (shard_check.c).
+// FORMAT.md says the same in words. Little-endian, as every machine that CUDA runs on.
 #ifndef DATA_SHARD_FORMAT_H
 #define DATA_SHARD_FORMAT_H
 
@@ -10,14 +10,14 @@
 #endif
 
 #define SHARD_MAGIC "DEREASON"
-enum { SHARD_ALIGN = 64, SHARD_FLAG_NEWLINE = 1, RECORD_HAS_ANSWER = 1, RECORD_HAS_ROW = 2 };
+enum { SHARD_ALIGN = 64, SHARD_FLAG_NEWLINE = 1, RECORD_HAS_ANSWER = 1, RECORD_HAS_ROW = 2, SHARDS_MOST = 99999 };
 
 typedef enum ShardSectionKind {
     SECTION_RECORDS, // ShardRecord
     SECTION_IDS,     // int32
     SECTION_SPANS,   // pairs of uint32
     SECTION_TEXT,    // of each record: id, answer, row
-    SECTION_NAMES,   // of sources and categories, each ended by 0; the first is empty
+    SECTION_NAMES,   // of sources and categories, each ended by 0: the empty one, then in the order of their first use
     SECTIONS
 } ShardSectionKind;
 
@@ -48,7 +48,20 @@ struct ShardRecord {
 
 _Static_assert(sizeof(ShardHeader) == 256, "a header has 256 bytes");
 _Static_assert(sizeof(struct ShardRecord) == 72, "a record has 72 bytes");
+_Static_assert(TEMPLATE_CHATML == 0 && TEMPLATE_QWEN3 == 1 && TEMPLATE_QWEN3_NOTHINK == 2 && TEMPLATE_QWEN25 == 3 &&
+                   TEMPLATE_UNKNOWN == 4,
+               "FORMAT.md and every shard that was written say so");
+_Static_assert(SHARD_TARGET_BYTES / sizeof(struct ShardRecord) < SHARD_RECORDS_MOST, "a full shard can be read");
 
 uint64_t shard_header_hash(const ShardHeader *header);
+
+// What is wrong with a record, its order, ids and names apart: "its spans ..."; NULL: nothing.
+const char *shard_entry_fault(ShardKind kind, const ShardEntry *entry);
+
+// shard_open of a file that is in memory already: shard->file, 8-byte aligned; the rest of *shard is filled when it is right.
+bool shard_take(Shard *shard, const char *path);
+
+// For tests: a shard is full when its sections are larger than target bytes.
+ShardWriter *shard_writer_open_sized(const char *folder, const ShardAbout *about, size_t target);
 
 #endif

@@ -17,23 +17,30 @@ struct ShardWriter {
     ShardAbout about;
     Bytes sections[SECTIONS];
     NameTable names;
-    uint64_t trained;
-    int32_t largest; // id in this shard
+    size_t target;    // a shard is full when its sections are larger
+    uint64_t trained; // tokens in this shard
+    uint32_t largest; // id in this shard
     int last_difficulty;
     uint64_t last_key;
     ShardHeader *headers; // (parts) of what is written
     size_t parts, capacity;
     size_t renamed; // have their final names
+    bool finished;
 };
 
 uint64_t shard_header_hash(const ShardHeader *header) { return hash_bytes(header, offsetof(ShardHeader, hash)); }
 
 ShardWriter *shard_writer_open(const char *folder, const ShardAbout *about)
 {
+    return shard_writer_open_sized(folder, about, SHARD_TARGET_BYTES);
+}
+
+ShardWriter *shard_writer_open_sized(const char *folder, const ShardAbout *about, size_t target)
+{
     ShardWriter *w = folder_make(folder) ? allocate(1, sizeof *w) : NULL;
     if (w == NULL)
         return NULL;
-    *w = (ShardWriter){.folder = copy_text(folder), .about = *about, .largest = -1, .last_difficulty = -1};
+    *w = (ShardWriter){.folder = copy_text(folder), .about = *about, .target = target, .last_difficulty = -1};
     if (w->folder != NULL)
         return w;
     shard_writer_close(w);
@@ -78,8 +85,8 @@ static bool name_place(uint32_t *place, ShardWriter *w, Text name)
     *place = 0;
     if (name.size == 0)
         return true;
-    if (memchr(name.data, 0, name.size) != NULL)
-        return fail("a source or category holds a NUL character");
+    if (memchr(name.data, 0, name.size) != NULL || utf8_valid_prefix(name.data, name.size) != name.size)
+        return fail("a source or category holds a NUL character, or is not UTF-8");
     if (w->names.count * 2 >= w->names.slot_count)
         TRY(grow_names(w));
     size_t slot = name_slot(&w->names, names->data, name);
@@ -110,6 +117,12 @@ static bool part_path(Bytes *path, const ShardWriter *w, size_t part)
     return bytes_printf(path, "%s/part-%05zu", w->folder, part);
 }
 
+static bool final_path(Bytes *path, const ShardWriter *w, size_t part)
+{
+    bytes_clear(path);
+    return bytes_printf(path, "%s/shard-%05zu-of-%05zu.bin", w->folder, part, w->parts);
+}
+
 static ShardHeader header_of(const ShardWriter *w)
 {
     ShardHeader h = {.magic = {'D', 'E', 'R', 'E', 'A', 'S', 'O', 'N'},
@@ -119,7 +132,7 @@ static ShardHeader header_of(const ShardWriter *w)
                      .template_ = w->about.template_,
                      .flags = w->about.train_turn_newline ? SHARD_FLAG_NEWLINE : 0,
                      .number = (uint32_t)w->parts,
-                     .vocabulary = (uint32_t)(w->largest + 1),
+                     .vocabulary = w->largest + 1,
                      .tokenizer = w->about.tokenizer,
                      .instruction = w->about.instruction,
                      .seed = w->about.seed,
@@ -154,7 +167,7 @@ static void start_anew(ShardWriter *w)
     free(w->names.slots);
     w->names = (NameTable){0};
     w->trained = 0;
-    w->largest = -1;
+    w->largest = 0;
 }
 
 static bool flush_shard(ShardWriter *w)
@@ -162,6 +175,8 @@ static bool flush_shard(ShardWriter *w)
     Bytes path = {0};
     AtomicFile file;
     ShardHeader header = header_of(w);
+    if (w->parts >= SHARDS_MOST)
+        return fail("%s: more than %d shards; prepare the data in several folders", w->folder, SHARDS_MOST);
     TRY(grow(&w->headers, &w->capacity, w->parts + 1, sizeof *w->headers));
     bool ok = part_path(&path, w, w->parts) && atomic_open(&file, path.data);
     if (ok) {
@@ -180,15 +195,25 @@ static bool flush_shard(ShardWriter *w)
 
 // ---- entries
 
-static bool check_entry(ShardWriter *w, const ShardEntry *e)
+static uint32_t largest_id(const int32_t *ids, size_t count) // a negative id is a very large one
 {
-    if (e->difficulty < w->last_difficulty || (e->difficulty == w->last_difficulty && e->key < w->last_key))
-        return fail("record %.*s is out of order", (int)(e->id.size < 80 ? e->id.size : 80), e->id.data);
-    w->last_difficulty = e->difficulty;
-    w->last_key = e->key;
-    if (e->id.size > UINT32_MAX / 4 || e->answer.size > UINT32_MAX / 4 || e->row.size > UINT32_MAX / 4)
-        return fail("the texts of record %.80s are too large for a shard", e->id.data);
-    return true;
+    uint32_t largest = 0;
+    for (size_t i = 0; i < count; i++)
+        largest = (uint32_t)ids[i] > largest ? (uint32_t)ids[i] : largest;
+    return largest;
+}
+
+// A record that the reader would refuse is refused here, before hours of others follow it.
+static bool check_entry(const ShardWriter *w, const ShardEntry *e, uint32_t largest)
+{
+    int shown = (int)(e->id.size < 80 ? e->id.size : 80);
+    bool ascends = e->difficulty > w->last_difficulty || (e->difficulty == w->last_difficulty && e->key >= w->last_key);
+    const char *fault = shard_entry_fault(w->about.kind, e);
+    if (fault == NULL && largest >= INT32_MAX)
+        fault = "one of its ids is negative or too large";
+    if (fault == NULL && !ascends)
+        fault = "it is out of order";
+    return fault == NULL || fail("%s: record %.*s can't be written: %s", w->folder, shown, e->id.data, fault);
 }
 
 static bool add_record(ShardWriter *w, const ShardEntry *e)
@@ -211,22 +236,16 @@ static bool add_record(ShardWriter *w, const ShardEntry *e)
            bytes_append(&w->sections[SECTION_RECORDS], &r, sizeof r);
 }
 
-static int32_t largest_id(const int32_t *ids, size_t count)
-{
-    int32_t largest = -1;
-    for (size_t i = 0; i < count; i++)
-        largest = ids[i] > largest ? ids[i] : largest;
-    return largest;
-}
-
 bool shard_writer_add(ShardWriter *w, const ShardEntry *e)
 {
     size_t size = e->tokens * sizeof *e->ids + e->span_count * sizeof *e->spans + e->id.size + e->answer.size + e->row.size;
-    int32_t largest = largest_id(e->ids, e->tokens);
-    TRY(check_entry(w, e));
-    if (w->sections[SECTION_RECORDS].size > 0 && room_of(w) + size > SHARD_TARGET_BYTES)
+    uint32_t largest = largest_id(e->ids, e->tokens);
+    TRY(check_entry(w, e, largest));
+    if (w->sections[SECTION_RECORDS].size > 0 && room_of(w) + size > w->target)
         TRY(flush_shard(w));
     TRY(add_record(w, e));
+    w->last_difficulty = e->difficulty;
+    w->last_key = e->key;
     w->trained += e->trained;
     w->largest = largest > w->largest ? largest : w->largest;
     Bytes *text = &w->sections[SECTION_TEXT];
@@ -258,8 +277,7 @@ static bool name_part(ShardWriter *w, size_t part)
     ShardHeader *header = &w->headers[part];
     header->of = (uint32_t)w->parts;
     header->hash = shard_header_hash(header);
-    bool ok = part_path(&from, w, part) && bytes_printf(&to, "%s/shard-%05zu-of-%05zu.bin", w->folder, part, w->parts) &&
-              rewrite_header(from.data, header);
+    bool ok = part_path(&from, w, part) && final_path(&to, w, part) && rewrite_header(from.data, header);
     ok = ok && (rename(from.data, to.data) == 0 || fail_errno("%s: renaming it", from.data));
     w->renamed += ok;
     bytes_free(&from);
@@ -273,8 +291,10 @@ bool shard_writer_finish(ShardWriter *w, int *shards)
         TRY(flush_shard(w));
     for (size_t part = 0; part < w->parts; part++)
         TRY(name_part(w, part));
+    TRY(folder_sync(w->folder));
     *shards = (int)w->parts;
-    return folder_sync(w->folder);
+    w->finished = true;
+    return true;
 }
 
 void shard_writer_close(ShardWriter *w)
@@ -282,13 +302,10 @@ void shard_writer_close(ShardWriter *w)
     if (w == NULL)
         return;
     Bytes path = {0};
-    bool all = w->renamed == w->parts;
-    for (size_t part = 0; !all && part < w->parts; part++) { // a folder of some of its shards helps nobody
-        bytes_clear(&path);
-        bool named = part < w->renamed;
-        if (named ? bytes_printf(&path, "%s/shard-%05zu-of-%05zu.bin", w->folder, part, w->parts) : part_path(&path, w, part))
+    // A folder of some of its shards helps nobody. One more than are known: its writing may have failed after its renaming.
+    for (size_t part = 0; !w->finished && part <= w->parts; part++)
+        if (part < w->renamed ? final_path(&path, w, part) : part_path(&path, w, part))
             unlink(path.data);
-    }
     bytes_free(&path);
     for (int i = 0; i < SECTIONS; i++)
         bytes_free(&w->sections[i]);
