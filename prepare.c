@@ -263,7 +263,9 @@ static bool run(Program *p)
     if (p->o.threads > 0)
         omp_set_num_threads((int)p->o.threads);
     TRY(collect_inputs(p) && open_tokenizer(p));
-    return p->o.inspect ? inspect_files(p) : prepare_files(p);
+    if (p->o.inspect)
+        return inspect_files(p);
+    return signals_install() && prepare_files(p);
 }
 
 static void close_all(Program *p)
@@ -286,7 +288,7 @@ int main(int count, char **arguments)
     bool understood = options_read(&p.options, prepare_program_options(), &p.o, count, arguments);
     bool ok = understood && options_answer(&p.options, PREPARE_USAGE, stdout, &answered);
     if (ok && !answered)
-        ok = signals_install() && run(&p);
+        ok = run(&p);
     if (!ok)
         fprintf(stderr, "prepare: %s\n", error_text());
     close_all(&p);

@@ -5,10 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    CLOSE = 1000,
-    ROUNDS_MOST = 64
-}; // dealt well enough when the dearest is within 1/CLOSE of the mean, or after so many changes
+enum { CLOSE = 1000, CHANGES_MOST = 64 }; // good enough: the dearest within 1/CLOSE of the mean, or after so many changes
 
 static int64_t length_of(const Loader *l, int64_t place) { return l->documents->list[l->numbers[place]].length; }
 
@@ -111,32 +108,46 @@ static void improve(Loader *l, int64_t documents, int64_t count)
     int64_t sum = 0;
     for (int64_t m = 0; m < count; m++)
         sum += l->micro_cost[m];
-    for (int round = 0; round < ROUNDS_MOST; round++) {
+    for (int change = 0; change < CHANGES_MOST; change++) {
         int64_t dearest = 0, mean = sum / count;
         for (int64_t m = 1; m < count; m++)
             dearest = l->micro_cost[m] > l->micro_cost[dearest] ? m : dearest;
         if (l->micro_cost[dearest] - mean <= mean / CLOSE)
             return;
-        Change change = best_change(l, documents, count, dearest);
-        if (change.from < 0)
+        Change best = best_change(l, documents, count, dearest);
+        if (best.from < 0)
             return;
-        make_change(l, &change);
+        make_change(l, &best);
     }
 }
 
-int64_t deal_step(Loader *l, int64_t documents)
+// The fewest micro-batches that could do: those of documents over the limit, and as many as the others' tokens need, or the
+// documents of more than half the limit, no two of which share one.
+static int64_t fewest(const Loader *l, int64_t documents)
 {
-    int64_t tokens = 0, own = 0, most = l->options.micro_batch_tokens, slots = l->options.slots;
+    int64_t tokens = 0, own = 0, large = 0, most = l->options.micro_batch_tokens;
     for (int64_t i = 0; i < documents; i++) {
         int64_t length = length_of(l, i);
-        l->order[i] = i;
         tokens += length <= most ? length : 0;
         own += length > most;
+        large += length <= most && 2 * length > most;
     }
+    int64_t full = (tokens + most - 1) / most;
+    return own + (large > full ? large : full);
+}
+
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static int64_t round_up(int64_t x, int64_t multiple) { return (x + multiple - 1) / multiple * multiple; }
+
+int64_t deal_step(Loader *l, int64_t documents)
+{
+    int64_t slots = l->options.slots, most = round_up(documents, slots), count = round_up(fewest(l, documents), slots);
+    for (int64_t i = 0; i < documents; i++)
+        l->order[i] = i;
     qsort_r(l->order, (size_t)documents, sizeof *l->order, compare_cost, l);
-    int64_t count = (own + (tokens + most - 1) / most + slots - 1) / slots * slots;
     while (!deal(l, documents, count)) // ends: with one micro-batch for each document all have room
-        count += slots;
+        count = smaller(count + slots + count / (64 * slots) * slots, most);
     improve(l, documents, count);
     return count;
 }

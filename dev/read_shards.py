@@ -5,6 +5,7 @@ Written from data/FORMAT.md alone, as a second opinion: it shares nothing with t
 xxhash is installed; it says so where it is not."""
 import json
 import os
+import signal
 import struct
 import sys
 
@@ -14,6 +15,7 @@ except ImportError:
     xxhash = None
     print("read_shards.py: checksums are not compared (pip install xxhash)", file=sys.stderr)
 
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # | head
 SECTIONS = ("records", "ids", "spans", "text", "names")
 
 

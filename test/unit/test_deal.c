@@ -168,9 +168,35 @@ static void the_dearest_is_even_with_the_others_or_no_single_change_makes_it_che
     assert_true(stuck > 10); // the sizes above are such that it happens
 }
 
+// 3,001 documents of 34 to 50 tokens and a limit of 100: two fit, though by their tokens alone fewer micro-batches would do.
+static void thousands_of_documents_that_pack_badly_stay_within_the_limit(void **state)
+{
+    enum { COUNT = 3001 };
+    static int32_t lengths[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        lengths[i] = 34 + i % 17;
+    Documents d = documents_of(lengths, COUNT);
+    LoaderOptions options = {.order = ORDER_SORTED, .global_batch = COUNT, .micro_batch_tokens = 100, .slots = 7};
+    Loader loader;
+    StepPlan plan;
+    assert_ok(loader_open(&loader, &d, &options));
+    assert_ok(loader_plan(&loader, 0, &plan));
+    assert_int_equal(plan.micro_batches % 7, 0);
+    assert_true(plan.micro_batches >= 1501 && plan.micro_batches <= 3003);
+    for (int64_t m = 0; m < plan.micro_batches; m++) {
+        int64_t tokens = 0;
+        for (int64_t i = plan.first[m]; i < plan.first[m + 1]; i++)
+            tokens += d.list[plan.numbers[i]].length;
+        assert_true(tokens <= 100);
+    }
+    loader_close(&loader);
+    free(d.list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(thousands_of_documents_that_pack_badly_stay_within_the_limit),
         cmocka_unit_test(a_step_of_128_solutions_is_dealt_to_a_tenth_of_a_percent),
         cmocka_unit_test(documents_change_places_when_longest_first_was_not_the_best),
         cmocka_unit_test(a_full_micro_batch_takes_nothing_more_however_cheap_it_is),
