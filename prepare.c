@@ -1,6 +1,7 @@
 // Rows of problems to shards: read, rendered, tokenised, freed from duplicates, split at a difficulty, sorted. Then train_sft takes
 // OUT/sft, a teacher answers OUT/sft/prompts.jsonl, and train_rl takes OUT/rl. All of it is in data/prepare.h; here are the options,
 // and --inspect, which shows what training will see.
+#include "base/number.h"
 #include "base/signals.h"
 #include "data/cache.h"
 #include "data/inspect.h"
@@ -56,7 +57,7 @@ static bool maps_so_far(PrepareInput *input, const Program *p)
 static bool collect_inputs(Program *p)
 {
     size_t files = 0;
-    int missing = 0;
+    int64_t missing = 0;
     p->inputs = allocate(p->o.files.count + 1, sizeof *p->inputs);
     p->map = allocate(p->o.map.count + 1, sizeof *p->map);
     p->fields = allocate(p->o.map.count + 1, sizeof *p->fields);
@@ -66,10 +67,10 @@ static bool collect_inputs(Program *p)
         if (strcmp(given->row->name, "map") == 0)
             TRY(add_map(p, given->value));
         if (strcmp(given->row->name, "missing_difficulty") == 0)
-            missing = atoi(given->value);
+            TRY(integer_parse(&missing, given->value));
         if (strcmp(given->row->name, "files") == 0) {
             PrepareInput *input = &p->inputs[files++];
-            *input = (PrepareInput){.path = given->value, .missing_difficulty = missing};
+            *input = (PrepareInput){.path = given->value, .missing_difficulty = (int)missing};
             TRY(maps_so_far(input, p));
         }
     }
@@ -116,8 +117,8 @@ static bool prepare_files(Program *p)
         if (is_shards(p->o.files.items[i]))
             return fail("%s: these are shards already; --inspect shows them", p->o.files.items[i]);
     bool ok = prepare(&report, &options) && prepare_table(&table, &report, &options);
-    ok = ok &&
-         ((fwrite(table.data, 1, table.size, stdout) == table.size && fflush(stdout) == 0) || fail_errno("writing the table"));
+    if (ok && (fwrite(table.data, 1, table.size, stdout) != table.size || fflush(stdout) != 0))
+        ok = fail_errno("%s is prepared; writing the table", p->o.out);
     bytes_free(&table);
     prepare_report_free(&report);
     return ok;
@@ -240,11 +241,16 @@ static bool inspect_files(Program *p)
     PrepareOptions options = prepare_options(p);
     ShardFolders folders = {0};
     char *cache;
-    options.tau = 0;
+    options.tau = 0; // JSONL as train_sft would prepare it
     options.holdout = 0;
     options.split = SPLIT_DIFFICULTY;
+    options.seed = 0;
+    options.need_response = true;
+    for (size_t i = 0; i < p->o.files.count; i++)
+        if (strcmp(p->o.files.items[i], "-") == 0)
+            return fail("--inspect reads files, not the standard input");
     TRY(folder_temporary(&cache, "inspect"));
-    bool ok = shard_folders(&folders, p->o.files.items, p->o.files.count, cache, &options) && open_documents(&v, &folders);
+    bool ok = shard_folders(&folders, &options, cache) && open_documents(&v, &folders);
     if (ok) {
         ok = (p->o.step >= 0 ? show_micro_batches(&v) : show_record(&v)) && write_view(&v);
         documents_close(&v.documents);

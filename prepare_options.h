@@ -14,7 +14,7 @@
     "Files are JSONL, a folder stands for its *.jsonl, - for the standard input;\n"                                              \
     "--map and --missing-difficulty apply to the files after them. --config FILE\n"                                              \
     "reads lines of name = value, --help=GROUP shows ranges. Exit: 0 done, 1 failed,\n"                                          \
-    "2 usage; after a failure nothing is at --out that was not there before.\n"
+    "2 usage; --out appears, or is replaced, only when all of it is there.\n"
 
 // clang-format off
 //  ROW(name, type, default, range, group, IDENTITY or NEUTRAL, help)

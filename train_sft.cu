@@ -133,16 +133,16 @@ static bool open_tokenizer(Sft *s)
     return template_open(&s->chat, s->tokenizer_folder, s->o.template_);
 }
 
-// What was decided when the shards were prepared, and is asked for differently now.
+// What was decided when the shards were prepared holds; a command line that asks for something else is refused.
 static bool same_preparation(const Sft *s, const Documents *documents)
 {
     const ShardAbout *about = documents_about(documents);
     const char *path = documents->paths[0], *instruction = s->o.instruction;
     bool none = instruction[0] == 0 || strcmp(instruction, "none") == 0;
-    if (option_given(&s->options, "train_turn_newline") && about->train_turn_newline != s->o.train_turn_newline)
+    if (option_on_command_line(&s->options, "train_turn_newline") && about->train_turn_newline != s->o.train_turn_newline)
         return fail("%s: was prepared %s --train-turn-newline; prepare it again, or leave the option away", path,
                     about->train_turn_newline ? "with" : "without");
-    if (option_given(&s->options, "instruction") &&
+    if (option_on_command_line(&s->options, "instruction") &&
         about->instruction != (none ? 0 : hash_bytes(instruction, strlen(instruction))))
         return fail("%s: was prepared with another --instruction; prepare it again, or leave the option away", path);
     return true;
@@ -166,10 +166,17 @@ static bool open_documents(Sft *s, Documents *documents, ShardFolders *folders, 
                                .vocabulary = rules.vocabulary,
                                .tokenizer = s->tokenizer == NULL ? 0 : tokenizer_hash(s->tokenizer),
                                .template_ = s->chat.kind};
-    TRY(shard_folders(folders, words->items, words->count, s->cache, &preparing));
-    bool ok = documents_open(documents, &reading, (const char *const *)folders->paths, folders->count) &&
-              same_preparation(s, documents);
-    return ok || (folders->prepared ? fail_in("the shards of %s", words->items[0]) : false);
+    PrepareInput *inputs = (PrepareInput *)allocate(words->count, sizeof *inputs);
+    TRY(inputs != NULL);
+    for (size_t i = 0; i < words->count; i++)
+        inputs[i].path = words->items[i];
+    preparing.inputs = inputs;
+    preparing.input_count = words->count;
+    bool ok = shard_folders(folders, &preparing, s->cache);
+    free(inputs);
+    TRY(ok);
+    ok = documents_open(documents, &reading, (const char *const *)folders->paths, folders->count) && same_preparation(s, documents);
+    return ok || (folders->cached ? fail_in("the shards of %s in %s, which may be removed", words->items[0], s->cache) : false);
 }
 
 static bool open_data(Sft *s, Documents *documents, ShardFolders *folders, Loader *loader, const OptionList *words)
@@ -250,6 +257,24 @@ static bool open_run(Sft *s)
     return s->o.init[0] != 0 ? model_initialise(&s->model, (uint64_t)s->o.seed) : model_load(&s->model, s->folder.data);
 }
 
+// What the training data were made with holds from here on: for rows that are held out, for options.conf, for the export.
+static void take_preparation(Sft *s)
+{
+    const ShardAbout *about = documents_about(&s->data);
+    s->o.train_turn_newline = about->train_turn_newline;
+    if (about->template_ != TEMPLATE_UNKNOWN)
+        s->chat.kind = about->template_;
+}
+
+static bool prepared_alike(const Sft *s)
+{
+    const ShardAbout *data = documents_about(&s->data), *held_out = documents_about(&s->held_out_data);
+    return (data->train_turn_newline == held_out->train_turn_newline && data->instruction == held_out->instruction) ||
+           fail("%s: --eval-data and --data were prepared with another --instruction or --train-turn-newline; prepare them alike, or "
+                "give the --instruction that %s was prepared with",
+                s->o.eval_data.items[0], s->o.data.items[0]);
+}
+
 static bool open_all(Sft *s)
 {
     s->kernels = s->o.plan ? kernels_for_plan(s->o.device) : kernels_open(s->o.device, (int)s->o.threads);
@@ -258,10 +283,9 @@ static bool open_all(Sft *s)
     TRY(s->o.plan ? folder_temporary(&s->cache, "plan") : (s->cache = path_join(s->o.out, "cache")) != NULL);
     TRY(mix_parse(&s->weights, s->o.mix.items, s->o.mix.count));
     TRY(open_data(s, &s->data, &s->data_folders, &s->loader, &s->o.data));
+    take_preparation(s);
     if (s->o.eval_data.count > 0)
-        TRY(open_data(s, &s->held_out_data, &s->held_out_folders, &s->held_out, &s->o.eval_data));
-    if (documents_about(&s->data)->template_ != TEMPLATE_UNKNOWN)
-        s->chat.kind = documents_about(&s->data)->template_;
+        TRY(open_data(s, &s->held_out_data, &s->held_out_folders, &s->held_out, &s->o.eval_data) && prepared_alike(s));
     plan_steps(s);
     return open_model(s);
 }

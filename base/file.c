@@ -284,6 +284,9 @@ bool folder_remove(const char *path)
 {
     char **names;
     size_t count;
+    struct stat top;
+    if (lstat(path, &top) == 0 && !S_ISDIR(top.st_mode)) // what a link leads to is not ours to remove
+        return fail("%s: removing it: not a folder", path);
     TRY(folder_list(&names, &count, path));
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++) {

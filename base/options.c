@@ -163,11 +163,22 @@ static const char *keep_text(Options *options, const char *value)
     return copy;
 }
 
+void option_forget(Options *options, const OptionRow *row)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < options->given_count; i++)
+        if (options->given[i].row != row)
+            options->given[kept++] = options->given[i];
+    options->given_count = kept;
+}
+
 // A list that another place gave is replaced; one that this place gave grows.
 static bool add_to_list(Options *options, const OptionRow *row, OptionList *list, const char *text, OptionPlace place)
 {
-    if (options->source[row - options->table.rows] != place.source)
+    if (options->source[row - options->table.rows] != place.source) {
         list->count = 0;
+        option_forget(options, row);
+    }
     TRY(grow(&list->items, &list->capacity, list->count + 1, sizeof(char *)));
     list->items[list->count++] = text;
     return true;
@@ -386,10 +397,10 @@ bool options_read(Options *options, OptionTable table, void *values, int argc, c
     return options->wish == OPTIONS_RUN ? check_required(options) : true;
 }
 
-bool option_given(const Options *options, const char *name)
+bool option_on_command_line(const Options *options, const char *name)
 {
     const OptionRow *row = option_find(&options->table, name, strlen(name));
-    return row != NULL && options->source[row - options->table.rows] != 0;
+    return row != NULL && options->source[row - options->table.rows] == COMMAND_LINE;
 }
 
 void options_free(Options *options)

@@ -114,7 +114,7 @@ typedef struct Options {
 bool options_read(Options *options, OptionTable table, void *values, int argc, char **argv);
 void options_free(Options *options);
 
-bool option_given(const Options *options, const char *name); // with underscores; false: its value is the default
+bool option_on_command_line(const Options *options, const char *name); // its value is from there; name with underscores
 
 // The place of a value in its "a|b|c", to index an enum of the same order; -1 if it is none of them.
 int option_place(const char *choices, const char *value);

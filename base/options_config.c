@@ -68,6 +68,7 @@ static bool read_config_value(Bytes *out, const char **p, const char *ends, Opti
 static bool read_config_list(Options *options, const OptionRow *row, const char **p, OptionPlace place, Bytes *value)
 {
     option_list(options, row)->count = 0;
+    option_forget(options, row);
     options->source[row - options->table.rows] = place.source;
     *p += 1 + strspn(*p + 1, " \t");
     while (**p != ']') {

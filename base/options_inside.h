@@ -21,6 +21,7 @@ typedef struct OptionPlace {
 const OptionRow *option_find(const OptionTable *table, const char *word, size_t length); // NULL if there is none
 bool option_unknown(const OptionTable *table, const char *word, OptionPlace place);      // fails, with the nearest name
 bool option_set(Options *options, const OptionRow *row, const char *value, OptionPlace place);
+void option_forget(Options *options, const OptionRow *row); // what was given for it, as nothing of it holds any more
 bool options_read_file(Options *options, const char *path);
 
 // The name of the table that resembles a word most, NULL if none does.

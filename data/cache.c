@@ -21,10 +21,9 @@ bool is_shards(const char *path)
         return ends(path, ".bin");
     if (!folder_list(&names, &count, path))
         return false;
-    bool ours = false;
+    bool ours = count == 1 && strcmp(names[0], "prompts.jsonl") == 0; // a part of which nothing has a response yet
     for (size_t i = 0; i < count; i++)
-        ours = ours || (begins(names[i], "shard-") && ends(names[i], ".bin")) || strcmp(names[i], "prompts.jsonl") == 0 ||
-               strcmp(names[i], "split.json") == 0;
+        ours = ours || (begins(names[i], "shard-") && ends(names[i], ".bin")) || strcmp(names[i], "split.json") == 0;
     names_free(names, count);
     return ours;
 }
@@ -54,6 +53,15 @@ static bool mix_file(uint64_t *hash, const char *path)
     return true;
 }
 
+static void mix_input(uint64_t *hash, const PrepareInput *input)
+{
+    mix_in(hash, &input->missing_difficulty, sizeof input->missing_difficulty);
+    for (size_t m = 0; m < input->map_count; m++) {
+        mix_in(hash, input->map[m].field, strlen(input->map[m].field));
+        mix_in(hash, input->map[m].name, strlen(input->map[m].name));
+    }
+}
+
 static bool content_key(uint64_t *hash, const PrepareOptions *options)
 {
     const TokenRules *r = &options->rules;
@@ -70,6 +78,7 @@ static bool content_key(uint64_t *hash, const PrepareOptions *options)
     for (size_t i = 0; i < options->input_count; i++) {
         char **files;
         size_t count;
+        mix_input(hash, &options->inputs[i]);
         TRY(jsonl_files(&files, &count, &options->inputs[i].path, 1));
         bool ok = true;
         for (size_t f = 0; ok && f < count; f++)
@@ -95,6 +104,7 @@ static bool prepare_cached(ShardFolders *folders, const char *cache, PrepareOpti
         folders->prepared = true;
         folders->made = ok ? copy_text(out.data) : NULL;
     }
+    folders->cached = true;
     ok = ok && add_path(folders, sft.data);
     bytes_free(&out);
     bytes_free(&sft);
@@ -102,20 +112,19 @@ static bool prepare_cached(ShardFolders *folders, const char *cache, PrepareOpti
     return ok;
 }
 
-bool shard_folders(ShardFolders *folders, const char *const *words, size_t count, const char *cache,
-                   const PrepareOptions *options)
+bool shard_folders(ShardFolders *folders, const PrepareOptions *options, const char *cache)
 {
     PrepareOptions preparing = *options;
-    PrepareInput *inputs = allocate(count + 1, sizeof *inputs);
+    PrepareInput *inputs = allocate(options->input_count + 1, sizeof *inputs);
     *folders = (ShardFolders){0};
     bool ok = inputs != NULL;
     preparing.inputs = inputs;
     preparing.input_count = 0;
-    for (size_t i = 0; ok && i < count; i++)
-        if (is_shards(words[i]))
-            ok = add_path(folders, words[i]);
+    for (size_t i = 0; ok && i < options->input_count; i++)
+        if (is_shards(options->inputs[i].path))
+            ok = add_path(folders, options->inputs[i].path);
         else
-            inputs[preparing.input_count++] = (PrepareInput){.path = words[i]};
+            inputs[preparing.input_count++] = options->inputs[i];
     if (ok && preparing.input_count > 0)
         ok = prepare_cached(folders, cache, &preparing);
     free(inputs);

@@ -12,15 +12,15 @@ extern "C" {
 typedef struct ShardFolders {
     char **paths; // (count) folders of shards, or single shards
     size_t count, capacity;
+    bool cached;          // some of them are in the cache
     bool prepared;        // JSONL files were prepared just now, and this is what became of their rows:
     PrepareReport report; // (else empty)
     char *made;           // the folder that was made for them; NULL: none
 } ShardFolders;
 
-// words: folders of shards, shards, JSONL files and folders of them. options: how to prepare the JSONL ones among them (its inputs
-// and out are set here); cache: the folder for the result, CACHE/<hash>/, made when it is needed.
-bool shard_folders(ShardFolders *folders, const char *const *words, size_t count, const char *cache,
-                   const PrepareOptions *options);
+// options->inputs: folders of shards, shards, JSONL files and folders of them, and how to prepare the JSONL ones among them (out is
+// set here); cache: the folder for the result, CACHE/<hash>/, made when it is needed.
+bool shard_folders(ShardFolders *folders, const PrepareOptions *options, const char *cache);
 void shard_folders_free(ShardFolders *folders);
 
 // Takes back what was prepared just now, for a program that will not use it; the error at hand stays.

@@ -1,5 +1,6 @@
 // Folders of shards as one list of documents: see documents.h. Nothing is copied but the list itself.
 #include "data/documents.h"
+#include "data/names.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,9 +15,9 @@ typedef struct Opening {
     Documents *documents;
     const DocumentOptions *options;
     Keyed *list; // (documents->count)
-    size_t capacity, shard_capacity, path_capacity, source_capacity;
+    size_t capacity, shard_capacity, path_capacity;
     bool sorted; // the list ascends so far
-    size_t last_source;
+    NameTable sources;
 } Opening;
 
 // ---- which shards may stand beside each other, and before this model
@@ -52,26 +53,6 @@ static bool check_against_first(const Documents *d, const Shard *s, const char *
 }
 
 // ---- the list
-
-static bool add_source(Opening *o, Text name, int32_t *place)
-{
-    Documents *d = o->documents;
-    if (name.size == strlen(d->sources[o->last_source]) && memcmp(d->sources[o->last_source], name.data, name.size) == 0) {
-        *place = (int32_t)o->last_source; // most often the same as before
-        return true;
-    }
-    for (size_t i = 0; i < d->source_count; i++)
-        if (strlen(d->sources[i]) == name.size && memcmp(d->sources[i], name.data, name.size) == 0) {
-            *place = (int32_t)(o->last_source = i);
-            return true;
-        }
-    Bytes copy = {0};
-    TRY(grow(&d->sources, &o->source_capacity, d->source_count + 1, sizeof *d->sources));
-    TRY(bytes_append(&copy, name.data, name.size));
-    d->sources[d->source_count] = copy.data;
-    *place = (int32_t)(o->last_source = d->source_count++);
-    return true;
-}
 
 // Of a document cut to `most` tokens: up to its last trained one, what follows would be computed for nothing.
 static void cut(Document *doc, int32_t most)
@@ -121,7 +102,9 @@ static bool add_document(Opening *o, const Shard *s, int64_t record, const char 
     TRY(fit(o, &doc, &entry, path, &kept));
     if (!kept)
         return true;
-    TRY(add_source(o, entry.source, &doc.source));
+    size_t source;
+    TRY(name_number(&o->sources, entry.source.data, entry.source.size, &source));
+    doc.source = (int32_t)source;
     TRY(grow(&o->list, &o->capacity, (size_t)d->count + 1, sizeof *o->list));
     if (d->count > 0) {
         const Keyed *last = &o->list[d->count - 1];
@@ -234,8 +217,8 @@ static bool open_all(Opening *o, const char *const *paths, size_t count)
         return fail("--seq-len %" PRId64 ": must be from 2 to %d", options->seq_len, SEQ_LEN_MOST);
     if (options->kind == SHARD_RL && options->over_length == OVER_LENGTH_CUT)
         return fail("--over-length cut: a prompt that is cut asks another question; drop it, or take error");
-    TRY(grow(&d->sources, &o->source_capacity, 1, sizeof *d->sources));
-    TRY((d->sources[d->source_count++] = copy_text("")) != NULL);
+    size_t none;
+    TRY(name_number(&o->sources, "", 0, &none));
     for (size_t i = 0; i < count; i++)
         TRY(add_path(o, paths[i]));
     if (d->count == 0)
@@ -251,6 +234,9 @@ bool documents_open(Documents *documents, const DocumentOptions *options, const 
     Opening opening = {.documents = documents, .options = options, .sorted = true};
     bool ok = open_all(&opening, paths, count);
     free(opening.list);
+    free(opening.sources.slots); // its names are the documents' from here on
+    documents->sources = opening.sources.names;
+    documents->source_count = opening.sources.count;
     if (!ok)
         documents_close(documents);
     return ok;
@@ -276,9 +262,13 @@ uint64_t documents_hash(const Documents *d)
     uint64_t hash = 0;
     for (int64_t i = 0; i < d->count; i++) {
         const Document *doc = &d->list[i];
-        uint64_t next[5] = {hash, hash_bytes(doc->ids, (size_t)doc->length * sizeof *doc->ids),
-                            hash_bytes(doc->spans, (size_t)doc->span_count * sizeof *doc->spans), (uint64_t)doc->length,
-                            (uint64_t)doc->trained};
+        uint64_t next[7] = {hash,
+                            hash_bytes(doc->ids, (size_t)doc->length * sizeof *doc->ids),
+                            hash_bytes(doc->spans, (size_t)doc->span_count * sizeof *doc->spans),
+                            (uint64_t)doc->length,
+                            (uint64_t)doc->trained,
+                            (uint64_t)doc->difficulty,
+                            (uint64_t)doc->source};
         hash = hash_bytes(next, sizeof next);
     }
     return hash;

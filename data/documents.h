@@ -52,8 +52,8 @@ typedef struct Documents {
 bool documents_open(Documents *documents, const DocumentOptions *options, const char *const *paths, size_t count);
 void documents_close(Documents *documents);
 
-void documents_find_levels(Documents *documents);                      // level_first, of a list that is sorted
-uint64_t documents_hash(const Documents *documents);                   // of tokens, spans and lengths: is it the same data?
+void documents_find_levels(Documents *documents);    // level_first, of a list that is sorted
+uint64_t documents_hash(const Documents *documents); // of tokens, spans, lengths, difficulties, sources: the same data?
 ShardEntry document_entry(const Documents *documents, int64_t number); // id, answer, prompt and the rest
 const ShardAbout *documents_about(const Documents *documents);         // of the first shard
 

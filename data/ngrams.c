@@ -178,10 +178,6 @@ static uint64_t not_zero(uint64_t hash) { return hash == 0 ? 1 : hash; }
 
 static uint64_t ngram_hash(const Words *words) { return not_zero(words->hash); } // of the last 13
 
-static uint64_t whole_hash(const Words *words) { return not_zero(mixed(words->hash + words->count)); } // of a text of fewer
-
-static bool is_short(const Words *words) { return words->count >= SHORT_TEXT_WORDS && words->count < NGRAM_WORDS; }
-
 bool ngrams_find(const Ngrams *n, const char *text, size_t size, bool *shared)
 {
     Words words = {.text = text, .size = size};
@@ -190,8 +186,6 @@ bool ngrams_find(const Ngrams *n, const char *text, size_t size, bool *shared)
         return true;
     while (!*shared && next_word(&words))
         *shared = words.count >= NGRAM_WORDS && has_hash(n, ngram_hash(&words));
-    if (is_short(&words))
-        *shared = has_hash(n, whole_hash(&words));
     return true;
 }
 
@@ -203,7 +197,7 @@ static bool add_text(Ngrams *n, const char *text, size_t size)
     while (next_word(&words))
         if (words.count >= NGRAM_WORDS)
             TRY(add_hash(n, ngram_hash(&words)));
-    return !is_short(&words) || add_hash(n, whole_hash(&words));
+    return true;
 }
 
 bool ngrams_is_name(const char *key)

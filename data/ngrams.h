@@ -1,6 +1,5 @@
 // Decontamination: which rows share a run of 13 words with a benchmark (Brown et al. 2020, appendix C). Words are maximal runs of
-// letters, marks and numbers, compatibility-decomposed and case-folded. A benchmark's text of 5 to 12 words, too short for a
-// 13-gram, is matched whole: against texts that are exactly these words.
+// letters, marks and numbers, compatibility-decomposed and case-folded.
 #ifndef DATA_NGRAMS_H
 #define DATA_NGRAMS_H
 
@@ -10,7 +9,7 @@
 extern "C" {
 #endif
 
-enum { NGRAM_WORDS = 13, SHORT_TEXT_WORDS = 5 };
+enum { NGRAM_WORDS = 13 };
 
 typedef struct Ngrams Ngrams; // hashes of 64 bits; never changes after it was read, and may be used by many threads
 

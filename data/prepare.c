@@ -5,6 +5,7 @@
 #include "dist/dist.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const char *const FATE_NAMES[FATES] = {
@@ -81,26 +82,66 @@ static void job_close(PrepareJob *job)
     free(job->rows);
 }
 
-// An older preparation may be replaced, and an empty folder filled; anything else that stands there is somebody's.
-static bool may_write(const char *out)
+// ---- the folder
+
+static bool is_ours(const char *name, bool inside)
 {
-    if (!folder_exists(out))
-        return true;
+    static const char *const TOP[] = {"sft", "rl", "sft_hard", "holdout.jsonl", "split.json", "split.svg"};
+    for (size_t i = 0; !inside && i < sizeof TOP / sizeof *TOP; i++)
+        if (strcmp(name, TOP[i]) == 0)
+            return true;
+    return inside && (strncmp(name, "shard-", 6) == 0 || strcmp(name, "prompts.jsonl") == 0);
+}
+
+// An older preparation may be replaced, and an empty folder filled; anything else that stands there is somebody's.
+static bool may_replace(const char *folder, bool inside)
+{
     char **names;
     size_t count;
-    TRY(folder_list(&names, &count, out));
-    bool ours = count == 0;
-    for (size_t i = 0; i < count; i++)
-        ours = ours || strcmp(names[i], "split.json") == 0;
+    TRY(folder_list(&names, &count, folder));
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        char *path = path_join(folder, names[i]);
+        bool deeper = path != NULL && folder_exists(path);
+        ok = path != NULL &&
+             ((is_ours(names[i], inside) && !(inside && deeper)) ||
+              fail("%s: this is none of what ./prepare writes, and would be lost; move it, or take another --out", path));
+        ok = ok && (!deeper || may_replace(path, true));
+        free(path);
+    }
     names_free(names, count);
-    return ours || fail("%s: this folder holds something else than a preparation; take another --out", out);
+    return ok;
+}
+
+// Where the output really goes: a link keeps leading there.
+static bool resolve(Bytes *out, const char *path)
+{
+    char *real = realpath(path, NULL);
+    bool ok = bytes_text(out, real != NULL ? real : path);
+    free(real);
+    while (ok && out->size > 1 && out->data[out->size - 1] == '/')
+        out->data[--out->size] = 0;
+    if (ok && file_exists(out->data))
+        return fail("%s: there is a file where the folder should be", out->data);
+    return ok && (!folder_exists(out->data) || may_replace(out->data, false));
+}
+
+// A folder of its own beside the output: no other process, dead or alive, has put anything into it.
+static bool make_beside(Bytes *folder, const char *out)
+{
+    Bytes parent = {0};
+    const char *slash = strrchr(out, '/');
+    bool ok = slash == NULL || slash == out || (bytes_append(&parent, out, (size_t)(slash - out)) && folder_make(parent.data));
+    bytes_free(&parent);
+    TRY(ok && bytes_printf(folder, "%s.tmp-XXXXXX", out));
+    return (mkdtemp(folder->data) != NULL && chmod(folder->data, 0755) == 0) || fail_errno("%s: making the folder", folder->data);
 }
 
 static bool check_options(const PrepareOptions *o)
 {
     if (o->tau == 0 && o->split != SPLIT_SFT_ONLY && o->split != SPLIT_RL_ONLY && o->split != SPLIT_DIFFICULTY)
         return fail("--split random and hard-sft need --tau: its counts are theirs");
-    return may_write(o->out);
+    return true;
 }
 
 bool prepare(PrepareReport *report, const PrepareOptions *options)
@@ -109,10 +150,7 @@ bool prepare(PrepareReport *report, const PrepareOptions *options)
     Bytes folder = {0}, out = {0};
     *report = (PrepareReport){0};
     TRY(check_options(options));
-    bool ok = bytes_text(&out, options->out);
-    while (ok && out.size > 1 && out.data[out.size - 1] == '/')
-        out.data[--out.size] = 0;
-    ok = ok && bytes_printf(&folder, "%s.tmp-%ld", out.data, (long)getpid()) && folder_make(folder.data);
+    bool ok = resolve(&out, options->out) && make_beside(&folder, out.data);
     if (ok) {
         job.folder = folder.data;
         ok = run_stages(&job);
@@ -135,10 +173,8 @@ void prepare_report_free(PrepareReport *report)
 {
     PrepareGroups *groups[] = {&report->sources, &report->categories};
     for (int i = 0; i < 2; i++) {
-        for (size_t j = 0; j < groups[i]->count; j++)
-            free(groups[i]->list[j].name);
+        name_table_free(&groups[i]->names);
         free(groups[i]->list);
-        free(groups[i]->slots);
     }
     for (size_t i = 0; i < report->file_count; i++)
         free(report->files[i].path);

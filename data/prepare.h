@@ -11,6 +11,7 @@
 #ifndef DATA_PREPARE_H
 #define DATA_PREPARE_H
 
+#include "data/names.h"
 #include "data/tokenised.h"
 
 #ifdef __cplusplus
@@ -69,17 +70,16 @@ typedef enum Fate {
 } Fate;
 extern const char *const FATE_NAMES[FATES]; // "sft", "prompts", ..., "bad": as in split.json
 
-typedef struct PrepareGroup { // rows of one difficulty, source or category
-    char *name;
+typedef struct PrepareGroup { // rows of one source or category
+    const char *name;
     int64_t rows[FATES];
     int64_t levels[6];
 } PrepareGroup;
 
 typedef struct PrepareGroups {
-    PrepareGroup *list; // (count)
+    NameTable names;
+    PrepareGroup *list; // (count) as the names are numbered
     size_t count, capacity;
-    uint32_t *slots; // hash table of places in list, + 1
-    size_t slot_count;
 } PrepareGroups;
 
 enum { BAD_ROWS_NAMED = 5 };

@@ -1,66 +1,41 @@
-// Counting rows by difficulty, source and category, however many names there are.
+// Counting rows by difficulty, source and category. Names without end (an address of a page as the source) would be a list as long as
+// the input: from some number on, new ones are counted together.
 #include "data/prepare_inside.h"
 #include <stdlib.h>
 #include <string.h>
 
-static void put_slot(PrepareGroups *groups, uint32_t place)
-{
-    const char *name = groups->list[place].name;
-    size_t slot = hash_bytes(name, strlen(name)) & (groups->slot_count - 1);
-    while (groups->slots[slot] != 0)
-        slot = (slot + 1) & (groups->slot_count - 1);
-    groups->slots[slot] = place + 1;
-}
+enum { NAMES_MOST = 10000 };
+static const char OTHERS[] = "(others)";
 
-static bool grow_slots(PrepareGroups *groups)
+static PrepareGroup *group_of(PrepareGroups *groups, Text name)
 {
-    if (groups->count * 2 < groups->slot_count)
-        return true;
-    size_t count = groups->slot_count == 0 ? 64 : groups->slot_count * 2;
-    uint32_t *slots = allocate(count, sizeof *slots);
-    TRY(slots != NULL);
-    free(groups->slots);
-    groups->slots = slots;
-    groups->slot_count = count;
-    for (size_t i = 0; i < groups->count; i++)
-        put_slot(groups, (uint32_t)i);
-    return true;
-}
-
-static PrepareGroup *add_group(PrepareGroups *groups, const char *name, size_t size)
-{
-    Bytes copy = {0};
-    if (!grow_slots(groups) || !grow(&groups->list, &groups->capacity, groups->count + 1, sizeof *groups->list) ||
-        !bytes_text(&copy, "") || !bytes_append(&copy, name, size)) {
-        bytes_free(&copy);
+    size_t number;
+    bool one_too_many = groups->names.count >= NAMES_MOST && !name_known(&groups->names, name.data, name.size);
+    if (one_too_many)
+        name = (Text){OTHERS, strlen(OTHERS)};
+    if (!name_number(&groups->names, name.data, name.size, &number))
         return NULL;
+    if (number == groups->count) {
+        if (!grow(&groups->list, &groups->capacity, groups->count + 1, sizeof *groups->list))
+            return NULL;
+        groups->list[groups->count++] = (PrepareGroup){.name = groups->names.names[number]};
     }
-    groups->list[groups->count] = (PrepareGroup){.name = copy.data};
-    put_slot(groups, (uint32_t)groups->count);
-    return &groups->list[groups->count++];
+    return &groups->list[number];
 }
 
-PrepareGroup *prepare_group(PrepareGroups *groups, const char *name, size_t size)
+static bool count_in(PrepareGroups *groups, Fate fate, int level, Text name)
 {
-    size_t mask = groups->slot_count - 1, slot = groups->slot_count == 0 ? 0 : hash_bytes(name, size) & mask;
-    for (; groups->slot_count > 0 && groups->slots[slot] != 0; slot = (slot + 1) & mask) {
-        PrepareGroup *group = &groups->list[groups->slots[slot] - 1];
-        if (strlen(group->name) == size && memcmp(group->name, name, size) == 0)
-            return group;
-    }
-    return add_group(groups, name, size);
+    PrepareGroup *group = group_of(groups, name.data == NULL ? (Text){"", 0} : name);
+    TRY(group != NULL);
+    group->rows[fate]++;
+    group->levels[level]++;
+    return true;
 }
 
 bool prepare_count(PrepareReport *report, Fate fate, int level, Text source, Text category)
 {
-    PrepareGroup *by_source = prepare_group(&report->sources, source.data == NULL ? "" : source.data, source.size);
-    PrepareGroup *by_category = prepare_group(&report->categories, category.data == NULL ? "" : category.data, category.size);
-    TRY(by_source != NULL && by_category != NULL);
+    TRY(count_in(&report->sources, fate, level, source) && count_in(&report->categories, fate, level, category));
     report->fates[fate]++;
     report->levels[level][fate]++;
-    by_source->rows[fate]++;
-    by_source->levels[level]++;
-    by_category->rows[fate]++;
-    by_category->levels[level]++;
     return true;
 }

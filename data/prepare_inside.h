@@ -41,7 +41,6 @@ bool prepare_write(PrepareJob *job);  // spool to shards and JSONL files; the re
 
 extern const char *const FATE_REASONS[FATES]; // why rows were dropped, as a sentence goes on after their number
 
-PrepareGroup *prepare_group(PrepareGroups *groups, const char *name, size_t size); // found or added; NULL after fail()
 bool prepare_count(PrepareReport *report, Fate fate, int level, Text source, Text category);
 
 #endif

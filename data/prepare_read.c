@@ -13,7 +13,8 @@ enum { BLOCK_LINES = 1024, BLOCK_BYTES = 8 << 20 };
 typedef struct Row {    // one line and what it became
     size_t begin, size; // in the block; size 0: it could not be read at all
     int64_t line;
-    char *error; // of a bad row
+    bool bad;
+    char *error; // why
     RowFormat format;
     bool unfinished, replaced;
     RowState state;
@@ -72,7 +73,9 @@ static uint64_t make_keys(Row *row, const Tokenised *t, uint64_t seed, int64_t n
 {
     uint64_t prompt[2], whole[4];
     hash_bytes_128(t->tokens.ids, t->prompt * sizeof *t->tokens.ids, prompt);
-    uint64_t response = hash_bytes(t->tokens.ids + t->prompt, (t->tokens.count - t->prompt) * sizeof *t->tokens.ids);
+    uint64_t answered[2] = {hash_bytes(t->tokens.ids + t->prompt, (t->tokens.count - t->prompt) * sizeof *t->tokens.ids),
+                            hash_bytes(t->spans, t->span_count * sizeof *t->spans)};
+    uint64_t response = hash_bytes(answered, sizeof answered);
     put_big_endian(row->fact, prompt[0]);
     put_big_endian(row->fact + 8, prompt[1]);
     put_big_endian(row->fact + 16, response);
@@ -172,8 +175,8 @@ static void read_row(const Reader *reader, Row *row, Worker *worker, int64_t num
             row->category = copy_text(record.category.data);
         record_free(&record);
     }
-    if (!ok)
-        row->error = copy_text(error_text());
+    row->bad = !ok;
+    row->error = ok ? NULL : copy_text(error_text());
 }
 
 static void row_free(Row *row)
@@ -208,19 +211,19 @@ static bool note_bad(Reader *reader, Row *row)
     return prepare_count(report, FATE_BAD, 0, text_of(reader->source), (Text){0});
 }
 
-static bool settle(Reader *reader, Row *row, bool bad)
+static bool settle(Reader *reader, Row *row)
 {
     PrepareJob *job = reader->job;
     PrepareReport *report = job->report;
     PrepareFile *file = &report->files[report->file_count - 1];
     file->rows++;
-    if (bad) {
+    if (row->bad) {
         TRY(note_bad(reader, row));
     } else {
         file->formats[row->format]++;
         report->replaced_difficulties += row->replaced;
     }
-    if (row->unfinished && !bad) {
+    if (row->unfinished && !row->bad) {
         row->state.fate = FATE_UNFINISHED;
         TRY(prepare_count(report, FATE_UNFINISHED, row->state.level, text_of(row->source != NULL ? row->source : reader->source),
                           text_of(row->category)));
@@ -228,7 +231,7 @@ static bool settle(Reader *reader, Row *row, bool bad)
     uint64_t number = (uint64_t)report->rows;
     TRY(grow(&job->rows, &job->row_capacity, (size_t)number + 1, sizeof *job->rows));
     job->rows[report->rows++] = row->state;
-    if (bad || row->unfinished)
+    if (row->bad || row->unfinished)
         return true;
     return sorter_add(job->facts, row->fact, &number, sizeof number) &&
            sorter_add(job->spool, row->order, row->spooled.data, row->spooled.size);
@@ -244,7 +247,7 @@ static bool read_block(Reader *reader)
             read_row(reader, &reader->rows[i], &reader->workers[omp_get_thread_num()], first + (int64_t)i);
     for (size_t i = 0; i < reader->count; i++) {
         Row *row = &reader->rows[i];
-        ok = ok && settle(reader, row, row->error != NULL);
+        ok = ok && settle(reader, row);
         row_free(row);
     }
     reader->count = 0;
@@ -265,6 +268,7 @@ static bool read_lines(Reader *reader, LineReader *lines)
             return false; // the file can't be read on
         if (!ok) {
             row->size = 0;
+            row->bad = true;
             row->error = copy_text(error_text());
         } else if (text != NULL) {
             TRY(bytes_append(&reader->block, text, row->size));

@@ -148,7 +148,7 @@ static bool table_files(const Table *t)
         const PrepareFile *file = &t->report->files[i];
         TRY(bytes_printf(t->out, "%s: %" PRId64 " rows", file->path, file->rows));
         for (int f = 0; f < ROW_FORMATS; f++)
-            if (file->formats[f] == file->rows)
+            if (file->formats[f] == file->rows && file->rows > 0)
                 TRY(bytes_printf(t->out, ", %s", ROW_FORMAT_NAMES[f]));
             else if (file->formats[f] > 0)
                 TRY(bytes_printf(t->out, ", %" PRId64 " %s", file->formats[f], ROW_FORMAT_NAMES[f]));

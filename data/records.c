@@ -310,6 +310,16 @@ static bool add_generated(const Reading *r)
     return true;
 }
 
+// An empty answer teaches nothing but to stop: it counts as none.
+static void drop_empty_response(Record *record)
+{
+    const Message *last = record->count == 0 ? NULL : &record->messages[record->count - 1];
+    if (record->has_response && last->content.size == 0 && last->reasoning.size == 0) {
+        record->has_response = false;
+        record->count--;
+    }
+}
+
 // 1-5 of an integer, of a real that is one, or of the text of one; 0: unknown; -1: something else
 static int difficulty_of(const json_t *value)
 {
@@ -403,6 +413,7 @@ static bool read_row(const Reading *r)
     TRY(format->read(r));
     if (r->record->generated)
         TRY(add_generated(r));
+    drop_empty_response(r->record);
     TRY(read_difficulty(r));
     return read_names(r);
 }

@@ -10,7 +10,7 @@
 //   generated          any of these with finish_reason: the response is `text` and stands in the place of the row's own
 //   ids                ids and, optionally, labels: -100 where it is not trained, the id itself elsewhere
 //
-// A row that is two of them is refused.
+// A row that is two of them is refused; an empty response counts as none.
 #ifndef DATA_RECORDS_H
 #define DATA_RECORDS_H
 

@@ -171,12 +171,15 @@ inspecting() {
     grep -q '^.* tokens, .* trained (' "$work/stdout" || failed "--inspect does not count"
     wants 0 $program --inspect "$out/sft" --tokenizer dev/demo/tokenizer --step 0 --slots 2 --html "$work/page.html" >"$work/stdout"
     grep -q '&#60;' "$work/page.html" && ! grep -q '<b>' "$work/page.html" || failed "the page is not escaped"
-    wants 0 $program --inspect "$work/good.jsonl" --tokenizer dev/demo/tokenizer --template chatml >"$work/stdout"
+    sed -n 1p "$work/good.jsonl" >"$work/one.jsonl"
+    wants 0 $program --inspect "$work/one.jsonl" --tokenizer dev/demo/tokenizer --template chatml >"$work/stdout"
     grep -qF '«two' "$work/stdout" || failed "JSONL is not inspected: $(cat "$work/stdout")"
     rm -rf "$out.kept"; mv "$out" "$work/kept"
     refused 1 "--record 1" "numbered from 0" -- $program --inspect "$work/kept/sft" --record 1
     refused 1 "no shards here" "$work/kept/sft" -- $program --inspect "$work/kept"
     refused 1 "nothing to train on" -- $program --inspect "$work/kept/sft" --seq-len 2
+    refused 1 "no response to train on" -- $program --inspect "$work/good.jsonl" --tokenizer dev/demo/tokenizer --template chatml
+    refused 1 "not the standard input" -- $program --inspect - --tokenizer dev/demo/tokenizer
     refused 1 "shards already" -- prepares "$work/kept/sft"
     proved "--inspect shows records and micro-batches, on a terminal and as a page, and nothing of theirs acts there"
 }
@@ -202,6 +205,33 @@ published_data() {
     proved "MATH, GSM8K, reasoning_gym and knights_knaves by one command: $all rows, and every table adds up"
 }
 
+# Shards that were made otherwise than train_sft's defaults say: the run takes them as they are, and what it wrote down runs again.
+trained_on_shards() {
+    local harder=$work/harder
+    tiny_recipe
+    recipe=("${recipe[@]/$work\/train.jsonl/$work/shards/sft}" --order shuffled)
+    ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --train-turn-newline --out "$work/shards" "$work/train.jsonl" >"$work/stdout"
+    wants 1 train "$work/first"
+    says "give the --instruction"
+    recipe+=(--instruction none)
+    wants 0 train "$work/first"
+    wants 0 ./train_sft --config "$work/first/options.conf" --out "$work/second" >"$work/stdout" 2>"$work/stderr"
+    same_run "$work/first" "$work/second" "OUT/options.conf runs again on shards made with other options than the defaults"
+    wants 1 train "$work/third" --no-train-turn-newline
+    says "was prepared with --train-turn-newline"
+    wants 1 train "$work/third" --template qwen3
+    says "give --template chatml"
+    wants 1 train "$work/third" --mix level:1=2
+    says "--mix has a meaning with --order mixed only"
+    sed 's/"difficulty": 3/"difficulty": 1/' "$work/train.jsonl" >"$work/harder.jsonl"
+    ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --train-turn-newline --out "$harder" "$work/harder.jsonl" >"$work/stdout"
+    recipe=("${recipe[@]/$work\/shards/$harder}")
+    wants 1 train "$work/first"
+    says "other documents"
+    grep -q '"loss_1": ' "$work/first/log.jsonl" && grep -q '"loss_3": ' "$work/first/log.jsonl" || failed "the log has no loss by difficulty"
+    proved "shards made otherwise are refused by what differs, also where only a difficulty does"
+}
+
 build/demo_problems train 1 5 600 >"$work/many.jsonl"
 bad_files
 bad_rows
@@ -210,4 +240,5 @@ a_failure_leaves_what_was_there
 full_disk
 killed_or_stopped
 inspecting
+trained_on_shards
 published_data

@@ -92,47 +92,29 @@ static void bytes_that_are_no_utf_8_separate_words(void **state)
     ngrams_close(n);
 }
 
-// ---- short texts
-
-static void a_short_text_is_found_as_a_whole_only(void **state)
+static void twelve_words_are_never_enough(void **state)
 {
     Ngrams *n = ngrams_of("{\"question\": \"What is the capital of France?\"}\n{\"question\": \"" TWELVE "\"}\n");
-    assert_int_equal(ngrams_count(n), 2);
-    assert_true(finds(n, "what is the Capital of FRANCE"));
-    assert_true(finds(n, TWELVE "."));
-    assert_false(finds(n, "What is the capital of France today?"));
-    assert_false(finds(n, "So, what is the capital of France?"));
-    assert_false(finds(n, "is the capital of France"));
-    assert_false(finds(n, TWELVE " thirteen"));
-    ngrams_close(n);
-}
-
-static void a_text_of_fewer_than_five_words_is_no_question(void **state)
-{
-    Ngrams *n =
-        ngrams_of("{\"question\": \"one two three four\", \"answer\": \"\"}\n{\"question\": \"one two three four five\"}\n");
-    assert_int_equal(ngrams_count(n), 1);
-    assert_false(finds(n, "one two three four"));
-    assert_true(finds(n, "one two three four five"));
+    assert_int_equal(ngrams_count(n), 0);
+    assert_false(finds(n, "What is the capital of France?"));
+    assert_false(finds(n, TWELVE));
     ngrams_close(n);
 }
 
 // ---- rows
 
+#define WORDS(w) w " " w " " w " " w " " w " " w " " w " " w " " w " " w " " w " " w " " w // thirteen
+
 static void every_text_of_a_row_is_read_but_for_its_names(void **state)
 {
-    Ngrams *n = ngrams_of("{\"id\": \"the words of an id\", \"source\": \"the words of a source\", \"category\": \"words of a "
-                          "certain category\", \"question\": \"Which of these is right?\", \"options\": [\"the first of all "
-                          "options\", [\"an option within an option\"]], \"meta\": {\"id\": \"an id that is deeper down\"}, "
-                          "\"answer_index\": 3, \"none\": null}\n");
+    Ngrams *n = ngrams_of("{\"id\": \"" WORDS("id") "\", \"source\": \"" WORDS("s") "\", \"category\": \"" WORDS(
+        "c") "\", "
+             "\"question\": \"" WORDS("q") "\", \"options\": [\"" WORDS("first") "\", [\"" WORDS(
+                 "inner") "\"]], "
+                          "\"meta\": {\"id\": \"" WORDS("deeper") "\"}, \"answer_index\": 3, \"none\": null}\n");
     assert_int_equal(ngrams_count(n), 4);
-    assert_true(finds(n, "which of these is right"));
-    assert_true(finds(n, "the first of all options"));
-    assert_true(finds(n, "an option within an option"));
-    assert_true(finds(n, "an id that is deeper down"));
-    assert_false(finds(n, "the words of an id"));
-    assert_false(finds(n, "the words of a source"));
-    assert_false(finds(n, "words of a certain category"));
+    assert_true(finds(n, WORDS("q")) && finds(n, WORDS("first")) && finds(n, WORDS("inner")) && finds(n, WORDS("deeper")));
+    assert_false(finds(n, WORDS("id")) || finds(n, WORDS("s")) || finds(n, WORDS("c")));
     ngrams_close(n);
     assert_true(ngrams_is_name("id") && ngrams_is_name("source") && ngrams_is_name("category"));
     assert_false(ngrams_is_name("question") || ngrams_is_name("identity"));
@@ -141,8 +123,8 @@ static void every_text_of_a_row_is_read_but_for_its_names(void **state)
 static void texts_of_one_row_are_not_joined(void **state)
 {
     Ngrams *n = ngrams_of("{\"a\": \"one two three four five six seven\", \"b\": \"eight nine ten eleven twelve thirteen\"}\n");
+    assert_int_equal(ngrams_count(n), 0);
     assert_false(finds(n, TWELVE " thirteen"));
-    assert_true(finds(n, "one two three four five six seven"));
     ngrams_close(n);
 }
 
@@ -150,13 +132,13 @@ static void several_files_and_folders_are_read_together(void **state)
 {
     char *data = path_join(folder, "data");
     assert_ok(folder_make(data));
-    free(write_rows("data/a.jsonl", "{\"q\": \"a a a a a\"}"));
-    free(write_rows("data/b.jsonl", "{\"q\": \"b b b b b\"}"));
-    char *other = write_rows("c.jsonl", "{\"q\": \"c c c c c\"}\n{\"q\": \"a a a a a\"}");
+    free(write_rows("data/a.jsonl", "{\"q\": \"" WORDS("a") "\"}"));
+    free(write_rows("data/b.jsonl", "{\"q\": \"" WORDS("b") "\"}"));
+    char *other = write_rows("c.jsonl", "{\"q\": \"" WORDS("c") "\"}\n{\"q\": \"" WORDS("a") "\"}");
     Ngrams *n = ngrams_read((const char *const[]){data, other}, 2);
     assert_non_null(n);
     assert_int_equal(ngrams_count(n), 3);
-    assert_true(finds(n, "a a a a a") && finds(n, "b b b b b") && finds(n, "c c c c c"));
+    assert_true(finds(n, WORDS("a")) && finds(n, WORDS("b")) && finds(n, WORDS("c")));
     ngrams_close(n);
     free(data);
     free(other);
@@ -211,8 +193,6 @@ static void append_text(Bytes *text, const uint32_t *words, size_t count)
 
 static bool shares(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count)
 {
-    if (a_count < NGRAM_WORDS && a_count >= SHORT_TEXT_WORDS && a_count == b_count && memcmp(a, b, 4 * a_count) == 0)
-        return true;
     for (size_t i = 0; i + NGRAM_WORDS <= a_count; i++)
         for (size_t j = 0; j + NGRAM_WORDS <= b_count; j++)
             if (memcmp(a + i, b + j, 4 * NGRAM_WORDS) == 0)
@@ -296,8 +276,7 @@ int main(void)
         cmocka_unit_test(case_punctuation_and_line_breaks_do_not_matter),
         cmocka_unit_test(the_same_letters_in_another_encoding_are_the_same),
         cmocka_unit_test(bytes_that_are_no_utf_8_separate_words),
-        cmocka_unit_test(a_short_text_is_found_as_a_whole_only),
-        cmocka_unit_test(a_text_of_fewer_than_five_words_is_no_question),
+        cmocka_unit_test(twelve_words_are_never_enough),
         cmocka_unit_test(every_text_of_a_row_is_read_but_for_its_names),
         cmocka_unit_test(texts_of_one_row_are_not_joined),
         cmocka_unit_test(several_files_and_folders_are_read_together),

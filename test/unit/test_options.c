@@ -445,7 +445,25 @@ static void words_without_an_option_are_arguments_and_the_order_is_kept(void **s
         assert_string_equal(options.given[i].row->name, expected[i][0]);
         assert_string_equal(options.given[i].value, expected[i][1]);
     }
-    assert_true(option_given(&options, "level") && !option_given(&options, "extra"));
+    assert_true(option_on_command_line(&options, "level") && !option_on_command_line(&options, "extra"));
+    options_free(&options);
+}
+
+static void what_a_later_place_replaces_was_not_given(void **state)
+{
+    Options options;
+    FileOptions v;
+    write_config("names = [\"x\", \"y\", \"z\"]\nrename = \"a=b\"\n");
+    assert_ok(read_files(&options, &v, WORDS("--config", config_path, "one", "--rename", "c=d")));
+    assert_int_equal(v.names.count, 1);
+    assert_int_equal(options.given_count, 2);
+    assert_string_equal(options.given[0].value, "one");
+    assert_string_equal(options.given[1].value, "c=d");
+    options_free(&options);
+    assert_ok(read_files(&options, &v, WORDS("one", "--config", config_path)));
+    assert_int_equal(v.names.count, 3);
+    assert_int_equal(options.given_count, 4);
+    assert_string_equal(options.given[0].value, "x");
     options_free(&options);
 }
 
@@ -490,6 +508,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_without_an_option_are_arguments_and_the_order_is_kept),
+        cmocka_unit_test(what_a_later_place_replaces_was_not_given),
         cmocka_unit_test(two_dashes_end_a_list_and_the_options),
         cmocka_unit_test(arguments_and_repeated_options_stand_in_configuration_files_and_help),
         cmocka_unit_test(values_that_nobody_gives_are_the_tables),

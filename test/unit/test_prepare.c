@@ -327,6 +327,38 @@ static void exact_duplicates_are_dropped_and_rl_keeps_one_row_a_prompt(void **st
     free(path);
 }
 
+static void an_empty_response_is_none_and_other_labels_are_no_duplicate(void **state)
+{
+    char *path = write_rows("rows.jsonl", "{\"problem\": \"q\", \"solution\": \"\"}\n{\"prompt\": \"r\", \"completion\": \"\"}\n"
+                                          "{\"ids\": [1, 2, 3, 4, 5], \"labels\": [-100, 2, -100, -100, 5]}\n"
+                                          "{\"ids\": [1, 2, 3, 4, 5], \"labels\": [-100, 2, 3, 4, 5]}\n");
+    Preparation p = preparation("nothing", (const char *const[]){path}, 1);
+    assert_ok(run_preparation(&p));
+    assert_int_equal(p.report.fates[FATE_PROMPT], 2);
+    assert_int_equal(p.report.fates[FATE_SFT], 2);
+    preparation_free(&p);
+    free(path);
+}
+
+static void names_without_end_are_counted_together(void **state)
+{
+    Bytes rows = {0};
+    for (int i = 0; i < 10050; i++)
+        assert_ok(bytes_printf(&rows, "{\"ids\": [1, %d], \"category\": \"c%d\"}\n", i % 300, i));
+    char *path = write_rows("rows.jsonl", rows.data);
+    Preparation p = preparation("names", (const char *const[]){path}, 1);
+    assert_ok(run_preparation(&p));
+    assert_int_equal(p.report.categories.count, 10001);
+    int64_t all = 0;
+    for (size_t i = 0; i < p.report.categories.count; i++)
+        for (int fate = 0; fate < FATES; fate++)
+            all += p.report.categories.list[i].rows[fate];
+    assert_int_equal(all, 10050);
+    preparation_free(&p);
+    bytes_free(&rows);
+    free(path);
+}
+
 static void rows_that_share_thirteen_words_with_a_benchmark_are_dropped(void **state)
 {
     char *bench =
@@ -417,12 +449,13 @@ static void threads_and_memory_do_not_show(void **state)
         free(paths[f]);
 }
 
-static void the_hash_of_documents_sees_tokens_masks_and_lengths(void **state)
+static void the_hash_of_documents_sees_tokens_masks_lengths_and_difficulties(void **state)
 {
     static const char *const rows[] = {"{\"ids\": [1, 2, 3, 4]}", "{\"ids\": [1, 2, 3, 5]}",
+                                       "{\"ids\": [1, 2, 3, 4], \"difficulty\": 2}",
                                        "{\"ids\": [1, 2, 3, 4], \"labels\": [-100, -100, 3, 4]}", "{\"ids\": [1, 2, 3]}"};
-    uint64_t hashes[4];
-    for (int i = 0; i < 4; i++) {
+    uint64_t hashes[5];
+    for (int i = 0; i < 5; i++) {
         Documents d = prepared_rows(rows[i], preparation("hash", NULL, 0));
         hashes[i] = documents_hash(&d);
         documents_close(&d);
@@ -461,7 +494,7 @@ static void a_folder_stands_for_its_jsonl_files_and_a_file_names_its_rows_source
     free(missing);
 }
 
-static void an_older_preparation_is_replaced_and_anything_else_is_not(void **state)
+static void an_older_preparation_is_replaced_and_a_failure_leaves_it(void **state)
 {
     char *path = write_rows("rows.jsonl", "{\"ids\": [1, 2]}");
     Preparation p = preparation("again", (const char *const[]){path}, 1);
@@ -479,14 +512,62 @@ static void an_older_preparation_is_replaced_and_anything_else_is_not(void **sta
     assert_int_equal(d.list[0].ids[0], 3);
     documents_close(&d);
     preparation_free(&p);
-    char *other = in_folder("other");
+    free(path);
+}
+
+static void assert_out_refused(const char *name, const char *what)
+{
+    char *path = write_rows("rows.jsonl", "{\"ids\": [1, 2]}");
+    Preparation p = preparation(name, (const char *const[]){path}, 1);
+    assert_refused(run_preparation(&p), what);
+    preparation_free(&p);
+    free(path);
+}
+
+static void nothing_of_somebody_elses_is_ever_replaced(void **state)
+{
+    char *other = in_folder("other"), *path = write_rows("rows.jsonl", "{\"ids\": [1, 2]}"), *stranger;
     assert_ok(folder_make(other));
     free(write_rows("other/thesis.txt", "precious"));
-    p = preparation("other", (const char *const[]){path}, 1);
-    assert_refused(run_preparation(&p), "holds something else than a preparation");
+    assert_out_refused("other", "other/thesis.txt: this is none of what ./prepare writes");
+    Preparation p = preparation("mixed", (const char *const[]){path}, 1);
+    assert_ok(run_preparation(&p));
+    stranger = write_rows("mixed/taught.jsonl", "{}"); // a teacher's answers beside the prompts that they answer
+    assert_out_refused("mixed", "mixed/taught.jsonl: this is none");
+    assert_true(file_exists(stranger));
+    assert_int_equal(unlink(stranger), 0);
+    free(stranger);
+    stranger = write_rows("mixed/sft/taught.jsonl", "{}");
+    assert_out_refused("mixed", "mixed/sft/taught.jsonl: this is none");
+    assert_true(file_exists(stranger));
+    free(write_rows("file", "x"));
+    assert_out_refused("file", "there is a file where the folder should be");
+    free(stranger);
     preparation_free(&p);
     free(other);
     free(path);
+}
+
+static void a_link_goes_on_leading_where_it_led(void **state)
+{
+    char *path = write_rows("rows.jsonl", "{\"ids\": [1, 2]}"), *real = in_folder("real"), *link = in_folder("link");
+    assert_ok(folder_make(real));
+    assert_int_equal(symlink(real, link), 0);
+    Preparation p = preparation("link", (const char *const[]){path}, 1);
+    for (int twice = 0; twice < 2; twice++) {
+        assert_ok(run_preparation(&p));
+        prepare_report_free(&p.report);
+        Documents d = documents_in("real", "sft", SHARD_SFT);
+        assert_int_equal(d.count, 1);
+        documents_close(&d);
+    }
+    char target[128] = "";
+    assert_true(readlink(link, target, sizeof target - 1) > 0);
+    assert_string_equal(target, real);
+    preparation_free(&p);
+    free(path);
+    free(real);
+    free(link);
 }
 
 static void shards_of_other_tokenizers_templates_and_kinds_are_refused(void **state)
@@ -573,9 +654,13 @@ int main(void)
         cmocka_unit_test(exact_duplicates_are_dropped_and_rl_keeps_one_row_a_prompt),
         cmocka_unit_test(rows_that_share_thirteen_words_with_a_benchmark_are_dropped),
         cmocka_unit_test(threads_and_memory_do_not_show),
-        cmocka_unit_test(the_hash_of_documents_sees_tokens_masks_and_lengths),
+        cmocka_unit_test(the_hash_of_documents_sees_tokens_masks_lengths_and_difficulties),
         cmocka_unit_test(a_folder_stands_for_its_jsonl_files_and_a_file_names_its_rows_source),
-        cmocka_unit_test(an_older_preparation_is_replaced_and_anything_else_is_not),
+        cmocka_unit_test(an_older_preparation_is_replaced_and_a_failure_leaves_it),
+        cmocka_unit_test(nothing_of_somebody_elses_is_ever_replaced),
+        cmocka_unit_test(a_link_goes_on_leading_where_it_led),
+        cmocka_unit_test(an_empty_response_is_none_and_other_labels_are_no_duplicate),
+        cmocka_unit_test(names_without_end_are_counted_together),
         cmocka_unit_test(shards_of_other_tokenizers_templates_and_kinds_are_refused),
         cmocka_unit_test(several_folders_are_one_data_set_in_one_order),
         cmocka_unit_test(published_problems_are_read_whole),
