@@ -1,20 +1,35 @@
 // A buffer that slides along the file: what was given moves out at the front, the file comes in behind. It grows only as far as
 // the longest line that may be.
 #include "data/lines.h"
+#include "base/signals.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK = 1 << 20 };
+enum { POLL_MILLISECONDS = 200, CHUNK = 1 << 20 };
 
 static bool give_up(LineReader *r) // after a failure that leaves half a line: nobody shall take it for a whole one
 {
     r->begin = r->end = 0;
     r->drained = r->ended = true;
     return false;
+}
+
+// A pipe may keep a reader waiting for ever, and a signal that asks it to stop has to end that.
+static bool await_bytes(const LineReader *r)
+{
+    struct pollfd wanted = {.fd = r->descriptor, .events = POLLIN};
+    for (;;) {
+        int ready = poll(&wanted, 1, POLL_MILLISECONDS);
+        if (ready > 0 || (ready < 0 && errno != EINTR))
+            return true; // what is wrong, if anything is, read says
+        if (signal_received() != 0)
+            return fail("%s: stopped by a signal while waiting for more", r->path);
+    }
 }
 
 static bool fill(LineReader *r) // more bytes behind what there is; sets drained at the end
@@ -28,6 +43,8 @@ static bool fill(LineReader *r) // more bytes behind what there is; sets drained
         fail_in("%s:%" PRId64, r->path, r->line + 1);
         return give_up(r);
     }
+    if (!await_bytes(r))
+        return give_up(r);
     ssize_t n;
     do
         n = read(r->descriptor, r->buffer + r->end, CHUNK);

@@ -151,11 +151,15 @@ killed_or_stopped() {
         [ "$before" = "$(fingerprint "$out/sft")" ] || failed "a kill changed what stood at --out"
     done
     rm -rf "$out".tmp-*
-    (cat "$work/many.jsonl"; sleep 5) | ./prepare --tokenizer dev/demo/tokenizer --template chatml --out "$work/new" - >"$work/stdout" 2>"$work/stderr" &
+    mkfifo "$work/pipe"
+    ./prepare --tokenizer dev/demo/tokenizer --template chatml --out "$work/new" - <"$work/pipe" >"$work/stdout" 2>"$work/stderr" &
+    exec 9>"$work/pipe"                                        # it waits for more when the signal comes
+    cat "$work/many.jsonl" >&9
     sleep 0.5
-    pkill -TERM -x prepare -n || true
+    kill -TERM $!
     status=0
     wait $! || status=$?
+    exec 9>&-
     [ "$status" = 1 ] && [ ! -e "$work/new" ] && [ -z "$(ls -d "$work"/new.* 2>/dev/null)" ] || failed "a signal left $(ls -d "$work"/new*), status $status"
     says "stopped by a signal"
     proved "kill -9 at any time leaves the older preparation, a signal leaves nothing"
