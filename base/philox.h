@@ -25,7 +25,8 @@ typedef enum RandomPurpose {
     RANDOM_ROUNDING = 5,
     RANDOM_BUCKET = 6,
     RANDOM_HOLDOUT = 7,
-    RANDOM_SPLIT = 8
+    RANDOM_SPLIT = 8,
+    RANDOM_TOKEN = 9 // with the number of the sample above its 8 bits
 } RandomPurpose;
 
 ON_DEVICE_TOO static inline Philox philox4x32(const uint32_t counter[4], const uint32_t key[2])
@@ -53,5 +54,21 @@ ON_DEVICE_TOO static inline Philox random_bits(uint64_t seed, RandomPurpose purp
 
 // (0, 1), 23 bits: never 0, never 1
 ON_DEVICE_TOO static inline float random_uniform(uint32_t bits) { return ((float)(bits >> 9) + 0.5f) * 0x1p-23f; }
+
+// (0, 1), 53 bits
+ON_DEVICE_TOO static inline double random_uniform_double(uint32_t high, uint32_t low)
+{
+    return ((double)((uint64_t)high << 21 | low >> 11) + 0.5) * 0x1p-53;
+}
+
+// The one draw of a generated token: of request `request`, its sample number `sample` (< 2^24), at `position` of the sequence.
+ON_DEVICE_TOO static inline double random_of_token(uint64_t seed, uint64_t request, int32_t sample, int32_t position)
+{
+    const uint32_t counter[4] = {(uint32_t)request, (uint32_t)(request >> 32), (uint32_t)position,
+                                 (uint32_t)RANDOM_TOKEN | (uint32_t)sample << 8};
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    Philox bits = philox4x32(counter, key);
+    return random_uniform_double(bits.v[0], bits.v[1]);
+}
 
 #endif

@@ -22,6 +22,8 @@ extern "C" {
 #endif
 
 typedef struct Stream Stream;
+typedef struct Event Event;
+typedef struct Graph Graph;
 
 typedef struct Tensor {
     void *data;
@@ -30,15 +32,26 @@ typedef struct Tensor {
 
 // Who attends to what. A sequence's keys are positions 0 .. contexts[s] + (starts[s+1] - starts[s]) - 1; its new tokens are the
 // last of them, and each sees itself and everything before it. Without pages every context is empty and the keys are the rows
-// of k and v; with pages all keys, the new ones too, lie in them, one page for each KEY_BLOCK positions.
+// of k and v; with pages all keys, the new ones too, lie in them, one page for each KEY_BLOCK positions. How a page lies in its
+// page_elements is the backend's own business: pages_write fills it, attention_forward reads it, pages_copy copies it.
 typedef struct Attention {
     int64_t sequences, heads, kv_heads, head_width; // S, H, Hkv, D: D even, H a multiple of Hkv
     const int32_t *starts;                          // (S+1)
     const int32_t *contexts;                        // (S)
-    const void *key_pages, *value_pages;            // (pages, Hkv, KEY_BLOCK, D), or NULL
+    void *key_pages, *value_pages;                  // (pages, page_elements) in the activation type, or NULL
     const int32_t *page_table;                      // (S, pages_per_sequence): number of the page
     int64_t pages_per_sequence;
+    float *workspace; // attention_workspace floats; only with pages
 } Attention;
+
+// How one row of the head is sampled, and what names its draw. These lie in memory of the device.
+typedef struct SampleRow {
+    uint64_t seed, request;   // one draw for each (seed, request, sample, position): nothing else has a part in it
+    int32_t sample, position; // sample < 2^24
+    float temperature;        // > 0, or 0: greedy, with the log-probabilities of temperature 1
+    float top_p, min_p;       // 1 and 0: off
+    int32_t top_k;            // 0: off
+} SampleRow;
 
 typedef struct AdamW {
     double learning_rate, beta1, beta2, epsilon, weight_decay;
@@ -71,6 +84,28 @@ typedef struct Kernels {
     bool (*download_widened)(Stream *s, float *host, const void *elements, int64_t count);
     void (*zero)(Stream *s, void *p, size_t bytes);
     void (*accumulate)(Stream *s, float *sum, const float *x, int64_t count); // sum += x
+    size_t (*memory_available)(void);                                          // bytes that allocate could give now
+
+    // ---- work that the host does not wait for: copies from and to host_allocate's memory, which is left alone until an event
+    // behind them has been waited for. event_wait is false after fail(), when something before the event went wrong.
+
+    void *(*host_allocate)(size_t bytes); // zeroed; NULL after fail()
+    void (*host_release)(void *p);
+    void (*upload_later)(Stream *s, void *device, const void *host, size_t bytes);
+    void (*download_later)(Stream *s, void *host, const void *device, size_t bytes);
+    Event *(*event_open)(void); // NULL after fail()
+    void (*event_close)(Event *e);
+    void (*event_record)(Stream *s, Event *e);
+    bool (*event_wait)(Event *e);
+
+    // ---- graphs: operations that are queued between begin and end are taken down instead of done, and graph_launch does them all,
+    // on the same arguments, for the price of one. They are operations that have run before, uploads and downloads apart. All
+    // four are NULL where nothing would be gained.
+
+    bool (*graph_begin)(Stream *s);
+    Graph *(*graph_end)(Stream *s); // NULL after fail()
+    void (*graph_launch)(Stream *s, Graph *g);
+    void (*graph_close)(Graph *g);
 
     // ---- embedding:  y[t] = table[ids[t]]
     // backward: each vocabulary row's chain over its tokens, ascending from zero, is added to dtable once.
@@ -79,7 +114,7 @@ typedef struct Kernels {
     void (*embedding_forward)(Stream *s, Tensor y, Tensor table, const int32_t *ids);
     void (*embedding_backward)(Stream *s, float *dtable, Tensor dy, const int32_t *ids, int32_t *scratch);
 
-    // ---- rows:  gather: y[n] = x[rows[n]];  scatter: dx[rows[n]] = dy[n], every other row zero.  rows ascending, none twice
+    // ---- rows:  gather: y[n] = x[rows[n]];  scatter: dx[rows[n]] = dy[n], every other row zero; there rows ascend, none twice
 
     void (*rows_gather)(Stream *s, Tensor y, Tensor x, const int32_t *rows);
     void (*rows_scatter)(Stream *s, Tensor dx, Tensor dy, const int32_t *rows);
@@ -125,12 +160,22 @@ typedef struct Kernels {
     void (*matmul_backward_input)(Stream *s, Tensor dx, Tensor dy, Tensor w, bool add);
     void (*matmul_backward_weight)(Stream *s, float *dw, Tensor dy, Tensor x);
 
+    // ---- KV pages:  pages_write puts the new tokens' keys and values where page_table says; pages_copy makes page to[i] a copy of
+    // page from[i], in an array of pages whose elements number page_elements(Hkv, D) each.
+    // k, v (T, Hkv, D); pairs (count, 2) of from, to, on the device: no page is both, and none is twice a `to`
+
+    int64_t (*page_elements)(int64_t kv_heads, int64_t head_width);
+    void (*pages_write)(Stream *s, Tensor k, Tensor v, const Attention *a);
+    void (*pages_copy)(Stream *s, void *pages, int64_t elements, const int32_t *pairs, int64_t count);
+
     // ---- causal attention with grouped key/value heads, scale 1/sqrt(D): online softmax, no T×T array (Dao 2023, FlashAttention-2)
     // q, out, dq, dout (T, H, D); k, v, dk, dv (T, Hkv, D); logsumexp, delta (T, H). k, v are not read where pages are given.
-    // forward: key blocks of KEY_BLOCK from position 0; segments of KEY_SEGMENT merged ascending.
+    // forward: key blocks of KEY_BLOCK from position 0; segments of KEY_SEGMENT merged ascending. In pages, the segments of a
+    // sequence with one new token are worked on side by side, their sums kept in the workspace until they are merged.
     // backward (contexts empty): dq is a chain over keys ascending; dk and dv over the heads of the group, then queries,
     // ascending. delta is scratch.
 
+    int64_t (*attention_workspace)(int64_t sequences, int64_t positions, int64_t heads, int64_t head_width);
     void (*attention_forward)(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a);
     void (*attention_backward)(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k,
                                Tensor v, Tensor out, const float *logsumexp, const Attention *a);
@@ -159,6 +204,30 @@ typedef struct Kernels {
     void (*head_backward)(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets, float temperature,
                           int64_t n_live, const float *logsumexp, const float *entropy, const float *dlogprob,
                           const float *dentropy, float *workspace);
+
+    // ---- the sampler: a token for each row of the head
+    //
+    //   z, logsumexp and entropy as above, bit for bit; temperature and all else are the row's own
+    //   kept: z[n][v] >= the largest of three limits (tokens as likely as the last one kept are kept too)
+    //     top_k   the top_k-th largest z
+    //     top_p   the largest limit that leaves at least top_p of the probability that top_k leaves
+    //     min_p   max z + ln min_p
+    //   token: the first v, ascending, at which the sum of exp z over kept ones exceeds u times all of it, u in (0, 1) being the
+    //     row's one draw (53 bits); greedy: the first v with the largest z
+    //   logprob = z[n][token] - logsumexp[n], what head_forward gives for that target; processed: the same of the kept ones alone
+    //
+    // rows, token, logprob, processed, entropy (N); workspace has sample_workspace(N, V) floats. z that are not finite give some
+    // token, and a logprob that is not finite.
+
+    int64_t (*sample_workspace)(int64_t rows, int64_t vocabulary);
+    void (*head_sample)(Stream *s, int32_t *token, float *logprob, float *processed, float *entropy, Tensor x, Tensor w,
+                        const SampleRow *rows, int64_t n_live, float *workspace);
+
+    // ---- tokens on the device, so that a step may begin before the host has seen the last one's: ids[t] < 0 becomes
+    // kept[-1 - ids[t]];  kept[slots[n]] = token[n].   ids (T); token, slots (N)
+
+    void (*tokens_take)(Stream *s, int32_t *ids, int64_t count, const int32_t *kept);
+    void (*tokens_keep)(Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count);
 
     // ---- optimizer.  tensor: the tensor's number in the manifest; offset: global offset of its element 0 here. Neither the
     // shard nor its rank is known: the same element gets the same update wherever it lives.

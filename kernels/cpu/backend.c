@@ -7,8 +7,11 @@
 #include "kernels/cpu/matmul.c"
 #include "kernels/cpu/elementwise.c"
 #include "kernels/cpu/norm.c"
-#include "kernels/cpu/attention.c"
+#include "kernels/cpu/pages.c"
+#include "kernels/cpu/attention_forward.c"
+#include "kernels/cpu/attention_backward.c"
 #include "kernels/cpu/head.c"
+#include "kernels/cpu/sample.c"
 #include "kernels/cpu/optimizer.c"
 
 static void cpu_matmul_forward(Stream *s, Tensor y, Tensor x, Tensor w)
@@ -64,6 +67,15 @@ const Kernels TABLE_NAME(CPU_VARIANT) = {
     .download_widened = cpu_download_widened,
     .zero = cpu_zero,
     .accumulate = cpu_accumulate,
+    .memory_available = cpu_memory_available,
+    .host_allocate = cpu_allocate,
+    .host_release = cpu_release,
+    .upload_later = cpu_upload,
+    .download_later = cpu_download_later,
+    .event_open = cpu_event_open,
+    .event_close = cpu_event_close,
+    .event_record = cpu_event_record,
+    .event_wait = cpu_event_wait,
     .embedding_forward = cpu_embedding_forward,
     .embedding_backward = cpu_embedding_backward,
     .rows_gather = cpu_rows_gather,
@@ -76,6 +88,10 @@ const Kernels TABLE_NAME(CPU_VARIANT) = {
     .matmul_forward = cpu_matmul_forward,
     .matmul_backward_input = cpu_matmul_backward_input,
     .matmul_backward_weight = cpu_matmul_backward_weight,
+    .page_elements = cpu_page_elements,
+    .pages_write = cpu_pages_write,
+    .pages_copy = cpu_pages_copy,
+    .attention_workspace = cpu_attention_workspace,
     .attention_forward = cpu_attention_forward,
     .attention_backward = cpu_attention_backward,
     .swiglu_forward = cpu_swiglu_forward,
@@ -83,6 +99,10 @@ const Kernels TABLE_NAME(CPU_VARIANT) = {
     .head_workspace = cpu_head_workspace,
     .head_forward = cpu_head_forward,
     .head_backward = cpu_head_backward,
+    .sample_workspace = cpu_sample_workspace,
+    .head_sample = cpu_head_sample,
+    .tokens_take = cpu_tokens_take,
+    .tokens_keep = cpu_tokens_keep,
     .adamw = cpu_adamw,
     .square_sums = cpu_square_sums,
 };

@@ -3,11 +3,18 @@
 #include "kernels/cpu/elementary.h"
 #include "kernels/cpu/rows.h"
 #include <stdlib.h>
+#include <unistd.h>
 
 static void *cpu_allocate(size_t bytes) { return allocate(bytes, 1); }
 static void cpu_release(void *p) { free(p); }
 static void cpu_upload(Stream *s, void *device, const void *host, size_t bytes) { memcpy(device, host, bytes); }
 static bool cpu_synchronize(Stream *s) { return true; }
+
+static size_t cpu_memory_available(void)
+{
+    long pages = sysconf(_SC_AVPHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : 0;
+}
 
 static bool cpu_download(Stream *s, void *host, const void *device, size_t bytes)
 {
@@ -24,6 +31,18 @@ static bool cpu_download_widened(Stream *s, float *host, const void *elements, i
 {
     return cpu_download(s, host, elements, (size_t)count * sizeof(float));
 }
+
+// Every operation is done when it returns, so there is nothing to wait for.
+static Event *cpu_event_open(void)
+{
+    static int nothing;
+    return (Event *)&nothing;
+}
+
+static void cpu_event_close(Event *e) {}
+static void cpu_event_record(Stream *s, Event *e) {}
+static bool cpu_event_wait(Event *e) { return true; }
+static void cpu_download_later(Stream *s, void *host, const void *device, size_t bytes) { memcpy(host, device, bytes); }
 
 static void cpu_zero(Stream *s, void *p, size_t bytes)
 {
@@ -45,7 +64,7 @@ static void cpu_accumulate(Stream *s, float *sum, const float *x, int64_t count)
 static void cpu_embedding_forward(Stream *s, Tensor y, Tensor table, const int32_t *ids)
 {
     int64_t C = table.columns;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (y.rows * C > PARALLEL_ELEMENTS)
     for (int64_t t = 0; t < y.rows; t++)
         memcpy((float *)y.data + t * C, (const float *)table.data + ids[t] * C, (size_t)C * sizeof(float));
 }
@@ -94,7 +113,7 @@ static void cpu_embedding_backward(Stream *s, float *dtable, Tensor dy, const in
 static void cpu_rows_gather(Stream *s, Tensor y, Tensor x, const int32_t *rows)
 {
     int64_t C = x.columns;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (y.rows * C > PARALLEL_ELEMENTS)
     for (int64_t n = 0; n < y.rows; n++)
         memcpy((float *)y.data + n * C, (const float *)x.data + rows[n] * C, (size_t)C * sizeof(float));
 }
@@ -108,10 +127,23 @@ static void cpu_rows_scatter(Stream *s, Tensor dx, Tensor dy, const int32_t *row
         memcpy((float *)dx.data + rows[n] * C, (const float *)dy.data + n * C, (size_t)C * sizeof(float));
 }
 
+static void cpu_tokens_take(Stream *s, int32_t *ids, int64_t count, const int32_t *kept)
+{
+    for (int64_t t = 0; t < count; t++)
+        if (ids[t] < 0)
+            ids[t] = kept[-1 - ids[t]];
+}
+
+static void cpu_tokens_keep(Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count)
+{
+    for (int64_t n = 0; n < count; n++)
+        kept[slots[n]] = token[n];
+}
+
 static void cpu_swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up)
 {
     int64_t F = y.columns;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (y.rows * F > PARALLEL_ELEMENTS)
     for (int64_t t = 0; t < y.rows; t++)
         for (int64_t c = 0; c < F; c += 16) {
             lanes16 g = row_load((const float *)gate.data + t * F, c, F, 0),

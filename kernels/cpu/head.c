@@ -8,12 +8,16 @@ static int64_t cpu_head_workspace(int64_t rows, int64_t vocabulary)
     return (rows < HEAD_ROWS ? rows : HEAD_ROWS) * (int64_t)HEAD_COLUMNS; // a block, however many columns there are
 }
 
-// A row's softmax so far: largest logit and where, Σ exp(z - largest), Σ exp(z - largest)·(z - largest): from the largest, so
-// that the entropy is no difference of large numbers.
-typedef struct RowSoftmax {
-    float largest, sum, weighted, target;
-    int32_t best;
-} RowSoftmax;
+// One block of columns: its largest logit, Σ exp(z - largest) and Σ exp(z - largest)·(z - largest): from the largest, so that the
+// entropy is no difference of large numbers.
+typedef struct SoftmaxPart {
+    float largest, sum, weighted;
+} SoftmaxPart;
+
+// The same of a row so far, its blocks merged ascending.
+typedef SoftmaxPart RowSoftmax;
+
+static const RowSoftmax NOTHING_YET = {-__builtin_inff(), 0, 0};
 
 static void divide_row(float *z, int64_t width, float temperature)
 {
@@ -25,7 +29,7 @@ static void divide_row(float *z, int64_t width, float temperature)
     }
 }
 
-static void softmax_columns(RowSoftmax *row, const float *z, int64_t first, int64_t width)
+static SoftmaxPart softmax_part(const float *z, int64_t width)
 {
     lanes16 top = lanes_set(-__builtin_inff()), sum = lanes_set(0), weighted = lanes_set(0);
     for (int64_t c = 0; c < width; c += 16) {
@@ -42,28 +46,56 @@ static void softmax_columns(RowSoftmax *row, const float *z, int64_t first, int6
             weighted.part[i] = vf_fma(p, vf_select(below < vf_set(-100), vf_zero(), below), weighted.part[i]); // p is 0 there
         }
     }
-    if (largest > row->largest) {
-        int64_t c = 0;
-        while (c < width - 1 && z[c] != largest)
-            c++;
-        row->best = (int32_t)(first + c);
-    }
-    float m = row->largest > largest ? row->largest : largest, a = f_exp(row->largest - m), b = f_exp(largest - m);
-    float before = row->sum == 0 ? 0 : row->largest - m, here = lanes_sum(sum); // the first block has nothing before it
-    row->weighted = (row->weighted + row->sum * before) * a + (lanes_sum(weighted) + here * (largest - m)) * b;
-    row->sum = row->sum * a + here * b;
+    return (SoftmaxPart){largest, lanes_sum(sum), lanes_sum(weighted)};
+}
+
+static void merge_part(RowSoftmax *row, SoftmaxPart part)
+{
+    float m = row->largest > part.largest ? row->largest : part.largest, a = f_exp(row->largest - m), b = f_exp(part.largest - m);
+    float before = row->sum == 0 ? 0 : row->largest - m; // the first block has nothing before it
+    row->weighted = (row->weighted + row->sum * before) * a + (part.weighted + part.sum * (part.largest - m)) * b;
+    row->sum = row->sum * a + part.sum * b;
     row->largest = m;
+}
+
+static int32_t first_of(float wanted, const float *z, int64_t width)
+{
+    int64_t c = 0;
+    while (c < width - 1 && z[c] != wanted)
+        c++;
+    return (int32_t)c;
+}
+
+// What a finished row gives: rounded to fp32 once, at the end.
+static float row_logsumexp(const RowSoftmax *row) { return (float)(row->largest + d_log(row->sum)); }
+static float row_entropy(const RowSoftmax *row) { return (float)(d_log(row->sum) - (double)row->weighted / row->sum); }
+static float row_logprob(const RowSoftmax *row, float z) { return (float)((double)z - row->largest - d_log(row->sum)); }
+
+// A row of the head's forward pass: its softmax so far, its target's logit, the first of its largest.
+typedef struct HeadRow {
+    RowSoftmax softmax;
+    float target;
+    int32_t best;
+} HeadRow;
+
+// Columns first .. first + width - 1, at most LOGSUMEXP_COLUMNS of them.
+static void add_columns(HeadRow *row, const float *z, int64_t first, int64_t width)
+{
+    SoftmaxPart part = softmax_part(z, width);
+    if (part.largest > row->softmax.largest)
+        row->best = (int32_t)first + first_of(part.largest, z, width);
+    merge_part(&row->softmax, part);
 }
 
 static void cpu_head_forward(Stream *s, float *logprob, float *entropy, float *logsumexp, int32_t *best, Tensor x, Tensor w,
                              const int32_t *targets, float temperature, int64_t n_live, float *z)
 {
     int64_t C = x.columns;
-    RowSoftmax state[HEAD_ROWS];
+    HeadRow state[HEAD_ROWS];
     for (int64_t n = 0; n < x.rows; n += HEAD_ROWS) {
         int64_t rows = x.rows - n < HEAD_ROWS ? x.rows - n : HEAD_ROWS;
         for (int64_t r = 0; r < rows; r++)
-            state[r] = (RowSoftmax){-__builtin_inff(), 0, 0, 0, 0};
+            state[r] = (HeadRow){.softmax = NOTHING_YET};
         for (int64_t v = 0; v < n_live; v += HEAD_COLUMNS) {
             int64_t columns = n_live - v < HEAD_COLUMNS ? n_live - v : HEAD_COLUMNS;
             matmul_nt(rows, columns, C, z, (const float *)x.data + n * C, (const float *)w.data + v * C, false);
@@ -73,16 +105,15 @@ static void cpu_head_forward(Stream *s, float *logprob, float *entropy, float *l
                 if (temperature != 1)
                     divide_row(row, columns, temperature);
                 for (int64_t c = 0; c < columns; c += LOGSUMEXP_COLUMNS)
-                    softmax_columns(&state[r], row + c, v + c, columns - c < LOGSUMEXP_COLUMNS ? columns - c : LOGSUMEXP_COLUMNS);
+                    add_columns(&state[r], row + c, v + c, columns - c < LOGSUMEXP_COLUMNS ? columns - c : LOGSUMEXP_COLUMNS);
                 if (targets[n + r] >= v && targets[n + r] < v + columns)
                     state[r].target = row[targets[n + r] - v];
             }
         }
         for (int64_t r = 0; r < rows; r++) {
-            double log_sum = d_log(state[r].sum), largest = state[r].largest; // rounded to fp32 once, at the end
-            logsumexp[n + r] = (float)(largest + log_sum);
-            logprob[n + r] = (float)((double)state[r].target - largest - log_sum);
-            entropy[n + r] = (float)(log_sum - (double)state[r].weighted / state[r].sum);
+            logsumexp[n + r] = row_logsumexp(&state[r].softmax);
+            logprob[n + r] = row_logprob(&state[r].softmax, state[r].target);
+            entropy[n + r] = row_entropy(&state[r].softmax);
             if (best != NULL)
                 best[n + r] = state[r].best;
         }

@@ -7,10 +7,8 @@
 // unfinished chain wait in private tiles, so K blocks neither round nor touch C; C is written once, when its chain is complete.
 // Threads share nothing but operands: no barriers. Up to four rows skip the packing (product_few_rows).
 #include <omp.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 
+#include "kernels/cpu/scratch.h"
 #include "kernels/cpu/tile.h"
 
 enum {
@@ -40,32 +38,7 @@ typedef struct ProductScratch {
     float tiles[PRODUCT_TILES * TILE_ROWS * TILE_COLUMNS];      // unfinished chains
 } ProductScratch;
 
-// One per thread, kept until the thread ends, so that a call costs no page faults.
-static pthread_key_t product_scratch_key;
-
-static void product_scratch_prepare(void)
-{
-    if (pthread_key_create(&product_scratch_key, free) != 0) {
-        fprintf(stderr, "matrix product: no thread-specific key left in this process\n");
-        abort();
-    }
-}
-
-static ProductScratch *product_scratch(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, product_scratch_prepare);
-    ProductScratch *scratch = pthread_getspecific(product_scratch_key);
-    if (scratch == NULL) {
-        scratch = aligned_alloc(64, (sizeof *scratch + 63) / 64 * 64);
-        if (scratch == NULL || pthread_setspecific(product_scratch_key, scratch) != 0) {
-            fprintf(stderr, "matrix product: no memory for %zu bytes of a thread's scratch; free some or use fewer threads\n",
-                    sizeof *scratch);
-            abort();
-        }
-    }
-    return scratch;
-}
+static ProductScratch *product_scratch(void) { return thread_scratch(SCRATCH_PRODUCT, sizeof(ProductScratch)); }
 
 // ---- transposition in registers: 4 x 4 within 128-bit lanes, then the lanes. One-instruction shuffles all.
 

@@ -73,7 +73,7 @@ static void cpu_rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Te
                                 float epsilon)
 {
     int64_t T = x.rows, C = x.columns;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (T * C > PARALLEL_ELEMENTS)
     for (int64_t t = 0; t < T; t++) {
         const float *row = (const float *)x.data + t * C;
         if (residual.data != NULL) {
@@ -139,7 +139,7 @@ static void cpu_qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x,
                                      const float *sine, const int32_t *positions, int64_t head_width, float epsilon)
 {
     int64_t T = x.rows, D = head_width, heads = x.columns / D, half = D / 2;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (T * x.columns > PARALLEL_ELEMENTS)
     for (int64_t t = 0; t < T; t++)
         for (int64_t h = 0; h < heads; h++) {
             const float *row = (const float *)x.data + (t * heads + h) * D;

@@ -5,6 +5,8 @@
 
 #include "kernels/cpu/vec.h"
 
+enum { PARALLEL_ELEMENTS = 1 << 14 }; // below so many numbers, waking a second thread costs more than it gives
+
 // Up to 16 numbers of a row from column c on; lanes behind its end hold `fill`.
 INLINE lanes16 row_load(const float *row, int64_t c, int64_t width, float fill)
 {

@@ -69,22 +69,42 @@ typedef struct Pages {
     int32_t table[LONGEST / KEY_BLOCK + 1];
 } Pages;
 
+enum { POOL = LONGEST / KEY_BLOCK + 3 };
+
+// Attention over the pages, for new tokens first .. first + count - 1 of the sequence.
+static Attention over(const Pages *p, const int32_t starts[2], const int32_t contexts[1])
+{
+    return (Attention){.sequences = 1,
+                       .heads = H,
+                       .kv_heads = HKV,
+                       .head_width = D,
+                       .starts = starts,
+                       .contexts = contexts,
+                       .key_pages = p->keys,
+                       .value_pages = p->values,
+                       .page_table = p->table,
+                       .pages_per_sequence = LONGEST / KEY_BLOCK + 1};
+}
+
+static void write_tokens(const Pages *p, int64_t first, int64_t count)
+{
+    int32_t starts[2] = {0, (int32_t)count}, contexts[1] = {(int32_t)first};
+    Attention a = over(p, starts, contexts);
+    cpu()->pages_write(NULL, (Tensor){k + first * HKV * D, count, HKV * D}, (Tensor){v + first * HKV * D, count, HKV * D}, &a);
+}
+
 static Pages paged(int64_t length)
 {
-    enum { POOL = LONGEST / KEY_BLOCK + 3 };
-    Pages p = {allocate(POOL * HKV * KEY_BLOCK * D, 4), allocate(POOL * HKV * KEY_BLOCK * D, 4), {0}};
-    for (int64_t i = 0; i < (int64_t)POOL * HKV * KEY_BLOCK * D; i++)
+    size_t elements = (size_t)cpu()->page_elements(HKV, D);
+    Pages p = {allocate(POOL * elements, 4), allocate(POOL * elements, 4), {0}};
+    for (size_t i = 0; i < POOL * elements; i++)
         p.keys[i] = p.values[i] = NAN;
-    for (int64_t block = 0; block * KEY_BLOCK < length; block++) {
-        int64_t page = (block * 7 + 3) % POOL;
-        p.table[block] = (int32_t)page;
-        for (int64_t j = block * KEY_BLOCK; j < length && j < (block + 1) * KEY_BLOCK; j++)
-            for (int64_t h = 0; h < HKV; h++) {
-                int64_t to = ((page * HKV + h) * KEY_BLOCK + j % KEY_BLOCK) * D, from = (j * HKV + h) * D;
-                memcpy(p.keys + to, k + from, D * sizeof(float));
-                memcpy(p.values + to, v + from, D * sizeof(float));
-            }
-    }
+    for (int64_t block = 0; block * KEY_BLOCK < length; block++)
+        p.table[block] = (int32_t)((block * 7 + 3) % POOL);
+    int64_t cuts[] = {0, length / 3, length / 3 < length ? length / 3 + 1 : length, length}; // in pieces, one of them one token
+    for (int i = 0; i < 3; i++)
+        if (cuts[i + 1] > cuts[i])
+            write_tokens(&p, cuts[i], cuts[i + 1] - cuts[i]);
     return p;
 }
 
@@ -92,18 +112,11 @@ static Pages paged(int64_t length)
 static void continued(float *out, float *lse, const Pages *p, int64_t first, int64_t count)
 {
     int32_t starts[2] = {0, (int32_t)count}, contexts[1] = {(int32_t)first};
-    Attention a = {.sequences = 1,
-                   .heads = H,
-                   .kv_heads = HKV,
-                   .head_width = D,
-                   .starts = starts,
-                   .contexts = contexts,
-                   .key_pages = p->keys,
-                   .value_pages = p->values,
-                   .page_table = p->table,
-                   .pages_per_sequence = LONGEST / KEY_BLOCK + 1};
+    Attention a = over(p, starts, contexts);
+    a.workspace = allocate((size_t)cpu()->attention_workspace(1, LONGEST, H, D), sizeof(float));
     cpu()->attention_forward(NULL, (Tensor){out, count, H * D}, lse, (Tensor){q + first * H * D, count, H * D}, (Tensor){0},
                              (Tensor){0}, &a);
+    free(a.workspace);
 }
 
 static void pages_chunks_and_single_tokens_give_the_bits_of_the_whole(void **state)
@@ -127,6 +140,39 @@ static void pages_chunks_and_single_tokens_give_the_bits_of_the_whole(void **sta
     free(lse);
     free(part);
     free(part_lse);
+}
+
+// Sequences of any number of new tokens in one batch over one pool of pages, the second page a copy: each as when it is alone.
+static void a_batch_over_pages_has_the_bits_of_each_alone(void **state)
+{
+    enum { S = 4, T = 1 + 40 + 1 + 300, PITCH = LONGEST / KEY_BLOCK + 1 };
+    const int64_t lengths[S] = {1, 1500, LONGEST, 300}, news[S] = {1, 40, 1, 300};
+    static float queries[T * H * D], out[T * H * D], lse[T * H], expected[LONGEST * H * D], expected_lse[LONGEST * H];
+    int32_t starts[S + 1] = {0}, contexts[S], table[S * PITCH] = {0};
+    Pages p = paged(LONGEST);
+    const int32_t copy[2] = {p.table[0], (p.table[LONGEST / KEY_BLOCK] + 7) % POOL}; // a page that nobody has
+    cpu()->pages_copy(NULL, p.keys, cpu()->page_elements(HKV, D), copy, 1);
+    cpu()->pages_copy(NULL, p.values, cpu()->page_elements(HKV, D), copy, 1);
+    for (int s = 0; s < S; s++) { // all of them are the beginning of one sequence, and share its pages
+        starts[s + 1] = starts[s] + (int32_t)news[s];
+        contexts[s] = (int32_t)(lengths[s] - news[s]);
+        memcpy(table + s * PITCH, p.table, sizeof p.table);
+        memcpy(queries + starts[s] * H * D, q + contexts[s] * H * D, (size_t)(news[s] * H * D) * sizeof(float));
+    }
+    table[1 * PITCH] = copy[1];
+    Attention a = over(&p, starts, contexts);
+    a.sequences = S;
+    a.page_table = table;
+    a.workspace = allocate((size_t)cpu()->attention_workspace(S, LONGEST, H, D), sizeof(float));
+    cpu()->attention_forward(NULL, (Tensor){out, T, H * D}, lse, (Tensor){queries, T, H * D}, (Tensor){0}, (Tensor){0}, &a);
+    forward(expected, expected_lse, LONGEST);
+    for (int s = 0; s < S; s++) {
+        assert_memory_equal(out + starts[s] * H * D, expected + contexts[s] * H * D, (size_t)(news[s] * H * D) * 4);
+        assert_memory_equal(lse + starts[s] * H, expected_lse + contexts[s] * H, (size_t)(news[s] * H) * 4);
+    }
+    free(a.workspace);
+    free(p.keys);
+    free(p.values);
 }
 
 static void a_sequence_does_not_see_its_neighbours(void **state)
@@ -153,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attention_agrees_with_a_plain_softmax),
         cmocka_unit_test(pages_chunks_and_single_tokens_give_the_bits_of_the_whole),
+        cmocka_unit_test(a_batch_over_pages_has_the_bits_of_each_alone),
         cmocka_unit_test(a_sequence_does_not_see_its_neighbours),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -126,6 +126,58 @@ static void do_attention_forward(const Kernels *k, int64_t first, int64_t rows, 
     free(result);
 }
 
+// Rows with and without limits, greedy ones among them; no draw twice.
+static void do_head_sample(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    float *work = allocate((size_t)k->sample_workspace(rows, V), sizeof *work);
+    float *result = allocate((size_t)rows * 4, sizeof *result);
+    SampleRow how[ROWS];
+    for (int64_t r = 0; r < rows; r++) {
+        int32_t n = (int32_t)(first + r);
+        how[r] = (SampleRow){.seed = 5, .request = (uint64_t)n, .sample = n % 3, .position = n, .temperature = 0.7f, .top_p = 1};
+        how[r].temperature = n % 5 == 0 ? 0 : n % 5 == 1 ? 1 : 0.7f;
+        how[r].top_k = n % 4 == 1 ? 50 : 0;
+        how[r].top_p = n % 4 == 2 ? 0.8f : 1;
+        how[r].min_p = n % 4 == 3 ? 0.02f : 0;
+    }
+    k->head_sample(NULL, (int32_t *)result, result + rows, result + 2 * rows, result + 3 * rows, rows_of(in.c1, first, rows, C),
+                   (Tensor){in.table, V, C}, how, LIVE, work);
+    for (int64_t r = 0; r < rows; r++)
+        for (int i = 0; i < 4; i++)
+            out[4 * r + i] = result[i * rows + r];
+    free(work);
+    free(result);
+}
+
+// Every row the next token of a sequence of its own length, 0 to 2,500 positions over the same pages.
+static void do_decode(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    enum { LONGEST = 2500, PAGES = LONGEST / KEY_BLOCK + 1, KV = KV_HEADS * D };
+    size_t elements = PAGES * (size_t)k->page_elements(KV_HEADS, D);
+    float *keys = allocate(elements, sizeof *keys), *values = allocate(elements, sizeof *values), lse[ROWS * HEADS];
+    int32_t table[ROWS * PAGES], starts[ROWS + 1], contexts[ROWS], whole[2] = {0, LONGEST}, none[1] = {0};
+    for (int i = 0; i < ROWS * PAGES; i++)
+        table[i] = i % PAGES;
+    for (int r = 0; r <= rows; r++)
+        starts[r] = r;
+    for (int64_t r = 0; r < rows; r++)
+        contexts[r] = (int32_t)((first + r) * 389 % LONGEST);
+    Attention a = {.sequences = 1, .heads = HEADS, .kv_heads = KV_HEADS, .head_width = D, .starts = whole, .contexts = none};
+    a.key_pages = keys;
+    a.value_pages = values;
+    a.page_table = table;
+    a.pages_per_sequence = PAGES;
+    k->pages_write(NULL, (Tensor){in.table, LONGEST, KV}, (Tensor){in.table + LONGEST * KV, LONGEST, KV}, &a);
+    a.sequences = rows;
+    a.starts = starts;
+    a.contexts = contexts;
+    a.workspace = allocate((size_t)k->attention_workspace(rows, LONGEST, HEADS, D), sizeof(float));
+    k->attention_forward(NULL, (Tensor){out, rows, Q}, lse, rows_of(in.q1, first, rows, Q), NONE, NONE, &a);
+    free(a.workspace);
+    free(keys);
+    free(values);
+}
+
 static const struct {
     const char *name;
     RowOperation *run;
@@ -141,7 +193,9 @@ static const struct {
                       {"embedding_forward", do_embedding_forward, C},
                       {"head_forward", do_head_forward, 4},
                       {"head_backward", do_head_backward, C},
-                      {"attention_forward", do_attention_forward, Q}};
+                      {"attention_forward", do_attention_forward, Q},
+                      {"head_sample", do_head_sample, 4},
+                      {"attention over pages", do_decode, Q}};
 enum { ROW_OPERATION_COUNT = sizeof ROW_OPERATIONS / sizeof ROW_OPERATIONS[0] };
 
 static void a_row_does_not_depend_on_its_neighbours(void **state)
@@ -322,7 +376,7 @@ static void the_plain_build_is_close(void **state)
     Outputs a = run_all(best, 2), b = run_all(plain, 2);
     for (int o = 0; o < ROW_OPERATION_COUNT; o++) {
         int64_t count = ROWS * ROW_OPERATIONS[o].width;
-        if (ROW_OPERATIONS[o].run != do_head_forward) // its fourth column is an index
+        if (ROW_OPERATIONS[o].run != do_head_forward && ROW_OPERATIONS[o].run != do_head_sample) // tokens are no numbers
             assert_true(largest_difference(a.rows[o], b.rows[o], count) <= 3e-4 * (1 + largest_of(a.rows[o], count)));
     }
     free_all(a);

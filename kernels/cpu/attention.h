@@ -1,0 +1,58 @@
+// What attention's two directions share: where a sequence's keys lie, and packing rows of them for the inner product.
+#ifndef KERNELS_CPU_ATTENTION_H
+#define KERNELS_CPU_ATTENTION_H
+
+#include "kernels/cpu/elementary.h"
+#include "kernels/cpu/rows.h"
+#include "kernels/cpu/scratch.h"
+#include "kernels/cpu/tile.h"
+#include <assert.h>
+
+// D, rounded up to what the inner product wants of a row.
+INLINE int64_t padded_width(int64_t D) { return (D + 15) / 16 * 16; }
+
+// One sequence's keys and values of one kv head, rows `stride` apart. keys and values: of key 0; NULL where they are in pages.
+typedef struct KeyView {
+    const float *keys, *values;
+    const Attention *a;
+    int64_t sequence, kv_head, length, stride; // length: context and new tokens
+} KeyView;
+
+static KeyView key_view(const Attention *a, Tensor k, Tensor v, int64_t sequence, int64_t kv_head)
+{
+    KeyView view = {.a = a, .sequence = sequence, .kv_head = kv_head, .stride = a->kv_heads * a->head_width};
+    int64_t start = a->starts[sequence];
+    view.length = a->contexts[sequence] + a->starts[sequence + 1] - start;
+    if (a->key_pages == NULL) {
+        view.keys = (const float *)k.data + start * view.stride + kv_head * a->head_width;
+        view.values = (const float *)v.data + start * view.stride + kv_head * a->head_width;
+    }
+    return view;
+}
+
+static int64_t block_keys(const KeyView *view, int64_t block)
+{
+    int64_t left = view->length - block * KEY_BLOCK;
+    return left < KEY_BLOCK ? left : KEY_BLOCK;
+}
+
+// out (KEY_BLOCK, padded): the rows as they are, zeros behind them in both directions
+static void pack_rows(float *out, const float *rows, int64_t stride, int64_t count, int64_t D, int64_t padded)
+{
+    for (int64_t r = 0; r < count; r++) {
+        memcpy(out + r * padded, rows + r * stride, (size_t)D * sizeof(float));
+        memset(out + r * padded + D, 0, (size_t)(padded - D) * sizeof(float));
+    }
+    memset(out + count * padded, 0, (size_t)((KEY_BLOCK - count) * padded) * sizeof(float));
+}
+
+// out (D, KEY_BLOCK): the rows as columns, zeros behind the last
+static void pack_columns(float *out, const float *rows, int64_t stride, int64_t count, int64_t D)
+{
+    for (int64_t first = 0; first < KEY_BLOCK; first += 16)
+        for (int64_t d = 0; d < D; d++)
+            for (int64_t r = first; r < first + 16; r++)
+                out[d * KEY_BLOCK + r] = r < count ? rows[r * stride + d] : 0;
+}
+
+#endif
