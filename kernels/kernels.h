@@ -32,8 +32,9 @@ typedef struct Tensor {
 
 // Who attends to what. A sequence's keys are positions 0 .. contexts[s] + (starts[s+1] - starts[s]) - 1; its new tokens are the
 // last of them, and each sees itself and everything before it. Without pages every context is empty and the keys are the rows
-// of k and v; with pages all keys, the new ones too, lie in them, one page for each KEY_BLOCK positions. How a page lies in its
-// page_elements is the backend's own business: pages_write fills it, attention_forward reads it, pages_copy copies it.
+// of k and v; with pages all keys, the new ones too, lie in them, one page for each KEY_BLOCK positions, and every sequence has a
+// new token. How a page lies in its page_elements is the backend's own business: pages_write fills it, attention_forward reads it,
+// pages_copy copies it.
 typedef struct Attention {
     int64_t sequences, heads, kv_heads, head_width; // S, H, Hkv, D: D even, H a multiple of Hkv
     const int32_t *starts;                          // (S+1)

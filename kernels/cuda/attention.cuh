@@ -15,6 +15,13 @@ enum { ATTENTION_ROWS = 64, ATTENTION_THREADS = 128 };
 
 __device__ const float LOG2_E = 1.44269504088896341f;
 
+// A sequence with one new token over pages decodes, which is attention_decode.cu's: here it has no tokens.
+__device__ inline int64_t tokens_in_tiles(const Attention &a, int64_t sequence)
+{
+    int64_t tokens = a.starts[sequence + 1] - a.starts[sequence];
+    return a.key_pages != NULL && tokens == 1 ? 0 : tokens;
+}
+
 // Tile `number` of the tiles of all sequences, `rows` to a tile, where a sequence has `per_token` rows for each new token. Every
 // warp looks for itself. sequence -1: there are not that many. A sequence's last tile comes first: it is the longest.
 struct Place {
@@ -28,7 +35,7 @@ __device__ inline Place find_tile(const Attention &a, int64_t number, int64_t pe
     Place place = {-1, 0};
     for (int64_t base = 0; base < a.sequences && place.sequence < 0; base += 32) {
         int64_t s = base + lane < a.sequences ? base + lane : a.sequences - 1;
-        int64_t tokens = base + lane < a.sequences ? a.starts[s + 1] - a.starts[s] : 0;
+        int64_t tokens = base + lane < a.sequences ? tokens_in_tiles(a, s) : 0;
         int tiles = (int)((tokens * per_token + rows - 1) / rows), until = tiles; // until: tiles of this and earlier lanes
 #pragma unroll
         for (int apart = 1; apart < 32; apart *= 2) {
@@ -86,8 +93,9 @@ __device__ inline void row_products(float (*s)[4], FragmentOf fragment, const el
     }
 }
 
-// o (16, D) += round(p) (16, K) · tile (K, D), k16 groups ascending, the first `groups` of them: behind those p is zero.
-template <int D, int K>
+// o (16, WIDTH) += round(p) (16, K) · WIDTH columns of tile (K, D), k16 groups ascending, the first `groups` of them: behind those p
+// is zero.
+template <int D, int K, int WIDTH = D>
 __device__ inline void accumulate_rows(float (*o)[4], const float (*p)[4], const element *tile, int groups)
 {
 #pragma unroll
@@ -95,7 +103,7 @@ __device__ inline void accumulate_rows(float (*o)[4], const float (*p)[4], const
         if (k < groups) {
             FragmentA a = as_a(p[2 * k], p[2 * k + 1]);
 #pragma unroll
-            for (int d = 0; d < D / 16; d++) {
+            for (int d = 0; d < WIDTH / 16; d++) {
                 FragmentB b[2];
                 load_b_transposed(b, tile + k * 16 * (D + PAD) + d * 16, D + PAD);
                 mma(o[2 * d], a, b[0]);

@@ -5,9 +5,10 @@
 // fragments, scores become weights in registers, and the weights are the next product's fragments without leaving them. Keys and
 // values of a block are loaded by cp.async while the other one is multiplied. After a segment of KEY_SEGMENT = 1,024 positions a
 // row's sums are merged into its total, which lies in shared memory and is only touched by rows of more than one segment.
+// A sequence with one new token over pages is attention_decode.cu's, with the same bits.
 // Two blocks fit a multiprocessor. Limit: 4·D operations for each head, query and key it sees, in mma.sync (not yet measured
 // here).
-#include "kernels/cuda/attention.cuh"
+#include "kernels/cuda/attention_softmax.cuh"
 #include <assert.h>
 
 namespace PRECISION
@@ -18,11 +19,6 @@ struct Forward {
     float *logsumexp;
     const element *q, *k, *v;
     Attention a;
-};
-
-// A thread's two rows: the online softmax of the segment and of all merged ones. Maxima are of scores before scaling.
-struct RowSums {
-    float m, l;
 };
 
 // What a block works on.
@@ -57,47 +53,6 @@ __device__ inline void load_block(element *tile, const Tile<D> &t, const Attenti
         base = (const element *)pages +
                ((int64_t)a.page_table[t.sequence * a.pages_per_sequence + block] * a.kv_heads + t.kv_head) * KEY_BLOCK * D;
     load_rows<D, KEY_BLOCK>(tile, base, [=](int r) { return r < length ? base + (int64_t)r * distance : (const element *)NULL; });
-}
-
-// Scores of keys that a row does not see, to minus infinity. Only blocks at the end of a warp's reach have any.
-__device__ inline void mask(float (*s)[4], int first_key, const int position[2])
-{
-    int column = (int)threadIdx.x % 4 * 2;
-#pragma unroll
-    for (int j = 0; j < KEY_BLOCK / 8; j++)
-#pragma unroll
-        for (int i = 0; i < 4; i++)
-            if (first_key + j * 8 + column + i % 2 > position[i / 2])
-                s[j][i] = -INFINITY;
-}
-
-// Scores to weights in place, for one of the thread's rows; returns by how much the older sums shrink. All 128 columns of a row
-// lie with the four lanes of its quad.
-__device__ inline float softmax_row(float (*s)[4], int half, RowSums *row, float scale)
-{
-    float largest = row->m, sum = 0;
-#pragma unroll
-    for (int j = 0; j < KEY_BLOCK / 8; j++)
-#pragma unroll
-        for (int c = 0; c < 2; c++)
-            largest = fmaxf(largest, s[j][half * 2 + c]);
-    largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, 1));
-    largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, 2));
-    float from = largest == -INFINITY ? 0 : largest; // a row that has seen nothing yet keeps its zeros
-#pragma unroll
-    for (int j = 0; j < KEY_BLOCK / 8; j++)
-#pragma unroll
-        for (int c = 0; c < 2; c++) {
-            float p = exp2_flushed((s[j][half * 2 + c] - from) * scale);
-            s[j][half * 2 + c] = p;
-            sum += p;
-        }
-    sum += __shfl_xor_sync(~0u, sum, 1);
-    sum += __shfl_xor_sync(~0u, sum, 2);
-    float keep = exp2_flushed((row->m - from) * scale);
-    row->m = largest;
-    row->l = fmaf(row->l, keep, sum);
-    return keep;
 }
 
 // The segment's sums into the total. Where the total is still empty this is the segment itself, to the bit.
@@ -263,8 +218,10 @@ void attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor
 {
     assert(q.columns == a->heads * a->head_width && (a->head_width == 64 || a->head_width == 128) && a->heads % a->kv_heads == 0);
     Forward f = {(element *)out.data, logsumexp, (const element *)q.data, (const element *)k.data, (const element *)v.data, *a};
-    if (q.rows == 0)
-        return;
+    if (a->key_pages != NULL)
+        attention_decode(s, out, logsumexp, q, a);
+    if (q.rows == 0 || (a->key_pages != NULL && q.rows == a->sequences))
+        return; // one new token each: all of them decode
     if (a->head_width == 64)
         start<64>(s, f, q.rows);
     else

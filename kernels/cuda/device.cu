@@ -100,7 +100,31 @@ const char *device_arithmetic(const char *precision)
     return text;
 }
 
+int device_multiprocessors(void)
+{
+    static int count;
+    if (count == 0)
+        device_check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, 0), "asking the GPU for its multiprocessors");
+    return count > 0 ? count : 1;
+}
+
+// It waits for the runtime's default stream and is waited for by it, so that other libraries' work falls into place.
+cudaStream_t device_stream(void)
+{
+    static cudaStream_t stream;
+    if (stream == NULL)
+        device_check(cudaStreamCreate(&stream), "making a stream");
+    return stream;
+}
+
 // ---- memory
+
+size_t device_memory_available(void)
+{
+    size_t available = 0, total = 0;
+    device_check(cudaMemGetInfo(&available, &total), "asking the GPU for its free memory");
+    return available;
+}
 
 void *device_allocate(size_t bytes)
 {
@@ -142,3 +166,74 @@ void device_zero(Stream *s, void *p, size_t bytes)
 {
     device_check(cudaMemsetAsync(p, 0, bytes, stream_of(s)), "clearing memory");
 }
+
+// ---- work that the host does not wait for
+
+void *device_host_allocate(size_t bytes)
+{
+    void *p = NULL;
+    cudaError_t result = cudaMallocHost(&p, bytes > 0 ? bytes : 1);
+    if (result != cudaSuccess) {
+        cudaGetLastError();
+        fail("no %zu bytes of memory that the GPU can copy from (%s)", bytes, cudaGetErrorString(result));
+        return NULL;
+    }
+    memset(p, 0, bytes);
+    return p;
+}
+
+void device_host_release(void *p) { device_check(cudaFreeHost(p), "giving memory of the host back"); }
+
+void device_download_later(Stream *s, void *host, const void *device, size_t bytes)
+{
+    device_check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream_of(s)), "copying from the GPU");
+}
+
+Event *device_event_open(void)
+{
+    cudaEvent_t event = NULL;
+    cudaError_t result = cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+    if (result == cudaSuccess)
+        return (Event *)(void *)event;
+    cudaGetLastError();
+    fail("making an event: %s", cudaGetErrorString(result));
+    return NULL;
+}
+
+static cudaEvent_t event_of(Event *e) { return (cudaEvent_t)(void *)e; }
+
+void device_event_close(Event *e) { device_check(cudaEventDestroy(event_of(e)), "giving an event back"); }
+void device_event_record(Stream *s, Event *e) { device_check(cudaEventRecord(event_of(e), stream_of(s)), "recording an event"); }
+
+bool device_event_wait(Event *e)
+{
+    device_check(cudaEventSynchronize(event_of(e)), "the operations up to here");
+    return healthy();
+}
+
+// ---- graphs
+
+bool device_graph_begin(Stream *s)
+{
+    device_check(cudaStreamBeginCapture(stream_of(s), cudaStreamCaptureModeThreadLocal), "taking a graph down");
+    return healthy();
+}
+
+Graph *device_graph_end(Stream *s)
+{
+    cudaGraph_t graph = NULL;
+    cudaGraphExec_t made = NULL;
+    device_check(cudaStreamEndCapture(stream_of(s), &graph), "taking a graph down");
+    if (graph != NULL) {
+        device_check(cudaGraphInstantiate(&made, graph, 0), "making a graph");
+        device_check(cudaGraphDestroy(graph), "giving a graph back");
+    }
+    return healthy() ? (Graph *)(void *)made : NULL;
+}
+
+void device_graph_launch(Stream *s, Graph *g)
+{
+    device_check(cudaGraphLaunch((cudaGraphExec_t)(void *)g, stream_of(s)), "launching a graph");
+}
+
+void device_graph_close(Graph *g) { device_check(cudaGraphExecDestroy((cudaGraphExec_t)(void *)g), "giving a graph back"); }

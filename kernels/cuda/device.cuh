@@ -13,7 +13,9 @@
 // Remembers the first thing that went wrong on the device; the next download or synchronize fails with it.
 void device_check(cudaError_t result, const char *what);
 
-static inline cudaStream_t stream_of(Stream *s) { return (cudaStream_t)(void *)s; }
+// What a Stream of NULL means: one of our own, which can be captured into a graph. The runtime's default stream cannot.
+cudaStream_t device_stream(void);
+static inline cudaStream_t stream_of(Stream *s) { return s == NULL ? device_stream() : (cudaStream_t)(void *)s; }
 
 // SHARED(float, sums, 32): a static array in shared memory. dynamic_shared<T>(): the launch's dynamic part, 16-byte aligned.
 #if defined(__CUDACC__)

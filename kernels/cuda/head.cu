@@ -6,19 +6,11 @@
 // logit is read once, 4 bytes, and going backward its gradient is written, 2 bytes more. At C = 2,560 that is 18% of the
 // product's time going forward and 9% of the products' going backward (computed for an H100, 90% of its memory and 700 TFLOP/s;
 // not yet measured on a GPU).
-#include "kernels/cuda/element.cuh"
-#include "kernels/cuda/operations.h"
-#include "kernels/cuda/reduce.cuh"
+#include "kernels/cuda/head.cuh"
 #include <assert.h>
 
 namespace PRECISION
 {
-
-enum { THREADS = 256, PITCH_MULTIPLE = 64, WARP_VECTORS = LOGSUMEXP_COLUMNS / (32 * 4) };
-
-static int64_t chunk_of(int64_t rows) { return rows < HEAD_ROWS ? rows : (int64_t)HEAD_ROWS; }
-
-static int64_t pitch_of(int64_t columns) { return ceil_divide(columns, PITCH_MULTIPLE) * PITCH_MULTIPLE; }
 
 int64_t head_workspace(int64_t rows, int64_t vocabulary)
 {
@@ -26,101 +18,7 @@ int64_t head_workspace(int64_t rows, int64_t vocabulary)
     return logits + logits * (int64_t)sizeof(element) / (int64_t)sizeof(float);
 }
 
-// ---- forward
-//
-// One block reads a row once. A warp takes a block of LOGSUMEXP_COLUMNS columns at a time, 32 in the registers of each lane,
-// eight float4 in flight, and leaves its part of the softmax in shared memory; the first warp puts the parts together,
-// ascending, each scaled to the row's largest logit.
-
-// largest logit and where it is first, Σ exp(z - largest), Σ exp(z - largest)·(z - largest): measured from the largest, so that
-// the entropy is no difference of large numbers
-typedef struct SoftmaxPart {
-    float largest, sum, weighted;
-    int32_t best;
-} SoftmaxPart;
-
-__device__ inline int32_t warp_min(int32_t x)
-{
-#pragma unroll
-    for (int apart = 16; apart > 0; apart /= 2)
-        x = min(x, __shfl_xor_sync(~0u, x, apart));
-    return x;
-}
-
-// Lane's columns of the block that starts at `first`: vector i has columns first + i·128 + lane·4 and the next three.
-__device__ inline int64_t column_of(int64_t first, int i) { return first + i * 128 + threadIdx.x % 32 * 4; }
-
-// Columns behind the last live one are -inf, and are not read.
-__device__ inline void read_columns(float z[WARP_VECTORS][4], const float *row, int64_t first, int64_t n_live, float temperature)
-{
-    bool whole = first + LOGSUMEXP_COLUMNS <= n_live;
-#pragma unroll
-    for (int i = 0; i < WARP_VECTORS && whole; i++)
-        *(float4 *)z[i] = *(const float4 *)(row + column_of(first, i));
-#pragma unroll
-    for (int i = 0; i < WARP_VECTORS * 4 && !whole; i++) {
-        int64_t c = column_of(first, i / 4) + i % 4;
-        z[i / 4][i % 4] = c < n_live ? row[c] : -INFINITY;
-    }
-#pragma unroll
-    for (int i = 0; i < WARP_VECTORS * 4 && temperature != 1; i++)
-        z[i / 4][i % 4] /= temperature;
-}
-
-__device__ inline SoftmaxPart softmax_part(const float z[WARP_VECTORS][4], int64_t first)
-{
-    SoftmaxPart part = {-INFINITY, 0, 0, INT32_MAX};
-#pragma unroll
-    for (int i = 0; i < WARP_VECTORS * 4; i++)
-        part.largest = fmaxf(part.largest, z[i / 4][i % 4]);
-    part.largest = warp_max(part.largest);
-#pragma unroll
-    for (int i = WARP_VECTORS * 4 - 1; i >= 0; i--)
-        part.best = z[i / 4][i % 4] == part.largest ? (int32_t)column_of(first, i / 4) + i % 4 : part.best;
-    part.best = warp_min(part.best);
-    float from = part.largest == -INFINITY ? 0 : part.largest; // a block of nothing but -inf has sum 0
-#pragma unroll
-    for (int i = 0; i < WARP_VECTORS * 4; i++) {
-        float below = z[i / 4][i % 4] - from, p = expf(below);
-        part.sum += p;
-        part.weighted = fmaf(p, fmaxf(below, -100), part.weighted); // p is as good as 0 there, and below may be -inf
-    }
-    part.sum = warp_sum(part.sum);
-    part.weighted = warp_sum(part.weighted);
-    return part;
-}
-
-// What a row's blocks come to; the sums in double, as 150 of them follow each other.
-struct RowSoftmax {
-    float largest;
-    double sum, weighted;
-    int32_t best;
-};
-
-// By one warp. Each part is first scaled to the row's largest, in its place; then lane 0 adds them, ascending.
-__device__ inline RowSoftmax merge_parts(SoftmaxPart *parts, int count)
-{
-    int lane = (int)threadIdx.x;
-    RowSoftmax row = {-INFINITY, 0, 0, INT32_MAX};
-    for (int i = lane; i < count; i += 32)
-        row.largest = fmaxf(row.largest, parts[i].largest);
-    row.largest = warp_max(row.largest);
-    for (int i = lane; i < count; i += 32) {
-        SoftmaxPart *part = &parts[i];
-        if (part->largest == row.largest)
-            row.best = min(row.best, part->best);
-        float below = part->largest - row.largest, scale = expf(below);
-        part->weighted = scale == 0 ? 0 : (part->weighted + part->sum * below) * scale;
-        part->sum *= scale;
-    }
-    row.best = warp_min(row.best);
-    __syncwarp();
-    for (int i = 0; i < count && lane == 0; i++) {
-        row.sum += (double)parts[i].sum;
-        row.weighted += (double)parts[i].weighted;
-    }
-    return row;
-}
+// ---- forward: one block reads a row once (head.cuh)
 
 // What the kernels know of a chunk: logits (rows, pitch)
 typedef struct Chunk {
@@ -130,32 +28,18 @@ typedef struct Chunk {
     const int32_t *targets;
 } Chunk;
 
-static __global__ void __launch_bounds__(THREADS)
+static __global__ void __launch_bounds__(HEAD_THREADS)
     softmax_row(float *logprob, float *entropy, float *logsumexp, int32_t *best, Chunk chunk)
 {
-    SoftmaxPart *parts = dynamic_shared<SoftmaxPart>();
     const float *logits = chunk.logits + blockIdx.x * chunk.pitch;
-    int warp = (int)threadIdx.x / 32, count = (int)((chunk.n_live + LOGSUMEXP_COLUMNS - 1) / LOGSUMEXP_COLUMNS);
-    for (int i = warp; i < count; i += THREADS / 32) {
-        float z[WARP_VECTORS][4];
-        read_columns(z, logits, (int64_t)i * LOGSUMEXP_COLUMNS, chunk.n_live, chunk.temperature);
-        SoftmaxPart part = softmax_part(z, (int64_t)i * LOGSUMEXP_COLUMNS);
-        if (threadIdx.x % 32 == 0)
-            parts[i] = part;
-    }
-    __syncthreads();
-    if (warp != 0)
-        return;
-    RowSoftmax row = merge_parts(parts, count);
+    RowSoftmax row = softmax_of_row(dynamic_shared<SoftmaxPart>(), logits, chunk.n_live, chunk.temperature);
     if (threadIdx.x != 0)
         return;
-    float target = logits[chunk.targets[blockIdx.x]] / chunk.temperature;
-    double log_sum = log(row.sum); // rounded to fp32 once, at the end
-    logsumexp[blockIdx.x] = (float)(row.largest + log_sum);
-    logprob[blockIdx.x] = (float)((double)target - row.largest - log_sum);
-    entropy[blockIdx.x] = (float)(log_sum - row.weighted / row.sum);
+    logsumexp[blockIdx.x] = (float)(row.largest + log(row.sum));
+    logprob[blockIdx.x] = row_logprob(row, logits[chunk.targets[blockIdx.x]] / chunk.temperature);
+    entropy[blockIdx.x] = row_entropy(row);
     if (best != NULL)
-        best[blockIdx.x] = row.best < chunk.n_live ? row.best : 0; // a row of nothing but NaN has none
+        best[blockIdx.x] = row_best(row, chunk.n_live);
 }
 
 // ---- backward
@@ -178,9 +62,9 @@ __device__ inline float logit_gradient(float z, float temperature, bool is_targe
     return temperature != 1 ? d / temperature : d;
 }
 
-static __global__ void __launch_bounds__(THREADS) gradient_row(element *dlogits, Chunk chunk, RowGradients g)
+static __global__ void __launch_bounds__(HEAD_THREADS) gradient_row(element *dlogits, Chunk chunk, RowGradients g)
 {
-    int64_t row = blockIdx.x, c = ((int64_t)blockIdx.y * THREADS + threadIdx.x) * LANES;
+    int64_t row = blockIdx.x, c = ((int64_t)blockIdx.y * HEAD_THREADS + threadIdx.x) * LANES;
     if (c >= chunk.pitch)
         return;
     float z[LANES] = {};
@@ -219,7 +103,7 @@ void head_forward(Stream *s, float *logprob, float *entropy, float *logsumexp, i
     size_t shared = sizeof(SoftmaxPart) * (size_t)ceil_divide(n_live, LOGSUMEXP_COLUMNS);
     for (int64_t n = 0; n < x.rows; n += HEAD_ROWS) {
         Chunk chunk = make_logits(s, workspace, x, n, w, targets, temperature, n_live);
-        launch(s, dim3((unsigned)chunk_of(x.rows - n)), dim3(THREADS), shared, softmax_row, logprob + n, entropy + n,
+        launch(s, dim3((unsigned)chunk_of(x.rows - n)), dim3(HEAD_THREADS), shared, softmax_row, logprob + n, entropy + n,
                logsumexp + n, best == NULL ? best : best + n, chunk);
     }
 }
@@ -235,7 +119,7 @@ void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, con
         Chunk chunk = make_logits(s, workspace, x, n, w, targets, temperature, n_live);
         element *dlogits = (element *)(workspace + rows * pitch);
         RowGradients g = {logsumexp + n, entropy + n, dlogprob + n, dentropy == NULL ? dentropy : dentropy + n};
-        launch(s, dim3((unsigned)rows, (unsigned)ceil_divide(pitch, THREADS * LANES)), dim3(THREADS), 0, gradient_row, dlogits,
+        launch(s, dim3((unsigned)rows, (unsigned)ceil_divide(pitch, HEAD_THREADS * LANES)), dim3(HEAD_THREADS), 0, gradient_row, dlogits,
                chunk, g);
         element *rows_dx = (element *)dx.data + n * C;
         const element *rows_x = (const element *)x.data + n * C;

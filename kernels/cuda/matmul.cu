@@ -7,8 +7,7 @@
 // ldmatrix reads fall into different banks; operands that are stored with k outside are transposed by ldmatrix on their way to
 // the registers. Two blocks fit a multiprocessor. Limit: 2·m·n·k operations; mma.sync reaches about 60% of what wgmma does on
 // Hopper (not yet measured here).
-#include "kernels/cuda/element.cuh"
-#include "kernels/cuda/operations.h"
+#include "kernels/cuda/product.cuh"
 #include <assert.h>
 
 namespace PRECISION
@@ -28,25 +27,14 @@ struct Operand {
     int64_t pitch, extent; // extent: rows of the product (m or n) that it has
 };
 
-// A thread's chunks lie in one column of chunks, STEP rows apart: one address, and a distance to the next. What is left of the
-// operand is small numbers, so that nothing but the address is 64 bits wide.
 template <bool K_OUTSIDE>
 __device__ inline void load_slab(element *slab, const Operand &x, int64_t first, int64_t k_first, int64_t k)
 {
     typedef Slab<K_OUTSIDE> S;
-    constexpr int CHUNKS = S::COLUMNS / LANES, STEP = THREADS / CHUNKS;
-    static_assert(THREADS % CHUNKS == 0 && S::ROWS % STEP == 0, "chunks in whole columns");
-    int row = (int)threadIdx.x / CHUNKS, column = (int)threadIdx.x % CHUNKS * LANES;
-    int64_t outer = K_OUTSIDE ? k_first : first, inner = K_OUTSIDE ? first : k_first;
-    int64_t outer_left = (K_OUTSIDE ? k : x.extent) - outer, inner_left = (K_OUTSIDE ? x.extent : k) - inner;
-    int rows = outer_left < S::ROWS ? (int)outer_left : S::ROWS, columns = inner_left < S::COLUMNS ? (int)inner_left : S::COLUMNS;
-    const element *from = x.data + (outer + row) * x.pitch + inner + column;
-    element *to = slab + row * S::PITCH + column;
-#pragma unroll
-    for (int i = 0; i < S::ROWS / STEP; i++, from += STEP * x.pitch) {
-        bool live = row + i * STEP < rows && column < columns;
-        cp_async_16(to + i * STEP * S::PITCH, live ? from : x.data, live);
-    }
+    if (K_OUTSIDE)
+        load_tile<S::ROWS, S::COLUMNS, THREADS>(slab, x.data, x.pitch, k_first, k, first, x.extent);
+    else
+        load_tile<S::ROWS, S::COLUMNS, THREADS>(slab, x.data, x.pitch, first, x.extent, k_first, k);
 }
 
 // One slab: a warp's 64 x 64 outputs continue their chains by SLAB / 16 groups.
@@ -75,11 +63,6 @@ __device__ inline void multiply_slab(float (*c)[WARP_TILE / 8][4], const element
                 mma(c[i][j], x[i], y[j]);
     }
 }
-
-__device__ inline void put(float *c, float x, bool add) { *c = add ? *c + x : x; }
-#if PRECISION_BITS == 16
-__device__ inline void put(element *c, float x, bool add) { *c = rounded(add ? widen(*c) + x : x); }
-#endif
 
 // Two neighbouring columns at once where both are there: the pitch is even, and so is the column.
 template <typename Output> struct alignas(2 * sizeof(Output)) Pair {
@@ -185,7 +168,12 @@ void product_own(Stream *s, const Product *p)
 
 void product(Stream *s, const Product *p)
 {
-    if (p->m > 0 && p->n > 0 && !product_library(s, p))
+    bool few = p->form == MATMUL_FORWARD && p->m <= FEW_ROWS;
+    if (p->m <= 0 || p->n <= 0)
+        return;
+    if (few)
+        product_few_rows(s, p);
+    else if (!product_library(s, p))
         product_own(s, p);
 }
 

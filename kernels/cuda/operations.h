@@ -18,6 +18,22 @@ void device_upload(Stream *s, void *device, const void *host, size_t bytes);
 bool device_download(Stream *s, void *host, const void *device, size_t bytes);
 bool device_synchronize(Stream *s);
 void device_zero(Stream *s, void *p, size_t bytes);
+size_t device_memory_available(void);
+int device_multiprocessors(void);
+
+void *device_host_allocate(size_t bytes);
+void device_host_release(void *p);
+void device_download_later(Stream *s, void *host, const void *device, size_t bytes);
+Event *device_event_open(void);
+void device_event_close(Event *e);
+void device_event_record(Stream *s, Event *e);
+bool device_event_wait(Event *e);
+bool device_graph_begin(Stream *s);
+Graph *device_graph_end(Stream *s);
+void device_graph_launch(Stream *s, Graph *g);
+void device_graph_close(Graph *g);
+
+enum { FEW_ROWS = 64 }; // a forward product of so many rows is matmul_few.cu's
 
 typedef enum MatmulForm { MATMUL_FORWARD, MATMUL_BACKWARD_INPUT, MATMUL_BACKWARD_WEIGHT } MatmulForm;
 
@@ -40,9 +56,10 @@ typedef struct Product {
 namespace PRECISION
 {
 
-void product(Stream *s, const Product *p);         // the library where it obeys, otherwise our own
-void product_own(Stream *s, const Product *p);     // matmul.cu
-bool product_library(Stream *s, const Product *p); // matmul_cublaslt.cu; false: not for this shape, nothing was done
+void product(Stream *s, const Product *p);          // the library where it obeys, otherwise our own
+void product_own(Stream *s, const Product *p);      // matmul.cu
+void product_few_rows(Stream *s, const Product *p); // matmul_few.cu
+bool product_library(Stream *s, const Product *p);  // matmul_cublaslt.cu; false: not for this shape, nothing was done
 bool product_choose(
     void); // opens the library; the environment's DEREASON_MATMUL: auto, own or cublaslt (which is then not checked)
 const char *product_maker(void); // for people
@@ -75,7 +92,16 @@ void matmul_forward(Stream *s, Tensor y, Tensor x, Tensor w);
 void matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, bool add);
 void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x);
 
-// attention_forward.cu, attention_backward.cu
+// pages.cu
+int64_t page_elements(int64_t kv_heads, int64_t head_width);
+void pages_write(Stream *s, Tensor k, Tensor v, const Attention *a);
+void pages_copy(Stream *s, void *pages, int64_t elements, const int32_t *pairs, int64_t count);
+void tokens_take(Stream *s, int32_t *ids, int64_t count, const int32_t *kept);
+void tokens_keep(Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count);
+
+// attention_forward.cu, attention_decode.cu (sequences with one new token), attention_backward.cu
+int64_t attention_workspace(int64_t sequences, int64_t positions, int64_t heads, int64_t head_width);
+void attention_decode(Stream *s, Tensor out, float *logsumexp, Tensor q, const Attention *a);
 void attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a);
 void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k, Tensor v,
                         Tensor out, const float *logsumexp, const Attention *a);
@@ -87,6 +113,11 @@ void head_forward(Stream *s, float *logprob, float *entropy, float *logsumexp, i
 void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets, float temperature,
                    int64_t n_live, const float *logsumexp, const float *entropy, const float *dlogprob, const float *dentropy,
                    float *workspace);
+
+// sample.cu
+int64_t sample_workspace(int64_t rows, int64_t vocabulary);
+void head_sample(Stream *s, int32_t *token, float *logprob, float *processed, float *entropy, Tensor x, Tensor w,
+                 const SampleRow *rows, int64_t n_live, float *workspace);
 
 // optimizer.cu
 void adamw(Stream *s, void *weight, float *master, void *m, void *v, const float *gradient, int64_t count, const AdamW *settings,

@@ -254,10 +254,32 @@ static Attention attention_of(Memory &m, const Sequences &s, const Pages *pages)
     return a;
 }
 
+Pages pages_write(const Kernels *k, const Sequences &s, const Pages &before)
+{
+    Memory m(k);
+    Attention a = attention_of(m, s, &before);
+    k->pages_write(NULL, m.elements(s.k), m.elements(s.v), &a);
+    Pages after = before;
+    after.keys.x = m.read(Tensor{a.key_pages, before.keys.rows, before.keys.columns});
+    after.values.x = m.read(Tensor{a.value_pages, before.values.rows, before.values.columns});
+    return after;
+}
+
+Floats pages_copy(const Kernels *k, const Matrix &pages, int64_t elements, const Integers &pairs)
+{
+    Memory m(k);
+    Tensor all = m.elements(pages);
+    k->pages_copy(NULL, all.data, elements, m.integers(pairs), (int64_t)pairs.size() / 2);
+    return m.read(all);
+}
+
 Attended attention_forward(const Kernels *k, const Sequences &s, const Pages *pages)
 {
     Memory m(k);
     Attention a = attention_of(m, s, pages);
+    if (pages != NULL)
+        a.workspace =
+            m.floats_out(k->attention_workspace(a.sequences, a.pages_per_sequence * KEY_BLOCK, a.heads, a.head_width));
     Tensor out = m.elements_out(s.q.rows, s.q.columns);
     float *logsumexp = m.floats_out(s.q.rows * a.heads);
     Tensor keys = pages != NULL ? NONE : m.elements(s.k), values = pages != NULL ? NONE : m.elements(s.v);
@@ -323,6 +345,36 @@ HeadGradients head_backward(const Kernels *k, const Floats &before, const HeadIn
                      m.floats(logsumexp), m.floats(entropy), m.floats(dlogprob), dentropy != NULL ? m.floats(*dentropy) : NULL,
                      m.floats_out(k->head_workspace(N, h.w.rows)));
     return HeadGradients{m.read(dx), m.read(dweight, (int64_t)before.size())};
+}
+
+// ---- the sampler
+
+Sampled head_sample(const Kernels *k, const Matrix &x, const Matrix &w, const std::vector<SampleRow> &rows, int64_t n_live)
+{
+    Memory m(k);
+    int64_t N = x.rows;
+    int32_t *token = m.integers_out(N);
+    float *logprob = m.floats_out(N), *processed = m.floats_out(N), *entropy = m.floats_out(N);
+    k->head_sample(NULL, token, logprob, processed, entropy, m.elements(x), m.elements(w),
+                   (const SampleRow *)m.bytes(rows.data(), rows.size() * sizeof(SampleRow)), n_live,
+                   m.floats_out(k->sample_workspace(N, w.rows)));
+    return Sampled{m.read(token, N), m.read(logprob, N), m.read(processed, N), m.read(entropy, N)};
+}
+
+Integers tokens_take(const Kernels *k, const Integers &ids, const Integers &kept)
+{
+    Memory m(k);
+    int32_t *all = m.integers(ids);
+    k->tokens_take(NULL, all, (int64_t)ids.size(), m.integers(kept));
+    return m.read(all, (int64_t)ids.size());
+}
+
+Integers tokens_keep(const Kernels *k, const Integers &kept, const Integers &token, const Integers &slots)
+{
+    Memory m(k);
+    int32_t *all = m.integers(kept);
+    k->tokens_keep(NULL, all, m.integers(token), m.integers(slots), (int64_t)token.size());
+    return m.read(all, (int64_t)kept.size());
 }
 
 // ---- optimizer

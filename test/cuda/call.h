@@ -90,6 +90,10 @@ struct Attended {
 };
 Attended attention_forward(const Kernels *k, const Sequences &s, const Pages *pages = NULL);
 
+// The new tokens' keys and values, s.k and s.v, into the pages.
+Pages pages_write(const Kernels *k, const Sequences &s, const Pages &before);
+Floats pages_copy(const Kernels *k, const Matrix &pages, int64_t elements, const Integers &pairs);
+
 struct AttentionGradients {
     Floats dq, dk, dv;
 };
@@ -119,6 +123,14 @@ struct HeadGradients {
 };
 HeadGradients head_backward(const Kernels *k, const Floats &before, const HeadInput &h, const Floats &logsumexp,
                             const Floats &entropy, const Floats &dlogprob, const Floats *dentropy);
+
+struct Sampled {
+    Integers token;
+    Floats logprob, processed, entropy;
+};
+Sampled head_sample(const Kernels *k, const Matrix &x, const Matrix &w, const std::vector<SampleRow> &rows, int64_t n_live);
+Integers tokens_take(const Kernels *k, const Integers &ids, const Integers &kept);
+Integers tokens_keep(const Kernels *k, const Integers &kept, const Integers &token, const Integers &slots);
 
 struct Moments {
     Floats master, weight, m, v; // bf16 moments: widened

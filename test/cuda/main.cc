@@ -9,8 +9,8 @@
 #include <cstring>
 #include <unistd.h>
 
-extern const Tests memory_tests, row_tests, norm_tests, matmul_tests, attention_tests, head_tests, optimizer_tests, bits_tests,
-    train_tests;
+extern const Tests memory_tests, row_tests, norm_tests, matmul_tests, attention_tests, page_tests, head_tests, sample_tests,
+    optimizer_tests, bits_tests, train_tests;
 
 extern "C" {
 const Kernels *kernels_cuda_open(bool plan_only);
@@ -138,8 +138,8 @@ static void run(const Test &test, const char *precision, Count *count)
 
 static void run_all(const char *precision, const char *only, Count *count)
 {
-    const Tests *groups[] = {&memory_tests, &row_tests,       &norm_tests, &matmul_tests, &attention_tests,
-                             &head_tests,   &optimizer_tests, &bits_tests, &train_tests};
+    const Tests *groups[] = {&memory_tests, &row_tests,    &norm_tests,      &matmul_tests, &attention_tests, &page_tests,
+                             &head_tests,   &sample_tests, &optimizer_tests, &bits_tests,   &train_tests};
     for (const Tests *group : groups)
         for (const Test &test : *group)
             if (strstr((std::string(precision) + " " + test.name).c_str(), only) != NULL)

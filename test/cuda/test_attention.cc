@@ -378,6 +378,8 @@ static void pages_chunks_and_single_tokens_give_the_bits_of_the_whole()
     Attended all = attention_forward(settings.cuda, several);
     for (Cut cut : {Cut{{139, 32, 199}, {1, 1, 1}}, Cut{{0, 10, 128}, {140, 23, 1}}, Cut{{127, 0, 64}, {13, 0, 65}}})
         check_cut(several, all, cut);
+    Sequences many = sequences_of({20, 1, 64}, Integers(40, 70), 15); // more sequences than lanes of a warp, more heads than rows
+    check_cut(many, attention_forward(settings.cuda, many), Cut{Integers(40, 69), Integers(40, 1)});
 }
 
 static void segments_are_the_same_in_chunks()

@@ -1,22 +1,14 @@
-// The part of the CUDA runtime library that we call: a card named SIMT with Hopper's limits. Work is done when its call returns,
-// so streams are always idle and an event that was recorded has happened.
+// The part of the CUDA runtime library that we call: a card named SIMT with Hopper's limits, its memory and its errors. What is
+// queued, and in which order it is done, is in stream.cc.
 #include "runtime.h"
+#include <map>
 #include <stdio.h>
-#include <time.h>
 
 using namespace simt;
 
-struct CUstream_st {
-    unsigned flags;
-};
-
-struct CUevent_st {
-    double seconds; // when it was recorded; negative: it was not
-};
-
 static cudaError_t last_error;
 
-static cudaError_t result(cudaError_t error)
+cudaError_t simt::result(cudaError_t error)
 {
     if (error != cudaSuccess)
         last_error = error;
@@ -74,7 +66,7 @@ cudaError_t cudaGetLastError(void)
 static int device_count() { return atoi(environment("SIMT_DEVICES", "1")); }
 static int device_chosen;
 
-static cudaError_t driver_state()
+cudaError_t simt::driver_state()
 {
     int count = device_count();
     return count < 0 ? cudaErrorInsufficientDriver : count == 0 ? cudaErrorNoDevice : cudaSuccess;
@@ -190,9 +182,6 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *)
     return result(properties.major < 8 ? cudaErrorNoKernelImageForDevice : cudaSuccess);
 }
 
-cudaError_t cudaDeviceSynchronize(void) { return result(driver_state()); }
-cudaError_t cudaDeviceReset(void) { return result(driver_state()); }
-
 // ---- memory
 
 cudaError_t cudaMalloc(void **p, size_t bytes)
@@ -206,20 +195,36 @@ cudaError_t cudaMalloc(void **p, size_t bytes)
 
 cudaError_t cudaFree(void *p)
 {
+    finish_work();
     if (p == NULL || device_memory_free(p))
         return cudaSuccess;
     host_fault("cudaFree of %p: %s", p, describe_address(p));
     return result(cudaErrorInvalidValue);
 }
 
+static std::map<const char *, size_t> pinned; // where pieces of cudaMallocHost begin, and their bytes
+
+bool simt::is_pinned(const void *p, size_t bytes)
+{
+    auto behind = pinned.upper_bound((const char *)p);
+    if (behind == pinned.begin())
+        return false;
+    auto piece = std::prev(behind);
+    return (const char *)p + bytes <= piece->first + piece->second;
+}
+
 cudaError_t cudaMallocHost(void **p, size_t bytes)
 {
     *p = malloc(bytes);
+    if (*p != NULL)
+        pinned[(const char *)*p] = bytes;
     return result(*p == NULL && bytes > 0 ? cudaErrorMemoryAllocation : cudaSuccess);
 }
 
 cudaError_t cudaFreeHost(void *p)
 {
+    finish_work();
+    pinned.erase((const char *)p);
     free(p);
     return cudaSuccess;
 }
@@ -239,7 +244,7 @@ static bool side_is_right(const char *call, const char *side, const void *p, siz
                       on_device ? "device" : "the host's", describe_address(p));
 }
 
-cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind kind)
+cudaError_t simt::copy_now(void *to, const void *from, size_t bytes, cudaMemcpyKind kind)
 {
     if (bytes == 0)
         return cudaSuccess;
@@ -256,12 +261,13 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind 
     return cudaSuccess;
 }
 
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t)
+cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind kind)
 {
-    return cudaMemcpy(to, from, bytes, kind);
+    finish_work();
+    return copy_now(to, from, bytes, kind);
 }
 
-cudaError_t cudaMemset(void *p, int value, size_t bytes)
+cudaError_t simt::set_now(void *p, int value, size_t bytes)
 {
     if (bytes == 0)
         return cudaSuccess;
@@ -273,57 +279,8 @@ cudaError_t cudaMemset(void *p, int value, size_t bytes)
     return cudaSuccess;
 }
 
-cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t) { return cudaMemset(p, value, bytes); }
-
-// ---- streams and events
-
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
+cudaError_t cudaMemset(void *p, int value, size_t bytes)
 {
-    *stream = driver_state() == cudaSuccess ? new CUstream_st{flags} : NULL;
-    return result(driver_state());
-}
-
-cudaError_t cudaStreamCreate(cudaStream_t *stream) { return cudaStreamCreateWithFlags(stream, 0); }
-
-cudaError_t cudaStreamDestroy(cudaStream_t stream)
-{
-    delete stream;
-    return cudaSuccess;
-}
-
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return result(driver_state()); }
-cudaError_t cudaStreamQuery(cudaStream_t) { return result(driver_state()); }
-cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
-
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned)
-{
-    *event = driver_state() == cudaSuccess ? new CUevent_st{-1} : NULL;
-    return result(driver_state());
-}
-
-cudaError_t cudaEventCreate(cudaEvent_t *event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
-
-cudaError_t cudaEventDestroy(cudaEvent_t event)
-{
-    delete event;
-    return cudaSuccess;
-}
-
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    event->seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-    return cudaSuccess;
-}
-
-cudaError_t cudaEventQuery(cudaEvent_t) { return cudaSuccess; }
-cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
-
-cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start, cudaEvent_t end)
-{
-    if (start->seconds < 0 || end->seconds < 0)
-        return result(cudaErrorInvalidResourceHandle);
-    *milliseconds = (float)(1000 * (end->seconds - start->seconds));
-    return cudaSuccess;
+    finish_work();
+    return set_now(p, value, bytes);
 }

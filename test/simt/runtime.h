@@ -161,6 +161,15 @@ bool race_memory_taken(size_t offset, size_t bytes); // whole pages of memory.cc
 void race_memory_forbidden(size_t start, size_t end);
 void race_memory_freed(size_t offset, size_t bytes);
 
+// ---- device.cc, stream.cc
+
+cudaError_t result(cudaError_t error); // what a call returns, and cudaGetLastError later
+cudaError_t driver_state();
+bool is_pinned(const void *p, size_t bytes); // memory of cudaMallocHost
+cudaError_t copy_now(void *to, const void *from, size_t bytes, cudaMemcpyKind kind);
+cudaError_t set_now(void *p, int value, size_t bytes);
+void finish_work(); // everything that is queued
+
 // ---- fault.cc
 
 extern Fiber main_fiber; // the host's

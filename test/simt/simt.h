@@ -8,6 +8,8 @@
 //   a barrier or a warp operation that not all reach   all stand still then, and each warp says where it waits (schedule.cc)
 //   memory read before it was written      shared and device memory start as NaN; so does the target of an asynchronous copy,
 //                                          which is made as late as the program allows (copy.cc)
+//   the host that uses memory too early    a copy from or to cudaMallocHost's memory, and all that is queued behind it, is made when
+//                                          an event or a stream is waited for, and not before (stream.cc)
 //   an access beyond an array              to the byte with AddressSanitizer, to two bytes in the race build (memory.cc)
 //   two accesses that no barrier orders    in the race build: the kernels are compiled with -fsanitize=thread, and what they
 //                                          then call at each access is ours (tsan.cc) and not libtsan's (race.cc)
@@ -21,6 +23,7 @@
 #ifndef SIMT_H
 #define SIMT_H
 
+#include <functional>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,10 +68,15 @@ void *simt_dynamic_shared(void);
 
 void simt_launch_call(dim3 grid, dim3 block, size_t shared, void (*call)(const void *), const void *context);
 
+void simt_queue(const std::function<void()> &work); // behind what waits in the stream; at once if nothing does (stream.cc)
+
 template <typename Call> void simt_launch(dim3 grid, dim3 block, size_t shared, const Call &call)
 {
-    simt_launch_call(
-        grid, block, shared, [](const void *context) { (*(const Call *)context)(); }, &call);
+    simt_queue([=] {
+        const Call arguments = call; // on the stack, where the race check knows a launch's arguments
+        simt_launch_call(
+            grid, block, shared, [](const void *context) { (*(const Call *)context)(); }, &arguments);
+    });
 }
 
 // Each of these notes its caller, so that a report can name the line: the wrappers around them are always inlined, and a call of

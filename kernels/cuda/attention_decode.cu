@@ -1,0 +1,301 @@
+// Attention of sequences with one new token over KV pages, with the bits of attention_forward.cu: the same products of the same
+// blocks of keys, the same softmax in the same lanes, the same merging of segments.
+//
+// One new token has the query heads of a group, 4 of them in Qwen3-4B, for each kv head: they are packed into one tile of 16 rows (a
+// group of more than 16 into several). A piece of work is one segment, KEY_SEGMENT = 1,024 positions, of one sequence and kv head; a
+// grid of as many blocks as the card holds walks the list of them, which every block makes for itself from the contexts, so that
+// a captured graph stays right while sequences grow. The four warps of a block share a segment: each makes the scores of a
+// quarter of a block's keys, all of them turn the scores into weights for themselves, each weighs a quarter of the values'
+// columns. A sequence of one segment is done then; the sums of several wait in the workspace for merge_segments.
+//
+// Limit: the bytes of keys and values, read once. While a block of keys is multiplied its values are under way, and the next keys
+// during the values; two blocks fit a multiprocessor, 140 KB in flight (not yet measured on a GPU).
+#include "kernels/cuda/attention_softmax.cuh"
+#include <assert.h>
+
+namespace PRECISION
+{
+
+enum { DECODE_ROWS = 16, WARPS = ATTENTION_THREADS / 32, WARP_KEYS = KEY_BLOCK / WARPS, SCORE_PITCH = KEY_BLOCK + 8 };
+
+struct Decode {
+    element *out;
+    float *logsumexp;
+    const element *q;
+    Attention a;
+    int group, tiles; // heads that share the keys, and in how many tiles of rows they lie
+    int64_t segments; // of a sequence at most
+};
+
+__device__ inline int segments_of(const Attention &a, int64_t sequence)
+{
+    return a.starts[sequence + 1] - a.starts[sequence] == 1 ? a.contexts[sequence] / KEY_SEGMENT + 1 : 0;
+}
+
+// Where the workspace has the sums of one row of a segment: m, l, and the weighted values (D).
+template <int D> __device__ inline float *segment_sums(const Decode &f, int64_t sequence, int head, int segment)
+{
+    return f.a.workspace + ((sequence * f.a.heads + head) * f.segments + segment) * (D + 2);
+}
+
+// until (S): segments of this and all earlier sequences. By the first warp.
+__device__ inline void list_segments(int *until, const Attention &a)
+{
+    int lane = (int)threadIdx.x, before = 0;
+    for (int64_t base = 0; base < a.sequences; base += 32) {
+        int sum = base + lane < a.sequences ? segments_of(a, base + lane) : 0;
+#pragma unroll
+        for (int apart = 1; apart < 32; apart *= 2) {
+            int left = __shfl_up_sync(~0u, sum, apart);
+            sum += lane >= apart ? left : 0;
+        }
+        if (base + lane < a.sequences)
+            until[base + lane] = before + sum;
+        before += __shfl_sync(~0u, sum, 31);
+    }
+}
+
+// A piece of work: which rows, which keys.
+struct Piece {
+    int sequence, segment, kv_head, head, rows; // head: of row 0; rows: heads that exist, of DECODE_ROWS
+    int position, first_block, last_block;
+    int64_t row; // of the batch
+};
+
+__device__ inline Piece piece_of(const Decode &f, const int *until, int number)
+{
+    int per_segment = (int)f.a.kv_heads * f.tiles, listed = number / per_segment, low = 0, high = (int)f.a.sequences - 1;
+    while (low < high) { // the first sequence that reaches behind it
+        int middle = (low + high) / 2;
+        if (until[middle] > listed)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    Piece p;
+    p.sequence = low;
+    p.segment = listed - (low > 0 ? until[low - 1] : 0);
+    p.kv_head = number % per_segment / f.tiles;
+    int tile = number % f.tiles * DECODE_ROWS;
+    p.head = p.kv_head * f.group + tile;
+    p.rows = min(f.group - tile, (int)DECODE_ROWS);
+    p.position = f.a.contexts[low];
+    p.first_block = p.segment * (KEY_SEGMENT / KEY_BLOCK);
+    p.last_block = min(p.first_block + KEY_SEGMENT / KEY_BLOCK - 1, p.position / KEY_BLOCK);
+    p.row = f.a.starts[low];
+    return p;
+}
+
+template <int D>
+__device__ inline void load_page(element *tile, const Attention &a, const Piece &p, const void *pages, int block)
+{
+    int64_t page = a.page_table[p.sequence * a.pages_per_sequence + block];
+    const element *base = (const element *)pages + (page * a.kv_heads + p.kv_head) * KEY_BLOCK * D;
+    int length = p.position + 1 - block * KEY_BLOCK;
+    load_rows<D, KEY_BLOCK>(tile, base, [=](int r) { return r < length ? base + r * D : (const element *)NULL; });
+}
+
+// The tile's queries as fragments of every warp, by way of the room of the keys.
+template <int D> __device__ inline void load_queries(FragmentA q[D / 16], const Decode &f, const Piece &p, element *room)
+{
+    const element *base = f.q + (p.row * f.a.heads + p.head) * D;
+    load_rows<D, DECODE_ROWS>(room, base, [=](int r) { return r < p.rows ? base + r * D : (const element *)NULL; });
+    cp_async_commit();
+    cp_async_wait<0>();
+    __syncthreads();
+#pragma unroll
+    for (int k = 0; k < D / 16; k++)
+        q[k] = load_a(room + k * 16, D + PAD);
+    __syncthreads();
+}
+
+// This warp's quarter of a block's scores, to where all warps see them.
+template <int D>
+__device__ inline void put_scores(float *scores, const FragmentA q[D / 16], const element *keys, int first_key, int position)
+{
+    int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
+    float s[WARP_KEYS / 8][4];
+    row_products<D, WARP_KEYS>(
+        s, [&](int k) { return q[k]; }, keys + warp * WARP_KEYS * (D + PAD),
+        groups_until(first_key + warp * WARP_KEYS, position, WARP_KEYS / 16));
+#pragma unroll
+    for (int j = 0; j < WARP_KEYS / 8; j++)
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+            scores[(lane / 4 + i / 2 * 8) * SCORE_PITCH + warp * WARP_KEYS + j * 8 + lane % 4 * 2 + i % 2] = s[j][i];
+}
+
+// All of a block's scores as one warp's accumulators; rows that do not exist are zeros.
+__device__ inline void take_scores(float (*s)[4], const float *scores, int rows)
+{
+    int lane = (int)threadIdx.x % 32;
+#pragma unroll
+    for (int j = 0; j < KEY_BLOCK / 8; j++)
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            int row = lane / 4 + i / 2 * 8;
+            s[j][i] = row < rows ? scores[row * SCORE_PITCH + j * 8 + lane % 4 * 2 + i % 2] : 0;
+        }
+}
+
+// Scores to weights, for the half of the tile's rows that exist; the others' weights are zero.
+template <int WIDTH>
+__device__ inline void weigh(float (*s)[4], float (*o)[4], RowSums sums[2], int first_key, const Piece &p, float scale)
+{
+    int position[2] = {p.position, p.position};
+    if (first_key + KEY_BLOCK - 1 > p.position)
+        mask(s, first_key, position);
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        if (half * 8 >= p.rows) {
+#pragma unroll
+            for (int j = 0; j < KEY_BLOCK / 8; j++)
+                s[j][half * 2] = s[j][half * 2 + 1] = 0;
+            continue;
+        }
+        float keep = softmax_row(s, half, &sums[half], scale);
+#pragma unroll
+        for (int d = 0; d < WIDTH / 8; d++) {
+            o[d][half * 2] *= keep;
+            o[d][half * 2 + 1] *= keep;
+        }
+    }
+}
+
+template <int D>
+__device__ inline void put_piece(const Decode &f, const Piece &p, const float (*o)[4], const RowSums sums[2], float scale)
+{
+    const int WIDTH = D / WARPS;
+    int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
+    bool whole = p.position < KEY_SEGMENT;
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        int r = half * 8 + lane / 4;
+        if (r >= p.rows)
+            continue;
+        int64_t row = p.row * f.a.heads + p.head + r;
+        float *to = segment_sums<D>(f, p.sequence, p.head + r, p.segment), inverse = 1.0f / sums[half].l;
+#pragma unroll
+        for (int d = 0; d < WIDTH / 8; d++) {
+            int column = warp * WIDTH + d * 8;
+            if (whole) {
+                put_two(f.out + row * D + column, o[d][half * 2] * inverse, o[d][half * 2 + 1] * inverse);
+            } else {
+                to[2 + column + lane % 4 * 2] = o[d][half * 2];
+                to[2 + column + lane % 4 * 2 + 1] = o[d][half * 2 + 1];
+            }
+        }
+        if (warp == 0 && lane % 4 == 0 && whole)
+            f.logsumexp[row] = fmaf(sums[half].m, scale / LOG2_E, logf(sums[half].l));
+        if (warp == 0 && lane % 4 == 0 && !whole) {
+            to[0] = sums[half].m;
+            to[1] = sums[half].l;
+        }
+    }
+}
+
+// A block's shared memory, in this order.
+template <int D> struct Room {
+    element keys[KEY_BLOCK * (D + PAD)], values[KEY_BLOCK * (D + PAD)];
+    float scores[DECODE_ROWS * SCORE_PITCH];
+    int until[4]; // (S), as many as there are
+};
+
+template <int D> __device__ inline void decode_piece(const Decode &f, const Piece &p, Room<D> *room, float scale)
+{
+    const int WIDTH = D / WARPS;
+    int warp = (int)threadIdx.x / 32;
+    float o[WIDTH / 8][4], s[KEY_BLOCK / 8][4];
+    RowSums sums[2] = {{-INFINITY, 0}, {-INFINITY, 0}};
+    FragmentA q[D / 16];
+    load_queries<D>(q, f, p, room->keys);
+    clear<WIDTH>(o);
+    load_page<D>(room->keys, f.a, p, f.a.key_pages, p.first_block);
+    cp_async_commit();
+    load_page<D>(room->values, f.a, p, f.a.value_pages, p.first_block);
+    cp_async_commit();
+    for (int block = p.first_block; block <= p.last_block; block++) {
+        int groups = groups_until(block * KEY_BLOCK, p.position, KEY_BLOCK / 16);
+        cp_async_wait<1>();
+        __syncthreads(); // the keys are there for all
+        put_scores<D>(room->scores, q, room->keys, block * KEY_BLOCK, p.position);
+        __syncthreads(); // the scores are, and nobody reads the keys any more
+        if (block < p.last_block)
+            load_page<D>(room->keys, f.a, p, f.a.key_pages, block + 1);
+        cp_async_commit();
+        take_scores(s, room->scores, p.rows);
+        weigh<WIDTH>(s, o, sums, block * KEY_BLOCK, p, scale);
+        cp_async_wait<1>();
+        __syncthreads(); // the values
+        accumulate_rows<D, KEY_BLOCK, WIDTH>(o, s, room->values + warp * WIDTH, groups);
+        __syncthreads();
+        if (block < p.last_block)
+            load_page<D>(room->values, f.a, p, f.a.value_pages, block + 1);
+        cp_async_commit();
+    }
+    cp_async_wait<0>();
+    put_piece<D>(f, p, o, sums, scale);
+}
+
+template <int D>
+__global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 1) decode_kernel(Decode f)
+{
+    Room<D> *room = dynamic_shared<Room<D>>();
+    if (threadIdx.x < 32)
+        list_segments(room->until, f.a);
+    __syncthreads();
+    int pieces = room->until[f.a.sequences - 1] * (int)f.a.kv_heads * f.tiles;
+    for (int number = (int)blockIdx.x; number < pieces; number += (int)gridDim.x)
+        decode_piece<D>(f, piece_of(f, room->until, number), room, LOG2_E / sqrtf((float)D));
+}
+
+// One head of one sequence: its segments into a total, ascending, as attention_forward.cu's merge_segment does it. A thread has one
+// column.
+template <int D> __global__ void __launch_bounds__(D) merge_segments(Decode f)
+{
+    int64_t sequence = blockIdx.x;
+    int head = (int)blockIdx.y, column = (int)threadIdx.x, segments = segments_of(f.a, sequence);
+    if (segments < 2)
+        return;
+    float scale = LOG2_E / sqrtf((float)D), total = 0;
+    RowSums all = {-INFINITY, 0};
+    for (int segment = 0; segment < segments; segment++) {
+        const float *sums = segment_sums<D>(f, sequence, head, segment);
+        float m = fmaxf(all.m, sums[0]), from = m == -INFINITY ? 0 : m;
+        float a = exp2_flushed((all.m - from) * scale), b = exp2_flushed((sums[0] - from) * scale);
+        all = RowSums{m, fmaf(all.l, a, sums[1] * b)};
+        total = fmaf(total, a, sums[2 + column] * b);
+    }
+    int64_t row = f.a.starts[sequence] * f.a.heads + head;
+    f.out[row * D + column] = rounded(total * (1.0f / all.l) + 0.0f); // + 0: one sign of zero
+    if (column == 0)
+        f.logsumexp[row] = fmaf(all.m, scale / LOG2_E, logf(all.l));
+}
+
+template <int D> static void start(Stream *s, const Decode &f)
+{
+    size_t shared = sizeof(Room<D>) + sizeof(int) * (size_t)f.a.sequences;
+    int64_t most = f.a.sequences * f.a.kv_heads * f.tiles * f.segments, blocks = 2 * device_multiprocessors();
+    launch(s, dim3((unsigned)(most < blocks ? most : blocks)), dim3(ATTENTION_THREADS), shared, decode_kernel<D>, f);
+    if (f.segments > 1)
+        launch(s, dim3((unsigned)f.a.sequences, (unsigned)f.a.heads), dim3(D), 0, merge_segments<D>, f);
+}
+
+void attention_decode(Stream *s, Tensor out, float *logsumexp, Tensor q, const Attention *a)
+{
+    int group = (int)(a->heads / a->kv_heads);
+    Decode f = {(element *)out.data, logsumexp, (const element *)q.data, *a, group, (int)ceil_divide(group, DECODE_ROWS),
+                ceil_divide(a->pages_per_sequence, KEY_SEGMENT / KEY_BLOCK)};
+    assert(a->workspace != NULL || f.segments == 1);
+    if (a->head_width == 64)
+        start<64>(s, f);
+    else
+        start<128>(s, f);
+}
+
+int64_t attention_workspace(int64_t sequences, int64_t positions, int64_t heads, int64_t head_width)
+{
+    return positions > KEY_SEGMENT ? sequences * heads * ceil_divide(positions, KEY_SEGMENT) * (head_width + 2) : 0;
+}
+
+} // namespace PRECISION

@@ -1,0 +1,59 @@
+// The online softmax of attention's forward kernels, which share its order of operations and so its bits: a block of KEY_BLOCK scores of
+// 16 rows lies in a warp as accumulators do, a row's 128 columns with the four lanes of its quad.
+#ifndef KERNELS_CUDA_ATTENTION_SOFTMAX_CUH
+#define KERNELS_CUDA_ATTENTION_SOFTMAX_CUH
+
+#include "kernels/cuda/attention.cuh"
+
+namespace PRECISION
+{
+
+// A thread's two rows: the online softmax of the segment and of all merged ones. Maxima are of scores before scaling.
+struct RowSums {
+    float m, l;
+};
+
+// Scores of keys that a row does not see, to minus infinity. Only blocks at the end of a warp's reach have any.
+__device__ inline void mask(float (*s)[4], int first_key, const int position[2])
+{
+    int column = (int)threadIdx.x % 4 * 2;
+#pragma unroll
+    for (int j = 0; j < KEY_BLOCK / 8; j++)
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+            if (first_key + j * 8 + column + i % 2 > position[i / 2])
+                s[j][i] = -INFINITY;
+}
+
+// Scores to weights in place, for one of the thread's rows; returns by how much the older sums shrink. All 128 columns of a row
+// lie with the four lanes of its quad.
+__device__ inline float softmax_row(float (*s)[4], int half, RowSums *row, float scale)
+{
+    float largest = row->m, sum = 0;
+#pragma unroll
+    for (int j = 0; j < KEY_BLOCK / 8; j++)
+#pragma unroll
+        for (int c = 0; c < 2; c++)
+            largest = fmaxf(largest, s[j][half * 2 + c]);
+    largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, 1));
+    largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, 2));
+    float from = largest == -INFINITY ? 0 : largest; // a row that has seen nothing yet keeps its zeros
+#pragma unroll
+    for (int j = 0; j < KEY_BLOCK / 8; j++)
+#pragma unroll
+        for (int c = 0; c < 2; c++) {
+            float p = exp2_flushed((s[j][half * 2 + c] - from) * scale);
+            s[j][half * 2 + c] = p;
+            sum += p;
+        }
+    sum += __shfl_xor_sync(~0u, sum, 1);
+    sum += __shfl_xor_sync(~0u, sum, 2);
+    float keep = exp2_flushed((row->m - from) * scale);
+    row->m = largest;
+    row->l = fmaf(row->l, keep, sum);
+    return keep;
+}
+
+} // namespace PRECISION
+
+#endif
