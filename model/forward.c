@@ -20,9 +20,9 @@ static void attention_half(Model *m, const Ragged *batch, const LayerWeights *w,
     const Kernels *k = m->kernels;
     Tensor normed = tensor(l->normed, T, C), q_raw = tensor(l->q_raw, T, Q), k_raw = tensor(l->k_raw, T, KV);
     Tensor v = tensor(l->v, T, KV);
-    k->matmul_forward(NULL, q_raw, normed, w->of[Q_PROJ]);
-    k->matmul_forward(NULL, k_raw, normed, w->of[K_PROJ]);
-    k->matmul_forward(NULL, v, normed, w->of[V_PROJ]);
+    k->matmul_forward(NULL, q_raw, normed, w->of[Q_PROJ], false);
+    k->matmul_forward(NULL, k_raw, normed, w->of[K_PROJ], false);
+    k->matmul_forward(NULL, v, normed, w->of[V_PROJ], false);
     k->qk_norm_rope_forward(NULL, tensor(l->q, T, Q), l->q_rstd, q_raw, w->of[Q_NORM], m->a.cosine, m->a.sine, m->a.positions,
                             c->head_width, epsilon);
     k->qk_norm_rope_forward(NULL, tensor(l->k, T, KV), l->k_rstd, k_raw, w->of[K_NORM], m->a.cosine, m->a.sine, m->a.positions,
@@ -40,12 +40,12 @@ void layer_forward(Model *m, const Ragged *batch, int64_t layer, void *branch)
     attention_half(m, batch, &w, l);
     Tensor out = tensor(branch, T, C), input = tensor(l->input, T, C), middle = tensor(l->middle, T, C);
     Tensor normed = tensor(l->normed2, T, C), gate = tensor(l->gate, T, F), up = tensor(l->up, T, F);
-    k->matmul_forward(NULL, out, tensor(l->attended, T, Q), w.of[O_PROJ]);
+    k->matmul_forward(NULL, out, tensor(l->attended, T, Q), w.of[O_PROJ], false);
     k->rmsnorm_forward(NULL, normed, middle, l->rstd2, out, input, w.of[POST_NORM], (float)m->config.norm_epsilon);
-    k->matmul_forward(NULL, gate, normed, w.of[GATE_PROJ]);
-    k->matmul_forward(NULL, up, normed, w.of[UP_PROJ]);
+    k->matmul_forward(NULL, gate, normed, w.of[GATE_PROJ], false);
+    k->matmul_forward(NULL, up, normed, w.of[UP_PROJ], false);
     k->swiglu_forward(NULL, tensor(l->product, T, F), gate, up);
-    k->matmul_forward(NULL, out, tensor(l->product, T, F), w.of[DOWN_PROJ]);
+    k->matmul_forward(NULL, out, tensor(l->product, T, F), w.of[DOWN_PROJ], false);
 }
 
 static bool visit(const Model *m, int64_t layer)

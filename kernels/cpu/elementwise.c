@@ -108,6 +108,14 @@ static void cpu_rows_scatter(Stream *s, Tensor dx, Tensor dy, const int32_t *row
         memcpy((float *)dx.data + rows[n] * C, (const float *)dy.data + n * C, (size_t)C * sizeof(float));
 }
 
+static void cpu_rows_fill(Stream *s, Tensor y, Tensor row)
+{
+    int64_t N = y.columns;
+#pragma omp parallel for schedule(static)
+    for (int64_t t = 0; t < y.rows; t++)
+        memcpy((float *)y.data + t * N, row.data, (size_t)N * sizeof(float));
+}
+
 static void cpu_swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up)
 {
     int64_t F = y.columns;
