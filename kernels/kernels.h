@@ -110,9 +110,10 @@ typedef struct Kernels {
     // not rounded before weight and rotation: one rounding for all of it.
     //
     // x, y (T, h, D), h being H or Hkv; weight (1, D); rstd (T, h); cosine, sine (P, D/2) fp32 tables from rope_table; positions
-    // (T), all < P. y may be x. backward: dx may be dy. dweight (D), partial (ceil(T / NORM_ROWS), D): rows are tokens, within a
-    // token heads ascending.
-    // Without a norm (weight.data NULL) it is the rotation alone: rstd, dweight, partial and going back x are not touched.
+    // (T), all < P. backward: dx may be dy. dweight (D), partial (ceil(T / NORM_ROWS), D): rows are tokens, within a token heads
+    // ascending.
+    // Without a norm (weight.data NULL) it is the rotation alone: y may be x, and rstd, dweight, partial and going back x are
+    // not touched.
 
     void (*rope_table)(Stream *s, float *cosine, float *sine, int64_t positions, int64_t head_width, double theta);
     void (*qk_norm_rope_forward)(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine,

@@ -1,9 +1,10 @@
-// Parity with transformers' Qwen3 in fp32 on the tiny models of dev/reference: logits, loss, every gradient, ten optimizer steps.
+// Parity with transformers' Qwen3 and Qwen2 in fp32 on the tiny models of dev/reference: logits, loss, every gradient, ten
+// optimizer steps.
 #include "test/support/device.h"
 #include "test/support/fixture.h"
 
-static const char *const NAMES[] = {"tied", "untied", "group4"};
-enum { MODELS = 3 };
+static const char *const NAMES[] = {"tied", "untied", "group4", "qwen2_tied", "qwen2_untied"};
+enum { MODELS = 5 };
 
 // The head's product alone, of all rows: the model itself never has them whole.
 static float *logits_of(const Model *m, int64_t T)
