@@ -11,7 +11,7 @@
 #include "data/records.h"
 
 #define TRAIN_SFT_USAGE                                                                                                          \
-    "train_sft: supervised fine-tuning of a Qwen3 model\n"                                                                       \
+    "train_sft: supervised fine-tuning of a Qwen3 or Qwen2 model\n"                                                              \
     "usage: train_sft --model Qwen3-4B-Base --data taught/sft --out run [options]\n"                                             \
     "       train_sft --init config.json --tokenizer FOLDER --data rows --out run\n"                                             \
     "--config FILE reads lines of name = value, --print-config writes them all,\n"                                               \

@@ -116,9 +116,14 @@ typedef struct Kernels {
     void (*embedding_backward)(Stream *s, float *dtable, Tensor dy, const int32_t *ids, int32_t *scratch);
 
     // ---- rows:  gather: y[n] = x[rows[n]];  scatter: dx[rows[n]] = dy[n], every other row zero; there rows ascend, none twice
+    // A bias under a matrix product (which then adds):  fill: every row of y = row;  and its gradient, sum: drow += Σ dy[t], in
+    // groups of NORM_ROWS rows ascending, then the groups, from zero.
+    // y, dy (T, N); row (1, N); drow (N); partial (ceil(T / NORM_ROWS), N) is scratch.
 
     void (*rows_gather)(Stream *s, Tensor y, Tensor x, const int32_t *rows);
     void (*rows_scatter)(Stream *s, Tensor dx, Tensor dy, const int32_t *rows);
+    void (*rows_fill)(Stream *s, Tensor y, Tensor row);
+    void (*rows_sum)(Stream *s, float *drow, float *partial, Tensor dy);
 
     // ---- RMSNorm (Zhang & Sennrich 2019, eq. 4; rounding points of transformers' Qwen3RMSNorm)
     //
@@ -143,6 +148,8 @@ typedef struct Kernels {
     // x, y (T, h, D), h being H or Hkv; weight (1, D); rstd (T, h); cosine, sine (P, D/2) fp32 tables from rope_table; positions
     // (T), all < P. backward: dx may be dy. dweight (D), partial (ceil(T / NORM_ROWS), D): rows are tokens, within a token heads
     // ascending.
+    // Without a norm (weight.data NULL) it is the rotation alone: y may be x, and rstd, dweight, partial and going back x are
+    // not touched.
 
     void (*rope_table)(Stream *s, float *cosine, float *sine, int64_t positions, int64_t head_width, double theta);
     void (*qk_norm_rope_forward)(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine,
@@ -153,11 +160,11 @@ typedef struct Kernels {
 
     // ---- matrix products: every output is one chain over the summed index, ascending from zero (CPU and CUDA's fp32: fused
     // multiply-adds; CUDA's bf16: groups of 16 in a tensor core); with add the finished chain is added to the old value.
-    //   forward          y (T, N)  = x (T, K) · w (N, K)ᵀ
+    //   forward          y (T, N)  = x (T, K) · w (N, K)ᵀ           rows_fill with a bias, then add: + bias, rounded once
     //   backward_input   dx (T, K) = dy (T, N) · w (N, K)
     //   backward_weight  dw (N, K) += dy (T, N)ᵀ · x (T, K)         dw is fp32
 
-    void (*matmul_forward)(Stream *s, Tensor y, Tensor x, Tensor w);
+    void (*matmul_forward)(Stream *s, Tensor y, Tensor x, Tensor w, bool add);
     void (*matmul_backward_input)(Stream *s, Tensor dx, Tensor dy, Tensor w, bool add);
     void (*matmul_backward_weight)(Stream *s, float *dw, Tensor dy, Tensor x);
 

@@ -31,7 +31,7 @@ static void mlp_backward(Model *m, const Ragged *batch, LayerActivations *l, con
                         w->of[POST_NORM], l->rstd2);
 }
 
-// dmiddle to the gradients of q, k and v before their norms
+// dmiddle to the gradients of q, k and v as they were projected
 static void attention_core_backward(Model *m, const Ragged *batch, LayerActivations *l, const LayerWeights *w,
                                     const LayerGradients *g)
 {
@@ -57,11 +57,13 @@ static void attention_backward(Model *m, const Ragged *batch, LayerActivations *
     const Kernels *k = m->kernels;
     int64_t T = batch->tokens, C = m->config.width, D = m->config.head_width;
     attention_core_backward(m, batch, l, w, g);
-    const LayerTensor which[3] = {Q_PROJ, K_PROJ, V_PROJ};
+    const LayerTensor which[3] = {Q_PROJ, K_PROJ, V_PROJ}, bias[3] = {Q_BIAS, K_BIAS, V_BIAS};
     void *const gradient[3] = {m->a.dq, m->a.dk, m->a.dv};
     Tensor normed = tensor(l->normed, T, C), dnormed = tensor(m->a.dnormed, T, C);
     for (int i = 0; i < 3; i++) {
         Tensor d = tensor(gradient[i], T, (i == 0 ? m->config.heads : m->config.kv_heads) * D);
+        if (g->of[bias[i]] != NULL)
+            k->rows_sum(NULL, g->of[bias[i]], m->a.partial, d);
         k->matmul_backward_weight(NULL, g->of[which[i]], d, normed);
         k->matmul_backward_input(NULL, dnormed, d, w->of[which[i]], i > 0);
     }

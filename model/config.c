@@ -1,5 +1,5 @@
 // Reading and writing config.json. Every number is range-checked, and everything that would make the model another one than the
-// dense Qwen3 that this program computes is refused by name. What the numbers mean for memory is parameters.c's business.
+// dense Qwen3 or Qwen2 that this program computes is refused by name. What the numbers mean for memory is parameters.c's business.
 #include "model/config.h"
 #include <math.h>
 #include <stdlib.h>
@@ -17,6 +17,13 @@ enum {
     CONFIG_BYTES_MAX = 1 << 22
 };
 
+static const Family FAMILY[FAMILIES] = {
+    [QWEN3] = {"Qwen3", "qwen3", "Qwen3ForCausalLM", .qk_norm = true, .head_width = 128},
+    [QWEN2] = {"Qwen2", "qwen2", "Qwen2ForCausalLM", .qkv_bias = true},
+};
+
+const Family *family_of(const ModelConfig *c) { return &FAMILY[c->family]; }
+
 static bool is_null(const json_t *value) { return value == NULL || json_is_null(value); }
 
 static bool must_be_text(const json_t *object, const char *key, const char *wanted, const char *where)
@@ -28,27 +35,33 @@ static bool must_be_text(const json_t *object, const char *key, const char *want
     return true;
 }
 
-static bool must_be_false(const json_t *object, const char *key, const char *where)
+static bool must_be_false(const ModelConfig *c, const json_t *object, const char *key, const char *where)
 {
     bool value = false;
     TRY(json_may_bool(&value, object, key, where));
     if (value)
-        return fail("%s: %s is true; Qwen3 as this program computes it has none", where, key);
+        return fail("%s: %s is true; %s as this program computes it has none", where, key, family_of(c)->name);
     return true;
 }
 
-static bool read_kind(const json_t *root, const char *where)
+static bool read_family(ModelConfig *c, const json_t *root, const char *where)
 {
     const char *type;
     TRY(json_need_text(&type, root, "model_type", where));
-    if (strcmp(type, "qwen3") != 0)
-        return fail("%s: model_type is \"%s\"; this program trains dense Qwen3 models (\"qwen3\")", where, type);
+    int family = 0;
+    while (family < FAMILIES && strcmp(type, FAMILY[family].model_type) != 0)
+        family++;
+    if (family == FAMILIES)
+        return fail(
+            "%s: model_type is \"%s\"; this program trains dense models of Qwen3 (\"qwen3\"), Qwen2 and Qwen2.5 (\"qwen2\")",
+            where, type);
+    c->family = (ModelFamily)family;
     const json_t *architectures = json_object_get(root, "architectures");
     if (is_null(architectures))
         return true;
-    const char *name = json_string_value(json_array_get(architectures, 0));
-    if (json_array_size(architectures) != 1 || name == NULL || strcmp(name, "Qwen3ForCausalLM") != 0)
-        return fail("%s: architectures must be [\"Qwen3ForCausalLM\"]", where);
+    const char *name = json_string_value(json_array_get(architectures, 0)), *wanted = family_of(c)->architecture;
+    if (json_array_size(architectures) != 1 || name == NULL || strcmp(name, wanted) != 0)
+        return fail("%s: architectures must be [\"%s\"]", where, wanted);
     return true;
 }
 
@@ -68,7 +81,7 @@ static bool read_layer_types(const ModelConfig *c, const json_t *root, const cha
 }
 
 // rope_scaling or rope_parameters: absent, null, or plain RoPE under its own name. May hold rope_theta.
-static bool read_rope_object(double *theta, bool *found, const json_t *root, const char *key, const char *where)
+static bool read_rope_object(ModelConfig *c, bool *found, const json_t *root, const char *key, const char *where)
 {
     const json_t *rope = json_object_get(root, key);
     if (is_null(rope))
@@ -85,13 +98,13 @@ static bool read_rope_object(double *theta, bool *found, const json_t *root, con
     double share = 1;
     TRY(json_may_number(&share, rope, "partial_rotary_factor", 0, 1, where));
     if (share != 1)
-        return fail("%s: %s has a partial_rotary_factor of %g; Qwen3 rotates whole heads", where, key, share);
-    double given = *theta;
+        return fail("%s: %s has a partial_rotary_factor of %g; %s rotates whole heads", where, key, share, family_of(c)->name);
+    double given = c->rope_theta;
     TRY(json_may_number(&given, rope, "rope_theta", 1, 1e15, where));
-    if (*found && given != *theta)
-        return fail("%s: rope_theta is %g at the top and %g in %s; remove the wrong one", where, *theta, given, key);
+    if (*found && given != c->rope_theta)
+        return fail("%s: rope_theta is %g at the top and %g in %s; remove the wrong one", where, c->rope_theta, given, key);
     *found = *found || !is_null(json_object_get(rope, "rope_theta"));
-    *theta = given;
+    c->rope_theta = given;
     return true;
 }
 
@@ -99,32 +112,46 @@ static bool read_rope(ModelConfig *c, const json_t *root, const char *where)
 {
     bool found = !is_null(json_object_get(root, "rope_theta"));
     TRY(json_may_number(&c->rope_theta, root, "rope_theta", 1, 1e15, where));
-    TRY(read_rope_object(&c->rope_theta, &found, root, "rope_scaling", where));
-    TRY(read_rope_object(&c->rope_theta, &found, root, "rope_parameters", where));
+    TRY(read_rope_object(c, &found, root, "rope_scaling", where));
+    TRY(read_rope_object(c, &found, root, "rope_parameters", where));
     if (!found)
         return fail("%s: key \"rope_theta\" is missing, at the top or in rope_parameters", where);
     return true;
 }
 
+// head_dim; where there is none, what transformers takes.
+static bool read_head_width(ModelConfig *c, const json_t *root, const char *where)
+{
+    c->head_width = family_of(c)->head_width;
+    TRY(json_may_int(&c->head_width, root, "head_dim", 2, HEAD_WIDTH_MAX, where));
+    if (c->head_width == 0) {
+        c->head_width = c->width / c->heads;
+        if (c->width % c->heads != 0 || c->head_width % 2 != 0 || c->head_width > HEAD_WIDTH_MAX)
+            return fail("%s: without head_dim, hidden_size / num_attention_heads (%" PRId64 " / %" PRId64 ") must be an even "
+                        "number up to %d",
+                        where, c->width, c->heads, HEAD_WIDTH_MAX);
+    }
+    if (c->head_width % 2 != 0)
+        return fail("%s: head_dim is %" PRId64 "; RoPE rotates pairs, so it must be even", where, c->head_width);
+    return true;
+}
+
 static bool read_sizes(ModelConfig *c, const json_t *root, const char *where)
 {
-    c->head_width = 128; // transformers' defaults, where it has one for Qwen3
-    c->max_positions = 32768;
+    c->max_positions = 32768; // transformers' defaults, where it has one for both families
     c->norm_epsilon = 1e-6;
     c->initializer_range = 0.02;
     TRY(json_need_int(&c->layers, root, "num_hidden_layers", 1, LAYERS_MAX, where));
     TRY(json_need_int(&c->width, root, "hidden_size", 1, WIDTH_MAX, where));
     TRY(json_need_int(&c->heads, root, "num_attention_heads", 1, HEADS_MAX, where));
     TRY(json_need_int(&c->kv_heads, root, "num_key_value_heads", 1, HEADS_MAX, where));
-    TRY(json_may_int(&c->head_width, root, "head_dim", 2, HEAD_WIDTH_MAX, where));
+    TRY(read_head_width(c, root, where));
     TRY(json_need_int(&c->feed_forward, root, "intermediate_size", 1, FEED_FORWARD_MAX, where));
     TRY(json_need_int(&c->vocabulary, root, "vocab_size", 1, VOCABULARY_MAX, where));
     TRY(json_may_int(&c->max_positions, root, "max_position_embeddings", 1, POSITIONS_MAX, where));
     TRY(json_may_number(&c->norm_epsilon, root, "rms_norm_eps", 1e-30, 1, where));
     TRY(json_may_number(&c->initializer_range, root, "initializer_range", 0, 100, where));
     TRY(json_may_bool(&c->tied, root, "tie_word_embeddings", where));
-    if (c->head_width % 2 != 0)
-        return fail("%s: head_dim is %" PRId64 "; RoPE rotates pairs, so it must be even", where, c->head_width);
     if (c->heads % c->kv_heads != 0)
         return fail("%s: num_attention_heads (%" PRId64 ") must be a multiple of num_key_value_heads (%" PRId64 ")", where,
                     c->heads, c->kv_heads);
@@ -167,12 +194,13 @@ bool config_from_json(ModelConfig *c, const json_t *root, const char *where)
     *c = (ModelConfig){0};
     if (!json_is_object(root))
         return fail("%s: not a JSON object", where);
-    TRY(read_kind(root, where));
+    TRY(read_family(c, root, where));
     if (!is_null(json_object_get(root, "quantization_config")))
         return fail("%s: quantization_config: the weights are quantized; use the folder of the unquantized model", where);
     TRY(must_be_text(root, "hidden_act", "silu", where));
-    TRY(must_be_false(root, "attention_bias", where));
-    TRY(must_be_false(root, "use_sliding_window", where));
+    if (!family_of(c)->qkv_bias) // where the family has it, transformers does not ask the file
+        TRY(must_be_false(c, root, "attention_bias", where));
+    TRY(must_be_false(c, root, "use_sliding_window", where));
     TRY(read_sizes(c, root, where));
     TRY(read_layer_types(c, root, where));
     TRY(read_rope(c, root, where));
@@ -209,19 +237,25 @@ static json_t *number_to_json(double x) // 1000000, not 1000000.0: as the publis
 
 json_t *config_to_json(const ModelConfig *c, const char *dtype)
 {
+    const Family *family = family_of(c);
     json_t *begin = c->begin_token < 0 ? json_null() : json_integer(c->begin_token);
     json_t *root = json_pack(
         "{s:[s], s:b, s:f, s:o, s:o, s:I, s:s, s:I, s:f, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:f, s:n, s:o, s:n, s:b, s:s, "
         "s:s, s:b, s:b, s:I}",
-        "architectures", "Qwen3ForCausalLM", "attention_bias", false, "attention_dropout", 0.0, "bos_token_id", begin,
+        "architectures", family->architecture, "attention_bias", false, "attention_dropout", 0.0, "bos_token_id", begin,
         "eos_token_id", end_tokens_to_json(c), "head_dim", (json_int_t)c->head_width, "hidden_act", "silu", "hidden_size",
         (json_int_t)c->width, "initializer_range", c->initializer_range, "intermediate_size", (json_int_t)c->feed_forward,
         "max_position_embeddings", (json_int_t)c->max_positions, "max_window_layers", (json_int_t)c->layers, "model_type",
-        "qwen3", "num_attention_heads", (json_int_t)c->heads, "num_hidden_layers", (json_int_t)c->layers, "num_key_value_heads",
-        (json_int_t)c->kv_heads, "rms_norm_eps", c->norm_epsilon, "rope_scaling", "rope_theta", number_to_json(c->rope_theta),
-        "sliding_window", "tie_word_embeddings", c->tied, "torch_dtype", dtype, "transformers_version", "4.51.0", "use_cache",
-        true, "use_sliding_window", false, "vocab_size", (json_int_t)c->vocabulary);
+        family->model_type, "num_attention_heads", (json_int_t)c->heads, "num_hidden_layers", (json_int_t)c->layers,
+        "num_key_value_heads", (json_int_t)c->kv_heads, "rms_norm_eps", c->norm_epsilon, "rope_scaling", "rope_theta",
+        number_to_json(c->rope_theta), "sliding_window", "tie_word_embeddings", c->tied, "torch_dtype", dtype,
+        "transformers_version", "4.51.0", "use_cache", true, "use_sliding_window", false, "vocab_size",
+        (json_int_t)c->vocabulary);
     if (root == NULL)
         fail("no memory for a config.json");
+    if (family->qkv_bias) // as the published files of such a family have it: neither of these keys
+        json_object_del(root, "attention_bias");
+    if (family->head_width == 0 && c->head_width * c->heads == c->width)
+        json_object_del(root, "head_dim");
     return root;
 }

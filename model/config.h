@@ -1,4 +1,5 @@
-// What a dense Qwen3 is, as its config.json says it (transformers' modeling_qwen3, Qwen3 technical report 2025).
+// What a dense Qwen3 or Qwen2 is, as its config.json says it (transformers' modeling_qwen3 and modeling_qwen2; Qwen3 technical
+// report 2025, Qwen2.5 technical report 2024, whose models are Qwen2 by their architecture).
 #ifndef MODEL_CONFIG_H
 #define MODEL_CONFIG_H
 
@@ -10,18 +11,31 @@ extern "C" {
 
 enum { END_TOKENS = 16 };
 
+typedef enum ModelFamily { QWEN3, QWEN2, FAMILIES } ModelFamily;
+
+// Everything in which the families differ. Whoever needs to know asks here, not for the family.
+typedef struct Family {
+    const char *name, *model_type, *architecture; // for people; as config.json has them
+    bool qkv_bias;                                // the projections of q, k and v have a bias
+    bool qk_norm;                                 // q and k are normed, head by head, before RoPE
+    int64_t head_width;                           // where config.json has no head_dim; 0: its share of hidden_size
+} Family;
+
 typedef struct ModelConfig {
-    int64_t layers, width, heads, kv_heads, head_width; // L, C, H, Hkv, D: D is read, it is not C / H
+    int64_t layers, width, heads, kv_heads, head_width; // L, C, H, Hkv, D: D need not be C / H
     int64_t feed_forward, vocabulary, max_positions;    // F, V
     double rope_theta, norm_epsilon, initializer_range;
+    ModelFamily family;
     bool tied;           // lm_head is embed_tokens
     int64_t begin_token; // -1 if none
     int64_t end_tokens[END_TOKENS], end_count;
 } ModelConfig;
 
+const Family *family_of(const ModelConfig *config);
+
 // Reads config.json. Both spellings: rope_theta and torch_dtype at the top (published folders), rope_parameters and dtype
-// (transformers 5). Refuses by name what is not a dense Qwen3: other architectures, rope scaling, sliding windows, attention
-// bias, other activations, sizes that do not fit together.
+// (transformers 5). Refuses by name what is not a dense model of these families: other architectures, rope scaling, sliding
+// windows, a Qwen3's attention bias, other activations, sizes that do not fit together.
 bool config_read(ModelConfig *config, const char *path);
 bool config_from_json(ModelConfig *config, const json_t *root, const char *where); // where: for errors
 

@@ -12,23 +12,33 @@ Attention attention_of(const Model *m, const Ragged *batch)
                        .contexts = m->a.contexts};
 }
 
+// y = x · wᵀ + bias, rounded once; without a bias (NONE) the product alone
+static void project(const Kernels *k, Tensor y, Tensor x, Tensor w, Tensor bias)
+{
+    if (bias.data != NULL)
+        k->rows_fill(NULL, y, bias);
+    k->matmul_forward(NULL, y, x, w, bias.data != NULL);
+}
+
 static void attention_half(Model *m, const Ragged *batch, const LayerWeights *w, LayerActivations *l)
 {
     const ModelConfig *c = &m->config;
     int64_t T = batch->tokens, C = c->width, Q = c->heads * c->head_width, KV = c->kv_heads * c->head_width;
     float epsilon = (float)c->norm_epsilon;
     const Kernels *k = m->kernels;
-    Tensor normed = tensor(l->normed, T, C), q_raw = tensor(l->q_raw, T, Q), k_raw = tensor(l->k_raw, T, KV);
-    Tensor v = tensor(l->v, T, KV);
-    k->matmul_forward(NULL, q_raw, normed, w->of[Q_PROJ]);
-    k->matmul_forward(NULL, k_raw, normed, w->of[K_PROJ]);
-    k->matmul_forward(NULL, v, normed, w->of[V_PROJ]);
-    k->qk_norm_rope_forward(NULL, tensor(l->q, T, Q), l->q_rstd, q_raw, w->of[Q_NORM], m->a.cosine, m->a.sine, m->a.positions,
-                            c->head_width, epsilon);
-    k->qk_norm_rope_forward(NULL, tensor(l->k, T, KV), l->k_rstd, k_raw, w->of[K_NORM], m->a.cosine, m->a.sine, m->a.positions,
-                            c->head_width, epsilon);
+    Tensor normed = tensor(l->normed, T, C), q = tensor(l->q, T, Q), keys = tensor(l->k, T, KV), v = tensor(l->v, T, KV);
+    Tensor q_raw = q, k_raw = keys; // without a norm they are turned where they lie
+    if (family_of(c)->qk_norm)
+        q_raw.data = l->q_raw, k_raw.data = l->k_raw;
+    project(k, q_raw, normed, w->of[Q_PROJ], w->of[Q_BIAS]);
+    project(k, k_raw, normed, w->of[K_PROJ], w->of[K_BIAS]);
+    project(k, v, normed, w->of[V_PROJ], w->of[V_BIAS]);
+    k->qk_norm_rope_forward(NULL, q, l->q_rstd, q_raw, w->of[Q_NORM], m->a.cosine, m->a.sine, m->a.positions, c->head_width,
+                            epsilon);
+    k->qk_norm_rope_forward(NULL, keys, l->k_rstd, k_raw, w->of[K_NORM], m->a.cosine, m->a.sine, m->a.positions, c->head_width,
+                            epsilon);
     Attention attention = attention_of(m, batch);
-    k->attention_forward(NULL, tensor(l->attended, T, Q), l->logsumexp, tensor(l->q, T, Q), tensor(l->k, T, KV), v, &attention);
+    k->attention_forward(NULL, tensor(l->attended, T, Q), l->logsumexp, q, keys, v, &attention);
 }
 
 void layer_forward(Model *m, const Ragged *batch, int64_t layer, void *branch)
@@ -40,12 +50,12 @@ void layer_forward(Model *m, const Ragged *batch, int64_t layer, void *branch)
     attention_half(m, batch, &w, l);
     Tensor out = tensor(branch, T, C), input = tensor(l->input, T, C), middle = tensor(l->middle, T, C);
     Tensor normed = tensor(l->normed2, T, C), gate = tensor(l->gate, T, F), up = tensor(l->up, T, F);
-    k->matmul_forward(NULL, out, tensor(l->attended, T, Q), w.of[O_PROJ]);
+    k->matmul_forward(NULL, out, tensor(l->attended, T, Q), w.of[O_PROJ], false);
     k->rmsnorm_forward(NULL, normed, middle, l->rstd2, out, input, w.of[POST_NORM], (float)m->config.norm_epsilon);
-    k->matmul_forward(NULL, gate, normed, w.of[GATE_PROJ]);
-    k->matmul_forward(NULL, up, normed, w.of[UP_PROJ]);
+    k->matmul_forward(NULL, gate, normed, w.of[GATE_PROJ], false);
+    k->matmul_forward(NULL, up, normed, w.of[UP_PROJ], false);
     k->swiglu_forward(NULL, tensor(l->product, T, F), gate, up);
-    k->matmul_forward(NULL, out, tensor(l->product, T, F), w.of[DOWN_PROJ]);
+    k->matmul_forward(NULL, out, tensor(l->product, T, F), w.of[DOWN_PROJ], false);
 }
 
 static bool visit(const Model *m, int64_t layer)

@@ -24,26 +24,30 @@ static inline void *moments_at(const Optimizer *o, Moment which, int64_t element
 
 // One layer's weights, in the activation type, and its gradients, always fp32; looked up when the layer is entered.
 typedef struct LayerWeights {
-    Tensor of[LAYER_TENSORS];
+    Tensor of[LAYER_TENSORS]; // NONE: the family has no such tensor
 } LayerWeights;
 
 typedef struct LayerGradients {
-    float *of[LAYER_TENSORS];
+    float *of[LAYER_TENSORS]; // NULL likewise
 } LayerGradients;
 
 static inline LayerWeights layer_weights(const Model *m, int64_t layer)
 {
     LayerWeights w;
-    for (int i = 0; i < LAYER_TENSORS; i++)
-        w.of[i] = weight_tensor(m, parameter_of_layer(&m->parameters, layer, (LayerTensor)i));
+    for (int i = 0; i < LAYER_TENSORS; i++) {
+        const Parameter *p = parameter_of_layer(&m->parameters, layer, (LayerTensor)i);
+        w.of[i] = p != NULL ? weight_tensor(m, p) : NONE;
+    }
     return w;
 }
 
 static inline LayerGradients layer_gradients(const Model *m, int64_t layer)
 {
     LayerGradients g;
-    for (int i = 0; i < LAYER_TENSORS; i++)
-        g.of[i] = m->gradients + parameter_of_layer(&m->parameters, layer, (LayerTensor)i)->offset;
+    for (int i = 0; i < LAYER_TENSORS; i++) {
+        const Parameter *p = parameter_of_layer(&m->parameters, layer, (LayerTensor)i);
+        g.of[i] = p != NULL ? m->gradients + p->offset : NULL;
+    }
     return g;
 }
 

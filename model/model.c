@@ -12,17 +12,19 @@ static bool plan_layer(Arena *arena, LayerActivations *l, const ModelConfig *c, 
 {
     int64_t T = limits->tokens, C = c->width, F = c->feed_forward, H = c->heads, Hkv = c->kv_heads, Q = H * c->head_width;
     int64_t KV = Hkv * c->head_width;
+    bool norm = family_of(c)->qk_norm; // without it q and k are turned where they lie
+    const char *turned = norm ? "layer: q, k after norm and RoPE" : "layer: q, k, v";
     struct {
         const char *name;
         void *pointer;
         int64_t columns;
         size_t size;
     } arrays[] = {{"layer: attention norm", &l->normed, C, size},
-                  {"layer: q, k, v", &l->q_raw, Q, size},
-                  {"layer: q, k, v", &l->k_raw, KV, size},
+                  {"layer: q, k, v", &l->q_raw, norm ? Q : 0, size},
+                  {"layer: q, k, v", &l->k_raw, norm ? KV : 0, size},
                   {"layer: q, k, v", &l->v, KV, size},
-                  {"layer: q, k after norm and RoPE", &l->q, Q, size},
-                  {"layer: q, k after norm and RoPE", &l->k, KV, size},
+                  {turned, &l->q, Q, size},
+                  {turned, &l->k, KV, size},
                   {"layer: attention", &l->attended, Q, size},
                   {"layer: middle of the stream", &l->middle, C, size},
                   {"layer: MLP norm", &l->normed2, C, size},
@@ -31,13 +33,14 @@ static bool plan_layer(Arena *arena, LayerActivations *l, const ModelConfig *c, 
                   {"layer: SwiGLU", &l->product, F, size},
                   {"layer: row statistics", &l->rstd, 1, 4},
                   {"layer: row statistics", &l->rstd2, 1, 4},
-                  {"layer: row statistics", &l->q_rstd, H, 4},
-                  {"layer: row statistics", &l->k_rstd, Hkv, 4},
+                  {"layer: row statistics", &l->q_rstd, norm ? H : 0, 4},
+                  {"layer: row statistics", &l->k_rstd, norm ? Hkv : 0, 4},
                   {"layer: row statistics", &l->logsumexp, H, 4}};
     if (!inner)
         return arena_add(arena, "layer: input", &l->input, T * C, size);
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
-        TRY(arena_add(arena, arrays[i].name, arrays[i].pointer, T * arrays[i].columns, arrays[i].size));
+        if (arrays[i].columns > 0)
+            TRY(arena_add(arena, arrays[i].name, arrays[i].pointer, T * arrays[i].columns, arrays[i].size));
     return true;
 }
 
@@ -99,6 +102,9 @@ static bool plan_backward(Model *m)
     Activations *a = &m->a;
     const ModelConfig *c = &m->config;
     int64_t T = m->limits.tokens, N = m->limits.rows, C = c->width, D = c->head_width, Q = c->heads * D, KV = c->kv_heads * D;
+    int64_t widest = C > D ? C : D; // of the gradients that are summed over rows
+    if (family_of(c)->qkv_bias && Q > widest)
+        widest = Q;
     size_t size = m->kernels->activation_size;
     void **arrays[] = {&a->dhidden, &a->dstream, &a->dmiddle, &a->dnormed, &a->dq, &a->dattended, &a->dk, &a->dv, &a->dproduct};
     const int64_t columns[] = {C, C, C, C, Q, Q, KV, KV, c->feed_forward};
@@ -107,7 +113,7 @@ static bool plan_backward(Model *m)
     TRY(arena_add(arena, "gradients of activations", &a->dhead_input, N * C, size));
     TRY(arena_add(arena, "gradients of activations", &a->delta, T * c->heads, sizeof(float)));
     TRY(arena_add(arena, "gradients of activations", &a->dlogprob, N, sizeof(float)));
-    TRY(arena_add(arena, "partial sums", &a->partial, ceil_divide(T, NORM_ROWS) * (C > D ? C : D), sizeof(float)));
+    TRY(arena_add(arena, "partial sums", &a->partial, ceil_divide(T, NORM_ROWS) * widest, sizeof(float)));
     return arena_add(arena, "head: a micro-batch's weight gradient", &a->head_gradient, c->vocabulary * C, sizeof(float));
 }
 
@@ -242,7 +248,8 @@ static bool nothing_is_left_over(const Model *m, const Weights *weights, const c
         for (int64_t p = 0; !known && p < m->parameters.count; p++)
             known = strcmp(name, m->parameters.list[p].name) == 0;
         if (!known)
-            return fail("%s: the tensor %s is none of the Qwen3 model that config.json describes", folder, name);
+            return fail("%s: the tensor %s is none of the %s model that config.json describes", folder, name,
+                        family_of(&m->config)->name);
     }
     return true;
 }
@@ -278,7 +285,7 @@ static void initialise_tensor(Model *m, uint64_t seed, int64_t tensor, float *ho
         int64_t n = count - first < PIECE ? count - first : PIECE;
 #pragma omp parallel for schedule(static)
         for (int64_t e = 0; e < n; e++)
-            host[e] = p->matrix ? (float)m->config.initializer_range * random_normal(seed, tensor, first + e) : 1;
+            host[e] = p->matrix ? (float)m->config.initializer_range * random_normal(seed, tensor, first + e) : p->initial;
         model_write_weights(m, p->offset + first, n, host);
     }
 }

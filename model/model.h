@@ -1,5 +1,6 @@
-// model/: a dense Qwen3 that runs forward and backward over a ragged batch. One forward for training, scoring and (later)
-// generation; it ends at the final hidden states, and what is made of them (a loss, log-probabilities) is a call of its own.
+// model/: a dense Qwen3 or Qwen2 that runs forward and backward over a ragged batch. One forward for training, scoring and
+// (later) generation; it ends at the final hidden states, and what is made of them (a loss, log-probabilities) is a call of its
+// own.
 //
 // A step of training, as train_sft.cu has it:
 //   gradients_clear; model_forward, model_loss, model_backward for each micro-batch; gradient_norm, optimizer_step.
@@ -33,7 +34,8 @@ typedef struct ModelHooks {
     bool (*gradient_ready)(void *context, int64_t layer);
 } ModelHooks;
 
-// What a layer keeps from its forward pass for its backward pass. All of them T rows.
+// What a layer keeps from its forward pass for its backward pass. All of them T rows. q_raw, k_raw, q_rstd and k_rstd are NULL where
+// the family has no QK-norm.
 typedef struct LayerActivations {
     void *input, *normed, *q_raw, *k_raw, *v, *q, *k, *attended, *middle, *normed2, *gate, *up, *product;
     float *rstd, *q_rstd, *k_rstd, *logsumexp, *rstd2;
@@ -75,8 +77,9 @@ typedef struct Model {
 bool model_open(Model *model, const ModelConfig *config, const ModelLimits *limits, const Kernels *kernels, bool plan_only);
 void model_close(Model *model);
 
-// Weights from a Hugging Face folder (F32, F16, BF16), every tensor present with its shape and finite, none left over; or random
-// ones: matrices normal with the configuration's initializer_range, norms 1, each element a function of (seed, tensor, element).
+// Weights from a Hugging Face folder (F32, F16, BF16), every tensor present with its shape and finite, none left over; or new
+// ones: matrices normal with the configuration's initializer_range, each element a function of (seed, tensor, element), norms 1,
+// biases 0.
 bool model_load(Model *model, const char *folder);
 bool model_initialise(Model *model, uint64_t seed);
 

@@ -6,7 +6,17 @@ int64_t parameter_elements(const Parameter *p) { return p->rows * p->columns; }
 
 const Parameter *parameter_of_layer(const Parameters *parameters, int64_t layer, LayerTensor which)
 {
-    return &parameters->list[parameters->first_layer + layer * LAYER_TENSORS + which];
+    int64_t place = parameters->in_layer[which];
+    return place < 0 ? NULL : &parameters->list[parameters->first_layer + layer * parameters->per_layer + place];
+}
+
+static bool is_bias(LayerTensor which) { return which == Q_BIAS || which == K_BIAS || which == V_BIAS; }
+
+static bool is_in(const Family *family, LayerTensor which)
+{
+    if (is_bias(which))
+        return family->qkv_bias;
+    return family->qk_norm || (which != Q_NORM && which != K_NORM);
 }
 
 static bool place(Parameters *all, Parameter *p, int64_t rows, int64_t columns, bool matrix)
@@ -19,6 +29,7 @@ static bool place(Parameters *all, Parameter *p, int64_t rows, int64_t columns, 
     p->rows = rows;
     p->columns = columns;
     p->matrix = matrix;
+    p->initial = 1; // unless it is a bias
     p->offset = all->elements;
     all->elements = (int64_t)end;
     return true;
@@ -32,17 +43,29 @@ static bool place_layer(Parameters *all, const ModelConfig *c, int64_t layer)
         int64_t rows, columns;
         bool matrix;
     } tensors[LAYER_TENSORS] = {
-        [INPUT_NORM] = {"input_layernorm", 1, C, false}, [Q_PROJ] = {"self_attn.q_proj", q, C, true},
-        [K_PROJ] = {"self_attn.k_proj", kv, C, true},    [V_PROJ] = {"self_attn.v_proj", kv, C, true},
-        [O_PROJ] = {"self_attn.o_proj", C, q, true},     [Q_NORM] = {"self_attn.q_norm", 1, D, false},
-        [K_NORM] = {"self_attn.k_norm", 1, D, false},    [POST_NORM] = {"post_attention_layernorm", 1, C, false},
-        [GATE_PROJ] = {"mlp.gate_proj", F, C, true},     [UP_PROJ] = {"mlp.up_proj", F, C, true},
-        [DOWN_PROJ] = {"mlp.down_proj", C, F, true},
+        [INPUT_NORM] = {"input_layernorm.weight", 1, C, false},
+        [Q_PROJ] = {"self_attn.q_proj.weight", q, C, true},
+        [Q_BIAS] = {"self_attn.q_proj.bias", 1, q, false},
+        [K_PROJ] = {"self_attn.k_proj.weight", kv, C, true},
+        [K_BIAS] = {"self_attn.k_proj.bias", 1, kv, false},
+        [V_PROJ] = {"self_attn.v_proj.weight", kv, C, true},
+        [V_BIAS] = {"self_attn.v_proj.bias", 1, kv, false},
+        [O_PROJ] = {"self_attn.o_proj.weight", C, q, true},
+        [Q_NORM] = {"self_attn.q_norm.weight", 1, D, false},
+        [K_NORM] = {"self_attn.k_norm.weight", 1, D, false},
+        [POST_NORM] = {"post_attention_layernorm.weight", 1, C, false},
+        [GATE_PROJ] = {"mlp.gate_proj.weight", F, C, true},
+        [UP_PROJ] = {"mlp.up_proj.weight", F, C, true},
+        [DOWN_PROJ] = {"mlp.down_proj.weight", C, F, true},
     };
     for (int i = 0; i < LAYER_TENSORS; i++) {
-        Parameter *p = &all->list[all->first_layer + layer * LAYER_TENSORS + i];
-        snprintf(p->name, sizeof p->name, "model.layers.%" PRId64 ".%s.weight", layer, tensors[i].name);
+        if (all->in_layer[i] < 0)
+            continue;
+        Parameter *p = &all->list[all->first_layer + layer * all->per_layer + all->in_layer[i]];
+        snprintf(p->name, sizeof p->name, "model.layers.%" PRId64 ".%s", layer, tensors[i].name);
         TRY(place(all, p, tensors[i].rows, tensors[i].columns, tensors[i].matrix));
+        if (is_bias((LayerTensor)i))
+            p->initial = 0;
     }
     return true;
 }
@@ -64,7 +87,9 @@ static bool place_all(Parameters *all, const ModelConfig *c)
 bool parameters_make(Parameters *all, const ModelConfig *c)
 {
     *all = (Parameters){.embedding = 0, .first_layer = 1};
-    all->final_norm = all->first_layer + c->layers * LAYER_TENSORS;
+    for (int i = 0; i < LAYER_TENSORS; i++)
+        all->in_layer[i] = is_in(family_of(c), (LayerTensor)i) ? all->per_layer++ : -1;
+    all->final_norm = all->first_layer + c->layers * all->per_layer;
     all->head = c->tied ? all->embedding : all->final_norm + 1;
     all->count = all->final_norm + (c->tied ? 1 : 2);
     all->list = allocate((size_t)all->count, sizeof *all->list);

@@ -1,5 +1,5 @@
-// The named tensors of a dense Qwen3, in the one order that manifests, norms and optimizers use: the embedding, each layer's
-// eleven, the final norm, and lm_head where it is not tied. Names are Hugging Face's.
+// The named tensors of a model, in the one order that manifests, norms and optimizers use: the embedding, each layer's, the final
+// norm, and lm_head where it is not tied. Names are Hugging Face's. A layer has those LayerTensors that its family has.
 #ifndef MODEL_PARAMETERS_H
 #define MODEL_PARAMETERS_H
 
@@ -12,8 +12,11 @@ extern "C" {
 typedef enum LayerTensor {
     INPUT_NORM,
     Q_PROJ,
+    Q_BIAS,
     K_PROJ,
+    K_BIAS,
     V_PROJ,
+    V_BIAS,
     O_PROJ,
     Q_NORM,
     K_NORM,
@@ -28,6 +31,7 @@ typedef struct Parameter {
     char name[72];
     int64_t rows, columns; // a vector has one row
     bool matrix;           // weight decay is for matrices only
+    float initial;         // what a vector of a new model holds: a norm 1, a bias 0
     int64_t offset;        // of its first element among all elements
 } Parameter;
 
@@ -35,12 +39,13 @@ typedef struct Parameters {
     Parameter *list;
     int64_t count, elements;
     int64_t embedding, first_layer, final_norm, head; // places in the list; head == embedding when tied
+    int64_t per_layer, in_layer[LAYER_TENSORS];       // how many a layer has, and their places among them; -1: it has none
 } Parameters;
 
 bool parameters_make(Parameters *parameters, const ModelConfig *config);
 void parameters_free(Parameters *parameters);
 int64_t parameter_elements(const Parameter *parameter);
-const Parameter *parameter_of_layer(const Parameters *parameters, int64_t layer, LayerTensor which);
+const Parameter *parameter_of_layer(const Parameters *parameters, int64_t layer, LayerTensor which); // NULL: the family has none
 
 #ifdef __cplusplus
 }

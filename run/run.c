@@ -164,17 +164,19 @@ static bool load_tensors(Run *run, Checkpoint *checkpoint)
     return ok;
 }
 
+static bool same_value(const json_t *a, const json_t *b) { return a == b || json_equal(a, b); } // a key may be in neither
+
 // What the tensors' sizes can't show: rope_theta has no tensor, and a model of fewer layers would find all of its own.
 static bool same_model(const Run *run, const json_t *saved, const char *where)
 {
-    static const char *const KEYS[] = {"hidden_size",  "num_hidden_layers",  "num_attention_heads", "num_key_value_heads",
-                                       "head_dim",     "intermediate_size",  "vocab_size",          "rope_theta",
-                                       "rms_norm_eps", "tie_word_embeddings"};
+    static const char *const KEYS[] = {"model_type",          "hidden_size",  "num_hidden_layers",  "num_attention_heads",
+                                       "num_key_value_heads", "head_dim",     "intermediate_size",  "vocab_size",
+                                       "rope_theta",          "rms_norm_eps", "tie_word_embeddings"};
     json_t *now = config_to_json(&run->model->config, "float32");
     TRY(now != NULL);
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof KEYS / sizeof KEYS[0]; i++)
-        if (!json_equal(json_object_get(now, KEYS[i]), json_object_get(saved, KEYS[i])))
+        if (!same_value(json_object_get(now, KEYS[i]), json_object_get(saved, KEYS[i])))
             ok = fail("%s: was made of a model with another %s in config.json; go on with that model, or take another --out",
                       where, KEYS[i]);
     json_decref(now);

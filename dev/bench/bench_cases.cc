@@ -105,6 +105,24 @@ static void add_rows(const Maker &m)
     });
 }
 
+// A bias under the product that makes q, and its gradient
+static void add_bias(const Maker &m)
+{
+    const Kernels *k = m.k;
+    int64_t T = m.T, N = m.z.H * m.z.D;
+    std::string shape = text({{"T", T}, {"N", N}});
+    double all = (double)(T * N) * m.e;
+    m.add("rows_fill", shape, all + (double)N * m.e, 0, [=](Memory &a) {
+        Tensor y = a.empty(T, N), row = a.tensor(1, N, NORMAL);
+        return work(y, [=] { k->rows_fill(NULL, y, row); });
+    });
+    m.add("rows_sum", shape, all + 8.0 * (double)N, 0, [=](Memory &a) {
+        Tensor dy = a.tensor(T, N, NORMAL);
+        float *drow = a.floats(N, NORMAL), *partial = a.empty_floats(ceil_divide(T, NORM_ROWS) * N);
+        return work(drow, N, [=] { k->rows_sum(NULL, drow, partial, dy); });
+    });
+}
+
 // ---- norms and SwiGLU
 
 static void add_rmsnorm_forward(const Maker &m)
@@ -363,6 +381,7 @@ std::vector<Case> bench_cases(const Kernels *kernels, const Sizes &z, const Exte
     int64_t layer = z.C * (2 * z.H + 2 * z.Hkv) * z.D + 3 * z.C * z.F;
     add_embedding(m);
     add_rows(m);
+    add_bias(m);
     add_rmsnorm_forward(m);
     add_rmsnorm_backward(m);
     add_qk_norm_rope(m, "q", z.H);

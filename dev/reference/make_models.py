@@ -1,4 +1,4 @@
-"""Tiny random Qwen3 models and what transformers and PyTorch compute with them: test/fixtures/models/NAME/.
+"""Tiny random Qwen3 and Qwen2 models and what transformers and PyTorch compute with them: test/fixtures/models/NAME/.
 
 Each folder holds config.json, model.safetensors, batch.json and expected.safetensors; README.md says what is in them.
 Nothing here is trained or useful; the models are as small as the shapes they are meant to exercise allow.
@@ -61,6 +61,23 @@ def current_config(**sizes):
     return dict(sorted(config.items()))
 
 
+def published_qwen2_config(**sizes):
+    """The spelling of the published Qwen2.5-Math folders: no head_dim, and a sliding window that is not used."""
+    config = published_config(**sizes)
+    for foreign in ("attention_bias", "head_dim", "rope_scaling"):
+        del config[foreign]
+    return config | {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "max_position_embeddings": 4096,
+                     "max_window_layers": 21, "sliding_window": 4096, "transformers_version": "4.44.0"}
+
+
+def current_qwen2_config(**sizes):
+    """The spelling that transformers 5 writes."""
+    config = current_config(**sizes)
+    for foreign in ("attention_bias", "head_dim"):
+        del config[foreign]
+    return config | {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2"}
+
+
 GENERATION_CONFIG = {
     "bos_token_id": 0,
     "do_sample": True,
@@ -79,6 +96,10 @@ MODELS = {
                    sizes=dict(C=48, H=4, Hkv=4, D=12, F=40, L=2, V=89, theta=5000000, tied=False)),
     "group4": dict(config=published_config, seed=1, lengths=[5, 150, 1, 1101, 39, 128], micro_batches=[[0, 1, 2], [3], [4, 5]],
                    sizes=dict(C=24, H=4, Hkv=1, D=10, F=72, L=3, V=61, theta=1000000, tied=True)),
+    "qwen2_tied": dict(config=published_qwen2_config, seed=1, lengths=[12, 1, 41, 8, 2, 29], micro_batches=[[0, 1, 2], [3], [4, 5]],
+                       sizes=dict(C=32, H=4, Hkv=2, D=8, F=40, L=2, V=103, theta=10000, tied=True, qwen2=True)),
+    "qwen2_untied": dict(config=current_qwen2_config, seed=7, lengths=[9, 140, 1, 23, 31], micro_batches=[[0, 1], [2, 3, 4]],
+                         sizes=dict(C=36, H=6, Hkv=2, D=6, F=44, L=2, V=71, theta=1000000, tied=False, qwen2=True)),
 }
 
 
@@ -92,18 +113,19 @@ def write_json(path, value):
         file.write(json.dumps(value, indent=2) + "\n")
 
 
-def weight_shapes(C, H, Hkv, D, F, L, V, tied, **_):
+def weight_shapes(C, H, Hkv, D, F, L, V, tied, qwen2=False, **_):
     shapes = {"model.embed_tokens.weight": (V, C)}
     for layer in range(L):
         at = f"model.layers.{layer}."
+        biases = {f"{at}self_attn.{name}_proj.bias": (heads * D,) for name, heads in (("q", H), ("k", Hkv), ("v", Hkv))}
+        norms = {f"{at}self_attn.{name}_norm.weight": (D,) for name in ("q", "k")}
         shapes |= {
             at + "input_layernorm.weight": (C,),
             at + "self_attn.q_proj.weight": (H * D, C),
             at + "self_attn.k_proj.weight": (Hkv * D, C),
             at + "self_attn.v_proj.weight": (Hkv * D, C),
             at + "self_attn.o_proj.weight": (C, H * D),
-            at + "self_attn.q_norm.weight": (D,),
-            at + "self_attn.k_norm.weight": (D,),
+        } | (biases if qwen2 else norms) | {
             at + "post_attention_layernorm.weight": (C,),
             at + "mlp.gate_proj.weight": (F, C),
             at + "mlp.up_proj.weight": (F, C),
@@ -116,11 +138,14 @@ def weight_shapes(C, H, Hkv, D, F, L, V, tied, **_):
 
 
 def random_weights(sizes, random):
-    """Matrices of std 0.15, an embedding and a head of 0.3, norm weights about 1: logits of order 1, nothing degenerate."""
+    """Matrices of std 0.15, an embedding and a head of 0.3, norm weights about 1, biases of 0.3: logits of order 1, nothing
+    degenerate."""
     weights = {}
     for name, shape in weight_shapes(**sizes).items():
         noise = torch.randn(shape, generator=random)
-        if len(shape) == 1:
+        if name.endswith(".bias"):
+            weights[name] = 0.3 * noise
+        elif len(shape) == 1:
             weights[name] = 1 + 0.1 * noise
         else:
             weights[name] = (0.3 if name in ("model.embed_tokens.weight", "lm_head.weight") else 0.15) * noise

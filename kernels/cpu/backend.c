@@ -14,10 +14,10 @@
 #include "kernels/cpu/sample.c"
 #include "kernels/cpu/optimizer.c"
 
-static void cpu_matmul_forward(Stream *s, Tensor y, Tensor x, Tensor w)
+static void cpu_matmul_forward(Stream *s, Tensor y, Tensor x, Tensor w, bool add)
 {
     assert(y.rows == x.rows && y.columns == w.rows && x.columns == w.columns);
-    matmul_nt(y.rows, y.columns, x.columns, y.data, x.data, w.data, false);
+    matmul_nt(y.rows, y.columns, x.columns, y.data, x.data, w.data, add);
 }
 
 static void cpu_matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, bool add)
@@ -80,6 +80,8 @@ const Kernels TABLE_NAME(CPU_VARIANT) = {
     .embedding_backward = cpu_embedding_backward,
     .rows_gather = cpu_rows_gather,
     .rows_scatter = cpu_rows_scatter,
+    .rows_fill = cpu_rows_fill,
+    .rows_sum = cpu_rows_sum,
     .rmsnorm_forward = cpu_rmsnorm_forward,
     .rmsnorm_backward = cpu_rmsnorm_backward,
     .rope_table = cpu_rope_table,

@@ -140,6 +140,14 @@ static void cpu_tokens_keep(Stream *s, int32_t *kept, const int32_t *token, cons
         kept[slots[n]] = token[n];
 }
 
+static void cpu_rows_fill(Stream *s, Tensor y, Tensor row)
+{
+    int64_t N = y.columns;
+#pragma omp parallel for schedule(static) if (y.rows * N > PARALLEL_ELEMENTS)
+    for (int64_t t = 0; t < y.rows; t++)
+        memcpy((float *)y.data + t * N, row.data, (size_t)N * sizeof(float));
+}
+
 static void cpu_swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up)
 {
     int64_t F = y.columns;

@@ -1,5 +1,6 @@
-// RMSNorm (with the residual added before it) and QK-norm + RoPE, forward and backward. A row is a token, or one head of one
-// token. Memory-bound: a row is read once for its mean and once, from the cache, for its result.
+// RMSNorm (with the residual added before it) and QK-norm + RoPE, forward and backward, and the other sum over rows, that of a
+// bias. A row is a token, or one head of one token. Memory-bound: a row is read once for its mean and once, from the cache, for
+// its result.
 #include "kernels/cpu/elementary.h"
 #include "kernels/cpu/rows.h"
 
@@ -109,6 +110,20 @@ static void cpu_rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *pa
     add_partials(dweight, partial, groups, C);
 }
 
+static void cpu_rows_sum(Stream *s, float *drow, float *partial, Tensor dy)
+{
+    int64_t T = dy.rows, N = dy.columns, groups = ceil_divide(T, NORM_ROWS);
+#pragma omp parallel for schedule(static)
+    for (int64_t g = 0; g < groups; g++) {
+        float *sum = partial + g * N;
+        memset(sum, 0, (size_t)N * sizeof(float));
+        for (int64_t t = g * NORM_ROWS; t < T && t < (g + 1) * NORM_ROWS; t++)
+            for (int64_t c = 0; c < N; c++)
+                sum[c] += ((const float *)dy.data)[t * N + c];
+    }
+    add_partials(drow, partial, groups, N);
+}
+
 static void cpu_rope_table(Stream *s, float *cosine, float *sine, int64_t positions, int64_t head_width, double theta)
 {
     int64_t half = head_width / 2;
@@ -135,10 +150,27 @@ static void rotate(float *y, const float *x, const float *cosine, const float *s
     }
 }
 
+// Where there is no norm: every head turned by its token's angles, or back.
+static void rotate_heads(Tensor y, Tensor x, const float *cosine, const float *sine, const int32_t *positions, float direction,
+                         int64_t D)
+{
+    int64_t T = x.rows, heads = x.columns / D, half = D / 2;
+#pragma omp parallel for schedule(static) if (T * x.columns > PARALLEL_ELEMENTS)
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t h = 0; h < heads; h++) {
+            int64_t at = (t * heads + h) * D, angle = positions[t] * half;
+            rotate((float *)y.data + at, (const float *)x.data + at, cosine + angle, sine + angle, direction, half);
+        }
+}
+
 static void cpu_qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine,
                                      const float *sine, const int32_t *positions, int64_t head_width, float epsilon)
 {
     int64_t T = x.rows, D = head_width, heads = x.columns / D, half = D / 2;
+    if (weight.data == NULL) {
+        rotate_heads(y, x, cosine, sine, positions, 1, D);
+        return;
+    }
 #pragma omp parallel for schedule(static) if (T * x.columns > PARALLEL_ELEMENTS)
     for (int64_t t = 0; t < T; t++)
         for (int64_t h = 0; h < heads; h++) {
@@ -155,6 +187,10 @@ static void cpu_qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, floa
                                       int64_t head_width)
 {
     int64_t T = x.rows, D = head_width, heads = x.columns / D, half = D / 2, groups = ceil_divide(T, NORM_ROWS);
+    if (weight.data == NULL) {
+        rotate_heads(dx, dy, cosine, sine, positions, -1, D);
+        return;
+    }
 #pragma omp parallel for schedule(static)
     for (int64_t g = 0; g < groups; g++) {
         memset(partial + g * D, 0, (size_t)D * sizeof(float));

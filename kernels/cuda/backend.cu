@@ -104,6 +104,8 @@ Kernels make_table()
     k.embedding_backward = embedding_backward;
     k.rows_gather = rows_gather;
     k.rows_scatter = rows_scatter;
+    k.rows_fill = rows_fill;
+    k.rows_sum = rows_sum;
     k.rmsnorm_forward = rmsnorm_forward;
     k.rmsnorm_backward = rmsnorm_backward;
     k.rope_table = rope_table;

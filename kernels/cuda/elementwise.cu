@@ -1,8 +1,8 @@
-// The operations that only move rows or treat each element alone: embedding, gathering and scattering rows, SwiGLU, accumulate.
-// All are bound by memory, and none has been measured on a GPU yet.
+// The operations that only move rows or treat each element alone: embedding, gathering, scattering and filling rows, SwiGLU,
+// accumulate. All are bound by memory, and none has been measured on a GPU yet.
 //
-//   rows (embedding, gather, scatter)   a warp copies a row, four vectors of 16 bytes in flight in a lane; moves 2 elements
-//                                       for each
+//   rows (embedding, gather, scatter,   a warp copies a row, four vectors of 16 bytes in flight in a lane; moves 2 elements
+//   fill)                               for each, fill 1: its row comes from the caches
 //   accumulate, SwiGLU                  a thread owns one vector of 16 bytes and reads the 2 or 3 operands of it at once: a full
 //                                       multiprocessor has 64 to 96 KiB in flight; 12 bytes per element for accumulate, 3 and 5
 //                                       elements per element for SwiGLU, forward and backward
@@ -38,7 +38,7 @@ void accumulate(Stream *s, float *sum, const float *x, int64_t count)
     launch(s, blocks_for(ceil_divide(count, 4)), dim3(BLOCK), 0, accumulate_kernel, sum, x, count);
 }
 
-// ---- rows: y[n] = x[places[n]], or y[places[n]] = x[n] if scattered
+// ---- rows: y[n] = x[places[n]], or y[places[n]] = x[n] if scattered. places NULL: the row is x's first
 
 static __global__ void __launch_bounds__(BLOCK) copy_rows(element *__restrict__ y, const element *__restrict__ x,
                                                           const int32_t *places, int64_t rows, int64_t C, bool scattered)
@@ -46,7 +46,7 @@ static __global__ void __launch_bounds__(BLOCK) copy_rows(element *__restrict__ 
     int64_t n = (int64_t)blockIdx.x * ROWS_PER_BLOCK + threadIdx.x / 32;
     if (n >= rows)
         return;
-    int64_t place = places[n];
+    int64_t place = places != NULL ? places[n] : 0;
     element *to = y + (scattered ? place : n) * C;
     const element *from = x + (scattered ? n : place) * C;
 #pragma unroll 4
@@ -71,6 +71,8 @@ void rows_scatter(Stream *s, Tensor dx, Tensor dy, const int32_t *rows)
     device_zero(s, dx.data, sizeof(element) * (size_t)(dx.rows * dx.columns));
     copy(s, dx, dy, rows, dy.rows, true);
 }
+
+void rows_fill(Stream *s, Tensor y, Tensor row) { copy(s, y, row, NULL, y.rows, false); }
 
 // ---- the embedding's gradient
 //

@@ -177,11 +177,11 @@ void product(Stream *s, const Product *p)
         product_own(s, p);
 }
 
-void matmul_forward(Stream *s, Tensor y, Tensor x, Tensor w)
+void matmul_forward(Stream *s, Tensor y, Tensor x, Tensor w, bool add)
 {
     assert(y.rows == x.rows && y.columns == w.rows && x.columns == w.columns);
     Product p = {MATMUL_FORWARD, y.rows,    y.columns, x.columns, x.data, w.data,
-                 y.data,         x.columns, w.columns, y.columns, false,  false};
+                 y.data,         x.columns, w.columns, y.columns, false,  add};
     product(s, &p);
 }
 

@@ -1,6 +1,6 @@
-// RMSNorm with the residual added before it, forward and backward. A block owns a row and holds it in registers, so everything is
-// read once and written once; forward moves 4 elements per element (2 without a residual), backward's row kernel 4 (3 without
-// dsum).
+// RMSNorm with the residual added before it, forward and backward, and the other sum over rows, that of a bias. A block owns a
+// row and holds it in registers, so everything is read once and written once; forward moves 4 elements per element (2 without a
+// residual), backward's row kernel 4 (3 without dsum).
 //
 // A thread has two vectors of 16 bytes of the row, so the number of threads follows from the width alone: C = 2,560 in bf16 takes
 // 160. All of a thread's loads are under way before the first is used: 4 to 7 blocks of that width fit a multiprocessor and
@@ -10,6 +10,8 @@
 // of columns in one group of NORM_ROWS rows and walks down; 16 rows are in flight to it by cp.async, which keeps them out of the
 // registers and the compiler from waiting between them. It reads dy and sum a second time; going backward thus moves 6 elements
 // per element instead of 4. For Qwen3-4B that costs 0.2 µs of the 40 a token takes (computed).
+//
+// A bias's gradient is summed in the same way, and moves 1 element per element.
 //
 // Limit: memory. The fraction of it that is reached has not been measured on a GPU yet.
 #include "kernels/cuda/norm.cuh"
@@ -103,12 +105,13 @@ static __global__ void __launch_bounds__(MOST_THREADS)
     write_row(dx + t * C, d, C);
 }
 
-// Row `row` of this thread's vector of columns sets out for its place in the ring, dy's and sum's. Nobody else reads that place.
-__device__ inline element *ring_place(element *ring, int row)
+// Where row `row` of this thread's vector of columns, of one array or two, lies in the ring. Nobody else reads that place.
+template <int ARRAYS> __device__ inline element *ring_place(element *ring, int row)
 {
-    return ring + (row % ROWS_IN_FLIGHT * 2 * COLUMN_THREADS + (int)threadIdx.x) * LANES;
+    return ring + (row % ROWS_IN_FLIGHT * ARRAYS * COLUMN_THREADS + (int)threadIdx.x) * LANES;
 }
 
+// The row sets out for its place, dy's and sum's.
 __device__ inline void fetch(element *place, const element *dy, const element *sum, bool live)
 {
     cp_async_16(place, dy, live);
@@ -134,17 +137,42 @@ static __global__ void __launch_bounds__(COLUMN_THREADS)
     for (int row = 1 - ROWS_IN_FLIGHT; row < rows; row++) {
         int ahead = row + ROWS_IN_FLIGHT - 1;
         int64_t from = (first + ahead) * C + c;
-        fetch(ring_place(ring, ahead), dy + from, sum + from, ahead < rows);
+        fetch(ring_place<2>(ring, ahead), dy + from, sum + from, ahead < rows);
         if (row < 0)
             continue;
         cp_async_wait<ROWS_IN_FLIGHT - 1>();
-        Vector d = load(ring_place(ring, row)), a = load(ring_place(ring, row) + COLUMN_THREADS * LANES);
+        Vector d = load(ring_place<2>(ring, row)), a = load(ring_place<2>(ring, row) + COLUMN_THREADS * LANES);
 #pragma unroll
         for (int i = 0; i < LANES; i++)
             chain[i] = fmaf(widen(d.lane[i]), widen(a.lane[i]) * scales[row], chain[i]);
     }
     cp_async_wait<0>();
     store_floats(partial + blockIdx.x * C + c, chain);
+}
+
+// partial (groups, N): row blockIdx.x gets the sums of that group's rows
+static __global__ void __launch_bounds__(COLUMN_THREADS) sum_columns(float *partial, const element *dy, int64_t T, int64_t N)
+{
+    SHARED(element, ring, ROWS_IN_FLIGHT * COLUMN_THREADS * LANES);
+    int64_t first = (int64_t)blockIdx.x * NORM_ROWS, c = ((int64_t)blockIdx.y * COLUMN_THREADS + threadIdx.x) * LANES;
+    int rows = T - first < NORM_ROWS ? (int)(T - first) : (int)NORM_ROWS;
+    if (c >= N)
+        return;
+    float chain[LANES] = {};
+    for (int row = 1 - ROWS_IN_FLIGHT; row < rows; row++) {
+        int ahead = row + ROWS_IN_FLIGHT - 1;
+        cp_async_16(ring_place<1>(ring, ahead), dy + (first + ahead) * N + c, ahead < rows);
+        cp_async_commit();
+        if (row < 0)
+            continue;
+        cp_async_wait<ROWS_IN_FLIGHT - 1>();
+        Vector d = load(ring_place<1>(ring, row));
+#pragma unroll
+        for (int i = 0; i < LANES; i++)
+            chain[i] += widen(d.lane[i]);
+    }
+    cp_async_wait<0>();
+    store_floats(partial + blockIdx.x * N + c, chain);
 }
 
 // Whole warps, as many as hold a row of C
@@ -171,6 +199,15 @@ void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tens
     add_partials(s, dweight, partial, groups, C);
     launch(s, dim3((unsigned)T), threads_for(C), 0, backward_row, (element *)dx.data, (const element *)dy.data,
            (const element *)dsum.data, (const element *)sum.data, (const element *)weight.data, rstd, C);
+}
+
+void rows_sum(Stream *s, float *drow, float *partial, Tensor dy)
+{
+    int64_t T = dy.rows, N = dy.columns, groups = ceil_divide(T, NORM_ROWS);
+    assert(N % LANES == 0 && (uintptr_t)partial % 16 == 0);
+    dim3 grid((unsigned)groups, (unsigned)ceil_divide(N, COLUMN_THREADS * LANES));
+    launch(s, grid, dim3(COLUMN_THREADS), 0, sum_columns, partial, (const element *)dy.data, T, N);
+    add_partials(s, drow, partial, groups, N);
 }
 
 } // namespace PRECISION

@@ -73,6 +73,7 @@ void embedding_forward(Stream *s, Tensor y, Tensor table, const int32_t *ids);
 void embedding_backward(Stream *s, float *dtable, Tensor dy, const int32_t *ids, int32_t *scratch);
 void rows_gather(Stream *s, Tensor y, Tensor x, const int32_t *rows);
 void rows_scatter(Stream *s, Tensor dx, Tensor dy, const int32_t *rows);
+void rows_fill(Stream *s, Tensor y, Tensor row);
 void swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up);
 void swiglu_backward(Stream *s, Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up);
 
@@ -80,6 +81,7 @@ void swiglu_backward(Stream *s, Tensor dgate, Tensor dup, Tensor dy, Tensor gate
 void rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, Tensor weight, float epsilon);
 void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum, Tensor weight,
                       const float *rstd);
+void rows_sum(Stream *s, float *drow, float *partial, Tensor dy);
 void rope_table(Stream *s, float *cosine, float *sine, int64_t positions, int64_t head_width, double theta);
 void qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine, const float *sine,
                           const int32_t *positions, int64_t head_width, float epsilon);
@@ -88,7 +90,7 @@ void qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, float *partial,
                            int64_t head_width);
 
 // matmul.cu
-void matmul_forward(Stream *s, Tensor y, Tensor x, Tensor w);
+void matmul_forward(Stream *s, Tensor y, Tensor x, Tensor w, bool add);
 void matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, bool add);
 void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x);
 

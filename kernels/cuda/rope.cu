@@ -3,7 +3,8 @@
 // threads (fp32 build: 16) and only its sum goes through shuffles. All of it is fp32 in registers, rounded once, at the end.
 //
 // Forward moves 2 elements per element, backward's row kernel 3; cosines and sines come from the first caches, a token's heads
-// share them. The weight's gradient is a kernel of its own (see weight_pairs), which reads dy and x once more: 5 in all.
+// share them. The weight's gradient is a kernel of its own (see weight_pairs), which reads dy and x once more: 5 in all. Heads
+// without a norm are turned, and turned back, by one kernel that moves 2.
 //
 // Limit: memory. The fraction of it that is reached has not been measured on a GPU yet.
 #include "base/elementary.h"
@@ -108,6 +109,25 @@ static __global__ void __launch_bounds__(BLOCK)
     element *to = y + (int64_t)row * 2 * h.half + i;
     store(to, a.low);
     store(to + h.half, a.high);
+}
+
+// Where there is no norm: turned by the token's angles, or (direction -1) back
+static __global__ void __launch_bounds__(BLOCK) rotate_heads(element *y, const element *x, Heads h, int group, float direction)
+{
+    int row = (int)(blockIdx.x * (BLOCK / group) + threadIdx.x / group), i = (int)threadIdx.x % group * LANES;
+    if (row >= h.rows || i >= h.half)
+        return;
+    int64_t at = (int64_t)row * 2 * h.half + i;
+    Pairs a = load_pairs(x + at, 0, h.half);
+    Turn t = load_turn(h, row, i);
+#pragma unroll
+    for (int j = 0; j < LANES; j++) {
+        float low = widen(a.low.lane[j]), high = widen(a.high.lane[j]), sine = direction * t.sine[j];
+        a.low.lane[j] = rounded(low * t.cosine[j] - high * sine);
+        a.high.lane[j] = rounded(high * t.cosine[j] + low * sine);
+    }
+    store(y + at, a.low);
+    store(y + at + h.half, a.high);
 }
 
 // A thread's share of Σ d·w·n, with n = x · rstd
@@ -258,12 +278,20 @@ static int group_of(const Heads &h)
 
 static dim3 blocks_of(const Heads &h) { return dim3((unsigned)ceil_divide(h.rows, BLOCK / group_of(h))); }
 
+static void rotate(Stream *s, Tensor y, Tensor x, const Heads &h, float direction)
+{
+    launch(s, blocks_of(h), dim3(BLOCK), 0, rotate_heads, (element *)y.data, (const element *)x.data, h, group_of(h), direction);
+}
+
 void qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine, const float *sine,
                           const int32_t *positions, int64_t head_width, float epsilon)
 {
     Heads h = heads_of(x, cosine, sine, positions, head_width);
-    launch(s, blocks_of(h), dim3(BLOCK), 0, turn_heads, (element *)y.data, rstd, (const element *)x.data,
-           (const element *)weight.data, h, group_of(h), epsilon);
+    if (weight.data == NULL)
+        rotate(s, y, x, h, 1);
+    else
+        launch(s, blocks_of(h), dim3(BLOCK), 0, turn_heads, (element *)y.data, rstd, (const element *)x.data,
+               (const element *)weight.data, h, group_of(h), epsilon);
 }
 
 // dx may be dy: the weight's gradient is made first.
@@ -271,8 +299,12 @@ void qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, float *partial,
                            const float *rstd, const float *cosine, const float *sine, const int32_t *positions,
                            int64_t head_width)
 {
-    Heads h = heads_of(x, cosine, sine, positions, head_width);
-    int64_t groups = ceil_divide(x.rows, NORM_ROWS);
+    Heads h = heads_of(dy, cosine, sine, positions, head_width);
+    int64_t groups = ceil_divide(dy.rows, NORM_ROWS);
+    if (weight.data == NULL) {
+        rotate(s, dx, dy, h, -1);
+        return;
+    }
     const element *d = (const element *)dy.data, *a = (const element *)x.data;
     launch(s, dim3((unsigned)groups, (unsigned)ceil_divide(head_width, SLAB)), dim3(PRODUCERS + 32), 0, weight_pairs, partial, d,
            a, rstd, h);

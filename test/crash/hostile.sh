@@ -143,6 +143,8 @@ hostile_config() {
     spoil 's/"num_key_value_heads": 2/"num_key_value_heads": 3/'; refused_config "num_key_value_heads"
     spoil 's/"model_type": "qwen3"/"model_type": "llama"/'; refused_config "llama"
     spoil 's/"model_type": "qwen3"/"model_type": "a\\nb\\u001b"/'; refused_config "model_type"
+    spoil 's/"model_type": "qwen3"/"model_type": "qwen2"/'; refused_config "Qwen2ForCausalLM"
+    spoil 's/"qwen3"/"qwen2"/; s/Qwen3For/Qwen2For/'; refused_model "self_attn.k_norm.weight is none of the Qwen2 model"
     spoil 's/"rope_scaling": null/"rope_scaling": {"rope_type": "yarn", "factor": 4}/'; refused_config "yarn"
     spoil 's/"eos_token_id": 2/"eos_token_id": 211/'; refused_config "eos_token_id"
     spoil 's/"attention_bias": false/"attention_bias": true/'; refused_config "attention_bias"

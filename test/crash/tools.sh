@@ -103,6 +103,35 @@ a_model_is_the_next_ones_beginning() {
     proved "the exported model is the beginning of the next run, and OUT of a run is, too"
 }
 
+# The other family goes the same way: from a configuration through checkpoints to a folder, and on from there.
+a_qwen2_is_trained_resumed_exported_and_trained_again() {
+    local out=$work/qwen2 resumed=$work/qwen2-resumed names
+    sed 's/Qwen3For/Qwen2For/; s/"qwen3"/"qwen2"/; s/ "head_dim": 16,//' "$work/config.json" >"$work/qwen2.json"
+    wants 0 train "$out" --init "$work/qwen2.json" --epochs 1
+    cp -r "$out" "$resumed"
+    rm -r "$resumed/model" "$resumed/checkpoints/step-4"
+    wants 0 train "$resumed" --init "$work/qwen2.json" --epochs 1
+    same_run "$out" "$resumed" "a Qwen2 that is gone on with in its middle has the bits of one that never stopped"
+    wants 0 build/export "$out/checkpoints/step-4" "$work/qwen2-exported" 2>"$work/stderr"
+    diff -r "$out/model" "$work/qwen2-exported" >"$work/stderr" || failed "the exported Qwen2 is not the run's model"
+    grep -q '"model_type": "qwen2"' "$out/model/config.json" && ! grep -q head_dim "$out/model/config.json" ||
+        failed "this is not the configuration of a Qwen2: $(cat "$out/model/config.json")"
+    names=$(grep -ao '"model\.layers\.1\.self_attn\.[a-z_.]*"' "$out/model/model.safetensors" | cut -d. -f5- | tr -d '"' | sort | xargs)
+    [ "$names" = "k_proj.bias k_proj.weight o_proj.weight q_proj.bias q_proj.weight v_proj.bias v_proj.weight" ] ||
+        failed "the attention of an exported Qwen2 has $names"
+    wants 0 ./train_sft "${recipe[@]:2}" --model "$out" --out "$work/qwen2-next" --epochs 1 >"$work/stdout" 2>"$work/stderr"
+    logprobs "$work/qwen2-next" <"$work/ids.jsonl" >"$work/all"
+    [ "$(wc -l <"$work/all")" = 7 ] || failed "the next Qwen2 gives no logprobs"
+    proved "a Qwen2 is trained, exported under its own names, and trained again"
+    cp -r "$calm" "$work/other-family"
+    cp "$work/config.json" "$work/qwen3.json"
+    cp "$work/qwen2.json" "$work/config.json"
+    wants 1 train "$work/other-family"
+    says "another model_type in config.json"
+    cp "$work/qwen3.json" "$work/config.json"
+    proved "a run of one family is not gone on with in the other"
+}
+
 plan_writes_nothing() {
     wants 0 train "$work/planned" --plan
     [ ! -e "$work/planned" ] || failed "--plan made a folder"
@@ -153,6 +182,7 @@ live_columns_and_temperature
 text_goes_to_ids_and_back
 export_equals_the_run
 a_model_is_the_next_ones_beginning
+a_qwen2_is_trained_resumed_exported_and_trained_again
 plan_writes_nothing
 plan_for_a_gpu
 config_comes_back

@@ -149,6 +149,22 @@ Matrix rows_scatter(const Kernels *k, int64_t rows_of_dx, const Matrix &dy, cons
     return as_matrix(m, dx);
 }
 
+Matrix rows_fill(const Kernels *k, int64_t rows_of_y, const Matrix &row)
+{
+    Memory m(k);
+    Tensor y = m.elements_out(rows_of_y, row.columns);
+    k->rows_fill(NULL, y, m.elements(row));
+    return as_matrix(m, y);
+}
+
+Floats rows_sum(const Kernels *k, const Floats &before, const Matrix &dy)
+{
+    Memory m(k);
+    float *drow = m.floats(before), *partial = m.floats_out(ceil_divide(dy.rows, NORM_ROWS) * dy.columns);
+    k->rows_sum(NULL, drow, partial, m.elements(dy));
+    return m.read(drow, (int64_t)before.size());
+}
+
 // ---- norms
 
 static const Tensor NONE = {NULL, 0, 0};
@@ -208,13 +224,28 @@ NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, cons
     return NormGradients{m.read(dx), m.read(dweight, D)};
 }
 
-// ---- matrix products
-
-Floats matmul_forward(const Kernels *k, const Matrix &x, const Matrix &w)
+// What is not to be touched is not there.
+Floats rope_alone(const Kernels *k, bool back, const Matrix &x, const Rope &rope, const Integers &positions, int64_t head_width,
+                  bool in_place)
 {
     Memory m(k);
-    Tensor y = m.elements_out(x.rows, w.rows);
-    k->matmul_forward(NULL, y, m.elements(x), m.elements(w));
+    Tensor from = m.elements(x), to = in_place ? from : m.elements_out(x.rows, x.columns);
+    const float *cosine = m.floats(rope.cosine), *sine = m.floats(rope.sine);
+    const int32_t *at = m.integers(positions);
+    if (back)
+        k->qk_norm_rope_backward(NULL, to, NULL, NULL, from, NONE, NONE, NULL, cosine, sine, at, head_width);
+    else
+        k->qk_norm_rope_forward(NULL, to, NULL, from, NONE, cosine, sine, at, head_width, 0);
+    return m.read(to);
+}
+
+// ---- matrix products
+
+Floats matmul_forward(const Kernels *k, const Matrix *before, const Matrix &x, const Matrix &w)
+{
+    Memory m(k);
+    Tensor y = before != NULL ? m.elements(*before) : m.elements_out(x.rows, w.rows);
+    k->matmul_forward(NULL, y, m.elements(x), m.elements(w), before != NULL);
     return m.read(y);
 }
 

@@ -45,6 +45,8 @@ Matrix embedding_forward(const Kernels *k, const Matrix &table, const Integers &
 Floats embedding_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Integers &ids);
 Matrix rows_gather(const Kernels *k, const Matrix &x, const Integers &rows);
 Matrix rows_scatter(const Kernels *k, int64_t rows_of_dx, const Matrix &dy, const Integers &rows);
+Matrix rows_fill(const Kernels *k, int64_t rows_of_y, const Matrix &row);
+Floats rows_sum(const Kernels *k, const Floats &before, const Matrix &dy);
 
 struct Normed {
     Floats y, sum, rstd; // sum: empty without a residual
@@ -64,12 +66,15 @@ struct Rope {
 Rope rope_table(const Kernels *k, int64_t positions, int64_t head_width, double theta);
 Normed qk_norm_rope_forward(const Kernels *k, const Matrix &x, const Matrix &weight, const Rope &rope, const Integers &positions,
                             float epsilon);
+// The same without a norm, forward or back; in place, y (dx) is x (dy).
+Floats rope_alone(const Kernels *k, bool back, const Matrix &x, const Rope &rope, const Integers &positions, int64_t head_width,
+                  bool in_place);
 NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x,
                                     const Matrix &weight, const Floats &rstd, const Rope &rope, const Integers &positions,
                                     bool in_place);
 
-Floats matmul_forward(const Kernels *k, const Matrix &x, const Matrix &w);
-Floats matmul_backward_input(const Kernels *k, const Matrix *before, const Matrix &dy, const Matrix &w); // before: add to it
+Floats matmul_forward(const Kernels *k, const Matrix *before, const Matrix &x, const Matrix &w); // before: add to it
+Floats matmul_backward_input(const Kernels *k, const Matrix *before, const Matrix &dy, const Matrix &w);
 Floats matmul_backward_weight(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x);
 
 struct Heads {

@@ -68,7 +68,10 @@ static Floats embedding_rows(int64_t first, int64_t rows)
 
 static Floats matmul_forward_rows(int64_t first, int64_t rows)
 {
-    return matmul_forward(settings.cuda, rows_of(in.c1, first, rows), in.to_feed_forward);
+    Matrix before = rows_of(in.f1, first, rows), x = rows_of(in.c1, first, rows);
+    return joined({matmul_forward(settings.cuda, NULL, x, in.to_feed_forward),
+                   matmul_forward(settings.cuda, &before, x, in.to_feed_forward)},
+                  rows);
 }
 
 static Floats matmul_input_rows(int64_t first, int64_t rows)
@@ -109,6 +112,15 @@ static Floats qk_gradient_rows(int64_t first, int64_t rows)
         .dx;
 }
 
+static Floats rope_rows(int64_t first, int64_t rows)
+{
+    Matrix x = rows_of(in.q1, first, rows);
+    Integers positions = part(in.positions, first, rows);
+    return joined({rope_alone(settings.cuda, false, x, in.rope, positions, in.s.D, false),
+                   rope_alone(settings.cuda, true, x, in.rope, positions, in.s.D, false)},
+                  rows);
+}
+
 static Floats swiglu_rows(int64_t first, int64_t rows)
 {
     return swiglu_forward(settings.cuda, rows_of(in.f1, first, rows), rows_of(in.f2, first, rows));
@@ -144,11 +156,17 @@ static Floats head_gradient_rows(int64_t first, int64_t rows) { return head_grad
 static const struct RowOperation {
     const char *name;
     Floats (*run)(int64_t first, int64_t rows);
-} ROW_OPERATIONS[] = {{"embedding_forward", embedding_rows},        {"matmul_forward", matmul_forward_rows},
-                      {"matmul_backward_input", matmul_input_rows}, {"rmsnorm_forward", norm_rows},
-                      {"rmsnorm_backward", norm_gradient_rows},     {"qk_norm_rope_forward", qk_rows},
-                      {"qk_norm_rope_backward", qk_gradient_rows},  {"swiglu_forward", swiglu_rows},
-                      {"swiglu_backward", swiglu_gradient_rows},    {"head_forward", head_rows},
+} ROW_OPERATIONS[] = {{"embedding_forward", embedding_rows},
+                      {"matmul_forward", matmul_forward_rows},
+                      {"matmul_backward_input", matmul_input_rows},
+                      {"rmsnorm_forward", norm_rows},
+                      {"rmsnorm_backward", norm_gradient_rows},
+                      {"qk_norm_rope_forward", qk_rows},
+                      {"qk_norm_rope_backward", qk_gradient_rows},
+                      {"RoPE alone", rope_rows},
+                      {"swiglu_forward", swiglu_rows},
+                      {"swiglu_backward", swiglu_gradient_rows},
+                      {"head_forward", head_rows},
                       {"head_backward", head_gradient_rows}};
 
 static Integers counts_of_rows()
@@ -202,6 +220,8 @@ static Floats qk_norm_sum()
         .dweight;
 }
 
+static Floats bias_sum() { return rows_sum(settings.cuda, Floats((size_t)in.s.F, 0), in.f1); }
+
 static Floats embedding_sum() { return embedding_backward(settings.cuda, Floats((size_t)(40 * in.s.C), 0), in.c1, in.ids); }
 
 static Floats head_sum() { return head_gradients(0, in.s.rows).dweight; }
@@ -240,6 +260,7 @@ static const struct Operation {
 } OPERATIONS[] = {{"matmul_backward_weight", matmul_weight_sum},
                   {"rmsnorm_backward's dweight", norm_sum},
                   {"qk_norm_rope_backward's dweight", qk_norm_sum},
+                  {"rows_sum", bias_sum},
                   {"embedding_backward", embedding_sum},
                   {"head_backward's dweight", head_sum},
                   {"attention forward and backward", attention_sums},

@@ -68,7 +68,7 @@ static Logits logits_of(const HeadInput &h, bool exact)
     Matrix w = rows_of(h.w, 0, h.n_live), size_x = h.x, size_w = w;
     size_x.x = absolute(size_x.x);
     size_w.x = absolute(size_w.x);
-    Floats z = matmul_forward(settings.cpu, h.x, w), size = matmul_forward(settings.cpu, size_x, size_w);
+    Floats z = matmul_forward(settings.cpu, NULL, h.x, w), size = matmul_forward(settings.cpu, NULL, size_x, size_w);
     Logits all = {h.n_live, {}};
     double depth = exact ? 0 : 2 * (double)Sum::sixteens(h.x.columns);
     for (size_t i = 0; i < z.size(); i++) {

@@ -19,14 +19,14 @@ static std::vector<Shape> shapes()
 }
 
 struct Operands {
-    Matrix x, w, dy, dx_before;
+    Matrix x, w, dy, y_before, dx_before;
     Floats dw_before;
 };
 
 static Operands operands(Shape s)
 {
-    return {random_matrix(s.T, s.K, 1), random_matrix(s.N, s.K, 2), random_matrix(s.T, s.N, 3), random_matrix(s.T, s.K, 4),
-            random_floats(s.N * s.K, 5)};
+    return {random_matrix(s.T, s.K, 1), random_matrix(s.N, s.K, 2), random_matrix(s.T, s.N, 3),
+            random_matrix(s.T, s.N, 6), random_matrix(s.T, s.K, 4), random_floats(s.N * s.K, 5)};
 }
 
 static std::string name(const char *form, Shape s) { return text("%s T %d N %d K %d", form, (int)s.T, (int)s.N, (int)s.K); }
@@ -44,16 +44,21 @@ static Approx chain(const float *a, int64_t a_step, const float *b, int64_t b_st
 
 static void forward_is_within_the_rounding_of_its_sums()
 {
-    for (Shape s : shapes()) {
-        Operands o = operands(s);
-        Reference y;
-        for (int64_t t = 0; t < s.T; t++)
-            for (int64_t n = 0; n < s.N; n++)
-                y.push_back(rounded(chain(o.x.row(t), 1, o.w.row(n), 1, s.K)));
-        Floats got = matmul_forward(settings.cuda, o.x, o.w);
-        check_within(name("matmul_forward", s), got, y);
-        check_oracle(name("matmul_forward", s), got, matmul_forward(settings.cpu, o.x, o.w));
-    }
+    for (Shape s : shapes())
+        for (bool add : {false, true}) {
+            Operands o = operands(s);
+            std::string what = name(add ? "matmul_forward, added," : "matmul_forward", s);
+            Reference y;
+            for (int64_t t = 0; t < s.T; t++)
+                for (int64_t n = 0; n < s.N; n++) {
+                    Approx sum = chain(o.x.row(t), 1, o.w.row(n), 1, s.K);
+                    y.push_back(rounded(add ? Approx((double)o.y_before.row(t)[n]) + sum : sum));
+                }
+            const Matrix *before = add ? &o.y_before : NULL;
+            Floats got = matmul_forward(settings.cuda, before, o.x, o.w);
+            check_within(what, got, y);
+            check_oracle(what, got, matmul_forward(settings.cpu, before, o.x, o.w));
+        }
 }
 
 static void backward_input_is_within_the_rounding_of_its_sums()
@@ -99,7 +104,7 @@ static void a_tensor_core_that_cuts_off_stays_within_the_bound()
         for (int64_t t = 0; t < s.T; t++)
             for (int64_t n = 0; n < s.N; n++)
                 y.push_back(rounded(chain(o.x.row(t), 1, o.w.row(n), 1, s.K)));
-        check_within(name("matmul_forward on an exact tensor core,", s), matmul_forward(settings.cuda, o.x, o.w), y);
+        check_within(name("matmul_forward on an exact tensor core,", s), matmul_forward(settings.cuda, NULL, o.x, o.w), y);
     }
     exact_tensor_cores(false);
 }
@@ -112,7 +117,9 @@ static void fp32_has_the_bits_of_the_cpu()
         return; // a tensor core adds in another order
     for (Shape s : shapes()) {
         Operands o = operands(s);
-        check_same(name("matmul_forward", s), matmul_forward(settings.cuda, o.x, o.w), matmul_forward(settings.cpu, o.x, o.w));
+        for (const Matrix *before : {(const Matrix *)NULL, (const Matrix *)&o.y_before})
+            check_same(name("matmul_forward", s), matmul_forward(settings.cuda, before, o.x, o.w),
+                       matmul_forward(settings.cpu, before, o.x, o.w));
         for (const Matrix *before : {(const Matrix *)NULL, (const Matrix *)&o.dx_before})
             check_same(name("matmul_backward_input", s), matmul_backward_input(settings.cuda, before, o.dy, o.w),
                        matmul_backward_input(settings.cpu, before, o.dy, o.w));
@@ -129,9 +136,10 @@ static void whole_numbers_are_multiplied_exactly()
         all.insert(all.end(), {{4096, 2568, 4104}, {8, 9736, 2560}, {8200, 264, 520}});
     for (Shape s : all) {
         Matrix x = random_whole(s.T, s.K, 1, 3), w = random_whole(s.N, s.K, 2, 3), dy = random_whole(s.T, s.N, 3, 3);
-        Matrix before = random_whole(s.T, s.K, 4, 100), dw = random_whole(s.N, s.K, 5, 100);
-        check_same(name("matmul_forward of whole numbers", s), matmul_forward(settings.cuda, x, w),
-                   rounded(s.T, s.N, matmul_forward(settings.cpu, x, w)).x);
+        Matrix before = random_whole(s.T, s.K, 4, 100), dw = random_whole(s.N, s.K, 5, 100), y = random_whole(s.T, s.N, 6, 100);
+        for (const Matrix *old : {(const Matrix *)NULL, (const Matrix *)&y})
+            check_same(name("matmul_forward of whole numbers", s), matmul_forward(settings.cuda, old, x, w),
+                       rounded(s.T, s.N, matmul_forward(settings.cpu, old, x, w)).x);
         for (const Matrix *old : {(const Matrix *)NULL, (const Matrix *)&before})
             check_same(name("matmul_backward_input of whole numbers", s), matmul_backward_input(settings.cuda, old, dy, w),
                        rounded(s.T, s.K, matmul_backward_input(settings.cpu, old, dy, w)).x);
@@ -145,7 +153,7 @@ static void no_tokens_leave_a_gradient_as_it_was()
     Matrix nothing = {0, 24, {}}, none = {0, 40, {}}, w = random_matrix(24, 40, 1);
     Floats before = random_floats(24 * 40, 2);
     check_same("matmul_backward_weight of no tokens", matmul_backward_weight(settings.cuda, before, nothing, none), before);
-    check_same("matmul_forward of no tokens", matmul_forward(settings.cuda, none, w), Floats{});
+    check_same("matmul_forward of no tokens", matmul_forward(settings.cuda, NULL, none, w), Floats{});
     check_same("matmul_backward_input of no tokens", matmul_backward_input(settings.cuda, NULL, nothing, w), Floats{});
 }
 

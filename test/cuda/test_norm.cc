@@ -276,10 +276,35 @@ static void qk_norm_and_rope_gradients_follow_the_formula_in_place_too()
     }
 }
 
+// Three roundings in fp32 and nothing to sum: the bits of the CPU's rotation, rounded to the activation type.
+static void rope_without_a_norm_is_the_rotation_alone_in_place_too()
+{
+    for (HeadShape s : head_shapes())
+        for (bool back : {false, true}) {
+            std::string what = text("RoPE alone%s T %d h %d D %d", back ? ", back," : "", (int)s.T, (int)s.heads, (int)s.width);
+            Matrix x = random_matrix(s.T, s.heads * s.width, 17, 3);
+            Rope rope = rope_table(settings.cpu, POSITIONS, s.width, 1e4);
+            Integers positions = some_positions(s.T);
+            Reference y;
+            for (int64_t t = 0; t < s.T; t++)
+                for (const float *head = x.row(t); head < x.row(t) + x.columns; head += s.width)
+                    for (Approx number :
+                         rotated(std::vector<Approx>(head, head + s.width), rope, positions[(size_t)t], back ? -1 : 1))
+                        y.push_back(rounded(number));
+            Floats got = rope_alone(settings.cuda, back, x, rope, positions, s.width, false);
+            Floats oracle = rope_alone(settings.cpu, back, x, rope, positions, s.width, false);
+            check_within(what, got, y);
+            check_same(what, got, rounded(s.T, x.columns, oracle).x);
+            check_same(what + " in place", rope_alone(settings.cuda, back, x, rope, positions, s.width, true), got);
+            check_same(what + " in place on the CPU", rope_alone(settings.cpu, back, x, rope, positions, s.width, true), oracle);
+        }
+}
+
 extern const Tests norm_tests;
 const Tests norm_tests = {
     {"rmsnorm_forward_rounds_the_sum_the_norm_and_the_product", rmsnorm_forward_rounds_the_sum_the_norm_and_the_product},
     {"rmsnorm_gradients_follow_the_formula_in_place_too", rmsnorm_gradients_follow_the_formula_in_place_too},
     {"the_table_of_angles_has_the_bits_of_the_cpu", the_table_of_angles_has_the_bits_of_the_cpu},
     {"qk_norm_and_rope_round_once", qk_norm_and_rope_round_once},
-    {"qk_norm_and_rope_gradients_follow_the_formula_in_place_too", qk_norm_and_rope_gradients_follow_the_formula_in_place_too}};
+    {"qk_norm_and_rope_gradients_follow_the_formula_in_place_too", qk_norm_and_rope_gradients_follow_the_formula_in_place_too},
+    {"rope_without_a_norm_is_the_rotation_alone_in_place_too", rope_without_a_norm_is_the_rotation_alone_in_place_too}};

@@ -1,7 +1,8 @@
-// The operations that move rows (embedding, gather, scatter), which are exact, and SwiGLU, whose formulas are written out here.
+// The operations that move rows (embedding, gather, scatter, fill), which are exact, sums over rows in their one order, and SwiGLU,
+// whose formulas are written out here.
 #include "test/cuda/call.h"
 
-// ---- embedding, gather, scatter
+// ---- embedding, gather, scatter, fill
 
 static const int64_t WIDTHS[] = {8, 64, 72, 520, 2560}; // a part of a warp's vectors, all of them, one more, several rounds
 
@@ -27,6 +28,43 @@ static void scatter_puts_rows_back_and_clears_the_others()
             Matrix dy = random_matrix((int64_t)rows.size(), C, 3);
             check_same(text("rows_scatter C %d, %zu rows", (int)C, rows.size()), rows_scatter(settings.cuda, 5, dy, rows).x,
                        rows_scatter(settings.cpu, 5, dy, rows).x);
+        }
+}
+
+static void fill_writes_one_row_everywhere()
+{
+    for (int64_t C : WIDTHS)
+        for (int64_t T : {0, 1, 9, 37}) {
+            Matrix row = random_matrix(1, C, 10), y = rows_fill(settings.cuda, T, row);
+            for (int64_t t = 0; t < T; t++)
+                check_same(text("rows_fill T %d C %d, row %d", (int)T, (int)C, (int)t), rows_of(y, t, 1).x, row.x);
+        }
+}
+
+// Groups of NORM_ROWS rows ascending, then the groups, from zero, added once: the order is promised, so are the bits.
+static Floats sum_in_order(Floats sum, const Matrix &dy)
+{
+    for (int64_t c = 0; c < dy.columns; c++) {
+        float all = 0;
+        for (int64_t first = 0; first < dy.rows; first += NORM_ROWS) {
+            float group = 0;
+            for (int64_t t = first; t < dy.rows && t < first + NORM_ROWS; t++)
+                group += dy.row(t)[c];
+            all += group;
+        }
+        sum[(size_t)c] += all;
+    }
+    return sum;
+}
+
+static void a_bias_gradient_is_a_sum_in_one_order()
+{
+    for (int64_t C : WIDTHS)
+        for (int64_t T : {0, 1, 127, 128, 129, 300}) {
+            Matrix dy = random_matrix(T, C, 11);
+            Floats before = random_floats(C, 12), expected = sum_in_order(before, dy);
+            check_same(text("rows_sum T %d C %d", (int)T, (int)C), rows_sum(settings.cuda, before, dy), expected);
+            check_same(text("rows_sum T %d C %d on the CPU", (int)T, (int)C), rows_sum(settings.cpu, before, dy), expected);
         }
 }
 
@@ -131,6 +169,8 @@ extern const Tests row_tests;
 const Tests row_tests = {
     {"embedding_and_gather_copy_rows", embedding_and_gather_copy_rows},
     {"scatter_puts_rows_back_and_clears_the_others", scatter_puts_rows_back_and_clears_the_others},
+    {"fill_writes_one_row_everywhere", fill_writes_one_row_everywhere},
+    {"rows_sum_is_a_sum_in_one_order", a_bias_gradient_is_a_sum_in_one_order},
     {"embedding_gradients_are_chains_in_the_order_of_tokens", embedding_gradients_are_chains_in_the_order_of_tokens},
     {"swiglu_forward_rounds_where_transformers_does", swiglu_forward_rounds_where_transformers_does},
     {"swiglu_gradients_follow_the_formula_in_place_too", swiglu_gradients_follow_the_formula_in_place_too},

@@ -90,7 +90,7 @@ static void check_sample(const SampleCase &c)
     Matrix x = eighths(c.N, c.C, 1), w = eighths(c.V, c.C, 2);
     std::vector<SampleRow> how = settings_of(c.N);
     Sampled got = head_sample(settings.cuda, x, w, how, c.live);
-    Floats logits = matmul_forward(settings.cpu, x, w);
+    Floats logits = matmul_forward(settings.cpu, NULL, x, w);
     for (int64_t n = 0; n < c.N; n++) {
         const SampleRow &row = how[(size_t)n];
         bool greedy = row.temperature == 0;

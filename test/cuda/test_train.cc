@@ -1,5 +1,5 @@
-// A whole training step of a tiny Qwen3 on the table under test: against the same step on the CPU, and to the bit against itself,
-// with recomputation, unpacked, twice.
+// A whole training step of a tiny Qwen3 or Qwen2 on the table under test: against the same step on the CPU, and to the bit against
+// itself, with recomputation, unpacked, twice.
 //
 // bf16 and the CPU's fp32 differ by roundings. Each rounding of an activation is a relative error of at most 2^-8, in the mean
 // square about 2^-9.3 (half an ulp, uniform, for significands between 1 and 2), and independent of the others. A gradient has
@@ -7,6 +7,7 @@
 // larger. FAR allows four times that. A cosine of 0.999 is the same angle: √(2 · 0.001) = 0.0447.
 #include "model/model.h"
 #include "test/cuda/call.h"
+#include <algorithm>
 
 static const double FAR = 0.0447;
 
@@ -67,23 +68,32 @@ static void ok(bool success)
         failed("%s", error_text());
 }
 
+struct Kind {
+    ModelFamily family;
+    bool tied;
+};
+
+static const Kind KINDS[] = {{QWEN3, true}, {QWEN3, false}, {QWEN2, false}};
+
 class Tiny
 {
   public:
     Model model = {};
     Optimizer optimizer = {};
 
-    // Weights are numbers of the activation type under test on either table, so that both begin alike.
-    Tiny(const Kernels *kernels, bool tied, bool recompute)
+    // Weights are numbers of the activation type under test on either table, so that both begin alike. Biases are drawn: those of
+    // a new model are zero.
+    Tiny(const Kernels *kernels, Kind kind, bool recompute)
     {
         ModelConfig c = {};
         c.layers = 2, c.width = 64, c.heads = 2, c.kv_heads = 1, c.head_width = 64, c.feed_forward = 96, c.vocabulary = 304;
-        c.max_positions = 512, c.rope_theta = 1e6, c.norm_epsilon = 1e-6, c.initializer_range = 0.15, c.tied = tied;
+        c.max_positions = 512, c.rope_theta = 1e6, c.norm_epsilon = 1e-6, c.initializer_range = 0.15;
+        c.family = kind.family, c.tied = kind.tied;
         ModelLimits limits = {};
         limits.tokens = limits.rows = 600, limits.sequences = 8, limits.positions = 512, limits.training = true;
         limits.recompute = recompute;
         ok(model_open(&model, &c, &limits, kernels, false) && model_initialise(&model, 7));
-        Matrix begin = rounded(1, elements(), weights());
+        Matrix begin = rounded(1, elements(), with_biases(weights()));
         model_write_weights(&model, 0, elements(), begin.x.data());
         ok(gradients_clear(&model));
     }
@@ -95,6 +105,17 @@ class Tiny
     Tiny(const Tiny &) = delete;
     Tiny &operator=(const Tiny &) = delete;
 
+    Floats with_biases(Floats x) const
+    {
+        for (int64_t i = 0; i < model.parameters.count; i++) {
+            const Parameter &p = model.parameters.list[i];
+            if (p.matrix || p.initial != 0)
+                continue;
+            Floats bias = random_floats(parameter_elements(&p), (uint32_t)i);
+            std::copy(bias.begin(), bias.end(), x.begin() + p.offset);
+        }
+        return x;
+    }
     int64_t elements() const { return model.parameters.elements; }
     Floats weights() const // the masters
     {
@@ -193,9 +214,9 @@ static void check_loss(double got, double oracle, int64_t trained)
 
 static void a_step_agrees_with_the_cpu()
 {
-    for (bool tied : {true, false}) {
+    for (Kind kind : KINDS) {
         Documents d = all_documents();
-        Tiny cuda(settings.cuda, tied, false), cpu(settings.cpu, tied, false);
+        Tiny cuda(settings.cuda, kind, false), cpu(settings.cpu, kind, false);
         double loss = cuda.step(&d), oracle = cpu.step(&d);
         check_loss(loss, oracle, d.batch()->trained);
         check_gradients(cuda, cpu);
@@ -208,9 +229,9 @@ static void a_step_agrees_with_the_cpu()
 static void three_updates_agree_with_the_cpu()
 {
     const double rate = 1e-3, epsilon = 1e-2;
-    for (bool tied : {true, false}) {
+    for (Kind kind : KINDS) {
         Documents d = all_documents();
-        Tiny cuda(settings.cuda, tied, false), cpu(settings.cpu, tied, false);
+        Tiny cuda(settings.cuda, kind, false), cpu(settings.cpu, kind, false);
         Floats before = cpu.weights();
         for (Tiny *t : {&cuda, &cpu}) {
             t->open_optimizer(epsilon, false);
@@ -237,9 +258,9 @@ static void three_updates_agree_with_the_cpu()
 
 static void recomputation_changes_no_bit()
 {
-    for (bool tied : {true, false}) {
+    for (Kind kind : KINDS) {
         Documents d = all_documents();
-        Tiny kept(settings.cuda, tied, false), again(settings.cuda, tied, true);
+        Tiny kept(settings.cuda, kind, false), again(settings.cuda, kind, true);
         double x = kept.step(&d), y = again.step(&d);
         if (x != y)
             failed("the loss is %.17g, recomputed %.17g", x, y);
@@ -249,7 +270,7 @@ static void recomputation_changes_no_bit()
 
 static void packed_logprobs_equal_unpacked_ones()
 {
-    Tiny tiny(settings.cuda, true, false);
+    Tiny tiny(settings.cuda, KINDS[0], false);
     Documents all = all_documents();
     Floats together = tiny.logprobs(&all), alone;
     for (size_t i = 0; i < lengths().size(); i++) {
@@ -263,7 +284,7 @@ static void packed_logprobs_equal_unpacked_ones()
 static Floats weights_after_updates(uint64_t order, bool bf16_moments)
 {
     Documents d = all_documents();
-    Tiny tiny(settings.cuda, true, false);
+    Tiny tiny(settings.cuda, KINDS[0], false);
     take_order(order);
     tiny.open_optimizer(1e-8, bf16_moments);
     for (int step = 0; step < 2; step++)
@@ -286,7 +307,7 @@ static void an_empty_micro_batch_adds_nothing()
     Documents some = all_documents(), nothing, untrained = all_documents();
     untrained.rows.clear();
     untrained.targets.clear();
-    Tiny tiny(settings.cuda, true, false);
+    Tiny tiny(settings.cuda, KINDS[0], false);
     tiny.step(&some);
     Floats before = tiny.gradients();
     if (tiny.step(&nothing) != 0 || tiny.step(&untrained) != 0)

@@ -1,9 +1,10 @@
-// Parity with transformers' Qwen3 in fp32 on the tiny models of dev/reference: logits, loss, every gradient, ten optimizer steps.
+// Parity with transformers' Qwen3 and Qwen2 in fp32 on the tiny models of dev/reference: logits, loss, every gradient, ten
+// optimizer steps.
 #include "test/support/device.h"
 #include "test/support/fixture.h"
 
-static const char *const NAMES[] = {"tied", "untied", "group4"};
-enum { MODELS = 3 };
+static const char *const NAMES[] = {"tied", "untied", "group4", "qwen2_tied", "qwen2_untied"};
+enum { MODELS = 5 };
 
 // The head's product alone, of all rows: the model itself never has them whole.
 static float *logits_of(const Model *m, int64_t T)
@@ -14,7 +15,7 @@ static float *logits_of(const Model *m, int64_t T)
     float *logits = allocate((size_t)(T * V), sizeof *logits);
     assert_true(device != NULL && logits != NULL);
     Tensor head = {(char *)m->weights + (size_t)offset * k->activation_size, V, C};
-    k->matmul_forward(NULL, (Tensor){device, T, V}, (Tensor){m->a.hidden, T, C}, head);
+    k->matmul_forward(NULL, (Tensor){device, T, V}, (Tensor){m->a.hidden, T, C}, head, false);
     assert_ok(k->download_widened(NULL, logits, device, T * V));
     k->release(device);
     return logits;

@@ -60,6 +60,8 @@ GUARDED(embedding_forward, (Stream * s, Tensor y, Tensor t, const int32_t *i), (
 GUARDED(embedding_backward, (Stream * s, float *d, Tensor dy, const int32_t *i, int32_t *w), (s, d, dy, i, w))
 GUARDED(rows_gather, (Stream * s, Tensor y, Tensor x, const int32_t *r), (s, y, x, r))
 GUARDED(rows_scatter, (Stream * s, Tensor dx, Tensor dy, const int32_t *r), (s, dx, dy, r))
+GUARDED(rows_fill, (Stream * s, Tensor y, Tensor r), (s, y, r))
+GUARDED(rows_sum, (Stream * s, float *d, float *p, Tensor dy), (s, d, p, dy))
 GUARDED(rmsnorm_forward, (Stream * s, Tensor y, Tensor u, float *r, Tensor x, Tensor z, Tensor w, float e),
         (s, y, u, r, x, z, w, e))
 GUARDED(rmsnorm_backward, (Stream * s, Tensor dx, float *dw, float *p, Tensor dy, Tensor du, Tensor u, Tensor w, const float *r),
@@ -73,7 +75,7 @@ GUARDED(qk_norm_rope_backward,
         (Stream * s, Tensor dx, float *dw, float *q, Tensor dy, Tensor x, Tensor w, const float *r, const float *c,
          const float *i, const int32_t *p, int64_t d),
         (s, dx, dw, q, dy, x, w, r, c, i, p, d))
-GUARDED(matmul_forward, (Stream * s, Tensor y, Tensor x, Tensor w), (s, y, x, w))
+GUARDED(matmul_forward, (Stream * s, Tensor y, Tensor x, Tensor w, bool add), (s, y, x, w, add))
 GUARDED(matmul_backward_input, (Stream * s, Tensor dx, Tensor dy, Tensor w, bool add), (s, dx, dy, w, add))
 GUARDED(matmul_backward_weight, (Stream * s, float *dw, Tensor dy, Tensor x), (s, dw, dy, x))
 GUARDED(attention_forward, (Stream * s, Tensor o, float *l, Tensor q, Tensor k, Tensor v, const Attention *a),
@@ -126,10 +128,10 @@ static inline Kernels guarded_kernels(void)
     k.download_widened = guarded_download_widened;
 #define USE(operation) k.operation = guarded_##operation
     USE(upload), USE(zero), USE(accumulate), USE(embedding_forward), USE(embedding_backward), USE(rows_gather);
-    USE(rows_scatter), USE(rmsnorm_forward), USE(rmsnorm_backward), USE(rope_table), USE(qk_norm_rope_forward);
-    USE(qk_norm_rope_backward), USE(matmul_forward), USE(matmul_backward_input), USE(matmul_backward_weight);
-    USE(attention_forward), USE(attention_backward), USE(swiglu_forward), USE(swiglu_backward), USE(head_forward);
-    USE(head_backward), USE(adamw), USE(square_sums);
+    USE(rows_scatter), USE(rows_fill), USE(rows_sum), USE(rmsnorm_forward), USE(rmsnorm_backward), USE(rope_table);
+    USE(qk_norm_rope_forward), USE(qk_norm_rope_backward), USE(matmul_forward), USE(matmul_backward_input);
+    USE(matmul_backward_weight), USE(attention_forward), USE(attention_backward), USE(swiglu_forward), USE(swiglu_backward);
+    USE(head_forward), USE(head_backward), USE(adamw), USE(square_sums);
 #undef USE
     return k;
 }

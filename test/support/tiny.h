@@ -1,4 +1,4 @@
-// A small random Qwen3 and random documents, for tests that compare the program with itself.
+// A small random Qwen3 or Qwen2 and random documents, for tests that compare the program with itself.
 #ifndef TEST_TINY_H
 #define TEST_TINY_H
 
@@ -51,9 +51,24 @@ static inline void tiny_add(TinyBatch *b, uint32_t number, int32_t length)
     r->targets = b->targets;
 }
 
-static inline void tiny_open(Model *m, const Kernels *kernels, bool tied, bool recompute)
+// The biases of a new model are zero; a trained one's are not.
+static inline void tiny_draw_biases(Model *m)
+{
+    for (int64_t i = 0; i < m->parameters.count; i++) {
+        const Parameter *p = &m->parameters.list[i];
+        int64_t count = parameter_elements(p);
+        if (p->matrix || p->initial != 0)
+            continue;
+        float *bias = random_floats(count, (uint32_t)i);
+        model_write_weights(m, p->offset, count, bias);
+        free(bias);
+    }
+}
+
+static inline void tiny_open(Model *m, const Kernels *kernels, ModelFamily family, bool tied, bool recompute)
 {
     ModelConfig config = TINY_CONFIG;
+    config.family = family;
     config.tied = tied;
     ModelLimits limits = {.tokens = TINY_TOKENS,
                           .rows = TINY_TOKENS,
@@ -63,6 +78,7 @@ static inline void tiny_open(Model *m, const Kernels *kernels, bool tied, bool r
                           .recompute = recompute};
     assert_ok(model_open(m, &config, &limits, kernels, false));
     assert_ok(model_initialise(m, 7));
+    tiny_draw_biases(m);
 }
 
 #endif

@@ -42,7 +42,13 @@ typedef void RowOperation(const Kernels *k, int64_t first, int64_t rows, float *
 
 static void do_matmul_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->matmul_forward(NULL, (Tensor){out, rows, F}, rows_of(in.c1, first, rows, C), (Tensor){in.weights, F, C});
+    k->matmul_forward(NULL, (Tensor){out, rows, F}, rows_of(in.c1, first, rows, C), (Tensor){in.weights, F, C}, false);
+}
+
+static void do_matmul_with_bias(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    k->rows_fill(NULL, (Tensor){out, rows, F}, (Tensor){in.f2, 1, F});
+    k->matmul_forward(NULL, (Tensor){out, rows, F}, rows_of(in.c1, first, rows, C), (Tensor){in.weights, F, C}, true);
 }
 
 static void do_matmul_backward_input(const Kernels *k, int64_t first, int64_t rows, float *out)
@@ -73,6 +79,18 @@ static void do_qk_norm_rope_backward(const Kernels *k, int64_t first, int64_t ro
     k->qk_norm_rope_backward(NULL, (Tensor){out, rows, Q}, scratch, scratch2, rows_of(in.c1, first, rows, Q),
                              rows_of(in.q1, first, rows, Q), norm_of(D), in.rstd + first * HEADS, in.cosine, in.sine,
                              in.positions + first, D);
+}
+
+static void do_rope_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    k->qk_norm_rope_forward(NULL, (Tensor){out, rows, Q}, NULL, rows_of(in.q1, first, rows, Q), NONE, in.cosine, in.sine,
+                            in.positions + first, D, 0);
+}
+
+static void do_rope_backward(const Kernels *k, int64_t first, int64_t rows, float *out)
+{
+    k->qk_norm_rope_backward(NULL, (Tensor){out, rows, Q}, NULL, NULL, rows_of(in.q1, first, rows, Q), NONE, NONE, NULL,
+                             in.cosine, in.sine, in.positions + first, D);
 }
 
 static void do_swiglu_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
@@ -183,11 +201,14 @@ static const struct {
     RowOperation *run;
     int64_t width;
 } ROW_OPERATIONS[] = {{"matmul_forward", do_matmul_forward, F},
+                      {"rows_fill and matmul_forward", do_matmul_with_bias, F},
                       {"matmul_backward_input", do_matmul_backward_input, C},
                       {"rmsnorm_forward", do_rmsnorm_forward, C},
                       {"rmsnorm_backward", do_rmsnorm_backward, C},
                       {"qk_norm_rope_forward", do_qk_norm_rope_forward, Q},
                       {"qk_norm_rope_backward", do_qk_norm_rope_backward, Q},
+                      {"qk_norm_rope_forward without a norm", do_rope_forward, Q},
+                      {"qk_norm_rope_backward without a norm", do_rope_backward, Q},
                       {"swiglu_forward", do_swiglu_forward, F},
                       {"swiglu_backward", do_swiglu_backward, F},
                       {"embedding_forward", do_embedding_forward, C},
@@ -237,6 +258,12 @@ static void do_qk_norm_weight(const Kernels *k, float *out)
     memset(out, 0, D * sizeof(float));
     k->qk_norm_rope_backward(NULL, (Tensor){scratch, ROWS, Q}, out, scratch2, rows_of(in.c1, 0, ROWS, Q),
                              rows_of(in.q1, 0, ROWS, Q), norm_of(D), in.rstd, in.cosine, in.sine, in.positions, D);
+}
+
+static void do_rows_sum(const Kernels *k, float *out)
+{
+    memset(out, 0, F * sizeof(float));
+    k->rows_sum(NULL, out, scratch2, rows_of(in.f1, 0, ROWS, F));
 }
 
 static void do_embedding_backward(const Kernels *k, float *out)
@@ -291,6 +318,7 @@ static const struct {
 } SUMS[] = {{"matmul_backward_weight", do_matmul_backward_weight, F *C},
             {"rmsnorm_backward's weight", do_norm_weight, C},
             {"qk_norm_rope_backward's weight", do_qk_norm_weight, D},
+            {"rows_sum", do_rows_sum, F},
             {"embedding_backward", do_embedding_backward, 40 * C},
             {"head_backward's weight", do_head_weight, V *C},
             {"attention_backward", do_attention_backward, ROWS *(Q + 2 * KV_HEADS * D)},

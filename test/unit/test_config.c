@@ -1,5 +1,5 @@
-// config.json: both spellings are read alike, what is written reads back the same, and everything that is not a dense Qwen3 is
-// refused by the name of its key.
+// config.json: both spellings and both families are read, what is written reads back the same, and everything that is not a dense
+// Qwen3 or Qwen2 is refused by the name of its key.
 #include "test/support/check.h"
 #include "model/config.h"
 #include <unistd.h>
@@ -13,6 +13,15 @@ static const char published[] =
     " \"torch_dtype\": \"bfloat16\", \"transformers_version\": \"4.51.0\", \"use_cache\": true, \"use_sliding_window\": false,"
     " \"vocab_size\": 151936}";
 
+static const char published_qwen2[] = // Qwen2.5-Math-1.5B's
+    "{\"architectures\": [\"Qwen2ForCausalLM\"], \"attention_dropout\": 0.0, \"bos_token_id\": 151643, \"eos_token_id\": 151643,"
+    " \"hidden_act\": \"silu\", \"hidden_size\": 1536, \"initializer_range\": 0.02, \"intermediate_size\": 8960,"
+    " \"max_position_embeddings\": 4096, \"max_window_layers\": 21, \"model_type\": \"qwen2\", \"num_attention_heads\": 12,"
+    " \"num_hidden_layers\": 28, \"num_key_value_heads\": 2, \"rms_norm_eps\": 1e-06, \"rope_theta\": 10000,"
+    " \"sliding_window\": 4096, \"tie_word_embeddings\": true, \"torch_dtype\": \"bfloat16\","
+    " \"transformers_version\": \"4.44.0\", \"use_cache\": true, \"use_mrope\": false, \"use_sliding_window\": false,"
+    " \"vocab_size\": 151936}";
+
 static char path[64];
 
 static bool read_text(ModelConfig *config, const char *text)
@@ -21,10 +30,10 @@ static bool read_text(ModelConfig *config, const char *text)
     return config_read(config, path);
 }
 
-// The published configuration with one key set (JSON text), or removed (NULL).
-static bool read_with(ModelConfig *config, const char *key, const char *value)
+// A published configuration with one key set (JSON text), or removed (NULL).
+static bool read_changed(ModelConfig *config, const char *from, const char *key, const char *value)
 {
-    json_t *root = json_loads(published, 0, NULL);
+    json_t *root = json_loads(from, 0, NULL);
     if (value == NULL)
         json_object_del(root, key);
     else
@@ -34,6 +43,16 @@ static bool read_with(ModelConfig *config, const char *key, const char *value)
     free(text);
     json_decref(root);
     return ok;
+}
+
+static bool read_with(ModelConfig *config, const char *key, const char *value)
+{
+    return read_changed(config, published, key, value);
+}
+
+static bool read_qwen2_with(ModelConfig *config, const char *key, const char *value)
+{
+    return read_changed(config, published_qwen2, key, value);
 }
 
 static int set_up(void **state)
@@ -49,6 +68,7 @@ static void a_published_configuration_is_read(void **state)
 {
     ModelConfig c;
     assert_ok(read_text(&c, published));
+    assert_int_equal(c.family, QWEN3);
     assert_int_equal(c.layers, 36);
     assert_int_equal(c.width, 2560);
     assert_int_equal(c.heads, 32);
@@ -62,6 +82,33 @@ static void a_published_configuration_is_read(void **state)
     assert_int_equal(c.begin_token, 151643);
     assert_int_equal(c.end_count, 1);
     assert_int_equal(c.end_tokens[0], 151645);
+}
+
+static void a_published_qwen2_is_read(void **state)
+{
+    ModelConfig c;
+    assert_ok(read_text(&c, published_qwen2));
+    assert_int_equal(c.family, QWEN2);
+    assert_int_equal(c.heads, 12);
+    assert_int_equal(c.kv_heads, 2);
+    assert_int_equal(c.head_width, 128); // 1536 / 12: there is no head_dim
+    assert_int_equal(c.max_positions, 4096);
+    assert_true(c.rope_theta == 1e4 && c.tied);
+    assert_ok(read_qwen2_with(&c, "tie_word_embeddings", "false"));
+    assert_false(c.tied);
+    assert_ok(read_qwen2_with(&c, "head_dim", "64"));
+    assert_int_equal(c.head_width, 64);
+    assert_ok(read_qwen2_with(&c, "head_dim", "null"));
+    assert_int_equal(c.head_width, 128);
+    assert_ok(read_qwen2_with(&c, "attention_bias", "false")); // transformers does not ask: a Qwen2 has its biases
+}
+
+static void the_families_differ_in_biases_and_norms(void **state)
+{
+    ModelConfig qwen3, qwen2;
+    assert_ok(read_text(&qwen3, published) && read_text(&qwen2, published_qwen2));
+    assert_true(!family_of(&qwen3)->qkv_bias && family_of(&qwen3)->qk_norm);
+    assert_true(family_of(&qwen2)->qkv_bias && !family_of(&qwen2)->qk_norm);
 }
 
 static void the_spelling_of_transformers_5_is_read_alike(void **state)
@@ -81,11 +128,15 @@ static void the_spelling_of_transformers_5_is_read_alike(void **state)
 
 static void the_fixtures_of_both_versions_are_read(void **state)
 {
-    ModelConfig tied, untied;
+    ModelConfig tied, untied, qwen2;
     assert_ok(config_read(&tied, "test/fixtures/models/tied/config.json"));
     assert_true(tied.rope_theta == 1e6 && tied.tied && tied.head_width == 16 && tied.begin_token == 0);
     assert_ok(config_read(&untied, "test/fixtures/models/untied/config.json"));
     assert_true(untied.rope_theta == 5e6 && !untied.tied && untied.head_width == 12 && untied.begin_token == -1);
+    assert_ok(config_read(&qwen2, "test/fixtures/models/qwen2_tied/config.json"));
+    assert_true(qwen2.family == QWEN2 && qwen2.rope_theta == 1e4 && qwen2.tied && qwen2.head_width == 8);
+    assert_ok(config_read(&qwen2, "test/fixtures/models/qwen2_untied/config.json"));
+    assert_true(qwen2.family == QWEN2 && qwen2.rope_theta == 1e6 && !qwen2.tied && qwen2.head_width == 6);
 }
 
 static void what_is_written_reads_back_the_same(void **state)
@@ -98,6 +149,26 @@ static void what_is_written_reads_back_the_same(void **state)
         assert_non_null(root);
         assert_string_equal(json_string_value(json_object_get(root, "torch_dtype")), "float32");
         assert_true(json_is_integer(json_object_get(root, "rope_theta")));
+        assert_ok(json_write_atomic(path, root));
+        assert_ok(config_read(&after, path));
+        assert_memory_equal(&before, &after, sizeof before);
+        json_decref(root);
+    }
+}
+
+static void a_qwen2_is_written_as_one(void **state)
+{
+    static const char *const head_widths[] = {"128", "64"}; // the first is what follows from the other sizes
+    for (int i = 0; i < 2; i++) {
+        ModelConfig before, after;
+        assert_ok(read_qwen2_with(&before, "head_dim", head_widths[i]));
+        json_t *root = config_to_json(&before, "bfloat16");
+        assert_non_null(root);
+        assert_string_equal(json_string_value(json_object_get(root, "model_type")), "qwen2");
+        const json_t *architectures = json_object_get(root, "architectures");
+        assert_string_equal(json_string_value(json_array_get(architectures, 0)), "Qwen2ForCausalLM");
+        assert_null(json_object_get(root, "attention_bias"));
+        assert_int_equal(json_integer_value(json_object_get(root, "head_dim")), i == 0 ? 0 : 64);
         assert_ok(json_write_atomic(path, root));
         assert_ok(config_read(&after, path));
         assert_memory_equal(&before, &after, sizeof before);
@@ -164,6 +235,28 @@ static void what_is_not_a_dense_qwen3_is_refused_by_name(void **state)
                    "layer_types[0] is not \"full_attention\"");
 }
 
+static void what_is_not_a_dense_qwen2_is_refused_by_name(void **state)
+{
+    static const char *const cases[][3] = {
+        {"model_type", "\"qwen2_moe\"", "model_type is \"qwen2_moe\""},
+        {"model_type", "\"qwen3\"", "architectures must be [\"Qwen3ForCausalLM\"]"},
+        {"architectures", "[\"Qwen3ForCausalLM\"]", "architectures must be [\"Qwen2ForCausalLM\"]"},
+        {"use_sliding_window", "true", "use_sliding_window is true; Qwen2"},
+        {"rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 4.0}", "RoPE scaling \"yarn\""},
+        {"rope_scaling", "{\"partial_rotary_factor\": 0.5}", "Qwen2 rotates whole heads"},
+        {"rope_theta", NULL, "\"rope_theta\" is missing"},
+        {"hidden_size", "1540", "without head_dim, hidden_size / num_attention_heads (1540 / 12)"},
+        {"hidden_size", "1548", "without head_dim, hidden_size / num_attention_heads (1548 / 12)"}, // 129
+        {"hidden_size", "196608", "an even number up to 8192"},
+        {"hidden_size", "6", "hidden_size / num_attention_heads (6 / 12)"},
+        {"head_dim", "127", "head_dim is 127"},
+        {"head_dim", "0", "head_dim"},
+    };
+    ModelConfig c;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_refused(read_qwen2_with(&c, cases[i][0], cases[i][1]), cases[i][2]);
+}
+
 static void every_integer_has_a_limit(void **state)
 {
     static const char *const keys[] = {
@@ -214,12 +307,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_published_configuration_is_read),
+        cmocka_unit_test(a_published_qwen2_is_read),
+        cmocka_unit_test(the_families_differ_in_biases_and_norms),
         cmocka_unit_test(the_spelling_of_transformers_5_is_read_alike),
         cmocka_unit_test(the_fixtures_of_both_versions_are_read),
         cmocka_unit_test(what_is_written_reads_back_the_same),
+        cmocka_unit_test(a_qwen2_is_written_as_one),
         cmocka_unit_test(absent_keys_have_the_defaults_of_transformers),
         cmocka_unit_test(harmless_variants_are_accepted),
         cmocka_unit_test(what_is_not_a_dense_qwen3_is_refused_by_name),
+        cmocka_unit_test(what_is_not_a_dense_qwen2_is_refused_by_name),
         cmocka_unit_test(every_integer_has_a_limit),
         cmocka_unit_test(numbers_out_of_range_are_refused),
         cmocka_unit_test(special_tokens_lie_in_the_vocabulary),

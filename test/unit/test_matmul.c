@@ -31,7 +31,7 @@ static void expected_of(Form form, float *out, int64_t T, int64_t N, int64_t K, 
                         bool add)
 {
     if (form == FORWARD)
-        naive(out, T, N, K, x, K, 1, w, 1, K, false);
+        naive(out, T, N, K, x, K, 1, w, 1, K, add);
     else if (form == INPUT)
         naive(out, T, K, N, dy, N, 1, w, K, 1, add);
     else
@@ -41,7 +41,7 @@ static void expected_of(Form form, float *out, int64_t T, int64_t N, int64_t K, 
 static void run(const Kernels *k, Form form, float *out, int64_t T, int64_t N, int64_t K, float *x, float *w, float *dy, bool add)
 {
     if (form == FORWARD)
-        k->matmul_forward(NULL, (Tensor){out, T, N}, (Tensor){x, T, K}, (Tensor){w, N, K});
+        k->matmul_forward(NULL, (Tensor){out, T, N}, (Tensor){x, T, K}, (Tensor){w, N, K}, add);
     else if (form == INPUT)
         k->matmul_backward_input(NULL, (Tensor){out, T, K}, (Tensor){dy, T, N}, (Tensor){w, N, K}, add);
     else
@@ -111,7 +111,7 @@ static void nothing_to_sum_gives_zero(void **state)
 {
     const Kernels *k = kernels_open("cpu", 2);
     float y[6] = {1, 2, 3, 4, 5, 6}, nothing[1] = {0}, dw[6] = {1, 2, 3, 4, 5, 6};
-    k->matmul_forward(NULL, (Tensor){y, 2, 3}, (Tensor){nothing, 2, 0}, (Tensor){nothing, 3, 0});
+    k->matmul_forward(NULL, (Tensor){y, 2, 3}, (Tensor){nothing, 2, 0}, (Tensor){nothing, 3, 0}, false);
     k->matmul_backward_weight(NULL, dw, (Tensor){nothing, 0, 2}, (Tensor){nothing, 0, 3});
     for (int i = 0; i < 6; i++) {
         assert_true(y[i] == 0);

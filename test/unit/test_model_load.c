@@ -36,7 +36,7 @@ static void write_tensors(const Tensors *t)
 static void the_models_own_tensors_load(void **state)
 {
     Model m;
-    tiny_open(&m, kernels_open("cpu", 2), true, false);
+    tiny_open(&m, kernels_open("cpu", 2), QWEN3, true, false);
     Tensors t = tensors_of(&m);
     write_tensors(&t);
     assert_ok(model_load(&m, folder));
@@ -53,7 +53,7 @@ static void the_models_own_tensors_load(void **state)
 static void other_tensors_are_refused_by_name(void **state)
 {
     Model m;
-    tiny_open(&m, kernels_open("cpu", 2), true, false);
+    tiny_open(&m, kernels_open("cpu", 2), QWEN3, true, false);
     Tensors t = tensors_of(&m);
     t.plan[t.count++] = (WeightPlan){"model.layers.0.self_attn.q_proj.bias", 1, {72}};
     write_tensors(&t);
@@ -66,6 +66,51 @@ static void other_tensors_are_refused_by_name(void **state)
     t.count--;
     write_tensors(&t);
     assert_refused(model_load(&m, folder), "model.norm.weight is missing");
+    model_close(&m);
+}
+
+// A Qwen3's weights under a Qwen2's configuration, and the other way about, too.
+static void the_tensors_of_the_other_family_are_refused_by_name(void **state)
+{
+    Model qwen3, qwen2;
+    tiny_open(&qwen3, kernels_open("cpu", 2), QWEN3, true, false);
+    tiny_open(&qwen2, kernels_open("cpu", 2), QWEN2, true, false);
+    Tensors t = tensors_of(&qwen3);
+    write_tensors(&t);
+    assert_refused(model_load(&qwen2, folder), "self_attn.k_norm.weight is none of the Qwen2 model");
+    t = tensors_of(&qwen2);
+    write_tensors(&t);
+    assert_ok(model_load(&qwen2, folder));
+    assert_refused(model_load(&qwen3, folder), "self_attn.k_proj.bias is none of the Qwen3 model");
+    t.count = 0;
+    for (int64_t i = 0; i < qwen2.parameters.count; i++) // without its biases
+        if (qwen2.parameters.list[i].matrix || qwen2.parameters.list[i].initial != 0)
+            t.plan[t.count++] = tensors_of(&qwen2).plan[i];
+    write_tensors(&t);
+    assert_refused(model_load(&qwen2, folder), "model.layers.0.self_attn.q_proj.bias is missing");
+    model_close(&qwen3);
+    model_close(&qwen2);
+}
+
+static void a_new_model_has_norms_of_one_and_biases_of_zero(void **state)
+{
+    Model m;
+    tiny_open(&m, kernels_open("cpu", 2), QWEN2, false, false);
+    assert_ok(model_initialise(&m, 3));
+    float *weights = weights_of(&m);
+    int64_t norms = 0, biases = 0;
+    for (int64_t i = 0; i < m.parameters.count; i++) {
+        const Parameter *p = &m.parameters.list[i];
+        bool bias = strstr(p->name, ".bias") != NULL, norm = strstr(p->name, "norm") != NULL;
+        for (int64_t e = 0; (bias || norm) && e < parameter_elements(p); e++)
+            assert_true(weights[p->offset + e] == (bias ? 0 : 1));
+        biases += bias;
+        norms += norm;
+        assert_int_equal(p->matrix, !bias && !norm);
+    }
+    assert_int_equal(biases, 2 * 3);
+    assert_int_equal(norms, 2 * 2 + 1);
+    free(weights);
     model_close(&m);
 }
 
@@ -104,6 +149,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_models_own_tensors_load),
         cmocka_unit_test(other_tensors_are_refused_by_name),
+        cmocka_unit_test(the_tensors_of_the_other_family_are_refused_by_name),
+        cmocka_unit_test(a_new_model_has_norms_of_one_and_biases_of_zero),
         cmocka_unit_test(sixteen_bit_weights_load_as_what_they_stand_for),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

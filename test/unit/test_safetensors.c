@@ -615,9 +615,9 @@ static void a_name_that_is_planned_twice_is_refused(void **state)
 
 static void the_fixtures_of_all_three_types_are_read(void **state)
 {
-    static const char *const folders[] = {"tied", "untied", "group4", "tied_bf16", "tied_f16"};
-    static const WeightType types[] = {WEIGHT_F32, WEIGHT_F32, WEIGHT_F32, WEIGHT_BF16, WEIGHT_F16};
-    for (int i = 0; i < 5; i++) {
+    static const char *const folders[] = {"tied", "untied", "group4", "qwen2_tied", "qwen2_untied", "tied_bf16", "tied_f16"};
+    static const WeightType types[] = {WEIGHT_F32, WEIGHT_F32, WEIGHT_F32, WEIGHT_F32, WEIGHT_F32, WEIGHT_BF16, WEIGHT_F16};
+    for (int i = 0; i < 7; i++) {
         Bytes path = {0};
         Weights *w;
         assert_ok(bytes_printf(&path, "test/fixtures/models/%s", folders[i]));
