@@ -11,22 +11,25 @@ bool arena_add(Arena *arena, const char *name, void *pointer_to_pointer, int64_t
     TRY(size_multiply(&bytes, (size_t)count, size));
     TRY(size_add(&bytes, bytes, ALIGNMENT - 1));
     bytes -= bytes % ALIGNMENT;
-    TRY(size_add(&arena->bytes, arena->bytes, bytes));
+    size_t offset = arena->end;
+    TRY(size_add(&arena->end, arena->end, bytes));
+    arena->bytes = arena->end > arena->bytes ? arena->end : arena->bytes;
     TRY(grow(&arena->entries, &arena->capacity, arena->count + 1, sizeof *arena->entries));
-    arena->entries[arena->count++] = (ArenaEntry){name, bytes, pointer_to_pointer};
+    arena->entries[arena->count++] = (ArenaEntry){name, offset, bytes, pointer_to_pointer};
     return true;
 }
+
+void arena_again_from(Arena *arena, size_t end) { arena->end = end; }
 
 bool arena_allocate(Arena *arena)
 {
     arena->memory = arena->kernels->allocate(arena->bytes);
     if (arena->memory == NULL)
         return fail_in("the memory for %s, %.2f GiB, can't be had; --plan shows what it is for, and it is less with --recompute "
-                       "layer, a smaller --micro-batch-tokens or --moments bf16",
+                       "layer, a smaller --micro-batch-tokens or --moments bf16; generating, with a smaller --cache",
                        arena->name, (double)arena->bytes / 0x1p30);
-    char *p = arena->memory;
-    for (size_t i = 0; i < arena->count; p += arena->entries[i++].bytes)
-        memcpy(arena->entries[i].pointer, &(void *){p}, sizeof(void *));
+    for (size_t i = 0; i < arena->count; i++)
+        memcpy(arena->entries[i].pointer, &(void *){(char *)arena->memory + arena->entries[i].offset}, sizeof(void *));
     return true;
 }
 

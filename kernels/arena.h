@@ -11,19 +11,22 @@ extern "C" {
 
 typedef struct ArenaEntry {
     const char *name; // entries of one name are shown as one line
-    size_t bytes;
+    size_t offset, bytes;
     void *pointer; // address of the caller's pointer, set by arena_allocate
 } ArenaEntry;
 
 typedef struct Arena {
     const char *name;
     ArenaEntry *entries;
-    size_t count, capacity, bytes;
+    size_t count, capacity;
+    size_t end, bytes; // where the next entry goes; of all of them
     void *memory;
     const Kernels *kernels;
 } Arena;
 
 bool arena_add(Arena *arena, const char *name, void *pointer_to_pointer, int64_t count, size_t size);
+// What is added from here on lies where everything since `end` was arena->end lies: only one of the two is in use at a time.
+void arena_again_from(Arena *arena, size_t end);
 bool arena_allocate(Arena *arena); // zeroed
 void arena_print(const Arena *arena, FILE *out);
 void arena_free(Arena *arena);

@@ -10,7 +10,8 @@ static void run_again(Model *m, const Ragged *batch, int64_t layer)
     LayerWeights w = layer_weights(m, layer);
     m->kernels->rmsnorm_forward(NULL, tensor(l->normed, T, C), NONE, l->rstd, tensor(l->input, T, C), NONE, w.of[INPUT_NORM],
                                 (float)m->config.norm_epsilon);
-    layer_forward(m, batch, layer, m->a.branch);
+    Pass pass = pass_of(m, batch);
+    layer_forward(m, &pass, layer);
 }
 
 // dstream (of the layer's output) to dmiddle (of the stream between its halves)
@@ -42,13 +43,13 @@ static void attention_core_backward(Model *m, const Ragged *batch, LayerActivati
     Tensor dq = tensor(m->a.dq, T, Q), dk = tensor(m->a.dk, T, KV), dv = tensor(m->a.dv, T, KV);
     k->matmul_backward_weight(NULL, g->of[O_PROJ], dmiddle, attended);
     k->matmul_backward_input(NULL, dattended, dmiddle, w->of[O_PROJ], false);
-    Attention attention = attention_of(m, batch);
+    Attention attention = pass_of(m, batch).attention;
     k->attention_backward(NULL, dq, dk, dv, m->a.delta, dattended, tensor(l->q, T, Q), tensor(l->k, T, KV), tensor(l->v, T, KV),
                           attended, l->logsumexp, &attention);
     k->qk_norm_rope_backward(NULL, dq, g->of[Q_NORM], m->a.partial, dq, tensor(l->q_raw, T, Q), w->of[Q_NORM], l->q_rstd,
-                             m->a.cosine, m->a.sine, m->a.positions, D);
+                             m->cosine, m->sine, m->a.positions, D);
     k->qk_norm_rope_backward(NULL, dk, g->of[K_NORM], m->a.partial, dk, tensor(l->k_raw, T, KV), w->of[K_NORM], l->k_rstd,
-                             m->a.cosine, m->a.sine, m->a.positions, D);
+                             m->cosine, m->sine, m->a.positions, D);
 }
 
 // dmiddle to dstream (of the layer's input)

@@ -2,14 +2,16 @@
 // fused with the norm that reads it, so the stream is written once per half layer.
 #include "model/inside.h"
 
-Attention attention_of(const Model *m, const Ragged *batch)
+Pass pass_of(Model *m, const Ragged *batch)
 {
-    return (Attention){.sequences = batch->sequences,
-                       .heads = m->config.heads,
-                       .kv_heads = m->config.kv_heads,
-                       .head_width = m->config.head_width,
-                       .starts = m->a.starts,
-                       .contexts = m->a.contexts};
+    return (Pass){.a = &m->a,
+                  .tokens = batch->tokens,
+                  .attention = {.sequences = batch->sequences,
+                                .heads = m->config.heads,
+                                .kv_heads = m->config.kv_heads,
+                                .head_width = m->config.head_width,
+                                .starts = m->a.starts,
+                                .contexts = m->a.contexts}};
 }
 
 // y = x · wᵀ + bias, rounded once; without a bias (NONE) the product alone
@@ -20,35 +22,47 @@ static void project(const Kernels *k, Tensor y, Tensor x, Tensor w, Tensor bias)
     k->matmul_forward(NULL, y, x, w, bias.data != NULL);
 }
 
-static void attention_half(Model *m, const Ragged *batch, const LayerWeights *w, LayerActivations *l)
+// With pages: the new keys and values go to this layer's, and attention reads them there.
+static void attend(Model *m, const Pass *p, int64_t layer, Tensor q, Tensor keys, Tensor v)
+{
+    const Kernels *k = m->kernels;
+    Attention attention = p->attention;
+    LayerActivations *l = &p->a->layers[layer];
+    if (attention.page_table != NULL) {
+        size_t bytes = (size_t)(m->limits.cache.pages * k->page_elements(m->config.kv_heads, m->config.head_width)) * k->activation_size;
+        attention.key_pages = (char *)p->a->key_pages + (size_t)layer * bytes;
+        attention.value_pages = (char *)p->a->value_pages + (size_t)layer * bytes;
+        k->pages_write(NULL, keys, v, &attention);
+    }
+    k->attention_forward(NULL, tensor(l->attended, p->tokens, q.columns), l->logsumexp, q, keys, v, &attention);
+}
+
+static void attention_half(Model *m, const Pass *p, int64_t layer, const LayerWeights *w)
 {
     const ModelConfig *c = &m->config;
-    int64_t T = batch->tokens, C = c->width, Q = c->heads * c->head_width, KV = c->kv_heads * c->head_width;
-    float epsilon = (float)c->norm_epsilon;
     const Kernels *k = m->kernels;
+    LayerActivations *l = &p->a->layers[layer];
+    int64_t T = p->tokens, C = c->width, Q = c->heads * c->head_width, KV = c->kv_heads * c->head_width;
+    float epsilon = (float)c->norm_epsilon;
     Tensor normed = tensor(l->normed, T, C), q = tensor(l->q, T, Q), keys = tensor(l->k, T, KV), v = tensor(l->v, T, KV);
-    Tensor q_raw = q, k_raw = keys; // without a norm they are turned where they lie
-    if (family_of(c)->qk_norm)
-        q_raw.data = l->q_raw, k_raw.data = l->k_raw;
+    Tensor q_raw = l->q_raw != NULL ? tensor(l->q_raw, T, Q) : q, k_raw = l->k_raw != NULL ? tensor(l->k_raw, T, KV) : keys;
     project(k, q_raw, normed, w->of[Q_PROJ], w->of[Q_BIAS]);
     project(k, k_raw, normed, w->of[K_PROJ], w->of[K_BIAS]);
     project(k, v, normed, w->of[V_PROJ], w->of[V_BIAS]);
-    k->qk_norm_rope_forward(NULL, q, l->q_rstd, q_raw, w->of[Q_NORM], m->a.cosine, m->a.sine, m->a.positions, c->head_width,
+    k->qk_norm_rope_forward(NULL, q, l->q_rstd, q_raw, w->of[Q_NORM], m->cosine, m->sine, p->a->positions, c->head_width, epsilon);
+    k->qk_norm_rope_forward(NULL, keys, l->k_rstd, k_raw, w->of[K_NORM], m->cosine, m->sine, p->a->positions, c->head_width,
                             epsilon);
-    k->qk_norm_rope_forward(NULL, keys, l->k_rstd, k_raw, w->of[K_NORM], m->a.cosine, m->a.sine, m->a.positions, c->head_width,
-                            epsilon);
-    Attention attention = attention_of(m, batch);
-    k->attention_forward(NULL, tensor(l->attended, T, Q), l->logsumexp, q, keys, v, &attention);
+    attend(m, p, layer, q, keys, v);
 }
 
-void layer_forward(Model *m, const Ragged *batch, int64_t layer, void *branch)
+void layer_forward(Model *m, const Pass *p, int64_t layer)
 {
     const Kernels *k = m->kernels;
-    int64_t T = batch->tokens, C = m->config.width, F = m->config.feed_forward, Q = m->config.heads * m->config.head_width;
-    LayerActivations *l = &m->a.layers[layer];
+    int64_t T = p->tokens, C = m->config.width, F = m->config.feed_forward, Q = m->config.heads * m->config.head_width;
+    LayerActivations *l = &p->a->layers[layer];
     LayerWeights w = layer_weights(m, layer);
-    attention_half(m, batch, &w, l);
-    Tensor out = tensor(branch, T, C), input = tensor(l->input, T, C), middle = tensor(l->middle, T, C);
+    attention_half(m, p, layer, &w);
+    Tensor out = tensor(p->a->branch, T, C), input = tensor(l->input, T, C), middle = tensor(l->middle, T, C);
     Tensor normed = tensor(l->normed2, T, C), gate = tensor(l->gate, T, F), up = tensor(l->up, T, F);
     k->matmul_forward(NULL, out, tensor(l->attended, T, Q), w.of[O_PROJ], false);
     k->rmsnorm_forward(NULL, normed, middle, l->rstd2, out, input, w.of[POST_NORM], (float)m->config.norm_epsilon);
@@ -111,37 +125,44 @@ static void upload(Model *m, const Ragged *batch)
     }
 }
 
-bool model_forward(Model *m, const Ragged *batch)
+bool run_forward(Model *m, const Pass *p)
 {
-    TRY(fits(m, batch));
-    if (batch->tokens == 0)
-        return visit_up(m);
     const Kernels *k = m->kernels;
-    int64_t T = batch->tokens, C = m->config.width, L = m->config.layers;
+    Activations *a = p->a;
+    int64_t T = p->tokens, C = m->config.width, L = m->config.layers;
     float epsilon = (float)m->config.norm_epsilon;
-    upload(m, batch);
     TRY(acquire(m, -1));
-    k->embedding_forward(NULL, tensor(m->a.layers[0].input, T, C), weight_tensor(m, &m->parameters.list[m->parameters.embedding]),
-                         m->a.ids);
+    k->embedding_forward(NULL, tensor(a->layers[0].input, T, C), weight_tensor(m, &m->parameters.list[m->parameters.embedding]),
+                         a->ids);
     release(m, -1);
-    Tensor branch = tensor(m->a.branch, T, C);
+    Tensor branch = tensor(a->branch, T, C);
     for (int64_t layer = 0; layer < L; layer++) {
-        LayerActivations *l = &m->a.layers[layer];
+        LayerActivations *l = &a->layers[layer];
         TRY(acquire(m, layer));
         LayerWeights w = layer_weights(m, layer);
         Tensor input = tensor(l->input, T, C), normed = tensor(l->normed, T, C);
         if (layer == 0)
             k->rmsnorm_forward(NULL, normed, NONE, l->rstd, input, NONE, w.of[INPUT_NORM], epsilon);
         else
-            k->rmsnorm_forward(NULL, normed, input, l->rstd, branch, tensor(m->a.layers[layer - 1].middle, T, C),
-                               w.of[INPUT_NORM], epsilon);
-        layer_forward(m, batch, layer, m->a.branch);
+            k->rmsnorm_forward(NULL, normed, input, l->rstd, branch, tensor(a->layers[layer - 1].middle, T, C), w.of[INPUT_NORM],
+                               epsilon);
+        layer_forward(m, p, layer);
         release(m, layer);
     }
     TRY(acquire(m, L));
-    k->rmsnorm_forward(NULL, tensor(m->a.hidden, T, C), tensor(m->a.stream, T, C), m->a.stream_rstd, branch,
-                       tensor(m->a.layers[L - 1].middle, T, C), weight_tensor(m, &m->parameters.list[m->parameters.final_norm]),
+    k->rmsnorm_forward(NULL, tensor(a->hidden, T, C), tensor(a->stream, T, C), a->stream_rstd, branch,
+                       tensor(a->layers[L - 1].middle, T, C), weight_tensor(m, &m->parameters.list[m->parameters.final_norm]),
                        epsilon);
     release(m, L);
     return true;
+}
+
+bool model_forward(Model *m, const Ragged *batch)
+{
+    TRY(fits(m, batch));
+    if (batch->tokens == 0)
+        return visit_up(m);
+    upload(m, batch);
+    Pass pass = pass_of(m, batch);
+    return run_forward(m, &pass);
 }

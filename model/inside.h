@@ -71,9 +71,25 @@ static inline bool gradient_ready(const Model *m, int64_t layer)
 bool visit_up(const Model *model);
 bool visit_down(const Model *model);
 
-Attention attention_of(const Model *model, const Ragged *batch);
+// One pass through the layers: how many tokens, in whose arrays, who attends to what.
+typedef struct Pass {
+    Activations *a;
+    int64_t tokens;
+    Attention attention; // without a layer's pages
+} Pass;
 
-// Runs layer `layer` from its input (which is there) up to the MLP's output, which goes to `branch`.
-void layer_forward(Model *model, const Ragged *batch, int64_t layer, void *branch);
+Pass pass_of(Model *model, const Ragged *batch);
+
+// From the tokens (a->ids, a->positions, on the device) to the final hidden states.
+bool run_forward(Model *model, const Pass *pass);
+
+// Runs layer `layer` from its input (which is there) up to the MLP's output, which goes to a->branch.
+void layer_forward(Model *model, const Pass *pass, int64_t layer);
+
+// ---- plan.c
+
+bool plan_memory(Model *model); // both arenas
+void share_layers(Model *model); // once they are allocated: layers without arrays of their own use those of layer 0
+bool has_fp32_weights(const Model *model);
 
 #endif

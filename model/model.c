@@ -1,149 +1,11 @@
-// Opening a model: its parameters, and the plan of its memory. Loading weights from a folder, or drawing random ones.
-#include "model/model.h"
+// Opening a model: its parameters and its memory (planned in plan.c). Loading weights from a folder, or drawing random ones.
 #include "base/elementary.h"
+#include "model/cached.h"
+#include "model/inside.h"
 #include "model/safetensors.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-// The arrays that one layer keeps. Without a backward pass nothing is kept; with recomputation, the input alone.
-static bool plan_layer(Arena *arena, LayerActivations *l, const ModelConfig *c, const ModelLimits *limits, size_t size,
-                       bool inner)
-{
-    int64_t T = limits->tokens, C = c->width, F = c->feed_forward, H = c->heads, Hkv = c->kv_heads, Q = H * c->head_width;
-    int64_t KV = Hkv * c->head_width;
-    bool norm = family_of(c)->qk_norm; // without it q and k are turned where they lie
-    const char *turned = norm ? "layer: q, k after norm and RoPE" : "layer: q, k, v";
-    struct {
-        const char *name;
-        void *pointer;
-        int64_t columns;
-        size_t size;
-    } arrays[] = {{"layer: attention norm", &l->normed, C, size},
-                  {"layer: q, k, v", &l->q_raw, norm ? Q : 0, size},
-                  {"layer: q, k, v", &l->k_raw, norm ? KV : 0, size},
-                  {"layer: q, k, v", &l->v, KV, size},
-                  {turned, &l->q, Q, size},
-                  {turned, &l->k, KV, size},
-                  {"layer: attention", &l->attended, Q, size},
-                  {"layer: middle of the stream", &l->middle, C, size},
-                  {"layer: MLP norm", &l->normed2, C, size},
-                  {"layer: gate, up", &l->gate, F, size},
-                  {"layer: gate, up", &l->up, F, size},
-                  {"layer: SwiGLU", &l->product, F, size},
-                  {"layer: row statistics", &l->rstd, 1, 4},
-                  {"layer: row statistics", &l->rstd2, 1, 4},
-                  {"layer: row statistics", &l->q_rstd, norm ? H : 0, 4},
-                  {"layer: row statistics", &l->k_rstd, norm ? Hkv : 0, 4},
-                  {"layer: row statistics", &l->logsumexp, H, 4}};
-    if (!inner)
-        return arena_add(arena, "layer: input", &l->input, T * C, size);
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
-        if (arrays[i].columns > 0)
-            TRY(arena_add(arena, arrays[i].name, arrays[i].pointer, T * arrays[i].columns, arrays[i].size));
-    return true;
-}
-
-static bool plan_layers(Model *m)
-{
-    const ModelLimits *limits = &m->limits;
-    bool all = limits->training && !limits->recompute;
-    for (int64_t layer = 0; layer < m->config.layers; layer++) {
-        LayerActivations *l = &m->a.layers[layer];
-        if (layer == 0 || limits->training)
-            TRY(plan_layer(&m->activations, l, &m->config, limits, m->kernels->activation_size, false));
-        if (layer == 0 || all)
-            TRY(plan_layer(&m->activations, l, &m->config, limits, m->kernels->activation_size, true));
-    }
-    return true;
-}
-
-// Layers that have no arrays of their own use those of layer 0.
-static void share_layers(Model *m)
-{
-    if (m->limits.training && !m->limits.recompute)
-        return;
-    for (int64_t layer = 1; layer < m->config.layers; layer++) {
-        void *input = m->a.layers[layer].input;
-        m->a.layers[layer] = m->a.layers[0];
-        if (m->limits.training)
-            m->a.layers[layer].input = input;
-    }
-}
-
-static bool plan_forward(Model *m)
-{
-    Arena *arena = &m->activations;
-    Activations *a = &m->a;
-    const ModelConfig *c = &m->config;
-    int64_t T = m->limits.tokens, N = m->limits.rows, S = m->limits.sequences, C = c->width;
-    size_t size = m->kernels->activation_size;
-    int32_t **integers[] = {&a->ids, &a->positions, &a->starts, &a->contexts, &a->rows, &a->targets, &a->sort, &a->best};
-    const int64_t counts[] = {T, T, S + 1, S, N, N, 2 * T, N};
-    for (int i = 0; i < 8; i++)
-        TRY(arena_add(arena, "batch", integers[i], counts[i], sizeof(int32_t)));
-    TRY(arena_add(arena, "RoPE tables", &a->cosine, m->limits.positions * (c->head_width / 2), sizeof(float)));
-    TRY(arena_add(arena, "RoPE tables", &a->sine, m->limits.positions * (c->head_width / 2), sizeof(float)));
-    TRY(arena_add(arena, "stream", &a->branch, T * C, size));
-    TRY(arena_add(arena, "stream", &a->stream, T * C, size));
-    TRY(arena_add(arena, "stream", &a->hidden, T * C, size));
-    TRY(arena_add(arena, "stream", &a->stream_rstd, T, sizeof(float)));
-    TRY(arena_add(arena, "head: rows", &a->head_input, N * C, size));
-    float **rows[] = {&a->logprob, &a->entropy, &a->logsumexp};
-    for (int i = 0; i < 3; i++)
-        TRY(arena_add(arena, "head: results", rows[i], N, sizeof(float)));
-    return arena_add(arena, "head: logits of a block", &a->head_workspace, m->kernels->head_workspace(N, c->vocabulary),
-                     sizeof(float));
-}
-
-static bool plan_backward(Model *m)
-{
-    Arena *arena = &m->activations;
-    Activations *a = &m->a;
-    const ModelConfig *c = &m->config;
-    int64_t T = m->limits.tokens, N = m->limits.rows, C = c->width, D = c->head_width, Q = c->heads * D, KV = c->kv_heads * D;
-    int64_t widest = C > D ? C : D; // of the gradients that are summed over rows
-    if (family_of(c)->qkv_bias && Q > widest)
-        widest = Q;
-    size_t size = m->kernels->activation_size;
-    void **arrays[] = {&a->dhidden, &a->dstream, &a->dmiddle, &a->dnormed, &a->dq, &a->dattended, &a->dk, &a->dv, &a->dproduct};
-    const int64_t columns[] = {C, C, C, C, Q, Q, KV, KV, c->feed_forward};
-    for (int i = 0; i < 9; i++)
-        TRY(arena_add(arena, "gradients of activations", arrays[i], T * columns[i], size));
-    TRY(arena_add(arena, "gradients of activations", &a->dhead_input, N * C, size));
-    TRY(arena_add(arena, "gradients of activations", &a->delta, T * c->heads, sizeof(float)));
-    TRY(arena_add(arena, "gradients of activations", &a->dlogprob, N, sizeof(float)));
-    TRY(arena_add(arena, "partial sums", &a->partial, ceil_divide(T, NORM_ROWS) * widest, sizeof(float)));
-    return arena_add(arena, "head: a micro-batch's weight gradient", &a->head_gradient, c->vocabulary * C, sizeof(float));
-}
-
-static bool has_fp32_weights(const Model *m) { return m->kernels->activation_size == sizeof(float); }
-
-static bool plan_state(Model *m)
-{
-    int64_t elements = m->parameters.elements, blocks = 0;
-    for (int64_t i = 0; i < m->parameters.count; i++)
-        blocks += ceil_divide(parameter_elements(&m->parameters.list[i]), SQUARES_BLOCK);
-    m->state = (Arena){.name = "weights and gradients", .kernels = m->kernels};
-    TRY(arena_add(&m->state, "weights", &m->weights, elements, m->kernels->activation_size));
-    if (!m->limits.training)
-        return true;
-    if (!has_fp32_weights(m))
-        TRY(arena_add(&m->state, "master weights", &m->master, elements, sizeof(float)));
-    TRY(arena_add(&m->state, "gradients", &m->gradients, elements, sizeof(float)));
-    TRY(arena_add(&m->state, "block sums", &m->squares, blocks, sizeof(float)));
-    m->squares_host = allocate((size_t)blocks, sizeof(float));
-    return m->squares_host != NULL;
-}
-
-static bool plan(Model *m)
-{
-    m->activations = (Arena){.name = "activations", .kernels = m->kernels};
-    m->logprob_host = allocate((size_t)m->limits.rows, sizeof(float));
-    m->a.layers = allocate((size_t)m->config.layers, sizeof *m->a.layers);
-    TRY(m->logprob_host != NULL && m->a.layers != NULL);
-    return plan_state(m) && plan_forward(m) && plan_layers(m) && (!m->limits.training || plan_backward(m));
-}
 
 static bool head_width_is_known(const Model *m)
 {
@@ -183,7 +45,7 @@ static bool open_parts(Model *m, bool plan_only)
 {
     TRY(head_width_is_known(m) && widths_are_multiples(m));
     TRY(parameters_make(&m->parameters, &m->config));
-    TRY(plan(m));
+    TRY(plan_memory(m));
     if (plan_only)
         return true;
     TRY(arena_allocate(&m->state));
@@ -191,7 +53,9 @@ static bool open_parts(Model *m, bool plan_only)
     if (has_fp32_weights(m))
         m->master = m->weights;
     share_layers(m);
-    m->kernels->rope_table(NULL, m->a.cosine, m->a.sine, m->limits.positions, m->config.head_width, m->config.rope_theta);
+    if (m->limits.cache.tokens > 0)
+        cached_open(m);
+    m->kernels->rope_table(NULL, m->cosine, m->sine, m->table_positions, m->config.head_width, m->config.rope_theta);
     return true;
 }
 
@@ -206,12 +70,14 @@ bool model_open(Model *m, const ModelConfig *config, const ModelLimits *limits, 
 
 void model_close(Model *m)
 {
+    cached_close(m);
     arena_free(&m->state);
     arena_free(&m->activations);
     parameters_free(&m->parameters);
     free(m->squares_host);
     free(m->logprob_host);
     free(m->a.layers);
+    free(m->cached.layers);
     *m = (Model){0};
 }
 

@@ -1,6 +1,6 @@
 // model/: a dense Qwen3 or Qwen2 that runs forward and backward over a ragged batch. One forward for training, scoring and
-// (later) generation; it ends at the final hidden states, and what is made of them (a loss, log-probabilities) is a call of its
-// own.
+// generation (engine.h); it ends at the final hidden states, and what is made of them (a loss, log-probabilities, a token) is a
+// call of its own.
 //
 // A step of training, as train_sft.cu has it:
 //   gradients_clear; model_forward, model_loss, model_backward for each micro-batch; gradient_norm, optimizer_step.
@@ -16,11 +16,19 @@
 extern "C" {
 #endif
 
-// The largest micro-batch that memory is planned for.
+// The largest pass over sequences in pages that memory is planned for; tokens 0: none.
+typedef struct CacheLimits {
+    int64_t tokens, rows, sequences, positions; // tokens and rows of the head: at least one for each sequence
+    int64_t pages;                              // of KEY_BLOCK positions of all layers; one of them is nobody's
+} CacheLimits;
+
+// The largest micro-batch that memory is planned for; tokens 0: none. A model that has both trains or generates, in the same memory:
+// what is in pages does not outlive a training step.
 typedef struct ModelLimits {
     int64_t tokens, rows, sequences, positions; // rows: that the head is asked for; positions: longest sequence
     bool training;                              // gradients and everything that a backward pass needs
     bool recompute;                             // keep each layer's input only, and run the layer again going back
+    CacheLimits cache;
 } ModelLimits;
 
 // Where sharding hooks in: a layer's weights are asked for before they are read and given back after; going back, a layer's
@@ -51,11 +59,17 @@ typedef struct Activations {
     float *logprob, *entropy, *logsumexp; // (N)
     int32_t *best;                        // (N)
     float *head_workspace;
-    float *cosine, *sine; // (positions, D/2)
     // going back
     void *dhidden, *dstream, *dmiddle, *dnormed, *dq, *dk, *dv, *dattended, *dproduct, *dhead_input;
     float *delta, *partial, *dlogprob, *head_gradient; // head_gradient (V, C): one micro-batch's, finished on its own
+    // generating: the batch in one block (cached.h), and the results
+    void *cached_block, *cached_results;
+    void *key_pages, *value_pages; // (L, pages, page_elements)
+    float *attention_workspace;
+    int32_t *kept; // (2·S) the last token of each slot, and slots for sequences that only fill a batch
 } Activations;
+
+typedef struct CachedGraph CachedGraph;
 
 typedef struct Model {
     ModelConfig config;
@@ -68,7 +82,11 @@ typedef struct Model {
     float *gradients;              // (elements) NULL without training
     float *squares, *squares_host; // block sums of all tensors, for the gradient norm
     float *logprob_host;           // (N)
-    Activations a;
+    float *cosine, *sine;          // (table_positions, D/2)
+    int64_t table_positions;
+    Activations a, cached; // of a micro-batch; of a pass over sequences in pages
+    CachedGraph *graphs;   // (graph_count) of passes that only decode
+    size_t graph_count, graph_capacity;
     Arena state, activations;
 } Model;
 
