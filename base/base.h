@@ -1,5 +1,5 @@
 // base/: what every other folder stands on. Errors, checked memory, bytes, files, JSON, random numbers.
-// Nothing here knows of models or tokens. Options are in base/options.h, the run's log in base/log.h.
+// Nothing here knows of models or tokens. Options are in base/options.h, the run's log in base/log.h, HTTP in base/http.h.
 //
 // Errors: a function that can fail returns false after fail(...); its callers pass that on with TRY, or add where they
 // were with fail_in. Only main prints (error_text) and exits.

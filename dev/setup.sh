@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what is missing to build (and, with "test", to test): Debian and Ubuntu packages, by apt, when root or sudo can.
-# Otherwise says in one line what to install. Does nothing, quickly, when everything is there.
+# Otherwise says in one line what to install. Does nothing, quickly, when everything is there. (ca-certificates: what servers at
+# https:// addresses are checked against.)
 #
 # With --cuda instead: the libraries of CUDA that a toolkit may lack (cuBLASLt, NCCL, cuDNN; 1.3 GB), from the Python packages,
 # into build/cuda-packages, where dev/cuda_paths.sh finds them. No build and no test needs them.
@@ -16,8 +17,8 @@ if [ "${1:-}" = --cuda ]; then
         nvidia-cublas==13.1.0.3 nvidia-nccl-cu13==2.28.9 nvidia-cudnn-cu13==9.19.0.56
 fi
 
-packages="gcc libc6-dev make libjansson-dev libpcre2-dev libutf8proc-dev libxxhash-dev"
-headers="jansson.h pcre2.h utf8proc.h xxhash.h omp.h"
+packages="gcc libc6-dev make libjansson-dev libpcre2-dev libutf8proc-dev libxxhash-dev libcurl4-openssl-dev ca-certificates"
+headers="jansson.h pcre2.h utf8proc.h xxhash.h curl/curl.h omp.h"
 if [ "${1:-build}" = test ]; then
     packages="$packages g++ libcmocka-dev"
     headers="$headers cmocka.h"
