@@ -1,5 +1,6 @@
 // Reading and writing config.json. Every number is range-checked, and everything that would make the model another one than the
-// dense Qwen3 or Qwen2 that this program computes is refused by name. What the numbers mean for memory is parameters.c's business.
+// dense Qwen3 or Qwen2 that this program computes is refused by name. What the numbers mean for memory is the business of
+// parameters.c.
 #include "model/config.h"
 #include <math.h>
 #include <stdlib.h>

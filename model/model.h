@@ -42,8 +42,8 @@ typedef struct ModelHooks {
     bool (*gradient_ready)(void *context, int64_t layer);
 } ModelHooks;
 
-// What a layer keeps from its forward pass for its backward pass. All of them T rows. q_raw, k_raw, q_rstd and k_rstd are NULL where
-// the family has no QK-norm.
+// What a layer keeps from its forward pass for its backward pass. All of them T rows. Without QK-norm q_raw, k_raw, q_rstd and
+// k_rstd are NULL.
 typedef struct LayerActivations {
     void *input, *normed, *q_raw, *k_raw, *v, *q, *k, *attended, *middle, *normed2, *gate, *up, *product;
     float *rstd, *q_rstd, *k_rstd, *logsumexp, *rstd2;

@@ -116,7 +116,8 @@ a_qwen2_is_trained_resumed_exported_and_trained_again() {
     diff -r "$out/model" "$work/qwen2-exported" >"$work/stderr" || failed "the exported Qwen2 is not the run's model"
     grep -q '"model_type": "qwen2"' "$out/model/config.json" && ! grep -q head_dim "$out/model/config.json" ||
         failed "this is not the configuration of a Qwen2: $(cat "$out/model/config.json")"
-    names=$(grep -ao '"model\.layers\.1\.self_attn\.[a-z_.]*"' "$out/model/model.safetensors" | cut -d. -f5- | tr -d '"' | sort | xargs)
+    names=$(grep -ao '"model\.layers\.1\.self_attn\.[a-z_.]*"' "$out/model/model.safetensors" |
+        cut -d. -f5- | tr -d '"' | sort | xargs)
     [ "$names" = "k_proj.bias k_proj.weight o_proj.weight q_proj.bias q_proj.weight v_proj.bias v_proj.weight" ] ||
         failed "the attention of an exported Qwen2 has $names"
     wants 0 ./train_sft "${recipe[@]:2}" --model "$out" --out "$work/qwen2-next" --epochs 1 >"$work/stdout" 2>"$work/stderr"

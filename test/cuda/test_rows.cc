@@ -1,5 +1,5 @@
-// The operations that move rows (embedding, gather, scatter, fill), which are exact, sums over rows in their one order, and SwiGLU,
-// whose formulas are written out here.
+// The operations that move rows (embedding, gather, scatter, fill), which are exact, sums over rows in their one order, and
+// SwiGLU, whose formulas are written out here.
 #include "test/cuda/call.h"
 
 // ---- embedding, gather, scatter, fill

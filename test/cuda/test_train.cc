@@ -1,5 +1,5 @@
-// A whole training step of a tiny Qwen3 or Qwen2 on the table under test: against the same step on the CPU, and to the bit against
-// itself, with recomputation, unpacked, twice.
+// A whole training step of a tiny Qwen3 or Qwen2 on the table under test: against the same step on the CPU, and to the bit
+// against itself, with recomputation, unpacked, twice.
 //
 // bf16 and the CPU's fp32 differ by roundings. Each rounding of an activation is a relative error of at most 2^-8, in the mean
 // square about 2^-9.3 (half an ulp, uniform, for significands between 1 and 2), and independent of the others. A gradient has
