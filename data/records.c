@@ -231,8 +231,8 @@ static bool read_ids(const Reading *r)
     Record *record = r->record;
     const json_t *ids = field(r->row, "ids"), *labels = field(r->row, "labels");
     size_t count = json_array_size(ids);
-    if (!json_is_array(ids) || count < 2)
-        return fail("%s: key \"ids\" must be a list of at least two ids", r->where);
+    if (!json_is_array(ids) || count < (r->options->prompts ? 1 : 2))
+        return fail("%s: key \"ids\" must be a list of at least %s", r->where, r->options->prompts ? "one id" : "two ids");
     if (labels != NULL && (!json_is_array(labels) || json_array_size(labels) != count))
         return fail("%s: key \"labels\" must be a list as long as \"ids\", %zu entries", r->where, count);
     record->ids = allocate(count, sizeof *record->ids);
@@ -337,6 +337,8 @@ static bool read_difficulty(const Reading *r)
 {
     const json_t *value = field(r->row, "difficulty");
     int difficulty = difficulty_of(value);
+    if (r->options->any_difficulty)
+        return true;
     bool in_words = json_is_string(value) && difficulty < 0;
     if (difficulty < 1 && r->options->missing_difficulty > 0) {
         r->record->difficulty = r->options->missing_difficulty;

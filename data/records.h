@@ -55,6 +55,8 @@ typedef struct RecordOptions {
     const char *instruction; // NULL, "" or "none": nothing is appended
     const FieldMap *map;     // (map_count)
     size_t map_count;
+    bool prompts;           // rows are asked, not trained on: a row of ids may have a single one
+    bool any_difficulty;    // whatever it is, it is not looked at
     bool need_difficulty;   // of 1 to 5; else it may be unknown: absent, 0, or a label in words, such as WebInstruct's
     int missing_difficulty; // 1-5: stands in for one that is absent or none of 1 to 5; 0: nothing does
 } RecordOptions;

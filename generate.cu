@@ -1,0 +1,329 @@
+// Responses of a model: every prompt goes to the generation engine, every response back into its row. What makes a response depends on
+// the row and the seed alone, so rows may be shared out, repeated one by one, or taken up again after an interruption.
+#include "base/signals.h"
+#include "generate_options.h"
+#include "sampling/sampling.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Generate {
+    GenerateOptions o;
+    Options options;
+    Sampler sampler;
+    Encoder *encoder; // NULL without a tokenizer
+    RowOptions row_options;
+    RowReader rows;
+    Journal journal;
+    Progress progress;
+    StopTexts stops;
+    Bytes text, line; // of the prompt, or the response, at hand
+    Asked *asked;     // rows whose samples are on their way
+    bool read_all;
+} Generate;
+
+static const char *const OWN_FIELDS[] = {"sample",   "prompt_ids",         "ids",           "text",
+                                         "logprobs", "processed_logprobs", "finish_reason", NULL};
+
+// ---- one row's way in
+
+static bool prompt_ids(Generate *g, TokenList *ids, const Record *record)
+{
+    if (record->format == ROW_IDS) {
+        TRY(grow(&ids->ids, &ids->capacity, record->tokens, sizeof *ids->ids));
+        memcpy(ids->ids, record->ids, record->tokens * sizeof *ids->ids);
+        ids->count = record->tokens;
+        return true;
+    }
+    if (g->encoder == NULL)
+        return fail("the row is text, but there is no tokenizer in %s; name one with --tokenizer", g->sampler.folder.data);
+    bytes_clear(&g->text);
+    return template_prompt(&g->sampler.chat, &g->text, record->messages, record_prompt(record), true) &&
+           encode(g->encoder, ids, g->text.data, g->text.size);
+}
+
+static bool watch_stops(void *context, uint64_t tag, int32_t sample, const int32_t *ids, int64_t count)
+{
+    (void)tag;
+    (void)sample;
+    return stop_texts_met((const StopTexts *)context, ids, count);
+}
+
+// The samples from `first` on, `count` of them.
+static bool ask_samples(Generate *g, Asked *a, const Record *record, int64_t first, int64_t count)
+{
+    GenerationRequest r = {0};
+    r.tag = (uint64_t)(uintptr_t)a;
+    r.seed = (uint64_t)g->o.seed;
+    r.id = hash_bytes(record->id, strlen(record->id));
+    r.prompt = a->ids.ids;
+    r.prompt_count = (int64_t)a->ids.count;
+    r.first_sample = (int32_t)first;
+    r.samples = (int32_t)count;
+    r.max_new_tokens = g->o.max_new_tokens;
+    r.expected = g->o.ignore_eos ? g->o.max_new_tokens : 0;
+    r.temperature = (float)g->o.temperature;
+    r.top_k = (int32_t)g->o.top_k;
+    r.top_p = (float)g->o.top_p;
+    r.min_p = (float)g->o.min_p;
+    r.stop = g->sampler.stop;
+    r.stop_count = g->o.ignore_eos ? 0 : g->sampler.stop_count;
+    r.watch = g->stops.count > 0 ? watch_stops : NULL;
+    r.watch_context = &g->stops;
+    return engine_add(g->sampler.engine, &r);
+}
+
+// Those samples that an earlier run has not finished; runs of them share their prompt.
+static bool ask_missing(Generate *g, Asked *a, const Record *record)
+{
+    uint64_t base = (uint64_t)a->number * (uint64_t)g->o.samples;
+    for (int64_t first = 0; first < g->o.samples;) {
+        int64_t end = first;
+        while (end < g->o.samples && !journal_has(&g->journal, base + (uint64_t)end))
+            end++;
+        if (end > first)
+            TRY(ask_samples(g, a, record, first, end - first));
+        a->left += end - first;
+        first = end > first ? end : end + 1;
+    }
+    return true;
+}
+
+static bool ask_row(Generate *g, const Record *record)
+{
+    Asked *a = asked_new(&g->asked, g->rows.number);
+    TRY(a != NULL);
+    bool ok = prompt_ids(g, &a->ids, record) && row_begin(&a->row, record, OWN_FIELDS) && ask_missing(g, a, record);
+    if (!ok || a->left == 0)
+        asked_free(a); // a request is refused before any sample of it is taken
+    return ok || fail_in("%s:%" PRId64, g->rows.files[g->rows.file], record->line);
+}
+
+static bool ask(Generate *g)
+{
+    while (!g->read_all && engine_has_room(g->sampler.engine)) {
+        Record record;
+        bool there;
+        TRY(rows_next(&g->rows, &record, &there));
+        g->read_all = !there;
+        if (!there)
+            break;
+        bool ok = ask_row(g, &record);
+        record_free(&record);
+        TRY(ok || rows_refuse(&g->rows));
+    }
+    return true;
+}
+
+// ---- and out
+
+static bool is_stop(const Generate *g, int32_t id)
+{
+    for (int64_t i = 0; i < g->sampler.stop_count && !g->o.ignore_eos; i++)
+        if (g->sampler.stop[i] == id)
+            return true;
+    return false;
+}
+
+// The text of a response: without the token, or from the text on, that ended it.
+static bool add_text(Generate *g, const GenerationResult *r)
+{
+    int64_t count = r->count > 0 && is_stop(g, r->ids[r->count - 1]) ? r->count - 1 : r->count;
+    bytes_clear(&g->text);
+    if (g->sampler.tokenizer == NULL)
+        return true;
+    TRY(decode(g->sampler.tokenizer, &g->text, r->ids, (size_t)count, false));
+    return row_text(&g->line, "text", g->text.data == NULL ? "" : g->text.data, stop_texts_cut(&g->stops, g->text.data, g->text.size));
+}
+
+static bool write_answer(Generate *g, const Asked *a, const GenerationResult *r)
+{
+    bool limited = g->o.temperature > 0 && (g->o.top_k > 0 || g->o.top_p < 1 || g->o.min_p > 0);
+    bytes_clear(&g->line);
+    TRY(bytes_append(&g->line, a->row.data, a->row.size) && row_integer(&g->line, "sample", r->sample));
+    TRY(row_integers(&g->line, "prompt_ids", a->ids.ids, (int64_t)a->ids.count));
+    TRY(row_integers(&g->line, "ids", r->ids, r->count) && add_text(g, r));
+    TRY(row_floats(&g->line, "logprobs", r->logprob, r->count));
+    if (limited)
+        TRY(row_floats(&g->line, "processed_logprobs", r->processed, r->count));
+    const char *reason = r->reason == FINISH_STOP ? "stop" : "length";
+    TRY(row_text(&g->line, "finish_reason", reason, strlen(reason)) && row_end(&g->line));
+    return journal_add(&g->journal, (uint64_t)(a->number * g->o.samples + r->sample), g->line.data, g->line.size);
+}
+
+static bool take_answers(Generate *g)
+{
+    GenerationResult result;
+    while (engine_next(g->sampler.engine, &result)) {
+        Asked *a = (Asked *)(uintptr_t)result.tag;
+        bool ok = write_answer(g, a, &result);
+        if (--a->left == 0)
+            asked_free(a);
+        TRY(ok);
+    }
+    EngineStatistics s = engine_statistics(g->sampler.engine);
+    progress_show(&g->progress, g->journal.count, s.sampled_tokens, s.sequences_running, false);
+    return true;
+}
+
+static bool generate_all(Generate *g, bool *stopped)
+{
+    while (!(*stopped = signal_received() != 0)) {
+        TRY(ask(g));
+        if (g->read_all && engine_empty(g->sampler.engine))
+            break;
+        TRY(engine_step(g->sampler.engine));
+        TRY(take_answers(g));
+    }
+    EngineStatistics s = engine_statistics(g->sampler.engine);
+    progress_show(&g->progress, g->journal.count, s.sampled_tokens, 0, true);
+    if (*stopped)
+        progress_note(&g->progress, "stopped by a signal; what is finished is in %s, and the same command goes on", g->journal.path);
+    return *stopped || journal_finish(&g->journal);
+}
+
+// ---- what has to be there before the first prompt
+
+static bool check_options(const Generate *g)
+{
+    if (g->o.chat && (g->o.prompts.count > 0 || g->o.out[0] != 0))
+        return fail("--chat talks in the terminal; leave --prompts and --out away");
+    if (!g->o.chat && (g->o.prompts.count == 0 || g->o.out[0] == 0))
+        return g->o.plan || fail("give --prompts and --out, or --chat");
+    if (g->o.temperature > 0 && g->o.temperature < 1e-6)
+        return fail("--temperature %g: too small to divide by; 0 is greedy", g->o.temperature);
+    for (size_t i = 0; i < g->o.stop.count; i++)
+        if (g->o.stop.items[i][0] == 0 || strlen(g->o.stop.items[i]) > 1024)
+            return fail("--stop: a text of 1 to 1024 bytes");
+    return true;
+}
+
+static SamplerOptions sampler_options(const Generate *g)
+{
+    SamplerOptions o = {0};
+    o.model = g->o.model;
+    o.tokenizer = g->o.tokenizer;
+    o.template_ = g->o.template_;
+    o.device = g->o.device;
+    o.threads = g->o.threads;
+    o.context = g->o.context;
+    o.sequences = g->o.chat ? 1 : g->o.sequences;
+    o.pass_tokens = g->o.pass_tokens;
+    o.cache = g->o.cache;
+    o.plan_only = g->o.plan;
+    return o;
+}
+
+static bool open_sampler(Generate *g)
+{
+    SamplerOptions o = sampler_options(g);
+    TRY(sampler_open(&g->sampler, &o));
+    if (g->sampler.tokenizer == NULL && (g->o.stop.count > 0 || g->o.chat))
+        return fail("%s: has no tokenizer, so there are no texts; name one with --tokenizer", g->sampler.folder.data);
+    g->stops.tokenizer = g->sampler.tokenizer;
+    g->stops.texts = g->o.stop.items;
+    g->stops.count = g->o.stop.count;
+    return g->sampler.tokenizer == NULL || (g->encoder = encoder_open(g->sampler.tokenizer)) != NULL;
+}
+
+static bool set_fact(json_t *identity, const char *name, uint64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%016" PRIx64, value);
+    return json_object_set_new(identity, name, json_string(text)) == 0 || fail("no memory for the identity of a run");
+}
+
+// What the answers depend on, besides the options that say so.
+static bool open_journal(Generate *g, const RowFacts *facts)
+{
+    uint64_t model, tokenizer = g->sampler.tokenizer == NULL ? 0 : tokenizer_hash(g->sampler.tokenizer);
+    TRY(sampler_fingerprint(&g->sampler, &model));
+    json_t *identity = options_identity(&g->options);
+    TRY(identity != NULL);
+    bool ok = set_fact(identity, "rows", facts->hash) && set_fact(identity, "model weights", model) &&
+              set_fact(identity, "tokenizer files", tokenizer) &&
+              (json_object_set_new(identity, "arithmetic", json_string(g->sampler.kernels->arithmetic)) == 0 || fail("no memory"));
+    ok = ok && journal_open(&g->journal, g->o.out, &g->options, identity);
+    json_decref(identity);
+    return ok;
+}
+
+static bool open_rows(Generate *g, RowFacts *facts)
+{
+    RowOptions *o = &g->row_options;
+    o->paths = g->o.prompts.items;
+    o->path_count = g->o.prompts.count;
+    o->skip_bad_rows = g->o.skip_bad_rows;
+    o->reading.instruction = g->o.instruction;
+    o->reading.prompts = true;
+    o->reading.any_difficulty = true;
+    TRY(part_parse(&o->part, &o->parts, g->o.part));
+    return rows_facts(facts, o) && rows_open(&g->rows, o);
+}
+
+static bool answer_rows(Generate *g, bool *stopped)
+{
+    RowFacts facts;
+    TRY(signals_install() && open_rows(g, &facts) && open_sampler(g) && open_journal(g, &facts));
+    Bytes about = {0};
+    sampler_describe(&g->sampler, &about);
+    g->progress = progress_begin(stderr, facts.mine * g->o.samples, g->journal.before);
+    progress_note(&g->progress, "%s", about.data);
+    bytes_free(&about);
+    if (g->journal.before > 0)
+        progress_note(&g->progress, "%s has %" PRId64 " of %" PRId64 " responses; going on", g->journal.path, g->journal.before,
+                      g->progress.total);
+    return generate_all(g, stopped);
+}
+
+static bool talk(Generate *g)
+{
+    ChatOptions o = {0};
+    o.system = g->o.system;
+    o.seed = (uint64_t)g->o.seed;
+    o.max_new_tokens = g->o.max_new_tokens;
+    o.temperature = (float)g->o.temperature;
+    o.top_k = (int32_t)g->o.top_k;
+    o.top_p = (float)g->o.top_p;
+    o.min_p = (float)g->o.min_p;
+    return open_sampler(g) && chat_run(&g->sampler, g->encoder, &g->stops, &o, stdin, stdout);
+}
+
+static bool run(Generate *g, bool *stopped)
+{
+    TRY(check_options(g));
+    if (g->o.plan) {
+        SamplerOptions o = sampler_options(g);
+        TRY(sampler_open(&g->sampler, &o));
+        sampler_print_plan(&g->sampler, stdout);
+        return fflush(stdout) == 0 || fail_errno("writing the plan");
+    }
+    return g->o.chat ? talk(g) : answer_rows(g, stopped);
+}
+
+static void close_all(Generate *g)
+{
+    while (g->asked != NULL)
+        asked_free(g->asked);
+    rows_close(&g->rows);
+    journal_close(&g->journal);
+    encoder_close(g->encoder);
+    sampler_close(&g->sampler);
+    bytes_free(&g->text);
+    bytes_free(&g->line);
+    options_free(&g->options);
+}
+
+int main(int count, char **arguments)
+{
+    Generate g = {0};
+    bool answered = false, stopped = false;
+    g.journal.descriptor = -1;
+    bool understood = options_read(&g.options, generate_options(), &g.o, count, arguments);
+    bool ok = understood && options_answer(&g.options, GENERATE_USAGE, stdout, &answered);
+    if (ok && !answered)
+        ok = run(&g, &stopped);
+    if (!ok)
+        fprintf(stderr, "%sgenerate: %s\n", g.progress.dirty ? "\n" : "", error_text());
+    close_all(&g);
+    return !understood ? 2 : !ok ? 1 : stopped ? EXIT_STOPPED : 0;
+}

@@ -1,0 +1,51 @@
+// The options of generate, one row each: see train_sft_options.h. IDENTITY: answers depend on it, and an interrupted run only goes on
+// with the same value.
+#ifndef GENERATE_OPTIONS_H
+#define GENERATE_OPTIONS_H
+
+#include "base/options.h"
+#include "data/records.h"
+
+#define GENERATE_USAGE                                                                                                           \
+    "generate: responses of a model to rows of prompts, or a talk in the terminal\n"                                             \
+    "usage: generate --model Qwen3-4B --prompts data/sft/prompts.jsonl --out taught.jsonl\n"                                     \
+    "       generate --model Qwen3-4B --chat\n"                                                                                  \
+    "Every row of --out is one of --prompts with what was generated; a run that was\n"                                           \
+    "interrupted goes on where it stopped. --config FILE reads lines of name = value,\n"                                         \
+    "--help=GROUP shows ranges. Exit: 0 done, 1 failed, 2 usage, 75 stopped by a signal:\n"                                      \
+    "the same command goes on.\n"
+
+// clang-format off
+//  ROW(name, type, default, range, group, IDENTITY or NEUTRAL, help)
+#define GENERATE_OPTIONS(ROW)                                                                                                    \
+    ROW(model,          folder,   "", "required",         model,    NEUTRAL,  "Hugging Face folder")                             \
+    ROW(tokenizer,      folder,   "", "",                 model,    NEUTRAL,  "tokenizer files, if not the model's")             \
+    ROW(template_,      choice,   "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", model, IDENTITY, "chat template")           \
+    ROW(prompts,        list,     "", "",                 rows,     NEUTRAL,  "JSONL files, or folders of them")                 \
+    ROW(out,            file,     "", "",                 rows,     NEUTRAL,  "JSONL file to write")                             \
+    ROW(instruction,    text,     INSTRUCTION_DEFAULT, "", rows,    IDENTITY, "ends the user turn of problem rows, or none")     \
+    ROW(part,           text,     "", "",                 rows,     IDENTITY, "I/N, from 0/N: every N-th row, for N processes")  \
+    ROW(skip_bad_rows,  integer,  "0", ">= 0",            rows,     NEUTRAL,  "rows that may be refused")                        \
+    ROW(samples,        integer,  "1", "> 0 and <= 65536", sampling, IDENTITY, "responses to each prompt")                       \
+    ROW(max_new_tokens, integer,  "8192", "> 0",          sampling, IDENTITY, "of a response")                                   \
+    ROW(temperature,    number,   "1", ">= 0",            sampling, IDENTITY, "0: greedy")                                       \
+    ROW(top_k,          integer,  "0", ">= 0 and <= 1e9", sampling, IDENTITY, "only the k likeliest tokens; 0: all")             \
+    ROW(top_p,          number,   "1", "> 0 and <= 1",    sampling, IDENTITY, "only the likeliest of this much probability")     \
+    ROW(min_p,          number,   "0", ">= 0 and < 1",    sampling, IDENTITY, "only tokens this likely beside the likeliest")    \
+    ROW(seed,           integer,  "0", ">= 0",            sampling, IDENTITY, "with a row's id, all that draws depend on")       \
+    ROW(stop,           repeated, "", "",                 sampling, IDENTITY, "a text that ends a response")                     \
+    ROW(ignore_eos,     flag,     "false", "",            sampling, IDENTITY, "end tokens end nothing")                          \
+    ROW(chat,           flag,     "false", "",            chat,     NEUTRAL,  "talk in the terminal instead")                    \
+    ROW(system,         text,     "", "",                 chat,     NEUTRAL,  "begins the talk with this system turn")           \
+    ROW(device,         choice,   "auto", "auto|cpu|cuda", machine, NEUTRAL,  "where to compute")                                \
+    ROW(threads,        integer,  "0", ">= 0 and <= 4096", machine, NEUTRAL,  "0: all cores")                                    \
+    ROW(context,        integer,  "0", ">= 0",            machine,  IDENTITY, "longest prompt and response; 0: the model's, at most 32768") \
+    ROW(sequences,      integer,  "0", ">= 0 and <= 65536", machine, NEUTRAL, "that run at once; 0: 32 on a CPU, 256 on a GPU")  \
+    ROW(pass_tokens,    integer,  "0", ">= 0 and <= 1e6", machine,  NEUTRAL,  "of prompts, worked on at once; 0: 512 or 8192")   \
+    ROW(cache,          integer,  "0", ">= 0",            machine,  NEUTRAL,  "bytes for keys and values; 0: what is free")      \
+    ROW(plan,           flag,     "false", "",            machine,  NEUTRAL,  "show the memory it takes, then stop")
+// clang-format on
+
+OPTIONS_DEFINE(GenerateOptions, generate_options, GENERATE_OPTIONS)
+
+#endif

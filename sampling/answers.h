@@ -1,0 +1,27 @@
+// Rows on their way out: the row as it came, with the fields that a program adds; where both have one, the program's wins.
+#ifndef SAMPLING_ANSWERS_H
+#define SAMPLING_ANSWERS_H
+
+#include "base/json.h"
+#include "data/records.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// What is left of a row without the fields `own` (NULL-terminated), as the beginning of an object: "{...", to which fields are added.
+bool row_begin(Bytes *out, const Record *record, const char *const *own);
+
+// One more field behind what row_begin and these have written; row_end closes the object.
+bool row_text(Bytes *out, const char *name, const char *text, size_t size); // UTF-8, may hold NUL
+bool row_integer(Bytes *out, const char *name, int64_t value);
+bool row_number(Bytes *out, const char *name, double value);
+bool row_integers(Bytes *out, const char *name, const int32_t *values, int64_t count);
+bool row_floats(Bytes *out, const char *name, const float *values, int64_t count); // 9 significant digits: exact
+bool row_end(Bytes *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

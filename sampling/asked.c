@@ -1,0 +1,27 @@
+// See asked.h.
+#include "sampling/asked.h"
+#include <stdlib.h>
+
+Asked *asked_new(Asked **list, int64_t number)
+{
+    Asked *a = allocate(1, sizeof *a);
+    if (a == NULL)
+        return NULL;
+    a->number = number;
+    a->next = *list;
+    a->here = list;
+    if (a->next != NULL)
+        a->next->here = &a->next;
+    *list = a;
+    return a;
+}
+
+void asked_free(Asked *a)
+{
+    *a->here = a->next;
+    if (a->next != NULL)
+        a->next->here = a->here;
+    bytes_free(&a->row);
+    tokens_free(&a->ids);
+    free(a);
+}

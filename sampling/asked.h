@@ -1,0 +1,27 @@
+// Rows that are on their way: asked, and not all of their answers back.
+#ifndef SAMPLING_ASKED_H
+#define SAMPLING_ASKED_H
+
+#include "data/tokenizer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct Asked {
+    struct Asked *next, **here; // in the list
+    Bytes row;                  // as it came, without the fields that the program writes
+    TokenList ids;              // of the prompt
+    int64_t number;             // of the row
+    int64_t left;               // answers that are still to come
+    int64_t votes[6];           // of a score: answers so far that say 1 to 5; [0]: that say nothing
+} Asked;
+
+Asked *asked_new(Asked **list, int64_t number); // NULL after fail()
+void asked_free(Asked *asked);                  // out of its list
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

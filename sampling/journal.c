@@ -1,0 +1,187 @@
+// OUT.partial: a first line with the identity, then a line "NUMBER TEXT" for each result. Every line is one write() to a file opened for
+// appending; one that was cut off by a crash or a full disk is taken away when it is opened again. See journal.h.
+#include "sampling/journal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const uint64_t NUMBERS_MOST = (uint64_t)1 << 40;
+
+// ---- lines
+
+static bool write_line(Journal *j, const Bytes *line)
+{
+    for (size_t done = 0; done < line->size;) {
+        ssize_t n = write(j->descriptor, line->data + done, line->size - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            int why = errno;
+            if (done > 0 && ftruncate(j->descriptor, (off_t)j->end) != 0)
+                errno = why; // half a line stays, and is cut off when the file is opened again
+            errno = why;
+            return fail_errno("%s: writing; what is finished so far stays there, and the same command goes on", j->path);
+        }
+        done += (size_t)n;
+    }
+    j->end += line->size;
+    return true;
+}
+
+static bool set_place(Journal *j, uint64_t number, uint64_t place)
+{
+    if (number >= NUMBERS_MOST)
+        return fail("%s: result number %" PRIu64 " is beyond this program", j->path, number);
+    if (number >= j->place_count) {
+        TRY(grow(&j->places, &j->place_capacity, number + 1, sizeof *j->places));
+        memset(j->places + j->place_count, 0, (number + 1 - j->place_count) * sizeof *j->places);
+        j->place_count = number + 1;
+    }
+    j->count += j->places[number] == 0;
+    j->places[number] = place;
+    return true;
+}
+
+bool journal_has(const Journal *j, uint64_t number) { return number < j->place_count && j->places[number] != 0; }
+
+bool journal_add(Journal *j, uint64_t number, const char *text, size_t size)
+{
+    Bytes line = {0};
+    uint64_t begin = j->end;
+    bool ok = bytes_printf(&line, "%" PRIu64 " ", number);
+    size_t head = line.size;
+    ok = ok && bytes_append(&line, text, size) && bytes_text(&line, "\n") && write_line(j, &line) &&
+         set_place(j, number, begin + head);
+    bytes_free(&line);
+    return ok;
+}
+
+// ---- opening
+
+static bool read_entry(Journal *j, const char *line, size_t size, uint64_t at)
+{
+    uint64_t number = 0;
+    size_t digits = 0;
+    while (digits < size && digits < 19 && line[digits] >= '0' && line[digits] <= '9')
+        number = number * 10 + (uint64_t)(line[digits++] - '0');
+    bool right = digits > 0 && digits + 2 < size && line[digits] == ' ' && line[digits + 1] == '{' && line[size - 1] == '}';
+    return right ? set_place(j, number, at + digits + 1)
+                 : fail("%s: byte %" PRIu64 ": not a line of results; remove the file to begin anew", j->path, at);
+}
+
+static bool same_identity(const Journal *j, const char *line, size_t size, const Options *options, const json_t *identity)
+{
+    json_t *saved = json_parse(line, size, j->path);
+    if (saved == NULL)
+        return fail_in("the results of an interrupted run (remove the file to begin anew)");
+    bool ok = options_same_identity(options, saved, j->path);
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)(uintptr_t)identity, key, value)
+        if (ok && !json_equal(value, json_object_get(saved, key)))
+            ok = fail("%s: was begun with other %s", j->path, key);
+    json_decref(saved);
+    return ok || fail_in("an interrupted run cannot go on (finish it with the command it was begun with, or remove %s)", j->path);
+}
+
+// Takes the results of an earlier run over. A last line without its end is cut off.
+static bool take_over(Journal *j, const MappedFile *file, const Options *options, const json_t *identity)
+{
+    const char *data = (const char *)file->data;
+    size_t at = 0;
+    for (bool first = true; at < file->size; first = false) {
+        const char *end = memchr(data + at, '\n', file->size - at);
+        if (end == NULL)
+            break;
+        size_t size = (size_t)(end - data) - at;
+        TRY(first ? same_identity(j, data + at, size, options, identity) : read_entry(j, data + at, size, at));
+        at += size + 1;
+    }
+    j->end = at;
+    j->before = j->count;
+    return true;
+}
+
+static bool write_identity(Journal *j, const json_t *identity)
+{
+    Bytes line = {0};
+    char *text = json_dumps(identity, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    bool ok = (text != NULL || fail("no memory for the identity of a run")) && bytes_text(&line, text) && bytes_text(&line, "\n") &&
+              write_line(j, &line);
+    free(text);
+    bytes_free(&line);
+    return ok;
+}
+
+static bool open_file(Journal *j)
+{
+    if (file_exists(j->out))
+        return fail("%s: is there already; remove it, or choose another --out", j->out);
+    if (folder_exists(j->out))
+        return fail("%s: is a folder; --out is the file to write", j->out);
+    j->descriptor = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (j->descriptor < 0)
+        return fail_errno("%s: opening", j->path);
+    return flock(j->descriptor, LOCK_EX | LOCK_NB) == 0 ||
+           fail("%s: another process is writing it; wait for it, or choose another --out", j->path);
+}
+
+static bool open_parts(Journal *j, const char *out, const Options *options, const json_t *identity)
+{
+    Bytes path = {0};
+    MappedFile file;
+    TRY((j->out = copy_text(out)) != NULL && bytes_printf(&path, "%s.partial", out));
+    j->path = path.data;
+    TRY(open_file(j) && file_map(&file, j->path));
+    bool ok = take_over(j, &file, options, identity), cut = j->end < file.size;
+    file_unmap(&file);
+    TRY(ok);
+    if (cut && ftruncate(j->descriptor, (off_t)j->end) != 0)
+        return fail_errno("%s: cutting off a half line", j->path);
+    return j->end > 0 || write_identity(j, identity);
+}
+
+bool journal_open(Journal *j, const char *out, const Options *options, const json_t *identity)
+{
+    *j = (Journal){.descriptor = -1};
+    if (open_parts(j, out, options, identity))
+        return true;
+    journal_close(j);
+    return false;
+}
+
+void journal_close(Journal *j)
+{
+    if (j->descriptor >= 0)
+        close(j->descriptor);
+    free(j->out);
+    free(j->path);
+    free(j->places);
+    *j = (Journal){.descriptor = -1};
+}
+
+// ---- the end
+
+bool journal_finish(Journal *j)
+{
+    MappedFile file;
+    AtomicFile out;
+    TRY(file_map(&file, j->path));
+    bool ok = atomic_open(&out, j->out);
+    for (size_t i = 0; ok && i < j->place_count; i++) {
+        if (j->places[i] == 0)
+            continue;
+        const char *text = (const char *)file.data + j->places[i];
+        const char *end = memchr(text, '\n', file.size - j->places[i]);
+        ok = end != NULL ? atomic_write(&out, text, (size_t)(end + 1 - text)) : fail("%s: was changed by somebody else", j->path);
+        if (!ok)
+            atomic_abort(&out);
+    }
+    file_unmap(&file);
+    TRY(ok && atomic_commit(&out));
+    return unlink(j->path) == 0 || fail_errno("%s: removing; %s is complete", j->path, j->out);
+}

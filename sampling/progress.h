@@ -1,0 +1,27 @@
+// How far a program is that answers rows: "rows 120/1,000 | 34,567 tokens | 1,234 tok/s | 32 running | eta 02m10s", one updating line on
+// a terminal, a line every half minute elsewhere. Nobody stops because it cannot be written.
+#ifndef SAMPLING_PROGRESS_H
+#define SAMPLING_PROGRESS_H
+
+#include "base/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct Progress {
+    FILE *out;
+    bool updating, dirty;
+    int64_t total, before; // results in all; those that an earlier run had
+    double begun, shown;   // seconds
+} Progress;
+
+Progress progress_begin(FILE *out, int64_t total, int64_t before);
+void progress_show(Progress *progress, int64_t done, int64_t tokens, int64_t running, bool last);
+void progress_note(Progress *progress, const char *format, ...) PRINTF_LIKE(2, 3); // a line of its own
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,54 @@
+// The rows that a program answers, in the order of their files: every N-th of them where N processes share the work, and without those
+// that may be refused. Files only, not a pipe: a run that was interrupted reads them again.
+#ifndef SAMPLING_ROWS_H
+#define SAMPLING_ROWS_H
+
+#include "data/lines.h"
+#include "data/records.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct RowOptions {
+    const char *const *paths; // (path_count) JSONL files, or folders of them
+    size_t path_count;
+    int64_t part, parts;   // rows part, part + parts, ...; 0 and 1: all
+    int64_t skip_bad_rows; // so many may be refused
+    RecordOptions reading;
+} RowOptions;
+
+typedef struct RowReader {
+    RowOptions options;
+    char **files;
+    size_t file_count, file;
+    LineReader lines;
+    bool open;
+    int64_t number; // of the row that came last, from 0, over all files
+    int64_t bad;    // refused so far
+} RowReader;
+
+bool rows_open(RowReader *reader, const RowOptions *options);
+
+// The next row; *there false: there are no more. Its number is reader->number.
+bool rows_next(RowReader *reader, Record *record, bool *there);
+
+// The row that came last is refused for what fail() said, by whoever found out: true if it may be, after a line on stderr.
+bool rows_refuse(RowReader *reader);
+void rows_close(RowReader *reader);
+
+// What all rows are: a hash of the files' bytes, and how many rows there are in all and for this part.
+typedef struct RowFacts {
+    uint64_t hash;
+    int64_t rows, mine;
+} RowFacts;
+bool rows_facts(RowFacts *facts, const RowOptions *options);
+
+// "I/N", I from 0 to N - 1; "" is 0/1.
+bool part_parse(int64_t *part, int64_t *parts, const char *text);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,54 @@
+// The question that a language model is asked about a problem's difficulty, and what its answer means: 1 to 5. The rubric is a text
+// with {question} in it; the default asks what DeReason's scorer asks for (reasoning steps, prerequisite knowledge, potential for
+// error; Hu et al. 2026, appendix A.1, whose very words are not public).
+#ifndef SAMPLING_RUBRIC_H
+#define SAMPLING_RUBRIC_H
+
+#include "data/records.h"
+#include "sampling/answer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RUBRIC_PLACE "{question}"
+extern const char RUBRIC_DEFAULT[];
+
+enum { DIFFICULTIES = 5, DIFFICULTY_DEFAULT = 3 }; // 3 stands in for an answer that says none
+
+typedef struct Rubric {
+    Bytes text;
+    size_t place; // of RUBRIC_PLACE in it
+    uint64_t hash;
+} Rubric;
+
+bool rubric_open(Rubric *rubric, const char *file); // NULL or "": the default
+void rubric_close(Rubric *rubric);
+bool rubric_fill(const Rubric *rubric, Bytes *out, Text question);
+
+// What a row asks: the last user turn of its prompt, options of a multiple choice included. Fails where it has none.
+bool rubric_question(Text *question, const Record *record);
+
+typedef struct Difficulty {
+    int level;                  // 1-5, the likeliest; the easier of two
+    double expected;            // mean over probs
+    double probs[DIFFICULTIES]; // of 1 to 5; they sum to 1
+    bool defaulted;             // nothing said any of them: DIFFICULTY_DEFAULT stands in
+} Difficulty;
+
+// From log-probabilities of the five answers (they need not sum to 1), or from how often each was given, [0] for none of them.
+Difficulty difficulty_of_logprobs(const double logprob[DIFFICULTIES]);
+Difficulty difficulty_of_votes(const int64_t votes[DIFFICULTIES + 1]);
+
+// A server's candidates for the first token of an answer: those that are "1" to "5", with white space around them or not. False:
+// none of them is.
+bool difficulty_of_top(Difficulty *difficulty, const TopToken *top, size_t count);
+
+// The level that a written answer gives: its first digit from 1 to 5 behind the last "</think>"; 0: it gives none.
+int difficulty_in_text(const char *text, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

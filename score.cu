@@ -1,0 +1,441 @@
+// Difficulty 1 to 5 of every problem, by a language model that reads it under a rubric. Either the model's probabilities of the digits
+// 1 to 5 as the next token decide, which costs one pass over each problem, the rubric's beginning being computed once for all; or an
+// answer that it writes. The model is a folder here, or behind a server.
+#include "base/signals.h"
+#include "sampling/sampling.h"
+#include "score_options.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Score {
+    ScoreOptions o;
+    Options options;
+    Rubric rubric;
+    RowOptions row_options;
+    RowReader rows;
+    Journal journal;
+    Progress progress;
+    Bytes text, line;
+    Asked *asked; // rows whose answers are on their way
+    bool read_all, by_logits, remote;
+    int64_t defaulted;            // problems without a usable answer
+    int64_t failed, failed_a_row; // questions that a server did not answer; the last ones, without an answer between them
+    Bytes why;                    // the first of those failed
+    // a folder's model
+    Sampler sampler;
+    Encoder *encoder;
+    ChatTemplate chat;     // the folder's, without thoughts where digits are to follow at once
+    Sequence *beginning;   // of every prompt, up to the problem
+    int32_t digits[DIFFICULTIES];
+    // a server's
+    Endpoint *endpoint;
+} Score;
+
+static const char *const OWN_FIELDS[] = {"difficulty", "difficulty_expected", "difficulty_probs", "difficulty_default",
+                                         "scorer",     "scorer_prompt",       "source_difficulty", NULL};
+
+// ---- a row's way in
+
+// The row, and what difficulty it came with: that of an earlier score is replaced, any other kept under another name.
+static bool begin_row(Asked *a, const Record *record)
+{
+    TRY(row_begin(&a->row, record, OWN_FIELDS));
+    bool scored = json_object_get(record->row, "scorer") != NULL;
+    const json_t *came = json_object_get(record->row, scored ? "source_difficulty" : "difficulty");
+    if (came == NULL)
+        return true;
+    char *text = json_dumps(came, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(17));
+    bool ok = text != NULL && bytes_printf(&a->row, "%s\"source_difficulty\":%s", a->row.size > 1 ? "," : "", text);
+    free(text);
+    return ok || fail("no memory for a row");
+}
+
+static bool render(Score *s, Bytes *out, Text question)
+{
+    TRY(rubric_fill(&s->rubric, &s->text, question));
+    Message message = {ROLE_USER, {s->text.data, s->text.size}, {NULL, 0}};
+    bytes_clear(out);
+    return template_prompt(&s->chat, out, &message, 1, true);
+}
+
+static bool ask_model(Score *s, Asked *a, Text question)
+{
+    Bytes prompt = {0};
+    bool ok = render(s, &prompt, question) && encode(s->encoder, &a->ids, prompt.data, prompt.size);
+    bytes_free(&prompt);
+    TRY(ok);
+    GenerationRequest r = {0};
+    r.tag = (uint64_t)(uintptr_t)a;
+    r.seed = (uint64_t)s->o.seed;
+    r.id = hash_bytes(question.data, question.size);
+    r.prompt = a->ids.ids;
+    r.prompt_count = (int64_t)a->ids.count;
+    r.prefix = s->beginning;
+    r.samples = s->by_logits ? 1 : (int32_t)s->o.samples;
+    r.top_p = 1;
+    r.temperature = (float)s->o.temperature;
+    r.max_new_tokens = s->o.max_new_tokens;
+    r.stop = s->sampler.stop;
+    r.stop_count = s->sampler.stop_count;
+    r.probe = s->by_logits ? s->digits : NULL;
+    r.probe_count = s->by_logits ? DIFFICULTIES : 0;
+    a->left = r.samples;
+    return engine_add(s->sampler.engine, &r);
+}
+
+static bool ask_server(Score *s, Asked *a, Text question)
+{
+    TRY(rubric_fill(&s->rubric, &s->text, question));
+    Message message = {ROLE_USER, {s->text.data, s->text.size}, {NULL, 0}};
+    a->left = 1;
+    return endpoint_ask(s->endpoint, &message, 1, (uint64_t)(uintptr_t)a);
+}
+
+static bool ask_row(Score *s, const Record *record)
+{
+    if (journal_has(&s->journal, (uint64_t)s->rows.number))
+        return true;
+    Text question;
+    Asked *a = asked_new(&s->asked, s->rows.number);
+    TRY(a != NULL);
+    bool ok = rubric_question(&question, record) && begin_row(a, record) &&
+              (s->remote ? ask_server(s, a, question) : ask_model(s, a, question));
+    if (!ok)
+        asked_free(a);
+    return ok || fail_in("%s:%" PRId64, s->rows.files[s->rows.file], record->line);
+}
+
+static bool has_room(const Score *s)
+{
+    return s->remote ? endpoint_pending(s->endpoint) < 2 * (size_t)s->o.in_flight : engine_has_room(s->sampler.engine);
+}
+
+static bool ask(Score *s)
+{
+    while (!s->read_all && has_room(s)) {
+        Record record;
+        bool there;
+        TRY(rows_next(&s->rows, &record, &there));
+        s->read_all = !there;
+        if (!there)
+            break;
+        bool ok = ask_row(s, &record);
+        record_free(&record);
+        TRY(ok || rows_refuse(&s->rows));
+    }
+    return true;
+}
+
+// ---- and out
+
+static bool write_score(Score *s, const Asked *a, const Difficulty *d)
+{
+    const char *slash = strrchr(s->o.model, '/'), *name = s->remote || slash == NULL || slash[1] == 0 ? s->o.model : slash + 1;
+    float probs[DIFFICULTIES];
+    char prompt[24];
+    for (int i = 0; i < DIFFICULTIES; i++)
+        probs[i] = (float)d->probs[i];
+    snprintf(prompt, sizeof prompt, "%016" PRIx64, s->rubric.hash);
+    bytes_clear(&s->line);
+    TRY(bytes_append(&s->line, a->row.data, a->row.size) && row_integer(&s->line, "difficulty", d->level));
+    TRY(row_number(&s->line, "difficulty_expected", d->expected) && row_floats(&s->line, "difficulty_probs", probs, DIFFICULTIES));
+    if (d->defaulted)
+        TRY(bytes_text(&s->line, ",\"difficulty_default\":true"));
+    TRY(row_text(&s->line, "scorer", name, strlen(name)) && row_text(&s->line, "scorer_prompt", prompt, strlen(prompt)));
+    s->defaulted += d->defaulted;
+    return row_end(&s->line) && journal_add(&s->journal, (uint64_t)a->number, s->line.data, s->line.size);
+}
+
+static bool settle(Score *s, Asked *a, const Difficulty *d)
+{
+    bool ok = write_score(s, a, d);
+    asked_free(a);
+    return ok;
+}
+
+static bool take_written(Score *s, Asked *a, const GenerationResult *r)
+{
+    bytes_clear(&s->text);
+    TRY(decode(s->sampler.tokenizer, &s->text, r->ids, (size_t)r->count, false));
+    a->votes[difficulty_in_text(s->text.data == NULL ? "" : s->text.data, s->text.size)]++;
+    if (--a->left > 0)
+        return true;
+    Difficulty d = difficulty_of_votes(a->votes);
+    return settle(s, a, &d);
+}
+
+static bool take_results(Score *s)
+{
+    GenerationResult result;
+    while (engine_next(s->sampler.engine, &result)) {
+        Asked *a = (Asked *)(uintptr_t)result.tag;
+        double logprob[DIFFICULTIES];
+        for (int i = 0; s->by_logits && i < DIFFICULTIES; i++)
+            logprob[i] = (double)result.probe[i];
+        Difficulty d = {0};
+        if (s->by_logits)
+            d = difficulty_of_logprobs(logprob);
+        TRY(s->by_logits ? settle(s, a, &d) : take_written(s, a, &result));
+    }
+    return true;
+}
+
+// What the server says is the likeliest digit, where it names its candidates; what it wrote, otherwise.
+static bool take_server_answer(Score *s, const EndpointAnswer *answer)
+{
+    Asked *a = (Asked *)(uintptr_t)answer->tag;
+    Difficulty d;
+    if (answer->failed) {
+        if (s->failed++ == 0)
+            TRY(bytes_text(&s->why, answer->error));
+        s->read_all = s->read_all || ++s->failed_a_row >= 2 * s->o.in_flight; // there is no use in asking on
+        asked_free(a);
+        return true;
+    }
+    s->failed_a_row = 0;
+    if (!s->by_logits || !difficulty_of_top(&d, answer->top, answer->top_count)) {
+        a->votes[difficulty_in_text(answer->text.data, answer->text.size)]++;
+        d = difficulty_of_votes(a->votes);
+    }
+    return settle(s, a, &d);
+}
+
+// ---- until all are answered
+
+static bool all_asked(const Score *s)
+{
+    return s->read_all && (s->remote ? endpoint_pending(s->endpoint) == 0 : engine_empty(s->sampler.engine));
+}
+
+static bool wait_for_answers(Score *s)
+{
+    EndpointAnswer answer;
+    if (!s->remote)
+        return engine_step(s->sampler.engine) && take_results(s);
+    if (endpoint_pending(s->endpoint) == 0)
+        return true;
+    if (endpoint_next(s->endpoint, &answer))
+        return take_server_answer(s, &answer);
+    return signal_received() != 0; // the loop sees it
+}
+
+static void show(Score *s, bool last)
+{
+    EngineStatistics e = {0};
+    if (!s->remote)
+        e = engine_statistics(s->sampler.engine);
+    int64_t running = s->remote ? (int64_t)endpoint_pending(s->endpoint) : e.sequences_running;
+    progress_show(&s->progress, s->journal.count, e.prompt_tokens + e.sampled_tokens, running, last);
+}
+
+static bool finish(Score *s)
+{
+    if (s->defaulted > 0)
+        progress_note(&s->progress, "%" PRId64 " problems got no usable answer: difficulty %d stands in, with difficulty_default",
+                      s->defaulted, (int)DIFFICULTY_DEFAULT);
+    if (s->failed > 0)
+        return fail("%" PRId64 " questions were not answered; the first: %s; what is finished is in %s, and the same command asks again",
+                    s->failed, s->why.data, s->journal.path);
+    return journal_finish(&s->journal);
+}
+
+static bool score_all(Score *s, bool *stopped)
+{
+    while (!(*stopped = signal_received() != 0)) {
+        TRY(ask(s));
+        if (all_asked(s))
+            break;
+        TRY(wait_for_answers(s));
+        show(s, false);
+    }
+    show(s, true);
+    if (!*stopped)
+        return finish(s);
+    progress_note(&s->progress, "stopped by a signal; what is finished is in %s, and the same command goes on", s->journal.path);
+    return true;
+}
+
+// ---- what has to be there before the first problem
+
+static bool find_digits(Score *s)
+{
+    for (int i = 0; i < DIFFICULTIES; i++) {
+        TokenList ids = {0};
+        char digit = (char)('1' + i);
+        bool ok = encode(s->encoder, &ids, &digit, 1), one = ok && ids.count == 1;
+        s->digits[i] = one ? ids.ids[0] : 0;
+        tokens_free(&ids);
+        TRY(ok);
+        if (!one)
+            return fail("%s: \"%c\" is not one token, so digits have no probabilities; use --method generate",
+                        s->sampler.tokenizer_folder.data, digit);
+    }
+    return true;
+}
+
+// What all prompts begin with, up to the problem, in text; where tokens merge across that edge, the engine shares a token less.
+static bool open_beginning(Score *s)
+{
+    static const Text one = {"1", 1}, other = {"x", 1};
+    Bytes a = {0}, b = {0};
+    TokenList ids = {0};
+    size_t same = 0;
+    bool ok = render(s, &a, one) && render(s, &b, other);
+    while (ok && same < a.size && same < b.size && a.data[same] == b.data[same])
+        same++;
+    ok = ok && encode(s->encoder, &ids, a.data, same);
+    if (ok && ids.count > 0)
+        ok = (s->beginning = engine_prefix(s->sampler.engine, NULL, ids.ids, (int64_t)ids.count)) != NULL;
+    bytes_free(&a);
+    bytes_free(&b);
+    tokens_free(&ids);
+    return ok;
+}
+
+static bool open_model(Score *s)
+{
+    SamplerOptions o = {0};
+    o.model = s->o.model;
+    o.tokenizer = s->o.tokenizer;
+    o.template_ = s->o.template_;
+    o.device = s->o.device;
+    o.threads = s->o.threads;
+    o.context = s->o.context;
+    o.sequences = s->o.sequences;
+    o.pass_tokens = s->o.pass_tokens;
+    o.cache = s->o.cache;
+    o.probes = s->by_logits ? DIFFICULTIES : 0;
+    TRY(sampler_open(&s->sampler, &o));
+    if (s->sampler.tokenizer == NULL)
+        return fail("%s: has no tokenizer; name one with --tokenizer", s->sampler.folder.data);
+    TRY((s->encoder = encoder_open(s->sampler.tokenizer)) != NULL);
+    s->chat = s->sampler.chat;
+    if (s->by_logits && s->chat.kind == TEMPLATE_QWEN3)
+        s->chat.kind = TEMPLATE_QWEN3_NOTHINK; // a thought would come before the digit
+    return (!s->by_logits || find_digits(s)) && open_beginning(s);
+}
+
+static bool open_server(Score *s)
+{
+    Bytes path = {0};
+    TRY(s->o.answers[0] != 0 ? bytes_text(&path, s->o.answers) : bytes_printf(&path, "%s.answers", s->o.out));
+    EndpointOptions o = {0};
+    o.url = s->o.endpoint;
+    o.model = s->o.model;
+    o.temperature = s->o.temperature;
+    o.max_tokens = s->by_logits ? 1 : s->o.max_new_tokens;
+    o.seed = s->o.seed;
+    o.logprobs = s->by_logits;
+    o.in_flight = (int)s->o.in_flight;
+    o.attempts = (int)s->o.attempts;
+    o.seconds = s->o.timeout;
+    o.backoff = 1;
+    o.cache = path.data;
+    s->endpoint = endpoint_open(&o);
+    bytes_free(&path);
+    return s->endpoint != NULL;
+}
+
+static bool set_fact(json_t *identity, const char *name, uint64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%016" PRIx64, value);
+    return json_object_set_new(identity, name, json_string(text)) == 0 || fail("no memory for the identity of a run");
+}
+
+static bool open_journal(Score *s, const RowFacts *facts)
+{
+    uint64_t model = hash_bytes(s->o.model, strlen(s->o.model)), tokenizer = 0;
+    if (!s->remote) {
+        TRY(sampler_fingerprint(&s->sampler, &model));
+        tokenizer = tokenizer_hash(s->sampler.tokenizer);
+    }
+    json_t *identity = options_identity(&s->options);
+    TRY(identity != NULL);
+    bool ok = set_fact(identity, "rows", facts->hash) && set_fact(identity, "model", model) &&
+              set_fact(identity, "tokenizer files", tokenizer) && set_fact(identity, "rubric", s->rubric.hash);
+    ok = ok && journal_open(&s->journal, s->o.out, &s->options, identity);
+    json_decref(identity);
+    return ok;
+}
+
+static bool check_options(const Score *s)
+{
+    if (s->o.data.count == 0 || s->o.out[0] == 0)
+        return fail("give --data and --out");
+    if (s->o.model[0] == 0)
+        return fail(s->remote ? "--endpoint: give --model, the model's name there" : "give --model, a Hugging Face folder");
+    if (s->remote && s->o.samples > 1)
+        return fail("--samples is for a model of --model; a server is asked once for each problem");
+    if (s->o.samples > 1 && (s->by_logits || s->o.temperature == 0))
+        return fail("--samples %" PRId64 ": several answers are for --method generate with a --temperature above 0", s->o.samples);
+    return true;
+}
+
+static bool open_all(Score *s, RowFacts *facts)
+{
+    RowOptions *o = &s->row_options;
+    o->paths = s->o.data.items;
+    o->path_count = s->o.data.count;
+    o->skip_bad_rows = s->o.skip_bad_rows;
+    o->reading.prompts = true;
+    o->reading.any_difficulty = true;
+    TRY(part_parse(&o->part, &o->parts, s->o.part) && rows_facts(facts, o) && rows_open(&s->rows, o));
+    return (s->remote ? open_server(s) : open_model(s)) && open_journal(s, facts);
+}
+
+static bool run(Score *s, bool *stopped)
+{
+    RowFacts facts;
+    s->by_logits = strcmp(s->o.method, "logits") == 0;
+    s->remote = s->o.endpoint[0] != 0;
+    TRY(rubric_open(&s->rubric, s->o.rubric));
+    if (s->o.print_rubric)
+        return (fwrite(s->rubric.text.data, 1, s->rubric.text.size, stdout) == s->rubric.text.size && putchar('\n') != EOF &&
+                fflush(stdout) == 0) ||
+               fail_errno("writing the rubric");
+    TRY(check_options(s) && signals_install() && open_all(s, &facts));
+    s->progress = progress_begin(stderr, facts.mine, s->journal.before);
+    Bytes about = {0};
+    if (!s->remote)
+        sampler_describe(&s->sampler, &about);
+    progress_note(&s->progress, "%s", s->remote ? s->o.endpoint : about.data);
+    bytes_free(&about);
+    if (s->journal.before > 0)
+        progress_note(&s->progress, "%s has %" PRId64 " of %" PRId64 " rows; going on", s->journal.path, s->journal.before,
+                      facts.mine);
+    return score_all(s, stopped);
+}
+
+static void close_all(Score *s)
+{
+    while (s->asked != NULL)
+        asked_free(s->asked);
+    rows_close(&s->rows);
+    journal_close(&s->journal);
+    endpoint_close(s->endpoint);
+    if (s->sampler.engine != NULL)
+        engine_prefix_release(s->sampler.engine, s->beginning);
+    encoder_close(s->encoder);
+    sampler_close(&s->sampler);
+    rubric_close(&s->rubric);
+    bytes_free(&s->text);
+    bytes_free(&s->line);
+    bytes_free(&s->why);
+    options_free(&s->options);
+}
+
+int main(int count, char **arguments)
+{
+    Score s = {0};
+    bool answered = false, stopped = false;
+    s.journal.descriptor = -1;
+    bool understood = options_read(&s.options, score_options(), &s.o, count, arguments);
+    bool ok = understood && options_answer(&s.options, SCORE_USAGE, stdout, &answered);
+    if (ok && !answered)
+        ok = run(&s, &stopped);
+    if (!ok)
+        fprintf(stderr, "%sscore: %s\n", s.progress.dirty ? "\n" : "", error_text());
+    close_all(&s);
+    return !understood ? 2 : !ok ? 1 : stopped ? EXIT_STOPPED : 0;
+}

@@ -1,0 +1,50 @@
+// The options of score, one row each: see train_sft_options.h. IDENTITY: scores depend on it, and an interrupted run only goes on with the
+// same value.
+#ifndef SCORE_OPTIONS_H
+#define SCORE_OPTIONS_H
+
+#include "base/options.h"
+#include "data/records.h"
+
+#define SCORE_USAGE                                                                                                              \
+    "score: difficulty 1 to 5 of every problem, by a language model\n"                                                           \
+    "usage: score --model Qwen3-4B-Instruct-2507 --data all.jsonl --out scored.jsonl\n"                                          \
+    "       score --endpoint http://host:8000/v1 --model NAME --data all.jsonl --out scored.jsonl\n"                             \
+    "Every row of --out is one of --data with difficulty, difficulty_expected,\n"                                                \
+    "difficulty_probs, scorer and scorer_prompt. A run that was interrupted goes on where\n"                                     \
+    "it stopped. --config FILE reads lines of name = value, --help=GROUP shows ranges.\n"                                        \
+    "Exit: 0 done, 1 failed, 2 usage, 75 stopped by a signal: the same command goes on.\n"
+
+// clang-format off
+//  ROW(name, type, default, range, group, IDENTITY or NEUTRAL, help)
+#define SCORE_OPTIONS(ROW)                                                                                                       \
+    ROW(model,          text,     "", "",                 model,    NEUTRAL,  "Hugging Face folder; with --endpoint its name there") \
+    ROW(tokenizer,      folder,   "", "",                 model,    NEUTRAL,  "tokenizer files, if not the model's")             \
+    ROW(template_,      choice,   "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", model, IDENTITY, "chat template")           \
+    ROW(data,           list,     "", "",                 rows,     NEUTRAL,  "JSONL files, or folders of them")                 \
+    ROW(out,            file,     "", "",                 rows,     NEUTRAL,  "JSONL file to write")                             \
+    ROW(part,           text,     "", "",                 rows,     IDENTITY, "I/N, from 0/N: every N-th row, for N processes")  \
+    ROW(skip_bad_rows,  integer,  "0", ">= 0",            rows,     NEUTRAL,  "rows that may be refused")                        \
+    ROW(rubric,         file,     "", "",                 asking,   NEUTRAL,  "the question, with {question} in it")             \
+    ROW(print_rubric,   flag,     "false", "",            asking,   NEUTRAL,  "show the rubric, then stop")                      \
+    ROW(method,         choice,   "logits", "logits|generate", asking, IDENTITY, "probabilities of the digits, or a written answer") \
+    ROW(samples,        integer,  "1", "> 0 and <= 1024", asking,   IDENTITY, "written answers to each problem")                 \
+    ROW(max_new_tokens, integer,  "4096", "> 0",          asking,   IDENTITY, "of a written answer")                             \
+    ROW(temperature,    number,   "0", ">= 0",            asking,   IDENTITY, "of written answers; 0: greedy")                   \
+    ROW(seed,           integer,  "0", ">= 0",            asking,   IDENTITY, "of written answers")                              \
+    ROW(endpoint,       text,     "", "",                 server,   IDENTITY, "ask this OpenAI-compatible server instead")       \
+    ROW(in_flight,      integer,  "16", "> 0 and <= 1024", server,  NEUTRAL,  "questions on their way at once")                  \
+    ROW(attempts,       integer,  "8", "> 0 and <= 1000", server,   NEUTRAL,  "for each question")                               \
+    ROW(timeout,        number,   "600", "> 0 and <= 1e6", server,  NEUTRAL,  "seconds, of an attempt")                          \
+    ROW(answers,        file,     "", "",                 server,   NEUTRAL,  "where answers are kept; default: OUT.answers")    \
+    ROW(device,         choice,   "auto", "auto|cpu|cuda", machine, NEUTRAL,  "where to compute")                                \
+    ROW(threads,        integer,  "0", ">= 0 and <= 4096", machine, NEUTRAL,  "0: all cores")                                    \
+    ROW(context,        integer,  "0", ">= 0",            machine,  IDENTITY, "longest problem and answer; 0: the model's, at most 32768") \
+    ROW(sequences,      integer,  "0", ">= 0 and <= 65536", machine, NEUTRAL, "that run at once; 0: 32 on a CPU, 256 on a GPU")  \
+    ROW(pass_tokens,    integer,  "0", ">= 0 and <= 1e6", machine,  NEUTRAL,  "of problems, worked on at once; 0: 512 or 8192")  \
+    ROW(cache,          integer,  "0", ">= 0",            machine,  NEUTRAL,  "bytes for keys and values; 0: what is free")
+// clang-format on
+
+OPTIONS_DEFINE(ScoreOptions, score_options, SCORE_OPTIONS)
+
+#endif
