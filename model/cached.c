@@ -211,7 +211,7 @@ static CachedGraph *find_graph(Model *m, int64_t sequences, int64_t n_live)
 }
 
 // The first pass of a size runs as it is, so that everything it needs has been prepared; the second is taken down.
-static bool run_graph(Model *m, const CachedBatch *b, int64_t n_live)
+static bool run_graph(Model *m, CachedBatch *b, int64_t n_live)
 {
     const Kernels *k = m->kernels;
     CachedGraph *g = find_graph(m, b->sequences, n_live);
@@ -227,6 +227,7 @@ static bool run_graph(Model *m, const CachedBatch *b, int64_t n_live)
         TRY(ok && g->graph != NULL);
     }
     k->graph_launch(NULL, g->graph);
+    b->graph = true;
     return true;
 }
 
@@ -239,6 +240,7 @@ bool cached_queue(Model *m, CachedBatch *b, int64_t n_live, CachedResults *resul
 {
     const Kernels *k = m->kernels;
     bool graph = suits_a_graph(m, b);
+    b->graph = false;
     if (graph)
         pad(m, b);
     k->upload_later(NULL, m->cached.cached_block, b->block, used_bytes(m, b));

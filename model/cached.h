@@ -10,6 +10,7 @@
 // arrays lie in one block of memory that copies may run from.
 typedef struct CachedBatch {
     int64_t tokens, sequences, sampled, probed, copies;
+    bool graph; // it went as one
     SampleRow *sampling; // (N1)
     int32_t *ids;        // (T) -1 - slot stands for the token that was kept there
     int32_t *positions;  // (T)
@@ -42,7 +43,7 @@ bool cached_results_open(CachedResults *results, const Model *model);
 void cached_results_close(CachedResults *results, const Model *model);
 
 // Queues the pass. batch and results are the device's until an event behind it has been waited for. A batch that only decodes may
-// be padded (with sequences of page 0 and the slot behind the last), so that few graphs serve all sizes.
+// be padded (with sequences of page 0 and slots behind everybody's), so that few graphs serve all sizes; then batch->graph says so.
 bool cached_queue(Model *model, CachedBatch *batch, int64_t n_live, CachedResults *results);
 
 #endif

@@ -50,6 +50,7 @@ bool flight_queue(Engine *e, Flight *f)
         page_give_back(&e->pages, b->copy_pairs[2 * i]);
     e->passes++;
     e->statistics.passes++;
+    e->statistics.graph_passes += b->graph;
     return true;
 }
 

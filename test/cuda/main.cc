@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 extern const Tests memory_tests, row_tests, norm_tests, matmul_tests, attention_tests, page_tests, head_tests, sample_tests,
-    optimizer_tests, bits_tests, train_tests;
+    optimizer_tests, bits_tests, train_tests, engine_tests;
 
 extern "C" {
 const Kernels *kernels_cuda_open(bool plan_only);
@@ -139,7 +139,8 @@ static void run(const Test &test, const char *precision, Count *count)
 static void run_all(const char *precision, const char *only, Count *count)
 {
     const Tests *groups[] = {&memory_tests, &row_tests,    &norm_tests,      &matmul_tests, &attention_tests, &page_tests,
-                             &head_tests,   &sample_tests, &optimizer_tests, &bits_tests,   &train_tests};
+                             &head_tests,   &sample_tests, &optimizer_tests, &bits_tests,   &train_tests,
+                             &engine_tests};
     for (const Tests *group : groups)
         for (const Test &test : *group)
             if (strstr((std::string(precision) + " " + test.name).c_str(), only) != NULL)

@@ -86,11 +86,370 @@ static void a_request_alone_has_the_text_it_has_among_255_others(void **state)
     requests_free(&alone);
 }
 
+// ---- what is shared
+
+typedef struct Simple {
+    int32_t prompt[400];
+    GenerationRequest request;
+} Simple;
+
+// `length` random tokens behind the first `same` ones, which all of them have.
+static Simple *simple_request(int64_t number, int64_t same, int64_t length, int64_t new_tokens)
+{
+    Simple *s = allocate(1, sizeof *s);
+    assert_non_null(s);
+    for (int64_t i = 0; i < same + length; i++)
+        s->prompt[i] = (int32_t)number_of((uint32_t)i, i < same ? -1 : number, LIVE);
+    s->request = (GenerationRequest){.tag = (uint64_t)number, .id = (uint64_t)number, .prompt = s->prompt, .samples = 1, .top_p = 1};
+    s->request.prompt_count = same + length;
+    s->request.max_new_tokens = new_tokens;
+    s->request.temperature = 1;
+    return s;
+}
+
+enum { MANY = 40, SAME = 200, TOKENS = 12 };
+
+// MANY requests that begin with SAME tokens, of which `prefix` says so or not; the tokens and log-probabilities of all.
+static EngineStatistics run_beginnings(const CacheLimits *cache, bool with_prefix, int32_t *ids, float *logprob)
+{
+    Model m;
+    GenerationResult result;
+    open_model(&m, cache);
+    Engine *e = engine_open(&m, LIVE);
+    Simple *any = simple_request(0, SAME, 1, 1);
+    Sequence *prefix = with_prefix ? engine_prefix(e, NULL, any->prompt, SAME) : NULL;
+    for (int64_t n = 0; n < MANY; n++) {
+        Simple *s = simple_request(n, SAME, 1 + n * 3, TOKENS);
+        s->request.prefix = prefix;
+        assert_ok(engine_add(e, &s->request));
+        free(s);
+    }
+    engine_prefix_release(e, prefix); // those that share it still may
+    while (!engine_empty(e)) {
+        assert_ok(engine_step(e));
+        while (engine_next(e, &result)) {
+            assert_int_equal(result.count, TOKENS);
+            memcpy(ids + result.tag * TOKENS, result.ids, TOKENS * sizeof *ids);
+            memcpy(logprob + result.tag * TOKENS, result.logprob, TOKENS * sizeof *logprob);
+        }
+    }
+    EngineStatistics statistics = engine_statistics(e);
+    free(any);
+    engine_close(e);
+    model_close(&m);
+    return statistics;
+}
+
+static void a_beginning_is_computed_once_and_changes_no_bit(void **state)
+{
+    static int32_t ids[MANY * TOKENS], shared[MANY * TOKENS];
+    static float logprob[MANY * TOKENS], shared_logprob[MANY * TOKENS];
+    const CacheLimits tight = {.tokens = 300, .rows = 32, .sequences = 16, .positions = 400, .pages = 9};
+    EngineStatistics alone = run_beginnings(&ROOMY.cache, false, ids, logprob);
+    EngineStatistics once = run_beginnings(&ROOMY.cache, true, shared, shared_logprob);
+    assert_int_equal(alone.prompt_tokens - once.prompt_tokens, (MANY - 1) * SAME);
+    assert_memory_equal(ids, shared, sizeof ids);
+    assert_memory_equal(logprob, shared_logprob, sizeof logprob);
+    EngineStatistics few = run_beginnings(&tight, true, shared, shared_logprob); // pages for two or three: it goes and comes again
+    assert_true(few.preemptions > 0);
+    assert_memory_equal(ids, shared, sizeof ids);
+    assert_memory_equal(logprob, shared_logprob, sizeof logprob);
+}
+
+static void samples_of_one_prompt_share_it(void **state)
+{
+    Model m;
+    GenerationResult result;
+    open_model(&m, &ROOMY.cache);
+    Engine *e = engine_open(&m, LIVE);
+    Simple *s = simple_request(1, 0, 300, 30);
+    int32_t first[3] = {-1, -1, -1};
+    s->request.samples = 32;
+    assert_ok(engine_add(e, &s->request));
+    int64_t finished = 0;
+    while (!engine_empty(e)) {
+        assert_ok(engine_step(e));
+        for (; engine_next(e, &result); finished++)
+            if (result.sample < 3)
+                first[result.sample] = result.ids[0] * 1000 + result.ids[1];
+    }
+    EngineStatistics statistics = engine_statistics(e);
+    assert_int_equal(finished, 32);
+    assert_int_equal(statistics.prompt_tokens, 299); // the last one is each sample's own step
+    assert_true(statistics.pages_most <= 1 + 2 + 32 * 1 + 1); // nobody's; two whole pages of the prompt; the rest and what follows
+    assert_true(first[0] != first[1] || first[1] != first[2]); // and they are not the same
+    free(s);
+    engine_close(e);
+    model_close(&m);
+}
+
+static void probed_tokens_have_the_trainers_logprobs(void **state)
+{
+    Model m;
+    GenerationResult result;
+    const int32_t asked[5] = {3, 289, 17, 18, 0};
+    static float probed[MANY][5], logprob[5], entropy[5];
+    open_model(&m, &ROOMY.cache);
+    Engine *e = engine_open(&m, LIVE);
+    for (int64_t n = 0; n < MANY; n++) {
+        Simple *s = simple_request(n, 50, 1 + n, 1);
+        s->request.probe = asked;
+        s->request.probe_count = 5;
+        assert_ok(engine_add(e, &s->request));
+        free(s);
+    }
+    while (!engine_empty(e)) {
+        assert_ok(engine_step(e));
+        while (engine_next(e, &result)) {
+            assert_int_equal(result.count, 0);
+            memcpy(probed[result.tag], result.probe, sizeof probed[0]);
+        }
+    }
+    engine_close(e);
+    for (int64_t n = 0; n < MANY; n++) {
+        Simple *s = simple_request(n, 50, 1 + n, 1);
+        int32_t positions[400], starts[2] = {0, (int32_t)s->request.prompt_count}, contexts[1] = {0}, rows[5];
+        for (int32_t i = 0; i < s->request.prompt_count; i++)
+            positions[i] = i;
+        for (int i = 0; i < 5; i++)
+            rows[i] = starts[1] - 1;
+        Ragged r = {.tokens = starts[1], .sequences = 1, .ids = s->prompt, .positions = positions, .starts = starts};
+        r.contexts = contexts;
+        r.trained = 5;
+        r.rows = rows;
+        r.targets = asked;
+        assert_ok(model_forward(&m, &r) && model_logprobs(&m, &r, 1, LIVE, logprob, entropy, NULL));
+        assert_memory_equal(logprob, probed[n], sizeof logprob);
+        free(s);
+    }
+    model_close(&m);
+}
+
+static bool stop_at_seven(void *context, uint64_t tag, int32_t sample, const int32_t *ids, int64_t count)
+{
+    (*(int64_t *)context)++;
+    return count == 7;
+}
+
+static void a_watch_sees_every_token_and_may_end_a_sample(void **state)
+{
+    for (int ahead = 0; ahead < 2; ahead++) {
+        Model m;
+        GenerationResult result;
+        int64_t seen = 0;
+        open_model(&m, &ROOMY.cache);
+        Engine *e = engine_open(&m, LIVE);
+        e->ahead = ahead;
+        Simple *s = simple_request(1, 0, 20, 30);
+        s->request.samples = 3;
+        s->request.watch = stop_at_seven;
+        s->request.watch_context = &seen;
+        assert_ok(engine_add(e, &s->request));
+        while (!engine_empty(e)) {
+            assert_ok(engine_step(e));
+            while (engine_next(e, &result)) {
+                assert_int_equal(result.count, 7);
+                assert_int_equal(result.reason, FINISH_STOP);
+            }
+        }
+        assert_int_equal(seen, 21);
+        free(s);
+        engine_close(e);
+        model_close(&m);
+    }
+}
+
+// ---- what is refused, and where it ends
+
+static void what_cannot_be_answered_is_refused(void **state)
+{
+    Model m;
+    open_model(&m, &ROOMY.cache);
+    Engine *e = engine_open(&m, LIVE);
+    Simple *s = simple_request(1, 0, 399, 30);
+    GenerationRequest r = s->request;
+    r.prompt_count = 0;
+    assert_refused(engine_add(e, &r), "the prompt is empty");
+    r.prompt_count = 400;
+    assert_refused(engine_add(e, &r), "the prompt has 400 tokens, and the context ends at 400");
+    r.prompt_count = 5;
+    s->prompt[3] = 300;
+    assert_refused(engine_add(e, &r), "token 3 is id 300, but the model has 300 vocabulary rows");
+    s->prompt[3] = -1;
+    assert_refused(engine_add(e, &r), "token 3 is id -1");
+    assert_true(engine_empty(e));
+    CacheLimits none = ROOMY.cache;
+    none.pages = 1;
+    ModelConfig config = TINY_CONFIG;
+    Model other;
+    ModelLimits limits = {.cache = none};
+    assert_refused(model_open(&other, &config, &limits, kernels_open("cpu", 1), false), "at least two pages (1)");
+    free(s);
+    engine_close(e);
+    model_close(&m);
+}
+
+static void a_response_ends_where_the_context_does(void **state)
+{
+    Model m;
+    GenerationResult result;
+    const CacheLimits small = {.tokens = 64, .rows = 4, .sequences = 4, .positions = 400, .pages = 3}; // pages end it before positions
+    open_model(&m, &small);
+    Engine *e = engine_open(&m, LIVE);
+    assert_int_equal(engine_context(e), 2 * KEY_BLOCK);
+    for (int64_t length = 250; length < 256; length++) {
+        Simple *s = simple_request(length, 0, length, 1000);
+        assert_ok(engine_add(e, &s->request));
+        free(s);
+    }
+    int64_t finished = 0;
+    while (!engine_empty(e)) {
+        assert_ok(engine_step(e));
+        for (; engine_next(e, &result); finished++) {
+            assert_int_equal(result.count, 256 - (int64_t)result.tag);
+            assert_int_equal(result.reason, FINISH_LENGTH);
+        }
+    }
+    assert_int_equal(finished, 6);
+    engine_close(e);
+    model_close(&m);
+}
+
+// ---- many
+
+static const ModelConfig SMALLEST = {.layers = 1,
+                                     .width = 16,
+                                     .heads = 2,
+                                     .kv_heads = 1,
+                                     .head_width = 8,
+                                     .feed_forward = 16,
+                                     .vocabulary = 64,
+                                     .max_positions = 512,
+                                     .rope_theta = 1e4,
+                                     .norm_epsilon = 1e-6,
+                                     .initializer_range = 0.1,
+                                     .tied = true};
+
+static void run_many(Engine *e, int64_t first, int64_t count)
+{
+    GenerationResult result;
+    int64_t next = first, finished = 0;
+    while (finished < count) {
+        for (; next < first + count && engine_has_room(e); next++) {
+            int32_t prompt[200];
+            int64_t length = 1 + (int64_t)number_of(1, next, 10) * number_of(2, next, 20);
+            for (int64_t i = 0; i < length; i++)
+                prompt[i] = (int32_t)(number_of(3, next, 64) + i * 7) % 64;
+            GenerationRequest r = {.tag = (uint64_t)next, .id = (uint64_t)next, .prompt = prompt, .prompt_count = length, .top_p = 1};
+            r.samples = next % 10 == 0 ? 2 : 1;
+            r.max_new_tokens = 1 + number_of(4, next, 8);
+            r.temperature = 1;
+            assert_ok(engine_add(e, &r));
+        }
+        assert_ok(engine_step(e));
+        while (engine_next(e, &result))
+            finished += result.sample == 0;
+    }
+}
+
+static int64_t resident_kibibytes(void)
+{
+    char line[128];
+    long long kibibytes = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL)
+        sscanf(line, "VmRSS: %lld kB", &kibibytes);
+    fclose(file);
+    return kibibytes;
+}
+
+// A cache for 50 sequences; memory is looked at when everything has been used for some time, and again after ten times as many.
+static void thousands_of_requests_leave_nothing_behind(void **state)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    const int64_t some = 500, all = 2000; // what leaks is found at the end; freed memory is kept back, so its size says nothing
+#else
+    const int64_t some = 10000, all = 100000;
+#endif
+    Model m;
+    ModelLimits limits = {.cache = {.tokens = 256, .rows = 50, .sequences = 50, .positions = 256, .pages = 51}};
+    assert_ok(model_open(&m, &SMALLEST, &limits, kernels_open("cpu", 1), false));
+    assert_ok(model_initialise(&m, 1));
+    Engine *e = engine_open(&m, 60);
+    run_many(e, 0, some);
+    int64_t before = resident_kibibytes();
+    run_many(e, some, all - some);
+    int64_t after = resident_kibibytes();
+    EngineStatistics s = engine_statistics(e);
+    print_message("%d requests: %d passes, %d preemptions, %d then %d KiB resident\n", (int)all, (int)s.passes, (int)s.preemptions,
+                  (int)before, (int)after);
+    assert_true(engine_empty(e) && e->pages.free_count == 50 && e->free_slot_count == 50 && e->beginnings.count == 0);
+#if !defined(__SANITIZE_ADDRESS__)
+    assert_true(after - before <= 256);
+#endif
+    engine_close(e);
+    model_close(&m);
+}
+
+// ---- beside training
+
+// A model that trains and generates in the same memory: generating between two micro-batches changes neither loss nor gradient.
+static void generating_between_training_steps_changes_nothing(void **state)
+{
+    ModelConfig config = TINY_CONFIG;
+    ModelLimits limits = {.tokens = TINY_TOKENS,
+                          .rows = TINY_TOKENS,
+                          .sequences = TINY_DOCUMENTS,
+                          .positions = TINY_TOKENS,
+                          .training = true,
+                          .cache = {.tokens = 256, .rows = 32, .sequences = 32, .positions = 400, .pages = 100}};
+    const Kernels *kernels = kernels_open("cpu", 1);
+    Model m, alone;
+    TinyBatch *batch = allocate(1, sizeof *batch);
+    tiny_add(batch, 1, 300);
+    tiny_add(batch, 2, 120);
+    tiny_open(&alone, kernels, QWEN3, true, false);
+    assert_ok(model_open(&m, &config, &limits, kernels, false));
+    assert_ok(model_initialise(&m, 7));
+    assert_true(m.activations.bytes < alone.activations.bytes + m.activations.bytes / 8); // the cache lies inside
+    Requests r = requests_make(40, 100, 20, 300), again = requests_make(40, 100, 20, 300);
+    Model *const both[2] = {&alone, &m};
+    for (int i = 0; i < 2; i++) {
+        LossSum sum = {.finite = true};
+        assert_ok(gradients_clear(both[i]));
+        for (int step = 0; step < 2; step++) {
+            assert_ok(model_forward(both[i], &batch->ragged) && model_loss(both[i], &batch->ragged, 0.01, &sum));
+            assert_ok(model_backward(both[i], &batch->ragged));
+            if (both[i] == &m) {
+                Engine *e = engine_open(&m, LIVE);
+                requests_run(step == 0 ? &r : &again, e, 0, 1);
+                engine_close(e);
+            }
+        }
+    }
+    assert_memory_equal(m.gradients, alone.gradients, (size_t)m.parameters.elements * sizeof(float));
+    assert_same_results(&r, &again, 40);
+    requests_free(&r);
+    requests_free(&again);
+    model_close(&m);
+    model_close(&alone);
+    free(batch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_shape_of_the_engine_changes_a_bit_and_all_are_the_trainers),
         cmocka_unit_test(a_request_alone_has_the_text_it_has_among_255_others),
+        cmocka_unit_test(a_beginning_is_computed_once_and_changes_no_bit),
+        cmocka_unit_test(samples_of_one_prompt_share_it),
+        cmocka_unit_test(probed_tokens_have_the_trainers_logprobs),
+        cmocka_unit_test(a_watch_sees_every_token_and_may_end_a_sample),
+        cmocka_unit_test(what_cannot_be_answered_is_refused),
+        cmocka_unit_test(a_response_ends_where_the_context_does),
+        cmocka_unit_test(thousands_of_requests_leave_nothing_behind),
+        cmocka_unit_test(generating_between_training_steps_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,200 @@
+// The generation engine on the table under test: requests of mixed lengths, few pages, passes taken down as graphs, and the host
+// looking at results one pass late. The log-probabilities that it records are those of the same table's training forward, compared
+// to the bit; and no shape of the engine changes one.
+#include "model/engine.h"
+#include "test/cuda/call.h"
+#include <algorithm>
+
+static void ok(bool success)
+{
+    if (!success)
+        failed("%s", error_text());
+}
+
+enum { VOCABULARY = 304, LIVE = 300 };
+
+struct Asked {
+    Integers prompt;
+    GenerationRequest request;
+};
+
+struct Answer {
+    Integers prompt, ids;
+    Floats logprob, processed;
+    float temperature;
+};
+
+static std::vector<Asked> requests()
+{
+    std::vector<Asked> all;
+    int count = settings.gpu ? 256 : 24, longest = settings.gpu ? 1500 : 150;
+    for (int n = 0; n < count; n++) {
+        Asked a = {};
+        int32_t length = 1 + random_integers(1, 50 + (uint32_t)n, n % 4 == 0 ? longest : 20)[0];
+        a.prompt = random_integers(length, 500 + (uint32_t)n, LIVE);
+        a.request.tag = (uint64_t)n;
+        a.request.seed = 5;
+        a.request.id = (uint64_t)n * 77;
+        a.request.samples = n % 6 == 5 ? 3 : 1;
+        a.request.max_new_tokens = 1 + n % (settings.gpu ? 60 : 7);
+        a.request.temperature = n % 3 == 0 ? 0.7f : n % 3 == 1 ? 1 : 0;
+        a.request.top_p = n % 4 == 1 ? 0.9f : 1;
+        a.request.top_k = n % 5 == 2 ? 10 : 0;
+        all.push_back(a);
+    }
+    return all;
+}
+
+class Generator
+{
+  public:
+    Model model = {};
+    Engine *engine = NULL;
+
+    explicit Generator(const CacheLimits &cache)
+    {
+        ModelConfig c = {};
+        c.layers = 2, c.width = 64, c.heads = 4, c.kv_heads = 2, c.head_width = 64, c.feed_forward = 96, c.vocabulary = VOCABULARY;
+        c.max_positions = 2048, c.rope_theta = 1e6, c.norm_epsilon = 1e-6, c.initializer_range = 0.15, c.tied = true;
+        ModelLimits limits = {};
+        limits.tokens = settings.gpu ? 4096 : 700, limits.rows = settings.gpu ? 2048 : 100, limits.sequences = 64;
+        limits.positions = cache.positions;
+        limits.cache = cache;
+        ok(model_open(&model, &c, &limits, settings.cuda, false) && model_initialise(&model, 7));
+        engine = engine_open(&model, LIVE);
+        ok(engine != NULL);
+    }
+    ~Generator()
+    {
+        engine_close(engine);
+        model_close(&model);
+    }
+    Generator(const Generator &) = delete;
+    Generator &operator=(const Generator &) = delete;
+
+    // Answers by request and sample.
+    std::vector<Answer> run(std::vector<Asked> &all)
+    {
+        std::vector<Answer> answers(all.size() * 3);
+        GenerationResult r;
+        for (Asked &a : all) {
+            a.request.prompt = a.prompt.data();
+            a.request.prompt_count = (int64_t)a.prompt.size();
+            ok(engine_add(engine, &a.request));
+        }
+        while (!engine_empty(engine)) {
+            ok(engine_step(engine));
+            while (engine_next(engine, &r)) {
+                const Asked &a = all[r.tag];
+                answers[r.tag * 3 + (size_t)r.sample] = {a.prompt,
+                                                         Integers(r.ids, r.ids + r.count),
+                                                         Floats(r.logprob, r.logprob + r.count),
+                                                         Floats(r.processed, r.processed + r.count),
+                                                         a.request.temperature == 0 ? 1 : a.request.temperature};
+            }
+        }
+        return answers;
+    }
+
+    // What training's forward pass says of answers of one temperature, packed end to end.
+    void check(const std::vector<const Answer *> &pack, float temperature)
+    {
+        Integers ids, positions, starts = {0}, contexts, rows, targets;
+        Floats expected;
+        for (const Answer *a : pack) {
+            for (size_t i = 0; i < a->prompt.size() + a->ids.size(); i++) {
+                int32_t id = i < a->prompt.size() ? a->prompt[i] : a->ids[i - a->prompt.size()];
+                if (i >= a->prompt.size()) {
+                    rows.push_back((int32_t)ids.size() - 1);
+                    targets.push_back(id);
+                }
+                ids.push_back(id);
+                positions.push_back((int32_t)i);
+            }
+            expected.insert(expected.end(), a->logprob.begin(), a->logprob.end());
+            starts.push_back((int32_t)ids.size());
+            contexts.push_back(0);
+        }
+        Ragged b = {};
+        b.tokens = (int64_t)ids.size(), b.sequences = (int64_t)contexts.size(), b.trained = (int64_t)rows.size();
+        b.ids = ids.data(), b.positions = positions.data(), b.starts = starts.data(), b.contexts = contexts.data();
+        b.rows = rows.data(), b.targets = targets.data();
+        Floats logprob(rows.size()), entropy(rows.size());
+        ok(model_forward(&model, &b) && model_logprobs(&model, &b, temperature, LIVE, logprob.data(), entropy.data(), NULL));
+        check_same(text("log-probabilities of %d answers at temperature %g, sampled and trained", (int)pack.size(),
+                        (double)temperature),
+                   expected, logprob);
+    }
+
+    void check_all(const std::vector<Answer> &answers)
+    {
+        for (float temperature : {0.7f, 1.0f}) {
+            std::vector<const Answer *> pack;
+            size_t tokens = 0;
+            for (const Answer &a : answers) {
+                if (a.ids.empty() || a.temperature != temperature)
+                    continue;
+                if (tokens + a.prompt.size() + a.ids.size() > (size_t)model.limits.tokens) {
+                    check(pack, temperature);
+                    pack.clear();
+                    tokens = 0;
+                }
+                pack.push_back(&a);
+                tokens += a.prompt.size() + a.ids.size();
+            }
+            check(pack, temperature);
+        }
+    }
+};
+
+static CacheLimits limits_of(int64_t tokens, int64_t sequences, int64_t pages)
+{
+    return CacheLimits{tokens, sequences, sequences, settings.gpu ? 2048 : 300, pages};
+}
+
+static void what_is_recorded_is_what_training_computes()
+{
+    std::vector<Asked> all = requests();
+    Generator roomy(settings.gpu ? limits_of(2048, 128, 2000) : limits_of(256, 20, 80));
+    std::vector<Answer> answers = roomy.run(all);
+    EngineStatistics s = engine_statistics(roomy.engine);
+    size_t finished = 0, asked = 0;
+    for (const Asked &a : all)
+        asked += (size_t)a.request.samples;
+    for (const Answer &a : answers)
+        finished += !a.ids.empty();
+    if (finished != asked || s.passes == 0)
+        failed("%d of %d samples came", (int)finished, (int)asked);
+    roomy.check_all(answers);
+    Generator tight(settings.gpu ? limits_of(333, 32, 60) : limits_of(50, 9, 6)); // prompts in pieces, pages taken back
+    std::vector<Answer> others = tight.run(all);
+    if (engine_statistics(tight.engine).preemptions == 0)
+        failed("nothing was preempted");
+    for (size_t i = 0; i < answers.size(); i++) {
+        check_same(text("tokens of sample %d, few pages", (int)i), others[i].ids, answers[i].ids);
+        check_same(text("log-probabilities of sample %d, few pages", (int)i), others[i].logprob, answers[i].logprob);
+        check_same(text("processed ones of sample %d, few pages", (int)i), others[i].processed, answers[i].processed);
+    }
+}
+
+// Several passes that only decode: most of them are graphs where the table has graphs.
+static void decoding_runs_as_a_graph()
+{
+    std::vector<Asked> all = requests();
+    all.resize(7);
+    for (Asked &a : all) {
+        a.prompt.resize(std::min(a.prompt.size(), (size_t)20));
+        a.request.samples = 1;
+        a.request.max_new_tokens = 12;
+    }
+    Generator g(limits_of(200, 8, 40));
+    std::vector<Answer> answers = g.run(all);
+    g.check_all(answers);
+    EngineStatistics s = engine_statistics(g.engine);
+    if (settings.cuda->graph_begin != NULL && s.graph_passes < 8)
+        failed("%d of %d passes were graphs", (int)s.graph_passes, (int)s.passes);
+}
+
+extern const Tests engine_tests;
+const Tests engine_tests = {{"engine_records_what_training_computes", what_is_recorded_is_what_training_computes},
+                            {"engine_decodes_as_a_graph", decoding_runs_as_a_graph}};
