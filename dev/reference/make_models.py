@@ -249,6 +249,29 @@ def expected_training(folder, documents):
     return expected, {name: value if isinstance(value, list) else float(value) for name, value in scalars.items()}
 
 
+def greedy(model, documents, stop):
+    """What generate() makes of the documents' first halves, greedily, until an end token or 24 tokens; and how near a second choice
+    came, because a token that two logits of almost one size decide says nothing about the sampler."""
+    answers, nearest = [], float("inf")
+    for document in documents:
+        prompt = document["ids"][:(len(document["ids"]) + 1) // 2]
+        ids = torch.tensor([prompt])
+        out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=24, eos_token_id=stop,
+                             pad_token_id=0, output_logits=True, return_dict_in_generate=True, use_cache=True)
+        for logits in out.logits:
+            best, second = torch.topk(logits[0], 2).values.tolist()
+            nearest = min(nearest, best - second)
+        answers.append({"prompt": prompt, "ids": out.sequences[0, len(prompt):].tolist()})
+    assert nearest > 1e-4, f"a margin of {nearest}: take other prompts"
+    return answers
+
+
+def write_greedy(path, stop, answers):
+    rows = ",\n".join("    " + json.dumps(answer) for answer in answers)
+    with open(path, "w") as file:
+        file.write('{\n  "stop": ' + json.dumps(stop) + ',\n  "answers": [\n' + rows + "\n  ]\n}\n")
+
+
 def make_model(root, name, config, seed, lengths, micro_batches, sizes):
     folder = os.path.join(root, name)
     os.makedirs(folder, exist_ok=True)
@@ -264,6 +287,9 @@ def make_model(root, name, config, seed, lengths, micro_batches, sizes):
     expected |= training
     write_json(os.path.join(folder, "expected.json"), scalars)
     save(os.path.join(folder, "expected.safetensors"), expected)
+    whole = greedy(load(folder), batch["documents"], sizes["V"])                  # an id that there is not: nothing ends
+    stop = sorted({2, whole[1]["ids"][7], whole[3]["ids"][-1]})
+    write_greedy(os.path.join(folder, "greedy.json"), stop, greedy(load(folder), batch["documents"], stop))
     return weights, batch
 
 
