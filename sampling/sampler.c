@@ -125,7 +125,7 @@ static bool choose_pages(Sampler *s, const SamplerOptions *o, CacheLimits *l)
     l->pages = (int64_t)(room / page < wanted ? (room > 0 ? room / page : 0) : wanted);
     int64_t least = 2 + (l->positions > KEY_BLOCK);
     return l->pages >= least ||
-           fail("the keys and values of %d tokens take %.1f MB, and there is room for %.1f MB of them; free some memory, or give more "
+           fail("the keys and values of %d tokens take %.3g MB, and there is room for %.3g MB of them; free some memory, or give more "
                 "with --cache",
                 (int)KEY_BLOCK, page / 1e6, room / 1e6);
 }

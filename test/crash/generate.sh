@@ -1,0 +1,239 @@
+#!/usr/bin/env bash
+# ./generate as a user meets it: rows come out in their order with what was generated, whatever the machine is told; a run that is killed
+# goes on; one row alone gives what it gives among others; bad input is one line of error; stop texts, bare ids, the talk in a
+# terminal. The engine itself is tested in test/unit/test_engine.c.
+. "$(dirname "$0")/common.bash"
+export OMP_WAIT_POLICY=passive
+tiny_recipe
+wants 0 train "$work/run" --epochs 1
+program=build/asan/generate
+[ -x $program ] || failed "$program is not built"
+model=$work/run
+out=$work/out.jsonl
+
+build/demo_problems train 1 5 12 >"$work/prompts.jsonl"
+{
+    echo '{"id": "chat", "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "1+1? ü"}], "text": "old"}'
+    echo '{"prompt": "2+2?", "completion": "4", "extra": [1.0000000000000002, null, {"a": "ü"}]}'
+    echo '{"ids": [5]}'
+    echo '{"problem": "3+3?", "options": ["6", "7"], "difficulty": "PhD"}'
+} >>"$work/prompts.jsonl"
+rows=$(wc -l <"$work/prompts.jsonl")
+
+# More options: responses to the prompts, in $out; in_background: the process is $!.
+command=("$program" --model "$model" --prompts "$work/prompts.jsonl" --out "$out" --max-new-tokens 24 --samples 2 --device cpu)
+generate() { rm -f "$out" "$out.partial"; more "$@"; }
+more() { "${command[@]}" "$@" >"$work/stdout" 2>"$work/stderr"; }
+in_background() { "${command[@]}" --sequences 1 --threads 1 >"$work/stdout" 2>"$work/stderr" & }
+sane() { ! grep -qE 'Sanitizer|runtime error' "$work/stderr" || failed "the sanitizers complain"; }
+
+rows_come_out_in_order() {
+    wants 0 generate
+    sane
+    [ "$(wc -l <"$out")" = $((2 * rows)) ] || failed "$(wc -l <"$out") lines for $rows rows of two samples"
+    [ ! -e "$out.partial" ] || failed "the journal is left behind"
+    grep -o '"problem":"[^"]*"' "$out" | uniq >"$work/order"
+    sed -n 's/.*"problem": \("[^"]*"\).*/"problem":\1/p' "$work/prompts.jsonl" | cmp - "$work/order" || failed "the order is another one"
+    [ "$(sed -n 's/.*"sample":\([0-9]*\),.*/\1/p' "$out" | paste -sd, | cut -c 1-7)" = 0,1,0,1 ] || failed "samples are out of order"
+    grep -q '"extra":\[1.0000000000000002,null,{"a":"ü"}\]' "$out" || failed "unknown fields are not carried through as they are"
+    ! grep -q '"text":"old"' "$out" || failed "the row's own text won"
+    grep -q '"prompt_ids":\[5\]' "$out" || failed "a row of one id was not taken as it is"
+    [ "$(grep -c '"logprobs":\[-' "$out")" = $((2 * rows)) ] && ! grep -q processed_logprobs "$out" || failed "log-probabilities"
+    [ "$(grep -cE '"finish_reason":"(stop|length)"}$' "$out")" = $((2 * rows)) ] || failed "finish reasons"
+    cp "$out" "$work/calm.jsonl"
+    proved "generate: $rows rows of five formats come out in order, with their fields"
+}
+
+nothing_but_row_and_seed_counts() {
+    local options
+    for options in "--sequences 3" "--sequences 1 --threads 1" "--pass-tokens 7 --sequences 5" "--cache 200k --sequences 16" "--threads 3"; do
+        # shellcheck disable=SC2086
+        wants 0 generate $options
+        cmp "$out" "$work/calm.jsonl" || failed "$options changes the responses"
+    done
+    wants 0 generate --seed 1
+    ! cmp -s "$out" "$work/calm.jsonl" || failed "the seed changes nothing"
+    for row in 3 "$rows"; do
+        id=$(sed -n "${row}s/.*\"id\": \"\([^\"]*\)\".*/\1/p" "$work/prompts.jsonl")
+        sed -n "${row}p" "$work/prompts.jsonl" | sed "s/^{/{\"id\": \"${id:-$row}\", /; s/\"id\": \"[^\"]*\", \"id\"/\"id\"/" >"$work/one.jsonl"
+        rm -f "$out"
+        wants 0 $program --model "$model" --prompts "$work/one.jsonl" --out "$out" --max-new-tokens 24 --samples 2 --device cpu 2>"$work/stderr"
+        diff <(grep -o '"sample":.*' "$out") <(sed -n "$((2 * row - 1)),$((2 * row))p" "$work/calm.jsonl" | grep -o '"sample":.*') >/dev/null ||
+            failed "row $row alone gives another response"
+    done
+    for part in 0 1 2; do
+        wants 0 generate --part $part/3
+        cp "$out" "$work/part-$part"
+    done
+    sort "$work"/part-? | cmp - <(sort "$work/calm.jsonl") || failed "three parts are not the whole"
+    proved "generate: sequences, pieces, pages, threads, parts and neighbours change no byte; the seed does"
+}
+
+a_killed_run_goes_on() {
+    local killed=0 tries=3 i status
+    [ "$mode" = short ] || tries=12
+    for ((i = 0; i < tries; i++)); do
+        rm -f "$out" "$out.partial"
+        in_background
+        sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
+        kill -9 $! 2>/dev/null && killed=$((killed + 1))
+        wait $! 2>/dev/null || true
+        [ ! -s "$out.partial" ] || printf '7 {"half' >>"$out.partial"
+        [ -e "$out" ] || wants 0 more
+        cmp "$out" "$work/calm.jsonl" || failed "a run that was killed does not end as one that was not"
+    done
+    proved "generate: killed with -9 ($killed of $tries times in time), half a line at the end: the same bytes"
+    for ((i = 0; i < 10; i++)); do
+        rm -f "$out" "$out.partial"
+        in_background
+        until [ "$(wc -l 2>/dev/null <"$out.partial")" -gt 3 ] 2>/dev/null || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
+        kill -TERM $! 2>/dev/null || true
+        status=0
+        wait $! || status=$?
+        [ "$status" != 75 ] || break
+    done
+    [ "$status" = 75 ] || failed "exit status $status after SIGTERM"
+    says "the same command goes on"
+    wants 1 more --temperature 0.5
+    says "temperature"
+    says "remove $out.partial"
+    wants 1 more --samples 1
+    says "samples"
+    cp "$work/prompts.jsonl" "$work/kept"
+    echo '{"problem": "new"}' >>"$work/prompts.jsonl"
+    wants 1 more
+    says "other rows"
+    cp "$work/kept" "$work/prompts.jsonl"
+    wants 0 more --sequences 9
+    cmp "$out" "$work/calm.jsonl" || failed "a run that was stopped does not end as one that was not"
+    wants 1 more
+    says "is there already"
+    proved "generate: stopped by a signal it goes on; with other options, or over a file that is there, it does not"
+}
+
+a_damaged_journal_is_refused() {
+    rm -f "$out"
+    in_background
+    until [ "$(wc -l 2>/dev/null <"$out.partial")" -gt 5 ] 2>/dev/null || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
+    wants 1 more
+    says "another process"
+    kill -9 $! 2>/dev/null || true
+    wait $! 2>/dev/null || true
+    [ -e "$out" ] || {
+        sed -i '3s/.*/nonsense/' "$out.partial"
+        wants 1 more
+        says "not a line of results"
+    }
+    rm -f "$out" "$out.partial"
+    (ulimit -f 6 && wants 1 more)
+    says "writing; what is finished so far stays there"
+    wants 0 more
+    cmp "$out" "$work/calm.jsonl" || failed "a full disk lost something"
+    proved "generate: two at once, a damaged journal, a file that may not grow: refused or gone on, nothing lost"
+}
+
+# STATUS TEXT command...
+refused() {
+    local wanted=$1 text=$2
+    shift 2
+    rm -f "$out" "$out.partial"
+    wants "$wanted" "$@" >"$work/stdout" 2>"$work/stderr" </dev/null
+    sane
+    [ "$(grep -c '^generate: ' "$work/stderr")" = 1 ] || failed "not one line of error: $*"
+    says "$text"
+}
+ask() { printf '%s\n' "$1" >"$work/one.jsonl"; shift; $program --model "$model" --prompts "$work/one.jsonl" --out "$out" --device cpu "$@"; }
+
+bad_input_is_one_line() {
+    local long
+    long=$(printf '1%.0s' $(seq 600))
+    refused 1 "one.jsonl:1: the prompt has " ask "{\"prompt\": \"$long\"}"
+    refused 1 "leaves no room for an answer" ask "{\"prompt\": \"$long\"}"
+    refused 1 "the prompt has 21 tokens" ask '{"problem": "44*3-2+9-2*3?"}' --instruction none --context 20
+    refused 1 "one.jsonl:1: key \"ids\" must be a list of at least one id" ask '{"ids": []}'
+    refused 1 "token 1 is id 1152, but the model has 1152" ask '{"ids": [1, 1152]}'
+    refused 1 "one.jsonl:1:" ask '{"prompt": }'
+    refused 1 "no known row format" ask '{"a": 1}'
+    refused 1 "--part 3/3" ask '{"prompt": "a"}' --part 3/3
+    refused 1 "--part one" ask '{"prompt": "a"}' --part one
+    refused 1 "standard input" $program --model "$model" --prompts - --out "$out"
+    refused 1 "there is no such folder" $program --model "$work/none" --prompts "$work/prompts.jsonl" --out "$out"
+    refused 1 "leave --prompts and --out away" ask '{"prompt": "a"}' --chat
+    refused 1 "give --prompts and --out, or --chat" $program --model "$model"
+    refused 1 "too small to divide by" ask '{"prompt": "a"}' --temperature 1e-9
+    refused 1 "--context 9999" ask '{"prompt": "a"}' --context 9999
+    refused 1 "room for" ask '{"prompt": "a"}' --cache 10k
+    refused 1 "no tokenizer" $program --model test/fixtures/models/tied --prompts "$work/prompts.jsonl" --out "$out" --device cpu
+    refused 2 "did you mean --temperature" ask '{"prompt": "a"}' --temperatur 1
+    printf '{"prompt": "a"}\n{"a": 1}\n{"prompt": "%s"}\n{"prompt": "b"}\n' "$long" >"$work/mixed.jsonl"
+    refused 1 "more than 1 rows are refused" $program --model "$model" --prompts "$work/mixed.jsonl" --out "$out" --device cpu --skip-bad-rows 1
+    rm -f "$out" "$out.partial"
+    wants 0 $program --model "$model" --prompts "$work/mixed.jsonl" --out "$out" --device cpu --skip-bad-rows 2 --max-new-tokens 4 2>"$work/stderr"
+    [ "$(wc -l <"$out")" = 2 ] || failed "two of four rows were to be refused"
+    proved "generate: prompts that are too long or empty, bad ids, rows, parts, folders and memory: one line each"
+}
+
+logprobs_are_those_of_build_logprobs() {
+    wants 0 generate --temperature 0.7
+    # each line's prompt and response, end to end, to build/logprobs: its last numbers are the response's
+    sed 's/.*"prompt_ids":\[\([0-9,]*\)\],"ids":\[\([0-9,]*\)\].*/{"ids": [\1,\2]}/' "$out" >"$work/whole.jsonl"
+    build/logprobs "$model/model" --temperature 0.7 --n-live 1133 --device cpu <"$work/whole.jsonl" |
+        sed 's/.*"logprobs": \[\([^]]*\)\].*/\1/; s/ //g' >"$work/trainer"
+    sed 's/.*"logprobs":\[\([^]]*\)\].*/\1/' "$out" >"$work/sampler"
+    paste -d'|' "$work/trainer" "$work/sampler" | awk -F'|' '{ if (substr($1, length($1) - length($2) + 1) != $2) exit 1 }' ||
+        failed "the log-probabilities are not those of build/logprobs"
+    wants 0 generate --temperature 0.7 --top-p 0.9
+    [ "$(grep -c processed_logprobs "$out")" = $((2 * rows)) ] || failed "no processed_logprobs under --top-p"
+    proved "generate: every log-probability is build/logprobs', digit for digit, at a temperature of 0.7"
+}
+
+stops() {
+    local text stop cut
+    wants 0 generate --temperature 0 --samples 1 --ignore-eos
+    text=$(sed -n '2s/.*"text":"\([^"]*\)".*/\1/p' "$out")
+    stop=${text:7:4}                                            # of a random model's text: across tokens, mostly digits
+    cut=${text%%"$stop"*}
+    wants 0 generate --temperature 0 --samples 1 --ignore-eos --stop "$stop" --stop "never to be seen"
+    [ "$(sed -n '2s/.*"text":"\([^"]*\)".*/\1/p' "$out")" = "$cut" ] || failed "the text does not end before '$stop'"
+    sed -n 2p "$out" | grep -q '"finish_reason":"stop"' || failed "a stop text does not stop"
+    [ "$(sed -n '2s/.*"ids":\[\([0-9,]*\)\],"text.*/\1/p' "$out" | tr ',' '\n' | wc -l)" -lt 24 ] || failed "it went on"
+    refused 2 "--stop \"\"" ask '{"prompt": "a"}' --stop ""
+    proved "generate: a text that lies across tokens ends a response, and is not in it"
+}
+
+bare_ids() {
+    printf '{"ids": [1, 2, 3]}\n{"ids": [100], "name": "b"}\n' >"$work/ids.jsonl"
+    rm -f "$out"
+    wants 0 $program --model test/fixtures/models/tied --prompts "$work/ids.jsonl" --out "$out" --max-new-tokens 5 --device cpu 2>"$work/stderr"
+    ! grep -q '"text"' "$out" || failed "a text without a tokenizer"
+    grep -q '"name":"b".*"prompt_ids":\[100\],"ids":\[' "$out" || failed "bare ids"
+    wants 0 $program --model test/fixtures/models/qwen2_tied --prompts "$work/ids.jsonl" --out "$work/qwen2" --max-new-tokens 5 --device cpu 2>"$work/stderr"
+    wants 0 $program --model "$model" --plan --device cpu >"$work/stdout" 2>"$work/stderr"
+    grep -q 'generation: keys and values in pages' "$work/stdout" || failed "--plan does not show the pages"
+    proved "generate: a folder without a tokenizer serves bare ids, a Qwen2 too; --plan shows the memory"
+}
+
+talks() {
+    printf '1+1?\n\n2+2?\r\n/new\n1+1?\n' >"$work/said"
+    $program --model "$model" --chat --temperature 0 --max-new-tokens 12 --device cpu --system 'Ünicode' <"$work/said" >"$work/talk" 2>"$work/stderr" ||
+        failed "the talk ended with $?"
+    sane
+    iconv -f UTF-8 -t UTF-8 "$work/talk" >/dev/null || failed "half a character was shown"
+    printf '1+1?\n' | $program --model "$model" --chat --temperature 0 --max-new-tokens 12 --device cpu --system 'Ünicode' >"$work/first" 2>"$work/stderr"
+    [ "$(head -c "$(wc -c <"$work/first")" "$work/talk")" = "$(cat "$work/first")" ] || failed "the first answer is another one"
+    [ "$(tail -c "$(wc -c <"$work/first")" "$work/talk")" = "$(cat "$work/first")" ] || failed "/new does not begin anew"
+    printf '%s\n%s\n' "$(printf '1%.0s' $(seq 600))" "1+1?" | $program --model "$model" --chat --temperature 0 --max-new-tokens 12 --device cpu >"$work/long" 2>"$work/stderr" ||
+        failed "a line that is too long ended the talk"
+    grep -q 'leaves no room for an answer; /new' "$work/long" || failed "a line that is too long is not said to be"
+    proved "generate --chat: history, /new, a system turn, whole characters, a line that is too long"
+}
+
+rows_come_out_in_order
+nothing_but_row_and_seed_counts
+a_killed_run_goes_on
+a_damaged_journal_is_refused
+bad_input_is_one_line
+logprobs_are_those_of_build_logprobs
+stops
+bare_ids
+talks

@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# ./score with a model folder: what it says is what build/logprobs says of the same prompts; rows keep their order and fields; a run that is
+# killed goes on; and the chain goes on with ./prepare. Asking a server is tested in test/unit/test_score.c.
+. "$(dirname "$0")/common.bash"
+export OMP_WAIT_POLICY=passive
+tiny_recipe
+wants 0 train "$work/run" --epochs 1
+program=build/asan/score
+[ -x $program ] || failed "$program is not built"
+model=$work/run
+out=$work/out.jsonl
+build/demo_problems train 1 5 10 | head -n 40 >"$work/rows.jsonl"
+cat >>"$work/rows.jsonl" <<'END'
+{"id": "chat", "messages": [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}]}
+{"question": "Which? ü", "options": ["a", "b"], "difficulty": "University", "answer_type": "Integer"}
+{"prompt": "1?", "scorer": "another", "difficulty": 2, "source_difficulty": "PhD"}
+END
+command=("$program" --model "$model" --data "$work/rows.jsonl" --out "$out" --device cpu)
+score() { rm -f "$out" "$out.partial"; more "$@"; }
+more() { "${command[@]}" "$@" >"$work/stdout" 2>"$work/stderr"; }
+sane() { ! grep -qE 'Sanitizer|runtime error' "$work/stderr" || failed "the sanitizers complain"; }
+
+rows_come_out_in_order() {
+    wants 0 score
+    sane
+    [ "$(wc -l <"$out")" = 43 ] || failed "$(wc -l <"$out") of 43 rows"
+    grep -o '"problem":"[^"]*"' "$out" >"$work/order"
+    sed -n 's/.*"problem": \("[^"]*"\).*/"problem":\1/p' "$work/rows.jsonl" | cmp - "$work/order" || failed "the order is another one"
+    grep -q '"answer_type":"Integer","source_difficulty":"University","difficulty":[1-5],' "$out" || failed "a difficulty that was there"
+    grep -q '"prompt":"1?","source_difficulty":"PhD","difficulty":[1-5],' "$out" || failed "the source's difficulty of a row that is scored again"
+    [ "$(grep -cE '"difficulty":[1-5],"difficulty_expected":[1-5][.0-9]*,"difficulty_probs":\[[^]]*\],"scorer":"run","scorer_prompt":"[0-9a-f]{16}"}$' "$out")" = 43 ] ||
+        failed "not every row has all that a score adds"
+    cp "$out" "$work/calm.jsonl"
+    for options in "--sequences 1" "--pass-tokens 9 --sequences 4" "--cache 200k" "--threads 1"; do
+        # shellcheck disable=SC2086
+        wants 0 score $options
+        cmp "$out" "$work/calm.jsonl" || failed "$options changes a score"
+    done
+    proved "score: rows in order with their fields; sequences, pieces, pages and threads change nothing"
+}
+
+# The prompt by hand, each digit behind it, to build/logprobs: its last number is that digit's.
+probabilities_are_those_of_build_logprobs() {
+    local problem rubric
+    $program --print-rubric >"$work/rubric"
+    for line in 1 17 40; do
+        problem=$(sed -n "${line}s/.*\"problem\": \"\([^\"]*\)\".*/\1/p" "$work/rows.jsonl")
+        rubric=$(sed "s|{question}|$problem|" "$work/rubric" | sed ':a;N;$!ba;s/\n/\\n/g')
+        printf '{"text": "<|im_start|>user\\n%s<|im_end|>\\n<|im_start|>assistant\\n"}\n' "$rubric" |
+            build/tokenize dev/demo/tokenizer | sed 's/]}//' >"$work/prompt"
+        for digit in 1 2 3 4 5; do
+            id=$(printf '{"text": "%s"}\n' "$digit" | build/tokenize dev/demo/tokenizer | tr -dc 0-9)
+            printf '%s, %s]}\n' "$(cat "$work/prompt")" "$id"
+        done >"$work/asked.jsonl"
+        build/logprobs "$model/model" --n-live 1133 --device cpu <"$work/asked.jsonl" | sed 's/.*, \(-[^]]*\)\], "ent.*/\1/' >"$work/five"
+        sed -n "${line}s/.*\"difficulty_probs\":\[\([^]]*\)\].*/\1/p" "$work/calm.jsonl" | tr ',' '\n' >"$work/probs"
+        # fp32 of a probability: 6e-8 of it; the exponential of a number that was printed with nine digits: 1e-8
+        paste "$work/five" "$work/probs" | awk '{ e[NR] = exp($1); sum += e[NR]; p[NR] = $2 }
+            END { for (i = 1; i <= 5; i++) { d = e[i] / sum - p[i]; if (d > 2e-7 || d < -2e-7) exit 1 }; exit NR == 5 ? 0 : 1 }' ||
+            failed "row $line: the probabilities are not those of build/logprobs"
+    done
+    proved "score: difficulty_probs are build/logprobs' of the five digits behind the prompt"
+}
+
+a_killed_run_goes_on() {
+    local i
+    for i in 1 2 3; do
+        rm -f "$out" "$out.partial"
+        "${command[@]}" --sequences 1 --threads 1 >"$work/stdout" 2>"$work/stderr" &
+        sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
+        kill -9 $! 2>/dev/null || true
+        wait $! 2>/dev/null || true
+        [ -e "$out" ] || wants 0 more
+        cmp "$out" "$work/calm.jsonl" || failed "a run that was killed does not end as one that was not"
+    done
+    printf '{"identity"' >"$out.partial" && rm -f "$out" # a first line that was never finished is none
+    wants 0 more
+    cmp "$out" "$work/calm.jsonl" || failed "half a first line changes something"
+    proved "score: killed with -9 and started again: the same bytes"
+}
+
+written_scores() {
+    wants 0 score --method generate --max-new-tokens 6
+    sane
+    grep -q '"difficulty_default":true' "$out" && says "got no usable answer: difficulty 3 stands in"
+    wants 0 score --method generate --max-new-tokens 40 --samples 5 --temperature 1
+    grep -qE '"difficulty_probs":\[[^]]*0\.[1-9]' "$out" || failed "five answers are no votes"
+    wants 1 score --samples 3
+    says "several answers are for --method generate"
+    proved "score: --method generate, with one answer and with votes"
+}
+
+bad_input_is_one_line() {
+    wants 1 $program --data "$work/rows.jsonl" --out "$out" 2>"$work/stderr"
+    says "give --model"
+    wants 1 $program --model "$model" 2>"$work/stderr"
+    says "give --data and --out"
+    echo 'no place' >"$work/rubric"
+    wants 1 score --rubric "$work/rubric"
+    says "{question}"
+    echo '{"ids": [1, 2]}' >"$work/bad.jsonl"
+    wants 1 $program --model "$model" --data "$work/bad.jsonl" --out "$out" --device cpu 2>"$work/stderr"
+    says "bad.jsonl:1: a row of ids"
+    wants 1 $program --model test/fixtures/models/tied --data "$work/rows.jsonl" --out "$out" --device cpu 2>"$work/stderr"
+    says "has no tokenizer"
+    wants 1 $program --endpoint ftp://host --model a --data "$work/rows.jsonl" --out "$out" 2>"$work/stderr"
+    says "ftp://host"
+    proved "score: what is missing or wrong is said"
+}
+
+the_chain_goes_on() {
+    sed 's/"solution":"[^"]*",//' "$work/calm.jsonl" >"$work/scored.jsonl" # a teacher is to solve them
+    wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --out "$work/data" "$work/scored.jsonl" >"$work/stdout" 2>"$work/stderr"
+    [ -s "$work/data/sft/prompts.jsonl" ] || failed "nobody has anything to solve"
+    # a random model does not end by itself: digits end it
+    wants 0 ./generate --model "$model" --prompts "$work/data/sft/prompts.jsonl" --out "$work/taught.jsonl" --max-new-tokens 60 \
+        --stop 7 --stop 8 --stop 9 --device cpu 2>"$work/stderr"
+    wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --out "$work/taught" "$work/taught.jsonl" >"$work/stdout" 2>"$work/stderr"
+    grep -q 'taught/sft: [1-9]' "$work/stdout" || failed "no response became a record"
+    proved "score, prepare, generate, prepare: what one writes the next one reads"
+}
+
+rows_come_out_in_order
+probabilities_are_those_of_build_logprobs
+a_killed_run_goes_on
+written_scores
+bad_input_is_one_line
+the_chain_goes_on

@@ -1,0 +1,266 @@
+// Scoring difficulty: what answers mean; and ./score asking a server that misbehaves (test/support/server.h), as a user runs it.
+#include "test/support/check.h"
+#include "sampling/rubric.h"
+#include "test/support/server.h"
+
+// ---- what answers mean
+
+static void probabilities_give_level_and_expected_score(void **state)
+{
+    const double logprob[5] = {log(0.01), log(0.02), log(0.02), log(0.04), log(0.01)}; // of a model that mostly says something else
+    Difficulty d = difficulty_of_logprobs(logprob);
+    assert_int_equal(d.level, 4);
+    assert_false(d.defaulted);
+    assert_true(fabs(d.probs[3] - 0.4) < 1e-12 && fabs(d.expected - 3.2) < 1e-12);
+    const double tie[5] = {-3, -1, -1, -1, -9};
+    assert_int_equal(difficulty_of_logprobs(tie).level, 2); // the easier of equals
+    const double far[5] = {-9000, -9001, -INFINITY, -9500, -9600};
+    d = difficulty_of_logprobs(far);
+    assert_true(d.level == 1 && fabs(d.probs[0] - 1 / (1 + exp(-1))) < 1e-12);
+    const double none[5] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY};
+    d = difficulty_of_logprobs(none);
+    assert_true(d.level == 3 && d.defaulted && d.expected == 3 && d.probs[2] == 1);
+}
+
+static void votes_are_counted_and_no_vote_is_said(void **state)
+{
+    const int64_t votes[6] = {3, 0, 1, 0, 4, 0}, none[6] = {7, 0, 0, 0, 0, 0};
+    Difficulty d = difficulty_of_votes(votes);
+    assert_true(d.level == 4 && fabs(d.expected - 3.6) < 1e-12 && fabs(d.probs[1] - 0.2) < 1e-12 && !d.defaulted);
+    assert_true(difficulty_of_votes(none).defaulted);
+}
+
+static void a_written_level_is_the_first_digit_behind_the_thought(void **state)
+{
+    const struct {
+        const char *text;
+        int level;
+    } cases[] = {{"4", 4},
+                 {"Score: 2/5", 2},
+                 {"<think>\nIt has 3 steps, so 5?\n</think>\n\n2", 2},
+                 {"<think>1</think><think>2</think> 5", 5},
+                 {"0, or 7, or 9", 0},
+                 {"hard", 0},
+                 {"", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(difficulty_in_text(cases[i].text, strlen(cases[i].text)), cases[i].level);
+}
+
+static void candidates_are_read_with_white_space_and_without(void **state)
+{
+    const TopToken top[] = {{{"The", 3}, log(0.5)}, {{" 4", 2}, log(0.2)}, {{"4", 1}, log(0.1)}, {{"2\n", 2}, log(0.1)},
+                            {{"44", 2}, log(0.05)}, {{"6", 1}, log(0.05)}};
+    Difficulty d;
+    assert_true(difficulty_of_top(&d, top, 6));
+    assert_true(d.level == 4 && fabs(d.probs[3] - 0.75) < 1e-12 && fabs(d.probs[1] - 0.25) < 1e-12);
+    assert_false(difficulty_of_top(&d, top, 1));
+    assert_true(d.defaulted);
+}
+
+static void write_text(const char *path, const char *text) { assert_ok(file_write_atomic(path, text, strlen(text))); }
+
+static void a_rubric_holds_its_place_once(void **state)
+{
+    Rubric r;
+    Bytes filled = {0};
+    char *folder, path[256];
+    assert_ok(folder_temporary(&folder, "test-score"));
+    snprintf(path, sizeof path, "%s/rubric", folder);
+    assert_ok(rubric_open(&r, NULL) && rubric_fill(&r, &filled, (Text){"1+1?", 4}));
+    assert_non_null(strstr(filled.data, "\nQuestion: 1+1?\nOutput only the integer score."));
+    rubric_close(&r);
+    write_text(path, "How hard?");
+    assert_refused(rubric_open(&r, path), "must hold {question} once");
+    rubric_close(&r);
+    write_text(path, "{question} {question}");
+    assert_refused(rubric_open(&r, path), "must hold {question} once");
+    rubric_close(&r);
+    write_text(path, "\xff{question}");
+    assert_refused(rubric_open(&r, path), "is not UTF-8");
+    rubric_close(&r);
+    bytes_free(&filled);
+    assert_ok(folder_remove(folder));
+    free(folder);
+}
+
+// ---- ./score and a server
+
+static Server server;
+static char *folder;
+
+static int start(void **state)
+{
+    server = server_start();
+    setenv("OPENAI_API_KEY", "sk-not-to-be-seen", 1);
+    return folder_temporary(&folder, "test-score") ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+    server_stop(&server);
+    bool ok = folder_remove(folder);
+    free(folder);
+    return ok ? 0 : -1;
+}
+
+static char *in_folder(const char *name)
+{
+    char *path = path_join(folder, name);
+    assert_non_null(path);
+    return path;
+}
+
+static void rows(const char *first, ...)
+{
+    Bytes text = {0};
+    va_list more;
+    va_start(more, first);
+    for (const char *problem = first; problem != NULL; problem = va_arg(more, const char *))
+        assert_ok(bytes_printf(&text, "{\"problem\": \"%s\", \"difficulty\": \"PhD\"}\n", problem));
+    va_end(more);
+    char *data = in_folder("rows.jsonl"), *rubric = in_folder("rubric");
+    assert_ok(file_write_atomic(data, text.data, text.size));
+    write_text(rubric, "{question}");
+    free(data);
+    free(rubric);
+    bytes_free(&text);
+}
+
+// Runs ./score on the rows; its exit status. What it says is in FOLDER/stderr.
+static int score(const char *options)
+{
+    Bytes command = {0};
+    assert_ok(bytes_printf(&command,
+                           "build/asan/score --endpoint %s --model judge --data %s/rows.jsonl --out %s/out.jsonl --rubric %s/rubric "
+                           "--in-flight 4 --timeout 2 %s >%s/stdout 2>%s/stderr",
+                           server.url, folder, folder, folder, options, folder, folder));
+    int status = system(command.data);
+    bytes_clear(&command);
+    char *path = in_folder("stderr");
+    if (WEXITSTATUS(status) != 0 && file_read(&command, path, 1 << 20))
+        print_message("%s", command.data);
+    free(path);
+    bytes_free(&command);
+    return WEXITSTATUS(status);
+}
+
+static bool file_says(const char *name, const char *text)
+{
+    char *path = in_folder(name);
+    Bytes content = {0};
+    bool said = file_exists(path) && file_read(&content, path, 1 << 20) && strstr(content.data, text) != NULL;
+    bytes_free(&content);
+    free(path);
+    return said;
+}
+
+static void forget_run(void)
+{
+    const char *const names[] = {"out.jsonl", "out.jsonl.partial", "out.jsonl.answers"};
+    for (int i = 0; i < 3; i++) {
+        char *path = in_folder(names[i]);
+        unlink(path);
+        free(path);
+    }
+}
+
+static void a_server_scores_rows_and_its_hiccups_are_outlived(void **state)
+{
+    rows("right 0 a1", "down 1 a2", "half-body 1 a3", "no-json 1 a4", "busy 1 a5", "nothing 1 a6", NULL);
+    assert_int_equal(score(""), 0);
+    for (int i = 0; i < 6; i++) {
+        char line[200];
+        snprintf(line, sizeof line, "a%d\",\"source_difficulty\":\"PhD\",\"difficulty\":3,\"difficulty_expected\":3,", i + 1);
+        assert_true(file_says("out.jsonl", line));
+    }
+    assert_true(file_says("out.jsonl", "\"scorer\":\"judge\",\"scorer_prompt\":\""));
+    assert_int_equal(server_attempts(&server, "right 0 a1"), 1);
+    assert_int_equal(server_attempts(&server, "down 1 a2"), 2);
+    assert_false(file_says("out.jsonl", "sk-not") || file_says("stderr", "sk-not") || file_says("out.jsonl.answers", "sk-not"));
+    forget_run();
+}
+
+static void written_answers_are_read(void **state)
+{
+    rows("right 0 b4", "right 0 b7", NULL); // "the answer to right 0 b4 is ..."
+    assert_int_equal(score("--method generate --max-new-tokens 9"), 0);
+    assert_true(file_says("out.jsonl", "b4\",\"source_difficulty\":\"PhD\",\"difficulty\":4"));
+    assert_true(file_says("out.jsonl", "b7\",\"source_difficulty\":\"PhD\",\"difficulty\":3"));
+    assert_true(file_says("out.jsonl", "\"difficulty_default\":true"));
+    assert_true(file_says("stderr", "1 problems got no usable answer"));
+    forget_run();
+}
+
+static void a_question_that_stays_unanswered_fails_the_run_and_loses_nothing(void **state)
+{
+    rows("right 0 c1", "broken 3 c2", "right 0 c3", NULL);
+    assert_int_equal(score("--attempts 2"), 1);
+    assert_true(file_says("stderr", "score: 1 questions were not answered; the first: ") && file_says("stderr", "500"));
+    assert_true(file_says("stderr", "the same command asks again"));
+    assert_false(file_says("out.jsonl", "c1"));
+    assert_int_equal(score("--attempts 2"), 0); // the server is well again at its fourth
+    assert_true(file_says("out.jsonl", "c1") && file_says("out.jsonl", "c2") && file_says("out.jsonl", "c3"));
+    assert_int_equal(server_attempts(&server, "right 0 c1"), 1); // what was finished was not asked again
+    assert_int_equal(server_attempts(&server, "broken 3 c2"), 4);
+    forget_run();
+}
+
+static void a_server_that_is_gone_ends_the_run_soon(void **state)
+{
+    char problem[32];
+    Bytes text = {0};
+    for (int i = 0; i < 200; i++) {
+        snprintf(problem, sizeof problem, "no-model 9 d%d", i);
+        assert_ok(bytes_printf(&text, "{\"problem\": \"%s\"}\n", problem));
+    }
+    char *data = in_folder("rows.jsonl");
+    assert_ok(file_write_atomic(data, text.data, text.size));
+    assert_int_equal(score(""), 1);
+    assert_true(file_says("stderr", "no such model"));
+    assert_int_equal(server_attempts(&server, "no-model 9 d150"), 0); // it was not asked 200 times
+    free(data);
+    bytes_free(&text);
+    forget_run();
+}
+
+static void a_killed_run_asks_nothing_twice(void **state)
+{
+    enum { ROWS = 400 };
+    Bytes text = {0}, options = {0};
+    for (int i = 0; i < ROWS; i++)
+        assert_ok(bytes_printf(&text, "{\"problem\": \"right 0 e%d\"}\n", i));
+    char *data = in_folder("rows.jsonl"), question[32];
+    assert_ok(file_write_atomic(data, text.data, text.size));
+    assert_ok(bytes_printf(&options, "& until grep -q \"^5 \" %s/out.jsonl.partial 2>/dev/null; do :; done; kill -9 $!; wait $!; true", folder));
+    assert_int_equal(score(options.data), 0);
+    assert_true(file_says("out.jsonl.partial", "right 0 e"));
+    assert_int_equal(score(""), 0);
+    int again = 0;
+    for (int i = 0; i < ROWS; i++) {
+        snprintf(question, sizeof question, "right 0 e%d", i);
+        again += server_attempts(&server, question) - 1;
+        assert_true(file_says("out.jsonl", question));
+    }
+    assert_true(again <= 4); // those that were on their way when it was killed
+    free(data);
+    bytes_free(&text);
+    bytes_free(&options);
+    forget_run();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(probabilities_give_level_and_expected_score),
+        cmocka_unit_test(votes_are_counted_and_no_vote_is_said),
+        cmocka_unit_test(a_written_level_is_the_first_digit_behind_the_thought),
+        cmocka_unit_test(candidates_are_read_with_white_space_and_without),
+        cmocka_unit_test(a_rubric_holds_its_place_once),
+        cmocka_unit_test(a_server_scores_rows_and_its_hiccups_are_outlived),
+        cmocka_unit_test(written_answers_are_read),
+        cmocka_unit_test(a_question_that_stays_unanswered_fails_the_run_and_loses_nothing),
+        cmocka_unit_test(a_server_that_is_gone_ends_the_run_soon),
+        cmocka_unit_test(a_killed_run_asks_nothing_twice),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
