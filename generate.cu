@@ -225,13 +225,6 @@ static bool open_sampler(Generate *g)
     return g->sampler.tokenizer == NULL || (g->encoder = encoder_open(g->sampler.tokenizer)) != NULL;
 }
 
-static bool set_fact(json_t *identity, const char *name, uint64_t value)
-{
-    char text[24];
-    snprintf(text, sizeof text, "%016" PRIx64, value);
-    return json_object_set_new(identity, name, json_string(text)) == 0 || fail("no memory for the identity of a run");
-}
-
 // What the answers depend on, besides the options that say so.
 static bool open_journal(Generate *g, const RowFacts *facts)
 {
@@ -239,8 +232,8 @@ static bool open_journal(Generate *g, const RowFacts *facts)
     TRY(sampler_fingerprint(&g->sampler, &model));
     json_t *identity = options_identity(&g->options);
     TRY(identity != NULL);
-    bool ok = set_fact(identity, "rows", facts->hash) && set_fact(identity, "model weights", model) &&
-              set_fact(identity, "tokenizer files", tokenizer) &&
+    bool ok = journal_fact(identity, "rows", facts->hash) && journal_fact(identity, "model weights", model) &&
+              journal_fact(identity, "tokenizer files", tokenizer) &&
               (json_object_set_new(identity, "arithmetic", json_string(g->sampler.kernels->arithmetic)) == 0 || fail("no memory"));
     ok = ok && journal_open(&g->journal, g->o.out, &g->options, identity);
     json_decref(identity);

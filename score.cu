@@ -336,13 +336,6 @@ static bool open_server(Score *s)
     return s->endpoint != NULL;
 }
 
-static bool set_fact(json_t *identity, const char *name, uint64_t value)
-{
-    char text[24];
-    snprintf(text, sizeof text, "%016" PRIx64, value);
-    return json_object_set_new(identity, name, json_string(text)) == 0 || fail("no memory for the identity of a run");
-}
-
 static bool open_journal(Score *s, const RowFacts *facts)
 {
     uint64_t model = hash_bytes(s->o.model, strlen(s->o.model)), tokenizer = 0;
@@ -352,8 +345,8 @@ static bool open_journal(Score *s, const RowFacts *facts)
     }
     json_t *identity = options_identity(&s->options);
     TRY(identity != NULL);
-    bool ok = set_fact(identity, "rows", facts->hash) && set_fact(identity, "model", model) &&
-              set_fact(identity, "tokenizer files", tokenizer) && set_fact(identity, "rubric", s->rubric.hash);
+    bool ok = journal_fact(identity, "rows", facts->hash) && journal_fact(identity, "model", model) &&
+              journal_fact(identity, "tokenizer files", tokenizer) && journal_fact(identity, "rubric", s->rubric.hash);
     ok = ok && journal_open(&s->journal, s->o.out, &s->options, identity);
     json_decref(identity);
     return ok;

@@ -139,7 +139,7 @@ bool options_same_identity(const Options *options, const json_t *saved, const ch
 
 static const char *placeholder(const OptionRow *row)
 {
-    static const char *const words[] = {" N", " X", "", " TEXT", " FILE", " FOLDER", " NAME", " FILE…", " NAME=NAME", "…"};
+    static const char *const words[] = {" N", " X", "", " TEXT", " FILE", " FOLDER", " NAME", " FILE…", " TEXT", "…"};
     return words[row->type];
 }
 

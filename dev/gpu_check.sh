@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # Everything that a GPU has to show, in one command of less than eight minutes (the programs being built): each kernel against the
 # CPU oracle, memory errors and races, which ways of making a product share their bits, the benchmarks beside PyTorch's, a step of
-# Qwen3-4B from random weights, and PyTorch's own. A part that fails or runs out of its time does not stop the others. The report,
+# Qwen3-4B from random weights, generation with it, and PyTorch's own. A part that fails or runs out of its time does not stop the others. The report,
 # <gpu>-<date>.md, .json, .svg and .log, is written anew after every part into $OUT, or else dev/results/.
 #
 #   dev/gpu_check.sh [--part NAME,NAME...] [--minutes N] [--programs FOLDER] [--dry-run] [--smoke]
 #
-# Parts: environment, correctness, sanitizer, chains, benchmarks, step, torch. The programs (test_cuda, chain_check, kernel_bench,
-# train_sft) are those of build/cuda, which make cuda-check makes, statically linked but for CUDA's libraries, so that they may
+# Parts: environment, correctness, sanitizer, chains, benchmarks, generate, step, torch. The programs (test_cuda, chain_check,
+# kernel_bench, generate_bench, train_sft) are those of build/cuda, which make cuda-check makes, statically linked but for CUDA's libraries, so that they may
 # come from another machine; where they are not there, they are made first. PyTorch's side is skipped where PyTorch is not.
 # --dry-run prints the commands. --smoke: tiny shapes, no GPU asked for; for programs that were linked with test/simt/.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-parts=environment,correctness,sanitizer,chains,benchmarks,step,torch
+parts=environment,correctness,sanitizer,chains,benchmarks,generate,step,torch
 minutes=8 programs=build/cuda dry="" smoke=""
 usage() { sed -n '2,/^set -uo/{/^#/s/^# \{0,1\}//p}' "$0"; }
 while [ $# -gt 0 ]; do
@@ -38,8 +38,11 @@ rm -rf "$folder" && mkdir -p "$folder"
 ours=(env "LD_LIBRARY_PATH=$CUDA_LIBRARIES${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}")
 if [ -z "$smoke" ]; then
     torch_device=cuda models=4B,0.6B,8B config=dev/bench/qwen3-4b.json lengths="4096 16384" step_tokens=65536
+    workload=(--workload 256 --prompt 100 --new 1024) prefill=(--batch 16 --prompt 512 --new 1)
+    batch=(--batch 64 --prompt 1024 --new 128)
 else
     torch_device=cpu models=tiny config=$folder/tiny.json lengths=64 step_tokens=256
+    workload=(--workload 4 --prompt 3 --new 8) prefill=(--batch 2 --prompt 70 --new 1) batch=(--batch 2 --prompt 8 --new 4)
     sed -E 's/("(hidden|intermediate)_size"): [0-9]+/\1: 64/; s/("num_(hidden_layers|attention_heads)"): [0-9]+/\1: 2/
             s/("(num_key_value_heads|[be]os_token_id)"): [0-9]+/\1: 1/; s/("head_dim"): [0-9]+/\1: 64/
             s/("vocab_size"): [0-9]+/\1: 304/' \
@@ -129,7 +132,7 @@ part_environment() {
 # The programs come prebuilt; what is missing is made here.
 part_build() {
     local program
-    for program in test_cuda chain_check kernel_bench train_sft; do
+    for program in test_cuda chain_check kernel_bench generate_bench train_sft; do
         if [ ! -x "$programs/$program" ] && [ -n "$NVCC" ] && [ -z "$smoke" ]; then
             job build programs 400 make "-j$(nproc)" cuda-check
             return
@@ -182,6 +185,21 @@ part_benchmarks() {
         --model 4B --json "$folder/bench-own.jsonl"
     job benchmarks "kernels, PyTorch" 60 "$python" dev/bench/peers.py --device $torch_device --models $models \
         --json "$folder/peers.jsonl" ${smoke:+--repeats 2 --no-compile}
+}
+
+# The workload: requests whose prompts and outputs are U(100, 1024) long, and what share of the bandwidth floor steady decoding
+# reaches; then prompts alone; then one batch of equals, beside transformers'.
+part_generate() {
+    local ours_too=("${ours[@]}" "$programs/generate_bench" --device cuda --repeats 3 --model "$folder/model")
+    local ceilings=()
+    mkdir -p "$folder/model" && cp "$config" "$folder/model/config.json"
+    [ -s "$folder/bench.jsonl" ] && ceilings=($(sed -n '1s/.*"product_tflops": \([0-9]*\)[^,]*,.*"ceiling_copy_gbps": \([0-9]*\).*/--product \1 --copy \2/p' \
+        "$folder/bench.jsonl")) # four words, not quoted
+    job generate "workload" 100 "${ours_too[@]}" "${ceilings[@]}" "${workload[@]}"
+    job generate "prompts" 60 "${ours_too[@]}" "${ceilings[@]}" "${prefill[@]}"
+    job generate "batch" 60 "${ours_too[@]}" "${ceilings[@]}" "${batch[@]}"
+    job generate "batch, transformers" 100 "$python" dev/bench/generate_torch.py --config "$config" "${batch[@]}" \
+        --device $torch_device ${smoke:+--no-compile}
 }
 
 part_step() {

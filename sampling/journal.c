@@ -62,6 +62,13 @@ bool journal_add(Journal *j, uint64_t number, const char *text, size_t size)
 
 // ---- opening
 
+bool journal_fact(json_t *identity, const char *name, uint64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%016" PRIx64, value);
+    return json_object_set_new(identity, name, json_string(text)) == 0 || fail("no memory for the identity of a run");
+}
+
 static bool read_entry(Journal *j, const char *line, size_t size, uint64_t at)
 {
     uint64_t number = 0;

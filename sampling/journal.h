@@ -23,6 +23,7 @@ typedef struct Journal {
 
 // identity: what results depend on: options by their names (as options_identity gives them), and other facts. Refused where OUT is
 // there already, or another process writes it.
+bool journal_fact(json_t *identity, const char *name, uint64_t value); // such a fact: a hash of files, say
 bool journal_open(Journal *journal, const char *out, const Options *options, const json_t *identity);
 void journal_close(Journal *journal); // what is in OUT.partial stays there
 

@@ -1,5 +1,5 @@
 // A model folder, ready to answer: its weights, tokenizer and template, the tokens that end its answers, and the generation engine
-// (model/engine.h) over as much memory as there is. generate, score and chat begin with one. Next: sampling/prompts.h (rows to
+// (model/engine.h) over as much memory as there is. generate, score and chat begin with one. Next: sampling/rows.h (rows to
 // requests), sampling/journal.h (results to files).
 #ifndef SAMPLING_SAMPLER_H
 #define SAMPLING_SAMPLER_H

@@ -24,13 +24,14 @@ class Memory
     void release(); // what was taken, not the random numbers
     Tensor tensor(int64_t rows, int64_t columns, Numbers kind);
     float *floats(int64_t count, Numbers kind);
-    int32_t *integers(const std::vector<int32_t> &host);
+    template <typename T> T *copy(const std::vector<T> &host) { return (T *)copy_bytes(host.data(), host.size() * sizeof(T)); }
     // for results: every byte 0xFF, so that what a kernel does not write is NaN
     Tensor empty(int64_t rows, int64_t columns);
     float *empty_floats(int64_t count);
 
   private:
     void *take(size_t bytes);
+    void *copy_bytes(const void *host, size_t bytes);
     void *poisoned(size_t bytes);
     void fill(void *array, size_t bytes, void *source, size_t source_bytes);
     const Kernels *kernels;
@@ -73,6 +74,7 @@ struct Extent {
     int64_t tokens;
     std::vector<std::pair<int64_t, int64_t>> documents; // how many, and how long
     std::vector<int64_t> few_rows;                      // for the products of decoding
+    std::vector<std::pair<int64_t, int64_t>> decoding;  // sequences with a new token each, and how many tokens they have by then
     bool plain;
 };
 
@@ -101,7 +103,8 @@ class Timer
     size_t flush_bytes;
 };
 
-// ---- the simplest kernels that are right (plain_kernels.cu; true, as peers are), and one that only reads
+// ---- the simplest kernels that are right (plain_kernels.cu; true, as peers are), one that only reads; and what a timer needs in
+// the stream that our kernels run in
 
 namespace PRECISION
 {
@@ -112,6 +115,8 @@ bool plain_matmul(Stream *s, void *y, const void *x, const void *w, int64_t rows
 bool plain_attention(Stream *s, void *out, const void *q, const void *k, const void *v, int64_t tokens, int64_t heads,
                      int64_t kv_heads, int64_t head_width);
 void read_all(Stream *s, const void *data, size_t bytes);
+bool copy_all(Stream *s, void *to, const void *from, size_t bytes);
+bool record(Stream *s, void *event);
 
 } // namespace PRECISION
 

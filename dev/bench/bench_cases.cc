@@ -76,13 +76,13 @@ static void add_embedding(const Maker &m)
     double rows = (double)(T * C), found = distinct(token_ids(T, V)) * (double)C, ids = 4.0 * (double)T;
     m.add("embedding_forward", shape, (found + rows) * m.e + ids, 0, [=](Memory &a) {
         Tensor y = a.empty(T, C), table = a.tensor(V, C, SMALL);
-        int32_t *tokens = a.integers(token_ids(T, V));
+        int32_t *tokens = a.copy(token_ids(T, V));
         return work(y, [=] { k->embedding_forward(NULL, y, table, tokens); });
     });
     m.add("embedding_backward", shape, rows * m.e + found * 8 + ids, 0, [=](Memory &a) {
         Tensor dy = a.tensor(T, C, SMALL);
         float *dtable = a.floats(V * C, SMALL);
-        int32_t *tokens = a.integers(token_ids(T, V)), *scratch = (int32_t *)a.empty_floats(2 * T);
+        int32_t *tokens = a.copy(token_ids(T, V)), *scratch = (int32_t *)a.empty_floats(2 * T);
         return work(dtable, V * C, [=] { k->embedding_backward(NULL, dtable, dy, tokens, scratch); });
     });
 }
@@ -95,12 +95,12 @@ static void add_rows(const Maker &m)
     double some = (double)(N * C) * m.e, all = (double)(T * C) * m.e, ids = 4.0 * (double)N;
     m.add("rows_gather", shape, 2 * some + ids, 0, [=](Memory &a) {
         Tensor y = a.empty(N, C), x = a.tensor(T, C, NORMAL);
-        int32_t *rows = a.integers(multiples(N, 2));
+        int32_t *rows = a.copy(multiples(N, 2));
         return work(y, [=] { k->rows_gather(NULL, y, x, rows); });
     });
     m.add("rows_scatter", shape, some + all + ids, 0, [=](Memory &a) {
         Tensor dx = a.empty(T, C), dy = a.tensor(N, C, NORMAL);
-        int32_t *rows = a.integers(multiples(N, 2));
+        int32_t *rows = a.copy(multiples(N, 2));
         return work(dx, [=] { k->rows_scatter(NULL, dx, dy, rows); });
     });
 }
@@ -172,14 +172,14 @@ static void add_qk_norm_rope(const Maker &m, const char *name, int64_t h)
     m.add("qk_norm_rope_forward", shape, 2 * rows + sums + tables, 0, [=](Memory &a) {
         Tensor y = a.empty(T, W), x = a.tensor(T, W, NORMAL), w = a.tensor(1, D, NORMAL);
         float *rstd = a.empty_floats(T * h), *cosine = a.floats(T * D / 2, NORMAL), *sine = a.floats(T * D / 2, NORMAL);
-        int32_t *at = a.integers(multiples(T, 1));
+        int32_t *at = a.copy(multiples(T, 1));
         return work(y, [=] { k->qk_norm_rope_forward(NULL, y, rstd, x, w, cosine, sine, at, D, 1e-6f); });
     });
     m.add("qk_norm_rope_backward", shape, 3 * rows + sums + tables, 0, [=](Memory &a) {
         Tensor dx = a.empty(T, W), dy = a.tensor(T, W, NORMAL), x = a.tensor(T, W, NORMAL), w = a.tensor(1, D, NORMAL);
         float *dweight = a.floats(D, NORMAL), *partial = a.empty_floats(ceil_divide(T, NORM_ROWS) * D);
         float *rstd = a.floats(T * h, POSITIVE), *cosine = a.floats(T * D / 2, NORMAL), *sine = a.floats(T * D / 2, NORMAL);
-        int32_t *at = a.integers(multiples(T, 1));
+        int32_t *at = a.copy(multiples(T, 1));
         return work(dx, [=] { k->qk_norm_rope_backward(NULL, dx, dweight, partial, dy, x, w, rstd, cosine, sine, at, D); });
     });
 }
@@ -280,8 +280,8 @@ static AttentionArrays attention_arrays(Memory &a, const Sizes &z, int64_t docum
     x.who.heads = z.H;
     x.who.kv_heads = z.Hkv;
     x.who.head_width = z.D;
-    x.who.starts = a.integers(multiples(documents + 1, length));
-    x.who.contexts = a.integers(std::vector<int32_t>((size_t)documents, 0));
+    x.who.starts = a.copy(multiples(documents + 1, length));
+    x.who.contexts = a.copy(std::vector<int32_t>((size_t)documents, 0));
     return x;
 }
 
@@ -324,18 +324,83 @@ static void add_head(const Maker &m)
     m.add("head_forward", shape, rows + weight * m.e + sums, product, [=](Memory &a) {
         Tensor x = a.tensor(N, C, NORMAL), w = a.tensor(V, C, SMALL);
         float *r = a.empty_floats(3 * N), *scratch = a.empty_floats(k->head_workspace(N, V));
-        int32_t *targets = a.integers(token_ids(N, V)), *best = (int32_t *)a.empty_floats(N);
+        int32_t *targets = a.copy(token_ids(N, V)), *best = (int32_t *)a.empty_floats(N);
         return work(r, 3 * N, [=] { k->head_forward(NULL, r, r + N, r + 2 * N, best, x, w, targets, 1, V, scratch); });
     });
     m.add("head_backward", shape, 2 * rows + weight * (m.e + 8) + sums, 3 * product, [=](Memory &a) {
         Tensor x = a.tensor(N, C, NORMAL), w = a.tensor(V, C, SMALL), dx = a.empty(N, C);
         float *r = a.empty_floats(3 * N), *scratch = a.empty_floats(k->head_workspace(N, V));
         float *dweight = a.floats(V * C, SMALL), *dlogprob = a.floats(N, SMALL);
-        int32_t *targets = a.integers(token_ids(N, V));
+        int32_t *targets = a.copy(token_ids(N, V));
         k->head_forward(NULL, r, r + N, r + 2 * N, NULL, x, w, targets, 1, V, scratch);
         return work(dx,
                     [=] { k->head_backward(NULL, dx, dweight, x, w, targets, 1, V, r + 2 * N, r + N, dlogprob, NULL, scratch); });
     });
+}
+
+// ---- decoding: a new token for each of S sequences, over scattered pages; and the sampler
+
+static Attention attention_in_pages(Memory &a, const Maker &m, int64_t sequences, int64_t context)
+{
+    int64_t blocks = ceil_divide(context, KEY_BLOCK), pages = sequences * blocks;
+    int64_t elements = m.k->page_elements(m.z.Hkv, m.z.D);
+    std::vector<int32_t> table((size_t)pages);
+    for (int64_t i = 0; i < pages; i++)
+        table[(size_t)i] = (int32_t)(i % 2 ? i : pages - 1 - (pages - 1) % 2 - i); // odd ones ascending, even ones descending
+    Attention who = {};
+    who.sequences = sequences;
+    who.heads = m.z.H;
+    who.kv_heads = m.z.Hkv;
+    who.head_width = m.z.D;
+    who.starts = a.copy(multiples(sequences + 1, 1));
+    who.contexts = a.copy(std::vector<int32_t>((size_t)sequences, (int32_t)context - 1));
+    who.key_pages = a.tensor(pages, elements, NORMAL).data;
+    who.value_pages = a.tensor(pages, elements, NORMAL).data;
+    who.page_table = a.copy(table);
+    who.pages_per_sequence = blocks;
+    who.workspace = a.empty_floats(m.k->attention_workspace(sequences, context, m.z.H, m.z.D));
+    return who;
+}
+
+static void add_decoding(const Maker &m, int64_t sequences, int64_t context)
+{
+    const Kernels *k = m.k;
+    Sizes z = m.z;
+    Maker maker = m;
+    int64_t S = sequences, Q = z.H * z.D, KV = z.Hkv * z.D;
+    std::string shape = text({{"sequences", S}, {"context", context}, {"H", z.H}, {"Hkv", z.Hkv}, {"D", z.D}});
+    double rows = (double)(S * Q) * m.e, cached = 2.0 * (double)(S * context * KV) * m.e, fresh = 2.0 * (double)(S * KV) * m.e;
+    double sums = 4.0 * (double)(S * z.H), product = 2.0 * (double)(S * context) * (double)Q;
+    m.add("attention_decode", shape, 2 * rows + cached + sums, 2 * product, [=](Memory &a) {
+        Attention who = attention_in_pages(a, maker, S, context);
+        Tensor q = a.tensor(S, Q, NORMAL), out = a.empty(S, Q), none = {};
+        float *logsumexp = a.empty_floats(S * z.H);
+        return work(out, [=] { k->attention_forward(NULL, out, logsumexp, q, none, none, &who); });
+    });
+    m.add("pages_write", shape, 2 * fresh, 0, [=](Memory &a) {
+        Attention who = attention_in_pages(a, maker, S, context);
+        Tensor key = a.tensor(S, KV, NORMAL), value = a.tensor(S, KV, NORMAL), first = {who.key_pages, 1, KV};
+        return work(first, [=] { k->pages_write(NULL, key, value, &who); });
+    });
+}
+
+static void add_sampling(const Maker &m, int64_t N, bool limits)
+{
+    const Kernels *k = m.k;
+    int64_t C = m.z.C, V = m.z.V;
+    std::string shape = text({{"N", N}, {"C", C}, {"V", V}});
+    double weight = (double)(V * C), rows = (double)(N * C) * m.e;
+    m.add(limits ? "head_sample, top-k and top-p" : "head_sample", shape, weight * m.e + rows + 16.0 * (double)N,
+          2.0 * (double)N * weight, [=](Memory &a) {
+              Tensor x = a.tensor(N, C, NORMAL), w = a.tensor(V, C, SMALL);
+              float *r = a.empty_floats(3 * N), *scratch = a.empty_floats(k->sample_workspace(N, V));
+              int32_t *token = (int32_t *)a.empty_floats(N);
+              std::vector<SampleRow> rows((size_t)N);
+              for (int64_t n = 0; n < N; n++)
+                  rows[(size_t)n] = SampleRow{1, (uint64_t)n, 0, 1, 1.0f, limits ? 0.95f : 1.0f, 0.0f, limits ? 50 : 0};
+              const SampleRow *who = a.copy(rows);
+              return work(r, 3 * N, [=] { k->head_sample(NULL, token, r, r + N, r + 2 * N, x, w, who, V, scratch); });
+          });
 }
 
 // ---- optimizer: one layer's parameters
@@ -391,6 +456,12 @@ std::vector<Case> bench_cases(const Kernels *kernels, const Sizes &z, const Exte
     for (auto &documents : extent.documents)
         add_attention(m, documents.first, documents.second);
     add_head(m);
+    for (auto &sequences : extent.decoding)
+        add_decoding(m, sequences.first, sequences.second);
+    for (int64_t rows : extent.few_rows) {
+        add_sampling(m, rows, false);
+        add_sampling(m, rows, true);
+    }
     add_adamw(m, layer, false);
     add_adamw(m, layer, true);
     add_sums(m, layer);

@@ -86,8 +86,7 @@ void Memory::fill(void *array, size_t bytes, void *source, size_t source_bytes)
     place = (place + 7919 * 64) % (source_bytes / 2); // no two arrays alike
     for (size_t done = 0; done < bytes;) {
         size_t from = done == 0 ? place : 0, n = std::min(bytes - done, source_bytes - from);
-        must_cuda(cudaMemcpyAsync((char *)array + done, (char *)source + from, n, cudaMemcpyDeviceToDevice, 0),
-                  "filling an array");
+        must(PRECISION::copy_all(NULL, (char *)array + done, (char *)source + from, n), "filling an array");
         done += n;
     }
 }
@@ -107,10 +106,10 @@ float *Memory::floats(int64_t count, Numbers kind)
     return p;
 }
 
-int32_t *Memory::integers(const std::vector<int32_t> &host)
+void *Memory::copy_bytes(const void *host, size_t bytes)
 {
-    int32_t *p = (int32_t *)take(host.size() * sizeof(int32_t));
-    kernels->upload(NULL, p, host.data(), host.size() * sizeof(int32_t));
+    void *p = take(bytes);
+    kernels->upload(NULL, p, host, bytes);
     return p;
 }
 
@@ -161,9 +160,9 @@ double Timer::once(const std::function<void()> &run)
 {
     PRECISION::read_all(NULL, flush, flush_bytes);
     double start = now();
-    must_cuda(cudaEventRecord((cudaEvent_t)begin, 0), "an event");
+    must(PRECISION::record(NULL, begin), "an event");
     run();
-    must_cuda(cudaEventRecord((cudaEvent_t)end, 0), "an event");
+    must(PRECISION::record(NULL, end), "an event");
     must(kernels->synchronize(NULL), "a kernel");
     float milliseconds = 0;
     must_cuda(cudaEventElapsedTime(&milliseconds, (cudaEvent_t)begin, (cudaEvent_t)end), "the time between two events");

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 
-AIM_TOKENS, AIM_SHARE, AIM_ATTENTION, PEAK = 16000, 0.85, 300, 989e12  # PEAK: bf16, dense, of an H100 or H200 by its datasheet
+AIM_TOKENS, AIM_SHARE, AIM_ATTENTION, AIM_DECODE, AIM_PREFILL, PEAK = 16000, 0.85, 300, 0.70, 0.60, 989e12  # PEAK: bf16, dense, of an H100 or H200 by its datasheet
 ABOUT_BITS = r"row|repeat|twice|alone|neighbour|bits|same"  # tests whose names promise that bits do not move
 LARGE = 16e6  # bytes under which a launch costs more than the memory
 FORMULA = ("6 x (parameters of all matrices: a tied embedding once, as the head) + 6 x layers x heads x head width x (document "
@@ -167,6 +167,40 @@ def step_table(steps):
     return out
 
 
+# ---- generation
+
+
+def read_generation(folder):
+    return [line for path in sorted(glob.glob(f"{folder}/generate-*.txt")) for line in read_lines(path) if "generate" in line]
+
+
+def generation_table(lines):
+    out = ["| program | requests | prompt | new | prefill tokens/s | decode tokens/s | what more |", "|---|---|---|---|---|---|---|"]
+    for g in lines:
+        if "workload" in g:
+            share = f', {100 * g["steady_share_of_floor"]:.0f}% of the bandwidth floor' if "steady_share_of_floor" in g else ""
+            out.append(f'| {g["generate"]} | {g["workload"]}, all lengths drawn | | | | {g["steady_tokens_per_second"]:.0f} | steady decoding: '
+                       f'{g["steady_passes"]} passes at {g["steady_gbps"]:.0f} GB/s{share}; all of it '
+                       f'{g["sampled_tokens_per_second"]:.0f} tokens/s, {g["preemptions"]} preemptions |')
+            continue
+        more = f'cache: {g["cache"]}' if "cache" in g else f'prefill {g["prefill_tflops"]:.0f} TFLOP/s'
+        more += f', {100 * g["prefill_share"]:.0f}% of the product' if "prefill_share" in g else ""
+        out.append(f'| {g["generate"]} | {g["batch"]} | {g["prompt"]} | {g["new"]} | {g["prefill_tokens_per_second"]:.0f} | '
+                   f'{g["decode_tokens_per_second"]:.0f} | {more} |')
+    return out
+
+
+def generation_aims(lines):
+    out = []
+    for g in lines:
+        if "steady_share_of_floor" in g:
+            out.append(f'- steady decoding of the workload: {100 * g["steady_share_of_floor"]:.0f}% of the bandwidth floor (aim on one '
+                       f'H200: {100 * AIM_DECODE:.0f}%)')
+        if "prefill_share" in g and g["new"] == 1:
+            out.append(f'- prefill: {100 * g["prefill_share"]:.0f}% of the bf16 product (aim on one H200: {100 * AIM_PREFILL:.0f}%)')
+    return out
+
+
 # ---- aims
 
 
@@ -229,7 +263,9 @@ def page(folder, found):
     for title, lines in (("Parts", parts), ("Kernels against the CPU", test_section(folder)),
                          ("Who shares whose bits", chain_section(found["chains"])),
                          ("Kernels", ceilings + kernel_table(kernels) if kernels else []),
-                         ("A training step of Qwen3-4B", steps), ("Aims", aims(kernels, found["steps"]))):
+                         ("Generation with Qwen3-4B", generation_table(found["generation"]) if found["generation"] else []),
+                         ("A training step of Qwen3-4B", steps),
+                         ("Aims", aims(kernels, found["steps"]) + generation_aims(found["generation"]))):
         out += ["", f"## {title}", ""] + lines if lines else []
     return out
 
@@ -245,6 +281,7 @@ def main():
     steps = read_steps(folder, machine["product_tflops"] * 1e12 if machine else None)
     found = {"card": card, "date": date, "environment": environment.splitlines(), "parts": read_lines(f"{folder}/parts.jsonl"),
              "chains": read_lines(f"{folder}/chains.jsonl"), "machine": machine, "kernels": kernels, "steps": steps,
+             "generation": read_generation(folder),
              "torch_ceilings": read_lines(f"{folder}/ceilings.jsonl"), "torch": read_lines(f"{folder}/peers.jsonl")}
     with open(path + ".json", "w") as file:
         json.dump(found, file, indent=1)
@@ -255,7 +292,8 @@ def main():
         write_picture(path + ".json", path + ".svg")
     write_logs(folder, path + ".log")
     kernels = [k for k in kernels if "kernel" in k]
-    print("\n".join((step_table(steps) if steps else []) + aims(kernels, steps) + [f"the report: {path}.md"]))
+    print("\n".join((step_table(steps) if steps else []) + aims(kernels, steps) + generation_aims(found["generation"]) +
+                    [f"the report: {path}.md"]))
 
 
 if __name__ == "__main__":

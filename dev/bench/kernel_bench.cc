@@ -52,7 +52,7 @@ static double measure_copy(Bench *b)
 {
     size_t bytes = b->options.smoke ? (size_t)1 << 16 : (size_t)4 << 30;
     float *from = b->memory.floats((int64_t)bytes / 4, NORMAL), *to = b->memory.empty_floats((int64_t)bytes / 4);
-    Timing t = b->timer.measure([=] { cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, 0); }, b->options.repeats);
+    Timing t = b->timer.measure([=] { PRECISION::copy_all(NULL, to, from, bytes); }, b->options.repeats);
     b->memory.release();
     return 2 * (double)bytes / t.microseconds * 1e6;
 }
@@ -189,10 +189,11 @@ static std::vector<Case> all_cases(const BenchOptions &o, const Kernels *kernels
                 cases.push_back(c);
     };
     if (o.smoke)
-        add(TINY, Extent{48, {{1, 48}, {2, 24}}, {1}, o.plain});
+        add(TINY, Extent{48, {{1, 48}, {2, 24}}, {1}, {{2, 70}}, o.plain});
     for (const Sizes &sizes : MODELS)
         if (!o.smoke && (o.model == "all" || o.model == sizes.model))
-            add(sizes, Extent{4096, {{1, 4096}, {4, 4096}, {1, 16384}}, {1, 16, 64, 256}, o.plain && sizes.C == MODELS[0].C});
+            add(sizes, Extent{4096, {{1, 4096}, {4, 4096}, {1, 16384}}, {1, 16, 64, 256}, {{1, 16384}, {64, 1024}, {64, 8192}, {256, 1024}},
+                              o.plain && sizes.C == MODELS[0].C});
     return cases;
 }
 

@@ -169,6 +169,35 @@ def attention(bench, model, documents, length):
         bench.line("attention_backward", model, shape, f"sdpa {back_end}", lambda: prepare_backward(back_end))
 
 
+def decoding(bench, model, sequences, context):
+    """One query a sequence over a cache that lies in one piece: kinder to the memory than pages."""
+    C, H, Hkv, D, width, V = MODELS[model]
+
+    def prepare(back_end):
+        kv_heads = H if back_end == "efficient" else Hkv
+        q = bench.random(sequences, H, 1, D)
+        k, v = (bench.random(sequences, kv_heads, context, D) for _ in range(2))
+
+        def call():
+            with sdpa_kernel(BACK_ENDS[back_end]):
+                return F.scaled_dot_product_attention(q, k, v, enable_gqa=kv_heads != H)
+        return call
+
+    shape = f"sequences={sequences} context={context} H={H} Hkv={Hkv} D={D}"
+    for back_end in BACK_ENDS:
+        bench.line("attention_decode", model, shape, f"sdpa {back_end}", lambda: prepare(back_end))
+
+
+def sampling(bench, model, N):
+    C, H, Hkv, D, width, V = MODELS[model]
+
+    def prepare():
+        x, w = bench.random(N, C), bench.random(V, C, scale=0.02)
+        return lambda: torch.multinomial(F.softmax((x @ w.T).float(), -1), 1, generator=bench.generator)
+
+    bench.line("head_sample", model, f"N={N} C={C} V={V}", "multinomial(softmax(linear)), no log-probability", prepare)
+
+
 def head(bench, model, N):
     C, H, Hkv, D, width, V = MODELS[model]
     shape = f"N={N} C={C} V={V}"
@@ -223,6 +252,10 @@ def main():
         for count, length in documents:
             attention(bench, model, count, length)
         matmuls(bench, model, tokens)
+        for count, context in ((2, 70),) if model == "tiny" else ((1, 16384), (64, 1024), (64, 8192), (256, 1024)):
+            decoding(bench, model, count, context)
+        for count in (1,) if model == "tiny" else (1, 16, 64, 256):
+            sampling(bench, model, count)
         rows(bench, model, tokens)
         head(bench, model, tokens)
         optimizer(bench, model)

@@ -1,6 +1,6 @@
 // The simplest kernels that are right, to see what the others gain: one thread for one result, no shared memory, nothing kept in
 // registers on purpose. Not tested against the oracle; a benchmark is all they are for. And a kernel that only reads, to empty
-// the cache of what is measured next.
+// the cache of what is measured next, and the few calls that need the stream our kernels run in.
 #include "dev/bench/bench.h"
 #include "kernels/cuda/element.cuh"
 
@@ -123,5 +123,12 @@ void read_all(Stream *s, const void *data, size_t bytes)
     int64_t vectors = (int64_t)bytes / 16, blocks = ceil_divide(vectors, BLOCK);
     launch(s, dim3((unsigned)(blocks < 1024 ? blocks : 1024)), dim3(BLOCK), 0, read_all_kernel, (uint4 *)data, vectors);
 }
+
+bool copy_all(Stream *s, void *to, const void *from, size_t bytes)
+{
+    return cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_of(s)) == cudaSuccess;
+}
+
+bool record(Stream *s, void *event) { return cudaEventRecord((cudaEvent_t)event, stream_of(s)) == cudaSuccess; }
 
 } // namespace PRECISION

@@ -5,32 +5,17 @@
 // Blocking. A thread owns a rectangle of C. It packs PRODUCT_ROWS x PRODUCT_DEPTH of A for its second cache, then B one panel of
 // TILE_COLUMNS at a time, and runs all strips of A against the panel while the next panel is prefetched. Accumulators of an
 // unfinished chain wait in private tiles, so K blocks neither round nor touch C; C is written once, when its chain is complete.
-// Threads share nothing but operands: no barriers. Up to four rows skip the packing (product_few_rows).
+// Threads share nothing but operands: no barriers. For the few rows of decoding, see matmul_few.h.
 #include <omp.h>
 
-#include "kernels/cpu/scratch.h"
-#include "kernels/cpu/tile.h"
+#include "kernels/cpu/matmul_few.h"
 
 enum {
     PRODUCT_DEPTH = 384,              // k steps of a block; a multiple of 16
     PRODUCT_STRIPS = 420 / TILE_ROWS, // strips of A in a block: 420 rows x 384 are 630 KB of a 1 MB cache; 256-512 are as good
     PRODUCT_TILES = 512 * 1024 / (TILE_ROWS * TILE_COLUMNS), // accumulator tiles of a thread: 2 MB
-    PRODUCT_FEW = 4,                                         // rows up to which packing costs more than it gives
     PRODUCT_SMALL = 1 << 18,                                 // multiply-adds that one thread finishes before a second has woken
 };
-
-// c (M, N) = a (M, K) · b (K, N), rows of c c_row apart; a[m][k] = a[m*a_row + k*a_k], b[k][n] = b[k*b_k + n*b_column].
-// One of a_row and a_k is 1, and one of b_k and b_column. add: the finished chain is added to the old c once.
-typedef struct Product {
-    int64_t M, N, K;
-    float *c;
-    int64_t c_row;
-    const float *a;
-    int64_t a_row, a_k;
-    const float *b;
-    int64_t b_k, b_column;
-    bool add;
-} Product;
 
 typedef struct ProductScratch {
     float a[(PRODUCT_STRIPS * TILE_ROWS) * PRODUCT_DEPTH + 64]; // strips of [k][TILE_ROWS], and room for the last one's spill
@@ -40,93 +25,7 @@ typedef struct ProductScratch {
 
 static ProductScratch *product_scratch(void) { return thread_scratch(SCRATCH_PRODUCT, sizeof(ProductScratch)); }
 
-// ---- transposition in registers: 4 x 4 within 128-bit lanes, then the lanes. One-instruction shuffles all.
-
-#if defined(__clang__)
-#define PICK(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
-#else
-#define PICK(x, y, ...) __builtin_shuffle(x, y, (vi){__VA_ARGS__}) // gcc has had it longer
-#endif
-#if VL == 16
-#define SHUFFLE(x, y, A, B, C, D)                                                                                                \
-    PICK(x, y, A, B, C, D, A + 4, B + 4, C + 4, D + 4, A + 8, B + 8, C + 8, D + 8, A + 12, B + 12, C + 12, D + 12)
-#define LANES(x, y, A, B)                                                                                                        \
-    PICK(x, y, A, A + 1, A + 2, A + 3, B, B + 1, B + 2, B + 3, A + 16, A + 17, A + 18, A + 19, B + 16, B + 17, B + 18, B + 19)
-#elif VL == 8
-#define SHUFFLE(x, y, A, B, C, D) PICK(x, y, A, B, C, D, A + 4, B + 4, C + 4, D + 4)
-#define LANES(x, y, A, B) PICK(x, y, A, A + 1, A + 2, A + 3, A + 8, A + 9, A + 10, A + 11)
-#else
-#define SHUFFLE(x, y, A, B, C, D) PICK(x, y, A, B, C, D)
-#endif
-
-// Each 4 rows x[4g..4g+3] become x[4g+j] = (their element j of every lane).
-INLINE void transpose_lanes(vf x[4])
-{
-    vf a = SHUFFLE(x[0], x[1], 0, VL, 1, VL + 1), b = SHUFFLE(x[0], x[1], 2, VL + 2, 3, VL + 3);
-    vf c = SHUFFLE(x[2], x[3], 0, VL, 1, VL + 1), d = SHUFFLE(x[2], x[3], 2, VL + 2, 3, VL + 3);
-    x[0] = SHUFFLE(a, c, 0, 1, VL, VL + 1);
-    x[1] = SHUFFLE(a, c, 2, 3, VL + 2, VL + 3);
-    x[2] = SHUFFLE(b, d, 0, 1, VL, VL + 1);
-    x[3] = SHUFFLE(b, d, 2, 3, VL + 2, VL + 3);
-}
-
-INLINE void transpose(vf x[VL])
-{
-#pragma GCC unroll 4
-    for (int g = 0; g < VL; g += 4)
-        transpose_lanes(x + g);
-#if VL == 16
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-        vf a = LANES(x[j], x[4 + j], 0, 8), b = LANES(x[j], x[4 + j], 4, 12);
-        vf c = LANES(x[8 + j], x[12 + j], 0, 8), d = LANES(x[8 + j], x[12 + j], 4, 12);
-        x[j] = LANES(a, c, 0, 8);
-        x[4 + j] = LANES(b, d, 0, 8);
-        x[8 + j] = LANES(a, c, 4, 12);
-        x[12 + j] = LANES(b, d, 4, 12);
-    }
-#elif VL == 8
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-        vf a = LANES(x[j], x[4 + j], 0, 0), b = LANES(x[j], x[4 + j], 4, 0);
-        x[j] = a;
-        x[4 + j] = b;
-    }
-#endif
-}
-
-#undef SHUFFLE
-#undef LANES
-
-// VL x VL numbers of rows `row` apart, beginning at k; rows past the last are copies of it, which nobody reads. x[i] = column i.
-INLINE void load_transposed(vf x[VL], const float *from, int64_t row, int64_t first, int64_t rows, int64_t k)
-{
-#pragma GCC unroll 16
-    for (int i = 0; i < VL; i++)
-        x[i] = vf_load(from + (first + i < rows ? first + i : rows - 1) * row + k);
-    transpose(x);
-}
-
 // ---- packing
-
-// A panel of B whose columns are rows of memory (b_k is 1), `row` apart: [k][TILE_COLUMNS]. Sixteen steps of k at a time, so that
-// a cache line is used up when it is read: rows a multiple of 4 KB apart share one set of the first cache.
-static void pack_panel_transposed(float *to, const float *from, int64_t row, int64_t columns, int64_t K)
-{
-    int64_t k = 0;
-    for (; k + 16 <= K; k += 16)
-        for (int64_t column = 0; column < TILE_COLUMNS; column += VL)
-            for (int64_t half = k; half < k + 16; half += VL) {
-                vf x[VL];
-                load_transposed(x, from, row, column, columns, half);
-#pragma GCC unroll 16
-                for (int i = 0; i < VL; i++)
-                    vf_store(to + (half + i) * TILE_COLUMNS + column, x[i]);
-            }
-    for (; k < K; k++)
-        for (int64_t i = 0; i < TILE_COLUMNS; i++)
-            to[k * TILE_COLUMNS + i] = from[(i < columns ? i : columns - 1) * row + k];
-}
 
 // A panel of B whose rows are rows of memory. Missing columns are zero.
 static void pack_panel(float *to, const float *from, int64_t row, int64_t columns, int64_t K)
@@ -249,7 +148,7 @@ static void product_block(const Product *p, int64_t strips, ProductScratch *scra
             int64_t columns = p->N - n < TILE_COLUMNS ? p->N - n : TILE_COLUMNS, next = n + TILE_COLUMNS, next_k = k;
             const float *b = p->b + k * p->b_k + n * p->b_column;
             if (p->b_k == 1)
-                pack_panel_transposed(scratch->b, b, p->b_column, columns, depth);
+                pack_panel_transposed(TILE_COLUMNS, scratch->b, b, p->b_column, columns, depth);
             else
                 pack_panel(scratch->b, b, p->b_k, columns, depth);
             if (next >= p->N)
@@ -288,74 +187,6 @@ static void product_rectangle(const Product *p, ProductScratch *scratch)
     }
 }
 
-// ---- few rows, B by rows of memory: W is read once, in order, and never stored
-
-// VL columns at n, or the last few: a lane is an output, x[i] is one step of k for all of them. The next VL rows of W are fetched
-// meanwhile, in the order of their addresses.
-INLINE void few_rows_block(const int M, const Product *p, int64_t n, int64_t columns)
-{
-    const float *b = p->b + n * p->b_column, *ahead = b + columns * p->b_column;
-    int64_t k = 0;
-    vf sum[PRODUCT_FEW];
-#pragma GCC unroll 4
-    for (int m = 0; m < M; m++)
-        sum[m] = vf_zero();
-    for (; k + VL <= p->K; k += VL, ahead += VL * VL) {
-        vf x[VL];
-#pragma GCC unroll 16
-        for (int i = 0; i < VL * VL; i += 16)
-            __builtin_prefetch(ahead + i, 0, 2);
-        load_transposed(x, b, p->b_column, 0, columns, k);
-#pragma GCC unroll 16
-        for (int i = 0; i < VL; i++)
-#pragma GCC unroll 4
-            for (int m = 0; m < M; m++)
-                sum[m] = vf_fma(vf_set(p->a[m * p->a_row + k + i]), x[i], sum[m]);
-    }
-    for (; k < p->K; k++) {
-        vf x;
-        for (int64_t i = 0; i < VL; i++)
-            x[i] = b[(i < columns ? i : columns - 1) * p->b_column + k];
-#pragma GCC unroll 4
-        for (int m = 0; m < M; m++)
-            sum[m] = vf_fma(vf_set(p->a[m * p->a_row + k]), x, sum[m]);
-    }
-#pragma GCC unroll 4
-    for (int m = 0; m < M; m++) {
-        float out[VL], *c = p->c + m * p->c_row + n;
-        vf_store(out, sum[m]);
-        for (int64_t i = 0; i < columns; i++)
-            c[i] = p->add ? c[i] + out[i] : out[i];
-    }
-}
-
-INLINE void few_rows(const int M, const Product *p)
-{
-    int64_t n = 0;
-    for (; n + VL <= p->N; n += VL)
-        few_rows_block(M, p, n, VL);
-    if (n < p->N)
-        few_rows_block(M, p, n, p->N - n);
-}
-
-static void product_few_rows(const Product *p)
-{
-    switch (p->M) {
-    case 1:
-        few_rows(1, p);
-        break;
-    case 2:
-        few_rows(2, p);
-        break;
-    case 3:
-        few_rows(3, p);
-        break;
-    default:
-        few_rows(4, p);
-        break;
-    }
-}
-
 // ---- threads
 
 // Parts of rows among `threads`, the rest splitting columns: the grid whose largest rectangle costs least, packing included.
@@ -363,8 +194,9 @@ static int64_t row_parts(const Product *p, int64_t threads)
 {
     int64_t best = 1;
     double least = 0;
+    bool few = few_form(p);
     for (int64_t parts = 1; parts <= threads; parts++) {
-        if (threads % parts != 0 || (parts > 1 && p->M <= PRODUCT_FEW))
+        if (threads % parts != 0 || (parts > 1 && few))
             continue;
         int64_t columns = threads / parts, panels = (p->N + TILE_COLUMNS - 1) / TILE_COLUMNS;
         double rows = (double)((p->M + parts - 1) / parts), width = (double)((panels + columns - 1) / columns * TILE_COLUMNS);
@@ -385,8 +217,8 @@ static void product_of_part(const Product *p, int64_t part, int64_t parts_m, int
     if (rows == 0 || n >= end)
         return;
     Product mine = product_part(*p, m, rows, n, end - n);
-    if (p->M <= PRODUCT_FEW && p->b_k == 1 && p->a_k == 1)
-        product_few_rows(&mine);
+    if (few_form(p))
+        product_few(&mine);
     else
         product_rectangle(&mine, product_scratch());
 }

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-typedef enum ScratchUse { SCRATCH_PRODUCT, SCRATCH_ATTENTION, SCRATCH_SAMPLE, SCRATCH_USES } ScratchUse;
+typedef enum ScratchUse { SCRATCH_PRODUCT, SCRATCH_FEW, SCRATCH_ATTENTION, SCRATCH_SAMPLE, SCRATCH_USES } ScratchUse;
 
 typedef struct Scratch {
     void *memory[SCRATCH_USES];

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # --device: what a machine without a GPU, with one that is too old or too small, is told; and that a training run on the CUDA kernels
 # (under SIMT, see test/simt/) learns what the CPU learns, goes on from where it was stopped, and keeps its bits when layers are
-# recomputed. On a machine with a GPU the same commands run there.
+# recomputed; and that ./generate on them gives what the CPU gives, whatever runs beside it. On a machine with a GPU the same commands run there.
 . "$(dirname "$0")/common.bash"
 simt=build/simt/race/train_sft
 
@@ -91,6 +91,26 @@ bf16_moments_resume_too() {
     same_run "$work/moments" "$work/resumed-moments" "CUDA: bf16 moments, saved and resumed, give the same bits"
 }
 
+# The greedy answers of the trained model are the CPU's as long as no two logits are closer than the rounding; in fp32 they are not.
+logprobs() { sed -n 's/.*"logprobs":\[\([^]]*\)\].*/\1/p' "$1" | tr ',' '\n'; }
+cuda_generates_what_the_cpu_generates() {
+    local common=(--model "$work/cpu" --prompts "$work/few.jsonl" --max-new-tokens 5 --context 64)
+    head -n 5 "$work/rows.jsonl" >"$work/few.jsonl"
+    wants 0 ./generate "${common[@]}" --temperature 0 --out "$work/greedy-cpu.jsonl" --device cpu >"$work/stdout" 2>"$work/stderr"
+    DEREASON_CUDA=fp32 wants 0 build/simt/race/generate "${common[@]}" --temperature 0 --out "$work/greedy-cuda.jsonl" --device cuda \
+        >"$work/stdout" 2>"$work/stderr"
+    diff <(sed 's/"logprobs.*//' "$work/greedy-cpu.jsonl") <(sed 's/"logprobs.*//' "$work/greedy-cuda.jsonl") >"$work/stderr" ||
+        failed "greedy answers differ"
+    paste <(logprobs "$work/greedy-cpu.jsonl") <(logprobs "$work/greedy-cuda.jsonl") |
+        awk '{ n++; if (($1 - $2) ^ 2 > 2e-5 ^ 2) bad = 1 } END { exit n != 25 || bad }' || failed "log-probabilities differ"
+    proved "CUDA: greedy answers are the CPU's, their log-probabilities within 2e-5"
+    wants 0 build/simt/race/generate "${common[@]}" --samples 2 --out "$work/all.jsonl" --device cuda >"$work/stdout" 2>"$work/stderr"
+    wants 0 build/simt/race/generate "${common[@]}" --samples 2 --out "$work/few-at-once.jsonl" --device cuda --sequences 3 --pass-tokens 7 \
+        >"$work/stdout" 2>"$work/stderr"
+    cmp "$work/all.jsonl" "$work/few-at-once.jsonl" || failed "what runs beside it changes a response"
+    proved "CUDA: responses in bf16 are the same ones whatever runs beside them"
+}
+
 a_plan_needs_no_gpu() {
     SIMT_DEVICES=0 wants 0 on_simt --out "$work/none" --plan
     grep -q "master" "$work/stdout" || failed "the plan has no master weights"
@@ -102,3 +122,4 @@ a_plan_needs_no_gpu
 cuda_learns_what_the_cpu_learns
 a_run_on_cuda_has_one_result
 bf16_moments_resume_too
+cuda_generates_what_the_cpu_generates

@@ -1080,6 +1080,52 @@ static void streams_and_events_keep_their_order()
     cudaEventDestroy(before), cudaEventDestroy(after), cudaStreamDestroy(stream);
 }
 
+__global__ void add_one(float *x, const float *by) { x[threadIdx.x] += by[threadIdx.x]; }
+
+// A host that changes what is still to be copied, or reads what has not come yet, is not let off.
+static void pinned_copies_come_as_late_as_they_may()
+{
+    float *pinned = NULL;
+    cudaStream_t stream;
+    cudaEvent_t copied;
+    DeviceArray<float> x(std::vector<float>(THREADS, 1)), by(std::vector<float>(THREADS, 1));
+    CHECK(cudaMallocHost((void **)&pinned, THREADS * sizeof(float)) == cudaSuccess && cudaStreamCreate(&stream) == cudaSuccess &&
+          cudaEventCreate(&copied) == cudaSuccess);
+    for (int i = 0; i < THREADS; i++)
+        pinned[i] = 10;
+    cudaMemcpyAsync(by.data, pinned, THREADS * sizeof(float), cudaMemcpyHostToDevice, stream);
+    launch((Stream *)(void *)stream, 1, THREADS, 0, add_one, x.data, by.data);
+    pinned[0] = 20; // too early
+    CHECK(cudaStreamQuery(stream) == cudaErrorNotReady);
+    CHECK(x.host()[0] == 21 && x.host()[1] == 11);
+    cudaMemcpyAsync(pinned, x.data, THREADS * sizeof(float), cudaMemcpyDeviceToHost, stream);
+    cudaEventRecord(copied, stream);
+    CHECK(pinned[1] == 10 && cudaEventQuery(copied) == cudaErrorNotReady); // not there yet
+    CHECK(cudaEventSynchronize(copied) == cudaSuccess && pinned[0] == 21 && pinned[1] == 11);
+    cudaEventDestroy(copied), cudaStreamDestroy(stream), cudaFreeHost(pinned);
+}
+
+static void a_graph_does_again_what_was_captured()
+{
+    cudaStream_t stream;
+    cudaGraph_t graph;
+    cudaGraphExec_t made;
+    float host = 0;
+    DeviceArray<float> x(std::vector<float>(THREADS, 1)), by(std::vector<float>(THREADS, 2));
+    CHECK(cudaStreamCreate(&stream) == cudaSuccess);
+    CHECK(cudaStreamBeginCapture(0, cudaStreamCaptureModeRelaxed) == cudaErrorNotSupported && cudaGetLastError() == cudaErrorNotSupported);
+    CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed) == cudaSuccess);
+    launch((Stream *)(void *)stream, 1, THREADS, 0, add_one, x.data, by.data);
+    CHECK_FAULT(simt_expect_fault([&] { cudaMemcpyAsync(&host, x.data, sizeof host, cudaMemcpyDeviceToHost, stream); }), "while a graph is captured");
+    CHECK(cudaStreamEndCapture(stream, &graph) == cudaSuccess && cudaGraphInstantiate(&made, graph, 0) == cudaSuccess);
+    CHECK(x.host()[0] == 1); // capturing runs nothing
+    for (int i = 0; i < 3; i++)
+        CHECK(cudaGraphLaunch(made, stream) == cudaSuccess);
+    CHECK(x.host()[0] == 7 && x.host()[THREADS - 1] == 7);
+    cudaGraphExecDestroy(made), cudaGraphDestroy(graph), cudaStreamDestroy(stream);
+    cudaGetLastError();
+}
+
 static void the_card_is_what_the_environment_says()
 {
     int count = -1, value = 0;
@@ -1168,6 +1214,8 @@ static const Test tests[] = {
     TEST(mma_passes_infinity_and_nan_on, ANY_BUILD),
     TEST(mma_in_fp32_is_a_chain_of_fused_multiply_adds, ANY_BUILD),
     TEST(streams_and_events_keep_their_order, ANY_BUILD),
+    TEST(pinned_copies_come_as_late_as_they_may, ANY_BUILD),
+    TEST(a_graph_does_again_what_was_captured, ANY_BUILD),
     TEST(the_card_is_what_the_environment_says, ANY_BUILD),
     TEST(memory_has_an_end, ANY_BUILD),
 };

@@ -493,7 +493,7 @@ static void arguments_and_repeated_options_stand_in_configuration_files_and_help
     assert_int_equal(v.rename.count, 2);
     assert_ok(options_help(&options, "", NULL, 80, &text));
     assert_non_null(strstr(text.data, "\n  names…"));
-    assert_non_null(strstr(text.data, "\n  --rename NAME=NAME"));
+    assert_non_null(strstr(text.data, "\n  --rename TEXT"));
     bytes_clear(&text);
     assert_ok(options_config(&options, &text));
     options_free(&options);
