@@ -34,6 +34,7 @@ import select
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from typing import NamedTuple
 
@@ -231,6 +232,7 @@ def process_seconds(pid):
 class Machine:
     def __init__(self, patience):
         self.patience = patience
+        self.complaints = tempfile.TemporaryFile()
         self.children = {}  # command: process; transformers' stay, so that a model is not loaded for every figure
 
     def others_seconds(self):
@@ -248,7 +250,9 @@ class Machine:
 
     def start(self, command):
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("OPENBLAS_", "OMP_", "MKL_"))}
-        self.children[command] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        self.complaints.seek(0)
+        self.complaints.truncate()
+        self.children[command] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.complaints,
                                                   bufsize=0, env=environment)
 
     def end(self, command):
@@ -281,7 +285,9 @@ class Machine:
                 self.end(command)
                 return None, taken
         if line == "" and child.wait() != 0:
-            sys.exit(f"generate_bench.py: {' '.join(command)} failed")
+            self.complaints.seek(0)
+            said = self.complaints.read().decode(errors="replace").strip()[-2000:]
+            sys.exit(f"generate_bench.py: {' '.join(command)} ended with status {child.returncode}:\n{said}")
         if not question:
             self.end(command)
         return line, taken
