@@ -9,9 +9,11 @@
 enum {
     FEW_ROWS = 8,
     SOME_ROWS = 64,
-    SOME_DEPTH = 256,              // k steps of a block of W, which is copied so that its rows do not share a set of the first cache
-    SOME_STRIDE = SOME_DEPTH + 16, // between its rows
-    SOME_STRIPS = 8,               // of TILE_ROWS rows of W, whose outputs are written together
+    SOME_HEIGHT = VL == 16 ? 7 : TILE_ROWS, // rows of W at once: fewer than a set of the first cache has ways
+    SOME_DEPTH = 256,                       // k steps of a block of them
+    SOME_STRIPS = 16,                       // of SOME_HEIGHT rows, whose outputs are written together
+    SOME_VECTORS = VL == 16 ? 4 : TILE_VECTORS,
+    SOME_PANEL = SOME_VECTORS * VL,         // rows of X at once
 };
 
 // ---- few rows: W is read once, in order, and never stored
@@ -83,44 +85,69 @@ static void product_few_rows(const Product *p)
 }
 #undef FEW_CASE
 
-// ---- some rows: W block by block, each against all of X
+// ---- some rows: W block by block, as it lies, each against all of X
 
 typedef struct SomeScratch {
-    float w[TILE_ROWS * SOME_STRIDE];
-    float out[SOME_STRIPS * TILE_ROWS * SOME_ROWS]; // [column][row]
-    float x[];                                      // panels of [k][width]
+    float out[SOME_STRIPS * SOME_HEIGHT * SOME_ROWS]; // [column][row]
+    float x[];                                        // panels of [k][width]
 } SomeScratch;
 
-// A panel has two vectors of rows, the last one maybe one.
-INLINE int64_t some_width(int64_t rows) { return rows <= VL ? VL : TILE_COLUMNS; }
+// Vectors of rows of the panel at m.
+INLINE int64_t some_vectors(const Product *p, int64_t m)
+{
+    int64_t left = (p->M - m + VL - 1) / VL;
+    return left < SOME_VECTORS ? left : SOME_VECTORS;
+}
 
 static void some_pack(float *to, const Product *p)
 {
-    for (int64_t m = 0; m < p->M; m += TILE_COLUMNS, to += TILE_COLUMNS * p->K) {
-        const float *from = p->a + m * p->a_row;
-        if (some_width(p->M - m) == VL)
-            pack_panel_transposed(VL, to, from, p->a_row, p->M - m, p->K);
-        else
-            pack_panel_transposed(TILE_COLUMNS, to, from, p->a_row, p->M - m < TILE_COLUMNS ? p->M - m : TILE_COLUMNS, p->K);
+    for (int64_t m = 0; m < p->M; m += SOME_PANEL, to += SOME_PANEL * p->K) {
+        int64_t left = p->M - m < SOME_PANEL ? p->M - m : SOME_PANEL;
+        pack_panel_transposed(some_vectors(p, m) * VL, to, p->a + m * p->a_row, p->a_row, left, p->K);
     }
 }
 
-// `rows` rows of W, `depth` steps from k on, against every panel of X. out: of the rows' first column.
-static void some_block(const Product *p, int64_t rows, int64_t k, int64_t depth, float *out, SomeScratch *scratch, TileAhead *ahead)
+#define SOME_CASE(R)                                                                                                             \
+    case R:                                                                                                                      \
+        if (R <= SOME_HEIGHT)                                                                                                    \
+            tile_block(R <= SOME_HEIGHT ? R : 1, vectors, depth, w, w_row, 1, x, vectors *VL, start, SOME_ROWS, to, SOME_ROWS,   \
+                       ahead);                                                                                                   \
+        break;
+INLINE void some_tile(const int vectors, int64_t rows, int64_t depth, const float *w, int64_t w_row, const float *x,
+                      const float *start, float *to, TileAhead *ahead)
 {
-    for (int64_t m = 0; m < p->M; m += TILE_COLUMNS) {
-        const float *w = scratch->w, *x = scratch->x + m * p->K;
+    switch (rows) {
+        SOME_CASE(1)
+        SOME_CASE(2)
+        SOME_CASE(3)
+        SOME_CASE(4)
+        SOME_CASE(5)
+        SOME_CASE(6)
+        SOME_CASE(7)
+    }
+}
+#undef SOME_CASE
+
+// `rows` rows of W from n on, `depth` steps from k on, against every panel of X. out: of the rows' first column.
+static void some_block(const Product *p, int64_t n, int64_t rows, int64_t k, int64_t depth, float *out, const float *x,
+                       TileAhead *ahead)
+{
+    const float *w = p->b + n * p->b_column + k;
+    for (int64_t m = 0; m < p->M; m += SOME_PANEL, x += SOME_PANEL * p->K) {
         float *to = out + m;
         const float *start = k > 0 ? to : NULL;
-#define SOME_ONE(R) tile_block(R, 1, depth, w, SOME_STRIDE, 1, x + k * VL, VL, start, SOME_ROWS, to, SOME_ROWS, ahead)
-#define SOME_TWO(R)                                                                                                              \
-    tile_block(R, TILE_VECTORS, depth, w, SOME_STRIDE, 1, x + k * TILE_COLUMNS, TILE_COLUMNS, start, SOME_ROWS, to, SOME_ROWS, ahead)
-        if (some_width(p->M - m) == VL)
-            TILE_SWITCH(rows, SOME_ONE)
-        else
-            TILE_SWITCH(rows, SOME_TWO)
-#undef SOME_ONE
-#undef SOME_TWO
+#define SOME_VECTORS_OF(V)                                                                                                       \
+    case V:                                                                                                                      \
+        if (V <= SOME_VECTORS)                                                                                                   \
+            some_tile(V <= SOME_VECTORS ? V : 1, rows, depth, w, p->b_column, x + k * V * VL, start, to, ahead);                 \
+        break;
+        switch (some_vectors(p, m)) {
+            SOME_VECTORS_OF(1)
+            SOME_VECTORS_OF(2)
+            SOME_VECTORS_OF(3)
+            SOME_VECTORS_OF(4)
+        }
+#undef SOME_VECTORS_OF
     }
 }
 
@@ -128,32 +155,19 @@ static void some_block(const Product *p, int64_t rows, int64_t k, int64_t depth,
 static TileAhead some_ahead(const Product *p, int64_t n, int64_t k, int64_t depth)
 {
     bool more = k + depth < p->K;
-    const float *next = more ? p->b + n * p->b_column + k + depth : p->b + (n + TILE_ROWS) * p->b_column;
-    TileAhead ahead = {.line = (const char *)next, .stride = 4 * p->b_column, .left = TILE_ROWS, .line_count = SOME_DEPTH / 16};
-    int64_t visits = (p->M + TILE_COLUMNS - 1) / TILE_COLUMNS * ((depth + 15) / 16);
+    const float *next = more ? p->b + n * p->b_column + k + depth : p->b + (n + SOME_HEIGHT) * p->b_column;
+    TileAhead ahead = {.line = (const char *)next, .stride = 4 * p->b_column, .left = SOME_HEIGHT, .line_count = SOME_DEPTH / 16};
+    int64_t visits = (p->M + SOME_PANEL - 1) / SOME_PANEL * ((depth + 15) / 16);
     ahead.per_visit = (int32_t)((ahead.left * ahead.line_count + visits - 1) / visits);
     return ahead;
 }
 
-// Vector by vector: a copy as short as a row of the block spends half of its time on beginning.
-static void some_copy(float *to, const float *from, int64_t row, int64_t rows, int64_t depth)
-{
-    for (int64_t i = 0; i < rows; i++, to += SOME_STRIDE, from += row) {
-        int64_t k = 0;
-        for (; k + VL <= depth; k += VL)
-            vf_store(to + k, vf_load(from + k));
-        for (; k < depth; k++)
-            to[k] = from[k];
-    }
-}
-
-static void some_strip(const Product *p, int64_t n, int64_t rows, float *out, SomeScratch *scratch)
+static void some_strip(const Product *p, int64_t n, int64_t rows, float *out, const float *x)
 {
     for (int64_t k = 0; k < p->K; k += SOME_DEPTH) {
         int64_t depth = p->K - k < SOME_DEPTH ? p->K - k : SOME_DEPTH;
-        some_copy(scratch->w, p->b + n * p->b_column + k, p->b_column, rows, depth);
         TileAhead ahead = some_ahead(p, n, k, depth);
-        some_block(p, rows, k, depth, out, scratch, &ahead);
+        some_block(p, n, rows, k, depth, out, x, &ahead);
     }
 }
 
@@ -181,15 +195,14 @@ static void some_finish(const Product *p, int64_t n, int64_t columns, const floa
 
 static void product_some_rows(const Product *p)
 {
-    size_t x = (size_t)((p->M + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS * p->K) * sizeof(float);
+    const int64_t group = SOME_STRIPS * SOME_HEIGHT;
+    size_t x = (size_t)((p->M + VL - 1) / VL * VL * p->K) * sizeof(float);
     SomeScratch *scratch = thread_scratch(SCRATCH_FEW, sizeof(SomeScratch) + x);
     some_pack(scratch->x, p);
-    for (int64_t n = 0; n < p->N; n += SOME_STRIPS * TILE_ROWS) {
-        int64_t columns = p->N - n < SOME_STRIPS * TILE_ROWS ? p->N - n : SOME_STRIPS * TILE_ROWS;
-        for (int64_t i = 0; i < columns; i += TILE_ROWS) {
-            int64_t rows = columns - i < TILE_ROWS ? columns - i : TILE_ROWS;
-            some_strip(p, n + i, rows, scratch->out + i * SOME_ROWS, scratch);
-        }
+    for (int64_t n = 0; n < p->N; n += group) {
+        int64_t columns = p->N - n < group ? p->N - n : group;
+        for (int64_t i = 0; i < columns; i += SOME_HEIGHT)
+            some_strip(p, n + i, columns - i < SOME_HEIGHT ? columns - i : SOME_HEIGHT, scratch->out + i * SOME_ROWS, scratch->x);
         some_finish(p, n, columns, scratch->out);
     }
 }
