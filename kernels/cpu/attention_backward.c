@@ -56,16 +56,16 @@ static void backward_block(BackwardTile *w, const BackwardTensors *t, const KeyV
     pack_rows(w->queries, t->q + at, stride, rows, D, P);
     pack_rows(w->dout, t->dout + at, stride, rows, D, P);
     pack_rows(w->dqueries, t->dq + at, stride, rows, D, P);
-    tile_product(rows, columns, D, w->queries, P, 1, w->key_columns, KEY_BLOCK, w->weights, KEY_BLOCK, false);
-    tile_product(rows, columns, D, w->dout, P, 1, w->value_columns, KEY_BLOCK, w->dscores, KEY_BLOCK, false);
+    tile_product(rows, columns, D, w->queries, P, 1, w->key_columns, KEY_BLOCK, w->weights, KEY_BLOCK, false, NULL);
+    tile_product(rows, columns, D, w->dout, P, 1, w->value_columns, KEY_BLOCK, w->dscores, KEY_BLOCK, false, NULL);
     for (int64_t r = 0; r < rows; r++) {
         int64_t live = first + r - key_block * KEY_BLOCK + 1, row = (start + first + r) * a->heads + head;
         backward_row(w->weights + r * KEY_BLOCK, w->dscores + r * KEY_BLOCK, t->logsumexp[row], t->delta[row],
                      live < keys ? live : keys, scale);
     }
-    tile_product(keys, P, rows, w->weights, 1, KEY_BLOCK, w->dout, P, w->dvalues, P, true);
-    tile_product(keys, P, rows, w->dscores, 1, KEY_BLOCK, w->queries, P, w->dkeys, P, true);
-    tile_product(rows, P, keys, w->dscores, KEY_BLOCK, 1, w->keys, P, w->dqueries, P, true);
+    tile_product(keys, P, rows, w->weights, 1, KEY_BLOCK, w->dout, P, w->dvalues, P, true, NULL);
+    tile_product(keys, P, rows, w->dscores, 1, KEY_BLOCK, w->queries, P, w->dkeys, P, true, NULL);
+    tile_product(rows, P, keys, w->dscores, KEY_BLOCK, 1, w->keys, P, w->dqueries, P, true, NULL);
     for (int64_t r = 0; r < rows; r++)
         memcpy(t->dq + at + r * stride, w->dqueries + r * P, (size_t)D * sizeof(float));
 }

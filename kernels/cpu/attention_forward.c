@@ -118,6 +118,35 @@ static void block_of(const KeyView *view, int64_t block, ForwardTile *w, const f
     *values = w->block;
 }
 
+// How much of a block the last query of a tile sees: keys, and the columns that hold them.
+static int64_t block_reach(int64_t last, int64_t block)
+{
+    int64_t reach = last - block * KEY_BLOCK + 1;
+    return reach < KEY_BLOCK ? reach : KEY_BLOCK;
+}
+
+// Decoding reads keys and values once, from memory: they are fetched while what is there is computed, values during the scores, the
+// next block's keys during the sums.
+static TileAhead fetch_values(const float *values, int64_t reach, int64_t padded)
+{
+    int32_t lines = (int32_t)(padded / 16);
+    return (TileAhead){
+        .line = (const char *)values, .stride = 4 * padded, .line_count = lines, .left = (int32_t)reach, .per_visit = 64};
+}
+
+static TileAhead fetch_keys(const KeyView *view, int64_t block, int64_t last)
+{
+    const Attention *a = view->a;
+    if (block > last / KEY_BLOCK)
+        return (TileAhead){.left = 0};
+    const float *keys = page_of(a->key_pages, a, view->sequence, block) + view->kv_head * a->head_width * KEY_BLOCK;
+    return (TileAhead){.line = (const char *)keys,
+                       .stride = 4 * KEY_BLOCK,
+                       .line_count = (int32_t)((block_reach(last, block) + 15) / 16),
+                       .left = (int32_t)a->head_width,
+                       .per_visit = 64};
+}
+
 // One block of keys against every row of the tile; row r is query r / group, which sees keys up to its own position.
 static void forward_block(ForwardTile *w, const KeyView *view, int64_t block, int64_t first_position, float scale)
 {
@@ -125,9 +154,10 @@ static void forward_block(ForwardTile *w, const KeyView *view, int64_t block, in
     int64_t D = a->head_width, group = a->heads / a->kv_heads;
     const float *keys, *values;
     block_of(view, block, w, &keys, &values);
-    int64_t last = first_position + w->rows / group - 1, reach = last - block * KEY_BLOCK + 1;
-    int64_t columns = reach < KEY_BLOCK ? (reach + 15) / 16 * 16 : KEY_BLOCK, depth = reach < KEY_BLOCK ? reach : KEY_BLOCK;
-    tile_product(w->rows, columns, D, w->queries, D, 1, keys, KEY_BLOCK, w->scores, KEY_BLOCK, false);
+    int64_t last = first_position + w->rows / group - 1, depth = block_reach(last, block), columns = (depth + 15) / 16 * 16;
+    bool decodes = a->key_pages != NULL && w->rows == group;
+    TileAhead ahead = fetch_values(values, depth, w->padded);
+    tile_product(w->rows, columns, D, w->queries, D, 1, keys, KEY_BLOCK, w->scores, KEY_BLOCK, false, decodes ? &ahead : NULL);
     for (int64_t r = 0; r < w->rows; r++) {
         int64_t live = first_position + r / group - block * KEY_BLOCK + 1;
         live = live < 0 ? NO_KEYS : live > KEY_BLOCK ? KEY_BLOCK : live;
@@ -138,7 +168,10 @@ static void forward_block(ForwardTile *w, const KeyView *view, int64_t block, in
         float keep = softmax_block(w->scores + r * KEY_BLOCK, &w->now[r], live, scale);
         scale_row_by(w->segment + r * w->padded, keep, w->padded);
     }
-    tile_product(w->rows, w->padded, depth, w->scores, KEY_BLOCK, 1, values, w->padded, w->segment, w->padded, true);
+    if (decodes)
+        ahead = fetch_keys(view, block + 1, last);
+    tile_product(w->rows, w->padded, depth, w->scores, KEY_BLOCK, 1, values, w->padded, w->segment, w->padded, true,
+                 decodes ? &ahead : NULL);
 }
 
 // Which of the results (T, H, D) row r of a tile is, the tile's first query being the `first` of its sequence.

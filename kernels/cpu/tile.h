@@ -89,12 +89,12 @@ INLINE void tile_block(const int rows, const int vectors, int64_t K, const float
 
 // A strip of `rows` rows, their number known to the compiler: columns from the widest tile that fits to the narrowest.
 INLINE void tile_strip(const int rows, int64_t N, int64_t K, const float *a, int64_t a_row, int64_t a_k, const float *b,
-                       int64_t b_row, float *c, int64_t c_row, bool continue_chain)
+                       int64_t b_row, float *c, int64_t c_row, bool continue_chain, TileAhead *ahead)
 {
     int64_t n = 0;
 #define TILE_COLUMNS_OF(V)                                                                                                       \
     for (; n + (V)*VL <= N; n += (V)*VL)                                                                                         \
-    tile_block(rows, V, K, a, a_row, a_k, b + n, b_row, continue_chain ? c + n : NULL, c_row, c + n, c_row, NULL)
+    tile_block(rows, V, K, a, a_row, a_k, b + n, b_row, continue_chain ? c + n : NULL, c_row, c + n, c_row, ahead)
     if (rows == 1)
         TILE_COLUMNS_OF(8);
     if (rows <= 3)
@@ -122,35 +122,36 @@ INLINE void tile_strip(const int rows, int64_t N, int64_t K, const float *a, int
 
 static __attribute__((noinline, unused)) void tile_strip_transposed(int rows, int64_t N, int64_t K, const float *a, int64_t a_k,
                                                                     const float *b, int64_t b_row, float *c, int64_t c_row,
-                                                                    bool continue_chain)
+                                                                    bool continue_chain, TileAhead *ahead)
 {
-#define TILE_CALL(R) tile_strip(R, N, K, a, 1, a_k, b, b_row, c, c_row, continue_chain)
+#define TILE_CALL(R) tile_strip(R, N, K, a, 1, a_k, b, b_row, c, c_row, continue_chain, ahead)
     TILE_SWITCH(rows, TILE_CALL)
 #undef TILE_CALL
 }
 
 static __attribute__((noinline, unused)) void tile_strip_strided(int rows, int64_t N, int64_t K, const float *a, int64_t a_row,
                                                                  int64_t a_k, const float *b, int64_t b_row, float *c,
-                                                                 int64_t c_row, bool continue_chain){
-#define TILE_CALL(R) tile_strip(R, N, K, a, a_row, a_k, b, b_row, c, c_row, continue_chain)
+                                                                 int64_t c_row, bool continue_chain, TileAhead *ahead)
+{
+#define TILE_CALL(R) tile_strip(R, N, K, a, a_row, a_k, b, b_row, c, c_row, continue_chain, ahead)
     TILE_SWITCH(rows, TILE_CALL)
 #undef TILE_CALL
 }
 
 // c[m][n] = chain over ascending k of fma(a[m*a_row + k*a_k], b[k*b_row + n], .), begun at 0, or at the old c[m][n] if
-// continue_chain. N a multiple of 16; any M, K >= 0. c overlaps neither a nor b. One thread.
+// continue_chain. N a multiple of 16; any M, K >= 0. c overlaps neither a nor b. One thread. ahead: as in tile_block, or NULL.
 // Exact: an output depends on its row of a and column of b alone; the bits are those of a loop of fmaf.
 INLINE void tile_product(int64_t M, int64_t N, int64_t K, const float *a, int64_t a_row, int64_t a_k, const float *b,
-                         int64_t b_row, float *c, int64_t c_row, bool continue_chain)
+                         int64_t b_row, float *c, int64_t c_row, bool continue_chain, TileAhead *ahead)
 {
     int64_t strips = (M + TILE_ROWS - 1) / TILE_ROWS, done = 0; // strips of equal height: no thin last one
     for (int64_t i = 0; i < strips; i++) {
         int64_t end = M * (i + 1) / strips;
         const float *from = a + done * a_row;
         if (a_row == 1)
-            tile_strip_transposed((int)(end - done), N, K, from, a_k, b, b_row, c + done * c_row, c_row, continue_chain);
+            tile_strip_transposed((int)(end - done), N, K, from, a_k, b, b_row, c + done * c_row, c_row, continue_chain, ahead);
         else
-            tile_strip_strided((int)(end - done), N, K, from, a_row, a_k, b, b_row, c + done * c_row, c_row, continue_chain);
+            tile_strip_strided((int)(end - done), N, K, from, a_row, a_k, b, b_row, c + done * c_row, c_row, continue_chain, ahead);
         done = end;
     }
 }

@@ -4,11 +4,14 @@
 #include "test/support/backends.h"
 #include <omp.h>
 
-// T rows, N outputs, K summed: one row, the few-rows path and its end (4, 5), the register tile's rows (13-15, 28), a second block
-// of A (421), two blocks of K (385, 769), odd everything, a 4 KB stride.
+// T rows, N outputs, K summed: one row; the products of few rows and their ends (8, 9; one to four vectors of rows: 16, 30, 44, 57, 62;
+// 65), their strips of W (112, 113) and blocks of K (256, 257, 513); the register tile's rows (13-15, 28), a second block of A (421),
+// two blocks of K (385, 769), odd everything, a 4 KB stride.
 static const int64_t SHAPES[][3] = {{1, 1, 1},     {1, 33, 47},    {2, 31, 400},   {3, 100, 385}, {4, 257, 769},
                                     {5, 257, 100}, {13, 130, 500}, {14, 64, 1537}, {15, 33, 385}, {28, 100, 64},
-                                    {421, 48, 40}, {64, 64, 4096}, {97, 321, 65},  {450, 33, 50}, {7, 2500, 50}};
+                                    {421, 48, 40}, {64, 64, 4096}, {97, 321, 65},  {450, 33, 50}, {7, 2500, 50},
+                                    {6, 19, 70},   {8, 113, 300},  {9, 112, 513},  {16, 229, 256}, {17, 40, 300},
+                                    {30, 231, 257}, {44, 113, 300}, {57, 120, 261}, {62, 97, 769},  {65, 31, 300}};
 enum { SHAPE_COUNT = sizeof SHAPES / sizeof SHAPES[0] };
 
 typedef enum Form { FORWARD, INPUT, WEIGHT } Form;
