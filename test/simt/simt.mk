@@ -58,10 +58,10 @@ $(1)/test_cuda: $(CUDA_TESTS:test/cuda/%.cc=$(1)/cuda_%.o) $(1)/open.o $(1)/libk
 $(1)/test_faults: $(1)/test_faults.o $(1)/libsimt.a $(4)/libdereason.a
 	@echo "  LINK  $$@"
 	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
-$(1)/train_sft: $(4)/train_sft.o
-$(1)/generate: $(4)/generate.o
-$(1)/generate_bench: $(4)/dev/bench/generate_bench.o
-$(addprefix $(1)/,train_sft generate generate_bench): $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
+$(1)/train_sft $(1)/generate: $(1)/%: $(4)/%.o $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
+	@echo "  LINK  $$@"
+	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
+$(1)/generate_bench: $(4)/dev/bench/generate_bench.o $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
 	@echo "  LINK  $$@"
 	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
 endef
