@@ -235,7 +235,7 @@ static bool open_journal(Generate *g, const RowFacts *facts)
     bool ok = journal_fact(identity, "rows", facts->hash) && journal_fact(identity, "model weights", model) &&
               journal_fact(identity, "tokenizer files", tokenizer) &&
               (json_object_set_new(identity, "arithmetic", json_string(g->sampler.kernels->arithmetic)) == 0 || fail("no memory"));
-    ok = ok && journal_open(&g->journal, g->o.out, &g->options, identity);
+    ok = ok && journal_open(&g->journal, g->o.out, (uint64_t)(facts->rows * g->o.samples), &g->options, identity);
     json_decref(identity);
     return ok;
 }

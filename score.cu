@@ -347,7 +347,7 @@ static bool open_journal(Score *s, const RowFacts *facts)
     TRY(identity != NULL);
     bool ok = journal_fact(identity, "rows", facts->hash) && journal_fact(identity, "model", model) &&
               journal_fact(identity, "tokenizer files", tokenizer) && journal_fact(identity, "rubric", s->rubric.hash);
-    ok = ok && journal_open(&s->journal, s->o.out, &s->options, identity);
+    ok = ok && journal_open(&s->journal, s->o.out, (uint64_t)facts->rows, &s->options, identity);
     json_decref(identity);
     return ok;
 }

@@ -9,8 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const uint64_t NUMBERS_MOST = (uint64_t)1 << 40;
-
 // ---- lines
 
 static bool write_line(Journal *j, const Bytes *line)
@@ -34,8 +32,9 @@ static bool write_line(Journal *j, const Bytes *line)
 
 static bool set_place(Journal *j, uint64_t number, uint64_t place)
 {
-    if (number >= NUMBERS_MOST)
-        return fail("%s: result number %" PRIu64 " is beyond this program", j->path, number);
+    if (number >= j->most)
+        return fail("%s: has a result number %" PRIu64 ", and there are only %" PRIu64 " (it is damaged; remove it to begin anew)", j->path,
+                    number, j->most);
     if (number >= j->place_count) {
         TRY(grow(&j->places, &j->place_capacity, number + 1, sizeof *j->places));
         memset(j->places + j->place_count, 0, (number + 1 - j->place_count) * sizeof *j->places);
@@ -152,9 +151,9 @@ static bool open_parts(Journal *j, const char *out, const Options *options, cons
     return j->end > 0 || write_identity(j, identity);
 }
 
-bool journal_open(Journal *j, const char *out, const Options *options, const json_t *identity)
+bool journal_open(Journal *j, const char *out, uint64_t most, const Options *options, const json_t *identity)
 {
-    *j = (Journal){.descriptor = -1};
+    *j = (Journal){.descriptor = -1, .most = most};
     if (open_parts(j, out, options, identity))
         return true;
     journal_close(j);

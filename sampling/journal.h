@@ -16,15 +16,18 @@ typedef struct Journal {
     int descriptor;   // -1: closed
     uint64_t *places; // (place_count) of a result: where its text begins; 0: it is not there
     size_t place_count, place_capacity;
+    uint64_t most; // numbers are below
     uint64_t end;  // of the file
     int64_t count; // results that are there
     int64_t before; // of those, from an earlier run
 } Journal;
 
-// identity: what results depend on: options by their names (as options_identity gives them), and other facts. Refused where OUT is
-// there already, or another process writes it.
-bool journal_fact(json_t *identity, const char *name, uint64_t value); // such a fact: a hash of files, say
-bool journal_open(Journal *journal, const char *out, const Options *options, const json_t *identity);
+// Adds to what results depend on: the hash of files, say.
+bool journal_fact(json_t *identity, const char *name, uint64_t value);
+
+// identity: what results depend on: options by their names (as options_identity gives them), and other facts. Results are numbered from
+// 0 to most - 1. Refused where OUT is there already, or another process writes it.
+bool journal_open(Journal *journal, const char *out, uint64_t most, const Options *options, const json_t *identity);
 void journal_close(Journal *journal); // what is in OUT.partial stays there
 
 bool journal_has(const Journal *journal, uint64_t number);

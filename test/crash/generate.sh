@@ -123,6 +123,9 @@ a_damaged_journal_is_refused() {
         sed -i '3s/.*/nonsense/' "$out.partial"
         wants 1 more
         says "not a line of results"
+        sed -i '3s/.*/99999999999 {}/' "$out.partial"
+        wants 1 more
+        says "has a result number"
     }
     rm -f "$out" "$out.partial"
     (ulimit -f 6 && wants 1 more)
