@@ -3,6 +3,7 @@
 #define KERNELS_CPU_ATTENTION_H
 
 #include "kernels/cpu/elementary.h"
+#include "kernels/cpu/product.h"
 #include "kernels/cpu/rows.h"
 #include "kernels/cpu/scratch.h"
 #include "kernels/cpu/tile.h"
@@ -46,13 +47,29 @@ static void pack_rows(float *out, const float *rows, int64_t stride, int64_t cou
     memset(out + count * padded, 0, (size_t)((KEY_BLOCK - count) * padded) * sizeof(float));
 }
 
-// out (D, KEY_BLOCK): the rows as columns, zeros behind the last
+// out (D, KEY_BLOCK): the rows as its first columns
+static void write_columns(float *out, const float *rows, int64_t stride, int64_t count, int64_t D)
+{
+    int64_t whole_rows = count / VL * VL, whole_columns = D / VL * VL;
+    for (int64_t r = 0; r < whole_rows; r += VL)
+        for (int64_t d = 0; d < whole_columns; d += VL) {
+            vf x[VL];
+            load_transposed(x, rows, stride, r, count, d);
+#pragma GCC unroll 16
+            for (int i = 0; i < VL; i++)
+                vf_store(out + (d + i) * KEY_BLOCK + r, x[i]);
+        }
+    for (int64_t d = 0; d < D; d++)
+        for (int64_t r = d < whole_columns ? whole_rows : 0; r < count; r++)
+            out[d * KEY_BLOCK + r] = rows[r * stride + d];
+}
+
+// and zeros behind them
 static void pack_columns(float *out, const float *rows, int64_t stride, int64_t count, int64_t D)
 {
-    for (int64_t first = 0; first < KEY_BLOCK; first += 16)
-        for (int64_t d = 0; d < D; d++)
-            for (int64_t r = first; r < first + 16; r++)
-                out[d * KEY_BLOCK + r] = r < count ? rows[r * stride + d] : 0;
+    write_columns(out, rows, stride, count, D);
+    for (int64_t d = 0; d < D; d++)
+        memset(out + d * KEY_BLOCK + count, 0, (size_t)(KEY_BLOCK - count) * sizeof(float));
 }
 
 #endif

@@ -30,9 +30,7 @@ static void write_run(Tensor k, Tensor v, const Attention *a, int64_t sequence, 
     const float *from_v = (const float *)v.data + run->first * stride + head * D;
     float *keys = page_of(a->key_pages, a, sequence, run->block) + head * D * KEY_BLOCK + run->at;
     float *values = page_of(a->value_pages, a, sequence, run->block) + (head * KEY_BLOCK + run->at) * P;
-    for (int64_t d = 0; d < D; d++)
-        for (int64_t i = 0; i < run->count; i++)
-            keys[d * KEY_BLOCK + i] = from_k[i * stride + d];
+    write_columns(keys, from_k, stride, run->count, D);
     for (int64_t i = 0; i < run->count; i++)
         memcpy(values + i * P, from_v + i * stride, (size_t)D * sizeof(float));
 }
