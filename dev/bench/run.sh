@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The benchmarks, each with its peer beside it in the same run: matrix products (OpenBLAS), a training step (PyTorch), the
-# tokenizer (tiktoken and Hugging Face tokenizers), the preparation of data (transformers), memory per token. Peers that are not installed are named and left out.
+# The benchmarks, each with its peer beside it in the same run: matrix products (OpenBLAS), a training step (PyTorch), sampling
+# (llama.cpp and transformers), the tokenizer (tiktoken and Hugging Face tokenizers), the preparation of data (transformers), memory
+# per token. Peers that are not installed are named and left out.
 # A quiet machine matters more than anything else here; each program prints what it could not rule out.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -19,6 +20,19 @@ if has torch && has transformers; then
     build/step_bench 7 2>/dev/null
 else
     echo "skipped: PyTorch's side needs pip install -r dev/reference/requirements.txt"
+fi
+
+echo
+echo "== sampling in fp32: models of 30M and 0.6B parameters (dev/bench/generate_bench.py --help says how llama.cpp gets beside it)"
+if has torch && has transformers; then
+    "$python" dev/bench/generate_bench.py
+else
+    echo "skipped: the peers need pip install -r dev/reference/requirements.txt; ours alone, 30M:"
+    mkdir -p build/generate_models/ours && cp dev/bench/qwen3-30m.json build/generate_models/ours/config.json
+    for case in "1 64 64" "8 64 64" "32 64 64" "1 512 1"; do
+        read -r batch prompt new <<<"$case"
+        build/generate_bench --model build/generate_models/ours --batch "$batch" --prompt "$prompt" --new "$new"
+    done
 fi
 
 echo
