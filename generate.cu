@@ -132,7 +132,8 @@ static bool add_text(Generate *g, const GenerationResult *r)
     if (g->sampler.tokenizer == NULL)
         return true;
     TRY(decode(g->sampler.tokenizer, &g->text, r->ids, (size_t)count, false));
-    return row_text(&g->line, "text", g->text.data == NULL ? "" : g->text.data, stop_texts_cut(&g->stops, g->text.data, g->text.size));
+    return row_text(&g->line, "text", g->text.data == NULL ? "" : g->text.data,
+                    stop_texts_cut(&g->stops, g->text.data, g->text.size));
 }
 
 static bool write_answer(Generate *g, const Asked *a, const GenerationResult *r)
@@ -177,7 +178,8 @@ static bool generate_all(Generate *g, bool *stopped)
     EngineStatistics s = engine_statistics(g->sampler.engine);
     progress_show(&g->progress, g->journal.count, s.sampled_tokens, 0, true);
     if (*stopped)
-        progress_note(&g->progress, "stopped by a signal; what is finished is in %s, and the same command goes on", g->journal.path);
+        progress_note(&g->progress, "stopped by a signal; what is finished is in %s, and the same command goes on",
+                      g->journal.path);
     return *stopped || journal_finish(&g->journal);
 }
 
@@ -232,9 +234,10 @@ static bool open_journal(Generate *g, const RowFacts *facts)
     TRY(sampler_fingerprint(&g->sampler, &model));
     json_t *identity = options_identity(&g->options);
     TRY(identity != NULL);
-    bool ok = journal_fact(identity, "rows", facts->hash) && journal_fact(identity, "model weights", model) &&
-              journal_fact(identity, "tokenizer files", tokenizer) &&
-              (json_object_set_new(identity, "arithmetic", json_string(g->sampler.kernels->arithmetic)) == 0 || fail("no memory"));
+    bool ok =
+        journal_fact(identity, "rows", facts->hash) && journal_fact(identity, "model weights", model) &&
+        journal_fact(identity, "tokenizer files", tokenizer) &&
+        (json_object_set_new(identity, "arithmetic", json_string(g->sampler.kernels->arithmetic)) == 0 || fail("no memory"));
     ok = ok && journal_open(&g->journal, g->o.out, (uint64_t)(facts->rows * g->o.samples), &g->options, identity);
     json_decref(identity);
     return ok;

@@ -24,14 +24,14 @@ typedef struct Score {
     // a folder's model
     Sampler sampler;
     Encoder *encoder;
-    ChatTemplate chat;     // the folder's, without thoughts where digits are to follow at once
-    Sequence *beginning;   // of every prompt, up to the problem
+    ChatTemplate chat;   // the folder's, without thoughts where digits are to follow at once
+    Sequence *beginning; // of every prompt, up to the problem
     int32_t digits[DIFFICULTIES];
     // a server's
     Endpoint *endpoint;
 } Score;
 
-static const char *const OWN_FIELDS[] = {"difficulty", "difficulty_expected", "difficulty_probs", "difficulty_default",
+static const char *const OWN_FIELDS[] = {"difficulty", "difficulty_expected", "difficulty_probs",  "difficulty_default",
                                          "scorer",     "scorer_prompt",       "source_difficulty", NULL};
 
 // ---- a row's way in
@@ -138,7 +138,8 @@ static bool write_score(Score *s, const Asked *a, const Difficulty *d)
     snprintf(prompt, sizeof prompt, "%016" PRIx64, s->rubric.hash);
     bytes_clear(&s->line);
     TRY(bytes_append(&s->line, a->row.data, a->row.size) && row_integer(&s->line, "difficulty", d->level));
-    TRY(row_number(&s->line, "difficulty_expected", d->expected) && row_floats(&s->line, "difficulty_probs", probs, DIFFICULTIES));
+    TRY(row_number(&s->line, "difficulty_expected", d->expected) &&
+        row_floats(&s->line, "difficulty_probs", probs, DIFFICULTIES));
     if (d->defaulted)
         TRY(bytes_text(&s->line, ",\"difficulty_default\":true"));
     TRY(row_text(&s->line, "scorer", name, strlen(name)) && row_text(&s->line, "scorer_prompt", prompt, strlen(prompt)));
@@ -234,7 +235,8 @@ static bool finish(Score *s)
         progress_note(&s->progress, "%" PRId64 " problems got no usable answer: difficulty %d stands in, with difficulty_default",
                       s->defaulted, (int)DIFFICULTY_DEFAULT);
     if (s->failed > 0)
-        return fail("%" PRId64 " questions were not answered; the first: %s; what is finished is in %s, and the same command asks again",
+        return fail("%" PRId64
+                    " questions were not answered; the first: %s; what is finished is in %s, and the same command asks again",
                     s->failed, s->why.data, s->journal.path);
     return journal_finish(&s->journal);
 }
@@ -361,7 +363,8 @@ static bool check_options(const Score *s)
     if (s->remote && s->o.samples > 1)
         return fail("--samples is for a model of --model; a server is asked once for each problem");
     if (s->o.samples > 1 && (s->by_logits || s->o.temperature == 0))
-        return fail("--samples %" PRId64 ": several answers are for --method generate with a --temperature above 0", s->o.samples);
+        return fail("--samples %" PRId64 ": several answers are for --method generate with a --temperature above 0",
+                    s->o.samples);
     return true;
 }
 

@@ -72,8 +72,7 @@ static bool train_step(Sft *s)
     bool clip = s->o.grad_clip > 0 && norm > s->o.grad_clip;
     TRY(optimizer_step(&s->optimizer, &s->model, rate, clip ? s->o.grad_clip / norm : 1));
     s->run.step++;
-    StepReport report = {loss_mean(&loss),          norm,  rate, step->plan.trained_tokens, step->plan.tokens, seconds() - start,
-                         &levels};
+    StepReport report = {loss_mean(&loss), norm, rate, step->plan.trained_tokens, step->plan.tokens, seconds() - start, &levels};
     return run_report(&s->run, &report);
 }
 
@@ -175,7 +174,8 @@ static bool open_documents(Sft *s, Documents *documents, ShardFolders *folders, 
     bool ok = shard_folders(folders, &preparing, s->cache);
     free(inputs);
     TRY(ok);
-    ok = documents_open(documents, &reading, (const char *const *)folders->paths, folders->count) && same_preparation(s, documents);
+    ok = documents_open(documents, &reading, (const char *const *)folders->paths, folders->count) &&
+         same_preparation(s, documents);
     return ok || (folders->cached ? fail_in("the shards of %s in %s, which may be removed", words->items[0], s->cache) : false);
 }
 
@@ -270,7 +270,8 @@ static bool prepared_alike(const Sft *s)
 {
     const ShardAbout *data = documents_about(&s->data), *held_out = documents_about(&s->held_out_data);
     return (data->train_turn_newline == held_out->train_turn_newline && data->instruction == held_out->instruction) ||
-           fail("%s: --eval-data and --data were prepared with another --instruction or --train-turn-newline; prepare them alike, or "
+           fail("%s: --eval-data and --data were prepared with another --instruction or --train-turn-newline; prepare them "
+                "alike, or "
                 "give the --instruction that %s was prepared with",
                 s->o.eval_data.items[0], s->o.data.items[0]);
 }

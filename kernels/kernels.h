@@ -85,7 +85,7 @@ typedef struct Kernels {
     bool (*download_widened)(Stream *s, float *host, const void *elements, int64_t count);
     void (*zero)(Stream *s, void *p, size_t bytes);
     void (*accumulate)(Stream *s, float *sum, const float *x, int64_t count); // sum += x
-    size_t (*memory_available)(void);                                          // bytes that allocate could give now
+    size_t (*memory_available)(void);                                         // bytes that allocate could give now
 
     // ---- work that the host does not wait for: copies from and to host_allocate's memory, which is left alone until an event
     // behind them has been waited for. event_wait is false after fail(), when something before the event went wrong.

@@ -26,8 +26,8 @@ static size_t lay_batch(CachedBatch *b, const Model *m, void *block)
 {
     const CacheLimits *l = &m->limits.cache;
     int64_t T = l->tokens, S = l->sequences, N = l->rows;
-    int32_t **integers[] = {&b->ids, &b->positions, &b->starts, &b->contexts, &b->rows, &b->slots, &b->targets, &b->copy_pairs,
-                            &b->page_table};
+    int32_t **integers[] = {&b->ids,   &b->positions, &b->starts,     &b->contexts,  &b->rows,
+                            &b->slots, &b->targets,   &b->copy_pairs, &b->page_table};
     const int64_t counts[] = {T, T, S + 1, S, N, S, N, 2 * S, S * cached_pages(m)};
     size_t end = lay_down(&b->sampling, block, 0, S, sizeof(SampleRow));
     for (int i = 0; i < 9; i++)

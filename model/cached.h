@@ -10,7 +10,7 @@
 // arrays lie in one block of memory that copies may run from.
 typedef struct CachedBatch {
     int64_t tokens, sequences, sampled, probed, copies;
-    bool graph; // it went as one
+    bool graph;          // it went as one
     SampleRow *sampling; // (N1)
     int32_t *ids;        // (T) -1 - slot stands for the token that was kept there
     int32_t *positions;  // (T)

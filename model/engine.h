@@ -66,9 +66,9 @@ typedef struct GenerationResult {
 typedef struct EngineStatistics {
     int64_t prompt_tokens, sampled_tokens; // computed; a prompt that is shared counts once, one computed again counts again
     int64_t passes, graph_passes;
-    int64_t keys_read;                     // over all passes: positions whose keys and values a pass could not do without
-    int64_t preemptions;                   // sequences that had to give their pages back and were computed again
-    int64_t pages_in_use, pages_most;      // of limits.cache.pages
+    int64_t keys_read;                // over all passes: positions whose keys and values a pass could not do without
+    int64_t preemptions;              // sequences that had to give their pages back and were computed again
+    int64_t pages_in_use, pages_most; // of limits.cache.pages
     int64_t sequences_running;
 } EngineStatistics;
 

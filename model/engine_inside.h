@@ -70,9 +70,9 @@ struct Engine {
     int32_t *free_slots;
     int64_t free_slot_count;
     Flight flights[PASSES_IN_FLIGHT];
-    int first, queued;   // the oldest flight in the air, and how many there are
-    int ahead;           // how many are in the air before the host looks at one's results
-    Sequence *fetched;   // by engine_next
+    int first, queued; // the oldest flight in the air, and how many there are
+    int ahead;         // how many are in the air before the host looks at one's results
+    Sequence *fetched; // by engine_next
     EngineStatistics statistics;
 };
 

@@ -108,7 +108,8 @@ static bool take_sampled(Engine *e, const Flight *f, int64_t row)
     if (s->finished)
         return settle(e, s);
     if (!isfinite(f->results.logprob[row]))
-        return fail("the model's logits for a sequence of %" PRId64 " tokens are not finite; its weights are damaged, or have diverged",
+        return fail("the model's logits for a sequence of %" PRId64
+                    " tokens are not finite; its weights are damaged, or have diverged",
                     s->count);
     TRY(append_token(s, &f->results, row));
     e->statistics.sampled_tokens++;
@@ -130,7 +131,8 @@ static bool take_probed(Engine *e, const Flight *f, int64_t number, int64_t *row
     for (int64_t i = 0; i < count; i++) {
         s->probe[i] = f->results.logprob[(*row)++];
         if (!isfinite(s->probe[i]))
-            return fail("the model's logits after a prompt of %" PRId64 " tokens are not finite; its weights are damaged", s->count);
+            return fail("the model's logits after a prompt of %" PRId64 " tokens are not finite; its weights are damaged",
+                        s->count);
     }
     finish(e, s, FINISH_LENGTH);
     return settle(e, s);

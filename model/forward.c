@@ -29,7 +29,8 @@ static void attend(Model *m, const Pass *p, int64_t layer, Tensor q, Tensor keys
     Attention attention = p->attention;
     LayerActivations *l = &p->a->layers[layer];
     if (attention.page_table != NULL) {
-        size_t bytes = (size_t)(m->limits.cache.pages * k->page_elements(m->config.kv_heads, m->config.head_width)) * k->activation_size;
+        size_t bytes =
+            (size_t)(m->limits.cache.pages * k->page_elements(m->config.kv_heads, m->config.head_width)) * k->activation_size;
         attention.key_pages = (char *)p->a->key_pages + (size_t)layer * bytes;
         attention.value_pages = (char *)p->a->value_pages + (size_t)layer * bytes;
         k->pages_write(NULL, keys, v, &attention);
@@ -49,7 +50,8 @@ static void attention_half(Model *m, const Pass *p, int64_t layer, const LayerWe
     project(k, q_raw, normed, w->of[Q_PROJ], w->of[Q_BIAS]);
     project(k, k_raw, normed, w->of[K_PROJ], w->of[K_BIAS]);
     project(k, v, normed, w->of[V_PROJ], w->of[V_BIAS]);
-    k->qk_norm_rope_forward(NULL, q, l->q_rstd, q_raw, w->of[Q_NORM], m->cosine, m->sine, p->a->positions, c->head_width, epsilon);
+    k->qk_norm_rope_forward(NULL, q, l->q_rstd, q_raw, w->of[Q_NORM], m->cosine, m->sine, p->a->positions, c->head_width,
+                            epsilon);
     k->qk_norm_rope_forward(NULL, keys, l->k_rstd, k_raw, w->of[K_NORM], m->cosine, m->sine, p->a->positions, c->head_width,
                             epsilon);
     attend(m, p, layer, q, keys, v);

@@ -88,7 +88,7 @@ void layer_forward(Model *model, const Pass *pass, int64_t layer);
 
 // ---- plan.c
 
-bool plan_memory(Model *model); // both arenas
+bool plan_memory(Model *model);  // both arenas
 void share_layers(Model *model); // once they are allocated: layers without arrays of their own use those of layer 0
 bool has_fp32_weights(const Model *model);
 

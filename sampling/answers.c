@@ -38,7 +38,10 @@ bool row_text(Bytes *out, const char *name, const char *text, size_t size)
     return ok;
 }
 
-bool row_integer(Bytes *out, const char *name, int64_t value) { return name_field(out, name) && bytes_printf(out, "%" PRId64, value); }
+bool row_integer(Bytes *out, const char *name, int64_t value)
+{
+    return name_field(out, name) && bytes_printf(out, "%" PRId64, value);
+}
 
 bool row_number(Bytes *out, const char *name, double value)
 {

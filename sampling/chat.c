@@ -12,12 +12,12 @@ typedef struct Chat {
     FILE *out;
     Message *messages; // (count) their texts are ours
     size_t count, capacity;
-    uint64_t turn;      // of all talks, what names the draws
-    Sequence *known;    // the prompt of the turn before, but for its last token
+    uint64_t turn;   // of all talks, what names the draws
+    Sequence *known; // the prompt of the turn before, but for its last token
     DecodeStream stream;
-    Bytes answer;        // so far
-    size_t printed;      // of it
-    bool told;           // writing failed
+    Bytes answer;   // so far
+    size_t printed; // of it
+    bool told;      // writing failed
 } Chat;
 
 // ---- what was said
@@ -84,7 +84,8 @@ static bool take_token(void *context, uint64_t tag, int32_t sample, const int32_
 static bool prompt_of(Chat *c, TokenList *ids)
 {
     Bytes text = {0};
-    bool ok = template_prompt(&c->sampler->chat, &text, c->messages, c->count, true) && encode(c->encoder, ids, text.data, text.size);
+    bool ok =
+        template_prompt(&c->sampler->chat, &text, c->messages, c->count, true) && encode(c->encoder, ids, text.data, text.size);
     bytes_free(&text);
     return ok;
 }
@@ -105,7 +106,8 @@ static bool generate(Chat *c, const TokenList *ids)
 {
     const ChatOptions *o = c->options;
     GenerationResult result;
-    GenerationRequest r = {.seed = o->seed, .id = c->turn++, .prompt = ids->ids, .prompt_count = (int64_t)ids->count, .samples = 1};
+    GenerationRequest r = {
+        .seed = o->seed, .id = c->turn++, .prompt = ids->ids, .prompt_count = (int64_t)ids->count, .samples = 1};
     r.prefix = c->known;
     r.max_new_tokens = o->max_new_tokens;
     r.temperature = o->temperature;

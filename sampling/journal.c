@@ -33,8 +33,9 @@ static bool write_line(Journal *j, const Bytes *line)
 static bool set_place(Journal *j, uint64_t number, uint64_t place)
 {
     if (number >= j->most)
-        return fail("%s: has a result number %" PRIu64 ", and there are only %" PRIu64 " (it is damaged; remove it to begin anew)", j->path,
-                    number, j->most);
+        return fail("%s: has a result number %" PRIu64 ", and there are only %" PRIu64
+                    " (it is damaged; remove it to begin anew)",
+                    j->path, number, j->most);
     if (number >= j->place_count) {
         TRY(grow(&j->places, &j->place_capacity, number + 1, sizeof *j->places));
         memset(j->places + j->place_count, 0, (number + 1 - j->place_count) * sizeof *j->places);
@@ -116,8 +117,8 @@ static bool write_identity(Journal *j, const json_t *identity)
 {
     Bytes line = {0};
     char *text = json_dumps(identity, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    bool ok = (text != NULL || fail("no memory for the identity of a run")) && bytes_text(&line, text) && bytes_text(&line, "\n") &&
-              write_line(j, &line);
+    bool ok = (text != NULL || fail("no memory for the identity of a run")) && bytes_text(&line, text) &&
+              bytes_text(&line, "\n") && write_line(j, &line);
     free(text);
     bytes_free(&line);
     return ok;

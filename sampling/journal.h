@@ -16,9 +16,9 @@ typedef struct Journal {
     int descriptor;   // -1: closed
     uint64_t *places; // (place_count) of a result: where its text begins; 0: it is not there
     size_t place_count, place_capacity;
-    uint64_t most; // numbers are below
-    uint64_t end;  // of the file
-    int64_t count; // results that are there
+    uint64_t most;  // numbers are below
+    uint64_t end;   // of the file
+    int64_t count;  // results that are there
     int64_t before; // of those, from an earlier run
 } Journal;
 

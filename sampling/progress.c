@@ -19,7 +19,8 @@ Progress progress_begin(FILE *out, int64_t total, int64_t before)
     const char *kind = getenv("TERM");
     bool able = kind != NULL && kind[0] != 0 && strcmp(kind, "dumb") != 0;
     double now = clock_seconds();
-    return (Progress){.out = out, .updating = able && isatty(fileno(out)), .total = total, .before = before, .begun = now, .shown = now};
+    return (Progress){
+        .out = out, .updating = able && isatty(fileno(out)), .total = total, .before = before, .begun = now, .shown = now};
 }
 
 static void thousands(char text[32], int64_t value)

@@ -5,12 +5,12 @@
 
 enum { RUBRIC_BYTES_MOST = 1 << 20 };
 
-const char RUBRIC_DEFAULT[] =
-    "Rate the reasoning intensity of the following question on an integer scale from 1 to 5, considering the number of reasoning steps "
-    "required, the prerequisite domain knowledge, and the potential for error.\n"
-    "1 = recall of a single fact ... 5 = multi-step derivation requiring deep domain expertise.\n"
-    "Question: {question}\n"
-    "Output only the integer score.";
+const char RUBRIC_DEFAULT[] = "Rate the reasoning intensity of the following question on an integer scale from 1 to 5, "
+                              "considering the number of reasoning steps "
+                              "required, the prerequisite domain knowledge, and the potential for error.\n"
+                              "1 = recall of a single fact ... 5 = multi-step derivation requiring deep domain expertise.\n"
+                              "Question: {question}\n"
+                              "Output only the integer score.";
 
 bool rubric_open(Rubric *r, const char *file)
 {

@@ -124,10 +124,10 @@ static bool choose_pages(Sampler *s, const SamplerOptions *o, CacheLimits *l)
     double wanted = (double)l->sequences * (double)ceil_divide(l->positions, KEY_BLOCK) + 1;
     l->pages = (int64_t)(room / page < wanted ? (room > 0 ? room / page : 0) : wanted);
     int64_t least = 2 + (l->positions > KEY_BLOCK);
-    return l->pages >= least ||
-           fail("the keys and values of %d tokens take %.3g MB, and there is room for %.3g MB of them; free some memory, or give more "
-                "with --cache",
-                (int)KEY_BLOCK, page / 1e6, room / 1e6);
+    return l->pages >= least || fail("the keys and values of %d tokens take %.3g MB, and there is room for %.3g MB of them; free "
+                                     "some memory, or give more "
+                                     "with --cache",
+                                     (int)KEY_BLOCK, page / 1e6, room / 1e6);
 }
 
 static bool open_engine(Sampler *s, const SamplerOptions *o)
@@ -170,8 +170,9 @@ void sampler_close(Sampler *s)
 void sampler_describe(const Sampler *s, Bytes *out)
 {
     const CacheLimits *l = &s->model.limits.cache;
-    bytes_printf(out, "%s (%s); %s of %.3g million parameters; context %" PRId64 ", %" PRId64 " sequences at once, %" PRId64
-                      " tokens of keys and values (%.2f GB)",
+    bytes_printf(out,
+                 "%s (%s); %s of %.3g million parameters; context %" PRId64 ", %" PRId64 " sequences at once, %" PRId64
+                 " tokens of keys and values (%.2f GB)",
                  s->kernels->name, s->kernels->device(), family_of(&s->config)->name, (double)s->model.parameters.elements / 1e6,
                  engine_context(s->engine), l->sequences, (l->pages - 1) * KEY_BLOCK,
                  2.0 * (double)l->pages * (double)s->config.layers *

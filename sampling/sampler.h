@@ -15,17 +15,17 @@ extern "C" {
 enum { STOPS_MOST = 2 * END_TOKENS + 1 };
 
 typedef struct SamplerOptions {
-    const char *model;              // folder
-    const char *tokenizer;          // folder of its files, if not the model's; "" or NULL: the model's
-    const char *template_;          // name, or "auto"
-    const char *device;             // "auto", "cpu", "cuda"
-    int64_t threads;                // 0: all cores
-    int64_t context;                // longest sequence; 0: max_position_embeddings, at most CONTEXT_MOST
-    int64_t sequences;              // that run at once; 0: SEQUENCES_CPU or SEQUENCES_GPU
-    int64_t pass_tokens;            // of a pass; 0: PASS_TOKENS_CPU or PASS_TOKENS_GPU
-    int64_t cache;                  // bytes for keys and values; 0: what is free, on a CPU half of it
-    int64_t probes;                 // most tokens that a request asks the log-probability of
-    bool plan_only;                 // nothing is allocated; the device need not be there
+    const char *model;     // folder
+    const char *tokenizer; // folder of its files, if not the model's; "" or NULL: the model's
+    const char *template_; // name, or "auto"
+    const char *device;    // "auto", "cpu", "cuda"
+    int64_t threads;       // 0: all cores
+    int64_t context;       // longest sequence; 0: max_position_embeddings, at most CONTEXT_MOST
+    int64_t sequences;     // that run at once; 0: SEQUENCES_CPU or SEQUENCES_GPU
+    int64_t pass_tokens;   // of a pass; 0: PASS_TOKENS_CPU or PASS_TOKENS_GPU
+    int64_t cache;         // bytes for keys and values; 0: what is free, on a CPU half of it
+    int64_t probes;        // most tokens that a request asks the log-probability of
+    bool plan_only;        // nothing is allocated; the device need not be there
 } SamplerOptions;
 
 enum {
@@ -42,7 +42,7 @@ typedef struct Sampler {
     Bytes tokenizer_folder; // empty: there is no tokenizer
     Tokenizer *tokenizer;   // NULL: requests and results are ids
     ChatTemplate chat;
-    int64_t n_live;         // vocabulary rows that are sampled: the tokenizer's size, or all
+    int64_t n_live; // vocabulary rows that are sampled: the tokenizer's size, or all
     int32_t stop[STOPS_MOST];
     int64_t stop_count; // generation_config.json's and config.json's end tokens, and <|im_end|>
     const Kernels *kernels;

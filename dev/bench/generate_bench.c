@@ -117,7 +117,8 @@ static bool run_batches(Bench *b)
     qsort(prefill, (size_t)b->repeats, sizeof *prefill, by_size);
     qsort(decode, (size_t)b->repeats, sizeof *decode, by_size);
     double per_second = (double)(b->batch * b->prompt) / prefill[b->repeats / 2];
-    printf("{\"generate\": \"dereason\", \"batch\": %" PRId64 ", \"prompt\": %" PRId64 ", \"new\": %" PRId64 ", \"prefill_tokens_per_second\": %.2f, "
+    printf("{\"generate\": \"dereason\", \"batch\": %" PRId64 ", \"prompt\": %" PRId64 ", \"new\": %" PRId64
+           ", \"prefill_tokens_per_second\": %.2f, "
            "\"decode_tokens_per_second\": %.2f, ",
            b->batch, b->prompt, b->new_tokens, per_second, (double)(b->batch * b->new_tokens) / decode[b->repeats / 2]);
     double operations = per_second * prompt_operations(&b->m.config, b->prompt);
@@ -185,16 +186,19 @@ static bool run_workload(Bench *b)
     TRY(ok);
     int64_t passes = end.statistics.passes - begin.statistics.passes;
     int64_t tokens = end.statistics.sampled_tokens - begin.statistics.sampled_tokens;
-    double bytes = (double)passes * weight_bytes(&b->m) +
-                   (double)(end.statistics.keys_read - begin.statistics.keys_read) * key_bytes(&b->m);
+    double bytes =
+        (double)passes * weight_bytes(&b->m) + (double)(end.statistics.keys_read - begin.statistics.keys_read) * key_bytes(&b->m);
     double time = end.time - begin.time;
-    printf("{\"generate\": \"dereason\", \"workload\": %" PRId64 ", \"prompt_tokens\": %" PRId64 ", \"sampled_tokens\": %" PRId64 ", \"seconds\": %.3f, "
-           "\"sampled_tokens_per_second\": %.2f, \"seconds_to_steady\": %.3f, \"steady_passes\": %" PRId64 ", \"steady_tokens\": %" PRId64
+    printf("{\"generate\": \"dereason\", \"workload\": %" PRId64 ", \"prompt_tokens\": %" PRId64 ", \"sampled_tokens\": %" PRId64
+           ", \"seconds\": %.3f, "
+           "\"sampled_tokens_per_second\": %.2f, \"seconds_to_steady\": %.3f, \"steady_passes\": %" PRId64
+           ", \"steady_tokens\": %" PRId64
            ", \"steady_seconds\": %.3f, \"steady_tokens_per_second\": %.2f, \"steady_gbps\": %.1f, ",
            b->workload, last.statistics.prompt_tokens, last.statistics.sampled_tokens, last.time - start.time,
            (double)last.statistics.sampled_tokens / (last.time - start.time), begin.time - start.time, passes, tokens, time,
            (double)tokens / time, bytes / time / 1e9);
-    printf("\"preemptions\": %" PRId64 ", \"graph_passes\": %" PRId64 ", ", last.statistics.preemptions, last.statistics.graph_passes);
+    printf("\"preemptions\": %" PRId64 ", \"graph_passes\": %" PRId64 ", ", last.statistics.preemptions,
+           last.statistics.graph_passes);
     if (b->copy > 0)
         printf("\"steady_share_of_floor\": %.4f, ", bytes / 1e9 / (double)b->copy / time);
     return true;
@@ -237,10 +241,10 @@ static bool read_arguments(Bench *b, int count, char **arguments)
         const char *name;
         int64_t *value;
         int64_t least, most;
-    } numbers[] = {{"--batch", &b->batch, 1, 4096},          {"--prompt", &b->prompt, 1, 1 << 20},
-                   {"--new", &b->new_tokens, 1, 1 << 20},    {"--repeats", &b->repeats, 1, RUNS_MOST},
-                   {"--threads", &b->threads, 0, 4096},      {"--workload", &b->workload, 1, 4096},
-                   {"--copy", &b->copy, 0, 1 << 20},         {"--product", &b->product, 0, 1 << 20}};
+    } numbers[] = {{"--batch", &b->batch, 1, 4096},       {"--prompt", &b->prompt, 1, 1 << 20},
+                   {"--new", &b->new_tokens, 1, 1 << 20}, {"--repeats", &b->repeats, 1, RUNS_MOST},
+                   {"--threads", &b->threads, 0, 4096},   {"--workload", &b->workload, 1, 4096},
+                   {"--copy", &b->copy, 0, 1 << 20},      {"--product", &b->product, 0, 1 << 20}};
     for (int i = 1; i < count; i += 2) {
         const char *name = arguments[i], *value = i + 1 < count ? arguments[i + 1] : NULL;
         bool known = value != NULL && (strcmp(name, "--model") == 0 || strcmp(name, "--device") == 0);
@@ -261,9 +265,10 @@ int main(int count, char **arguments)
 {
     Bench b = {.device = "auto", .batch = 1, .prompt = 64, .new_tokens = 64, .repeats = 3};
     if (!read_arguments(&b, count, arguments)) {
-        fputs("usage: generate_bench --model FOLDER [--batch B | --workload B] [--prompt P] [--new N] [--repeats R] [--threads T]\n"
-              "                      [--device auto|cpu|cuda] [--copy GB/s] [--product TFLOP/s]\n",
-              stderr);
+        fputs(
+            "usage: generate_bench --model FOLDER [--batch B | --workload B] [--prompt P] [--new N] [--repeats R] [--threads T]\n"
+            "                      [--device auto|cpu|cuda] [--copy GB/s] [--product TFLOP/s]\n",
+            stderr);
         return 2;
     }
     if (bench(&b))

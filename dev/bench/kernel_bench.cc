@@ -192,7 +192,10 @@ static std::vector<Case> all_cases(const BenchOptions &o, const Kernels *kernels
         add(TINY, Extent{48, {{1, 48}, {2, 24}}, {1}, {{2, 70}}, o.plain});
     for (const Sizes &sizes : MODELS)
         if (!o.smoke && (o.model == "all" || o.model == sizes.model))
-            add(sizes, Extent{4096, {{1, 4096}, {4, 4096}, {1, 16384}}, {1, 16, 64, 256}, {{1, 16384}, {64, 1024}, {64, 8192}, {256, 1024}},
+            add(sizes, Extent{4096,
+                              {{1, 4096}, {4, 4096}, {1, 16384}},
+                              {1, 16, 64, 256},
+                              {{1, 16384}, {64, 1024}, {64, 8192}, {256, 1024}},
                               o.plain && sizes.C == MODELS[0].C});
     return cases;
 }

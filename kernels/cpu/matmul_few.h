@@ -13,7 +13,7 @@ enum {
     SOME_DEPTH = 256,                       // k steps of a block of them
     SOME_STRIPS = 16,                       // of SOME_HEIGHT rows, whose outputs are written together
     SOME_VECTORS = VL == 16 ? 4 : TILE_VECTORS,
-    SOME_PANEL = SOME_VECTORS * VL,         // rows of X at once
+    SOME_PANEL = SOME_VECTORS * VL, // rows of X at once
 };
 
 // ---- few rows: W is read once, in order, and never stored
@@ -110,7 +110,7 @@ static void some_pack(float *to, const Product *p)
 #define SOME_CASE(R)                                                                                                             \
     case R:                                                                                                                      \
         if (R <= SOME_HEIGHT)                                                                                                    \
-            tile_block(R <= SOME_HEIGHT ? R : 1, vectors, depth, w, w_row, 1, x, vectors *VL, start, SOME_ROWS, to, SOME_ROWS,   \
+            tile_block(R <= SOME_HEIGHT ? R : 1, vectors, depth, w, w_row, 1, x, vectors * VL, start, SOME_ROWS, to, SOME_ROWS,  \
                        ahead);                                                                                                   \
         break;
 INLINE void some_tile(const int vectors, int64_t rows, int64_t depth, const float *w, int64_t w_row, const float *x,

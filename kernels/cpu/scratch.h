@@ -48,7 +48,8 @@ static __attribute__((unused)) void *thread_scratch(ScratchUse use, size_t bytes
         scratch->memory[use] = aligned_alloc(64, scratch->bytes[use]);
     }
     if (scratch == NULL || scratch->memory[use] == NULL) {
-        fprintf(stderr, "the CPU kernels: no memory for %zu bytes of a thread's scratch; free some or use fewer threads\n", bytes);
+        fprintf(stderr, "the CPU kernels: no memory for %zu bytes of a thread's scratch; free some or use fewer threads\n",
+                bytes);
         abort();
     }
     return scratch->memory[use];

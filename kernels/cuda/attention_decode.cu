@@ -86,8 +86,7 @@ __device__ inline Piece piece_of(const Decode &f, const int *until, int number)
     return p;
 }
 
-template <int D>
-__device__ inline void load_page(element *tile, const Attention &a, const Piece &p, const void *pages, int block)
+template <int D> __device__ inline void load_page(element *tile, const Attention &a, const Piece &p, const void *pages, int block)
 {
     int64_t page = a.page_table[p.sequence * a.pages_per_sequence + block];
     const element *base = (const element *)pages + (page * a.kv_heads + p.kv_head) * KEY_BLOCK * D;
@@ -237,8 +236,7 @@ template <int D> __device__ inline void decode_piece(const Decode &f, const Piec
     put_piece<D>(f, p, o, sums, scale);
 }
 
-template <int D>
-__global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 1) decode_kernel(Decode f)
+template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 1) decode_kernel(Decode f)
 {
     Room<D> *room = dynamic_shared<Room<D>>();
     if (threadIdx.x < 32)
@@ -284,7 +282,12 @@ template <int D> static void start(Stream *s, const Decode &f)
 void attention_decode(Stream *s, Tensor out, float *logsumexp, Tensor q, const Attention *a)
 {
     int group = (int)(a->heads / a->kv_heads);
-    Decode f = {(element *)out.data, logsumexp, (const element *)q.data, *a, group, (int)ceil_divide(group, DECODE_ROWS),
+    Decode f = {(element *)out.data,
+                logsumexp,
+                (const element *)q.data,
+                *a,
+                group,
+                (int)ceil_divide(group, DECODE_ROWS),
                 ceil_divide(a->pages_per_sequence, KEY_SEGMENT / KEY_BLOCK)};
     assert(a->workspace != NULL || f.segments == 1);
     if (a->head_width == 64)

@@ -119,8 +119,8 @@ void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, con
         Chunk chunk = make_logits(s, workspace, x, n, w, targets, temperature, n_live);
         element *dlogits = (element *)(workspace + rows * pitch);
         RowGradients g = {logsumexp + n, entropy + n, dlogprob + n, dentropy == NULL ? dentropy : dentropy + n};
-        launch(s, dim3((unsigned)rows, (unsigned)ceil_divide(pitch, HEAD_THREADS * LANES)), dim3(HEAD_THREADS), 0, gradient_row, dlogits,
-               chunk, g);
+        launch(s, dim3((unsigned)rows, (unsigned)ceil_divide(pitch, HEAD_THREADS * LANES)), dim3(HEAD_THREADS), 0, gradient_row,
+               dlogits, chunk, g);
         element *rows_dx = (element *)dx.data + n * C;
         const element *rows_x = (const element *)x.data + n * C;
         Product input = {MATMUL_BACKWARD_INPUT, rows, C, n_live, dlogits, w.data, rows_dx, pitch, C, C, false, false};

@@ -317,7 +317,8 @@ void head_sample(Stream *s, int32_t *token, float *logprob, float *processed, fl
     size_t shared = (sizeof(SoftmaxPart) + sizeof(float)) * (size_t)ceil_divide(n_live, LOGSUMEXP_COLUMNS);
     for (int64_t n = 0; n < x.rows; n += HEAD_ROWS) {
         int64_t count = chunk_of(x.rows - n);
-        Product p = {MATMUL_FORWARD, count, n_live, C, (const element *)x.data + n * C, w.data, workspace, C, C, pitch, true, false};
+        Product p = {MATMUL_FORWARD, count, n_live, C, (const element *)x.data + n * C, w.data, workspace, C, C,
+                     pitch,          true,  false};
         Outputs out = {token + n, logprob + n, processed + n, entropy + n};
         product(s, &p);
         launch(s, dim3((unsigned)count), dim3(HEAD_THREADS), shared, sample_row, out, rows + n, workspace, pitch, n_live);

@@ -309,8 +309,7 @@ Attended attention_forward(const Kernels *k, const Sequences &s, const Pages *pa
     Memory m(k);
     Attention a = attention_of(m, s, pages);
     if (pages != NULL)
-        a.workspace =
-            m.floats_out(k->attention_workspace(a.sequences, a.pages_per_sequence * KEY_BLOCK, a.heads, a.head_width));
+        a.workspace = m.floats_out(k->attention_workspace(a.sequences, a.pages_per_sequence * KEY_BLOCK, a.heads, a.head_width));
     Tensor out = m.elements_out(s.q.rows, s.q.columns);
     float *logsumexp = m.floats_out(s.q.rows * a.heads);
     Tensor keys = pages != NULL ? NONE : m.elements(s.k), values = pages != NULL ? NONE : m.elements(s.v);

@@ -139,8 +139,7 @@ static void run(const Test &test, const char *precision, Count *count)
 static void run_all(const char *precision, const char *only, Count *count)
 {
     const Tests *groups[] = {&memory_tests, &row_tests,    &norm_tests,      &matmul_tests, &attention_tests, &page_tests,
-                             &head_tests,   &sample_tests, &optimizer_tests, &bits_tests,   &train_tests,
-                             &engine_tests};
+                             &head_tests,   &sample_tests, &optimizer_tests, &bits_tests,   &train_tests,     &engine_tests};
     for (const Tests *group : groups)
         for (const Test &test : *group)
             if (strstr((std::string(precision) + " " + test.name).c_str(), only) != NULL)

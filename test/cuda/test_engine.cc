@@ -54,7 +54,8 @@ class Generator
     explicit Generator(const CacheLimits &cache)
     {
         ModelConfig c = {};
-        c.layers = 2, c.width = 64, c.heads = 4, c.kv_heads = 2, c.head_width = 64, c.feed_forward = 96, c.vocabulary = VOCABULARY;
+        c.layers = 2, c.width = 64, c.heads = 4, c.kv_heads = 2, c.head_width = 64, c.feed_forward = 96,
+        c.vocabulary = VOCABULARY;
         c.max_positions = 2048, c.rope_theta = 1e6, c.norm_epsilon = 1e-6, c.initializer_range = 0.15, c.tied = true;
         ModelLimits limits = {};
         limits.tokens = settings.gpu ? 4096 : 700, limits.rows = settings.gpu ? 2048 : 100, limits.sequences = 64;
@@ -86,11 +87,9 @@ class Generator
             ok(engine_step(engine));
             while (engine_next(engine, &r)) {
                 const Asked &a = all[r.tag];
-                answers[r.tag * 3 + (size_t)r.sample] = {a.prompt,
-                                                         Integers(r.ids, r.ids + r.count),
-                                                         Floats(r.logprob, r.logprob + r.count),
-                                                         Floats(r.processed, r.processed + r.count),
-                                                         a.request.temperature == 0 ? 1 : a.request.temperature};
+                answers[r.tag * 3 + (size_t)r.sample] = {
+                    a.prompt, Integers(r.ids, r.ids + r.count), Floats(r.logprob, r.logprob + r.count),
+                    Floats(r.processed, r.processed + r.count), a.request.temperature == 0 ? 1 : a.request.temperature};
             }
         }
         return answers;
@@ -121,9 +120,9 @@ class Generator
         b.rows = rows.data(), b.targets = targets.data();
         Floats logprob(rows.size()), entropy(rows.size());
         ok(model_forward(&model, &b) && model_logprobs(&model, &b, temperature, LIVE, logprob.data(), entropy.data(), NULL));
-        check_same(text("log-probabilities of %d answers at temperature %g, sampled and trained", (int)pack.size(),
-                        (double)temperature),
-                   expected, logprob);
+        check_same(
+            text("log-probabilities of %d answers at temperature %g, sampled and trained", (int)pack.size(), (double)temperature),
+            expected, logprob);
     }
 
     void check_all(const std::vector<Answer> &answers)

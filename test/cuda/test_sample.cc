@@ -71,7 +71,8 @@ static Kept kept_of(const std::vector<double> &z, const SampleRow &how)
     return k;
 }
 
-static void check_token(const std::string &what, const std::vector<double> &z, const SampleRow &how, int32_t token, float processed)
+static void check_token(const std::string &what, const std::vector<double> &z, const SampleRow &how, int32_t token,
+                        float processed)
 {
     Kept k = kept_of(z, how);
     double before = 0, u = random_of_token(how.seed, how.request, how.sample, how.position) * k.total, p = k.p[(size_t)token];
@@ -146,11 +147,13 @@ static void a_row_is_sampled_alike_alone_and_among_others()
         for (int64_t first : {(int64_t)0, (int64_t)11, 140 - rows}) {
             if (first + rows > 140)
                 continue;
-            Sampled some = head_sample(settings.cuda, rows_of(x, first, rows), w, {how.begin() + first, how.begin() + first + rows}, 2050);
+            Sampled some =
+                head_sample(settings.cuda, rows_of(x, first, rows), w, {how.begin() + first, how.begin() + first + rows}, 2050);
             std::string what = text("head_sample, rows %d .. of %d", (int)first, (int)rows);
             check_same(what + " token", some.token, Integers(all.token.begin() + first, all.token.begin() + first + rows));
             check_same(what + " logprob", some.logprob, Floats(all.logprob.begin() + first, all.logprob.begin() + first + rows));
-            check_same(what + " processed", some.processed, Floats(all.processed.begin() + first, all.processed.begin() + first + rows));
+            check_same(what + " processed", some.processed,
+                       Floats(all.processed.begin() + first, all.processed.begin() + first + rows));
         }
 }
 

@@ -77,8 +77,8 @@ static void greedy_answers_are_transformers_token_for_token(void **state)
                 stopped += result.reason == FINISH_STOP;
             }
         }
-        print_message("%s: %d answers, %d tokens, %d ended by themselves\n", NAMES[n], (int)json_array_size(g.answers), (int)tokens,
-                      (int)stopped);
+        print_message("%s: %d answers, %d tokens, %d ended by themselves\n", NAMES[n], (int)json_array_size(g.answers),
+                      (int)tokens, (int)stopped);
         greedy_close(&g);
     }
 }

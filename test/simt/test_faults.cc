@@ -1113,10 +1113,12 @@ static void a_graph_does_again_what_was_captured()
     float host = 0;
     DeviceArray<float> x(std::vector<float>(THREADS, 1)), by(std::vector<float>(THREADS, 2));
     CHECK(cudaStreamCreate(&stream) == cudaSuccess);
-    CHECK(cudaStreamBeginCapture(0, cudaStreamCaptureModeRelaxed) == cudaErrorNotSupported && cudaGetLastError() == cudaErrorNotSupported);
+    CHECK(cudaStreamBeginCapture(0, cudaStreamCaptureModeRelaxed) == cudaErrorNotSupported &&
+          cudaGetLastError() == cudaErrorNotSupported);
     CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed) == cudaSuccess);
     launch((Stream *)(void *)stream, 1, THREADS, 0, add_one, x.data, by.data);
-    CHECK_FAULT(simt_expect_fault([&] { cudaMemcpyAsync(&host, x.data, sizeof host, cudaMemcpyDeviceToHost, stream); }), "while a graph is captured");
+    CHECK_FAULT(simt_expect_fault([&] { cudaMemcpyAsync(&host, x.data, sizeof host, cudaMemcpyDeviceToHost, stream); }),
+                "while a graph is captured");
     CHECK(cudaStreamEndCapture(stream, &graph) == cudaSuccess && cudaGraphInstantiate(&made, graph, 0) == cudaSuccess);
     CHECK(x.host()[0] == 1); // capturing runs nothing
     for (int i = 0; i < 3; i++)

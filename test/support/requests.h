@@ -141,8 +141,8 @@ static inline void assert_same_sample(const Sampled *a, const Sampled *b, int64_
     same = same && memcmp(a->processed, b->processed, (size_t)a->count * 4) == 0;
     same = same && memcmp(a->entropy, b->entropy, (size_t)a->count * 4) == 0;
     if (!same)
-        fail_msg("request %d sample %d: %d tokens and %d, not the same", (int)(number / SAMPLES_MOST), (int)(number % SAMPLES_MOST),
-                 (int)a->count, (int)b->count);
+        fail_msg("request %d sample %d: %d tokens and %d, not the same", (int)(number / SAMPLES_MOST),
+                 (int)(number % SAMPLES_MOST), (int)a->count, (int)b->count);
 }
 
 // Those that both have, at least `least` of them.

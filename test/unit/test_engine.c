@@ -100,7 +100,8 @@ static Simple *simple_request(int64_t number, int64_t same, int64_t length, int6
     assert_non_null(s);
     for (int64_t i = 0; i < same + length; i++)
         s->prompt[i] = (int32_t)number_of((uint32_t)i, i < same ? -1 : number, LIVE);
-    s->request = (GenerationRequest){.tag = (uint64_t)number, .id = (uint64_t)number, .prompt = s->prompt, .samples = 1, .top_p = 1};
+    s->request =
+        (GenerationRequest){.tag = (uint64_t)number, .id = (uint64_t)number, .prompt = s->prompt, .samples = 1, .top_p = 1};
     s->request.prompt_count = same + length;
     s->request.max_new_tokens = new_tokens;
     s->request.temperature = 1;
@@ -150,7 +151,8 @@ static void a_beginning_is_computed_once_and_changes_no_bit(void **state)
     assert_int_equal(alone.prompt_tokens - once.prompt_tokens, (MANY - 1) * SAME);
     assert_memory_equal(ids, shared, sizeof ids);
     assert_memory_equal(logprob, shared_logprob, sizeof logprob);
-    EngineStatistics few = run_beginnings(&tight, true, shared, shared_logprob); // pages for two or three: it goes and comes again
+    EngineStatistics few =
+        run_beginnings(&tight, true, shared, shared_logprob); // pages for two or three: it goes and comes again
     assert_true(few.preemptions > 0);
     assert_memory_equal(ids, shared, sizeof ids);
     assert_memory_equal(logprob, shared_logprob, sizeof logprob);
@@ -176,7 +178,8 @@ static void samples_of_one_prompt_share_it(void **state)
     EngineStatistics statistics = engine_statistics(e);
     assert_int_equal(finished, 32);
     assert_int_equal(statistics.prompt_tokens, 299); // the last one is each sample's own step
-    assert_true(statistics.pages_most <= 1 + 2 + 32 * 1 + 1); // nobody's; two whole pages of the prompt; the rest and what follows
+    assert_true(statistics.pages_most <=
+                1 + 2 + 32 * 1 + 1); // nobody's; two whole pages of the prompt; the rest and what follows
     assert_true(first[0] != first[1] || first[1] != first[2]); // and they are not the same
     free(s);
     engine_close(e);
@@ -293,7 +296,8 @@ static void a_response_ends_where_the_context_does(void **state)
 {
     Model m;
     GenerationResult result;
-    const CacheLimits small = {.tokens = 64, .rows = 4, .sequences = 4, .positions = 400, .pages = 3}; // pages end it before positions
+    const CacheLimits small = {
+        .tokens = 64, .rows = 4, .sequences = 4, .positions = 400, .pages = 3}; // pages end it before positions
     open_model(&m, &small);
     Engine *e = engine_open(&m, LIVE);
     assert_int_equal(engine_context(e), 2 * KEY_BLOCK);
@@ -340,7 +344,8 @@ static void run_many(Engine *e, int64_t first, int64_t count)
             int64_t length = 1 + (int64_t)number_of(1, next, 10) * number_of(2, next, 20);
             for (int64_t i = 0; i < length; i++)
                 prompt[i] = (int32_t)(number_of(3, next, 64) + i * 7) % 64;
-            GenerationRequest r = {.tag = (uint64_t)next, .id = (uint64_t)next, .prompt = prompt, .prompt_count = length, .top_p = 1};
+            GenerationRequest r = {
+                .tag = (uint64_t)next, .id = (uint64_t)next, .prompt = prompt, .prompt_count = length, .top_p = 1};
             r.samples = next % 10 == 0 ? 2 : 1;
             r.max_new_tokens = 1 + number_of(4, next, 8);
             r.temperature = 1;
@@ -382,8 +387,8 @@ static void thousands_of_requests_leave_nothing_behind(void **state)
     run_many(e, some, all - some);
     int64_t after = resident_kibibytes();
     EngineStatistics s = engine_statistics(e);
-    print_message("%d requests: %d passes, %d preemptions, %d then %d KiB resident\n", (int)all, (int)s.passes, (int)s.preemptions,
-                  (int)before, (int)after);
+    print_message("%d requests: %d passes, %d preemptions, %d then %d KiB resident\n", (int)all, (int)s.passes,
+                  (int)s.preemptions, (int)before, (int)after);
     assert_true(engine_empty(e) && e->pages.free_count == 50 && e->free_slot_count == 50 && e->beginnings.count == 0);
 #if !defined(__SANITIZE_ADDRESS__)
     assert_true(after - before <= 256);

@@ -3,7 +3,12 @@
 #include "test/support/check.h"
 #include "test/support/backends.h"
 
-enum { C = 6, V = 2600, LIVE = 2500, ROWS = 70 }; // three blocks of columns, the last one short; more rows than are whole at a time
+enum {
+    C = 6,
+    V = 2600,
+    LIVE = 2500,
+    ROWS = 70
+}; // three blocks of columns, the last one short; more rows than are whole at a time
 
 static float *weights, *hidden; // (V, C), (C)
 
@@ -134,10 +139,18 @@ typedef struct Setting {
 } Setting;
 
 static const Setting SETTINGS[] = {
-    {"temperature 1", 1, 0, 1, 0},        {"temperature 0.6", 0.6f, 0, 1, 0},         {"temperature 1.5", 1.5f, 0, 1, 0},
-    {"top_k 1", 1, 1, 1, 0},              {"top_k 7", 1, 7, 1, 0},                    {"top_k 1000", 1, 1000, 1, 0},
-    {"top_p 0.3", 1, 0, 0.3f, 0},         {"top_p 0.95", 1, 0, 0.95f, 0},             {"top_p 0", 1, 0, 0, 0},
-    {"min_p 0.1", 1, 0, 1, 0.1f},         {"top_k 20, top_p 0.8", 0.7f, 20, 0.8f, 0}, {"all of them", 1.2f, 60, 0.9f, 0.05f},
+    {"temperature 1", 1, 0, 1, 0},
+    {"temperature 0.6", 0.6f, 0, 1, 0},
+    {"temperature 1.5", 1.5f, 0, 1, 0},
+    {"top_k 1", 1, 1, 1, 0},
+    {"top_k 7", 1, 7, 1, 0},
+    {"top_k 1000", 1, 1000, 1, 0},
+    {"top_p 0.3", 1, 0, 0.3f, 0},
+    {"top_p 0.95", 1, 0, 0.95f, 0},
+    {"top_p 0", 1, 0, 0, 0},
+    {"min_p 0.1", 1, 0, 1, 0.1f},
+    {"top_k 20, top_p 0.8", 0.7f, 20, 0.8f, 0},
+    {"all of them", 1.2f, 60, 0.9f, 0.05f},
     {"top_k of all", 1, 1 << 30, 1, 0},
 };
 

@@ -7,7 +7,8 @@
 
 static void probabilities_give_level_and_expected_score(void **state)
 {
-    const double logprob[5] = {log(0.01), log(0.02), log(0.02), log(0.04), log(0.01)}; // of a model that mostly says something else
+    const double logprob[5] = {log(0.01), log(0.02), log(0.02), log(0.04),
+                               log(0.01)}; // of a model that mostly says something else
     Difficulty d = difficulty_of_logprobs(logprob);
     assert_int_equal(d.level, 4);
     assert_false(d.defaulted);
@@ -48,8 +49,8 @@ static void a_written_level_is_the_first_digit_behind_the_thought(void **state)
 
 static void candidates_are_read_with_white_space_and_without(void **state)
 {
-    const TopToken top[] = {{{"The", 3}, log(0.5)}, {{" 4", 2}, log(0.2)}, {{"4", 1}, log(0.1)}, {{"2\n", 2}, log(0.1)},
-                            {{"44", 2}, log(0.05)}, {{"6", 1}, log(0.05)}};
+    const TopToken top[] = {{{"The", 3}, log(0.5)}, {{" 4", 2}, log(0.2)},  {{"4", 1}, log(0.1)},
+                            {{"2\n", 2}, log(0.1)}, {{"44", 2}, log(0.05)}, {{"6", 1}, log(0.05)}};
     Difficulty d;
     assert_true(difficulty_of_top(&d, top, 6));
     assert_true(d.level == 4 && fabs(d.probs[3] - 0.75) < 1e-12 && fabs(d.probs[1] - 0.25) < 1e-12);
@@ -130,10 +131,11 @@ static void rows(const char *first, ...)
 static int score(const char *options)
 {
     Bytes command = {0};
-    assert_ok(bytes_printf(&command,
-                           "build/asan/score --endpoint %s --model judge --data %s/rows.jsonl --out %s/out.jsonl --rubric %s/rubric "
-                           "--in-flight 4 --timeout 2 %s >%s/stdout 2>%s/stderr",
-                           server.url, folder, folder, folder, options, folder, folder));
+    assert_ok(
+        bytes_printf(&command,
+                     "build/asan/score --endpoint %s --model judge --data %s/rows.jsonl --out %s/out.jsonl --rubric %s/rubric "
+                     "--in-flight 4 --timeout 2 %s >%s/stdout 2>%s/stderr",
+                     server.url, folder, folder, folder, options, folder, folder));
     int status = system(command.data);
     bytes_clear(&command);
     char *path = in_folder("stderr");
@@ -231,7 +233,8 @@ static void a_killed_run_asks_nothing_twice(void **state)
         assert_ok(bytes_printf(&text, "{\"problem\": \"right 0 e%d\"}\n", i));
     char *data = in_folder("rows.jsonl"), question[32];
     assert_ok(file_write_atomic(data, text.data, text.size));
-    assert_ok(bytes_printf(&options, "& until grep -q \"^5 \" %s/out.jsonl.partial 2>/dev/null; do :; done; kill -9 $!; wait $!; true", folder));
+    assert_ok(bytes_printf(
+        &options, "& until grep -q \"^5 \" %s/out.jsonl.partial 2>/dev/null; do :; done; kill -9 $!; wait $!; true", folder));
     assert_int_equal(score(options.data), 0);
     assert_true(file_says("out.jsonl.partial", "right 0 e"));
     assert_int_equal(score(""), 0);
