@@ -10,7 +10,8 @@ figure is the median (lowest to highest) of its best setting, named behind it. T
 What the clocks hold. llama.cpp: llama-batched-bench, which computes logits for every decoded token but samples none (its tokens are
 random). transformers: generate, greedy, without an end token, so that no processor of scores is in the way; decoding is the time
 between the first and the last of --new + 1 tokens; prefill is one call of the model with logits for the last position only. (Attention
-is SDPA, "eager" was slower everywhere; torch.compile took minutes and gave nothing that changed the bar.) Both have warmed up before. Ours: what build/generate_bench prints, with --repeats 1.
+is SDPA, "eager" was slower everywhere; torch.compile took minutes and gave nothing that changed the bar.) Both have warmed up before.
+Ours: what build/generate_bench prints, with --repeats 1.
 
 Two spinning threads on two cores fall apart when anything else runs. A measurement therefore waits until the machine is idle, is broken
 off when other programs take a quarter of a core, and is made again when they took 5% of one; once --patience seconds have been lost to

@@ -11,7 +11,8 @@ import re
 import subprocess
 import sys
 
-AIM_TOKENS, AIM_SHARE, AIM_ATTENTION, AIM_DECODE, AIM_PREFILL, PEAK = 16000, 0.85, 300, 0.70, 0.60, 989e12  # PEAK: bf16, dense, of an H100 or H200 by its datasheet
+AIM_TOKENS, AIM_SHARE, AIM_ATTENTION, AIM_DECODE, AIM_PREFILL = 16000, 0.85, 300, 0.70, 0.60
+PEAK = 989e12  # bf16, dense, of an H100 or H200 by its datasheet
 ABOUT_BITS = r"row|repeat|twice|alone|neighbour|bits|same"  # tests whose names promise that bits do not move
 LARGE = 16e6  # bytes under which a launch costs more than the memory
 FORMULA = ("6 x (parameters of all matrices: a tied embedding once, as the head) + 6 x layers x heads x head width x (document "
