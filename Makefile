@@ -12,9 +12,9 @@ CC      := gcc
 endif
 B       := build
 SMALL_LIBS := -ljansson -lpcre2-8 -lutf8proc -lxxhash -lm
-# only what asks servers needs it, and only that is linked with it
-CURL_LIBS := -Wl,--push-state,--as-needed -lcurl -Wl,--pop-state
-LIBS    := $(SMALL_LIBS) $(CURL_LIBS)
+# only what asks servers, or compares answers, needs these, and only that is linked with them
+SOME_LIBS := -Wl,--push-state,--as-needed -lcurl -lmpc -lmpfr -lgmp -Wl,--pop-state
+LIBS    := $(SMALL_LIBS) $(SOME_LIBS)
 WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
 CFLAGS  := -std=c11 -D_GNU_SOURCE -I. -g -O3 -ffp-contract=off -fno-math-errno -fopenmp $(WARN) -MMD -MP $(EXTRA)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
@@ -22,7 +22,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 .DEFAULT_GOAL := all
 include dev/cuda.mk
 
-LIBRARY := $(wildcard base/*.c kernels/*.c dist/*.c model/*.c data/*.c sampling/*.c run/*.c)
+LIBRARY := $(wildcard base/*.c kernels/*.c dist/*.c model/*.c data/*.c sampling/*.c run/*.c rl/*.c)
 ARCH    := $(shell uname -m)
 ifeq ($(ARCH),x86_64)
 VARIANTS := avx512 avx2 plain
@@ -66,7 +66,7 @@ endef
 $(eval $(call BUILD,$(B),))
 ifneq ($(NVCC),)
 $(B)/kernels/open.o: CFLAGS += -DHAVE_CUDA
-LIBS := $(CUDA_LIBS) $(CUDA_RPATH) $(SMALL_LIBS) $(CURL_LIBS)
+LIBS := $(CUDA_LIBS) $(CUDA_RPATH) $(SMALL_LIBS) $(SOME_LIBS)
 endif
 $(eval $(call BUILD,$(B)/asan,$(SANITIZE)))
 

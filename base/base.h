@@ -61,6 +61,12 @@ bool bytes_printf(Bytes *b, const char *format, ...) PRINTF_LIKE(2, 3);
 void bytes_clear(Bytes *b); // keeps the memory
 void bytes_free(Bytes *b);
 
+// Bytes inside somebody else's memory; may hold NUL. data is NULL where there is no text at all.
+typedef struct Text {
+    const char *data;
+    size_t size;
+} Text;
+
 // UTF-8: length in bytes of the longest valid prefix; == size when all of it is valid (no surrogates, no overlong forms)
 size_t utf8_valid_prefix(const char *data, size_t size);
 

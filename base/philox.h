@@ -26,7 +26,8 @@ typedef enum RandomPurpose {
     RANDOM_BUCKET = 6,
     RANDOM_HOLDOUT = 7,
     RANDOM_SPLIT = 8,
-    RANDOM_TOKEN = 9 // with the number of the sample above its 8 bits
+    RANDOM_TOKEN = 9, // with the number of the sample above its 8 bits
+    RANDOM_POINT = 10 // rl/value.c
 } RandomPurpose;
 
 ON_DEVICE_TOO static inline Philox philox4x32(const uint32_t counter[4], const uint32_t key[2])

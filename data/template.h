@@ -24,12 +24,6 @@ typedef struct ChatTemplate {
     char origin[512]; // where it came from, for errors and logs: a file, "--template", or that the folder has none
 } ChatTemplate;
 
-// Bytes inside somebody else's memory; may hold NUL. data is NULL where there is no text at all.
-typedef struct Text {
-    const char *data;
-    size_t size;
-} Text;
-
 typedef enum Role { ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT } Role;
 
 typedef struct Message {

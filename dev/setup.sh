@@ -17,8 +17,8 @@ if [ "${1:-}" = --cuda ]; then
         nvidia-cublas==13.1.0.3 nvidia-nccl-cu13==2.28.9 nvidia-cudnn-cu13==9.19.0.56
 fi
 
-packages="gcc libc6-dev make libjansson-dev libpcre2-dev libutf8proc-dev libxxhash-dev libcurl4-openssl-dev ca-certificates"
-headers="jansson.h pcre2.h utf8proc.h xxhash.h curl/curl.h omp.h"
+packages="gcc libc6-dev make libjansson-dev libpcre2-dev libutf8proc-dev libxxhash-dev libcurl4-openssl-dev ca-certificates libmpc-dev"
+headers="jansson.h pcre2.h utf8proc.h xxhash.h curl/curl.h mpc.h omp.h"
 if [ "${1:-build}" = test ]; then
     packages="$packages g++ libcmocka-dev"
     headers="$headers cmocka.h"

@@ -10,6 +10,7 @@ fuzz_tokenizer)
 fuzz_safetensors) ls test/fixtures/models/*/model*.safetensors ;;
 fuzz_config) ls test/fixtures/models/*/config.json ;;
 fuzz_shard) ls test/fixtures/shards/*/*.bin ;;
+fuzz_verify) ls test/fixtures/answers_to_verify/*.txt ;;
 fuzz_answer) ls test/fixtures/answers/*.json ;;
 *)
     echo "corpus.sh: $1: no such fuzz target" >&2

@@ -1,0 +1,84 @@
+// Inside rl/: an answer as a tree. rl/lexer.c makes tokens of its text, rl/parser.c a tree of them, rl/value.c numbers, rl/verify.c
+// compares.
+#ifndef RL_FORMULA_H
+#define RL_FORMULA_H
+
+#include "rl/verify.h"
+#include <stdint.h>
+
+enum { TOKENS_MOST = 1024, NODES_MOST = 1024, DEPTH_MOST = 48, FORMULA_BYTES = 8192 };
+
+typedef enum TokenKind {
+    TOKEN_END,
+    TOKEN_NUMBER,  // digits, at most one point, perhaps an exponent
+    TOKEN_NAME,    // letters
+    TOKEN_COMMAND, // \letters, without the backslash
+    TOKEN_TEXT,    // what \text{...} and its like hold
+    TOKEN_SIGN,    // one character
+    TOKEN_BREAK,   // a new row: \\ or the end of a line
+} TokenKind;
+
+typedef struct Token {
+    TokenKind kind;
+    Text span;
+    char sign;
+    bool spaced; // there is space before it
+} Token;
+
+typedef enum NodeKind {
+    NODE_NUMBER, // name: its digits
+    NODE_SYMBOL, // name: a letter, a Greek letter, "infinity", a vector; with its subscript and primes
+    NODE_WORD,   // name: letters that are no symbol, or a \text
+    NODE_ADD,    // of two or more
+    NODE_NEGATE,
+    NODE_PLUS_MINUS, // of one or two
+    NODE_MULTIPLY,   // of two or more
+    NODE_DIVIDE,
+    NODE_POWER,
+    NODE_CALL, // name: the function; its arguments
+    NODE_FACTORIAL,
+    NODE_PERCENT,
+    NODE_DEGREE,
+    NODE_RELATION, // relation; left and right
+    NODE_BRACKET,  // open, close: ( [ ; two or more
+    NODE_SET,      // of any number
+    NODE_LIST,     // of any number, without brackets
+    NODE_UNION,
+    NODE_MATRIX, // rows
+    NODE_ROW,
+} NodeKind;
+
+typedef enum Relation { EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, ABOUT, IN, RATIO } Relation;
+
+typedef struct Node {
+    NodeKind kind;
+    Relation relation;
+    char open, close;
+    Text name;
+    int count; // children
+    struct Node *first, *last, *next;
+} Node;
+
+typedef struct Formula {
+    char text[FORMULA_BYTES]; // the answer, spelled in ASCII
+    size_t size;
+    Token tokens[TOKENS_MOST];
+    int token_count;
+    Node nodes[NODES_MOST];
+    int node_count;
+    Node *root; // NULL: not understood
+} Formula;
+
+bool formula_lex(Formula *f, Text answer);     // false: too long, or not text
+bool formula_parse(Formula *f);                // root, or false
+Node *formula_node(Formula *f, NodeKind kind); // NULL: there are too many
+void node_append(Node *parent, Node *child);
+
+// A node that was copied may end before its last sibling: children go from first to last.
+#define EACH_CHILD(c, n) for (const Node *c = (n)->first; c != NULL; c = c == (n)->last ? NULL : c->next)
+
+bool text_is(Text s, const char *text);
+bool texts_equal(Text a, Text b);
+Text text_trimmed(Text s); // without space at its ends
+
+#endif

@@ -1,0 +1,31 @@
+// Is an answer right? Answers to problems of mathematics and science as people and models write them, in LaTeX or plain text, compared
+// by what they say: 1/2, 0.5, \frac12 and 50\% are one number, x > 2 and (2, \infty) one set, (C) and C one choice.
+//
+// A verdict is the same on every machine and takes a bounded time: work is counted in steps, not seconds; numbers, nesting and lists
+// have limits. What is beyond them, or not understood, cannot be told: that is not "different". Threads may verify side by side.
+#ifndef RL_VERIFY_H
+#define RL_VERIFY_H
+
+#include "base/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum Verdict { VERDICT_UNKNOWN, VERDICT_DIFFERENT, VERDICT_EQUAL } Verdict;
+
+// What is compared: gold, the reference, and prediction may both be a bare answer, or sentences that lead to one.
+Verdict verify(Text gold, Text prediction);
+
+// Whether the reference says anything that can be compared with more than its own spelling.
+bool answer_readable(Text gold);
+
+// The answer that a response ends with (rl/extract.c says where it is looked for). Size 0: there is none. It may consist of several
+// boxes, so it is written to out (capacity bytes, 0 at the end).
+Text response_answer(Text response, char *out, size_t capacity);
+Text response_last_box(Text response, char *out, size_t capacity); // the same, of several boxes the last alone
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,36 @@
+// Fuzzing answers: the reference is what stands before the first newline, a model's text what follows. What must hold: an end within
+// the budget, an answer that is within its text's size, and that every answer that can be read is equal to itself.
+#include "rl/verify.h"
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool promise, const char *what)
+{
+    if (promise)
+        return;
+    fprintf(stderr, "fuzz_verify: broken promise: %s\n", what);
+    abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    // copies of their own, so that a look past the end of either is seen
+    const uint8_t *newline = memchr(data, '\n', size);
+    size_t first = newline == NULL ? size : (size_t)(newline - data), rest = newline == NULL ? 0 : size - first - 1;
+    char *gold = malloc(first + 1), *response = malloc(rest + 1), answer[512];
+    must(gold != NULL && response != NULL, "there is memory");
+    memcpy(gold, data, first);
+    memcpy(response, data + size - rest, rest);
+    char *g = realloc(gold, first > 0 ? first : 1), *r = realloc(response, rest > 0 ? rest : 1);
+    must(g != NULL && r != NULL, "there is memory");
+    verify((Text){g, first}, (Text){r, rest});
+    Text a = response_answer((Text){r, rest}, answer, sizeof answer);
+    must(a.size < sizeof answer && answer[a.size] == 0, "an answer fits");
+    if (answer_readable((Text){g, first}))
+        must(verify((Text){g, first}, (Text){g, first}) == VERDICT_EQUAL, "an answer is equal to itself");
+    free(g);
+    free(r);
+    return 0;
+}

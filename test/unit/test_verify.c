@@ -1,0 +1,317 @@
+// What answers say, whatever they are written in; and what is told apart. The real answers of ../shared/data, where they are.
+#include "test/support/check.h"
+#include "base/json.h"
+#include "data/lines.h"
+#include "rl/verify.h"
+
+static Text span(const char *text) { return (Text){text, strlen(text)}; }
+
+static void expect(Verdict wanted, const char *gold, const char *prediction)
+{
+    Verdict v = verify(span(gold), span(prediction));
+    if (v != wanted)
+        fail_msg("gold %s, prediction %s: %d instead of %d", gold, prediction, v, wanted);
+}
+
+typedef struct Pair {
+    const char *gold, *prediction;
+} Pair;
+
+static void expect_all(Verdict wanted, const Pair *pairs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        expect(wanted, pairs[i].gold, pairs[i].prediction);
+}
+
+#define EXPECT_ALL(wanted, pairs) expect_all(wanted, pairs, sizeof(pairs) / sizeof *(pairs))
+
+static void numbers_are_equal_however_they_are_written(void **state)
+{
+    static const Pair equal[] = {
+        {"1/2", "0.5"},
+        {"1/2", "\\frac12"},
+        {"\\dfrac{1}{2}", ".5"},
+        {"1{,}234", "1,234"},
+        {"12,345,678", "12345678"},
+        {"1 000", "1000"},
+        {"3\\frac{1}{2}", "7/2"},
+        {"3 1/2", "3.5"},
+        {"1.5e3", "1500"},
+        {"6.02 \\times 10^{23}", "6.02e23"},
+        {"\\$10", "10"},
+        {"-3", "\xe2\x88\x92"
+               "3"},
+        {"10", "10\\text{ units}"},
+        {"5 cm", "5\\text{ cm}"},
+        {"45^\\circ", "45"},
+        {"20\\%", "20"},
+        {"20\\%", "0.2"},
+        {"28\\%", "28 percent"},
+        {"2\\sqrt{3}", "\\sqrt{12}"},
+        {"\\frac{1}{\\sqrt 2}", "\\frac{\\sqrt{2}}{2}"},
+        {"\\sqrt[3]{8}", "2"},
+        {"5!", "120"},
+        {"\\binom{5}{2}", "10"},
+        {"2^{10}", "1024"},
+        {"\\pi/2", "\\frac{\\pi}{2}"},
+        {"-1", "e^{i\\pi}"},
+        {"\\sin 30^\\circ", "1/2"},
+        {"\\log_2 8", "3"},
+        {"|3-5|", "2"},
+        {"8/3", "2.6667"},
+        {"\\frac{22}{7}", "3.143"},
+        {"\\lfloor 7/2 \\rfloor", "3"},
+        {"0.1", ".10"},
+        {"8.24", "\\approx 8.24"},
+    };
+    static const Pair different[] = {
+        {"1/2", "1/3"},
+        {"10", "-10"},
+        {"1000", "1,001"},
+        {"0.5", "0.49"},
+        {"\\frac{1}{3}", "0.3"},
+        {"3.15", "3.14159"},
+        {"12345", "12346"},
+        {"5 cm", "5 kg"},
+        {"20\\%", "2"},
+        {"2\\sqrt{3}", "3\\sqrt{2}"},
+        {"0.001", "0.00"},
+        {"2^{10}", "2^{11}"},
+        {"5!", "5"},
+        {"32349", "32, 349"},
+        {"100000000000000000000", "100000000000000000001"},
+        {"1000", "1000.4"},
+        {"80\\%", "80^\\circ"},
+        {"10 edges", "10\\%"},
+        {"20 units", "20^\\circ"},
+    };
+    EXPECT_ALL(VERDICT_EQUAL, equal);
+    EXPECT_ALL(VERDICT_DIFFERENT, different);
+}
+
+static void expressions_are_equal_where_their_values_are(void **state)
+{
+    static const Pair equal[] = {
+        {"(x-2)(x+2)", "x^2-4"},
+        {"x(y+z)", "xy + xz"},
+        {"\\frac{x+1}{2}", "\\frac{x}{2}+\\frac12"},
+        {"\\tan^2 y + 1", "\\sec^2 y"},
+        {"2 \\sin a \\cos a", "\\sin(2a)"},
+        {"(a+b)^3", "a^3+3a^2b+3ab^2+b^3"},
+        {"x^{1/3}", "\\sqrt[3]{x}"},
+        {"2-2p", "2(1-p)"},
+        {"x_1 + x_2", "x_{2}+x_{1}"},
+        {"n!/n", "n!/n"},
+    };
+    static const Pair different[] = {
+        {"x^2 + 2x - 1", "(x+1)^2"},
+        {"(a+5)(b+2)", "(+5)(b+2)"},
+        {"x", "|x|"},
+        {"x+y", "x-y"},
+        {"\\sqrt{x^2}", "x"},
+        {"x_1", "x_2"},
+        {"11a+c", "11a+b"},
+    };
+    EXPECT_ALL(VERDICT_EQUAL, equal);
+    EXPECT_ALL(VERDICT_DIFFERENT, different);
+}
+
+static void relations_sets_and_structures_are_compared_by_what_they_say(void **state)
+{
+    static const Pair equal[] = {
+        {"x=3", "3"},
+        {"3", "x = 3"},
+        {"x - (y+2) = 0", "x = y + 2"},
+        {"2x+4y-3=0", "y=-\\frac12 x+\\frac34"},
+        {"x \\ge 5", "5 \\le x"},
+        {"x > 2", "(2, \\infty)"},
+        {"-2 \\le x \\le 7", "x \\in [-2,7]"},
+        {"0<f(x)<1", "(0,1)"},
+        {"x < 3", "-x > -3"},
+        {"1, 2, 3", "3, 2, 1"},
+        {"\\{1, 2\\}", "2, 1"},
+        {"1 \\text{ and } 2", "2, 1"},
+        {"\\pm 3", "3, -3"},
+        {"2 \\pm \\sqrt 3", "2+\\sqrt3, 2-\\sqrt3"},
+        {"(1, 9/2)", "(1, 4.5)"},
+        {"(p,q)=(3,2)", "(3,2)"},
+        {"[0,1) \\cup (2,3]", "(2,3] \\cup [0,1)"},
+        {"x=1 or x=2", "1, 2"},
+        {"\\begin{pmatrix} 1 & 1/2 \\\\ 0 & 1 \\end{pmatrix}", "\\begin{bmatrix}1&0.5\\\\0&1\\end{bmatrix}"},
+        {"7:32", "S:T = 7:32"},
+        {"x \\ne 5", "x != 5"},
+    };
+    static const Pair different[] = {
+        {"x \\ge 5", "x \\le 5"},
+        {"x > 5", "x \\ge 5"},
+        {"[0,1)", "(0,1)"},
+        {"(1,2)", "(2,1)"},
+        {"1, 2", "1, 2, 3"},
+        {"x=3", "4"},
+        {"\\begin{pmatrix} 1 & 2 \\\\ 3 & 4 \\end{pmatrix}", "\\begin{pmatrix} 1 & 2 \\\\ 3 & 5 \\end{pmatrix}"},
+        {"12:00", "1:00"},
+        {"(1,2,3)", "(1,2)"},
+        {"x + y - z + 2 = 0", "5x - 7y + 11z + 4 = 0"},
+        {"[0,1) \\cup (2,3]", "[0,1) \\cup (2,3)"},
+        {"1, 1", "1, 2"},
+    };
+    EXPECT_ALL(VERDICT_EQUAL, equal);
+    EXPECT_ALL(VERDICT_DIFFERENT, different);
+    expect(VERDICT_DIFFERENT, "7 = 11a+c", "11a+c");
+}
+
+static void words_and_choices_are_compared_as_such(void **state)
+{
+    static const Pair equal[] = {
+        {"C", "(C)"},    {"\\text{(C)}", "C"},     {"\\textbf{A}", "A"}, {"\\text{Evelyn}", "evelyn"},
+        {"true", "Yes"}, {"\\text{Even}", "even"},
+    };
+    static const Pair different[] = {{"B", "A"}, {"true", "false"}, {"yes", "No"}, {"Evelyn", "Debra"}, {"listen", "silent"}};
+    EXPECT_ALL(VERDICT_EQUAL, equal);
+    EXPECT_ALL(VERDICT_DIFFERENT, different);
+}
+
+static void an_answer_is_found_where_a_response_says_it(void **state)
+{
+    static const char *const responses[][2] = {
+        {"So \\boxed{3} is what I thought at first, and \\boxed{42} right.", "42"},
+        {"<think>\\boxed{42}</think> It is \\boxed{43}.", "43"},
+        {"Work.\n#### 17", "17"},
+        {"The roots are \\boxed{-2} and \\boxed{1}.", "-2, 1"},
+        {"\\boxed{\\frac{1}{2}}", "\\frac{1}{2}"},
+        {"It was \\boxed{200}. Final Answer: The final answer is $10,455$. I hope it is correct.", "$10,455$"},
+        {"We find that the shortest one of them has a length of 7 after all", "7"},
+        {"so the answer is: $x^2$", "$x^2$"},
+        {"3+2", "3+2"},
+        {"", ""},
+        {"I do not know what to say about all of this", ""},
+    };
+    char text[256];
+    for (size_t i = 0; i < sizeof responses / sizeof *responses; i++) {
+        response_answer(span(responses[i][0]), text, sizeof text);
+        assert_string_equal(text, responses[i][1]);
+    }
+}
+
+static void what_is_not_understood_is_not_called_different(void **state)
+{
+    expect(VERDICT_UNKNOWN, "\\int_0^1 f(x) dx", "\\sum_{k=1}^n k");
+    expect(VERDICT_EQUAL, "\\int_0^1 f(x) dx", "\\int_0^1 f(x)dx");
+    assert_false(answer_readable(span("\\int_0^1 f(x) dx")));
+    assert_true(answer_readable(span("\\frac{1}{2}")));
+}
+
+static void repeat(char *out, const char *text, int times)
+{
+    size_t n = strlen(text);
+    for (int i = 0; i < times; i++)
+        memcpy(out + (size_t)i * n, text, n + 1);
+}
+
+static void work_and_depth_have_limits(void **state)
+{
+    static char a[100000], b[100000];
+    repeat(a, "(", 30000);
+    expect(VERDICT_UNKNOWN, "1", a);
+    repeat(a, "9^{", 900);
+    expect(VERDICT_UNKNOWN, "1", a);
+    expect(VERDICT_UNKNOWN, "9^{9^{9^{9}}}", "9^{9^{9^{8}}}");
+    expect(VERDICT_UNKNOWN, "1000000!", "1000001!");
+    repeat(a, "\\sin(x)+", 120);
+    repeat(b, "\\sin(y)+", 120);
+    strcat(a, "1"), strcat(b, "1");
+    expect(VERDICT_DIFFERENT, a, b);
+    repeat(a, "1,", 400);
+    expect(VERDICT_UNKNOWN, "1, 2", a);
+}
+
+// ---- real answers
+
+enum { ROWS_MOST = 20000 };
+
+typedef struct Rows {
+    json_t *rows[ROWS_MOST];
+    int count;
+} Rows;
+
+static bool read_rows(Rows *r, const char *path)
+{
+    if (!file_exists(path))
+        return false;
+    LineReader lines;
+    const char *text;
+    size_t size;
+    assert_ok(lines_open(&lines, path));
+    for (;;) {
+        assert_ok(lines_next(&lines, &text, &size));
+        if (text == NULL)
+            break;
+        assert_true(r->count < ROWS_MOST);
+        r->rows[r->count] = json_parse(text, size, path);
+        assert_non_null(r->rows[r->count++]);
+    }
+    lines_close(&lines);
+    return true;
+}
+
+static Text text_of(const json_t *row, const char *key) { return span(json_string_value(json_object_get(row, key))); }
+
+static void free_rows(Rows *r)
+{
+    while (r->count > 0)
+        json_decref(r->rows[--r->count]);
+}
+
+static void pairs_of_other_checkers_are_judged_as_they_want(void **state)
+{
+    static Rows r;
+    if (!read_rows(&r, "../shared/data/verifier/math_pairs.jsonl")) {
+        print_message("skipped: no ../shared/data\n");
+        return;
+    }
+    int agreed = 0;
+    for (int i = 0; i < r.count; i++) {
+        bool equal = verify(text_of(r.rows[i], "gold"), text_of(r.rows[i], "prediction")) == VERDICT_EQUAL;
+        agreed += equal == json_is_true(json_object_get(r.rows[i], "expected"));
+    }
+    print_message("%d of %d\n", agreed, r.count);
+    assert_true(100 * agreed >= 96 * r.count);
+    free_rows(&r);
+}
+
+static void every_math_answer_is_its_solutions_and_no_other_problems(void **state)
+{
+    static Rows r;
+    if (!read_rows(&r, "../shared/data/math/train.jsonl") || !read_rows(&r, "../shared/data/math/test.jsonl")) {
+        print_message("skipped: no ../shared/data\n");
+        return;
+    }
+    int wrong = 0, readable = 0;
+    for (int i = 0; i < r.count; i++) {
+        Text answer = text_of(r.rows[i], "answer");
+        readable += answer_readable(answer);
+        if (verify(answer, text_of(r.rows[i], "solution")) != VERDICT_EQUAL) {
+            print_message("%s: not its solution's: %s\n", json_string_value(json_object_get(r.rows[i], "id")), answer.data);
+            wrong++;
+        }
+    }
+    print_message("%d of %d references can be read\n", readable, r.count);
+    assert_int_equal(wrong, 0);
+    free_rows(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_equal_however_they_are_written),
+        cmocka_unit_test(expressions_are_equal_where_their_values_are),
+        cmocka_unit_test(relations_sets_and_structures_are_compared_by_what_they_say),
+        cmocka_unit_test(words_and_choices_are_compared_as_such),
+        cmocka_unit_test(an_answer_is_found_where_a_response_says_it),
+        cmocka_unit_test(what_is_not_understood_is_not_called_different),
+        cmocka_unit_test(work_and_depth_have_limits),
+        cmocka_unit_test(pairs_of_other_checkers_are_judged_as_they_want),
+        cmocka_unit_test(every_math_answer_is_its_solutions_and_no_other_problems),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
