@@ -35,7 +35,7 @@ MARCH_plain :=
 endif
 
 JOBS     := $(shell nproc 2>/dev/null || echo 1)
-PROGRAMS := prepare train_sft score generate
+PROGRAMS := prepare train_sft train_rl score generate
 TOOLS    := $(patsubst dev/tools/%.c,%,$(wildcard dev/tools/*.c))
 BENCHES  := $(patsubst dev/bench/%.c,%,$(wildcard dev/bench/*.c))
 TESTS    := $(patsubst %.c,%,$(wildcard test/unit/*.c test/parity/*.c))

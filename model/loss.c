@@ -50,30 +50,64 @@ bool model_logprobs(Model *m, const Ragged *batch, float temperature, int64_t n_
     return best == NULL || m->kernels->download(NULL, best, m->a.best, bytes);
 }
 
-bool model_loss(Model *m, const Ragged *batch, double scale, LossSum *sum)
+// From what every row's loss gives for its log-probability (and entropy: dentropy NULL, or nothing) to dhidden.
+static void head_gradients(Model *m, const Ragged *batch, float temperature, int64_t n_live, const float *dentropy)
 {
     int64_t N = batch->trained, C = m->config.width, V = m->config.vocabulary;
     const Kernels *k = m->kernels;
-    TRY(acquire(m, m->config.layers));
-    if (N == 0) {
-        release(m, m->config.layers);
-        return true;
-    }
-    float *host = m->logprob_host;
-    for (int64_t n = 0; n < N; n++)
-        host[n] = (float)-scale;
-    k->upload(NULL, m->a.dlogprob, host, (size_t)N * sizeof(float));
-    TRY(head_rows(m, batch, 1, V));
     Tensor x = tensor(m->a.head_input, N, C), dx = tensor(m->a.dhead_input, N, C);
     k->zero(NULL, m->a.head_gradient, (size_t)(V * C) * sizeof(float));
-    k->head_backward(NULL, dx, m->a.head_gradient, x, head_weight(m), m->a.targets, 1, V, m->a.logsumexp, m->a.entropy,
-                     m->a.dlogprob, NULL, m->a.head_workspace);
-    release(m, m->config.layers);
+    k->head_backward(NULL, dx, m->a.head_gradient, x, head_weight(m), m->a.targets, temperature, n_live, m->a.logsumexp,
+                     m->a.entropy, m->a.dlogprob, dentropy, m->a.head_workspace);
     k->rows_scatter(NULL, tensor(m->a.dhidden, batch->tokens, C), dx, m->a.rows);
-    TRY(k->download(NULL, host, m->a.logprob, (size_t)N * sizeof(float))); // last: it waits for all of this
+}
+
+bool model_loss(Model *m, const Ragged *batch, double scale, LossSum *sum)
+{
+    int64_t N = batch->trained;
+    TRY(acquire(m, m->config.layers));
+    float *host = m->row_host;
+    for (int64_t n = 0; n < N; n++)
+        host[n] = (float)-scale;
+    bool ok = true;
+    if (N > 0) {
+        m->kernels->upload(NULL, m->a.dlogprob, host, (size_t)N * sizeof(float));
+        ok = head_rows(m, batch, 1, m->config.vocabulary);
+        if (ok)
+            head_gradients(m, batch, 1, m->config.vocabulary, NULL);
+    }
+    release(m, m->config.layers);
+    if (!ok || N == 0)
+        return ok;
+    TRY(m->kernels->download(NULL, host, m->a.logprob, (size_t)N * sizeof(float))); // last: it waits for all of this
     for (int64_t n = 0; n < N; n++)
         loss_add(sum, host[n]);
     return true;
 }
 
-const float *model_loss_logprobs(const Model *m) { return m->logprob_host; }
+static bool policy_gradients(Model *m, const Ragged *batch, const PolicyRows *rows)
+{
+    int64_t N = batch->trained, stride = m->limits.rows;
+    const Kernels *k = m->kernels;
+    size_t bytes = (size_t)N * sizeof(float);
+    float *logprob = m->row_host, *entropy = logprob + stride, *dlogprob = entropy + stride, *dentropy = dlogprob + stride;
+    TRY(head_rows(m, batch, rows->temperature, rows->n_live));
+    TRY(k->download(NULL, logprob, m->a.logprob, bytes) && k->download(NULL, entropy, m->a.entropy, bytes));
+    bool of_entropy = false;
+    TRY(rows->loss(rows->context, logprob, entropy, dlogprob, dentropy, &of_entropy));
+    k->upload(NULL, m->a.dlogprob, dlogprob, bytes);
+    if (of_entropy)
+        k->upload(NULL, m->a.dentropy, dentropy, bytes);
+    head_gradients(m, batch, rows->temperature, rows->n_live, of_entropy ? m->a.dentropy : NULL);
+    return true;
+}
+
+bool model_policy_loss(Model *m, const Ragged *batch, const PolicyRows *rows)
+{
+    TRY(acquire(m, m->config.layers));
+    bool ok = batch->trained == 0 || policy_gradients(m, batch, rows);
+    release(m, m->config.layers);
+    return ok;
+}
+
+const float *model_loss_logprobs(const Model *m) { return m->row_host; }

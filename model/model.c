@@ -75,7 +75,7 @@ void model_close(Model *m)
     arena_free(&m->activations);
     parameters_free(&m->parameters);
     free(m->squares_host);
-    free(m->logprob_host);
+    free(m->row_host);
     free(m->a.layers);
     free(m->cached.layers);
     *m = (Model){0};

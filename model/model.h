@@ -61,7 +61,8 @@ typedef struct Activations {
     float *head_workspace;
     // going back
     void *dhidden, *dstream, *dmiddle, *dnormed, *dq, *dk, *dv, *dattended, *dproduct, *dhead_input;
-    float *delta, *partial, *dlogprob, *head_gradient; // head_gradient (V, C): one micro-batch's, finished on its own
+    float *delta, *partial, *dlogprob, *dentropy; // dlogprob, dentropy (N)
+    float *head_gradient;                         // (V, C): one micro-batch's, finished on its own
     // generating: the batch in one block (cached.h), and the results
     void *cached_block, *cached_results;
     void *key_pages, *value_pages; // (L, pages, page_elements)
@@ -81,7 +82,7 @@ typedef struct Model {
     float *master;                 // (elements) what is updated: weights itself where that is fp32; bf16 without training: NULL
     float *gradients;              // (elements) NULL without training
     float *squares, *squares_host; // block sums of all tensors, for the gradient norm
-    float *logprob_host;           // (N)
+    float *row_host;               // (4, limits.rows) what the head gave for rows, and what a loss gave for them
     float *cosine, *sine;          // (table_positions, D/2)
     int64_t table_positions;
     Activations a, cached; // of a micro-batch; of a pass over sequences in pages
@@ -122,6 +123,20 @@ double loss_mean(const LossSum *sum); // NaN if anything was not finite; 0 of 0 
 // Σ -logprob · scale (scale = 1 / trained tokens of the whole step).
 bool model_loss(Model *model, const Ragged *batch, double scale, LossSum *sum);
 const float *model_loss_logprobs(const Model *model); // of the last model_loss, (N) in host memory
+
+// A loss of log-probabilities and entropies, as reinforcement learning has it. Given those of the batch's rows (N), in host memory,
+// it fills in d loss / d logprob, and d loss / d entropy where it sets *of_entropy.
+typedef bool (*RowLoss)(void *context, const float *logprob, const float *entropy, float *dlogprob, float *dentropy,
+                        bool *of_entropy);
+typedef struct PolicyRows {
+    float temperature;
+    int64_t n_live;
+    RowLoss loss;
+    void *context;
+} PolicyRows;
+
+// After model_forward: the head over batch->rows, rows->loss of what it gives, and d loss / d hidden for model_backward.
+bool model_policy_loss(Model *model, const Ragged *batch, const PolicyRows *rows);
 
 // After model_forward: logprob, entropy (and best, may be NULL) of batch->rows, in host memory (N). n_live <= V columns live.
 bool model_logprobs(Model *model, const Ragged *batch, float temperature, int64_t n_live, float *logprob, float *entropy,

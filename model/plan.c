@@ -103,6 +103,7 @@ static bool plan_backward(Model *m)
     TRY(arena_add(arena, "gradients of activations", &a->dhead_input, N * C, size));
     TRY(arena_add(arena, "gradients of activations", &a->delta, T * c->heads, sizeof(float)));
     TRY(arena_add(arena, "gradients of activations", &a->dlogprob, N, sizeof(float)));
+    TRY(arena_add(arena, "gradients of activations", &a->dentropy, N, sizeof(float)));
     TRY(arena_add(arena, "partial sums", &a->partial, ceil_divide(T, NORM_ROWS) * widest, sizeof(float)));
     return arena_add(arena, "head: a micro-batch's weight gradient", &a->head_gradient, c->vocabulary * C, sizeof(float));
 }
@@ -188,9 +189,9 @@ static bool plan_tables(Model *m)
 bool plan_memory(Model *m)
 {
     m->activations = (Arena){.name = "activations", .kernels = m->kernels};
-    m->logprob_host = allocate((size_t)m->limits.rows, sizeof(float));
+    m->row_host = allocate(4 * (size_t)m->limits.rows, sizeof(float));
     m->a.layers = allocate((size_t)m->config.layers, sizeof *m->a.layers);
-    TRY(m->logprob_host != NULL && m->a.layers != NULL);
+    TRY(m->row_host != NULL && m->a.layers != NULL);
     TRY(plan_state(m) && plan_tables(m));
     size_t both = m->activations.end;
     if (m->limits.tokens > 0)

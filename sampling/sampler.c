@@ -106,13 +106,24 @@ static CacheLimits limits_of(const Sampler *s, const SamplerOptions *o)
 }
 
 // Pages that fit: all that can ever be used, or what the memory holds beside weights and activations.
-static bool choose_pages(Sampler *s, const SamplerOptions *o, CacheLimits *l)
+static bool planned_bytes(double *state, double *activations, const Sampler *s, const ModelLimits *limits)
 {
     Model plan;
-    ModelLimits limits = {.cache = *l};
-    TRY(model_open(&plan, &s->config, &limits, s->kernels, true));
-    double fixed = (double)plan.state.bytes + (double)plan.activations.bytes;
+    TRY(model_open(&plan, &s->config, limits, s->kernels, true));
+    *state = (double)plan.state.bytes;
+    *activations = (double)plan.activations.bytes;
     model_close(&plan);
+    return true;
+}
+
+static bool choose_pages(Sampler *s, const SamplerOptions *o, CacheLimits *l)
+{
+    ModelLimits generating = {.cache = *l};
+    double state, activations, unused;
+    TRY(planned_bytes(&state, &activations, s, &generating));
+    if (o->training.tokens > 0) // what it works in lies where generation's lies; its gradients do not
+        TRY(planned_bytes(&state, &unused, s, &o->training));
+    double fixed = state + activations + (double)o->beside;
     double page = 2.0 * (double)s->config.layers * (double)s->kernels->page_elements(s->config.kv_heads, s->config.head_width) *
                   (double)s->kernels->activation_size;
     double room = (double)o->cache;
@@ -134,7 +145,8 @@ static bool open_engine(Sampler *s, const SamplerOptions *o)
 {
     s->kernels = o->plan_only ? kernels_for_plan(o->device) : kernels_open(o->device, (int)o->threads);
     TRY(s->kernels != NULL);
-    ModelLimits limits = {.cache = limits_of(s, o)};
+    ModelLimits limits = o->training;
+    limits.cache = limits_of(s, o);
     if (limits.cache.positions > s->config.max_positions)
         return fail("--context %" PRId64 ": the model's max_position_embeddings is %" PRId64, limits.cache.positions,
                     s->config.max_positions);

@@ -25,6 +25,8 @@ typedef struct SamplerOptions {
     int64_t pass_tokens;   // of a pass; 0: PASS_TOKENS_CPU or PASS_TOKENS_GPU
     int64_t cache;         // bytes for keys and values; 0: what is free, on a CPU half of it
     int64_t probes;        // most tokens that a request asks the log-probability of
+    ModelLimits training;  // the same model trains, in between: its micro-batches (tokens 0: it does not)
+    size_t beside;         // bytes that the caller will take beside the model, for an optimizer
     bool plan_only;        // nothing is allocated; the device need not be there
 } SamplerOptions;
 

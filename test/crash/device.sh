@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # --device: what a machine without a GPU, with one that is too old or too small, is told; and that a training run on the CUDA kernels
 # (under SIMT, see test/simt/) learns what the CPU learns, goes on from where it was stopped, and keeps its bits when layers are
-# recomputed; and that ./generate on them gives what the CPU gives, whatever runs beside it. On a machine with a GPU the same commands run there.
+# recomputed; and that ./generate on them gives what the CPU gives, whatever runs beside it, and
+# ./train_rl the same bits however it samples. On a machine with a GPU the same commands run there.
 . "$(dirname "$0")/common.bash"
 simt=build/simt/race/train_sft
 
@@ -111,6 +112,25 @@ cuda_generates_what_the_cpu_generates() {
     proved "CUDA: responses in bf16 are the same ones whatever runs beside them"
 }
 
+# The check of every ratio of a first update is the program's own: it ends where one is not exactly 1.
+cuda_reinforces_on_policy() {
+    sed 's/"vocab_size": 304/"vocab_size": 1152/' "$work/config.json" >"$work/wide.json"
+    build/demo_problems train 1 3 4 >"$work/problems.jsonl"
+    build/demo_problems train 4 4 4 >"$work/hard.jsonl"
+    local common=(--tokenizer dev/demo/tokenizer --template chatml)
+    wants 0 ./prepare "${common[@]}" --tau 3 --out "$work/rl-data" "$work/hard.jsonl" >"$work/stdout" 2>"$work/stderr"
+    wants 0 ./train_sft "${common[@]}" --init "$work/wide.json" --data "$work/problems.jsonl" --out "$work/begun" --steps 2 --device cpu \
+        >"$work/stdout" 2>"$work/stderr"
+    common=(--template chatml --model "$work/begun" --data "$work/rl-data/rl" --steps 2 --prompts-per-step 2 --prompts-per-update 1
+        --samples-per-prompt 3 --max-prompt-tokens 96 --max-new-tokens 6 --overlong-buffer 5 --micro-batch-tokens 128 --slots 1 --lr 1e-3)
+    wants 0 build/simt/race/train_rl "${common[@]}" --out "$work/rl" --device cuda >"$work/stdout" 2>"$work/stderr"
+    wants 0 build/simt/race/train_rl "${common[@]}" --out "$work/rl-few" --device cuda --sequences 2 --pass-tokens 9 \
+        >"$work/stdout" 2>"$work/stderr"
+    diff -r "$work/rl/rollouts" "$work/rl-few/rollouts" >"$work/stderr" || failed "other batches give other responses"
+    cmp "$work/rl/model/model.safetensors" "$work/rl-few/model/model.safetensors" || failed "other batches give other weights"
+    proved "CUDA: two steps of reinforcement learning in bf16, every ratio of their first updates exactly 1"
+}
+
 a_plan_needs_no_gpu() {
     SIMT_DEVICES=0 wants 0 on_simt --out "$work/none" --plan
     grep -q "master" "$work/stdout" || failed "the plan has no master weights"
@@ -123,3 +143,4 @@ cuda_learns_what_the_cpu_learns
 a_run_on_cuda_has_one_result
 bf16_moments_resume_too
 cuda_generates_what_the_cpu_generates
+cuda_reinforces_on_policy

@@ -1,0 +1,33 @@
+// One update's gradient: every micro-batch of a pack forward, its policy loss, and back. The loss of a token is objective.h's, its weight
+// the pack's; the entropy bonus is a part of the same sum.
+#ifndef RL_UPDATE_H
+#define RL_UPDATE_H
+
+#include "model/model.h"
+#include "rl/objective.h"
+#include "rl/pack.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct UpdateRules {
+    double entropy_coefficient; // loss -= coefficient · entropy
+    Objective objective;
+    float temperature;
+    int64_t n_live;
+    bool on_policy; // no update came between the samples and this one: every ratio is exactly 1, or it fails
+} UpdateRules;
+
+typedef struct UpdateReport { // sums over trained tokens; add up over updates
+    double loss, entropy;     // loss: weighted, as it is minimised
+    ObjectiveCounts counts;
+} UpdateReport;
+
+// Adds to model->gradients, which the caller has cleared, and to report.
+bool update_gradients(Model *model, Pack *pack, const UpdateRules *rules, UpdateReport *report);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

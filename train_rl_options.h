@@ -1,0 +1,73 @@
+// The options of train_rl, one row each: see train_sft_options.h. IDENTITY: the option is part of what the bits of a run are.
+#ifndef TRAIN_RL_OPTIONS_H
+#define TRAIN_RL_OPTIONS_H
+
+#include "base/options.h"
+
+#define TRAIN_RL_USAGE                                                                                                           \
+    "train_rl: reinforcement learning with verifiable rewards of a Qwen3 or Qwen2 model\n"                                       \
+    "usage: train_rl --model sft --data data/rl --out rl [options]\n"                                                            \
+    "--config FILE reads lines of name = value, --print-config writes them all,\n"                                               \
+    "--help=GROUP shows ranges; 64k is 64000. Exit: 0 done, 1 failed, 2 usage,\n"                                                \
+    "75 stopped by a signal and saved: the same command goes on.\n"
+
+// clang-format off
+//  ROW(name, type, default, range, group, IDENTITY or NEUTRAL, help)
+#define TRAIN_RL_OPTIONS(ROW)                                                                                                    \
+    ROW(model,              folder,  "", "required",          model,     NEUTRAL,  "model to start from, a Hugging Face folder") \
+    ROW(tokenizer,          folder,  "", "",                  model,     NEUTRAL,  "tokenizer files, if not the model's")        \
+    ROW(template_,          choice,  "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", model,     IDENTITY, "chat template")    \
+    ROW(data,               list,    "", "required",          data,      NEUTRAL,  "rl/ folders of ./prepare")                   \
+    ROW(max_prompt_tokens,  integer, "1024", "> 1",           data,      IDENTITY, "prompts that are longer are dropped")        \
+    ROW(order,              choice,  "random", "random|sorted|shuffled|mixed", data, IDENTITY, "of an epoch's prompts (sorted: easy to hard)") \
+    ROW(mix,                repeated, "", "",                 data,      IDENTITY, "weights for mixed: level:1=4 or source:math=0.5") \
+    ROW(epochs,             integer, "1", "> 0 and <= 1e6",   steps,     IDENTITY, "passes over the prompts")                    \
+    ROW(steps,              integer, "0", ">= 0",             steps,     IDENTITY, "rollout batches; 0: as many as the epochs have") \
+    ROW(prompts_per_step,   integer, "128", "> 0",            steps,     IDENTITY, "of a rollout batch")                         \
+    ROW(prompts_per_update, integer, "64", "> 0",             steps,     IDENTITY, "of an update")                               \
+    ROW(samples_per_prompt, integer, "8", "> 1 and <= 65536", steps,     IDENTITY, "responses to a prompt: its group")           \
+    ROW(micro_batch_tokens, integer, "16384", "> 0",          steps,     IDENTITY, "tokens worked on at once")                   \
+    ROW(slots,              integer, "8", "> 0 and <= 4096",  steps,     IDENTITY, "micro-batches are a multiple of this")       \
+    ROW(seed,               integer, "0", ">= 0",             steps,     IDENTITY, "of the order, the samples and rounding")     \
+    ROW(max_new_tokens,     integer, "8192", "> 0",           sampling,  IDENTITY, "of a response")                              \
+    ROW(temperature,        number,  "1", "> 1e-6",           sampling,  IDENTITY, "of samples and of the update")               \
+    ROW(overlong_buffer,    integer, "0", ">= 0",             reward,    IDENTITY, "last tokens before the limit that cost up to 1; 0: none") \
+    ROW(advantage,          choice,  "grpo", "grpo|dr-grpo|rloo|reinforce++|reinforce++-baseline", loss, IDENTITY, "what a reward is compared with") \
+    ROW(advantage_std,      choice,  "unbiased", "unbiased|population|none", loss, IDENTITY, "grpo: what differences are divided by") \
+    ROW(advantage_eps,      number,  "1e-6", ">= 0",          loss,      IDENTITY, "grpo: added to it")                          \
+    ROW(loss,               choice,  "clip", "clip|gspo|cispo", loss,    IDENTITY, "of a token")                                 \
+    ROW(aggregation,        choice,  "token-mean", "token-mean|seq-mean-token-mean|seq-mean-token-sum-norm", loss, IDENTITY, "of tokens to the loss") \
+    ROW(clip_low,           number,  "0.2", ">= 0",           loss,      IDENTITY, "ratios below 1 - this are clipped")          \
+    ROW(clip_high,          number,  "0.2", ">= 0",           loss,      IDENTITY, "ratios above 1 + this are clipped")          \
+    ROW(dual_clip,          number,  "3", ">= 0",             loss,      IDENTITY, "clip: bound where the advantage is negative; 0: none") \
+    ROW(entropy_coef,       number,  "0", ">= 0",             loss,      IDENTITY, "entropy's share of the loss")                \
+    ROW(mask_truncated,     flag,    "false", "",             loss,      IDENTITY, "responses that were cut off are not trained on") \
+    ROW(lr,                 number,  "1e-6", "> 0",           optimizer, IDENTITY, "peak learning rate")                         \
+    ROW(lr_schedule,        choice,  "constant", "constant|linear|cosine|wsd", optimizer, IDENTITY, "its shape")                 \
+    ROW(lr_end,             number,  "0", ">= 0 and <= 1",    optimizer, IDENTITY, "share of the peak it ends at")               \
+    ROW(wsd_decay,          number,  "0.2", ">= 0 and <= 1",  optimizer, IDENTITY, "wsd: share of the steps that decay")         \
+    ROW(warmup_steps,       integer, "0", ">= 0",             optimizer, IDENTITY, "linear rise, in rollout batches")            \
+    ROW(weight_decay,       number,  "0.01", ">= 0",          optimizer, IDENTITY, "AdamW's, of matrices")                       \
+    ROW(grad_clip,          number,  "1", ">= 0",             optimizer, IDENTITY, "largest gradient norm; 0: any")              \
+    ROW(beta1,              number,  "0.9", ">= 0 and < 1",   optimizer, IDENTITY, "AdamW's first moment")                       \
+    ROW(beta2,              number,  "0.999", ">= 0 and < 1", optimizer, IDENTITY, "AdamW's second moment")                      \
+    ROW(moments,            choice,  "fp32", "fp32|bf16",     optimizer, IDENTITY, "type of both; bf16 takes half the memory")   \
+    ROW(eps,                number,  "1e-8", ">= 1e-30",      optimizer, IDENTITY, "AdamW's epsilon")                            \
+    ROW(out,                folder,  "", "required",          run,       NEUTRAL,  "checkpoints, log, rollouts, and the model at the end") \
+    ROW(resume,             text,    "auto", "",              run,       NEUTRAL,  "auto: newest of --out; none; or a folder")   \
+    ROW(save_every,         integer, "0", ">= 0",             run,       NEUTRAL,  "steps; 0: at the end and on a signal")       \
+    ROW(keep_checkpoints,   integer, "3", "> 0 and <= 1e6",   run,       NEUTRAL,  "older ones are removed")                     \
+    ROW(log_every,          integer, "1", "> 0",              run,       NEUTRAL,  "steps between lines on the terminal")        \
+    ROW(export_dtype,       choice,  "bf16", "bf16|fp32",     run,       NEUTRAL,  "of OUT/model")                               \
+    ROW(plan,               flag,    "false", "",             run,       NEUTRAL,  "show memory and steps, then stop")           \
+    ROW(device,             choice,  "auto", "auto|cpu|cuda", machine,   NEUTRAL,  "where to compute")                           \
+    ROW(threads,            integer, "0", ">= 0 and <= 4096", machine,   NEUTRAL,  "0: all cores")                               \
+    ROW(recompute,          choice,  "none", "none|layer",    machine,   NEUTRAL,  "layers again going back, for memory")        \
+    ROW(sequences,          integer, "0", ">= 0 and <= 65536", machine,  NEUTRAL,  "that are sampled at once; 0: 32 on a CPU, 256 on a GPU") \
+    ROW(pass_tokens,        integer, "0", ">= 0 and <= 1e6",  machine,   NEUTRAL,  "of prompts, worked on at once; 0: 512 or 8192") \
+    ROW(cache,              integer, "0", ">= 0",             machine,   NEUTRAL,  "bytes for keys and values; 0: what is free")
+// clang-format on
+
+OPTIONS_DEFINE(TrainRlOptions, train_rl_options, TRAIN_RL_OPTIONS)
+
+#endif
