@@ -45,7 +45,7 @@
     ROW(lr_end,             number,  "0", ">= 0 and <= 1",    optimizer, IDENTITY, "share of the peak it ends at")               \
     ROW(wsd_decay,          number,  "0.2", ">= 0 and <= 1",  optimizer, IDENTITY, "wsd: share of the steps that decay")         \
     ROW(warmup_steps,       integer, "-1", ">= -1",           optimizer, IDENTITY, "linear rise; -1: a tenth of all steps")      \
-    ROW(weight_decay,       number,  "0", ">= 0",             optimizer, IDENTITY, "AdamW's, not of norm weights")               \
+    ROW(weight_decay,       number,  "0", ">= 0",             optimizer, IDENTITY, "AdamW's, of matrices")                       \
     ROW(grad_clip,          number,  "1", ">= 0",             optimizer, IDENTITY, "largest gradient norm; 0: any")              \
     ROW(beta1,              number,  "0.9", ">= 0 and < 1",   optimizer, IDENTITY, "AdamW's first moment")                       \
     ROW(beta2,              number,  "0.999", ">= 0 and < 1", optimizer, IDENTITY, "AdamW's second moment")                      \
