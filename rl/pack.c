@@ -70,6 +70,7 @@ bool pack_open(Pack *p, PackItem *items, int64_t count, int64_t micro_batch_toke
     if (ok) {
         qsort(order, (size_t)kept, sizeof *order, longest_first);
         int64_t least = (p->tokens + micro_batch_tokens - 1) / micro_batch_tokens;
+        least = least < kept ? least : kept; // a document that is too long has one of its own
         p->micro_batches = (least + slots - 1) / slots * slots;
         p->micro_batches = p->micro_batches > 0 ? p->micro_batches : slots;
         while (!deal(bin, load, order, kept, p->micro_batches, micro_batch_tokens))

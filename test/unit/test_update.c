@@ -1,0 +1,255 @@
+// The gradient of an update, from responses to weights: against supervised learning's where the two are the same, against finite
+// differences, in other micro-batches; and a sampler that is not the trainer is found out.
+#include "test/support/tiny.h"
+#include "rl/update.h"
+#include <math.h>
+
+enum { GROUPS = 4, SAMPLES = 2, RESPONSES = GROUPS * SAMPLES, LONGEST = 24 };
+
+typedef struct Batch {
+    Group groups[GROUPS];
+    Response responses[RESPONSES];
+    int32_t prompts[GROUPS][LONGEST], ids[RESPONSES][LONGEST];
+    float logprob[RESPONSES][LONGEST];
+    PackItem items[RESPONSES];
+} Batch;
+
+static int32_t drawn(uint32_t what, uint32_t i, int32_t below)
+{
+    return (int32_t)(random_bits(11, RANDOM_DEMO, what, i, 0).v[0] % (uint32_t)below);
+}
+
+static void make_batch(Batch *b)
+{
+    int64_t tokens[RESPONSES];
+    double weights[RESPONSES];
+    memset(b, 0, sizeof *b);
+    for (int g = 0; g < GROUPS; g++) {
+        b->groups[g].prompt = (ShardEntry){.ids = b->prompts[g], .prompt = (uint32_t)(3 + 5 * g), .id = {"a prompt", 8}};
+        for (int i = 0; i < LONGEST; i++)
+            b->prompts[g][i] = drawn((uint32_t)g, (uint32_t)i, 300);
+    }
+    for (int r = 0; r < RESPONSES; r++) {
+        for (int i = 0; i < LONGEST; i++)
+            b->ids[r][i] = drawn(100 + (uint32_t)r, (uint32_t)i, 300);
+        tokens[r] = 2 + drawn(200, (uint32_t)r, LONGEST - 2);
+        b->responses[r] = (Response){
+            .ids = b->ids[r], .logprob = b->logprob[r], .count = tokens[r], .advantage = drawn(300, (uint32_t)r, 9) - 4};
+        b->items[r] = (PackItem){.group = &b->groups[r / SAMPLES], .response = &b->responses[r]};
+    }
+    aggregation_weights(weights, tokens, RESPONSES, TOKEN_MEAN, LONGEST);
+    for (int r = 0; r < RESPONSES; r++)
+        b->items[r].weight = weights[r];
+}
+
+// What a sampler would have recorded under the weights as they are
+static void record(Model *m, Batch *b)
+{
+    Pack pack;
+    float logprob[TINY_TOKENS], entropy[TINY_TOKENS];
+    assert_ok(pack_open(&pack, b->items, RESPONSES, 64, 1));
+    for (int64_t i = 0; i < pack.micro_batches; i++) {
+        Ragged batch;
+        pack_micro_batch(&pack, i, &batch);
+        assert_ok(model_forward(m, &batch) && model_logprobs(m, &batch, 1, 300, logprob, entropy, NULL));
+        int64_t at = 0;
+        for (int64_t k = pack.first[i]; k < pack.first[i + 1]; k++) {
+            memcpy(pack.items[k]->response->logprob, logprob + at, (size_t)pack.items[k]->response->count * sizeof(float));
+            at += pack.items[k]->response->count;
+        }
+        assert_int_equal(at, batch.trained);
+    }
+    pack_close(&pack);
+}
+
+static const UpdateRules ON_POLICY = {.temperature = 1,
+                                      .n_live = 300,
+                                      .on_policy = true,
+                                      .objective = {.loss = LOSS_CLIP, .clip_low = .2, .clip_high = .2, .dual_clip = 3}};
+
+static bool update(Model *m, Batch *b, const UpdateRules *rules, int64_t micro_batch_tokens, UpdateReport *report)
+{
+    Pack pack;
+    *report = (UpdateReport){0};
+    assert_ok(pack_open(&pack, b->items, RESPONSES, micro_batch_tokens, 1));
+    bool ok = gradients_clear(m) && update_gradients(m, &pack, rules, report);
+    pack_close(&pack);
+    return ok;
+}
+
+static void open_policy(Model *m, Batch *b)
+{
+    const Kernels *kernels = kernels_open("cpu", 0);
+    assert_non_null(kernels);
+    tiny_open(m, kernels, QWEN3, true, false);
+    make_batch(b);
+    record(m, b);
+}
+
+static void equal_advantages_of_one_are_supervised_learning(void **state)
+{
+    Model m;
+    static Batch b;
+    UpdateReport report;
+    open_policy(&m, &b);
+    for (int r = 0; r < RESPONSES; r++)
+        b.responses[r].advantage = 1;
+    assert_ok(update(&m, &b, &ON_POLICY, 64, &report));
+    assert_int_equal(report.counts.ratio_not_one, 0);
+    size_t bytes = (size_t)m.parameters.elements * sizeof(float);
+    float *gradient = allocate(1, bytes);
+    assert_non_null(gradient);
+    memcpy(gradient, m.gradients, bytes);
+    Pack pack;
+    LossSum sum = {.finite = true};
+    assert_ok(pack_open(&pack, b.items, RESPONSES, 64, 1) && gradients_clear(&m));
+    for (int64_t i = 0; i < pack.micro_batches; i++) {
+        Ragged batch;
+        pack_micro_batch(&pack, i, &batch);
+        assert_ok(model_forward(&m, &batch) && model_loss(&m, &batch, 1.0 / (double)report.counts.tokens, &sum) &&
+                  model_backward(&m, &batch));
+    }
+    assert_memory_equal(gradient, m.gradients, bytes);
+    pack_close(&pack);
+    free(gradient);
+    model_close(&m);
+}
+
+static double size_of(const float *x, const float *y, int64_t n) // of x - y, y NULL: of x
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double d = (double)x[i] - (y == NULL ? 0 : (double)y[i]);
+        sum += d * d;
+    }
+    return sqrt(sum);
+}
+
+// fp32 sums of the same terms in another order: 2^-24 for each of the some hundred terms of an element, were they all of one sign.
+static void other_micro_batches_give_the_same_gradient(void **state)
+{
+    Model m;
+    static Batch b;
+    UpdateReport one, other;
+    open_policy(&m, &b);
+    int64_t n = m.parameters.elements;
+    float *gradient = allocate((size_t)n, sizeof *gradient);
+    assert_non_null(gradient);
+    assert_ok(update(&m, &b, &ON_POLICY, 1024, &one));
+    memcpy(gradient, m.gradients, (size_t)n * sizeof(float));
+    for (int64_t tokens = 1; tokens < 200; tokens = tokens * 5 + 3) {
+        assert_ok(update(&m, &b, &ON_POLICY, tokens, &other));
+        assert_int_equal(one.counts.tokens, other.counts.tokens);
+        assert_true(fabs(one.loss - other.loss) < 1e-12);
+        assert_true(size_of(gradient, m.gradients, n) < 1e-5 * size_of(gradient, NULL, n));
+    }
+    free(gradient);
+    model_close(&m);
+}
+
+static double loss_at(Model *m, Batch *b, const UpdateRules *rules, const float *weights, const float *direction, double h,
+                      float *moved)
+{
+    UpdateReport report;
+    for (int64_t i = 0; i < m->parameters.elements; i++)
+        moved[i] = (float)((double)weights[i] + h * (double)direction[i]);
+    model_write_weights(m, 0, m->parameters.elements, moved);
+    assert_ok(update(m, b, rules, 256, &report));
+    return report.loss;
+}
+
+// Central differences along the gradient. The step moves the weights by 1e-3 in all, so the third derivative adds some 1e-6 of the
+// slope, and the loss's own rounding (2^-24 of about 10 nats a token, averaging) some 1e-4.
+static void gradients_agree_with_finite_differences(void **state)
+{
+    static const PolicyLoss losses[] = {LOSS_CLIP, LOSS_GSPO};
+    Model m;
+    static Batch b;
+    UpdateReport report;
+    open_policy(&m, &b);
+    int64_t n = m.parameters.elements;
+    float *weights = allocate((size_t)n, sizeof(float)), *gradient = allocate((size_t)n, sizeof(float)),
+          *moved = allocate((size_t)n, sizeof(float));
+    assert_true(weights != NULL && gradient != NULL && moved != NULL);
+    assert_ok(model_read_weights(&m, 0, n, weights));
+    for (int r = 0; r < RESPONSES; r++)
+        for (int i = 0; i < LONGEST; i++)
+            b.logprob[r][i] +=
+                0.05f * (float)(drawn(400 + (uint32_t)r, (uint32_t)i, 3) - 1); // ratios off 1, and none near a corner
+    for (int k = 0; k < 2; k++) {
+        UpdateRules rules = ON_POLICY;
+        rules.on_policy = false;
+        rules.entropy_coefficient = 0.3;
+        rules.objective.loss = losses[k];
+        rules.objective.clip_low = rules.objective.clip_high = .5;
+        rules.temperature = 1;
+        assert_ok(update(&m, &b, &rules, 256, &report));
+        memcpy(gradient, m.gradients, (size_t)n * sizeof(float));
+        double size = size_of(gradient, NULL, n), h = 1e-3 / size;
+        double slope =
+            (loss_at(&m, &b, &rules, weights, gradient, h, moved) - loss_at(&m, &b, &rules, weights, gradient, -h, moved)) /
+            (2 * h);
+        if (!(fabs(slope - size * size) < 2e-3 * size * size))
+            fail_msg("loss %d: %.8g by differences, %.8g by backward", k, slope, size * size);
+        model_write_weights(&m, 0, n, weights);
+    }
+    free(weights);
+    free(gradient);
+    free(moved);
+    model_close(&m);
+}
+
+static void a_sampler_that_is_not_the_trainer_is_found_out(void **state)
+{
+    Model m;
+    static Batch b;
+    UpdateReport report;
+    open_policy(&m, &b);
+    b.logprob[RESPONSES - 1][1] = nextafterf(b.logprob[RESPONSES - 1][1], 0);
+    assert_false(update(&m, &b, &ON_POLICY, 256, &report));
+    assert_non_null(strstr(error_text(), "a prompt"));
+    error_clear();
+    UpdateRules later = ON_POLICY;
+    later.on_policy = false;
+    assert_ok(update(&m, &b, &later, 256, &report));
+    assert_int_equal(report.counts.ratio_not_one, 1);
+    model_close(&m);
+}
+
+static void every_response_is_packed_once(void **state)
+{
+    static Batch b;
+    make_batch(&b);
+    b.items[4].weight = 0; // is not trained
+    for (int64_t slots = 1; slots <= 8; slots *= 2)
+        for (int64_t most = 1; most < 300; most = 2 * most + 1) {
+            Pack pack;
+            int seen[RESPONSES] = {0};
+            assert_ok(pack_open(&pack, b.items, RESPONSES, most, slots));
+            assert_int_equal(pack.micro_batches % slots, 0);
+            for (int64_t m = 0; m < pack.micro_batches; m++) {
+                Ragged batch;
+                pack_micro_batch(&pack, m, &batch);
+                assert_true(batch.tokens <= most || batch.sequences == 1);
+                for (int64_t i = pack.first[m]; i < pack.first[m + 1]; i++)
+                    seen[pack.items[i] - b.items]++;
+                for (int64_t n = 0; n < batch.trained; n++)
+                    assert_int_equal(batch.ids[batch.rows[n] + 1], batch.targets[n]);
+            }
+            for (int r = 0; r < RESPONSES; r++)
+                assert_int_equal(seen[r], r != 4);
+            pack_close(&pack);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equal_advantages_of_one_are_supervised_learning),
+        cmocka_unit_test(other_micro_batches_give_the_same_gradient),
+        cmocka_unit_test(gradients_agree_with_finite_differences),
+        cmocka_unit_test(a_sampler_that_is_not_the_trainer_is_found_out),
+        cmocka_unit_test(every_response_is_packed_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
