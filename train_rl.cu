@@ -11,6 +11,7 @@
 #include "model/folder.h"
 #include "rl/advantage.h"
 #include "rl/update.h"
+#include "rl/validate.h"
 #include "run/run.h"
 #include "sampling/sampler.h"
 #include "train_rl_options.h"
@@ -24,7 +25,7 @@ typedef struct Rl {
     Options options;
     Sampler policy; // the model that samples and learns
     Optimizer optimizer;
-    Documents prompts;
+    Documents prompts, held_out;
     LoaderWeight *weights; // of --mix
     Order order;
     Schedule schedule;
@@ -47,11 +48,8 @@ static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static int64_t steps_per_epoch(const Rl *s) { return (s->prompts.count + s->o.prompts_per_step - 1) / s->o.prompts_per_step; }
 
-static bool sample(Rl *s, Rollout *rollout)
+static RolloutRules rollout_rules(const Rl *s)
 {
-    int64_t per_epoch = steps_per_epoch(s), epoch = s->run.step / per_epoch,
-            first = s->run.step % per_epoch * s->o.prompts_per_step;
-    int64_t count = smaller(s->o.prompts_per_step, s->prompts.count - first);
     RolloutRules rules = {0};
     rules.seed = (uint64_t)s->o.seed;
     rules.samples = s->o.samples_per_prompt;
@@ -60,6 +58,15 @@ static bool sample(Rl *s, Rollout *rollout)
     rules.stop = s->policy.stop;
     rules.stop_count = s->policy.stop_count;
     rules.overlong_buffer = s->o.overlong_buffer;
+    return rules;
+}
+
+static bool sample(Rl *s, Rollout *rollout)
+{
+    int64_t per_epoch = steps_per_epoch(s), epoch = s->run.step / per_epoch,
+            first = s->run.step % per_epoch * s->o.prompts_per_step;
+    int64_t count = smaller(s->o.prompts_per_step, s->prompts.count - first);
+    RolloutRules rules = rollout_rules(s);
     int64_t *numbers = (int64_t *)allocate((size_t)count, sizeof *numbers);
     TRY(numbers != NULL);
     order_documents(&s->order, epoch, first, count, numbers);
@@ -248,9 +255,80 @@ static bool learn(Rl *s, Rollout *rollout)
     return rollout_write(rollout, s->rollouts, s->run.step) && report(s, rollout, &learned, rate, seconds() - start);
 }
 
+// ---- held-out problems
+
+enum { EVAL_FIELDS = 64, EVAL_NAME = 96 };
+
+typedef struct EvalFields {
+    LogField fields[EVAL_FIELDS];
+    char names[EVAL_FIELDS][EVAL_NAME];
+    size_t count;
+} EvalFields;
+
+static void add_field(EvalFields *f, double value, const char *format, ...) PRINTF_LIKE(3, 4);
+static void add_field(EvalFields *f, double value, const char *format, ...)
+{
+    if (f->count == EVAL_FIELDS)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(f->names[f->count], EVAL_NAME, format, arguments);
+    va_end(arguments);
+    f->fields[f->count].name = f->names[f->count];
+    f->fields[f->count++].value = value;
+}
+
+static bool report_validation(Rl *s, const Validation *v)
+{
+    static EvalFields f;
+    int samples = (int)s->o.eval_samples;
+    double n = (double)v->all.prompts;
+    f.count = 0;
+    add_field(&f, v->all.average / n, "eval/acc/mean@%d", samples);
+    if (samples > 1) {
+        add_field(&f, v->all.pass / n, "eval/acc/pass@%d", samples);
+        add_field(&f, v->all.majority / n, "eval/acc/maj@%d", samples);
+    }
+    for (int level = 0; level < LEVELS; level++)
+        if (v->level[level].prompts > 0)
+            add_field(&f, v->level[level].average / (double)v->level[level].prompts, "eval/level_%d/acc/mean@%d", level, samples);
+    for (size_t i = 1; i < s->held_out.source_count; i++)
+        if (v->source[i].prompts > 0)
+            add_field(&f, v->source[i].average / (double)v->source[i].prompts, "val-core/%.60s/acc/mean@%d",
+                      s->held_out.sources[i], samples);
+    return log_event(&s->run.log, "eval", s->run.step, f.fields, f.count);
+}
+
+// All of them, with draws of their own: the same ones whenever it is asked.
+static bool evaluate_held_out(Rl *s)
+{
+    if (s->held_out.count == 0)
+        return true;
+    RolloutRules rules = rollout_rules(s);
+    rules.samples = s->o.eval_samples;
+    rules.overlong_buffer = 0;
+    if (rules.samples == 1)
+        rules.temperature = 0;
+    int64_t *numbers = (int64_t *)allocate((size_t)s->held_out.count, sizeof *numbers);
+    TRY(numbers != NULL);
+    for (int64_t i = 0; i < s->held_out.count; i++)
+        numbers[i] = i;
+    Rollout rollout;
+    bool ok = rollout_run(&rollout, s->policy.engine, &s->held_out, s->policy.tokenizer, numbers, s->held_out.count, -1, &rules);
+    free(numbers);
+    TRY(ok);
+    Validation v;
+    ok = validate(&v, &rollout, &s->held_out) && report_validation(s, &v);
+    validation_free(&v);
+    rollout_free(&rollout);
+    return ok;
+}
+
 static bool train(Rl *s, bool *stopped)
 {
     *stopped = false;
+    if (s->run.step == 0)
+        TRY(evaluate_held_out(s));
     while (s->run.step < s->run.steps && !*stopped) {
         Rollout rollout;
         TRY(sample(s, &rollout));
@@ -258,6 +336,8 @@ static bool train(Rl *s, bool *stopped)
         rollout_free(&rollout);
         TRY(ok);
         bool last = s->run.step == s->run.steps;
+        if (last || due(s->o.eval_every, s->run.step))
+            TRY(evaluate_held_out(s));
         *stopped = !last && signal_received() != 0;
         if (last || *stopped || due(s->o.save_every, s->run.step))
             TRY(run_save(&s->run));
@@ -298,6 +378,8 @@ static bool open_prompts(Rl *s)
                                .tokenizer = s->policy.tokenizer == NULL ? 0 : tokenizer_hash(s->policy.tokenizer),
                                .template_ = s->policy.chat.kind};
     TRY(documents_open(&s->prompts, &reading, s->o.data.items, s->o.data.count));
+    if (s->o.eval_data.count > 0)
+        TRY(documents_open(&s->held_out, &reading, s->o.eval_data.items, s->o.eval_data.count));
     TRY(mix_parse(&s->weights, s->o.mix.items, s->o.mix.count));
     LoaderOptions dealing = {0};
     dealing.seed = (uint64_t)s->o.seed;
@@ -392,6 +474,7 @@ static void close_all(Rl *s)
     optimizer_close(&s->optimizer);
     order_close(&s->order);
     documents_close(&s->prompts);
+    documents_close(&s->held_out);
     mix_free(s->weights, s->o.mix.count);
     sampler_close(&s->policy);
 }

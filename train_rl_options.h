@@ -18,6 +18,7 @@
     ROW(tokenizer,          folder,  "", "",                  model,     NEUTRAL,  "tokenizer files, if not the model's")        \
     ROW(template_,          choice,  "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", model,     IDENTITY, "chat template")    \
     ROW(data,               list,    "", "required",          data,      NEUTRAL,  "rl/ folders of ./prepare")                   \
+    ROW(eval_data,          list,    "", "",                  data,      NEUTRAL,  "rl/ folders of held-out problems")           \
     ROW(max_prompt_tokens,  integer, "1024", "> 1",           data,      IDENTITY, "prompts that are longer are dropped")        \
     ROW(order,              choice,  "random", "random|sorted|shuffled|mixed", data, IDENTITY, "of an epoch's prompts (sorted: easy to hard)") \
     ROW(mix,                repeated, "", "",                 data,      IDENTITY, "weights for mixed: level:1=4 or source:math=0.5") \
@@ -57,6 +58,8 @@
     ROW(resume,             text,    "auto", "",              run,       NEUTRAL,  "auto: newest of --out; none; or a folder")   \
     ROW(save_every,         integer, "0", ">= 0",             run,       NEUTRAL,  "steps; 0: at the end and on a signal")       \
     ROW(keep_checkpoints,   integer, "3", "> 0 and <= 1e6",   run,       NEUTRAL,  "older ones are removed")                     \
+    ROW(eval_every,         integer, "0", ">= 0",             run,       NEUTRAL,  "steps; 0: at start and end")                 \
+    ROW(eval_samples,       integer, "1", "> 0 and <= 65536", run,       NEUTRAL,  "responses to a held-out problem; 1: the greedy one") \
     ROW(log_every,          integer, "1", "> 0",              run,       NEUTRAL,  "steps between lines on the terminal")        \
     ROW(export_dtype,       choice,  "bf16", "bf16|fp32",     run,       NEUTRAL,  "of OUT/model")                               \
     ROW(plan,               flag,    "false", "",             run,       NEUTRAL,  "show memory and steps, then stop")           \

@@ -75,6 +75,10 @@ static void add_field(char line[SHOWN], const LogField *field)
 {
     if (strcmp(field->name, "loss") == 0)
         add(line, " | loss %.4f", field->value);
+    else if (strcmp(field->name, "reward/mean") == 0)
+        add(line, " | reward %.3f", field->value);
+    else if (strcmp(field->name, "response_length/mean") == 0)
+        add(line, " | length %.1f", field->value);
     else if (strcmp(field->name, "grad_norm") == 0)
         add(line, " | norm %.3f", field->value);
     else if (strcmp(field->name, "lr") == 0)

@@ -1,5 +1,6 @@
 // build/plot LOG.jsonl OUT.svg [--title TEXT]: a picture of a run from its log, while it runs or afterwards: training and
-// held-out loss, exact answers if they were measured, gradient norm and learning rate. What the log holds is in base/log.h.
+// held-out loss, exact answers if they were measured, gradient norm and learning rate; of reinforcement learning the reward, held-out
+// accuracy by level, length and entropy of the responses. What the log holds is in base/log.h.
 #include "base/json.h"
 #include "base/number.h"
 #include <math.h>
@@ -20,9 +21,11 @@ static const char style[] =
     ".thin{fill:none;stroke-width:1.1}.light{fill:none;stroke-width:1;opacity:.35}\n"
     ".train{stroke:#2f6fde}.held{stroke:#d9601a}.norm{stroke:#7a5ccc}.rate{stroke:#2a9d6f}\n"
     ".dot{fill:#d9601a;stroke:#ffffff;stroke-width:1}\n"
+    ".level1{stroke:#a6cdf5}.level2{stroke:#74abea}.level3{stroke:#4586d6}.level4{stroke:#2460b0}.level5{stroke:#0d3a78}\n"
     "@media (prefers-color-scheme:dark){text{fill:#e6edf3}.muted{fill:#8d96a0}.back{fill:#0d1117}.grid{stroke:#21262d}\n"
     ".axis{stroke:#4d5560}.train{stroke:#6ea0ff}.held{stroke:#ff9457}.norm{stroke:#b197fc}.rate{stroke:#51cf9f}\n"
-    ".dot{fill:#ff9457;stroke:#0d1117}}\n"
+    ".dot{fill:#ff9457;stroke:#0d1117}.level1{stroke:#2b4a6f}.level2{stroke:#3568a8}.level3{stroke:#4c8de0}\n"
+    ".level4{stroke:#85b6f5}.level5{stroke:#c9e0ff}}\n"
     "</style>\n";
 // clang-format on
 
@@ -36,7 +39,9 @@ typedef struct Series {
 } Series;
 
 typedef struct RunData {
-    Series loss, smooth, norm, rate, held, exact;
+    Series loss, smooth, norm, rate, held, exact; // of reinforcement learning: reward for loss, accuracy for held
+    Series length, entropy, level[6];
+    bool reinforced;
     double first, last; // steps
 } RunData;
 
@@ -57,6 +62,22 @@ static bool add_field(Series *s, const json_t *row, const char *name, double ste
     return field == NULL || add_point(s, step, fabs(value) < 1e30 ? value : NAN);
 }
 
+// "eval/acc/mean@k" and "eval/level_N/acc/mean@k", whatever k is
+static bool read_accuracy(RunData *run, const json_t *row, double step, const char *where)
+{
+    static const char all[] = "eval/acc/mean@", level[] = "eval/level_";
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)row, key, value) {
+        int number = strncmp(key, level, sizeof level - 1) == 0 ? key[sizeof level - 1] - '0' : -1;
+        if (strncmp(key, all, sizeof all - 1) == 0)
+            TRY(add_field(&run->held, row, key, step, where));
+        else if (number >= 0 && number < 6)
+            TRY(add_field(&run->level[number], row, key, step, where));
+    }
+    return true;
+}
+
 static bool read_row(RunData *run, const json_t *row, const char *where)
 {
     int64_t step = 0;
@@ -71,8 +92,12 @@ static bool read_row(RunData *run, const json_t *row, const char *where)
     run->first = x < run->first ? x : run->first;
     run->last = x > run->last ? x : run->last;
     if (event != NULL)
-        return add_field(&run->held, row, "eval_loss", x, where) && add_field(&run->exact, row, "eval_exact", x, where);
-    return add_field(&run->loss, row, "loss", x, where) && add_field(&run->norm, row, "grad_norm", x, where) &&
+        return add_field(&run->held, row, "eval_loss", x, where) && add_field(&run->exact, row, "eval_exact", x, where) &&
+               read_accuracy(run, row, x, where);
+    run->reinforced = json_object_get(row, "reward/mean") != NULL;
+    return add_field(&run->loss, row, run->reinforced ? "reward/mean" : "loss", x, where) &&
+           add_field(&run->length, row, "response_length/mean", x, where) &&
+           add_field(&run->entropy, row, "actor/entropy", x, where) && add_field(&run->norm, row, "grad_norm", x, where) &&
            add_field(&run->rate, row, "lr", x, where);
 }
 
@@ -120,9 +145,12 @@ static bool smooth_loss(RunData *run, size_t *window)
 
 static void free_run(RunData *run)
 {
-    Series *const all[] = {&run->loss, &run->smooth, &run->norm, &run->rate, &run->held, &run->exact};
+    Series *const all[] = {&run->loss, &run->smooth, &run->norm,   &run->rate,
+                           &run->held, &run->exact,  &run->length, &run->entropy};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         free(all[i]->points);
+    for (int i = 0; i < 6; i++)
+        free(run->level[i].points);
 }
 
 // ---- axes
@@ -318,14 +346,17 @@ static bool draw_key(Picture *p, double *x, const char *kind, const char *name, 
 static bool draw_loss(Picture *p, const RunData *run, size_t window)
 {
     double low = HUGE_VAL, high = -HUGE_VAL, x = LEFT;
-    char name[64] = "training loss";
+    const char *what = run->reinforced ? "reward" : "training loss";
+    char name[64];
+    snprintf(name, sizeof name, "%s", what);
     TRY(cover(&low, &high, &run->loss) && cover(&low, &high, &run->smooth) && cover(&low, &high, &run->held));
     Axis y = value_axis(low, high, p->y, 280, 6);
     bool smoothed = run->smooth.count > 0;
-    TRY(begin_panel(p, &y) && draw_frame(p, "loss, nats a token", &y, 1, false));
+    TRY(begin_panel(p, &y) &&
+        draw_frame(p, run->reinforced ? "reward, mean of a step's responses" : "loss, nats a token", &y, 1, false));
     TRY(draw_line(p, &y, &run->loss, smoothed ? "light train" : "line train"));
     if (smoothed) {
-        snprintf(name, sizeof name, "training loss, mean of %zu steps", window);
+        snprintf(name, sizeof name, "%s, mean of %zu steps", what, window);
         TRY(draw_line(p, &y, &run->smooth, "line train"));
         TRY(draw_key(p, &x, "light train", "each step", &run->loss, false));
     }
@@ -333,7 +364,7 @@ static bool draw_loss(Picture *p, const RunData *run, size_t window)
     if (run->held.count == 0)
         return true;
     TRY(draw_line(p, &y, &run->held, "line held") && draw_dots(p, &y, &run->held));
-    return draw_key(p, &x, "line held", "held-out", &run->held, true);
+    return draw_key(p, &x, "line held", run->reinforced ? "held-out accuracy" : "held-out", &run->held, true);
 }
 
 static bool draw_exact(Picture *p, const RunData *run)
@@ -344,6 +375,23 @@ static bool draw_exact(Picture *p, const RunData *run)
     Axis y = {0, 1.04, 0.25, p->y + 110, p->y};
     TRY(begin_panel(p, &y) && draw_frame(p, title, &y, 1, true));
     return draw_line(p, &y, &run->exact, "line held") && draw_dots(p, &y, &run->exact);
+}
+
+static bool draw_levels(Picture *p, const RunData *run)
+{
+    char title[128] = "held-out accuracy by level, from 1 (faint) to 5; last", number[NUMBER_TEXT], kind[] = "line level1";
+    for (int level = 1; level < 6; level++)
+        if (run->level[level].count > 0) {
+            last_text(number, &run->level[level], 100);
+            snprintf(title + strlen(title), sizeof title - strlen(title), " %.4s%%", number);
+        }
+    Axis y = {0, 1.04, 0.25, p->y + 150, p->y};
+    TRY(begin_panel(p, &y) && draw_frame(p, title, &y, 1, true));
+    for (int level = 1; level < 6; level++) {
+        kind[sizeof kind - 2] = (char)('0' + level);
+        TRY(run->level[level].count == 0 || draw_line(p, &y, &run->level[level], kind));
+    }
+    return true;
 }
 
 // A panel from zero. Values below a thousandth are shown as multiples of a power of ten, which the title names.
@@ -370,6 +418,8 @@ static bool draw(Picture *p, const RunData *run, size_t window, const char *titl
     TRY(draw_text(&p->svg, LEFT, 32, "title", "start", title));
     TRY(draw_loss(p, run, window));
     TRY(run->exact.count == 0 || draw_exact(p, run));
+    TRY(!run->reinforced || (draw_levels(p, run) && draw_small(p, &run->length, "response length, tokens", "line train", 90) &&
+                             draw_small(p, &run->entropy, "entropy, nats a token", "line norm", 90)));
     TRY(run->norm.count == 0 || draw_small(p, &run->norm, "gradient norm", "thin norm", 100));
     TRY(run->rate.count == 0 || draw_small(p, &run->rate, "learning rate", "line rate", 80));
     double bottom = p->y - GAP, height = bottom + BOTTOM;

@@ -8,7 +8,7 @@ wants 0 train "$work/sft" --epochs 2 --export-dtype fp32
 build/demo_problems train 4 5 6 >"$work/hard.jsonl"
 wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --tau 3 --out "$work/data" "$work/hard.jsonl" \
     >"$work/stdout" 2>"$work/stderr"
-rules=(--data "$work/data/rl" --template chatml --epochs 2 --prompts-per-step 4 --prompts-per-update 2
+rules=(--data "$work/data/rl" --eval-data "$work/data/rl" --eval-every 3 --eval-samples 2 --template chatml --epochs 2 --prompts-per-step 4 --prompts-per-update 2
     --samples-per-prompt 4 --max-prompt-tokens 64 --max-new-tokens 24 --overlong-buffer 20 --micro-batch-tokens 256 --slots 2 --lr 1e-3
     --sequences 6 --pass-tokens 64 --save-every 2 --threads 1 --device cpu --export-dtype fp32)
 
@@ -19,7 +19,7 @@ reinforce() {
 }
 
 # Times are the clock's, wherever they stand in a line.
-bits_of_log() { sed 's/, "timing_s.*//' "$1/log.jsonl"; }
+bits_of_log() { sed 's/, "timing_s.*//; s/, "seconds".*//' "$1/log.jsonl"; }
 same_rollouts() { diff -r "$1/rollouts" "$2/rollouts" >"$work/stderr" || failed "$3: other responses"; }
 
 calm=$work/calm
@@ -28,6 +28,7 @@ wants 0 reinforce "$calm"
 length=$(($(milliseconds) - begun))
 [ "$(grep -c '"reward/mean"' "$calm/log.jsonl")" = 6 ] || failed "6 steps of 2 epochs are not all in the log"
 [ "$(cat "$calm"/rollouts/*.jsonl | wc -l)" = 96 ] || failed "96 responses are not all in the rollouts"
+[ "$(grep -c '"eval/acc/pass@2"' "$calm/log.jsonl")" = 3 ] || failed "held-out problems were not asked before, in the middle and after"
 grep -q '"grad_norm": 0,' "$calm/log.jsonl" && failed "a step learned nothing"
 cmp -s "$calm/model/model.safetensors" "$work/sft/model/model.safetensors" && failed "the weights are those it began with"
 proved "six steps sample, judge and learn; every first update found the sampled log-probabilities to the bit"

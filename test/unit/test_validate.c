@@ -1,0 +1,60 @@
+// avg@k, pass@k and maj@k of groups whose answers are known.
+#include "test/support/check.h"
+#include "rl/validate.h"
+
+static Group group_of(Response *responses, const char *gold, const char *const *texts, int count)
+{
+    for (int i = 0; i < count; i++) {
+        responses[i] = (Response){0};
+        assert_ok(bytes_text(&responses[i].text, texts[i]));
+        responses[i].verdict = verify((Text){gold, strlen(gold)}, (Text){texts[i], strlen(texts[i])});
+    }
+    return (Group){.responses = responses};
+}
+
+static void expect(const char *gold, const char *const *texts, int count, double average, double pass, double majority)
+{
+    Response responses[8];
+    Group g = group_of(responses, gold, texts, count);
+    Score s = group_score(&g, count);
+    assert_true(s.prompts == 1 && s.average == average && s.pass == pass && s.majority == majority);
+    for (int i = 0; i < count; i++)
+        bytes_free(&responses[i].text);
+}
+
+static void scores_of_a_group_are_what_they_are_called(void **state)
+{
+    expect("1/2", (const char *const[]){"\\boxed{0.5}", "\\boxed{\\frac12}", "3", "4"}, 4, 0.5, 1, 1);
+    expect("7", (const char *const[]){"3", "#### 3", "7", "4"}, 4, 0.25, 1, 0); // 3 has two votes, in two spellings
+    expect("7", (const char *const[]){"1", "2", "3"}, 3, 0, 0, 0);
+    expect("7", (const char *const[]){"7", "2"}, 2, 0.5, 1, 1); // of equally many the first
+    expect("7", (const char *const[]){"2", "7"}, 2, 0.5, 1, 0);
+    expect("7", (const char *const[]){"7"}, 1, 1, 1, 1);
+}
+
+static void prompts_are_counted_by_level_and_source(void **state)
+{
+    Response responses[4];
+    static const char *const texts[] = {"7", "1", "7", "7"};
+    group_of(responses, "7", texts, 4);
+    Group groups[2] = {{.document = 1, .responses = responses}, {.document = 0, .responses = responses + 2}};
+    Document list[2] = {{.difficulty = 5, .source = 1}, {.difficulty = 4, .source = 1}};
+    Documents documents = {.list = list, .count = 2, .source_count = 2};
+    Rollout rollout = {.groups = groups, .count = 2, .samples = 2};
+    Validation v;
+    assert_ok(validate(&v, &rollout, &documents));
+    assert_true(v.all.prompts == 2 && v.all.average == 1.5 && v.all.pass == 2 && v.source[1].prompts == 2);
+    assert_true(v.level[4].prompts == 1 && v.level[4].average == 0.5 && v.level[5].average == 1 && v.level[1].prompts == 0);
+    validation_free(&v);
+    for (int i = 0; i < 4; i++)
+        bytes_free(&responses[i].text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scores_of_a_group_are_what_they_are_called),
+        cmocka_unit_test(prompts_are_counted_by_level_and_source),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
