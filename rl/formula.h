@@ -69,7 +69,8 @@ typedef struct Formula {
     Node *root; // NULL: not understood
 } Formula;
 
-bool formula_lex(Formula *f, Text answer);     // false: too long, or not text
+bool formula_spell(Formula *f, Text answer); // text and size; false: too long, or not text
+bool formula_lex(Formula *f, Text answer);   // and tokens; false: too many
 bool formula_parse(Formula *f);                // root, or false
 Node *formula_node(Formula *f, NodeKind kind); // NULL: there are too many
 void node_append(Node *parent, Node *child);

@@ -74,7 +74,6 @@ static const struct {
     {"\u2192", "\\to "},
     {"\u21d2", "\\to "},
     // a thousands separator that is kept from looking like a list
-    {"{,}", ","},
     {",\\!", ","},
     // what only moves ink, or is money
     {"\\left", ""},
@@ -151,16 +150,44 @@ static bool doubled(const Text *s, size_t i, bool rows)
 
 static bool contains(Text s, const char *text) { return memmem(s.data, s.size, text, strlen(text)) != NULL; }
 
-static bool spell(Formula *f, Text s)
+// {,} with space in it or not: its size, 0 if it is none
+static size_t comma_in_braces(Text s)
+{
+    bool comma = false;
+    if (s.size == 0 || s.data[0] != '{')
+        return 0;
+    for (size_t i = 1; i < s.size; i++) {
+        if (s.data[i] == '}')
+            return comma ? i + 1 : 0;
+        if (s.data[i] != ' ' && (s.data[i] != ',' || comma))
+            return 0;
+        comma = comma || s.data[i] == ',';
+    }
+    return 0;
+}
+
+bool formula_spell(Formula *f, Text s)
 {
     bool rows = contains(s, "\\begin");
     f->size = 0;
+    f->text[0] = 0;
+    if (memchr(s.data, 0, s.size) != NULL)
+        return false;
     for (size_t i = 0; i < s.size;) {
         if (doubled(&s, i, rows)) {
             i++;
             continue;
         }
-        size_t k = 0, count = sizeof spellings / sizeof *spellings;
+        size_t k = 0, count = sizeof spellings / sizeof *spellings, comma = comma_in_braces((Text){s.data + i, s.size - i});
+        if (comma > 0) { // 14 {, }916
+            while (f->size > 0 && f->text[f->size - 1] == ' ')
+                f->size--;
+            if (!put(f, ",", 1))
+                return false;
+            for (i += comma; i < s.size && s.data[i] == ' ';)
+                i++;
+            continue;
+        }
         // \\ is a row's end, not the backslash of what follows
         if (s.data[i] == '\\' && i + 1 < s.size && s.data[i + 1] == '\\') {
             if (!put(f, "\\\\", 2))
@@ -289,8 +316,10 @@ static size_t lex_command(Formula *f, const char *s, bool spaced)
         return add_token(f, TOKEN_BREAK, s, 2, spaced) != NULL ? 2 : 0;
     if (n > 5 && strncmp(s, "\\quad", 5) == 0)
         n = 5; // the letter behind a space that somebody wrote too little of
+    if (s[1] == 0)
+        return 1; // of a line that was cut
     if (n == 1)
-        return add_token(f, TOKEN_COMMAND, s + 1, s[1] != 0, spaced) != NULL ? 1 + (s[1] != 0) : 0;
+        return add_token(f, TOKEN_COMMAND, s + 1, 1, spaced) != NULL ? 2 : 0;
     Text name = {s + 1, n - 1};
     size_t brace = n;
     while (s[brace] == ' ')
@@ -307,7 +336,7 @@ static size_t lex_command(Formula *f, const char *s, bool spaced)
 bool formula_lex(Formula *f, Text answer)
 {
     f->token_count = 0;
-    if (!spell(f, answer))
+    if (!formula_spell(f, answer))
         return false;
     bool spaced = false;
     int depth = 0;

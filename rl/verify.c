@@ -98,6 +98,20 @@ static bool read_formula(Formula *f, Text answer)
     return right_side(&answer) && formula_lex(f, answer) && formula_parse(f);
 }
 
+// The same characters but for spaces, dollars and the like; signs count. Words may differ in their capitals.
+static bool same_spelling(const Formula *a, const Formula *b)
+{
+    const char *x = a->text, *y = b->text;
+    bool formula = strpbrk(x, "\\^_=0123456789") != NULL;
+    for (;; x++, y++) {
+        x += strspn(x, " \n");
+        y += strspn(y, " \n");
+        bool same = formula ? *x == *y : tolower((unsigned char)*x) == tolower((unsigned char)*y);
+        if (!same || *x == 0)
+            return same;
+    }
+}
+
 static Verdict verify_formulas(Formula *g, Formula *p, Text gold, Text prediction)
 {
     bool g_read = read_formula(g, gold), p_read = read_formula(p, prediction);
@@ -107,7 +121,8 @@ static Verdict verify_formulas(Formula *g, Formula *p, Text gold, Text predictio
         if (v != VERDICT_UNKNOWN)
             return v;
     }
-    return same_words(gold, prediction) && !(g_read && p_read) ? VERDICT_EQUAL : VERDICT_UNKNOWN;
+    bool spelled = !(g_read && p_read) && formula_spell(g, gold) && formula_spell(p, prediction);
+    return spelled && same_spelling(g, p) ? VERDICT_EQUAL : VERDICT_UNKNOWN;
 }
 
 static Verdict verify_answers(Text gold, Text prediction)

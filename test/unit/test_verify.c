@@ -197,6 +197,8 @@ static void what_is_not_understood_is_not_called_different(void **state)
 {
     expect(VERDICT_UNKNOWN, "\\int_0^1 f(x) dx", "\\sum_{k=1}^n k");
     expect(VERDICT_EQUAL, "\\int_0^1 f(x) dx", "\\int_0^1 f(x)dx");
+    expect(VERDICT_UNKNOWN, "\\int_0^1 f(x) dx", "\\int_0^1 -f(x) dx");
+    assert_int_equal(verify((Text){"a\0b", 3}, (Text){"a\0c", 3}), VERDICT_UNKNOWN);
     assert_false(answer_readable(span("\\int_0^1 f(x) dx")));
     assert_true(answer_readable(span("\\frac{1}{2}")));
 }
@@ -221,6 +223,10 @@ static void work_and_depth_have_limits(void **state)
     repeat(b, "\\sin(y)+", 120);
     strcat(a, "1"), strcat(b, "1");
     expect(VERDICT_DIFFERENT, a, b);
+    repeat(a, "\\tan^{3}(x+y)+", 511); // too many tokens, so that only the spelling is left: all of it
+    repeat(b, "\\tan^{3}(x+y)+", 511);
+    strcat(a, "1"), strcat(b, "2");
+    expect(VERDICT_UNKNOWN, a, b);
     repeat(a, "1,", 400);
     expect(VERDICT_UNKNOWN, "1, 2", a);
 }
