@@ -1,4 +1,4 @@
-// Inside rl/: an answer as a tree. rl/lexer.c makes tokens of its text, rl/parser.c a tree of them, rl/value.c numbers, rl/verify.c
+// Inside rl/: an answer as a tree. rl/lexer.c makes tokens of its text, rl/parser.c a tree of them (rl/parser.h), rl/value.c numbers, rl/compare.h
 // compares.
 #ifndef RL_FORMULA_H
 #define RL_FORMULA_H
