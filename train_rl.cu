@@ -280,7 +280,7 @@ static void add_field(EvalFields *f, double value, const char *format, ...)
 
 static bool report_validation(Rl *s, const Validation *v)
 {
-    static EvalFields f;
+    EvalFields f;
     int samples = (int)s->o.eval_samples;
     double n = (double)v->all.prompts;
     f.count = 0;
@@ -481,7 +481,7 @@ static void close_all(Rl *s)
 
 int main(int count, char **arguments)
 {
-    static Rl s;
+    Rl s = {0};
     bool answered = false, stopped = false;
     bool understood = options_read(&s.options, train_rl_options(), &s.o, count, arguments);
     bool ok = understood && options_answer(&s.options, TRAIN_RL_USAGE, stdout, &answered);
