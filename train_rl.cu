@@ -93,6 +93,8 @@ static bool compare(const Rl *s, Rollout *rollout)
     }
     if (ok)
         advantages(result, rewards, tokens, rollout->count, rollout->samples, &rule);
+    for (int64_t i = 0; ok && i < rollout->count; i++)
+        rollout->silent += group_without_signal(rewards + i * rollout->samples, rollout->samples);
     for (int64_t i = 0; ok && i < n; i++)
         rollout->groups[i / rollout->samples].responses[i % rollout->samples].advantage = result[i];
     free(rewards);
@@ -178,8 +180,8 @@ static bool update(Rl *s, Rollout *rollout, int64_t first, int64_t count, double
 // ---- and tell
 
 typedef struct Facts { // of a rollout
-    double reward, reward_squares, least, most, accuracy, length, longest, entropy;
-    int64_t responses, cut, unknown, silent; // silent: groups without a signal
+    double reward, reward_squares, least, most, accuracy, length, longest;
+    int64_t responses, cut, unknown;
 } Facts;
 
 static Facts facts_of(const Rollout *rollout)
@@ -187,11 +189,9 @@ static Facts facts_of(const Rollout *rollout)
     Facts f = {0};
     f.least = INFINITY;
     f.most = -INFINITY;
-    double rewards[1 << 16];
     for (int64_t i = 0; i < rollout->count; i++) {
         for (int64_t k = 0; k < rollout->samples; k++) {
             const Response *r = &rollout->groups[i].responses[k];
-            rewards[k] = r->reward;
             f.responses++;
             f.reward += r->reward;
             f.reward_squares += r->reward * r->reward;
@@ -203,7 +203,6 @@ static Facts facts_of(const Rollout *rollout)
             f.cut += !r->ended;
             f.unknown += r->verdict == VERDICT_UNKNOWN;
         }
-        f.silent += group_without_signal(rewards, rollout->samples);
     }
     return f;
 }
@@ -224,7 +223,7 @@ static bool report(Rl *s, const Rollout *rollout, const Learned *learned, double
         {"reward/min", f.least},
         {"reward/max", f.most},
         {"reward/accuracy", f.accuracy / n},
-        {"frac_reward_zero_std", (double)f.silent / (double)rollout->count},
+        {"frac_reward_zero_std", (double)rollout->silent / (double)rollout->count},
         {"verdict_unknown", (double)f.unknown / n},
         {"response_length/mean", f.length / n},
         {"response_length/max", f.longest},
@@ -257,7 +256,7 @@ static bool learn(Rl *s, Rollout *rollout)
 
 // ---- held-out problems
 
-enum { EVAL_FIELDS = 64, EVAL_NAME = 96 };
+enum { EVAL_FIELDS = 64, EVAL_NAME = 96 }; // of more sources than that, the first
 
 typedef struct EvalFields {
     LogField fields[EVAL_FIELDS];
@@ -360,13 +359,18 @@ static bool open_policy(Rl *s)
     o.pass_tokens = s->o.pass_tokens;
     o.cache = s->o.cache;
     o.plan_only = s->o.plan;
+    o.moments = strcmp(s->o.moments, "bf16") == 0 ? 4 : 8;
     o.training.tokens = larger(s->o.micro_batch_tokens, o.context);
     o.training.rows = o.training.tokens;
     o.training.sequences = o.training.tokens;
     o.training.positions = o.context;
     o.training.training = true;
     o.training.recompute = strcmp(s->o.recompute, "layer") == 0;
-    return sampler_open(&s->policy, &o);
+    TRY(sampler_open(&s->policy, &o));
+    if (s->policy.tokenizer == NULL)
+        return fail("%s: there is no tokenizer.json in it, and answers are judged as text; name a folder with --tokenizer",
+                    s->policy.folder.data);
+    return true;
 }
 
 static bool open_prompts(Rl *s)
@@ -375,7 +379,7 @@ static bool open_prompts(Rl *s)
                                .seq_len = s->o.max_prompt_tokens,
                                .over_length = OVER_LENGTH_DROP,
                                .vocabulary = (int32_t)s->policy.config.vocabulary,
-                               .tokenizer = s->policy.tokenizer == NULL ? 0 : tokenizer_hash(s->policy.tokenizer),
+                               .tokenizer = tokenizer_hash(s->policy.tokenizer),
                                .template_ = s->policy.chat.kind};
     TRY(documents_open(&s->prompts, &reading, s->o.data.items, s->o.data.count));
     if (s->o.eval_data.count > 0)
@@ -424,7 +428,7 @@ static bool open_run(Rl *s)
     TRY(run_identity(&s->run, &s->options, &s->prompts, s->policy.tokenizer));
     TRY(run_open(&s->run, &s->options, s->o.resume, &resumed));
     TRY((s->rollouts = path_join(s->o.out, "rollouts")) != NULL && rollouts_cut(s->rollouts, s->run.step));
-    TRY(run_describe(&s->run, &s->options, s->policy.tokenizer == NULL ? NULL : s->policy.tokenizer_folder.data));
+    TRY(run_describe(&s->run, &s->options, s->policy.tokenizer_folder.data));
     run_announce(&s->run);
     log_note(&s->run.log,
              "%" PRId64 " prompts (%" PRId64 " longer ones dropped), %" PRId64 " responses a step, %" PRId64 " updates",
@@ -444,9 +448,8 @@ static bool print_plan(const Rl *s)
 static bool export_policy(Rl *s)
 {
     char *folder = path_join(s->o.out, "model");
-    bool ok =
-        folder != NULL && export_model(&s->policy.model, s->policy.tokenizer == NULL ? NULL : s->policy.tokenizer_folder.data,
-                                       s->run.template_name, s->o.export_dtype, folder);
+    bool ok = folder != NULL &&
+              export_model(&s->policy.model, s->policy.tokenizer_folder.data, s->run.template_name, s->o.export_dtype, folder);
     if (ok)
         log_note(&s->run.log, "the model is in %s", folder);
     free(folder);

@@ -27,8 +27,8 @@ bool is_unit(const Node *n);     // words, their powers and quotients
 
 // ---- compare_parts.c
 
-Verdict compare_children(Budget *b, const Node *gold, const Node *prediction, int depth); // in their order
-Verdict compare_matrices(Budget *b, const Node *gold, const Node *prediction, int depth);
+Verdict compare_children(Budget *b, const Node *gold, const Node *prediction,
+                         int depth); // in their order: rows of a matrix, cells of a row
 Verdict compare_brackets(Budget *b, const Node *gold, const Node *prediction, int depth);
 bool is_collection(const Node *n);
 Verdict compare_collections(Budget *b, const Node *gold, const Node *prediction, int depth);

@@ -17,16 +17,6 @@ Verdict compare_children(Budget *b, const Node *g, const Node *p, int depth)
     return v;
 }
 
-Verdict compare_matrices(Budget *b, const Node *g, const Node *p, int depth)
-{
-    if (g->count != p->count)
-        return VERDICT_DIFFERENT;
-    Verdict v = VERDICT_EQUAL;
-    for (const Node *x = g->first, *y = p->first; x != NULL && v != VERDICT_DIFFERENT; x = x->next, y = y->next)
-        v = both(v, compare_children(b, x, y, depth));
-    return v;
-}
-
 static bool is_interval(const Node *n) { return n->kind == NODE_BRACKET && n->count == 2 && n->open != 0; }
 
 Verdict compare_brackets(Budget *b, const Node *g, const Node *p, int depth)

@@ -55,17 +55,59 @@ bool is_unit(const Node *n)
     }
 }
 
-// A number and its unit, taken apart; copy: where the number lies then. The unit is NULL where there is none.
-static const Node *without_unit(const Node *n, Node *copy, const Node **unit)
+// What a unit says, as one word: letters, quotients, exponents. A plural counts as the singular.
+typedef struct Unit {
+    char text[PLAIN_MOST];
+    size_t size; // 0: there is none
+} Unit;
+
+static void unit_text(Unit *u, const char *text, size_t size)
 {
-    *unit = NULL;
-    if (n->kind == NODE_NEGATE && n->first->kind == NODE_MULTIPLY) // -5 cm: the sign belongs to the number
-        return n;
-    if (n->kind == NODE_DIVIDE && is_unit(n->last) && !is_unit(n->first)) { // 5 m / s
-        const Node *inner;
-        const Node *value = without_unit(n->first, copy, &inner);
-        *unit = inner != NULL ? n->last : NULL;
-        return inner != NULL ? value : n;
+    size = size < PLAIN_MOST - u->size ? size : PLAIN_MOST - u->size;
+    memcpy(u->text + u->size, text, size);
+    u->size += size;
+}
+
+static void add_unit(Unit *u, const Node *n)
+{
+    char word[PLAIN_MOST];
+    if (n->kind == NODE_WORD || n->kind == NODE_NUMBER) {
+        size_t size = plain(word, n->name);
+        size -= n->kind == NODE_WORD && size > 2 && word[size - 1] == 's';
+        unit_text(u, word, size);
+        return;
+    }
+    bool begun = false;
+    EACH_CHILD(c, n)
+    {
+        if (begun && n->kind != NODE_MULTIPLY)
+            unit_text(u, n->kind == NODE_DIVIDE ? "/" : "^", 1);
+        else if (n->kind == NODE_NEGATE)
+            unit_text(u, "-", 1);
+        add_unit(u, c);
+        begun = true;
+    }
+}
+
+// A number and its unit, taken apart; copy (2): where the number lies then.
+static const Node *without_unit(const Node *n, Node *copy, Unit *unit)
+{
+    if (n->kind == NODE_NEGATE && n->first->kind != NODE_NEGATE) { // -5 cm
+        const Node *value = without_unit(n->first, copy, unit);
+        if (unit->size == 0)
+            return n;
+        copy[0] = *value;
+        copy[0].next = NULL;
+        copy[1] = (Node){.kind = NODE_NEGATE, .count = 1, .first = &copy[0], .last = &copy[0]};
+        return &copy[1];
+    }
+    if (n->kind == NODE_DIVIDE && is_unit(n->last) && !is_unit(n->first)) { // 5 miles / hour
+        const Node *value = without_unit(n->first, copy, unit);
+        if (unit->size == 0)
+            return n;
+        unit_text(unit, "/", 1);
+        add_unit(unit, n->last);
+        return value;
     }
     if (n->kind != NODE_MULTIPLY || is_unit(n->first))
         return n;
@@ -77,24 +119,23 @@ static const Node *without_unit(const Node *n, Node *copy, const Node **unit)
         if (!is_unit(c))
             last = c, kept = count;
     }
-    if (last->next == NULL)
+    if (last == n->last)
         return n;
-    *unit = last->next;
+    for (const Node *c = last->next; c != NULL; c = c == n->last ? NULL : c->next)
+        add_unit(unit, c);
     if (kept == 1)
         return n->first;
-    *copy = *n;
-    copy->count = kept; // children are counted, not only linked: see value_nodes
+    *copy = *n; // ends earlier: see EACH_CHILD
+    copy->count = kept;
     copy->last = (Node *)last;
     return copy;
 }
 
-static bool percent_word(const Node *unit)
+static bool percent_unit(const Unit *unit)
 {
-    static const char *const words[] = {"percent", "percentage", "per cent", "pct", NULL};
-    if (unit == NULL || unit->kind != NODE_WORD || unit->next != NULL)
-        return false;
+    static const char *const words[] = {"percent", "percentage", "pct", NULL};
     for (const char *const *word = words; *word != NULL; word++)
-        if (same_words(unit->name, (Text){*word, strlen(*word)}))
+        if (text_is((Text){unit->text, unit->size}, *word))
             return true;
     return false;
 }
@@ -214,36 +255,31 @@ static Verdict compare_percent(Budget *b, const Node *g, bool g_percent, const N
     return scaled == VERDICT_UNKNOWN ? v : scaled;
 }
 
-// Spelled alike, but for a plural
-static bool same_unit(const Node *a, const Node *b)
-{
-    char x[PLAIN_MOST], y[PLAIN_MOST];
-    size_t n = 0, m = 0;
-    for (; a != NULL; a = a->next)
-        n += a->kind == NODE_WORD && n + a->name.size <= PLAIN_MOST ? plain(x + n, a->name) : 0;
-    for (; b != NULL; b = b->next)
-        m += b->kind == NODE_WORD && m + b->name.size <= PLAIN_MOST ? plain(y + m, b->name) : 0;
-    n -= n > 1 && x[n - 1] == 's';
-    m -= m > 1 && y[m - 1] == 's';
-    return n == m && memcmp(x, y, n) == 0;
-}
-
 static bool measured(const Node *n) { return n->kind == NODE_PERCENT || n->kind == NODE_DEGREE; } // by a sign of its own
+
+// The subscript of a number that is all there is: 203_7. Where only one of the two has it, the other may have left it out.
+static bool other_base(const Node *g, const Node *p)
+{
+    while (g->kind == NODE_NEGATE && p->kind == NODE_NEGATE)
+        g = g->first, p = p->first;
+    return g->base.size > 0 && p->base.size > 0 && !same_words(g->base, p->base);
+}
 
 Verdict compare_quantities(Budget *b, const Node *g, const Node *p)
 {
-    Node g_copy, p_copy;
-    const Node *g_unit, *p_unit, *g_value = without_unit(g, &g_copy, &g_unit), *p_value = without_unit(p, &p_copy, &p_unit);
-    if ((g->kind == NODE_PERCENT && p->kind == NODE_DEGREE) || (g->kind == NODE_DEGREE && p->kind == NODE_PERCENT))
+    Node g_copy[2], p_copy[2];
+    Unit g_unit = {.size = 0}, p_unit = {.size = 0};
+    const Node *g_value = without_unit(g, g_copy, &g_unit), *p_value = without_unit(p, p_copy, &p_unit);
+    if ((g->kind == NODE_PERCENT && p->kind == NODE_DEGREE) || (g->kind == NODE_DEGREE && p->kind == NODE_PERCENT) ||
+        other_base(g, p))
         return VERDICT_DIFFERENT;
-    if (has_symbols(g_value) || has_symbols(p_value) || (g_unit == NULL && p_unit == NULL))
+    if (has_symbols(g_value) || has_symbols(p_value) || (g_unit.size == 0 && p_unit.size == 0))
         return compare_percent(b, g, false, p, false);
-    bool g_percent = percent_word(g_unit), p_percent = percent_word(p_unit);
-    if (measured(g_value) && p_unit != NULL && !p_percent)
+    bool g_percent = percent_unit(&g_unit), p_percent = percent_unit(&p_unit);
+    if ((measured(g_value) && p_unit.size > 0 && !p_percent) || (measured(p_value) && g_unit.size > 0 && !g_percent))
         return VERDICT_DIFFERENT;
-    if (measured(p_value) && g_unit != NULL && !g_percent)
-        return VERDICT_DIFFERENT;
-    if (g_unit != NULL && p_unit != NULL && !g_percent && !p_percent && !same_unit(g_unit, p_unit))
+    bool same = g_unit.size == p_unit.size && memcmp(g_unit.text, p_unit.text, g_unit.size) == 0;
+    if (g_unit.size > 0 && p_unit.size > 0 && !g_percent && !p_percent && !same)
         return VERDICT_DIFFERENT;
     return compare_percent(b, g_value, g_percent, p_value, p_percent);
 }

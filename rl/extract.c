@@ -101,20 +101,22 @@ static Boxes find_boxes(Text s)
     return b;
 }
 
-static Text join_boxes(const Boxes *b, int first, char *out, size_t capacity)
+// Joined with commas; where there is no room for that, the last alone.
+static Text join_boxes(const Boxes *b, char *out, size_t capacity)
 {
     size_t n = 0;
-    for (int i = first; i < b->count; i++) {
-        const char *separator = i > first ? ", " : "";
-        size_t size = b->inside[i].size, more = strlen(separator);
-        if (n + more + size >= capacity)
-            break;
-        memcpy(out + n, separator, more);
-        memcpy(out + n + more, b->inside[i].data, size);
-        n += more + size;
+    for (int i = 0; i < b->count; i++)
+        n += b->inside[i].size + 2;
+    if (b->count == 1 || n > capacity)
+        return text_trimmed(b->inside[b->count - 1]);
+    n = 0;
+    for (int i = 0; i < b->count; i++) {
+        memcpy(out + n, ", ", i > 0 ? 2 : 0);
+        n += i > 0 ? 2 : 0;
+        memcpy(out + n, b->inside[i].data, b->inside[i].size);
+        n += b->inside[i].size;
     }
-    out[n] = 0;
-    return (Text){out, n};
+    return text_trimmed((Text){out, n});
 }
 
 // ---- what people write before an answer
@@ -298,29 +300,28 @@ static Text of_sentence(Text s)
     return !math && words < 2 && ascii ? whole : quantity;
 }
 
-static Text copied(Text answer, char *out, size_t capacity)
-{
-    answer = text_trimmed(answer);
-    size_t n = answer.size < capacity - 1 ? answer.size : capacity - 1;
-    memcpy(out, answer.data, n);
-    out[n] = 0;
-    return (Text){out, n};
-}
-
-static Text find_answer(Text response, bool last_box, char *out, size_t capacity)
+static Text behind_thought(Text response)
 {
     const char *thought = last_of(response, "</think>");
-    Text s = thought == NULL ? response : text_between(thought + 8, text_end(response));
+    return thought == NULL ? response : text_between(thought + 8, text_end(response));
+}
+
+Text response_answer(Text response, char *out, size_t capacity)
+{
+    Text s = behind_thought(response);
     Boxes b = find_boxes(s);
     const char *marked = behind_mark(s, b.count > 0 ? final_marks : marks);
     Text said = marked == NULL ? (Text){NULL, 0} : of_sentence(first_sentence(first_line(text_between(marked, text_end(s)))));
     if (b.count > 0 && (said.size == 0 || marked < b.end || words_in(said) > 2 ||
                         last_quantity(said).size == 0)) // "the final answer is a common one"
-        return join_boxes(&b, last_box ? b.count - 1 : 0, out, capacity);
+        return join_boxes(&b, out, capacity);
     if (marked != NULL)
-        return copied(said, out, capacity);
-    return copied(words_in(s) < WORDS_OF_ANSWER ? of_sentence(s) : last_quantity(s), out, capacity);
+        return text_trimmed(said);
+    return text_trimmed(words_in(s) < WORDS_OF_ANSWER ? of_sentence(s) : last_quantity(s));
 }
 
-Text response_answer(Text response, char *out, size_t capacity) { return find_answer(response, false, out, capacity); }
-Text response_last_box(Text response, char *out, size_t capacity) { return find_answer(response, true, out, capacity); }
+Text response_last_box(Text response)
+{
+    Boxes b = find_boxes(behind_thought(response));
+    return b.count > 0 ? text_trimmed(b.inside[b.count - 1]) : (Text){NULL, 0};
+}

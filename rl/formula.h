@@ -55,6 +55,7 @@ typedef struct Node {
     Relation relation;
     char open, close;
     Text name;
+    Text base; // of a number: its subscript, size 0 for none
     int count; // children
     struct Node *first, *last, *next;
 } Node;
@@ -69,8 +70,8 @@ typedef struct Formula {
     Node *root; // NULL: not understood
 } Formula;
 
-bool formula_spell(Formula *f, Text answer); // text and size; false: too long, or not text
-bool formula_lex(Formula *f, Text answer);   // and tokens; false: too many
+bool formula_spell(Formula *f, Text answer);   // text and size; false: too long, or not text
+bool formula_lex(Formula *f, Text answer);     // and tokens; false: too many
 bool formula_parse(Formula *f);                // root, or false
 Node *formula_node(Formula *f, NodeKind kind); // NULL: there are too many
 void node_append(Node *parent, Node *child);

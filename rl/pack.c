@@ -65,7 +65,6 @@ bool pack_open(Pack *p, PackItem *items, int64_t count, int64_t micro_batch_toke
         if (items[i].weight != 0 && items[i].response->count > 0) {
             order[kept++] = &items[i];
             p->tokens += pack_item_tokens(&items[i]);
-            p->trained += items[i].response->count;
         }
     if (ok) {
         qsort(order, (size_t)kept, sizeof *order, longest_first);

@@ -57,14 +57,17 @@ bool take_subscript(Parser *p, Node *n)
     if (n->kind == NODE_SYMBOL || n->kind == NODE_WORD || n->kind == NODE_NUMBER)
         while (at_sign(p, '_') || (at_sign(p, '\'') && n->kind == NODE_SYMBOL)) {
             bool prime = take_sign(p, '\'');
-            const char *end = n->name.data + n->name.size + prime;
+            const char *end = n->name.data + n->name.size + prime, *begin = end;
             if (!prime) {
                 p->at++;
+                begin = token(p)->span.data;
                 end = subscript_end(p);
             }
             if (end == NULL)
                 return false;
-            if (n->kind != NODE_NUMBER) // a number's base is left aside: two answers of one problem have the same
+            if (n->kind == NODE_NUMBER)
+                n->base = (Text){begin, (size_t)(end - begin)};
+            else
                 n->name.size = (size_t)(end - n->name.data);
         }
     return true;

@@ -16,10 +16,10 @@ static double seconds(void)
 
 // ---- in
 
-// Another draw in every step, whatever the prompt's place in it.
+// Another draw in every step, whatever the prompt's place in it. Ids may be line numbers, which two files share: the key of its tokens too.
 static uint64_t draw_id(const Group *g, int64_t step)
 {
-    uint64_t names[2] = {hash_bytes(g->prompt.id.data, g->prompt.id.size), (uint64_t)step};
+    uint64_t names[3] = {hash_bytes(g->prompt.id.data, g->prompt.id.size), g->prompt.key, (uint64_t)step};
     return hash_bytes(names, sizeof names);
 }
 
@@ -55,15 +55,11 @@ static bool keep(Response *r, const GenerationResult *result)
     r->ended = result->reason == FINISH_STOP;
     r->ids = copied(result->ids, result->count);
     r->logprob = copied(result->logprob, result->count);
-    r->entropy = copied(result->entropy, result->count);
-    return r->ids != NULL && r->logprob != NULL && r->entropy != NULL;
+    return r->ids != NULL && r->logprob != NULL;
 }
 
 static bool reward(Response *r, const Group *g, const Tokenizer *tokenizer, const RolloutRules *rules)
 {
-    r->reward = NAN;
-    if (tokenizer == NULL)
-        return true;
     TRY(decode(tokenizer, &r->text, r->ids, (size_t)(r->ended ? r->count - 1 : r->count), false) && bytes_text(&r->text, ""));
     r->verdict = r->ended ? verify(g->prompt.answer, (Text){r->text.data, r->text.size}) : VERDICT_DIFFERENT;
     r->accuracy = r->verdict == VERDICT_EQUAL;
@@ -127,7 +123,6 @@ void rollout_free(Rollout *o)
         for (int64_t k = 0; g->responses != NULL && k < o->samples; k++) {
             free(g->responses[k].ids);
             free(g->responses[k].logprob);
-            free(g->responses[k].entropy);
             bytes_free(&g->responses[k].text);
         }
         free(g->responses);

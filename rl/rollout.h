@@ -15,7 +15,6 @@ extern "C" {
 typedef struct Response {
     int32_t *ids;   // (count) the token that ended it is among them
     float *logprob; // (count) of logits / temperature
-    float *entropy; // (count)
     int64_t count;
     bool ended; // by an end token, not by the limit
     Bytes text; // without the end token
@@ -45,11 +44,12 @@ typedef struct Rollout {
     int64_t count, samples;
     int64_t tokens; // sampled
     int64_t prompt_tokens;
+    int64_t silent; // groups without a signal: what their advantages were made of says so
     double generate_seconds, reward_seconds;
 } Rollout;
 
 // documents (count) go into the engine, which is empty, all at once; step names their draws. Each response is rewarded when it ends, while
-// others still run. tokenizer NULL: responses have no text, and no reward.
+// others still run.
 bool rollout_run(Rollout *rollout, Engine *engine, const Documents *documents, const Tokenizer *tokenizer, const int64_t *numbers,
                  int64_t count, int64_t step, const RolloutRules *rules);
 void rollout_free(Rollout *rollout);

@@ -31,8 +31,8 @@ static Verdict compare_kinds(Budget *b, const Node *g, const Node *p, int depth)
         g = g_nodes;
     if (g->kind == NODE_RELATION && p->kind == NODE_RELATION)
         return compare_relations(b, g, p, depth);
-    if (g->kind == NODE_MATRIX && p->kind == NODE_MATRIX)
-        return compare_matrices(b, g, p, depth);
+    if (g->kind == p->kind && (g->kind == NODE_MATRIX || g->kind == NODE_ROW))
+        return compare_children(b, g, p, depth);
     if (g->kind == NODE_BRACKET && p->kind == NODE_BRACKET)
         return compare_brackets(b, g, p, depth);
     if ((g->kind == NODE_BRACKET && is_plain_list(p)) || (p->kind == NODE_BRACKET && is_plain_list(g)))
@@ -83,7 +83,7 @@ static bool right_side(Text *answer)
     for (size_t i = answer->size; i-- > 0;) {
         depth += answer->data[i] == '}';
         depth -= answer->data[i] == '{';
-        if (answer->data[i] == '=' && depth == 0) {
+        if (answer->data[i] == '=' && depth == 0 && i > 0 && strchr("<>!", answer->data[i - 1]) == NULL) {
             *answer = (Text){answer->data + i + 1, answer->size - i - 1};
             return true;
         }
@@ -144,13 +144,13 @@ static Verdict verify_answers(Text gold, Text prediction)
 // Several boxes side by side may be parts of one answer, or ways of writing it of which the last one counts.
 Verdict verify(Text gold, Text prediction)
 {
-    char g_text[FORMULA_BYTES], p_text[FORMULA_BYTES], last[FORMULA_BYTES];
-    Text g = response_answer(gold, g_text, sizeof g_text), p = response_answer(prediction, p_text, sizeof p_text);
+    char g_boxes[FORMULA_BYTES], p_boxes[FORMULA_BYTES];
+    Text g = response_answer(gold, g_boxes, sizeof g_boxes), p = response_answer(prediction, p_boxes, sizeof p_boxes);
     Verdict v = verify_answers(g, p);
     if (v == VERDICT_EQUAL)
         return v;
-    Text q = response_last_box(prediction, last, sizeof last);
-    return texts_equal(p, q) ? v : verify_answers(g, q);
+    Text last = response_last_box(prediction);
+    return last.size == 0 || texts_equal(p, last) ? v : verify_answers(g, last);
 }
 
 bool answer_readable(Text gold)

@@ -105,25 +105,25 @@ static CacheLimits limits_of(const Sampler *s, const SamplerOptions *o)
     return l;
 }
 
-// Pages that fit: all that can ever be used, or what the memory holds beside weights and activations.
-static bool planned_bytes(double *state, double *activations, const Sampler *s, const ModelLimits *limits)
+static bool planned_bytes(double *state, double *activations, const Sampler *s, const ModelLimits *limits, int64_t moments)
 {
     Model plan;
     TRY(model_open(&plan, &s->config, limits, s->kernels, true));
-    *state = (double)plan.state.bytes;
+    *state = (double)plan.state.bytes + (double)moments * (double)plan.parameters.elements;
     *activations = (double)plan.activations.bytes;
     model_close(&plan);
     return true;
 }
 
+// Pages that fit: all that can ever be used, or what the memory holds beside weights, their state and activations.
 static bool choose_pages(Sampler *s, const SamplerOptions *o, CacheLimits *l)
 {
     ModelLimits generating = {.cache = *l};
     double state, activations, unused;
-    TRY(planned_bytes(&state, &activations, s, &generating));
+    TRY(planned_bytes(&state, &activations, s, &generating, 0));
     if (o->training.tokens > 0) // what it works in lies where generation's lies; its gradients do not
-        TRY(planned_bytes(&state, &unused, s, &o->training));
-    double fixed = state + activations + (double)o->beside;
+        TRY(planned_bytes(&state, &unused, s, &o->training, o->moments));
+    double fixed = state + activations;
     double page = 2.0 * (double)s->config.layers * (double)s->kernels->page_elements(s->config.kv_heads, s->config.head_width) *
                   (double)s->kernels->activation_size;
     double room = (double)o->cache;

@@ -26,7 +26,7 @@ typedef struct SamplerOptions {
     int64_t cache;         // bytes for keys and values; 0: what is free, on a CPU half of it
     int64_t probes;        // most tokens that a request asks the log-probability of
     ModelLimits training;  // the same model trains, in between: its micro-batches (tokens 0: it does not)
-    size_t beside;         // bytes that the caller will take beside the model, for an optimizer
+    int64_t moments;       // bytes of an optimizer's moments for each parameter, which the caller will take beside the model
     bool plan_only;        // nothing is allocated; the device need not be there
 } SamplerOptions;
 

@@ -46,6 +46,14 @@ else
 fi
 
 echo
+echo "== answers compared, one core"
+if [ ! -d ../shared/data/math ]; then
+    echo "skipped: no ../shared/data"
+else
+    build/verify_bench ../shared/data/math/train.jsonl ../shared/data/math/test.jsonl | grep -v "^  equal"
+fi
+
+echo
 echo "== preparing data, one core, and the loader"
 if [ ! -d ../shared/data/math ]; then
     echo "skipped: no ../shared/data"

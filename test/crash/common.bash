@@ -107,3 +107,28 @@ stopped_run() {
     done
     failed "no run was stopped in its middle; exit status $status after SIGTERM"
 }
+
+# STARTER KILLS LENGTH OUT CALM: kills a run at random moments, most of them between two checkpoints, some of them within one, until
+# it was killed so often; one that ends in between has the bits of CALM, and another begins. STARTER OUT N sets $trainer, N counting
+# kills. A run takes some LENGTH milliseconds. What is left in OUT has been killed last.
+kill_often() {
+    local starter=$1 wanted=$2 length=$3 out=$4 calm=$5 kills=0 status runs=1
+    RANDOM=$seed
+    while [ "$kills" -lt "$wanted" ]; do
+        "$starter" "$out" "$kills"
+        sleep "$(printf '0.%03d' $((20 + RANDOM % (length < 900 ? length : 900))))"
+        kill -9 "$trainer" 2>/dev/null || true
+        status=0
+        wait "$trainer" 2>/dev/null || status=$?
+        case $status in
+        137) kills=$((kills + 1)) ;;
+        0)
+            same_run "$calm" "$out" "kill -9, run $runs of SEED=$seed, done after $kills kills"
+            rm -rf "$out"
+            runs=$((runs + 1))
+            ;;
+        *) failed "exit status $status after $kills kills with SEED=$seed" ;;
+        esac
+    done
+}
+seed=${SEED:-$RANDOM}

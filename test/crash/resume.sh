@@ -42,27 +42,11 @@ sigterm_stops_with_75() {
     rm -rf "$work/again"
 }
 
-# Killed at random moments, most of them between two checkpoints, some of them within one.
+to_be_killed() { train_in_background "$1" --save-every $((1 + $2 % 2)); }
 kill_9_loses_nothing() {
-    local kills=0 status wanted=4 seed=${SEED:-$RANDOM} runs=1
-    [ "$mode" = short ] || wanted=80
-    RANDOM=$seed
-    while [ "$kills" -lt "$wanted" ]; do
-        train_in_background "$work/killed" --save-every $((1 + kills % 2))
-        sleep "$(printf '0.%03d' $((20 + RANDOM % (length < 900 ? length : 900))))"
-        kill -9 "$trainer" 2>/dev/null || true
-        status=0
-        wait "$trainer" 2>/dev/null || status=$?
-        case $status in
-        137) kills=$((kills + 1)) ;;
-        0)
-            same_run "$calm" "$work/killed" "kill -9, run $runs of SEED=$seed, done after $kills kills"
-            rm -rf "$work/killed"
-            runs=$((runs + 1))
-            ;;
-        *) failed "exit status $status after $kills kills with SEED=$seed" ;;
-        esac
-    done
+    local kills=4
+    [ "$mode" = short ] || kills=80
+    kill_often to_be_killed "$kills" "$length" "$work/killed" "$calm"
     wants 0 train "$work/killed"
     same_run "$calm" "$work/killed" "$kills times kill -9 (SEED=$seed), and the run ends with the same bits"
     compgen -G "$work/killed/model.tmp-*" >/dev/null && failed "an export that was killed left its folder behind"
