@@ -73,18 +73,20 @@ static void collect(Items *list, const Node *n)
 {
     n = value_side(n);
     if (is_collection(n))
-        EACH_CHILD(c, n)
-    collect(list, c);
-    else if (n->kind == NODE_PLUS_MINUS) add_plus_minus(list, n);
-    else add_item(list, n);
+        EACH_CHILD (c, n)
+            collect(list, c);
+    else if (n->kind == NODE_PLUS_MINUS)
+        add_plus_minus(list, n);
+    else
+        add_item(list, n);
 }
 
 // Whether it only lists what names are: p = 5, q = 2, p = 7, q = 2
 static bool lists_names(const Node *n)
 {
-    EACH_CHILD(c, n)
-    if (c->kind != NODE_RELATION || c->relation != EQUAL || value_side(c) == c)
-        return false;
+    EACH_CHILD (c, n)
+        if (c->kind != NODE_RELATION || c->relation != EQUAL || value_side(c) == c)
+            return false;
     return n->kind == NODE_LIST;
 }
 
@@ -92,9 +94,10 @@ static void collect_values(Items *list, const Node *n) // of tuples too
 {
     n = value_side(n);
     if (is_collection(n) || n->kind == NODE_BRACKET)
-        EACH_CHILD(c, n)
-    collect_values(list, c);
-    else add_item(list, n);
+        EACH_CHILD (c, n)
+            collect_values(list, c);
+    else
+        add_item(list, n);
 }
 
 static Verdict compare_in_order(Budget *b, const Items *g, const Items *p, int depth)

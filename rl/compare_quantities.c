@@ -46,9 +46,9 @@ bool is_unit(const Node *n)
     case NODE_DIVIDE:
         return is_unit(n->first) && is_unit(n->last);
     case NODE_MULTIPLY:
-        EACH_CHILD(c, n)
-        if (!is_unit(c))
-            return false;
+        EACH_CHILD (c, n)
+            if (!is_unit(c))
+                return false;
         return true;
     default:
         return false;
@@ -78,8 +78,7 @@ static void add_unit(Unit *u, const Node *n)
         return;
     }
     bool begun = false;
-    EACH_CHILD(c, n)
-    {
+    EACH_CHILD (c, n) {
         if (begun && n->kind != NODE_MULTIPLY)
             unit_text(u, n->kind == NODE_DIVIDE ? "/" : "^", 1);
         else if (n->kind == NODE_NEGATE)
@@ -113,8 +112,7 @@ static const Node *without_unit(const Node *n, Node *copy, Unit *unit)
         return n;
     const Node *last = NULL; // the last that is no unit
     int count = 0, kept = 0;
-    EACH_CHILD(c, n)
-    {
+    EACH_CHILD (c, n) {
         count++;
         if (!is_unit(c))
             last = c, kept = count;

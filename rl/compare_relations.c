@@ -22,9 +22,9 @@ static bool is_name(const Node *n)
     }
     case NODE_BRACKET:
     case NODE_LIST:
-        EACH_CHILD(c, n)
-        if (!is_name(c))
-            return false;
+        EACH_CHILD (c, n)
+            if (!is_name(c))
+                return false;
         return true;
     case NODE_CALL:
         return text_is(n->name, "abs") && is_name(n->first);

@@ -179,9 +179,9 @@ static Node *parse_term(Parser *p)
 static Node *add_matrices(Parser *p, Node *sum)
 {
     Node *total = sum->first;
-    EACH_CHILD(c, sum)
-    if (c->kind != NODE_MATRIX || c->count != total->count)
-        return sum;
+    EACH_CHILD (c, sum)
+        if (c->kind != NODE_MATRIX || c->count != total->count)
+            return sum;
     for (Node *next = total->next; next != NULL; next = next->next)
         for (Node *row = total->first, *other = next->first; row != NULL; row = row->next, other = other->next) {
             Node *cells = formula_node(p->f, NODE_ROW), *a = row->first, *b = other->first;
@@ -318,12 +318,12 @@ Node *parse_list(Parser *p)
     }
     if (n == NULL || list == NULL)
         return n;
-    EACH_CHILD(c, list)
-    if (c->kind == NODE_LIST && c->close == 0) {
-        Node *pair = (Node *)c;
-        pair->kind = NODE_BRACKET;
-        pair->open = '(', pair->close = ')';
-    }
+    EACH_CHILD (c, list)
+        if (c->kind == NODE_LIST && c->close == 0) {
+            Node *pair = (Node *)c;
+            pair->kind = NODE_BRACKET;
+            pair->open = '(', pair->close = ')';
+        }
     return list;
 }
 

@@ -122,8 +122,7 @@ static bool exact_call(Budget *b, const Node *n, mpq_t value, mpq_t second)
 static bool exact_two(Budget *b, const Node *n, mpq_t value, mpq_t second)
 {
     bool begun = false;
-    EACH_CHILD(c, n)
-    {
+    EACH_CHILD (c, n) {
         if (!evaluate_exact(b, c, begun ? second : value))
             return false;
         if (!begun) {
@@ -205,9 +204,9 @@ bool has_symbols(const Node *n)
 {
     if ((n->kind == NODE_SYMBOL && !is_constant(n->name)) || n->kind == NODE_WORD)
         return true;
-    EACH_CHILD(c, n)
-    if (has_symbols(c))
-        return true;
+    EACH_CHILD (c, n)
+        if (has_symbols(c))
+            return true;
     return false;
 }
 
@@ -215,9 +214,9 @@ bool needs_signs(const Node *n)
 {
     if (n->kind == NODE_CALL && (text_is(n->name, "abs") || text_is(n->name, "root")))
         return true;
-    EACH_CHILD(c, n)
-    if (needs_signs(c))
-        return true;
+    EACH_CHILD (c, n)
+        if (needs_signs(c))
+            return true;
     return false;
 }
 
@@ -277,9 +276,9 @@ static bool has_degree(const Node *n)
 {
     if (n->kind == NODE_DEGREE)
         return true;
-    EACH_CHILD(c, n)
-    if (has_degree(c))
-        return true;
+    EACH_CHILD (c, n)
+        if (has_degree(c))
+            return true;
     return false;
 }
 
@@ -376,8 +375,7 @@ static void power_at(Budget *b, mpc_t value, mpc_t exponent, const Node *of)
 static bool pair_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t second)
 {
     bool begun = false;
-    EACH_CHILD(c, n)
-    {
+    EACH_CHILD (c, n) {
         if (!evaluate_at(b, c, point, begun ? second : value))
             return false;
         if (!begun) {

@@ -70,10 +70,8 @@ static float from_ordered_bits(uint32_t ordered)
     return x;
 }
 
-static uint64_t whole_probability(float p)
-{
-    return (uint64_t)(p * 0x1p40f);
-} // at most 1 each, so that 2^24 of them can be added
+// At most 2^40 each, so that 2^24 of them can be added
+static uint64_t whole_probability(float p) { return (uint64_t)(p * 0x1p40f); }
 
 // The bucket from which on, counted from the top, the weights reach `wanted`; *wanted becomes what is left for this bucket. -1: they
 // never do.
