@@ -1,5 +1,5 @@
-// Inside rl/: an answer as a tree. rl/lexer.c makes tokens of its text, rl/parser.c a tree of them (rl/parser.h), rl/value.c numbers, rl/compare.h
-// compares.
+// Inside rl/: an answer as a tree. rl/lexer.c makes tokens of its text, the parser (rl/parser.h) a tree of them, rl/value.h numbers;
+// rl/compare.h compares.
 #ifndef RL_FORMULA_H
 #define RL_FORMULA_H
 

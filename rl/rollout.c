@@ -16,7 +16,8 @@ static double seconds(void)
 
 // ---- in
 
-// Another draw in every step, whatever the prompt's place in it. Ids may be line numbers, which two files share: the key of its tokens too.
+// Another draw in every step, whatever the prompt's place in it. Ids may be line numbers, which two files share, so the key of its
+// tokens is a part of the name too.
 static uint64_t draw_id(const Group *g, int64_t step)
 {
     uint64_t names[3] = {hash_bytes(g->prompt.id.data, g->prompt.id.size), g->prompt.key, (uint64_t)step};

@@ -20,8 +20,8 @@ Verdict verify(Text gold, Text prediction);
 // Whether the reference says anything that can be compared with more than its own spelling.
 bool answer_readable(Text gold);
 
-// The answer that a response ends with (rl/extract.c says where it is looked for), a part of its text. Size 0: there is none. Several boxes
-// that belong together are written to out (capacity bytes), with commas.
+// The answer that a response ends with (rl/extract.c says where it is looked for), a part of its text. Size 0: there is none. Several
+// boxes that belong together are written to out (capacity bytes), with commas.
 Text response_answer(Text response, char *out, size_t capacity);
 Text response_last_box(Text response); // what the last box holds; size 0: there is none
 
