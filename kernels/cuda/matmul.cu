@@ -169,11 +169,11 @@ void product_own(Stream *s, const Product *p)
 void product(Stream *s, const Product *p)
 {
     bool few = p->form == MATMUL_FORWARD && p->m <= FEW_ROWS;
-    if (p->m <= 0 || p->n <= 0)
+    if (p->m <= 0 || p->n <= 0 || product_library(s, p))
         return;
     if (few)
         product_few_rows(s, p);
-    else if (!product_library(s, p))
+    else
         product_own(s, p);
 }
 

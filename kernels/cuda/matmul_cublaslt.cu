@@ -3,11 +3,12 @@
 //
 // A plan is made once for each shape: of the algorithms that the library's heuristic offers, without workspace and without a
 // reduction over parts of k, the first that obeys. Whether one does is found out once for each algorithm at each kind of product
-// (form, result, whether it adds, and the two sizes that a weight has), on the run's own data: the product's first 1,024 rows are
-// made twice and compared byte for byte. In which order an algorithm adds follows from itself and not from the number of rows;
-// dev/bench/chain_check.cu looks at that assumption. A shape for which nothing obeys is our own product's, with the same bits.
-#include "kernels/cuda/device.cuh"
-#include "kernels/cuda/operations.h"
+// (form, result, whether it adds, and the two sizes that a weight has): a corner of the product is made twice, of numbers that
+// show every difference in order (order.h), and compared byte for byte. In which order an algorithm adds follows from itself and
+// not from the number of rows; dev/bench/chain_check.cu looks at that assumption. A shape for which nothing obeys is our own
+// product's, with the same bits.
+#include "kernels/cuda/order.h"
+#include "kernels/cuda/product.cuh"
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,33 +159,105 @@ typedef struct Verdict {
     cublasLtMatmulAlgo_t algorithm;
 } Verdict;
 
-enum { VERDICTS = 1024 };
-static const int64_t CHECKED_ROWS = 1024;
+enum { VERDICTS = 1024, CORNER = 128 }; // a corner: so many rows and columns, all of k
 
 static Verdict verdicts[VERDICTS];
 static int verdict_count;
 
-// The first rows of the product, made by both, with what is added to it.
-static bool equal_bits(Stream *s, const Product *whole, const cublasLtMatmulAlgo_t *algorithm, void *ours, void *theirs,
-                       char *host)
+// order.h's numbers in the place of an operand: (rows, k), or (k, rows) where k lies outside.
+static __global__ void fill_operand(element *x, int64_t pitch, int64_t rows, int64_t k, bool outside, bool left)
 {
-    Product p = *whole;
-    p.m = p.m < CHECKED_ROWS ? p.m : CHECKED_ROWS;
-    size_t size = p.c_is_float ? 4 : 2, bytes = (size_t)(p.m * p.c_pitch) * size;
-    for (void *to : {ours, theirs})
-        if (p.add)
-            device_check(cudaMemcpyAsync(to, whole->c, bytes, cudaMemcpyDeviceToDevice, stream_of(s)), "copying a result");
-    p.c = ours;
+    int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x, row = i / k, kappa = i % k;
+    if (row < rows)
+        x[outside ? kappa * pitch + row : row * pitch + kappa] = rounded(order_number(left, row, kappa, k));
+}
+
+// What a product is added to: as small as what its chains end with, so that neither hides the other.
+template <typename Result> static __global__ void fill_result(Result *c, int64_t count)
+{
+    int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < count)
+        put(c + i, order_number(false, i, 0, 2) / 256, false);
+}
+
+typedef struct Corner {
+    Product product;
+    element *a, *b;
+    char *ours, *theirs, *host; // host: both results
+    size_t operand_bytes[2], result_bytes;
+} Corner;
+
+// The same product of CORNER rows and columns at most; its pitches hold what every algorithm's alignment asks for.
+static Corner corner_of(const Product *whole)
+{
+    Corner c = {*whole};
+    Product *p = &c.product;
+    p->m = p->m < CORNER ? p->m : CORNER;
+    p->n = p->n < CORNER ? p->n : CORNER;
+    int64_t k_pitch = ceil_divide(p->k, 64) * 64;
+    bool a_outside = p->form == MATMUL_BACKWARD_WEIGHT, b_outside = p->form != MATMUL_FORWARD;
+    p->a_pitch = a_outside ? (int64_t)CORNER : k_pitch;
+    p->b_pitch = b_outside ? (int64_t)CORNER : k_pitch;
+    p->c_pitch = CORNER;
+    c.operand_bytes[0] = sizeof(element) * (size_t)(p->a_pitch * (a_outside ? p->k : p->m));
+    c.operand_bytes[1] = sizeof(element) * (size_t)(p->b_pitch * (b_outside ? p->k : p->n));
+    c.result_bytes = (size_t)(p->m * p->c_pitch) * (p->c_is_float ? 4 : 2);
+    return c;
+}
+
+static bool corner_open(Corner *c)
+{
+    c->host = (char *)malloc(2 * c->result_bytes);
+    bool room = c->host != NULL && cudaMalloc((void **)&c->a, c->operand_bytes[0]) == cudaSuccess &&
+                cudaMalloc((void **)&c->b, c->operand_bytes[1]) == cudaSuccess &&
+                cudaMalloc((void **)&c->ours, c->result_bytes) == cudaSuccess &&
+                cudaMalloc((void **)&c->theirs, c->result_bytes) == cudaSuccess;
+    cudaGetLastError(); // no memory left is no error, and no verdict: our own product needs none
+    return room;
+}
+
+static void corner_close(Corner *c)
+{
+    for (void *p : {(void *)c->a, (void *)c->b, (void *)c->ours, (void *)c->theirs})
+        cudaFree(p);
+    free(c->host);
+}
+
+static dim3 blocks_for(int64_t count) { return dim3((unsigned)ceil_divide(count, 256)); }
+
+static void fill(Stream *s, const Corner *c)
+{
+    const Product *p = &c->product;
+    bool a_outside = p->form == MATMUL_BACKWARD_WEIGHT, b_outside = p->form != MATMUL_FORWARD;
+    int64_t results = p->m * p->c_pitch;
+    device_zero(s, c->a, c->operand_bytes[0]);
+    device_zero(s, c->b, c->operand_bytes[1]);
+    launch(s, blocks_for(p->m * p->k), dim3(256), 0, fill_operand, c->a, p->a_pitch, p->m, p->k, a_outside, true);
+    launch(s, blocks_for(p->n * p->k), dim3(256), 0, fill_operand, c->b, p->b_pitch, p->n, p->k, b_outside, false);
+    for (char *to : {c->ours, c->theirs})
+        if (p->c_is_float)
+            launch(s, blocks_for(results), dim3(256), 0, fill_result<float>, (float *)to, results);
+        else
+            launch(s, blocks_for(results), dim3(256), 0, fill_result<element>, (element *)to, results);
+}
+
+static bool equal_bits(Stream *s, const Corner *c, const cublasLtMatmulAlgo_t *algorithm)
+{
+    Product p = c->product;
+    fill(s, c);
+    p.a = c->a, p.b = c->b, p.c = c->ours;
     product_own(s, &p);
-    p.c = theirs;
+    p.c = c->theirs;
     Plan trial = plan_for(&p);
     trial.there = describe(&trial);
     trial.algorithm = *algorithm;
-    bool ok = run_plan(s, &p, &trial) && device_download(s, host, ours, bytes) && device_download(s, host + bytes, theirs, bytes);
+    bool ok = run_plan(s, &p, &trial) && device_download(s, c->host, c->ours, c->result_bytes) &&
+              device_download(s, c->host + c->result_bytes, c->theirs, c->result_bytes);
     forget(&trial);
+    size_t size = p.c_is_float ? 4 : 2;
     for (int64_t r = 0; ok && r < p.m; r++) { // row by row: what lies between them is nobody's
         size_t at = (size_t)(r * p.c_pitch) * size;
-        ok = memcmp(host + at, host + bytes + at, (size_t)p.n * size) == 0;
+        ok = memcmp(c->host + at, c->host + c->result_bytes + at, (size_t)p.n * size) == 0;
     }
     return ok;
 }
@@ -199,24 +272,26 @@ static const Verdict *known(const Verdict *v)
     return NULL;
 }
 
+// Memory cannot be taken while a graph is.
+static bool being_captured(Stream *s)
+{
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    return cudaStreamIsCapturing(stream_of(s), &status) != cudaSuccess || status != cudaStreamCaptureStatusNone;
+}
+
 static bool obeys(Stream *s, const Product *p, const cublasLtMatmulAlgo_t *algorithm)
 {
     int64_t first = p->form == MATMUL_BACKWARD_WEIGHT ? p->m : p->k;
     Verdict v = {p->form, p->c_is_float, p->add, false, {first, p->n}, *algorithm};
     const Verdict *old = known(&v);
-    if (lt.forced || old != NULL || verdict_count == VERDICTS)
+    if (lt.forced || old != NULL || verdict_count == VERDICTS || being_captured(s))
         return lt.forced || (old != NULL && old->obeys);
-    size_t bytes = (size_t)((p->m < CHECKED_ROWS ? p->m : CHECKED_ROWS) * p->c_pitch) * (p->c_is_float ? 4 : 2);
-    void *ours = NULL, *theirs = NULL;
-    char *host = (char *)malloc(2 * bytes);
-    bool room = host != NULL && cudaMalloc(&ours, bytes) == cudaSuccess && cudaMalloc(&theirs, bytes) == cudaSuccess;
-    cudaGetLastError(); // no memory left is no error, and no verdict: our own product needs none
-    v.obeys = room && equal_bits(s, p, algorithm, ours, theirs, host);
+    Corner corner = corner_of(p);
+    bool room = corner_open(&corner);
+    v.obeys = room && equal_bits(s, &corner, algorithm);
     if (room)
         verdicts[verdict_count++] = v;
-    cudaFree(ours);
-    cudaFree(theirs);
-    free(host);
+    corner_close(&corner);
     return v.obeys;
 }
 

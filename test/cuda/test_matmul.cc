@@ -1,5 +1,6 @@
 // The three forms of the matrix product on ragged shapes. fp32: one chain of fused multiply-adds, ascending, so the bits of the
 // CPU. bf16: within what fp32 accumulation may do to a sum, then one rounding; and to the bit where no sum needs to be rounded.
+#include "kernels/cuda/order.h"
 #include "test/cuda/call.h"
 
 struct Shape {
@@ -148,6 +149,29 @@ static void whole_numbers_are_multiplied_exactly()
     }
 }
 
+// What a library's order is judged by (order.h): the same pairs of numbers in another order, here turned by half a slab, give other
+// bits nearly everywhere, although the exact sums are all zero; and in the same order the same ones.
+static void order_shows_in_what_cancels()
+{
+    for (int64_t k : {(int64_t)320, (int64_t)1064}) {
+        const int64_t rows = 16, turned_by = 16;
+        Matrix x = {rows, k, Floats((size_t)(rows * k))}, w = x, other_x = x, other_w = x;
+        for (int64_t i = 0; i < rows * k; i++) {
+            int64_t row = i / k, kappa = i % k, turned = (kappa + turned_by) % k;
+            x.x[(size_t)i] = order_number(true, row, kappa, k), w.x[(size_t)i] = order_number(false, row, kappa, k);
+            other_x.x[(size_t)i] = order_number(true, row, turned, k), other_w.x[(size_t)i] = order_number(false, row, turned, k);
+        }
+        Floats y = matmul_forward(settings.cuda, NULL, x, w), other = matmul_forward(settings.cuda, NULL, other_x, other_w);
+        check_same(text("the order of %d twice", (int)k), matmul_forward(settings.cuda, NULL, x, w), y);
+        int64_t differ = 0;
+        for (size_t i = 0; i < y.size(); i++)
+            differ += y[i] != other[i];
+        if (differ < 9 * rows * rows / 10)
+            failed("of %d sums of %d numbers that cancel only %d show that the order is another", (int)(rows * rows), (int)k,
+                   (int)differ);
+    }
+}
+
 static void no_tokens_leave_a_gradient_as_it_was()
 {
     Matrix nothing = {0, 24, {}}, none = {0, 40, {}}, w = random_matrix(24, 40, 1);
@@ -166,4 +190,5 @@ const Tests matmul_tests = {
     {"matmul_on_a_tensor_core_that_cuts_off_stays_within_the_bound", a_tensor_core_that_cuts_off_stays_within_the_bound},
     {"matmul_in_fp32_has_the_bits_of_the_cpu", fp32_has_the_bits_of_the_cpu},
     {"matmul_of_whole_numbers_is_exact", whole_numbers_are_multiplied_exactly},
+    {"matmul_order_shows_in_what_cancels", order_shows_in_what_cancels},
     {"matmul_of_no_tokens_leaves_a_gradient_as_it_was", no_tokens_leave_a_gradient_as_it_was}};
