@@ -43,8 +43,8 @@ $(B)/cuda/%_fp32.o: kernels/cuda/%.cu
 CUDA_TESTS   := $(wildcard test/cuda/*.cc)
 GPU_BENCHES  := kernel_bench chain_check
 BENCH_PARTS  := bench_cases bench_timer plain_kernels
-CHECKS       := $(addprefix $(B)/cuda/,test_cuda kernel_bench chain_check train_sft generate_bench)
-CHECK_LIBS   := -Wl,-Bstatic -ljansson -lpcre2-8 -lutf8proc -lxxhash -l:libgomp.a -Wl,-Bdynamic $(filter-out -lstdc++ %.a,$(CUDA_LIBS)) \
+CHECKS       := $(addprefix $(B)/cuda/,test_cuda kernel_bench chain_check train_sft generate_bench rl_bench)
+CHECK_LIBS   := -Wl,-Bstatic -ljansson -lpcre2-8 -lutf8proc -lxxhash -lmpc -lmpfr -lgmp -l:libgomp.a -Wl,-Bdynamic $(filter-out -lstdc++ %.a,$(CUDA_LIBS)) \
                 -static-libgcc -static-libstdc++ -lm -s
 CHECK_FLAGS  := -std=c++17 -fopenmp -D_GNU_SOURCE -I. $(patsubst %,-I%,$(subst $(colon), ,$(CUDA_INCLUDES))) $(NVCCFLAGS_bf16) -O2 \
                 -ffp-contract=off -fno-strict-aliasing -Wall -Wextra -Wno-unused-parameter -MMD -MP
@@ -63,6 +63,7 @@ $(B)/cuda/kernel_bench: $(B)/cuda/check/kernel_bench.o $(BENCH_PARTS:%=$(B)/cuda
 $(B)/cuda/chain_check: $(B)/cuda/check/chain_check.o
 $(B)/cuda/train_sft: $(B)/train_sft.o
 $(B)/cuda/generate_bench: $(B)/dev/bench/generate_bench.o
+$(B)/cuda/rl_bench: $(B)/dev/bench/rl_bench.o
 $(CHECKS): $(B)/libdereason.a $(CUDA_ARCHIVE)
 	@echo "  LINK  $@"
 	@$(CXX) -o $@ $(filter %.o,$^) $(B)/libdereason.a $(CUDA_ARCHIVE) $(B)/libdereason.a $(CHECK_LIBS)

@@ -6,14 +6,14 @@
 #
 #   dev/gpu_check.sh [--part NAME,NAME...] [--minutes N] [--programs FOLDER] [--dry-run] [--smoke]
 #
-# Parts: environment, correctness, sanitizer, chains, benchmarks, generate, step, torch. The programs (test_cuda, chain_check,
-# kernel_bench, generate_bench, train_sft) are those of build/cuda, which make cuda-check makes, statically linked but for CUDA's libraries, so that they may
+# Parts: environment, correctness, sanitizer, chains, benchmarks, generate, step, rl, torch. The programs (test_cuda, chain_check,
+# kernel_bench, generate_bench, rl_bench, train_sft) are those of build/cuda, which make cuda-check makes, statically linked but for CUDA's libraries, so that they may
 # come from another machine; where they are not there, they are made first. PyTorch's side is skipped where PyTorch is not.
 # --dry-run prints the commands. --smoke: tiny shapes, no GPU asked for; for programs that were linked with test/simt/.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-parts=environment,correctness,sanitizer,chains,benchmarks,generate,step,torch
+parts=environment,correctness,sanitizer,chains,benchmarks,generate,step,rl,torch
 minutes=8 programs=build/cuda dry="" smoke=""
 usage() { sed -n '2,/^set -uo/{/^#/s/^# \{0,1\}//p}' "$0"; }
 while [ $# -gt 0 ]; do
@@ -39,10 +39,11 @@ ours=(env "LD_LIBRARY_PATH=$CUDA_LIBRARIES${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 if [ -z "$smoke" ]; then
     torch_device=cuda models=4B,0.6B,8B config=dev/bench/qwen3-4b.json lengths="4096 16384" step_tokens=65536
     workload=(--workload 256 --prompt 100 --new 1024) prefill=(--batch 16 --prompt 512 --new 1)
-    batch=(--batch 64 --prompt 1024 --new 128)
+    batch=(--batch 64 --prompt 1024 --new 128) rl=(--prompts 32 --samples 8 --prompt 1024 --new 2048)
 else
     torch_device=cpu models=tiny config=$folder/tiny.json lengths=64 step_tokens=256
     workload=(--workload 4 --prompt 3 --new 8) prefill=(--batch 2 --prompt 70 --new 1) batch=(--batch 2 --prompt 8 --new 4)
+    rl=(--prompts 2 --samples 2 --prompt 5 --new 9 --per-update 1 --micro-batch 30)
     sed -E 's/("(hidden|intermediate)_size"): [0-9]+/\1: 64/; s/("num_(hidden_layers|attention_heads)"): [0-9]+/\1: 2/
             s/("(num_key_value_heads|[be]os_token_id)"): [0-9]+/\1: 1/; s/("head_dim"): [0-9]+/\1: 64/
             s/("vocab_size"): [0-9]+/\1: 304/' \
@@ -132,7 +133,7 @@ part_environment() {
 # The programs come prebuilt; what is missing is made here.
 part_build() {
     local program
-    for program in test_cuda chain_check kernel_bench generate_bench train_sft; do
+    for program in test_cuda chain_check kernel_bench generate_bench rl_bench train_sft; do
         if [ ! -x "$programs/$program" ] && [ -n "$NVCC" ] && [ -z "$smoke" ]; then
             job build programs 400 make "-j$(nproc)" cuda-check
             return
@@ -208,6 +209,16 @@ part_step() {
         job step "train_sft, documents of $length" 100 "${ours[@]}" "$python" dev/bench/step_sft.py \
             --program "$programs/train_sft" --config $config --tokens $length --global-batch $((step_tokens / length))
     done
+}
+
+# A GRPO step by phases; the moments are bf16 where fp32 ones would leave no room for keys and values.
+part_rl() {
+    local moments=4 memory
+    memory=$(nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits 2>/dev/null | head -n 1)
+    [ "${memory:-200000}" -lt 100000 ] && moments=2
+    mkdir -p "$folder/model" && cp "$config" "$folder/model/config.json"
+    job rl "GRPO step" 150 "${ours[@]}" "$programs/rl_bench" --device cuda --model "$folder/model" "${rl[@]}" --recompute 1 \
+        --moments $moments
 }
 
 # Where 16,384 tokens at once cannot fit it is not tried: a step that runs out of memory has been compiled in vain.

@@ -141,6 +141,15 @@ static bool choose_pages(Sampler *s, const SamplerOptions *o, CacheLimits *l)
                                      (int)KEY_BLOCK, page / 1e6, room / 1e6);
 }
 
+static bool load(Sampler *s, const SamplerOptions *o)
+{
+    char *weights = path_join(s->folder.data, "model.safetensors");
+    TRY(weights != NULL);
+    bool random = o->random_weights && !file_exists(weights);
+    free(weights);
+    return random ? model_initialise(&s->model, 1) : model_load(&s->model, s->folder.data);
+}
+
 static bool open_engine(Sampler *s, const SamplerOptions *o)
 {
     s->kernels = o->plan_only ? kernels_for_plan(o->device) : kernels_open(o->device, (int)o->threads);
@@ -154,7 +163,7 @@ static bool open_engine(Sampler *s, const SamplerOptions *o)
     TRY(model_open(&s->model, &s->config, &limits, s->kernels, o->plan_only));
     if (o->plan_only)
         return true;
-    TRY(model_load(&s->model, s->folder.data));
+    TRY(load(s, o));
     s->engine = engine_open(&s->model, s->n_live);
     return s->engine != NULL;
 }

@@ -27,6 +27,7 @@ typedef struct SamplerOptions {
     int64_t probes;        // most tokens that a request asks the log-probability of
     ModelLimits training;  // the same model trains, in between: its micro-batches (tokens 0: it does not)
     int64_t moments;       // bytes of an optimizer's moments for each parameter, which the caller will take beside the model
+    bool random_weights;   // where the folder has none: of benchmarks
     bool plan_only;        // nothing is allocated; the device need not be there
 } SamplerOptions;
 

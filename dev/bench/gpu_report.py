@@ -202,6 +202,25 @@ def generation_aims(lines):
     return out
 
 
+# ---- reinforcement learning
+
+
+def read_rl(folder):
+    return [line for path in sorted(glob.glob(f"{folder}/rl-*.txt")) for line in read_lines(path) if "rl_step" in line]
+
+
+def rl_table(lines):
+    out = ["| prompts x samples | prompt | response | sampled tokens | step | generate | reward | forward and backward | optimizer | "
+           "old log-probabilities | weights to the sampler | settings |", "|" + "---|" * 12]
+    for r in lines:
+        out.append(f'| {r["prompts"]} x {r["samples"]} | {r["prompt"]} | {r["new"] // 8} to {r["new"]} | {r["sampled_tokens"]} | '
+                   f'{r["step_seconds"]:.2f} s | {r["generate_seconds"]:.2f} s, {r["generate_tokens_per_second"]:.0f} tokens/s | '
+                   f'{r["reward_seconds"]:.3f} s | {r["update_seconds"]:.2f} s, {r["update_tokens_per_second"]:.0f} tokens/s | '
+                   f'{r["optimizer_seconds"]:.2f} s | 0 s | 0 s | {8 * r["moments"]}-bit moments, recompute {r["recompute"]}, '
+                   f'{r["preemptions"]} preemptions |')
+    return out
+
+
 # ---- aims
 
 
@@ -266,6 +285,7 @@ def page(folder, found):
                          ("Kernels", ceilings + kernel_table(kernels) if kernels else []),
                          ("Generation with Qwen3-4B", generation_table(found["generation"]) if found["generation"] else []),
                          ("A training step of Qwen3-4B", steps),
+                         ("A GRPO step of Qwen3-4B", rl_table(found["rl"]) if found["rl"] else []),
                          ("Aims", aims(kernels, found["steps"]) + generation_aims(found["generation"]))):
         out += ["", f"## {title}", ""] + lines if lines else []
     return out
@@ -282,7 +302,7 @@ def main():
     steps = read_steps(folder, machine["product_tflops"] * 1e12 if machine else None)
     found = {"card": card, "date": date, "environment": environment.splitlines(), "parts": read_lines(f"{folder}/parts.jsonl"),
              "chains": read_lines(f"{folder}/chains.jsonl"), "machine": machine, "kernels": kernels, "steps": steps,
-             "generation": read_generation(folder),
+             "generation": read_generation(folder), "rl": read_rl(folder),
              "torch_ceilings": read_lines(f"{folder}/ceilings.jsonl"), "torch": read_lines(f"{folder}/peers.jsonl")}
     with open(path + ".json", "w") as file:
         json.dump(found, file, indent=1)

@@ -61,13 +61,13 @@ $(1)/test_faults: $(1)/test_faults.o $(1)/libsimt.a $(4)/libdereason.a
 $(1)/train_sft $(1)/train_rl $(1)/generate: $(1)/%: $(4)/%.o $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
 	@echo "  LINK  $$@"
 	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS) $$(SOME_LIBS)
-$(1)/generate_bench: $(4)/dev/bench/generate_bench.o $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
+$(1)/generate_bench $(1)/rl_bench: $(1)/%: $(4)/dev/bench/%.o $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
 	@echo "  LINK  $$@"
-	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
+	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS) $$(SOME_LIBS)
 endef
 $(eval $(call SIMT_BUILD,$(B)/simt/race,-fsanitize=thread,,$(B)))
 $(eval $(call SIMT_BUILD,$(B)/simt/asan,$(SANITIZE) -O2,$(SANITIZE),$(B)/asan))
-SIMT_TESTS := $(addprefix $(B)/simt/,race/test_faults race/test_cuda race/train_sft race/train_rl race/generate race/generate_bench asan/test_faults \
+SIMT_TESTS := $(addprefix $(B)/simt/,race/test_faults race/test_cuda race/train_sft race/train_rl race/generate race/generate_bench race/rl_bench asan/test_faults \
               $(addprefix race/,$(GPU_BENCHES)))
 SIMT_LONG  := $(B)/simt/asan/test_cuda
 
