@@ -7,10 +7,12 @@
 // first update of a step is exactly 1: that is checked, token by token. Weights are changed where they lie; there is nothing to copy.
 #include "base/signals.h"
 #include "data/mix.h"
-#include "data/order.h"
 #include "model/folder.h"
 #include "rl/advantage.h"
-#include "rl/update.h"
+#include "rl/dynamic.h"
+#include "rl/metrics.h"
+#include "rl/prompts.h"
+#include "rl/reference.h"
 #include "rl/validate.h"
 #include "run/run.h"
 #include "sampling/sampler.h"
@@ -26,11 +28,20 @@ typedef struct Rl {
     Sampler policy; // the model that samples and learns
     Optimizer optimizer;
     Documents prompts, held_out;
+    DroppedPrompts dropped;
     LoaderWeight *weights; // of --mix
-    Order order;
+    Curriculum curriculum;
+    Rewards rewards;
+    Encoder *encoder;
+    Judge *judge;   // NULL: there is none
+    Grader *grader; // NULL: there is none
+    Reference reference;
+    double kl_coefficient; // of now
     Schedule schedule;
     Run run;
-    char *rollouts; // OUT/rollouts
+    double save_seconds; // of the last checkpoint
+    bool told_why;       // a response without a reward was explained
+    char *rollouts;      // OUT/rollouts
 } Rl;
 
 static double seconds(void)
@@ -55,43 +66,75 @@ static RolloutRules rollout_rules(const Rl *s)
     rules.samples = s->o.samples_per_prompt;
     rules.max_new_tokens = s->o.max_new_tokens;
     rules.temperature = (float)s->o.temperature;
+    rules.top_k = (int32_t)s->o.top_k;
+    rules.top_p = (float)s->o.top_p;
+    rules.min_p = (float)s->o.min_p;
     rules.stop = s->policy.stop;
     rules.stop_count = s->policy.stop_count;
-    rules.overlong_buffer = s->o.overlong_buffer;
+    rules.rewards = &s->rewards;
+    rules.tokenizer = s->policy.tokenizer;
+    rules.encoder = s->encoder;
+    rules.judge = s->judge;
+    rules.judge_unequal = strcmp(s->o.judge_asks, "unequal") == 0;
+    rules.grader = s->grader;
     return rules;
 }
 
-static bool sample(Rl *s, Rollout *rollout)
+static bool sample(Rl *s, Rollout *rollout, StepFacts *facts)
 {
-    int64_t per_epoch = steps_per_epoch(s), epoch = s->run.step / per_epoch,
-            first = s->run.step % per_epoch * s->o.prompts_per_step;
-    int64_t count = smaller(s->o.prompts_per_step, s->prompts.count - first);
     RolloutRules rules = rollout_rules(s);
-    int64_t *numbers = (int64_t *)allocate((size_t)count, sizeof *numbers);
+    if (s->o.dynamic_sampling)
+        return dynamic_rollout(rollout, s->policy.engine, &s->curriculum, s->o.prompts_per_step, s->o.dynamic_batches,
+                               s->run.step, &rules, &facts->batches, &facts->replaced);
+    int64_t *numbers = (int64_t *)allocate((size_t)s->o.prompts_per_step, sizeof *numbers);
     TRY(numbers != NULL);
-    order_documents(&s->order, epoch, first, count, numbers);
-    bool ok = rollout_run(rollout, s->policy.engine, &s->prompts, s->policy.tokenizer, numbers, count, s->run.step, &rules);
+    int64_t count = curriculum_take(&s->curriculum, numbers, s->o.prompts_per_step);
+    bool ok = rollout_run(rollout, s->policy.engine, &s->prompts, numbers, count, s->run.step, &rules);
     free(numbers);
+    if (ok)
+        curriculum_learn(&s->curriculum, rollout);
     return ok;
 }
 
-static bool compare(const Rl *s, Rollout *rollout)
+// KL against the reference model, and in a reward that has it as a part.
+static bool refer(Rl *s, Rollout *rollout, StepFacts *facts)
 {
+    double start = seconds();
+    facts->kl_coefficient = s->kl_coefficient;
+    if (s->o.kl_coef == 0 || rollout->count == 0)
+        return true;
+    TRY(reference_logprobs(&s->reference, rollout, s->o.micro_batch_tokens, (float)s->o.temperature, s->policy.n_live));
+    int64_t n = rollout->count * rollout->samples;
+    double kl = reference_kl(rollout, (KlEstimator)option_place("k1|k2|k3", s->o.kl));
+    for (int64_t i = 0; strcmp(s->o.kl_in, "reward") == 0 && i < n; i++) {
+        Response *r = &rollout->groups[i / rollout->samples].responses[i % rollout->samples];
+        r->reward -= s->kl_coefficient * r->kl;
+    }
+    if (s->o.kl_target > 0)
+        s->kl_coefficient = kl_coefficient_next(s->kl_coefficient, kl, s->o.kl_target, (double)n, s->o.kl_horizon);
+    facts->reference = seconds() - start;
+    return true;
+}
+
+static bool compare(const Rl *s, Rollout *rollout, StepFacts *facts)
+{
+    double start = seconds();
     int64_t n = rollout->count * rollout->samples;
     AdvantageRule rule = {
         .kind = (AdvantageKind)option_place("grpo|dr-grpo|rloo|reinforce++|reinforce++-baseline", s->o.advantage),
         .deviation = (Deviation)option_place("unbiased|population|none", s->o.advantage_std),
         .epsilon = s->o.advantage_eps,
     };
-    double *rewards = (double *)allocate((size_t)n, sizeof *rewards), *result = (double *)allocate((size_t)n, sizeof *result);
-    int64_t *tokens = (int64_t *)allocate((size_t)n, sizeof *tokens);
+    double *rewards = (double *)allocate((size_t)n + 1, sizeof *rewards),
+           *result = (double *)allocate((size_t)n + 1, sizeof *result);
+    int64_t *tokens = (int64_t *)allocate((size_t)n + 1, sizeof *tokens);
     bool ok = rewards != NULL && result != NULL && tokens != NULL;
     for (int64_t i = 0; ok && i < n; i++) {
         const Response *r = &rollout->groups[i / rollout->samples].responses[i % rollout->samples];
         rewards[i] = r->reward;
         tokens[i] = r->count;
     }
-    if (ok)
+    if (ok && n > 0)
         advantages(result, rewards, tokens, rollout->count, rollout->samples, &rule);
     for (int64_t i = 0; ok && i < rollout->count; i++)
         rollout->silent += group_without_signal(rewards + i * rollout->samples, rollout->samples);
@@ -100,16 +143,11 @@ static bool compare(const Rl *s, Rollout *rollout)
     free(rewards);
     free(result);
     free(tokens);
+    facts->advantage = seconds() - start;
     return ok;
 }
 
 // ---- and learn
-
-typedef struct Learned {
-    double gradient_norm; // of the updates, the largest
-    UpdateReport report;
-    int64_t updates;
-} Learned;
 
 // Every response of groups first .. first + count - 1 and what its tokens weigh.
 static bool update_items(const Rl *s, Rollout *rollout, int64_t first, int64_t count, PackItem **items)
@@ -144,6 +182,9 @@ static UpdateRules update_rules(const Rl *s, bool on_policy)
     u.objective.clip_low = s->o.clip_low;
     u.objective.clip_high = s->o.clip_high;
     u.objective.dual_clip = s->o.dual_clip;
+    u.objective.kl_coefficient = strcmp(s->o.kl_in, "loss") == 0 ? s->kl_coefficient : 0;
+    u.objective.kl = (KlEstimator)option_place("k1|k2|k3", s->o.kl);
+    u.objective.importance_cap = s->o.importance_cap;
     u.entropy_coefficient = s->o.entropy_coef;
     u.temperature = (float)s->o.temperature;
     u.n_live = s->policy.n_live;
@@ -151,17 +192,17 @@ static UpdateRules update_rules(const Rl *s, bool on_policy)
     return u;
 }
 
-static bool update(Rl *s, Rollout *rollout, int64_t first, int64_t count, double rate, Learned *learned)
+static bool update(Rl *s, Rollout *rollout, int64_t first, int64_t count, bool on_policy, StepFacts *facts)
 {
     PackItem *items = NULL;
     Pack pack;
     double norm;
-    UpdateRules rules = update_rules(s, first == 0);
+    UpdateRules rules = update_rules(s, on_policy);
     Model *model = &s->policy.model;
     bool ok = update_items(s, rollout, first, count, &items) &&
               pack_open(&pack, items, count * rollout->samples, s->o.micro_batch_tokens, s->o.slots);
     if (ok) {
-        ok = gradients_clear(model) && update_gradients(model, &pack, &rules, &learned->report) && gradient_norm(model, &norm);
+        ok = gradients_clear(model) && update_gradients(model, &pack, &rules, &facts->report) && gradient_norm(model, &norm);
         pack_close(&pack);
     }
     free(items);
@@ -171,130 +212,89 @@ static bool update(Rl *s, Rollout *rollout, int64_t first, int64_t count, double
                     ": the gradient is not finite; the weights are those before it and the last checkpoint stands; "
                     "lower --lr",
                     s->run.step + 1);
-    learned->gradient_norm = norm > learned->gradient_norm ? norm : learned->gradient_norm;
-    learned->updates++;
+    facts->gradient_norm = norm > facts->gradient_norm ? norm : facts->gradient_norm;
+    facts->updates++;
     bool clip = s->o.grad_clip > 0 && norm > s->o.grad_clip;
-    return optimizer_step(&s->optimizer, model, rate, clip ? s->o.grad_clip / norm : 1);
+    return optimizer_step(&s->optimizer, model, facts->learning_rate, clip ? s->o.grad_clip / norm : 1);
+}
+
+static bool learn(Rl *s, Rollout *rollout, StepFacts *facts)
+{
+    double start = seconds();
+    for (int64_t epoch = 0; epoch < s->o.update_epochs; epoch++)
+        for (int64_t first = 0; first < rollout->count; first += s->o.prompts_per_update)
+            TRY(update(s, rollout, first, smaller(s->o.prompts_per_update, rollout->count - first), first + epoch == 0, facts));
+    facts->update = seconds() - start;
+    return true;
 }
 
 // ---- and tell
 
-typedef struct Facts { // of a rollout
-    double reward, reward_squares, least, most, accuracy, length, longest;
-    int64_t responses, cut, unknown;
-} Facts;
-
-static Facts facts_of(const Rollout *rollout)
+static bool report(Rl *s, const Rollout *rollout, const StepFacts *facts)
 {
-    Facts f = {0};
-    f.least = INFINITY;
-    f.most = -INFINITY;
-    for (int64_t i = 0; i < rollout->count; i++) {
-        for (int64_t k = 0; k < rollout->samples; k++) {
-            const Response *r = &rollout->groups[i].responses[k];
-            f.responses++;
-            f.reward += r->reward;
-            f.reward_squares += r->reward * r->reward;
-            f.least = fmin(f.least, r->reward);
-            f.most = fmax(f.most, r->reward);
-            f.accuracy += r->accuracy;
-            f.length += (double)r->count;
-            f.longest = fmax(f.longest, (double)r->count);
-            f.cut += !r->ended;
-            f.unknown += r->verdict == VERDICT_UNKNOWN;
-        }
+    Metrics metrics;
+    if (rollout->why != NULL && !s->told_why) {
+        log_note(&s->run.log, "step %" PRId64 ": %" PRId64 " of %" PRId64 " responses have no reward, and so no advantage; %s",
+                 s->run.step, rollout->unscored, rollout->count * rollout->samples, rollout->why);
+        s->told_why = true;
     }
-    return f;
+    metrics_of_step(&metrics, rollout, &s->rewards, facts);
+    return log_step(&s->run.log, s->run.step, metrics.fields, metrics.count);
 }
 
-static bool report(Rl *s, const Rollout *rollout, const Learned *learned, double rate, double update_seconds)
+static bool step(Rl *s)
 {
-    Facts f = facts_of(rollout);
-    const ObjectiveCounts *c = &learned->report.counts;
-    double n = (double)f.responses, tokens = c->tokens > 0 ? (double)c->tokens : 1, mean = f.reward / n;
-    double all = rollout->generate_seconds + rollout->reward_seconds + update_seconds;
-    LogField fields[] = {
-        {"loss", learned->report.loss / (double)learned->updates},
-        {"grad_norm", learned->gradient_norm},
-        {"lr", rate},
-        {"trained_tokens", (double)c->tokens},
-        {"reward/mean", mean},
-        {"reward/std", sqrt(fmax(0, f.reward_squares / n - mean * mean))},
-        {"reward/min", f.least},
-        {"reward/max", f.most},
-        {"reward/accuracy", f.accuracy / n},
-        {"frac_reward_zero_std", (double)rollout->silent / (double)rollout->count},
-        {"verdict_unknown", (double)f.unknown / n},
-        {"response_length/mean", f.length / n},
-        {"response_length/max", f.longest},
-        {"response_length/clip_ratio", (double)f.cut / n},
-        {"actor/pg_loss", c->policy / tokens},
-        {"actor/entropy", learned->report.entropy / tokens},
-        {"actor/pg_clipfrac", (double)c->clipped / tokens},
-        {"actor/pg_clipfrac_lower", (double)c->clipped_lower / tokens},
-        {"actor/ppo_kl", c->old_minus_new / tokens},
-        {"timing_s/gen", rollout->generate_seconds},
-        {"timing_s/reward", rollout->reward_seconds},
-        {"timing_s/old_log_prob", 0},
-        {"timing_s/update_weights", 0},
-        {"timing_s/update_actor", update_seconds},
-        {"timing_s/step", all},
-        {"tokens_per_second", (double)(rollout->tokens + rollout->prompt_tokens * rollout->samples) / all},
-    };
-    return log_step(&s->run.log, s->run.step, fields, sizeof fields / sizeof *fields);
-}
-
-static bool learn(Rl *s, Rollout *rollout)
-{
-    double rate = learning_rate(&s->schedule, s->run.step), start = seconds();
-    Learned learned = {0};
-    for (int64_t first = 0; first < rollout->count; first += s->o.prompts_per_update)
-        TRY(update(s, rollout, first, smaller(s->o.prompts_per_update, rollout->count - first), rate, &learned));
-    s->run.step++;
-    return rollout_write(rollout, s->rollouts, s->run.step) && report(s, rollout, &learned, rate, seconds() - start);
+    Rollout rollout;
+    StepFacts facts = {0};
+    facts.learning_rate = learning_rate(&s->schedule, s->run.step);
+    facts.save = s->save_seconds;
+    int64_t taken = s->curriculum.taken;
+    LevelState levels[LEVELS];
+    memcpy(levels, s->curriculum.level, sizeof levels);
+    if (!sample(s, &rollout, &facts)) { // as if it had not been tried: it may be saved
+        s->curriculum.taken = taken;
+        memcpy(s->curriculum.level, levels, sizeof levels);
+        return false;
+    }
+    facts.generate = rollout.generate_seconds;
+    facts.reward = rollout.reward_seconds;
+    bool ok = refer(s, &rollout, &facts) && compare(s, &rollout, &facts) && learn(s, &rollout, &facts);
+    if (ok) {
+        s->run.step++;
+        ok = rollout_write(&rollout, s->policy.tokenizer, s->rollouts, s->run.step) && report(s, &rollout, &facts);
+    }
+    rollout_free(&rollout);
+    return ok;
 }
 
 // ---- held-out problems
 
-enum { EVAL_FIELDS = 64, EVAL_NAME = 96 }; // of more sources than that, the first
-
-typedef struct EvalFields {
-    LogField fields[EVAL_FIELDS];
-    char names[EVAL_FIELDS][EVAL_NAME];
-    size_t count;
-} EvalFields;
-
-static void add_field(EvalFields *f, double value, const char *format, ...) PRINTF_LIKE(3, 4);
-static void add_field(EvalFields *f, double value, const char *format, ...)
+static bool report_validation(Rl *s, const Validation *v, double time)
 {
-    if (f->count == EVAL_FIELDS)
-        return;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(f->names[f->count], EVAL_NAME, format, arguments);
-    va_end(arguments);
-    f->fields[f->count].name = f->names[f->count];
-    f->fields[f->count++].value = value;
-}
-
-static bool report_validation(Rl *s, const Validation *v)
-{
-    EvalFields f;
+    Metrics f;
     int samples = (int)s->o.eval_samples;
     double n = (double)v->all.prompts;
     f.count = 0;
-    add_field(&f, v->all.average / n, "eval/acc/mean@%d", samples);
+    metrics_add(&f, v->all.average / n, "eval/acc/mean@%d", samples);
     if (samples > 1) {
-        add_field(&f, v->all.pass / n, "eval/acc/pass@%d", samples);
-        add_field(&f, v->all.majority / n, "eval/acc/maj@%d", samples);
+        metrics_add(&f, v->all.pass / n, "eval/acc/pass@%d", samples);
+        metrics_add(&f, v->all.majority / n, "eval/acc/maj@%d", samples);
     }
     for (int level = 0; level < LEVELS; level++)
         if (v->level[level].prompts > 0)
-            add_field(&f, v->level[level].average / (double)v->level[level].prompts, "eval/level_%d/acc/mean@%d", level, samples);
-    for (size_t i = 1; i < s->held_out.source_count; i++)
-        if (v->source[i].prompts > 0)
-            add_field(&f, v->source[i].average / (double)v->source[i].prompts, "val-core/%.60s/acc/mean@%d",
-                      s->held_out.sources[i], samples);
+            metrics_add(&f, v->level[level].average / (double)v->level[level].prompts, "eval/level_%d/acc/mean@%d", level,
+                        samples);
+    for (size_t i = 1; i < s->held_out.source_count; i++) {
+        double asked = (double)v->source[i].prompts;
+        if (asked == 0)
+            continue;
+        metrics_add(&f, v->source[i].average / asked, "val-core/%.60s/acc/mean@%d", s->held_out.sources[i], samples);
+        if (samples > 1) {
+            metrics_add(&f, v->source[i].pass / asked, "val-core/%.60s/acc/best@%d", s->held_out.sources[i], samples);
+            metrics_add(&f, v->source[i].majority / asked, "val-core/%.60s/acc/maj@%d", s->held_out.sources[i], samples);
+        }
+    }
+    metrics_add(&f, time, "timing_s/testing");
     return log_event(&s->run.log, "eval", s->run.step, f.fields, f.count);
 }
 
@@ -304,8 +304,10 @@ static bool evaluate_held_out(Rl *s)
     if (s->held_out.count == 0)
         return true;
     RolloutRules rules = rollout_rules(s);
+    double start = seconds();
     rules.samples = s->o.eval_samples;
-    rules.overlong_buffer = 0;
+    rules.rewards = NULL; // by rule alone
+    rules.top_k = 0, rules.top_p = 1, rules.min_p = 0;
     if (rules.samples == 1)
         rules.temperature = 0;
     int64_t *numbers = (int64_t *)allocate((size_t)s->held_out.count, sizeof *numbers);
@@ -313,14 +315,28 @@ static bool evaluate_held_out(Rl *s)
     for (int64_t i = 0; i < s->held_out.count; i++)
         numbers[i] = i;
     Rollout rollout;
-    bool ok = rollout_run(&rollout, s->policy.engine, &s->held_out, s->policy.tokenizer, numbers, s->held_out.count, -1, &rules);
+    bool ok = rollout_run(&rollout, s->policy.engine, &s->held_out, numbers, s->held_out.count, -1, &rules);
     free(numbers);
     TRY(ok);
     Validation v;
-    ok = validate(&v, &rollout, &s->held_out) && report_validation(s, &v);
+    ok = validate(&v, &rollout, &s->held_out) && report_validation(s, &v, seconds() - start);
     validation_free(&v);
     rollout_free(&rollout);
     return ok;
+}
+
+// ---- step after step
+
+static bool save(Rl *s)
+{
+    double start = seconds();
+    json_t *curriculum = curriculum_state(&s->curriculum);
+    TRY(curriculum != NULL);
+    json_decref(s->run.recipe);
+    s->run.recipe = json_pack("{s:o, s:f}", "curriculum", curriculum, "kl_coefficient", s->kl_coefficient);
+    TRY((s->run.recipe != NULL || fail("no memory for the state of a checkpoint")) && run_save(&s->run));
+    s->save_seconds = seconds() - start;
+    return true;
 }
 
 static bool train(Rl *s, bool *stopped)
@@ -329,22 +345,111 @@ static bool train(Rl *s, bool *stopped)
     if (s->run.step == 0)
         TRY(evaluate_held_out(s));
     while (s->run.step < s->run.steps && !*stopped) {
-        Rollout rollout;
-        TRY(sample(s, &rollout));
-        bool ok = compare(s, &rollout) && learn(s, &rollout);
-        rollout_free(&rollout);
-        TRY(ok);
+        int64_t before = s->run.step;
+        if (!step(s)) {
+            *stopped = s->run.step == before && signal_received() != 0; // while judges were waited for
+            return *stopped && save(s);
+        }
         bool last = s->run.step == s->run.steps;
         if (last || due(s->o.eval_every, s->run.step))
             TRY(evaluate_held_out(s));
         *stopped = !last && signal_received() != 0;
         if (last || *stopped || due(s->o.save_every, s->run.step))
-            TRY(run_save(&s->run));
+            TRY(save(s));
     }
     return true;
 }
 
 // ---- what has to be there before the first step
+
+static ModelLimits training_limits(const Rl *s, bool training)
+{
+    ModelLimits l = {0};
+    l.positions = s->o.max_prompt_tokens + s->o.max_new_tokens;
+    l.tokens = l.rows = l.sequences = larger(s->o.micro_batch_tokens, l.positions);
+    l.training = training;
+    l.recompute = training && strcmp(s->o.recompute, "layer") == 0;
+    return l;
+}
+
+static bool open_rewards(Rl *s)
+{
+    double standard[REWARD_PARTS] = {0};
+    standard[REWARD_ACCURACY] = 1;
+    standard[REWARD_OVERLONG] = s->o.overlong_buffer > 0;
+    standard[REWARD_GRADER] = s->o.grader[0] != 0;
+    TRY(rewards_open(&s->rewards, s->o.reward.items, s->o.reward.count, standard));
+    s->rewards.overlong_buffer = s->o.overlong_buffer;
+    s->rewards.max_new_tokens = s->o.max_new_tokens;
+    if (s->rewards.has[REWARD_GRADER] && s->o.grader[0] == 0)
+        return fail("--reward grader: give --grader COMMAND, too");
+    if (s->rewards.has[REWARD_OVERLONG] && s->o.overlong_buffer == 0)
+        return fail("--reward overlong: give --overlong-buffer TOKENS, too");
+    return true;
+}
+
+// Who says what a reward is besides rules. Graders first: their processes are made before the GPU is touched.
+static bool open_grader(Rl *s, const char *journal)
+{
+    GraderOptions o = {0};
+    o.command = s->o.grader;
+    o.processes = s->o.grader_processes;
+    o.seconds = s->o.grader_seconds;
+    o.sandbox = s->o.grader_sandbox;
+    o.journal = journal;
+    return (s->grader = grader_open(&o)) != NULL;
+}
+
+static bool open_judge(Rl *s, const char *journal)
+{
+    JudgeOptions o = {0};
+    o.model = s->o.judge_model;
+    o.url = s->o.endpoint;
+    o.device = s->o.device;
+    o.threads = s->o.threads;
+    o.max_tokens = s->o.judge_tokens;
+    o.patience = s->o.judge_patience;
+    o.journal = journal;
+    return (s->judge = judge_open(&o)) != NULL;
+}
+
+static bool open_others(Rl *s)
+{
+    bool grader = s->o.grader[0] != 0, judge = s->o.judge_model[0] != 0;
+    if (s->o.endpoint[0] != 0 && !judge)
+        return fail("--endpoint: give --judge-model, the judge's name there");
+    if (s->o.plan || (!grader && !judge))
+        return true;
+    char *graded = path_join(s->o.out, "grader.jsonl"), *judged = path_join(s->o.out, "judge.jsonl");
+    bool ok = graded != NULL && judged != NULL && folder_make(s->o.out) && (!grader || open_grader(s, graded)) &&
+              (!judge || open_judge(s, judged));
+    free(graded);
+    free(judged);
+    return ok;
+}
+
+static bool open_reference(Rl *s)
+{
+    ModelLimits limits = training_limits(s, false);
+    if (s->o.kl_coef == 0)
+        return true;
+    const Kernels *kernels = s->o.plan ? kernels_for_plan(s->o.device) : kernels_open(s->o.device, (int)s->o.threads);
+    s->kl_coefficient = s->o.kl_coef;
+    return kernels != NULL &&
+           reference_open(&s->reference, s->o.reference[0] != 0 ? s->o.reference : s->o.model, &limits, kernels, s->o.plan);
+}
+
+static bool check_options(const Rl *s)
+{
+    bool processed = s->o.top_k > 0 || s->o.top_p < 1 || s->o.min_p > 0;
+    if (processed && s->o.exact)
+        return fail(
+            "--top-k, --top-p and --min-p sample from another distribution than the one that learns; give --no-exact to do so, "
+            "with --importance-cap against it");
+    if (s->o.adapt && s->o.adapt_low >= s->o.adapt_high)
+        return fail("--adapt-low must be below --adapt-high");
+    return true;
+}
 
 static bool open_policy(Rl *s)
 {
@@ -360,17 +465,16 @@ static bool open_policy(Rl *s)
     o.cache = s->o.cache;
     o.plan_only = s->o.plan;
     o.moments = strcmp(s->o.moments, "bf16") == 0 ? 4 : 8;
-    o.training.tokens = larger(s->o.micro_batch_tokens, o.context);
-    o.training.rows = o.training.tokens;
-    o.training.sequences = o.training.tokens;
-    o.training.positions = o.context;
-    o.training.training = true;
-    o.training.recompute = strcmp(s->o.recompute, "layer") == 0;
+    o.training = training_limits(s, true);
     TRY(sampler_open(&s->policy, &o));
     if (s->policy.tokenizer == NULL)
         return fail("%s: there is no tokenizer.json in it, and answers are judged as text; name a folder with --tokenizer",
                     s->policy.folder.data);
-    return true;
+    if (s->o.kl_coef > 0 && s->reference.model.config.vocabulary != s->policy.config.vocabulary)
+        return fail("--reference: it has %" PRId64 " vocabulary rows and the model %" PRId64
+                    "; take a model of the same tokenizer",
+                    s->reference.model.config.vocabulary, s->policy.config.vocabulary);
+    return (s->encoder = encoder_open(s->policy.tokenizer)) != NULL;
 }
 
 static bool open_prompts(Rl *s)
@@ -385,12 +489,17 @@ static bool open_prompts(Rl *s)
     if (s->o.eval_data.count > 0)
         TRY(documents_open(&s->held_out, &reading, s->o.eval_data.items, s->o.eval_data.count));
     TRY(mix_parse(&s->weights, s->o.mix.items, s->o.mix.count));
-    LoaderOptions dealing = {0};
-    dealing.seed = (uint64_t)s->o.seed;
-    dealing.order = (LoaderOrder)option_place("random|sorted|shuffled|mixed", s->o.order);
-    dealing.weights = s->weights;
-    dealing.weight_count = s->o.mix.count;
-    return order_open(&s->order, &s->prompts, &dealing);
+    TRY(prompts_drop_unreadable(&s->dropped, &s->prompts, &s->rewards, s->o.judge_model[0] != 0));
+    CurriculumOptions o = {0};
+    o.order.seed = (uint64_t)s->o.seed;
+    o.order.order = (LoaderOrder)option_place("random|sorted|shuffled|mixed", s->o.order);
+    o.order.weights = s->weights;
+    o.order.weight_count = s->o.mix.count;
+    o.adaptive = s->o.adapt;
+    o.low = s->o.adapt_low;
+    o.high = s->o.adapt_high;
+    o.rare = s->o.adapt_rare;
+    return curriculum_open(&s->curriculum, &s->prompts, &o);
 }
 
 static void plan_steps(Rl *s)
@@ -416,6 +525,27 @@ static bool open_optimizer(Rl *s)
     return optimizer_open(&s->optimizer, &s->policy.model, s->o.plan);
 }
 
+static bool resume(Rl *s)
+{
+    const char *where = "the checkpoint";
+    TRY(json_need_number(&s->kl_coefficient, s->run.recipe, "kl_coefficient", 0, 1e300, where));
+    return curriculum_resume(&s->curriculum, json_object_get(s->run.recipe, "curriculum"), where);
+}
+
+static void announce(Rl *s)
+{
+    RunLog *log = &s->run.log;
+    run_announce(&s->run);
+    log_note(log, "%" PRId64 " prompts (%" PRId64 " longer ones dropped), %" PRId64 " responses a step, %" PRId64 " updates",
+             s->prompts.count, s->prompts.too_long, s->o.prompts_per_step * s->o.samples_per_prompt,
+             s->o.update_epochs * ((s->o.prompts_per_step + s->o.prompts_per_update - 1) / s->o.prompts_per_update));
+    if (s->dropped.count > 0)
+        log_note(log, "%" PRId64 " problems are left out: no rule can read their reference, and there is no judge: %s%s",
+                 s->dropped.count, s->dropped.names.data, s->dropped.count > PROMPTS_NAMED ? ", ..." : "");
+    if (s->grader != NULL)
+        log_note(log, "graders: %" PRId64 " processes, sandbox: %s", s->o.grader_processes, grader_sandbox(s->grader));
+}
+
 static bool open_run(Rl *s)
 {
     bool resumed; // the weights are the model folder's otherwise: the sampler has read them
@@ -426,14 +556,13 @@ static bool open_run(Rl *s)
     s->run.log_every = s->o.log_every;
     s->run.template_name = template_name(s->policy.chat.kind);
     TRY(run_identity(&s->run, &s->options, &s->prompts, s->policy.tokenizer));
+    TRY(s->judge == NULL || run_identity_add(&s->run, "judge", judge_hash(s->judge)));
+    TRY(s->o.kl_coef == 0 || run_identity_add(&s->run, "reference", s->reference.hash));
     TRY(run_open(&s->run, &s->options, s->o.resume, &resumed));
+    TRY(!resumed || resume(s));
     TRY((s->rollouts = path_join(s->o.out, "rollouts")) != NULL && rollouts_cut(s->rollouts, s->run.step));
     TRY(run_describe(&s->run, &s->options, s->policy.tokenizer_folder.data));
-    run_announce(&s->run);
-    log_note(&s->run.log,
-             "%" PRId64 " prompts (%" PRId64 " longer ones dropped), %" PRId64 " responses a step, %" PRId64 " updates",
-             s->prompts.count, s->prompts.too_long, s->o.prompts_per_step * s->o.samples_per_prompt,
-             (s->o.prompts_per_step + s->o.prompts_per_update - 1) / s->o.prompts_per_update);
+    announce(s);
     return true;
 }
 
@@ -442,6 +571,10 @@ static bool print_plan(const Rl *s)
     printf("%" PRId64 " prompts, %" PRId64 " steps\n", s->prompts.count, s->run.steps);
     sampler_print_plan(&s->policy, stdout);
     arena_print(&s->optimizer.state, stdout);
+    if (s->o.kl_coef > 0) {
+        arena_print(&s->reference.model.state, stdout);
+        arena_print(&s->reference.model.activations, stdout);
+    }
     return fflush(stdout) == 0 || fail_errno("writing the plan");
 }
 
@@ -459,7 +592,7 @@ static bool export_policy(Rl *s)
 static bool reinforce(Rl *s, bool *stopped)
 {
     *stopped = false;
-    TRY(open_policy(s) && open_prompts(s));
+    TRY(check_options(s) && open_rewards(s) && open_others(s) && open_reference(s) && open_policy(s) && open_prompts(s));
     plan_steps(s);
     TRY(open_optimizer(s));
     if (s->o.plan)
@@ -475,10 +608,16 @@ static void close_all(Rl *s)
     run_close(&s->run);
     free(s->rollouts);
     optimizer_close(&s->optimizer);
-    order_close(&s->order);
+    curriculum_close(&s->curriculum);
     documents_close(&s->prompts);
     documents_close(&s->held_out);
     mix_free(s->weights, s->o.mix.count);
+    bytes_free(&s->dropped.names);
+    encoder_close(s->encoder);
+    reference_close(&s->reference);
+    judge_close(s->judge);
+    grader_close(s->grader);
+    rewards_close(&s->rewards);
     sampler_close(&s->policy);
 }
 

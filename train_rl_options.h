@@ -22,17 +22,39 @@
     ROW(max_prompt_tokens,  integer, "1024", "> 1",           data,      IDENTITY, "prompts that are longer are dropped")        \
     ROW(order,              choice,  "random", "random|sorted|shuffled|mixed", data, IDENTITY, "of an epoch's prompts (sorted: easy to hard)") \
     ROW(mix,                repeated, "", "",                 data,      IDENTITY, "weights for mixed: level:1=4 or source:math=0.5") \
+    ROW(adapt,              flag,    "false", "",             data,      IDENTITY, "levels whose pass rate leaves a band come more rarely; instead of --order") \
+    ROW(adapt_low,          number,  "0.1", ">= 0 and <= 1",  data,      IDENTITY, "the band's lower end")                       \
+    ROW(adapt_high,         number,  "0.9", ">= 0 and <= 1",  data,      IDENTITY, "the band's upper end")                       \
+    ROW(adapt_rare,         number,  "0.1", ">= 0.001 and <= 1", data,   IDENTITY, "weight of a level outside of it")            \
     ROW(epochs,             integer, "1", "> 0 and <= 1e6",   steps,     IDENTITY, "passes over the prompts")                    \
     ROW(steps,              integer, "0", ">= 0",             steps,     IDENTITY, "rollout batches; 0: as many as the epochs have") \
     ROW(prompts_per_step,   integer, "128", "> 0",            steps,     IDENTITY, "of a rollout batch")                         \
     ROW(prompts_per_update, integer, "64", "> 0",             steps,     IDENTITY, "of an update")                               \
+    ROW(update_epochs,      integer, "1", "> 0 and <= 1000",  steps,     IDENTITY, "times that a rollout batch is learned from") \
+    ROW(dynamic_sampling,   flag,    "false", "",             steps,     IDENTITY, "groups whose rewards are all the same are replaced") \
+    ROW(dynamic_batches,    integer, "10", "> 0 and <= 1000", steps,     IDENTITY, "rollout batches of a step at most, for that") \
     ROW(samples_per_prompt, integer, "8", "> 1 and <= 65536", steps,     IDENTITY, "responses to a prompt: its group")           \
     ROW(micro_batch_tokens, integer, "16384", "> 0",          steps,     IDENTITY, "tokens worked on at once")                   \
     ROW(slots,              integer, "8", "> 0 and <= 4096",  steps,     IDENTITY, "micro-batches are a multiple of this")       \
     ROW(seed,               integer, "0", ">= 0",             steps,     IDENTITY, "of the order, the samples and rounding")     \
     ROW(max_new_tokens,     integer, "8192", "> 0",           sampling,  IDENTITY, "of a response")                              \
     ROW(temperature,        number,  "1", "> 1e-6",           sampling,  IDENTITY, "of samples and of the update")               \
+    ROW(exact,              flag,    "true", "",              sampling,  IDENTITY, "false: top-k and the like are allowed, and the policy differs from what is sampled") \
+    ROW(top_k,              integer, "0", ">= 0 and <= 2147483647", sampling, IDENTITY, "with --no-exact; 0: all")              \
+    ROW(top_p,              number,  "1", "> 0 and <= 1",     sampling,  IDENTITY, "with --no-exact")                           \
+    ROW(min_p,              number,  "0", ">= 0 and <= 1",    sampling,  IDENTITY, "with --no-exact")                           \
+    ROW(importance_cap,     number,  "2", ">= 0",             sampling,  IDENTITY, "with --no-exact: truncated importance sampling; 0: none") \
+    ROW(reward,             repeated, "", "",                 reward,    IDENTITY, "[SOURCE:]accuracy|format|length|overlong|grader=WEIGHT") \
     ROW(overlong_buffer,    integer, "0", ">= 0",             reward,    IDENTITY, "last tokens before the limit that cost up to 1; 0: none") \
+    ROW(judge_model,        text,    "", "",                  reward,    NEUTRAL,  "folder of a model that compares answers; with --endpoint its name there") \
+    ROW(endpoint,           text,    "", "",                  reward,    IDENTITY, "OpenAI-compatible server that has the judge") \
+    ROW(judge_asks,         choice,  "unreadable", "unreadable|unequal", reward, IDENTITY, "which answers it is asked about: where no rule reads the reference, or all that are not equal by rule") \
+    ROW(judge_tokens,       integer, "2048", "> 0 and <= 1e6", reward,   IDENTITY, "of what it says")                           \
+    ROW(judge_patience,     number,  "900", ">= 0",           reward,    NEUTRAL,  "seconds for which a server that is down is asked again") \
+    ROW(grader,             text,    "", "",                  reward,    IDENTITY, "command that reads JSON lines and answers each with {\"score\": x}") \
+    ROW(grader_processes,   integer, "4", "> 0 and <= 1024",  reward,    NEUTRAL,  "of it at once")                             \
+    ROW(grader_seconds,     number,  "30", "> 0",             reward,    NEUTRAL,  "for an answer")                             \
+    ROW(grader_sandbox,     choice,  "auto", "auto|bwrap|none", reward,  NEUTRAL,  "bubblewrap around it")                      \
     ROW(advantage,          choice,  "grpo", "grpo|dr-grpo|rloo|reinforce++|reinforce++-baseline", loss, IDENTITY, "what a reward is compared with") \
     ROW(advantage_std,      choice,  "unbiased", "unbiased|population|none", loss, IDENTITY, "grpo: what differences are divided by") \
     ROW(advantage_eps,      number,  "1e-6", ">= 0",          loss,      IDENTITY, "grpo: added to it")                          \
@@ -42,6 +64,12 @@
     ROW(clip_high,          number,  "0.2", ">= 0",           loss,      IDENTITY, "ratios above 1 + this are clipped")          \
     ROW(dual_clip,          number,  "3", ">= 0",             loss,      IDENTITY, "clip: bound where the advantage is negative; 0: none") \
     ROW(entropy_coef,       number,  "0", ">= 0",             loss,      IDENTITY, "entropy's share of the loss")                \
+    ROW(kl_coef,            number,  "0", ">= 0",             loss,      IDENTITY, "KL against --reference; 0: there is none")  \
+    ROW(kl,                 choice,  "k3", "k1|k2|k3",        loss,      IDENTITY, "its estimator")                             \
+    ROW(kl_in,              choice,  "loss", "loss|reward",   loss,      IDENTITY, "where it is counted")                       \
+    ROW(kl_target,          number,  "0", ">= 0",             loss,      IDENTITY, "adapts --kl-coef to this KL of a token; 0: fixed") \
+    ROW(kl_horizon,         number,  "10000", "> 0",          loss,      IDENTITY, "responses in which it adapts")              \
+    ROW(reference,          folder,  "", "",                  loss,      NEUTRAL,  "the reference model, if not --model")       \
     ROW(mask_truncated,     flag,    "false", "",             loss,      IDENTITY, "responses that were cut off are not trained on") \
     ROW(lr,                 number,  "1e-6", "> 0",           optimizer, IDENTITY, "peak learning rate")                         \
     ROW(lr_schedule,        choice,  "constant", "constant|linear|cosine|wsd", optimizer, IDENTITY, "its shape")                 \

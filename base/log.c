@@ -20,11 +20,11 @@ double log_seconds(void)
 
 bool log_is_wall_clock(const char *name)
 {
-    static const char *const names[] = {"seconds", "tokens_per_second", "memory_bytes"};
+    static const char *const names[] = {"seconds", "tokens_per_second", "memory_bytes"}, *const begins[] = {"timing_s/", "perf/"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
-    return false;
+    return strncmp(name, begins[0], strlen(begins[0])) == 0 || strncmp(name, begins[1], strlen(begins[1])) == 0;
 }
 
 bool log_open(RunLog *log, const char *path, FILE *terminal, int64_t total_steps, int64_t every)

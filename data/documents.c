@@ -209,6 +209,24 @@ void documents_find_levels(Documents *d)
     }
 }
 
+void documents_keep(Documents *d, const bool *kept)
+{
+    int64_t count = 0;
+    d->tokens = d->trained_tokens = d->longest = 0;
+    for (int64_t i = 0; i < d->count; i++) {
+        if (!kept[i])
+            continue;
+        const Document *doc = &d->list[i];
+        d->tokens += doc->length;
+        d->trained_tokens += doc->trained;
+        d->longest = doc->length > d->longest ? doc->length : d->longest;
+        d->list[count++] = *doc;
+    }
+    d->records -= d->count - count;
+    d->count = count;
+    documents_find_levels(d);
+}
+
 static bool open_all(Opening *o, const char *const *paths, size_t count)
 {
     Documents *d = o->documents;

@@ -256,3 +256,38 @@ bool model_folder_export(const char *given, const FolderExport *e)
     free(folder);
     return ok || fail_in("exporting the model to %s", given);
 }
+
+// ---- which model it is
+
+enum { PRINT_BYTES = 4096 };
+
+static bool hash_tensors(Bytes *facts, const Weights *weights)
+{
+    for (size_t i = 0; i < weights_count(weights); i++) {
+        const WeightTensor *t = weights_at(weights, i);
+        uint64_t size = t->bytes < PRINT_BYTES ? t->bytes : PRINT_BYTES;
+        uint64_t ends[2] = {hash_bytes(t->data, size), hash_bytes(t->data + t->bytes - size, size)};
+        TRY(bytes_printf(facts, "%s %s %" PRIu64 " ", t->name, t->type_name, t->bytes) && bytes_append(facts, ends, sizeof ends));
+    }
+    return true;
+}
+
+bool model_folder_fingerprint(uint64_t *hash, const char *folder, const ModelConfig *config)
+{
+    Bytes facts = {0};
+    Weights *weights;
+    json_t *described = config_to_json(config, "float32");
+    char *text = described == NULL ? NULL : json_dumps(described, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(described);
+    if (text == NULL)
+        return fail("no memory for a configuration");
+    bool ok = bytes_text(&facts, text) && weights_open(&weights, folder);
+    free(text);
+    if (ok) {
+        ok = hash_tensors(&facts, weights);
+        weights_close(weights);
+    }
+    *hash = hash_bytes(facts.data, facts.size);
+    bytes_free(&facts);
+    return ok;
+}

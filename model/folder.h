@@ -14,6 +14,10 @@ extern "C" {
 // with the name of the program that exports it; a folder that is neither, with what it lacks.
 bool model_folder_find(Bytes *path, const char *given);
 
+// A hash of what makes its model: configuration, tensors' names and shapes, and a part of each tensor's values. Cheap, and another for a
+// model that was trained on.
+bool model_folder_fingerprint(uint64_t *hash, const char *folder, const ModelConfig *config);
+
 // Copies what a folder says of its tokenizer (its files, template, sampling settings), those that it has, into another.
 bool model_folder_copy_tokenizer(const char *from, const char *to);
 

@@ -10,17 +10,7 @@
 
 enum { BETWEEN_BOXES = 40, BOXES_MOST = 16, WORDS_OF_ANSWER = 6 };
 
-static Text text_between(const char *begin, const char *end) { return (Text){begin, (size_t)(end - begin)}; }
 static const char *text_end(Text s) { return s.data + s.size; }
-
-static const char *last_of(Text s, const char *text) // where it begins, ignoring case, or NULL
-{
-    size_t n = strlen(text);
-    for (size_t i = s.size + 1; i-- > 0;)
-        if (i + n <= s.size && strncasecmp(s.data + i, text, n) == 0)
-            return s.data + i;
-    return NULL;
-}
 
 // ---- boxes
 
@@ -130,7 +120,7 @@ static const char *behind_mark(Text s, const char *const *mark)
 {
     const char *best = NULL;
     for (; *mark != NULL; mark++) {
-        const char *at = last_of(s, *mark);
+        const char *at = text_last(s, *mark);
         if (at != NULL && (best == NULL || at + strlen(*mark) > best))
             best = at + strlen(*mark);
     }
@@ -302,7 +292,7 @@ static Text of_sentence(Text s)
 
 static Text behind_thought(Text response)
 {
-    const char *thought = last_of(response, "</think>");
+    const char *thought = text_last(response, "</think>");
     return thought == NULL ? response : text_between(thought + 8, text_end(response));
 }
 
@@ -318,6 +308,12 @@ Text response_answer(Text response, char *out, size_t capacity)
     if (marked != NULL)
         return text_trimmed(said);
     return text_trimmed(words_in(s) < WORDS_OF_ANSWER ? of_sentence(s) : last_quantity(s));
+}
+
+bool response_marks_answer(Text response)
+{
+    Text s = behind_thought(response);
+    return find_boxes(s).count > 0 || behind_mark(s, marks) != NULL;
 }
 
 Text response_last_box(Text response)

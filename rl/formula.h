@@ -3,6 +3,7 @@
 #ifndef RL_FORMULA_H
 #define RL_FORMULA_H
 
+#include "rl/text.h"
 #include "rl/verify.h"
 #include <stdint.h>
 
@@ -78,9 +79,5 @@ void node_append(Node *parent, Node *child);
 
 // A node that was copied may end before its last sibling: children go from first to last.
 #define EACH_CHILD(c, n) for (const Node *c = (n)->first; c != NULL; c = c == (n)->last ? NULL : c->next)
-
-bool text_is(Text s, const char *text);
-bool texts_equal(Text a, Text b);
-Text text_trimmed(Text s); // without space at its ends
 
 #endif

@@ -3,18 +3,6 @@
 #include <ctype.h>
 #include <string.h>
 
-bool texts_equal(Text a, Text b) { return a.size == b.size && memcmp(a.data, b.data, a.size) == 0; }
-bool text_is(Text s, const char *text) { return s.size == strlen(text) && memcmp(s.data, text, s.size) == 0; }
-
-Text text_trimmed(Text s)
-{
-    while (s.size > 0 && isspace((unsigned char)*s.data))
-        s.data++, s.size--;
-    while (s.size > 0 && isspace((unsigned char)s.data[s.size - 1]))
-        s.size--;
-    return s;
-}
-
 // ---- spelling
 
 // Longest first where one begins another.

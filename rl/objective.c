@@ -72,6 +72,14 @@ static TokenLoss sequence_loss(const ResponseTokens *r, const Objective *o)
     return clip_loss(ratio, kept == mean ? ratio : 0, r->advantage, o, 0);
 }
 
+static double importance(const ResponseTokens *r, int64_t t, double cap)
+{
+    if (r->sampled == NULL || cap == 0)
+        return 1;
+    double difference = (double)r->old[t] - (double)r->sampled[t];
+    return fmin(exp(clamp(difference, -LOG_RATIO_MOST, LOG_RATIO_MOST)), cap);
+}
+
 void objective(float *loss, float *dlp, const ResponseTokens *r, const Objective *o, ObjectiveCounts *counts)
 {
     TokenLoss sequence = {0};
@@ -80,7 +88,9 @@ void objective(float *loss, float *dlp, const ResponseTokens *r, const Objective
     for (int64_t t = 0; t < r->count; t++) {
         double lp = r->lp[t], old = r->old[t];
         TokenLoss one = o->loss == LOSS_GSPO ? sequence : token_loss(lp, old, r->advantage, o);
-        double kl = 0, dkl = 0;
+        double kl = 0, dkl = 0, weight = importance(r, t, o->importance_cap);
+        one.loss *= weight;
+        one.dlp *= weight;
         if (r->reference != NULL) {
             kl = kl_value(o->kl, lp, r->reference[t]);
             dkl = kl_derivative(o->kl, lp, r->reference[t]);
@@ -88,6 +98,7 @@ void objective(float *loss, float *dlp, const ResponseTokens *r, const Objective
         loss[t] = (float)(one.loss + o->kl_coefficient * kl);
         dlp[t] = (float)(one.dlp + o->kl_coefficient * dkl);
         counts->policy += one.loss;
+        counts->importance += weight;
         counts->kl += kl;
         counts->old_minus_new += old - lp;
         counts->clipped += one.clipped;

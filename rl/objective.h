@@ -29,6 +29,9 @@ typedef struct Objective {
     double dual_clip; // where A < 0, the loss is at most -A · dual_clip: Ye et al. 2020, eq. 4. 0: off. Of LOSS_CLIP
     double kl_coefficient;
     KlEstimator kl;
+    // With `sampled`: the policy's loss of a token is multiplied by min(exp(old - sampled), cap), a constant: truncated importance sampling
+    // (Yao et al. 2025, "Your efficient RL framework secretly brings you off-policy RL training"). 0: not
+    double importance_cap;
 } Objective;
 
 // What the tokens of one response say; everything of length count.
@@ -37,12 +40,13 @@ typedef struct ResponseTokens {
     double advantage;
     const float *lp, *old;
     const float *reference; // log-probabilities of the reference model, or NULL
+    const float *sampled;   // of the distribution that was sampled from, where that is another (top-k and the like), or NULL
 } ResponseTokens;
 
-typedef struct ObjectiveCounts {            // sums over tokens
-    int64_t tokens, clipped, clipped_lower; // where the clipped branch is the larger; where the dual clip holds
-    double policy, kl, old_minus_new;
-    int64_t ratio_not_one; // rho != 1, bitwise lp != old
+typedef struct ObjectiveCounts {                  // sums over tokens
+    int64_t tokens, clipped, clipped_lower;       // where the clipped branch is the larger; where the dual clip holds
+    double policy, kl, old_minus_new, importance; // importance: its weights, 1 where there are none
+    int64_t ratio_not_one;                        // rho != 1, bitwise lp != old
 } ObjectiveCounts;
 
 // loss, dlp (count): the token's loss and its derivative, before weights. counts is added to.

@@ -20,7 +20,7 @@ typedef struct Pack {
     int64_t micro_batches;
     int64_t *first;                                                // (micro_batches + 1)
     PackItem **items;                                              // (first[micro_batches]) micro-batch after micro-batch
-    int64_t tokens; // in all
+    int64_t tokens;                                                // in all
     int32_t *ids, *positions, *starts, *contexts, *rows, *targets; // of the micro-batch at hand
 } Pack;
 

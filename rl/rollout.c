@@ -1,6 +1,5 @@
 #include "rl/rollout.h"
 #include "base/json.h"
-#include "rl/objective.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +33,9 @@ static bool ask(Engine *engine, const Group *g, uint64_t tag, int64_t step, cons
                            .samples = (int32_t)rules->samples,
                            .max_new_tokens = rules->max_new_tokens,
                            .temperature = rules->temperature,
-                           .top_p = 1,
+                           .top_k = rules->top_k,
+                           .top_p = rules->top_p,
+                           .min_p = rules->min_p,
                            .stop = rules->stop,
                            .stop_count = rules->stop_count};
     return engine_add(engine, &r) || fail_in("prompt %.*s", (int)g->prompt.id.size, g->prompt.id.data);
@@ -50,53 +51,166 @@ static void *copied(const void *from, int64_t count)
     return to;
 }
 
-static bool keep(Response *r, const GenerationResult *result)
+static bool keep(Response *r, const GenerationResult *result, bool processed)
 {
     r->count = result->count;
     r->ended = result->reason == FINISH_STOP;
     r->ids = copied(result->ids, result->count);
     r->logprob = copied(result->logprob, result->count);
-    return r->ids != NULL && r->logprob != NULL;
+    r->processed = processed ? copied(result->processed, result->count) : NULL;
+    return r->ids != NULL && r->logprob != NULL && (!processed || r->processed != NULL);
 }
 
-static bool reward(Response *r, const Group *g, const Tokenizer *tokenizer, const RolloutRules *rules)
+static RewardFacts facts_of(const Group *g, const Response *r)
 {
-    TRY(decode(tokenizer, &r->text, r->ids, (size_t)(r->ended ? r->count - 1 : r->count), false) && bytes_text(&r->text, ""));
-    r->verdict = r->ended ? verify(g->prompt.answer, (Text){r->text.data, r->text.size}) : VERDICT_DIFFERENT;
-    r->accuracy = r->verdict == VERDICT_EQUAL;
-    if (rules->overlong_buffer > 0)
-        r->overlong = overlong_punishment(r->count, rules->max_new_tokens, rules->overlong_buffer);
-    r->reward = r->accuracy + r->overlong;
+    return (RewardFacts){{r->text.data, r->text.size}, g->prompt.answer, g->prompt.row, r->count, r->ended};
+}
+
+// ---- what others have to say about it
+
+static uint64_t tag_of(const Rollout *o, const Group *g, const Response *r)
+{
+    return (uint64_t)((g - o->groups) * o->samples + (r - g->responses));
+}
+static Group *group_of(const Rollout *o, uint64_t tag) { return &o->groups[(int64_t)tag / o->samples]; }
+static Response *response_of(const Rollout *o, uint64_t tag) { return &group_of(o, tag)->responses[(int64_t)tag % o->samples]; }
+
+// The problem's text: the row's, or else the prompt as the model reads it.
+static bool problem_text(Bytes *out, const Group *g, const Tokenizer *tokenizer)
+{
+    json_t *row = g->prompt.row.data == NULL ? NULL : json_loadb(g->prompt.row.data, g->prompt.row.size, 0, NULL);
+    const json_t *text = json_object_get(row, "problem");
+    text = text == NULL ? json_object_get(row, "question") : text;
+    bool ok = json_is_string(text) ? bytes_append(out, json_string_value(text), json_string_length(text))
+                                   : decode(tokenizer, out, g->prompt.ids, g->prompt.prompt, false);
+    json_decref(row);
+    return ok && bytes_text(out, "");
+}
+
+static bool ask_judge(Rollout *o, Group *g, Response *r, Text answer, const RolloutRules *rules)
+{
+    Bytes problem = {0};
+    bool ok = problem_text(&problem, g, rules->tokenizer) &&
+              judge_ask(rules->judge, tag_of(o, g, r), (Text){problem.data, problem.size}, g->prompt.answer, answer);
+    bytes_free(&problem);
+    return ok;
+}
+
+static bool ask_grader(Rollout *o, Group *g, Response *r, Text answer, const RolloutRules *rules)
+{
+    const ShardEntry *p = &g->prompt;
+    json_t *row = p->row.data == NULL ? json_null() : json_loadb(p->row.data, p->row.size, 0, NULL);
+    json_t *question = json_pack("{s:s%, s:s%, s:o, s:s%, s:s%, s:s%}", "id", p->id.data, p->id.size, "source",
+                                 p->source.data == NULL ? "" : p->source.data, p->source.size, "problem", row, "answer",
+                                 p->answer.data == NULL ? "" : p->answer.data, p->answer.size, "prediction",
+                                 answer.data == NULL ? "" : answer.data, answer.size, "response",
+                                 r->text.data == NULL ? "" : r->text.data, r->text.size);
+    char *line = question == NULL ? NULL : json_dumps(question, JSON_COMPACT);
+    json_decref(question);
+    bool ok = line == NULL ? fail("prompt %.*s: no question for the grader could be made of it", (int)p->id.size, p->id.data)
+                           : grader_ask(rules->grader, tag_of(o, g, r), (Text){line, strlen(line)});
+    free(line);
+    return ok;
+}
+
+// By rule, where one can say it. A reference that no rule can read is the judge's; without one it is spelled alike, or different.
+static bool take_response(Rollout *o, Group *g, Response *r, const RolloutRules *rules)
+{
+    char boxes[4096];
+    TRY(decode(rules->tokenizer, &r->text, r->ids, (size_t)(r->ended ? r->count - 1 : r->count), false) &&
+        bytes_text(&r->text, ""));
+    RewardFacts facts = facts_of(g, r);
+    Text answer = response_answer(facts.text, boxes, sizeof boxes);
+    r->verdict = reward_verdict(&facts);
+    if (rules->rewards == NULL) {
+        r->parts[REWARD_ACCURACY] = r->reward = r->verdict == VERDICT_EQUAL;
+        return true;
+    }
+    const double *weights = reward_weights(rules->rewards, g->prompt.source);
+    reward_parts(r->parts, &facts, rules->rewards);
+    bool judged = rules->judge != NULL && r->verdict != VERDICT_EQUAL && r->ended && answer.size > 0 &&
+                  (rules->judge_unequal || !answer_readable(g->prompt.answer));
+    if (judged)
+        TRY(ask_judge(o, g, r, answer, rules));
+    else
+        r->parts[REWARD_ACCURACY] = r->verdict == VERDICT_EQUAL;
+    return rules->grader == NULL || weights[REWARD_GRADER] == 0 || ask_grader(o, g, r, answer, rules);
+}
+
+static bool keep_reason(Rollout *o, const char *who, const char *why)
+{
+    if (why == NULL || o->why != NULL)
+        return true;
+    Bytes text = {0};
+    TRY(bytes_printf(&text, "%s: %.300s", who, why));
+    o->why = text.data;
     return true;
 }
 
-static bool take(Rollout *o, Engine *engine, const Tokenizer *tokenizer, const RolloutRules *rules)
+// Lets judges and graders do what they can, and takes what they have said; the parts that they leave NaN could not be had.
+static bool hear_others(Rollout *o, const RolloutRules *rules, bool wait)
 {
-    GenerationResult result;
-    while (engine_next(engine, &result)) {
-        Group *g = &o->groups[result.tag];
-        Response *r = &g->responses[result.sample];
-        double start = seconds();
-        TRY(keep(r, &result) && reward(r, g, tokenizer, rules));
-        o->tokens += r->count;
-        o->reward_seconds += seconds() - start;
+    uint64_t tag;
+    double score;
+    const char *why;
+    TRY(rules->judge == NULL || judge_work(rules->judge, wait));
+    while (rules->judge != NULL && judge_next(rules->judge, &tag, &score, &why)) {
+        response_of(o, tag)->parts[REWARD_ACCURACY] = score;
+        TRY(keep_reason(o, "judge", why));
+    }
+    TRY(rules->grader == NULL || grader_work(rules->grader, wait));
+    while (rules->grader != NULL && grader_next(rules->grader, &tag, &score, &why)) {
+        response_of(o, tag)->parts[REWARD_GRADER] = score;
+        TRY(keep_reason(o, "grader", why));
     }
     return true;
 }
 
-static bool run_all(Rollout *o, Engine *engine, const Tokenizer *tokenizer, int64_t step, const RolloutRules *rules)
+static bool add_up(Rollout *o, const RolloutRules *rules)
+{
+    for (int64_t i = 0; rules->rewards != NULL && i < o->count * o->samples; i++) {
+        Group *g = group_of(o, (uint64_t)i);
+        Response *r = response_of(o, (uint64_t)i);
+        RewardFacts facts = facts_of(g, r);
+        TRY(reward_sum(&r->reward, r->parts, &facts, reward_weights(rules->rewards, g->prompt.source), rules->encoder));
+        o->unscored += isnan(r->reward);
+    }
+    return true;
+}
+
+// ---- all of it
+
+static bool take(Rollout *o, Engine *engine, const RolloutRules *rules)
+{
+    GenerationResult result;
+    double start = seconds();
+    while (engine_next(engine, &result)) {
+        Group *g = &o->groups[result.tag];
+        Response *r = &g->responses[result.sample];
+        TRY(keep(r, &result, rules->top_k > 0 || rules->top_p < 1 || rules->min_p > 0) && take_response(o, g, r, rules));
+        o->tokens += r->count;
+    }
+    bool ok = hear_others(o, rules, false);
+    o->reward_seconds += seconds() - start;
+    return ok;
+}
+
+static bool run_all(Rollout *o, Engine *engine, int64_t step, const RolloutRules *rules)
 {
     int64_t asked = 0;
     while (asked < o->count || !engine_empty(engine)) {
         for (; asked < o->count && engine_has_room(engine); asked++)
             TRY(ask(engine, &o->groups[asked], (uint64_t)asked, step, rules));
-        TRY(engine_step(engine) && take(o, engine, tokenizer, rules));
+        TRY(engine_step(engine) && take(o, engine, rules));
     }
+    double start = seconds();
+    TRY(hear_others(o, rules, true) && add_up(o, rules));
+    o->reward_seconds += seconds() - start;
     return true;
 }
 
-bool rollout_run(Rollout *o, Engine *engine, const Documents *documents, const Tokenizer *tokenizer, const int64_t *numbers,
-                 int64_t count, int64_t step, const RolloutRules *rules)
+bool rollout_run(Rollout *o, Engine *engine, const Documents *documents, const int64_t *numbers, int64_t count, int64_t step,
+                 const RolloutRules *rules)
 {
     double start = seconds();
     *o = (Rollout){.count = count, .samples = rules->samples};
@@ -110,25 +224,32 @@ bool rollout_run(Rollout *o, Engine *engine, const Documents *documents, const T
         o->prompt_tokens += g->prompt.prompt;
         ok = g->responses != NULL;
     }
-    ok = ok && run_all(o, engine, tokenizer, step, rules);
+    ok = ok && run_all(o, engine, step, rules);
     o->generate_seconds = seconds() - start - o->reward_seconds;
     if (!ok)
         rollout_free(o);
     return ok;
 }
 
+static void group_free(Group *g, int64_t samples)
+{
+    for (int64_t k = 0; g->responses != NULL && k < samples; k++) {
+        Response *r = &g->responses[k];
+        free(r->ids);
+        free(r->logprob);
+        free(r->processed);
+        free(r->reference);
+        bytes_free(&r->text);
+    }
+    free(g->responses);
+}
+
 void rollout_free(Rollout *o)
 {
-    for (int64_t i = 0; o->groups != NULL && i < o->count; i++) {
-        Group *g = &o->groups[i];
-        for (int64_t k = 0; g->responses != NULL && k < o->samples; k++) {
-            free(g->responses[k].ids);
-            free(g->responses[k].logprob);
-            bytes_free(&g->responses[k].text);
-        }
-        free(g->responses);
-    }
+    for (int64_t i = 0; o->groups != NULL && i < o->count; i++)
+        group_free(&o->groups[i], o->samples);
     free(o->groups);
+    free(o->why);
     *o = (Rollout){0};
 }
 
@@ -137,32 +258,47 @@ void rollout_free(Rollout *o)
 static const char *const verdicts[] = {
     [VERDICT_UNKNOWN] = "unknown", [VERDICT_DIFFERENT] = "different", [VERDICT_EQUAL] = "equal"};
 
-static json_t *response_json(const Group *g, const Response *r, int64_t sample, int64_t step)
+static void set_number(json_t *row, const char *name, double value) // none where it could not be had
 {
-    double sum = 0;
-    for (int64_t t = 0; t < r->count; t++)
+    if (row != NULL && isfinite(value))
+        json_object_set_new(row, name, json_real(value));
+}
+
+static json_t *response_json(const Group *g, const Response *r, const Bytes *prompt, int64_t sample, int64_t step)
+{
+    double sum = 0, least = 0;
+    for (int64_t t = 0; t < r->count; t++) {
         sum += (double)r->logprob[t];
+        least = fmin(least, (double)r->logprob[t]);
+    }
     json_t *row =
-        json_pack("{s:I, s:s%, s:s%, s:i, s:I, s:s%, s:I, s:s, s:s, s:f, s:f, s:f}", "step", (json_int_t)step, "id",
+        json_pack("{s:I, s:s%, s:s%, s:i, s:I, s:s%, s:s%, s:I, s:s, s:s, s:f, s:f}", "step", (json_int_t)step, "id",
                   g->prompt.id.data, g->prompt.id.size, "source", g->prompt.source.data == NULL ? "" : g->prompt.source.data,
-                  g->prompt.source.size, "difficulty", g->prompt.difficulty, "sample", (json_int_t)sample, "response",
-                  r->text.data == NULL ? "" : r->text.data, r->text.size, "tokens", (json_int_t)r->count, "finish_reason",
-                  r->ended ? "stop" : "length", "verdict", verdicts[r->verdict], "accuracy", r->accuracy, "overlong", r->overlong,
-                  "mean_logprob", r->count > 0 ? sum / (double)r->count : 0);
-    if (row != NULL && !isnan(r->reward))
-        json_object_set_new(row, "reward", json_real(r->reward));
-    if (row != NULL)
-        json_object_set_new(row, "advantage", json_real(r->advantage));
+                  g->prompt.source.size, "difficulty", g->prompt.difficulty, "sample", (json_int_t)sample, "prompt", prompt->data,
+                  prompt->size, "response", r->text.data == NULL ? "" : r->text.data, r->text.size, "tokens",
+                  (json_int_t)r->count, "finish_reason", r->ended ? "stop" : "length", "verdict", verdicts[r->verdict],
+                  "mean_logprob", r->count > 0 ? sum / (double)r->count : 0, "least_logprob", least);
+    for (int part = 0; part < REWARD_PARTS; part++)
+        if (r->parts[part] != 0 || part == REWARD_ACCURACY)
+            set_number(row, REWARD_NAMES[part], r->parts[part]);
+    set_number(row, "reward", r->reward);
+    if (r->reference != NULL)
+        set_number(row, "kl", r->kl);
+    set_number(row, "advantage", r->advantage);
     return row;
 }
 
-bool rollout_write(const Rollout *o, const char *folder, int64_t step)
+bool rollout_write(const Rollout *o, const Tokenizer *tokenizer, const char *folder, int64_t step)
 {
-    Bytes out = {0}, path = {0};
+    Bytes out = {0}, path = {0}, prompt = {0};
     bool ok = folder_make(folder) && bytes_printf(&path, "%s/step-%" PRId64 ".jsonl", folder, step);
     for (int64_t i = 0; ok && i < o->count * o->samples; i++) {
         const Group *g = &o->groups[i / o->samples];
-        json_t *row = response_json(g, &g->responses[i % o->samples], i % o->samples, step);
+        if (i % o->samples == 0) {
+            bytes_clear(&prompt);
+            ok = decode(tokenizer, &prompt, g->prompt.ids, g->prompt.prompt, false) && bytes_text(&prompt, "");
+        }
+        json_t *row = response_json(g, &g->responses[i % o->samples], &prompt, i % o->samples, step);
         char *line = row == NULL ? NULL : json_dumps(row, JSON_COMPACT);
         ok = line == NULL ? fail("no memory for the rollouts of step %" PRId64, step)
                           : bytes_text(&out, line) && bytes_text(&out, "\n");
@@ -172,6 +308,7 @@ bool rollout_write(const Rollout *o, const char *folder, int64_t step)
     ok = ok && file_write_atomic(path.data, out.data == NULL ? "" : out.data, out.size);
     bytes_free(&out);
     bytes_free(&path);
+    bytes_free(&prompt);
     return ok;
 }
 

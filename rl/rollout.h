@@ -6,21 +6,26 @@
 #include "data/documents.h"
 #include "data/tokenizer.h"
 #include "model/engine.h"
-#include "rl/verify.h"
+#include "rl/grader.h"
+#include "rl/judge.h"
+#include "rl/reward.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 typedef struct Response {
-    int32_t *ids;   // (count) the token that ended it is among them
-    float *logprob; // (count) of logits / temperature
+    int32_t *ids;     // (count) the token that ended it is among them
+    float *logprob;   // (count) of logits / temperature
+    float *processed; // (count) the same after top-k and the like; NULL: nothing of the kind
+    float *reference; // (count) of the reference model (rl/reference.h); NULL: there is none
     int64_t count;
-    bool ended; // by an end token, not by the limit
-    Bytes text; // without the end token
-    Verdict verdict;
-    double accuracy, overlong; // parts of the reward
-    double reward;             // their sum; NaN: it could not be had
+    bool ended;                 // by an end token, not by the limit
+    Bytes text;                 // without the end token
+    Verdict verdict;            // by rule
+    double parts[REWARD_PARTS]; // of the reward
+    double reward;              // their weighted sum; NaN: it could not be had
+    double kl;                  // of the response against the reference model: a sum over its tokens
     double advantage;
 } Response;
 
@@ -36,7 +41,14 @@ typedef struct RolloutRules {
     float temperature;
     const int32_t *stop; // (stop_count)
     int64_t stop_count;
-    int64_t overlong_buffer; // of the soft overlong punishment; 0: there is none
+    int32_t top_k; // as in SampleRow; 0: all
+    float top_p, min_p;
+    const Rewards *rewards; // NULL: accuracy alone
+    const Tokenizer *tokenizer;
+    Encoder *encoder;   // of the same
+    Judge *judge;       // NULL: there is none
+    bool judge_unequal; // it is asked whatever a rule does not call equal, too, and not only where no rule can read the reference
+    Grader *grader;     // NULL: there is none
 } RolloutRules;
 
 typedef struct Rollout {
@@ -44,19 +56,22 @@ typedef struct Rollout {
     int64_t count, samples;
     int64_t tokens; // sampled
     int64_t prompt_tokens;
-    int64_t silent; // groups without a signal: what their advantages were made of says so
-    double generate_seconds, reward_seconds;
+    int64_t silent;                          // groups without a signal: what their advantages were made of says so
+    int64_t unscored;                        // responses without a reward
+    char *why;                               // the first of them has none; NULL
+    double generate_seconds, reward_seconds; // reward: what generation had to wait for, judges at the end included
 } Rollout;
 
-// documents (count) go into the engine, which is empty, all at once; step names their draws. Each response is rewarded when it ends, while
-// others still run.
-bool rollout_run(Rollout *rollout, Engine *engine, const Documents *documents, const Tokenizer *tokenizer, const int64_t *numbers,
-                 int64_t count, int64_t step, const RolloutRules *rules);
+// documents (count) go into the engine, which is empty, all at once; step names their draws. Each response is compared with its reference,
+// and goes to grader and server, when it ends, while others still run.
+bool rollout_run(Rollout *rollout, Engine *engine, const Documents *documents, const int64_t *numbers, int64_t count,
+                 int64_t step, const RolloutRules *rules);
 void rollout_free(Rollout *rollout);
 
-// Its responses as JSON lines: step, id, source, difficulty, sample, response, tokens, finish_reason, verdict, reward and its parts,
-// advantage, mean log-probability.
-bool rollout_write(const Rollout *rollout, const char *folder, int64_t step); // to folder/step-N.jsonl
+// Its responses as JSON lines: step, id, source, difficulty, sample, prompt (as the model reads it), response, tokens, finish_reason,
+// verdict, reward and its parts, KL, advantage, mean and least log-probability.
+bool rollout_write(const Rollout *rollout, const Tokenizer *tokenizer, const char *folder,
+                   int64_t step); // to folder/step-N.jsonl
 
 // Removes what a run that was stopped after its last checkpoint, or in the middle of a file, has left in that folder.
 bool rollouts_cut(const char *folder, int64_t step);

@@ -24,8 +24,10 @@ static bool check_on_policy(const PackItem *item, const float *logprob)
 static void response_loss(const MicroBatch *m, const PackItem *item, const float *logprob, const float *entropy, float *dlogprob,
                           float *dentropy)
 {
-    ResponseTokens tokens = {
-        .count = item->response->count, .advantage = item->response->advantage, .lp = logprob, .old = item->response->logprob};
+    const Response *r = item->response;
+    ResponseTokens tokens = {.count = r->count, .advantage = r->advantage, .lp = logprob, .old = r->logprob};
+    tokens.reference = m->rules->objective.kl_coefficient != 0 ? r->reference : NULL;
+    tokens.sampled = r->processed;
     objective(m->loss, dlogprob, &tokens, &m->rules->objective, &m->report->counts);
     for (int64_t t = 0; t < tokens.count; t++) {
         m->report->loss += item->weight * ((double)m->loss[t] - m->rules->entropy_coefficient * (double)entropy[t]);

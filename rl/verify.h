@@ -24,6 +24,8 @@ bool answer_readable(Text gold);
 // boxes that belong together are written to out (capacity bytes), with commas.
 Text response_answer(Text response, char *out, size_t capacity);
 Text response_last_box(Text response); // what the last box holds; size 0: there is none
+bool response_marks_answer(
+    Text response); // whether it says which part of it is the answer: by a box, or by words such as "The answer is"
 
 #ifdef __cplusplus
 }

@@ -84,8 +84,11 @@ static json_t *state_scalars(const Run *run)
     json_t *state =
         json_pack("{s:I, s:I, s:O, s:o, s:s}", "step", (json_int_t)run->step, "optimizer_step", (json_int_t)run->optimizer->step,
                   "identity", run->identity, "config", config, "template", run->template_name);
-    if (state == NULL)
+    if (state == NULL || (run->recipe != NULL && json_object_set(state, "recipe", run->recipe) != 0)) {
+        json_decref(state);
         fail("no memory for the state of a checkpoint");
+        return NULL;
+    }
     return state;
 }
 
@@ -111,6 +114,8 @@ static bool set_hash(json_t *object, const char *key, uint64_t hash)
     return json_object_set_new(object, key, json_string(text)) == 0 || fail("no memory for the identity of a run");
 }
 
+bool run_identity_add(Run *run, const char *name, uint64_t hash) { return set_hash(run->identity, name, hash); }
+
 bool run_identity(Run *run, const Options *options, const Documents *documents, const Tokenizer *tokenizer)
 {
     run->identity = options_identity(options);
@@ -125,11 +130,11 @@ bool run_identity(Run *run, const Options *options, const Documents *documents, 
 static bool same_identity(const json_t *saved, const json_t *present, const Options *options, const char *where)
 {
     TRY(options_same_identity(options, saved, where));
-    static const char *const BEYOND_OPTIONS[] = {"documents", "tokenizer_files", "arithmetic"};
+    static const char *const BEYOND_OPTIONS[] = {"documents", "tokenizer_files", "arithmetic", "judge", "reference"};
     for (size_t i = 0; i < sizeof BEYOND_OPTIONS / sizeof BEYOND_OPTIONS[0]; i++) {
         const char *before = json_string_value(json_object_get(saved, BEYOND_OPTIONS[i]));
         const char *now = json_string_value(json_object_get(present, BEYOND_OPTIONS[i]));
-        if (before == NULL || now == NULL || strcmp(before, now) != 0)
+        if (before == NULL || now == NULL ? before != now : strcmp(before, now) != 0)
             return fail("%s: was made with other %s (%s, now %s); train with the same, or take another --out", where,
                         BEYOND_OPTIONS[i], before == NULL ? "none" : before, now == NULL ? "none" : now);
     }
@@ -194,6 +199,7 @@ static bool load(Run *run, const Options *options, const char *path)
               same_identity(json_object_get(state, "identity"), run->identity, options, path) &&
               same_model(run, json_object_get(state, "config"), path) && load_tensors(run, checkpoint);
     run->optimizer->step = optimizer_step;
+    run->recipe = json_incref(json_object_get(state, "recipe"));
     checkpoint_close(checkpoint);
     return ok;
 }
@@ -283,6 +289,7 @@ void run_close(Run *run)
     if (run->lock > 0)
         close(run->lock);
     json_decref(run->identity);
+    json_decref(run->recipe);
     *run = (Run){0};
 }
 

@@ -33,11 +33,16 @@ typedef struct Run {
     char device[400];          // what was announced
     json_t *identity;          // what the bits depend on: options, data, tokenizer
     const char *template_name; // of the chats that are trained on
+    json_t
+        *recipe; // what else a recipe goes on from: the caller's before run_save, the checkpoint's after run_open; NULL: nothing
 } Run;
 
 // What the bits of the run depend on, for run_open to compare: the options that say so, the tokenised documents, the tokenizer
 // (NULL: none), the backend's arithmetic. run->model is set before.
 bool run_identity(Run *run, const Options *options, const Documents *documents, const Tokenizer *tokenizer);
+
+// What else they depend on, of these names: "judge", "reference".
+bool run_identity_add(Run *run, const char *name, uint64_t hash);
 
 // Makes OUT, finds the checkpoint to go on from (resume: "auto", "none" or a checkpoint's folder), refuses one of another identity
 // or model by the name of what differs, loads weights and moments, and cuts the log back to its step.

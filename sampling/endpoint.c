@@ -294,20 +294,33 @@ static bool settle(Endpoint *e, const HttpResponse *response, EndpointAnswer *ou
     return ok;
 }
 
-bool endpoint_next(Endpoint *e, EndpointAnswer *out)
+bool endpoint_try(Endpoint *e, EndpointAnswer *out, double seconds, bool *there)
 {
+    double until = http_clock() + seconds, next_start;
     answer_free(&e->answer);
     *out = (EndpointAnswer){0};
+    *there = false;
     if (e->pending == 0)
         return fail("there is no question to wait for");
-    for (bool done = false; !done;) {
+    do {
         HttpResponse response;
         TRY(start_all(e));
         if (e->known.first != NULL)
-            return hand_out_known(e, out);
-        TRY(http_next(e->pool, &response, until_next_start(e)));
+            return (*there = true) && hand_out_known(e, out);
+        next_start = until_next_start(e);
+        double left = until - http_clock();
+        TRY(http_next(e->pool, &response, next_start < left ? next_start : left > 0 ? left : 0));
         if (response.finished)
-            TRY(settle(e, &response, out, &done));
-    }
+            TRY(settle(e, &response, out, there));
+    } while (!*there && http_clock() < until);
+    return true;
+}
+
+bool endpoint_next(Endpoint *e, EndpointAnswer *out)
+{
+    bool there;
+    TRY(endpoint_try(e, out, LONGEST_WAIT, &there));
+    while (!there)
+        TRY(endpoint_try(e, out, LONGEST_WAIT, &there));
     return true;
 }

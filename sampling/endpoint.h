@@ -63,6 +63,10 @@ size_t endpoint_pending(const Endpoint *endpoint); // asked, and not handed out
 // 429 and 5xx, after what their Retry-After says (up to ten minutes); 200 with something that is no answer. Any other status ends
 // the question at once. Who waits for another attempt takes no place in flight.
 bool endpoint_next(Endpoint *endpoint, EndpointAnswer *answer);
+
+// The same for a caller who has other things to do: *there is false when nothing was finished within so many seconds (0: now). Nothing
+// moves between the calls.
+bool endpoint_try(Endpoint *endpoint, EndpointAnswer *answer, double seconds, bool *there);
 void endpoint_close(Endpoint *endpoint);
 
 #ifdef __cplusplus

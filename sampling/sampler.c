@@ -210,37 +210,4 @@ void sampler_print_plan(const Sampler *s, FILE *out)
             s->kernels->name);
 }
 
-// ---- which model it is
-
-enum { PRINT_BYTES = 4096 };
-
-static bool hash_tensors(Bytes *facts, const Weights *weights)
-{
-    for (size_t i = 0; i < weights_count(weights); i++) {
-        const WeightTensor *t = weights_at(weights, i);
-        uint64_t size = t->bytes < PRINT_BYTES ? t->bytes : PRINT_BYTES;
-        uint64_t ends[2] = {hash_bytes(t->data, size), hash_bytes(t->data + t->bytes - size, size)};
-        TRY(bytes_printf(facts, "%s %s %" PRIu64 " ", t->name, t->type_name, t->bytes) && bytes_append(facts, ends, sizeof ends));
-    }
-    return true;
-}
-
-bool sampler_fingerprint(const Sampler *s, uint64_t *hash)
-{
-    Bytes facts = {0};
-    Weights *weights;
-    json_t *config = config_to_json(&s->config, "float32");
-    char *text = config == NULL ? NULL : json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS);
-    json_decref(config);
-    if (text == NULL)
-        return fail("no memory for a configuration");
-    bool ok = bytes_text(&facts, text) && weights_open(&weights, s->folder.data);
-    free(text);
-    if (ok) {
-        ok = hash_tensors(&facts, weights);
-        weights_close(weights);
-    }
-    *hash = hash_bytes(facts.data, facts.size);
-    bytes_free(&facts);
-    return ok;
-}
+bool sampler_fingerprint(const Sampler *s, uint64_t *hash) { return model_folder_fingerprint(hash, s->folder.data, &s->config); }

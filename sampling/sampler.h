@@ -59,8 +59,6 @@ void sampler_close(Sampler *sampler);
 void sampler_describe(const Sampler *sampler, Bytes *out); // a line for people: kernels, model, context, cache
 void sampler_print_plan(const Sampler *sampler, FILE *out);
 
-// A hash of what makes its answers: configuration, tensors' names and shapes, and a part of each tensor's values. Cheap, and another for
-// a model that was trained on.
 bool sampler_fingerprint(const Sampler *sampler, uint64_t *hash);
 
 #ifdef __cplusplus

@@ -126,8 +126,8 @@ static bool judge(Response *r, const Group *g, bool right)
         TRY(bytes_text(&r->text, t % 8 == 7 ? "x+1\n" : " so "));
     TRY(bytes_text(&r->text, right ? ANSWER : "\nThe answer is \\boxed{\\frac{1}{3}}."));
     r->verdict = verify(g->prompt.answer, (Text){r->text.data, r->text.size});
-    r->reward = r->accuracy = r->verdict == VERDICT_EQUAL;
-    return r->accuracy == right || fail("the comparison of answers was wrong");
+    r->reward = r->verdict == VERDICT_EQUAL;
+    return (r->reward == 1) == right || fail("the comparison of answers was wrong");
 }
 
 static bool reward(Bench *b, int64_t step)

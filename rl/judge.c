@@ -1,0 +1,298 @@
+#include "rl/judge.h"
+#include "rl/text.h"
+#include "rl/verdicts.h"
+#include "sampling/endpoint.h"
+#include "sampling/sampler.h"
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { SEQUENCES = 64, CONTEXT_LEAST = 1024, IN_FLIGHT = 64, LAST_PAUSE = 60 };
+static const double CACHE_BYTES = 4e9; // of keys and values, at most
+
+typedef struct Question {
+    struct Question *next;
+    uint64_t tag, key[2];
+    bool asked; // false: it waits for another one with the same key
+    bool failed;
+    Bytes said; // when it was answered
+} Question;
+
+typedef struct Judge {
+    JudgeOptions options;
+    bool remote;
+    Verdicts verdicts;
+    Sampler sampler;
+    Encoder *encoder;
+    Endpoint *endpoint;
+    uint64_t hash;
+    Question *pending, *answered;
+    Question *handed_out; // whose `why` the caller may still read
+    Bytes prompt;
+} Judge;
+
+// ---- the question
+
+static const char QUESTION[] =
+    "### Question: %.*s\n\n### Ground Truth Answer: %.*s\n\n### Student Answer: %.*s\n\n"
+    "For the above question, please verify if the student's answer is equivalent to the ground truth answer.\n"
+    "Do not solve the question by yourself; just check if the student's answer is equivalent to the ground truth answer.\n"
+    "If the student's answer is correct, output \"Final Decision: Yes\". If the student's answer is incorrect, output \"Final "
+    "Decision: No\".";
+
+double judge_score(Text said)
+{
+    static const char MARK[] = "Final Decision:";
+    const char *at = text_last(said, MARK), *end = said.data + said.size;
+    if (at == NULL)
+        return NAN;
+    for (at += strlen(MARK); at < end && !isalpha((unsigned char)*at);)
+        at++;
+    if (end - at >= 3 && strncasecmp(at, "yes", 3) == 0)
+        return 1;
+    return end - at >= 2 && strncasecmp(at, "no", 2) == 0 ? 0 : NAN;
+}
+
+// ---- opening
+
+static bool open_folder(Judge *j)
+{
+    SamplerOptions o = {.model = j->options.model, .template_ = "chatml", .device = j->options.device};
+    o.threads = j->options.threads;
+    o.sequences = SEQUENCES;
+    o.cache = (int64_t)CACHE_BYTES;
+    TRY(sampler_open(&j->sampler, &o) || fail_in("--judge-model"));
+    if (j->sampler.tokenizer == NULL)
+        return fail("--judge-model %s: there is no tokenizer.json in it", j->options.model);
+    if (engine_context(j->sampler.engine) < CONTEXT_LEAST)
+        return fail("--judge-model %s: a context of %" PRId64 " tokens holds no question; take another model", j->options.model,
+                    engine_context(j->sampler.engine));
+    TRY((j->encoder = encoder_open(j->sampler.tokenizer)) != NULL);
+    return sampler_fingerprint(&j->sampler, &j->hash);
+}
+
+// As many attempts as patience has time for, when every one of them fails at once: pauses double, up to a minute.
+static int attempts_in(double patience)
+{
+    int attempts = 1;
+    for (double pause = 1, passed = 0; passed < patience; passed += pause / 2, pause = fmin(2 * pause, LAST_PAUSE))
+        attempts++;
+    return attempts;
+}
+
+static bool open_endpoint(Judge *j)
+{
+    EndpointOptions o = {.url = j->options.url, .model = j->options.model, .max_tokens = j->options.max_tokens, .seed = -1};
+    o.in_flight = IN_FLIGHT;
+    o.attempts = attempts_in(j->options.patience);
+    o.seconds = 120;
+    o.backoff = 1;
+    j->hash = hash_bytes(o.model, strlen(o.model));
+    return (j->endpoint = endpoint_open(&o)) != NULL;
+}
+
+Judge *judge_open(const JudgeOptions *options)
+{
+    Judge *j = allocate(1, sizeof *j);
+    if (j == NULL)
+        return NULL;
+    j->options = *options;
+    j->verdicts.file.descriptor = -1;
+    j->remote = options->url[0] != 0;
+    if ((j->remote ? open_endpoint(j) : open_folder(j)) && verdicts_open(&j->verdicts, options->journal))
+        return j;
+    judge_close(j);
+    return NULL;
+}
+
+static void free_questions(Question *q)
+{
+    while (q != NULL) {
+        Question *next = q->next;
+        bytes_free(&q->said);
+        free(q);
+        q = next;
+    }
+}
+
+void judge_close(Judge *j)
+{
+    if (j == NULL)
+        return;
+    free_questions(j->pending);
+    free_questions(j->answered);
+    free_questions(j->handed_out);
+    endpoint_close(j->endpoint);
+    encoder_close(j->encoder);
+    sampler_close(&j->sampler);
+    verdicts_close(&j->verdicts);
+    bytes_free(&j->prompt);
+    free(j);
+}
+
+uint64_t judge_hash(const Judge *j) { return j->hash; }
+
+// ---- asking
+
+static bool ask_folder(Judge *j, Question *q)
+{
+    Bytes text = {0};
+    TokenList ids = {0};
+    bool ok = bytes_printf(&text, "User: %s Assistant:", j->prompt.data) && encode(j->encoder, &ids, text.data, text.size);
+    int64_t room = engine_context(j->sampler.engine) - (int64_t)ids.count;
+    q->asked = true;
+    if (ok && room < 1) {
+        q->failed = true;
+        ok = bytes_text(&q->said, "the question is longer than the judge's context");
+    } else if (ok) {
+        GenerationRequest r = {
+            .tag = (uint64_t)(uintptr_t)q, .prompt = ids.ids, .prompt_count = (int64_t)ids.count, .samples = 1};
+        r.max_new_tokens = j->options.max_tokens;
+        r.top_p = 1;
+        r.stop = j->sampler.stop;
+        r.stop_count = j->sampler.stop_count;
+        ok = engine_add(j->sampler.engine, &r);
+    }
+    bytes_free(&text);
+    tokens_free(&ids);
+    return ok;
+}
+
+static bool ask_endpoint(Judge *j, Question *q)
+{
+    Message m = {.role = ROLE_USER, .content = {j->prompt.data, j->prompt.size}};
+    q->asked = true;
+    return endpoint_ask(j->endpoint, &m, 1, (uint64_t)(uintptr_t)q);
+}
+
+static bool same_is_asked(const Judge *j, const Question *q)
+{
+    for (const Question *other = j->pending; other != NULL; other = other->next)
+        if (other->asked && memcmp(other->key, q->key, sizeof q->key) == 0)
+            return true;
+    return false;
+}
+
+static void append(Question **list, Question *q)
+{
+    while (*list != NULL)
+        list = &(*list)->next;
+    q->next = NULL;
+    *list = q;
+}
+
+static bool write_key(Judge *j, Question *q, Text problem, Text reference, Text answer)
+{
+    Bytes all = {0};
+    bytes_clear(&j->prompt);
+    bool ok = bytes_printf(&j->prompt, QUESTION, (int)problem.size, problem.data, (int)reference.size, reference.data,
+                           (int)answer.size, answer.data) &&
+              bytes_append(&all, &j->hash, sizeof j->hash) && bytes_append(&all, &j->options.max_tokens, sizeof(int64_t)) &&
+              bytes_append(&all, j->prompt.data, j->prompt.size);
+    if (ok)
+        hash_bytes_128(all.data, all.size, q->key);
+    bytes_free(&all);
+    return ok;
+}
+
+static bool settle(Judge *j, Question *q);
+
+bool judge_ask(Judge *j, uint64_t tag, Text problem, Text reference, Text answer)
+{
+    bool there = false;
+    Question *q = allocate(1, sizeof *q);
+    TRY(q != NULL);
+    q->tag = tag;
+    if (!write_key(j, q, problem, reference, answer) || !verdicts_find(&j->verdicts, q->key, &there, &q->failed, &q->said)) {
+        free_questions(q);
+        return false;
+    }
+    if (there) {
+        append(&j->answered, q);
+        return true;
+    }
+    bool same = same_is_asked(j, q);
+    append(&j->pending, q);
+    TRY(same || (j->remote ? ask_endpoint(j, q) : ask_folder(j, q)));
+    return !q->failed || settle(j, q); // it could not be asked
+}
+
+// ---- what comes back
+
+static void take_out(Question **list, Question *q)
+{
+    while (*list != q)
+        list = &(*list)->next;
+    *list = q->next;
+}
+
+// Into the file, then to all who asked the same.
+static bool settle(Judge *j, Question *q)
+{
+    TRY(verdicts_add(&j->verdicts, q->key, q->failed, (Text){q->said.data, q->said.size}));
+    take_out(&j->pending, q);
+    append(&j->answered, q);
+    for (Question **at = &j->pending; *at != NULL;) {
+        Question *other = *at;
+        if (other->asked || memcmp(other->key, q->key, sizeof q->key) != 0) {
+            at = &other->next;
+            continue;
+        }
+        *at = other->next;
+        other->failed = q->failed;
+        TRY(bytes_append(&other->said, q->said.data, q->said.size));
+        append(&j->answered, other);
+    }
+    return true;
+}
+
+static bool take_results(Judge *j)
+{
+    GenerationResult r;
+    while (engine_next(j->sampler.engine, &r)) {
+        Question *q = (Question *)(uintptr_t)r.tag;
+        int64_t count = r.reason == FINISH_STOP ? r.count - 1 : r.count;
+        TRY(decode(j->sampler.tokenizer, &q->said, r.ids, (size_t)count, false) && settle(j, q));
+    }
+    return true;
+}
+
+static bool work_folder(Judge *j, bool wait)
+{
+    while (wait && !engine_empty(j->sampler.engine)) // beside the policy it would only share the device
+        TRY(engine_step(j->sampler.engine) && take_results(j));
+    return true;
+}
+
+static bool work_endpoint(Judge *j, bool wait)
+{
+    for (bool there = true; endpoint_pending(j->endpoint) > 0 && (there || wait);) {
+        EndpointAnswer a;
+        TRY(endpoint_try(j->endpoint, &a, wait ? 60 : 0, &there));
+        if (!there)
+            continue;
+        Question *q = (Question *)(uintptr_t)a.tag;
+        q->failed = a.failed;
+        TRY(a.failed ? bytes_text(&q->said, a.error) : bytes_append(&q->said, a.text.data, a.text.size));
+        TRY(settle(j, q));
+    }
+    return true;
+}
+
+bool judge_work(Judge *j, bool wait) { return j->remote ? work_endpoint(j, wait) : work_folder(j, wait); }
+
+bool judge_next(Judge *j, uint64_t *tag, double *score, const char **why)
+{
+    free_questions(j->handed_out);
+    Question *q = j->handed_out = j->answered;
+    if (q == NULL)
+        return false;
+    j->answered = q->next;
+    q->next = NULL;
+    *tag = q->tag;
+    *score = q->failed ? NAN : judge_score((Text){q->said.data, q->said.size});
+    *why = !isnan(*score) ? NULL : q->failed && q->said.data != NULL ? q->said.data : "it said neither yes nor no";
+    return true;
+}

@@ -1,0 +1,85 @@
+#include "rl/reference.h"
+#include "model/folder.h"
+#include "rl/pack.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool reference_open(Reference *r, const char *folder, const ModelLimits *limits, const Kernels *kernels, bool plan_only)
+{
+    Bytes found = {0}, path = {0};
+    ModelConfig config;
+    bool ok =
+        model_folder_find(&found, folder) && bytes_printf(&path, "%s/config.json", found.data) && config_read(&config, path.data);
+    ok = ok && model_folder_fingerprint(&r->hash, found.data, &config) &&
+         model_open(&r->model, &config, limits, kernels, plan_only) && (plan_only || model_load(&r->model, found.data));
+    bytes_free(&found);
+    bytes_free(&path);
+    return ok;
+}
+
+void reference_close(Reference *r)
+{
+    if (r->model.kernels != NULL)
+        model_close(&r->model);
+    *r = (Reference){0};
+}
+
+static bool micro_batch(Reference *r, Pack *pack, int64_t m, float temperature, int64_t n_live, float *logprob, float *entropy)
+{
+    Ragged batch;
+    int64_t at = 0;
+    pack_micro_batch(pack, m, &batch);
+    TRY(model_forward(&r->model, &batch) && model_logprobs(&r->model, &batch, temperature, n_live, logprob, entropy, NULL));
+    for (int64_t i = pack->first[m]; i < pack->first[m + 1]; i++) {
+        Response *response = pack->items[i]->response;
+        TRY((response->reference = allocate((size_t)response->count, sizeof *response->reference)) != NULL);
+        memcpy(response->reference, logprob + at, (size_t)response->count * sizeof *logprob);
+        at += response->count;
+    }
+    return true;
+}
+
+bool reference_logprobs(Reference *r, Rollout *o, int64_t micro_batch_tokens, float temperature, int64_t n_live)
+{
+    int64_t n = o->count * o->samples;
+    Pack pack;
+    PackItem *items = allocate((size_t)n, sizeof *items);
+    float *logprob = allocate((size_t)r->model.limits.rows, sizeof *logprob);
+    float *entropy = allocate((size_t)r->model.limits.rows, sizeof *entropy);
+    bool ok = items != NULL && logprob != NULL && entropy != NULL;
+    for (int64_t i = 0; ok && i < n; i++) {
+        Group *g = &o->groups[i / o->samples];
+        items[i] = (PackItem){g, &g->responses[i % o->samples], 1};
+    }
+    if (ok && (ok = pack_open(&pack, items, n, micro_batch_tokens, 1))) {
+        for (int64_t m = 0; ok && m < pack.micro_batches; m++)
+            ok = micro_batch(r, &pack, m, temperature, n_live, logprob, entropy);
+        pack_close(&pack);
+    }
+    free(items);
+    free(logprob);
+    free(entropy);
+    return ok;
+}
+
+double reference_kl(Rollout *o, KlEstimator kl)
+{
+    double sum = 0;
+    int64_t tokens = 0;
+    for (int64_t i = 0; i < o->count * o->samples; i++) {
+        Response *r = &o->groups[i / o->samples].responses[i % o->samples];
+        r->kl = 0;
+        for (int64_t t = 0; t < r->count; t++)
+            r->kl += kl_value(kl, r->logprob[t], r->reference[t]);
+        sum += r->kl;
+        tokens += r->count;
+    }
+    return tokens > 0 ? sum / (double)tokens : 0;
+}
+
+double kl_coefficient_next(double coefficient, double kl, double target, double n, double horizon)
+{
+    double error = kl / target - 1;
+    return coefficient * (1 + fmax(-0.2, fmin(error, 0.2)) * n / horizon);
+}

@@ -1,0 +1,20 @@
+// Texts that lie in somebody else's memory (base/base.h), compared and cut without copying.
+#ifndef RL_TEXT_H
+#define RL_TEXT_H
+
+#include "base/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+bool texts_equal(Text a, Text b);
+bool text_is(Text s, const char *text);
+Text text_trimmed(Text s);                       // without space at its ends
+const char *text_last(Text s, const char *text); // where it stands last, ignoring case; NULL: nowhere
+Text text_between(const char *begin, const char *end);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,26 @@
+// What judges and graders said, kept in a file: each line is whole there before it is used, so that a run that was killed and goes on uses
+// the same verdicts and asks nobody twice. That nothing could be had is kept too: it has already been a part of somebody's update.
+#ifndef RL_VERDICTS_H
+#define RL_VERDICTS_H
+
+#include "sampling/answer_cache.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct Verdicts {
+    AnswerCache file;
+} Verdicts;
+
+bool verdicts_open(Verdicts *verdicts, const char *path);
+void verdicts_close(Verdicts *verdicts);
+
+// key: a hash of all that was asked, and of whom. *there: whether it was said before; *failed: it could not be had, and said is why.
+bool verdicts_find(Verdicts *verdicts, const uint64_t key[2], bool *there, bool *failed, Bytes *said);
+bool verdicts_add(Verdicts *verdicts, const uint64_t key[2], bool failed, Text said);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
