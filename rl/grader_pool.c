@@ -166,20 +166,19 @@ static void lose_child(Pool *p, Child *c, const char *why)
 
 static void take_line(Pool *p, Child *c)
 {
-    if (!grader_fill(c->from, &c->in)) {
-        lose_child(p, c, NULL);
-        return;
-    }
+    bool open = grader_fill(c->from, &c->in);
     char *end = c->in.size > 0 ? memchr(c->in.data, '\n', c->in.size) : NULL;
-    if (end == NULL && c->in.size > GRADER_LINE_MOST)
+    if (end != NULL) {
+        size_t size = (size_t)(end - c->in.data);
+        if (c->busy)
+            answer(p, c->tag, false, c->in.data, size);
+        c->busy = false;
+        grader_drop(&c->in, size + 1); // a line that nobody asked for is dropped
+    }
+    if (!open)
+        lose_child(p, c, NULL);
+    else if (end == NULL && c->in.size > GRADER_LINE_MOST)
         lose_child(p, c, "its line has no end");
-    if (end == NULL || c->pid == 0)
-        return;
-    size_t size = (size_t)(end - c->in.data);
-    if (c->busy)
-        answer(p, c->tag, false, c->in.data, size);
-    c->busy = false;
-    grader_drop(&c->in, size + 1); // a line that nobody asked for is dropped
 }
 
 // ---- questions

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { SEQUENCES = 64, CONTEXT_LEAST = 1024, IN_FLIGHT = 64, LAST_PAUSE = 60 };
+enum { SEQUENCES = 64, CONTEXT_LEAST = 256, IN_FLIGHT = 64, LAST_PAUSE = 60 };
 static const double CACHE_BYTES = 4e9; // of keys and values, at most
 
 typedef struct Question {

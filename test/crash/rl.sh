@@ -76,7 +76,59 @@ every_objective_runs() {
     proved "every loss with every advantage; a step of nothing but responses that were cut off"
 }
 
+value() { sed -n "${3}s|.*\"$2\": \([^,}]*\).*|\1|p" "$1/log.jsonl"; } # folder, field, line
+
+everything_else_has_its_say() {
+    local grader='while read -r line; do echo "{\"score\": $((${#line} % 3))}"; done'
+    wants 0 reinforce "$work/kl" --kl-coef 0.1 --prompts-per-update 4 --steps 2
+    [ "$(value "$work/kl" actor/kl_loss 2)" = 0 ] || failed "the first update is not at the reference"
+    [ "$(value "$work/kl" actor/kl_loss 3)" != 0 ] || failed "the second update is at the reference"
+    proved "the reference model is the start's, to the bit, and stays there"
+    local all=(--grader "$grader" --reward accuracy=0.5 --reward format=0.1 --kl-coef 0.1 --kl-in reward --kl-target 0.01
+        --kl-horizon 100 --dynamic-sampling --dynamic-batches 3 --update-epochs 2 --adapt --judge-model "$work/sft" --judge-tokens 8
+        --judge-asks unequal --no-exact --top-k 50 --save-every 1)
+    wants 0 reinforce "$work/all" "${all[@]}"
+    for field in reward/grader/mean reward/format/mean dynamic/batches actor/kl_coef; do
+        [ -n "$(value "$work/all" "$field" 2)" ] || failed "$field is not in the log"
+    done
+    [ "$(value "$work/all" frac_reward_zero_std 2)" = 0 ] || failed "a group without a signal was not replaced"
+    awk "{ exit !($(value "$work/all" rollout_corr/rollout_is_mean 2) < 1) }" <<<x || failed "sampling by top-k has no weights"
+    [ -s "$work/all/grader.jsonl" ] || failed "no verdicts were kept"
+    to_be_killed() {
+        ./train_rl --model "$work/sft" "${rules[@]}" --out "$1" "${all[@]}" >"$work/stdout" 2>"$work/stderr" &
+        trainer=$!
+    }
+    local kills=2
+    [ "$mode" = short ] || kills=20
+    kill_often to_be_killed "$kills" "$length" "$work/often" "$work/all"
+    wants 0 reinforce "$work/often" "${all[@]}"
+    same_rollouts "$work/all" "$work/often" "graders, a judge, a reference and dynamic sampling, killed"
+    same_run "$work/all" "$work/often" "graders, a judge, KL in the reward, dynamic sampling, several epochs, an adaptive curriculum: killed $kills times, and the same bits"
+    wants 1 reinforce "$work/often" "${all[@]}" --grader cat
+    says "--grader"
+}
+
+what_cannot_be_had_is_survived() {
+    sed '1s/"answer": "[^"]*"/"answer": "\\\\frac{ \\\\"/' "$work/hard.jsonl" >"$work/unreadable.jsonl"
+    wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --tau 3 --out "$work/unreadable" \
+        "$work/unreadable.jsonl" >"$work/stdout" 2>"$work/stderr"
+    wants 0 reinforce "$work/out" --data "$work/unreadable/rl" --steps 1
+    grep -q "1 problems are left out" "$work/stdout" || failed "a reference that no rule can read was not named"
+    rm -rf "$work/out"
+    # every verdict is missing: no reward, no advantage, no failure
+    wants 0 reinforce "$work/out" --steps 2 --judge-model nobody --endpoint http://127.0.0.1:9/v1 --judge-patience 0.5 --judge-asks unequal
+    grep -q "have no reward, and so no advantage; judge: " "$work/stdout" || failed "that the judge is down was not said"
+    [ "$(value "$work/out" reward/unscored 2)" != 0 ] || failed "responses without a verdict were not counted"
+    rm -rf "$work/out"
+    wants 0 reinforce "$work/out" --steps 2 --overlong-buffer 0 --reward accuracy=0 # all rewards are equal
+    [ "$(value "$work/out" frac_reward_zero_std 2)" = 1 ] || failed "groups without a signal were not counted"
+    [ "$(value "$work/out" grad_norm 2)" = 0 ] || failed "something was learned from nothing"
+    wants 0 reinforce "$work/none" --steps 1 --overlong-buffer 0 --reward accuracy=0 --dynamic-sampling --dynamic-batches 2
+    proved "a reference that cannot be read, a judge that is down, rewards that are all the same: named, counted, survived"
+}
+
 what_cannot_be_is_refused() {
+    rm -rf "$work/none"
     wants 1 reinforce "$work/none" --data "$work/data/sft"
     says "rl"
     wants 2 reinforce "$work/none" --samples-per-prompt 1
@@ -88,6 +140,18 @@ what_cannot_be_is_refused() {
     cp -r "$work/sft/model" "$work/bare" && rm "$work"/bare/tokenizer*
     wants 1 reinforce "$work/none" --model "$work/bare"
     says "answers are judged as text"
+    wants 1 reinforce "$work/none" --top-k 5
+    says "--no-exact"
+    wants 1 reinforce "$work/none" --reward beauty=1
+    says "NAME=WEIGHT"
+    wants 1 reinforce "$work/none" --reward grader=1
+    says "--grader"
+    wants 1 reinforce "$work/none" --endpoint http://127.0.0.1:9
+    says "--judge-model"
+    wants 1 reinforce "$work/none" --grader /no/such/program
+    says "exit code 127"
+    wants 1 reinforce "$work/none" --adapt --adapt-low 0.9 --adapt-high 0.1
+    says "--adapt-low"
     [ ! -e "$work/none/checkpoints" ] || failed "something was written"
     proved "shards of the other kind, a group of one, a context that is too long, another seed, no tokenizer: one line each"
 }
@@ -95,4 +159,6 @@ what_cannot_be_is_refused() {
 a_run_has_one_result
 kill_9_loses_nothing
 every_objective_runs
+everything_else_has_its_say
+what_cannot_be_had_is_survived
 what_cannot_be_is_refused

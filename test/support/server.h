@@ -1,6 +1,7 @@
 // A server of chat completions that misbehaves on demand: on 127.0.0.1, in a process of its own, a thread for each connection. The
-// last message of a question says what it does: "WAY TIMES NAME" is treated in that way TIMES times and then answered rightly. What
-// it saw stands in memory that the test shares.
+// last message of a question says what it does: "WAY TIMES NAME" is treated in that way TIMES times and then answered rightly. To a
+// judge's question (rl/judge.c), whose problem says that, the right answer is whether the two answers are the same bytes. What it saw
+// stands in memory that the test shares.
 #ifndef TEST_SERVER_H
 #define TEST_SERVER_H
 
@@ -154,7 +155,8 @@ static inline bool server_receive(int connection, Bytes *head, Bytes *body)
 
 typedef struct Asked {
     int connection;
-    const char *text;          // of the last message
+    const char *text;          // of the last message; of a judge's question its problem
+    const char *judged;        // the rest of a judge's question; NULL: it is none
     const char *authorization; // the header's value, "" without one
     bool logprobs;
 } Asked;
@@ -173,6 +175,19 @@ static inline bool answer_rightly(const Asked *asked)
                      "\"finish_reason\":\"stop\"}],\"usage\":{\"total_tokens\":9}}",
                      asked->text, asked->logprobs ? top : ""),
         "no memory");
+    bool ok = server_respond(asked->connection, "200 OK", "", body.data, body.size);
+    bytes_free(&body);
+    return ok;
+}
+
+static inline bool answer_as_judge(const Asked *asked)
+{
+    char truth[200] = "", student[200] = "";
+    Bytes body = {0};
+    sscanf(asked->judged, "\n\n### Ground Truth Answer: %199[^\n]\n\n### Student Answer: %199[^\n]", truth, student);
+    const char *said = strcmp(student, "unclear") == 0 ? "I cannot tell." : strcmp(truth, student) == 0 ? "Final Decision: Yes"
+                                                                                                          : "**Final Decision:** No";
+    server_must(bytes_printf(&body, "{\"choices\":[{\"message\":{\"content\":\"%s\"},\"finish_reason\":\"stop\"}]}", said), "no memory");
     bool ok = server_respond(asked->connection, "200 OK", "", body.data, body.size);
     bytes_free(&body);
     return ok;
@@ -268,7 +283,7 @@ static inline bool server_answer(const Asked *asked, int attempt)
         server_send(asked->connection, w->body, strlen(w->body));
         return false;
     }
-    return answer_rightly(asked);
+    return asked->judged != NULL ? answer_as_judge(asked) : answer_rightly(asked);
 }
 
 // ---- connections
@@ -293,6 +308,11 @@ static inline bool server_turn(const Connection *c, const Bytes *head, const Byt
                    .authorization = authorization,
                    .logprobs = json_is_true(json_object_get(request, "logprobs"))};
     server_must(asked.text != NULL, "a question without text");
+    char problem[64] = "";
+    if (sscanf(asked.text, "### Question: %63[^\n]", problem) == 1) {
+        asked.judged = strchr(asked.text, '\n');
+        asked.text = problem;
+    }
     int attempt = server_note(c->seen, asked.text, authorization, body->data);
     usleep(SERVER_MICROSECONDS);
     server_note_end(c->seen);

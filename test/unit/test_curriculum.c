@@ -1,0 +1,141 @@
+// Which prompts a step asks: the order's, given back and taken again, by levels that pass or fail, and resumed.
+#include "rl/curriculum.h"
+#include "rl/dynamic.h"
+#include "test/support/check.h"
+#include <math.h>
+#include <string.h>
+
+enum { PROMPTS = 100, EACH = 20 }; // of levels 1 to 5
+
+static Document list[PROMPTS];
+static Documents documents = {.list = list, .count = PROMPTS};
+
+static Curriculum opened(bool adaptive)
+{
+    CurriculumOptions o = {.order = {.seed = 3}, .adaptive = adaptive, .low = 0.2, .high = 0.8, .rare = 0.1};
+    Curriculum c;
+    for (int i = 0; i < PROMPTS; i++)
+        list[i].difficulty = 1 + i / EACH;
+    documents_find_levels(&documents);
+    assert_ok(curriculum_open(&c, &documents, &o));
+    return c;
+}
+
+static void count_levels(const int64_t *numbers, int64_t count, int levels[LEVELS])
+{
+    memset(levels, 0, LEVELS * sizeof *levels);
+    for (int64_t i = 0; i < count; i++)
+        levels[list[numbers[i]].difficulty]++;
+}
+
+static void an_epoch_has_every_prompt_once_and_ends_short(void **state)
+{
+    for (int adaptive = 0; adaptive < 2; adaptive++) {
+        Curriculum c = opened(adaptive == 1);
+        int64_t numbers[30], taken = 0;
+        int seen[PROMPTS] = {0};
+        while (taken < PROMPTS) {
+            int64_t n = curriculum_take(&c, numbers, adaptive == 1 && PROMPTS - taken < 30 ? PROMPTS - taken : 30);
+            for (int64_t i = 0; i < n; i++)
+                seen[numbers[i]]++;
+            taken += n;
+        }
+        assert_true(taken == PROMPTS && c.taken == PROMPTS);
+        for (int i = 0; i < PROMPTS; i++)
+            assert_int_equal(seen[i], 1);
+        curriculum_close(&c);
+    }
+}
+
+static void what_is_given_back_comes_again(void **state)
+{
+    for (int adaptive = 0; adaptive < 2; adaptive++) {
+        Curriculum c = opened(adaptive == 1);
+        int64_t first[20], again[20];
+        assert_int_equal(curriculum_take(&c, first, 20), 20);
+        curriculum_return(&c, first + 5, 15);
+        assert_int_equal(c.taken, 5);
+        assert_int_equal(curriculum_take(&c, again, 15), 15);
+        if (adaptive == 0)
+            assert_memory_equal(again, first + 5, 15 * sizeof *first);
+        curriculum_close(&c);
+    }
+}
+
+static void learn_that(Curriculum *c, int level, double accuracy)
+{
+    Response responses[2] = {0};
+    Group group = {.responses = responses};
+    Rollout rollout = {.groups = &group, .count = 1, .samples = 2};
+    group.prompt.difficulty = level;
+    responses[0].parts[REWARD_ACCURACY] = accuracy;
+    responses[1].parts[REWARD_ACCURACY] = NAN; // a verdict that could not be had is none
+    curriculum_learn(c, &rollout);
+}
+
+static void levels_outside_of_the_band_come_more_rarely(void **state)
+{
+    Curriculum c = opened(true);
+    int64_t numbers[50];
+    int levels[LEVELS];
+    count_levels(numbers, curriculum_take(&c, numbers, 50), levels);
+    for (int l = 1; l < LEVELS; l++)
+        assert_int_equal(levels[l], 10);
+    learn_that(&c, 1, 1); // too easy
+    learn_that(&c, 5, 0); // too hard
+    count_levels(numbers, curriculum_take(&c, numbers, 32), levels);
+    assert_true(levels[2] == 10 && levels[3] == 10 && levels[4] == 10 && levels[1] == 1 && levels[5] == 1); // 10 : 1
+    for (int i = 0; i < 20; i++)
+        learn_that(&c, 5, 1 - i % 2); // half of it is right now
+    assert_true(c.level[5].pass_rate > 0.2 && c.level[5].pass_rate < 0.8);
+    count_levels(numbers, curriculum_take(&c, numbers, 41), levels);
+    assert_true(levels[5] == 10 && levels[1] == 1);
+    curriculum_close(&c);
+}
+
+static void a_state_that_is_saved_goes_on(void **state)
+{
+    Curriculum c = opened(true), d = opened(true);
+    int64_t one[17], other[17];
+    curriculum_take(&c, one, 17);
+    learn_that(&c, 4, 1.0 / 3);
+    json_t *saved = curriculum_state(&c);
+    char *text = json_dumps(saved, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    json_t *read = json_loads(text, 0, NULL);
+    assert_ok(read != NULL && curriculum_resume(&d, read, "here"));
+    assert_true(d.level[4].pass_rate == 1.0 / 3 && isnan(d.level[3].pass_rate) && d.taken == 17);
+    curriculum_take(&c, one, 17);
+    curriculum_take(&d, other, 17);
+    assert_memory_equal(one, other, sizeof one);
+    assert_false(curriculum_resume(&d, json_object_get(read, "nothing"), "here"));
+    free(text);
+    json_decref(saved);
+    json_decref(read);
+    curriculum_close(&c);
+    curriculum_close(&d);
+}
+
+static void groups_whose_rewards_are_all_the_same_are_silent(void **state)
+{
+    Response r[3] = {{.reward = 1}, {.reward = 1}, {.reward = 1}};
+    Group g = {.responses = r};
+    assert_true(group_is_silent(&g, 3));
+    r[1].reward = NAN;
+    assert_true(group_is_silent(&g, 3));
+    r[2].reward = 0.5;
+    assert_false(group_is_silent(&g, 3));
+    r[0].reward = NAN;
+    assert_true(group_is_silent(&g, 3)); // one alone
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_epoch_has_every_prompt_once_and_ends_short),
+        cmocka_unit_test(what_is_given_back_comes_again),
+        cmocka_unit_test(levels_outside_of_the_band_come_more_rarely),
+        cmocka_unit_test(a_state_that_is_saved_goes_on),
+        cmocka_unit_test(groups_whose_rewards_are_all_the_same_are_silent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

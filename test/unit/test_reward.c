@@ -1,0 +1,129 @@
+// The parts of a reward, their weights by source, multiple choice, and the problems that are left out.
+#include "rl/choice.h"
+#include "rl/reward.h"
+#include "test/support/check.h"
+#include <math.h>
+#include <string.h>
+
+static Text text(const char *s) { return (Text){s, strlen(s)}; }
+
+static const double STANDARD[REWARD_PARTS] = {[REWARD_ACCURACY] = 1};
+
+static void weights_are_the_sources_own_or_everybodys(void **state)
+{
+    static const char *const words[] = {"math/train:format=0.5", "format=0.2", "a:b:accuracy=0", "length=1"};
+    Rewards r = {0};
+    assert_ok(rewards_open(&r, words, 4, STANDARD));
+    const double *all = reward_weights(&r, text("other")), *math = reward_weights(&r, text("math/train")),
+                 *ab = reward_weights(&r, text("a:b"));
+    assert_true(all[REWARD_ACCURACY] == 1 && all[REWARD_FORMAT] == 0.2 && all[REWARD_LENGTH] == 1 && all[REWARD_GRADER] == 0);
+    assert_true(math[REWARD_FORMAT] == 0.5 && math[REWARD_LENGTH] == 1);
+    assert_true(ab[REWARD_ACCURACY] == 0 && ab[REWARD_FORMAT] == 0.2);
+    assert_true(r.has[REWARD_FORMAT] && !r.has[REWARD_OVERLONG]);
+    rewards_close(&r);
+}
+
+static void words_that_are_no_weight_are_refused(void **state)
+{
+    static const char *const words[] = {"accuracy", "beauty=1", "accuracy=x", "accuracy=inf", "math:=1", "=1", ""};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        Rewards r = {0};
+        assert_false(rewards_open(&r, &words[i], 1, STANDARD));
+        assert_non_null(strstr(error_text(), "NAME=WEIGHT"));
+        rewards_close(&r);
+    }
+}
+
+static void parts_are_what_they_are_called(void **state)
+{
+    Rewards r = {.overlong_buffer = 10, .max_new_tokens = 100};
+    double parts[REWARD_PARTS];
+    RewardFacts f = {.text = text("so \\boxed{4}"), .reference = text("4"), .tokens = 95, .ended = true};
+    reward_parts(parts, &f, &r);
+    assert_true(parts[REWARD_FORMAT] == 1 && parts[REWARD_OVERLONG] == -0.5 && isnan(parts[REWARD_ACCURACY]));
+    assert_int_equal(reward_verdict(&f), VERDICT_EQUAL);
+    f.ended = false;
+    reward_parts(parts, &f, &r);
+    assert_true(parts[REWARD_FORMAT] == 0);
+    assert_int_equal(reward_verdict(&f), VERDICT_DIFFERENT); // it was cut off, whatever it says
+    f = (RewardFacts){.text = text("4"), .reference = text("4"), .tokens = 1, .ended = true};
+    reward_parts(parts, &f, &r);
+    assert_true(parts[REWARD_FORMAT] == 0 && parts[REWARD_OVERLONG] == 0); // an answer, but not marked as one
+    f.text = text("");
+    reward_parts(parts, &f, &r);
+    assert_true(parts[REWARD_FORMAT] == 0);
+    assert_int_equal(reward_verdict(&f), VERDICT_DIFFERENT); // an empty response
+}
+
+static double sum_of(const char *response, const char *reference, double accuracy, double length_weight, Encoder *encoder)
+{
+    double parts[REWARD_PARTS] = {[REWARD_ACCURACY] = accuracy, [REWARD_GRADER] = NAN}, sum;
+    const double weights[REWARD_PARTS] = {[REWARD_ACCURACY] = 1, [REWARD_LENGTH] = length_weight};
+    RewardFacts f = {.text = text(response), .reference = text(reference), .ended = true};
+    assert_ok(reward_sum(&sum, parts, &f, weights, encoder));
+    return sum;
+}
+
+static void the_length_of_a_right_answer_counts(void **state)
+{
+    Tokenizer *t = tokenizer_open("dev/demo/tokenizer");
+    Encoder *e = t == NULL ? NULL : encoder_open(t);
+    assert_ok(e != NULL);
+    TokenList ids = {0};
+    assert_ok(encode_plain(e, &ids, "12", 2));
+    int64_t short_ = (int64_t)ids.count;
+    ids.count = 0;
+    assert_ok(encode_plain(e, &ids, "12 apples", 9));
+    double apart = (double)((int64_t)ids.count - short_), penalty = 0.05 * (apart < 10 ? apart : 10);
+    assert_true(apart > 0);
+    assert_true(sum_of("\\boxed{12}", "12", 1, 1, e) == 1);
+    assert_true(fabs(sum_of("\\boxed{12 apples}", "12", 1, 1, e) - (1 - penalty)) < 1e-12);
+    assert_true(fabs(sum_of("\\boxed{12 apples}", "12", 1, 2, e) - (1 - 2 * penalty)) < 1e-12);
+    assert_true(sum_of("\\boxed{13 and more apples}", "12", 0, 1, e) == 0); // of a wrong one it does not
+    assert_true(isnan(sum_of("\\boxed{12}", "12", NAN, 1, e)));             // what could not be had
+    tokens_free(&ids);
+    encoder_close(e);
+    tokenizer_close(t);
+}
+
+static void options_are_chosen_by_letter_or_text(void **state)
+{
+    static const char list[] = "{\"options\": [\"Paris\", \"B. the Rome of old\", \"\\\\frac{1}{2}\", \"0.25\"]}";
+    static const char object[] = "{\"options\": {\"A\": \"x\", \"D\": \"7\"}}", twins[] = "{\"options\": [\"1/2\", \"0.5\", \"3\"]}";
+    const struct {
+        const char *row, *gold, *prediction;
+        int wanted; // Verdict; -1: no choice
+    } cases[] = {{list, "A", "\\boxed{Paris}", VERDICT_EQUAL},
+                 {list, "Paris", "The answer is (A).", VERDICT_EQUAL},
+                 {list, "(B)", "\\boxed{the Rome of old}", VERDICT_EQUAL},
+                 {list, "C", "\\boxed{0.5}", VERDICT_EQUAL},
+                 {list, "C", "\\boxed{C) 1/2}", VERDICT_EQUAL},
+                 {list, "C", "\\boxed{D}", VERDICT_DIFFERENT},
+                 {list, "C", "\\boxed{0.25}", VERDICT_DIFFERENT},
+                 {list, "C", "\\boxed{9}", VERDICT_UNKNOWN},
+                 {list, "C", "", VERDICT_UNKNOWN},
+                 {list, "London", "\\boxed{A}", -1},
+                 {object, "D", "\\boxed{7}", VERDICT_EQUAL},
+                 {object, "d", "\\boxed{A}", VERDICT_DIFFERENT},
+                 {twins, "A", "\\boxed{A}", VERDICT_EQUAL},
+                 {twins, "A", "\\boxed{0.5}", VERDICT_DIFFERENT}, // two options say it
+                 {"{\"options\": [\"only\"]}", "A", "A", -1},
+                 {"{\"problem\": \"options\"}", "A", "A", -1},
+                 {"{\"options\": ", "A", "A", -1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Verdict v = VERDICT_UNKNOWN;
+        bool choice = verify_choice(&v, text(cases[i].row), text(cases[i].gold), text(cases[i].prediction));
+        if (choice != (cases[i].wanted >= 0) || (choice && (int)v != cases[i].wanted))
+            fail_msg("case %d: %s against %s gives %d", (int)i, cases[i].gold, cases[i].prediction, choice ? (int)v : -1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_are_the_sources_own_or_everybodys), cmocka_unit_test(words_that_are_no_weight_are_refused),
+        cmocka_unit_test(parts_are_what_they_are_called),            cmocka_unit_test(the_length_of_a_right_answer_counts),
+        cmocka_unit_test(options_are_chosen_by_letter_or_text),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
