@@ -159,7 +159,8 @@ typedef struct Verdict {
     cublasLtMatmulAlgo_t algorithm;
 } Verdict;
 
-enum { VERDICTS = 1024, CORNER = 128 }; // a corner: so many rows and columns, all of k
+enum { VERDICTS = 1024 };
+static const int64_t CORNER = 128; // a corner: so many rows and columns, all of k
 
 static Verdict verdicts[VERDICTS];
 static int verdict_count;
@@ -196,8 +197,8 @@ static Corner corner_of(const Product *whole)
     p->n = p->n < CORNER ? p->n : CORNER;
     int64_t k_pitch = ceil_divide(p->k, 64) * 64;
     bool a_outside = p->form == MATMUL_BACKWARD_WEIGHT, b_outside = p->form != MATMUL_FORWARD;
-    p->a_pitch = a_outside ? (int64_t)CORNER : k_pitch;
-    p->b_pitch = b_outside ? (int64_t)CORNER : k_pitch;
+    p->a_pitch = a_outside ? CORNER : k_pitch;
+    p->b_pitch = b_outside ? CORNER : k_pitch;
     p->c_pitch = CORNER;
     c.operand_bytes[0] = sizeof(element) * (size_t)(p->a_pitch * (a_outside ? p->k : p->m));
     c.operand_bytes[1] = sizeof(element) * (size_t)(p->b_pitch * (b_outside ? p->k : p->n));
