@@ -146,8 +146,9 @@ typedef struct Kernels {
     // not rounded before weight and rotation: one rounding for all of it.
     //
     // x, y (T, h, D), h being H or Hkv; weight (1, D); rstd (T, h); cosine, sine (P, D/2) fp32 tables from rope_table; positions
-    // (T), all < P. backward: dx may be dy. dweight (D), partial (ceil(T / NORM_ROWS), D): rows are tokens, within a token heads
-    // ascending.
+    // (T), all < P. backward: dx may be dy. dweight (D), partial (ceil(T / NORM_ROWS), h·D): the rows summed are heads, a token's
+    // ascending. CPU: one chain over NORM_ROWS tokens, then these groups. CUDA: one over NORM_ROWS heads, then those of NORM_ROWS
+    // tokens, then these groups; all from zero.
     // Without a norm (weight.data NULL) it is the rotation alone: y may be x, and rstd, dweight, partial and going back x are
     // not touched.
 

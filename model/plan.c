@@ -93,7 +93,7 @@ static bool plan_backward(Model *m)
     const ModelConfig *c = &m->config;
     int64_t T = m->limits.tokens, N = m->limits.rows, C = c->width, D = c->head_width, Q = c->heads * D, KV = c->kv_heads * D;
     int64_t widest = C > D ? C : D; // of the gradients that are summed over rows
-    if (family_of(c)->qkv_bias && Q > widest)
+    if ((family_of(c)->qkv_bias || family_of(c)->qk_norm) && Q > widest)
         widest = Q;
     size_t size = m->kernels->activation_size;
     void **arrays[] = {&a->dhidden, &a->dstream, &a->dmiddle, &a->dnormed, &a->dq, &a->dattended, &a->dk, &a->dv, &a->dproduct};

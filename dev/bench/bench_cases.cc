@@ -177,7 +177,7 @@ static void add_qk_norm_rope(const Maker &m, const char *name, int64_t h)
     });
     m.add("qk_norm_rope_backward", shape, 3 * rows + sums + tables, 0, [=](Memory &a) {
         Tensor dx = a.empty(T, W), dy = a.tensor(T, W, NORMAL), x = a.tensor(T, W, NORMAL), w = a.tensor(1, D, NORMAL);
-        float *dweight = a.floats(D, NORMAL), *partial = a.empty_floats(ceil_divide(T, NORM_ROWS) * D);
+        float *dweight = a.floats(D, NORMAL), *partial = a.empty_floats(ceil_divide(T, NORM_ROWS) * W);
         float *rstd = a.floats(T * h, POSITIVE), *cosine = a.floats(T * D / 2, NORMAL), *sine = a.floats(T * D / 2, NORMAL);
         int32_t *at = a.copy(multiples(T, 1));
         return work(dx, [=] { k->qk_norm_rope_backward(NULL, dx, dweight, partial, dy, x, w, rstd, cosine, sine, at, D); });

@@ -2,27 +2,39 @@
 // each half of a head, columns i .. and i + D/2 .., so that both numbers of every pair it rotates are its own; a head of 128 is 8
 // threads (fp32 build: 16) and only its sum goes through shuffles. All of it is fp32 in registers, rounded once, at the end.
 //
-// Forward moves 2 elements per element, backward's row kernel 3; cosines and sines come from the first caches, a token's heads
-// share them. The weight's gradient is a kernel of its own (see weight_pairs), which reads dy and x once more: 5 in all. Heads
-// without a norm are turned, and turned back, by one kernel that moves 2.
+// Forward moves 2 elements per element. A thread has AT_ONCE heads of one token, which share its cosines and sines: they come from
+// the first caches, and with one head to a thread they were two thirds of all that a multiprocessor read (H200: 70% of the copy).
 //
-// Limit: memory. The fraction of it that is reached has not been measured on a GPU yet.
+// Backward moves 3: the gradient of x and the weight's come out of one pass, see there. Reading dy and x twice, with one block to
+// 32 columns of 4,096 heads, had 8 KiB in flight to a multiprocessor and reached 20% of the copy on an H200.
+//
+// Heads without a norm are turned, and turned back, by one kernel that moves 2.
+//
+// Limit: memory. What this version reaches has not been measured on a GPU yet.
 #include "base/elementary.h"
-#include "kernels/cuda/norm.cuh"
+#include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
 #include <assert.h>
 
 namespace PRECISION
 {
 
-enum { BLOCK = 256 };
+enum { BLOCK = 256, AT_ONCE = 2 };
 
 // What all kernels are told: cosine and sine (P, D/2); rows = T · heads
 typedef struct Heads {
     const float *cosine, *sine;
     const int32_t *positions;
-    int rows, heads, half; // half: D/2
+    int rows, heads;
 } Heads;
+
+// A head's width is known when a kernel is compiled; GROUP threads side by side in a warp have a head.
+template <int D> struct Head {
+    enum { HALF = D / 2, GROUP = HALF / LANES, ROWS = BLOCK / GROUP };
+    static_assert(HALF % LANES == 0 && (GROUP & (GROUP - 1)) == 0 && GROUP <= 32, "a head is a power of two of vectors");
+
+    __device__ static int column() { return (int)threadIdx.x % GROUP * LANES; } // this thread's, in the lower half
+};
 
 struct Pairs {
     Vector low, high;
@@ -36,11 +48,17 @@ struct Turned {
     float low[LANES], high[LANES];
 };
 
-__device__ inline Pairs load_pairs(const element *head, int i, int half) { return Pairs{load(head + i), load(head + half + i)}; }
+template <int D> __device__ inline Pairs load_pairs(const element *from) { return Pairs{load(from), load(from + Head<D>::HALF)}; }
 
-__device__ inline Turn load_turn(const Heads &h, int row, int i)
+template <int D> __device__ inline void store_pairs(element *to, const Pairs &x)
 {
-    int64_t at = (int64_t)h.positions[row / h.heads] * h.half + i;
+    store(to, x.low);
+    store(to + Head<D>::HALF, x.high);
+}
+
+template <int D> __device__ inline Turn load_turn(const Heads &h, int token)
+{
+    int64_t at = (int64_t)h.positions[token] * Head<D>::HALF + Head<D>::column();
     Turn t;
 #pragma unroll
     for (int j = 0; j < LANES; j += 4) {
@@ -63,10 +81,10 @@ __device__ inline Turned turn_back(const Pairs &d, const Turn &t)
     return n;
 }
 
-// The threads of a head, `group` of them (a power of two, those behind D/2 idle), lie side by side in a warp.
-__device__ inline float group_sum(float x, int group)
+template <int D> __device__ inline float head_sum(float x)
 {
-    for (int apart = group / 2; apart > 0; apart /= 2)
+#pragma unroll
+    for (int apart = Head<D>::GROUP / 2; apart > 0; apart /= 2)
         x += __shfl_xor_sync(~0u, x, apart);
     return x;
 }
@@ -83,52 +101,77 @@ __device__ inline float sum_of_squares(const Pairs &x)
     return sum;
 }
 
+// A group of threads has AT_ONCE neighbouring heads of one token; the last group of a token may have fewer.
+template <int D>
 static __global__ void __launch_bounds__(BLOCK)
-    turn_heads(element *y, float *rstd, const element *x, const element *weight, Heads h, int group, float epsilon)
+    turn_heads(element *y, float *rstd, const element *x, const element *weight, Heads h, float epsilon)
 {
-    int row = (int)(blockIdx.x * (BLOCK / group) + threadIdx.x / group), i = (int)threadIdx.x % group * LANES;
-    bool live = row < h.rows && i < h.half;
-    Pairs a = {}, w = {};
+    int groups = (h.heads + AT_ONCE - 1) / AT_ONCE, which = (int)(blockIdx.x * Head<D>::ROWS + threadIdx.x / Head<D>::GROUP);
+    int token = which / groups, head = which % groups * AT_ONCE, row = token * h.heads + head;
+    int heads = row < h.rows ? min((int)AT_ONCE, h.heads - head) : 0;
+    int64_t at = (int64_t)row * D + Head<D>::column();
+    Pairs a[AT_ONCE] = {}, w = {};
     Turn t = {};
-    if (live) {
-        a = load_pairs(x + (int64_t)row * 2 * h.half, i, h.half);
-        w = load_pairs(weight, i, h.half);
-        t = load_turn(h, row, i);
-    }
-    float r = 1.0f / sqrtf(group_sum(sum_of_squares(a), group) / (float)(2 * h.half) + epsilon);
-    if (!live)
-        return;
-    if (i == 0)
-        rstd[row] = r;
 #pragma unroll
-    for (int j = 0; j < LANES; j++) {
-        float low = widen(w.low.lane[j]) * (widen(a.low.lane[j]) * r), high = widen(w.high.lane[j]) * (widen(a.high.lane[j]) * r);
-        a.low.lane[j] = rounded(low * t.cosine[j] - high * t.sine[j]);
-        a.high.lane[j] = rounded(high * t.cosine[j] + low * t.sine[j]);
+    for (int k = 0; k < AT_ONCE; k++)
+        if (k < heads)
+            a[k] = load_pairs<D>(x + at + k * D);
+    if (heads > 0) {
+        w = load_pairs<D>(weight + Head<D>::column());
+        t = load_turn<D>(h, token);
     }
-    element *to = y + (int64_t)row * 2 * h.half + i;
-    store(to, a.low);
-    store(to + h.half, a.high);
+#pragma unroll
+    for (int k = 0; k < AT_ONCE; k++) {
+        float r = 1.0f / sqrtf(head_sum<D>(sum_of_squares(a[k])) / (float)D + epsilon);
+        if (k >= heads)
+            continue;
+        if (Head<D>::column() == 0)
+            rstd[row + k] = r;
+#pragma unroll
+        for (int j = 0; j < LANES; j++) {
+            float low = widen(w.low.lane[j]) * (widen(a[k].low.lane[j]) * r);
+            float high = widen(w.high.lane[j]) * (widen(a[k].high.lane[j]) * r);
+            a[k].low.lane[j] = rounded(low * t.cosine[j] - high * t.sine[j]);
+            a[k].high.lane[j] = rounded(high * t.cosine[j] + low * t.sine[j]);
+        }
+        store_pairs<D>(y + at + k * D, a[k]);
+    }
 }
 
 // Where there is no norm: turned by the token's angles, or (direction -1) back
-static __global__ void __launch_bounds__(BLOCK) rotate_heads(element *y, const element *x, Heads h, int group, float direction)
+template <int D>
+static __global__ void __launch_bounds__(BLOCK) rotate_heads(element *y, const element *x, Heads h, float direction)
 {
-    int row = (int)(blockIdx.x * (BLOCK / group) + threadIdx.x / group), i = (int)threadIdx.x % group * LANES;
-    if (row >= h.rows || i >= h.half)
+    int row = (int)(blockIdx.x * Head<D>::ROWS + threadIdx.x / Head<D>::GROUP);
+    if (row >= h.rows)
         return;
-    int64_t at = (int64_t)row * 2 * h.half + i;
-    Pairs a = load_pairs(x + at, 0, h.half);
-    Turn t = load_turn(h, row, i);
+    int64_t at = (int64_t)row * D + Head<D>::column();
+    Pairs a = load_pairs<D>(x + at);
+    Turn t = load_turn<D>(h, row / h.heads);
 #pragma unroll
     for (int j = 0; j < LANES; j++) {
         float low = widen(a.low.lane[j]), high = widen(a.high.lane[j]), sine = direction * t.sine[j];
         a.low.lane[j] = rounded(low * t.cosine[j] - high * sine);
         a.high.lane[j] = rounded(high * t.cosine[j] + low * sine);
     }
-    store(y + at, a.low);
-    store(y + at + h.half, a.high);
+    store_pairs<D>(y + at, a);
 }
+
+// ---- backward
+//
+// dx of a head needs all of its columns at once, the weight's gradient all heads of a column one after the other. A block has
+// NORM_ROWS heads that lie side by side in memory, of few tokens, and takes them a tile at a time, as many heads as its threads
+// hold (D = 128: 16, fp32 build: 8). Row by row the threads turn d back, write dx, and lay d and n down in shared memory; then,
+// column by column, each of D adders continues its chain of d · n down the tile. What a thread reads of its next three tiles is on
+// its way by cp.async to places in shared memory that nobody else looks at: 96 KiB in flight to a multiprocessor with four blocks.
+// 17 instructions an element, computed to take 40% of the time that its bytes take.
+//
+// The order of the sum, then: the chain over NORM_ROWS heads, ascending, tokens first; those of NORM_ROWS tokens, which are as many
+// as a token has heads; then the groups of tokens. It follows from the shape alone, and no chain is longer than the CPU's.
+//
+// partial (ceil(T·h / NORM_ROWS), D), in what kernels/kernels.h has as (ceil(T / NORM_ROWS), h·D)
+
+enum { BACK_THREADS = 128, STAGES = 4, FOLDED_COLUMNS = 8, FOLDED_GROUPS = 32 };
 
 // A thread's share of Σ d·w·n, with n = x · rstd
 __device__ inline float norm_dot(const Turned &d, const Pairs &w, const Pairs &x, float r)
@@ -143,174 +186,206 @@ __device__ inline float norm_dot(const Turned &d, const Pairs &w, const Pairs &x
     return dot;
 }
 
-static __global__ void __launch_bounds__(BLOCK) turn_back_heads(element *dx, const element *dy, const element *x,
-                                                                const element *weight, const float *rstd, Heads h, int group)
-{
-    int row = (int)(blockIdx.x * (BLOCK / group) + threadIdx.x / group), i = (int)threadIdx.x % group * LANES;
-    bool live = row < h.rows && i < h.half;
-    int64_t at = (int64_t)row * 2 * h.half;
-    Pairs d = {}, a = {}, w = {};
-    Turn t = {};
-    float r = 0;
-    if (live) {
-        d = load_pairs(dy + at, i, h.half);
-        a = load_pairs(x + at, i, h.half);
-        w = load_pairs(weight, i, h.half);
-        t = load_turn(h, row, i);
-        r = rstd[row];
-    }
-    Turned n = turn_back(d, t);
-    float mean = group_sum(norm_dot(n, w, a, r), group) / (float)(2 * h.half);
-    if (!live)
-        return;
-#pragma unroll
-    for (int j = 0; j < LANES; j++) {
-        d.low.lane[j] = rounded(r * fmaf(-(widen(a.low.lane[j]) * r), mean, n.low[j] * widen(w.low.lane[j])));
-        d.high.lane[j] = rounded(r * fmaf(-(widen(a.high.lane[j]) * r), mean, n.high[j] * widen(w.high.lane[j])));
-    }
-    store(dx + at + i, d.low);
-    store(dx + at + h.half + i, d.high);
-}
-
-// ---- the weight's gradient
-//
-// partial (groups, D): the chain of d · n over a group of NORM_ROWS tokens and all their heads, ascending, some 4,096 terms for
-// each of D columns. A block takes one group and a slab of 32 columns (fp32 build: 16), 2 vectors from each half. 128 producers
-// read 64 rows at a time, 8 KiB, and lay d and n in shared memory, where 32 adders (one for each column) continue their chains
-// while the next 64 rows are on their way.
-
-enum {
-    SLAB_VECTORS = 2,
-    SLAB = 2 * SLAB_VECTORS * LANES, // columns
-    TILE_ROWS = 64,
-    PRODUCERS = TILE_ROWS * SLAB_VECTORS,
-    PITCH = SLAB + 4 // floats, against conflicts of banks
+// What a block of the backward kernel has in shared memory, and how it goes through its rows.
+template <int D> struct Back {
+    enum {
+        GROUP = Head<D>::GROUP,
+        ROWS = BACK_THREADS / GROUP, // of a tile
+        TILES = NORM_ROWS / ROWS,
+        PITCH = GROUP * LANES * 4 // floats in a row of terms: d and n of its columns
+    };
+    static_assert(D <= BACK_THREADS && NORM_ROWS % ROWS == 0, "an adder for each column, and whole tiles");
 };
 
-// What a producer reads of one row
-struct Producer {
-    Pairs d, x;
-    Turn t;
-    float r;
-};
-
-__device__ inline Producer read_row(const element *dy, const element *x, const float *rstd, const Heads &h, int row, int i,
-                                    bool live)
+// This thread's place in the ring for a tile: a vector of each half of dy, then of x
+__device__ inline element *ring_place(element *ring, int tile)
 {
-    Producer p = {};
-    if (live) {
-        int64_t at = (int64_t)row * 2 * h.half;
-        p.d = load_pairs(dy + at, i, h.half);
-        p.x = load_pairs(x + at, i, h.half);
-        p.t = load_turn(h, row, i);
-        p.r = rstd[row];
-    }
-    return p;
+    return ring + (tile % STAGES * 4 * BACK_THREADS + (int)threadIdx.x) * LANES;
 }
 
-// d and n: this row of the tile, columns of the slab: those of the low half first. A dead row is zeros, which add nothing.
-__device__ inline void lay_down(float *d, float *n, const Producer &p, int vector)
+template <int D> __device__ inline void fetch(element *place, const element *dy, const element *x, bool live)
 {
-    Turned turned = turn_back(p.d, p.t), normed;
+    cp_async_16(place, dy, live);
+    cp_async_16(place + BACK_THREADS * LANES, dy + Head<D>::HALF, live);
+    cp_async_16(place + 2 * BACK_THREADS * LANES, x, live);
+    cp_async_16(place + 3 * BACK_THREADS * LANES, x + Head<D>::HALF, live);
+    cp_async_commit();
+}
+
+__device__ inline Pairs gradient(const Turned &d, const Pairs &w, const Pairs &x, float r, float mean)
+{
+    Pairs out;
 #pragma unroll
     for (int j = 0; j < LANES; j++) {
-        normed.low[j] = widen(p.x.low.lane[j]) * p.r;
-        normed.high[j] = widen(p.x.high.lane[j]) * p.r;
+        out.low.lane[j] = rounded(r * fmaf(-(widen(x.low.lane[j]) * r), mean, d.low[j] * widen(w.low.lane[j])));
+        out.high.lane[j] = rounded(r * fmaf(-(widen(x.high.lane[j]) * r), mean, d.high[j] * widen(w.high.lane[j])));
     }
-    store_floats(d + vector * LANES, turned.low);
-    store_floats(d + vector * LANES + SLAB / 2, turned.high);
-    store_floats(n + vector * LANES, normed.low);
-    store_floats(n + vector * LANES + SLAB / 2, normed.high);
+    return out;
 }
 
-__device__ inline float continue_chain(float chain, const float *d, const float *n)
+// d and n side by side, two columns in 16 bytes; the threads of a head write neighbouring 16 bytes, LANES times.
+template <int D> __device__ inline void lay_down(float *row, const Turned &d, const Pairs &x, float r)
 {
-#pragma unroll 16
-    for (int row = 0; row < TILE_ROWS; row++)
-        chain = fmaf(d[row * PITCH], n[row * PITCH], chain);
+    float *to = row + (int)threadIdx.x % Back<D>::GROUP * 4;
+#pragma unroll
+    for (int j = 0; j < LANES; j += 2) {
+        *(float4 *)(to + j / 2 * Back<D>::GROUP * 4) =
+            make_float4(d.low[j], widen(x.low.lane[j]) * r, d.low[j + 1], widen(x.low.lane[j + 1]) * r);
+        *(float4 *)(to + (LANES + j) / 2 * Back<D>::GROUP * 4) =
+            make_float4(d.high[j], widen(x.high.lane[j]) * r, d.high[j + 1], widen(x.high.lane[j + 1]) * r);
+    }
+}
+
+// Which column an adder finds at its place of a row that lay_down has written
+template <int D> __device__ inline int column_at(int place)
+{
+    int of_thread = place / 2 / Back<D>::GROUP * 2 + place % 2, thread = place / 2 % Back<D>::GROUP;
+    return of_thread / LANES * Head<D>::HALF + thread * LANES + of_thread % LANES;
+}
+
+template <int D> __device__ inline float continue_chain(float chain, const float *terms)
+{
+#pragma unroll
+    for (int row = 0; row < Back<D>::ROWS; row++) {
+        float2 term = *(const float2 *)(terms + row * Back<D>::PITCH);
+        chain = fmaf(term.x, term.y, chain);
+    }
     return chain;
 }
 
-static __global__ void __launch_bounds__(PRODUCERS + 32)
-    weight_pairs(float *partial, const element *dy, const element *x, const float *rstd, Heads h)
+template <int D>
+static __global__ void __launch_bounds__(BACK_THREADS, 4)
+    turn_back_heads(element *dx, float *partial, const element *dy, const element *x, const element *weight, const float *rstd,
+                    Heads h)
 {
-    SHARED(float, tiles, 2 * 2 * TILE_ROWS * PITCH); // two tiles of d and n, in turns
-    int thread = (int)threadIdx.x, column = thread - PRODUCERS, row_in_tile = thread / SLAB_VECTORS;
-    int i = ((int)blockIdx.y * SLAB_VECTORS + thread % SLAB_VECTORS) * LANES; // of a producer
-    int first = (int)blockIdx.x * NORM_ROWS * h.heads + row_in_tile;
-    int end = min(((int)blockIdx.x + 1) * NORM_ROWS * h.heads, h.rows),
-        count = (end - (first - row_in_tile) + TILE_ROWS - 1) / TILE_ROWS;
-    bool producer = thread < PRODUCERS, adder = !producer && column < SLAB;
-    Producer p = read_row(dy, x, rstd, h, first, i, producer && i < h.half && first < end);
-    float chain = 0;
-    for (int tile = 0; tile <= count; tile++) {
-        float *d = tiles + tile % 2 * 2 * TILE_ROWS * PITCH, *before = tiles + (tile + 1) % 2 * 2 * TILE_ROWS * PITCH;
-        if (producer && tile < count) {
-            int row = first + (tile + 1) * TILE_ROWS;
-            lay_down(d + row_in_tile * PITCH, d + (TILE_ROWS + row_in_tile) * PITCH, p, thread % SLAB_VECTORS);
-            p = read_row(dy, x, rstd, h, row, i, i < h.half && row < end); // under way while the adders work
-        }
-        if (adder && tile > 0)
-            chain = continue_chain(chain, before + column, before + TILE_ROWS * PITCH + column);
+    enum { ROWS = Back<D>::ROWS, TILES = Back<D>::TILES, AHEAD = STAGES - 1 };
+    SHARED(element, ring, STAGES * 4 * BACK_THREADS * LANES);
+    SHARED(float, terms, ROWS *Back<D>::PITCH);
+    int thread = (int)threadIdx.x, in_tile = thread / Back<D>::GROUP, row = (int)blockIdx.x * NORM_ROWS + in_tile;
+    int left = min((int)NORM_ROWS, h.rows - (int)blockIdx.x * NORM_ROWS) - in_tile; // this thread has row 0, ROWS .. below it
+    int token = row / h.heads, head = row % h.heads, more_tokens = ROWS / h.heads, more_heads = ROWS % h.heads;
+    int64_t at = (int64_t)row * D + Head<D>::column();
+    dx += at;
+    dy += at;
+    x += at;
+#pragma unroll
+    for (int tile = 0; tile < AHEAD; tile++)
+        fetch<D>(ring_place(ring, tile), dy + tile * ROWS * D, x + tile * ROWS * D, tile * ROWS < left);
+    Pairs w = load_pairs<D>(weight + Head<D>::column());
+    Turn t = left > 0 ? load_turn<D>(h, token) : Turn{};
+    float r = left > 0 ? rstd[row] : 0, chain = 0;
+    rstd += row;
+    for (int tile = 0; tile < TILES; tile++) {
+        fetch<D>(ring_place(ring, tile + AHEAD), dy + AHEAD * ROWS * D, x + AHEAD * ROWS * D, AHEAD * ROWS < left);
+        cp_async_wait<AHEAD>();
+        const element *place = ring_place(ring, tile);
+        Pairs d = {load(place), load(place + BACK_THREADS * LANES)};
+        Pairs a = {load(place + 2 * BACK_THREADS * LANES), load(place + 3 * BACK_THREADS * LANES)};
+        Turned n = turn_back(d, t);
+        head += more_heads; // the next row's angles and scale are on their way while this one is worked on
+        token += more_tokens + (head >= h.heads);
+        head -= head >= h.heads ? h.heads : 0;
+        rstd += ROWS;
+        float next_r = ROWS < left ? *rstd : 0;
+        if (ROWS < left)
+            t = load_turn<D>(h, token);
+        float mean = head_sum<D>(norm_dot(n, w, a, r)) / (float)D;
+        if (left > 0)
+            store_pairs<D>(dx, gradient(n, w, a, r, mean));
+        __syncthreads(); // the tile before has been added
+        lay_down<D>(terms + in_tile * Back<D>::PITCH, n, a, r);
+        __syncthreads();
+        if (thread < D)
+            chain = continue_chain<D>(chain, terms + thread * 2);
+        r = next_r;
+        left -= ROWS;
+        dx += ROWS * D;
+        dy += ROWS * D;
+        x += ROWS * D;
+    }
+    cp_async_wait<0>();
+    if (thread < D)
+        partial[(int64_t)blockIdx.x * D + column_at<D>(thread)] = chain;
+}
+
+// dweight (D) += partial (count, D): `heads` rows of it are a group of NORM_ROWS tokens. Each group is summed by a thread of its own
+// for each column, and the first FOLDED_COLUMNS threads add the groups.
+static __global__ void __launch_bounds__(FOLDED_COLUMNS *FOLDED_GROUPS)
+    fold_heads(float *dweight, const float *partial, int count, int heads, int width)
+{
+    SHARED(float, sums, FOLDED_GROUPS *FOLDED_COLUMNS);
+    int in_block = (int)threadIdx.x % FOLDED_COLUMNS, c = (int)blockIdx.x * FOLDED_COLUMNS + in_block;
+    float all = 0;
+    for (int first = 0; first < count; first += FOLDED_GROUPS * heads) {
+        int start = first + (int)threadIdx.x / FOLDED_COLUMNS * heads, end = min(start + heads, count);
+        float sum = 0;
+#pragma unroll 16
+        for (int g = start; g < end; g++)
+            sum += partial[(int64_t)g * width + c];
+        sums[threadIdx.x] = sum;
+        __syncthreads();
+        for (int g = 0; g < FOLDED_GROUPS && threadIdx.x < FOLDED_COLUMNS && first + g * heads < count; g++)
+            all += sums[g * FOLDED_COLUMNS + in_block];
         __syncthreads();
     }
-    int in_half = (int)blockIdx.y * SLAB / 2 + column % (SLAB / 2);
-    if (adder && in_half < h.half)
-        partial[(int64_t)blockIdx.x * 2 * h.half + in_half + column / (SLAB / 2) * h.half] = chain;
+    if (threadIdx.x < FOLDED_COLUMNS)
+        dweight[c] += all;
 }
 
 // ---- what the backend calls
 
 static Heads heads_of(Tensor x, const float *cosine, const float *sine, const int32_t *positions, int64_t D)
 {
-    assert(D % (2 * LANES) == 0 && D / 2 <= 32 * LANES && x.columns % D == 0 && x.rows * x.columns / D < INT32_MAX / 2);
+    assert((D == 64 || D == 128) && x.columns % D == 0 && x.rows * x.columns / D < INT32_MAX / 2);
     int64_t heads = x.columns / D;
-    return Heads{cosine, sine, positions, (int)(x.rows * heads), (int)heads, (int)(D / 2)};
+    return Heads{cosine, sine, positions, (int)(x.rows * heads), (int)heads};
 }
 
-static int group_of(const Heads &h)
+template <int D> static dim3 blocks_for(int64_t groups) { return dim3((unsigned)ceil_divide(groups, (int64_t)Head<D>::ROWS)); }
+
+template <int D> static void rotate(Stream *s, Tensor y, Tensor x, const Heads &h, float direction)
 {
-    int group = 1;
-    while (group * LANES < h.half)
-        group *= 2;
-    return group;
+    launch(s, blocks_for<D>(h.rows), dim3(BLOCK), 0, rotate_heads<D>, (element *)y.data, (const element *)x.data, h, direction);
 }
 
-static dim3 blocks_of(const Heads &h) { return dim3((unsigned)ceil_divide(h.rows, BLOCK / group_of(h))); }
-
-static void rotate(Stream *s, Tensor y, Tensor x, const Heads &h, float direction)
+template <int D> static void forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const Heads &h, float epsilon)
 {
-    launch(s, blocks_of(h), dim3(BLOCK), 0, rotate_heads, (element *)y.data, (const element *)x.data, h, group_of(h), direction);
+    if (weight.data == NULL)
+        rotate<D>(s, y, x, h, 1);
+    else
+        launch(s, blocks_for<D>(x.rows * ceil_divide(h.heads, AT_ONCE)), dim3(BLOCK), 0, turn_heads<D>, (element *)y.data, rstd,
+               (const element *)x.data, (const element *)weight.data, h, epsilon);
+}
+
+// dx may be dy: a block writes only rows that it reads itself, and after it has read them.
+template <int D>
+static void backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x, Tensor weight, const float *rstd,
+                     const Heads &h)
+{
+    if (weight.data == NULL) {
+        rotate<D>(s, dx, dy, h, -1);
+        return;
+    }
+    int count = (int)ceil_divide(h.rows, NORM_ROWS);
+    launch(s, dim3((unsigned)count), dim3(BACK_THREADS), 0, turn_back_heads<D>, (element *)dx.data, partial,
+           (const element *)dy.data, (const element *)x.data, (const element *)weight.data, rstd, h);
+    launch(s, dim3(D / FOLDED_COLUMNS), dim3(FOLDED_COLUMNS * FOLDED_GROUPS), 0, fold_heads, dweight, partial, count, h.heads, D);
 }
 
 void qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine, const float *sine,
                           const int32_t *positions, int64_t head_width, float epsilon)
 {
     Heads h = heads_of(x, cosine, sine, positions, head_width);
-    if (weight.data == NULL)
-        rotate(s, y, x, h, 1);
-    else
-        launch(s, blocks_of(h), dim3(BLOCK), 0, turn_heads, (element *)y.data, rstd, (const element *)x.data,
-               (const element *)weight.data, h, group_of(h), epsilon);
+    head_width == 64 ? forward<64>(s, y, rstd, x, weight, h, epsilon) : forward<128>(s, y, rstd, x, weight, h, epsilon);
 }
 
-// dx may be dy: the weight's gradient is made first.
 void qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x, Tensor weight,
                            const float *rstd, const float *cosine, const float *sine, const int32_t *positions,
                            int64_t head_width)
 {
     Heads h = heads_of(dy, cosine, sine, positions, head_width);
-    int64_t groups = ceil_divide(dy.rows, NORM_ROWS);
-    if (weight.data == NULL) {
-        rotate(s, dx, dy, h, -1);
-        return;
-    }
-    const element *d = (const element *)dy.data, *a = (const element *)x.data;
-    launch(s, dim3((unsigned)groups, (unsigned)ceil_divide(head_width, SLAB)), dim3(PRODUCERS + 32), 0, weight_pairs, partial, d,
-           a, rstd, h);
-    add_partials(s, dweight, partial, groups, head_width);
-    launch(s, blocks_of(h), dim3(BLOCK), 0, turn_back_heads, (element *)dx.data, d, a, (const element *)weight.data, rstd, h,
-           group_of(h));
+    head_width == 64 ? backward<64>(s, dx, dweight, partial, dy, x, weight, rstd, h)
+                     : backward<128>(s, dx, dweight, partial, dy, x, weight, rstd, h);
 }
 
 // The tables are made on the host, by the functions that make the CPU's, and have its bits; once, at start-up.

@@ -218,7 +218,7 @@ NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, cons
     Memory m(k);
     int64_t D = weight.columns;
     Tensor arriving = m.elements(dy), dx = in_place ? arriving : m.elements_out(x.rows, x.columns);
-    float *dweight = m.floats(before), *partial = m.floats_out(ceil_divide(x.rows, NORM_ROWS) * D);
+    float *dweight = m.floats(before), *partial = m.floats_out(ceil_divide(x.rows, NORM_ROWS) * x.columns);
     k->qk_norm_rope_backward(NULL, dx, dweight, partial, arriving, m.elements(x), m.elements(weight), m.floats(rstd),
                              m.floats(rope.cosine), m.floats(rope.sine), m.integers(positions), D);
     return NormGradients{m.read(dx), m.read(dweight, D)};

@@ -155,7 +155,7 @@ static std::vector<HeadShape> head_shapes()
 {
     std::vector<HeadShape> shapes = {{1, 1, 64}, {5, 4, 64}, {19, 3, 128}, {130, 2, 64}, {33, 5, 128}};
     if (settings.longer)
-        shapes.insert(shapes.end(), {{300, 8, 128}, {257, 1, 64}});
+        shapes.insert(shapes.end(), {{300, 8, 128}, {257, 1, 64}, {4230, 1, 64}});
     if (settings.gpu)
         shapes.insert(shapes.end(), {{1024, 32, 128}});
     return shapes;
