@@ -1,0 +1,232 @@
+// Sampling and rewarding: see rollout.h.
+#include "rl/rollout.h"
+#include "base/json.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// ---- in
+
+// Another draw in every step, whatever the prompt's place in it. Ids may be line numbers, which two files share, so the key of its
+// tokens is a part of the name too.
+static uint64_t draw_id(const Group *g, int64_t step)
+{
+    uint64_t names[3] = {hash_bytes(g->prompt.id.data, g->prompt.id.size), g->prompt.key, (uint64_t)step};
+    return hash_bytes(names, sizeof names);
+}
+
+static bool ask(Engine *engine, const Group *g, uint64_t tag, int64_t step, const RolloutRules *rules)
+{
+    GenerationRequest r = {.tag = tag,
+                           .seed = rules->seed,
+                           .id = draw_id(g, step),
+                           .prompt = g->prompt.ids,
+                           .prompt_count = (int64_t)g->prompt.prompt,
+                           .samples = (int32_t)rules->samples,
+                           .max_new_tokens = rules->max_new_tokens,
+                           .temperature = rules->temperature,
+                           .top_k = rules->top_k,
+                           .top_p = rules->top_p,
+                           .min_p = rules->min_p,
+                           .stop = rules->stop,
+                           .stop_count = rules->stop_count};
+    return engine_add(engine, &r) || fail_in("prompt %.*s", (int)g->prompt.id.size, g->prompt.id.data);
+}
+
+// ---- and out
+
+static void *copied(const void *from, int64_t count)
+{
+    void *to = allocate(count > 0 ? (size_t)count : 1, 4);
+    if (to != NULL && count > 0)
+        memcpy(to, from, (size_t)count * 4);
+    return to;
+}
+
+static bool keep(Response *r, const GenerationResult *result, bool processed)
+{
+    r->count = result->count;
+    r->ended = result->reason == FINISH_STOP;
+    r->ids = copied(result->ids, result->count);
+    r->logprob = copied(result->logprob, result->count);
+    r->processed = processed ? copied(result->processed, result->count) : NULL;
+    return r->ids != NULL && r->logprob != NULL && (!processed || r->processed != NULL);
+}
+
+static RewardFacts facts_of(const Group *g, const Response *r)
+{
+    return (RewardFacts){{r->text.data, r->text.size}, g->prompt.answer, g->prompt.row, r->count, r->ended};
+}
+
+// ---- what others have to say about it
+
+static uint64_t tag_of(const Rollout *o, const Group *g, const Response *r)
+{
+    return (uint64_t)((g - o->groups) * o->samples + (r - g->responses));
+}
+static Group *group_of(const Rollout *o, uint64_t tag) { return &o->groups[(int64_t)tag / o->samples]; }
+static Response *response_of(const Rollout *o, uint64_t tag) { return &group_of(o, tag)->responses[(int64_t)tag % o->samples]; }
+
+// The problem's text: the row's, or else the prompt as the model reads it.
+static bool problem_text(Bytes *out, const Group *g, const Tokenizer *tokenizer)
+{
+    json_t *row = g->prompt.row.data == NULL ? NULL : json_loadb(g->prompt.row.data, g->prompt.row.size, 0, NULL);
+    const json_t *text = json_object_get(row, "problem");
+    text = text == NULL ? json_object_get(row, "question") : text;
+    bool ok = json_is_string(text) ? bytes_append(out, json_string_value(text), json_string_length(text))
+                                   : decode(tokenizer, out, g->prompt.ids, g->prompt.prompt, false);
+    json_decref(row);
+    return ok && bytes_text(out, "");
+}
+
+static bool ask_judge(Rollout *o, Group *g, Response *r, Text answer, const RolloutRules *rules)
+{
+    Bytes problem = {0};
+    bool ok = problem_text(&problem, g, rules->tokenizer) &&
+              judge_ask(rules->judge, tag_of(o, g, r), (Text){problem.data, problem.size}, g->prompt.answer, answer);
+    bytes_free(&problem);
+    return ok;
+}
+
+static bool ask_grader(Rollout *o, Group *g, Response *r, Text answer, const RolloutRules *rules)
+{
+    const ShardEntry *p = &g->prompt;
+    json_t *row = p->row.data == NULL ? json_null() : json_loadb(p->row.data, p->row.size, 0, NULL);
+    json_t *question = json_pack("{s:s%, s:s%, s:o, s:s%, s:s%, s:s%}", "id", p->id.data, p->id.size, "source",
+                                 p->source.data == NULL ? "" : p->source.data, p->source.size, "problem", row, "answer",
+                                 p->answer.data == NULL ? "" : p->answer.data, p->answer.size, "prediction",
+                                 answer.data == NULL ? "" : answer.data, answer.size, "response",
+                                 r->text.data == NULL ? "" : r->text.data, r->text.size);
+    char *line = question == NULL ? NULL : json_dumps(question, JSON_COMPACT);
+    json_decref(question);
+    bool ok = line == NULL ? fail("prompt %.*s: no question for the grader could be made of it", (int)p->id.size, p->id.data)
+                           : grader_ask(rules->grader, tag_of(o, g, r), (Text){line, strlen(line)});
+    free(line);
+    return ok;
+}
+
+// By rule, where one can say it. A reference that no rule can read is the judge's; without one it is spelled alike, or different.
+static bool take_response(Rollout *o, Group *g, Response *r, const RolloutRules *rules)
+{
+    char boxes[4096];
+    TRY(decode(rules->tokenizer, &r->text, r->ids, (size_t)(r->ended ? r->count - 1 : r->count), false) &&
+        bytes_text(&r->text, ""));
+    RewardFacts facts = facts_of(g, r);
+    Text answer = response_answer(facts.text, boxes, sizeof boxes);
+    r->verdict = reward_verdict(&facts);
+    if (rules->rewards == NULL) {
+        r->parts[REWARD_ACCURACY] = r->reward = r->verdict == VERDICT_EQUAL;
+        return true;
+    }
+    const double *weights = reward_weights(rules->rewards, g->prompt.source);
+    reward_parts(r->parts, &facts, rules->rewards);
+    bool judged = rules->judge != NULL && r->verdict != VERDICT_EQUAL && r->ended && answer.size > 0 &&
+                  (rules->judge_unequal || !answer_readable(g->prompt.answer));
+    if (judged)
+        TRY(ask_judge(o, g, r, answer, rules));
+    else
+        r->parts[REWARD_ACCURACY] = r->verdict == VERDICT_EQUAL;
+    return rules->grader == NULL || weights[REWARD_GRADER] == 0 || ask_grader(o, g, r, answer, rules);
+}
+
+static bool keep_reason(Rollout *o, const char *who, const char *why)
+{
+    if (why == NULL || o->why != NULL)
+        return true;
+    Bytes text = {0};
+    TRY(bytes_printf(&text, "%s: %.300s", who, why));
+    o->why = text.data;
+    return true;
+}
+
+// Lets judges and graders do what they can, and takes what they have said; the parts that they leave NaN could not be had.
+static bool hear_others(Rollout *o, const RolloutRules *rules, bool wait)
+{
+    uint64_t tag;
+    double score;
+    const char *why;
+    TRY(rules->judge == NULL || judge_work(rules->judge, wait));
+    while (rules->judge != NULL && judge_next(rules->judge, &tag, &score, &why)) {
+        response_of(o, tag)->parts[REWARD_ACCURACY] = score;
+        TRY(keep_reason(o, "judge", why));
+    }
+    TRY(rules->grader == NULL || grader_work(rules->grader, wait));
+    while (rules->grader != NULL && grader_next(rules->grader, &tag, &score, &why)) {
+        response_of(o, tag)->parts[REWARD_GRADER] = score;
+        TRY(keep_reason(o, "grader", why));
+    }
+    return true;
+}
+
+static bool add_up(Rollout *o, const RolloutRules *rules)
+{
+    for (int64_t i = 0; rules->rewards != NULL && i < o->count * o->samples; i++) {
+        Group *g = group_of(o, (uint64_t)i);
+        Response *r = response_of(o, (uint64_t)i);
+        RewardFacts facts = facts_of(g, r);
+        TRY(reward_sum(&r->reward, r->parts, &facts, reward_weights(rules->rewards, g->prompt.source), rules->encoder));
+        o->unscored += isnan(r->reward);
+    }
+    return true;
+}
+
+// ---- all of it
+
+static bool take(Rollout *o, Engine *engine, const RolloutRules *rules)
+{
+    GenerationResult result;
+    double start = seconds();
+    while (engine_next(engine, &result)) {
+        Group *g = &o->groups[result.tag];
+        Response *r = &g->responses[result.sample];
+        TRY(keep(r, &result, rules->top_k > 0 || rules->top_p < 1 || rules->min_p > 0) && take_response(o, g, r, rules));
+        o->tokens += r->count;
+    }
+    bool ok = hear_others(o, rules, false);
+    o->reward_seconds += seconds() - start;
+    return ok;
+}
+
+static bool run_all(Rollout *o, Engine *engine, int64_t step, const RolloutRules *rules)
+{
+    int64_t asked = 0;
+    while (asked < o->count || !engine_empty(engine)) {
+        for (; asked < o->count && engine_has_room(engine); asked++)
+            TRY(ask(engine, &o->groups[asked], (uint64_t)asked, step, rules));
+        TRY(engine_step(engine) && take(o, engine, rules));
+    }
+    double start = seconds();
+    TRY(hear_others(o, rules, true) && add_up(o, rules));
+    o->reward_seconds += seconds() - start;
+    return true;
+}
+
+bool rollout_run(Rollout *o, Engine *engine, const Documents *documents, const int64_t *numbers, int64_t count, int64_t step,
+                 const RolloutRules *rules)
+{
+    double start = seconds();
+    *o = (Rollout){.count = count, .samples = rules->samples};
+    o->groups = allocate((size_t)count, sizeof *o->groups);
+    bool ok = o->groups != NULL;
+    for (int64_t i = 0; ok && i < count; i++) {
+        Group *g = &o->groups[i];
+        g->document = numbers[i];
+        g->prompt = document_entry(documents, numbers[i]);
+        g->responses = allocate((size_t)rules->samples, sizeof *g->responses);
+        o->prompt_tokens += g->prompt.prompt;
+        ok = g->responses != NULL;
+    }
+    ok = ok && run_all(o, engine, step, rules);
+    o->generate_seconds = seconds() - start - o->reward_seconds;
+    if (!ok)
+        rollout_free(o);
+    return ok;
+}
