@@ -4,7 +4,7 @@
 // A plan is made once for each shape: of the algorithms that the library's heuristic offers, without workspace and without a
 // reduction over parts of k, the first that obeys. Whether one does is found out once for each algorithm at each kind of product
 // (form, result, whether it adds, and the two sizes that a weight has): a corner of the product is made twice, of numbers that
-// show every difference in order (order.h), and compared byte for byte. In which order an algorithm adds follows from itself and
+// show every difference in order and rounding (order.h), and compared byte for byte. In which order an algorithm adds follows from itself and
 // not from the number of rows; dev/bench/chain_check.cu looks at that assumption. A shape for which nothing obeys is our own
 // product's, with the same bits.
 #include "kernels/cuda/order.h"
@@ -166,19 +166,19 @@ static Verdict verdicts[VERDICTS];
 static int verdict_count;
 
 // order.h's numbers in the place of an operand: (rows, k), or (k, rows) where k lies outside.
-static __global__ void fill_operand(element *x, int64_t pitch, int64_t rows, int64_t k, bool outside, bool left)
+static __global__ void fill_operand(element *x, int64_t pitch, int64_t rows, int64_t k, bool outside, bool left, bool cancels)
 {
     int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x, row = i / k, kappa = i % k;
     if (row < rows)
-        x[outside ? kappa * pitch + row : row * pitch + kappa] = rounded(order_number(left, row, kappa, k));
+        x[outside ? kappa * pitch + row : row * pitch + kappa] = rounded(order_number(left, cancels, row, kappa, k));
 }
 
-// What a product is added to: as small as what its chains end with, so that neither hides the other.
-template <typename Result> static __global__ void fill_result(Result *c, int64_t count)
+// What a product is added to: of the size that its chains end with, so that neither hides the other.
+template <typename Result> static __global__ void fill_result(Result *c, int64_t count, float scale)
 {
     int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (i < count)
-        put(c + i, order_number(false, i, 0, 2) / 256, false);
+        put(c + i, order_number(false, false, i, 0, 1) * scale, false);
 }
 
 typedef struct Corner {
@@ -191,7 +191,8 @@ typedef struct Corner {
 // The same product of CORNER rows and columns at most; its pitches hold what every algorithm's alignment asks for.
 static Corner corner_of(const Product *whole)
 {
-    Corner c = {*whole};
+    Corner c = {};
+    c.product = *whole;
     Product *p = &c.product;
     p->m = p->m < CORNER ? p->m : CORNER;
     p->n = p->n < CORNER ? p->n : CORNER;
@@ -226,26 +227,27 @@ static void corner_close(Corner *c)
 
 static dim3 blocks_for(int64_t count) { return dim3((unsigned)ceil_divide(count, 256)); }
 
-static void fill(Stream *s, const Corner *c)
+static void fill(Stream *s, const Corner *c, bool cancels)
 {
     const Product *p = &c->product;
     bool a_outside = p->form == MATMUL_BACKWARD_WEIGHT, b_outside = p->form != MATMUL_FORWARD;
     int64_t results = p->m * p->c_pitch;
+    float scale = cancels ? 1 / 256.0f : 1;
     device_zero(s, c->a, c->operand_bytes[0]);
     device_zero(s, c->b, c->operand_bytes[1]);
-    launch(s, blocks_for(p->m * p->k), dim3(256), 0, fill_operand, c->a, p->a_pitch, p->m, p->k, a_outside, true);
-    launch(s, blocks_for(p->n * p->k), dim3(256), 0, fill_operand, c->b, p->b_pitch, p->n, p->k, b_outside, false);
+    launch(s, blocks_for(p->m * p->k), dim3(256), 0, fill_operand, c->a, p->a_pitch, p->m, p->k, a_outside, true, cancels);
+    launch(s, blocks_for(p->n * p->k), dim3(256), 0, fill_operand, c->b, p->b_pitch, p->n, p->k, b_outside, false, cancels);
     for (char *to : {c->ours, c->theirs})
         if (p->c_is_float)
-            launch(s, blocks_for(results), dim3(256), 0, fill_result<float>, (float *)to, results);
+            launch(s, blocks_for(results), dim3(256), 0, fill_result<float>, (float *)to, results, scale);
         else
-            launch(s, blocks_for(results), dim3(256), 0, fill_result<element>, (element *)to, results);
+            launch(s, blocks_for(results), dim3(256), 0, fill_result<element>, (element *)to, results, scale);
 }
 
-static bool equal_bits(Stream *s, const Corner *c, const cublasLtMatmulAlgo_t *algorithm)
+static bool equal_bits(Stream *s, const Corner *c, const cublasLtMatmulAlgo_t *algorithm, bool cancels)
 {
     Product p = c->product;
-    fill(s, c);
+    fill(s, c, cancels);
     p.a = c->a, p.b = c->b, p.c = c->ours;
     product_own(s, &p);
     p.c = c->theirs;
@@ -289,7 +291,7 @@ static bool obeys(Stream *s, const Product *p, const cublasLtMatmulAlgo_t *algor
         return lt.forced || (old != NULL && old->obeys);
     Corner corner = corner_of(p);
     bool room = corner_open(&corner);
-    v.obeys = room && equal_bits(s, &corner, algorithm);
+    v.obeys = room && equal_bits(s, &corner, algorithm, true) && equal_bits(s, &corner, algorithm, false);
     if (room)
         verdicts[verdict_count++] = v;
     corner_close(&corner);

@@ -158,8 +158,9 @@ static void order_shows_in_what_cancels()
         Matrix x = {rows, k, Floats((size_t)(rows * k))}, w = x, other_x = x, other_w = x;
         for (int64_t i = 0; i < rows * k; i++) {
             int64_t row = i / k, kappa = i % k, turned = (kappa + turned_by) % k;
-            x.x[(size_t)i] = order_number(true, row, kappa, k), w.x[(size_t)i] = order_number(false, row, kappa, k);
-            other_x.x[(size_t)i] = order_number(true, row, turned, k), other_w.x[(size_t)i] = order_number(false, row, turned, k);
+            x.x[(size_t)i] = order_number(true, true, row, kappa, k), w.x[(size_t)i] = order_number(false, true, row, kappa, k);
+            other_x.x[(size_t)i] = order_number(true, true, row, turned, k),
+            other_w.x[(size_t)i] = order_number(false, true, row, turned, k);
         }
         Floats y = matmul_forward(settings.cuda, NULL, x, w), other = matmul_forward(settings.cuda, NULL, other_x, other_w);
         check_same(text("the order of %d twice", (int)k), matmul_forward(settings.cuda, NULL, x, w), y);
