@@ -40,6 +40,25 @@ struct alignas(16) Vector {
 __device__ inline Vector load(const element *p) { return *(const Vector *)p; }
 __device__ inline void store(element *p, Vector v) { *(Vector *)p = v; }
 
+// The same as words, for what is only read: left with single elements the compiler also chooses, moves and widens them singly,
+// which takes up to twice the instructions.
+typedef int4 Words;
+
+__device__ inline Words load_words(const element *p) { return *(const Words *)p; }
+__device__ inline Words load_words_or_zeros(const element *p, bool live) // p is not read where it is not live
+{
+    Words words = {0, 0, 0, 0};
+    if (live)
+        words = load_words(p);
+    return words;
+}
+
+__device__ inline float widen(const Words &words, int i) // i a constant
+{
+    int each = LANES / 4, at = i / each, word = at == 0 ? words.x : at == 1 ? words.y : at == 2 ? words.z : words.w;
+    return __uint_as_float(each == 1 ? (uint32_t)word : i % 2 == 1 ? (uint32_t)word & 0xFFFF0000u : (uint32_t)word << 16);
+}
+
 // ---- fragments
 
 #if PRECISION_BITS == 16

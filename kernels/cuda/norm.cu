@@ -1,20 +1,21 @@
 // RMSNorm with the residual added before it, forward and backward, and the other sum over rows, that of a bias. A block owns a
 // row and holds it in registers, so everything is read once and written once; forward moves 4 elements per element (2 without a
-// residual), backward's row kernel 4 (3 without dsum).
+// residual), backward 4 (3 without dsum).
 //
 // A thread has two vectors of 16 bytes of the row, so the number of threads follows from the width alone: C = 2,560 in bf16 takes
 // 160. All of a thread's loads are under way before the first is used: 4 to 7 blocks of that width fit a multiprocessor and
 // have 60 to 70 KiB in flight. The row's sum is each thread's chain, then block_sum's tree.
 //
-// The weight's gradient is a kernel of its own, because a block for each row cannot add rows in order: a thread owns one vector
-// of columns in one group of NORM_ROWS rows and walks down; 16 rows are in flight to it by cp.async, which keeps them out of the
-// registers and the compiler from waiting between them. It reads dy and sum a second time; going backward thus moves 6 elements
-// per element instead of 4. For Qwen3-4B that costs 0.2 µs of the 40 a token takes (computed).
+// A block for each row cannot add rows in order, so the weight's gradient needs blocks of its own, which read dy and sum again: a
+// thread owns one vector of columns in one group of NORM_ROWS rows and walks down; 32 rows are in flight to it by cp.async, which
+// keeps them out of the registers and the compiler from waiting between them. As a kernel of its own that read came from memory
+// (H200: 46% of the copy for all of going backward). Now both kinds of blocks are one launch, in an order that has the same rows
+// read by both within a tenth of the second level cache: memory moves 4 elements per element, only the cache moves 6.
 //
 // A bias's gradient is summed in the same way, and moves 1 element per element.
 //
-// Limit: memory. The fraction of it that is reached has not been measured on a GPU yet.
-#include "kernels/cuda/norm.cuh"
+// Limit: memory. What this version reaches has not been measured on a GPU yet.
+#include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
 #include "kernels/cuda/reduce.cuh"
 #include <assert.h>
@@ -22,87 +23,127 @@
 namespace PRECISION
 {
 
-enum { VECTORS = 2, ELEMENTS = VECTORS * LANES, MOST_THREADS = 8192 / ELEMENTS, COLUMN_THREADS = 64, ROWS_IN_FLIGHT = 16 };
+enum { VECTORS = 2, ELEMENTS = VECTORS * LANES, MOST_THREADS = 8192 / ELEMENTS, COLUMN_THREADS = 32, ROWS_IN_FLIGHT = 32 };
 
 // A thread's part of a row: vector i starts at column (i·threads + thread)·LANES. Behind the row's end there are zeros, which add
 // nothing to its sums, and nothing is written.
 struct Row {
-    Vector v[VECTORS];
+    Words words[VECTORS];
 
-    __device__ static int64_t column(int i) { return (int64_t)(i * blockDim.x + threadIdx.x) * LANES; }
-    __device__ float at(int i) const { return widen(v[i / LANES].lane[i % LANES]); }
-    __device__ void round_to(int i, float x) { v[i / LANES].lane[i % LANES] = rounded(x); }
+    __device__ static int column(int i) { return (int)(i * blockDim.x + threadIdx.x) * LANES; }
+    __device__ float at(int i) const { return widen(words[i / LANES], i % LANES); }
 };
 
-__device__ inline Row read_row(const element *row, int64_t C)
+__device__ inline Row read_row(const element *row, int C)
 {
     Row r;
 #pragma unroll
     for (int i = 0; i < VECTORS; i++)
-        r.v[i] = Row::column(i) < C ? load(row + Row::column(i)) : Vector{};
+        r.words[i] = load_words_or_zeros(row + Row::column(i), Row::column(i) < C);
     return r;
 }
 
-__device__ inline void write_row(element *row, const Row &r, int64_t C)
+__device__ inline void write_row(element *row, const float x[ELEMENTS], int C)
 {
 #pragma unroll
-    for (int i = 0; i < VECTORS; i++)
+    for (int i = 0; i < VECTORS; i++) {
+        Vector v;
+#pragma unroll
+        for (int j = 0; j < LANES; j++)
+            v.lane[j] = rounded(x[i * LANES + j]);
         if (Row::column(i) < C)
-            store(row + Row::column(i), r.v[i]);
+            store(row + Row::column(i), v);
+    }
 }
 
 // sum and residual are NULL where nothing is added
 static __global__ void __launch_bounds__(MOST_THREADS)
     forward_row(element *y, element *sum, float *rstd, const element *x, const element *residual, const element *weight,
-                float epsilon, int64_t C)
+                float epsilon, int C)
 {
     SHARED(float, scratch, 32);
-    int64_t t = blockIdx.x;
-    Row a = read_row(x + t * C, C), b, w;
+    int64_t at = (int64_t)blockIdx.x * C;
+    Row a = read_row(x + at, C), b, w;
+    float total[ELEMENTS], squares = 0;
     if (residual != NULL)
-        b = read_row(residual + t * C, C);
+        b = read_row(residual + at, C);
     w = read_row(weight, C);
-    if (residual != NULL) {
-#pragma unroll
-        for (int i = 0; i < ELEMENTS; i++)
-            a.round_to(i, a.at(i) + b.at(i));
-        write_row(sum + t * C, a, C);
-    }
-    float squares = 0;
 #pragma unroll
     for (int i = 0; i < ELEMENTS; i++)
-        squares = fmaf(a.at(i), a.at(i), squares);
+        total[i] = residual != NULL ? round_to_element(a.at(i) + b.at(i)) : a.at(i);
+    if (residual != NULL)
+        write_row(sum + at, total, C);
+#pragma unroll
+    for (int i = 0; i < ELEMENTS; i++)
+        squares = fmaf(total[i], total[i], squares);
     float r = 1.0f / sqrtf(block_sum(squares, scratch) / (float)C + epsilon);
     if (threadIdx.x == 0)
-        rstd[t] = r;
+        rstd[blockIdx.x] = r;
 #pragma unroll
     for (int i = 0; i < ELEMENTS; i++)
-        a.round_to(i, w.at(i) * round_to_element(a.at(i) * r));
-    write_row(y + t * C, a, C);
+        total[i] = w.at(i) * round_to_element(total[i] * r);
+    write_row(y + at, total, C);
 }
 
-// dx = rstd · (dy·w - n · mean(dy·w·n)) with n = sum · rstd in fp32, not rounded; added to dsum where there is one
-static __global__ void __launch_bounds__(MOST_THREADS)
-    backward_row(element *dx, const element *dy, const element *dsum, const element *sum, const element *weight,
-                 const float *rstd, int64_t C)
+// ---- sums over rows: groups of NORM_ROWS rows, ascending, into one row of `partial` each, then the groups, ascending from zero
+
+// One vector's numbers in fp32; to: 16-byte aligned
+__device__ inline void store_floats(float *to, const float x[LANES])
 {
-    SHARED(float, scratch, 32);
-    int64_t t = blockIdx.x;
-    float r = rstd[t], dot = 0;
-    Row d = read_row(dy + t * C, C), a = read_row(sum + t * C, C), straight, w;
-    if (dsum != NULL)
-        straight = read_row(dsum + t * C, C);
-    w = read_row(weight, C);
+#pragma unroll
+    for (int j = 0; j < LANES; j += 4)
+        *(float4 *)(to + j) = make_float4(x[j], x[j + 1], x[j + 2], x[j + 3]);
+}
+
+// dweight (width) += the partial sums of all groups. A thread owns a column; its reads do not wait for each other.
+static __global__ void __launch_bounds__(32)
+    add_partials_kernel(float *dweight, const float *partial, int64_t groups, int64_t width)
+{
+    int64_t c = (int64_t)blockIdx.x * 32 + threadIdx.x;
+    if (c >= width)
+        return;
+    float sum = 0;
+#pragma unroll 32
+    for (int64_t g = 0; g < groups; g++)
+        sum += partial[g * width + c];
+    dweight[c] += sum;
+}
+
+static inline void add_partials(Stream *s, float *dweight, const float *partial, int64_t groups, int64_t width)
+{
+    launch(s, dim3((unsigned)ceil_divide(width, 32)), dim3(32), 0, add_partials_kernel, dweight, partial, groups, width);
+}
+
+// ---- backward: what arrives, what the forward pass left, and what is asked for; T rows of C
+
+typedef struct Backward {
+    element *dx;
+    float *partial;
+    const element *dy, *dsum, *sum, *weight; // dsum NULL: nothing else arrives
+    const float *rstd;
+    int64_t T, C;
+} Backward;
+
+// dx = rstd · (dy·w - n · mean(dy·w·n)) with n = sum · rstd in fp32, not rounded; added to dsum where there is one
+__device__ inline void backward_row(const Backward &b, int64_t t, float *scratch)
+{
+    int C = (int)b.C;
+    int64_t at = t * C;
+    float r = b.rstd[t], dot = 0, gradient[ELEMENTS];
+    Row d = read_row(b.dy + at, C), a = read_row(b.sum + at, C), straight, w;
+    if (b.dsum != NULL)
+        straight = read_row(b.dsum + at, C);
+    w = read_row(b.weight, C);
 #pragma unroll
     for (int i = 0; i < ELEMENTS; i++)
         dot = fmaf(d.at(i) * w.at(i), a.at(i) * r, dot);
     float mean = block_sum(dot, scratch) / (float)C;
 #pragma unroll
     for (int i = 0; i < ELEMENTS; i++) {
-        float gradient = r * fmaf(-(a.at(i) * r), mean, d.at(i) * w.at(i));
-        d.round_to(i, dsum != NULL ? straight.at(i) + gradient : gradient);
+        gradient[i] = r * fmaf(-(a.at(i) * r), mean, d.at(i) * w.at(i));
+        gradient[i] = b.dsum != NULL ? straight.at(i) + gradient[i] : gradient[i];
     }
-    write_row(dx + t * C, d, C);
+    write_row(b.dx + at, gradient, C);
 }
 
 // Where row `row` of this thread's vector of columns, of one array or two, lies in the ring. Nobody else reads that place.
@@ -119,35 +160,54 @@ __device__ inline void fetch(element *place, const element *dy, const element *s
     cp_async_commit();
 }
 
-// partial (groups, C): row blockIdx.x gets the chains of dy · n over the rows of that group
-static __global__ void __launch_bounds__(COLUMN_THREADS)
-    weight_columns(float *partial, const element *dy, const element *sum, const float *rstd, int64_t T, int64_t C)
+// partial (groups, C): its row `group` gets the chains of dy · n over the rows of that group, for one slab of columns. By a warp.
+__device__ inline void weight_columns(const Backward &b, int64_t group, int slab, element *ring, float *scales)
 {
-    SHARED(element, ring, ROWS_IN_FLIGHT * 2 * COLUMN_THREADS * LANES);
-    SHARED(float, scales, NORM_ROWS);
-    int64_t first = (int64_t)blockIdx.x * NORM_ROWS;
-    int rows = T - first < NORM_ROWS ? (int)(T - first) : (int)NORM_ROWS;
+    int64_t first = group * NORM_ROWS, C = b.C, c = ((int64_t)slab * COLUMN_THREADS + threadIdx.x) * LANES;
+    int rows = b.T - first < NORM_ROWS ? (int)(b.T - first) : (int)NORM_ROWS;
     for (int i = (int)threadIdx.x; i < rows; i += COLUMN_THREADS)
-        scales[i] = rstd[first + i];
-    __syncthreads();
-    int64_t c = ((int64_t)blockIdx.y * COLUMN_THREADS + threadIdx.x) * LANES;
+        scales[i] = b.rstd[first + i];
+    __syncwarp();
     if (c >= C)
         return;
     float chain[LANES] = {};
     for (int row = 1 - ROWS_IN_FLIGHT; row < rows; row++) {
         int ahead = row + ROWS_IN_FLIGHT - 1;
         int64_t from = (first + ahead) * C + c;
-        fetch(ring_place<2>(ring, ahead), dy + from, sum + from, ahead < rows);
+        fetch(ring_place<2>(ring, ahead), b.dy + from, b.sum + from, ahead < rows);
         if (row < 0)
             continue;
         cp_async_wait<ROWS_IN_FLIGHT - 1>();
-        Vector d = load(ring_place<2>(ring, row)), a = load(ring_place<2>(ring, row) + COLUMN_THREADS * LANES);
+        const element *place = ring_place<2>(ring, row);
+        Words d = load_words(place), a = load_words(place + COLUMN_THREADS * LANES);
 #pragma unroll
         for (int i = 0; i < LANES; i++)
-            chain[i] = fmaf(widen(d.lane[i]), widen(a.lane[i]) * scales[row], chain[i]);
+            chain[i] = fmaf(widen(d, i), widen(a, i) * scales[row], chain[i]);
     }
     cp_async_wait<0>();
-    store_floats(partial + blockIdx.x * C + c, chain);
+    store_floats(b.partial + group * C + c, chain);
+}
+
+// Blocks start in the order of their numbers: first the slabs of LEAD groups, then of each group its rows and the slabs of the group
+// LEAD further on. A group's slabs take two or three times as long as a row, and are done before the last rows are.
+enum { LEAD = 4 };
+
+static __global__ void __launch_bounds__(MOST_THREADS) backward_rows_and_slabs(Backward b, int slabs)
+{
+    SHARED(element, ring, ROWS_IN_FLIGHT * 2 * COLUMN_THREADS * LANES);
+    SHARED(float, scales, NORM_ROWS);
+    SHARED(float, scratch, 32);
+    int block = (int)blockIdx.x - LEAD * slabs, of_group = NORM_ROWS + slabs;
+    int64_t group = block < 0 ? (int)blockIdx.x / slabs : block / of_group;
+    int place = block < 0 ? (int)blockIdx.x % slabs : block % of_group, slab = block < 0 ? place : place - NORM_ROWS;
+    if (slab < 0) {
+        if (group * NORM_ROWS + place < b.T)
+            backward_row(b, group * NORM_ROWS + place, scratch);
+        return;
+    }
+    group += block < 0 ? 0 : LEAD;
+    if (group * NORM_ROWS < b.T && threadIdx.x < COLUMN_THREADS)
+        weight_columns(b, group, slab, ring, scales);
 }
 
 // partial (groups, N): row blockIdx.x gets the sums of that group's rows
@@ -166,10 +226,10 @@ static __global__ void __launch_bounds__(COLUMN_THREADS) sum_columns(float *part
         if (row < 0)
             continue;
         cp_async_wait<ROWS_IN_FLIGHT - 1>();
-        Vector d = load(ring_place<1>(ring, row));
+        Words d = load_words(ring_place<1>(ring, row));
 #pragma unroll
         for (int i = 0; i < LANES; i++)
-            chain[i] += widen(d.lane[i]);
+            chain[i] += widen(d, i);
     }
     cp_async_wait<0>();
     store_floats(partial + blockIdx.x * N + c, chain);
@@ -185,20 +245,26 @@ static dim3 threads_for(int64_t C)
 void rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, Tensor weight, float epsilon)
 {
     launch(s, dim3((unsigned)x.rows), threads_for(x.columns), 0, forward_row, (element *)y.data, (element *)sum.data, rstd,
-           (const element *)x.data, (const element *)residual.data, (const element *)weight.data, epsilon, x.columns);
+           (const element *)x.data, (const element *)residual.data, (const element *)weight.data, epsilon, (int)x.columns);
 }
 
 void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum, Tensor weight,
                       const float *rstd)
 {
     int64_t T = sum.rows, C = sum.columns, groups = ceil_divide(T, NORM_ROWS);
-    assert((uintptr_t)partial % 16 == 0);
-    dim3 grid((unsigned)groups, (unsigned)ceil_divide(C, COLUMN_THREADS * LANES));
-    launch(s, grid, dim3(COLUMN_THREADS), 0, weight_columns, partial, (const element *)dy.data, (const element *)sum.data, rstd,
-           T, C);
+    int64_t slabs = ceil_divide(C, COLUMN_THREADS * LANES), blocks = LEAD * slabs + groups * (NORM_ROWS + slabs);
+    assert((uintptr_t)partial % 16 == 0 && blocks <= INT32_MAX);
+    Backward b = {(element *)dx.data,
+                  partial,
+                  (const element *)dy.data,
+                  (const element *)dsum.data,
+                  (const element *)sum.data,
+                  (const element *)weight.data,
+                  rstd,
+                  T,
+                  C};
+    launch(s, dim3((unsigned)(T == 0 ? 0 : blocks)), threads_for(C), 0, backward_rows_and_slabs, b, (int)slabs);
     add_partials(s, dweight, partial, groups, C);
-    launch(s, dim3((unsigned)T), threads_for(C), 0, backward_row, (element *)dx.data, (const element *)dy.data,
-           (const element *)dsum.data, (const element *)sum.data, (const element *)weight.data, rstd, C);
 }
 
 void rows_sum(Stream *s, float *drow, float *partial, Tensor dy)
