@@ -37,7 +37,7 @@ template <int D> struct Head {
 };
 
 struct Pairs {
-    Vector low, high;
+    Words low, high;
 };
 
 struct Turn {
@@ -48,12 +48,21 @@ struct Turned {
     float low[LANES], high[LANES];
 };
 
-template <int D> __device__ inline Pairs load_pairs(const element *from) { return Pairs{load(from), load(from + Head<D>::HALF)}; }
-
-template <int D> __device__ inline void store_pairs(element *to, const Pairs &x)
+template <int D> __device__ inline Pairs load_pairs(const element *from)
 {
-    store(to, x.low);
-    store(to + Head<D>::HALF, x.high);
+    return Pairs{load_words(from), load_words(from + Head<D>::HALF)};
+}
+
+template <int D> __device__ inline void store_rounded(element *to, const Turned &x)
+{
+    Vector low, high;
+#pragma unroll
+    for (int j = 0; j < LANES; j++) {
+        low.lane[j] = rounded(x.low[j]);
+        high.lane[j] = rounded(x.high[j]);
+    }
+    store(to, low);
+    store(to + Head<D>::HALF, high);
 }
 
 template <int D> __device__ inline Turn load_turn(const Heads &h, int token)
@@ -74,7 +83,7 @@ __device__ inline Turned turn_back(const Pairs &d, const Turn &t)
     Turned n;
 #pragma unroll
     for (int j = 0; j < LANES; j++) {
-        float a = widen(d.low.lane[j]), b = widen(d.high.lane[j]);
+        float a = widen(d.low, j), b = widen(d.high, j);
         n.low[j] = a * t.cosine[j] + b * t.sine[j];
         n.high[j] = b * t.cosine[j] - a * t.sine[j];
     }
@@ -94,10 +103,10 @@ __device__ inline float sum_of_squares(const Pairs &x)
     float sum = 0;
 #pragma unroll
     for (int j = 0; j < LANES; j++)
-        sum = fmaf(widen(x.low.lane[j]), widen(x.low.lane[j]), sum);
+        sum = fmaf(widen(x.low, j), widen(x.low, j), sum);
 #pragma unroll
     for (int j = 0; j < LANES; j++)
-        sum = fmaf(widen(x.high.lane[j]), widen(x.high.lane[j]), sum);
+        sum = fmaf(widen(x.high, j), widen(x.high, j), sum);
     return sum;
 }
 
@@ -122,6 +131,7 @@ static __global__ void __launch_bounds__(BLOCK)
     }
 #pragma unroll
     for (int k = 0; k < AT_ONCE; k++) {
+        Turned out;
         float r = 1.0f / sqrtf(head_sum<D>(sum_of_squares(a[k])) / (float)D + epsilon);
         if (k >= heads)
             continue;
@@ -129,12 +139,12 @@ static __global__ void __launch_bounds__(BLOCK)
             rstd[row + k] = r;
 #pragma unroll
         for (int j = 0; j < LANES; j++) {
-            float low = widen(w.low.lane[j]) * (widen(a[k].low.lane[j]) * r);
-            float high = widen(w.high.lane[j]) * (widen(a[k].high.lane[j]) * r);
-            a[k].low.lane[j] = rounded(low * t.cosine[j] - high * t.sine[j]);
-            a[k].high.lane[j] = rounded(high * t.cosine[j] + low * t.sine[j]);
+            float low = widen(w.low, j) * (widen(a[k].low, j) * r);
+            float high = widen(w.high, j) * (widen(a[k].high, j) * r);
+            out.low[j] = low * t.cosine[j] - high * t.sine[j];
+            out.high[j] = high * t.cosine[j] + low * t.sine[j];
         }
-        store_pairs<D>(y + at + k * D, a[k]);
+        store_rounded<D>(y + at + k * D, out);
     }
 }
 
@@ -148,13 +158,14 @@ static __global__ void __launch_bounds__(BLOCK) rotate_heads(element *y, const e
     int64_t at = (int64_t)row * D + Head<D>::column();
     Pairs a = load_pairs<D>(x + at);
     Turn t = load_turn<D>(h, row / h.heads);
+    Turned out;
 #pragma unroll
     for (int j = 0; j < LANES; j++) {
-        float low = widen(a.low.lane[j]), high = widen(a.high.lane[j]), sine = direction * t.sine[j];
-        a.low.lane[j] = rounded(low * t.cosine[j] - high * sine);
-        a.high.lane[j] = rounded(high * t.cosine[j] + low * sine);
+        float low = widen(a.low, j), high = widen(a.high, j), sine = direction * t.sine[j];
+        out.low[j] = low * t.cosine[j] - high * sine;
+        out.high[j] = high * t.cosine[j] + low * sine;
     }
-    store_pairs<D>(y + at, a);
+    store_rounded<D>(y + at, out);
 }
 
 // ---- backward
@@ -179,10 +190,10 @@ __device__ inline float norm_dot(const Turned &d, const Pairs &w, const Pairs &x
     float dot = 0;
 #pragma unroll
     for (int j = 0; j < LANES; j++)
-        dot = fmaf(d.low[j] * widen(w.low.lane[j]), widen(x.low.lane[j]) * r, dot);
+        dot = fmaf(d.low[j] * widen(w.low, j), widen(x.low, j) * r, dot);
 #pragma unroll
     for (int j = 0; j < LANES; j++)
-        dot = fmaf(d.high[j] * widen(w.high.lane[j]), widen(x.high.lane[j]) * r, dot);
+        dot = fmaf(d.high[j] * widen(w.high, j), widen(x.high, j) * r, dot);
     return dot;
 }
 
@@ -212,13 +223,13 @@ template <int D> __device__ inline void fetch(element *place, const element *dy,
     cp_async_commit();
 }
 
-__device__ inline Pairs gradient(const Turned &d, const Pairs &w, const Pairs &x, float r, float mean)
+__device__ inline Turned gradient(const Turned &d, const Pairs &w, const Pairs &x, float r, float mean)
 {
-    Pairs out;
+    Turned out;
 #pragma unroll
     for (int j = 0; j < LANES; j++) {
-        out.low.lane[j] = rounded(r * fmaf(-(widen(x.low.lane[j]) * r), mean, d.low[j] * widen(w.low.lane[j])));
-        out.high.lane[j] = rounded(r * fmaf(-(widen(x.high.lane[j]) * r), mean, d.high[j] * widen(w.high.lane[j])));
+        out.low[j] = r * fmaf(-(widen(x.low, j) * r), mean, d.low[j] * widen(w.low, j));
+        out.high[j] = r * fmaf(-(widen(x.high, j) * r), mean, d.high[j] * widen(w.high, j));
     }
     return out;
 }
@@ -230,9 +241,9 @@ template <int D> __device__ inline void lay_down(float *row, const Turned &d, co
 #pragma unroll
     for (int j = 0; j < LANES; j += 2) {
         *(float4 *)(to + j / 2 * Back<D>::GROUP * 4) =
-            make_float4(d.low[j], widen(x.low.lane[j]) * r, d.low[j + 1], widen(x.low.lane[j + 1]) * r);
+            make_float4(d.low[j], widen(x.low, j) * r, d.low[j + 1], widen(x.low, j + 1) * r);
         *(float4 *)(to + (LANES + j) / 2 * Back<D>::GROUP * 4) =
-            make_float4(d.high[j], widen(x.high.lane[j]) * r, d.high[j + 1], widen(x.high.lane[j + 1]) * r);
+            make_float4(d.high[j], widen(x.high, j) * r, d.high[j + 1], widen(x.high, j + 1) * r);
     }
 }
 
@@ -279,8 +290,8 @@ static __global__ void __launch_bounds__(BACK_THREADS, 4)
         fetch<D>(ring_place(ring, tile + AHEAD), dy + AHEAD * ROWS * D, x + AHEAD * ROWS * D, AHEAD * ROWS < left);
         cp_async_wait<AHEAD>();
         const element *place = ring_place(ring, tile);
-        Pairs d = {load(place), load(place + BACK_THREADS * LANES)};
-        Pairs a = {load(place + 2 * BACK_THREADS * LANES), load(place + 3 * BACK_THREADS * LANES)};
+        Pairs d = {load_words(place), load_words(place + BACK_THREADS * LANES)};
+        Pairs a = {load_words(place + 2 * BACK_THREADS * LANES), load_words(place + 3 * BACK_THREADS * LANES)};
         Turned n = turn_back(d, t);
         head += more_heads; // the next row's angles and scale are on their way while this one is worked on
         token += more_tokens + (head >= h.heads);
@@ -291,7 +302,7 @@ static __global__ void __launch_bounds__(BACK_THREADS, 4)
             t = load_turn<D>(h, token);
         float mean = head_sum<D>(norm_dot(n, w, a, r)) / (float)D;
         if (left > 0)
-            store_pairs<D>(dx, gradient(n, w, a, r, mean));
+            store_rounded<D>(dx, gradient(n, w, a, r, mean));
         __syncthreads(); // the tile before has been added
         lay_down<D>(terms + in_tile * Back<D>::PITCH, n, a, r);
         __syncthreads();
