@@ -1,5 +1,6 @@
 // The operations that only move rows or treat each element alone: embedding, gathering, scattering and filling rows, SwiGLU,
-// accumulate. All are bound by memory, and none has been measured on a GPU yet.
+// accumulate. All are bound by memory. On an H200 SwiGLU and accumulate reach the speed of a copy, and what moves 20 to 40 MB takes
+// as long as a copy and some 4 µs more, which is what any launch takes there.
 //
 //   rows (embedding, gather, scatter,   a warp copies a row, four vectors of 16 bytes in flight in a lane; moves 2 elements
 //   fill)                               for each, fill 1: its row comes from the caches
@@ -76,96 +77,131 @@ void rows_fill(Stream *s, Tensor y, Tensor row) { copy(s, y, row, NULL, y.rows, 
 
 // ---- the embedding's gradient
 //
-// The tokens of one vocabulary row are a list: the first of them, then from each to the next. find_repeats makes the lists by
-// comparing every token with every other, T² comparisons of integers in shared memory, two or three instructions each (T =
-// 16,384: 2.7e8 of them, computed to take 50 µs on an H100); a sort would do with less and be more code. Then 64 threads for each
-// first token and each 64 vectors of columns walk its list, ascending, and add the finished chain to the table's row. Each
-// token's gradient is read once, and 2 elements of fp32 are moved for each element of a row that occurs. A step of the walk waits
-// for the memory, so the commonest token decides how long it takes: computed 0.3 µs for each time it occurs, in a micro-batch
-// that lasts most of a second.
+// sort_tokens finds the place of every token in the order of (id, token) by counting the tokens before it: T² comparisons of
+// integers in shared memory, three instructions each (T = 4,096: computed to take 2 µs on an H200, T = 16,384: 30); a sort would do
+// with less and be more code. A block takes 32 tokens, each of its warps an eighth of those they are compared with.
+//
+// Then a vocabulary row's tokens lie side by side, ascending. A warp takes the first of them and 32 vectors of columns, walks down
+// the list and adds the finished chain to the table's row. Each token's gradient is read once, and 2 elements of fp32 are moved for
+// each element of a row that occurs. The commonest token, every twentieth in a text, decides how long the longest walk takes: 16
+// of its rows are in flight by cp.async (one by one, as links of a list, they were nine tenths of 150 µs on an H200).
 
-enum { COMPARERS = 128, COMPARED = 1024, WALKERS = 64 };
+enum { RANKED = 32, RANKERS = 8, COMPARED = 4096, WALK_WARPS = 8, WALK_AHEAD = 16 };
 
-// Bits of 32 ids in shared memory that equal `mine`
-__device__ inline uint32_t equal_bits(const int32_t *ids, int32_t mine)
+// How many of 32 ids in shared memory are below the limit
+__device__ inline int count_below(const int32_t *ids, int32_t limit)
 {
-    uint32_t equal = 0;
+    int count = 0;
 #pragma unroll
     for (int i = 0; i < 32; i += 4) {
         int4 four = *(const int4 *)(ids + i);
-        equal |= (four.x == mine ? 1u << i : 0) | (four.y == mine ? 2u << i : 0) | (four.z == mine ? 4u << i : 0) |
-                 (four.w == mine ? 8u << i : 0);
+        count += (four.x < limit) + (four.y < limit) + (four.z < limit) + (four.w < limit);
     }
-    return equal;
+    return count;
 }
 
-__device__ inline uint32_t lowest_bits(int32_t count) { return count <= 0 ? 0 : count < 32 ? (1u << count) - 1 : ~0u; }
-
-// next (T): the next token of the same id, or T; first (T): is it the first one
-static __global__ void __launch_bounds__(COMPARERS) find_repeats(int32_t *next, int32_t *first, const int32_t *ids, int32_t T)
+// order (T): tokens by id, those of one id ascending; sorted (T): their ids
+static __global__ void __launch_bounds__(RANKED *RANKERS)
+    sort_tokens(int32_t *order, int32_t *sorted, const int32_t *ids, int32_t T)
 {
     SHARED(int32_t, others, COMPARED);
-    int32_t t = (int32_t)(blockIdx.x * COMPARERS + threadIdx.x), mine = t < T ? ids[t] : -1, after = T;
-    bool repeats = false;
+    SHARED(int, counts, RANKED *RANKERS);
+    int lane = (int)threadIdx.x % 32, ranker = (int)threadIdx.x / 32, count = 0;
+    int32_t own = (int32_t)blockIdx.x * RANKED, t = own + lane, mine = t < T ? ids[t] : 0;
     for (int32_t start = 0; start < T; start += COMPARED) {
-        for (int i = (int)threadIdx.x; i < COMPARED; i += COMPARERS)
-            others[i] = start + i < T ? ids[start + i] : -1;
+        for (int i = (int)threadIdx.x; i < COMPARED; i += RANKED * RANKERS)
+            others[i] = start + i < T ? ids[start + i] : INT32_MAX;
         __syncthreads();
-        for (int i = 0; i < COMPARED; i += 32) {
-            uint32_t equal = equal_bits(others + i, mine);
-            if (equal == 0)
-                continue;
-            int32_t own = t - start - i; // the bit that is t itself, where it is one of the 32
-            uint32_t later = equal & ~lowest_bits(own + 1);
-            repeats = repeats || (equal & lowest_bits(own)) != 0;
-            if (later != 0 && after == T)
-                after = start + i + __ffs((int)later) - 1;
+        for (int i = ranker * (COMPARED / RANKERS); i < (ranker + 1) * (COMPARED / RANKERS); i += 32) {
+            if (start + i != own)
+                count += count_below(others + i, start + i < own ? mine + 1 : mine); // earlier ones of the same id come before
+            for (int j = 0; j < 32 && start + i == own; j++)
+                count += others[i + j] < mine + (j < lane);
         }
         __syncthreads();
     }
-    if (t < T) {
-        next[t] = after;
-        first[t] = !repeats;
-    }
+    counts[threadIdx.x] = count;
+    __syncthreads();
+    if (ranker > 0 || t >= T)
+        return;
+    for (int i = 1; i < RANKERS; i++)
+        count += counts[i * RANKED + lane];
+    order[count] = t;
+    sorted[count] = mine;
 }
 
-__device__ inline void add_widened(float sum[LANES], Vector x)
+// 32 places of the order, a lane each: the token, and bits of those that belong to the list
+struct Stretch {
+    int32_t token;
+    unsigned members;
+};
+
+__device__ inline Stretch read_stretch(const int32_t *order, const int32_t *sorted, int64_t first, int32_t id, int64_t T)
+{
+    int64_t place = first + threadIdx.x % 32;
+    bool member = place < T && sorted[place] == id;
+    return Stretch{member ? order[place] : 0, __ballot_sync(~0u, member)};
+}
+
+__device__ inline void add_widened(float sum[LANES], Words x)
 {
 #pragma unroll
     for (int i = 0; i < LANES; i++)
-        sum[i] += widen(x.lane[i]);
+        sum[i] += widen(x, i);
 }
 
-static __global__ void __launch_bounds__(WALKERS) add_chains(float *dtable, const element *dy, const int32_t *ids,
-                                                             const int32_t *next, const int32_t *first, int64_t T, int64_t C)
+static __global__ void __launch_bounds__(WALK_WARPS * 32)
+    add_lists(float *dtable, const element *dy, const int32_t *order, const int32_t *sorted, int64_t T, int64_t C)
 {
-    int64_t t = blockIdx.x, c = ((int64_t)blockIdx.y * WALKERS + threadIdx.x) * LANES;
-    if (!first[t] || c >= C)
+    element *ring =
+        dynamic_shared<element>() + (int)threadIdx.x * LANES; // this thread's vector of a row; nobody else looks at it
+    int row_pitch = (int)blockDim.x * LANES;
+    int64_t place = blockIdx.x, c = ((int64_t)blockIdx.y * blockDim.x + threadIdx.x) * LANES;
+    int32_t id = sorted[place], before = place > 0 ? sorted[place - 1] : -1;
+    Stretch now = read_stretch(order, sorted, place, id, T), next = {0, 0};
+    if (before == id)
         return;
-    float sum[LANES] = {};
-    Vector row = load(dy + t * C + c);
-    for (int64_t at = next[t]; at < T; at = next[at]) { // one row ahead of the sum
-        Vector following = load(dy + at * C + c);
-        add_widened(sum, row);
-        row = following;
-    }
-    add_widened(sum, row);
-    float *to = dtable + ids[t] * C + c;
+    if (now.members == ~0u)
+        next = read_stretch(order, sorted, place + 32, id, T);
+    float *to = dtable + id * C + c, sum[LANES] = {}, old[LANES] = {};
 #pragma unroll
-    for (int i = 0; i < LANES; i += 4) {
-        float4 old = *(const float4 *)(to + i);
-        *(float4 *)(to + i) = make_float4(old.x + sum[i], old.y + sum[i + 1], old.z + sum[i + 2], old.w + sum[i + 3]);
+    for (int i = 0; i < LANES && c < C; i += 4)
+        *(float4 *)(old + i) = *(const float4 *)(to + i);
+    bool more = true; // is there a row that has not set out yet
+    for (int row = 0, ahead = 0; row == 0 || row < ahead; row++) {
+        for (; more && ahead < row + WALK_AHEAD; more = (now.members >> ahead % 32 & 1) != 0) {
+            int64_t t = __shfl_sync(~0u, now.token, ahead % 32);
+            cp_async_16(ring + ahead % WALK_AHEAD * row_pitch, dy + t * C + c, c < C);
+            cp_async_commit();
+            ahead++;
+            if (ahead % 32 == 0) {
+                now = next;
+                next = Stretch{0, 0};
+                if (now.members == ~0u)
+                    next = read_stretch(order, sorted, place + ahead + 32, id, T);
+            }
+        }
+        if (more)
+            cp_async_wait<WALK_AHEAD - 1>();
+        else
+            cp_async_wait<0>();
+        add_widened(sum, load_words(ring + row % WALK_AHEAD * row_pitch));
     }
+#pragma unroll
+    for (int i = 0; i < LANES && c < C; i += 4)
+        *(float4 *)(to + i) =
+            make_float4(old[i] + sum[i], old[i + 1] + sum[i + 1], old[i + 2] + sum[i + 2], old[i + 3] + sum[i + 3]);
 }
 
 void embedding_backward(Stream *s, float *dtable, Tensor dy, const int32_t *ids, int32_t *scratch)
 {
-    int64_t T = dy.rows, C = dy.columns;
-    int32_t *next = scratch, *first = scratch + T;
+    int64_t T = dy.rows, C = dy.columns, warps = ceil_divide(C, 32 * LANES), parts = ceil_divide(warps, WALK_WARPS);
+    int64_t threads = ceil_divide(warps, parts) * 32;
+    int32_t *order = scratch, *sorted = scratch + T;
     assert(C % LANES == 0 && (uintptr_t)dtable % 16 == 0 && T <= INT32_MAX - COMPARED);
-    launch(s, dim3((unsigned)ceil_divide(T, COMPARERS)), dim3(COMPARERS), 0, find_repeats, next, first, ids, T);
-    dim3 grid((unsigned)T, (unsigned)ceil_divide(C, WALKERS * LANES));
-    launch(s, grid, dim3(WALKERS), 0, add_chains, dtable, (const element *)dy.data, ids, next, first, T, C);
+    launch(s, dim3((unsigned)ceil_divide(T, RANKED)), dim3(RANKED * RANKERS), 0, sort_tokens, order, sorted, ids, T);
+    launch(s, dim3((unsigned)T, (unsigned)parts), dim3((unsigned)threads), (size_t)(WALK_AHEAD * 16 * threads), add_lists, dtable,
+           (const element *)dy.data, order, sorted, T, C);
 }
 
 // ---- SwiGLU, with σ = 1/(1 + e^-gate). Forward rounds silu(gate) before it multiplies, as transformers does. Backward computes

@@ -74,7 +74,7 @@ static void embedding_gradients_are_chains_in_the_order_of_tokens()
     const struct {
         int64_t T, C;
         int32_t V;
-    } shapes[] = {{1, 8, 3}, {5, 72, 1}, {300, 64, 40}, {1100, 16, 900}, {257, 1032, 7}};
+    } shapes[] = {{1, 8, 3}, {5, 72, 1}, {300, 64, 40}, {1100, 16, 900}, {257, 1032, 7}, {300, 2064, 1}, {4300, 8, 90}};
     for (auto s : shapes) {
         Matrix dy = random_matrix(s.T, s.C, 4);
         Integers ids = random_integers(s.T, 5, s.V);
