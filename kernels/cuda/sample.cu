@@ -5,7 +5,10 @@
 // Limits are found without sorting, as on the CPU: in integers of the same order, bucket by bucket of 11, 11 and 10 bits, numbers are
 // counted, or their probabilities summed as integers, which makes the order in which threads add them irrelevant. Counting is only
 // done from a floor on that surely lies below the limit: for top_k the k-th largest of the blocks' maxima, for top_p what top_k left.
-// Bound by the product, and with top_p alone by atomics on shared memory (neither has been measured on a GPU yet).
+// Every pass leaves out the blocks of columns whose maximum lies below: with a top_k of 50, 99 of the 149 that a row of Qwen3 has.
+//
+// Bound by the product, and with top_p alone by atomics on shared memory. On an H200 the seven passes over all columns, one number at a
+// time in each thread, took two thirds of 2,159 µs for 256 rows; what is left of them has not been measured yet.
 #include "kernels/cuda/head.cuh"
 #include <assert.h>
 
@@ -20,6 +23,7 @@ struct SampledRow {
     int64_t n_live;
     float temperature, largest, limit;
     int blocks;
+    const SoftmaxPart *parts; // of the blocks; their largest logits tell which of them a pass can leave out
 };
 
 // What the block's threads tell each other.
@@ -57,8 +61,8 @@ __device__ inline void find_bucket(Told *told, const unsigned long long *buckets
 {
     int lane = (int)threadIdx.x, top = BUCKETS - 1 - lane * (BUCKETS / 32), found = -1;
     unsigned long long mine = 0, wanted = told->wanted;
-    for (int b = top; b > top - BUCKETS / 32; b--)
-        mine += buckets[b];
+    for (int i = 0; i < BUCKETS / 32; i++)
+        mine += buckets[top - (i + lane) % (BUCKETS / 32)]; // the lanes at different banks
     unsigned long long until = mine;
 #pragma unroll
     for (int apart = 1; apart < 32; apart *= 2) {
@@ -82,21 +86,36 @@ __device__ inline void find_bucket(Told *told, const unsigned long long *buckets
     }
 }
 
-// Everything not below the row's limit whose leading bits are `found`, into its buckets.
+// Everything not below the row's limit whose leading bits are `found`, into its buckets. A warp takes a block of columns, and none
+// whose largest logit is below: that of most blocks is, once top_k has its floor.
 __device__ inline void fill_buckets(unsigned long long *buckets, const SampledRow &row, bool by_probability, int level,
                                     uint32_t found)
 {
     const int shift = level == 0 ? 21 : level == 1 ? 10 : 0, mask = level == 2 ? BUCKETS / 2 - 1 : BUCKETS - 1;
+    const int above = level == 0 ? 31 : level == 1 ? 21 : 10; // bits of `found` begin here; level 0 asks for none of them
     for (int i = (int)threadIdx.x; i < BUCKETS; i += HEAD_THREADS)
         buckets[i] = 0;
     __syncthreads();
-    for (int64_t c = threadIdx.x; c < row.n_live; c += HEAD_THREADS) {
-        float z = logit_of(row, c);
-        uint32_t ordered = ordered_bits(z);
-        bool asked = z >= row.limit && (level == 0 || ordered >> (level == 1 ? 21 : 10) == found);
-        unsigned long long weight = by_probability ? (unsigned long long)(expf(z - row.largest) * 0x1p40f) : 1;
-        if (asked && weight > 0)
-            atomicAdd(&buckets[ordered >> shift & mask], weight);
+    for (int i = (int)threadIdx.x / 32; i < row.blocks; i += HEAD_THREADS / 32) {
+        float largest = row.parts[i].largest, z[WARP_VECTORS][4];
+        if (largest < row.limit || (level > 0 && ordered_bits(largest) >> above < found))
+            continue;
+        read_columns(z, row.logits, (int64_t)i * LOGSUMEXP_COLUMNS, row.n_live, row.temperature);
+        uint32_t asked = 0; // bits of a lane's columns; mostly few, so what follows is a loop and reads them again
+#pragma unroll
+        for (int j = 0; j < WARP_VECTORS * 4; j++) {
+            float logit = z[j / 4][j % 4];
+            bool found_here = level == 0 || ordered_bits(logit) >> above == found;
+            asked |= logit >= row.limit && found_here ? 1u << j : 0;
+        }
+        for (; asked != 0; asked &= asked - 1) {
+            int j = __ffs((int)asked) - 1;
+            int64_t column = column_of((int64_t)i * LOGSUMEXP_COLUMNS, j / 4) + j % 4;
+            float logit = column < row.n_live ? logit_of(row, column) : -INFINITY;
+            unsigned long long weight = by_probability ? (unsigned long long)(expf(logit - row.largest) * 0x1p40f) : 1;
+            if (weight > 0)
+                atomicAdd(&buckets[ordered_bits(logit) >> shift & mask], weight);
+        }
     }
     __syncthreads();
 }
@@ -142,8 +161,10 @@ __device__ inline float find_limit(Told *told, unsigned long long *buckets, cons
 }
 
 // No more than the k-th largest logit: the k-th largest of the blocks' largest ones, where there are so many.
-__device__ inline float floor_of_top(Told *told, const SoftmaxPart *parts, int blocks, int k)
+__device__ inline float floor_of_top(Told *told, const SampledRow &row, int k)
 {
+    const SoftmaxPart *parts = row.parts;
+    int blocks = row.blocks;
     if (threadIdx.x == 0)
         told->floor = -INFINITY;
     __syncthreads();
@@ -160,11 +181,10 @@ __device__ inline float floor_of_top(Told *told, const SoftmaxPart *parts, int b
     return floor;
 }
 
-__device__ inline float limit_of(Told *told, unsigned long long *buckets, SampledRow row, const SoftmaxPart *parts,
-                                 const SampleRow &how)
+__device__ inline float limit_of(Told *told, unsigned long long *buckets, SampledRow row, const SampleRow &how)
 {
     if (how.top_k > 0 && how.top_k < row.n_live) {
-        row.limit = floor_of_top(told, parts, row.blocks, how.top_k);
+        row.limit = floor_of_top(told, row, how.top_k);
         row.limit = fmaxf(row.limit, find_limit(told, buckets, row, how.top_k, 0));
     }
     if (how.top_p < 1)
@@ -181,6 +201,11 @@ __device__ inline void weigh_blocks(float *weights, const SampledRow &row)
 {
     for (int i = (int)threadIdx.x / 32; i < row.blocks; i += HEAD_THREADS / 32) {
         float z[WARP_VECTORS][4], sum = 0;
+        if (!(row.parts[i].largest >= row.limit)) {
+            if (threadIdx.x % 32 == 0)
+                weights[i] = 0;
+            continue;
+        }
         read_columns(z, row.logits, (int64_t)i * LOGSUMEXP_COLUMNS, row.n_live, row.temperature);
 #pragma unroll
         for (int j = 0; j < WARP_VECTORS * 4; j++)
@@ -273,7 +298,7 @@ static __global__ void __launch_bounds__(HEAD_THREADS, 2)
     SoftmaxPart *parts = dynamic_shared<SoftmaxPart>();
     const SampleRow how = rows[blockIdx.x];
     bool greedy = how.temperature == 0, limited = !greedy && (how.top_k > 0 || how.top_p < 1 || how.min_p > 0);
-    SampledRow row = {logits + blockIdx.x * pitch, n_live, greedy ? 1 : how.temperature, 0, -INFINITY, 0};
+    SampledRow row = {logits + blockIdx.x * pitch, n_live, greedy ? 1 : how.temperature, 0, -INFINITY, 0, parts};
     row.blocks = (int)((n_live + LOGSUMEXP_COLUMNS - 1) / LOGSUMEXP_COLUMNS);
     float *weights = (float *)(parts + row.blocks);
     RowSoftmax softmax = softmax_of_row(parts, row.logits, n_live, row.temperature);
@@ -282,7 +307,7 @@ static __global__ void __launch_bounds__(HEAD_THREADS, 2)
     __syncthreads();
     row.largest = told->largest;
     if (limited) {
-        row.limit = limit_of(told, buckets, row, parts, how);
+        row.limit = limit_of(told, buckets, row, how);
         weigh_blocks(weights, row);
     } else {
         for (int i = (int)threadIdx.x; i < row.blocks; i += HEAD_THREADS)
