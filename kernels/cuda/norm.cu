@@ -7,7 +7,7 @@
 // have 60 to 70 KiB in flight. The row's sum is each thread's chain, then block_sum's tree.
 //
 // A block for each row cannot add rows in order, so the weight's gradient needs blocks of its own, which read dy and sum again: a
-// thread owns one vector of columns in one group of NORM_ROWS rows and walks down; 32 rows are in flight to it by cp.async, which
+// thread owns one vector of columns in one group of NORM_ROWS rows and walks down; 24 rows are in flight to it by cp.async, which
 // keeps them out of the registers and the compiler from waiting between them. As a kernel of its own that read came from memory
 // (H200: 46% of the copy for all of going backward). Now both kinds of blocks are one launch, in an order that has the same rows
 // read by both within a tenth of the second level cache: memory moves 4 elements per element, only the cache moves 6.
@@ -23,7 +23,7 @@
 namespace PRECISION
 {
 
-enum { VECTORS = 2, ELEMENTS = VECTORS * LANES, MOST_THREADS = 8192 / ELEMENTS, COLUMN_THREADS = 32, ROWS_IN_FLIGHT = 32 };
+enum { VECTORS = 2, ELEMENTS = VECTORS * LANES, MOST_THREADS = 8192 / ELEMENTS, COLUMN_THREADS = 32, ROWS_IN_FLIGHT = 24 };
 
 // A thread's part of a row: vector i starts at column (i·threads + thread)·LANES. Behind the row's end there are zeros, which add
 // nothing to its sums, and nothing is written.
@@ -190,7 +190,7 @@ __device__ inline void weight_columns(const Backward &b, int64_t group, int slab
 
 // Blocks start in the order of their numbers: first the slabs of LEAD groups, then of each group its rows and the slabs of the group
 // LEAD further on. A group's slabs take two or three times as long as a row, and are done before the last rows are.
-enum { LEAD = 4 };
+enum { LEAD = 6 };
 
 static __global__ void __launch_bounds__(MOST_THREADS) backward_rows_and_slabs(Backward b, int slabs)
 {
