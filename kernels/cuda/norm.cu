@@ -3,14 +3,15 @@
 // residual), backward 4 (3 without dsum).
 //
 // A thread has two vectors of 16 bytes of the row, so the number of threads follows from the width alone: C = 2,560 in bf16 takes
-// 160. All of a thread's loads are under way before the first is used: 4 to 7 blocks of that width fit a multiprocessor and
-// have 60 to 70 KiB in flight. The row's sum is each thread's chain, then block_sum's tree.
+// 160. All of a thread's loads are under way before the first is used: 6 to 10 blocks of that width fit a multiprocessor
+// and have 50 to 100 KiB in flight. The row's sum is each thread's chain, then block_sum's tree.
 //
 // A block for each row cannot add rows in order, so the weight's gradient needs blocks of its own, which read dy and sum again: a
 // thread owns one vector of columns in one group of NORM_ROWS rows and walks down; 24 rows are in flight to it by cp.async, which
 // keeps them out of the registers and the compiler from waiting between them. As a kernel of its own that read came from memory
 // (H200: 46% of the copy for all of going backward). Now both kinds of blocks are one launch, in an order that has the same rows
-// read by both within a tenth of the second level cache: memory moves 4 elements per element, only the cache moves 6.
+// read by both within 16 MB of each other (C = 2,560), a third of the second cache: memory moves 4 elements per element, and only
+// the cache moves 6.
 //
 // A bias's gradient is summed in the same way, and moves 1 element per element.
 //
