@@ -269,35 +269,6 @@ static bool step(Rl *s)
 
 // ---- held-out problems
 
-static bool report_validation(Rl *s, const Validation *v, double time)
-{
-    Metrics f;
-    int samples = (int)s->o.eval_samples;
-    double n = (double)v->all.prompts;
-    f.count = 0;
-    metrics_add(&f, v->all.average / n, "eval/acc/mean@%d", samples);
-    if (samples > 1) {
-        metrics_add(&f, v->all.pass / n, "eval/acc/pass@%d", samples);
-        metrics_add(&f, v->all.majority / n, "eval/acc/maj@%d", samples);
-    }
-    for (int level = 0; level < LEVELS; level++)
-        if (v->level[level].prompts > 0)
-            metrics_add(&f, v->level[level].average / (double)v->level[level].prompts, "eval/level_%d/acc/mean@%d", level,
-                        samples);
-    for (size_t i = 1; i < s->held_out.source_count; i++) {
-        double asked = (double)v->source[i].prompts;
-        if (asked == 0)
-            continue;
-        metrics_add(&f, v->source[i].average / asked, "val-core/%.60s/acc/mean@%d", s->held_out.sources[i], samples);
-        if (samples > 1) {
-            metrics_add(&f, v->source[i].pass / asked, "val-core/%.60s/acc/best@%d", s->held_out.sources[i], samples);
-            metrics_add(&f, v->source[i].majority / asked, "val-core/%.60s/acc/maj@%d", s->held_out.sources[i], samples);
-        }
-    }
-    metrics_add(&f, time, "timing_s/testing");
-    return log_event(&s->run.log, "eval", s->run.step, f.fields, f.count);
-}
-
 // All of them, with draws of their own: the same ones whenever it is asked.
 static bool evaluate_held_out(Rl *s)
 {
@@ -319,7 +290,12 @@ static bool evaluate_held_out(Rl *s)
     free(numbers);
     TRY(ok);
     Validation v;
-    ok = validate(&v, &rollout, &s->held_out) && report_validation(s, &v, seconds() - start);
+    ok = validate(&v, &rollout, &s->held_out);
+    if (ok) {
+        Metrics m;
+        metrics_of_validation(&m, &v, &s->held_out, (int)s->o.eval_samples, seconds() - start);
+        ok = log_event(&s->run.log, "eval", s->run.step, m.fields, m.count);
+    }
     validation_free(&v);
     rollout_free(&rollout);
     return ok;

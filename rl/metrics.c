@@ -152,3 +152,30 @@ void metrics_of_step(Metrics *m, const Rollout *o, const Rewards *rewards, const
     add_actor(m, f);
     add_times(m, o, f);
 }
+
+// ---- held-out problems
+
+void metrics_of_validation(Metrics *m, const Validation *v, const Documents *documents, int k, double seconds)
+{
+    double n = (double)v->all.prompts;
+    m->count = 0;
+    metrics_add(m, v->all.average / n, "eval/acc/mean@%d", k);
+    if (k > 1) {
+        metrics_add(m, v->all.pass / n, "eval/acc/pass@%d", k);
+        metrics_add(m, v->all.majority / n, "eval/acc/maj@%d", k);
+    }
+    for (int level = 0; level < LEVELS; level++)
+        if (v->level[level].prompts > 0)
+            metrics_add(m, v->level[level].average / (double)v->level[level].prompts, "eval/level_%d/acc/mean@%d", level, k);
+    for (size_t i = 1; i < documents->source_count; i++) {
+        const Score *s = &v->source[i];
+        if (s->prompts == 0)
+            continue;
+        metrics_add(m, s->average / (double)s->prompts, "val-core/%.60s/acc/mean@%d", documents->sources[i], k);
+        if (k > 1) {
+            metrics_add(m, s->pass / (double)s->prompts, "val-core/%.60s/acc/best@%d", documents->sources[i], k);
+            metrics_add(m, s->majority / (double)s->prompts, "val-core/%.60s/acc/maj@%d", documents->sources[i], k);
+        }
+    }
+    metrics_add(m, seconds, "timing_s/testing");
+}

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "rl/rollout.h"
 #include "rl/update.h"
+#include "rl/validate.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,6 +32,10 @@ void metrics_add(Metrics *metrics, double value, const char *format, ...) PRINTF
 
 // rewards: which parts have a weight. Times come last.
 void metrics_of_step(Metrics *metrics, const Rollout *rollout, const Rewards *rewards, const StepFacts *facts);
+
+// Of held-out problems, of k samples each: avg@k, pass@k and maj@k of all, by level and by source.
+void metrics_of_validation(Metrics *metrics, const Validation *validation, const Documents *documents, int samples,
+                           double seconds);
 
 #ifdef __cplusplus
 }

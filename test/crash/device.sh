@@ -129,6 +129,10 @@ cuda_reinforces_on_policy() {
     diff -r "$work/rl/rollouts" "$work/rl-few/rollouts" >"$work/stderr" || failed "other batches give other responses"
     cmp "$work/rl/model/model.safetensors" "$work/rl-few/model/model.safetensors" || failed "other batches give other weights"
     proved "CUDA: two steps of reinforcement learning in bf16, every ratio of their first updates exactly 1"
+    wants 0 build/simt/race/train_rl "${common[@]}" --out "$work/rl-kl" --device cuda --steps 1 --prompts-per-update 2 --kl-coef 0.1 \
+        --judge-model "$work/begun" --judge-tokens 2 --judge-asks unequal >"$work/stdout" 2>"$work/stderr"
+    grep -q '"actor/kl_loss": 0, ' "$work/rl-kl/log.jsonl" || failed "the reference's log-probabilities are not the policy's at the start"
+    proved "CUDA: policy, reference and judge side by side; the reference has the policy's bits at the start"
     SIMT_MEMORY=12000000 wants 0 build/simt/race/train_rl --template chatml --model "$work/begun" --data "$work/rl-data/rl" --steps 1 --prompts-per-step 2 \
         --prompts-per-update 1 --samples-per-prompt 2 --max-prompt-tokens 96 --max-new-tokens 400 --micro-batch-tokens 128 --slots 1 --sequences 64 \
         --pass-tokens 64 --out "$work/rl-tight" --device cuda >"$work/stdout" 2>"$work/stderr"
