@@ -1,6 +1,10 @@
 // Fuzzing answers: the reference is what stands before the first newline, a model's text what follows. What must hold: an end within
-// the budget, an answer that is within its text's size, and that every answer that can be read is equal to itself.
-#include "rl/verify.h"
+// the budget, an answer that is within its text's size, that every answer that can be read is equal to itself, and that a choice of options
+// which both texts are is one of them.
+#include "rl/choice.h"
+#include "rl/judge.h"
+#include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +16,18 @@ static void must(bool promise, const char *what)
         return;
     fprintf(stderr, "fuzz_verify: broken promise: %s\n", what);
     abort();
+}
+
+static void check_choice(Text gold, Text response)
+{
+    json_t *row = json_pack("{s:[s%, s%, s]}", "options", gold.data, utf8_valid_prefix(gold.data, gold.size), response.data,
+                            utf8_valid_prefix(response.data, response.size), "(C) neither");
+    char *text = row == NULL ? NULL : json_dumps(row, 0);
+    Verdict v = VERDICT_EQUAL;
+    if (text != NULL && verify_choice(&v, (Text){text, strlen(text)}, (Text){"C", 1}, response))
+        must(v == VERDICT_EQUAL || v == VERDICT_DIFFERENT || v == VERDICT_UNKNOWN, "a verdict is one");
+    free(text);
+    json_decref(row);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -32,6 +48,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(inside || joined, "an answer is a part of its text, or of what was joined");
     if (answer_readable((Text){g, first}))
         must(verify((Text){g, first}, (Text){g, first}) == VERDICT_EQUAL, "an answer is equal to itself");
+    check_choice((Text){g, first}, (Text){r, rest});
+    double score = judge_score((Text){r, rest});
+    must(isnan(score) || score == 0 || score == 1, "a judge says yes, no or nothing");
     free(g);
     free(r);
     return 0;

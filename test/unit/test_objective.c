@@ -3,6 +3,7 @@
 #include "test/support/check.h"
 #include "rl/advantage.h"
 #include "rl/objective.h"
+#include "rl/reference.h"
 #include <math.h>
 
 static void near(double value, double wanted, double tolerance)
@@ -143,9 +144,9 @@ static void kl_estimates_are_the_peers(void **state)
 static void derivatives_are_differences(void **state)
 {
     static const Objective objectives[] = {
-        {LOSS_CLIP, .2, .28, 3, .1, KL_K3},
-        {LOSS_CLIP, .2, .2, 0, .1, KL_K1},
-        {LOSS_GSPO, .2, .2, 0, .1, KL_K2},
+        {LOSS_CLIP, .2, .28, 3, .1, KL_K3, 0},
+        {LOSS_CLIP, .2, .2, 0, .1, KL_K1, 0},
+        {LOSS_GSPO, .2, .2, 0, .1, KL_K2, 0},
     };
     static const float olds[] = {-1.1f, -2.3f, -.4f, -1.9f}, references[] = {-1.3f, -2, -1, -1.5f};
     const float step = 1e-3f;
@@ -201,6 +202,32 @@ static void the_first_update_has_the_gradient_of_the_policy(void **state)
         }
 }
 
+// NeMo-RL's test of truncated importance sampling: the losses -.5, 1, -2.4 of three responses of a token, weighted.
+static void importance_weights_are_cut_off(void **state)
+{
+    static const float lp[] = {-1.69315f, -1, -.59453f}, old = -1, sampled[] = {-.5f, -1.5f, -.8f};
+    static const double advantages[] = {1, -1, 2};
+    Objective o = {.loss = LOSS_CLIP, .clip_low = .2, .clip_high = .2, .importance_cap = .8};
+    ObjectiveCounts c = {0};
+    double sum = 0;
+    for (int i = 0; i < 3; i++) {
+        float loss, dlp;
+        ResponseTokens t = {.count = 1, .advantage = advantages[i], .lp = &lp[i], .old = &old, .sampled = &sampled[i]};
+        objective(&loss, &dlp, &t, &o, &c);
+        sum += (double)loss;
+    }
+    near(sum / 3, -.4744, 5e-5); // as many digits as it gives
+    near(c.importance, exp(-.5) + .8 + .8, 1e-7);
+}
+
+static void an_adaptive_coefficient_follows_its_target(void **state)
+{
+    near(kl_coefficient_next(.1, .01, .01, 256, 10000), .1, 0);
+    near(kl_coefficient_next(.1, .011, .01, 256, 10000), .1 * (1 + .1 * .0256), 1e-15);
+    near(kl_coefficient_next(.1, 5, .01, 256, 10000), .1 * (1 + .2 * .0256), 1e-15);
+    near(kl_coefficient_next(.1, 0, .01, 256, 10000), .1 * (1 - .2 * .0256), 1e-15);
+}
+
 // ---- weights
 
 static double aggregated(Aggregation aggregation, int64_t longest)
@@ -245,6 +272,8 @@ int main(void)
         cmocka_unit_test(derivatives_are_differences),
         cmocka_unit_test(cispo_clips_what_it_weighs_with),
         cmocka_unit_test(the_first_update_has_the_gradient_of_the_policy),
+        cmocka_unit_test(importance_weights_are_cut_off),
+        cmocka_unit_test(an_adaptive_coefficient_follows_its_target),
         cmocka_unit_test(aggregations_are_verls),
         cmocka_unit_test(overlong_responses_are_punished_gently),
     };
