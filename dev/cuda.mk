@@ -31,7 +31,7 @@ $(B)/cuda/libcuda.a: $(call cuda_objects,$(B)/cuda)
 	@rm -f $@
 	@ar rcs $@ $^
 # What the compilers say goes to a .log, which dev/check_ptxas.sh reads, and to the terminal where they fail.
-nvcc = echo "  NVCC  $@" && mkdir -p $(@D) && { $(NVCC) $(NVCCFLAGS) $(1) -MMD -MF $(@:.o=.d) -c $< -o $@ >$(@:.o=.log) 2>&1 || \
+nvcc = echo "  NVCC  $@" && mkdir -p $(@D) && { $(NVCC) $(NVCCFLAGS) $(1) -MMD -MP -MF $(@:.o=.d) -c $< -o $@ >$(@:.o=.log) 2>&1 || \
        { cat $(@:.o=.log); rm -f $@; exit 1; }; }
 $(B)/cuda/%_bf16.o: kernels/cuda/%.cu
 	@$(call nvcc,$(NVCCFLAGS_bf16) $(gencode))
