@@ -1,5 +1,5 @@
 // The gradient of an update, from responses to weights: against supervised learning's where the two are the same, against finite
-// differences, in other micro-batches; and a sampler that is not the trainer is found out.
+// differences, in other micro-batches, shared by ranks; and a sampler that is not the trainer is found out.
 #include "test/support/tiny.h"
 #include "rl/update.h"
 #include <math.h>
@@ -147,6 +147,52 @@ static void other_micro_batches_give_the_same_gradient(void **state)
     model_close(&m);
 }
 
+// Micro-batch m alone, as the rank has it that it falls to: its gradient, from zero.
+static void gradient_of(float *gradient, Model *model, const Pack *pack, int64_t m)
+{
+    UpdateReport report = {0};
+    Pack one = *pack;
+    one.first += m;
+    one.micro_batches = 1;
+    assert_ok(gradients_clear(model) && update_gradients(model, &one, &ON_POLICY, &report));
+    memcpy(gradient, model->gradients, (size_t)model->parameters.elements * sizeof *gradient);
+}
+
+// Micro-batches fall to ranks in turn, whoever comes first computes first, and the owner of a weight adds what it is sent in the order of m:
+// the bits of one rank. (The ranks are this one model, in other orders; how shards travel is not looked at.)
+static void ranks_that_share_micro_batches_give_the_bits_of_one(void **state)
+{
+    enum { SLOTS = 4 };
+    Model m;
+    static Batch b;
+    Pack pack;
+    UpdateReport report = {0};
+    open_policy(&m, &b);
+    size_t n = (size_t)m.parameters.elements;
+    assert_ok(pack_open(&pack, b.items, RESPONSES, 96, SLOTS));
+    assert_true(pack.micro_batches % SLOTS == 0 && pack.micro_batches > 0);
+    size_t count = (size_t)pack.micro_batches;
+    float *alone = allocate(n, sizeof *alone), *sum = allocate(n, sizeof *sum), *parts = allocate(count * n, sizeof *parts);
+    assert_true(alone != NULL && sum != NULL && parts != NULL);
+    assert_ok(gradients_clear(&m) && update_gradients(&m, &pack, &ON_POLICY, &report));
+    memcpy(alone, m.gradients, n * sizeof *alone);
+    for (int64_t ranks = 1; ranks <= SLOTS; ranks *= 2) {
+        for (int64_t rank = ranks - 1; rank >= 0; rank--)
+            for (int64_t i = rank; i < pack.micro_batches; i += ranks)
+                gradient_of(parts + (size_t)i * n, &m, &pack, i);
+        memset(sum, 0, n * sizeof *sum);
+        for (size_t i = 0; i < count; i++)
+            for (size_t e = 0; e < n; e++)
+                sum[e] += parts[i * n + e];
+        assert_memory_equal(sum, alone, n * sizeof *sum);
+    }
+    pack_close(&pack);
+    free(alone);
+    free(sum);
+    free(parts);
+    model_close(&m);
+}
+
 static double loss_at(Model *m, Batch *b, const UpdateRules *rules, const float *weights, const float *direction, double h,
                       float *moved)
 {
@@ -247,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_advantages_of_one_are_supervised_learning),
         cmocka_unit_test(other_micro_batches_give_the_same_gradient),
+        cmocka_unit_test(ranks_that_share_micro_batches_give_the_bits_of_one),
         cmocka_unit_test(gradients_agree_with_finite_differences),
         cmocka_unit_test(a_sampler_that_is_not_the_trainer_is_found_out),
         cmocka_unit_test(every_response_is_packed_once),
