@@ -60,6 +60,70 @@ __device__ inline void mma_m16n8k16_bf16(float c[4], const uint32_t a[4], const 
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+// ---- wgmma: a warpgroup's products, of sm_90a alone; elsewhere these are empty, and kernels that use them are not launched
+//
+// An operand in shared memory is made of core matrices, 8 rows of 16 bytes on end, not swizzled (PTX ISA, "Asynchronous warpgroup level
+// matrix shared memory layout"; dev/bench/chain_check.cu). between_k: bytes from one to the next that is 8 k on; between_n: to the next 8
+// columns of the product (of the left operand: rows).
+
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define WGMMA_PTX(text) asm volatile(text ::: "memory")
+#else
+#define WGMMA_PTX(text)
+#endif
+
+// What this thread has written to shared memory (by stores and finished copies) may be read by wgmma after a barrier behind this.
+__device__ inline void fence_proxy_async() { WGMMA_PTX("fence.proxy.async.shared::cta;\n"); }
+
+// Before the first wgmma that reads or continues registers which were written; closes a group; waits until at most `Pending` groups
+// are not finished.
+__device__ inline void wgmma_fence() { WGMMA_PTX("wgmma.fence.sync.aligned;\n"); }
+__device__ inline void wgmma_commit() { WGMMA_PTX("wgmma.commit_group.sync.aligned;\n"); }
+template <int Pending> __device__ inline void wgmma_wait()
+{
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+    asm volatile("wgmma.wait_group.sync.aligned %0;\n" ::"n"(Pending) : "memory");
+#endif
+}
+
+__device__ inline uint64_t wgmma_descriptor(const void *tile, int between_k, int between_n)
+{
+    return (uint64_t)((shared_address(tile) & 0x3ffff) >> 4) | (uint64_t)(between_k >> 4) << 16 |
+           (uint64_t)(between_n >> 4) << 32;
+}
+
+#define WGMMA_TEN(tens)                                                                                                          \
+    "%" #tens "0, %" #tens "1, %" #tens "2, %" #tens "3, %" #tens "4, %" #tens "5, %" #tens "6, %" #tens "7, %" #tens            \
+    "8, %" #tens "9, "
+#define WGMMA_FOUR(j) "+f"(c[j][0]), "+f"(c[j][1]), "+f"(c[j][2]), "+f"(c[j][3])
+#define WGMMA_SIXTEEN(j) WGMMA_FOUR(j), WGMMA_FOUR(j + 1), WGMMA_FOUR(j + 2), WGMMA_FOUR(j + 3)
+#define WGMMA_BEGIN(n) "{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\nwgmma.mma_async.sync.aligned.m64n" #n "k16.f32.bf16.bf16 {"
+
+// c (64, 128) fp32 += a (64, 16) · b (16, 128), bf16: of each warp its 16 rows, a and c as in mma.m16n8k16 (c[j] of columns 8·j and on), and
+// its bits. K_OUTSIDE: a row of b's core matrices is 8 columns of one k, else 8 k of one column. c and a may not be touched before
+// wgmma_wait.
+template <bool K_OUTSIDE>
+__device__ inline void wgmma_m64n128k16_bf16(float (*c)[4], const uint32_t a[4], const void *b, int between_k, int between_n)
+{
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+    asm volatile(WGMMA_BEGIN(128) WGMMA_TEN() WGMMA_TEN(1) WGMMA_TEN(2) WGMMA_TEN(3) WGMMA_TEN(4)
+                     WGMMA_TEN(5) "%60, %61, %62, %63}, {%64, %65, %66, %67}, %68, p, 1, 1, %69;\n}\n"
+                 : WGMMA_SIXTEEN(0), WGMMA_SIXTEEN(4), WGMMA_SIXTEEN(8), WGMMA_SIXTEEN(12)
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(wgmma_descriptor(b, between_k, between_n)),
+                   "n"(K_OUTSIDE ? 1 : 0));
+#endif
+}
+
+// c (64, 64) += a (64, 16) · b (16, 64), both in shared memory, their core matrices with 8 k in a row, and equally far apart.
+__device__ inline void wgmma_m64n64k16_bf16(float (*c)[4], const void *a, const void *b, int between_k, int between_n)
+{
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+    asm volatile(WGMMA_BEGIN(64) WGMMA_TEN() WGMMA_TEN(1) WGMMA_TEN(2) "%30, %31}, %32, %33, p, 1, 1, 0, 0;\n}\n"
+                 : WGMMA_SIXTEEN(0), WGMMA_SIXTEEN(4)
+                 : "l"(wgmma_descriptor(a, between_k, between_n)), "l"(wgmma_descriptor(b, between_k, between_n)));
+#endif
+}
+
 // The same product in fp32, in the layout of mma.m16n8k16: each output one chain of 16 fused multiply-adds, k ascending. No
 // instruction does that; it is made of shuffles, slow, and only the fp32 build uses it. Not inlined: unrolled into the kernels it
 // would keep the compiler busy for longer than anybody waits.
