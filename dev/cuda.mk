@@ -8,7 +8,7 @@ colon        := :
 comma        := ,
 gencode       = $(foreach a,$(CUDA_ARCHS),-gencode=arch=compute_$(a),code=sm_$(a))
 NVCCFLAGS    := -std=c++17 -O3 -fmad=false -Xcompiler -ffp-contract=off -lineinfo -I. \
-                $(patsubst %,-I%,$(subst $(colon), ,$(CUDA_INCLUDES))) $(if $(HAVE_CUBLASLT),-DHAVE_CUBLASLT) $(if $(filter 90a,$(CUDA_ARCHS)),-DHAVE_SM90A) -Xcompiler -Wall,-Wextra,-Wno-unused-parameter -Xptxas -v
+                $(patsubst %,-I%,$(subst $(colon), ,$(CUDA_INCLUDES))) $(if $(HAVE_CUBLASLT),-DHAVE_CUBLASLT) -Xcompiler -Wall,-Wextra,-Wno-unused-parameter -Xptxas -v
 # fp32 is for parity, not for speed: the driver makes its code when it is loaded
 NVCCFLAGS_bf16 := -DPRECISION=bf16 -DPRECISION_BITS=16
 NVCCFLAGS_fp32 := -DPRECISION=fp32 -DPRECISION_BITS=32

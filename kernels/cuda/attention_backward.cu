@@ -7,10 +7,8 @@
 // and walks the heads of the group, then the queries, ascending; the other owns 64 rows of queries (attention.cuh) and walks the
 // keys ascending. P and dS are made twice: 7 products instead of 5. Both work alike: a warp owns 16 rows, its P and dS never
 // leave the registers (rounded, they are the next product's fragments), and the other side's tiles come by cp.async, two stages
-// deep. Limit: 14·D operations for each head, query and key it sees. In mma.sync: 132 to 167 TFLOP/s of the 10·D that count, on an H200,
-// bound by reading fragments from shared memory. For heads of 128 and sm_90a the products are a warpgroup's (attention_wgmma.cuh), and
-// have the same bits.
-#include "kernels/cuda/attention_wgmma.cuh"
+// deep. Limit: 14·D operations for each head, query and key it sees, in mma.sync (not yet measured here).
+#include "kernels/cuda/attention.cuh"
 #include "kernels/cuda/reduce.cuh"
 #include <assert.h>
 
@@ -54,24 +52,6 @@ __device__ inline void weights_of(float *p, float *ds, bool seen, float logsumex
     *p = seen ? weight : 0;
 }
 
-// ROWS rows to shared memory: as core matrices, or row after row. Either takes no more than ROWS · (D + PAD) elements.
-template <int D, int ROWS, bool WGMMA, typename RowOf>
-__device__ inline void load_tile_rows(element *tile, const element *anywhere, RowOf row_of)
-{
-    if constexpr (WGMMA)
-        load_core_matrices<ROWS>(tile, anywhere, row_of);
-    else
-        load_rows<D, ROWS>(tile, anywhere, row_of);
-}
-
-// This thread's copies of the stage before the newest are there; after the barrier that follows those of all are.
-template <bool WGMMA> __device__ inline void wait_for_stage()
-{
-    cp_async_wait<1>();
-    if (WGMMA)
-        fence_proxy_async();
-}
-
 // ---- keys and values
 
 // What a block of this kernel works on: keys first .. first + 63 of one sequence and kv head.
@@ -80,15 +60,14 @@ struct KeyTile {
 };
 
 // The queries of a head from `query` on, with what their rows end in: (QUERIES, D + PAD) twice, then two rows of numbers.
-template <int D, bool WGMMA>
-__device__ inline void load_query_stage(element *stage, const Backward &b, const KeyTile &t, int head, int query)
+template <int D> __device__ inline void load_query_stage(element *stage, const Backward &b, const KeyTile &t, int head, int query)
 {
     const element *q = b.q + ((int64_t)(t.start + query) * b.a.heads + head) * D, *dout = b.dout + (q - b.q);
     int64_t distance = b.a.heads * D;
     int live = t.length - query;
-    load_tile_rows<D, QUERIES, WGMMA>(stage, b.q, [=](int r) { return r < live ? q + r * distance : (const element *)NULL; });
-    load_tile_rows<D, QUERIES, WGMMA>(stage + QUERIES * (D + PAD), b.dout,
-                                      [=](int r) { return r < live ? dout + r * distance : (const element *)NULL; });
+    load_rows<D, QUERIES>(stage, b.q, [=](int r) { return r < live ? q + r * distance : (const element *)NULL; });
+    load_rows<D, QUERIES>(stage + QUERIES * (D + PAD), b.dout,
+                          [=](int r) { return r < live ? dout + r * distance : (const element *)NULL; });
     float *ends = (float *)(stage + 2 * QUERIES * (D + PAD));
     if (threadIdx.x < QUERIES) { // read after the barrier that also follows the copies
         int r = (int)threadIdx.x;
@@ -104,7 +83,7 @@ template <int D> __host__ __device__ constexpr int query_stage_elements()
 }
 
 // One stage: a warp's 16 keys against QUERIES queries. The rows of the products are keys, their columns queries.
-template <int D, bool WGMMA>
+template <int D>
 __device__ inline void key_step(float (*dk)[4], float (*dv)[4], const element *keys, const element *values, const element *stage,
                                 const KeyTile &t, int query, float scale)
 {
@@ -113,14 +92,10 @@ __device__ inline void key_step(float (*dk)[4], float (*dv)[4], const element *k
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, warp_row = warp * 16 * (D + PAD);
     int key = t.first + warp * 16 + lane / 4;
     float p[QUERIES / 8][4], ds[QUERIES / 8][4];
-    if constexpr (WGMMA) {
-        wgmma_two_scores(p, keys, q, ds, values, dout);
-    } else {
-        row_products<D, QUERIES>(
-            p, [&](int k) { return load_a(keys + warp_row + k * 16, D + PAD); }, q, QUERIES / 16);
-        row_products<D, QUERIES>(
-            ds, [&](int k) { return load_a(values + warp_row + k * 16, D + PAD); }, dout, QUERIES / 16);
-    }
+    row_products<D, QUERIES>(
+        p, [&](int k) { return load_a(keys + warp_row + k * 16, D + PAD); }, q, QUERIES / 16);
+    row_products<D, QUERIES>(
+        ds, [&](int k) { return load_a(values + warp_row + k * 16, D + PAD); }, dout, QUERIES / 16);
 #pragma unroll
     for (int j = 0; j < QUERIES / 8; j++)
 #pragma unroll
@@ -129,19 +104,8 @@ __device__ inline void key_step(float (*dk)[4], float (*dv)[4], const element *k
             bool seen = query + column < t.length && key + i / 2 * 8 <= query + column;
             weights_of(&p[j][i], &ds[j][i], seen, ends[column], ends[QUERIES + column], scale);
         }
-    if constexpr (WGMMA) {
-        FragmentA weights[QUERIES / 16], changes[QUERIES / 16];
-        wgmma_fragments<QUERIES>(weights, p);
-        wgmma_fragments<QUERIES>(changes, ds);
-        wgmma_fence();
-        wgmma_accumulate<QUERIES>(dv, weights, dout);
-        wgmma_accumulate<QUERIES>(dk, changes, q);
-        wgmma_commit();
-        wgmma_wait<0>();
-    } else {
-        accumulate_rows<D, QUERIES>(dv, p, dout, QUERIES / 16);
-        accumulate_rows<D, QUERIES>(dk, ds, q, QUERIES / 16);
-    }
+    accumulate_rows<D, QUERIES>(dv, p, dout, QUERIES / 16);
+    accumulate_rows<D, QUERIES>(dk, ds, q, QUERIES / 16);
 }
 
 template <int D> __device__ inline void put_key_rows(element *out, const float (*x)[4], const Backward &b, const KeyTile &t)
@@ -158,7 +122,7 @@ template <int D> __device__ inline void put_key_rows(element *out, const float (
     }
 }
 
-template <int D, bool WGMMA> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_keys_kernel(Backward b)
+template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_keys_kernel(Backward b)
 {
     Place place = find_tile(b.a, blockIdx.x, 1, KEYS);
     if (place.sequence < 0)
@@ -168,10 +132,9 @@ template <int D, bool WGMMA> __global__ void __launch_bounds__(ATTENTION_THREADS
     element *keys = dynamic_shared<element>(), *values = keys + KEYS * (D + PAD), *stages = values + KEYS * (D + PAD);
     int64_t distance = b.a.kv_heads * D, at = ((int64_t)(t.start + t.first) * b.a.kv_heads + t.kv_head) * D;
     int live = t.length - t.first, steps = (live + QUERIES - 1) / QUERIES, all = steps * t.group;
-    load_tile_rows<D, KEYS, WGMMA>(keys, b.k, [=](int r) { return r < live ? b.k + at + r * distance : (const element *)NULL; });
-    load_tile_rows<D, KEYS, WGMMA>(values, b.v,
-                                   [=](int r) { return r < live ? b.v + at + r * distance : (const element *)NULL; });
-    load_query_stage<D, WGMMA>(stages, b, t, t.kv_head * t.group, t.first);
+    load_rows<D, KEYS>(keys, b.k, [=](int r) { return r < live ? b.k + at + r * distance : (const element *)NULL; });
+    load_rows<D, KEYS>(values, b.v, [=](int r) { return r < live ? b.v + at + r * distance : (const element *)NULL; });
+    load_query_stage<D>(stages, b, t, t.kv_head * t.group, t.first);
     cp_async_commit();
     float dk[D / 8][4], dv[D / 8][4], scale = 1.0f / sqrtf((float)D);
     clear<D>(dk);
@@ -179,13 +142,13 @@ template <int D, bool WGMMA> __global__ void __launch_bounds__(ATTENTION_THREADS
     for (int step = 0; step < all; step++) { // heads of the group, then queries from the tile's first key on
         int next = step + 1;
         if (next < all)
-            load_query_stage<D, WGMMA>(stages + next % 2 * query_stage_elements<D>(), b, t, t.kv_head * t.group + next / steps,
-                                       t.first + next % steps * QUERIES);
+            load_query_stage<D>(stages + next % 2 * query_stage_elements<D>(), b, t, t.kv_head * t.group + next / steps,
+                                t.first + next % steps * QUERIES);
         cp_async_commit();
-        wait_for_stage<WGMMA>();
+        cp_async_wait<1>();
         __syncthreads(); // this step's stage is there
-        key_step<D, WGMMA>(dk, dv, keys, values, stages + step % 2 * query_stage_elements<D>(), t,
-                           t.first + step % steps * QUERIES, scale);
+        key_step<D>(dk, dv, keys, values, stages + step % 2 * query_stage_elements<D>(), t, t.first + step % steps * QUERIES,
+                    scale);
         __syncthreads(); // and may be filled again
     }
     cp_async_wait<0>();
@@ -207,14 +170,13 @@ __device__ inline int64_t head_row(const QueryTile &t, const Attention &a, int r
 }
 
 // Keys and values from `key` on, up to the last that a query of the tile sees: (KEYS, D + PAD) twice
-template <int D, bool WGMMA>
-__device__ inline void load_key_stage(element *stage, const Backward &b, const QueryTile &t, int key, int last)
+template <int D> __device__ inline void load_key_stage(element *stage, const Backward &b, const QueryTile &t, int key, int last)
 {
     int64_t distance = b.a.kv_heads * D, at = ((int64_t)(t.start + key) * b.a.kv_heads + t.kv_head) * D;
     int live = last + 1 - key;
-    load_tile_rows<D, KEYS, WGMMA>(stage, b.k, [=](int r) { return r < live ? b.k + at + r * distance : (const element *)NULL; });
-    load_tile_rows<D, KEYS, WGMMA>(stage + KEYS * (D + PAD), b.v,
-                                   [=](int r) { return r < live ? b.v + at + r * distance : (const element *)NULL; });
+    load_rows<D, KEYS>(stage, b.k, [=](int r) { return r < live ? b.k + at + r * distance : (const element *)NULL; });
+    load_rows<D, KEYS>(stage + KEYS * (D + PAD), b.v,
+                       [=](int r) { return r < live ? b.v + at + r * distance : (const element *)NULL; });
 }
 
 // A thread's two rows: position (-1: there is no such row), and what the rows end in.
@@ -231,21 +193,17 @@ __device__ inline RowEnds row_ends(const Backward &b, const QueryTile &t, int r)
     return RowEnds{(t.first + r) / t.group, b.logsumexp[row] * LOG2_E, b.delta[row]};
 }
 
-template <int D, bool WGMMA>
+template <int D>
 __device__ inline void query_step(float (*dq)[4], const element *q, const element *dout, const element *stage,
                                   const RowEnds ends[2], int key, float scale, int groups)
 {
     const element *keys = stage, *values = stage + KEYS * (D + PAD);
     int lane = (int)threadIdx.x % 32, warp_row = (int)threadIdx.x / 32 * 16 * (D + PAD);
     float p[KEYS / 8][4], ds[KEYS / 8][4];
-    if constexpr (WGMMA) {
-        wgmma_two_scores(p, q, keys, ds, dout, values);
-    } else {
-        row_products<D, KEYS>(
-            p, [&](int k) { return load_a(q + warp_row + k * 16, D + PAD); }, keys, groups);
-        row_products<D, KEYS>(
-            ds, [&](int k) { return load_a(dout + warp_row + k * 16, D + PAD); }, values, groups);
-    }
+    row_products<D, KEYS>(
+        p, [&](int k) { return load_a(q + warp_row + k * 16, D + PAD); }, keys, groups);
+    row_products<D, KEYS>(
+        ds, [&](int k) { return load_a(dout + warp_row + k * 16, D + PAD); }, values, groups);
 #pragma unroll
     for (int j = 0; j < KEYS / 8; j++)
 #pragma unroll
@@ -253,25 +211,15 @@ __device__ inline void query_step(float (*dq)[4], const element *q, const elemen
             bool seen = key + j * 8 + lane % 4 * 2 + i % 2 <= ends[i / 2].position;
             weights_of(&p[j][i], &ds[j][i], seen, ends[i / 2].logsumexp2, ends[i / 2].delta, scale);
         }
-    if constexpr (WGMMA) {
-        FragmentA changes[KEYS / 16];
-        wgmma_fragments<KEYS>(changes, ds);
-        wgmma_fence();
-        wgmma_accumulate<KEYS>(dq, changes, keys);
-        wgmma_commit();
-        wgmma_wait<0>();
-    } else {
-        accumulate_rows<D, KEYS>(dq, ds, keys, groups);
-    }
+    accumulate_rows<D, KEYS>(dq, ds, keys, groups);
 }
 
-template <int D, bool WGMMA>
-__device__ inline void load_query_tile(element *q, element *dout, const Backward &b, const QueryTile &t)
+template <int D> __device__ inline void load_query_tile(element *q, element *dout, const Backward &b, const QueryTile &t)
 {
-    load_tile_rows<D, ATTENTION_ROWS, WGMMA>(
-        q, b.q, [&](int r) { return r < t.rows ? b.q + head_row(t, b.a, r) * D : (const element *)NULL; });
-    load_tile_rows<D, ATTENTION_ROWS, WGMMA>(
-        dout, b.dout, [&](int r) { return r < t.rows ? b.dout + head_row(t, b.a, r) * D : (const element *)NULL; });
+    load_rows<D, ATTENTION_ROWS>(q, b.q,
+                                 [&](int r) { return r < t.rows ? b.q + head_row(t, b.a, r) * D : (const element *)NULL; });
+    load_rows<D, ATTENTION_ROWS>(dout, b.dout,
+                                 [&](int r) { return r < t.rows ? b.dout + head_row(t, b.a, r) * D : (const element *)NULL; });
 }
 
 template <int D> __device__ inline void put_query_rows(const Backward &b, const QueryTile &t, const float (*dq)[4])
@@ -288,7 +236,7 @@ template <int D> __device__ inline void put_query_rows(const Backward &b, const 
     }
 }
 
-template <int D, bool WGMMA> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_queries_kernel(Backward b)
+template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_queries_kernel(Backward b)
 {
     constexpr int STAGE = 2 * KEYS * (D + PAD);
     QueryTile t = {0, 0, 0, (int)blockIdx.y, (int)(b.a.heads / b.a.kv_heads)};
@@ -302,8 +250,8 @@ template <int D, bool WGMMA> __global__ void __launch_bounds__(ATTENTION_THREADS
     int warp = (int)threadIdx.x / 32, r = warp * 16 + (int)threadIdx.x % 32 / 4, last = (t.first + t.rows - 1) / t.group;
     int warp_last = warp * 16 + 15 < t.rows ? (t.first + warp * 16 + 15) / t.group : last;
     element *q = dynamic_shared<element>(), *dout = q + ATTENTION_ROWS * (D + PAD), *stages = dout + ATTENTION_ROWS * (D + PAD);
-    load_query_tile<D, WGMMA>(q, dout, b, t);
-    load_key_stage<D, WGMMA>(stages, b, t, 0, last);
+    load_query_tile<D>(q, dout, b, t);
+    load_key_stage<D>(stages, b, t, 0, last);
     cp_async_commit();
     RowEnds ends[2] = {row_ends(b, t, r), row_ends(b, t, r + 8)};
     float dq[D / 8][4], scale = 1.0f / sqrtf((float)D);
@@ -311,12 +259,12 @@ template <int D, bool WGMMA> __global__ void __launch_bounds__(ATTENTION_THREADS
     int steps = last / KEYS + 1;
     for (int step = 0; step < steps; step++) {
         if (step + 1 < steps)
-            load_key_stage<D, WGMMA>(stages + (step + 1) % 2 * STAGE, b, t, (step + 1) * KEYS, last);
+            load_key_stage<D>(stages + (step + 1) % 2 * STAGE, b, t, (step + 1) * KEYS, last);
         cp_async_commit();
-        wait_for_stage<WGMMA>();
+        cp_async_wait<1>();
         __syncthreads(); // this step's stage is there
-        query_step<D, WGMMA>(dq, q, dout, stages + step % 2 * STAGE, ends, step * KEYS, scale,
-                             groups_until(step * KEYS, warp_last, KEYS / 16));
+        query_step<D>(dq, q, dout, stages + step % 2 * STAGE, ends, step * KEYS, scale,
+                      groups_until(step * KEYS, warp_last, KEYS / 16));
         __syncthreads(); // and may be filled again
     }
     cp_async_wait<0>();
@@ -325,7 +273,7 @@ template <int D, bool WGMMA> __global__ void __launch_bounds__(ATTENTION_THREADS
 
 // ---- both
 
-template <int D, bool WGMMA> static void start_both(Stream *s, const Backward &b, int64_t tokens)
+template <int D> static void start(Stream *s, const Backward &b, int64_t tokens)
 {
     unsigned kv_heads = (unsigned)b.a.kv_heads;
     size_t row = (D + PAD) * sizeof(element);
@@ -333,19 +281,8 @@ template <int D, bool WGMMA> static void start_both(Stream *s, const Backward &b
     size_t queries_shared = 2 * ATTENTION_ROWS * row + 4 * KEYS * row;
     int64_t query_tiles = tiles_at_most(&b.a, tokens, b.a.heads / b.a.kv_heads, ATTENTION_ROWS);
     launch(s, dim3((unsigned)tiles_at_most(&b.a, tokens, 1, KEYS), kv_heads), dim3(ATTENTION_THREADS), keys_shared,
-           attention_keys_kernel<D, WGMMA>, b);
-    launch(s, dim3((unsigned)query_tiles, kv_heads), dim3(ATTENTION_THREADS), queries_shared, attention_queries_kernel<D, WGMMA>,
-           b);
-}
-
-template <int D> static void start(Stream *s, const Backward &b, int64_t tokens)
-{
-    if constexpr (D == 128 && PRECISION_BITS == 16)
-        if (wgmma_is_there()) {
-            start_both<D, true>(s, b, tokens);
-            return;
-        }
-    start_both<D, false>(s, b, tokens);
+           attention_keys_kernel<D>, b);
+    launch(s, dim3((unsigned)query_tiles, kv_heads), dim3(ATTENTION_THREADS), queries_shared, attention_queries_kernel<D>, b);
 }
 
 void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k, Tensor v,

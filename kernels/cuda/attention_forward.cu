@@ -6,11 +6,9 @@
 // values of a block are loaded by cp.async while the other one is multiplied. After a segment of KEY_SEGMENT = 1,024 positions a
 // row's sums are merged into its total, which lies in shared memory and is only touched by rows of more than one segment.
 // A sequence with one new token over pages is attention_decode.cu's, with the same bits.
-// Two blocks fit a multiprocessor. Limit: 4·D operations for each head, query and key it sees. In mma.sync: 175 to 199 TFLOP/s on an
-// H200, bound by reading fragments from shared memory. For heads of 128 and sm_90a the two products are a warpgroup's
-// (attention_wgmma.cuh), and have the same bits.
+// Two blocks fit a multiprocessor. Limit: 4·D operations for each head, query and key it sees, in mma.sync (not yet measured
+// here).
 #include "kernels/cuda/attention_softmax.cuh"
-#include "kernels/cuda/attention_wgmma.cuh"
 #include <assert.h>
 
 namespace PRECISION
@@ -43,8 +41,7 @@ template <int D> __device__ inline int64_t head_row(const Tile<D> &t, const Atte
     return (int64_t)(t.start + row / t.group) * a.heads + t.kv_head * t.group + row % t.group;
 }
 
-// WGMMA: as core matrices; otherwise row after row.
-template <int D, bool WGMMA>
+template <int D>
 __device__ inline void load_block(element *tile, const Tile<D> &t, const Attention &a, const element *rows, const void *pages,
                                   int block)
 {
@@ -55,19 +52,7 @@ __device__ inline void load_block(element *tile, const Tile<D> &t, const Attenti
     else
         base = (const element *)pages +
                ((int64_t)a.page_table[t.sequence * a.pages_per_sequence + block] * a.kv_heads + t.kv_head) * KEY_BLOCK * D;
-    auto row_of = [=](int r) { return r < length ? base + (int64_t)r * distance : (const element *)NULL; };
-    if constexpr (WGMMA)
-        load_core_matrices<KEY_BLOCK>(tile, base, row_of);
-    else
-        load_rows<D, KEY_BLOCK>(tile, base, row_of);
-}
-
-// This thread's copies are there; after the barrier that follows those of all are.
-template <bool WGMMA> __device__ inline void wait_for_copies()
-{
-    cp_async_wait<1>();
-    if (WGMMA)
-        fence_proxy_async();
+    load_rows<D, KEY_BLOCK>(tile, base, [=](int r) { return r < length ? base + (int64_t)r * distance : (const element *)NULL; });
 }
 
 // The segment's sums into the total. Where the total is still empty this is the segment itself, to the bit.
@@ -153,7 +138,7 @@ template <int D> __device__ inline bool open_tile(Tile<D> *t, const Attention &a
     return true;
 }
 
-template <int D, bool WGMMA>
+template <int D>
 __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 1) attention_forward_kernel(Forward f)
 {
     const int BLOCKS = KEY_SEGMENT / KEY_BLOCK;
@@ -172,25 +157,22 @@ __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 
     bool segments = t.last >= KEY_SEGMENT;
     if (segments)
         clear_total(t);
-    load_block<D, WGMMA>(t.keys, t, f.a, f.k, f.a.key_pages, 0);
+    load_block(t.keys, t, f.a, f.k, f.a.key_pages, 0);
     cp_async_commit();
-    load_block<D, WGMMA>(t.values, t, f.a, f.v, f.a.value_pages, 0);
+    load_block(t.values, t, f.a, f.v, f.a.value_pages, 0);
     cp_async_commit();
     for (int block = 0; block <= t.last / KEY_BLOCK; block++) {
         bool more = block < t.last / KEY_BLOCK;
         int groups = groups_until(block * KEY_BLOCK, reach, KEY_BLOCK / 16);
         if (block > 0 && block % BLOCKS == 0)
             merge_segment(t, o, now, all, scale);
-        wait_for_copies<WGMMA>();
+        cp_async_wait<1>();
         __syncthreads(); // the keys are there for all
-        if constexpr (WGMMA)
-            wgmma_scores(s, q, t.keys);
-        else
-            row_products<D, KEY_BLOCK>(
-                s, [&](int k) { return q[k]; }, t.keys, groups);
+        row_products<D, KEY_BLOCK>(
+            s, [&](int k) { return q[k]; }, t.keys, groups);
         __syncthreads(); // nobody reads them any more
         if (more)
-            load_block<D, WGMMA>(t.keys, t, f.a, f.k, f.a.key_pages, block + 1);
+            load_block(t.keys, t, f.a, f.k, f.a.key_pages, block + 1);
         cp_async_commit();
         if ((block + 1) * KEY_BLOCK - 1 > all_see)
             mask(s, block * KEY_BLOCK, position);
@@ -203,20 +185,12 @@ __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 
                 o[d][half * 2 + 1] *= keep;
             }
         }
-        wait_for_copies<WGMMA>();
+        cp_async_wait<1>();
         __syncthreads(); // the values
-        if constexpr (WGMMA) {
-            FragmentA weights[KEY_BLOCK / 16];
-            wgmma_fragments<KEY_BLOCK>(weights, s);
-            wgmma_fence();
-            wgmma_accumulate<KEY_BLOCK>(o, weights, t.values);
-            wgmma_commit();
-            wgmma_wait<0>();
-        } else
-            accumulate_rows<D, KEY_BLOCK>(o, s, t.values, groups);
+        accumulate_rows<D, KEY_BLOCK>(o, s, t.values, groups);
         __syncthreads();
         if (more)
-            load_block<D, WGMMA>(t.values, t, f.a, f.v, f.a.value_pages, block + 1);
+            load_block(t.values, t, f.a, f.v, f.a.value_pages, block + 1);
         cp_async_commit();
     }
     cp_async_wait<0>();
@@ -237,13 +211,7 @@ template <int D> static void start(Stream *s, const Forward &f, int64_t tokens)
 {
     int64_t tiles = tiles_at_most(&f.a, tokens, f.a.heads / f.a.kv_heads, ATTENTION_ROWS);
     size_t shared = 2 * KEY_BLOCK * (D + PAD) * sizeof(element) + ATTENTION_ROWS * D * sizeof(float);
-    dim3 grid((unsigned)tiles, (unsigned)f.a.kv_heads);
-    if constexpr (D == 128 && PRECISION_BITS == 16)
-        if (wgmma_is_there()) {
-            launch(s, grid, dim3(ATTENTION_THREADS), shared, attention_forward_kernel<D, true>, f);
-            return;
-        }
-    launch(s, grid, dim3(ATTENTION_THREADS), shared, attention_forward_kernel<D, false>, f);
+    launch(s, dim3((unsigned)tiles, (unsigned)f.a.kv_heads), dim3(ATTENTION_THREADS), shared, attention_forward_kernel<D>, f);
 }
 
 void attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a)

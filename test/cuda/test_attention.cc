@@ -6,7 +6,6 @@
 // key of the sequence for |k|. That is a relative error of the weight exp(score - m); the weight then is rounded, and only where
 // it lies that near to a tie may it become another number. The rest is sums: of weights, and of weighted rows.
 #include "test/cuda/call.h"
-#include <stdlib.h>
 #include <algorithm>
 
 struct Case {
@@ -430,37 +429,11 @@ static void a_sequence_does_not_see_its_neighbours()
     }
 }
 
-// The environment says which kernels there are: a warpgroup's products have the bits of a warp's, forward and back, over pages too.
-static void a_warpgroups_products_have_the_bits_of_a_warps()
-{
-    std::vector<Case> cases = {
-        {{4, 1, 128}, {100, 1, 30, 65}}, {{3, 1, 128}, {17, 64, 129}}, {{5, 1, 128}, {260}}, {{8, 1, 128}, {40}}, {{1, 1, 128}, {1100}}};
-    if (settings.gpu)
-        cases.insert(cases.end(),
-                     {{{32, 8, 128}, {1000, 1, 2500, 129, 4000}}, {{40, 8, 128}, {4096}}, {{16, 8, 128}, Integers(50, 77)}});
-    for (const Case &c : cases) {
-        Sequences s = sequences_of(c.heads, c.lengths, 50);
-        Matrix dout = random_matrix(s.q.rows, s.q.columns, 53);
-        Floats all[2];
-        for (int by_warps = 0; by_warps < 2; by_warps++) {
-            if (by_warps == 1)
-                setenv("DEREASON_ATTENTION", "mma", 1);
-            Attended a = attention_forward(settings.cuda, s);
-            AttentionGradients g = attention_backward(settings.cuda, dout, s, rounded(s.q.rows, s.q.columns, a.out), a.logsumexp);
-            for (const Floats *x : {&a.out, &a.logsumexp, &g.dq, &g.dk, &g.dv})
-                all[by_warps].insert(all[by_warps].end(), x->begin(), x->end());
-            unsetenv("DEREASON_ATTENTION");
-        }
-        check_same(name("attention by warpgroups and by warps,", s), all[0], all[1]);
-    }
-}
-
 extern const Tests attention_tests;
 const Tests attention_tests = {{"attention_forward_rounds_weights_and_results", forward_rounds_weights_and_results},
                                {"attention_forward_merges_segments", forward_merges_segments},
                                {"attention_backward_rounds_weights_and_results", backward_rounds_weights_and_results},
                                {"attention_in_pages_chunks_and_single_tokens_has_the_bits_of_the_whole",
                                 pages_chunks_and_single_tokens_give_the_bits_of_the_whole},
-                               {"attention_by_warpgroups_has_the_bits_of_warps", a_warpgroups_products_have_the_bits_of_a_warps},
                                {"attention_segments_are_the_same_in_chunks", segments_are_the_same_in_chunks},
                                {"attention_of_a_sequence_does_not_see_its_neighbours", a_sequence_does_not_see_its_neighbours}};
