@@ -1,200 +1,281 @@
-#!/usr/bin/env python3
-"""Writes test/fixtures/losses/losses.json: losses of reinforcement learning and their gradients with respect to the logits, in fp64.
+"""What verl's losses and advantages are, from logits on, by PyTorch in fp64: test/fixtures/losses/losses.json.
 
-usage: make_losses.py [OUT.json]
-The formulas are those of verl (core_algos.py) and TRL (GRPOTrainer), written down again for PyTorch on random ragged responses; automatic
-differentiation makes the gradients. Where TRL's conventions are verl's under another name, both are made and have to agree. Log-probabilities
-that were recorded (old, reference, sampled) are fp32, as a trainer records them. test/unit/test_losses.c compares rl/objective.c with it.
+Transcribed from the formulas of verl's core_algos.py (not copied; neither verl nor TRL is needed). TRL's loss types are transcribed beside
+them, and the two must agree where their conventions do, or this script fails. Everything starts at random logits and ends at the loss and
+d loss / d logits. What a trainer keeps as float32 (logits, old, reference and sampled log-probabilities) is exact float32 here.
 """
 
+import itertools
 import json
+import math
+import os
+import random
+import struct
 import sys
-from pathlib import Path
 
 import torch
 
-ROOT = Path(__file__).resolve().parents[2]
-VOCABULARY, LENGTHS, LONGEST = 5, (1, 3, 8, 2, 6, 4), 12
-ADVANTAGES = (1.25, -0.75, 0.5, 0.0, -1.5, 2.0)
-torch.set_default_dtype(torch.float64)
+VOCABULARY = 9
+LONGEST = 24  # what SEQ_MEAN_TOKEN_SUM_NORM divides by; no response is as long
+LOSSES, AGGREGATIONS, KLS = ("clip", "gspo", "cispo"), ("token-mean", "seq-mean-token-mean", "seq-mean-token-sum-norm"), (None, "k1", "k2", "k3")
+CORNER = 1e-4  # no ratio is as near to a corner of the loss: float32 rounding must not decide on which side it is
 
 
-def recorded(x):
-    return x.detach().float().double()
-
-
-def logprobs(logits, targets, temperature):
-    """Per response: log-probabilities of the targets, and entropies, at the temperature."""
-    lp, entropy = [], []
-    for z, t in zip(logits, targets):
-        all_lp = torch.log_softmax(z / temperature, dim=-1)
-        lp.append(all_lp.gather(1, t[:, None])[:, 0])
-        entropy.append(-(all_lp.exp() * all_lp).sum(-1))
-    return lp, entropy
-
-
-def make_responses():
-    torch.manual_seed(20261126)
-    logits = [2 * torch.randn(n, VOCABULARY) for n in LENGTHS]
-    targets = [torch.randint(VOCABULARY, (n,)) for n in LENGTHS]
-    lp, _ = logprobs(logits, targets, 1.0)
-    spread = (0.05, 0.3, 0.5, 0.5, 0.7, 1.0)  # from hardly another policy to quite another one
-    old = [recorded(x + s * torch.randn_like(x)) for x, s in zip(lp, spread)]
-    old[2][3], old[4][1] = recorded(lp[2][3] - 25), recorded(lp[4][1] + 25)  # beyond the clamps of 20
-    reference = [recorded(x + 0.8 * torch.randn_like(x)) for x in lp]
-    reference[2][5], reference[4][2] = recorded(lp[2][5] + 5), recorded(lp[4][2] + 30)  # k3 beyond 10, its argument beyond 20
-    sampled = [recorded(x + 0.4 * torch.randn_like(x)) for x in old]
-    return logits, targets, old, reference, sampled
+def float32(x):
+    return struct.unpack("f", struct.pack("f", x))[0]
 
 
 # ---- verl
 
-
-def policy_loss(lp, old, a, c):
-    """A response's losses, one a token; and which of them are clipped, from above or from below."""
-    if c["loss"] == "gspo":
-        mean = torch.clamp((lp - old).mean(), max=10.0)
-        log_ratio = lp - lp.detach() + mean.detach()  # the value is the response's, the gradient the token's
-        ratio = torch.exp(torch.clamp(log_ratio, max=10.0))
-        if mean.detach() >= 10:
-            ratio = ratio.detach()
+def policy_tokens(case, lp, old, mask, advantage):
+    """Loss, clipped and clipped by the dual clip of every token; (B, T) and advantage (B, 1)."""
+    low, high = 1 - case["clip_low"], 1 + case["clip_high"]
+    if case["loss"] == "gspo":
+        mean = ((lp - old) * mask).sum(-1, keepdim=True) / mask.sum(-1, keepdim=True).clamp(min=1)
+        ratio = (lp - lp.detach() + mean.detach()).clamp(max=10).exp()
     else:
-        ratio = torch.exp(torch.clamp(lp - old, -20.0, 20.0))
-    kept = torch.clamp(ratio, 1 - c["clip_low"], 1 + c["clip_high"])
-    if c["loss"] == "cispo":
-        return -kept.detach() * a * lp, kept != ratio, torch.zeros_like(lp, dtype=torch.bool)
-    plain, clipped = -a * ratio, -a * kept
-    loss = torch.maximum(plain, clipped)
-    lower = torch.zeros_like(lp, dtype=torch.bool)
-    if c["loss"] == "clip" and c["dual_clip"] > 0 and a < 0:
-        lower = loss > -a * c["dual_clip"]
-        loss = torch.minimum(loss, torch.full_like(loss, -a * c["dual_clip"]))
-    return loss, clipped > plain, lower
+        ratio = (lp - old).clamp(-20, 20).exp()
+    if case["loss"] == "cispo":
+        kept = ratio.clamp(low, high).detach()
+        return -kept * advantage * lp, ratio != kept, torch.zeros_like(mask).bool()
+    plain, clipped = -advantage * ratio, -advantage * ratio.clamp(low, high)
+    loss, is_clipped, is_lower = torch.maximum(plain, clipped), clipped > plain, torch.zeros_like(mask).bool()
+    if case["loss"] == "clip" and case["dual_clip"]:
+        most = -advantage * case["dual_clip"]
+        is_lower = (loss > most) & (advantage < 0)
+        loss = torch.where(advantage < 0, torch.minimum(loss, most.expand_as(loss)), loss)
+    return loss, is_clipped, is_lower
 
 
-def kl(kind, lp, ref):
+def kl_tokens(kind, lp, reference):
     if kind == "k1":
-        return lp - ref
+        return lp - reference
     if kind == "k2":
-        return 0.5 * (lp - ref) ** 2
-    x = torch.clamp(ref - lp, -20.0, 20.0)
-    return torch.clamp(torch.exp(x) - x - 1, -10.0, 10.0)
+        return 0.5 * (lp - reference).square()
+    d = (reference - lp).clamp(-20, 20)
+    return (d.exp() - d - 1).clamp(-10, 10)
 
 
-def aggregate(rows, mode):
+def aggregate(mode, x, mask):
     if mode == "token-mean":
-        return torch.cat(rows).sum() / sum(len(r) for r in rows)
+        return (x * mask).sum() / mask.sum()
+    sequences = (mask.sum(-1) > 0).sum()
     if mode == "seq-mean-token-mean":
-        return torch.stack([r.mean() for r in rows]).mean()
-    return torch.stack([r.sum() for r in rows]).sum() / (len(rows) * LONGEST)
+        return ((x * mask).sum(-1) / (mask.sum(-1) + 1e-8)).sum() / sequences
+    return (x * mask).sum() / sequences / LONGEST
 
 
-def verl(lp, entropy, old, reference, sampled, c):
-    policy, clipped, lower = zip(*(policy_loss(l, o, a, c) for l, o, a in zip(lp, old, ADVANTAGES)))
-    if c["importance_cap"] > 0:
-        policy = [p * torch.clamp(torch.exp(torch.clamp(o - s, -20.0, 20.0)), max=c["importance_cap"]) for p, o, s in zip(policy, old, sampled)]
-    loss = aggregate(list(policy), c["aggregation"]) - c["entropy"] * aggregate(entropy, c["aggregation"])
-    if c["kl_coef"] > 0:
-        loss = loss + c["kl_coef"] * aggregate([kl(c["kl"], l, r) for l, r in zip(lp, reference)], c["aggregation"])
-    return loss, sum(int(x.sum()) for x in clipped), sum(int(x.sum()) for x in lower)
+def verl(case, b):
+    z = b["logits"] / b["temperature"]
+    logp = z.log_softmax(-1)
+    lp = logp.gather(-1, b["targets"][..., None])[..., 0]
+    entropy = z.logsumexp(-1) - (z.softmax(-1) * z).sum(-1)
+    mask, advantage = b["mask"], b["advantage"][:, None]
+    loss, clipped, lower = policy_tokens(case, lp, b["old"], mask, advantage)
+    if case["importance_cap"]:
+        loss = loss * (b["old"] - b["sampled"]).clamp(-20, 20).exp().clamp(max=case["importance_cap"])
+    mode = case["aggregation"]
+    total = aggregate(mode, loss, mask) - case["entropy_coefficient"] * aggregate(mode, entropy, mask)
+    if case["kl"]:
+        total = total + case["kl_coefficient"] * aggregate(mode, kl_tokens(case["kl"], lp, b["reference"]), mask)
+    return total, int((clipped * mask).sum()), int((lower * mask).sum())
 
 
-# ---- TRL: no clamps and no dual clip; its names for the aggregations
+# ---- TRL
+
+TRL_TYPE = {"token-mean": "dapo", "seq-mean-token-mean": "grpo", "seq-mean-token-sum-norm": "dr_grpo"}
 
 
-def trl(lp, old, reference, c, loss_type):
-    rows = []
-    for l, o, r, a in zip(lp, old, reference, ADVANTAGES):
-        ratio = torch.exp(l - o)
-        row = -torch.minimum(ratio * a, torch.clamp(ratio, 1 - c["clip_low"], 1 + c["clip_high"]) * a)
-        if c["kl_coef"] > 0:
-            row = row + c["kl_coef"] * (torch.exp(r - l) - (r - l) - 1)
-        rows.append(row)
-    if loss_type == "grpo":
-        return torch.stack([r.sum() / len(r) for r in rows]).mean()
-    if loss_type == "dr_grpo":
-        return torch.cat(rows).sum() / (len(rows) * LONGEST)
-    return torch.cat(rows).sum() / sum(len(r) for r in rows)  # dapo
+def trl(case, b):
+    lp = (b["logits"] / b["temperature"]).log_softmax(-1).gather(-1, b["targets"][..., None])[..., 0]
+    mask, advantage, log_ratio = b["mask"], b["advantage"][:, None], lp - b["old"]
+    if case["loss"] == "gspo":  # importance_sampling_level="sequence": the gradient goes through the mean
+        log_ratio = ((log_ratio * mask).sum(-1) / mask.sum(-1).clamp(min=1))[:, None]
+    ratio = log_ratio.exp()
+    if case["loss"] == "cispo":
+        loss = -ratio.clamp(max=1 + case["clip_high"]).detach() * advantage * lp  # epsilon_high is the bound itself
+    else:
+        band = ratio.clamp(1 - case["clip_low"], 1 + case["clip_high"])
+        if case["loss"] == "clip" and case["dual_clip"]:
+            ratio = ratio.clamp(max=case["dual_clip"])  # delta
+        loss = -torch.minimum(ratio * advantage, band * advantage)
+    if case["importance_cap"]:
+        loss = loss * (b["old"] - b["sampled"]).exp().clamp(max=case["importance_cap"])
+    if case["kl"]:
+        d = b["reference"] - lp
+        loss = loss + case["kl_coefficient"] * (d.exp() - d - 1)
+    kind = TRL_TYPE[case["aggregation"]]
+    if kind == "dapo":
+        return (loss * mask).sum() / mask.sum()
+    if kind == "grpo":
+        return ((loss * mask).sum(-1) / mask.sum(-1).clamp(min=1)).mean()
+    return (loss * mask).sum() / (mask.shape[0] * LONGEST)
 
 
-TRL_NAMES = {"token-mean": "dapo", "seq-mean-token-mean": "grpo", "seq-mean-token-sum-norm": "dr_grpo"}
+def trl_agrees(case, b):
+    """Where the conventions agree: k3 or no KL, nothing beyond verl's clamps, no empty response, no lower bound in CISPO, no entropy."""
+    case = case | {"entropy_coefficient": 0}
+    if case["kl"] not in (None, "k3") or b["far"]:
+        return False
+    if case["loss"] == "cispo":
+        case |= {"clip_low": 1, "clip_high": 4}
+    (x, gx), (y, gy) = gradient(lambda: verl(case, b)[0], b), gradient(lambda: trl(case, b), b)
+    within = 3e-8 if case["aggregation"] == "seq-mean-token-mean" else 1e-13  # verl adds 1e-8 to the length
+    assert abs(x - y) < within, (case, x, y)
+    if case["loss"] == "gspo" and case["importance_cap"]:
+        return False  # the losses agree; TRL's gradient, which goes through the mean, spreads the tokens' weights over the response
+    assert (gx - gy).abs().max() < within, (case, (gx - gy).abs().max())
+    return True
 
 
-def check_trl(responses):
-    """Where nothing is clamped the two are one formula."""
-    logits, targets, old, reference, _ = responses
-    lp, entropy = logprobs(logits, targets, 1.0)
-    near_old = [torch.where((l - o).abs() > 15, l + 0.1, o) for l, o in zip(lp, old)]
-    near_reference = [torch.where((r - l) > 2, l + 0.5, r) for l, r in zip(lp, reference)]
-    for aggregation, loss_type in TRL_NAMES.items():
-        c = {"loss": "clip", "clip_low": 0.2, "clip_high": 0.28, "dual_clip": 0, "kl": "k3", "kl_coef": 0.04, "entropy": 0,
-             "aggregation": aggregation, "importance_cap": 0}
-        ours = verl(lp, entropy, near_old, near_reference, near_old, c)[0]
-        theirs = trl(lp, near_old, near_reference, c, loss_type)
-        assert abs(ours - theirs) < 1e-12, (aggregation, ours, theirs)
+def gradient(f, b):
+    b["logits"].grad = None
+    loss = f()
+    loss.backward()
+    return loss.item(), b["logits"].grad.clone()
 
 
-# ---- advantages: (n groups, G)
+# ---- inputs
+
+# For each response its advantage and, for each token, what lp - old is about. In "far" all clamps are reached: ±20 of a token's, 10 of a
+# sequence's; where a ratio is e^10 or e^20 the advantage is so small that the loss is not, whose float32 would hide the rest.
+NEAR = [(.8, 20, (-.6, .6)), (-.5, 1, (.1, .15)), (-1.2, 7, (-.3, .5)), (.9, 13, (0, 0)), (0, 3, (-.5, .5)), (-.6, 9, (.5, 1.5)), (1, 4, (.2, .6))]
+FAR = [(.6, 14, (-1.5, 1.5)), (-.5, 9, (-2, 1.8)), (-1e-8, 4, (20.5, 24)), (-5e-4, 5, (10.2, 10.8)), (.7, 6, (-24, 1)), (0, 2, (-1, 1)), (1.5, 0, (0, 0)), (-.9, 1, (.6, .7))]
 
 
-def make_advantages():
-    torch.manual_seed(7)
-    rewards = torch.randint(0, 2, (4, 6)).double() + 0.125 * torch.randint(-4, 5, (4, 6)).double()
-    tokens = torch.randint(1, 30, (4, 6))
-    mean, n = rewards.mean(1, keepdim=True), rewards.shape[1]
-
-    def whiten(x):  # over the batch's tokens, each response as often as it has tokens; unbiased
-        per_token = torch.repeat_interleave(x.flatten(), tokens.flatten())
-        return (x - per_token.mean()) * torch.rsqrt(per_token.var(unbiased=True) + 1e-8)
-
-    made = {"grpo unbiased": (rewards - mean) / (rewards.std(1, keepdim=True, unbiased=True) + 1e-6),
-            "grpo population": (rewards - mean) / (rewards.std(1, keepdim=True, unbiased=False) + 1e-6),
-            "grpo none": rewards - mean,
-            "dr-grpo": rewards - mean,
-            "rloo": rewards * n / (n - 1) - mean * n / (n - 1),
-            "reinforce++": whiten(rewards),
-            "reinforce++-baseline": whiten(rewards - mean)}
-    return {"rewards": rewards.tolist(), "tokens": tokens.tolist(), "advantages": {k: v.tolist() for k, v in made.items()}}
+def apart(x, corners, by=CORNER):
+    return all(abs(x - c) > by for c in corners)
 
 
-# ---- the cases
+def make_batch(name, temperature, far, draw):
+    rows, longest = FAR if far else NEAR, max(n for _, n, _ in (FAR if far else NEAR))
+    b = {"name": name, "temperature": temperature, "far": far, "tokens": [n for _, n, _ in rows]}
+    b["advantage"] = torch.tensor([a for a, _, _ in rows], dtype=torch.float64)
+    shape = len(rows), longest
+    b["mask"] = torch.tensor([[float(t < n) for t in range(longest)] for n in b["tokens"]], dtype=torch.float64)
+    b["targets"] = torch.zeros(shape, dtype=torch.int64)
+    b["logits"] = torch.zeros(*shape, VOCABULARY, dtype=torch.float64)
+    for key in ("old", "reference", "sampled"):
+        b[key] = torch.zeros(shape, dtype=torch.float64)
+    for i, (_, n, (low, high)) in enumerate(rows):
+        for t in range(n):
+            logits, target = [float32(round(draw.gauss(0, 1), 4)) for _ in range(VOCABULARY)], draw.randrange(VOCABULARY)
+            deep = low < -20 and t % 2 == 0  # a token that has become all but impossible
+            if deep:
+                logits[target] = float32(-24 * temperature)
+            b["logits"][i, t], b["targets"][i, t] = torch.tensor(logits, dtype=torch.float64), target
+            lp = (b["logits"][i, t] / temperature).log_softmax(-1)[target].item()
+            while True:
+                gap = draw.uniform(-24, -22) if deep else draw.uniform(max(low, -2), high)
+                old = float32(min(lp - gap, -1e-3)) if low < high else float32(lp)
+                if apart(math.exp(lp - old), (.8, 1.2, 1.28, 3, .5, 5)) and apart(abs(lp - old), (20,)):
+                    break
+            while True:
+                d = draw.choice((-23, -12, -2, -.3, .3, 1, 4)) * draw.uniform(.9, 1.1) if far else draw.uniform(-1.5, 1.5)
+                reference = float32(min(lp + d, -1e-3))
+                d = min(max(reference - lp, -20), 20)
+                if apart(math.exp(d) - d - 1, (10,)) and apart(abs(reference - lp), (20,)):
+                    break
+            sampled = float32(min(old - (draw.choice((-23, -1, .3, 1, 22)) if far else draw.uniform(-1, 1)), -1e-3))
+            b["old"][i, t], b["reference"][i, t], b["sampled"][i, t] = old, reference, sampled
+        if n:
+            mean = ((b["logits"][i, :n] / temperature).log_softmax(-1).gather(-1, b["targets"][i, :n, None])[:, 0] - b["old"][i, :n]).mean().item()
+            assert apart(math.exp(min(mean, 11)), (.8, 1.2, 1.28)) and apart(mean, (10,)), (name, i, mean)
+    b["logits"].requires_grad_()
+    return b
 
 
 def cases():
-    base = {"clip_low": 0.2, "clip_high": 0.28, "dual_clip": 0, "kl": "k3", "kl_coef": 0, "entropy": 0, "importance_cap": 0, "temperature": 1.0}
-    aggregations, kinds = list(TRL_NAMES), ("k1", "k2", "k3")
-    for i, loss in enumerate(("clip", "gspo", "cispo")):
-        for j, aggregation in enumerate(aggregations):
-            yield {**base, "loss": loss, "aggregation": aggregation}
-            for kind in kinds:
-                yield {**base, "loss": loss, "aggregation": aggregation, "kl": kind, "kl_coef": 0.05, "entropy": 0.01 * j,
-                       "temperature": (1.0, 0.7)[(i + j) % 2], "dual_clip": 3 if j == 1 else 0}
-        yield {**base, "loss": loss, "aggregation": "token-mean", "importance_cap": 1.1, "kl_coef": 0.02}
-    yield {**base, "loss": "clip", "aggregation": "token-mean", "dual_clip": 1.5, "clip_high": 0.2}
+    for (i, loss), (j, aggregation), (k, kl) in itertools.product(enumerate(LOSSES), enumerate(AGGREGATIONS), enumerate(KLS)):
+        yield {"batch": (i + j + k) % 4, "loss": loss, "aggregation": aggregation, "kl": kl, "kl_coefficient": .02 if kl else 0,
+               "clip_low": .5 if loss == "cispo" else .2, "clip_high": 4 if loss == "cispo" and j == 1 else (.2, .28)[k % 2],
+               "dual_clip": 3 if loss == "clip" and (j + k) % 3 else 0, "importance_cap": 2 if (j + k // 2) % 2 else 0,
+               "entropy_coefficient": .03 if (i + k) % 2 else 0}
 
 
-def gradient(responses, c):
-    logits, targets, old, reference, sampled = responses
-    leaves = [z.clone().requires_grad_() for z in logits]
-    lp, entropy = logprobs(leaves, targets, c["temperature"])
-    loss, clipped, lower = verl(lp, entropy, old, reference, sampled, c)
-    loss.backward()
-    return {**c, "value": loss.item(), "clipped": clipped, "clipped_lower": lower,
-            "dlogits": [[round(x, 12) for row in z.grad.tolist() for x in row] for z in leaves]}
+# ---- advantages
+
+def by_group(rewards, f):
+    return torch.cat([f(r) for r in rewards])
 
 
-def main():
-    out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "test/fixtures/losses/losses.json"
-    responses = make_responses()
-    check_trl(responses)
-    logits, targets, old, reference, sampled = responses
-    rows = [{"logits": z.flatten().tolist(), "targets": t.tolist(), "old": o.tolist(), "reference": r.tolist(), "sampled": s.tolist(), "advantage": a}
-            for z, t, o, r, s, a in zip(logits, targets, old, reference, sampled, ADVANTAGES)]
-    made = {"vocabulary": VOCABULARY, "longest": LONGEST, "responses": rows, "cases": [gradient(responses, c) for c in cases()],
-            "groups": make_advantages()}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(made, indent=0) + "\n")
+def nan_grpo(r, eps, correction):
+    x = r[~r.isnan()]
+    return torch.nan_to_num((r - x.mean()) / (x.std(correction=correction) + eps))
+
+
+def whitened(a, tokens, guard):
+    x = a.repeat_interleave(tokens)
+    count = x.numel() + guard
+    centered = a - x.sum() / count
+    variance = (x - x.sum() / count).square().sum() / count * x.numel() / (x.numel() - 1)
+    return centered * torch.rsqrt(variance + 1e-8)
+
+
+def whitened_as_verl(a, tokens):
+    exact = whitened(a, tokens, 0)
+    assert (exact - whitened(a, tokens, 1e-8)).abs().max() < 1e-9  # verl's guard against no tokens
+    return exact
+
+
+def advantages(draw):
+    plain = [[draw.gauss(0, 1) for _ in range(4)], [1, 0, 0, 1], [1, 1, 1, 1], [round(draw.random(), 2) for _ in range(4)], [-1, 1.1, 1, -1]]
+    missing = [[.5, None, -.25, 1], [None, 1, 0, None], [.1, .2, .4, .8]]
+    tokens = [[draw.randint(1, 20) for _ in range(4)] for _ in plain]
+    lengths = torch.tensor(tokens).flatten()
+    r = torch.tensor(plain, dtype=torch.float64)
+    n = torch.tensor([[math.nan if x is None else x for x in row] for row in missing], dtype=torch.float64)
+    made = {
+        "grpo-unbiased": by_group(r, lambda x: (x - x.mean()) / (x.std() + 1e-6)),
+        "grpo-unbiased-trl": by_group(r, lambda x: (x - x.mean()) / (x.std() + 1e-4)),
+        "grpo-population": by_group(r, lambda x: (x - x.mean()) / (x.std(correction=0) + 1e-6)),
+        "grpo-none": by_group(r, lambda x: x - x.mean()),
+        "dr-grpo": by_group(r, lambda x: x - x.mean()),
+        "rloo": by_group(r, lambda x: x * 4 / 3 - x.mean() * 4 / 3),
+        "reinforce++": whitened_as_verl(r.flatten(), lengths),
+        "reinforce++-baseline": whitened_as_verl(by_group(r, lambda x: x - x.mean()), lengths),
+    }
+    others = torch.stack([(r.sum(-1) - r[:, i]) / 3 for i in range(4)], -1)
+    assert (made["rloo"] - (r - others).flatten()).abs().max() < 1e-14
+    rows = [{"rule": rule, "rewards": plain, "tokens": tokens, "advantages": a.tolist()} for rule, a in made.items()]
+    rows.append({"rule": "grpo-unbiased-trl", "rewards": missing, "tokens": tokens[:3], "advantages": by_group(n, lambda x: nan_grpo(x, 1e-4, 1)).tolist()})
+    return rows
+
+
+# ---- the file
+
+def ragged(x, tokens, digits=9):
+    return [[float(f"{v:.{digits}g}") for v in row.flatten().tolist()[:n * (row.numel() // row.shape[0])]] for row, n in zip(x.detach(), tokens)]
+
+
+def line(value):
+    return json.dumps(value, separators=(",", ":"))
+
+
+def main(root):
+    draw = random.Random(20)
+    batches = [make_batch(f"{'far' if far else 'near'} at {t}", t, far, draw) for far in (False, True) for t in (1.0, .7)]
+    made, branches = [], dict.fromkeys(("clipped", "clipped_lower"), 0)
+    for case in cases():
+        b = batches[case["batch"]]
+        loss, d = gradient(lambda: verl(case, b)[0], b)
+        _, clipped, lower = verl(case, b)
+        branches["clipped"] += clipped
+        branches["clipped_lower"] += lower
+        gradients = [[round(v, 10) for v in row.flatten().tolist()[:n * VOCABULARY]] for row, n in zip(d, b["tokens"])]
+        made.append(case | {"value": loss, "clipped": clipped, "clipped_lower": lower, "dlogits": gradients})
+    assert all(branches.values())
+    equal_to_trl = sum(trl_agrees(case | {"importance_cap": cap}, b) for case in made for cap in (0, 2) for b in batches)
+    out = [{"name": b["name"], "temperature": b["temperature"], "tokens": b["tokens"], "advantages": b["advantage"].tolist(),
+            "targets": [row[:n] for row, n in zip(b["targets"].tolist(), b["tokens"])]} |
+           {key: ragged(b[key], b["tokens"]) for key in ("logits", "old", "reference", "sampled")} for b in batches]
+    os.makedirs(os.path.join(root, "losses"), exist_ok=True)
+    path = os.path.join(root, "losses", "losses.json")
+    with open(path, "w") as f:
+        f.write('{"vocabulary":%d,"longest":%d,\n"batches":[\n' % (VOCABULARY, LONGEST) + ",\n".join(map(line, out)) + '],\n"cases":[\n' +
+                ",\n".join(map(line, made)) + '],\n"advantages":[\n' + ",\n".join(map(line, advantages(draw))) + "]}\n")
+    print(f"{len(made)} cases; {equal_to_trl} settings where verl's and TRL's gradients are equal; {branches}; {os.path.getsize(path)} bytes")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1] if len(sys.argv) > 1 else "test/fixtures")

@@ -1,189 +1,235 @@
-// A policy so small that all of its responses can be counted: two tokens over a vocabulary of five, with a table of logits for the first, and
-// one for the second after each first. The exact gradient of the expected reward is a sum over 25 responses; what advantages and
-// objective make of samples is an estimate of it, and approaches it as 1/√n.
-#include "base/philox.h"
+// Whether advantages and objective make an estimate of the gradient that they are said to: a policy so small that its 25 responses can
+// be enumerated, and with them the gradient of its expected reward. Samples are drawn by name, so the statistics are always the same.
+#include "test/support/check.h"
 #include "rl/advantage.h"
 #include "rl/objective.h"
-#include "test/support/check.h"
-#include <math.h>
-#include <string.h>
 
-enum { V = 5, G = 4, PARAMETERS = V + V * V, SEEDS = 8 };
+enum {
+    V = 5,                  // tokens; a response has two
+    PARAMETERS = V + V * V, // logits of the first, and of the second after each first
+    SAMPLES = 4,
+    BLOCK = 256, // groups whose sums are kept together
+    BLOCKS = 256,
+    SEEDS = 8,
+};
 
-typedef struct Toy {
-    double logits[PARAMETERS]; // of the first token; then of the second, after each first
+typedef struct Policy {
+    double first[V], second[V][V]; // probabilities
     double reward[V][V];
-} Toy;
+    double gradient[PARAMETERS]; // of the expected reward
+} Policy;
 
-static Toy make_toy(void)
+static double uniform(uint32_t what, uint32_t i)
 {
-    Toy toy;
-    for (int i = 0; i < PARAMETERS; i++)
-        toy.logits[i] = 2 * random_uniform_double(random_bits(5, RANDOM_DEMO, 0, (uint32_t)i, 0).v[0], 0) - 1;
-    for (int a = 0; a < V; a++)
-        for (int b = 0; b < V; b++)
-            toy.reward[a][b] = (a + 2 * b) % 3 == 0; // some are right
-    return toy;
+    Philox bits = random_bits(5, RANDOM_DEMO, what, i, 0);
+    return random_uniform_double(bits.v[0], bits.v[1]);
 }
 
-static void probabilities(double p[V], const double *logits)
+static void draw_distribution(double *p,
+                              uint32_t what) // logits in (-1, 1): no token is so rare that 1,024 responses don't have it
 {
     double sum = 0;
-    for (int v = 0; v < V; v++)
-        sum += p[v] = exp(logits[v]);
+    for (uint32_t v = 0; v < V; v++)
+        sum += p[v] = exp(2 * uniform(what, v) - 1);
     for (int v = 0; v < V; v++)
         p[v] /= sum;
 }
 
-static const double *second(const Toy *toy, int first) { return toy->logits + V + first * V; }
-
-// d (scale · ln p(a, b)) / d logits, added
-static void add_score(double gradient[PARAMETERS], const Toy *toy, int a, int b, double first_scale, double second_scale)
+// Adds scale · d log p(a, b) / d logits.
+static void add_score(double *gradient, const Policy *p, int a, int b, double scale_first, double scale_second)
 {
-    double p[V], q[V];
-    probabilities(p, toy->logits);
-    probabilities(q, second(toy, a));
     for (int v = 0; v < V; v++) {
-        gradient[v] += first_scale * ((v == a) - p[v]);
-        gradient[V + a * V + v] += second_scale * ((v == b) - q[v]);
+        gradient[v] += scale_first * ((double)(v == a) - p->first[v]);
+        gradient[V + a * V + v] += scale_second * ((double)(v == b) - p->second[a][v]);
     }
 }
 
-static void exact_gradient(double gradient[PARAMETERS], const Toy *toy) // of minus the expected reward: a loss
+static void make_policy(Policy *p)
 {
-    double p[V], q[V];
-    memset(gradient, 0, PARAMETERS * sizeof *gradient);
-    probabilities(p, toy->logits);
+    *p = (Policy){0};
+    draw_distribution(p->first, 0);
     for (int a = 0; a < V; a++) {
-        probabilities(q, second(toy, a));
-        for (int b = 0; b < V; b++)
-            add_score(gradient, toy, a, b, -p[a] * q[b] * toy->reward[a][b], -p[a] * q[b] * toy->reward[a][b]);
+        draw_distribution(p->second[a], 1 + (uint32_t)a);
+        for (int b = 0; b < V; b++) {
+            p->reward[a][b] = 2 * uniform(10, (uint32_t)(a * V + b)) - 0.5;
+            double weight = p->first[a] * p->second[a][b] * p->reward[a][b];
+            add_score(p->gradient, p, a, b, weight, weight);
+        }
     }
 }
 
-static int draw(const double p[V], uint64_t seed, uint32_t group, uint32_t place)
+static int sampled_token(const double *p, double u)
 {
-    Philox bits = random_bits(seed, RANDOM_TOKEN, group, place, 0);
-    double u = random_uniform_double(bits.v[0], bits.v[1]);
     int v = 0;
-    while (v < V - 1 && u >= p[v])
-        u -= p[v++];
+    for (; v < V - 1 && u >= p[v]; v++)
+        u -= p[v];
     return v;
 }
 
-// One group's estimate: G responses, their advantages, and the objective's derivatives at ratio 1, a mean over responses.
-static void group_gradient(double gradient[PARAMETERS], const Toy *toy, const AdvantageRule *rule, uint64_t seed, uint32_t group)
+// ---- estimates
+
+// What one group says of the gradient: the mean over its responses of -dlp · d lp / d logits, at ratio 1 as in a first update.
+static void group_estimate(double *estimate, const Policy *p, const AdvantageRule *rule, uint64_t seed, uint64_t group)
 {
-    double rewards[G], advantage[G], p[V], q[V];
-    int64_t tokens[G];
-    int responses[G][2];
-    Objective o = {.loss = LOSS_CLIP, .clip_low = .2, .clip_high = .2, .dual_clip = 3};
-    memset(gradient, 0, PARAMETERS * sizeof *gradient);
-    probabilities(p, toy->logits);
-    for (int k = 0; k < G; k++) {
-        int a = responses[k][0] = draw(p, seed, group, (uint32_t)(2 * k));
-        probabilities(q, second(toy, a));
-        responses[k][1] = draw(q, seed, group, (uint32_t)(2 * k + 1));
-        rewards[k] = toy->reward[a][responses[k][1]];
-        tokens[k] = 2;
+    static const Objective objective_of_it = {.loss = LOSS_CLIP, .clip_low = .2, .clip_high = .2, .dual_clip = 3};
+    double rewards[SAMPLES], advantage[SAMPLES];
+    int64_t lengths[SAMPLES];
+    int a[SAMPLES], b[SAMPLES];
+    for (int i = 0; i < SAMPLES; i++) {
+        a[i] = sampled_token(p->first, random_of_token(seed, group, i, 0));
+        b[i] = sampled_token(p->second[a[i]], random_of_token(seed, group, i, 1));
+        rewards[i] = p->reward[a[i]][b[i]];
+        lengths[i] = 2;
     }
-    advantages(advantage, rewards, tokens, 1, G, rule);
-    for (int k = 0; k < G; k++) {
-        probabilities(q, second(toy, responses[k][0]));
-        const float lp[2] = {(float)log(p[responses[k][0]]), (float)log(q[responses[k][1]])};
-        float loss[2], dlp[2];
+    advantages(advantage, rewards, lengths, 1, SAMPLES, rule);
+    memset(estimate, 0, PARAMETERS * sizeof *estimate);
+    for (int i = 0; i < SAMPLES; i++) {
+        float loss[2], dlp[2], lp[2] = {(float)log(p->first[a[i]]), (float)log(p->second[a[i]][b[i]])};
         ObjectiveCounts counts = {0};
-        ResponseTokens r = {.count = 2, .advantage = advantage[k], .lp = lp, .old = lp};
-        objective(loss, dlp, &r, &o, &counts);
-        add_score(gradient, toy, responses[k][0], responses[k][1], (double)dlp[0] / G, (double)dlp[1] / G);
+        objective(loss, dlp, &(ResponseTokens){.count = 2, .advantage = advantage[i], .lp = lp, .old = lp}, &objective_of_it,
+                  &counts);
+        add_score(estimate, p, a[i], b[i], -(double)dlp[0] / SAMPLES, -(double)dlp[1] / SAMPLES);
     }
 }
 
-typedef struct Estimate {
-    double mean[PARAMETERS], variance[PARAMETERS]; // of the mean
-} Estimate;
+typedef struct Sums {
+    int64_t groups;
+    double sum[PARAMETERS], squares[PARAMETERS];
+} Sums;
 
-static Estimate estimate(const Toy *toy, const AdvantageRule *rule, uint64_t seed, int n)
+static void add_sums(Sums *to, const Sums *from)
 {
-    Estimate e = {0};
-    double squares[PARAMETERS] = {0};
-    for (int i = 0; i < n; i++) {
-        double one[PARAMETERS];
-        group_gradient(one, toy, rule, seed, (uint32_t)i);
-        for (int j = 0; j < PARAMETERS; j++) {
-            e.mean[j] += one[j] / n;
-            squares[j] += one[j] * one[j] / n;
+    to->groups += from->groups;
+    for (int k = 0; k < PARAMETERS; k++)
+        to->sum[k] += from->sum[k], to->squares[k] += from->squares[k];
+}
+
+// The largest |mean - wanted| in standard errors of its own samples; *square: |mean - wanted|².
+static double distance(const Sums *s, const double *wanted, double *square)
+{
+    double n = (double)s->groups, largest = 0;
+    *square = 0;
+    for (int k = 0; k < PARAMETERS; k++) {
+        double error = s->sum[k] / n - wanted[k], variance = (s->squares[k] - s->sum[k] * s->sum[k] / n) / (n - 1);
+        *square += error * error;
+        largest = fmax(largest, fabs(error) / sqrt(variance / n));
+    }
+    return largest;
+}
+
+static Sums sums[SEEDS][BLOCKS];
+static double products[PARAMETERS][PARAMETERS]; // over the groups of the first seed
+
+static void sample_estimates(const Policy *p, const AdvantageRule *rule, int seeds)
+{
+    memset(sums, 0, sizeof sums);
+    memset(products, 0, sizeof products);
+    for (int s = 0; s < seeds; s++)
+        for (int g = 0; g < BLOCK * BLOCKS; g++) {
+            double x[PARAMETERS];
+            Sums *to = &sums[s][g / BLOCK];
+            group_estimate(x, p, rule, (uint64_t)s, (uint64_t)g);
+            to->groups++;
+            for (int k = 0; k < PARAMETERS; k++) {
+                to->sum[k] += x[k];
+                to->squares[k] += x[k] * x[k];
+                for (int j = 0; s == 0 && j <= k; j++)
+                    products[k][j] += x[k] * x[j];
+            }
         }
-    }
-    for (int j = 0; j < PARAMETERS; j++)
-        e.variance[j] = (squares[j] - e.mean[j] * e.mean[j]) / (n - 1);
-    return e;
 }
 
-// Mean over seeds and parameters of (error / its standard deviation)²: expected 1. Squares of standard normal numbers have variance 2, and
-// 24 of the 30 parameters of a seed are free (each row of logits has a gradient that sums to zero), so the mean over S seeds is within
-// 1 ± 5·√(2 / 24·S): at 8 seeds, 1 ± 0.52. The gradient must be known that well, or it is another one.
-static double misfit(const Toy *toy, const AdvantageRule *rule, double scale, int n, double *error)
+// The degrees of freedom of |error|², (tr C)² / tr C² with C the estimates' covariance: the chi-square that has its mean and variance
+// (Satterthwaite). Less than 24, the rank: softmax's gradients add up to 0 in each of six rows.
+static double degrees_of_freedom(void)
 {
-    double exact[PARAMETERS], sum = 0;
-    exact_gradient(exact, toy);
-    *error = 0;
-    for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        Estimate e = estimate(toy, rule, 100 * (uint64_t)n + seed, n);
-        for (int j = 0; j < PARAMETERS; j++) {
-            double d = e.mean[j] - scale * exact[j];
-            sum += d * d / e.variance[j] / (PARAMETERS * SEEDS);
-            *error += d * d / SEEDS;
+    Sums all = {0};
+    for (int b = 0; b < BLOCKS; b++)
+        add_sums(&all, &sums[0][b]);
+    double trace = 0, trace_of_square = 0, n = (double)all.groups;
+    for (int k = 0; k < PARAMETERS; k++)
+        for (int j = 0; j <= k; j++) {
+            double c = products[k][j] / n - all.sum[k] * all.sum[j] / (n * n);
+            trace += j == k ? c : 0;
+            trace_of_square += (j == k ? 1 : 2) * c * c;
         }
+    return trace * trace / trace_of_square;
+}
+
+// Of each seed the first n groups: 8 seeds, 3 sizes and 30 components are 720 normal deviations, one of which is beyond 5 with a
+// probability of at most 720 · 5.7e-7, whatever their correlation. If none is, |error|² <= 25 · Σ (standard error)² as well. dlp's
+// float, 2^-24 of it, is a hundred thousand times less than any of this.
+//
+// |error|² averaged over the m estimates that there are of a size is a chi-square of m · freedom degrees: its relative deviation is
+// sqrt(2 / (m · freedom)), half of that for the root. Two sizes' add up in squares (they share groups, which moves both the same way);
+// four deviations are allowed.
+static void expect_gradient(const AdvantageRule *rule, double scale)
+{
+    Policy p;
+    double wanted[PARAMETERS], rms[3], m[3], square;
+    make_policy(&p);
+    for (int k = 0; k < PARAMETERS; k++)
+        wanted[k] = scale * p.gradient[k];
+    sample_estimates(&p, rule, SEEDS);
+    double freedom = degrees_of_freedom();
+    assert_true(freedom > 1 && freedom < 24);
+    for (int size = 0, blocks = 1; size < 3; size++, blocks *= 16) {
+        double total = 0;
+        m[size] = (double)SEEDS * BLOCKS / blocks;
+        for (int s = 0; s < SEEDS; s++)
+            for (int b = 0; b < BLOCKS; b += blocks) {
+                Sums estimate = {0};
+                for (int i = 0; i < blocks; i++)
+                    add_sums(&estimate, &sums[s][b + i]);
+                double away = distance(&estimate, wanted, &square);
+                if (b == 0 && !(away < 5))
+                    fail_msg("seed %d, %d groups: a component is %.2f standard errors away", s, blocks * BLOCK, away);
+                total += square;
+            }
+        rms[size] = sqrt(total / m[size]);
     }
-    *error = sqrt(*error); // of the whole vector, in the mean square
-    return sum;
-}
-
-static const double SPREAD = 0.52;
-
-static void check_rule(const char *name, AdvantageKind kind, double scale)
-{
-    AdvantageRule rule = {.kind = kind, .deviation = DEVIATION_NONE};
-    Toy toy = make_toy();
-    double before = 0, error;
-    for (int n = 256; n <= 65536; n *= 16) {
-        double fit = misfit(&toy, &rule, scale, n, &error);
-        print_message("%s, %5d groups: error %.5f, (error / deviation)^2 %.3f\n", name, n, error, fit);
-        if (fabs(fit - 1) > SPREAD)
-            fail_msg("%s, %d groups: squared errors are %.3f of their variance", name, n, fit);
-        // the root of a quotient of two means, each within 1 ± SPREAD, times 4
-        if (before > 0 &&
-            (before / error < 4 * sqrt((1 - SPREAD) / (1 + SPREAD)) || before / error > 4 * sqrt((1 + SPREAD) / (1 - SPREAD))))
-            fail_msg("%s: sixteen times the groups and the error falls by %.2f, not 4", name, before / error);
-        before = error;
+    for (int size = 0; size < 2; size++) {
+        double factor = rms[size] / rms[size + 1], band = 4 * 0.5 * sqrt(2 / freedom * (1 / m[size] + 1 / m[size + 1]));
+        if (!(fabs(factor / 4 - 1) < band))
+            fail_msg("16 times the groups make the error %.3f times smaller, and not 4 (1 +- %.3f)", factor, band);
     }
 }
 
-// RLOO's baseline does not know the response, so the estimate has no bias.
-static void rloo_approaches_the_exact_gradient(void **state) { check_rule("RLOO", ADVANTAGE_RLOO, 1); }
-
-// The mean of a group has the response itself in it, which takes 1/G of the gradient away, and nothing else.
-static void dr_grpo_approaches_all_of_it_but_a_share(void **state)
+static void rloo_is_the_gradient_of_the_expected_reward(void **state)
 {
-    check_rule("Dr. GRPO", ADVANTAGE_DR_GRPO, (double)(G - 1) / G);
+    expect_gradient(&(AdvantageRule){.kind = ADVANTAGE_RLOO}, 1);
 }
 
-// A wrong scale would be seen: that of the one is not that of the other.
-static void another_gradient_is_told_apart(void **state)
+// r - mean = (G - 1) / G · (r - mean of the others)
+static void dr_grpo_is_that_but_for_the_sample_in_its_own_mean(void **state)
 {
-    AdvantageRule rule = {.kind = ADVANTAGE_DR_GRPO};
-    Toy toy = make_toy();
-    double error;
-    assert_true(misfit(&toy, &rule, 1, 65536, &error) > 1 + 10 * SPREAD);
+    expect_gradient(&(AdvantageRule){.kind = ADVANTAGE_DR_GRPO}, (double)(SAMPLES - 1) / SAMPLES);
+}
+
+// The same samples tell them apart: divided by the group's deviation they are another objective's gradient (Liu et al. 2025, section 3),
+// so that no multiple of the expected reward's is within 5 standard errors. It also shows what an error of that kind would look like here.
+static void grpo_is_not_at_any_scale(void **state)
+{
+    Policy p;
+    Sums all = {0};
+    make_policy(&p);
+    sample_estimates(&p, &(AdvantageRule){ADVANTAGE_GRPO, DEVIATION_UNBIASED, 1e-6}, 1);
+    for (int b = 0; b < BLOCKS; b++)
+        add_sums(&all, &sums[0][b]);
+    for (double scale = 0.25; scale < 8; scale *= 1.002) {
+        double wanted[PARAMETERS], square;
+        for (int k = 0; k < PARAMETERS; k++)
+            wanted[k] = scale * p.gradient[k];
+        assert_true(distance(&all, wanted, &square) > 5);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rloo_approaches_the_exact_gradient),
-        cmocka_unit_test(dr_grpo_approaches_all_of_it_but_a_share),
-        cmocka_unit_test(another_gradient_is_told_apart),
+        cmocka_unit_test(rloo_is_the_gradient_of_the_expected_reward),
+        cmocka_unit_test(dr_grpo_is_that_but_for_the_sample_in_its_own_mean),
+        cmocka_unit_test(grpo_is_not_at_any_scale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

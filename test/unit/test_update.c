@@ -1,5 +1,5 @@
 // The gradient of an update, from responses to weights: against supervised learning's where the two are the same, against finite
-// differences, in other micro-batches, shared by ranks; and a sampler that is not the trainer is found out.
+// differences, in other micro-batches; and a sampler that is not the trainer is found out.
 #include "test/support/tiny.h"
 #include "rl/update.h"
 #include <math.h>
@@ -147,50 +147,177 @@ static void other_micro_batches_give_the_same_gradient(void **state)
     model_close(&m);
 }
 
-// Micro-batch m alone, as the rank has it that it falls to: its gradient, from zero.
-static void gradient_of(float *gradient, Model *model, const Pack *pack, int64_t m)
+// ---- what EXACTNESS.md promises of a cut: decisions 5 and 6
+
+// Responses of which no two are as long, prompt included, in an order of their own
+static void distinct_lengths(Batch *b)
 {
-    UpdateReport report = {0};
+    int64_t tokens[RESPONSES];
+    double weights[RESPONSES];
+    for (int r = 0; r < RESPONSES; r++)
+        b->responses[r].count = tokens[r] = 6 + r / SAMPLES + 2 * (r % SAMPLES); // totals 9 + 6 g and 11 + 6 g
+    aggregation_weights(weights, tokens, RESPONSES, TOKEN_MEAN, LONGEST);
+    for (int r = 0; r < RESPONSES; r++)
+        b->items[r].weight = weights[r];
+}
+
+static void shuffle(Batch *b, uint32_t number)
+{
+    for (int32_t i = RESPONSES - 1; i > 0; i--) {
+        int32_t other = drawn(500 + number, (uint32_t)i, i + 1);
+        PackItem kept = b->items[i];
+        b->items[i] = b->items[other];
+        b->items[other] = kept;
+    }
+}
+
+static UpdateRules with_entropy(void)
+{
+    UpdateRules rules = ON_POLICY;
+    rules.objective.loss = LOSS_GSPO;
+    rules.entropy_coefficient = 0.1;
+    return rules;
+}
+
+static float *kept_gradient(const Model *m)
+{
+    float *gradient = allocate((size_t)m->parameters.elements, sizeof *gradient);
+    assert_non_null(gradient);
+    memcpy(gradient, m->gradients, (size_t)m->parameters.elements * sizeof *gradient);
+    return gradient;
+}
+
+// Which share a micro-batch, and in which order, is decided by lengths; places are asked only where two are equal.
+static void responses_in_another_order_give_the_same_bits(void **state)
+{
+    Model m;
+    static Batch b;
+    UpdateReport one, other;
+    UpdateRules rules = with_entropy();
+    open_policy(&m, &b);
+    distinct_lengths(&b);
+    record(&m, &b);
+    for (int64_t tokens = 1; tokens < 200; tokens = tokens * 5 + 3) {
+        assert_ok(update(&m, &b, &rules, tokens, &one));
+        float *gradient = kept_gradient(&m);
+        for (uint32_t order = 0; order < 4; order++) {
+            shuffle(&b, order);
+            assert_ok(update(&m, &b, &rules, tokens, &other));
+            assert_memory_equal(gradient, m.gradients, (size_t)m.parameters.elements * sizeof(float));
+            assert_memory_equal(&one, &other, sizeof one);
+        }
+        free(gradient);
+    }
+    model_close(&m);
+}
+
+// Equal lengths change places with each other, and so does the order in which rows are added: 1e-6 is EXACTNESS.md's.
+static void equally_long_responses_in_another_order_give_the_same_gradient(void **state)
+{
+    Model m;
+    static Batch b;
+    UpdateReport one, other;
+    UpdateRules rules = with_entropy();
+    open_policy(&m, &b);
+    int64_t n = m.parameters.elements;
+    for (int r = 0; r < RESPONSES; r++) {
+        b.responses[r].count = 12 - 5 * (r / SAMPLES % 2);
+        b.groups[r / SAMPLES].prompt.prompt = 3 + 5 * (uint32_t)(r / SAMPLES % 2); // 15 tokens, all of them
+    }
+    record(&m, &b);
+    assert_ok(update(&m, &b, &rules, 64, &one));
+    float *gradient = kept_gradient(&m);
+    for (uint32_t order = 0; order < 4; order++) {
+        shuffle(&b, order);
+        assert_ok(update(&m, &b, &rules, 64, &other));
+        assert_true(fabs(one.loss - other.loss) < 1e-12);
+        double away = size_of(gradient, m.gradients, n) / size_of(gradient, NULL, n);
+        if (!(away < 1e-6))
+            fail_msg("in another order the gradient is %.3g away", away);
+    }
+    free(gradient);
+    model_close(&m);
+}
+
+static void empty_micro_batches_add_nothing(void **state)
+{
+    Model m;
+    static Batch b;
+    UpdateReport one = {0}, other = {0};
+    UpdateRules rules = with_entropy();
+    Pack pack;
+    open_policy(&m, &b);
+    assert_ok(pack_open(&pack, b.items, RESPONSES, 64, RESPONSES) && gradients_clear(&m) &&
+              update_gradients(&m, &pack, &rules, &one));
+    assert_int_equal(pack.micro_batches, RESPONSES);
+    pack_close(&pack);
+    float *gradient = kept_gradient(&m);
+    assert_ok(pack_open(&pack, b.items, RESPONSES, 64, 2 * RESPONSES) && gradients_clear(&m) &&
+              update_gradients(&m, &pack, &rules, &other));
+    assert_int_equal(pack.micro_batches, 2 * RESPONSES); // half of them are empty
+    pack_close(&pack);
+    assert_memory_equal(gradient, m.gradients, (size_t)m.parameters.elements * sizeof(float));
+    assert_memory_equal(&one, &other, sizeof one);
+    free(gradient);
+    model_close(&m);
+}
+
+// The gradient of micro-batch m alone, from zero
+static void micro_batch_gradient(Model *model, Pack *pack, int64_t m, const UpdateRules *rules, UpdateReport *report)
+{
     Pack one = *pack;
     one.first += m;
     one.micro_batches = 1;
-    assert_ok(gradients_clear(model) && update_gradients(model, &one, &ON_POLICY, &report));
-    memcpy(gradient, model->gradients, (size_t)model->parameters.elements * sizeof *gradient);
+    assert_ok(gradients_clear(model) && update_gradients(model, &one, rules, report));
 }
 
-// Micro-batches fall to ranks in turn, whoever comes first computes first, and the owner of a weight adds what it is sent in the order of m:
-// the bits of one rank. (The ranks are this one model, in other orders; how shards travel is not looked at.)
-static void ranks_that_share_micro_batches_give_the_bits_of_one(void **state)
+static void expect_counts(const UpdateReport *a, const UpdateReport *b) // sums of the same doubles, rank by rank
 {
-    enum { SLOTS = 4 };
-    Model m;
+    assert_true(a->counts.tokens == b->counts.tokens && a->counts.clipped == b->counts.clipped &&
+                a->counts.ratio_not_one == b->counts.ratio_not_one);
+    assert_true(fabs(a->loss - b->loss) < 1e-12 && fabs(a->entropy - b->entropy) < 1e-10);
+}
+
+// Ranks are models that share nothing here; each cuts the update itself and takes the micro-batches m with m % ranks == rank. Their
+// gradients, each finished on its own, are added in the order of m: what one rank alone makes of all of them, to the bit.
+static void any_number_of_ranks_makes_the_same_bits(void **state)
+{
+    enum { MOST_RANKS = 4, SLOTS = 4 };
+    Model ranks[MOST_RANKS];
     static Batch b;
-    Pack pack;
-    UpdateReport report = {0};
-    open_policy(&m, &b);
-    size_t n = (size_t)m.parameters.elements;
-    assert_ok(pack_open(&pack, b.items, RESPONSES, 96, SLOTS));
-    assert_true(pack.micro_batches % SLOTS == 0 && pack.micro_batches > 0);
-    size_t count = (size_t)pack.micro_batches;
-    float *alone = allocate(n, sizeof *alone), *sum = allocate(n, sizeof *sum), *parts = allocate(count * n, sizeof *parts);
-    assert_true(alone != NULL && sum != NULL && parts != NULL);
-    assert_ok(gradients_clear(&m) && update_gradients(&m, &pack, &ON_POLICY, &report));
-    memcpy(alone, m.gradients, n * sizeof *alone);
-    for (int64_t ranks = 1; ranks <= SLOTS; ranks *= 2) {
-        for (int64_t rank = ranks - 1; rank >= 0; rank--)
-            for (int64_t i = rank; i < pack.micro_batches; i += ranks)
-                gradient_of(parts + (size_t)i * n, &m, &pack, i);
-        memset(sum, 0, n * sizeof *sum);
-        for (size_t i = 0; i < count; i++)
-            for (size_t e = 0; e < n; e++)
-                sum[e] += parts[i * n + e];
-        assert_memory_equal(sum, alone, n * sizeof *sum);
+    UpdateRules rules = with_entropy();
+    open_policy(&ranks[0], &b);
+    for (int r = 1; r < MOST_RANKS; r++)
+        tiny_open(&ranks[r], kernels_open("cpu", 0), QWEN3, true, false);
+    Pack whole, own[MOST_RANKS];
+    UpdateReport alone = {0};
+    assert_ok(pack_open(&whole, b.items, RESPONSES, 40, SLOTS) && gradients_clear(&ranks[0]) &&
+              update_gradients(&ranks[0], &whole, &rules, &alone));
+    int64_t elements = ranks[0].parameters.elements, micro_batches = whole.micro_batches;
+    pack_close(&whole);
+    float *wanted = kept_gradient(&ranks[0]), *sum = allocate((size_t)elements, sizeof *sum);
+    assert_non_null(sum);
+    for (int count = 1; count <= MOST_RANKS; count *= 2) {
+        UpdateReport shared = {0};
+        memset(sum, 0, (size_t)elements * sizeof *sum);
+        for (int r = 0; r < count; r++)
+            assert_ok(pack_open(&own[r], b.items, RESPONSES, 40, SLOTS));
+        assert_true(own[0].micro_batches == micro_batches && micro_batches % count == 0 && micro_batches > count);
+        for (int64_t m = 0; m < micro_batches; m++) {
+            Model *rank = &ranks[m % count];
+            micro_batch_gradient(rank, &own[m % count], m, &rules, &shared);
+            for (int64_t i = 0; i < elements; i++)
+                sum[i] += rank->gradients[i];
+        }
+        for (int r = 0; r < count; r++)
+            pack_close(&own[r]);
+        assert_memory_equal(sum, wanted, (size_t)elements * sizeof *sum);
+        expect_counts(&shared, &alone);
     }
-    pack_close(&pack);
-    free(alone);
+    free(wanted);
     free(sum);
-    free(parts);
-    model_close(&m);
+    for (int r = 0; r < MOST_RANKS; r++)
+        model_close(&ranks[r]);
 }
 
 static double loss_at(Model *m, Batch *b, const UpdateRules *rules, const float *weights, const float *direction, double h,
@@ -293,7 +420,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_advantages_of_one_are_supervised_learning),
         cmocka_unit_test(other_micro_batches_give_the_same_gradient),
-        cmocka_unit_test(ranks_that_share_micro_batches_give_the_bits_of_one),
+        cmocka_unit_test(responses_in_another_order_give_the_same_bits),
+        cmocka_unit_test(equally_long_responses_in_another_order_give_the_same_gradient),
+        cmocka_unit_test(empty_micro_batches_add_nothing),
+        cmocka_unit_test(any_number_of_ranks_makes_the_same_bits),
         cmocka_unit_test(gradients_agree_with_finite_differences),
         cmocka_unit_test(a_sampler_that_is_not_the_trainer_is_found_out),
         cmocka_unit_test(every_response_is_packed_once),
