@@ -543,9 +543,12 @@ static bool print_plan(const Rl *s)
     sampler_print_plan(&s->policy, stdout);
     arena_print(&s->optimizer.state, stdout);
     if (s->o.kl_coef > 0) {
+        printf("the reference model:\n");
         arena_print(&s->reference.model.state, stdout);
         arena_print(&s->reference.model.activations, stdout);
     }
+    if (s->o.judge_model[0] != 0 && s->o.endpoint[0] == 0)
+        printf("what the judge's model takes is not in this plan: %s\n", s->o.judge_model);
     return fflush(stdout) == 0 || fail_errno("writing the plan");
 }
 
