@@ -319,7 +319,7 @@ static bool train(Rl *s, bool *stopped)
         int64_t before = s->run.step;
         if (!step(s)) {
             *stopped = s->run.step == before && signal_received() != 0; // while judges were waited for
-            return *stopped && save(s);
+            return *stopped && (s->run.step == 0 || save(s));
         }
         bool last = s->run.step == s->run.steps;
         if (last || due(s->o.eval_every, s->run.step))
