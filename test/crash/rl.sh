@@ -127,6 +127,24 @@ what_cannot_be_had_is_survived() {
     proved "a reference that cannot be read, a judge that is down, rewards that are all the same: named, counted, survived"
 }
 
+a_signal_does_not_wait_for_graders() {
+    local slow=(--grader "while read -r line; do [ -e '$work/slow' ] && sleep 60; echo 1; done" --grader-seconds 100 --steps 1) status=0
+    touch "$work/slow"
+    ./train_rl --model "$work/sft" "${rules[@]}" --out "$work/waits" "${slow[@]}" >"$work/stdout" 2>"$work/stderr" &
+    local trainer=$!
+    for _ in $(seq 100); do # until it waits for them
+        grep -q graders "$work/stdout" && break
+        sleep 0.1
+    done
+    sleep 1
+    kill -TERM "$trainer"
+    wait "$trainer" || status=$?
+    [ "$status" = 75 ] || failed "exit status $status instead of 75"
+    rm "$work/slow"
+    wants 0 reinforce "$work/waits" "${slow[@]}"
+    proved "a signal while graders are waited for: stopped at once, and the same command goes on"
+}
+
 what_cannot_be_is_refused() {
     rm -rf "$work/none"
     wants 1 reinforce "$work/none" --data "$work/data/sft"
@@ -161,4 +179,5 @@ kill_9_loses_nothing
 every_objective_runs
 everything_else_has_its_say
 what_cannot_be_had_is_survived
+a_signal_does_not_wait_for_graders
 what_cannot_be_is_refused
