@@ -22,7 +22,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 .DEFAULT_GOAL := all
 include dev/cuda.mk
 
-LIBRARY := $(wildcard base/*.c kernels/*.c dist/*.c model/*.c data/*.c sampling/*.c run/*.c rl/*.c)
+LIBRARY := $(wildcard base/*.c kernels/*.c dist/*.c model/*.c data/*.c sampling/*.c run/*.c rl/*.c answers/*.c)
 ARCH    := $(shell uname -m)
 ifeq ($(ARCH),x86_64)
 VARIANTS := avx512 avx2 plain

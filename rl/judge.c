@@ -1,5 +1,5 @@
 #include "rl/judge.h"
-#include "rl/text.h"
+#include "base/text.h"
 #include "rl/verdicts.h"
 #include "sampling/endpoint.h"
 #include "sampling/sampler.h"

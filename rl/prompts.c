@@ -1,5 +1,5 @@
 #include "rl/prompts.h"
-#include "rl/choice.h"
+#include "answers/choice.h"
 #include <stdlib.h>
 
 // The reference against itself: an option's letter needs no more.

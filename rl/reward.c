@@ -1,8 +1,8 @@
 #include "rl/reward.h"
 #include "base/number.h"
-#include "rl/choice.h"
+#include "answers/choice.h"
 #include "rl/objective.h"
-#include "rl/text.h"
+#include "base/text.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

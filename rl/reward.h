@@ -6,7 +6,7 @@
 
 #include "data/documents.h"
 #include "data/tokenizer.h"
-#include "rl/verify.h"
+#include "answers/verify.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,9 +1,9 @@
-// build/verify_bench ROWS.jsonl...: how fast answers are compared (rl/verify.h), and what becomes of pairs of different ones. The rows
+// build/verify_bench ROWS.jsonl...: how fast answers are compared (answers/verify.h), and what becomes of pairs of different ones. The rows
 // have an "answer": MATH's, say. Pairs are drawn from all answers that are spelled differently; plain numbers are 1 to 5 digits. A measurement,
 // not a test: what must be equal is in test/unit/test_verify.c.
 #include "base/json.h"
 #include "data/lines.h"
-#include "rl/verify.h"
+#include "answers/verify.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

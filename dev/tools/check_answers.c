@@ -1,8 +1,8 @@
-// build/check_answers FILE.jsonl [--extract]: what rl/verify.h says to pairs of answers, a line each. For trying it on answers of one's
+// build/check_answers FILE.jsonl [--extract]: what answers/verify.h says to pairs of answers, a line each. For trying it on answers of one's
 // own, and for holding it against other checkers.
 #include "base/json.h"
 #include "data/lines.h"
-#include "rl/verify.h"
+#include "answers/verify.h"
 #include <stdlib.h>
 #include <string.h>
 

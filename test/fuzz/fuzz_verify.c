@@ -1,7 +1,7 @@
 // Fuzzing answers: the reference is what stands before the first newline, a model's text what follows. What must hold: an end within
 // the budget, an answer that is within its text's size, that every answer that can be read is equal to itself, and that a choice of options
 // which both texts are is one of them.
-#include "rl/choice.h"
+#include "answers/choice.h"
 #include "rl/judge.h"
 #include <jansson.h>
 #include <math.h>

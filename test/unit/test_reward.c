@@ -1,5 +1,5 @@
 // The parts of a reward, their weights by source, multiple choice, and the problems that are left out.
-#include "rl/choice.h"
+#include "answers/choice.h"
 #include "rl/reward.h"
 #include "test/support/check.h"
 #include <math.h>

@@ -2,7 +2,7 @@
 #include "test/support/check.h"
 #include "base/json.h"
 #include "data/lines.h"
-#include "rl/verify.h"
+#include "answers/verify.h"
 
 static Text span(const char *text) { return (Text){text, strlen(text)}; }
 

@@ -1,4 +1,4 @@
-#include "rl/text.h"
+#include "base/text.h"
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>

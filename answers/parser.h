@@ -1,9 +1,9 @@
-// Inside rl/: what the parser's files share. parser.c has the grammar from the outside in, parser_primary.c its smallest parts,
+// Inside answers/: what the parser's files share. parser.c has the grammar from the outside in, parser_primary.c its smallest parts,
 // parser_nodes.c tokens and nodes. A NULL node ends the attempt.
-#ifndef RL_PARSER_H
-#define RL_PARSER_H
+#ifndef ANSWERS_PARSER_H
+#define ANSWERS_PARSER_H
 
-#include "rl/formula.h"
+#include "answers/formula.h"
 
 typedef struct Parser {
     Formula *f;

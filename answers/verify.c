@@ -1,8 +1,8 @@
 // Two answers compared. What each says is looked at in this order: the same characters; the same words; then by what the trees are:
 // lists without order, tuples and matrices place by place, intervals, relations by the ratio of their two sides' differences, and
 // everything else by its value.
-#include "rl/verify.h"
-#include "rl/compare.h"
+#include "answers/verify.h"
+#include "answers/compare.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

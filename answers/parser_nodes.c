@@ -1,5 +1,5 @@
 // What the parser works with: the token at hand, and nodes of the tree.
-#include "rl/parser.h"
+#include "answers/parser.h"
 #include <string.h>
 
 bool at_command(const Parser *p, const char *name) { return token(p)->kind == TOKEN_COMMAND && text_is(token(p)->span, name); }

@@ -5,7 +5,7 @@
 //   product    2x, a/b, a \cdot b, 5 \text{cm}   power      x^2, n!, 20\%, 30^\circ
 //
 // Whoever is not understood ends the attempt: false, and no tree.
-#include "rl/parser.h"
+#include "answers/parser.h"
 #include <ctype.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // Texts that lie in somebody else's memory (base/base.h), compared and cut without copying.
-#ifndef RL_TEXT_H
-#define RL_TEXT_H
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
 
 #include "base/base.h"
 

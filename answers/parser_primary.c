@@ -1,5 +1,5 @@
 // The smallest parts of a formula: numbers, letters and words, brackets and sets, functions, roots, matrices; what a command stands for.
-#include "rl/parser.h"
+#include "answers/parser.h"
 #include <ctype.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // Equations and inequalities: which part of one is an answer, and whether two say the same. Two do where the differences of their sides
 // have a constant ratio (and of which sign, where it matters); an inequality in one unknown is also an interval.
-#include "rl/compare.h"
+#include "answers/compare.h"
 
 static bool is_inequality(const Node *n)
 {

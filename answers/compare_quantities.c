@@ -1,5 +1,5 @@
 // Numbers, expressions and quantities: values that agree, decimals that stand for them, percentages, units.
-#include "rl/compare.h"
+#include "answers/compare.h"
 #include <ctype.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // What has parts: tuples, intervals and matrices, place by place; lists, sets and unions in any order.
-#include "rl/compare.h"
+#include "answers/compare.h"
 #include <stdlib.h>
 #include <string.h>
 

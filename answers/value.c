@@ -1,4 +1,4 @@
-#include "rl/value.h"
+#include "answers/value.h"
 #include "base/base.h"
 #include <ctype.h>
 #include <stdlib.h>

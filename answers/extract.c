@@ -3,7 +3,7 @@
 //
 //   "Final Answer: ...", "#### ..." and the like, when nothing is boxed behind it;  \boxed{...}, several when only words such as
 //   "and" stand between them;  the formula or number that the text ends with.  A text that is a formula as a whole is its own answer.
-#include "rl/formula.h"
+#include "answers/formula.h"
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>

@@ -1,9 +1,9 @@
-// Inside rl/: numbers of formulas. Exact rationals (GMP) where there are only such; otherwise complex numbers of 192 bits (MPC), at
+// Inside answers/: numbers of formulas. Exact rationals (GMP) where there are only such; otherwise complex numbers of 192 bits (MPC), at
 // points that stand for the symbols. Work is counted: an evaluation that would take too long ends, and its value is not known.
-#ifndef RL_VALUE_H
-#define RL_VALUE_H
+#ifndef ANSWERS_VALUE_H
+#define ANSWERS_VALUE_H
 
-#include "rl/formula.h"
+#include "answers/formula.h"
 #include <gmp.h>
 #include <mpc.h>
 

@@ -3,8 +3,8 @@
 //
 // A verdict is the same on every machine and takes a bounded time: work is counted in steps, not seconds; numbers, nesting and lists
 // have limits. What is beyond them, or not understood, cannot be told: that is not "different". Threads may verify side by side.
-#ifndef RL_VERIFY_H
-#define RL_VERIFY_H
+#ifndef ANSWERS_VERIFY_H
+#define ANSWERS_VERIFY_H
 
 #include "base/base.h"
 
@@ -20,7 +20,7 @@ Verdict verify(Text gold, Text prediction);
 // Whether the reference says anything that can be compared with more than its own spelling.
 bool answer_readable(Text gold);
 
-// The answer that a response ends with (rl/extract.c says where it is looked for), a part of its text. Size 0: there is none. Several
+// The answer that a response ends with (answers/extract.c says where it is looked for), a part of its text. Size 0: there is none. Several
 // boxes that belong together are written to out (capacity bytes), with commas.
 Text response_answer(Text response, char *out, size_t capacity);
 Text response_last_box(Text response); // what the last box holds; size 0: there is none

@@ -1,9 +1,9 @@
-// Inside rl/: comparing two trees, gold's and the prediction's. What does not hold is different; what is beyond the limits or the
+// Inside answers/: comparing two trees, gold's and the prediction's. What does not hold is different; what is beyond the limits or the
 // budget is unknown. depth: how many levels are still allowed.
-#ifndef RL_COMPARE_H
-#define RL_COMPARE_H
+#ifndef ANSWERS_COMPARE_H
+#define ANSWERS_COMPARE_H
 
-#include "rl/value.h"
+#include "answers/value.h"
 
 Verdict compare(Budget *b, const Node *gold, const Node *prediction, int depth); // verify.c
 

@@ -1,8 +1,8 @@
 // Multiple choice: a row with `options` is answered by an option's letter or by its text, whichever the reference is.
-#ifndef RL_CHOICE_H
-#define RL_CHOICE_H
+#ifndef ANSWERS_CHOICE_H
+#define ANSWERS_CHOICE_H
 
-#include "rl/verify.h"
+#include "answers/verify.h"
 
 #ifdef __cplusplus
 extern "C" {

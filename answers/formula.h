@@ -1,10 +1,10 @@
-// Inside rl/: an answer as a tree. rl/lexer.c makes tokens of its text, the parser (rl/parser.h) a tree of them, rl/value.h numbers;
-// rl/compare.h compares.
-#ifndef RL_FORMULA_H
-#define RL_FORMULA_H
+// Inside answers/: an answer as a tree. lexer.c makes tokens of its text, the parser (parser.h) a tree of them, value.h numbers;
+// compare.h compares.
+#ifndef ANSWERS_FORMULA_H
+#define ANSWERS_FORMULA_H
 
-#include "rl/text.h"
-#include "rl/verify.h"
+#include "base/text.h"
+#include "answers/verify.h"
 #include <stdint.h>
 
 enum { TOKENS_MOST = 1024, NODES_MOST = 1024, DEPTH_MOST = 48, FORMULA_BYTES = 8192 };

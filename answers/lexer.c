@@ -1,5 +1,5 @@
 // From an answer's text to tokens: first spelled in ASCII, without what only moves ink (dollars, \left, \!, \displaystyle), then cut.
-#include "rl/formula.h"
+#include "answers/formula.h"
 #include <ctype.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-#include "rl/choice.h"
-#include "rl/text.h"
+#include "answers/choice.h"
+#include "base/text.h"
 #include <ctype.h>
 #include <jansson.h>
 #include <string.h>
