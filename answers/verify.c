@@ -2,6 +2,7 @@
 // lists without order, tuples and matrices place by place, intervals, relations by the ratio of their two sides' differences, and
 // everything else by its value.
 #include "answers/verify.h"
+#include "answers/choice.h"
 #include "answers/compare.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -161,4 +162,45 @@ bool answer_readable(Text gold)
     bool readable = f != NULL && gold.size > 0 && read_formula(f, gold);
     free(f);
     return readable;
+}
+
+// ---- the front door
+
+const char *const VERDICT_NAMES[3] = {"unknown", "different", "equal"};
+const char *const ANSWER_KIND_NAMES[ANSWER_KINDS] = {"none", "number", "quantity", "expression", "equation", "list", "set",
+                                                     "matrix", "choice", "chemical", "words", "text"};
+
+AnswerKind answer_kind(Text row, Text gold)
+{
+    Verdict v;
+    if (text_trimmed(gold).size == 0)
+        return ANSWER_NONE;
+    if (verify_choice(&v, row, gold, gold) && v == VERDICT_EQUAL)
+        return ANSWER_CHOICE;
+    return answer_readable(gold) ? ANSWER_EXPRESSION : ANSWER_TEXT;
+}
+
+bool answer_comparable(Text row, Text gold)
+{
+    AnswerKind kind = answer_kind(row, gold);
+    return kind != ANSWER_NONE && kind != ANSWER_TEXT;
+}
+
+static void show(char out[FINDING_BYTES], Text s)
+{
+    size_t n = s.size < FINDING_BYTES - 1 ? s.size : FINDING_BYTES - 1;
+    while (n < s.size && n > 0 && ((unsigned char)s.data[n] & 0xC0) == 0x80)
+        n--; // between two characters
+    memcpy(out, s.data, n);
+    out[n] = 0;
+}
+
+void verify_finding(Finding *f, Text row, Text gold, Text response)
+{
+    char boxes[FORMULA_BYTES];
+    *f = (Finding){.kind = answer_kind(row, gold), .rule = "value"};
+    show(f->reference, gold);
+    show(f->answer, response_answer(response, boxes, sizeof boxes));
+    if (!verify_choice(&f->verdict, row, gold, response))
+        f->verdict = verify(gold, response);
 }

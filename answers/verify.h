@@ -1,8 +1,11 @@
 // Is an answer right? Answers to problems of mathematics and science as people and models write them, in LaTeX or plain text, compared
-// by what they say: 1/2, 0.5, \frac12 and 50\% are one number, x > 2 and (2, \infty) one set, (C) and C one choice.
+// by what they say: 1/2, 0.5, \frac12 and 50\% are one number, 5 kg and 5000 g one mass, x > 2 and (2, \infty) one set, (C) and C one
+// choice.
 //
-// A verdict is the same on every machine and takes a bounded time: work is counted in steps, not seconds; numbers, nesting and lists
-// have limits. What is beyond them, or not understood, cannot be told: that is not "different". Threads may verify side by side.
+// A reference is read first, and what kind it is of decides how a response is read and what is compared: words are never algebra where the
+// reference is none. A verdict is one of three. Equal and different are said by a rule that has a name; whatever no rule covers is
+// unknown, and a judge may be asked. It is the same on every machine and takes a bounded time: work is counted in steps, not seconds;
+// numbers, nesting and lists have limits. Threads may verify side by side.
 #ifndef ANSWERS_VERIFY_H
 #define ANSWERS_VERIFY_H
 
@@ -12,20 +15,56 @@
 extern "C" {
 #endif
 
+// Rises whenever a verdict may change: a run that goes on does so by the rules it began with.
+enum { ANSWERS_VERSION = 2 };
+
 typedef enum Verdict { VERDICT_UNKNOWN, VERDICT_DIFFERENT, VERDICT_EQUAL } Verdict;
+extern const char *const VERDICT_NAMES[3];
 
-// What is compared: gold, the reference, and prediction may both be a bare answer, or sentences that lead to one.
-Verdict verify(Text gold, Text prediction);
+typedef enum AnswerKind {
+    ANSWER_NONE,       // there is no reference, or one that cannot be read at all
+    ANSWER_NUMBER,     // without symbols: 7, 2\sqrt3, 45^\circ, 20\%
+    ANSWER_QUANTITY,   // a number and its unit
+    ANSWER_EXPRESSION, // with symbols
+    ANSWER_EQUATION,   // = and the like, implications
+    ANSWER_LIST,       // of anything else; a row of numbers
+    ANSWER_SET,        // intervals, inequalities, \{...\}
+    ANSWER_MATRIX,     // vectors and tuples, too
+    ANSWER_CHOICE,     // a letter, or an option of the row
+    ANSWER_CHEMICAL,   // a formula, or a reaction
+    ANSWER_WORDS,      // a few of them
+    ANSWER_TEXT,       // more than a few: only a judge can say that another text means the same
+    ANSWER_KINDS
+} AnswerKind;
+extern const char *const ANSWER_KIND_NAMES[ANSWER_KINDS];
 
-// Whether the reference says anything that can be compared with more than its own spelling.
-bool answer_readable(Text gold);
+enum { FINDING_BYTES = 256 };
 
-// The answer that a response ends with (answers/extract.c says where it is looked for), a part of its text. Size 0: there is none. Several
+// A verdict, and how it came about.
+typedef struct Finding {
+    Verdict verdict;
+    AnswerKind kind;                // of the reference
+    const char *rule;               // that decided, in a few words; never NULL
+    char reference[FINDING_BYTES];  // as it was read, cut to fit; valid UTF-8 where the text was
+    char answer[FINDING_BYTES];     // what the response was taken to answer, likewise; "": nothing
+} Finding;
+
+// reference: a bare answer, or a text that has it behind #### or in a box. response: a bare answer, or sentences that lead to one.
+// row: the problem as JSON, whose `options` make it multiple choice; size 0: there is none.
+void verify_finding(Finding *finding, Text row, Text reference, Text response);
+Verdict verify(Text reference, Text response); // the same without a row
+
+AnswerKind answer_kind(Text row, Text reference);
+
+// Whether rules can tell right answers from wrong ones: not of texts, of which they can only say that they are the same words.
+bool answer_comparable(Text row, Text reference);
+
+// The answer that a response ends with (extract.h says where it is looked for), a part of its text. Size 0: there is none. Several
 // boxes that belong together are written to out (capacity bytes), with commas.
 Text response_answer(Text response, char *out, size_t capacity);
 Text response_last_box(Text response); // what the last box holds; size 0: there is none
-bool response_marks_answer(
-    Text response); // whether it says which part of it is the answer: by a box, or by words such as "The answer is"
+bool answer_readable(Text reference);   // as a formula
+bool response_marks_answer(Text response); // by a box, a tag, or words such as "The answer is"
 
 #ifdef __cplusplus
 }
