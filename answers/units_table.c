@@ -1,0 +1,277 @@
+// The units that are known: by symbol, by name, and spelled in ways that mean nothing else. Each table is sorted by the bytes of its
+// first column, because it is searched by halves (test_units.c watches over it).
+//
+// Scales are exact: the SI's definitions, the international yard and pound, the conventional calorie (4.184 J) and horsepower
+// (550 foot-pounds a second). A millimetre of mercury is a torr, a gallon that of the United States. A year has no fixed length, and is a
+// word that months and centuries are parts and multiples of. Only the dalton is measured (CODATA 2022).
+#include "answers/units_table.h"
+
+#define SMALL PREFIXES_SMALL
+#define LARGE (PREFIXES_KILO | PREFIXES_LARGE)
+#define ANY (SMALL | LARGE)
+#define KILO PREFIXES_KILO
+#define CENTI PREFIXES_CENTI
+#define HECTO PREFIXES_HECTO
+#define PREFIX_ONLY UNIT_PREFIX_ONLY
+#define GLUED UNIT_GLUED
+
+// symbol, its prefixes, numerator / denominator * 10^tens * pi^pis, exponents of m, kg, s, A, K, mol, cd (others by name)
+const UnitRow UNIT_SYMBOLS[] = {
+    {"$", 0, 1, 1, 0, 0, .exponents = {[DOLLAR] = 1}, .doubts = DOUBT_AUSTRALIAN | DOUBT_CANADIAN},
+    {"A", ANY, 1, 1, 0, 0, .exponents = {0, 0, 0, 1}},
+    {"AU", 0, 149597870700, 1, 0, 0, .exponents = {1}},
+    {"AUD", 0, 1, 1, 0, 0, .exponents = {[AUSTRALIAN_DOLLAR] = 1}},
+    {"Ah", SMALL | KILO | GLUED, 3600, 1, 0, 0, .exponents = {0, 0, 1, 1}},
+    {"As", GLUED, 1, 1, 0, 0, .exponents = {0, 0, 1, 1}},
+    {"B", LARGE, 8, 1, 0, 0, .exponents = {[BITS] = 1}, .doubts = DOUBT_BINARY},
+    {"BTU", 0, 105505585262, 1, -8, 0, .exponents = {2, 1, -2}},
+    {"Bq", ANY, 1, 1, 0, 0, .exponents = {0, 0, -1}},
+    {"C", ANY, 1, 1, 0, 0, .exponents = {0, 0, 1, 1}, .doubts = DOUBT_COULOMB},
+    {"CAD", 0, 1, 1, 0, 0, .exponents = {[CANADIAN_DOLLAR] = 1}},
+    {"CNY", 0, 1, 1, 0, 0, .exponents = {[YUAN] = 1}},
+    {"Cal", 0, 4184, 1, 0, 0, .exponents = {2, 1, -2}, .doubts = DOUBT_SCALE},
+    {"Ci", ANY, 37, 1, 9, 0, .exponents = {0, 0, -1}},
+    {"D", 0, 1, 299792458, -21, 0, .exponents = {1, 0, 1, 1}},
+    {"Da", ANY, 166053906892, 1, -38, 0, .exponents = {0, 1}, .doubts = DOUBT_MOLAR_MASS},
+    {"F", ANY, 1, 1, 0, 0, .exponents = {-2, -1, 4, 2}, .doubts = DOUBT_FARAD},
+    {"G", SMALL | KILO, 1, 1, -4, 0, .exponents = {0, 1, -2, -1}},
+    {"GiB", 0, 8589934592, 1, 0, 0, .exponents = {[BITS] = 1}},
+    {"Gy", SMALL | KILO | CENTI, 1, 1, 0, 0, .exponents = {2, 0, -2}},
+    {"H", ANY, 1, 1, 0, 0, .exponents = {2, 1, -2, -2}},
+    {"Hz", ANY, 1, 1, 0, 0, .exponents = {0, 0, -1}},
+    {"J", ANY, 1, 1, 0, 0, .exponents = {2, 1, -2}},
+    {"JPY", 0, 1, 1, 0, 0, .exponents = {[YEN] = 1}},
+    {"Js", GLUED, 1, 1, 0, 0, .exponents = {2, 1, -1}},
+    {"K", ANY, 1, 1, 0, 0, .exponents = {0, 0, 0, 0, 1}},
+    {"KiB", 0, 8192, 1, 0, 0, .exponents = {[BITS] = 1}},
+    {"L", SMALL | CENTI | HECTO | KILO, 1, 1, -3, 0, .exponents = {3}},
+    {"M", SMALL, 1, 1, 3, 0, .exponents = {[LENGTH] = -3, [AMOUNT] = 1}},
+    {"MiB", 0, 8388608, 1, 0, 0, .exponents = {[BITS] = 1}},
+    {"N", ANY, 1, 1, 0, 0, .exponents = {1, 1, -2}, .doubts = DOUBT_NORMAL},
+    {"Nm", KILO | GLUED, 1, 1, 0, 0, .exponents = {2, 1, -2}},
+    {"Ns", KILO | GLUED, 1, 1, 0, 0, .exponents = {1, 1, -1}},
+    {"Ohm", ANY, 1, 1, 0, 0, .exponents = {2, 1, -3, -2}},
+    {"P", SMALL | CENTI, 1, 1, -1, 0, .exponents = {-1, 1, -1}},
+    {"Pa", ANY | HECTO, 1, 1, 0, 0, .exponents = {-1, 1, -2}},
+    {"Pas", SMALL | GLUED, 1, 1, 0, 0, .exponents = {-1, 1, -1}},
+    {"S", ANY, 1, 1, 0, 0, .exponents = {-2, -1, 3, 2}},
+    {"St", CENTI, 1, 1, -4, 0, .exponents = {2, 0, -1}},
+    {"Sv", SMALL, 1, 1, 0, 0, .exponents = {2, 0, -2}},
+    {"T", ANY, 1, 1, 0, 0, .exponents = {0, 1, -2, -1}},
+    {"TiB", 0, 8796093022208, 1, 0, 0, .exponents = {[BITS] = 1}},
+    {"USD", 0, 1, 1, 0, 0, .exponents = {[DOLLAR] = 1}},
+    {"V", ANY, 1, 1, 0, 0, .exponents = {2, 1, -3, -1}},
+    {"VA", ANY | GLUED, 1, 1, 0, 0, .exponents = {2, 1, -3}},
+    {"Vs", GLUED, 1, 1, 0, 0, .exponents = {2, 1, -2, -1}},
+    {"W", ANY, 1, 1, 0, 0, .exponents = {2, 1, -3}},
+    {"Wb", ANY, 1, 1, 0, 0, .exponents = {2, 1, -2, -1}},
+    {"Wh", ANY | GLUED, 3600, 1, 0, 0, .exponents = {2, 1, -2}},
+    {"Ws", ANY | GLUED, 1, 1, 0, 0, .exponents = {2, 1, -2}},
+    {"acre", 0, 40468564224, 1, -7, 0, .exponents = {2}},
+    {"arcmin", 0, 1, 10800, 0, 1, .exponents = {[ANGLE] = 1}},
+    {"arcsec", 0, 1, 648000, 0, 1, .exponents = {[ANGLE] = 1}},
+    {"atm", SMALL | KILO, 101325, 1, 0, 0, .exponents = {-1, 1, -2}},
+    {"b", LARGE | PREFIX_ONLY, 1, 1, 0, 0, .exponents = {[BITS] = 1}},
+    {"bar", SMALL | KILO, 1, 1, 5, 0, .exponents = {-1, 1, -2}},
+    {"bbl", 0, 158987294928, 1, -12, 0, .exponents = {3}},
+    {"bit", LARGE, 1, 1, 0, 0, .exponents = {[BITS] = 1}},
+    {"bps", LARGE, 1, 1, 0, 0, .exponents = {[TIME] = -1, [BITS] = 1}},
+    {"cal", ANY, 4184, 1, -3, 0, .exponents = {2, 1, -2}},
+    {"carat", 0, 2, 1, -4, 0, .exponents = {0, 1}},
+    {"cc", 0, 1, 1, -6, 0, .exponents = {3}},
+    {"cd", ANY, 1, 1, 0, 0, .exponents = {0, 0, 0, 0, 0, 0, 1}},
+    {"century", 0, 100, 1, 0, 0, .exponents = {0}, .word = "year"},
+    {"cmHg", 0, 101325, 76, 0, 0, .exponents = {-1, 1, -2}},
+    {"cup", 0, 2365882365, 1, -13, 0, .exponents = {3}},
+    {"d", 0, 86400, 1, 0, 0, .exponents = {0, 0, 1}},
+    {"dB", 0, 1, 1, 0, 0, .exponents = {0}, .word = "dB"},
+    {"decade", 0, 10, 1, 0, 0, .exponents = {0}, .word = "year"},
+    {"dyn", 0, 1, 1, -5, 0, .exponents = {1, 1, -2}},
+    {"eV", ANY, 1602176634, 1, -28, 0, .exponents = {2, 1, -2}},
+    {"erg", 0, 1, 1, -7, 0, .exponents = {2, 1, -2}},
+    {"eurocent", 0, 1, 1, -2, 0, .exponents = {[EURO] = 1}},
+    {"fermi", 0, 1, 1, -15, 0, .exponents = {1}},
+    {"floz", 0, 295735295625, 1, -16, 0, .exponents = {3}},
+    {"fortnight", 0, 1209600, 1, 0, 0, .exponents = {0, 0, 1}},
+    {"fps", 0, 3048, 1, -4, 0, .exponents = {1, 0, -1}},
+    {"ft", 0, 3048, 1, -4, 0, .exponents = {1}},
+    {"ftlb", 0, 13558179483314004, 1, -16, 0, .exponents = {2, 1, -2}},
+    {"furlong", 0, 201168, 1, -3, 0, .exponents = {1}},
+    {"g", ANY | CENTI | HECTO, 1, 1, -3, 0, .exponents = {0, 1}},
+    {"gal", 0, 3785411784, 1, -12, 0, .exponents = {3}},
+    {"h", 0, 3600, 1, 0, 0, .exponents = {0, 0, 1}},
+    {"ha", 0, 1, 1, 4, 0, .exponents = {2}},
+    {"hp", 0, 74569987158227022, 1, -14, 0, .exponents = {2, 1, -3}},
+    {"imperial gallon", 0, 454609, 1, -8, 0, .exponents = {3}},
+    {"in", 0, 254, 1, -4, 0, .exponents = {1}},
+    {"kat", SMALL, 1, 1, 0, 0, .exponents = {[TIME] = -1, [AMOUNT] = 1}},
+    {"kgf", 0, 980665, 1, -5, 0, .exponents = {1, 1, -2}},
+    {"kip", 0, 44482216152605, 1, -10, 0, .exponents = {1, 1, -2}},
+    {"knot", 0, 463, 900, 0, 0, .exponents = {1, 0, -1}},
+    {"kph", 0, 5, 18, 0, 0, .exponents = {1, 0, -1}},
+    {"ksi", 0, 44482216152605, 64516, -2, 0, .exponents = {-1, 1, -2}},
+    {"l", SMALL | CENTI | HECTO | KILO, 1, 1, -3, 0, .exponents = {3}},
+    {"lb", 0, 45359237, 1, -8, 0, .exponents = {0, 1}, .doubts = DOUBT_POUND_FORCE | DOUBT_STERLING},
+    {"lbf", 0, 44482216152605, 1, -13, 0, .exponents = {1, 1, -2}},
+    {"lm", SMALL | KILO, 1, 1, 0, 0, .exponents = {[LUMINOUS] = 1, [ANGLE] = 2}},
+    {"long ton", 0, 10160469088, 1, -7, 0, .exponents = {0, 1}},
+    {"lx", SMALL | KILO, 1, 1, 0, 0, .exponents = {[LENGTH] = -2, [LUMINOUS] = 1, [ANGLE] = 2}},
+    {"ly", LARGE, 9460730472580800, 1, 0, 0, .exponents = {1}},
+    {"m", ANY | CENTI | HECTO, 1, 1, 0, 0, .exponents = {1}, .doubts = DOUBT_MOLAL},
+    {"mi", 0, 1609344, 1, -3, 0, .exponents = {1}},
+    {"millennium", 0, 1000, 1, 0, 0, .exponents = {0}, .word = "year"},
+    {"min", 0, 60, 1, 0, 0, .exponents = {0, 0, 1}},
+    {"mmHg", 0, 101325, 760, 0, 0, .exponents = {-1, 1, -2}},
+    {"mol", ANY, 1, 1, 0, 0, .exponents = {0, 0, 0, 0, 0, 1}},
+    {"month", 0, 1, 12, 0, 0, .exponents = {0}, .word = "year"},
+    {"mpg", 0, 1609344, 3785411784, 9, 0, .exponents = {-2}},
+    {"mph", 0, 44704, 1, -5, 0, .exponents = {1, 0, -1}},
+    {"mps", 0, 1, 1, 0, 0, .exponents = {1, 0, -1}},
+    {"nmi", 0, 1852, 1, 0, 0, .exponents = {1}},
+    {"ohm", ANY, 1, 1, 0, 0, .exponents = {2, 1, -3, -2}},
+    {"oz", 0, 45359237, 16, -8, 0, .exponents = {0, 1}, .doubts = DOUBT_POUND_FORCE | DOUBT_FLUID},
+    {"paise", 0, 1, 1, -2, 0, .exponents = {[RUPEE] = 1}},
+    {"pc", LARGE, 96939420213600000, 1, 0, -1, .exponents = {1}},
+    {"pence", 0, 1, 1, -2, 0, .exponents = {[STERLING] = 1}},
+    {"ppb", 0, 1, 1, -9, 0, .exponents = {0}},
+    {"ppm", 0, 1, 1, -6, 0, .exponents = {0}},
+    {"psf", 0, 44482216152605, 9290304, -5, 0, .exponents = {-1, 1, -2}},
+    {"psi", 0, 44482216152605, 64516, -5, 0, .exponents = {-1, 1, -2}},
+    {"pt", 0, 473176473, 1, -12, 0, .exponents = {3}},
+    {"qt", 0, 946352946, 1, -12, 0, .exponents = {3}},
+    {"rad", ANY, 1, 1, 0, 0, .exponents = {[ANGLE] = 1}},
+    {"rem", SMALL, 1, 1, -2, 0, .exponents = {2, 0, -2}},
+    {"rev", 0, 2, 1, 0, 1, .exponents = {[ANGLE] = 1}},
+    {"rpm", 0, 1, 30, 0, 1, .exponents = {[TIME] = -1, [ANGLE] = 1}},
+    {"rps", 0, 2, 1, 0, 1, .exponents = {[TIME] = -1, [ANGLE] = 1}},
+    {"s", ANY, 1, 1, 0, 0, .exponents = {0, 0, 1}},
+    {"short ton", 0, 45359237, 5, -4, 0, .exponents = {0, 1}},
+    {"slug", 0, 8896443230521, 609600, -6, 0, .exponents = {0, 1}},
+    {"sqft", 0, 9290304, 1, -8, 0, .exponents = {2}},
+    {"sqm", 0, 1, 1, 0, 0, .exponents = {2}},
+    {"sr", 0, 1, 1, 0, 0, .exponents = {[ANGLE] = 2}},
+    {"t", 0, 1, 1, 3, 0, .exponents = {0, 1}},
+    {"tbsp", 0, 1478676478125, 1, -17, 0, .exponents = {3}},
+    {"therm", 0, 105505585262, 1, -3, 0, .exponents = {2, 1, -2}},
+    {"ton", 0, 45359237, 5, -4, 0, .exponents = {0, 1}, .doubts = DOUBT_SCALE | DOUBT_POUND_FORCE},
+    {"tonne", LARGE, 1, 1, 3, 0, .exponents = {0, 1}},
+    {"torr", SMALL, 101325, 760, 0, 0, .exponents = {-1, 1, -2}},
+    {"tsp", 0, 492892159375, 1, -17, 0, .exponents = {3}},
+    {"u", 0, 166053906892, 1, -38, 0, .exponents = {0, 1}, .doubts = DOUBT_MOLAR_MASS},
+    {"unit", 0, 1, 1, 0, 0, .exponents = {0}, .word = "unit"},
+    {"week", 0, 604800, 1, 0, 0, .exponents = {0, 0, 1}},
+    {"yd", 0, 9144, 1, -4, 0, .exponents = {1}},
+    {"yr", LARGE, 1, 1, 0, 0, .exponents = {0}, .word = "year"},
+    {"¢", 0, 1, 1, -2, 0, .exponents = {[DOLLAR] = 1}, .doubts = DOUBT_EURO_CENT},
+    {"£", 0, 1, 1, 0, 0, .exponents = {[STERLING] = 1}},
+    {"¥", 0, 1, 1, 0, 0, .exponents = {[YEN] = 1}, .doubts = DOUBT_YUAN},
+    {"°", 0, 1, 180, 0, 1, .exponents = {[ANGLE] = 1}, .doubts = DOUBT_DEGREE},
+    {"°C", 0, 1, 1, 0, 0, .exponents = {[TEMPERATURE] = 1}, .offset_numerator = 27315, .offset_denominator = 100},
+    {"°F", 0, 5, 9, 0, 0, .exponents = {[TEMPERATURE] = 1}, .offset_numerator = 45967, .offset_denominator = 180},
+    {"Å", 0, 1, 1, -10, 0, .exponents = {1}},
+    {"Ω", ANY, 1, 1, 0, 0, .exponents = {2, 1, -3, -2}},
+    {"€", 0, 1, 1, 0, 0, .exponents = {[EURO] = 1}},
+    {"₹", 0, 1, 1, 0, 0, .exponents = {[RUPEE] = 1}},
+};
+const int UNIT_SYMBOL_COUNT = sizeof UNIT_SYMBOLS / sizeof *UNIT_SYMBOLS;
+
+// Names in lower case and singular; they take the prefixes' names where their symbol takes prefixes.
+const UnitName UNIT_NAMES[] = {
+    {"acre", "acre"}, {"american dollar", "USD"}, {"amp", "A"}, {"ampere", "A"}, {"amu", "u"}, {"angstrom", "Å"},
+    {"arc minute", "arcmin"}, {"arc second", "arcsec"}, {"arcmin", "arcmin"}, {"arcminute", "arcmin"}, {"arcsec", "arcsec"},
+    {"arcsecond", "arcsec"}, {"astronomical unit", "AU"}, {"atm", "atm"}, {"atmosphere", "atm"}, {"atomic mass unit", "u"},
+    {"au", "AU"}, {"aud", "AUD"}, {"australian dollar", "AUD"}, {"bar", "bar"}, {"barrel of oil", "bbl"}, {"becquerel", "Bq"},
+    {"bit", "bit"}, {"british pound", "£"}, {"british thermal unit", "BTU"}, {"btu", "BTU"}, {"buck", "$"}, {"byte", "B"},
+    {"cad", "CAD"}, {"calorie", "cal"}, {"canadian dollar", "CAD"}, {"candela", "cd"}, {"carat", "carat"}, {"cc", "cc"},
+    {"celsius", "°C"}, {"cent", "¢"}, {"centigrade", "°C"}, {"centimeter of mercury", "cmHg"},
+    {"centimetre of mercury", "cmHg"}, {"century", "century"}, {"chinese yuan", "CNY"}, {"cm hg", "cmHg"}, {"cm of hg", "cmHg"},
+    {"cm of mercury", "cmHg"}, {"cmhg", "cmHg"}, {"cms", "cm"}, {"cny", "CNY"}, {"coulomb", "C"}, {"cup", "cup"},
+    {"curie", "Ci"}, {"dalton", "Da"}, {"day", "d"}, {"debye", "D"}, {"decade", "decade"}, {"decibel", "dB"}, {"deg", "°"},
+    {"deg c", "°C"}, {"deg celsius", "°C"}, {"deg f", "°F"}, {"deg fahrenheit", "°F"}, {"deg k", "K"}, {"degc", "°C"},
+    {"degf", "°F"}, {"degree", "°"}, {"degree c", "°C"}, {"degree celsius", "°C"}, {"degree centigrade", "°C"},
+    {"degree f", "°F"}, {"degree fahrenheit", "°F"}, {"degree k", "K"}, {"degree kelvin", "K"}, {"dollar", "$"},
+    {"dyne", "dyn"}, {"electron volt", "eV"}, {"electronvolt", "eV"}, {"erg", "erg"}, {"eur", "€"}, {"euro", "€"},
+    {"euro cent", "eurocent"}, {"fahrenheit", "°F"}, {"farad", "F"}, {"feet", "ft"}, {"fermi", "fermi"}, {"fl oz", "floz"},
+    {"fluid ounce", "floz"}, {"foot", "ft"}, {"foot pound", "ftlb"}, {"fortnight", "fortnight"}, {"ft", "ft"},
+    {"ft lb", "ftlb"}, {"ft lbf", "ftlb"}, {"furlong", "furlong"}, {"gal", "gal"}, {"gallon", "gal"}, {"gauss", "G"},
+    {"gbp", "£"}, {"gibibyte", "GiB"}, {"gm", "g"}, {"gram", "g"}, {"gramme", "g"}, {"gray", "Gy"}, {"hectare", "ha"},
+    {"henry", "H"}, {"hertz", "Hz"}, {"horse power", "hp"}, {"horsepower", "hp"}, {"hour", "h"}, {"hp", "hp"}, {"hr", "h"},
+    {"imperial gallon", "imperial gallon"}, {"in", "in"}, {"inch", "in"}, {"indian rupee", "₹"}, {"inr", "₹"},
+    {"japanese yen", "JPY"}, {"joule", "J"}, {"jpy", "JPY"}, {"katal", "kat"}, {"kcal", "kcal"}, {"kelvin", "K"}, {"kgs", "kg"},
+    {"kibibyte", "KiB"}, {"kilo", "kg"}, {"kilogram force", "kgf"}, {"kilohm", "kΩ"}, {"kip", "kip"}, {"kmh", "kph"},
+    {"kmph", "kph"}, {"kms", "km"}, {"knot", "knot"}, {"kph", "kph"}, {"ksi", "ksi"}, {"lb", "lb"}, {"lbf", "lbf"},
+    {"lbm", "lb"}, {"light year", "ly"}, {"lightyear", "ly"}, {"liter", "L"}, {"litre", "L"}, {"long ton", "long ton"},
+    {"ltr", "L"}, {"lumen", "lm"}, {"lux", "lx"}, {"mcg", "μg"}, {"mebibyte", "MiB"}, {"megohm", "MΩ"}, {"meter", "m"},
+    {"metre", "m"}, {"metric ton", "tonne"}, {"metric tonne", "tonne"}, {"mho", "S"}, {"mi", "mi"}, {"micron", "μm"},
+    {"mile", "mi"}, {"millennium", "millennium"}, {"millimeter of mercury", "mmHg"}, {"millimetre of mercury", "mmHg"},
+    {"min", "min"}, {"minute", "min"}, {"mls", "mL"}, {"mm hg", "mmHg"}, {"mm of hg", "mmHg"}, {"mm of mercury", "mmHg"},
+    {"mmhg", "mmHg"}, {"mms", "mm"}, {"mol", "mol"}, {"molar", "M"}, {"mole", "mol"}, {"month", "month"}, {"mph", "mph"},
+    {"nautical mile", "nmi"}, {"newton", "N"}, {"ohm", "Ω"}, {"ounce", "oz"}, {"oz", "oz"}, {"paisa", "paise"},
+    {"paise", "paise"}, {"parsec", "pc"}, {"pascal", "Pa"}, {"pence", "pence"}, {"pint", "pt"}, {"poise", "P"}, {"pound", "lb"},
+    {"pound force", "lbf"}, {"pound sterling", "£"}, {"ppb", "ppb"}, {"ppm", "ppm"}, {"psf", "psf"}, {"psi", "psi"},
+    {"qt", "qt"}, {"quart", "qt"}, {"rad", "rad"}, {"radian", "rad"}, {"rem", "rem"}, {"renminbi", "CNY"}, {"rev", "rev"},
+    {"revolution", "rev"}, {"rmb", "CNY"}, {"rpm", "rpm"}, {"rps", "rps"}, {"rs", "₹"}, {"rupee", "₹"}, {"sec", "s"},
+    {"second", "s"}, {"short ton", "short ton"}, {"siemens", "S"}, {"sievert", "Sv"}, {"slug", "slug"}, {"sqft", "sqft"},
+    {"steradian", "sr"}, {"stoke", "St"}, {"stokes", "St"}, {"tablespoon", "tbsp"}, {"tbsp", "tbsp"}, {"teaspoon", "tsp"},
+    {"tebibyte", "TiB"}, {"tesla", "T"}, {"therm", "therm"}, {"ton", "ton"}, {"tonne", "tonne"}, {"torr", "torr"},
+    {"tsp", "tsp"}, {"u s dollar", "USD"}, {"unit", "unit"}, {"us $", "USD"}, {"us dollar", "USD"}, {"us gallon", "gal"},
+    {"us ton", "short ton"}, {"usd", "USD"}, {"volt", "V"}, {"watt", "W"}, {"weber", "Wb"}, {"week", "week"}, {"wk", "week"},
+    {"yard", "yd"}, {"yd", "yd"}, {"year", "yr"}, {"yen", "¥"}, {"yr", "yr"}, {"yuan", "CNY"}, {"° c", "°C"},
+    {"° celsius", "°C"}, {"° f", "°F"}, {"° fahrenheit", "°F"}, {"° k", "K"}, {"Ångström", "Å"}, {"ångström", "Å"},
+};
+const int UNIT_NAME_COUNT = sizeof UNIT_NAMES / sizeof *UNIT_NAMES;
+
+// Wrong capitals that mean nothing else.
+const UnitName UNIT_ALIASES[] = {
+    {"Btu", "BTU"}, {"Calorie", "Cal"}, {"Calories", "Cal"}, {"DB", "dB"}, {"GHZ", "GHz"}, {"GPA", "GPa"}, {"Gev", "GeV"},
+    {"Ghz", "GHz"}, {"Gpa", "GPa"}, {"HZ", "Hz"}, {"KB", "kB"}, {"KCal", "kcal"}, {"KG", "kg"}, {"KGS", "kg"}, {"KGs", "kg"},
+    {"KHZ", "kHz"}, {"KHz", "kHz"}, {"KJ", "kJ"}, {"KM", "km"}, {"KN", "kN"}, {"KPA", "kPa"}, {"KPa", "kPa"}, {"KV", "kV"},
+    {"KW", "kW"}, {"KWH", "kWh"}, {"KWh", "kWh"}, {"Kcal", "kcal"}, {"KeV", "keV"}, {"Kev", "keV"}, {"Kg", "kg"}, {"Kgs", "kg"},
+    {"Khz", "kHz"}, {"Kj", "kJ"}, {"Km", "km"}, {"Kms", "km"}, {"Kpa", "kPa"}, {"Kw", "kW"}, {"Kwh", "kWh"}, {"MHZ", "MHz"},
+    {"MPA", "MPa"}, {"Mev", "MeV"}, {"Mhz", "MHz"}, {"Mpa", "MPa"}, {"PPB", "ppb"}, {"PPM", "ppm"}, {"Torr", "torr"},
+    {"US$", "USD"}, {"db", "dB"}, {"ev", "eV"}, {"hz", "Hz"}, {"kCal", "kcal"}, {"kWH", "kWh"}, {"kev", "keV"}, {"khz", "kHz"},
+    {"kj", "kJ"}, {"kpa", "kPa"}, {"kw", "kW"}, {"kwh", "kWh"},
+};
+const int UNIT_ALIAS_COUNT = sizeof UNIT_ALIASES / sizeof *UNIT_ALIASES;
+
+const UnitPrefix UNIT_PREFIXES[] = {
+    {"da", "deca", 1, HECTO},  {"h", "hecto", 2, HECTO},  {"k", "kilo", 3, KILO},    {"M", "mega", 6, PREFIXES_LARGE},
+    {"G", "giga", 9, PREFIXES_LARGE},  {"T", "tera", 12, PREFIXES_LARGE},  {"P", "peta", 15, PREFIXES_LARGE},  {"E", "exa", 18, PREFIXES_LARGE},
+    {"d", "deci", -1, CENTI},  {"c", "centi", -2, CENTI}, {"m", "milli", -3, SMALL}, {"μ", "micro", -6, SMALL},
+    {"u", "micro", -6, SMALL}, {"n", "nano", -9, SMALL},  {"p", "pico", -12, SMALL}, {"f", "femto", -15, SMALL},
+    {NULL, "atto", -18, 0},    {NULL, "zepto", -21, 0},   {NULL, "yocto", -24, 0},   {NULL, "zetta", 21, 0},
+    {NULL, "yotta", 24, 0},    {NULL, "deka", 1, 0},
+};
+const int UNIT_PREFIX_COUNT = sizeof UNIT_PREFIXES / sizeof *UNIT_PREFIXES;
+
+// What else a symbol may mean, as the difference between the two meanings' exponents.
+const UnitDoubt UNIT_DOUBTS[] = {
+    {DOUBT_COULOMB, {[TIME] = -1, [CURRENT] = -1, [TEMPERATURE] = 1}},                              // 25 C for 25 °C
+    {DOUBT_FARAD, {[LENGTH] = 2, [MASS] = 1, [TIME] = -4, [CURRENT] = -2, [TEMPERATURE] = 1}},      // 70 F for 70 °F
+    {DOUBT_DEGREE, {[ANGLE] = -1, [TEMPERATURE] = 1}},                                              // 25 degrees
+    {DOUBT_POUND_FORCE, {[LENGTH] = 1, [TIME] = -2}},                                               // a weight in pounds
+    {DOUBT_STERLING, {[MASS] = -1, [STERLING] = 1}},                                                // 5 pounds for £5
+    {DOUBT_FLUID, {[MASS] = -1, [LENGTH] = 3}},                                                     // ounces of milk
+    {DOUBT_MOLAR_MASS, {[AMOUNT] = -1}},                                                            // 18 u for 18 g/mol
+    {DOUBT_MOLAL, {[LENGTH] = -1, [MASS] = -1, [AMOUNT] = 1}},                                      // 0.5 m for 0.5 mol/kg
+    {DOUBT_NORMAL, {[LENGTH] = -4, [MASS] = -1, [TIME] = 2, [AMOUNT] = 1}},                         // 0.1 N of an acid
+    {DOUBT_AUSTRALIAN, {[DOLLAR] = -1, [AUSTRALIAN_DOLLAR] = 1}},
+    {DOUBT_CANADIAN, {[DOLLAR] = -1, [CANADIAN_DOLLAR] = 1}},
+    {DOUBT_EURO_CENT, {[DOLLAR] = -1, [EURO] = 1}},
+    {DOUBT_YUAN, {[YEN] = -1, [YUAN] = 1}},
+};
+const int UNIT_DOUBT_COUNT = sizeof UNIT_DOUBTS / sizeof *UNIT_DOUBTS;
+
+// Words that say that a phrase is no unit: it counts on, joins, compares, or is mathematics.
+const char *const UNIT_NO_WORDS[] = {
+    "alpha", "and", "arccos", "arcsin", "arctan", "are", "arg", "beta", "between", "billion", "both", "but", "cos", "cosh",
+    "cot", "csc", "delta", "det", "dozen", "eight", "eighth", "eighty", "either", "eleven", "epsilon", "equal", "equals", "eta",
+    "exp", "fifth", "fifty", "five", "forty", "four", "fourth", "gamma", "gcd", "half", "halve", "hundred", "hundredth", "if",
+    "inf", "infinite", "infinity", "into", "is", "kappa", "lambda", "lcm", "lim", "ln", "log", "maybe", "million", "minus",
+    "mod", "mu", "neither", "nine", "ninety", "ninth", "no", "none", "nor", "not", "nu", "omega", "one", "or", "over", "pct",
+    "percent", "percentage", "perhaps", "phi", "pi", "plus", "quarter", "rho", "seven", "seventh", "seventy", "sigma", "sin",
+    "sinh", "six", "sixth", "sixty", "sqrt", "sup", "tan", "tanh", "tau", "ten", "tenth", "than", "theta", "third", "thirty",
+    "thousand", "thousandth", "three", "through", "times", "to", "trillion", "twelve", "twenty", "two", "undefined", "versus",
+    "vs", "xi", "zero", "zeta",
+};
+const int UNIT_NO_WORD_COUNT = sizeof UNIT_NO_WORDS / sizeof *UNIT_NO_WORDS;
