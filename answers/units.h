@@ -13,7 +13,8 @@
 //    must hold a word of three letters, and none that counts, joins, compares or calculates ("or", "thousand", "minus", "sin").
 //  - "of" and words behind a known unit are a remark: liters of water. It may be left out, but two must be the same.
 //  - Months, decades and centuries are parts and multiples of the word year; years and days are not converted.
-//  - A pound is one of mass, but of force in ft-lb, lb/in^2 and lb/ft^2.
+//  - A pound is one of mass, but of force in ft-lb, lb/in^2 and lb/ft^2. The letter c is light only in MeV/c and the like.
+//  - A bracket without an operator before it needs a negative exponent: J (mol K)^{-1}, but not "meters (m)".
 #ifndef ANSWERS_UNITS_H
 #define ANSWERS_UNITS_H
 

@@ -485,12 +485,21 @@ static bool put(Run *run, const Unit *factor, int exponent)
     return !run->reader->refused;
 }
 
+// The c of GeV/c^2; anywhere else it is no unit, but a letter.
+static bool light_below_energy(const Run *run, const Token *token)
+{
+    const int8_t *exponents = run->unit->exponents;
+    return run->sign < 0 && strcmp(token->text, "c") == 0 && exponents[LENGTH] == 2 && exponents[MASS] == 1 && exponents[TIME] == -2;
+}
+
 static bool put_word(Run *run, const Token *token, int exponent, bool power, bool bare)
 {
     Unit one, first, last;
     uint8_t flags = 0;
     if (inch_among_words(token, run->begin, run->end))
         return false;
+    if (light_below_energy(run, token))
+        return unit_of_name(&one, "speed of light") && put(run, &one, exponent);
     bool speed = power && exponent < 0 && speed_symbol(token->text);
     bool known = !speed && (unit_of_symbol(&one, token->text, &flags) || unit_of_name(&one, token->text));
     if (known && !(power && (flags & UNIT_GLUED)))
@@ -568,7 +577,8 @@ static size_t phrase(char *out, size_t capacity, const Token *token, const Token
             return 0;
         ordinary_word(word, text);
         size = word_singular(single, word, size);
-        if (word_counts_or_joins(word) || word_counts_or_joins(single) || used + size + 2 > capacity)
+        bool first_of = used == 0 && strcmp(word, "of") == 0;
+        if (first_of || word_counts_or_joins(word) || word_counts_or_joins(single) || used + size + 2 > capacity)
             return 0;
         if (used > 0)
             out[used++] = ' ';

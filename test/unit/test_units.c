@@ -114,6 +114,8 @@ static void one_unit_is_written_in_many_ways(void **state)
         {"liters of water", "L of water", "liters", "Liters of Water"},
         {"grams of NaCl", "g of NaCl", "g"},
         {"people", "person"},
+        {"GeV/c^2", "\\text{GeV}/c^2", "\\mathrm{GeV}/\\mathrm{c}^2", "GeV/c²"},
+        {"kg m/s", "kgm/s", "kg·m/s", "kg*m*s^-1", "N s", "Ns"},
         {"(m/s)^2", "m^2/s^2"},
         {"M^{-1} s^{-1}", "L/(mol s)", "L mol^-1 s^-1", "M^{-1}s^{-1}"},
     };
@@ -128,7 +130,7 @@ static void scales_are_convertible(void **state)
         {"kg", "g"}, {"mW", "MW"}, {"hours", "minutes"}, {"m", "cm"}, {"mol/L", "mmol/L"}, {"J", "eV"}, {"°C", "K"}, {"°C", "°F"},
         {"degrees", "rad"}, {"rpm", "rad/s"}, {"atm", "Pa"}, {"km/h", "m/s"}, {"dollars", "cents"}, {"L", "cm^3"}, {"month", "year"},
         {"cal", "J"}, {"pc", "ly"}, {"G", "T"}, {"kg m/s^2", "dyn"}, {"ft-lb", "J"}, {"psi", "kPa"}, {"bits", "bytes"}, {"Ah", "C"},
-        {"ppm", "ppb"}, {"tonne", "kg"}, {"acre", "ha"}, {"apples per hour", "apples per minute"}, {"ms", "s"}, {"nm", "Å"},
+        {"ppm", "ppb"}, {"tonne", "kg"}, {"acre", "ha"}, {"apples per hour", "apples per minute"}, {"ms", "s"}, {"MeV/c^2", "kg"}, {"MeV/c", "kg m/s"}, {"nm", "Å"},
     };
     EXPECT_ALL(UNITS_CONVERTIBLE, pairs);
 }
@@ -152,7 +154,7 @@ static void doubtful_pairs_are_left_to_others(void **state)
         {"kB", "bytes"}, {"kB", "KiB"}, {"ton", "tonne"}, {"ton", "kg"}, {"cal", "Cal"}, {"year", "days"}, {"month", "days"},
         {"apples", "oranges"}, {"apples", "kg"}, {"units", "cm"}, {"units", "square units"}, {"right triangles", "triangles"},
         {"liters of water", "liters of milk"}, {"grams of NaCl", "grams of KCl"}, {"degrees north of east", "degrees"},
-        {"degrees north of east", "degrees north of west"}, {"dB", "W"}, {"AaBb", "aaBb"}, {"Lhf", "lHf"}, {"dBm", "dbm"},
+        {"degrees north of east", "degrees north of west"}, {"dB", "W"}, {"degrees of freedom", "degrees"}, {"AaBb", "aaBb"}, {"Lhf", "lHf"}, {"dBm", "dbm"},
         {"kg apples", "kg"}, {"apples per hour", "oranges per hour"},
     };
     EXPECT_ALL(UNITS_UNKNOWN, pairs);
@@ -166,7 +168,7 @@ static void what_is_no_unit_is_not_read(void **state)
         "one two", "sin", "\\pi", "\\sqrt{m}", "\\alpha", "theta", "H2O", "C2H4", "CO2", "N2", "kg of 5", "kg of nothing or more", "m of",
         "apples pears plums cherries dates", "m^{1000}", "m^{99}", "J/kg K^-1", "m - s", "1", "1 m", "m\\", "\\frac{m}", "\\frac{m}{",
         "\\text{m", "m^^2", "m^2^2", "α", "→", "m/1", "per", "of", "\\text{}", "()", "((((((m))))))", "not meters", "halves", "tenths",
-        "2pi", "a", "I", "inf", "m\n+", "2/s", "$5", "5$", "ab/cd", "mb", "meters (m)", "(m) (s)", "kg (units)",
+        "2pi", "a", "I", "inf", "m\n+", "2/s", "$5", "5$", "ab/cd", "mb", "meters (m)", "(m) (s)", "kg (units)", "c", "m/c", "of water",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         Unit unit;
