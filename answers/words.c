@@ -53,6 +53,14 @@ static bool looks_like_verb(const Pieces *p, size_t i)
     return n > 2 && point_of(p, i, n - 1) == 's' && strchr("sui", (int)(point_of(p, i, n - 2) & 0x7F)) == NULL;
 }
 
+// "an" stands before a vowel, and "a" does not: in "a ab" it is no article.
+static bool agrees(const Pieces *p, size_t i, bool an)
+{
+    int32_t c = low(point_of(p, i, 0));
+    bool vowel = c < 0x80 && strchr("aeiou", c) != NULL, either = c == 'h' || c == 'u' || c == 'e' || c == 'o';
+    return either || vowel == an || (an && p->list[i].size == 1); // an hour, a unit, a European, a one, an S
+}
+
 // "a" is one at the beginning, behind a comma and behind small words, where a word follows; elsewhere it is a name: vitamin a.
 static bool is_article(const Pieces *p, size_t i)
 {
@@ -60,10 +68,10 @@ static bool is_article(const Pieces *p, size_t i)
     if (!follows || !all_low(p, i, 1))
         return false;
     if (piece_is(p, i, "the") || piece_is(p, i, "an"))
-        return true;
+        return piece_is(p, i, "the") || agrees(p, i + 1, true);
     bool begins = i == 0 || p->list[i].joint == JOINT_SENTENCE, capital = is_capital(point_of(p, i, 0));
     bool after_small = begins || p->list[i].joint == JOINT_COMMA || piece_in(p, i - 1, small_words);
-    return piece_is(p, i, "a") && p->list[i + 1].size > 1 && !piece_in(p, i + 1, small_words) &&
+    return piece_is(p, i, "a") && agrees(p, i + 1, false) && p->list[i + 1].size > 1 && !piece_in(p, i + 1, small_words) &&
            (capital ? begins && all_low(p, i + 1, 0) && !looks_like_verb(p, i + 1) : after_small);
 }
 

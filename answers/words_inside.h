@@ -10,8 +10,8 @@ typedef enum PieceKind {
     PIECE_SIGN,   // one sign, one Greek letter, or a command that has no other meaning here
 } PieceKind;
 
-// What stands between a piece and the one before it; of several, the greatest.
-typedef enum Joint { JOINT_NONE, JOINT_SPACE, JOINT_HYPHEN, JOINT_COMMA, JOINT_SENTENCE } Joint;
+// What stands between a piece and the one before it; of several, the greatest. JOINT_LINE: while reading.
+typedef enum Joint { JOINT_NONE, JOINT_SPACE, JOINT_LINE, JOINT_HYPHEN, JOINT_COMMA, JOINT_SENTENCE } Joint;
 
 typedef struct Piece {
     uint32_t begin, size; // in points

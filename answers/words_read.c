@@ -148,8 +148,13 @@ static int32_t after(const Reader *r) { return r->at + 1 < r->size ? r->in[r->at
 
 static void join(Reader *r, Joint joint) { r->joint = joint > r->joint ? joint : r->joint; }
 
+static const Piece *last_piece(const Reader *r) { return r->out->count > 0 ? &r->out->list[r->out->count - 1] : NULL; }
+
 static void begin_piece(Reader *r, PieceKind kind)
 {
+    bool numbers = kind == PIECE_NUMBER && last_piece(r) != NULL && last_piece(r)->kind == PIECE_NUMBER;
+    if (r->joint == JOINT_LINE) // between numbers it ends a row; elsewhere it is a space
+        r->joint = numbers ? JOINT_COMMA : JOINT_SPACE;
     r->out->list[r->out->count++] = (Piece){(uint32_t)r->points, 0, kind, r->joint};
     r->joint = JOINT_NONE;
 }
@@ -165,8 +170,6 @@ static void add_sign(Reader *r, int32_t c)
     begin_piece(r, PIECE_SIGN);
     add_point(r, c);
 }
-
-static const Piece *last_piece(const Reader *r) { return r->out->count > 0 ? &r->out->list[r->out->count - 1] : NULL; }
 
 static bool last_is(const Reader *r, PieceKind kind) // and joined to what comes
 {
@@ -347,7 +350,9 @@ static void read_command(Reader *r)
         return;
     }
     r->at += r->at < r->size;
-    if (c == '\\' || c == ' ' || c == ',' || c == ';' || c == ':' || c == '>')
+    if (c == '\\')
+        join(r, JOINT_LINE);
+    else if (c == ' ' || c == ',' || c == ';' || c == ':' || c == '>')
         join(r, JOINT_SPACE);
     else if (c == '{' || c == '}' || c == '$' || c == '%' || c == '&' || c == '#' || c == '_' || c == '|')
         add_sign(r, c);
@@ -439,6 +444,8 @@ static void read_emphasis(Reader *r)
             return;
         }
     }
+    opens |= r->at == 0;
+    closes |= r->at + n == r->size;
     bool drop = n == 1 ? r->at > 0 && r->at == (c == '*' ? r->star_end : r->line_end) : (opens || closes) && !factors;
     for (size_t i = 0; i < n && !drop; i++)
         add_sign(r, c);
@@ -516,7 +523,7 @@ static void read_punctuation(Reader *r)
     r->out->question |= c == '?';
     if (c == '!' && right == '=')
         add_sign(r, 0x2260), r->at++;
-    else if ((c == ':' && is_compact(r)) || (c == '!' && lone && !is_apostrophe(right)))
+    else if ((c == ':' && is_compact(r)) || (c == '!' && ((lone && !is_apostrophe(right)) || is_letter(right) || is_digit(right))))
         add_sign(r, c);
     else if (c == '.' && is_letter(left) && is_letter(right))
         join(r, JOINT_HYPHEN); // U.S.
@@ -560,7 +567,7 @@ static void read_piece(Reader *r)
 {
     int32_t c = r->in[r->at];
     if (is_space(c))
-        join(r, JOINT_SPACE), r->at++;
+        join(r, c == '\n' ? JOINT_LINE : JOINT_SPACE), r->at++;
     else if (is_letter(c))
         read_word(r);
     else if (is_digit(c) || (c == '.' && is_digit(after(r)) && !is_letter(before(r))))

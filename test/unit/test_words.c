@@ -38,6 +38,9 @@ static void what_only_dresses_a_text_does_not_count(void **state)
         {"sodium chloride", "$\\text{sodium chloride}$"},
         {"sodium chloride", "\\(\\mathrm{sodium\\ chloride}\\)"},
         {"sodium chloride", "\\text{sodium } \\textbf{chloride}."},
+        {"an acid", "Acid"},
+        {"5 cm", "** 5 cm **"},
+        {"sodium chloride", "sodium\nchloride"},
         {"sodium chloride", "**Sodium chloride**"},
         {"sodium chloride", "*sodium chloride*"},
         {"sodium chloride", "_sodium_ chloride"},
@@ -142,6 +145,9 @@ static void words_keep_their_order_and_their_ends(void **state)
         {"A wins", "wins"},
         {"a or b", "or b"},
         {"A", "the"},
+        {"a ab", "ab"},
+        {"1 2\n3 4", "1 2 3 4"},
+        {"['Hi!', 'Hi!']", "['Hi!Hi!']"},
     };
     expect_same(true, same, COUNT(same));
     expect_same(false, other, COUNT(other));
