@@ -1,6 +1,7 @@
-// The same words. Two texts are read into pieces (words_read.c) and walked side by side; nothing is ever skipped but articles. Signs and
+// The same words. Two texts are read into pieces (pieces.c) and walked side by side; nothing is ever skipped but articles. Signs and
 // numbers count as they stand. Of words, the capitals of ordinary English may differ, those of names, units and symbols may not.
-#include "answers/words_inside.h"
+#include "answers/words.h"
+#include "answers/pieces.h"
 #include <ctype.h>
 #include <string.h>
 #include <utf8proc.h>
@@ -43,8 +44,9 @@ static bool all_low(const Pieces *p, size_t i, size_t from)
 
 // ---- articles
 
-static const char *const small_words[] = {"of", "in", "is", "on", "at", "to", "by", "or", "as", "it",   "if",   "be",   "no", "so",
-                                          "we", "he", "do", "are", "was", "and", "for", "not", "with", "from", "than", "that", NULL};
+static const char *const small_words[] = {"of",  "in",  "is",  "on",  "at",   "to",   "by",   "or",   "as",
+                                          "it",  "if",  "be",  "no",  "so",   "we",   "he",   "do",   "are",
+                                          "was", "and", "for", "not", "with", "from", "than", "that", NULL};
 
 // A third person's s: what stands before "wins" is nobody's article.
 static bool looks_like_verb(const Pieces *p, size_t i)

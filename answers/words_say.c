@@ -1,10 +1,19 @@
 // What words say beyond their letters: numbers, a few phrases, yes and no, and sentences that state a short answer. Each rule is a
 // grammar or a table that can be read to its end; a text that it does not cover is left to a judge.
-#include "answers/words_inside.h"
+#include "answers/words.h"
+#include "answers/pieces.h"
 #include <string.h>
 #include <utf8proc.h>
 
-enum { DIGITS_MOST = 15, KEY_BYTES = 64, PIECES_MOST = 40, WORDS_MOST = 25, SUBJECT_MOST = 10, REFERENCE_MOST = 3, BILLION = 1000000000 };
+enum {
+    DIGITS_MOST = 15,
+    KEY_BYTES = 64,
+    PIECES_MOST = 40,
+    WORDS_MOST = 25,
+    SUBJECT_MOST = 10,
+    REFERENCE_MOST = 3,
+    BILLION = 1000000000
+};
 
 // ---- numbers
 
@@ -40,9 +49,9 @@ static bool read_digits(const Pieces *p, size_t i, int64_t *value)
     return commas == 0 || (commas == (n - 1) / 4 && n % 4 != 0); // every group but the first of three
 }
 
-static const char *const ones[] = {"zero",    "one",     "two",       "three",    "four",     "five",    "six",
-                                   "seven",   "eight",   "nine",      "ten",      "eleven",   "twelve",  "thirteen",
-                                   "fourteen", "fifteen", "sixteen",  "seventeen", "eighteen", "nineteen", NULL};
+static const char *const ones[] = {"zero",     "one",     "two",     "three",     "four",     "five",     "six",
+                                   "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",   "thirteen",
+                                   "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", NULL};
 static const char *const tens[] = {"twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", NULL};
 static const char *const scales[] = {"thousand", "million", NULL};
 static const int64_t factors[] = {1000, 1000000};
@@ -82,7 +91,8 @@ static size_t read_number_words(const Pieces *p, size_t i, int64_t *value)
             group = 0;
             begun = false;
             end = ++at;
-        } else if (piece_is(p, at, "and") && end == at && at > i && (find(p, at - 1, scales) >= 0 || piece_is(p, at - 1, "hundred"))) {
+        } else if (piece_is(p, at, "and") && end == at && at > i &&
+                   (find(p, at - 1, scales) >= 0 || piece_is(p, at - 1, "hundred"))) {
             at++;
         } else {
             break;
@@ -153,16 +163,34 @@ enum { PHRASES = sizeof phrases / sizeof *phrases };
 
 // Of one line only one is so: another is not the answer.
 static const char *const opposites[][LINE_MOST] = {
-    {"increases", "decreases"},     {"increase", "decrease"},      {"increasing", "decreasing"},
-    {"increased", "decreased"},     {"positive", "negative"},      {"odd", "even"},
-    {"north", "south", "east", "west"},                            {"left", "right"},
-    {"up", "down"},                 {"upward", "downward"},        {"knight", "knave"},
-    {"converges", "diverges"},      {"convergent", "divergent"},   {"finite", "infinite"},
-    {"rational", "irrational"},     {"possible", "impossible"},    {"prime", "composite"},
-    {"valid", "invalid"},           {"higher", "lower"},           {"greater", "less"},
-    {"maximum", "minimum"},         {"above", "below"},            {"clockwise", "counterclockwise"},
-    {"endothermic", "exothermic"},  {"dependent", "independent"},  {"consistent", "inconsistent"},
-    {"no solution", "infinitely many"},                            {"no solution", "all real numbers"},
+    {"increases", "decreases"},
+    {"increase", "decrease"},
+    {"increasing", "decreasing"},
+    {"increased", "decreased"},
+    {"positive", "negative"},
+    {"odd", "even"},
+    {"north", "south", "east", "west"},
+    {"left", "right"},
+    {"up", "down"},
+    {"upward", "downward"},
+    {"knight", "knave"},
+    {"converges", "diverges"},
+    {"convergent", "divergent"},
+    {"finite", "infinite"},
+    {"rational", "irrational"},
+    {"possible", "impossible"},
+    {"prime", "composite"},
+    {"valid", "invalid"},
+    {"higher", "lower"},
+    {"greater", "less"},
+    {"maximum", "minimum"},
+    {"above", "below"},
+    {"clockwise", "counterclockwise"},
+    {"endothermic", "exothermic"},
+    {"dependent", "independent"},
+    {"consistent", "inconsistent"},
+    {"no solution", "infinitely many"},
+    {"no solution", "all real numbers"},
 };
 enum { OPPOSITES = sizeof opposites / sizeof *opposites };
 
@@ -226,19 +254,22 @@ typedef struct Truth {
 } Truth;
 
 static const char *const reasons[] = {"because", "since", "as", NULL};
-static const char *const denials[] = {"no",       "not",    "false",   "never",    "nor",    "neither", "cannot", "untrue", "incorrect",
-                                      "wrong",    "none",   "nothing", "nowhere",  "hardly", "without", NULL};
+static const char *const denials[] = {"no",        "not",   "false", "never",   "nor",     "neither", "cannot",  "untrue",
+                                      "incorrect", "wrong", "none",  "nothing", "nowhere", "hardly",  "without", NULL};
 static const char *const assents[] = {"yes", "true", "correct", NULL};
 static const char *const doubts[] = {
-    "but",    "however", "although", "though",   "or",     "either",   "maybe",    "perhaps",  "possibly", "probably", "might", "may",
-    "could",  "would",   "can",      "if",       "unless", "except",   "instead",  "rather",   "unlike",   "whether",  "wait",  "actually",
-    "unsure", "unclear", "versus",   "vs",       "almost", "otherwise", "sometimes", "partly", "half",     "likely",   "unlikely", "should",
-    "alternatively",     "uncertain", "guess",   "depends", "contrary", "opposite",    "other",    "than",     "yet",   NULL};
-static const char *const reports[] = {"that",    "which",    "who",      "what",     "says",    "said",    "say",     "claims", "claimed",
-                                      "claim",   "thinks",   "think",    "believes", "believe", "suppose", "assume",  "assuming", "let",
-                                      "lets",    "nobody",   "everyone", "only",     "fake",    "lie",     "lies",    "when",   "while", NULL};
+    "but",       "however",  "although", "though",   "or",       "either",  "maybe",         "perhaps",   "possibly", "probably",
+    "might",     "may",      "could",    "would",    "can",      "if",      "unless",        "except",    "instead",  "rather",
+    "unlike",    "whether",  "wait",     "actually", "unsure",   "unclear", "versus",        "vs",        "almost",   "otherwise",
+    "sometimes", "partly",   "half",     "likely",   "unlikely", "should",  "alternatively", "uncertain", "guess",    "depends",
+    "contrary",  "opposite", "other",    "than",     "yet",      NULL};
+static const char *const reports[] = {"that",    "which",   "who",      "what",   "says",  "said",     "say",
+                                      "claims",  "claimed", "claim",    "thinks", "think", "believes", "believe",
+                                      "suppose", "assume",  "assuming", "let",    "lets",  "nobody",   "everyone",
+                                      "only",    "fake",    "lie",      "lies",   "when",  "while",    NULL};
 static const char *const copulas[] = {"is", "are", "was", "were", "be", "equals", "becomes", "remains", NULL};
-static const char *const statements[] = {"statement", "proposition", "assertion", "conclusion", "answer", "it", "this", "that", NULL};
+static const char *const statements[] = {"statement", "proposition", "assertion", "conclusion", "answer",
+                                         "it",        "this",        "that",      NULL};
 
 // can't, isn't
 static bool is_contraction(const Pieces *p, size_t i)
@@ -317,7 +348,8 @@ static size_t find_verb(const Pieces *a)
 // No "of" and no "by": north of east is not north. Of a number nothing but a reason: two to one is not two.
 static bool may_follow(const Pieces *a, size_t i, bool number)
 {
-    static const char *const tails[] = {"on", "in", "at", "for", "because", "since", "when", "as", "by", "with", "over", "to", NULL};
+    static const char *const tails[] = {"on", "in", "at",   "for",  "because", "since", "when",
+                                        "as", "by", "with", "over", "to",      NULL};
     bool pause_or_space = i < a->count && a->list[i].joint <= JOINT_COMMA;
     return i == a->count || (pause_or_space && piece_in(a, i, number ? reasons : tails));
 }
@@ -342,7 +374,8 @@ static bool states(const Pieces *r, const Pieces *a)
     int64_t value;
     bool worded, number = read_whole(r, &value, &worded) > 0;
     return n > 0 && a->list[begin].joint <= JOINT_SPACE && may_follow(a, end, number) && !has(a, 0, begin, denials) &&
-           !has(a, end, a->count, denials) && !has(a, 0, begin, doubts) && !has(a, end, a->count, doubts) && !has(a, 0, verb, reports);
+           !has(a, end, a->count, denials) && !has(a, 0, begin, doubts) && !has(a, end, a->count, doubts) &&
+           !has(a, 0, verb, reports);
 }
 
 // ---- all of them

@@ -17,7 +17,8 @@ static void expect_same(bool wanted, const Pair *pairs, size_t count)
     for (size_t i = 0; i < count; i++)
         if (words_same(span(pairs[i].reference), span(pairs[i].answer)) != wanted ||
             words_same(span(pairs[i].answer), span(pairs[i].reference)) != wanted)
-            fail_msg("%s and %s: %s", pairs[i].reference, pairs[i].answer, wanted ? "are the same words" : "are not the same words");
+            fail_msg("%s and %s: %s", pairs[i].reference, pairs[i].answer,
+                     wanted ? "are the same words" : "are not the same words");
 }
 
 static void expect(Verdict wanted, const Pair *pairs, size_t count)
@@ -120,12 +121,8 @@ static void what_only_dresses_a_text_does_not_count(void **state)
 static void words_keep_their_order_and_their_ends(void **state)
 {
     static const Pair same[] = {
-        {"not-for-profit", "notforprofit"},
-        {"not-for-profit", "not for profit"},
-        {"Not-for-Profit", "not-for-profit"},
-        {"well-known", "Well known"},
-        {"well\xe2\x80\x93known", "well-known"},
-        {"e-mail", "email"},
+        {"not-for-profit", "notforprofit"}, {"not-for-profit", "not for profit"},    {"Not-for-Profit", "not-for-profit"},
+        {"well-known", "Well known"},       {"well\xe2\x80\x93known", "well-known"}, {"e-mail", "email"},
     };
     static const Pair other[] = {
         {"no where", "nowhere"},
@@ -171,9 +168,25 @@ static void capitals_of_english_do_not_count_and_those_of_names_do(void **state)
          "cole"},
     };
     static const Pair other[] = {
-        {"mW", "MW"},   {"Aa", "AA"},     {"AaBb", "aaBb"}, {"Aabb", "aabb"}, {"AABB", "aabb"}, {"Lhf", "lHf"}, {"Co", "CO"},
-        {"Ca", "CA"},   {"MB", "mb"},     {"x", "X"},       {"N", "n"},       {"pH", "PH"},     {"DNA", "dna"}, {"ABCD", "abcd"},
-        {"5 mW", "5 MW"}, {"5 Pa", "5 pA"}, {"PQRS", "pqrs"}, {"N electrons", "n electrons"}, {"\\delta", "\\Delta"},
+        {"mW", "MW"},
+        {"Aa", "AA"},
+        {"AaBb", "aaBb"},
+        {"Aabb", "aabb"},
+        {"AABB", "aabb"},
+        {"Lhf", "lHf"},
+        {"Co", "CO"},
+        {"Ca", "CA"},
+        {"MB", "mb"},
+        {"x", "X"},
+        {"N", "n"},
+        {"pH", "PH"},
+        {"DNA", "dna"},
+        {"ABCD", "abcd"},
+        {"5 mW", "5 MW"},
+        {"5 Pa", "5 pA"},
+        {"PQRS", "pqrs"},
+        {"N electrons", "n electrons"},
+        {"\\delta", "\\Delta"},
     };
     expect_same(true, same, COUNT(same));
     expect_same(false, other, COUNT(other));
@@ -201,16 +214,12 @@ static void words_may_say_a_number(void **state)
         {"5000", "5 thousand"},
     };
     static const Pair different[] = {
-        {"five", "6"},
-        {"-3", "three"},
-        {"twenty", "two"},
-        {"105", "one hundred five thousand"},
-        {"zero", "one"},
+        {"five", "6"}, {"-3", "three"}, {"twenty", "two"}, {"105", "one hundred five thousand"}, {"zero", "one"},
     };
     static const Pair unknown[] = {
-        {"half", "0.5"},          {"five", "5.0"},          {"five apples", "5 pears"}, {"5", "6"}, {"ten five", "15"},
-        {"twenty twenty", "40"},  {"five", "5 apples"},     {"one, two", "3"},          {"5", "-five-"},
-        {"1234,567", "twelve"},   {"thousand", "1000"},     {"one", "won"},
+        {"half", "0.5"},    {"five", "5.0"},         {"five apples", "5 pears"}, {"5", "6"},
+        {"ten five", "15"}, {"twenty twenty", "40"}, {"five", "5 apples"},       {"one, two", "3"},
+        {"5", "-five-"},    {"1234,567", "twelve"},  {"thousand", "1000"},       {"one", "won"},
     };
     expect(VERDICT_EQUAL, equal, COUNT(equal));
     expect(VERDICT_DIFFERENT, different, COUNT(different));
@@ -254,9 +263,12 @@ static void phrases_of_one_line_are_one(void **state)
         {"\\emptyset", "\\mathbb{R}"},
     };
     static const Pair unknown[] = {
-        {"undefined", "infinity"}, {"no solution", "no real solutions"}, {"\\infty", "-\\infty"}, {"R", "all real numbers"},
-        {"none", "no solution"},   {"cat", "dog"},                       {"north", "northeast"},  {"north", "north south"},
-        {"yes", "yes or no"},      {"no solution", "solution"},          {"infinite", "finite set"},
+        {"undefined", "infinity"},  {"no solution", "no real solutions"},
+        {"\\infty", "-\\infty"},    {"R", "all real numbers"},
+        {"none", "no solution"},    {"cat", "dog"},
+        {"north", "northeast"},     {"north", "north south"},
+        {"yes", "yes or no"},       {"no solution", "solution"},
+        {"infinite", "finite set"},
     };
     expect(VERDICT_EQUAL, equal, COUNT(equal));
     expect(VERDICT_DIFFERENT, different, COUNT(different));
@@ -341,8 +353,9 @@ static void words_are_counted_without_commands(void **state)
 // Texts of 64 KB, of whatever could be looked through again and again
 static void long_texts_take_no_time(void **state)
 {
-    static const char *const parts[] = {"a ", "$", "*", "_a", "{", "}", "\\text{", "`'", "-a", "\xcc\x81", "not-", "$ $", "\\", "1,", "~",
-                                        "\xc2\xb2", "hundred ", "is ", "\"", "^{1", "\\boxed{", ". ", "\xff", "the "};
+    static const char *const parts[] = {"a ",       "$",        "*",    "_a",  "{",        "}",  "\\text{", "`'",
+                                        "-a",       "\xcc\x81", "not-", "$ $", "\\",       "1,", "~",       "\xc2\xb2",
+                                        "hundred ", "is ",      "\"",   "^{1", "\\boxed{", ". ", "\xff",    "the "};
     enum { SIZE = 1 << 16 };
     static char text[SIZE];
     clock_t begin = clock();

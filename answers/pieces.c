@@ -1,6 +1,6 @@
 // A text read into pieces: words, numbers and signs, and what joins them. Everything that only dresses a text is left out here:
 // LaTeX's wrappers and delimiters, markdown, quotes, invisible characters. What may carry meaning stays a sign.
-#include "answers/words_inside.h"
+#include "answers/pieces.h"
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
@@ -12,11 +12,11 @@ typedef struct Reader {
     size_t at, size;
     Pieces *out;
     size_t points;
-    Joint joint;        // of the piece to come
-    uint64_t dropped;   // for every open brace, whether it was left out
-    int depth;          // of braces
-    int quotes;         // single ones that are open
-    bool double_quoted; // a " is open
+    Joint joint;                         // of the piece to come
+    uint64_t dropped;                    // for every open brace, whether it was left out
+    int depth;                           // of braces
+    int quotes;                          // single ones that are open
+    bool double_quoted;                  // a " is open
     size_t math_end, star_end, line_end; // where the $, * or _ stands that closes this one; 0: nowhere
 } Reader;
 
@@ -28,7 +28,8 @@ static bool is_ascii_letter(int32_t c) { return (c >= 'a' && c <= 'z') || (c >= 
 
 static bool is_mark(int32_t c)
 {
-    return c >= 0x300 && c < NOT_UTF8 && utf8proc_category(c) <= UTF8PROC_CATEGORY_ME && utf8proc_category(c) >= UTF8PROC_CATEGORY_MN;
+    return c >= 0x300 && c < NOT_UTF8 && utf8proc_category(c) <= UTF8PROC_CATEGORY_ME &&
+           utf8proc_category(c) >= UTF8PROC_CATEGORY_MN;
 }
 
 // Greek letters are signs: \alpha\beta, \alpha \beta and αβ are the same.
@@ -44,8 +45,9 @@ static bool is_letter(int32_t c)
 
 static bool is_space(int32_t c)
 {
-    return c == ' ' || (c > 0 && c < ' ') || (c >= 0x7F && c < NOT_UTF8 && utf8proc_category(c) >= UTF8PROC_CATEGORY_ZS &&
-                                              utf8proc_category(c) <= UTF8PROC_CATEGORY_CC);
+    return c == ' ' || (c > 0 && c < ' ') ||
+           (c >= 0x7F && c < NOT_UTF8 && utf8proc_category(c) >= UTF8PROC_CATEGORY_ZS &&
+            utf8proc_category(c) <= UTF8PROC_CATEGORY_CC);
 }
 
 static bool is_apostrophe(int32_t c) { return c == '\'' || c == 0x2019 || c == 0x2018; }
@@ -55,10 +57,10 @@ static bool is_dash(int32_t c) { return c == '-' || c == 0x2212; } // the others
 static int32_t plain(int32_t c)
 {
     static const int32_t same[][2] = {
-        {0x2010, '-'},    {0x2011, '-'},    {0x2012, '-'},    {0x2013, '-'},    {0x2014, '-'},    {0x2015, '-'}, {0xFE63, '-'},
-        {0x3001, ','},    {0x3002, '.'},    {0x00B5, 0x3BC},  {0x2206, 0x394},  {0x2126, 0x3A9},  {0x00BA, 0xB0}, {0x02B9, 0x2032},
-        {0x22C5, 0xB7},   {0x2715, 0xD7},   {0x27F6, 0x2192}, {0x03D5, 0x3C6},  {0x03F5, 0x3B5},  {0x03D1, 0x3B8}, {0x00B4, '\''},
-        {0x2217, '*'},    {0x2032, 0x2032}, {0x2044, '/'},    {0x2215, '/'},    {0x2236, ':'},    {0x29F9, '\\'}, {0x201F, '"'},
+        {0x2010, '-'},  {0x2011, '-'},    {0x2012, '-'},    {0x2013, '-'},   {0x2014, '-'},   {0x2015, '-'},   {0xFE63, '-'},
+        {0x3001, ','},  {0x3002, '.'},    {0x00B5, 0x3BC},  {0x2206, 0x394}, {0x2126, 0x3A9}, {0x00BA, 0xB0},  {0x02B9, 0x2032},
+        {0x22C5, 0xB7}, {0x2715, 0xD7},   {0x27F6, 0x2192}, {0x03D5, 0x3C6}, {0x03F5, 0x3B5}, {0x03D1, 0x3B8}, {0x00B4, '\''},
+        {0x2217, '*'},  {0x2032, 0x2032}, {0x2044, '/'},    {0x2215, '/'},   {0x2236, ':'},   {0x29F9, '\\'},  {0x201F, '"'},
     };
     if (c >= 0xFF01 && c <= 0xFF5E) // full width
         return c - 0xFEE0;
@@ -122,7 +124,8 @@ static void add_character(Decoder *d, int32_t c)
     if (digit != 0 || (c > 0x7F && c < NOT_UTF8 && utf8proc_category(c) == UTF8PROC_CATEGORY_CF)) // invisible
         return;
     c = plain(c);
-    utf8proc_ssize_t n = c < 0x80 || c >= NOT_UTF8 ? 0 : utf8proc_decompose_char(c, parts, 8, UTF8PROC_STABLE | UTF8PROC_DECOMPOSE, NULL);
+    utf8proc_ssize_t n =
+        c < 0x80 || c >= NOT_UTF8 ? 0 : utf8proc_decompose_char(c, parts, 8, UTF8PROC_STABLE | UTF8PROC_DECOMPOSE, NULL);
     if (n <= 0)
         d->points[d->count++] = c;
     for (utf8proc_ssize_t i = 0; i < n && i < 8; i++)
@@ -203,12 +206,12 @@ static void read_number(Reader *r)
 
 // ---- LaTeX
 
-static const char *const wrappers[] = {"text",   "textbf",  "textit",  "textrm", "textsf",       "texttt",       "textnormal",
-                                       "textup", "textsc",  "emph",    "mathrm", "underline",    "mathbf",       "mathit",
-                                       "mathsf", "mathtt",  "mathnormal", "bm",  "boldsymbol",   "operatorname", "mbox",
-                                       "hbox",   "boxed",   "fbox",    "left",   "right",        "big",          "Big",
-                                       "bigl",   "bigr",    "Bigl",    "Bigr",   "bigg",         "Bigg",         "displaystyle",
-                                       "textstyle", "rm",   "bf",      "it",     "limits",       "ensuremath",   "mathop", NULL};
+static const char *const wrappers[] = {
+    "text",       "textbf",       "textit",    "textrm", "textsf",     "texttt", "textnormal", "textup",       "textsc",
+    "emph",       "mathrm",       "underline", "mathbf", "mathit",     "mathsf", "mathtt",     "mathnormal",   "bm",
+    "boldsymbol", "operatorname", "mbox",      "hbox",   "boxed",      "fbox",   "left",       "right",        "big",
+    "Big",        "bigl",         "bigr",      "Bigl",   "Bigr",       "bigg",   "Bigg",       "displaystyle", "textstyle",
+    "rm",         "bf",           "it",        "limits", "ensuremath", "mathop", NULL};
 static const char *const spaces[] = {"quad", "qquad", "space", "enspace", "thinspace", "newline", "par", NULL};
 static const char *const functions[] = {"sin", "cos", "tan", "cot", "sec", "csc", "log", "ln",  "lg",  "exp", "max", "min",
                                         "sup", "lim", "det", "gcd", "lcm", "deg", "dim", "ker", "mod", "arg", NULL};
@@ -217,21 +220,94 @@ static const struct {
     const char *name;
     int32_t sign;
 } signs[] = {
-    {"alpha", 0x3B1},   {"beta", 0x3B2},    {"gamma", 0x3B3},  {"delta", 0x3B4},       {"epsilon", 0x3B5}, {"varepsilon", 0x3B5},
-    {"zeta", 0x3B6},    {"eta", 0x3B7},     {"theta", 0x3B8},  {"vartheta", 0x3B8},    {"iota", 0x3B9},    {"kappa", 0x3BA},
-    {"lambda", 0x3BB},  {"mu", 0x3BC},      {"nu", 0x3BD},     {"xi", 0x3BE},          {"pi", 0x3C0},      {"rho", 0x3C1},
-    {"sigma", 0x3C3},   {"tau", 0x3C4},     {"upsilon", 0x3C5}, {"phi", 0x3C6},        {"varphi", 0x3C6},  {"chi", 0x3C7},
-    {"psi", 0x3C8},     {"omega", 0x3C9},   {"Gamma", 0x393},  {"Delta", 0x394},       {"Theta", 0x398},   {"Lambda", 0x39B},
-    {"Xi", 0x39E},      {"Pi", 0x3A0},      {"Sigma", 0x3A3},  {"Phi", 0x3A6},         {"Psi", 0x3A8},     {"Omega", 0x3A9},
-    {"to", 0x2192},     {"rightarrow", 0x2192}, {"longrightarrow", 0x2192}, {"leftarrow", 0x2190}, {"Rightarrow", 0x21D2},
-    {"implies", 0x21D2}, {"leftrightarrow", 0x2194}, {"Leftrightarrow", 0x21D4}, {"iff", 0x21D4}, {"pm", 0xB1}, {"mp", 0x2213},
-    {"neg", 0xAC},      {"lnot", 0xAC},     {"sim", '~'},      {"le", 0x2264},         {"leq", 0x2264},    {"ge", 0x2265},
-    {"geq", 0x2265},    {"ne", 0x2260},     {"neq", 0x2260},   {"times", 0xD7},        {"cdot", 0xB7},     {"bullet", 0x2022},
-    {"infty", 0x221E},  {"emptyset", 0x2205}, {"varnothing", 0x2205}, {"lor", 0x2228}, {"vee", 0x2228},    {"land", 0x2227},
-    {"wedge", 0x2227},  {"supset", 0x2283}, {"subset", 0x2282}, {"degree", 0xB0},      {"prime", 0x2032},  {"equiv", 0x2261},
-    {"approx", 0x2248}, {"cup", 0x222A},    {"cap", 0x2229},   {"in", 0x2208},         {"forall", 0x2200}, {"exists", 0x2203},
-    {"angle", 0x2220},  {"hbar", 0x210F},   {"textdegree", 0xB0}, {"euro", 0x20AC},    {"pounds", 0xA3},   {"lt", '<'},
-    {"gt", '>'},        {"div", 0xF7},      {"lbrace", '{'},   {"rbrace", '}'},        {"backslash", '\\'},
+    {"alpha", 0x3B1},
+    {"beta", 0x3B2},
+    {"gamma", 0x3B3},
+    {"delta", 0x3B4},
+    {"epsilon", 0x3B5},
+    {"varepsilon", 0x3B5},
+    {"zeta", 0x3B6},
+    {"eta", 0x3B7},
+    {"theta", 0x3B8},
+    {"vartheta", 0x3B8},
+    {"iota", 0x3B9},
+    {"kappa", 0x3BA},
+    {"lambda", 0x3BB},
+    {"mu", 0x3BC},
+    {"nu", 0x3BD},
+    {"xi", 0x3BE},
+    {"pi", 0x3C0},
+    {"rho", 0x3C1},
+    {"sigma", 0x3C3},
+    {"tau", 0x3C4},
+    {"upsilon", 0x3C5},
+    {"phi", 0x3C6},
+    {"varphi", 0x3C6},
+    {"chi", 0x3C7},
+    {"psi", 0x3C8},
+    {"omega", 0x3C9},
+    {"Gamma", 0x393},
+    {"Delta", 0x394},
+    {"Theta", 0x398},
+    {"Lambda", 0x39B},
+    {"Xi", 0x39E},
+    {"Pi", 0x3A0},
+    {"Sigma", 0x3A3},
+    {"Phi", 0x3A6},
+    {"Psi", 0x3A8},
+    {"Omega", 0x3A9},
+    {"to", 0x2192},
+    {"rightarrow", 0x2192},
+    {"longrightarrow", 0x2192},
+    {"leftarrow", 0x2190},
+    {"Rightarrow", 0x21D2},
+    {"implies", 0x21D2},
+    {"leftrightarrow", 0x2194},
+    {"Leftrightarrow", 0x21D4},
+    {"iff", 0x21D4},
+    {"pm", 0xB1},
+    {"mp", 0x2213},
+    {"neg", 0xAC},
+    {"lnot", 0xAC},
+    {"sim", '~'},
+    {"le", 0x2264},
+    {"leq", 0x2264},
+    {"ge", 0x2265},
+    {"geq", 0x2265},
+    {"ne", 0x2260},
+    {"neq", 0x2260},
+    {"times", 0xD7},
+    {"cdot", 0xB7},
+    {"bullet", 0x2022},
+    {"infty", 0x221E},
+    {"emptyset", 0x2205},
+    {"varnothing", 0x2205},
+    {"lor", 0x2228},
+    {"vee", 0x2228},
+    {"land", 0x2227},
+    {"wedge", 0x2227},
+    {"supset", 0x2283},
+    {"subset", 0x2282},
+    {"degree", 0xB0},
+    {"prime", 0x2032},
+    {"equiv", 0x2261},
+    {"approx", 0x2248},
+    {"cup", 0x222A},
+    {"cap", 0x2229},
+    {"in", 0x2208},
+    {"forall", 0x2200},
+    {"exists", 0x2203},
+    {"angle", 0x2220},
+    {"hbar", 0x210F},
+    {"textdegree", 0xB0},
+    {"euro", 0x20AC},
+    {"pounds", 0xA3},
+    {"lt", '<'},
+    {"gt", '>'},
+    {"div", 0xF7},
+    {"lbrace", '{'},
+    {"rbrace", '}'},
+    {"backslash", '\\'},
 };
 
 static bool name_in(const char *name, const char *const *list)
@@ -408,7 +484,8 @@ static void read_dollar(Reader *r)
     }
     while (next < r->size && (r->in[next] != '$' || r->in[next - 1] == '\\'))
         next++;
-    bool formula = next < r->size && !is_space(after(r)) && !is_space(r->in[next - 1]) && next > r->at + 1 && !is_digit(r->in[next + 1]);
+    bool formula =
+        next < r->size && !is_space(after(r)) && !is_space(r->in[next - 1]) && next > r->at + 1 && !is_digit(r->in[next + 1]);
     if (formula)
         r->math_end = next;
     else
@@ -523,7 +600,8 @@ static void read_punctuation(Reader *r)
     r->out->question |= c == '?';
     if (c == '!' && right == '=')
         add_sign(r, 0x2260), r->at++;
-    else if ((c == ':' && is_compact(r)) || (c == '!' && ((lone && !is_apostrophe(right)) || is_letter(right) || is_digit(right))))
+    else if ((c == ':' && is_compact(r)) ||
+             (c == '!' && ((lone && !is_apostrophe(right)) || is_letter(right) || is_digit(right))))
         add_sign(r, c);
     else if (c == '.' && is_letter(left) && is_letter(right))
         join(r, JOINT_HYPHEN); // U.S.

@@ -1,8 +1,9 @@
-// What words_read.c, words.c and words_say.c share; nobody else includes it.
-#ifndef ANSWERS_WORDS_INSIDE_H
-#define ANSWERS_WORDS_INSIDE_H
+// A text in pieces: its words, numbers and signs, without what only dresses it. What words and choices are read from; pieces.c reads
+// them, words.c compares them.
+#ifndef ANSWERS_PIECES_H
+#define ANSWERS_PIECES_H
 
-#include "answers/words.h"
+#include "base/base.h"
 
 typedef enum PieceKind {
     PIECE_WORD,   // a run of letters, with the apostrophes inside it
@@ -32,9 +33,9 @@ bool pieces_read(Pieces *p, Text s); // false: no memory
 void pieces_free(Pieces *p);
 void pieces_drop_articles(Pieces *p);
 
-bool piece_is(const Pieces *p, size_t i, const char *word);               // ASCII, ignoring case
-bool piece_in(const Pieces *p, size_t i, const char *const *words);       // any of a list that NULL ends
-bool pieces_match(const Pieces *a, size_t i, const Pieces *b, size_t j);  // the same from there to both ends
-size_t pieces_begin(const Pieces *a, size_t i, const Pieces *b);          // pieces of a from i on that are all of b; 0: they are not
+bool piece_is(const Pieces *p, size_t i, const char *word);              // ASCII, ignoring case
+bool piece_in(const Pieces *p, size_t i, const char *const *words);      // any of a list that NULL ends
+bool pieces_match(const Pieces *a, size_t i, const Pieces *b, size_t j); // the same from there to both ends
+size_t pieces_begin(const Pieces *a, size_t i, const Pieces *b); // pieces of a from i on that are all of b; 0: they are not
 
 #endif
