@@ -1,39 +1,30 @@
-#include "answers/choice.h"
+// The options of a row, and the verdict: what a response says of them beside what the reference does. How either is read is choice_read.c.
+#include "answers/choice_inside.h"
 #include "base/text.h"
 #include <ctype.h>
 #include <jansson.h>
 #include <string.h>
 
-enum { OPTIONS_MOST = 26, ANSWER_BYTES = 1024, NONE = -1, SEVERAL = -2 };
+// ---- options
 
-typedef struct Choices {
-    char letters[OPTIONS_MOST];
-    Text texts[OPTIONS_MOST]; // of the row, which is theirs
-    int count;
-} Choices;
-
-static bool is_label_end(char c) { return c == ')' || c == '.' || c == ':'; }
-
-// "(B) x", "B. x", "B: x", "(B)" and "B": the letter, and what follows it; 0: it does not begin with one.
-static char label_of(Text s, Text *behind)
+// "B) text" for the option B is its text alone.
+static Text without_label(Text text, char letter)
 {
-    size_t open = s.size > 0 && s.data[0] == '(', at = open + 1;
-    if (s.size < at || !isalpha((unsigned char)s.data[open]))
-        return 0;
-    bool ends = at < s.size && is_label_end(s.data[at]);
-    if ((at < s.size && !ends) || (open == 1 && !(ends && s.data[at] == ')')))
-        return 0;
-    *behind = text_trimmed((Text){s.data + at + ends, s.size - at - ends});
-    return (char)toupper((unsigned char)s.data[open]);
+    size_t open = text.size > 0 && text.data[0] == '(', at = open + 1;
+    bool labelled = at < text.size && text.data[open] == letter && strchr(open ? ")" : ").:", text.data[at]) != NULL;
+    Text rest = labelled && text.data[at] != 0 ? text_trimmed((Text){text.data + at + 1, text.size - at - 1}) : text;
+    return rest.size > 0 ? rest : text;
 }
 
 static void add(Choices *c, char letter, const json_t *value)
 {
     if (c->count == OPTIONS_MOST || !json_is_string(value))
         return;
-    Text text = text_trimmed((Text){json_string_value(value), json_string_length(value)}), behind;
-    if (label_of(text, &behind) == letter && behind.size > 0)
-        text = behind;
+    Text text = text_trimmed((Text){json_string_value(value), json_string_length(value)});
+    text = without_label(text, letter);
+    if (!pieces_read(&c->pieces[c->count], text))
+        return;
+    pieces_drop_articles(&c->pieces[c->count]);
     c->letters[c->count] = letter;
     c->texts[c->count++] = text;
 }
@@ -51,46 +42,102 @@ static void read_choices(Choices *c, json_t *options)
             add(c, (char)toupper((unsigned char)key[0]), value);
 }
 
-static int by_letter(const Choices *c, Text answer)
+static void free_choices(Choices *c)
 {
-    Text behind;
-    char letter = label_of(answer, &behind);
-    for (int i = 0; letter != 0 && i < c->count; i++)
-        if (c->letters[i] == letter && (behind.size == 0 || verify(c->texts[i], behind) == VERDICT_EQUAL))
-            return i;
-    return NONE;
-}
-
-// Options that say the same are no choice between them.
-static int by_text(const Choices *c, Text answer)
-{
-    int found = NONE;
     for (int i = 0; i < c->count; i++)
-        if (texts_equal(c->texts[i], answer) || verify(c->texts[i], answer) == VERDICT_EQUAL)
-            found = found == NONE ? i : SEVERAL;
-    return found;
+        pieces_free(&c->pieces[i]);
 }
 
-static int choice_of(const Choices *c, Text answer)
+// ---- verdicts
+
+static void show(char out[FINDING_BYTES], Text s)
 {
-    char boxes[ANSWER_BYTES];
-    answer = text_trimmed(response_answer(answer, boxes, sizeof boxes));
-    int i = by_letter(c, answer);
-    return answer.size == 0 ? NONE : i != NONE ? i : by_text(c, answer);
+    size_t n = utf8_valid_prefix(s.data, s.size < FINDING_BYTES ? s.size : FINDING_BYTES - 1);
+    memcpy(out, s.data, n);
+    out[n] = 0;
 }
 
-bool verify_choice(Verdict *verdict, Text row, Text gold, Text prediction)
+// By its letter, unless it was chosen by its text.
+static void show_option(char out[FINDING_BYTES], const Choices *c, Choice choice)
+{
+    bool words = strstr(choice.rule, "letter") == NULL;
+    out[0] = 0;
+    if (choice.place >= 0)
+        show(out, words ? c->texts[choice.place] : (Text){&c->letters[choice.place], 1});
+}
+
+static void find(Finding *f, const Choices *c, Choice right, Choice said)
+{
+    *f = (Finding){.verdict = VERDICT_UNKNOWN, .kind = ANSWER_CHOICE, .rule = said.rule};
+    show_option(f->reference, c, right);
+    show_option(f->answer, c, said);
+    if (said.place >= 0 || said.place == SAYS_SEVERAL)
+        f->verdict = said.place == right.place ? VERDICT_EQUAL : VERDICT_DIFFERENT;
+    else if (said.place == SAYS_UNCLEAR)
+        f->rule = "a letter and another text";
+    else if (said.place == SAYS_TWINS)
+        f->rule = "the text of several options";
+}
+
+bool choice_finding(Finding *f, Text row, Text reference, Text response)
 {
     if (row.data == NULL || memmem(row.data, row.size, "\"options\"", 9) == NULL) // most rows have none
         return false;
     json_t *root = json_loadb(row.data, row.size, 0, NULL);
     Choices c;
     read_choices(&c, json_object_get(root, "options"));
-    int right = c.count > 1 ? choice_of(&c, gold) : NONE;
-    if (right >= 0) {
-        int given = choice_of(&c, prediction);
-        *verdict = given == NONE ? VERDICT_UNKNOWN : given == right ? VERDICT_EQUAL : VERDICT_DIFFERENT;
-    }
+    Choice right = {SAYS_NOTHING, ""};
+    if (c.count > 1)
+        right = choice_of_reference(&c, text_trimmed(reference));
+    if (right.place >= 0)
+        find(f, &c, right, choice_of_response(&c, response));
+    free_choices(&c);
     json_decref(root);
-    return right >= 0;
+    return right.place >= 0;
+}
+
+bool verify_choice(Verdict *verdict, Text row, Text reference, Text response)
+{
+    Finding f;
+    bool is = choice_finding(&f, row, reference, response);
+    if (is)
+        *verdict = f.verdict;
+    return is;
+}
+
+// ---- letters alone
+
+static void only_letters(Choices *c)
+{
+    *c = (Choices){.count = OPTIONS_MOST};
+    for (int i = 0; i < OPTIONS_MOST; i++)
+        c->letters[i] = (char)('A' + i);
+}
+
+bool choice_letter(Text reference, char *letter)
+{
+    Pieces p;
+    Choices c;
+    only_letters(&c);
+    if (!pieces_read(&p, reference))
+        return false;
+    bool marked = p.count == 2 || p.count == 3 || memchr(reference.data, '.', reference.size) != NULL,
+         few = p.count > 0 && p.count <= 3;
+    pieces_free(&p);
+    Choice choice = few ? choice_of_reference(&c, text_trimmed(reference)) : (Choice){SAYS_NOTHING, ""};
+    if (choice.place < 0 || strcmp(choice.rule, "an option's letter") != 0)
+        return false;
+    *letter = c.letters[choice.place];
+    bool capital = *letter <= 'J' && memchr(reference.data, *letter, reference.size) != NULL;
+    return marked || capital;
+}
+
+bool choice_letter_said(Text response, char *letter)
+{
+    Choices c;
+    only_letters(&c);
+    Choice choice = choice_of_response(&c, response);
+    if (choice.place >= 0)
+        *letter = c.letters[choice.place];
+    return choice.place >= 0;
 }

@@ -52,7 +52,8 @@ static const char *const small_words[] = {"of",  "in",  "is",  "on",  "at",   "t
 static bool looks_like_verb(const Pieces *p, size_t i)
 {
     size_t n = p->list[i].size;
-    return n > 2 && point_of(p, i, n - 1) == 's' && strchr("sui", (int)(point_of(p, i, n - 2) & 0x7F)) == NULL;
+    int32_t before = n > 2 ? point_of(p, i, n - 2) : 's';
+    return before != 's' && before != 'u' && before != 'i' && point_of(p, i, n - 1) == 's'; // but glass, virus, axis
 }
 
 // "an" stands before a vowel, and "a" does not: in "a ab" it is no article.
