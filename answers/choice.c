@@ -96,15 +96,6 @@ bool choice_finding(Finding *f, Text row, Text reference, Text response)
     return right.place >= 0;
 }
 
-bool verify_choice(Verdict *verdict, Text row, Text reference, Text response)
-{
-    Finding f;
-    bool is = choice_finding(&f, row, reference, response);
-    if (is)
-        *verdict = f.verdict;
-    return is;
-}
-
 // ---- letters alone
 
 static void only_letters(Choices *c)
@@ -123,6 +114,10 @@ bool choice_letter(Text reference, char *letter)
         return false;
     bool marked = p.count == 2 || p.count == 3 || memchr(reference.data, '.', reference.size) != NULL,
          few = p.count > 0 && p.count <= 3;
+    size_t words = 0;
+    for (size_t i = 0; i < p.count; i++)
+        words += p.list[i].kind != PIECE_SIGN;
+    few = few && words == 1; // 0.63 p. u. is none
     pieces_free(&p);
     Choice choice = few ? choice_of_reference(&c, text_trimmed(reference)) : (Choice){SAYS_NOTHING, ""};
     if (choice.place < 0 || strcmp(choice.rule, "an option's letter") != 0)

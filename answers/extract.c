@@ -1,58 +1,58 @@
-// Which part of a text is its answer. A response may end with it in many ways; the first of these that it has is taken, and of that
-// the last one in the text behind </think>:
-//
-//   "Final Answer: ...", "#### ..." and the like, when nothing is boxed behind it;  \boxed{...}, several when only words such as
-//   "and" stand between them;  the formula or number that the text ends with.  A text that is a formula as a whole is its own answer.
-#include "answers/formula.h"
+// Marks, boxes and tags of a response: extract.h. What a sentence says of a number is sentence.c.
+#include "answers/extract.h"
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
-enum { BETWEEN_BOXES = 40, BOXES_MOST = 16, WORDS_OF_ANSWER = 6 };
+enum { BETWEEN_BOXES = 40, OPEN_BOXES = 64 };
 
 static const char *text_end(Text s) { return s.data + s.size; }
 
 // ---- boxes
 
-static const char *const boxes[] = {"\\boxed", "\\fbox", NULL};
-
-// What is in the box that begins there, and in *behind where the text goes on; false: there is none that ends.
-static bool box_begins(const char *at, const char *end, Text *inside, const char **behind)
+// The size of a box's command, with the brace behind it; 0: there is none here. "boxed{" is "\boxed{" after an escape too few.
+static size_t box_opens(const char *at, const char *end, bool begins)
 {
+    static const char *const boxes[] = {"\\boxed", "\\fbox", "\\framebox", "boxed", NULL};
     for (const char *const *box = boxes; *box != NULL; box++) {
         size_t n = strlen(*box);
-        if ((size_t)(end - at) <= n || memcmp(at, *box, n) != 0)
+        if ((size_t)(end - at) <= n || memcmp(at, *box, n) != 0 || (**box != '\\' && !begins))
             continue;
         const char *s = at + n;
         while (s < end && *s == ' ')
             s++;
-        if (s < end && *s != '{') { // \boxed 9
-            *inside = (Text){s, 1};
-            *behind = s + 1;
-            return s > at + n && isalnum((unsigned char)*s);
-        }
-        int depth = 0;
-        for (const char *t = s; t < end; t++) {
-            bool escaped = t[-1] == '\\';
-            depth += *t == '{' && !escaped;
-            depth -= *t == '}' && !escaped;
-            if (depth == 0) {
-                *inside = text_between(s + 1, t);
-                *behind = t + 1;
-                return true;
-            }
-        }
+        if (s < end && *s == '{')
+            return (size_t)(s + 1 - at);
     }
-    return false;
+    return 0;
 }
 
-typedef struct Boxes {
-    Text inside[BOXES_MOST]; // the last ones that belong together
+static bool box_of_one(const char *at, const char *end, Text *inside) // \boxed 9
+{
+    static const char BOX[] = "\\boxed ";
+    if ((size_t)(end - at) <= strlen(BOX) || memcmp(at, BOX, strlen(BOX)) != 0)
+        return false;
+    const char *s = at + strlen(BOX);
+    while (s < end && *s == ' ')
+        s++;
+    if (s == end || !isalnum((unsigned char)*s))
+        return false;
+    *inside = (Text){s, 1};
+    return true;
+}
+
+typedef struct Box {
+    const char *begin; // of the command
+    Text inside;       // data: behind the brace
+    int depth;         // of braces, outside of it
+} Box;
+
+typedef struct Boxes { // the last ones that belong together
+    Box list[BOXES_MOST];
     int count;
-    const char *end; // behind the last
 } Boxes;
 
-static int words_in(Text s);
+static const char *box_end(const Box *b) { return text_end(b->inside); }
 
 static bool joins(Text between) // with "and", "or" and a noun in between, boxes are parts of one answer
 {
@@ -67,257 +67,237 @@ static bool joins(Text between) // with "and", "or" and a noun in between, boxes
 
 static bool names_next(Text between) // "and y_2 = " before a box names what is in it
 {
-    return between.size <= BETWEEN_BOXES && between.size > 0 && text_trimmed(between).size > 0 &&
-           text_end(text_trimmed(between))[-1] == '=' && memmem(between.data, between.size, "and", 3) != NULL;
+    Text s = text_trimmed(between);
+    return between.size <= BETWEEN_BOXES && s.size > 0 && text_end(s)[-1] == '=' &&
+           memmem(between.data, between.size, "and", 3) != NULL;
 }
 
-static Boxes find_boxes(Text s)
+// A box that holds others replaces them; one that stands apart from those before begins anew.
+static void add_box(Boxes *b, const Box *box)
 {
-    Boxes b = {.count = 0};
-    for (const char *at = s.data; at < text_end(s);) {
-        Text inside;
-        const char *behind;
-        if (*at != '\\' || !box_begins(at, text_end(s), &inside, &behind)) {
-            at++;
-            continue;
+    if (text_trimmed(box->inside).size == 0)
+        return;
+    while (b->count > 0 && b->list[b->count - 1].begin > box->begin)
+        b->count--;
+    if (b->count > 0) {
+        const char *end = box_end(&b->list[b->count - 1]);
+        Text between = text_between(end < box->begin ? end + (*end == '}') : end, box->begin);
+        if (b->count == BOXES_MOST || (!joins(between) && !names_next(between)))
+            b->count = 0;
+    }
+    b->list[b->count++] = *box;
+}
+
+// One pass: braces that are open are counted, boxes that are open stand on a stack. Of too many that are open the outermost are forgotten:
+// nobody closes those.
+static void find_boxes(Boxes *b, Text s)
+{
+    Box open[OPEN_BOXES];
+    int opened = 0, depth = 0;
+    b->count = 0;
+    for (const char *at = s.data, *end = text_end(s); at < end;) {
+        bool begins = at == s.data || !isalpha((unsigned char)at[-1]);
+        size_t n = *at == '\\' || *at == 'b' ? box_opens(at, end, begins) : 0;
+        Box one = {.begin = at};
+        if (n > 0) {
+            if (opened == OPEN_BOXES)
+                memmove(open, open + 1, (size_t)--opened * sizeof *open);
+            open[opened++] = (Box){at, {at + n, 0}, depth++};
+        } else if (*at == '\\' && box_of_one(at, end, &one.inside))
+            add_box(b, &one);
+        else if (*at == '{')
+            depth++;
+        else if (*at == '}' && depth > 0) {
+            depth--;
+            if (opened > 0 && open[opened - 1].depth == depth) {
+                Box *box = &open[--opened];
+                box->inside.size = (size_t)(at - box->inside.data);
+                add_box(b, box);
+            }
         }
-        Text between = b.count > 0 ? text_between(b.end, at) : (Text){NULL, 0};
-        if (b.count == BOXES_MOST || (b.count > 0 && !joins(between) && !names_next(between)))
-            b.count = 0;
-        b.inside[b.count++] = inside;
-        b.end = behind;
-        at = b.end;
+        at += n > 0 ? n : *at == '\\' && at + 1 < end && !isalpha((unsigned char)at[1]) ? 2 : 1;
     }
-    return b;
 }
 
-// Joined with commas; where there is no room for that, the last alone.
-static Text join_boxes(const Boxes *b, char *out, size_t capacity)
+int boxes_in(Text inside[BOXES_MOST], Text text)
 {
-    size_t n = 0;
-    for (int i = 0; i < b->count; i++)
-        n += b->inside[i].size + 2;
-    if (b->count == 1 || n > capacity)
-        return text_trimmed(b->inside[b->count - 1]);
-    n = 0;
-    for (int i = 0; i < b->count; i++) {
-        memcpy(out + n, ", ", i > 0 ? 2 : 0);
-        n += i > 0 ? 2 : 0;
-        memcpy(out + n, b->inside[i].data, b->inside[i].size);
-        n += b->inside[i].size;
-    }
-    return text_trimmed((Text){out, n});
+    Boxes b;
+    find_boxes(&b, text);
+    for (int i = 0; i < b.count; i++)
+        inside[i] = text_trimmed(b.list[i].inside);
+    return b.count;
 }
 
 // ---- what people write before an answer
 
-// Behind a box only these say more than it does.
-static const char *const final_marks[] = {"####", "final answer is", "final answer:", "final answer**", NULL};
-static const char *const marks[] = {"####",      "final answer is", "final answer:", "final answer**",
-                                    "answer is", "answer:",         "solution is:",  NULL};
+typedef struct Phrase {
+    const char *words;
+    bool last; // where it stands it is the last word, even behind a box
+    bool line; // it counts only where a line begins
+} Phrase;
 
-static const char *behind_mark(Text s, const char *const *mark)
+// Whoever looks for one of these looks for its first letter first.
+static const Phrase phrases[] = {
+    {"####", true, false},
+    {"final answer is", true, false},
+    {"final answer:", true, false},
+    {"final answer**", true, false},
+    {"final answer\n", true, true},
+    {"answer:", true, true},
+    {"answer**:", true, true},
+    {"answer\n", true, true},
+    {"antwort:", true, true},
+    {"\xe7\xad\x94\xe6\xa1\x88\xef\xbc\x9a", true, false}, // the Chinese word for "answer", and a colon
+    {"\xe7\xad\x94\xe6\xa1\x88:", true, false},
+    {"answer is", false, false},
+    {"answer would be", false, false},
+    {"answer must be", false, false},
+    {"answer should be", false, false},
+    {"answer:", false, false},
+    {"answer choice is", false, false},
+    {"correct option is", false, false},
+    {"correct choice is", false, false},
+    {"correct statement is", false, false},
+    {"solution is:", false, false},
+    {"result:", false, true},
+    {"solution:", false, true},
+};
+
+// Signs that may stand before a heading: "### Answer", "**Answer:**", "- Answer:", "The answer:"
+static bool begins_line(const char *begin, const char *at)
 {
-    const char *best = NULL;
-    for (; *mark != NULL; mark++) {
-        const char *at = text_last(s, *mark);
-        if (at != NULL && (best == NULL || at + strlen(*mark) > best))
-            best = at + strlen(*mark);
+    for (;;) {
+        while (at > begin && strchr("#*_ >-`\t", at[-1]) != NULL)
+            at--;
+        if (at == begin || at[-1] == '\n')
+            return true;
+        if (at - begin >= 3 && strncasecmp(at - 3, "the", 3) == 0)
+            at -= 3;
+        else if (at - begin >= 7 && strncasecmp(at - 7, "correct", 7) == 0)
+            at -= 7;
+        else
+            return false;
     }
-    while (best != NULL && best < text_end(s) && (strchr(":* ", *best) != NULL || *best == '\n'))
-        best++;
-    return best == text_end(s) ? NULL : best;
 }
 
-// ---- the formula or number at the end
-
-static bool is_number_part(const char *s, const char *begin, const char *end)
+static const Phrase *phrase_at(Text s, const char *at)
 {
-    if (isdigit((unsigned char)*s))
-        return true;
-    bool before = s > begin && isdigit((unsigned char)s[-1]), after = s + 1 < end && isdigit((unsigned char)s[1]);
-    return ((*s == '.' || *s == ',' || *s == '/') && before && after) || (*s == '.' && after) ||
-           (*s == '-' && after && !(s > begin && isalnum((unsigned char)s[-1])));
-}
-
-static Text last_number(Text s)
-{
-    const char *end = text_end(s);
-    while (end > s.data && !isdigit((unsigned char)end[-1]))
-        end--;
-    const char *begin = end;
-    while (begin > s.data && is_number_part(begin - 1, s.data, end))
-        begin--;
-    Text number = text_between(begin, end);
-    // its percent sign belongs to it
-    const char *after = end;
-    while (after < text_end(s) && (*after == ' ' || *after == '\\'))
-        after++;
-    if (number.size > 0 && after < text_end(s) && *after == '%')
-        number.size = (size_t)(after + 1 - begin);
-    return number;
-}
-
-// The last $...$, \(...\) or \[...\]
-static Text last_math(Text s)
-{
-    static const char *const ends[][2] = {{"$", "$"}, {"\\(", "\\)"}, {"\\[", "\\]"}};
-    Text best = {NULL, 0};
-    for (int i = 0; i < 3; i++) {
-        const char *begin = NULL, *open = ends[i][0], *close = ends[i][1];
-        for (const char *at = s.data; at + strlen(open) <= text_end(s);) {
-            bool escaped = at > s.data && at[-1] == '\\' && i == 0;
-            size_t n = strlen(open);
-            n += i == 0 && at + 1 < text_end(s) && at[0] == '$' && at[1] == '$'; // $$
-            if (begin != NULL && !escaped && memcmp(at, close, strlen(close)) == 0) {
-                Text inside = text_between(begin, at);
-                if (text_trimmed(inside).size > 0 && (best.data == NULL || inside.data > best.data))
-                    best = inside;
-                begin = NULL;
-                at += n;
-            } else if (begin == NULL && !escaped && memcmp(at, open, strlen(open)) == 0)
-                begin = at += n;
-            else
-                at++;
-        }
+    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {
+        size_t n = strlen(phrases[i].words);
+        if (tolower((unsigned char)*at) == (unsigned char)phrases[i].words[0] || *at == phrases[i].words[0])
+            if ((size_t)(text_end(s) - at) >= n && strncasecmp(at, phrases[i].words, n) == 0 &&
+                (!phrases[i].line || begins_line(s.data, at)))
+                return &phrases[i];
     }
-    return best;
+    return NULL;
 }
 
-// A number written in words' text behind the last formula counts more than the formula.
-static Text last_quantity(Text s)
+// Its line, or the next that is not empty; size 0: nothing follows.
+static Text said_behind(Text s, const char *at)
 {
-    Text math = last_math(s), number = last_number(s);
-    if (math.data == NULL)
-        return number;
-    return number.size > 0 && number.data > text_end(math) ? number : math;
-}
-
-// Bytes of the letter there, 0 for anything else: signs, dashes and arrows (U+0080 to U+00BF, U+2000 to U+2FFF, U+F000 to U+FFFF) are none
-static size_t letter_size(const char *at, const char *end)
-{
-    unsigned char c = (unsigned char)*at;
-    if (isalpha(c))
-        return 1;
-    if (c < 0xC3 || c == 0xE2 || c == 0xEF)
-        return 0;
-    size_t size = c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4, left = (size_t)(end - at);
-    return size < left ? size : left;
-}
-
-// What is written with a backslash, its groups too: \text{of them}, \begin{pmatrix}
-static const char *behind_command(const char *at, const char *end)
-{
-    for (at++; at < end && isalpha((unsigned char)*at);)
+    while (at < text_end(s) && (strchr(":* _`", *at) != NULL || isspace((unsigned char)*at)))
         at++;
-    int depth = 0;
-    for (const char *s = at; s < end && (depth > 0 || *s == '{'); s++) {
-        depth += *s == '{';
-        depth -= *s == '}';
-        if (depth == 0)
-            at = s + 1;
-    }
-    return at;
+    Text rest = text_between(at, text_end(s));
+    if (rest.size >= 2 && (memcmp(rest.data, "\\[", 2) == 0 || memcmp(rest.data, "$$", 2) == 0))
+        return rest; // a formula set apart has lines of its own
+    const char *end = memchr(rest.data, '\n', rest.size);
+    return text_trimmed(end == NULL ? rest : text_between(rest.data, end));
 }
 
-static int words_in(Text s) // of three letters or more, not all of them capitals (AB, CD), that are no command's
+// The last phrase behind `from` with something behind it; of those that only count as the last word, or of all.
+static Text last_phrase(Text s, const char *from, bool only_last, Mark *mark)
 {
-    int words = 0;
-    const char *end = text_end(s);
-    for (const char *at = s.data; at < end;) {
-        if (*at == '\\') {
-            at = behind_command(at, end);
+    int tried = 0;
+    for (const char *at = text_end(s); at-- > from && tried < 8;) {
+        const Phrase *p = strchr("fFaAcCrRsS#\xe7", *at) != NULL && *at != 0 ? phrase_at(s, at) : NULL;
+        if (p == NULL || (only_last && !p->last))
             continue;
-        }
-        int letters = 0, capitals = 0;
-        for (size_t size; at < end && (size = letter_size(at, end)) > 0; at += size, letters++)
-            capitals += isupper((unsigned char)*at) != 0;
-        words += letters > 2 && capitals < letters;
-        at += letters == 0;
+        Text said = said_behind(s, at + strlen(p->words));
+        tried++;
+        if (said.size == 0)
+            continue;
+        *mark = p->last ? MARK_FINAL : MARK_PHRASE;
+        return said;
     }
-    return words;
+    return (Text){NULL, 0};
 }
 
-static Text without_dots(Text s)
+// ---- tags
+
+static Text last_tag(Text s) // what stands in the last <answer> that ends
 {
-    s = text_trimmed(s);
-    while (s.size > 0 && (s.data[s.size - 1] == '.' || s.data[s.size - 1] == '*'))
-        s = text_trimmed((Text){s.data, s.size - 1});
-    return s;
+    const char *close = text_last(s, "</answer>");
+    if (close == NULL)
+        return (Text){NULL, 0};
+    const char *open = text_last(text_between(s.data, close), "<answer>");
+    return open == NULL ? (Text){NULL, 0} : text_trimmed(text_between(open + 8, close));
 }
 
-static Text first_line(Text s)
-{
-    const char *end = memchr(s.data, '\n', s.size);
-    return end == NULL ? s : text_between(s.data, end);
-}
+// ---- all of it
 
-// Up to the end of its first sentence
-static Text first_sentence(Text s)
+static Text without_end_tokens(Text s)
 {
-    for (size_t i = 0; i + 1 < s.size; i++)
-        if (s.data[i] == '.' && s.data[i + 1] == ' ')
-            return (Text){s.data, i};
-    return s;
-}
-
-// Words that are no part of a formula, whatever is said in between dollars.
-static int words_outside(Text s)
-{
-    Text math = last_math(s);
-    if (math.data == NULL)
-        return words_in(s);
-    const char *begin = s.data;
-    for (const char *at = s.data; at < math.data; at++) // up to where the first formula begins
-        if (*at == '$' || (*at == '\\' && (at[1] == '(' || at[1] == '['))) {
-            begin = at;
+    for (;;) {
+        s = text_trimmed(s);
+        const char *open = s.size > 4 && memcmp(text_end(s) - 2, "|>", 2) == 0 ? text_last(s, "<|") : NULL;
+        if (open == NULL || memchr(open, ' ', (size_t)(text_end(s) - open)) != NULL)
             break;
-        }
-    return words_in(text_between(s.data, begin)) + words_in(text_between(text_end(math), text_end(s)));
+        s = text_between(s.data, open);
+    }
+    static const char EOS[] = "</s>";
+    if (s.size >= 4 && memcmp(text_end(s) - 4, EOS, 4) == 0)
+        s = text_trimmed((Text){s.data, s.size - 4});
+    return s;
 }
 
-// "10 units" is a quantity and "the length is 10" a sentence: its formula or number is the answer.
-static Text of_sentence(Text s)
-{
-    Text whole = without_dots(s), quantity = last_quantity(whole);
-    if (quantity.size == 0 || words_outside(whole) == 0)
-        return whole;
-    bool math = last_math(whole).data != NULL, begins = isdigit((unsigned char)whole.data[0]) || whole.data[0] == '-';
-    int words = words_outside(whole);
-    if (begins && words <= 2)
-        return whole;
-    bool ascii = (unsigned char)whole.data[0] < 0x80; // where words are not set apart, one may be a sentence
-    return !math && words < 2 && ascii ? whole : quantity;
-}
-
-static Text behind_thought(Text response)
+Text response_said(Text response)
 {
     const char *thought = text_last(response, "</think>");
-    return thought == NULL ? response : text_between(thought + 8, text_end(response));
+    if (thought != NULL)
+        response = text_between(thought + 8, text_end(response));
+    response = text_trimmed(response);
+    if (response.size >= 7 && memcmp(response.data, "<think>", 7) == 0)
+        return (Text){response.data, 0};
+    return without_end_tokens(response);
 }
 
-Text response_answer(Text response, char *out, size_t capacity)
+static void add_statement(Statement out[STATEMENTS_MOST], int *count, Text text, Mark mark)
 {
-    Text s = behind_thought(response);
-    Boxes b = find_boxes(s);
-    const char *marked = behind_mark(s, b.count > 0 ? final_marks : marks);
-    Text said = marked == NULL ? (Text){NULL, 0} : of_sentence(first_sentence(first_line(text_between(marked, text_end(s)))));
-    if (b.count > 0 && (said.size == 0 || marked < b.end || words_in(said) > 2 ||
-                        last_quantity(said).size == 0)) // "the final answer is a common one"
-        return join_boxes(&b, out, capacity);
-    if (marked != NULL)
-        return text_trimmed(said);
-    return text_trimmed(words_in(s) < WORDS_OF_ANSWER ? of_sentence(s) : last_quantity(s));
+    if (text.size > 0 && *count < STATEMENTS_MOST)
+        out[(*count)++] = (Statement){text, mark};
 }
 
-bool response_marks_answer(Text response)
+static void add_boxes(Statement out[STATEMENTS_MOST], int *count, const Boxes *b)
 {
-    Text s = behind_thought(response);
-    return find_boxes(s).count > 0 || behind_mark(s, marks) != NULL;
+    if (b->count == 1)
+        add_statement(out, count, text_trimmed(b->list[0].inside), MARK_BOX);
+    else if (b->count > 1) {
+        const char *end = box_end(&b->list[b->count - 1]);
+        add_statement(out, count, text_between(b->list[0].begin, end + (*end == '}')), MARK_BOXES);
+    }
 }
 
-Text response_last_box(Text response)
+int response_statements(Statement out[STATEMENTS_MOST], Text response)
 {
-    Boxes b = find_boxes(behind_thought(response));
-    return b.count > 0 ? text_trimmed(b.inside[b.count - 1]) : (Text){NULL, 0};
+    Text s = response_said(response), tag = last_tag(s);
+    Boxes boxes, in_tag;
+    Mark mark = MARK_NONE;
+    int count = 0;
+    find_boxes(&boxes, s);
+    const char *from = boxes.count > 0 ? box_end(&boxes.list[boxes.count - 1]) : s.data;
+    if (tag.size > 0 && text_end(tag) > from) { // the tag is behind the boxes, or around them
+        find_boxes(&in_tag, tag);
+        add_boxes(out, &count, &in_tag);
+        add_statement(out, &count, tag, MARK_TAG);
+        return count;
+    }
+    Text said = s.size > 0 ? last_phrase(s, from, boxes.count > 0, &mark) : s;
+    if (boxes.count > 0)
+        add_statement(out, &count, said, mark);
+    add_boxes(out, &count, &boxes);
+    if (boxes.count == 0) {
+        add_statement(out, &count, said, mark);
+        add_statement(out, &count, s, MARK_NONE);
+    }
+    return count;
 }

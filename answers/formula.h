@@ -45,11 +45,15 @@ typedef enum NodeKind {
     NODE_SET,      // of any number
     NODE_LIST,     // of any number, without brackets
     NODE_UNION,
-    NODE_MATRIX, // rows
+    NODE_DIFFERENCE, // of two sets
+    NODE_SUCH_THAT,  // the unknown, and what holds of it: \{x \mid x > 2\}
+    NODE_MATRIX,     // rows
     NODE_ROW,
+    NODE_QUANTITY, // a value without symbols; name: its unit (units.h)
+    NODE_APPLY,    // name: of an unknown function; its arguments
 } NodeKind;
 
-typedef enum Relation { EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, ABOUT, IN, RATIO } Relation;
+typedef enum Relation { EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, ABOUT, IN, RATIO, ARROW } Relation;
 
 typedef struct Node {
     NodeKind kind;
@@ -62,6 +66,10 @@ typedef struct Node {
 } Node;
 
 typedef struct Formula {
+    bool no_units;            // asked for: letters behind a number are symbols, "5 m" is 5 · m
+    bool no_spaced_thousands; // asked for: "5 120 300" is three numbers
+    bool ambiguous_units;     // found: units that may as well be symbols
+    bool spaced_thousands;    // found
     char text[FORMULA_BYTES]; // the answer, spelled in ASCII
     size_t size;
     Token tokens[TOKENS_MOST];
@@ -71,7 +79,7 @@ typedef struct Formula {
     Node *root; // NULL: not understood
 } Formula;
 
-bool formula_spell(Formula *f, Text answer);   // text and size; false: too long, or not text
+bool formula_spell(Formula *f, Text answer);   // spelling.c: text and size; false: too long, or not text
 bool formula_lex(Formula *f, Text answer);     // and tokens; false: too many
 bool formula_parse(Formula *f);                // root, or false
 Node *formula_node(Formula *f, NodeKind kind); // NULL: there are too many

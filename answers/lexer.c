@@ -1,203 +1,7 @@
-// From an answer's text to tokens: first spelled in ASCII, without what only moves ink (dollars, \left, \!, \displaystyle), then cut.
+// From an answer's text, spelled in ASCII (spelling.c), to tokens.
 #include "answers/formula.h"
 #include <ctype.h>
 #include <string.h>
-
-// ---- spelling
-
-// Longest first where one begins another.
-static const struct {
-    const char *from, *to;
-} spellings[] = {
-    // characters that people type
-    {"\u2212", "-"},
-    {"\u2013", "-"},
-    {"\u2010", "-"},
-    {"\u00d7", "*"},
-    {"\u00b7", "*"},
-    {"\u22c5", "*"},
-    {"\u00f7", "/"},
-    {"\u2044", "/"},
-    {"\u2215", "/"},
-    {"\u03c0", "\\pi "},
-    {"\u221a", "\\sqrt "},
-    {"\u00b0", "^\\circ "},
-    {"\u2264", "\\le "},
-    {"\u2265", "\\ge "},
-    {"\u2260", "\\ne "},
-    {"\u2248", "\\approx "},
-    {"\u221e", "\\infty "},
-    {"\u222a", "\\cup "},
-    {"\u2208", "\\in "},
-    {"\u00b1", "\\pm "},
-    {"\u00b2", "^2"},
-    {"\u00b3", "^3"},
-    {"\u2074", "^4"},
-    {"\u2075", "^5"},
-    {"\u00bd", "(1/2)"},
-    {"\u00bc", "(1/4)"},
-    {"\u00be", "(3/4)"},
-    {"\u2153", "(1/3)"},
-    {"\u2154", "(2/3)"},
-    {"\u03b8", "\\theta "},
-    {"\u03b1", "\\alpha "},
-    {"\u03b2", "\\beta "},
-    {"\u03bb", "\\lambda "},
-    {"\uff08", "("},
-    {"\uff09", ")"},
-    {"\uff0c", ","},
-    {"\uff1a", ":"},
-    {"\uff1d", "="},
-    {"\u3001", ","},
-    {"\u3002", "."},
-    {"\uff05", "%"},
-    {"\u00a0", " "},
-    {"\u2009", " "},
-    {"\u202f", " "},
-    {"\u2032", "'"},
-    {"\u2019", "'"},
-    {"\u20ac", ""},
-    {"\u00a3", ""},
-    {"\u00a5", ""},
-    {"\u2192", "\\to "},
-    {"\u21d2", "\\to "},
-    // a thousands separator that is kept from looking like a list
-    {",\\!", ","},
-    // what only moves ink, or is money
-    {"\\left", ""},
-    {"\\right", ""},
-    {"\\Bigl", ""},
-    {"\\Bigr", ""},
-    {"\\bigl", ""},
-    {"\\bigr", ""},
-    {"\\Big", ""},
-    {"\\big", ""},
-    {"\\displaystyle", " "},
-    {"\\textstyle", " "},
-    {"\\limits", ""},
-    {"\\phantom", ""},
-    {"\\!", ""},
-    {"\\,", " "},
-    {"\\;", " "},
-    {"\\:", " "},
-    {"\\ ", " "},
-    {"\\qquad", "\\quad "},
-    {"\\(", " "},
-    {"\\)", " "},
-    {"\\[", " "},
-    {"\\]", " "},
-    {"\\$", ""},
-    {"\\%", "%"},
-    {"\\#", ""},
-    {"\\&", "&"},
-    {"~", " "},
-    {"$", " "},
-    {"\\dfrac", "\\frac"},
-    {"\\tfrac", "\\frac"},
-    {"\\cfrac", "\\frac"},
-    {"\\lbrace", "\\{"},
-    {"\\rbrace", "\\}"},
-    {"\\lbrack", "["},
-    {"\\rbrack", "]"},
-    {"\\lvert", "|"},
-    {"\\rvert", "|"},
-    {"\\vert", "|"},
-    {"\\mid", "|"},
-    {"!=", "\\ne "},
-    {"<=", "\\le "},
-    {">=", "\\ge "},
-    {"**", "^"},
-};
-
-// A command's name ends where letters end: \left is no beginning of \leftarrow.
-static bool spelled(const char *at, size_t left, const char *from)
-{
-    size_t n = strlen(from);
-    if (n > left || memcmp(at, from, n) != 0)
-        return false;
-    bool command = from[0] == '\\' && isalpha((unsigned char)from[1]);
-    return !command || n == left || !isalpha((unsigned char)at[n]);
-}
-
-static bool put(Formula *f, const char *text, size_t size)
-{
-    if (f->size + size >= FORMULA_BYTES)
-        return false;
-    memcpy(f->text + f->size, text, size);
-    f->size += size;
-    f->text[f->size] = 0;
-    return true;
-}
-
-// Text that went through one escaping too many has \\frac for \frac. A row of a matrix ends with \\ too, so only without one.
-static bool doubled(const Text *s, size_t i, bool rows)
-{
-    return !rows && i + 2 < s->size && s->data[i] == '\\' && s->data[i + 1] == '\\' &&
-           (isalpha((unsigned char)s->data[i + 2]) || strchr("[](){}!,;:%$", s->data[i + 2]) != NULL);
-}
-
-static bool contains(Text s, const char *text) { return memmem(s.data, s.size, text, strlen(text)) != NULL; }
-
-// {,} with space in it or not: its size, 0 if it is none
-static size_t comma_in_braces(Text s)
-{
-    bool comma = false;
-    if (s.size == 0 || s.data[0] != '{')
-        return 0;
-    for (size_t i = 1; i < s.size; i++) {
-        if (s.data[i] == '}')
-            return comma ? i + 1 : 0;
-        if (s.data[i] != ' ' && (s.data[i] != ',' || comma))
-            return 0;
-        comma = comma || s.data[i] == ',';
-    }
-    return 0;
-}
-
-bool formula_spell(Formula *f, Text s)
-{
-    bool rows = contains(s, "\\begin");
-    f->size = 0;
-    f->text[0] = 0;
-    if (memchr(s.data, 0, s.size) != NULL)
-        return false;
-    for (size_t i = 0; i < s.size;) {
-        if (doubled(&s, i, rows)) {
-            i++;
-            continue;
-        }
-        size_t k = 0, count = sizeof spellings / sizeof *spellings, comma = comma_in_braces((Text){s.data + i, s.size - i});
-        if (comma > 0) { // 14 {, }916
-            while (f->size > 0 && f->text[f->size - 1] == ' ')
-                f->size--;
-            if (!put(f, ",", 1))
-                return false;
-            for (i += comma; i < s.size && s.data[i] == ' ';)
-                i++;
-            continue;
-        }
-        // \\ is a row's end, not the backslash of what follows
-        if (s.data[i] == '\\' && i + 1 < s.size && s.data[i + 1] == '\\') {
-            if (!put(f, "\\\\", 2))
-                return false;
-            i += 2;
-            continue;
-        }
-        while (k < count && !spelled(s.data + i, s.size - i, spellings[k].from))
-            k++;
-        if (k < count) {
-            if (!put(f, spellings[k].to, strlen(spellings[k].to)))
-                return false;
-            i += strlen(spellings[k].from);
-            while (spellings[k].from[0] == ',' && i < s.size && s.data[i] == ' ')
-                i++;
-        } else if (!put(f, s.data + i++, 1))
-            return false;
-    }
-    return true;
-}
-
-// ---- cutting
 
 static bool is_letter(char c) { return isalpha((unsigned char)c) || (unsigned char)c >= 0x80; }
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -227,41 +31,78 @@ static bool wants_digit(const Formula *f)
     return false;
 }
 
-// 12,345,678 and 12 345 678: groups of three, of one separator. Lists are written with spaces, or inside of brackets.
-static size_t thousands(const char *s, size_t digits, int depth)
+// 12,345,678 and 12 345 678 and 12_345_678: groups of three, of one separator. Lists are written with spaces, or inside of brackets.
+static size_t thousands(Formula *f, const char *s, size_t digits, int depth)
 {
     if (digits > 3 || s[0] == '0')
         return digits;
-    for (const char *separator = depth == 0 ? ", " : " "; *separator != 0; separator++) {
+    for (const char *separator = depth == 0 ? ",_ " : "_ "; *separator != 0; separator++) {
         size_t at = digits;
         while (s[at] == *separator && is_digit(s[at + 1]) && is_digit(s[at + 2]) && is_digit(s[at + 3]) && !is_digit(s[at + 4]))
             at += 4;
+        if (at > digits && *separator == ' ' && f->no_spaced_thousands)
+            return digits;
+        f->spaced_thousands = f->spaced_thousands || (at > digits && *separator == ' ');
         if (at > digits)
             return at;
     }
     return digits;
 }
 
-static size_t number_size(const Formula *f, const char *s, int depth)
+// The digits that repeat for ever, as LaTeX writes them: \overline{45}, \dot{3}
+static size_t repeating_size(const char *s)
 {
-    size_t n = 0;
-    while (is_digit(s[n]))
-        n++;
-    if (n > 0 && wants_digit(f))
-        return 1;
-    n = n > 0 ? thousands(s, n, depth) : 0;
-    if (s[n] == '.' && is_digit(s[n + 1]))
-        for (n++; is_digit(s[n]);)
-            n++;
-    size_t sign = s[n + 1] == '-' || s[n + 1] == '+';
-    if ((s[n] == 'e' || s[n] == 'E') && is_digit(s[n + 1 + sign]))
-        for (n += 1 + sign; is_digit(s[n]);)
+    static const char *const commands[] = {"\\overline{", "\\bar{", "\\dot{", NULL};
+    for (const char *const *c = commands; *c != NULL; c++) {
+        size_t n = strlen(*c), digits = 0;
+        if (strncmp(s, *c, n) != 0)
+            continue;
+        while (is_digit(s[n + digits]))
+            digits++;
+        return digits > 0 && s[n + digits] == '}' ? n + digits + 1 : 0;
+    }
+    return 0;
+}
+
+static size_t exponent_size(const char *s) // e-5
+{
+    size_t sign = s[0] != 0 && (s[1] == '-' || s[1] == '+'), n = 0;
+    if ((s[0] == 'e' || s[0] == 'E') && is_digit(s[1 + sign]))
+        for (n = 1 + sign; is_digit(s[n]);)
             n++;
     return n;
 }
 
+// 0b1010, 0o17, 0x1f
+static size_t prefixed_size(const char *s)
+{
+    const char *digits = s[0] != '0' ? NULL : s[1] == 'b' ? "01" : s[1] == 'o' ? "01234567" : s[1] == 'x' ? "0123456789abcdefABCDEF" : NULL;
+    size_t n = digits == NULL ? 0 : strspn(s + 2, digits);
+    return n > 0 && !isalnum((unsigned char)s[2 + n]) ? 2 + n : 0;
+}
+
+static size_t number_size(Formula *f, const char *s, int depth)
+{
+    size_t n = prefixed_size(s), repeating;
+    if (n > 0)
+        return n;
+    while (is_digit(s[n]))
+        n++;
+    if (n > 0 && wants_digit(f))
+        return 1;
+    n = n > 0 ? thousands(f, s, n, depth) : 0;
+    if (s[n] == '.' && (is_digit(s[n + 1]) || repeating_size(s + n + 1) > 0)) {
+        for (n++; is_digit(s[n]);)
+            n++;
+        if ((repeating = repeating_size(s + n)) > 0)
+            return n + repeating;
+    }
+    return n + exponent_size(s + n);
+}
+
 static const char *const text_commands[] = {"text",   "textbf", "textit",       "textrm", "textnormal", "mbox", "mathrm",
-                                            "mathbf", "mathit", "operatorname", "mathsf", "emph",       "hbox", NULL};
+                                            "mathbf", "mathit", "operatorname", "mathsf", "emph",       "hbox",       "textsf", "texttt",
+                                            "underline", "boldsymbol", "bm", "mathtt", "ce", "rm", NULL};
 
 static bool is_text_command(Text name)
 {
@@ -294,6 +135,20 @@ static bool lex_text(Formula *f, const char *s, size_t group, bool spaced)
     return begin == end || add_token(f, TOKEN_TEXT, begin, (size_t)(end - begin), spaced) != NULL;
 }
 
+// \text{13}, \mathbf{7x}: what is in it is no word, and stands for itself. So does a letter.
+static bool is_plain_group(const char *s, size_t group)
+{
+    bool digit = false;
+    int letters = 0;
+    for (size_t i = 1; i + 1 < group; i++) {
+        digit = digit || is_digit(s[i]);
+        letters = is_letter(s[i]) ? letters + 1 : 0;
+        if (letters > 1 || strchr("=&", s[i]) != NULL)
+            return false;
+    }
+    return digit && is_digit(s[1 + (s[1] == '-')]);
+}
+
 // s[0] is a backslash; returns what was used, 0 on failure
 static size_t lex_command(Formula *f, const char *s, bool spaced)
 {
@@ -316,14 +171,50 @@ static size_t lex_command(Formula *f, const char *s, bool spaced)
         size_t group = s[brace] == '{' ? group_size(s + brace) : 0;
         if (group == 0)
             return n; // \mathrm without braces: what follows stands for itself
+        if (is_plain_group(s + brace, group))
+            return n;
         return lex_text(f, s + brace, group, spaced) ? brace + group : 0;
     }
     return add_token(f, TOKEN_COMMAND, name.data, name.size, spaced) != NULL ? n : 0;
 }
 
+// k_BT is k_B T: behind _ stands one letter, as in LaTeX, unless it is a word.
+static size_t name_size(const Formula *f, const char *s)
+{
+    static const char *const indices[] = {"in", "eq", "th", "ij", "cm", "rms", NULL};
+    size_t n = 0;
+    while (is_letter(s[n]))
+        n++;
+    const Token *before = f->token_count > 0 ? &f->tokens[f->token_count - 1] : NULL;
+    if (before != NULL && before->kind == TOKEN_NUMBER && before->span.data + before->span.size == s) { // x=1orx=2
+        if (n == 3 && s[0] == 'o' && s[1] == 'r')
+            return 2;
+        if (n == 4 && strncmp(s, "and", 3) == 0)
+            return 3;
+    }
+    bool index = before != NULL && before->sign == '_';
+    if (!index || n != 2)
+        return n;
+    for (const char *const *word = indices; *word != NULL; word++)
+        if (strlen(*word) == n && memcmp(s, *word, n) == 0)
+            return n;
+    return 1;
+}
+
+// 5 x 10^6: the letter for the sign
+static bool is_times(const Formula *f, const char *s)
+{
+    const Token *before = f->token_count > 0 ? &f->tokens[f->token_count - 1] : NULL;
+    if ((*s != 'x' && *s != 'X') || before == NULL || before->kind != TOKEN_NUMBER)
+        return false;
+    s += 1 + strspn(s + 1, " ");
+    return strncmp(s, "10", 2) == 0 && (s[2] == '^' || (s[2] == ' ' && s[3] == '^') || strncmp(s + 2, "{^", 2) == 0);
+}
+
 bool formula_lex(Formula *f, Text answer)
 {
     f->token_count = 0;
+    f->spaced_thousands = false;
     if (!formula_spell(f, answer))
         return false;
     bool spaced = false;
@@ -339,11 +230,11 @@ bool formula_lex(Formula *f, Text answer)
             n = number_size(f, s, depth), n = add_token(f, TOKEN_NUMBER, s, n, spaced) != NULL ? n : 0;
         else if (*s == '\\')
             n = lex_command(f, s, spaced);
-        else if (is_letter(*s)) {
-            while (is_letter(s[n]))
-                n++;
-            n = add_token(f, TOKEN_NAME, s, n, spaced) != NULL ? n : 0;
-        } else {
+        else if (is_times(f, s))
+            n = add_token(f, TOKEN_SIGN, "*", 1, spaced) != NULL ? 1 : 0;
+        else if (is_letter(*s))
+            n = name_size(f, s), n = add_token(f, TOKEN_NAME, s, n, spaced) != NULL ? n : 0;
+        else {
             depth += (*s == '(') + (*s == '[') - (*s == ')') - (*s == ']');
             n = add_token(f, TOKEN_SIGN, s, 1, spaced) != NULL ? 1 : 0;
         }

@@ -11,42 +11,70 @@
 
 // ---- powers
 
+// ^\circ C and ^\circ F are units
+static bool at_temperature(const Parser *p)
+{
+    const Token *t = token(p);
+    return !p->f->no_units && (t->kind == TOKEN_NAME || t->kind == TOKEN_TEXT) && (text_is(t->span, "C") || text_is(t->span, "F"));
+}
+
+static bool at_degree(const Parser *p)
+{
+    return at_sign(p, '^') && token_after(p)->kind == TOKEN_COMMAND && text_is(token_after(p)->span, "circ");
+}
+
 static bool take_degree(Parser *p)
 {
     int at = p->at;
     if (take_sign(p, '^')) {
         bool brace = take_sign(p, '{');
-        if ((take_command(p, "circ") || take_command(p, "degree")) && (!brace || take_sign(p, '}')))
+        if (take_command(p, "circ") && (!brace || take_sign(p, '}')) && !at_temperature(p))
             return true;
     }
     p->at = at;
-    return take_command(p, "degree");
+    return false;
 }
 
 Node *parse_exponent(Parser *p)
 {
     if (take_sign(p, '-'))
         return node_of(p, NODE_NEGATE, in_depth(p, parse_exponent), NULL);
-    if (take_sign(p, '('))
-        return parse_bracket(p, '(');
-    return parse_argument(p);
+    Node *n = take_sign(p, '(') ? parse_bracket(p, '(') : parse_argument(p);
+    if (n != NULL && take_sign(p, '^')) { // a^b^c is a^(b^c)
+        Node *above = in_depth(p, parse_exponent);
+        n = above == NULL ? NULL : node_of(p, NODE_POWER, n, above);
+    }
+    return n;
+}
+
+static bool take_percent(Parser *p)
+{
+    static const char *const words[] = {"percent", "percentage", "pct", NULL};
+    const Token *t = token(p);
+    if (take_sign(p, '%'))
+        return true;
+    bool word = (t->kind == TOKEN_NAME || t->kind == TOKEN_TEXT) && one_of(t->span, words);
+    p->at += word;
+    return word;
 }
 
 Node *parse_power(Parser *p)
 {
     Node *n = parse_primary(p);
-    if (n == NULL || !take_subscript(p, n))
+    if (n == NULL || !take_subscript(p, n) || (n = parse_application(p, n)) == NULL)
         return NULL;
     for (;;) {
         if (take_degree(p))
             n = node_of(p, NODE_DEGREE, n, NULL);
+        else if (at_degree(p)) // of a temperature: a unit
+            return n;
         else if (take_sign(p, '^')) {
             Node *exponent = in_depth(p, parse_exponent);
             n = exponent == NULL ? NULL : node_of(p, NODE_POWER, n, exponent);
         } else if (at_sign(p, '!') && token_after(p)->sign != '=') {
             p->at++;
             n = node_of(p, NODE_FACTORIAL, n, NULL);
-        } else if (take_sign(p, '%'))
+        } else if (n->kind != NODE_WORD && take_percent(p))
             n = node_of(p, NODE_PERCENT, n, NULL);
         else
             return n;
@@ -57,9 +85,11 @@ Node *parse_power(Parser *p)
 
 // ---- products
 
+static Node *parse_product(Parser *p);
+
 static const char *const separators[] = {"and", "or", "AND", "OR", "And", "Or", NULL};
 static const char *const relation_commands[] = {"ne",       "neq",    "lt", "gt", "le",    "leq", "leqslant", "ge", "geq",
-                                                "geqslant", "approx", "in", "to", "equiv", "sim", "cong",     NULL};
+                                                "geqslant", "approx", "in", "to", "equiv", "sim", "cong", "implies", "iff", "notin", "setminus", "mid",     NULL};
 
 static bool at_separator(const Parser *p)
 {
@@ -75,7 +105,7 @@ bool starts_factor(const Parser *p, bool inside_function)
         return false;
     switch (t->kind) {
     case TOKEN_NUMBER:
-        return true;
+        return inside_function; // 2 3 is no product
     case TOKEN_NAME:
         return !(inside_function && is_function(t->span));
     case TOKEN_TEXT:
@@ -85,10 +115,10 @@ bool starts_factor(const Parser *p, bool inside_function)
     case TOKEN_COMMAND:
         if (is_function(t->span))
             return !inside_function;
-        return !one_of(t->span, relation_commands) && !text_is(t->span, "cdot") && !text_is(t->span, "times") &&
+        return !one_of(t->span, relation_commands) && !text_is(t->span, "cdot") && !text_is(t->span, "times") && !text_is(t->span, "bullet") &&
                !text_is(t->span, "div") && !text_is(t->span, "pm") && !text_is(t->span, "mp") && !text_is(t->span, "cup") &&
                !text_is(t->span, "cap") && !text_is(t->span, "}") && !text_is(t->span, "end") && !text_is(t->span, "rfloor") &&
-               !text_is(t->span, "rceil") && !text_is(t->span, "degree");
+               !text_is(t->span, "rceil") && !text_is(t->span, "rangle");
     default:
         return false;
     }
@@ -97,6 +127,14 @@ bool starts_factor(const Parser *p, bool inside_function)
 static bool whole(const Node *n)
 {
     return n->kind == NODE_NUMBER && n->close == 0 && memchr(n->name.data, '.', n->name.size) == NULL;
+}
+
+// 3(1/3), as old prints write 3 1/3
+static bool at_bracketed_fraction(const Parser *p)
+{
+    const Token *t = token(p);
+    return t->sign == '(' && !t->spaced && t[1].kind == TOKEN_NUMBER && t[2].sign == '/' && t[3].kind == TOKEN_NUMBER && t[4].sign == ')' &&
+           (t[1].span.size < t[3].span.size || (t[1].span.size == t[3].span.size && memcmp(t[1].span.data, t[3].span.data, t[1].span.size) < 0));
 }
 
 // 1\frac{1}{2} and 1 1/2: a whole number before a fraction of whole numbers
@@ -115,7 +153,7 @@ static bool is_mixed(Parser *p, const Node *n)
         return yes;
     }
     const Token *t = token(p);
-    return t->kind == TOKEN_NUMBER && t->spaced && t[1].sign == '/' && t[2].kind == TOKEN_NUMBER;
+    return (t->kind == TOKEN_NUMBER && t->spaced && t[1].sign == '/' && t[2].kind == TOKEN_NUMBER) || at_bracketed_fraction(p);
 }
 
 static Node *parse_mixed(Parser *p, Node *n)
@@ -124,15 +162,26 @@ static Node *parse_mixed(Parser *p, Node *n)
     if (at_command(p, "frac"))
         fraction = in_depth(p, parse_power);
     else {
+        bool bracket = take_sign(p, '(');
         Node *a = parse_primary(p);
         p->at++;
         Node *b = parse_primary(p);
+        p->at += bracket;
         fraction = a == NULL || b == NULL ? NULL : node_of(p, NODE_DIVIDE, a, b);
     }
     Node *sum = fraction == NULL ? NULL : node_of(p, NODE_ADD, n, fraction);
     if (sum != NULL)
         sum->close = ')';
     return sum;
+}
+
+// 5 ft 3 in: a sum
+static Node *parse_compound(Parser *p, Node *n)
+{
+    Node *smaller = in_depth(p, parse_product);
+    if (smaller == NULL || (smaller->kind != NODE_QUANTITY && smaller->kind != NODE_ADD))
+        return NULL;
+    return node_of(p, NODE_ADD, n, smaller);
 }
 
 static Node *parse_factor(Parser *p) // with the sign that may stand behind a * or /
@@ -143,19 +192,66 @@ static Node *parse_factor(Parser *p) // with the sign that may stand behind a * 
     return in_depth(p, parse_power);
 }
 
+static bool is_word(const Node *n) { return n->kind == NODE_WORD && n->name.size > 1; }
+
+// A number before a matrix is a number before each of its cells.
+static Node *scale_matrix(Parser *p, Node *n)
+{
+    Node *matrix = n->last, *scalar = n->first;
+    if (n->kind != NODE_MULTIPLY || n->count != 2 || matrix->kind != NODE_MATRIX || scalar->kind == NODE_MATRIX)
+        return n;
+    for (Node *row = matrix->first; row != NULL; row = row->next) {
+        Node *cells = formula_node(p->f, NODE_ROW);
+        for (Node *cell = row->first; cells != NULL && cell != NULL;) {
+            Node *next = cell->next, *copy = formula_node(p->f, NODE_NUMBER), *scaled = NULL;
+            if (copy != NULL) {
+                *copy = *scalar;
+                scaled = node_of(p, NODE_MULTIPLY, copy, cell);
+            }
+            if (scaled == NULL)
+                return NULL;
+            node_append(cells, scaled);
+            cell = next;
+        }
+        if (cells == NULL)
+            return NULL;
+        row->first = cells->first, row->last = cells->last;
+    }
+    matrix->next = NULL;
+    return matrix;
+}
+
+// The next factor, where none of the signs between factors stands. Words in a row are no product.
+static Node *parse_next_factor(Parser *p, Node *n)
+{
+    const Node *before = n->kind == NODE_MULTIPLY && n->close == 0 ? n->last : n;
+    bool after_word = is_word(before);
+    Node *factor = in_depth(p, parse_power);
+    if (factor == NULL || (after_word && is_word(factor)))
+        return NULL;
+    Node *product = joined(p, NODE_MULTIPLY, n, factor);
+    return product == NULL ? NULL : scale_matrix(p, product);
+}
+
 static Node *parse_product(Parser *p)
 {
     Node *n = in_depth(p, parse_power);
     while (n != NULL) {
-        if (take_sign(p, '*') || take_command(p, "cdot") || take_command(p, "times"))
+        if (at_unit(p, n))
+            n = parse_quantity(p, n);
+        else if (take_sign(p, '*') || take_command(p, "cdot") || take_command(p, "times") || take_command(p, "bullet"))
             n = joined(p, NODE_MULTIPLY, n, parse_factor(p));
         else if (take_sign(p, '/') || take_command(p, "div")) {
             Node *b = parse_factor(p);
             n = b == NULL ? NULL : node_of(p, NODE_DIVIDE, n, b);
         } else if (is_mixed(p, n))
             n = parse_mixed(p, n);
+        else if (n->kind == NODE_QUANTITY && token(p)->kind == TOKEN_NUMBER)
+            return parse_compound(p, n);
+        else if (n->kind == NODE_BRACKET && token(p)->kind == TOKEN_NAME && text_is(token(p)->span, "U"))
+            return n; // a union
         else if (starts_factor(p, false))
-            n = joined(p, NODE_MULTIPLY, n, in_depth(p, parse_power));
+            n = parse_next_factor(p, n);
         else
             return n;
     }
@@ -200,12 +296,25 @@ static Node *add_matrices(Parser *p, Node *sum)
     return total;
 }
 
+// tyr-ala, carbon-14, x-linked: a word is no difference
+static bool at_hyphen(const Parser *p)
+{
+    const Token *t = token(p), *next = token_after(p);
+    if (t->sign != '-' || t->spaced || next->spaced || p->at == 0)
+        return false;
+    const Token *before = t - 1;
+    return (before->kind == TOKEN_NAME && before->span.size > 2 && !is_function(before->span)) ||
+           (next->kind == TOKEN_NAME && next->span.size > 2 && !is_function(next->span));
+}
+
 Node *parse_sum(Parser *p)
 {
     Node *n = parse_term(p);
     while (n != NULL) {
         if (take_sign(p, '+'))
             n = joined(p, NODE_ADD, n, parse_term(p));
+        else if (at_hyphen(p))
+            return NULL;
         else if (take_sign(p, '-'))
             n = joined(p, NODE_ADD, n, node_of(p, NODE_NEGATE, in_depth(p, parse_product), NULL));
         else if (take_command(p, "pm") || take_command(p, "mp")) {
@@ -220,9 +329,14 @@ Node *parse_sum(Parser *p)
 static Node *parse_union(Parser *p)
 {
     Node *n = parse_sum(p);
-    while (n != NULL && take_command(p, "cup"))
-        n = joined(p, NODE_UNION, n, parse_sum(p));
-    return n;
+    for (;;)
+        if (n != NULL && (take_command(p, "cup") || take_name(p, "U")))
+            n = joined(p, NODE_UNION, n, parse_sum(p));
+        else if (n != NULL && take_command(p, "setminus")) {
+            Node *b = parse_sum(p);
+            n = b == NULL ? NULL : node_of(p, NODE_DIFFERENCE, n, b);
+        } else
+            return n;
 }
 
 static bool take_relation(Parser *p, Relation *relation)
@@ -242,10 +356,10 @@ static bool take_relation(Parser *p, Relation *relation)
                     {"geqslant", GREATER_EQUAL},
                     {"approx", ABOUT},
                     {"in", IN},
-                    {"to", EQUAL},
-                    {"equiv", EQUAL}};
-    static const char signs[] = "=<>:";
-    static const Relation of_signs[] = {EQUAL, LESS, GREATER, RATIO};
+                    {"to", ARROW},
+                    {"implies", ARROW}};
+    static const char signs[] = "=<>";
+    static const Relation of_signs[] = {EQUAL, LESS, GREATER};
     const char *sign = token(p)->sign == 0 ? NULL : strchr(signs, token(p)->sign);
     if (sign != NULL) {
         *relation = of_signs[sign - signs];
@@ -261,15 +375,28 @@ static bool take_relation(Parser *p, Relation *relation)
     return false;
 }
 
+static Node *parse_ratio(Parser *p) // a : b : c binds more than a relation: S : T = 7 : 32
+{
+    Node *n = parse_union(p);
+    while (n != NULL && take_sign(p, ':')) {
+        take_sign(p, '=');
+        Node *b = parse_union(p);
+        n = b == NULL ? NULL : node_of(p, NODE_RELATION, n, b);
+        if (n != NULL)
+            n->relation = RATIO;
+    }
+    return n;
+}
+
 // a < b <= c is ((a < b) <= c)
 static Node *parse_relation(Parser *p)
 {
     Relation relation;
     if (at_command(p, "approx") || at_sign(p, '='))
         p->at++; // "about 8.24"
-    Node *n = parse_union(p);
+    Node *n = parse_ratio(p);
     while (n != NULL && take_relation(p, &relation)) {
-        Node *b = parse_union(p);
+        Node *b = parse_ratio(p);
         n = b == NULL ? NULL : node_of(p, NODE_RELATION, n, b);
         if (n != NULL)
             n->relation = relation;
@@ -288,12 +415,16 @@ static Node *parse_items(Parser *p)
 {
     Node *n = parse_relation(p), *list = NULL;
     while (n != NULL && at_separator(p) && !at_sign(p, ';')) {
-        while (at_separator(p) && !at_sign(p, ';'))
+        bool either = false;
+        while (at_separator(p) && !at_sign(p, ';')) {
+            either = either || text_is(token(p)->span, "or");
             p->at++;
+        }
         if (at_list_end(p) || at_sign(p, ';'))
             break;
         if (list == NULL && (list = node_of(p, NODE_LIST, n, NULL)) == NULL)
             return NULL;
+        list->open = either ? 'o' : list->open; // see sets.c
         n = parse_relation(p);
         if (n != NULL)
             node_append(list, n);

@@ -19,6 +19,7 @@ static inline bool at_sign(const Parser *p, char sign) { return token(p)->sign =
 bool at_command(const Parser *p, const char *name);
 bool take_sign(Parser *p, char sign);
 bool take_command(Parser *p, const char *name);
+bool take_name(Parser *p, const char *name);
 bool one_of(Text s, const char *const *names);
 
 Node *named(Parser *p, NodeKind kind, Text name);
@@ -33,6 +34,14 @@ Node *parse_primary(Parser *p);
 Node *parse_argument(Parser *p);           // {...}, or one token
 Node *parse_bracket(Parser *p, char open); // behind it
 bool take_subscript(Parser *p, Node *n);
+Node *parse_application(Parser *p, Node *name); // f(x), where f is a function; name itself otherwise
+
+// ---- parser_quantity.c
+
+bool at_unit(const Parser *p, const Node *value);      // whether a unit begins here, and value may have one
+Node *parse_quantity(Parser *p, Node *value);          // with it
+Node *parse_currency(Parser *p, Text unit);            // behind its sign
+bool take_scale(Parser *p, int *exponent);             // million
 
 // ---- parser.c
 

@@ -18,6 +18,13 @@ bool take_command(Parser *p, const char *name)
     return there;
 }
 
+bool take_name(Parser *p, const char *name)
+{
+    bool there = token(p)->kind == TOKEN_NAME && text_is(token(p)->span, name);
+    p->at += there;
+    return there;
+}
+
 bool one_of(Text s, const char *const *names)
 {
     for (; *names != NULL; names++)

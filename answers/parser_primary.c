@@ -1,5 +1,6 @@
 // The smallest parts of a formula: numbers, letters and words, brackets and sets, functions, roots, matrices; what a command stands for.
 #include "answers/parser.h"
+#include "answers/value.h"
 #include <ctype.h>
 #include <string.h>
 
@@ -7,17 +8,20 @@
 
 static const char *const functions[] = {"sin",    "cos",  "tan",  "cot",  "sec",   "csc",  "arcsin", "arccos",
                                         "arctan", "asin", "acos", "atan", "sinh",  "cosh", "tanh",   "ln",
-                                        "log",    "lg",   "exp",  "abs",  "floor", "ceil", "det",    NULL};
+                                        "log",    "lg",   "exp",  "abs",  "floor", "ceil", "det",    "gcd",
+                                        "lcm",    "max",  "min",  NULL};
 bool is_function(Text name) { return one_of(name, functions); }
 
 static const char *const greek[] = {
     "alpha", "beta",   "gamma", "delta", "epsilon",  "varepsilon", "zeta",   "eta",   "theta", "vartheta", "iota",
     "kappa", "lambda", "mu",    "nu",    "xi",       "pi",         "rho",    "sigma", "tau",   "phi",      "varphi",
     "chi",   "psi",    "omega", "Gamma", "Delta",    "Theta",      "Lambda", "Xi",    "Pi",    "Sigma",    "Phi",
-    "Psi",   "Omega",  "ell",   "infty", "emptyset", "varnothing", "hbar",   "Re",    "Im",    "mathbb",   NULL};
+    "Psi",   "Omega",  "ell",   "infty", "emptyset", "hbar",   "Re",    "Im",    NULL};
 static const char *const decorations[] = {"overline",  "vec",   "overrightarrow", "hat",        "bar",     "tilde", "widehat",
-                                          "underline", "angle", "triangle",       "boldsymbol", "mathcal", NULL};
-static const char *const plain_names[] = {"pi", "infinity", "theta", "alpha", "beta", "lambda", NULL};
+                                          "angle",     "triangle", "mathcal", "mathbb", "ddot", "dot", NULL};
+static const char *const plain_names[] = {"pi", "theta", "alpha", "beta", "gamma", "lambda", "mu", "sigma", "omega", NULL};
+
+static const char *const currencies[] = {"$", "\u20ac", "\u00a3", "\u00a5", NULL};
 
 // ---- the smallest parts
 
@@ -73,6 +77,66 @@ bool take_subscript(Parser *p, Node *n)
     return true;
 }
 
+// Of three letters at most that belong to one another: f, s_x, P
+static bool names_function(const Node *n)
+{
+    return n->kind == NODE_SYMBOL && n->name.size > 0 && strchr("fghFGHP", *n->name.data) != NULL;
+}
+
+// f(x) and f(2, x), of a function that nobody knows; s(0), since a symbol times a number is written the other way round.
+Node *parse_application(Parser *p, Node *name)
+{
+    const Token *t = token(p);
+    bool number = t[1].kind == TOKEN_NUMBER && t[2].sign == ')';
+    if (name->kind != NODE_SYMBOL || t->sign != '(' || t->spaced || (!number && !names_function(name)))
+        return name;
+    int at = p->at, nodes = p->f->node_count;
+    p->at++;
+    Node *inside = parse_bracket(p, '(');
+    if (inside == NULL) { // an event, or a condition
+        p->at = at;
+        p->f->node_count = nodes;
+        return NULL;
+    }
+    Node *n = node_of(p, NODE_APPLY, inside, NULL);
+    if (n != NULL)
+        n->name = name->name;
+    return n;
+}
+
+// C(10, 3) is a number of choices
+static Node *parse_choices(Parser *p, Text name)
+{
+    const Token *t = token(p);
+    bool called = (text_is(name, "C") || text_is(name, "P") || text_is(name, "nCr") || text_is(name, "nPr")) && t->sign == '(' &&
+                  !t->spaced && t[1].kind == TOKEN_NUMBER && t[2].sign == ',' && t[3].kind == TOKEN_NUMBER && t[4].sign == ')';
+    if (!called)
+        return NULL;
+    bool ordered = memchr(name.data, 'P', name.size) != NULL;
+    Node *n = named(p, NODE_CALL, ordered ? (Text){"permutations", 12} : (Text){"binomial", 8});
+    Node *a = named(p, NODE_NUMBER, t[1].span), *b = named(p, NODE_NUMBER, t[3].span);
+    p->at += 5;
+    if (n == NULL || a == NULL || b == NULL)
+        return NULL;
+    node_append(n, a);
+    node_append(n, b);
+    return n;
+}
+
+// {}_{10}C_3 and ^{10}C_3, at the sign before the first number
+static Node *parse_written_choices(Parser *p)
+{
+    p->at++;
+    Node *a = parse_argument(p), *b = NULL;
+    bool ordered = at_sign(p, 0) && token(p)->kind == TOKEN_NAME && text_is(token(p)->span, "P");
+    if (a == NULL || !(take_name(p, "C") || take_name(p, "P")) || !take_sign(p, '_') || (b = parse_argument(p)) == NULL)
+        return NULL;
+    Node *n = node_of(p, NODE_CALL, a, b);
+    if (n != NULL)
+        n->name = ordered ? (Text){"permutations", 12} : (Text){"binomial", 8};
+    return n;
+}
+
 Node *parse_bracket(Parser *p, char open)
 {
     int bars = p->bars;
@@ -91,14 +155,41 @@ Node *parse_bracket(Parser *p, char open)
     return n;
 }
 
+// \{x \mid x > 2\}, \{x : 2 \le x < 5\}, \{x \in \mathbb{R} | ...\}: where its condition begins, 0 if it has none
+static int condition_at(const Parser *p)
+{
+    const Token *t = token(p);
+    if (t->kind != TOKEN_NAME || t->span.size != 1)
+        return 0;
+    int n = 1;
+    if (t[n].kind == TOKEN_COMMAND && text_is(t[n].span, "in") && t[n + 1].kind == TOKEN_COMMAND &&
+        text_is(t[n + 1].span, "mathbb") && t[n + 2].sign == '{')
+        n += 5;
+    bool bar = t[n].sign == ':' || t[n].sign == '|' || (t[n].kind == TOKEN_COMMAND && text_is(t[n].span, "mid"));
+    return bar ? n + 1 : 0;
+}
+
+static Node *parse_such_that(Parser *p)
+{
+    int condition = condition_at(p);
+    Node *unknown = named(p, NODE_SYMBOL, token(p)->span);
+    p->at += condition;
+    Node *holds = unknown == NULL ? NULL : in_depth(p, parse_list);
+    return holds == NULL || !take_command(p, "}") ? NULL : node_of(p, NODE_SUCH_THAT, unknown, holds);
+}
+
 static Node *parse_set(Parser *p, bool escaped)
 {
+    if (escaped && condition_at(p) > 0)
+        return parse_such_that(p);
     Node *n = formula_node(p->f, NODE_SET), *inside = NULL;
     bool empty = escaped ? at_command(p, "}") : at_sign(p, '}');
     if (n == NULL || (!empty && (inside = in_depth(p, parse_list)) == NULL))
         return NULL;
     if (!(escaped ? take_command(p, "}") : take_sign(p, '}')))
         return NULL;
+    if (!escaped && inside == NULL) // {}_{10}C_3
+        return at_sign(p, '_') || at_sign(p, '^') ? parse_written_choices(p) : NULL;
     if (!escaped) { // braces that only group
         if (inside != NULL && inside->close == 0)
             inside->close = inside->kind == NODE_LIST ? 0 : '}';
@@ -229,6 +320,34 @@ static Node *parse_matrix(Parser *p)
 }
 
 // sin x, sin(x), sin^2 x, log_2 8: without brackets, the product up to the next sign or function
+static bool is_minus_one(const Node *n) { return n->kind == NODE_NEGATE && n->first->kind == NODE_NUMBER && text_is(n->first->name, "1"); }
+
+static Text inverse_of(Text name)
+{
+    static const char *const inverses[][2] = {{"sin", "arcsin"},   {"cos", "arccos"},   {"tan", "arctan"},
+                                              {"sinh", "arcsinh"}, {"cosh", "arccosh"}, {"tanh", "arctanh"}};
+    for (size_t i = 0; i < sizeof inverses / sizeof *inverses; i++)
+        if (text_is(name, inverses[i][0]))
+            return (Text){inverses[i][1], strlen(inverses[i][1])};
+    return (Text){NULL, 0};
+}
+
+// gcd(12, 18): what stands in the brackets are its arguments
+static void spread_arguments(Node *n)
+{
+    Node *list = n->first;
+    if (list->kind != NODE_BRACKET || list->open == 0)
+        return;
+    n->first = list->first, n->last = list->last, n->count = list->count;
+}
+
+// sin 2\pi × 2000 t: what the sine is of cannot be told
+static bool times_follows(const Parser *p, const Node *inside)
+{
+    bool times = at_sign(p, '*') || at_command(p, "times") || at_command(p, "cdot");
+    return times && inside->close == 0 && token_after(p)->kind == TOKEN_NUMBER && !has_symbols(inside);
+}
+
 static Node *parse_function(Parser *p, Text name)
 {
     Node *n = named(p, NODE_CALL, name), *power = NULL, *base = NULL;
@@ -236,7 +355,7 @@ static Node *parse_function(Parser *p, Text name)
         return NULL;
     if (text_is(name, "log") && take_sign(p, '_') && (base = parse_argument(p)) == NULL)
         return NULL;
-    if (take_sign(p, '^') && (power = parse_argument(p)) == NULL)
+    if (take_sign(p, '^') && (power = parse_exponent(p)) == NULL)
         return NULL;
     if (base == NULL && text_is(name, "log") && take_sign(p, '_') && (base = parse_argument(p)) == NULL)
         return NULL;
@@ -252,11 +371,16 @@ static Node *parse_function(Parser *p, Text name)
         while (inside != NULL && starts_factor(p, true) && !at_sign(p, '('))
             inside = joined(p, NODE_MULTIPLY, inside, in_depth(p, parse_power));
     }
-    if (inside == NULL)
+    if (inside == NULL || times_follows(p, inside))
         return NULL;
     node_append(n, inside);
+    spread_arguments(n);
     if (base != NULL)
         node_append(n, base);
+    if (power != NULL && is_minus_one(power)) {
+        n->name = inverse_of(name);
+        return n->name.size > 0 ? n : NULL;
+    }
     return power == NULL ? n : node_of(p, NODE_POWER, n, power);
 }
 
@@ -271,6 +395,26 @@ static Node *parse_decorated(Parser *p, Text command)
     }
     return end == NULL ? NULL : named(p, NODE_SYMBOL, (Text){command.data, (size_t)(end - command.data)});
 }
+
+static Node *parse_vector(Parser *p) // \langle 1, 2 \rangle
+{
+    Node *n = in_depth(p, parse_list);
+    if (n == NULL || n->kind != NODE_LIST || n->close != 0 || !take_command(p, "rangle"))
+        return NULL;
+    n->kind = NODE_BRACKET;
+    n->open = '(', n->close = ')';
+    return n;
+}
+
+// Commands that say more than a name does, and are not understood; any other is somebody's own name.
+static const char *const structural[] = {
+    "int",    "iint",     "iiint",    "oint",   "sum",    "prod",     "lim",      "limsup", "liminf", "forall", "exists",
+    "nexists", "partial", "nabla",    "land",   "lor",    "neg",      "not",      "cap",    "bigcup", "bigcap", "subset",
+    "subseteq", "supset", "supseteq", "perp",   "parallel", "oplus",  "otimes",   "begin",  "end",    "pmod",   "bmod",
+    "mod",    "stackrel", "overset",  "underset", "underbrace", "overbrace", "substack", "xrightarrow", "leftrightarrow",
+    "leftarrow", "rightleftharpoons", "dots", "ldots", "cdots", "vdots", "ddots", "colon", "bullet", "circ", "star",
+    "left",   "right",    "middle",   "over",   "choose", "atop",     "operatorname", "nolimits", "hat", "bar", "quad", "ll", "gg",
+    "propto", "equiv", "sim", "cong", "notin",    "implies",  "iff",    "mid",    "setminus", "cdot", "times", "div", "pm", "mp", "prime", "AA", "diamond", "models", "vdash", "therefore", "because", "complement", NULL};
 
 static Node *parse_command(Parser *p)
 {
@@ -292,26 +436,32 @@ static Node *parse_command(Parser *p)
         return parse_rounding(p, "floor", "rfloor");
     if (text_is(name, "lceil"))
         return parse_rounding(p, "ceil", "rceil");
+    if (text_is(name, "langle"))
+        return parse_vector(p);
+    if (one_of(name, currencies))
+        return parse_currency(p, name);
     if (text_is(name, "circ"))
         return named(p, NODE_SYMBOL, name);
     if (one_of(name, functions))
         return parse_function(p, name);
     if (one_of(name, greek))
         return named(p, NODE_SYMBOL, name);
-    return one_of(name, decorations) ? parse_decorated(p, name) : NULL;
+    if (one_of(name, decorations))
+        return parse_decorated(p, name);
+    return one_of(name, structural) || name.size < 2 ? NULL : named(p, NODE_SYMBOL, name);
 }
 
 // ---- names without a backslash: functions, letters, words
 
-static const char *const units[] = {"cm", "km", "mm", "dm", "ft", "in", "mi", "yd", "kg", "mg", "sec", "min", "hr", NULL};
-
-// ab^2 is a b^2, and cm^2 is not c m^2
+// ab^2 is a b^2
 static Node *parse_letters(Parser *p, Text name)
 {
     Node *product = formula_node(p->f, NODE_MULTIPLY);
     for (size_t i = 0; product != NULL && i < name.size; i++) {
         Node *letter = named(p, NODE_SYMBOL, (Text){name.data + i, 1});
         if (letter == NULL)
+            return NULL;
+        if (i + 1 == name.size && !take_subscript(p, letter))
             return NULL;
         if (i + 1 == name.size && take_sign(p, '^')) {
             Node *exponent = in_depth(p, parse_exponent);
@@ -324,23 +474,63 @@ static Node *parse_letters(Parser *p, Text name)
     return product;
 }
 
+static bool is_ascii(Text s)
+{
+    for (size_t i = 0; i < s.size; i++)
+        if ((unsigned char)s.data[i] >= 0x80)
+            return false;
+    return true;
+}
+
 static Node *parse_name(Parser *p)
 {
     Text name = token(p)->span;
     p->at++;
-    if (name.size > 1 && name.size <= 3 && at_sign(p, '^') && !one_of(name, units) && !one_of(name, functions) &&
-        !one_of(name, plain_names))
+    if (one_of(name, currencies))
+        return parse_currency(p, name);
+    Node *choices = parse_choices(p, name);
+    if (choices != NULL)
+        return choices;
+    const Token *next = token(p);
+    if (next->kind == TOKEN_NUMBER && !next->spaced && !one_of(name, functions)) { // x1 is x_1; H2 is none of ours
+        bool index = name.size == 1 && memchr(next->span.data, '.', next->span.size) == NULL;
+        p->at += index;
+        return index ? named(p, NODE_SYMBOL, (Text){name.data, name.size + next->span.size}) : NULL;
+    }
+    if (name.size > 1 && name.size <= 3 && is_ascii(name) && (at_sign(p, '^') || at_sign(p, '_')) && !one_of(name, functions) &&
+        !one_of(name, plain_names) && !(at_sign(p, '_') && name.size == 3))
         return parse_letters(p, name);
-    bool called = at_sign(p, '(') || at_sign(p, '^') || token(p)->kind == TOKEN_NUMBER || token(p)->kind == TOKEN_NAME;
+    bool called = at_sign(p, '(') || at_sign(p, '^') || token(p)->kind == TOKEN_NUMBER || token(p)->kind == TOKEN_NAME || token(p)->kind == TOKEN_COMMAND;
     if (one_of(name, functions) && called)
         return parse_function(p, name);
     if (text_is(name, "sqrt"))
         return parse_root(p);
     if (text_is(name, "frac") && at_sign(p, '{'))
         return parse_two(p, NODE_DIVIDE, "");
+    if (text_is(name, "inf") || text_is(name, "infinity") || text_is(name, "Infinity"))
+        return named(p, NODE_SYMBOL, (Text){"infty", 5});
     if (name.size == 1 || one_of(name, plain_names))
         return named(p, NODE_SYMBOL, name);
     return named(p, NODE_WORD, name);
+}
+
+static Node *parse_number(Parser *p) // with the word that says how many of it: 5 million
+{
+    Text digits_of = token(p)->span;
+    bool binary = digits_of.size > 2 && digits_of.data[0] == '0' && (digits_of.data[1] == 'b' || digits_of.data[1] == 'o');
+    Node *n = named(p, NODE_NUMBER, binary ? (Text){digits_of.data + 2, digits_of.size - 2} : digits_of);
+    if (n != NULL && binary)
+        n->base = (Text){digits_of.data[1] == 'b' ? "2" : "8", 1};
+    static const char *const tens[] = {"100", "1000", "1000000", "1000000000", "1000000000000"};
+    int exponent;
+    p->at++;
+    if (n == NULL || !take_scale(p, &exponent))
+        return n;
+    const char *digits = tens[exponent == 2 ? 0 : exponent / 3];
+    Node *scale = named(p, NODE_NUMBER, (Text){digits, strlen(digits)}), *product = scale == NULL ? NULL : node_of(p, NODE_MULTIPLY, n, scale);
+    if (product != NULL)
+        product->close = ')';
+    return product;
 }
 
 Node *parse_primary(Parser *p)
@@ -348,9 +538,12 @@ Node *parse_primary(Parser *p)
     const Token *t = token(p);
     switch (t->kind) {
     case TOKEN_NUMBER:
-        p->at++;
-        return named(p, NODE_NUMBER, t->span);
+        return parse_number(p);
     case TOKEN_TEXT:
+        if (one_of(t->span, functions) && t[1].sign == '(') {
+            p->at++;
+            return parse_function(p, t->span);
+        }
         p->at++;
         return named(p, NODE_WORD, t->span);
     case TOKEN_NAME:
@@ -362,6 +555,8 @@ Node *parse_primary(Parser *p)
     default:
         return NULL;
     }
+    if (at_sign(p, '_') || at_sign(p, '^'))
+        return parse_written_choices(p);
     if (take_sign(p, '(') || take_sign(p, '['))
         return parse_bracket(p, t->sign);
     if (take_sign(p, '{'))

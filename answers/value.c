@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BITS_MOST = 1 << 15, EXPONENT_MOST = 1 << 12, FACTORIAL_MOST = 3000, DIGITS_MOST = 1000, MATRIX_MOST = 4 };
+enum { BITS_MOST = 1 << 15, EXPONENT_MOST = 1 << 12, FACTORIAL_MOST = 3000, DIGITS_MOST = 1000, MATRIX_MOST = 4, TAME_EXPONENT = 512 };
 
 static bool spend(Budget *b, int64_t steps)
 {
@@ -14,13 +14,62 @@ static bool spend(Budget *b, int64_t steps)
 
 // ---- numbers as they are written
 
+static bool read_prefixed(mpq_t value, Text s) // 0b101
+{
+    char text[DIGITS_MOST + 1];
+    int base = s.data[1] == 'b' ? 2 : s.data[1] == 'o' ? 8 : 16;
+    if (s.size - 2 > DIGITS_MOST)
+        return false;
+    memcpy(text, s.data + 2, s.size - 2);
+    text[s.size - 2] = 0;
+    return mpq_set_str(value, text, base) == 0;
+}
+
+static void scale_by_ten(mpq_t value, long exponent)
+{
+    mpz_t scale;
+    mpz_init(scale);
+    mpz_ui_pow_ui(scale, 10, (unsigned long)labs(exponent));
+    if (exponent >= 0)
+        mpz_mul(mpq_numref(value), mpq_numref(value), scale);
+    else
+        mpz_mul(mpq_denref(value), mpq_denref(value), scale);
+    mpz_clear(scale);
+    mpq_canonicalize(value);
+}
+
+// Digits that repeat for ever: as many nines below them. at: the backslash before them; places: digits behind the point so far.
+static bool add_repeating(mpq_t value, Text s, size_t at, long places)
+{
+    char text[DIGITS_MOST + 1];
+    size_t n = 0;
+    for (; at < s.size; at++)
+        if (isdigit((unsigned char)s.data[at]) && n < DIGITS_MOST)
+            text[n++] = s.data[at];
+    text[n] = 0;
+    mpq_t part;
+    mpq_init(part);
+    bool ok = n > 0 && n <= 64 && mpq_set_str(part, text, 10) == 0;
+    if (ok) {
+        mpz_ui_pow_ui(mpq_denref(part), 10, n);
+        mpz_sub_ui(mpq_denref(part), mpq_denref(part), 1);
+        mpq_canonicalize(part);
+        scale_by_ten(part, -places);
+        mpq_add(value, value, part);
+    }
+    mpq_clear(part);
+    return ok;
+}
+
 bool number_read(mpq_t value, Text digits)
 {
     char text[DIGITS_MOST + 1];
     size_t n = 0, i = 0;
     long exponent = 0, given = 0;
     bool point = false;
-    for (; i < digits.size && n < DIGITS_MOST && tolower((unsigned char)digits.data[i]) != 'e'; i++) {
+    if (digits.size > 2 && digits.data[0] == '0' && strchr("box", digits.data[1]) != NULL)
+        return read_prefixed(value, digits);
+    for (; i < digits.size && n < DIGITS_MOST && tolower((unsigned char)digits.data[i]) != 'e' && digits.data[i] != '\\'; i++) {
         char c = digits.data[i];
         if (c == '.')
             point = true;
@@ -28,26 +77,20 @@ bool number_read(mpq_t value, Text digits)
             text[n++] = c, exponent -= point;
         // separators of thousands stand for nothing
     }
-    if (i < digits.size) {
+    size_t repeating = i < digits.size && digits.data[i] == '\\' ? i : 0;
+    if (i < digits.size && repeating == 0) {
         bool negative = ++i < digits.size && digits.data[i] == '-';
         i += i < digits.size && (digits.data[i] == '-' || digits.data[i] == '+');
         for (; i < digits.size && isdigit((unsigned char)digits.data[i]) && given <= EXPONENT_MOST; i++)
             given = 10 * given + digits.data[i] - '0';
-        exponent += negative ? -given : given;
+        given = negative ? -given : given;
     }
     text[n] = 0;
-    if (n == 0 || i < digits.size || exponent > DIGITS_MOST || exponent < -DIGITS_MOST || mpq_set_str(value, text, 10) != 0)
+    if (n == 0 || (i < digits.size && repeating == 0) || labs(exponent) > DIGITS_MOST || labs(exponent + given) > DIGITS_MOST ||
+        mpq_set_str(value, text, 10) != 0)
         return false;
-    mpz_t scale;
-    mpz_init(scale);
-    mpz_ui_pow_ui(scale, 10, (unsigned long)labs(exponent));
-    if (exponent >= 0)
-        mpz_mul(mpq_numref(value), mpq_numref(value), scale);
-    else
-        mpz_set(mpq_denref(value), scale);
-    mpz_clear(scale);
-    mpq_canonicalize(value);
-    return true;
+    scale_by_ten(value, exponent + given);
+    return repeating == 0 || add_repeating(value, digits, repeating, -exponent);
 }
 
 static size_t size_of(const mpq_t q) { return mpz_sizeinbase(mpq_numref(q), 2) + mpz_sizeinbase(mpq_denref(q), 2); }
@@ -95,9 +138,46 @@ static void exact_rounding(mpq_t value, bool up)
     mpz_clear(whole);
 }
 
+static bool exact_choices(mpq_t value, const mpq_t second, bool ordered)
+{
+    long m, k;
+    if (!small_integer(value, FACTORIAL_MOST, &m) || !small_integer(second, FACTORIAL_MOST, &k) || m < 0 || k < 0)
+        return false;
+    mpz_bin_uiui(mpq_numref(value), (unsigned long)m, (unsigned long)k);
+    if (ordered) {
+        mpz_t orders;
+        mpz_init(orders);
+        mpz_fac_ui(orders, (unsigned long)k);
+        mpz_mul(mpq_numref(value), mpq_numref(value), orders);
+        mpz_clear(orders);
+    }
+    return true;
+}
+
+// gcd, lcm, max, min: of any number of arguments
+static bool exact_fold(Budget *b, const Node *n, mpq_t value, mpq_t second)
+{
+    bool whole = text_is(n->name, "gcd") || text_is(n->name, "lcm"), begun = false;
+    EACH_CHILD (c, n) {
+        if (!evaluate_exact(b, c, begun ? second : value) ||
+            (whole && mpz_cmp_ui(mpq_denref(begun ? second : value), 1) != 0))
+            return false;
+        if (begun && whole)
+            (text_is(n->name, "gcd") ? mpz_gcd : mpz_lcm)(mpq_numref(value), mpq_numref(value), mpq_numref(second));
+        else if (begun && (mpq_cmp(second, value) > 0) == text_is(n->name, "max"))
+            mpq_set(value, second);
+        begun = true;
+    }
+    return n->count > 1;
+}
+
+static bool is_fold(Text name) { return text_is(name, "gcd") || text_is(name, "lcm") || text_is(name, "max") || text_is(name, "min"); }
+
 static bool exact_call(Budget *b, const Node *n, mpq_t value, mpq_t second)
 {
-    long k = 2, m;
+    long k = 2;
+    if (is_fold(n->name))
+        return exact_fold(b, n, value, second);
     if (n->first->kind == NODE_MATRIX || !evaluate_exact(b, n->first, value))
         return false;
     if (n->count == 2 && !evaluate_exact(b, n->last, second))
@@ -112,11 +192,8 @@ static bool exact_call(Budget *b, const Node *n, mpq_t value, mpq_t second)
     }
     if (text_is(n->name, "root"))
         return (n->count == 1 || small_integer(second, 64, &k)) && exact_root(value, k);
-    if (!text_is(n->name, "binomial") || !small_integer(value, FACTORIAL_MOST, &m) ||
-        !small_integer(second, FACTORIAL_MOST, &k) || m < 0 || k < 0)
-        return false;
-    mpz_bin_uiui(mpq_numref(value), (unsigned long)m, (unsigned long)k);
-    return true;
+    bool ordered = text_is(n->name, "permutations");
+    return (ordered || text_is(n->name, "binomial")) && n->count == 2 && exact_choices(value, second, ordered);
 }
 
 static bool exact_two(Budget *b, const Node *n, mpq_t value, mpq_t second)
@@ -202,7 +279,7 @@ static bool is_constant(Text name) { return text_is(name, "pi") || text_is(name,
 
 bool has_symbols(const Node *n)
 {
-    if ((n->kind == NODE_SYMBOL && !is_constant(n->name)) || n->kind == NODE_WORD)
+    if ((n->kind == NODE_SYMBOL && !is_constant(n->name)) || n->kind == NODE_WORD || n->kind == NODE_APPLY)
         return true;
     EACH_CHILD (c, n)
         if (has_symbols(c))
@@ -220,15 +297,40 @@ bool needs_signs(const Node *n)
     return false;
 }
 
-// Between 1/2 and 5/2, a multiple of 2^-32 that depends on the name without its braces and on the point.
+bool has_applications(const Node *n)
+{
+    if (n->kind == NODE_APPLY)
+        return true;
+    EACH_CHILD (c, n)
+        if (has_applications(c))
+            return true;
+    return false;
+}
+
+// k_{\mathrm{B}}, k_{B} and k_B are one name.
+Text plain_name(char *out, size_t capacity, Text name)
+{
+    static const char *const fonts[] = {"\\mathrm", "\\text", "\\mathit", "\\mathbf", "\\rm", "\\mathsf", "\\operatorname", NULL};
+    size_t n = 0;
+    for (size_t i = 0; i < name.size && n < capacity;) {
+        size_t skip = 0;
+        for (const char *const *font = fonts; *font != NULL && skip == 0; font++)
+            if (name.size - i > strlen(*font) && memcmp(name.data + i, *font, strlen(*font)) == 0)
+                skip = strlen(*font);
+        if (skip == 0 && strchr("{}_ \\", name.data[i]) == NULL)
+            out[n++] = name.data[i];
+        i += skip > 0 ? skip : 1;
+    }
+    return (Text){out, n};
+}
+
+enum { NAME_BYTES = 64 };
+
+// Between 1/2 and 5/2, a multiple of 2^-32 that depends on the name and on the point.
 static void symbol_value(Text name, int point, mpc_t value)
 {
-    char plain[64];
-    size_t n = 0;
-    for (size_t i = 0; i < name.size && n < sizeof plain; i++)
-        if (strchr("{} \\", name.data[i]) == NULL)
-            plain[n++] = name.data[i];
-    uint64_t hash = hash_bytes(plain, n);
+    char plain[NAME_BYTES];
+    uint64_t hash = hash_bytes(plain, plain_name(plain, sizeof plain, name).size);
     Philox bits = random_bits(hash, RANDOM_POINT, (uint32_t)(point % POINTS), 0, 0);
     mpc_set_ui(value, bits.v[0], MPC_RNDNN);
     mpc_div_2ui(value, value, 31, MPC_RNDNN);
@@ -251,15 +353,22 @@ static const struct {
     {"arcsin", mpc_asin, false, false}, {"arccos", mpc_acos, false, false}, {"arctan", mpc_atan, false, false},
     {"asin", mpc_asin, false, false},   {"acos", mpc_acos, false, false},   {"atan", mpc_atan, false, false},
     {"sinh", mpc_sinh, false, false},   {"cosh", mpc_cosh, false, false},   {"tanh", mpc_tanh, false, false},
+    {"arcsinh", mpc_asinh, false, false}, {"arccosh", mpc_acosh, false, false}, {"arctanh", mpc_atanh, false, false},
     {"ln", mpc_log, false, false},      {"exp", mpc_exp, false, false},     {"log", mpc_log, false, false},
     {"lg", mpc_log10, false, false},
 };
 
-static bool tame(const mpc_t x) // large arguments would take large precision
+static bool tame_part(const mpfr_t x) { return mpfr_zero_p(x) || (mpfr_number_p(x) && labs(mpfr_get_exp(x)) < TAME_EXPONENT); }
+
+// Functions of huge and of tiny numbers would take as much precision.
+static bool tame(const mpc_t x) { return tame_part(mpc_realref(x)) && tame_part(mpc_imagref(x)); }
+
+static void meet(Budget *b, const mpc_t term)
 {
-    return mpfr_number_p(mpc_realref(x)) && mpfr_number_p(mpc_imagref(x)) &&
-           (mpfr_zero_p(mpc_realref(x)) || mpfr_get_exp(mpc_realref(x)) < 256) &&
-           (mpfr_zero_p(mpc_imagref(x)) || mpfr_get_exp(mpc_imagref(x)) < 256);
+    long real = mpfr_regular_p(mpc_realref(term)) ? (long)mpfr_get_exp(mpc_realref(term)) : NO_MAGNITUDE;
+    long imaginary = mpfr_regular_p(mpc_imagref(term)) ? (long)mpfr_get_exp(mpc_imagref(term)) : NO_MAGNITUDE;
+    long larger = real > imaginary ? real : imaginary;
+    b->magnitude = b->magnitude > larger ? b->magnitude : larger;
 }
 
 static void to_radians(mpc_t x)
@@ -282,13 +391,17 @@ static bool has_degree(const Node *n)
     return false;
 }
 
-static bool elementary_at(const Node *n, mpc_t value)
+static bool elementary_at(Budget *b, const Node *n, mpc_t value)
 {
+    b->magnitude = b->magnitude > 1 ? b->magnitude : 1; // sin(pi) leaves noise of the order of 1
+    meet(b, value);
     for (size_t i = 0; i < sizeof elementary / sizeof *elementary; i++)
         if (text_is(n->name, elementary[i].name)) {
             if (elementary[i].angle && has_degree(n->first))
                 to_radians(value);
-            elementary[i].function(value, value, MPC_RNDNN);
+            bool common = text_is(n->name, "log") && b->common_logarithm;
+            b->met_logarithm = b->met_logarithm || text_is(n->name, "log");
+            (common ? mpc_log10 : elementary[i].function)(value, value, MPC_RNDNN);
             if (elementary[i].inverted)
                 mpc_ui_div(value, 1, value, MPC_RNDNN);
             return true;
@@ -320,10 +433,58 @@ static bool root_at(mpc_t value, mpc_t degree)
     return true;
 }
 
+// x!, by the gamma function
+static bool factorial_at(mpc_t value)
+{
+    mpfr_ptr x = mpc_realref(value);
+    if (!is_real(value) || mpfr_cmp_si(x, -FACTORIAL_MOST) < 0 || mpfr_cmp_ui(x, FACTORIAL_MOST) > 0)
+        return false;
+    mpfr_add_ui(x, x, 1, MPFR_RNDN);
+    mpfr_gamma(x, x, MPFR_RNDN);
+    return mpfr_number_p(x);
+}
+
+// n! / (n - k)!, and divided by k!
+static bool choices_at(mpc_t n, mpc_t k, bool ordered)
+{
+    mpc_t rest;
+    mpc_init2(rest, VALUE_BITS);
+    mpc_sub(rest, n, k, MPC_RNDNN);
+    bool ok = factorial_at(n) && factorial_at(rest) && (ordered || factorial_at(k)) && !mpfr_zero_p(mpc_realref(rest)) &&
+              (ordered || !mpfr_zero_p(mpc_realref(k)));
+    if (ok)
+        mpc_div(n, n, rest, MPC_RNDNN);
+    if (ok && !ordered)
+        mpc_div(n, n, k, MPC_RNDNN);
+    mpc_clear(rest);
+    return ok;
+}
+
+// A function that nobody knows: some polynomial that depends on its name, so that equal arguments give equal values and others do not.
+static bool application_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t second)
+{
+    const Node *list = n->first->kind == NODE_BRACKET ? n->first : n;
+    mpc_t coefficient;
+    mpc_init2(coefficient, VALUE_BITS);
+    symbol_value(n->name, point, coefficient);
+    mpc_set(value, coefficient, MPC_RNDNN);
+    bool ok = spend(b, 20);
+    for (const Node *c = list->first; ok && c != NULL; c = c == list->last ? NULL : c->next) {
+        ok = evaluate_at(b, c, point, second);
+        mpc_add(value, value, second, MPC_RNDNN);
+        mpc_add(second, second, coefficient, MPC_RNDNN);
+        mpc_mul(value, value, second, MPC_RNDNN);
+    }
+    mpc_clear(coefficient);
+    return ok;
+}
+
 static bool call_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t second)
 {
     if (!spend(b, 20))
         return false;
+    if (is_fold(n->name))
+        return false; // of symbols
     if (text_is(n->name, "det"))
         return n->first->kind == NODE_MATRIX && determinant_at(b, n->first, point, value);
     if (!evaluate_at(b, n->first, point, value) || !tame(value))
@@ -335,6 +496,8 @@ static bool call_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t seco
         mpc_set_fr(value, mpc_realref(second), MPC_RNDNN);
         return true;
     }
+    if (text_is(n->name, "binomial") || text_is(n->name, "permutations"))
+        return choices_at(value, second, text_is(n->name, "permutations"));
     if (text_is(n->name, "root")) {
         if (n->count == 1) {
             mpc_sqrt(value, value, MPC_RNDNN);
@@ -354,7 +517,7 @@ static bool call_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t seco
         (n->name.data[0] == 'c' ? mpfr_ceil : mpfr_floor)(mpc_realref(value), mpc_realref(value));
         return true;
     }
-    return elementary_at(n, value);
+    return elementary_at(b, n, value);
 }
 
 // As with roots: x^(2/3) of a negative number is a real one.
@@ -378,6 +541,8 @@ static bool pair_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t seco
     EACH_CHILD (c, n) {
         if (!evaluate_at(b, c, point, begun ? second : value))
             return false;
+        if (n->kind == NODE_ADD)
+            meet(b, begun ? second : value);
         if (!begun) {
             begun = true;
             continue;
@@ -434,25 +599,36 @@ static bool determinant_at(Budget *b, const Node *matrix, int point, mpc_t value
     return ok;
 }
 
-static bool symbol_at(const Node *n, int point, mpc_t value)
+static bool symbol_at(const Budget *b, const Node *n, int point, mpc_t value)
 {
-    if (text_is(n->name, "pi")) {
+    Text name = b->aliased && texts_equal(n->name, b->alias.from) ? b->alias.to : n->name;
+    if (text_is(name, "pi")) {
         mpfr_const_pi(mpc_realref(value), MPFR_RNDN);
         mpfr_set_zero(mpc_imagref(value), 1);
-    } else if (text_is(n->name, "e")) {
+    } else if (text_is(name, "e")) {
         mpc_set_ui(value, 1, MPC_RNDNN);
         mpc_exp(value, value, MPC_RNDNN);
-    } else if (text_is(n->name, "i"))
+    } else if (text_is(name, "i"))
         mpc_set_ui_ui(value, 0, 1, MPC_RNDNN);
     else
-        symbol_value(n->name, point, value);
+        symbol_value(name, point, value);
     return true;
 }
 
-// A short word in a formula is a product of letters; a longer one is a name.
-static bool word_at(const Node *n, int point, mpc_t value)
+static bool repeats_letter(Text s) // Bb, AA
 {
-    if (n->name.size > 3) {
+    for (size_t i = 1; i < s.size; i++)
+        for (size_t k = 0; k < i; k++)
+            if (tolower((unsigned char)s.data[i]) == tolower((unsigned char)s.data[k]))
+                return true;
+    return false;
+}
+
+// A short word in a formula is a product of letters; a longer one is a name, and so are differentials and genes.
+static bool word_at(const Budget *b, const Node *n, int point, mpc_t value)
+{
+    bool differential = n->name.size == 2 && *n->name.data == 'd'; // dx
+    if (n->name.size > 3 || differential || repeats_letter(n->name)) {
         symbol_value(n->name, point, value);
         return true;
     }
@@ -461,7 +637,7 @@ static bool word_at(const Node *n, int point, mpc_t value)
     mpc_set_ui(value, 1, MPC_RNDNN);
     for (size_t i = 0; i < n->name.size; i++) {
         Node symbol = {.kind = NODE_SYMBOL, .name = {n->name.data + i, 1}};
-        symbol_at(&symbol, point, letter);
+        symbol_at(b, &symbol, point, letter);
         mpc_mul(value, value, letter, MPC_RNDNN);
     }
     mpc_clear(letter);
@@ -483,9 +659,9 @@ static bool node_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t seco
 {
     switch (n->kind) {
     case NODE_SYMBOL:
-        return symbol_at(n, point, value);
+        return symbol_at(b, n, point, value);
     case NODE_WORD:
-        return word_at(n, point, value);
+        return word_at(b, n, point, value);
     case NODE_NEGATE:
         if (!evaluate_at(b, n->first, point, value))
             return false;
@@ -505,9 +681,12 @@ static bool node_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t seco
         return pair_at(b, n, point, value, second);
     case NODE_CALL:
         return call_at(b, n, point, value, second);
+    case NODE_APPLY:
+        return application_at(b, n, point, value, second);
     case NODE_NUMBER:
-    case NODE_FACTORIAL:
         return rational_at(b, n, value);
+    case NODE_FACTORIAL:
+        return rational_at(b, n, value) || (evaluate_at(b, n->first, point, value) && factorial_at(value));
     default:
         return false;
     }
@@ -519,12 +698,17 @@ bool evaluate_at(Budget *b, const Node *n, int point, mpc_t value)
         return false;
     mpc_t second;
     mpc_init2(second, VALUE_BITS);
+    bool outside = !b->aliased && b->alias.tree == n;
+    b->aliased = b->aliased || outside;
     bool ok = node_at(b, n, point, value, second);
+    b->aliased = b->aliased && !outside;
     mpc_clear(second);
+    if (mpfr_zero_p(mpc_imagref(value)))
+        mpfr_set_zero(mpc_imagref(value), 1); // -0 is the other side of a branch
     return ok && mpfr_number_p(mpc_realref(value)) && mpfr_number_p(mpc_imagref(value));
 }
 
-bool values_agree(const mpc_t a, const mpc_t b)
+bool values_agree(const Budget *budget, const mpc_t a, const mpc_t b)
 {
     mpc_t difference;
     mpfr_t size, larger;
@@ -537,8 +721,9 @@ bool values_agree(const mpc_t a, const mpc_t b)
         mpfr_set(larger, size, MPFR_RNDN);
     mpc_abs(size, difference, MPFR_RNDN);
     mpfr_div_2ui(larger, larger, AGREE_BITS, MPFR_RNDN);
-    // two that cancel to nothing leave the noise of their terms, which are of the order of 1
-    bool agree = mpfr_cmp(size, larger) <= 0 || (mpfr_cmp_ui_2exp(size, 1, -AGREE_BITS - 16) <= 0);
+    // what cancels leaves the noise of its terms
+    bool agree = mpfr_cmp(size, larger) <= 0 || (budget->magnitude != NO_MAGNITUDE &&
+                                                 mpfr_cmp_ui_2exp(size, 1, budget->magnitude - AGREE_BITS - 16) <= 0);
     mpc_clear(difference);
     mpfr_clears(size, larger, (mpfr_ptr)NULL);
     return agree;

@@ -62,8 +62,6 @@ bool answer_comparable(Text row, Text reference);
 // The answer that a response ends with (extract.h says where it is looked for), a part of its text. Size 0: there is none. Several
 // boxes that belong together are written to out (capacity bytes), with commas.
 Text response_answer(Text response, char *out, size_t capacity);
-Text response_last_box(Text response); // what the last box holds; size 0: there is none
-bool answer_readable(Text reference);   // as a formula
 bool response_marks_answer(Text response); // by a box, a tag, or words such as "The answer is"
 
 #ifdef __cplusplus

@@ -1,20 +1,12 @@
 #include "rl/prompts.h"
-#include "answers/choice.h"
 #include <stdlib.h>
-
-// The reference against itself: an option's letter needs no more.
-static bool is_option(const ShardEntry *e)
-{
-    Verdict v;
-    return verify_choice(&v, e->row, e->answer, e->answer) && v == VERDICT_EQUAL;
-}
 
 static bool usable(const ShardEntry *e, const Rewards *rewards, bool has_judge)
 {
     const double *weights = reward_weights(rewards, e->source);
     if (weights[REWARD_ACCURACY] == 0 && weights[REWARD_LENGTH] == 0)
         return true;
-    return e->answer.size > 0 && (has_judge || answer_readable(e->answer) || is_option(e));
+    return e->answer.size > 0 && (has_judge || answer_comparable(e->row, e->answer));
 }
 
 static bool name_one(DroppedPrompts *dropped, const ShardEntry *e)

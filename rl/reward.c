@@ -1,6 +1,5 @@
 #include "rl/reward.h"
 #include "base/number.h"
-#include "answers/choice.h"
 #include "rl/objective.h"
 #include "base/text.h"
 #include <math.h>
@@ -95,10 +94,11 @@ const double *reward_weights(const Rewards *r, Text source)
 
 Verdict reward_verdict(const RewardFacts *f)
 {
-    Verdict v;
+    Finding finding;
     if (!f->ended)
         return VERDICT_DIFFERENT;
-    return verify_choice(&v, f->row, f->reference, f->text) ? v : verify(f->reference, f->text);
+    verify_finding(&finding, f->row, f->reference, f->text);
+    return finding.verdict;
 }
 
 void reward_parts(double parts[REWARD_PARTS], const RewardFacts *f, const Rewards *r)

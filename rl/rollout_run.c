@@ -129,7 +129,7 @@ static bool take_response(Rollout *o, Group *g, Response *r, const RolloutRules 
     const double *weights = reward_weights(rules->rewards, g->prompt.source);
     reward_parts(r->parts, &facts, rules->rewards);
     bool judged = rules->judge != NULL && r->verdict != VERDICT_EQUAL && r->ended && answer.size > 0 &&
-                  (rules->judge_unequal || !answer_readable(g->prompt.answer));
+                  (rules->judge_unequal || !answer_comparable(g->prompt.row, g->prompt.answer));
     if (judged)
         TRY(ask_judge(o, g, r, answer, rules));
     else

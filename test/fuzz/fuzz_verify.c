@@ -1,7 +1,7 @@
 // Fuzzing answers: the reference is what stands before the first newline, a model's text what follows. What must hold: an end within
-// the budget, an answer that is within its text's size, that every answer that can be read is equal to itself, and that a choice of options
+// the budget, an answer that is within its text's size, that every reference that can be compared is equal to itself, and that a choice of options
 // which both texts are is one of them.
-#include "answers/choice.h"
+#include "answers/verify.h"
 #include "rl/judge.h"
 #include <jansson.h>
 #include <math.h>
@@ -23,9 +23,12 @@ static void check_choice(Text gold, Text response)
     json_t *row = json_pack("{s:[s%, s%, s]}", "options", gold.data, utf8_valid_prefix(gold.data, gold.size), response.data,
                             utf8_valid_prefix(response.data, response.size), "(C) neither");
     char *text = row == NULL ? NULL : json_dumps(row, 0);
-    Verdict v = VERDICT_EQUAL;
-    if (text != NULL && verify_choice(&v, (Text){text, strlen(text)}, (Text){"C", 1}, response))
-        must(v == VERDICT_EQUAL || v == VERDICT_DIFFERENT || v == VERDICT_UNKNOWN, "a verdict is one");
+    Finding f;
+    if (text != NULL) {
+        verify_finding(&f, (Text){text, strlen(text)}, (Text){"C", 1}, response);
+        must(f.verdict == VERDICT_EQUAL || f.verdict == VERDICT_DIFFERENT || f.verdict == VERDICT_UNKNOWN, "a verdict is one");
+        must(f.rule != NULL && (f.verdict != VERDICT_EQUAL || f.answer[0] != 0), "nothing is never equal");
+    }
     free(text);
     json_decref(row);
 }
@@ -46,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool inside = a.size == 0 || (a.data >= r && a.data + a.size <= r + rest),
          joined = a.data >= answer && a.data + a.size <= answer + sizeof answer;
     must(inside || joined, "an answer is a part of its text, or of what was joined");
-    if (answer_readable((Text){g, first}))
+    if (answer_comparable((Text){NULL, 0}, (Text){g, first}))
         must(verify((Text){g, first}, (Text){g, first}) == VERDICT_EQUAL, "an answer is equal to itself");
     check_choice((Text){g, first}, (Text){r, rest});
     double score = judge_score((Text){r, rest});

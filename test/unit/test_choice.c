@@ -432,11 +432,11 @@ static void real_options_are_named_in_all_these_ways(void **state)
             break;
         json_t *root = number % every == 0 ? json_loadb(text, size, 0, NULL) : NULL;
         for (int i = 0; root != NULL && read_question(&q, root, number) && i < FORMS; i++) {
-            Verdict v = VERDICT_UNKNOWN;
+            Finding f = {.verdict = VERDICT_UNKNOWN};
             fill(&reference, forms[i].reference, &q);
             fill(&response, forms[i].response, &q);
-            verify_choice(&v, (Text){text, size}, (Text){reference.data, reference.size}, (Text){response.data, response.size});
-            bad[i] += (v == VERDICT_EQUAL) != forms[i].right;
+            choice_finding(&f, (Text){text, size}, (Text){reference.data, reference.size}, (Text){response.data, response.size});
+            bad[i] += (f.verdict == VERDICT_EQUAL) != forms[i].right;
             count += i == 0;
         }
         json_decref(root);

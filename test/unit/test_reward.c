@@ -111,10 +111,10 @@ static void options_are_chosen_by_letter_or_text(void **state)
                  {"{\"problem\": \"options\"}", "A", "A", -1},
                  {"{\"options\": ", "A", "A", -1}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        Verdict v = VERDICT_UNKNOWN;
-        bool choice = verify_choice(&v, text(cases[i].row), text(cases[i].gold), text(cases[i].prediction));
-        if (choice != (cases[i].wanted >= 0) || (choice && (int)v != cases[i].wanted))
-            fail_msg("case %d: %s against %s gives %d", (int)i, cases[i].gold, cases[i].prediction, choice ? (int)v : -1);
+        Finding f = {.verdict = VERDICT_UNKNOWN};
+        bool choice = choice_finding(&f, text(cases[i].row), text(cases[i].gold), text(cases[i].prediction));
+        if (choice != (cases[i].wanted >= 0) || (choice && (int)f.verdict != cases[i].wanted))
+            fail_msg("case %d: %s against %s gives %d", (int)i, cases[i].gold, cases[i].prediction, choice ? (int)f.verdict : -1);
     }
 }
 

@@ -89,7 +89,6 @@ static void numbers_are_equal_however_they_are_written(void **state)
         {"1000", "1000.4"},
         {"80\\%", "80^\\circ"},
         {"10 edges", "10\\%"},
-        {"20 units", "20^\\circ"},
         {"203_7", "203_8"},
         {"5 cm^2", "5 kg^2"},
         {"5 cm^2", "5 cm^3"},
@@ -159,7 +158,7 @@ static void relations_sets_and_structures_are_compared_by_what_they_say(void **s
         {"1, 2", "1, 2, 3"},
         {"x=3", "4"},
         {"\\begin{pmatrix} 1 & 2 \\\\ 3 & 4 \\end{pmatrix}", "\\begin{pmatrix} 1 & 2 \\\\ 3 & 5 \\end{pmatrix}"},
-        {"12:00", "1:00"},
+        {"12:00", "11:00"},
         {"(1,2,3)", "(1,2)"},
         {"x + y - z + 2 = 0", "5x - 7y + 11z + 4 = 0"},
         {"[0,1) \\cup (2,3]", "[0,1) \\cup (2,3)"},
@@ -176,9 +175,11 @@ static void words_and_choices_are_compared_as_such(void **state)
         {"C", "(C)"},    {"\\text{(C)}", "C"},     {"\\textbf{A}", "A"}, {"\\text{Evelyn}", "evelyn"},
         {"true", "Yes"}, {"\\text{Even}", "even"},
     };
-    static const Pair different[] = {{"B", "A"}, {"true", "false"}, {"yes", "No"}, {"Evelyn", "Debra"}, {"listen", "silent"}};
+    static const Pair different[] = {{"B", "A"}, {"true", "false"}, {"yes", "No"}};
+    static const Pair unknown[] = {{"Evelyn", "Debra"}, {"listen", "silent"}, {"dog bites man", "man bites dog"}, {"20 units", "20^\\circ"}};
     EXPECT_ALL(VERDICT_EQUAL, equal);
     EXPECT_ALL(VERDICT_DIFFERENT, different);
+    EXPECT_ALL(VERDICT_UNKNOWN, unknown); // other words may mean the same
 }
 
 static void an_answer_is_found_where_a_response_says_it(void **state)
@@ -211,8 +212,8 @@ static void what_is_not_understood_is_not_called_different(void **state)
     expect(VERDICT_UNKNOWN, "\\int_0^1 f(x) dx", "\\int_0^1 -f(x) dx");
     expect(VERDICT_UNKNOWN, "\\int_0^1 f(x) dx <= 3", "3");
     assert_int_equal(verify((Text){"a\0b", 3}, (Text){"a\0c", 3}), VERDICT_UNKNOWN);
-    assert_false(answer_readable(span("\\int_0^1 f(x) dx")));
-    assert_true(answer_readable(span("\\frac{1}{2}")));
+    assert_false(answer_comparable((Text){NULL, 0}, span("\\int_0^1 f(x) dx")));
+    assert_true(answer_comparable((Text){NULL, 0}, span("\\frac{1}{2}")));
 }
 
 static void repeat(char *out, const char *text, int times)
@@ -297,7 +298,7 @@ static void pairs_of_other_checkers_are_judged_as_they_want(void **state)
         agreed += equal == json_is_true(json_object_get(r.rows[i], "expected"));
     }
     print_message("%d of %d\n", agreed, r.count);
-    assert_true(100 * agreed >= 96 * r.count);
+    assert_true(100 * agreed >= 97 * r.count);
     free_rows(&r);
 }
 
@@ -311,8 +312,8 @@ static void every_math_answer_is_its_solutions(void **state)
     int wrong = 0, readable = 0;
     for (int i = 0; i < r.count; i++) {
         Text answer = text_of(r.rows[i], "answer");
-        readable += answer_readable(answer);
-        if (verify(answer, text_of(r.rows[i], "solution")) != VERDICT_EQUAL) {
+        readable += answer_comparable((Text){NULL, 0}, answer);
+        if (answer.size > 0 && verify(answer, text_of(r.rows[i], "solution")) != VERDICT_EQUAL) { // two have none
             print_message("%s: not its solution's: %s\n", json_string_value(json_object_get(r.rows[i], "id")), answer.data);
             wrong++;
         }
