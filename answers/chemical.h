@@ -15,9 +15,11 @@ enum { CHEMICAL_TERMS = 10, CHEMICAL_ELEMENTS = 12, CHEMICAL_BYTES = 80 };
 typedef struct Species {
     char structure[CHEMICAL_BYTES]; // symbols, counts above 1, round brackets; [14]C an isotope, .5H2O water of a crystal
     int charge;
-    int mass;                                                           // of the only isotope that has one; 0: none, or several
+    int mass; // of the only isotope that has one; 0: none, or several
     int elements_count;
-    struct { int element, count; } elements[CHEMICAL_ELEMENTS];         // by atomic number, rising; 0 the electron, 119 D, 120 T, 121 n
+    struct {
+        int element, count;
+    } elements[CHEMICAL_ELEMENTS]; // by atomic number, rising; 0 the electron, 119 D, 120 T, 121 n
 } Species;
 
 typedef struct ChemicalTerm {
@@ -28,8 +30,8 @@ typedef struct ChemicalTerm {
 } ChemicalTerm;
 
 typedef struct Chemical {
-    bool certain;  // the text says that it is chemistry. NO, He, H_2, B+ or C-14 may be something else
-    bool reaction; // there is an arrow
+    bool certain;    // the text says that it is chemistry. NO, He, H_2, B+ or C-14 may be something else
+    bool reaction;   // there is an arrow
     int left, right; // terms of either side; without an arrow all are left
     ChemicalTerm terms[CHEMICAL_TERMS];
 } Chemical;

@@ -147,7 +147,7 @@ void unit_settle(Unit *unit, int factors)
     Unit force = *unit;
     if (unit_multiply(&force, &gravity, 1)) {
         *unit = force;
-        unit->doubts &= (uint16_t)~(DOUBT_POUND_FORCE | DOUBT_STERLING);
+        unit->doubts &= (uint16_t) ~(DOUBT_POUND_FORCE | DOUBT_STERLING);
     }
 }
 
@@ -235,7 +235,7 @@ static bool ends_with(const char *text, size_t size, const char *end)
 
 size_t word_singular(char *out, const char *word, size_t size)
 {
-    static const char *const irregular[][2] = {{"people", "person"}, {"men", "man"},           {"women", "woman"},
+    static const char *const irregular[][2] = {{"people", "person"},  {"men", "man"},         {"women", "woman"},
                                                {"children", "child"}, {"vertices", "vertex"}, {"halves", "half"}};
     memcpy(out, word, size);
     for (size_t i = 0; i < sizeof irregular / sizeof *irregular; i++)
@@ -309,8 +309,9 @@ bool unit_of_name(Unit *unit, const char *name)
     singular_words(singular, lower);
     if (strcmp(lower, singular) != 0 && unit_of_exact_name(unit, singular))
         return true;
-    lower[size - 1] = 0; // calories are no calory
-    return size > 2 && name[size - 1] == 's' && unit_of_exact_name(unit, lower);
+    bool plural = size > 2 && lower[size - 1] == 's';
+    lower[size - plural] = 0; // calories are no calory
+    return plural && unit_of_exact_name(unit, lower);
 }
 
 // ---- comparing

@@ -58,7 +58,7 @@ typedef struct Unit {
     uint16_t doubts;                              // what else it may be taken for: units_table.h
     int32_t offset_numerator, offset_denominator; // 0/1 unless it is °C or °F alone: behind a slash these are differences
     int words_count;
-    UnitWord words[UNIT_WORDS];  // that are no known units; their order does not matter
+    UnitWord words[UNIT_WORDS];   // that are no known units; their order does not matter
     char remark[UNIT_WORD_BYTES]; // what stood behind "of"; "": nothing
 } Unit;
 
@@ -77,6 +77,7 @@ UnitRelation units_compare(const Unit *a, const Unit *b); // symmetric
 // Convertible (or same) units only. The exact one needs equal powers of π.
 bool unit_convert_is_exact(const Unit *from, const Unit *to);
 void unit_convert(mpq_t value, const Unit *from, const Unit *to);
-void unit_convert_real(mpfr_t value, const Unit *from, const Unit *to); // to the precision of value, within some units of its last place
+void unit_convert_real(mpfr_t value, const Unit *from,
+                       const Unit *to); // to the precision of value, within some units of its last place
 
 #endif

@@ -178,6 +178,7 @@ const UnitRow UNIT_SYMBOLS[] = {
 };
 const int UNIT_SYMBOL_COUNT = sizeof UNIT_SYMBOLS / sizeof *UNIT_SYMBOLS;
 
+// clang-format off
 // Names in lower case and singular; they take the prefixes' names where their symbol takes prefixes.
 const UnitName UNIT_NAMES[] = {
     {"acre", "acre"}, {"american dollar", "USD"}, {"amp", "A"}, {"ampere", "A"}, {"amu", "u"}, {"angstrom", "Å"},
@@ -237,28 +238,45 @@ const UnitName UNIT_ALIASES[] = {
     {"kj", "kJ"}, {"kpa", "kPa"}, {"kw", "kW"}, {"kwh", "kWh"},
 };
 const int UNIT_ALIAS_COUNT = sizeof UNIT_ALIASES / sizeof *UNIT_ALIASES;
+// clang-format on
 
 const UnitPrefix UNIT_PREFIXES[] = {
-    {"da", "deca", 1, HECTO},  {"h", "hecto", 2, HECTO},  {"k", "kilo", 3, KILO},    {"M", "mega", 6, PREFIXES_LARGE},
-    {"G", "giga", 9, PREFIXES_LARGE},  {"T", "tera", 12, PREFIXES_LARGE},  {"P", "peta", 15, PREFIXES_LARGE},  {"E", "exa", 18, PREFIXES_LARGE},
-    {"d", "deci", -1, CENTI},  {"c", "centi", -2, CENTI}, {"m", "milli", -3, SMALL}, {"μ", "micro", -6, SMALL},
-    {"u", "micro", -6, SMALL}, {"n", "nano", -9, SMALL},  {"p", "pico", -12, SMALL}, {"f", "femto", -15, SMALL},
-    {NULL, "atto", -18, 0},    {NULL, "zepto", -21, 0},   {NULL, "yocto", -24, 0},   {NULL, "zetta", 21, 0},
-    {NULL, "yotta", 24, 0},    {NULL, "deka", 1, 0},
+    {"da", "deca", 1, HECTO},
+    {"h", "hecto", 2, HECTO},
+    {"k", "kilo", 3, KILO},
+    {"M", "mega", 6, PREFIXES_LARGE},
+    {"G", "giga", 9, PREFIXES_LARGE},
+    {"T", "tera", 12, PREFIXES_LARGE},
+    {"P", "peta", 15, PREFIXES_LARGE},
+    {"E", "exa", 18, PREFIXES_LARGE},
+    {"d", "deci", -1, CENTI},
+    {"c", "centi", -2, CENTI},
+    {"m", "milli", -3, SMALL},
+    {"μ", "micro", -6, SMALL},
+    {"u", "micro", -6, SMALL},
+    {"n", "nano", -9, SMALL},
+    {"p", "pico", -12, SMALL},
+    {"f", "femto", -15, SMALL},
+    {NULL, "atto", -18, 0},
+    {NULL, "zepto", -21, 0},
+    {NULL, "yocto", -24, 0},
+    {NULL, "zetta", 21, 0},
+    {NULL, "yotta", 24, 0},
+    {NULL, "deka", 1, 0},
 };
 const int UNIT_PREFIX_COUNT = sizeof UNIT_PREFIXES / sizeof *UNIT_PREFIXES;
 
 // What else a symbol may mean, as the difference between the two meanings' exponents.
 const UnitDoubt UNIT_DOUBTS[] = {
-    {DOUBT_COULOMB, {[TIME] = -1, [CURRENT] = -1, [TEMPERATURE] = 1}},                              // 25 C for 25 °C
-    {DOUBT_FARAD, {[LENGTH] = 2, [MASS] = 1, [TIME] = -4, [CURRENT] = -2, [TEMPERATURE] = 1}},      // 70 F for 70 °F
-    {DOUBT_DEGREE, {[ANGLE] = -1, [TEMPERATURE] = 1}},                                              // 25 degrees
-    {DOUBT_POUND_FORCE, {[LENGTH] = 1, [TIME] = -2}},                                               // a weight in pounds
-    {DOUBT_STERLING, {[MASS] = -1, [STERLING] = 1}},                                                // 5 pounds for £5
-    {DOUBT_FLUID, {[MASS] = -1, [LENGTH] = 3}},                                                     // ounces of milk
-    {DOUBT_MOLAR_MASS, {[AMOUNT] = -1}},                                                            // 18 u for 18 g/mol
-    {DOUBT_MOLAL, {[LENGTH] = -1, [MASS] = -1, [AMOUNT] = 1}},                                      // 0.5 m for 0.5 mol/kg
-    {DOUBT_NORMAL, {[LENGTH] = -4, [MASS] = -1, [TIME] = 2, [AMOUNT] = 1}},                         // 0.1 N of an acid
+    {DOUBT_COULOMB, {[TIME] = -1, [CURRENT] = -1, [TEMPERATURE] = 1}},                         // 25 C for 25 °C
+    {DOUBT_FARAD, {[LENGTH] = 2, [MASS] = 1, [TIME] = -4, [CURRENT] = -2, [TEMPERATURE] = 1}}, // 70 F for 70 °F
+    {DOUBT_DEGREE, {[ANGLE] = -1, [TEMPERATURE] = 1}},                                         // 25 degrees
+    {DOUBT_POUND_FORCE, {[LENGTH] = 1, [TIME] = -2}},                                          // a weight in pounds
+    {DOUBT_STERLING, {[MASS] = -1, [STERLING] = 1}},                                           // 5 pounds for £5
+    {DOUBT_FLUID, {[MASS] = -1, [LENGTH] = 3}},                                                // ounces of milk
+    {DOUBT_MOLAR_MASS, {[AMOUNT] = -1}},                                                       // 18 u for 18 g/mol
+    {DOUBT_MOLAL, {[LENGTH] = -1, [MASS] = -1, [AMOUNT] = 1}},                                 // 0.5 m for 0.5 mol/kg
+    {DOUBT_NORMAL, {[LENGTH] = -4, [MASS] = -1, [TIME] = 2, [AMOUNT] = 1}},                    // 0.1 N of an acid
     {DOUBT_AUSTRALIAN, {[DOLLAR] = -1, [AUSTRALIAN_DOLLAR] = 1}},
     {DOUBT_CANADIAN, {[DOLLAR] = -1, [CANADIAN_DOLLAR] = 1}},
     {DOUBT_EURO_CENT, {[DOLLAR] = -1, [EURO] = 1}},
@@ -266,6 +284,7 @@ const UnitDoubt UNIT_DOUBTS[] = {
 };
 const int UNIT_DOUBT_COUNT = sizeof UNIT_DOUBTS / sizeof *UNIT_DOUBTS;
 
+// clang-format off
 // Words that say that a phrase is no unit: it counts on, joins, compares, or is mathematics.
 const char *const UNIT_NO_WORDS[] = {
     "alpha", "and", "arccos", "arcsin", "arctan", "are", "arg", "beta", "between", "billion", "both", "but", "cos", "cosh",
@@ -278,4 +297,5 @@ const char *const UNIT_NO_WORDS[] = {
     "thousand", "thousandth", "three", "through", "times", "to", "trillion", "twelve", "twenty", "two", "undefined", "versus",
     "vs", "xi", "zero", "zeta",
 };
+// clang-format on
 const int UNIT_NO_WORD_COUNT = sizeof UNIT_NO_WORDS / sizeof *UNIT_NO_WORDS;

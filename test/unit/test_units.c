@@ -40,21 +40,43 @@ static void expect_all(UnitRelation wanted, const Pair *pairs, size_t count)
 static void one_unit_is_written_in_many_ways(void **state)
 {
     static const char *const rows[][24] = {
-        {"m/s^2", "m s^{-2}", "m \\cdot s^{-2}", "\\mathrm{m/s^2}", "\\text{m/s}^2", "\\text{ m}\\cdot\\text{s}^{-2}", "m·s⁻²",
-         "\\mathrm{m}/\\mathrm{s}^2", "m/s/s", "meters per second squared", "metres per second per second", "m s-2", "ms^{-2}", "ms⁻²",
-         "\\frac{m}{s^2}", "\\frac{\\text{m}}{\\text{s}^{2}}", "\\mathrm{m\\,s^{-2}}", "m*s^-2", "m/s**2", "m/(s^2)", "m/s2", "N/kg"},
-        {"kJ/mol", "kJ mol^-1", "kJ·mol⁻¹", "kJmol^{-1}", "kilojoules per mole", "KJ/mol", "kJ \\cdot mol^{-1}", "kJ/mole", "kJ mol−1"},
+        {"m/s^2",
+         "m s^{-2}",
+         "m \\cdot s^{-2}",
+         "\\mathrm{m/s^2}",
+         "\\text{m/s}^2",
+         "\\text{ m}\\cdot\\text{s}^{-2}",
+         "m·s⁻²",
+         "\\mathrm{m}/\\mathrm{s}^2",
+         "m/s/s",
+         "meters per second squared",
+         "metres per second per second",
+         "m s-2",
+         "ms^{-2}",
+         "ms⁻²",
+         "\\frac{m}{s^2}",
+         "\\frac{\\text{m}}{\\text{s}^{2}}",
+         "\\mathrm{m\\,s^{-2}}",
+         "m*s^-2",
+         "m/s**2",
+         "m/(s^2)",
+         "m/s2",
+         "N/kg"},
+        {"kJ/mol", "kJ mol^-1", "kJ·mol⁻¹", "kJmol^{-1}", "kilojoules per mole", "KJ/mol", "kJ \\cdot mol^{-1}", "kJ/mole",
+         "kJ mol−1"},
         {"J/(mol K)", "J/mol·K", "J/mol K", "J mol^{-1} K^{-1}", "J/(mol*K)", "J K^-1 mol^-1", "Jmol^{-1}K^{-1}", "J/mol/K",
          "joules per mole kelvin", "\\frac{J}{mol \\cdot K}"},
         {"cal/g·K", "cal/(g K)", "cal g^{-1} K^{-1}", "cal/(g·°C)", "cal/g°C", "cal/g·^\\circ C", "cal/g ^\\circ\\text{C}"},
-        {"mol dm^-3", "mol/dm3", "mol/dm^3", "M", "mol/L", "mol/l", "mol L⁻¹", "moles per liter", "mol/litre", "molar", "\\text{mol/dm}^3"},
-        {"N m", "N·m", "N-m", "Nm", "newton-meters", "newton metres", "\\text{N}\\cdot\\text{m}", "\\mathrm{N}\\mathrm{m}", "J", "N.m",
-         "Joules", "N⋅m", "\\mathrm{N\\cdot m}"},
+        {"mol dm^-3", "mol/dm3", "mol/dm^3", "M", "mol/L", "mol/l", "mol L⁻¹", "moles per liter", "mol/litre", "molar",
+         "\\text{mol/dm}^3"},
+        {"N m", "N·m", "N-m", "Nm", "newton-meters", "newton metres", "\\text{N}\\cdot\\text{m}", "\\mathrm{N}\\mathrm{m}", "J",
+         "N.m", "Joules", "N⋅m", "\\mathrm{N\\cdot m}"},
         {"kΩ", "k\\Omega", "k \\Omega", "\\text{k}\\Omega", "\\mathrm{k\\Omega}", "kilohms", "kiloohm", "kohm", "kOhm"},
         {"m\\Omega", "\\text{m}\\Omega", "milliohms"},
-        {"\\mu m", "μm", "µm", "um", "\\mu\\text{m}", "\\mathrm{\\mu m}", "\\text{μm}", "micrometers", "microns", "\\mathrm{\\mu}\\mathrm{m}"},
-        {"°C", "^\\circ C", "^{\\circ}C", "^\\circ\\text{C}", "^{\\circ}\\mathrm{C}", "degrees Celsius", "degree C", "deg C", "℃", "celsius",
-         "° C", "\\,^\\circ\\text{C}", "^oC", "^{o}C", "degrees centigrade", "\\text{°C}", "\\degree C"},
+        {"\\mu m", "μm", "µm", "um", "\\mu\\text{m}", "\\mathrm{\\mu m}", "\\text{μm}", "micrometers", "microns",
+         "\\mathrm{\\mu}\\mathrm{m}"},
+        {"°C", "^\\circ C", "^{\\circ}C", "^\\circ\\text{C}", "^{\\circ}\\mathrm{C}", "degrees Celsius", "degree C", "deg C", "℃",
+         "celsius", "° C", "\\,^\\circ\\text{C}", "^oC", "^{o}C", "degrees centigrade", "\\text{°C}", "\\degree C"},
         {"°F", "^\\circ F", "degrees Fahrenheit", "℉"},
         {"K", "kelvin", "kelvins", "Kelvin", "\\text{K}", "degrees Kelvin"},
         {"^\\circ", "°", "degrees", "deg", "degree", "^{\\circ}", "\\degree"},
@@ -127,10 +149,14 @@ static void one_unit_is_written_in_many_ways(void **state)
 static void scales_are_convertible(void **state)
 {
     static const Pair pairs[] = {
-        {"kg", "g"}, {"mW", "MW"}, {"hours", "minutes"}, {"m", "cm"}, {"mol/L", "mmol/L"}, {"J", "eV"}, {"°C", "K"}, {"°C", "°F"},
-        {"degrees", "rad"}, {"rpm", "rad/s"}, {"atm", "Pa"}, {"km/h", "m/s"}, {"dollars", "cents"}, {"L", "cm^3"}, {"month", "year"},
-        {"cal", "J"}, {"pc", "ly"}, {"G", "T"}, {"kg m/s^2", "dyn"}, {"ft-lb", "J"}, {"psi", "kPa"}, {"bits", "bytes"}, {"Ah", "C"},
-        {"ppm", "ppb"}, {"tonne", "kg"}, {"acre", "ha"}, {"apples per hour", "apples per minute"}, {"ms", "s"}, {"MeV/c^2", "kg"}, {"MeV/c", "kg m/s"}, {"nm", "Å"},
+        {"kg", "g"},         {"mW", "MW"},         {"hours", "minutes"}, {"m", "cm"},
+        {"mol/L", "mmol/L"}, {"J", "eV"},          {"°C", "K"},          {"°C", "°F"},
+        {"degrees", "rad"},  {"rpm", "rad/s"},     {"atm", "Pa"},        {"M \\Omega", "\\Omega"},
+        {"km/h", "m/s"},     {"dollars", "cents"}, {"L", "cm^3"},        {"month", "year"},
+        {"cal", "J"},        {"pc", "ly"},         {"G", "T"},           {"kg m/s^2", "dyn"},
+        {"ft-lb", "J"},      {"psi", "kPa"},       {"bits", "bytes"},    {"Ah", "C"},
+        {"ppm", "ppb"},      {"tonne", "kg"},      {"acre", "ha"},       {"apples per hour", "apples per minute"},
+        {"ms", "s"},         {"MeV/c^2", "kg"},    {"MeV/c", "kg m/s"},  {"nm", "Å"},
     };
     EXPECT_ALL(UNITS_CONVERTIBLE, pairs);
 }
@@ -138,10 +164,37 @@ static void scales_are_convertible(void **state)
 static void other_dimensions_are_told_apart(void **state)
 {
     static const Pair pairs[] = {
-        {"m", "s"}, {"m", "m^2"}, {"Pa", "pA"}, {"$", "€"}, {"dollars", "yen"}, {"£", "€"}, {"J", "W"}, {"kg", "N"}, {"m/s", "m/s^2"},
-        {"mol", "M"}, {"mol", "g"}, {"K", "J"}, {"s", "S"}, {"h", "H"}, {"t", "T"}, {"g", "G"}, {"W", "Wh"}, {"V", "A"}, {"N", "N m"},
-        {"N/m", "N m"}, {"cm^2", "cm^3"}, {"°C", "m"}, {"J/mol", "J/(mol K)"}, {"lb", "ft"}, {"Hz", "s"}, {"bytes", "s"}, {"units/s", "units"},
-        {"rupees", "$"}, {"min", "m"}, {"mm", "Mm^2"}, {"mol", "m"},
+        {"m", "s"},
+        {"m", "m^2"},
+        {"Pa", "pA"},
+        {"$", "€"},
+        {"dollars", "yen"},
+        {"£", "€"},
+        {"J", "W"},
+        {"kg", "N"},
+        {"m/s", "m/s^2"},
+        {"mol", "M"},
+        {"mol", "g"},
+        {"K", "J"},
+        {"s", "S"},
+        {"h", "H"},
+        {"t", "T"},
+        {"g", "G"},
+        {"W", "Wh"},
+        {"V", "A"},
+        {"N", "N m"},
+        {"N/m", "N m"},
+        {"cm^2", "cm^3"},
+        {"°C", "m"},
+        {"J/mol", "J/(mol K)"},
+        {"lb", "ft"},
+        {"Hz", "s"},
+        {"bytes", "s"},
+        {"units/s", "units"},
+        {"rupees", "$"},
+        {"min", "m"},
+        {"mm", "Mm^2"},
+        {"mol", "m"},
     };
     EXPECT_ALL(UNITS_OTHER, pairs);
 }
@@ -149,13 +202,45 @@ static void other_dimensions_are_told_apart(void **state)
 static void doubtful_pairs_are_left_to_others(void **state)
 {
     static const Pair pairs[] = {
-        {"C", "°C"}, {"F", "°F"}, {"degrees", "°C"}, {"J/C", "J/°C"}, {"rad/s", "Hz"}, {"rad/s", "s^-1"}, {"rpm", "Hz"}, {"lb", "N"},
-        {"pounds", "£"}, {"oz", "mL"}, {"u", "g/mol"}, {"m", "mol/kg"}, {"N", "mol/L"}, {"$", "AUD"}, {"¥", "yuan"}, {"cents", "€"},
-        {"kB", "bytes"}, {"kB", "KiB"}, {"ton", "tonne"}, {"ton", "kg"}, {"cal", "Cal"}, {"year", "days"}, {"month", "days"},
-        {"apples", "oranges"}, {"apples", "kg"}, {"units", "cm"}, {"units", "square units"}, {"right triangles", "triangles"},
-        {"liters of water", "liters of milk"}, {"grams of NaCl", "grams of KCl"}, {"degrees north of east", "degrees"},
-        {"degrees north of east", "degrees north of west"}, {"dB", "W"}, {"degrees of freedom", "degrees"}, {"AaBb", "aaBb"}, {"Lhf", "lHf"}, {"dBm", "dbm"},
-        {"kg apples", "kg"}, {"apples per hour", "oranges per hour"},
+        {"C", "°C"},
+        {"F", "°F"},
+        {"degrees", "°C"},
+        {"J/C", "J/°C"},
+        {"rad/s", "Hz"},
+        {"rad/s", "s^-1"},
+        {"rpm", "Hz"},
+        {"lb", "N"},
+        {"pounds", "£"},
+        {"oz", "mL"},
+        {"u", "g/mol"},
+        {"m", "mol/kg"},
+        {"N", "mol/L"},
+        {"$", "AUD"},
+        {"¥", "yuan"},
+        {"cents", "€"},
+        {"kB", "bytes"},
+        {"kB", "KiB"},
+        {"ton", "tonne"},
+        {"ton", "kg"},
+        {"cal", "Cal"},
+        {"year", "days"},
+        {"month", "days"},
+        {"apples", "oranges"},
+        {"apples", "kg"},
+        {"units", "cm"},
+        {"units", "square units"},
+        {"right triangles", "triangles"},
+        {"liters of water", "liters of milk"},
+        {"grams of NaCl", "grams of KCl"},
+        {"degrees north of east", "degrees"},
+        {"degrees north of east", "degrees north of west"},
+        {"dB", "W"},
+        {"degrees of freedom", "degrees"},
+        {"AaBb", "aaBb"},
+        {"Lhf", "lHf"},
+        {"dBm", "dbm"},
+        {"kg apples", "kg"},
+        {"apples per hour", "oranges per hour"},
     };
     EXPECT_ALL(UNITS_UNKNOWN, pairs);
 }
@@ -163,12 +248,90 @@ static void doubtful_pairs_are_left_to_others(void **state)
 static void what_is_no_unit_is_not_read(void **state)
 {
     static const char *const texts[] = {
-        "", " ", "5", "x", "k", "%", "percent", "\\%", "5 kg", "m/", "*m", "m**", "m^", "m^0", "m^x", "m//s", "(m", "m)", "{m", "m}", "m^{-",
-        "m_e", "kg, m", "x+1", "m+s", "m=s", "apples (red)", "3 apples", "apples or six", "million", "thousand dollars or so",
-        "one two", "sin", "\\pi", "\\sqrt{m}", "\\alpha", "theta", "H2O", "C2H4", "CO2", "N2", "kg of 5", "kg of nothing or more", "m of",
-        "apples pears plums cherries dates", "m^{1000}", "m^{99}", "J/kg K^-1", "m - s", "1", "1 m", "m\\", "\\frac{m}", "\\frac{m}{",
-        "\\text{m", "m^^2", "m^2^2", "α", "→", "m/1", "per", "of", "\\text{}", "()", "((((((m))))))", "not meters", "halves", "tenths",
-        "2pi", "a", "I", "inf", "m\n+", "2/s", "$5", "5$", "ab/cd", "mb", "meters (m)", "(m) (s)", "kg (units)", "c", "m/c", "of water",
+        "",
+        " ",
+        "5",
+        "x",
+        "k",
+        "%",
+        "percent",
+        "\\%",
+        "5 kg",
+        "m/",
+        "*m",
+        "m**",
+        "m^",
+        "m^0",
+        "m^x",
+        "m//s",
+        "(m",
+        "m)",
+        "{m",
+        "m}",
+        "m^{-",
+        "m_e",
+        "kg, m",
+        "x+1",
+        "m+s",
+        "m=s",
+        "apples (red)",
+        "3 apples",
+        "apples or six",
+        "million",
+        "thousand dollars or so",
+        "one two",
+        "sin",
+        "\\pi",
+        "\\sqrt{m}",
+        "\\alpha",
+        "theta",
+        "H2O",
+        "C2H4",
+        "CO2",
+        "N2",
+        "kg of 5",
+        "kg of nothing or more",
+        "m of",
+        "apples pears plums cherries dates",
+        "m^{1000}",
+        "m^{99}",
+        "J/kg K^-1",
+        "m - s",
+        "1",
+        "1 m",
+        "m\\",
+        "\\frac{m}",
+        "\\frac{m}{",
+        "\\text{m",
+        "m^^2",
+        "m^2^2",
+        "α",
+        "→",
+        "m/1",
+        "per",
+        "of",
+        "\\text{}",
+        "()",
+        "((((((m))))))",
+        "not meters",
+        "halves",
+        "tenths",
+        "2pi",
+        "a",
+        "I",
+        "inf",
+        "m\n+",
+        "2/s",
+        "$5",
+        "5$",
+        "ab/cd",
+        "mb",
+        "meters (m)",
+        "(m) (s)",
+        "kg (units)",
+        "c",
+        "m/c",
+        "of water",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         Unit unit;
@@ -288,8 +451,8 @@ static const UnitRow *random_row(uint32_t *draw)
     for (;;) {
         const UnitRow *row = &UNIT_SYMBOLS[random_bits(3, RANDOM_ROUNDING, (*draw)++, 0, 0).v[0] % (uint32_t)UNIT_SYMBOL_COUNT];
         if (!(row->flags & (UNIT_PREFIX_ONLY | UNIT_GLUED)) && row->word == NULL && strchr(row->symbol, ' ') == NULL &&
-            strcmp(row->symbol, "in") != 0 && row->offset_denominator == 0 && strcmp(row->symbol, "eurocent") != 0 && strcmp(row->symbol, "floz") != 0 &&
-            strcmp(row->symbol, "°") != 0)
+            strcmp(row->symbol, "in") != 0 && row->offset_denominator == 0 && strcmp(row->symbol, "eurocent") != 0 &&
+            strcmp(row->symbol, "floz") != 0 && strcmp(row->symbol, "°") != 0)
             return row;
     }
 }
@@ -333,7 +496,7 @@ static void another_prefix_is_another_unit(void **state)
                 snprintf(first, sizeof first, "%s%s", prefixes[a], UNIT_SYMBOLS[i].symbol);
                 snprintf(second, sizeof second, "%s%s", prefixes[b], UNIT_SYMBOLS[i].symbol);
                 Unit x, y;
-                bool inch = strcmp(UNIT_SYMBOLS[i].symbol, "in") == 0; // Min is min
+                bool inch = strcmp(UNIT_SYMBOLS[i].symbol, "in") == 0;      // Min is min
                 bool calories = strcmp(UNIT_SYMBOLS[i].symbol, "Cal") == 0; // a kCal is a kcal, which is a Cal
                 if (a != b && !calories && !inch && unit_read(&x, span(first)) && x.words_count == 0 &&
                     unit_read(&y, span(second)) && units_compare(&x, &y) == UNITS_SAME)
@@ -372,8 +535,9 @@ static void another_letter_is_another_unit(void **state)
 // Any bytes at all: read or refused, never out of bounds (the sanitizers watch), and equal to themselves when read.
 static void any_bytes_are_read_or_refused(void **state)
 {
-    static const char *const pieces[] = {"m", "s", "\\text{", "}", "{", "^", "\\circ", "/", "-", "1", "2", " ", "\\frac{", "(", ")", "μ", "Ω",
-                                         "°", "²", "⁻", "\\mu", "kg", "of", "per", "*", ".", "square", "apples", "\xff", "\\", "$", "C", "in"};
+    static const char *const pieces[] = {"m",  "s",       "\\text{", "}", "{",      "^",      "\\circ", "/",  "-", "1",    "2",
+                                         " ",  "\\frac{", "(",       ")", "μ",      "Ω",      "°",      "²",  "⁻", "\\mu", "kg",
+                                         "of", "per",     "*",       ".", "square", "apples", "\xff",   "\\", "$", "C",    "in"};
     enum { PIECES = sizeof pieces / sizeof *pieces };
     int read = 0;
     for (uint32_t i = 0; i < 60000; i++) {
