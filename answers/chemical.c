@@ -118,13 +118,22 @@ static bool number_fits(Builder *b, int element, int mass, int number)
     return (number == NO_NUMBER || number == own) && (mass == 0 || (mass >= own && mass <= 3 * own + 1));
 }
 
+// ^{10}C_3 and _6P_2 count combinations and permutations.
+static bool combinations(const Builder *b, const ChemicalToken *atom, bool isotope)
+{
+    enum { CARBON = 6, PHOSPHORUS = 15 };
+    bool letter = atom->value == CARBON || atom->value == PHOSPHORUS, index = atom[1].kind == TOKEN_NUMBER && atom[1].mark == '_';
+    return isotope && letter && index && !b->reader->tokens.declared;
+}
+
 static bool read_atom(Builder *b, int multiplier)
 {
     int mass, number, count;
     char text[16];
     TRY(read_isotope(b, &mass, &number));
     const ChemicalToken *token = token_at(b);
-    if (token->kind != TOKEN_ELEMENT || !number_fits(b, token->value, mass, number))
+    if (token->kind != TOKEN_ELEMENT || !number_fits(b, token->value, mass, number) ||
+        combinations(b, token, mass > 0 || number != NO_NUMBER))
         return false;
     b->reader->next++;
     if (mass == 0 && token[1].kind == TOKEN_SIGN && token[1].value < 0 && token[2].kind == TOKEN_NUMBER && token[2].mark == 0) {

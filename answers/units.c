@@ -296,11 +296,21 @@ static size_t singular_words(char *out, const char *words)
     return used;
 }
 
+// Min and MIN are min; mIN is nothing. Longer names say what they are in any capitals.
+static bool short_and_mixed(const char *name)
+{
+    size_t size = strlen(name), capitals = 0;
+    for (size_t i = 0; i < size; i++)
+        capitals += isupper((unsigned char)name[i]) != 0;
+    return size <= 4 && strchr(name, ' ') == NULL && capitals > 0 && capitals < size &&
+           (capitals > 1 || islower((unsigned char)*name));
+}
+
 bool unit_of_name(Unit *unit, const char *name)
 {
     char lower[NAME_BYTES], singular[NAME_BYTES];
     size_t size = strlen(name);
-    if (size + 2 > NAME_BYTES)
+    if (size + 2 > NAME_BYTES || short_and_mixed(name))
         return false;
     for (size_t i = 0; i <= size; i++)
         lower[i] = (char)tolower((unsigned char)name[i]);

@@ -235,6 +235,8 @@ static void doubtful_pairs_are_left_to_others(void **state)
         {"degrees north of east", "degrees"},
         {"degrees north of east", "degrees north of west"},
         {"dB", "W"},
+        {"mIN", "min"},
+        {"pSi", "psi"},
         {"degrees of freedom", "degrees"},
         {"AaBb", "aaBb"},
         {"Lhf", "lHf"},
@@ -326,6 +328,11 @@ static void what_is_no_unit_is_not_read(void **state)
         "5$",
         "ab/cd",
         "mb",
+
+        "aU",
+        "Au",
+        "MM",
+
         "meters (m)",
         "(m) (s)",
         "kg (units)",
