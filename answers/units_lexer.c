@@ -368,7 +368,7 @@ static bool read_token(Reader *r)
         r->at++;
         return close_brace(r);
     case '.': { // of an abbreviation
-        bool word = r->open;
+        bool word = last_kind(r) == TOKEN_WORD;
         r->at++;
         r->open = false;
         return word;

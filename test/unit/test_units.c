@@ -102,7 +102,7 @@ static void one_unit_is_written_in_many_ways(void **state)
         {"in", "inches", "inch", "in.", "Inches"},
         {"ft", "feet", "foot"},
         {"min", "minutes", "minute", "mins", "Min"},
-        {"h", "hours", "hr", "hrs", "hour"},
+        {"h", "hours", "hr", "hrs", "hour", "\\text{ hours}."},
         {"s", "sec", "seconds", "secs", "SEC"},
         {"year", "years", "yr", "yrs"},
         {"Hz", "hertz", "s^{-1}", "1/s", "per second", "/s", "\\frac{1}{s}", "HZ", "hz"},
