@@ -357,8 +357,12 @@ static Verdict compare_amounts(Comparison *c, const Amount *g, const Amount *p)
         Verdict v = compare_percent(c, g->value, p->value);
         return decide(c, v, "value and unit");
     }
-    case UNITS_CONVERTIBLE:
-        return compare_converted(c, g, p);
+    case UNITS_CONVERTIBLE: {
+        Verdict v = compare_converted(c, g, p);
+        bool offset = g->unit.offset_denominator != p->unit.offset_denominator; // a difference of 5 K is one of 5 degrees Celsius
+        bool differences = v == VERDICT_DIFFERENT && offset && compare_values(c, g->value, p->value) == VERDICT_EQUAL;
+        return differences ? decide(c, VERDICT_UNKNOWN, "a temperature, or a difference of two") : v;
+    }
     case UNITS_OTHER:
         return decide(c, VERDICT_DIFFERENT, "another unit");
     default:

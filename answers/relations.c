@@ -1,7 +1,7 @@
 // Equations, and what has a name: which part of one is the answer, whether two names are one, and whether two equations say the same. Two
 // do where the differences of their sides have a constant ratio, of which the sign matters for inequalities.
 #include "answers/compare.h"
-#include "answers/words.h"
+#include <ctype.h>
 #include <string.h>
 
 // ---- names
@@ -178,10 +178,20 @@ static Relation turned(Relation r)
     return other[r];
 }
 
+static bool has_leading_zero(const Node *n) // 1:04 is a time
+{
+    if (n->kind == NODE_NUMBER && n->name.size > 1 && n->name.data[0] == '0' && isdigit((unsigned char)n->name.data[1]))
+        return true;
+    EACH_CHILD (c, n)
+        if (has_leading_zero(c))
+            return true;
+    return false;
+}
+
 // 1:2:3 is 2:4:6
 static Verdict compare_ratios(Comparison *c, const Node *g, const Node *p, int depth)
 {
-    if (has_symbols(g) || has_symbols(p))
+    if (has_symbols(g) || has_symbols(p) || has_leading_zero(g) || has_leading_zero(p))
         return compare_children(c, g, p, depth);
     while (g->kind == NODE_RELATION && p->kind == NODE_RELATION && g->relation == RATIO && p->relation == RATIO) {
         const Node *g_left = g->first->kind == NODE_RELATION ? g->first->last : g->first;

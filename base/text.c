@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-bool texts_equal(Text a, Text b) { return a.size == b.size && memcmp(a.data, b.data, a.size) == 0; }
+bool texts_equal(Text a, Text b) { return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0); }
 bool text_is(Text s, const char *text) { return s.size == strlen(text) && memcmp(s.data, text, s.size) == 0; }
 Text text_between(const char *begin, const char *end) { return (Text){begin, (size_t)(end - begin)}; }
 
