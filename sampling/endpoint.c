@@ -14,7 +14,8 @@ typedef struct Question {
     uint64_t tag, key[2];
     Bytes body; // of the request
     int attempts;
-    double due; // of one that waits, by http_clock
+    double begun; // when patience with it began, by http_clock
+    double due;   // of one that waits for another attempt
 } Question;
 
 typedef struct QuestionList {
@@ -30,9 +31,11 @@ struct Endpoint {
     bool caching;
     QuestionList queue;   // never on their way so far
     QuestionList known;   // the cache has their answers
+    QuestionList expired; // patience ended before an attempt could begin
     Question *waiting;    // for another attempt, the first that is due first
     Question **in_flight; // (options.in_flight), by the tag of the request
     size_t pending;
+    double heard;  // when the server answered last
     Answer answer; // handed out last
     Bytes error;   // handed out last
 };
@@ -81,6 +84,8 @@ static bool check(const EndpointOptions *o)
         return fail("%d attempts; it must be 1 or more", o->attempts);
     if (!(o->seconds > 0 && o->seconds <= 1e6))
         return fail("a time limit of %g seconds; it must be more than 0 and at most 1e6", o->seconds);
+    if (!(o->patience >= 0))
+        return fail("a patience of %g seconds; it must be 0 or more", o->patience);
     return (isfinite(o->backoff) && o->backoff >= 0) || fail("%g seconds between attempts; it must be 0 or more", o->backoff);
 }
 
@@ -128,6 +133,7 @@ void endpoint_close(Endpoint *e)
         forget(e->in_flight[i]);
     forget_all(e->queue.first);
     forget_all(e->known.first);
+    forget_all(e->expired.first);
     forget_all(e->waiting);
     answer_cache_close(&e->cache);
     answer_free(&e->answer);
@@ -149,6 +155,7 @@ bool endpoint_ask(Endpoint *e, const Message *messages, size_t count, uint64_t t
     Question *q = allocate(1, sizeof *q);
     TRY(q != NULL);
     q->tag = tag;
+    q->begun = http_clock();
     if (!exchange_body(&q->body, &e->options, messages, count)) {
         forget(q);
         return false;
@@ -166,6 +173,11 @@ size_t endpoint_pending(const Endpoint *e) { return e->pending; }
 
 // ---- on their way
 
+static double time_left(const Endpoint *e, const Question *q)
+{
+    return e->options.patience > 0 ? q->begun + e->options.patience - http_clock() : HUGE_VAL;
+}
+
 static bool start(Endpoint *e, Question *q)
 {
     const char *const headers[] = {"Content-Type: application/json", e->authorization};
@@ -180,7 +192,7 @@ static bool start(Endpoint *e, Question *q)
                                              .body = q->body.data,
                                              .size = q->body.size,
                                              .fresh = q->attempts > 1, // the old one may have been the trouble
-                                             .seconds = e->options.seconds,
+                                             .seconds = fmax(fmin(e->options.seconds, time_left(e, q)), 1e-3),
                                              .tag = (uint64_t)place});
 }
 
@@ -191,8 +203,12 @@ static bool start_all(Endpoint *e) // that there is room for; none after a signa
         Question *q = pop(due ? &e->waiting : &e->queue.first);
         if (q == NULL)
             break;
+        if (q->attempts == 0)
+            q->begun = fmax(q->begun, e->heard);
         if (is_known(e, q)) // by now: it was asked twice
             append(&e->known, q);
+        else if (time_left(e, q) <= 0)
+            append(&e->expired, q);
         else
             TRY(start(e, q));
     }
@@ -234,16 +250,17 @@ static void hand_out(Endpoint *e, Question *q, EndpointAnswer *out)
     end(e, q);
 }
 
-static void hand_out_failure(Endpoint *e, Question *q, EndpointAnswer *out, const Bytes *why)
+static void hand_out_failure(Endpoint *e, Question *q, EndpointAnswer *out, int status, const char *why)
 {
     bytes_clear(&e->error);
     bool ok = bytes_printf(&e->error, "%s: ", e->url);
     if (ok && q->attempts > 1)
         ok = bytes_printf(&e->error, "%d attempts, the last: ", q->attempts);
-    ok = ok && bytes_append(&e->error, why->data, why->size);
+    ok = ok && bytes_text(&e->error, why);
     error_clear();
     *out = (EndpointAnswer){.tag = q->tag,
                             .failed = true,
+                            .status = status,
                             .error = ok ? e->error.data : "no memory to say what",
                             .text = {"", 0},
                             .finish_reason = "",
@@ -260,6 +277,13 @@ static bool keep(Endpoint *e, const Question *q)
         return answer_cache_add(&e->cache, q->key, &e->answer);
     answer_free(&e->answer);
     return answer_cache_read(&e->cache, q->key, &e->answer);
+}
+
+static void hand_out_expired(Endpoint *e, EndpointAnswer *out)
+{
+    char why[80];
+    snprintf(why, sizeof why, "it has answered nothing for %g seconds", e->options.patience);
+    hand_out_failure(e, pop(&e->expired.first), out, 0, why);
 }
 
 static bool hand_out_known(Endpoint *e, EndpointAnswer *out)
@@ -281,11 +305,14 @@ static bool settle(Endpoint *e, const HttpResponse *response, EndpointAnswer *ou
     Bytes why = {0};
     bool ok = true;
     Outcome outcome = exchange_outcome(&e->answer, &why, response, e->secret);
-    *done = outcome != OUTCOME_AGAIN || q->attempts >= e->options.attempts;
+    double pause = exchange_pause(q->key, q->tag, q->attempts, e->options.backoff, response->retry_after);
+    *done = outcome != OUTCOME_AGAIN || q->attempts >= e->options.attempts || pause >= time_left(e, q);
+    if (outcome == OUTCOME_ANSWER)
+        e->heard = http_clock();
     if (!*done)
-        wait_until(e, q, http_clock() + exchange_pause(q->key, q->tag, q->attempts, e->options.backoff, response->retry_after));
+        wait_until(e, q, http_clock() + pause);
     else if (outcome != OUTCOME_ANSWER)
-        hand_out_failure(e, q, out, &why);
+        hand_out_failure(e, q, out, response->status, why.data == NULL ? "" : why.data);
     else if ((ok = keep(e, q)))
         hand_out(e, q, out);
     else
@@ -307,6 +334,10 @@ bool endpoint_try(Endpoint *e, EndpointAnswer *out, double seconds, bool *there)
         TRY(start_all(e));
         if (e->known.first != NULL)
             return (*there = true) && hand_out_known(e, out);
+        if (e->expired.first != NULL) {
+            hand_out_expired(e, out);
+            return *there = true;
+        }
         next_start = until_next_start(e);
         double left = until - http_clock();
         TRY(http_next(e->pool, &response, next_start < left ? next_start : left > 0 ? left : 0));

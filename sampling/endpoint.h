@@ -27,6 +27,7 @@ typedef struct EndpointOptions {
     int in_flight;      // 1 to HTTP_MOST questions on their way at once
     int attempts;       // > 0, for each question
     double seconds;     // > 0, time limit of an attempt
+    double patience;    // seconds for a question, all attempts and pauses together; 0: the number of attempts alone decides
     double backoff;     // >= 0, seconds before the second attempt, twice as many before each further one, at most a minute
     const char *cache;  // file of answers, made if it is not there (sampling/answer_cache.h); NULL: none are kept
 } EndpointOptions;
@@ -35,6 +36,7 @@ typedef struct EndpointAnswer {
     uint64_t tag;              // of its question
     bool failed;               // there is no answer, and this is why:
     const char *error;         // address, what was wrong at the last attempt, what to do; NULL: nothing failed
+    int status;                // failed: HTTP's, of the last attempt; 0: there was none
     Text text;                 // what the model said; UTF-8, may be empty, may hold NUL
     const char *finish_reason; // "stop", "length", ...; "" where the server gave none
     const TopToken *top;       // (top_count) candidates for the first token, in the server's order
@@ -62,6 +64,10 @@ size_t endpoint_pending(const Endpoint *endpoint); // asked, and not handed out
 // Asked again, after a time that grows and is spread by a hash: no connection, one that breaks, no answer in time; statuses 408,
 // 429 and 5xx, after what their Retry-After says (up to ten minutes); 200 with something that is no answer. Any other status ends
 // the question at once. Who waits for another attempt takes no place in flight.
+//
+// With patience, an attempt has no more time than is left of it, and a question whose next attempt would come too late ends at once. It
+// begins when the question is asked; but for one that stands in the queue only with the last answer to another, so a long queue before a
+// slow server loses nobody, and a server that hangs is waited for once, not once for every place in flight.
 bool endpoint_next(Endpoint *endpoint, EndpointAnswer *answer);
 
 // The same for a caller who has other things to do: *there is false when nothing was finished within so many seconds (0: now). Nothing

@@ -433,6 +433,51 @@ static void pauses_grow_are_spread_and_have_an_end(void **state)
     assert_true(exchange_pause(key, 0, 1, 1, 7) >= 7.5);
 }
 
+static void patience_with_a_question_is_one_clock_for_all_its_attempts(void **state)
+{
+    EndpointOptions options = options_for(NULL);
+    EndpointAnswer answer;
+    options.in_flight = 2;
+    options.attempts = 1000000;
+    options.patience = 1;
+    Endpoint *endpoint = open_with(&options);
+    static const char *const hang[] = {"never 99 p", "never 99 q", "never 99 r", "never 99 s", "never 99 t"};
+    double begin = server_clock();
+    for (uint64_t i = 0; i < 5; i++)
+        assert_ok(ask(endpoint, hang[i], i));
+    for (int i = 0; i < 5; i++) {
+        assert_ok(endpoint_next(endpoint, &answer));
+        assert_true(answer.failed && answer.status == 0 && answer.error != NULL);
+    }
+    double passed = server_clock() - begin; // once for all of them, however few are on their way at once, and not 60 seconds
+    assert_true(passed > 0.9 && passed < 10);
+    begin = server_clock();
+    assert_ok(ask(endpoint, "busy 99 p", 0) && endpoint_next(endpoint, &answer)); // it may come back in a second: too late
+    assert_true(answer.failed && answer.status == 429 && server_clock() - begin < 0.9);
+    endpoint_close(endpoint);
+}
+
+static void a_long_queue_before_a_server_that_answers_costs_no_patience(void **state)
+{
+    EndpointOptions options = options_for(NULL);
+    EndpointAnswer answer;
+    char text[32];
+    options.in_flight = 1;
+    options.patience = 1;
+    Endpoint *endpoint = open_with(&options);
+    double begin = server_clock();
+    for (uint64_t i = 0; i < 400; i++) { // 4 ms each, at least
+        snprintf(text, sizeof text, "right 0 long %d", (int)i);
+        assert_ok(ask(endpoint, text, i));
+    }
+    for (uint64_t i = 0; i < 400; i++) {
+        assert_ok(endpoint_next(endpoint, &answer));
+        assert_false(answer.failed);
+    }
+    assert_true(server_clock() - begin > 1.2);
+    endpoint_close(endpoint);
+}
+
 static void a_signal_ends_the_wait(void **state)
 {
     fflush(NULL);
@@ -675,6 +720,8 @@ int main(void)
         cmocka_unit_test(a_server_that_is_not_there_is_an_error_with_its_address),
         cmocka_unit_test(nobody_comes_back_before_retry_after_and_nobody_else_waits_for_it),
         cmocka_unit_test(pauses_grow_are_spread_and_have_an_end),
+        cmocka_unit_test(patience_with_a_question_is_one_clock_for_all_its_attempts),
+        cmocka_unit_test(a_long_queue_before_a_server_that_answers_costs_no_patience),
         cmocka_unit_test(a_signal_ends_the_wait),
         cmocka_unit_test(what_is_pending_may_be_left),
         cmocka_unit_test(an_answer_from_the_cache_is_the_one_that_came),
