@@ -380,6 +380,9 @@ static bool open_judge(Rl *s, const char *journal)
     o.threads = s->o.threads;
     o.max_tokens = s->o.judge_tokens;
     o.patience = s->o.judge_patience;
+    o.prompt = s->o.judge_prompt;
+    o.yes = s->o.judge_yes;
+    o.no = s->o.judge_no;
     o.journal = journal;
     return (s->judge = judge_open(&o)) != NULL;
 }
@@ -387,8 +390,13 @@ static bool open_judge(Rl *s, const char *journal)
 static bool open_others(Rl *s)
 {
     bool grader = s->o.grader[0] != 0, judge = s->o.judge_model[0] != 0;
-    if (s->o.endpoint[0] != 0 && !judge)
-        return fail("--endpoint: give --judge-model, the judge's name there");
+    const char *for_judge = s->o.endpoint[0] != 0       ? "--endpoint"
+                            : s->o.judge_prompt[0] != 0 ? "--judge-prompt"
+                            : s->o.judge_yes[0] != 0    ? "--judge-yes"
+                            : s->o.judge_no[0] != 0     ? "--judge-no"
+                                                        : NULL;
+    if (for_judge != NULL && !judge)
+        return fail("%s: give --judge-model, a folder or the judge's name at --endpoint", for_judge);
     if (s->o.plan || (!grader && !judge))
         return true;
     char *graded = path_join(s->o.out, "grader.jsonl"), *judged = path_join(s->o.out, "judge.jsonl");
@@ -527,7 +535,9 @@ static bool open_run(Rl *s)
     s->run.log_every = s->o.log_every;
     s->run.template_name = template_name(s->policy.chat.kind);
     TRY(run_identity(&s->run, &s->options, &s->prompts, s->policy.tokenizer));
-    TRY(s->judge == NULL || run_identity_add(&s->run, "judge", judge_hash(s->judge)));
+    TRY(run_identity_add(&s->run, "answer_checker", ANSWERS_VERSION));
+    TRY(s->judge == NULL || (run_identity_add(&s->run, "judge", judge_hash(s->judge)) &&
+                             run_identity_add(&s->run, "judge_prompt", judge_form_of(s->judge))));
     TRY(s->o.kl_coef == 0 || run_identity_add(&s->run, "reference", s->reference.hash));
     TRY(run_open(&s->run, &s->options, s->o.resume, &resumed));
     TRY(!resumed || resume(s));

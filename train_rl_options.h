@@ -50,7 +50,10 @@
     ROW(endpoint,           text,    "", "",                  reward,    IDENTITY, "OpenAI-compatible server that has the judge") \
     ROW(judge_asks,         choice,  "unreadable", "unreadable|unequal", reward, IDENTITY, "which answers it is asked about: where no rule reads the reference, or all that are not equal by rule") \
     ROW(judge_tokens,       integer, "2048", "> 0 and <= 1e6", reward,   IDENTITY, "of what it says")                           \
-    ROW(judge_patience,     number,  "900", ">= 0",           reward,    NEUTRAL,  "seconds for which a server that is down is asked again") \
+    ROW(judge_prompt,       file,    "", "",                  reward,    NEUTRAL,  "its question: a text with {question}, {reference} and {answer}; else General-Reasoner's") \
+    ROW(judge_yes,          text,    "", "",                  reward,    IDENTITY, "pattern that means yes in what it says; else that of \"Final Decision: Yes\"; the last decision counts") \
+    ROW(judge_no,           text,    "", "",                  reward,    IDENTITY, "and what means no: give both; ^ for whatever is no yes") \
+    ROW(judge_patience,     number,  "900", "> 0",            reward,    NEUTRAL,  "seconds for a question to a server, all attempts together; then there is no reward") \
     ROW(grader,             text,    "", "",                  reward,    IDENTITY, "command that reads JSON lines and answers each with {\"score\": x}") \
     ROW(grader_processes,   integer, "4", "> 0 and <= 1024",  reward,    NEUTRAL,  "of it at once")                             \
     ROW(grader_seconds,     number,  "30", "> 0",             reward,    NEUTRAL,  "for an answer")                             \

@@ -275,6 +275,13 @@ void documents_close(Documents *d)
     *d = (Documents){0};
 }
 
+// What a response is rewarded by lies beside the prompt: its reference, and in its row options, and whatever a grader looks at.
+static uint64_t hash_rewarded(uint64_t hash, const ShardEntry *e)
+{
+    uint64_t next[3] = {hash, hash_bytes(e->answer.data, e->answer.size), hash_bytes(e->row.data, e->row.size)};
+    return hash_bytes(next, sizeof next);
+}
+
 uint64_t documents_hash(const Documents *d)
 {
     uint64_t hash = 0;
@@ -288,6 +295,10 @@ uint64_t documents_hash(const Documents *d)
                             (uint64_t)doc->difficulty,
                             (uint64_t)doc->source};
         hash = hash_bytes(next, sizeof next);
+        if (d->shards[doc->shard].about.kind == SHARD_RL) {
+            ShardEntry e = document_entry(d, i);
+            hash = hash_rewarded(hash, &e);
+        }
     }
     return hash;
 }

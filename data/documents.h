@@ -54,7 +54,9 @@ void documents_close(Documents *documents);
 
 void documents_find_levels(Documents *documents);    // level_first, of a list that is sorted
 void documents_keep(Documents *documents, const bool *kept); // (count) and leave the others out, as if they were in no shard
-uint64_t documents_hash(const Documents *documents); // of tokens, spans, lengths, difficulties, sources: the same data?
+
+// The same data? Of tokens, spans, lengths, difficulties and sources; of problems for RL also of reference answers and rows.
+uint64_t documents_hash(const Documents *documents);
 ShardEntry document_entry(const Documents *documents, int64_t number); // id, answer, prompt and the rest
 const ShardAbout *documents_about(const Documents *documents);         // of the first shard
 

@@ -1,15 +1,14 @@
 #include "rl/judge.h"
-#include "base/text.h"
+#include "rl/judge_form.h"
 #include "rl/verdicts.h"
 #include "sampling/endpoint.h"
 #include "sampling/sampler.h"
-#include <ctype.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-enum { SEQUENCES = 64, CONTEXT_LEAST = 256, IN_FLIGHT = 64, LAST_PAUSE = 60 };
+enum { SEQUENCES = 64, CONTEXT_LEAST = 256, IN_FLIGHT = 64, ATTEMPT_LEAST = 120 };
 static const double CACHE_BYTES = 4e9; // of keys and values, at most
 
 typedef struct Question {
@@ -22,6 +21,7 @@ typedef struct Question {
 
 typedef struct Judge {
     JudgeOptions options;
+    JudgeForm form;
     bool remote;
     Verdicts verdicts;
     Sampler sampler;
@@ -33,33 +33,11 @@ typedef struct Judge {
     Bytes prompt;
 } Judge;
 
-// ---- the question
-
-static const char QUESTION[] =
-    "### Question: %.*s\n\n### Ground Truth Answer: %.*s\n\n### Student Answer: %.*s\n\n"
-    "For the above question, please verify if the student's answer is equivalent to the ground truth answer.\n"
-    "Do not solve the question by yourself; just check if the student's answer is equivalent to the ground truth answer.\n"
-    "If the student's answer is correct, output \"Final Decision: Yes\". If the student's answer is incorrect, output \"Final "
-    "Decision: No\".";
-
-double judge_score(Text said)
-{
-    static const char MARK[] = "Final Decision:";
-    const char *at = text_last(said, MARK), *end = said.data + said.size;
-    if (at == NULL)
-        return NAN;
-    for (at += strlen(MARK); at < end && !isalpha((unsigned char)*at);)
-        at++;
-    if (end - at >= 3 && strncasecmp(at, "yes", 3) == 0)
-        return 1;
-    return end - at >= 2 && strncasecmp(at, "no", 2) == 0 ? 0 : NAN;
-}
-
 // ---- opening
 
 static bool open_folder(Judge *j)
 {
-    SamplerOptions o = {.model = j->options.model, .template_ = "chatml", .device = j->options.device};
+    SamplerOptions o = {.model = j->options.model, .template_ = j->form.own ? "auto" : "chatml", .device = j->options.device};
     o.threads = j->options.threads;
     o.sequences = SEQUENCES;
     o.cache = (int64_t)CACHE_BYTES;
@@ -73,25 +51,19 @@ static bool open_folder(Judge *j)
     return sampler_fingerprint(&j->sampler, &j->hash);
 }
 
-// As many attempts as patience has time for, when every one of them fails at once: pauses double, up to a minute.
-static int attempts_in(double patience)
-{
-    int attempts = 1;
-    for (double pause = 1, passed = 0; passed < patience; passed += pause / 2, pause = fmin(2 * pause, LAST_PAUSE))
-        attempts++;
-    return attempts;
-}
-
 static bool open_endpoint(Judge *j)
 {
     EndpointOptions o = {.url = j->options.url, .model = j->options.model, .max_tokens = j->options.max_tokens, .seed = -1};
     o.in_flight = IN_FLIGHT;
-    o.attempts = attempts_in(j->options.patience);
-    o.seconds = 120;
+    o.attempts = INT_MAX; // patience decides
+    o.patience = j->options.patience;
+    o.seconds = fmax(ATTEMPT_LEAST, j->options.patience / 3); // one that hangs is given up in time for others
     o.backoff = 1;
     j->hash = hash_bytes(o.model, strlen(o.model));
     return (j->endpoint = endpoint_open(&o)) != NULL;
 }
+
+static const char *or_none(const char *text) { return text == NULL ? "" : text; }
 
 Judge *judge_open(const JudgeOptions *options)
 {
@@ -101,7 +73,8 @@ Judge *judge_open(const JudgeOptions *options)
     j->options = *options;
     j->verdicts.file.descriptor = -1;
     j->remote = options->url[0] != 0;
-    if ((j->remote ? open_endpoint(j) : open_folder(j)) && verdicts_open(&j->verdicts, options->journal))
+    if (judge_form_open(&j->form, or_none(options->prompt), or_none(options->yes), or_none(options->no)) &&
+        (j->remote ? open_endpoint(j) : open_folder(j)) && verdicts_open(&j->verdicts, options->journal))
         return j;
     judge_close(j);
     return NULL;
@@ -128,19 +101,29 @@ void judge_close(Judge *j)
     encoder_close(j->encoder);
     sampler_close(&j->sampler);
     verdicts_close(&j->verdicts);
+    judge_form_close(&j->form);
     bytes_free(&j->prompt);
     free(j);
 }
 
 uint64_t judge_hash(const Judge *j) { return j->hash; }
+uint64_t judge_form_of(const Judge *j) { return j->form.hash; }
 
 // ---- asking
+
+static bool render(const Judge *j, Bytes *out)
+{
+    Message m = {.role = ROLE_USER, .content = {j->prompt.data, j->prompt.size}};
+    if (j->form.own)
+        return template_prompt(&j->sampler.chat, out, &m, 1, true) || fail_in("--judge-model");
+    return bytes_text(out, "User: ") && bytes_append(out, j->prompt.data, j->prompt.size) && bytes_text(out, " Assistant:");
+}
 
 static bool ask_folder(Judge *j, Question *q)
 {
     Bytes text = {0};
     TokenList ids = {0};
-    bool ok = bytes_printf(&text, "User: %s Assistant:", j->prompt.data) && encode(j->encoder, &ids, text.data, text.size);
+    bool ok = render(j, &text) && encode(j->encoder, &ids, text.data, text.size);
     int64_t room = engine_context(j->sampler.engine) - (int64_t)ids.count;
     q->asked = true;
     if (ok && room < 1) {
@@ -185,11 +168,9 @@ static void append(Question **list, Question *q)
 
 static bool write_key(Judge *j, Question *q, Text problem, Text reference, Text answer)
 {
+    const uint64_t who[] = {j->hash, j->form.hash, (uint64_t)j->options.max_tokens};
     Bytes all = {0};
-    bytes_clear(&j->prompt);
-    bool ok = bytes_printf(&j->prompt, QUESTION, (int)problem.size, problem.data, (int)reference.size, reference.data,
-                           (int)answer.size, answer.data) &&
-              bytes_append(&all, &j->hash, sizeof j->hash) && bytes_append(&all, &j->options.max_tokens, sizeof(int64_t)) &&
+    bool ok = judge_form_fill(&j->form, &j->prompt, problem, reference, answer) && bytes_append(&all, who, sizeof who) &&
               bytes_append(&all, j->prompt.data, j->prompt.size);
     if (ok)
         hash_bytes_128(all.data, all.size, q->key);
@@ -209,10 +190,12 @@ bool judge_ask(Judge *j, uint64_t tag, Text problem, Text reference, Text answer
         free_questions(q);
         return false;
     }
-    if (there) {
+    if (there && !q->failed) {
         append(&j->answered, q);
         return true;
     }
+    q->failed = false; // then; it may answer now
+    bytes_clear(&q->said);
     bool same = same_is_asked(j, q);
     append(&j->pending, q);
     TRY(same || (j->remote ? ask_endpoint(j, q) : ask_folder(j, q)));
@@ -274,6 +257,10 @@ static bool work_endpoint(Judge *j, bool wait)
         if (!there)
             continue;
         Question *q = (Question *)(uintptr_t)a.tag;
+        if (a.failed && (a.status == 401 || a.status == 403))
+            return fail("--endpoint: the judge's server does not let us in: %s, the environment variable with its key, and run the "
+                        "same command again",
+                        a.error);
         q->failed = a.failed;
         TRY(a.failed ? bytes_text(&q->said, a.error) : bytes_append(&q->said, a.text.data, a.text.size));
         TRY(settle(j, q));
@@ -292,7 +279,7 @@ bool judge_next(Judge *j, uint64_t *tag, double *score, const char **why)
     j->answered = q->next;
     q->next = NULL;
     *tag = q->tag;
-    *score = q->failed ? NAN : judge_score((Text){q->said.data, q->said.size});
+    *score = q->failed ? NAN : judge_form_score(&j->form, (Text){q->said.data, q->said.size});
     *why = !isnan(*score) ? NULL : q->failed && q->said.data != NULL ? q->said.data : "it said neither yes nor no";
     return true;
 }

@@ -1,6 +1,10 @@
 // A language model that says whether an answer is the reference's, where no rule can: a model folder in an engine of its own, or one
-// behind an OpenAI-compatible server. The question, and how its answer is read, are General-Reasoner's (Ma et al. 2025; the model that
-// they trained for it is TIGER-Lab/general-verifier).
+// behind an OpenAI-compatible server. The question, and how its answer is read: judge_form.h. A folder's model is asked as General-Reasoner's
+// (TIGER-Lab/general-verifier) was trained, "User: ... Assistant:"; with a question of the user's own, by the folder's chat template.
+//
+// What it said is in the journal before it is used, and a run that goes on is told the same. What it did not say (a server that is down, hangs
+// or refuses) is no verdict, and is asked again when the question comes again: so a run that goes on from a checkpoint before an outage may
+// give other rewards than it did then. The journal keeps a line of each failure for people; it is never read as a verdict.
 //
 //     judge_ask(judge, tag, problem, reference, answer);      // while responses are sampled
 //     judge_work(judge, false);                               // a little of what can be done beside it
@@ -21,7 +25,9 @@ typedef struct JudgeOptions {
     const char *device;  // of the folder's engine
     int64_t threads;     // 0: all cores
     int64_t max_tokens;  // of what it says
-    double patience;     // seconds for which a server that does not answer is asked again
+    double patience;     // > 0, seconds of the clock for a question to a server, attempts included (sampling/endpoint.h)
+    const char *prompt;  // file of the question, "" or NULL; and patterns of its decision, both or neither: judge_form.h
+    const char *yes, *no;
     const char *journal; // file of verdicts (verdicts.h)
 } JudgeOptions;
 
@@ -30,18 +36,18 @@ typedef struct Judge Judge;
 Judge *judge_open(const JudgeOptions *options); // NULL after fail()
 void judge_close(Judge *judge);                 // NULL is fine
 uint64_t judge_hash(const Judge *judge);        // of who it is
+uint64_t judge_form_of(const Judge *judge);     // a hash of how it is asked and understood
 
 // Texts are copied. Answers that are the same are asked once.
 bool judge_ask(Judge *judge, uint64_t tag, Text problem, Text reference, Text answer);
 
 // Until every question is answered, or only what can be done without waiting. A server that is down is no failure: its questions end
-// without a verdict when patience does. Fails on a signal, and when the journal cannot be written.
+// without a verdict when patience does. Fails on a signal, when the journal cannot be written, and when the server does not know us
+// (401, 403): no question that follows would fare better.
 bool judge_work(Judge *judge, bool wait);
 
 // Of a question that was answered, in any order: 1 equivalent, 0 not, NaN no verdict (and *why, until the next call; or NULL).
 bool judge_next(Judge *judge, uint64_t *tag, double *score, const char **why);
-
-double judge_score(Text said); // its last "Final Decision: Yes" or "No"; NaN: neither
 
 #ifdef __cplusplus
 }

@@ -11,13 +11,23 @@ bool verdicts_open(Verdicts *v, const char *path)
 
 void verdicts_close(Verdicts *v) { answer_cache_close(&v->file); }
 
+// Of two lines with one key the file's first one counts: a failure has a key beside its question's.
+static void failure_key(uint64_t to[2], const uint64_t key[2])
+{
+    to[0] = key[0];
+    to[1] = key[1] ^ hash_bytes(FAILED, strlen(FAILED));
+}
+
 bool verdicts_find(Verdicts *v, const uint64_t key[2], bool *there, bool *failed, Bytes *said)
 {
     Answer answer;
-    *there = answer_cache_has(&v->file, key);
+    uint64_t other[2];
+    failure_key(other, key);
+    const uint64_t *found = answer_cache_has(&v->file, key) ? key : other;
+    *there = answer_cache_has(&v->file, found);
     if (!*there)
         return true;
-    TRY(answer_cache_read(&v->file, key, &answer));
+    TRY(answer_cache_read(&v->file, found, &answer));
     *failed = strcmp(answer.finish_reason, FAILED) == 0;
     bytes_clear(said);
     bool ok = bytes_append(said, answer.text.data, answer.text.size);
@@ -28,12 +38,14 @@ bool verdicts_find(Verdicts *v, const uint64_t key[2], bool *there, bool *failed
 bool verdicts_add(Verdicts *v, const uint64_t key[2], bool failed, Text said)
 {
     Answer answer;
+    uint64_t other[2];
     size_t valid = utf8_valid_prefix(said.data, said.size);
     json_t *root = json_pack("{s:[{s:{s:s%}, s:s}]}", "choices", "message", "content", said.data == NULL ? "" : said.data, valid,
                              "finish_reason", failed ? FAILED : "stop");
     TRY(root != NULL || fail("no memory for a verdict"));
     TRY(answer_take(&answer, root, "a verdict"));
-    bool ok = answer_cache_add(&v->file, key, &answer);
+    failure_key(other, key);
+    bool ok = answer_cache_add(&v->file, failed ? other : key, &answer);
     answer_free(&answer);
     return ok;
 }

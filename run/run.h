@@ -41,7 +41,7 @@ typedef struct Run {
 // (NULL: none), the backend's arithmetic. run->model is set before.
 bool run_identity(Run *run, const Options *options, const Documents *documents, const Tokenizer *tokenizer);
 
-// What else they depend on, of these names: "judge", "reference".
+// What else they depend on, of these names: "answer_checker", "judge", "judge_prompt", "reference".
 bool run_identity_add(Run *run, const char *name, uint64_t hash);
 
 // Makes OUT, finds the checkpoint to go on from (resume: "auto", "none" or a checkpoint's folder), refuses one of another identity

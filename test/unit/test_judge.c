@@ -1,5 +1,7 @@
-// A judge behind a server that misbehaves, its file of verdicts, and what it says.
+// A judge behind a server that misbehaves, its file of verdicts, its question, and what it says.
 #include "rl/judge.h"
+#include "rl/judge_form.h"
+#include "rl/verdicts.h"
 #include "test/support/check.h"
 #include "test/support/server.h"
 #include <math.h>
@@ -48,6 +50,13 @@ static void hear_all(Judge *j, double *scores, int count)
     assert_int_equal(heard, count);
 }
 
+static void expect_score(const JudgeForm *form, const char *said, double wanted) // 2: no verdict
+{
+    double score = judge_form_score(form, text(said));
+    if (!(wanted == 2 ? isnan(score) : score == wanted))
+        fail_msg("'%s' is %g, not %g", said, score, wanted);
+}
+
 static void what_it_says_is_read_where_it_decides(void **state)
 {
     const struct {
@@ -56,36 +65,187 @@ static void what_it_says_is_read_where_it_decides(void **state)
     } cases[] = {{"Final Decision: Yes", 1},
                  {"x\nfinal decision: **no**.", 0},
                  {"Final Decision: Yes? I mean: Final Decision: No", 0},
+                 {"I would say \"Final Decision: Yes\" or \"Final Decision: No\". It is right.\n**Final Decision: Yes**", 1},
+                 {"Final Decision: Not correct", 0},
                  {"Final Decision: \\boxed{Yes}", 2},
+                 {"<think>maybe Final Decision: Yes</think>\n\nFinal Decision: **No**", 0},
+                 {"Final Decision: Yes</think> I cannot tell.", 2}, // the thought began in the prompt
+                 {"<think>so: Final Decision: Yes, but", 2},        // and has no end here
                  {"Yes", 2},
                  {"Final Decision: maybe", 2},
                  {"Final Decision:", 2},
+                 {"\xFF Final Decision: \xC3\xA9 Yes", 1},
                  {"", 2}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        double score = judge_score(text(cases[i].said));
-        assert_true(cases[i].score == 2 ? isnan(score) : score == cases[i].score);
-    }
+    JudgeForm form;
+    assert_ok(judge_form_open(&form, "", "", ""));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_score(&form, cases[i].said, cases[i].score);
+    assert_true(isnan(judge_form_score(&form, (Text){NULL, 0})));
+    judge_form_close(&form);
+}
+
+static void patterns_of_the_users_own_decide(void **state)
+{
+    JudgeForm form;
+    assert_ok(judge_form_open(&form, "", "\\bcorrect\\b|richtig", "\\b(in|not )correct\\b"));
+    expect_score(&form, "CORRECT", 1);
+    expect_score(&form, "It is not correct", 0); // both end there, and the longer one counts
+    expect_score(&form, "incorrect. No, wait: correct.", 1);
+    expect_score(&form, "Final Decision: Yes", 2);
+    judge_form_close(&form);
+    assert_ok(judge_form_open(&form, "", "^yes$", "^")); // whatever is no yes is a no
+    expect_score(&form, "Yes", 1);
+    expect_score(&form, "yes and no", 0);
+    expect_score(&form, "", 0);
+    judge_form_close(&form);
+    assert_ok(judge_form_open(&form, "", "same", "same"));
+    expect_score(&form, "same", 2); // they contradict each other
+    judge_form_close(&form);
+    assert_ok(judge_form_open(&form, "", "(a+)+b", "no")); // takes for ever, and is given up
+    expect_score(&form, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 2);
+    judge_form_close(&form);
+    assert_refused(judge_form_open(&form, "", "yes", ""), "--judge-yes: give --judge-no, too");
+    assert_refused(judge_form_open(&form, "", "", "no"), "--judge-no: give --judge-yes, too");
+    assert_refused(judge_form_open(&form, "", "(yes", "no"), "--judge-yes (yes: the pattern is broken near its byte 4");
+}
+
+static void expect_question(const char *file, const char *wanted)
+{
+    JudgeForm form;
+    Bytes out = {0};
+    const char nul[] = "3 \0{answer}";
+    assert_ok(judge_form_open(&form, file, "", ""));
+    assert_ok(judge_form_fill(&form, &out, (Text){nul, sizeof nul - 1}, text("{question}{answer}"), text("{reference}")));
+    assert_true(strlen(out.data) + 1 < out.size); // with its NUL
+    *strchr(out.data, 0) = '0';
+    assert_string_equal(out.data, wanted);
+    bytes_free(&out);
+    judge_form_close(&form);
+}
+
+static void the_question_is_a_text_with_places_that_are_filled_once(void **state)
+{
+    char *path = path_join(folder, "question");
+    JudgeForm form, other;
+    expect_question("", "### Question: 3 0{answer}\n\n### Ground Truth Answer: {question}{answer}\n\n"
+                        "### Student Answer: {reference}\n\n"
+                        "For the above question, please verify if the student's answer is equivalent to the ground truth answer.\n"
+                        "Do not solve the question by yourself; just check if the student's answer is equivalent to the ground "
+                        "truth answer.\n"
+                        "If the student's answer is correct, output \"Final Decision: Yes\". If the student's answer is "
+                        "incorrect, output \"Final Decision: No\".");
+    assert_ok(file_write_atomic(path, "{reference}={answer}?{other}{ {answer}: {question}", 50));
+    expect_question(path, "{question}{answer}={reference}?{other}{ {reference}: 3 0{answer}");
+    assert_ok(judge_form_open(&form, path, "", "") && judge_form_open(&other, "", "", ""));
+    assert_true(form.own && !other.own && form.hash != other.hash);
+    judge_form_close(&form);
+    judge_form_close(&other);
+    assert_ok(judge_form_open(&form, "", JUDGE_YES, JUDGE_NO) && judge_form_open(&other, "", "", ""));
+    assert_true(form.hash == other.hash); // the default by name
+    judge_form_close(&form);
+    judge_form_close(&other);
+    assert_ok(file_write_atomic(path, "{question} {answer}", 19));
+    assert_refused(judge_form_open(&form, path, "", ""), "{reference} is not there");
+    assert_ok(file_write_atomic(path, "", 0));
+    assert_refused(judge_form_open(&form, path, "", ""), "must hold {reference}, {answer} and");
+    assert_ok(file_write_atomic(path, "{reference} {answer} \xFF", 22));
+    assert_refused(judge_form_open(&form, path, "", ""), "is not UTF-8");
+    assert_refused(judge_form_open(&form, "/no/such/file", "", ""), "--judge-prompt: /no/such/file");
+    free(path);
 }
 
 static void verdicts_come_from_the_server_once_and_then_from_the_file(void **state)
 {
-    double first[6], again[6];
-    static const char *const problems[] = {"right 0 a", "right 0 a", "down 1 b", "right 0 c", "no-json 99 d", "right 0 e"};
-    static const char *const answers[] = {"4", "4", "4", "5", "4", "unclear"};
+    double first[5], again[5];
+    static const char *const problems[] = {"right 0 a", "right 0 a", "down 1 b", "right 0 c", "right 0 e"};
+    static const char *const answers[] = {"4", "4", "4", "5", "unclear"};
     for (int round = 0; round < 2; round++) {
-        Judge *j = judge_at(server.url, 2);
-        for (int i = 0; i < 6; i++)
+        Judge *j = judge_at(server.url, 20);
+        for (int i = 0; i < 5; i++)
             assert_ok(judge_ask(j, (uint64_t)i, text(problems[i]), text("4"), text(answers[i])));
-        hear_all(j, round == 0 ? first : again, 6);
+        hear_all(j, round == 0 ? first : again, 5);
         judge_close(j);
     }
-    assert_true(first[0] == 1 && first[1] == 1 && first[2] == 1 && first[3] == 0 && isnan(first[4]) && isnan(first[5]));
-    for (int i = 0; i < 6; i++)
+    assert_true(first[0] == 1 && first[1] == 1 && first[2] == 1 && first[3] == 0 && isnan(first[4]));
+    for (int i = 0; i < 5; i++)
         assert_true(first[i] == again[i] || (isnan(first[i]) && isnan(again[i])));
     assert_int_equal(server_attempts(&server, "right 0 a"), 1); // the same question twice, and a second round
+    assert_int_equal(server_attempts(&server, "right 0 e"), 1); // neither yes nor no is something that was said
     assert_int_equal(server_attempts(&server, "down 1 b"), 2);
-    int given_up = server_attempts(&server, "no-json 99 d");
-    assert_true(given_up > 1 && given_up < 10); // and not asked again in the second round: it had its part in an update
+}
+
+static void an_outage_is_no_verdict_and_is_asked_again(void **state)
+{
+    double score = 0;
+    Judge *j = judge_at("http://127.0.0.1:9/v1", 0.3);
+    assert_ok(judge_ask(j, 0, text("right 0 outage"), text("4"), text("4")));
+    hear_all(j, &score, 1);
+    assert_true(isnan(score));
+    judge_close(j);
+    for (int round = 0; round < 2; round++) {
+        j = judge_at(server.url, 20);
+        assert_ok(judge_ask(j, 0, text("right 0 outage"), text("4"), text("4")));
+        hear_all(j, &score, 1);
+        assert_true(score == 1);
+        judge_close(j);
+    }
+    assert_int_equal(server_attempts(&server, "right 0 outage"), 1); // what it says then is kept
+    Bytes lines = {0};
+    assert_ok(file_read(&lines, journal, 1 << 20));
+    assert_non_null(strstr(lines.data, "\"failed\"")); // for people
+    bytes_free(&lines);
+}
+
+// Older journals have failures under the question's own key.
+static void a_failure_is_never_in_the_way_of_a_verdict(void **state)
+{
+    Verdicts v;
+    Bytes said = {0};
+    bool there = false, failed = false;
+    char *path = path_join(folder, "old.jsonl");
+    static const char OLD[] = "{\"key\":\"00000000000000010000000000000002\",\"choices\":[{\"message\":{\"content\":\"down\"},"
+                              "\"finish_reason\":\"failed\"}]}\n";
+    assert_ok(file_write_atomic(path, OLD, sizeof OLD - 1) && verdicts_open(&v, path));
+    assert_ok(verdicts_find(&v, (const uint64_t[]){1, 2}, &there, &failed, &said));
+    assert_true(there && failed);
+    assert_ok(verdicts_add(&v, (const uint64_t[]){3, 4}, true, text("down")));
+    assert_ok(verdicts_find(&v, (const uint64_t[]){3, 4}, &there, &failed, &said));
+    assert_true(there && failed);
+    assert_ok(verdicts_add(&v, (const uint64_t[]){3, 4}, false, text("yes")));
+    for (int round = 0; round < 2; round++) {
+        assert_ok(verdicts_find(&v, (const uint64_t[]){3, 4}, &there, &failed, &said));
+        assert_true(there && !failed && strcmp(said.data, "yes") == 0);
+        verdicts_close(&v);
+        assert_ok(verdicts_open(&v, path));
+    }
+    verdicts_close(&v);
+    bytes_free(&said);
+    free(path);
+}
+
+static void patience_is_seconds_of_the_clock(void **state)
+{
+    double scores[3], begin = server_clock();
+    Judge *j = judge_at(server.url, 1);
+    static const char *const problems[] = {"never 99 a", "no-json 99 b", "never 99 c"};
+    for (uint64_t i = 0; i < 3; i++)
+        assert_ok(judge_ask(j, i, text(problems[i]), text("4"), text("4")));
+    hear_all(j, scores, 3);
+    assert_true(isnan(scores[0]) && isnan(scores[1]) && isnan(scores[2]));
+    assert_true(server_clock() - begin < 10); // an attempt may take 120
+    judge_close(j);
+}
+
+static void a_server_that_does_not_know_us_ends_the_run(void **state)
+{
+    Judge *j = judge_at(server.url, 20);
+    assert_ok(judge_ask(j, 0, text("key 99 a"), text("4"), text("4")));
+    assert_refused(judge_work(j, true), "check OPENAI_API_KEY, the environment variable");
+    judge_close(j);
+    Bytes lines = {0};
+    assert_ok(file_read(&lines, journal, 1 << 20));
+    assert_null(strstr(lines.data, "OPENAI_API_KEY")); // and is no verdict
+    bytes_free(&lines);
 }
 
 static void a_server_that_is_down_ends_in_no_verdict(void **state)
@@ -110,6 +270,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_it_says_is_read_where_it_decides),
         cmocka_unit_test(verdicts_come_from_the_server_once_and_then_from_the_file),
+        cmocka_unit_test(patterns_of_the_users_own_decide),
+        cmocka_unit_test(the_question_is_a_text_with_places_that_are_filled_once),
+        cmocka_unit_test(an_outage_is_no_verdict_and_is_asked_again),
+        cmocka_unit_test(a_failure_is_never_in_the_way_of_a_verdict),
+        cmocka_unit_test(patience_is_seconds_of_the_clock),
+        cmocka_unit_test(a_server_that_does_not_know_us_ends_the_run),
         cmocka_unit_test(a_server_that_is_down_ends_in_no_verdict),
         cmocka_unit_test(a_folder_without_a_model_is_refused),
     };

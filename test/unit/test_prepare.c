@@ -464,6 +464,29 @@ static void the_hash_of_documents_sees_tokens_masks_lengths_and_difficulties(voi
     }
 }
 
+static void the_hash_of_problems_for_rl_sees_what_they_are_rewarded_by(void **state)
+{
+    static const char *const rest[] = {"\"answer\": \"2\"", "\"answer\": \"3\"", "\"answer\": \"2\", \"options\": [\"1\", \"2\"]",
+                                       "\"answer\": \"2\", \"options\": [\"2\", \"1\"]", "\"answer\": \"2\", \"tests\": \"f(1) == 2\""};
+    uint64_t hashes[5];
+    for (int i = 0; i < 5; i++) {
+        char row[200];
+        snprintf(row, sizeof row, "{\"prompt\": \"1+1?\", \"id\": \"a\", \"difficulty\": 5, %s}", rest[i]);
+        char *path = write_rows("rows.jsonl", row);
+        Preparation p = preparation("hash-rl", (const char *const[]){path}, 1);
+        p.options.tau = 3;
+        assert_ok(run_preparation(&p));
+        Documents d = documents_in("hash-rl", "rl", SHARD_RL);
+        assert_int_equal(d.count, 1);
+        hashes[i] = documents_hash(&d);
+        documents_close(&d);
+        preparation_free(&p);
+        free(path);
+        for (int j = 0; j < i; j++)
+            assert_true(hashes[i] != hashes[j]);
+    }
+}
+
 // ---- folders
 
 static void a_folder_stands_for_its_jsonl_files_and_a_file_names_its_rows_source(void **state)
@@ -655,6 +678,7 @@ int main(void)
         cmocka_unit_test(rows_that_share_thirteen_words_with_a_benchmark_are_dropped),
         cmocka_unit_test(threads_and_memory_do_not_show),
         cmocka_unit_test(the_hash_of_documents_sees_tokens_masks_lengths_and_difficulties),
+        cmocka_unit_test(the_hash_of_problems_for_rl_sees_what_they_are_rewarded_by),
         cmocka_unit_test(a_folder_stands_for_its_jsonl_files_and_a_file_names_its_rows_source),
         cmocka_unit_test(an_older_preparation_is_replaced_and_a_failure_leaves_it),
         cmocka_unit_test(nothing_of_somebody_elses_is_ever_replaced),

@@ -1,0 +1,42 @@
+// What a judge is asked, and what its answer means. The question is a text with {question}, {reference} and {answer} in it, General-Reasoner's
+// (Ma et al. 2025) unless a file has another one; what is put into their places is never looked through for places again.
+//
+// An answer is read behind its last </think>; thoughts that never end are no answer. Two patterns (PCRE2, in any case of letters) say what
+// means yes and what means no, and of all the places where one of them matches, the one that ends last counts: judges come to their
+// decision at the end. Of two that end together the longer one counts, so that "incorrect" is a no although "correct" is in it; if both
+// are as long, the patterns contradict each other and nothing was said. Where neither matches there is no verdict: --judge-no '^' makes a
+// no of everything that is not a yes.
+#ifndef RL_JUDGE_FORM_H
+#define RL_JUDGE_FORM_H
+
+#include "base/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define JUDGE_YES "Final Decision:[^a-z]*yes"
+#define JUDGE_NO "Final Decision:[^a-z]*no"
+
+typedef struct JudgeForm {
+    Bytes text;           // of the question, with its places
+    bool own;             // it is not General-Reasoner's
+    void *yes, *no;       // pcre2_code
+    void *match, *limits; // pcre2_match_data, pcre2_match_context
+    uint64_t hash;        // of all of it
+} JudgeForm;
+
+// file: "" for General-Reasoner's question. yes, no: "" for its decisions; one alone is refused, since nobody would have said what means
+// the other one.
+bool judge_form_open(JudgeForm *form, const char *file, const char *yes, const char *no);
+void judge_form_close(JudgeForm *form);
+
+// Replaces *out.
+bool judge_form_fill(const JudgeForm *form, Bytes *out, Text question, Text reference, Text answer);
+
+double judge_form_score(const JudgeForm *form, Text said); // 1 yes, 0 no; NaN: neither
+
+#ifdef __cplusplus
+}
+#endif
+#endif
