@@ -39,6 +39,7 @@ PROGRAMS := prepare train_sft train_rl score generate
 TOOLS    := $(patsubst dev/tools/%.c,%,$(wildcard dev/tools/*.c))
 BENCHES  := $(patsubst dev/bench/%.c,%,$(wildcard dev/bench/*.c))
 TESTS    := $(patsubst %.c,%,$(wildcard test/unit/*.c test/parity/*.c))
+HELPERS  := $(patsubst %.c,%,$(wildcard test/support/*.c))
 FUZZERS  := $(patsubst %.c,%,$(wildcard test/fuzz/fuzz_*.c))
 
 all: $(PROGRAMS) $(addprefix $(B)/,$(TOOLS))
@@ -89,13 +90,16 @@ $(addprefix $(B)/,$(BENCHES)): $(B)/%: $(B)/dev/bench/%.o $(B)/libdereason.a $(C
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -ldl
 $(B)/dev/bench/matmul_bench.o: CFLAGS += -march=native
 
-# tests, in release and with the sanitizers; a fuzz target is linked with a driver that replays and mutates its corpus
+# tests, in release and with the sanitizers, and what scripts run beside them; a fuzz target is linked with a driver that replays and mutates its corpus
 $(addprefix $(B)/,$(TESTS)): %: %.o $(B)/libdereason.a $(CUDA_ARCHIVE)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(addprefix $(B)/asan/,$(TESTS)): %: %.o $(B)/asan/libdereason.a
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS) -lcmocka
+$(addprefix $(B)/,$(HELPERS)): %: %.o $(B)/libdereason.a $(CUDA_ARCHIVE)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
 $(addprefix $(B)/asan/,$(FUZZERS)): %: %.o $(B)/asan/test/fuzz/driver.o $(B)/asan/libdereason.a
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
@@ -108,7 +112,7 @@ setup-test:
 	@dev/setup.sh test
 
 test: setup-test
-	@$(MAKE) --no-print-directory -j$(JOBS) all $(addprefix $(B)/,$(TESTS)) $(addprefix $(B)/asan/,$(PROGRAMS) $(TOOLS) $(TESTS) $(FUZZERS)) \
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(addprefix $(B)/,$(TESTS) $(HELPERS)) $(addprefix $(B)/asan/,$(PROGRAMS) $(TOOLS) $(TESTS) $(FUZZERS)) \
 	    $(SIMT_TESTS)
 	@test/run.sh short
 test-long: test

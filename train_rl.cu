@@ -36,6 +36,8 @@ typedef struct Rl {
     Run run;
     double save_seconds; // of the last checkpoint
     bool told_why;       // a response without a reward was explained
+    int64_t told_nothing, told_few; // steps, from 1, when it was said that rewards say nothing, or that few groups have a signal
+    Bytes silence;       // why a step had nothing to learn from, which ends the run
     char *rollouts;      // OUT/rollouts
 } Rl;
 
@@ -70,7 +72,7 @@ static RolloutRules rollout_rules(const Rl *s)
     rules.tokenizer = s->policy.tokenizer;
     rules.encoder = s->encoder;
     rules.judge = s->judge;
-    rules.judge_unequal = strcmp(s->o.judge_asks, "unequal") == 0;
+    rules.judge_asks = (JudgeAsks)option_place("unknown|unreadable|unequal", s->o.judge_asks);
     rules.grader = s->grader;
     return rules;
 }
@@ -80,7 +82,7 @@ static bool sample(Rl *s, Rollout *rollout, StepFacts *facts)
     RolloutRules rules = rollout_rules(s);
     if (s->o.dynamic_sampling)
         return dynamic_rollout(rollout, s->policy.engine, &s->curriculum, s->o.prompts_per_step, s->o.dynamic_batches,
-                               s->run.step, &rules, &facts->batches, &facts->replaced);
+                               s->run.step, &rules, &facts->dynamic);
     int64_t *numbers = (int64_t *)allocate((size_t)s->o.prompts_per_step, sizeof *numbers);
     TRY(numbers != NULL);
     int64_t count = curriculum_take(&s->curriculum, numbers, s->o.prompts_per_step);
@@ -225,6 +227,68 @@ static bool learn(Rl *s, Rollout *rollout, StepFacts *facts)
 
 // ---- and tell
 
+enum { TOLD_AGAIN = 50, ROWS_NAMED = 3 }; // steps between two notes of one kind; groups that they name
+
+static bool is_new(int64_t *told, int64_t step)
+{
+    if (*told > 0 && step < *told + TOLD_AGAIN)
+        return false;
+    *told = step;
+    return true;
+}
+
+static bool name_rows(Bytes *out, const Rl *s, const Rollout *rollout)
+{
+    TRY(bytes_printf(out, "; look at %s/step-%" PRId64 ".jsonl:", s->rollouts, s->run.step));
+    for (int64_t i = 0; i < rollout_groups(rollout) && i < ROWS_NAMED; i++) {
+        Text id = rollout_group(rollout, i)->prompt.id;
+        TRY(bytes_printf(out, " %.*s", (int)id.size, id.data));
+    }
+    return bytes_text(out, rollout_groups(rollout) > ROWS_NAMED ? " ..." : "");
+}
+
+// A step whose rewards are all 0, or all missing.
+static bool tell_of_nothing(Rl *s, const Rollout *rollout)
+{
+    int64_t n = rollout_groups(rollout) * rollout->samples, nothing = 0, unscored = 0, cut = 0, verdicts[3] = {0}, judged = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const Response *r = &rollout_group(rollout, i / rollout->samples)->responses[i % rollout->samples];
+        nothing += r->reward == 0;
+        unscored += isnan(r->reward);
+        cut += !r->ended;
+        verdicts[r->verdict] += r->ended;
+        judged += r->judged == JUDGED_NO;
+    }
+    if (nothing + unscored < n || !is_new(&s->told_nothing, s->run.step))
+        return true;
+    Bytes text = {0};
+    bool ok = bytes_printf(&text,
+                           "step %" PRId64 ": %s (of %" PRId64 " responses %" PRId64 " were cut off, %" PRId64
+                           " are different by rule and %" PRId64 " unknown; the judge said no to %" PRId64 ", and %" PRId64
+                           " have no reward)",
+                           s->run.step, unscored == n ? "no response has a reward" : "every reward is 0", n, cut,
+                           verdicts[VERDICT_DIFFERENT], verdicts[VERDICT_UNKNOWN], judged, unscored) &&
+              name_rows(&text, s, rollout);
+    if (ok)
+        log_note(&s->run.log, "%s", text.data);
+    bytes_free(&text);
+    return ok;
+}
+
+// Dynamic sampling that has found fewer groups than it was to find: why the others have no signal.
+static bool tell_of_few(Rl *s, const Rollout *rollout, const DynamicReport *d)
+{
+    Bytes why = {0};
+    if (d->batches == 0 || rollout->count == s->o.prompts_per_step || !is_new(&s->told_few, s->run.step))
+        return true;
+    bool ok = dynamic_describe(&why, d);
+    if (ok)
+        log_note(&s->run.log, "step %" PRId64 ": %" PRId64 " groups of %" PRId64 " have a signal after %" PRId64 " batches; the others: %s",
+                 s->run.step, rollout->count, s->o.prompts_per_step, d->batches, why.data);
+    bytes_free(&why);
+    return ok;
+}
+
 static bool report(Rl *s, const Rollout *rollout, const StepFacts *facts)
 {
     Metrics metrics;
@@ -233,22 +297,42 @@ static bool report(Rl *s, const Rollout *rollout, const StepFacts *facts)
                  s->run.step, rollout->unscored, rollout->count * rollout->samples, rollout->why);
         s->told_why = true;
     }
-    metrics_of_step(&metrics, rollout, &s->rewards, facts);
+    TRY(tell_of_nothing(s, rollout) && tell_of_few(s, rollout, &facts->dynamic));
+    metrics_of_step(&metrics, rollout, &s->prompts, &s->rewards, facts);
     return log_step(&s->run.log, s->run.step, metrics.fields, metrics.count);
+}
+
+// Of dynamic sampling without a single group with a signal: what was sampled can be looked at, and why the run ends.
+static bool explain_silence(Rl *s, const Rollout *rollout, const DynamicReport *d)
+{
+    Bytes why = {0};
+    int64_t step = s->run.step + 1;
+    bool ok = rollout_write(rollout, s->policy.tokenizer, s->rollouts, step) && dynamic_describe(&why, d) &&
+              bytes_printf(&s->silence,
+                           "step %" PRId64 ": of %" PRId64 " groups in %" PRId64 " batches none has a signal (%s), so there is nothing "
+                           "to learn from; see %s/step-%" PRId64 ".jsonl. Take problems that the model solves now and then, more "
+                           "--samples-per-prompt or --dynamic-batches, or --no-dynamic-sampling",
+                           step, d->replaced, d->batches, why.data, s->rollouts, step);
+    bytes_free(&why);
+    return ok;
 }
 
 static bool step(Rl *s)
 {
-    Rollout rollout;
+    Rollout rollout = {0};
     StepFacts facts = {0};
     facts.learning_rate = learning_rate(&s->schedule, s->run.step);
     facts.save = s->save_seconds;
     int64_t taken = s->curriculum.taken;
     LevelState levels[LEVELS];
     memcpy(levels, s->curriculum.level, sizeof levels);
-    if (!sample(s, &rollout, &facts)) { // as if it had not been tried: it may be saved
+    bool sampled = sample(s, &rollout, &facts);
+    if (!sampled || rollout.count == 0) { // as if it had not been tried: it may be saved
         s->curriculum.taken = taken;
         memcpy(s->curriculum.level, levels, sizeof levels);
+        if (sampled)
+            explain_silence(s, &rollout, &facts.dynamic);
+        rollout_free(&rollout);
         return false;
     }
     facts.generate = rollout.generate_seconds;
@@ -288,7 +372,7 @@ static bool evaluate_held_out(Rl *s)
     ok = validate(&v, &rollout, &s->held_out);
     if (ok) {
         Metrics m;
-        metrics_of_validation(&m, &v, &s->held_out, (int)s->o.eval_samples, seconds() - start);
+        metrics_of_validation(&m, &v, &rollout, &s->held_out, seconds() - start);
         ok = log_event(&s->run.log, "eval", s->run.step, m.fields, m.count);
     }
     validation_free(&v);
@@ -318,6 +402,8 @@ static bool train(Rl *s, bool *stopped)
     while (s->run.step < s->run.steps && !*stopped) {
         int64_t before = s->run.step;
         if (!step(s)) {
+            if (s->silence.size > 0) // what was learned before it stays
+                return (s->run.step == 0 || save(s)) && fail("%s", s->silence.data);
             *stopped = s->run.step == before && signal_received() != 0; // while judges were waited for
             return *stopped && (s->run.step == 0 || save(s));
         }
@@ -468,7 +554,7 @@ static bool open_prompts(Rl *s)
     if (s->o.eval_data.count > 0)
         TRY(documents_open(&s->held_out, &reading, s->o.eval_data.items, s->o.eval_data.count));
     TRY(mix_parse(&s->weights, s->o.mix.items, s->o.mix.count));
-    TRY(prompts_drop_unreadable(&s->dropped, &s->prompts, &s->rewards, s->o.judge_model[0] != 0));
+    TRY(prompts_drop_incomparable(&s->dropped, &s->prompts, &s->rewards, s->o.judge_model[0] != 0));
     CurriculumOptions o = {0};
     o.order.seed = (uint64_t)s->o.seed;
     o.order.order = (LoaderOrder)option_place("random|sorted|shuffled|mixed", s->o.order);
@@ -511,18 +597,23 @@ static bool resume(Rl *s)
     return curriculum_resume(&s->curriculum, json_object_get(s->run.recipe, "curriculum"), where);
 }
 
-static void announce(Rl *s)
+static bool announce(Rl *s)
 {
     RunLog *log = &s->run.log;
+    Bytes dropped = {0};
+    TRY(prompts_describe_dropped(&dropped, &s->dropped));
     run_announce(&s->run);
     log_note(log, "%" PRId64 " prompts (%" PRId64 " longer ones dropped), %" PRId64 " responses a step, %" PRId64 " updates",
              s->prompts.count, s->prompts.too_long, s->o.prompts_per_step * s->o.samples_per_prompt,
              s->o.update_epochs * ((s->o.prompts_per_step + s->o.prompts_per_update - 1) / s->o.prompts_per_update));
     if (s->dropped.count > 0)
-        log_note(log, "%" PRId64 " problems are left out: no rule can read their reference, and there is no judge: %s%s",
-                 s->dropped.count, s->dropped.names.data, s->dropped.count > PROMPTS_NAMED ? ", ..." : "");
+        log_note(log, "%" PRId64 " problems are left out: %s (%s)%s", s->dropped.count,
+                 s->judge != NULL ? "they have no reference" : "no rule can tell right answers from wrong ones by their reference",
+                 dropped.data, s->judge != NULL ? "" : "; a --judge-model could");
     if (s->grader != NULL)
         log_note(log, "graders: %" PRId64 " processes, sandbox: %s", s->o.grader_processes, grader_sandbox(s->grader));
+    bytes_free(&dropped);
+    return true;
 }
 
 static bool open_run(Rl *s)
@@ -543,8 +634,7 @@ static bool open_run(Rl *s)
     TRY(!resumed || resume(s));
     TRY((s->rollouts = path_join(s->o.out, "rollouts")) != NULL && rollouts_cut(s->rollouts, s->run.step));
     TRY(run_describe(&s->run, &s->options, s->policy.tokenizer_folder.data));
-    announce(s);
-    return true;
+    return announce(s);
 }
 
 static bool print_plan(const Rl *s)
@@ -583,7 +673,9 @@ static bool reinforce(Rl *s, bool *stopped)
         return print_plan(s);
     TRY(open_run(s) && train(s, stopped));
     if (*stopped)
-        log_note(&s->run.log, "stopped by a signal and saved after step %" PRId64 "; the same command goes on", s->run.step);
+        log_note(&s->run.log, s->run.step == 0 ? "stopped by a signal before the end of the first step; the same command begins again"
+                                               : "stopped by a signal and saved after step %" PRId64 "; the same command goes on",
+                 s->run.step);
     return *stopped || export_policy(s);
 }
 
@@ -591,6 +683,7 @@ static void close_all(Rl *s)
 {
     run_close(&s->run);
     free(s->rollouts);
+    bytes_free(&s->silence);
     optimizer_close(&s->optimizer);
     curriculum_close(&s->curriculum);
     documents_close(&s->prompts);

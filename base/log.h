@@ -33,10 +33,12 @@ typedef struct RunLog {
 bool log_open(RunLog *log, const char *path, FILE *terminal, int64_t total_steps, int64_t every);
 bool log_close(RunLog *log);
 
-// The terminal shows loss, grad_norm, lr, reward/mean, response_length/mean and tokens_per_second of the fields, the time left and the memory in use at most.
+// The terminal shows loss, grad_norm, lr, reward/mean, reward/unscored (where it is more than 0), response_length/mean and
+// tokens_per_second of the fields, the time left and the memory in use at most.
 bool log_step(RunLog *log, int64_t step, const LogField *fields, size_t count);
 
-// A line {"event": name, "step": …, fields…, "seconds": …}; on the terminal a line of its own with all fields.
+// A line {"event": name, "step": …, fields…, "seconds": …}; on the terminal a line of its own with all fields
+// but those of kinds and sources ("…/kind/…", "…/source/…").
 bool log_event(RunLog *log, const char *name, int64_t step, const LogField *fields, size_t count);
 
 // A line of text on the terminal only, above the updating one.

@@ -77,6 +77,8 @@ static void add_field(char line[SHOWN], const LogField *field)
         add(line, " | loss %.4f", field->value);
     else if (strcmp(field->name, "reward/mean") == 0)
         add(line, " | reward %.3f", field->value);
+    else if (strcmp(field->name, "reward/unscored") == 0 && field->value > 0)
+        add(line, " | unscored %.3g%%", 100 * field->value);
     else if (strcmp(field->name, "response_length/mean") == 0)
         add(line, " | length %.1f", field->value);
     else if (strcmp(field->name, "grad_norm") == 0)
@@ -155,7 +157,8 @@ void log_terminal_event(RunLog *log, const char *name, int64_t step, const LogFi
     char line[SHOWN] = "";
     add(line, "step %" PRId64 "/%" PRId64 " | %s", step, log->total_steps, name);
     for (size_t i = 0; i < count; i++)
-        add(line, " | %s %.5g", fields[i].name, fields[i].value);
+        if (strstr(fields[i].name, "/kind/") == NULL && strstr(fields[i].name, "/source/") == NULL) // those are many
+            add(line, " | %s %.5g", fields[i].name, fields[i].value);
     show_line(log, line);
 }
 

@@ -1,5 +1,6 @@
 #include "rl/dynamic.h"
 #include "rl/advantage.h"
+#include <math.h>
 #include <stdlib.h>
 
 bool group_is_silent(const Group *g, int64_t samples)
@@ -14,20 +15,65 @@ bool group_is_silent(const Group *g, int64_t samples)
     return silent;
 }
 
-// Moves the groups with a signal, up to wanted in all; *used: how many of the batch's were looked at.
-static void accept(Rollout *all, Rollout *batch, int64_t wanted, int64_t *used, int64_t *replaced)
+const char *const SILENCE_NAMES[SILENCES] = {"all wrong", "all right", "all cut off", "unscored", "all the same"};
+
+Silence group_silence(const Group *g, int64_t samples)
 {
-    for (*used = 0; *used < batch->count && all->count < wanted; ++*used) {
-        Group *g = &batch->groups[*used];
-        if (group_is_silent(g, batch->samples)) {
-            ++*replaced;
+    int64_t cut = 0, scored = 0, right = 0, wrong = 0;
+    for (int64_t k = 0; k < samples; k++) {
+        const Response *r = &g->responses[k];
+        cut += !r->ended;
+        scored += !isnan(r->reward);
+        right += r->parts[REWARD_ACCURACY] == 1 && r->reward > 0;
+        wrong += r->parts[REWARD_ACCURACY] == 0 && r->reward <= 0;
+    }
+    if (cut == samples)
+        return SILENCE_CUT;
+    if (scored < 2)
+        return SILENCE_UNSCORED;
+    return right == scored ? SILENCE_RIGHT : wrong == scored ? SILENCE_WRONG : SILENCE_SAME;
+}
+
+bool dynamic_describe(Bytes *out, const DynamicReport *report)
+{
+    bool first = true;
+    for (int i = 0; i < SILENCES; i++) {
+        if (report->why[i] == 0)
+            continue;
+        TRY(bytes_printf(out, "%s%" PRId64 " %s", first ? "" : ", ", report->why[i], SILENCE_NAMES[i]));
+        first = false;
+    }
+    return true;
+}
+
+static void learn_from(Rollout *all, Group *g)
+{
+    for (int64_t k = 0; k < all->samples; k++)
+        all->unscored += isnan(g->responses[k].reward);
+    all->prompt_tokens += g->prompt.prompt;
+    all->groups[all->count++] = *g;
+    g->responses = NULL; // they have moved
+}
+
+// Moves the groups with a signal, up to wanted in all, and sets the others aside; *used: how many of the batch's were looked at.
+static bool accept(Rollout *all, Rollout *batch, int64_t wanted, int64_t *used, DynamicReport *report)
+{
+    *used = 0;
+    for (int64_t i = 0; i < batch->count; i++) {
+        Group *g = &batch->groups[i];
+        if (all->count == wanted) {
+            TRY(rollout_set_aside(all, g, "not needed"));
             continue;
         }
-        for (int64_t k = 0; k < batch->samples; k++)
-            all->unscored += g->responses[k].reward != g->responses[k].reward;
-        all->prompt_tokens += g->prompt.prompt;
-        all->groups[all->count++] = *g;
-        g->responses = NULL; // they have moved
+        ++*used;
+        if (!group_is_silent(g, batch->samples)) {
+            learn_from(all, g);
+            continue;
+        }
+        Silence why = group_silence(g, batch->samples);
+        report->replaced++;
+        report->why[why]++;
+        TRY(rollout_set_aside(all, g, SILENCE_NAMES[why]));
     }
     all->tokens += batch->tokens;
     all->generate_seconds += batch->generate_seconds;
@@ -36,23 +82,25 @@ static void accept(Rollout *all, Rollout *batch, int64_t wanted, int64_t *used, 
         all->why = batch->why;
         batch->why = NULL;
     }
+    return true;
 }
 
 bool dynamic_rollout(Rollout *all, Engine *engine, Curriculum *curriculum, int64_t wanted, int64_t most, int64_t step,
-                     const RolloutRules *rules, int64_t *batches, int64_t *replaced)
+                     const RolloutRules *rules, DynamicReport *report)
 {
     int64_t *numbers = allocate((size_t)wanted, sizeof *numbers);
+    *report = (DynamicReport){0};
     *all = (Rollout){.samples = rules->samples};
     all->groups = allocate((size_t)wanted, sizeof *all->groups);
     bool ok = numbers != NULL && all->groups != NULL;
-    for (*batches = *replaced = 0; ok && *batches < most && all->count < wanted; ++*batches) {
+    for (; ok && report->batches < most && all->count < wanted; report->batches++) {
         Rollout batch;
         int64_t used, count = curriculum_take(curriculum, numbers, wanted);
         ok = rollout_run(&batch, engine, curriculum->documents, numbers, count, step, rules);
         if (!ok)
             break;
         curriculum_learn(curriculum, &batch);
-        accept(all, &batch, wanted, &used, replaced);
+        ok = accept(all, &batch, wanted, &used, report);
         curriculum_return(curriculum, numbers + used, count - used);
         rollout_free(&batch);
     }

@@ -10,11 +10,30 @@
 extern "C" {
 #endif
 
-// A rollout of `wanted` groups with a signal, in at most `most` batches of as many prompts; fewer when those had no more (a step of none
-// learns nothing). *batches, *replaced: how many there were, and groups without a signal.
-bool dynamic_rollout(Rollout *rollout, Engine *engine, Curriculum *curriculum, int64_t wanted, int64_t most, int64_t step,
-                     const RolloutRules *rules, int64_t *batches, int64_t *replaced);
+// Why a group has no signal.
+typedef enum Silence {
+    SILENCE_WRONG,    // all of its responses are
+    SILENCE_RIGHT,
+    SILENCE_CUT,      // they are all cut off
+    SILENCE_UNSCORED, // fewer than two have a reward
+    SILENCE_SAME,     // their rewards are the same for other reasons: a grader's, say
+    SILENCES
+} Silence;
+extern const char *const SILENCE_NAMES[SILENCES]; // "all wrong", ...
 
+typedef struct DynamicReport {
+    int64_t batches, replaced; // batches of prompts; groups without a signal,
+    int64_t why[SILENCES];     // and what they were
+} DynamicReport;
+
+// A rollout of `wanted` groups with a signal, in at most `most` batches of as many prompts; fewer when those had no more. The others that
+// were sampled are set aside in it, for people to look at: those without a signal, and those behind the last one that was needed.
+bool dynamic_rollout(Rollout *rollout, Engine *engine, Curriculum *curriculum, int64_t wanted, int64_t most, int64_t step,
+                     const RolloutRules *rules, DynamicReport *report);
+
+bool dynamic_describe(Bytes *out, const DynamicReport *report); // appends "12 all wrong, 1 all cut off"
+
+Silence group_silence(const Group *group, int64_t samples); // of one that is silent
 bool group_is_silent(const Group *group, int64_t samples); // its rewards say nothing
 
 #ifdef __cplusplus

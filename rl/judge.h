@@ -1,10 +1,11 @@
 // A language model that says whether an answer is the reference's, where no rule can: a model folder in an engine of its own, or one
-// behind an OpenAI-compatible server. The question, and how its answer is read: judge_form.h. A folder's model is asked as General-Reasoner's
-// (TIGER-Lab/general-verifier) was trained, "User: ... Assistant:"; with a question of the user's own, by the folder's chat template.
+// behind an OpenAI-compatible server. The question, and how its answer is read: judge_form.h. A folder's model is asked as
+// General-Reasoner's (TIGER-Lab/general-verifier) was trained, "User: ... Assistant:"; with a question of the user's own, by the folder's
+// chat template.
 //
-// What it said is in the journal before it is used, and a run that goes on is told the same. What it did not say (a server that is down, hangs
-// or refuses) is no verdict, and is asked again when the question comes again: so a run that goes on from a checkpoint before an outage may
-// give other rewards than it did then. The journal keeps a line of each failure for people; it is never read as a verdict.
+// What it said is in the journal before it is used, and a run that goes on is told the same. What it did not say (a server that is down,
+// hangs or refuses) is no verdict, and is asked again when the question comes again: so a run that goes on from a checkpoint before an
+// outage may give other rewards than it did then. The journal keeps a line of each failure for people; it is never read as a verdict.
 //
 //     judge_ask(judge, tag, problem, reference, answer);      // while responses are sampled
 //     judge_work(judge, false);                               // a little of what can be done beside it

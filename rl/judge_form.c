@@ -92,8 +92,8 @@ static bool read_patterns(JudgeForm *form, const char *yes, const char *no)
 {
     if ((yes[0] == 0) != (no[0] == 0))
         return fail("%s: give %s, too", yes[0] != 0 ? "--judge-yes" : "--judge-no", yes[0] != 0 ? "--judge-no" : "--judge-yes");
-    yes = yes[0] == 0 ? JUDGE_YES : yes;
-    no = no[0] == 0 ? JUDGE_NO : no;
+    yes = yes[0] == 0 ? JUDGE_YES_PATTERN : yes;
+    no = no[0] == 0 ? JUDGE_NO_PATTERN : no;
     TRY((form->yes = compiled(yes, "--judge-yes")) != NULL && (form->no = compiled(no, "--judge-no")) != NULL);
     pcre2_match_context *limits = form->limits = pcre2_match_context_create(NULL);
     form->match = pcre2_match_data_create(1, NULL);

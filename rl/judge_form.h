@@ -1,5 +1,5 @@
-// What a judge is asked, and what its answer means. The question is a text with {question}, {reference} and {answer} in it, General-Reasoner's
-// (Ma et al. 2025) unless a file has another one; what is put into their places is never looked through for places again.
+// What a judge is asked, and what its answer means. The question is a text with {question}, {reference} and {answer} in it,
+// General-Reasoner's (Ma et al. 2025) unless a file has another one; what is put into their places is never looked through for places.
 //
 // An answer is read behind its last </think>; thoughts that never end are no answer. Two patterns (PCRE2, in any case of letters) say what
 // means yes and what means no, and of all the places where one of them matches, the one that ends last counts: judges come to their
@@ -15,8 +15,8 @@
 extern "C" {
 #endif
 
-#define JUDGE_YES "Final Decision:[^a-z]*yes"
-#define JUDGE_NO "Final Decision:[^a-z]*no"
+#define JUDGE_YES_PATTERN "Final Decision:[^a-z]*yes"
+#define JUDGE_NO_PATTERN "Final Decision:[^a-z]*no"
 
 typedef struct JudgeForm {
     Bytes text;           // of the question, with its places

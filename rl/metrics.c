@@ -1,12 +1,12 @@
 #include "rl/metrics.h"
 #include "rl/advantage.h"
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 
 void metrics_add(Metrics *m, double value, const char *format, ...)
 {
-    if (m->count == METRICS_MOST)
-        return;
+    assert(m->count < METRICS_MOST); // METRICS_MOST counts them
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(m->names[m->count], sizeof m->names[m->count], format, arguments);
@@ -75,7 +75,7 @@ static void add_spread(Metrics *m, const char *name, const Spread *s)
 
 // ---- the parts of a line
 
-static void add_rewards(Metrics *m, const Rollout *o, const Rewards *rewards, const Spreads *s)
+static void add_rewards(Metrics *m, const Rollout *o, const Documents *documents, const Rewards *rewards, const Spreads *s)
 {
     static const char *const bins[] = {"0", "0_25", "25_50", "50_75", "75_100", "100"};
     double n = (double)(o->count * o->samples);
@@ -89,6 +89,7 @@ static void add_rewards(Metrics *m, const Rollout *o, const Rewards *rewards, co
         }
     metrics_add(m, (double)o->unscored / n, "reward/unscored");
     metrics_add(m, s->unknown / n, "verdict_unknown");
+    metrics_of_verdicts(m, "", o, documents);
     metrics_add(m, (double)o->silent / (double)o->count, "frac_reward_zero_std");
     for (int i = 0; i < 6; i++)
         metrics_add(m, s->passed[i] / (double)o->count, "passrate/%s", bins[i]);
@@ -132,7 +133,20 @@ static void add_times(Metrics *m, const Rollout *o, const StepFacts *f)
     metrics_add(m, tokens / all, "tokens_per_second");
 }
 
-void metrics_of_step(Metrics *m, const Rollout *o, const Rewards *rewards, const StepFacts *f)
+static void add_dynamic(Metrics *m, const DynamicReport *d)
+{
+    metrics_add(m, (double)d->batches, "dynamic/batches");
+    metrics_add(m, (double)d->replaced, "dynamic/groups_replaced");
+    for (int i = 0; i < SILENCES; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s", SILENCE_NAMES[i]);
+        for (char *c = name; *c != 0; c++)
+            *c = *c == ' ' ? '_' : *c;
+        metrics_add(m, (double)d->why[i], "dynamic/%s", name);
+    }
+}
+
+void metrics_of_step(Metrics *m, const Rollout *o, const Documents *documents, const Rewards *rewards, const StepFacts *f)
 {
     Spreads s = spreads_of(o);
     m->count = 0;
@@ -140,24 +154,49 @@ void metrics_of_step(Metrics *m, const Rollout *o, const Rewards *rewards, const
     metrics_add(m, f->gradient_norm, "grad_norm");
     metrics_add(m, f->learning_rate, "lr");
     metrics_add(m, (double)f->report.counts.tokens, "trained_tokens");
-    add_rewards(m, o, rewards, &s);
+    add_rewards(m, o, documents, rewards, &s);
     add_spread(m, "response_length", &s.response);
     metrics_add(m, s.cut / (double)(o->count * o->samples), "response_length/clip_ratio");
     add_spread(m, "prompt_length", &s.prompt);
     add_spread(m, "global_seqlen", &s.sequence);
-    if (f->batches > 0) {
-        metrics_add(m, (double)f->batches, "dynamic/batches");
-        metrics_add(m, (double)f->replaced, "dynamic/groups_replaced");
-    }
+    if (f->dynamic.batches > 0)
+        add_dynamic(m, &f->dynamic);
     add_actor(m, f);
     add_times(m, o, f);
 }
 
 // ---- held-out problems
 
-void metrics_of_validation(Metrics *m, const Validation *v, const Documents *documents, int k, double seconds)
+static void add_score(Metrics *m, const Score *s, const char *source, int k)
+{
+    if (s->prompts == 0)
+        return;
+    metrics_add(m, s->average / (double)s->prompts, "val-core/%s/acc/mean@%d", source, k);
+    if (k > 1) {
+        metrics_add(m, s->pass / (double)s->prompts, "val-core/%s/acc/best@%d", source, k);
+        metrics_add(m, s->majority / (double)s->prompts, "val-core/%s/acc/maj@%d", source, k);
+    }
+}
+
+static void add_sources(Metrics *m, const Validation *v, const Documents *documents, int k)
+{
+    Score others = {0};
+    char name[SOURCE_NAME_BYTES];
+    for (size_t i = 1; i < documents->source_count; i++) {
+        if (i > SOURCES_NAMED) {
+            score_add(&others, v->source[i]);
+            continue;
+        }
+        metrics_source_name(name, documents->sources[i]);
+        add_score(m, &v->source[i], name, k);
+    }
+    add_score(m, &others, "others", k);
+}
+
+void metrics_of_validation(Metrics *m, const Validation *v, const Rollout *o, const Documents *documents, double seconds)
 {
     double n = (double)v->all.prompts;
+    int k = (int)o->samples;
     m->count = 0;
     metrics_add(m, v->all.average / n, "eval/acc/mean@%d", k);
     if (k > 1) {
@@ -167,15 +206,7 @@ void metrics_of_validation(Metrics *m, const Validation *v, const Documents *doc
     for (int level = 0; level < LEVELS; level++)
         if (v->level[level].prompts > 0)
             metrics_add(m, v->level[level].average / (double)v->level[level].prompts, "eval/level_%d/acc/mean@%d", level, k);
-    for (size_t i = 1; i < documents->source_count; i++) {
-        const Score *s = &v->source[i];
-        if (s->prompts == 0)
-            continue;
-        metrics_add(m, s->average / (double)s->prompts, "val-core/%.60s/acc/mean@%d", documents->sources[i], k);
-        if (k > 1) {
-            metrics_add(m, s->pass / (double)s->prompts, "val-core/%.60s/acc/best@%d", documents->sources[i], k);
-            metrics_add(m, s->majority / (double)s->prompts, "val-core/%.60s/acc/maj@%d", documents->sources[i], k);
-        }
-    }
+    add_sources(m, v, documents, k);
+    metrics_of_verdicts(m, "eval/", o, documents);
     metrics_add(m, seconds, "timing_s/testing");
 }

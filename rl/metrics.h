@@ -3,7 +3,7 @@
 #define RL_METRICS_H
 
 #include "base/log.h"
-#include "rl/rollout.h"
+#include "rl/dynamic.h"
 #include "rl/update.h"
 #include "rl/validate.h"
 
@@ -16,26 +16,41 @@ typedef struct StepFacts {
     UpdateReport report;
     int64_t updates;
     double learning_rate, kl_coefficient;
-    int64_t batches, replaced; // of dynamic sampling: batches of prompts, groups without a signal
+    DynamicReport dynamic; // batches 0: prompts are not replaced
     double generate, reward, reference, advantage, update, save; // seconds; save: of the checkpoint after the step before
 } StepFacts;
 
-enum { METRICS_MOST = 96 };
+enum {
+    SHARES = 6,          // of verdicts: equal, different, unknown; judged yes, judged no; unscored
+    SOURCES_NAMED = 32,  // the first sources of the data; what the others have is added up as "others"
+    METRICS_MOST = 128 + (SOURCES_NAMED + 1) * (SHARES + 3) + (ANSWER_KINDS + 1) * SHARES
+};
 
 typedef struct Metrics {
     LogField fields[METRICS_MOST];
-    char names[METRICS_MOST][96];
+    char names[METRICS_MOST][128];
     size_t count;
 } Metrics;
 
-void metrics_add(Metrics *metrics, double value, const char *format, ...) PRINTF_LIKE(3, 4); // one too many is left out
+void metrics_add(Metrics *metrics, double value, const char *format, ...) PRINTF_LIKE(3, 4); // there is room for all that are below
 
-// rewards: which parts have a weight. Times come last.
-void metrics_of_step(Metrics *metrics, const Rollout *rollout, const Rewards *rewards, const StepFacts *facts);
+// documents: the rollout's. rewards: which parts have a weight. Times come last.
+void metrics_of_step(Metrics *metrics, const Rollout *rollout, const Documents *documents, const Rewards *rewards,
+                     const StepFacts *facts);
 
-// Of held-out problems, of k samples each: avg@k, pass@k and maj@k of all, by level and by source.
-void metrics_of_validation(Metrics *metrics, const Validation *validation, const Documents *documents, int samples,
+// Of held-out problems, of k samples each: avg@k, pass@k and maj@k of all, by level and by source; and verdicts.
+void metrics_of_validation(Metrics *metrics, const Validation *validation, const Rollout *rollout, const Documents *documents,
                            double seconds);
+
+// What became of responses, as shares of all that were sampled, those of groups that were set aside too: verdict/equal, verdict/different
+// and verdict/unknown by rule, which are all of them; of these verdict/judged_yes and verdict/judged_no by a judge; verdict/unscored without
+// a reward. The same of each kind of reference (verdict/kind/NAME/...) and source (verdict/source/NAME/...). prefix stands before a name.
+void metrics_of_verdicts(Metrics *metrics, const char *prefix, const Rollout *rollout, const Documents *documents);
+
+// What a source is called in a field's name. One that had to be changed to fit, or to stand in JSON as it is, ends in a hash of it, so that
+// two sources never have one name.
+enum { SOURCE_NAME_BYTES = 64 };
+void metrics_source_name(char out[SOURCE_NAME_BYTES], const char *source);
 
 #ifdef __cplusplus
 }

@@ -11,13 +11,15 @@ extern "C" {
 enum { PROMPTS_NAMED = 5 };
 
 typedef struct DroppedPrompts {
-    int64_t count;
-    Bytes names; // the first of them, with their references: 'id "reference", ...'
+    int64_t count, kind[ANSWER_KINDS]; // in all, and by what their references are
+    Bytes names;                       // the first of them, with their references: 'id "reference", ...'
 } DroppedPrompts;
 
-// Leaves out the problems that have no reference, or one that no rule can read, unless a judge is there for these, or nobody's reward
-// hangs on it. Fails when none are left.
-bool prompts_drop_unreadable(DroppedPrompts *dropped, Documents *documents, const Rewards *rewards, bool has_judge);
+// Leaves out the problems that have no reference, or one by which no rule can tell right answers from wrong ones (answer_comparable),
+// unless a judge is there for these, or nobody's reward hangs on it. Fails when none are left.
+bool prompts_drop_incomparable(DroppedPrompts *dropped, Documents *documents, const Rewards *rewards, bool has_judge);
+
+bool prompts_describe_dropped(Bytes *out, const DroppedPrompts *dropped); // appends '3 text, 1 none: a "The heart", ...'
 
 #ifdef __cplusplus
 }

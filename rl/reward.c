@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWER_BYTES = 4096 };
-
 const char *const REWARD_NAMES[REWARD_PARTS] = {"accuracy", "format", "length", "overlong", "grader"};
 
 // ---- weights
@@ -92,21 +90,65 @@ const double *reward_weights(const Rewards *r, Text source)
 
 // ---- parts
 
-Verdict reward_verdict(const RewardFacts *f)
+static bool is_prose(AnswerKind kind) { return kind == ANSWER_WORDS || kind == ANSWER_TEXT || kind == ANSWER_NONE; }
+
+static Text response_end(Text response)
 {
-    Finding finding;
-    if (!f->ended)
-        return VERDICT_DIFFERENT;
-    verify_finding(&finding, f->row, f->reference, f->text);
-    return finding.verdict;
+    static const char thoughts[] = "</think>";
+    const char *at = text_last(response, thoughts);
+    Text s = at == NULL ? response : text_between(at + strlen(thoughts), response.data + response.size);
+    s = text_trimmed(s);
+    size_t cut = s.size > JUDGED_BYTES ? s.size - JUDGED_BYTES : 0;
+    while (cut > 0 && cut < s.size && ((unsigned char)s.data[cut] & 0xC0) == 0x80)
+        cut++; // between two characters
+    return (Text){s.data + cut, s.size - cut};
+}
+
+void reward_finding(Finding *f, const RewardFacts *r)
+{
+    if (!r->ended) {
+        *f = (Finding){.verdict = VERDICT_DIFFERENT, .kind = answer_kind(r->row, r->reference), .rule = "cut off"};
+        return;
+    }
+    verify_finding(f, r->row, r->reference, r->text);
+    bool silent = f->answer[0] == 0;
+    if (silent) {
+        f->verdict = VERDICT_DIFFERENT;
+        f->rule = "no answer";
+    }
+    bool another_text = f->verdict == VERDICT_DIFFERENT && is_prose(f->kind) && (silent || f->kind != ANSWER_WORDS);
+    if (another_text && response_end(r->text).size > 0) {
+        f->verdict = VERDICT_UNKNOWN;
+        f->rule = "none for texts";
+    }
+}
+
+static bool is_judges(const RewardFacts *r, const Finding *f, JudgeAsks asks)
+{
+    if (!r->ended || f->verdict == VERDICT_EQUAL)
+        return false;
+    if (asks == JUDGE_ASKS_UNREADABLE)
+        return !answer_comparable(r->row, r->reference);
+    return asks == JUDGE_ASKS_UNEQUAL || f->verdict == VERDICT_UNKNOWN;
+}
+
+Text reward_question(const RewardFacts *r, const Finding *f, JudgeAsks asks, char out[ANSWER_BYTES])
+{
+    size_t shown = strlen(f->answer);
+    if (!is_judges(r, f, asks))
+        return (Text){NULL, 0};
+    if (is_prose(f->kind) && (shown == 0 || !response_marks_answer(r->text)))
+        return response_end(r->text);
+    if (shown < FINDING_BYTES - 4) // it is whole: what is cut lacks a part of a character at most
+        return (Text){f->answer, shown};
+    return response_end(response_answer(r->text, out, ANSWER_BYTES));
 }
 
 void reward_parts(double parts[REWARD_PARTS], const RewardFacts *f, const Rewards *r)
 {
-    parts[REWARD_ACCURACY] = parts[REWARD_GRADER] = NAN;
-    parts[REWARD_LENGTH] = 0;
+    parts[REWARD_ACCURACY] = parts[REWARD_GRADER] = parts[REWARD_LENGTH] = NAN;
     parts[REWARD_FORMAT] = f->ended && response_marks_answer(f->text);
-    parts[REWARD_OVERLONG] = r->overlong_buffer > 0 ? overlong_punishment(f->tokens, r->max_new_tokens, r->overlong_buffer) : 0;
+    parts[REWARD_OVERLONG] = r->overlong_buffer > 0 ? overlong_punishment(f->tokens, r->max_new_tokens, r->overlong_buffer) : NAN;
 }
 
 static bool count_tokens(int64_t *count, Encoder *encoder, Text text)
@@ -131,6 +173,8 @@ static bool length_part(double *part, const RewardFacts *f, Encoder *encoder)
 bool reward_sum(double *sum, double parts[REWARD_PARTS], const RewardFacts *f, const double weights[REWARD_PARTS],
                 Encoder *encoder)
 {
+    if (weights[REWARD_LENGTH] != 0)
+        parts[REWARD_LENGTH] = isnan(parts[REWARD_ACCURACY]) ? NAN : 0;
     if (weights[REWARD_LENGTH] != 0 && parts[REWARD_ACCURACY] == 1)
         TRY(length_part(&parts[REWARD_LENGTH], f, encoder));
     *sum = 0;

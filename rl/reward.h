@@ -49,10 +49,25 @@ typedef struct RewardFacts {
     bool ended; // by itself, not by the limit
 } RewardFacts;
 
-// By rule: what the response says against its reference. A response that was cut off has no answer.
-Verdict reward_verdict(const RewardFacts *facts);
+// By rule: what the response says against its reference. A response that was cut off has no answer, and one without an answer is right by
+// no rule. Of a text in words rules know no more than that it is the same one: another one is unknown, if it says anything, and so are
+// words that stand in no answer that could be found.
+void reward_finding(Finding *finding, const RewardFacts *facts);
 
-// parts: all but accuracy and the grader's, which are NaN before somebody has said them.
+typedef enum JudgeAsks {
+    JUDGE_ASKS_UNKNOWN,    // where rules cannot tell whether the two answers are the same
+    JUDGE_ASKS_UNREADABLE, // where they cannot compare anything with the reference
+    JUDGE_ASKS_UNEQUAL     // whatever they do not call equal
+} JudgeAsks;
+
+enum { ANSWER_BYTES = 4096, JUDGED_BYTES = 2000 };
+
+// What a judge is to compare with the reference; size 0: it is asked nothing, and the finding decides. That is the response's answer;
+// where the reference is words or a text and no answer is marked, the end of the response behind its thoughts, at most JUDGED_BYTES of it,
+// whole characters. It lies in the response, the finding or out.
+Text reward_question(const RewardFacts *facts, const Finding *finding, JudgeAsks asks, char out[ANSWER_BYTES]);
+
+// parts: what is not asked is NaN, as are accuracy and the grader's part before somebody has said them.
 void reward_parts(double parts[REWARD_PARTS], const RewardFacts *facts, const Rewards *rewards);
 
 // With accuracy and grader in their places: the parts that follow from them, and the weighted sum.

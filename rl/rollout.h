@@ -14,6 +14,8 @@
 extern "C" {
 #endif
 
+typedef enum Judged { JUDGED_NOT, JUDGED_YES, JUDGED_NO, JUDGED_NOTHING } Judged; // not asked; it gave no verdict
+
 typedef struct Response {
     int32_t *ids;     // (count) the token that ended it is among them
     float *logprob;   // (count) of logits / temperature
@@ -22,8 +24,14 @@ typedef struct Response {
     int64_t count;
     bool ended;                 // by an end token, not by the limit
     Bytes text;                 // without the end token
+    double mean_logprob, least_logprob;
     Verdict verdict;            // by rule
-    double parts[REWARD_PARTS]; // of the reward
+    AnswerKind kind;            // of its reference
+    const char *rule;           // that decided
+    char *answer;               // that it was taken to give, at most FINDING_BYTES; NULL: nobody has looked
+    Judged judged;
+    char *judge_why;            // JUDGED_NOTHING: the reason
+    double parts[REWARD_PARTS]; // of the reward; NaN: not asked, or it could not be had
     double reward;              // their weighted sum; NaN: it could not be had
     double kl;                  // of the response against the reference model: a sum over its tokens
     double advantage;
@@ -33,6 +41,7 @@ typedef struct Group {
     int64_t document;    // of the documents
     ShardEntry prompt;   // ids, reference answer, source, ...
     Response *responses; // (samples)
+    const char *aside;   // why it is not learned from; NULL: it is
 } Group;
 
 typedef struct RolloutRules {
@@ -47,13 +56,16 @@ typedef struct RolloutRules {
     const Tokenizer *tokenizer;
     Encoder *encoder;   // of the same
     Judge *judge;       // NULL: there is none
-    bool judge_unequal; // it is asked whatever a rule does not call equal, too, and not only where no rule can read the reference
+    JudgeAsks judge_asks;
     Grader *grader;     // NULL: there is none
 } RolloutRules;
 
 typedef struct Rollout {
     Group *groups; // (count)
     int64_t count, samples;
+    Group *asides; // (aside_count) not learned from (rl/dynamic.h): their responses have texts, and no ids or log-probabilities
+    int64_t aside_count;
+    size_t aside_capacity;
     int64_t tokens; // sampled
     int64_t prompt_tokens;
     int64_t silent;                          // groups without a signal: what their advantages were made of says so
@@ -68,8 +80,14 @@ bool rollout_run(Rollout *rollout, Engine *engine, const Documents *documents, c
                  int64_t step, const RolloutRules *rules);
 void rollout_free(Rollout *rollout);
 
+// All groups one after another, those set aside at the end.
+int64_t rollout_groups(const Rollout *rollout);
+const Group *rollout_group(const Rollout *rollout, int64_t i);
+bool rollout_set_aside(Rollout *rollout, Group *group, const char *why); // takes what is in it, and leaves it empty
+
 // Its responses as JSON lines: step, id, source, difficulty, sample, prompt (as the model reads it), response, tokens, finish_reason,
-// verdict, reward and its parts, KL, advantage, mean and least log-probability.
+// reference, answer, kind, verdict, rule, judge (yes, no, or why not; absent: not asked), reward and its parts (absent: not asked, or not
+// to be had), KL, advantage, mean and least log-probability; aside: why its group is not learned from.
 bool rollout_write(const Rollout *rollout, const Tokenizer *tokenizer, const char *folder,
                    int64_t step); // to folder/step-N.jsonl
 

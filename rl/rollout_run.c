@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { REASON_BYTES = 300 };
+
 static double seconds(void)
 {
     struct timespec t;
@@ -58,6 +60,11 @@ static bool keep(Response *r, const GenerationResult *result, bool processed)
     r->ids = copied(result->ids, result->count);
     r->logprob = copied(result->logprob, result->count);
     r->processed = processed ? copied(result->processed, result->count) : NULL;
+    for (int64_t t = 0; t < r->count; t++) {
+        r->mean_logprob += (double)result->logprob[t];
+        r->least_logprob = fmin(r->least_logprob, (double)result->logprob[t]);
+    }
+    r->mean_logprob = r->count > 0 ? r->mean_logprob / (double)r->count : 0;
     return r->ids != NULL && r->logprob != NULL && (!processed || r->processed != NULL);
 }
 
@@ -78,7 +85,7 @@ static Response *response_of(const Rollout *o, uint64_t tag) { return &group_of(
 // The problem's text: the row's, or else the prompt as the model reads it.
 static bool problem_text(Bytes *out, const Group *g, const Tokenizer *tokenizer)
 {
-    json_t *row = g->prompt.row.data == NULL ? NULL : json_loadb(g->prompt.row.data, g->prompt.row.size, 0, NULL);
+    json_t *row = g->prompt.row.data == NULL ? NULL : json_parse(g->prompt.row.data, g->prompt.row.size, "its row");
     const json_t *text = json_object_get(row, "problem");
     text = text == NULL ? json_object_get(row, "question") : text;
     bool ok = json_is_string(text) ? bytes_append(out, json_string_value(text), json_string_length(text))
@@ -99,7 +106,9 @@ static bool ask_judge(Rollout *o, Group *g, Response *r, Text answer, const Roll
 static bool ask_grader(Rollout *o, Group *g, Response *r, Text answer, const RolloutRules *rules)
 {
     const ShardEntry *p = &g->prompt;
-    json_t *row = p->row.data == NULL ? json_null() : json_loadb(p->row.data, p->row.size, 0, NULL);
+    json_t *row = p->row.data == NULL ? json_null() : json_parse(p->row.data, p->row.size, "its row"); // as ./prepare has read it
+    if (row == NULL)
+        return fail_in("prompt %.*s", (int)p->id.size, p->id.data);
     json_t *question = json_pack("{s:s%, s:s%, s:o, s:s%, s:s%, s:s%}", "id", p->id.data, p->id.size, "source",
                                  p->source.data == NULL ? "" : p->source.data, p->source.size, "problem", row, "answer",
                                  p->answer.data == NULL ? "" : p->answer.data, p->answer.size, "prediction",
@@ -113,28 +122,39 @@ static bool ask_grader(Rollout *o, Group *g, Response *r, Text answer, const Rol
     return ok;
 }
 
-// By rule, where one can say it. A reference that no rule can read is the judge's; without one it is spelled alike, or different.
+static bool take_finding(Response *r, const Finding *f)
+{
+    r->verdict = f->verdict;
+    r->kind = f->kind;
+    r->rule = f->rule;
+    r->answer = copy_text(f->answer);
+    return r->answer != NULL;
+}
+
+// By rule where one can say it, else by the judge; without one, what no rule calls equal is wrong.
 static bool take_response(Rollout *o, Group *g, Response *r, const RolloutRules *rules)
 {
-    char boxes[4096];
+    char boxes[ANSWER_BYTES], question[ANSWER_BYTES];
+    Finding finding;
     TRY(decode(rules->tokenizer, &r->text, r->ids, (size_t)(r->ended ? r->count - 1 : r->count), false) &&
         bytes_text(&r->text, ""));
     RewardFacts facts = facts_of(g, r);
-    Text answer = response_answer(facts.text, boxes, sizeof boxes);
-    r->verdict = reward_verdict(&facts);
+    reward_finding(&finding, &facts);
+    TRY(take_finding(r, &finding));
     if (rules->rewards == NULL) {
         r->parts[REWARD_ACCURACY] = r->reward = r->verdict == VERDICT_EQUAL;
         return true;
     }
     const double *weights = reward_weights(rules->rewards, g->prompt.source);
     reward_parts(r->parts, &facts, rules->rewards);
-    bool judged = rules->judge != NULL && r->verdict != VERDICT_EQUAL && r->ended && answer.size > 0 &&
-                  (rules->judge_unequal || !answer_comparable(g->prompt.row, g->prompt.answer));
-    if (judged)
-        TRY(ask_judge(o, g, r, answer, rules));
+    Text asked = rules->judge == NULL ? (Text){NULL, 0} : reward_question(&facts, &finding, rules->judge_asks, question);
+    r->judged = asked.size > 0 ? JUDGED_NOTHING : JUDGED_NOT; // so far
+    if (asked.size > 0)
+        TRY(ask_judge(o, g, r, asked, rules));
     else
         r->parts[REWARD_ACCURACY] = r->verdict == VERDICT_EQUAL;
-    return rules->grader == NULL || weights[REWARD_GRADER] == 0 || ask_grader(o, g, r, answer, rules);
+    return rules->grader == NULL || weights[REWARD_GRADER] == 0 ||
+           ask_grader(o, g, r, response_answer(facts.text, boxes, sizeof boxes), rules);
 }
 
 static bool keep_reason(Rollout *o, const char *who, const char *why)
@@ -147,6 +167,16 @@ static bool keep_reason(Rollout *o, const char *who, const char *why)
     return true;
 }
 
+static char *copied_reason(const char *why) // one that fits into a line, and is UTF-8
+{
+    char *reason = allocate(REASON_BYTES, 1);
+    if (reason != NULL) {
+        snprintf(reason, REASON_BYTES, "%s", why);
+        reason[utf8_valid_prefix(reason, strlen(reason))] = 0;
+    }
+    return reason;
+}
+
 // Lets judges and graders do what they can, and takes what they have said; the parts that they leave NaN could not be had.
 static bool hear_others(Rollout *o, const RolloutRules *rules, bool wait)
 {
@@ -155,7 +185,10 @@ static bool hear_others(Rollout *o, const RolloutRules *rules, bool wait)
     const char *why;
     TRY(rules->judge == NULL || judge_work(rules->judge, wait));
     while (rules->judge != NULL && judge_next(rules->judge, &tag, &score, &why)) {
-        response_of(o, tag)->parts[REWARD_ACCURACY] = score;
+        Response *r = response_of(o, tag);
+        r->parts[REWARD_ACCURACY] = score;
+        r->judged = isnan(score) ? JUDGED_NOTHING : score == 1 ? JUDGED_YES : JUDGED_NO;
+        TRY(why == NULL || (r->judge_why = copied_reason(why)) != NULL);
         TRY(keep_reason(o, "judge", why));
     }
     TRY(rules->grader == NULL || grader_work(rules->grader, wait));

@@ -38,7 +38,7 @@ Score group_score(const Group *g, int64_t samples)
     return s;
 }
 
-static void add(Score *sum, Score one)
+void score_add(Score *sum, Score one)
 {
     sum->prompts += one.prompts;
     sum->average += one.average;
@@ -54,9 +54,9 @@ bool validate(Validation *v, const Rollout *rollout, const Documents *documents)
         const Group *g = &rollout->groups[i];
         const Document *d = &documents->list[g->document];
         Score one = group_score(g, rollout->samples);
-        add(&v->all, one);
-        add(&v->level[d->difficulty], one);
-        add(&v->source[d->source], one);
+        score_add(&v->all, one);
+        score_add(&v->level[d->difficulty], one);
+        score_add(&v->source[d->source], one);
     }
     return true;
 }

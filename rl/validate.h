@@ -14,6 +14,8 @@ typedef struct Score { // sums over prompts; divide by prompts
     double average, pass, majority;
 } Score;
 
+void score_add(Score *sum, Score one);
+
 typedef struct Validation {
     Score all, level[LEVELS];
     Score *source; // (documents->source_count)

@@ -1,6 +1,6 @@
 // What judges and graders said, kept in a file: each line is whole there before it is used, so that a run that was killed and goes on uses
-// the same verdicts and asks nobody twice. That nothing could be had is kept apart from what was said: it has a line of its own, for people,
-// which never stands in the way of a verdict that comes later.
+// the same verdicts and asks nobody twice. That nothing could be had is kept apart from what was said: it has a line of its own, for
+// people, which never stands in the way of a verdict that comes later.
 #ifndef RL_VERDICTS_H
 #define RL_VERDICTS_H
 
@@ -17,7 +17,8 @@ typedef struct Verdicts {
 bool verdicts_open(Verdicts *verdicts, const char *path);
 void verdicts_close(Verdicts *verdicts);
 
-// key: a hash of all that was asked, and of whom. *there: whether it was asked before; *failed: it could not be had so far, and said is why.
+// key: a hash of all that was asked, and of whom. *there: whether it was asked before; *failed: it could not be had so far, and said is
+// why. Whether it is asked again then is the caller's: a judge is, a grader is not.
 bool verdicts_find(Verdicts *verdicts, const uint64_t key[2], bool *there, bool *failed, Bytes *said);
 bool verdicts_add(Verdicts *verdicts, const uint64_t key[2], bool failed, Text said);
 

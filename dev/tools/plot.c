@@ -1,6 +1,6 @@
 // build/plot LOG.jsonl OUT.svg [--title TEXT]: a picture of a run from its log, while it runs or afterwards: training and
 // held-out loss, exact answers if they were measured, gradient norm and learning rate; of reinforcement learning the reward, held-out
-// accuracy by level, length and entropy of the responses. What the log holds is in base/log.h.
+// accuracy by level, verdicts, length and entropy of the responses. What the log holds is in base/log.h.
 #include "base/json.h"
 #include "base/number.h"
 #include <math.h>
@@ -33,6 +33,16 @@ enum { WIDTH = 900, LEFT = 64, RIGHT = 28, TOP = 84, GAP = 46, BOTTOM = 52, BUCK
 
 // ---- the log
 
+// What became of responses, as shares of them: rl/metrics.h.
+enum { VERDICT_LINES = 5 };
+static const struct {
+    const char *field, *name, *kind;
+} verdict_lines[VERDICT_LINES] = {{"verdict/equal", "equal", "thin rate"},
+                                  {"verdict/different", "different", "thin train"},
+                                  {"verdict/unknown", "unknown by rule", "thin held"},
+                                  {"verdict/judged_yes", "the judge said yes", "thin norm"},
+                                  {"verdict/unscored", "no reward", "thin axis"}};
+
 typedef struct Series {
     double (*points)[2]; // (count) step and value; a value may be NaN, where the line breaks
     size_t count, capacity;
@@ -40,7 +50,7 @@ typedef struct Series {
 
 typedef struct RunData {
     Series loss, smooth, norm, rate, held, exact; // of reinforcement learning: reward for loss, accuracy for held
-    Series length, entropy, level[6];
+    Series length, entropy, level[6], verdict[VERDICT_LINES];
     bool reinforced;
     double first, last; // steps
 } RunData;
@@ -95,6 +105,8 @@ static bool read_row(RunData *run, const json_t *row, const char *where)
         return add_field(&run->held, row, "eval_loss", x, where) && add_field(&run->exact, row, "eval_exact", x, where) &&
                read_accuracy(run, row, x, where);
     run->reinforced = json_object_get(row, "reward/mean") != NULL;
+    for (int i = 0; i < VERDICT_LINES; i++)
+        TRY(add_field(&run->verdict[i], row, verdict_lines[i].field, x, where));
     return add_field(&run->loss, row, run->reinforced ? "reward/mean" : "loss", x, where) &&
            add_field(&run->length, row, "response_length/mean", x, where) &&
            add_field(&run->entropy, row, "actor/entropy", x, where) && add_field(&run->norm, row, "grad_norm", x, where) &&
@@ -151,6 +163,8 @@ static void free_run(RunData *run)
         free(all[i]->points);
     for (int i = 0; i < 6; i++)
         free(run->level[i].points);
+    for (int i = 0; i < VERDICT_LINES; i++)
+        free(run->verdict[i].points);
 }
 
 // ---- axes
@@ -394,6 +408,24 @@ static bool draw_levels(Picture *p, const RunData *run)
     return true;
 }
 
+// Each line's name, behind a piece of it, stands above the panel.
+static bool draw_verdicts(Picture *p, const RunData *run)
+{
+    char text[96], number[NUMBER_TEXT];
+    Axis y = {0, 1.04, 0.25, p->y + 120, p->y};
+    double x = LEFT + 66;
+    TRY(begin_panel(p, &y) && draw_frame(p, "verdicts:", &y, 1, true));
+    for (int i = 0; i < VERDICT_LINES; i++) {
+        last_text(number, &run->verdict[i], 100);
+        snprintf(text, sizeof text, "%s %.4s%%", verdict_lines[i].name, number);
+        TRY(draw_line(p, &y, &run->verdict[i], verdict_lines[i].kind));
+        TRY(draw_grid_line(&p->svg, verdict_lines[i].kind, x, y.to - 14, x + 18, y.to - 14));
+        TRY(draw_text(&p->svg, x + 24, y.to - 10, "muted", "start", text));
+        x += 24 + 6.3 * (double)strlen(text) + 14;
+    }
+    return true;
+}
+
 // A panel from zero. Values below a thousandth are shown as multiples of a power of ten, which the title names.
 static bool draw_small(Picture *p, const Series *s, const char *title, const char *kind, double height)
 {
@@ -418,7 +450,8 @@ static bool draw(Picture *p, const RunData *run, size_t window, const char *titl
     TRY(draw_text(&p->svg, LEFT, 32, "title", "start", title));
     TRY(draw_loss(p, run, window));
     TRY(run->exact.count == 0 || draw_exact(p, run));
-    TRY(!run->reinforced || (draw_levels(p, run) && draw_small(p, &run->length, "response length, tokens", "line train", 90) &&
+    TRY(!run->reinforced || (draw_levels(p, run) && (run->verdict[0].count == 0 || draw_verdicts(p, run)) &&
+                             draw_small(p, &run->length, "response length, tokens", "line train", 90) &&
                              draw_small(p, &run->entropy, "entropy, nats a token", "line norm", 90)));
     TRY(run->norm.count == 0 || draw_small(p, &run->norm, "gradient norm", "thin norm", 100));
     TRY(run->rate.count == 0 || draw_small(p, &run->rate, "learning rate", "line rate", 80));

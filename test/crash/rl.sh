@@ -94,6 +94,8 @@ everything_else_has_its_say() {
     [ "$(value "$work/all" frac_reward_zero_std 2)" = 0 ] || failed "a group without a signal was not replaced"
     awk "{ exit !($(value "$work/all" rollout_corr/rollout_is_mean 2) < 1) }" <<<x || failed "sampling by top-k has no weights"
     [ -s "$work/all/grader.jsonl" ] || failed "no verdicts were kept"
+    grep -q '"aside":"not needed"\|"aside":"all wrong"\|"aside":"all cut off"\|"aside":"all the same"' "$work"/all/rollouts/*.jsonl ||
+        failed "groups that were not learned from are not in the rollouts"
     to_be_killed() {
         ./train_rl --model "$work/sft" "${rules[@]}" --out "$1" "${all[@]}" >"$work/stdout" 2>"$work/stderr" &
         trainer=$!
@@ -123,8 +125,160 @@ what_cannot_be_had_is_survived() {
     wants 0 reinforce "$work/out" --steps 2 --overlong-buffer 0 --reward accuracy=0 # all rewards are equal
     [ "$(value "$work/out" frac_reward_zero_std 2)" = 1 ] || failed "groups without a signal were not counted"
     [ "$(value "$work/out" grad_norm 2)" = 0 ] || failed "something was learned from nothing"
-    wants 0 reinforce "$work/none" --steps 1 --overlong-buffer 0 --reward accuracy=0 --dynamic-sampling --dynamic-batches 2
     proved "a reference that cannot be read, a judge that is down, rewards that are all the same: named, counted, survived"
+}
+
+# The same with no data but what is named.
+reinforce_with() {
+    local out=$1
+    shift
+    ./train_rl --model "$work/sft" "${rules[@]:4}" --out "$out" "$@" >"$work/stdout" 2>"$work/stderr"
+}
+
+# WAY NAME: its address is in $judge, its questions are lines of $work/NAME.asked, its process is $judge_process
+judge_begins() {
+    build/test/support/judge_server "$1" "$work/$2.asked" >"$work/$2.address" &
+    judge_process=$!
+    for _ in $(seq 100); do
+        [ -s "$work/$2.address" ] && break
+        sleep 0.05
+    done
+    judge=$(cat "$work/$2.address")
+    [ -n "$judge" ] || failed "the judge's server did not begin"
+}
+judge_ends() { kill "$judge_process" && wait "$judge_process" 2>/dev/null || true; }
+asked() { cat "$work/$1.asked" 2>/dev/null | wc -l; }
+takes_at_most() { # SECONDS, command...
+    local most=$1 begin=$SECONDS
+    shift
+    "$@"
+    [ $((SECONDS - begin)) -le "$most" ] || failed "$((SECONDS - begin)) seconds instead of $most: $*"
+}
+
+# Texts as references, and a model that knows nothing: what ends by itself is asked, and a judge that says no is believed.
+gibberish_is_rewarded_by_nobody() {
+    cat >"$work/texts.jsonl" <<-'END'
+	{"id": "L0", "difficulty": 4, "source": "a \"b\"", "problem": "Why 0?", "answer": "The mitochondria produce most of the energy that the cell needs"}
+	{"id": "L1", "difficulty": 4, "problem": "Why 1?", "answer": "It falls because the demand curve shifts to the left while supply stays"}
+	{"id": "L2", "difficulty": 4, "problem": "Why 2?", "answer": "The treaty ended the war and divided the territory between both kings"}
+	END
+    wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --tau 3 --out "$work/texts" \
+        "$work/texts.jsonl" >"$work/stdout" 2>"$work/stderr"
+    text_rules=(--prompts-per-step 3 --prompts-per-update 3 --samples-per-prompt 64
+        --max-new-tokens 120 --overlong-buffer 0 --micro-batch-tokens 4096 --slots 1 --steps 1 --sequences 32 --save-every 0)
+    wants 0 train "$work/random" --steps 2
+    text_rules+=(--model "$work/random")
+    judge_begins no no
+    wants 0 reinforce_with "$work/judged" "${text_rules[@]}" --data "$work/texts/rl" --eval-data "$work/texts/rl" --judge-model j --endpoint "$judge"
+    judge_ends
+    local rows=$work/judged/rollouts/step-1.jsonl ended
+    ended=$(grep -c '"finish_reason":"stop"' "$rows")
+    [ "$ended" -gt 20 ] || failed "only $ended responses ended: the test shows nothing"
+    [ "$(grep -c '"judge":"no"' "$rows")" -ge $((ended * 9 / 10)) ] || failed "the judge was not asked of all that ended" # but of empty ones
+    [ "$(grep '"finish_reason":"stop"' "$rows" | grep -v '"judge":"no"' | grep -vc '"response":"[[:space:]]*"')" = 0 ] ||
+        failed "a response that says something was not judged"
+    [ "$(grep -c '"reward":0.0' "$rows")" = 192 ] || failed "a reward is not 0"
+    [ "$(value "$work/judged" reward/mean 2)" = 0 ] && [ "$(value "$work/judged" reward/unscored 2)" = 0 ] || failed "not all is 0"
+    [ "$(asked no)" -gt 0 ] || failed "nobody was asked"
+    grep -q '"eval/acc/mean@2": 0,' "$work/judged/log.jsonl" || failed "held-out gibberish is right"
+    grep -q "every reward is 0 .*judge said no to [1-9].*look at .*step-1.jsonl: L" "$work/stdout" || failed "that all is 0 was not said"
+    for field in verdict/equal verdict/unknown verdict/judged_no verdict/kind/text/judged_no; do
+        [ -n "$(value "$work/judged" "$field" 2)" ] || failed "$field is not in the log"
+    done
+    for field in reference answer kind verdict rule judge reward accuracy; do
+        grep -q "\"$field\":" "$rows" || failed "$field is not in the rollouts"
+    done
+    build/plot "$work/judged/log.jsonl" "$work/judged.svg" 2>"$work/stderr" || grep -q "a picture needs two" "$work/stderr" ||
+        failed "its log cannot be drawn"
+    wants 1 reinforce_with "$work/unjudged" "${text_rules[@]}" --data "$work/texts/rl"
+    says "can a rule tell right answers from wrong ones (3 text: L"
+    says "--judge-model"
+    head -n 4 "$work/hard.jsonl" | cat - "$work/texts.jsonl" >"$work/both.jsonl"
+    wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --tau 3 --out "$work/both" \
+        "$work/both.jsonl" >"$work/stdout" 2>"$work/stderr"
+    wants 0 reinforce_with "$work/unjudged" "${text_rules[@]}" --data "$work/both/rl"
+    grep -q '3 problems are left out: .*(3 text: L[0-2] ".*a --judge-model could' "$work/stdout" || failed "they are not named"
+    proved "texts as references: a judge's no is 0 for all, each that ended was asked; without a judge they are named and left out"
+}
+
+what_failed_is_no_verdict() {
+    local with=("${text_rules[@]}" --judge-model j --data "$work/texts/rl" --samples-per-prompt 8)
+    judge_begins refuse refuse
+    wants 1 reinforce_with "$work/later" "${with[@]}" --endpoint "$judge"
+    says "OPENAI_API_KEY"
+    judge_ends
+    [ ! -e "$work/later/checkpoints" ] || failed "a step was made of nothing"
+    judge_begins hang hang
+    takes_at_most 20 wants 0 reinforce_with "$work/later" "${with[@]}" --endpoint "$judge" --judge-patience 1
+    judge_ends
+    grep -q "no reward, and so no advantage; judge: " "$work/stdout" || failed "that the judge hangs was not said"
+    grep -q "| unscored " "$work/stdout" || failed "the step's line does not show it"
+    grep -q '"judge":"http' "$work/later/rollouts/step-1.jsonl" || failed "a response does not say why it was not judged"
+    rm -r "$work/later/checkpoints" "$work/later/log.jsonl" "$work/later/model"
+    judge_begins yes well
+    wants 0 reinforce_with "$work/later" "${with[@]}" --endpoint "$judge"
+    judge_ends
+    [ "$(asked well)" -gt 0 ] && [ "$(value "$work/later" reward/unscored 1)" = 0 ] || failed "an outage is remembered as a verdict"
+    grep -q '"judge":"yes"' "$work/later/rollouts/step-1.jsonl" || failed "a judge that is well again is not believed"
+    proved "a key that is refused ends the run; a judge that hangs takes its patience; and what failed is asked again"
+}
+
+a_judge_of_the_users_own() {
+    local with=("${text_rules[@]}" --judge-model j --data "$work/texts/rl" --samples-per-prompt 8 --save-every 1)
+    printf 'Q {question}\nR {reference}\nA {answer}\n' >"$work/question"
+    judge_begins own own
+    wants 0 reinforce_with "$work/own" "${with[@]}" --endpoint "$judge" --judge-prompt "$work/question" --judge-yes 'verdict: correct' --judge-no '^'
+    grep -q '"content":"Q Why [0-2]?\\nR [^"]*\\nA ' "$work/own.asked" || failed "the question is not the user's"
+    grep -q '"judge":"yes"' "$work/own/rollouts/step-1.jsonl" || failed "its yes was not understood"
+    printf 'R {reference} A {answer}' >"$work/question"
+    wants 1 reinforce_with "$work/own" "${with[@]}" --endpoint "$judge" --judge-prompt "$work/question" --judge-yes 'verdict: correct' --judge-no '^'
+    says "was made with other judge_prompt"
+    wants 1 reinforce_with "$work/own" "${with[@]}" --endpoint "$judge" --judge-yes 'correct' --judge-no '^'
+    says "--judge-yes"
+    judge_ends
+    echo '{question}{answer}' >"$work/question"
+    wants 1 reinforce_with "$work/none" "${with[@]}" --endpoint "$judge" --judge-prompt "$work/question"
+    says "{reference} is not there"
+    wants 1 reinforce_with "$work/none" "${with[@]}" --endpoint "$judge" --judge-yes y
+    says "give --judge-no, too"
+    proved "a judge's question and decision are the user's, and what a run is made of"
+}
+
+a_run_knows_its_references() {
+    local with=(--data "$work/references/rl" --steps 2 --save-every 1)
+    prepare_answers() {
+        sed "s/\"answer\": \"[^\"]*\"/\"answer\": \"$1\"/" "$work/hard.jsonl" >"$work/references.jsonl"
+        rm -rf "$work/references"
+        wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --tau 3 --out "$work/references" \
+            "$work/references.jsonl" >"$work/stdout" 2>"$work/stderr"
+    }
+    prepare_answers 41
+    wants 0 reinforce_with "$work/knows" "${with[@]}"
+    prepare_answers 42
+    wants 1 reinforce_with "$work/knows" "${with[@]}"
+    says "was made with other documents"
+    proved "a run does not go on with other reference answers"
+}
+
+what_rewards_were_made_of_is_seen() {
+    local zero='while read -r line; do echo "{\"score\": 0}"; done'
+    wants 0 reinforce "$work/zero" --steps 1 --grader "$zero"
+    [ "$(grep -c '"grader":0.0' "$work/zero/rollouts/step-1.jsonl")" = 16 ] || failed "a grader's 0 is left out"
+    grep -q '"length":' "$work/zero/rollouts/step-1.jsonl" && failed "a part that nobody asked for is written"
+    rm -rf "$work/none"
+    wants 1 reinforce "$work/none" --steps 3 --overlong-buffer 0 --reward accuracy=0 --dynamic-sampling --dynamic-batches 2
+    says "step 1: of 8 groups in 2 batches none has a signal ("
+    says "--samples-per-prompt"
+    [ "$(wc -l <"$work/none/rollouts/step-1.jsonl")" = 32 ] || failed "what was sampled cannot be looked at"
+    grep -q '"aside":"all ' "$work/none/rollouts/step-1.jsonl" || failed "why it is aside is not said"
+    [ ! -e "$work/none/model" ] || failed "a model that learned nothing was exported"
+    rm -rf "$work/none"
+    sed '2s/}$/, "note": "a\\u0000b"}/' "$work/hard.jsonl" >"$work/nul.jsonl"
+    wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --tau 3 --out "$work/nul" "$work/nul.jsonl" \
+        >"$work/stdout" 2>"$work/stderr"
+    wants 0 reinforce_with "$work/nul-run" --data "$work/nul/rl" --epochs 1 --grader 'while read -r line; do echo "{\"score\": ${#line}}"; done'
+    [ "$(value "$work/nul-run" reward/unscored 1)" = 0 ] || failed "a row with NUL has no reward"
+    proved "a part that is 0 is written; groups without a signal are, too, and end the run if there are no others; NUL in a row is a character"
 }
 
 a_signal_does_not_wait_for_graders() {
@@ -179,5 +333,10 @@ kill_9_loses_nothing
 every_objective_runs
 everything_else_has_its_say
 what_cannot_be_had_is_survived
+gibberish_is_rewarded_by_nobody
+what_failed_is_no_verdict
+a_judge_of_the_users_own
+a_run_knows_its_references
+what_rewards_were_made_of_is_seen
 a_signal_does_not_wait_for_graders
 what_cannot_be_is_refused

@@ -140,7 +140,7 @@ static void the_question_is_a_text_with_places_that_are_filled_once(void **state
     assert_true(form.own && !other.own && form.hash != other.hash);
     judge_form_close(&form);
     judge_form_close(&other);
-    assert_ok(judge_form_open(&form, "", JUDGE_YES, JUDGE_NO) && judge_form_open(&other, "", "", ""));
+    assert_ok(judge_form_open(&form, "", JUDGE_YES_PATTERN, JUDGE_NO_PATTERN) && judge_form_open(&other, "", "", ""));
     assert_true(form.hash == other.hash); // the default by name
     judge_form_close(&form);
     judge_form_close(&other);

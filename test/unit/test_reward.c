@@ -34,6 +34,14 @@ static void words_that_are_no_weight_are_refused(void **state)
     }
 }
 
+static Verdict verdict_of(const RewardFacts *facts)
+{
+    Finding finding;
+    reward_finding(&finding, facts);
+    assert_true(finding.rule != NULL && finding.rule[0] != 0);
+    return finding.verdict;
+}
+
 static void parts_are_what_they_are_called(void **state)
 {
     Rewards r = {.overlong_buffer = 10, .max_new_tokens = 100};
@@ -41,18 +49,87 @@ static void parts_are_what_they_are_called(void **state)
     RewardFacts f = {.text = text("so \\boxed{4}"), .reference = text("4"), .tokens = 95, .ended = true};
     reward_parts(parts, &f, &r);
     assert_true(parts[REWARD_FORMAT] == 1 && parts[REWARD_OVERLONG] == -0.5 && isnan(parts[REWARD_ACCURACY]));
-    assert_int_equal(reward_verdict(&f), VERDICT_EQUAL);
+    assert_int_equal(verdict_of(&f), VERDICT_EQUAL);
     f.ended = false;
     reward_parts(parts, &f, &r);
     assert_true(parts[REWARD_FORMAT] == 0);
-    assert_int_equal(reward_verdict(&f), VERDICT_DIFFERENT); // it was cut off, whatever it says
+    assert_int_equal(verdict_of(&f), VERDICT_DIFFERENT); // it was cut off, whatever it says
     f = (RewardFacts){.text = text("4"), .reference = text("4"), .tokens = 1, .ended = true};
     reward_parts(parts, &f, &r);
     assert_true(parts[REWARD_FORMAT] == 0 && parts[REWARD_OVERLONG] == 0); // an answer, but not marked as one
+    assert_true(isnan(parts[REWARD_LENGTH]) && isnan(parts[REWARD_GRADER])); // nobody has asked for them
     f.text = text("");
     reward_parts(parts, &f, &r);
     assert_true(parts[REWARD_FORMAT] == 0);
-    assert_int_equal(reward_verdict(&f), VERDICT_DIFFERENT); // an empty response
+    assert_int_equal(verdict_of(&f), VERDICT_DIFFERENT); // an empty response
+    r.overlong_buffer = 0;
+    reward_parts(parts, &f, &r);
+    assert_true(isnan(parts[REWARD_OVERLONG]));
+}
+
+static const char HEART[] = "The mitochondria produce most of the energy that the cell needs";
+
+static void no_answer_is_right(void **state)
+{
+    // sentences in which no answer can be found; a text that is empty, or nothing but thoughts
+    RewardFacts f = {.text = text("fter whiteak leop s Sven seconds buttons dollars squ mrta"), .reference = text(HEART), .ended = true};
+    assert_int_equal(verdict_of(&f), VERDICT_UNKNOWN); // of a text no rule can say that another one is wrong
+    f.text = text(" \n");
+    assert_int_equal(verdict_of(&f), VERDICT_DIFFERENT);
+    f.text = text("<think>The mitochondria</think>\n");
+    assert_int_equal(verdict_of(&f), VERDICT_DIFFERENT);
+    f.text = text(HEART);
+    f.ended = false;
+    assert_int_equal(verdict_of(&f), VERDICT_DIFFERENT); // cut off
+    f = (RewardFacts){.text = text("so many words that lead to nothing at all, and then they end"), .reference = text("4"), .ended = true};
+    assert_int_equal(verdict_of(&f), VERDICT_DIFFERENT);
+}
+
+static void expect_question(const char *response, const char *reference, JudgeAsks asks, const char *wanted) // "": none
+{
+    char out[ANSWER_BYTES];
+    Finding finding;
+    RewardFacts f = {.text = text(response), .reference = text(reference), .ended = true};
+    reward_finding(&finding, &f);
+    Text asked = reward_question(&f, &finding, asks, out);
+    if (asked.size != strlen(wanted) || memcmp(asked.size > 0 ? asked.data : "", wanted, asked.size) != 0)
+        fail_msg("'%s' against '%s': '%.*s' is asked, not '%s'", response, reference, (int)asked.size, asked.data, wanted);
+    f.ended = false;
+    reward_finding(&finding, &f);
+    assert_int_equal(reward_question(&f, &finding, asks, out).size, 0); // of one that was cut off nothing is
+}
+
+static void the_judge_is_asked_what_rules_do_not_know(void **state)
+{
+    static const JudgeAsks all[] = {JUDGE_ASKS_UNKNOWN, JUDGE_ASKS_UNREADABLE, JUDGE_ASKS_UNEQUAL};
+    for (int i = 0; i < 3; i++) {
+        expect_question("so \\boxed{4}", "4", all[i], "");
+        expect_question("", HEART, all[i], "");
+        expect_question("many words that lead to nothing at all, and that then come to an end", "4", all[i], "");
+        expect_question("<think>x</think> It is the mitochondria who do this, in all cells that have some.", HEART, all[i],
+                        "It is the mitochondria who do this, in all cells that have some."); // no answer is marked
+        expect_question("I think: \\boxed{The mitochondria}", HEART, all[i], "The mitochondria");
+        expect_question("so \\boxed{5}", "4", all[i], all[i] == JUDGE_ASKS_UNEQUAL ? "5" : "");
+    }
+}
+
+static void of_a_long_response_the_judge_reads_the_end(void **state)
+{
+    char response[3 * JUDGED_BYTES + 1] = "", out[ANSWER_BYTES];
+    while (strlen(response) + 4 < sizeof response)
+        strcat(response, "\xC3\xA9 ");
+    RewardFacts f = {.text = text(response), .reference = text(HEART), .ended = true};
+    Finding finding;
+    reward_finding(&finding, &f);
+    Text asked = reward_question(&f, &finding, JUDGE_ASKS_UNKNOWN, out);
+    assert_true(asked.size <= JUDGED_BYTES && asked.size > JUDGED_BYTES - 4);
+    assert_int_equal(utf8_valid_prefix(asked.data, asked.size), asked.size);
+    Bytes boxed = {0}; // an answer that is longer than what a finding shows is asked whole
+    assert_ok(bytes_printf(&boxed, "\\boxed{%.900s}", response));
+    f.text = (Text){boxed.data, boxed.size};
+    reward_finding(&finding, &f);
+    assert_int_equal(reward_question(&f, &finding, JUDGE_ASKS_UNKNOWN, out).size, 900 - 1);
+    bytes_free(&boxed);
 }
 
 static double sum_of(const char *response, const char *reference, double accuracy, double length_weight, Encoder *encoder)
@@ -81,6 +158,11 @@ static void the_length_of_a_right_answer_counts(void **state)
     assert_true(fabs(sum_of("\\boxed{12 apples}", "12", 1, 2, e) - (1 - 2 * penalty)) < 1e-12);
     assert_true(sum_of("\\boxed{13 and more apples}", "12", 0, 1, e) == 0); // of a wrong one it does not
     assert_true(isnan(sum_of("\\boxed{12}", "12", NAN, 1, e)));             // what could not be had
+    double parts[REWARD_PARTS] = {[REWARD_ACCURACY] = NAN}, sum;
+    const double weights[REWARD_PARTS] = {[REWARD_LENGTH] = 1};
+    RewardFacts f = {.text = text("12"), .reference = text("12"), .ended = true};
+    assert_ok(reward_sum(&sum, parts, &f, weights, e));
+    assert_true(isnan(sum)); // nor can what hangs on it
     tokens_free(&ids);
     encoder_close(e);
     tokenizer_close(t);
@@ -124,6 +206,9 @@ int main(void)
         cmocka_unit_test(weights_are_the_sources_own_or_everybodys), cmocka_unit_test(words_that_are_no_weight_are_refused),
         cmocka_unit_test(parts_are_what_they_are_called),            cmocka_unit_test(the_length_of_a_right_answer_counts),
         cmocka_unit_test(options_are_chosen_by_letter_or_text),
+        cmocka_unit_test(no_answer_is_right),
+        cmocka_unit_test(the_judge_is_asked_what_rules_do_not_know),
+        cmocka_unit_test(of_a_long_response_the_judge_reads_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

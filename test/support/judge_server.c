@@ -1,0 +1,80 @@
+// build/test/support/judge_server WAY LOG: a judge for scripts, on 127.0.0.1, that treats every question in one way. It writes its address
+// to stdout once it listens, and a line for each question to LOG, before it answers. Ends when it is killed.
+#include "test/support/server.h"
+#include <fcntl.h>
+
+static const struct {
+    const char *way, *status, *said;
+} WAYS[] = {{"yes", "200 OK", "Final Decision: Yes"},
+            {"no", "200 OK", "<think>Final Decision: Yes?</think>Final Decision: **No**"},
+            {"own", "200 OK", "VERDICT: correct"}, // in another form
+            {"refuse", "401 Unauthorized", NULL},
+            {"down", "503 Down", NULL},
+            {"hang", NULL, NULL}};
+enum { WAY_COUNT = sizeof WAYS / sizeof *WAYS };
+
+static int way, log_file;
+
+static void note(const Bytes *body)
+{
+    Bytes line = {0};
+    server_must(bytes_append(&line, body->data, body->size) && bytes_text(&line, "\n"), "no memory");
+    server_must(write(log_file, line.data, line.size) == (ssize_t)line.size, "its log cannot be written");
+    bytes_free(&line);
+}
+
+static bool respond(int connection)
+{
+    Asked asked = {.connection = connection};
+    char body[200];
+    if (WAYS[way].status == NULL)
+        return answer_never(&asked);
+    if (WAYS[way].said == NULL)
+        return server_respond(connection, WAYS[way].status, "", "{\"message\":\"not now\"}", 21);
+    snprintf(body, sizeof body, "{\"choices\":[{\"message\":{\"content\":\"%s\"},\"finish_reason\":\"stop\"}]}", WAYS[way].said);
+    return server_respond(connection, WAYS[way].status, "", body, strlen(body));
+}
+
+static void *serve(void *given)
+{
+    int connection = *(int *)given;
+    Bytes head = {0}, body = {0};
+    free(given);
+    while (server_receive(connection, &head, &body)) {
+        note(&body);
+        if (!respond(connection))
+            break;
+    }
+    close(connection);
+    bytes_free(&head);
+    bytes_free(&body);
+    return NULL;
+}
+
+static int listen_and_say(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    server_must(listener >= 0 && bind(listener, (struct sockaddr *)&address, sizeof address) == 0 && listen(listener, 1024) == 0 &&
+                    getsockname(listener, (struct sockaddr *)&address, &size) == 0,
+                "no port");
+    printf("http://127.0.0.1:%d/v1\n", ntohs(address.sin_port));
+    fflush(stdout);
+    return listener;
+}
+
+int main(int argc, char **argv)
+{
+    server_must(argc == 3, "usage: judge_server WAY LOG");
+    while (way < WAY_COUNT && strcmp(WAYS[way].way, argv[1]) != 0)
+        way++;
+    log_file = open(argv[2], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    server_must(way < WAY_COUNT && log_file >= 0, "a way that it does not know, or a log that cannot be opened");
+    for (int listener = listen_and_say();;) {
+        pthread_t thread;
+        int *connection = malloc(sizeof *connection);
+        server_must(connection != NULL && (*connection = accept(listener, NULL, NULL)) >= 0, "no connection");
+        server_must(pthread_create(&thread, NULL, serve, connection) == 0 && pthread_detach(thread) == 0, "no thread");
+    }
+}

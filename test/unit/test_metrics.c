@@ -1,0 +1,148 @@
+// What a line of the log says of verdicts, by kind and by source; and why groups have no signal.
+#include "rl/metrics.h"
+#include "test/support/check.h"
+
+enum { SOURCES = 50, SAMPLES = 2 };
+
+static double value_of(const Metrics *m, const char *name) // -1: no such field
+{
+    double value = -1;
+    int times = 0;
+    for (size_t i = 0; i < m->count; i++)
+        if (strcmp(m->fields[i].name, name) == 0) {
+            value = m->fields[i].value;
+            times++;
+        }
+    assert_true(times < 2); // a key twice is no JSON that could be read back
+    return value;
+}
+
+typedef struct Sampled { // a rollout of two groups, and one that was set aside
+    Response responses[3][SAMPLES];
+    Group groups[2], aside;
+    Document list[3];
+    Documents documents;
+    Rollout rollout;
+} Sampled;
+
+static void sample(Sampled *s, char **sources, size_t source_count)
+{
+    *s = (Sampled){.documents = {.list = s->list, .count = 3, .sources = sources, .source_count = source_count}};
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < SAMPLES; k++)
+            s->responses[i][k] = (Response){.verdict = VERDICT_DIFFERENT, .kind = i == 0 ? ANSWER_NUMBER : ANSWER_TEXT, .ended = true};
+    for (int i = 0; i < 2; i++)
+        s->groups[i] = (Group){.document = i, .responses = s->responses[i]};
+    s->aside = (Group){.document = 2, .responses = s->responses[2], .aside = "all wrong"};
+    s->rollout = (Rollout){.groups = s->groups, .count = 2, .asides = &s->aside, .aside_count = 1, .samples = SAMPLES};
+}
+
+static void verdicts_are_shares_of_all_that_was_sampled(void **state)
+{
+    Sampled s;
+    static Metrics m;
+    sample(&s, (char *[]){"", "math", "bio/1"}, 3);
+    s.list[0].source = 1, s.list[1].source = s.list[2].source = 2;
+    s.responses[0][0].verdict = VERDICT_EQUAL;
+    for (int i = 1; i < 3; i++)
+        for (int k = 0; k < SAMPLES; k++)
+            s.responses[i][k].verdict = VERDICT_UNKNOWN;
+    s.responses[1][0].judged = JUDGED_YES;
+    s.responses[1][1].judged = JUDGED_NO;
+    s.responses[2][0].judged = JUDGED_NOTHING;
+    s.responses[2][0].reward = NAN;
+    metrics_of_verdicts(&m, "", &s.rollout, &s.documents);
+    assert_true(value_of(&m, "verdict/equal") == 1 / 6.0 && value_of(&m, "verdict/different") == 1 / 6.0);
+    assert_true(value_of(&m, "verdict/unknown") == 4 / 6.0 && value_of(&m, "verdict/unscored") == 1 / 6.0);
+    assert_true(value_of(&m, "verdict/judged_yes") == 1 / 6.0 && value_of(&m, "verdict/judged_no") == 1 / 6.0);
+    assert_true(value_of(&m, "verdict/kind/number/equal") == 0.5 && value_of(&m, "verdict/kind/text/unscored") == 0.25);
+    assert_true(value_of(&m, "verdict/source/math/different") == 0.5 && value_of(&m, "verdict/source/bio/1/judged_yes") == 0.25);
+    assert_true(value_of(&m, "verdict/kind/set/equal") == -1); // nothing of it was there
+}
+
+static void many_sources_are_named_or_added_up(void **state)
+{
+    Sampled s;
+    static Metrics m;
+    char *sources[SOURCES], names[SOURCES][24];
+    for (int i = 0; i < SOURCES; i++) {
+        snprintf(names[i], sizeof names[i], "source %d", i);
+        sources[i] = names[i];
+    }
+    sample(&s, sources, SOURCES);
+    s.list[0].source = SOURCES_NAMED, s.list[1].source = SOURCES_NAMED + 1, s.list[2].source = SOURCES - 1;
+    s.responses[1][0].verdict = VERDICT_EQUAL;
+    metrics_of_verdicts(&m, "", &s.rollout, &s.documents);
+    assert_true(value_of(&m, "verdict/source/source 32/different") == 1);
+    assert_true(value_of(&m, "verdict/source/others/equal") == 0.25);
+    Validation v = {.source = allocate(SOURCES, sizeof *v.source)};
+    assert_non_null(v.source);
+    for (int i = 1; i < SOURCES; i++)
+        v.source[i] = (Score){1, 0.5, 1, 0}, score_add(&v.all, v.source[i]);
+    for (int l = 0; l < LEVELS; l++)
+        v.level[l] = (Score){1, 1, 1, 1};
+    metrics_of_validation(&m, &v, &s.rollout, &s.documents, 1); // with every source, it has room for all
+    assert_true(value_of(&m, "val-core/source 32/acc/mean@2") == 0.5 && value_of(&m, "val-core/others/acc/best@2") == 1);
+    assert_true(value_of(&m, "val-core/source 33/acc/mean@2") == -1 && value_of(&m, "eval/verdict/equal") == 1 / 6.0);
+    free(v.source);
+}
+
+static void no_two_sources_have_one_name_and_none_breaks_the_line(void **state)
+{
+    char a[SOURCE_NAME_BYTES], b[SOURCE_NAME_BYTES], lengthy[200] = "";
+    metrics_source_name(a, "math/train.jsonl");
+    assert_string_equal(a, "math/train.jsonl");
+    metrics_source_name(a, "others");
+    assert_string_not_equal(a, "others");
+    metrics_source_name(a, "a\"b");
+    metrics_source_name(b, "a\\b");
+    assert_string_not_equal(a, b);
+    assert_true(strpbrk(a, "\"\\") == NULL && strpbrk(b, "\"\\") == NULL);
+    while (strlen(lengthy) < 150)
+        strcat(lengthy, "\xC3\xA9");
+    metrics_source_name(a, lengthy);
+    strcat(lengthy, "x");
+    metrics_source_name(b, lengthy);
+    assert_string_not_equal(a, b);
+    assert_int_equal(utf8_valid_prefix(a, strlen(a)), strlen(a));
+    metrics_source_name(a, "bad \xFF name");
+    assert_int_equal(utf8_valid_prefix(a, strlen(a)), strlen(a));
+}
+
+static Silence silence_of(double reward, double accuracy, bool ended)
+{
+    Response r[3] = {0};
+    for (int k = 0; k < 3; k++) {
+        r[k].reward = reward;
+        r[k].parts[REWARD_ACCURACY] = accuracy;
+        r[k].ended = ended;
+    }
+    Group g = {.responses = r};
+    assert_true(group_is_silent(&g, 3));
+    return group_silence(&g, 3);
+}
+
+static void a_group_without_a_signal_says_why(void **state)
+{
+    DynamicReport report = {.why = {[SILENCE_WRONG] = 3, [SILENCE_CUT] = 1}};
+    Bytes text = {0};
+    assert_int_equal(silence_of(0, 0, true), SILENCE_WRONG);
+    assert_int_equal(silence_of(1, 1, true), SILENCE_RIGHT);
+    assert_int_equal(silence_of(0, 0, false), SILENCE_CUT);
+    assert_int_equal(silence_of(NAN, NAN, true), SILENCE_UNSCORED);
+    assert_int_equal(silence_of(0.5, 0, true), SILENCE_SAME); // by a grader
+    assert_ok(dynamic_describe(&text, &report));
+    assert_string_equal(text.data, "3 all wrong, 1 all cut off");
+    bytes_free(&text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(verdicts_are_shares_of_all_that_was_sampled),
+        cmocka_unit_test(many_sources_are_named_or_added_up),
+        cmocka_unit_test(no_two_sources_have_one_name_and_none_breaks_the_line),
+        cmocka_unit_test(a_group_without_a_signal_says_why),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
