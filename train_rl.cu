@@ -601,7 +601,7 @@ static bool announce(Rl *s)
 {
     RunLog *log = &s->run.log;
     Bytes dropped = {0};
-    TRY(prompts_describe_dropped(&dropped, &s->dropped));
+    TRY(s->dropped.count == 0 || prompts_describe_dropped(&dropped, &s->dropped));
     run_announce(&s->run);
     log_note(log, "%" PRId64 " prompts (%" PRId64 " longer ones dropped), %" PRId64 " responses a step, %" PRId64 " updates",
              s->prompts.count, s->prompts.too_long, s->o.prompts_per_step * s->o.samples_per_prompt,

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 static Text text_of(const Response *r) { return (Text){r->text.data, r->text.size}; }
+static bool gives_none(const Response *r) { return r->answer != NULL && r->answer[0] == 0; }
 
 // Whether the two give one answer. What is right is alike, and so is what cannot be read only where it is spelled alike.
 static bool alike(const Response *a, const Response *b)
@@ -11,15 +12,17 @@ static bool alike(const Response *a, const Response *b)
     return verify(text_of(a), text_of(b)) == VERDICT_EQUAL;
 }
 
-// The first of the answers that are given most often.
+// The first of the answers that are given most often; whoever gives none has no vote.
 static const Response *majority(const Group *g, int64_t samples)
 {
     const Response *best = &g->responses[0];
     int64_t most = 0;
     for (int64_t i = 0; i < samples; i++) {
         int64_t votes = 0;
+        if (gives_none(&g->responses[i]))
+            continue;
         for (int64_t k = 0; k < samples; k++)
-            votes += k == i || alike(&g->responses[i], &g->responses[k]);
+            votes += k == i || (!gives_none(&g->responses[k]) && alike(&g->responses[i], &g->responses[k]));
         if (votes > most)
             best = &g->responses[i], most = votes;
     }

@@ -32,6 +32,22 @@ static void scores_of_a_group_are_what_they_are_called(void **state)
     expect("7", (const char *const[]){"7"}, 1, 1, 1, 1);
 }
 
+static void who_gives_no_answer_has_no_vote(void **state)
+{
+    Response r[4];
+    char none[] = "", seven[] = "7", three[] = "3";
+    Group g = group_of(r, "7", (const char *const[]){"words to no end", "words to no end", "7", "3"}, 4);
+    r[0].answer = r[1].answer = none;
+    r[2].answer = seven;
+    r[3].answer = three;
+    assert_true(group_score(&g, 4).majority == 1); // the first of two
+    r[2].verdict = VERDICT_DIFFERENT;
+    assert_true(group_score(&g, 4).majority == 0);
+    assert_true(group_score(&g, 2).majority == 0); // nobody gives one
+    for (int i = 0; i < 4; i++)
+        bytes_free(&r[i].text);
+}
+
 static void prompts_are_counted_by_level_and_source(void **state)
 {
     Response responses[4];
@@ -54,6 +70,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scores_of_a_group_are_what_they_are_called),
+        cmocka_unit_test(who_gives_no_answer_has_no_vote),
         cmocka_unit_test(prompts_are_counted_by_level_and_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
