@@ -132,16 +132,20 @@ static bool is_judges(const RewardFacts *r, const Finding *f, JudgeAsks asks)
     return asks == JUDGE_ASKS_UNEQUAL || f->verdict == VERDICT_UNKNOWN;
 }
 
-Text reward_question(const RewardFacts *r, const Finding *f, JudgeAsks asks, char out[ANSWER_BYTES])
+Text reward_prediction(const RewardFacts *r, const Finding *f, char out[ANSWER_BYTES])
 {
     size_t shown = strlen(f->answer);
+    bool whole = shown < FINDING_BYTES - 4; // what is cut lacks a part of a character at most
+    return whole ? (Text){f->answer, shown} : response_end(response_answer(r->text, out, ANSWER_BYTES));
+}
+
+Text reward_question(const RewardFacts *r, const Finding *f, JudgeAsks asks, char out[ANSWER_BYTES])
+{
     if (!is_judges(r, f, asks))
         return (Text){NULL, 0};
-    if (is_prose(f->kind) && (shown == 0 || !response_marks_answer(r->text)))
+    if (is_prose(f->kind) && (f->answer[0] == 0 || !response_marks_answer(r->text)))
         return response_end(r->text);
-    if (shown < FINDING_BYTES - 4) // it is whole: what is cut lacks a part of a character at most
-        return (Text){f->answer, shown};
-    return response_end(response_answer(r->text, out, ANSWER_BYTES));
+    return reward_prediction(r, f, out);
 }
 
 void reward_parts(double parts[REWARD_PARTS], const RewardFacts *f, const Rewards *r)

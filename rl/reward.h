@@ -62,6 +62,9 @@ typedef enum JudgeAsks {
 
 enum { ANSWER_BYTES = 4096, JUDGED_BYTES = 2000 };
 
+// What a response gives as its answer, for graders. It lies in the response, the finding or out.
+Text reward_prediction(const RewardFacts *facts, const Finding *finding, char out[ANSWER_BYTES]);
+
 // What a judge is to compare with the reference; size 0: it is asked nothing, and the finding decides. That is the response's answer;
 // where the reference is words or a text and no answer is marked, the end of the response behind its thoughts, at most JUDGED_BYTES of it,
 // whole characters. It lies in the response, the finding or out.

@@ -155,7 +155,7 @@ static bool take_response(Rollout *o, Group *g, Response *r, const RolloutRules 
     else
         r->parts[REWARD_ACCURACY] = r->verdict == VERDICT_EQUAL;
     return rules->grader == NULL || weights[REWARD_GRADER] == 0 ||
-           ask_grader(o, g, r, response_answer(facts.text, boxes, sizeof boxes), rules);
+           ask_grader(o, g, r, reward_prediction(&facts, &finding, boxes), rules);
 }
 
 static bool keep_reason(Rollout *o, const char *who, const char *why)
