@@ -1,7 +1,5 @@
-// What answers say, whatever they are written in; and what is told apart. The real answers of ../shared/data, where they are.
+// What answers say, whatever they are written in; and what is told apart. Real answers are in test_answers_data.c.
 #include "test/support/check.h"
-#include "base/json.h"
-#include "data/lines.h"
 #include "answers/verify.h"
 
 static Text span(const char *text) { return (Text){text, strlen(text)}; }
@@ -249,119 +247,6 @@ static void work_and_depth_have_limits(void **state)
     expect(VERDICT_UNKNOWN, "1, 2", a);
 }
 
-// ---- real answers
-
-enum { ROWS_MOST = 20000 };
-
-typedef struct Rows {
-    json_t *rows[ROWS_MOST];
-    int count;
-} Rows;
-
-static bool read_rows(Rows *r, const char *path)
-{
-    if (!file_exists(path))
-        return false;
-    LineReader lines;
-    const char *text;
-    size_t size;
-    assert_ok(lines_open(&lines, path));
-    for (;;) {
-        assert_ok(lines_next(&lines, &text, &size));
-        if (text == NULL)
-            break;
-        assert_true(r->count < ROWS_MOST);
-        r->rows[r->count] = json_parse(text, size, path);
-        assert_non_null(r->rows[r->count++]);
-    }
-    lines_close(&lines);
-    return true;
-}
-
-static Text text_of(const json_t *row, const char *key) { return span(json_string_value(json_object_get(row, key))); }
-
-static void free_rows(Rows *r)
-{
-    while (r->count > 0)
-        json_decref(r->rows[--r->count]);
-}
-
-static void pairs_of_other_checkers_are_judged_as_they_want(void **state)
-{
-    static Rows r;
-    if (!read_rows(&r, "../shared/data/verifier/math_pairs.jsonl")) {
-        print_message("skipped: no ../shared/data\n");
-        return;
-    }
-    int agreed = 0;
-    for (int i = 0; i < r.count; i++) {
-        bool equal = verify(text_of(r.rows[i], "gold"), text_of(r.rows[i], "prediction")) == VERDICT_EQUAL;
-        agreed += equal == json_is_true(json_object_get(r.rows[i], "expected"));
-    }
-    print_message("%d of %d\n", agreed, r.count);
-    assert_true(100 * agreed >= 97 * r.count);
-    free_rows(&r);
-}
-
-static void every_math_answer_is_its_solutions(void **state)
-{
-    static Rows r;
-    if (!read_rows(&r, "../shared/data/math/train.jsonl") || !read_rows(&r, "../shared/data/math/test.jsonl")) {
-        print_message("skipped: no ../shared/data\n");
-        return;
-    }
-    int wrong = 0, readable = 0;
-    for (int i = 0; i < r.count; i++) {
-        Text answer = text_of(r.rows[i], "answer");
-        readable += answer_comparable((Text){NULL, 0}, answer);
-        if (answer.size > 0 && verify(answer, text_of(r.rows[i], "solution")) != VERDICT_EQUAL) { // two have none
-            print_message("%s: not its solution's: %s\n", json_string_value(json_object_get(r.rows[i], "id")), answer.data);
-            wrong++;
-        }
-    }
-    print_message("%d of %d references can be read\n", readable, r.count);
-    assert_int_equal(wrong, 0);
-    free_rows(&r);
-}
-
-// Without the sign of a measure, which a reference may have and an answer leave out
-static size_t unmeasured(char *out, Text s)
-{
-    static const char *const signs[] = {"^\\circ", "\\%"};
-    size_t n = s.size;
-    assert_true(n < 512);
-    memcpy(out, s.data, n);
-    for (int i = 0; i < 2; i++)
-        if (n > strlen(signs[i]) && memcmp(out + n - strlen(signs[i]), signs[i], strlen(signs[i])) == 0)
-            n -= strlen(signs[i]);
-    return n;
-}
-
-// Of 5,000 pairs of answers that are written otherwise, those that are called equal differ by nothing but the sign of a measure.
-static void math_answers_of_other_values_are_not_equal(void **state)
-{
-    static Rows r;
-    if (!read_rows(&r, "../shared/data/math/train.jsonl") || !read_rows(&r, "../shared/data/math/test.jsonl")) {
-        print_message("skipped: no ../shared/data\n");
-        return;
-    }
-    int equal = 0;
-    for (uint32_t i = 0; i < 5000; i++) {
-        Philox draw = random_bits(5, RANDOM_DEMO, i, 0, 0);
-        Text a = text_of(r.rows[draw.v[0] % (uint32_t)r.count], "answer"),
-             b = text_of(r.rows[draw.v[1] % (uint32_t)r.count], "answer");
-        if ((a.size == b.size && memcmp(a.data, b.data, a.size) == 0) || verify(a, b) != VERDICT_EQUAL)
-            continue;
-        char x[512], y[512];
-        size_t n = unmeasured(x, a), m = unmeasured(y, b);
-        if (n != m || memcmp(x, y, n) != 0)
-            fail_msg("%s is called equal to %s", a.data, b.data);
-        equal++;
-    }
-    print_message("%d of 5000\n", equal);
-    free_rows(&r);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,9 +257,6 @@ int main(void)
         cmocka_unit_test(an_answer_is_found_where_a_response_says_it),
         cmocka_unit_test(what_is_not_understood_is_not_called_different),
         cmocka_unit_test(work_and_depth_have_limits),
-        cmocka_unit_test(pairs_of_other_checkers_are_judged_as_they_want),
-        cmocka_unit_test(every_math_answer_is_its_solutions),
-        cmocka_unit_test(math_answers_of_other_values_are_not_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
