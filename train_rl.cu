@@ -452,6 +452,7 @@ static bool open_grader(Rl *s, const char *journal)
     o.command = s->o.grader;
     o.processes = s->o.grader_processes;
     o.seconds = s->o.grader_seconds;
+    o.start_seconds = s->o.grader_start_seconds;
     o.sandbox = s->o.grader_sandbox;
     o.journal = journal;
     return (s->grader = grader_open(&o)) != NULL;

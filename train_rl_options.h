@@ -54,9 +54,10 @@
     ROW(judge_yes,          text,    "", "",                  reward,    IDENTITY, "pattern that means yes in what it says; else that of \"Final Decision: Yes\"; the last decision counts") \
     ROW(judge_no,           text,    "", "",                  reward,    IDENTITY, "and what means no: give both; ^ for whatever is no yes") \
     ROW(judge_patience,     number,  "900", "> 0",            reward,    NEUTRAL,  "seconds for a question to a server, all attempts together; then there is no reward") \
-    ROW(grader,             text,    "", "",                  reward,    IDENTITY, "command that reads JSON lines and answers each with {\"score\": x}") \
+    ROW(grader,             text,    "", "",                  reward,    IDENTITY, "command that answers each JSON line: {\"question\": its own, \"score\": x}") \
     ROW(grader_processes,   integer, "4", "> 0 and <= 1024",  reward,    NEUTRAL,  "of it at once")                             \
     ROW(grader_seconds,     number,  "30", "> 0",             reward,    NEUTRAL,  "for an answer")                             \
+    ROW(grader_start_seconds, number, "120", ">= 0",          reward,    NEUTRAL,  "for a process to start, before its first answer's seconds")   \
     ROW(grader_sandbox,     choice,  "auto", "auto|bwrap|none", reward,  NEUTRAL,  "bubblewrap around it")                      \
     ROW(advantage,          choice,  "grpo", "grpo|dr-grpo|rloo|reinforce++|reinforce++-baseline", loss, IDENTITY, "what a reward is compared with") \
     ROW(advantage_std,      choice,  "unbiased", "unbiased|population|none", loss, IDENTITY, "grpo: what differences are divided by") \

@@ -16,8 +16,9 @@
 typedef struct Graded {
     struct Graded *next;
     uint64_t tag, key[2];
-    bool failed;
-    Bytes said;
+    bool asked;   // false: it waits for another one with the same key
+    double score; // NaN: there is none, and why
+    char why[512];
 } Graded;
 
 typedef struct Grader {
@@ -28,9 +29,20 @@ typedef struct Grader {
     Verdicts verdicts;
     Bytes out, in;
     Graded *pending, *answered, *handed_out;
+    // is there hope?
+    int64_t verdict_count;              // it has given so many, in the journal too
+    int64_t others;                     // so often it printed what nobody asked for
+    int64_t lost;                       // questions without a verdict, since the last one with
+    int64_t round_verdicts, round_lost; // since all were answered last
+    int64_t barren_rounds;              // between such moments, one after the other, with questions and without a verdict
 } Grader;
 
-enum { START_MS = 300 }; // in which a command that cannot be run has ended
+enum {
+    START_MS = 300,    // in which a command that cannot be run has ended
+    LOST_AT_FIRST = 4, // times processes (and 16 at least): of one that never gave a verdict
+    LOST_LATER = 64,   // of one that did, in two rounds that had none
+};
+static const double SCORE_MOST = 1e6; // beyond it is a mistake, and weights and sums of squares would make it one of the run's
 
 // ---- opening
 
@@ -87,7 +99,6 @@ static void free_all(Graded *q)
 {
     while (q != NULL) {
         Graded *next = q->next;
-        bytes_free(&q->said);
         free(q);
         q = next;
     }
@@ -122,48 +133,201 @@ static void append(Graded **list, Graded *q)
     *list = q;
 }
 
+// The name is a part of the journal's key from the second form of questions on: answers of the first did not say what they were for.
 static bool write_key(const Grader *g, Graded *q, Text question)
 {
     Bytes all = {0};
-    bool ok = bytes_printf(&all, "grader %s\n", g->options.command) && bytes_append(&all, question.data, question.size);
+    bool ok = bytes_printf(&all, "grader 2 %s\n", g->options.command) && bytes_append(&all, question.data, question.size);
     if (ok)
         hash_bytes_128(all.data, all.size, q->key);
     bytes_free(&all);
     return ok;
 }
 
+static void write_name(char name[GRADER_NAME + 1], const Graded *q)
+{
+    snprintf(name, GRADER_NAME + 1, "%016" PRIx64 "%016" PRIx64, q->key[0], q->key[1]);
+}
+
+static bool same_is_asked(const Grader *g, const Graded *q)
+{
+    for (const Graded *other = g->pending; other != NULL; other = other->next)
+        if (other->asked && memcmp(other->key, q->key, sizeof q->key) == 0)
+            return true;
+    return false;
+}
+
+static bool send_question(Grader *g, Graded *q, Text question)
+{
+    char name[GRADER_NAME + 1];
+    write_name(name, q);
+    q->asked = true;
+    size_t head = strlen(GRADER_BEGINNING) + GRADER_NAME + 2; // {"question":"NAME", and then the question without its {
+    GraderFrame f = {(uint64_t)(uintptr_t)q, (uint32_t)(head + question.size - 1), GRADER_QUESTION};
+    return bytes_append(&g->out, &f, sizeof f) && bytes_printf(&g->out, "%s%s\",", GRADER_BEGINNING, name) &&
+           bytes_append(&g->out, question.data + 1, question.size - 1);
+}
+
+static bool find_verdict(Grader *g, Graded *q, bool *there);
+
 bool grader_ask(Grader *g, uint64_t tag, Text question)
 {
     bool there = false;
+    if (question.size < 3 || question.data[0] != '{')
+        return fail("--grader: a question must be an object with something in it");
     Graded *q = allocate(1, sizeof *q);
     TRY(q != NULL);
     q->tag = tag;
-    if (!write_key(g, q, question) || !verdicts_find(&g->verdicts, q->key, &there, &q->failed, &q->said)) {
-        free_all(q);
+    if (!write_key(g, q, question) || !find_verdict(g, q, &there)) {
+        free(q);
         return false;
     }
+    bool same = !there && same_is_asked(g, q);
     append(there ? &g->answered : &g->pending, q);
-    if (there)
-        return true;
-    GraderFrame f = {(uint64_t)(uintptr_t)q, (uint32_t)question.size, 0};
-    return bytes_append(&g->out, &f, sizeof f) && bytes_append(&g->out, question.data, question.size);
+    return there || same || send_question(g, q, question);
+}
+
+// ---- what an answer says
+
+// As much of what a program printed as fits, readable whatever it is.
+static void show(char *shown, size_t room, Text text)
+{
+    size_t size = text.size < room - 1 ? text.size : room - 1;
+    while (size > 0 && size < text.size && ((unsigned char)text.data[size] & 0xc0) == 0x80)
+        size--; // not in the middle of a character
+    for (size_t i = 0, valid = 0; i < size; i++) {
+        if (i >= valid)
+            valid = i + utf8_valid_prefix(text.data + i, size - i);
+        bool readable = i < valid && (unsigned char)text.data[i] >= ' ' && text.data[i] != 0x7f;
+        shown[i] = readable ? text.data[i] : '?';
+    }
+    shown[size] = 0;
+}
+
+static void explain(Graded *q, const char *what, Text text)
+{
+    char shown[GRADER_SHOWN + 1];
+    show(shown, sizeof shown, text);
+    snprintf(q->why, sizeof q->why, "%s: \"%s\"%s", what, shown, text.size > GRADER_SHOWN ? "..." : "");
+}
+
+// True: the line is a verdict, a score or that there is none. The same line is the same verdict, from a program or the journal.
+static bool read_verdict(Graded *q, Text line)
+{
+    char name[GRADER_NAME + 1];
+    json_error_t error;
+    write_name(name, q);
+    json_t *root = json_loadb(line.data, line.size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
+    const char *question = json_string_value(json_object_get(root, "question"));
+    const json_t *score = json_object_get(root, "score");
+    bool none = json_is_null(score), number = json_is_number(score) || json_is_boolean(score);
+    double value = json_is_boolean(score) ? json_is_true(score) : json_number_value(score);
+    q->score = NAN;
+    q->why[0] = 0;
+    if (root == NULL)
+        explain(q, "its answer is no JSON, or has a number that is none or too large", line);
+    else if (question == NULL || strcmp(question, name) != 0)
+        explain(q, "its answer has not the question's \"question\"", line);
+    else if (none)
+        snprintf(q->why, sizeof q->why, "it gave no score");
+    else if (!number)
+        explain(q, "its answer has no number named score", line);
+    else if (!(fabs(value) <= SCORE_MOST))
+        explain(q, "its score is beyond 1e6", line);
+    else
+        q->score = value;
+    json_decref(root);
+    return q->why[0] == 0 || none;
+}
+
+// In the journal. What stands there and is no verdict (an earlier version's, somebody's edit) is asked again.
+static bool find_verdict(Grader *g, Graded *q, bool *there)
+{
+    bool failed = false;
+    Bytes said = {0};
+    bool ok = verdicts_find(&g->verdicts, q->key, there, &failed, &said);
+    *there = ok && *there && !failed && said.size > 0 && read_verdict(q, (Text){said.data, said.size});
+    g->verdict_count += *there;
+    g->round_verdicts += *there;
+    g->lost = *there ? 0 : g->lost;
+    bytes_free(&said);
+    return ok;
 }
 
 // ---- what comes back
 
+static const char HOW[] =
+    "for each line that it reads it must print one, {\"question\": the question's own, \"score\": 0.5}, at once "
+    "(flushed), and everything else to standard error";
+
+static const char *sandbox_hint(const Grader *g)
+{
+    return g->sandboxed
+               ? " (it runs in bubblewrap: read-only, /tmp empty but for the working folder, no network; --grader-sandbox "
+                 "none runs it outside)"
+               : "";
+}
+
+// A program that never gives a verdict is mistaken, or one that has ceased to: better an end than a run that learns nothing.
+static bool hope(const Grader *g, const char *why)
+{
+    int64_t most = LOST_AT_FIRST * g->options.processes > 16 ? LOST_AT_FIRST * g->options.processes : 16;
+    if (g->others >= most && 2 * g->others > g->verdict_count)
+        return fail("--grader %s: it prints more than answers, so it was replaced %" PRId64 " times; %s; %s", g->options.command,
+                    g->others, why, HOW);
+    if ((g->verdict_count == 0 && g->lost >= most) || (g->barren_rounds >= 2 && g->lost >= LOST_LATER))
+        return fail("--grader %s: the last %" PRId64 " questions have no score; %s; %s%s; what it did say is kept, and --resume "
+                    "auto goes on",
+                    g->options.command, g->lost, why, HOW, sandbox_hint(g));
+    return true;
+}
+
+// Into the journal when it is a verdict, then to all who asked the same.
+static bool settle(Grader *g, Graded *q, Text line, bool verdict)
+{
+    TRY(!verdict || verdicts_add(&g->verdicts, q->key, false, line));
+    for (Graded **at = &g->pending; *at != NULL;) {
+        Graded *other = *at;
+        if (memcmp(other->key, q->key, sizeof q->key) != 0) {
+            at = &other->next;
+            continue;
+        }
+        *at = other->next;
+        other->score = q->score;
+        memmove(other->why, q->why, sizeof q->why);
+        append(&g->answered, other);
+    }
+    g->verdict_count += verdict;
+    g->round_verdicts += verdict;
+    g->round_lost += !verdict;
+    g->lost = verdict ? 0 : g->lost + 1;
+    return verdict || hope(g, q->why);
+}
+
+static bool take_other(Grader *g, Graded *q, Text text)
+{
+    Graded nobody = {0}, *whose = q == NULL ? &nobody : q;
+    explain(whose, q == NULL ? "it printed what nobody asked for" : "it printed something else than an answer", text);
+    g->others++;
+    if (g->verdict_count == 0)
+        return fail("--grader %s: %s; %s", g->options.command, whose->why, HOW);
+    return q == NULL ? hope(g, whose->why) : settle(g, q, text, false);
+}
+
 static bool take_frame(Grader *g, const GraderFrame *f, Text text)
 {
-    if (f->tag == GRADER_TAG_START)
-        return fail("--grader %s: %.*s before it was asked anything; it must read JSON lines and answer each with one",
-                    g->options.command, (int)text.size, text.data);
-    Graded *q = (Graded *)(uintptr_t)f->tag, **place = &g->pending;
-    q->failed = f->failed != 0;
-    TRY(bytes_append(&q->said, text.data, text.size) && verdicts_add(&g->verdicts, q->key, q->failed, text));
-    while (*place != q)
-        place = &(*place)->next;
-    *place = q->next;
-    append(&g->answered, q);
-    return true;
+    Graded *q = f->tag == GRADER_NOBODY ? NULL : (Graded *)(uintptr_t)f->tag;
+    if (q != NULL)
+        q->score = NAN;
+    if (f->kind == GRADER_ANSWER)
+        return settle(g, q, text, read_verdict(q, text));
+    if (f->kind == GRADER_OTHER)
+        return take_other(g, q, text);
+    Graded nobody = {0}, *whose = q == NULL ? &nobody : q;
+    show(whose->why, sizeof whose->why, text);
+    return q != NULL ? settle(g, q, text, false)
+                     : fail("--grader %s: before it was asked anything, %s; it must read lines until there are no more%s",
+                            g->options.command, whose->why, sandbox_hint(g));
 }
 
 static bool take_frames(Grader *g)
@@ -181,29 +345,30 @@ static bool take_frames(Grader *g)
     return true;
 }
 
+static void end_round(Grader *g)
+{
+    if (g->round_verdicts > 0)
+        g->barren_rounds = 0;
+    else if (g->round_lost > 0)
+        g->barren_rounds++;
+    g->round_verdicts = g->round_lost = 0;
+}
+
 bool grader_work(Grader *g, bool wait)
 {
     do {
         struct pollfd fd = {g->socket, (short)(POLLIN | (g->out.size > 0 ? POLLOUT : 0)), 0};
         if (g->pending == NULL)
-            return true;
+            break;
         poll(&fd, 1, wait ? 200 : 0);
         grader_flush(g->socket, &g->out); // what is wrong with the other end shows when it is read from
         TRY(take_frames(g));
         if (wait && g->pending != NULL && signal_received() != 0)
             return fail("stopped by a signal while graders were at work");
     } while (wait && g->pending != NULL);
+    if (wait)
+        end_round(g);
     return true;
-}
-
-static double score_of(const Bytes *said, const char **why)
-{
-    json_t *root = said->data == NULL ? NULL : json_loadb(said->data, said->size, JSON_DECODE_ANY, NULL);
-    const json_t *score = json_is_object(root) ? json_object_get(root, "score") : root;
-    double value = json_is_number(score) ? json_number_value(score) : json_is_boolean(score) ? json_is_true(score) : NAN;
-    *why = json_is_null(score) ? "it gave no score" : isnan(value) ? "its answer is no JSON with a number named score" : NULL;
-    json_decref(root);
-    return value;
 }
 
 bool grader_next(Grader *g, uint64_t *tag, double *score, const char **why)
@@ -215,9 +380,7 @@ bool grader_next(Grader *g, uint64_t *tag, double *score, const char **why)
     g->answered = q->next;
     q->next = NULL;
     *tag = q->tag;
-    *score = NAN;
-    *why = q->said.data == NULL ? "it failed" : q->said.data;
-    if (!q->failed)
-        *score = score_of(&q->said, why);
+    *score = q->score;
+    *why = isnan(q->score) ? q->why : NULL;
     return true;
 }

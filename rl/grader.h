@@ -1,9 +1,21 @@
-// An external program as a part of the reward: it reads JSON lines and answers each with one, {"score": 0.5} or {"score": null}. Several of it
-// run at once. They are the children of a process that is made before the GPU is touched and does nothing else: it hands out questions,
-// and a program that does not answer in time, or ends, is replaced; its question has no score then.
+// An external program as a part of the reward: it reads JSON lines and answers each with one. Several of it run at once. They are the
+// children of a process that is made before the GPU is touched and does nothing else: it hands out questions, and a program that does not
+// answer in time, ends, or prints anything but answers is replaced; its question has no score then.
 //
-// A question: {"id", "source", "problem": the row, "answer": the reference, "prediction": what the response gives as its answer,
-// "response"}. Where bubblewrap is there, programs run with the file system read-only, without a network, and see no other process.
+// A question, in one line, and its answer:
+//
+//     {"question": "5e1b...", "id", "source", "problem": the row, "answer": the reference, "prediction": what the response gives as its
+//      answer, "response"}
+//     {"question": "5e1b...", "score": 0.5}          // or true, false, or null: no score. More fields are welcome
+//
+// "question" has to come back. It is a hash of the command and of all that is asked (grader.jsonl's "key"), so that a line that has it was
+// made for these very texts: whatever a program prints, and whenever, no response gets a score that was computed for another one, and none
+// can write its own, since it cannot know its name. Anything else on standard output (a banner, a warning, an answer without its
+// question) is a mistake: before the first score it ends the run, later it costs a question and a process. Standard error is free.
+//
+// A score is a number from -1e6 to 1e6. Only scores and nulls are kept in the journal; what failed is asked again by a run that goes on.
+// Where bubblewrap is there, programs run with the file system read-only, /tmp empty but for the working folder, without a network, and
+// see no other process.
 #ifndef RL_GRADER_H
 #define RL_GRADER_H
 
@@ -14,22 +26,26 @@ extern "C" {
 #endif
 
 typedef struct GraderOptions {
-    const char *command; // for sh -c
-    int64_t processes;   // at once
-    double seconds;      // for an answer
-    const char *sandbox; // "auto": bubblewrap where it works; "bwrap": nothing without it; "none"
-    const char *journal; // file of verdicts (verdicts.h)
+    const char *command;  // for sh -c
+    int64_t processes;    // at once
+    double seconds;       // for an answer
+    double start_seconds; // from a process's start; until then its first answer's seconds do not count: it has things to load
+    const char *sandbox;  // "auto": bubblewrap where it works; "bwrap": nothing without it; "none"
+    const char *journal;  // file of verdicts (verdicts.h)
 } GraderOptions;
 
 typedef struct Grader Grader;
 
-// Before the GPU is opened. Fails when the command ends before it is asked anything.
+// Before the GPU is opened. Fails when the command ends, or says something, before it is asked anything.
 Grader *grader_open(const GraderOptions *options);
 void grader_close(Grader *grader);                // NULL is fine
 const char *grader_sandbox(const Grader *grader); // for people: "bubblewrap" or "none"
 
-bool grader_ask(Grader *grader, uint64_t tag, Text question); // question: a line of JSON, without its end; copied
-bool grader_work(Grader *grader, bool wait);                  // until all are answered, or what can be had now
+// question: a line with an object of JSON, without "question" and without its end; copied. Those that are the same are asked once.
+bool grader_ask(Grader *grader, uint64_t tag, Text question);
+
+// Until all are answered, or what can be had now. Fails on a signal, and when there is no hope: nothing is a score.
+bool grader_work(Grader *grader, bool wait);
 bool grader_next(Grader *grader, uint64_t *tag, double *score, const char **why); // NaN: none, and why
 
 #ifdef __cplusplus

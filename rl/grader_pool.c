@@ -1,4 +1,5 @@
-// One loop around poll(): the socket to the trainer, and two pipes to each child.
+// One loop around poll(): the socket to the trainer, and three pipes to each child. Of what a child prints nothing is kept but the line
+// that answers its question; more than that, at whatever time, and the child is replaced, so memory is bounded whatever it does.
 #include "rl/grader_pool.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -12,12 +13,16 @@
 #include <unistd.h>
 
 typedef struct Child {
-    pid_t pid; // 0: there is none
-    int to, from;
-    bool busy;
+    pid_t pid;            // 0: there is none
+    int to, from, errors; // errors: its standard error, on its way to ours; -1: closed
+    bool busy, warm;      // warm: it has answered something
     uint64_t tag;
-    double deadline;
+    char name[GRADER_NAME]; // of the question
+    double started, deadline;
     Bytes out, in;
+    char last[GRADER_SHOWN]; // (last_size) the line that it wrote last to its standard error
+    size_t last_size;
+    bool last_ended;
 } Child;
 
 typedef struct Pool {
@@ -75,18 +80,40 @@ bool grader_fill(int descriptor, Bytes *in)
     }
 }
 
+// Once, and not more than fits: a child that writes for ever must not keep the others waiting. False: it has closed its end.
+static bool read_piece(int descriptor, Bytes *in)
+{
+    char piece[65536];
+    ssize_t n = read(descriptor, piece, sizeof piece);
+    if (n > 0 && !bytes_append(in, piece, (size_t)n))
+        _exit(1);
+    return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
 // ---- children
 
-static void run_child(const Pool *p, int in, int out)
+// The file system read-only; /tmp empty, but a working folder that lies there is there.
+static size_t sandbox_words(const char *words[], const char *folder)
 {
-    static const char *const BWRAP[] = {"bwrap",        "--ro-bind", "/",       "/",    "--dev",         "/dev",
-                                        "--proc",       "/proc",     "--tmpfs", "/tmp", "--unshare-all", "--die-with-parent",
-                                        "--new-session"};
-    enum { WORDS = sizeof BWRAP / sizeof *BWRAP };
-    const char *words[WORDS + 4];
-    size_t count = 0;
-    for (; p->sandboxed && count < WORDS; count++)
-        words[count] = BWRAP[count];
+    static const char *const BWRAP[] = {
+        "bwrap",         "--ro-bind", "/",   "/", "--dev", "/dev", "--proc", "/proc", "--unshare-all", "--die-with-parent",
+        "--new-session", "--tmpfs",   "/tmp"};
+    size_t count = sizeof BWRAP / sizeof *BWRAP;
+    memcpy(words, BWRAP, sizeof BWRAP);
+    if (strcmp(folder, "/tmp") != 0 && strncmp(folder, "/tmp/", 5) != 0)
+        return count;
+    words[count++] = "--ro-bind";
+    words[count++] = folder;
+    words[count++] = folder;
+    words[count++] = "--chdir";
+    words[count++] = folder;
+    return count;
+}
+
+static void run_child(const Pool *p, int in, int out, int errors)
+{
+    const char *words[32], *folder = getcwd(NULL, 0);
+    size_t count = p->sandboxed ? sandbox_words(words, folder == NULL ? "/" : folder) : 0;
     words[count++] = "sh";
     words[count++] = "-c";
     words[count++] = p->options->command;
@@ -96,106 +123,174 @@ static void run_child(const Pool *p, int in, int out)
     signal(SIGPIPE, SIG_DFL);
     dup2(in, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
+    dup2(errors, STDERR_FILENO);
     execvp(words[0], (char *const *)words);
     _exit(127);
 }
 
-static bool start_child(Pool *p, Child *c)
+static bool make_pipes(int pipes[3][2])
 {
-    int to[2], from[2];
-    if (pipe2(to, O_CLOEXEC) != 0)
-        return false;
-    if (pipe2(from, O_CLOEXEC) != 0) {
-        close(to[0]), close(to[1]);
-        return false;
-    }
-    c->pid = fork();
-    if (c->pid == 0)
-        run_child(p, to[0], from[1]);
-    close(to[0]), close(from[1]);
-    c->to = to[1];
-    c->from = from[0];
-    fcntl(c->to, F_SETFL, O_NONBLOCK);
-    fcntl(c->from, F_SETFL, O_NONBLOCK);
-    if (c->pid < 0)
-        c->pid = 0;
-    return c->pid != 0;
+    for (int i = 0; i < 3; i++)
+        if (pipe2(pipes[i], O_CLOEXEC) != 0) {
+            while (i-- > 0)
+                close(pipes[i][0]), close(pipes[i][1]);
+            return false;
+        }
+    return true;
 }
 
-static int end_child(Child *c) // its status
+static bool start_child(Pool *p, Child *c)
 {
-    int status = 0;
+    int pipes[3][2]; // of its input, output and errors
+    if (!make_pipes(pipes))
+        return false;
+    *c = (Child){
+        .pid = fork(), .to = pipes[0][1], .from = pipes[1][0], .errors = pipes[2][0], .started = now(), .last_ended = true};
+    if (c->pid == 0)
+        run_child(p, pipes[0][0], pipes[1][1], pipes[2][1]);
+    close(pipes[0][0]), close(pipes[1][1]), close(pipes[2][1]);
+    fcntl(c->to, F_SETFL, O_NONBLOCK);
+    fcntl(c->from, F_SETFL, O_NONBLOCK);
+    fcntl(c->errors, F_SETFL, O_NONBLOCK);
+    if (c->pid > 0)
+        return true;
+    close(c->to), close(c->from), close(c->errors);
+    c->pid = 0;
+    return false;
+}
+
+static void end_child(Child *c)
+{
     kill(-c->pid, SIGKILL);
     kill(c->pid, SIGKILL);
-    waitpid(c->pid, &status, 0);
+    waitpid(c->pid, NULL, 0);
     close(c->to), close(c->from);
+    if (c->errors >= 0)
+        close(c->errors);
     bytes_free(&c->out);
     bytes_free(&c->in);
     *c = (Child){0};
-    return status;
 }
 
-static void answer(Pool *p, uint64_t tag, bool failed, const char *text, size_t size)
+static void say(Pool *p, uint64_t tag, GraderFrameKind kind, const char *text, size_t size)
 {
-    GraderFrame f = {tag, (uint32_t)size, failed};
+    GraderFrame f = {tag, (uint32_t)size, (uint32_t)kind};
     if (!bytes_append(&p->out, &f, sizeof f) || !bytes_append(&p->out, text, size))
         _exit(1);
 }
 
-// It ended, or it took too long.
-static void lose_child(Pool *p, Child *c, const char *why)
+static void keep_last_line(Child *c, const char *piece, size_t size)
 {
-    char text[160];
-    uint64_t tag = c->tag;
-    bool busy = c->busy;
-    int waited = 0, status = 0;
-    for (int i = 0; why == NULL && i < 100 && (waited = waitpid(c->pid, &status, WNOHANG)) == 0; i++)
-        usleep(1000); // its output is closed; it is about to end
-    end_child(c);
-    if (why != NULL)
-        snprintf(text, sizeof text, "%s", why);
-    else if (waited > 0 && WIFEXITED(status))
-        snprintf(text, sizeof text, "it ended with exit code %d", WEXITSTATUS(status));
-    else
-        snprintf(text, sizeof text, "it ended");
-    if (busy)
-        answer(p, tag, true, text, strlen(text));
+    for (size_t i = 0; i < size; i++) {
+        bool end = piece[i] == '\n';
+        if (!end && c->last_ended)
+            c->last_size = 0;
+        c->last_ended = end;
+        if (!end && c->last_size < sizeof c->last)
+            c->last[c->last_size++] = piece[i];
+    }
+}
+
+// What it writes to its standard error goes to ours; its last line is kept, for errors. False: there is no more.
+static bool pass_errors(Child *c)
+{
+    char piece[4096];
+    ssize_t n = c->errors < 0 ? -1 : read(c->errors, piece, sizeof piece);
+    if (n > 0)
+        keep_last_line(c, piece, (size_t)n);
+    for (ssize_t done = 0, m; done < n; done += m)
+        if ((m = write(STDERR_FILENO, piece + done, (size_t)(n - done))) <= 0)
+            break; // nobody reads it
+    if (n == 0) {
+        close(c->errors);
+        c->errors = -1;
+    }
+    return n > 0;
+}
+
+// how: it ended, or took too long. Its question has no answer; one that was asked nothing may end when it likes, once any was at work.
+static void lose_child(Pool *p, Child *c, const char *how)
+{
+    Bytes text = {0};
+    for (int pieces = 0; pieces < 16 && pass_errors(c); pieces++)
+        ;
+    if (!bytes_text(&text, how) ||
+        (c->last_size > 0 && !bytes_printf(&text, "; the last that it wrote: %.*s", (int)c->last_size, c->last)))
+        _exit(1);
+    if (c->busy)
+        say(p, c->tag, GRADER_FAILED, text.data, text.size);
     else if (!p->asked)
-        answer(p, GRADER_TAG_START, true, text, strlen(text));
+        say(p, GRADER_NOBODY, GRADER_ENDED, text.data, text.size);
+    bytes_free(&text);
+    end_child(c);
+}
+
+static void lose_ended(Pool *p, Child *c)
+{
+    char how[64] = "it ended";
+    siginfo_t end = {0};
+    for (int i = 0; i < 100 && waitid(P_PID, (id_t)c->pid, &end, WEXITED | WNOHANG | WNOWAIT) == 0 && end.si_pid == 0; i++)
+        usleep(1000); // its output is closed; it is about to end
+    if (end.si_pid != 0 && end.si_code == CLD_EXITED)
+        snprintf(how, sizeof how, "it ended with exit code %d", end.si_status);
+    else if (end.si_pid != 0)
+        snprintf(how, sizeof how, "it was ended by signal %d", end.si_status);
+    lose_child(p, c, how);
+}
+
+// It printed what is no answer to a question of its: nobody knows what it thinks it is doing.
+static void replace_child(Pool *p, Child *c)
+{
+    const char *end = memchr(c->in.data, '\n', c->in.size);
+    size_t size = end == NULL ? c->in.size : (size_t)(end - c->in.data);
+    say(p, c->busy ? c->tag : GRADER_NOBODY, GRADER_OTHER, c->in.data, size < GRADER_SHOWN + 4 ? size : GRADER_SHOWN + 4);
+    end_child(c);
 }
 
 static void take_line(Pool *p, Child *c)
 {
-    bool open = grader_fill(c->from, &c->in);
-    char *end = c->in.size > 0 ? memchr(c->in.data, '\n', c->in.size) : NULL;
-    if (end != NULL) {
-        size_t size = (size_t)(end - c->in.data);
-        if (c->busy)
-            answer(p, c->tag, false, c->in.data, size);
+    bool open = read_piece(c->from, &c->in);
+    const char *end = c->in.size > 0 ? memchr(c->in.data, '\n', c->in.size) : NULL;
+    size_t size = end == NULL ? 0 : (size_t)(end - c->in.data);
+    if (end != NULL && c->busy && memmem(c->in.data, size, c->name, sizeof c->name) != NULL) {
+        say(p, c->tag, GRADER_ANSWER, c->in.data, size);
         c->busy = false;
-        grader_drop(&c->in, size + 1); // a line that nobody asked for is dropped
+        c->warm = true;
+        grader_drop(&c->in, size + 1);
+        end = NULL;
     }
-    if (!open)
-        lose_child(p, c, NULL);
-    else if (end == NULL && c->in.size > GRADER_LINE_MOST)
+    if (end != NULL || (!c->busy && c->in.size > 0))
+        replace_child(p, c);
+    else if (!open)
+        lose_ended(p, c);
+    else if (c->in.size > GRADER_LINE_MOST)
         lose_child(p, c, "its line has no end");
 }
 
 // ---- questions
 
+// A new one has its things to load, since it was started: those seconds are not the question's.
+static double deadline_of(const Pool *p, const Child *c)
+{
+    double ready = c->warm ? 0 : c->started + p->options->start_seconds;
+    return (ready > now() ? ready : now()) + p->options->seconds;
+}
+
 static void hand_out(Pool *p)
 {
+    static const char NO_START[] = "it could not be started";
     GraderFrame f;
     for (int64_t i = 0; i < p->options->processes && next_frame(&p->in, &f); i++) {
         Child *c = &p->children[i];
         if (c->busy)
             continue;
         if (c->pid == 0 && !start_child(p, c)) {
-            answer(p, f.tag, true, "it could not be started", 23);
+            say(p, f.tag, GRADER_FAILED, NO_START, strlen(NO_START));
         } else {
             p->asked = c->busy = true;
             c->tag = f.tag;
-            c->deadline = now() + p->options->seconds;
+            memcpy(c->name, p->in.data + sizeof f + strlen(GRADER_BEGINNING), sizeof c->name);
+            c->deadline = deadline_of(p, c);
             if (!bytes_append(&c->out, p->in.data + sizeof f, f.size) || !bytes_append(&c->out, "\n", 1))
                 _exit(1);
         }
@@ -229,8 +324,10 @@ static void wait_for_something(Pool *p, struct pollfd *fds)
     fds[count++] = (struct pollfd){p->socket, (short)(POLLIN | (p->out.size > 0 ? POLLOUT : 0)), 0};
     for (int64_t i = 0; i < p->options->processes; i++) {
         const Child *c = &p->children[i];
-        if (c->pid != 0)
+        if (c->pid != 0) {
             fds[count++] = (struct pollfd){c->from, POLLIN, 0};
+            fds[count++] = (struct pollfd){c->errors, POLLIN, 0}; // below 0: poll passes it over
+        }
         if (c->pid != 0 && c->out.size > 0)
             fds[count++] = (struct pollfd){c->to, POLLOUT, 0};
     }
@@ -242,9 +339,11 @@ static void serve_children(Pool *p)
     for (int64_t i = 0; i < p->options->processes; i++) {
         Child *c = &p->children[i];
         if (c->pid != 0)
+            pass_errors(c);
+        if (c->pid != 0)
             take_line(p, c);
         if (c->pid != 0 && c->busy && !grader_flush(c->to, &c->out))
-            lose_child(p, c, NULL);
+            lose_ended(p, c);
         if (c->pid != 0 && c->busy && c->deadline < now())
             lose_child(p, c, "it did not answer in time");
     }
@@ -254,7 +353,7 @@ void grader_pool_run(int socket, const GraderOptions *options, bool sandboxed)
 {
     Pool p = {.socket = socket, .options = options, .sandboxed = sandboxed};
     p.children = calloc((size_t)options->processes, sizeof *p.children);
-    struct pollfd *fds = calloc(1 + 2 * (size_t)options->processes, sizeof *fds);
+    struct pollfd *fds = calloc(1 + 3 * (size_t)options->processes, sizeof *fds);
     if (p.children == NULL || fds == NULL)
         _exit(1);
     prctl(PR_SET_PDEATHSIG, SIGKILL); // its children have it too

@@ -8,14 +8,24 @@
 extern "C" {
 #endif
 
+// What a frame's bytes are.
+typedef enum GraderFrameKind {
+    GRADER_QUESTION, // to the pool: a question's line
+    GRADER_ANSWER,   // from the pool: a line with its question's name
+    GRADER_FAILED,   // there is no answer; why
+    GRADER_OTHER,    // there is none, or none was wanted: what was printed in its place
+    GRADER_ENDED     // the program ended before it was asked anything; how
+} GraderFrameKind;
+
 // What goes over the socket between the two, either way: this, and then so many bytes.
 typedef struct GraderFrame {
-    uint64_t tag;
-    uint32_t size, failed;
+    uint64_t tag; // of the question; GRADER_NOBODY: of none
+    uint32_t size, kind;
 } GraderFrame;
 
-enum { GRADER_LINE_MOST = 16 << 20 };
-#define GRADER_TAG_START UINT64_MAX // from the pool: the command ended before it was asked anything, and the bytes say how
+#define GRADER_NOBODY UINT64_MAX
+#define GRADER_BEGINNING "{\"question\":\""                                // of every question's line; its name follows
+enum { GRADER_NAME = 32, GRADER_LINE_MOST = 1 << 20, GRADER_SHOWN = 200 }; // bytes: of a name; of an answer; of what errors show
 
 // Never returns: exits when the other end is closed, and all children with it.
 void grader_pool_run(int socket, const GraderOptions *options, bool sandboxed) __attribute__((noreturn));

@@ -76,10 +76,13 @@ every_objective_runs() {
     proved "every loss with every advantage; a step of nothing but responses that were cut off"
 }
 
+# In a grader's loop of shell: prints $score as the answer to $line.
+answers='q=${line#*:?}; echo "{\"question\": \"${q%%[!0-9a-f]*}\", \"score\": $score}"'
+
 value() { sed -n "${3}s|.*\"$2\": \([^,}]*\).*|\1|p" "$1/log.jsonl"; } # folder, field, line
 
 everything_else_has_its_say() {
-    local grader='while read -r line; do echo "{\"score\": $((${#line} % 3))}"; done'
+    local grader="while read -r line; do score=\$((\${#line} % 3)); $answers; done"
     wants 0 reinforce "$work/kl" --kl-coef 0.1 --prompts-per-update 4 --steps 2
     [ "$(value "$work/kl" actor/kl_loss 2)" = 0 ] || failed "the first update is not at the reference"
     [ "$(value "$work/kl" actor/kl_loss 3)" != 0 ] || failed "the second update is at the reference"
@@ -282,7 +285,8 @@ what_rewards_were_made_of_is_seen() {
 }
 
 a_signal_does_not_wait_for_graders() {
-    local slow=(--grader "while read -r line; do [ -e '$work/slow' ] && sleep 60; echo 1; done" --grader-seconds 100 --steps 1) status=0
+    local slow=(--grader "while read -r line; do [ -e '$work/slow' ] && sleep 60; score=1; $answers; done" --grader-sandbox none
+        --grader-seconds 100 --steps 1) status=0
     touch "$work/slow"
     ./train_rl --model "$work/sft" "${rules[@]}" --out "$work/waits" "${slow[@]}" >"$work/stdout" 2>"$work/stderr" &
     local trainer=$!
@@ -297,6 +301,27 @@ a_signal_does_not_wait_for_graders() {
     rm "$work/slow"
     wants 0 reinforce "$work/waits" "${slow[@]}"
     proved "a signal while graders are waited for: stopped at once, and the same command goes on"
+}
+
+a_grader_that_is_mistaken_is_named_and_mended() {
+    wants 1 reinforce "$work/mistaken" --grader 'while read -r line; do echo 1; done' --steps 1
+    says 'it printed something else than an answer: "1"; for each line that it reads it must print one'
+    wants 1 reinforce "$work/mistaken" --grader "echo loading; while read -r line; do score=1; $answers; done" --steps 1
+    says 'it printed what nobody asked for: "loading"'
+    rm -rf "$work/mistaken"
+    local huge=(--grader "while read -r line; do score=1e308; [ ! -e '$work/mended' ] || score=\$((\${#line} % 3)); $answers; done"
+        --grader-sandbox none --steps 2)
+    wants 1 reinforce "$work/mistaken" "${huge[@]}"
+    says "its score is beyond 1e6"
+    touch "$work/mended"
+    wants 0 reinforce "$work/mistaken" "${huge[@]}" # the same command, once the program is another
+    [ "$(value "$work/mistaken" reward/unscored 2)" = 0 ] || failed "what had no score was not asked again"
+    # one line too many before the third answer of each process
+    local odd="i=0; while read -r line; do i=\$((i + 1)); score=\$((\${#line} % 3)); [ \$i != 3 ] || echo Warning; $answers; done"
+    wants 0 reinforce "$work/odd" --grader "$odd" --grader-processes 1 --steps 2
+    grep -q 'have no reward, and so no advantage; grader: it printed something else than an answer: "Warning"' "$work/stdout" ||
+        failed "an extra line was not named"
+    proved "a grader that answers without its question, prints a banner or scores of no use: named; mended, the same command goes on"
 }
 
 what_cannot_be_is_refused() {
@@ -339,4 +364,5 @@ a_judge_of_the_users_own
 a_run_knows_its_references
 what_rewards_were_made_of_is_seen
 a_signal_does_not_wait_for_graders
+a_grader_that_is_mistaken_is_named_and_mended
 what_cannot_be_is_refused

@@ -14,10 +14,11 @@ wants 0 ./prepare --tokenizer "$data/qwen3-tokenizer" --map difficulty=level --m
 wants 0 ./train_sft --init dev/demo/math_config.json --tokenizer "$data/qwen3-tokenizer" --data "$work/data/sft" --out "$work/sft" \
     --steps 6 --global-batch 4 --slots 1 --micro-batch-tokens 2048 --seq-len 1024 --lr 2e-3 --device cpu >"$work/stdout" 2>"$work/stderr"
 
+grader='while read -r line; do q=${line#*:?}; echo "{\"question\": \"${q%%[!0-9a-f]*}\", \"score\": $((${#line} % 7))}"; done'
 reinforce() {
     wants 0 ./train_rl --model "$work/sft" --data "$work/data/rl" --out "$1" --steps 3 --prompts-per-step 4 \
         --prompts-per-update 2 --samples-per-prompt 4 --max-prompt-tokens 256 --max-new-tokens 24 --micro-batch-tokens 2048 --slots 1 \
-        --lr 1e-4 --device cpu --save-every 1 --grader 'while read -r line; do echo "{\"score\": $((${#line} % 7))}"; done' \
+        --lr 1e-4 --device cpu --save-every 1 --grader "$grader" \
         >"$work/stdout" 2>"$work/stderr"
 }
 

@@ -1,12 +1,13 @@
-// External graders: ones that answer, are slow, die, talk nonsense, or cannot be run; and their file of verdicts.
+// External graders: ones that answer, are slow, die, talk nonsense, talk too much, or cannot be run; and their file of verdicts.
 #include "rl/grader.h"
 #include "test/support/check.h"
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 static char *folder;
 
-static int start(void **state) { return folder_temporary(&folder, "test-grader") ? 0 : -1; }
+static int start(void **state) { return folder_temporary(&folder, "test-grader") && setenv("FOLDER", folder, 1) == 0 ? 0 : -1; }
 static int stop(void **state)
 {
     bool ok = folder_remove(folder);
@@ -14,94 +15,278 @@ static int stop(void **state)
     return ok ? 0 : -1;
 }
 
-enum { ASKED = 12 };
+enum { ASKED = 12, ASKED_MOST = 80 };
 
-// Every question is {"n": i}; scores by i, and the first reason.
-static void grade(const char *command, const char *name, double seconds, double scores[ASKED], char reason[200])
+// In shell: $line is the question, $n its number, $q its name.
+#define READ "read -r line; q=${line#*:?}; q=${q%%[!0-9a-f]*}; n=${line##* }; n=${n%?}; "
+#define LOOP "while read -r line; do q=${line#*:?}; q=${q%%[!0-9a-f]*}; n=${line##* }; n=${n%?}; "
+#define ANSWER(score) "printf '{\"question\": \"%s\", \"score\": %s}\\n' $q " score "; "
+
+typedef struct Run {
+    const char *command, *journal;
+    double seconds, start_seconds;
+    int asked; // 0: ASKED
+    // what came of it
+    double scores[ASKED_MOST];
+    char why[600]; // the first
+    int heard, unscored;
+} Run;
+
+// Every question is {"n": i}. False: the run was ended.
+static bool grade(Run *r)
 {
-    char *journal = path_join(folder, name);
-    GraderOptions o = {.command = command, .processes = 3, .seconds = seconds, .sandbox = "none", .journal = journal};
-    Grader *g = grader_open(&o);
+    char *journal = path_join(folder, r->journal);
+    GraderOptions o = {.command = r->command, .processes = 3, .seconds = r->seconds == 0 ? 20 : r->seconds};
+    o.start_seconds = r->start_seconds;
+    o.sandbox = "none";
+    o.journal = journal;
+    r->asked = r->asked == 0 ? ASKED : r->asked;
     uint64_t tag;
     double score;
     const char *why;
-    int heard = 0;
-    reason[0] = 0;
-    assert_ok(g != NULL);
-    for (int i = 0; i < ASKED; i++) {
+    Grader *g = grader_open(&o);
+    bool ok = g != NULL;
+    for (int i = 0; ok && i < r->asked; i++) {
         char question[32];
         snprintf(question, sizeof question, "{\"n\": %d}", i);
-        assert_ok(grader_ask(g, (uint64_t)i, (Text){question, strlen(question)}) && grader_work(g, false));
+        ok = grader_ask(g, (uint64_t)i, (Text){question, strlen(question)}) && grader_work(g, false);
     }
-    assert_ok(grader_work(g, true));
-    for (; grader_next(g, &tag, &score, &why); heard++) {
-        assert_true(tag < ASKED && isnan(score) == (why != NULL));
-        scores[tag] = score;
-        if (why != NULL)
-            snprintf(reason, 200, "%s", why);
+    ok = ok && grader_work(g, true);
+    for (; g != NULL && grader_next(g, &tag, &score, &why); r->heard++) {
+        assert_true(tag < (uint64_t)r->asked && isnan(score) == (why != NULL));
+        r->scores[tag] = score;
+        r->unscored += isnan(score);
+        if (why != NULL && r->why[0] == 0)
+            snprintf(r->why, sizeof r->why, "%s", why);
     }
-    assert_int_equal(heard, ASKED);
+    assert_true(!ok || r->heard == r->asked);
     grader_close(g);
     free(journal);
+    return ok;
+}
+
+static void assert_says(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL)
+        fail_msg("should say '%s', but is: %s", part, text);
 }
 
 static void answers_are_scores(void **state)
 {
-    double scores[ASKED];
-    char reason[200];
-    grade("sed -u 's/.*: \\(.*\\)}/{\"score\": 0.\\1, \"more\": [1]}/'", "sed", 20, scores, reason);
+    Run r = {.command =
+                 "sed -u 's/^{\"question\":\"\\(.*\\)\",.*: \\(.*\\)}/{\"score\": 0.\\2, \"question\": \"\\1\", \"more\": [1]}/'",
+             .journal = "sed"};
+    assert_ok(grade(&r));
     for (int i = 0; i < ASKED; i++)
-        assert_true(scores[i] == (i < 10 ? i / 10.0 : i / 100.0));
-    grade("while read -r line; do echo true; done", "true", 20, scores, reason);
-    assert_true(scores[0] == 1 && scores[ASKED - 1] == 1);
+        assert_true(r.scores[i] == (i < 10 ? i / 10.0 : i / 100.0));
+    Run t = {.command = LOOP ANSWER("true") "done", .journal = "true"};
+    assert_ok(grade(&t));
+    assert_true(t.scores[0] == 1 && t.scores[ASKED - 1] == 1);
+    Run none = {.command = LOOP ANSWER("null") "done", .journal = "null", .asked = ASKED_MOST};
+    assert_ok(grade(&none)); // that there is no score is an answer
+    assert_int_equal(none.unscored, ASKED_MOST);
+    assert_string_equal(none.why, "it gave no score");
+}
+
+static size_t size_of(const char *name)
+{
+    char *path = path_join(folder, name);
+    Bytes text = {0};
+    assert_ok(!file_exists(path) || file_read(&text, path, 1 << 20));
+    size_t size = text.size;
+    bytes_free(&text);
+    free(path);
+    return size;
 }
 
 static void what_was_said_is_not_asked_again(void **state)
 {
-    double first[ASKED], again[ASKED];
-    char reason[200], command[300];
-    snprintf(command, sizeof command, "while read -r line; do echo x >>%s/count; echo 0.25; done", folder);
-    grade(command, "kept", 20, first, reason);
-    grade(command, "kept", 20, again, reason);
-    char *count = path_join(folder, "count");
-    Bytes lines = {0};
-    assert_ok(file_read(&lines, count, 1000));
-    assert_int_equal(lines.size, 2 * ASKED); // "x\n" for each, once
-    assert_memory_equal(first, again, sizeof first);
-    bytes_free(&lines);
-    free(count);
+    Run first = {.command = LOOP "echo x >>$FOLDER/count; " ANSWER("0.25") "done", .journal = "kept"}, again = first;
+    assert_ok(grade(&first) && grade(&again));
+    assert_int_equal(size_of("count"), 2 * ASKED); // "x\n" for each, once
+    assert_memory_equal(first.scores, again.scores, sizeof first.scores);
+}
+
+static void questions_that_are_the_same_are_asked_once(void **state)
+{
+    char *journal = path_join(folder, "same");
+    const char *command = LOOP "echo x >>$FOLDER/times; " ANSWER("$(wc -l <$FOLDER/times)") "done";
+    GraderOptions o = {.command = command, .processes = 3, .seconds = 20, .sandbox = "none", .journal = journal};
+    Grader *g = grader_open(&o);
+    uint64_t tag;
+    double score;
+    const char *why;
+    assert_ok(g != NULL);
+    for (uint64_t i = 0; i < ASKED; i++)
+        assert_ok(grader_ask(g, i, (Text){"{\"n\": 1}", 8}) && grader_work(g, i % 3 == 2));
+    for (int i = 0; i < ASKED; i++)
+        assert_true(grader_next(g, &tag, &score, &why) && score == 1);
+    grader_close(g);
+    free(journal);
 }
 
 static void a_grader_that_fails_has_no_score_and_is_replaced(void **state)
 {
-    double scores[ASKED];
-    char reason[200];
-    int had = 0;
-    grade("read -r line; echo 1; exit 3", "once", 20, scores, reason); // each lives for one question
+    Run once = {.command = READ ANSWER("1") "exit 3", .journal = "once"}; // each lives for one question
+    assert_ok(grade(&once));
+    assert_true(once.unscored <= ASKED - 3);
+    Run dies = {.command = "read -r line; exit 3", .journal = "dies"};
+    assert_ok(grade(&dies));
+    assert_int_equal(dies.unscored, ASKED);
+    assert_string_equal(dies.why, "it ended with exit code 3");
+    Run speaks = {.command = "read -r line; echo first >&2; echo 'KeyError: \033x' >&2; exit 1", .journal = "speaks"};
+    assert_ok(grade(&speaks));
+    assert_string_equal(speaks.why, "it ended with exit code 1; the last that it wrote: KeyError: ?x");
+    Run slow = {
+        .command = LOOP "case $n in *1*) sleep 60 ;; *) " ANSWER("1") " ;; esac; done", .journal = "slow", .seconds = 0.3};
+    assert_ok(grade(&slow));
     for (int i = 0; i < ASKED; i++)
-        had += scores[i] == 1;
-    assert_true(had >= 3);
-    grade("read -r line; exit 3", "dies", 20, scores, reason);
+        assert_true(i == 1 || i >= 10 ? isnan(slow.scores[i]) : slow.scores[i] == 1);
+    assert_string_equal(slow.why, "it did not answer in time");
+}
+
+// What failed is no verdict: a run that goes on asks again, and the program may have been mended.
+static void what_failed_is_asked_again(void **state)
+{
+    const char *command = LOOP
+        "if [ -e $FOLDER/mended ]; then " ANSWER("$n") "elif [ $n = 5 ]; then exit 1; "
+                                                       "elif [ $n = 6 ]; then " ANSWER("NaN") "else " ANSWER("$n") "fi; done";
+    Run first = {.command = command, .journal = "failed"}, again = first;
+    assert_ok(grade(&first));
+    assert_true(isnan(first.scores[5]) && isnan(first.scores[6]) && first.unscored == 2);
+    char *mended = path_join(folder, "mended");
+    assert_ok(file_write_atomic(mended, "", 0) && grade(&again));
     for (int i = 0; i < ASKED; i++)
-        assert_true(isnan(scores[i]));
-    assert_string_equal(reason, "it ended with exit code 3");
-    grade("while read -r line; do case $line in *1*) sleep 60 ;; *) echo 1 ;; esac; done", "slow", 0.3, scores, reason);
-    for (int i = 0; i < ASKED; i++)
-        assert_true(i == 1 || i >= 10 ? isnan(scores[i]) : scores[i] == 1);
-    assert_string_equal(reason, "it did not answer in time");
-    grade("while read -r line; do echo '{\"points\": 1}'; done", "nonsense", 20, scores, reason);
-    assert_true(isnan(scores[0]) && strstr(reason, "no JSON with a number named score") != NULL);
-    grade("while read -r line; do echo '{\"score\": null}'; done", "null", 20, scores, reason);
-    assert_true(isnan(scores[0]) && strstr(reason, "no score") != NULL);
+        assert_true(again.scores[i] == i);
+    free(mended);
+}
+
+static void a_score_of_no_use_is_no_score_and_says_why(void **state)
+{
+    static const struct {
+        const char *score, *why;
+    } cases[] = {{"NaN", "its answer is no JSON"},      {"-Infinity", "is no JSON"},   {"1e999", "is none or too large"},
+                 {"1e308", "its score is beyond 1e6"},  {"-1000001", "is beyond 1e6"}, {"99999999999999999999", "too large"},
+                 {"\"high\"", "no number named score"}, {"0.5}\\0377", "is no JSON"},  {"1, \"score\": 2", "is no JSON"}};
+    const char *command =
+        LOOP "case $n in 3) s=$SAID ;; *) s=0.5 ;; esac; printf '{\"question\": \"%s\", \"score\": %b}\\n' $q \"$s\"; done";
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(setenv("SAID", cases[i].score, 1), 0);
+        Run live = {.command = command, .journal = "useless"}, replayed = live;
+        assert_ok(grade(&live) && grade(&replayed));
+        assert_true(isnan(live.scores[3]) && live.unscored == 1 && replayed.unscored == 1);
+        assert_says(live.why, cases[i].why);
+        assert_string_equal(live.why, replayed.why);
+        assert_memory_equal(live.scores, replayed.scores, sizeof live.scores);
+    }
+    Run most = {.command = LOOP ANSWER("-1e6") "done", .journal = "most"};
+    assert_ok(grade(&most));
+    assert_true(most.scores[0] == -1e6);
+}
+
+static void a_score_in_the_journal_is_checked_too(void **state)
+{
+    Run first = {.command = LOOP ANSWER("0.25") "done", .journal = "edited"}, again = first;
+    assert_ok(grade(&first));
+    char *path = path_join(folder, "edited");
+    Bytes text = {0};
+    assert_ok(file_read(&text, path, 1 << 20));
+    memcpy(strstr(text.data, "0.25"), "1e99", 4);
+    assert_ok(file_write_atomic(path, text.data, text.size) && grade(&again));
+    assert_memory_equal(first.scores, again.scores, sizeof first.scores); // it was asked again
+    bytes_free(&text);
+    free(path);
+}
+
+// Before anything was scored it is a mistake in the program, and the run is not to find that out in hours.
+static void what_is_no_answer_ends_a_run_that_has_no_score_yet(void **state)
+{
+    static const struct {
+        const char *command, *says;
+    } cases[] = {
+        {"while read -r line; do echo 1; done", "it printed something else than an answer: \"1\"; for each line"},
+        {"while read -r line; do echo '{\"score\": 1}'; done", "{\"question\": the question's own, \"score\": 0.5}"},
+        {"echo loading the checker; " LOOP ANSWER("1") "done", "it printed what nobody asked for: \"loading the checker\""},
+        {"sleep 0.6; echo loading the checker; " LOOP ANSWER("1") "done", "\"loading the checker\""},
+        {"printf loading; " LOOP ANSWER("1") "done", "nobody asked for: \"loading\""},
+        {"yes 1", "it printed what nobody asked for: \"1\""},
+        {"tr -d '\\n' </dev/zero", "nobody asked for: \"????"},
+        {LOOP "echo; done", "something else than an answer: \"\""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Run r = {.command = cases[i].command, .journal = "mistaken"};
+        assert_refused(grade(&r), cases[i].says);
+        assert_says(error_text(), "everything else to standard error");
+        assert_int_equal(r.heard, 0);
+    }
+    assert_int_equal(size_of("mistaken"), 0);
+}
+
+// Each response gets the score that was computed for it, or none.
+static void no_response_gets_the_score_of_another(void **state)
+{
+    static const char *const commands[] = {
+        // a warning before the second answer
+        "i=0; " LOOP "i=$((i + 1)); [ $i != 2 ] || echo Warning; " ANSWER("$n") "done",
+        // one behind it, at once and later
+        LOOP ANSWER("$n") "echo Warning; done", LOOP ANSWER("$n") "(sleep 0.05; echo Warning) & done",
+        // an answer twice
+        "i=0; " LOOP "i=$((i + 1)); " ANSWER("$n") "[ $i != 1 ] || " ANSWER("$n") "done",
+        // the last one's before its own
+        "i=0; " LOOP
+        "i=$((i + 1)); [ $i != 2 ] || printf '{\"question\": \"%s\", \"score\": 77}\\n' $last; last=$q; " ANSWER("$n") "done",
+        // the end of a line that is missing
+        "i=0; " LOOP "i=$((i + 1)); [ $i != 2 ] || printf Warning; " ANSWER("$n") "done",
+        // the question, as it came
+        "i=0; " LOOP "i=$((i + 1)); [ $i != 2 ] || printf '%s\\n' \"$line\"; " ANSWER("$n") "done",
+        // without an end, and for ever
+        LOOP ANSWER("$n") "yes; done", LOOP ANSWER("$n") "yes | tr -d '\\n'; done",
+        LOOP "case $n in 7) yes | tr -d '\\n' ;; 8) yes ;; *) " ANSWER("$n") " ;; esac; done"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        Run r = {.command = commands[i], .journal = "steps"};
+        assert_ok(grade(&r));
+        for (int n = 0; n < ASKED; n++)
+            if (!isnan(r.scores[n]) && r.scores[n] != n)
+                fail_msg("program %zu: question %d has the score %g", i, n, r.scores[n]);
+        assert_true(r.unscored <= ASKED - 3);
+    }
+}
+
+static void a_program_without_hope_ends_the_run(void **state)
+{
+    Run dies = {.command = "read -r line; echo 'no module named x' >&2; exit 3", .journal = "hopeless", .asked = ASKED_MOST};
+    assert_refused(grade(&dies),
+                   "the last 16 questions have no score; it ended with exit code 3; the last that it wrote: no module");
+    Run useless = {.command = LOOP ANSWER("1e308") "done", .journal = "hopeless", .asked = ASKED_MOST};
+    assert_refused(grade(&useless), "its score is beyond 1e6: ");
+    Run talks = {.command = LOOP ANSWER("1") "echo more; done", .journal = "hopeless", .asked = ASKED_MOST};
+    assert_refused(grade(&talks), "it prints more than answers, so it was replaced");
+    // one that gave verdicts may fail as often as it likes in one round
+    Run later = {.command = LOOP "[ $n -lt 9 ] || exit 3; " ANSWER("1") "done", .journal = "hopeful", .asked = ASKED_MOST},
+        again = later;
+    assert_ok(grade(&later));
+    assert_ok(grade(&again)); // what failed is all that it is asked, and fails once more
+    assert_int_equal(again.unscored, ASKED_MOST - 9);
+}
+
+static void starting_has_seconds_of_its_own(void **state)
+{
+    const char *command = "sleep 0.7; i=0; " LOOP "i=$((i + 1)); [ $i != 2 ] || sleep 60; " ANSWER("$n") "done";
+    Run r = {.command = command, .journal = "starts", .seconds = 0.3, .start_seconds = 30, .asked = 6};
+    double begun = (double)time(NULL);
+    assert_ok(grade(&r)); // every first answer comes, and every second one is too late
+    assert_int_equal(r.unscored, 3);
+    assert_string_equal(r.why, "it did not answer in time");
+    assert_true((double)time(NULL) - begun < 15);
+    Run hurried = {.command = command, .journal = "hurried", .seconds = 0.1, .start_seconds = 0, .asked = 3};
+    assert_ok(grade(&hurried));
+    assert_int_equal(hurried.unscored, 3);
 }
 
 static void a_command_that_cannot_be_run_is_refused(void **state)
 {
-    char *journal = path_join(folder, "none");
-    GraderOptions o = {.command = "/no/such/program", .processes = 2, .seconds = 5, .sandbox = "none", .journal = journal};
-    assert_null(grader_open(&o));
-    assert_non_null(strstr(error_text(), "exit code 127"));
-    free(journal);
+    Run r = {.command = "/no/such/program", .journal = "none"};
+    assert_refused(grade(&r), "exit code 127");
+    assert_says(error_text(), "before it was asked anything");
 }
 
 int main(void)
@@ -109,7 +294,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_scores),
         cmocka_unit_test(what_was_said_is_not_asked_again),
+        cmocka_unit_test(questions_that_are_the_same_are_asked_once),
         cmocka_unit_test(a_grader_that_fails_has_no_score_and_is_replaced),
+        cmocka_unit_test(what_failed_is_asked_again),
+        cmocka_unit_test(a_score_of_no_use_is_no_score_and_says_why),
+        cmocka_unit_test(a_score_in_the_journal_is_checked_too),
+        cmocka_unit_test(what_is_no_answer_ends_a_run_that_has_no_score_yet),
+        cmocka_unit_test(no_response_gets_the_score_of_another),
+        cmocka_unit_test(a_program_without_hope_ends_the_run),
+        cmocka_unit_test(starting_has_seconds_of_its_own),
         cmocka_unit_test(a_command_that_cannot_be_run_is_refused),
     };
     return cmocka_run_group_tests(tests, start, stop);
