@@ -2,6 +2,7 @@
 // 1 to 5 as the next token decide, which costs one pass over each problem, the rubric's beginning being computed once for all; or an
 // answer that it writes. The model is a folder here, or behind a server.
 #include "base/signals.h"
+#include "base/text.h"
 #include "sampling/sampling.h"
 #include "score_options.h"
 #include <stdlib.h>
@@ -18,9 +19,11 @@ typedef struct Score {
     Bytes text, line;
     Asked *asked; // rows whose answers are on their way
     bool read_all, by_logits, remote;
-    int64_t defaulted;            // problems without a usable answer
-    int64_t failed, failed_a_row; // questions that a server did not answer; the last ones, without an answer between them
-    Bytes why;                    // the first of those failed
+    int64_t levels[DIFFICULTIES + 1]; // rows so far with 1 to 5; [0]: without a usable answer
+    int64_t mine;                     // rows that are to be scored
+    Bytes useless;                    // the end of the first answer that was of no use
+    int64_t failed, failed_a_row;     // questions that a server did not answer; the last ones, without an answer between them
+    Bytes why;                        // the first of those failed
     // a folder's model
     Sampler sampler;
     Encoder *encoder;
@@ -31,8 +34,10 @@ typedef struct Score {
     Endpoint *endpoint;
 } Score;
 
-static const char *const OWN_FIELDS[] = {"difficulty", "difficulty_expected", "difficulty_probs",  "difficulty_default",
-                                         "scorer",     "scorer_prompt",       "source_difficulty", NULL};
+static const char *const OWN_FIELDS[] = {"difficulty",         "difficulty_expected", "difficulty_probs",
+                                         "difficulty_default", "difficulty_answer",   "scorer",
+                                         "scorer_prompt",      "source_difficulty",   NULL};
+enum { ANSWER_SHOWN = 200 }; // bytes of an answer's end, in rows and errors
 
 // ---- a row's way in
 
@@ -128,6 +133,27 @@ static bool ask(Score *s)
 
 // ---- and out
 
+// A finished row, of this run or an earlier one, as it stands in the file: the last "difficulty" in it is the score's.
+static bool count(void *score, Text line)
+{
+    Score *s = (Score *)score;
+    static const char own[] = "\"difficulty\":";
+    const char *at = text_last(line, own), *end = line.data + line.size;
+    int level = at == NULL || end - at < 16 ? 0 : at[strlen(own)] - '0';
+    if (level < 1 || level > DIFFICULTIES)
+        return fail("%s: a row in it has no difficulty; remove it to begin anew", s->journal.path);
+    bool useless = text_last(text_between(at, end), "\"difficulty_default\":true") != NULL;
+    if (useless && s->levels[0] == 0) {
+        json_t *row = json_parse(line.data, line.size, s->journal.path);
+        const json_t *answer = json_object_get(row, "difficulty_answer");
+        bool ok = row != NULL && bytes_append(&s->useless, json_string_value(answer), json_string_length(answer));
+        json_decref(row);
+        TRY(ok);
+    }
+    s->levels[useless ? 0 : level]++;
+    return true;
+}
+
 static bool write_score(Score *s, const Asked *a, const Difficulty *d)
 {
     const char *slash = strrchr(s->o.model, '/'), *name = s->remote || slash == NULL || slash[1] == 0 ? s->o.model : slash + 1;
@@ -141,10 +167,11 @@ static bool write_score(Score *s, const Asked *a, const Difficulty *d)
     TRY(row_number(&s->line, "difficulty_expected", d->expected) &&
         row_floats(&s->line, "difficulty_probs", probs, DIFFICULTIES));
     if (d->defaulted)
-        TRY(bytes_text(&s->line, ",\"difficulty_default\":true"));
+        TRY(bytes_text(&s->line, ",\"difficulty_default\":true") &&
+            row_text(&s->line, "difficulty_answer", a->useless.data == NULL ? "" : a->useless.data, a->useless.size));
     TRY(row_text(&s->line, "scorer", name, strlen(name)) && row_text(&s->line, "scorer_prompt", prompt, strlen(prompt)));
-    s->defaulted += d->defaulted;
-    return row_end(&s->line) && journal_add(&s->journal, (uint64_t)a->number, s->line.data, s->line.size);
+    return row_end(&s->line) && journal_add(&s->journal, (uint64_t)a->number, s->line.data, s->line.size) &&
+           count(s, (Text){s->line.data, s->line.size});
 }
 
 static bool settle(Score *s, Asked *a, const Difficulty *d)
@@ -154,11 +181,24 @@ static bool settle(Score *s, Asked *a, const Difficulty *d)
     return ok;
 }
 
+// cut: it reached its limit, so nobody knows its last line. An answer of one token, where digits were wanted, always has.
+static bool vote(const Score *s, Asked *a, Text said, bool cut)
+{
+    int level = cut && !s->by_logits ? 0 : difficulty_in_text(said.data, said.size);
+    if (++a->votes[level] > 1 || level > 0)
+        return true;
+    size_t from = said.size > ANSWER_SHOWN ? said.size - ANSWER_SHOWN : 0;
+    while (from < said.size && (said.data[from] & 0xc0) == 0x80)
+        from++; // not in the middle of a character
+    return bytes_append(&a->useless, said.data + from, said.size - from) &&
+           bytes_text(&a->useless, cut && !s->by_logits ? " (cut off)" : "");
+}
+
 static bool take_written(Score *s, Asked *a, const GenerationResult *r)
 {
     bytes_clear(&s->text);
-    TRY(decode(s->sampler.tokenizer, &s->text, r->ids, (size_t)r->count, false));
-    a->votes[difficulty_in_text(s->text.data == NULL ? "" : s->text.data, s->text.size)]++;
+    TRY(decode(s->sampler.tokenizer, &s->text, r->ids, (size_t)r->count, false) && bytes_text(&s->text, "") &&
+        vote(s, a, (Text){s->text.data, s->text.size}, r->reason != FINISH_STOP));
     if (--a->left > 0)
         return true;
     Difficulty d = difficulty_of_votes(a->votes);
@@ -195,7 +235,7 @@ static bool take_server_answer(Score *s, const EndpointAnswer *answer)
     }
     s->failed_a_row = 0;
     if (!s->by_logits || !difficulty_of_top(&d, answer->top, answer->top_count)) {
-        a->votes[difficulty_in_text(answer->text.data, answer->text.size)]++;
+        TRY(vote(s, a, answer->text, strcmp(answer->finish_reason, "length") == 0));
         d = difficulty_of_votes(a->votes);
     }
     return settle(s, a, &d);
@@ -229,11 +269,38 @@ static void show(Score *s, bool last)
     progress_show(&s->progress, s->journal.count, e.prompt_tokens + e.sampled_tokens, running, last);
 }
 
+static void summarise(Score *s)
+{
+    const int64_t *n = s->levels;
+    progress_note(&s->progress,
+                  "difficulty 1: %" PRId64 " | 2: %" PRId64 " | 3: %" PRId64 " | 4: %" PRId64 " | 5: %" PRId64
+                  " | no usable score: %" PRId64 "%s",
+                  n[1], n[2], n[3], n[4], n[5], n[0], n[0] > 0 ? " (3 stands in, with difficulty_default)" : "");
+}
+
+static int64_t useless_allowed(const Score *s)
+{
+    return (int64_t)(s->o.unusable_share * (double)s->mine + 1e-9); // 0.29 · 100 is 28.999999999999996
+}
+
+// Known as soon as there are so many, whatever the others will say.
+static bool too_many_useless(const Score *s) { return s->levels[0] > useless_allowed(s); }
+
+static bool refuse_useless(Score *s)
+{
+    for (size_t i = 0; i < s->useless.size; i++) // nothing that acts on a terminal
+        if ((unsigned char)s->useless.data[i] < ' ' || s->useless.data[i] == 0x7f)
+            s->useless.data[i] = ' ';
+    return fail(
+        "%" PRId64 " of %" PRId64 " rows have no usable score so far, and --unusable-share %g allows no more than %" PRId64
+        "; the first answer of no use ends in \"%s\"; ask more clearly (--rubric), give it more room (--max-new-tokens) or "
+        "take another model, and remove %s to begin anew; or raise --unusable-share, and the same command goes on",
+        s->levels[0], s->mine, s->o.unusable_share, useless_allowed(s), s->useless.data == NULL ? "" : s->useless.data,
+        s->journal.path);
+}
+
 static bool finish(Score *s)
 {
-    if (s->defaulted > 0)
-        progress_note(&s->progress, "%" PRId64 " problems got no usable answer: difficulty %d stands in, with difficulty_default",
-                      s->defaulted, (int)DIFFICULTY_DEFAULT);
     if (s->failed > 0)
         return fail("%" PRId64
                     " questions were not answered; the first: %s; what is finished is in %s, and the same command asks again",
@@ -243,7 +310,7 @@ static bool finish(Score *s)
 
 static bool score_all(Score *s, bool *stopped)
 {
-    while (!(*stopped = signal_received() != 0)) {
+    while (!(*stopped = signal_received() != 0) && !too_many_useless(s)) {
         TRY(ask(s));
         if (all_asked(s))
             break;
@@ -251,6 +318,9 @@ static bool score_all(Score *s, bool *stopped)
         show(s, false);
     }
     show(s, true);
+    summarise(s);
+    if (too_many_useless(s))
+        return refuse_useless(s);
     if (!*stopped)
         return finish(s);
     progress_note(&s->progress, "stopped by a signal; what is finished is in %s, and the same command goes on", s->journal.path);
@@ -391,6 +461,8 @@ static bool run(Score *s, bool *stopped)
                 fflush(stdout) == 0) ||
                fail_errno("writing the rubric");
     TRY(check_options(s) && signals_install() && open_all(s, &facts));
+    s->mine = facts.mine;
+    TRY(journal_each(&s->journal, count, s));
     s->progress = progress_begin(stderr, facts.mine, s->journal.before);
     Bytes about = {0};
     if (!s->remote)
@@ -418,6 +490,7 @@ static void close_all(Score *s)
     bytes_free(&s->text);
     bytes_free(&s->line);
     bytes_free(&s->why);
+    bytes_free(&s->useless);
     options_free(&s->options);
 }
 

@@ -32,6 +32,7 @@
     ROW(max_new_tokens, integer,  "4096", "> 0",          asking,   IDENTITY, "of a written answer")                             \
     ROW(temperature,    number,   "0", ">= 0",            asking,   IDENTITY, "of written answers; 0: greedy")                   \
     ROW(seed,           integer,  "0", ">= 0",            asking,   IDENTITY, "of written answers")                              \
+    ROW(unusable_share, number,   "0.05", ">= 0 and <= 1", asking, NEUTRAL,  "of the rows may go without a usable score; more: an error") \
     ROW(endpoint,       text,     "", "",                 server,   IDENTITY, "ask this OpenAI-compatible server instead")       \
     ROW(in_flight,      integer,  "16", "> 0 and <= 1024", server,  NEUTRAL,  "questions on their way at once")                  \
     ROW(attempts,       integer,  "8", "> 0 and <= 1000", server,   NEUTRAL,  "for each question")                               \

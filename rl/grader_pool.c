@@ -342,7 +342,7 @@ static void serve_children(Pool *p)
             pass_errors(c);
         if (c->pid != 0)
             take_line(p, c);
-        if (c->pid != 0 && c->busy && !grader_flush(c->to, &c->out))
+        if (c->pid != 0 && !grader_flush(c->to, &c->out)) // also of one that has answered before it read all of its question
             lose_ended(p, c);
         if (c->pid != 0 && c->busy && c->deadline < now())
             lose_child(p, c, "it did not answer in time");

@@ -22,6 +22,7 @@ void asked_free(Asked *a)
     if (a->next != NULL)
         a->next->here = a->here;
     bytes_free(&a->row);
+    bytes_free(&a->useless);
     tokens_free(&a->ids);
     free(a);
 }

@@ -15,6 +15,7 @@ typedef struct Asked {
     int64_t number;             // of the row
     int64_t left;               // answers that are still to come
     int64_t votes[6];           // of a score: answers so far that say 1 to 5; [0]: that say nothing
+    Bytes useless;              // the end of the first of those
 } Asked;
 
 Asked *asked_new(Asked **list, int64_t number); // NULL after fail()

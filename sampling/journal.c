@@ -173,22 +173,35 @@ void journal_close(Journal *j)
 
 // ---- the end
 
-bool journal_finish(Journal *j)
+static bool result_at(const Journal *j, const MappedFile *file, uint64_t place, Text *line)
+{
+    const char *text = (const char *)file->data + place, *end = memchr(text, '\n', file->size - place);
+    *line = (Text){text, end == NULL ? 0 : (size_t)(end - text)};
+    return end != NULL || fail("%s: was changed by somebody else", j->path);
+}
+
+bool journal_each(const Journal *j, bool (*take)(void *context, Text line), void *context)
 {
     MappedFile file;
-    AtomicFile out;
+    Text line;
+    bool ok = true;
     TRY(file_map(&file, j->path));
-    bool ok = atomic_open(&out, j->out);
-    for (size_t i = 0; ok && i < j->place_count; i++) {
-        if (j->places[i] == 0)
-            continue;
-        const char *text = (const char *)file.data + j->places[i];
-        const char *end = memchr(text, '\n', file.size - j->places[i]);
-        ok = end != NULL ? atomic_write(&out, text, (size_t)(end + 1 - text)) : fail("%s: was changed by somebody else", j->path);
-        if (!ok)
-            atomic_abort(&out);
-    }
+    for (size_t i = 0; ok && i < j->place_count; i++)
+        ok = j->places[i] == 0 || (result_at(j, &file, j->places[i], &line) && take(context, line));
     file_unmap(&file);
-    TRY(ok && atomic_commit(&out));
+    return ok;
+}
+
+static bool write_result(void *out, Text line) { return atomic_write(out, line.data, line.size + 1); } // its end, too
+
+bool journal_finish(Journal *j)
+{
+    AtomicFile out;
+    TRY(atomic_open(&out, j->out));
+    if (!journal_each(j, write_result, &out)) {
+        atomic_abort(&out);
+        return false;
+    }
+    TRY(atomic_commit(&out));
     return unlink(j->path) == 0 || fail_errno("%s: removing; %s is complete", j->path, j->out);
 }

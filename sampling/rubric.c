@@ -112,16 +112,3 @@ bool difficulty_of_top(Difficulty *difficulty, const TopToken *top, size_t count
     *difficulty = of_weights(weight);
     return !difficulty->defaulted;
 }
-
-int difficulty_in_text(const char *text, size_t size)
-{
-    static const char thought[] = "</think>";
-    for (const char *found; (found = memmem(text, size, thought, strlen(thought))) != NULL;) {
-        size -= (size_t)(found - text) + strlen(thought);
-        text = found + strlen(thought);
-    }
-    for (size_t i = 0; i < size; i++)
-        if (text[i] >= '1' && text[i] <= '0' + DIFFICULTIES)
-            return text[i] - '0';
-    return 0;
-}

@@ -44,7 +44,13 @@ Difficulty difficulty_of_votes(const int64_t votes[DIFFICULTIES + 1]);
 // none of them is.
 bool difficulty_of_top(Difficulty *difficulty, const TopToken *top, size_t count);
 
-// The level that a written answer gives: its first digit from 1 to 5 behind the last "</think>"; 0: it gives none.
+// The level that a written answer gives; 0: it gives none. It is the last number of the last line (of those that are more than signs)
+// behind the last "</think>"; an answer that is still thinking gives none.
+//   - In that line, what stands in a \boxed{} counts alone; what stands in parentheses does not count, where a digit stands outside.
+//   - A scale is no level, but says of what: "4/5", "4 out of 5", "on a scale from 1 to 5: 4" are 4, and "4/10" is none.
+//   - The number must be 1, 2, 3, 4 or 5 (4.0 too): "10", "3.5", "-3", "0" and "6" are none, and so are "3-4", "3 or 4", "3, 4".
+//   - A line without digits may end in one to five, alone or behind a colon: "five", "Score: Five".
+// Numbers of other lines are never read: "Step 1: ... Step 2: ..." is reasoning.
 int difficulty_in_text(const char *text, size_t size);
 
 #ifdef __cplusplus

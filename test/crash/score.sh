@@ -30,6 +30,7 @@ rows_come_out_in_order() {
     grep -q '"prompt":"1?","source_difficulty":"PhD","difficulty":[1-5],' "$out" || failed "the source's difficulty of a row that is scored again"
     [ "$(grep -cE '"difficulty":[1-5],"difficulty_expected":[1-5][.0-9]*,"difficulty_probs":\[[^]]*\],"scorer":"run","scorer_prompt":"[0-9a-f]{16}"}$' "$out")" = 43 ] ||
         failed "not every row has all that a score adds"
+    grep -q '^difficulty 1: [0-9]* | .* | no usable score: 0$' "$work/stderr" || failed "how many of each difficulty there are is not said"
     cp "$out" "$work/calm.jsonl"
     for options in "--sequences 1" "--pass-tokens 9 --sequences 4" "--cache 200k" "--threads 1"; do
         # shellcheck disable=SC2086
@@ -80,14 +81,26 @@ a_killed_run_goes_on() {
 }
 
 written_scores() {
-    wants 0 score --method generate --max-new-tokens 6
+    wants 1 score --method generate --max-new-tokens 6
     sane
-    grep -q '"difficulty_default":true' "$out" && says "got no usable answer: difficulty 3 stands in"
-    wants 0 score --method generate --max-new-tokens 40 --samples 5 --temperature 1
+    says "of 43 rows have no usable score so far, and --unusable-share 0.05 allows no more than 2; the first answer of no use ends in"
+    [ ! -e "$out" ] || failed "a file without scores was written"
+    wants 0 more --method generate --max-new-tokens 6 --unusable-share 1
+    says "no usable score: 43 (3 stands in"
+    [ "$(grep -cE '"difficulty":3,.*"difficulty_default":true,"difficulty_answer":".* \(cut off\)","scorer"' "$out")" = 43 ] ||
+        failed "rows without a score do not say so"
+    # a model that has learned to say a level and stop
+    awk '{ printf "{\"problem\": \"%d?\", \"solution\": \"Score: %d\"}\n", NR, NR % 5 + 1 }' "$work/rows.jsonl" >"$work/train.jsonl"
+    wants 0 train "$work/rater" --epochs 8 --eval-every 1000
+    wants 0 score --model "$work/rater" --method generate --max-new-tokens 40 --samples 5 --temperature 1 --unusable-share 0.5
     grep -qE '"difficulty_probs":\[[^]]*0\.[1-9]' "$out" || failed "five answers are no votes"
+    for level in 1 2 3 4 5; do
+        printf '%s: %s | ' "$level" "$(grep -v difficulty_default "$out" | grep -c "\"difficulty\":$level,")"
+    done >"$work/levels"
+    says "difficulty $(cat "$work/levels")no usable score: $(grep -c difficulty_default "$out")"
     wants 1 score --samples 3
     says "several answers are for --method generate"
-    proved "score: --method generate, with one answer and with votes"
+    proved "score: --method generate, with one answer and with votes; what became of all rows is said; too many without a score are an error"
 }
 
 bad_input_is_one_line() {

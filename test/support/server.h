@@ -208,6 +208,21 @@ static inline bool answer_key_alone(const Asked *asked)
     return server_respond(asked->connection, "200 OK", "", asked->authorization, strlen(asked->authorization));
 }
 
+// "says 1 TEXT" and "is-cut 1 TEXT": that text, whole or as if it had met its limit.
+static inline bool answer_text(const Asked *asked)
+{
+    int begin = 0;
+    sscanf(asked->text, "%*s %*d %n", &begin);
+    json_t *body = json_pack("{s:[{s:{s:s}, s:s}]}", "choices", "message", "content", asked->text + begin, "finish_reason",
+                             asked->text[0] == 'i' ? "length" : "stop");
+    char *text = json_dumps(body, 0);
+    server_must(text != NULL, "no memory");
+    bool ok = server_respond(asked->connection, "200 OK", "", text, strlen(text));
+    free(text);
+    json_decref(body);
+    return ok;
+}
+
 static inline bool answer_busy_until(const Asked *asked)
 {
     char header[80];
@@ -262,6 +277,8 @@ static const Way SERVER_WAYS[] = {
     {"nothing", NULL, NULL, "", NULL},
     {"key", NULL, NULL, NULL, answer_key},
     {"key-alone", NULL, NULL, NULL, answer_key_alone},
+    {"says", NULL, NULL, NULL, answer_text},
+    {"is-cut", NULL, NULL, NULL, answer_text},
     {"busy-until", NULL, NULL, NULL, answer_busy_until},
     {"never", NULL, NULL, NULL, answer_never},
     {"huge", NULL, NULL, NULL, answer_huge},

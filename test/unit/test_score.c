@@ -31,20 +31,69 @@ static void votes_are_counted_and_no_vote_is_said(void **state)
     assert_true(difficulty_of_votes(none).defaulted);
 }
 
-static void a_written_level_is_the_first_digit_behind_the_thought(void **state)
+typedef struct Written {
+    const char *text;
+    int level; // 0: none
+} Written;
+
+static void assert_levels(const Written *cases, size_t count)
 {
-    const struct {
-        const char *text;
-        int level;
-    } cases[] = {{"4", 4},
-                 {"Score: 2/5", 2},
-                 {"<think>\nIt has 3 steps, so 5?\n</think>\n\n2", 2},
-                 {"<think>1</think><think>2</think> 5", 5},
-                 {"0, or 7, or 9", 0},
-                 {"hard", 0},
-                 {"", 0}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_int_equal(difficulty_in_text(cases[i].text, strlen(cases[i].text)), cases[i].level);
+    for (size_t i = 0; i < count; i++) {
+        int level = difficulty_in_text(cases[i].text, strlen(cases[i].text));
+        if (level != cases[i].level)
+            fail_msg("'%s' was read as %d instead of %d", cases[i].text, level, cases[i].level);
+    }
+}
+#define LEVELS(...)                                                                                                              \
+    do {                                                                                                                         \
+        const Written cases_[] = {__VA_ARGS__};                                                                                  \
+        assert_levels(cases_, sizeof cases_ / sizeof *cases_);                                                                   \
+    } while (0)
+
+static void a_written_level_is_the_last_number_of_the_last_line(void **state)
+{
+    LEVELS({"4", 4}, {"Score: 4", 4}, {"Rating: 5", 5}, {"Difficulty: 4/5", 4}, {"**4**", 4}, {"\\boxed{4}", 4}, {"4.", 4},
+           {"4\r\n\n", 4}, {"$4$", 4}, {"4.0", 4}, {"(4)", 4}, {"Score - 4", 4}, {"Level-4", 4}, {"- 4", 4},
+           {"{\"score\": 4}", 4}, {"{\n  \"score\": 4\n}", 4}, {"```\n4\n```", 4}, {"Score: 4\n\n---\n**", 4}, {"\uff14", 4},
+           {"\uff1a\uff14\u5206", 4}, {"five", 5}, {"Score: **Four**.", 4}, {"The answer is \\boxed{\\text{2}} of 1", 2});
+    LEVELS({"This needs 2 reasoning steps and algebra.\n\nScore: 4", 4}, {"Step 1: read. Step 2: solve.\n5", 5},
+           {"1. Steps: many\n2. Knowledge: graduate\n3. Errors: likely\nRating: 5", 5}, {"2024 is a year. 4", 4},
+           {"In 2024, 4", 4}, {"I would rate it between 3 and 4, so 4", 4}, {"I give a score of 4", 4},
+           {"4 (5 is the hardest)", 4}, {"the 4th of them: 2", 2}, {"it is x2, so 3", 3});
+}
+
+static void a_scale_is_no_level(void **state)
+{
+    LEVELS({"On a scale from 1 to 5, I rate this a 4.", 4}, {"4 on a scale of 1-5", 4}, {"1\u20135: 4", 4},
+           {"Difficulty (1-5): 4", 4}, {"from 1 (easy) to 5 (hard), 4", 4}, {"4 out of 5", 4}, {"4 stars out of 5", 4},
+           {"4 of 5", 4}, {"5/5", 5}, {"1 / 5", 1}, {"**3**/5", 3}, {"$\\frac{4}{5}$", 4}, {"4/10", 0}, {"8/10", 0},
+           {"4 out of 6", 0}, {"1-5", 0}, {"on a scale from 1 to 5", 0});
+}
+
+static void what_is_no_level_or_two_is_none(void **state)
+{
+    LEVELS({"10", 0}, {"Difficulty 15", 0}, {"3.5", 0}, {".5", 0}, {"3,5", 0}, {"-3", 0}, {"Score: -3", 0}, {"\u22123", 0},
+           {"0", 0}, {"6", 0}, {"", 0}, {"N/A", 0}, {"hard", 0}, {"three of them", 0}, {"This one", 0}, {"six", 0}, {"3-4", 0},
+           {"3\u20134", 0}, {"3 or 4", 0}, {"3 to 4", 0}, {"between 3 and 4", 0}, {"3, 4", 0}, {"40000000000000000000004", 0},
+           {"4\nIt is hard.", 0}, {"4\n\u96be", 0});
+}
+
+static void a_thought_says_nothing(void **state)
+{
+    LEVELS({"<think>\nIt has 3 steps, so 5?\n</think>\n\n2", 2}, {"<think>1</think><think>2</think> 5", 5},
+           {"maybe 3</think>\n4", 4}, {"<think>It could be a 2, hmm, the problem has", 0}, {"<think>1</think>", 0},
+           {"<think>1</think>\n<think>4", 0}, {"4\n<think>\n", 0});
+}
+
+static void a_long_line_is_read_at_its_end(void **state)
+{
+    Bytes text = {0};
+    for (int i = 0; i < 5000; i++)
+        assert_ok(bytes_text(&text, "\u2014 3 "));
+    assert_int_equal(difficulty_in_text(text.data, text.size), 0);
+    assert_ok(bytes_text(&text, "so 4"));
+    assert_int_equal(difficulty_in_text(text.data, text.size), 4);
+    bytes_free(&text);
 }
 
 static void candidates_are_read_with_white_space_and_without(void **state)
@@ -184,12 +233,43 @@ static void a_server_scores_rows_and_its_hiccups_are_outlived(void **state)
 
 static void written_answers_are_read(void **state)
 {
-    rows("right 0 b4", "right 0 b7", NULL); // "the answer to right 0 b4 is ..."
-    assert_int_equal(score("--method generate --max-new-tokens 9"), 0);
-    assert_true(file_says("out.jsonl", "b4\",\"source_difficulty\":\"PhD\",\"difficulty\":4"));
-    assert_true(file_says("out.jsonl", "b7\",\"source_difficulty\":\"PhD\",\"difficulty\":3"));
-    assert_true(file_says("out.jsonl", "\"difficulty_default\":true"));
-    assert_true(file_says("stderr", "1 problems got no usable answer"));
+    rows("says 1 It has 2 steps.\\n\\nScore: 4", "says 1 **Five**", "says 1 10 \\u001b[2J", "is-cut 1 Score: 1",
+         "says 1 <think>it is 2", "says 1 5", NULL);
+    assert_int_equal(score("--method generate --max-new-tokens 9 --unusable-share 0.5"), 0);
+    assert_true(file_says("out.jsonl", "Score: 4\",\"source_difficulty\":\"PhD\",\"difficulty\":4"));
+    assert_true(file_says("out.jsonl", "**Five**\",\"source_difficulty\":\"PhD\",\"difficulty\":5"));
+    assert_true(file_says("out.jsonl", "\"says 1 10 \\u001B[2J\",\"source_difficulty\":\"PhD\",\"difficulty\":3,"));
+    assert_true(file_says("out.jsonl", ",\"difficulty_default\":true,\"difficulty_answer\":\"10 \\u001B[2J\",\"scorer\":"));
+    assert_true(file_says("out.jsonl", "\"difficulty_default\":true,\"difficulty_answer\":\"Score: 1 (cut off)\""));
+    assert_true(file_says("out.jsonl", "\"difficulty_default\":true,\"difficulty_answer\":\"<think>it is 2\""));
+    assert_true(file_says("stderr", "difficulty 1: 0 | 2: 0 | 3: 0 | 4: 1 | 5: 2 | no usable score: 3 (3 stands in"));
+    forget_run();
+}
+
+// More than their share end the run as soon as that is certain; what was answered stays.
+static void rows_without_a_usable_score_have_a_limit(void **state)
+{
+    rows("says 1 hard", "says 9 10 \\u001b[2J", "says 1 4", "says 1 easy", "says 1 4", NULL);
+    const char *ends = "--method generate --in-flight 1 --unusable-share 0.4";
+    assert_int_equal(score(ends), 1);
+    assert_true(file_says("stderr",
+                          "score: 3 of 5 rows have no usable score so far, and --unusable-share 0.4 allows no more than 2; the "
+                          "first answer of no use ends in \"hard\""));
+    assert_true(file_says("stderr", "| no usable score: 3"));
+    assert_false(file_says("stderr", "\033"));
+    assert_false(file_says("out.jsonl", "says"));
+    assert_int_equal(score(ends), 1); // from what it knows, without another question
+    assert_true(file_says("stderr", "ends in \"hard\""));
+    assert_int_equal(server_attempts(&server, "says 1 hard"), 1);
+    assert_int_equal(score("--method generate --in-flight 1 --unusable-share 0.6"), 0); // the same but for that goes on
+    assert_true(file_says("stderr", "difficulty 1: 0 | 2: 0 | 3: 0 | 4: 2 | 5: 0 | no usable score: 3"));
+    assert_int_equal(server_attempts(&server, "says 1 easy"), 1);
+    forget_run();
+    rows("says 1 4 of 5", "says 1 hm", NULL);
+    assert_int_equal(score("--method generate"), 1); // 5% unless it is said
+    assert_true(file_says("stderr", "--unusable-share 0.05 allows no more than 0"));
+    assert_int_equal(score("--unusable-share 0.5"), 1); // another method is another run
+    assert_true(file_says("stderr", "--method"));
     forget_run();
 }
 
@@ -256,11 +336,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(probabilities_give_level_and_expected_score),
         cmocka_unit_test(votes_are_counted_and_no_vote_is_said),
-        cmocka_unit_test(a_written_level_is_the_first_digit_behind_the_thought),
+        cmocka_unit_test(a_written_level_is_the_last_number_of_the_last_line),
+        cmocka_unit_test(a_scale_is_no_level),
+        cmocka_unit_test(what_is_no_level_or_two_is_none),
+        cmocka_unit_test(a_thought_says_nothing),
+        cmocka_unit_test(a_long_line_is_read_at_its_end),
         cmocka_unit_test(candidates_are_read_with_white_space_and_without),
         cmocka_unit_test(a_rubric_holds_its_place_once),
         cmocka_unit_test(a_server_scores_rows_and_its_hiccups_are_outlived),
         cmocka_unit_test(written_answers_are_read),
+        cmocka_unit_test(rows_without_a_usable_score_have_a_limit),
         cmocka_unit_test(a_question_that_stays_unanswered_fails_the_run_and_loses_nothing),
         cmocka_unit_test(a_server_that_is_gone_ends_the_run_soon),
         cmocka_unit_test(a_killed_run_asks_nothing_twice),
