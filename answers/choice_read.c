@@ -70,12 +70,13 @@ static Label label_at(const Choices *c, const Pieces *p, size_t i)
     int32_t sign = sign_at(p, end);
     bool tight = sign != 0 && p->list[end].joint == JOINT_NONE;
     bool closed = !bracketed && tight && (sign == ')' || sign == ']' || sign == ':');
-    bool dashed = !tight && sign == '-' && end + 1 < p->count && p->list[end + 1].joint != JOINT_NONE;
-    bool firm = bracketed || closed || dashed || joint_behind(p, end - 1) >= JOINT_COMMA;
-    if (!firm && islower((unsigned char)letter))
+    bool small = islower((unsigned char)letter) != 0; // a, b and a - b are formulas
+    bool dashed = !small && !tight && sign == '-' && end + 1 < p->count && p->list[end + 1].joint != JOINT_NONE;
+    bool firm = bracketed || closed || dashed || joint_behind(p, end - 1) >= (small ? JOINT_SENTENCE : JOINT_COMMA);
+    if (!firm && small)
         return none;
     end += closed || (bracketed && sign == ':'); // a dash may be a minus
-    return (Label){place_of(c, letter), firm, islower((unsigned char)letter) != 0, end};
+    return (Label){place_of(c, letter), firm, small, end};
 }
 
 // What people write before a letter: "So, I think the correct answer is option".
@@ -85,7 +86,7 @@ static size_t behind_leads(const Pieces *p)
                                         "option", "choice",  "letter",  "is",     "so",     "therefore", "thus",        "hence",
                                         "it",     "it's",    "that's",  "this",   "that",   "would",     "be",          "must",
                                         "should", "my",      "we",      "choose", "select", "pick",      "go",          "with",
-                                        "think",  "believe", "antwort", NULL};
+                                        "think",  "believe", "antwort", "ans",    "i'd",    NULL};
     static const char *const verbs[] = {"think", "believe", "choose", "select", "pick", "would", "go", NULL};
     size_t i = sign_at(p, 0) == '{' && (piece_is(p, 1, "answer") || piece_is(p, 1, "choice")); // JSON
     while (i < p->count && (piece_in(p, i, leads) || sign_at(p, i) == ':' || (piece_is(p, i, "i") && piece_in(p, i + 1, verbs))))
@@ -138,7 +139,7 @@ static bool is_list_of_letters(const Choices *c, const Pieces *p, int place)
     bool several = false;
     for (size_t i = 0; i < p->count; i++) {
         char letter = letter_at(p, i);
-        int one = letter != 0 ? place_of(c, letter) : SAYS_NOTHING;
+        int one = letter != 0 && isupper((unsigned char)letter) ? place_of(c, letter) : SAYS_NOTHING;
         if (one < 0 && !piece_in(p, i, joins) && !sign_in(p, i, "/&()[]{}:"))
             return false;
         several |= one >= 0 && place >= 0 && one != place;
@@ -378,18 +379,21 @@ static Choice read_pieces(const Choices *c, Text text, Pieces *p, const Pieces *
         return (Choice){label.place, LETTER};
     if (words != SAYS_NOTHING)
         return (Choice){words, WORDS};
-    if (label.place < 0 && is_list_of_letters(c, bare, SAYS_NOTHING))
-        return (Choice){SAYS_SEVERAL, SEVERAL};
     Pieces rest = view(p, label.place >= 0 ? label.end : at), body = view(&rest, sign_at(&rest, 0) == '-');
     rest.count -= body.count;
     pieces_drop_articles(&body); // the pieces are those of rest
     rest.count += body.count;
-    int said = label.place >= 0 ? letter_with(c, &label, &rest, text, mark) : SAYS_NOTHING;
+    int said = label.place >= 0                            ? letter_with(c, &label, &rest, text, mark)
+               : is_list_of_letters(c, bare, SAYS_NOTHING) ? SAYS_SEVERAL
+                                                           : SAYS_NOTHING;
+    int value = said == SAYS_SEVERAL ? by_value(c, bare, text) : SAYS_NOTHING; // E/B may be a formula, too
     if (said != SAYS_NOTHING)
-        return (Choice){said, said == SAYS_SEVERAL ? SEVERAL : BOTH};
-    if (label.place < 0 && (words = by_words(c, &rest, (Text){NULL, 0})) != SAYS_NOTHING)
-        return (Choice){words, WORDS};
-    if (label.place < 0 && (words = by_words_and_reason(c, &rest)) != SAYS_NOTHING)
+        return value >= 0 ? (Choice){value, VALUE} : (Choice){said, said == SAYS_SEVERAL ? SEVERAL : BOTH};
+    if (label.place < 0)
+        words = by_words(c, &rest, (Text){NULL, 0});
+    if (label.place < 0 && words == SAYS_NOTHING)
+        words = by_words_and_reason(c, &rest);
+    if (words != SAYS_NOTHING)
         return (Choice){words, WORDS};
     if (names_several(c, &rest))
         return (Choice){SAYS_SEVERAL, SEVERAL};
@@ -404,6 +408,8 @@ static Choice read_statement(const Choices *c, Text text, Mark mark)
         pieces_drop_articles(&bare);
         choice = read_pieces(c, text, &p, &bare, mark);
     }
+    if (p.question && choice.place >= 0 && !c->pieces[choice.place].question) // it asks
+        choice.place = SAYS_UNCLEAR;
     pieces_free(&p);
     pieces_free(&bare);
     if (choice.place == SAYS_NOTHING)

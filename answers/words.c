@@ -67,6 +67,7 @@ static bool agrees(const Pieces *p, size_t i, bool an)
 // "a" is one at the beginning, behind a comma and behind small words, where a word follows; elsewhere it is a name: vitamin a.
 static bool is_article(const Pieces *p, size_t i)
 {
+    static const char *const of_names[] = {"flat", "sharp", "minor", "major", "positive", "negative", "only", "alone", NULL};
     bool follows = is_word(p, i) && is_word(p, i + 1) && p->list[i + 1].joint == JOINT_SPACE && p->list[i].joint != JOINT_HYPHEN;
     if (!follows || !all_low(p, i, 1))
         return false;
@@ -75,6 +76,7 @@ static bool is_article(const Pieces *p, size_t i)
     bool begins = i == 0 || p->list[i].joint == JOINT_SENTENCE, capital = is_capital(point_of(p, i, 0));
     bool after_small = begins || p->list[i].joint == JOINT_COMMA || piece_in(p, i - 1, small_words);
     return piece_is(p, i, "a") && agrees(p, i + 1, false) && p->list[i + 1].size > 1 && !piece_in(p, i + 1, small_words) &&
+           !piece_in(p, i + 1, of_names) &&
            (capital ? begins && all_low(p, i + 1, 0) && !looks_like_verb(p, i + 1) : after_small);
 }
 

@@ -12,6 +12,7 @@ enum {
     WORDS_MOST = 25,
     SUBJECT_MOST = 10,
     REFERENCE_MOST = 3,
+    PLACE_MOST = 8,
     BILLION = 1000000000
 };
 
@@ -325,10 +326,13 @@ static Verdict compare_truths(const Pieces *r, const Pieces *a)
 
 static bool is_few_words(const Pieces *p)
 {
-    for (size_t i = 0; i < p->count; i++)
-        if (p->list[i].kind != PIECE_WORD || p->list[i].joint >= JOINT_COMMA)
-            return i == 0 && p->list[i].kind == PIECE_WORD && p->count == 1;
-    return p->count > 0 && p->count <= REFERENCE_MOST;
+    bool telling = false;
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->list[i].kind != PIECE_WORD || (i > 0 && p->list[i].joint >= JOINT_COMMA))
+            return false;
+        telling |= !piece_in(p, i, denials) && !piece_in(p, i, doubts) && !piece_in(p, i, copulas);
+    }
+    return telling && p->count <= REFERENCE_MOST;
 }
 
 // Where the verb stands behind its subject: "So, the function is ..."; 0: nowhere
@@ -345,13 +349,17 @@ static size_t find_verb(const Pieces *a)
     return 0;
 }
 
-// No "of" and no "by": north of east is not north. Of a number nothing but a reason: two to one is not two.
+// A reason, or where it is so: "on that interval". Not "of", "by", "to", "with" or "when", which change what they follow (north of east,
+// positive when x > 0); of a number not even a place: two over three is not two.
 static bool may_follow(const Pieces *a, size_t i, bool number)
 {
-    static const char *const tails[] = {"on", "in", "at",   "for",  "because", "since", "when",
-                                        "as", "by", "with", "over", "to",      NULL};
-    bool pause_or_space = i < a->count && a->list[i].joint <= JOINT_COMMA;
-    return i == a->count || (pause_or_space && piece_in(a, i, number ? reasons : tails));
+    static const char *const places[] = {"on", "in", "at", "for", "over", NULL};
+    if (i == a->count || (a->list[i].joint <= JOINT_COMMA && piece_in(a, i, reasons)))
+        return true;
+    bool follows = !number && piece_in(a, i, places) && a->list[i].joint == JOINT_SPACE && a->count - i <= PLACE_MOST;
+    for (size_t k = i; k < a->count && follows; k++) // one place, and nothing said of another
+        follows = a->list[k].joint < JOINT_COMMA && !piece_is(a, k, "and");
+    return follows;
 }
 
 static bool is_one_sentence(const Pieces *p)

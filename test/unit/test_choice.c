@@ -115,6 +115,8 @@ static void a_letter_is_named_in_many_ways(void **state)
         "I think that all of them are possible in some cases",
         "\\boxed{Z}",
         "A. 12 apples\nB. 9.81 m/s^2\nC. The rate increases",
+        "Is it C?",
+        "\\boxed{C?}",
         "A good question.",
         "C is larger than D here",
     };
@@ -169,6 +171,11 @@ static void what_follows_a_letter_is_its_text_or_explains_it(void **state)
         if (f.verdict == VERDICT_EQUAL)
             fail_msg("%s names C by \"%s\"", unclear[i], f.rule);
     }
+    static const char formulas[] = "{\"options\": [\"1\", \"\\\\frac{E}{B}\", \"b - a\", \"25\", \"mc^2\"]}";
+    expect(VERDICT_EQUAL, formulas, "B", "\\boxed{E/B}");
+    expect(VERDICT_EQUAL, formulas, "C", "\\boxed{-a + b}");
+    expect(VERDICT_EQUAL, formulas, "D", "\\boxed{A = 25}");
+    expect(VERDICT_EQUAL, formulas, "E", "\\boxed{E = mc^2}");
     expect(VERDICT_EQUAL, ROW, "G", "\\boxed{G. 0.5}"); // its value
     expect(VERDICT_EQUAL, ROW, "H", "\\boxed{(H) -5}"); // a minus is no dash
     expect(VERDICT_EQUAL, ROW, "I", "The answer is I \xe2\x80\x94 5");
