@@ -28,7 +28,7 @@ typedef struct Items {
     Item items[LIST_MOST];
     Node made[LIST_MOST]; // of a \pm: its two signs
     int count, made_count;
-    bool full, words; // words: one is a word at least
+    bool full, words, braces; // words: one is a word at least; braces: it is a set
 } Items;
 
 bool is_wordy(const Node *n)
@@ -232,7 +232,8 @@ static Verdict compare_items(Comparison *c, const Items *g, const Items *p, int 
         Verdict v = compare_in_order(c, g, p, depth);
         return decide(c, v, "parts in their order");
     }
-    if (!(g->words || p->words || are_measured(g) || are_measured(p) || is_ranking(g) || is_sequence(g))) {
+    bool free = g->braces || !(are_measured(g) || are_measured(p) || is_ranking(g) || is_sequence(g));
+    if (free && !g->words && !p->words) {
         Verdict v = compare_in_any_order(c, g, p, depth);
         return decide(c, v, "parts in any order");
     }
@@ -256,9 +257,10 @@ Verdict compare_collections(Comparison *c, const Node *g, const Node *p, int dep
     if (lists == NULL)
         return decide(c, VERDICT_UNKNOWN, "no memory");
     for (int i = 0; i < 2; i++)
-        lists[i].count = lists[i].made_count = lists[i].full = 0, lists[i].words = false;
+        lists[i].count = lists[i].made_count = lists[i].full = 0, lists[i].words = lists[i].braces = false;
     collect(&lists[0], g);
     collect(&lists[1], p);
+    lists[0].braces = lists[1].braces = g->kind == NODE_SET || p->kind == NODE_SET;
     bool names = lists[0].count != lists[1].count && holds_tuples(&lists[0]) != holds_tuples(&lists[1]) && !lists[0].full && !lists[1].full &&
                  (naming_of(c, &lists[0]) == OTHER_NAMES || naming_of(c, &lists[1]) == OTHER_NAMES || naming_of(c, &lists[0]) == DISTINCT_NAMES);
     if (names) {

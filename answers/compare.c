@@ -54,6 +54,23 @@ static const Node *vector_cells(const Node *n, Node *row) // its cells as childr
     return row; // its children are rows of one cell each
 }
 
+// [[1, 2], [3, 4]] is a matrix, too.
+static bool is_nested(const Node *n)
+{
+    EACH_CHILD (row, n)
+        if (row->kind != NODE_BRACKET)
+            return false;
+    return n->kind == NODE_BRACKET && n->count > 0;
+}
+
+static Verdict compare_nested(Comparison *c, const Node *g, const Node *p, int depth)
+{
+    Verdict v = verdict_of(g->count == p->count);
+    for (const Node *x = g->first, *y = p->first; x != NULL && y != NULL && v == VERDICT_EQUAL; x = x->next, y = y->next)
+        v = compare_children(c, x, y, depth - 1);
+    return decide(c, v, "cells in their places");
+}
+
 static const Node *cell_of(const Node *n) { return n->kind == NODE_ROW && n->count == 1 ? n->first : n; }
 
 static Verdict compare_vectors(Comparison *c, const Node *g, const Node *p, int depth)
@@ -143,7 +160,7 @@ static Verdict compare_kinds(Comparison *c, const Node *g, const Node *p, int de
     if (g->kind == NODE_BRACKET && p->kind == NODE_BRACKET)
         return compare_brackets(c, g, p, depth);
     if ((g->kind == NODE_MATRIX && p->kind == NODE_BRACKET) || (g->kind == NODE_BRACKET && p->kind == NODE_MATRIX))
-        return compare_vectors(c, g, p, depth);
+        return is_nested(g->kind == NODE_BRACKET ? g : p) ? compare_nested(c, g, p, depth) : compare_vectors(c, g, p, depth);
     if ((g->kind == NODE_BRACKET && is_plain_list(p)) || (p->kind == NODE_BRACKET && is_plain_list(g))) {
         v = compare_children(c, g, p, depth);
         return decide(c, v, "parts in their order");

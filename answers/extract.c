@@ -264,7 +264,15 @@ Text response_said(Text response)
 static void add_statement(Statement out[STATEMENTS_MOST], int *count, Text text, Mark mark)
 {
     if (text.size > 0 && *count < STATEMENTS_MOST)
-        out[(*count)++] = (Statement){text, mark};
+        out[(*count)++] = (Statement){text, text, mark};
+}
+
+static void add_phrase(Statement out[STATEMENTS_MOST], int *count, Text said, Mark mark, Text response)
+{
+    int before = *count;
+    add_statement(out, count, said, mark);
+    if (*count > before)
+        out[before].all = text_trimmed(text_between(said.data, text_end(response)));
 }
 
 static void add_boxes(Statement out[STATEMENTS_MOST], int *count, const Boxes *b)
@@ -293,10 +301,10 @@ int response_statements(Statement out[STATEMENTS_MOST], Text response)
     }
     Text said = s.size > 0 ? last_phrase(s, from, boxes.count > 0, &mark) : s;
     if (boxes.count > 0)
-        add_statement(out, &count, said, mark);
+        add_phrase(out, &count, said, mark, s);
     add_boxes(out, &count, &boxes);
     if (boxes.count == 0) {
-        add_statement(out, &count, said, mark);
+        add_phrase(out, &count, said, mark, s);
         add_statement(out, &count, s, MARK_NONE);
     }
     return count;

@@ -24,7 +24,8 @@ typedef enum Mark {
 } Mark;
 
 typedef struct Statement {
-    Text text; // trimmed, never empty; behind a mark its line, or the next one that is not empty
+    Text text; // trimmed, never empty; behind a phrase its line, or the next one that is not empty
+    Text all;  // behind a phrase: up to the end of the response; the same text otherwise
     Mark mark;
 } Statement;
 

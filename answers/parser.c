@@ -417,6 +417,9 @@ static Node *parse_items(Parser *p)
     while (n != NULL && at_separator(p) && !at_sign(p, ';')) {
         bool either = false;
         while (at_separator(p) && !at_sign(p, ';')) {
+            bool word = token(p)->kind == TOKEN_NAME || token(p)->kind == TOKEN_TEXT;
+            if (word && token_after(p)->sign == ',')
+                return NULL; // "a, or, b": a word of the list
             either = either || text_is(token(p)->span, "or");
             p->at++;
         }

@@ -33,7 +33,8 @@ static bool is_unit_word(const Token *t)
     static const char *const commands[] = {"Omega", "mu", "AA", "$", NULL};
     if (t->kind == TOKEN_COMMAND)
         return one_of(t->span, commands);
-    return t->kind == TOKEN_TEXT ? !one_of(t->span, none) : t->kind == TOKEN_NAME && !one_of(t->span, none) && !is_function(t->span);
+    bool minutes = text_is(t->span, "min") && t[1].sign != '(';
+    return t->kind == TOKEN_TEXT ? !one_of(t->span, none) : t->kind == TOKEN_NAME && !one_of(t->span, none) && (minutes || !is_function(t->span));
 }
 
 static const Token *behind_group(const Token *t) // t is an opening brace or bracket; NULL: it does not end

@@ -134,8 +134,7 @@ static bool strip_introduction(Text *s)
     return false;
 }
 
-// "\textbf{(A) } 12", "(A) 12": a choice's letter before what it says
-static bool strip_label(Text *s)
+bool strip_label(Text *s)
 {
     const char *at = s->data, *end = text_end(*s);
     bool wrapped = begins(*s, "\\textbf{(") || begins(*s, "\\text{(") || begins(*s, "\\mathrm{(") || begins(*s, "\\textrm{(");
@@ -187,7 +186,7 @@ static bool strip_about(Text *s)
 Text unwrapped(Text s)
 {
     for (int i = 0; i < 16; i++)
-        if (!strip_ends(&s) && !strip_pairs(&s) && !strip_command(&s) && !strip_json(&s) && !strip_introduction(&s) && !strip_label(&s) && !strip_number(&s) && !strip_about(&s))
+        if (!strip_ends(&s) && !strip_pairs(&s) && !strip_command(&s) && !strip_json(&s) && !strip_introduction(&s) && !strip_number(&s) && !strip_about(&s))
             break;
     return s;
 }
@@ -335,7 +334,7 @@ static AnswerKind kind_of_node(const Node *n)
     case NODE_RELATION:
         return is_inequality(n) ? ANSWER_SET : ANSWER_EQUATION;
     case NODE_BRACKET:
-        return n->count == 2 ? ANSWER_SET : ANSWER_MATRIX;
+        return n->count == 2 && n->first->kind != NODE_BRACKET ? ANSWER_SET : ANSWER_MATRIX;
     case NODE_SET:
     case NODE_UNION:
     case NODE_DIFFERENCE:
@@ -377,6 +376,23 @@ static bool looks_like_formula(Text s)
     return memchr(s.data, '\\', s.size) != NULL || memchr(s.data, '=', s.size) != NULL || memchr(s.data, '^', s.size) != NULL;
 }
 
+// 2020-03-05, 555-12-34: three numbers and more with dashes between them are no difference
+static bool is_code(Text s)
+{
+    int numbers = 0;
+    for (const char *at = s.data, *end = text_end(s);;) {
+        size_t n = plain_number(at, end, false);
+        if (n == 0)
+            return false;
+        numbers++;
+        at += n;
+        if (at == end)
+            return numbers > 2;
+        if (*at++ != '-')
+            return false;
+    }
+}
+
 static int words_below(const Node *n)
 {
     int words = n->kind == NODE_WORD && n->name.size > 3;
@@ -413,6 +429,8 @@ static AnswerKind kind_of(Reading *r)
     Text spelled = {f->text, f->size};
     r->has_range = read_range(&r->range, text_trimmed(spelled));
     r->has_rows = read_rows(&r->rows, r->text);
+    if (is_code(spelled))
+        return kind_of_words(r->text);
     if (has_letters_only(spelled) && !names_function(spelled))
         return kind_of_words(r->text);
     bool parsed = formula_lex(f, r->text) && formula_parse(f) && !multiplies_words(f->root);

@@ -37,6 +37,9 @@ void read_answer(Reading *reading, Text text, Formula *formula);
 // "approximately" before it.
 Text unwrapped(Text s);
 
+// "\\textbf{(A) } 12", "(A) 12": without a choice's letter before what it says; false: it has none
+bool strip_label(Text *s);
+
 bool has_letters_only(Text spelled); // words, however many
 
 #endif

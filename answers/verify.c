@@ -23,6 +23,7 @@ typedef struct Verifier { // what one verdict needs
     Formula formulas[2];
     Reading gold, given;
     char boxes[2][FORMULA_BYTES]; // several joined, of the reference and of the answer
+    char points[2][FORMULA_BYTES]; // both without what numbers them
     Comparison comparison;
 } Verifier;
 
@@ -242,6 +243,37 @@ static size_t letters_joined(char out[16], Text s)
     return n > 1 ? n : 0;
 }
 
+// Without the (1), (2) that number the points of a list; size 0: it has none.
+static Text unnumbered(char out[FORMULA_BYTES], Text s)
+{
+    size_t n = 0, points = 0;
+    if (s.size >= FORMULA_BYTES / 2)
+        return (Text){out, 0};
+    for (size_t i = 0; i < s.size;) {
+        size_t digits = 0;
+        while (s.data[i] == '(' && i + 1 + digits < s.size && isdigit((unsigned char)s.data[i + 1 + digits]))
+            digits++;
+        if (digits == 0 || i + 1 + digits >= s.size || s.data[i + 1 + digits] != ')') {
+            out[n++] = s.data[i++];
+            continue;
+        }
+        memcpy(out + n, ", ", 2);
+        n += points > 0 ? 2 : 0;
+        i += digits + 2;
+        points++;
+    }
+    return points > 1 ? text_trimmed((Text){out, n}) : (Text){out, 0};
+}
+
+static Verdict compare_points(Verifier *v)
+{
+    const char *rule;
+    Text g = unnumbered(v->points[0], v->gold.text), p = unnumbered(v->points[1], v->given.text);
+    if (g.size == 0)
+        return VERDICT_UNKNOWN;
+    return words_compare(g, p.size > 0 ? p : v->given.text, &rule);
+}
+
 static Verdict compare_as_words(Verifier *v)
 {
     char g[16], p[16];
@@ -250,6 +282,8 @@ static Verdict compare_as_words(Verifier *v)
         return say(v, verdict_of(n == m && memcmp(g, p, n) == 0), "letters");
     const char *rule;
     Verdict verdict = words_compare(v->gold.text, v->given.text, &rule);
+    if (verdict == VERDICT_UNKNOWN && compare_points(v) == VERDICT_EQUAL)
+        return say(v, VERDICT_EQUAL, "points of a list, in their order");
     return say(v, verdict, rule);
 }
 
@@ -381,15 +415,18 @@ static Verdict compare_readings(Verifier *v)
     return compare_as_formulas(v);
 }
 
+static bool is_words(AnswerKind k) { return k == ANSWER_WORDS || k == ANSWER_TEXT || k == ANSWER_NONE; }
+
 static Verdict compare_with(Verifier *v, Text answer)
 {
+    Text bare = unwrapped(answer);
+    if (!is_words(v->gold.kind) && strip_label(&bare))
+        answer = bare;
     read_answer(&v->given, answer, &v->formulas[1]);
     return compare_readings(v);
 }
 
 // ---- what a response says, read as what the reference is
-
-static bool is_words(AnswerKind k) { return k == ANSWER_WORDS || k == ANSWER_TEXT || k == ANSWER_NONE; }
 
 static Text joined_boxes(char out[FORMULA_BYTES], Text statement)
 {
@@ -561,6 +598,11 @@ static void find(Verifier *v, Finding *f, Text response)
         return;
     }
     f->verdict = compare_with(v, answer);
+    bool lines = words || v->gold.has_rows; // a grid, or points of a list, on lines of their own
+    if (f->verdict != VERDICT_EQUAL && lines && from->all.size > from->text.size && from->all.size < FORMULA_BYTES) {
+        Verdict one = compare_with(v, from->all);
+        f->verdict = one == VERDICT_EQUAL || v->given.has_rows ? one : f->verdict;
+    }
     if (f->verdict != VERDICT_EQUAL && from->mark == MARK_BOXES) { // ways of writing it, of which the last one counts
         Text last = last_box(from->text);
         Verdict one = compare_with(v, last);
@@ -600,6 +642,8 @@ static bool find_letter(Finding *f, Text gold, Text response)
 void verify_finding(Finding *f, Text row, Text gold, Text response)
 {
     *f = (Finding){.rule = "no memory", .kind = ANSWER_NONE};
+    gold.data = gold.size > 0 ? gold.data : "";
+    response.data = response.size > 0 ? response.data : "";
     if (choice_finding(f, row, gold, response)) {
         f->kind = ANSWER_CHOICE;
         return;
@@ -630,6 +674,7 @@ AnswerKind answer_kind(Text row, Text gold)
 {
     Finding f;
     char letter;
+    gold.data = gold.size > 0 ? gold.data : "";
     if (text_trimmed(gold).size == 0)
         return ANSWER_NONE;
     if (choice_finding(&f, row, gold, gold) || choice_letter(gold, &letter))

@@ -175,7 +175,7 @@ static void every_math_answer_is_its_solutions(void **state)
     int wrong = 0, readable = 0;
     for (int i = 0; i < r.count; i++) {
         const char *answer = text_of(r.rows[i], "answer");
-        readable += answer_readable(span(answer));
+        readable += answer_comparable((Text){NULL, 0}, span(answer));
         wrong += !judge(&t, true, answer, text_of(r.rows[i], "solution"));
     }
     report(&t);
