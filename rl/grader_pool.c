@@ -214,7 +214,9 @@ static void lose_child(Pool *p, Child *c, const char *how)
     Bytes text = {0};
     for (int pieces = 0; pieces < 16 && pass_errors(c); pieces++)
         ;
+    int begun = c->in.size < GRADER_SHOWN ? (int)c->in.size : GRADER_SHOWN;
     if (!bytes_text(&text, how) ||
+        (begun > 0 && !bytes_printf(&text, ", after \"%.*s\" without the end of a line", begun, c->in.data)) ||
         (c->last_size > 0 && !bytes_printf(&text, "; the last that it wrote: %.*s", (int)c->last_size, c->last)))
         _exit(1);
     if (c->busy)
