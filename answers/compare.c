@@ -37,6 +37,15 @@ static bool is_empty_set(const Node *n)
     return (n->kind == NODE_SET && n->count == 0) || (n->kind == NODE_SYMBOL && text_is(n->name, "emptyset"));
 }
 
+// ---- infinity, which is no number to calculate with
+
+static int infinity_of(const Node *n) // its sign; 0: it is none
+{
+    int sign = n->kind == NODE_NEGATE ? -1 : 1;
+    n = n->kind == NODE_NEGATE ? n->first : n;
+    return n->kind == NODE_SYMBOL && text_is(n->name, "infty") ? sign : 0;
+}
+
 // ---- vectors: a column, a row, and what stands in brackets
 
 static const Node *vector_cells(const Node *n, Node *row) // its cells as children of *row; NULL: it is none
@@ -144,6 +153,8 @@ static Verdict compare_kinds(Comparison *c, const Node *g, const Node *p, int de
 {
     if (is_empty_set(g) || is_empty_set(p))
         return decide(c, is_empty_set(g) && is_empty_set(p) ? VERDICT_EQUAL : VERDICT_UNKNOWN, "the empty set");
+    if (infinity_of(g) != 0 && infinity_of(p) != 0)
+        return decide(c, verdict_of(infinity_of(g) == infinity_of(p)), "infinity");
     Verdict v = compare_totals(c, g, p);
     if (v != VERDICT_UNKNOWN)
         return v;

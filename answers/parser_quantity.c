@@ -132,8 +132,9 @@ static bool letters_are_units(const Token *begin, const Token *end, bool *ambigu
         others += !is_letter_token(t);
     }
     *ambiguous = letters > 0 && begin->kind == TOKEN_NAME;
+    bool touches = is_letter_token(begin) && !begin->spaced; // 9.8m/s^2 and 30m^2, but not 3s^2
     if (letters == 0 || others > 0)
-        return !(is_letter_token(begin) && !begin->spaced && others == 0);
+        return !touches || letters > 1 || text_is(begin->span, "m");
     if (!begin->spaced)
         return false;
     return letters == 1 || (letters == 2 && one_of((Text){two, 2}, pairs));

@@ -1,16 +1,16 @@
 // Numbers, expressions and quantities: values that agree, decimals that stand for them, percentages, units.
 //
 // Rounding, the one rule: a decimal stands for a value that rounds to it at its last digit, if it has two significant digits at least
-// (against fractions and decimals with more places), or three (against roots, pi, logarithms). A decimal is what has a point, with a power of
-// ten or without. Either side may be the rounded one. Whole numbers are meant exactly, but for those of three digits and more that stand for
-// a value in another unit (298 K for 25 degrees Celsius).
+// (against a decimal with more places), two of them behind the point (against a fraction), or three significant ones (against anything
+// else: roots, pi, logarithms). A decimal is what has a point, with a power of ten or without. Either side may be the rounded one. Whole
+// numbers are meant exactly, but for those of three digits and more that stand for a value in another unit (298 K for 25 degrees Celsius).
 #include "answers/compare.h"
 #include "answers/units.h"
 #include "answers/words.h"
 #include <ctype.h>
 #include <string.h>
 
-enum { DIGITS_OF_RATIONAL = 2, DIGITS_OF_IRRATIONAL = 3 };
+enum { DIGITS_LEAST = 2, DIGITS_OF_EXACT = 3 };
 
 typedef enum Agreement { AGREE, DISAGREE, NOT_KNOWN } Agreement;
 
@@ -110,10 +110,11 @@ static bool may_round(const Node *decimal, const Node *other, bool converted, lo
     *places = d.places;
     bool decimals = decimal_of(other, &o);
     if (converted)
-        return d.significant >= (d.point ? DIGITS_OF_RATIONAL : DIGITS_OF_IRRATIONAL);
+        return d.significant >= (d.point ? DIGITS_LEAST : DIGITS_OF_EXACT);
     if (!d.point || (decimals && (!o.point || o.places <= d.places)))
         return false;
-    return d.significant >= (decimals || is_rational(other) ? DIGITS_OF_RATIONAL : DIGITS_OF_IRRATIONAL);
+    bool fraction = !decimals && is_rational(other) && d.places >= DIGITS_LEAST;
+    return d.significant >= (decimals || fraction ? DIGITS_LEAST : DIGITS_OF_EXACT);
 }
 
 // ---- values without units
@@ -204,18 +205,23 @@ static int64_t base_number(Text base) // 2, or "two"
     return words_number(base, &n) ? n : -1;
 }
 
-// 203_7 is not 203_8. Where only one of the two has a base, the other may have left it out.
-static bool other_base(const Node *g, const Node *p)
+// 203_7 is not 203_8. A reference's base may be left out; one that the reference does not have is unknown, but for 10.
+static Verdict compare_bases(Comparison *c, const Node *g, const Node *p)
 {
     while (g->kind == NODE_NEGATE && p->kind == NODE_NEGATE)
         g = g->first, p = p->first;
-    return g->base.size > 0 && p->base.size > 0 && base_number(g->base) != base_number(p->base);
+    if (p->base.size == 0)
+        return VERDICT_EQUAL;
+    if (g->base.size == 0)
+        return base_number(p->base) == 10 ? VERDICT_EQUAL : decide(c, VERDICT_UNKNOWN, "a base that the reference does not have");
+    return decide(c, verdict_of(base_number(g->base) == base_number(p->base)), "another base");
 }
 
 Verdict compare_values(Comparison *c, const Node *g, const Node *p)
 {
-    if (other_base(g, p))
-        return decide(c, VERDICT_DIFFERENT, "another base");
+    Verdict bases = compare_bases(c, g, p);
+    if (bases != VERDICT_EQUAL)
+        return bases;
     if (may_be_code(g, p) || may_be_code(p, g))
         return decide(c, VERDICT_UNKNOWN, "2e3 may be a code");
     bool symbols = has_symbols(g) || has_symbols(p);

@@ -185,7 +185,7 @@ static bool strip_about(Text *s)
 
 Text unwrapped(Text s)
 {
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < 16 && s.size <= TEXT_BYTES; i++)
         if (!strip_ends(&s) && !strip_pairs(&s) && !strip_command(&s) && !strip_json(&s) && !strip_introduction(&s) && !strip_number(&s) && !strip_about(&s))
             break;
     return s;
@@ -359,6 +359,8 @@ static AnswerKind kind_of_words(Text s)
 {
     int clauses = 1, words = 0;
     const char *begin = s.data;
+    if (s.size > TEXT_BYTES)
+        return ANSWER_TEXT;
     for (const char *at = s.data; at <= text_end(s); at++) {
         if (at < text_end(s) && strchr(",;()\n", *at) == NULL)
             continue;

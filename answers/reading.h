@@ -4,7 +4,7 @@
 
 #include "answers/formula.h"
 
-enum { ROW_NUMBERS_MOST = 512 };
+enum { ROW_NUMBERS_MOST = 512, TEXT_BYTES = 16384 }; // texts that are longer are no answers
 
 // Numbers in rows, with nothing but space between them: "1 2\n3 4"
 typedef struct Rows {

@@ -402,6 +402,8 @@ static bool elementary_at(Budget *b, const Node *n, mpc_t value)
             bool common = text_is(n->name, "log") && b->common_logarithm;
             b->met_logarithm = b->met_logarithm || text_is(n->name, "log");
             (common ? mpc_log10 : elementary[i].function)(value, value, MPC_RNDNN);
+            if (elementary[i].function == mpc_exp && mpc_cmp_si(value, 0) == 0)
+                return false; // too small for a number
             if (elementary[i].inverted)
                 mpc_ui_div(value, 1, value, MPC_RNDNN);
             return true;
@@ -521,8 +523,9 @@ static bool call_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t seco
 }
 
 // As with roots: x^(2/3) of a negative number is a real one.
-static void power_at(Budget *b, mpc_t value, mpc_t exponent, const Node *of)
+static bool power_at(Budget *b, mpc_t value, mpc_t exponent, const Node *of)
 {
+    bool zero = mpc_cmp_si(value, 0) == 0;
     mpq_t q;
     mpq_init(q);
     bool turned = is_real(value) && mpfr_sgn(mpc_realref(value)) < 0 && evaluate_exact(b, of, q) &&
@@ -533,6 +536,7 @@ static void power_at(Budget *b, mpc_t value, mpc_t exponent, const Node *of)
     if (turned && mpz_odd_p(mpq_numref(q)) != 0)
         mpc_neg(value, value, MPC_RNDNN);
     mpq_clear(q);
+    return zero || mpc_cmp_si(value, 0) != 0; // too small for a number
 }
 
 static bool pair_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t second)
@@ -555,8 +559,8 @@ static bool pair_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t seco
             mpc_div(value, value, second, MPC_RNDNN);
         else if (!tame(value) || !tame(second) || !spend(b, 20))
             return false;
-        else
-            power_at(b, value, second, c);
+        else if (!power_at(b, value, second, c))
+            return false;
     }
     return true;
 }
@@ -659,7 +663,7 @@ static bool node_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t seco
 {
     switch (n->kind) {
     case NODE_SYMBOL:
-        return symbol_at(b, n, point, value);
+        return !text_is(n->name, "infty") && symbol_at(b, n, point, value);
     case NODE_WORD:
         return word_at(b, n, point, value);
     case NODE_NEGATE:

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { WORDS_OF_ANSWER = 6, WORDS_OF_STATEMENT = 40 };
+enum { WORDS_OF_ANSWER = 6, WORDS_OF_STATEMENT = 40, STATEMENT_BYTES = 4096, LETTER_BYTES = 64 };
 
 const char *const VERDICT_NAMES[3] = {"unknown", "different", "equal"};
 const char *const ANSWER_KIND_NAMES[ANSWER_KINDS] = {"none", "number", "quantity", "expression", "equation", "list", "set",
@@ -193,6 +193,12 @@ static bool read_with_point(Verifier *v)
     return false;
 }
 
+static bool same_digits(Verifier *v)
+{
+    const Node *g = v->gold.formula->root, *p = v->given.formula->root;
+    return g->kind == NODE_NUMBER && p->kind == NODE_NUMBER && same_number(g->name, p->name);
+}
+
 // Behind the last = that is in no braces: what a sum or a limit that cannot be read comes to, where a number is asked for.
 static bool read_right_side(Verifier *v)
 {
@@ -347,8 +353,8 @@ static Verdict compare_as_formulas(Verifier *v)
         rule = v->comparison.rule;
         if (verdict != VERDICT_EQUAL && compare_numbers_in_rows(v) == VERDICT_EQUAL)
             return VERDICT_EQUAL;
-        if (verdict != VERDICT_EQUAL && read_with_point(v))
-            return compare_trees(v);
+        if (verdict != VERDICT_EQUAL && read_with_point(v) && same_digits(v))
+            return say(v, VERDICT_EQUAL, "a comma for a point");
     } else if (gold && (read_without_condition(v) || read_right_side(v))) {
         Verdict part = compare_trees(v);
         return part == VERDICT_EQUAL ? part : say(v, VERDICT_UNKNOWN, rule);
@@ -388,6 +394,8 @@ static Verdict compare_times(Verifier *v, bool *read)
 static Verdict compare_readings(Verifier *v)
 {
     bool chemicals;
+    if (v->gold.text.size > TEXT_BYTES || v->given.text.size > TEXT_BYTES) // no answer, and a response may be made of such
+        return say(v, texts_equal(v->gold.text, v->given.text) ? VERDICT_EQUAL : VERDICT_UNKNOWN, "longer than an answer may be");
     if (v->given.text.size == 0)
         return say(v, VERDICT_DIFFERENT, "no answer");
     bool rows = v->gold.has_rows || v->given.has_rows; // where lines count
@@ -540,11 +548,11 @@ static Text words_answer(Verifier *v, const Statement *list, int count, const St
     const Statement *s = *from = &list[0];
     if (s->mark == MARK_BOXES)
         return joined_boxes(v->boxes[1], s->text);
-    if (s->mark != MARK_NONE || words_count(s->text) <= WORDS_OF_STATEMENT)
+    if (s->mark != MARK_NONE || (s->text.size < STATEMENT_BYTES && words_count(s->text) <= WORDS_OF_STATEMENT))
         return s->text;
     const char *line = memrchr(s->text.data, '\n', s->text.size);
     Text last = line == NULL ? s->text : text_trimmed(text_between(line, s->text.data + s->text.size));
-    return words_count(last) <= WORDS_OF_STATEMENT ? last : (Text){NULL, 0};
+    return last.size < STATEMENT_BYTES && words_count(last) <= WORDS_OF_STATEMENT ? last : (Text){NULL, 0};
 }
 
 // ---- the whole
@@ -625,11 +633,13 @@ static Verifier *open_verifier(Text gold)
     return v;
 }
 
+static bool is_letter(Text gold, char *letter) { return gold.size <= LETTER_BYTES && choice_letter(gold, letter); }
+
 // A reference that is a letter may be that of an option which stands in the question's text.
 static bool find_letter(Finding *f, Text gold, Text response)
 {
     char right, said;
-    if (!choice_letter(gold, &right) || !choice_letter_said(response, &said))
+    if (!is_letter(gold, &right) || !choice_letter_said(response, &said))
         return false;
     f->kind = ANSWER_CHOICE;
     f->verdict = verdict_of(right == said);
@@ -654,7 +664,7 @@ void verify_finding(Finding *f, Text row, Text gold, Text response)
     if (v == NULL)
         return;
     char letter;
-    f->kind = choice_letter(gold, &letter) ? ANSWER_CHOICE : v->gold.kind;
+    f->kind = is_letter(gold, &letter) ? ANSWER_CHOICE : v->gold.kind;
     show(f->reference, v->gold.text);
     if (v->gold.text.size == 0)
         f->rule = "no reference";
@@ -677,7 +687,7 @@ AnswerKind answer_kind(Text row, Text gold)
     gold.data = gold.size > 0 ? gold.data : "";
     if (text_trimmed(gold).size == 0)
         return ANSWER_NONE;
-    if (choice_finding(&f, row, gold, gold) || choice_letter(gold, &letter))
+    if (choice_finding(&f, row, gold, gold) || is_letter(gold, &letter))
         return ANSWER_CHOICE;
     Verifier *v = open_verifier(gold);
     AnswerKind kind = v == NULL ? ANSWER_NONE : v->gold.kind;

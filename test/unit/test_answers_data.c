@@ -176,6 +176,8 @@ static void every_math_answer_is_its_solutions(void **state)
     for (int i = 0; i < r.count; i++) {
         const char *answer = text_of(r.rows[i], "answer");
         readable += answer_comparable((Text){NULL, 0}, span(answer));
+        if (answer[0] == 0) // two have an empty box
+            continue;
         wrong += !judge(&t, true, answer, text_of(r.rows[i], "solution"));
     }
     report(&t);
@@ -282,7 +284,8 @@ static const char *option_of(const json_t *row, int row_number, bool right)
 static void options_of(bool right, double least, double most)
 {
     static Rows r;
-    if (!ROWS_OF(&r, 4000, DATA "bench/mmlu_pro/test.jsonl"))
+    // few options say what another one says: a share of them is measured on all rows
+    if (!ROWS_OF(&r, right ? 1500 : ROWS_MOST, DATA "bench/mmlu_pro/test.jsonl"))
         return;
     Tally tallies[FORMS];
     char what[FORMS][64], response[FORM_BYTES];
