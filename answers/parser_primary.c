@@ -19,7 +19,7 @@ static const char *const greek[] = {
     "Psi",   "Omega",  "ell",   "infty", "emptyset", "hbar",   "Re",    "Im",    NULL};
 static const char *const decorations[] = {"overline",  "vec",   "overrightarrow", "hat",        "bar",     "tilde", "widehat",
                                           "angle",     "triangle", "mathcal", "mathbb", "ddot", "dot", NULL};
-static const char *const plain_names[] = {"pi", "theta", "alpha", "beta", "gamma", "lambda", "mu", "sigma", "omega", NULL};
+static const char *const plain_names[] = {"pi", "theta", "alpha", "beta", "gamma", "lambda", "sigma", "omega", NULL};
 
 static const char *const currencies[] = {"$", "\u20ac", "\u00a3", "\u00a5", NULL};
 
@@ -493,7 +493,9 @@ static Node *parse_name(Parser *p)
         return choices;
     const Token *next = token(p);
     if (next->kind == TOKEN_NUMBER && !next->spaced && !one_of(name, functions)) { // x1 is x_1; H2 is none of ours
-        bool index = name.size == 1 && memchr(next->span.data, '.', next->span.size) == NULL;
+        const Token *after = next + 1;
+        bool code = (after->kind == TOKEN_NAME || after->kind == TOKEN_NUMBER) && !after->spaced; // 9j6kn
+        bool index = name.size == 1 && !code && memchr(next->span.data, '.', next->span.size) == NULL;
         p->at += index;
         return index ? named(p, NODE_SYMBOL, (Text){name.data, name.size + next->span.size}) : NULL;
     }

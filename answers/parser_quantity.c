@@ -5,6 +5,8 @@
 #include <ctype.h>
 #include <string.h>
 
+enum { EXPONENT_MOST = 6 }; // of a dimension
+
 // ---- where a unit begins and ends
 
 static bool has_number(const Node *n)
@@ -123,16 +125,21 @@ static bool is_letter_token(const Token *t) { return t->kind == TOKEN_NAME && t-
 static bool letters_are_units(const Token *begin, const Token *end, bool *ambiguous)
 {
     static const char *const pairs[] = {"Nm", "Js", "Wh", "Ah", "As", "Vs", "Cm", "Tm", "VA", NULL};
+    static const char *const lengths[] = {"m", "mm", "cm", "dm", "km", "nm", "um", "ft", "in", "yd", "mi", NULL};
     int letters = 0, others = 0;
     char two[2] = {0};
+    bool power = begin->kind == TOKEN_NAME && !begin->spaced && begin[1].sign == '^' && behind_exponent(begin + 1) == end;
+    *ambiguous = begin->kind == TOKEN_NAME && !begin->spaced && begin->span.size <= 3;
+    if (power && !one_of(begin->span, lengths)) // 5cm^2, but not 5au^2
+        return false;
     for (const Token *t = begin; t < end; t++) {
         if (is_letter_token(t) && letters < 2)
             two[letters] = *t->span.data;
         letters += is_letter_token(t);
         others += !is_letter_token(t);
     }
-    *ambiguous = letters > 0 && begin->kind == TOKEN_NAME;
-    bool touches = is_letter_token(begin) && !begin->spaced; // 9.8m/s^2 and 30m^2, but not 3s^2
+    *ambiguous = *ambiguous || (letters > 0 && begin->kind == TOKEN_NAME);
+    bool touches = is_letter_token(begin) && !begin->spaced; // 9.8m/s^2 and 30m^2, but not 3s
     if (letters == 0 || others > 0)
         return !touches || letters > 1 || text_is(begin->span, "m");
     if (!begin->spaced)
@@ -150,6 +157,9 @@ static bool unit_here(const Parser *p, const Token **end, bool *ambiguous)
         return true;
     if (*end == begin || !letters_are_units(begin, *end, ambiguous) || !unit_read(&unit, span_of(begin, *end)))
         return false;
+    for (int i = 0; i < DIMENSIONS; i++)
+        if (unit.exponents[i] > EXPONENT_MOST || unit.exponents[i] < -EXPONENT_MOST)
+            return false; // kw^5 is a product of symbols
     // words that nobody knows stand apart from the number, and are words
     return unit.words_count == 0 || ((begin->spaced || begin->kind == TOKEN_TEXT) && begin->span.size > 1);
 }
