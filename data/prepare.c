@@ -171,8 +171,8 @@ bool prepare(PrepareReport *report, const PrepareOptions *options)
 
 void prepare_report_free(PrepareReport *report)
 {
-    PrepareGroups *groups[] = {&report->sources, &report->categories};
-    for (int i = 0; i < 2; i++) {
+    PrepareGroups *groups[] = {&report->sources, &report->categories, &report->answers};
+    for (int i = 0; i < 3; i++) {
         name_table_free(&groups[i]->names);
         free(groups[i]->list);
     }

@@ -94,7 +94,7 @@ typedef struct PrepareReport {
     int64_t fates[FATES];
     int64_t tokens[FATES], trained[FATES]; // of what was written to shards
     int64_t levels[6][FATES];              // [difficulty, 0 unknown]
-    PrepareGroups sources, categories;
+    PrepareGroups sources, categories, answers; // answers: kinds of reference answers (answers/verify.h)
     PrepareFile *files; // (file_count)
     size_t file_count;
     int shards[FATES];

@@ -32,9 +32,10 @@ static bool count_in(PrepareGroups *groups, Fate fate, int level, Text name)
     return true;
 }
 
-bool prepare_count(PrepareReport *report, Fate fate, int level, Text source, Text category)
+bool prepare_count(PrepareReport *report, Fate fate, int level, Text source, Text category, Text kind)
 {
-    TRY(count_in(&report->sources, fate, level, source) && count_in(&report->categories, fate, level, category));
+    TRY(count_in(&report->sources, fate, level, source) && count_in(&report->categories, fate, level, category) &&
+        count_in(&report->answers, fate, level, kind));
     report->fates[fate]++;
     report->levels[level][fate]++;
     return true;

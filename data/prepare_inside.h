@@ -22,7 +22,7 @@ typedef struct SpoolHead {
     uint64_t number, key;
     uint32_t tokens, prompt, trained, spans;
     uint32_t id, answer, row, source, category; // bytes
-    uint32_t has_answer;
+    uint32_t has_answer, kind; // AnswerKind
 } SpoolHead;
 
 typedef struct PrepareJob {
@@ -41,6 +41,7 @@ bool prepare_write(PrepareJob *job);  // spool to shards and JSONL files; the re
 
 extern const char *const FATE_REASONS[FATES]; // why rows were dropped, as a sentence goes on after their number
 
-bool prepare_count(PrepareReport *report, Fate fate, int level, Text source, Text category);
+// kind: of the reference answer; size 0: it has none, or it was not looked at
+bool prepare_count(PrepareReport *report, Fate fate, int level, Text source, Text category, Text kind);
 
 #endif

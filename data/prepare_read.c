@@ -1,5 +1,6 @@
 // The first stage: a block of lines at a time, each line made into tokens by whichever thread is free, the results taken in the
 // order of the lines. So the threads change the time and nothing else.
+#include "answers/verify.h"
 #include "base/json.h"
 #include "base/signals.h"
 #include "data/lines.h"
@@ -92,6 +93,8 @@ static bool set(json_t *row, const char *key, json_t *value)
     return json_object_set_new(row, key, value) == 0 || fail("no memory for a row");
 }
 
+static Text text_of(const char *text) { return (Text){text, text == NULL ? 0 : strlen(text)}; }
+
 // The row as it goes on to others: with the id, source and difficulty that it has here, where it had none itself. The record's texts
 // point into the row, so nothing that is there is replaced but the difficulty, which is a number.
 static char *row_text(const Record *record, Text source)
@@ -144,6 +147,8 @@ static bool take_record(const Reader *reader, Row *row, Worker *worker, const Re
     head.key = make_keys(row, &worker->tokens, options->seed, number);
     bool keep = options->tau > 0 || options->holdout > 0 || options->split != SPLIT_DIFFICULTY || !answers;
     char *json = keep ? row_text(record, source) : NULL;
+    if (record->answer != NULL)
+        head.kind = (uint32_t)answer_kind(text_of(json), text_of(record->answer));
     bool ok = (!keep || json != NULL) && spool_row(row, record, &worker->tokens, source, json, head);
     free(json);
     return ok;
@@ -190,7 +195,6 @@ static void row_free(Row *row)
 
 // ---- a block of rows, in order
 
-static Text text_of(const char *text) { return (Text){text, text == NULL ? 0 : strlen(text)}; }
 
 static bool note_bad(Reader *reader, Row *row)
 {
@@ -208,7 +212,7 @@ static bool note_bad(Reader *reader, Row *row)
     }
     reader->bad++;
     row->state = (RowState){.fate = FATE_BAD};
-    return prepare_count(report, FATE_BAD, 0, text_of(reader->source), (Text){0});
+    return prepare_count(report, FATE_BAD, 0, text_of(reader->source), (Text){0}, (Text){0});
 }
 
 static bool settle(Reader *reader, Row *row)
@@ -226,7 +230,7 @@ static bool settle(Reader *reader, Row *row)
     if (row->unfinished && !row->bad) {
         row->state.fate = FATE_UNFINISHED;
         TRY(prepare_count(report, FATE_UNFINISHED, row->state.level, text_of(row->source != NULL ? row->source : reader->source),
-                          text_of(row->category)));
+                          text_of(row->category), (Text){0}));
     }
     uint64_t number = (uint64_t)report->rows;
     TRY(grow(&job->rows, &job->row_capacity, (size_t)number + 1, sizeof *job->rows));

@@ -1,5 +1,6 @@
 // What a preparation did, three times: a table for people, split.json for programs, a picture. All of it adds up: every row of the
 // input is in exactly one column.
+#include "answers/verify.h"
 #include "base/json.h"
 #include "data/prepare_inside.h"
 #include "data/split_picture.h"
@@ -129,9 +130,23 @@ static bool table_levels(const Table *t)
     return true;
 }
 
+// References that no rule can compare: train_rl leaves these out where there is no judge.
+static int64_t only_for_judges(const PrepareGroups *answers)
+{
+    int64_t rows = 0;
+    for (size_t i = 0; i < answers->count; i++)
+        if (strcmp(answers->list[i].name, ANSWER_KIND_NAMES[ANSWER_TEXT]) == 0 ||
+            strcmp(answers->list[i].name, ANSWER_KIND_NAMES[ANSWER_NONE]) == 0)
+            rows += answers->list[i].rows[FATE_RL];
+    return rows;
+}
+
 static bool table_dropped(const Table *t)
 {
     const PrepareReport *r = t->report;
+    int64_t judged = only_for_judges(&r->answers);
+    if (judged > 0)
+        TRY(bytes_printf(t->out, "rl: %" PRId64 " answers are texts or cannot be read; without a judge train_rl leaves them out\n", judged));
     for (int fate = FATE_DROPPED; fate < FATES; fate++)
         if (r->fates[fate] > 0)
             TRY(bytes_printf(t->out, "dropped: %" PRId64 " %s\n", r->fates[fate], FATE_REASONS[fate]));
@@ -180,6 +195,7 @@ bool prepare_table(Bytes *out, const PrepareReport *report, const PrepareOptions
     const Table t = {out, report};
     return table_files(&t) && bytes_text(out, "\n") && table_head(&t) && table_levels(&t) &&
            table_groups(&t, "source", &report->sources) && table_groups(&t, "category", &report->categories) &&
+           table_groups(&t, "answer", &report->answers) &&
            table_row(&t, "all", report->fates) && bytes_text(out, "\n") && table_dropped(&t) && table_shards(&t, options);
 }
 
@@ -282,7 +298,7 @@ json_t *prepare_json(const PrepareReport *r, const PrepareOptions *options)
     json_t *holdout = json_object();
     ok = set_count(holdout, "count", r->fates[FATE_HOLDOUT]) && set(root, "holdout", holdout) && ok;
     ok = ok && set_dropped(root, r) && set_levels(root, r) && set_groups(root, "source", &r->sources) &&
-         set_groups(root, "category", &r->categories) && set_files(root, r) &&
+         set_groups(root, "category", &r->categories) && set_groups(root, "answer", &r->answers) && set_files(root, r) &&
          set_count(root, "replaced_difficulties", r->replaced_difficulties);
     if (ok)
         return root;

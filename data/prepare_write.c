@@ -1,5 +1,6 @@
 // The third stage: the sorted records, each to where its fate sends it: shards, or JSONL files for programs to come. One thread
 // writes; every file has its temporary name until it is whole.
+#include "answers/verify.h"
 #include "base/signals.h"
 #include "data/prepare_inside.h"
 #include <stdlib.h>
@@ -139,12 +140,18 @@ static bool write_line(Writer *w, Fate fate, Text row)
 
 // ---- all of them
 
+static Text kind_name(const SpoolHead *head)
+{
+    const char *name = ANSWER_KIND_NAMES[head->kind];
+    return head->has_answer ? (Text){name, strlen(name)} : (Text){NULL, 0};
+}
+
 static bool write_record(Writer *w, const uint8_t *key, const uint8_t *data)
 {
     Spooled s = spooled_of(data);
     Fate fate = (Fate)w->job->rows[s.head.number].fate;
     int level = key[0];
-    TRY(prepare_count(w->job->report, fate, level, s.source, s.category));
+    TRY(prepare_count(w->job->report, fate, level, s.source, s.category, kind_name(&s.head)));
     if (fate >= FATE_DROPPED)
         return true;
     return is_shard(fate) ? write_shard(w, fate, &s, level) : write_line(w, fate, s.row);
