@@ -45,7 +45,7 @@ for source in test/unit/test_*.c test/parity/test_*.c; do
     run "build/asan/${source%.c}"
 done
 for name in test_bits test_model_bits test_attention test_moments test_state test_sorter test_sample test_engine test_update \
-    test_answers_properties test_answers_hostile; do # the bits, the memory and the times that users get: release builds
+    test_answers_properties test_answers_hostile test_answers_data; do # the bits, the memory and the times that users get: release builds
     run "build/test/unit/$name"
 done
 run build/test/parity/test_model

@@ -264,7 +264,7 @@ a_run_knows_its_references() {
 }
 
 what_rewards_were_made_of_is_seen() {
-    local zero='while read -r line; do echo "{\"score\": 0}"; done'
+    local zero="while read -r line; do score=0; $answers; done"
     wants 0 reinforce "$work/zero" --steps 1 --grader "$zero"
     [ "$(grep -c '"grader":0.0' "$work/zero/rollouts/step-1.jsonl")" = 16 ] || failed "a grader's 0 is left out"
     grep -q '"length":' "$work/zero/rollouts/step-1.jsonl" && failed "a part that nobody asked for is written"
@@ -279,7 +279,7 @@ what_rewards_were_made_of_is_seen() {
     sed '2s/}$/, "note": "a\\u0000b"}/' "$work/hard.jsonl" >"$work/nul.jsonl"
     wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --tau 3 --out "$work/nul" "$work/nul.jsonl" \
         >"$work/stdout" 2>"$work/stderr"
-    wants 0 reinforce_with "$work/nul-run" --data "$work/nul/rl" --epochs 1 --grader 'while read -r line; do echo "{\"score\": ${#line}}"; done'
+    wants 0 reinforce_with "$work/nul-run" --data "$work/nul/rl" --epochs 1 --grader "while read -r line; do score=\${#line}; $answers; done"
     [ "$(value "$work/nul-run" reward/unscored 1)" = 0 ] || failed "a row with NUL has no reward"
     proved "a part that is 0 is written; groups without a signal are, too, and end the run if there are no others; NUL in a row is a character"
 }

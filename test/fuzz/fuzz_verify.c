@@ -3,7 +3,7 @@
 // which both texts are is one of them.
 #include "answers/verify.h"
 #include "base/text.h"
-#include "rl/judge.h"
+#include "rl/judge_form.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -63,7 +63,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!says_where((Text){g, first}) && answer_comparable((Text){NULL, 0}, (Text){g, first}))
         must(verify((Text){g, first}, (Text){g, first}) == VERDICT_EQUAL, "an answer is equal to itself");
     check_choice((Text){g, first}, (Text){r, rest});
-    double score = judge_score((Text){r, rest});
+    static JudgeForm form; // of General-Reasoner, for all of them
+    must(form.yes != NULL || judge_form_open(&form, "", "", ""), "there is a judge's form");
+    double score = judge_form_score(&form, (Text){r, rest});
     must(isnan(score) || score == 0 || score == 1, "a judge says yes, no or nothing");
     free(g);
     free(r);
