@@ -261,15 +261,18 @@ Verdict compare_collections(Comparison *c, const Node *g, const Node *p, int dep
     collect(&lists[0], g);
     collect(&lists[1], p);
     lists[0].braces = lists[1].braces = g->kind == NODE_SET || p->kind == NODE_SET;
-    bool names = lists[0].count != lists[1].count && holds_tuples(&lists[0]) != holds_tuples(&lists[1]) && !lists[0].full && !lists[1].full &&
-                 (naming_of(c, &lists[0]) == OTHER_NAMES || naming_of(c, &lists[1]) == OTHER_NAMES || naming_of(c, &lists[0]) == DISTINCT_NAMES);
+    bool names = lists[0].count != lists[1].count && holds_tuples(&lists[0]) != holds_tuples(&lists[1]) && !lists[0].full &&
+                 !lists[1].full &&
+                 (naming_of(c, &lists[0]) == OTHER_NAMES || naming_of(c, &lists[1]) == OTHER_NAMES ||
+                  naming_of(c, &lists[0]) == DISTINCT_NAMES);
     if (names) {
         lists[0].count = lists[1].count = 0;
         collect_values(&lists[0], g);
         collect_values(&lists[1], p);
     }
-    Verdict v = names && !lists[0].full && !lists[1].full ? decide(c, compare_in_order(c, &lists[0], &lists[1], depth), "parts in their order")
-                                                          : compare_items(c, &lists[0], &lists[1], depth);
+    Verdict v = names && !lists[0].full && !lists[1].full
+                    ? decide(c, compare_in_order(c, &lists[0], &lists[1], depth), "parts in their order")
+                    : compare_items(c, &lists[0], &lists[1], depth);
     free(lists);
     return v;
 }

@@ -7,8 +7,8 @@
 static bool is_word(const Node *n) { return n->kind == NODE_WORD; }
 static bool is_structure(const Node *n)
 {
-    return n->kind == NODE_RELATION || n->kind == NODE_MATRIX || n->kind == NODE_ROW || n->kind == NODE_BRACKET || n->kind == NODE_SUCH_THAT ||
-           n->kind == NODE_DIFFERENCE;
+    return n->kind == NODE_RELATION || n->kind == NODE_MATRIX || n->kind == NODE_ROW || n->kind == NODE_BRACKET ||
+           n->kind == NODE_SUCH_THAT || n->kind == NODE_DIFFERENCE;
 }
 
 // ---- words among formulas
@@ -27,7 +27,8 @@ static Verdict compare_word(Comparison *c, const Node *g, const Node *p)
 // A short word is a product of letters, against what is one.
 static bool may_be_product(const Node *word, const Node *other)
 {
-    return word->name.size <= 3 && (other->kind == NODE_MULTIPLY || other->kind == NODE_DIVIDE || other->kind == NODE_POWER || other->kind == NODE_ADD);
+    return word->name.size <= 3 &&
+           (other->kind == NODE_MULTIPLY || other->kind == NODE_DIVIDE || other->kind == NODE_POWER || other->kind == NODE_ADD);
 }
 
 // ---- nothing
@@ -195,10 +196,12 @@ static Verdict compare_named(Comparison *c, const Node *g, const Node *p, const 
 {
     if (same_name(c, gold->name, given->name) == VERDICT_EQUAL)
         return compare_kinds(c, gold->value, given->value, depth - 1);
-    if (is_collection(gold->value) || is_collection(given->value) || gold->name->kind == NODE_BRACKET || given->name->kind == NODE_BRACKET)
+    if (is_collection(gold->value) || is_collection(given->value) || gold->name->kind == NODE_BRACKET ||
+        given->name->kind == NODE_BRACKET)
         return compare_collections(c, g, p, depth - 1); // (x, y) = (1, 2)
     Verdict v = compare_definitions(c, gold, given, depth - 1);
-    if (v != VERDICT_EQUAL && g->kind == NODE_RELATION && p->kind == NODE_RELATION && g->relation == EQUAL && p->relation == EQUAL)
+    if (v != VERDICT_EQUAL && g->kind == NODE_RELATION && p->kind == NODE_RELATION && g->relation == EQUAL &&
+        p->relation == EQUAL)
         v = compare_relations(c, g, p, depth - 1); // x = 2y is y = x / 2
     return v == VERDICT_EQUAL ? v : decide(c, VERDICT_UNKNOWN, "other names");
 }

@@ -35,7 +35,8 @@ Verdict compare(Comparison *c, const Node *gold, const Node *prediction, int dep
 
 Verdict compare_quantities(Comparison *c, const Node *gold, const Node *prediction);
 Verdict compare_values(Comparison *c, const Node *gold, const Node *prediction); // without units
-Verdict compare_totals(Comparison *c, const Node *gold, const Node *prediction); // 2 hours 30 minutes; unknown: they are no sums of quantities
+Verdict compare_totals(Comparison *c, const Node *gold,
+                       const Node *prediction); // 2 hours 30 minutes; unknown: they are no sums of quantities
 
 // ---- relations.c: equations, and what has a name
 
@@ -44,7 +45,7 @@ typedef struct Named {
     const Node *value; // what is said of it
 } Named;
 
-Named named_value(const Node *n); // "x = 3", "3 + 4 = 7", "E \\approx 2": what it says, and of what; the node itself otherwise
+Named named_value(const Node *n);    // "x = 3", "3 + 4 = 7", "E \\approx 2": what it says, and of what; the node itself otherwise
 const Node *left_end(const Node *n); // of a = b = c
 Verdict same_name(Comparison *c, const Node *a, const Node *b);
 Verdict compare_relations(Comparison *c, const Node *gold, const Node *prediction, int depth);
@@ -53,7 +54,7 @@ Verdict compare_definitions(Comparison *c, const Named *gold, const Named *predi
 // ---- collections.c: lists and sets of single things
 
 bool is_collection(const Node *n);
-bool is_wordy(const Node *n); // words are a part of it
+bool is_wordy(const Node *n);      // words are a part of it
 bool names_places(const Named *n); // (x, y) = (1, 2)
 Verdict compare_collections(Comparison *c, const Node *gold, const Node *prediction, int depth);
 Verdict compare_children(Comparison *c, const Node *gold, const Node *prediction, int depth); // in their order

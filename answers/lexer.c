@@ -76,7 +76,11 @@ static size_t exponent_size(const char *s) // e-5
 // 0b1010, 0o17, 0x1f
 static size_t prefixed_size(const char *s)
 {
-    const char *digits = s[0] != '0' ? NULL : s[1] == 'b' ? "01" : s[1] == 'o' ? "01234567" : s[1] == 'x' ? "0123456789abcdefABCDEF" : NULL;
+    const char *digits = s[0] != '0'   ? NULL
+                         : s[1] == 'b' ? "01"
+                         : s[1] == 'o' ? "01234567"
+                         : s[1] == 'x' ? "0123456789abcdefABCDEF"
+                                       : NULL;
     size_t n = digits == NULL ? 0 : strspn(s + 2, digits);
     return n > 0 && !isalnum((unsigned char)s[2 + n]) ? 2 + n : 0;
 }
@@ -100,9 +104,9 @@ static size_t number_size(Formula *f, const char *s, int depth)
     return n + exponent_size(s + n);
 }
 
-static const char *const text_commands[] = {"text",   "textbf", "textit",       "textrm", "textnormal", "mbox", "mathrm",
-                                            "mathbf", "mathit", "operatorname", "mathsf", "emph",       "hbox",       "textsf", "texttt",
-                                            "underline", "boldsymbol", "bm", "mathtt", "ce", "rm", NULL};
+static const char *const text_commands[] = {
+    "text", "textbf", "textit", "textrm", "textnormal", "mbox",       "mathrm", "mathbf", "mathit", "operatorname", "mathsf",
+    "emph", "hbox",   "textsf", "texttt", "underline",  "boldsymbol", "bm",     "mathtt", "ce",     "rm",           NULL};
 
 static bool is_text_command(Text name)
 {

@@ -15,7 +15,8 @@
 static bool at_temperature(const Parser *p)
 {
     const Token *t = token(p);
-    return !p->f->no_units && (t->kind == TOKEN_NAME || t->kind == TOKEN_TEXT) && (text_is(t->span, "C") || text_is(t->span, "F"));
+    return !p->f->no_units && (t->kind == TOKEN_NAME || t->kind == TOKEN_TEXT) &&
+           (text_is(t->span, "C") || text_is(t->span, "F"));
 }
 
 static bool at_degree(const Parser *p)
@@ -88,8 +89,9 @@ Node *parse_power(Parser *p)
 static Node *parse_product(Parser *p);
 
 static const char *const separators[] = {"and", "or", "AND", "OR", "And", "Or", NULL};
-static const char *const relation_commands[] = {"ne",       "neq",    "lt", "gt", "le",    "leq", "leqslant", "ge", "geq",
-                                                "geqslant", "approx", "in", "to", "equiv", "sim", "cong", "implies", "iff", "notin", "setminus", "mid",     NULL};
+static const char *const relation_commands[] = {"ne",      "neq",      "lt",     "gt",       "le",  "leq",   "leqslant", "ge",
+                                                "geq",     "geqslant", "approx", "in",       "to",  "equiv", "sim",      "cong",
+                                                "implies", "iff",      "notin",  "setminus", "mid", NULL};
 
 static bool at_separator(const Parser *p)
 {
@@ -115,10 +117,10 @@ bool starts_factor(const Parser *p, bool inside_function)
     case TOKEN_COMMAND:
         if (is_function(t->span))
             return !inside_function;
-        return !one_of(t->span, relation_commands) && !text_is(t->span, "cdot") && !text_is(t->span, "times") && !text_is(t->span, "bullet") &&
-               !text_is(t->span, "div") && !text_is(t->span, "pm") && !text_is(t->span, "mp") && !text_is(t->span, "cup") &&
-               !text_is(t->span, "cap") && !text_is(t->span, "}") && !text_is(t->span, "end") && !text_is(t->span, "rfloor") &&
-               !text_is(t->span, "rceil") && !text_is(t->span, "rangle");
+        return !one_of(t->span, relation_commands) && !text_is(t->span, "cdot") && !text_is(t->span, "times") &&
+               !text_is(t->span, "bullet") && !text_is(t->span, "div") && !text_is(t->span, "pm") && !text_is(t->span, "mp") &&
+               !text_is(t->span, "cup") && !text_is(t->span, "cap") && !text_is(t->span, "}") && !text_is(t->span, "end") &&
+               !text_is(t->span, "rfloor") && !text_is(t->span, "rceil") && !text_is(t->span, "rangle");
     default:
         return false;
     }
@@ -133,8 +135,10 @@ static bool whole(const Node *n)
 static bool at_bracketed_fraction(const Parser *p)
 {
     const Token *t = token(p);
-    return t->sign == '(' && !t->spaced && t[1].kind == TOKEN_NUMBER && t[2].sign == '/' && t[3].kind == TOKEN_NUMBER && t[4].sign == ')' &&
-           (t[1].span.size < t[3].span.size || (t[1].span.size == t[3].span.size && memcmp(t[1].span.data, t[3].span.data, t[1].span.size) < 0));
+    return t->sign == '(' && !t->spaced && t[1].kind == TOKEN_NUMBER && t[2].sign == '/' && t[3].kind == TOKEN_NUMBER &&
+           t[4].sign == ')' &&
+           (t[1].span.size < t[3].span.size ||
+            (t[1].span.size == t[3].span.size && memcmp(t[1].span.data, t[3].span.data, t[1].span.size) < 0));
 }
 
 // 1\frac{1}{2} and 1 1/2: a whole number before a fraction of whole numbers

@@ -38,10 +38,10 @@ Node *parse_application(Parser *p, Node *name); // f(x), where f is a function; 
 
 // ---- parser_quantity.c
 
-bool at_unit(const Parser *p, const Node *value);      // whether a unit begins here, and value may have one
-Node *parse_quantity(Parser *p, Node *value);          // with it
-Node *parse_currency(Parser *p, Text unit);            // behind its sign
-bool take_scale(Parser *p, int *exponent);             // million
+bool at_unit(const Parser *p, const Node *value); // whether a unit begins here, and value may have one
+Node *parse_quantity(Parser *p, Node *value);     // with it
+Node *parse_currency(Parser *p, Text unit);       // behind its sign
+bool take_scale(Parser *p, int *exponent);        // million
 
 // ---- parser.c
 

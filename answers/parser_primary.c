@@ -6,19 +6,18 @@
 
 // ---- what a name is
 
-static const char *const functions[] = {"sin",    "cos",  "tan",  "cot",  "sec",   "csc",  "arcsin", "arccos",
-                                        "arctan", "asin", "acos", "atan", "sinh",  "cosh", "tanh",   "ln",
-                                        "log",    "lg",   "exp",  "abs",  "floor", "ceil", "det",    "gcd",
-                                        "lcm",    "max",  "min",  NULL};
+static const char *const functions[] = {"sin",   "cos",  "tan",  "cot",  "sec",  "csc", "arcsin", "arccos", "arctan", "asin",
+                                        "acos",  "atan", "sinh", "cosh", "tanh", "ln",  "log",    "lg",     "exp",    "abs",
+                                        "floor", "ceil", "det",  "gcd",  "lcm",  "max", "min",    NULL};
 bool is_function(Text name) { return one_of(name, functions); }
 
-static const char *const greek[] = {
-    "alpha", "beta",   "gamma", "delta", "epsilon",  "varepsilon", "zeta",   "eta",   "theta", "vartheta", "iota",
-    "kappa", "lambda", "mu",    "nu",    "xi",       "pi",         "rho",    "sigma", "tau",   "phi",      "varphi",
-    "chi",   "psi",    "omega", "Gamma", "Delta",    "Theta",      "Lambda", "Xi",    "Pi",    "Sigma",    "Phi",
-    "Psi",   "Omega",  "ell",   "infty", "emptyset", "hbar",   "Re",    "Im",    NULL};
-static const char *const decorations[] = {"overline",  "vec",   "overrightarrow", "hat",        "bar",     "tilde", "widehat",
-                                          "angle",     "triangle", "mathcal", "mathbb", "ddot", "dot", NULL};
+static const char *const greek[] = {"alpha",    "beta",     "gamma", "delta",  "epsilon", "varepsilon", "zeta",  "eta",   "theta",
+                                    "vartheta", "iota",     "kappa", "lambda", "mu",      "nu",         "xi",    "pi",    "rho",
+                                    "sigma",    "tau",      "phi",   "varphi", "chi",     "psi",        "omega", "Gamma", "Delta",
+                                    "Theta",    "Lambda",   "Xi",    "Pi",     "Sigma",   "Phi",        "Psi",   "Omega", "ell",
+                                    "infty",    "emptyset", "hbar",  "Re",     "Im",      NULL};
+static const char *const decorations[] = {"overline", "vec",      "overrightarrow", "hat",    "bar",  "tilde", "widehat",
+                                          "angle",    "triangle", "mathcal",        "mathbb", "ddot", "dot",   NULL};
 static const char *const plain_names[] = {"pi", "theta", "alpha", "beta", "gamma", "lambda", "sigma", "omega", NULL};
 
 static const char *const currencies[] = {"$", "\u20ac", "\u00a3", "\u00a5", NULL};
@@ -320,7 +319,10 @@ static Node *parse_matrix(Parser *p)
 }
 
 // sin x, sin(x), sin^2 x, log_2 8: without brackets, the product up to the next sign or function
-static bool is_minus_one(const Node *n) { return n->kind == NODE_NEGATE && n->first->kind == NODE_NUMBER && text_is(n->first->name, "1"); }
+static bool is_minus_one(const Node *n)
+{
+    return n->kind == NODE_NEGATE && n->first->kind == NODE_NUMBER && text_is(n->first->name, "1");
+}
 
 static Text inverse_of(Text name)
 {
@@ -407,14 +409,51 @@ static Node *parse_vector(Parser *p) // \langle 1, 2 \rangle
 }
 
 // Commands that say more than a name does, and are not understood; any other is somebody's own name.
-static const char *const structural[] = {
-    "int",    "iint",     "iiint",    "oint",   "sum",    "prod",     "lim",      "limsup", "liminf", "forall", "exists",
-    "nexists", "partial", "nabla",    "land",   "lor",    "neg",      "not",      "cap",    "bigcup", "bigcap", "subset",
-    "subseteq", "supset", "supseteq", "perp",   "parallel", "oplus",  "otimes",   "begin",  "end",    "pmod",   "bmod",
-    "mod",    "stackrel", "overset",  "underset", "underbrace", "overbrace", "substack", "xrightarrow", "leftrightarrow",
-    "leftarrow", "rightleftharpoons", "dots", "ldots", "cdots", "vdots", "ddots", "colon", "bullet", "circ", "star",
-    "left",   "right",    "middle",   "over",   "choose", "atop",     "operatorname", "nolimits", "hat", "bar", "quad", "ll", "gg",
-    "propto", "equiv", "sim", "cong", "notin",    "implies",  "iff",    "mid",    "setminus", "cdot", "times", "div", "pm", "mp", "prime", "AA", "diamond", "models", "vdash", "therefore", "because", "complement", NULL};
+static const char *const structural[] = {"int",         "iint",
+                                         "iiint",       "oint",
+                                         "sum",         "prod",
+                                         "lim",         "limsup",
+                                         "liminf",      "forall",
+                                         "exists",      "nexists",
+                                         "partial",     "nabla",
+                                         "land",        "lor",
+                                         "neg",         "not",
+                                         "cap",         "bigcup",
+                                         "bigcap",      "subset",
+                                         "subseteq",    "supset",
+                                         "supseteq",    "perp",
+                                         "parallel",    "oplus",
+                                         "otimes",      "begin",
+                                         "end",         "pmod",
+                                         "bmod",        "mod",
+                                         "stackrel",    "overset",
+                                         "underset",    "underbrace",
+                                         "overbrace",   "substack",
+                                         "xrightarrow", "leftrightarrow",
+                                         "leftarrow",   "rightleftharpoons",
+                                         "dots",        "ldots",
+                                         "cdots",       "vdots",
+                                         "ddots",       "colon",
+                                         "bullet",      "circ",
+                                         "star",        "left",
+                                         "right",       "middle",
+                                         "over",        "choose",
+                                         "atop",        "operatorname",
+                                         "nolimits",    "hat",
+                                         "bar",         "quad",
+                                         "ll",          "gg",
+                                         "propto",      "equiv",
+                                         "sim",         "cong",
+                                         "notin",       "implies",
+                                         "iff",         "mid",
+                                         "setminus",    "cdot",
+                                         "times",       "div",
+                                         "pm",          "mp",
+                                         "prime",       "AA",
+                                         "diamond",     "models",
+                                         "vdash",       "therefore",
+                                         "because",     "complement",
+                                         NULL};
 
 static Node *parse_command(Parser *p)
 {
@@ -502,7 +541,8 @@ static Node *parse_name(Parser *p)
     if (name.size > 1 && name.size <= 3 && is_ascii(name) && (at_sign(p, '^') || at_sign(p, '_')) && !one_of(name, functions) &&
         !one_of(name, plain_names) && !(at_sign(p, '_') && name.size == 3))
         return parse_letters(p, name);
-    bool called = at_sign(p, '(') || at_sign(p, '^') || token(p)->kind == TOKEN_NUMBER || token(p)->kind == TOKEN_NAME || token(p)->kind == TOKEN_COMMAND;
+    bool called = at_sign(p, '(') || at_sign(p, '^') || token(p)->kind == TOKEN_NUMBER || token(p)->kind == TOKEN_NAME ||
+                  token(p)->kind == TOKEN_COMMAND;
     if (one_of(name, functions) && called)
         return parse_function(p, name);
     if (text_is(name, "sqrt"))
@@ -529,7 +569,8 @@ static Node *parse_number(Parser *p) // with the word that says how many of it: 
     if (n == NULL || !take_scale(p, &exponent))
         return n;
     const char *digits = tens[exponent == 2 ? 0 : exponent / 3];
-    Node *scale = named(p, NODE_NUMBER, (Text){digits, strlen(digits)}), *product = scale == NULL ? NULL : node_of(p, NODE_MULTIPLY, n, scale);
+    Node *scale = named(p, NODE_NUMBER, (Text){digits, strlen(digits)}),
+         *product = scale == NULL ? NULL : node_of(p, NODE_MULTIPLY, n, scale);
     if (product != NULL)
         product->close = ')';
     return product;

@@ -21,7 +21,8 @@ static bool has_number(const Node *n)
 
 static bool has_quantity(const Node *n)
 {
-    if (n->kind == NODE_QUANTITY || n->kind == NODE_MATRIX || n->kind == NODE_BRACKET || n->kind == NODE_LIST || n->kind == NODE_SET)
+    if (n->kind == NODE_QUANTITY || n->kind == NODE_MATRIX || n->kind == NODE_BRACKET || n->kind == NODE_LIST ||
+        n->kind == NODE_SET)
         return true;
     EACH_CHILD (c, n)
         if (has_quantity(c))
@@ -31,12 +32,14 @@ static bool has_quantity(const Node *n)
 
 static bool is_unit_word(const Token *t)
 {
-    static const char *const none[] = {"and", "or", "AND", "OR", "And", "Or", "U", "x", "pi", "e", "i", "where", "if", "for", "repeating", "Repeating", NULL};
+    static const char *const none[] = {"and", "or", "AND",   "OR", "And", "Or",        "U",         "x", "pi",
+                                       "e",   "i",  "where", "if", "for", "repeating", "Repeating", NULL};
     static const char *const commands[] = {"Omega", "mu", "AA", "$", NULL};
     if (t->kind == TOKEN_COMMAND)
         return one_of(t->span, commands);
     bool minutes = text_is(t->span, "min") && t[1].sign != '(';
-    return t->kind == TOKEN_TEXT ? !one_of(t->span, none) : t->kind == TOKEN_NAME && !one_of(t->span, none) && (minutes || !is_function(t->span));
+    return t->kind == TOKEN_TEXT ? !one_of(t->span, none)
+                                 : t->kind == TOKEN_NAME && !one_of(t->span, none) && (minutes || !is_function(t->span));
 }
 
 static const Token *behind_group(const Token *t) // t is an opening brace or bracket; NULL: it does not end
@@ -62,7 +65,8 @@ static const Token *behind_exponent(const Token *t) // t is ^
 
 static bool is_product_sign(const Token *t)
 {
-    return t->sign == '/' || t->sign == '*' || (t->kind == TOKEN_COMMAND && (text_is(t->span, "cdot") || text_is(t->span, "times") || text_is(t->span, "bullet")));
+    return t->sign == '/' || t->sign == '*' ||
+           (t->kind == TOKEN_COMMAND && (text_is(t->span, "cdot") || text_is(t->span, "times") || text_is(t->span, "bullet")));
 }
 
 static bool is_hyphen(const Token *t) // ft-lb
@@ -106,7 +110,7 @@ static Text span_of(const Token *begin, const Token *end)
     const Token *last = end - 1;
     const char *from = begin->span.data, *to = last->span.data + last->span.size;
     if (begin->kind == TOKEN_COMMAND)
-        from--; // its backslash
+        from--;                                                  // its backslash
     if (begin->kind == TOKEN_TEXT || last->kind == TOKEN_TEXT) { // \text{...}: the command and the brace belong to it
         while (begin->kind == TOKEN_TEXT && *from != '\\')
             from--;
@@ -168,8 +172,8 @@ bool at_unit(const Parser *p, const Node *value)
 {
     const Token *end;
     bool ambiguous;
-    return !p->f->no_units && (is_unit_word(token(p)) || at_sign(p, '^') || at_sign(p, '{')) && has_number(value) && !has_quantity(value) &&
-           !has_symbols(value) && unit_here(p, &end, &ambiguous);
+    return !p->f->no_units && (is_unit_word(token(p)) || at_sign(p, '^') || at_sign(p, '{')) && has_number(value) &&
+           !has_quantity(value) && !has_symbols(value) && unit_here(p, &end, &ambiguous);
 }
 
 Node *parse_quantity(Parser *p, Node *value)

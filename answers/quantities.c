@@ -45,7 +45,8 @@ static void digits_of(Text digits, Decimal *d)
 
 static bool power_of_ten(const Node *n, long *exponent)
 {
-    const Node *e = n->kind == NODE_POWER && n->count == 2 && n->first->kind == NODE_NUMBER && text_is(n->first->name, "10") ? n->last : NULL;
+    const Node *e =
+        n->kind == NODE_POWER && n->count == 2 && n->first->kind == NODE_NUMBER && text_is(n->first->name, "10") ? n->last : NULL;
     bool negative = e != NULL && e->kind == NODE_NEGATE;
     e = negative ? e->first : e;
     if (e == NULL || e->kind != NODE_NUMBER || e->name.size > 4)
@@ -69,7 +70,8 @@ static bool decimal_of(const Node *n, Decimal *d)
         hundredths += n->kind == NODE_PERCENT ? 2 : 0;
     if (n->kind == NODE_MULTIPLY && n->count == 2 && power_of_ten(n->last, &exponent))
         n = n->first;
-    if (n->kind != NODE_NUMBER || memchr(n->name.data, '\\', n->name.size) != NULL || (n->name.size > 1 && strchr("box", n->name.data[1]) != NULL))
+    if (n->kind != NODE_NUMBER || memchr(n->name.data, '\\', n->name.size) != NULL ||
+        (n->name.size > 1 && strchr("box", n->name.data[1]) != NULL))
         return false;
     digits_of(n->name, d);
     d->places += hundredths - exponent;
@@ -147,8 +149,8 @@ static Agreement agree_at(Comparison *c, const Node *g, const Node *p, int point
 // 2e3 may be a power of ten, a code, or 2 · e · 3: it is the first against what is one, and unknown against 2000.
 static bool bare_exponent(const Node *n)
 {
-    return n->kind == NODE_NUMBER && n->name.size > 1 && n->name.data[0] != '0' && memchr(n->name.data, '.', n->name.size) == NULL &&
-           memchr(n->name.data, '-', n->name.size) == NULL &&
+    return n->kind == NODE_NUMBER && n->name.size > 1 && n->name.data[0] != '0' &&
+           memchr(n->name.data, '.', n->name.size) == NULL && memchr(n->name.data, '-', n->name.size) == NULL &&
            (memchr(n->name.data, 'e', n->name.size) != NULL || memchr(n->name.data, 'E', n->name.size) != NULL);
 }
 
@@ -178,7 +180,8 @@ static Verdict compare_points(Comparison *c, const Node *g, const Node *p)
     for (int i = 0; i < points; i++) {
         Agreement a = agree_at(c, g, p, i);
         if (a == DISAGREE) // f(2) may well be 5
-            return has_applications(g) || has_applications(p) ? decide(c, VERDICT_UNKNOWN, "unknown functions") : VERDICT_DIFFERENT;
+            return has_applications(g) || has_applications(p) ? decide(c, VERDICT_UNKNOWN, "unknown functions")
+                                                              : VERDICT_DIFFERENT;
         agreed += a == AGREE;
     }
     return agreed > 0 ? VERDICT_EQUAL : decide(c, VERDICT_UNKNOWN, "cannot be evaluated");

@@ -14,7 +14,10 @@ enum { WORDS_MOST = 6, CLAUSES_MOST = 16 };
 
 static const char *text_end(Text s) { return s.data + s.size; }
 static bool begins(Text s, const char *with) { return s.size >= strlen(with) && strncasecmp(s.data, with, strlen(with)) == 0; }
-static bool ends(Text s, const char *with) { return s.size >= strlen(with) && memcmp(text_end(s) - strlen(with), with, strlen(with)) == 0; }
+static bool ends(Text s, const char *with)
+{
+    return s.size >= strlen(with) && memcmp(text_end(s) - strlen(with), with, strlen(with)) == 0;
+}
 
 static Text cut(Text s, size_t front, size_t back) { return text_trimmed((Text){s.data + front, s.size - front - back}); }
 
@@ -37,9 +40,9 @@ static size_t group_size(Text s)
     return 0;
 }
 
-static const char *const wrappers[] = {"\\boxed",  "\\text",  "\\textbf", "\\textit", "\\textrm",    "\\mathrm", "\\mathbf",
-                                       "\\mathit", "\\mbox",  "\\emph",   "\\underline", "\\boldsymbol", "\\fbox",   "\\mathsf",
-                                       "\\textsf", "\\texttt", "\\bm", NULL};
+static const char *const wrappers[] = {"\\boxed",  "\\text",   "\\textbf", "\\textit", "\\textrm",    "\\mathrm",
+                                       "\\mathbf", "\\mathit", "\\mbox",   "\\emph",   "\\underline", "\\boldsymbol",
+                                       "\\fbox",   "\\mathsf", "\\textsf", "\\texttt", "\\bm",        NULL};
 
 // \text{...}, whole
 static bool strip_command(Text *s)
@@ -77,9 +80,18 @@ static bool strip_pair(Text *s, const char *open, const char *close)
 
 static bool strip_pairs(Text *s)
 {
-    static const char *const pairs[][2] = {{"$$", "$$"}, {"$", "$"},     {"\\(", "\\)"}, {"\\[", "\\]"}, {"**", "**"},
-                                           {"__", "__"}, {"```", "```"}, {"`", "`"},     {"\"", "\""},   {"'", "'"},
-                                           {"\xe2\x80\x9c", "\xe2\x80\x9d"}, {"\xe2\x80\x98", "\xe2\x80\x99"}};
+    static const char *const pairs[][2] = {{"$$", "$$"},
+                                           {"$", "$"},
+                                           {"\\(", "\\)"},
+                                           {"\\[", "\\]"},
+                                           {"**", "**"},
+                                           {"__", "__"},
+                                           {"```", "```"},
+                                           {"`", "`"},
+                                           {"\"", "\""},
+                                           {"'", "'"},
+                                           {"\xe2\x80\x9c", "\xe2\x80\x9d"},
+                                           {"\xe2\x80\x98", "\xe2\x80\x99"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (strip_pair(s, pairs[i][0], pairs[i][1]))
             return true;
@@ -171,7 +183,8 @@ static bool strip_number(Text *s)
 
 static bool strip_about(Text *s)
 {
-    static const char *const words[] = {"approximately ", "approx. ", "approx ", "about ", "roughly ", "around ", "nearly ", "\xe2\x89\x88", "\\approx", "~", "\\sim", NULL};
+    static const char *const words[] = {"approximately ", "approx. ",     "approx ",  "about ", "roughly ", "around ",
+                                        "nearly ",        "\xe2\x89\x88", "\\approx", "~",      "\\sim",    NULL};
     for (const char *const *w = words; *w != NULL; w++) {
         size_t n = strlen(*w);
         Text rest = begins(*s, *w) ? cut(*s, n, 0) : (Text){NULL, 0};
@@ -186,7 +199,8 @@ static bool strip_about(Text *s)
 Text unwrapped(Text s)
 {
     for (int i = 0; i < 16 && s.size <= TEXT_BYTES; i++)
-        if (!strip_ends(&s) && !strip_pairs(&s) && !strip_command(&s) && !strip_json(&s) && !strip_introduction(&s) && !strip_number(&s) && !strip_about(&s))
+        if (!strip_ends(&s) && !strip_pairs(&s) && !strip_command(&s) && !strip_json(&s) && !strip_introduction(&s) &&
+            !strip_number(&s) && !strip_about(&s))
             break;
     return s;
 }
@@ -198,7 +212,8 @@ static size_t plain_number(const char *s, const char *end, bool sign)
     const char *at = s;
     at += sign && at < end && (*at == '-' || *at == '+');
     const char *digits = at;
-    while (at < end && (isdigit((unsigned char)*at) || ((*at == '.' || *at == ',') && at > digits && at + 1 < end && isdigit((unsigned char)at[1]))))
+    while (at < end && (isdigit((unsigned char)*at) ||
+                        ((*at == '.' || *at == ',') && at > digits && at + 1 < end && isdigit((unsigned char)at[1]))))
         at++;
     return at > digits ? (size_t)(at - s) : 0;
 }
@@ -275,7 +290,8 @@ static bool read_range(Range *r, Text s)
     size_t n = plain_number(at, end, false);
     r->low = (Text){at, n};
     at += n;
-    const char *unit = at, *behind = n > 0 ? behind_unit(at, end) : NULL, *second = behind == NULL ? NULL : behind_dash(behind, end);
+    const char *unit = at, *behind = n > 0 ? behind_unit(at, end) : NULL,
+               *second = behind == NULL ? NULL : behind_dash(behind, end);
     if (second == NULL)
         return false;
     Text first_unit = text_trimmed(text_between(unit, behind));
@@ -324,7 +340,10 @@ static AnswerKind kind_of_list(const Node *n)
     return ANSWER_WORDS;
 }
 
-static bool is_inequality(const Node *n) { return n->relation != EQUAL && n->relation != ABOUT && n->relation != RATIO && n->relation != ARROW; }
+static bool is_inequality(const Node *n)
+{
+    return n->relation != EQUAL && n->relation != ABOUT && n->relation != RATIO && n->relation != ARROW;
+}
 
 static AnswerKind kind_of_node(const Node *n)
 {
@@ -422,7 +441,8 @@ static AnswerKind kind_of(Reading *r)
         return ANSWER_NONE;
     if (r->too_long)
         return kind_of_words(r->text);
-    bool choices = strchr("^_{", *r->text.data) != NULL && formula_lex(f, r->text) && formula_parse(f) && f->root->kind == NODE_CALL;
+    bool choices =
+        strchr("^_{", *r->text.data) != NULL && formula_lex(f, r->text) && formula_parse(f) && f->root->kind == NODE_CALL;
     if (choices) // ^{10}C_3 is no isotope
         return ANSWER_NUMBER;
     f->root = NULL;
@@ -438,7 +458,8 @@ static AnswerKind kind_of(Reading *r)
     bool parsed = formula_lex(f, r->text) && formula_parse(f) && !multiplies_words(f->root);
     if (!parsed)
         f->root = NULL;
-    r->one_item = parsed && f->root->close == ']' && f->root->kind != NODE_BRACKET && f->root->kind != NODE_LIST && *f->text == '[';
+    r->one_item =
+        parsed && f->root->close == ']' && f->root->kind != NODE_BRACKET && f->root->kind != NODE_LIST && *f->text == '[';
     if (r->has_range)
         return ANSWER_SET;
     if (r->has_rows && !(parsed && f->spaced_thousands))

@@ -72,14 +72,19 @@ Verdict same_name(Comparison *c, const Node *a, const Node *b)
     char x[64], y[64];
     if (a->kind != b->kind || a->count != b->count)
         return VERDICT_DIFFERENT;
-    bool calls = (a->kind == NODE_APPLY || (is_call(a) && is_call(b))) && a->last->kind == NODE_SYMBOL && b->last->kind == NODE_SYMBOL;
+    bool calls =
+        (a->kind == NODE_APPLY || (is_call(a) && is_call(b))) && a->last->kind == NODE_SYMBOL && b->last->kind == NODE_SYMBOL;
     if (calls) // f(x) and f(t)
-        return texts_equal(a->name, b->name) && (a->kind == NODE_APPLY || texts_equal(a->first->name, b->first->name)) ? VERDICT_EQUAL : VERDICT_DIFFERENT;
+        return texts_equal(a->name, b->name) && (a->kind == NODE_APPLY || texts_equal(a->first->name, b->first->name))
+                   ? VERDICT_EQUAL
+                   : VERDICT_DIFFERENT;
     if (!texts_equal(plain_name(x, sizeof x, a->name), plain_name(y, sizeof y, b->name)))
         return VERDICT_DIFFERENT;
     Verdict v = VERDICT_EQUAL;
     for (const Node *m = a->first, *n = b->first; m != NULL && v == VERDICT_EQUAL; m = m->next, n = n->next)
-        v = is_name(m) && is_name(n) ? same_name(c, m, n) : compare_values(c, m, n) == VERDICT_EQUAL ? VERDICT_EQUAL : VERDICT_DIFFERENT;
+        v = is_name(m) && is_name(n)                   ? same_name(c, m, n)
+            : compare_values(c, m, n) == VERDICT_EQUAL ? VERDICT_EQUAL
+                                                       : VERDICT_DIFFERENT;
     return v;
 }
 
@@ -109,7 +114,8 @@ Named named_value(const Node *n)
     Named named = {NULL, n};
     while (named.value->kind == NODE_RELATION && named.value->relation != RATIO) {
         const Node *r = named.value, *left = r->first, *right = r->last;
-        bool chain = left->kind == NODE_RELATION && left->relation != RATIO, constant = !has_symbols(left_end(left)) && left->kind != NODE_LIST;
+        bool chain = left->kind == NODE_RELATION && left->relation != RATIO,
+             constant = !has_symbols(left_end(left)) && left->kind != NODE_LIST;
         if (r->relation == IN && !chain) {
             named.name = is_name(left) ? left : NULL;
             named.value = right;
@@ -196,7 +202,8 @@ static Verdict compare_ratios(Comparison *c, const Node *g, const Node *p, int d
     while (g->kind == NODE_RELATION && p->kind == NODE_RELATION && g->relation == RATIO && p->relation == RATIO) {
         const Node *g_left = g->first->kind == NODE_RELATION ? g->first->last : g->first;
         const Node *p_left = p->first->kind == NODE_RELATION ? p->first->last : p->first;
-        Node x[3] = {{.kind = NODE_DIVIDE, .count = 2}, *g_left, *g->last}, y[3] = {{.kind = NODE_DIVIDE, .count = 2}, *p_left, *p->last};
+        Node x[3] = {{.kind = NODE_DIVIDE, .count = 2}, *g_left, *g->last},
+             y[3] = {{.kind = NODE_DIVIDE, .count = 2}, *p_left, *p->last};
         x[0].first = &x[1], x[0].last = &x[2], x[1].next = &x[2], x[2].next = NULL;
         y[0].first = &y[1], y[0].last = &y[2], y[1].next = &y[2], y[2].next = NULL;
         Verdict v = compare_values(c, x, y);

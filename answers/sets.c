@@ -6,7 +6,7 @@
 enum { INTERVALS_MOST = 16 };
 
 typedef struct Interval {
-    mpfr_t low, high; // may be infinite
+    mpfr_t low, high;       // may be infinite
     bool has_low, has_high; // whether the ends belong to it
 } Interval;
 
@@ -186,7 +186,10 @@ static bool read_points(Budget *b, RealSet *s, const Node *n)
     return true;
 }
 
-static bool is_inequality(const Node *n) { return n->kind == NODE_RELATION && n->relation >= LESS && n->relation <= GREATER_EQUAL; }
+static bool is_inequality(const Node *n)
+{
+    return n->kind == NODE_RELATION && n->relation >= LESS && n->relation <= GREATER_EQUAL;
+}
 static bool is_less(Relation r) { return r == LESS || r == LESS_EQUAL; }
 static bool has_equal(Relation r) { return r == LESS_EQUAL || r == GREATER_EQUAL; }
 
@@ -232,18 +235,20 @@ static bool read_relation(Budget *b, RealSet *s, const Node *n, int depth)
     if (n->relation == IN)
         return is_unknown(n->first, &s->unknown, &absolute) && !absolute && read_set(b, s, n->last, depth - 1);
     if (n->relation == NOT_EQUAL)
-        return is_unknown(n->first, &s->unknown, &absolute) && !absolute &&
-               read_interval(b, s, n->last, n->last, true, true) && set_complement(s);
+        return is_unknown(n->first, &s->unknown, &absolute) && !absolute && read_interval(b, s, n->last, n->last, true, true) &&
+               set_complement(s);
     if (!is_inequality(n))
         return false;
     if (!is_inequality(n->first))
         return read_inequality(b, s, n->first, n->relation, n->last);
     const Node *first = n->first; // a < x < b
     Text middle;
-    if (is_less(first->relation) != is_less(n->relation) || is_inequality(first->first) || !is_unknown(first->last, &middle, &absolute))
+    if (is_less(first->relation) != is_less(n->relation) || is_inequality(first->first) ||
+        !is_unknown(first->last, &middle, &absolute))
         return false;
     RealSet other = {.count = 0};
-    bool ok = read_inequality(b, s, first->first, first->relation, first->last) && read_inequality(b, &other, first->last, n->relation, n->last);
+    bool ok = read_inequality(b, s, first->first, first->relation, first->last) &&
+              read_inequality(b, &other, first->last, n->relation, n->last);
     if (!ok) {
         set_clear(&other);
         return false;

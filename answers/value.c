@@ -4,7 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BITS_MOST = 1 << 15, EXPONENT_MOST = 1 << 12, FACTORIAL_MOST = 3000, DIGITS_MOST = 1000, MATRIX_MOST = 4, TAME_EXPONENT = 512 };
+enum {
+    BITS_MOST = 1 << 15,
+    EXPONENT_MOST = 1 << 12,
+    FACTORIAL_MOST = 3000,
+    DIGITS_MOST = 1000,
+    MATRIX_MOST = 4,
+    TAME_EXPONENT = 512
+};
 
 static bool spend(Budget *b, int64_t steps)
 {
@@ -159,8 +166,7 @@ static bool exact_fold(Budget *b, const Node *n, mpq_t value, mpq_t second)
 {
     bool whole = text_is(n->name, "gcd") || text_is(n->name, "lcm"), begun = false;
     EACH_CHILD (c, n) {
-        if (!evaluate_exact(b, c, begun ? second : value) ||
-            (whole && mpz_cmp_ui(mpq_denref(begun ? second : value), 1) != 0))
+        if (!evaluate_exact(b, c, begun ? second : value) || (whole && mpz_cmp_ui(mpq_denref(begun ? second : value), 1) != 0))
             return false;
         if (begun && whole)
             (text_is(n->name, "gcd") ? mpz_gcd : mpz_lcm)(mpq_numref(value), mpq_numref(value), mpq_numref(second));
@@ -171,7 +177,10 @@ static bool exact_fold(Budget *b, const Node *n, mpq_t value, mpq_t second)
     return n->count > 1;
 }
 
-static bool is_fold(Text name) { return text_is(name, "gcd") || text_is(name, "lcm") || text_is(name, "max") || text_is(name, "min"); }
+static bool is_fold(Text name)
+{
+    return text_is(name, "gcd") || text_is(name, "lcm") || text_is(name, "max") || text_is(name, "min");
+}
 
 static bool exact_call(Budget *b, const Node *n, mpq_t value, mpq_t second)
 {
@@ -348,13 +357,13 @@ static const struct {
     Function function;
     bool angle, inverted; // of an angle; one over
 } elementary[] = {
-    {"sin", mpc_sin, true, false},      {"cos", mpc_cos, true, false},      {"tan", mpc_tan, true, false},
-    {"cot", mpc_tan, true, true},       {"sec", mpc_cos, true, true},       {"csc", mpc_sin, true, true},
-    {"arcsin", mpc_asin, false, false}, {"arccos", mpc_acos, false, false}, {"arctan", mpc_atan, false, false},
-    {"asin", mpc_asin, false, false},   {"acos", mpc_acos, false, false},   {"atan", mpc_atan, false, false},
-    {"sinh", mpc_sinh, false, false},   {"cosh", mpc_cosh, false, false},   {"tanh", mpc_tanh, false, false},
+    {"sin", mpc_sin, true, false},        {"cos", mpc_cos, true, false},        {"tan", mpc_tan, true, false},
+    {"cot", mpc_tan, true, true},         {"sec", mpc_cos, true, true},         {"csc", mpc_sin, true, true},
+    {"arcsin", mpc_asin, false, false},   {"arccos", mpc_acos, false, false},   {"arctan", mpc_atan, false, false},
+    {"asin", mpc_asin, false, false},     {"acos", mpc_acos, false, false},     {"atan", mpc_atan, false, false},
+    {"sinh", mpc_sinh, false, false},     {"cosh", mpc_cosh, false, false},     {"tanh", mpc_tanh, false, false},
     {"arcsinh", mpc_asinh, false, false}, {"arccosh", mpc_acosh, false, false}, {"arctanh", mpc_atanh, false, false},
-    {"ln", mpc_log, false, false},      {"exp", mpc_exp, false, false},     {"log", mpc_log, false, false},
+    {"ln", mpc_log, false, false},        {"exp", mpc_exp, false, false},       {"log", mpc_log, false, false},
     {"lg", mpc_log10, false, false},
 };
 
@@ -726,8 +735,8 @@ bool values_agree(const Budget *budget, const mpc_t a, const mpc_t b)
     mpc_abs(size, difference, MPFR_RNDN);
     mpfr_div_2ui(larger, larger, AGREE_BITS, MPFR_RNDN);
     // what cancels leaves the noise of its terms
-    bool agree = mpfr_cmp(size, larger) <= 0 || (budget->magnitude != NO_MAGNITUDE &&
-                                                 mpfr_cmp_ui_2exp(size, 1, budget->magnitude - AGREE_BITS - 16) <= 0);
+    bool agree = mpfr_cmp(size, larger) <= 0 ||
+                 (budget->magnitude != NO_MAGNITUDE && mpfr_cmp_ui_2exp(size, 1, budget->magnitude - AGREE_BITS - 16) <= 0);
     mpc_clear(difference);
     mpfr_clears(size, larger, (mpfr_ptr)NULL);
     return agree;

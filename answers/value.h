@@ -20,7 +20,8 @@ typedef struct Budget {
     int64_t steps;
     bool common_logarithm; // "log" without a base is to base 10, not e
     bool met_logarithm;    // there was one
-    long magnitude;        // binary exponent of the largest term of a sum, or argument of a function, so far: what cancels leaves noise of it
+    long
+        magnitude; // binary exponent of the largest term of a sum, or argument of a function, so far: what cancels leaves noise of it
     Alias alias;
     bool aliased; // while the alias' tree is evaluated
 } Budget;
@@ -32,10 +33,10 @@ bool evaluate_exact(Budget *b, const Node *n, mpq_t value); // false: not a rati
 bool evaluate_at(Budget *b, const Node *n, int point, mpc_t value);
 bool values_agree(const Budget *b, const mpc_t x, const mpc_t y); // to AGREE_BITS of the larger, or of the terms that made them
 
-bool has_symbols(const Node *n); // others than the constants e, i and pi
-bool has_applications(const Node *n); // of functions that nobody knows
-bool needs_signs(const Node *n); // absolute values and the like, which positive points do not tell apart
-bool number_read(mpq_t value, Text digits); // also 0.1\overline{6} and 0b101
+bool has_symbols(const Node *n);                        // others than the constants e, i and pi
+bool has_applications(const Node *n);                   // of functions that nobody knows
+bool needs_signs(const Node *n);                        // absolute values and the like, which positive points do not tell apart
+bool number_read(mpq_t value, Text digits);             // also 0.1\overline{6} and 0b101
 Text plain_name(char *out, size_t capacity, Text name); // of a symbol: without braces, _ and font commands
 
 #endif

@@ -16,13 +16,13 @@
 enum { WORDS_OF_ANSWER = 6, WORDS_OF_STATEMENT = 40, STATEMENT_BYTES = 4096, LETTER_BYTES = 64 };
 
 const char *const VERDICT_NAMES[3] = {"unknown", "different", "equal"};
-const char *const ANSWER_KIND_NAMES[ANSWER_KINDS] = {"none", "number", "quantity", "expression", "equation", "list", "set",
-                                                     "matrix", "choice", "chemical", "words", "text"};
+const char *const ANSWER_KIND_NAMES[ANSWER_KINDS] = {"none", "number", "quantity", "expression", "equation", "list",
+                                                     "set",  "matrix", "choice",   "chemical",   "words",    "text"};
 
 typedef struct Verifier { // what one verdict needs
     Formula formulas[2];
     Reading gold, given;
-    char boxes[2][FORMULA_BYTES]; // several joined, of the reference and of the answer
+    char boxes[2][FORMULA_BYTES];  // several joined, of the reference and of the answer
     char points[2][FORMULA_BYTES]; // both without what numbers them
     Comparison comparison;
 } Verifier;
@@ -116,7 +116,8 @@ static Verdict compare_rows(Verifier *v)
         return say(v, verdict_of(same_rows(&g->rows, &p->rows)), "rows of numbers, in their order");
     const Rows *rows = g->has_rows ? &g->rows : &p->rows;
     bool same = rows_are_list(rows, g->has_rows ? p->formula->root : g->formula->root);
-    return say(v, same ? VERDICT_EQUAL : VERDICT_UNKNOWN, same ? "rows of numbers, in their order" : "a row of numbers and something else");
+    return say(v, same ? VERDICT_EQUAL : VERDICT_UNKNOWN,
+               same ? "rows of numbers, in their order" : "a row of numbers and something else");
 }
 
 static Verdict compare_ranges(Verifier *v)
@@ -219,7 +220,8 @@ static bool read_right_side(Verifier *v)
 // "f(x) = cx \text{ for any constant } c": what follows the text says for which
 static bool read_without_condition(Verifier *v)
 {
-    static const char *const begins[] = {"\\text{ for ", "\\text{for ", "\\text{ where ", "\\text{where ", "\\quad\\text{for ", ", where ", " where ", " for any ", " for all ", NULL};
+    static const char *const begins[] = {"\\text{ for ", "\\text{for ", "\\text{ where ", "\\text{where ", "\\quad\\text{for ",
+                                         ", where ",     " where ",     " for any ",      " for all ",     NULL};
     Text s = v->given.text;
     for (const char *const *b = begins; *b != NULL; b++) {
         const char *at = memmem(s.data, s.size, *b, strlen(*b));
@@ -298,7 +300,7 @@ static bool read_number_word(Verifier *v, int64_t *number)
 {
     Text s = v->given.text;
     int found = 0;
-    for (size_t i = 0, n; i < s.size; i += n > 0 ? n : 1) {
+    for (size_t i = 0, n; i<s.size; i += n> 0 ? n : 1) {
         n = 0;
         if (isdigit((unsigned char)s.data[i]))
             return false;
@@ -339,7 +341,8 @@ static bool base_left_out(Verifier *v)
 
 static Verdict compare_numbers_in_rows(Verifier *v) // "5 120 300" may be a row, or a number
 {
-    bool row = (v->gold.has_rows && v->gold.formula->spaced_thousands) || (v->given.has_rows && v->given.formula->spaced_thousands);
+    bool row =
+        (v->gold.has_rows && v->gold.formula->spaced_thousands) || (v->given.has_rows && v->given.formula->spaced_thousands);
     return row ? compare_rows(v) : VERDICT_UNKNOWN;
 }
 
@@ -387,8 +390,10 @@ static Verdict compare_times(Verifier *v, bool *read)
 {
     int g, p;
     bool gold = time_read(&g, v->gold.text), given = time_read(&p, v->given.text);
-    *read = (gold || given) && memchr(v->gold.text.data, ':', v->gold.text.size) != NULL && memchr(v->given.text.data, ':', v->given.text.size) != NULL;
-    return *read && gold && given ? say(v, verdict_of(g == p), "times of day") : say(v, VERDICT_UNKNOWN, "a time of day and something else");
+    *read = (gold || given) && memchr(v->gold.text.data, ':', v->gold.text.size) != NULL &&
+            memchr(v->given.text.data, ':', v->given.text.size) != NULL;
+    return *read && gold && given ? say(v, verdict_of(g == p), "times of day")
+                                  : say(v, VERDICT_UNKNOWN, "a time of day and something else");
 }
 
 static Verdict compare_readings(Verifier *v)
@@ -412,7 +417,8 @@ static Verdict compare_readings(Verifier *v)
         return verdict;
     if (base_left_out(v))
         return say(v, VERDICT_EQUAL, "base left out");
-    if (v->gold.kind == ANSWER_WORDS || v->gold.kind == ANSWER_TEXT || v->gold.kind == ANSWER_NONE || v->gold.kind == ANSWER_CHEMICAL)
+    if (v->gold.kind == ANSWER_WORDS || v->gold.kind == ANSWER_TEXT || v->gold.kind == ANSWER_NONE ||
+        v->gold.kind == ANSWER_CHEMICAL)
         return compare_as_words(v);
     if (v->gold.one_item && !v->given.one_item)
         return say(v, VERDICT_UNKNOWN, "a list of one thing and the thing");
@@ -480,10 +486,11 @@ static bool known_quantity(Verifier *v, Text s)
 // "less than 0.8 N" is not 0.8 N.
 static bool is_limited(Text s, Text quantity)
 {
-    static const char *const limits[] = {"less than", "more than", "greater than", "smaller than", "larger than", "higher than",
-                                         "lower than", "at least", "at most", "up to", "below", "above", "under", "over", "not",
-                                         "never", "except", NULL};
-    Text before = quantity.data > s.data && quantity.data <= s.data + s.size ? text_trimmed(text_between(s.data, quantity.data)) : (Text){NULL, 0};
+    static const char *const limits[] = {"less than",  "more than", "greater than", "smaller than", "larger than", "higher than",
+                                         "lower than", "at least",  "at most",      "up to",        "below",       "above",
+                                         "under",      "over",      "not",          "never",        "except",      NULL};
+    Text before = quantity.data > s.data && quantity.data <= s.data + s.size ? text_trimmed(text_between(s.data, quantity.data))
+                                                                             : (Text){NULL, 0};
     for (const char *const *l = limits; *l != NULL; l++) {
         size_t n = strlen(*l);
         if (before.size >= n && strncasecmp(before.data + before.size - n, *l, n) == 0 &&

@@ -43,10 +43,10 @@ enum { FINDING_BYTES = 256 };
 // A verdict, and how it came about.
 typedef struct Finding {
     Verdict verdict;
-    AnswerKind kind;                // of the reference
-    const char *rule;               // that decided, in a few words; never NULL
-    char reference[FINDING_BYTES];  // as it was read, cut to fit; valid UTF-8 where the text was
-    char answer[FINDING_BYTES];     // what the response was taken to answer, likewise; "": nothing
+    AnswerKind kind;               // of the reference
+    const char *rule;              // that decided, in a few words; never NULL
+    char reference[FINDING_BYTES]; // as it was read, cut to fit; valid UTF-8 where the text was
+    char answer[FINDING_BYTES];    // what the response was taken to answer, likewise; "": nothing
 } Finding;
 
 // reference: a bare answer, or a text that has it behind #### or in a box. response: a bare answer, or sentences that lead to one.

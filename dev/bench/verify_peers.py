@@ -10,8 +10,8 @@ Math-Verify as its README recommends, at the settings that agree most often on t
 environment to be read, so a gold answer without one is put in dollars, and so is a prediction that has LaTeX's signs but no
 environment. LatexExtractionConfig and ExprExtractionConfig extract from both; StringExtractionConfig joins them where the gold is a
 letter. verify() runs with strict=False and allow_set_relation_comp=True, its two lenient options, and its own time limits of 5 s, of
-which one that strikes counts as no. Tried, and not better: texts as they are, golds in a box, boxed_match_priority=0, the string
-extraction everywhere, strict=True.
+which one that strikes counts as no. Tried one at a time, and not better: texts as they are, golds in a box, boxed_match_priority=0, the
+string extraction everywhere, strict=True.
 """
 
 import argparse
