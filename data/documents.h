@@ -52,7 +52,7 @@ typedef struct Documents {
 bool documents_open(Documents *documents, const DocumentOptions *options, const char *const *paths, size_t count);
 void documents_close(Documents *documents);
 
-void documents_find_levels(Documents *documents);    // level_first, of a list that is sorted
+void documents_find_levels(Documents *documents);            // level_first, of a list that is sorted
 void documents_keep(Documents *documents, const bool *kept); // (count) and leave the others out, as if they were in no shard
 
 // The same data? Of tokens, spans, lengths, difficulties and sources; of problems for RL also of reference answers and rows.

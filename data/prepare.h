@@ -92,10 +92,10 @@ typedef struct PrepareFile {
 typedef struct PrepareReport {
     int64_t rows, replaced_difficulties;
     int64_t fates[FATES];
-    int64_t tokens[FATES], trained[FATES]; // of what was written to shards
-    int64_t levels[6][FATES];              // [difficulty, 0 unknown]
+    int64_t tokens[FATES], trained[FATES];      // of what was written to shards
+    int64_t levels[6][FATES];                   // [difficulty, 0 unknown]
     PrepareGroups sources, categories, answers; // answers: kinds of reference answers (answers/verify.h)
-    PrepareFile *files; // (file_count)
+    PrepareFile *files;                         // (file_count)
     size_t file_count;
     int shards[FATES];
     uint64_t bytes, runs;           // read; runs of the sort that went to disk

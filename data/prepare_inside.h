@@ -22,7 +22,7 @@ typedef struct SpoolHead {
     uint64_t number, key;
     uint32_t tokens, prompt, trained, spans;
     uint32_t id, answer, row, source, category; // bytes
-    uint32_t has_answer, kind; // AnswerKind
+    uint32_t has_answer, kind;                  // AnswerKind
 } SpoolHead;
 
 typedef struct PrepareJob {

@@ -195,7 +195,6 @@ static void row_free(Row *row)
 
 // ---- a block of rows, in order
 
-
 static bool note_bad(Reader *reader, Row *row)
 {
     PrepareReport *report = reader->job->report;

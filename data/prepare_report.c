@@ -146,7 +146,8 @@ static bool table_dropped(const Table *t)
     const PrepareReport *r = t->report;
     int64_t judged = only_for_judges(&r->answers);
     if (judged > 0)
-        TRY(bytes_printf(t->out, "rl: %" PRId64 " answers are texts or cannot be read; without a judge train_rl leaves them out\n", judged));
+        TRY(bytes_printf(
+            t->out, "rl: %" PRId64 " answers are texts or cannot be read; without a judge train_rl leaves them out\n", judged));
     for (int fate = FATE_DROPPED; fate < FATES; fate++)
         if (r->fates[fate] > 0)
             TRY(bytes_printf(t->out, "dropped: %" PRId64 " %s\n", r->fates[fate], FATE_REASONS[fate]));
@@ -195,8 +196,8 @@ bool prepare_table(Bytes *out, const PrepareReport *report, const PrepareOptions
     const Table t = {out, report};
     return table_files(&t) && bytes_text(out, "\n") && table_head(&t) && table_levels(&t) &&
            table_groups(&t, "source", &report->sources) && table_groups(&t, "category", &report->categories) &&
-           table_groups(&t, "answer", &report->answers) &&
-           table_row(&t, "all", report->fates) && bytes_text(out, "\n") && table_dropped(&t) && table_shards(&t, options);
+           table_groups(&t, "answer", &report->answers) && table_row(&t, "all", report->fates) && bytes_text(out, "\n") &&
+           table_dropped(&t) && table_shards(&t, options);
 }
 
 // ---- split.json

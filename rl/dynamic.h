@@ -12,7 +12,7 @@ extern "C" {
 
 // Why a group has no signal.
 typedef enum Silence {
-    SILENCE_WRONG,    // all of its responses are
+    SILENCE_WRONG, // all of its responses are
     SILENCE_RIGHT,
     SILENCE_CUT,      // they are all cut off
     SILENCE_UNSCORED, // fewer than two have a reward
@@ -34,7 +34,7 @@ bool dynamic_rollout(Rollout *rollout, Engine *engine, Curriculum *curriculum, i
 bool dynamic_describe(Bytes *out, const DynamicReport *report); // appends "12 all wrong, 1 all cut off"
 
 Silence group_silence(const Group *group, int64_t samples); // of one that is silent
-bool group_is_silent(const Group *group, int64_t samples); // its rewards say nothing
+bool group_is_silent(const Group *group, int64_t samples);  // its rewards say nothing
 
 #ifdef __cplusplus
 }

@@ -258,9 +258,10 @@ static bool work_endpoint(Judge *j, bool wait)
             continue;
         Question *q = (Question *)(uintptr_t)a.tag;
         if (a.failed && (a.status == 401 || a.status == 403))
-            return fail("--endpoint: the judge's server does not let us in: %s, the environment variable with its key, and run the "
-                        "same command again",
-                        a.error);
+            return fail(
+                "--endpoint: the judge's server does not let us in: %s, the environment variable with its key, and run the "
+                "same command again",
+                a.error);
         q->failed = a.failed;
         TRY(a.failed ? bytes_text(&q->said, a.error) : bytes_append(&q->said, a.text.data, a.text.size));
         TRY(settle(j, q));

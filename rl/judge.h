@@ -21,13 +21,13 @@ extern "C" {
 #endif
 
 typedef struct JudgeOptions {
-    const char *model;   // a folder; with url: what the server calls it
-    const char *url;     // of a server; "": the folder is opened here
-    const char *device;  // of the folder's engine
-    int64_t threads;     // 0: all cores
-    int64_t max_tokens;  // of what it says
-    double patience;     // > 0, seconds of the clock for a question to a server, attempts included (sampling/endpoint.h)
-    const char *prompt;  // file of the question, "" or NULL; and patterns of its decision, both or neither: judge_form.h
+    const char *model;  // a folder; with url: what the server calls it
+    const char *url;    // of a server; "": the folder is opened here
+    const char *device; // of the folder's engine
+    int64_t threads;    // 0: all cores
+    int64_t max_tokens; // of what it says
+    double patience;    // > 0, seconds of the clock for a question to a server, attempts included (sampling/endpoint.h)
+    const char *prompt; // file of the question, "" or NULL; and patterns of its decision, both or neither: judge_form.h
     const char *yes, *no;
     const char *journal; // file of verdicts (verdicts.h)
 } JudgeOptions;

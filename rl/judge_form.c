@@ -77,9 +77,9 @@ static void *compiled(const char *pattern, const char *option)
 {
     int code = 0;
     PCRE2_SIZE offset = 0;
-    pcre2_code *result = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-                                       PCRE2_CASELESS | PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C, &code,
-                                       &offset, NULL);
+    pcre2_code *result =
+        pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+                      PCRE2_CASELESS | PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C, &code, &offset, NULL);
     if (result == NULL) {
         char message[256] = "";
         pcre2_get_error_message(code, (PCRE2_UCHAR *)message, sizeof message);

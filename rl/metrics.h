@@ -16,13 +16,13 @@ typedef struct StepFacts {
     UpdateReport report;
     int64_t updates;
     double learning_rate, kl_coefficient;
-    DynamicReport dynamic; // batches 0: prompts are not replaced
+    DynamicReport dynamic;                                       // batches 0: prompts are not replaced
     double generate, reward, reference, advantage, update, save; // seconds; save: of the checkpoint after the step before
 } StepFacts;
 
 enum {
-    SHARES = 6,          // of verdicts: equal, different, unknown; judged yes, judged no; unscored
-    SOURCES_NAMED = 32,  // the first sources of the data; what the others have is added up as "others"
+    SHARES = 6,         // of verdicts: equal, different, unknown; judged yes, judged no; unscored
+    SOURCES_NAMED = 32, // the first sources of the data; what the others have is added up as "others"
     METRICS_MOST = 128 + (SOURCES_NAMED + 1) * (SHARES + 3) + (ANSWER_KINDS + 1) * SHARES
 };
 
@@ -32,7 +32,8 @@ typedef struct Metrics {
     size_t count;
 } Metrics;
 
-void metrics_add(Metrics *metrics, double value, const char *format, ...) PRINTF_LIKE(3, 4); // there is room for all that are below
+void metrics_add(Metrics *metrics, double value, const char *format, ...)
+    PRINTF_LIKE(3, 4); // there is room for all that are below
 
 // documents: the rollout's. rewards: which parts have a weight. Times come last.
 void metrics_of_step(Metrics *metrics, const Rollout *rollout, const Documents *documents, const Rewards *rewards,

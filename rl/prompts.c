@@ -35,8 +35,8 @@ static bool none_left(const DroppedPrompts *dropped, bool has_judge)
 {
     Bytes what = {0};
     if (prompts_describe_dropped(&what, dropped))
-        fail("--data: by none of the %" PRId64 " references can a rule tell right answers from wrong ones (%s); give %s", dropped->count,
-             what.data, has_judge ? "answers" : "a --judge-model, or answers that can be compared");
+        fail("--data: by none of the %" PRId64 " references can a rule tell right answers from wrong ones (%s); give %s",
+             dropped->count, what.data, has_judge ? "answers" : "a --judge-model, or answers that can be compared");
     bytes_free(&what);
     return false;
 }

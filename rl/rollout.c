@@ -64,7 +64,8 @@ static void set_number(json_t *row, const char *name, double value) // none wher
 
 static const char *judge_word(const Response *r) // NULL: not asked
 {
-    static const char *const words[] = {[JUDGED_NOT] = NULL, [JUDGED_YES] = "yes", [JUDGED_NO] = "no", [JUDGED_NOTHING] = "nothing"};
+    static const char *const words[] = {
+        [JUDGED_NOT] = NULL, [JUDGED_YES] = "yes", [JUDGED_NO] = "no", [JUDGED_NOTHING] = "nothing"};
     return r->judge_why != NULL ? r->judge_why : words[r->judged];
 }
 
@@ -74,11 +75,11 @@ static json_t *json_of(const char *s) { return text_json((Text){s, s == NULL ? 0
 static json_t *response_json(const Group *g, const Response *r, const Bytes *prompt, int64_t sample, int64_t step)
 {
     const char *judge = judge_word(r);
-    json_t *row = json_pack("{s:I, s:o, s:o, s:i, s:I, s:s%, s:o, s:o, s:I, s:s}", "step", (json_int_t)step, "id",
-                            text_json(g->prompt.id), "source", text_json(g->prompt.source), "difficulty", g->prompt.difficulty,
-                            "sample", (json_int_t)sample, "prompt", prompt->data, prompt->size, "response",
-                            text_json((Text){r->text.data, r->text.size}), "reference", text_json(g->prompt.answer), "tokens",
-                            (json_int_t)r->count, "finish_reason", r->ended ? "stop" : "length");
+    json_t *row =
+        json_pack("{s:I, s:o, s:o, s:i, s:I, s:s%, s:o, s:o, s:I, s:s}", "step", (json_int_t)step, "id", text_json(g->prompt.id),
+                  "source", text_json(g->prompt.source), "difficulty", g->prompt.difficulty, "sample", (json_int_t)sample,
+                  "prompt", prompt->data, prompt->size, "response", text_json((Text){r->text.data, r->text.size}), "reference",
+                  text_json(g->prompt.answer), "tokens", (json_int_t)r->count, "finish_reason", r->ended ? "stop" : "length");
     json_t *judged = json_pack("{s:o, s:s, s:s, s:s, s:f, s:f}", "answer", json_of(r->answer), "kind", ANSWER_KIND_NAMES[r->kind],
                                "verdict", VERDICT_NAMES[r->verdict], "rule", r->rule == NULL ? "" : r->rule, "mean_logprob",
                                r->mean_logprob, "least_logprob", r->least_logprob);

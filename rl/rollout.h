@@ -22,13 +22,13 @@ typedef struct Response {
     float *processed; // (count) the same after top-k and the like; NULL: nothing of the kind
     float *reference; // (count) of the reference model (rl/reference.h); NULL: there is none
     int64_t count;
-    bool ended;                 // by an end token, not by the limit
-    Bytes text;                 // without the end token
+    bool ended; // by an end token, not by the limit
+    Bytes text; // without the end token
     double mean_logprob, least_logprob;
-    Verdict verdict;            // by rule
-    AnswerKind kind;            // of its reference
-    const char *rule;           // that decided
-    char *answer;               // that it was taken to give, at most FINDING_BYTES; NULL: nobody has looked
+    Verdict verdict;  // by rule
+    AnswerKind kind;  // of its reference
+    const char *rule; // that decided
+    char *answer;     // that it was taken to give, at most FINDING_BYTES; NULL: nobody has looked
     Judged judged;
     char *judge_why;            // JUDGED_NOTHING: the reason
     double parts[REWARD_PARTS]; // of the reward; NaN: not asked, or it could not be had
@@ -54,10 +54,10 @@ typedef struct RolloutRules {
     float top_p, min_p;
     const Rewards *rewards; // NULL: accuracy alone
     const Tokenizer *tokenizer;
-    Encoder *encoder;   // of the same
-    Judge *judge;       // NULL: there is none
+    Encoder *encoder; // of the same
+    Judge *judge;     // NULL: there is none
     JudgeAsks judge_asks;
-    Grader *grader;     // NULL: there is none
+    Grader *grader; // NULL: there is none
 } RolloutRules;
 
 typedef struct Rollout {

@@ -90,7 +90,7 @@ static bool problem_text(Bytes *out, const Group *g, const Tokenizer *tokenizer)
     text = text == NULL ? json_object_get(row, "question") : text;
     bool whole = json_is_string(text) && json_object_get(row, "options") == NULL;
     bool ok = whole ? bytes_append(out, json_string_value(text), json_string_length(text))
-                                   : decode(tokenizer, out, g->prompt.ids, g->prompt.prompt, false);
+                    : decode(tokenizer, out, g->prompt.ids, g->prompt.prompt, false);
     json_decref(row);
     return ok && bytes_text(out, "");
 }

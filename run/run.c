@@ -130,7 +130,8 @@ bool run_identity(Run *run, const Options *options, const Documents *documents, 
 static bool same_identity(const json_t *saved, const json_t *present, const Options *options, const char *where)
 {
     TRY(options_same_identity(options, saved, where));
-    static const char *const BEYOND_OPTIONS[] = {"documents", "tokenizer_files", "arithmetic", "answer_checker", "judge", "judge_prompt", "reference"};
+    static const char *const BEYOND_OPTIONS[] = {"documents", "tokenizer_files", "arithmetic", "answer_checker",
+                                                 "judge",     "judge_prompt",    "reference"};
     for (size_t i = 0; i < sizeof BEYOND_OPTIONS / sizeof BEYOND_OPTIONS[0]; i++) {
         const char *before = json_string_value(json_object_get(saved, BEYOND_OPTIONS[i]));
         const char *now = json_string_value(json_object_get(present, BEYOND_OPTIONS[i]));

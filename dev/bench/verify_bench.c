@@ -83,7 +83,8 @@ static void make_numbers(Pair *p, uint32_t i)
 // A formula or quantity as a solution has it, and the same one, or one that is not, as people answer; every other pair is equal.
 static void make_physics(Pair *p, uint32_t i)
 {
-    static const char *const pairs[][3] = { // reference, equal, different; u a number from 2 to 41
+    static const char *const pairs[][3] = {
+        // reference, equal, different; u a number from 2 to 41
         {"\\frac{1}{2} m v^2 + %u", "0.5 m v^2 + %u", "\\frac{1}{2} m v^3 + %u"},
         {"%u.8 \\text{ m/s}^2", "%u.8 m/s^2", "%u.8 \\text{ m/s}"},
         {"\\sqrt{\\frac{%u E}{m}}", "\\sqrt{%u E/m}", "\\sqrt{\\frac{%u m}{E}}"},

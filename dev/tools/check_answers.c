@@ -8,7 +8,8 @@
 static const char help[] =
     "usage: check_answers FILE.jsonl [--extract] [--explain]      (- is the standard input)\n"
     "\n"
-    "Every line is an object {\"gold\": ..., \"prediction\": ...}, texts both. Where it has \"options\" too, it is multiple choice: a\n"
+    "Every line is an object {\"gold\": ..., \"prediction\": ...}, texts both. Where it has \"options\" too, it is multiple "
+    "choice: a\n"
     "list of texts, which are A, B, C, ..., or an object {\"A\": text, ...}. For each line, one line, with tabs in between:\n"
     "\n"
     "  verdict     equal, different or unknown\n"
@@ -17,7 +18,8 @@ static const char help[] =
     "\n"
     "--extract   the key is \"response\" instead of \"prediction\": a model's whole text\n"
     "--explain   two more columns behind the verdict:\n"
-    "  kind        of the reference: none, number, quantity, expression, equation, list, set, matrix, choice, chemical, words or text\n"
+    "  kind        of the reference: none, number, quantity, expression, equation, list, set, matrix, choice, chemical, words or "
+    "text\n"
     "  rule        that decided, in a few words\n"
     "\n"
     "Where lines also have \"expected\": true or false, the summary on stderr says how often that is agreed with.\n";

@@ -23,10 +23,10 @@ typedef struct Other {
 
 typedef struct Made {
     const char *kind;
-    char row[2048];                    // with options; "": none
-    char text[MADE_BYTES];             // the reference
-    char same[SAME_MOST][MADE_BYTES];  // its other spellings
-    Other others[OTHERS_MOST];         // that are not it
+    char row[2048];                   // with options; "": none
+    char text[MADE_BYTES];            // the reference
+    char same[SAME_MOST][MADE_BYTES]; // its other spellings
+    Other others[OTHERS_MOST];        // that are not it
     int same_count, other_count;
     int references; // only so many of the spellings, the first ones, may be the reference; 0: all
     bool rounds;    // a longer number may round to it
@@ -44,7 +44,10 @@ static int draw(Maker *m, int below)
 
 static int between(Maker *m, int low, int high) { return low + draw(m, high - low + 1); }
 
-static int signed_between(Maker *m, int low, int high) { return draw(m, 2) == 0 ? between(m, low, high) : -between(m, low, high); }
+static int signed_between(Maker *m, int low, int high)
+{
+    return draw(m, 2) == 0 ? between(m, low, high) : -between(m, low, high);
+}
 
 static void distinct(Maker *m, int *items, int count, int low, int high)
 {
@@ -221,7 +224,8 @@ static void make_decimal(Maker *m)
 
 static void make_fraction(Maker *m)
 {
-    static const char *const styles[] = {"%s%d/%d", "%s\\frac{%d}{%d}", "%s\\dfrac{%d}{%d}", "$%s\\tfrac{%d}{%d}$", "%s(%d/%d)", NULL};
+    static const char *const styles[] = {"%s%d/%d", "%s\\frac{%d}{%d}", "%s\\dfrac{%d}{%d}", "$%s\\tfrac{%d}{%d}$", "%s(%d/%d)",
+                                         NULL};
     int p = between(m, 1, 60), q = between(m, 2, 60), g = gcd(p, q);
     p /= g;
     q = q / g == 1 ? 7 : q / g;
@@ -244,8 +248,15 @@ static void make_fraction(Maker *m)
 
 static void make_scientific(Maker *m)
 {
-    static const char *const styles[] = {"%s%d.%02d \\times 10^{%d}", "%s%d.%02d \\cdot 10^{%d}", "%s%d.%02de%d", "%s%d.%02d x 10^%d",
-                                         "%s%d.%02d*10^%d", "$%s%d.%02d\\times10^{%d}$", "%s%d.%02dE%d", "%s%d.%02d × 10^%d", NULL};
+    static const char *const styles[] = {"%s%d.%02d \\times 10^{%d}",
+                                         "%s%d.%02d \\cdot 10^{%d}",
+                                         "%s%d.%02de%d",
+                                         "%s%d.%02d x 10^%d",
+                                         "%s%d.%02d*10^%d",
+                                         "$%s%d.%02d\\times10^{%d}$",
+                                         "%s%d.%02dE%d",
+                                         "%s%d.%02d × 10^%d",
+                                         NULL};
     int a = between(m, 1, 9), b = 10 * draw(m, 10) + between(m, 1, 9), e = signed_between(m, 3, 30);
     const char *minus = draw(m, 4) == 0 ? "-" : "";
     sames(m, styles, minus, a, b, e);
@@ -459,7 +470,8 @@ static const Unit units[] = {
 static void make_quantity(Maker *m)
 {
     const Unit *u = &units[draw(m, (int)(sizeof units / sizeof *units))];
-    static const char *const styles[] = {"%d %s", "%d \\text{ %s}", "%d\\ \\mathrm{%s}", "%d\\,\\text{%s}", "$%d \\text{ %s}$", NULL};
+    static const char *const styles[] = {"%d %s",           "%d \\text{ %s}",   "%d\\ \\mathrm{%s}",
+                                         "%d\\,\\text{%s}", "$%d \\text{ %s}$", NULL};
     int n = between(m, 2, 99) * (draw(m, 5) == 0 ? -1 : 1);
     sames(m, styles, n, u->plain);
     if (u->name != NULL)
@@ -481,7 +493,8 @@ static void make_quantity(Maker *m)
 static void make_measurement(Maker *m)
 {
     const Unit *u = &units[draw(m, (int)(sizeof units / sizeof *units))];
-    static const char *const styles[] = {"%d.%d %s", "%d.%d \\text{ %s}", "%d.%d\\ \\mathrm{%s}", "%d.%d\\,\\text{%s}", "$%d.%d\\,\\mathrm{%s}$", NULL};
+    static const char *const styles[] = {"%d.%d %s",           "%d.%d \\text{ %s}",      "%d.%d\\ \\mathrm{%s}",
+                                         "%d.%d\\,\\text{%s}", "$%d.%d\\,\\mathrm{%s}$", NULL};
     int whole = between(m, 1, 99), tenths = between(m, 1, 8);
     sames(m, styles, whole, tenths, u->plain);
     if (u->name != NULL)
@@ -501,7 +514,8 @@ static void quadratic(char out[MADE_BYTES], int a, int b, int c, const char *x, 
 {
     size_t n = (size_t)snprintf(out, MADE_BYTES, a == 1 ? "%.0d%s%s" : "%d%s%s", a == 1 ? 0 : a, x, square);
     if (b != 0)
-        n += (size_t)snprintf(out + n, MADE_BYTES - n, abs(b) == 1 ? " %c %.0d%s" : " %c %d%s", b < 0 ? '-' : '+', abs(b) == 1 ? 0 : abs(b), x);
+        n += (size_t)snprintf(out + n, MADE_BYTES - n, abs(b) == 1 ? " %c %.0d%s" : " %c %d%s", b < 0 ? '-' : '+',
+                              abs(b) == 1 ? 0 : abs(b), x);
     if (c != 0)
         snprintf(out + n, MADE_BYTES - n, " %c %d", c < 0 ? '-' : '+', abs(c));
 }
@@ -560,7 +574,8 @@ static void make_quadratic(Maker *m)
 // \frac{1}{2} m v^2
 static void make_monomial(Maker *m)
 {
-    static const char *const firsts[] = {"m", "g", "a", "b", "k", "A", "L", "R"}, *const seconds[] = {"v", "x", "y", "z", "q", "p", "u", "w"};
+    static const char *const firsts[] = {"m", "g", "a", "b", "k", "A", "L", "R"}, *const seconds[] = {"v", "x", "y", "z",
+                                                                                                      "q", "p", "u", "w"};
     static const char *const styles[] = {"\\frac{%d}{%d} %s %s^%d", "\\frac{%d}{%d}%s%s^{%d}", "(%d/%d)*%s*%s^%d",
                                          "\\frac{%d}{%d} \\cdot %s \\cdot %s^{%d}", NULL};
     const char *f = firsts[draw(m, 8)], *s = seconds[draw(m, 8)];
@@ -586,9 +601,9 @@ static void make_monomial(Maker *m)
 
 static void make_linear(Maker *m)
 {
-    static const char *const names[][4] = {{"x_1", "x_2", "x_3", "X_1"},       {"x", "y", "z", "X"},
-                                           {"\\alpha", "\\beta", "\\gamma", "\\Alpha"}, {"a", "b", "c", "A"},
-                                           {"p", "q", "r", "P"},               {"k_a", "k_b", "k_c", "K_a"}};
+    static const char *const names[][4] = {
+        {"x_1", "x_2", "x_3", "X_1"}, {"x", "y", "z", "X"}, {"\\alpha", "\\beta", "\\gamma", "\\Alpha"},
+        {"a", "b", "c", "A"},         {"p", "q", "r", "P"}, {"k_a", "k_b", "k_c", "K_a"}};
     static const char *const styles[] = {"%d%s %+d%s", "%d %s %+d %s", "%d*%s %+d*%s", NULL};
     const char *const *n = names[draw(m, 6)];
     int a = signed_between(m, 2, 9), b = signed_between(m, 2, 9);
@@ -628,8 +643,10 @@ static void make_three(Maker *m) // 4xy - 3z^2
 // \sqrt{\frac{2E}{m}}
 static void make_physics(Maker *m)
 {
-    static const char *const names[][3] = {{"E", "m", "M"}, {"k", "m", "M"}, {"g", "l", "L"}, {"T", "\\mu", "\\nu"}, {"V", "R", "r"}};
-    static const char *const styles[] = {"\\sqrt{\\frac{%d%s}{%s}}", "\\sqrt{%d %s/%s}", "sqrt(%d*%s/%s)", "\\left(\\frac{%d %s}{%s}\\right)^{1/2}", NULL};
+    static const char *const names[][3] = {
+        {"E", "m", "M"}, {"k", "m", "M"}, {"g", "l", "L"}, {"T", "\\mu", "\\nu"}, {"V", "R", "r"}};
+    static const char *const styles[] = {"\\sqrt{\\frac{%d%s}{%s}}", "\\sqrt{%d %s/%s}", "sqrt(%d*%s/%s)",
+                                         "\\left(\\frac{%d %s}{%s}\\right)^{1/2}", NULL};
     const char *const *n = names[draw(m, 5)];
     int a = between(m, 2, 30);
     bool latex = n[1][0] == '\\';
@@ -681,10 +698,19 @@ static void make_function(Maker *m)
 
 static void make_symbol(Maker *m)
 {
-    static const char *const pairs[][4] = { // itself, otherwise spelled, another capital, another
-        {"x", "$x$", "X", "y"},           {"n", "\\(n\\)", "N", "m"},     {"T", "\\mathrm{T}", "t", "V"},        {"\\omega", "ω", "\\Omega", "\\phi"},
-        {"\\Delta", "Δ", "\\delta", "D"}, {"k_B", "k_{B}", "k_b", "k_C"}, {"m_e", "m_{\\text{e}}", "M_e", "m_p"}, {"v_0", "v_{0}", "V_0", "v_1"},
-        {"R", "$R$", "r", "P"},           {"\\lambda", "λ", "\\Lambda", "\\mu"}, {"\\rho", "ρ", "p", "\\sigma"},  {"f'", "f^{\\prime}", "F'", "f"}};
+    static const char *const pairs[][4] = {// itself, otherwise spelled, another capital, another
+                                           {"x", "$x$", "X", "y"},
+                                           {"n", "\\(n\\)", "N", "m"},
+                                           {"T", "\\mathrm{T}", "t", "V"},
+                                           {"\\omega", "ω", "\\Omega", "\\phi"},
+                                           {"\\Delta", "Δ", "\\delta", "D"},
+                                           {"k_B", "k_{B}", "k_b", "k_C"},
+                                           {"m_e", "m_{\\text{e}}", "M_e", "m_p"},
+                                           {"v_0", "v_{0}", "V_0", "v_1"},
+                                           {"R", "$R$", "r", "P"},
+                                           {"\\lambda", "λ", "\\Lambda", "\\mu"},
+                                           {"\\rho", "ρ", "p", "\\sigma"},
+                                           {"f'", "f^{\\prime}", "F'", "f"}};
     const char *const *p = pairs[draw(m, (int)(sizeof pairs / sizeof *pairs))];
     same(m, "%s", p[0]);
     same(m, "%s", p[1]);
@@ -719,7 +745,8 @@ static void make_line(Maker *m)
 
 static void make_inequality(Maker *m)
 {
-    static const char *const relations[][4] = {{"<", "<", ">", "\\le"}, {">", "\\gt", "<", "\\ge"}, {"\\le", "\\leq", "\\ge", "<"}, {"\\ge", "≥", "\\le", ">"}};
+    static const char *const relations[][4] = {
+        {"<", "<", ">", "\\le"}, {">", "\\gt", "<", "\\ge"}, {"\\le", "\\leq", "\\ge", "<"}, {"\\ge", "≥", "\\le", ">"}};
     int which = draw(m, 4);
     const char *const *r = relations[which];
     int a = between(m, 2, 9), b = signed_between(m, 2, 9), c = signed_between(m, 1, 30);
@@ -754,8 +781,14 @@ static void make_named_value(Maker *m)
 // Here the reference has its name in every spelling, so another name is another statement.
 static void make_named_values(Maker *m)
 {
-    static const char *const styles[] = {"x = %d, y = %d", "x=%d,y=%d", "x = %d \\text{ and } y = %d", "x = %d and y = %d", "(x,y) = (%d,%d)",
-                                         "y = %2$d, x = %1$d", "x = %d; y = %d", NULL};
+    static const char *const styles[] = {"x = %d, y = %d",
+                                         "x=%d,y=%d",
+                                         "x = %d \\text{ and } y = %d",
+                                         "x = %d and y = %d",
+                                         "(x,y) = (%d,%d)",
+                                         "y = %2$d, x = %1$d",
+                                         "x = %d; y = %d",
+                                         NULL};
     int v[2];
     distinct(m, v, 2, -30, 60);
     sames(m, styles, v[0], v[1]);
@@ -872,7 +905,8 @@ static void make_tuple(Maker *m)
 
 static void make_pairs(Maker *m)
 {
-    static const char *const styles[] = {"(%d, %d), (%d, %d)", "(%d,%d),(%d,%d)", "(%d, %d) \\text{ and } (%d, %d)", "\\{(%d, %d), (%d, %d)\\}", NULL};
+    static const char *const styles[] = {"(%d, %d), (%d, %d)", "(%d,%d),(%d,%d)", "(%d, %d) \\text{ and } (%d, %d)",
+                                         "\\{(%d, %d), (%d, %d)\\}", NULL};
     int v[4];
     distinct(m, v, 4, -20, 60);
     sames(m, styles, v[0], v[1], v[2], v[3]);
@@ -1034,9 +1068,15 @@ static void make_ray(Maker *m)
 {
     int a = between(m, -40, 40);
     bool up = draw(m, 2) == 0, closed = draw(m, 2) == 0;
-    const char *relation = up ? closed ? "\\ge" : ">" : closed ? "\\le" : "<", *flipped = up ? closed ? "\\le" : "<" : closed ? "\\ge" : ">";
+    const char *relation = up       ? closed ? "\\ge" : ">"
+                           : closed ? "\\le"
+                                    : "<",
+               *flipped = up       ? closed ? "\\le" : "<"
+                          : closed ? "\\ge"
+                                   : ">";
     const char *loose = up ? closed ? ">" : "\\ge" : closed ? "<" : "\\le";
-    static const char *const up_styles[] = {"%s%d, \\infty)", "%s%d, ∞)", NULL}, *const down_styles[] = {"(-\\infty, %2$d%1$s", "(-∞, %2$d%1$s", NULL};
+    static const char *const up_styles[] = {"%s%d, \\infty)", "%s%d, ∞)", NULL}, *const down_styles[] = {"(-\\infty, %2$d%1$s",
+                                                                                                         "(-∞, %2$d%1$s", NULL};
     const char *const *styles = up ? up_styles : down_styles;
     const char *bracket = up ? closed ? "[" : "(" : closed ? "]" : ")", *wrong = up ? closed ? "(" : "[" : closed ? ")" : "]";
     sames(m, styles, bracket, a);
@@ -1060,7 +1100,9 @@ static void make_union(Maker *m)
     sames(m, styles, a, b, c, d);
     same(m, "(%d, %d] \\cup [%d, %d)", c, d, a, b);
     same(m, "%d \\le x < %d \\text{ or } %d < x \\le %d", a, b, c, d);
-    other(m, "a bracket", STYLES("[%d, %d] \\cup (%d, %d]", "[%d, %d) \\cup [%d, %d]", "(%d, %d) \\cup (%d, %d]", "[%d, %d) \\cup (%d, %d)"), a, b, c, d);
+    other(m, "a bracket",
+          STYLES("[%d, %d] \\cup (%d, %d]", "[%d, %d) \\cup [%d, %d]", "(%d, %d) \\cup (%d, %d]", "[%d, %d) \\cup (%d, %d)"), a,
+          b, c, d);
     other(m, "an end", styles, a, b, c, d + 1);
     other(m, "gap moved", styles, a, b + 1, c + 1, d);
     other(m, "one part", STYLES("[%d, %d)"), a, b);
@@ -1078,11 +1120,22 @@ typedef struct Atom {
 
 enum { ATOMS_MOST = 4 };
 
-static const Atom molecules[][ATOMS_MOST] = {
-    {{"H", 2}, {"O", 1}},           {{"C", 6}, {"H", 12}, {"O", 6}}, {{"C", 1}, {"O", 2}},           {{"N", 1}, {"H", 3}},
-    {{"H", 2}, {"S", 1}, {"O", 4}}, {{"Na", 1}, {"Cl", 1}},          {{"Ca", 1}, {"C", 1}, {"O", 3}}, {{"Fe", 2}, {"O", 3}},
-    {{"K", 1}, {"Mn", 1}, {"O", 4}}, {{"C", 2}, {"H", 6}},           {{"Al", 2}, {"O", 3}},          {{"Co", 1}, {"Cl", 2}},
-    {{"P", 4}, {"O", 10}},          {{"H", 1}, {"N", 1}, {"O", 3}},  {{"Mg", 1}, {"Br", 2}},         {{"Si", 1}, {"O", 2}}};
+static const Atom molecules[][ATOMS_MOST] = {{{"H", 2}, {"O", 1}},
+                                             {{"C", 6}, {"H", 12}, {"O", 6}},
+                                             {{"C", 1}, {"O", 2}},
+                                             {{"N", 1}, {"H", 3}},
+                                             {{"H", 2}, {"S", 1}, {"O", 4}},
+                                             {{"Na", 1}, {"Cl", 1}},
+                                             {{"Ca", 1}, {"C", 1}, {"O", 3}},
+                                             {{"Fe", 2}, {"O", 3}},
+                                             {{"K", 1}, {"Mn", 1}, {"O", 4}},
+                                             {{"C", 2}, {"H", 6}},
+                                             {{"Al", 2}, {"O", 3}},
+                                             {{"Co", 1}, {"Cl", 2}},
+                                             {{"P", 4}, {"O", 10}},
+                                             {{"H", 1}, {"N", 1}, {"O", 3}},
+                                             {{"Mg", 1}, {"Br", 2}},
+                                             {{"Si", 1}, {"O", 2}}};
 
 enum { MOLECULES = sizeof molecules / sizeof *molecules };
 
@@ -1164,7 +1217,8 @@ static void make_molecule(Maker *m)
 static void make_ion(Maker *m)
 {
     static const char *const names[] = {"Fe", "Cu", "Mg", "Ca", "Al", "Zn", "Sn", "Pb"};
-    static const char *const styles[] = {"%s^{%d%c}", "%s^%d%c", "\\text{%s}^{%d%c}", "\\ce{%s^{%d%c}}", "\\mathrm{%s}^{%d%c}", NULL};
+    static const char *const styles[] = {"%s^{%d%c}",           "%s^%d%c", "\\text{%s}^{%d%c}", "\\ce{%s^{%d%c}}",
+                                         "\\mathrm{%s}^{%d%c}", NULL};
     int which = draw(m, 8), charge = between(m, 2, 4);
     sames(m, styles, names[which], charge, '+');
     other(m, "charge", styles, names[which], charge + 1, '+');
@@ -1175,13 +1229,13 @@ static void make_ion(Maker *m)
 
 static void make_reaction(Maker *m)
 {
-    static const char *const sides[][4] = { // left, right, right with another product, left with another coefficient
-        {"2 H2 + O2", "2 H2O", "2 H2O2", "3 H2 + O2"},
-        {"N2 + 3 H2", "2 NH3", "2 NH4", "N2 + 2 H2"},
-        {"CH4 + 2 O2", "CO2 + 2 H2O", "CO + 2 H2O", "CH4 + 3 O2"},
-        {"HCl + NaOH", "NaCl + H2O", "NaCl", "2 HCl + NaOH"},
-        {"2 Na + Cl2", "2 NaCl", "2 NaCl2", "Na + Cl2"},
-        {"CaCO3", "CaO + CO2", "CaO + CO", "2 CaCO3"}};
+    static const char *const sides[][4] = {// left, right, right with another product, left with another coefficient
+                                           {"2 H2 + O2", "2 H2O", "2 H2O2", "3 H2 + O2"},
+                                           {"N2 + 3 H2", "2 NH3", "2 NH4", "N2 + 2 H2"},
+                                           {"CH4 + 2 O2", "CO2 + 2 H2O", "CO + 2 H2O", "CH4 + 3 O2"},
+                                           {"HCl + NaOH", "NaCl + H2O", "NaCl", "2 HCl + NaOH"},
+                                           {"2 Na + Cl2", "2 NaCl", "2 NaCl2", "Na + Cl2"},
+                                           {"CaCO3", "CaO + CO2", "CaO + CO", "2 CaCO3"}};
     static const char *const styles[] = {"%s -> %s", "%s → %s", "\\ce{%s -> %s}", "%s \\rightarrow %s", "%s \\to %s", NULL};
     const char *const *s = sides[draw(m, 6)];
     sames(m, styles, s[0], s[1]);
@@ -1195,10 +1249,12 @@ static void make_reaction(Maker *m)
 
 // ---- words
 
-static const char *const adjectives[] = {"red",   "left",   "upper", "sodium", "northern", "cold",  "primary", "wild",  "late",   "positive",
-                                         "small", "French", "solar", "golden", "silent",   "heavy", "public",  "brown", "marine", "elastic"};
-static const char *const nouns[] = {"market",  "river",  "atom",    "chloride", "forest",  "engine", "theory", "kidney", "dog",    "island",
-                                    "council", "enzyme", "crystal", "painter",  "harbour", "letter", "garden", "planet", "number", "bridge"};
+static const char *const adjectives[] = {"red",    "left",  "upper",    "sodium", "northern", "cold",   "primary",
+                                         "wild",   "late",  "positive", "small",  "French",   "solar",  "golden",
+                                         "silent", "heavy", "public",   "brown",  "marine",   "elastic"};
+static const char *const nouns[] = {"market",  "river",  "atom",   "chloride", "forest", "engine",  "theory",
+                                    "kidney",  "dog",    "island", "council",  "enzyme", "crystal", "painter",
+                                    "harbour", "letter", "garden", "planet",   "number", "bridge"};
 
 static void make_words(Maker *m)
 {
@@ -1220,11 +1276,23 @@ static void make_words(Maker *m)
 
 static void make_word(Maker *m)
 {
-    static const char *const words[][3] = { // a word, the same letters, the opposite
-        {"on", "no", "off"},           {"dog", "god", "cat"},       {"listen", "silent", "ignore"}, {"left", "felt", "right"},
-        {"evil", "live", "good"},      {"yes", "sey", "no"},        {"north", "thorn", "south"},    {"increase", "incerase", "decrease"},
-        {"angel", "angle", "devil"},   {"true", "rute", "false"},   {"odd", "dod", "even"},         {"convergent", "convregent", "divergent"},
-        {"aab", "aba", "abb"},         {"acute", "cauet", "obtuse"}, {"sphere", "herpes", "cube"},  {"knight", "kinght", "knave"}};
+    static const char *const words[][3] = {// a word, the same letters, the opposite
+                                           {"on", "no", "off"},
+                                           {"dog", "god", "cat"},
+                                           {"listen", "silent", "ignore"},
+                                           {"left", "felt", "right"},
+                                           {"evil", "live", "good"},
+                                           {"yes", "sey", "no"},
+                                           {"north", "thorn", "south"},
+                                           {"increase", "incerase", "decrease"},
+                                           {"angel", "angle", "devil"},
+                                           {"true", "rute", "false"},
+                                           {"odd", "dod", "even"},
+                                           {"convergent", "convregent", "divergent"},
+                                           {"aab", "aba", "abb"},
+                                           {"acute", "cauet", "obtuse"},
+                                           {"sphere", "herpes", "cube"},
+                                           {"knight", "kinght", "knave"}};
     const char *const *w = words[draw(m, (int)(sizeof words / sizeof *words))];
     sames(m, STYLES("%s", "\\text{%s}", "%s.", "\\mathrm{%s}"), w[0]);
     m->made->references = m->made->same_count;
@@ -1253,7 +1321,8 @@ static void make_word_list(Maker *m)
     other(m, "one twice", styles, w[0], w[0], w[2], end, fourth);
 }
 
-static const char *const measures[] = {"pressure", "density", "entropy", "volume", "temperature", "price", "current", "concentration"};
+static const char *const measures[] = {"pressure",    "density", "entropy", "volume",
+                                       "temperature", "price",   "current", "concentration"};
 
 static void make_sentence(Maker *m)
 {
@@ -1263,8 +1332,9 @@ static void make_sentence(Maker *m)
     distinct(m, q, 3, 0, 7);
     distinct(m, n, 2, 0, 19);
     bool up = draw(m, 2) == 0, raised = draw(m, 2) == 0;
-    const char *does = up ? "increases" : "decreases", *undoes = up ? "decreases" : "increases", *is = raised ? "raised" : "lowered",
-               *is_not = raised ? "lowered" : "raised", *a = measures[q[0]], *b = measures[q[1]], *noun = nouns[n[0]];
+    const char *does = up ? "increases" : "decreases", *undoes = up ? "decreases" : "increases",
+               *is = raised ? "raised" : "lowered", *is_not = raised ? "lowered" : "raised", *a = measures[q[0]],
+               *b = measures[q[1]], *noun = nouns[n[0]];
     sames(m, styles, a, noun, does, b, is);
     other(m, "the opposite verb", styles, a, noun, undoes, b, is);
     other(m, "the opposite condition", styles, a, noun, does, b, is_not);
@@ -1277,7 +1347,8 @@ static void make_sentence(Maker *m)
 
 static void make_sentence_with_numbers(Maker *m)
 {
-    static const char *const styles[] = {"The %s rose from %d to %d units after %d minutes", "\\text{The %s rose from %d to %d units after %d minutes}", NULL};
+    static const char *const styles[] = {"The %s rose from %d to %d units after %d minutes",
+                                         "\\text{The %s rose from %d to %d units after %d minutes}", NULL};
     int v[3], which = draw(m, 8);
     distinct(m, v, 3, 2, 90);
     sames(m, styles, measures[which], v[0], v[1], v[2]);
@@ -1315,7 +1386,8 @@ static void make_choice(Maker *m)
     other(m, "another letter", letters, 'A' + wrong);
     other(m, "another text", STYLES("%s", "\\text{%s}"), texts[wrong]);
     other(m, "another letter with its text", STYLES("%c. %s", "(%c) %s", "%c: %s"), 'A' + wrong, texts[wrong]);
-    other(m, "the letter with another text", STYLES("%c) %s", "(%c) %s"), 'A' + right, texts[wrong]); // not "B. x": B may be the sentence
+    other(m, "the letter with another text", STYLES("%c) %s", "(%c) %s"), 'A' + right,
+          texts[wrong]); // not "B. x": B may be the sentence
     other(m, "another letter with the text", STYLES("%c. %s", "(%c) %s"), 'A' + wrong, texts[right]);
     other(m, "two letters", STYLES("%c, %c", "%c and %c", "%c or %c"), 'A' + right, 'A' + wrong);
     other(m, "no letter of these", STYLES("%c"), 'A' + count);

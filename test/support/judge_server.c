@@ -56,8 +56,8 @@ static int listen_and_say(void)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    server_must(listener >= 0 && bind(listener, (struct sockaddr *)&address, sizeof address) == 0 && listen(listener, 1024) == 0 &&
-                    getsockname(listener, (struct sockaddr *)&address, &size) == 0,
+    server_must(listener >= 0 && bind(listener, (struct sockaddr *)&address, sizeof address) == 0 &&
+                    listen(listener, 1024) == 0 && getsockname(listener, (struct sockaddr *)&address, &size) == 0,
                 "no port");
     printf("http://127.0.0.1:%d/v1\n", ntohs(address.sin_port));
     fflush(stdout);

@@ -185,9 +185,11 @@ static inline bool answer_as_judge(const Asked *asked)
     char truth[200] = "", student[200] = "";
     Bytes body = {0};
     sscanf(asked->judged, "\n\n### Ground Truth Answer: %199[^\n]\n\n### Student Answer: %199[^\n]", truth, student);
-    const char *said = strcmp(student, "unclear") == 0 ? "I cannot tell." : strcmp(truth, student) == 0 ? "Final Decision: Yes"
-                                                                                                          : "**Final Decision:** No";
-    server_must(bytes_printf(&body, "{\"choices\":[{\"message\":{\"content\":\"%s\"},\"finish_reason\":\"stop\"}]}", said), "no memory");
+    const char *said = strcmp(student, "unclear") == 0 ? "I cannot tell."
+                       : strcmp(truth, student) == 0   ? "Final Decision: Yes"
+                                                       : "**Final Decision:** No";
+    server_must(bytes_printf(&body, "{\"choices\":[{\"message\":{\"content\":\"%s\"},\"finish_reason\":\"stop\"}]}", said),
+                "no memory");
     bool ok = server_respond(asked->connection, "200 OK", "", body.data, body.size);
     bytes_free(&body);
     return ok;

@@ -415,7 +415,8 @@ static void add_frequent_answers(Constants *c, Rows *r)
         while (i < r->count && strcmp(task_of(r->rows[i]), task) == 0) {
             const char *answer = text_of(r->rows[i], "answer");
             int run = 0;
-            for (; i < r->count && strcmp(task_of(r->rows[i]), task) == 0 && strcmp(text_of(r->rows[i], "answer"), answer) == 0; i++)
+            for (; i < r->count && strcmp(task_of(r->rows[i]), task) == 0 && strcmp(text_of(r->rows[i], "answer"), answer) == 0;
+                 i++)
                 run++;
             if (run > most) {
                 most = run;
@@ -431,8 +432,9 @@ static void no_constant_answer_is_right_for_more_than_its_share(void **state)
     static Rows r;
     if (!ROWS_OF(&r, 1000, TASKS))
         return;
-    static const char *const usual[] = {"0", "1", "2", "-1", "yes", "no", "A", "on", "True", "False", "[]", "()", "{}", ".", "-",
-                                        "I do not know", "0 0 0", "1, 2, 3", "knight", "x", "\\emptyset", ""};
+    static const char *const usual[] = {"0",     "1",       "2",      "-1", "yes",        "no", "A", "on",
+                                        "True",  "False",   "[]",     "()", "{}",         ".",  "-", "I do not know",
+                                        "0 0 0", "1, 2, 3", "knight", "x",  "\\emptyset", ""};
     Constants c = {.count = 0};
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
         add_constant(&c, usual[i]);
@@ -464,8 +466,8 @@ static void no_constant_answer_is_right_for_more_than_its_share(void **state)
             entitled = last ? 0 : entitled;
         }
     }
-    print_message("%d constants, %d comparisons, %d equal; %d pairs of a task and a constant above the share\n", c.count, t.pairs, t.equal,
-                  wrong);
+    print_message("%d constants, %d comparisons, %d equal; %d pairs of a task and a constant above the share\n", c.count, t.pairs,
+                  t.equal, wrong);
     assert_int_equal(wrong, 0);
     free_rows(&r);
 }

@@ -64,7 +64,8 @@ static Verdict compare(Finding *f, const char *row, const char *reference, const
 static Fault *fault_of(Promise promise, const char *kind, const char *how)
 {
     for (int i = 0; i < found.fault_count; i++)
-        if (found.faults[i].promise == promise && strcmp(found.faults[i].kind, kind) == 0 && strcmp(found.faults[i].how, how) == 0)
+        if (found.faults[i].promise == promise && strcmp(found.faults[i].kind, kind) == 0 &&
+            strcmp(found.faults[i].how, how) == 0)
             return &found.faults[i];
     if (found.fault_count == FAULTS_MOST)
         return &found.faults[FAULTS_MOST - 1];
@@ -72,12 +73,13 @@ static Fault *fault_of(Promise promise, const char *kind, const char *how)
     return &found.faults[found.fault_count++];
 }
 
-static void note(Promise promise, const char *kind, const char *how, const char *reference, const char *response, const Finding *f)
+static void note(Promise promise, const char *kind, const char *how, const char *reference, const char *response,
+                 const Finding *f)
 {
     Fault *fault = fault_of(promise, kind, how);
     if (fault->count < SHOWN)
-        snprintf(fault->pairs[fault->count], sizeof *fault->pairs, "%s | %s: %s by %s (%s)", reference, response, VERDICT_NAMES[f->verdict],
-                 f->rule, ANSWER_KIND_NAMES[f->kind]);
+        snprintf(fault->pairs[fault->count], sizeof *fault->pairs, "%s | %s: %s by %s (%s)", reference, response,
+                 VERDICT_NAMES[f->verdict], f->rule, ANSWER_KIND_NAMES[f->kind]);
     fault->count++;
     found.broken[promise]++;
 }

@@ -127,13 +127,14 @@ static void the_question_is_a_text_with_places_that_are_filled_once(void **state
 {
     char *path = path_join(folder, "question");
     JudgeForm form, other;
-    expect_question("", "### Question: 3 0{answer}\n\n### Ground Truth Answer: {question}{answer}\n\n"
-                        "### Student Answer: {reference}\n\n"
-                        "For the above question, please verify if the student's answer is equivalent to the ground truth answer.\n"
-                        "Do not solve the question by yourself; just check if the student's answer is equivalent to the ground "
-                        "truth answer.\n"
-                        "If the student's answer is correct, output \"Final Decision: Yes\". If the student's answer is "
-                        "incorrect, output \"Final Decision: No\".");
+    expect_question("",
+                    "### Question: 3 0{answer}\n\n### Ground Truth Answer: {question}{answer}\n\n"
+                    "### Student Answer: {reference}\n\n"
+                    "For the above question, please verify if the student's answer is equivalent to the ground truth answer.\n"
+                    "Do not solve the question by yourself; just check if the student's answer is equivalent to the ground "
+                    "truth answer.\n"
+                    "If the student's answer is correct, output \"Final Decision: Yes\". If the student's answer is "
+                    "incorrect, output \"Final Decision: No\".");
     assert_ok(file_write_atomic(path, "{reference}={answer}?{other}{ {answer}: {question}", 50));
     expect_question(path, "{question}{answer}={reference}?{other}{ {reference}: 3 0{answer}");
     assert_ok(judge_form_open(&form, path, "", "") && judge_form_open(&other, "", "", ""));

@@ -30,7 +30,8 @@ static void sample(Sampled *s, char **sources, size_t source_count)
     *s = (Sampled){.documents = {.list = s->list, .count = 3, .sources = sources, .source_count = source_count}};
     for (int i = 0; i < 3; i++)
         for (int k = 0; k < SAMPLES; k++)
-            s->responses[i][k] = (Response){.verdict = VERDICT_DIFFERENT, .kind = i == 0 ? ANSWER_NUMBER : ANSWER_TEXT, .ended = true};
+            s->responses[i][k] =
+                (Response){.verdict = VERDICT_DIFFERENT, .kind = i == 0 ? ANSWER_NUMBER : ANSWER_TEXT, .ended = true};
     for (int i = 0; i < 2; i++)
         s->groups[i] = (Group){.document = i, .responses = s->responses[i]};
     s->aside = (Group){.document = 2, .responses = s->responses[2], .aside = "all wrong"};

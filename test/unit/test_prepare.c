@@ -467,7 +467,8 @@ static void the_hash_of_documents_sees_tokens_masks_lengths_and_difficulties(voi
 static void the_hash_of_problems_for_rl_sees_what_they_are_rewarded_by(void **state)
 {
     static const char *const rest[] = {"\"answer\": \"2\"", "\"answer\": \"3\"", "\"answer\": \"2\", \"options\": [\"1\", \"2\"]",
-                                       "\"answer\": \"2\", \"options\": [\"2\", \"1\"]", "\"answer\": \"2\", \"tests\": \"f(1) == 2\""};
+                                       "\"answer\": \"2\", \"options\": [\"2\", \"1\"]",
+                                       "\"answer\": \"2\", \"tests\": \"f(1) == 2\""};
     uint64_t hashes[5];
     for (int i = 0; i < 5; i++) {
         char row[200];

@@ -56,7 +56,7 @@ static void parts_are_what_they_are_called(void **state)
     assert_int_equal(verdict_of(&f), VERDICT_DIFFERENT); // it was cut off, whatever it says
     f = (RewardFacts){.text = text("4"), .reference = text("4"), .tokens = 1, .ended = true};
     reward_parts(parts, &f, &r);
-    assert_true(parts[REWARD_FORMAT] == 0 && parts[REWARD_OVERLONG] == 0); // an answer, but not marked as one
+    assert_true(parts[REWARD_FORMAT] == 0 && parts[REWARD_OVERLONG] == 0);   // an answer, but not marked as one
     assert_true(isnan(parts[REWARD_LENGTH]) && isnan(parts[REWARD_GRADER])); // nobody has asked for them
     f.text = text("");
     reward_parts(parts, &f, &r);
@@ -72,7 +72,8 @@ static const char HEART[] = "The mitochondria produce most of the energy that th
 static void no_answer_is_right(void **state)
 {
     // sentences in which no answer can be found; a text that is empty, or nothing but thoughts
-    RewardFacts f = {.text = text("fter whiteak leop s Sven seconds buttons dollars squ mrta"), .reference = text(HEART), .ended = true};
+    RewardFacts f = {
+        .text = text("fter whiteak leop s Sven seconds buttons dollars squ mrta"), .reference = text(HEART), .ended = true};
     assert_int_equal(verdict_of(&f), VERDICT_UNKNOWN); // of a text no rule can say that another one is wrong
     f.text = text(" \n");
     assert_int_equal(verdict_of(&f), VERDICT_DIFFERENT);
@@ -81,7 +82,8 @@ static void no_answer_is_right(void **state)
     f.text = text(HEART);
     f.ended = false;
     assert_int_equal(verdict_of(&f), VERDICT_DIFFERENT); // cut off
-    f = (RewardFacts){.text = text("so many words that lead to nothing at all, and then they end"), .reference = text("4"), .ended = true};
+    f = (RewardFacts){
+        .text = text("so many words that lead to nothing at all, and then they end"), .reference = text("4"), .ended = true};
     assert_int_equal(verdict_of(&f), VERDICT_DIFFERENT);
 }
 
@@ -171,7 +173,8 @@ static void the_length_of_a_right_answer_counts(void **state)
 static void options_are_chosen_by_letter_or_text(void **state)
 {
     static const char list[] = "{\"options\": [\"Paris\", \"B. the Rome of old\", \"\\\\frac{1}{2}\", \"0.25\"]}";
-    static const char object[] = "{\"options\": {\"A\": \"x\", \"D\": \"7\"}}", twins[] = "{\"options\": [\"1/2\", \"0.5\", \"3\"]}";
+    static const char object[] = "{\"options\": {\"A\": \"x\", \"D\": \"7\"}}",
+                      twins[] = "{\"options\": [\"1/2\", \"0.5\", \"3\"]}";
     const struct {
         const char *row, *gold, *prediction;
         int wanted; // Verdict; -1: no choice
@@ -203,8 +206,10 @@ static void options_are_chosen_by_letter_or_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(weights_are_the_sources_own_or_everybodys), cmocka_unit_test(words_that_are_no_weight_are_refused),
-        cmocka_unit_test(parts_are_what_they_are_called),            cmocka_unit_test(the_length_of_a_right_answer_counts),
+        cmocka_unit_test(weights_are_the_sources_own_or_everybodys),
+        cmocka_unit_test(words_that_are_no_weight_are_refused),
+        cmocka_unit_test(parts_are_what_they_are_called),
+        cmocka_unit_test(the_length_of_a_right_answer_counts),
         cmocka_unit_test(options_are_chosen_by_letter_or_text),
         cmocka_unit_test(no_answer_is_right),
         cmocka_unit_test(the_judge_is_asked_what_rules_do_not_know),

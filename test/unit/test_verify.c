@@ -174,7 +174,8 @@ static void words_and_choices_are_compared_as_such(void **state)
         {"true", "Yes"}, {"\\text{Even}", "even"},
     };
     static const Pair different[] = {{"B", "A"}, {"true", "false"}, {"yes", "No"}};
-    static const Pair unknown[] = {{"Evelyn", "Debra"}, {"listen", "silent"}, {"dog bites man", "man bites dog"}, {"20 units", "20^\\circ"}};
+    static const Pair unknown[] = {
+        {"Evelyn", "Debra"}, {"listen", "silent"}, {"dog bites man", "man bites dog"}, {"20 units", "20^\\circ"}};
     EXPECT_ALL(VERDICT_EQUAL, equal);
     EXPECT_ALL(VERDICT_DIFFERENT, different);
     EXPECT_ALL(VERDICT_UNKNOWN, unknown); // other words may mean the same
