@@ -26,7 +26,19 @@ typedef struct Budget {
     bool aliased; // while the alias' tree is evaluated
 } Budget;
 
-enum { NO_MAGNITUDE = -(1 << 30) };
+enum { NO_MAGNITUDE = -(1 << 30), FACTORIAL_MOST = 3000 };
+
+static inline bool spend(Budget *b, int64_t steps)
+{
+    b->steps -= steps;
+    return b->steps >= 0;
+}
+
+// Of a call: gcd, lcm, max, min, of any number of arguments
+static inline bool is_fold(Text name)
+{
+    return text_is(name, "gcd") || text_is(name, "lcm") || text_is(name, "max") || text_is(name, "min");
+}
 
 bool evaluate_exact(Budget *b, const Node *n, mpq_t value); // false: not a rational number, or not within limits
 // point: 0 .. POINTS - 1 have positive numbers for symbols, POINTS .. 2 POINTS - 1 of both signs. False: not a finite number, not known.

@@ -1,0 +1,100 @@
+// What is compared as words: letters of several options, points of a list, sentences with one number in words.
+#include "answers/match.h"
+#include "answers/words.h"
+#include <ctype.h>
+#include <string.h>
+
+// Letters of several options: AC; A and C; A, C
+static size_t letters_joined(char out[16], Text s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.size;) {
+        if (s.size - i > 4 && memcmp(s.data + i, " and ", 5) == 0)
+            i += 4;
+        else if (s.data[i] >= 'A' && s.data[i] <= 'J' && n < 16)
+            out[n++] = s.data[i++];
+        else if (strchr(" ,;&", s.data[i]) != NULL)
+            i++;
+        else
+            return 0;
+    }
+    for (size_t i = 1; i < n; i++)
+        if (out[i] <= out[i - 1])
+            return 0;
+    return n > 1 ? n : 0;
+}
+
+// Without the (1), (2) that number the points of a list; size 0: it has none.
+static Text unnumbered(char out[FORMULA_BYTES], Text s)
+{
+    size_t n = 0, points = 0;
+    if (s.size >= FORMULA_BYTES / 2)
+        return (Text){out, 0};
+    for (size_t i = 0; i < s.size;) {
+        size_t digits = 0;
+        while (s.data[i] == '(' && i + 1 + digits < s.size && isdigit((unsigned char)s.data[i + 1 + digits]))
+            digits++;
+        if (digits == 0 || i + 1 + digits >= s.size || s.data[i + 1 + digits] != ')') {
+            out[n++] = s.data[i++];
+            continue;
+        }
+        memcpy(out + n, ", ", 2);
+        n += points > 0 ? 2 : 0;
+        i += digits + 2;
+        points++;
+    }
+    return points > 1 ? text_trimmed((Text){out, n}) : (Text){out, 0};
+}
+
+static Verdict compare_points(Verifier *v)
+{
+    const char *rule;
+    Text g = unnumbered(v->points[0], v->gold.text), p = unnumbered(v->points[1], v->given.text);
+    if (g.size == 0)
+        return VERDICT_UNKNOWN;
+    return words_compare(g, p.size > 0 ? p : v->given.text, &rule);
+}
+
+Verdict compare_as_words(Verifier *v)
+{
+    char g[16], p[16];
+    size_t n = letters_joined(g, v->gold.text), m = letters_joined(p, v->given.text);
+    if (n > 0 && m > 0)
+        return say(v, verdict_of(n == m && memcmp(g, p, n) == 0), "letters");
+    const char *rule;
+    Verdict verdict = words_compare(v->gold.text, v->given.text, &rule);
+    if (verdict == VERDICT_UNKNOWN && compare_points(v) == VERDICT_EQUAL)
+        return say(v, VERDICT_EQUAL, "points of a list, in their order");
+    return say(v, verdict, rule);
+}
+
+// "She needs five apples.": the only number of a sentence without digits; "one" is too often none
+static bool read_number_word(Verifier *v, int64_t *number)
+{
+    Text s = v->given.text;
+    int found = 0;
+    for (size_t i = 0, n; i<s.size; i += n> 0 ? n : 1) {
+        n = 0;
+        if (isdigit((unsigned char)s.data[i]))
+            return false;
+        while (i + n < s.size && (isalpha((unsigned char)s.data[i + n]) || (n > 0 && s.data[i + n] == '-')))
+            n++;
+        int64_t one;
+        if (n > 0 && words_number((Text){s.data + i, n}, &one) && ++found == 1)
+            *number = one;
+    }
+    return found == 1 && *number > 1;
+}
+
+Verdict compare_number_word(Verifier *v)
+{
+    int64_t number = 0;
+    char digits[24];
+    if (!is_scalar(v->gold.kind) || !read_number_word(v, &number))
+        return VERDICT_UNKNOWN;
+    snprintf(digits, sizeof digits, "%" PRId64, number);
+    if (!formula_lex(&v->formulas[1], (Text){digits, strlen(digits)}) || !formula_parse(&v->formulas[1]))
+        return VERDICT_UNKNOWN;
+    Verdict verdict = compare_trees(v);
+    return say(v, verdict, "number in words");
+}
