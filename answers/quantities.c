@@ -184,7 +184,7 @@ static Verdict compare_points(Comparison *c, const Node *g, const Node *p)
                                                               : VERDICT_DIFFERENT;
         agreed += a == AGREE;
     }
-    return agreed > 0 ? VERDICT_EQUAL : decide(c, VERDICT_UNKNOWN, "cannot be evaluated");
+    return agreed > 0 ? VERDICT_EQUAL : decide(c, VERDICT_UNKNOWN, CANNOT_EVALUATE);
 }
 
 // A logarithm without a base is natural or common, the same one on both sides.
