@@ -9,12 +9,6 @@
 #include "answers/verify.h"
 #include <ctype.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-enum { IS_RELEASE = 0 };
-#else
-enum { IS_RELEASE = 1 };
-#endif
-
 #define DATA "../shared/data/"
 
 enum { ROWS_MOST = 20000, SHOWN = 12, TOKENS_MOST = 256 };

@@ -11,12 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-enum { IS_RELEASE = 0 };
-#else
-enum { IS_RELEASE = 1 };
-#endif
-
 #define SECONDS_MOST 0.050
 #define LINEAR 8.0
 

@@ -9,12 +9,6 @@
 #include "answers/verify.h"
 #include <time.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-enum { IS_RELEASE = 0 };
-#else
-enum { IS_RELEASE = 1 };
-#endif
-
 #define SECONDS_MOST 0.050
 
 enum { COMPARISONS_SHORT = 20000, COMPARISONS_LONG = 2000000, FAULTS_MOST = 2048, SHOWN = 2, TEXT_BYTES = MADE_BYTES + 64 };
