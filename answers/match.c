@@ -3,6 +3,7 @@
 #include "answers/match.h"
 #include "answers/chemical.h"
 #include "answers/dates.h"
+#include "answers/logic.h"
 #include "answers/units.h"
 #include "answers/words.h"
 #include <ctype.h>
@@ -181,6 +182,15 @@ static Verdict compare_chemicals(Verifier *v, bool *read)
     return *read ? say(v, chemical_compare(&g, &p), "chemical formulas") : VERDICT_UNKNOWN;
 }
 
+static Verdict compare_logic(Verifier *v, bool *read)
+{
+    Logic g, p;
+    const Formula *x = v->gold.formula, *y = v->given.formula;
+    *read = !v->gold.too_long && !v->given.too_long && logic_read(&g, (Text){x->text, x->size}) &&
+            logic_read(&p, (Text){y->text, y->size});
+    return *read ? say(v, logic_compare(&g, &p), "formulas of logic") : VERDICT_UNKNOWN;
+}
+
 static Verdict compare_dates(Verifier *v)
 {
     int g[3], p[3];
@@ -212,6 +222,10 @@ static Verdict compare_readings(Verifier *v)
         return say(v, VERDICT_EQUAL, "the same characters");
     Verdict verdict = compare_chemicals(v, &chemicals);
     if (chemicals)
+        return verdict;
+    bool logic;
+    verdict = compare_logic(v, &logic);
+    if (logic)
         return verdict;
     if ((verdict = compare_dates(v)) != VERDICT_UNKNOWN)
         return verdict;

@@ -24,24 +24,35 @@ static size_t letters_joined(char out[16], Text s)
     return n > 1 ? n : 0;
 }
 
-// Without the (1), (2) that number the points of a list; size 0: it has none.
+// The size of "(3)" there, where 3 is the next number of a list and stands between words; 0: it is something else
+static size_t point_size(Text s, size_t at, int next)
+{
+    char number[16];
+    int n = snprintf(number, sizeof number, "(%d)", next);
+    bool apart = at == 0 || strchr(" \n\t,;", s.data[at - 1]) != NULL;
+    if (!apart || s.size - at <= (size_t)n || memcmp(s.data + at, number, (size_t)n) != 0)
+        return 0;
+    size_t word = at + (size_t)n;
+    while (word < s.size && s.data[word] == ' ')
+        word++;
+    return word < s.size && isalpha((unsigned char)s.data[word]) ? (size_t)n : 0;
+}
+
+// Without the (1), (2) that number the points of a list, which begins with the first; size 0: it is none.
 static Text unnumbered(char out[FORMULA_BYTES], Text s)
 {
-    size_t n = 0, points = 0;
-    if (s.size >= FORMULA_BYTES / 2)
+    size_t n = 0;
+    int points = 0;
+    if (s.size >= FORMULA_BYTES / 2 || s.size == 0 || *s.data != '(')
         return (Text){out, 0};
-    for (size_t i = 0; i < s.size;) {
-        size_t digits = 0;
-        while (s.data[i] == '(' && i + 1 + digits < s.size && isdigit((unsigned char)s.data[i + 1 + digits]))
-            digits++;
-        if (digits == 0 || i + 1 + digits >= s.size || s.data[i + 1 + digits] != ')') {
-            out[n++] = s.data[i++];
+    for (size_t i = 0, point; i<s.size; i += point> 0 ? point : 1) {
+        point = s.data[i] == '(' ? point_size(s, i, points + 1) : 0;
+        if (point == 0) {
+            out[n++] = s.data[i];
             continue;
         }
         memcpy(out + n, ", ", 2);
-        n += points > 0 ? 2 : 0;
-        i += digits + 2;
-        points++;
+        n += points++ > 0 ? 2 : 0;
     }
     return points > 1 ? text_trimmed((Text){out, n}) : (Text){out, 0};
 }

@@ -167,6 +167,31 @@ static void relations_sets_and_structures_are_compared_by_what_they_say(void **s
     expect(VERDICT_DIFFERENT, "7 = 11a+c", "11a+c");
 }
 
+static void formulas_of_logic_and_sets_are_compared_by_their_truth_tables(void **state)
+{
+    static const Pair equal[] = {
+        {"A \\cup B", "B \u222a A"},
+        {"\u00acp \u2228 q", "\\neg (p \\land \\neg q)"},
+        {"(K \u2228 L) \u2283 ~M", "(K \\lor L) \\to \\lnot M"},
+        {"(A \\cap B)'", "A' \\cup B'"},
+        {"\u2203x(Fx \u2022 Gx)", "\\exists x (Fx \\land Gx)"},
+        {"P \u2227 (Q \u2228 R)", "(P & Q) \u2228 (P & R)"},
+    };
+    static const Pair different[] = {
+        {"p \\to q", "q \\to p"},
+        {"K \u2283 (L \u2022 ~M)", "K \u2283 (L \u2022 M)"},
+        {"A \\setminus B", "B \\setminus A"},
+        {"\\neg (p \\land q)", "\\neg p \\land q"},
+    };
+    static const Pair unknown[] = {
+        {"\u2200x(Fx \u2283 Gx)", "\u2200x(Gx \u2283 Fx)"}, // individuals
+        {"p \\lor q \\land r", "p \\land r \\lor q"},     // without brackets
+    };
+    EXPECT_ALL(VERDICT_EQUAL, equal);
+    EXPECT_ALL(VERDICT_DIFFERENT, different);
+    EXPECT_ALL(VERDICT_UNKNOWN, unknown);
+}
+
 static void words_and_choices_are_compared_as_such(void **state)
 {
     static const Pair equal[] = {
@@ -254,6 +279,7 @@ int main(void)
         cmocka_unit_test(numbers_are_equal_however_they_are_written),
         cmocka_unit_test(expressions_are_equal_where_their_values_are),
         cmocka_unit_test(relations_sets_and_structures_are_compared_by_what_they_say),
+        cmocka_unit_test(formulas_of_logic_and_sets_are_compared_by_their_truth_tables),
         cmocka_unit_test(words_and_choices_are_compared_as_such),
         cmocka_unit_test(an_answer_is_found_where_a_response_says_it),
         cmocka_unit_test(what_is_not_understood_is_not_called_different),
