@@ -1,10 +1,7 @@
 // What a response says, read as what the reference is: of its statements (extract.h) the first that can be an answer of that kind.
 #include "answers/match.h"
-#include "answers/units.h"
 #include "answers/words.h"
-#include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 enum { WORDS_OF_ANSWER = 6, WORDS_OF_STATEMENT = 40, STATEMENT_BYTES = 4096 };
 
@@ -33,66 +30,39 @@ Text last_box(Text statement)
     return count > 0 ? inside[count - 1] : statement;
 }
 
-static bool reads_as_formula(Verifier *v, Text s)
+bool reads_as_formula(Verifier *v, Text s)
 {
     read_answer(&v->given, s, &v->formulas[1]);
     return v->given.formula->root != NULL || v->given.kind == ANSWER_CHEMICAL || v->given.has_rows || v->given.has_range;
 }
 
-static bool known_quantity(Verifier *v, Text s)
+// "Answer $x$" is no product.
+static bool sets_formula_apart(const Verifier *v, Text s)
 {
-    Unit unit;
-    if (!reads_as_formula(v, s) || v->given.kind != ANSWER_QUANTITY)
-        return false;
-    const Node *n = v->given.formula->root;
-    n = n->kind == NODE_NEGATE ? n->first : n;
-    return unit_read(&unit, n->name) && unit.words_count == 0;
+    bool delimited = memchr(s.data, '$', s.size) != NULL || memmem(s.data, s.size, "\\(", 2) != NULL || memmem(s.data, s.size, "\\[", 2) != NULL;
+    return delimited && v->given.formula->root != NULL && is_wordy(v->given.formula->root);
 }
 
-// "less than 0.8 N" is not 0.8 N.
-static bool is_limited(Text s, Text quantity)
+// All of a line where it is a formula, or else what its first sentence (behind a phrase) or its last one plainly says; all of it where
+// that is nothing.
+static Text formula_of(Verifier *v, Text line, bool phrase, bool *found)
 {
-    static const char *const limits[] = {"less than",  "more than", "greater than", "smaller than", "larger than", "higher than",
-                                         "lower than", "at least",  "at most",      "up to",        "below",       "above",
-                                         "under",      "over",      "not",          "never",        "except",      NULL};
-    Text before = quantity.data > s.data && quantity.data <= s.data + s.size ? text_trimmed(text_between(s.data, quantity.data))
-                                                                             : (Text){NULL, 0};
-    for (const char *const *l = limits; *l != NULL; l++) {
-        size_t n = strlen(*l);
-        if (before.size >= n && strncasecmp(before.data + before.size - n, *l, n) == 0 &&
-            (before.size == n || !isalpha((unsigned char)before.data[before.size - n - 1])))
-            return true;
-    }
-    return false;
-}
-
-// Of a sentence: all of it where it is a formula, or else the formula or number that it ends with, with its unit.
-static Text formula_of_sentence(Verifier *v, Text s, bool *found)
-{
-    Text whole = unwrapped(s), quantity = sentence_quantity(first_sentence(whole));
+    Text whole = unwrapped(line), said = {NULL, 0};
     *found = true;
-    bool set_apart = quantity.size > 0 && quantity.data > whole.data && strchr("$([", quantity.data[-1]) != NULL; // "Answer $x$"
-    if (!set_apart && whole.size < FORMULA_BYTES && reads_as_formula(v, whole))
+    if (whole.size < FORMULA_BYTES && reads_as_formula(v, whole) && !sets_formula_apart(v, whole))
         return whole;
-    *found = last_quantity(s).size > 0;
-    if (!*found || quantity.size == 0)
-        return whole;
-    if (is_limited(whole, quantity)) {
-        *found = false;
-        return whole;
-    }
-    const char *end = whole.data + whole.size;
-    Text with_unit = unwrapped(quantity.data < end ? text_between(quantity.data, end) : quantity);
-    bool behind = quantity.data >= whole.data && with_unit.size > quantity.size && with_unit.size < quantity.size + 64;
-    return behind && known_quantity(v, with_unit) ? with_unit : quantity;
+    if (phrase)
+        said = sentence_formula(v, unwrapped(first_sentence(whole)));
+    if (said.size > 0 || (said = last_sentence_formula(v, whole)).size > 0)
+        return said;
+    *found = false;
+    return whole;
 }
 
-// A mark behind the box that says nothing of a formula ("our final answer is a common one") is none.
-static bool says_formula(Verifier *v, const Statement *s)
+static Text last_line(Text s)
 {
-    bool found;
-    Text said = formula_of_sentence(v, s->text, &found);
-    return found ? words_in(said) <= 2 || reads_as_formula(v, said) : reads_as_formula(v, said) && words_in(said) == 0;
+    const char *line = memrchr(s.data, '\n', s.size);
+    return line == NULL ? s : text_trimmed(text_between(line, s.data + s.size));
 }
 
 static Text formula_answer(Verifier *v, const Statement *list, int count, const Statement **from)
@@ -100,16 +70,20 @@ static Text formula_answer(Verifier *v, const Statement *list, int count, const 
     bool found;
     for (int i = 0; i < count; i++) {
         const Statement *s = *from = &list[i];
-        bool more = i + 1 < count;
         if (s->mark == MARK_BOX)
             return s->text;
         if (s->mark == MARK_BOXES)
             return joined_boxes(v->boxes[1], s->text);
-        if ((s->mark == MARK_FINAL || s->mark == MARK_PHRASE) && more && !says_formula(v, s) && list[i + 1].mark != MARK_NONE)
+        bool boxed = i + 1 < count && list[i + 1].mark != MARK_NONE;
+        Text said = formula_of(v, s->text, s->mark != MARK_NONE, &found);
+        if (!found && boxed) // "our final answer is a common one" behind a box says nothing of its own
             continue;
-        if (s->mark == MARK_NONE && words_in(s->text) >= WORDS_OF_ANSWER && !(s->text.size < 256 && reads_as_formula(v, s->text)))
-            return last_quantity(unwrapped(s->text));
-        return formula_of_sentence(v, s->text, &found);
+        if (!found && s->mark == MARK_NONE) {
+            Text line = last_line(s->text);
+            said = formula_of(v, line, false, &found);
+            return found || words_in(s->text) < WORDS_OF_ANSWER ? said : (Text){NULL, 0};
+        }
+        return said;
     }
     return (Text){NULL, 0};
 }
@@ -123,8 +97,7 @@ static Text words_answer(Verifier *v, const Statement *list, int count, const St
         return joined_boxes(v->boxes[1], s->text);
     if (s->mark != MARK_NONE || (s->text.size < STATEMENT_BYTES && words_count(s->text) <= WORDS_OF_STATEMENT))
         return s->text;
-    const char *line = memrchr(s->text.data, '\n', s->text.size);
-    Text last = line == NULL ? s->text : text_trimmed(text_between(line, s->text.data + s->text.size));
+    Text last = last_line(s->text);
     return last.size < STATEMENT_BYTES && words_count(last) <= WORDS_OF_STATEMENT ? last : (Text){NULL, 0};
 }
 

@@ -40,10 +40,7 @@ int response_statements(Statement out[STATEMENTS_MOST], Text response);
 
 int boxes_in(Text inside[BOXES_MOST], Text text); // of a statement with MARK_BOXES, in order
 
-// For numbers and formulas: the formula or number of a sentence ("the length is 10"), or the sentence itself where it is nothing else.
-Text sentence_quantity(Text sentence);
 Text first_sentence(Text text);  // without its point
-Text last_quantity(Text text);   // the last formula or number in it; size 0: there is none
 bool dollars_delimit(Text text); // whether $ stands around formulas; before amounts of money otherwise (spelling.c)
 int words_in(Text text);         // of three letters or more, not all of them capitals (AB, CD), that are no command's
 

@@ -7,11 +7,14 @@
 #include "answers/extract.h"
 #include "answers/reading.h"
 
+enum { SENTENCE_BYTES = 512 };
+
 typedef struct Verifier { // what one verdict needs
     Formula formulas[2];
     Reading gold, given;
     char boxes[2][FORMULA_BYTES];  // several joined, of the reference and of the answer
     char points[2][FORMULA_BYTES]; // both without what numbers them
+    char sentence[SENTENCE_BYTES]; // without the signs that set formulas apart
     Comparison comparison;
 } Verifier;
 
@@ -34,6 +37,13 @@ Verdict compare_ranges(Verifier *v);
 
 Verdict compare_as_words(Verifier *v);
 Verdict compare_number_word(Verifier *v);
+
+// ---- sentence.c: what a sentence plainly says of a number
+
+bool reads_as_formula(Verifier *v, Text s);         // into v->given
+Text sentence_formula(Verifier *v, Text sentence);  // the formula that it ends with; size 0: none, or not plainly
+Text last_sentence_formula(Verifier *v, Text text); // of the last one that says any
+bool number_in_digits(char out[SENTENCE_BYTES], Text sentence, Text *with_digits); // "five apples"; false: it has digits, or no number
 
 // ---- answer_said.c: from statements (extract.h) to the answer that is compared
 

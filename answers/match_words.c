@@ -79,32 +79,14 @@ Verdict compare_as_words(Verifier *v)
     return say(v, verdict, rule);
 }
 
-// "She needs five apples.": the only number of a sentence without digits; "one" is too often none
-static bool read_number_word(Verifier *v, int64_t *number)
-{
-    Text s = v->given.text;
-    int found = 0;
-    for (size_t i = 0, n; i<s.size; i += n> 0 ? n : 1) {
-        n = 0;
-        if (isdigit((unsigned char)s.data[i]))
-            return false;
-        while (i + n < s.size && (isalpha((unsigned char)s.data[i + n]) || (n > 0 && s.data[i + n] == '-')))
-            n++;
-        int64_t one;
-        if (n > 0 && words_number((Text){s.data + i, n}, &one) && ++found == 1)
-            *number = one;
-    }
-    return found == 1 && *number > 1;
-}
-
+// "five apples": the words that are a number, as digits
 Verdict compare_number_word(Verifier *v)
 {
-    int64_t number = 0;
-    char digits[24];
-    if (!is_scalar(v->gold.kind) || !read_number_word(v, &number))
-        return VERDICT_UNKNOWN;
-    snprintf(digits, sizeof digits, "%" PRId64, number);
-    if (!formula_lex(&v->formulas[1], (Text){digits, strlen(digits)}) || !formula_parse(&v->formulas[1]))
+    char digits[SENTENCE_BYTES];
+    Text text;
+    bool read = is_scalar(v->gold.kind) && v->given.text.size < SENTENCE_BYTES / 2 && number_in_digits(digits, v->given.text, &text) &&
+                formula_lex(&v->formulas[1], text) && formula_parse(&v->formulas[1]);
+    if (!read)
         return VERDICT_UNKNOWN;
     Verdict verdict = compare_trees(v);
     return say(v, verdict, "number in words");

@@ -1,75 +1,16 @@
-// What a sentence says of a number: the formula or number that it ends with, or the sentence as a whole where it is nothing else.
-#include "answers/extract.h"
+// What a sentence plainly says: the formula that it ends with, behind a word such as "is". A sentence that denies, compares or offers something
+// else says nothing that is plain enough to be paid for.
+#include "answers/match.h"
+#include "answers/words.h"
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
-enum { GROUP_MOST = 512 }; // bytes
+enum { SUFFIXES_MOST = 24, GROUP_MOST = 512 };
 
 static const char *text_end(Text s) { return s.data + s.size; }
 
-// ---- the formula or number at the end
-
-static bool is_number_part(const char *s, const char *begin, const char *end)
-{
-    if (isdigit((unsigned char)*s))
-        return true;
-    bool before = s > begin && isdigit((unsigned char)s[-1]), after = s + 1 < end && isdigit((unsigned char)s[1]);
-    return ((*s == '.' || *s == ',' || *s == '/') && before && after) || (*s == '.' && after) ||
-           (*s == '-' && after && !(s > begin && isalnum((unsigned char)s[-1])));
-}
-
-static Text last_number(Text s)
-{
-    const char *end = text_end(s);
-    while (end > s.data && !isdigit((unsigned char)end[-1]))
-        end--;
-    const char *begin = end;
-    while (begin > s.data && is_number_part(begin - 1, s.data, end))
-        begin--;
-    Text number = text_between(begin, end);
-    // its percent sign belongs to it
-    const char *after = end;
-    while (after < text_end(s) && (*after == ' ' || *after == '\\'))
-        after++;
-    if (number.size > 0 && after < text_end(s) && *after == '%')
-        number.size = (size_t)(after + 1 - begin);
-    return number;
-}
-
-// The last $...$, \(...\) or \[...\]
-static Text last_math(Text s)
-{
-    static const char *const ends[][2] = {{"$", "$"}, {"\\(", "\\)"}, {"\\[", "\\]"}};
-    Text best = {NULL, 0};
-    for (int i = dollars_delimit(s) ? 0 : 1; i < 3; i++) {
-        const char *begin = NULL, *open = ends[i][0], *close = ends[i][1];
-        for (const char *at = s.data; at + strlen(open) <= text_end(s);) {
-            bool escaped = at > s.data && at[-1] == '\\' && i == 0;
-            size_t n = strlen(open);
-            n += i == 0 && at + 1 < text_end(s) && at[0] == '$' && at[1] == '$'; // $$
-            if (begin != NULL && !escaped && memcmp(at, close, strlen(close)) == 0) {
-                Text inside = text_between(begin, at);
-                if (text_trimmed(inside).size > 0 && (best.data == NULL || inside.data > best.data))
-                    best = inside;
-                begin = NULL;
-                at += n;
-            } else if (begin == NULL && !escaped && memcmp(at, open, strlen(open)) == 0)
-                begin = at += n;
-            else
-                at++;
-        }
-    }
-    return best;
-}
-
-// A number written in words' text behind the last formula counts more than the formula.
-Text last_quantity(Text s)
-{
-    Text math = last_math(s), number = last_number(s);
-    if (math.data == NULL)
-        return number;
-    return number.size > 0 && number.data > text_end(math) ? number : math;
-}
+// ---- words
 
 // Bytes of the letter there, 0 for anything else: signs, dashes and arrows (U+0080 to U+00BF, U+2000 to U+2FFF, U+F000 to U+FFFF) are none
 static size_t letter_size(const char *at, const char *end)
@@ -118,47 +59,209 @@ int words_in(Text s)
     return words;
 }
 
-static Text without_dots(Text s)
-{
-    s = text_trimmed(s);
-    while (s.size > 0 && (s.data[s.size - 1] == '.' || s.data[s.size - 1] == '*'))
-        s = text_trimmed((Text){s.data, s.size - 1});
-    return s;
-}
-
-// Words that are no part of a formula, whatever is said in between dollars.
-static int words_outside(Text s)
-{
-    Text math = last_math(s);
-    if (math.data == NULL)
-        return words_in(s);
-    const char *begin = s.data;
-    for (const char *at = s.data; at < math.data; at++) // up to where the first formula begins
-        if (*at == '$' || (*at == '\\' && (at[1] == '(' || at[1] == '['))) {
-            begin = at;
-            break;
-        }
-    return words_in(text_between(s.data, begin)) + words_in(text_between(text_end(math), text_end(s)));
-}
-
-// "10 units" is a quantity and "the length is 10" a sentence: its formula or number is the answer.
-Text sentence_quantity(Text s)
-{
-    Text whole = without_dots(s), quantity = last_quantity(whole);
-    if (quantity.size == 0 || words_outside(whole) == 0)
-        return whole;
-    bool math = last_math(whole).data != NULL, begins = isdigit((unsigned char)whole.data[0]) || whole.data[0] == '-';
-    int words = words_outside(whole);
-    if (begins && words <= 2)
-        return whole;
-    bool ascii = (unsigned char)whole.data[0] < 0x80; // where words are not set apart, one may be a sentence
-    return !math && words < 2 && ascii ? whole : quantity;
-}
-
 Text first_sentence(Text s)
 {
     for (size_t i = 0; i + 1 < s.size; i++)
         if (s.data[i] == '.' && s.data[i + 1] == ' ')
             return (Text){s.data, i};
     return s;
+}
+
+// Where the last sentence begins; s has no end of a sentence at its end.
+static Text last_sentence(Text s)
+{
+    static const char full_stop[] = "\xe3\x80\x82"; // the Chinese one
+    for (size_t i = s.size; i-- > 1;) {
+        bool ends = strchr(".!?", s.data[i - 1]) != NULL && isspace((unsigned char)s.data[i]);
+        bool stop = i >= 3 && memcmp(s.data + i - 3, full_stop, 3) == 0;
+        if (ends || stop || s.data[i] == '\n')
+            return text_trimmed(text_between(s.data + i, text_end(s)));
+    }
+    return s;
+}
+
+static bool word_at_end(Text s, const char *word) // the last word
+{
+    size_t n = strlen(word);
+    return s.size >= n && strncasecmp(text_end(s) - n, word, n) == 0 &&
+           (s.size == n || !isalnum((unsigned char)text_end(s)[-(ptrdiff_t)n - 1]) || !isalnum((unsigned char)*word));
+}
+
+static bool ends_in(Text s, const char *const *words)
+{
+    for (; *words != NULL; words++)
+        if (word_at_end(s, *words))
+            return true;
+    return false;
+}
+
+static bool holds_word(Text s, const char *word)
+{
+    size_t n = strlen(word);
+    for (size_t i = 0; i + n <= s.size; i++)
+        if (strncasecmp(s.data + i, word, n) == 0 && (i == 0 || !isalpha((unsigned char)s.data[i - 1])) &&
+            (i + n == s.size || !isalpha((unsigned char)s.data[i + n])))
+            return true;
+    return false;
+}
+
+// ---- what makes a sentence say something else
+
+static const char *const doubts[] = {"not",    "n't",  "cannot", "never",   "neither", "nor",     "no",    "none",     "except", "but",
+                                     "instead", "rather", "unless", "either", "between", "than",   "wrong", "incorrect", "if",    "when",
+                                     "where",  "until", "opposite", "most", "least",  "everything", "anything", "maybe", "perhaps", NULL};
+
+static bool is_doubtful(Text s)
+{
+    for (const char *const *d = doubts; *d != NULL; d++)
+        if (**d == 'n' && (*d)[1] == '\'' ? memmem(s.data, s.size, "n't", 3) != NULL || memmem(s.data, s.size, "n\xe2\x80\x99t", 5) != NULL
+                                          : holds_word(s, *d))
+            return true;
+    return false;
+}
+
+// ---- where in a sentence a formula may begin
+
+static const char *const links[] = {
+    "is",     "are",  "was",   "were",  "be",    "equals",   "equal to", "get",    "gets",  "gives",  "gave",  "obtain",   "yields",
+    "have",   "has",  "had",   "needs", "need",  "costs",    "cost",     "takes",  "take",  "took",   "find",  "found",    "makes",
+    "made",   "so",   "thus",  "hence", "then",  "therefore", "that",    "about",  "approximately", "exactly", "roughly", "around", "only",
+    "answer", "result", "total", "contains", "becomes", "remains", "sold", "earns", "pays", "paid", "spends", "spent", "left", ":", "=",
+    "\xe2\x89\x88", NULL};
+static const char *const of_what[] = {"root",  "square", "cube",    "half",  "third",  "thirds", "quarter", "quarters", "negative", "reciprocal",
+                                      "inverse", "multiple", "power", "factor", "percent", "%",    "log",     "logarithm", "out",     "all",
+                                      "one",   "rest",  "double",  "part",  "most",   "none",   "multiples", "instead", "factorial", NULL};
+
+static bool is_cjk(unsigned char c) { return c >= 0xE3 && c <= 0xED; }
+
+// Whether a formula may begin behind this: "the length is", "a length of", or nothing at all
+static bool may_follow(Text before)
+{
+    before = text_trimmed(before);
+    if (before.size == 0)
+        return true;
+    if (word_at_end(before, "of"))
+        return !ends_in(text_trimmed((Text){before.data, before.size - 2}), of_what);
+    return ends_in(before, links);
+}
+
+// ---- a sentence in its own memory: without the signs that set formulas apart, its only number in words as digits
+
+static size_t delimiter_size(Text s, size_t i, bool dollars)
+{
+    if (s.data[i] == '$')
+        return dollars && (i == 0 || s.data[i - 1] != '\\') ? 1 : 0;
+    return s.data[i] == '\\' && i + 1 < s.size && strchr("()[]", s.data[i + 1]) != NULL ? 2 : 0;
+}
+
+static Text copied(char out[SENTENCE_BYTES], Text s)
+{
+    size_t n = 0;
+    bool dollars = dollars_delimit(s);
+    for (size_t i = 0; i < s.size; i++) {
+        size_t skip = delimiter_size(s, i, dollars);
+        out[n++] = skip > 0 ? ' ' : s.data[i];
+        i += skip > 1;
+    }
+    return text_trimmed((Text){out, n});
+}
+
+// The longest run of words from `at` on that is a number
+static size_t number_run(Text s, size_t at, int64_t *number)
+{
+    size_t best = 0;
+    for (size_t end = at, words = 0; end < s.size && words < 8; words++) {
+        while (end < s.size && (isalpha((unsigned char)s.data[end]) || s.data[end] == '-'))
+            end++;
+        int64_t n;
+        if (words_number((Text){s.data + at, end - at}, &n)) {
+            best = end - at;
+            *number = n;
+        }
+        if (end == s.size || s.data[end] != ' ')
+            break;
+        end++;
+    }
+    return best;
+}
+
+// "She needs five apples": 5; false: it has digits, no number, or several. "one" is too often none.
+bool number_in_digits(char out[SENTENCE_BYTES], Text s, Text *with_digits)
+{
+    size_t at = 0, size = 0;
+    int64_t number = 0;
+    for (size_t i = 0; i < s.size;) {
+        int64_t n;
+        if (isdigit((unsigned char)s.data[i]))
+            return false;
+        size_t run = isalpha((unsigned char)s.data[i]) && (i == 0 || !isalpha((unsigned char)s.data[i - 1])) ? number_run(s, i, &n) : 0;
+        if (run > 0 && size > 0)
+            return false;
+        if (run > 0)
+            at = i, size = run, number = n;
+        i += run > 0 ? run : 1;
+    }
+    if (size == 0 || (number == 1 && size < s.size))
+        return false;
+    int n = snprintf(out, SENTENCE_BYTES, "%.*s%" PRId64 "%.*s", (int)at, s.data, number, (int)(s.size - at - size), s.data + at + size);
+    *with_digits = (Text){out, (size_t)n};
+    return n > 0 && n < SENTENCE_BYTES;
+}
+
+// ---- all of it
+
+static Text without_last_words(Text s) // "5 apples in total"
+{
+    static const char *const words[] = {"in total", "in all", "altogether", "after all", "overall", "left", "exactly", "respectively",
+                                        "is the solution", "is the answer", "is our answer", "is the final answer", "is correct", NULL};
+    for (const char *const *w = words; *w != NULL; w++)
+        if (s.size > strlen(*w) + 1 && word_at_end(s, *w))
+            return text_trimmed((Text){s.data, s.size - strlen(*w)});
+    return s;
+}
+
+// The longest end of the sentence that is a formula and stands where one may begin; size 0: there is none.
+static Text formula_at_end(Verifier *v, Text s)
+{
+    int tried = 0;
+    for (size_t i = 0; i < s.size && tried < SUFFIXES_MOST; i++) {
+        bool begins = i == 0 || s.data[i - 1] == ' ' || s.data[i - 1] == ':' || s.data[i - 1] == '=';
+        bool foreign = i > 0 && is_cjk((unsigned char)s.data[i - 1 >= 2 ? i - 3 : 0]) && isdigit((unsigned char)s.data[i]);
+        bool set_apart = begins && s.data[i] == '[';
+        if (s.data[i] == ' ' || !(foreign || set_apart || (begins && may_follow((Text){s.data, i}))))
+            continue;
+        Text rest = unwrapped((Text){s.data + i, s.size - i});
+        tried++;
+        if (rest.size > 0 && reads_as_formula(v, rest) && (v->given.formula->root == NULL || !is_wordy(v->given.formula->root)))
+            return rest;
+    }
+    return (Text){NULL, 0};
+}
+
+Text sentence_formula(Verifier *v, Text s)
+{
+    char digits[SENTENCE_BYTES];
+    Text own = s, none = {NULL, 0};
+    if (s.size == 0 || s.size >= SENTENCE_BYTES)
+        return none;
+    if (number_in_digits(digits, s, &own) && own.size >= SENTENCE_BYTES)
+        return none;
+    Text t = without_last_words(unwrapped(copied(v->sentence, own)));
+    return is_doubtful(t) ? none : formula_at_end(v, t);
+}
+
+static bool says_number(Text s) // or something that is set as a formula
+{
+    for (size_t i = 0; i < s.size; i++)
+        if (isdigit((unsigned char)s.data[i]) || s.data[i] == '\\' || s.data[i] == '$' || s.data[i] == '=')
+            return true;
+    return false;
+}
+
+Text last_sentence_formula(Verifier *v, Text s)
+{
+    Text sentence = last_sentence(s);
+    if (!says_number(sentence) && sentence.data > s.data) // "I hope this helps."
+        sentence = last_sentence(unwrapped(text_between(s.data, sentence.data)));
+    return sentence_formula(v, sentence);
 }
