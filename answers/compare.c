@@ -100,6 +100,17 @@ static Verdict compare_vectors(Comparison *c, const Node *g, const Node *p, int 
 
 static bool is_interval(const Node *n) { return n->kind == NODE_BRACKET && n->count == 2 && n->open != 0; }
 
+// (1, 2) may be written 1, 2; an interval may not, and a set or "1 or 2" is no tuple.
+static bool is_tuple_as_list(const Node *tuple, const Node *list)
+{
+    bool round = tuple->open != '[' && tuple->close != ']';
+    EACH_CHILD (part, tuple)
+        round = round && infinity_of(part) == 0;
+    EACH_CHILD (part, list)
+        round = round && part->kind != NODE_RELATION;
+    return (round || tuple->count > 2) && list->kind == NODE_LIST && list->open != 'o';
+}
+
 static Verdict compare_brackets(Comparison *c, const Node *g, const Node *p, int depth)
 {
     // (a, b) and [a, b] are two intervals; of three numbers, one tuple or vector
@@ -174,9 +185,13 @@ static Verdict compare_kinds(Comparison *c, const Node *g, const Node *p, int de
     if ((g->kind == NODE_MATRIX && p->kind == NODE_BRACKET) || (g->kind == NODE_BRACKET && p->kind == NODE_MATRIX))
         return is_nested(g->kind == NODE_BRACKET ? g : p) ? compare_nested(c, g, p, depth) : compare_vectors(c, g, p, depth);
     if ((g->kind == NODE_BRACKET && is_plain_list(p)) || (p->kind == NODE_BRACKET && is_plain_list(g))) {
+        if (!is_tuple_as_list(g->kind == NODE_BRACKET ? g : p, g->kind == NODE_BRACKET ? p : g))
+            return decide(c, VERDICT_UNKNOWN, "an interval or a tuple, and a list");
         v = compare_children(c, g, p, depth);
         return decide(c, v, "parts in their order");
     }
+    if ((g->kind == NODE_UNION) != (p->kind == NODE_UNION))
+        return decide(c, VERDICT_UNKNOWN, "a union and something else");
     if (is_many(g) || is_many(p))
         return compare_collections(c, g, p, depth);
     if (is_word(g) != is_word(p) && may_be_product(is_word(g) ? g : p, is_word(g) ? p : g))

@@ -26,6 +26,7 @@ static inline Verdict decide(Comparison *c, Verdict v, const char *rule)
 }
 
 enum { COMPARE_DEPTH = 24 };
+#define ANOTHER_UNIT "another unit"
 #define CANNOT_EVALUATE "cannot be evaluated" // a rule that others ask for
 
 // ---- compare.c: whatever the two are

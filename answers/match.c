@@ -55,6 +55,8 @@ static Verdict compare_formulas(Verifier *v)
     if (with == VERDICT_EQUAL || !(v->gold.formula->ambiguous_units || v->given.formula->ambiguous_units))
         return with;
     const char *rule = v->comparison.rule;
+    if (with == VERDICT_DIFFERENT && strcmp(rule, ANOTHER_UNIT) == 0) // both are known
+        return with;
     bool both_read = parse_again(&v->gold, true, false) && parse_again(&v->given, true, false);
     Verdict without = both_read ? compare_trees(v) : with;
     if (without == VERDICT_EQUAL || (both_read && with == VERDICT_UNKNOWN && strcmp(rule, CANNOT_EVALUATE) == 0))
@@ -64,6 +66,14 @@ static Verdict compare_formulas(Verifier *v)
     return with == without ? say(v, with, rule) : say(v, with == VERDICT_DIFFERENT ? with : VERDICT_UNKNOWN, rule);
 }
 
+static bool strpbrk_in(Text s, const char *signs)
+{
+    for (size_t i = 0; i < s.size; i++)
+        if (strchr(signs, s.data[i]) != NULL)
+            return true;
+    return false;
+}
+
 // 12,3 for 12.3, where a number is asked for
 static bool comma_for_point(Text s, char *out, Text *with_point)
 {
@@ -71,6 +81,8 @@ static bool comma_for_point(Text s, char *out, Text *with_point)
     if (comma == NULL || s.size >= 64 || comma == s.data || memchr(comma + 1, ',', (size_t)(s.data + s.size - comma - 1)) != NULL)
         return false;
     size_t behind = 0;
+    if (strpbrk_in(s, "([{)]}\\"))
+        return false;
     while (comma + 1 + behind < s.data + s.size && isdigit((unsigned char)comma[1 + behind]))
         behind++;
     if (!isdigit((unsigned char)comma[-1]) || behind == 0 || behind == 3)

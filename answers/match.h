@@ -48,7 +48,7 @@ bool number_in_digits(char out[SENTENCE_BYTES], Text sentence, Text *with_digits
 // ---- answer_said.c: from statements (extract.h) to the answer that is compared
 
 Text answer_said(Verifier *v, const Statement *list, int count, const Statement **from); // size 0: there is none
-Text joined_boxes(char out[FORMULA_BYTES], Text statement);                              // with commas
 Text last_box(Text statement);
+Text joined_boxes(char out[FORMULA_BYTES], Text statement);                              // with commas
 
 #endif

@@ -373,7 +373,7 @@ static Verdict compare_amounts(Comparison *c, const Amount *g, const Amount *p)
         return differences ? decide(c, VERDICT_UNKNOWN, "a temperature, or a difference of two") : v;
     }
     case UNITS_OTHER:
-        return decide(c, VERDICT_DIFFERENT, "another unit");
+        return decide(c, VERDICT_DIFFERENT, ANOTHER_UNIT);
     default:
         return decide(c, VERDICT_UNKNOWN, "units that are not known");
     }
@@ -401,6 +401,56 @@ static Verdict compare_angle(Comparison *c, const Amount *degrees, const Amount 
     return compare_converted(c, degrees, &radians);
 }
 
+static bool is_scale(const Unit *unit) // ppm: of no dimension
+{
+    for (int i = 0; i < DIMENSIONS; i++)
+        if (unit->exponents[i] != 0)
+            return false;
+    return unit->words_count == 0;
+}
+
+static Verdict compare_scaled(Comparison *c, const Amount *with, const Amount *without)
+{
+    Amount plain = *without;
+    Verdict v = compare_values(c, with->value, without->value);
+    if (v == VERDICT_EQUAL)
+        return v;
+    plain.unit = (Unit){.numerator = 1, .denominator = 1, .offset_denominator = 1};
+    return compare_converted(c, with, &plain);
+}
+
+// Words behind a number that are no unit: they say another number, or that it is none.
+static bool is_countable(const Unit *unit)
+{
+    static const char *const others[] = {"squared", "cubed",   "factorial", "root",    "inverse",  "imaginary", "conjugate", "recurring", "repeating",
+                                         "wrong",   "false",   "rejected",  "negative", "debt",    "overdrawn", "many",      "score",     "gross",
+                                         "grand",   "mil",     "mio",       "lakh",    "crore",    "kilo",      "giga",      "mega",      "pair",
+                                         "decade",  "century", "dozen",     "half",    "halve",    "third",     "quarter",   "less",      "more",
+                                         "fewer",   "not",     "incorrect", "below",   "above",    "minus",     "plus",      "time",      "too",
+                                         "off",     "percent", "point",     "no",      "never",    "million",   "billion",   "thousand",  "hundred", NULL};
+    Text s = {unit->words[0].text, strlen(unit->words[0].text)};
+    for (const char *const *o = others; unit->words_count > 0 && *o != NULL; o++)
+        for (const char *at = s.data; (at = strstr(at, *o)) != NULL; at++) {
+            size_t n = strlen(*o);
+            if ((at == s.data || at[-1] == ' ') && (at[n] == 0 || at[n] == ' '))
+                return false;
+        }
+    bool ordinal = s.size > 2 && memcmp(s.data + s.size - 2, "th", 2) == 0;
+    return unit->words_count <= 1 && !ordinal;
+}
+
+// A unit that nobody knows may be left out, and added where it counts things: 14 right triangles, but not 5 foo.
+static bool may_be_left_out(const Amount *a, const Node *n, bool reference)
+{
+    if (a->unit.words_count == 0)
+        return true;
+    Text name = n->kind == NODE_NEGATE ? n->first->name : n->name;
+    bool foreign = name.size > 0 && (unsigned char)*name.data >= 0x80, plural = false;
+    for (size_t i = 0; i + 1 <= name.size; i++) // a word that ends in s
+        plural = plural || (name.data[i] == 's' && (i + 1 == name.size || name.data[i + 1] == ' ' || name.data[i + 1] == '}'));
+    return is_countable(&a->unit) && (reference || foreign || plural);
+}
+
 Verdict compare_quantities(Comparison *c, const Node *g, const Node *p)
 {
     Amount x, y;
@@ -412,9 +462,13 @@ Verdict compare_quantities(Comparison *c, const Node *g, const Node *p)
         return compare_percent(c, g, p);
     const Amount *with = x.has_unit ? &x : &y, *without = x.has_unit ? &y : &x;
     if (without->value->kind == NODE_PERCENT)
-        return decide(c, VERDICT_DIFFERENT, "another unit");
+        return decide(c, VERDICT_DIFFERENT, ANOTHER_UNIT);
     if (has_symbols(without->value))
         return decide(c, VERDICT_UNKNOWN, "a quantity and an expression");
+    if (!may_be_left_out(with, x.has_unit ? g : p, x.has_unit))
+        return decide(c, VERDICT_UNKNOWN, "words that are no unit");
+    if (is_scale(&with->unit)) // 20 ppm is 0.00002
+        return compare_scaled(c, with, without);
     Verdict v = with->degrees ? compare_angle(c, with, without) : compare_values(c, x.value, y.value);
     return v == VERDICT_EQUAL && strcmp(c->rule, "units converted") != 0 ? decide(c, v, "unit left out") : v;
 }

@@ -113,6 +113,8 @@ static const char *const doubts[] = {"not",    "n't",  "cannot", "never",   "nei
 
 static bool is_doubtful(Text s)
 {
+    if (memmem(s.data, s.size, "\\forall", 7) != NULL || memmem(s.data, s.size, "\\exists", 7) != NULL)
+        return true;
     for (const char *const *d = doubts; *d != NULL; d++)
         if (**d == 'n' && (*d)[1] == '\'' ? memmem(s.data, s.size, "n't", 3) != NULL || memmem(s.data, s.size, "n\xe2\x80\x99t", 5) != NULL
                                           : holds_word(s, *d))

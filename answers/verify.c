@@ -60,15 +60,15 @@ static void find(Verifier *v, Finding *f, Text response)
         return;
     }
     f->verdict = match_answer(v, answer);
+    // MATH's references are the last of several boxes, which nobody gains by: it is what counts, whatever stands before
+    if (f->verdict != VERDICT_EQUAL && from->mark == MARK_BOXES && !words) {
+        Verdict one = match_answer(v, last_box(from->text));
+        f->verdict = one == VERDICT_EQUAL ? one : f->verdict;
+    }
     bool lines = words || v->gold.has_rows; // a grid, or points of a list, on lines of their own
     if (f->verdict != VERDICT_EQUAL && lines && from->all.size > from->text.size && from->all.size < FORMULA_BYTES) {
         Verdict one = match_answer(v, from->all);
         f->verdict = one == VERDICT_EQUAL || v->given.has_rows ? one : f->verdict;
-    }
-    if (f->verdict != VERDICT_EQUAL && from->mark == MARK_BOXES) { // ways of writing it, of which the last one counts
-        Text last = last_box(from->text);
-        Verdict one = match_answer(v, last);
-        f->verdict = one == VERDICT_EQUAL ? one : f->verdict;
     }
     if (f->verdict != VERDICT_EQUAL && words && from->mark != MARK_BOX && from->mark != MARK_BOXES) {
         Verdict one = match_answer(v, first_sentence(answer));
