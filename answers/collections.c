@@ -82,16 +82,20 @@ bool names_places(const Named *n)
     return n->name != NULL && is_tuple(n->name) && is_tuple(n->value) && n->name->count == n->value->count;
 }
 
-static void collect(Items *list, const Node *n)
+static void collect(Items *list, const Node *n, bool inside)
 {
     Named named = named_value(n);
+    if (inside && n->kind == NODE_SET) { // a set in a set
+        add_item(list, NULL, n);
+        return;
+    }
     if (names_places(&named)) {
         const Node *value = named.value->first;
         for (const Node *name = named.name->first; name != NULL; name = name->next, value = value->next)
             add_item(list, name, value);
     } else if (is_collection(named.value))
         EACH_CHILD (c, named.value)
-            collect(list, c);
+            collect(list, c, true);
     else if (named.value->kind == NODE_PLUS_MINUS)
         add_plus_minus(list, named.name, named.value);
     else
@@ -189,13 +193,31 @@ static bool are_measured(const Items *list)
     return false;
 }
 
-// 1 to n in another order than that: 3, 1, 2
+// Marks, each in its place: T, F, T; Y, N, N; 1, 0, 0, 1
+static bool are_marks(const Items *list)
+{
+    static const char *const pairs[] = {"TF", "YN", "01", "tf", "yn", "+-", NULL};
+    for (const char *const *pair = pairs; *pair != NULL; pair++) {
+        int marks = 0;
+        for (int i = 0; i < list->count; i++) {
+            const Node *n = list->items[i].value;
+            marks += (n->kind == NODE_SYMBOL || n->kind == NODE_NUMBER) && n->name.size == 1 && strchr(*pair, *n->name.data) != NULL;
+        }
+        if (marks == list->count)
+            return list->count > 2;
+    }
+    return false;
+}
+
+// 1 to n, or the first letters, in another order than that: 3, 1, 2; B, A, C
 static bool is_ranking(const Items *list)
 {
     bool seen[10] = {false}, ascending = true;
     for (int i = 0; i < list->count; i++) {
         const Node *n = list->items[i].value;
-        int digit = n->kind == NODE_NUMBER && n->name.size == 1 ? *n->name.data - '0' : 0;
+        int digit = n->kind == NODE_NUMBER && n->name.size == 1   ? *n->name.data - '0'
+                    : n->kind == NODE_SYMBOL && n->name.size == 1 ? *n->name.data - 'A' + 1
+                                                                  : 0;
         if (digit < 1 || digit > list->count || digit > 9 || seen[digit])
             return false;
         seen[digit] = true;
@@ -232,7 +254,7 @@ static Verdict compare_items(Comparison *c, const Items *g, const Items *p, int 
         Verdict v = compare_in_order(c, g, p, depth);
         return decide(c, v, "parts in their order");
     }
-    bool free = g->braces || !(are_measured(g) || are_measured(p) || is_ranking(g) || is_sequence(g));
+    bool free = g->braces || !(are_measured(g) || are_measured(p) || is_ranking(g) || is_sequence(g) || are_marks(g));
     if (free && !g->words && !p->words) {
         Verdict v = compare_in_any_order(c, g, p, depth);
         return decide(c, v, "parts in any order");
@@ -258,8 +280,8 @@ Verdict compare_collections(Comparison *c, const Node *g, const Node *p, int dep
         return decide(c, VERDICT_UNKNOWN, "no memory");
     for (int i = 0; i < 2; i++)
         lists[i].count = lists[i].made_count = lists[i].full = 0, lists[i].words = lists[i].braces = false;
-    collect(&lists[0], g);
-    collect(&lists[1], p);
+    collect(&lists[0], g, false);
+    collect(&lists[1], p, false);
     lists[0].braces = lists[1].braces = g->kind == NODE_SET || p->kind == NODE_SET;
     bool names = lists[0].count != lists[1].count && holds_tuples(&lists[0]) != holds_tuples(&lists[1]) && !lists[0].full &&
                  !lists[1].full &&

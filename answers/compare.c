@@ -201,7 +201,7 @@ static Verdict compare_kinds(Comparison *c, const Node *g, const Node *p, int de
     if (is_chain(g) || is_chain(p))
         return decide(c, VERDICT_UNKNOWN, "an implication");
     if (is_structure(g) || is_structure(p))
-        return decide(c, VERDICT_DIFFERENT, "another structure");
+        return decide(c, has_symbols(g) || has_symbols(p) ? VERDICT_UNKNOWN : VERDICT_DIFFERENT, "another structure");
     return compare_quantities(c, g, p);
 }
 
@@ -219,6 +219,15 @@ static Verdict compare_named(Comparison *c, const Node *g, const Node *p, const 
         p->relation == EQUAL)
         v = compare_relations(c, g, p, depth - 1); // x = 2y is y = x / 2
     return v == VERDICT_EQUAL ? v : decide(c, VERDICT_UNKNOWN, "other names");
+}
+
+static bool is_lone(const Node *n) { return n->kind == NODE_SYMBOL && has_symbols(n); }
+
+static bool is_false_calculation(Comparison *c, const Node *n, const Named *named)
+{
+    if (n->kind != NODE_RELATION || n->relation != EQUAL || named->name != NULL || named->value == n || has_symbols(n))
+        return false;
+    return compare_values(c, left_end(n), named->value) == VERDICT_DIFFERENT;
 }
 
 Verdict compare(Comparison *c, const Node *g, const Node *p, int depth)
@@ -240,6 +249,10 @@ Verdict compare(Comparison *c, const Node *g, const Node *p, int depth)
         if (v == VERDICT_EQUAL || (gold.value == g && given.value == p))
             return v;
     }
+    if ((gold.name == NULL) != (given.name == NULL) && is_lone(gold.value) && is_lone(given.value))
+        return decide(c, VERDICT_UNKNOWN, "a letter and an equation of two"); // O and C=O
+    if (is_false_calculation(c, p, &given))
+        return decide(c, VERDICT_UNKNOWN, "a calculation that is wrong"); // 3 = 2
     Verdict v = compare_kinds(c, gold.value, given.value, depth - 1);
     bool calculations = v == VERDICT_EQUAL && gold.name == NULL && given.name == NULL && gold.value != g && given.value != p;
     if (calculations && compare(c, left_end(g), left_end(p), depth - 1) != VERDICT_EQUAL)

@@ -26,6 +26,8 @@ static bool row_is_list(const Rows *r, int from, int to, const Node *list)
 {
     if (list->kind == NODE_MATRIX && list->count == 1)
         list = list->first;
+    if (list->kind == NODE_BRACKET && (list->open == '(') != (list->close == ')'))
+        return false; // an interval
     if ((list->kind != NODE_LIST && list->kind != NODE_BRACKET && list->kind != NODE_ROW) || list->count != to - from)
         return false;
     const Node *item = list->first;

@@ -17,7 +17,7 @@ static const char *const greek[] = {"alpha",    "beta",     "gamma", "delta",  "
                                     "Theta",    "Lambda",   "Xi",    "Pi",     "Sigma",   "Phi",        "Psi",   "Omega", "ell",
                                     "infty",    "emptyset", "hbar",  "Re",     "Im",      NULL};
 static const char *const decorations[] = {"overline", "vec",      "overrightarrow", "hat",    "bar",  "tilde", "widehat",
-                                          "angle",    "triangle", "mathcal",        "mathbb", "ddot", "dot",   NULL};
+                                          "angle",    "triangle", "mathcal", "mathbb", "ddot", "dot", "mathbf", "boldsymbol", "bm", NULL};
 static const char *const plain_names[] = {"pi", "theta", "alpha", "beta", "gamma", "lambda", "sigma", "omega", NULL};
 
 static const char *const currencies[] = {"$", "\u20ac", "\u00a3", "\u00a5", NULL};
@@ -82,11 +82,13 @@ static bool names_function(const Node *n)
     return n->kind == NODE_SYMBOL && n->name.size > 0 && strchr("fghFGHP", *n->name.data) != NULL;
 }
 
-// f(x) and f(2, x), of a function that nobody knows; s(0), since a symbol times a number is written the other way round.
+// f(x) and f(2, x), of a function that nobody knows; s(0) and v(t), since such products are written without brackets.
 Node *parse_application(Parser *p, Node *name)
 {
     const Token *t = token(p);
-    bool number = t[1].kind == TOKEN_NUMBER && t[2].sign == ')';
+    bool number = (t[1].kind == TOKEN_NUMBER || (t[1].kind == TOKEN_NAME && t[1].span.size == 1)) && t[2].sign == ')';
+    if (name->kind == NODE_SYMBOL && t->sign == '[' && !t->spaced)
+        return NULL; // a[0]
     if (name->kind != NODE_SYMBOL || t->sign != '(' || t->spaced || (!number && !names_function(name)))
         return name;
     int at = p->at, nodes = p->f->node_count;
@@ -125,10 +127,11 @@ static Node *parse_choices(Parser *p, Text name)
 // {}_{10}C_3 and ^{10}C_3, at the sign before the first number
 static Node *parse_written_choices(Parser *p)
 {
+    bool below = at_sign(p, '_');
     p->at++;
     Node *a = parse_argument(p), *b = NULL;
-    bool ordered = at_sign(p, 0) && token(p)->kind == TOKEN_NAME && text_is(token(p)->span, "P");
-    if (a == NULL || !(take_name(p, "C") || take_name(p, "P")) || !take_sign(p, '_') || (b = parse_argument(p)) == NULL)
+    bool ordered = below && text_is(token(p)->span, "P"); // ^3P_2 is a state of an atom
+    if (a == NULL || !(take_name(p, "C") || (ordered && take_name(p, "P"))) || !take_sign(p, '_') || (b = parse_argument(p)) == NULL)
         return NULL;
     Node *n = node_of(p, NODE_CALL, a, b);
     if (n != NULL)
@@ -479,8 +482,6 @@ static Node *parse_command(Parser *p)
         return parse_vector(p);
     if (one_of(name, currencies))
         return parse_currency(p, name);
-    if (text_is(name, "circ"))
-        return named(p, NODE_SYMBOL, name);
     if (one_of(name, functions))
         return parse_function(p, name);
     if (one_of(name, greek))
@@ -525,6 +526,9 @@ static Node *parse_name(Parser *p)
 {
     Text name = token(p)->span;
     p->at++;
+    static const char *const prose[] = {"of", "to", "by", "the", "are", "is", "at", "from", "with", "for", "not", "no", "than", "as", "on", "if", NULL};
+    if (one_of(name, prose))
+        return NULL;
     if (one_of(name, currencies))
         return parse_currency(p, name);
     Node *choices = parse_choices(p, name);
@@ -542,7 +546,7 @@ static Node *parse_name(Parser *p)
         !one_of(name, plain_names) && !(at_sign(p, '_') && name.size == 3))
         return parse_letters(p, name);
     bool called = at_sign(p, '(') || at_sign(p, '^') || token(p)->kind == TOKEN_NUMBER || token(p)->kind == TOKEN_NAME ||
-                  token(p)->kind == TOKEN_COMMAND;
+                  token(p)->kind == TOKEN_COMMAND || at_sign(p, '|') || at_sign(p, '_');
     if (one_of(name, functions) && called)
         return parse_function(p, name);
     if (text_is(name, "sqrt"))

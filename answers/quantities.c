@@ -18,7 +18,7 @@ typedef enum Agreement { AGREE, DISAGREE, NOT_KNOWN } Agreement;
 
 typedef struct Decimal {
     long places; // digits behind the point; a power of ten counts against them
-    int significant;
+    int significant, zeros; // zeros: of these, at the end
     bool point;
 } Decimal;
 
@@ -37,6 +37,7 @@ static void digits_of(Text digits, Decimal *d)
             given = given < 10000 ? 10 * given + c - '0' : given;
         else {
             d->significant += d->significant > 0 || c != '0';
+            d->zeros = c == '0' && d->significant > 0 ? d->zeros + 1 : 0;
             d->places += d->point;
         }
     }
@@ -116,6 +117,8 @@ static bool may_round(const Node *decimal, const Node *other, bool converted, lo
     if (!d.point || (decimals && (!o.point || o.places <= d.places)))
         return false;
     bool fraction = !decimals && is_rational(other) && d.places >= DIGITS_LEAST;
+    if (d.significant - d.zeros < DIGITS_LEAST)
+        return false; // 1.0 stands for 1
     return d.significant >= (decimals || fraction ? DIGITS_LEAST : DIGITS_OF_EXACT);
 }
 
@@ -264,8 +267,8 @@ static bool other_letter(const Node *g, const Node *p, const char **from, const 
     *from = added_constant(p);
     if (*to != NULL && *from != NULL && strcmp(*to, *from) != 0 && !mentions(g, *from) && !mentions(p, *to))
         return true;
-    *from = "j", *to = "i";
-    return mentions(g, "i") && mentions(p, "j") && !mentions(g, "j") && !mentions(p, "i");
+    *from = "j", *to = "i"; // 3 + 4j; 3i and 3j are vectors
+    return g->kind == NODE_ADD && p->kind == NODE_ADD && mentions(g, "i") && mentions(p, "j") && !mentions(g, "j") && !mentions(p, "i");
 }
 
 static Verdict compare_letters(Comparison *c, const Node *g, const Node *p)
@@ -427,7 +430,8 @@ static bool is_countable(const Unit *unit)
                                          "grand",   "mil",     "mio",       "lakh",    "crore",    "kilo",      "giga",      "mega",      "pair",
                                          "decade",  "century", "dozen",     "half",    "halve",    "third",     "quarter",   "less",      "more",
                                          "fewer",   "not",     "incorrect", "below",   "above",    "minus",     "plus",      "time",      "too",
-                                         "off",     "percent", "point",     "no",      "never",    "million",   "billion",   "thousand",  "hundred", NULL};
+                                         "off",     "percent", "point",     "no",      "never",    "million",   "billion",   "thousand",  "hundred", "fail", "short",
+                                         "couple",  "trio",    "centurie",  NULL};
     Text s = {unit->words[0].text, strlen(unit->words[0].text)};
     for (const char *const *o = others; unit->words_count > 0 && *o != NULL; o++)
         for (const char *at = s.data; (at = strstr(at, *o)) != NULL; at++) {
@@ -435,8 +439,9 @@ static bool is_countable(const Unit *unit)
             if ((at == s.data || at[-1] == ' ') && (at[n] == 0 || at[n] == ' '))
                 return false;
         }
+    bool scaled = unit->numerator != 1 || unit->denominator != 1 || unit->twos != 0 || unit->fives != 0; // decades
     bool ordinal = s.size > 2 && memcmp(s.data + s.size - 2, "th", 2) == 0;
-    return unit->words_count <= 1 && !ordinal;
+    return unit->words_count <= 1 && !ordinal && !scaled;
 }
 
 // A unit that nobody knows may be left out, and added where it counts things: 14 right triangles, but not 5 foo.

@@ -397,20 +397,28 @@ static bool looks_like_formula(Text s)
     return memchr(s.data, '\\', s.size) != NULL || memchr(s.data, '=', s.size) != NULL || memchr(s.data, '^', s.size) != NULL;
 }
 
-// 2020-03-05, 555-12-34: three numbers and more with dashes between them are no difference
+// 2020-03-05, 3/5/2020: three numbers and more with dashes or slashes between them are no difference; A-C-B is an order; 1960s is a time.
 static bool is_code(Text s)
 {
-    int numbers = 0;
+    int parts = 0;
+    char sign = 0;
     for (const char *at = s.data, *end = text_end(s);;) {
-        size_t n = plain_number(at, end, false);
+        bool letter = at < end && isupper((unsigned char)*at) && (at + 1 == end || !isalpha((unsigned char)at[1]));
+        size_t n = letter ? 1 : plain_number(at, end, false);
         if (n == 0)
             return false;
-        numbers++;
+        if (end - at == 5 && n == 4 && at[3] == '0' && at[4] == 's')
+            return true;
+        parts++;
         at += n;
+        while (letter && at < end && *at == ' ')
+            at++;
         if (at == end)
-            return numbers > 2;
-        if (*at++ != '-')
+            return parts > 2;
+        if ((*at != '-' && *at != '/') || (sign != 0 && *at != sign))
             return false;
+        for (sign = *at++; letter && at < end && *at == ' ';)
+            at++;
     }
 }
 

@@ -14,6 +14,16 @@ static bool capitals(Text s) // MFC, AB: one name, not a product
     return true;
 }
 
+static bool mixed_case(Text s) // pH, pKa, Kc
+{
+    bool upper = false, lower = false;
+    for (size_t i = 0; i < s.size; i++) {
+        upper = upper || (s.data[i] >= 'A' && s.data[i] <= 'Z');
+        lower = lower || (s.data[i] >= 'a' && s.data[i] <= 'z');
+    }
+    return upper && lower;
+}
+
 static bool is_derivative(const Node *n) // dy/dx
 {
     return n->kind == NODE_DIVIDE && n->first->kind == NODE_WORD && n->last->kind == NODE_WORD && n->first->name.size <= 3 &&
@@ -46,7 +56,7 @@ static bool is_name(const Node *n)
     case NODE_APPLY:
         return true;
     case NODE_WORD:
-        return n->name.size > 3 || capitals(n->name);
+        return n->name.size > 3 || capitals(n->name) || mixed_case(n->name);
     case NODE_MULTIPLY: // W(n), \Delta H
         if (is_call(n))
             return true;
@@ -67,6 +77,9 @@ static bool is_name(const Node *n)
     }
 }
 
+// Letters that only stand for an argument; P(A) and P(B) are two probabilities.
+static bool is_variable(Text s) { return s.size == 1 && strchr("xtn", *s.data) != NULL; }
+
 Verdict same_name(Comparison *c, const Node *a, const Node *b)
 {
     char x[64], y[64];
@@ -74,7 +87,7 @@ Verdict same_name(Comparison *c, const Node *a, const Node *b)
         return VERDICT_DIFFERENT;
     bool calls =
         (a->kind == NODE_APPLY || (is_call(a) && is_call(b))) && a->last->kind == NODE_SYMBOL && b->last->kind == NODE_SYMBOL;
-    if (calls) // f(x) and f(t)
+    if (calls && is_variable(a->last->name) && is_variable(b->last->name)) // f(x) and f(t)
         return texts_equal(a->name, b->name) && (a->kind == NODE_APPLY || texts_equal(a->first->name, b->first->name))
                    ? VERDICT_EQUAL
                    : VERDICT_DIFFERENT;
@@ -116,7 +129,8 @@ Named named_value(const Node *n)
         const Node *r = named.value, *left = r->first, *right = r->last;
         bool chain = left->kind == NODE_RELATION && left->relation != RATIO,
              constant = !has_symbols(left_end(left)) && left->kind != NODE_LIST;
-        if (r->relation == IN && !chain) {
+        bool belongs = right->kind == NODE_SET || right->kind == NODE_BRACKET || right->kind == NODE_UNION || right->kind == NODE_LIST || right->kind == NODE_SUCH_THAT;
+        if (r->relation == IN && !chain && belongs) {
             named.name = is_name(left) ? left : NULL;
             named.value = right;
         } else if (!chain_ends_in_value(r))
@@ -245,6 +259,8 @@ Verdict compare_relations(Comparison *c, const Node *g, const Node *p, int depth
         v = verdict_of(g->relation == (sign < 0 ? turned(p->relation) : p->relation));
     if (v == VERDICT_DIFFERENT && (has_applications(g) || has_applications(p)))
         v = VERDICT_UNKNOWN;
+    if (v == VERDICT_DIFFERENT && g->relation == EQUAL && p->relation == EQUAL)
+        v = VERDICT_UNKNOWN; // x y = 1 may be solved for y
     return decide(c, v, "ratio of the sides' differences");
 }
 

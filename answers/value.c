@@ -44,12 +44,13 @@ bool has_applications(const Node *n)
 // k_{\mathrm{B}}, k_{B} and k_B are one name.
 Text plain_name(char *out, size_t capacity, Text name)
 {
-    static const char *const fonts[] = {"\\mathrm", "\\text", "\\mathit", "\\mathbf", "\\rm", "\\mathsf", "\\operatorname", NULL};
+    static const char *const fonts[] = {"\\mathrm", "\\text", "\\mathit", "\\mathbf", "\\rm", "\\mathsf", "\\operatorname", "\\mathcal",
+                                        "mathbf", "boldsymbol", "bm", "vec", "mathcal", NULL};
     size_t n = 0;
     for (size_t i = 0; i < name.size && n < capacity;) {
         size_t skip = 0;
         for (const char *const *font = fonts; *font != NULL && skip == 0; font++)
-            if (name.size - i > strlen(*font) && memcmp(name.data + i, *font, strlen(*font)) == 0)
+            if ((**font == '\\' || i == 0) && name.size - i > strlen(*font) && memcmp(name.data + i, *font, strlen(*font)) == 0)
                 skip = strlen(*font);
         if (skip == 0 && strchr("{}_ \\", name.data[i]) == NULL)
             out[n++] = name.data[i];
@@ -273,9 +274,68 @@ static bool power_at(Budget *b, mpc_t value, mpc_t exponent, const Node *of)
     return zero || mpc_cmp_si(value, 0) != 0; // too small for a number
 }
 
+// ---- what is no product of numbers
+
+static bool is_vector(const Node *n) // \vec{a}, \hat{H}, \mathbf{B}
+{
+    static const char *const marks[] = {"vec", "hat", "mathbf", "boldsymbol", "bm", "overrightarrow", NULL};
+    for (const char *const *m = marks; n->kind == NODE_SYMBOL && *m != NULL; m++)
+        if (n->name.size > strlen(*m) && memcmp(n->name.data, *m, strlen(*m)) == 0)
+            return true;
+    return false;
+}
+
+static bool is_capital(const Node *n) { return n->kind == NODE_SYMBOL && isupper((unsigned char)*n->name.data); }
+
+static bool is_inverse(const Node *n) // A^{-1}
+{
+    return n->kind == NODE_POWER && n->last->kind == NODE_NEGATE && n->last->first->kind == NODE_NUMBER && text_is(n->last->first->name, "1");
+}
+
+// Where order counts: vectors and operators, matrices that are inverted, g h g^{-1}; degrees and percentages of letters (5° N, 20% w/w)
+static bool keeps_order(const Node *product)
+{
+    int vectors = 0, capitals = 0, inverses = 0, letters = 0, measures = 0;
+    EACH_CHILD (c, product) {
+        vectors += is_vector(c);
+        capitals += is_capital(c) || c->kind == NODE_WORD;
+        inverses += is_inverse(c) && (is_capital(c->first) || c->first->kind == NODE_MULTIPLY || c->first->kind == NODE_WORD);
+        measures += c->kind == NODE_DEGREE || c->kind == NODE_PERCENT;
+        letters += has_symbols(c);
+        EACH_CHILD (other, product)
+            if (is_inverse(c) && c->first->kind == NODE_SYMBOL && other->kind == NODE_SYMBOL && texts_equal(c->first->name, other->name))
+                return true;
+    }
+    return vectors > 1 || inverses > 1 || (inverses > 0 && capitals > 0) || (measures > 0 && letters > 0);
+}
+
+// X^T and X^\dagger are no powers; neither are \pi^0 and K^0.
+static bool is_no_power(const Node *n)
+{
+    const Node *base = n->first, *exponent = n->last;
+    bool symbol = has_symbols(base) || (base->kind == NODE_SYMBOL && text_is(base->name, "pi"));
+    bool transposed = exponent->kind == NODE_SYMBOL && (text_is(exponent->name, "T") || text_is(exponent->name, "dagger") || text_is(exponent->name, "top"));
+    return symbol && (transposed || (exponent->kind == NODE_NUMBER && text_is(exponent->name, "0")));
+}
+
+// A sum of symbols that is nothing, and a quotient that is 1, at every point: nobody writes that of numbers.
+static bool is_trivial(const Budget *b, const Node *n, const mpc_t value)
+{
+    bool nothing = mpc_cmp_si(value, 0) == 0;
+    if (n->kind == NODE_ADD && !nothing && b->magnitude != NO_MAGNITUDE) {
+        long real = mpfr_zero_p(mpc_realref(value)) ? NO_MAGNITUDE : (long)mpfr_get_exp(mpc_realref(value));
+        long imaginary = mpfr_zero_p(mpc_imagref(value)) ? NO_MAGNITUDE : (long)mpfr_get_exp(mpc_imagref(value));
+        nothing = real < b->magnitude - AGREE_BITS && imaginary < b->magnitude - AGREE_BITS;
+    }
+    bool trivial = (n->kind == NODE_ADD && nothing) || (n->kind == NODE_DIVIDE && mpc_cmp_si(value, 1) == 0);
+    return trivial && has_symbols(n);
+}
+
 static bool pair_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t second)
 {
     bool begun = false;
+    if ((n->kind == NODE_MULTIPLY && keeps_order(n)) || (n->kind == NODE_POWER && is_no_power(n)))
+        return false;
     EACH_CHILD (c, n) {
         if (!evaluate_at(b, c, point, begun ? second : value))
             return false;
@@ -296,7 +356,7 @@ static bool pair_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t seco
         else if (!power_at(b, value, second, c))
             return false;
     }
-    return true;
+    return !is_trivial(b, n, value);
 }
 
 // Laplace's expansion along the first of the rows that are left; bits of `used` are columns that are not. Small ones only.
@@ -353,20 +413,16 @@ static bool symbol_at(const Budget *b, const Node *n, int point, mpc_t value)
     return true;
 }
 
-static bool repeats_letter(Text s) // Bb, AA
+static bool is_allele(Text s) // Bb, AA; but Mm and Qq are products of masses and charges
 {
-    for (size_t i = 1; i < s.size; i++)
-        for (size_t k = 0; k < i; k++)
-            if (tolower((unsigned char)s.data[i]) == tolower((unsigned char)s.data[k]))
-                return true;
-    return false;
+    return s.size == 2 && tolower((unsigned char)s.data[0]) == tolower((unsigned char)s.data[1]) && strchr("mqMQ", s.data[0]) == NULL;
 }
 
 // A short word in a formula is a product of letters; a longer one is a name, and so are differentials and genes.
 static bool word_at(const Budget *b, const Node *n, int point, mpc_t value)
 {
     bool differential = n->name.size == 2 && *n->name.data == 'd'; // dx
-    if (n->name.size > 3 || differential || repeats_letter(n->name)) {
+    if (n->name.size > 3 || differential || is_allele(n->name)) {
         symbol_value(n->name, point, value);
         return true;
     }
@@ -410,8 +466,14 @@ static bool node_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t seco
             return false;
         mpc_div_ui(value, value, 100, MPC_RNDNN);
         return true;
-    case NODE_DEGREE:
-        return evaluate_at(b, n->first, point, value);
+    case NODE_DEGREE: // of a name it is another name: \Delta H^\circ
+        if (!evaluate_at(b, n->first, point, value))
+            return false;
+        if (has_symbols(n->first)) {
+            symbol_value((Text){"degree", 6}, point, second);
+            mpc_mul(value, value, second, MPC_RNDNN);
+        }
+        return true;
     case NODE_ADD:
     case NODE_MULTIPLY:
     case NODE_DIVIDE:
