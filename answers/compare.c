@@ -225,9 +225,11 @@ static bool is_lone(const Node *n) { return n->kind == NODE_SYMBOL && has_symbol
 
 static bool is_false_calculation(Comparison *c, const Node *n, const Named *named)
 {
-    if (n->kind != NODE_RELATION || n->relation != EQUAL || named->name != NULL || named->value == n || has_symbols(n))
+    if (n->kind != NODE_RELATION || n->relation != EQUAL || named->value == n)
         return false;
-    return compare_values(c, left_end(n), named->value) == VERDICT_DIFFERENT;
+    const Node *before = named->name != NULL ? (n->first->kind == NODE_RELATION ? n->first->last : NULL) : left_end(n); // x = 2 = 3
+    return before != NULL && !has_symbols(before) && !has_symbols(named->value) &&
+           compare_values(c, before, named->value) == VERDICT_DIFFERENT;
 }
 
 Verdict compare(Comparison *c, const Node *g, const Node *p, int depth)
@@ -242,6 +244,8 @@ Verdict compare(Comparison *c, const Node *g, const Node *p, int depth)
     Named gold = named_value(g), given = named_value(p);
     if ((names_places(&gold) && is_collection(p)) || (names_places(&given) && is_collection(g)))
         return compare_collections(c, g, p, depth - 1);
+    if (is_false_calculation(c, p, &given))
+        return decide(c, VERDICT_UNKNOWN, "a calculation that is wrong"); // 3 = 2
     if (gold.name != NULL && given.name != NULL)
         return compare_named(c, g, p, &gold, &given, depth);
     if (g->kind == NODE_RELATION && p->kind == NODE_RELATION && (gold.value == g || given.value == p)) {
@@ -251,8 +255,6 @@ Verdict compare(Comparison *c, const Node *g, const Node *p, int depth)
     }
     if ((gold.name == NULL) != (given.name == NULL) && is_lone(gold.value) && is_lone(given.value))
         return decide(c, VERDICT_UNKNOWN, "a letter and an equation of two"); // O and C=O
-    if (is_false_calculation(c, p, &given))
-        return decide(c, VERDICT_UNKNOWN, "a calculation that is wrong"); // 3 = 2
     Verdict v = compare_kinds(c, gold.value, given.value, depth - 1);
     bool calculations = v == VERDICT_EQUAL && gold.name == NULL && given.name == NULL && gold.value != g && given.value != p;
     if (calculations && compare(c, left_end(g), left_end(p), depth - 1) != VERDICT_EQUAL)

@@ -72,10 +72,35 @@ static bool names_next(Text between) // "and y_2 = " before a box names what is 
            memmem(between.data, between.size, "and", 3) != NULL;
 }
 
-// A box that holds others replaces them; one that stands apart from those before begins anew.
-static void add_box(Boxes *b, const Box *box)
+static bool ends_with(Text s, const char *with)
 {
-    if (text_trimmed(box->inside).size == 0)
+    size_t n = strlen(with);
+    return s.size >= n && memcmp(text_end(s) - n, with, n) == 0;
+}
+
+// -\boxed{42}, \sqrt{\boxed{42}}, \boxed{42}^2, "not \boxed{42}": what is in the box is not what is said.
+static bool is_changed(const Box *box, Text all)
+{
+    static const char *const before[] = {"-", "\xe2\x88\x92", "\\sqrt{", "\\ne", "\\neq", "\xe2\x89\xa0", "^", "_", "/", "\\frac{", "\\pm", " not", "n't be", "never", NULL};
+    Text front = text_between(all.data, box->begin), close = {box_end(box), (size_t)(text_end(all) - box_end(box))};
+    if (front.size > 1 && text_end(front)[-1] == '-' && text_end(front)[-2] != ' ' && text_end(front)[-2] != '$')
+        return true;
+    bool dash = ends_with(front, "- "); // "Answer - \boxed{5}"
+    while (front.size > 0 && strchr(" $", text_end(front)[-1]) != NULL)
+        front.size--;
+    for (const char *const *b = before; !dash && *b != NULL; b++)
+        if (ends_with(front, *b))
+            return true;
+    const char *at = close.data + (close.size > 0 && *close.data == '}');
+    size_t left = (size_t)(text_end(close) - at);
+    bool degrees = (left > 5 && memcmp(at, "^\\circ", 6) == 0) || (left > 7 && memcmp(at, "^{\\circ}", 8) == 0);
+    return left > 1 && !degrees && (isdigit((unsigned char)at[0]) || at[0] == '^' || (at[0] == '.' && isdigit((unsigned char)at[1])));
+}
+
+// A box that holds others replaces them; one that stands apart from those before begins anew.
+static void add_box(Boxes *b, const Box *box, Text all)
+{
+    if (text_trimmed(box->inside).size == 0 || is_changed(box, all))
         return;
     while (b->count > 0 && b->list[b->count - 1].begin > box->begin)
         b->count--;
@@ -104,7 +129,7 @@ static void find_boxes(Boxes *b, Text s)
                 memmove(open, open + 1, (size_t)--opened * sizeof *open);
             open[opened++] = (Box){at, {at + n, 0}, depth++};
         } else if (*at == '\\' && box_of_one(at, end, &one.inside))
-            add_box(b, &one);
+            add_box(b, &one, s);
         else if (*at == '{')
             depth++;
         else if (*at == '}' && depth > 0) {
@@ -112,7 +137,7 @@ static void find_boxes(Boxes *b, Text s)
             if (opened > 0 && open[opened - 1].depth == depth) {
                 Box *box = &open[--opened];
                 box->inside.size = (size_t)(at - box->inside.data);
-                add_box(b, box);
+                add_box(b, box, s);
             }
         }
         at += n > 0 ? n : *at == '\\' && at + 1 < end && !isalpha((unsigned char)at[1]) ? 2 : 1;
@@ -237,17 +262,13 @@ static Text last_tag(Text s) // what stands in the last <answer> that ends
 
 static Text without_end_tokens(Text s)
 {
-    for (;;) {
-        s = text_trimmed(s);
-        const char *open = s.size > 4 && memcmp(text_end(s) - 2, "|>", 2) == 0 ? text_last(s, "<|") : NULL;
-        if (open == NULL || memchr(open, ' ', (size_t)(text_end(s) - open)) != NULL)
-            break;
-        s = text_between(s.data, open);
+    static const char *const ends[] = {"<|im_end|>", "<|endoftext|>", "<|im_start|>", "<|eot_id|>", "</s>", NULL};
+    for (const char *const *end = ends; *end != NULL; end++) {
+        const char *at = memmem(s.data, s.size, *end, strlen(*end));
+        if (at != NULL)
+            s = text_between(s.data, at);
     }
-    static const char EOS[] = "</s>";
-    if (s.size >= 4 && memcmp(text_end(s) - 4, EOS, 4) == 0)
-        s = text_trimmed((Text){s.data, s.size - 4});
-    return s;
+    return text_trimmed(s);
 }
 
 Text response_said(Text response)

@@ -117,7 +117,7 @@ static bool read_right_side(Verifier *v)
 {
     Text s = v->given.text;
     int depth = 0;
-    if (!is_scalar(v->gold.kind))
+    if (!is_scalar(v->gold.kind) || words_in(s) > 0)
         return false;
     for (size_t i = s.size; i-- > 0;) {
         depth += s.data[i] == '}';

@@ -42,6 +42,7 @@ Verdict compare_number_word(Verifier *v);
 
 bool reads_as_formula(Verifier *v, Text s);         // into v->given
 Text sentence_formula(Verifier *v, Text sentence);  // the formula that it ends with; size 0: none, or not plainly
+bool is_doubtful(Text sentence);                    // it denies, compares or offers something else
 Text last_sentence_formula(Verifier *v, Text text); // of the last one that says any
 bool number_in_digits(char out[SENTENCE_BYTES], Text sentence, Text *with_digits); // "five apples"; false: it has digits, or no number
 

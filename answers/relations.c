@@ -285,7 +285,9 @@ static bool mentions(const Node *n, Text name)
 Verdict compare_definitions(Comparison *c, const Named *g, const Named *p, int depth)
 {
     const Node *x = bound(g), *t = bound(p);
-    if (x == NULL || t == NULL || mentions(g->value, t->name) || mentions(p->value, x->name))
+    bool other = !texts_equal(x == NULL ? (Text){"", 0} : x->name, t == NULL ? (Text){"", 0} : t->name);
+    if (x == NULL || t == NULL || !mentions(g->value, x->name) || !mentions(p->value, t->name) ||
+        (other && (mentions(g->value, t->name) || mentions(p->value, x->name))))
         return VERDICT_UNKNOWN;
     c->budget.alias = (Alias){t->name, x->name, p->value};
     Verdict v = compare(c, g->value, p->value, depth - 1);

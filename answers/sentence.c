@@ -109,9 +109,9 @@ static bool holds_word(Text s, const char *word)
 
 static const char *const doubts[] = {"not",    "n't",  "cannot", "never",   "neither", "nor",     "no",    "none",     "except", "but",
                                      "instead", "rather", "unless", "either", "between", "than",   "wrong", "incorrect", "if",    "when",
-                                     "where",  "until", "opposite", "most", "least",  "everything", "anything", "maybe", "perhaps", NULL};
+                                     "where",  "until", "doubt", "eq", "equation", "bound", "then", "at", "alternatively", "kidding", "wait", "opposite", "most", "least",  "everything", "anything", "maybe", "perhaps", NULL};
 
-static bool is_doubtful(Text s)
+bool is_doubtful(Text s)
 {
     if (memmem(s.data, s.size, "\\forall", 7) != NULL || memmem(s.data, s.size, "\\exists", 7) != NULL)
         return true;
@@ -130,9 +130,11 @@ static const char *const links[] = {
     "made",   "so",   "thus",  "hence", "then",  "therefore", "that",    "about",  "approximately", "exactly", "roughly", "around", "only",
     "answer", "result", "total", "contains", "becomes", "remains", "sold", "earns", "pays", "paid", "spends", "spent", "left", ":", "=",
     "\xe2\x89\x88", NULL};
-static const char *const of_what[] = {"root",  "square", "cube",    "half",  "third",  "thirds", "quarter", "quarters", "negative", "reciprocal",
-                                      "inverse", "multiple", "power", "factor", "percent", "%",    "log",     "logarithm", "out",     "all",
-                                      "one",   "rest",  "double",  "part",  "most",   "none",   "multiples", "instead", "factorial", NULL};
+// "a length of 7", but not "the square root of 5"
+static const char *const of_what[] = {"length", "value",  "total", "area",   "volume",   "probability", "mass",   "speed",    "velocity", "distance",
+                                      "height", "width",  "cost",  "price",  "number",   "amount",      "average", "mean",    "median",   "weight",
+                                      "age",    "radius", "perimeter", "diameter", "energy", "force",   "current", "voltage", "temperature", "pressure",
+                                      "rate",   "score",  "depth", "charge", "power",    "answer",      "result",  "sum",     NULL};
 
 static bool is_cjk(unsigned char c) { return c >= 0xE3 && c <= 0xED; }
 
@@ -143,8 +145,10 @@ static bool may_follow(Text before)
     if (before.size == 0)
         return true;
     if (word_at_end(before, "of"))
-        return !ends_in(text_trimmed((Text){before.data, before.size - 2}), of_what);
-    return ends_in(before, links);
+        return ends_in(text_trimmed((Text){before.data, before.size - 2}), of_what);
+    char sign = before.size > 1 ? text_end(before)[-2] : ' ';
+    bool compared = text_end(before)[-1] == '=' && strchr("<>!=", sign) != NULL; // >= 5
+    return !compared && ends_in(before, links);
 }
 
 // ---- a sentence in its own memory: without the signs that set formulas apart, its only number in words as digits
@@ -227,7 +231,7 @@ static Text formula_at_end(Verifier *v, Text s)
 {
     int tried = 0;
     for (size_t i = 0; i < s.size && tried < SUFFIXES_MOST; i++) {
-        bool begins = i == 0 || s.data[i - 1] == ' ' || s.data[i - 1] == ':' || s.data[i - 1] == '=';
+        bool begins = i == 0 || s.data[i - 1] == ' ' || s.data[i - 1] == '=';
         bool foreign = i > 0 && is_cjk((unsigned char)s.data[i - 1 >= 2 ? i - 3 : 0]) && isdigit((unsigned char)s.data[i]);
         bool set_apart = begins && s.data[i] == '[';
         if (s.data[i] == ' ' || !(foreign || set_apart || (begins && may_follow((Text){s.data, i}))))

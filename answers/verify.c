@@ -40,6 +40,12 @@ static void show(char out[FINDING_BYTES], Text s)
     out[n] = 0;
 }
 
+// What follows a first sentence may explain it, and may take it back.
+static bool is_remark(Text s)
+{
+    return words_in(s) > 3 && !is_doubtful(s);
+}
+
 static void find(Verifier *v, Finding *f, Text response)
 {
     Statement list[STATEMENTS_MOST];
@@ -71,7 +77,8 @@ static void find(Verifier *v, Finding *f, Text response)
         f->verdict = one == VERDICT_EQUAL || v->given.has_rows ? one : f->verdict;
     }
     if (f->verdict != VERDICT_EQUAL && words && from->mark != MARK_BOX && from->mark != MARK_BOXES) {
-        Verdict one = match_answer(v, first_sentence(answer));
+        Text first = first_sentence(answer);
+        Verdict one = is_remark(text_between(first.data + first.size, answer.data + answer.size)) ? match_answer(v, first) : f->verdict;
         f->verdict = one == VERDICT_EQUAL ? one : f->verdict;
     }
     f->rule = v->comparison.rule;

@@ -263,7 +263,9 @@ static const char *const doubts[] = {
     "might",     "may",      "could",    "would",    "can",      "if",      "unless",        "except",    "instead",  "rather",
     "unlike",    "whether",  "wait",     "actually", "unsure",   "unclear", "versus",        "vs",        "almost",   "otherwise",
     "sometimes", "partly",   "half",     "likely",   "unlikely", "should",  "alternatively", "uncertain", "guess",    "depends",
-    "contrary",  "opposite", "other",    "than",     "yet",      NULL};
+    "contrary",  "opposite", "other",    "than",     "yet",      "misconception", "mistake", "wrong", "incorrect", "distractor", "exception", "reverse", "inverse", "alternative", "second", "third",
+    "least", "most", "used", "competitor", "rest", "former", "latter", "input", "few", "trap", "guess", "worst", "opposite", "plaintiff",
+    "buyer", "seller", "defendant", "previous", "next", "wait", "actually", NULL};
 static const char *const reports[] = {"that",    "which",   "who",      "what",   "says",  "said",     "say",
                                       "claims",  "claimed", "claim",    "thinks", "think", "believes", "believe",
                                       "suppose", "assume",  "assuming", "let",    "lets",  "nobody",   "everyone",
