@@ -39,7 +39,8 @@ bool reads_as_formula(Verifier *v, Text s)
 // "Answer $x$" is no product.
 static bool sets_formula_apart(const Verifier *v, Text s)
 {
-    bool delimited = memchr(s.data, '$', s.size) != NULL || memmem(s.data, s.size, "\\(", 2) != NULL || memmem(s.data, s.size, "\\[", 2) != NULL;
+    bool delimited = memchr(s.data, '$', s.size) != NULL || memmem(s.data, s.size, "\\(", 2) != NULL ||
+                     memmem(s.data, s.size, "\\[", 2) != NULL;
     return delimited && v->given.formula->root != NULL && is_wordy(v->given.formula->root);
 }
 

@@ -201,7 +201,8 @@ static bool are_marks(const Items *list)
         int marks = 0;
         for (int i = 0; i < list->count; i++) {
             const Node *n = list->items[i].value;
-            marks += (n->kind == NODE_SYMBOL || n->kind == NODE_NUMBER) && n->name.size == 1 && strchr(*pair, *n->name.data) != NULL;
+            marks +=
+                (n->kind == NODE_SYMBOL || n->kind == NODE_NUMBER) && n->name.size == 1 && strchr(*pair, *n->name.data) != NULL;
         }
         if (marks == list->count)
             return list->count > 2;
@@ -239,10 +240,21 @@ static bool is_sequence(const Items *list)
     return list->count > SOLUTIONS_MOST;
 }
 
+// "1/4 or 0.25" says one value twice.
+static bool says_one(Comparison *c, const Items *g, const Items *p, int depth)
+{
+    bool same = g->count == 1 && p->count > 1 && p->count <= 3 && !p->full && p->items[0].value->kind != NODE_SYMBOL;
+    for (int i = 0; same && i < p->count; i++)
+        same = compare(c, g->items[0].value, p->items[i].value, depth - 1) == VERDICT_EQUAL;
+    return same;
+}
+
 static Verdict compare_items(Comparison *c, const Items *g, const Items *p, int depth)
 {
     if (g->full || p->full)
         return decide(c, VERDICT_UNKNOWN, "too many parts");
+    if (says_one(c, g, p, depth))
+        return decide(c, VERDICT_EQUAL, "one value, said twice");
     Naming gold = naming_of(c, g), given = naming_of(c, p);
     if (gold == DISTINCT_NAMES && given == DISTINCT_NAMES)
         return compare_by_name(c, g, p, depth);

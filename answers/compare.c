@@ -221,13 +221,28 @@ static Verdict compare_named(Comparison *c, const Node *g, const Node *p, const 
     return v == VERDICT_EQUAL ? v : decide(c, VERDICT_UNKNOWN, "other names");
 }
 
+static bool is_unsolved(const Node *n, const Named *named)
+{
+    return n->kind == NODE_RELATION && n->relation == EQUAL && named->value == n && has_symbols(n);
+}
+
+// 2x + 4y = 3 and y = 3/4 - x/2; what else solves it is not known.
+static Verdict compare_solution(Comparison *c, const Node *g, const Node *p, int depth)
+{
+    bool equations = g->kind == NODE_RELATION && p->kind == NODE_RELATION && g->relation == EQUAL && p->relation == EQUAL;
+    if (equations && compare_relations(c, g, p, depth - 1) == VERDICT_EQUAL)
+        return VERDICT_EQUAL;
+    return decide(c, VERDICT_UNKNOWN, "an equation, and what may solve it");
+}
+
 static bool is_lone(const Node *n) { return n->kind == NODE_SYMBOL && has_symbols(n); }
 
 static bool is_false_calculation(Comparison *c, const Node *n, const Named *named)
 {
     if (n->kind != NODE_RELATION || n->relation != EQUAL || named->value == n)
         return false;
-    const Node *before = named->name != NULL ? (n->first->kind == NODE_RELATION ? n->first->last : NULL) : left_end(n); // x = 2 = 3
+    const Node *before =
+        named->name != NULL ? (n->first->kind == NODE_RELATION ? n->first->last : NULL) : left_end(n); // x = 2 = 3
     return before != NULL && !has_symbols(before) && !has_symbols(named->value) &&
            compare_values(c, before, named->value) == VERDICT_DIFFERENT;
 }
@@ -246,6 +261,8 @@ Verdict compare(Comparison *c, const Node *g, const Node *p, int depth)
         return compare_collections(c, g, p, depth - 1);
     if (is_false_calculation(c, p, &given))
         return decide(c, VERDICT_UNKNOWN, "a calculation that is wrong"); // 3 = 2
+    if (is_unsolved(g, &gold) != is_unsolved(p, &given) && (gold.name != NULL || given.name != NULL || is_many(g) || is_many(p)))
+        return compare_solution(c, g, p, depth);
     if (gold.name != NULL && given.name != NULL)
         return compare_named(c, g, p, &gold, &given, depth);
     if (g->kind == NODE_RELATION && p->kind == NODE_RELATION && (gold.value == g || given.value == p)) {

@@ -81,7 +81,8 @@ static bool ends_with(Text s, const char *with)
 // -\boxed{42}, \sqrt{\boxed{42}}, \boxed{42}^2, "not \boxed{42}": what is in the box is not what is said.
 static bool is_changed(const Box *box, Text all)
 {
-    static const char *const before[] = {"-", "\xe2\x88\x92", "\\sqrt{", "\\ne", "\\neq", "\xe2\x89\xa0", "^", "_", "/", "\\frac{", "\\pm", " not", "n't be", "never", NULL};
+    static const char *const before[] = {"-", "\xe2\x88\x92", "\\sqrt{", "\\ne", "\\neq",  "\xe2\x89\xa0", "^", "_",
+                                         "/", "\\frac{",      "\\pm",    " not", "n't be", "never",        NULL};
     Text front = text_between(all.data, box->begin), close = {box_end(box), (size_t)(text_end(all) - box_end(box))};
     if (front.size > 1 && text_end(front)[-1] == '-' && text_end(front)[-2] != ' ' && text_end(front)[-2] != '$')
         return true;
@@ -94,7 +95,8 @@ static bool is_changed(const Box *box, Text all)
     const char *at = close.data + (close.size > 0 && *close.data == '}');
     size_t left = (size_t)(text_end(close) - at);
     bool degrees = (left > 5 && memcmp(at, "^\\circ", 6) == 0) || (left > 7 && memcmp(at, "^{\\circ}", 8) == 0);
-    return left > 1 && !degrees && (isdigit((unsigned char)at[0]) || at[0] == '^' || (at[0] == '.' && isdigit((unsigned char)at[1])));
+    return left > 1 && !degrees &&
+           (isdigit((unsigned char)at[0]) || at[0] == '^' || (at[0] == '.' && isdigit((unsigned char)at[1])));
 }
 
 // A box that holds others replaces them; one that stands apart from those before begins anew.
@@ -205,13 +207,26 @@ static bool begins_line(const char *begin, const char *at)
     }
 }
 
+// "the wrong answer is": what follows is not what the response answers.
+static bool is_denied(const char *begin, const char *at)
+{
+    static const char *const words[] = {"wrong ", "incorrect ", "false ", "likely ", "second best ",
+                                        "worst ", "other ",     "no ",    NULL};
+    for (const char *const *w = words; *w != NULL; w++) {
+        size_t n = strlen(*w);
+        if ((size_t)(at - begin) >= n && strncasecmp(at - n, *w, n) == 0)
+            return true;
+    }
+    return false;
+}
+
 static const Phrase *phrase_at(Text s, const char *at)
 {
     for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {
         size_t n = strlen(phrases[i].words);
         if (tolower((unsigned char)*at) == (unsigned char)phrases[i].words[0] || *at == phrases[i].words[0])
             if ((size_t)(text_end(s) - at) >= n && strncasecmp(at, phrases[i].words, n) == 0 &&
-                (!phrases[i].line || begins_line(s.data, at)))
+                (!phrases[i].line || begins_line(s.data, at)) && !is_denied(s.data, at))
                 return &phrases[i];
     }
     return NULL;

@@ -172,7 +172,8 @@ static size_t lex_command(Formula *f, const char *s, bool spaced)
     while (s[brace] == ' ')
         brace++;
     bool vector = text_is(name, "mathbf") || text_is(name, "boldsymbol") || text_is(name, "bm");
-    bool letter = vector && s[brace] == '{' && ((isalpha((unsigned char)s[brace + 1]) && s[brace + 2] == '}') || s[brace + 1] == '\\');
+    bool letter =
+        vector && s[brace] == '{' && ((isalpha((unsigned char)s[brace + 1]) && s[brace + 2] == '}') || s[brace + 1] == '\\');
     if (is_text_command(name) && !letter) {
         size_t group = s[brace] == '{' ? group_size(s + brace) : 0;
         if (group == 0)

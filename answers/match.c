@@ -216,7 +216,8 @@ static Verdict compare_times(Verifier *v, bool *read)
 {
     int g, p;
     bool gold = time_read(&g, v->gold.text), given = time_read(&p, v->given.text);
-    *read = (gold && memchr(v->gold.text.data, ':', v->gold.text.size) != NULL) || (given && memchr(v->given.text.data, ':', v->given.text.size) != NULL);
+    *read = (gold && memchr(v->gold.text.data, ':', v->gold.text.size) != NULL) ||
+            (given && memchr(v->given.text.data, ':', v->given.text.size) != NULL);
     return *read && gold && given ? say(v, verdict_of(g == p), "times of day")
                                   : say(v, VERDICT_UNKNOWN, "a time of day and something else");
 }

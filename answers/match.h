@@ -24,7 +24,7 @@ static inline bool is_scalar(AnswerKind k) { return k == ANSWER_NUMBER || k == A
 
 // ---- match.c
 
-Verdict compare_trees(Verifier *v);              // of the two formulas
+Verdict compare_trees(Verifier *v);             // of the two formulas
 Verdict match_answer(Verifier *v, Text answer); // reads it into v->given; the rule is in v->comparison
 
 // ---- match_rows.c: rows of numbers and ranges
@@ -44,12 +44,13 @@ bool reads_as_formula(Verifier *v, Text s);         // into v->given
 Text sentence_formula(Verifier *v, Text sentence);  // the formula that it ends with; size 0: none, or not plainly
 bool is_doubtful(Text sentence);                    // it denies, compares or offers something else
 Text last_sentence_formula(Verifier *v, Text text); // of the last one that says any
-bool number_in_digits(char out[SENTENCE_BYTES], Text sentence, Text *with_digits); // "five apples"; false: it has digits, or no number
+bool number_in_digits(char out[SENTENCE_BYTES], Text sentence,
+                      Text *with_digits); // "five apples"; false: it has digits, or no number
 
 // ---- answer_said.c: from statements (extract.h) to the answer that is compared
 
 Text answer_said(Verifier *v, const Statement *list, int count, const Statement **from); // size 0: there is none
 Text last_box(Text statement);
-Text joined_boxes(char out[FORMULA_BYTES], Text statement);                              // with commas
+Text joined_boxes(char out[FORMULA_BYTES], Text statement); // with commas
 
 #endif

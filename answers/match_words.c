@@ -84,8 +84,9 @@ Verdict compare_number_word(Verifier *v)
 {
     char digits[SENTENCE_BYTES];
     Text text;
-    bool read = is_scalar(v->gold.kind) && v->given.text.size < SENTENCE_BYTES / 2 && number_in_digits(digits, v->given.text, &text) &&
-                formula_lex(&v->formulas[1], text) && formula_parse(&v->formulas[1]);
+    bool read = is_scalar(v->gold.kind) && v->given.text.size < SENTENCE_BYTES / 2 &&
+                number_in_digits(digits, v->given.text, &text) && formula_lex(&v->formulas[1], text) &&
+                formula_parse(&v->formulas[1]);
     if (!read)
         return VERDICT_UNKNOWN;
     Verdict verdict = compare_trees(v);

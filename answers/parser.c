@@ -231,8 +231,10 @@ static Node *parse_next_factor(Parser *p, Node *n)
     const Node *before = n->kind == NODE_MULTIPLY && n->close == 0 ? n->last : n;
     bool after_word = is_word(before);
     Node *factor = in_depth(p, parse_power);
-    bool cycles = factor != NULL && factor->kind == NODE_NUMBER && before->kind == NODE_NUMBER && factor->close == ')'; // (12)(34), 1.23(4)
-    if (factor == NULL || (after_word && is_word(factor)) || (cycles && (before->close == ')' || memchr(before->name.data, '.', before->name.size) != NULL)))
+    bool cycles =
+        factor != NULL && factor->kind == NODE_NUMBER && before->kind == NODE_NUMBER && factor->close == ')'; // (12)(34), 1.23(4)
+    if (factor == NULL || (after_word && is_word(factor)) ||
+        (cycles && (before->close == ')' || memchr(before->name.data, '.', before->name.size) != NULL)))
         return NULL;
     Node *product = joined(p, NODE_MULTIPLY, n, factor);
     return product == NULL ? NULL : scale_matrix(p, product);
@@ -270,7 +272,8 @@ static Node *parse_term(Parser *p)
     bool doubled = (at_sign(p, '-') || at_sign(p, '+')) && token_after(p)->sign == token(p)->sign && !token_after(p)->spaced;
     if (doubled) // --5, ++x
         return NULL;
-    if (token(p)->kind == TOKEN_NAME && token_after(p)->kind == TOKEN_NUMBER && (take_name(p, "minus") || take_name(p, "negative")))
+    if (token(p)->kind == TOKEN_NAME && token_after(p)->kind == TOKEN_NUMBER &&
+        (take_name(p, "minus") || take_name(p, "negative")))
         return node_of(p, NODE_NEGATE, in_depth(p, parse_term), NULL);
     if (take_sign(p, '-'))
         return node_of(p, NODE_NEGATE, in_depth(p, parse_term), NULL);

@@ -16,8 +16,9 @@ static const char *const greek[] = {"alpha",    "beta",     "gamma", "delta",  "
                                     "sigma",    "tau",      "phi",   "varphi", "chi",     "psi",        "omega", "Gamma", "Delta",
                                     "Theta",    "Lambda",   "Xi",    "Pi",     "Sigma",   "Phi",        "Psi",   "Omega", "ell",
                                     "infty",    "emptyset", "hbar",  "Re",     "Im",      NULL};
-static const char *const decorations[] = {"overline", "vec",      "overrightarrow", "hat",    "bar",  "tilde", "widehat",
-                                          "angle",    "triangle", "mathcal", "mathbb", "ddot", "dot", "mathbf", "boldsymbol", "bm", NULL};
+static const char *const decorations[] = {"overline", "vec",    "overrightarrow", "hat",     "bar",    "tilde",
+                                          "widehat",  "angle",  "triangle",       "mathcal", "mathbb", "ddot",
+                                          "dot",      "mathbf", "boldsymbol",     "bm",      NULL};
 static const char *const plain_names[] = {"pi", "theta", "alpha", "beta", "gamma", "lambda", "sigma", "omega", NULL};
 
 static const char *const currencies[] = {"$", "\u20ac", "\u00a3", "\u00a5", NULL};
@@ -131,7 +132,8 @@ static Node *parse_written_choices(Parser *p)
     p->at++;
     Node *a = parse_argument(p), *b = NULL;
     bool ordered = below && text_is(token(p)->span, "P"); // ^3P_2 is a state of an atom
-    if (a == NULL || !(take_name(p, "C") || (ordered && take_name(p, "P"))) || !take_sign(p, '_') || (b = parse_argument(p)) == NULL)
+    if (a == NULL || !(take_name(p, "C") || (ordered && take_name(p, "P"))) || !take_sign(p, '_') ||
+        (b = parse_argument(p)) == NULL)
         return NULL;
     Node *n = node_of(p, NODE_CALL, a, b);
     if (n != NULL)
@@ -522,11 +524,37 @@ static bool is_ascii(Text s)
     return true;
 }
 
+// log2(3), log10(5)
+static Node *parse_based_logarithm(Parser *p)
+{
+    Node *base = named(p, NODE_NUMBER, token(p)->span), *n = named(p, NODE_CALL, (Text){"log", 3});
+    p->at += 2;
+    Node *inside = parse_bracket(p, '(');
+    if (base == NULL || n == NULL || inside == NULL)
+        return NULL;
+    node_append(n, inside);
+    node_append(n, base);
+    return n;
+}
+
+static Node *parse_cube_root(Parser *p)
+{
+    Node *n = take_sign(p, '(') ? named(p, NODE_CALL, (Text){"root", 4}) : NULL,
+         *inside = n == NULL ? NULL : parse_bracket(p, '(');
+    Node *three = named(p, NODE_NUMBER, (Text){"3", 1});
+    if (inside == NULL || three == NULL)
+        return NULL;
+    node_append(n, inside);
+    node_append(n, three);
+    return n;
+}
+
 static Node *parse_name(Parser *p)
 {
     Text name = token(p)->span;
     p->at++;
-    static const char *const prose[] = {"of", "to", "by", "the", "are", "is", "at", "from", "with", "for", "not", "no", "than", "as", "on", "if", NULL};
+    static const char *const prose[] = {"of",  "to",  "by", "the",  "are", "is", "at", "from", "with",
+                                        "for", "not", "no", "than", "as",  "on", "if", NULL};
     if (one_of(name, prose))
         return NULL;
     if (one_of(name, currencies))
@@ -535,6 +563,10 @@ static Node *parse_name(Parser *p)
     if (choices != NULL)
         return choices;
     const Token *next = token(p);
+    if (text_is(name, "cbrt"))
+        return parse_cube_root(p);
+    if (text_is(name, "log") && next->kind == TOKEN_NUMBER && !next->spaced && next[1].sign == '(')
+        return parse_based_logarithm(p);
     if (next->kind == TOKEN_NUMBER && !next->spaced && !one_of(name, functions)) { // x1 is x_1; H2 is none of ours
         const Token *after = next + 1;
         bool code = (after->kind == TOKEN_NAME || after->kind == TOKEN_NUMBER) && !after->spaced; // 9j6kn

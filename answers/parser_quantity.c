@@ -172,8 +172,9 @@ bool at_unit(const Parser *p, const Node *value)
 {
     const Token *end;
     bool ambiguous;
-    return !p->f->no_units && value->kind != NODE_DEGREE && value->kind != NODE_PERCENT && (is_unit_word(token(p)) || at_sign(p, '^') || at_sign(p, '{')) && has_number(value) &&
-           !has_quantity(value) && !has_symbols(value) && unit_here(p, &end, &ambiguous);
+    return !p->f->no_units && value->kind != NODE_DEGREE && value->kind != NODE_PERCENT &&
+           (is_unit_word(token(p)) || at_sign(p, '^') || at_sign(p, '{')) && has_number(value) && !has_quantity(value) &&
+           !has_symbols(value) && unit_here(p, &end, &ambiguous);
 }
 
 Node *parse_quantity(Parser *p, Node *value)

@@ -17,7 +17,7 @@ typedef enum Agreement { AGREE, DISAGREE, NOT_KNOWN } Agreement;
 // ---- decimals
 
 typedef struct Decimal {
-    long places; // digits behind the point; a power of ten counts against them
+    long places;            // digits behind the point; a power of ten counts against them
     int significant, zeros; // zeros: of these, at the end
     bool point;
 } Decimal;
@@ -241,6 +241,16 @@ Verdict compare_values(Comparison *c, const Node *g, const Node *p)
 
 static bool is_symbol(const Node *n, const char *name) { return n->kind == NODE_SYMBOL && text_is(n->name, name); }
 
+static bool mentions_text(const Node *n, Text name)
+{
+    if (n->kind == NODE_SYMBOL && texts_equal(n->name, name))
+        return true;
+    EACH_CHILD (child, n)
+        if (mentions_text(child, name))
+            return true;
+    return false;
+}
+
 static bool mentions(const Node *n, const char *name)
 {
     if (is_symbol(n, name))
@@ -268,13 +278,91 @@ static bool other_letter(const Node *g, const Node *p, const char **from, const 
     if (*to != NULL && *from != NULL && strcmp(*to, *from) != 0 && !mentions(g, *from) && !mentions(p, *to))
         return true;
     *from = "j", *to = "i"; // 3 + 4j; 3i and 3j are vectors
-    return g->kind == NODE_ADD && p->kind == NODE_ADD && mentions(g, "i") && mentions(p, "j") && !mentions(g, "j") && !mentions(p, "i");
+    return g->kind == NODE_ADD && p->kind == NODE_ADD && mentions(g, "i") && mentions(p, "j") && !mentions(g, "j") &&
+           !mentions(p, "i");
+}
+
+// The one symbol of a tree that the other does not have; size 0: none, or several
+static void other_symbol(const Node *n, const Node *not_in, Text *found, int *count)
+{
+    bool symbol = n->kind == NODE_SYMBOL && has_symbols(n);
+    if (symbol && !mentions_text(not_in, n->name) && !(found->size > 0 && texts_equal(*found, n->name))) {
+        *found = n->name;
+        ++*count;
+    }
+    EACH_CHILD (c, n)
+        other_symbol(c, not_in, found, count);
+}
+
+// A constant, or an index, by another letter: whether that is meant, nobody knows.
+static bool is_renamed(Comparison *c, const Node *g, const Node *p)
+{
+    Text x = {NULL, 0}, y = {NULL, 0};
+    int xs = 0, ys = 0;
+    other_symbol(g, p, &x, &xs);
+    other_symbol(p, g, &y, &ys);
+    if (xs != 1 || ys != 1)
+        return false;
+    c->budget.alias = (Alias){y, x, p};
+    Verdict v = compare_values(c, g, p);
+    c->budget.alias = (Alias){{NULL, 0}, {NULL, 0}, NULL};
+    return v == VERDICT_EQUAL;
+}
+
+static bool has_vector(const Node *n)
+{
+    if (is_vector(n))
+        return true;
+    EACH_CHILD (c, n)
+        if (has_vector(c))
+            return true;
+    return false;
+}
+
+static bool has_decimal(const Node *n)
+{
+    if (n->kind == NODE_NUMBER && memchr(n->name.data, '.', n->name.size) != NULL)
+        return true;
+    EACH_CHILD (c, n)
+        if (has_decimal(c))
+            return true;
+    return false;
+}
+
+// Decimals among symbols, or in both parts of a complex number, may be rounded: within a hundredth that is not known.
+static bool is_near(Comparison *c, const Node *g, const Node *p)
+{
+    if ((!has_decimal(g) && !has_decimal(p)) || (g->kind == NODE_NUMBER && p->kind == NODE_NUMBER))
+        return false;
+    bool near = true;
+    mpc_t x, y;
+    mpfr_t difference, size;
+    mpc_init2(x, VALUE_BITS);
+    mpc_init2(y, VALUE_BITS);
+    mpfr_inits2(VALUE_BITS, difference, size, (mpfr_ptr)NULL);
+    for (int i = 0; near && i < POINTS; i++) {
+        near = evaluate_at(&c->budget, g, i, x) && evaluate_at(&c->budget, p, i, y);
+        mpc_sub(y, y, x, MPC_RNDNN);
+        mpc_abs(difference, y, MPFR_RNDN);
+        mpc_abs(size, x, MPFR_RNDN);
+        mpfr_div_ui(size, size, 100, MPFR_RNDN);
+        near = near && mpfr_cmp(difference, size) <= 0;
+    }
+    mpfr_clears(difference, size, (mpfr_ptr)NULL);
+    mpc_clear(x);
+    mpc_clear(y);
+    return near;
 }
 
 static Verdict compare_letters(Comparison *c, const Node *g, const Node *p)
 {
     const char *from, *to;
     Verdict v = compare_values(c, g, p);
+    bool symbols = has_symbols(g) || has_symbols(p) || mentions(g, "i") || mentions(p, "i");
+    if (v == VERDICT_DIFFERENT && (has_vector(g) || has_vector(p)))
+        return decide(c, VERDICT_UNKNOWN, "vectors");
+    if (v == VERDICT_DIFFERENT && symbols && !other_letter(g, p, &from, &to) && (is_renamed(c, g, p) || is_near(c, g, p)))
+        return decide(c, VERDICT_UNKNOWN, "another letter, or rounded");
     if (v != VERDICT_DIFFERENT || !other_letter(g, p, &from, &to))
         return v;
     c->budget.alias = (Alias){{from, strlen(from)}, {to, strlen(to)}, p};
@@ -425,13 +513,13 @@ static Verdict compare_scaled(Comparison *c, const Amount *with, const Amount *w
 // Words behind a number that are no unit: they say another number, or that it is none.
 static bool is_countable(const Unit *unit)
 {
-    static const char *const others[] = {"squared", "cubed",   "factorial", "root",    "inverse",  "imaginary", "conjugate", "recurring", "repeating",
-                                         "wrong",   "false",   "rejected",  "negative", "debt",    "overdrawn", "many",      "score",     "gross",
-                                         "grand",   "mil",     "mio",       "lakh",    "crore",    "kilo",      "giga",      "mega",      "pair",
-                                         "decade",  "century", "dozen",     "half",    "halve",    "third",     "quarter",   "less",      "more",
-                                         "fewer",   "not",     "incorrect", "below",   "above",    "minus",     "plus",      "time",      "too",
-                                         "off",     "percent", "point",     "no",      "never",    "million",   "billion",   "thousand",  "hundred", "fail", "short",
-                                         "couple",  "trio",    "centurie",  NULL};
+    static const char *const others[] = {
+        "squared", "cubed",    "factorial", "root",    "inverse",   "imaginary", "conjugate", "recurring", "repeating", "wrong",
+        "false",   "rejected", "negative",  "debt",    "overdrawn", "many",      "score",     "gross",     "grand",     "mil",
+        "mio",     "lakh",     "crore",     "kilo",    "giga",      "mega",      "pair",      "decade",    "century",   "dozen",
+        "half",    "halve",    "third",     "quarter", "less",      "more",      "fewer",     "not",       "incorrect", "below",
+        "above",   "minus",    "plus",      "time",    "too",       "off",       "percent",   "point",     "no",        "never",
+        "million", "billion",  "thousand",  "hundred", "fail",      "short",     "couple",    "trio",      "centurie",  NULL};
     Text s = {unit->words[0].text, strlen(unit->words[0].text)};
     for (const char *const *o = others; unit->words_count > 0 && *o != NULL; o++)
         for (const char *at = s.data; (at = strstr(at, *o)) != NULL; at++) {

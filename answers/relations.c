@@ -129,7 +129,8 @@ Named named_value(const Node *n)
         const Node *r = named.value, *left = r->first, *right = r->last;
         bool chain = left->kind == NODE_RELATION && left->relation != RATIO,
              constant = !has_symbols(left_end(left)) && left->kind != NODE_LIST;
-        bool belongs = right->kind == NODE_SET || right->kind == NODE_BRACKET || right->kind == NODE_UNION || right->kind == NODE_LIST || right->kind == NODE_SUCH_THAT;
+        bool belongs = right->kind == NODE_SET || right->kind == NODE_BRACKET || right->kind == NODE_UNION ||
+                       right->kind == NODE_LIST || right->kind == NODE_SUCH_THAT;
         if (r->relation == IN && !chain && belongs) {
             named.name = is_name(left) ? left : NULL;
             named.value = right;

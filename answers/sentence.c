@@ -107,34 +107,41 @@ static bool holds_word(Text s, const char *word)
 
 // ---- what makes a sentence say something else
 
-static const char *const doubts[] = {"not",    "n't",  "cannot", "never",   "neither", "nor",     "no",    "none",     "except", "but",
-                                     "instead", "rather", "unless", "either", "between", "than",   "wrong", "incorrect", "if",    "when",
-                                     "where",  "until", "doubt", "eq", "equation", "bound", "then", "at", "alternatively", "kidding", "wait", "opposite", "most", "least",  "everything", "anything", "maybe", "perhaps", NULL};
+static const char *const doubts[] = {"not",           "n't",     "cannot",  "never",     "neither", "nor",    "no",
+                                     "none",          "except",  "but",     "instead",   "rather",  "unless", "either",
+                                     "between",       "than",    "wrong",   "incorrect", "if",      "when",   "where",
+                                     "until",         "doubt",   "eq",      "equation",  "bound",   "then",   "at",
+                                     "alternatively", "kidding", "wait",    "opposite",  "most",    "least",  "everything",
+                                     "anything",      "maybe",   "perhaps", NULL};
 
 bool is_doubtful(Text s)
 {
     if (memmem(s.data, s.size, "\\forall", 7) != NULL || memmem(s.data, s.size, "\\exists", 7) != NULL)
         return true;
     for (const char *const *d = doubts; *d != NULL; d++)
-        if (**d == 'n' && (*d)[1] == '\'' ? memmem(s.data, s.size, "n't", 3) != NULL || memmem(s.data, s.size, "n\xe2\x80\x99t", 5) != NULL
-                                          : holds_word(s, *d))
+        if (**d == 'n' && (*d)[1] == '\''
+                ? memmem(s.data, s.size, "n't", 3) != NULL || memmem(s.data, s.size, "n\xe2\x80\x99t", 5) != NULL
+                : holds_word(s, *d))
             return true;
     return false;
 }
 
 // ---- where in a sentence a formula may begin
 
-static const char *const links[] = {
-    "is",     "are",  "was",   "were",  "be",    "equals",   "equal to", "get",    "gets",  "gives",  "gave",  "obtain",   "yields",
-    "have",   "has",  "had",   "needs", "need",  "costs",    "cost",     "takes",  "take",  "took",   "find",  "found",    "makes",
-    "made",   "so",   "thus",  "hence", "then",  "therefore", "that",    "about",  "approximately", "exactly", "roughly", "around", "only",
-    "answer", "result", "total", "contains", "becomes", "remains", "sold", "earns", "pays", "paid", "spends", "spent", "left", ":", "=",
-    "\xe2\x89\x88", NULL};
+static const char *const links[] = {"is",       "are",     "was",     "were",      "be",     "equals",       "equal to",
+                                    "get",      "gets",    "gives",   "gave",      "obtain", "yields",       "have",
+                                    "has",      "had",     "needs",   "need",      "costs",  "cost",         "takes",
+                                    "take",     "took",    "find",    "found",     "makes",  "made",         "so",
+                                    "thus",     "hence",   "then",    "therefore", "that",   "about",        "approximately",
+                                    "exactly",  "roughly", "around",  "only",      "answer", "result",       "total",
+                                    "contains", "becomes", "remains", "sold",      "earns",  "pays",         "paid",
+                                    "spends",   "spent",   "left",    ":",         "=",      "\xe2\x89\x88", NULL};
 // "a length of 7", but not "the square root of 5"
-static const char *const of_what[] = {"length", "value",  "total", "area",   "volume",   "probability", "mass",   "speed",    "velocity", "distance",
-                                      "height", "width",  "cost",  "price",  "number",   "amount",      "average", "mean",    "median",   "weight",
-                                      "age",    "radius", "perimeter", "diameter", "energy", "force",   "current", "voltage", "temperature", "pressure",
-                                      "rate",   "score",  "depth", "charge", "power",    "answer",      "result",  "sum",     NULL};
+static const char *const of_what[] = {
+    "length", "value",  "total",     "area",     "volume", "probability", "mass",    "speed",   "velocity",    "distance",
+    "height", "width",  "cost",      "price",    "number", "amount",      "average", "mean",    "median",      "weight",
+    "age",    "radius", "perimeter", "diameter", "energy", "force",       "current", "voltage", "temperature", "pressure",
+    "rate",   "score",  "depth",     "charge",   "power",  "answer",      "result",  "sum",     NULL};
 
 static bool is_cjk(unsigned char c) { return c >= 0xE3 && c <= 0xED; }
 
@@ -200,7 +207,8 @@ bool number_in_digits(char out[SENTENCE_BYTES], Text s, Text *with_digits)
         int64_t n;
         if (isdigit((unsigned char)s.data[i]))
             return false;
-        size_t run = isalpha((unsigned char)s.data[i]) && (i == 0 || !isalpha((unsigned char)s.data[i - 1])) ? number_run(s, i, &n) : 0;
+        size_t run =
+            isalpha((unsigned char)s.data[i]) && (i == 0 || !isalpha((unsigned char)s.data[i - 1])) ? number_run(s, i, &n) : 0;
         if (run > 0 && size > 0)
             return false;
         if (run > 0)
@@ -209,7 +217,8 @@ bool number_in_digits(char out[SENTENCE_BYTES], Text s, Text *with_digits)
     }
     if (size == 0 || (number == 1 && size < s.size))
         return false;
-    int n = snprintf(out, SENTENCE_BYTES, "%.*s%" PRId64 "%.*s", (int)at, s.data, number, (int)(s.size - at - size), s.data + at + size);
+    int n = snprintf(out, SENTENCE_BYTES, "%.*s%" PRId64 "%.*s", (int)at, s.data, number, (int)(s.size - at - size),
+                     s.data + at + size);
     *with_digits = (Text){out, (size_t)n};
     return n > 0 && n < SENTENCE_BYTES;
 }
@@ -218,8 +227,13 @@ bool number_in_digits(char out[SENTENCE_BYTES], Text s, Text *with_digits)
 
 static Text without_last_words(Text s) // "5 apples in total"
 {
-    static const char *const words[] = {"in total", "in all", "altogether", "after all", "overall", "left", "exactly", "respectively",
-                                        "is the solution", "is the answer", "is our answer", "is the final answer", "is correct", NULL};
+    static const char *const words[] = {"in total",        "in all",
+                                        "altogether",      "after all",
+                                        "overall",         "left",
+                                        "exactly",         "respectively",
+                                        "is the solution", "is the answer",
+                                        "is our answer",   "is the final answer",
+                                        "is correct",      NULL};
     for (const char *const *w = words; *w != NULL; w++)
         if (s.size > strlen(*w) + 1 && word_at_end(s, *w))
             return text_trimmed((Text){s.data, s.size - strlen(*w)});
@@ -269,5 +283,9 @@ Text last_sentence_formula(Verifier *v, Text s)
     Text sentence = last_sentence(s);
     if (!says_number(sentence) && sentence.data > s.data) // "I hope this helps."
         sentence = last_sentence(unwrapped(text_between(s.data, sentence.data)));
-    return sentence_formula(v, sentence);
+    if (sentence.size >= SENTENCE_BYTES) { // formulas without a point between them: the end of it
+        const char *at = text_end(sentence) - SENTENCE_BYTES / 2, *space = memchr(at, ' ', SENTENCE_BYTES / 2);
+        sentence = text_between(space == NULL ? text_end(sentence) : space, text_end(sentence));
+    }
+    return sentence_formula(v, text_trimmed(sentence));
 }

@@ -193,11 +193,21 @@ static bool is_inequality(const Node *n)
 static bool is_less(Relation r) { return r == LESS || r == LESS_EQUAL; }
 static bool has_equal(Relation r) { return r == LESS_EQUAL || r == GREATER_EQUAL; }
 
-// x, or |x|; f(x) and x_1 stand for themselves, too
+// The c of x + c; NULL: it is something else
+static const Node *shift_of(const Node *n)
+{
+    bool shifted =
+        n->kind == NODE_ADD && n->count == 2 && n->first->kind == NODE_SYMBOL && has_symbols(n->first) && !has_symbols(n->last);
+    return shifted ? n->last : NULL;
+}
+
+// x, or |x|, or |x - 2|; f(x) and x_1 stand for themselves, too
 static bool is_unknown(const Node *n, Text *name, bool *absolute)
 {
     *absolute = n->kind == NODE_CALL && text_is(n->name, "abs");
     n = *absolute ? n->first : n;
+    if (*absolute && shift_of(n) != NULL)
+        n = n->first;
     bool yes = (n->kind == NODE_SYMBOL && has_symbols(n) && !is_infinity(n)) || n->kind == NODE_APPLY;
     *name = yes ? n->name : (Text){NULL, 0};
     return yes;
@@ -223,10 +233,21 @@ static bool read_inequality(Budget *b, RealSet *s, const Node *left, Relation r,
     bool below = is_less(r) != turned;
     if (!absolute)
         return read_side(b, s, bound, below, has_equal(r));
-    Node copy = *bound, minus = {.kind = NODE_NEGATE, .count = 1, .first = &copy, .last = &copy};
-    copy.next = NULL;
-    return below ? read_interval(b, s, &minus, bound, has_equal(r), has_equal(r))
-                 : read_side(b, s, &minus, true, has_equal(r)) && read_side(b, s, bound, false, has_equal(r));
+    // -bound - c and bound - c
+    const Node *side = turned ? right : left, *c = shift_of(side->first);
+    Node zero = {.kind = NODE_NUMBER, .name = {"0", 1}}, copy[2] = {*bound, *bound},
+         shift[2] = {c == NULL ? zero : *c, c == NULL ? zero : *c};
+    Node away[2], ends[2], minus = {.kind = NODE_NEGATE, .count = 1, .first = &copy[0], .last = &copy[0]};
+    copy[0].next = NULL;
+    for (int i = 0; i < 2; i++) {
+        shift[i].next = NULL;
+        away[i] = (Node){.kind = NODE_NEGATE, .count = 1, .first = &shift[i], .last = &shift[i]};
+        Node *first = i == 0 ? &minus : &copy[1];
+        first->next = &away[i];
+        ends[i] = (Node){.kind = NODE_ADD, .count = 2, .first = first, .last = &away[i]};
+    }
+    return below ? read_interval(b, s, &ends[0], &ends[1], has_equal(r), has_equal(r))
+                 : read_side(b, s, &ends[0], true, has_equal(r)) && read_side(b, s, &ends[1], false, has_equal(r));
 }
 
 static bool read_relation(Budget *b, RealSet *s, const Node *n, int depth)

@@ -44,8 +44,8 @@ bool has_applications(const Node *n)
 // k_{\mathrm{B}}, k_{B} and k_B are one name.
 Text plain_name(char *out, size_t capacity, Text name)
 {
-    static const char *const fonts[] = {"\\mathrm", "\\text", "\\mathit", "\\mathbf", "\\rm", "\\mathsf", "\\operatorname", "\\mathcal",
-                                        "mathbf", "boldsymbol", "bm", "vec", "mathcal", NULL};
+    static const char *const fonts[] = {"\\mathrm",  "\\text", "\\mathit",   "\\mathbf", "\\rm", "\\mathsf", "\\operatorname",
+                                        "\\mathcal", "mathbf", "boldsymbol", "bm",       "vec",  "mathcal",  NULL};
     size_t n = 0;
     for (size_t i = 0; i < name.size && n < capacity;) {
         size_t skip = 0;
@@ -55,6 +55,10 @@ Text plain_name(char *out, size_t capacity, Text name)
         if (skip == 0 && strchr("{}_ \\", name.data[i]) == NULL)
             out[n++] = name.data[i];
         i += skip > 0 ? skip : 1;
+    }
+    if (n == 4 && memcmp(out, "hat", 3) == 0 && strchr("ijk", out[3]) != NULL) { // unit vectors, whatever marks them
+        out[0] = out[3];
+        n = 1;
     }
     return (Text){out, n};
 }
@@ -276,7 +280,7 @@ static bool power_at(Budget *b, mpc_t value, mpc_t exponent, const Node *of)
 
 // ---- what is no product of numbers
 
-static bool is_vector(const Node *n) // \vec{a}, \hat{H}, \mathbf{B}
+bool is_vector(const Node *n) // \vec{a}, \hat{H}, \mathbf{B}
 {
     static const char *const marks[] = {"vec", "hat", "mathbf", "boldsymbol", "bm", "overrightarrow", NULL};
     for (const char *const *m = marks; n->kind == NODE_SYMBOL && *m != NULL; m++)
@@ -289,7 +293,8 @@ static bool is_capital(const Node *n) { return n->kind == NODE_SYMBOL && isupper
 
 static bool is_inverse(const Node *n) // A^{-1}
 {
-    return n->kind == NODE_POWER && n->last->kind == NODE_NEGATE && n->last->first->kind == NODE_NUMBER && text_is(n->last->first->name, "1");
+    return n->kind == NODE_POWER && n->last->kind == NODE_NEGATE && n->last->first->kind == NODE_NUMBER &&
+           text_is(n->last->first->name, "1");
 }
 
 // Where order counts: vectors and operators, matrices that are inverted, g h g^{-1}; degrees and percentages of letters (5° N, 20% w/w)
@@ -303,7 +308,8 @@ static bool keeps_order(const Node *product)
         measures += c->kind == NODE_DEGREE || c->kind == NODE_PERCENT;
         letters += has_symbols(c);
         EACH_CHILD (other, product)
-            if (is_inverse(c) && c->first->kind == NODE_SYMBOL && other->kind == NODE_SYMBOL && texts_equal(c->first->name, other->name))
+            if (is_inverse(c) && c->first->kind == NODE_SYMBOL && other->kind == NODE_SYMBOL &&
+                texts_equal(c->first->name, other->name))
                 return true;
     }
     return vectors > 1 || inverses > 1 || (inverses > 0 && capitals > 0) || (measures > 0 && letters > 0);
@@ -314,7 +320,8 @@ static bool is_no_power(const Node *n)
 {
     const Node *base = n->first, *exponent = n->last;
     bool symbol = has_symbols(base) || (base->kind == NODE_SYMBOL && text_is(base->name, "pi"));
-    bool transposed = exponent->kind == NODE_SYMBOL && (text_is(exponent->name, "T") || text_is(exponent->name, "dagger") || text_is(exponent->name, "top"));
+    bool transposed = exponent->kind == NODE_SYMBOL &&
+                      (text_is(exponent->name, "T") || text_is(exponent->name, "dagger") || text_is(exponent->name, "top"));
     return symbol && (transposed || (exponent->kind == NODE_NUMBER && text_is(exponent->name, "0")));
 }
 
@@ -415,7 +422,8 @@ static bool symbol_at(const Budget *b, const Node *n, int point, mpc_t value)
 
 static bool is_allele(Text s) // Bb, AA; but Mm and Qq are products of masses and charges
 {
-    return s.size == 2 && tolower((unsigned char)s.data[0]) == tolower((unsigned char)s.data[1]) && strchr("mqMQ", s.data[0]) == NULL;
+    return s.size == 2 && tolower((unsigned char)s.data[0]) == tolower((unsigned char)s.data[1]) &&
+           strchr("mqMQ", s.data[0]) == NULL;
 }
 
 // A short word in a formula is a product of letters; a longer one is a name, and so are differentials and genes.

@@ -46,6 +46,7 @@ bool evaluate_at(Budget *b, const Node *n, int point, mpc_t value);
 bool values_agree(const Budget *b, const mpc_t x, const mpc_t y); // to AGREE_BITS of the larger, or of the terms that made them
 
 bool has_symbols(const Node *n);                        // others than the constants e, i and pi
+bool is_vector(const Node *n);                          // \vec{a}, \hat{H}, \mathbf{B}
 bool has_applications(const Node *n);                   // of functions that nobody knows
 bool needs_signs(const Node *n);                        // absolute values and the like, which positive points do not tell apart
 bool number_read(mpq_t value, Text digits);             // also 0.1\overline{6} and 0b101

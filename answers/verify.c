@@ -2,6 +2,7 @@
 #include "answers/verify.h"
 #include "answers/choice.h"
 #include "answers/match.h"
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,10 +42,7 @@ static void show(char out[FINDING_BYTES], Text s)
 }
 
 // What follows a first sentence may explain it, and may take it back.
-static bool is_remark(Text s)
-{
-    return words_in(s) > 3 && !is_doubtful(s);
-}
+static bool is_remark(Text s) { return words_in(s) > 3 && !is_doubtful(s); }
 
 static void find(Verifier *v, Finding *f, Text response)
 {
@@ -78,7 +76,8 @@ static void find(Verifier *v, Finding *f, Text response)
     }
     if (f->verdict != VERDICT_EQUAL && words && from->mark != MARK_BOX && from->mark != MARK_BOXES) {
         Text first = first_sentence(answer);
-        Verdict one = is_remark(text_between(first.data + first.size, answer.data + answer.size)) ? match_answer(v, first) : f->verdict;
+        Verdict one =
+            is_remark(text_between(first.data + first.size, answer.data + answer.size)) ? match_answer(v, first) : f->verdict;
         f->verdict = one == VERDICT_EQUAL ? one : f->verdict;
     }
     f->rule = v->comparison.rule;
@@ -96,11 +95,36 @@ static Verifier *open_verifier(Text gold)
 
 static bool is_letter(Text gold, char *letter) { return gold.size <= LETTER_BYTES && choice_letter(gold, letter); }
 
+// E. coli and A. Einstein are no options.
+static bool is_abbreviation(Text response)
+{
+    static const char *const species[] = {
+        "coli",    "aureus",       "difficile",  "pylori",     "falciparum",   "subtilis", "thaliana",
+        "elegans", "melanogaster", "cerevisiae", "pneumoniae", "tuberculosis", "sapiens",  "musculus",
+        "pombe",   "rerio",        "laevis",     "norvegicus", "faecalis",     "albicans", NULL};
+    Text s = response_said(response);
+    for (size_t i = 0; i + 3 < s.size; i++) {
+        if (!isupper((unsigned char)s.data[i]) || s.data[i + 1] != '.' || s.data[i + 2] != ' ' ||
+            (i > 0 && isalpha((unsigned char)s.data[i - 1])))
+            continue;
+        size_t n = 0;
+        while (i + 3 + n < s.size && isalpha((unsigned char)s.data[i + 3 + n]))
+            n++;
+        Text word = {s.data + i + 3, n};
+        bool name = n > 2 && isupper((unsigned char)*word.data) && i + 3 + n == s.size;
+        for (const char *const *w = species; *w != NULL; w++)
+            name = name || text_is(word, *w);
+        if (name)
+            return true;
+    }
+    return false;
+}
+
 // A reference that is a letter may be that of an option which stands in the question's text.
 static bool find_letter(Finding *f, Text gold, Text response)
 {
     char right, said;
-    if (!is_letter(gold, &right) || !choice_letter_said(response, &said))
+    if (!is_letter(gold, &right) || right > 'J' || is_abbreviation(response) || !choice_letter_said(response, &said))
         return false;
     f->kind = ANSWER_CHOICE;
     f->verdict = verdict_of(right == said);
