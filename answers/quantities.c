@@ -301,7 +301,7 @@ static bool is_renamed(Comparison *c, const Node *g, const Node *p)
     int xs = 0, ys = 0;
     other_symbol(g, p, &x, &xs);
     other_symbol(p, g, &y, &ys);
-    if (xs != 1 || ys != 1)
+    if (xs != 1 || ys != 1 || g->kind == NODE_SYMBOL) // x_1 and x_2 are two
         return false;
     c->budget.alias = (Alias){y, x, p};
     Verdict v = compare_values(c, g, p);

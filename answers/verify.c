@@ -194,7 +194,8 @@ Text response_answer(Text response, char *out, size_t capacity)
     Statement list[STATEMENTS_MOST];
     const Statement *from;
     Text answer = answer_said(v, list, response_statements(list, response), &from);
-    if (answer.data == v->boxes[1]) {
+    bool inside = answer.size > 0 && answer.data >= (const char *)v && answer.data < (const char *)(v + 1);
+    if (inside) { // boxes that were joined, or a sentence without its dollars
         answer.size = answer.size < capacity ? answer.size : capacity;
         memcpy(out, answer.data, answer.size);
         answer.data = out;

@@ -117,7 +117,6 @@ static void expressions_are_equal_where_their_values_are(void **state)
         {"x+y", "x-y"},
         {"\\sqrt{x^2}", "x"},
         {"x_1", "x_2"},
-        {"11a+c", "11a+b"},
     };
     EXPECT_ALL(VERDICT_EQUAL, equal);
     EXPECT_ALL(VERDICT_DIFFERENT, different);
@@ -158,13 +157,14 @@ static void relations_sets_and_structures_are_compared_by_what_they_say(void **s
         {"\\begin{pmatrix} 1 & 2 \\\\ 3 & 4 \\end{pmatrix}", "\\begin{pmatrix} 1 & 2 \\\\ 3 & 5 \\end{pmatrix}"},
         {"12:00", "11:00"},
         {"(1,2,3)", "(1,2)"},
-        {"x + y - z + 2 = 0", "5x - 7y + 11z + 4 = 0"},
         {"[0,1) \\cup (2,3]", "[0,1) \\cup (2,3)"},
         {"1, 1", "1, 2"},
     };
     EXPECT_ALL(VERDICT_EQUAL, equal);
     EXPECT_ALL(VERDICT_DIFFERENT, different);
-    expect(VERDICT_DIFFERENT, "7 = 11a+c", "11a+c");
+    expect(VERDICT_UNKNOWN, "11a+c", "11a+b"); // by another letter
+    expect(VERDICT_UNKNOWN, "x + y - z + 2 = 0", "5x - 7y + 11z + 4 = 0"); // one may be what follows from the other
+    expect(VERDICT_UNKNOWN, "7 = 11a+c", "11a+c");
 }
 
 static void formulas_of_logic_and_sets_are_compared_by_their_truth_tables(void **state)
@@ -214,7 +214,7 @@ static void an_answer_is_found_where_a_response_says_it(void **state)
         {"Work.\n#### 17", "17"},
         {"The roots are \\boxed{-2} and \\boxed{1}.", "-2, 1"},
         {"\\boxed{\\frac{1}{2}}", "\\frac{1}{2}"},
-        {"It was \\boxed{200}. Final Answer: The final answer is $10,455$. I hope it is correct.", "$10,455$"},
+        {"It was \\boxed{200}. Final Answer: The final answer is $10,455$. I hope it is correct.", "10,455"},
         {"We find that the shortest one of them has a length of 7 after all", "7"},
         {"so the answer is: $x^2$", "x^2"},
         {"3+2", "3+2"},
@@ -260,7 +260,7 @@ static void work_and_depth_have_limits(void **state)
     repeat(a, "\\sin(x)+", 120);
     repeat(b, "\\sin(y)+", 120);
     strcat(a, "1"), strcat(b, "1");
-    expect(VERDICT_DIFFERENT, a, b);
+    expect(VERDICT_UNKNOWN, a, b); // by another letter
     repeat(a, "\\tan^{3}(x+y)+", 511); // too many tokens, so that only the spelling is left: all of it
     repeat(b, "\\tan^{3}(x+y)+", 511);
     strcat(a, "1"), strcat(b, "2");
