@@ -555,7 +555,7 @@ static Node *parse_name(Parser *p)
     p->at++;
     static const char *const prose[] = {"of",  "to",  "by", "the",  "are", "is", "at", "from", "with",
                                         "for", "not", "no", "than", "as",  "on", "if", NULL};
-    if (one_of(name, prose))
+    if (one_of(name, prose) && !at_sign(p, '^') && !at_sign(p, '_')) // by^5 is a product
         return NULL;
     if (one_of(name, currencies))
         return parse_currency(p, name);

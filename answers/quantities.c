@@ -539,8 +539,8 @@ static bool may_be_left_out(const Amount *a, const Node *n, bool reference)
         return true;
     Text name = n->kind == NODE_NEGATE ? n->first->name : n->name;
     bool foreign = name.size > 0 && (unsigned char)*name.data >= 0x80, plural = false;
-    for (size_t i = 0; i + 1 <= name.size; i++) // a word that ends in s
-        plural = plural || (name.data[i] == 's' && (i + 1 == name.size || name.data[i + 1] == ' ' || name.data[i + 1] == '}'));
+    for (size_t i = 0; i < name.size; i++) // a word that ends in s
+        plural = plural || (name.data[i] == 's' && (i + 1 == name.size || strchr(" .}", name.data[i + 1]) != NULL));
     return is_countable(&a->unit) && (reference || foreign || plural);
 }
 
