@@ -176,11 +176,10 @@ static bool can_round(const Node *g, const Node *p)
     return may_round(g, p, false, &places) || may_round(p, g, false, &places);
 }
 
-static Verdict compare_points(Comparison *c, const Node *g, const Node *p)
+static Verdict compare_at(Comparison *c, const Node *g, const Node *p, int first, int count)
 {
-    bool symbols = has_symbols(g) || has_symbols(p);
-    int points = !symbols ? 1 : needs_signs(g) || needs_signs(p) ? 2 * POINTS : POINTS, agreed = 0;
-    for (int i = 0; i < points; i++) {
+    int agreed = 0;
+    for (int i = first; i < first + count; i++) {
         Agreement a = agree_at(c, g, p, i);
         if (a == DISAGREE) // f(2) may well be 5
             return has_applications(g) || has_applications(p) ? decide(c, VERDICT_UNKNOWN, "unknown functions")
@@ -188,6 +187,17 @@ static Verdict compare_points(Comparison *c, const Node *g, const Node *p)
         agreed += a == AGREE;
     }
     return agreed > 0 ? VERDICT_EQUAL : decide(c, VERDICT_UNKNOWN, CANNOT_EVALUATE);
+}
+
+static Verdict compare_points(Comparison *c, const Node *g, const Node *p)
+{
+    if (!has_symbols(g) && !has_symbols(p))
+        return compare_at(c, g, p, 0, 1);
+    Verdict v = compare_at(c, g, p, 0, needs_signs(g) || needs_signs(p) ? 2 * POINTS : POINTS);
+    if (v == VERDICT_UNKNOWN || (!needs_wholes(g) && !needs_wholes(p)))
+        return v;
+    return compare_at(c, g, p, WHOLE_POINT, POINTS) == v ? v
+                                                         : decide(c, VERDICT_UNKNOWN, "only for whole numbers, or for others");
 }
 
 // A logarithm without a base is natural or common, the same one on both sides.

@@ -31,6 +31,20 @@ bool needs_signs(const Node *n)
     return false;
 }
 
+bool needs_wholes(const Node *n)
+{
+    static const char *const stepped[] = {"floor", "ceil", "arcsin", "arccos", "arctan", "asin", "acos", "atan"};
+    for (size_t i = 0; n->kind == NODE_CALL && i < sizeof stepped / sizeof *stepped; i++)
+        if (text_is(n->name, stepped[i]))
+            return true;
+    if (n->kind == NODE_POWER && n->first->kind == NODE_NEGATE && has_symbols(n->first->next))
+        return true;
+    EACH_CHILD (c, n)
+        if (needs_wholes(c))
+            return true;
+    return false;
+}
+
 bool has_applications(const Node *n)
 {
     if (n->kind == NODE_APPLY)
@@ -65,12 +79,16 @@ Text plain_name(char *out, size_t capacity, Text name)
 
 enum { NAME_BYTES = 64 };
 
-// Between 1/2 and 5/2, a multiple of 2^-32 that depends on the name and on the point.
+// Between 1/2 and 5/2, a multiple of 2^-32 that depends on the name and on the point; at WHOLE_POINT and behind it a whole number from 2 to 17.
 static void symbol_value(Text name, int point, mpc_t value)
 {
     char plain[NAME_BYTES];
     uint64_t hash = hash_bytes(plain, plain_name(plain, sizeof plain, name).size);
     Philox bits = random_bits(hash, RANDOM_POINT, (uint32_t)(point % POINTS), 0, 0);
+    if (point >= WHOLE_POINT) {
+        mpc_set_ui(value, 2 + bits.v[2] % 16, MPC_RNDNN);
+        return;
+    }
     mpc_set_ui(value, bits.v[0], MPC_RNDNN);
     mpc_div_2ui(value, value, 31, MPC_RNDNN);
     mpfr_add_d(mpc_realref(value), mpc_realref(value), 0.5, MPFR_RNDN);

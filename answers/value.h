@@ -7,7 +7,7 @@
 #include <gmp.h>
 #include <mpc.h>
 
-enum { VALUE_BITS = 192, AGREE_BITS = 128, POINTS = 4, STEPS_MOST = 40000 };
+enum { VALUE_BITS = 192, AGREE_BITS = 128, POINTS = 4, WHOLE_POINT = 2 * POINTS, STEPS_MOST = 40000 };
 
 // In one of the trees a letter stands for another: the C of an integral written c, f(x) written g(t).
 typedef struct Alias {
@@ -45,10 +45,12 @@ bool evaluate_exact(Budget *b, const Node *n, mpq_t value); // false: not a rati
 bool evaluate_at(Budget *b, const Node *n, int point, mpc_t value);
 bool values_agree(const Budget *b, const mpc_t x, const mpc_t y); // to AGREE_BITS of the larger, or of the terms that made them
 
-bool has_symbols(const Node *n);                        // others than the constants e, i and pi
-bool is_vector(const Node *n);                          // \vec{a}, \hat{H}, \mathbf{B}
-bool has_applications(const Node *n);                   // of functions that nobody knows
-bool needs_signs(const Node *n);                        // absolute values and the like, which positive points do not tell apart
+bool has_symbols(const Node *n);      // others than the constants e, i and pi
+bool is_vector(const Node *n);        // \vec{a}, \hat{H}, \mathbf{B}
+bool has_applications(const Node *n); // of functions that nobody knows
+bool needs_signs(const Node *n);      // absolute values and the like, which positive points do not tell apart
+bool needs_wholes(
+    const Node *n); // roundings, inverse functions, (-1)^n: what holds for whole numbers may not for others, and the reverse
 bool number_read(mpq_t value, Text digits);             // also 0.1\overline{6} and 0b101
 Text plain_name(char *out, size_t capacity, Text name); // of a symbol: without braces, _ and font commands
 

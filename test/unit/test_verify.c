@@ -120,6 +120,15 @@ static void expressions_are_equal_where_their_values_are(void **state)
     };
     EXPECT_ALL(VERDICT_EQUAL, equal);
     EXPECT_ALL(VERDICT_DIFFERENT, different);
+    static const Pair for_some[] = { // the same for whole numbers only, or for others only, or up to a period
+        {"(-1)^n", "\\cos(n \\pi)"},
+        {"\\lceil n/2 \\rceil", "\\lfloor (n+1)/2 \\rfloor"},
+        {"\\lceil x \\rceil", "\\lfloor x \\rfloor + 1"},
+        {"\\arcsin(\\sin x)", "x"},
+    };
+    EXPECT_ALL(VERDICT_UNKNOWN, for_some);
+    expect(VERDICT_DIFFERENT, "(-1)^n", "(-1)^{n+1}");
+    expect(VERDICT_EQUAL, "\\lceil n/2 \\rceil", "-\\lfloor -n/2 \\rfloor");
 }
 
 static void relations_sets_and_structures_are_compared_by_what_they_say(void **state)
