@@ -1,6 +1,7 @@
 // Lists, sets of single things, tuples, matrices. Places count in tuples, matrices, rows and lists of words; lists and sets of numbers and
 // expressions have no order. What has a name is compared by its name: x = 2, y = 3 is y = 3, x = 2, and (2, 3) says the same in that order.
 #include "answers/compare.h"
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -205,7 +206,7 @@ static bool are_marks(const Items *list)
                 (n->kind == NODE_SYMBOL || n->kind == NODE_NUMBER) && n->name.size == 1 && strchr(*pair, *n->name.data) != NULL;
         }
         if (marks == list->count)
-            return list->count > 2;
+            return list->count > 2 || isalpha((unsigned char)**pair);
     }
     return false;
 }

@@ -244,7 +244,8 @@ static bool is_chain_side(const Node *n) { return n->first->kind == NODE_RELATIO
 
 Verdict compare_relations(Comparison *c, const Node *g, const Node *p, int depth)
 {
-    bool chains = is_chain_side(g) || is_chain_side(p) || g->relation == ARROW || p->relation == ARROW;
+    bool chains = is_chain_side(g) || is_chain_side(p) || g->relation == ARROW || p->relation == ARROW || g->relation == IN ||
+                  p->relation == IN;
     if (g->relation == RATIO && p->relation == RATIO)
         return compare_ratios(c, g, p, depth);
     if (g->relation == RATIO || p->relation == RATIO)
