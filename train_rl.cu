@@ -80,6 +80,7 @@ static RolloutRules rollout_rules(const Rl *s)
 static bool sample(Rl *s, Rollout *rollout, StepFacts *facts)
 {
     RolloutRules rules = rollout_rules(s);
+    curriculum_begin(&s->curriculum);
     if (s->o.dynamic_sampling)
         return dynamic_rollout(rollout, s->policy.engine, &s->curriculum, s->o.prompts_per_step, s->o.dynamic_batches,
                                s->run.step, &rules, &facts->dynamic);
@@ -275,6 +276,8 @@ static bool tell_of_nothing(Rl *s, const Rollout *rollout)
     return ok;
 }
 
+static const char *no_more(const DynamicReport *d) { return d->exhausted ? ", and there is no other prompt" : ""; }
+
 // Dynamic sampling that has found fewer groups than it was to find: why the others have no signal.
 static bool tell_of_few(Rl *s, const Rollout *rollout, const DynamicReport *d)
 {
@@ -283,8 +286,8 @@ static bool tell_of_few(Rl *s, const Rollout *rollout, const DynamicReport *d)
         return true;
     bool ok = dynamic_describe(&why, d);
     if (ok)
-        log_note(&s->run.log, "step %" PRId64 ": %" PRId64 " groups of %" PRId64 " have a signal after %" PRId64 " batches; the others: %s",
-                 s->run.step, rollout->count, s->o.prompts_per_step, d->batches, why.data);
+        log_note(&s->run.log, "step %" PRId64 ": %" PRId64 " groups of %" PRId64 " have a signal after %" PRId64 " batches%s; the others: %s",
+                 s->run.step, rollout->count, s->o.prompts_per_step, d->batches, no_more(d), why.data == NULL ? "none" : why.data);
     bytes_free(&why);
     return ok;
 }
@@ -309,10 +312,10 @@ static bool explain_silence(Rl *s, const Rollout *rollout, const DynamicReport *
     int64_t step = s->run.step + 1;
     bool ok = rollout_write(rollout, s->policy.tokenizer, s->rollouts, step) && dynamic_describe(&why, d) &&
               bytes_printf(&s->silence,
-                           "step %" PRId64 ": of %" PRId64 " groups in %" PRId64 " batches none has a signal (%s), so there is nothing "
+                           "step %" PRId64 ": of %" PRId64 " groups in %" PRId64 " batches none has a signal (%s)%s, so there is nothing "
                            "to learn from; see %s/step-%" PRId64 ".jsonl. Take problems that the model solves now and then, more "
                            "--samples-per-prompt or --dynamic-batches, or --no-dynamic-sampling",
-                           step, d->replaced, d->batches, why.data, s->rollouts, step);
+                           step, d->replaced, d->batches, why.data, no_more(d), s->rollouts, step);
     bytes_free(&why);
     return ok;
 }

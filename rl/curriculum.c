@@ -10,14 +10,45 @@ bool curriculum_open(Curriculum *c, const Documents *documents, const Curriculum
     *c = (Curriculum){.options = *options, .documents = documents};
     for (int l = 0; l < LEVELS; l++)
         c->level[l].pass_rate = NAN;
-    return order_open(&c->order, documents, &options->order);
+    c->prompts = allocate((size_t)documents->count + 1, sizeof *c->prompts);
+    TRY(c->prompts != NULL && order_open(&c->order, documents, &options->order));
+    curriculum_begin(c);
+    return true;
 }
 
-void curriculum_close(Curriculum *c) { order_close(&c->order); }
+void curriculum_close(Curriculum *c)
+{
+    order_close(&c->order);
+    free(c->prompts);
+    c->prompts = NULL;
+}
+
+// ---- a step
+
+void curriculum_begin(Curriculum *c)
+{
+    c->turn++;
+    memset(c->asked, 0, sizeof c->asked);
+}
+
+static int level_of(const Curriculum *c, int64_t number) { return c->documents->list[number].difficulty; }
+
+// The number at `place`, if it was not taken in this step.
+static bool take(Curriculum *c, int64_t number, int64_t place)
+{
+    TakenPrompt *prompt = &c->prompts[number];
+    if (prompt->turn == c->turn)
+        return false;
+    *prompt = (TakenPrompt){c->turn, place};
+    c->asked[level_of(c, number)]++;
+    return true;
+}
 
 // ---- level after level
 
 static int64_t level_count(const Curriculum *c, int l) { return c->documents->level_first[l + 1] - c->documents->level_first[l]; }
+
+static int64_t level_left(const Curriculum *c, int l) { return level_count(c, l) - c->asked[l]; } // for this step
 
 static double level_weight(const Curriculum *c, int l)
 {
@@ -26,17 +57,17 @@ static double level_weight(const Curriculum *c, int l)
     return (double)level_count(c, l) * (outside ? c->options.rare : 1);
 }
 
-// How many of each level: their shares, rounded down, and the rest to the largest remainders.
-static void share_out(const Curriculum *c, int64_t count, int64_t shares[LEVELS])
+// How many of each level, by weight: their shares, rounded down, and the rest to the largest remainders.
+static void share_by_weight(int64_t count, const double weights[LEVELS], int64_t shares[LEVELS])
 {
     double sum = 0, rest[LEVELS];
     int64_t left = count;
     for (int l = 0; l < LEVELS; l++)
-        sum += level_weight(c, l);
+        sum += weights[l];
     for (int l = 0; l < LEVELS; l++) {
-        double share = (double)count * level_weight(c, l) / sum;
+        double share = (double)count * weights[l] / sum;
         shares[l] = (int64_t)share;
-        rest[l] = level_count(c, l) > 0 ? share - (double)shares[l] : -1;
+        rest[l] = weights[l] > 0 ? share - (double)shares[l] : -1;
         left -= shares[l];
     }
     for (; left > 0; left--) {
@@ -48,37 +79,84 @@ static void share_out(const Curriculum *c, int64_t count, int64_t shares[LEVELS]
     }
 }
 
-static int64_t next_of_level(Curriculum *c, int l)
+// What a level has not any more, the others have to give: count is no more than what is left of all.
+static void share_out(const Curriculum *c, int64_t count, int64_t shares[LEVELS])
 {
-    int64_t n = level_count(c, l), at = c->level[l].taken++;
-    return c->documents->level_first[l] +
-           keyed_permutation(c->options.order.seed, RANDOM_ORDER, (uint32_t)(at / n), (uint32_t)l, n, at % n);
+    memset(shares, 0, LEVELS * sizeof *shares);
+    while (count > 0) {
+        double weights[LEVELS];
+        int64_t more[LEVELS];
+        for (int l = 0; l < LEVELS; l++)
+            weights[l] = level_left(c, l) > shares[l] ? level_weight(c, l) : 0;
+        share_by_weight(count, weights, more);
+        for (int l = 0; l < LEVELS; l++) {
+            int64_t room = level_left(c, l) - shares[l], n = more[l] < room ? more[l] : room;
+            shares[l] += n;
+            count -= n;
+        }
+    }
 }
 
-// ---- the next prompts
-
-int64_t curriculum_take(Curriculum *c, int64_t *numbers, int64_t count)
+static int64_t next_of_level(Curriculum *c, int l) // of one with prompts left
 {
-    int64_t all = c->documents->count, first = c->taken % all, n = 0;
-    if (c->options.adaptive) {
-        int64_t shares[LEVELS];
-        share_out(c, count, shares);
-        for (int l = 0; l < LEVELS; l++)
-            for (int64_t i = 0; i < shares[l]; i++)
-                numbers[n++] = next_of_level(c, l);
-    } else {
-        n = count < all - first ? count : all - first;
-        order_documents(&c->order, c->taken / all, first, n, numbers);
+    for (;;) {
+        int64_t n = level_count(c, l), at = c->level[l].taken++;
+        int64_t number = c->documents->level_first[l] +
+                         keyed_permutation(c->options.order.seed, RANDOM_ORDER, (uint32_t)(at / n), (uint32_t)l, n, at % n);
+        if (take(c, number, at))
+            return number;
     }
+}
+
+static int64_t take_by_level(Curriculum *c, int64_t *numbers, int64_t count)
+{
+    int64_t shares[LEVELS], n = 0;
+    share_out(c, count, shares);
+    for (int l = 0; l < LEVELS; l++)
+        for (int64_t i = 0; i < shares[l]; i++)
+            numbers[n++] = next_of_level(c, l);
     c->taken += n;
     return n;
 }
 
+// ---- the next prompts
+
+static int64_t take_in_order(Curriculum *c, int64_t *numbers, int64_t count)
+{
+    int64_t all = c->documents->count, n = 0;
+    while (n < count && (n == 0 || c->taken % all != 0)) { // with something, an epoch's end is one
+        int64_t first = c->taken % all, some = count - n < all - first ? count - n : all - first, kept = n;
+        order_documents(&c->order, c->taken / all, first, some, numbers + n);
+        for (int64_t i = 0; i < some; i++) {
+            int64_t number = numbers[n + i];
+            if (take(c, number, c->taken++))
+                numbers[kept++] = number; // kept <= n + i
+        }
+        n = kept;
+    }
+    return n;
+}
+
+int64_t curriculum_take(Curriculum *c, int64_t *numbers, int64_t count)
+{
+    int64_t left = c->documents->count;
+    for (int l = 0; l < LEVELS; l++)
+        left -= c->asked[l];
+    count = count < left ? count : left;
+    return c->options.adaptive ? take_by_level(c, numbers, count) : take_in_order(c, numbers, count);
+}
+
 void curriculum_return(Curriculum *c, const int64_t *numbers, int64_t count)
 {
-    c->taken -= count;
-    for (int64_t i = 0; c->options.adaptive && i < count; i++)
-        c->level[c->documents->list[numbers[i]].difficulty].taken--;
+    for (int64_t i = count - 1; i >= 0; i--) { // backwards: the first one's place is where it goes on
+        int64_t place = c->prompts[numbers[i]].place;
+        if (c->options.adaptive) {
+            c->level[level_of(c, numbers[i])].taken = place;
+            c->taken--;
+        } else {
+            c->taken = place;
+        }
+    }
 }
 
 void curriculum_learn(Curriculum *c, const Rollout *rollout)

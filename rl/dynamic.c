@@ -96,6 +96,8 @@ bool dynamic_rollout(Rollout *all, Engine *engine, Curriculum *curriculum, int64
     for (; ok && report->batches < most && all->count < wanted; report->batches++) {
         Rollout batch;
         int64_t used, count = curriculum_take(curriculum, numbers, wanted);
+        if ((report->exhausted = count == 0))
+            break;
         ok = rollout_run(&batch, engine, curriculum->documents, numbers, count, step, rules);
         if (!ok)
             break;

@@ -24,9 +24,10 @@ extern const char *const SILENCE_NAMES[SILENCES]; // "all wrong", ...
 typedef struct DynamicReport {
     int64_t batches, replaced; // batches of prompts; groups without a signal,
     int64_t why[SILENCES];     // and what they were
+    bool exhausted;            // there was no other prompt: each was sampled in this step
 } DynamicReport;
 
-// A rollout of `wanted` groups with a signal, in at most `most` batches of as many prompts; fewer when those had no more. The others that
+// A rollout of `wanted` groups with a signal, in at most `most` batches of as many prompts, none of them twice; fewer when those had no more. The others that
 // were sampled are set aside in it, for people to look at: those without a signal, and those behind the last one that was needed.
 bool dynamic_rollout(Rollout *rollout, Engine *engine, Curriculum *curriculum, int64_t wanted, int64_t most, int64_t step,
                      const RolloutRules *rules, DynamicReport *report);

@@ -131,6 +131,28 @@ what_cannot_be_had_is_survived() {
     proved "a reference that cannot be read, a judge that is down, rewards that are all the same: named, counted, survived"
 }
 
+# A step that goes on over the end of an epoch has every prompt once at most: a second group would be the first one again.
+no_step_samples_a_prompt_twice() {
+    local more
+    for more in "" --adapt; do
+        wants 0 reinforce "$work/many" --steps 3 --prompts-per-step 5 --dynamic-sampling --dynamic-batches 9 $more
+        for rows in "$work"/many/rollouts/*.jsonl; do
+            [ "$(sed 's/.*"id":"\([^"]*\)".*"sample":\([0-9]*\).*/\1 \2/' "$rows" | sort | uniq -d | wc -l)" = 0 ] ||
+                failed "$rows: a prompt was sampled twice $more"
+        done
+        rm -rf "$work/many"
+        wants 0 reinforce "$work/many" --steps 2 --prompts-per-step 40 $more
+        [ "$(wc -l <"$work/many/rollouts/step-1.jsonl")" = $((4 * $(wc -l <"$work/hard.jsonl"))) ] ||
+            failed "a step for more prompts than there are has not each once $more"
+        rm -rf "$work/many"
+    done
+    wants 1 reinforce "$work/many" --steps 3 --overlong-buffer 0 --reward accuracy=0 --dynamic-sampling
+    says "12 groups in 3 batches none has a signal"
+    says "and there is no other prompt"
+    rm -rf "$work/many"
+    proved "no step samples a prompt twice, however few there are"
+}
+
 # The same with no data but what is named.
 reinforce_with() {
     local out=$1
@@ -357,6 +379,7 @@ a_run_has_one_result
 kill_9_loses_nothing
 every_objective_runs
 everything_else_has_its_say
+no_step_samples_a_prompt_twice
 what_cannot_be_had_is_survived
 gibberish_is_rewarded_by_nobody
 what_failed_is_no_verdict

@@ -35,6 +35,7 @@ static void an_epoch_has_every_prompt_once_and_ends_short(void **state)
         int64_t numbers[30], taken = 0;
         int seen[PROMPTS] = {0};
         while (taken < PROMPTS) {
+            curriculum_begin(&c);
             int64_t n = curriculum_take(&c, numbers, adaptive == 1 && PROMPTS - taken < 30 ? PROMPTS - taken : 30);
             for (int64_t i = 0; i < n; i++)
                 seen[numbers[i]]++;
@@ -55,9 +56,61 @@ static void what_is_given_back_comes_again(void **state)
         assert_int_equal(curriculum_take(&c, first, 20), 20);
         curriculum_return(&c, first + 5, 15);
         assert_int_equal(c.taken, 5);
+        curriculum_begin(&c);
         assert_int_equal(curriculum_take(&c, again, 15), 15);
         if (adaptive == 0)
             assert_memory_equal(again, first + 5, 15 * sizeof *first);
+        curriculum_close(&c);
+    }
+}
+
+// Of a step that goes on over the ends of epochs and levels: all of its batches together, in which no prompt stands twice.
+static void take_to_the_end(Curriculum *c, int64_t batch, int64_t begin)
+{
+    int64_t numbers[2 * PROMPTS], taken = 0;
+    int seen[PROMPTS] = {0};
+    curriculum_begin(c);
+    curriculum_take(c, numbers, begin); // of an earlier step
+    curriculum_begin(c);
+    for (int64_t n; (n = curriculum_take(c, numbers, batch)) > 0; taken += n)
+        for (int64_t i = 0; i < n; i++)
+            if (seen[numbers[i]]++ > 0)
+                fail_msg("prompt %" PRId64 " is taken twice in a step", numbers[i]);
+    assert_int_equal(taken, PROMPTS);
+    assert_int_equal(curriculum_take(c, numbers, batch), 0);
+}
+
+static void no_step_takes_a_prompt_twice(void **state)
+{
+    for (int adaptive = 0; adaptive < 2; adaptive++)
+        for (int64_t batch = 1; batch <= 2 * PROMPTS; batch += 13) {
+            Curriculum c = opened(adaptive == 1);
+            take_to_the_end(&c, batch, 71);
+            take_to_the_end(&c, batch, 3); // and the next one has them again
+            curriculum_close(&c);
+        }
+}
+
+static void what_is_given_back_over_the_end_of_an_epoch_comes_again(void **state)
+{
+    for (int adaptive = 0; adaptive < 2; adaptive++) {
+        Curriculum c = opened(adaptive == 1);
+        int64_t first[90], second[90];
+        curriculum_take(&c, first, 90);
+        curriculum_begin(&c);
+        for (int64_t n = 0; n < 60;) // 10 of the epoch's end, and 50 of the next one that are not among them
+            n += curriculum_take(&c, first + n, 60 - n);
+        curriculum_return(&c, first + 40, 20);
+        LevelState levels[LEVELS];
+        int64_t taken = c.taken;
+        memcpy(levels, c.level, sizeof levels);
+        curriculum_begin(&c);
+        assert_int_equal(curriculum_take(&c, second, 20), 20);
+        if (adaptive == 0)
+            assert_int_equal(second[0], first[40]); // then those that had been passed over, too
+        curriculum_return(&c, second, 20);
+        assert_int_equal(c.taken, taken);
+        assert_memory_equal(levels, c.level, sizeof levels);
         curriculum_close(&c);
     }
 }
@@ -78,16 +131,19 @@ static void levels_outside_of_the_band_come_more_rarely(void **state)
     Curriculum c = opened(true);
     int64_t numbers[50];
     int levels[LEVELS];
+    curriculum_begin(&c);
     count_levels(numbers, curriculum_take(&c, numbers, 50), levels);
     for (int l = 1; l < LEVELS; l++)
         assert_int_equal(levels[l], 10);
     learn_that(&c, 1, 1); // too easy
     learn_that(&c, 5, 0); // too hard
+    curriculum_begin(&c);
     count_levels(numbers, curriculum_take(&c, numbers, 32), levels);
     assert_true(levels[2] == 10 && levels[3] == 10 && levels[4] == 10 && levels[1] == 1 && levels[5] == 1); // 10 : 1
     for (int i = 0; i < 20; i++)
         learn_that(&c, 5, 1 - i % 2); // half of it is right now
     assert_true(c.level[5].pass_rate > 0.2 && c.level[5].pass_rate < 0.8);
+    curriculum_begin(&c);
     count_levels(numbers, curriculum_take(&c, numbers, 41), levels);
     assert_true(levels[5] == 10 && levels[1] == 1);
     curriculum_close(&c);
@@ -104,6 +160,7 @@ static void a_state_that_is_saved_goes_on(void **state)
     json_t *read = json_loads(text, 0, NULL);
     assert_ok(read != NULL && curriculum_resume(&d, read, "here"));
     assert_true(d.level[4].pass_rate == 1.0 / 3 && isnan(d.level[3].pass_rate) && d.taken == 17);
+    curriculum_begin(&c);
     curriculum_take(&c, one, 17);
     curriculum_take(&d, other, 17);
     assert_memory_equal(one, other, sizeof one);
@@ -133,6 +190,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_epoch_has_every_prompt_once_and_ends_short),
         cmocka_unit_test(what_is_given_back_comes_again),
+        cmocka_unit_test(no_step_takes_a_prompt_twice),
+        cmocka_unit_test(what_is_given_back_over_the_end_of_an_epoch_comes_again),
         cmocka_unit_test(levels_outside_of_the_band_come_more_rarely),
         cmocka_unit_test(a_state_that_is_saved_goes_on),
         cmocka_unit_test(groups_whose_rewards_are_all_the_same_are_silent),
