@@ -243,10 +243,10 @@ static bool read_verdict(Graded *q, Text line)
 // In the journal. What stands there and is no verdict (an earlier version's, somebody's edit) is asked again.
 static bool find_verdict(Grader *g, Graded *q, bool *there)
 {
-    bool failed = false;
+    char ending[VERDICT_ENDING] = "";
     Bytes said = {0};
-    bool ok = verdicts_find(&g->verdicts, q->key, there, &failed, &said);
-    *there = ok && *there && !failed && said.size > 0 && read_verdict(q, (Text){said.data, said.size});
+    bool ok = verdicts_find(&g->verdicts, q->key, there, ending, &said);
+    *there = ok && *there && strcmp(ending, VERDICT_FAILED) != 0 && said.size > 0 && read_verdict(q, (Text){said.data, said.size});
     g->verdict_count += *there;
     g->round_verdicts += *there;
     g->lost = *there ? 0 : g->lost;
@@ -285,7 +285,7 @@ static bool hope(const Grader *g, const char *why)
 // Into the journal when it is a verdict, then to all who asked the same.
 static bool settle(Grader *g, Graded *q, Text line, bool verdict)
 {
-    TRY(!verdict || verdicts_add(&g->verdicts, q->key, false, line));
+    TRY(!verdict || verdicts_add(&g->verdicts, q->key, "stop", line));
     for (Graded **at = &g->pending; *at != NULL;) {
         Graded *other = *at;
         if (memcmp(other->key, q->key, sizeof q->key) != 0) {

@@ -15,8 +15,8 @@ typedef struct Question {
     struct Question *next;
     uint64_t tag, key[2];
     bool asked; // false: it waits for another one with the same key
-    bool failed;
-    Bytes said; // when it was answered
+    char ending[VERDICT_ENDING]; // of what it said, when it was answered
+    Bytes said;
 } Question;
 
 typedef struct Judge {
@@ -80,6 +80,10 @@ Judge *judge_open(const JudgeOptions *options)
     return NULL;
 }
 
+static bool failed(const Question *q) { return strcmp(q->ending, VERDICT_FAILED) == 0; }
+
+static void end_with(Question *q, const char *ending) { snprintf(q->ending, sizeof q->ending, "%s", ending); }
+
 static void free_questions(Question *q)
 {
     while (q != NULL) {
@@ -127,7 +131,7 @@ static bool ask_folder(Judge *j, Question *q)
     int64_t room = engine_context(j->sampler.engine) - (int64_t)ids.count;
     q->asked = true;
     if (ok && room < 1) {
-        q->failed = true;
+        end_with(q, VERDICT_FAILED);
         ok = bytes_text(&q->said, "the question is longer than the judge's context");
     } else if (ok) {
         GenerationRequest r = {
@@ -186,20 +190,20 @@ bool judge_ask(Judge *j, uint64_t tag, Text problem, Text reference, Text answer
     Question *q = allocate(1, sizeof *q);
     TRY(q != NULL);
     q->tag = tag;
-    if (!write_key(j, q, problem, reference, answer) || !verdicts_find(&j->verdicts, q->key, &there, &q->failed, &q->said)) {
+    if (!write_key(j, q, problem, reference, answer) || !verdicts_find(&j->verdicts, q->key, &there, q->ending, &q->said)) {
         free_questions(q);
         return false;
     }
-    if (there && !q->failed) {
+    if (there && !failed(q)) {
         append(&j->answered, q);
         return true;
     }
-    q->failed = false; // then; it may answer now
+    end_with(q, ""); // then; it may answer now
     bytes_clear(&q->said);
     bool same = same_is_asked(j, q);
     append(&j->pending, q);
     TRY(same || (j->remote ? ask_endpoint(j, q) : ask_folder(j, q)));
-    return !q->failed || settle(j, q); // it could not be asked
+    return !failed(q) || settle(j, q); // it could not be asked
 }
 
 // ---- what comes back
@@ -214,7 +218,7 @@ static void take_out(Question **list, Question *q)
 // Into the file, then to all who asked the same.
 static bool settle(Judge *j, Question *q)
 {
-    TRY(verdicts_add(&j->verdicts, q->key, q->failed, (Text){q->said.data, q->said.size}));
+    TRY(verdicts_add(&j->verdicts, q->key, q->ending, (Text){q->said.data, q->said.size}));
     take_out(&j->pending, q);
     append(&j->answered, q);
     for (Question **at = &j->pending; *at != NULL;) {
@@ -224,7 +228,7 @@ static bool settle(Judge *j, Question *q)
             continue;
         }
         *at = other->next;
-        other->failed = q->failed;
+        end_with(other, q->ending);
         TRY(bytes_append(&other->said, q->said.data, q->said.size));
         append(&j->answered, other);
     }
@@ -237,6 +241,7 @@ static bool take_results(Judge *j)
     while (engine_next(j->sampler.engine, &r)) {
         Question *q = (Question *)(uintptr_t)r.tag;
         int64_t count = r.reason == FINISH_STOP ? r.count - 1 : r.count;
+        end_with(q, r.reason == FINISH_STOP ? "stop" : "length");
         TRY(decode(j->sampler.tokenizer, &q->said, r.ids, (size_t)count, false) && settle(j, q));
     }
     return true;
@@ -248,6 +253,9 @@ static bool work_folder(Judge *j, bool wait)
         TRY(engine_step(j->sampler.engine) && take_results(j));
     return true;
 }
+
+// The server has broken off in the middle, which is no fault of the question's (vLLM's and SGLang's words).
+static bool gave_up(const char *finish_reason) { return strcmp(finish_reason, "abort") == 0 || strcmp(finish_reason, "error") == 0; }
 
 static bool work_endpoint(Judge *j, bool wait)
 {
@@ -262,14 +270,25 @@ static bool work_endpoint(Judge *j, bool wait)
                 "--endpoint: the judge's server does not let us in: %s, the environment variable with its key, and run the "
                 "same command again",
                 a.error);
-        q->failed = a.failed;
-        TRY(a.failed ? bytes_text(&q->said, a.error) : bytes_append(&q->said, a.text.data, a.text.size));
+        end_with(q, a.failed || gave_up(a.finish_reason) ? VERDICT_FAILED : a.finish_reason[0] == 0 ? "stop" : a.finish_reason);
+        TRY(a.failed               ? bytes_text(&q->said, a.error)
+            : gave_up(a.finish_reason) ? bytes_printf(&q->said, "the server ended its answer (\"%s\")", a.finish_reason)
+                                       : bytes_append(&q->said, a.text.data, a.text.size));
         TRY(settle(j, q));
     }
     return true;
 }
 
 bool judge_work(Judge *j, bool wait) { return j->remote ? work_endpoint(j, wait) : work_folder(j, wait); }
+
+// NULL: it was said to the end. What was cut off may have been about to say something else, "Final Decision: Yes, but".
+static const char *why_unsaid(const Question *q)
+{
+    return failed(q)                                     ? q->said.data == NULL ? "it failed" : q->said.data
+           : strcmp(q->ending, "length") == 0         ? "what it said was cut off (finish_reason length); give it more --judge-tokens"
+           : strcmp(q->ending, "content_filter") == 0 ? "what it said was cut off by its server's filter (finish_reason content_filter)"
+                                                      : NULL;
+}
 
 bool judge_next(Judge *j, uint64_t *tag, double *score, const char **why)
 {
@@ -280,7 +299,9 @@ bool judge_next(Judge *j, uint64_t *tag, double *score, const char **why)
     j->answered = q->next;
     q->next = NULL;
     *tag = q->tag;
-    *score = q->failed ? NAN : judge_form_score(&j->form, (Text){q->said.data, q->said.size});
-    *why = !isnan(*score) ? NULL : q->failed && q->said.data != NULL ? q->said.data : "it said neither yes nor no";
+    *why = why_unsaid(q);
+    *score = *why != NULL ? NAN : judge_form_score(&j->form, (Text){q->said.data, q->said.size});
+    if (*why == NULL && isnan(*score))
+        *why = "it said neither yes nor no";
     return true;
 }

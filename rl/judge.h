@@ -7,6 +7,9 @@
 // hangs or refuses) is no verdict, and is asked again when the question comes again: so a run that goes on from a checkpoint before an
 // outage may give other rewards than it did then. The journal keeps a line of each failure for people; it is never read as a verdict.
 //
+// What was cut off, by max_tokens or a server's filter, is no verdict either: it might have been about to say something else. It was said,
+// though, is in the journal with its finish_reason, and is not asked again.
+//
 //     judge_ask(judge, tag, problem, reference, answer);      // while responses are sampled
 //     judge_work(judge, false);                               // a little of what can be done beside it
 //     judge_work(judge, true);                                // and all of it

@@ -1,7 +1,7 @@
 #include "rl/verdicts.h"
 #include <string.h>
 
-static const char FAILED[] = "failed"; // in the place of a finish reason
+const char VERDICT_FAILED[] = "failed";
 
 bool verdicts_open(Verdicts *v, const char *path)
 {
@@ -15,10 +15,10 @@ void verdicts_close(Verdicts *v) { answer_cache_close(&v->file); }
 static void failure_key(uint64_t to[2], const uint64_t key[2])
 {
     to[0] = key[0];
-    to[1] = key[1] ^ hash_bytes(FAILED, strlen(FAILED));
+    to[1] = key[1] ^ hash_bytes(VERDICT_FAILED, strlen(VERDICT_FAILED));
 }
 
-bool verdicts_find(Verdicts *v, const uint64_t key[2], bool *there, bool *failed, Bytes *said)
+bool verdicts_find(Verdicts *v, const uint64_t key[2], bool *there, char ending[VERDICT_ENDING], Bytes *said)
 {
     Answer answer;
     uint64_t other[2];
@@ -28,20 +28,21 @@ bool verdicts_find(Verdicts *v, const uint64_t key[2], bool *there, bool *failed
     if (!*there)
         return true;
     TRY(answer_cache_read(&v->file, found, &answer));
-    *failed = strcmp(answer.finish_reason, FAILED) == 0;
+    snprintf(ending, VERDICT_ENDING, "%s", answer.finish_reason);
     bytes_clear(said);
     bool ok = bytes_append(said, answer.text.data, answer.text.size);
     answer_free(&answer);
     return ok;
 }
 
-bool verdicts_add(Verdicts *v, const uint64_t key[2], bool failed, Text said)
+bool verdicts_add(Verdicts *v, const uint64_t key[2], const char *ending, Text said)
 {
     Answer answer;
     uint64_t other[2];
+    bool failed = strcmp(ending, VERDICT_FAILED) == 0;
     size_t valid = utf8_valid_prefix(said.data, said.size);
     json_t *root = json_pack("{s:[{s:{s:s%}, s:s}]}", "choices", "message", "content", said.data == NULL ? "" : said.data, valid,
-                             "finish_reason", failed ? FAILED : "stop");
+                             "finish_reason", ending);
     TRY(root != NULL || fail("no memory for a verdict"));
     TRY(answer_take(&answer, root, "a verdict"));
     failure_key(other, key);

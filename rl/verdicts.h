@@ -10,6 +10,9 @@
 extern "C" {
 #endif
 
+enum { VERDICT_ENDING = 32 };        // bytes of how what was said ended: "stop", "length", ...
+extern const char VERDICT_FAILED[]; // in its place: nothing was said, and the text is why
+
 typedef struct Verdicts {
     AnswerCache file;
 } Verdicts;
@@ -17,10 +20,10 @@ typedef struct Verdicts {
 bool verdicts_open(Verdicts *verdicts, const char *path);
 void verdicts_close(Verdicts *verdicts);
 
-// key: a hash of all that was asked, and of whom. *there: whether it was asked before; *failed: it could not be had so far, and said is
-// why. Whether it is asked again then is the caller's: a judge is, a grader is not.
-bool verdicts_find(Verdicts *verdicts, const uint64_t key[2], bool *there, bool *failed, Bytes *said);
-bool verdicts_add(Verdicts *verdicts, const uint64_t key[2], bool failed, Text said);
+// key: a hash of all that was asked, and of whom. *there: whether it was asked before; said and its ending are what the file has, and
+// what they mean is the caller's to say.
+bool verdicts_find(Verdicts *verdicts, const uint64_t key[2], bool *there, char ending[VERDICT_ENDING], Bytes *said);
+bool verdicts_add(Verdicts *verdicts, const uint64_t key[2], const char *ending, Text said);
 
 #ifdef __cplusplus
 }

@@ -53,10 +53,23 @@ bool answer_take(Answer *answer, json_t *root, const char *where)
     return ok;
 }
 
+// Servers that fail behind a status of 200 say so beside whatever they had.
+static bool has_error(const json_t *root)
+{
+    const json_t *error = json_object_get(root, "error");
+    bool empty = json_is_null(error) || json_is_false(error) || (json_is_string(error) && json_string_length(error) == 0) ||
+                 (json_is_object(error) && json_object_size(error) == 0);
+    return error != NULL && !empty;
+}
+
 bool answer_parse(Answer *answer, const char *body, size_t size, const char *where)
 {
     *answer = (Answer){0};
     json_t *root = json_parse(body, size, where);
+    if (has_error(root)) {
+        json_decref(root);
+        return fail("%s: it holds an error", where);
+    }
     return root != NULL && answer_take(answer, root, where);
 }
 

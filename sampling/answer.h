@@ -25,7 +25,7 @@ typedef struct Answer {
     TopToken top[ANSWER_TOP];  // (top_count) candidates for the first token, in the server's order; more than these are left out
 } Answer;
 
-// Any bytes. Fails with "where: ..." when they are not JSON, or hold no text of the model's; *answer is then empty.
+// Any bytes. Fails with "where: ..." when they are not JSON, hold no text of the model's, or an "error"; *answer is then empty.
 bool answer_parse(Answer *answer, const char *body, size_t size, const char *where);
 bool answer_take(Answer *answer, json_t *root, const char *where); // the same of what was parsed; takes root, also when it fails
 

@@ -272,6 +272,13 @@ static const Way SERVER_WAYS[] = {
     {"null", "200 OK", "", CHOICE("{\"content\":null}"), NULL},
     {"no-text", "200 OK", "", CHOICE("{\"content\":12}"), NULL},
     {"no-utf8", "200 OK", "", CHOICE("{\"content\":\"12\xFF\"}"), NULL},
+    {"error-beside", "200 OK", "",
+     "{\"error\":{\"message\":\"overloaded\"},\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"}}]}", NULL},
+    {"no-error", "200 OK", "", "{\"error\":null,\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"}}]}", NULL},
+    {"cut", "200 OK", "", CHOICE("{\"content\":\"Final Decision: Yes, but\"}"), NULL},
+    {"filtered", "200 OK", "",
+     "{\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"},\"finish_reason\":\"content_filter\"}]}", NULL},
+    {"abort", "200 OK", "", "{\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"},\"finish_reason\":\"abort\"}]}", NULL},
     {"half-head", NULL, NULL, "HTTP/1.1 200 OK\r\nContent-Ty", NULL},
     {"half-body", NULL, NULL, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" HALF, NULL},
     {"half-without-length", NULL, NULL, "HTTP/1.0 200 OK\r\n\r\n" HALF, NULL}, // which HTTP does not notice

@@ -197,25 +197,53 @@ static void an_outage_is_no_verdict_and_is_asked_again(void **state)
     bytes_free(&lines);
 }
 
+static void what_was_cut_off_is_no_verdict(void **state)
+{
+    static const char *const problems[] = {"cut 9 a", "filtered 9 b", "error-beside 1 c", "no-error 9 d", "abort 1 e"};
+    static const double first[] = {NAN, NAN, 0, 1, NAN}, second[] = {NAN, NAN, 0, 1, 0};
+    double scores[5];
+    for (int round = 0; round < 2; round++) {
+        Judge *j = judge_at(server.url, 20);
+        for (uint64_t i = 0; i < 5; i++)
+            assert_ok(judge_ask(j, i, text(problems[i]), text("4"), text("5")));
+        hear_all(j, scores, 5);
+        for (int i = 0; i < 5; i++) {
+            double wanted = round == 0 ? first[i] : second[i];
+            if (!(isnan(wanted) ? isnan(scores[i]) : scores[i] == wanted))
+                fail_msg("'%s' is %g, not %g, in round %d", problems[i], scores[i], wanted, round);
+        }
+        judge_close(j);
+    }
+    assert_int_equal(server_attempts(&server, "cut 9 a"), 1); // it was said
+    assert_int_equal(server_attempts(&server, "error-beside 1 c"), 2);
+    assert_int_equal(server_attempts(&server, "abort 1 e"), 2);
+    Bytes lines = {0};
+    assert_ok(file_read(&lines, journal, 1 << 20));
+    assert_non_null(strstr(lines.data, "Yes, but\"},\"finish_reason\":\"length\""));
+    assert_non_null(strstr(lines.data, "Yes\"},\"finish_reason\":\"content_filter\""));
+    bytes_free(&lines);
+}
+
 // Older journals have failures under the question's own key.
 static void a_failure_is_never_in_the_way_of_a_verdict(void **state)
 {
     Verdicts v;
     Bytes said = {0};
-    bool there = false, failed = false;
+    bool there = false;
+    char ending[VERDICT_ENDING];
     char *path = path_join(folder, "old.jsonl");
     static const char OLD[] = "{\"key\":\"00000000000000010000000000000002\",\"choices\":[{\"message\":{\"content\":\"down\"},"
                               "\"finish_reason\":\"failed\"}]}\n";
     assert_ok(file_write_atomic(path, OLD, sizeof OLD - 1) && verdicts_open(&v, path));
-    assert_ok(verdicts_find(&v, (const uint64_t[]){1, 2}, &there, &failed, &said));
-    assert_true(there && failed);
-    assert_ok(verdicts_add(&v, (const uint64_t[]){3, 4}, true, text("down")));
-    assert_ok(verdicts_find(&v, (const uint64_t[]){3, 4}, &there, &failed, &said));
-    assert_true(there && failed);
-    assert_ok(verdicts_add(&v, (const uint64_t[]){3, 4}, false, text("yes")));
+    assert_ok(verdicts_find(&v, (const uint64_t[]){1, 2}, &there, ending, &said));
+    assert_true(there && strcmp(ending, VERDICT_FAILED) == 0);
+    assert_ok(verdicts_add(&v, (const uint64_t[]){3, 4}, VERDICT_FAILED, text("down")));
+    assert_ok(verdicts_find(&v, (const uint64_t[]){3, 4}, &there, ending, &said));
+    assert_true(there && strcmp(ending, VERDICT_FAILED) == 0);
+    assert_ok(verdicts_add(&v, (const uint64_t[]){3, 4}, "stop", text("yes")));
     for (int round = 0; round < 2; round++) {
-        assert_ok(verdicts_find(&v, (const uint64_t[]){3, 4}, &there, &failed, &said));
-        assert_true(there && !failed && strcmp(said.data, "yes") == 0);
+        assert_ok(verdicts_find(&v, (const uint64_t[]){3, 4}, &there, ending, &said));
+        assert_true(there && strcmp(ending, "stop") == 0 && strcmp(said.data, "yes") == 0);
         verdicts_close(&v);
         assert_ok(verdicts_open(&v, path));
     }
@@ -274,6 +302,7 @@ int main(void)
         cmocka_unit_test(patterns_of_the_users_own_decide),
         cmocka_unit_test(the_question_is_a_text_with_places_that_are_filled_once),
         cmocka_unit_test(an_outage_is_no_verdict_and_is_asked_again),
+        cmocka_unit_test(what_was_cut_off_is_no_verdict),
         cmocka_unit_test(a_failure_is_never_in_the_way_of_a_verdict),
         cmocka_unit_test(patience_is_seconds_of_the_clock),
         cmocka_unit_test(a_server_that_does_not_know_us_ends_the_run),
