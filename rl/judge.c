@@ -1,4 +1,6 @@
 #include "rl/judge.h"
+#include "base/text.h"
+#include "data/visible.h"
 #include "rl/judge_form.h"
 #include "rl/verdicts.h"
 #include "sampling/endpoint.h"
@@ -8,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEQUENCES = 64, CONTEXT_LEAST = 256, IN_FLIGHT = 64, ATTEMPT_LEAST = 120 };
+enum { SEQUENCES = 64, CONTEXT_LEAST = 256, IN_FLIGHT = 64, ATTEMPT_LEAST = 120, SHOWN = 100, WHY_BYTES = SHOWN + 100 };
 static const double CACHE_BYTES = 4e9; // of keys and values, at most
 
 typedef struct Question {
@@ -31,6 +33,7 @@ typedef struct Judge {
     Question *pending, *answered;
     Question *handed_out; // whose `why` the caller may still read
     Bytes prompt;
+    char why[WHY_BYTES]; // of the question that is handed out
 } Judge;
 
 // ---- opening
@@ -290,6 +293,25 @@ static const char *why_unsaid(const Question *q)
                                                       : NULL;
 }
 
+// With the end of what it said, where decisions stand, fit to be seen.
+static const char *why_undecided(Judge *j, const Question *q)
+{
+    Text said = text_trimmed((Text){q->said.data, q->said.size});
+    size_t cut = said.size > SHOWN ? said.size - SHOWN : 0;
+    while (cut > 0 && cut < said.size && ((unsigned char)said.data[cut] & 0xC0) == 0x80)
+        cut++; // between two characters
+    int at = snprintf(j->why, sizeof j->why, "it said neither yes nor no; %s", said.size == 0 ? "it said nothing" : cut > 0 ? "at its end: \"..." : "it said: \"");
+    for (size_t i = cut; i < said.size;) {
+        Character c = character_at(said.data + i, said.size - i);
+        bool shown = c.valid && !character_hidden(c.code);
+        for (size_t k = 0; k < (shown ? c.size : 1); k++)
+            j->why[at++] = shown ? said.data[i + k] : ' ';
+        i += c.size;
+    }
+    j->why[at] = 0;
+    return strcat(j->why, said.size == 0 ? "" : "\"");
+}
+
 bool judge_next(Judge *j, uint64_t *tag, double *score, const char **why)
 {
     free_questions(j->handed_out);
@@ -302,6 +324,6 @@ bool judge_next(Judge *j, uint64_t *tag, double *score, const char **why)
     *why = why_unsaid(q);
     *score = *why != NULL ? NAN : judge_form_score(&j->form, (Text){q->said.data, q->said.size});
     if (*why == NULL && isnan(*score))
-        *why = "it said neither yes nor no";
+        *why = why_undecided(j, q);
     return true;
 }

@@ -66,8 +66,38 @@ static void what_it_says_is_read_where_it_decides(void **state)
                  {"x\nfinal decision: **no**.", 0},
                  {"Final Decision: Yes? I mean: Final Decision: No", 0},
                  {"I would say \"Final Decision: Yes\" or \"Final Decision: No\". It is right.\n**Final Decision: Yes**", 1},
-                 {"Final Decision: Not correct", 0},
-                 {"Final Decision: \\boxed{Yes}", 2},
+                 {"Final Decision: Not correct", 2}, // not what it was asked for
+                 {"Final Decision: \\boxed{Yes}", 1},
+                 {"Final Decision: $\\boxed{\\text{No}}$.", 0},
+                 {"**Final Decision**: Yes", 1},
+                 {"### Final Decision\n\n**Yes**", 1},
+                 {"Final Decision - Yes", 1},
+                 {"Final  Decision\xEF\xBC\x9A No", 0},
+                 {"{\"Final Decision\": \"Yes\"}", 1},
+                 {"Final Decision: \"Yes\". I am sure, or: Final Decision: \"No\", rather.", 0},
+                 {"Final Decision: _Yes_", 1},
+                 {"Final Decision: Yes. There is no difference.", 1},
+                 {"Final Decision: Yes, there is no difference", 1},
+                 {"It is \"4\", not '5'. Final Decision: Yes, it's the same.", 1},
+                 {"Final Decision: Yesterday", 2},
+                 {"Final Decision: None of the above", 2},
+                 {"Final Decision: North", 2},
+                 {"Final Decision: Nothing", 2},
+                 {"Final Decision: No\xC3\xABl", 2},
+                 {"Final Decision: Note that both agree, so Yes", 2},
+                 {"Final Decision: Yes or No", 2},
+                 {"Final Decision: Yes or no is hard to say", 2},
+                 {"Final Decision: **Yes**/**No**", 2},
+                 {"Final Decision: Yes, but it may be No", 2},
+                 {"Final Decision: No. Or Yes.", 0},
+                 {"Final Decision: No, or rather Yes", 2},
+                 {"Final Decision: not Yes", 2},
+                 {"I cannot output \"Final Decision: Yes\" because the answer is wrong.", 2},
+                 {"I cannot output '**Final Decision: Yes**' because it's wrong.", 2},
+                 {"I cannot say \xE2\x80\x9C" "Final Decision: Yes\xE2\x80\x9D here.", 2},
+                 {"I cannot say \xE2\x80\x9C" "Final Decision: Yes\xE2\x80\x9D here.\nFinal Decision: No", 0},
+                 {"It is the same.\n\n\"Final Decision: Yes\".", 1}, // alone, as it was asked for
+                 {"`Final Decision: No`", 0},
                  {"<think>maybe Final Decision: Yes</think>\n\nFinal Decision: **No**", 0},
                  {"Final Decision: Yes</think> I cannot tell.", 2}, // the thought began in the prompt
                  {"<think>so: Final Decision: Yes, but", 2},        // and has no end here
@@ -197,6 +227,18 @@ static void an_outage_is_no_verdict_and_is_asked_again(void **state)
     bytes_free(&lines);
 }
 
+static void what_decides_nothing_is_quoted(void **state)
+{
+    uint64_t tag;
+    double score;
+    const char *why;
+    Judge *j = judge_at(server.url, 20);
+    assert_ok(judge_ask(j, 0, text("right 0 q"), text("4"), text("unclear")) && judge_work(j, true));
+    assert_ok(judge_next(j, &tag, &score, &why));
+    assert_string_equal(why, "it said neither yes nor no; it said: \"I cannot tell.\"");
+    judge_close(j);
+}
+
 static void what_was_cut_off_is_no_verdict(void **state)
 {
     static const char *const problems[] = {"cut 9 a", "filtered 9 b", "error-beside 1 c", "no-error 9 d", "abort 1 e"};
@@ -302,6 +344,7 @@ int main(void)
         cmocka_unit_test(patterns_of_the_users_own_decide),
         cmocka_unit_test(the_question_is_a_text_with_places_that_are_filled_once),
         cmocka_unit_test(an_outage_is_no_verdict_and_is_asked_again),
+        cmocka_unit_test(what_decides_nothing_is_quoted),
         cmocka_unit_test(what_was_cut_off_is_no_verdict),
         cmocka_unit_test(a_failure_is_never_in_the_way_of_a_verdict),
         cmocka_unit_test(patience_is_seconds_of_the_clock),
