@@ -47,7 +47,7 @@
     ROW(reward,             repeated, "", "",                 reward,    IDENTITY, "[SOURCE:]accuracy|format|length|overlong|grader=WEIGHT") \
     ROW(overlong_buffer,    integer, "0", ">= 0",             reward,    IDENTITY, "last tokens before the limit that cost up to 1; 0: none") \
     ROW(judge_model,        text,    "", "",                  reward,    NEUTRAL,  "folder of a model that compares answers; with --endpoint its name there") \
-    ROW(endpoint,           text,    "", "",                  reward,    IDENTITY, "OpenAI-compatible server that has the judge") \
+    ROW(endpoint,           text,    "", "",                  reward,    NEUTRAL,  "OpenAI-compatible server that has the judge") \
     ROW(judge_asks,         choice,  "unknown", "unknown|unreadable|unequal", reward, IDENTITY, "which answers it is asked about: those of which no rule knows, those whose reference no rule can compare, or all that are not equal by rule") \
     ROW(judge_tokens,       integer, "2048", "> 0 and <= 1e6", reward,   IDENTITY, "of what it says")                           \
     ROW(judge_prompt,       file,    "", "",                  reward,    NEUTRAL,  "its question: a text with {question}, {reference} and {answer}; else General-Reasoner's") \
