@@ -35,6 +35,8 @@ typedef struct Rl {
     Schedule schedule;
     Run run;
     double save_seconds; // of the last checkpoint
+    int64_t saved;       // its step; 0: there is none
+    bool untouched;      // the step that failed had changed nothing
     bool told_why;       // a response without a reward was explained
     int64_t told_nothing, told_few; // steps, from 1, when it was said that rewards say nothing, or that few groups have a signal
     Bytes silence;       // why a step had nothing to learn from, which ends the run
@@ -330,6 +332,7 @@ static bool step(Rl *s)
     LevelState levels[LEVELS];
     memcpy(levels, s->curriculum.level, sizeof levels);
     bool sampled = sample(s, &rollout, &facts);
+    s->untouched = !sampled;
     if (!sampled || rollout.count == 0) { // as if it had not been tried: it may be saved
         s->curriculum.taken = taken;
         memcpy(s->curriculum.level, levels, sizeof levels);
@@ -394,7 +397,22 @@ static bool save(Rl *s)
     s->run.recipe = json_pack("{s:o, s:f}", "curriculum", curriculum, "kl_coefficient", s->kl_coefficient);
     TRY((s->run.recipe != NULL || fail("no memory for the state of a checkpoint")) && run_save(&s->run));
     s->save_seconds = seconds() - start;
+    s->saved = s->run.step;
     return true;
+}
+
+// A judge or grader that ended the run must not cost what was learned before.
+static bool fail_with_what_is_finished(Rl *s)
+{
+    if (s->run.step == 0)
+        return false;
+    char *why = copy_text(error_text());
+    TRY(why != NULL);
+    bool kept = s->saved == s->run.step || save(s);
+    kept ? fail("%s; step %" PRId64 " is saved, and --resume auto goes on from there", why, s->run.step)
+         : fail_in("%s; and saving the last finished step failed", why);
+    free(why);
+    return false;
 }
 
 static bool train(Rl *s, bool *stopped)
@@ -403,12 +421,13 @@ static bool train(Rl *s, bool *stopped)
     if (s->run.step == 0)
         TRY(evaluate_held_out(s));
     while (s->run.step < s->run.steps && !*stopped) {
-        int64_t before = s->run.step;
         if (!step(s)) {
             if (s->silence.size > 0) // what was learned before it stays
                 return (s->run.step == 0 || save(s)) && fail("%s", s->silence.data);
-            *stopped = s->run.step == before && signal_received() != 0; // while judges were waited for
-            return *stopped && (s->run.step == 0 || save(s));
+            if (!s->untouched)
+                return false;
+            *stopped = signal_received() != 0; // while judges were waited for
+            return *stopped ? s->run.step == 0 || save(s) : fail_with_what_is_finished(s);
         }
         bool last = s->run.step == s->run.steps;
         if (last || due(s->o.eval_every, s->run.step))
@@ -475,6 +494,12 @@ static bool open_judge(Rl *s, const char *journal)
     o.no = s->o.judge_no;
     o.journal = journal;
     return (s->judge = judge_open(&o)) != NULL;
+}
+
+static void tell_of_waiting(const char *url, const char *trouble)
+{
+    printf("waiting for the judge at %s%s%s\n", url, trouble[0] != 0 ? ": " : "", trouble);
+    fflush(stdout);
 }
 
 static bool open_others(Rl *s)
@@ -635,6 +660,7 @@ static bool open_run(Rl *s)
                              run_identity_add(&s->run, "judge_prompt", judge_form_of(s->judge))));
     TRY(s->o.kl_coef == 0 || run_identity_add(&s->run, "reference", s->reference.hash));
     TRY(run_open(&s->run, &s->options, s->o.resume, &resumed));
+    s->saved = s->run.step;
     TRY(!resumed || resume(s));
     TRY((s->rollouts = path_join(s->o.out, "rollouts")) != NULL && rollouts_cut(s->rollouts, s->run.step));
     TRY(run_describe(&s->run, &s->options, s->policy.tokenizer_folder.data));
@@ -670,7 +696,14 @@ static bool export_policy(Rl *s)
 static bool reinforce(Rl *s, bool *stopped)
 {
     *stopped = false;
-    TRY(check_options(s) && open_rewards(s) && open_others(s) && open_reference(s) && open_policy(s) && open_prompts(s));
+    TRY(check_options(s) && open_rewards(s) && open_others(s));
+    if (s->judge != NULL && !judge_greet(s->judge, tell_of_waiting)) {
+        *stopped = signal_received() != 0;
+        if (*stopped)
+            printf("stopped by a signal while the judge was waited for; the same command begins again\n");
+        return *stopped;
+    }
+    TRY(open_reference(s) && open_policy(s) && open_prompts(s));
     plan_steps(s);
     TRY(open_optimizer(s));
     if (s->o.plan)

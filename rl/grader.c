@@ -276,8 +276,7 @@ static bool hope(const Grader *g, const char *why)
         return fail("--grader %s: it prints more than answers, so it was replaced %" PRId64 " times; %s; %s", g->options.command,
                     g->others, why, HOW);
     if ((g->verdict_count == 0 && g->lost >= most) || (g->barren_rounds >= 2 && g->lost >= LOST_LATER))
-        return fail("--grader %s: the last %" PRId64 " questions have no score; %s; %s%s; what it did say is kept, and --resume "
-                    "auto goes on",
+        return fail("--grader %s: the last %" PRId64 " questions have no score; %s; %s%s; what it did say is kept",
                     g->options.command, g->lost, why, HOW, sandbox_hint(g));
     return true;
 }
@@ -334,7 +333,7 @@ static bool take_frames(Grader *g)
 {
     GraderFrame f;
     if (!grader_fill(g->socket, &g->in))
-        return fail("--grader: the process that has the graders as its children is gone; start again, --resume auto goes on");
+        return fail("--grader: the process that has the graders as its children is gone; start again");
     while (g->in.size >= sizeof f) {
         memcpy(&f, g->in.data, sizeof f);
         if (g->in.size < sizeof f + f.size)

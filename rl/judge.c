@@ -11,6 +11,8 @@
 #include <string.h>
 
 enum { SEQUENCES = 64, CONTEXT_LEAST = 256, IN_FLIGHT = 64, ATTEMPT_LEAST = 120, SHOWN = 100, WHY_BYTES = SHOWN + 100 };
+enum { LOST_MOST = 64 }; // of a judge without hope, in two rounds that had no verdict
+static const double ANSWERS_SOON = 1.5; // seconds
 static const double CACHE_BYTES = 4e9; // of keys and values, at most
 
 typedef struct Question {
@@ -34,6 +36,11 @@ typedef struct Judge {
     Question *handed_out; // whose `why` the caller may still read
     Bytes prompt;
     char why[WHY_BYTES]; // of the question that is handed out
+    // is there hope?
+    char last_why[300];
+    int64_t lost;                       // questions without a verdict, since the last one with
+    int64_t round_verdicts, round_lost; // since all were answered last
+    int64_t barren_rounds;              // between such moments, one after the other, with questions and without a verdict
 } Judge;
 
 // ---- opening
@@ -115,6 +122,72 @@ void judge_close(Judge *j)
 
 uint64_t judge_hash(const Judge *j) { return j->hash; }
 uint64_t judge_form_of(const Judge *j) { return j->form.hash; }
+
+// ---- what is a verdict
+
+// NULL: it was said to the end. What was cut off may have been about to say something else, "Final Decision: Yes, but".
+static const char *why_unsaid(const Question *q)
+{
+    return failed(q)                                     ? q->said.data == NULL ? "it failed" : q->said.data
+           : strcmp(q->ending, "length") == 0         ? "what it said was cut off (finish_reason length); give it more --judge-tokens"
+           : strcmp(q->ending, "content_filter") == 0 ? "what it said was cut off by its server's filter (finish_reason content_filter)"
+                                                      : NULL;
+}
+
+// With the end of what it said, where decisions stand, fit to be seen.
+static const char *why_undecided(Judge *j, const Question *q)
+{
+    Text said = text_trimmed((Text){q->said.data, q->said.size});
+    size_t cut = said.size > SHOWN ? said.size - SHOWN : 0;
+    while (cut > 0 && cut < said.size && ((unsigned char)said.data[cut] & 0xC0) == 0x80)
+        cut++; // between two characters
+    int at = snprintf(j->why, sizeof j->why, "it said neither yes nor no; %s", said.size == 0 ? "it said nothing" : cut > 0 ? "at its end: \"..." : "it said: \"");
+    for (size_t i = cut; i < said.size;) {
+        Character c = character_at(said.data + i, said.size - i);
+        bool shown = c.valid && !character_hidden(c.code);
+        for (size_t k = 0; k < (shown ? c.size : 1); k++)
+            j->why[at++] = shown ? said.data[i + k] : ' ';
+        i += c.size;
+    }
+    j->why[at] = 0;
+    return strcat(j->why, said.size == 0 ? "" : "\"");
+}
+
+static double score_of(const Judge *j, const Question *q)
+{
+    return why_unsaid(q) != NULL ? NAN : judge_form_score(&j->form, (Text){q->said.data, q->said.size});
+}
+
+static const char *why_none(Judge *j, const Question *q) // of one whose score is NaN
+{
+    const char *why = why_unsaid(q);
+    return why != NULL ? why : why_undecided(j, q);
+}
+
+// ---- is there hope?
+
+static void count(Judge *j, const Question *q)
+{
+    bool verdict = !isnan(score_of(j, q));
+    j->round_verdicts += verdict;
+    j->round_lost += !verdict;
+    j->lost = verdict ? 0 : j->lost + 1;
+    if (!verdict)
+        snprintf(j->last_why, sizeof j->last_why, "%s", why_none(j, q));
+}
+
+// Better an end than a run that learns nothing, as of graders that cease.
+static bool end_round(Judge *j)
+{
+    bool barren = j->round_verdicts == 0 && j->round_lost > 0;
+    j->barren_rounds = j->round_verdicts > 0 ? 0 : j->barren_rounds + barren;
+    j->round_verdicts = j->round_lost = 0;
+    if (!barren || j->barren_rounds < 2 || j->lost < LOST_MOST)
+        return true;
+    return fail("--judge-model %s: the last %" PRId64 " questions have no verdict; %.300s; see to its server, or to the model and the patterns "
+                "of its decisions; what it did say is kept",
+                j->options.model, j->lost, j->last_why);
+}
 
 // ---- asking
 
@@ -198,6 +271,7 @@ bool judge_ask(Judge *j, uint64_t tag, Text problem, Text reference, Text answer
         return false;
     }
     if (there && !failed(q)) {
+        count(j, q);
         append(&j->answered, q);
         return true;
     }
@@ -224,6 +298,7 @@ static bool settle(Judge *j, Question *q)
     TRY(verdicts_add(&j->verdicts, q->key, q->ending, (Text){q->said.data, q->said.size}));
     take_out(&j->pending, q);
     append(&j->answered, q);
+    count(j, q);
     for (Question **at = &j->pending; *at != NULL;) {
         Question *other = *at;
         if (other->asked || memcmp(other->key, q->key, sizeof q->key) != 0) {
@@ -260,6 +335,41 @@ static bool work_folder(Judge *j, bool wait)
 // The server has broken off in the middle, which is no fault of the question's (vLLM's and SGLang's words).
 static bool gave_up(const char *finish_reason) { return strcmp(finish_reason, "abort") == 0 || strcmp(finish_reason, "error") == 0; }
 
+static bool not_let_in(const EndpointAnswer *a)
+{
+    return fail("--endpoint: the judge's server does not let us in: %s, the environment variable with its key", a->error);
+}
+
+static bool not_there(const Judge *j, const EndpointAnswer *a)
+{
+    if (a->status == 401 || a->status == 403)
+        return not_let_in(a);
+    if (a->status >= 300 && a->status < 500 && a->status != 408 && a->status != 429)
+        return fail("--endpoint: the judge's server refuses the first question: %s; --endpoint is the address up to /v1, --judge-model (%s) a "
+                    "name that the server lists at /v1/models, and --judge-tokens (%" PRId64 ") must leave room in its context",
+                    a->error, j->options.model, j->options.max_tokens);
+    return fail("--endpoint: no answer to the first question in %g seconds: %s; see that the server runs and that its address is right "
+                "(--judge-patience is how long it is waited for)",
+                j->options.patience, a->error);
+}
+
+bool judge_greet(Judge *j, void (*waiting)(const char *url, const char *trouble))
+{
+    static const Text problem = {"What is 1 + 1?", 14}, two = {"2", 1};
+    EndpointAnswer a;
+    bool there;
+    if (!j->remote)
+        return true;
+    TRY(judge_form_fill(&j->form, &j->prompt, problem, two, two));
+    Message m = {.role = ROLE_USER, .content = {j->prompt.data, j->prompt.size}};
+    TRY(endpoint_ask(j->endpoint, &m, 1, 0) && endpoint_try(j->endpoint, &a, ANSWERS_SOON, &there));
+    if (!there)
+        waiting(endpoint_url(j->endpoint), endpoint_trouble(j->endpoint));
+    while (!there)
+        TRY(endpoint_try(j->endpoint, &a, 60, &there));
+    return !a.failed || not_there(j, &a);
+}
+
 static bool work_endpoint(Judge *j, bool wait)
 {
     for (bool there = true; endpoint_pending(j->endpoint) > 0 && (there || wait);) {
@@ -269,10 +379,7 @@ static bool work_endpoint(Judge *j, bool wait)
             continue;
         Question *q = (Question *)(uintptr_t)a.tag;
         if (a.failed && (a.status == 401 || a.status == 403))
-            return fail(
-                "--endpoint: the judge's server does not let us in: %s, the environment variable with its key, and run the "
-                "same command again",
-                a.error);
+            return not_let_in(&a);
         end_with(q, a.failed || gave_up(a.finish_reason) ? VERDICT_FAILED : a.finish_reason[0] == 0 ? "stop" : a.finish_reason);
         TRY(a.failed               ? bytes_text(&q->said, a.error)
             : gave_up(a.finish_reason) ? bytes_printf(&q->said, "the server ended its answer (\"%s\")", a.finish_reason)
@@ -282,34 +389,10 @@ static bool work_endpoint(Judge *j, bool wait)
     return true;
 }
 
-bool judge_work(Judge *j, bool wait) { return j->remote ? work_endpoint(j, wait) : work_folder(j, wait); }
-
-// NULL: it was said to the end. What was cut off may have been about to say something else, "Final Decision: Yes, but".
-static const char *why_unsaid(const Question *q)
+bool judge_work(Judge *j, bool wait)
 {
-    return failed(q)                                     ? q->said.data == NULL ? "it failed" : q->said.data
-           : strcmp(q->ending, "length") == 0         ? "what it said was cut off (finish_reason length); give it more --judge-tokens"
-           : strcmp(q->ending, "content_filter") == 0 ? "what it said was cut off by its server's filter (finish_reason content_filter)"
-                                                      : NULL;
-}
-
-// With the end of what it said, where decisions stand, fit to be seen.
-static const char *why_undecided(Judge *j, const Question *q)
-{
-    Text said = text_trimmed((Text){q->said.data, q->said.size});
-    size_t cut = said.size > SHOWN ? said.size - SHOWN : 0;
-    while (cut > 0 && cut < said.size && ((unsigned char)said.data[cut] & 0xC0) == 0x80)
-        cut++; // between two characters
-    int at = snprintf(j->why, sizeof j->why, "it said neither yes nor no; %s", said.size == 0 ? "it said nothing" : cut > 0 ? "at its end: \"..." : "it said: \"");
-    for (size_t i = cut; i < said.size;) {
-        Character c = character_at(said.data + i, said.size - i);
-        bool shown = c.valid && !character_hidden(c.code);
-        for (size_t k = 0; k < (shown ? c.size : 1); k++)
-            j->why[at++] = shown ? said.data[i + k] : ' ';
-        i += c.size;
-    }
-    j->why[at] = 0;
-    return strcat(j->why, said.size == 0 ? "" : "\"");
+    TRY(j->remote ? work_endpoint(j, wait) : work_folder(j, wait));
+    return !wait || end_round(j);
 }
 
 bool judge_next(Judge *j, uint64_t *tag, double *score, const char **why)
@@ -321,9 +404,7 @@ bool judge_next(Judge *j, uint64_t *tag, double *score, const char **why)
     j->answered = q->next;
     q->next = NULL;
     *tag = q->tag;
-    *why = why_unsaid(q);
-    *score = *why != NULL ? NAN : judge_form_score(&j->form, (Text){q->said.data, q->said.size});
-    if (*why == NULL && isnan(*score))
-        *why = why_undecided(j, q);
+    *score = score_of(j, q);
+    *why = isnan(*score) ? why_none(j, q) : NULL;
     return true;
 }

@@ -42,12 +42,17 @@ void judge_close(Judge *judge);                 // NULL is fine
 uint64_t judge_hash(const Judge *judge);        // of who it is
 uint64_t judge_form_of(const Judge *judge);     // a hash of how it is asked and understood
 
+// Asks a server one question and waits for its answer, as long as patience says, so that nothing is begun with a judge that is not there:
+// fails with what to do about it. waiting: called when it has not answered in a second or two, with its address and what is wrong so far
+// ("": nothing is known). Nothing to a folder.
+bool judge_greet(Judge *judge, void (*waiting)(const char *url, const char *trouble));
+
 // Texts are copied. Answers that are the same are asked once.
 bool judge_ask(Judge *judge, uint64_t tag, Text problem, Text reference, Text answer);
 
 // Until every question is answered, or only what can be done without waiting. A server that is down is no failure: its questions end
-// without a verdict when patience does. Fails on a signal, when the journal cannot be written, and when the server does not know us
-// (401, 403): no question that follows would fare better.
+// without a verdict when patience does. Fails on a signal, when the journal cannot be written, when the server does not know us (401, 403),
+// and when there is no hope, since nothing is a verdict: no question that follows would fare better.
 bool judge_work(Judge *judge, bool wait);
 
 // Of a question that was answered, in any order: 1 equivalent, 0 not, NaN no verdict (and *why, until the next call; or NULL).

@@ -38,6 +38,7 @@ struct Endpoint {
     double heard;  // when the server answered last
     Answer answer; // handed out last
     Bytes error;   // handed out last
+    Bytes trouble; // of an attempt that is made again
 };
 
 // ---- lists
@@ -138,6 +139,7 @@ void endpoint_close(Endpoint *e)
     answer_cache_close(&e->cache);
     answer_free(&e->answer);
     bytes_free(&e->error);
+    bytes_free(&e->trouble);
     free(e->in_flight);
     free(e->authorization);
     free(e->secret);
@@ -168,6 +170,9 @@ bool endpoint_ask(Endpoint *e, const Message *messages, size_t count, uint64_t t
     e->pending++;
     return true;
 }
+
+const char *endpoint_url(const Endpoint *e) { return e->url; }
+const char *endpoint_trouble(const Endpoint *e) { return e->trouble.size == 0 ? "" : e->trouble.data; }
 
 size_t endpoint_pending(const Endpoint *e) { return e->pending; }
 
@@ -309,9 +314,11 @@ static bool settle(Endpoint *e, const HttpResponse *response, EndpointAnswer *ou
     *done = outcome != OUTCOME_AGAIN || q->attempts >= e->options.attempts || pause >= time_left(e, q);
     if (outcome == OUTCOME_ANSWER)
         e->heard = http_clock();
-    if (!*done)
+    if (!*done) {
         wait_until(e, q, http_clock() + pause);
-    else if (outcome != OUTCOME_ANSWER)
+        bytes_clear(&e->trouble);
+        ok = bytes_text(&e->trouble, why.data == NULL ? "" : why.data);
+    } else if (outcome != OUTCOME_ANSWER)
         hand_out_failure(e, q, out, response->status, why.data == NULL ? "" : why.data);
     else if ((ok = keep(e, q)))
         hand_out(e, q, out);

@@ -73,6 +73,9 @@ bool endpoint_next(Endpoint *endpoint, EndpointAnswer *answer);
 // The same for a caller who has other things to do: *there is false when nothing was finished within so many seconds (0: now). Nothing
 // moves between the calls.
 bool endpoint_try(Endpoint *endpoint, EndpointAnswer *answer, double seconds, bool *there);
+
+const char *endpoint_url(const Endpoint *endpoint);     // as it is asked
+const char *endpoint_trouble(const Endpoint *endpoint); // why the last attempt of all failed that is made again; "" where none did
 void endpoint_close(Endpoint *endpoint);
 
 #ifdef __cplusplus

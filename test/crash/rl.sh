@@ -82,14 +82,16 @@ answers='q=${line#*:?}; echo "{\"question\": \"${q%%[!0-9a-f]*}\", \"score\": $s
 value() { sed -n "${3}s|.*\"$2\": \([^,}]*\).*|\1|p" "$1/log.jsonl"; } # folder, field, line
 
 everything_else_has_its_say() {
-    local grader="while read -r line; do score=\$((\${#line} % 3)); $answers; done"
+    local grader="while read -r line; do score=\$((\${#line} % 5 == 0)); $answers; done"
     wants 0 reinforce "$work/kl" --kl-coef 0.1 --prompts-per-update 4 --steps 2
     [ "$(value "$work/kl" actor/kl_loss 2)" = 0 ] || failed "the first update is not at the reference"
     [ "$(value "$work/kl" actor/kl_loss 3)" != 0 ] || failed "the second update is at the reference"
     proved "the reference model is the start's, to the bit, and stays there"
-    local all=(--grader "$grader" --reward accuracy=0.5 --reward format=0.1 --kl-coef 0.1 --kl-in reward --kl-target 0.01
-        --kl-horizon 100 --dynamic-sampling --dynamic-batches 3 --update-epochs 2 --adapt --judge-model "$work/sft" --judge-tokens 8
-        --judge-asks unequal --no-exact --top-k 50 --save-every 1)
+    cp -r "$work/sft/model" "$work/judge" # a model that knows nothing ends never, as a judge: here most tokens end it
+    echo "{\"eos_token_id\": [$(seq -s, 0 1100)]}" >"$work/judge/generation_config.json"
+    local all=(--grader "$grader" --overlong-buffer 0 --reward accuracy=0.5 --reward format=0.1 --kl-coef 0.1 --kl-in reward --kl-target 0.01
+        --kl-horizon 100 --dynamic-sampling --dynamic-batches 3 --update-epochs 2 --adapt --judge-model "$work/judge" --judge-tokens 8
+        --judge-yes correct --judge-no ^ --judge-asks unequal --no-exact --top-k 50 --save-every 1)
     wants 0 reinforce "$work/all" "${all[@]}"
     for field in reward/grader/mean reward/format/mean dynamic/batches actor/kl_coef; do
         [ -n "$(value "$work/all" "$field" 2)" ] || failed "$field is not in the log"
@@ -121,7 +123,9 @@ what_cannot_be_had_is_survived() {
     grep -q "1 problems are left out" "$work/stdout" || failed "a reference that no rule can read was not named"
     rm -rf "$work/out"
     # every verdict is missing: no reward, no advantage, no failure
-    wants 0 reinforce "$work/out" --steps 2 --judge-model nobody --endpoint http://127.0.0.1:9/v1 --judge-patience 0.5 --judge-asks unequal
+    judge_begins down nobody 1
+    wants 0 reinforce "$work/out" --steps 2 --judge-model nobody --endpoint "$judge" --judge-patience 0.5 --judge-asks unequal
+    judge_ends
     grep -q "have no reward, and so no advantage; judge: " "$work/stdout" || failed "that the judge is down was not said"
     [ "$(value "$work/out" reward/unscored 2)" != 0 ] || failed "responses without a verdict were not counted"
     rm -rf "$work/out"
@@ -160,9 +164,9 @@ reinforce_with() {
     ./train_rl --model "$work/sft" "${rules[@]:4}" --out "$out" "$@" >"$work/stdout" 2>"$work/stderr"
 }
 
-# WAY NAME: its address is in $judge, its questions are lines of $work/NAME.asked, its process is $judge_process
+# WAY NAME [WELL]: its address is in $judge, its questions are lines of $work/NAME.asked, its process is $judge_process
 judge_begins() {
-    build/test/support/judge_server "$1" "$work/$2.asked" >"$work/$2.address" &
+    build/test/support/judge_server "$1" "$work/$2.asked" "${3:-0}" >"$work/$2.address" &
     judge_process=$!
     for _ in $(seq 100); do
         [ -s "$work/$2.address" ] && break
@@ -233,7 +237,7 @@ what_failed_is_no_verdict() {
     says "OPENAI_API_KEY"
     judge_ends
     [ ! -e "$work/later/checkpoints" ] || failed "a step was made of nothing"
-    judge_begins hang hang
+    judge_begins hang hang 1
     takes_at_most 20 wants 0 reinforce_with "$work/later" "${with[@]}" --endpoint "$judge" --judge-patience 1
     judge_ends
     grep -q "no reward, and so no advantage; judge: " "$work/stdout" || failed "that the judge hangs was not said"
@@ -246,6 +250,53 @@ what_failed_is_no_verdict() {
     [ "$(asked well)" -gt 0 ] && [ "$(value "$work/later" reward/unscored 1)" = 0 ] || failed "an outage is remembered as a verdict"
     grep -q '"judge":"yes"' "$work/later/rollouts/step-1.jsonl" || failed "a judge that is well again is not believed"
     proved "a key that is refused ends the run; a judge that hangs takes its patience; and what failed is asked again"
+}
+
+a_judge_that_is_not_there_is_known_at_once() {
+    local with=("${text_rules[@]}" --judge-model j --data "$work/texts/rl" --judge-patience 3)
+    rm -rf "$work/none"
+    judge_begins no-model nobody
+    takes_at_most 5 wants 1 reinforce_with "$work/none" "${with[@]}" --endpoint "$judge" --judge-patience 900
+    says "refuses the first question: http"
+    says "a name that the server lists at /v1/models"
+    judge_ends
+    takes_at_most 10 wants 1 reinforce_with "$work/none" "${with[@]}" --endpoint http://127.0.0.1:9/v1
+    says "no answer to the first question in 3 seconds"
+    grep -q "waiting for the judge at http://127.0.0.1:9/v1/chat/completions: .*onnect" "$work/stdout" || failed "that it is waited for is not said"
+    [ ! -e "$work/none/checkpoints" ] || failed "a run began without its judge"
+    proved "a judge that is not there is known before the first step"
+}
+
+# All that they had done before is saved, and the same command gives the bits of a run whose judge or grader never failed.
+who_ends_a_run_costs_no_step() {
+    local with=(--steps 4 --judge-model j --judge-asks unequal --judge-patience 20) asked
+    judge_begins yes never
+    wants 0 reinforce "$work/never" "${with[@]}" --endpoint "$judge" --save-every 0
+    judge_ends
+    asked=$(asked never)
+    rm -rf "$work/ended"
+    judge_begins refuse ended $((asked * 3 / 4))
+    wants 1 reinforce "$work/ended" "${with[@]}" --endpoint "$judge" --save-every 0
+    says "check OPENAI_API_KEY"
+    says "is saved, and --resume auto goes on from there"
+    [ -n "$(ls "$work/ended/checkpoints")" ] || failed "what was learned is lost"
+    judge_ends
+    judge_begins yes again # at another port
+    wants 0 reinforce "$work/ended" "${with[@]}" --endpoint "$judge" --save-every 0
+    judge_ends
+    same_rollouts "$work/never" "$work/ended" "a judge that refused in between"
+    same_run "$work/never" "$work/ended" "a judge's refusal ends the run, what was learned is saved, and a judge at another address goes on with the same bits"
+    local ceases="while read -r line; do [ -e '$work/ceases' ] && sleep 0.01 && echo x && exit; score=\$((\${#line} % 3)); $answers; done"
+    rm -rf "$work/ended"
+    (
+        until [ -e "$work/ended/rollouts/step-2.jsonl" ]; do sleep 0.02; done
+        touch "$work/ceases"
+    ) &
+    wants 1 reinforce "$work/ended" --steps 300 --grader "$ceases" --grader-sandbox none --save-every 0
+    says "is saved, and --resume auto goes on from there"
+    [ -n "$(ls "$work/ended/checkpoints")" ] || failed "what was learned is lost to a grader"
+    rm "$work/ceases"
+    proved "a grader that ceases costs no step"
 }
 
 a_judge_of_the_users_own() {
@@ -383,6 +434,8 @@ no_step_samples_a_prompt_twice
 what_cannot_be_had_is_survived
 gibberish_is_rewarded_by_nobody
 what_failed_is_no_verdict
+a_judge_that_is_not_there_is_known_at_once
+who_ends_a_run_costs_no_step
 a_judge_of_the_users_own
 a_run_knows_its_references
 what_rewards_were_made_of_is_seen

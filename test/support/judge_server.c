@@ -1,5 +1,5 @@
-// build/test/support/judge_server WAY LOG: a judge for scripts, on 127.0.0.1, that treats every question in one way. It writes its address
-// to stdout once it listens, and a line for each question to LOG, before it answers. Ends when it is killed.
+// build/test/support/judge_server WAY LOG [WELL]: a judge for scripts, on 127.0.0.1, that treats every question in one way; the first WELL
+// questions it answers with yes, whatever the way. It writes its address to stdout once it listens, and a line for each question to LOG, before it answers. Ends when it is killed.
 #include "test/support/server.h"
 #include <fcntl.h>
 
@@ -10,10 +10,21 @@ static const struct {
             {"own", "200 OK", "VERDICT: correct"}, // in another form
             {"refuse", "401 Unauthorized", NULL},
             {"down", "503 Down", NULL},
+            {"no-model", "404 Not Found", NULL},
             {"hang", NULL, NULL}};
 enum { WAY_COUNT = sizeof WAYS / sizeof *WAYS };
 
-static int way, log_file;
+static int way, log_file, well;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int way_now(void)
+{
+    pthread_mutex_lock(&lock);
+    int now = well > 0 ? 0 : way;
+    well -= well > 0;
+    pthread_mutex_unlock(&lock);
+    return now;
+}
 
 static void note(const Bytes *body)
 {
@@ -27,12 +38,13 @@ static bool respond(int connection)
 {
     Asked asked = {.connection = connection};
     char body[200];
-    if (WAYS[way].status == NULL)
+    int now = way_now();
+    if (WAYS[now].status == NULL)
         return answer_never(&asked);
-    if (WAYS[way].said == NULL)
-        return server_respond(connection, WAYS[way].status, "", "{\"message\":\"not now\"}", 21);
-    snprintf(body, sizeof body, "{\"choices\":[{\"message\":{\"content\":\"%s\"},\"finish_reason\":\"stop\"}]}", WAYS[way].said);
-    return server_respond(connection, WAYS[way].status, "", body, strlen(body));
+    if (WAYS[now].said == NULL)
+        return server_respond(connection, WAYS[now].status, "", "{\"message\":\"not now\"}", 21);
+    snprintf(body, sizeof body, "{\"choices\":[{\"message\":{\"content\":\"%s\"},\"finish_reason\":\"stop\"}]}", WAYS[now].said);
+    return server_respond(connection, WAYS[now].status, "", body, strlen(body));
 }
 
 static void *serve(void *given)
@@ -66,7 +78,8 @@ static int listen_and_say(void)
 
 int main(int argc, char **argv)
 {
-    server_must(argc == 3, "usage: judge_server WAY LOG");
+    server_must(argc == 3 || argc == 4, "usage: judge_server WAY LOG [WELL]");
+    well = argc == 4 ? atoi(argv[3]) : 0;
     while (way < WAY_COUNT && strcmp(WAYS[way].way, argv[1]) != 0)
         way++;
     log_file = open(argv[2], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);

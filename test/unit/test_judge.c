@@ -6,6 +6,8 @@
 #include "test/support/server.h"
 #include <math.h>
 
+enum { LOST = 40 };
+
 static Server server;
 static char *folder, *journal;
 
@@ -266,6 +268,55 @@ static void what_was_cut_off_is_no_verdict(void **state)
     bytes_free(&lines);
 }
 
+static int told; // that it is waited for
+
+static void tell(const char *url, const char *trouble)
+{
+    assert_non_null(strstr(url, "/chat/completions"));
+    assert_non_null(strstr(trouble, "onnect"));
+    told++;
+}
+
+static void a_judge_that_is_not_there_is_known_at_the_start(void **state)
+{
+    Judge *j = judge_at(server.url, 20);
+    assert_ok(judge_greet(j, tell));
+    judge_close(j);
+    assert_int_equal(told, 0);
+    assert_int_equal(server_attempts(&server, "What is 1 + 1?"), 1);
+    j = judge_at("http://127.0.0.1:9/v1", 3);
+    double begin = server_clock();
+    assert_refused(judge_greet(j, tell), "no answer to the first question in 3 seconds: http://127.0.0.1:9/v1/chat/completions: ");
+    assert_int_equal(told, 1);
+    assert_true(server_clock() - begin < 10);
+    judge_close(j);
+    j = judge_at("http://nowhere.invalid/v1", 0.1);
+    assert_refused(judge_greet(j, tell), "see that the server runs and that its address is right");
+    judge_close(j);
+}
+
+static void a_judge_that_ceases_ends_the_run(void **state)
+{
+    uint64_t tag;
+    double score;
+    const char *why;
+    char answer[32];
+    Judge *j = judge_at(server.url, 20);
+    for (int round = 0; round < 2; round++) {
+        for (uint64_t i = 0; i < LOST; i++) {
+            snprintf(answer, sizeof answer, "cut 9 lost %d", round * LOST + (int)i);
+            assert_ok(judge_ask(j, i, text(answer), text("4"), text("5")));
+        }
+        if (round == 1)
+            assert_refused(judge_work(j, true), "the last 80 questions have no verdict; what it said was cut off");
+        else
+            assert_ok(judge_work(j, true));
+        while (judge_next(j, &tag, &score, &why))
+            assert_true(isnan(score));
+    }
+    judge_close(j);
+}
+
 // Older journals have failures under the question's own key.
 static void a_failure_is_never_in_the_way_of_a_verdict(void **state)
 {
@@ -345,6 +396,8 @@ int main(void)
         cmocka_unit_test(the_question_is_a_text_with_places_that_are_filled_once),
         cmocka_unit_test(an_outage_is_no_verdict_and_is_asked_again),
         cmocka_unit_test(what_decides_nothing_is_quoted),
+        cmocka_unit_test(a_judge_that_is_not_there_is_known_at_the_start),
+        cmocka_unit_test(a_judge_that_ceases_ends_the_run),
         cmocka_unit_test(what_was_cut_off_is_no_verdict),
         cmocka_unit_test(a_failure_is_never_in_the_way_of_a_verdict),
         cmocka_unit_test(patience_is_seconds_of_the_clock),
