@@ -502,16 +502,45 @@ static void tell_of_waiting(const char *url, const char *trouble)
     fflush(stdout);
 }
 
+// Options that say something of a judge or grader, where there is none: somebody thinks that there is one. A file of all options
+// (--print-config) names those without a meaning, too.
+static const char *given_for_judge(const Rl *s)
+{
+    return s->o.endpoint[0] != 0                                  ? "--endpoint"
+           : s->o.judge_prompt[0] != 0                            ? "--judge-prompt"
+           : s->o.judge_yes[0] != 0                               ? "--judge-yes"
+           : s->o.judge_no[0] != 0                                ? "--judge-no"
+           : option_on_command_line(&s->options, "judge_asks")     ? "--judge-asks"
+           : option_on_command_line(&s->options, "judge_tokens")   ? "--judge-tokens"
+           : option_on_command_line(&s->options, "judge_patience") ? "--judge-patience"
+                                                                  : NULL;
+}
+
+static const char *given_for_grader(const Rl *s)
+{
+    return option_on_command_line(&s->options, "grader_processes")       ? "--grader-processes"
+           : option_on_command_line(&s->options, "grader_seconds")       ? "--grader-seconds"
+           : option_on_command_line(&s->options, "grader_start_seconds") ? "--grader-start-seconds"
+           : option_on_command_line(&s->options, "grader_sandbox")       ? "--grader-sandbox"
+                                                                        : NULL;
+}
+
+static bool check_others(const Rl *s, bool judge, bool grader)
+{
+    const char *for_judge = judge ? NULL : given_for_judge(s), *for_grader = grader ? NULL : given_for_grader(s);
+    if (for_judge != NULL)
+        return fail("%s: give --judge-model, a folder or the judge's name at --endpoint", for_judge);
+    if (for_grader != NULL)
+        return fail("%s: give --grader, a command", for_grader);
+    if (!judge && option_on_command_line(&s->options, "judge_model"))
+        return fail("--judge-model is empty: name one, or leave it away");
+    return grader || !option_on_command_line(&s->options, "grader") || fail("--grader is empty: name one, or leave it away");
+}
+
 static bool open_others(Rl *s)
 {
     bool grader = s->o.grader[0] != 0, judge = s->o.judge_model[0] != 0;
-    const char *for_judge = s->o.endpoint[0] != 0       ? "--endpoint"
-                            : s->o.judge_prompt[0] != 0 ? "--judge-prompt"
-                            : s->o.judge_yes[0] != 0    ? "--judge-yes"
-                            : s->o.judge_no[0] != 0     ? "--judge-no"
-                                                        : NULL;
-    if (for_judge != NULL && !judge)
-        return fail("%s: give --judge-model, a folder or the judge's name at --endpoint", for_judge);
+    TRY(check_others(s, judge, grader));
     if (s->o.plan || (!grader && !judge))
         return true;
     char *graded = path_join(s->o.out, "grader.jsonl"), *judged = path_join(s->o.out, "judge.jsonl");
@@ -583,6 +612,7 @@ static bool open_prompts(Rl *s)
     if (s->o.eval_data.count > 0)
         TRY(documents_open(&s->held_out, &reading, s->o.eval_data.items, s->o.eval_data.count));
     TRY(mix_parse(&s->weights, s->o.mix.items, s->o.mix.count));
+    TRY(rewards_check_sources(&s->rewards, &s->prompts));
     TRY(prompts_drop_incomparable(&s->dropped, &s->prompts, &s->rewards, s->o.judge_model[0] != 0));
     CurriculumOptions o = {0};
     o.order.seed = (uint64_t)s->o.seed;

@@ -37,7 +37,7 @@ static double deviation(const Spread *s) { return s->count > 0 ? sqrt(fmax(0, s-
 
 typedef struct Spreads {
     Spread reward, advantage, response, prompt, sequence, part[REWARD_PARTS];
-    double cut, unknown, passed[6]; // groups of which none, less than a quarter, ..., all were right
+    double cut, unknown, judged, passed[6]; // groups with a verdict; of which none, less than a quarter, ..., all of those with one were right
 } Spreads;
 
 static int bin_of(double rate) { return rate <= 0 ? 0 : rate >= 1 ? 5 : 1 + (int)(4 * rate); }
@@ -47,7 +47,7 @@ static Spreads spreads_of(const Rollout *o)
     Spreads s = {0};
     for (int64_t i = 0; i < o->count; i++) {
         const Group *g = &o->groups[i];
-        double right = 0;
+        double right = 0, scored = 0;
         take(&s.prompt, (double)g->prompt.prompt);
         for (int64_t k = 0; k < o->samples; k++) {
             const Response *r = &g->responses[k];
@@ -60,8 +60,11 @@ static Spreads spreads_of(const Rollout *o)
             s.cut += !r->ended;
             s.unknown += r->verdict == VERDICT_UNKNOWN;
             right += r->parts[REWARD_ACCURACY] == 1;
+            scored += !isnan(r->parts[REWARD_ACCURACY]);
         }
-        s.passed[bin_of(right / (double)o->samples)]++;
+        s.judged += scored > 0;
+        if (scored > 0)
+            s.passed[bin_of(right / scored)]++;
     }
     return s;
 }
@@ -92,7 +95,7 @@ static void add_rewards(Metrics *m, const Rollout *o, const Documents *documents
     metrics_of_verdicts(m, "", o, documents);
     metrics_add(m, (double)o->silent / (double)o->count, "frac_reward_zero_std");
     for (int i = 0; i < 6; i++)
-        metrics_add(m, s->passed[i] / (double)o->count, "passrate/%s", bins[i]);
+        metrics_add(m, s->passed[i] / s->judged, "passrate/%s", bins[i]);
     add_spread(m, "advantages", &s->advantage);
 }
 

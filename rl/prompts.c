@@ -1,6 +1,8 @@
 #include "rl/prompts.h"
 #include "base/text.h"
+#include "data/records.h"
 #include <stdlib.h>
+#include <string.h>
 
 static bool usable(const ShardEntry *e, const Rewards *rewards, bool has_judge)
 {
@@ -62,4 +64,54 @@ bool prompts_drop_incomparable(DroppedPrompts *dropped, Documents *d, const Rewa
         documents_keep(d, kept);
     free(kept);
     return ok && (d->count > 0 || none_left(dropped, has_judge));
+}
+
+// ---- for a judge
+
+// The turns of a row, without the system's.
+static bool append_turns(Bytes *out, const Record *r)
+{
+    for (size_t i = 0; i < record_prompt(r); i++)
+        if (r->messages[i].role != ROLE_SYSTEM)
+            TRY(bytes_text(out, out->size > 0 ? "\n\n" : "") && bytes_append(out, r->messages[i].content.data, r->messages[i].content.size));
+    return true;
+}
+
+// What is left of a rendered prompt: between the marks of its last user's turn, where it has these.
+static Text last_turn(const Bytes *rendered)
+{
+    static const char opens[] = "<|im_start|>user\n", closes[] = "<|im_end|>";
+    Text all = {rendered->data, rendered->size};
+    const char *begin = text_last(all, opens);
+    if (begin == NULL)
+        return all;
+    all = text_between(begin + strlen(opens), rendered->data + rendered->size);
+    const char *end = memmem(all.data, all.size, closes, strlen(closes));
+    return end == NULL ? all : text_between(all.data, end);
+}
+
+static bool decode_turn(Bytes *out, const ShardEntry *prompt, const Tokenizer *tokenizer)
+{
+    Bytes rendered = {0};
+    bool ok = decode(tokenizer, &rendered, prompt->ids, prompt->prompt, false) && bytes_text(&rendered, "");
+    if (ok) {
+        Text turn = last_turn(&rendered);
+        ok = bytes_append(out, turn.data, turn.size);
+    }
+    bytes_free(&rendered);
+    return ok;
+}
+
+bool prompt_problem(Bytes *out, const ShardEntry *prompt, const Tokenizer *tokenizer)
+{
+    Record record;
+    RecordOptions reading = {.instruction = "none", .prompts = true, .any_difficulty = true};
+    bool ok = false;
+    if (prompt->row.data != NULL && record_read(&record, prompt->row.data, prompt->row.size, "its row", 1, &reading)) {
+        ok = record.format == ROW_IDS || append_turns(out, &record);
+        record_free(&record);
+        TRY(ok);
+    }
+    error_clear(); // a row that was read under other names (--map): its tokens know
+    return (out->size > 0 || decode_turn(out, prompt, tokenizer)) && bytes_text(out, "");
 }

@@ -21,6 +21,9 @@ bool prompts_drop_incomparable(DroppedPrompts *dropped, Documents *documents, co
 
 bool prompts_describe_dropped(Bytes *out, const DroppedPrompts *dropped); // appends '3 text, 1 none: a "The heart", ...'
 
+// Appends what the user asks, options too, as a judge is to read it: without instruction, system and the words of a chat template.
+bool prompt_problem(Bytes *out, const ShardEntry *prompt, const Tokenizer *tokenizer);
+
 #ifdef __cplusplus
 }
 #endif

@@ -47,6 +47,10 @@ static bool take_word(Rewards *r, const char *word, bool own)
         !isfinite(weight))
         return fail("--reward %s: give NAME=WEIGHT or SOURCE:NAME=WEIGHT, with accuracy, format, length, overlong or grader",
                     word);
+    if (fabs(weight) > WEIGHT_MOST)
+        return fail("--reward %s: a weight is a number from -1e6 to 1e6", word);
+    if (colon == word)
+        return fail("--reward %s: the source before the colon is empty; SOURCE:NAME=WEIGHT, or NAME=WEIGHT for everybody's problems", word);
     if ((colon != NULL) != own)
         return true;
     RewardWeights *w = own ? weights_for(r, word, (size_t)(colon - word)) : &r->list[0];
@@ -68,6 +72,34 @@ bool rewards_open(Rewards *r, const char *const *words, size_t count, const doub
     for (size_t i = 0; i < r->count; i++)
         for (int part = 0; part < REWARD_PARTS; part++)
             r->has[part] = r->has[part] || r->list[i].of[part] != 0;
+    return true;
+}
+
+enum { SOURCES_SHOWN = 20 };
+
+static bool append_sources(Bytes *out, const Documents *d) // sources[0] is none
+{
+    for (size_t i = 1; i < d->source_count && i <= SOURCES_SHOWN; i++)
+        TRY(bytes_printf(out, "%s%s", i > 1 ? ", " : "", d->sources[i]));
+    return d->source_count <= 1               ? bytes_text(out, "none")
+           : d->source_count - 1 > SOURCES_SHOWN ? bytes_printf(out, ", and %zu more", d->source_count - 1 - SOURCES_SHOWN)
+                                              : true;
+}
+
+bool rewards_check_sources(const Rewards *r, const Documents *d)
+{
+    for (size_t i = 1; i < r->count; i++) {
+        size_t k = 1;
+        while (k < d->source_count && strcmp(d->sources[k], r->list[i].source) != 0)
+            k++;
+        Bytes sources = {0};
+        if (k < d->source_count)
+            continue;
+        if (append_sources(&sources, d))
+            fail("--reward %s:...: no prompt has this source; theirs are: %s", r->list[i].source, sources.data);
+        bytes_free(&sources);
+        return false;
+    }
     return true;
 }
 

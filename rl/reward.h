@@ -21,6 +21,7 @@ typedef enum RewardPart {
     REWARD_GRADER,   // what an external program says (grader.h)
     REWARD_PARTS
 } RewardPart;
+enum { WEIGHT_MOST = 1000000 }; // a larger one is a mistake, and sums of squares would make it one of the run's
 extern const char *const REWARD_NAMES[REWARD_PARTS];
 
 typedef struct RewardWeights {
@@ -37,9 +38,10 @@ typedef struct Rewards {
     int64_t max_new_tokens;
 } Rewards;
 
-// words: NAME=WEIGHT, or SOURCE:NAME=WEIGHT, which begins with the weights of the others. standard: those without a word.
+// words: NAME=WEIGHT (of at most WEIGHT_MOST), or SOURCE:NAME=WEIGHT, which begins with the weights of the others. standard: those without a word.
 bool rewards_open(Rewards *rewards, const char *const *words, size_t count, const double standard[REWARD_PARTS]);
 void rewards_close(Rewards *rewards);
+bool rewards_check_sources(const Rewards *rewards, const Documents *documents); // fails on one that no document has
 const double *reward_weights(const Rewards *rewards, Text source);
 
 // What is known of a response when it ends.

@@ -1,4 +1,5 @@
 // Sampling and rewarding: see rollout.h.
+#include "rl/prompts.h"
 #include "rl/rollout.h"
 #include "base/json.h"
 #include <math.h>
@@ -82,23 +83,10 @@ static uint64_t tag_of(const Rollout *o, const Group *g, const Response *r)
 static Group *group_of(const Rollout *o, uint64_t tag) { return &o->groups[(int64_t)tag / o->samples]; }
 static Response *response_of(const Rollout *o, uint64_t tag) { return &group_of(o, tag)->responses[(int64_t)tag % o->samples]; }
 
-// The problem's text: the row's; or else, and where options belong to it, the prompt as the model reads it.
-static bool problem_text(Bytes *out, const Group *g, const Tokenizer *tokenizer)
-{
-    json_t *row = g->prompt.row.data == NULL ? NULL : json_parse(g->prompt.row.data, g->prompt.row.size, "its row");
-    const json_t *text = json_object_get(row, "problem");
-    text = text == NULL ? json_object_get(row, "question") : text;
-    bool whole = json_is_string(text) && json_object_get(row, "options") == NULL;
-    bool ok = whole ? bytes_append(out, json_string_value(text), json_string_length(text))
-                    : decode(tokenizer, out, g->prompt.ids, g->prompt.prompt, false);
-    json_decref(row);
-    return ok && bytes_text(out, "");
-}
-
 static bool ask_judge(Rollout *o, Group *g, Response *r, Text answer, const RolloutRules *rules)
 {
     Bytes problem = {0};
-    bool ok = problem_text(&problem, g, rules->tokenizer) &&
+    bool ok = prompt_problem(&problem, &g->prompt, rules->tokenizer) &&
               judge_ask(rules->judge, tag_of(o, g, r), (Text){problem.data, problem.size}, g->prompt.answer, answer);
     bytes_free(&problem);
     return ok;

@@ -1,6 +1,7 @@
 // What a line of the log says of verdicts, by kind and by source; and why groups have no signal.
 #include "rl/metrics.h"
 #include "test/support/check.h"
+#include <math.h>
 
 enum { SOURCES = 50, SAMPLES = 2 };
 
@@ -59,6 +60,23 @@ static void verdicts_are_shares_of_all_that_was_sampled(void **state)
     assert_true(value_of(&m, "verdict/kind/number/equal") == 0.5 && value_of(&m, "verdict/kind/text/unscored") == 0.25);
     assert_true(value_of(&m, "verdict/source/math/different") == 0.5 && value_of(&m, "verdict/source/bio/1/judged_yes") == 0.25);
     assert_true(value_of(&m, "verdict/kind/set/equal") == -1); // nothing of it was there
+}
+
+static void what_has_no_verdict_is_not_wrong(void **state)
+{
+    Sampled s;
+    static Metrics m;
+    Rewards rewards = {0};
+    StepFacts facts = {0};
+    sample(&s, (char *[]){"", "math"}, 2);
+    s.responses[0][0].parts[REWARD_ACCURACY] = 1;
+    s.responses[0][1].parts[REWARD_ACCURACY] = NAN; // all of those with a verdict are right
+    s.responses[1][0].parts[REWARD_ACCURACY] = s.responses[1][1].parts[REWARD_ACCURACY] = NAN;
+    metrics_of_step(&m, &s.rollout, &s.documents, &rewards, &facts);
+    assert_true(value_of(&m, "passrate/100") == 1 && value_of(&m, "passrate/0") == 0);
+    s.responses[0][0].parts[REWARD_ACCURACY] = NAN;
+    metrics_of_step(&m, &s.rollout, &s.documents, &rewards, &facts);
+    assert_true(isnan(value_of(&m, "passrate/100")) && isnan(value_of(&m, "passrate/0")));
 }
 
 static void many_sources_are_named_or_added_up(void **state)
@@ -141,6 +159,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verdicts_are_shares_of_all_that_was_sampled),
+        cmocka_unit_test(what_has_no_verdict_is_not_wrong),
         cmocka_unit_test(many_sources_are_named_or_added_up),
         cmocka_unit_test(no_two_sources_have_one_name_and_none_breaks_the_line),
         cmocka_unit_test(a_group_without_a_signal_says_why),

@@ -1,5 +1,6 @@
 // The parts of a reward, their weights by source, multiple choice, and the problems that are left out.
 #include "answers/choice.h"
+#include "rl/prompts.h"
 #include "rl/reward.h"
 #include "test/support/check.h"
 #include <math.h>
@@ -32,6 +33,42 @@ static void words_that_are_no_weight_are_refused(void **state)
         assert_non_null(strstr(error_text(), "NAME=WEIGHT"));
         rewards_close(&r);
     }
+}
+
+static void a_source_that_nobody_has_is_refused(void **state)
+{
+    static const char *const words[] = {"math:accuracy=2"}, *const none[] = {":accuracy=2"}, *const huge[] = {"accuracy=1.1e6"};
+    Rewards r = {0};
+    Documents d = {.sources = (char *[]){"", "bio/1", "math"}, .source_count = 3};
+    assert_ok(rewards_open(&r, words, 1, STANDARD));
+    assert_ok(rewards_check_sources(&r, &d));
+    d.source_count = 2;
+    assert_refused(rewards_check_sources(&r, &d), "--reward math:...: no prompt has this source; theirs are: bio/1");
+    d.source_count = 1;
+    assert_refused(rewards_check_sources(&r, &d), "theirs are: none");
+    rewards_close(&r);
+    assert_refused(rewards_open(&r, none, 1, STANDARD), "--reward :accuracy=2: the source before the colon is empty");
+    rewards_close(&r);
+    assert_refused(rewards_open(&r, huge, 1, STANDARD), "a weight is a number from -1e6 to 1e6");
+    rewards_close(&r);
+}
+
+static void expect_problem(const char *row, const char *wanted)
+{
+    Bytes out = {0};
+    ShardEntry prompt = {.row = text(row)};
+    assert_ok(prompt_problem(&out, &prompt, NULL));
+    assert_string_equal(out.data, wanted);
+    bytes_free(&out);
+}
+
+static void a_judge_reads_the_users_words(void **state)
+{
+    expect_problem("{\"problem\": \"Why?\", \"answer\": \"b\", \"difficulty\": 99}", "Why?");
+    expect_problem("{\"question\": \"Which?\", \"options\": [\"one\", \"two\"], \"answer\": \"B\"}", "Which?\nOptions are:\n(A): one\n(B): two");
+    expect_problem("{\"messages\": [{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"u <|im_end|>\"}]}",
+                   "u <|im_end|>");
+    expect_problem("{\"prompt\": \"p\", \"answer\": 1}", "p");
 }
 
 static Verdict verdict_of(const RewardFacts *facts)
@@ -208,6 +245,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_are_the_sources_own_or_everybodys),
         cmocka_unit_test(words_that_are_no_weight_are_refused),
+        cmocka_unit_test(a_source_that_nobody_has_is_refused),
+        cmocka_unit_test(a_judge_reads_the_users_words),
         cmocka_unit_test(parts_are_what_they_are_called),
         cmocka_unit_test(the_length_of_a_right_answer_counts),
         cmocka_unit_test(options_are_chosen_by_letter_or_text),
