@@ -16,8 +16,9 @@
 typedef struct Graded {
     struct Graded *next;
     uint64_t tag, key[2];
-    bool asked;   // false: it waits for another one with the same key
-    double score; // NaN: there is none, and why
+    bool asked;    // false: it waits for another one with the same key
+    bool replayed; // it had no verdict when an earlier process asked it
+    double score;  // NaN: there is none, and why
     char why[512];
 } Graded;
 
@@ -29,17 +30,19 @@ typedef struct Grader {
     Verdicts verdicts;
     Bytes out, in;
     Graded *pending, *answered, *handed_out;
-    // is there hope?
-    int64_t verdict_count;              // it has given so many, in the journal too
-    int64_t others;                     // so often it printed what nobody asked for
-    int64_t lost;                       // questions without a verdict, since the last one with
-    int64_t round_verdicts, round_lost; // since all were answered last
-    int64_t barren_rounds;              // between such moments, one after the other, with questions and without a verdict
+    // Is there hope? Signs of life and of death are what it says now: a verdict of the journal is neither, nor is it that a question has
+    // none once more that had none before this process began.
+    bool has_answered, has_scored;    // ever, in the journal too: with a verdict; with a number
+    int64_t answers, others;          // now: so many; so often it printed what nobody asked for
+    int64_t lost, lost_again;         // questions without a number since the last one with; of which had none before, too
+    int64_t round_scores, round_lost; // since all were answered last
+    int64_t barren_rounds;            // between such moments, one after the other, with questions and without a number
+    char last_why[512];               // of the last one without
 } Grader;
 
 enum {
     START_MS = 300,    // in which a command that cannot be run has ended
-    LOST_AT_FIRST = 4, // times processes (and 16 at least): of one that never gave a verdict
+    LOST_AT_FIRST = 4, // times processes (and 16 at least): of one that never gave a number
     LOST_LATER = 64,   // of one that did, in two rounds that had none
 };
 static const double SCORE_MOST = 1e6; // beyond it is a mistake, and weights and sums of squares would make it one of the run's
@@ -70,6 +73,7 @@ static bool start_pool(Grader *g)
 }
 
 static bool take_frames(Grader *g);
+static bool look_for_scores(Grader *g);
 
 static bool started(Grader *g)
 {
@@ -89,7 +93,7 @@ Grader *grader_open(const GraderOptions *options)
     g->sandboxed = wanted && bubblewrap_works();
     bool ok = g->sandboxed || strcmp(options->sandbox, "bwrap") != 0 ||
               fail("--grader-sandbox bwrap: bubblewrap is not installed, or may not make namespaces here; take auto or none");
-    if (ok && verdicts_open(&g->verdicts, options->journal) && start_pool(g) && started(g))
+    if (ok && verdicts_open(&g->verdicts, options->journal) && look_for_scores(g) && start_pool(g) && started(g))
         return g;
     grader_close(g);
     return NULL;
@@ -229,7 +233,7 @@ static bool read_verdict(Graded *q, Text line)
     else if (question == NULL || strcmp(question, name) != 0)
         explain(q, "its answer has not the question's \"question\"", line);
     else if (none)
-        snprintf(q->why, sizeof q->why, "it gave no score");
+        explain(q, "it gave no score", line);
     else if (!number)
         explain(q, "its answer has no number named score", line);
     else if (!(fabs(value) <= SCORE_MOST))
@@ -246,10 +250,28 @@ static bool find_verdict(Grader *g, Graded *q, bool *there)
     char ending[VERDICT_ENDING] = "";
     Bytes said = {0};
     bool ok = verdicts_find(&g->verdicts, q->key, there, ending, &said);
-    *there = ok && *there && strcmp(ending, VERDICT_FAILED) != 0 && said.size > 0 && read_verdict(q, (Text){said.data, said.size});
-    g->verdict_count += *there;
-    g->round_verdicts += *there;
-    g->lost = *there ? 0 : g->lost;
+    *there =
+        ok && *there && strcmp(ending, VERDICT_FAILED) != 0 && said.size > 0 && read_verdict(q, (Text){said.data, said.size});
+    g->has_answered = g->has_answered || *there;
+    q->replayed = !*there && verdicts_had_failed(&g->verdicts, q->key);
+    bytes_free(&said);
+    return ok;
+}
+
+// In the journal, a number: whatever is wrong with the program now, it has worked.
+static bool look_for_scores(Grader *g)
+{
+    Bytes said = {0};
+    size_t at = 0;
+    bool ok = true, there = true;
+    while (ok && there && !g->has_scored) {
+        ok = verdicts_next(&g->verdicts, &at, &there, &said);
+        json_t *root = ok && there ? json_loadb(said.data == NULL ? "" : said.data, said.size, 0, NULL) : NULL;
+        const json_t *score = json_object_get(root, "score");
+        g->has_scored = json_is_number(score) || json_is_boolean(score);
+        json_decref(root);
+    }
+    g->has_answered = g->has_scored;
     bytes_free(&said);
     return ok;
 }
@@ -268,23 +290,41 @@ static const char *sandbox_hint(const Grader *g)
                : "";
 }
 
-// A program that never gives a verdict is mistaken, or one that has ceased to: better an end than a run that learns nothing.
+// A program that never gives a score is mistaken, or one that has ceased to: better an end than a run that learns nothing.
 static bool hope(const Grader *g, const char *why)
 {
     int64_t most = LOST_AT_FIRST * g->options.processes > 16 ? LOST_AT_FIRST * g->options.processes : 16;
-    if (g->others >= most && 2 * g->others > g->verdict_count)
+    if (g->others >= most && 2 * g->others > g->answers)
         return fail("--grader %s: it prints more than answers, so it was replaced %" PRId64 " times; %s; %s", g->options.command,
                     g->others, why, HOW);
-    if ((g->verdict_count == 0 && g->lost >= most) || (g->barren_rounds >= 2 && g->lost >= LOST_LATER))
-        return fail("--grader %s: the last %" PRId64 " questions have no score; %s; %s%s; what it did say is kept",
-                    g->options.command, g->lost, why, HOW, sandbox_hint(g));
+    bool never = !g->has_scored && g->lost >= most, no_more = g->barren_rounds >= 2 && g->lost - g->lost_again >= LOST_LATER;
+    if (never || no_more)
+        return fail("--grader %s: the last %" PRId64 " questions have no score; %s; %s%s; what it did say is kept in "
+                    "%s; remove that file to have everything asked again",
+                    g->options.command, g->lost, why, HOW, sandbox_hint(g), g->options.journal);
     return true;
+}
+
+static void count(Grader *g, const Graded *q, bool verdict)
+{
+    bool score = !isnan(q->score);
+    g->has_answered = g->has_answered || verdict;
+    g->has_scored = g->has_scored || score;
+    g->answers += verdict;
+    g->round_scores += score;
+    g->round_lost += !score && !q->replayed;
+    g->lost = score ? 0 : g->lost + 1;
+    g->lost_again = score ? 0 : g->lost_again + q->replayed;
+    if (!score)
+        memcpy(g->last_why, q->why, sizeof g->last_why);
 }
 
 // Into the journal when it is a verdict, then to all who asked the same.
 static bool settle(Grader *g, Graded *q, Text line, bool verdict)
 {
-    TRY(!verdict || verdicts_add(&g->verdicts, q->key, "stop", line));
+    TRY(verdict ? verdicts_add(&g->verdicts, q->key, "stop", line)
+                : q->replayed || verdicts_add(&g->verdicts, q->key, VERDICT_FAILED, (Text){q->why, strlen(q->why)}));
+    count(g, q, verdict);
     for (Graded **at = &g->pending; *at != NULL;) {
         Graded *other = *at;
         if (memcmp(other->key, q->key, sizeof q->key) != 0) {
@@ -296,19 +336,15 @@ static bool settle(Grader *g, Graded *q, Text line, bool verdict)
         memmove(other->why, q->why, sizeof q->why);
         append(&g->answered, other);
     }
-    g->verdict_count += verdict;
-    g->round_verdicts += verdict;
-    g->round_lost += !verdict;
-    g->lost = verdict ? 0 : g->lost + 1;
-    return verdict || hope(g, q->why);
+    return verdict || hope(g, g->last_why); // that it gives nothing but nulls shows at the end of a round
 }
 
 static bool take_other(Grader *g, Graded *q, Text text)
 {
     Graded nobody = {0}, *whose = q == NULL ? &nobody : q;
     explain(whose, q == NULL ? "it printed what nobody asked for" : "it printed something else than an answer", text);
-    g->others++;
-    if (g->verdict_count == 0)
+    g->others += !whose->replayed;
+    if (!g->has_answered)
         return fail("--grader %s: %s; %s", g->options.command, whose->why, HOW);
     return q == NULL ? hope(g, whose->why) : settle(g, q, text, false);
 }
@@ -344,13 +380,15 @@ static bool take_frames(Grader *g)
     return true;
 }
 
-static void end_round(Grader *g)
+static bool end_round(Grader *g)
 {
-    if (g->round_verdicts > 0)
+    bool lost = g->round_lost > 0;
+    if (g->round_scores > 0)
         g->barren_rounds = 0;
-    else if (g->round_lost > 0)
+    else if (lost)
         g->barren_rounds++;
-    g->round_verdicts = g->round_lost = 0;
+    g->round_scores = g->round_lost = 0;
+    return !lost || hope(g, g->last_why);
 }
 
 bool grader_work(Grader *g, bool wait)
@@ -365,9 +403,7 @@ bool grader_work(Grader *g, bool wait)
         if (wait && g->pending != NULL && signal_received() != 0)
             return fail("stopped by a signal while graders were at work");
     } while (wait && g->pending != NULL);
-    if (wait)
-        end_round(g);
-    return true;
+    return !wait || end_round(g);
 }
 
 bool grader_next(Grader *g, uint64_t *tag, double *score, const char **why)

@@ -13,7 +13,9 @@
 // can write its own, since it cannot know its name. Anything else on standard output (a banner, a warning, an answer without its
 // question) is a mistake: before the first score it ends the run, later it costs a question and a process. Standard error is free.
 //
-// A score is a number from -1e6 to 1e6. Only scores and nulls are kept in the journal; what failed is asked again by a run that goes on.
+// A score is a number from -1e6 to 1e6; true is 1 and false is 0. Scores and nulls are kept in the journal; what failed is noted there, and
+// asked again by a run that goes on. A program that never gives a number, or none any more, ends the run. What shows that it is alive or
+// dead is what it says now: neither what the journal knows, nor what fails again that had failed before this process began.
 // Where bubblewrap is there, programs run with the file system read-only, /tmp empty but for the working folder, without a network, and
 // see no other process.
 #ifndef RL_GRADER_H
@@ -45,7 +47,7 @@ const char *grader_sandbox(const Grader *grader); // for people: "bubblewrap" or
 bool grader_ask(Grader *grader, uint64_t tag, Text question);
 
 // Until all are answered, or what can be had now. Fails on a signal, and when there is no hope: nothing is a score.
-bool grader_work(Grader *grader, bool wait);
+bool grader_work(Grader *grader, bool wait); // wait: this is the end of a round; two without a number are many
 bool grader_next(Grader *grader, uint64_t *tag, double *score, const char **why); // NaN: none, and why
 
 #ifdef __cplusplus

@@ -35,6 +35,31 @@ bool verdicts_find(Verdicts *v, const uint64_t key[2], bool *there, char ending[
     return ok;
 }
 
+bool verdicts_had_failed(const Verdicts *v, const uint64_t key[2])
+{
+    uint64_t other[2];
+    failure_key(other, key);
+    return answer_cache_had(&v->file, other);
+}
+
+bool verdicts_next(Verdicts *v, size_t *at, bool *there, Bytes *said)
+{
+    Answer answer;
+    *there = false;
+    while (!*there && *at < v->file.capacity) {
+        const CachedLine *line = &v->file.lines[(*at)++];
+        if (line->size == 0)
+            continue;
+        TRY(answer_cache_read(&v->file, line->key, &answer));
+        bytes_clear(said);
+        *there = strcmp(answer.finish_reason, VERDICT_FAILED) != 0;
+        bool ok = !*there || bytes_append(said, answer.text.data, answer.text.size);
+        answer_free(&answer);
+        TRY(ok);
+    }
+    return true;
+}
+
 bool verdicts_add(Verdicts *v, const uint64_t key[2], const char *ending, Text said)
 {
     Answer answer;

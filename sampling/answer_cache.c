@@ -147,6 +147,7 @@ bool answer_cache_open(AnswerCache *cache, const char *path)
 {
     *cache = (AnswerCache){.descriptor = -1};
     bool ok = open_alone(cache, path) && read_file(cache);
+    cache->opened = cache->size;
     if (!ok)
         answer_cache_close(cache);
     return ok;
@@ -162,6 +163,12 @@ void answer_cache_close(AnswerCache *cache)
 }
 
 bool answer_cache_has(const AnswerCache *cache, const uint64_t key[2]) { return find(cache, key) != NULL; }
+
+bool answer_cache_had(const AnswerCache *cache, const uint64_t key[2])
+{
+    const CachedLine *line = find(cache, key);
+    return line != NULL && line->offset < cache->opened;
+}
 
 bool answer_cache_read(const AnswerCache *cache, const uint64_t key[2], Answer *answer)
 {

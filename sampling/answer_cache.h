@@ -22,6 +22,7 @@ typedef struct AnswerCache {
     char *path;
     int descriptor;
     uint64_t size;     // of the file
+    uint64_t opened;   // its size when it was opened
     CachedLine *lines; // (capacity) a hash table, at most half full
     size_t count, capacity;
 } AnswerCache;
@@ -31,6 +32,7 @@ typedef struct AnswerCache {
 // the first one counts.
 bool answer_cache_open(AnswerCache *cache, const char *path);
 bool answer_cache_has(const AnswerCache *cache, const uint64_t key[2]);
+bool answer_cache_had(const AnswerCache *cache, const uint64_t key[2]); // when it was opened
 bool answer_cache_read(const AnswerCache *cache, const uint64_t key[2], Answer *answer); // free it with answer_free
 
 // Appends, in one write. After a failure (a full disk) the file is as it was before.

@@ -83,10 +83,12 @@ static void answers_are_scores(void **state)
     Run t = {.command = LOOP ANSWER("true") "done", .journal = "true"};
     assert_ok(grade(&t));
     assert_true(t.scores[0] == 1 && t.scores[ASKED - 1] == 1);
-    Run none = {.command = LOOP ANSWER("null") "done", .journal = "null", .asked = ASKED_MOST};
+    Run none = {.command = LOOP "case $n in *7) s=0.5 ;; *) s=null ;; esac; " ANSWER("$s") "done", .journal = "null"};
+    none.asked = ASKED_MOST;
     assert_ok(grade(&none)); // that there is no score is an answer
-    assert_int_equal(none.unscored, ASKED_MOST);
-    assert_string_equal(none.why, "it gave no score");
+    assert_int_equal(none.unscored, ASKED_MOST - 8);
+    assert_says(none.why, "it gave no score: \"{\"question\": \"");
+    assert_says(none.why, "\"score\": null}\"");
 }
 
 static size_t size_of(const char *name)
@@ -289,10 +291,88 @@ static void a_program_that_has_ceased_ends_the_run(void **state)
             snprintf(question, sizeof question, "{\"n\": %d}", rounds == 0 ? i : 80 + i);
             ok = grader_ask(g, (uint64_t)i, (Text){question, strlen(question)}) && (i < 39 || grader_work(g, true));
         }
-    assert_int_equal(rounds, 3);
-    assert_says(error_text(), "the last 81 questions have no score; it ended with exit code 3; ");
+    assert_int_equal(rounds, 2);
+    assert_says(error_text(), "the last 80 questions have no score; it ended with exit code 3; ");
     grader_close(g);
     free(journal);
+}
+
+// Asks {"n": first} and so on, count of them, and waits for all. False: the run was ended.
+static bool ask_round(Grader *g, int first, int count)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < count; i++) {
+        char question[32];
+        snprintf(question, sizeof question, "{\"n\": %d}", first + i);
+        ok = grader_ask(g, (uint64_t)i, (Text){question, strlen(question)});
+    }
+    return ok && grader_work(g, true);
+}
+
+static Grader *open_with(const char *command, const char *name)
+{
+    static char journal[4096];
+    snprintf(journal, sizeof journal, "%s/%s", folder, name);
+    GraderOptions o = {.command = command, .processes = 3, .seconds = 20, .sandbox = "none", .journal = journal};
+    Grader *g = grader_open(&o);
+    assert_ok(g != NULL);
+    return g;
+}
+
+// What it said once is no sign that it is alive, however often it is heard again.
+static void what_the_journal_says_is_no_sign_of_life(void **state)
+{
+    Grader *g = open_with(LOOP "[ $n -lt 80 ] || exit 3; " ANSWER("1") "done", "repeats");
+    assert_ok(ask_round(g, 0, 10)); // they have scores
+    int rounds = 0;
+    while (rounds < 9 && ask_round(g, 80 + 40 * rounds, 40) && ask_round(g, 0, 10))
+        rounds++;
+    assert_int_equal(rounds, 1);
+    assert_says(error_text(), "the last 80 questions have no score; it ended with exit code 3; ");
+    grader_close(g);
+}
+
+// Nor is a failure that was one before a sign that it is dead: a run that goes on asks everything again that had no score.
+static void a_run_that_goes_on_asks_for_what_failed_without_losing_hope(void **state)
+{
+    const char *command = LOOP "[ -e $FOLDER/awake -o $n -lt 9 ] || exit 3; " ANSWER("1") "done";
+    Grader *g = open_with(command, "goes-on");
+    assert_ok(ask_round(g, 0, 70));
+    assert_false(ask_round(g, 70, 30) && ask_round(g, 100, 30));
+    grader_close(g);
+    g = open_with(command, "goes-on");
+    for (int i = 0; i < 3; i++)
+        assert_ok(ask_round(g, 9, 50)); // all of them known, and no score among them
+    assert_ok(ask_round(g, 200, 40));
+    assert_false(ask_round(g, 240, 40)); // new ones are signs
+    assert_says(error_text(), "have no score; it ended with exit code 3; ");
+    grader_close(g);
+    char *awake = path_join(folder, "awake");
+    assert_ok(file_write_atomic(awake, "", 0));
+    g = open_with(command, "goes-on");
+    assert_ok(ask_round(g, 0, 200));
+    grader_close(g);
+    free(awake);
+    // one that never gave a score has no such credit
+    const char *dead = "read -r line; exit 3";
+    for (int i = 0; i < 3; i++) {
+        g = open_with(dead, "never");
+        assert_false(ask_round(g, 0, 40));
+        assert_says(error_text(), "the last 16 questions have no score");
+        grader_close(g);
+    }
+}
+
+static void a_program_that_says_null_to_everything_ends_the_run(void **state)
+{
+    Run never = {.command = LOOP ANSWER("null") "done", .journal = "nulls", .asked = 40};
+    assert_refused(grade(&never), "the last 40 questions have no score; it gave no score: \"{\"question\": \"");
+    assert_says(error_text(), "\"score\": null}\"; for each line");
+    assert_says(error_text(), "/nulls, and --resume auto goes on; remove that file to have everything asked again");
+    Grader *g = open_with(LOOP "s=null; [ $n -ge 20 ] || s=1; " ANSWER("$s") "done", "more-nulls");
+    assert_ok(ask_round(g, 0, 60) && ask_round(g, 60, 30) && !ask_round(g, 90, 30));
+    assert_says(error_text(), "questions have no score; it gave no score: ");
+    grader_close(g);
 }
 
 static void in_the_sandbox_is_the_working_folder(void **state)
@@ -349,6 +429,9 @@ int main(void)
         cmocka_unit_test(no_response_gets_the_score_of_another),
         cmocka_unit_test(a_program_without_hope_ends_the_run),
         cmocka_unit_test(a_program_that_has_ceased_ends_the_run),
+        cmocka_unit_test(what_the_journal_says_is_no_sign_of_life),
+        cmocka_unit_test(a_run_that_goes_on_asks_for_what_failed_without_losing_hope),
+        cmocka_unit_test(a_program_that_says_null_to_everything_ends_the_run),
         cmocka_unit_test(in_the_sandbox_is_the_working_folder),
         cmocka_unit_test(starting_has_seconds_of_its_own),
         cmocka_unit_test(a_command_that_cannot_be_run_is_refused),
