@@ -24,6 +24,7 @@ typedef struct Graded {
 
 typedef struct Grader {
     GraderOptions options;
+    Bytes name; // of the command
     bool sandboxed;
     pid_t pool;
     int socket;
@@ -93,6 +94,7 @@ Grader *grader_open(const GraderOptions *options)
     g->sandboxed = wanted && bubblewrap_works();
     bool ok = g->sandboxed || strcmp(options->sandbox, "bwrap") != 0 ||
               fail("--grader-sandbox bwrap: bubblewrap is not installed, or may not make namespaces here; take auto or none");
+    ok = ok && grader_command_name(&g->name, options->command);
     if (ok && verdicts_open(&g->verdicts, options->journal) && look_for_scores(g) && start_pool(g) && started(g))
         return g;
     grader_close(g);
@@ -119,6 +121,7 @@ void grader_close(Grader *g)
     free_all(g->pending);
     free_all(g->answered);
     free_all(g->handed_out);
+    bytes_free(&g->name);
     bytes_free(&g->out);
     bytes_free(&g->in);
     verdicts_close(&g->verdicts);
@@ -141,7 +144,7 @@ static void append(Graded **list, Graded *q)
 static bool write_key(const Grader *g, Graded *q, Text question)
 {
     Bytes all = {0};
-    bool ok = bytes_printf(&all, "grader 2 %s\n", g->options.command) && bytes_append(&all, question.data, question.size);
+    bool ok = bytes_append(&all, g->name.data, g->name.size) && bytes_append(&all, question.data, question.size);
     if (ok)
         hash_bytes_128(all.data, all.size, q->key);
     bytes_free(&all);

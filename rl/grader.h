@@ -8,7 +8,7 @@
 //      answer, "response"}
 //     {"question": "5e1b...", "score": 0.5}          // or true, false, or null: no score. More fields are welcome
 //
-// "question" has to come back. It is a hash of the command and of all that is asked (grader.jsonl's "key"), so that a line that has it was
+// "question" has to come back. It is a hash of the command, its scripts and all that is asked (grader.jsonl's "key"), so that a line that has it was
 // made for these very texts: whatever a program prints, and whenever, no response gets a score that was computed for another one, and none
 // can write its own, since it cannot know its name. Anything else on standard output (a banner, a warning, an answer without its
 // question) is a mistake: before the first score it ends the run, later it costs a question and a process. Standard error is free.

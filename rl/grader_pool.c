@@ -28,6 +28,7 @@ typedef struct Child {
 typedef struct Pool {
     int socket;
     const GraderOptions *options;
+    const char *command; // for sh -c
     bool sandboxed;
     Child *children; // (options->processes)
     Bytes in, out;   // of the socket; in: frames that are not handed out yet
@@ -110,17 +111,21 @@ static size_t sandbox_words(const char *words[], const char *folder)
     return count;
 }
 
+// The trainer decides when it is over, whoever else is told so.
+static const int IGNORED[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTTOU};
+
 static void run_child(const Pool *p, int in, int out, int errors)
 {
     const char *words[32], *folder = getcwd(NULL, 0);
     size_t count = p->sandboxed ? sandbox_words(words, folder == NULL ? "/" : folder) : 0;
     words[count++] = "sh";
     words[count++] = "-c";
-    words[count++] = p->options->command;
+    words[count++] = p->command;
     words[count] = NULL;
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGPIPE, SIG_DFL);
+    for (size_t i = 0; i < sizeof IGNORED / sizeof *IGNORED; i++)
+        signal(IGNORED[i], SIG_DFL);
     dup2(in, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     dup2(errors, STDERR_FILENO);
@@ -152,6 +157,7 @@ static bool start_child(Pool *p, Child *c)
     fcntl(c->to, F_SETFL, O_NONBLOCK);
     fcntl(c->from, F_SETFL, O_NONBLOCK);
     fcntl(c->errors, F_SETFL, O_NONBLOCK);
+    setpgid(c->pid, c->pid); // as it does itself, whichever comes first
     if (c->pid > 0)
         return true;
     close(c->to), close(c->from), close(c->errors);
@@ -161,8 +167,7 @@ static bool start_child(Pool *p, Child *c)
 
 static void end_child(Child *c)
 {
-    kill(-c->pid, SIGKILL);
-    kill(c->pid, SIGKILL);
+    grader_family_kill(c->pid);
     waitpid(c->pid, NULL, 0);
     close(c->to), close(c->from);
     if (c->errors >= 0)
@@ -229,7 +234,7 @@ static void lose_child(Pool *p, Child *c, const char *how)
 
 static void lose_ended(Pool *p, Child *c)
 {
-    char how[64] = "it ended";
+    char how[64] = "it closed its input or output";
     siginfo_t end = {0};
     for (int i = 0; i < 100 && waitid(P_PID, (id_t)c->pid, &end, WEXITED | WNOHANG | WNOWAIT) == 0 && end.si_pid == 0; i++)
         usleep(1000); // its output is closed; it is about to end
@@ -312,12 +317,24 @@ static int until_deadline(const Pool *p)
     return least > 0 ? (int)(least * 1000) + 1 : 0;
 }
 
-static void leave(Pool *p)
+static void leave(const Pool *p)
 {
     for (int64_t i = 0; i < p->options->processes; i++)
         if (p->children[i].pid != 0)
-            end_child(&p->children[i]);
+            kill(-p->children[i].pid, SIGKILL);
+    grader_family_end();
     _exit(0);
+}
+
+// Children of graders that have left them: nobody else waits for them.
+static void bury_orphans(const Pool *p)
+{
+    for (siginfo_t end = {0}; waitid(P_ALL, 0, &end, WEXITED | WNOHANG | WNOWAIT) == 0 && end.si_pid != 0; end.si_pid = 0) {
+        for (int64_t i = 0; i < p->options->processes; i++)
+            if (p->children[i].pid == end.si_pid)
+                return; // its end will be noticed, and is for lose_ended
+        waitpid(end.si_pid, NULL, 0);
+    }
 }
 
 static void wait_for_something(Pool *p, struct pollfd *fds)
@@ -351,24 +368,59 @@ static void serve_children(Pool *p)
     }
 }
 
+// Of the trainer's files it keeps the socket and standard error: locks and pipes are not to outlive it here.
+static int close_files(int socket)
+{
+    int nothing = open("/dev/null", O_RDWR);
+    dup2(nothing, STDIN_FILENO);
+    dup2(nothing, STDOUT_FILENO);
+    if (socket != STDERR_FILENO + 1)
+        dup3(socket, STDERR_FILENO + 1, O_CLOEXEC);
+    close_range(STDERR_FILENO + 2, ~0u, 0);
+    return STDERR_FILENO + 1;
+}
+
+static void nothing_to_do(int number) {}
+
+// A group of its own, so that what is meant for the trainer's does not end it before it has ended its children.
+static void take_care_of_signals(void)
+{
+    setpgid(0, 0);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    for (size_t i = 0; i < sizeof IGNORED / sizeof *IGNORED; i++)
+        signal(IGNORED[i], SIG_IGN);
+    sigaction(SIGUSR1, &(struct sigaction){.sa_handler = nothing_to_do}, NULL); // ends poll()
+    prctl(PR_SET_PDEATHSIG, SIGUSR1);
+}
+
+static bool make_command(Pool *p)
+{
+    Bytes text = {0};
+    p->command = p->options->command;
+    if (!grader_command_is_program(p->command))
+        return true;
+    p->command = bytes_printf(&text, "exec %s", p->options->command) ? text.data : NULL;
+    return p->command != NULL;
+}
+
 void grader_pool_run(int socket, const GraderOptions *options, bool sandboxed)
 {
+    pid_t trainer = getppid();
+    socket = close_files(socket);
     Pool p = {.socket = socket, .options = options, .sandboxed = sandboxed};
     p.children = calloc((size_t)options->processes, sizeof *p.children);
     struct pollfd *fds = calloc(1 + 3 * (size_t)options->processes, sizeof *fds);
-    if (p.children == NULL || fds == NULL)
+    if (p.children == NULL || fds == NULL || !make_command(&p))
         _exit(1);
-    prctl(PR_SET_PDEATHSIG, SIGKILL); // its children have it too
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGINT, SIG_IGN); // of a terminal: the trainer decides when it is over
-    signal(SIGTERM, SIG_DFL);
+    take_care_of_signals();
     fcntl(socket, F_SETFL, O_NONBLOCK);
     for (int64_t i = 0; i < options->processes; i++)
         start_child(&p, &p.children[i]);
     for (;;) {
         wait_for_something(&p, fds);
-        if (!grader_fill(socket, &p.in))
+        if (!grader_fill(socket, &p.in) || getppid() != trainer)
             leave(&p);
+        bury_orphans(&p);
         serve_children(&p);
         hand_out(&p);
         serve_children(&p);

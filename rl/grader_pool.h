@@ -3,6 +3,7 @@
 #define RL_GRADER_POOL_H
 
 #include "rl/grader.h"
+#include <sys/types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,8 +28,19 @@ typedef struct GraderFrame {
 #define GRADER_BEGINNING "{\"question\":\""                                // of every question's line; its name follows
 enum { GRADER_NAME = 32, GRADER_LINE_MOST = 1 << 20, GRADER_SHOWN = 200 }; // bytes: of a name; of an answer; of what errors show
 
-// Never returns: exits when the other end is closed, and all children with it.
+// Never returns: exits when the other end is closed, or its parent gone, and all children with it.
 void grader_pool_run(int socket, const GraderOptions *options, bool sandboxed) __attribute__((noreturn));
+
+// The command is one program with its arguments, so that a shell has nothing to do but to become it: it must not keep standard output open.
+bool grader_command_is_program(const char *command);
+
+// The command and, so that one that was edited is another, a hash of each script that it names: a file of a word of it that may be
+// executed or has a script's ending. (Others may be logs.)
+bool grader_command_name(Bytes *out, const char *command);
+
+// In the pool's process. Ends a child with all that descend from it (who is ended is not waited for); ends all and waits.
+void grader_family_kill(pid_t child);
+void grader_family_end(void);
 
 // Bytes on their way into a descriptor that takes what it can, and out of one. False: the other end is gone.
 bool grader_flush(int descriptor, Bytes *out);

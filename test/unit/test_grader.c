@@ -1,8 +1,11 @@
 // External graders: ones that answer, are slow, die, talk nonsense, talk too much, or cannot be run; and their file of verdicts.
 #include "rl/grader.h"
+#include "rl/verdicts.h"
 #include "test/support/check.h"
 #include <math.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -368,11 +371,136 @@ static void a_program_that_says_null_to_everything_ends_the_run(void **state)
     Run never = {.command = LOOP ANSWER("null") "done", .journal = "nulls", .asked = 40};
     assert_refused(grade(&never), "the last 40 questions have no score; it gave no score: \"{\"question\": \"");
     assert_says(error_text(), "\"score\": null}\"; for each line");
-    assert_says(error_text(), "/nulls, and --resume auto goes on; remove that file to have everything asked again");
+    assert_says(error_text(), "/nulls, and --resume auto goes on with a mended one; remove that file to have everything asked again");
     Grader *g = open_with(LOOP "s=null; [ $n -ge 20 ] || s=1; " ANSWER("$s") "done", "more-nulls");
     assert_ok(ask_round(g, 0, 60) && ask_round(g, 60, 30) && !ask_round(g, 90, 30));
     assert_says(error_text(), "questions have no score; it gave no score: ");
     grader_close(g);
+}
+
+// ---- processes
+
+static void write_text(const char *name, const char *text)
+{
+    char *path = path_join(folder, name);
+    assert_ok(file_write_atomic(path, text, strlen(text)));
+    free(path);
+}
+
+// Of those whose numbers are in the file.
+static int living(const char *name)
+{
+    int count = 0;
+    char *path = path_join(folder, name), state;
+    FILE *file = fopen(path, "r"), *stat;
+    for (int pid; file != NULL && fscanf(file, "%d", &pid) == 1;) {
+        char at[64];
+        snprintf(at, sizeof at, "/proc/%d/stat", pid);
+        if ((stat = fopen(at, "r")) == NULL)
+            continue;
+        count += fscanf(stat, "%*d (%*[^)]) %c", &state) == 1 && state != 'Z' && state != 'X';
+        fclose(stat);
+    }
+    if (file != NULL)
+        fclose(file);
+    free(path);
+    return count;
+}
+
+static bool within(double seconds, const char *name, int count)
+{
+    for (int i = 0; i < seconds * 100 && living(name) != count; i++)
+        usleep(10000);
+    return living(name) == count;
+}
+
+// Children in its group and out of it, one that lost its parent, and a grandchild; and then it hangs at question 1.
+static const char FAMILY[] = "echo $$ >>$FOLDER/$1\n"
+                             "sleep 1000 & echo $! >>$FOLDER/$1\n"
+                             "setsid sleep 1000 & echo $! >>$FOLDER/$1\n"
+                             "(setsid sleep 1000 & echo $! >>$FOLDER/$1)\n"
+                             "sh -c 'sleep 1000 & echo $! >>$FOLDER/$1; wait' sh $1 & echo $! >>$FOLDER/$1\n" LOOP
+                             "case $n in *1) sleep 1000 & echo $! >>$FOLDER/$1; wait ;; esac; " ANSWER("1") "done\n";
+enum { FAMILY_SIZE = 6 };
+
+static Grader *open_family(const char *name)
+{
+    static char command[4096], journal[4096];
+    write_text("family.sh", FAMILY);
+    snprintf(command, sizeof command, "sh %s/family.sh %s.pids", folder, name);
+    snprintf(journal, sizeof journal, "%s/%s", folder, name);
+    GraderOptions o = {.command = command, .processes = 1, .seconds = 1, .start_seconds = 5, .sandbox = "none"};
+    o.journal = journal;
+    return grader_open(&o);
+}
+
+static void a_program_that_is_replaced_or_closed_leaves_nobody(void **state)
+{
+    Grader *g = open_family("replaced");
+    assert_ok(g != NULL && ask_round(g, 0, 1) && within(5, "replaced.pids", FAMILY_SIZE));
+    assert_ok(ask_round(g, 1, 1)); // in time it has no answer
+    assert_true(within(2, "replaced.pids", 1)); // the orphan: nobody knows any more whose it is
+    assert_ok(ask_round(g, 2, 1) && within(5, "replaced.pids", 1 + FAMILY_SIZE));
+    grader_close(g);
+    assert_int_equal(living("replaced.pids"), 0);
+}
+
+// kill -9 of the trainer, or of its whole group; before that SIGTERM to the group, which it outlives itself.
+static void a_trainer_that_is_killed_leaves_nobody(void **state)
+{
+    for (int whole = 0; whole < 2; whole++) {
+        const char *name = whole ? "group" : "alone", *pids = whole ? "group.pids" : "alone.pids";
+        char *ready = path_join(folder, whole ? "group-ready" : "alone-ready");
+        pid_t trainer = fork();
+        if (trainer == 0) {
+            setpgid(0, 0);
+            signal(SIGTERM, SIG_IGN);
+            Grader *g = open_family(name);
+            bool ok = g != NULL && ask_round(g, 0, 1) && kill(0, SIGTERM) == 0 && usleep(200000) == 0 && ask_round(g, 2, 1) &&
+                      file_write_atomic(ready, "", 0) && ask_round(g, 1, 1);
+            _exit(ok ? 0 : 1);
+        }
+        for (int i = 0; i < 1000 && !file_exists(ready); i++)
+            usleep(10000);
+        assert_true(file_exists(ready) && within(1, pids, FAMILY_SIZE + 1));
+        kill(whole ? -trainer : trainer, SIGKILL);
+        waitpid(trainer, NULL, 0);
+        assert_true(within(2, pids, 0));
+        char *journal = path_join(folder, name);
+        Verdicts v; // and its journal is free
+        assert_ok(verdicts_open(&v, journal));
+        verdicts_close(&v);
+        free(journal);
+        free(ready);
+    }
+}
+
+// One program has its output to itself; a shell that had it open, too, would keep it so until its time is up.
+static void a_program_that_closes_its_output_has_no_answer_at_once(void **state)
+{
+    double begun = (double)time(NULL);
+    Run r = {.command = "sh $FOLDER/closes.sh 'a;b' 2>/dev/null", .journal = "closes", .asked = 3, .start_seconds = 60};
+    write_text("closes.sh", "read -r line; exec >&-; exec sleep 1000\n");
+    assert_ok(grade(&r));
+    assert_int_equal(r.unscored, 3);
+    assert_string_equal(r.why, "it closed its input or output");
+    assert_true((double)time(NULL) - begun < 10);
+}
+
+static void a_script_that_was_edited_is_asked_again(void **state)
+{
+    static char command[4096];
+    snprintf(command, sizeof command, "sh \"%s\"/grader.sh --log=%s/grader.log", folder, folder);
+    Run first = {.command = command, .journal = "edits"}, again = first, edited = first;
+    write_text("grader.sh", LOOP ANSWER("1") "done\n");
+    assert_ok(grade(&first));
+    write_text("grader.log", "what is no script may change\n");
+    assert_ok(grade(&again));
+    size_t known = size_of("edits");
+    assert_true(first.scores[0] == 1 && again.scores[0] == 1);
+    write_text("grader.sh", LOOP ANSWER("0.5") "done\n");
+    assert_ok(grade(&edited));
+    assert_true(edited.scores[0] == 0.5 && edited.unscored == 0 && size_of("edits") > known);
 }
 
 static void in_the_sandbox_is_the_working_folder(void **state)
@@ -432,6 +560,10 @@ int main(void)
         cmocka_unit_test(what_the_journal_says_is_no_sign_of_life),
         cmocka_unit_test(a_run_that_goes_on_asks_for_what_failed_without_losing_hope),
         cmocka_unit_test(a_program_that_says_null_to_everything_ends_the_run),
+        cmocka_unit_test(a_program_that_is_replaced_or_closed_leaves_nobody),
+        cmocka_unit_test(a_trainer_that_is_killed_leaves_nobody),
+        cmocka_unit_test(a_program_that_closes_its_output_has_no_answer_at_once),
+        cmocka_unit_test(a_script_that_was_edited_is_asked_again),
         cmocka_unit_test(in_the_sandbox_is_the_working_folder),
         cmocka_unit_test(starting_has_seconds_of_its_own),
         cmocka_unit_test(a_command_that_cannot_be_run_is_refused),
