@@ -310,14 +310,19 @@ static bool report(Rl *s, const Rollout *rollout, const StepFacts *facts)
 // Of dynamic sampling without a single group with a signal: what was sampled can be looked at, and why the run ends.
 static bool explain_silence(Rl *s, const Rollout *rollout, const DynamicReport *d)
 {
+    bool unscored = d->why[SILENCE_UNSCORED] > 0 && rollout->why != NULL;
     Bytes why = {0};
     int64_t step = s->run.step + 1;
     bool ok = rollout_write(rollout, s->policy.tokenizer, s->rollouts, step) && dynamic_describe(&why, d) &&
               bytes_printf(&s->silence,
                            "step %" PRId64 ": of %" PRId64 " groups in %" PRId64 " batches none has a signal (%s)%s, so there is nothing "
-                           "to learn from; see %s/step-%" PRId64 ".jsonl. Take problems that the model solves now and then, more "
-                           "--samples-per-prompt or --dynamic-batches, or --no-dynamic-sampling",
-                           step, d->replaced, d->batches, why.data, no_more(d), s->rollouts, step);
+                           "to learn from%s%s; see %s/step-%" PRId64 ".jsonl. %s",
+                           step, d->replaced, d->batches, why.data, no_more(d), unscored ? "; unscored: " : "",
+                           unscored ? rollout->why : "", s->rollouts, step,
+                           d->why[SILENCE_UNSCORED] == d->replaced
+                               ? "See to who gives no score"
+                               : "Take problems that the model solves now and then, more --samples-per-prompt or --dynamic-batches, or "
+                                 "--no-dynamic-sampling");
     bytes_free(&why);
     return ok;
 }
@@ -659,16 +664,20 @@ static bool resume(Rl *s)
 static bool announce(Rl *s)
 {
     RunLog *log = &s->run.log;
+    int64_t prompts = smaller(s->o.prompts_per_step, s->prompts.count); // of a step
     Bytes dropped = {0};
     TRY(s->dropped.count == 0 || prompts_describe_dropped(&dropped, &s->dropped));
     run_announce(&s->run);
     log_note(log, "%" PRId64 " prompts (%" PRId64 " longer ones dropped), %" PRId64 " responses a step, %" PRId64 " updates",
-             s->prompts.count, s->prompts.too_long, s->o.prompts_per_step * s->o.samples_per_prompt,
-             s->o.update_epochs * ((s->o.prompts_per_step + s->o.prompts_per_update - 1) / s->o.prompts_per_update));
+             s->prompts.count, s->prompts.too_long, prompts * s->o.samples_per_prompt,
+             s->o.update_epochs * ((prompts + s->o.prompts_per_update - 1) / s->o.prompts_per_update));
     if (s->dropped.count > 0)
         log_note(log, "%" PRId64 " problems are left out: %s (%s)%s", s->dropped.count,
                  s->judge != NULL ? "they have no reference" : "no rule can tell right answers from wrong ones by their reference",
                  dropped.data, s->judge != NULL ? "" : "; a --judge-model could");
+    uint64_t zeros = (s->judge != NULL ? judge_zeros(s->judge) : 0) + (s->grader != NULL ? grader_zeros(s->grader) : 0);
+    if (zeros > 0)
+        log_note(log, "%" PRIu64 " zeros, as a power cut leaves, were cut off what judges and graders had said; it is asked again", zeros);
     if (s->grader != NULL)
         log_note(log, "graders: %" PRId64 " processes, sandbox: %s", s->o.grader_processes, grader_sandbox(s->grader));
     bytes_free(&dropped);

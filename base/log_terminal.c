@@ -75,6 +75,8 @@ static void add_field(char line[SHOWN], const LogField *field)
 {
     if (strcmp(field->name, "loss") == 0)
         add(line, " | loss %.4f", field->value);
+    else if (strcmp(field->name, "reward/mean") == 0 && isnan(field->value))
+        add(line, " | no reward");
     else if (strcmp(field->name, "reward/mean") == 0)
         add(line, " | reward %.3f", field->value);
     else if (strcmp(field->name, "reward/unscored") == 0 && field->value > 0)

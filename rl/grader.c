@@ -128,6 +128,7 @@ void grader_close(Grader *g)
     free(g);
 }
 
+uint64_t grader_zeros(const Grader *g) { return g->verdicts.file.zeros; }
 const char *grader_sandbox(const Grader *g) { return g->sandboxed ? "bubblewrap" : "none"; }
 
 // ---- asking

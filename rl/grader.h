@@ -50,6 +50,8 @@ bool grader_ask(Grader *grader, uint64_t tag, Text question);
 bool grader_work(Grader *grader, bool wait); // wait: this is the end of a round; two without a number are many
 bool grader_next(Grader *grader, uint64_t *tag, double *score, const char **why); // NaN: none, and why
 
+uint64_t grader_zeros(const Grader *grader); // bytes that a power cut had left at its journal's end, and that were cut off
+
 #ifdef __cplusplus
 }
 #endif

@@ -120,6 +120,7 @@ void judge_close(Judge *j)
     free(j);
 }
 
+uint64_t judge_zeros(const Judge *j) { return j->verdicts.file.zeros; }
 uint64_t judge_hash(const Judge *j) { return j->hash; }
 uint64_t judge_form_of(const Judge *j) { return j->form.hash; }
 

@@ -58,6 +58,8 @@ bool judge_work(Judge *judge, bool wait);
 // Of a question that was answered, in any order: 1 equivalent, 0 not, NaN no verdict (and *why, until the next call; or NULL).
 bool judge_next(Judge *judge, uint64_t *tag, double *score, const char **why);
 
+uint64_t judge_zeros(const Judge *judge); // bytes that a power cut had left at its journal's end, and that were cut off
+
 #ifdef __cplusplus
 }
 #endif

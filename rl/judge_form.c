@@ -32,6 +32,22 @@ static int next_place(const Bytes *text, size_t at, size_t *begin)
     return PLACES;
 }
 
+// "{problem}" looks like a place, and would be read as it is. "\boxed{yes}" and what is no word do not.
+static bool check_no_others(const Bytes *text, const char *file)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+    for (size_t i = 0, begin; i < text->size; i++) {
+        const char *at = text->data + i;
+        bool belongs = i > 0 && (strchr(letters, at[-1]) != NULL || at[-1] == '}');
+        size_t size = *at == '{' ? strspn(at + 1, letters) : 0; // its bytes end in a zero
+        if (belongs || size < 3 || size > 40 || at[1 + size] != '}' || (next_place(text, i, &begin) != PLACES && begin == i))
+            continue;
+        return fail("--judge-prompt %s: %.*s is no place: these are %s, %s and %s", file, (int)size + 2, at, PLACE_NAMES[QUESTION],
+                    PLACE_NAMES[REFERENCE], PLACE_NAMES[ANSWER]);
+    }
+    return true;
+}
+
 static bool check_places(const Bytes *text, const char *file)
 {
     bool there[PLACES] = {false};
@@ -42,7 +58,7 @@ static bool check_places(const Bytes *text, const char *file)
         if (!there[place])
             return fail("--judge-prompt %s: must hold %s, %s and, best of all, %s, where these go; %s is not there", file,
                         PLACE_NAMES[REFERENCE], PLACE_NAMES[ANSWER], PLACE_NAMES[QUESTION], PLACE_NAMES[place]);
-    return true;
+    return check_no_others(text, file);
 }
 
 static bool read_question(JudgeForm *form, const char *file)
@@ -106,10 +122,12 @@ static bool read_patterns(JudgeForm *form, const char *yes, const char *no)
     return true;
 }
 
+static bool check_patterns(const JudgeForm *form, const char *yes, const char *no);
+
 bool judge_form_open(JudgeForm *form, const char *file, const char *yes, const char *no)
 {
     *form = (JudgeForm){0};
-    bool ok = read_question(form, file) && read_patterns(form, yes, no);
+    bool ok = read_question(form, file) && read_patterns(form, yes, no) && check_patterns(form, yes, no);
     if (!ok)
         judge_form_close(form);
     return ok;
@@ -152,6 +170,25 @@ static Place last_match(const JudgeForm *form, const void *pattern, Text said)
             at++;
     }
     return last;
+}
+
+// Patterns that contradict each other in all of some usual decisions that they match would make a run without a single verdict.
+static bool check_patterns(const JudgeForm *form, const char *yes, const char *no)
+{
+    static const char *const said[] = {"Final Decision: Yes", "Final Decision: No", "Yes",       "No",         "correct", "incorrect",
+                                       "not correct",         "equivalent",         "not equivalent", "same", "different", "right",
+                                       "wrong",               "true",               "false",     "1",          "0",       "\\boxed{1}"};
+    const char *both = NULL;
+    if (yes[0] != 0 && strcmp(yes, no) == 0)
+        return fail("--judge-yes and --judge-no are the same pattern, and would decide nothing");
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        Text text = {said[i], strlen(said[i])};
+        if (!isnan(judge_form_score(form, text)))
+            return true;
+        if (both == NULL && last_match(form, form->yes, text).there)
+            both = said[i]; // and so does the other one
+    }
+    return both == NULL || fail("--judge-yes %s and --judge-no %s decide nothing: both match \"%s\" alike", yes, no, both);
 }
 
 double judge_form_score(const JudgeForm *form, Text said)

@@ -130,14 +130,22 @@ bool run_identity(Run *run, const Options *options, const Documents *documents, 
 static bool same_identity(const json_t *saved, const json_t *present, const Options *options, const char *where)
 {
     TRY(options_same_identity(options, saved, where));
-    static const char *const BEYOND_OPTIONS[] = {"documents", "tokenizer_files", "arithmetic", "answer_checker",
-                                                 "judge",     "judge_prompt",    "reference"};
+    static const struct {
+        const char *name, *options;
+    } BEYOND_OPTIONS[] = {{"documents", "--data"},
+                          {"tokenizer_files", "--tokenizer, or --model"},
+                          {"arithmetic", "--device, and the machine"},
+                          {"answer_checker", "the version of this program"},
+                          {"judge", "--judge-model"},
+                          {"judge_prompt", "--judge-prompt, --judge-yes and --judge-no, or the version of this program"},
+                          {"reference", "--reference"}};
     for (size_t i = 0; i < sizeof BEYOND_OPTIONS / sizeof BEYOND_OPTIONS[0]; i++) {
-        const char *before = json_string_value(json_object_get(saved, BEYOND_OPTIONS[i]));
-        const char *now = json_string_value(json_object_get(present, BEYOND_OPTIONS[i]));
+        const char *before = json_string_value(json_object_get(saved, BEYOND_OPTIONS[i].name));
+        const char *now = json_string_value(json_object_get(present, BEYOND_OPTIONS[i].name));
         if (before == NULL || now == NULL ? before != now : strcmp(before, now) != 0)
-            return fail("%s: was made with other %s (%s, now %s); train with the same, or take another --out", where,
-                        BEYOND_OPTIONS[i], before == NULL ? "none" : before, now == NULL ? "none" : now);
+            return fail("%s: was made with other %s (%s, now %s), which is %s; train with the same, or take another --out", where,
+                        BEYOND_OPTIONS[i].name, before == NULL ? "none" : before, now == NULL ? "none" : now,
+                        BEYOND_OPTIONS[i].options);
     }
     return true;
 }

@@ -81,6 +81,14 @@ static bool read_line(uint64_t key[2], Answer *answer, const char *line, size_t 
     return answer_take(answer, object, where);
 }
 
+static void refuse_line(void) // after the failure that names file and line
+{
+    char *why = copy_text(error_text());
+    if (why != NULL)
+        fail("%s; remove this line, or move the file away: what stands there is then asked again", why);
+    free(why);
+}
+
 static bool check_line(AnswerCache *cache, const char *line, uint64_t offset, size_t size, size_t number)
 {
     uint64_t key[2];
@@ -90,19 +98,26 @@ static bool check_line(AnswerCache *cache, const char *line, uint64_t offset, si
     if (ok)
         answer_free(&answer);
     else
-        fail_in("a line of the answers' cache cannot be read; remove it, or name another file");
+        refuse_line();
     bytes_free(&where);
     return ok && remember(cache, key, offset, size);
 }
 
-// What a kill left of the last line. Whatever does not begin as our lines do was not left by one.
-static bool cut_half_line(AnswerCache *cache, const char *half, size_t size)
+// What a kill left of the last line, or a power cut, which may leave zeros in place of what was written last. Whatever else does not begin
+// as our lines do was not left by one.
+static bool cut_half_line(AnswerCache *cache, const char *half, size_t size, size_t number)
 {
-    size_t known = size < strlen(BEGINNING) ? size : strlen(BEGINNING);
+    size_t written = size;
+    while (written > 0 && half[written - 1] == 0)
+        written--;
+    size_t known = written < strlen(BEGINNING) ? written : strlen(BEGINNING);
     if (memcmp(half, BEGINNING, known) != 0)
-        return fail("%s: its end is not a line of an answers' cache; name another file", cache->path);
+        return fail("%s:%zu: its end is no answer, nor half of one; remove this line, or move the file away: what stands there is then "
+                    "asked again",
+                    cache->path, number);
     if (ftruncate(cache->descriptor, (off_t)cache->size) != 0)
         return fail_errno("%s: cutting off half a line", cache->path);
+    cache->zeros = size - written;
     return true;
 }
 
@@ -116,7 +131,7 @@ static bool read_file(AnswerCache *cache)
         size_t start = (size_t)cache->size, left = file.size - start;
         const char *newline = memchr(text + start, '\n', left);
         if (newline == NULL) {
-            ok = cut_half_line(cache, text + start, left);
+            ok = cut_half_line(cache, text + start, left, number);
             break;
         }
         size_t size = (size_t)(newline - text) - start;
@@ -139,7 +154,7 @@ static bool open_alone(AnswerCache *cache, const char *path)
     if (fstat(cache->descriptor, &facts) != 0 || !S_ISREG(facts.st_mode))
         return fail("%s: not a regular file", path);
     if (flock(cache->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) // no locks here at all is no reason to stop
-        return fail("%s: another process keeps its answers in this file; wait for it, or name another file", path);
+        return fail("%s: another process keeps its answers in this file; wait for it", path);
     return true;
 }
 

@@ -23,11 +23,12 @@ typedef struct AnswerCache {
     int descriptor;
     uint64_t size;     // of the file
     uint64_t opened;   // its size when it was opened
+    uint64_t zeros;    // bytes of them that were cut off its end, which a power cut leaves
     CachedLine *lines; // (capacity) a hash table, at most half full
     size_t count, capacity;
 } AnswerCache;
 
-// Makes the file where there is none. Cuts off half a line at its end, which a kill in the middle of a write leaves; fails with
+// Makes the file where there is none. Cuts off half a line at its end, which a kill in the middle of a write leaves, or a power cut (zeros); fails with
 // file and number at any other line that is not ours, and when another process has the file open. Of two lines with the same key
 // the first one counts.
 bool answer_cache_open(AnswerCache *cache, const char *path);

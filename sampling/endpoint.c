@@ -311,13 +311,16 @@ static bool settle(Endpoint *e, const HttpResponse *response, EndpointAnswer *ou
     bool ok = true;
     Outcome outcome = exchange_outcome(&e->answer, &why, response, e->secret);
     double pause = exchange_pause(q->key, q->tag, q->attempts, e->options.backoff, response->retry_after);
+    if (outcome == OUTCOME_AGAIN && response->retry_after > 0 && response->retry_after >= time_left(e, q))
+        ok = bytes_printf(&why, "; it asks for %.0f seconds of patience, and there are %.0f left", response->retry_after,
+                          fmax(0, time_left(e, q)));
     *done = outcome != OUTCOME_AGAIN || q->attempts >= e->options.attempts || pause >= time_left(e, q);
     if (outcome == OUTCOME_ANSWER)
         e->heard = http_clock();
     if (!*done) {
         wait_until(e, q, http_clock() + pause);
         bytes_clear(&e->trouble);
-        ok = bytes_text(&e->trouble, why.data == NULL ? "" : why.data);
+        ok = ok && bytes_text(&e->trouble, why.data == NULL ? "" : why.data);
     } else if (outcome != OUTCOME_ANSWER)
         hand_out_failure(e, q, out, response->status, why.data == NULL ? "" : why.data);
     else if ((ok = keep(e, q)))

@@ -148,6 +148,7 @@ no_step_samples_a_prompt_twice() {
         wants 0 reinforce "$work/many" --steps 2 --prompts-per-step 40 $more
         [ "$(wc -l <"$work/many/rollouts/step-1.jsonl")" = $((4 * $(wc -l <"$work/hard.jsonl"))) ] ||
             failed "a step for more prompts than there are has not each once $more"
+        grep -q ", 48 responses a step, " "$work/stdout" || failed "the size of a step is wrong"
         rm -rf "$work/many"
     done
     wants 1 reinforce "$work/many" --steps 3 --overlong-buffer 0 --reward accuracy=0 --dynamic-sampling
@@ -309,6 +310,7 @@ a_judge_of_the_users_own() {
     printf 'R {reference} A {answer}' >"$work/question"
     wants 1 reinforce_with "$work/own" "${with[@]}" --endpoint "$judge" --judge-prompt "$work/question" --judge-yes 'verdict: correct' --judge-no '^'
     says "was made with other judge_prompt"
+    says "which is --judge-prompt, --judge-yes and --judge-no"
     wants 1 reinforce_with "$work/own" "${with[@]}" --endpoint "$judge" --judge-yes 'correct' --judge-no '^'
     says "--judge-yes"
     judge_ends
@@ -317,6 +319,10 @@ a_judge_of_the_users_own() {
     says "{reference} is not there"
     wants 1 reinforce_with "$work/none" "${with[@]}" --endpoint "$judge" --judge-yes y
     says "give --judge-no, too"
+    wants 0 reinforce_with "$work/cut" "${with[@]:0:${#text_rules[@]}}" --data "$work/texts/rl" --samples-per-prompt 8 --judge-model "$work/sft" \
+        --judge-tokens 2 --judge-yes correct --judge-no '^'
+    grep -q '"judge":"what it said was cut off' "$work/cut/rollouts/step-1.jsonl" || failed "a judge that was cut off is believed"
+    grep -q '"judge":"no"' "$work/cut/rollouts/step-1.jsonl" && failed "a judge that was cut off said no"
     proved "a judge's question and decision are the user's, and what a run is made of"
 }
 
@@ -341,6 +347,12 @@ what_rewards_were_made_of_is_seen() {
     wants 0 reinforce "$work/zero" --steps 1 --grader "$zero"
     [ "$(grep -c '"grader":0.0' "$work/zero/rollouts/step-1.jsonl")" = 16 ] || failed "a grader's 0 is left out"
     grep -q '"length":' "$work/zero/rollouts/step-1.jsonl" && failed "a part that nobody asked for is written"
+    rm -rf "$work/none"
+    judge_begins down down 1
+    wants 1 reinforce "$work/none" --steps 3 --dynamic-sampling --judge-model j --judge-asks unequal --judge-patience 0.3 \
+        --endpoint "$judge" --overlong-buffer 0
+    judge_ends
+    says "; unscored: judge: http"
     rm -rf "$work/none"
     wants 1 reinforce "$work/none" --steps 3 --overlong-buffer 0 --reward accuracy=0 --dynamic-sampling --dynamic-batches 2
     says "step 1: of 8 groups in 2 batches none has a signal ("
@@ -373,7 +385,18 @@ a_signal_does_not_wait_for_graders() {
     [ "$status" = 75 ] || failed "exit status $status instead of 75"
     rm "$work/slow"
     wants 0 reinforce "$work/waits" "${slow[@]}"
-    proved "a signal while graders are waited for: stopped at once, and the same command goes on"
+    judge_begins hang waits
+    ./train_rl --model "$work/sft" "${rules[@]}" --out "$work/waits-too" --judge-model j --endpoint "$judge" >"$work/stdout" 2>"$work/stderr" &
+    trainer=$! status=0
+    for _ in $(seq 100); do
+        grep -q "waiting for the judge at $judge" "$work/stdout" && break
+        sleep 0.1
+    done
+    kill -TERM "$trainer"
+    wait "$trainer" || status=$?
+    judge_ends
+    [ "$status" = 75 ] || failed "exit status $status instead of 75 while the judge is waited for"
+    proved "a signal while a judge or graders are waited for: stopped at once, and the same command goes on"
 }
 
 a_grader_that_is_mistaken_is_named_and_mended() {

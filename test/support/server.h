@@ -262,6 +262,7 @@ typedef struct Way {
 
 static const Way SERVER_WAYS[] = {
     {"busy", "429 Slow Down", "Retry-After: 1\r\n", "{\"error\":{\"message\":\"busy\"}}", NULL},
+    {"later", "429 Later", "Retry-After: 100000\r\n", "", NULL},
     {"down", "503 Down", "", "{\"message\":\"loading the model\"}", NULL},
     {"broken", "500 Broken", "", "out of memory", NULL},
     {"timeout", "408 Timeout", "", "", NULL},

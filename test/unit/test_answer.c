@@ -272,11 +272,29 @@ static void a_line_that_is_broken_is_refused_by_its_number(void **state)
 static void a_file_of_somebody_else_is_refused_and_left_as_it_is(void **state)
 {
     AnswerCache cache;
-    assert_broken("{\"problem\": \"1+1?\"}\n", "key \"key\" is missing");
-    assert_broken("the only copy of something", "its end is not a line of an answers' cache");
-    assert_broken(LINE_0 "and a note", "its end is not a line of an answers' cache");
+    assert_broken("{\"problem\": \"1+1?\"}\n", "key \"key\" is missing; remove this line, or move the file away: what stands there is then asked again");
+    assert_broken("the only copy of something", "answers.jsonl:1: its end is no answer, nor half of one; remove this line, or move");
+    assert_broken(LINE_0 "and a note", "answers.jsonl:2: its end is no answer");
     assert_refused(answer_cache_open(&cache, folder), folder);
     assert_refused(answer_cache_open(&cache, "/dev/null"), "/dev/null: not a regular file");
+}
+
+static void the_zeros_of_a_power_cut_are_cut_off(void **state)
+{
+    static const char *const halves[] = {"", "{\"ke", "{\"key\":\"0123456789abcdef000000000000"};
+    for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
+        char text[2048] = LINE_0;
+        AnswerCache cache;
+        size_t size = strlen(strcat(text, halves[i])) + 1000;
+        assert_ok(file_write_atomic(path, text, size) && answer_cache_open(&cache, path));
+        assert_int_equal(cache.zeros, 1000);
+        assert_int_equal(cache.count, 1);
+        answer_cache_close(&cache);
+        assert_cache_is(LINE_0);
+    }
+    assert_ok(file_write_atomic(path, LINE_0 "\0\0x\0", strlen(LINE_0) + 4));
+    AnswerCache cache;
+    assert_refused(answer_cache_open(&cache, path), "answers.jsonl:2: its end is no answer");
 }
 
 static void of_two_lines_with_one_key_the_first_counts(void **state)
@@ -377,6 +395,7 @@ int main(void)
         cmocka_unit_test(half_a_line_at_the_end_is_cut_off_wherever_it_was_cut),
         cmocka_unit_test(a_line_that_is_broken_is_refused_by_its_number),
         cmocka_unit_test(a_file_of_somebody_else_is_refused_and_left_as_it_is),
+        cmocka_unit_test(the_zeros_of_a_power_cut_are_cut_off),
         cmocka_unit_test(of_two_lines_with_one_key_the_first_counts),
         cmocka_unit_test(thousands_of_answers_are_found),
         cmocka_unit_test(what_a_full_disk_leaves_of_a_line_is_cut_off_at_once),

@@ -130,9 +130,9 @@ static void patterns_of_the_users_own_decide(void **state)
     expect_score(&form, "yes and no", 0);
     expect_score(&form, "", 0);
     judge_form_close(&form);
-    assert_ok(judge_form_open(&form, "", "same", "same"));
-    expect_score(&form, "same", 2); // they contradict each other
-    judge_form_close(&form);
+    assert_refused(judge_form_open(&form, "", "same", "same"), "--judge-yes and --judge-no are the same pattern");
+    assert_refused(judge_form_open(&form, "", "yes|no", "no|yes"), "decide nothing: both match \"Final Decision: Yes\" alike");
+    assert_refused(judge_form_open(&form, "", "", "^"), "--judge-no: give --judge-yes, too");
     assert_ok(judge_form_open(&form, "", "(a+)+b", "no")); // takes for ever, and is given up
     expect_score(&form, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 2);
     judge_form_close(&form);
@@ -167,8 +167,9 @@ static void the_question_is_a_text_with_places_that_are_filled_once(void **state
                     "truth answer.\n"
                     "If the student's answer is correct, output \"Final Decision: Yes\". If the student's answer is "
                     "incorrect, output \"Final Decision: No\".");
-    assert_ok(file_write_atomic(path, "{reference}={answer}?{other}{ {answer}: {question}", 50));
-    expect_question(path, "{question}{answer}={reference}?{other}{ {reference}: 3 0{answer}");
+    const char own[] = "{reference}={answer}?{\"o\"}{ \\boxed{yes} {answer}: {question}";
+    assert_ok(file_write_atomic(path, own, sizeof own - 1));
+    expect_question(path, "{question}{answer}={reference}?{\"o\"}{ \\boxed{yes} {reference}: 3 0{answer}");
     assert_ok(judge_form_open(&form, path, "", "") && judge_form_open(&other, "", "", ""));
     assert_true(form.own && !other.own && form.hash != other.hash);
     judge_form_close(&form);
@@ -177,6 +178,8 @@ static void the_question_is_a_text_with_places_that_are_filled_once(void **state
     assert_true(form.hash == other.hash); // the default by name
     judge_form_close(&form);
     judge_form_close(&other);
+    assert_ok(file_write_atomic(path, "{problem}? {reference} {answer}", 31));
+    assert_refused(judge_form_open(&form, path, "", ""), "{problem} is no place: these are {question}, {reference} and {answer}");
     assert_ok(file_write_atomic(path, "{question} {answer}", 19));
     assert_refused(judge_form_open(&form, path, "", ""), "{reference} is not there");
     assert_ok(file_write_atomic(path, "", 0));
@@ -295,6 +298,19 @@ static void a_judge_that_is_not_there_is_known_at_the_start(void **state)
     judge_close(j);
 }
 
+static void a_server_that_asks_for_more_patience_than_there_is_says_so(void **state)
+{
+    uint64_t tag;
+    double score;
+    const char *why;
+    Judge *j = judge_at(server.url, 3);
+    assert_ok(judge_ask(j, 0, text("later 9 a"), text("4"), text("4")) && judge_work(j, true));
+    assert_ok(judge_next(j, &tag, &score, &why));
+    if (!isnan(score) || strstr(why, "; it asks for 100000 seconds of patience, and there are 3 left") == NULL)
+        fail_msg("%g: %s", score, why);
+    judge_close(j);
+}
+
 static void a_judge_that_ceases_ends_the_run(void **state)
 {
     uint64_t tag;
@@ -397,6 +413,7 @@ int main(void)
         cmocka_unit_test(an_outage_is_no_verdict_and_is_asked_again),
         cmocka_unit_test(what_decides_nothing_is_quoted),
         cmocka_unit_test(a_judge_that_is_not_there_is_known_at_the_start),
+        cmocka_unit_test(a_server_that_asks_for_more_patience_than_there_is_says_so),
         cmocka_unit_test(a_judge_that_ceases_ends_the_run),
         cmocka_unit_test(what_was_cut_off_is_no_verdict),
         cmocka_unit_test(a_failure_is_never_in_the_way_of_a_verdict),

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/signals.h"
+#include <math.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -185,6 +186,20 @@ static void a_pipe_gets_plain_lines_at_the_interval_and_the_last(void **state)
     free(shown);
 }
 
+static void a_step_without_a_reward_says_so(void **state)
+{
+    RunLog log;
+    char shown[200] = "";
+    FILE *terminal = tmpfile();
+    unlink(path);
+    assert_ok(log_open(&log, path, terminal, 1, 1));
+    assert_ok(log_step(&log, 1, (LogField[]){{"reward/mean", NAN}, {"reward/unscored", 1}}, 2) && log_close(&log));
+    rewind(terminal);
+    assert_true(fread(shown, 1, sizeof shown - 1, terminal) > 0);
+    fclose(terminal);
+    assert_memory_equal(shown, "step 1/1 | no reward | unscored 100% | ", 39);
+}
+
 // What a child writes to a pseudo-terminal of 80 columns under the environment given.
 static void show_on_terminal(char *shown, size_t size, const char *term, const char *no_color)
 {
@@ -292,6 +307,7 @@ int main(void)
         cmocka_unit_test(a_broken_line_in_the_middle_is_refused_with_its_number),
         cmocka_unit_test(a_full_disk_leaves_whole_lines_and_an_error),
         cmocka_unit_test(a_pipe_gets_plain_lines_at_the_interval_and_the_last),
+        cmocka_unit_test(a_step_without_a_reward_says_so),
         cmocka_unit_test(a_terminal_gets_one_updating_line),
         cmocka_unit_test(a_log_without_a_file_or_terminal_is_silent),
         cmocka_unit_test(a_log_that_cannot_be_opened_is_an_error_with_its_path),
