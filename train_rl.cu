@@ -34,13 +34,13 @@ typedef struct Rl {
     double kl_coefficient; // of now
     Schedule schedule;
     Run run;
-    double save_seconds; // of the last checkpoint
-    int64_t saved;       // its step; 0: there is none
-    bool untouched;      // the step that failed had changed nothing
-    bool told_why;       // a response without a reward was explained
+    double save_seconds;            // of the last checkpoint
+    int64_t saved;                  // its step; 0: there is none
+    bool untouched;                 // the step that failed had changed nothing
+    bool told_why;                  // a response without a reward was explained
     int64_t told_nothing, told_few; // steps, from 1, when it was said that rewards say nothing, or that few groups have a signal
-    Bytes silence;       // why a step had nothing to learn from, which ends the run
-    char *rollouts;      // OUT/rollouts
+    Bytes silence;                  // why a step had nothing to learn from, which ends the run
+    char *rollouts;                 // OUT/rollouts
 } Rl;
 
 static double seconds(void)
@@ -288,8 +288,10 @@ static bool tell_of_few(Rl *s, const Rollout *rollout, const DynamicReport *d)
         return true;
     bool ok = dynamic_describe(&why, d);
     if (ok)
-        log_note(&s->run.log, "step %" PRId64 ": %" PRId64 " groups of %" PRId64 " have a signal after %" PRId64 " batches%s; the others: %s",
-                 s->run.step, rollout->count, s->o.prompts_per_step, d->batches, no_more(d), why.data == NULL ? "none" : why.data);
+        log_note(&s->run.log,
+                 "step %" PRId64 ": %" PRId64 " groups of %" PRId64 " have a signal after %" PRId64 " batches%s; the others: %s",
+                 s->run.step, rollout->count, s->o.prompts_per_step, d->batches, no_more(d),
+                 why.data == NULL ? "none" : why.data);
     bytes_free(&why);
     return ok;
 }
@@ -314,15 +316,16 @@ static bool explain_silence(Rl *s, const Rollout *rollout, const DynamicReport *
     Bytes why = {0};
     int64_t step = s->run.step + 1;
     bool ok = rollout_write(rollout, s->policy.tokenizer, s->rollouts, step) && dynamic_describe(&why, d) &&
-              bytes_printf(&s->silence,
-                           "step %" PRId64 ": of %" PRId64 " groups in %" PRId64 " batches none has a signal (%s)%s, so there is nothing "
-                           "to learn from%s%s; see %s/step-%" PRId64 ".jsonl. %s",
-                           step, d->replaced, d->batches, why.data, no_more(d), unscored ? "; unscored: " : "",
-                           unscored ? rollout->why : "", s->rollouts, step,
-                           d->why[SILENCE_UNSCORED] == d->replaced
-                               ? "See to who gives no score"
-                               : "Take problems that the model solves now and then, more --samples-per-prompt or --dynamic-batches, or "
-                                 "--no-dynamic-sampling");
+              bytes_printf(
+                  &s->silence,
+                  "step %" PRId64 ": of %" PRId64 " groups in %" PRId64 " batches none has a signal (%s)%s, so there is nothing "
+                  "to learn from%s%s; see %s/step-%" PRId64 ".jsonl. %s",
+                  step, d->replaced, d->batches, why.data, no_more(d), unscored ? "; unscored: " : "",
+                  unscored ? rollout->why : "", s->rollouts, step,
+                  d->why[SILENCE_UNSCORED] == d->replaced
+                      ? "See to who gives no score"
+                      : "Take problems that the model solves now and then, more --samples-per-prompt or --dynamic-batches, or "
+                        "--no-dynamic-sampling");
     bytes_free(&why);
     return ok;
 }
@@ -511,14 +514,14 @@ static void tell_of_waiting(const char *url, const char *trouble)
 // (--print-config) names those without a meaning, too.
 static const char *given_for_judge(const Rl *s)
 {
-    return s->o.endpoint[0] != 0                                  ? "--endpoint"
-           : s->o.judge_prompt[0] != 0                            ? "--judge-prompt"
-           : s->o.judge_yes[0] != 0                               ? "--judge-yes"
-           : s->o.judge_no[0] != 0                                ? "--judge-no"
+    return s->o.endpoint[0] != 0                                   ? "--endpoint"
+           : s->o.judge_prompt[0] != 0                             ? "--judge-prompt"
+           : s->o.judge_yes[0] != 0                                ? "--judge-yes"
+           : s->o.judge_no[0] != 0                                 ? "--judge-no"
            : option_on_command_line(&s->options, "judge_asks")     ? "--judge-asks"
            : option_on_command_line(&s->options, "judge_tokens")   ? "--judge-tokens"
            : option_on_command_line(&s->options, "judge_patience") ? "--judge-patience"
-                                                                  : NULL;
+                                                                   : NULL;
 }
 
 static const char *given_for_grader(const Rl *s)
@@ -527,7 +530,7 @@ static const char *given_for_grader(const Rl *s)
            : option_on_command_line(&s->options, "grader_seconds")       ? "--grader-seconds"
            : option_on_command_line(&s->options, "grader_start_seconds") ? "--grader-start-seconds"
            : option_on_command_line(&s->options, "grader_sandbox")       ? "--grader-sandbox"
-                                                                        : NULL;
+                                                                         : NULL;
 }
 
 static bool check_others(const Rl *s, bool judge, bool grader)
@@ -673,11 +676,14 @@ static bool announce(Rl *s)
              s->o.update_epochs * ((prompts + s->o.prompts_per_update - 1) / s->o.prompts_per_update));
     if (s->dropped.count > 0)
         log_note(log, "%" PRId64 " problems are left out: %s (%s)%s", s->dropped.count,
-                 s->judge != NULL ? "they have no reference" : "no rule can tell right answers from wrong ones by their reference",
+                 s->judge != NULL ? "they have no reference"
+                                  : "no rule can tell right answers from wrong ones by their reference",
                  dropped.data, s->judge != NULL ? "" : "; a --judge-model could");
     uint64_t zeros = (s->judge != NULL ? judge_zeros(s->judge) : 0) + (s->grader != NULL ? grader_zeros(s->grader) : 0);
     if (zeros > 0)
-        log_note(log, "%" PRIu64 " zeros, as a power cut leaves, were cut off what judges and graders had said; it is asked again", zeros);
+        log_note(log,
+                 "%" PRIu64 " zeros, as a power cut leaves, were cut off what judges and graders had said; it is asked again",
+                 zeros);
     if (s->grader != NULL)
         log_note(log, "graders: %" PRId64 " processes, sandbox: %s", s->o.grader_processes, grader_sandbox(s->grader));
     bytes_free(&dropped);
@@ -749,8 +755,9 @@ static bool reinforce(Rl *s, bool *stopped)
         return print_plan(s);
     TRY(open_run(s) && train(s, stopped));
     if (*stopped)
-        log_note(&s->run.log, s->run.step == 0 ? "stopped by a signal before the end of the first step; the same command begins again"
-                                               : "stopped by a signal and saved after step %" PRId64 "; the same command goes on",
+        log_note(&s->run.log,
+                 s->run.step == 0 ? "stopped by a signal before the end of the first step; the same command begins again"
+                                  : "stopped by a signal and saved after step %" PRId64 "; the same command goes on",
                  s->run.step);
     return *stopped || export_policy(s);
 }

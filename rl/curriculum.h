@@ -1,8 +1,8 @@
 // Which prompts a step asks: the loader's order, prompt after prompt and epoch after epoch; or, adaptively, levels in turn, those whose pass
 // rate has left a band more rarely. What it is at is a few numbers, saved with every checkpoint.
 //
-// No prompt is taken twice in one step, whatever ends in it (an epoch, or a level's prompts): its draws have the step's name, so a second
-// group would be the first one again, bit by bit. A prompt whose turn comes again in a step has had it.
+// No prompt is taken twice in one step, whatever ends in it (an epoch, or a level's prompts): its draws have the step's name, so a
+// second group would be the first one again, bit by bit. A prompt whose turn comes again in a step has had it.
 #ifndef RL_CURRICULUM_H
 #define RL_CURRICULUM_H
 
@@ -38,8 +38,8 @@ typedef struct Curriculum {
     Order order;
     int64_t taken; // prompts, over all epochs
     LevelState level[LEVELS];
-    int64_t turn;         // counts steps of this process, from 1
-    TakenPrompt *prompts; // (documents->count)
+    int64_t turn;          // counts steps of this process, from 1
+    TakenPrompt *prompts;  // (documents->count)
     int64_t asked[LEVELS]; // in this turn
 } Curriculum;
 
@@ -48,8 +48,8 @@ void curriculum_close(Curriculum *curriculum);
 
 void curriculum_begin(Curriculum *curriculum); // a step: all prompts may be taken, once
 
-// The next ones, count or fewer (up to the end of an epoch, or those that were not taken in this step), into numbers; how many. 0: the
-// step has taken all there are. curriculum_return gives the last so many of them back, for a later step.
+// The next ones, count or fewer (up to the end of an epoch, or those that were not taken in this step), into numbers; how many. 0:
+// the step has taken all there are. curriculum_return gives the last so many of them back, for a later step.
 int64_t curriculum_take(Curriculum *curriculum, int64_t *numbers, int64_t count);
 void curriculum_return(Curriculum *curriculum, const int64_t *numbers, int64_t count);
 

@@ -27,8 +27,9 @@ typedef struct DynamicReport {
     bool exhausted;            // there was no other prompt: each was sampled in this step
 } DynamicReport;
 
-// A rollout of `wanted` groups with a signal, in at most `most` batches of as many prompts, none of them twice; fewer when those had no more. The others that
-// were sampled are set aside in it, for people to look at: those without a signal, and those behind the last one that was needed.
+// A rollout of `wanted` groups with a signal, in at most `most` batches of as many prompts, none of them twice; fewer when those had no
+// more. The others that were sampled are set aside in it, for people to look at: those without a signal, and those behind the last one
+// that was needed.
 bool dynamic_rollout(Rollout *rollout, Engine *engine, Curriculum *curriculum, int64_t wanted, int64_t most, int64_t step,
                      const RolloutRules *rules, DynamicReport *report);
 

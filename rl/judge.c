@@ -11,14 +11,14 @@
 #include <string.h>
 
 enum { SEQUENCES = 64, CONTEXT_LEAST = 256, IN_FLIGHT = 64, ATTEMPT_LEAST = 120, SHOWN = 100, WHY_BYTES = SHOWN + 100 };
-enum { LOST_MOST = 64 }; // of a judge without hope, in two rounds that had no verdict
+enum { LOST_MOST = 64 };                // of a judge without hope, in two rounds that had no verdict
 static const double ANSWERS_SOON = 1.5; // seconds
-static const double CACHE_BYTES = 4e9; // of keys and values, at most
+static const double CACHE_BYTES = 4e9;  // of keys and values, at most
 
 typedef struct Question {
     struct Question *next;
     uint64_t tag, key[2];
-    bool asked; // false: it waits for another one with the same key
+    bool asked;                  // false: it waits for another one with the same key
     char ending[VERDICT_ENDING]; // of what it said, when it was answered
     Bytes said;
 } Question;
@@ -129,10 +129,11 @@ uint64_t judge_form_of(const Judge *j) { return j->form.hash; }
 // NULL: it was said to the end. What was cut off may have been about to say something else, "Final Decision: Yes, but".
 static const char *why_unsaid(const Question *q)
 {
-    return failed(q)                                     ? q->said.data == NULL ? "it failed" : q->said.data
-           : strcmp(q->ending, "length") == 0         ? "what it said was cut off (finish_reason length); give it more --judge-tokens"
-           : strcmp(q->ending, "content_filter") == 0 ? "what it said was cut off by its server's filter (finish_reason content_filter)"
-                                                      : NULL;
+    return failed(q)                          ? q->said.data == NULL ? "it failed" : q->said.data
+           : strcmp(q->ending, "length") == 0 ? "what it said was cut off (finish_reason length); give it more --judge-tokens"
+           : strcmp(q->ending, "content_filter") == 0
+               ? "what it said was cut off by its server's filter (finish_reason content_filter)"
+               : NULL;
 }
 
 // With the end of what it said, where decisions stand, fit to be seen.
@@ -142,7 +143,8 @@ static const char *why_undecided(Judge *j, const Question *q)
     size_t cut = said.size > SHOWN ? said.size - SHOWN : 0;
     while (cut > 0 && cut < said.size && ((unsigned char)said.data[cut] & 0xC0) == 0x80)
         cut++; // between two characters
-    int at = snprintf(j->why, sizeof j->why, "it said neither yes nor no; %s", said.size == 0 ? "it said nothing" : cut > 0 ? "at its end: \"..." : "it said: \"");
+    const char *what = said.size == 0 ? "it said nothing" : cut > 0 ? "at its end: \"..." : "it said: \"";
+    int at = snprintf(j->why, sizeof j->why, "it said neither yes nor no; %s", what);
     for (size_t i = cut; i < said.size;) {
         Character c = character_at(said.data + i, said.size - i);
         bool shown = c.valid && !character_hidden(c.code);
@@ -185,7 +187,8 @@ static bool end_round(Judge *j)
     j->round_verdicts = j->round_lost = 0;
     if (!barren || j->barren_rounds < 2 || j->lost < LOST_MOST)
         return true;
-    return fail("--judge-model %s: the last %" PRId64 " questions have no verdict; %.300s; see to its server, or to the model and the patterns "
+    return fail("--judge-model %s: the last %" PRId64
+                " questions have no verdict; %.300s; see to its server, or to the model and the patterns "
                 "of its decisions; what it did say is kept",
                 j->options.model, j->lost, j->last_why);
 }
@@ -334,7 +337,10 @@ static bool work_folder(Judge *j, bool wait)
 }
 
 // The server has broken off in the middle, which is no fault of the question's (vLLM's and SGLang's words).
-static bool gave_up(const char *finish_reason) { return strcmp(finish_reason, "abort") == 0 || strcmp(finish_reason, "error") == 0; }
+static bool gave_up(const char *finish_reason)
+{
+    return strcmp(finish_reason, "abort") == 0 || strcmp(finish_reason, "error") == 0;
+}
 
 static bool not_let_in(const EndpointAnswer *a)
 {
@@ -346,12 +352,14 @@ static bool not_there(const Judge *j, const EndpointAnswer *a)
     if (a->status == 401 || a->status == 403)
         return not_let_in(a);
     if (a->status >= 300 && a->status < 500 && a->status != 408 && a->status != 429)
-        return fail("--endpoint: the judge's server refuses the first question: %s; --endpoint is the address up to /v1, --judge-model (%s) a "
+        return fail("--endpoint: the judge's server refuses the first question: %s; --endpoint is the address up to /v1, "
+                    "--judge-model (%s) a "
                     "name that the server lists at /v1/models, and --judge-tokens (%" PRId64 ") must leave room in its context",
                     a->error, j->options.model, j->options.max_tokens);
-    return fail("--endpoint: no answer to the first question in %g seconds: %s; see that the server runs and that its address is right "
-                "(--judge-patience is how long it is waited for)",
-                j->options.patience, a->error);
+    return fail(
+        "--endpoint: no answer to the first question in %g seconds: %s; see that the server runs and that its address is right "
+        "(--judge-patience is how long it is waited for)",
+        j->options.patience, a->error);
 }
 
 bool judge_greet(Judge *j, void (*waiting)(const char *url, const char *trouble))
@@ -382,7 +390,7 @@ static bool work_endpoint(Judge *j, bool wait)
         if (a.failed && (a.status == 401 || a.status == 403))
             return not_let_in(&a);
         end_with(q, a.failed || gave_up(a.finish_reason) ? VERDICT_FAILED : a.finish_reason[0] == 0 ? "stop" : a.finish_reason);
-        TRY(a.failed               ? bytes_text(&q->said, a.error)
+        TRY(a.failed                   ? bytes_text(&q->said, a.error)
             : gave_up(a.finish_reason) ? bytes_printf(&q->said, "the server ended its answer (\"%s\")", a.finish_reason)
                                        : bytes_append(&q->said, a.text.data, a.text.size));
         TRY(settle(j, q));

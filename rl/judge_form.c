@@ -42,8 +42,8 @@ static bool check_no_others(const Bytes *text, const char *file)
         size_t size = *at == '{' ? strspn(at + 1, letters) : 0; // its bytes end in a zero
         if (belongs || size < 3 || size > 40 || at[1 + size] != '}' || (next_place(text, i, &begin) != PLACES && begin == i))
             continue;
-        return fail("--judge-prompt %s: %.*s is no place: these are %s, %s and %s", file, (int)size + 2, at, PLACE_NAMES[QUESTION],
-                    PLACE_NAMES[REFERENCE], PLACE_NAMES[ANSWER]);
+        return fail("--judge-prompt %s: %.*s is no place: these are %s, %s and %s", file, (int)size + 2, at,
+                    PLACE_NAMES[QUESTION], PLACE_NAMES[REFERENCE], PLACE_NAMES[ANSWER]);
     }
     return true;
 }
@@ -175,9 +175,24 @@ static Place last_match(const JudgeForm *form, const void *pattern, Text said)
 // Patterns that contradict each other in all of some usual decisions that they match would make a run without a single verdict.
 static bool check_patterns(const JudgeForm *form, const char *yes, const char *no)
 {
-    static const char *const said[] = {"Final Decision: Yes", "Final Decision: No", "Yes",       "No",         "correct", "incorrect",
-                                       "not correct",         "equivalent",         "not equivalent", "same", "different", "right",
-                                       "wrong",               "true",               "false",     "1",          "0",       "\\boxed{1}"};
+    static const char *const said[] = {"Final Decision: Yes",
+                                       "Final Decision: No",
+                                       "Yes",
+                                       "No",
+                                       "correct",
+                                       "incorrect",
+                                       "not correct",
+                                       "equivalent",
+                                       "not equivalent",
+                                       "same",
+                                       "different",
+                                       "right",
+                                       "wrong",
+                                       "true",
+                                       "false",
+                                       "1",
+                                       "0",
+                                       "\\boxed{1}"};
     const char *both = NULL;
     if (yes[0] != 0 && strcmp(yes, no) == 0)
         return fail("--judge-yes and --judge-no are the same pattern, and would decide nothing");

@@ -17,18 +17,19 @@ extern "C" {
 
 // Of General-Reasoner's question: "Final Decision: Yes" with whatever marks and brackets judges put around its parts. One that stands in
 // quotes, in a line with other words, is talked about and not made; "Yes or No" is none; and a word is a whole one, no "Nothing".
+// clang-format off
 #define JUDGE_HEAD "final\\s+decision(?:\\\\[a-z]+\\s*\\{|[^a-z]){0,100}"
 #define JUDGE_WORD(word) "(?<![\\p{L}\\p{N}])" word "(?![\\p{L}\\p{N}])"
-#define JUDGE_QUOTED(open, inside, close)                                                                                        \
-    open inside "*?final\\s+decision" inside "*?\\b(?:yes|no)\\b" inside "*" close "(*SKIP)(*FAIL)|"
+#define JUDGE_QUOTED(open, inside, close) open inside "*?final\\s+decision" inside "*?\\b(?:yes|no)\\b" inside "*" close "(*SKIP)(*FAIL)|"
 #define JUDGE_DECISION(word, contradiction)                                                                                      \
-    "(?m)^[^\\w\\n]*" JUDGE_HEAD JUDGE_WORD(word) "[^\\w\\n]*$|"                                                                 \
-    JUDGE_QUOTED("(?<!\\w)([\"'`])(?=[\\w*_])", "(?:(?!\\1)[^\\n])", "\\1") JUDGE_QUOTED("[“„]", "[^“”\\n]", "[“”]")           \
-    JUDGE_QUOTED("‘", "[^’\\n]", "’") JUDGE_QUOTED("«", "[^»\\n]", "»")                                                   \
+    "(?m)^[^\\w\\n]*" JUDGE_HEAD JUDGE_WORD(word) "[^\\w\\n]*$|"      /* alone in its line, in quotes or not */                  \
+    JUDGE_QUOTED("(?<!\\w)([\"'`])(?=[\\w*_])", "(?:(?!\\1)[^\\n])", "\\1")                                                      \
+    JUDGE_QUOTED("[“„]", "[^“”\\n]", "[“”]") JUDGE_QUOTED("‘", "[^’\\n]", "’") JUDGE_QUOTED("«", "[^»\\n]", "»")                 \
     JUDGE_HEAD JUDGE_WORD(word) "(?!" contradiction ")[\"'`”’»*_)}]*"
-#define JUDGE_YES_PATTERN /* "yes, there is no difference" is a yes, too */                                                      \
+#define JUDGE_YES_PATTERN /* "yes, there is no difference" is one, too */                                                        \
     JUDGE_DECISION("yes", "[^a-z.!?\\n]*(?:(?:or|and|but)\\b[^a-z.!?\\n]*)*\\bno\\b|[^.!?\\n]*\\bno\\b(?![ ]+[a-z])")
 #define JUDGE_NO_PATTERN JUDGE_DECISION("no", "[^.!?\\n]*\\byes\\b")
+// clang-format on
 
 typedef struct JudgeForm {
     Bytes text;           // of the question, with its places

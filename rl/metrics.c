@@ -37,7 +37,8 @@ static double deviation(const Spread *s) { return s->count > 0 ? sqrt(fmax(0, s-
 
 typedef struct Spreads {
     Spread reward, advantage, response, prompt, sequence, part[REWARD_PARTS];
-    double cut, unknown, judged, passed[6]; // groups with a verdict; of which none, less than a quarter, ..., all of those with one were right
+    double cut, unknown;
+    double judged, passed[6]; // groups with a verdict; of which none, less than a quarter, ..., all that have one were right
 } Spreads;
 
 static int bin_of(double rate) { return rate <= 0 ? 0 : rate >= 1 ? 5 : 1 + (int)(4 * rate); }

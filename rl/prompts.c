@@ -73,7 +73,8 @@ static bool append_turns(Bytes *out, const Record *r)
 {
     for (size_t i = 0; i < record_prompt(r); i++)
         if (r->messages[i].role != ROLE_SYSTEM)
-            TRY(bytes_text(out, out->size > 0 ? "\n\n" : "") && bytes_append(out, r->messages[i].content.data, r->messages[i].content.size));
+            TRY(bytes_text(out, out->size > 0 ? "\n\n" : "") &&
+                bytes_append(out, r->messages[i].content.data, r->messages[i].content.size));
     return true;
 }
 

@@ -50,7 +50,9 @@ static bool take_word(Rewards *r, const char *word, bool own)
     if (fabs(weight) > WEIGHT_MOST)
         return fail("--reward %s: a weight is a number from -1e6 to 1e6", word);
     if (colon == word)
-        return fail("--reward %s: the source before the colon is empty; SOURCE:NAME=WEIGHT, or NAME=WEIGHT for everybody's problems", word);
+        return fail(
+            "--reward %s: the source before the colon is empty; SOURCE:NAME=WEIGHT, or NAME=WEIGHT for everybody's problems",
+            word);
     if ((colon != NULL) != own)
         return true;
     RewardWeights *w = own ? weights_for(r, word, (size_t)(colon - word)) : &r->list[0];
@@ -81,9 +83,9 @@ static bool append_sources(Bytes *out, const Documents *d) // sources[0] is none
 {
     for (size_t i = 1; i < d->source_count && i <= SOURCES_SHOWN; i++)
         TRY(bytes_printf(out, "%s%s", i > 1 ? ", " : "", d->sources[i]));
-    return d->source_count <= 1               ? bytes_text(out, "none")
+    return d->source_count <= 1                  ? bytes_text(out, "none")
            : d->source_count - 1 > SOURCES_SHOWN ? bytes_printf(out, ", and %zu more", d->source_count - 1 - SOURCES_SHOWN)
-                                              : true;
+                                                 : true;
 }
 
 bool rewards_check_sources(const Rewards *r, const Documents *d)

@@ -38,7 +38,8 @@ typedef struct Rewards {
     int64_t max_new_tokens;
 } Rewards;
 
-// words: NAME=WEIGHT (of at most WEIGHT_MOST), or SOURCE:NAME=WEIGHT, which begins with the weights of the others. standard: those without a word.
+// words: NAME=WEIGHT (of at most WEIGHT_MOST), or SOURCE:NAME=WEIGHT, which begins with the weights of the others. standard: those
+// without a word.
 bool rewards_open(Rewards *rewards, const char *const *words, size_t count, const double standard[REWARD_PARTS]);
 void rewards_close(Rewards *rewards);
 bool rewards_check_sources(const Rewards *rewards, const Documents *documents); // fails on one that no document has

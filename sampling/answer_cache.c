@@ -112,9 +112,10 @@ static bool cut_half_line(AnswerCache *cache, const char *half, size_t size, siz
         written--;
     size_t known = written < strlen(BEGINNING) ? written : strlen(BEGINNING);
     if (memcmp(half, BEGINNING, known) != 0)
-        return fail("%s:%zu: its end is no answer, nor half of one; remove this line, or move the file away: what stands there is then "
-                    "asked again",
-                    cache->path, number);
+        return fail(
+            "%s:%zu: its end is no answer, nor half of one; remove this line, or move the file away: what stands there is then "
+            "asked again",
+            cache->path, number);
     if (ftruncate(cache->descriptor, (off_t)cache->size) != 0)
         return fail_errno("%s: cutting off half a line", cache->path);
     cache->zeros = size - written;

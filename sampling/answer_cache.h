@@ -28,9 +28,9 @@ typedef struct AnswerCache {
     size_t count, capacity;
 } AnswerCache;
 
-// Makes the file where there is none. Cuts off half a line at its end, which a kill in the middle of a write leaves, or a power cut (zeros); fails with
-// file and number at any other line that is not ours, and when another process has the file open. Of two lines with the same key
-// the first one counts.
+// Makes the file where there is none. Cuts off half a line at its end, which a kill in the middle of a write leaves, or a power cut
+// (zeros); fails with file and number at any other line that is not ours, and when another process has the file open. Of two lines with
+// the same key the first one counts.
 bool answer_cache_open(AnswerCache *cache, const char *path);
 bool answer_cache_has(const AnswerCache *cache, const uint64_t key[2]);
 bool answer_cache_had(const AnswerCache *cache, const uint64_t key[2]); // when it was opened

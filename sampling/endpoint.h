@@ -74,8 +74,9 @@ bool endpoint_next(Endpoint *endpoint, EndpointAnswer *answer);
 // moves between the calls.
 bool endpoint_try(Endpoint *endpoint, EndpointAnswer *answer, double seconds, bool *there);
 
-const char *endpoint_url(const Endpoint *endpoint);     // as it is asked
-const char *endpoint_trouble(const Endpoint *endpoint); // why the last attempt of all failed that is made again; "" where none did
+const char *endpoint_url(const Endpoint *endpoint); // as it is asked
+const char *
+endpoint_trouble(const Endpoint *endpoint); // why the last attempt of all failed that is made again; "" where none did
 void endpoint_close(Endpoint *endpoint);
 
 #ifdef __cplusplus

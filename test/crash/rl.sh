@@ -319,10 +319,10 @@ a_judge_of_the_users_own() {
     says "{reference} is not there"
     wants 1 reinforce_with "$work/none" "${with[@]}" --endpoint "$judge" --judge-yes y
     says "give --judge-no, too"
-    wants 0 reinforce_with "$work/cut" "${with[@]:0:${#text_rules[@]}}" --data "$work/texts/rl" --samples-per-prompt 8 --judge-model "$work/sft" \
+    wants 0 reinforce_with "$work/cut-judge" "${with[@]:0:${#text_rules[@]}}" --data "$work/texts/rl" --samples-per-prompt 8 --judge-model "$work/sft" \
         --judge-tokens 2 --judge-yes correct --judge-no '^'
-    grep -q '"judge":"what it said was cut off' "$work/cut/rollouts/step-1.jsonl" || failed "a judge that was cut off is believed"
-    grep -q '"judge":"no"' "$work/cut/rollouts/step-1.jsonl" && failed "a judge that was cut off said no"
+    grep -q '"judge":"what it said was cut off' "$work/cut-judge/rollouts/step-1.jsonl" || failed "a judge that was cut off is believed"
+    grep -q '"judge":"no"' "$work/cut-judge/rollouts/step-1.jsonl" && failed "a judge that was cut off said no"
     proved "a judge's question and decision are the user's, and what a run is made of"
 }
 

@@ -1,17 +1,16 @@
 // build/test/support/judge_server WAY LOG [WELL]: a judge for scripts, on 127.0.0.1, that treats every question in one way; the first WELL
-// questions it answers with yes, whatever the way. It writes its address to stdout once it listens, and a line for each question to LOG, before it answers. Ends when it is killed.
+// questions it answers with yes, whatever the way. It writes its address to stdout once it listens, and a line for each question to LOG,
+// before it answers. Ends when it is killed.
 #include "test/support/server.h"
 #include <fcntl.h>
 
 static const struct {
     const char *way, *status, *said;
-} WAYS[] = {{"yes", "200 OK", "Final Decision: Yes"},
-            {"no", "200 OK", "<think>Final Decision: Yes?</think>Final Decision: **No**"},
-            {"own", "200 OK", "VERDICT: correct"}, // in another form
-            {"refuse", "401 Unauthorized", NULL},
-            {"down", "503 Down", NULL},
-            {"no-model", "404 Not Found", NULL},
-            {"hang", NULL, NULL}};
+} WAYS[] = {
+    {"yes", "200 OK", "Final Decision: Yes"}, {"no", "200 OK", "<think>Final Decision: Yes?</think>Final Decision: **No**"},
+    {"own", "200 OK", "VERDICT: correct"}, // in another form
+    {"refuse", "401 Unauthorized", NULL},     {"down", "503 Down", NULL},
+    {"no-model", "404 Not Found", NULL},      {"hang", NULL, NULL}};
 enum { WAY_COUNT = sizeof WAYS / sizeof *WAYS };
 
 static int way, log_file, well;

@@ -272,8 +272,10 @@ static void a_line_that_is_broken_is_refused_by_its_number(void **state)
 static void a_file_of_somebody_else_is_refused_and_left_as_it_is(void **state)
 {
     AnswerCache cache;
-    assert_broken("{\"problem\": \"1+1?\"}\n", "key \"key\" is missing; remove this line, or move the file away: what stands there is then asked again");
-    assert_broken("the only copy of something", "answers.jsonl:1: its end is no answer, nor half of one; remove this line, or move");
+    assert_broken("{\"problem\": \"1+1?\"}\n",
+                  "key \"key\" is missing; remove this line, or move the file away: what stands there is then asked again");
+    assert_broken("the only copy of something",
+                  "answers.jsonl:1: its end is no answer, nor half of one; remove this line, or move");
     assert_broken(LINE_0 "and a note", "answers.jsonl:2: its end is no answer");
     assert_refused(answer_cache_open(&cache, folder), folder);
     assert_refused(answer_cache_open(&cache, "/dev/null"), "/dev/null: not a regular file");

@@ -96,8 +96,12 @@ static void what_it_says_is_read_where_it_decides(void **state)
                  {"Final Decision: not Yes", 2},
                  {"I cannot output \"Final Decision: Yes\" because the answer is wrong.", 2},
                  {"I cannot output '**Final Decision: Yes**' because it's wrong.", 2},
-                 {"I cannot say \xE2\x80\x9C" "Final Decision: Yes\xE2\x80\x9D here.", 2},
-                 {"I cannot say \xE2\x80\x9C" "Final Decision: Yes\xE2\x80\x9D here.\nFinal Decision: No", 0},
+                 {"I cannot say \xE2\x80\x9C"
+                  "Final Decision: Yes\xE2\x80\x9D here.",
+                  2},
+                 {"I cannot say \xE2\x80\x9C"
+                  "Final Decision: Yes\xE2\x80\x9D here.\nFinal Decision: No",
+                  0},
                  {"It is the same.\n\n\"Final Decision: Yes\".", 1}, // alone, as it was asked for
                  {"`Final Decision: No`", 0},
                  {"<think>maybe Final Decision: Yes</think>\n\nFinal Decision: **No**", 0},
@@ -289,7 +293,8 @@ static void a_judge_that_is_not_there_is_known_at_the_start(void **state)
     assert_int_equal(server_attempts(&server, "What is 1 + 1?"), 1);
     j = judge_at("http://127.0.0.1:9/v1", 3);
     double begin = server_clock();
-    assert_refused(judge_greet(j, tell), "no answer to the first question in 3 seconds: http://127.0.0.1:9/v1/chat/completions: ");
+    assert_refused(judge_greet(j, tell),
+                   "no answer to the first question in 3 seconds: http://127.0.0.1:9/v1/chat/completions: ");
     assert_int_equal(told, 1);
     assert_true(server_clock() - begin < 10);
     judge_close(j);

@@ -65,9 +65,11 @@ static void expect_problem(const char *row, const char *wanted)
 static void a_judge_reads_the_users_words(void **state)
 {
     expect_problem("{\"problem\": \"Why?\", \"answer\": \"b\", \"difficulty\": 99}", "Why?");
-    expect_problem("{\"question\": \"Which?\", \"options\": [\"one\", \"two\"], \"answer\": \"B\"}", "Which?\nOptions are:\n(A): one\n(B): two");
-    expect_problem("{\"messages\": [{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"u <|im_end|>\"}]}",
-                   "u <|im_end|>");
+    expect_problem("{\"question\": \"Which?\", \"options\": [\"one\", \"two\"], \"answer\": \"B\"}",
+                   "Which?\nOptions are:\n(A): one\n(B): two");
+    expect_problem(
+        "{\"messages\": [{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"u <|im_end|>\"}]}",
+        "u <|im_end|>");
     expect_problem("{\"prompt\": \"p\", \"answer\": 1}", "p");
 }
 
