@@ -24,6 +24,7 @@ typedef struct Rl {
     Optimizer optimizer;
     Documents prompts, held_out;
     DroppedPrompts dropped;
+    uint32_t *twins;       // among the prompts
     LoaderWeight *weights; // of --mix
     Curriculum curriculum;
     Rewards rewards;
@@ -83,6 +84,7 @@ static bool sample(Rl *s, Rollout *rollout, StepFacts *facts)
 {
     RolloutRules rules = rollout_rules(s);
     curriculum_begin(&s->curriculum);
+    rules.twins = s->twins;
     if (s->o.dynamic_sampling)
         return dynamic_rollout(rollout, s->policy.engine, &s->curriculum, s->o.prompts_per_step, s->o.dynamic_batches,
                                s->run.step, &rules, &facts->dynamic);
@@ -622,6 +624,7 @@ static bool open_prompts(Rl *s)
     TRY(mix_parse(&s->weights, s->o.mix.items, s->o.mix.count));
     TRY(rewards_check_sources(&s->rewards, &s->prompts));
     TRY(prompts_drop_incomparable(&s->dropped, &s->prompts, &s->rewards, s->o.judge_model[0] != 0));
+    TRY(prompts_number_twins(&s->twins, &s->prompts));
     CurriculumOptions o = {0};
     o.order.seed = (uint64_t)s->o.seed;
     o.order.order = (LoaderOrder)option_place("random|sorted|shuffled|mixed", s->o.order);
@@ -769,6 +772,7 @@ static void close_all(Rl *s)
     bytes_free(&s->silence);
     optimizer_close(&s->optimizer);
     curriculum_close(&s->curriculum);
+    free(s->twins);
     documents_close(&s->prompts);
     documents_close(&s->held_out);
     mix_free(s->weights, s->o.mix.count);

@@ -66,6 +66,38 @@ bool prompts_drop_incomparable(DroppedPrompts *dropped, Documents *d, const Rewa
     return ok && (d->count > 0 || none_left(dropped, has_judge));
 }
 
+// ---- twins
+
+typedef struct Named {
+    uint64_t name;
+    int64_t number;
+} Named;
+
+static int by_name(const void *a, const void *b)
+{
+    const Named *x = a, *y = b;
+    return x->name != y->name ? (x->name > y->name) - (x->name < y->name) : (x->number > y->number) - (x->number < y->number);
+}
+
+bool prompts_number_twins(uint32_t **twins, const Documents *d)
+{
+    Named *all = allocate((size_t)d->count + 1, sizeof *all);
+    *twins = allocate((size_t)d->count + 1, sizeof **twins);
+    bool ok = all != NULL && *twins != NULL;
+    for (int64_t i = 0; ok && i < d->count; i++) {
+        ShardEntry e = document_entry(d, i);
+        const uint64_t names[] = {hash_bytes(e.id.data, e.id.size), e.key};
+        all[i] = (Named){hash_bytes(names, sizeof names), i};
+    }
+    if (ok)
+        qsort(all, (size_t)d->count, sizeof *all, by_name);
+    for (int64_t i = 1; ok && i < d->count; i++)
+        if (all[i].name == all[i - 1].name)
+            (*twins)[all[i].number] = (*twins)[all[i - 1].number] + 1;
+    free(all);
+    return ok;
+}
+
 // ---- for a judge
 
 // The turns of a row, without the system's.

@@ -21,6 +21,10 @@ bool prompts_drop_incomparable(DroppedPrompts *dropped, Documents *documents, co
 
 bool prompts_describe_dropped(Bytes *out, const DroppedPrompts *dropped); // appends '3 text, 1 none: a "The heart", ...'
 
+// *twins (documents->count), to be freed: how many documents before it are the same prompt with the same id, as in a folder that is named
+// twice to be seen twice as often. Their draws would be the same ones, and their groups copies.
+bool prompts_number_twins(uint32_t **twins, const Documents *documents);
+
 // Appends what the user asks, options too, as a judge is to read it: without instruction, system and the words of a chat template.
 bool prompt_problem(Bytes *out, const ShardEntry *prompt, const Tokenizer *tokenizer);
 

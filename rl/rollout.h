@@ -57,7 +57,8 @@ typedef struct RolloutRules {
     Encoder *encoder; // of the same
     Judge *judge;     // NULL: there is none
     JudgeAsks judge_asks;
-    Grader *grader; // NULL: there is none
+    Grader *grader;        // NULL: there is none
+    const uint32_t *twins; // (documents) prompts_number_twins; NULL: the draws of twins are the same
 } RolloutRules;
 
 typedef struct Rollout {

@@ -19,18 +19,19 @@ static double seconds(void)
 // ---- in
 
 // Another draw in every step, whatever the prompt's place in it. Ids may be line numbers, which two files share, so the key of its
-// tokens is a part of the name too.
-static uint64_t draw_id(const Group *g, int64_t step)
+// tokens is a part of the name too; and of twins, the later ones' number.
+static uint64_t draw_id(const Group *g, int64_t step, const uint32_t *twins)
 {
-    uint64_t names[3] = {hash_bytes(g->prompt.id.data, g->prompt.id.size), g->prompt.key, (uint64_t)step};
-    return hash_bytes(names, sizeof names);
+    uint64_t twin = twins == NULL ? 0 : twins[g->document];
+    uint64_t names[] = {hash_bytes(g->prompt.id.data, g->prompt.id.size), g->prompt.key, (uint64_t)step, twin};
+    return hash_bytes(names, sizeof names - (twin == 0 ? sizeof twin : 0));
 }
 
 static bool ask(Engine *engine, const Group *g, uint64_t tag, int64_t step, const RolloutRules *rules)
 {
     GenerationRequest r = {.tag = tag,
                            .seed = rules->seed,
-                           .id = draw_id(g, step),
+                           .id = draw_id(g, step, rules->twins),
                            .prompt = g->prompt.ids,
                            .prompt_count = (int64_t)g->prompt.prompt,
                            .samples = (int32_t)rules->samples,

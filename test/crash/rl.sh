@@ -151,6 +151,12 @@ no_step_samples_a_prompt_twice() {
         grep -q ", 48 responses a step, " "$work/stdout" || failed "the size of a step is wrong"
         rm -rf "$work/many"
     done
+    wants 0 reinforce "$work/many" --steps 1 --prompts-per-step 40 --temperature 2 --data "$work/data/rl" # each is seen twice, now
+    ids=$(sed 's/.*"id":"\([^"]*\)".*/\1/' "$work/many/rollouts/step-1.jsonl" | sort | uniq -c | awk '$1 != 8' | wc -l)
+    [ "$ids" = 0 ] || failed "not every prompt has two groups"
+    [ "$(sed 's/.*"id":"\([^"]*\)".*"sample":\([0-9]*\).*"mean_logprob":\([^,]*\).*/\1 \2 \3/' "$work/many/rollouts/step-1.jsonl" |
+        sort | uniq -d | wc -l)" -lt 24 ] || failed "the second group of a prompt is a copy of the first one"
+    rm -rf "$work/many"
     wants 1 reinforce "$work/many" --steps 3 --overlong-buffer 0 --reward accuracy=0 --dynamic-sampling
     says "12 groups in 3 batches none has a signal"
     says "and there is no other prompt"
