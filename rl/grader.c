@@ -305,7 +305,7 @@ static bool hope(const Grader *g, const char *why)
     if (never || no_more)
         return fail("--grader %s: the last %" PRId64 " questions have no score; %s; %s%s; what it did say is kept in "
                     "%s; remove that file to have everything asked again",
-                    g->options.command, g->lost, why, HOW, sandbox_hint(g), g->options.journal);
+                    g->options.command, g->lost, why, HOW, sandbox_hint(g), g->verdicts.file.path);
     return true;
 }
 

@@ -8,10 +8,11 @@
 //      answer, "response"}
 //     {"question": "5e1b...", "score": 0.5}          // or true, false, or null: no score. More fields are welcome
 //
-// "question" has to come back. It is a hash of the command, its scripts and all that is asked (grader.jsonl's "key"), so that a line that has it was
-// made for these very texts: whatever a program prints, and whenever, no response gets a score that was computed for another one, and none
-// can write its own, since it cannot know its name. Anything else on standard output (a banner, a warning, an answer without its
-// question) is a mistake: before the first score it ends the run, later it costs a question and a process. Standard error is free.
+// "question" has to come back. It is a hash of the command, its scripts and all that is asked (grader.jsonl's "key"), so that a line
+// that has it was made for these very texts: whatever a program prints, and whenever, no response gets a score that was computed for
+// another one, and none can write its own, since it cannot know its name. Anything else on standard output (a banner, a warning, an answer
+// without its question) is a mistake: before the first score it ends the run, later it costs a question and a process. Standard error is
+// free.
 //
 // A score is a number from -1e6 to 1e6; true is 1 and false is 0. Scores and nulls are kept in the journal; what failed is noted there, and
 // asked again by a run that goes on. A program that never gives a number, or none any more, ends the run. What shows that it is alive or

@@ -49,6 +49,7 @@ static bool grade(Run *r)
     double score;
     const char *why;
     Grader *g = grader_open(&o);
+    free(journal); // it has what it needs
     bool ok = g != NULL;
     for (int i = 0; ok && i < r->asked; i++) {
         char question[32];
@@ -65,7 +66,6 @@ static bool grade(Run *r)
     }
     assert_true(!ok || r->heard == r->asked);
     grader_close(g);
-    free(journal);
     return ok;
 }
 
