@@ -1,17 +1,13 @@
-// What a written answer says: one level, read from its last line, or nothing. The rule stands in rubric.h. Where a line can be meant in two
+// What a written answer says: one level, read from its last lines, or nothing. The rule stands in rubric.h. Where a line can be meant in two
 // ways it says nothing: a level that nobody gave goes unnoticed into the split, a missing one is counted.
 #include "base/text.h"
-#include "sampling/rubric.h"
-#include <ctype.h>
+#include "sampling/rubric_numbers.h"
 #include <string.h>
 #include <strings.h>
 
-enum { LINE_MOST = 4096 }; // bytes of a line's end that are read
+enum { LINES_MOST = 6, SENTENCE_MOST = 160 }; // lines, from the last one, in which labels are looked for; bytes of a short sentence
 
-static bool digit(char c) { return c >= '0' && c <= '9'; }
-static bool letter(char c) { return isalpha((unsigned char)c) != 0; }
-
-// ---- the last line
+// ---- the last lines
 
 // Behind the last thought. False: a thought has no end, so nothing was said.
 static bool said(Text *text)
@@ -51,142 +47,125 @@ static Text plain(char out[LINE_MOST + 1], Text line)
     return (Text){out, size};
 }
 
-// The last one that has more than signs.
-static bool last_line(char out[LINE_MOST + 1], Text *text)
+// The last one that has more than signs; `text` is what stands before it then.
+static bool last_line(char out[LINE_MOST + 1], Text *found, Text *text)
 {
     while (text->size > 0) {
         const char *end = text->data + text->size, *begin = end;
         while (begin > text->data && begin[-1] != '\n')
             begin--;
-        Text line = plain(out, text_between(begin, end));
-        for (size_t i = 0; i < line.size; i++)
-            if (digit(line.data[i]) || letter(line.data[i]) || (line.data[i] & 0x80) != 0) {
-                *text = line;
-                return true;
-            }
+        *found = plain(out, text_between(begin, end));
         text->size = begin > text->data ? (size_t)(begin - text->data) - 1 : 0;
+        for (size_t i = 0; i < found->size; i++)
+            if (digit(out[i]) || letter(out[i]) || (out[i] & 0x80) != 0)
+                return true;
     }
     return false;
 }
 
+static bool has_digit(Text text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (digit(text.data[i]))
+            return true;
+    return false;
+}
+
 // What is in the last \boxed{}; or the line without what stands in parentheses, if that leaves a digit: "4 (5 is the hardest)".
-static Text what_counts(char out[LINE_MOST + 1], Text line)
+static Text what_counts(char out[LINE_MOST + 1], Text line, bool *is_boxed)
 {
     static const char box[] = "\\boxed{";
     const char *boxed = text_last(line, box), *end = line.data + line.size;
+    *is_boxed = boxed != NULL;
     if (boxed != NULL) {
         const char *close = memchr(boxed, '}', (size_t)(end - boxed));
         return text_between(boxed + strlen(box), close == NULL ? end : close);
     }
     size_t size = 0;
-    bool digits = false;
     for (size_t i = 0, depth = 0; i < line.size; i++) {
-        depth += line.data[i] == '(';
+        depth += line.data[i] == '(' || line.data[i] == '[';
         if (depth == 0)
-            out[size++] = line.data[i], digits = digits || digit(line.data[i]);
-        depth -= line.data[i] == ')' && depth > 0;
+            out[size++] = line.data[i];
+        depth -= (line.data[i] == ')' || line.data[i] == ']') && depth > 0;
     }
     out[size] = 0;
-    return digits ? (Text){out, size} : line;
+    return has_digit((Text){out, size}) ? (Text){out, size} : line;
 }
 
-// ---- numbers
+// ---- what a line says
 
-typedef struct Number {
-    const char *begin, *end;
-    int value;  // 1 to 5; 0: another one, or no whole one
-    bool scale; // it says what the level is out of
-} Number;
-
-// Whether a minus stands before it. Behind a letter, a digit or another - it is a hyphen or a dash.
-static bool negative(const char *line, const char *at)
+// The level of its last label that is no weaker than that. 0: what stands there is no level.
+static bool labelled(int *level, const Number *numbers, size_t count, NumberLabel least)
 {
-    if (at == line || at[-1] != '-')
-        return false;
-    char before = at - 1 == line ? ' ' : at[-2];
-    return !digit(before) && !letter(before) && before != '-';
-}
-
-// The next number at or behind `at`; those that are a part of a word ("4th", "x2") are none.
-static bool next_number(Number *n, const char *line, const char *at, const char *end)
-{
-    for (;;) {
-        while (at < end && !digit(*at))
-            at++;
-        if (at == end)
-            return false;
-        bool whole = !(at > line && at[-1] == '.' && (at - 1 == line || isspace((unsigned char)at[-2]))); // .5
-        int value = 0;
-        n->begin = at;
-        for (; at < end && (digit(*at) || ((*at == '.' || *at == ',') && at + 1 < end && digit(at[1]))); at++) {
-            if (!digit(*at)) // 4.0 is whole, 4.5 and 4,0 are not
-                whole = whole && *at == '.' && strspn(at + 1, "0") == strspn(at + 1, "0123456789");
-            else if (value < 1000 && memchr(n->begin, '.', (size_t)(at - n->begin)) == NULL)
-                value = 10 * value + (*at - '0');
+    for (size_t i = count; i-- > 0;)
+        if (numbers[i].label >= least) {
+            *level = numbers[i].value;
+            return true;
         }
-        n->end = at;
-        n->value = whole && value <= DIFFICULTIES && !negative(line, n->begin) ? value : 0;
-        n->scale = false;
-        bool in_word = (n->begin > line && (letter(n->begin[-1]) || n->begin[-1] == '_')) || (at < end && letter(*at));
-        if (!in_word)
-            return true;
-    }
-}
-
-// What stands between two numbers, without the marks that are for the eye.
-static Text between(const Number *a, const Number *b)
-{
-    Text gap = text_trimmed(text_between(a->end, b->begin));
-    while (gap.size > 0 && strchr("*_$`\"' ", gap.data[0]) != NULL)
-        gap = text_between(gap.data + 1, gap.data + gap.size);
-    while (gap.size > 0 && strchr("*_$`\"' ", gap.data[gap.size - 1]) != NULL)
-        gap.size--;
-    return gap;
-}
-
-static bool is_one_of(Text word, const char *const words[])
-{
-    for (; *words != NULL; words++)
-        if (word.size == strlen(*words) && strncasecmp(word.data, *words, word.size) == 0)
-            return true;
     return false;
 }
 
-static bool ends_out_of(Text gap)
+static bool only_marks(const char *at, const char *end)
 {
-    static const char out_of[] = "out of";
-    return gap.size >= strlen(out_of) && strncasecmp(gap.data + gap.size - strlen(out_of), out_of, strlen(out_of)) == 0;
+    for (; at < end; at++)
+        if (letter(*at))
+            return false;
+    return true;
 }
 
-static int last_number(Text line)
+// "..., so 4": the last word of a line that has considered others.
+static bool concludes(Text line, const Number *last)
 {
-    static const char *const SCALES[] = {"/", "of", "}{", NULL}; // 4/5, 4 of 5, \frac{4}{5}
-    static const char *const RANGES[] = {"-", "--", "to", "through", "..", "...", "~", "and", "or", NULL}, *const COMMA[] = {
-                                                                                                               ",", NULL};
-    Number n, before = {0};
-    int level = 0, earlier = 0; // earlier: without the number before
-    for (const char *at = line.data, *end = line.data + line.size; next_number(&n, line.data, at, end); at = n.end, before = n) {
-        Text gap = before.begin == NULL ? (Text){0} : between(&before, &n);
-        int now = n.value;
-        if (before.begin != NULL && !before.scale && (is_one_of(gap, SCALES) || ends_out_of(gap))) {
-            n.scale = true;
-            now = n.value == DIFFICULTIES ? level : 0;
-        } else if (before.begin != NULL && !before.scale &&
-                   (is_one_of(gap, RANGES) || (before.value > 0 && is_one_of(gap, COMMA)))) {
-            n.scale = before.value == 1 && n.value == DIFFICULTIES;
-            now = n.scale ? earlier : 0;
-        }
-        earlier = level;
-        level = now;
+    static const char *const WORDS[] = {"so", "thus", "therefore", "hence", "overall", "finally", NULL};
+    const char *end = last->begin;
+    while (end > line.data && strchr(" \t*_`$\"':,", end[-1]) != NULL)
+        end--;
+    const char *word = end;
+    while (word > line.data && letter(word[-1]))
+        word--;
+    return text_has_word(text_between(word, end), WORDS) && only_marks(last->end, line.data + line.size);
+}
+
+// Without a label: one level and no other, in a short sentence that neither denies nor compares.
+static int loose(Text line, const Number *numbers, size_t count)
+{
+    static const char *const DOUBTS[] = {"not", "no", "never", "cannot", "can't", "don't", "isn't", "wouldn't", "neither", "nor", "doesn't",
+                                         "won't", "least", "most", "than", "above", "below", "over", "under", "almost", "nearly",
+                                         "between", "beyond", "unless", "if", "minimum", "maximum", "max", "min", "either", "exceeds",
+                                         "without", NULL};
+    int level = 0;
+    while (count > 0 && numbers[count - 1].scale)
+        count--;
+    if (count > 0 && concludes(line, &numbers[count - 1]))
+        return numbers[count - 1].value;
+    if (line.size > SENTENCE_MOST || count == 0 || numbers[count - 1].value == 0 || text_has_word(line, DOUBTS))
+        return 0;
+    for (size_t i = 0; i < count; i++) {
+        const Number *n = &numbers[i];
+        if (n->scale || (n->other && n->value == 0))
+            continue;
+        if (n->value == 0 || (level > 0 && level != n->value))
+            return 0;
+        level = n->value;
     }
     return level;
 }
 
-// "five", "Score: **four**": the line's last word, alone or behind a colon.
+// "five", "Score: **four**", "four out of five": the last word of a line without digits, alone, or behind a colon or a label.
 static int number_word(Text line)
 {
     static const char *const WORDS[DIFFICULTIES] = {"one", "two", "three", "four", "five"};
+    static const char *const SCALES[] = {"out of five", "of five", "/five", "/ five"};
     const char *end = line.data + line.size;
+    while (end > line.data && !letter(end[-1]))
+        end--;
+    for (size_t i = 0; i < sizeof SCALES / sizeof *SCALES; i++) {
+        size_t size = strlen(SCALES[i]);
+        if ((size_t)(end - line.data) > size && strncasecmp(end - size, SCALES[i], size) == 0 && !letter(end[-1 - (long)size])) {
+            end -= size;
+            break;
+        }
+    }
     while (end > line.data && !letter(end[-1]))
         end--;
     const char *word = end;
@@ -195,22 +174,62 @@ static int number_word(Text line)
     const char *before = word;
     while (before > line.data && strchr(" \t*_\"'`$", before[-1]) != NULL)
         before--;
-    bool alone = before == line.data || strchr(":={", before[-1]) != NULL;
+    bool alone = before == line.data || strchr(":={", before[-1]) != NULL || label_before(line, word) != LABEL_NONE;
     for (int i = 0; alone && i < DIFFICULTIES; i++)
         if ((size_t)(end - word) == strlen(WORDS[i]) && strncasecmp(word, WORDS[i], strlen(WORDS[i])) == 0)
             return i + 1;
     return 0;
 }
 
+// **4**, or what is in a \boxed{}: as good as a label.
+static bool is_marked(Text line, bool boxed)
+{
+    line = text_trimmed(line);
+    return boxed || (line.size > 4 && memcmp(line.data, "**", 2) == 0 && memcmp(line.data + line.size - 2, "**", 2) == 0 &&
+                     only_marks(line.data, line.data + line.size));
+}
+
+typedef struct Said {
+    bool sure;    // with a label, in a box, or alone
+    bool lasting; // so sure that lines behind it may say something else
+    int level;
+} Said;
+
+static Said line_says(Text line, Number numbers[NUMBERS_MOST])
+{
+    char outside[LINE_MOST + 1];
+    bool boxed = false;
+    Text t = what_counts(outside, line, &boxed);
+    Said s = {0};
+    if (!has_digit(t)) {
+        s.level = number_word(t);
+        s.sure = s.level > 0;
+        return s;
+    }
+    size_t count = line_numbers(numbers, t);
+    bool json = t.data[strspn(t.data, " \t{'")] == '"' || t.data[0] == '{'; // what its texts mention is no key
+    s.lasting = labelled(&s.level, numbers, count, LABEL_CLEAR);
+    s.sure = s.lasting && json;
+    if (s.sure || (s.sure = labelled(&s.level, numbers, count, LABEL_BESIDE)))
+        return s;
+    s.level = loose(t, numbers, count);
+    s.sure = s.level > 0 && (boxed || only_marks(t.data, t.data + t.size));
+    s.lasting = boxed || (s.level > 0 && is_marked(t, boxed));
+    return s;
+}
+
 int difficulty_in_text(const char *text, size_t size)
 {
-    char line[LINE_MOST + 1], outside[LINE_MOST + 1];
-    Text t = {text, size};
-    if (!said(&t) || !last_line(line, &t))
+    char line[LINE_MOST + 1];
+    Number numbers[NUMBERS_MOST];
+    Text rest = {text, size}, t;
+    if (!said(&rest) || !last_line(line, &t, &rest))
         return 0;
-    t = what_counts(outside, t);
-    for (size_t i = 0; i < t.size; i++)
-        if (digit(t.data[i]))
-            return last_number(t);
-    return number_word(t);
+    Said last = line_says(t, numbers);
+    for (int lines = 1; !last.sure && !last.lasting && lines < LINES_MOST && last_line(line, &t, &rest); lines++) {
+        Said earlier = line_says(t, numbers);
+        if (earlier.lasting)
+            return earlier.level;
+    }
+    return last.level;
 }

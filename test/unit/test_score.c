@@ -50,7 +50,7 @@ static void assert_levels(const Written *cases, size_t count)
         assert_levels(cases_, sizeof cases_ / sizeof *cases_);                                                                   \
     } while (0)
 
-static void a_written_level_is_the_last_number_of_the_last_line(void **state)
+static void a_written_level_stands_in_the_last_line(void **state)
 {
     LEVELS({"4", 4}, {"Score: 4", 4}, {"Rating: 5", 5}, {"Difficulty: 4/5", 4}, {"**4**", 4}, {"\\boxed{4}", 4}, {"4.", 4},
            {"4\r\n\n", 4}, {"$4$", 4}, {"4.0", 4}, {"(4)", 4}, {"Score - 4", 4}, {"Level-4", 4}, {"- 4", 4},
@@ -76,6 +76,36 @@ static void what_is_no_level_or_two_is_none(void **state)
            {"0", 0}, {"6", 0}, {"", 0}, {"N/A", 0}, {"hard", 0}, {"three of them", 0}, {"This one", 0}, {"six", 0}, {"3-4", 0},
            {"3\u20134", 0}, {"3 or 4", 0}, {"3 to 4", 0}, {"between 3 and 4", 0}, {"3, 4", 0}, {"40000000000000000000004", 0},
            {"4\nIt is hard.", 0}, {"4\n\u96be", 0});
+}
+
+static void a_label_says_which_number_is_the_level(void **state)
+{
+    LEVELS({"I rate it 4 because it needs 2 steps", 4}, {"{\"difficulty\": 2, \"max\": 5}", 2},
+           {"{\n  \"score\": 4,\n  \"max\": 5\n}", 4},
+           {"{\"score\": 3, \"max_score\": 5}", 3}, {"{\"reasoning_score\": 2, \"difficulty\": 4, \"steps\": 3}", 4},
+           {"Score: 4\n\nLet me know if you have 2 questions!", 4}, {"**Difficulty:** 2\n\nIt takes 3 steps, and then 1 more.", 2},
+           {"Score: 4 (not 3)", 4}, {"Score: 4, not 5", 4}, {"Score: 4 - this one is hard", 4}, {"<score>4</score>", 4},
+           {"| Score | 3 |", 3}, {"The overall difficulty is 4, as there are 2 theorems and 3 cases.", 4},
+           {"\\boxed{4}\nIt has 3 parts.", 4}, {"**4**\n\nIt needs 2 steps.", 4}, {"Score: 4\nScore: 5", 5}, {"Score:4Score:5", 5},
+           {"Difficulty [1-5]: 4", 4}, {"Difficulty: high (4)", 4}, {"Rating: 4 on a 1-5 scale", 4}, {"Level: 3\n5", 5},
+           {"{\"score\": 4, \"why\": \"no level 2\"}", 4},
+           {"Prerequisite level: 3\nError potential: 2\n\nOverall: 4", 4}, {"A rating of four", 4}, {"Grade = 4", 4});
+    LEVELS({"I would not rate it 5", 0}, {"The difficulty is not 5", 0}, {"This is not a level 5 problem", 0}, {"Score: 4%", 0},
+           {"Score: 3\u00bd", 0}, {"Score: 2-3", 0}, {"Score: 4 5", 0}, {"Score: 4+", 0}, {"score>=4", 0}, {"Score: 4 or more", 0},
+           {"Score: at least 4", 0}, {"Score: 4.5", 0}, {"Score: 0", 0}, {"Maximum score: 5", 0}, {"Score: 5e0", 0},
+           {"Score: 10\nIt needs 4 steps", 0}, {"Score = 04", 0});
+}
+
+static void a_loose_number_is_the_only_one_and_means_nothing_else(void **state)
+{
+    LEVELS({"The answer is 4", 4}, {"I'd say 4.", 4}, {"four out of five", 4}, {"4\u2605", 4}, {"+4", 4}, {"4 stars", 4}, {"| 3 |", 3},
+           {"4, I'd say 4", 4}, {"> 4", 4}, {"\u7b54\u6848\uff1a4", 4}, {"from 1 to 5, it is 4", 4});
+    LEVELS({"not 5", 0}, {"I'd say 4, definitely not 5", 0}, {"Not a 4", 0}, {"1 2 3 4 5", 0}, {"1, 2, 3, 4, 5", 0}, {"4 4", 0},
+           {"2+2", 0}, {"2^2", 0}, {"3 < x < 5", 0}, {"4+", 0}, {"4-", 0}, {"~4", 0}, {"at least 4", 0}, {"almost 4", 0},
+           {"more than 3", 0}, {"x = 4", 0}, {"3 1/2", 0}, {"80%", 0}, {"This requires 3 steps.", 0}, {"a 3-step proof", 0},
+           {"Step 5", 0}, {"Problem 4", 0}, {"1. 4", 0}, {"four out of ten", 0}, {"No one could solve it", 0},
+           {"It has 2 lemmas and 3 cases", 0}, {"10/2", 0}, {"I cannot rate it above 2", 0}, {"2*3", 0},
+           {"Maybe 2. Maybe 4.", 0}, {"\"max\": 5", 0});
 }
 
 static void a_thought_says_nothing(void **state)
@@ -336,9 +366,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(probabilities_give_level_and_expected_score),
         cmocka_unit_test(votes_are_counted_and_no_vote_is_said),
-        cmocka_unit_test(a_written_level_is_the_last_number_of_the_last_line),
+        cmocka_unit_test(a_written_level_stands_in_the_last_line),
         cmocka_unit_test(a_scale_is_no_level),
         cmocka_unit_test(what_is_no_level_or_two_is_none),
+        cmocka_unit_test(a_label_says_which_number_is_the_level),
+        cmocka_unit_test(a_loose_number_is_the_only_one_and_means_nothing_else),
         cmocka_unit_test(a_thought_says_nothing),
         cmocka_unit_test(a_long_line_is_read_at_its_end),
         cmocka_unit_test(candidates_are_read_with_white_space_and_without),
