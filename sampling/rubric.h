@@ -46,19 +46,19 @@ bool difficulty_of_top(Difficulty *difficulty, const TopToken *top, size_t count
 
 // The level that a written answer gives; 0: it gives none. It stands behind the last "</think>"; an answer that is still thinking gives
 // none. Lines of signs alone are left out. The first of these that there is decides:
-//   1. In the last line, a number with a label: a form of score, difficulty, rating, rate, level, grade or intensity, with nothing between
-//      but marks and words such as "is", "of", "this a" ("Score: 4", "I rate it 4", {"score": 4}); "overall", "final", "answer" and the
-//      like where a colon follows. Of several the last one, in JSON the last key. What is in a \boxed{} counts alone.
+//   1. In the last line, a number with a label: a form of score, difficulty, rating, rate, level, grade or intensity, with nothing
+//      between but marks and words such as "is", "of", "this a" ("Score: 4", "I rate it 4", {"score": 4}); "overall", "final", "answer"
+//      and the like where a colon follows. Of several the last one, in JSON the last key. What is in a \boxed{} counts alone.
 //   2. A number alone in the last line: "4", "**4**", "4/5", "| 3 |".
-//   3. In the five lines before it, the nearest with a label at its beginning and a ":", "=" or "is"; a \boxed{}; or a **4** alone. "Score:
-//      4" may have reasons behind it, "4" may not.
+//   3. In the five lines before it, the nearest with a label at its beginning and a ":", "=" or "is"; a \boxed{}; or a **4** alone.
+//      "Score: 4" may have reasons behind it, "4" may not.
 //   4. In the last line, if it is short, the only number of 1 to 5; one behind "so", "thus" and the like at its end even if there are
-//      others. It must not deny or compare ("not 5", "at least 4"), and no other may be there but what lies beyond 5 before it.
-// What a label has decided to be no level gives none: nothing else is looked for.
+//      others. The line must not deny or compare ("not 5", "at least 4"), and what lies beyond 5 may stand before it.
+// Where a label stands at what is no level, there is none: nothing else is looked for.
 //   - What stands in parentheses or brackets does not count, where a digit stands outside.
 //   - A scale is no level, but says of what: "4/5", "4 out of 5", "on a scale from 1 to 5: 4" are 4, and "4/10" is none.
-//   - The number must be 1, 2, 3, 4 or 5 (4.0 too): "10", "3.5", "-3", "0", "04" and "6" are none, and so are lists and ranges ("3-4", "3 or
-//      4", "3, 4", "4 4") and formulas ("2+2", "2^2", "3 < x < 5", "4%", "4+", "~4").
+//   - The number must be 1, 2, 3, 4 or 5 (4.0 too): "10", "3.5", "-3", "0", "04" and "6" are none, and so are lists and ranges ("3-4",
+//     "3 or 4", "3, 4", "4 4") and formulas ("2+2", "2^2", "3 < x < 5", "4%", "4+", "~4").
 //   - Without a label, what counts or names things is none: "2 steps", "Step 5".
 //   - A line without digits may end in one to five, alone or behind a colon or a label: "five", "Score: Five", "four out of five".
 int difficulty_in_text(const char *text, size_t size);

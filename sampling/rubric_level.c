@@ -1,5 +1,6 @@
-// What a written answer says: one level, read from its last lines, or nothing. The rule stands in rubric.h. Where a line can be meant in two
-// ways it says nothing: a level that nobody gave goes unnoticed into the split, a missing one is counted.
+// What a written answer says: one level, read from its last lines, or nothing. The rule stands in rubric.h; what the numbers of a line
+// mean is rubric_numbers.c's. Where a line can be meant in two ways it says nothing: a level that nobody gave goes unnoticed into the
+// split, a missing one is counted.
 #include "base/text.h"
 #include "sampling/rubric_numbers.h"
 #include <string.h>
@@ -129,10 +130,10 @@ static bool concludes(Text line, const Number *last)
 // Without a label: one level and no other, in a short sentence that neither denies nor compares.
 static int loose(Text line, const Number *numbers, size_t count)
 {
-    static const char *const DOUBTS[] = {"not", "no", "never", "cannot", "can't", "don't", "isn't", "wouldn't", "neither", "nor", "doesn't",
-                                         "won't", "least", "most", "than", "above", "below", "over", "under", "almost", "nearly",
-                                         "between", "beyond", "unless", "if", "minimum", "maximum", "max", "min", "either", "exceeds",
-                                         "without", NULL};
+    static const char *const DOUBTS[] = {"not", "no", "never", "cannot", "can't", "don't", "isn't", "wouldn't", "neither",
+                                         "nor", "doesn't", "won't", "least", "most", "than", "above", "below", "over", "under",
+                                         "almost", "nearly", "between", "beyond", "unless", "if", "minimum", "maximum", "max",
+                                         "min", "either", "exceeds", "without", NULL};
     int level = 0;
     while (count > 0 && numbers[count - 1].scale)
         count--;

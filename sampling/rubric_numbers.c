@@ -9,7 +9,7 @@ bool digit(char c) { return c >= '0' && c <= '9'; }
 bool letter(char c) { return isalpha((unsigned char)c) != 0; }
 
 #define MARKS "*_`$\"'" // for the eye
-#define NOT_SPACE_MARKS MARKS "\t "
+#define MARKS_AND_SPACE MARKS "\t "
 
 static bool is_one_of(Text word, const char *const words[])
 {
@@ -113,14 +113,14 @@ static bool in_formula(Text line, const Number *n)
     static const char *const BEHIND[] = {"+", "^", "<", ">", "=", "%", "/", "\u00bd", "\u00bc", "\u00be", "\u00d7", "\u00f7",
                                          "\u2265", "\u2264", "or ", "plus", NULL};
     const char *before = n->begin, *behind = n->end, *end = line.data + line.size;
-    while (before > line.data && strchr(NOT_SPACE_MARKS, before[-1]) != NULL)
+    while (before > line.data && strchr(MARKS_AND_SPACE, before[-1]) != NULL)
         before--;
-    while (behind < end && strchr(NOT_SPACE_MARKS, *behind) != NULL)
+    while (behind < end && strchr(MARKS_AND_SPACE, *behind) != NULL)
         behind++;
     Text head = text_between(line.data, before);
     char last = head.size > 0 ? before[-1] : 0;
     const char *far = before - (head.size > 0);
-    while (far > line.data && strchr(NOT_SPACE_MARKS, far[-1]) != NULL)
+    while (far > line.data && strchr(MARKS_AND_SPACE, far[-1]) != NULL)
         far--;
     bool sign = last == '+' && before == n->begin && (far == line.data || far[-1] == ':'); // +4
     bool relation = (last == '=' && n->label == LABEL_NONE) || (last == '>' && !is_tag(line.data, before - 1)) ||
@@ -133,14 +133,15 @@ static bool in_formula(Text line, const Number *n)
 // It counts something ("2 steps", "a 3-step proof") or is the name of something ("Step 2").
 static bool counts_or_names(Text line, const Number *n)
 {
-    static const char *const COUNTED[] = {"step", "of", "part", "question", "problem", "concept", "way", "hour", "minute", "year",
-                                          NULL};
-    static const char *const NO_PLURALS[] = {"is", "as", "stars", "points", "was", "this", "does", "has", "yes", "because", "plus",
-                                             NULL};
-    static const char *const NAMED[] = {"step", "problem", "question", "part", "chapter", "section", "example", "exercise", "case",
-                                        "figure", "equation", "theorem", "page", "option", "class", NULL};
+    static const char *const COUNTED[] = {"step", "of", "part", "question", "problem", "concept", "way", "hour", "minute",
+                                          "year", NULL};
+    static const char *const NO_PLURALS[] = {"is", "as", "stars", "points", "was", "this", "does", "has", "yes", "seems",
+                                             "fits", "feels", "looks", "reflects", "means", NULL};
+    static const char *const NAMED[] = {"step", "problem", "question", "part", "chapter", "section", "example", "exercise",
+                                        "case", "figure", "equation", "theorem", "page", "option", "class", NULL};
     const char *end = line.data + line.size, *word = n->end, *behind;
-    while (word < end && strchr(MARKS " -", *word) != NULL)
+    word += word < end && *word == '-'; // a 3-step proof, but "3 - it takes steps"
+    while (word < end && strchr(MARKS_AND_SPACE, *word) != NULL)
         word++;
     for (behind = word; behind < end && letter(*behind);)
         behind++;
@@ -148,15 +149,15 @@ static bool counts_or_names(Text line, const Number *n)
     bool counted = word > n->end && next.size > 1 && !is_one_of(next, NO_PLURALS) &&
                    (is_one_of(next, COUNTED) || tolower((unsigned char)behind[-1]) == 's');
     const char *before = n->begin;
-    while (before > line.data && strchr(NOT_SPACE_MARKS "#", before[-1]) != NULL)
+    while (before > line.data && strchr(MARKS_AND_SPACE "#", before[-1]) != NULL)
         before--;
     return counted || is_one_of(word_before(line.data, before), NAMED);
 }
 
 // ---- labels
 
-static const char *const DENIALS[] = {"not", "no", "never", "cannot", "can't", "don't", "isn't", "wouldn't", "neither", "nor", "doesn't",
-                                      "won't", "shouldn't", "aren't", "wasn't", "without", NULL};
+static const char *const DENIALS[] = {"not", "no", "never", "cannot", "can't", "don't", "isn't", "wouldn't", "neither", "nor",
+                                      "doesn't", "won't", "shouldn't", "aren't", "wasn't", "without", NULL};
 
 static bool denied(const char *line, const char *label) // in the same part of the sentence
 {
@@ -168,18 +169,18 @@ static bool denied(const char *line, const char *label) // in the same part of t
 
 NumberLabel label_before(Text line, const char *at)
 {
-    static const char *const LABELS[] = {"score", "scored", "difficulty", "rating", "rated", "rate", "rates", "level", "grade", "graded",
-                                         "intensity", NULL};
+    static const char *const LABELS[] = {"score", "scored", "difficulty", "rating", "rated", "rate", "rates", "level", "grade",
+                                         "graded", "intensity", NULL};
     static const char *const WITH_COLON[] = {"overall", "final", "answer", "total", "verdict", "result", NULL};
-    static const char *const FILLERS[] = {"is", "of", "a", "an", "as", "at", "it", "this", "the", "that", "problem", "question", "with",
-                                          "be", "would", "should", "to", "s", "overall", "final", "value", "number", "integer",
-                                          "about", "around", "approximately", "roughly", "exactly", "text", "textbf", "mathbf",
-                                          "answer", "one", "task", "item", NULL};
-    static const char *const OTHERS[] = {"max", "maximum", "min", "minimum", "highest", "lowest", "top", "possible", "full", "best",
-                                         "worst", NULL};
+    static const char *const FILLERS[] = {"is", "of", "a", "an", "as", "at", "it", "this", "the", "that", "problem", "question",
+                                          "with", "be", "would", "should", "to", "s", "overall", "final", "value", "number",
+                                          "integer", "about", "around", "approximately", "roughly", "exactly", "text", "textbf",
+                                          "mathbf", "answer", "one", "task", "item", NULL};
+    static const char *const OTHERS[] = {"max", "maximum", "min", "minimum", "highest", "lowest", "top", "possible", "full",
+                                         "best", "worst", NULL};
     bool sign = false, is = false, tag = false;
     for (int words = 0; words < 9; words++) {
-        while (at > line.data && strchr(NOT_SPACE_MARKS ":=-|\\({[>+", at[-1]) != NULL) {
+        while (at > line.data && strchr(MARKS_AND_SPACE ":=-|\\({[>+", at[-1]) != NULL) {
             at--;
             sign = sign || *at == ':' || *at == '=' || *at == '|';
             tag = tag || (*at == '>' && is_tag(line.data, at));
@@ -191,7 +192,7 @@ NumberLabel label_before(Text line, const char *at)
         if (word.size == 0 || (!label && !is_one_of(word, FILLERS)))
             return LABEL_NONE;
         const char *before = word.data;
-        while (before > line.data && strchr(NOT_SPACE_MARKS, before[-1]) != NULL)
+        while (before > line.data && strchr(MARKS_AND_SPACE, before[-1]) != NULL)
             before--;
         if (label && (is_one_of(word_before(line.data, before), OTHERS) || denied(line.data, word.data)))
             return LABEL_NONE;

@@ -1,5 +1,5 @@
-// The numbers of a line that rates something, and how each is meant: as a level, out of how many, as a part of a list or a formula, behind
-// a label. Which of them counts is rubric_level.c's.
+// The numbers of a line that rates something, and how each is meant: as a level, out of how many, as a part of a list or a formula,
+// behind a label. Which of them counts is rubric_level.c's.
 #ifndef SAMPLING_RUBRIC_NUMBERS_H
 #define SAMPLING_RUBRIC_NUMBERS_H
 

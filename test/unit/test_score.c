@@ -99,7 +99,8 @@ static void a_label_says_which_number_is_the_level(void **state)
 static void a_loose_number_is_the_only_one_and_means_nothing_else(void **state)
 {
     LEVELS({"The answer is 4", 4}, {"I'd say 4.", 4}, {"four out of five", 4}, {"4\u2605", 4}, {"+4", 4}, {"4 stars", 4}, {"| 3 |", 3},
-           {"4, I'd say 4", 4}, {"> 4", 4}, {"\u7b54\u6848\uff1a4", 4}, {"from 1 to 5, it is 4", 4});
+           {"4, I'd say 4", 4}, {"> 4", 4}, {"3 - requires some steps", 3}, {"4 fits", 4},
+           {"\u7b54\u6848\uff1a4", 4}, {"from 1 to 5, it is 4", 4});
     LEVELS({"not 5", 0}, {"I'd say 4, definitely not 5", 0}, {"Not a 4", 0}, {"1 2 3 4 5", 0}, {"1, 2, 3, 4, 5", 0}, {"4 4", 0},
            {"2+2", 0}, {"2^2", 0}, {"3 < x < 5", 0}, {"4+", 0}, {"4-", 0}, {"~4", 0}, {"at least 4", 0}, {"almost 4", 0},
            {"more than 3", 0}, {"x = 4", 0}, {"3 1/2", 0}, {"80%", 0}, {"This requires 3 steps.", 0}, {"a 3-step proof", 0},
