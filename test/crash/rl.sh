@@ -405,6 +405,24 @@ a_signal_does_not_wait_for_graders() {
     proved "a signal while a judge or graders are waited for: stopped at once, and the same command goes on"
 }
 
+a_killed_run_leaves_no_grader() {
+    local seconds=3311.$$
+    rm -rf "$work/hung" "$work/hangs"
+    ./train_rl --model "$work/sft" "${rules[@]}" --out "$work/hung" --steps 1 --grader-sandbox none --grader-seconds 100 \
+        --grader "while read -r line; do touch '$work/hangs'; sh -c 'sleep $seconds; true'; done" >"$work/stdout" 2>"$work/stderr" &
+    local trainer=$!
+    for _ in $(seq 100); do
+        [ -e "$work/hangs" ] && break
+        sleep 0.1
+    done
+    [ -e "$work/hangs" ] || failed "the grader was not asked"
+    kill -9 "$trainer"
+    wait "$trainer" || true
+    sleep 2
+    ! grep -las "[3]311\.$$" /proc/[0-9]*/cmdline || failed "a grader outlives its run"
+    proved "a run that is killed with -9 leaves no grader, nor what that has started"
+}
+
 a_grader_that_is_mistaken_is_named_and_mended() {
     wants 1 reinforce "$work/mistaken" --grader 'while read -r line; do echo 1; done' --steps 1
     says 'it printed something else than an answer: "1"; for each line that it reads it must print one'
@@ -479,5 +497,6 @@ a_judge_of_the_users_own
 a_run_knows_its_references
 what_rewards_were_made_of_is_seen
 a_signal_does_not_wait_for_graders
+a_killed_run_leaves_no_grader
 a_grader_that_is_mistaken_is_named_and_mended
 what_cannot_be_is_refused
