@@ -33,7 +33,7 @@ typedef struct AnswerCache {
 // the same key the first one counts.
 bool answer_cache_open(AnswerCache *cache, const char *path);
 bool answer_cache_has(const AnswerCache *cache, const uint64_t key[2]);
-bool answer_cache_had(const AnswerCache *cache, const uint64_t key[2]); // when it was opened
+bool answer_cache_had(const AnswerCache *cache, const uint64_t key[2]);                  // when it was opened
 bool answer_cache_read(const AnswerCache *cache, const uint64_t key[2], Answer *answer); // free it with answer_free
 
 // Appends, in one write. After a failure (a full disk) the file is as it was before.

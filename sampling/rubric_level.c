@@ -6,7 +6,10 @@
 #include <string.h>
 #include <strings.h>
 
-enum { LINES_MOST = 6, SENTENCE_MOST = 160 }; // lines, from the last one, in which labels are looked for; bytes of a short sentence
+enum {
+    LINES_MOST = 6,
+    SENTENCE_MOST = 160
+}; // lines, from the last one, in which labels are looked for; bytes of a short sentence
 
 // ---- the last lines
 
@@ -130,10 +133,10 @@ static bool concludes(Text line, const Number *last)
 // Without a label: one level and no other, in a short sentence that neither denies nor compares.
 static int loose(Text line, const Number *numbers, size_t count)
 {
-    static const char *const DOUBTS[] = {"not", "no", "never", "cannot", "can't", "don't", "isn't", "wouldn't", "neither",
-                                         "nor", "doesn't", "won't", "least", "most", "than", "above", "below", "over", "under",
-                                         "almost", "nearly", "between", "beyond", "unless", "if", "minimum", "maximum", "max",
-                                         "min", "either", "exceeds", "without", NULL};
+    static const char *const DOUBTS[] = {
+        "not",    "no",     "never", "cannot",  "can't",   "don't", "isn't", "wouldn't", "neither", "nor",     "doesn't",
+        "won't",  "least",  "most",  "than",    "above",   "below", "over",  "under",    "almost",  "nearly",  "between",
+        "beyond", "unless", "if",    "minimum", "maximum", "max",   "min",   "either",   "exceeds", "without", NULL};
     int level = 0;
     while (count > 0 && numbers[count - 1].scale)
         count--;

@@ -110,8 +110,8 @@ static bool is_tag(const char *line, const char *at) // <score>, its > at `at`; 
 static bool in_formula(Text line, const Number *n)
 {
     static const char *const BEFORE[] = {"<", "^", "/", "%", "~", "\u2265", "\u2264", "\u2248", "\u00d7", "\u00f7", NULL};
-    static const char *const BEHIND[] = {"+", "^", "<", ">", "=", "%", "/", "\u00bd", "\u00bc", "\u00be", "\u00d7", "\u00f7",
-                                         "\u2265", "\u2264", "or ", "plus", NULL};
+    static const char *const BEHIND[] = {"+",      "^",      "<",      ">",      "=",      "%",   "/",    "\u00bd", "\u00bc",
+                                         "\u00be", "\u00d7", "\u00f7", "\u2265", "\u2264", "or ", "plus", NULL};
     const char *before = n->begin, *behind = n->end, *end = line.data + line.size;
     while (before > line.data && strchr(MARKS_AND_SPACE, before[-1]) != NULL)
         before--;
@@ -133,12 +133,12 @@ static bool in_formula(Text line, const Number *n)
 // It counts something ("2 steps", "a 3-step proof") or is the name of something ("Step 2").
 static bool counts_or_names(Text line, const Number *n)
 {
-    static const char *const COUNTED[] = {"step", "of", "part", "question", "problem", "concept", "way", "hour", "minute",
-                                          "year", NULL};
-    static const char *const NO_PLURALS[] = {"is", "as", "stars", "points", "was", "this", "does", "has", "yes", "seems",
-                                             "fits", "feels", "looks", "reflects", "means", NULL};
-    static const char *const NAMED[] = {"step", "problem", "question", "part", "chapter", "section", "example", "exercise",
-                                        "case", "figure", "equation", "theorem", "page", "option", "class", NULL};
+    static const char *const COUNTED[] = {"step", "of",   "part",   "question", "problem", "concept",
+                                          "way",  "hour", "minute", "year",     NULL};
+    static const char *const NO_PLURALS[] = {"is",  "as",    "stars", "points", "was",   "this",     "does",  "has",
+                                             "yes", "seems", "fits",  "feels",  "looks", "reflects", "means", NULL};
+    static const char *const NAMED[] = {"step", "problem", "question", "part",    "chapter", "section", "example", "exercise",
+                                        "case", "figure",  "equation", "theorem", "page",    "option",  "class",   NULL};
     const char *end = line.data + line.size, *word = n->end, *behind;
     word += word < end && *word == '-'; // a 3-step proof, but "3 - it takes steps"
     while (word < end && strchr(MARKS_AND_SPACE, *word) != NULL)
@@ -156,8 +156,9 @@ static bool counts_or_names(Text line, const Number *n)
 
 // ---- labels
 
-static const char *const DENIALS[] = {"not", "no", "never", "cannot", "can't", "don't", "isn't", "wouldn't", "neither", "nor",
-                                      "doesn't", "won't", "shouldn't", "aren't", "wasn't", "without", NULL};
+static const char *const DENIALS[] = {"not",       "no",       "never",   "cannot",  "can't",   "don't",
+                                      "isn't",     "wouldn't", "neither", "nor",     "doesn't", "won't",
+                                      "shouldn't", "aren't",   "wasn't",  "without", NULL};
 
 static bool denied(const char *line, const char *label) // in the same part of the sentence
 {
@@ -169,15 +170,29 @@ static bool denied(const char *line, const char *label) // in the same part of t
 
 NumberLabel label_before(Text line, const char *at)
 {
-    static const char *const LABELS[] = {"score", "scored", "difficulty", "rating", "rated", "rate", "rates", "level", "grade",
-                                         "graded", "intensity", NULL};
+    static const char *const LABELS[] = {"score", "scored", "difficulty", "rating", "rated",     "rate",
+                                         "rates", "level",  "grade",      "graded", "intensity", NULL};
     static const char *const WITH_COLON[] = {"overall", "final", "answer", "total", "verdict", "result", NULL};
-    static const char *const FILLERS[] = {"is", "of", "a", "an", "as", "at", "it", "this", "the", "that", "problem", "question",
-                                          "with", "be", "would", "should", "to", "s", "overall", "final", "value", "number",
-                                          "integer", "about", "around", "approximately", "roughly", "exactly", "text", "textbf",
-                                          "mathbf", "answer", "one", "task", "item", NULL};
-    static const char *const OTHERS[] = {"max", "maximum", "min", "minimum", "highest", "lowest", "top", "possible", "full",
-                                         "best", "worst", NULL};
+    static const char *const FILLERS[] = {"is",      "of",
+                                          "a",       "an",
+                                          "as",      "at",
+                                          "it",      "this",
+                                          "the",     "that",
+                                          "problem", "question",
+                                          "with",    "be",
+                                          "would",   "should",
+                                          "to",      "s",
+                                          "overall", "final",
+                                          "value",   "number",
+                                          "integer", "about",
+                                          "around",  "approximately",
+                                          "roughly", "exactly",
+                                          "text",    "textbf",
+                                          "mathbf",  "answer",
+                                          "one",     "task",
+                                          "item",    NULL};
+    static const char *const OTHERS[] = {"max", "maximum",  "min",  "minimum", "highest", "lowest",
+                                         "top", "possible", "full", "best",    "worst",   NULL};
     bool sign = false, is = false, tag = false;
     for (int words = 0; words < 9; words++) {
         while (at > line.data && strchr(MARKS_AND_SPACE ":=-|\\({[>+", at[-1]) != NULL) {

@@ -279,7 +279,8 @@ static const Way SERVER_WAYS[] = {
     {"cut", "200 OK", "", CHOICE("{\"content\":\"Final Decision: Yes, but\"}"), NULL},
     {"filtered", "200 OK", "",
      "{\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"},\"finish_reason\":\"content_filter\"}]}", NULL},
-    {"abort", "200 OK", "", "{\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"},\"finish_reason\":\"abort\"}]}", NULL},
+    {"abort", "200 OK", "", "{\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"},\"finish_reason\":\"abort\"}]}",
+     NULL},
     {"half-head", NULL, NULL, "HTTP/1.1 200 OK\r\nContent-Ty", NULL},
     {"half-body", NULL, NULL, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" HALF, NULL},
     {"half-without-length", NULL, NULL, "HTTP/1.0 200 OK\r\n\r\n" HALF, NULL}, // which HTTP does not notice

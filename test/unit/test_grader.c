@@ -438,7 +438,7 @@ static void a_program_that_is_replaced_or_closed_leaves_nobody(void **state)
 {
     Grader *g = open_family("replaced", 1);
     assert_ok(g != NULL && ask_round(g, 0, 1) && within(5, "replaced.pids", FAMILY_SIZE));
-    assert_ok(ask_round(g, 1, 1)); // in time it has no answer
+    assert_ok(ask_round(g, 1, 1));              // in time it has no answer
     assert_true(within(2, "replaced.pids", 1)); // the orphan: nobody knows any more whose it is
     assert_ok(ask_round(g, 2, 1) && within(5, "replaced.pids", 1 + FAMILY_SIZE));
     grader_close(g);

@@ -81,32 +81,33 @@ static void what_is_no_level_or_two_is_none(void **state)
 static void a_label_says_which_number_is_the_level(void **state)
 {
     LEVELS({"I rate it 4 because it needs 2 steps", 4}, {"{\"difficulty\": 2, \"max\": 5}", 2},
-           {"{\n  \"score\": 4,\n  \"max\": 5\n}", 4},
-           {"{\"score\": 3, \"max_score\": 5}", 3}, {"{\"reasoning_score\": 2, \"difficulty\": 4, \"steps\": 3}", 4},
-           {"Score: 4\n\nLet me know if you have 2 questions!", 4}, {"**Difficulty:** 2\n\nIt takes 3 steps, and then 1 more.", 2},
-           {"Score: 4 (not 3)", 4}, {"Score: 4, not 5", 4}, {"Score: 4 - this one is hard", 4}, {"<score>4</score>", 4},
-           {"| Score | 3 |", 3}, {"The overall difficulty is 4, as there are 2 theorems and 3 cases.", 4},
-           {"\\boxed{4}\nIt has 3 parts.", 4}, {"**4**\n\nIt needs 2 steps.", 4}, {"Score: 4\nScore: 5", 5}, {"Score:4Score:5", 5},
-           {"Difficulty [1-5]: 4", 4}, {"Difficulty: high (4)", 4}, {"Rating: 4 on a 1-5 scale", 4}, {"Level: 3\n5", 5},
-           {"{\"score\": 4, \"why\": \"no level 2\"}", 4},
-           {"Prerequisite level: 3\nError potential: 2\n\nOverall: 4", 4}, {"A rating of four", 4}, {"Grade = 4", 4});
+           {"{\n  \"score\": 4,\n  \"max\": 5\n}", 4}, {"{\"score\": 3, \"max_score\": 5}", 3},
+           {"{\"reasoning_score\": 2, \"difficulty\": 4, \"steps\": 3}", 4},
+           {"Score: 4\n\nLet me know if you have 2 questions!", 4},
+           {"**Difficulty:** 2\n\nIt takes 3 steps, and then 1 more.", 2}, {"Score: 4 (not 3)", 4}, {"Score: 4, not 5", 4},
+           {"Score: 4 - this one is hard", 4}, {"<score>4</score>", 4}, {"| Score | 3 |", 3},
+           {"The overall difficulty is 4, as there are 2 theorems and 3 cases.", 4}, {"\\boxed{4}\nIt has 3 parts.", 4},
+           {"**4**\n\nIt needs 2 steps.", 4}, {"Score: 4\nScore: 5", 5}, {"Score:4Score:5", 5}, {"Difficulty [1-5]: 4", 4},
+           {"Difficulty: high (4)", 4}, {"Rating: 4 on a 1-5 scale", 4}, {"Level: 3\n5", 5},
+           {"{\"score\": 4, \"why\": \"no level 2\"}", 4}, {"Prerequisite level: 3\nError potential: 2\n\nOverall: 4", 4},
+           {"A rating of four", 4}, {"Grade = 4", 4});
     LEVELS({"I would not rate it 5", 0}, {"The difficulty is not 5", 0}, {"This is not a level 5 problem", 0}, {"Score: 4%", 0},
-           {"Score: 3\u00bd", 0}, {"Score: 2-3", 0}, {"Score: 4 5", 0}, {"Score: 4+", 0}, {"score>=4", 0}, {"Score: 4 or more", 0},
-           {"Score: at least 4", 0}, {"Score: 4.5", 0}, {"Score: 0", 0}, {"Maximum score: 5", 0}, {"Score: 5e0", 0},
-           {"Score: 10\nIt needs 4 steps", 0}, {"Score = 04", 0});
+           {"Score: 3\u00bd", 0}, {"Score: 2-3", 0}, {"Score: 4 5", 0}, {"Score: 4+", 0}, {"score>=4", 0},
+           {"Score: 4 or more", 0}, {"Score: at least 4", 0}, {"Score: 4.5", 0}, {"Score: 0", 0}, {"Maximum score: 5", 0},
+           {"Score: 5e0", 0}, {"Score: 10\nIt needs 4 steps", 0}, {"Score = 04", 0});
 }
 
 static void a_loose_number_is_the_only_one_and_means_nothing_else(void **state)
 {
-    LEVELS({"The answer is 4", 4}, {"I'd say 4.", 4}, {"four out of five", 4}, {"4\u2605", 4}, {"+4", 4}, {"4 stars", 4}, {"| 3 |", 3},
-           {"4, I'd say 4", 4}, {"> 4", 4}, {"3 - requires some steps", 3}, {"4 fits", 4},
+    LEVELS({"The answer is 4", 4}, {"I'd say 4.", 4}, {"four out of five", 4}, {"4\u2605", 4}, {"+4", 4}, {"4 stars", 4},
+           {"| 3 |", 3}, {"4, I'd say 4", 4}, {"> 4", 4}, {"3 - requires some steps", 3}, {"4 fits", 4},
            {"\u7b54\u6848\uff1a4", 4}, {"from 1 to 5, it is 4", 4});
     LEVELS({"not 5", 0}, {"I'd say 4, definitely not 5", 0}, {"Not a 4", 0}, {"1 2 3 4 5", 0}, {"1, 2, 3, 4, 5", 0}, {"4 4", 0},
            {"2+2", 0}, {"2^2", 0}, {"3 < x < 5", 0}, {"4+", 0}, {"4-", 0}, {"~4", 0}, {"at least 4", 0}, {"almost 4", 0},
            {"more than 3", 0}, {"x = 4", 0}, {"3 1/2", 0}, {"80%", 0}, {"This requires 3 steps.", 0}, {"a 3-step proof", 0},
            {"Step 5", 0}, {"Problem 4", 0}, {"1. 4", 0}, {"four out of ten", 0}, {"No one could solve it", 0},
-           {"It has 2 lemmas and 3 cases", 0}, {"10/2", 0}, {"I cannot rate it above 2", 0}, {"2*3", 0},
-           {"Maybe 2. Maybe 4.", 0}, {"\"max\": 5", 0});
+           {"It has 2 lemmas and 3 cases", 0}, {"10/2", 0}, {"I cannot rate it above 2", 0}, {"2*3", 0}, {"Maybe 2. Maybe 4.", 0},
+           {"\"max\": 5", 0});
 }
 
 static void a_thought_says_nothing(void **state)

@@ -120,7 +120,8 @@ static void expressions_are_equal_where_their_values_are(void **state)
     };
     EXPECT_ALL(VERDICT_EQUAL, equal);
     EXPECT_ALL(VERDICT_DIFFERENT, different);
-    static const Pair for_some[] = { // the same for whole numbers only, or for others only, or up to a period
+    static const Pair for_some[] = {
+        // the same for whole numbers only, or for others only, or up to a period
         {"(-1)^n", "\\cos(n \\pi)"},
         {"\\lceil n/2 \\rceil", "\\lfloor (n+1)/2 \\rfloor"},
         {"\\lceil x \\rceil", "\\lfloor x \\rfloor + 1"},
@@ -171,7 +172,7 @@ static void relations_sets_and_structures_are_compared_by_what_they_say(void **s
     };
     EXPECT_ALL(VERDICT_EQUAL, equal);
     EXPECT_ALL(VERDICT_DIFFERENT, different);
-    expect(VERDICT_UNKNOWN, "11a+c", "11a+b"); // by another letter
+    expect(VERDICT_UNKNOWN, "11a+c", "11a+b");                             // by another letter
     expect(VERDICT_UNKNOWN, "x + y - z + 2 = 0", "5x - 7y + 11z + 4 = 0"); // one may be what follows from the other
     expect(VERDICT_UNKNOWN, "7 = 11a+c", "11a+c");
 }
@@ -194,7 +195,7 @@ static void formulas_of_logic_and_sets_are_compared_by_their_truth_tables(void *
     };
     static const Pair unknown[] = {
         {"\u2200x(Fx \u2283 Gx)", "\u2200x(Gx \u2283 Fx)"}, // individuals
-        {"p \\lor q \\land r", "p \\land r \\lor q"},     // without brackets
+        {"p \\lor q \\land r", "p \\land r \\lor q"},       // without brackets
     };
     EXPECT_ALL(VERDICT_EQUAL, equal);
     EXPECT_ALL(VERDICT_DIFFERENT, different);
@@ -269,7 +270,7 @@ static void work_and_depth_have_limits(void **state)
     repeat(a, "\\sin(x)+", 120);
     repeat(b, "\\sin(y)+", 120);
     strcat(a, "1"), strcat(b, "1");
-    expect(VERDICT_UNKNOWN, a, b); // by another letter
+    expect(VERDICT_UNKNOWN, a, b);     // by another letter
     repeat(a, "\\tan^{3}(x+y)+", 511); // too many tokens, so that only the spelling is left: all of it
     repeat(b, "\\tan^{3}(x+y)+", 511);
     strcat(a, "1"), strcat(b, "2");
