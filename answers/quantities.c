@@ -542,12 +542,26 @@ static bool is_countable(const Unit *unit)
     return unit->words_count <= 1 && !ordinal && !scaled;
 }
 
+// 10cd may be 4301 rather than candelas: letters of a to f behind a digit, without a space
+static bool is_hexadecimal(const Node *quantity)
+{
+    const Node *number = quantity->first;
+    Text unit = quantity->name;
+    size_t n = 0;
+    while (n < unit.size && unit.data[n] >= 'a' && unit.data[n] <= 'f')
+        n++;
+    return n > 0 && n == unit.size && number->kind == NODE_NUMBER && number->name.data + number->name.size == unit.data;
+}
+
 // A unit that nobody knows may be left out, and added where it counts things: 14 right triangles, but not 5 foo.
 static bool may_be_left_out(const Amount *a, const Node *n, bool reference)
 {
+    const Node *quantity = n->kind == NODE_NEGATE ? n->first : n;
+    Text name = quantity->name;
+    if (is_hexadecimal(quantity))
+        return false;
     if (a->unit.words_count == 0)
         return true;
-    Text name = n->kind == NODE_NEGATE ? n->first->name : n->name;
     bool foreign = name.size > 0 && (unsigned char)*name.data >= 0x80, plural = false;
     for (size_t i = 0; i < name.size; i++) // a word that ends in s
         plural = plural || (name.data[i] == 's' && (i + 1 == name.size || strchr(" .}", name.data[i + 1]) != NULL));

@@ -242,6 +242,7 @@ static void an_answer_is_found_where_a_response_says_it(void **state)
 
 static void what_is_not_understood_is_not_called_different(void **state)
 {
+    expect(VERDICT_UNKNOWN, "10cd", "10"); // of base 16
     expect(VERDICT_UNKNOWN, "\\int_0^1 f(x) dx", "\\sum_{k=1}^n k");
     expect(VERDICT_EQUAL, "\\int_0^1 f(x) dx", "\\int_0^1 f(x)dx");
     expect(VERDICT_UNKNOWN, "\\int_0^1 f(x) dx", "\\int_0^1 -f(x) dx");
