@@ -362,16 +362,22 @@ static char *value_text(const json_t *value)
     return text;
 }
 
+// ["Paris"] is Paris; [2, 3] may be a vector.
+static const json_t *only_part(const json_t *value)
+{
+    return json_is_array(value) && json_array_size(value) == 1 ? json_array_get(value, 0) : value;
+}
+
 static bool read_names(const Reading *r)
 {
-    const json_t *id = field(r->row, "id"), *answer = field(r->row, "answer");
+    const json_t *id = field(r->row, "id"), *answer = only_part(field(r->row, "answer"));
     if (id != NULL && !json_is_string(id) && !json_is_integer(id))
         return fail("%s: key \"id\" must be a text or an integer", r->where);
     const char *checked = NULL;
     if (json_is_string(id))
         TRY(json_may_text(&checked, r->row, "id", r->where));
-    if (json_is_string(answer))
-        TRY(json_may_text(&checked, r->row, "answer", r->where));
+    if (json_is_string(answer) && strlen(json_string_value(answer)) != json_string_length(answer))
+        return fail("%s: key \"answer\" holds a NUL character", r->where);
     char line[24];
     snprintf(line, sizeof line, "%" PRId64, r->record->line);
     r->record->id = id == NULL ? copy_text(line) : value_text(id);

@@ -178,6 +178,12 @@ static void names_and_difficulty_are_read_or_made_up(void **state)
     assert_int_equal(r.difficulty, 0);
     assert_null(r.answer);
     record_free(&r);
+    r = record_of("{\"question\": \"q\", \"answer\": [\"Paris\"]}");
+    assert_string_equal(r.answer, "Paris");
+    record_free(&r);
+    r = record_of("{\"question\": \"q\", \"answer\": [2, 3]}");
+    assert_string_equal(r.answer, "[2,3]");
+    record_free(&r);
     r = record_of("{\"question\": \"q\", \"id\": 70, \"difficulty\": 3.0}");
     assert_string_equal(r.id, "70");
     assert_int_equal(r.difficulty, 3);
