@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { SUFFIXES_MOST = 24, GROUP_MOST = 512 };
+enum { SUFFIXES_MOST = 24, GROUP_MOST = 192 };
 
 static const char *text_end(Text s) { return s.data + s.size; }
 
