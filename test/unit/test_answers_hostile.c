@@ -126,6 +126,17 @@ static Outcome compare_within(size_t memory, Text row, Text reference, Text resp
     return o;
 }
 
+// What else a machine does makes a comparison slower, never faster: of one that takes long the quickest of five counts.
+static Outcome quickest(Text row, Text reference, Text response)
+{
+    Outcome o = compare_within(MEMORY_MOST, row, reference, response);
+    for (int i = 0; i < 4 && IS_RELEASE && o.ended && o.seconds > 2e-3; i++) {
+        Outcome again = compare_within(MEMORY_MOST, row, reference, response);
+        o.seconds = again.ended ? fmin(o.seconds, again.seconds) : o.seconds;
+    }
+    return o;
+}
+
 // ---- all comparisons of a test
 
 typedef struct Tally {
@@ -141,7 +152,7 @@ static Text span(const char *text) { return (Text){text, strlen(text)}; }
 
 static double look(Tally *t, const char *name, Text row, Text reference, Text response)
 {
-    Outcome o = compare_within(MEMORY_MOST, row, reference, response);
+    Outcome o = quickest(row, reference, response);
     t->comparisons++;
     t->equal += o.ended && o.verdict == VERDICT_EQUAL;
     if (!o.ended) {
