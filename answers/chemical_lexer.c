@@ -1,5 +1,6 @@
 // Marks of LaTeX (mhchem too), Unicode and plain text become tokens.
 #include "answers/chemical_lexer.h"
+#include "base/text.h"
 #include <ctype.h>
 #include <string.h>
 
@@ -20,16 +21,7 @@ typedef struct Reader {
     int depth; // of braces
 } Reader;
 
-static bool take(Reader *r, const char *text)
-{
-    size_t size = strlen(text);
-    if ((size_t)(r->end - r->at) < size || memcmp(r->at, text, size) != 0)
-        return false;
-    if (*text == '\\' && isalpha((unsigned char)text[size - 1]) && r->at + size < r->end && isalpha((unsigned char)r->at[size]))
-        return false; // a longer command
-    r->at += size;
-    return true;
-}
+static bool take(Reader *r, const char *text) { return text_take(&r->at, r->end, text); }
 
 // Of texts, ended by NULL: which one is next, and is taken; -1: none
 static int take_one_of(Reader *r, const char *const *texts)

@@ -1,6 +1,7 @@
 // Marks of LaTeX, Unicode and plain text become tokens. Marks around a text (\text, braces) say little: they part words, but not a prefix
 // from its unit.
 #include "answers/units_lexer.h"
+#include "base/text.h"
 #include <ctype.h>
 #include <string.h>
 
@@ -69,16 +70,7 @@ static const Spelling SPELLINGS[] = {
 };
 // clang-format on
 
-static bool take(Reader *r, const char *text)
-{
-    size_t size = strlen(text);
-    if ((size_t)(r->end - r->at) < size || memcmp(r->at, text, size) != 0)
-        return false;
-    if (*text == '\\' && isalpha((unsigned char)text[size - 1]) && r->at + size < r->end && isalpha((unsigned char)r->at[size]))
-        return false; // a longer command
-    r->at += size;
-    return true;
-}
+static bool take(Reader *r, const char *text) { return text_take(&r->at, r->end, text); }
 
 static const Spelling *take_mark(Reader *r)
 {

@@ -24,3 +24,15 @@ const char *text_last(Text s, const char *text)
             return s.data + i;
     return NULL;
 }
+
+bool text_take(const char **at, const char *end, const char *text)
+{
+    size_t size = strlen(text);
+    if ((size_t)(end - *at) < size || memcmp(*at, text, size) != 0)
+        return false;
+    bool command = *text == '\\' && isalpha((unsigned char)text[size - 1]);
+    if (command && *at + size < end && isalpha((unsigned char)(*at)[size]))
+        return false; // a longer one
+    *at += size;
+    return true;
+}

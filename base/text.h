@@ -14,6 +14,9 @@ Text text_trimmed(Text s);                       // without space at its ends
 const char *text_last(Text s, const char *text); // where it stands last, ignoring case; NULL: nowhere
 Text text_between(const char *begin, const char *end);
 
+// Steps over text, where it stands at *at. A command of LaTeX stands there only if it ends there: \pi does not begin \pizza.
+bool text_take(const char **at, const char *end, const char *text);
+
 #ifdef __cplusplus
 }
 #endif

@@ -36,9 +36,8 @@ typedef struct Record {
     int32_t *ids;               // (tokens) ids rows only
     uint8_t *trained;           // (tokens) 1 where the token is trained
     size_t tokens;
-    char *id; // the row's id, else the number of its line
-    char *
-        answer; // the reference of RL: a text as it is, of a list of one its element, anything else as JSON; NULL if there is none
+    char *id;                 // the row's id, else the number of its line
+    char *answer;             // of RL: a text as it is, a list of one's element, anything else as JSON; NULL if there is none
     Text source, category;    // data NULL if there is none
     int difficulty;           // 1-5; 0: unknown
     bool difficulty_replaced; // it is RecordOptions.missing_difficulty
