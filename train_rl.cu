@@ -232,69 +232,26 @@ static bool learn(Rl *s, Rollout *rollout, StepFacts *facts)
 
 // ---- and tell
 
-enum { TOLD_AGAIN = 50, ROWS_NAMED = 3 }; // steps between two notes of one kind; groups that they name
+enum { TOLD_AGAIN = 50 }; // steps between two notes of one kind
 
-static bool is_new(int64_t *told, int64_t step)
+// Where there is something to say, and it was not said lately: told is the step when it was.
+static bool tell(Rl *s, Bytes *text, int64_t *told)
 {
-    if (*told > 0 && step < *told + TOLD_AGAIN)
-        return false;
-    *told = step;
+    if (text->size > 0 && (*told == 0 || s->run.step >= *told + TOLD_AGAIN)) {
+        *told = s->run.step;
+        log_note(&s->run.log, "%s", text->data);
+    }
+    bytes_clear(text);
     return true;
 }
 
-static bool name_rows(Bytes *out, const Rl *s, const Rollout *rollout)
+static bool tell_of_silence(Rl *s, const Rollout *rollout, const DynamicReport *d)
 {
-    TRY(bytes_printf(out, "; look at %s/step-%" PRId64 ".jsonl:", s->rollouts, s->run.step));
-    for (int64_t i = 0; i < rollout_groups(rollout) && i < ROWS_NAMED; i++) {
-        Text id = rollout_group(rollout, i)->prompt.id;
-        TRY(bytes_printf(out, " %.*s", (int)id.size, id.data));
-    }
-    return bytes_text(out, rollout_groups(rollout) > ROWS_NAMED ? " ..." : "");
-}
-
-// A step whose rewards are all 0, or all missing.
-static bool tell_of_nothing(Rl *s, const Rollout *rollout)
-{
-    int64_t n = rollout_groups(rollout) * rollout->samples, nothing = 0, unscored = 0, cut = 0, verdicts[3] = {0}, judged = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const Response *r = &rollout_group(rollout, i / rollout->samples)->responses[i % rollout->samples];
-        nothing += r->reward == 0;
-        unscored += isnan(r->reward);
-        cut += !r->ended;
-        verdicts[r->verdict] += r->ended;
-        judged += r->judged == JUDGED_NO;
-    }
-    if (nothing + unscored < n || !is_new(&s->told_nothing, s->run.step))
-        return true;
     Bytes text = {0};
-    bool ok = bytes_printf(&text,
-                           "step %" PRId64 ": %s (of %" PRId64 " responses %" PRId64 " were cut off, %" PRId64
-                           " are different by rule and %" PRId64 " unknown; the judge said no to %" PRId64 ", and %" PRId64
-                           " have no reward)",
-                           s->run.step, unscored == n ? "no response has a reward" : "every reward is 0", n, cut,
-                           verdicts[VERDICT_DIFFERENT], verdicts[VERDICT_UNKNOWN], judged, unscored) &&
-              name_rows(&text, s, rollout);
-    if (ok)
-        log_note(&s->run.log, "%s", text.data);
+    ExplainPlace place = {s->rollouts, s->run.step};
+    bool ok = explain_no_reward(&text, rollout, place) && tell(s, &text, &s->told_nothing) &&
+              explain_few_signals(&text, rollout, s->o.prompts_per_step, d, s->run.step) && tell(s, &text, &s->told_few);
     bytes_free(&text);
-    return ok;
-}
-
-static const char *no_more(const DynamicReport *d) { return d->exhausted ? ", and there is no other prompt" : ""; }
-
-// Dynamic sampling that has found fewer groups than it was to find: why the others have no signal.
-static bool tell_of_few(Rl *s, const Rollout *rollout, const DynamicReport *d)
-{
-    Bytes why = {0};
-    if (d->batches == 0 || rollout->count == s->o.prompts_per_step || !is_new(&s->told_few, s->run.step))
-        return true;
-    bool ok = dynamic_describe(&why, d);
-    if (ok)
-        log_note(&s->run.log,
-                 "step %" PRId64 ": %" PRId64 " groups of %" PRId64 " have a signal after %" PRId64 " batches%s; the others: %s",
-                 s->run.step, rollout->count, s->o.prompts_per_step, d->batches, no_more(d),
-                 why.data == NULL ? "none" : why.data);
-    bytes_free(&why);
     return ok;
 }
 
@@ -306,30 +263,9 @@ static bool report(Rl *s, const Rollout *rollout, const StepFacts *facts)
                  s->run.step, rollout->unscored, rollout->count * rollout->samples, rollout->why);
         s->told_why = true;
     }
-    TRY(tell_of_nothing(s, rollout) && tell_of_few(s, rollout, &facts->dynamic));
+    TRY(tell_of_silence(s, rollout, &facts->dynamic));
     metrics_of_step(&metrics, rollout, &s->prompts, &s->rewards, facts);
     return log_step(&s->run.log, s->run.step, metrics.fields, metrics.count);
-}
-
-// Of dynamic sampling without a single group with a signal: what was sampled can be looked at, and why the run ends.
-static bool explain_silence(Rl *s, const Rollout *rollout, const DynamicReport *d)
-{
-    bool unscored = d->why[SILENCE_UNSCORED] > 0 && rollout->why != NULL;
-    Bytes why = {0};
-    int64_t step = s->run.step + 1;
-    bool ok = rollout_write(rollout, s->policy.tokenizer, s->rollouts, step) && dynamic_describe(&why, d) &&
-              bytes_printf(
-                  &s->silence,
-                  "step %" PRId64 ": of %" PRId64 " groups in %" PRId64 " batches none has a signal (%s)%s, so there is nothing "
-                  "to learn from%s%s; see %s/step-%" PRId64 ".jsonl. %s",
-                  step, d->replaced, d->batches, why.data, no_more(d), unscored ? "; unscored: " : "",
-                  unscored ? rollout->why : "", s->rollouts, step,
-                  d->why[SILENCE_UNSCORED] == d->replaced
-                      ? "See to who gives no score"
-                      : "Take problems that the model solves now and then, more --samples-per-prompt or --dynamic-batches, or "
-                        "--no-dynamic-sampling");
-    bytes_free(&why);
-    return ok;
 }
 
 static bool step(Rl *s)
@@ -346,8 +282,11 @@ static bool step(Rl *s)
     if (!sampled || rollout.count == 0) { // as if it had not been tried: it may be saved
         s->curriculum.taken = taken;
         memcpy(s->curriculum.level, levels, sizeof levels);
-        if (sampled)
-            explain_silence(s, &rollout, &facts.dynamic);
+        if (sampled) { // by dynamic sampling, and no group has a signal: what was sampled can be looked at
+            ExplainPlace place = {s->rollouts, s->run.step + 1};
+            if (rollout_write(&rollout, s->policy.tokenizer, s->rollouts, place.step))
+                explain_silence(&s->silence, &rollout, &facts.dynamic, place);
+        }
         rollout_free(&rollout);
         return false;
     }

@@ -1,0 +1,27 @@
+// What people are told of a step whose rewards say nothing: why, and which rows to look at.
+#ifndef RL_EXPLAIN_H
+#define RL_EXPLAIN_H
+
+#include "rl/dynamic.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Where they can be looked at: rollouts/step-N.jsonl.
+typedef struct ExplainPlace {
+    const char *rollouts;
+    int64_t step;
+} ExplainPlace;
+
+// Each appends one line; nothing, where there is nothing to say.
+bool explain_no_reward(Bytes *out, const Rollout *rollout, ExplainPlace place); // every reward is 0 or missing
+bool explain_few_signals(Bytes *out, const Rollout *rollout, int64_t wanted, const DynamicReport *report, int64_t step);
+
+// Dynamic sampling without a single group with a signal, which ends the run; with what to do.
+bool explain_silence(Bytes *out, const Rollout *rollout, const DynamicReport *report, ExplainPlace place);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
