@@ -40,7 +40,7 @@ static const struct {
 } verdict_lines[VERDICT_LINES] = {{"verdict/equal", "equal", "thin rate"},
                                   {"verdict/different", "different", "thin train"},
                                   {"verdict/unknown", "unknown by rule", "thin held"},
-                                  {"verdict/judged_yes", "the judge said yes", "thin norm"},
+                                  {"verdict/judged_yes", "judged yes", "thin norm"},
                                   {"verdict/unscored", "no reward", "thin axis"}};
 
 typedef struct Series {
@@ -421,7 +421,7 @@ static bool draw_verdicts(Picture *p, const RunData *run)
         TRY(draw_line(p, &y, &run->verdict[i], verdict_lines[i].kind));
         TRY(draw_grid_line(&p->svg, verdict_lines[i].kind, x, y.to - 14, x + 18, y.to - 14));
         TRY(draw_text(&p->svg, x + 24, y.to - 10, "muted", "start", text));
-        x += 24 + 6.3 * (double)strlen(text) + 14;
+        x += 24 + 7.2 * (double)strlen(text) + 14;
     }
     return true;
 }
