@@ -1,5 +1,6 @@
 // Responses of a model: every prompt goes to the generation engine, every response back into its row. What makes a response depends on
 // the row and the seed alone, so rows may be shared out, repeated one by one, or taken up again after an interruption.
+#include "base/machine.h"
 #include "base/signals.h"
 #include "generate_options.h"
 #include "sampling/sampling.h"
@@ -311,6 +312,7 @@ static void close_all(Generate *g)
 
 int main(int count, char **arguments)
 {
+    threads_wait_asleep(arguments);
     Generate g = {0};
     bool answered = false, stopped = false;
     g.journal.descriptor = -1;

@@ -1,13 +1,13 @@
 // Rows of problems to shards: read, rendered, tokenised, freed from duplicates, split at a difficulty, sorted. Then train_sft takes
 // OUT/sft, a teacher answers OUT/sft/prompts.jsonl, and train_rl takes OUT/rl. All of it is in data/prepare.h; here are the options,
 // and --inspect, which shows what training will see.
+#include "base/machine.h"
 #include "base/number.h"
 #include "base/signals.h"
 #include "data/cache.h"
 #include "data/inspect.h"
 #include "data/mix.h"
 #include "prepare_options.h"
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -266,8 +266,7 @@ static bool inspect_files(Program *p)
 
 static bool run(Program *p)
 {
-    if (p->o.threads > 0)
-        omp_set_num_threads((int)p->o.threads);
+    threads_use(p->o.threads);
     TRY(collect_inputs(p) && open_tokenizer(p));
     if (p->o.inspect)
         return inspect_files(p);
@@ -289,6 +288,7 @@ static void close_all(Program *p)
 
 int main(int count, char **arguments)
 {
+    threads_wait_asleep(arguments);
     Program p = {0};
     bool answered = false;
     bool understood = options_read(&p.options, prepare_program_options(), &p.o, count, arguments);

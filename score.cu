@@ -1,6 +1,7 @@
 // Difficulty 1 to 5 of every problem, by a language model that reads it under a rubric. Either the model's probabilities of the digits
 // 1 to 5 as the next token decide, which costs one pass over each problem, the rubric's beginning being computed once for all; or an
 // answer that it writes. The model is a folder here, or behind a server.
+#include "base/machine.h"
 #include "base/signals.h"
 #include "base/text.h"
 #include "sampling/sampling.h"
@@ -496,6 +497,7 @@ static void close_all(Score *s)
 
 int main(int count, char **arguments)
 {
+    threads_wait_asleep(arguments);
     Score s = {0};
     bool answered = false, stopped = false;
     s.journal.descriptor = -1;

@@ -5,6 +5,7 @@
 // compares each with its group (rl/advantage.h) and makes a few updates of the policy loss (rl/objective.h). The engine's
 // log-probabilities are the trainer's own, to the bit, so there is no second pass over the responses before an update, and the ratio of the
 // first update of a step is exactly 1: that is checked, token by token. Weights are changed where they lie; there is nothing to copy.
+#include "base/machine.h"
 #include "base/signals.h"
 #include "data/mix.h"
 #include "model/folder.h"
@@ -726,6 +727,7 @@ static void close_all(Rl *s)
 
 int main(int count, char **arguments)
 {
+    threads_wait_asleep(arguments);
     Rl s = {0};
     bool answered = false, stopped = false;
     bool understood = options_read(&s.options, train_rl_options(), &s.o, count, arguments);

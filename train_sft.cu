@@ -3,6 +3,7 @@
 // Documents go through the model end to end, several in a micro-batch, never seeing each other; the loss is the cross-entropy of
 // the response tokens of a whole step's documents, divided once by their number. Everything that is not recipe is elsewhere:
 // data/ (rows to batches), model/ (forward, backward, AdamW), run/ (folders, checkpoints, evaluation).
+#include "base/machine.h"
 #include "base/signals.h"
 #include "data/cache.h"
 #include "data/mix.h"
@@ -351,6 +352,7 @@ static bool fine_tune(Sft *s, bool *stopped)
 
 int main(int count, char **arguments)
 {
+    threads_wait_asleep(arguments);
     Sft s = {0};
     bool answered = false, stopped = false;
     bool understood = options_read(&s.options, train_sft_options(), &s.o, count, arguments);

@@ -1,5 +1,6 @@
 // base/: what every other folder stands on. Errors, checked memory, bytes, files, JSON, random numbers.
-// Nothing here knows of models or tokens. Options are in base/options.h, the run's log in base/log.h, HTTP in base/http.h.
+// Nothing here knows of models or tokens. Options are in base/options.h, the run's log in base/log.h, HTTP in base/http.h,
+// what the machine gives in base/machine.h.
 //
 // Errors: a function that can fail returns false after fail(...); its callers pass that on with TRY, or add where they
 // were with fail_in. Only main prints (error_text) and exits.
@@ -46,7 +47,6 @@ bool size_add(size_t *sum, size_t a, size_t b);
 void *allocate(size_t count, size_t size); // zeroed, 64-byte aligned; NULL after fail(); free() frees it
 bool grow(void *pointer_to_array, size_t *capacity, size_t wanted, size_t size); // realloc in doubling steps
 char *copy_text(const char *text);                                               // strdup with an error
-size_t memory_available(void); // bytes that this machine, or this container, could still give; 1 GiB where nobody says
 
 // ---- bytes (bytes.c): a growable buffer; always one 0 byte behind the end, so that .data is a C string
 

@@ -58,37 +58,3 @@ char *copy_text(const char *text)
         fail("no memory for a text of %zu bytes", strlen(text));
     return copy;
 }
-
-// "NAME   123 kB" of a file of such lines, in bytes; SIZE_MAX: it does not say.
-static size_t line_of_kibibytes(const char *path, const char *name)
-{
-    char line[256];
-    unsigned long long kibibytes;
-    size_t found = SIZE_MAX;
-    FILE *file = fopen(path, "re");
-    while (file != NULL && found == SIZE_MAX && fgets(line, sizeof line, file) != NULL)
-        if (strncmp(line, name, strlen(name)) == 0 && sscanf(line + strlen(name), ": %llu kB", &kibibytes) == 1)
-            found = (size_t)kibibytes * 1024;
-    if (file != NULL)
-        fclose(file);
-    return found;
-}
-
-static size_t number_in_file(const char *path) // SIZE_MAX: none ("max", or there is no such file)
-{
-    unsigned long long number;
-    FILE *file = fopen(path, "re");
-    bool there = file != NULL && fscanf(file, "%llu", &number) == 1;
-    if (file != NULL)
-        fclose(file);
-    return there ? (size_t)number : SIZE_MAX;
-}
-
-size_t memory_available(void)
-{
-    size_t machine = line_of_kibibytes("/proc/meminfo", "MemAvailable");
-    size_t limit = number_in_file("/sys/fs/cgroup/memory.max"), used = number_in_file("/sys/fs/cgroup/memory.current");
-    size_t group = limit == SIZE_MAX || used == SIZE_MAX ? SIZE_MAX : limit > used ? limit - used : 0;
-    size_t least = group < machine ? group : machine;
-    return least == SIZE_MAX ? (size_t)1 << 30 : least;
-}

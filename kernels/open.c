@@ -1,5 +1,6 @@
 // Chooses a backend. The CPU kernels exist once per instruction set; AVX2 and AVX-512 give equal bits, plain its own. The CUDA
 // kernels are there where nvcc was (HAVE_CUDA), and whether a GPU is, they say themselves.
+#include "base/machine.h"
 #include "kernels/kernels.h"
 #include <omp.h>
 #include <stdlib.h>
@@ -78,8 +79,7 @@ const Kernels *kernels_open(const char *device, int threads)
 {
     if (!known(device))
         return NULL;
-    if (threads > 0)
-        omp_set_num_threads(threads);
+    threads_use(threads);
     return open_device(device, false);
 }
 

@@ -8,6 +8,7 @@
 // prompt to where half of the sequences have ended; its floor is the time in which the weights of every pass and the keys and values
 // of every context can be read at --copy GB/s. A prefill's floor is the operations of the matrices over --product TFLOP/s. Shares of the
 // floors are given where those two are.
+#include "base/machine.h"
 #include "model/engine.h"
 #include "model/folder.h"
 #include <stdlib.h>
@@ -263,6 +264,7 @@ static bool read_arguments(Bench *b, int count, char **arguments)
 
 int main(int count, char **arguments)
 {
+    threads_wait_asleep(arguments);
     Bench b = {.device = "auto", .batch = 1, .prompt = 64, .new_tokens = 64, .repeats = 3};
     if (!read_arguments(&b, count, arguments)) {
         fputs(

@@ -4,6 +4,7 @@
 // (drawn; random weights never end a response by themselves). A phase table, then one line of JSON with the seconds of each phase in
 // the last step. That the update finds the log-probabilities that were sampled is checked for every token, as train_rl does.
 // (FOLDER needs a config.json; without weights in it they are random.)
+#include "base/machine.h"
 #include "model/folder.h"
 #include "rl/advantage.h"
 #include "rl/update.h"
@@ -318,6 +319,7 @@ static bool read_arguments(Bench *b, int count, char **arguments)
 
 int main(int count, char **arguments)
 {
+    threads_wait_asleep(arguments);
     Bench b = {.device = "auto", .prompts = 32, .samples = 8, .prompt = 1024, .new_tokens = 2048, .steps = 2, .per_update = 16};
     b.micro_batch = 16384;
     b.moment_bytes = 4;

@@ -1,6 +1,7 @@
 // Times whole training steps of a 28M-parameter Qwen3 (hidden 512, 8 layers, 8 heads of 64, 2 kv heads, feed-forward 1,536,
 // vocabulary 8,192, tied; four documents of 512 tokens, all trained, in one micro-batch) and says where the time goes.
 // dev/bench/run.sh runs it beside PyTorch. Also: memory per token at several T, with --memory.
+#include "base/machine.h"
 #include "model/model.h"
 #include <omp.h>
 #include <stdlib.h>
@@ -220,6 +221,7 @@ static bool memory(void)
 
 int main(int count, char **arguments)
 {
+    threads_wait_asleep(arguments);
     bool wants_memory = count > 1 && strcmp(arguments[1], "--memory") == 0;
     int steps = count > 1 && !wants_memory ? atoi(arguments[1]) : 9;
     if (steps < 1 || !(wants_memory ? memory() : run(steps))) {

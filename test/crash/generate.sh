@@ -3,7 +3,6 @@
 # goes on; one row alone gives what it gives among others; bad input is one line of error; stop texts, bare ids, the talk in a
 # terminal. The engine itself is tested in test/unit/test_engine.c.
 . "$(dirname "$0")/common.bash"
-export OMP_WAIT_POLICY=passive
 tiny_recipe
 wants 0 train "$work/run" --epochs 1
 program=build/asan/generate

@@ -4,7 +4,6 @@
 # The formats' own tests are in test/unit; here it is what a user sees.
 . "$(dirname "$0")/common.bash"
 tiny_recipe
-export OMP_WAIT_POLICY=passive
 program=build/asan/train_sft
 [ -x $program ] || failed "$program is not built"
 tied=test/fixtures/models/tied

@@ -2,7 +2,6 @@
 # ./prepare as a user meets it: bad files and bad rows are one line of error with file, line and column; a full disk, a signal or a kill
 # leaves what was there; stdin, maps and splits do what they say; --inspect shows it, harmlessly. The stages are tested in test/unit.
 . "$(dirname "$0")/common.bash"
-export OMP_WAIT_POLICY=passive
 program=build/asan/prepare
 [ -x $program ] || failed "$program is not built"
 out=$work/out

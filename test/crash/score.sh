@@ -2,7 +2,6 @@
 # ./score with a model folder: what it says is what build/logprobs says of the same prompts; rows keep their order and fields; a run that is
 # killed goes on; and the chain goes on with ./prepare. Asking a server is tested in test/unit/test_score.c.
 . "$(dirname "$0")/common.bash"
-export OMP_WAIT_POLICY=passive
 tiny_recipe
 wants 0 train "$work/run" --epochs 1
 program=build/asan/score
