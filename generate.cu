@@ -1,5 +1,6 @@
 // Responses of a model: every prompt goes to the generation engine, every response back into its row. What makes a response depends on
-// the row and the seed alone, so rows may be shared out, repeated one by one, or taken up again after an interruption.
+// the row and the seed alone, so rows may be shared out, repeated one by one, or taken up again after an interruption. The model is a
+// folder here, or behind a server; then the draws are the server's.
 #include "base/machine.h"
 #include "base/signals.h"
 #include "generate_options.h"
@@ -19,11 +20,14 @@ typedef struct Generate {
     StopTexts stops;
     Bytes text, line; // of the prompt, or the response, at hand
     Asked *asked;     // rows whose samples are on their way
-    bool read_all;
+    bool read_all, remote;
+    Endpoint *endpoint; // a server's; NULL: the sampler is open instead
+    Unanswered unanswered;
 } Generate;
 
-static const char *const OWN_FIELDS[] = {"sample",   "prompt_ids",         "ids",           "text",
-                                         "logprobs", "processed_logprobs", "finish_reason", NULL};
+// reasoning_content would be the thought of the row's own response, and stand beside another one's text.
+static const char *const OWN_FIELDS[] = {"sample",        "prompt_ids",        "ids", "text", "logprobs", "processed_logprobs",
+                                         "finish_reason", "reasoning_content", NULL};
 
 // ---- one row's way in
 
@@ -89,6 +93,37 @@ static bool ask_missing(Generate *g, Asked *a, const Record *record)
     return true;
 }
 
+static uint64_t number_of(const Generate *g, int64_t row, int64_t sample) { return (uint64_t)(row * g->o.samples + sample); }
+
+// A server draws by a seed of each sample's own, of 31 bits: more is not understood by all.
+static int64_t seed_of(const Generate *g, const Record *record, int64_t sample)
+{
+    uint64_t names[] = {(uint64_t)g->o.seed, hash_bytes(record->id, strlen(record->id)), (uint64_t)sample};
+    return (int64_t)(hash_bytes(names, sizeof names) >> 33);
+}
+
+static bool ask_server(Generate *g, const Record *record, int64_t sample)
+{
+    Asked *a = asked_new(&g->asked, g->rows.number);
+    TRY(a != NULL);
+    a->sample = sample;
+    bool ok = row_begin(&a->row, record, OWN_FIELDS) &&
+              bytes_printf(&a->place, "%s:%" PRId64, g->rows.files[g->rows.file], record->line) &&
+              endpoint_ask_seeded(g->endpoint, record->messages, record_prompt(record), seed_of(g, record, sample),
+                                  (uint64_t)(uintptr_t)a);
+    if (!ok)
+        asked_free(a);
+    return ok;
+}
+
+static bool ask_server_row(Generate *g, const Record *record)
+{
+    bool ok = record->format != ROW_IDS || fail("a row of ids, and a server is asked in words");
+    for (int64_t sample = 0; ok && sample < g->o.samples; sample++)
+        ok = journal_has(&g->journal, number_of(g, g->rows.number, sample)) || ask_server(g, record, sample);
+    return ok || fail_in("%s:%" PRId64, g->rows.files[g->rows.file], record->line);
+}
+
 static bool ask_row(Generate *g, const Record *record)
 {
     Asked *a = asked_new(&g->asked, g->rows.number);
@@ -99,16 +134,21 @@ static bool ask_row(Generate *g, const Record *record)
     return ok || fail_in("%s:%" PRId64, g->rows.files[g->rows.file], record->line);
 }
 
+static bool has_room(const Generate *g)
+{
+    return g->remote ? endpoint_pending(g->endpoint) < 2 * (size_t)g->o.in_flight : engine_has_room(g->sampler.engine);
+}
+
 static bool ask(Generate *g)
 {
-    while (!g->read_all && engine_has_room(g->sampler.engine)) {
+    while (!g->read_all && has_room(g)) {
         Record record;
         bool there;
         TRY(rows_next(&g->rows, &record, &there));
         g->read_all = !there;
         if (!there)
             break;
-        bool ok = ask_row(g, &record);
+        bool ok = g->remote ? ask_server_row(g, &record) : ask_row(g, &record);
         record_free(&record);
         TRY(ok || rows_refuse(&g->rows));
     }
@@ -149,7 +189,7 @@ static bool write_answer(Generate *g, const Asked *a, const GenerationResult *r)
         TRY(row_floats(&g->line, "processed_logprobs", r->processed, r->count));
     const char *reason = r->reason == FINISH_STOP ? "stop" : "length";
     TRY(row_text(&g->line, "finish_reason", reason, strlen(reason)) && row_end(&g->line));
-    return journal_add(&g->journal, (uint64_t)(a->number * g->o.samples + r->sample), g->line.data, g->line.size);
+    return journal_add(&g->journal, number_of(g, a->number, r->sample), g->line.data, g->line.size);
 }
 
 static bool take_answers(Generate *g)
@@ -167,27 +207,88 @@ static bool take_answers(Generate *g)
     return true;
 }
 
+static bool write_server_answer(Generate *g, const Asked *a, const EndpointAnswer *r)
+{
+    if (r->finish_reason[0] == 0)
+        return fail("%s: its answer has no finish_reason, so nobody knows whether it is whole", endpoint_url(g->endpoint));
+    bytes_clear(&g->line);
+    TRY(bytes_append(&g->line, a->row.data, a->row.size) && row_integer(&g->line, "sample", a->sample) &&
+        row_thought(&g->line, "text", r->reasoning, r->text, strcmp(r->finish_reason, "stop") != 0) &&
+        row_text(&g->line, "finish_reason", r->finish_reason, strlen(r->finish_reason)) && row_end(&g->line));
+    return journal_add(&g->journal, number_of(g, a->number, a->sample), g->line.data, g->line.size);
+}
+
+static bool take_server_answer(Generate *g, const EndpointAnswer *answer)
+{
+    Asked *a = (Asked *)(uintptr_t)answer->tag;
+    bool ok =
+        answer->failed ? unanswered_take(&g->unanswered, answer, &g->rows, a->place.data) : write_server_answer(g, a, answer);
+    if (!answer->failed)
+        g->unanswered.in_a_row = 0;
+    g->read_all = g->read_all || g->unanswered.in_a_row >= 2 * g->o.in_flight; // there is no use in asking on
+    asked_free(a);
+    return ok;
+}
+
+static bool wait_for_server(Generate *g)
+{
+    EndpointAnswer answer;
+    if (endpoint_pending(g->endpoint) == 0)
+        return true;
+    if (!endpoint_next(g->endpoint, &answer))
+        return signal_received() != 0; // the loop sees it
+    TRY(take_server_answer(g, &answer));
+    progress_show(&g->progress, g->journal.count, -1, (int64_t)endpoint_pending(g->endpoint), false);
+    return true;
+}
+
+static bool all_answered(const Generate *g)
+{
+    return g->read_all && (g->remote ? endpoint_pending(g->endpoint) == 0 : engine_empty(g->sampler.engine));
+}
+
 static bool generate_all(Generate *g, bool *stopped)
 {
     while (!(*stopped = signal_received() != 0)) {
         TRY(ask(g));
-        if (g->read_all && engine_empty(g->sampler.engine))
+        if (all_answered(g))
             break;
-        TRY(engine_step(g->sampler.engine));
-        TRY(take_answers(g));
+        TRY(g->remote ? wait_for_server(g) : engine_step(g->sampler.engine) && take_answers(g));
     }
-    EngineStatistics s = engine_statistics(g->sampler.engine);
-    progress_show(&g->progress, g->journal.count, s.sampled_tokens, 0, true);
+    int64_t tokens = g->remote ? -1 : engine_statistics(g->sampler.engine).sampled_tokens;
+    progress_show(&g->progress, g->journal.count, tokens, 0, true);
     if (*stopped)
         progress_note(&g->progress, "stopped by a signal; what is finished is in %s, and the same command goes on",
                       g->journal.path);
-    return *stopped || journal_finish(&g->journal);
+    return *stopped || (unanswered_fail(&g->unanswered, g->journal.path) && journal_finish(&g->journal));
 }
 
 // ---- what has to be there before the first prompt
 
+// Options of one kind of model, given for the other.
+static bool check_kind(const Generate *g)
+{
+    static const struct {
+        const char *name, *shown;
+        bool remote; // it is a server's
+    } those[] = {{"tokenizer", "--tokenizer", false}, {"template_", "--template", false}, {"ignore_eos", "--ignore-eos", false},
+                 {"chat", "--chat", false},           {"system", "--system", false},      {"device", "--device", false},
+                 {"threads", "--threads", false},     {"context", "--context", false},    {"sequences", "--sequences", false},
+                 {"cache", "--cache", false},         {"plan", "--plan", false},          {"pass_tokens", "--pass-tokens", false},
+                 {"in_flight", "--in-flight", true},  {"attempts", "--attempts", true},   {"timeout", "--timeout", true}};
+    for (size_t i = 0; i < sizeof those / sizeof *those; i++)
+        if (those[i].remote != g->remote && option_on_command_line(&g->options, those[i].name))
+            return g->remote
+                       ? fail("%s: is for a model that runs here, and --endpoint asks a server; leave one away", those[i].shown)
+                       : fail("%s: is for a server; give --endpoint URL, or leave it away", those[i].shown);
+    return true;
+}
+
 static bool check_options(const Generate *g)
 {
+    if (g->o.model[0] == 0)
+        return fail(g->remote ? "--endpoint: give --model, the model's name there" : "give --model, a Hugging Face folder");
+    TRY(check_kind(g));
     if (g->o.chat && (g->o.prompts.count > 0 || g->o.out[0] != 0))
         return fail("--chat talks in the terminal; leave --prompts and --out away");
     if (!g->o.chat && (g->o.prompts.count == 0 || g->o.out[0] == 0))
@@ -228,17 +329,42 @@ static bool open_sampler(Generate *g)
     return g->sampler.tokenizer == NULL || (g->encoder = encoder_open(g->sampler.tokenizer)) != NULL;
 }
 
+static bool open_server(Generate *g)
+{
+    EndpointOptions o = {0};
+    o.url = g->o.endpoint;
+    o.model = g->o.model;
+    o.temperature = g->o.temperature;
+    o.top_p = g->o.top_p;
+    o.top_k = g->o.top_k;
+    o.min_p = g->o.min_p;
+    o.stop = g->o.stop.items;
+    o.stop_count = g->o.stop.count;
+    o.max_tokens = g->o.max_new_tokens;
+    o.seed = g->o.seed;
+    o.in_flight = (int)g->o.in_flight;
+    o.attempts = (int)g->o.attempts;
+    o.seconds = g->o.timeout;
+    o.backoff = 1;
+    return (g->endpoint = endpoint_open(&o)) != NULL;
+}
+
+static bool add_model(const Generate *g, json_t *identity)
+{
+    uint64_t model, tokenizer = g->sampler.tokenizer == NULL ? 0 : tokenizer_hash(g->sampler.tokenizer);
+    if (g->remote)
+        return json_object_set_new(identity, "model at a server", json_string(g->o.model)) == 0 || fail("no memory");
+    TRY(sampler_fingerprint(&g->sampler, &model));
+    return journal_fact(identity, "model weights", model) && journal_fact(identity, "tokenizer files", tokenizer) &&
+           (json_object_set_new(identity, "arithmetic", json_string(g->sampler.kernels->arithmetic)) == 0 || fail("no memory"));
+}
+
 // What the answers depend on, besides the options that say so.
 static bool open_journal(Generate *g, const RowFacts *facts)
 {
-    uint64_t model, tokenizer = g->sampler.tokenizer == NULL ? 0 : tokenizer_hash(g->sampler.tokenizer);
-    TRY(sampler_fingerprint(&g->sampler, &model));
     json_t *identity = options_identity(&g->options);
     TRY(identity != NULL);
-    bool ok =
-        journal_fact(identity, "rows", facts->hash) && journal_fact(identity, "model weights", model) &&
-        journal_fact(identity, "tokenizer files", tokenizer) &&
-        (json_object_set_new(identity, "arithmetic", json_string(g->sampler.kernels->arithmetic)) == 0 || fail("no memory"));
+    bool ok = journal_fact(identity, "rows", facts->hash) && add_model(g, identity);
     ok = ok && journal_open(&g->journal, g->o.out, (uint64_t)(facts->rows * g->o.samples), &g->options, identity);
     json_decref(identity);
     return ok;
@@ -257,18 +383,27 @@ static bool open_rows(Generate *g, RowFacts *facts)
     return rows_facts(facts, o) && rows_open(&g->rows, o);
 }
 
-static bool answer_rows(Generate *g, bool *stopped)
+static void announce(Generate *g)
 {
-    RowFacts facts;
-    TRY(signals_install() && open_rows(g, &facts) && open_sampler(g) && open_journal(g, &facts));
     Bytes about = {0};
-    sampler_describe(&g->sampler, &about);
-    g->progress = progress_begin(stderr, facts.mine * g->o.samples, g->journal.before);
-    progress_note(&g->progress, "%s", about.data);
+    if (g->remote)
+        progress_note(&g->progress, "asking %s at %s, %" PRId64 " prompts at once", g->o.model, g->o.endpoint, g->o.in_flight);
+    else {
+        sampler_describe(&g->sampler, &about);
+        progress_note(&g->progress, "%s", about.data);
+    }
     bytes_free(&about);
     if (g->journal.before > 0)
         progress_note(&g->progress, "%s has %" PRId64 " of %" PRId64 " responses; going on", g->journal.path, g->journal.before,
                       g->progress.total);
+}
+
+static bool answer_rows(Generate *g, bool *stopped)
+{
+    RowFacts facts;
+    TRY(signals_install() && open_rows(g, &facts) && (g->remote ? open_server(g) : open_sampler(g)) && open_journal(g, &facts));
+    g->progress = progress_begin(stderr, facts.mine * g->o.samples, g->journal.before);
+    announce(g);
     return generate_all(g, stopped);
 }
 
@@ -287,6 +422,7 @@ static bool talk(Generate *g)
 
 static bool run(Generate *g, bool *stopped)
 {
+    g->remote = g->o.endpoint[0] != 0;
     TRY(check_options(g));
     if (g->o.plan) {
         SamplerOptions o = sampler_options(g);
@@ -303,6 +439,8 @@ static void close_all(Generate *g)
         asked_free(g->asked);
     rows_close(&g->rows);
     journal_close(&g->journal);
+    endpoint_close(g->endpoint);
+    unanswered_free(&g->unanswered);
     encoder_close(g->encoder);
     sampler_close(&g->sampler);
     bytes_free(&g->text);

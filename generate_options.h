@@ -9,6 +9,7 @@
 #define GENERATE_USAGE                                                                                                           \
     "generate: responses of a model to rows of prompts, or a talk in the terminal\n"                                             \
     "usage: generate --model Qwen3-4B --prompts data/sft/prompts.jsonl --out taught.jsonl\n"                                     \
+    "       generate --endpoint http://host:8000/v1 --model NAME --prompts ... --out ...\n"                                      \
     "       generate --model Qwen3-4B --chat\n"                                                                                  \
     "Every row of --out is one of --prompts with what was generated; a run that was\n"                                           \
     "interrupted goes on where it stopped. --config FILE reads lines of name = value,\n"                                         \
@@ -18,7 +19,7 @@
 // clang-format off
 //  ROW(name, type, default, range, group, IDENTITY or NEUTRAL, help)
 #define GENERATE_OPTIONS(ROW)                                                                                                    \
-    ROW(model,          folder,   "", "required",         model,    NEUTRAL,  "Hugging Face folder")                             \
+    ROW(model,          text,     "", "",                 model,    NEUTRAL,  "Hugging Face folder; with --endpoint its name there") \
     ROW(tokenizer,      folder,   "", "",                 model,    NEUTRAL,  "tokenizer files, if not the model's")             \
     ROW(template_,      choice,   "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", model, IDENTITY, "chat template")           \
     ROW(prompts,        list,     "", "",                 rows,     NEUTRAL,  "JSONL files, or folders of them")                 \
@@ -35,6 +36,10 @@
     ROW(seed,           integer,  "0", ">= 0",            sampling, IDENTITY, "with a row's id, all that draws depend on")       \
     ROW(stop,           repeated, "", "",                 sampling, IDENTITY, "a text that ends a response")                     \
     ROW(ignore_eos,     flag,     "false", "",            sampling, IDENTITY, "end tokens end nothing")                          \
+    ROW(endpoint,       text,     "", "",                 server,   NEUTRAL,  "ask this OpenAI-compatible server instead")       \
+    ROW(in_flight,      integer,  "16", "> 0 and <= 1024", server,  NEUTRAL,  "prompts on their way at once")                    \
+    ROW(attempts,       integer,  "8", "> 0 and <= 1000", server,   NEUTRAL,  "for each of them")                                \
+    ROW(timeout,        number,   "3600", "> 0 and <= 1e6", server, NEUTRAL,  "seconds, of an attempt")                          \
     ROW(chat,           flag,     "false", "",            chat,     NEUTRAL,  "talk in the terminal instead")                    \
     ROW(system,         text,     "", "",                 chat,     NEUTRAL,  "begins the talk with this system turn")           \
     ROW(device,         choice,   "auto", "auto|cpu|cuda", machine, NEUTRAL,  "where to compute")                                \

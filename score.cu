@@ -23,8 +23,6 @@ typedef struct Score {
     int64_t levels[DIFFICULTIES + 1]; // rows so far with 1 to 5; [0]: without a usable answer
     int64_t mine;                     // rows that are to be scored
     Bytes useless;                    // the end of the first answer that was of no use
-    int64_t failed, failed_a_row;     // questions that a server did not answer; the last ones, without an answer between them
-    Bytes why;                        // the first of those failed
     // a folder's model
     Sampler sampler;
     Encoder *encoder;
@@ -33,6 +31,7 @@ typedef struct Score {
     int32_t digits[DIFFICULTIES];
     // a server's
     Endpoint *endpoint;
+    Unanswered unanswered;
 } Score;
 
 static const char *const OWN_FIELDS[] = {"difficulty",         "difficulty_expected", "difficulty_probs",
@@ -89,8 +88,9 @@ static bool ask_model(Score *s, Asked *a, Text question)
     return engine_add(s->sampler.engine, &r);
 }
 
-static bool ask_server(Score *s, Asked *a, Text question)
+static bool ask_server(Score *s, Asked *a, const Record *record, Text question)
 {
+    TRY(bytes_printf(&a->place, "%s:%" PRId64, s->rows.files[s->rows.file], record->line));
     TRY(rubric_fill(&s->rubric, &s->text, question));
     Message message = {ROLE_USER, {s->text.data, s->text.size}, {NULL, 0}};
     a->left = 1;
@@ -105,7 +105,7 @@ static bool ask_row(Score *s, const Record *record)
     Asked *a = asked_new(&s->asked, s->rows.number);
     TRY(a != NULL);
     bool ok = rubric_question(&question, record) && begin_row(a, record) &&
-              (s->remote ? ask_server(s, a, question) : ask_model(s, a, question));
+              (s->remote ? ask_server(s, a, record, question) : ask_model(s, a, question));
     if (!ok)
         asked_free(a);
     return ok || fail_in("%s:%" PRId64, s->rows.files[s->rows.file], record->line);
@@ -228,13 +228,12 @@ static bool take_server_answer(Score *s, const EndpointAnswer *answer)
     Asked *a = (Asked *)(uintptr_t)answer->tag;
     Difficulty d;
     if (answer->failed) {
-        if (s->failed++ == 0)
-            TRY(bytes_text(&s->why, answer->error));
-        s->read_all = s->read_all || ++s->failed_a_row >= 2 * s->o.in_flight; // there is no use in asking on
+        bool ok = unanswered_take(&s->unanswered, answer, &s->rows, a->place.data);
+        s->read_all = s->read_all || s->unanswered.in_a_row >= 2 * s->o.in_flight; // there is no use in asking on
         asked_free(a);
-        return true;
+        return ok;
     }
-    s->failed_a_row = 0;
+    s->unanswered.in_a_row = 0;
     if (!s->by_logits || !difficulty_of_top(&d, answer->top, answer->top_count)) {
         TRY(vote(s, a, answer->text, strcmp(answer->finish_reason, "length") == 0));
         d = difficulty_of_votes(a->votes);
@@ -267,7 +266,7 @@ static void show(Score *s, bool last)
     if (!s->remote)
         e = engine_statistics(s->sampler.engine);
     int64_t running = s->remote ? (int64_t)endpoint_pending(s->endpoint) : e.sequences_running;
-    progress_show(&s->progress, s->journal.count, e.prompt_tokens + e.sampled_tokens, running, last);
+    progress_show(&s->progress, s->journal.count, s->remote ? -1 : e.prompt_tokens + e.sampled_tokens, running, last);
 }
 
 static void summarise(Score *s)
@@ -300,14 +299,7 @@ static bool refuse_useless(Score *s)
         s->journal.path);
 }
 
-static bool finish(Score *s)
-{
-    if (s->failed > 0)
-        return fail("%" PRId64
-                    " questions were not answered; the first: %s; what is finished is in %s, and the same command asks again",
-                    s->failed, s->why.data, s->journal.path);
-    return journal_finish(&s->journal);
-}
+static bool finish(Score *s) { return unanswered_fail(&s->unanswered, s->journal.path) && journal_finish(&s->journal); }
 
 static bool score_all(Score *s, bool *stopped)
 {
@@ -466,9 +458,12 @@ static bool run(Score *s, bool *stopped)
     TRY(journal_each(&s->journal, count, s));
     s->progress = progress_begin(stderr, facts.mine, s->journal.before);
     Bytes about = {0};
-    if (!s->remote)
+    if (s->remote)
+        progress_note(&s->progress, "asking %s at %s, %" PRId64 " questions at once", s->o.model, s->o.endpoint, s->o.in_flight);
+    else {
         sampler_describe(&s->sampler, &about);
-    progress_note(&s->progress, "%s", s->remote ? s->o.endpoint : about.data);
+        progress_note(&s->progress, "%s", about.data);
+    }
     bytes_free(&about);
     if (s->journal.before > 0)
         progress_note(&s->progress, "%s has %" PRId64 " of %" PRId64 " rows; going on", s->journal.path, s->journal.before,
@@ -490,7 +485,7 @@ static void close_all(Score *s)
     rubric_close(&s->rubric);
     bytes_free(&s->text);
     bytes_free(&s->line);
-    bytes_free(&s->why);
+    unanswered_free(&s->unanswered);
     bytes_free(&s->useless);
     options_free(&s->options);
 }

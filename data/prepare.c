@@ -13,7 +13,7 @@ const char *const FATE_NAMES[FATES] = {
     "unfinished", "duplicate", "same_prompt", "contaminated", "no_answer",    "prompt_held_out"};
 
 const char *const FATE_REASONS[FATES] = {[FATE_BAD] = "are bad",
-                                         [FATE_UNFINISHED] = "are unfinished (finish_reason length)",
+                                         [FATE_UNFINISHED] = "are unfinished (finish_reason is not stop)",
                                          [FATE_DUPLICATE] = "are exact duplicates",
                                          [FATE_SAME_PROMPT] = "have a prompt that rl/ has already",
                                          [FATE_CONTAMINATED] = "share 13 words with a benchmark",

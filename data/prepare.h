@@ -60,7 +60,7 @@ typedef enum Fate {
     FATE_HOLDOUT,
     FATE_DROPPED,            // from here on
     FATE_BAD = FATE_DROPPED, // could not be read
-    FATE_UNFINISHED,         // finish_reason length
+    FATE_UNFINISHED,         // finish_reason is not stop
     FATE_DUPLICATE,          // same prompt and same response as an earlier row
     FATE_SAME_PROMPT,        // RL keeps one row a prompt
     FATE_CONTAMINATED,       // shares 13 words with a benchmark

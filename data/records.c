@@ -292,11 +292,16 @@ static bool read_finish(const Reading *r)
     const json_t *reason = field(r->row, "finish_reason");
     if (reason == NULL)
         return true;
-    const char *name = json_string_value(reason);
+    static const char *const unfinished[] = {"length", "content_filter", "abort", "tool_calls"};
+    Text name = text_of(reason);
     r->record->generated = true;
-    r->record->unfinished = name != NULL && strcmp(name, "length") == 0;
-    return r->record->unfinished || (name != NULL && strcmp(name, "stop") == 0) ||
-           fail("%s: key \"finish_reason\" must be \"stop\" or \"length\"", r->where);
+    for (size_t i = 0; i < sizeof unfinished / sizeof *unfinished; i++)
+        r->record->unfinished = r->record->unfinished || (name.data != NULL && is(name, unfinished[i]));
+    return r->record->unfinished || (name.data != NULL && is(name, "stop")) ||
+           fail("%s: key \"finish_reason\" must be \"stop\" or \"length\"; or \"content_filter\", \"abort\" or \"tool_calls\" of "
+                "a "
+                "server",
+                r->where);
 }
 
 // The generated text stands where the row's own response was.

@@ -32,7 +32,7 @@ typedef struct Record {
     Message *messages; // (count) the prompt's, then the response if has_response; none in an ids row
     size_t count;
     bool has_response;
-    bool generated, unfinished; // it has a finish_reason; that is "length"
+    bool generated, unfinished; // it has a finish_reason; that is "length", or another than "stop"
     int32_t *ids;               // (tokens) ids rows only
     uint8_t *trained;           // (tokens) 1 where the token is trained
     size_t tokens;

@@ -31,13 +31,29 @@ static bool read_top(Answer *answer, const json_t *list, const char *where)
     return true;
 }
 
+// The thought that a server has cut out of what the model wrote.
+static bool read_reasoning(Answer *answer, const json_t *message, const char *where)
+{
+    static const char *const names[] = {"reasoning_content", "reasoning"};
+    for (size_t i = 0; i < sizeof names / sizeof *names && answer->reasoning.size == 0; i++) {
+        const json_t *value = json_object_get(message, names[i]);
+        if (value == NULL || json_is_null(value))
+            continue;
+        if (!json_is_string(value))
+            return fail("%s: choices[0].message.%s is not a text", where, names[i]);
+        answer->reasoning = text_of(value);
+    }
+    return true;
+}
+
 static bool read_choice(Answer *answer, const json_t *choice, const char *where)
 {
-    const json_t *content = json_object_get(json_object_get(choice, "message"), "content"), *first;
-    TRY(json_may_text(&answer->finish_reason, choice, "finish_reason", where));
-    if (!json_is_string(content))
+    const json_t *message = json_object_get(choice, "message"), *content = json_object_get(message, "content"), *first;
+    TRY(json_may_text(&answer->finish_reason, choice, "finish_reason", where) && read_reasoning(answer, message, where));
+    bool thought_alone = answer->reasoning.size > 0 && (content == NULL || json_is_null(content));
+    if (!json_is_string(content) && !thought_alone)
         return fail("%s: choices[0].message.content is not a text (finish_reason \"%s\")", where, answer->finish_reason);
-    answer->text = text_of(content);
+    answer->text = thought_alone ? (Text){"", 0} : text_of(content);
     TRY(first_of(&first, json_object_get(choice, "logprobs"), "content", where));
     return read_top(answer, json_object_get(first, "top_logprobs"), where);
 }
@@ -101,6 +117,8 @@ json_t *answer_json(const Answer *answer)
     json_t *choice =
         json_pack("{s:{s:o}, s:s}", "message", "content", text_json(answer->text), "finish_reason", answer->finish_reason);
     bool ok = choice != NULL;
+    if (ok && answer->reasoning.size > 0)
+        ok = json_object_set_new(json_object_get(choice, "message"), "reasoning_content", text_json(answer->reasoning)) == 0;
     if (ok && answer->top_count > 0)
         ok = json_object_set_new(choice, "logprobs", json_pack("{s:[{s:o}]}", "content", "top_logprobs", top_json(answer))) == 0;
     json_t *root = json_pack("{s:[o]}", "choices", choice); // takes choice, whatever becomes of it

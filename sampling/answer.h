@@ -18,8 +18,9 @@ typedef struct TopToken {
 } TopToken;
 
 typedef struct Answer {
-    json_t *root;              // what the texts lie in
-    Text text;                 // choices[0].message.content; UTF-8, may be empty, may hold NUL
+    json_t *root;   // what the texts lie in
+    Text text;      // choices[0].message.content; UTF-8, may be empty, may hold NUL
+    Text reasoning; // its reasoning_content, or reasoning; size 0 where there is none. With one, there may be no content
     const char *finish_reason; // "stop", "length", ...; "" where there is none
     size_t top_count;          // 0 where there are none
     TopToken top[ANSWER_TOP];  // (top_count) candidates for the first token, in the server's order; more than these are left out

@@ -38,6 +38,32 @@ bool row_text(Bytes *out, const char *name, const char *text, size_t size)
     return ok;
 }
 
+static Text without_newlines(Text s)
+{
+    while (s.size > 0 && s.data[0] == '\n')
+        s = (Text){s.data + 1, s.size - 1};
+    while (s.size > 0 && s.data[s.size - 1] == '\n')
+        s.size--;
+    return s;
+}
+
+bool row_thought(Bytes *out, const char *name, Text thought, Text answer, bool cut)
+{
+    Bytes text = {0};
+    thought = without_newlines(thought);
+    bool ok = true;
+    if (thought.size > 0) {
+        while (answer.size > 0 && answer.data[0] == '\n')
+            answer = (Text){answer.data + 1, answer.size - 1};
+        ok = bytes_text(&text, "<think>\n") && bytes_append(&text, thought.data, thought.size) &&
+             bytes_text(&text, cut && answer.size == 0 ? "" : "\n</think>\n\n");
+    }
+    ok =
+        ok && bytes_append(&text, answer.data, answer.size) && row_text(out, name, text.data == NULL ? "" : text.data, text.size);
+    bytes_free(&text);
+    return ok;
+}
+
 bool row_integer(Bytes *out, const char *name, int64_t value)
 {
     return name_field(out, name) && bytes_printf(out, "%" PRId64, value);

@@ -23,6 +23,7 @@ void asked_free(Asked *a)
         a->next->here = a->here;
     bytes_free(&a->row);
     bytes_free(&a->useless);
+    bytes_free(&a->place);
     tokens_free(&a->ids);
     free(a);
 }

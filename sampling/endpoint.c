@@ -23,7 +23,7 @@ typedef struct QuestionList {
 } QuestionList;
 
 struct Endpoint {
-    EndpointOptions options; // its texts are the two below, and cache is not used again
+    EndpointOptions options; // its url and model are the two below, its stop texts the caller's; cache is not used again
     char *url, *model;
     char *secret, *authorization; // NULL: there is none; the key, and the header that shows it
     HttpPool *pool;
@@ -154,11 +154,18 @@ static bool is_known(const Endpoint *e, const Question *q) { return e->caching &
 
 bool endpoint_ask(Endpoint *e, const Message *messages, size_t count, uint64_t tag)
 {
+    return endpoint_ask_seeded(e, messages, count, e->options.seed, tag);
+}
+
+bool endpoint_ask_seeded(Endpoint *e, const Message *messages, size_t count, int64_t seed, uint64_t tag)
+{
+    EndpointOptions options = e->options;
+    options.seed = seed;
     Question *q = allocate(1, sizeof *q);
     TRY(q != NULL);
     q->tag = tag;
     q->begun = http_clock();
-    if (!exchange_body(&q->body, &e->options, messages, count)) {
+    if (!exchange_body(&q->body, &options, messages, count)) {
         forget(q);
         return false;
     }
@@ -248,6 +255,7 @@ static void hand_out(Endpoint *e, Question *q, EndpointAnswer *out)
 {
     *out = (EndpointAnswer){.tag = q->tag,
                             .text = e->answer.text,
+                            .reasoning = e->answer.reasoning,
                             .finish_reason = e->answer.finish_reason,
                             .top = e->answer.top,
                             .top_count = e->answer.top_count,
@@ -268,6 +276,7 @@ static void hand_out_failure(Endpoint *e, Question *q, EndpointAnswer *out, int 
                             .status = status,
                             .error = ok ? e->error.data : "no memory to say what",
                             .text = {"", 0},
+                            .reasoning = {"", 0},
                             .finish_reason = "",
                             .attempts = q->attempts};
     end(e, q);

@@ -23,13 +23,18 @@ typedef struct EndpointOptions {
     double temperature; // >= 0
     int64_t max_tokens; // > 0, of an answer
     int64_t seed;       // sent with every question; -1: none
-    bool logprobs;      // ask for the ANSWER_TOP likeliest candidates for the first token
-    int in_flight;      // 1 to HTTP_MOST questions on their way at once
-    int attempts;       // > 0, for each question
-    double seconds;     // > 0, time limit of an attempt
-    double patience;    // seconds for a question, all attempts and pauses together; 0: the number of attempts alone decides
-    double backoff;     // >= 0, seconds before the second attempt, twice as many before each further one, at most a minute
-    const char *cache;  // file of answers, made if it is not there (sampling/answer_cache.h); NULL: none are kept
+    double top_p;       // as of generate, and sent only where they change something: strict servers know no top_k
+    double min_p;
+    int64_t top_k;
+    const char *const *stop; // (stop_count) texts that end an answer
+    size_t stop_count;
+    bool logprobs;     // ask for the ANSWER_TOP likeliest candidates for the first token
+    int in_flight;     // 1 to HTTP_MOST questions on their way at once
+    int attempts;      // > 0, for each question
+    double seconds;    // > 0, time limit of an attempt
+    double patience;   // seconds for a question, all attempts and pauses together; 0: the number of attempts alone decides
+    double backoff;    // >= 0, seconds before the second attempt, twice as many before each further one, at most a minute
+    const char *cache; // file of answers, made if it is not there (sampling/answer_cache.h); NULL: none are kept
 } EndpointOptions;
 
 typedef struct EndpointAnswer {
@@ -38,6 +43,7 @@ typedef struct EndpointAnswer {
     const char *error;         // address, what was wrong at the last attempt, what to do; NULL: nothing failed
     int status;                // failed: HTTP's, of the last attempt; 0: there was none
     Text text;                 // what the model said; UTF-8, may be empty, may hold NUL
+    Text reasoning;            // and its thought before, where the server has taken that apart; size 0: it has not
     const char *finish_reason; // "stop", "length", ...; "" where the server gave none
     const TopToken *top;       // (top_count) candidates for the first token, in the server's order
     size_t top_count;          // 0 to ANSWER_TOP
@@ -54,6 +60,9 @@ Endpoint *endpoint_open(const EndpointOptions *options);
 // the call. What the cache knows is asked of no server: its key is a hash of the whole request, the model's name in it, but neither
 // address nor key. Fails when a message is not UTF-8.
 bool endpoint_ask(Endpoint *endpoint, const Message *messages, size_t count, uint64_t tag);
+
+// The same with a seed of its own (>= 0): a question that is asked several times has several answers.
+bool endpoint_ask_seeded(Endpoint *endpoint, const Message *messages, size_t count, int64_t seed, uint64_t tag);
 
 size_t endpoint_pending(const Endpoint *endpoint); // asked, and not handed out
 

@@ -60,6 +60,24 @@ static bool append_message(Bytes *body, const Message *message)
            bytes_text(body, "}");
 }
 
+static bool append_number(Bytes *body, const char *name, double value)
+{
+    char text[NUMBER_TEXT];
+    number_text(text, value);
+    return bytes_printf(body, ",\"%s\":%s", name, text);
+}
+
+static bool append_sampling(Bytes *body, const EndpointOptions *o)
+{
+    TRY((o->top_p <= 0 || o->top_p >= 1 || append_number(body, "top_p", o->top_p)) &&
+        (o->min_p <= 0 || append_number(body, "min_p", o->min_p)));
+    if (o->top_k > 0)
+        TRY(bytes_printf(body, ",\"top_k\":%" PRId64, o->top_k));
+    for (size_t i = 0; i < o->stop_count; i++)
+        TRY(bytes_text(body, i == 0 ? ",\"stop\":[" : ",") && append_string(body, (Text){o->stop[i], strlen(o->stop[i])}));
+    return o->stop_count == 0 || bytes_text(body, "]");
+}
+
 bool exchange_body(Bytes *body, const EndpointOptions *options, const Message *messages, size_t count)
 {
     char temperature[NUMBER_TEXT];
@@ -76,6 +94,7 @@ bool exchange_body(Bytes *body, const EndpointOptions *options, const Message *m
     TRY(bytes_printf(body, "],\"temperature\":%s,\"max_tokens\":%" PRId64, temperature, options->max_tokens));
     if (options->seed >= 0)
         TRY(bytes_printf(body, ",\"seed\":%" PRId64, options->seed));
+    TRY(append_sampling(body, options));
     if (options->logprobs)
         TRY(bytes_printf(body, ",\"logprobs\":true,\"top_logprobs\":%d", ANSWER_TOP));
     return bytes_text(body, "}");

@@ -45,21 +45,36 @@ static void time_left(char text[32], double seconds)
         snprintf(text, 32, "%02" PRId64 "m%02" PRId64 "s", s / 60, s % 60);
 }
 
+// What was done in so many seconds.
+static void show_speed(const Progress *p, int64_t fresh, int64_t tokens, double seconds)
+{
+    char many[32], speed[32];
+    if (tokens < 0) {
+        fprintf(p->out, " | %.1f answers/s", seconds > 0 ? (double)fresh / seconds : 0);
+        return;
+    }
+    thousands(many, tokens);
+    thousands(speed, seconds > 0 ? (int64_t)((double)tokens / seconds) : 0);
+    fprintf(p->out, " | %s tokens | %s tok/s", many, speed);
+}
+
 void progress_show(Progress *p, int64_t done, int64_t tokens, int64_t running, bool last)
 {
     double now = clock_seconds(), seconds = now - p->begun;
     if (!last && now - p->shown < (p->updating ? EVERY_ON_A_TERMINAL : EVERY_ELSEWHERE))
         return;
-    char finished[32], all[32], many[32], speed[32], left[32];
+    char finished[32], all[32], left[32];
+    int64_t fresh = done - p->before;
     thousands(finished, done);
     thousands(all, p->total);
-    thousands(many, tokens);
-    thousands(speed, seconds > 0 ? (int64_t)((double)tokens / seconds) : 0);
-    int64_t fresh = done - p->before;
-    time_left(left, fresh > 0 ? seconds / (double)fresh * (double)(p->total - done) : 0);
-    fprintf(p->out, "%s%s/%s | %s tokens | %s tok/s", p->updating ? "\r\x1b[K" : "", finished, all, many, speed);
+    fprintf(p->out, "%s%s/%s", p->updating ? "\r\x1b[K" : "", finished, all);
+    show_speed(p, fresh, tokens, seconds);
     if (!last)
-        fprintf(p->out, " | %" PRId64 " running | eta %s", running, left);
+        fprintf(p->out, " | %" PRId64 " running", running);
+    if (!last && fresh > 0) {
+        time_left(left, seconds / (double)fresh * (double)(p->total - done));
+        fprintf(p->out, " | eta %s", left);
+    }
     p->dirty = p->updating && !last;
     if (!p->dirty)
         fputc('\n', p->out);

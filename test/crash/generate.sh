@@ -230,6 +230,85 @@ talks() {
     proved "generate --chat: history, /new, a system turn, whole characters, a line that is too long"
 }
 
+# WAY [WELL]: a server of this kind; its address is in $url, its process is $server, what it was asked is in $work/asked.
+serve() {
+    rm -f "$work/asked" "$work/url"
+    build/test/support/judge_server "$1" "$work/asked" ${2:+"$2"} >"$work/url" &
+    server=$!
+    until [ -s "$work/url" ]; do sleep 0.01; done
+    url=$(cat "$work/url")
+}
+end_server() { kill -9 "$server" && wait "$server" 2>/dev/null || true; }
+
+a_server_teaches() {
+    local teach seeds
+    build/demo_problems train 1 5 20 >"$work/problems.jsonl" # a hundred
+    serve teach
+    teach=("$program" --endpoint "$url" --model Big/Teacher --prompts "$work/problems.jsonl" --out "$out" --samples 4 --temperature 0.7
+        --top-p 0.8 --top-k 20 --stop END --in-flight 8)
+    rm -f "$out" "$out.partial"
+    OPENAI_API_KEY=sk-secret wants 0 "${teach[@]}" 2>"$work/stderr"
+    sane
+    says "asking Big/Teacher at $url, 8 prompts at once"
+    says "400/400 | "
+    ! grep -q "tok/s\|sk-secret" "$work/stderr" "$out" || failed "tokens of a server are counted, or its key is shown"
+    [ "$(wc -l <"$out")" = 400 ] || failed "$(wc -l <"$out") of 400 responses"
+    grep -o '"problem":"[^"]*"' "$out" | uniq >"$work/order"
+    sed -n 's/.*"problem": \("[^"]*"\).*/"problem":\1/p' "$work/problems.jsonl" | cmp - "$work/order" || failed "a server's rows are in another order"
+    grep -q '"sample":3,"text":"<think>\\nIt is\\nseed [0-9]*\.\\n</think>\\n\\nSo it is \\\\boxed{[-0-9]*}.","finish_reason":"stop"}$' "$out" ||
+        failed "the thought is not before the answer"
+    seeds=$(grep -o '"seed":[0-9]*' "$work/asked" | sort -u | wc -l)
+    [ "$seeds" = 400 ] || failed "$seeds seeds for 400 samples"
+    [ "$(grep -c '"temperature":0.7,"max_tokens":8192,"seed":[0-9]*,"top_p":0.8,"top_k":20,"stop":\["END"\]}$' "$work/asked")" = 400 ] ||
+        failed "the options are not those that were given"
+    cp "$out" "$work/taught.jsonl"
+
+    # killed with -9: what was in flight is asked again, and nothing else
+    : >"$work/asked"
+    rm -f "$out"
+    "${teach[@]}" >"$work/stdout" 2>"$work/stderr" &
+    until [ "$(wc -l 2>/dev/null <"$out.partial")" -gt 40 ] 2>/dev/null; do sleep 0.005; done
+    kill -9 $! && wait $! 2>/dev/null || true
+    wants 1 "${teach[@]}" --temperature 0.8 2>"$work/stderr"
+    says "temperature"
+    wants 0 "${teach[@]}" 2>"$work/stderr"
+    says "going on"
+    cmp "$out" "$work/taught.jsonl" || failed "a run that was killed does not end as one that was not"
+    [ "$(wc -l <"$work/asked")" -le 408 ] || failed "$(wc -l <"$work/asked") questions for 400 answers, 8 at a time"
+    end_server
+    proved "generate --endpoint: rows in order, each sample with a seed of its own, thoughts kept; killed with -9: asks again what was in flight"
+}
+
+a_thought_is_trained_as_the_template_renders_it() {
+    sed -n 1p "$work/taught.jsonl" >"$work/one.jsonl"
+    wants 0 ./prepare --tokenizer dev/demo/tokenizer --template qwen3 --out "$work/thoughts" "$work/one.jsonl" >"$work/stdout" 2>"$work/stderr"
+    wants 0 ./prepare --inspect "$work/thoughts/sft" --tokenizer dev/demo/tokenizer >"$work/seen"
+    local problem thought answer
+    problem=$(sed 's/.*"problem":"\([^"]*\)".*/\1/' "$work/one.jsonl")
+    thought=$(sed 's/.*<think>\\n\(.*\)\\n<\/think>.*/\1/' "$work/one.jsonl")
+    answer=$(sed 's/.*<\/think>\\n\\n\(.*\)","finish.*/\1/' "$work/one.jsonl")
+    printf '{"messages": [{"role": "user", "content": "%s Please reason step by step, and put your final answer within \\\\boxed{}."}, ' "$problem" >"$work/chat.jsonl"
+    printf '{"role": "assistant", "reasoning_content": "%s", "content": "%s"}], "id": "1-1", "difficulty": 1}\n' "$thought" "$answer" >>"$work/chat.jsonl"
+    wants 0 ./prepare --tokenizer dev/demo/tokenizer --template qwen3 --out "$work/chat" "$work/chat.jsonl" >"$work/stdout" 2>"$work/stderr"
+    wants 0 ./prepare --inspect "$work/chat/sft" --tokenizer dev/demo/tokenizer >"$work/wanted"
+    grep -q 'seed' "$work/seen" || failed "the thought is not trained"
+    diff <(sed '/ tokens, .*trained/s/ · source.*//' "$work/wanted") <(sed '/ tokens, .*trained/s/ · source.*//' "$work/seen") >"$work/stderr" || failed "a thought in the text is another document than reasoning_content"
+    proved "generate, prepare, inspect: a server's thought is trained as the template renders reasoning_content"
+}
+
+a_server_that_fails_loses_nothing() {
+    serve refuse
+    refused 1 "check OPENAI_API_KEY" $program --endpoint "$url" --model T --prompts "$work/problems.jsonl" --out "$out" --attempts 1
+    [ "$(wc -l <"$work/asked")" -lt 100 ] || failed "a server that wants another key is asked on and on"
+    end_server
+    refused 1 "give --model, the model's name there" $program --endpoint "$url" --prompts "$work/problems.jsonl" --out "$out"
+    refused 1 "--template: is for a model that runs here" $program --endpoint "$url" --model T --prompts "$work/problems.jsonl" --out "$out" --template qwen3
+    refused 1 "--ignore-eos: is for a model that runs here" $program --endpoint "$url" --model T --prompts "$work/problems.jsonl" --out "$out" --ignore-eos
+    refused 1 "--in-flight: is for a server" ask '{"prompt": "a"}' --in-flight 3
+    refused 1 "ids.jsonl:1: a row of ids, and a server is asked in words" $program --endpoint "$url" --model T --prompts "$work/ids.jsonl" --out "$out"
+    proved "generate --endpoint: a server that refuses, options of the other kind, rows of ids: one line each"
+}
+
 rows_come_out_in_order
 nothing_but_row_and_seed_counts
 a_killed_run_goes_on
@@ -239,3 +318,6 @@ logprobs_are_those_of_build_logprobs
 stops
 bare_ids
 talks
+a_server_teaches
+a_thought_is_trained_as_the_template_renders_it
+a_server_that_fails_loses_nothing

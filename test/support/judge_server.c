@@ -1,16 +1,20 @@
 // build/test/support/judge_server WAY LOG [WELL]: a judge for scripts, on 127.0.0.1, that treats every question in one way; the first WELL
-// questions it answers with yes, whatever the way. It writes its address to stdout once it listens, and a line for each question to LOG,
+// questions it answers with yes, whatever the way. WAY teach: a teacher of the demonstration's problems instead, who is wrong where the seed
+// is a multiple of four, and thinks before it answers. It writes its address to stdout once it listens, and a line for each question to LOG,
 // before it answers. Ends when it is killed.
 #include "test/support/server.h"
 #include <fcntl.h>
 
 static const struct {
     const char *way, *status, *said;
-} WAYS[] = {
-    {"yes", "200 OK", "Final Decision: Yes"}, {"no", "200 OK", "<think>Final Decision: Yes?</think>Final Decision: **No**"},
-    {"own", "200 OK", "VERDICT: correct"}, // in another form
-    {"refuse", "401 Unauthorized", NULL},     {"down", "503 Down", NULL},
-    {"no-model", "404 Not Found", NULL},      {"hang", NULL, NULL}};
+} WAYS[] = {{"yes", "200 OK", "Final Decision: Yes"},
+            {"no", "200 OK", "<think>Final Decision: Yes?</think>Final Decision: **No**"},
+            {"own", "200 OK", "VERDICT: correct"}, // in another form
+            {"refuse", "401 Unauthorized", NULL},
+            {"down", "503 Down", NULL},
+            {"no-model", "404 Not Found", NULL},
+            {"hang", NULL, NULL},
+            {"teach", "200 OK", NULL}};
 enum { WAY_COUNT = sizeof WAYS / sizeof *WAYS };
 
 static int way, log_file, well;
@@ -33,13 +37,44 @@ static void note(const Bytes *body)
     bytes_free(&line);
 }
 
-static bool respond(int connection)
+// The value of sums and products of whole numbers, up to the first other character.
+static long value_of(const char *s)
+{
+    long sum = 0, product = strtol(s, (char **)&s, 10);
+    for (char sign = *s; strchr("+-*", sign) != NULL && sign != 0; sign = *s) {
+        long number = strtol(s + 1, (char **)&s, 10);
+        sum += sign == '*' ? 0 : product;
+        product = sign == '*' ? product * number : sign == '-' ? -number : number;
+    }
+    return sum + product;
+}
+
+static bool teach(int connection, const Bytes *body)
+{
+    json_t *request = json_parse(body->data, body->size, "the request");
+    const json_t *messages = json_object_get(request, "messages");
+    const json_t *question = json_object_get(json_array_get(messages, json_array_size(messages) - 1), "content");
+    server_must(json_is_string(question), "a question without text");
+    long seed = (long)json_integer_value(json_object_get(request, "seed"));
+    char answer[300];
+    usleep(SERVER_MICROSECONDS);
+    snprintf(answer, sizeof answer,
+             "{\"choices\":[{\"message\":{\"reasoning_content\":\"\\nIt is\\nseed %ld.\\n\",\"content\":\"\\n\\nSo it is "
+             "\\\\boxed{%ld}.\"},\"finish_reason\":\"stop\"}]}",
+             seed, value_of(json_string_value(question)) + (seed % 4 == 0));
+    json_decref(request);
+    return server_respond(connection, "200 OK", "", answer, strlen(answer));
+}
+
+static bool respond(int connection, const Bytes *request)
 {
     Asked asked = {.connection = connection};
     char body[200];
     int now = way_now();
     if (WAYS[now].status == NULL)
         return answer_never(&asked);
+    if (strcmp(WAYS[now].way, "teach") == 0)
+        return teach(connection, request);
     if (WAYS[now].said == NULL)
         return server_respond(connection, WAYS[now].status, "", "{\"message\":\"not now\"}", 21);
     snprintf(body, sizeof body, "{\"choices\":[{\"message\":{\"content\":\"%s\"},\"finish_reason\":\"stop\"}]}", WAYS[now].said);
@@ -53,7 +88,7 @@ static void *serve(void *given)
     free(given);
     while (server_receive(connection, &head, &body)) {
         note(&body);
-        if (!respond(connection))
+        if (!respond(connection, &body))
             break;
     }
     close(connection);

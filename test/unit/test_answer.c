@@ -98,6 +98,44 @@ static void what_a_server_may_leave_out_may_be_absent_null_or_empty(void **state
     }
 }
 
+static void a_thought_is_kept_apart_from_the_answer(void **state)
+{
+    static const struct {
+        const char *message, *text, *reasoning;
+    } cases[] = {
+        {"{\"content\":\"4\",\"reasoning_content\":\"2+2\"}", "4", "2+2"},
+        {"{\"content\":\"4\",\"reasoning\":\"2+2\",\"reasoning_content\":null}", "4", "2+2"},
+        {"{\"content\":\"4\",\"reasoning_content\":\"a\",\"reasoning\":\"b\"}", "4", "a"},
+        {"{\"content\":null,\"reasoning_content\":\"so long that\"}", "", "so long that"}, // it was cut off in its thought
+        {"{\"reasoning\":\"hm\"}", "", "hm"},
+        {"{\"content\":\"4\",\"reasoning_content\":\"\"}", "4", ""},
+        {"{\"content\":\"4\",\"reasoning_details\":[]}", "4", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char body[300];
+        snprintf(body, sizeof body, "{\"choices\":[{\"message\":%s,\"finish_reason\":\"stop\"}]}", cases[i].message);
+        Answer answer = parse(body), again;
+        for (int time = 0; time < 2; time++) { // as it came, and as a cache gives it back
+            assert_int_equal(answer.text.size, strlen(cases[i].text));
+            assert_memory_equal(answer.text.data, cases[i].text, answer.text.size);
+            assert_int_equal(answer.reasoning.size, strlen(cases[i].reasoning));
+            assert_true(answer.reasoning.size == 0 ||
+                        memcmp(answer.reasoning.data, cases[i].reasoning, answer.reasoning.size) == 0);
+            json_t *kept = answer_json(&answer);
+            assert_non_null(kept);
+            assert_ok(answer_take(&again, kept, "the cache"));
+            answer_free(&answer);
+            answer = again;
+        }
+        answer_free(&answer);
+    }
+    Answer answer;
+    static const char odd[] = "{\"choices\":[{\"message\":{\"content\":\"4\",\"reasoning\":{\"text\":\"2\"}}}]}";
+    assert_refused(answer_parse(&answer, odd, strlen(odd), "it"), "choices[0].message.reasoning is not a text");
+    static const char none[] = "{\"choices\":[{\"message\":{\"content\":null,\"reasoning\":\"\"}}]}";
+    assert_refused(answer_parse(&answer, none, strlen(none), "it"), "message.content is not a text");
+}
+
 static void what_is_no_answer_is_refused_with_what_is_wrong(void **state)
 {
 #define WITH(rest) "{\"choices\":[{\"message\":{\"content\":\"a\"}," rest "}]}"
@@ -391,6 +429,7 @@ int main(void)
         cmocka_unit_test(the_candidates_are_those_of_the_first_token),
         cmocka_unit_test(more_than_twenty_candidates_are_cut_to_twenty),
         cmocka_unit_test(what_a_server_may_leave_out_may_be_absent_null_or_empty),
+        cmocka_unit_test(a_thought_is_kept_apart_from_the_answer),
         cmocka_unit_test(what_is_no_answer_is_refused_with_what_is_wrong),
         cmocka_unit_test(a_line_is_a_small_completion_with_its_key),
         cmocka_unit_test(an_answer_comes_back_as_it_was_to_the_bit),

@@ -124,6 +124,32 @@ static void a_request_is_what_the_api_says(void **state)
     endpoint_close(endpoint);
 }
 
+static void what_samples_is_sent_where_it_changes_something(void **state)
+{
+    static const char *const stop[] = {"END", "\n\""};
+    const Message message = {.role = ROLE_USER, .content = {"right 0 sampling", 16}};
+    EndpointOptions options = options_for(NULL);
+    EndpointAnswer answer;
+    options.top_p = 0.95;
+    options.top_k = 20;
+    options.min_p = 0.05;
+    options.stop = stop;
+    options.stop_count = 2;
+    options.seed = 5;
+    Endpoint *endpoint = open_with(&options);
+    assert_ok(endpoint_ask_seeded(endpoint, &message, 1, 77, 1));
+    assert_ok(endpoint_next(endpoint, &answer));
+    assert_non_null(strstr(server.seen->body, "\"max_tokens\":16,\"seed\":77,\"top_p\":0.95,\"min_p\":0.05,\"top_k\":20,"
+                                              "\"stop\":[\"END\",\"\\n\\\"\"]}"));
+    endpoint_close(endpoint);
+    options = options_for(NULL);
+    options.top_p = 1; // all of them, which is what a server does by itself
+    endpoint = open_with(&options);
+    ask_one(endpoint, "right 0 sampling");
+    assert_null(strstr(server.seen->body, "top_p"));
+    endpoint_close(endpoint);
+}
+
 static void without_a_key_no_header_is_sent_and_without_a_seed_no_seed(void **state)
 {
     EndpointOptions options = options_for(NULL);
@@ -705,6 +731,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_of_two_hundred_questions_gets_its_own_answer_with_sixteen_in_flight),
         cmocka_unit_test(a_request_is_what_the_api_says),
+        cmocka_unit_test(what_samples_is_sent_where_it_changes_something),
         cmocka_unit_test(without_a_key_no_header_is_sent_and_without_a_seed_no_seed),
         cmocka_unit_test(the_candidates_for_the_first_token_come_with_the_answer),
         cmocka_unit_test(the_address_may_end_in_a_slash_or_be_complete),
