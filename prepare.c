@@ -103,6 +103,7 @@ static PrepareOptions prepare_options(const Program *p)
                             .skip_bad_rows = o->skip_bad_rows,
                             .benchmarks = o->decontaminate.items,
                             .benchmark_count = o->decontaminate.count,
+                            .verify = (Verify)option_place("none|drop-wrong|best-of-k|all", o->verify),
                             .memory = (size_t)o->memory};
 }
 
@@ -246,6 +247,7 @@ static bool inspect_files(Program *p)
     options.split = SPLIT_DIFFICULTY;
     options.seed = 0;
     options.need_response = true;
+    options.verify = VERIFY_NOT;
     for (size_t i = 0; i < p->o.files.count; i++)
         if (strcmp(p->o.files.items[i], "-") == 0)
             return fail("--inspect reads files, not the standard input");

@@ -24,6 +24,7 @@
     ROW(files,              arguments, "", "required",        rows,    NEUTRAL,  "JSONL files, folders of them, or -; shards to inspect") \
     ROW(skip_bad_rows,      integer,  "0", ">= 0",            rows,    NEUTRAL,  "rows that may be refused")                     \
     ROW(decontaminate,      list,     "", "",                 rows,    NEUTRAL,  "benchmarks: drop rows that share 13 words with them") \
+    ROW(verify,             choice,   "none", "none|drop-wrong|best-of-k|all", rows, NEUTRAL, "responses: only right ones; the first right one of a prompt; or count") \
     ROW(tokenizer,          folder,   "", "",                 text,    NEUTRAL,  "tokenizer files, or the model's folder")       \
     ROW(template_,          choice,   "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", text, NEUTRAL, "chat template")         \
     ROW(instruction,        text,     INSTRUCTION_DEFAULT, "", text,   NEUTRAL,  "ends the user turn of problem rows, or none")  \

@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 const char *const FATE_NAMES[FATES] = {
-    "sft",        "prompts",   "rl",          "sft_hard",     "prompts_hard", "holdout",        "bad",
-    "unfinished", "duplicate", "same_prompt", "contaminated", "no_answer",    "prompt_held_out"};
+    "sft",        "prompts",    "rl",           "sft_hard",     "prompts_hard", "holdout",         "bad",
+    "unfinished", "duplicate",  "same_prompt",  "contaminated", "no_answer",    "prompt_held_out", "wrong",
+    "unknown",    "unreadable", "another_right"};
 
 const char *const FATE_REASONS[FATES] = {[FATE_BAD] = "are bad",
                                          [FATE_UNFINISHED] = "are unfinished (finish_reason is not stop)",
@@ -18,7 +19,11 @@ const char *const FATE_REASONS[FATES] = {[FATE_BAD] = "are bad",
                                          [FATE_SAME_PROMPT] = "have a prompt that rl/ has already",
                                          [FATE_CONTAMINATED] = "share 13 words with a benchmark",
                                          [FATE_NO_ANSWER] = "are for rl/, but have no reference answer",
-                                         [FATE_PROMPT_HELD_OUT] = "have a prompt that is held out"};
+                                         [FATE_PROMPT_HELD_OUT] = "have a prompt that is held out",
+                                         [FATE_WRONG] = "have a wrong answer",
+                                         [FATE_UNKNOWN] = "have an answer of which no rule knows whether it is right",
+                                         [FATE_UNREADABLE] = "have no reference that an answer can be compared with",
+                                         [FATE_ANOTHER_RIGHT] = "are right, as is an earlier response to their prompt"};
 
 static bool open_sorts(PrepareJob *job)
 {
@@ -181,5 +186,6 @@ void prepare_report_free(PrepareReport *report)
     free(report->files);
     for (int i = 0; i < BAD_ROWS_NAMED; i++)
         free(report->bad_rows[i]);
+    bytes_free(&report->unreadable);
     *report = (PrepareReport){0};
 }

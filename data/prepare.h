@@ -13,6 +13,7 @@
 
 #include "data/names.h"
 #include "data/tokenised.h"
+#include "data/verified.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,6 +48,7 @@ typedef struct PrepareOptions {
     bool need_response; // a row without one is a bad row
     const char *const *benchmarks;
     size_t benchmark_count;
+    Verify verify;
     size_t memory; // bytes for sorting; shards take some 300 MB beside it
 } PrepareOptions;
 
@@ -66,6 +68,10 @@ typedef enum Fate {
     FATE_CONTAMINATED,       // shares 13 words with a benchmark
     FATE_NO_ANSWER,          // for RL, but without a reference answer
     FATE_PROMPT_HELD_OUT,    // its prompt is in another row of the hold-out
+    FATE_WRONG,              // --verify: its response is (data/verified.h)
+    FATE_UNKNOWN,            // --verify: no rule knows whether its response is right
+    FATE_UNREADABLE,         // --verify: its reference can't be compared with anything
+    FATE_ANOTHER_RIGHT,      // --verify best-of-k: an earlier right response to its prompt is kept
     FATES
 } Fate;
 extern const char *const FATE_NAMES[FATES]; // "sft", "prompts", ..., "bad": as in split.json
@@ -74,6 +80,7 @@ typedef struct PrepareGroup { // rows of one source or category
     const char *name;
     int64_t rows[FATES];
     int64_t levels[6];
+    int64_t verified[VERIFIED_KINDS]; // --verify: of its responses, before duplicates went; of sources only
 } PrepareGroup;
 
 typedef struct PrepareGroups {
@@ -100,6 +107,8 @@ typedef struct PrepareReport {
     int shards[FATES];
     uint64_t bytes, runs;           // read; runs of the sort that went to disk
     char *bad_rows[BAD_ROWS_NAMED]; // the errors of the first ones
+    Bytes unreadable;               // --verify: the first rows with such a reference, 'id "reference", ...'
+    int64_t verified[VERIFIED_KINDS];
 } PrepareReport;
 
 // Fails at the first bad row that is one too many (file:line:column), when OUT holds something that is not a preparation, and

@@ -35,25 +35,63 @@ static bool in_pool(const RowState *row) { return row->fate < FATE_DROPPED; }
 // ---- the split at a difficulty, and what can't be used
 
 typedef struct Group {    // of one prompt
-    bool kept, has_rl;    // a row before this one, equal to it, was kept; one is in RL already
+    bool kept;            // a row before this one, equal to it, was kept, or gave way to another right one
+    int64_t in_rl;        // the row that is; -1: none
+    int64_t right;        // --verify best-of-k: the earliest right one that is kept; -1: none
     int64_t first_answer; // the earliest row that is kept and has an answer; -1: none
 } Group;
 
-static Fate fate_of(const PrepareJob *job, const RowState *row, Group *group)
+static const Group NO_ROWS = {.in_rl = -1, .right = -1, .first_answer = -1};
+
+// Of a row for SFT: what is asked of its response, if it has one.
+static Fate trained_fate(const PrepareJob *job, const RowState *row, Fate trained, Fate prompt)
 {
+    static const Fate dropped[VERIFIED_KINDS] = {
+        [VERIFIED_WRONG] = FATE_WRONG, [VERIFIED_UNKNOWN] = FATE_UNKNOWN, [VERIFIED_UNREADABLE] = FATE_UNREADABLE};
+    Verify verify = job->options->split == SPLIT_RL_ONLY ? VERIFY_NOT : job->options->verify;
+    if (!(row->flags & ROW_HAS_RESPONSE))
+        return prompt;
+    return verify == VERIFY_NOT || verify == VERIFY_ALL || row->verified == VERIFIED_RIGHT ? trained : dropped[row->verified];
+}
+
+// Rows of a group come in no order, so a later one may displace one that has a fate already.
+static Fate first_right(const PrepareJob *job, Group *group, int64_t number)
+{
+    int64_t before = group->right;
+    if (before >= 0 && before < number)
+        return FATE_ANOTHER_RIGHT;
+    if (before >= 0)
+        job->rows[before].fate = FATE_ANOTHER_RIGHT;
+    group->right = number;
+    return FATE_SFT;
+}
+
+// One row of a prompt; where responses are verified, one with a right response, which other splits train on.
+static Fate rl_fate(const PrepareJob *job, Group *group, int64_t number)
+{
+    int64_t before = group->in_rl;
+    bool better = before >= 0 && job->rows[number].verified == VERIFIED_RIGHT && job->rows[before].verified != VERIFIED_RIGHT;
+    if (before >= 0 && !better)
+        return FATE_SAME_PROMPT;
+    if (before >= 0)
+        job->rows[before].fate = FATE_SAME_PROMPT;
+    group->in_rl = number;
+    return FATE_RL;
+}
+
+static Fate fate_of(const PrepareJob *job, Group *group, int64_t number)
+{
+    const RowState *row = &job->rows[number];
     int tau = job->options->tau;
     if (row->flags & ROW_CONTAMINATED)
         return FATE_CONTAMINATED;
     if (group->kept)
         return FATE_DUPLICATE;
-    if (tau == 0 || row->level <= tau)
-        return row->flags & ROW_HAS_RESPONSE ? FATE_SFT : FATE_PROMPT;
-    if (!(row->flags & ROW_HAS_ANSWER))
-        return FATE_NO_ANSWER;
-    if (group->has_rl)
-        return FATE_SAME_PROMPT;
-    group->has_rl = true;
-    return FATE_RL;
+    if (tau == 0 || row->level <= tau) {
+        Fate fate = trained_fate(job, row, FATE_SFT, FATE_PROMPT);
+        return fate == FATE_SFT && job->options->verify == VERIFY_BEST_OF_K ? first_right(job, group, number) : fate;
+    }
+    return row->flags & ROW_HAS_ANSWER ? rl_fate(job, group, number) : FATE_NO_ANSWER;
 }
 
 static void end_group(PrepareJob *job, const Group *group)
@@ -66,7 +104,7 @@ static void end_group(PrepareJob *job, const Group *group)
 static bool split_at_tau(PrepareJob *job, int64_t *prompts)
 {
     GroupReader g = {.facts = job->facts};
-    Group group = {.first_answer = -1};
+    Group group = NO_ROWS;
     bool counted = false;
     *prompts = 0;
     TRY(sorter_sort(job->facts));
@@ -75,12 +113,12 @@ static bool split_at_tau(PrepareJob *job, int64_t *prompts)
         RowState *row = &job->rows[g.number];
         if (!g.same_prompt) {
             end_group(job, &group);
-            group = (Group){.first_answer = -1};
+            group = NO_ROWS;
             counted = false;
         }
         group.kept = group.kept && g.same_row;
-        row->fate = (uint8_t)fate_of(job, row, &group);
-        group.kept = group.kept || in_pool(row);
+        row->fate = (uint8_t)fate_of(job, &group, (int64_t)g.number);
+        group.kept = group.kept || in_pool(row) || row->fate == FATE_ANOTHER_RIGHT;
         if (in_pool(row)) {
             *prompts += !counted;
             counted = true;
@@ -158,17 +196,17 @@ static void split_at_random(PrepareJob *job)
         if (!in_pool(row) || row->fate == FATE_HOLDOUT)
             continue;
         bool drawn = is_drawable(row) && keyed_permutation(job->options->seed, RANDOM_SPLIT, 0, 0, drawable, place++) < wanted;
-        row->fate = drawn ? FATE_RL : row->flags & ROW_HAS_RESPONSE ? FATE_SFT : FATE_PROMPT;
+        row->fate = (uint8_t)(drawn ? FATE_RL : trained_fate(job, row, FATE_SFT, FATE_PROMPT));
     }
 }
 
-static Fate other_fate(const RowState *row, SplitKind split)
+static Fate other_fate(const PrepareJob *job, const RowState *row)
 {
-    bool response = row->flags & ROW_HAS_RESPONSE;
+    SplitKind split = job->options->split;
     if (split == SPLIT_SFT_ONLY)
-        return response ? FATE_SFT : FATE_PROMPT;
+        return trained_fate(job, row, FATE_SFT, FATE_PROMPT);
     if (split == SPLIT_HARD_SFT)
-        return row->fate != FATE_RL ? (Fate)row->fate : response ? FATE_HARD_SFT : FATE_HARD_PROMPT;
+        return row->fate != FATE_RL ? (Fate)row->fate : trained_fate(job, row, FATE_HARD_SFT, FATE_HARD_PROMPT);
     if (row->flags & ROW_FIRST_ANSWER) // SPLIT_RL_ONLY
         return FATE_RL;
     return row->flags & ROW_HAS_ANSWER ? FATE_SAME_PROMPT : FATE_NO_ANSWER;
@@ -184,6 +222,6 @@ bool prepare_decide(PrepareJob *job)
         split_at_random(job);
     for (int64_t i = 0; split != SPLIT_AT_RANDOM && split != SPLIT_DIFFICULTY && i < job->report->rows; i++)
         if (in_pool(&job->rows[i]) && job->rows[i].fate != FATE_HOLDOUT)
-            job->rows[i].fate = (uint8_t)other_fate(&job->rows[i], split);
+            job->rows[i].fate = (uint8_t)other_fate(job, &job->rows[i]);
     return true;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_MOST = 10000 };
+enum { NAMES_MOST = 10000, NAME_SHOWN = 40 };
 static const char OTHERS[] = "(others)";
 
 static PrepareGroup *group_of(PrepareGroups *groups, Text name)
@@ -38,5 +38,24 @@ bool prepare_count(PrepareReport *report, Fate fate, int level, Text source, Tex
         count_in(&report->answers, fate, level, kind));
     report->fates[fate]++;
     report->levels[level][fate]++;
+    return true;
+}
+
+static int shown(Text s) { return s.size <= NAME_SHOWN ? (int)s.size : (int)utf8_valid_prefix(s.data, NAME_SHOWN); }
+
+bool prepare_count_verified(PrepareReport *report, const RowState *row, Text source, Text id, Text reference)
+{
+    PrepareGroup *group = group_of(&report->sources, source.data == NULL ? (Text){"", 0} : source);
+    TRY(group != NULL);
+    int64_t *count = &report->verified[row->verified];
+    group->verified[row->verified]++;
+    (*count)++;
+    if (row->verified != VERIFIED_UNREADABLE || *count > BAD_ROWS_NAMED)
+        return true;
+    TRY(bytes_printf(&report->unreadable, "%s%.*s \"%.*s\"", *count > 1 ? ", " : "", shown(id), id.data, shown(reference),
+                     reference.data == NULL ? "" : reference.data));
+    for (size_t i = 0; i < report->unreadable.size; i++) // nothing that acts on a terminal
+        if ((unsigned char)report->unreadable.data[i] < ' ' || report->unreadable.data[i] == 0x7f)
+            report->unreadable.data[i] = ' ';
     return true;
 }

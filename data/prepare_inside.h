@@ -6,9 +6,10 @@
 #include "data/prepare.h"
 #include "data/sorter.h"
 
-// What is known of every row of the input, by its number: three bytes each, so that all of them fit in memory.
+// What is known of every row of the input, by its number: four bytes each, so that all of them fit in memory.
 typedef struct RowState {
     uint8_t fate, level, flags;
+    uint8_t verified; // Verified
 } RowState;
 
 enum { ROW_HAS_RESPONSE = 1, ROW_HAS_ANSWER = 2, ROW_CONTAMINATED = 4, ROW_FIRST_ANSWER = 8, ROW_SPOOLED = 16 };
@@ -43,5 +44,8 @@ extern const char *const FATE_REASONS[FATES]; // why rows were dropped, as a sen
 
 // kind: of the reference answer; size 0: it has none, or it was not looked at
 bool prepare_count(PrepareReport *report, Fate fate, int level, Text source, Text category, Text kind);
+
+// --verify: what was found of a response.
+bool prepare_count_verified(PrepareReport *report, const RowState *row, Text source, Text id, Text reference);
 
 #endif

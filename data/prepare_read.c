@@ -146,7 +146,9 @@ static bool take_record(const Reader *reader, Row *row, Worker *worker, const Re
     SpoolHead head = {.number = (uint64_t)number};
     head.key = make_keys(row, &worker->tokens, options->seed, number);
     bool keep = options->tau > 0 || options->holdout > 0 || options->split != SPLIT_DIFFICULTY || !answers;
-    char *json = keep ? row_text(record, source) : NULL;
+    char *json = keep || options->verify != VERIFY_NOT ? row_text(record, source) : NULL;
+    if (options->verify != VERIFY_NOT && json != NULL)
+        row->state.verified = (uint8_t)record_verify(record, text_of(json));
     if (record->answer != NULL)
         head.kind = (uint32_t)answer_kind(text_of(json), text_of(record->answer));
     bool ok = (!keep || json != NULL) && spool_row(row, record, &worker->tokens, source, json, head);

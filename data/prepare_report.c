@@ -141,6 +141,35 @@ static int64_t only_for_judges(const PrepareGroups *answers)
     return rows;
 }
 
+// What --verify found, before duplicates and others went.
+static bool table_verified(const Table *t)
+{
+    const PrepareReport *r = t->report;
+    const PrepareGroup **list = sorted_groups(&r->sources);
+    PrepareGroup all = {.name = "all"};
+    bool ok = list != NULL && bytes_printf(t->out, "%-*s", NAME_WIDTH, "responses");
+    memcpy(all.verified, r->verified, sizeof all.verified);
+    all.rows[FATE_UNFINISHED] = r->fates[FATE_UNFINISHED];
+    for (int v = VERIFIED_RIGHT; ok && v < VERIFIED_KINDS; v++)
+        ok = bytes_printf(t->out, "%14s", VERIFIED_NAMES[v]);
+    ok = ok && bytes_printf(t->out, "%14s\n", "unfinished");
+    for (size_t i = 0; ok && i <= r->sources.count; i++) {
+        const PrepareGroup *g = i < r->sources.count ? list[i] : &all;
+        if (i >= GROUPS_SHOWN && g != &all)
+            continue;
+        ok = bytes_text(t->out, "  ") && table_name(t, g->name[0] == 0 ? "(none)" : g->name);
+        for (int v = VERIFIED_RIGHT; ok && v < VERIFIED_KINDS; v++)
+            ok = bytes_printf(t->out, "%14" PRId64, g->verified[v]);
+        ok = ok && bytes_printf(t->out, "%14" PRId64 "\n", g->rows[FATE_UNFINISHED]);
+    }
+    free(list);
+    if (ok && r->verified[VERIFIED_UNREADABLE] > 0)
+        ok = bytes_printf(t->out, "no rule can compare an answer with %" PRId64 " references: %s%s\n",
+                          r->verified[VERIFIED_UNREADABLE], r->unreadable.data,
+                          r->verified[VERIFIED_UNREADABLE] > BAD_ROWS_NAMED ? ", ..." : "");
+    return ok && bytes_text(t->out, "\n");
+}
+
 static bool table_dropped(const Table *t)
 {
     const PrepareReport *r = t->report;
@@ -197,7 +226,7 @@ bool prepare_table(Bytes *out, const PrepareReport *report, const PrepareOptions
     return table_files(&t) && bytes_text(out, "\n") && table_head(&t) && table_levels(&t) &&
            table_groups(&t, "source", &report->sources) && table_groups(&t, "category", &report->categories) &&
            table_groups(&t, "answer", &report->answers) && table_row(&t, "all", report->fates) && bytes_text(out, "\n") &&
-           table_dropped(&t) && table_shards(&t, options);
+           (options->verify == VERIFY_NOT || table_verified(&t)) && table_dropped(&t) && table_shards(&t, options);
 }
 
 // ---- split.json
@@ -254,6 +283,32 @@ static bool set_levels(json_t *root, const PrepareReport *r)
     return set(root, "difficulty", object) && ok;
 }
 
+static json_t *verified_json(const int64_t verified[VERIFIED_KINDS], int64_t unfinished)
+{
+    json_t *object = json_object();
+    bool ok = set_count(object, "unfinished", unfinished);
+    for (int v = VERIFIED_RIGHT; ok && v < VERIFIED_KINDS; v++)
+        ok = set_count(object, VERIFIED_NAMES[v], verified[v]);
+    if (ok)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static bool set_verified(json_t *root, const PrepareReport *r, const PrepareOptions *o)
+{
+    static const char *const names[] = {"", "drop-wrong", "best-of-k", "all"};
+    if (o->verify == VERIFY_NOT)
+        return true;
+    json_t *sources = json_object();
+    bool ok = set(root, "verify", json_string(names[o->verify])) &&
+              set(root, "verified", verified_json(r->verified, r->fates[FATE_UNFINISHED]));
+    for (size_t i = 0; ok && i < r->sources.count; i++)
+        ok = set(sources, r->sources.list[i].name,
+                 verified_json(r->sources.list[i].verified, r->sources.list[i].rows[FATE_UNFINISHED]));
+    return set(root, "verified_by_source", sources) && ok;
+}
+
 static bool set_dropped(json_t *root, const PrepareReport *r)
 {
     json_t *dropped = json_object();
@@ -298,8 +353,9 @@ json_t *prepare_json(const PrepareReport *r, const PrepareOptions *options)
         ok = set_part(root, "sft_hard", r, FATE_HARD_SFT, FATE_HARD_PROMPT);
     json_t *holdout = json_object();
     ok = set_count(holdout, "count", r->fates[FATE_HOLDOUT]) && set(root, "holdout", holdout) && ok;
-    ok = ok && set_dropped(root, r) && set_levels(root, r) && set_groups(root, "source", &r->sources) &&
-         set_groups(root, "category", &r->categories) && set_groups(root, "answer", &r->answers) && set_files(root, r) &&
+    ok = ok && set_verified(root, r, options) && set_dropped(root, r) && set_levels(root, r) &&
+         set_groups(root, "source", &r->sources) && set_groups(root, "category", &r->categories) &&
+         set_groups(root, "answer", &r->answers) && set_files(root, r) &&
          set_count(root, "replaced_difficulties", r->replaced_difficulties);
     if (ok)
         return root;

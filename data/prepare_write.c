@@ -151,7 +151,8 @@ static bool write_record(Writer *w, const uint8_t *key, const uint8_t *data)
     Spooled s = spooled_of(data);
     Fate fate = (Fate)w->job->rows[s.head.number].fate;
     int level = key[0];
-    TRY(prepare_count(w->job->report, fate, level, s.source, s.category, kind_name(&s.head)));
+    TRY(prepare_count(w->job->report, fate, level, s.source, s.category, kind_name(&s.head)) &&
+        prepare_count_verified(w->job->report, &w->job->rows[s.head.number], s.source, s.id, s.answer));
     if (fate >= FATE_DROPPED)
         return true;
     return is_shard(fate) ? write_shard(w, fate, &s, level) : write_line(w, fate, s.row);

@@ -296,6 +296,17 @@ a_thought_is_trained_as_the_template_renders_it() {
     proved "generate, prepare, inspect: a server's thought is trained as the template renders reasoning_content"
 }
 
+only_right_responses_are_trained_on() {
+    local right wrong
+    wrong=$(grep -o 'seed [0-9]*' "$work/taught.jsonl" | awk '$2 % 4 == 0' | wc -l) # it errs there
+    right=$((400 - wrong))
+    wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --out "$work/right" --verify drop-wrong "$work/taught.jsonl" \
+        >"$work/stdout" 2>"$work/stderr"
+    grep -qE "^  all +$right +$wrong +0 +0 +0$" "$work/stdout" || failed "not $right right and $wrong wrong responses"
+    grep -q "right/sft: $right records" "$work/stdout" || failed "other responses than the right ones are trained on"
+    proved "generate, prepare --verify: of 400 responses, the $right right ones are trained on"
+}
+
 a_server_that_fails_loses_nothing() {
     serve refuse
     refused 1 "check OPENAI_API_KEY" $program --endpoint "$url" --model T --prompts "$work/problems.jsonl" --out "$out" --attempts 1
@@ -320,4 +331,5 @@ bare_ids
 talks
 a_server_teaches
 a_thought_is_trained_as_the_template_renders_it
+only_right_responses_are_trained_on
 a_server_that_fails_loses_nothing

@@ -37,16 +37,15 @@ static void note(const Bytes *body)
     bytes_free(&line);
 }
 
-// The value of sums and products of whole numbers, up to the first other character.
+// The demonstration's arithmetic: from left to right, modulo 100, up to the first other character.
 static long value_of(const char *s)
 {
-    long sum = 0, product = strtol(s, (char **)&s, 10);
-    for (char sign = *s; strchr("+-*", sign) != NULL && sign != 0; sign = *s) {
+    long value = strtol(s, (char **)&s, 10);
+    for (char sign = *s; sign == '+' || sign == '-' || sign == '*'; sign = *s) {
         long number = strtol(s + 1, (char **)&s, 10);
-        sum += sign == '*' ? 0 : product;
-        product = sign == '*' ? product * number : sign == '-' ? -number : number;
+        value = (sign == '*' ? value * number : sign == '-' ? value - number : value + number) % 100;
     }
-    return sum + product;
+    return (value + 100) % 100;
 }
 
 static bool teach(int connection, const Bytes *body)
