@@ -7,6 +7,7 @@
 // first update of a step is exactly 1: that is checked, token by token. Weights are changed where they lie; there is nothing to copy.
 #include "base/machine.h"
 #include "base/signals.h"
+#include "data/cache.h"
 #include "data/mix.h"
 #include "model/folder.h"
 #include "rl/rl.h"
@@ -24,6 +25,9 @@ typedef struct Rl {
     Sampler policy; // the model that samples and learns
     Optimizer optimizer;
     Documents prompts, held_out;
+    ShardFolders prompt_folders, held_out_folders;
+    char *cache; // where JSONL becomes shards: OUT/cache, or for --plan a temporary folder
+    bool begun;  // a run that is not refused keeps its cache
     DroppedPrompts dropped;
     uint32_t *twins;       // among the prompts
     LoaderWeight *weights; // of --mix
@@ -42,7 +46,7 @@ typedef struct Rl {
     bool told_why;                  // a response without a reward was explained
     int64_t told_nothing, told_few; // steps, from 1, when it was said that rewards say nothing, or that few groups have a signal
     Bytes silence;                  // why a step had nothing to learn from, which ends the run
-    char *rollouts;                 // OUT/rollouts
+    char *rollouts, *evaluations;   // OUT/rollouts, OUT/evaluations
 } Rl;
 
 static double seconds(void)
@@ -325,7 +329,7 @@ static bool evaluate_held_out(Rl *s)
     free(numbers);
     TRY(ok);
     Validation v;
-    ok = validate(&v, &rollout, &s->held_out);
+    ok = validate(&v, &rollout, &s->held_out) && rollout_write(&rollout, s->policy.tokenizer, s->evaluations, s->run.step);
     if (ok) {
         Metrics m;
         metrics_of_validation(&m, &v, &rollout, &s->held_out, seconds() - start);
@@ -550,7 +554,10 @@ static bool open_policy(Rl *s)
     return (s->encoder = encoder_open(s->policy.tokenizer)) != NULL;
 }
 
-static bool open_prompts(Rl *s)
+enum { CACHE_MEMORY = 256 << 20 };
+
+// Shards, or JSONL that becomes shards in OUT/cache first.
+static bool open_documents(Rl *s, Documents *documents, ShardFolders *folders, const OptionList *words)
 {
     DocumentOptions reading = {.kind = SHARD_RL,
                                .seq_len = s->o.max_prompt_tokens,
@@ -558,9 +565,43 @@ static bool open_prompts(Rl *s)
                                .vocabulary = (int32_t)s->policy.config.vocabulary,
                                .tokenizer = tokenizer_hash(s->policy.tokenizer),
                                .template_ = s->policy.chat.kind};
-    TRY(documents_open(&s->prompts, &reading, s->o.data.items, s->o.data.count));
+    PrepareOptions preparing = {0};
+    preparing.rules.tokenizer = s->policy.tokenizer;
+    preparing.rules.chat = &s->policy.chat;
+    preparing.rules.vocabulary = (int32_t)s->policy.config.vocabulary;
+    preparing.instruction = s->o.instruction;
+    preparing.skip_bad_rows = s->o.skip_bad_rows;
+    preparing.split = SPLIT_RL_ONLY;
+    preparing.memory = CACHE_MEMORY;
+    PrepareInput *inputs = (PrepareInput *)allocate(words->count, sizeof *inputs);
+    TRY(inputs != NULL);
+    for (size_t i = 0; i < words->count; i++)
+        inputs[i].path = words->items[i];
+    preparing.inputs = inputs;
+    preparing.input_count = words->count;
+    bool ok = shard_folders(folders, &preparing, s->cache);
+    free(inputs);
+    TRY(ok);
+    ok = documents_open(documents, &reading, (const char *const *)folders->paths, folders->count);
+    return ok || (folders->cached ? fail_in("the shards of %s in %s, which may be removed", words->items[0], s->cache) : false);
+}
+
+// What is prepared here asks as what was prepared before does.
+static bool asked_alike(const Rl *s)
+{
+    const ShardAbout *data = documents_about(&s->prompts), *held_out = documents_about(&s->held_out);
+    bool prepared_here = s->prompt_folders.cached || s->held_out_folders.cached;
+    return !prepared_here || data->instruction == held_out->instruction ||
+           fail("%s: --eval-data and --data end the user's turn otherwise; give the --instruction that %s was prepared with",
+                s->o.eval_data.items[0], s->o.data.items[0]);
+}
+
+static bool open_prompts(Rl *s)
+{
+    TRY(s->o.plan ? folder_temporary(&s->cache, "plan") : (s->cache = path_join(s->o.out, "cache")) != NULL);
+    TRY(open_documents(s, &s->prompts, &s->prompt_folders, &s->o.data));
     if (s->o.eval_data.count > 0)
-        TRY(documents_open(&s->held_out, &reading, s->o.eval_data.items, s->o.eval_data.count));
+        TRY(open_documents(s, &s->held_out, &s->held_out_folders, &s->o.eval_data) && asked_alike(s));
     TRY(mix_parse(&s->weights, s->o.mix.items, s->o.mix.count));
     TRY(rewards_check_sources(&s->rewards, &s->prompts));
     TRY(prompts_drop_incomparable(&s->dropped, &s->prompts, &s->rewards, s->o.judge_model[0] != 0));
@@ -607,6 +648,17 @@ static bool resume(Rl *s)
     return curriculum_resume(&s->curriculum, json_object_get(s->run.recipe, "curriculum"), where);
 }
 
+static void tell_of_preparation(RunLog *log, const char *option, const ShardFolders *folders)
+{
+    const PrepareReport *r = &folders->report;
+    if (folders->prepared && r->fates[FATE_RL] < r->rows)
+        log_note(log,
+                 "%s: %" PRId64 " of %" PRId64 " rows are left out: %" PRId64 " without a reference answer, %" PRId64
+                 " with a prompt that is there already, %" PRId64 " bad or unfinished",
+                 option, r->rows - r->fates[FATE_RL], r->rows, r->fates[FATE_NO_ANSWER],
+                 r->fates[FATE_SAME_PROMPT] + r->fates[FATE_DUPLICATE], r->fates[FATE_BAD] + r->fates[FATE_UNFINISHED]);
+}
+
 static bool announce(Rl *s)
 {
     RunLog *log = &s->run.log;
@@ -617,6 +669,8 @@ static bool announce(Rl *s)
     log_note(log, "%" PRId64 " prompts (%" PRId64 " longer ones dropped), %" PRId64 " responses a step, %" PRId64 " updates",
              s->prompts.count, s->prompts.too_long, prompts * s->o.samples_per_prompt,
              s->o.update_epochs * ((prompts + s->o.prompts_per_update - 1) / s->o.prompts_per_update));
+    tell_of_preparation(log, "--data", &s->prompt_folders);
+    tell_of_preparation(log, "--eval-data", &s->held_out_folders);
     if (s->dropped.count > 0)
         log_note(log, "%" PRId64 " problems are left out: %s (%s)%s", s->dropped.count,
                  s->judge != NULL ? "they have no reference"
@@ -651,6 +705,7 @@ static bool open_run(Rl *s)
     s->saved = s->run.step;
     TRY(!resumed || resume(s));
     TRY((s->rollouts = path_join(s->o.out, "rollouts")) != NULL && rollouts_cut(s->rollouts, s->run.step));
+    TRY((s->evaluations = path_join(s->o.out, "evaluations")) != NULL && rollouts_cut(s->evaluations, s->run.step));
     TRY(run_describe(&s->run, &s->options, s->policy.tokenizer_folder.data));
     return announce(s);
 }
@@ -696,7 +751,9 @@ static bool reinforce(Rl *s, bool *stopped)
     TRY(open_optimizer(s));
     if (s->o.plan)
         return print_plan(s);
-    TRY(open_run(s) && train(s, stopped));
+    TRY(open_run(s));
+    s->begun = true;
+    TRY(train(s, stopped));
     if (*stopped)
         log_note(&s->run.log,
                  s->run.step == 0 ? "stopped by a signal before the end of the first step; the same command begins again"
@@ -709,12 +766,20 @@ static void close_all(Rl *s)
 {
     run_close(&s->run);
     free(s->rollouts);
+    free(s->evaluations);
     bytes_free(&s->silence);
     optimizer_close(&s->optimizer);
     curriculum_close(&s->curriculum);
     free(s->twins);
     documents_close(&s->prompts);
     documents_close(&s->held_out);
+    if (!s->begun && s->cache != NULL) {
+        shard_folders_discard(&s->prompt_folders, s->cache);
+        shard_folders_discard(&s->held_out_folders, s->cache);
+    }
+    free(s->cache);
+    shard_folders_free(&s->prompt_folders);
+    shard_folders_free(&s->held_out_folders);
     mix_free(s->weights, s->o.mix.count);
     bytes_free(&s->dropped.names);
     encoder_close(s->encoder);

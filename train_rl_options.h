@@ -3,6 +3,7 @@
 #define TRAIN_RL_OPTIONS_H
 
 #include "base/options.h"
+#include "data/records.h"
 
 #define TRAIN_RL_USAGE                                                                                                           \
     "train_rl: reinforcement learning with verifiable rewards of a Qwen3 or Qwen2 model\n"                                       \
@@ -17,8 +18,10 @@
     ROW(model,              folder,  "", "required",          model,     NEUTRAL,  "model to start from, a Hugging Face folder") \
     ROW(tokenizer,          folder,  "", "",                  model,     NEUTRAL,  "tokenizer files, if not the model's")        \
     ROW(template_,          choice,  "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", model,     IDENTITY, "chat template")    \
-    ROW(data,               list,    "", "required",          data,      NEUTRAL,  "rl/ folders of ./prepare")                   \
-    ROW(eval_data,          list,    "", "",                  data,      NEUTRAL,  "rl/ folders of held-out problems")           \
+    ROW(data,               list,    "", "required",          data,      NEUTRAL,  "rl/ folders of ./prepare, or JSONL files")   \
+    ROW(eval_data,          list,    "", "",                  data,      NEUTRAL,  "held-out problems, likewise")                \
+    ROW(instruction,        text,    INSTRUCTION_DEFAULT, "", data,      NEUTRAL,  "of JSONL files: ends the user turn of problem rows, or none") \
+    ROW(skip_bad_rows,      integer, "0", ">= 0",             data,      NEUTRAL,  "of JSONL files: rows that may be refused")   \
     ROW(max_prompt_tokens,  integer, "1024", "> 1",           data,      IDENTITY, "prompts that are longer are dropped")        \
     ROW(order,              choice,  "random", "random|sorted|shuffled|mixed", data, IDENTITY, "of an epoch's prompts (sorted: easy to hard)") \
     ROW(mix,                repeated, "", "",                 data,      IDENTITY, "weights for mixed: level:1=4 or source:math=0.5") \

@@ -70,7 +70,8 @@ static bool content_key(uint64_t *hash, const PrepareOptions *options)
                               r->tokenizer == NULL ? 0 : (uint64_t)r->chat->kind,
                               r->train_turn_newline,
                               (uint64_t)r->vocabulary,
-                              (uint64_t)options->skip_bad_rows};
+                              (uint64_t)options->skip_bad_rows,
+                              (uint64_t)options->split};
     *hash = 0;
     mix_in(hash, rules, sizeof rules);
     mix_in(hash, options->instruction == NULL ? "" : options->instruction,
@@ -94,9 +95,10 @@ static bool content_key(uint64_t *hash, const PrepareOptions *options)
 static bool prepare_cached(ShardFolders *folders, const char *cache, PrepareOptions *options)
 {
     uint64_t key;
-    Bytes out = {0}, sft = {0}, split = {0};
+    Bytes out = {0}, part = {0}, split = {0};
+    const char *name = options->split == SPLIT_RL_ONLY ? "rl" : "sft";
     TRY(content_key(&key, options));
-    bool ok = bytes_printf(&out, "%s/%016" PRIx64, cache, key) && bytes_printf(&sft, "%s/sft", out.data) &&
+    bool ok = bytes_printf(&out, "%s/%016" PRIx64, cache, key) && bytes_printf(&part, "%s/%s", out.data, name) &&
               bytes_printf(&split, "%s/split.json", out.data);
     if (ok && !file_exists(split.data)) {
         options->out = out.data;
@@ -105,9 +107,9 @@ static bool prepare_cached(ShardFolders *folders, const char *cache, PrepareOpti
         folders->made = ok ? copy_text(out.data) : NULL;
     }
     folders->cached = true;
-    ok = ok && add_path(folders, sft.data);
+    ok = ok && add_path(folders, part.data);
     bytes_free(&out);
-    bytes_free(&sft);
+    bytes_free(&part);
     bytes_free(&split);
     return ok;
 }

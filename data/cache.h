@@ -19,7 +19,7 @@ typedef struct ShardFolders {
 } ShardFolders;
 
 // options->inputs: folders of shards, shards, JSONL files and folders of them, and how to prepare the JSONL ones among them (out is
-// set here); cache: the folder for the result, CACHE/<hash>/, made when it is needed.
+// set here), for SFT, or with SPLIT_RL_ONLY for RL; cache: the folder for the result, CACHE/<hash>/, made when it is needed.
 bool shard_folders(ShardFolders *folders, const PrepareOptions *options, const char *cache);
 void shard_folders_free(ShardFolders *folders);
 

@@ -56,10 +56,11 @@ bool rollout_set_aside(Rollout *o, Group *g, const char *why)
 
 // ---- for people
 
-static void set_number(json_t *row, const char *name, double value) // none where it could not be had
+static bool set(json_t *row, const char *name, json_t *value) { return json_object_set_new(row, name, value) == 0; }
+
+static bool set_number(json_t *row, const char *name, double value) // none where it could not be had
 {
-    if (row != NULL && isfinite(value))
-        json_object_set_new(row, name, json_real(value));
+    return !isfinite(value) || set(row, name, json_real(value));
 }
 
 static const char *judge_word(const Response *r) // NULL: not asked
@@ -72,55 +73,95 @@ static const char *judge_word(const Response *r) // NULL: not asked
 static json_t *text_json(Text s) { return json_stringn(s.data == NULL ? "" : s.data, s.size); } // NULL where it is not UTF-8
 static json_t *json_of(const char *s) { return text_json((Text){s, s == NULL ? 0 : strlen(s)}); }
 
-static json_t *response_json(const Group *g, const Response *r, const Bytes *prompt, int64_t sample, int64_t step)
+static json_t *ids_json(const int32_t *ids, int64_t count)
 {
-    const char *judge = judge_word(r);
-    json_t *row =
-        json_pack("{s:I, s:o, s:o, s:i, s:I, s:s%, s:o, s:o, s:I, s:s}", "step", (json_int_t)step, "id", text_json(g->prompt.id),
-                  "source", text_json(g->prompt.source), "difficulty", g->prompt.difficulty, "sample", (json_int_t)sample,
-                  "prompt", prompt->data, prompt->size, "response", text_json((Text){r->text.data, r->text.size}), "reference",
-                  text_json(g->prompt.answer), "tokens", (json_int_t)r->count, "finish_reason", r->ended ? "stop" : "length");
-    json_t *judged = json_pack("{s:o, s:s, s:s, s:s, s:f, s:f}", "answer", json_of(r->answer), "kind", ANSWER_KIND_NAMES[r->kind],
-                               "verdict", VERDICT_NAMES[r->verdict], "rule", r->rule == NULL ? "" : r->rule, "mean_logprob",
-                               r->mean_logprob, "least_logprob", r->least_logprob);
-    bool ok = row != NULL && judged != NULL && json_object_update(row, judged) == 0 &&
-              (judge == NULL || json_object_set_new(row, "judge", json_of(judge)) == 0) &&
-              (g->aside == NULL || json_object_set_new(row, "aside", json_string(g->aside)) == 0);
-    json_decref(judged);
-    for (int part = 0; part < REWARD_PARTS; part++)
-        set_number(row, REWARD_NAMES[part], r->parts[part]);
-    set_number(row, "reward", r->reward);
-    if (r->reference != NULL)
-        set_number(row, "kl", r->kl);
-    set_number(row, "advantage", r->advantage);
+    json_t *list = json_array();
+    for (int64_t i = 0; list != NULL && i < count; i++)
+        if (json_array_append_new(list, json_integer(ids[i])) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
+
+// What all responses of a group have in common.
+static json_t *prompt_json(const Group *g, const Tokenizer *tokenizer, int64_t step)
+{
+    const ShardEntry *p = &g->prompt;
+    Bytes text = {0};
+    json_t *problem = p->row.size == 0 ? NULL : json_loadb(p->row.data, p->row.size, 0, NULL), *row = NULL;
+    const json_t *options = json_object_get(problem, "options");
+    if (decode(tokenizer, &text, p->ids, p->prompt, true) && bytes_text(&text, ""))
+        row = json_pack("{s:I, s:o, s:o, s:o, s:i, s:s%, s:o, s:o}", "step", (json_int_t)step, "id", text_json(p->id), "source",
+                        text_json(p->source), "category", text_json(p->category), "difficulty", p->difficulty, "prompt",
+                        text.data, text.size, "prompt_ids", ids_json(p->ids, p->prompt), "reference", text_json(p->answer));
+    bool ok = (options == NULL || set(row, "options", json_deep_copy(options))) &&
+              (g->aside == NULL || set(row, "aside", json_string(g->aside)));
+    json_decref(problem);
+    bytes_free(&text);
     if (ok)
         return row;
     json_decref(row);
     return NULL;
 }
 
+static bool add_response(json_t *row, const Response *r, int64_t sample)
+{
+    json_t *own = json_pack("{s:I, s:o, s:I, s:s, s:o, s:s, s:s, s:s, s:f, s:f}", "sample", (json_int_t)sample, "response",
+                            text_json((Text){r->text.data, r->text.size}), "tokens", (json_int_t)r->count, "finish_reason",
+                            r->ended ? "stop" : "length", "answer", json_of(r->answer), "kind", ANSWER_KIND_NAMES[r->kind],
+                            "verdict", VERDICT_NAMES[r->verdict], "rule", r->rule == NULL ? "" : r->rule, "mean_logprob",
+                            r->mean_logprob, "least_logprob", r->least_logprob);
+    const char *judge = judge_word(r);
+    bool ok = own != NULL && json_object_update(row, own) == 0 &&
+              (r->ids == NULL || set(row, "ids", ids_json(r->ids, r->count))) &&
+              (judge == NULL || set(row, "judge", json_of(judge)));
+    json_decref(own);
+    for (int part = 0; part < REWARD_PARTS; part++)
+        ok = ok && set_number(row, REWARD_NAMES[part], r->parts[part]);
+    return ok && set_number(row, "reward", r->reward) && (r->reference == NULL || set_number(row, "kl", r->kl)) &&
+           set_number(row, "advantage", r->advantage);
+}
+
+static bool append_line(Bytes *lines, const json_t *prompt, const Response *r, int64_t sample)
+{
+    json_t *row = json_copy((json_t *)(uintptr_t)prompt);
+    bool ok = row != NULL && add_response(row, r, sample);
+    char *line = ok ? json_dumps(row, JSON_COMPACT) : NULL;
+    ok = line != NULL && bytes_text(lines, line) && bytes_text(lines, "\n");
+    free(line);
+    json_decref(row);
+    return ok;
+}
+
+static bool write_group(AtomicFile *file, const Group *g, int64_t samples, const Tokenizer *tokenizer, int64_t step)
+{
+    json_t *prompt = prompt_json(g, tokenizer, step);
+    Bytes lines = {0};
+    bool ok = prompt != NULL;
+    for (int64_t k = 0; ok && k < samples; k++)
+        ok = append_line(&lines, prompt, &g->responses[k], k);
+    json_decref(prompt);
+    ok = ok ? lines.size == 0 || atomic_write(file, lines.data, lines.size)
+            : fail("no memory for the responses to prompt %.*s", (int)g->prompt.id.size, g->prompt.id.data);
+    bytes_free(&lines);
+    return ok;
+}
+
 bool rollout_write(const Rollout *o, const Tokenizer *tokenizer, const char *folder, int64_t step)
 {
-    Bytes out = {0}, path = {0}, prompt = {0};
-    bool ok = folder_make(folder) && bytes_printf(&path, "%s/step-%" PRId64 ".jsonl", folder, step);
-    for (int64_t i = 0; ok && i < rollout_groups(o) * o->samples; i++) {
-        const Group *g = rollout_group(o, i / o->samples);
-        if (i % o->samples == 0) {
-            bytes_clear(&prompt);
-            ok = decode(tokenizer, &prompt, g->prompt.ids, g->prompt.prompt, false) && bytes_text(&prompt, "");
-        }
-        json_t *row = response_json(g, &g->responses[i % o->samples], &prompt, i % o->samples, step);
-        char *line = row == NULL ? NULL : json_dumps(row, JSON_COMPACT);
-        ok = line == NULL ? fail("no memory for the rollouts of step %" PRId64, step)
-                          : bytes_text(&out, line) && bytes_text(&out, "\n");
-        free(line);
-        json_decref(row);
-    }
-    ok = ok && file_write_atomic(path.data, out.data == NULL ? "" : out.data, out.size);
-    bytes_free(&out);
+    Bytes path = {0};
+    AtomicFile file;
+    bool ok =
+        folder_make(folder) && bytes_printf(&path, "%s/step-%" PRId64 ".jsonl", folder, step) && atomic_open(&file, path.data);
     bytes_free(&path);
-    bytes_free(&prompt);
-    return ok;
+    TRY(ok);
+    for (int64_t i = 0; ok && i < rollout_groups(o); i++)
+        ok = write_group(&file, rollout_group(o, i), o->samples, tokenizer, step);
+    if (ok)
+        return atomic_commit(&file);
+    atomic_abort(&file);
+    return false;
 }
 
 static bool belongs(const char *name, int64_t step)

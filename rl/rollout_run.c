@@ -132,7 +132,10 @@ static bool take_response(Rollout *o, Group *g, Response *r, const RolloutRules 
     reward_finding(&finding, &facts);
     TRY(take_finding(r, &finding));
     if (rules->rewards == NULL) {
+        for (int part = 0; part < REWARD_PARTS; part++)
+            r->parts[part] = NAN;
         r->parts[REWARD_ACCURACY] = r->reward = r->verdict == VERDICT_EQUAL;
+        r->advantage = NAN;
         return true;
     }
     const double *weights = reward_weights(rules->rewards, g->prompt.source);

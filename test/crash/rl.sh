@@ -20,7 +20,10 @@ reinforce() {
 
 # Times are the clock's, wherever they stand in a line.
 bits_of_log() { sed 's/, "timing_s.*//; s/, "seconds".*//' "$1/log.jsonl"; }
-same_rollouts() { diff -r "$1/rollouts" "$2/rollouts" >"$work/stderr" || failed "$3: other responses"; }
+same_rollouts() {
+    diff -r "$1/rollouts" "$2/rollouts" >"$work/stderr" || failed "$3: other responses"
+    [ ! -d "$1/evaluations" ] || diff -r "$1/evaluations" "$2/evaluations" >"$work/stderr" || failed "$3: other responses to held-out problems"
+}
 
 calm=$work/calm
 begun=$(milliseconds)
@@ -29,6 +32,13 @@ length=$(($(milliseconds) - begun))
 [ "$(grep -c '"reward/mean"' "$calm/log.jsonl")" = 6 ] || failed "6 steps of 2 epochs are not all in the log"
 [ "$(cat "$calm"/rollouts/*.jsonl | wc -l)" = 96 ] || failed "96 responses are not all in the rollouts"
 [ "$(grep -c '"eval/acc/pass@2"' "$calm/log.jsonl")" = 3 ] || failed "held-out problems were not asked before, in the middle and after"
+[ "$(wc -l "$calm"/evaluations/step-{0,3,6}.jsonl | awk '$1 == 24' | wc -l)" = 3 ] || failed "not every response to a held-out problem is written"
+row=$(head -n 1 "$calm/evaluations/step-3.jsonl")
+for field in '"step":3' '"id":"' '"prompt":"<|im_start|>user' '"prompt_ids":\[' '"ids":\[' '"reference":"' '"answer":"' '"verdict":"' '"accuracy":[01].0'; do
+    grep -q "$field" <<<"$row" || failed "$field is not in the responses to held-out problems: $row"
+done
+! grep -q '"advantage"' <<<"$row" || failed "a response that is not learned from has an advantage"
+grep -q '"ids":\[.*"advantage":' "$calm/rollouts/step-1.jsonl" || failed "rollouts lack ids or advantages"
 grep -q '"grad_norm": 0,' "$calm/log.jsonl" && failed "a step learned nothing"
 cmp -s "$calm/model/model.safetensors" "$work/sft/model/model.safetensors" && failed "the weights are those it began with"
 proved "six steps sample, judge and learn; every first update found the sampled log-probabilities to the bit"
@@ -46,6 +56,27 @@ a_run_has_one_result() {
     same_bits_with "two threads give the bits of one" --threads 2
     same_bits_with "other batches of the sampler give the same bits" --sequences 3 --pass-tokens 7
     same_bits_with "recomputed layers give the same bits" --recompute layer --save-every 1
+}
+
+rows_are_prepared_where_shards_are_wanted() {
+    local with=(./train_rl --model "$work/sft" "${rules[@]:4}" --out "$work/other" --instruction none)
+    wants 0 "${with[@]}" --data "$work/hard.jsonl" --eval-data "$work/hard.jsonl" >"$work/stdout" 2>"$work/stderr"
+    same_rollouts "$calm" "$work/other" "JSONL"
+    same_run "$calm" "$work/other" "JSONL rows, prepared on the way, are the shards of ./prepare"
+    rm -rf "$work/other"
+    wants 1 "${with[@]}" --data "$work/data/rl" --eval-data "$work/hard.jsonl" --instruction "Think." >"$work/stdout" 2>"$work/stderr"
+    says "--eval-data and --data end the user's turn otherwise; give the --instruction that $work/data/rl was prepared with"
+    [ ! -d "$work/other/cache" ] || failed "a run that is refused leaves what it has prepared"
+    printf '{"problem": "1+1?", "answer": "2"}\n{"problem": "2+2?"}\n{"problem": "1+1?", "answer": "3"}\n' >"$work/few.jsonl"
+    wants 0 "${with[@]}" --data "$work/data/rl" --eval-data "$work/few.jsonl" --steps 1 >"$work/stdout" 2>"$work/stderr"
+    grep -q -- "--eval-data: 2 of 3 rows are left out: 1 without a reference answer, 1 with a prompt that is there already" "$work/stdout" ||
+        failed "rows that are left out are not counted"
+    [ "$(wc -l <"$work/other/evaluations/step-1.jsonl")" = 2 ] || failed "a row without a difficulty is not asked"
+    rm -rf "$work/other"
+    echo '{"problem": "1+1?"}' >"$work/few.jsonl"
+    wants 1 "${with[@]}" --data "$work/data/rl" --eval-data "$work/few.jsonl" >"$work/stdout" 2>"$work/stderr"
+    says "1 are for rl/, but have no reference answer"
+    rm -rf "$work/other"
 }
 
 to_be_killed() {
@@ -484,6 +515,7 @@ what_cannot_be_is_refused() {
 }
 
 a_run_has_one_result
+rows_are_prepared_where_shards_are_wanted
 kill_9_loses_nothing
 every_objective_runs
 everything_else_has_its_say
