@@ -169,7 +169,7 @@ static bool belongs(const char *name, int64_t step)
     char expected[48], *end;
     long long number = strncmp(name, "step-", 5) == 0 ? strtoll(name + 5, &end, 10) : -1;
     snprintf(expected, sizeof expected, "step-%lld.jsonl", number);
-    return number >= 1 && number <= step && strcmp(name, expected) == 0;
+    return number >= 0 && number <= step && strcmp(name, expected) == 0;
 }
 
 bool rollouts_cut(const char *folder, int64_t step)

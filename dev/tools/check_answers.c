@@ -1,14 +1,16 @@
-// build/check_answers FILE.jsonl [--extract] [--explain]: what answers/verify.h says to pairs of answers, a line each. For trying it on
-// answers of one's own, and for holding it against other checkers.
+// build/check_answers FILE...: what answers/verify.h says to pairs of answers, a line each; and how good the responses are that ./generate and
+// train_rl have written (rl/attempts.h). For trying the checker on answers of one's own, for holding it against others, and for evaluations.
 #include "base/json.h"
 #include "data/lines.h"
-#include "answers/verify.h"
+#include "rl/attempts.h"
+#include <stdlib.h>
 #include <string.h>
 
 static const char help[] =
-    "usage: check_answers FILE.jsonl [--extract] [--explain]      (- is the standard input)\n"
+    "usage: check_answers FILE.jsonl... [--extract] [--explain]      (- is the standard input)\n"
     "\n"
-    "Every line is an object {\"gold\": ..., \"prediction\": ...}, texts both. Where it has \"options\" too, it is multiple "
+    "Pairs: every line is an object {\"gold\": ..., \"prediction\": ...}, texts both. Where it has \"options\" too, it is "
+    "multiple "
     "choice: a\n"
     "list of texts, which are A, B, C, ..., or an object {\"A\": text, ...}. For each line, one line, with tabs in between:\n"
     "\n"
@@ -22,10 +24,17 @@ static const char help[] =
     "text\n"
     "  rule        that decided, in a few words\n"
     "\n"
-    "Where lines also have \"expected\": true or false, the summary on stderr says how often that is agreed with.\n";
+    "Where lines also have \"expected\": true or false, the summary on stderr says how often that is agreed with.\n"
+    "\n"
+    "Responses: lines that ./generate has written, of rows with an answer, or train_rl (rollouts/step-N.jsonl,\n"
+    "evaluations/step-N.jsonl), are known by their fields. The output is a table: avg@n with its standard error, pass@k, maj@n, "
+    "in\n"
+    "all and by source, category and difficulty. With --explain there is a line for each response, too, and the table goes to\n"
+    "stderr.\n";
 
 typedef struct Options {
-    const char *path;
+    const char **paths; // (count)
+    size_t count;
     bool extract, explain, help;
 } Options;
 
@@ -67,7 +76,14 @@ static bool print_finding(const Finding *f, bool explain)
 
 static Text span(const char *text) { return (Text){text, strlen(text)}; }
 
-static bool check_row(Summary *s, const Options *options, const json_t *row, Text line, const char *where)
+static bool check_response(Attempts *attempts, const Options *options, const AttemptLine *line)
+{
+    Finding f;
+    bool judged;
+    return attempts_add(attempts, line, &f, &judged) && (!judged || !options->explain || print_finding(&f, true));
+}
+
+static bool check_pair(Summary *s, const Options *options, const json_t *row, Text line, const char *where)
 {
     const char *gold, *response;
     TRY(json_need_text(&gold, row, "gold", where));
@@ -78,18 +94,20 @@ static bool check_row(Summary *s, const Options *options, const json_t *row, Tex
     return print_finding(&f, options->explain);
 }
 
-static bool check_lines(Summary *s, const Options *options, LineReader *lines)
+static bool check_lines(Summary *s, Attempts *attempts, const Options *options, LineReader *lines)
 {
     const char *text;
     size_t size;
     for (;;) {
         TRY(lines_next(lines, &text, &size));
         if (text == NULL)
-            return fflush(stdout) == 0 || fail_errno("writing to stdout");
+            return true;
         char where[512];
         snprintf(where, sizeof where, "%s:%" PRId64, lines->path, lines->line);
         json_t *row = json_parse(text, size, where);
-        bool ok = row != NULL && check_row(s, options, row, (Text){text, size}, where);
+        const AttemptLine line = {row, {text, size}, lines->path, lines->line};
+        bool ok = row != NULL && (attempts_know(row) ? check_response(attempts, options, &line)
+                                                     : check_pair(s, options, row, (Text){text, size}, where));
         json_decref(row);
         TRY(ok);
     }
@@ -106,10 +124,45 @@ static void print_summary(const Summary *s)
                 s->agreed, s->expected, 100.0 * (double)s->agreed / (double)s->expected, s->false_equal, s->false_other);
 }
 
-// Options may stand before the file, or behind it.
+static bool check_file(Summary *s, Attempts *attempts, const Options *options, const char *path)
+{
+    LineReader lines;
+    TRY(lines_open(&lines, path));
+    bool ok = check_lines(s, attempts, options, &lines);
+    lines_close(&lines);
+    return ok;
+}
+
+static bool print_table(const Options *options, const Attempts *attempts)
+{
+    Bytes table = {0};
+    bool ok = attempts_table(&table, attempts);
+    if (ok)
+        fwrite(table.data, 1, table.size, options->explain ? stderr : stdout);
+    bytes_free(&table);
+    return ok;
+}
+
+static bool check(const Options *options)
+{
+    Summary summary = {0};
+    Attempts attempts = {0};
+    bool ok = true;
+    for (size_t i = 0; ok && i < options->count; i++)
+        ok = check_file(&summary, &attempts, options, options->paths[i]);
+    ok = ok && (attempts.responses == 0 || print_table(options, &attempts));
+    ok = ok && (fflush(stdout) == 0 || fail_errno("writing to stdout"));
+    if (ok && (summary.rows > 0 || attempts.responses == 0))
+        print_summary(&summary);
+    attempts_free(&attempts);
+    return ok;
+}
+
+// Options may stand before the files, or behind them.
 static bool read_options(Options *o, int count, char **arguments)
 {
-    *o = (Options){.path = NULL};
+    *o = (Options){.paths = allocate((size_t)count + 1, sizeof *o->paths)};
+    TRY(o->paths != NULL);
     for (int i = 1; i < count; i++) {
         const char *a = arguments[i];
         if (strcmp(a, "--extract") == 0)
@@ -120,33 +173,25 @@ static bool read_options(Options *o, int count, char **arguments)
             o->help = true;
         else if (a[0] == '-' && a[1] != 0)
             return fail("%s: no such option", a);
-        else if (o->path != NULL)
-            return fail("%s: one file at a time, and %s is one", a, o->path);
         else
-            o->path = a;
+            o->paths[o->count++] = a;
     }
-    return o->help || o->path != NULL || fail("which file?");
+    return o->help || o->count > 0 || fail("which file?");
 }
 
 int main(int count, char **arguments)
 {
     Options options;
+    int status = 0;
     if (!read_options(&options, count, arguments)) {
         fprintf(stderr, "check_answers: %s\n\n%s", error_text(), help);
-        return 2;
-    }
-    if (options.help)
-        return fputs(help, stdout) == EOF;
-    LineReader lines;
-    Summary summary = {0};
-    bool ok = lines_open(&lines, options.path);
-    if (ok) {
-        ok = check_lines(&summary, &options, &lines);
-        lines_close(&lines);
-    }
-    if (ok)
-        print_summary(&summary);
-    else
+        status = 2;
+    } else if (options.help) {
+        status = fputs(help, stdout) == EOF;
+    } else if (!check(&options)) {
         fprintf(stderr, "check_answers: %s\n", error_text());
-    return ok ? 0 : 1;
+        status = 1;
+    }
+    free(options.paths);
+    return status;
 }

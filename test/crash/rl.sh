@@ -39,6 +39,10 @@ for field in '"step":3' '"id":"' '"prompt":"<|im_start|>user' '"prompt_ids":\[' 
 done
 ! grep -q '"advantage"' <<<"$row" || failed "a response that is not learned from has an advantage"
 grep -q '"ids":\[.*"advantage":' "$calm/rollouts/step-1.jsonl" || failed "rollouts lack ids or advantages"
+build/check_answers "$calm/evaluations/step-6.jsonl" >"$work/stdout" 2>"$work/stderr" || failed "build/check_answers cannot read evaluations"
+grep -q "^24 responses" "$work/stdout" || failed "build/check_answers does not count 24 responses"
+[ "$(awk '/^all/ { print $3 + 0 }' "$work/stdout")" = "$(grep '"event": "eval"' "$calm/log.jsonl" | tail -n 1 |
+    sed 's/.*"eval\/acc\/mean@2": \([^,]*\),.*/\1/' | awk '{ printf "%.4g", 100 * $1 }')" ] || failed "build/check_answers finds another avg@2 than the log has"
 grep -q '"grad_norm": 0,' "$calm/log.jsonl" && failed "a step learned nothing"
 cmp -s "$calm/model/model.safetensors" "$work/sft/model/model.safetensors" && failed "the weights are those it began with"
 proved "six steps sample, judge and learn; every first update found the sampled log-probabilities to the bit"
