@@ -18,6 +18,7 @@ typedef struct Generate {
     Journal journal;
     Progress progress;
     StopTexts stops;
+    Bytes out;        // the file to write: --out, or a part's
     Bytes text, line; // of the prompt, or the response, at hand
     Asked *asked;     // rows whose samples are on their way
     bool read_all, remote;
@@ -260,7 +261,7 @@ static bool generate_all(Generate *g, bool *stopped)
     if (*stopped)
         progress_note(&g->progress, "stopped by a signal; what is finished is in %s, and the same command goes on",
                       g->journal.path);
-    return *stopped || (unanswered_fail(&g->unanswered, g->journal.path) && journal_finish(&g->journal));
+    return *stopped || (unanswered_fail(&g->unanswered, g->journal.path) && part_finish(&g->journal, g->o.part, g->o.samples));
 }
 
 // ---- what has to be there before the first prompt
@@ -365,7 +366,7 @@ static bool open_journal(Generate *g, const RowFacts *facts)
     json_t *identity = options_identity(&g->options);
     TRY(identity != NULL);
     bool ok = journal_fact(identity, "rows", facts->hash) && add_model(g, identity);
-    ok = ok && journal_open(&g->journal, g->o.out, (uint64_t)(facts->rows * g->o.samples), &g->options, identity);
+    ok = ok && journal_open(&g->journal, g->out.data, (uint64_t)(facts->rows * g->o.samples), &g->options, identity);
     json_decref(identity);
     return ok;
 }
@@ -379,7 +380,7 @@ static bool open_rows(Generate *g, RowFacts *facts)
     o->reading.instruction = g->o.instruction;
     o->reading.prompts = true;
     o->reading.any_difficulty = true;
-    TRY(part_parse(&o->part, &o->parts, g->o.part));
+    TRY(part_parse(&o->part, &o->parts, g->o.part) && part_path(&g->out, g->o.out, g->o.part));
     return rows_facts(facts, o) && rows_open(&g->rows, o);
 }
 
@@ -423,6 +424,8 @@ static bool talk(Generate *g)
 static bool run(Generate *g, bool *stopped)
 {
     g->remote = g->o.endpoint[0] != 0;
+    if (g->o.join)
+        return parts_join(g->o.out, g->o.part, &g->options);
     TRY(check_options(g));
     if (g->o.plan) {
         SamplerOptions o = sampler_options(g);
@@ -445,6 +448,7 @@ static void close_all(Generate *g)
     sampler_close(&g->sampler);
     bytes_free(&g->text);
     bytes_free(&g->line);
+    bytes_free(&g->out);
     options_free(&g->options);
 }
 

@@ -25,7 +25,8 @@
     ROW(prompts,        list,     "", "",                 rows,     NEUTRAL,  "JSONL files, or folders of them")                 \
     ROW(out,            file,     "", "",                 rows,     NEUTRAL,  "JSONL file to write")                             \
     ROW(instruction,    text,     INSTRUCTION_DEFAULT, "", rows,    IDENTITY, "ends the user turn of problem rows, or none")     \
-    ROW(part,           text,     "", "",                 rows,     IDENTITY, "I/N, from 0/N: every N-th row, for N processes")  \
+    ROW(part,           text,     "", "",                 rows,     IDENTITY, "I/N, from 0/N: every N-th row, to OUT.I-of-N")    \
+    ROW(join,           flag,     "false", "",            rows,     NEUTRAL,  "put these parts together, in the order of the rows") \
     ROW(skip_bad_rows,  integer,  "0", ">= 0",            rows,     NEUTRAL,  "rows that may be refused")                        \
     ROW(samples,        integer,  "1", "> 0 and <= 65536", sampling, IDENTITY, "responses to each prompt")                       \
     ROW(max_new_tokens, integer,  "8192", "> 0",          sampling, IDENTITY, "of a response")                                   \

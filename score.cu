@@ -17,6 +17,7 @@ typedef struct Score {
     RowReader rows;
     Journal journal;
     Progress progress;
+    Bytes out; // the file to write: --out, or a part's
     Bytes text, line;
     Asked *asked; // rows whose answers are on their way
     bool read_all, by_logits, remote;
@@ -299,7 +300,10 @@ static bool refuse_useless(Score *s)
         s->journal.path);
 }
 
-static bool finish(Score *s) { return unanswered_fail(&s->unanswered, s->journal.path) && journal_finish(&s->journal); }
+static bool finish(Score *s)
+{
+    return unanswered_fail(&s->unanswered, s->journal.path) && part_finish(&s->journal, s->o.part, 1);
+}
 
 static bool score_all(Score *s, bool *stopped)
 {
@@ -383,7 +387,7 @@ static bool open_model(Score *s)
 static bool open_server(Score *s)
 {
     Bytes path = {0};
-    TRY(s->o.answers[0] != 0 ? bytes_text(&path, s->o.answers) : bytes_printf(&path, "%s.answers", s->o.out));
+    TRY(s->o.answers[0] != 0 ? bytes_text(&path, s->o.answers) : bytes_printf(&path, "%s.answers", s->out.data));
     EndpointOptions o = {0};
     o.url = s->o.endpoint;
     o.model = s->o.model;
@@ -412,7 +416,7 @@ static bool open_journal(Score *s, const RowFacts *facts)
     TRY(identity != NULL);
     bool ok = journal_fact(identity, "rows", facts->hash) && journal_fact(identity, "model", model) &&
               journal_fact(identity, "tokenizer files", tokenizer) && journal_fact(identity, "rubric", s->rubric.hash);
-    ok = ok && journal_open(&s->journal, s->o.out, (uint64_t)facts->rows, &s->options, identity);
+    ok = ok && journal_open(&s->journal, s->out.data, (uint64_t)facts->rows, &s->options, identity);
     json_decref(identity);
     return ok;
 }
@@ -439,7 +443,8 @@ static bool open_all(Score *s, RowFacts *facts)
     o->skip_bad_rows = s->o.skip_bad_rows;
     o->reading.prompts = true;
     o->reading.any_difficulty = true;
-    TRY(part_parse(&o->part, &o->parts, s->o.part) && rows_facts(facts, o) && rows_open(&s->rows, o));
+    TRY(part_parse(&o->part, &o->parts, s->o.part) && part_path(&s->out, s->o.out, s->o.part) && rows_facts(facts, o) &&
+        rows_open(&s->rows, o));
     return (s->remote ? open_server(s) : open_model(s)) && open_journal(s, facts);
 }
 
@@ -453,6 +458,8 @@ static bool run(Score *s, bool *stopped)
         return (fwrite(s->rubric.text.data, 1, s->rubric.text.size, stdout) == s->rubric.text.size && putchar('\n') != EOF &&
                 fflush(stdout) == 0) ||
                fail_errno("writing the rubric");
+    if (s->o.join)
+        return parts_join(s->o.out, s->o.part, &s->options);
     TRY(check_options(s) && signals_install() && open_all(s, &facts));
     s->mine = facts.mine;
     TRY(journal_each(&s->journal, count, s));
@@ -485,6 +492,7 @@ static void close_all(Score *s)
     rubric_close(&s->rubric);
     bytes_free(&s->text);
     bytes_free(&s->line);
+    bytes_free(&s->out);
     unanswered_free(&s->unanswered);
     bytes_free(&s->useless);
     options_free(&s->options);

@@ -23,7 +23,8 @@
     ROW(template_,      choice,   "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", model, IDENTITY, "chat template")           \
     ROW(data,           list,     "", "",                 rows,     NEUTRAL,  "JSONL files, or folders of them")                 \
     ROW(out,            file,     "", "",                 rows,     NEUTRAL,  "JSONL file to write")                             \
-    ROW(part,           text,     "", "",                 rows,     IDENTITY, "I/N, from 0/N: every N-th row, for N processes")  \
+    ROW(part,           text,     "", "",                 rows,     IDENTITY, "I/N, from 0/N: every N-th row, to OUT.I-of-N")    \
+    ROW(join,           flag,     "false", "",            rows,     NEUTRAL,  "put these parts together, in the order of the rows") \
     ROW(skip_bad_rows,  integer,  "0", ">= 0",            rows,     NEUTRAL,  "rows that may be refused")                        \
     ROW(rubric,         file,     "", "",                 asking,   NEUTRAL,  "the question, with {question} in it")             \
     ROW(print_rubric,   flag,     "false", "",            asking,   NEUTRAL,  "show the rubric, then stop")                      \
@@ -37,7 +38,7 @@
     ROW(in_flight,      integer,  "16", "> 0 and <= 1024", server,  NEUTRAL,  "questions on their way at once")                  \
     ROW(attempts,       integer,  "8", "> 0 and <= 1000", server,   NEUTRAL,  "for each question")                               \
     ROW(timeout,        number,   "600", "> 0 and <= 1e6", server,  NEUTRAL,  "seconds, of an attempt")                          \
-    ROW(answers,        file,     "", "",                 server,   NEUTRAL,  "where answers are kept; default: OUT.answers")    \
+    ROW(answers,        file,     "", "",                 server,   NEUTRAL,  "where answers are kept; default: OUT.answers, or the part's")    \
     ROW(device,         choice,   "auto", "auto|cpu|cuda", machine, NEUTRAL,  "where to compute")                                \
     ROW(threads,        integer,  "0", ">= 0 and <= 4096", machine, NEUTRAL,  "0: all cores")                                    \
     ROW(context,        integer,  "0", ">= 0",            machine,  IDENTITY, "longest problem and answer; 0: the model's, at most 32768") \

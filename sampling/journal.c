@@ -154,7 +154,7 @@ static bool open_parts(Journal *j, const char *out, const Options *options, cons
 
 bool journal_open(Journal *j, const char *out, uint64_t most, const Options *options, const json_t *identity)
 {
-    *j = (Journal){.descriptor = -1, .most = most};
+    *j = (Journal){.descriptor = -1, .most = most, .identity = json_incref((json_t *)(uintptr_t)identity)};
     if (open_parts(j, out, options, identity))
         return true;
     journal_close(j);
@@ -165,6 +165,7 @@ void journal_close(Journal *j)
 {
     if (j->descriptor >= 0)
         close(j->descriptor);
+    json_decref(j->identity);
     free(j->out);
     free(j->path);
     free(j->places);

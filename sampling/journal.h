@@ -13,6 +13,7 @@ extern "C" {
 
 typedef struct Journal {
     char *out, *path; // OUT, OUT.partial
+    json_t *identity;
     int descriptor;   // -1: closed
     uint64_t *places; // (place_count) of a result: where its text begins; 0: it is not there
     size_t place_count, place_capacity;

@@ -60,12 +60,69 @@ nothing_but_row_and_seed_counts() {
         diff <(grep -o '"sample":.*' "$out") <(sed -n "$((2 * row - 1)),$((2 * row))p" "$work/calm.jsonl" | grep -o '"sample":.*') >/dev/null ||
             failed "row $row alone gives another response"
     done
-    for part in 0 1 2; do
-        wants 0 generate --part $part/3
-        cp "$out" "$work/part-$part"
+    proved "generate: sequences, pieces, pages, threads and neighbours change no byte; the seed does"
+}
+
+parts_are_joined_in_the_order_of_the_rows() {
+    local part join=("$program" --out "$out" --join)
+    wants 1 "${join[@]}" 2>"$work/stderr"
+    says "there are no parts of it, $out.0-of-N and so on; --part 0/N makes the first"
+    for part in 2 0; do
+        wants 0 more --part $part/3
     done
-    sort "$work"/part-? | cmp - <(sort "$work/calm.jsonl") || failed "three parts are not the whole"
-    proved "generate: sequences, pieces, pages, threads, parts and neighbours change no byte; the seed does"
+    wants 1 "${join[@]}" 2>"$work/stderr"
+    says "$out.1-of-3: is missing; the same command with --part 1/3 makes it"
+    "${command[@]}" --sequences 1 --threads 1 --part 1/3 >"$work/stdout" 2>"$work/stderr" &
+    until [ -s "$out.1-of-3.partial" ] || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
+    kill -9 $! 2>/dev/null || true
+    wait $! 2>/dev/null || true
+    [ -e "$out.1-of-3" ] || {
+        wants 1 "${join[@]}" 2>"$work/stderr"
+        says "$out.1-of-3: is not finished; the command with --part 1/3 goes on"
+        wants 0 more --part 1/3
+    }
+    [ ! -e "$out" ] || failed "a part was written to --out itself"
+    wants 1 "${join[@]}" --temperature 0.5 2>"$work/stderr"
+    says "was made with --temperature 1, and now it is 0.5"
+    wants 0 "${join[@]}" --model "$model" --samples 2 2>"$work/stderr"
+    sane
+    says "$out: $((2 * rows)) rows of 3 parts, which may be removed"
+    cmp "$out" "$work/calm.jsonl" || failed "three parts are not the whole"
+    wants 1 "${join[@]}" 2>"$work/stderr"
+    says "is there already"
+
+    rm -f "$out" "$out".2-of-3*
+    wants 0 more --part 2/3 --seed 9
+    wants 1 "${join[@]}" 2>"$work/stderr"
+    says "$out.2-of-3: was made with other seed than $out.0-of-3"
+    rm -f "$out".2-of-3*
+    wants 0 more --part 2/3
+    cp "$out.0-of-3" "$work/kept"
+    sed -i '1s/"sample":0/"sample":7/' "$out.0-of-3"
+    wants 1 "${join[@]}" 2>"$work/stderr"
+    says "$out.0-of-3: was changed since it was made"
+    head -n 3 "$work/kept" >"$out.0-of-3"
+    wants 1 "${join[@]}" 2>"$work/stderr"
+    says "$out.0-of-3: was changed since it was made"
+    [ ! -e "$out" ] || failed "half a file was joined"
+    cp "$work/kept" "$out.0-of-3"
+    wants 0 more --part 0/2
+    wants 1 "${join[@]}" 2>"$work/stderr"
+    says "there are parts of"
+    rm -f "$out".*-of-*
+
+    printf '{"prompt": "a"}\n{"prompt": "b"}\n{"a": 1}\n{"prompt": "c"}\n{"prompt": "d"}\n{"b": 1}\n' >"$work/mixed.jsonl"
+    local few=("$program" --model "$model" --prompts "$work/mixed.jsonl" --device cpu --skip-bad-rows 2 --max-new-tokens 4 --samples 3)
+    wants 0 "${few[@]}" --out "$work/whole" 2>"$work/stderr"
+    for part in 0 1 2 3 4 5 6; do
+        wants 0 "${few[@]}" --out "$out" --part $part/7 2>"$work/stderr"
+    done
+    wants 0 "${join[@]}" 2>"$work/stderr"
+    cmp "$out" "$work/whole" || failed "parts of which one is empty, and some of whose rows are refused, are not the whole"
+    rm -f "$out" "$out".*-of-*
+    wants 1 "$program" --out "$out" --join --part 0/2 2>"$work/stderr"
+    says "leave one of them away"
+    proved "generate --part, --join: the bytes of one process; parts that are missing, unfinished, changed or foreign are refused by name"
 }
 
 a_killed_run_goes_on() {
@@ -322,6 +379,7 @@ a_server_that_fails_loses_nothing() {
 
 rows_come_out_in_order
 nothing_but_row_and_seed_counts
+parts_are_joined_in_the_order_of_the_rows
 a_killed_run_goes_on
 a_damaged_journal_is_refused
 bad_input_is_one_line

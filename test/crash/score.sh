@@ -36,7 +36,14 @@ rows_come_out_in_order() {
         wants 0 score $options
         cmp "$out" "$work/calm.jsonl" || failed "$options changes a score"
     done
-    proved "score: rows in order with their fields; sequences, pieces, pages and threads change nothing"
+    rm -f "$out"
+    for part in 1/2 0/2; do
+        wants 0 more --part "$part"
+    done
+    wants 0 "$program" --out "$out" --join 2>"$work/stderr"
+    cmp "$out" "$work/calm.jsonl" || failed "two parts are not the whole"
+    rm -f "$out" "$out".*-of-2*
+    proved "score: rows in order with their fields; sequences, pieces, pages and threads change nothing; nor does --part"
 }
 
 # The prompt by hand, each digit behind it, to build/logprobs: its last number is that digit's.
