@@ -26,9 +26,10 @@ typedef struct Generate {
     Unanswered unanswered;
 } Generate;
 
-// reasoning_content would be the thought of the row's own response, and stand beside another one's text.
-static const char *const OWN_FIELDS[] = {"sample",        "prompt_ids",        "ids", "text", "logprobs", "processed_logprobs",
-                                         "finish_reason", "reasoning_content", NULL};
+// The last three would be the thought of the row's own response, and stand beside another one's text, which has its thought in it.
+static const char *const OWN_FIELDS[] = {
+    "sample",        "prompt_ids",        "ids",       "text",     "logprobs", "processed_logprobs",
+    "finish_reason", "reasoning_content", "reasoning", "thinking", NULL};
 
 // ---- one row's way in
 

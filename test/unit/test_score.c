@@ -257,6 +257,9 @@ static void a_server_scores_rows_and_its_hiccups_are_outlived(void **state)
         assert_true(file_says("out.jsonl", line));
     }
     assert_true(file_says("out.jsonl", "\"scorer\":\"judge\",\"scorer_prompt\":\""));
+    assert_true(file_says("stderr", "asking judge at http://127.0.0.1:") && file_says("stderr", ", 4 questions at once\n"));
+    assert_true(file_says("stderr", "6/6 | ") && file_says("stderr", " answers/s\n"));
+    assert_false(file_says("stderr", "tok/s") || file_says("stderr", "eta"));
     assert_int_equal(server_attempts(&server, "right 0 a1"), 1);
     assert_int_equal(server_attempts(&server, "down 1 a2"), 2);
     assert_false(file_says("out.jsonl", "sk-not") || file_says("stderr", "sk-not") || file_says("out.jsonl.answers", "sk-not"));
@@ -316,6 +319,23 @@ static void a_question_that_stays_unanswered_fails_the_run_and_loses_nothing(voi
     assert_true(file_says("out.jsonl", "c1") && file_says("out.jsonl", "c2") && file_says("out.jsonl", "c3"));
     assert_int_equal(server_attempts(&server, "right 0 c1"), 1); // what was finished was not asked again
     assert_int_equal(server_attempts(&server, "broken 3 c2"), 4);
+    forget_run();
+}
+
+// A prompt that is too long for the server, say: the next row may fare better.
+static void a_row_that_the_server_refuses_can_be_left_out(void **state)
+{
+    rows("right 0 f1", "null 9 f2", "right 0 f3", "down 9 f4", NULL);
+    assert_int_equal(score("--attempts 1"), 1);
+    assert_true(file_says("stderr", "(--skip-bad-rows N leaves out N rows whose questions the server refuses)"));
+    assert_int_equal(score("--attempts 1 --skip-bad-rows 1"), 1); // a server that is down is no row's fault
+    assert_true(file_says("stderr", "refused: ") && file_says("stderr", "rows.jsonl:2: http://127.0.0.1:"));
+    assert_true(file_says("stderr", "score: 1 questions were not answered; the first: ") &&
+                file_says("stderr", "rows.jsonl:4: "));
+    forget_run();
+    rows("right 0 f1", "null 9 f5", "right 0 f3", NULL);
+    assert_int_equal(score("--attempts 1 --skip-bad-rows 1"), 0);
+    assert_true(file_says("out.jsonl", "f1") && file_says("out.jsonl", "f3") && !file_says("out.jsonl", "f5"));
     forget_run();
 }
 
@@ -381,6 +401,7 @@ int main(void)
         cmocka_unit_test(written_answers_are_read),
         cmocka_unit_test(rows_without_a_usable_score_have_a_limit),
         cmocka_unit_test(a_question_that_stays_unanswered_fails_the_run_and_loses_nothing),
+        cmocka_unit_test(a_row_that_the_server_refuses_can_be_left_out),
         cmocka_unit_test(a_server_that_is_gone_ends_the_run_soon),
         cmocka_unit_test(a_killed_run_asks_nothing_twice),
     };
