@@ -65,6 +65,7 @@ nothing_but_row_and_seed_counts() {
 
 parts_are_joined_in_the_order_of_the_rows() {
     local part join=("$program" --out "$out" --join)
+    rm -f "$out"
     wants 1 "${join[@]}" 2>"$work/stderr"
     says "there are no parts of it, $out.0-of-N and so on; --part 0/N makes the first"
     for part in 2 0; do
