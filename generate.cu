@@ -1,6 +1,6 @@
-// Responses of a model: every prompt goes to the generation engine, every response back into its row. What makes a response depends on
-// the row and the seed alone, so rows may be shared out, repeated one by one, or taken up again after an interruption. The model is a
-// folder here, or behind a server; then the draws are the server's.
+// Responses of a model: every prompt goes to the generation engine, every response back into its row. What makes a response
+// depends on the row and the seed alone, so rows may be shared out, repeated one by one, or taken up again after an
+// interruption. The model is a folder here, or behind a server; then the draws are the server's.
 #include "base/machine.h"
 #include "base/signals.h"
 #include "generate_options.h"

@@ -1,5 +1,6 @@
-// --verify: whether a row's own response answers its own reference, by the rules that rewards are given by (answers/verify.h), and which
-// responses are then trained on. Of an answer in words rules know no more than that it is the same one; a judge is not asked here.
+// --verify: whether a row's own response answers its own reference, by the rules that rewards are given by (answers/verify.h),
+// and which responses are then trained on. Of an answer in words rules know no more than that it is the same one; a judge is not
+// asked here.
 #ifndef DATA_VERIFIED_H
 #define DATA_VERIFIED_H
 

@@ -1,5 +1,6 @@
-// Responses in files, several to a problem, and how good they are: rows of ./generate, of train_rl's rollouts and of its evaluations. Each is
-// judged by rule as in training (rl/reward.h); of a rollout that a judge was asked about, what it decided counts.
+// Responses in files, several to a problem, and how good they are: rows of ./generate, of train_rl's rollouts and of its
+// evaluations. Each is judged by rule as in training (rl/reward.h); of a rollout that a judge was asked about, what it decided
+// counts.
 //
 //   avg@n    the share of right responses; ± its standard error over the problems
 //   pass@k   whether one of k is right, without bias from n responses: 1 - C(n - right, k) / C(n, k) (Chen et al. 2021, eq. 1)

@@ -86,10 +86,11 @@ int64_t rollout_groups(const Rollout *rollout);
 const Group *rollout_group(const Rollout *rollout, int64_t i);
 bool rollout_set_aside(Rollout *rollout, Group *group, const char *why); // takes what is in it, and leaves it empty
 
-// Its responses as JSON lines: step, id, source, category, difficulty, sample, prompt (as the model reads it), options (of a multiple choice),
-// response, the ids of both (prompt_ids, ids; none of a group that is set aside), tokens, finish_reason, reference, answer, kind, verdict,
-// rule, judge (yes, no, or why not; absent: not asked), reward and its parts (absent: not asked, or not to be had), KL, advantage (absent: it
-// is not learned from), mean and least log-probability; aside: why its group is not learned from.
+// Its responses as JSON lines: step, id, source, category, difficulty, sample, prompt (as the model reads it), options (of a
+// multiple choice), response, the ids of both (prompt_ids, ids; none of a group that is set aside), tokens, finish_reason,
+// reference, answer, kind, verdict, rule, judge (yes, no, or why not; absent: not asked), reward and its parts (absent: not
+// asked, or not to be had), KL, advantage (absent: it is not learned from), mean and least log-probability; aside: why its group
+// is not learned from.
 bool rollout_write(const Rollout *rollout, const Tokenizer *tokenizer, const char *folder,
                    int64_t step); // to folder/step-N.jsonl
 

@@ -14,8 +14,8 @@ bool row_begin(Bytes *out, const Record *record, const char *const *own);
 
 // One more field behind what row_begin and these have written; row_end closes the object.
 bool row_text(Bytes *out, const char *name, const char *text, size_t size); // UTF-8, may hold NUL
-// A response with its thought before it, as a model writes both: <think>, a line's end, the thought, a line's end, </think>, an empty line. A
-// thought that was cut off, with no answer behind it, stays open.
+// A response with its thought before it, as a model writes both: <think>, a line's end, the thought, a line's end, </think>, an
+// empty line. A thought that was cut off, with no answer behind it, stays open.
 bool row_thought(Bytes *out, const char *name, Text thought, Text answer, bool cut);
 bool row_integer(Bytes *out, const char *name, int64_t value);
 bool row_number(Bytes *out, const char *name, double value);

@@ -1,5 +1,5 @@
-// A run that is shared out to N processes: each takes every N-th row (--part I/N) and writes OUT.I-of-N; --join puts these together to OUT, in
-// the order of the rows, with the bytes that one process would have written.
+// A run that is shared out to N processes: each takes every N-th row (--part I/N) and writes OUT.I-of-N; --join puts these
+// together to OUT, in the order of the rows, with the bytes that one process would have written.
 //
 //   OUT.I-of-N        its rows, as they are in OUT
 //   OUT.I-of-N.json   what they depend on, which results it lacks (of rows that were refused), and a hash of them: parts of another run, or
@@ -18,8 +18,8 @@ bool part_path(Bytes *path, const char *out, const char *part); // OUT.I-of-N; O
 // Like journal_finish, of a journal with so many results to each row; part: "I/N", or "" for all rows.
 bool part_finish(Journal *journal, const char *part, int64_t each);
 
-// --join: OUT from its parts, which stay. Fails where one is missing, not finished, changed, or of another run, and where an option that was
-// given says otherwise than they were made. part: of --part, which must not be given.
+// --join: OUT from its parts, which stay. Fails where one is missing, not finished, changed, or of another run, and where an
+// option that was given says otherwise than they were made. part: of --part, which must not be given.
 bool parts_join(const char *out, const char *part, const Options *options);
 
 #ifdef __cplusplus

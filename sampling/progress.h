@@ -1,6 +1,7 @@
-// How far a program is that answers rows: "120/1,000 | 34,567 tokens | 1,234 tok/s | 32 running | eta 02m10s", or of a server, whose tokens
-// nobody counts here, "120/1,000 | 3.4 answers/s | 32 running | eta 04m20s"; one updating line on a terminal, a line every half minute
-// elsewhere. How long it will take is said as soon as something is finished. Nobody stops because it cannot be written.
+// How far a program is that answers rows: "120/1,000 | 34,567 tokens | 1,234 tok/s | 32 running | eta 02m10s", or of a server,
+// whose tokens nobody counts here, "120/1,000 | 3.4 answers/s | 32 running | eta 04m20s"; one updating line on a terminal, a
+// line every half minute elsewhere. How long it will take is said as soon as something is finished. Nobody stops because it
+// cannot be written.
 #ifndef SAMPLING_PROGRESS_H
 #define SAMPLING_PROGRESS_H
 

@@ -1,7 +1,7 @@
 #include "sampling/unanswered.h"
 
-// A status by which the question itself is refused, or its answer is none: another attempt gives the same, and the next row may do better.
-// 401, 403 and 404 are about the key, the address or the model, and so about every row.
+// A status by which the question itself is refused, or its answer is none: another attempt gives the same, and the next row may
+// do better. 401, 403 and 404 are about the key, the address or the model, and so about every row.
 static bool is_about_the_row(int status)
 {
     return (status >= 200 && status < 300) || status == 400 || status == 413 || status == 422;

@@ -1,5 +1,6 @@
-// build/check_answers FILE...: what answers/verify.h says to pairs of answers, a line each; and how good the responses are that ./generate and
-// train_rl have written (rl/attempts.h). For trying the checker on answers of one's own, for holding it against others, and for evaluations.
+// build/check_answers FILE...: what answers/verify.h says to pairs of answers, a line each; and how good the responses are that
+// ./generate and train_rl have written (rl/attempts.h). For trying the checker on answers of one's own, for holding it against
+// others, and for evaluations.
 #include "base/json.h"
 #include "data/lines.h"
 #include "rl/attempts.h"

@@ -1,7 +1,7 @@
-// build/test/support/judge_server WAY LOG [WELL]: a judge for scripts, on 127.0.0.1, that treats every question in one way; the first WELL
-// questions it answers with yes, whatever the way. WAY teach: a teacher of the demonstration's problems instead, who is wrong where the seed
-// is a multiple of four, and thinks before it answers. It writes its address to stdout once it listens, and a line for each question to LOG,
-// before it answers. Ends when it is killed.
+// build/test/support/judge_server WAY LOG [WELL]: a judge for scripts, on 127.0.0.1, that treats every question in one way; the
+// first WELL questions it answers with yes, whatever the way. WAY teach: a teacher of the demonstration's problems instead, who
+// is wrong where the seed is a multiple of four, and thinks before it answers. It writes its address to stdout once it listens,
+// and a line for each question to LOG, before it answers. Ends when it is killed.
 #include "test/support/server.h"
 #include <fcntl.h>
 
