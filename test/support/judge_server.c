@@ -1,6 +1,7 @@
 // build/test/support/judge_server WAY LOG [WELL]: a judge for scripts, on 127.0.0.1, that treats every question in one way; the
 // first WELL questions it answers with yes, whatever the way. WAY teach: a teacher of the demonstration's problems instead, who
-// is wrong where the seed is a multiple of four, and thinks before it answers. It writes its address to stdout once it listens,
+// is wrong where the seed is a multiple of four, and thinks before it answers; asked for log-probabilities it rates a problem, by its
+// bytes. It writes its address to stdout once it listens,
 // and a line for each question to LOG, before it answers. Ends when it is killed.
 #include "test/support/server.h"
 #include <fcntl.h>
@@ -48,6 +49,20 @@ static long value_of(const char *s)
     return (value + 100) % 100;
 }
 
+// A difficulty of 1 to 5 as ./score asks for it, by the log-probabilities of the first token.
+static bool rate(int connection, const char *question)
+{
+    char answer[400];
+    int level = 1;
+    for (const char *c = question; *c != 0; c++)
+        level = 1 + (level + *c) % 5;
+    snprintf(answer, sizeof answer,
+             "{\"choices\":[{\"message\":{\"content\":\"%d\"},\"logprobs\":{\"content\":[{\"token\":\"%d\",\"logprob\":-0.1,"
+             "\"top_logprobs\":[{\"token\":\"%d\",\"logprob\":-0.1}]}]},\"finish_reason\":\"length\"}]}",
+             level, level, level);
+    return server_respond(connection, "200 OK", "", answer, strlen(answer));
+}
+
 static bool teach(int connection, const Bytes *body)
 {
     json_t *request = json_parse(body->data, body->size, "the request");
@@ -56,6 +71,11 @@ static bool teach(int connection, const Bytes *body)
     server_must(json_is_string(question), "a question without text");
     long seed = (long)json_integer_value(json_object_get(request, "seed"));
     char answer[300];
+    if (json_is_true(json_object_get(request, "logprobs"))) {
+        bool rated = rate(connection, json_string_value(question));
+        json_decref(request);
+        return rated;
+    }
     usleep(SERVER_MICROSECONDS);
     snprintf(answer, sizeof answer,
              "{\"choices\":[{\"message\":{\"reasoning_content\":\"\\nIt is\\nseed %ld.\\n\",\"content\":\"\\n\\nSo it is "
