@@ -11,7 +11,10 @@ has_parquet=$("$PYTHON" -c 'import pyarrow' 2>/dev/null && echo yes || echo no)
 
 serve() {                                                      # what it does: its address
     "$root/build/test/support/judge_server" "$1" "$work/$1.log" >"$work/$1.url" &
-    until [ -s "$work/$1.url" ]; do sleep 0.01; done
+    until [ -s "$work/$1.url" ]; do
+        kill -0 $! 2>/dev/null || failed "the server of this test does not start"
+        sleep 0.01
+    done
     cat "$work/$1.url"
 }
 
