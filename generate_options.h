@@ -5,6 +5,7 @@
 
 #include "base/options.h"
 #include "data/records.h"
+#include "data/template.h"
 
 #define GENERATE_USAGE                                                                                                           \
     "generate: responses of a model to rows of prompts, or a talk in the terminal\n"                                             \
@@ -21,7 +22,7 @@
 #define GENERATE_OPTIONS(ROW)                                                                                                    \
     ROW(model,          text,     "", "",                 model,    NEUTRAL,  "Hugging Face folder; with --endpoint its name there") \
     ROW(tokenizer,      folder,   "", "",                 model,    NEUTRAL,  "tokenizer files, if not the model's")             \
-    ROW(template_,      choice,   "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", model, IDENTITY, "chat template")           \
+    ROW(template_,      choice,   "auto", "auto|" TEMPLATE_CHOICES, model, IDENTITY, "chat template")                            \
     ROW(prompts,        list,     "", "",                 rows,     NEUTRAL,  "JSONL files, or folders of them")                 \
     ROW(out,            file,     "", "",                 rows,     NEUTRAL,  "JSONL file to write")                             \
     ROW(instruction,    text,     INSTRUCTION_DEFAULT, "", rows,    IDENTITY, "ends the user turn of problem rows, or none")     \

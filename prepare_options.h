@@ -5,6 +5,7 @@
 
 #include "base/options.h"
 #include "data/records.h"
+#include "data/template.h"
 
 #define PREPARE_USAGE                                                                                                            \
     "prepare: rows of problems to difficulty-sorted shards, split for SFT and RL\n"                                              \
@@ -26,7 +27,7 @@
     ROW(decontaminate,      list,     "", "",                 rows,    NEUTRAL,  "benchmarks: drop rows that share 13 words with them") \
     ROW(verify,             choice,   "none", "none|drop-wrong|best-of-k|all", rows, NEUTRAL, "responses: only right ones; the first right one of a prompt; or count") \
     ROW(tokenizer,          folder,   "", "",                 text,    NEUTRAL,  "tokenizer files, or the model's folder")       \
-    ROW(template_,          choice,   "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", text, NEUTRAL, "chat template")         \
+    ROW(template_,          choice,   "auto", "auto|" TEMPLATE_CHOICES, text, NEUTRAL, "chat template")                          \
     ROW(instruction,        text,     INSTRUCTION_DEFAULT, "", text,   NEUTRAL,  "ends the user turn of problem rows, or none")  \
     ROW(train_turn_newline, flag,     "false", "",            text,    NEUTRAL,  "also train the newline after <|im_end|>")      \
     ROW(tau,                integer,  "0", ">= 0 and <= 4",   split,   NEUTRAL,  "difficulty <= tau to sft/, > tau to rl/; 0: all to sft/") \

@@ -379,8 +379,8 @@ static bool open_model(Score *s)
         return fail("%s: has no tokenizer; name one with --tokenizer", s->sampler.folder.data);
     TRY((s->encoder = encoder_open(s->sampler.tokenizer)) != NULL);
     s->chat = s->sampler.chat;
-    if (s->by_logits && s->chat.kind == TEMPLATE_QWEN3)
-        s->chat.kind = TEMPLATE_QWEN3_NOTHINK; // a thought would come before the digit
+    if (s->by_logits)
+        s->chat.kind = template_without_thoughts(s->chat.kind); // a thought would come before the digit
     return (!s->by_logits || find_digits(s)) && open_beginning(s);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/options.h"
 #include "data/records.h"
+#include "data/template.h"
 
 #define SCORE_USAGE                                                                                                              \
     "score: difficulty 1 to 5 of every problem, by a language model\n"                                                           \
@@ -20,7 +21,7 @@
 #define SCORE_OPTIONS(ROW)                                                                                                       \
     ROW(model,          text,     "", "",                 model,    NEUTRAL,  "Hugging Face folder; with --endpoint its name there") \
     ROW(tokenizer,      folder,   "", "",                 model,    NEUTRAL,  "tokenizer files, if not the model's")             \
-    ROW(template_,      choice,   "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", model, IDENTITY, "chat template")           \
+    ROW(template_,      choice,   "auto", "auto|" TEMPLATE_CHOICES, model, IDENTITY, "chat template")                            \
     ROW(data,           list,     "", "",                 rows,     NEUTRAL,  "JSONL files, or folders of them")                 \
     ROW(out,            file,     "", "",                 rows,     NEUTRAL,  "JSONL file to write")                             \
     ROW(part,           text,     "", "",                 rows,     IDENTITY, "I/N, from 0/N: every N-th row, to OUT.I-of-N")    \

@@ -4,6 +4,7 @@
 
 #include "base/options.h"
 #include "data/records.h"
+#include "data/template.h"
 
 #define TRAIN_RL_USAGE                                                                                                           \
     "train_rl: reinforcement learning with verifiable rewards of a Qwen3 or Qwen2 model\n"                                       \
@@ -17,7 +18,7 @@
 #define TRAIN_RL_OPTIONS(ROW)                                                                                                    \
     ROW(model,              folder,  "", "required",          model,     NEUTRAL,  "model to start from, a Hugging Face folder") \
     ROW(tokenizer,          folder,  "", "",                  model,     NEUTRAL,  "tokenizer files, if not the model's")        \
-    ROW(template_,          choice,  "auto", "auto|qwen3|qwen3-nothink|chatml|qwen2.5", model,     IDENTITY, "chat template")    \
+    ROW(template_,          choice,  "auto", "auto|" TEMPLATE_CHOICES, model,     IDENTITY, "chat template")                     \
     ROW(data,               list,    "", "required",          data,      NEUTRAL,  "rl/ folders of ./prepare, or JSONL files")   \
     ROW(eval_data,          list,    "", "",                  data,      NEUTRAL,  "held-out problems, likewise")                \
     ROW(instruction,        text,    INSTRUCTION_DEFAULT, "", data,      NEUTRAL,  "of JSONL files: ends the user turn of problem rows, or none") \

@@ -8,6 +8,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+enum { CHOICES_SHOWN = 8 };
+
 // ---- values as text
 
 static bool quoted(Bytes *out, const char *text)
@@ -148,15 +150,26 @@ static const char *dashes(const OptionRow *row) { return row->type == OPTION_ARG
 
 static bool is_required(const OptionRow *row) { return row->type != OPTION_CHOICE && strcmp(row->range, "required") == 0; }
 
+// ": cosine, linear"; more than CHOICES_SHOWN only where a group is asked for
+static bool list_choices(Bytes *out, const OptionRow *row, bool all)
+{
+    int count = 1;
+    for (const char *p = row->range; *p != 0; p++)
+        count += *p == '|';
+    if (count > CHOICES_SHOWN && !all)
+        return bytes_printf(out, ", one of %d: --help=%s", count, row->group);
+    TRY(bytes_text(out, ": "));
+    for (const char *p = row->range; *p != 0; p++)
+        TRY(*p == '|' ? bytes_text(out, ", ") : bytes_append(out, p, 1));
+    return true;
+}
+
 // "peak learning rate [1e-5]", with the choices, and with the range of a number when asked for it
 static bool describe(Bytes *out, const OptionRow *row, bool with_range)
 {
     TRY(bytes_text(out, row->help));
-    if (row->type == OPTION_CHOICE) {
-        TRY(bytes_text(out, ": "));
-        for (const char *p = row->range; *p != 0; p++)
-            TRY(*p == '|' ? bytes_text(out, ", ") : bytes_append(out, p, 1));
-    }
+    if (row->type == OPTION_CHOICE)
+        TRY(list_choices(out, row, with_range));
     if (with_range && (row->type == OPTION_NUMBER || row->type == OPTION_INTEGER) && row->range[0] != 0)
         TRY(bytes_printf(out, ", %s", row->range));
     if (is_required(row))

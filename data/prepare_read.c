@@ -17,7 +17,7 @@ typedef struct Row {    // one line and what it became
     bool bad;
     char *error; // why
     RowFormat format;
-    bool unfinished, replaced;
+    bool unfinished, replaced, thought_left_out;
     RowState state;
     uint8_t fact[FACT_KEY], order[SPOOL_KEY];
     Bytes spooled;
@@ -138,6 +138,7 @@ static bool take_record(const Reader *reader, Row *row, Worker *worker, const Re
     if (!record->has_response && options->need_response && record->format != ROW_IDS)
         return fail("the row has no response to train on");
     TRY(record_tokenise(&worker->tokens, &worker->scratch, record, &options->rules));
+    row->thought_left_out = worker->tokens.thought_left_out;
     if (reader->job->ngrams != NULL)
         TRY(shares_words(reader->job->ngrams, record->row, true, &shared));
     bool answers = record->has_response || record->format == ROW_IDS;
@@ -227,6 +228,7 @@ static bool settle(Reader *reader, Row *row)
     } else {
         file->formats[row->format]++;
         report->replaced_difficulties += row->replaced;
+        report->thoughts_left_out += row->thought_left_out;
     }
     if (row->unfinished && !row->bad) {
         row->state.fate = FATE_UNFINISHED;

@@ -170,7 +170,7 @@ static bool table_verified(const Table *t)
     return ok && bytes_text(t->out, "\n");
 }
 
-static bool table_dropped(const Table *t)
+static bool table_dropped(const Table *t, const PrepareOptions *options)
 {
     const PrepareReport *r = t->report;
     int64_t judged = only_for_judges(&r->answers);
@@ -182,6 +182,11 @@ static bool table_dropped(const Table *t)
             TRY(bytes_printf(t->out, "dropped: %" PRId64 " %s\n", r->fates[fate], FATE_REASONS[fate]));
     for (int i = 0; i < BAD_ROWS_NAMED && r->bad_rows[i] != NULL; i++)
         TRY(bytes_printf(t->out, "  %s\n", r->bad_rows[i]));
+    if (r->thoughts_left_out > 0)
+        TRY(bytes_printf(t->out,
+                         "thoughts: %" PRId64 " responses come with one that the template %s does not show; it is not trained on "
+                         "(--template qwen3 shows it)\n",
+                         r->thoughts_left_out, template_name(options->rules.chat->kind)));
     if (r->replaced_difficulties > 0)
         TRY(bytes_printf(t->out, "difficulty: --missing-difficulty stood in for %" PRId64 " rows\n", r->replaced_difficulties));
     return true;
@@ -226,7 +231,7 @@ bool prepare_table(Bytes *out, const PrepareReport *report, const PrepareOptions
     return table_files(&t) && bytes_text(out, "\n") && table_head(&t) && table_levels(&t) &&
            table_groups(&t, "source", &report->sources) && table_groups(&t, "category", &report->categories) &&
            table_groups(&t, "answer", &report->answers) && table_row(&t, "all", report->fates) && bytes_text(out, "\n") &&
-           (options->verify == VERIFY_NOT || table_verified(&t)) && table_dropped(&t) && table_shards(&t, options);
+           (options->verify == VERIFY_NOT || table_verified(&t)) && table_dropped(&t, options) && table_shards(&t, options);
 }
 
 // ---- split.json
@@ -356,7 +361,8 @@ json_t *prepare_json(const PrepareReport *r, const PrepareOptions *options)
     ok = ok && set_verified(root, r, options) && set_dropped(root, r) && set_levels(root, r) &&
          set_groups(root, "source", &r->sources) && set_groups(root, "category", &r->categories) &&
          set_groups(root, "answer", &r->answers) && set_files(root, r) &&
-         set_count(root, "replaced_difficulties", r->replaced_difficulties);
+         set_count(root, "replaced_difficulties", r->replaced_difficulties) &&
+         set_count(root, "thoughts_left_out", r->thoughts_left_out);
     if (ok)
         return root;
     json_decref(root);

@@ -49,7 +49,8 @@ struct ShardRecord {
 _Static_assert(sizeof(ShardHeader) == 256, "a header has 256 bytes");
 _Static_assert(sizeof(struct ShardRecord) == 72, "a record has 72 bytes");
 _Static_assert(TEMPLATE_CHATML == 0 && TEMPLATE_QWEN3 == 1 && TEMPLATE_QWEN3_NOTHINK == 2 && TEMPLATE_QWEN25 == 3 &&
-                   TEMPLATE_UNKNOWN == 4,
+                   TEMPLATE_UNKNOWN == 4 && TEMPLATE_QWEN2 == 5 && TEMPLATE_QWEN25_MATH == 6 && TEMPLATE_QWQ == 7 &&
+                   TEMPLATE_QWEN3_THINKING == 8 && TEMPLATE_QWEN3_TRAINING == 9 && TEMPLATE_QWEN3_TRAINING_STRICT == 10,
                "FORMAT.md and every shard that was written say so");
 _Static_assert(SHARD_TARGET_BYTES / sizeof(struct ShardRecord) < SHARD_RECORDS_MOST, "a full shard can be read");
 

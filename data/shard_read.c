@@ -30,8 +30,8 @@ static bool check_header(const ShardHeader *h, const MappedFile *file, const cha
     if (h->file_size != file->size)
         return fail("%s: %zu bytes, but its header says %" PRIu64 ": %s" AGAIN, path, file->size, h->file_size,
                     file->size < h->file_size ? "it is cut short" : "something was added");
-    if ((h->kind != SHARD_SFT && h->kind != SHARD_RL) || h->template_ > TEMPLATE_UNKNOWN || h->number >= h->of ||
-        h->of > SHARDS_MOST || h->vocabulary > INT32_MAX || h->records == 0 || h->records > SHARD_RECORDS_MOST)
+    if ((h->kind != SHARD_SFT && h->kind != SHARD_RL) || h->template_ >= TEMPLATES || h->number >= h->of || h->of > SHARDS_MOST ||
+        h->vocabulary > INT32_MAX || h->records == 0 || h->records > SHARD_RECORDS_MOST)
         return fail("%s: its header contradicts itself" AGAIN, path);
     return true;
 }

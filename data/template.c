@@ -1,59 +1,109 @@
-// The four chat templates, line by line what their published Jinja texts do to messages without tools. The hybrid Qwen3's is the
-// only one with logic: it splits thoughts from answers, and shows them only in turns after the last question.
-#include "data/template.h"
+// The chat templates by name and by the facts in which they differ, and which of them a folder's own is. How messages are rendered
+// by these facts: template_render.c; the texts for export: template_text.c.
 #include "base/json.h"
+#include "data/jinja.h"
+#include "data/template_parts.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { TEMPLATE_LIMIT = 1 << 20, CONFIG_LIMIT = 64 << 20 };
 
-#define NAME_MARK "{#- chat template: " // begins the texts of template_jinja
-#define QWEN25_SYSTEM "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
-#define GENERATION_PROMPT "<|im_start|>assistant\n"
-#define EMPTY_THOUGHT "<think>\n\n</think>\n\n"
+static const TemplateFacts FACTS[TEMPLATES] = {
+    [TEMPLATE_CHATML] = {"chatml", NULL, THOUGHTS_AS_GIVEN, ""},
+    [TEMPLATE_QWEN3] = {"qwen3", NULL, THOUGHTS_RECENT, ""},
+    [TEMPLATE_QWEN3_NOTHINK] = {"qwen3-nothink", NULL, THOUGHTS_RECENT, EMPTY_THOUGHT},
+    [TEMPLATE_QWEN25] = {"qwen2.5", QWEN25_SYSTEM, THOUGHTS_AS_GIVEN, ""},
+    [TEMPLATE_UNKNOWN] = {"unknown", NULL, THOUGHTS_AS_GIVEN, ""},
+    [TEMPLATE_QWEN2] = {"qwen2", QWEN2_SYSTEM, THOUGHTS_AS_GIVEN, ""},
+    [TEMPLATE_QWEN25_MATH] = {"qwen2.5-math", QWEN25_MATH_SYSTEM, THOUGHTS_AS_GIVEN, ""},
+    [TEMPLATE_QWQ] = {"qwq", NULL, THOUGHTS_FORGOTTEN, "<think>\n"},
+    [TEMPLATE_QWEN3_THINKING] = {"qwen3-thinking", NULL, THOUGHTS_RECENT, "<think>\n"},
+    [TEMPLATE_QWEN3_TRAINING] = {"qwen3-training", NULL, THOUGHTS_ALL, ""},
+    [TEMPLATE_QWEN3_TRAINING_STRICT] = {"qwen3-training-strict", NULL, THOUGHTS_ALL_STRICT, ""},
+};
 
-static const char *const NAMES[] = {"chatml", "qwen3", "qwen3-nothink", "qwen2.5"}; // in the order of TemplateKind
+const TemplateFacts *template_facts(TemplateKind kind) { return &FACTS[kind]; }
 
-const char *template_name(TemplateKind kind) { return kind < TEMPLATE_UNKNOWN ? NAMES[kind] : "unknown"; }
+const char *template_name(TemplateKind kind) { return FACTS[kind].name; }
 
-static TemplateKind kind_of_name(const char *name, size_t size)
+TemplateKind template_without_thoughts(TemplateKind kind)
 {
-    for (int kind = 0; kind < TEMPLATE_UNKNOWN; kind++)
-        if (strlen(NAMES[kind]) == size && memcmp(NAMES[kind], name, size) == 0)
+    return FACTS[kind].thoughts == THOUGHTS_AS_GIVEN ? kind : TEMPLATE_QWEN3_NOTHINK;
+}
+
+static TemplateKind kind_of_name(const char *name)
+{
+    for (int kind = 0; kind < TEMPLATES; kind++)
+        if (strcmp(FACTS[kind].name, name) == 0)
             return (TemplateKind)kind;
     return TEMPLATE_UNKNOWN;
 }
 
 // ---- recognition
 
-static bool has(const char *text, const char *mark) { return strstr(text, mark) != NULL; }
+// XXH3 of the canonical form (data/jinja.h) of the texts that are known, and its size. dev/reference/templates.py computes them from
+// the texts, and checks with transformers that each of them renders as its kind does.
+static const struct {
+    uint64_t hash;
+    size_t size;
+    TemplateKind kind;
+} KNOWN[] = {
+    {0x65e0766ed5072b62, 1871, TEMPLATE_CHATML},                // qwen3_instruct_2507
+    {0x434b0c24b9b91842, 1903, TEMPLATE_CHATML},                // trl_qwen3_instruct_2507_training
+    {0x51e1d4fbf25ad26e, 189, TEMPLATE_CHATML},                 // chatml
+    {0x770e5f95224bc195, 278, TEMPLATE_CHATML},                 // axolotl_chatml
+    {0xb647ad4b2a3b6be1, 384, TEMPLATE_CHATML},                 // unsloth_chatml
+    {0x54055dd27e234e88, 3057, TEMPLATE_QWEN3},                 // qwen3
+    {0x5bbc05a647536cb1, 3041, TEMPLATE_QWEN3},                 // qwen3_first
+    {0xc698cdc10e73f938, 3041, TEMPLATE_QWEN3},                 // axolotl_qwen3
+    {0x7f65bc44a0c61887, 2980, TEMPLATE_QWEN3_NOTHINK},         // qwen3_nonthinking
+    {0x9b61a16794a9269f, 2964, TEMPLATE_QWEN3_NOTHINK},         // qwen3_nonthinking_first
+    {0x0d9b7d7ff890200a, 1931, TEMPLATE_QWEN25},                // qwen2_5
+    {0xe5a9e625cd7ea14d, 1985, TEMPLATE_QWEN25},                // trl_qwen2_5_training
+    {0xe7e1e17b7fe5b586, 1851, TEMPLATE_QWEN2},                 // qwen2_5_base
+    {0x8282738bf297e387, 317, TEMPLATE_QWEN2},                  // qwen2
+    {0xbf5dd1cfb880426e, 1937, TEMPLATE_QWEN25_MATH},           // qwen2_5_math
+    {0xc9cedebb0e4b718b, 2085, TEMPLATE_QWQ},                   // qwq
+    {0x666c2c6d0dd81f11, 2966, TEMPLATE_QWEN3_THINKING},        // qwen3_thinking_2507
+    {0xd899d38d9c8cf6fd, 2863, TEMPLATE_QWEN3_TRAINING},        // trl_qwen3_training
+    {0xfd41d7ec02b9df50, 2851, TEMPLATE_QWEN3_TRAINING_STRICT}, // trl_qwen3_training_1
+    {0x60896f56e9a75679, 2882, TEMPLATE_QWEN3_TRAINING_STRICT}, // trl_qwen3_training_2
+    {0xcaf87cd3bf3d02ae, 2888, TEMPLATE_QWEN3_TRAINING_STRICT}, // trl_qwen3_training_3
+};
 
-// Every system turn's text comes from the messages: no template with a default sentence of its own passes as chatml.
-static bool has_default_system(const char *jinja)
+static bool is_export(bool *same, TemplateKind kind, const Bytes *form)
 {
-    static const char mark[] = "<|im_start|>system\\n";
-    for (const char *p = strstr(jinja, mark); p != NULL; p = strstr(p, mark)) {
-        p += sizeof mark - 1;
-        if (*p != '\'' && *p != '"')
-            return true;
-    }
-    return false;
+    const char *text = template_jinja(kind);
+    Bytes own = {0};
+    bool ok = text == NULL || jinja_canonical(&own, text, strlen(text));
+    *same = text != NULL && own.size == form->size && memcmp(own.data, form->data, own.size) == 0;
+    bytes_free(&own);
+    return ok;
 }
 
-static TemplateKind recognise(const char *jinja)
+bool template_recognise(TemplateKind *kind, const char *jinja, size_t size)
 {
-    if (strncmp(jinja, NAME_MARK, sizeof NAME_MARK - 1) == 0) {
-        const char *name = jinja + sizeof NAME_MARK - 1;
-        return kind_of_name(name, strcspn(name, " "));
+    Bytes form = {0};
+    *kind = TEMPLATE_UNKNOWN;
+    bool ok = bytes_text(&form, "") && jinja_canonical(&form, jinja, size);
+    uint64_t hash = hash_bytes(form.data, form.size);
+    for (size_t i = 0; ok && i < sizeof KNOWN / sizeof *KNOWN; i++)
+        if (KNOWN[i].hash == hash && KNOWN[i].size == form.size)
+            *kind = KNOWN[i].kind;
+    for (int own = 0; ok && *kind == TEMPLATE_UNKNOWN && own < TEMPLATES; own++) {
+        bool same;
+        ok = is_export(&same, (TemplateKind)own, &form);
+        *kind = ok && same ? (TemplateKind)own : *kind;
     }
-    if (has(jinja, "enable_thinking"))
-        return TEMPLATE_QWEN3;
-    if (has(jinja, QWEN25_SYSTEM))
-        return TEMPLATE_QWEN25;
-    bool turns = has(jinja, "<|im_start|>") && has(jinja, "<|im_end|>") && has(jinja, "<|im_start|>assistant\\n");
-    bool plain = !has(jinja, "think") && !has(jinja, "reasoning") && !has(jinja, "trim") && !has(jinja, "strip") &&
-                 !has(jinja, "strftime") && !has_default_system(jinja);
-    return turns && plain ? TEMPLATE_CHATML : TEMPLATE_UNKNOWN;
+    bytes_free(&form);
+    return ok;
+}
+
+static bool take_own(ChatTemplate *chat, const char *jinja, size_t size, const char *path)
+{
+    chat->from_file = true;
+    snprintf(chat->origin, sizeof chat->origin, "%s", path);
+    return template_recognise(&chat->kind, jinja, size);
 }
 
 // chat_template is a text, or a list of {name, template} in which the one named "default" counts. *jinja stays
@@ -79,11 +129,8 @@ static bool recognise_config(ChatTemplate *chat, const char *path)
     json_t *config = json_read(path, CONFIG_LIMIT);
     TRY(config != NULL);
     bool ok = json_is_object(config) ? config_template(&jinja, config, path) : fail("%s: not a JSON object", path);
-    if (ok && jinja != NULL) {
-        chat->kind = recognise(jinja);
-        chat->from_file = true;
-        snprintf(chat->origin, sizeof chat->origin, "%s", path);
-    }
+    if (ok && jinja != NULL)
+        ok = take_own(chat, jinja, strlen(jinja), path);
     json_decref(config);
     return ok;
 }
@@ -95,12 +142,7 @@ static bool recognise_folder(ChatTemplate *chat, const char *folder)
     bool ok = path != NULL && config != NULL;
     if (ok && file_exists(path)) {
         Bytes jinja = {0};
-        ok = file_read(&jinja, path, TEMPLATE_LIMIT);
-        if (ok) {
-            chat->kind = recognise(jinja.data);
-            chat->from_file = true;
-            snprintf(chat->origin, sizeof chat->origin, "%s", path);
-        }
+        ok = file_read(&jinja, path, TEMPLATE_LIMIT) && take_own(chat, jinja.data, jinja.size, path);
         bytes_free(&jinja);
     } else if (ok && file_exists(config)) {
         ok = recognise_config(chat, config);
@@ -115,229 +157,7 @@ bool template_open(ChatTemplate *chat, const char *folder, const char *name)
     *chat = (ChatTemplate){.kind = TEMPLATE_CHATML};
     if (name == NULL || name[0] == 0 || strcmp(name, "auto") == 0)
         return recognise_folder(chat, folder);
-    chat->kind = kind_of_name(name, strlen(name));
+    chat->kind = kind_of_name(name);
     snprintf(chat->origin, sizeof chat->origin, "--template");
-    return chat->kind != TEMPLATE_UNKNOWN ||
-           fail("--template %s: no such template; there are chatml, qwen3, qwen3-nothink and qwen2.5", name);
-}
-
-static bool known(const ChatTemplate *chat)
-{
-    return chat->kind != TEMPLATE_UNKNOWN ||
-           fail("%s: a chat template that is none of chatml, qwen3 and qwen2.5; say with --template which of them is meant",
-                chat->origin);
-}
-
-// ---- rendering
-
-static const char *const ROLE_NAMES[] = {"system", "user", "assistant"};
-
-static Text between(const char *from, const char *to) { return (Text){from, (size_t)(to - from)}; }
-
-static const char *end_of(Text t) { return t.data + t.size; }
-
-static Text strip_left(Text t)
-{
-    while (t.size > 0 && t.data[0] == '\n')
-        t = (Text){t.data + 1, t.size - 1};
-    return t;
-}
-
-static Text strip_right(Text t)
-{
-    while (t.size > 0 && t.data[t.size - 1] == '\n')
-        t.size--;
-    return t;
-}
-
-static const char *find_first(Text t, const char *mark)
-{
-    return t.size == 0 ? NULL : memmem(t.data, t.size, mark, strlen(mark));
-}
-
-static const char *find_last(Text t, const char *mark)
-{
-    const char *last = NULL;
-    for (const char *p = find_first(t, mark); p != NULL; p = find_first(between(p + 1, end_of(t)), mark))
-        last = p;
-    return last;
-}
-
-// The thought and the answer of an assistant's turn: reasoning_content, else what stands before the first and after the last
-// </think> of its content.
-static void split_thought(const Message *m, Text *thought, Text *answer)
-{
-    static const char open[] = "<think>", closing[] = "</think>";
-    *thought = (Text){"", 0};
-    *answer = m->content;
-    const char *first = find_first(m->content, closing);
-    if (m->reasoning.data != NULL) {
-        *thought = m->reasoning;
-    } else if (first != NULL) {
-        *thought = strip_right(between(m->content.data, first));
-        const char *begin = find_last(*thought, open);
-        if (begin != NULL)
-            *thought = between(begin + sizeof open - 1, end_of(*thought));
-        *thought = strip_left(*thought);
-        *answer = strip_left(between(find_last(m->content, closing) + sizeof closing - 1, end_of(m->content)));
-    }
-}
-
-static bool starts_with(Text t, const char *mark) { return t.size >= strlen(mark) && memcmp(t.data, mark, strlen(mark)) == 0; }
-
-static bool ends_with(Text t, const char *mark)
-{
-    return t.size >= strlen(mark) && memcmp(end_of(t) - strlen(mark), mark, strlen(mark)) == 0;
-}
-
-// The last turn of a user that is not a tool's response in disguise; the last message of all if there is none.
-static size_t last_question(const Message *messages, size_t count)
-{
-    for (size_t i = count; i-- > 0;) {
-        Text content = messages[i].content;
-        if (messages[i].role == ROLE_USER && !(starts_with(content, "<tool_response>") && ends_with(content, "</tool_response>")))
-            return i;
-    }
-    return count - 1;
-}
-
-static bool append(Bytes *out, Text t) { return bytes_append(out, t.data, t.size); }
-
-// The assistant's turn in the qwen3 templates, up to <|im_end|>. answer: where the answer begins, if that is asked for.
-static bool append_answer(const ChatTemplate *chat, Bytes *out, const Message *m, bool recent, bool last, size_t *answer)
-{
-    Text thought, text;
-    split_thought(m, &thought, &text);
-    TRY(bytes_text(out, GENERATION_PROMPT));
-    bool empty = answer != NULL && chat->kind == TEMPLATE_QWEN3_NOTHINK;
-    if (empty)
-        TRY(bytes_text(out, EMPTY_THOUGHT));
-    if (answer != NULL)
-        *answer = out->size;
-    if (!empty && recent && (last || thought.size > 0)) {
-        TRY(bytes_text(out, "<think>\n"));
-        TRY(append(out, strip_right(strip_left(thought))));
-        TRY(bytes_text(out, "\n</think>\n\n"));
-        text = strip_left(text);
-    }
-    return append(out, empty ? strip_left(text) : text);
-}
-
-// answer: NULL, or the last message is an answer to train on, and its beginning is wanted.
-static bool append_turns(const ChatTemplate *chat, Bytes *out, const Message *messages, size_t count, size_t *answer)
-{
-    bool thinks = chat->kind == TEMPLATE_QWEN3 || chat->kind == TEMPLATE_QWEN3_NOTHINK;
-    size_t question = last_question(messages, count);
-    if (chat->kind == TEMPLATE_QWEN25 && messages[0].role != ROLE_SYSTEM)
-        TRY(bytes_text(out, "<|im_start|>system\n" QWEN25_SYSTEM "<|im_end|>\n"));
-    for (size_t i = 0; i < count; i++) {
-        const Message *m = &messages[i];
-        bool last = i + 1 == count;
-        if (thinks && m->role == ROLE_ASSISTANT) {
-            TRY(append_answer(chat, out, m, i > question, last, last ? answer : NULL));
-        } else {
-            TRY(bytes_printf(out, "<|im_start|>%s\n", ROLE_NAMES[m->role]));
-            if (last && answer != NULL)
-                *answer = out->size;
-            TRY(append(out, m->content));
-        }
-        TRY(bytes_text(out, "<|im_end|>\n"));
-    }
-    return true;
-}
-
-bool template_prompt(const ChatTemplate *chat, Bytes *out, const Message *messages, size_t count, bool add_generation_prompt)
-{
-    TRY(known(chat));
-    if (count == 0)
-        return fail("there are no messages to render");
-    TRY(append_turns(chat, out, messages, count, NULL));
-    if (!add_generation_prompt)
-        return true;
-    return bytes_text(out, chat->kind == TEMPLATE_QWEN3_NOTHINK ? GENERATION_PROMPT EMPTY_THOUGHT : GENERATION_PROMPT);
-}
-
-bool template_chat(const ChatTemplate *chat, RenderedChat *out, const Message *messages, size_t count)
-{
-    TRY(known(chat));
-    if (count == 0 || messages[count - 1].role != ROLE_ASSISTANT)
-        return fail("there is no answer to train on: the last message must be the assistant's");
-    bytes_clear(&out->text);
-    TRY(append_turns(chat, &out->text, messages, count, &out->answer));
-    out->end = out->text.size - 1; // all but the newline
-    return true;
-}
-
-void rendered_free(RenderedChat *rendered)
-{
-    bytes_free(&rendered->text);
-    *rendered = (RenderedChat){0};
-}
-
-// ---- the texts for export
-
-#define FIRST_SYSTEM                                                                                                             \
-    "{%- if messages[0].role == 'system' %}\n"                                                                                   \
-    "    {{- '<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n' }}\n"
-#define OTHER_TURN "    {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}\n"
-#define PLAIN_TURNS                                                                                                              \
-    "{%- endif %}\n"                                                                                                             \
-    "{%- for message in messages %}\n"                                                                                           \
-    "    {%- if not (loop.first and message.role == 'system') %}\n    " OTHER_TURN "    {%- endif %}\n"                          \
-    "{%- endfor %}\n"
-#define PROMPT(text)                                                                                                             \
-    "{%- if add_generation_prompt %}\n"                                                                                          \
-    "    {{- '<|im_start|>assistant\\n" text "' }}\n"                                                                            \
-    "{%- endif %}"
-#define PROMPT_MAY_THINK                                                                                                         \
-    "{%- if add_generation_prompt %}\n"                                                                                          \
-    "    {{- '<|im_start|>assistant\\n' }}\n"                                                                                    \
-    "    {%- if enable_thinking is defined and enable_thinking is false %}\n"                                                    \
-    "        {{- '<think>\\n\\n</think>\\n\\n' }}\n"                                                                             \
-    "    {%- endif %}\n"                                                                                                         \
-    "{%- endif %}"
-#define THINKING_TURNS                                                                                                           \
-    "{%- endif %}\n"                                                                                                             \
-    "{%- set ns = namespace(search=true, question=messages|length - 1) %}\n"                                                     \
-    "{%- for message in messages[::-1] %}\n"                                                                                     \
-    "    {%- if ns.search and message.role == 'user' and not (message.content.startswith('<tool_response>') and "                \
-    "message.content.endswith('</tool_response>')) %}\n"                                                                         \
-    "        {%- set ns.search = false %}\n"                                                                                     \
-    "        {%- set ns.question = messages|length - 1 - loop.index0 %}\n"                                                       \
-    "    {%- endif %}\n"                                                                                                         \
-    "{%- endfor %}\n"                                                                                                            \
-    "{%- for message in messages %}\n"                                                                                           \
-    "    {%- if message.role == 'assistant' %}\n"                                                                                \
-    "        {%- set thought = '' %}\n"                                                                                          \
-    "        {%- set content = message.content %}\n"                                                                             \
-    "        {%- if message.reasoning_content is string %}\n"                                                                    \
-    "            {%- set thought = message.reasoning_content %}\n"                                                               \
-    "        {%- elif '</think>' in content %}\n"                                                                                \
-    "            {%- set thought = content.split('</think>')[0].rstrip('\\n').split('<think>')[-1].lstrip('\\n') %}\n"           \
-    "            {%- set content = content.split('</think>')[-1].lstrip('\\n') %}\n"                                             \
-    "        {%- endif %}\n"                                                                                                     \
-    "        {{- '<|im_start|>assistant\\n' }}\n"                                                                                \
-    "        {%- if loop.index0 > ns.question and (loop.last or thought) %}\n"                                                   \
-    "            {{- '<think>\\n' + thought.strip('\\n') + '\\n</think>\\n\\n' + content.lstrip('\\n') + '<|im_end|>\\n' }}\n"   \
-    "        {%- else %}\n"                                                                                                      \
-    "            {{- content + '<|im_end|>\\n' }}\n"                                                                             \
-    "        {%- endif %}\n"                                                                                                     \
-    "    {%- elif not (loop.first and message.role == 'system') %}\n    " OTHER_TURN "    {%- endif %}\n"                        \
-    "{%- endfor %}\n"
-
-const char *template_jinja(TemplateKind kind)
-{
-    switch (kind) {
-    case TEMPLATE_CHATML:
-        return NAME_MARK "chatml #}\n" FIRST_SYSTEM PLAIN_TURNS PROMPT("");
-    case TEMPLATE_QWEN3:
-        return NAME_MARK "qwen3 #}\n" FIRST_SYSTEM THINKING_TURNS PROMPT_MAY_THINK;
-    case TEMPLATE_QWEN3_NOTHINK:
-        return NAME_MARK "qwen3-nothink #}\n" FIRST_SYSTEM THINKING_TURNS PROMPT("<think>\\n\\n</think>\\n\\n");
-    case TEMPLATE_QWEN25:
-        return NAME_MARK "qwen2.5 #}\n" FIRST_SYSTEM "{%- else %}\n    {{- '<|im_start|>system\\n" QWEN25_SYSTEM
-                         "<|im_end|>\\n' }}\n" PLAIN_TURNS PROMPT("");
-    default:
-        return NULL;
-    }
+    return chat->kind != TEMPLATE_UNKNOWN || fail("--template %s: no such template; there are " TEMPLATE_CHOICES, name);
 }

@@ -51,6 +51,7 @@ static bool tokenise_chat(Tokenised *out, TokenScratch *scratch, const Record *r
     size_t prompt = out->tokens.count, end = rules->train_turn_newline ? chat->text.size : chat->end;
     TRY(encode(scratch->encoder, &out->tokens, chat->text.data + chat->answer, end - chat->answer));
     out->prompt = (uint32_t)prompt;
+    out->thought_left_out = chat->thought_left_out;
     return add_span(out, prompt, out->tokens.count);
 }
 
@@ -87,6 +88,7 @@ bool record_tokenise(Tokenised *out, TokenScratch *scratch, const Record *record
 {
     out->tokens.count = out->span_count = 0;
     out->prompt = out->trained = 0;
+    out->thought_left_out = false;
     if (record->format == ROW_IDS) {
         TRY(take_ids(out, record));
     } else {

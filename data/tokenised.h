@@ -24,6 +24,7 @@ typedef struct Tokenised {
     Span *spans; // (span_count) what is trained; none without a response
     size_t span_count, span_capacity;
     uint32_t prompt, trained; // tokens before the response; how many are trained
+    bool thought_left_out;    // of the response, because the template does not show it
 } Tokenised;
 
 typedef struct TokenScratch { // what one thread scribbles on

@@ -335,6 +335,10 @@ static void announce_prepared(Run *run, const PrepareReport *r)
         log_note(&run->log,
                  "  of %" PRId64 " rows, %" PRId64 " unfinished, %" PRId64 " exact duplicates, %" PRId64 " bad and passed over",
                  r->rows, r->fates[FATE_UNFINISHED], r->fates[FATE_DUPLICATE], r->fates[FATE_BAD]);
+    if (r->thoughts_left_out > 0)
+        log_note(&run->log,
+                 "  %" PRId64 " responses come with a thought that the template %s does not show; it is not trained on",
+                 r->thoughts_left_out, run->template_name);
     for (int row = 0; row < BAD_ROWS_NAMED && r->bad_rows[row] != NULL; row++)
         log_note(&run->log, "  %s", r->bad_rows[row]);
 }

@@ -86,7 +86,8 @@ class Reference:
         path = os.path.join(folder, "tokenizer.json")
         self.fast = tokenizers.Tokenizer.from_file(path)
         self.renderer = transformers.PreTrainedTokenizerFast(tokenizer_file=path)
-        self.jinja = {"chatml": templates.CHATML, "qwen2.5": templates.QWEN25}.get(template) or published_template(folder)
+        own = {} if template in ("qwen3", "qwen3-nothink", "auto") else templates.exported()  # as transformers was seen to render them
+        self.jinja = own.get(template) or published_template(folder)
 
     def render(self, messages, generation_prompt):
         return self.renderer.apply_chat_template(messages, chat_template=self.jinja, add_generation_prompt=generation_prompt,

@@ -338,6 +338,10 @@ static void help_fits_a_screen_and_its_width(void **state)
             *p = *p != '_' ? *p : p[1] == 0 ? 0 : '-'; // template_ is shown as --template
         assert_non_null(strstr(help.data, name));
     }
+    assert_non_null(strstr(help.data, "chat template, one of 11: --help=model [auto]"));
+    bytes_clear(&help);
+    assert_ok(options_help(&options, TRAIN_SFT_USAGE, "model", 80, &help));
+    assert_non_null(strstr(help.data, "qwen2.5-math"));
     options_free(&options);
     bytes_free(&help);
 }

@@ -39,7 +39,7 @@ static void a_row_that_cannot_be_trained_is_refused_with_file_and_line(void **st
     assert_refused_rows(ROW, p, "rows.jsonl:1: the row is text, but there is no tokenizer");
     p = strict();
     p.options.rules.chat = &unknown;
-    assert_refused_rows(ROW, p, "rows.jsonl:1: model/chat_template.jinja: a chat template that is none of");
+    assert_refused_rows(ROW, p, "rows.jsonl:1: model/chat_template.jinja: a chat template that is not known here");
     p = strict();
     p.options.tau = 3;
     assert_refused_rows(ROW, p, "rows.jsonl:1: the row has no \"difficulty\"; --map difficulty=NAME");
@@ -661,10 +661,33 @@ static void published_problems_are_read_whole(void **state)
     preparation_free(&p);
 }
 
+static void thoughts_that_are_not_trained_are_told(void **state)
+{
+    ChatTemplate nothink;
+    assert_ok(template_open(&nothink, ".", "qwen3-nothink"));
+    char *path = write_rows("thoughts.jsonl", "{\"prompt\": \"1+1?\", \"completion\": \"<think>\\none, two\\n</think>\\n\\n2\"}\n"
+                                              "{\"prompt\": \"1+2?\", \"completion\": \"3\"}\n");
+    for (int shown = 0; shown < 2; shown++) {
+        Preparation p = preparation(shown ? "shown" : "unshown", (const char *const[]){path}, 1);
+        p.options.rules.chat = shown ? p.options.rules.chat : &nothink;
+        Bytes table = {0};
+        assert_ok(run_preparation(&p));
+        assert_int_equal(p.report.thoughts_left_out, shown ? 0 : 1);
+        assert_ok(prepare_table(&table, &p.report, &p.options));
+        assert_int_equal(
+            strstr(table.data, "thoughts: 1 responses come with one that the template qwen3-nothink does not show") != NULL,
+            !shown);
+        bytes_free(&table);
+        preparation_free(&p);
+    }
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_that_cannot_be_trained_is_refused_with_file_and_line),
+        cmocka_unit_test(thoughts_that_are_not_trained_are_told),
         cmocka_unit_test(bad_rows_are_passed_over_when_allowed_and_the_first_are_named),
         cmocka_unit_test(every_kind_of_bad_row_may_be_passed_over),
         cmocka_unit_test(an_empty_data_set_says_where_its_rows_went),

@@ -460,7 +460,7 @@ static void a_header_that_contradicts_its_file_is_refused(void **state)
         {HEADER_AT(kind), 0, "its header contradicts itself"},
         {HEADER_AT(kind), 3, "its header contradicts itself"},
         {HEADER_AT(kind), SHARD_RL, "record 0 (byte 256): it has a response, in a shard for RL"},
-        {HEADER_AT(template_), TEMPLATE_UNKNOWN + 1, "its header contradicts itself"},
+        {HEADER_AT(template_), TEMPLATES, "its header contradicts itself"},
         {HEADER_AT(number), 3, "its header contradicts itself"},
         {HEADER_AT(of), 0, "its header contradicts itself"},
         {HEADER_AT(of), 100000, "its header contradicts itself"},

@@ -1,11 +1,12 @@
-// The four templates against what transformers renders (test/fixtures/templates/chats.jsonl), and how a folder's own is
-// recognised.
+// The templates against what transformers renders (test/fixtures/templates/chats.jsonl), and how a folder's own is recognised:
+// by the canonical form of its text, which is compared with what jinja2's lexer gives (forms.jsonl).
 #include "test/support/check.h"
 #include "base/json.h"
+#include "data/jinja.h"
 #include "data/template.h"
 #include <unistd.h>
 
-#define FIXTURE "test/fixtures/templates/chats.jsonl"
+#define FIXTURES "test/fixtures/templates/"
 enum { TURNS_MAX = 16 };
 
 static Text text(const char *t) { return (Text){t, strlen(t)}; }
@@ -52,9 +53,7 @@ static void check_row(const json_t *row, const char *where)
     Message messages[TURNS_MAX];
     size_t count = messages_of(messages, json_object_get(row, "messages"));
     bool prompt = json_is_true(json_object_get(row, "add_generation_prompt"));
-    bool thinking = json_is_true(json_object_get(row, "enable_thinking"));
-    const char *name = json_string_value(json_object_get(row, "template"));
-    ChatTemplate chat = named(strcmp(name, "qwen3") == 0 && !thinking ? "qwen3-nothink" : name);
+    ChatTemplate chat = named(json_string_value(json_object_get(row, "template")));
     Text expected = {json_string_value(json_object_get(row, "text")), json_string_length(json_object_get(row, "text"))};
     Bytes out = {0};
     assert_ok(template_prompt(&chat, &out, messages, count, prompt));
@@ -63,7 +62,8 @@ static void check_row(const json_t *row, const char *where)
         RenderedChat rendered = {0};
         assert_ok(template_chat(&chat, &rendered, messages, count));
         assert_bytes(where, (Text){rendered.text.data, rendered.text.size}, expected);
-        assert_memory_equal(rendered.text.data + rendered.answer - 22, "<|im_start|>assistant\n", 22);
+        bool opened = memcmp(rendered.text.data + rendered.answer - 8, "<think>\n", 8) == 0; // by the prompt
+        assert_memory_equal(rendered.text.data + rendered.answer - (opened ? 30 : 22), "<|im_start|>assistant\n", 22);
         assert_memory_equal(rendered.text.data + rendered.end - 10, "<|im_end|>", 10);
         assert_int_equal(rendered.end + 1, rendered.text.size);
         rendered_free(&rendered);
@@ -71,21 +71,26 @@ static void check_row(const json_t *row, const char *where)
     bytes_free(&out);
 }
 
-static void every_chat_is_rendered_as_transformers_renders_it(void **state)
+static int each_row(const char *path, void (*check)(const json_t *row, const char *where))
 {
     Bytes file = {0};
-    assert_ok(file_read(&file, FIXTURE, 1 << 26));
+    assert_ok(file_read(&file, path, 1 << 26));
     int line = 0;
     for (char *at = file.data, *newline; (newline = strchr(at, '\n')) != NULL; at = newline + 1) {
         char where[64];
-        snprintf(where, sizeof where, FIXTURE ":%d", ++line);
+        snprintf(where, sizeof where, "%s:%d", path, ++line);
         json_t *row = json_parse(at, (size_t)(newline - at), where);
         assert_non_null(row);
-        check_row(row, where);
+        check(row, where);
         json_decref(row);
     }
-    assert_true(line > 100);
     bytes_free(&file);
+    return line;
+}
+
+static void every_chat_is_rendered_as_transformers_renders_it(void **state)
+{
+    assert_true(each_row(FIXTURES "chats.jsonl", check_row) > 900);
 }
 
 static void assert_parts(const char *name, const Message *messages, size_t count, const char *prompt, const char *answer)
@@ -127,6 +132,47 @@ static void a_thought_is_trained_with_qwen3_and_left_away_without_thinking(void 
     assert_parts("chatml", beside, 2, prompt, "a<|im_end|>");
 }
 
+// Where the prompt opens the thought, the answer is what a model says behind it.
+static void a_thought_that_the_prompt_opens_is_not_trained_twice(void **state)
+{
+    const char *prompt = "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n<think>\n";
+    const Message inside[] = {user("q"), assistant("<think>\nwhy\n</think>\n\na")}, plain[] = {user("q"), assistant("a")};
+    assert_parts("qwen3-thinking", inside, 2, prompt, "why\n</think>\n\na<|im_end|>");
+    assert_parts("qwen3-thinking", plain, 2, prompt, "\n</think>\n\na<|im_end|>");
+    assert_parts("qwq", inside, 2, prompt, "why\n</think>\n\na<|im_end|>");
+    assert_parts("qwq", plain, 2, "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n",
+                 "a<|im_end|>"); // as transformers does
+}
+
+static bool leaves_out(const char *name, const char *content, const char *reasoning)
+{
+    ChatTemplate chat = named(name);
+    Message messages[] = {user("q"), assistant("<think>\nearlier\n</think>\n\na"), user("r"), assistant(content)};
+    if (reasoning != NULL)
+        messages[3].reasoning = text(reasoning);
+    RenderedChat rendered = {0};
+    assert_ok(template_chat(&chat, &rendered, messages, 4));
+    rendered_free(&(RenderedChat){.text = rendered.text});
+    return rendered.thought_left_out;
+}
+
+static void a_thought_that_is_left_out_is_told(void **state)
+{
+    const char *inside = "<think>\nwhy\n</think>\n\na";
+    assert_true(leaves_out("qwen3-nothink", inside, NULL));
+    assert_true(leaves_out("qwen3-nothink", "a", "why"));
+    assert_true(leaves_out("chatml", "a", "why"));
+    assert_true(leaves_out("qwq", "a", "why"));
+    assert_false(leaves_out("qwq", inside, NULL));
+    assert_false(leaves_out("chatml", inside, NULL));
+    assert_false(leaves_out("chatml", "a", " \n"));
+    assert_false(leaves_out("qwen3", inside, NULL));
+    assert_false(leaves_out("qwen3-thinking", "a", "why"));
+    assert_false(leaves_out("qwen3-training", inside, NULL));
+    assert_false(leaves_out("qwen3-nothink", "<think>\n\n</think>\n\na", NULL));
+    assert_false(leaves_out("qwen3-nothink", "a", NULL));
+}
+
 static void reasoning_content_means_that_content_is_not_searched_for_a_thought(void **state)
 {
     Message chat[] = {user("q"), assistant("x</think>a")};
@@ -146,15 +192,16 @@ static void only_the_last_answer_of_a_conversation_is_trained(void **state)
 
 static void the_prompt_of_training_is_the_prompt_of_sampling(void **state)
 {
-    static const char *const names[] = {"chatml", "qwen3", "qwen3-nothink", "qwen2.5"};
     const Message chat[] = {user("q"), assistant("<think>t</think>a"), user("r"), assistant("\n\nb")};
-    for (int i = 0; i < 4; i++) {
-        ChatTemplate t = named(names[i]);
+    for (int kind = 0; kind < TEMPLATES; kind++) {
+        if (kind == TEMPLATE_UNKNOWN || kind == TEMPLATE_QWQ) // qwq: only answers that begin with <think>, see above
+            continue;
+        ChatTemplate t = named(template_name((TemplateKind)kind));
         RenderedChat r = {0};
         Bytes prompt = {0};
         assert_ok(template_chat(&t, &r, chat, 4));
         assert_ok(template_prompt(&t, &prompt, chat, 3, true));
-        assert_bytes(names[i], (Text){r.text.data, r.answer}, (Text){prompt.data, prompt.size});
+        assert_bytes(template_name(t.kind), (Text){r.text.data, r.answer}, (Text){prompt.data, prompt.size});
         rendered_free(&r);
         bytes_free(&prompt);
     }
@@ -199,23 +246,47 @@ static void assert_kind(const char *file, const char *content, TemplateKind expe
     assert_ok(folder_remove(folder.path));
 }
 
-#define QWEN25_SYSTEM "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
 #define GENERIC                                                                                                                  \
     "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}"      \
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 
-static void a_template_is_recognised_by_its_marks(void **state)
+static void check_form(const json_t *row, const char *where)
 {
-    const char *jinja = "chat_template.jinja";
-    assert_kind(jinja, "{%- if enable_thinking is defined %}" GENERIC, TEMPLATE_QWEN3);
-    assert_kind(jinja, "{{- '<|im_start|>system\\n" QWEN25_SYSTEM "<|im_end|>\\n' }}" GENERIC, TEMPLATE_QWEN25);
-    assert_kind(jinja, GENERIC, TEMPLATE_CHATML);
-    assert_kind(jinja, "{{- '<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n' }}" GENERIC, TEMPLATE_CHATML);
-    assert_kind("tokenizer_config.json", "{\"chat_template\": \"{{ enable_thinking }}\"}", TEMPLATE_QWEN3);
-    assert_kind("tokenizer_config.json",
-                "{\"chat_template\": [{\"name\": \"tool_use\", \"template\": \"x\"},"
-                "{\"name\": \"default\", \"template\": \"{{ enable_thinking }}\"}]}",
-                TEMPLATE_QWEN3);
+    const json_t *source = json_object_get(row, "text"), *form = json_object_get(row, "form");
+    Bytes out = {0};
+    assert_ok(bytes_text(&out, ""));
+    assert_ok(jinja_canonical(&out, json_string_value(source), json_string_length(source)));
+    assert_bytes(where, (Text){out.data, out.size}, (Text){json_string_value(form), json_string_length(form)});
+    bytes_free(&out);
+}
+
+static void a_text_has_the_form_that_jinjas_lexer_gives_it(void **state)
+{
+    assert_true(each_row(FIXTURES "forms.jsonl", check_form) > 60);
+}
+
+static void what_is_not_jinja_has_a_form_of_its_own(void **state)
+{
+    static const char *const broken[] = {"{", "{{", "{%", "{#", "{{-", "{#-", "{{ 'a", "{% if x", "{# a #", "{{ '\\", "a{"};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        Bytes out = {0};
+        assert_ok(bytes_text(&out, "") && jinja_canonical(&out, broken[i], strlen(broken[i])));
+        assert_true(out.size > 0);
+        bytes_free(&out);
+    }
+}
+
+static void check_exported(const json_t *row, const char *where)
+{
+    const char *name = json_string_value(json_object_get(row, "template"));
+    const char *own = template_jinja(named(name).kind);
+    assert_bytes(where, text(own), text(json_string_value(json_object_get(row, "text"))));
+}
+
+// The fixture's texts were run by transformers: they render every chat as the published ones do.
+static void what_is_exported_renders_as_what_was_trained(void **state)
+{
+    assert_int_equal(each_row(FIXTURES "exported.jsonl", check_exported), TEMPLATES - 1);
 }
 
 static void a_folder_without_a_template_is_chatml(void **state)
@@ -225,14 +296,42 @@ static void a_folder_without_a_template_is_chatml(void **state)
     assert_kind("tokenizer_config.json", "{\"chat_template\": null}", TEMPLATE_CHATML);
 }
 
-static void a_template_that_renders_otherwise_is_not_taken_for_chatml(void **state)
+static void a_template_that_renders_otherwise_is_not_taken_for_another(void **state)
 {
-    const char *jinja = "chat_template.jinja";
-    assert_kind(jinja, "[INST] {{ messages[0].content }} [/INST]", TEMPLATE_UNKNOWN);
-    assert_kind(jinja, "{{ '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}" GENERIC, TEMPLATE_UNKNOWN);
-    assert_kind(jinja, GENERIC "{{ '<think>\\n' }}", TEMPLATE_UNKNOWN);
-    assert_kind(jinja, "{{ content | trim }}" GENERIC, TEMPLATE_UNKNOWN);
-    assert_kind(jinja, "", TEMPLATE_UNKNOWN);
+    static const char *const others[] = {
+        "",
+        "[INST] {{ messages[0].content }} [/INST]",
+        "{# enable_thinking #}[INST] {{ messages[0].content }} [/INST]",
+        "{{ '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}" GENERIC,
+        "{{ content | trim }}" GENERIC,
+        "{%- if enable_thinking is defined %}{% endif %}" GENERIC,
+        GENERIC " ",
+        "\n" GENERIC,
+        GENERIC "{{ eos_token }}",
+        "{#- chat template: qwen3 #}\n" GENERIC "{{ eos_token }}", // our own comment is no proof
+        "{#- chat template: qwen3 #}\n",
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_kind("chat_template.jinja", others[i], TEMPLATE_UNKNOWN);
+}
+
+static void a_text_that_differs_in_nothing_that_jinja_sees_is_the_same_template(void **state)
+{
+    static const char *const same[] = {
+        GENERIC,
+        GENERIC "\n",
+        "{#- chat template: qwen3 #}\n" GENERIC, // the text counts, not what a comment calls it
+        "{# by us\n #}" GENERIC "{#- the end -#}\n",
+        "{% for message in messages %}\r\n{{- '<|im_start|>'  + message['role'] + '\n' + message['content'] + '<|im_end|>' + "
+        "'\n' -}}\n"
+        "  {%- endfor -%}\n\n{%  if add_generation_prompt  %}{{ '<|im_start|>assistant\n' }}{% endif %}\r\n",
+    };
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        assert_kind("chat_template.jinja", same[i], TEMPLATE_CHATML);
+    assert_kind("tokenizer_config.json",
+                "{\"chat_template\": [{\"name\": \"tool_use\", \"template\": \"x\"},"
+                "{\"name\": \"default\", \"template\": \"{# a #}{{ x }}\"}]}",
+                TEMPLATE_UNKNOWN);
 }
 
 static void an_unknown_template_is_refused_only_when_something_is_rendered(void **state)
@@ -243,7 +342,8 @@ static void an_unknown_template_is_refused_only_when_something_is_rendered(void 
     const Message messages[] = {user("q"), assistant("a")};
     Bytes out = {0};
     RenderedChat rendered = {0};
-    assert_refused(template_prompt(&chat, &out, messages, 1, true), "chat_template.jinja: a chat template that is none of");
+    assert_refused(template_prompt(&chat, &out, messages, 1, true),
+                   "chat_template.jinja: a chat template that is not known here");
     assert_refused(template_chat(&chat, &rendered, messages, 2), "--template");
     assert_ok(template_open(&chat, folder.path, "qwen3-nothink"));
     assert_int_equal(chat.kind, TEMPLATE_QWEN3_NOTHINK);
@@ -255,8 +355,8 @@ static void the_jinja_file_comes_before_the_tokenizers_configuration(void **stat
 {
     Folder folder = folder_with("chat_template.jinja", GENERIC);
     char *config = path_join(folder.path, "tokenizer_config.json");
-    const char *thinking = "{\"chat_template\": \"{{ enable_thinking }}\"}";
-    assert_ok(file_write_atomic(config, thinking, strlen(thinking)));
+    const char *other = "{\"chat_template\": \"{{ enable_thinking }}\"}";
+    assert_ok(file_write_atomic(config, other, strlen(other)));
     ChatTemplate chat;
     assert_ok(template_open(&chat, folder.path, NULL));
     assert_int_equal(chat.kind, TEMPLATE_CHATML);
@@ -284,21 +384,59 @@ static void a_broken_configuration_is_refused_with_its_file(void **state)
 
 static void an_exported_template_is_known_again(void **state)
 {
-    for (int kind = TEMPLATE_CHATML; kind < TEMPLATE_UNKNOWN; kind++)
-        assert_kind("chat_template.jinja", template_jinja((TemplateKind)kind), (TemplateKind)kind);
+    for (int kind = 0; kind < TEMPLATES; kind++)
+        if (kind != TEMPLATE_UNKNOWN)
+            assert_kind("chat_template.jinja", template_jinja((TemplateKind)kind), (TemplateKind)kind);
     assert_null(template_jinja(TEMPLATE_UNKNOWN));
 }
 
-static void the_published_template_is_qwen3(void **state)
+// Every edit of the published text that changes what it says makes it another template; a tool of an editor (line ends, spaces at
+// their ends, comments) does not.
+static void the_published_template_is_known_whole(void **state)
 {
-    const char *folder = "../shared/data/qwen3-tokenizer";
-    if (!folder_exists(folder)) {
+    const char *path = "../shared/data/qwen3-tokenizer/chat_template.jinja";
+    if (!file_exists(path)) {
         print_message("skipped: no ../shared/data\n");
         skip();
     }
+    Bytes published = {0}, edited = {0};
+    assert_ok(file_read(&published, path, 1 << 20));
+    assert_kind("chat_template.jinja", published.data, TEMPLATE_QWEN3);
+    for (size_t i = 0; i < published.size; i += 37) {
+        if (strchr(" \n-", published.data[i]) != NULL)
+            continue; // a sign of whitespace may have nothing to take
+        bytes_clear(&edited);
+        assert_ok(bytes_append(&edited, published.data, i) && bytes_text(&edited, published.data + i + 1));
+        assert_kind("chat_template.jinja", edited.data, TEMPLATE_UNKNOWN);
+    }
+    bytes_clear(&edited);
+    assert_ok(bytes_text(&edited, "{# edited #}\n"));
+    for (size_t i = 0; i < published.size; i++)
+        assert_ok(
+            bytes_append(&edited, published.data[i] == '\n' ? " \r\n" : published.data + i, published.data[i] == '\n' ? 3 : 1));
+    assert_kind("chat_template.jinja", edited.data, TEMPLATE_QWEN3);
+    bytes_free(&published);
+    bytes_free(&edited);
+}
+
+static void every_choice_is_a_template_and_every_template_a_choice(void **state)
+{
+    char choices[] = TEMPLATE_CHOICES, *rest = choices;
+    int count = 0;
+    for (char *name; (name = strsep(&rest, "|")) != NULL; count++)
+        assert_string_equal(template_name(named(name).kind), name);
+    assert_int_equal(count, TEMPLATES - 1);
     ChatTemplate chat;
-    assert_ok(template_open(&chat, folder, NULL));
-    assert_int_equal(chat.kind, TEMPLATE_QWEN3);
+    assert_refused(template_open(&chat, ".", "unknown"), "no such template");
+}
+
+static void without_thoughts_a_prompt_has_room_for_one_digit(void **state)
+{
+    assert_int_equal(template_without_thoughts(TEMPLATE_CHATML), TEMPLATE_CHATML);
+    assert_int_equal(template_without_thoughts(TEMPLATE_QWEN25_MATH), TEMPLATE_QWEN25_MATH);
+    static const TemplateKind thinking[] = {TEMPLATE_QWEN3, TEMPLATE_QWQ, TEMPLATE_QWEN3_THINKING, TEMPLATE_QWEN3_TRAINING};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(template_without_thoughts(thinking[i]), TEMPLATE_QWEN3_NOTHINK);
 }
 
 int main(void)
@@ -307,18 +445,25 @@ int main(void)
         cmocka_unit_test(every_chat_is_rendered_as_transformers_renders_it),
         cmocka_unit_test(what_is_trained_is_the_answer_and_its_end_token),
         cmocka_unit_test(a_thought_is_trained_with_qwen3_and_left_away_without_thinking),
+        cmocka_unit_test(a_thought_that_the_prompt_opens_is_not_trained_twice),
+        cmocka_unit_test(a_thought_that_is_left_out_is_told),
         cmocka_unit_test(reasoning_content_means_that_content_is_not_searched_for_a_thought),
         cmocka_unit_test(only_the_last_answer_of_a_conversation_is_trained),
         cmocka_unit_test(the_prompt_of_training_is_the_prompt_of_sampling),
         cmocka_unit_test(a_chat_without_a_last_answer_is_refused),
-        cmocka_unit_test(a_template_is_recognised_by_its_marks),
+        cmocka_unit_test(a_text_has_the_form_that_jinjas_lexer_gives_it),
+        cmocka_unit_test(what_is_not_jinja_has_a_form_of_its_own),
+        cmocka_unit_test(what_is_exported_renders_as_what_was_trained),
         cmocka_unit_test(a_folder_without_a_template_is_chatml),
-        cmocka_unit_test(a_template_that_renders_otherwise_is_not_taken_for_chatml),
+        cmocka_unit_test(a_template_that_renders_otherwise_is_not_taken_for_another),
+        cmocka_unit_test(a_text_that_differs_in_nothing_that_jinja_sees_is_the_same_template),
         cmocka_unit_test(an_unknown_template_is_refused_only_when_something_is_rendered),
         cmocka_unit_test(the_jinja_file_comes_before_the_tokenizers_configuration),
         cmocka_unit_test(a_broken_configuration_is_refused_with_its_file),
         cmocka_unit_test(an_exported_template_is_known_again),
-        cmocka_unit_test(the_published_template_is_qwen3),
+        cmocka_unit_test(the_published_template_is_known_whole),
+        cmocka_unit_test(every_choice_is_a_template_and_every_template_a_choice),
+        cmocka_unit_test(without_thoughts_a_prompt_has_room_for_one_digit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
