@@ -19,7 +19,8 @@ void tokenizer_close(Tokenizer *tokenizer)
     free(tokenizer->begin);
     free(tokenizer->kind);
     free(tokenizer->lookup);
-    free(tokenizer->added);
+    free(tokenizer->added.list);
+    free(tokenizer->added_normal.list);
     bpe_close(&tokenizer->bpe);
     splitter_close(&tokenizer->splitter);
     free(tokenizer->classes);
@@ -76,9 +77,11 @@ int32_t lookup_bytes(const Tokenizer *tokenizer, const uint8_t *bytes, size_t si
 int32_t tokenizer_find(const Tokenizer *tokenizer, const char *token)
 {
     size_t size = strlen(token);
-    for (size_t i = 0; i < tokenizer->added_count; i++)
-        if (tokenizer->added[i].size == size && memcmp(tokenizer->added[i].text, token, size) == 0)
-            return tokenizer->added[i].id;
+    const AddedTokens *both[] = {&tokenizer->added, &tokenizer->added_normal};
+    for (int kind = 0; kind < 2; kind++)
+        for (size_t i = 0; i < both[kind]->count; i++)
+            if (both[kind]->list[i].size == size && memcmp(both[kind]->list[i].text, token, size) == 0)
+                return both[kind]->list[i].id;
     Bytes bytes = {0};
     int32_t id =
         spelled_bytes(&bytes, token, size) && size > 0 ? lookup_bytes(tokenizer, (const uint8_t *)bytes.data, bytes.size) : -1;

@@ -137,23 +137,14 @@ static bool encode_words(Encoder *encoder, TokenList *out, const uint8_t *text, 
     return true;
 }
 
-// ---- sections: what lies between added tokens
-
-static bool encode_section(Encoder *encoder, TokenList *out, const uint8_t *text, size_t size, bool normal)
-{
-    if (normal)
-        return encode_words(encoder, out, text, size);
-    bytes_clear(&encoder->normal);
-    TRY(nfc_append(encoder->tokenizer->classes, &encoder->nfc, &encoder->normal, text, size));
-    return encode_words(encoder, out, (const uint8_t *)encoder->normal.data, encoder->normal.size);
-}
+// ---- added tokens
 
 // The first of the sorted added tokens low .. high whose byte at this depth is not less than byte; all are longer than depth.
-static size_t added_bound(const Tokenizer *tokenizer, size_t low, size_t high, size_t depth, int byte)
+static size_t added_bound(const AddedTokens *added, size_t low, size_t high, size_t depth, int byte)
 {
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (tokenizer->added[middle].text[depth] < byte)
+        if (added->list[middle].text[depth] < byte)
             low = middle + 1;
         else
             high = middle;
@@ -162,31 +153,31 @@ static size_t added_bound(const Tokenizer *tokenizer, size_t low, size_t high, s
 }
 
 // The longest added token that begins here: the list is narrowed to those that agree with the text, byte by byte.
-static const AddedToken *added_here(const Tokenizer *tokenizer, const uint8_t *text, size_t size)
+static const AddedToken *added_here(const AddedTokens *added, const uint8_t *text, size_t size)
 {
     const AddedToken *found = NULL;
-    size_t low = 0, high = tokenizer->added_count;
+    size_t low = 0, high = added->count;
     for (size_t depth = 0; low < high; depth++) {
-        if (tokenizer->added[low].size == depth) // whole: the shortest of those that agree comes first
-            found = &tokenizer->added[low++];
+        if (added->list[low].size == depth) // whole: the shortest of those that agree comes first
+            found = &added->list[low++];
         if (depth == size)
             break;
-        low = added_bound(tokenizer, low, high, depth, text[depth]);
-        high = added_bound(tokenizer, low, high, depth, text[depth] + 1);
+        low = added_bound(added, low, high, depth, text[depth]);
+        high = added_bound(added, low, high, depth, text[depth] + 1);
     }
     return found;
 }
 
-static const AddedToken *added_next(const Tokenizer *tokenizer, const uint8_t *text, size_t size, size_t *at)
+static const AddedToken *added_next(const AddedTokens *added, const uint8_t *text, size_t size, size_t *at)
 {
     for (size_t i = *at; i < size; i++) {
-        if (tokenizer->added_only_first >= 0) {
-            const uint8_t *next = memchr(text + i, tokenizer->added_only_first, size - i);
+        if (added->only_first >= 0) {
+            const uint8_t *next = memchr(text + i, added->only_first, size - i);
             i = next == NULL ? size : (size_t)(next - text);
         } else
-            while (i < size && !tokenizer->added_first[text[i]])
+            while (i < size && !added->first[text[i]])
                 i++;
-        const AddedToken *found = i < size ? added_here(tokenizer, text + i, size - i) : NULL;
+        const AddedToken *found = i < size ? added_here(added, text + i, size - i) : NULL;
         if (found != NULL) {
             *at = i;
             return found;
@@ -196,18 +187,72 @@ static const AddedToken *added_next(const Tokenizer *tokenizer, const uint8_t *t
     return NULL;
 }
 
-static bool encode_sections(Encoder *encoder, TokenList *out, const uint8_t *text, size_t size, bool normal)
+// Where the whitespace that ends at `end` begins, not before `begin`.
+static size_t space_before(const uint8_t *classes, const uint8_t *text, size_t begin, size_t end)
 {
-    for (size_t begin = 0, at = 0; begin < size; begin = at) {
-        const AddedToken *added = added_next(encoder->tokenizer, text, size, &at);
-        TRY(encode_section(encoder, out, text + begin, at - begin, normal));
-        if (added == NULL)
-            return true;
-        TRY(grow(&out->ids, &out->capacity, out->count + 1, sizeof *out->ids));
-        out->ids[out->count++] = added->id;
-        at += added->size;
+    while (end > begin) {
+        size_t at = end - 1;
+        while (at > begin && (text[at] & 0xC0) == 0x80)
+            at--;
+        if (!(classes[code_point_at(text + at).value] & SPACE))
+            break;
+        end = at;
     }
+    return end;
+}
+
+static size_t space_behind(const uint8_t *classes, const uint8_t *text, size_t size, size_t at)
+{
+    while (at < size && classes[code_point_at(text + at).value] & SPACE)
+        at += code_point_at(text + at).length;
+    return at;
+}
+
+typedef bool EncodePart(Encoder *encoder, TokenList *out, const uint8_t *text, size_t size, bool normal);
+
+// As the library does it (AddedVocabulary::find_matches): the search goes on behind the token's own text, what is taken as its
+// whitespace only moves where the part before the next one begins.
+static bool encode_around(Encoder *encoder, TokenList *out, const AddedTokens *added, const uint8_t *text, size_t size,
+                          bool normal, EncodePart *part)
+{
+    const uint8_t *classes = encoder->tokenizer->classes;
+    size_t begin = 0;
+    for (size_t at = 0; added->count > 0 && at < size;) {
+        const AddedToken *found = added_next(added, text, size, &at);
+        if (found == NULL)
+            break;
+        size_t start = found->takes_before ? space_before(classes, text, begin < at ? begin : at, at) : at;
+        if (begin < start)
+            TRY(part(encoder, out, text + begin, start - begin, normal));
+        TRY(grow(&out->ids, &out->capacity, out->count + 1, sizeof *out->ids));
+        out->ids[out->count++] = found->id;
+        at += found->size;
+        begin = found->takes_behind ? space_behind(classes, text, size, at) : at;
+    }
+    return begin >= size || part(encoder, out, text + begin, size - begin, normal);
+}
+
+// ---- what lies between added tokens
+
+static bool encode_plain_words(Encoder *encoder, TokenList *out, const uint8_t *text, size_t size, bool normal)
+{
+    (void)normal; // the text is, by now
+    return encode_words(encoder, out, text, size);
+}
+
+static bool normalize(Encoder *encoder, const uint8_t **text, size_t *size)
+{
+    bytes_clear(&encoder->normal);
+    TRY(nfc_append(encoder->tokenizer->classes, &encoder->nfc, &encoder->normal, *text, *size));
+    *text = (const uint8_t *)encoder->normal.data;
+    *size = encoder->normal.size;
     return true;
+}
+
+static bool encode_section(Encoder *encoder, TokenList *out, const uint8_t *text, size_t size, bool normal)
+{
+    TRY(normal || normalize(encoder, &text, &size));
+    return encode_around(encoder, out, &encoder->tokenizer->added_normal, text, size, true, encode_plain_words);
 }
 
 // Is the text UTF-8, and does NFC leave it as it is? The second is a quick "perhaps not": only then is it normalized.
@@ -235,9 +280,9 @@ static bool encode_text(Encoder *encoder, TokenList *out, const char *text, size
     const uint8_t *bytes = (const uint8_t *)text;
     size_t before = out->count;
     bool normal;
-    bool ok =
-        check_text(encoder->tokenizer, bytes, size, &normal) &&
-        (match_added ? encode_sections(encoder, out, bytes, size, normal) : encode_section(encoder, out, bytes, size, normal));
+    bool ok = check_text(encoder->tokenizer, bytes, size, &normal) &&
+              (match_added ? encode_around(encoder, out, &encoder->tokenizer->added, bytes, size, normal, encode_section)
+                           : (normal || normalize(encoder, &bytes, &size)) && encode_words(encoder, out, bytes, size));
     if (!ok)
         out->count = before;
     return ok;

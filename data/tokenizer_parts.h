@@ -80,7 +80,15 @@ typedef struct AddedToken {
     const uint8_t *text; // in Tokenizer.bytes
     size_t size;
     int32_t id;
+    bool takes_before, takes_behind; // the whitespace there belongs to it (lstrip, rstrip)
 } AddedToken;
+
+typedef struct AddedTokens {
+    AddedToken *list; // (count), sorted by text
+    size_t count;
+    bool first[256]; // the bytes with which one of them begins
+    int only_first;  // if it is always the same one; -1 otherwise
+} AddedTokens;
 
 struct Tokenizer {
     Bytes bytes;     // the texts of all tokens, end to end
@@ -89,10 +97,8 @@ struct Tokenizer {
     int32_t size;    // 1 + largest id
     int32_t *lookup; // tokens of the vocabulary by their bytes: open addressing, -1 is empty
     size_t lookup_mask;
-    AddedToken *added; // (added_count), sorted by text
-    size_t added_count;
-    bool added_first[256]; // the bytes with which an added token begins
-    int added_only_first;  // if it is always the same one; -1 otherwise
+    AddedTokens added;        // found in the text as it is
+    AddedTokens added_normal; // found between those, in the text after NFC ("normalized" true)
     Bpe bpe;
     bool nfc;
     uint8_t *classes; // (CODE_POINTS)

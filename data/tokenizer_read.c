@@ -115,12 +115,10 @@ static bool is_printable(const char *text) // each character is its own spelling
 
 static bool set_added(Reader *reader, const json_t *entry)
 {
-    static const char *const refused[] = {"single_word", "lstrip", "rstrip", "normalized"};
     const char *content;
     bool special = false;
     TRY(json_need_text(&content, entry, "content", reader->path));
-    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
-        TRY(need_flag(reader, entry, refused[i], false, false, "an added token"));
+    TRY(need_flag(reader, entry, "single_word", false, false, "an added token"));
     TRY(json_may_bool(&special, entry, "special", reader->path));
     int32_t id = (int32_t)json_integer_value(json_object_get(entry, "id"));
     const json_t *base = json_object_get(reader->vocabulary, content);
@@ -208,26 +206,82 @@ static int compare_added(const void *left, const void *right)
     return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
 }
 
-static bool sort_added(Reader *reader)
+// To the list that it belongs to.
+static bool place_added(Reader *reader, const json_t *entry)
 {
     Tokenizer *t = reader->tokenizer;
-    TRY(t->added = allocate(json_array_size(reader->added), sizeof *t->added));
-    for (int32_t id = 0; id < t->size; id++)
-        if (t->kind[id] > TOKEN_BASE)
-            t->added[t->added_count++] =
-                (AddedToken){(const uint8_t *)t->bytes.data + t->begin[id], t->begin[id + 1] - t->begin[id], id};
-    if (t->added_count < json_array_size(reader->added))
-        return fail("%s: an added token is listed twice", reader->path);
-    qsort(t->added, t->added_count, sizeof *t->added, compare_added);
-    t->added_only_first = t->added_count > 0 ? t->added[0].text[0] : -1;
-    for (size_t i = 0; i < t->added_count; i++) {
-        if (i > 0 && compare_added(&t->added[i - 1], &t->added[i]) == 0)
-            return fail("%s: two added tokens have the text \"%.80s\"", reader->path, reader->spelling[t->added[i].id]);
-        t->added_first[t->added[i].text[0]] = true;
-        if (t->added[i].text[0] != t->added_only_first)
-            t->added_only_first = -1;
+    bool before = false, behind = false, normalized = false;
+    TRY(json_may_bool(&before, entry, "lstrip", reader->path) && json_may_bool(&behind, entry, "rstrip", reader->path) &&
+        json_may_bool(&normalized, entry, "normalized", reader->path));
+    int32_t id = (int32_t)json_integer_value(json_object_get(entry, "id"));
+    AddedTokens *added = normalized ? &t->added_normal : &t->added;
+    added->list[added->count++] =
+        (AddedToken){(const uint8_t *)t->bytes.data + t->begin[id], t->begin[id + 1] - t->begin[id], id, before, behind};
+    uint32_t unusual[2] = {(uint32_t)id, before | (uint32_t)behind << 1 | (uint32_t)normalized << 2};
+    return unusual[1] == 0 || bytes_append(&reader->meaning, unusual, sizeof unusual);
+}
+
+static bool sort_added(const Reader *reader, AddedTokens *added)
+{
+    if (added->count > 0)
+        qsort(added->list, added->count, sizeof *added->list, compare_added);
+    added->only_first = added->count > 0 ? added->list[0].text[0] : -1;
+    for (size_t i = 0; i < added->count; i++) {
+        if (i > 0 && compare_added(&added->list[i - 1], &added->list[i]) == 0)
+            return fail("%s: two added tokens have the text \"%.80s\"", reader->path, reader->spelling[added->list[i].id]);
+        added->first[added->list[i].text[0]] = true;
+        if (added->list[i].text[0] != added->only_first)
+            added->only_first = -1;
     }
     return true;
+}
+
+static bool told_apart(const Reader *reader) // no text is in both lists
+{
+    const AddedTokens *all = &reader->tokenizer->added, *normal = &reader->tokenizer->added_normal;
+    for (size_t i = 0; i < normal->count; i++)
+        if (all->count > 0 && bsearch(&normal->list[i], all->list, all->count, sizeof *all->list, compare_added) != NULL)
+            return fail("%s: two added tokens have the text \"%.80s\"", reader->path, reader->spelling[normal->list[i].id]);
+    return true;
+}
+
+static bool read_added(Reader *reader)
+{
+    Tokenizer *t = reader->tokenizer;
+    const size_t count = json_array_size(reader->added);
+    size_t i;
+    const json_t *entry;
+    TRY((t->added.list = allocate(count, sizeof *t->added.list)) != NULL);
+    TRY((t->added_normal.list = allocate(count, sizeof *t->added_normal.list)) != NULL);
+    bool *seen = allocate((size_t)t->size, sizeof *seen), ok = seen != NULL;
+    json_array_foreach (reader->added, i, entry) {
+        int32_t id = (int32_t)json_integer_value(json_object_get(entry, "id"));
+        ok = ok && (!seen[id] || fail("%s: an added token is listed twice", reader->path)) && place_added(reader, entry);
+        if (ok)
+            seen[id] = true;
+    }
+    free(seen);
+    return ok && sort_added(reader, &t->added) && sort_added(reader, &t->added_normal) && told_apart(reader);
+}
+
+// A token that is looked for in the text after NFC is as the file spells it there.
+static bool check_normal(const Reader *reader)
+{
+    const Tokenizer *t = reader->tokenizer;
+    NfcScratch scratch = {0};
+    Bytes normal = {0};
+    bool ok = true;
+    for (size_t i = 0; ok && t->nfc && i < t->added_normal.count; i++) {
+        const AddedToken *token = &t->added_normal.list[i];
+        bytes_clear(&normal);
+        ok = nfc_append(t->classes, &scratch, &normal, token->text, token->size);
+        if (ok && (normal.size != token->size || memcmp(normal.data, token->text, token->size) != 0))
+            ok = fail("%s: the added token \"%.80s\" with \"normalized\" true is another text after NFC, which is not done here",
+                      reader->path, reader->spelling[token->id]);
+    }
+    nfc_scratch_free(&scratch);
+    bytes_free(&normal);
+    return ok;
 }
 
 // ---- merges
@@ -365,7 +419,8 @@ static bool read_file(Tokenizer *tokenizer, const char *path)
         return false;
     Reader reader = {.tokenizer = tokenizer, .path = path, .root = root};
     bool ok = json_is_object(root) || fail("%s: must hold a JSON object", path);
-    ok = ok && read_tokens(&reader) && sort_added(&reader) && read_merges(&reader) && read_cutting(&reader);
+    ok = ok && read_tokens(&reader) && read_added(&reader) && read_merges(&reader) && read_cutting(&reader) &&
+         check_normal(&reader);
     free(reader.spelling);
     bytes_free(&reader.meaning);
     json_decref(root);

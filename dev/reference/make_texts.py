@@ -4,6 +4,7 @@ hard_texts.jsonl and hard_texts.ids.jsonl need the published Qwen3 tokenizer (..
 tokenizer of the same form, trained here. unicode_classes.txt and unicode_nfc.txt come from unicode_oracle.py.
 """
 
+import itertools
 import json
 import os
 import random
@@ -211,6 +212,39 @@ def ids_of(tokenizer, texts):
     return [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
 
 
+# Sets of added tokens as people add them (tokenizer.add_tokens writes "normalized" true), each with its flags.
+ADDED_SETS = [
+    [("<answer>", "n"), ("</answer>", "n")],
+    [("<ans", "n"), ("<answer>", "")],
+    [("r><t", ""), ("<answer>", "n"), ("<t>", "n")],
+    [("[A]", "l"), ("[B]", "r"), ("[C]", "lr")],
+    [("[A]", "nl"), ("[B]", "nr"), ("[C]", "nlr"), ("[D]", "")],
+    [("caf\u00e9", "n"), ("e", "nl")],
+    [("ab", "l"), (" ", ""), ("\n\n", "r")],
+    [("\n", "nr"), ("b", "nlr"), ("bc", "r")],
+]
+
+ADDED_TEXTS = [
+    "<answer>42</answer>", "a <answer> b</answer>c", "<answer><t>", "<answe<answer>r><t>", "x [A] y [B]  z [C] w", "[A][B] [C]  [A]\n[B]\n\n",
+    "  [A]", "[B]   ", " \u3000[C]\u00a0 \u2003x", "\u00a0[A]\u2028[B]\u0085[D] [A]", "caf\u00e9 cafe\u0301 caf\u00e9\u0301 e\u0301e e",
+    "ab ab  ab\n\nab\n\n \n\nx", "\n\n\n", "b b\n b \nbc  b", "a\nb\nc bc  d\n \n", "", " ", "[D] [A] [D]  [B]  [D] [C] [D]",
+    "e\u0301 [A] e\u0301 [B] e\u0301", "\u1100\u1161[C]\u11a8 \u0301[A]",
+]
+
+
+def added_sets(tiny):
+    with open(tiny) as file:
+        plain = json.load(file)
+    first = 1 + max(list(plain["model"]["vocab"].values()) + [token["id"] for token in plain["added_tokens"]])
+    for tokens in ADDED_SETS:
+        new = itertools.count(first)  # one that is in the vocabulary keeps its id
+        added = [{"id": plain["model"]["vocab"][content] if content in plain["model"]["vocab"] else next(new), "content": content,
+                  "single_word": False, "lstrip": "l" in flags, "rstrip": "r" in flags, "normalized": "n" in flags,
+                  "special": False} for content, flags in tokens]
+        root = dict(plain, added_tokens=plain["added_tokens"] + added)
+        yield {"added": added, "texts": ADDED_TEXTS, "ids": ids_of(Tokenizer.from_str(json.dumps(root)), ADDED_TEXTS)}
+
+
 def main(fixtures):
     root = os.path.join(fixtures, "tokenizer")
     texts = hard_texts()
@@ -218,6 +252,8 @@ def main(fixtures):
     few = [text for text in texts if len(text) < 100][::2] + list(tiny_corpus())[:20]
     write_lines(os.path.join(root, "tiny.texts.jsonl"), "text", few)
     write_lines(os.path.join(root, "tiny.ids.jsonl"), "ids", ids_of(tiny, few))
+    with open(os.path.join(root, "added.jsonl"), "w") as out:
+        out.writelines(json.dumps(row) + "\n" for row in added_sets(os.path.join(root, "tiny", "tokenizer.json")))
     unicode_oracle.write_classes(os.path.join(root, "unicode_classes.txt"))
     unicode_oracle.write_nfc(os.path.join(root, "unicode_nfc.txt"))
     if not os.path.exists(QWEN):

@@ -167,24 +167,27 @@ static void broken_merges_are_refused(void **state)
 
 static void broken_added_tokens_are_refused(void **state)
 {
-    static const Case cases[] = {{"added_tokens", "{}", "added_tokens must be a list"},
-                                 {"added_tokens/0", "5", "added token 0"},
-                                 {"added_tokens/0/content", NULL, "\"content\" is missing"},
-                                 {"added_tokens/0/content", "7", "must be a text"},
-                                 {"added_tokens/0/content", "\"\"", "is empty"},
-                                 {"added_tokens/0/content", "\"a\\u0000b\"", "NUL"},
-                                 {"added_tokens/0/content", "\"<|im_end|>\"", "two added tokens have the text"},
-                                 {"added_tokens/0/content", "\"a\"", "has two ids"},
-                                 {"added_tokens/0/content", "\"\xC4\xA0i\"", "has two ids"},
-                                 {"added_tokens", "[{\"content\": \"\xC4\xA0i\", \"id\": 256}]", "printable ASCII only"},
-                                 {"added_tokens/0/id", NULL, "must be an integer"},
-                                 {"added_tokens/0/id", "5", "belongs to two tokens"},
-                                 {"added_tokens/0/id", "1e3", "must be an integer"},
-                                 {"added_tokens/0/special", "\"yes\"", "special"},
-                                 {"added_tokens/0/lstrip", "true", "\"lstrip\" true is not done here"},
-                                 {"added_tokens/0/rstrip", "true", "\"rstrip\" true is not done here"},
-                                 {"added_tokens/0/single_word", "true", "\"single_word\" true is not done here"},
-                                 {"added_tokens/0/normalized", "true", "\"normalized\" true is not done here"}};
+    static const Case cases[] = {
+        {"added_tokens", "{}", "added_tokens must be a list"},
+        {"added_tokens/0", "5", "added token 0"},
+        {"added_tokens/0/content", NULL, "\"content\" is missing"},
+        {"added_tokens/0/content", "7", "must be a text"},
+        {"added_tokens/0/content", "\"\"", "is empty"},
+        {"added_tokens/0/content", "\"a\\u0000b\"", "NUL"},
+        {"added_tokens/0/content", "\"<|im_end|>\"", "two added tokens have the text"},
+        {"added_tokens/0/content", "\"a\"", "has two ids"},
+        {"added_tokens/0/content", "\"\xC4\xA0i\"", "has two ids"},
+        {"added_tokens", "[{\"content\": \"\xC4\xA0i\", \"id\": 256}]", "printable ASCII only"},
+        {"added_tokens/0/id", NULL, "must be an integer"},
+        {"added_tokens/0/id", "5", "belongs to two tokens"},
+        {"added_tokens/0/id", "1e3", "must be an integer"},
+        {"added_tokens/0/special", "\"yes\"", "special"},
+        {"added_tokens/0/lstrip", "1", "\"lstrip\" must be true or false"},
+        {"added_tokens/0/rstrip", "\"no\"", "\"rstrip\" must be true or false"},
+        {"added_tokens/0/single_word", "true", "\"single_word\" true is not done here"},
+        {"added_tokens/-", "{\"id\": 9000, \"content\": \"e\\u0301\", \"normalized\": true}", "after NFC"},
+        {"added_tokens/-", "{\"id\": 9000, \"content\": \"<|im_end|>\", \"normalized\": true}",
+         "two added tokens have the text"}};
     REFUSE_ALL(*state, cases);
 }
 
@@ -300,6 +303,51 @@ static void added_tokens_match_leftmost_then_longest(void **state)
     json_decref(root);
 }
 
+static json_t *with_added(const Folder *folder, const json_t *added)
+{
+    json_t *root = json_parse(folder->good.data, folder->good.size, "tiny"), *token;
+    size_t i;
+    json_array_foreach (added, i, token) {
+        assert_int_equal(json_array_append(json_object_get(root, "added_tokens"), token), 0);
+    }
+    char *text = json_dumps(root, 0);
+    write_text(folder, text, strlen(text));
+    free(text);
+    return root;
+}
+
+// Normalized ones, and those that take the whitespace beside them: test/fixtures/tokenizer/added.jsonl has the library's ids.
+static void added_tokens_of_every_kind_match_as_the_library_matches_them(void **state)
+{
+    Bytes file = {0};
+    int rows = 0;
+    no_error(file_read(&file, "test/fixtures/tokenizer/added.jsonl", 1 << 20));
+    for (char *at = file.data, *newline; (newline = strchr(at, '\n')) != NULL; at = newline + 1, rows++) {
+        json_t *row = json_parse(at, (size_t)(newline - at), "added.jsonl");
+        json_t *root = with_added(*state, json_object_get(row, "added"));
+        Tokenizer *tokenizer = opened(((const Folder *)*state)->path);
+        Encoder *encoder = encoding(tokenizer);
+        for (size_t i = 0; i < json_array_size(json_object_get(row, "texts")); i++) {
+            const json_t *text = json_array_get(json_object_get(row, "texts"), i);
+            const json_t *ids = json_array_get(json_object_get(row, "ids"), i);
+            TokenList got = {0};
+            no_error(encode(encoder, &got, json_string_value(text), json_string_length(text)));
+            bool same = got.count == json_array_size(ids);
+            for (size_t n = 0; same && n < got.count; n++)
+                same = json_integer_value(json_array_get(ids, n)) == got.ids[n];
+            if (!same)
+                fail_msg("set %d: '%s' has other ids", rows, json_string_value(text));
+            tokens_free(&got);
+        }
+        encoder_close(encoder);
+        tokenizer_close(tokenizer);
+        json_decref(root);
+        json_decref(row);
+    }
+    assert_true(rows >= 8);
+    bytes_free(&file);
+}
+
 // How many ids ".\n\n" has, which is one token and one word for Qwen's expression.
 static size_t ids_of_a_sentence_end(const Folder *folder, const char *pre_tokenizer)
 {
@@ -336,6 +384,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_changed_byte_never_crashes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_byte_level_alone_cuts_as_gpt2_does_or_not_at_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(added_tokens_match_leftmost_then_longest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(added_tokens_of_every_kind_match_as_the_library_matches_them, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
