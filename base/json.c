@@ -1,5 +1,6 @@
 // Strict JSON. Errors say file, line and column, or file and key; numbers are checked against their range where they are read.
 #include "base/json.h"
+#include "base/hub.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,10 @@ json_t *json_read(const char *path, size_t limit)
 {
     Bytes text = {0};
     json_t *value = NULL;
-    if (file_read(&text, path, limit)) {
+    bool ok = file_read(&text, path, limit);
+    if (ok && is_lfs_pointer(text.data, text.size)) {
+        fail("%s: " LFS_POINTER, path);
+    } else if (ok) {
         json_error_t error;
         value = load_file(text.data, text.size, &error);
         if (value == NULL)

@@ -222,7 +222,7 @@ static bool add_folder(char ***files, size_t *count, size_t *capacity, const cha
     bool ok = true;
     for (size_t i = 0; ok && i < name_count; i++) {
         size_t length = strlen(names[i]);
-        if (length > 6 && strcmp(names[i] + length - 6, ".jsonl") == 0)
+        if (names[i][0] != '.' && length > 6 && strcmp(names[i] + length - 6, ".jsonl") == 0)
             ok = add_name(files, count, capacity, path_join(folder, names[i]));
     }
     names_free(names, name_count);

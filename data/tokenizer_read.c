@@ -1,6 +1,7 @@
 // Opens a tokenizer.json. The file is taken apart in one order (vocabulary, added tokens, merges, then how texts are cut) and
 // everything in it is checked as it is read; whatever would give other ids than ours is refused by its name. What it becomes:
 // tokenizer_parts.h.
+#include "base/hub.h"
 #include "base/json.h"
 #include "data/tokenizer_parts.h"
 #include <stdlib.h>
@@ -427,9 +428,33 @@ static bool read_file(Tokenizer *tokenizer, const char *path)
     return ok;
 }
 
+static bool has(const char *folder, const char *name)
+{
+    char *path = path_join(folder, name);
+    bool found = path != NULL && file_exists(path);
+    free(path);
+    return found;
+}
+
+static bool is_tokenizer_folder(const char *folder)
+{
+    if (has(folder, "tokenizer.json"))
+        return true;
+    TRY(hub_not_mistaken(folder));
+    if (!folder_exists(folder))
+        return fail("%s: there is no such folder; a tokenizer is a folder with tokenizer.json", folder);
+    if (has(folder, "vocab.json") && has(folder, "merges.txt"))
+        return fail("%s: tokenizer.json is missing; transformers makes it of vocab.json and merges.txt: "
+                    "AutoTokenizer.from_pretrained(), then save_pretrained()",
+                    folder);
+    if (has(folder, "tokenizer.model"))
+        return fail("%s: tokenizer.json is missing; tokenizer.model is SentencePiece's, which is not done here", folder);
+    return fail("%s: tokenizer.json is missing; `hf download` fetches it with the model", folder);
+}
+
 Tokenizer *tokenizer_open(const char *folder)
 {
-    char *path = path_join(folder, "tokenizer.json");
+    char *path = is_tokenizer_folder(folder) ? path_join(folder, "tokenizer.json") : NULL;
     Tokenizer *tokenizer = path == NULL ? NULL : allocate(1, sizeof *tokenizer);
     if (tokenizer != NULL && !read_file(tokenizer, path)) {
         fail_in("opening the tokenizer of %s", folder);

@@ -82,40 +82,46 @@ static bool read_layer_types(const ModelConfig *c, const json_t *root, const cha
 }
 
 // rope_scaling or rope_parameters: absent, null, or plain RoPE under its own name. May hold rope_theta.
-static bool read_rope_object(ModelConfig *c, bool *found, const json_t *root, const char *key, const char *where)
+static bool read_rope_object(ModelConfig *c, const char **found, const json_t *root, const char *key, const char *where)
 {
     const json_t *rope = json_object_get(root, key);
     if (is_null(rope))
         return true;
     if (!json_is_object(rope))
         return fail("%s: %s must be null or an object", where, key);
-    const char *type = "default";
-    TRY(json_may_text(&type, rope, "type", where));
+    const char *type = "default", *older = NULL;
+    TRY(json_may_text(&older, rope, "type", where));
+    type = older != NULL ? older : type;
     TRY(json_may_text(&type, rope, "rope_type", where));
+    if (older != NULL && strcmp(older, type) != 0)
+        return fail("%s: %s has \"type\": \"%s\" and \"rope_type\": \"%s\"; remove the wrong one", where, key, older, type);
     if (strcmp(type, "default") != 0)
-        return fail("%s: %s asks for RoPE scaling \"%s\"; only plain RoPE is computed here. Set %s to null if the contexts are "
-                    "no longer than the model was trained for",
-                    where, key, type, key);
+        return fail(
+            "%s: %s asks for RoPE scaling \"%s\"; only plain RoPE is computed here. If the contexts are no longer than the "
+            "model was trained for, write \"%s\": \"default\" there%s",
+            where, key, type, older == NULL ? "rope_type" : "type",
+            older != NULL && !is_null(json_object_get(rope, "rope_type")) ? ", and for rope_type too" : "");
     double share = 1;
     TRY(json_may_number(&share, rope, "partial_rotary_factor", 0, 1, where));
     if (share != 1)
         return fail("%s: %s has a partial_rotary_factor of %g; %s rotates whole heads", where, key, share, family_of(c)->name);
     double given = c->rope_theta;
     TRY(json_may_number(&given, rope, "rope_theta", 1, 1e15, where));
-    if (*found && given != c->rope_theta)
-        return fail("%s: rope_theta is %g at the top and %g in %s; remove the wrong one", where, c->rope_theta, given, key);
-    *found = *found || !is_null(json_object_get(rope, "rope_theta"));
+    if (*found != NULL && given != c->rope_theta)
+        return fail("%s: rope_theta is %g %s and %g in %s; remove the wrong one", where, c->rope_theta, *found, given, key);
+    if (!is_null(json_object_get(rope, "rope_theta")))
+        *found = strcmp(key, "rope_scaling") == 0 ? "in rope_scaling" : "in rope_parameters";
     c->rope_theta = given;
     return true;
 }
 
 static bool read_rope(ModelConfig *c, const json_t *root, const char *where)
 {
-    bool found = !is_null(json_object_get(root, "rope_theta"));
+    const char *found = is_null(json_object_get(root, "rope_theta")) ? NULL : "at the top"; // where rope_theta stands
     TRY(json_may_number(&c->rope_theta, root, "rope_theta", 1, 1e15, where));
     TRY(read_rope_object(c, &found, root, "rope_scaling", where));
     TRY(read_rope_object(c, &found, root, "rope_parameters", where));
-    if (!found)
+    if (found == NULL)
         return fail("%s: key \"rope_theta\" is missing, at the top or in rope_parameters", where);
     return true;
 }

@@ -1,6 +1,8 @@
 // Finding the model folder that a user means, and writing a complete one. Everything is written into FOLDER.tmp-PID first, so the
 // final name never holds half a model; the formats of the parts are in config.c and safetensors_write.c.
 #include "model/folder.h"
+#include "base/hub.h"
+#include "base/json_edit.h"
 #include "dist/dist.h"
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +32,7 @@ static bool has_folder(const char *folder, const char *name)
 bool model_folder_find(Bytes *path, const char *given)
 {
     bytes_clear(path);
+    TRY(hub_not_mistaken(given));
     if (!folder_exists(given))
         return fail("%s: there is no such folder; a model is a folder with config.json, *.safetensors and tokenizer.json, as "
                     "`hf download` fetches it",
@@ -57,20 +60,47 @@ static bool write_json(const char *folder, const char *name, const json_t *value
     return ok;
 }
 
-// The JSON object folder/name, an empty one if there is no such file (or no folder). NULL after fail().
-static json_t *read_object(const char *folder, const char *name)
+// A JSON file of the origin on its way to the export: what is not changed keeps its spelling.
+typedef struct Adapted {
+    json_t *root; // as it was
+    Bytes text;
+} Adapted;
+
+static void adapted_free(Adapted *a)
 {
-    if (folder == NULL || !has(folder, name))
-        return json_object();
-    char *path = path_join(folder, name);
-    json_t *root = path == NULL ? NULL : json_read(path, TOKENIZER_BYTES_MAX);
-    if (root != NULL && !json_is_object(root)) {
-        fail("%s: not a JSON object", path);
-        json_decref(root);
-        root = NULL;
+    json_decref(a->root);
+    bytes_free(&a->text);
+}
+
+// An empty object if there is no such file (or no folder).
+static bool adapted_open(Adapted *a, const char *folder, const char *name)
+{
+    *a = (Adapted){0};
+    if (folder == NULL || !has(folder, name)) {
+        a->root = json_object();
+        return bytes_text(&a->text, "{}");
     }
+    char *path = path_join(folder, name);
+    a->root = path == NULL ? NULL : json_read(path, TOKENIZER_BYTES_MAX);
+    bool ok = a->root != NULL && (json_is_object(a->root) || fail("%s: not a JSON object", path)) &&
+              file_read(&a->text, path, TOKENIZER_BYTES_MAX);
     free(path);
-    return root;
+    return ok;
+}
+
+static bool adapted_set(Adapted *a, const char *key, json_t *value) // takes the value
+{
+    bool ok = value == NULL ? fail("\"%s\": no memory, or a text that is not UTF-8", key) : json_edit(&a->text, key, value);
+    json_decref(value);
+    return ok;
+}
+
+static bool adapted_write(const Adapted *a, const char *folder, const char *name)
+{
+    char *path = path_join(folder, name);
+    bool ok = path != NULL && file_write_atomic(path, a->text.data, a->text.size);
+    free(path);
+    return ok;
 }
 
 static bool write_config(const FolderExport *e, const char *folder)
@@ -84,19 +114,16 @@ static bool write_config(const FolderExport *e, const char *folder)
 // The origin's sampling settings without its limits on length, which would cap a server's answers; and both end tokens.
 static bool write_generation_config(const FolderExport *e, const char *folder)
 {
-    json_t *root = read_object(e->origin, "generation_config.json");
-    TRY(root != NULL);
-    json_object_del(root, "max_new_tokens");
-    json_object_del(root, "max_length");
+    Adapted a;
+    bool ok = adapted_open(&a, e->origin, "generation_config.json") && json_edit(&a.text, "max_new_tokens", NULL) &&
+              json_edit(&a.text, "max_length", NULL);
     json_t *ends = json_array();
     for (int64_t i = 0; i < e->end_count; i++)
         json_array_append_new(ends, json_integer(e->end_tokens[i]));
-    bool ok = true;
-    if (e->end_count > 0)
-        ok = json_object_set(root, "eos_token_id", ends) == 0 || fail("generation_config.json: no memory");
+    ok = ok && (e->end_count == 0 || json_edit(&a.text, "eos_token_id", ends)) &&
+         adapted_write(&a, folder, "generation_config.json");
     json_decref(ends);
-    ok = ok && write_json(folder, "generation_config.json", root);
-    json_decref(root);
+    adapted_free(&a);
     return ok;
 }
 
@@ -114,23 +141,43 @@ static bool copy_if_there(const char *origin, const char *folder, const char *na
     return ok;
 }
 
-// A file of the origin with its eos_token and chat_template set, where it exists and where they are asked for.
+// config.json is spelled as transformers 4 reads it (5 reads it too), and so must this be: 5 writes extra_special_tokens as a list, which 4
+// has under another name, and a class of tokenizers that 4 does not have.
+static bool spell_for_version_4(Adapted *a)
+{
+    const char *class = json_string_value(json_object_get(a->root, "tokenizer_class"));
+    if (class != NULL && strcmp(class, "TokenizersBackend") == 0)
+        TRY(adapted_set(a, "tokenizer_class", json_string("PreTrainedTokenizerFast")));
+    const json_t *extra = json_object_get(a->root, "extra_special_tokens"), *token;
+    if (!json_is_array(extra))
+        return true;
+    json_t *both = json_deep_copy(json_object_get(a->root, "additional_special_tokens"));
+    if (!json_is_array(both)) {
+        json_decref(both);
+        both = json_array();
+    }
+    size_t i, k;
+    json_array_foreach ((json_t *)(uintptr_t)extra, i, token) {
+        for (k = 0; k < json_array_size(both) && !json_equal(json_array_get(both, k), token);)
+            k++;
+        if (k == json_array_size(both))
+            json_array_append(both, (json_t *)(uintptr_t)token);
+    }
+    return json_edit(&a->text, "extra_special_tokens", NULL) && adapted_set(a, "additional_special_tokens", both);
+}
+
+// A file of the origin, where there is one, with its eos_token and chat_template set where they are asked for.
 static bool write_adapted(const FolderExport *e, const char *folder, const char *name, const char *template_text)
 {
-    if (!has(e->origin, name) || (!e->chat_end && template_text == NULL))
-        return copy_if_there(e->origin, folder, name);
-    json_t *root = read_object(e->origin, name);
-    TRY(root != NULL);
-    bool ok = true;
-    if (e->chat_end)
-        ok = json_object_set_new(root, "eos_token", json_string(end_of_turn)) == 0;
-    if (ok && template_text != NULL)
-        ok = json_object_set_new(root, "chat_template", json_string(template_text)) == 0;
-    if (!ok)
-        fail("%s/%s: no memory, or the template is not UTF-8", folder, name);
-    ok = ok && write_json(folder, name, root);
-    json_decref(root);
-    return ok;
+    Adapted a;
+    if (!has(e->origin, name))
+        return true;
+    bool ok = adapted_open(&a, e->origin, name) && spell_for_version_4(&a);
+    ok = ok && (!e->chat_end || adapted_set(&a, "eos_token", json_string(end_of_turn)));
+    ok = ok && (template_text == NULL || adapted_set(&a, "chat_template", json_string(template_text)));
+    ok = ok && adapted_write(&a, folder, name);
+    adapted_free(&a);
+    return ok || fail_in("%s/%s", folder, name);
 }
 
 static bool write_tokenizer(const FolderExport *e, const char *folder)

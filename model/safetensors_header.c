@@ -1,6 +1,7 @@
 // The header of one safetensors file: 8 bytes of length (little-endian), JSON, then the tensors' bytes. Every rule of the format
 // is checked here, before anything is allocated by a number that the file gives; what is read afterwards can be trusted.
 #include "model/safetensors_parts.h"
+#include "base/hub.h"
 #include "base/json.h"
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,8 @@ static bool parse_entries(WeightList *tensors, const json_t *root, const uint8_t
 
 bool safetensors_parse(WeightList *tensors, const uint8_t *data, size_t size, const char *where)
 {
+    if (is_lfs_pointer(data, size))
+        return fail("%s: " LFS_POINTER, where);
     if (size < 8)
         return fail("%s: %zu bytes are too few for a safetensors file; the download is incomplete, fetch it again", where, size);
     uint64_t header = 0;

@@ -1,6 +1,7 @@
 // Opening a safetensors file or a folder of shards, finding a tensor by name, and reading a range of its elements as fp32.
 // The rules of a single file are in safetensors_header.c.
 #include "model/safetensors_parts.h"
+#include "base/hub.h"
 #include "base/json.h"
 #include <stdlib.h>
 #include <string.h>
@@ -133,7 +134,7 @@ static bool open_folder(Weights *w, const char *folder)
     else if (ok && file_exists(single))
         ok = add_shard(w, single) && sort_names(w);
     else if (ok)
-        ok = fail("%s: neither model.safetensors nor model.safetensors.index.json is here; fetch the model's weights", folder);
+        ok = hub_other_weights(folder);
     free(single);
     free(index);
     return ok;

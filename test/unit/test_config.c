@@ -235,6 +235,28 @@ static void what_is_not_a_dense_qwen3_is_refused_by_name(void **state)
                    "layer_types[0] is not \"full_attention\"");
 }
 
+static void rope_that_is_said_twice_is_named_and_its_advice_works(void **state)
+{
+    ModelConfig c;
+    assert_refused(read_with(&c, "rope_scaling", "{\"type\": \"yarn\", \"rope_type\": \"default\"}"),
+                   "\"type\": \"yarn\" and \"rope_type\": \"default\"; remove the wrong one");
+    assert_refused(read_with(&c, "rope_scaling", "{\"rope_theta\": 2e6, \"type\": \"default\"}"),
+                   "1e+06 at the top and 2e+06 in rope_scaling");
+    assert_refused(read_with(&c, "rope_scaling", "{\"type\": \"linear\", \"factor\": 2}"), "write \"type\": \"default\" there");
+    assert_ok(read_with(&c, "rope_scaling", "{\"type\": \"default\", \"factor\": 2}"));
+    const char *once =
+        "{\"model_type\": \"qwen3\", \"num_hidden_layers\": 1, \"hidden_size\": 8, \"vocab_size\": 8, \"num_attention_heads\": 1,"
+        " \"num_key_value_heads\": 1, \"intermediate_size\": 8, \"rope_parameters\": {\"rope_theta\": 5e6, %s}}";
+    char text[512];
+    snprintf(text, sizeof text, once, "\"rope_type\": \"yarn\", \"factor\": 4.0");
+    assert_refused(read_text(&c, text), "write \"rope_type\": \"default\" there");
+    snprintf(text, sizeof text, once, "\"rope_type\": \"default\", \"factor\": 4.0"); // as advised: rope_theta stays
+    assert_ok(read_text(&c, text));
+    assert_true(c.rope_theta == 5e6);
+    snprintf(text, sizeof text, once, "\"a\": 1}, \"rope_scaling\": {\"rope_theta\": 1e4");
+    assert_refused(read_text(&c, text), "10000 in rope_scaling and 5e+06 in rope_parameters");
+}
+
 static void what_is_not_a_dense_qwen2_is_refused_by_name(void **state)
 {
     static const char *const cases[][3] = {
@@ -316,6 +338,7 @@ int main(void)
         cmocka_unit_test(absent_keys_have_the_defaults_of_transformers),
         cmocka_unit_test(harmless_variants_are_accepted),
         cmocka_unit_test(what_is_not_a_dense_qwen3_is_refused_by_name),
+        cmocka_unit_test(rope_that_is_said_twice_is_named_and_its_advice_works),
         cmocka_unit_test(what_is_not_a_dense_qwen2_is_refused_by_name),
         cmocka_unit_test(every_integer_has_a_limit),
         cmocka_unit_test(numbers_out_of_range_are_refused),

@@ -126,7 +126,7 @@ static void what_is_no_model_is_refused_with_what_it_lacks(void **state)
     assert_refused(finds("empty", ""), "config.json is missing");
     assert_refused(finds("Qwen/Qwen3-4B", ""), "hf download");
     write_text("file", "x");
-    assert_refused(finds("file", ""), "no such folder");
+    assert_refused(finds("file", ""), "a file, but a model is a folder");
     Bytes path = {0};
     assert_refused(model_folder_find(&path, ""), "no such folder");
     bytes_free(&path);
@@ -286,6 +286,56 @@ static void the_trained_template_and_end_replace_the_old_ones(void **state)
     free(x);
 }
 
+// A number that is not ours keeps its characters, also beside one of more than 64 bits.
+static void what_is_not_changed_keeps_its_spelling(void **state)
+{
+    start_afresh();
+    make_origin();
+    write_text("origin/tokenizer_config.json",
+               "{\n  \"model_max_length\": 1000000000000000019884624838656,\n  \"eos_token\": \"a\",\n"
+               "  \"max_length\": 512,\n  \"scale\": 1.50e+2\n}\n");
+    write_text("origin/generation_config.json", "{\"top_p\": 0.950, \"max_length\": 20, \"seed\": 36893488147419103232}");
+    Export *x = export_of(1);
+    Bytes origin = inside("origin");
+    x->e.origin = origin.data;
+    x->e.chat_end = true;
+    assert_ok(export_to(x, "model"));
+    Bytes tokenizer = read_text("model/tokenizer_config.json"), settings = read_text("model/generation_config.json");
+    assert_string_equal(tokenizer.data,
+                        "{\n  \"model_max_length\": 1000000000000000019884624838656,\n  \"eos_token\": \"<|im_end|>\",\n"
+                        "  \"max_length\": 512,\n  \"scale\": 1.50e+2\n}\n");
+    assert_non_null(strstr(settings.data, "{\"top_p\": 0.950, \"seed\": 36893488147419103232,"));
+    bytes_free(&tokenizer);
+    bytes_free(&settings);
+    bytes_free(&origin);
+    free(x);
+}
+
+// The folder says that it is transformers 4's, which has no list of that name and no such class.
+static void a_tokenizer_of_transformers_5_is_spelled_as_4_reads_it(void **state)
+{
+    start_afresh();
+    make_origin();
+    write_text("origin/tokenizer_config.json",
+               "{\"extra_special_tokens\": [\"<|a|>\", \"<|b|>\"], \"tokenizer_class\": \"TokenizersBackend\","
+               " \"additional_special_tokens\": [\"<|b|>\", \"<|c|>\"], \"model_max_length\": 1e30}");
+    Export *x = export_of(1);
+    Bytes origin = inside("origin");
+    x->e.origin = origin.data;
+    assert_ok(export_to(x, "model"));
+    Bytes text = read_text("model/tokenizer_config.json");
+    assert_string_equal(text.data, "{ \"tokenizer_class\": \"PreTrainedTokenizerFast\", \"additional_special_tokens\": "
+                                   "[\"<|b|>\", \"<|c|>\", \"<|a|>\"], \"model_max_length\": 1e30}");
+    bytes_free(&text);
+    write_text("origin/tokenizer_config.json", "{\"extra_special_tokens\": {\"image_token\": \"<|i|>\"}}"); // 4's own form
+    assert_ok(export_to(x, "model"));
+    text = read_text("model/tokenizer_config.json");
+    assert_string_equal(text.data, "{\"extra_special_tokens\": {\"image_token\": \"<|i|>\"}}");
+    bytes_free(&text);
+    bytes_free(&origin);
+    free(x);
+}
+
 static void a_model_is_replaced_whole(void **state)
 {
     start_afresh();
@@ -428,6 +478,8 @@ int main(void)
         cmocka_unit_test(an_exported_folder_is_a_model_folder),
         cmocka_unit_test(the_tokenizer_and_the_sampling_settings_are_taken_over),
         cmocka_unit_test(the_trained_template_and_end_replace_the_old_ones),
+        cmocka_unit_test(what_is_not_changed_keeps_its_spelling),
+        cmocka_unit_test(a_tokenizer_of_transformers_5_is_spelled_as_4_reads_it),
         cmocka_unit_test(a_model_is_replaced_whole),
         cmocka_unit_test(a_model_can_be_exported_over_its_own_origin),
         cmocka_unit_test(a_link_to_a_model_stays_a_link),

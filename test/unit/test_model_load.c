@@ -50,6 +50,43 @@ static void the_models_own_tensors_load(void **state)
     model_close(&m);
 }
 
+static bool another_head(void *context, int64_t tensor, int64_t first, int64_t count, float *out)
+{
+    const Tensors *t = context;
+    for (int64_t i = 0; i < count; i++) // in one element, the last of the head
+        out[i] = tensor == t->count - 1 && first + i == 300 * 40 - 1 ? 0.25f : 0.5f;
+    return true;
+}
+
+static void a_tied_model_has_no_head_of_its_own(void **state)
+{
+    Model m;
+    tiny_open(&m, kernels_open("cpu", 2), QWEN3, true, false);
+    Tensors t = tensors_of(&m);
+    t.plan[t.count++] = (WeightPlan){"lm_head.weight", 2, {300, 40}};
+    assert_ok(weights_write(folder, t.plan, t.count, WEIGHT_BF16, 1u << 30, another_head, &t));
+    assert_refused(model_load(&m, folder), "lm_head.weight is not model.embed_tokens.weight once more; set it to false");
+    t.plan[t.count - 1] = (WeightPlan){"lm_head.weight", 2, {40, 300}};
+    write_tensors(&t);
+    assert_refused(model_load(&m, folder), "lm_head.weight is not model.embed_tokens.weight once more");
+    model_close(&m);
+}
+
+static void frequencies_of_rope_are_passed_over(void **state)
+{
+    Model m;
+    tiny_open(&m, kernels_open("cpu", 2), QWEN3, true, false);
+    Tensors t = tensors_of(&m);
+    t.plan[t.count++] = (WeightPlan){"model.layers.0.self_attn.rotary_emb.inv_freq", 1, {6}};
+    t.plan[t.count++] = (WeightPlan){"model.rotary_emb.inv_freq", 1, {6}};
+    write_tensors(&t);
+    assert_ok(model_load(&m, folder));
+    t.plan[t.count - 1].name = "model.rotary_emb.inv_freq.more";
+    write_tensors(&t);
+    assert_refused(model_load(&m, folder), "inv_freq.more is none of the Qwen3 model");
+    model_close(&m);
+}
+
 static void other_tensors_are_refused_by_name(void **state)
 {
     Model m;
@@ -148,6 +185,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_models_own_tensors_load),
+        cmocka_unit_test(a_tied_model_has_no_head_of_its_own),
+        cmocka_unit_test(frequencies_of_rope_are_passed_over),
         cmocka_unit_test(other_tensors_are_refused_by_name),
         cmocka_unit_test(the_tensors_of_the_other_family_are_refused_by_name),
         cmocka_unit_test(a_new_model_has_norms_of_one_and_biases_of_zero),
