@@ -8,7 +8,7 @@
 static bool known(const ChatTemplate *chat)
 {
     return chat->kind != TEMPLATE_UNKNOWN ||
-           fail("%s: a chat template that is not known here, and none is run; say with --template which one is meant instead "
+           fail("%s: a chat template that is not known here; say with --template which one is meant instead "
                 "(" TEMPLATE_CHOICES "); an exported model then carries that one",
                 chat->origin);
 }
