@@ -1,5 +1,5 @@
-// What people have in their hands where a folder of a model or tokenizer is meant: each is known for what it is, and the error says
-// how it becomes a folder. Nothing is read but names and the first bytes of files.
+// What people have in their hands where a folder of a model or tokenizer is meant: each is known for what it is, and the error
+// says how it becomes a folder. Nothing is read but names and the first bytes of files.
 #ifndef BASE_HUB_H
 #define BASE_HUB_H
 

@@ -1,5 +1,5 @@
-// Follows jinja2's lexer (3.1, lexer.py: Lexer.tokeniter). Where it would take away more than here (whitespace outside ASCII), the
-// form keeps it: then a template is not known that could be, and never the other way round.
+// Follows jinja2's lexer (3.1, lexer.py: Lexer.tokeniter). Where it would take away more than here (whitespace outside ASCII),
+// the form keeps it: then a template is not known that could be, and never the other way round.
 #include "data/jinja.h"
 #include <string.h>
 

@@ -1,5 +1,5 @@
-// The chat templates by name and by the facts in which they differ, and which of them a folder's own is. How messages are rendered
-// by these facts: template_render.c; the texts for export: template_text.c.
+// The chat templates by name and by the facts in which they differ, and which of them a folder's own is. How messages are
+// rendered by these facts: template_render.c; the texts for export: template_text.c.
 #include "base/json.h"
 #include "data/jinja.h"
 #include "data/template_parts.h"
@@ -41,8 +41,8 @@ static TemplateKind kind_of_name(const char *name)
 
 // ---- recognition
 
-// XXH3 of the canonical form (data/jinja.h) of the texts that are known, and its size. dev/reference/templates.py computes them from
-// the texts, and checks with transformers that each of them renders as its kind does.
+// XXH3 of the canonical form (data/jinja.h) of the texts that are known, and its size. dev/reference/templates.py computes them
+// from the texts, and checks with transformers that each of them renders as its kind does.
 static const struct {
     uint64_t hash;
     size_t size;

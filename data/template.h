@@ -21,7 +21,7 @@ typedef enum TemplateKind {         // the numbers stand in shards
     TEMPLATE_QWQ,                   // QwQ-32B's: the prompt opens a thought; of earlier answers the thoughts are left away
     TEMPLATE_QWEN3_THINKING,        // Qwen3-Thinking-2507's: qwen3, but the prompt opens a thought
     TEMPLATE_QWEN3_TRAINING,        // TRL's copy of qwen3 for training: every answer shows its thought
-    TEMPLATE_QWEN3_TRAINING_STRICT, // TRL's first one (1.x until July 2026): and <think> must stand in content as well as </think>
+    TEMPLATE_QWEN3_TRAINING_STRICT, // TRL's first one (until July 2026): <think> must stand in content as well as </think>
     TEMPLATES
 } TemplateKind;
 

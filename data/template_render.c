@@ -1,5 +1,5 @@
-// Messages to text by the facts of a template, line by line what the published Jinja texts do to messages without tools. Only thoughts
-// make work: they are told apart from answers, shown, or left away.
+// Messages to text by the facts of a template, line by line what the published Jinja texts do to messages without tools. Only
+// thoughts make work: they are told apart from answers, shown, or left away.
 #include "data/template_parts.h"
 #include <string.h>
 

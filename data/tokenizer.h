@@ -35,9 +35,9 @@ uint64_t tokenizer_hash(const Tokenizer *tokenizer); // of vocabulary, merges, a
 Encoder *encoder_open(const Tokenizer *tokenizer); // the tokenizer must outlive it; NULL after fail()
 void encoder_close(Encoder *encoder);
 
-// Append the ids of a text: added tokens found in the text are matched first (leftmost, then longest), then, between those and after
-// NFC, the ones with "normalized"; in encode_plain they are ordinary text. The text is UTF-8 of less than 1 GB and may hold NUL; otherwise false after fail(), which names the byte, and
-// out is as it was.
+// Append the ids of a text: added tokens found in the text are matched first (leftmost, then longest), then, between those and
+// after NFC, the ones with "normalized"; in encode_plain they are ordinary text. The text is UTF-8 of less than 1 GB and may hold
+// NUL; otherwise false after fail(), which names the byte, and out is as it was.
 bool encode(Encoder *encoder, TokenList *out, const char *text, size_t size);
 bool encode_plain(Encoder *encoder, TokenList *out, const char *text, size_t size);
 

@@ -141,8 +141,8 @@ static bool copy_if_there(const char *origin, const char *folder, const char *na
     return ok;
 }
 
-// config.json is spelled as transformers 4 reads it (5 reads it too), and so must this be: 5 writes extra_special_tokens as a list, which 4
-// has under another name, and a class of tokenizers that 4 does not have.
+// config.json is spelled as transformers 4 reads it (5 reads it too), and so must this be: 5 writes extra_special_tokens as a
+// list, which 4 has under another name, and a class of tokenizers that 4 does not have.
 static bool spell_for_version_4(Adapted *a)
 {
     const char *class = json_string_value(json_object_get(a->root, "tokenizer_class"));

@@ -225,8 +225,10 @@ ADDED_SETS = [
 ]
 
 ADDED_TEXTS = [
-    "<answer>42</answer>", "a <answer> b</answer>c", "<answer><t>", "<answe<answer>r><t>", "x [A] y [B]  z [C] w", "[A][B] [C]  [A]\n[B]\n\n",
-    "  [A]", "[B]   ", " \u3000[C]\u00a0 \u2003x", "\u00a0[A]\u2028[B]\u0085[D] [A]", "caf\u00e9 cafe\u0301 caf\u00e9\u0301 e\u0301e e",
+    "<answer>42</answer>", "a <answer> b</answer>c", "<answer><t>", "<answe<answer>r><t>", "x [A] y [B]  z [C] w",
+    "[A][B] [C]  [A]\n[B]\n\n",
+    "  [A]", "[B]   ", " \u3000[C]\u00a0 \u2003x", "\u00a0[A]\u2028[B]\u0085[D] [A]",
+    "caf\u00e9 cafe\u0301 caf\u00e9\u0301 e\u0301e e",
     "ab ab  ab\n\nab\n\n \n\nx", "\n\n\n", "b b\n b \nbc  b", "a\nb\nc bc  d\n \n", "", " ", "[D] [A] [D]  [B]  [D] [C] [D]",
     "e\u0301 [A] e\u0301 [B] e\u0301", "\u1100\u1161[C]\u11a8 \u0301[A]",
 ]

@@ -3,8 +3,8 @@
     dev/reference/templates.py [FIXTURES [TEXTS]]
 
 TEXTS (build/templates) holds the texts, which are their authors' and not part of this repository; TEXT says where each was found.
-Written: test/fixtures/templates/chats.jsonl, a rendering a line by transformers; forms.jsonl, odd texts with the canonical form of
-each as jinja2's own lexer gives it; exported.jsonl, our own texts (data/template_text.c). Checked: all texts of one kind, and our
+Written: test/fixtures/templates/chats.jsonl, a rendering a line by transformers; forms.jsonl, odd texts with the canonical form
+of each as jinja2's own lexer gives it; exported.jsonl, our own texts (data/template_text.c). Checked: all texts of one kind, and our
 own, render every chat alike. Printed: the rows of KNOWN in data/template.c.
 """
 
@@ -116,14 +116,18 @@ CHATS = [
 
 # Texts that try the lexer: signs of whitespace, comments, line ends, quotes; not templates of anybody.
 ODD = [
-    "", "\n", "\n\n", "text", "text\n", "text\r\n", "a\rb\r\nc\n", "{# gone #}", "{# gone #}\nkept", "a {#- gone -#} b", "{#-#}  x",
+    "", "\n", "\n\n", "text", "text\n", "text\r\n", "a\rb\r\nc\n", "{# gone #}", "{# gone #}\nkept", "a {#- gone -#} b",
+    "{#-#}  x",
     "{#--#}  x", "{#-a+#}\n x", "{#+a#} x", "a\n  {# gone #}\nb", "{{ x }}", "{{x}}", "{{- x -}}", " {{- x -}} ", " {{+ x }} ",
     "{{ x  +   y }}", "{{x+y}}\n", "  {% if x %}\n  a\n  {% endif %}\n  b", "a  {% if x %}\nb{% endif %}\n\nc",
-    "  {%+ if x %}\na{% endif +%}\n b", "\t{%- if x -%}\n\n  a  \n{%- endif -%}\n", "{% if x %}{% if y %}\n{% endif %}\n  {% endif %}",
+    "  {%+ if x %}\na{% endif +%}\n b", "\t{%- if x -%}\n\n  a  \n{%- endif -%}\n",
+    "{% if x %}{% if y %}\n{% endif %}\n  {% endif %}",
     "{{ x }}  {% if y %}\n", "{{ x }}\n  {% if y %}\n", "{% set a = 'it\\'s %} here' %}\nb", '{% set a = "two\nlines" %}',
     "{{ 'two\r\nlines' }}", "{{ 'a\\nb' }}", "{{ 'a\\\nb' }}", "{{ \"'\" }}{{ '\"' }}", "{{ 'spaces   stay' }}",
-    "{%if x%}a{%else%}b{%endif%}", "{%  if\n   x\n%}", "{{ x[::-1] }}", "{{ (x|length - 1) - loop.index0 }}", "{{ -1 }}", "{{--1}}",
-    "{{ '{# no comment #}' }}", "{# {{ x }} '  #}y", "{\n{#- c #}{ x }}", "{\n{#- c -#}\n% x %}", "{ {{- x }}", "a }} b %} c #} d", "\v{%- if x %}\fa", 
+    "{%if x%}a{%else%}b{%endif%}", "{%  if\n   x\n%}", "{{ x[::-1] }}", "{{ (x|length - 1) - loop.index0 }}", "{{ -1 }}",
+    "{{--1}}",
+    "{{ '{# no comment #}' }}", "{# {{ x }} '  #}y", "{\n{#- c #}{ x }}", "{\n{#- c -#}\n% x %}",
+    "{ {{- x }}", "a }} b %} c #} d", "\v{%- if x %}\fa",
     "\u00e9 {{ '\u6f22' }} ", "{#\n  {% generation %} is named here\n-#}\n\n{% x %}", "  {#- a #}\n  {#- b #}\n  {% c %}",
     "  {{ x }}{# y #}\n  {% z %}", "{% a %}  \n{% b %}", "{% a %}\n  \n  {% b %}", "{% a -%}\n  {% b %}", "{% a -%} \n x",
 ]
@@ -177,9 +181,15 @@ def exported():
     """Our own texts by name, as data/template_text.c has them."""
     program = """#include "data/template.h"
         #include <stdio.h>
-        int main(void) { for (int i = 0; i < TEMPLATES; i++) { const char *t = template_jinja(i); if (t) fputs(t, stdout), putchar(0); } }"""
-    subprocess.run(["cc", "-I.", "-x", "c", "-", "data/template_text.c", "-o", "build/exported_templates"], input=program, text=True, check=True)
-    texts = subprocess.run(["build/exported_templates"], capture_output=True, text=True, check=True).stdout
+        int main(void)
+        {
+            for (int i = 0; i < TEMPLATES; i++)
+                if (template_jinja(i))
+                    fputs(template_jinja(i), stdout), putchar(0);
+        }"""
+    path = "build/exported_templates"
+    subprocess.run(["cc", "-I.", "-x", "c", "-", "data/template_text.c", "-o", path], input=program, text=True, check=True)
+    texts = subprocess.run([path], capture_output=True, text=True, check=True).stdout
     return {re.match(r"{#- chat template: (\S+) #}", text).group(1): text for text in texts.split("\0")[:-1]}
 
 
