@@ -22,6 +22,10 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 .DEFAULT_GOAL := all
 include dev/cuda.mk
 
+# the commit that is built; what knows it is made again when it changes
+VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unversioned)
+$(shell mkdir -p $(B); echo '$(VERSION)' | cmp -s - $(B)/version.txt || echo '$(VERSION)' >$(B)/version.txt)
+
 LIBRARY := $(wildcard base/*.c kernels/*.c dist/*.c model/*.c data/*.c sampling/*.c run/*.c rl/*.c answers/*.c)
 ARCH    := $(shell uname -m)
 ifeq ($(ARCH),x86_64)
@@ -42,7 +46,13 @@ TESTS    := $(patsubst %.c,%,$(wildcard test/unit/*.c test/parity/*.c))
 HELPERS  := $(patsubst %.c,%,$(wildcard test/support/*.c))
 FUZZERS  := $(patsubst %.c,%,$(wildcard test/fuzz/fuzz_*.c))
 
-all: $(PROGRAMS) $(addprefix $(B)/,$(TOOLS))
+# as many compilers as there are cores, unless -j says how many
+all: $(B)/libraries
+	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) programs
+programs: $(PROGRAMS) $(addprefix $(B)/,$(TOOLS))
+$(B)/libraries: dev/setup.sh
+	@dev/setup.sh check
+	@mkdir -p $(@D) && touch $@
 
 # one rule set per build folder
 define BUILD
@@ -60,6 +70,8 @@ $(1)/kernels/cpu/backend_$(v).o: kernels/cpu/backend.c
 	@echo "  CC    $$@"
 	@$$(CC) $$(CFLAGS) $(2) $(MARCH_$(v)) -DCPU_VARIANT=$(v) -c $$< -o $$@
 )
+$(1)/base/version.o: CFLAGS += -DVERSION='"$(VERSION)"'
+$(1)/base/version.o: $(B)/version.txt
 $(1)/libdereason.a: $(LIBRARY:%.c=$(1)/%.o) $(foreach v,$(VARIANTS),$(1)/kernels/cpu/backend_$(v).o)
 	@rm -f $$@
 	@ar rcs $$@ $$^
@@ -128,6 +140,6 @@ bench: setup-build
 clean:
 	rm -rf $(B) $(PROGRAMS)
 
-.PHONY: all clean setup-build setup-test test test-long simt cuda-check demo bench
+.PHONY: all programs clean setup-build setup-test test test-long simt cuda-check demo bench
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

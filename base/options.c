@@ -36,7 +36,7 @@ int option_place(const char *choices, const char *value)
     }
 }
 
-// ---- names, and what was probably meant
+// ---- names
 
 static bool same_name(const char *word, size_t length, const char *name)
 {
@@ -54,63 +54,6 @@ const OptionRow *option_find(const OptionTable *table, const char *word, size_t 
         if (same_name(word, length, table->rows[i].name))
             return &table->rows[i];
     return NULL;
-}
-
-// Damerau and Levenshtein's distance (of neighbours that change places, only once each): how many slips apart two names are.
-static int slips(const char *a, const char *b)
-{
-    enum { LONGEST = OPTION_NAME };
-    int d[LONGEST + 1][LONGEST + 1];
-    int n = (int)strlen(a), m = (int)strlen(b);
-    if (n > LONGEST || m > LONGEST)
-        return LONGEST;
-    for (int i = 0; i <= n; i++) {
-        for (int j = 0; j <= m; j++) {
-            if (i == 0 || j == 0) {
-                d[i][j] = i + j;
-                continue;
-            }
-            int best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            best = d[i - 1][j] + 1 < best ? d[i - 1][j] + 1 : best;
-            best = d[i][j - 1] + 1 < best ? d[i][j - 1] + 1 : best;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
-                best = d[i - 2][j - 2] + 1;
-            d[i][j] = best;
-        }
-    }
-    return d[n][m];
-}
-
-const char *option_nearest(const OptionTable *table, const char *word, bool groups)
-{
-    char asked[OPTION_NAME], shown[OPTION_NAME];
-    option_shown(asked, word);
-    const char *nearest = NULL, *inside = NULL;
-    int fewest = (int)strlen(asked) / 3 > 1 ? (int)strlen(asked) / 3 : 1; // more slips than that are another word
-    for (size_t i = 0; i < table->count; i++) {
-        const char *name = groups ? table->rows[i].group : table->rows[i].name;
-        option_shown(shown, name);
-        int distance = slips(asked, shown);
-        if (distance < fewest || (distance == fewest && nearest == NULL)) {
-            nearest = name;
-            fewest = distance;
-        }
-        if (inside == NULL && strlen(asked) > 2 && strstr(shown, asked) != NULL)
-            inside = name; // --warmup for --warmup-steps
-    }
-    bool far = nearest == NULL || fewest >= (int)strlen(asked);
-    return far ? inside : nearest;
-}
-
-bool option_unknown(const OptionTable *table, const char *word, OptionPlace place)
-{
-    char shown[OPTION_NAME];
-    const char *nearest = option_nearest(table, word, false);
-    if (place.file == NULL)
-        return fail("--%s: no such option; %s%s", word, nearest != NULL ? "did you mean --" : "--help lists them",
-                    nearest != NULL ? option_shown(shown, nearest) : "");
-    return fail("%s:%d: %s: no such option; %s%s", place.file, place.line, word,
-                nearest != NULL ? "did you mean " : "--help lists them", nearest != NULL ? option_shown(shown, nearest) : "");
 }
 
 // ---- one value into its field
@@ -315,6 +258,10 @@ static bool read_common(Options *options, Words *words, const char *name, size_t
         options->wish = OPTIONS_PRINT;
         return true;
     }
+    if (same_name(name, length, "version") && equals == NULL) {
+        options->wish = OPTIONS_VERSION;
+        return true;
+    }
     if (same_name(name, length, "help")) {
         options->wish = OPTIONS_HELP;
         options->help_group = equals != NULL ? equals + 1 : NULL;
@@ -372,19 +319,32 @@ static const char *text_of(const Options *options, const OptionRow *row)
     return *(const char *const *)(const void *)((const char *)options->values + row->offset);
 }
 
+static bool is_missing(const Options *options, const OptionRow *row)
+{
+    if (strcmp(row->range, "required") != 0)
+        return false;
+    return option_is_list(row->type) ? option_list(options, row)->count == 0
+                                     : option_is_text(row->type) && *text_of(options, row) == 0;
+}
+
+// All that are missing at once, not one after the other.
 static bool check_required(const Options *options)
 {
     char shown[OPTION_NAME];
+    Bytes names = {0};
+    int missing = 0;
     for (size_t i = 0; i < options->table.count; i++) {
         const OptionRow *row = &options->table.rows[i];
-        bool empty = option_is_list(row->type) ? option_list(options, row)->count == 0
-                                               : option_is_text(row->type) && *text_of(options, row) == 0;
-        if (empty && strcmp(row->range, "required") == 0 && row->type == OPTION_ARGUMENTS)
-            return fail("%s: none were given; --help shows how to call this program", row->help);
-        if (empty && strcmp(row->range, "required") == 0)
-            return fail("--%s is missing (%s); --help shows how to call this program", option_shown(shown, row->name), row->help);
+        if (!is_missing(options, row))
+            continue;
+        const char *name = row->type == OPTION_ARGUMENTS ? "the arguments" : option_shown(shown, row->name);
+        TRY(bytes_printf(&names, "%s%s%s (%s)", missing++ > 0 ? ", " : "", row->type == OPTION_ARGUMENTS ? "" : "--", name,
+                         row->help));
     }
-    return true;
+    if (missing > 0)
+        fail("%s %s missing; --help shows how to call this program", names.data, missing == 1 ? "is" : "are");
+    bytes_free(&names);
+    return missing == 0;
 }
 
 bool options_read(Options *options, OptionTable table, void *values, int argc, char **argv)

@@ -5,7 +5,8 @@
 // Command line: --name VALUE, --name=VALUE; --flag, --no-flag; dashes and underscores are the same. Numbers: 1e-5, 64k, 2M
 // (k = 1000, M and G likewise). A list takes all words up to the next option, and may be given again; a repeated option takes one
 // word each time. Words that belong to no option are the arguments, where the table has such a row; -- ends a list, and only
-// arguments follow it. Always there: --config FILE, --print-config, --help, --help=GROUP, -h.
+// arguments follow it. Always there: --config FILE, --print-config, --help, --help=GROUP, -h,
+// --version. A name that others give to one of the options is answered with ours (options_names.c).
 //
 // Configuration file: lines of `name = value` and # comments. Values may stand in "..." (with \n \t \" \\ and \u00XX) or in '...'
 // (as they are); a list is ["a", "b"] or one value. The file takes effect where --config stands: what is given later wins, and
@@ -88,7 +89,7 @@ typedef struct OptionTable {
 #define OPTION_IS_IDENTITY true
 #define OPTION_IS_NEUTRAL false
 
-typedef enum OptionsWish { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_PRINT } OptionsWish;
+typedef enum OptionsWish { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_PRINT, OPTIONS_VERSION } OptionsWish;
 
 // One value as it was given, for programs in which the order of options and arguments means something.
 typedef struct OptionGiven {
@@ -119,7 +120,7 @@ bool option_on_command_line(const Options *options, const char *name); // its va
 // The place of a value in its "a|b|c", to index an enum of the same order; -1 if it is none of them.
 int option_place(const char *choices, const char *value);
 
-// What --help and --print-config asked for, if anything: then *answered, and main returns 0. usage: the lines above the list.
+// What --help, --version and --print-config asked for, if anything: then *answered, and main returns 0. usage: the lines above the list.
 bool options_answer(const Options *options, const char *usage, FILE *out, bool *answered);
 
 bool options_help(const Options *options, const char *usage, const char *group, int width, Bytes *out);

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/number.h"
 #include "base/options_inside.h"
+#include "base/version.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -305,6 +306,8 @@ bool options_answer(const Options *options, const char *usage, FILE *out, bool *
     bool ok;
     if (options->wish == OPTIONS_PRINT)
         ok = options_config(options, &text);
+    else if (options->wish == OPTIONS_VERSION)
+        ok = bytes_printf(&text, "dereason.c %s\n", program_version());
     else if (options->help_group != NULL && strcmp(options->help_group, "markdown") == 0)
         ok = options_markdown(options, &text);
     else

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing to build (and, with "test", to test): Debian and Ubuntu packages, by apt, when root or sudo can.
-# Otherwise says in one line what to install. Does nothing, quickly, when everything is there. (ca-certificates: what servers at
+# Otherwise says in one line what to install, and with "check" that alone. Does nothing, quickly, when everything is there. (ca-certificates: what servers at
 # https:// addresses are checked against.)
 #
 # With --cuda instead: the libraries of CUDA that a toolkit may lack (cuBLASLt, NCCL, cuDNN; 1.3 GB), from the Python packages,
@@ -38,6 +38,10 @@ complete() {
 }
 
 complete && exit 0
+if [ "${1:-}" = check ]; then
+    echo "what this is built with is not all there: run dev/setup.sh, or as root apt-get install $packages" >&2
+    exit 1
+fi
 if command -v apt-get >/dev/null 2>&1; then
     if [ "$(id -u)" = 0 ]; then
         as_root=""

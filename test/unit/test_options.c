@@ -142,6 +142,8 @@ static void an_unknown_option_is_refused_with_the_nearest_one(void **state)
 {
     assert_words_refused("--setps: no such option; did you mean --steps", "--setps", "1");
     assert_words_refused("--learningrate: no such option; did you mean --learning-rate", "--learningrate=1");
+    assert_words_refused("--max_steps: no such option; here it is --steps", "--max_steps=1"); // as others call it
+    assert_words_refused("--total-trainin-steps: no such option; here it is --steps", "--total-trainin-steps", "1");
     assert_words_refused("--rate: no such option; did you mean --learning-rate", "--rate", "1");
     assert_words_refused("--no-shape: --shape takes a value; only a flag can be switched off", "--no-shape");
     assert_words_refused("--xyzzy: no such option; --help lists them", "--xyzzy");
@@ -151,7 +153,7 @@ static void a_required_option_that_is_missing_is_named(void **state)
 {
     Options options;
     SmallOptions v;
-    assert_refused(read_words(&options, &v, WORDS("--steps", "1"), false), "--data is missing (the rows)");
+    assert_refused(read_words(&options, &v, WORDS("--steps", "1"), false), "--data (the rows) is missing");
     options_free(&options);
     assert_ok(read_words(&options, &v, WORDS("--help"), false));
     options_free(&options);
