@@ -333,18 +333,21 @@ static bool check_required(const Options *options)
     char shown[OPTION_NAME];
     Bytes names = {0};
     int missing = 0;
+    bool ok = true;
     for (size_t i = 0; i < options->table.count; i++) {
         const OptionRow *row = &options->table.rows[i];
         if (!is_missing(options, row))
             continue;
-        const char *name = row->type == OPTION_ARGUMENTS ? "the arguments" : option_shown(shown, row->name);
-        TRY(bytes_printf(&names, "%s%s%s (%s)", missing++ > 0 ? ", " : "", row->type == OPTION_ARGUMENTS ? "" : "--", name,
-                         row->help));
+        if (row->type == OPTION_ARGUMENTS) {
+            bytes_free(&names);
+            return fail("%s: none were given; --help shows how to call this program", row->help);
+        }
+        ok = ok && bytes_printf(&names, "%s--%s (%s)", missing++ > 0 ? ", " : "", option_shown(shown, row->name), row->help);
     }
-    if (missing > 0)
-        fail("%s %s missing; --help shows how to call this program", names.data, missing == 1 ? "is" : "are");
+    if (ok && missing > 0)
+        ok = fail("%s %s missing; --help shows how to call this program", names.data, missing == 1 ? "is" : "are");
     bytes_free(&names);
-    return missing == 0;
+    return ok;
 }
 
 bool options_read(Options *options, OptionTable table, void *values, int argc, char **argv)
