@@ -1,5 +1,7 @@
 // See chat.h. What was said stays in pages: each turn's prompt begins as the one before it did, and shares what it has of that.
 #include "sampling/chat.h"
+#include <ctype.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,6 +70,11 @@ static bool print_until(Chat *c, size_t end)
     return ok;
 }
 
+// Ctrl-C ends an answer, not the talk; between answers it ends the program, as ever. A handler can reach nothing else than this.
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number) { interrupted = 1; }
+
 static bool take_token(void *context, uint64_t tag, int32_t sample, const int32_t *ids, int64_t count)
 {
     Chat *c = context;
@@ -78,7 +85,7 @@ static bool take_token(void *context, uint64_t tag, int32_t sample, const int32_
         return true;
     bool ok = decode_next(&c->stream, c->sampler->tokenizer, &c->answer, ids[count - 1], false) && print_until(c, presentable(c));
     c->told = c->told || !ok;
-    return c->told || stop_texts_met(c->stops, ids, count);
+    return c->told || interrupted || stop_texts_met(c->stops, ids, count);
 }
 
 static bool prompt_of(Chat *c, TokenList *ids)
@@ -127,28 +134,54 @@ static bool generate(Chat *c, const TokenList *ids)
     return true;
 }
 
+static bool generate_until_interrupted(Chat *c, const TokenList *ids)
+{
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART}, before;
+    interrupted = 0;
+    sigemptyset(&action.sa_mask);
+    if (sigaction(SIGINT, &action, &before) != 0)
+        return fail_errno("asking for Ctrl-C");
+    bool ok = generate(c, ids);
+    return (sigaction(SIGINT, &before, NULL) == 0 || fail_errno("giving Ctrl-C back")) && ok;
+}
+
 static bool answer(Chat *c)
 {
     TokenList ids = {0};
     bytes_clear(&c->answer);
     c->printed = 0;
     c->stream = (DecodeStream){0};
-    bool ok = prompt_of(c, &ids) && remember(c, &ids) && generate(c, &ids) && decode_end(&c->stream, &c->answer);
+    bool ok =
+        prompt_of(c, &ids) && remember(c, &ids) && generate_until_interrupted(c, &ids) && decode_end(&c->stream, &c->answer);
     tokens_free(&ids);
     TRY(ok);
     size_t end = stop_texts_cut(c->stops, c->answer.data == NULL ? "" : c->answer.data, c->answer.size);
-    if (c->told || !print_until(c, end) || fputc('\n', c->out) == EOF || fflush(c->out) != 0)
+    const char *after = interrupted ? " (stopped)\n" : "\n";
+    if (c->told || !print_until(c, end) || fputs(after, c->out) == EOF || fflush(c->out) != 0)
         return fail_errno("writing an answer");
     return say(c, ROLE_ASSISTANT, c->answer.data, end);
 }
 
 // ---- the talk
 
+// "/help", not "/2" or "/etc/hosts is": a word behind a slash, and nothing else.
+static bool is_command(const char *line, size_t size)
+{
+    size_t letters = 1;
+    while (letters < size && isalpha((unsigned char)line[letters]))
+        letters++;
+    return size > 1 && line[0] == '/' && letters == size;
+}
+
 // One line of the user: an answer to it, or what it asks for. A talk that has grown too long is not lost: its last line is.
 static bool take_line(Chat *c, const char *line, size_t size)
 {
     if (size == 4 && memcmp(line, "/new", 4) == 0)
         return begin(c);
+    if (is_command(line, size)) {
+        fprintf(c->out, "(%.*s: no such command; /new begins a new talk, Ctrl-D ends)\n", (int)size, line);
+        return true;
+    }
     size_t before = c->count;
     TRY(say(c, ROLE_USER, line, size));
     if (answer(c))
@@ -168,7 +201,7 @@ static bool talk(Chat *c, FILE *in)
     ssize_t size;
     bool shown = isatty(fileno(in)), ok = begin(c);
     if (shown)
-        fprintf(c->out, "%s; /new begins a new talk, Ctrl-D ends\n", c->sampler->folder.data);
+        fprintf(c->out, "%s; /new begins a new talk, Ctrl-C ends an answer, Ctrl-D the talk\n", c->sampler->folder.data);
     while (ok) {
         if (shown)
             fputs("\n> ", c->out);

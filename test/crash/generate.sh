@@ -285,7 +285,32 @@ talks() {
     printf '%s\n%s\n' "$(printf '1%.0s' $(seq 600))" "1+1?" | $program --model "$model" --chat --temperature 0 --max-new-tokens 12 --device cpu >"$work/long" 2>"$work/stderr" ||
         failed "a line that is too long ended the talk"
     grep -q 'leaves no room for an answer; /new' "$work/long" || failed "a line that is too long is not said to be"
-    proved "generate --chat: history, /new, a system turn, whole characters, a line that is too long"
+    printf '/help\n/new\n' | $program --model "$model" --chat --device cpu >"$work/commands" 2>"$work/stderr" || failed "/help ended the talk"
+    grep -q '/help: no such command' "$work/commands" || failed "an unknown command went to the model"
+    proved "generate --chat: history, /new, a system turn, whole characters, a line that is too long, an unknown command"
+}
+
+ctrl_c_ends_an_answer() {
+    local talk answered
+    mkfifo "$work/said.fifo"
+    $program --model "$model" --chat --ignore-eos --temperature 0 --max-new-tokens 200 --device cpu <"$work/said.fifo" >"$work/talk" 2>"$work/stderr" &
+    talk=$!
+    exec 4>"$work/said.fifo"
+    for _ in $(seq 100); do                                    # an answer may be over before its Ctrl-C is there
+        answered=$(wc -c <"$work/talk")
+        printf '/new\n1+1?\n' >&4
+        until [ "$(wc -c <"$work/talk")" -gt "$answered" ]; do sleep 0.001; done
+        kill -INT $talk
+        sleep 0.2
+        ! grep -q '(stopped)$' "$work/talk" || break
+    done
+    kill -0 $talk 2>/dev/null || failed "Ctrl-C ended the talk"
+    grep -q '(stopped)$' "$work/talk" || failed "Ctrl-C does not end an answer"
+    echo "2+2?" >&4
+    exec 4>&-
+    wants 0 wait $talk
+    ! tail -n 1 "$work/talk" | grep -q '(stopped)$' || failed "there is no answer after one that was stopped"
+    proved "generate --chat: Ctrl-C ends an answer, and the talk goes on"
 }
 
 # WAY [WELL]: a server of this kind; its address is in $url, its process is $server, what it was asked is in $work/asked.
@@ -388,6 +413,7 @@ logprobs_are_those_of_build_logprobs
 stops
 bare_ids
 talks
+ctrl_c_ends_an_answer
 a_server_teaches
 a_thought_is_trained_as_the_template_renders_it
 only_right_responses_are_trained_on

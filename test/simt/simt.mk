@@ -72,5 +72,5 @@ SIMT_TESTS := $(addprefix $(B)/simt/,race/test_faults race/test_cuda race/train_
 SIMT_LONG  := $(B)/simt/asan/test_cuda
 
 simt: setup-test
-	@$(MAKE) --no-print-directory -j$(JOBS) $(SIMT_TESTS)
+	@$(MAKE) --no-print-directory -j$(JOBS) programs $(B)/asan/train_sft $(SIMT_TESTS)
 	@test/run.sh simt
