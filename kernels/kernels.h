@@ -69,6 +69,7 @@ typedef struct Kernels {
     int64_t column_multiple;     // the widths C, F, H·D, Hkv·D of a model are multiples of it
     int64_t widest;              // the largest C that the norms know
     const int64_t *head_widths;  // the D that attention knows, 0 behind the last; NULL: any even one
+    bool on_gpu;                 // its memory is its own, and what is queued is not waited for
     const char *(*device)(void); // what computes, for people: the card and its libraries, or the number of threads
 
     // ---- memory of the device
@@ -261,7 +262,8 @@ const Kernels *kernels_open(const char *device, int threads);
 const char *kernels_passed_over(void); // after "auto" chose the CPU: in a line why no GPU was taken; NULL: nothing to say
 int kernels_threads(void);
 
-// The same table for planning memory only: the device need not be there. None of its operations may be called.
+// The same table for planning memory only: "cuda" need not be there, nor in this build. None of its operations may be called, but for
+// memory_available; that is NULL where the device is not there.
 const Kernels *kernels_for_plan(const char *device);
 
 static inline int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }

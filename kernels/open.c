@@ -1,7 +1,7 @@
 // Chooses a backend. The CPU kernels exist once per instruction set; AVX2 and AVX-512 give equal bits, plain its own. The CUDA
 // kernels are there where nvcc was (HAVE_CUDA), and whether a GPU is, they say themselves.
 #include "base/machine.h"
-#include "kernels/kernels.h"
+#include "kernels/cuda_sizes.h"
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,10 +31,10 @@ static const Kernels *cpu_kernels(const char *wanted)
 }
 
 #if defined(HAVE_CUDA)
-const Kernels *kernels_cuda_open(bool plan_only); // kernels/cuda/backend.cu; NULL after fail()
+const Kernels *kernels_cuda_open(void); // kernels/cuda/backend.cu; NULL after fail()
 enum { CUDA_IS_BUILT = 1 };
 #else
-static const Kernels *kernels_cuda_open(bool plan_only)
+static const Kernels *kernels_cuda_open(void)
 {
     fail("this build has no CUDA backend, because it was made without nvcc; install the CUDA toolkit and run make again, or use "
          "--device cpu");
@@ -55,18 +55,18 @@ static bool known(const char *device)
            fail("--device %s: not a device; use auto, cpu or cuda", device);
 }
 
-static const Kernels *open_device(const char *device, bool plan_only)
+static const Kernels *open_device(const char *device)
 {
     bool automatic = strcmp(device, "auto") == 0;
     passed_over[0] = 0;
     if (strcmp(device, "cuda") == 0) {
-        const Kernels *kernels = kernels_cuda_open(plan_only);
+        const Kernels *kernels = kernels_cuda_open();
         if (kernels == NULL)
             fail_in("--device cuda");
         return kernels;
     }
     if (automatic && CUDA_IS_BUILT) {
-        const Kernels *kernels = kernels_cuda_open(false); // also for a plan: it is of what a run would take
+        const Kernels *kernels = kernels_cuda_open(); // also for a plan: it is of what a run would take
         if (kernels != NULL)
             return kernels;
         snprintf(passed_over, sizeof passed_over, "%s", error_text());
@@ -80,7 +80,20 @@ const Kernels *kernels_open(const char *device, int threads)
     if (!known(device))
         return NULL;
     threads_use(threads);
-    return open_device(device, false);
+    return open_device(device);
 }
 
-const Kernels *kernels_for_plan(const char *device) { return known(device) ? open_device(device, true) : NULL; }
+// A GPU that is not here is planned for by its sizes alone.
+const Kernels *kernels_for_plan(const char *device)
+{
+    static Kernels absent;
+    bool parity, cuda = strcmp(device, "cuda") == 0;
+    if (!known(device) || (cuda && !cuda_precision(&parity)))
+        return NULL;
+    const Kernels *kernels = open_device(device);
+    if (kernels != NULL || !cuda)
+        return kernels;
+    error_clear();
+    cuda_sizes(&absent, parity);
+    return &absent;
+}

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-extern "C" const Kernels *kernels_cuda_open(bool plan_only);
+extern "C" const Kernels *kernels_cuda_open(void);
 
 typedef std::vector<uint16_t> Numbers; // bf16
 
@@ -501,11 +501,11 @@ static void open_backend()
 {
     setenv("DEREASON_CUDA", "bf16", 1);
     setenv("DEREASON_MATMUL", "cublaslt", 1); // unchecked: here it is what is checked
-    kernels = kernels_cuda_open(false);
+    kernels = kernels_cuda_open();
     if (kernels == NULL) {
         error_clear();
         setenv("DEREASON_MATMUL", "own", 1);
-        must((kernels = kernels_cuda_open(false)) != NULL);
+        must((kernels = kernels_cuda_open()) != NULL);
     }
     printf("%s\n", kernels->device());
 }

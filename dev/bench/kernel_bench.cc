@@ -15,7 +15,7 @@
 #include <cstring>
 #include <cuda_runtime.h>
 
-extern "C" const Kernels *kernels_cuda_open(bool plan_only);
+extern "C" const Kernels *kernels_cuda_open(void);
 
 struct BenchOptions {
     std::string model = "all", only;
@@ -202,7 +202,7 @@ static std::vector<Case> all_cases(const BenchOptions &o, const Kernels *kernels
 
 static int list_cases(const BenchOptions &o)
 {
-    const Kernels *kernels = kernels_cuda_open(true);
+    const Kernels *kernels = kernels_for_plan("cuda");
     for (const Case &c : all_cases(o, kernels))
         printf("%-25s %-5s %-46s %10.1f MB  %10.2f GFLOP\n", c.kernel.c_str(), c.model.c_str(), c.shape.c_str(), c.bytes / 1e6,
                c.flops / 1e9);
@@ -213,11 +213,11 @@ static int run(const BenchOptions &o)
 {
     setenv("DEREASON_CUDA", "bf16", 1);
     setenv("DEREASON_MATMUL", "cublaslt", 0); // a peer need not have our bits
-    const Kernels *kernels = kernels_cuda_open(false);
+    const Kernels *kernels = kernels_cuda_open();
     if (kernels == NULL) { // no library: without that peer then
         error_clear();
         setenv("DEREASON_MATMUL", "own", 1);
-        kernels = kernels_cuda_open(false);
+        kernels = kernels_cuda_open();
     }
     if (kernels == NULL) {
         fprintf(stderr, "kernel_bench: %s\n", error_text());

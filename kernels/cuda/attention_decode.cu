@@ -297,9 +297,4 @@ void attention_decode(Stream *s, Tensor out, float *logsumexp, Tensor q, const A
         start<128>(s, f);
 }
 
-int64_t attention_workspace(int64_t sequences, int64_t positions, int64_t heads, int64_t head_width)
-{
-    return positions > KEY_SEGMENT ? sequences * heads * ceil_divide(positions, KEY_SEGMENT) * (head_width + 2) : 0;
-}
-
 } // namespace PRECISION

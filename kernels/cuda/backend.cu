@@ -2,7 +2,6 @@
 // kernels_cuda_open, at the end of the bf16 build, chooses between the two precisions.
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/operations.h"
-#include <stdlib.h>
 #include <string.h>
 
 namespace PRECISION
@@ -60,23 +59,11 @@ bool download_widened(Stream *s, float *host, const void *elements, int64_t coun
 
 #endif
 
-static const int64_t HEAD_WIDTHS[] = {64, 128, 0};
-
 // Assigned field by field: C++17 has no designated initialisers, and a table by position would be a trap.
 Kernels make_table()
 {
     Kernels k = {};
-#if PRECISION_BITS == 16
-    k.name = "cuda-bf16";
-    k.arithmetic = "bf16, CUDA";
-#else
-    k.name = "cuda-fp32";
-    k.arithmetic = "fp32, CUDA";
-#endif
-    k.activation_size = PRECISION_BITS / 8;
-    k.column_multiple = 8;
-    k.widest = 8192;
-    k.head_widths = HEAD_WIDTHS;
+    cuda_sizes(&k, PRECISION_BITS == 32);
     k.device = device_describe;
     k.allocate = device_allocate;
     k.release = device_release;
@@ -114,18 +101,14 @@ Kernels make_table()
     k.matmul_forward = matmul_forward;
     k.matmul_backward_input = matmul_backward_input;
     k.matmul_backward_weight = matmul_backward_weight;
-    k.page_elements = page_elements;
     k.pages_write = pages_write;
     k.pages_copy = pages_copy;
-    k.attention_workspace = attention_workspace;
     k.attention_forward = attention_forward;
     k.attention_backward = attention_backward;
     k.swiglu_forward = swiglu_forward;
     k.swiglu_backward = swiglu_backward;
-    k.head_workspace = head_workspace;
     k.head_forward = head_forward;
     k.head_backward = head_backward;
-    k.sample_workspace = sample_workspace;
     k.head_sample = head_sample;
     k.tokens_take = tokens_take;
     k.tokens_keep = tokens_keep;
@@ -143,19 +126,14 @@ namespace fp32
 Kernels make_table();
 }
 
-// What kernels/open.c calls: NULL after fail(). plan_only: the device is not looked for.
-extern "C" const Kernels *kernels_cuda_open(bool plan_only)
+// What kernels/open.c calls: NULL after fail().
+extern "C" const Kernels *kernels_cuda_open(void)
 {
     static Kernels table;
-    const char *wanted = getenv("DEREASON_CUDA");
-    if (wanted != NULL && strcmp(wanted, "bf16") != 0 && strcmp(wanted, "fp32") != 0) {
-        fail("DEREASON_CUDA=%s: not a precision of the CUDA backend; unset it, or take bf16 or fp32", wanted);
+    bool parity;
+    if (!cuda_precision(&parity))
         return NULL;
-    }
-    bool parity = wanted != NULL && strcmp(wanted, "fp32") == 0;
     table = parity ? fp32::make_table() : bf16::make_table();
-    if (plan_only)
-        return &table;
     // attention's backward pass over keys, with heads of 128 numbers, takes most: 103 KiB, 199 in fp32
     if (!device_open((size_t)(parity ? 200 : 104) << 10) || !bf16::product_choose())
         return NULL;

@@ -1,6 +1,6 @@
 // The LM head and its loss. Chunks of HEAD_ROWS rows: their logits are one product with fp32 results, straight from the
 // accumulators, (rows, pitch) at the start of the workspace; behind them lies room for their gradients, (rows, pitch) elements.
-// The pitch is the number of live columns, rounded up to PITCH_MULTIPLE, so that every row starts on 256 bytes (gradients: 128).
+// The pitch is the number of live columns, rounded up to CUDA_PITCH_MULTIPLE, so that every row starts on 256 bytes (gradients: 128).
 //
 // Bound by the products: forward one, backward three (the logits are made again, at a third more, and never kept). Beside them a
 // logit is read once, 4 bytes, and going backward its gradient is written, 2 bytes more. At C = 2,560 that is 18% of the
@@ -11,12 +11,6 @@
 
 namespace PRECISION
 {
-
-int64_t head_workspace(int64_t rows, int64_t vocabulary)
-{
-    int64_t logits = chunk_of(rows) * pitch_of(vocabulary);
-    return logits + logits * (int64_t)sizeof(element) / (int64_t)sizeof(float);
-}
 
 // ---- forward: one block reads a row once (head.cuh)
 
@@ -90,9 +84,9 @@ static Chunk make_logits(Stream *s, float *workspace, Tensor x, int64_t n, Tenso
                          int64_t n_live)
 {
     assert(x.columns == w.columns && n_live <= w.rows && n_live > 0 && (uintptr_t)workspace % 16 == 0);
-    int64_t C = x.columns, pitch = pitch_of(n_live);
+    int64_t C = x.columns, pitch = cuda_pitch(n_live);
     const element *rows = (const element *)x.data + n * C;
-    Product p = {MATMUL_FORWARD, chunk_of(x.rows - n), n_live, C, rows, w.data, workspace, C, C, pitch, true, false};
+    Product p = {MATMUL_FORWARD, cuda_chunk(x.rows - n), n_live, C, rows, w.data, workspace, C, C, pitch, true, false};
     product(s, &p);
     return Chunk{workspace, pitch, n_live, temperature, targets + n};
 }
@@ -103,7 +97,7 @@ void head_forward(Stream *s, float *logprob, float *entropy, float *logsumexp, i
     size_t shared = sizeof(SoftmaxPart) * (size_t)ceil_divide(n_live, LOGSUMEXP_COLUMNS);
     for (int64_t n = 0; n < x.rows; n += HEAD_ROWS) {
         Chunk chunk = make_logits(s, workspace, x, n, w, targets, temperature, n_live);
-        launch(s, dim3((unsigned)chunk_of(x.rows - n)), dim3(HEAD_THREADS), shared, softmax_row, logprob + n, entropy + n,
+        launch(s, dim3((unsigned)cuda_chunk(x.rows - n)), dim3(HEAD_THREADS), shared, softmax_row, logprob + n, entropy + n,
                logsumexp + n, best == NULL ? best : best + n, chunk);
     }
 }
@@ -113,9 +107,9 @@ void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, con
                    int64_t n_live, const float *logsumexp, const float *entropy, const float *dlogprob, const float *dentropy,
                    float *workspace)
 {
-    int64_t C = x.columns, pitch = pitch_of(n_live);
+    int64_t C = x.columns, pitch = cuda_pitch(n_live);
     for (int64_t n = 0; n < x.rows; n += HEAD_ROWS) {
-        int64_t rows = chunk_of(x.rows - n);
+        int64_t rows = cuda_chunk(x.rows - n);
         Chunk chunk = make_logits(s, workspace, x, n, w, targets, temperature, n_live);
         element *dlogits = (element *)(workspace + rows * pitch);
         RowGradients g = {logsumexp + n, entropy + n, dlogprob + n, dentropy == NULL ? dentropy : dentropy + n};

@@ -11,11 +11,7 @@
 namespace PRECISION
 {
 
-enum { HEAD_THREADS = 256, PITCH_MULTIPLE = 64, WARP_VECTORS = LOGSUMEXP_COLUMNS / (32 * 4) };
-
-inline int64_t chunk_of(int64_t rows) { return rows < HEAD_ROWS ? rows : (int64_t)HEAD_ROWS; }
-
-inline int64_t pitch_of(int64_t columns) { return ceil_divide(columns, PITCH_MULTIPLE) * PITCH_MULTIPLE; }
+enum { HEAD_THREADS = 256, WARP_VECTORS = LOGSUMEXP_COLUMNS / (32 * 4) };
 
 // largest logit and where it is first, Σ exp(z - largest), Σ exp(z - largest)·(z - largest): measured from the largest, so that
 // the entropy is no difference of large numbers

@@ -4,7 +4,7 @@
 #ifndef KERNELS_CUDA_OPERATIONS_H
 #define KERNELS_CUDA_OPERATIONS_H
 
-#include "kernels/kernels.h"
+#include "kernels/cuda_sizes.h"
 
 // ---- device.cu
 
@@ -95,21 +95,18 @@ void matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, bool add);
 void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x);
 
 // pages.cu
-int64_t page_elements(int64_t kv_heads, int64_t head_width);
 void pages_write(Stream *s, Tensor k, Tensor v, const Attention *a);
 void pages_copy(Stream *s, void *pages, int64_t elements, const int32_t *pairs, int64_t count);
 void tokens_take(Stream *s, int32_t *ids, int64_t count, const int32_t *kept);
 void tokens_keep(Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count);
 
 // attention_forward.cu, attention_decode.cu (sequences with one new token), attention_backward.cu
-int64_t attention_workspace(int64_t sequences, int64_t positions, int64_t heads, int64_t head_width);
 void attention_decode(Stream *s, Tensor out, float *logsumexp, Tensor q, const Attention *a);
 void attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a);
 void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k, Tensor v,
                         Tensor out, const float *logsumexp, const Attention *a);
 
 // head.cu
-int64_t head_workspace(int64_t rows, int64_t vocabulary);
 void head_forward(Stream *s, float *logprob, float *entropy, float *logsumexp, int32_t *best, Tensor x, Tensor w,
                   const int32_t *targets, float temperature, int64_t n_live, float *workspace);
 void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets, float temperature,
@@ -117,7 +114,6 @@ void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, con
                    float *workspace);
 
 // sample.cu
-int64_t sample_workspace(int64_t rows, int64_t vocabulary);
 void head_sample(Stream *s, int32_t *token, float *logprob, float *processed, float *entropy, Tensor x, Tensor w,
                  const SampleRow *rows, int64_t n_live, float *workspace);
 

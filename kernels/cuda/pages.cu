@@ -9,8 +9,6 @@ namespace PRECISION
 
 enum { PAGE_THREADS = 128 };
 
-int64_t page_elements(int64_t kv_heads, int64_t head_width) { return kv_heads * KEY_BLOCK * head_width; }
-
 // The sequence of a row of the batch, by halving: starts ascends.
 __device__ inline int sequence_of(const Attention &a, int row)
 {

@@ -332,16 +332,14 @@ static __global__ void __launch_bounds__(HEAD_THREADS, 2)
     out.entropy[blockIdx.x] = row_entropy(softmax);
 }
 
-int64_t sample_workspace(int64_t rows, int64_t vocabulary) { return chunk_of(rows) * pitch_of(vocabulary); }
-
 void head_sample(Stream *s, int32_t *token, float *logprob, float *processed, float *entropy, Tensor x, Tensor w,
                  const SampleRow *rows, int64_t n_live, float *workspace)
 {
     assert(x.columns == w.columns && n_live <= w.rows && n_live > 0 && (uintptr_t)workspace % 16 == 0);
-    int64_t C = x.columns, pitch = pitch_of(n_live);
+    int64_t C = x.columns, pitch = cuda_pitch(n_live);
     size_t shared = (sizeof(SoftmaxPart) + sizeof(float)) * (size_t)ceil_divide(n_live, LOGSUMEXP_COLUMNS);
     for (int64_t n = 0; n < x.rows; n += HEAD_ROWS) {
-        int64_t count = chunk_of(x.rows - n);
+        int64_t count = cuda_chunk(x.rows - n);
         Product p = {MATMUL_FORWARD, count, n_live, C, (const element *)x.data + n * C, w.data, workspace, C, C,
                      pitch,          true,  false};
         Outputs out = {token + n, logprob + n, processed + n, entropy + n};

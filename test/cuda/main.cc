@@ -13,7 +13,7 @@ extern const Tests memory_tests, row_tests, norm_tests, matmul_tests, attention_
     optimizer_tests, bits_tests, train_tests, engine_tests;
 
 extern "C" {
-const Kernels *kernels_cuda_open(bool plan_only);
+const Kernels *kernels_cuda_open(void);
 // of test/simt/; NULL on a GPU
 __attribute__((weak)) void simt_seed(uint64_t seed);
 __attribute__((weak)) void simt_mma_exact(bool exact);
@@ -151,7 +151,7 @@ static bool open_precision(const char *precision)
     static Kernels table; // by value: there is one for both precisions behind kernels_cuda_open
     setenv("DEREASON_CUDA", precision, 1);
     int threads = simulated() ? 1 : 0; // of the oracle: the two precisions may be running side by side (both.sh)
-    const Kernels *cuda = kernels_cuda_open(false), *cpu = kernels_open("cpu", threads);
+    const Kernels *cuda = kernels_cuda_open(), *cpu = kernels_open("cpu", threads);
     if (cuda == NULL || cpu == NULL) {
         printf("FAILED opening %s: %s\n", precision, error_text());
         return false;

@@ -434,15 +434,38 @@ static void a_device_that_is_not_there_is_refused(void **state)
     assert_string_equal(error_text(), "");
     assert_true(kernels_passed_over() == NULL || chosen == kernels_open("cpu", 0));
     assert_non_null(kernels_for_plan("cpu"));
-    if (kernels_for_plan("cuda") != NULL) {
-        assert_true(kernels_open("cuda", 0) != NULL || strstr(error_text(), "--device cuda: ") == error_text());
+    if (kernels_open("cuda", 0) != NULL)
         return;
-    }
-    assert_refused(kernels_open("cuda", 0) != NULL, "--device cuda: this build has no CUDA backend");
+    assert_ptr_equal(strstr(error_text(), "--device cuda: "), error_text());
+    if (strstr(error_text(), "this build has no CUDA backend") == NULL)
+        return;
     assert_non_null(strstr(error_text(), "--device cpu"));
     assert_null(strchr(error_text(), '\n'));
     kernels_open("auto", 0);
     assert_null(kernels_passed_over()); // nobody expects a GPU of this build
+}
+
+static void a_gpu_that_is_not_there_can_be_planned_for(void **state)
+{
+    const Kernels *k = kernels_for_plan("cuda");
+    assert_non_null(k);
+    assert_string_equal(error_text(), "");
+    assert_string_equal(k->name, "cuda-bf16");
+    assert_true(k->on_gpu && k->activation_size == 2 && k->column_multiple == 8);
+    assert_int_equal(k->head_workspace(5000, 100), 1024 * 128 * 3 / 2); // 1,024 rows of 128 columns: logits, and gradients in bf16
+    assert_int_equal(k->sample_workspace(7, 64), 7 * 64);
+    assert_int_equal(k->attention_workspace(3, KEY_SEGMENT + 1, 2, 64), 3 * 2 * 2 * 66);
+    assert_int_equal(k->attention_workspace(3, KEY_SEGMENT, 2, 64), 0);
+    assert_int_equal(k->page_elements(8, 128), 8 * KEY_BLOCK * 128);
+    setenv("DEREASON_CUDA", "fp32", 1);
+    k = kernels_for_plan("cuda");
+    assert_non_null(k);
+    assert_string_equal(k->name, "cuda-fp32");
+    assert_int_equal(k->head_workspace(1, 64), 2 * 64);
+    setenv("DEREASON_CUDA", "fp8", 1);
+    assert_refused(kernels_for_plan("cuda") != NULL, "DEREASON_CUDA=fp8");
+    unsetenv("DEREASON_CUDA");
+    error_clear();
 }
 
 static void the_cpu_says_how_many_threads_compute(void **state)
@@ -467,6 +490,7 @@ int main(void)
         cmocka_unit_test(memory_that_is_not_there_is_refused_with_what_helps),
         cmocka_unit_test(a_width_that_the_backend_has_no_kernels_for_is_refused),
         cmocka_unit_test(a_device_that_is_not_there_is_refused),
+        cmocka_unit_test(a_gpu_that_is_not_there_can_be_planned_for),
         cmocka_unit_test(the_cpu_says_how_many_threads_compute),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
