@@ -11,6 +11,7 @@
 typedef struct Generate {
     GenerateOptions o;
     Options options;
+    Fit fit; // its memory
     Sampler sampler;
     Encoder *encoder; // NULL without a tokenizer
     RowOptions row_options;
@@ -315,13 +316,23 @@ static SamplerOptions sampler_options(const Generate *g)
     o.sequences = g->o.chat ? 1 : g->o.sequences;
     o.pass_tokens = g->o.pass_tokens;
     o.cache = g->o.cache;
-    o.plan_only = g->o.plan;
     return o;
+}
+
+static bool choose_memory(Generate *g)
+{
+    Needs needs = {0};
+    FitDevice where = {g->o.device, g->o.threads, g->o.plan, g->o.gpu};
+    SamplerOptions o = sampler_options(g);
+    needs.has_context = true;
+    return fit_open(&g->fit, &where) && sampler_needs(&needs.own, g->fit.kernels, &o) && fit_choose(&g->fit, &needs);
 }
 
 static bool open_sampler(Generate *g)
 {
     SamplerOptions o = sampler_options(g);
+    o.fit = &g->fit;
+    TRY(choose_memory(g));
     TRY(sampler_open(&g->sampler, &o));
     if (g->sampler.tokenizer == NULL && (g->o.stop.count > 0 || g->o.chat))
         return fail("%s: has no tokenizer, so there are no texts; name one with --tokenizer", g->sampler.folder.data);
@@ -428,12 +439,8 @@ static bool run(Generate *g, bool *stopped)
     if (g->o.join)
         return parts_join(g->o.out, g->o.part, &g->options);
     TRY(check_options(g));
-    if (g->o.plan) {
-        SamplerOptions o = sampler_options(g);
-        TRY(sampler_open(&g->sampler, &o));
-        sampler_print_plan(&g->sampler, stdout);
-        return fflush(stdout) == 0 || fail_errno("writing the plan");
-    }
+    if (g->o.plan)
+        return choose_memory(g) && fit_print(&g->fit, stdout);
     return g->o.chat ? talk(g) : answer_rows(g, stopped);
 }
 
@@ -447,6 +454,7 @@ static void close_all(Generate *g)
     unanswered_free(&g->unanswered);
     encoder_close(g->encoder);
     sampler_close(&g->sampler);
+    fit_close(&g->fit);
     bytes_free(&g->text);
     bytes_free(&g->line);
     bytes_free(&g->out);

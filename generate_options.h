@@ -50,7 +50,8 @@
     ROW(sequences,      integer,  "0", ">= 0 and <= 65536", machine, NEUTRAL, "that run at once; 0: 32 on a CPU, 256 on a GPU")  \
     ROW(pass_tokens,    integer,  "0", ">= 0 and <= 1e6", machine,  NEUTRAL,  "of prompts, worked on at once; 0: 512 or 8192")   \
     ROW(cache,          integer,  "0", ">= 0",            machine,  NEUTRAL,  "bytes for keys and values; 0: what is free")      \
-    ROW(plan,           flag,     "false", "",            machine,  NEUTRAL,  "show the memory it takes, then stop")
+    ROW(plan,           flag,     "false", "",            machine,  NEUTRAL,  "show the memory it takes, and whether it fits; then stop") \
+    ROW(gpu,            text,     "", "",                 machine,  NEUTRAL,  "with --plan: the card to plan for, 80G or h100")
 // clang-format on
 
 OPTIONS_DEFINE(GenerateOptions, generate_options, GENERATE_OPTIONS)

@@ -25,6 +25,7 @@ typedef struct Score {
     int64_t mine;                     // rows that are to be scored
     Bytes useless;                    // the end of the first answer that was of no use
     // a folder's model
+    Fit fit; // its memory
     Sampler sampler;
     Encoder *encoder;
     ChatTemplate chat;   // the folder's, without thoughts where digits are to follow at once
@@ -361,7 +362,7 @@ static bool open_beginning(Score *s)
     return ok;
 }
 
-static bool open_model(Score *s)
+static SamplerOptions sampler_options(const Score *s)
 {
     SamplerOptions o = {0};
     o.model = s->o.model;
@@ -374,6 +375,23 @@ static bool open_model(Score *s)
     o.pass_tokens = s->o.pass_tokens;
     o.cache = s->o.cache;
     o.probes = s->by_logits ? DIFFICULTIES : 0;
+    return o;
+}
+
+static bool choose_memory(Score *s)
+{
+    Needs needs = {0};
+    FitDevice where = {s->o.device, s->o.threads, s->o.plan, s->o.gpu};
+    SamplerOptions o = sampler_options(s);
+    needs.has_context = true;
+    return fit_open(&s->fit, &where) && sampler_needs(&needs.own, s->fit.kernels, &o) && fit_choose(&s->fit, &needs);
+}
+
+static bool open_model(Score *s)
+{
+    SamplerOptions o = sampler_options(s);
+    o.fit = &s->fit;
+    TRY(choose_memory(s));
     TRY(sampler_open(&s->sampler, &o));
     if (s->sampler.tokenizer == NULL)
         return fail("%s: has no tokenizer; name one with --tokenizer", s->sampler.folder.data);
@@ -423,7 +441,9 @@ static bool open_journal(Score *s, const RowFacts *facts)
 
 static bool check_options(const Score *s)
 {
-    if (s->o.data.count == 0 || s->o.out[0] == 0)
+    if (s->remote && s->o.plan)
+        return fail("--plan: the model is behind --endpoint, and takes no memory here");
+    if (!s->o.plan && (s->o.data.count == 0 || s->o.out[0] == 0))
         return fail("give --data and --out");
     if (s->o.model[0] == 0)
         return fail(s->remote ? "--endpoint: give --model, the model's name there" : "give --model, a Hugging Face folder");
@@ -460,7 +480,10 @@ static bool run(Score *s, bool *stopped)
                fail_errno("writing the rubric");
     if (s->o.join)
         return parts_join(s->o.out, s->o.part, &s->options);
-    TRY(check_options(s) && signals_install() && open_all(s, &facts));
+    TRY(check_options(s));
+    if (s->o.plan)
+        return choose_memory(s) && fit_print(&s->fit, stdout);
+    TRY(signals_install() && open_all(s, &facts));
     s->mine = facts.mine;
     TRY(journal_each(&s->journal, count, s));
     s->progress = progress_begin(stderr, facts.mine, s->journal.before);
@@ -489,6 +512,7 @@ static void close_all(Score *s)
         engine_prefix_release(s->sampler.engine, s->beginning);
     encoder_close(s->encoder);
     sampler_close(&s->sampler);
+    fit_close(&s->fit);
     rubric_close(&s->rubric);
     bytes_free(&s->text);
     bytes_free(&s->line);

@@ -22,6 +22,7 @@
 typedef struct Rl {
     TrainRlOptions o;
     Options options;
+    Fit fit;        // the memory of all
     Sampler policy; // the model that samples and learns
     Optimizer optimizer;
     Documents prompts, held_out;
@@ -434,7 +435,7 @@ static bool open_grader(Rl *s, const char *journal)
     return (s->grader = grader_open(&o)) != NULL;
 }
 
-static bool open_judge(Rl *s, const char *journal)
+static JudgeOptions judge_options(const Rl *s, const char *journal)
 {
     JudgeOptions o = {0};
     o.model = s->o.judge_model;
@@ -447,6 +448,12 @@ static bool open_judge(Rl *s, const char *journal)
     o.yes = s->o.judge_yes;
     o.no = s->o.judge_no;
     o.journal = journal;
+    return o;
+}
+
+static bool open_judge(Rl *s, const char *journal)
+{
+    JudgeOptions o = judge_options(s, journal);
     return (s->judge = judge_open(&o)) != NULL;
 }
 
@@ -505,15 +512,14 @@ static bool open_others(Rl *s)
     return ok;
 }
 
+static const char *reference_folder(const Rl *s) { return s->o.reference[0] != 0 ? s->o.reference : s->o.model; }
+
 static bool open_reference(Rl *s)
 {
-    ModelLimits limits = training_limits(s, false);
-    if (s->o.kl_coef == 0)
-        return true;
-    const Kernels *kernels = s->o.plan ? kernels_for_plan(s->o.device) : kernels_open(s->o.device, (int)s->o.threads);
     s->kl_coefficient = s->o.kl_coef;
-    return kernels != NULL &&
-           reference_open(&s->reference, s->o.reference[0] != 0 ? s->o.reference : s->o.model, &limits, kernels, s->o.plan);
+    if (s->o.kl_coef == 0 || s->o.plan)
+        return true;
+    return reference_open(&s->reference, reference_folder(s), &s->fit.needs.others[0].limits, &s->fit);
 }
 
 static bool check_options(const Rl *s)
@@ -528,7 +534,7 @@ static bool check_options(const Rl *s)
     return true;
 }
 
-static bool open_policy(Rl *s)
+static SamplerOptions policy_options(const Rl *s)
 {
     SamplerOptions o = {0};
     o.model = s->o.model;
@@ -540,17 +546,45 @@ static bool open_policy(Rl *s)
     o.sequences = s->o.sequences;
     o.pass_tokens = s->o.pass_tokens;
     o.cache = s->o.cache;
-    o.plan_only = s->o.plan;
-    o.moments = strcmp(s->o.moments, "bf16") == 0 ? 4 : 8;
+    o.bf16_moments = strcmp(s->o.moments, "bf16") == 0;
     o.training = training_limits(s, true);
+    return o;
+}
+
+// What all models need, and what of it may be changed to fit. A judge that is open has its memory already.
+static bool choose_memory(Rl *s)
+{
+    Needs needs = {0};
+    FitDevice where = {s->o.device, s->o.threads, s->o.plan, s->o.gpu};
+    SamplerOptions policy = policy_options(s);
+    ModelLimits limits = training_limits(s, false);
+    JudgeOptions judge = judge_options(s, NULL);
+    TRY(fit_open(&s->fit, &where) && sampler_needs(&needs.own, s->fit.kernels, &policy));
+    needs.recompute_auto = strcmp(s->o.recompute, "auto") == 0;
+    needs.micro_batch_tokens = s->o.micro_batch_tokens;
+    needs.longest = limits.positions;
+    if (s->o.kl_coef > 0)
+        TRY(reference_needs(&needs.others[needs.other_count++], reference_folder(s), &limits));
+    if (s->o.plan && s->o.judge_model[0] != 0 && s->o.endpoint[0] == 0)
+        TRY(judge_needs(&needs.others[needs.other_count++], s->fit.kernels, &judge));
+    return fit_choose(&s->fit, &needs);
+}
+
+static bool open_policy(Rl *s)
+{
+    SamplerOptions o = policy_options(s);
+    o.training = s->fit.needs.own.limits; // layers recomputed or not
+    o.fit = &s->fit;
+    o.plan_only = s->o.plan;
     TRY(sampler_open(&s->policy, &o));
     if (s->policy.tokenizer == NULL)
         return fail("%s: there is no tokenizer.json in it, and answers are judged as text; name a folder with --tokenizer",
                     s->policy.folder.data);
-    if (s->o.kl_coef > 0 && s->reference.model.config.vocabulary != s->policy.config.vocabulary)
+    const ModelConfig *reference = &s->fit.needs.others[0].config;
+    if (s->o.kl_coef > 0 && reference->vocabulary != s->policy.config.vocabulary)
         return fail("--reference: it has %" PRId64 " vocabulary rows and the model %" PRId64
                     "; take a model of the same tokenizer",
-                    s->reference.model.config.vocabulary, s->policy.config.vocabulary);
+                    reference->vocabulary, s->policy.config.vocabulary);
     return (s->encoder = encoder_open(s->policy.tokenizer)) != NULL;
 }
 
@@ -638,7 +672,7 @@ static bool open_optimizer(Rl *s)
     s->optimizer.weight_decay = s->o.weight_decay;
     s->optimizer.bf16_moments = strcmp(s->o.moments, "bf16") == 0;
     s->optimizer.seed = (uint64_t)s->o.seed;
-    return optimizer_open(&s->optimizer, &s->policy.model, s->o.plan);
+    return optimizer_open(&s->optimizer, &s->policy.model, false) || fit_fail(&s->fit);
 }
 
 static bool resume(Rl *s)
@@ -665,7 +699,7 @@ static bool announce(Rl *s)
     int64_t prompts = smaller(s->o.prompts_per_step, s->prompts.count); // of a step
     Bytes dropped = {0};
     TRY(s->dropped.count == 0 || prompts_describe_dropped(&dropped, &s->dropped));
-    run_announce(&s->run);
+    run_announce(&s->run, &s->fit);
     log_note(log, "%" PRId64 " prompts (%" PRId64 " longer ones dropped), %" PRId64 " responses a step, %" PRId64 " updates",
              s->prompts.count, s->prompts.too_long, prompts * s->o.samples_per_prompt,
              s->o.update_epochs * ((prompts + s->o.prompts_per_update - 1) / s->o.prompts_per_update));
@@ -713,16 +747,7 @@ static bool open_run(Rl *s)
 static bool print_plan(const Rl *s)
 {
     printf("%" PRId64 " prompts, %" PRId64 " steps\n", s->prompts.count, s->run.steps);
-    sampler_print_plan(&s->policy, stdout);
-    arena_print(&s->optimizer.state, stdout);
-    if (s->o.kl_coef > 0) {
-        printf("the reference model:\n");
-        arena_print(&s->reference.model.state, stdout);
-        arena_print(&s->reference.model.activations, stdout);
-    }
-    if (s->o.judge_model[0] != 0 && s->o.endpoint[0] == 0)
-        printf("what the judge's model takes is not in this plan: %s\n", s->o.judge_model);
-    return fflush(stdout) == 0 || fail_errno("writing the plan");
+    return fit_print(&s->fit, stdout);
 }
 
 static bool export_policy(Rl *s)
@@ -746,12 +771,11 @@ static bool reinforce(Rl *s, bool *stopped)
             printf("stopped by a signal while the judge was waited for; the same command begins again\n");
         return *stopped;
     }
-    TRY(open_reference(s) && open_policy(s) && open_prompts(s));
+    TRY(choose_memory(s) && open_reference(s) && open_policy(s) && open_prompts(s));
     plan_steps(s);
-    TRY(open_optimizer(s));
     if (s->o.plan)
         return print_plan(s);
-    TRY(open_run(s));
+    TRY(open_optimizer(s) && open_run(s));
     s->begun = true;
     TRY(train(s, stopped));
     if (*stopped)
@@ -788,6 +812,7 @@ static void close_all(Rl *s)
     grader_close(s->grader);
     rewards_close(&s->rewards);
     sampler_close(&s->policy);
+    fit_close(&s->fit);
 }
 
 int main(int count, char **arguments)

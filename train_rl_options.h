@@ -98,13 +98,14 @@
     ROW(eval_samples,       integer, "1", "> 0 and <= 65536", run,       NEUTRAL,  "responses to a held-out problem; 1: the greedy one") \
     ROW(log_every,          integer, "1", "> 0",              run,       NEUTRAL,  "steps between lines on the terminal")        \
     ROW(export_dtype,       choice,  "bf16", "bf16|fp32",     run,       NEUTRAL,  "of OUT/model")                               \
-    ROW(plan,               flag,    "false", "",             run,       NEUTRAL,  "show memory and steps, then stop")           \
+    ROW(plan,               flag,    "false", "",             run,       NEUTRAL,  "show memory, whether it fits, and steps; then stop")           \
     ROW(device,             choice,  "auto", "auto|cpu|cuda", machine,   NEUTRAL,  "where to compute")                           \
     ROW(threads,            integer, "0", ">= 0 and <= 4096", machine,   NEUTRAL,  "0: all cores")                               \
-    ROW(recompute,          choice,  "none", "none|layer",    machine,   NEUTRAL,  "layers again going back, for memory")        \
+    ROW(recompute,          choice,  "auto", "auto|none|layer", machine, NEUTRAL,  "layers again going back, for memory; auto: where it would not fit") \
     ROW(sequences,          integer, "0", ">= 0 and <= 65536", machine,  NEUTRAL,  "that are sampled at once; 0: 32 on a CPU, 256 on a GPU") \
     ROW(pass_tokens,        integer, "0", ">= 0 and <= 1e6",  machine,   NEUTRAL,  "of prompts, worked on at once; 0: 512 or 8192") \
-    ROW(cache,              integer, "0", ">= 0",             machine,   NEUTRAL,  "bytes for keys and values; 0: what is free")
+    ROW(cache,              integer, "0", ">= 0",             machine,   NEUTRAL,  "bytes for keys and values; 0: what is free") \
+    ROW(gpu,                text,    "", "",                  machine,   NEUTRAL,  "with --plan: the card to plan for, 80G or h100")
 // clang-format on
 
 OPTIONS_DEFINE(TrainRlOptions, train_rl_options, TRAIN_RL_OPTIONS)

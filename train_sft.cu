@@ -8,6 +8,7 @@
 #include "data/cache.h"
 #include "data/mix.h"
 #include "data/prefetch.h"
+#include "model/fit.h"
 #include "model/folder.h"
 #include "run/run.h"
 #include "train_sft_options.h"
@@ -19,7 +20,7 @@
 typedef struct Sft {
     TrainSftOptions o;
     Options options;
-    const Kernels *kernels;
+    Fit fit;      // its memory
     Bytes folder; // of --model, resolved; empty with --init
     const char *tokenizer_folder;
     ModelConfig config;
@@ -212,6 +213,19 @@ static void plan_steps(Sft *s)
 
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
+// What training needs, and what of it may be changed to fit.
+static Needs memory_needs(const Sft *s, const ModelLimits *limits)
+{
+    Needs needs = {0};
+    needs.own.config = s->config;
+    needs.own.limits = *limits;
+    needs.own.bf16_moments = s->optimizer.bf16_moments;
+    needs.recompute_auto = strcmp(s->o.recompute, "auto") == 0;
+    needs.micro_batch_tokens = s->o.micro_batch_tokens;
+    needs.longest = limits->positions;
+    return needs;
+}
+
 static bool open_model(Sft *s)
 {
     LoaderLimits train = loader_largest(&s->loader), held = {0};
@@ -234,8 +248,12 @@ static bool open_model(Sft *s)
                                .weight_decay = s->o.weight_decay,
                                .bf16_moments = strcmp(s->o.moments, "bf16") == 0,
                                .seed = (uint64_t)s->o.seed};
-    TRY(model_open(&s->model, &s->config, &limits, s->kernels, s->o.plan));
-    return optimizer_open(&s->optimizer, &s->model, s->o.plan);
+    Needs needs = memory_needs(s, &limits);
+    TRY(fit_choose(&s->fit, &needs));
+    return s->o.plan ||
+           (model_open(&s->model, &s->config, &s->fit.needs.own.limits, s->fit.kernels, false) &&
+            optimizer_open(&s->optimizer, &s->model, false)) ||
+           fit_fail(&s->fit);
 }
 
 static bool open_run(Sft *s)
@@ -250,7 +268,7 @@ static bool open_run(Sft *s)
     TRY(run_identity(&s->run, &s->options, &s->data, s->tokenizer));
     TRY(run_open(&s->run, &s->options, s->o.resume, &resumed));
     TRY(run_describe(&s->run, &s->options, s->tokenizer_folder));
-    run_announce(&s->run);
+    run_announce(&s->run, &s->fit);
     run_announce_data(&s->run, "data", &s->data, &s->data_folders);
     run_announce_data(&s->run, "held out", &s->held_out_data, &s->held_out_folders);
     if (resumed)
@@ -279,8 +297,8 @@ static bool prepared_alike(const Sft *s)
 
 static bool open_all(Sft *s)
 {
-    s->kernels = s->o.plan ? kernels_for_plan(s->o.device) : kernels_open(s->o.device, (int)s->o.threads);
-    TRY(s->kernels != NULL);
+    FitDevice where = {s->o.device, s->o.threads, s->o.plan, s->o.gpu};
+    TRY(fit_open(&s->fit, &where));
     TRY(open_config(s) && open_tokenizer(s));
     TRY(s->o.plan ? folder_temporary(&s->cache, "plan") : (s->cache = path_join(s->o.out, "cache")) != NULL);
     TRY(mix_parse(&s->weights, s->o.mix.items, s->o.mix.count));
@@ -312,6 +330,7 @@ static void close_all(Sft *s)
     shard_folders_free(&s->held_out_folders);
     mix_free(s->weights, s->o.mix.count);
     tokenizer_close(s->tokenizer);
+    fit_close(&s->fit);
     bytes_free(&s->folder);
 }
 
@@ -319,12 +338,7 @@ static bool print_plan(const Sft *s)
 {
     printf("%" PRId64 " documents, %" PRId64 " tokens, %" PRId64 " of them trained; %" PRId64 " steps\n", s->data.count,
            s->data.tokens, s->data.trained_tokens, s->run.steps);
-    arena_print(&s->model.state, stdout);
-    arena_print(&s->optimizer.state, stdout);
-    arena_print(&s->model.activations, stdout);
-    double bytes = (double)(s->model.state.bytes + s->optimizer.state.bytes + s->model.activations.bytes);
-    printf("%-50s %12.1f MiB = %.2f GB (%.2f GiB) for %s\n", "in all", bytes / 0x1p20, bytes / 1e9, bytes / 0x1p30,
-           s->kernels->name);
+    TRY(fit_print(&s->fit, stdout));
     printf("beside these: the tokenizer, some 6 MiB of scratch for each thread, and the data's %.1f MiB, mapped and not copied\n",
            (double)(s->data.tokens + s->held_out_data.tokens) * 4 / 0x1p20);
     return fflush(stdout) == 0 || fail_errno("writing the plan");

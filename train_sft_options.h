@@ -59,10 +59,11 @@
     ROW(eval_every,         integer, "0", ">= 0",             run,       NEUTRAL,  "steps; 0: at start and end")                 \
     ROW(log_every,          integer, "1", "> 0",              run,       NEUTRAL,  "steps between lines on the terminal")        \
     ROW(export_dtype,       choice,  "bf16", "bf16|fp32",     run,       NEUTRAL,  "of OUT/model")                               \
-    ROW(plan,               flag,    "false", "",             run,       NEUTRAL,  "show memory and steps, then stop")           \
+    ROW(plan,               flag,    "false", "",             run,       NEUTRAL,  "show memory, whether it fits, and steps; then stop")           \
     ROW(device,             choice,  "auto", "auto|cpu|cuda", machine,   NEUTRAL,  "where to compute")                           \
     ROW(threads,            integer, "0", ">= 0 and <= 4096", machine,   NEUTRAL,  "0: all cores")                               \
-    ROW(recompute,          choice,  "none", "none|layer",    machine,   NEUTRAL,  "layers again going back, for memory")
+    ROW(recompute,          choice,  "auto", "auto|none|layer", machine, NEUTRAL,  "layers again going back, for memory; auto: where it would not fit") \
+    ROW(gpu,                text,    "", "",                  machine,   NEUTRAL,  "with --plan: the card to plan for, 80G or h100")
 // clang-format on
 
 OPTIONS_DEFINE(TrainSftOptions, train_sft_options, TRAIN_SFT_OPTIONS)

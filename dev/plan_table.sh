@@ -1,39 +1,50 @@
 #!/usr/bin/env bash
-# Makes the README's table of what a training step needs of a GPU's memory: what `train_sft --plan --device cuda` says for Qwen3
-# of four sizes with documents and micro-batches of 4,096 and 16,384 tokens, layers computed again going back, and both types of
-# moments. No GPU is needed. A card counts as large enough when 1 GiB of what nvidia-smi shows is left for CUDA itself: 81,559 MiB
-# on an H100, 143,771 MiB on an H200. The program is ./train_sft, or the argument.
+# Makes the README's table of what fits which card: what `train_sft --plan` and `train_rl --plan` say, with their own defaults, for
+# Qwen3 of four sizes and cards of 24, 80 and 141 GB. Neither a GPU nor nvcc is needed. The folder of the programs is the argument, or
+# this one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-program=${1:-./train_sft}
-h100=$((81559 - 1024)) h200=$((143771 - 1024))
+programs=${1:-.}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# One document of so many tokens: only its length matters here.
-row() {
-    awk -v n="$1" 'BEGIN { printf "{\"ids\": ["; for (i = 0; i < n; i++) printf "%s%d", i ? ", " : "", i % 1000; print "]}" }'
-}
-for tokens in 4096 16384; do row $tokens >"$folder/$tokens.jsonl"; done
+# Documents of 8,192 tokens, more than a micro-batch holds: only their lengths matter here. And prompts.
+awk 'BEGIN { for (row = 0; row < 4; row++) {
+    printf "{\"ids\": ["; for (i = 0; i < 8192; i++) printf "%s%d", i ? ", " : "", (i + row) % 1000; print "]}" } }' >"$folder/sft.jsonl"
+echo '{"problem": "1+1?", "answer": "2", "difficulty": 5}' >"$folder/problem.jsonl"
+tokenizer=(--tokenizer dev/demo/tokenizer --template chatml)
+"$programs/prepare" "${tokenizer[@]}" --tau 3 --out "$folder/data" "$folder/problem.jsonl" >"$folder/said"
 
-# planned CONFIG TOKENS MOMENTS: MiB
-planned() {
-    "$program" --init "$1" --data "$folder/$2.jsonl" --out "$folder/out" --device cuda --plan --seq-len "$2" \
-        --micro-batch-tokens "$2" --slots 1 --recompute layer --moments "$3" --steps 1 |
-        sed -n 's/^in all  *\([0-9.]*\) MiB.*/\1/p'
+plan() { # sft|rl SIZE CARD
+    local model=$folder/$2
+    mkdir -p "$model"
+    cp "dev/bench/qwen3-$2.json" "$model/config.json"
+    case $1 in
+    sft) "$programs/train_sft" --init "$model/config.json" --data "$folder/sft.jsonl" --out "$folder/out" --plan --gpu "$3" ;;
+    rl) "$programs/train_rl" --model "$model" "${tokenizer[@]}" --data "$folder/data/rl" --out "$folder/out" --plan --gpu "$3" ;;
+    esac
 }
 
-echo "| model | moments | micro-batch | memory | one H100 (80 GB) | one H200 (141 GB) |"
-echo "|---|---|---|---|---|---|"
-for size in 0.6B 1.7B 4B 8B; do
-    config=dev/bench/qwen3-$(echo $size | tr B b).json
-    for moments in fp32 bf16; do
-        for tokens in 4096 16384; do
-            mebibytes=$(planned "$config" $tokens $moments)
-            [ -n "$mebibytes" ] || { echo "plan_table: $program --plan gave no total for $config" >&2; exit 1; }
-            awk -v m="$mebibytes" -v h100=$h100 -v h200=$h200 -v size=$size -v moments=$moments -v tokens=$tokens 'BEGIN {
-                printf "| Qwen3-%s | %s | %d | %.1f GB | %s | %s |\n", size, moments, tokens, m * 1048576 / 1e9,
-                       m <= h100 ? "yes" : "no", m <= h200 ? "yes" : "no" }'
+# A cell from the verdict: what it takes, and what for.
+cell() {
+    plan "$@" >"$folder/said"
+    sed -nE 's/^keys and values: room for .* at once for ([0-9]*) of .*/at once \1/p; s/^fits: //p' "$folder/said" | awk '
+        /^at once/ { sequences = ", " $3 " at once"; next }
+        /^yes/ { print (/recomputed/ ? "layers recomputed" : "yes") (sequences == "" ? ", " $2 " GiB" : sequences) }
+        /it fits with/ { match($0, /it fits with [^(]*/); print "with `" substr($0, RSTART + 13, RLENGTH - 14) "`" }
+        /no option/ { match($0, /\([0-9.]* GiB\);/); print "no: at least " substr($0, RSTART + 1, RLENGTH - 3) }'
+}
+
+echo "| model | program | 24 GB | 80 GB | 141 GB |"
+echo "|---|---|---|---|---|"
+for size in 0.6b 1.7b 4b 8b; do
+    for program in sft rl; do
+        printf '| Qwen3-%s | train_%s |' "$(echo $size | tr b B)" $program
+        for card in 24G 80G 141G; do
+            verdict=$(cell $program $size $card)
+            [ -n "$verdict" ] || { echo "plan_table: no verdict for $size on $card" >&2; exit 1; }
+            printf ' %s |' "$verdict"
         done
+        echo
     done
 done

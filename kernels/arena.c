@@ -25,9 +25,7 @@ bool arena_allocate(Arena *arena)
 {
     arena->memory = arena->kernels->allocate(arena->bytes);
     if (arena->memory == NULL)
-        return fail_in("the memory for %s, %.2f GiB, can't be had; --plan shows what it is for, and it is less with --recompute "
-                       "layer, a smaller --micro-batch-tokens or --moments bf16; generating, with a smaller --cache",
-                       arena->name, (double)arena->bytes / 0x1p30);
+        return fail_in("the memory for %s, %.2f GiB, can't be had", arena->name, (double)arena->bytes / 0x1p30);
     for (size_t i = 0; i < arena->count; i++)
         memcpy(arena->entries[i].pointer, &(void *){(char *)arena->memory + arena->entries[i].offset}, sizeof(void *));
     return true;

@@ -115,7 +115,7 @@ static bool plan_state(Model *m)
     int64_t elements = m->parameters.elements, blocks = 0;
     for (int64_t i = 0; i < m->parameters.count; i++)
         blocks += ceil_divide(parameter_elements(&m->parameters.list[i]), SQUARES_BLOCK);
-    m->state = (Arena){.name = "weights and gradients", .kernels = m->kernels};
+    m->state = (Arena){.name = m->limits.training ? "weights and gradients" : "weights", .kernels = m->kernels};
     TRY(arena_add(&m->state, "weights", &m->weights, elements, m->kernels->activation_size));
     if (!m->limits.training)
         return true;

@@ -45,12 +45,26 @@ typedef struct Judge {
 
 // ---- opening
 
-static bool open_folder(Judge *j)
+static SamplerOptions sampler_options(const JudgeOptions *options, bool own_form)
 {
-    SamplerOptions o = {.model = j->options.model, .template_ = j->form.own ? "auto" : "chatml", .device = j->options.device};
-    o.threads = j->options.threads;
+    SamplerOptions o = {.model = options->model, .template_ = own_form ? "auto" : "chatml", .device = options->device};
+    o.threads = options->threads;
     o.sequences = SEQUENCES;
     o.cache = (int64_t)CACHE_BYTES;
+    return o;
+}
+
+bool judge_needs(ModelNeeds *needs, const Kernels *kernels, const JudgeOptions *options)
+{
+    SamplerOptions o = sampler_options(options, false);
+    TRY(sampler_needs(needs, kernels, &o) || fail_in("--judge-model"));
+    needs->name = "the judge's model";
+    return true;
+}
+
+static bool open_folder(Judge *j)
+{
+    SamplerOptions o = sampler_options(&j->options, j->form.own);
     TRY(sampler_open(&j->sampler, &o) || fail_in("--judge-model"));
     if (j->sampler.tokenizer == NULL)
         return fail("--judge-model %s: there is no tokenizer.json in it", j->options.model);

@@ -17,7 +17,7 @@
 #ifndef RL_JUDGE_H
 #define RL_JUDGE_H
 
-#include "base/base.h"
+#include "model/fit.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,9 +38,11 @@ typedef struct JudgeOptions {
 typedef struct Judge Judge;
 
 Judge *judge_open(const JudgeOptions *options); // NULL after fail()
-void judge_close(Judge *judge);                 // NULL is fine
-uint64_t judge_hash(const Judge *judge);        // of who it is
-uint64_t judge_form_of(const Judge *judge);     // a hash of how it is asked and understood
+bool judge_needs(ModelNeeds *needs, const Kernels *kernels,
+                 const JudgeOptions *options); // memory of a folder's model, for a plan
+void judge_close(Judge *judge);                // NULL is fine
+uint64_t judge_hash(const Judge *judge);       // of who it is
+uint64_t judge_form_of(const Judge *judge);    // a hash of how it is asked and understood
 
 // Asks a server one question and waits for its answer, as long as patience says, so that nothing is begun with a judge that is not there:
 // fails with what to do about it. waiting: called when it has not answered in a second or two, with its address and what is wrong so far

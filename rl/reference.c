@@ -5,16 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool reference_open(Reference *r, const char *folder, const ModelLimits *limits, const Kernels *kernels, bool plan_only)
+static bool find(Bytes *folder, ModelConfig *config, const char *given)
 {
-    Bytes found = {0}, path = {0};
-    ModelConfig config;
+    Bytes path = {0};
     bool ok =
-        model_folder_find(&found, folder) && bytes_printf(&path, "%s/config.json", found.data) && config_read(&config, path.data);
-    ok = ok && model_folder_fingerprint(&r->hash, found.data, &config) &&
-         model_open(&r->model, &config, limits, kernels, plan_only) && (plan_only || model_load(&r->model, found.data));
-    bytes_free(&found);
+        model_folder_find(folder, given) && bytes_printf(&path, "%s/config.json", folder->data) && config_read(config, path.data);
     bytes_free(&path);
+    return ok;
+}
+
+bool reference_needs(ModelNeeds *needs, const char *folder, const ModelLimits *limits)
+{
+    Bytes found = {0};
+    *needs = (ModelNeeds){.name = "the reference model", .limits = *limits};
+    bool ok = find(&found, &needs->config, folder);
+    bytes_free(&found);
+    return ok;
+}
+
+bool reference_open(Reference *r, const char *folder, const ModelLimits *limits, const Fit *fit)
+{
+    Bytes found = {0};
+    ModelConfig config;
+    bool ok = find(&found, &config, folder) && model_folder_fingerprint(&r->hash, found.data, &config) &&
+              (model_open(&r->model, &config, limits, fit->kernels, false) || fit_fail(fit)) && model_load(&r->model, found.data);
+    bytes_free(&found);
     return ok;
 }
 

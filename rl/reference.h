@@ -2,7 +2,7 @@
 #ifndef RL_REFERENCE_H
 #define RL_REFERENCE_H
 
-#include "model/model.h"
+#include "model/fit.h"
 #include "rl/objective.h"
 #include "rl/rollout.h"
 
@@ -15,8 +15,9 @@ typedef struct Reference {
     uint64_t hash; // of which weights they are
 } Reference;
 
-// limits: of its micro-batches.
-bool reference_open(Reference *reference, const char *folder, const ModelLimits *limits, const Kernels *kernels, bool plan_only);
+// limits: of its micro-batches. reference_needs: the memory that it will take, for a plan; fit: of the whole program.
+bool reference_needs(ModelNeeds *needs, const char *folder, const ModelLimits *limits);
+bool reference_open(Reference *reference, const char *folder, const ModelLimits *limits, const Fit *fit);
 void reference_close(Reference *reference);
 
 // Response.reference of every response, at the policy's temperature and over its live columns.

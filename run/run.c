@@ -316,7 +316,19 @@ bool run_describe(const Run *run, const Options *options, const char *folder)
     return ok;
 }
 
-void run_announce(Run *run)
+// What was allocated, and what was chosen for that.
+static void announce_memory(Run *run, const Fit *fit)
+{
+    Bytes chosen = {0};
+    double bytes = (double)(run->model->state.bytes + run->model->activations.bytes + run->optimizer->state.bytes);
+    log_note(&run->log, "memory of model and optimizer: %.1f MiB = %.2f GB (%.2f GiB)", bytes / 0x1p20, bytes / 1e9,
+             bytes / 0x1p30);
+    if (fit_describe(fit, &chosen) && chosen.size > 0)
+        log_note(&run->log, "%s", chosen.data);
+    bytes_free(&chosen);
+}
+
+void run_announce(Run *run, const Fit *fit)
 {
     const Kernels *kernels = run->model->kernels;
     snprintf(run->device, sizeof run->device, "%s", kernels->device());
@@ -326,6 +338,7 @@ void run_announce(Run *run)
         log_note(&run->log, "no GPU is used: %s", kernels_passed_over());
     if (strstr(kernels->arithmetic, "plain") != NULL)
         log_note(&run->log, "this build's bits are its own: machines with AVX2 and fused multiply-adds give others");
+    announce_memory(run, fit);
 }
 
 static void announce_prepared(Run *run, const PrepareReport *r)

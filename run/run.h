@@ -14,7 +14,7 @@
 #include "base/options.h"
 #include "data/cache.h"
 #include "data/data.h"
-#include "model/model.h"
+#include "model/fit.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -79,9 +79,9 @@ bool run_report(Run *run, const StepReport *report);
 // OUT/options.conf, and the tokenizer's files from `folder` (NULL: none were used) to OUT/tokenizer.
 bool run_describe(const Run *run, const Options *options, const char *folder);
 
-// Lines on the terminal: backend, model, template and steps; what is in a data set (an empty one is not mentioned), and what of it
+// Lines on the terminal: backend, model, template, steps and memory; what is in a data set (an empty one is not mentioned), and what of it
 // will not be seen.
-void run_announce(Run *run);
+void run_announce(Run *run, const Fit *fit);
 void run_announce_data(Run *run, const char *name, const Documents *documents, const ShardFolders *folders);
 
 // ---- evaluation (evaluate.c)

@@ -91,54 +91,53 @@ static bool open_folder(Sampler *s, const SamplerOptions *o)
 
 static int64_t or_else(int64_t given, int64_t otherwise) { return given > 0 ? given : otherwise; }
 
-static CacheLimits limits_of(const Sampler *s, const SamplerOptions *o)
+static CacheLimits limits_of(const ModelConfig *config, const Kernels *kernels, const SamplerOptions *o)
 {
-    bool gpu = s->kernels->graph_begin != NULL;
-    int64_t longest = s->config.max_positions < CONTEXT_MOST ? s->config.max_positions : CONTEXT_MOST;
-    CacheLimits l = {.sequences = or_else(o->sequences, gpu ? SEQUENCES_GPU : SEQUENCES_CPU),
+    int64_t longest = config->max_positions < CONTEXT_MOST ? config->max_positions : CONTEXT_MOST;
+    CacheLimits l = {.sequences = or_else(o->sequences, kernels->on_gpu ? SEQUENCES_GPU : SEQUENCES_CPU),
                      .positions = or_else(o->context, longest)};
-    l.tokens = or_else(o->pass_tokens, gpu ? PASS_TOKENS_GPU : PASS_TOKENS_CPU);
+    l.tokens = or_else(o->pass_tokens, kernels->on_gpu ? PASS_TOKENS_GPU : PASS_TOKENS_CPU);
     l.tokens = l.tokens > l.sequences ? l.tokens : l.sequences;
     int64_t probing = o->probes * (l.sequences < 128 ? l.sequences : 128);
     l.rows = l.sequences + probing;
-    l.pages = 2;
     return l;
 }
 
-static bool planned_bytes(double *state, double *activations, const Sampler *s, const ModelLimits *limits, int64_t moments)
+static bool needs_of(ModelNeeds *needs, const ModelConfig *config, const Kernels *kernels, const SamplerOptions *o)
 {
-    Model plan;
-    TRY(model_open(&plan, &s->config, limits, s->kernels, true));
-    *state = (double)plan.state.bytes + (double)moments * (double)plan.parameters.elements;
-    *activations = (double)plan.activations.bytes;
-    model_close(&plan);
-    return true;
+    *needs = (ModelNeeds){.config = *config, .limits = o->training, .bf16_moments = o->bf16_moments, .cache_bytes = o->cache};
+    needs->limits.cache = limits_of(config, kernels, o);
+    return needs->limits.cache.positions <= config->max_positions ||
+           fail("--context %" PRId64 ": the model's max_position_embeddings is %" PRId64, needs->limits.cache.positions,
+                config->max_positions);
 }
 
-// Pages that fit: all that can ever be used, or what the memory holds beside weights, their state and activations.
-static bool choose_pages(Sampler *s, const SamplerOptions *o, CacheLimits *l)
+bool sampler_needs(ModelNeeds *needs, const Kernels *kernels, const SamplerOptions *o)
 {
-    ModelLimits generating = {.cache = *l};
-    double state, activations, unused;
-    TRY(planned_bytes(&state, &activations, s, &generating, 0));
-    if (o->training.tokens > 0) // what it works in lies where generation's lies; its gradients do not
-        TRY(planned_bytes(&state, &unused, s, &o->training, o->moments));
-    double fixed = state + activations;
-    double page = 2.0 * (double)s->config.layers * (double)s->kernels->page_elements(s->config.kv_heads, s->config.head_width) *
-                  (double)s->kernels->activation_size;
-    double room = (double)o->cache;
-    if (o->cache == 0 && o->plan_only)
-        room = 1e18; // as many as could be used
-    else if (o->cache == 0)
-        room = s->kernels->graph_begin != NULL ? 0.92 * (double)s->kernels->memory_available() - fixed
-                                               : 0.5 * ((double)s->kernels->memory_available() - fixed);
-    double wanted = (double)l->sequences * (double)ceil_divide(l->positions, KEY_BLOCK) + 1;
-    l->pages = (int64_t)(room / page < wanted ? (room > 0 ? room / page : 0) : wanted);
+    Bytes folder = {0}, path = {0};
+    ModelConfig config;
+    bool ok = model_folder_find(&folder, o->model) && bytes_printf(&path, "%s/config.json", folder.data) &&
+              config_read(&config, path.data) && needs_of(needs, &config, kernels, o);
+    bytes_free(&folder);
+    bytes_free(&path);
+    return ok;
+}
+
+// As many as there is room for. What a policy writes must not depend on the memory of its machine, so it gets a whole sequence.
+static bool choose_pages(ModelNeeds *needs, const Kernels *kernels)
+{
+    DeviceMemory memory;
+    CacheLimits *l = &needs->limits.cache;
+    device_memory(&memory, kernels);
+    TRY(cache_pages(&l->pages, needs, kernels, memory.bytes));
     int64_t least = 2 + (l->positions > KEY_BLOCK);
-    return l->pages >= least || fail("the keys and values of %d tokens take %.3g MB, and there is room for %.3g MB of them; free "
-                                     "some memory, or give more "
-                                     "with --cache",
-                                     (int)KEY_BLOCK, page / 1e6, room / 1e6);
+    if (needs->limits.training)
+        least = cache_whole(l);
+    double page = cache_page_bytes(&needs->config, kernels);
+    return l->pages >= least ||
+           fail("the keys and values of %" PRId64 " tokens take %.3g MB, and there is room for %.3g MB of them (%s)",
+                (least - 1) * KEY_BLOCK, (double)least * page / 1e6, (double)l->pages * page / 1e6,
+                needs->cache_bytes > 0 ? "--cache" : memory.name);
 }
 
 static bool load(Sampler *s, const SamplerOptions *o)
@@ -150,20 +149,18 @@ static bool load(Sampler *s, const SamplerOptions *o)
     return random ? model_initialise(&s->model, 1) : model_load(&s->model, s->folder.data);
 }
 
+static bool take_memory(Sampler *s, const SamplerOptions *o)
+{
+    ModelNeeds needs;
+    TRY(needs_of(&needs, &s->config, s->kernels, o));
+    bool ok = choose_pages(&needs, s->kernels) && model_open(&s->model, &s->config, &needs.limits, s->kernels, false);
+    return ok || (o->fit != NULL && fit_fail(o->fit));
+}
+
 static bool open_engine(Sampler *s, const SamplerOptions *o)
 {
-    s->kernels = o->plan_only ? kernels_for_plan(o->device) : kernels_open(o->device, (int)o->threads);
-    TRY(s->kernels != NULL);
-    ModelLimits limits = o->training;
-    limits.cache = limits_of(s, o);
-    if (limits.cache.positions > s->config.max_positions)
-        return fail("--context %" PRId64 ": the model's max_position_embeddings is %" PRId64, limits.cache.positions,
-                    s->config.max_positions);
-    TRY(choose_pages(s, o, &limits.cache));
-    TRY(model_open(&s->model, &s->config, &limits, s->kernels, o->plan_only));
-    if (o->plan_only)
-        return true;
-    TRY(load(s, o));
+    TRY((s->kernels = kernels_open(o->device, (int)o->threads)) != NULL);
+    TRY(take_memory(s, o) && load(s, o));
     s->engine = engine_open(&s->model, s->n_live);
     return s->engine != NULL;
 }
@@ -171,7 +168,7 @@ static bool open_engine(Sampler *s, const SamplerOptions *o)
 bool sampler_open(Sampler *s, const SamplerOptions *o)
 {
     *s = (Sampler){0};
-    if (open_folder(s, o) && open_engine(s, o))
+    if (open_folder(s, o) && (o->plan_only || open_engine(s, o)))
         return true;
     sampler_close(s);
     return false;
@@ -196,18 +193,7 @@ void sampler_describe(const Sampler *s, Bytes *out)
                  " tokens of keys and values (%.2f GB)",
                  s->kernels->name, s->kernels->device(), family_of(&s->config)->name, (double)s->model.parameters.elements / 1e6,
                  engine_context(s->engine), l->sequences, (l->pages - 1) * KEY_BLOCK,
-                 2.0 * (double)l->pages * (double)s->config.layers *
-                     (double)s->kernels->page_elements(s->config.kv_heads, s->config.head_width) *
-                     (double)s->kernels->activation_size / 1e9);
-}
-
-void sampler_print_plan(const Sampler *s, FILE *out)
-{
-    arena_print(&s->model.state, out);
-    arena_print(&s->model.activations, out);
-    double bytes = (double)(s->model.state.bytes + s->model.activations.bytes);
-    fprintf(out, "%-50s %12.1f MiB = %.2f GB (%.2f GiB) for %s\n", "in all", bytes / 0x1p20, bytes / 1e9, bytes / 0x1p30,
-            s->kernels->name);
+                 (double)l->pages * cache_page_bytes(&s->config, s->kernels) / 1e9);
 }
 
 bool sampler_fingerprint(const Sampler *s, uint64_t *hash) { return model_folder_fingerprint(hash, s->folder.data, &s->config); }

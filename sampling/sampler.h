@@ -7,6 +7,7 @@
 #include "data/template.h"
 #include "data/tokenizer.h"
 #include "model/engine.h"
+#include "model/fit.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,9 +27,10 @@ typedef struct SamplerOptions {
     int64_t cache;         // bytes for keys and values; 0: what is free, on a CPU half of it
     int64_t probes;        // most tokens that a request asks the log-probability of
     ModelLimits training;  // the same model trains, in between: its micro-batches (tokens 0: it does not)
-    int64_t moments;       // bytes of an optimizer's moments for each parameter, which the caller will take beside the model
+    bool bf16_moments;     // of the optimizer, which the caller will open beside the model
+    const Fit *fit;        // NULL, or what is known of the memory: its advice stands behind errors
     bool random_weights;   // where the folder has none: of benchmarks
-    bool plan_only;        // nothing is allocated; the device need not be there
+    bool plan_only;        // folder, tokenizer and template: no device, no memory, no engine
 } SamplerOptions;
 
 enum {
@@ -53,11 +55,13 @@ typedef struct Sampler {
     Engine *engine; // NULL after plan_only
 } Sampler;
 
+// The memory that it will take, for a plan (model/fit.h): the device need not be there.
+bool sampler_needs(ModelNeeds *needs, const Kernels *kernels, const SamplerOptions *options);
+
 bool sampler_open(Sampler *sampler, const SamplerOptions *options);
 void sampler_close(Sampler *sampler);
 
 void sampler_describe(const Sampler *sampler, Bytes *out); // a line for people: kernels, model, context, cache
-void sampler_print_plan(const Sampler *sampler, FILE *out);
 
 bool sampler_fingerprint(const Sampler *sampler, uint64_t *hash);
 

@@ -256,7 +256,7 @@ static bool open_policy(Bench *b)
     SamplerOptions o = {.model = b->model, .device = b->device, .threads = b->threads, .random_weights = true};
     o.context = b->prompt + b->new_tokens + 1;
     o.sequences = b->sequences;
-    o.moments = 2 * b->moment_bytes;
+    o.bf16_moments = b->moment_bytes == 2;
     o.training.tokens = b->micro_batch > o.context ? b->micro_batch : o.context;
     o.training.rows = o.training.sequences = o.training.tokens;
     o.training.positions = o.context;

@@ -47,7 +47,8 @@ what_is_missing_is_said() {
     DEREASON_CUDA=fp32 SIMT_SHARED=163 wants 1 on_simt --out "$work/none"
     refused "163 KiB of shared memory"
     SIMT_MEMORY=1000000 wants 1 on_simt --out "$work/none"
-    refused "--recompute layer"
+    refused "can't be had: the GPU has 0.00 of its 0.00 GiB free"
+    says "no option makes it fit, not even --moments bf16"
     DEREASON_CUDA=fp8 wants 1 on_simt --out "$work/none"
     refused "DEREASON_CUDA=fp8"
     sed 's/"head_dim": 64/"head_dim": 32/' "$work/config.json" >"$work/narrow.json"
@@ -139,16 +140,58 @@ cuda_reinforces_on_policy() {
     proved "CUDA: keys and values take the memory that there is, and leave AdamW its part"
 }
 
+total_of() { sed -n 's/^in all *\([0-9.]*\) MiB .*/\1/p' "$work/stdout"; }
+
 a_plan_needs_no_gpu() {
+    local planned
     SIMT_DEVICES=0 wants 0 on_simt --out "$work/none" --plan
     grep -q "master" "$work/stdout" || failed "the plan has no master weights"
+    grep -q "^fits: there is no GPU here to ask" "$work/stdout" || failed "the plan asks a GPU that is not there"
+    planned=$(total_of)
+    wants 0 on_simt --out "$work/none" --plan
+    grep -q "^fits: yes, .* (this GPU, 74.51 GiB free)" "$work/stdout" || failed "the plan does not ask the GPU: $(cat "$work/stdout")"
+    [ "$(total_of)" = "$planned" ] || failed "a GPU that is there is planned for otherwise"
+    wants 0 build/asan/train_sft "${recipe[@]}" --out "$work/none" --device cuda --plan >"$work/stdout" 2>"$work/stderr"
+    [ "$(total_of)" = "$planned" ] || failed "a build without CUDA plans otherwise"
     proved "--plan --device cuda needs no GPU"
+}
+
+# What is planned is what is taken; where it is too much, layers are recomputed, and nothing else changes.
+memory_decides_whether_layers_are_recomputed() {
+    local whole less
+    wants 0 on_simt --out "$work/none" --plan --recompute layer
+    less=$(total_of)
+    wants 0 on_simt --out "$work/none" --plan --recompute none
+    whole=$(total_of)
+    between=$(awk -v a="$whole" -v b="$less" 'BEGIN { printf "%d", (a + b) / 2 / 0.95 * 1048576 }') # 5% are left alone
+    SIMT_MEMORY=$between wants 0 on_simt --out "$work/chosen"
+    grep -q "^memory of model and optimizer: $less MiB" "$work/stdout" || failed "not the $less MiB of recomputed layers were taken: $(cat "$work/stdout")"
+    grep -q "^memory: layers are recomputed going back" "$work/stdout" || failed "it is not said that layers are recomputed"
+    same_run "$work/bf16" "$work/chosen" "CUDA: --recompute auto gives the same bits"
+    wants 0 on_simt --out "$work/not-chosen"
+    grep -q "^memory of model and optimizer: $whole MiB" "$work/stdout" || failed "not the $whole MiB of all layers were taken: $(cat "$work/stdout")"
+    SIMT_MEMORY=$((between * 95 / 100)) wants 1 on_simt --out "$work/none" --recompute none
+    refused "it fits with --recompute layer ("
+    proved "CUDA: layers are recomputed where they have to be; an error of memory names what helps"
+}
+
+generating_too_much_is_refused_with_its_own_options() {
+    head -n 2 "$work/rows.jsonl" >"$work/few.jsonl"
+    SIMT_MEMORY=$((4 << 20)) wants 1 build/simt/race/generate --model "$work/cpu" --prompts "$work/few.jsonl" --out "$work/none.jsonl" --device cuda \
+        >"$work/stdout" 2>"$work/stderr"
+    says "it fits with "
+    ! grep -q -e "--recompute" -e "--moments" -e "gradients" "$work/stderr" || failed "generate names options that it lacks"
+    SIMT_MEMORY=$((4 << 20)) wants 0 build/simt/race/generate --model "$work/cpu" --prompts "$work/few.jsonl" --out "$work/few-out.jsonl" --device cuda \
+        --max-new-tokens 2 $(sed 's/.*it fits with \(.*\) (.*/\1/' "$work/stderr") >"$work/stdout" 2>"$work/stderr.2"
+    proved "CUDA: generate without memory names its own options, and they help"
 }
 
 what_is_missing_is_said
 a_plan_needs_no_gpu
 cuda_learns_what_the_cpu_learns
 a_run_on_cuda_has_one_result
+memory_decides_whether_layers_are_recomputed
 bf16_moments_resume_too
+generating_too_much_is_refused_with_its_own_options
 cuda_generates_what_the_cpu_generates
 cuda_reinforces_on_policy

@@ -270,7 +270,31 @@ bare_ids() {
     wants 0 $program --model test/fixtures/models/qwen2_tied --prompts "$work/ids.jsonl" --out "$work/qwen2" --max-new-tokens 5 --device cpu 2>"$work/stderr"
     wants 0 $program --model "$model" --plan --device cpu >"$work/stdout" 2>"$work/stderr"
     grep -q 'generation: keys and values in pages' "$work/stdout" || failed "--plan does not show the pages"
+    grep -q '^fits: yes, .* (this machine, .* GiB free)$' "$work/stdout" || failed "--plan has no verdict"
     proved "generate: a folder without a tokenizer serves bare ids, a Qwen2 too; --plan shows the memory"
+}
+
+# Pages are planned for as many as the card's memory holds, and not for all that could ever be used.
+plans_for_a_card() {
+    local card tokens before=0
+    mkdir -p "$work/4b"
+    cp dev/bench/qwen3-4b.json "$work/4b/config.json"
+    for card in 24G 40G 80G; do
+        wants 0 $program --model "$work/4b" --plan --gpu $card >"$work/stdout" 2>"$work/stderr"
+        grep -q '^fits: yes' "$work/stdout" || failed "4B on $card: $(tail -n 1 "$work/stdout")"
+        tokens=$(sed -n 's/^keys and values: room for \([0-9]*\) tokens, at once for .* of 32768 tokens each.*/\1/p' "$work/stdout")
+        [ "$tokens" -gt "$before" ] || failed "a card of $card has room for $tokens tokens: $(cat "$work/stdout")"
+        before=$tokens
+    done
+    wants 0 $program --model "$work/4b" --plan --gpu 24G --cache 100G >"$work/stdout" 2>"$work/stderr"
+    grep -q '^fits: no, .* it fits with --cache 0 ' "$work/stdout" || failed "100 GB on a card of 24: $(tail -n 1 "$work/stdout")"
+    wants 0 $program --model "$work/4b" --plan --gpu 10GiB >"$work/stdout" 2>"$work/stderr"
+    grep -q '^fits: no' "$work/stdout" && ! grep -q -e '--recompute\|--moments\|--micro' "$work/stdout" || failed "10 GiB: $(tail -n 1 "$work/stdout")"
+    wants 0 $program --model "$work/4b" --plan --gpu 10GiB \
+        $(sed -n 's/.*it fits with \(.*\) (.*/\1/p' "$work/stdout") >"$work/planned" 2>"$work/stderr"
+    grep -q '^fits: yes' "$work/planned" || failed "$(tail -n 1 "$work/stdout"): with these it is $(tail -n 1 "$work/planned")"
+    refused 1 "--gpu 24G: is a card to plan for" ask '{"prompt": "a"}' --gpu 24G
+    proved "generate --plan: as many pages as the card has room for; the options that it names help"
 }
 
 talks() {
@@ -412,6 +436,7 @@ bad_input_is_one_line
 logprobs_are_those_of_build_logprobs
 stops
 bare_ids
+plans_for_a_card
 talks
 ctrl_c_ends_an_answer
 a_server_teaches

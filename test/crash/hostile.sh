@@ -156,7 +156,7 @@ hostile_config() {
     sed 's/"hidden_size": 32/"hidden_size": 1048576/' $tied/config.json >"$work/huge.json"
     sed -i 's/"num_hidden_layers": 2/"num_hidden_layers": 4096/' "$work/huge.json"
     program=./train_sft                                        # the sanitizers' own malloc ends a program that asks for so much
-    refused 1 "weights and gradients" "GiB" "--plan" -- with_config "$work/huge.json"
+    refused 1 "weights and gradients" "GiB" "no option makes it fit" -- with_config "$work/huge.json"
     program=build/asan/train_sft
     refused 1 "$work/nowhere.json" -- with_config "$work/nowhere.json"
     refused 1 "$work/nowhere" "no such folder" -- with_model "$work/nowhere"

@@ -479,6 +479,30 @@ a_grader_that_is_mistaken_is_named_and_mended() {
     proved "a grader that answers without its question, prints a banner or scores of no use: named; mended, the same command goes on"
 }
 
+# One total for the policy, its optimizer and what it samples in; and for the reference and a judge beside it.
+what_is_planned_is_taken() {
+    local options planned before=0
+    for options in "" "--moments bf16 --recompute layer --sequences 3"; do
+        wants 0 reinforce "$work/planned" --plan $options
+        planned=$(sed -n 's/^in all *\([0-9.]* MiB = .*)\) for .*/\1/p' "$work/stdout")
+        grep -q '^keys and values: room for ' "$work/stdout" && grep -q '^fits: yes, ' "$work/stdout" || failed "--plan: $(cat "$work/stdout")"
+        wants 0 reinforce "$work/taken" --steps 1 $options
+        [ "$planned" = "$(sed -n 's/^memory of model and optimizer: //p' "$work/stdout")" ] || failed "$planned were planned, but: $(cat "$work/stdout")"
+        rm -r "$work/taken"
+    done
+    for options in "" "--kl-coef 0.1" "--kl-coef 0.1 --judge-model $work/sft"; do
+        wants 0 reinforce "$work/planned" --plan $options
+        planned=$(sed -n 's/^in all *\([0-9]*\)\..*/\1/p' "$work/stdout")
+        [ "$planned" -gt "$before" ] || failed "--plan $options: $planned MiB: $(cat "$work/stdout")"
+        before=$planned
+    done
+    grep -q "^the reference model:" "$work/stdout" && grep -q "^the judge's model:" "$work/stdout" || failed "--plan: $(cat "$work/stdout")"
+    wants 1 reinforce "$work/planned" --plan --kl-coef 0.1 --reference "$work/nowhere"
+    says "nowhere"
+    [ ! -e "$work/planned" ] || failed "--plan made a folder"
+    proved "--plan has all models in one total, which is what a run takes"
+}
+
 what_cannot_be_is_refused() {
     rm -rf "$work/none"
     wants 1 reinforce "$work/none" --data "$work/data/sft"
@@ -535,4 +559,5 @@ what_rewards_were_made_of_is_seen
 a_signal_does_not_wait_for_graders
 a_killed_run_leaves_no_grader
 a_grader_that_is_mistaken_is_named_and_mended
+what_is_planned_is_taken
 what_cannot_be_is_refused

@@ -124,7 +124,12 @@ bad_input_is_one_line() {
     says "has no tokenizer"
     wants 1 $program --endpoint ftp://host --model a --data "$work/rows.jsonl" --out "$out" 2>"$work/stderr"
     says "ftp://host"
+    wants 1 $program --model name --endpoint http://127.0.0.1:9 --plan 2>"$work/stderr"
+    says "--plan: the model is behind --endpoint"
     proved "score: what is missing or wrong is said"
+    wants 0 $program --model "$model" --plan --device cpu >"$work/stdout" 2>"$work/stderr"
+    grep -q '^fits: yes, .* (this machine, .* GiB free)$' "$work/stdout" || failed "--plan has no verdict: $(cat "$work/stdout")"
+    proved "score --plan: the memory, and whether it fits"
 }
 
 the_chain_goes_on() {

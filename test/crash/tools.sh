@@ -147,23 +147,73 @@ plan_writes_nothing() {
     proved "--plan --moments bf16 takes less memory"
 }
 
-# A GPU is not needed to plan for one; a build without its kernels says so.
+# What is planned is what a run then takes.
+planned_memory() { sed -n 's/^in all *\([0-9.]* MiB = .*)\) for .*/\1/p' "$work/stdout"; }
+taken_memory() { sed -n 's/^memory of model and optimizer: //p' "$work/stdout"; }
+a_run_takes_what_was_planned() {
+    local options planned
+    for options in "" "--moments bf16 --recompute layer" "--micro-batch-tokens 512 --recompute none"; do
+        wants 0 train "$work/planned" --plan $options
+        grep -q '^fits: yes, .* (this machine, .* GiB free)$' "$work/stdout" || failed "--plan has no verdict: $(cat "$work/stdout")"
+        planned=$(planned_memory)
+        wants 0 train "$work/taken" --epochs 1 $options
+        [ -n "$planned" ] && [ "$planned" = "$(taken_memory)" ] || failed "'$planned' were planned, '$(taken_memory)' were taken ($options)"
+        rm -r "$work/taken"
+    done
+    proved "a run takes the memory that --plan says"
+}
+
+# Neither a GPU nor nvcc is needed to plan for a GPU.
 plan_for_a_gpu() {
-    local status=0
+    local program
     sed 's/"head_dim": 16/"head_dim": 64/' "$work/config.json" >"$work/for_gpu.json"
-    train "$work/planned" --plan --device cuda --init "$work/for_gpu.json" || status=$?
-    if [ "$status" = 1 ]; then
-        says "--device cuda: this build has no CUDA backend"
-        skipped "--plan --device cuda: this build has no CUDA backend"
-        return
-    fi
-    [ "$status" = 0 ] || failed "--plan --device cuda ends with exit status $status"
+    for program in ./train_sft build/asan/train_sft; do        # the sanitizers' build has no CUDA backend
+        wants 0 $program "${recipe[@]}" --out "$work/planned" --plan --device cuda --gpu 80G --init "$work/for_gpu.json" \
+            >"$work/plan-of-$(dirname $program | tr -d ./)" 2>"$work/stderr"
+    done
+    cp "$work/plan-of-" "$work/stdout"
     grep -q '^in all .* for cuda-bf16' "$work/stdout" || failed "--plan --device cuda is not for it: $(cat "$work/stdout")"
     grep -q 'master weights' "$work/stdout" || failed "--plan --device cuda has no master weights"
+    grep -q '^fits: yes, .* (a GPU of 80G, 78.80 GiB)$' "$work/stdout" || failed "--gpu 80G has no verdict: $(cat "$work/stdout")"
+    cmp "$work/plan-of-" "$work/plan-of-buildasan" || failed "a build without CUDA plans otherwise"
     wants 1 train "$work/planned" --plan --device cuda
     says "config.json: head_dim is 16, and cuda-bf16 has attention for 64, 128 only; use --device cpu"
     [ ! -e "$work/planned" ] || failed "--plan made a folder"
-    proved "--plan --device cuda needs no GPU, and refuses a model that has no kernels there"
+    proved "--plan --device cuda needs neither a GPU nor a build for one, and refuses a model that has no kernels there"
+    wants 1 train "$work/planned" --gpu 80G
+    says "with --plan"
+    wants 1 train "$work/planned" --plan --device auto --gpu 80x
+    says "--gpu 80x: give a card's memory, as 80G or 79.1GiB, or one of"
+    [ ! -e "$work/planned" ] || failed "a wrong --gpu made a folder"
+    proved "--gpu is for plans, and names a card or its memory"
+}
+
+# The defaults are for a card of 80 GB and a model of 4B; where it does not fit, the options that are named make it fit.
+verdict() { sed -n 's/^fits: //p' "$work/stdout"; }
+plan_of() {                                                    # SIZE CARD, more options
+    local size=$1 card=$2
+    shift 2
+    wants 0 ./train_sft --init "dev/bench/qwen3-$size.json" --data "$work/long.jsonl" --out "$work/planned" --plan --seq-len 8192 --gpu "$card" \
+        "$@" >"$work/stdout" 2>"$work/stderr"
+}
+the_plan_says_what_fits() {
+    local advice
+    awk 'BEGIN { for (row = 0; row < 4; row++) {
+        printf "{\"ids\": ["; for (i = 0; i < 8192; i++) printf "%s%d", i ? ", " : "", (i + row) % 1000; print "]}" } }' >"$work/long.jsonl"
+    plan_of 4b h100
+    [[ $(verdict) == yes* && $(verdict) == *"layers are recomputed"* ]] || failed "the defaults, 4B, an H100: $(verdict)"
+    plan_of 0.6b 24G
+    [[ $(verdict) == yes* ]] || failed "the defaults, 0.6B, 24 GB: $(verdict)"
+    for card in 64GiB 70GiB 60GiB; do
+        plan_of 4b $card --recompute none
+        advice=$(verdict | sed -n 's/.*it fits with \(.*\) (.*/\1/p')
+        [[ $(verdict) == no* && -n $advice ]] || failed "4B, $card: $(verdict)"
+        plan_of 4b $card --recompute none $advice
+        [[ $(verdict) == yes* ]] || failed "4B, $card with $advice: $(verdict)"
+    done
+    plan_of 4b 24G
+    [[ $(verdict) == *"no option makes it fit"* ]] || failed "4B, 24 GB: $(verdict)"
+    proved "--plan: 4B fits 80 GB by default; the options that it names make it fit; what cannot be is said"
 }
 
 config_comes_back() {
@@ -185,5 +235,7 @@ export_equals_the_run
 a_model_is_the_next_ones_beginning
 a_qwen2_is_trained_resumed_exported_and_trained_again
 plan_writes_nothing
+a_run_takes_what_was_planned
 plan_for_a_gpu
+the_plan_says_what_fits
 config_comes_back
