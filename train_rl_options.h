@@ -101,7 +101,7 @@
     ROW(plan,               flag,    "false", "",             run,       NEUTRAL,  "show memory, whether it fits, and steps; then stop")           \
     ROW(device,             choice,  "auto", "auto|cpu|cuda", machine,   NEUTRAL,  "where to compute")                           \
     ROW(threads,            integer, "0", ">= 0 and <= 4096", machine,   NEUTRAL,  "0: all cores")                               \
-    ROW(recompute,          choice,  "auto", "auto|none|layer", machine, NEUTRAL,  "layers again going back, for memory; auto: where it would not fit") \
+    ROW(recompute,          choice,  "auto", "auto|none|layer", machine, NEUTRAL,  "layers again going back; auto: if need be") \
     ROW(sequences,          integer, "0", ">= 0 and <= 65536", machine,  NEUTRAL,  "that are sampled at once; 0: 32 on a CPU, 256 on a GPU") \
     ROW(pass_tokens,        integer, "0", ">= 0 and <= 1e6",  machine,   NEUTRAL,  "of prompts, worked on at once; 0: 512 or 8192") \
     ROW(cache,              integer, "0", ">= 0",             machine,   NEUTRAL,  "bytes for keys and values; 0: what is free") \

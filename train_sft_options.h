@@ -62,7 +62,7 @@
     ROW(plan,               flag,    "false", "",             run,       NEUTRAL,  "show memory, whether it fits, and steps; then stop")           \
     ROW(device,             choice,  "auto", "auto|cpu|cuda", machine,   NEUTRAL,  "where to compute")                           \
     ROW(threads,            integer, "0", ">= 0 and <= 4096", machine,   NEUTRAL,  "0: all cores")                               \
-    ROW(recompute,          choice,  "auto", "auto|none|layer", machine, NEUTRAL,  "layers again going back, for memory; auto: where it would not fit") \
+    ROW(recompute,          choice,  "auto", "auto|none|layer", machine, NEUTRAL,  "layers again going back; auto: if need be") \
     ROW(gpu,                text,    "", "",                  machine,   NEUTRAL,  "with --plan: the card to plan for, 80G or h100")
 // clang-format on
 

@@ -373,7 +373,7 @@ static void *no_memory(size_t bytes)
     return NULL;
 }
 
-static void memory_that_is_not_there_is_refused_with_what_helps(void **state)
+static void memory_that_is_not_there_is_refused(void **state)
 {
     Kernels k = *kernels_open("cpu", 2);
     k.allocate = no_memory;
@@ -382,7 +382,7 @@ static void memory_that_is_not_there_is_refused_with_what_helps(void **state)
     ModelLimits limits = {.tokens = 64, .rows = 64, .sequences = 2, .positions = 64, .training = true};
     assert_refused(model_open(&m, &config, &limits, &k, false), "no memory for");
     assert_non_null(strstr(error_text(), "weights and gradients"));
-    assert_non_null(strstr(error_text(), "--recompute layer, a smaller --micro-batch-tokens or --moments bf16"));
+    assert_null(strstr(error_text(), "--")); // which options there are, a program knows: see test_fit.c
 }
 
 // ---- what a backend can and cannot do
@@ -487,7 +487,7 @@ int main(void)
         cmocka_unit_test(an_export_holds_the_master_and_loads_as_itself),
         cmocka_unit_test(a_plan_counts_the_master),
         cmocka_unit_test(an_error_of_the_device_stops_a_step_and_a_checkpoint),
-        cmocka_unit_test(memory_that_is_not_there_is_refused_with_what_helps),
+        cmocka_unit_test(memory_that_is_not_there_is_refused),
         cmocka_unit_test(a_width_that_the_backend_has_no_kernels_for_is_refused),
         cmocka_unit_test(a_device_that_is_not_there_is_refused),
         cmocka_unit_test(a_gpu_that_is_not_there_can_be_planned_for),
