@@ -274,11 +274,22 @@ static bool check_kind(const Generate *g)
     static const struct {
         const char *name, *shown;
         bool remote; // it is a server's
-    } those[] = {{"tokenizer", "--tokenizer", false}, {"template_", "--template", false}, {"ignore_eos", "--ignore-eos", false},
-                 {"chat", "--chat", false},           {"system", "--system", false},      {"device", "--device", false},
-                 {"threads", "--threads", false},     {"context", "--context", false},    {"sequences", "--sequences", false},
-                 {"cache", "--cache", false},         {"plan", "--plan", false},          {"pass_tokens", "--pass-tokens", false},
-                 {"in_flight", "--in-flight", true},  {"attempts", "--attempts", true},   {"timeout", "--timeout", true}};
+    } those[] = {{"tokenizer", "--tokenizer", false},
+                 {"template_", "--template", false},
+                 {"ignore_eos", "--ignore-eos", false},
+                 {"chat", "--chat", false},
+                 {"system", "--system", false},
+                 {"device", "--device", false},
+                 {"threads", "--threads", false},
+                 {"context", "--context", false},
+                 {"sequences", "--sequences", false},
+                 {"cache", "--cache", false},
+                 {"plan", "--plan", false},
+                 {"gpu", "--gpu", false},
+                 {"pass_tokens", "--pass-tokens", false},
+                 {"in_flight", "--in-flight", true},
+                 {"attempts", "--attempts", true},
+                 {"timeout", "--timeout", true}};
     for (size_t i = 0; i < sizeof those / sizeof *those; i++)
         if (those[i].remote != g->remote && option_on_command_line(&g->options, those[i].name))
             return g->remote
