@@ -108,7 +108,8 @@ static bool needs_of(ModelNeeds *needs, const ModelConfig *config, const Kernels
     *needs = (ModelNeeds){.config = *config, .limits = o->training, .bf16_moments = o->bf16_moments, .cache_bytes = o->cache};
     needs->limits.cache = limits_of(config, kernels, o);
     return needs->limits.cache.positions <= config->max_positions ||
-           fail("--context %" PRId64 ": the model's max_position_embeddings is %" PRId64, needs->limits.cache.positions,
+           fail("%s %" PRId64 ": the model's max_position_embeddings is %" PRId64,
+                o->training.tokens > 0 ? "--max-prompt-tokens + --max-new-tokens," : "--context", needs->limits.cache.positions,
                 config->max_positions);
 }
 

@@ -510,7 +510,7 @@ what_cannot_be_is_refused() {
     wants 2 reinforce "$work/none" --samples-per-prompt 1
     says "--samples-per-prompt"
     wants 1 reinforce "$work/none" --max-new-tokens 4096
-    says "max_position_embeddings"
+    says "--max-prompt-tokens + --max-new-tokens, 4160: the model's max_position_embeddings is 512"
     wants 1 reinforce "$calm" --seed 7
     says "--seed"
     cp -r "$work/sft/model" "$work/bare" && rm "$work"/bare/tokenizer*
