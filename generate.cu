@@ -403,7 +403,8 @@ static void announce(Generate *g)
 static bool answer_rows(Generate *g, bool *stopped)
 {
     RowFacts facts;
-    TRY(signals_install() && open_rows(g, &facts) && (g->remote ? open_server(g) : open_sampler(g)) && open_journal(g, &facts));
+    TRY(signals_install("stopping; what is finished is kept, and the same command goes on (again: at once)\n") &&
+        open_rows(g, &facts) && (g->remote ? open_server(g) : open_sampler(g)) && open_journal(g, &facts));
     g->progress = progress_begin(stderr, facts.mine * g->o.samples, g->journal.before);
     announce(g);
     return generate_all(g, stopped);

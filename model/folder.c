@@ -11,6 +11,7 @@ static const char end_of_turn[] = "<|im_end|>";
 
 // ---- finding
 
+// At a glance: what is not found is asked for, so what cannot be told costs nothing.
 static bool has(const char *folder, const char *name)
 {
     char *path = path_join(folder, name);
@@ -49,6 +50,14 @@ bool model_folder_find(Bytes *path, const char *given)
 
 // ---- the parts that are not weights
 
+static bool look_for(bool *there, const char *folder, const char *name) // what is not there is left out
+{
+    PathKind kind;
+    TRY(path_in_folder_kind(&kind, folder, name));
+    *there = kind == PATH_FILE;
+    return true;
+}
+
 static bool write_json(const char *folder, const char *name, const json_t *value)
 {
     char *path = path_join(folder, name);
@@ -60,7 +69,10 @@ static bool write_json(const char *folder, const char *name, const json_t *value
 // The JSON object folder/name, an empty one if there is no such file (or no folder). NULL after fail().
 static json_t *read_object(const char *folder, const char *name)
 {
-    if (folder == NULL || !has(folder, name))
+    bool there = false;
+    if (folder != NULL && !look_for(&there, folder, name))
+        return NULL;
+    if (!there)
         return json_object();
     char *path = path_join(folder, name);
     json_t *root = path == NULL ? NULL : json_read(path, TOKENIZER_BYTES_MAX);
@@ -102,7 +114,9 @@ static bool write_generation_config(const FolderExport *e, const char *folder)
 
 static bool copy_if_there(const char *origin, const char *folder, const char *name)
 {
-    if (!has(origin, name))
+    bool there;
+    TRY(look_for(&there, origin, name));
+    if (!there)
         return true;
     char *from = path_join(origin, name), *to = path_join(folder, name);
     Bytes content = {0};
@@ -117,7 +131,9 @@ static bool copy_if_there(const char *origin, const char *folder, const char *na
 // A file of the origin with its eos_token and chat_template set, where it exists and where they are asked for.
 static bool write_adapted(const FolderExport *e, const char *folder, const char *name, const char *template_text)
 {
-    if (!has(e->origin, name) || (!e->chat_end && template_text == NULL))
+    bool there;
+    TRY(look_for(&there, e->origin, name));
+    if (!there || (!e->chat_end && template_text == NULL))
         return copy_if_there(e->origin, folder, name);
     json_t *root = read_object(e->origin, name);
     TRY(root != NULL);
@@ -188,7 +204,8 @@ static bool remove_leftovers(const char *folder)
         if (strncmp(names[i], prefix.data, prefix.size) != 0)
             continue;
         char *path = path_join(parent.data, names[i]);
-        ok = path != NULL && (!folder_exists(path) || folder_remove(path));
+        PathKind kind;
+        ok = path != NULL && path_kind(&kind, path) && (kind != PATH_FOLDER || folder_remove(path));
         free(path);
     }
     names_free(names, count);
@@ -200,13 +217,17 @@ static bool remove_leftovers(const char *folder)
 // What stands under the final name is replaced only if it is a model or empty: never somebody's other files.
 static bool may_replace(const char *folder)
 {
-    if (!folder_exists(folder))
-        return !file_exists(folder) || fail("%s: there is a file of that name", folder);
+    PathKind kind;
+    bool model;
+    TRY(path_kind(&kind, folder));
+    if (kind != PATH_FOLDER)
+        return kind == PATH_NONE || fail("%s: there is a file of that name", folder);
     char **names;
     size_t count;
     TRY(folder_list(&names, &count, folder));
     names_free(names, count);
-    if (count > 0 && !has(folder, "config.json"))
+    TRY(look_for(&model, folder, "config.json"));
+    if (count > 0 && !model)
         return fail("%s: this folder is there, and is not a model; choose another name", folder);
     return true;
 }

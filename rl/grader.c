@@ -404,8 +404,7 @@ bool grader_work(Grader *g, bool wait)
         poll(&fd, 1, wait ? 200 : 0);
         grader_flush(g->socket, &g->out); // what is wrong with the other end shows when it is read from
         TRY(take_frames(g));
-        if (wait && g->pending != NULL && signal_received() != 0)
-            return fail("stopped by a signal while graders were at work");
+        TRY(!wait || g->pending == NULL || signal_checked(" while graders were at work"));
     } while (wait && g->pending != NULL);
     return !wait || end_round(g);
 }

@@ -2,6 +2,7 @@
 #include "rl/prompts.h"
 #include "rl/rollout.h"
 #include "base/json.h"
+#include "base/signals.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,7 +228,7 @@ static bool run_all(Rollout *o, Engine *engine, int64_t step, const RolloutRules
     while (asked < o->count || !engine_empty(engine)) {
         for (; asked < o->count && engine_has_room(engine); asked++)
             TRY(ask(engine, &o->groups[asked], (uint64_t)asked, step, rules));
-        TRY(engine_step(engine) && take(o, engine, rules));
+        TRY(signal_checked("") && engine_step(engine) && take(o, engine, rules)); // it can be made again, to the bit
     }
     double start = seconds();
     TRY(hear_others(o, rules, true) && add_up(o, rules));

@@ -126,9 +126,11 @@ static bool write_identity(Journal *j, const json_t *identity)
 
 static bool open_file(Journal *j)
 {
-    if (file_exists(j->out))
+    PathKind kind;
+    TRY(path_kind(&kind, j->out));
+    if (kind == PATH_FILE)
         return fail("%s: is there already; remove it, or choose another --out", j->out);
-    if (folder_exists(j->out))
+    if (kind == PATH_FOLDER)
         return fail("%s: is a folder; --out is the file to write", j->out);
     j->descriptor = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (j->descriptor < 0)
