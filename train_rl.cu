@@ -560,6 +560,22 @@ static bool open_others(Rl *s)
     return ok;
 }
 
+// One question before the first step: of the first problem that the grader is asked about, answered with its reference.
+static bool greet_grader(Rl *s)
+{
+    for (int64_t i = 0; s->grader != NULL && i < s->prompts.count; i++) {
+        ShardEntry problem = document_entry(&s->prompts, i);
+        if (reward_weights(&s->rewards, problem.source)[REWARD_GRADER] == 0)
+            continue;
+        char *line = grader_question(&problem, problem.answer, problem.answer);
+        Text question = {line, line == NULL ? 0 : strlen(line)};
+        bool ok = line != NULL && grader_greet(s->grader, question);
+        free(line);
+        return ok;
+    }
+    return true;
+}
+
 static bool open_reference(Rl *s)
 {
     ModelLimits limits = training_limits(s, false);
@@ -591,6 +607,7 @@ static bool open_policy(Rl *s)
     o.template_ = s->o.template_;
     o.device = s->o.device;
     o.threads = s->o.threads;
+    o.context_name = "--max-prompt-tokens and --max-new-tokens together";
     o.context = s->o.max_prompt_tokens + s->o.max_new_tokens;
     o.sequences = s->o.sequences;
     o.pass_tokens = s->o.pass_tokens;
@@ -616,6 +633,7 @@ static bool open_documents(Rl *s, Documents *documents, ShardFolders *folders, c
 {
     DocumentOptions reading = {.kind = SHARD_RL,
                                .seq_len = s->o.max_prompt_tokens,
+                               .seq_len_name = "--max-prompt-tokens",
                                .over_length = OVER_LENGTH_DROP,
                                .vocabulary = (int32_t)s->policy.config.vocabulary,
                                .tokenizer = tokenizer_hash(s->policy.tokenizer),
@@ -793,7 +811,7 @@ static bool reinforce(Rl *s)
     TRY(open_optimizer(s));
     if (s->o.plan)
         return print_plan(s);
-    TRY(open_run(s));
+    TRY(greet_grader(s) && open_run(s));
     s->begun = true;
     return train(s) && export_policy(s);
 }

@@ -81,6 +81,8 @@ bool rollout_run(Rollout *rollout, Engine *engine, const Documents *documents, c
                  int64_t step, const RolloutRules *rules);
 void rollout_free(Rollout *rollout);
 
+char *grader_question(const ShardEntry *prompt, Text prediction, Text response); // as grader_ask takes it; NULL after fail()
+
 // All groups one after another, those set aside at the end.
 int64_t rollout_groups(const Rollout *rollout);
 const Group *rollout_group(const Rollout *rollout, int64_t i);

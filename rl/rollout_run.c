@@ -94,21 +94,28 @@ static bool ask_judge(Rollout *o, Group *g, Response *r, Text answer, const Roll
     return ok;
 }
 
-static bool ask_grader(Rollout *o, Group *g, Response *r, Text answer, const RolloutRules *rules)
+char *grader_question(const ShardEntry *p, Text prediction, Text response)
 {
-    const ShardEntry *p = &g->prompt;
     json_t *row = p->row.data == NULL ? json_null() : json_parse(p->row.data, p->row.size, "its row"); // as ./prepare has read it
-    if (row == NULL)
-        return fail_in("prompt %.*s", (int)p->id.size, p->id.data);
-    json_t *question = json_pack("{s:s%, s:s%, s:o, s:s%, s:s%, s:s%}", "id", p->id.data, p->id.size, "source",
-                                 p->source.data == NULL ? "" : p->source.data, p->source.size, "problem", row, "answer",
-                                 p->answer.data == NULL ? "" : p->answer.data, p->answer.size, "prediction",
-                                 answer.data == NULL ? "" : answer.data, answer.size, "response",
-                                 r->text.data == NULL ? "" : r->text.data, r->text.size);
+    json_t *question = row == NULL ? NULL
+                                   : json_pack("{s:s%, s:s%, s:o, s:s%, s:s%, s:s%}", "id", p->id.data, p->id.size, "source",
+                                               p->source.data == NULL ? "" : p->source.data, p->source.size, "problem", row,
+                                               "answer", p->answer.data == NULL ? "" : p->answer.data, p->answer.size,
+                                               "prediction", prediction.data == NULL ? "" : prediction.data, prediction.size,
+                                               "response", response.data == NULL ? "" : response.data, response.size);
     char *line = question == NULL ? NULL : json_dumps(question, JSON_COMPACT);
     json_decref(question);
-    bool ok = line == NULL ? fail("prompt %.*s: no question for the grader could be made of it", (int)p->id.size, p->id.data)
-                           : grader_ask(rules->grader, tag_of(o, g, r), (Text){line, strlen(line)});
+    if (row == NULL)
+        fail_in("prompt %.*s", (int)p->id.size, p->id.data);
+    else if (line == NULL)
+        fail("prompt %.*s: no question for the grader could be made of it", (int)p->id.size, p->id.data);
+    return line;
+}
+
+static bool ask_grader(Rollout *o, Group *g, Response *r, Text answer, const RolloutRules *rules)
+{
+    char *line = grader_question(&g->prompt, answer, (Text){r->text.data, r->text.size});
+    bool ok = line != NULL && grader_ask(rules->grader, tag_of(o, g, r), (Text){line, strlen(line)});
     free(line);
     return ok;
 }

@@ -157,8 +157,9 @@ static bool open_engine(Sampler *s, const SamplerOptions *o)
     ModelLimits limits = o->training;
     limits.cache = limits_of(s, o);
     if (limits.cache.positions > s->config.max_positions)
-        return fail("--context %" PRId64 ": the model's max_position_embeddings is %" PRId64, limits.cache.positions,
-                    s->config.max_positions);
+        return fail("%s %" PRId64 ": the model's max_position_embeddings is %" PRId64 "; lower %s",
+                    o->context_name == NULL ? "--context" : o->context_name, limits.cache.positions, s->config.max_positions,
+                    o->context_name == NULL ? "it" : "them");
     TRY(choose_pages(s, o, &limits.cache));
     TRY(model_open(&s->model, &s->config, &limits, s->kernels, o->plan_only));
     if (o->plan_only)

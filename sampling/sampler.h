@@ -15,20 +15,21 @@ extern "C" {
 enum { STOPS_MOST = 2 * END_TOKENS + 1 };
 
 typedef struct SamplerOptions {
-    const char *model;     // folder
-    const char *tokenizer; // folder of its files, if not the model's; "" or NULL: the model's
-    const char *template_; // name, or "auto"
-    const char *device;    // "auto", "cpu", "cuda"
-    int64_t threads;       // 0: all cores
-    int64_t context;       // longest sequence; 0: max_position_embeddings, at most CONTEXT_MOST
-    int64_t sequences;     // that run at once; 0: SEQUENCES_CPU or SEQUENCES_GPU
-    int64_t pass_tokens;   // of a pass; 0: PASS_TOKENS_CPU or PASS_TOKENS_GPU
-    int64_t cache;         // bytes for keys and values; 0: what is free, on a CPU half of it
-    int64_t probes;        // most tokens that a request asks the log-probability of
-    ModelLimits training;  // the same model trains, in between: its micro-batches (tokens 0: it does not)
-    int64_t moments;       // bytes of an optimizer's moments for each parameter, which the caller will take beside the model
-    bool random_weights;   // where the folder has none: of benchmarks
-    bool plan_only;        // nothing is allocated; the device need not be there
+    const char *model;        // folder
+    const char *tokenizer;    // folder of its files, if not the model's; "" or NULL: the model's
+    const char *template_;    // name, or "auto"
+    const char *device;       // "auto", "cpu", "cuda"
+    int64_t threads;          // 0: all cores
+    const char *context_name; // the options that make it, for errors; NULL: --context
+    int64_t context;          // longest sequence; 0: max_position_embeddings, at most CONTEXT_MOST
+    int64_t sequences;        // that run at once; 0: SEQUENCES_CPU or SEQUENCES_GPU
+    int64_t pass_tokens;      // of a pass; 0: PASS_TOKENS_CPU or PASS_TOKENS_GPU
+    int64_t cache;            // bytes for keys and values; 0: what is free, on a CPU half of it
+    int64_t probes;           // most tokens that a request asks the log-probability of
+    ModelLimits training;     // the same model trains, in between: its micro-batches (tokens 0: it does not)
+    int64_t moments;          // bytes of an optimizer's moments for each parameter, which the caller will take beside the model
+    bool random_weights;      // where the folder has none: of benchmarks
+    bool plan_only;           // nothing is allocated; the device need not be there
 } SamplerOptions;
 
 enum {
