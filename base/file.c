@@ -17,7 +17,12 @@ static bool open_regular(int *descriptor, size_t *size, const char *path)
     if (fd < 0)
         return fail_errno("%s", path);
     struct stat facts;
-    if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode)) {
+    if (fstat(fd, &facts) != 0) {
+        fail_errno("%s", path);
+        close(fd);
+        return false;
+    }
+    if (!S_ISREG(facts.st_mode)) {
         close(fd);
         return fail("%s: not a regular file", path);
     }
