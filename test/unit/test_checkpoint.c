@@ -403,8 +403,8 @@ static void a_manifest_that_does_not_add_up_is_refused(void **state)
 static void a_digit_that_changes_in_a_manifest_is_found(void **state)
 {
     static const char *const cases[][2] = {
-        {"\"seed\": 7", "\"seed\": 8"},       {"\"half\": 0.5", "\"half\": 0.25"}, {"\"name\": \"x\"", "\"name\": \"y\""},
-        {"\"step\": 1", "\"step\": 11"}, {"\"world\": 1", "\"world\": 2"},  {"\"elements\": 1000", "\"elements\": 999"},
+        {"\"seed\": 7", "\"seed\": 8"},  {"\"half\": 0.5", "\"half\": 0.25"}, {"\"name\": \"x\"", "\"name\": \"y\""},
+        {"\"step\": 1", "\"step\": 11"}, {"\"world\": 1", "\"world\": 2"},    {"\"elements\": 1000", "\"elements\": 999"},
     };
     json_t *facts = json_pack("{s:i, s:f, s:s}", "seed", 7, "half", 0.5, "name", "x");
     Bytes path = {0};
