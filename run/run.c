@@ -310,7 +310,7 @@ static void tell_of_start(Run *run, const char *from, int64_t last, const char *
 {
     int64_t again = last - run->step;
     if (warnings != NULL && warnings[0] != 0)
-        log_note(&run->log, "%s", warnings);
+        log_note(&run->log, "%.*s", (int)strlen(warnings) - 1, warnings); // the last of its lines ends here too
     if (from == NULL && again > 0)
         log_note(&run->log, "no checkpoint here: the %" PRId64 " %s of the log %s begun again", again,
                  again == 1 ? "step" : "steps", again == 1 ? "is" : "are");

@@ -120,6 +120,16 @@ a_stat_that_fails_is_an_error() {
             [ $status = 1 ] && [ "$(grep -c '^train_sft: ' "$work/stderr")" = 1 ] || failed "$call of $path is not one error, but $status"
         done
     done
+    path=dev/demo/tokenizer/tokenizer.json # a model is not written without it
+    for call in 1 2 3 4 5 6 7 8; do
+        status=0
+        strace -f -o "$work/trace" -P $path -e inject="newfstatat:error=EIO:when=$call" \
+            ./train_sft "${recipe[@]}" --out "$out" >"$work/stdout" 2>"$work/stderr" || status=$?
+        diff <(echo "$before") <(fingerprint "$out") >>"$work/stderr" || failed "stat $call of $path: $out was changed"
+        grep -q INJECTED "$work/trace" || break
+        injected=$((injected + 1))
+        [ $status = 1 ] || failed "stat $call of $path ends with $status"
+    done
     [ $injected -gt 8 ] || failed "only $injected calls could be made to fail"
     proved "$injected times a stat or open fails: one error, with nothing changed"
     rm -rf "$out"
