@@ -182,8 +182,8 @@ static bool update_items(const Rl *s, Rollout *rollout, int64_t first, int64_t c
     return ok;
 }
 
-// After a signal the updates of a step are finished if they can be in time, and else given up. Before the first of them has changed
-// anything, the state is whole; in the middle of several it is not, and the last checkpoint stands.
+// After a signal the updates of a step are finished if they can be in time, and else given up. Before the first of them has
+// changed anything, the state is whole; in the middle of several it is not, and the last checkpoint stands.
 static bool go_on(void *context, int64_t done, int64_t all)
 {
     const Rl *s = (const Rl *)context;

@@ -34,8 +34,8 @@ bool fail_errno(const char *format, ...) PRINTF_LIKE(1, 2); // fail, with strerr
 const char *error_text(void);                               // the chain, "" if there is none
 void error_clear(void);
 
-// What began the chain: a caller that can go on without something must know that it is not there, or damaged, and not only out of reach
-// for now; and one that has been asked to stop must know that this is why.
+// What began the chain: a caller that can go on without something must know that it is not there, or damaged, and not only out of
+// reach for now; and one that has been asked to stop must know that this is why.
 typedef enum ErrorKind {
     ERROR_OTHER,
     ERROR_SYSTEM, // the system said no: no memory, or fail_errno, but for a file that is not there
@@ -91,8 +91,9 @@ bool file_map(MappedFile *file, const char *path);
 void file_unmap(MappedFile *file);
 bool file_read(Bytes *out, const char *path, size_t limit); // whole file; an error if it is larger than limit bytes
 
-// What a path leads to; links are followed. "Not there" is said only where the system says so: a file system that is away, or a folder
-// that may not be looked into, is an error (false), since what is taken for absent is made anew, and somebody's work written over.
+// What a path leads to; links are followed. "Not there" is said only where the system says so: a file system that is away, or a
+// folder that may not be looked into, is an error (false), since what is taken for absent is made anew, and somebody's work
+// written over.
 typedef enum PathKind { PATH_NONE, PATH_FILE, PATH_FOLDER, PATH_OTHER } PathKind;
 bool path_kind(PathKind *kind, const char *path);
 bool path_in_folder_kind(PathKind *kind, const char *folder, const char *name);

@@ -1,7 +1,7 @@
-// Signals that ask a program to stop: SIGINT, SIGTERM, SIGHUP (a closed terminal) and SIGUSR1 (Slurm's --signal=USR1@600). The first
-// is answered on standard error at once and sets a flag: the program gives up what it can make again, saves, and exits with
-// EXIT_STOPPED. The second ends the process at once, with status 130; what was saved before is whole. A closed pipe and a file's size
-// limit are errors of a write, not signals.
+// Signals that ask a program to stop: SIGINT, SIGTERM, SIGHUP (a closed terminal) and SIGUSR1 (Slurm's --signal=USR1@600). The
+// first is answered on standard error at once and sets a flag: the program gives up what it can make again, saves, and exits with
+// EXIT_STOPPED. The second ends the process at once, with status 130; what was saved before is whole. A closed pipe and a file's
+// size limit are errors of a write, not signals.
 #ifndef BASE_SIGNALS_H
 #define BASE_SIGNALS_H
 

@@ -72,8 +72,8 @@ static bool is_whole(const char *path, int64_t step)
     return ok;
 }
 
-// A damaged checkpoint is passed over. One that cannot be read now may be whole, and is not: what comes after an older one is written
-// over it.
+// A damaged checkpoint is passed over. One that cannot be read now may be whole, and ends the search: what comes after an older
+// one is written over it.
 static const char READ_LATER[] = "the newest checkpoint cannot be read (if it stays so, name an older one with --resume FOLDER)";
 
 bool checkpoint_newest(Bytes *path, int64_t *step, const char *folder, Bytes *warnings)

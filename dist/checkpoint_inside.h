@@ -33,8 +33,8 @@ typedef struct Manifest {
 bool manifest_read(Manifest *manifest, const char *folder);
 void manifest_free(Manifest *manifest);
 
-// XXH3 of a manifest as compact JSON with sorted keys, without its own key "xxh3": a digit that changes in the state, or in what lies
-// where, is noticed as one in a tensor is.
+// XXH3 of a manifest as compact JSON with sorted keys, without its own key "xxh3": a digit that changes in the state, or in what
+// lies where, is noticed as one in a tensor is.
 bool manifest_hash(uint64_t *hash, const json_t *root);
 
 int64_t step_of_name(const char *name); // "step-12" gives 12; anything else -1

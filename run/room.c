@@ -1,5 +1,5 @@
-// Room on the disk, looked for before the first step and not at the end of the last one: for the checkpoints that will lie there, one
-// more than are kept while it is written, and for the exported model beside the one that it replaces.
+// Room on the disk, looked for before the first step and not at the end of the last one: for the checkpoints that will lie there,
+// one more than are kept while it is written, and for the exported model beside the one that it replaces.
 #include "dist/checkpoint.h"
 #include "run/run_inside.h"
 #include <sys/statvfs.h>

@@ -272,8 +272,8 @@ static bool has_lines(bool *has, const char *log)
     return true;
 }
 
-// Nothing that a run has made is written over: neither its log against --resume none, nor its model, which is written after the last
-// checkpoint and so has one, unless somebody has removed it.
+// Nothing that a run has made is written over: neither its log against --resume none, nor its model, which is written after the
+// last checkpoint and so has one, unless somebody has removed it.
 static bool may_start(const Run *run, const char *resume, const char *log)
 {
     bool begun;

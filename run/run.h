@@ -58,10 +58,10 @@ bool run_identity(Run *run, const Options *options, const Documents *documents, 
 // What else they depend on, of these names: "answer_checker", "judge", "judge_prompt", "reference".
 bool run_identity_add(Run *run, const char *name, uint64_t hash);
 
-// Makes OUT, finds the checkpoint to go on from (resume: "auto", "none" or a checkpoint's folder), refuses one of another identity,
-// model or schedule (schedule.c) by the name of what differs, loads weights and moments, looks whether the disk has room for what the
-// run will write (room.c), and cuts the log back to its step. Refused, with nothing changed, where the model of a finished run lies
-// without a checkpoint. *resumed: whether there was one; the weights have to come from elsewhere otherwise.
+// Makes OUT, finds the checkpoint to go on from (resume: "auto", "none" or a checkpoint's folder), refuses one of another
+// identity, model or schedule (schedule.c) by the name of what differs, loads weights and moments, looks whether the disk has
+// room for what the run will write (room.c), and cuts the log back to its step. Refused, with nothing changed, where the model of
+// a finished run lies without a checkpoint. *resumed: whether there was one; the weights have to come from elsewhere otherwise.
 bool run_open(Run *run, const Options *options, const char *resume, bool *resumed);
 void run_close(Run *run);
 

@@ -1,7 +1,7 @@
-// OUT.partial: a first line with the identity, then a line "NUMBER XXH3 TEXT" for each result, the checksum being of its number and its
-// text. Every line is one write() to a file opened for appending; one that was cut off by a crash or a full disk is taken away when it is
-// opened again. Whatever else somebody has cut out of it, or put in, is found: when it is opened, and again when OUT is written. See
-// journal.h.
+// OUT.partial: a first line with the identity, then a line "NUMBER XXH3 TEXT" for each result, the checksum being of its number
+// and its text. Every line is one write() to a file opened for appending; one that was cut off by a crash or a full disk is taken
+// away when it is opened again. Whatever else somebody has cut out of it, or put in, is found: when it is opened, and again when
+// OUT is written. See journal.h.
 #include "sampling/journal.h"
 #include <errno.h>
 #include <fcntl.h>
