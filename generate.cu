@@ -238,7 +238,7 @@ static bool wait_for_server(Generate *g)
     if (endpoint_pending(g->endpoint) == 0)
         return true;
     if (!endpoint_next(g->endpoint, &answer))
-        return signal_received() != 0; // the loop sees it
+        return error_kind() == ERROR_STOPPED; // the loop sees it
     TRY(take_server_answer(g, &answer));
     progress_show(&g->progress, g->journal.count, -1, (int64_t)endpoint_pending(g->endpoint), false);
     return true;
