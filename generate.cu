@@ -239,7 +239,7 @@ static bool wait_for_server(Generate *g)
     if (endpoint_pending(g->endpoint) == 0)
         return true;
     if (!endpoint_next(g->endpoint, &answer))
-        return signal_received() != 0; // the loop sees it
+        return error_kind() == ERROR_STOPPED; // the loop sees it
     TRY(take_server_answer(g, &answer));
     progress_show(&g->progress, g->journal.count, -1, (int64_t)endpoint_pending(g->endpoint), false);
     return true;
@@ -425,7 +425,8 @@ static void announce(Generate *g)
 static bool answer_rows(Generate *g, bool *stopped)
 {
     RowFacts facts;
-    TRY(signals_install() && open_rows(g, &facts) && (g->remote ? open_server(g) : open_sampler(g)) && open_journal(g, &facts));
+    TRY(signals_install("stopping; what is finished is kept, and the same command goes on (again: at once)\n") &&
+        open_rows(g, &facts) && (g->remote ? open_server(g) : open_sampler(g)) && open_journal(g, &facts));
     g->progress = progress_begin(stderr, facts.mine * g->o.samples, g->journal.before);
     announce(g);
     return generate_all(g, stopped);

@@ -272,7 +272,7 @@ static bool run(Program *p)
     TRY(collect_inputs(p) && open_tokenizer(p));
     if (p->o.inspect)
         return inspect_files(p);
-    return signals_install() && prepare_files(p);
+    return signals_install("stopping (again: at once)\n") && prepare_files(p);
 }
 
 static void close_all(Program *p)

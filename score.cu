@@ -259,7 +259,7 @@ static bool wait_for_answers(Score *s)
         return true;
     if (endpoint_next(s->endpoint, &answer))
         return take_server_answer(s, &answer);
-    return signal_received() != 0; // the loop sees it
+    return error_kind() == ERROR_STOPPED; // the loop sees it
 }
 
 static void show(Score *s, bool last)
@@ -483,7 +483,8 @@ static bool run(Score *s, bool *stopped)
     TRY(check_options(s));
     if (s->o.plan)
         return choose_memory(s) && fit_print(&s->fit, stdout);
-    TRY(signals_install() && open_all(s, &facts));
+    TRY(signals_install("stopping; what is finished is kept, and the same command goes on (again: at once)\n") &&
+        open_all(s, &facts));
     s->mine = facts.mine;
     TRY(journal_each(&s->journal, count, s));
     s->progress = progress_begin(stderr, facts.mine, s->journal.before);

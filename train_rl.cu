@@ -41,9 +41,10 @@ typedef struct Rl {
     double kl_coefficient; // of now
     Schedule schedule;
     Run run;
-    double save_seconds;            // of the last checkpoint
-    int64_t saved;                  // its step; 0: there is none
-    bool untouched;                 // the step that failed had changed nothing
+    double learn_begin;             // of this step's updates, by seconds()
+    double learn_seconds;           // of the last step's
+    int64_t updates, updates_all;   // of this step, made and to be made
+    bool sampled;                   // this step was: what fails from here on is no judge's or grader's fault
     bool told_why;                  // a response without a reward was explained
     int64_t told_nothing, told_few; // steps, from 1, when it was said that rewards say nothing, or that few groups have a signal
     Bytes silence;                  // why a step had nothing to learn from, which ends the run
@@ -57,7 +58,6 @@ static double seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static bool due(int64_t every, int64_t step) { return every > 0 && step % every == 0; }
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
@@ -183,6 +183,16 @@ static bool update_items(const Rl *s, Rollout *rollout, int64_t first, int64_t c
     return ok;
 }
 
+// After a signal the updates of a step are finished if they can be in time, and else given up. Before the first of them has
+// changed anything, the state is whole; in the middle of several it is not, and the last checkpoint stands.
+static bool go_on(void *context, int64_t done, int64_t all)
+{
+    const Rl *s = (const Rl *)context;
+    double share = ((double)s->updates + (double)done / (double)all) / (double)s->updates_all;
+    double left = share > 0 ? (seconds() - s->learn_begin) / share * (1 - share) : s->learn_seconds;
+    return run_has_time(&s->run, left) || signal_checked("");
+}
+
 static UpdateRules update_rules(const Rl *s, bool on_policy)
 {
     UpdateRules u = {0};
@@ -196,6 +206,8 @@ static UpdateRules update_rules(const Rl *s, bool on_policy)
     u.entropy_coefficient = s->o.entropy_coef;
     u.temperature = (float)s->o.temperature;
     u.n_live = s->policy.n_live;
+    u.go_on = go_on;
+    u.go_on_context = (void *)(uintptr_t)s;
     u.on_policy = on_policy;
     return u;
 }
@@ -216,23 +228,22 @@ static bool update(Rl *s, Rollout *rollout, int64_t first, int64_t count, bool o
     free(items);
     TRY(ok);
     if (!isfinite(norm))
-        return fail("step %" PRId64
-                    ": the gradient is not finite; the weights are those before it and the last checkpoint stands; "
-                    "lower --lr",
-                    s->run.step + 1);
+        return fail("step %" PRId64 ": the gradient is not finite; %s; lower --lr", s->run.step + 1, run_what_stands(&s->run));
     facts->gradient_norm = norm > facts->gradient_norm ? norm : facts->gradient_norm;
     facts->updates++;
     bool clip = s->o.grad_clip > 0 && norm > s->o.grad_clip;
+    s->updates++;
     return optimizer_step(&s->optimizer, model, facts->learning_rate, clip ? s->o.grad_clip / norm : 1);
 }
 
 static bool learn(Rl *s, Rollout *rollout, StepFacts *facts)
 {
-    double start = seconds();
+    double start = s->learn_begin = seconds();
+    s->updates_all = s->o.update_epochs * ((rollout->count + s->o.prompts_per_update - 1) / s->o.prompts_per_update);
     for (int64_t epoch = 0; epoch < s->o.update_epochs; epoch++)
         for (int64_t first = 0; first < rollout->count; first += s->o.prompts_per_update)
             TRY(update(s, rollout, first, smaller(s->o.prompts_per_update, rollout->count - first), first + epoch == 0, facts));
-    facts->update = seconds() - start;
+    facts->update = s->learn_seconds = seconds() - start;
     return true;
 }
 
@@ -274,45 +285,72 @@ static bool report(Rl *s, const Rollout *rollout, const StepFacts *facts)
     return log_step(&s->run.log, s->run.step, metrics.fields, metrics.count);
 }
 
+// What a step changes before its updates do, to be as if it had not been tried: it may be saved then.
+typedef struct Before {
+    int64_t taken;
+    LevelState level[LEVELS];
+    double kl_coefficient;
+} Before;
+
+static Before before_step(const Rl *s)
+{
+    Before b = {s->curriculum.taken, {{0}}, s->kl_coefficient};
+    memcpy(b.level, s->curriculum.level, sizeof b.level);
+    return b;
+}
+
+static void undo_step(Rl *s, const Before *b)
+{
+    s->curriculum.taken = b->taken;
+    memcpy(s->curriculum.level, b->level, sizeof b->level);
+    s->kl_coefficient = b->kl_coefficient;
+}
+
+// By dynamic sampling, and no group has a signal: what was sampled can be looked at.
+static bool explain_nothing(Rl *s, const Rollout *rollout, const StepFacts *facts)
+{
+    ExplainPlace place = {s->rollouts, s->run.step + 1};
+    if (rollout_write(rollout, s->policy.tokenizer, s->rollouts, place.step))
+        explain_silence(&s->silence, rollout, &facts->dynamic, place);
+    return false;
+}
+
+static bool learn_from(Rl *s, Rollout *rollout, StepFacts *facts)
+{
+    if (rollout->count == 0)
+        return explain_nothing(s, rollout, facts);
+    facts->generate = rollout->generate_seconds;
+    facts->reward = rollout->reward_seconds;
+    TRY(refer(s, rollout, facts) && compare(s, rollout, facts) && learn(s, rollout, facts));
+    s->run.step++;
+    s->updates = 0;
+    return rollout_write(rollout, s->policy.tokenizer, s->rollouts, s->run.step) && report(s, rollout, facts);
+}
+
 static bool step(Rl *s)
 {
     Rollout rollout = {0};
     StepFacts facts = {0};
     facts.learning_rate = learning_rate(&s->schedule, s->run.step);
-    facts.save = s->save_seconds;
-    int64_t taken = s->curriculum.taken;
-    LevelState levels[LEVELS];
-    memcpy(levels, s->curriculum.level, sizeof levels);
-    bool sampled = sample(s, &rollout, &facts);
-    s->untouched = !sampled;
-    if (!sampled || rollout.count == 0) { // as if it had not been tried: it may be saved
-        s->curriculum.taken = taken;
-        memcpy(s->curriculum.level, levels, sizeof levels);
-        if (sampled) { // by dynamic sampling, and no group has a signal: what was sampled can be looked at
-            ExplainPlace place = {s->rollouts, s->run.step + 1};
-            if (rollout_write(&rollout, s->policy.tokenizer, s->rollouts, place.step))
-                explain_silence(&s->silence, &rollout, &facts.dynamic, place);
-        }
-        rollout_free(&rollout);
-        return false;
-    }
-    facts.generate = rollout.generate_seconds;
-    facts.reward = rollout.reward_seconds;
-    bool ok = refer(s, &rollout, &facts) && compare(s, &rollout, &facts) && learn(s, &rollout, &facts);
-    if (ok) {
-        s->run.step++;
-        ok = rollout_write(&rollout, s->policy.tokenizer, s->rollouts, s->run.step) && report(s, &rollout, &facts);
-    }
+    facts.save = s->run.saved > 0 ? s->run.save_seconds : 0;
+    int64_t step = s->run.step;
+    Before before = before_step(s);
+    double start = seconds();
+    s->sampled = signal_checked("") && sample(s, &rollout, &facts);
+    bool ok = s->sampled && learn_from(s, &rollout, &facts);
     rollout_free(&rollout);
+    s->run.step_seconds = seconds() - start;
+    if (!ok && s->run.step == step && s->updates == 0)
+        undo_step(s, &before);
     return ok;
 }
 
 // ---- held-out problems
 
 // All of them, with draws of their own: the same ones whenever it is asked.
-static bool evaluate_held_out(Rl *s)
+static bool evaluate_if_due(Rl *s)
 {
-    if (s->held_out.count == 0)
+    if (s->held_out.count == 0 || !run_evaluation_due(&s->run, s->o.eval_every))
         return true;
     RolloutRules rules = rollout_rules(s);
     double start = seconds();
@@ -334,6 +372,7 @@ static bool evaluate_held_out(Rl *s)
     if (ok) {
         Metrics m;
         metrics_of_validation(&m, &v, &rollout, &s->held_out, seconds() - start);
+        s->run.evaluated = s->run.step;
         ok = log_event(&s->run.log, "eval", s->run.step, m.fields, m.count);
     }
     validation_free(&v);
@@ -343,17 +382,24 @@ static bool evaluate_held_out(Rl *s)
 
 // ---- step after step
 
+static bool export_policy(Rl *s)
+{
+    char *folder = path_join(s->o.out, "model");
+    bool ok = folder != NULL &&
+              export_model(&s->policy.model, s->policy.tokenizer_folder.data, s->run.template_name, s->o.export_dtype, folder);
+    if (ok)
+        log_note(&s->run.log, "the model is in %s", folder);
+    free(folder);
+    return ok;
+}
+
 static bool save(Rl *s)
 {
-    double start = seconds();
     json_t *curriculum = curriculum_state(&s->curriculum);
     TRY(curriculum != NULL);
     json_decref(s->run.recipe);
     s->run.recipe = json_pack("{s:o, s:f}", "curriculum", curriculum, "kl_coefficient", s->kl_coefficient);
-    TRY((s->run.recipe != NULL || fail("no memory for the state of a checkpoint")) && run_save(&s->run));
-    s->save_seconds = seconds() - start;
-    s->saved = s->run.step;
-    return true;
+    return (s->run.recipe != NULL || fail("no memory for the state of a checkpoint")) && run_save(&s->run);
 }
 
 // A judge or grader that ended the run must not cost what was learned before.
@@ -363,33 +409,42 @@ static bool fail_with_what_is_finished(Rl *s)
         return false;
     char *why = copy_text(error_text());
     TRY(why != NULL);
-    bool kept = s->saved == s->run.step || save(s);
+    bool kept = s->run.saved == s->run.step || save(s);
     kept ? fail("%s; step %" PRId64 " is saved, and --resume auto goes on from there", why, s->run.step)
          : fail_in("%s; and saving the last finished step failed", why);
     free(why);
     return false;
 }
 
-static bool train(Rl *s, bool *stopped)
+// A last checkpoint that cannot be written must not cost what was learned: the model is smaller. Fails in any case.
+static bool save_what_fits(Rl *s)
 {
-    *stopped = false;
-    if (s->run.step == 0)
-        TRY(evaluate_held_out(s));
-    while (s->run.step < s->run.steps && !*stopped) {
-        if (!step(s)) {
-            if (s->silence.size > 0) // what was learned before it stays
-                return (s->run.step == 0 || save(s)) && fail("%s", s->silence.data);
-            if (!s->untouched)
-                return false;
-            *stopped = signal_received() != 0; // while judges were waited for
-            return *stopped ? s->run.step == 0 || save(s) : fail_with_what_is_finished(s);
-        }
-        bool last = s->run.step == s->run.steps;
-        if (last || due(s->o.eval_every, s->run.step))
-            TRY(evaluate_held_out(s));
-        *stopped = !last && signal_received() != 0;
-        if (last || *stopped || due(s->o.save_every, s->run.step))
-            TRY(save(s));
+    char *why = copy_text(error_text());
+    if (why != NULL && s->run.step == s->run.steps)
+        export_policy(s) ? fail("%s; but the model after all %" PRId64 " steps is in %s/model", why, s->run.steps, s->o.out)
+                         : fail_in("%s; and neither could the model be written", why);
+    free(why);
+    return false;
+}
+
+// A step that failed: what it was, is said whatever signal has come meanwhile.
+static bool end_with_failure(Rl *s)
+{
+    if (error_kind() == ERROR_STOPPED)
+        return false;
+    if (s->silence.size > 0) // what was learned before it stays
+        return (s->run.step == 0 || save(s)) && fail("%s", s->silence.data);
+    return s->sampled ? false : fail_with_what_is_finished(s);
+}
+
+static bool train(Rl *s)
+{
+    TRY(evaluate_if_due(s));
+    while (s->run.step < s->run.steps) {
+        TRY(step(s) || end_with_failure(s));
+        if (run_save_due(&s->run)) // before an evaluation, which may take long, and is made again where it is missing
+            TRY(save(s) || save_what_fits(s));
+        TRY(evaluate_if_due(s));
     }
     return true;
 }
@@ -514,6 +569,22 @@ static bool open_others(Rl *s)
 
 static const char *reference_folder(const Rl *s) { return s->o.reference[0] != 0 ? s->o.reference : s->o.model; }
 
+// One question before the first step: of the first problem that the grader is asked about, answered with its reference.
+static bool greet_grader(Rl *s)
+{
+    for (int64_t i = 0; s->grader != NULL && i < s->prompts.count; i++) {
+        ShardEntry problem = document_entry(&s->prompts, i);
+        if (reward_weights(&s->rewards, problem.source)[REWARD_GRADER] == 0)
+            continue;
+        char *line = grader_question(&problem, problem.answer, problem.answer);
+        Text question = {line, line == NULL ? 0 : strlen(line)};
+        bool ok = line != NULL && grader_greet(s->grader, question);
+        free(line);
+        return ok;
+    }
+    return true;
+}
+
 static bool open_reference(Rl *s)
 {
     s->kl_coefficient = s->o.kl_coef;
@@ -595,6 +666,7 @@ static bool open_documents(Rl *s, Documents *documents, ShardFolders *folders, c
 {
     DocumentOptions reading = {.kind = SHARD_RL,
                                .seq_len = s->o.max_prompt_tokens,
+                               .seq_len_name = "--max-prompt-tokens",
                                .over_length = OVER_LENGTH_DROP,
                                .vocabulary = (int32_t)s->policy.config.vocabulary,
                                .tokenizer = tokenizer_hash(s->policy.tokenizer),
@@ -729,6 +801,11 @@ static bool open_run(Rl *s)
     s->run.optimizer = &s->optimizer;
     s->run.keep = (int)s->o.keep_checkpoints;
     s->run.log_every = s->o.log_every;
+    s->run.save_every = s->o.save_every;
+    s->run.save_minutes = s->o.save_minutes;
+    s->run.stop_within = s->o.stop_within;
+    s->run.export_dtype = s->o.export_dtype;
+    s->run.schedule = &s->schedule;
     s->run.template_name = template_name(s->policy.chat.kind);
     TRY(run_identity(&s->run, &s->options, &s->prompts, s->policy.tokenizer));
     TRY(run_identity_add(&s->run, "answer_checker", ANSWERS_VERSION));
@@ -736,7 +813,6 @@ static bool open_run(Rl *s)
                              run_identity_add(&s->run, "judge_prompt", judge_form_of(s->judge))));
     TRY(s->o.kl_coef == 0 || run_identity_add(&s->run, "reference", s->reference.hash));
     TRY(run_open(&s->run, &s->options, s->o.resume, &resumed));
-    s->saved = s->run.step;
     TRY(!resumed || resume(s));
     TRY((s->rollouts = path_join(s->o.out, "rollouts")) != NULL && rollouts_cut(s->rollouts, s->run.step));
     TRY((s->evaluations = path_join(s->o.out, "evaluations")) != NULL && rollouts_cut(s->evaluations, s->run.step));
@@ -750,40 +826,38 @@ static bool print_plan(const Rl *s)
     return fit_print(&s->fit, stdout);
 }
 
-static bool export_policy(Rl *s)
+static bool reinforce(Rl *s)
 {
-    char *folder = path_join(s->o.out, "model");
-    bool ok = folder != NULL &&
-              export_model(&s->policy.model, s->policy.tokenizer_folder.data, s->run.template_name, s->o.export_dtype, folder);
-    if (ok)
-        log_note(&s->run.log, "the model is in %s", folder);
-    free(folder);
-    return ok;
-}
-
-static bool reinforce(Rl *s, bool *stopped)
-{
-    *stopped = false;
     TRY(check_options(s) && open_rewards(s) && open_others(s));
-    if (s->judge != NULL && !judge_greet(s->judge, tell_of_waiting)) {
-        *stopped = signal_received() != 0;
-        if (*stopped)
-            printf("stopped by a signal while the judge was waited for; the same command begins again\n");
-        return *stopped;
-    }
+    TRY(s->judge == NULL || judge_greet(s->judge, tell_of_waiting));
     TRY(choose_memory(s) && open_reference(s) && open_policy(s) && open_prompts(s));
     plan_steps(s);
     if (s->o.plan)
         return print_plan(s);
-    TRY(open_optimizer(s) && open_run(s));
+    TRY(greet_grader(s) && open_optimizer(s) && open_run(s));
     s->begun = true;
-    TRY(train(s, stopped));
-    if (*stopped)
+    return train(s) && export_policy(s);
+}
+
+static bool stop(Rl *s)
+{
+    bool begins_again = s->run.step == 0 || !s->run.open;
+    if (s->updates > 0) {
         log_note(&s->run.log,
-                 s->run.step == 0 ? "stopped by a signal before the end of the first step; the same command begins again"
-                                  : "stopped by a signal and saved after step %" PRId64 "; the same command goes on",
+                 "stopped by a signal in the middle of step %" PRId64 "'s updates, of which no half is saved; %s; the same "
+                 "command %s",
+                 s->run.step + 1, run_what_stands(&s->run), s->run.saved > 0 ? "goes on" : "begins again");
+        return true;
+    }
+    TRY(begins_again || s->run.saved == s->run.step || save(s));
+    if (!s->run.open)
+        printf("stopped by a signal before the first step; the same command begins again\n");
+    else
+        log_note(&s->run.log,
+                 begins_again ? "stopped by a signal before the end of the first step; the same command begins again"
+                              : "stopped by a signal and saved after step %" PRId64 "; the same command goes on",
                  s->run.step);
-    return *stopped || export_policy(s);
+    return true;
 }
 
 static void close_all(Rl *s)
@@ -819,11 +893,16 @@ int main(int count, char **arguments)
 {
     threads_wait_asleep(arguments);
     Rl s = {0};
+    char answer[RUN_ANSWER];
     bool answered = false, stopped = false;
     bool understood = options_read(&s.options, train_rl_options(), &s.o, count, arguments);
     bool ok = understood && options_answer(&s.options, TRAIN_RL_USAGE, stdout, &answered);
-    if (ok && !answered)
-        ok = signals_install() && reinforce(&s, &stopped);
+    if (ok && !answered) {
+        run_stop_answer(answer, s.o.stop_within);
+        ok = signals_install(answer) && reinforce(&s);
+        stopped = !ok && error_kind() == ERROR_STOPPED;
+        ok = ok || (stopped && stop(&s));
+    }
     close_all(&s); // the terminal's line first, then the error
     if (!ok)
         fprintf(stderr, "train_rl: %s\n", error_text());

@@ -30,8 +30,8 @@
     ROW(adapt_low,          number,  "0.1", ">= 0 and <= 1",  data,      IDENTITY, "the band's lower end")                       \
     ROW(adapt_high,         number,  "0.9", ">= 0 and <= 1",  data,      IDENTITY, "the band's upper end")                       \
     ROW(adapt_rare,         number,  "0.1", ">= 0.001 and <= 1", data,   IDENTITY, "weight of a level outside of it")            \
-    ROW(epochs,             integer, "1", "> 0 and <= 1e6",   steps,     IDENTITY, "passes over the prompts")                    \
-    ROW(steps,              integer, "0", ">= 0",             steps,     IDENTITY, "rollout batches; 0: as many as the epochs have") \
+    ROW(epochs,             integer, "1", "> 0 and <= 1e6",   steps,     NEUTRAL,  "passes over the prompts")                    \
+    ROW(steps,              integer, "0", ">= 0",             steps,     NEUTRAL,  "rollout batches; 0: as many as the epochs have") \
     ROW(prompts_per_step,   integer, "128", "> 0",            steps,     IDENTITY, "of a rollout batch")                         \
     ROW(prompts_per_update, integer, "64", "> 0",             steps,     IDENTITY, "of an update")                               \
     ROW(update_epochs,      integer, "1", "> 0 and <= 1000",  steps,     IDENTITY, "times that a rollout batch is learned from") \
@@ -92,7 +92,9 @@
     ROW(eps,                number,  "1e-8", ">= 1e-30",      optimizer, IDENTITY, "AdamW's epsilon")                            \
     ROW(out,                folder,  "", "required",          run,       NEUTRAL,  "checkpoints, log, rollouts, and the model at the end") \
     ROW(resume,             text,    "auto", "",              run,       NEUTRAL,  "auto: newest of --out; none; or a folder")   \
-    ROW(save_every,         integer, "0", ">= 0",             run,       NEUTRAL,  "steps; 0: at the end and on a signal")       \
+    ROW(save_every,         integer, "500", ">= 0",           run,       NEUTRAL,  "steps between checkpoints; 0: only by time")   \
+    ROW(save_minutes,       number,  "20", ">= 0",            run,       NEUTRAL,  "or minutes, whichever is first; 0: only by steps") \
+    ROW(stop_within,        number,  "25", ">= 0",            run,       NEUTRAL,  "seconds from a signal to the end of it all") \
     ROW(keep_checkpoints,   integer, "3", "> 0 and <= 1e6",   run,       NEUTRAL,  "older ones are removed")                     \
     ROW(eval_every,         integer, "0", ">= 0",             run,       NEUTRAL,  "steps; 0: at start and end")                 \
     ROW(eval_samples,       integer, "1", "> 0 and <= 65536", run,       NEUTRAL,  "responses to a held-out problem; 1: the greedy one") \

@@ -48,7 +48,12 @@ static double seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static bool due(int64_t every, int64_t step) { return every > 0 && step % every == 0; }
+// After a signal a step is finished if it can be in time, and else given up: it has changed nothing before its end.
+static bool go_on(const Sft *s, double start, int64_t done, int64_t all)
+{
+    double each = done > 0 ? (seconds() - start) / (double)done : 0;
+    return (done > 0 && run_has_time(&s->run, each * (double)(all - done))) || signal_checked("");
+}
 
 // One update: every micro-batch forward and back, then the clipped gradient through AdamW. Nothing that is not finite gets there.
 static bool train_step(Sft *s)
@@ -61,6 +66,7 @@ static bool train_step(Sft *s)
     TRY(gradients_clear(&s->model));
     for (int64_t m = 0; m < step->plan.micro_batches; m++) {
         const Ragged *batch = &step->batches[m];
+        TRY(go_on(s, start, m, step->plan.micro_batches));
         TRY(model_forward(&s->model, batch));
         TRY(model_loss(&s->model, batch, 1.0 / (double)step->plan.trained_tokens, &loss));
         level_losses_add(&levels, &s->data, &step->plan, m, batch, model_loss_logprobs(&s->model));
@@ -68,9 +74,9 @@ static bool train_step(Sft *s)
     }
     TRY(gradient_norm(&s->model, &norm));
     if (!loss.finite || !isfinite(norm))
-        return fail("step %" PRId64 ": the %s is not finite; the weights are those before it and the last checkpoint stands; "
-                    "lower --lr, or look at the documents of this step (./prepare --inspect --step)",
-                    s->run.step + 1, loss.finite ? "gradient" : "loss");
+        return fail("step %" PRId64 ": the %s is not finite; %s; lower --lr, or look at the documents of this step (./prepare "
+                    "--inspect --step)",
+                    s->run.step + 1, loss.finite ? "gradient" : "loss", run_what_stands(&s->run));
     bool clip = s->o.grad_clip > 0 && norm > s->o.grad_clip;
     TRY(optimizer_step(&s->optimizer, &s->model, rate, clip ? s->o.grad_clip / norm : 1));
     s->run.step++;
@@ -78,20 +84,41 @@ static bool train_step(Sft *s)
     return run_report(&s->run, &report);
 }
 
-static bool train(Sft *s, bool *stopped)
+static bool export_trained(Sft *s)
 {
-    *stopped = false;
-    if (s->run.step == 0)
-        TRY(run_evaluate(&s->run, &s->held_out));
+    char *folder = path_join(s->o.out, "model");
+    bool ok = folder != NULL && export_model(&s->model, s->tokenizer_folder, s->run.template_name, s->o.export_dtype, folder);
+    if (ok)
+        log_note(&s->run.log, "the model is in %s", folder);
+    free(folder);
+    return ok;
+}
+
+// A last checkpoint that cannot be written must not cost what was learned: the model is smaller. Fails in any case.
+static bool save_what_fits(Sft *s)
+{
+    char *why = copy_text(error_text());
+    if (why != NULL && s->run.step == s->run.steps)
+        export_trained(s) ? fail("%s; but the model after all %" PRId64 " steps is in %s/model", why, s->run.steps, s->o.out)
+                          : fail_in("%s; and neither could the model be written", why);
+    free(why);
+    return false;
+}
+
+static bool evaluate_if_due(Sft *s)
+{
+    return !run_evaluation_due(&s->run, s->o.eval_every) || run_evaluate(&s->run, &s->held_out);
+}
+
+static bool train(Sft *s)
+{
+    TRY(evaluate_if_due(s));
     TRY((s->prefetch = prefetch_open(&s->loader, s->run.step, s->run.steps)) != NULL);
-    while (s->run.step < s->run.steps && !*stopped) {
+    while (s->run.step < s->run.steps) {
         TRY(train_step(s));
-        bool last = s->run.step == s->run.steps;
-        if (last || due(s->o.eval_every, s->run.step))
-            TRY(run_evaluate(&s->run, &s->held_out));
-        *stopped = !last && signal_received() != 0;
-        if (last || *stopped || due(s->o.save_every, s->run.step))
-            TRY(run_save(&s->run));
+        if (run_save_due(&s->run)) // before an evaluation, which may take long, and is made again where it is missing
+            TRY(run_save(&s->run) || save_what_fits(s));
+        TRY(evaluate_if_due(s));
     }
     return true;
 }
@@ -114,14 +141,10 @@ static bool open_config(Sft *s)
 
 static bool open_tokenizer(Sft *s)
 {
-    bool there = false;
-    if (s->tokenizer_folder != NULL) {
-        char *file = path_join(s->tokenizer_folder, "tokenizer.json");
-        TRY(file != NULL);
-        there = file_exists(file);
-        free(file);
-    }
-    if (!there) {
+    PathKind kind = PATH_NONE;
+    if (s->tokenizer_folder != NULL)
+        TRY(path_in_folder_kind(&kind, s->tokenizer_folder, "tokenizer.json"));
+    if (kind != PATH_FILE) {
         if (s->o.tokenizer[0] != 0)
             return fail("--tokenizer %s: there is no tokenizer.json in it", s->o.tokenizer);
         s->tokenizer_folder = NULL; // rows of ids need none; others are refused where they are read
@@ -264,6 +287,11 @@ static bool open_run(Sft *s)
     s->run.optimizer = &s->optimizer;
     s->run.keep = (int)s->o.keep_checkpoints;
     s->run.log_every = s->o.log_every;
+    s->run.save_every = s->o.save_every;
+    s->run.save_minutes = s->o.save_minutes;
+    s->run.stop_within = s->o.stop_within;
+    s->run.export_dtype = s->o.export_dtype;
+    s->run.schedule = &s->schedule;
     s->run.template_name = template_name(s->chat.kind);
     TRY(run_identity(&s->run, &s->options, &s->data, s->tokenizer));
     TRY(run_open(&s->run, &s->options, s->o.resume, &resumed));
@@ -344,35 +372,42 @@ static bool print_plan(const Sft *s)
     return fflush(stdout) == 0 || fail_errno("writing the plan");
 }
 
-static bool fine_tune(Sft *s, bool *stopped)
+static bool fine_tune(Sft *s)
 {
-    *stopped = false;
     TRY(open_all(s));
     if (s->o.plan)
         return print_plan(s);
     TRY(open_run(s));
     s->begun = true;
-    TRY(train(s, stopped));
-    char *folder = path_join(s->o.out, "model");
-    bool ok = folder != NULL &&
-              (*stopped || export_model(&s->model, s->tokenizer_folder, s->run.template_name, s->o.export_dtype, folder));
-    if (ok && *stopped)
-        log_note(&s->run.log, "stopped by a signal and saved after step %" PRId64 "; the same command goes on", s->run.step);
-    else if (ok)
-        log_note(&s->run.log, "the model is in %s", folder);
-    free(folder);
-    return ok;
+    return train(s) && export_trained(s);
+}
+
+// What a signal leaves is whole: weights change at the end of a step.
+static bool stop(Sft *s)
+{
+    if (!s->run.open || s->run.step == 0) {
+        printf("stopped by a signal before the end of the first step; the same command begins again\n");
+        return true;
+    }
+    TRY(s->run.saved == s->run.step || run_save(&s->run));
+    log_note(&s->run.log, "stopped by a signal and saved after step %" PRId64 "; the same command goes on", s->run.step);
+    return true;
 }
 
 int main(int count, char **arguments)
 {
     threads_wait_asleep(arguments);
     Sft s = {0};
+    char answer[RUN_ANSWER];
     bool answered = false, stopped = false;
     bool understood = options_read(&s.options, train_sft_options(), &s.o, count, arguments);
     bool ok = understood && options_answer(&s.options, TRAIN_SFT_USAGE, stdout, &answered);
-    if (ok && !answered)
-        ok = signals_install() && fine_tune(&s, &stopped);
+    if (ok && !answered) {
+        run_stop_answer(answer, s.o.stop_within);
+        ok = signals_install(answer) && fine_tune(&s);
+        stopped = !ok && error_kind() == ERROR_STOPPED;
+        ok = ok || (stopped && stop(&s));
+    }
     close_all(&s); // the terminal's line first, then the error
     if (!ok)
         fprintf(stderr, "train_sft: %s\n", error_text());

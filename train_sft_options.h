@@ -35,8 +35,8 @@
     ROW(skip_bad_rows,      integer, "0", ">= 0",             data,      NEUTRAL,  "rows that may be refused")                   \
     ROW(order,              choice,  "random", "random|sorted|shuffled|mixed", data, IDENTITY, "of an epoch's documents (sorted: easy to hard)") \
     ROW(mix,                repeated, "", "",                 data,      IDENTITY, "weights for mixed: level:1=4 or source:math=0.5") \
-    ROW(epochs,             integer, "3", "> 0 and <= 1e6",   steps,     IDENTITY, "passes over the data")                       \
-    ROW(steps,              integer, "0", ">= 0",             steps,     IDENTITY, "updates; 0: as many as the epochs have")     \
+    ROW(epochs,             integer, "3", "> 0 and <= 1e6",   steps,     NEUTRAL,  "passes over the data")                       \
+    ROW(steps,              integer, "0", ">= 0",             steps,     NEUTRAL,  "updates; 0: as many as the epochs have")     \
     ROW(global_batch,       integer, "128", "> 0",            steps,     IDENTITY, "documents in an update")                     \
     ROW(micro_batch_tokens, integer, "16384", "> 0",          steps,     IDENTITY, "tokens worked on at once")                   \
     ROW(slots,              integer, "8", "> 0 and <= 4096",  steps,     IDENTITY, "micro-batches are a multiple of this")       \
@@ -54,7 +54,9 @@
     ROW(eps,                number,  "1e-8", ">= 1e-30",      optimizer, IDENTITY, "AdamW's epsilon")                            \
     ROW(out,                folder,  "", "required",          run,       NEUTRAL,  "checkpoints, log, and the model at the end") \
     ROW(resume,             text,    "auto", "",              run,       NEUTRAL,  "auto: newest of --out; none; or a folder")   \
-    ROW(save_every,         integer, "0", ">= 0",             run,       NEUTRAL,  "steps; 0: at the end and on a signal")       \
+    ROW(save_every,         integer, "500", ">= 0",           run,       NEUTRAL,  "steps between checkpoints; 0: only by time")   \
+    ROW(save_minutes,       number,  "20", ">= 0",            run,       NEUTRAL,  "or minutes, whichever is first; 0: only by steps") \
+    ROW(stop_within,        number,  "25", ">= 0",            run,       NEUTRAL,  "seconds from a signal to the end of it all") \
     ROW(keep_checkpoints,   integer, "3", "> 0 and <= 1e6",   run,       NEUTRAL,  "older ones are removed")                     \
     ROW(eval_every,         integer, "0", ">= 0",             run,       NEUTRAL,  "steps; 0: at start and end")                 \
     ROW(log_every,          integer, "1", "> 0",              run,       NEUTRAL,  "steps between lines on the terminal")        \

@@ -34,6 +34,16 @@ bool fail_errno(const char *format, ...) PRINTF_LIKE(1, 2); // fail, with strerr
 const char *error_text(void);                               // the chain, "" if there is none
 void error_clear(void);
 
+// What began the chain: a caller that can go on without something must know that it is not there, or damaged, and not only out of
+// reach for now; and one that has been asked to stop must know that this is why.
+typedef enum ErrorKind {
+    ERROR_OTHER,
+    ERROR_SYSTEM, // the system said no: no memory, or fail_errno, but for a file that is not there
+    ERROR_STOPPED // a signal asks the program to stop, and what was under way was given up
+} ErrorKind;
+ErrorKind error_kind(void);
+bool fail_as(ErrorKind kind, const char *format, ...) PRINTF_LIKE(2, 3); // fail, of another kind than ERROR_OTHER
+
 #define TRY(x)                                                                                                                   \
     do {                                                                                                                         \
         if (!(x))                                                                                                                \
@@ -80,7 +90,16 @@ typedef struct MappedFile {
 bool file_map(MappedFile *file, const char *path);
 void file_unmap(MappedFile *file);
 bool file_read(Bytes *out, const char *path, size_t limit); // whole file; an error if it is larger than limit bytes
-bool file_exists(const char *path);                         // a regular file
+
+// What a path leads to; links are followed. "Not there" is said only where the system says so: a file system that is away, or a
+// folder that may not be looked into, is an error (false), since what is taken for absent is made anew, and somebody's work
+// written over.
+typedef enum PathKind { PATH_NONE, PATH_FILE, PATH_FOLDER, PATH_OTHER } PathKind;
+bool path_kind(PathKind *kind, const char *path);
+bool path_in_folder_kind(PathKind *kind, const char *folder, const char *name);
+
+// The same at a glance, for what may as well be left undone: whatever cannot be told is a no.
+bool file_exists(const char *path); // a regular file
 bool folder_exists(const char *path);
 
 // Written beside its target under a temporary name; commit: fsync, rename, fsync of the folder. Until then the old file stands.

@@ -6,6 +6,7 @@
 
 enum { CHAIN = 4096 };
 static _Thread_local char chain[CHAIN];
+static _Thread_local ErrorKind kind_of_chain;
 
 // Names from files end up here: what would move a terminal's cursor is shown as '?'.
 static void make_printable(char *text)
@@ -15,15 +16,31 @@ static void make_printable(char *text)
             *text = '?';
 }
 
-bool fail(const char *format, ...)
+static bool begin(ErrorKind kind, const char *format, va_list arguments)
 {
     char text[CHAIN]; // an argument may be error_text() itself
-    va_list arguments;
-    va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
     make_printable(text);
     memcpy(chain, text, sizeof chain);
+    kind_of_chain = kind;
+    return false;
+}
+
+bool fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    begin(ERROR_OTHER, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+bool fail_as(ErrorKind kind, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    begin(kind, format, arguments);
+    va_end(arguments);
     return false;
 }
 
@@ -49,9 +66,15 @@ bool fail_errno(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    return fail("%s: %s", what, strerror(number));
+    return fail_as(number == ENOENT || number == ENOTDIR ? ERROR_OTHER : ERROR_SYSTEM, "%s: %s", what, strerror(number));
 }
 
 const char *error_text(void) { return chain; }
 
-void error_clear(void) { chain[0] = 0; }
+ErrorKind error_kind(void) { return kind_of_chain; }
+
+void error_clear(void)
+{
+    chain[0] = 0;
+    kind_of_chain = ERROR_OTHER;
+}

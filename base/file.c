@@ -17,7 +17,12 @@ static bool open_regular(int *descriptor, size_t *size, const char *path)
     if (fd < 0)
         return fail_errno("%s", path);
     struct stat facts;
-    if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode)) {
+    if (fstat(fd, &facts) != 0) {
+        fail_errno("%s", path);
+        close(fd);
+        return false;
+    }
+    if (!S_ISREG(facts.st_mode)) {
         close(fd);
         return fail("%s: not a regular file", path);
     }
@@ -79,16 +84,39 @@ bool file_read(Bytes *out, const char *path, size_t limit)
     return ok;
 }
 
-bool file_exists(const char *path)
+static bool look(PathKind *kind, const char *path) // false: it cannot be told, and errno says why
 {
     struct stat facts;
-    return stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
+    *kind = PATH_NONE;
+    if (stat(path, &facts) != 0)
+        return errno == ENOENT || errno == ENOTDIR;
+    *kind = S_ISREG(facts.st_mode) ? PATH_FILE : S_ISDIR(facts.st_mode) ? PATH_FOLDER : PATH_OTHER;
+    return true;
+}
+
+bool path_kind(PathKind *kind, const char *path)
+{
+    return look(kind, path) || fail_errno("%s: looking whether it is there", path);
+}
+
+bool path_in_folder_kind(PathKind *kind, const char *folder, const char *name)
+{
+    char *path = path_join(folder, name);
+    bool ok = path != NULL && path_kind(kind, path);
+    free(path);
+    return ok;
+}
+
+bool file_exists(const char *path)
+{
+    PathKind kind;
+    return look(&kind, path) && kind == PATH_FILE;
 }
 
 bool folder_exists(const char *path)
 {
-    struct stat facts;
-    return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+    PathKind kind;
+    return look(&kind, path) && kind == PATH_FOLDER;
 }
 
 char *path_join(const char *folder, const char *name)
@@ -221,9 +249,9 @@ bool folder_make(const char *path)
             break;
     }
     free(part);
-    if (ok && !folder_exists(path))
-        return fail("%s: there is a file where a folder should be", path);
-    return ok;
+    PathKind kind;
+    TRY(ok && path_kind(&kind, path));
+    return kind == PATH_FOLDER || fail("%s: there is a file where a folder should be", path);
 }
 
 bool folder_temporary(char **path, const char *name)
@@ -252,7 +280,12 @@ bool folder_list(char ***names, size_t *count, const char *path)
         return fail_errno("%s: listing the folder", path);
     size_t capacity = 0;
     bool ok = true;
-    for (struct dirent *entry; ok && (entry = readdir(folder)) != NULL;) {
+    for (struct dirent *entry; ok;) {
+        errno = 0;
+        if ((entry = readdir(folder)) == NULL) {
+            ok = errno == 0 || fail_errno("%s: listing the folder", path);
+            break;
+        }
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         char *name = copy_text(entry->d_name);

@@ -262,8 +262,7 @@ bool http_next(HttpPool *pool, HttpResponse *response, double seconds)
         TRY(move(pool));
         if (take_finished(pool, response))
             return true;
-        if (signal_received() != 0)
-            return fail("stopped by a signal while waiting for a server");
+        TRY(signal_checked(" while waiting for a server"));
         double left = end - http_clock();
         if (!(left > 0))
             return true;

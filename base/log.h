@@ -48,11 +48,17 @@ bool log_sync(RunLog *log); // on disk; before a checkpoint that says how far th
 
 // Keeps the lines with "step" <= step, whole or not at all; -1 empties the file, and a file that is not there stays so. A half
 // last line is dropped; any other line that is no object with a step is an error with its number, and the file stands as it was.
-bool log_cut(const char *path, int64_t step);
+// facts (NULL: nobody asks): what the log was about.
+typedef struct LogFacts {
+    int64_t last;      // the last step that it had, before it was cut; 0: none
+    int64_t evaluated; // the last step with an event "eval" that it keeps; -1: none
+} LogFacts;
+bool log_cut(const char *path, int64_t step, LogFacts *facts);
 
 // Fields that come from the clock or the machine, and may differ between two runs of the same bits.
 bool log_is_wall_clock(const char *name);
 
+double log_seconds(void);   // of a clock that never goes back
 uint64_t memory_peak(void); // bytes of this process at most so far
 
 #ifdef __cplusplus

@@ -4,8 +4,6 @@
 
 #include "base/log.h"
 
-double log_seconds(void); // of a clock that never goes back
-
 void log_terminal_open(RunLog *log);
 void log_terminal_close(RunLog *log);
 void log_terminal_step(RunLog *log, int64_t step, const LogField *fields, size_t count, double now);

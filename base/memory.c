@@ -25,7 +25,7 @@ void *allocate(size_t count, size_t size)
     rounded &= ~(size_t)63;
     void *p = aligned_alloc(64, rounded);
     if (p == NULL) {
-        fail("no memory for %zu bytes", bytes);
+        fail_as(ERROR_SYSTEM, "no memory for %zu bytes", bytes);
         return NULL;
     }
     memset(p, 0, rounded);
@@ -45,7 +45,7 @@ bool grow(void *pointer_to_array, size_t *capacity, size_t wanted, size_t size)
     memcpy(&old, pointer_to_array, sizeof old); // the caller's pointer, of whatever type it is
     void *p = realloc(old, bytes);
     if (p == NULL)
-        return fail("no memory for %zu bytes", bytes);
+        return fail_as(ERROR_SYSTEM, "no memory for %zu bytes", bytes);
     memcpy(pointer_to_array, &p, sizeof p);
     *capacity = larger;
     return true;
@@ -55,6 +55,6 @@ char *copy_text(const char *text)
 {
     char *copy = strdup(text);
     if (copy == NULL)
-        fail("no memory for a text of %zu bytes", strlen(text));
+        fail_as(ERROR_SYSTEM, "no memory for a text of %zu bytes", strlen(text));
     return copy;
 }

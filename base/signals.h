@@ -1,6 +1,7 @@
-// Signals that ask a run to stop: SIGINT, SIGTERM, SIGHUP (a closed terminal) and SIGUSR1 (Slurm's --signal=USR1@600). The first
-// sets a flag: the program finishes its step, saves, and exits with EXIT_STOPPED. The second ends the process at once, with status
-// 130; what was saved before is whole. A closed pipe and a file's size limit are errors of a write, not signals.
+// Signals that ask a program to stop: SIGINT, SIGTERM, SIGHUP (a closed terminal) and SIGUSR1 (Slurm's --signal=USR1@600). The
+// first is answered on standard error at once and sets a flag: the program gives up what it can make again, saves, and exits with
+// EXIT_STOPPED. The second ends the process at once, with status 130; what was saved before is whole. A closed pipe and a file's
+// size limit are errors of a write, not signals.
 #ifndef BASE_SIGNALS_H
 #define BASE_SIGNALS_H
 
@@ -12,8 +13,11 @@ extern "C" {
 
 enum { EXIT_STOPPED = 75, EXIT_AT_ONCE = 130 }; // EX_TEMPFAIL: start the same command again
 
-bool signals_install(void);
-int signal_received(void); // the first one's number, 0 if there was none
+// answer: the line that the first signal is answered with, which stays where it is; NULL: nothing is said.
+bool signals_install(const char *answer);
+int signal_received(void);             // the first one's number, 0 if there was none
+double signal_seconds(void);           // since then; below 0: there was none
+bool signal_checked(const char *what); // true; or false after a failure of kind ERROR_STOPPED, "stopped by a signal WHAT"
 
 #ifdef __cplusplus
 }

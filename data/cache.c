@@ -100,7 +100,9 @@ static bool prepare_cached(ShardFolders *folders, const char *cache, PrepareOpti
     TRY(content_key(&key, options));
     bool ok = bytes_printf(&out, "%s/%016" PRIx64, cache, key) && bytes_printf(&part, "%s/%s", out.data, name) &&
               bytes_printf(&split, "%s/split.json", out.data);
-    if (ok && !file_exists(split.data)) {
+    PathKind prepared = PATH_NONE;
+    ok = ok && path_kind(&prepared, split.data);
+    if (ok && prepared != PATH_FILE) {
         options->out = out.data;
         ok = folder_make(cache) && prepare(&folders->report, options);
         folders->prepared = true;

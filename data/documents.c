@@ -67,6 +67,8 @@ static void cut(Document *doc, int32_t most)
     doc->span_count = spans;
 }
 
+static const char *length_name(const DocumentOptions *o) { return o->seq_len_name == NULL ? "--seq-len" : o->seq_len_name; }
+
 static bool fit(Opening *o, Document *doc, const ShardEntry *entry, const char *path, bool *kept)
 {
     Documents *d = o->documents;
@@ -75,8 +77,8 @@ static bool fit(Opening *o, Document *doc, const ShardEntry *entry, const char *
     if (doc->length <= most)
         return true;
     if (o->options->over_length == OVER_LENGTH_ERROR)
-        return fail("%s: record %.*s has %" PRId32 " tokens, more than --seq-len %" PRId32, path,
-                    (int)(entry->id.size < 80 ? entry->id.size : 80), entry->id.data, doc->length, most);
+        return fail("%s: record %.*s has %" PRId32 " tokens, more than %s %" PRId32, path,
+                    (int)(entry->id.size < 80 ? entry->id.size : 80), entry->id.data, doc->length, length_name(o->options), most);
     if (o->options->over_length == OVER_LENGTH_CUT)
         cut(doc, most);
     *kept = o->options->over_length == OVER_LENGTH_CUT && doc->trained > 0;
@@ -232,7 +234,7 @@ static bool open_all(Opening *o, const char *const *paths, size_t count)
     Documents *d = o->documents;
     const DocumentOptions *options = o->options;
     if (options->seq_len < 2 || options->seq_len > SEQ_LEN_MOST)
-        return fail("--seq-len %" PRId64 ": must be from 2 to %d", options->seq_len, SEQ_LEN_MOST);
+        return fail("%s %" PRId64 ": must be from 2 to %d", length_name(options), options->seq_len, SEQ_LEN_MOST);
     if (options->kind == SHARD_RL && options->over_length == OVER_LENGTH_CUT)
         return fail("--over-length cut: a prompt that is cut asks another question; drop it, or take error");
     size_t none;
@@ -240,9 +242,9 @@ static bool open_all(Opening *o, const char *const *paths, size_t count)
     for (size_t i = 0; i < count; i++)
         TRY(add_path(o, paths[i]));
     if (d->count == 0)
-        return fail("%s%s: nothing to train on: of %" PRId64 " records, %" PRId64 " are longer than --seq-len %" PRId64,
+        return fail("%s%s: nothing to train on: of %" PRId64 " records, %" PRId64 " are longer than %s %" PRId64,
                     count > 0 ? paths[0] : "no folder", count > 1 ? " and others" : "", d->records, d->too_long,
-                    options->seq_len);
+                    length_name(options), options->seq_len);
     return take_list(o);
 }
 

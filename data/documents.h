@@ -15,12 +15,13 @@ enum { LEVELS = 6 }; // difficulties 0 (unknown) to 5
 typedef enum OverLength { OVER_LENGTH_DROP, OVER_LENGTH_CUT, OVER_LENGTH_ERROR } OverLength;
 
 typedef struct DocumentOptions {
-    ShardKind kind;         // shards of the other kind are refused, with where they belong
-    int64_t seq_len;        // the longest document, in tokens; at least 2
-    OverLength over_length; // a longer one is dropped, cut to its first seq_len tokens, or refused
-    int32_t vocabulary;     // rows of the embedding: a shard with an id from there on is refused
-    uint64_t tokenizer;     // tokenizer_hash of the one at hand; 0: there is none, and only rows of ids are read
-    TemplateKind template_; // the model's; shards rendered otherwise are refused. TEMPLATE_UNKNOWN: any
+    ShardKind kind;           // shards of the other kind are refused, with where they belong
+    int64_t seq_len;          // the longest document, in tokens; at least 2
+    const char *seq_len_name; // its option, for errors; NULL: --seq-len
+    OverLength over_length;   // a longer one is dropped, cut to its first seq_len tokens, or refused
+    int32_t vocabulary;       // rows of the embedding: a shard with an id from there on is refused
+    uint64_t tokenizer;       // tokenizer_hash of the one at hand; 0: there is none, and only rows of ids are read
+    TemplateKind template_;   // the model's; shards rendered otherwise are refused. TEMPLATE_UNKNOWN: any
 } DocumentOptions;
 
 typedef struct Document {

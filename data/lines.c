@@ -28,7 +28,7 @@ static bool await_bytes(const LineReader *r)
         if (ready > 0 || (ready < 0 && errno != EINTR))
             return true; // what is wrong, if anything is, read says
         if (signal_received() != 0)
-            return fail("%s: stopped by a signal while waiting for more", r->path);
+            return fail_as(ERROR_STOPPED, "%s: stopped by a signal while waiting for more", r->path);
     }
 }
 

@@ -107,10 +107,11 @@ static bool may_replace(const char *folder, bool inside)
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++) {
         char *path = path_join(folder, names[i]);
-        bool deeper = path != NULL && folder_exists(path);
-        ok = path != NULL &&
-             ((is_ours(names[i], inside) && !(inside && deeper)) ||
-              fail("%s: this is none of what ./prepare writes, and would be lost; move it, or take another --out", path));
+        PathKind kind = PATH_NONE;
+        ok = path != NULL && path_kind(&kind, path);
+        bool deeper = kind == PATH_FOLDER;
+        ok = ok && ((is_ours(names[i], inside) && !(inside && deeper)) ||
+                    fail("%s: this is none of what ./prepare writes, and would be lost; move it, or take another --out", path));
         ok = ok && (!deeper || may_replace(path, true));
         free(path);
     }
@@ -126,9 +127,11 @@ static bool resolve(Bytes *out, const char *path)
     free(real);
     while (ok && out->size > 1 && out->data[out->size - 1] == '/')
         out->data[--out->size] = 0;
-    if (ok && file_exists(out->data))
+    PathKind kind;
+    TRY(ok && path_kind(&kind, out->data));
+    if (kind == PATH_FILE)
         return fail("%s: there is a file where the folder should be", out->data);
-    return ok && (!folder_exists(out->data) || may_replace(out->data, false));
+    return kind != PATH_FOLDER || may_replace(out->data, false);
 }
 
 // A folder of its own beside the output: no other process, dead or alive, has put anything into it.

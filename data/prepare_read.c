@@ -246,7 +246,7 @@ static bool settle(Reader *reader, Row *row)
 
 static bool read_block(Reader *reader)
 {
-    bool ok = signal_received() == 0 || fail("stopped by a signal; nothing was written");
+    bool ok = signal_checked("; nothing was written");
     int64_t first = reader->job->report->rows;
 #pragma omp parallel for schedule(dynamic, 4) num_threads(reader->threads)
     for (size_t i = 0; i < reader->count; i++)

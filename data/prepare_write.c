@@ -165,8 +165,7 @@ static bool write_all(Writer *w)
     TRY(sorter_sort(w->job->spool));
     TRY(sorter_next(w->job->spool, &key, &data, &size));
     for (int64_t n = 0; key != NULL; n++) {
-        if (n % SIGNAL_EVERY == 0 && signal_received() != 0)
-            return fail("stopped by a signal; nothing was written");
+        TRY(n % SIGNAL_EVERY != 0 || signal_checked("; nothing was written"));
         TRY(write_record(w, key, data));
         TRY(sorter_next(w->job->spool, &key, &data, &size));
     }

@@ -139,12 +139,13 @@ static bool recognise_folder(ChatTemplate *chat, const char *folder)
 {
     snprintf(chat->origin, sizeof chat->origin, "%s has no chat template", folder);
     char *path = path_join(folder, "chat_template.jinja"), *config = path_join(folder, "tokenizer_config.json");
-    bool ok = path != NULL && config != NULL;
-    if (ok && file_exists(path)) {
+    PathKind own = PATH_NONE, configured = PATH_NONE;
+    bool ok = path != NULL && config != NULL && path_kind(&own, path) && path_kind(&configured, config);
+    if (ok && own == PATH_FILE) {
         Bytes jinja = {0};
         ok = file_read(&jinja, path, TEMPLATE_LIMIT) && take_own(chat, jinja.data, jinja.size, path);
         bytes_free(&jinja);
-    } else if (ok && file_exists(config)) {
+    } else if (ok && configured == PATH_FILE) {
         ok = recognise_config(chat, config);
     }
     free(path);

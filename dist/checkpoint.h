@@ -21,6 +21,12 @@ typedef struct StateTensor {
     void *context;
 } StateTensor;
 
+// What a checkpoint of these takes on disk, but for its manifest: some hundred bytes for each of them.
+bool checkpoint_bytes(uint64_t *bytes, const StateTensor *tensors, size_t count);
+
+// How many folders step-N are in folder, none if it is not there.
+bool checkpoint_count(int64_t *count, const char *folder);
+
 // Saves into folder (OUT/checkpoints); state is borrowed. Then keeps the newest `keep` (0: all) up to this step. Checkpoints of
 // later steps belong to a run that was given up, and are renamed to step-M.abandoned. A value that is not finite or can't be
 // read, or a disk without room fails, and leaves the older checkpoints as they were. One process saves into a folder at a time:
@@ -28,7 +34,8 @@ typedef struct StateTensor {
 bool checkpoint_save(const char *folder, int64_t step, const StateTensor *tensors, size_t count, json_t *state, int keep);
 
 // The newest whole checkpoint (manifest valid, all files there, every checksum right): its path and step; -1 if there is none.
-// Broken ones are skipped, and a line about each is appended to warnings (may be NULL). Fails only if folder can't be listed.
+// Broken ones are skipped, and a line about each is appended to warnings (may be NULL). Fails if the folder can't be listed, and
+// where a checkpoint may be whole but can't be read now: going on from an older one would write over it.
 bool checkpoint_newest(Bytes *path, int64_t *step, const char *folder, Bytes *warnings);
 
 typedef struct Checkpoint Checkpoint;

@@ -72,11 +72,17 @@ static bool is_whole(const char *path, int64_t step)
     return ok;
 }
 
+// A damaged checkpoint is passed over. One that cannot be read now may be whole, and ends the search: what comes after an older
+// one is written over it.
+static const char READ_LATER[] = "the newest checkpoint cannot be read (if it stays so, name an older one with --resume FOLDER)";
+
 bool checkpoint_newest(Bytes *path, int64_t *step, const char *folder, Bytes *warnings)
 {
     bytes_clear(path);
     *step = -1;
-    if (!folder_exists(folder))
+    PathKind kind;
+    TRY(path_kind(&kind, folder));
+    if (kind == PATH_NONE)
         return true;
     int64_t *steps;
     size_t count;
@@ -84,8 +90,9 @@ bool checkpoint_newest(Bytes *path, int64_t *step, const char *folder, Bytes *wa
     bool ok = true;
     for (size_t i = 0; ok && *step < 0 && i < count; i++) {
         char *candidate = step_path(folder, steps[i]);
-        ok = candidate != NULL;
-        if (ok && is_whole(candidate, steps[i])) {
+        bool whole = candidate != NULL && is_whole(candidate, steps[i]);
+        ok = candidate != NULL && (whole || error_kind() != ERROR_SYSTEM || fail_in("%s", READ_LATER));
+        if (ok && whole) {
             *step = steps[i];
             ok = bytes_text(path, candidate);
         } else if (ok && warnings != NULL) {
@@ -99,6 +106,21 @@ bool checkpoint_newest(Bytes *path, int64_t *step, const char *folder, Bytes *wa
     return ok;
 }
 
+bool checkpoint_count(int64_t *count, const char *folder)
+{
+    PathKind kind;
+    int64_t *steps;
+    size_t found;
+    *count = 0;
+    TRY(path_kind(&kind, folder));
+    if (kind == PATH_NONE)
+        return true;
+    TRY(steps_list(&steps, &found, folder));
+    free(steps);
+    *count = (int64_t)found;
+    return true;
+}
+
 bool leftovers_remove(const char *folder)
 {
     char **names;
@@ -110,8 +132,9 @@ bool leftovers_remove(const char *folder)
         bool step = mark != NULL && strncmp(names[i], "step-", 5) == 0;
         bool hint = mark != NULL && strncmp(names[i], "latest.tmp-", 11) == 0;
         char *path = step || hint ? path_join(folder, names[i]) : NULL;
+        PathKind kind;
         if (step)
-            ok = path != NULL && (!folder_exists(path) || folder_remove(path));
+            ok = path != NULL && path_kind(&kind, path) && (kind != PATH_FOLDER || folder_remove(path));
         else if (hint)
             ok = path != NULL && (unlink(path) == 0 || fail_errno("%s: removing it", path));
         free(path);
@@ -123,7 +146,9 @@ bool leftovers_remove(const char *folder)
 static bool rename_aside(const char *path, const char *ending)
 {
     Bytes aside = {0};
-    bool ok = bytes_printf(&aside, "%s%s", path, ending) && (!folder_exists(aside.data) || folder_remove(aside.data));
+    PathKind kind;
+    bool ok = bytes_printf(&aside, "%s%s", path, ending) && path_kind(&kind, aside.data) &&
+              (kind == PATH_NONE || folder_remove(aside.data));
     if (ok && rename(path, aside.data) != 0)
         ok = fail_errno("renaming %s to %s", path, aside.data);
     bytes_free(&aside);

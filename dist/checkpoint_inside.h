@@ -5,7 +5,7 @@
 #include "dist/checkpoint.h"
 
 #define CHECKPOINT_FORMAT "dereason checkpoint"
-enum { CHECKPOINT_VERSION = 1 };
+enum { CHECKPOINT_VERSION = 2 };
 
 typedef struct ManifestFile {
     const char *name;
@@ -32,6 +32,10 @@ typedef struct Manifest {
 // Reads FOLDER/MANIFEST.json and checks it, and that the files it names are there with their sizes.
 bool manifest_read(Manifest *manifest, const char *folder);
 void manifest_free(Manifest *manifest);
+
+// XXH3 of a manifest as compact JSON with sorted keys, without its own key "xxh3": a digit that changes in the state, or in what
+// lies where, is noticed as one in a tensor is.
+bool manifest_hash(uint64_t *hash, const json_t *root);
 
 int64_t step_of_name(const char *name); // "step-12" gives 12; anything else -1
 bool step_name(Bytes *name, int64_t step);

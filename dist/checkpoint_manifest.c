@@ -1,6 +1,7 @@
 // Reading MANIFEST.json. A manifest that passes is one whose ranges lie inside files of the right size and cover every tensor
 // exactly once; what its hashes say is checked where bytes are read (checkpoint_read.c). It is written in checkpoint_save.c.
 #include "dist/checkpoint_inside.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,12 +30,13 @@ static bool read_file_entry(ManifestFile *f, const json_t *entry, const char *fo
     char *path = path_join(folder, f->name);
     TRY(path != NULL);
     struct stat facts;
-    bool there = stat(path, &facts) == 0 && S_ISREG(facts.st_mode);
-    bool ok = there && (uint64_t)facts.st_size == f->size;
-    if (!there)
+    bool ok = stat(path, &facts) == 0;
+    if (!ok && (errno == ENOENT || errno == ENOTDIR))
         fail("%s: the file is missing", path);
     else if (!ok)
-        fail("%s: it has %lld bytes, and %" PRIu64 " by the manifest", path, (long long)facts.st_size, f->size);
+        fail_errno("%s", path);
+    else if (!S_ISREG(facts.st_mode) || (uint64_t)facts.st_size != f->size)
+        ok = fail("%s: it has %lld bytes, and %" PRIu64 " by the manifest", path, (long long)facts.st_size, f->size);
     free(path);
     return ok;
 }
@@ -92,6 +94,29 @@ static bool check_cover(const Manifest *m, const char *where)
     return true;
 }
 
+bool manifest_hash(uint64_t *hash, const json_t *root)
+{
+    json_t *without = json_copy((json_t *)(uintptr_t)root);
+    bool ok = without != NULL;
+    if (ok)
+        json_object_del(without, "xxh3");
+    char *text = ok ? json_dumps(without, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17)) : NULL;
+    json_decref(without);
+    if (text == NULL)
+        return fail_as(ERROR_SYSTEM, "no memory for a manifest");
+    *hash = hash_bytes(text, strlen(text));
+    free(text);
+    return true;
+}
+
+static bool check_hash(const Manifest *m, const char *where)
+{
+    uint64_t said = 0, found = 0;
+    TRY(need_hash(&said, m->root, where) && manifest_hash(&found, m->root));
+    return said == found ||
+           fail("%s: it does not match its checksum; the file is damaged, resume from an older checkpoint", where);
+}
+
 static bool read_head(Manifest *m, const char *where)
 {
     const char *format;
@@ -104,7 +129,9 @@ static bool read_head(Manifest *m, const char *where)
         return fail("%s: format is \"%s\"; this is not a checkpoint of this program", where, format);
     TRY(json_need_int(&version, m->root, "version", 1, INT32_MAX, where));
     if (version != CHECKPOINT_VERSION)
-        return fail("%s: version %" PRId64 " of the format; this program reads version %d", where, version, CHECKPOINT_VERSION);
+        return fail("%s: version %" PRId64 " of the format; this program reads version %d: go on with the one that wrote it",
+                    where, version, CHECKPOINT_VERSION);
+    TRY(check_hash(m, where));
     TRY(json_need_int(&m->step, m->root, "step", 0, INT64_MAX, where));
     TRY(json_need_bool(&finite, m->root, "finite", where));
     if (!finite)

@@ -177,7 +177,11 @@ static bool write_manifest(const Save *s)
         ok = ok && json_object_set(root, "state", s->state) == 0;
     else
         ok = ok && json_object_set_new(root, "state", json_object()) == 0;
+    uint64_t own = 0;
     char *path = path_join(s->temporary, "MANIFEST.json");
+    ok = ok && manifest_hash(&own, root);
+    snprintf(hash, sizeof hash, "%016" PRIx64, own);
+    ok = ok && json_object_set_new(root, "xxh3", json_string(hash)) == 0;
     if (!ok)
         fail("%s: no memory for the manifest", s->temporary);
     ok = ok && path != NULL && folder_sync(s->temporary) && json_write_atomic(path, root);
@@ -242,6 +246,16 @@ static bool commit(const char *folder, const char *temporary, int64_t step)
     bool ok = final != NULL && later_set_aside(folder, step) && folder_publish(temporary, final) && write_hint(folder, name.data);
     free(final);
     bytes_free(&name);
+    return ok;
+}
+
+bool checkpoint_bytes(uint64_t *bytes, const StateTensor *tensors, size_t count)
+{
+    Save s = {.tensors = tensors, .count = count};
+    Bytes header = {0};
+    bool ok = make_header(&header, &s);
+    *bytes = s.size;
+    bytes_free(&header);
     return ok;
 }
 

@@ -41,7 +41,9 @@ static bool replace_in_two_steps(const char *temporary, const char *folder)
 bool folder_publish(const char *temporary, const char *folder)
 {
     TRY(folder_sync(temporary));
-    if (!folder_exists(folder))
+    PathKind kind;
+    TRY(path_kind(&kind, folder));
+    if (kind != PATH_FOLDER)
         return rename_checked(temporary, folder) && sync_parent(folder);
     if (renameat2(AT_FDCWD, temporary, AT_FDCWD, folder, RENAME_EXCHANGE) == 0)
         return sync_parent(folder) && folder_remove(temporary);

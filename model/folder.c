@@ -13,6 +13,7 @@ static const char end_of_turn[] = "<|im_end|>";
 
 // ---- finding
 
+// At a glance: what is not found is asked for, so what cannot be told costs nothing.
 static bool has(const char *folder, const char *name)
 {
     char *path = path_join(folder, name);
@@ -52,6 +53,14 @@ bool model_folder_find(Bytes *path, const char *given)
 
 // ---- the parts that are not weights
 
+static bool look_for(bool *there, const char *folder, const char *name) // what is not there is left out
+{
+    PathKind kind;
+    TRY(path_in_folder_kind(&kind, folder, name));
+    *there = kind == PATH_FILE;
+    return true;
+}
+
 static bool write_json(const char *folder, const char *name, const json_t *value)
 {
     char *path = path_join(folder, name);
@@ -76,7 +85,9 @@ static void adapted_free(Adapted *a)
 static bool adapted_open(Adapted *a, const char *folder, const char *name)
 {
     *a = (Adapted){0};
-    if (folder == NULL || !has(folder, name)) {
+    bool there = false;
+    TRY(folder == NULL || look_for(&there, folder, name));
+    if (!there) {
         a->root = json_object();
         return bytes_text(&a->text, "{}");
     }
@@ -129,7 +140,9 @@ static bool write_generation_config(const FolderExport *e, const char *folder)
 
 static bool copy_if_there(const char *origin, const char *folder, const char *name)
 {
-    if (!has(origin, name))
+    bool there;
+    TRY(look_for(&there, origin, name));
+    if (!there)
         return true;
     char *from = path_join(origin, name), *to = path_join(folder, name);
     Bytes content = {0};
@@ -170,7 +183,9 @@ static bool spell_for_version_4(Adapted *a)
 static bool write_adapted(const FolderExport *e, const char *folder, const char *name, const char *template_text)
 {
     Adapted a;
-    if (!has(e->origin, name))
+    bool there;
+    TRY(look_for(&there, e->origin, name));
+    if (!there)
         return true;
     bool ok = adapted_open(&a, e->origin, name) && spell_for_version_4(&a);
     ok = ok && (!e->chat_end || adapted_set(&a, "eos_token", json_string(end_of_turn)));
@@ -235,7 +250,8 @@ static bool remove_leftovers(const char *folder)
         if (strncmp(names[i], prefix.data, prefix.size) != 0)
             continue;
         char *path = path_join(parent.data, names[i]);
-        ok = path != NULL && (!folder_exists(path) || folder_remove(path));
+        PathKind kind;
+        ok = path != NULL && path_kind(&kind, path) && (kind != PATH_FOLDER || folder_remove(path));
         free(path);
     }
     names_free(names, count);
@@ -247,13 +263,17 @@ static bool remove_leftovers(const char *folder)
 // What stands under the final name is replaced only if it is a model or empty: never somebody's other files.
 static bool may_replace(const char *folder)
 {
-    if (!folder_exists(folder))
-        return !file_exists(folder) || fail("%s: there is a file of that name", folder);
+    PathKind kind;
+    bool model;
+    TRY(path_kind(&kind, folder));
+    if (kind != PATH_FOLDER)
+        return kind == PATH_NONE || fail("%s: there is a file of that name", folder);
     char **names;
     size_t count;
     TRY(folder_list(&names, &count, folder));
     names_free(names, count);
-    if (count > 0 && !has(folder, "config.json"))
+    TRY(look_for(&model, folder, "config.json"));
+    if (count > 0 && !model)
         return fail("%s: this folder is there, and is not a model; choose another name", folder);
     return true;
 }

@@ -128,10 +128,11 @@ static bool open_index(Weights *w, const char *folder, const char *index, bool s
 static bool open_folder(Weights *w, const char *folder)
 {
     char *single = path_join(folder, "model.safetensors"), *index = path_join(folder, "model.safetensors.index.json");
-    bool ok = single != NULL && index != NULL;
-    if (ok && file_exists(index))
-        ok = open_index(w, folder, index, file_exists(single));
-    else if (ok && file_exists(single))
+    PathKind whole = PATH_NONE, parts = PATH_NONE;
+    bool ok = single != NULL && index != NULL && path_kind(&whole, single) && path_kind(&parts, index);
+    if (ok && parts == PATH_FILE)
+        ok = open_index(w, folder, index, whole == PATH_FILE);
+    else if (ok && whole == PATH_FILE)
         ok = add_shard(w, single) && sort_names(w);
     else if (ok)
         ok = hub_other_weights(folder);

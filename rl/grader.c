@@ -16,9 +16,10 @@
 typedef struct Graded {
     struct Graded *next;
     uint64_t tag, key[2];
-    bool asked;    // false: it waits for another one with the same key
-    bool replayed; // it had no verdict when an earlier process asked it
-    double score;  // NaN: there is none, and why
+    bool asked;                // false: it waits for another one with the same key
+    bool greeting, understood; // of grader_greet: it is in no journal and counts for nothing; and was answered with a verdict
+    bool replayed;             // it had no verdict when an earlier process asked it
+    double score;              // NaN: there is none, and why
     char why[512];
 } Graded;
 
@@ -326,9 +327,12 @@ static void count(Grader *g, const Graded *q, bool verdict)
 // Into the journal when it is a verdict, then to all who asked the same.
 static bool settle(Grader *g, Graded *q, Text line, bool verdict)
 {
-    TRY(verdict ? verdicts_add(&g->verdicts, q->key, "stop", line)
-                : q->replayed || verdicts_add(&g->verdicts, q->key, VERDICT_FAILED, (Text){q->why, strlen(q->why)}));
-    count(g, q, verdict);
+    q->understood = verdict;
+    if (!q->greeting) {
+        TRY(verdict ? verdicts_add(&g->verdicts, q->key, "stop", line)
+                    : q->replayed || verdicts_add(&g->verdicts, q->key, VERDICT_FAILED, (Text){q->why, strlen(q->why)}));
+        count(g, q, verdict);
+    }
     for (Graded **at = &g->pending; *at != NULL;) {
         Graded *other = *at;
         if (memcmp(other->key, q->key, sizeof q->key) != 0) {
@@ -340,7 +344,7 @@ static bool settle(Grader *g, Graded *q, Text line, bool verdict)
         memmove(other->why, q->why, sizeof q->why);
         append(&g->answered, other);
     }
-    return verdict || hope(g, g->last_why); // that it gives nothing but nulls shows at the end of a round
+    return verdict || q->greeting || hope(g, g->last_why); // that it gives nothing but nulls shows at the end of a round
 }
 
 static bool take_other(Grader *g, Graded *q, Text text)
@@ -404,8 +408,7 @@ bool grader_work(Grader *g, bool wait)
         poll(&fd, 1, wait ? 200 : 0);
         grader_flush(g->socket, &g->out); // what is wrong with the other end shows when it is read from
         TRY(take_frames(g));
-        if (wait && g->pending != NULL && signal_received() != 0)
-            return fail("stopped by a signal while graders were at work");
+        TRY(!wait || g->pending == NULL || signal_checked(" while graders were at work"));
     } while (wait && g->pending != NULL);
     return !wait || end_round(g);
 }
@@ -422,4 +425,22 @@ bool grader_next(Grader *g, uint64_t *tag, double *score, const char **why)
     *score = q->score;
     *why = isnan(q->score) ? q->why : NULL;
     return true;
+}
+
+bool grader_greet(Grader *g, Text question)
+{
+    Graded *q = allocate(1, sizeof *q);
+    TRY(q != NULL);
+    q->greeting = true;
+    if (!write_key(g, q, question)) {
+        free(q);
+        return false;
+    }
+    append(&g->pending, q);
+    TRY(send_question(g, q, question) && grader_work(g, true));
+    bool ok = q->understood ||
+              fail("--grader %s: its first question has no answer; %s; %s%s", g->options.command, q->why, HOW, sandbox_hint(g));
+    free_all(g->answered);
+    g->answered = NULL;
+    return ok;
 }

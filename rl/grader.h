@@ -44,6 +44,10 @@ Grader *grader_open(const GraderOptions *options);
 void grader_close(Grader *grader);                // NULL is fine
 const char *grader_sandbox(const Grader *grader); // for people: "bubblewrap" or "none"
 
+// Asks one question and waits for its answer, so that nothing is begun with a program that does not work; a score or null will
+// do. It is kept nowhere. Before any other.
+bool grader_greet(Grader *grader, Text question);
+
 // question: a line with an object of JSON, without "question" and without its end; copied. Those that are the same are asked once.
 bool grader_ask(Grader *grader, uint64_t tag, Text question);
 

@@ -1,4 +1,5 @@
 #include "rl/reference.h"
+#include "base/signals.h"
 #include "model/folder.h"
 #include "rl/pack.h"
 #include <math.h>
@@ -69,7 +70,7 @@ bool reference_logprobs(Reference *r, Rollout *o, int64_t micro_batch_tokens, fl
     }
     if (ok && (ok = pack_open(&pack, items, n, micro_batch_tokens, 1))) {
         for (int64_t m = 0; ok && m < pack.micro_batches; m++)
-            ok = micro_batch(r, &pack, m, temperature, n_live, logprob, entropy);
+            ok = signal_checked("") && micro_batch(r, &pack, m, temperature, n_live, logprob, entropy);
         pack_close(&pack);
     }
     free(items);

@@ -164,25 +164,29 @@ bool rollout_write(const Rollout *o, const Tokenizer *tokenizer, const char *fol
     return false;
 }
 
-static bool belongs(const char *name, int64_t step)
+static bool is_left_over(const char *name, int64_t step)
 {
-    char expected[48], *end;
-    long long number = strncmp(name, "step-", 5) == 0 ? strtoll(name + 5, &end, 10) : -1;
-    snprintf(expected, sizeof expected, "step-%lld.jsonl", number);
-    return number >= 0 && number <= step && strcmp(name, expected) == 0;
+    static const char ending[] = ".jsonl", half[] = ".jsonl.tmp-";
+    size_t digits = strncmp(name, "step-", 5) == 0 ? strspn(name + 5, "0123456789") : 0;
+    const char *rest = name + 5 + digits;
+    if (digits == 0 || digits > 18 || (name[5] == '0' && digits > 1))
+        return false;
+    return strcmp(rest, ending) == 0 ? strtoll(name + 5, NULL, 10) > step : strncmp(rest, half, sizeof half - 1) == 0;
 }
 
 bool rollouts_cut(const char *folder, int64_t step)
 {
     char **names;
     size_t count;
-    if (!folder_exists(folder))
+    PathKind kind;
+    TRY(path_kind(&kind, folder));
+    if (kind == PATH_NONE)
         return true;
     TRY(folder_list(&names, &count, folder));
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++) {
-        if (strncmp(names[i], "step-", 5) != 0 || belongs(names[i], step))
-            continue; // what we did not write is not ours to remove
+        if (!is_left_over(names[i], step))
+            continue;
         char *path = path_join(folder, names[i]);
         ok = path != NULL && (unlink(path) == 0 || fail_errno("%s: removing it", path));
         free(path);

@@ -75,11 +75,14 @@ typedef struct Rollout {
     double generate_seconds, reward_seconds; // reward: what generation had to wait for, judges at the end included
 } Rollout;
 
-// documents (count) go into the engine, which is empty, all at once; step names their draws. Each response is compared with its reference,
-// and goes to grader and server, when it ends, while others still run.
+// documents (count) go into the engine, which is empty, all at once; step names their draws. Each response is compared with its
+// reference, and goes to grader and server, when it ends, while others still run. Given up on a signal (ERROR_STOPPED); the
+// engine is then not empty.
 bool rollout_run(Rollout *rollout, Engine *engine, const Documents *documents, const int64_t *numbers, int64_t count,
                  int64_t step, const RolloutRules *rules);
 void rollout_free(Rollout *rollout);
+
+char *grader_question(const ShardEntry *prompt, Text prediction, Text response); // as grader_ask takes it; NULL after fail()
 
 // All groups one after another, those set aside at the end.
 int64_t rollout_groups(const Rollout *rollout);
@@ -94,7 +97,8 @@ bool rollout_set_aside(Rollout *rollout, Group *group, const char *why); // take
 bool rollout_write(const Rollout *rollout, const Tokenizer *tokenizer, const char *folder,
                    int64_t step); // to folder/step-N.jsonl
 
-// Removes what a run that was stopped after its last checkpoint, or in the middle of a file, has left in that folder.
+// Removes what a run that was stopped after its last checkpoint, or in the middle of a file, has left in that folder: files
+// step-N.jsonl of later steps, and what half a step-N.jsonl is called. Everything else there is somebody's.
 bool rollouts_cut(const char *folder, int64_t step);
 
 #ifdef __cplusplus

@@ -2,6 +2,7 @@
 #include "rl/prompts.h"
 #include "rl/rollout.h"
 #include "base/json.h"
+#include "base/signals.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,21 +94,28 @@ static bool ask_judge(Rollout *o, Group *g, Response *r, Text answer, const Roll
     return ok;
 }
 
-static bool ask_grader(Rollout *o, Group *g, Response *r, Text answer, const RolloutRules *rules)
+char *grader_question(const ShardEntry *p, Text prediction, Text response)
 {
-    const ShardEntry *p = &g->prompt;
     json_t *row = p->row.data == NULL ? json_null() : json_parse(p->row.data, p->row.size, "its row"); // as ./prepare has read it
-    if (row == NULL)
-        return fail_in("prompt %.*s", (int)p->id.size, p->id.data);
-    json_t *question = json_pack("{s:s%, s:s%, s:o, s:s%, s:s%, s:s%}", "id", p->id.data, p->id.size, "source",
-                                 p->source.data == NULL ? "" : p->source.data, p->source.size, "problem", row, "answer",
-                                 p->answer.data == NULL ? "" : p->answer.data, p->answer.size, "prediction",
-                                 answer.data == NULL ? "" : answer.data, answer.size, "response",
-                                 r->text.data == NULL ? "" : r->text.data, r->text.size);
+    json_t *question = row == NULL ? NULL
+                                   : json_pack("{s:s%, s:s%, s:o, s:s%, s:s%, s:s%}", "id", p->id.data, p->id.size, "source",
+                                               p->source.data == NULL ? "" : p->source.data, p->source.size, "problem", row,
+                                               "answer", p->answer.data == NULL ? "" : p->answer.data, p->answer.size,
+                                               "prediction", prediction.data == NULL ? "" : prediction.data, prediction.size,
+                                               "response", response.data == NULL ? "" : response.data, response.size);
     char *line = question == NULL ? NULL : json_dumps(question, JSON_COMPACT);
     json_decref(question);
-    bool ok = line == NULL ? fail("prompt %.*s: no question for the grader could be made of it", (int)p->id.size, p->id.data)
-                           : grader_ask(rules->grader, tag_of(o, g, r), (Text){line, strlen(line)});
+    if (row == NULL)
+        fail_in("prompt %.*s", (int)p->id.size, p->id.data);
+    else if (line == NULL)
+        fail("prompt %.*s: no question for the grader could be made of it", (int)p->id.size, p->id.data);
+    return line;
+}
+
+static bool ask_grader(Rollout *o, Group *g, Response *r, Text answer, const RolloutRules *rules)
+{
+    char *line = grader_question(&g->prompt, answer, (Text){r->text.data, r->text.size});
+    bool ok = line != NULL && grader_ask(rules->grader, tag_of(o, g, r), (Text){line, strlen(line)});
     free(line);
     return ok;
 }
@@ -227,7 +235,7 @@ static bool run_all(Rollout *o, Engine *engine, int64_t step, const RolloutRules
     while (asked < o->count || !engine_empty(engine)) {
         for (; asked < o->count && engine_has_room(engine); asked++)
             TRY(ask(engine, &o->groups[asked], (uint64_t)asked, step, rules));
-        TRY(engine_step(engine) && take(o, engine, rules));
+        TRY(signal_checked("") && engine_step(engine) && take(o, engine, rules)); // it can be made again, to the bit
     }
     double start = seconds();
     TRY(hear_others(o, rules, true) && add_up(o, rules));

@@ -70,7 +70,8 @@ bool update_gradients(Model *model, Pack *pack, const UpdateRules *rules, Update
     for (; ok && m.number < pack->micro_batches; m.number++) {
         Ragged batch;
         pack_micro_batch(pack, m.number, &batch);
-        ok = model_forward(model, &batch) && model_policy_loss(model, &batch, &rows) && model_backward(model, &batch);
+        ok = (rules->go_on == NULL || rules->go_on(rules->go_on_context, m.number, pack->micro_batches)) &&
+             model_forward(model, &batch) && model_policy_loss(model, &batch, &rows) && model_backward(model, &batch);
     }
     free(m.loss);
     return ok;

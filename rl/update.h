@@ -11,11 +11,16 @@
 extern "C" {
 #endif
 
+typedef bool UpdateGoOn(void *context, int64_t done, int64_t all);
+
 typedef struct UpdateRules {
     double entropy_coefficient; // loss -= coefficient · entropy
     Objective objective;
     float temperature;
     int64_t n_live;
+    UpdateGoOn
+        *go_on; // asked before each micro-batch, with how many of how many are done: false, after fail(), gives up. NULL: nobody
+    void *go_on_context;
     bool on_policy; // no update came between the samples and this one: every ratio is exactly 1, or it fails
 } UpdateRules;
 

@@ -38,7 +38,9 @@ static bool choose_template(FolderExport *e, const char *tokenizer_folder, const
     if (tokenizer_folder == NULL || strcmp(trained, template_name(TEMPLATE_UNKNOWN)) == 0)
         return true;
     TRY(template_open(&wanted, tokenizer_folder, trained));
-    bool readable = template_open(&own, tokenizer_folder, "auto"); // one that cannot be read is not the one that was trained
+    bool readable = template_open(&own, tokenizer_folder, "auto"); // one that is damaged is not the one that was trained
+    if (!readable && error_kind() == ERROR_SYSTEM)
+        return false;
     if (!readable || own.kind != wanted.kind || !own.from_file)
         e->template_text = template_jinja(wanted.kind);
     return true;

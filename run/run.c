@@ -1,5 +1,5 @@
 // A run's folder, its log and its checkpoints: see run.h.
-#include "run/run.h"
+#include "run/run_inside.h"
 #include "dist/checkpoint.h"
 #include "model/folder.h"
 #include <errno.h>
@@ -9,7 +9,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-static bool path_in(Bytes *path, const Run *run, const char *name)
+enum { MANIFEST_BYTES = 400 }; // of it, for a tensor
+
+bool path_in(Bytes *path, const Run *run, const char *name)
 {
     bytes_clear(path);
     return bytes_printf(path, "%s/%s", run->out, name);
@@ -81,9 +83,9 @@ static json_t *state_scalars(const Run *run)
     json_t *config = config_to_json(&run->model->config, "float32");
     if (config == NULL)
         return NULL;
-    json_t *state =
-        json_pack("{s:I, s:I, s:O, s:o, s:s}", "step", (json_int_t)run->step, "optimizer_step", (json_int_t)run->optimizer->step,
-                  "identity", run->identity, "config", config, "template", run->template_name);
+    json_t *state = json_pack("{s:I, s:I, s:O, s:o, s:s, s:o}", "step", (json_int_t)run->step, "optimizer_step",
+                              (json_int_t)run->optimizer->step, "identity", run->identity, "config", config, "template",
+                              run->template_name, "schedule", schedule_state(run));
     if (state == NULL || (run->recipe != NULL && json_object_set(state, "recipe", run->recipe) != 0)) {
         json_decref(state);
         fail("no memory for the state of a checkpoint");
@@ -92,8 +94,18 @@ static json_t *state_scalars(const Run *run)
     return state;
 }
 
+bool run_checkpoint_bytes(uint64_t *bytes, const Run *run)
+{
+    State s = {0};
+    bool ok = state_tensors(&s, run) && checkpoint_bytes(bytes, s.tensors, s.count);
+    *bytes += MANIFEST_BYTES * s.count;
+    state_free(&s);
+    return ok;
+}
+
 bool run_save(Run *run)
 {
+    double start = log_seconds();
     State s = {0};
     Bytes folder = {0};
     json_t *state = state_scalars(run);
@@ -102,7 +114,18 @@ bool run_save(Run *run)
     json_decref(state);
     state_free(&s);
     bytes_free(&folder);
+    if (ok) {
+        run->saved = run->step;
+        run->saved_at = log_seconds();
+        run->save_seconds = run->saved_at - start;
+    }
     return ok;
+}
+
+const char *run_what_stands(Run *run)
+{
+    snprintf(run->stands, sizeof run->stands, "the checkpoint of step %" PRId64 " stands", run->saved);
+    return run->saved > 0 ? run->stands : "there is no checkpoint yet";
 }
 
 // ---- what the bits depend on
@@ -197,17 +220,22 @@ static bool same_model(const Run *run, const json_t *saved, const char *where)
     return ok;
 }
 
+static const int64_t STEPS_MOST = INT64_MAX / 2; // another one can be counted
+
 static bool load(Run *run, const Options *options, const char *path)
 {
     Checkpoint *checkpoint;
     TRY(checkpoint_open(&checkpoint, path));
     const json_t *state = checkpoint_state(checkpoint);
     int64_t optimizer_step = 0;
-    bool ok = json_need_int(&run->step, state, "step", 0, INT64_MAX, path) &&
-              json_need_int(&optimizer_step, state, "optimizer_step", 0, INT64_MAX, path) &&
+    bool ok = json_need_int(&run->step, state, "step", 0, STEPS_MOST, path) &&
+              (run->step == checkpoint_step(checkpoint) || fail("%s: its state is that of step %" PRId64, path, run->step)) &&
+              json_need_int(&optimizer_step, state, "optimizer_step", 0, STEPS_MOST, path) &&
               same_identity(json_object_get(state, "identity"), run->identity, options, path) &&
-              same_model(run, json_object_get(state, "config"), path) && load_tensors(run, checkpoint);
+              same_model(run, json_object_get(state, "config"), path) &&
+              schedule_goes_on(run, json_object_get(state, "schedule"), path) && load_tensors(run, checkpoint);
     run->optimizer->step = optimizer_step;
+    run->saved = run->step;
     run->recipe = json_incref(json_object_get(state, "recipe"));
     checkpoint_close(checkpoint);
     return ok;
@@ -222,9 +250,7 @@ static bool find_checkpoint(Bytes *path, Bytes *warnings, const Run *run, const 
         return bytes_text(path, resume);
     Bytes folder = {0};
     int64_t step;
-    bool ok = path_in(&folder, run, "checkpoints");
-    if (ok && folder_exists(folder.data))
-        ok = checkpoint_newest(path, &step, folder.data, warnings);
+    bool ok = path_in(&folder, run, "checkpoints") && checkpoint_newest(path, &step, folder.data, warnings);
     if (ok && path->size == 0 && warnings->size > 0) // never start over where somebody's work lies
         ok = fail("%s: none of the checkpoints there can be read; mend or remove them, or take another --out. The first: %.*s",
                   folder.data, (int)strcspn(warnings->data, "\n"), warnings->data);
@@ -232,26 +258,37 @@ static bool find_checkpoint(Bytes *path, Bytes *warnings, const Run *run, const 
     return ok;
 }
 
-static bool has_lines(const char *log)
+static bool has_lines(bool *has, const char *log)
 {
+    PathKind kind;
     MappedFile file;
-    bool there = file_exists(log) && file_map(&file, log) && file.size > 0;
-    if (there)
-        file_unmap(&file);
-    return there;
+    *has = false;
+    TRY(path_kind(&kind, log));
+    if (kind == PATH_NONE)
+        return true;
+    TRY(file_map(&file, log));
+    *has = file.size > 0;
+    file_unmap(&file);
+    return true;
 }
 
-static bool start_anew(const Run *run, const char *resume, const char *log)
+// Nothing that a run has made is written over: neither its log against --resume none, nor its model, which is written after the
+// last checkpoint and so has one, unless somebody has removed it.
+static bool may_start(const Run *run, const char *resume, const char *log)
 {
-    if (strcmp(resume, "none") == 0 && has_lines(log))
+    bool begun;
+    PathKind model;
+    TRY(has_lines(&begun, log) && path_in_folder_kind(&model, run->out, "model"));
+    if (strcmp(resume, "none") == 0 && begun)
         return fail("%s holds a run already; take another --out, or --resume auto to go on with it", run->out);
-    Bytes model = {0};
-    bool ok = path_in(&model, run, "model") &&
-              (file_exists(log) || !folder_exists(model.data) ||
-               fail("%s exists, but %s holds no run that could have written it; take another --out", model.data, run->out));
-    bytes_free(&model);
-    TRY(ok);
-    return log_cut(log, -1); // what a run wrote before its first checkpoint is written again
+    if (model == PATH_NONE)
+        return true;
+    return begun
+               ? fail("%s holds a finished run whose checkpoints are gone; its model is %s/model: take another --out, or remove "
+                      "%s "
+                      "to begin again",
+                      run->out, run->out, run->out)
+               : fail("%s/model exists, but %s holds no run that could have written it; take another --out", run->out, run->out);
 }
 
 // Held until the process ends, however it ends: the system gives it back.
@@ -268,6 +305,27 @@ static bool take_lock(Run *run)
     return ok;
 }
 
+// from: the checkpoint, NULL for none; last: step of the log's last one, which may lie behind it
+static void tell_of_start(Run *run, const char *from, int64_t last, const char *warnings)
+{
+    int64_t again = last - run->step;
+    if (warnings != NULL && warnings[0] != 0)
+        log_note(&run->log, "%.*s", (int)strlen(warnings) - 1, warnings); // the last of its lines ends here too
+    if (from == NULL && again > 0)
+        log_note(&run->log, "no checkpoint here: the %" PRId64 " %s of the log %s begun again", again,
+                 again == 1 ? "step" : "steps", again == 1 ? "is" : "are");
+    if (from != NULL && again > 0)
+        log_note(&run->log, "going on from %s, after step %" PRId64 "; the %" PRId64 " after it in the log %s made again", from,
+                 run->step, again, again == 1 ? "is" : "are");
+    else if (from != NULL)
+        log_note(&run->log, "going on from %s, after step %" PRId64, from, run->step);
+    if (from != NULL && run->longer > 0)
+        log_note(&run->log, "it had %" PRId64 " steps and has %" PRId64 " now; the bits of those that are made stay", run->longer,
+                 run->steps);
+}
+
+static const double WRITTEN_A_SECOND = 1e9; // bytes, before it is known
+
 bool run_open(Run *run, const Options *options, const char *resume, bool *resumed)
 {
     Bytes path = {0}, log = {0}, warnings = {0};
@@ -276,15 +334,21 @@ bool run_open(Run *run, const Options *options, const char *resume, bool *resume
               find_checkpoint(&path, &warnings, run, resume);
     *resumed = ok && path.size > 0;
     if (*resumed)
-        ok = (load(run, options, path.data) && log_cut(log.data, run->step)) || fail_in("going on from %s", path.data);
+        ok = load(run, options, path.data) || fail_in("going on from %s", path.data);
     else
-        ok = ok && start_anew(run, resume, log.data);
-    ok = ok && log_open(&run->log, log.data, stdout, run->steps, run->log_every);
+        ok = ok && may_start(run, resume, log.data);
+    LogFacts facts;
+    uint64_t bytes;
+    ok = ok && run_checkpoint_bytes(&bytes, run) && room_check(run, &warnings) &&
+         log_cut(log.data, *resumed ? run->step : -1, &facts) &&
+         log_open(&run->log, log.data, stdout, run->steps, run->log_every);
     run->open = ok;
-    if (ok && warnings.size > 0)
-        log_note(&run->log, "%s", warnings.data);
-    if (ok && *resumed)
-        log_note(&run->log, "going on from %s, after step %" PRId64, path.data, run->step);
+    if (ok) {
+        run->evaluated = facts.evaluated;
+        run->saved_at = log_seconds();
+        run->save_seconds = (double)bytes / WRITTEN_A_SECOND;
+        tell_of_start(run, *resumed ? path.data : NULL, facts.last, warnings.data);
+    }
     bytes_free(&path);
     bytes_free(&log);
     bytes_free(&warnings);
@@ -382,6 +446,7 @@ bool run_report(Run *run, const StepReport *r)
     if (!run->reported)
         announce_device_again(run);
     run->reported = true;
+    run->step_seconds = r->seconds;
     LogField fields[6 + LEVEL_FIELDS] = {{"loss", r->loss},
                                          {"grad_norm", r->gradient_norm},
                                          {"lr", r->learning_rate},
@@ -398,6 +463,7 @@ bool run_evaluate(Run *run, Loader *held_out)
         return true;
     Evaluation e;
     TRY(evaluate(run->model, held_out, &e));
+    run->evaluated = run->step;
     LogField fields[2 + LEVEL_FIELDS] = {{"eval_loss", e.loss}, {"eval_exact", e.exact}};
     return log_event(&run->log, "eval", run->step, fields, 2 + level_fields(fields + 2, &e.levels, true));
 }

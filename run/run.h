@@ -20,18 +20,32 @@
 extern "C" {
 #endif
 
+enum { RUN_ANSWER = 160 }; // bytes
+
 typedef struct Run {
     const char *out;
     Model *model;
     Optimizer *optimizer;
+    Schedule *schedule; // its steps and its warm-up are saved, and compared when the run goes on
     RunLog log;
     int64_t log_every;         // steps between lines on the terminal
     bool open, reported;       // reported: a step of this process
+    int64_t longer;            // how many steps it had before it was given others; 0: it has as many
     int lock;                  // of OUT/lock: one process at a time writes into OUT
     int64_t step, steps;       // finished; of the whole run
+    int64_t evaluated;         // the step of the last evaluation in the log; -1: there is none
     int keep;                  // checkpoints
+    int64_t save_every;        // steps; 0: only when others say so
+    double save_minutes;       // 0: likewise
+    double stop_within;        // seconds from a signal to the end of the program
+    const char *export_dtype;  // "bf16" or "fp32"
+    int64_t saved;             // the step of the newest checkpoint; 0: there is none
+    double saved_at;           // log_seconds() then, or when this process began
+    double save_seconds;       // what a save takes: as the last one did, before it an estimate
+    double step_seconds;       // of the last step
     char device[400];          // what was announced
     json_t *identity;          // what the bits depend on: options, data, tokenizer
+    char stands[80];           // of run_what_stands
     const char *template_name; // of the chats that are trained on
     json_t
         *recipe; // what else a recipe goes on from: the caller's before run_save, the checkpoint's after run_open; NULL: nothing
@@ -44,14 +58,25 @@ bool run_identity(Run *run, const Options *options, const Documents *documents, 
 // What else they depend on, of these names: "answer_checker", "judge", "judge_prompt", "reference".
 bool run_identity_add(Run *run, const char *name, uint64_t hash);
 
-// Makes OUT, finds the checkpoint to go on from (resume: "auto", "none" or a checkpoint's folder), refuses one of another identity
-// or model by the name of what differs, loads weights and moments, and cuts the log back to its step.
-// *resumed: whether there was one; the weights have to come from elsewhere otherwise.
+// Makes OUT, finds the checkpoint to go on from (resume: "auto", "none" or a checkpoint's folder), refuses one of another
+// identity, model or schedule (schedule.c) by the name of what differs, loads weights and moments, looks whether the disk has
+// room for what the run will write (room.c), and cuts the log back to its step. Refused, with nothing changed, where the model of
+// a finished run lies without a checkpoint. *resumed: whether there was one; the weights have to come from elsewhere otherwise.
 bool run_open(Run *run, const Options *options, const char *resume, bool *resumed);
 void run_close(Run *run);
 
 // A checkpoint of everything after run->step steps. Refused when a weight is not finite.
 bool run_save(Run *run);
+
+const char *run_what_stands(Run *run); // "the checkpoint of step 40 stands", for an error; until the next call
+
+// ---- when (when.c)
+
+bool run_save_due(const Run *run);                      // by steps or by the clock, whichever is first; and at the end
+bool run_evaluation_due(const Run *run, int64_t every); // at the start, the end and every so many steps; not twice
+bool run_has_time(const Run *run,
+                  double seconds); // true without a signal; else whether so much, and then a save, is done in time
+void run_stop_answer(char answer[RUN_ANSWER], double stop_within); // what a signal is answered with: base/signals.h
 
 // ---- loss by difficulty (levels.c)
 

@@ -217,6 +217,12 @@ static bool make_line(Bytes *line, const uint64_t key[2], const Answer *answer)
 
 static bool append(AnswerCache *cache, const Bytes *line)
 {
+    struct stat facts;
+    if (fstat(cache->descriptor, &facts) != 0)
+        return fail_errno("%s: looking at its size", cache->path);
+    if ((uint64_t)facts.st_size != cache->size) // the places of lines would be wrong
+        return fail("%s: was changed by somebody else while it was in use; the same command goes on with what is whole in it",
+                    cache->path);
     for (size_t done = 0; done < line->size;) { // a second turn only where the system stopped in the middle
         ssize_t n = write(cache->descriptor, line->data + done, line->size - done);
         if (n < 0 && errno == EINTR)

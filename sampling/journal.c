@@ -1,5 +1,7 @@
-// OUT.partial: a first line with the identity, then a line "NUMBER TEXT" for each result. Every line is one write() to a file opened for
-// appending; one that was cut off by a crash or a full disk is taken away when it is opened again. See journal.h.
+// OUT.partial: a first line with the identity, then a line "NUMBER XXH3 TEXT" for each result, the checksum being of its number
+// and its text. Every line is one write() to a file opened for appending; one that was cut off by a crash or a full disk is taken
+// away when it is opened again. Whatever else somebody has cut out of it, or put in, is found: when it is opened, and again when
+// OUT is written. See journal.h.
 #include "sampling/journal.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +12,25 @@
 #include <unistd.h>
 
 // ---- lines
+
+enum { HASH_DIGITS = 16 };
+
+static void line_hash(char digits[HASH_DIGITS + 1], uint64_t number, const char *text, size_t size)
+{
+    uint64_t both[] = {number, hash_bytes(text, size)};
+    snprintf(digits, HASH_DIGITS + 1, "%016" PRIx64, hash_bytes(both, sizeof both));
+}
+
+// Where the next line goes is where the last one ended, or places are wrong.
+static bool check_end(const Journal *j)
+{
+    struct stat facts;
+    if (fstat(j->descriptor, &facts) != 0)
+        return fail_errno("%s: looking at its size", j->path);
+    return (uint64_t)facts.st_size == j->end ||
+           fail("%s: was changed by somebody else while it was written; the same command goes on with what is whole in it",
+                j->path);
+}
 
 static bool write_line(Journal *j, const Bytes *line)
 {
@@ -51,8 +72,10 @@ bool journal_has(const Journal *j, uint64_t number) { return number < j->place_c
 bool journal_add(Journal *j, uint64_t number, const char *text, size_t size)
 {
     Bytes line = {0};
+    char hash[HASH_DIGITS + 1];
     uint64_t begin = j->end;
-    bool ok = bytes_printf(&line, "%" PRIu64 " ", number);
+    line_hash(hash, number, text, size);
+    bool ok = check_end(j) && bytes_printf(&line, "%" PRIu64 " %s ", number, hash);
     size_t head = line.size;
     ok = ok && bytes_append(&line, text, size) && bytes_text(&line, "\n") && write_line(j, &line) &&
          set_place(j, number, begin + head);
@@ -69,15 +92,32 @@ bool journal_fact(json_t *identity, const char *name, uint64_t value)
     return json_object_set_new(identity, name, json_string(text)) == 0 || fail("no memory for the identity of a run");
 }
 
+// What a line says; false: it is none of ours, or was damaged.
+static bool parse_entry(uint64_t *number, Text *text, const char *line, size_t size)
+{
+    char hash[HASH_DIGITS + 1];
+    size_t digits = 0;
+    *number = 0;
+    while (digits < size && digits < 19 && line[digits] >= '0' && line[digits] <= '9')
+        *number = *number * 10 + (uint64_t)(line[digits++] - '0');
+    size_t head = digits + HASH_DIGITS + 2;
+    if (digits == 0 || size <= head || line[digits] != ' ' || line[head - 1] != ' ')
+        return false;
+    *text = (Text){line + head, size - head};
+    line_hash(hash, *number, text->data, text->size);
+    return memcmp(line + digits + 1, hash, HASH_DIGITS) == 0;
+}
+
 static bool read_entry(Journal *j, const char *line, size_t size, uint64_t at)
 {
-    uint64_t number = 0;
-    size_t digits = 0;
-    while (digits < size && digits < 19 && line[digits] >= '0' && line[digits] <= '9')
-        number = number * 10 + (uint64_t)(line[digits++] - '0');
-    bool right = digits > 0 && digits + 2 < size && line[digits] == ' ' && line[digits + 1] == '{' && line[size - 1] == '}';
-    return right ? set_place(j, number, at + digits + 1)
-                 : fail("%s: byte %" PRIu64 ": not a line of results; remove the file to begin anew", j->path, at);
+    uint64_t number;
+    Text text;
+    return parse_entry(&number, &text, line, size)
+               ? set_place(j, number, at + (uint64_t)(text.data - line))
+               : fail("%s: byte %" PRIu64
+                      ": not a line of results, or it was damaged; remove this line to have what it held made "
+                      "again, or the file to begin anew",
+                      j->path, at);
 }
 
 static bool same_identity(const Journal *j, const char *line, size_t size, const Options *options, const json_t *identity)
@@ -126,9 +166,11 @@ static bool write_identity(Journal *j, const json_t *identity)
 
 static bool open_file(Journal *j)
 {
-    if (file_exists(j->out))
+    PathKind kind;
+    TRY(path_kind(&kind, j->out));
+    if (kind == PATH_FILE)
         return fail("%s: is there already; remove it, or choose another --out", j->out);
-    if (folder_exists(j->out))
+    if (kind == PATH_FOLDER)
         return fail("%s: is a folder; --out is the file to write", j->out);
     j->descriptor = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (j->descriptor < 0)
@@ -174,11 +216,15 @@ void journal_close(Journal *j)
 
 // ---- the end
 
-static bool result_at(const Journal *j, const MappedFile *file, uint64_t place, Text *line)
+static bool result_at(const Journal *j, const MappedFile *file, uint64_t number, Text *text)
 {
-    const char *text = (const char *)file->data + place, *end = memchr(text, '\n', file->size - place);
-    *line = (Text){text, end == NULL ? 0 : (size_t)(end - text)};
-    return end != NULL || fail("%s: was changed by somebody else", j->path);
+    uint64_t place = j->places[number], found, begin = place;
+    const char *data = (const char *)file->data;
+    while (begin > 0 && place < file->size && data[begin - 1] != '\n')
+        begin--;
+    const char *end = place < file->size ? (const char *)memchr(data + place, '\n', file->size - place) : NULL;
+    return (end != NULL && parse_entry(&found, text, data + begin, (size_t)(end - data) - begin) && found == number) ||
+           fail("%s: was changed by somebody else; the same command goes on with what is whole in it", j->path);
 }
 
 bool journal_each(const Journal *j, bool (*take)(void *context, Text line), void *context)
@@ -188,7 +234,7 @@ bool journal_each(const Journal *j, bool (*take)(void *context, Text line), void
     bool ok = true;
     TRY(file_map(&file, j->path));
     for (size_t i = 0; ok && i < j->place_count; i++)
-        ok = j->places[i] == 0 || (result_at(j, &file, j->places[i], &line) && take(context, line));
+        ok = j->places[i] == 0 || (result_at(j, &file, i, &line) && take(context, line));
     file_unmap(&file);
     return ok;
 }

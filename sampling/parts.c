@@ -245,7 +245,9 @@ bool parts_join(const char *out, const char *part, const Options *options)
         return fail("--join: give --out, the file whose parts --part has made");
     if (part[0] != 0)
         return fail("--join puts the parts together that --part makes; leave one of them away");
-    if (file_exists(out))
+    PathKind there;
+    TRY(path_kind(&there, out));
+    if (there == PATH_FILE)
         return fail("%s: is there already; remove it, or choose another --out", out);
     TRY(count_parts(&parts, out));
     Part *list = allocate((size_t)parts, sizeof *list);

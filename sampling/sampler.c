@@ -37,7 +37,8 @@ static bool find_stops(Sampler *s)
 {
     char *path = path_join(s->folder.data, "generation_config.json");
     TRY(path != NULL);
-    json_t *root = file_exists(path) ? json_read(path, GENERATION_CONFIG_MOST) : json_object();
+    PathKind kind;
+    json_t *root = !path_kind(&kind, path) ? NULL : kind == PATH_FILE ? json_read(path, GENERATION_CONFIG_MOST) : json_object();
     bool ok = root != NULL && add_stops_of(s, json_object_get(root, "eos_token_id"), path);
     json_decref(root);
     free(path);
@@ -53,10 +54,9 @@ static bool find_stops(Sampler *s)
 
 static bool has_tokenizer(bool *there, const char *folder)
 {
-    char *file = path_join(folder, "tokenizer.json");
-    TRY(file != NULL);
-    *there = file_exists(file);
-    free(file);
+    PathKind kind;
+    TRY(path_in_folder_kind(&kind, folder, "tokenizer.json"));
+    *there = kind == PATH_FILE;
     return true;
 }
 

@@ -182,7 +182,7 @@ a_damaged_journal_is_refused() {
         says "not a line of results"
         sed -i '3s/.*/99999999999 {}/' "$out.partial"
         wants 1 more
-        says "has a result number"
+        says "not a line of results"
     }
     rm -f "$out" "$out.partial"
     (ulimit -f 6 && wants 1 more)
@@ -190,6 +190,46 @@ a_damaged_journal_is_refused() {
     wants 0 more
     cmp "$out" "$work/calm.jsonl" || failed "a full disk lost something"
     proved "generate: two at once, a damaged journal, a file that may not grow: refused or gone on, nothing lost"
+}
+
+# Leaves OUT.partial with some results of a process that was killed; on a busy machine it may be done before.
+some_results() {
+    local i
+    for ((i = 0; i < 20; i++)); do
+        rm -f "$out" "$out.partial"
+        in_background
+        until [ "$(wc -l 2>/dev/null <"$out.partial")" -gt 5 ] 2>/dev/null || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
+        kill -"$1" $! 2>/dev/null || true
+        [ "$1" = STOP ] || wait $! 2>/dev/null || true
+        [ -e "$out" ] || return 0
+        kill -CONT $! 2>/dev/null || true
+    done
+    failed "no run was stopped in its middle"
+}
+
+what_somebody_cut_is_no_result() {
+    some_results KILL
+    cp "$out.partial" "$work/whole"
+    local change
+    for change in '3s/.\{30\}}$/}/' '3s/"text"/"test"/' '3{N;s/.\{9\}\n.\{60\}//}' '3s/^[0-9]*/39/'; do # shorter, changed, two in one, renumbered
+        sed "$change" "$work/whole" >"$out.partial"
+        cmp -s "$out.partial" "$work/whole" && failed "nothing was changed by $change"
+        wants 1 more
+        says "not a line of results, or it was damaged; remove this line"
+        sed -i 3d "$out.partial"
+        wants 0 more
+        cmp "$out" "$work/calm.jsonl" || failed "without the damaged line another file comes out: $change"
+        rm "$out"
+    done
+    some_results STOP
+    truncate -s $(($(stat -c %s "$out.partial") / 2)) "$out.partial"
+    kill -CONT $!
+    wants 1 wait $!
+    says "was changed by somebody else"
+    [ ! -e "$out" ] || failed "a file was made of a journal that somebody had cut"
+    wants 0 more
+    cmp "$out" "$work/calm.jsonl" || failed "a journal that was cut while it was written ends as another file"
+    proved "generate: results that somebody has cut, changed or joined are named, and made again"
 }
 
 # STATUS TEXT command...
@@ -432,6 +472,7 @@ nothing_but_row_and_seed_counts
 parts_are_joined_in_the_order_of_the_rows
 a_killed_run_goes_on
 a_damaged_journal_is_refused
+what_somebody_cut_is_no_result
 bad_input_is_one_line
 logprobs_are_those_of_build_logprobs
 stops

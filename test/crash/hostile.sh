@@ -287,7 +287,7 @@ hostile_places() {
     refused 1 "$work/done/log.jsonl:1" -- "$program" "${recipe[@]}" --out "$work/done"
     cmp "$work/log" "$work/done/log.jsonl" >"$work/stderr" || failed "a log that can't be read was changed"
     sed -i 's/"shard-/"..\/shard-/' "$work/done/checkpoints/step-2/MANIFEST.json"
-    refused 1 "$work/done/checkpoints/step-2" "plain name" -- with_rows "$work/ids.jsonl" --resume "$work/done/checkpoints/step-2"
+    refused 1 "$work/done/checkpoints/step-2" "does not match its checksum" -- with_rows "$work/ids.jsonl" --resume "$work/done/checkpoints/step-2"
     printf '{"format": ' >"$work/done/checkpoints/step-2/MANIFEST.json"
     refused 1 "$work/done/checkpoints/step-2" "not valid JSON" -- \
         with_rows "$work/ids.jsonl" --resume "$work/done/checkpoints/step-2"

@@ -198,6 +198,42 @@ static void a_file_that_cannot_be_read_is_an_error_with_its_path(void **state)
     free(path);
 }
 
+// Only what the system says is not there is not there: what cannot be looked at may be somebody's work.
+static void what_cannot_be_seen_is_not_absent(void **state)
+{
+    char *file = inside("seen"), *under = path_join(file, "x"), *loop = inside("loop"), *behind = path_join(loop, "x");
+    PathKind kind;
+    assert_ok(file_write_atomic(file, "1", 1) && path_kind(&kind, file) && kind == PATH_FILE);
+    assert_ok(path_kind(&kind, folder) && kind == PATH_FOLDER);
+    assert_ok(path_kind(&kind, "/dev/null") && kind == PATH_OTHER);
+    assert_ok(path_kind(&kind, "/nonexistent/x") && kind == PATH_NONE);
+    assert_ok(path_kind(&kind, under) && kind == PATH_NONE); // below a file
+    assert_ok(path_in_folder_kind(&kind, folder, "seen") && kind == PATH_FILE);
+    assert_int_equal(symlink(loop, loop), 0);
+    assert_refused(path_kind(&kind, behind), "looking whether it is there: Too many levels");
+    assert_int_equal(error_kind(), ERROR_SYSTEM);
+    assert_false(file_exists(behind) || folder_exists(behind));
+    assert_int_equal(unlink(loop), 0);
+    free(file);
+    free(under);
+    free(loop);
+    free(behind);
+}
+
+static void the_kind_of_an_error_is_that_of_its_first_cause(void **state)
+{
+    Bytes text = {0};
+    fail("a file is damaged");
+    assert_int_equal(error_kind(), ERROR_OTHER);
+    fail_as(ERROR_STOPPED, "stopped");
+    fail_in("waiting");
+    assert_int_equal(error_kind(), ERROR_STOPPED);
+    assert_refused(file_read(&text, "/nonexistent/x", 9), "No such file"); // that is known, and no trouble of the system's
+    assert_int_equal(error_kind(), ERROR_OTHER);
+    error_clear();
+    assert_int_equal(error_kind(), ERROR_OTHER);
+}
+
 static void until_the_commit_the_old_file_stands(void **state)
 {
     char *path = inside("old");
@@ -516,6 +552,8 @@ int main(void)
         cmocka_unit_test(utf8_is_valid_up_to_the_first_bad_sequence),
         cmocka_unit_test(a_file_reads_back_as_it_was_written),
         cmocka_unit_test(a_file_that_cannot_be_read_is_an_error_with_its_path),
+        cmocka_unit_test(what_cannot_be_seen_is_not_absent),
+        cmocka_unit_test(the_kind_of_an_error_is_that_of_its_first_cause),
         cmocka_unit_test(until_the_commit_the_old_file_stands),
         cmocka_unit_test(a_full_disk_leaves_the_old_file_and_no_rubbish),
         cmocka_unit_test(a_file_in_no_folder_is_an_error_with_its_path),

@@ -2,6 +2,7 @@
 // change of the disk leaves a newest checkpoint that is whole. The failpoints stand in for the disk (test/support/failpoints.h).
 #include "test/support/check.h"
 #include "test/support/failpoints.h"
+#include "dist/checkpoint_inside.h"
 #include "dist/dist.h"
 #include "model/safetensors.h"
 #include <stdlib.h>
@@ -246,6 +247,26 @@ static void a_shard_is_a_valid_safetensors_file(void **state)
     free(r);
 }
 
+static void sign(json_t *manifest)
+{
+    uint64_t hash;
+    char text[17];
+    assert_ok(manifest_hash(&hash, manifest));
+    snprintf(text, sizeof text, "%016" PRIx64, hash);
+    assert_int_equal(json_object_set_new(manifest, "xxh3", json_string(text)), 0);
+}
+
+static void sign_again(const char *name)
+{
+    Bytes path = inside(name);
+    json_t *root = json_read(path.data, 1 << 20);
+    assert_non_null(root);
+    sign(root);
+    assert_ok(json_write_atomic(path.data, root));
+    json_decref(root);
+    bytes_free(&path);
+}
+
 static void a_tensor_may_lie_in_several_files(void **state)
 {
     start_afresh();
@@ -268,9 +289,10 @@ static void a_tensor_may_lie_in_several_files(void **state)
                                         "length", count, "file", names[i], "byte", 0, "xxh3", hash));
         bytes_free(&path);
     }
-    json_t *root = json_pack("{s:s, s:i, s:i, s:i, s:b, s:o, s:o, s:{}}", "format", "dereason checkpoint", "version", 1, "step",
+    json_t *root = json_pack("{s:s, s:i, s:i, s:i, s:b, s:o, s:o, s:{}}", "format", "dereason checkpoint", "version", 2, "step",
                              4, "world", 2, "finite", 1, "files", files, "ranges", ranges, "state");
     Bytes manifest = inside("step-4/MANIFEST.json"), path = {0};
+    sign(root);
     assert_ok(json_write_atomic(manifest.data, root));
     assert_int_equal(newest(&path, NULL), 4);
     Checkpoint *c;
@@ -349,7 +371,7 @@ static void a_manifest_that_does_not_add_up_is_refused(void **state)
 {
     static const char *const cases[][3] = {
         {"\"dereason checkpoint\"", "\"something\"", "format is \"something\""},
-        {"\"version\": 1", "\"version\": 2", "version 2"},
+        {"\"version\": 2", "\"version\": 1", "version 1"},
         {"\"finite\": true", "\"finite\": false", "not finite"},
         {"\"step\": 1", "\"step\": -1", "\"step\""},
         {"\"name\": \"shard-00000.safetensors\"", "\"name\": \"../shard-00000.safetensors\"", "plain name"},
@@ -371,10 +393,37 @@ static void a_manifest_that_does_not_add_up_is_refused(void **state)
         replace_text("step-1/MANIFEST.json", cases[i][0], cases[i][1]);
         Bytes path = inside("step-1");
         Checkpoint *c;
+        sign_again("step-1/MANIFEST.json"); // what is found is not only that somebody has changed it
         assert_refused(checkpoint_open(&c, path.data), cases[i][2]);
         assert_null(c);
         bytes_free(&path);
     }
+}
+
+static void a_digit_that_changes_in_a_manifest_is_found(void **state)
+{
+    static const char *const cases[][2] = {
+        {"\"seed\": 7", "\"seed\": 8"},  {"\"half\": 0.5", "\"half\": 0.25"}, {"\"name\": \"x\"", "\"name\": \"y\""},
+        {"\"step\": 1", "\"step\": 11"}, {"\"world\": 1", "\"world\": 2"},    {"\"elements\": 1000", "\"elements\": 999"},
+    };
+    json_t *facts = json_pack("{s:i, s:f, s:s}", "seed", 7, "half", 0.5, "name", "x");
+    Bytes path = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        start_afresh();
+        Run *older = run_at(0, 0), *r = run_at(1, 0);
+        assert_ok(save(older) && checkpoint_save(folder, 1, r->tensors, 5, facts, 0));
+        assert_int_equal(newest(&path, NULL), 1);
+        replace_text("step-1/MANIFEST.json", cases[i][0], cases[i][1]);
+        Bytes damaged = inside("step-1");
+        Checkpoint *c;
+        assert_refused(checkpoint_open(&c, damaged.data), "it does not match its checksum");
+        assert_int_equal(newest(&path, NULL), 0); // the older one
+        bytes_free(&damaged);
+        free(older);
+        free(r);
+    }
+    json_decref(facts);
+    bytes_free(&path);
 }
 
 static void a_broken_checkpoint_is_passed_over_for_the_older_one(void **state)
@@ -633,6 +682,7 @@ int main(void)
         cmocka_unit_test(a_changed_byte_is_found_and_named),
         cmocka_unit_test(a_name_that_is_there_twice_is_refused),
         cmocka_unit_test(a_manifest_that_does_not_add_up_is_refused),
+        cmocka_unit_test(a_digit_that_changes_in_a_manifest_is_found),
         cmocka_unit_test(a_broken_checkpoint_is_passed_over_for_the_older_one),
         cmocka_unit_test(a_folder_without_checkpoints_is_no_error),
         cmocka_unit_test(the_newest_k_are_kept),

@@ -512,7 +512,7 @@ static void a_signal_ends_the_wait(void **state)
     if (child == 0) {
         EndpointOptions options = options_for(NULL);
         EndpointAnswer answer;
-        Endpoint *endpoint = signals_install() ? endpoint_open(&options) : NULL;
+        Endpoint *endpoint = signals_install(NULL) ? endpoint_open(&options) : NULL;
         bool ok = endpoint != NULL && ask(endpoint, "never 99 signal", 1) && !endpoint_next(endpoint, &answer);
         ok = ok && strstr(error_text(), "stopped by a signal") != NULL && signal_received() == SIGTERM;
         endpoint_close(endpoint);

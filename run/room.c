@@ -1,0 +1,82 @@
+// Room on the disk, looked for before the first step and not at the end of the last one: for the checkpoints that will lie there,
+// one more than are kept while it is written, and for the exported model beside the one that it replaces.
+#include "dist/checkpoint.h"
+#include "run/run_inside.h"
+#include <sys/statvfs.h>
+
+typedef struct Room {
+    int64_t there; // checkpoints
+    int64_t saves; // that are to come for certain: those by steps, and the last
+    uint64_t checkpoint, model, free;
+} Room;
+
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+// More bytes than now, where so many are kept: in the save that needs most, or in the export after the last.
+static uint64_t needed(const Room *room, int64_t keep, int64_t saves)
+{
+    int64_t all = room->there + saves;
+    int64_t saving = smaller(larger(keep, room->there) + 1, all) - room->there, kept = smaller(keep, all) - room->there;
+    uint64_t while_saving = (uint64_t)saving * room->checkpoint;
+    uint64_t freed = kept < 0 ? (uint64_t)-kept * room->checkpoint : 0, added = kept > 0 ? (uint64_t)kept * room->checkpoint : 0;
+    uint64_t at_end = added + room->model > freed ? added + room->model - freed : 0;
+    return while_saving > at_end ? while_saving : at_end;
+}
+
+static bool measure(Room *room, const Run *run)
+{
+    struct statvfs disk;
+    Bytes folder = {0};
+    bool last_is_there = run->saved == run->step && run->step == run->steps;
+    int64_t by_steps =
+        run->save_every > 0 && run->steps > run->step ? (run->steps - 1) / run->save_every - run->step / run->save_every : 0;
+    *room = (Room){.saves = last_is_there ? 0 : by_steps + 1};
+    uint64_t element = run->export_dtype[0] == 'b' ? 2 : 4;
+    room->model = (uint64_t)run->model->parameters.elements * element;
+    bool ok = run_checkpoint_bytes(&room->checkpoint, run) && path_in(&folder, run, "checkpoints") &&
+              checkpoint_count(&room->there, folder.data);
+    bytes_free(&folder);
+    room->free = UINT64_MAX;
+    if (ok && statvfs(run->out, &disk) == 0 && disk.f_blocks > 0) // a file system that does not say has room
+        room->free = (uint64_t)disk.f_bavail * disk.f_frsize;
+    return ok;
+}
+
+// The most checkpoints that may be kept; 0: not even one fits.
+static int64_t keeps(const Room *room, int64_t keep, int64_t saves)
+{
+    while (keep > 0 && needed(room, keep, saves) > room->free)
+        keep--;
+    return keep;
+}
+
+static double mega(uint64_t bytes) { return (double)bytes / 1e6; }
+
+static bool describe(Bytes *out, const Run *run, const Room *room, int64_t saves)
+{
+    int64_t keep = keeps(room, run->keep, saves);
+    TRY(bytes_printf(
+        out,
+        "%s: %.1f MB are free on this disk, and the run may need %.1f MB: checkpoints of %.1f MB, of which --keep-checkpoints "
+        "%d are kept and one more while it is written, and a model of %.1f MB; make room, or take an --out on another disk",
+        run->out, mega(room->free), mega(needed(room, run->keep, saves)), mega(room->checkpoint), run->keep, mega(room->model)));
+    return keep == 0 ||
+           bytes_printf(out, ", or --keep-checkpoints %" PRId64 ", which needs %.1f MB", keep, mega(needed(room, keep, saves)));
+}
+
+bool room_check(const Run *run, Bytes *warnings)
+{
+    Room room;
+    TRY(measure(&room, run));
+    int64_t most = run->save_minutes > 0 ? run->steps - run->step : room.saves; // one after each step, if steps are long
+    if (needed(&room, run->keep, most) <= room.free)
+        return true;
+    if (needed(&room, run->keep, room.saves) <= room.free)
+        return bytes_text(warnings, "saving by the clock may fill the disk: ") && describe(warnings, run, &room, most) &&
+               bytes_text(warnings, "\n");
+    Bytes text = {0};
+    bool ok = describe(&text, run, &room, room.saves) && fail("%s", text.data);
+    bytes_free(&text);
+    return ok;
+}

@@ -1,0 +1,33 @@
+// When a run saves, evaluates and gives up: by its steps, by the clock, and by what a signal leaves.
+#include "base/signals.h"
+#include "run/run.h"
+
+// As if another step as long as the last one came before the next question: what a kill can cost is an interval, not a step more.
+bool run_save_due(const Run *run)
+{
+    if (run->step == run->steps)
+        return run->saved != run->step;
+    bool by_steps = run->save_every > 0 && run->step % run->save_every == 0;
+    double since = log_seconds() - run->saved_at;
+    return by_steps || (run->save_minutes > 0 && since + run->step_seconds > 60 * run->save_minutes);
+}
+
+bool run_evaluation_due(const Run *run, int64_t every)
+{
+    bool here = run->step == 0 || run->step == run->steps || (every > 0 && run->step % every == 0);
+    return here && run->evaluated != run->step;
+}
+
+bool run_has_time(const Run *run, double seconds)
+{
+    double since = signal_seconds();
+    return since < 0 || since + seconds + run->save_seconds <= run->stop_within;
+}
+
+void run_stop_answer(char answer[RUN_ANSWER], double stop_within)
+{
+    snprintf(answer, RUN_ANSWER,
+             "stopping: a step that is not done within %g seconds is given up, the last whole state is saved "
+             "(again: at once)\n",
+             stop_within);
+}

@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# train_rl's part of survive.sh: evaluations and rollouts that are given up and made again, a stop among several updates, a step that fails
+# while a signal waits, files of others among the rollouts.
+. "$(dirname "$0")/common.bash"
+export OMP_WAIT_POLICY=passive
+tiny_recipe
+wants 0 train "$work/sft" --epochs 2 --export-dtype fp32
+build/demo_problems train 4 5 6 >"$work/hard.jsonl"
+wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --tau 3 --out "$work/data" "$work/hard.jsonl" \
+    >"$work/stdout" 2>"$work/stderr"
+rules=(--model "$work/sft" --data "$work/data/rl" --eval-data "$work/data/rl" --eval-every 1 --eval-samples 2 --template chatml --steps 5
+    --prompts-per-step 4 --prompts-per-update 1 --samples-per-prompt 4 --max-prompt-tokens 64 --max-new-tokens 24 --overlong-buffer 20
+    --micro-batch-tokens 256 --slots 2 --lr 1e-3 --sequences 6 --pass-tokens 64 --threads 1 --device cpu --export-dtype fp32)
+
+reinforce() { # OUT, options
+    local out=$1
+    shift
+    ./train_rl "${rules[@]}" --out "$out" "$@" >"$work/stdout" 2>"$work/stderr"
+}
+in_background() {
+    local out=$1
+    shift
+    ./train_rl "${rules[@]}" --out "$out" "$@" >"$work/stdout" 2>"$work/stderr" &
+    trainer=$!
+}
+bits_of_log() { sed 's/, "timing_s.*//; s/, "seconds".*//' "$1/log.jsonl"; }
+same_rollouts() { diff -r "$1/rollouts" "$2/rollouts" >"$work/stderr" || failed "$3: other responses"; }
+
+calm=$work/calm
+begun=$(milliseconds)
+wants 0 reinforce "$calm"
+length=$(($(milliseconds) - begun))
+
+# Wherever a signal comes, in the sampling of an evaluation or a step, among updates or between, the bits are those of a run without one.
+a_signal_anywhere() {
+    local out=$work/anywhere tries=6 i status stops=0 within saved steps
+    [ "$mode" = short ] || tries=60
+    RANDOM=$seed
+    for ((i = 0; i < tries; i++)); do
+        within=$((i % 2 * 25))
+        in_background "$out" --stop-within $within --save-every $((i % 3))
+        sleep "$(printf '%d.%03d' $((RANDOM % length / 1000)) $((RANDOM % length % 1000)))"
+        kill -TERM $trainer 2>/dev/null || true
+        status=0
+        wait $trainer || status=$?
+        [ $status != 0 ] || { rm -rf "$out" && continue; }
+        [ $status = 143 ] && continue # before the first line of the program was reached
+        [ $status = 75 ] || failed "exit status $status after SIGTERM with SEED=$seed"
+        says "stopping: a step that is not done within $within seconds is given up"
+        grep -q "^stopped by a signal" "$work/stdout" || failed "that it was stopped is not said"
+        stops=$((stops + 1))
+        saved=$([ ! -d "$out/checkpoints" ] && echo 0 || newest_step "$out")
+        steps=$(grep -c '"reward/mean"' "$out/log.jsonl" || true)
+        [ "$saved" = "$steps" ] || grep -q "in the middle of step $((steps + 1))'s updates" "$work/stdout" ||
+            failed "$steps steps were finished and $saved are saved, with SEED=$seed"
+    done
+    [ $stops -gt 0 ] || failed "no run was stopped"
+    wants 0 reinforce "$out"
+    same_rollouts "$calm" "$out" "stopped"
+    same_run "$calm" "$out" "$stops times SIGTERM anywhere (SEED=$seed): what is finished is saved, and the bits are the same"
+    rm -rf "$out"
+}
+
+# The first evaluation takes longer than anybody waits.
+an_evaluation_is_given_up() {
+    local out=$work/long status=0
+    in_background "$out" --eval-samples 4000
+    until [ -e "$out/log.jsonl" ] || ! kill -0 $trainer; do sleep 0.01; done
+    kill -INT $trainer
+    wait $trainer || status=$?
+    [ $status = 75 ] || failed "exit status $status after SIGINT in an evaluation"
+    ! grep -q '"event": "eval"' "$out/log.jsonl" || failed "the evaluation was made"
+    grep -q "before the end of the first step; the same command begins again" "$work/stdout" || failed "what to do is not said"
+    wants 0 reinforce "$out"
+    same_run "$calm" "$out" "an evaluation is given up on a signal, and made again"
+    rm -rf "$out"
+}
+
+# The second of a step's updates finds what the first, at this rate, has made of the weights. The signal comes with the last of the
+# grader's answers, when sampling is over: it waits while the step fails, and is no reason to hide that.
+a_failure_is_told_in_spite_of_a_signal() {
+    local out=$work/fails status=0 answers
+    local grader='while read -r line; do q=${line#*:?}; echo "{\"question\": \"${q%%[!0-9a-f]*}\", \"score\": $((${#line} % 7))}"; done'
+    local with=(--eval-every 0 --grader "$grader" --grader-sandbox none --grader-processes 1 --overlong-buffer 0)
+    wants 1 reinforce "$out" "${with[@]}" --lr 1e30
+    says "step 1: the gradient is not finite; there is no checkpoint yet"
+    answers=$(wc -l <"$out/grader.jsonl")
+    rm -rf "$out"
+    strace -o "$work/trace" -e inject=getppid:error=ESTALE:when=1 true 2>/dev/null || {
+        skipped "a signal in a step that fails: no strace here"
+        return
+    }
+    strace -f -o "$work/trace" -P "$out/grader.jsonl" -e inject="write:signal=TERM:when=$answers" \
+        ./train_rl "${rules[@]}" --out "$out" "${with[@]}" --lr 1e30 >"$work/stdout" 2>"$work/stderr" || status=$?
+    says "stopping: "
+    [ $status = 1 ] || failed "exit status $status where a step failed and a signal had come"
+    says "step 1: the gradient is not finite"
+    [ ! -e "$out/checkpoints" ] || failed "half a step was saved"
+    rm -rf "$out"
+    status=0
+    strace -f -o "$work/trace" -P "$out/grader.jsonl" -e inject="write:signal=TERM:when=$answers" \
+        ./train_rl "${rules[@]}" --out "$out" "${with[@]}" --stop-within 0 >"$work/stdout" 2>"$work/stderr" || status=$?
+    [ $status = 75 ] || failed "exit status $status after a signal before the updates"
+    grep -q "stopped by a signal before the end of the first step" "$work/stdout" || failed "the updates were not given up"
+    proved "a step that fails while a signal waits ends with 1 and its error; one that does not is given up before its updates"
+}
+
+what_others_keep_there() {
+    local out=$work/shared
+    mkdir -p "$out/rollouts"
+    for name in step-1.jsonl.gz step-notes.txt step-01.jsonl step-9.json notes step-2.jsonl.old; do
+        echo mine >"$out/rollouts/$name"
+    done
+    echo half >"$out/rollouts/step-3.jsonl.tmp-123"
+    wants 0 reinforce "$out" --steps 2 --lr-schedule constant
+    echo later >"$out/rollouts/step-7.jsonl"
+    wants 0 reinforce "$out" --steps 3 --lr-schedule constant
+    grep -q "it had 2 steps and has 3 now" "$work/stdout" || failed "a run with more --steps does not say so"
+    [ "$(cat "$out"/rollouts/{step-1.jsonl.gz,step-notes.txt,step-01.jsonl,step-9.json,notes,step-2.jsonl.old} | sort | uniq -c)" = "      6 mine" ] ||
+        failed "somebody's files among the rollouts are gone"
+    [ ! -e "$out/rollouts/step-7.jsonl" ] && [ ! -e "$out/rollouts/step-3.jsonl.tmp-123" ] || failed "what a killed run leaves was left"
+    [ -e "$out/rollouts/step-1.jsonl" ] && [ -e "$out/rollouts/step-3.jsonl" ] || failed "the run's own are not there"
+    proved "rollouts: what a run has not written is not removed"
+}
+
+# A grader that does not work, and options of this program in its advice: before the first step.
+what_is_known_before_the_first_step() {
+    wants 1 reinforce "$work/none" --grader "while read -r line; do exit 3; done" --grader-sandbox none
+    says "its first question has no answer"
+    [ ! -e "$work/none/log.jsonl" ] || failed "a run began with a grader that does not work"
+    wants 1 reinforce "$work/none" --max-prompt-tokens 5
+    says "longer than --max-prompt-tokens 5"
+    wants 1 reinforce "$work/none" --max-new-tokens 4096
+    says "--max-prompt-tokens and --max-new-tokens together 4160: the model's max_position_embeddings is 512; lower them"
+    proved "a grader that does not work is known before the first step; advice names this program's options"
+}
+
+a_signal_anywhere
+an_evaluation_is_given_up
+a_failure_is_told_in_spite_of_a_signal
+what_others_keep_there
+what_is_known_before_the_first_step

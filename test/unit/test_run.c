@@ -1,0 +1,90 @@
+// When a run saves and evaluates, and with which other number of steps it may go on. That it does both is shown by
+// test/crash/survive.sh.
+#include "test/support/check.h"
+#include "run/run_inside.h"
+
+static Run run_at(int64_t step)
+{
+    return (Run){.step = step, .steps = 1000, .evaluated = -1, .save_every = 500, .save_minutes = 20, .saved_at = log_seconds()};
+}
+
+static void a_run_saves_by_steps_by_the_clock_and_at_the_end(void **state)
+{
+    Run r = run_at(499);
+    assert_false(run_save_due(&r));
+    r.step = 500;
+    assert_true(run_save_due(&r));
+    r.save_every = 0;
+    assert_false(run_save_due(&r));
+    r.saved_at -= 20 * 60 - 30; // half a minute is left,
+    assert_false(run_save_due(&r));
+    r.step_seconds = 40; // and the next step takes longer
+    assert_true(run_save_due(&r));
+    r.save_minutes = 0;
+    assert_false(run_save_due(&r));
+    r.step = r.steps;
+    assert_true(run_save_due(&r));
+    r.saved = r.steps; // once
+    assert_false(run_save_due(&r));
+}
+
+static void an_evaluation_is_due_where_the_log_has_none(void **state)
+{
+    Run r = run_at(0);
+    assert_true(run_evaluation_due(&r, 0));
+    r.evaluated = 0;
+    assert_false(run_evaluation_due(&r, 0));
+    r.step = 30;
+    assert_true(run_evaluation_due(&r, 10));
+    assert_false(run_evaluation_due(&r, 0) || run_evaluation_due(&r, 7));
+    r.evaluated = 30;
+    assert_false(run_evaluation_due(&r, 10));
+    r.step = 1000;
+    assert_true(run_evaluation_due(&r, 0));
+}
+
+static void without_a_signal_there_is_time(void **state)
+{
+    Run r = run_at(3);
+    r.save_seconds = 1e9;
+    assert_true(run_has_time(&r, 1e9));
+}
+
+// A run of `before` steps that has made `made` of them: may it have `now`?
+static bool goes_on(ScheduleShape shape, int64_t before, int64_t made, int64_t now, int64_t warmup)
+{
+    Schedule was = {.shape = shape, .peak = 1e-3, .end = 0.1, .steps = before, .warmup = warmup, .decay = 0.5}, is = was;
+    Run old = {.schedule = &was}, r = {.schedule = &is, .step = made, .steps = now};
+    is.steps = now;
+    is.warmup = now / 10; // as if it were a share of the steps
+    json_t *saved = schedule_state(&old);
+    bool ok = schedule_goes_on(&r, saved, "there");
+    assert_true(!ok || (is.warmup == warmup && r.longer == (before == now ? 0 : before)));
+    json_decref(saved);
+    return ok;
+}
+
+static void a_run_has_other_steps_where_the_rates_are_the_same(void **state)
+{
+    for (int shape = SCHEDULE_CONSTANT; shape <= SCHEDULE_WSD; shape++)
+        assert_ok(goes_on((ScheduleShape)shape, 100, 100, 100, 10));
+    assert_ok(goes_on(SCHEDULE_CONSTANT, 100, 100, 500, 10) && goes_on(SCHEDULE_CONSTANT, 100, 60, 60, 10));
+    assert_ok(goes_on(SCHEDULE_WSD, 100, 51, 200, 10)); // its decay begins after step 50
+    assert_refused(goes_on(SCHEDULE_WSD, 100, 52, 200, 10), "the learning rate of step 52 is another one; give --steps 100");
+    assert_refused(goes_on(SCHEDULE_WSD, 100, 45, 80, 10), "the learning rate of step 42"); // shorter: it would have begun at 40
+    assert_ok(goes_on(SCHEDULE_COSINE, 100, 11, 200, 10) && goes_on(SCHEDULE_LINEAR, 100, 11, 200, 10)); // at the peak
+    assert_refused(goes_on(SCHEDULE_COSINE, 100, 12, 200, 10), "step 12");
+    assert_refused(goes_on(SCHEDULE_LINEAR, 100, 100, 200, 10), "step 12");
+    assert_refused(goes_on(SCHEDULE_CONSTANT, 100, 60, 59, 10), "has 60 steps already");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_saves_by_steps_by_the_clock_and_at_the_end),
+        cmocka_unit_test(an_evaluation_is_due_where_the_log_has_none),
+        cmocka_unit_test(without_a_signal_there_is_time),
+        cmocka_unit_test(a_run_has_other_steps_where_the_rates_are_the_same),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
