@@ -3,6 +3,7 @@
 // interruption. The model is a folder here, or behind a server; then the draws are the server's.
 #include "base/machine.h"
 #include "base/signals.h"
+#include "base/start.h"
 #include "generate_options.h"
 #include "sampling/sampling.h"
 #include <stdlib.h>
@@ -475,6 +476,7 @@ static void close_all(Generate *g)
 
 int main(int count, char **arguments)
 {
+    program_start();
     threads_wait_asleep(arguments);
     Generate g = {0};
     bool answered = false, stopped = false;

@@ -4,6 +4,7 @@
 #include "base/machine.h"
 #include "base/number.h"
 #include "base/signals.h"
+#include "base/start.h"
 #include "data/cache.h"
 #include "data/inspect.h"
 #include "data/mix.h"
@@ -290,6 +291,7 @@ static void close_all(Program *p)
 
 int main(int count, char **arguments)
 {
+    program_start();
     threads_wait_asleep(arguments);
     Program p = {0};
     bool answered = false;

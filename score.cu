@@ -3,6 +3,7 @@
 // answer that it writes. The model is a folder here, or behind a server.
 #include "base/machine.h"
 #include "base/signals.h"
+#include "base/start.h"
 #include "base/text.h"
 #include "sampling/sampling.h"
 #include "score_options.h"
@@ -525,6 +526,7 @@ static void close_all(Score *s)
 
 int main(int count, char **arguments)
 {
+    program_start();
     threads_wait_asleep(arguments);
     Score s = {0};
     bool answered = false, stopped = false;

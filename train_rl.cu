@@ -7,6 +7,7 @@
 // first update of a step is exactly 1: that is checked, token by token. Weights are changed where they lie; there is nothing to copy.
 #include "base/machine.h"
 #include "base/signals.h"
+#include "base/start.h"
 #include "data/cache.h"
 #include "data/mix.h"
 #include "model/folder.h"
@@ -891,6 +892,7 @@ static void close_all(Rl *s)
 
 int main(int count, char **arguments)
 {
+    program_start();
     threads_wait_asleep(arguments);
     Rl s = {0};
     char answer[RUN_ANSWER];

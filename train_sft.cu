@@ -5,6 +5,7 @@
 // data/ (rows to batches), model/ (forward, backward, AdamW), run/ (folders, checkpoints, evaluation).
 #include "base/machine.h"
 #include "base/signals.h"
+#include "base/start.h"
 #include "data/cache.h"
 #include "data/mix.h"
 #include "data/prefetch.h"
@@ -396,6 +397,7 @@ static bool stop(Sft *s)
 
 int main(int count, char **arguments)
 {
+    program_start();
     threads_wait_asleep(arguments);
     Sft s = {0};
     char answer[RUN_ANSWER];

@@ -102,7 +102,9 @@ bool path_in_folder_kind(PathKind *kind, const char *folder, const char *name);
 bool file_exists(const char *path); // a regular file
 bool folder_exists(const char *path);
 
-// Written beside its target under a temporary name; commit: fsync, rename, fsync of the folder. Until then the old file stands.
+// Written beside its target under a temporary name; commit: fsync, rename, fsync of the folder. Until then the old file stands. A link
+// stays, and the file that it leads to is replaced; a device, a pipe, a socket or a link to nothing is refused. What a process that was
+// killed has left under such a name is removed when the same file is written again.
 typedef struct AtomicFile {
     int descriptor;
     char *path, *temporary;
@@ -114,9 +116,19 @@ bool atomic_write(AtomicFile *file, const void *data, size_t size);
 bool atomic_commit(AtomicFile *file); // on failure the temporary file is removed
 void atomic_abort(AtomicFile *file);  // harmless after commit
 bool file_write_atomic(const char *path, const void *data, size_t size);
+bool file_may_be_written(const char *path); // there is nothing of that name, or what may be replaced
+
+// A folder beside its target, under a temporary name as above: 0755, and this process's as long as it is open.
+typedef struct TemporaryFolder {
+    char *path;
+    int lock;
+} TemporaryFolder;
+
+bool temporary_folder_make(TemporaryFolder *folder, const char *beside);
+void temporary_folder_close(TemporaryFolder *folder); // removes it, if it still has that name; the error at hand stays
 
 bool folder_make(const char *path);                   // with parents; not an error if it is there
-bool folder_temporary(char **path, const char *name); // a new one, NAME-XXXXXX, in $TMPDIR or /tmp; free the path
+bool folder_temporary(char **path, const char *name); // a new one, NAME.tmp-..., in $TMPDIR or /tmp; free the path
 bool folder_sync(const char *path);
 bool folder_remove(const char *path);                             // with what is in it
 bool folder_list(char ***names, size_t *count, const char *path); // sorted, without . and ..; free with names_free

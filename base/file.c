@@ -1,6 +1,6 @@
 // Files: mapped or read whole, written so that a crash, a full disk or a kill at any instant leaves either the old file or
 // the new one. The temporary file stands beside its target, because a rename does not cross file systems.
-#include "base/base.h"
+#include "base/file_inside.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -47,13 +47,19 @@ bool file_map(MappedFile *file, const char *path)
         file->data = p;
     }
     close(fd);
-    return true;
+    if (file->data == NULL || mapping_note(path, file->data, file->size))
+        return true;
+    munmap((void *)(uintptr_t)file->data, file->size);
+    *file = (MappedFile){0};
+    return false;
 }
 
 void file_unmap(MappedFile *file)
 {
-    if (file->data != NULL)
+    if (file->data != NULL) {
+        mapping_forget(file->data);
         munmap((void *)(uintptr_t)file->data, file->size);
+    }
     *file = (MappedFile){0};
 }
 
@@ -142,24 +148,46 @@ static char *parent_of(const char *path)
     return parent;
 }
 
+static const char *kind_of(mode_t mode)
+{
+    return S_ISDIR(mode)                    ? "a folder"
+           : S_ISCHR(mode) || S_ISBLK(mode) ? "a device"
+           : S_ISFIFO(mode)                 ? "a pipe"
+           : S_ISSOCK(mode)                 ? "a socket"
+                                            : "something else";
+}
+
+// What really is replaced. The others are somebody's, and a file in their place would break them: think of /dev/null.
+static bool find_target(char **target, const char *path)
+{
+    struct stat facts;
+    *target = NULL;
+    if (lstat(path, &facts) != 0)
+        return errno == ENOENT ? (*target = copy_text(path)) != NULL : fail_errno("%s", path);
+    bool link = S_ISLNK(facts.st_mode);
+    if (link && stat(path, &facts) != 0)
+        return fail_errno("%s: is a link, and where it leads", path);
+    if (!S_ISREG(facts.st_mode))
+        return fail("%s: is %s, which a file must not replace; name a file", path, kind_of(facts.st_mode));
+    *target = link ? realpath(path, NULL) : copy_text(path);
+    return *target != NULL || !link || fail_errno("%s: is a link, and where it leads", path);
+}
+
+bool file_may_be_written(const char *path)
+{
+    char *target;
+    bool ok = find_target(&target, path);
+    free(target);
+    return ok;
+}
+
 bool atomic_open(AtomicFile *file, const char *path)
 {
     *file = (AtomicFile){.descriptor = -1};
-    Bytes temporary = {0};
-    TRY(bytes_printf(&temporary, "%s.tmp-%ld", path, (long)getpid()));
-    file->temporary = temporary.data;
-    file->path = copy_text(path);
-    if (file->path == NULL) {
-        atomic_abort(file);
-        return false;
-    }
-    file->descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (file->descriptor < 0) {
-        fail_errno("%s: creating it", file->temporary);
-        atomic_abort(file);
-        return false;
-    }
-    return true;
+    if (find_target(&file->path, path) && temporary_file_make(&file->temporary, &file->descriptor, file->path))
+        return true;
+    atomic_abort(file);
+    return false;
 }
 
 bool atomic_write(AtomicFile *file, const void *data, size_t size)
@@ -252,21 +280,6 @@ bool folder_make(const char *path)
     PathKind kind;
     TRY(ok && path_kind(&kind, path));
     return kind == PATH_FOLDER || fail("%s: there is a file where a folder should be", path);
-}
-
-bool folder_temporary(char **path, const char *name)
-{
-    const char *place = getenv("TMPDIR");
-    Bytes made = {0};
-    *path = NULL;
-    TRY(bytes_printf(&made, "%s/%s-XXXXXX", place != NULL && place[0] != 0 ? place : "/tmp", name));
-    if (mkdtemp(made.data) == NULL) {
-        fail_errno("%s: making a temporary folder", made.data);
-        bytes_free(&made);
-        return false;
-    }
-    *path = made.data;
-    return true;
 }
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }

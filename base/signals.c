@@ -1,5 +1,4 @@
-// The variables of the house that are neither const nor per thread: a handler can reach nothing else, and a process has but one
-// set of signals.
+// Variables that are neither const nor per thread: a handler can reach nothing else, and a process has but one set of signals.
 #include "base/signals.h"
 #include <errno.h>
 #include <signal.h>

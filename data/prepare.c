@@ -5,8 +5,6 @@
 #include "dist/dist.h"
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 const char *const FATE_NAMES[FATES] = {
     "sft",        "prompts",    "rl",           "sft_hard",     "prompts_hard", "holdout",         "bad",
@@ -129,20 +127,20 @@ static bool resolve(Bytes *out, const char *path)
         out->data[--out->size] = 0;
     PathKind kind;
     TRY(ok && path_kind(&kind, out->data));
-    if (kind == PATH_FILE)
+    if (kind == PATH_NONE)
+        return file_may_be_written(out->data); // a link to nothing is not replaced
+    if (kind != PATH_FOLDER)
         return fail("%s: there is a file where the folder should be", out->data);
-    return kind != PATH_FOLDER || may_replace(out->data, false);
+    return may_replace(out->data, false);
 }
 
-// A folder of its own beside the output: no other process, dead or alive, has put anything into it.
-static bool make_beside(Bytes *folder, const char *out)
+static bool make_parents(const char *path)
 {
     Bytes parent = {0};
-    const char *slash = strrchr(out, '/');
-    bool ok = slash == NULL || slash == out || (bytes_append(&parent, out, (size_t)(slash - out)) && folder_make(parent.data));
+    const char *slash = strrchr(path, '/');
+    bool ok = slash == NULL || slash == path || (bytes_append(&parent, path, (size_t)(slash - path)) && folder_make(parent.data));
     bytes_free(&parent);
-    TRY(ok && bytes_printf(folder, "%s.tmp-XXXXXX", out));
-    return (mkdtemp(folder->data) != NULL && chmod(folder->data, 0755) == 0) || fail_errno("%s: making the folder", folder->data);
+    return ok;
 }
 
 static bool check_options(const PrepareOptions *o)
@@ -155,24 +153,18 @@ static bool check_options(const PrepareOptions *o)
 bool prepare(PrepareReport *report, const PrepareOptions *options)
 {
     PrepareJob job = {.options = options, .report = report};
-    Bytes folder = {0}, out = {0};
+    TemporaryFolder folder = {0};
+    Bytes out = {0};
     *report = (PrepareReport){0};
     TRY(check_options(options));
-    bool ok = resolve(&out, options->out) && make_beside(&folder, out.data);
+    bool ok = resolve(&out, options->out) && make_parents(out.data) && temporary_folder_make(&folder, out.data);
     if (ok) {
-        job.folder = folder.data;
+        job.folder = folder.path;
         ok = run_stages(&job);
         job_close(&job);
-        ok = ok && folder_publish(folder.data, out.data);
-        if (!ok && folder_exists(folder.data)) {
-            char *why = copy_text(error_text()); // removing must not hide it
-            folder_remove(folder.data);
-            if (why != NULL)
-                fail("%s", why);
-            free(why);
-        }
+        ok = ok && folder_publish(folder.path, out.data);
     }
-    bytes_free(&folder);
+    temporary_folder_close(&folder);
     bytes_free(&out);
     return ok;
 }

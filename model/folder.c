@@ -1,4 +1,4 @@
-// Finding the model folder that a user means, and writing a complete one. Everything is written into FOLDER.tmp-PID first, so the
+// Finding the model folder that a user means, and writing a complete one. Everything is written into FOLDER.tmp-... first, so the
 // final name never holds half a model; the formats of the parts are in config.c and safetensors_write.c.
 #include "model/folder.h"
 #include "base/hub.h"
@@ -6,7 +6,6 @@
 #include "dist/dist.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { TOKENIZER_BYTES_MAX = 1 << 28 };
 static const char end_of_turn[] = "<|im_end|>";
@@ -237,37 +236,16 @@ static bool write_parts(const FolderExport *e, const char *folder)
                          e->context);
 }
 
-// Removes NAME.tmp-* beside the folder NAME: what exports that were killed left behind.
-static bool remove_leftovers(const char *folder)
-{
-    const char *slash = strrchr(folder, '/'), *name = slash == NULL ? folder : slash + 1;
-    Bytes parent = {0}, prefix = {0};
-    char **names = NULL;
-    size_t count = 0;
-    bool ok = (slash == NULL ? bytes_text(&parent, ".") : bytes_append(&parent, folder, (size_t)(slash - folder) + 1)) &&
-              bytes_printf(&prefix, "%s.tmp-", name) && folder_list(&names, &count, parent.data);
-    for (size_t i = 0; ok && i < count; i++) {
-        if (strncmp(names[i], prefix.data, prefix.size) != 0)
-            continue;
-        char *path = path_join(parent.data, names[i]);
-        PathKind kind;
-        ok = path != NULL && path_kind(&kind, path) && (kind != PATH_FOLDER || folder_remove(path));
-        free(path);
-    }
-    names_free(names, count);
-    bytes_free(&parent);
-    bytes_free(&prefix);
-    return ok;
-}
-
 // What stands under the final name is replaced only if it is a model or empty: never somebody's other files.
 static bool may_replace(const char *folder)
 {
     PathKind kind;
     bool model;
     TRY(path_kind(&kind, folder));
+    if (kind == PATH_NONE)
+        return file_may_be_written(folder); // a link to nothing is not replaced
     if (kind != PATH_FOLDER)
-        return kind == PATH_NONE || fail("%s: there is a file of that name", folder);
+        return fail("%s: there is a file of that name", folder);
     char **names;
     size_t count;
     TRY(folder_list(&names, &count, folder));
@@ -309,17 +287,10 @@ static char *settle(const char *folder)
 bool model_folder_export(const char *given, const FolderExport *e)
 {
     char *folder = settle(given);
-    Bytes temporary = {0};
-    bool ok = folder != NULL && may_replace(folder) && remove_leftovers(folder) &&
-              bytes_printf(&temporary, "%s.tmp-%ld", folder, (long)getpid());
-    ok = ok && write_parts(e, temporary.data) && folder_publish(temporary.data, folder);
-    if (!ok && temporary.size > 0 && folder_exists(temporary.data)) {
-        char *cause = copy_text(error_text()); // removing it may fail too; the first cause is what matters
-        folder_remove(temporary.data);
-        fail("%s", cause == NULL ? "no memory" : cause);
-        free(cause);
-    }
-    bytes_free(&temporary);
+    TemporaryFolder temporary = {0};
+    bool ok = folder != NULL && may_replace(folder) && temporary_folder_make(&temporary, folder) &&
+              write_parts(e, temporary.path) && folder_publish(temporary.path, folder);
+    temporary_folder_close(&temporary); // of one that did not become the model
     free(folder);
     return ok || fail_in("exporting the model to %s", given);
 }

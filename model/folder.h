@@ -36,7 +36,7 @@ typedef struct FolderExport {
 } FolderExport;
 
 // Writes the folder beside its final name, syncs everything, and exchanges it for what stood there. After a failure or a kill the
-// final name still holds the old folder (or nothing); a left-over FOLDER.tmp-PID is removed by the next export of that folder.
+// final name still holds the old folder (or nothing); a left-over FOLDER.tmp-... is removed by the next export of that folder.
 bool model_folder_export(const char *folder, const FolderExport *what);
 
 #ifdef __cplusplus

@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/signals.h"
 #include "rl/grader_pool.h"
+#include "rl/grader_sandbox.h"
 #include "rl/verdicts.h"
 #include <fcntl.h>
 #include <math.h>
@@ -51,11 +52,6 @@ static const double SCORE_MOST = 1e6; // beyond it is a mistake, and weights and
 
 // ---- opening
 
-static bool bubblewrap_works(void)
-{
-    return system("bwrap --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp --unshare-all true >/dev/null 2>&1") == 0;
-}
-
 static bool start_pool(Grader *g)
 {
     int pair[2];
@@ -92,7 +88,7 @@ Grader *grader_open(const GraderOptions *options)
     g->socket = -1;
     g->verdicts.file.descriptor = -1;
     bool wanted = strcmp(options->sandbox, "none") != 0;
-    g->sandboxed = wanted && bubblewrap_works();
+    g->sandboxed = wanted && grader_sandbox_works();
     bool ok = g->sandboxed || strcmp(options->sandbox, "bwrap") != 0 ||
               fail("--grader-sandbox bwrap: bubblewrap is not installed, or may not make namespaces here; take auto or none");
     ok = ok && grader_command_name(&g->name, options->command);
@@ -290,8 +286,8 @@ static const char HOW[] =
 static const char *sandbox_hint(const Grader *g)
 {
     return g->sandboxed
-               ? " (it runs in bubblewrap: read-only, /tmp empty but for the working folder, no network; --grader-sandbox "
-                 "none runs it outside)"
+               ? " (it runs in bubblewrap: read-only, /tmp and /run empty but for the working folder, no network, not as root, "
+                 "without keys and tokens in its environment; --grader-sandbox none runs it outside)"
                : "";
 }
 

@@ -1,6 +1,7 @@
 // One loop around poll(): the socket to the trainer, and three pipes to each child. Of what a child prints nothing is kept but the line
 // that answers its question; more than that, at whatever time, and the child is replaced, so memory is bounded whatever it does.
 #include "rl/grader_pool.h"
+#include "rl/grader_sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -93,31 +94,15 @@ static bool read_piece(int descriptor, Bytes *in)
 
 // ---- children
 
-// The file system read-only; /tmp empty, but a working folder that lies there is there.
-static size_t sandbox_words(const char *words[], const char *folder)
-{
-    static const char *const BWRAP[] = {
-        "bwrap",         "--ro-bind", "/",   "/", "--dev", "/dev", "--proc", "/proc", "--unshare-all", "--die-with-parent",
-        "--new-session", "--tmpfs",   "/tmp"};
-    size_t count = sizeof BWRAP / sizeof *BWRAP;
-    memcpy(words, BWRAP, sizeof BWRAP);
-    if (strcmp(folder, "/tmp") != 0 && strncmp(folder, "/tmp/", 5) != 0)
-        return count;
-    words[count++] = "--ro-bind";
-    words[count++] = folder;
-    words[count++] = folder;
-    words[count++] = "--chdir";
-    words[count++] = folder;
-    return count;
-}
-
 // The trainer decides when it is over, whoever else is told so.
 static const int IGNORED[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTTOU};
 
 static void run_child(const Pool *p, int in, int out, int errors)
 {
-    const char *words[32], *folder = getcwd(NULL, 0);
-    size_t count = p->sandboxed ? sandbox_words(words, folder == NULL ? "/" : folder) : 0;
+    const char *words[GRADER_SANDBOX_WORDS + 4], *folder = getcwd(NULL, 0);
+    size_t count = p->sandboxed ? grader_sandbox_words(words, folder == NULL ? "/" : folder) : 0;
+    if (p->sandboxed)
+        grader_sandbox_forget_secrets();
     words[count++] = "sh";
     words[count++] = "-c";
     words[count++] = p->command;

@@ -172,7 +172,8 @@ static bool open_file(Journal *j)
         return fail("%s: is there already; remove it, or choose another --out", j->out);
     if (kind == PATH_FOLDER)
         return fail("%s: is a folder; --out is the file to write", j->out);
-    j->descriptor = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    TRY(file_may_be_written(j->out));
+    j->descriptor = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (j->descriptor < 0)
         return fail_errno("%s: opening", j->path);
     return flock(j->descriptor, LOCK_EX | LOCK_NB) == 0 ||

@@ -2,6 +2,7 @@
 // ./generate and train_rl have written (rl/attempts.h). For trying the checker on answers of one's own, for holding it against
 // others, and for evaluations.
 #include "base/json.h"
+#include "base/start.h"
 #include "data/lines.h"
 #include "rl/attempts.h"
 #include <stdlib.h>
@@ -182,6 +183,7 @@ static bool read_options(Options *o, int count, char **arguments)
 
 int main(int count, char **arguments)
 {
+    program_start();
     Options options;
     int status = 0;
     if (!read_options(&options, count, arguments)) {

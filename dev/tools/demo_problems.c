@@ -5,6 +5,7 @@
 // A teacher may err, always in one way, in ERRORS of a hundred solutions: at the last hard operation he forgets what is carried or
 // borrowed, and goes on from there. The answer of the row is the right one all the same.
 #include "base/base.h"
+#include "base/start.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,7 @@ static bool write_level(int level, int count, uint64_t seed, bool heldout, int e
 
 int main(int count, char **arguments)
 {
+    program_start();
     const char *usage = "usage: demo_problems train|heldout FIRST_LEVEL LAST_LEVEL COUNT_PER_LEVEL [SEED [ERRORS]]   (levels 1 to 5)\n";
     int first = count > 4 ? atoi(arguments[2]) : 0, last = count > 4 ? atoi(arguments[3]) : 0;
     bool heldout = count > 1 && strcmp(arguments[1], "heldout") == 0;

@@ -3,6 +3,7 @@
 // For n ids n - 1 numbers each: ln p(ids[t+1] | ids[0..t]) and that distribution's entropy in nats. No tokenizer is needed.
 // Lines are run together in ragged batches; a line's numbers do not depend on the others, to the bit.
 #include "base/machine.h"
+#include "base/start.h"
 #include "model/folder.h"
 #include "model/model.h"
 #include <stdlib.h>
@@ -153,6 +154,7 @@ static bool run(const char *given, double temperature, int64_t n_live, const cha
 
 int main(int count, char **arguments)
 {
+    program_start();
     threads_wait_asleep(arguments);
     const char *device = "auto";
     double temperature = 1;

@@ -3,6 +3,7 @@
 // accuracy by level, verdicts, length and entropy of the responses. What the log holds is in base/log.h.
 #include "base/json.h"
 #include "base/number.h"
+#include "base/start.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -480,6 +481,7 @@ static bool plot(const char *log, const char *out, const char *title)
 
 int main(int argc, char **argv)
 {
+    program_start();
     const char *paths[2] = {NULL, NULL}, *title = NULL;
     int count = 0;
     for (int i = 1; i < argc; i++) {

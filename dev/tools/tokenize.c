@@ -1,6 +1,7 @@
 // build/tokenize FOLDER [--decode]: lines of {"text"} to lines of {"ids"}, or back. For looking, and for comparing with other
 // tokenizers; the programs call data/tokenizer.h themselves.
 #include "base/json.h"
+#include "base/start.h"
 #include "data/tokenizer.h"
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,7 @@ static bool convert(const Tokenizer *tokenizer, Encoder *encoder, bool back)
 
 int main(int count, char **arguments)
 {
+    program_start();
     bool back = count == 3 && strcmp(arguments[2], "--decode") == 0;
     if (count == 2 && (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0)) {
         fputs(help, stdout);

@@ -440,21 +440,28 @@ a_signal_does_not_wait_for_graders() {
     proved "a signal while a judge or graders are waited for: stopped at once, and the same command goes on"
 }
 
+somebody_sleeps() { grep -las "[3]311\.$$" /proc/[0-9]*/cmdline; }
+
+# With the trainer killed its graders end; in the sandbox also when all of the trainer's own processes are, at once.
 a_killed_run_leaves_no_grader() {
-    local seconds=3311.$$
-    rm -rf "$work/hung" "$work/hangs"
-    ./train_rl --model "$work/sft" "${rules[@]}" --out "$work/hung" --steps 1 --grader-sandbox none --grader-seconds 100 \
-        --grader "while read -r line; do touch '$work/hangs'; sh -c 'sleep $seconds; true'; done" >"$work/stdout" 2>"$work/stderr" &
-    local trainer=$!
-    for _ in $(seq 100); do
-        [ -e "$work/hangs" ] && break
-        sleep 0.1
+    local sandbox trainer pool
+    for sandbox in none auto; do
+        rm -rf "$work/hung"
+        ./train_rl --model "$work/sft" "${rules[@]}" --out "$work/hung" --steps 1 --grader-sandbox $sandbox --grader-seconds 100 \
+            --grader "while read -r line; do sh -c 'sleep 3311.$$; true'; done" >"$work/stdout" 2>"$work/stderr" &
+        trainer=$!
+        for _ in $(seq 100); do
+            somebody_sleeps >"$work/sleeps" && break
+            sleep 0.1
+        done
+        [ -s "$work/sleeps" ] || failed "the grader was not asked"
+        pool=$(grep -ls "^PPid:[[:space:]]*$trainer\$" /proc/[0-9]*/status | tr -dc '0-9\n')
+        # shellcheck disable=SC2086
+        [ $sandbox = none ] && kill -9 "$trainer" || kill -9 "$trainer" $pool
+        wait "$trainer" || true
+        sleep 2
+        ! somebody_sleeps || failed "a grader outlives its run"
     done
-    [ -e "$work/hangs" ] || failed "the grader was not asked"
-    kill -9 "$trainer"
-    wait "$trainer" || true
-    sleep 2
-    ! grep -las "[3]311\.$$" /proc/[0-9]*/cmdline || failed "a grader outlives its run"
     proved "a run that is killed with -9 leaves no grader, nor what that has started"
 }
 

@@ -293,9 +293,46 @@ static void a_file_in_no_folder_is_an_error_with_its_path(void **state)
     char *path = inside("target");
     assert_ok(folder_make(path));
     size_t before = entries(folder);
-    assert_refused(file_write_atomic(path, "x", 1), "target: renaming its temporary file");
+    assert_refused(file_write_atomic(path, "x", 1), "target: is a folder, which a file must not replace");
     assert_int_equal(entries(folder), before);
     free(path);
+}
+
+static void a_file_replaces_nothing_but_a_file(void **state)
+{
+    char *pipe = inside("pipe"), *link = inside("link"), *far = inside("far"), *lost = inside("lost");
+    Bytes text = {0};
+    assert_int_equal(mkfifo(pipe, 0600) | symlink("far", link) | symlink("nowhere", lost), 0);
+    assert_ok(file_write_atomic(far, "old", 3));
+    size_t before = entries(folder);
+    assert_refused(file_write_atomic(pipe, "x", 1), "pipe: is a pipe, which a file must not replace");
+    assert_refused(file_write_atomic(lost, "x", 1), "lost: is a link, and where it leads: No such file");
+    assert_ok(file_write_atomic(link, "new", 3)); // to where it leads
+    assert_ok(file_read(&text, far, 9));
+    assert_string_equal(text.data, "new");
+    struct stat facts;
+    assert_true(lstat(link, &facts) == 0 && S_ISLNK(facts.st_mode));
+    assert_int_equal(entries(folder), before);
+    bytes_free(&text);
+    assert_int_equal(unlink(pipe) | unlink(link) | unlink(lost) | unlink(far), 0);
+    free(pipe), free(link), free(far), free(lost);
+}
+
+static void a_temporary_folder_goes_with_what_killed_ones_left(void **state)
+{
+    char *target = inside("made"), *left = inside("made.tmp-00000000000f/deep"), *other = inside("made.tmp-f");
+    TemporaryFolder first, second;
+    assert_ok(folder_make(left) && folder_make(other));
+    size_t before = entries(folder);
+    assert_ok(temporary_folder_make(&first, target));
+    assert_int_equal(entries(folder), before); // one has gone, one has come
+    assert_ok(temporary_folder_make(&second, target));
+    assert_true(folder_exists(first.path) && folder_exists(other)); // somebody's
+    temporary_folder_close(&first);
+    temporary_folder_close(&second);
+    assert_int_equal(entries(folder), before - 1);
+    assert_ok(folder_remove(other));
+    free(target), free(left), free(other);
 }
 
 static void folders_are_made_with_their_parents_and_removed_with_their_content(void **state)
@@ -557,6 +594,8 @@ int main(void)
         cmocka_unit_test(until_the_commit_the_old_file_stands),
         cmocka_unit_test(a_full_disk_leaves_the_old_file_and_no_rubbish),
         cmocka_unit_test(a_file_in_no_folder_is_an_error_with_its_path),
+        cmocka_unit_test(a_file_replaces_nothing_but_a_file),
+        cmocka_unit_test(a_temporary_folder_goes_with_what_killed_ones_left),
         cmocka_unit_test(folders_are_made_with_their_parents_and_removed_with_their_content),
         cmocka_unit_test(names_are_listed_in_order),
         cmocka_unit_test(paths_join_with_one_slash),

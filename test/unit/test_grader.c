@@ -1,5 +1,6 @@
 // External graders: ones that answer, are slow, die, talk nonsense, talk too much, or cannot be run; and their file of verdicts.
 #include "rl/grader.h"
+#include "rl/grader_sandbox.h"
 #include "rl/verdicts.h"
 #include "test/support/check.h"
 #include <math.h>
@@ -503,12 +504,17 @@ static void a_script_that_was_edited_is_asked_again(void **state)
     assert_true(edited.scores[0] == 0.5 && edited.unscored == 0 && size_of("edits") > known);
 }
 
-static void in_the_sandbox_is_the_working_folder(void **state)
+static void skip_without_sandbox(void)
 {
-    if (system("bwrap --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp --unshare-all true >/dev/null 2>&1") != 0) {
+    if (!grader_sandbox_works()) {
         print_message("skipped: bubblewrap is not here, or may not make namespaces\n");
         skip();
     }
+}
+
+static void in_the_sandbox_is_the_working_folder(void **state)
+{
+    skip_without_sandbox();
     char *words = path_join(folder, "own"), *here = getcwd(NULL, 0);
     assert_ok(file_write_atomic(words, "0.75", 4) && chdir(folder) == 0);
     Run r = {
@@ -517,9 +523,44 @@ static void in_the_sandbox_is_the_working_folder(void **state)
     for (int i = 0; i < ASKED; i++)
         assert_true(r.scores[i] == 0.75); // read, and not written to
     Run lost = {.command = "exec /tmp/no/such/grader", .journal = "lost", .sandbox = "bwrap"};
-    assert_refused(grade(&lost), "it runs in bubblewrap: read-only, /tmp empty but for the working folder");
+    assert_refused(grade(&lost), "it runs in bubblewrap: read-only, /tmp and /run empty but for the working folder");
     free(here);
     free(words);
+}
+
+#define TRY_IT                                                                                                                   \
+    "score=0.25; if sh -c \"$WAY\" >/dev/null 2>&1; then score=1; fi; [ \"$TOKENS\" = 1 ] || score=2; " LOOP ANSWER(             \
+        "$score") "done"
+
+// Each of them works in a sandbox from which there is a way out; who runs the test may be root.
+static void from_the_sandbox_there_is_no_way_out(void **state)
+{
+    skip_without_sandbox();
+    static const char *const WAYS[] = {
+        "mount -o remount,rw,bind /",
+        "umount /tmp",
+        "mount -t tmpfs none /mnt",
+        "mount --bind /tmp \"$FOLDER\"/..",
+        "unshare -Urm true",
+        "mknod /tmp/device b 254 0",
+        "chroot / true",
+        "echo x >/written",
+        "chown 0:1 /tmp/.",
+        "grep -v 0000000000000000 /proc/self/status | grep CapEff",
+        "[ -n \"$A_KEY$a_token\" ]",
+        "ls /run/*",
+        "[ $(ls -d /proc/[0-9]* | wc -l) -gt 9 ]",
+    };
+    assert_int_equal(setenv("A_KEY", "1", 1) | setenv("a_token", "1", 1) | setenv("TOKENS", "1", 1), 0);
+    for (size_t i = 0; i < sizeof WAYS / sizeof *WAYS; i++) {
+        char journal[32];
+        snprintf(journal, sizeof journal, "way-%zu", i);
+        assert_int_equal(setenv("WAY", WAYS[i], 1), 0);
+        Run r = {.command = TRY_IT, .journal = journal, .sandbox = "bwrap", .asked = 1};
+        assert_ok(grade(&r));
+        if (r.scores[0] != 0.25)
+            fail_msg("%s: %g", WAYS[i], r.scores[0]);
+    }
 }
 
 static void starting_has_seconds_of_its_own(void **state)
@@ -565,6 +606,7 @@ int main(void)
         cmocka_unit_test(a_program_that_closes_its_output_has_no_answer_at_once),
         cmocka_unit_test(a_script_that_was_edited_is_asked_again),
         cmocka_unit_test(in_the_sandbox_is_the_working_folder),
+        cmocka_unit_test(from_the_sandbox_there_is_no_way_out),
         cmocka_unit_test(starting_has_seconds_of_its_own),
         cmocka_unit_test(a_command_that_cannot_be_run_is_refused),
     };
