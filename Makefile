@@ -116,6 +116,13 @@ $(addprefix $(B)/asan/,$(FUZZERS)): %: %.o $(B)/asan/test/fuzz/driver.o $(B)/asa
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
 
+# what makes a call of a program fail, once, as test/crash/faults.sh tells it to
+FAULTS := $(B)/test/faults/faults.so
+$(FAULTS): test/faults/faults.c
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) -fPIC -shared -o $@ $<
+
 include test/simt/simt.mk
 
 setup-build:
@@ -124,7 +131,7 @@ setup-test:
 	@dev/setup.sh test
 
 test: setup-test
-	@$(MAKE) --no-print-directory -j$(JOBS) all $(addprefix $(B)/,$(TESTS) $(HELPERS)) $(addprefix $(B)/asan/,$(PROGRAMS) $(TOOLS) $(TESTS) $(FUZZERS)) \
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(FAULTS) $(addprefix $(B)/,$(TESTS) $(HELPERS)) $(addprefix $(B)/asan/,$(PROGRAMS) $(TOOLS) $(TESTS) $(FUZZERS)) \
 	    $(SIMT_TESTS)
 	@test/run.sh short
 test-long: test

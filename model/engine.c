@@ -28,6 +28,7 @@ void sequence_free(Engine *e, Sequence *s)
     free(s->entropy);
     free(s->probe);
     free(s);
+    e->sequences--;
 }
 
 void sequence_release(Engine *e, Sequence *beginning)
@@ -51,10 +52,11 @@ static int64_t common_beginning(const Sequence *beginning, const int32_t *ids, i
 
 // count tokens, the first of which are shared with `parent` (NULL: with nobody) where they are the same. The last one is never
 // shared: somebody has to ask the head for what follows it.
-static Sequence *sequence_new(Sequence *parent, const int32_t *ids, int64_t count)
+static Sequence *sequence_new(Engine *e, Sequence *parent, const int32_t *ids, int64_t count)
 {
     Sequence *s = allocate(1, sizeof *s);
-    if (s == NULL || !grow(&s->tokens, &s->token_capacity, (size_t)count, sizeof *s->tokens)) {
+    if (s == NULL || !lists_have_room(e, e->sequences + 1) ||
+        !grow(&s->tokens, &s->token_capacity, (size_t)count, sizeof *s->tokens)) {
         free(s);
         return NULL;
     }
@@ -66,6 +68,7 @@ static Sequence *sequence_new(Sequence *parent, const int32_t *ids, int64_t coun
         s->parent = parent;
         parent->references++;
     }
+    e->sequences++;
     return s;
 }
 
@@ -141,6 +144,7 @@ void engine_close(Engine *e)
     free_list(e, &e->finished);
     free(e->running.items);
     free(e->beginnings.items);
+    free(e->blocked.items);
     flights_close(e);
     page_pool_close(&e->pages);
     free(e->free_slots);
@@ -209,16 +213,14 @@ static Settings *settings_new(const Engine *e, const GenerationRequest *r)
 static bool add_sample(Engine *e, Settings *settings, Sequence *beginning, int32_t sample)
 {
     const GenerationRequest *r = &settings->request;
-    Sequence *s = sequence_new(beginning, r->prompt, r->prompt_count);
+    Sequence *s = sequence_new(e, beginning, r->prompt, r->prompt_count);
     TRY(s != NULL);
     s->settings = settings;
     settings->users++;
     s->sample = sample;
     s->arrival = e->arrivals++;
-    if (waiting_push(e, s))
-        return true;
-    sequence_free(e, s);
-    return false;
+    waiting_push(e, s);
+    return true;
 }
 
 // Several samples share all of the prompt but its last token, which each of them runs for itself.
@@ -248,7 +250,7 @@ Sequence *engine_prefix(Engine *e, Sequence *prefix, const int32_t *ids, int64_t
     }
     if (!check_ids(e, "token", ids, count))
         return NULL;
-    Sequence *beginning = sequence_new(prefix, ids, count);
+    Sequence *beginning = sequence_new(e, prefix, ids, count);
     if (beginning != NULL) {
         beginning->references = 1;
         beginning->arrival = e->arrivals++;

@@ -67,6 +67,8 @@ struct Engine {
     PagePool pages;
     SequenceList waiting, running, finished;
     SequenceList beginnings; // with pages, not running: what can be taken back first
+    SequenceList blocked;    // empty but while sequences are let in
+    size_t sequences;        // that there are; every list has room for all of them
     int32_t *free_slots;
     int64_t free_slot_count;
     Flight flights[PASSES_IN_FLIGHT];
@@ -76,12 +78,15 @@ struct Engine {
     EngineStatistics statistics;
 };
 
-bool list_add(SequenceList *list, Sequence *sequence);
+// Whoever makes a sequence makes room for it in all lists, so that moving it from one to another cannot fail: no sequence is ever in none
+// where it should be in one.
+bool lists_have_room(Engine *engine, size_t count);
+void list_add(SequenceList *list, Sequence *sequence);
 void list_remove(SequenceList *list, const Sequence *sequence); // keeps the order; it is in there
 
 // ---- engine_schedule.c
 
-bool waiting_push(Engine *engine, Sequence *sequence); // the heap
+void waiting_push(Engine *engine, Sequence *sequence); // the heap
 Sequence *waiting_pop(Engine *engine);
 
 bool admit_waiting(Engine *engine);                    // lets sequences run while there are slots and pages

@@ -11,12 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool list_add(SequenceList *list, Sequence *sequence)
+bool lists_have_room(Engine *e, size_t count)
 {
-    TRY(grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items));
-    list->items[list->count++] = sequence;
+    SequenceList *const lists[] = {&e->waiting, &e->running, &e->finished, &e->beginnings, &e->blocked};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        TRY(grow(&lists[i]->items, &lists[i]->capacity, count, sizeof *lists[i]->items));
     return true;
 }
+
+void list_add(SequenceList *list, Sequence *sequence) { list->items[list->count++] = sequence; }
 
 void list_remove(SequenceList *list, const Sequence *sequence)
 {
@@ -37,14 +40,13 @@ static bool goes_before(const Sequence *a, const Sequence *b)
     return x != y ? x > y : a->arrival < b->arrival;
 }
 
-bool waiting_push(Engine *e, Sequence *sequence)
+void waiting_push(Engine *e, Sequence *sequence)
 {
-    TRY(list_add(&e->waiting, sequence));
+    list_add(&e->waiting, sequence);
     size_t i = e->waiting.count - 1;
     for (; i > 0 && goes_before(sequence, e->waiting.items[(i - 1) / 2]); i = (i - 1) / 2)
         e->waiting.items[i] = e->waiting.items[(i - 1) / 2];
     e->waiting.items[i] = sequence;
-    return true;
 }
 
 Sequence *waiting_pop(Engine *e)
@@ -101,13 +103,12 @@ static Sequence *least_lately_used(const Engine *e, const Sequence *kept)
     return found;
 }
 
-static bool preempt(Engine *e, Sequence *s)
+static void preempt(Engine *e, Sequence *s)
 {
     stop_running(e, s);
     e->statistics.preemptions++;
-    if (s->settings == NULL || s->in_queue > 0)
-        return true; // a beginning is let in when it is asked for; a sample waits again when all of its tokens are known
-    return waiting_push(e, s);
+    if (s->settings != NULL && s->in_queue == 0) // a beginning is let in when it is asked for; a sample waits again when all of
+        waiting_push(e, s);                      // its tokens are known
 }
 
 // Takes pages from somebody, in favour of a running sequence. False: there is nobody who was let in after it.
@@ -119,7 +120,9 @@ static bool make_room(Engine *e, const Sequence *s)
         return true;
     }
     Sequence *last = e->running.items[e->running.count - 1];
-    return last != s && preempt(e, last);
+    if (last != s)
+        preempt(e, last);
+    return last != s;
 }
 
 static bool append_page(Sequence *s, int32_t page)
@@ -171,14 +174,14 @@ static void share_pages(Engine *e, Sequence *s)
 
 static bool let_in(Engine *e, Sequence *s)
 {
-    TRY(list_add(&e->running, s));
+    if (s->parent != NULL)
+        TRY(grow(&s->pages, &s->page_capacity, (size_t)pages_of(s->shared), sizeof *s->pages));
+    list_add(&e->running, s);
     s->running = s->started = true;
     if (s->settings != NULL)
         s->slot = e->free_slots[--e->free_slot_count];
-    if (s->parent == NULL)
-        return true;
-    TRY(grow(&s->pages, &s->page_capacity, (size_t)pages_of(s->shared), sizeof *s->pages));
-    share_pages(e, s);
+    if (s->parent != NULL)
+        share_pages(e, s);
     return true;
 }
 
@@ -226,20 +229,19 @@ static Admission admit(Engine *e, Sequence *s)
 
 bool admit_waiting(Engine *e)
 {
-    SequenceList blocked = {0};
+    SequenceList *blocked = &e->blocked;
     Admission last = ADMITTED;
     size_t most = (size_t)e->model->limits.cache.sequences;
-    while (e->waiting.count > 0 && e->running.count < most && blocked.count < most && (last == ADMITTED || last == BLOCKED)) {
+    while (e->waiting.count > 0 && e->running.count < most && blocked->count < most && (last == ADMITTED || last == BLOCKED)) {
         Sequence *s = waiting_pop(e);
         last = admit(e, s);
-        if (last != ADMITTED && !list_add(&blocked, s))
-            last = ADMISSION_FAILED;
+        if (last != ADMITTED)
+            list_add(blocked, s);
     }
-    bool ok = last != ADMISSION_FAILED;
-    for (size_t i = 0; i < blocked.count; i++)
-        ok = waiting_push(e, blocked.items[i]) && ok;
-    free(blocked.items);
-    return ok;
+    for (size_t i = 0; i < blocked->count; i++)
+        waiting_push(e, blocked->items[i]);
+    blocked->count = 0;
+    return last != ADMISSION_FAILED;
 }
 
 // ---- the next pass
@@ -310,7 +312,7 @@ static bool own_pages(Engine *e, Flight *f, Sequence *s, int64_t n, bool *owned)
 }
 
 // A beginning that is complete runs no more, and keeps its pages until they are wanted.
-static bool retire_beginnings(Engine *e)
+static void retire_beginnings(Engine *e)
 {
     for (size_t i = e->running.count; i-- > 0;) {
         Sequence *s = e->running.items[i];
@@ -319,9 +321,8 @@ static bool retire_beginnings(Engine *e)
         list_remove(&e->running, s);
         s->running = false;
         s->used = e->passes;
-        TRY(list_add(&e->beginnings, s));
+        list_add(&e->beginnings, s);
     }
-    return true;
 }
 
 // How many tokens of prompts fit beside those that decode.
@@ -359,11 +360,12 @@ bool place_running(Engine *e, Flight *f)
         if (!owned) { // it is the last one
             if (i == 0)
                 return fail("the engine has no page left for a sequence that runs alone");
-            TRY(preempt(e, s));
+            preempt(e, s);
             break;
         }
         room -= tokens_left(s) == 1 ? 0 : n;
         place(e, f, s, n);
     }
-    return retire_beginnings(e);
+    retire_beginnings(e);
+    return true;
 }

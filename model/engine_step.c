@@ -93,11 +93,14 @@ static void finish(Engine *e, Sequence *s, FinishReason reason)
 }
 
 // Once none of its rows is in the air: to those that are fetched, or back to those that wait.
-static bool settle(Engine *e, Sequence *s)
+static void settle(Engine *e, Sequence *s)
 {
     if (s->in_queue > 0 || (!s->finished && s->running))
-        return true;
-    return s->finished ? list_add(&e->finished, s) : waiting_push(e, s);
+        return;
+    if (s->finished)
+        list_add(&e->finished, s);
+    else
+        waiting_push(e, s);
 }
 
 static bool take_sampled(Engine *e, const Flight *f, int64_t row)
@@ -105,8 +108,10 @@ static bool take_sampled(Engine *e, const Flight *f, int64_t row)
     Sequence *s = f->sampled[row];
     s->in_queue--;
     s->pending--;
-    if (s->finished)
-        return settle(e, s);
+    if (s->finished) {
+        settle(e, s);
+        return true;
+    }
     if (!isfinite(f->results.logprob[row]))
         return fail("the model's logits for a sequence of %" PRId64
                     " tokens are not finite; its weights are damaged, or have diverged",
@@ -117,7 +122,8 @@ static bool take_sampled(Engine *e, const Flight *f, int64_t row)
         finish(e, s, FINISH_STOP);
     else if (s->count - s->prompt >= s->settings->request.max_new_tokens)
         finish(e, s, FINISH_LENGTH);
-    return settle(e, s);
+    settle(e, s);
+    return true;
 }
 
 static bool take_probed(Engine *e, const Flight *f, int64_t number, int64_t *row)
@@ -135,7 +141,8 @@ static bool take_probed(Engine *e, const Flight *f, int64_t number, int64_t *row
                         s->count);
     }
     finish(e, s, FINISH_LENGTH);
-    return settle(e, s);
+    settle(e, s);
+    return true;
 }
 
 bool flight_land(Engine *e, Flight *f)
