@@ -1,6 +1,7 @@
 // Lists, sets of single things, tuples, matrices. Places count in tuples, matrices, rows and lists of words; lists and sets of numbers and
 // expressions have no order. What has a name is compared by its name: x = 2, y = 3 is y = 3, x = 2, and (2, 3) says the same in that order.
 #include "answers/compare.h"
+#include "answers/memory.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,9 +289,7 @@ static bool holds_tuples(const Items *list)
 
 Verdict compare_collections(Comparison *c, const Node *g, const Node *p, int depth)
 {
-    Items *lists = malloc(2 * sizeof *lists);
-    if (lists == NULL)
-        return decide(c, VERDICT_UNKNOWN, "no memory");
+    Items *lists = checker_memory(2 * sizeof *lists);
     for (int i = 0; i < 2; i++)
         lists[i].count = lists[i].made_count = lists[i].full = 0, lists[i].words = lists[i].braces = false;
     collect(&lists[0], g, false);

@@ -1,6 +1,7 @@
 // A text read into pieces: words, numbers and signs, and what joins them. Everything that only dresses a text is left out here:
 // LaTeX's wrappers and delimiters, markdown, quotes, invisible characters. What may carry meaning stays a sign.
 #include "answers/pieces.h"
+#include "answers/memory.h"
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
@@ -679,7 +680,7 @@ static void read_piece(Reader *r)
 bool pieces_read(Pieces *p, Text s)
 {
     size_t most = 2 * s.size + 2; // points: read and written; as many pieces
-    *p = (Pieces){.memory = most < UINT32_MAX / 16 ? malloc(most * (2 * sizeof(int32_t) + sizeof(Piece))) : NULL};
+    *p = (Pieces){.memory = most < UINT32_MAX / 16 ? checker_memory(most * (2 * sizeof(int32_t) + sizeof(Piece))) : NULL};
     if (p->memory == NULL)
         return false;
     p->list = p->memory;

@@ -29,7 +29,7 @@ typedef struct Pieces {
     void *memory;
 } Pieces;
 
-bool pieces_read(Pieces *p, Text s); // false: no memory
+bool pieces_read(Pieces *p, Text s); // false: it is too long
 void pieces_free(Pieces *p);
 void pieces_drop_articles(Pieces *p);
 

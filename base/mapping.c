@@ -2,7 +2,7 @@
 // not an error: the handler here finds the file's name and ends the process with one line. Nothing is lost by that: what a run has
 // saved is whole whenever it ends.
 #include "base/file_inside.h"
-#include <errno.h>
+#include "base/start.h"
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -58,29 +58,14 @@ void mapping_forget(const void *data)
     free(m);
 }
 
-static void say(const char *text)
-{
-    for (size_t size = strlen(text); size > 0;) {
-        ssize_t n = write(STDERR_FILENO, text, size);
-        if (n <= 0)
-            break;
-        text += n;
-        size -= (size_t)n;
-    }
-}
-
 static void on_bus_error(int number, siginfo_t *facts, void *context)
 {
     const uint8_t *at = facts->si_addr;
     take_lock(); // and never given back: of several threads one has the last word
     for (const Mapping *m = mappings; m != NULL; m = m->next)
-        if (at >= m->data && at < m->data + m->size) {
-            say(program_invocation_short_name);
-            say(": ");
-            say(m->path);
-            say(": was cut short while it was in use, or its disk fails; once it is whole again, start the same command again\n");
-            _exit(1);
-        }
+        if (at >= m->data && at < m->data + m->size)
+            end_at_once(m->path, ": was cut short while it was in use, or its disk fails; once it is whole again, start the same "
+                                 "command again");
     give_lock();
     signal(number, SIG_DFL); // of something else: it happens again, and ends the process as it would have
 }

@@ -70,7 +70,7 @@ static bool hold(int descriptor)
 {
     struct stat facts;
     flock(descriptor, LOCK_EX | LOCK_NB); // a file system without locks keeps what is left
-    return fstat(descriptor, &facts) == 0 && facts.st_nlink > 0;
+    return fstat(descriptor, &facts) != 0 || facts.st_nlink > 0;
 }
 
 static int make_file(const char *path) { return open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644); }

@@ -164,19 +164,75 @@ static bool write_identity(Journal *j, const json_t *identity)
     return ok;
 }
 
+static bool result_at(const Journal *j, const MappedFile *file, uint64_t number, Text *text)
+{
+    uint64_t place = j->places[number], found, begin = place;
+    const char *data = (const char *)file->data;
+    while (begin > 0 && place < file->size && data[begin - 1] != '\n')
+        begin--;
+    const char *end = place < file->size ? (const char *)memchr(data + place, '\n', file->size - place) : NULL;
+    return (end != NULL && parse_entry(&found, text, data + begin, (size_t)(end - data) - begin) && found == number) ||
+           fail("%s: was changed by somebody else; the same command goes on with what is whole in it", j->path);
+}
+
+bool journal_each(const Journal *j, bool (*take)(void *context, Text line), void *context)
+{
+    MappedFile file;
+    Text line;
+    bool ok = true;
+    TRY(file_map(&file, j->path));
+    for (size_t i = 0; ok && i < j->place_count; i++)
+        ok = j->places[i] == 0 || (result_at(j, &file, i, &line) && take(context, line));
+    file_unmap(&file);
+    return ok;
+}
+
+typedef struct Comparison {
+    MappedFile file;
+    size_t at;
+} Comparison;
+
+static bool is_next(void *context, Text line)
+{
+    Comparison *c = context;
+    size_t size = line.size + 1; // its end, too
+    bool same = c->file.size - c->at >= size && memcmp(c->file.data + c->at, line.data, size) == 0;
+    c->at += same ? size : 0;
+    return same;
+}
+
+// Whether OUT holds these results and nothing else.
+static bool out_is_of(const Journal *j)
+{
+    Comparison c = {0};
+    TRY(file_map(&c.file, j->out));
+    bool same = journal_each(j, is_next, &c) && c.at == c.file.size;
+    file_unmap(&c.file);
+    return same;
+}
+
+static bool refuse_out(const Journal *j) { return fail("%s: is there already; remove it, or choose another --out", j->out); }
+
+// done: OUT is there, and OUT.partial too, as a process leaves them that ends between making the one and removing the other.
+static bool look_at_out(const Journal *j, bool *done)
+{
+    PathKind out, partial;
+    TRY(path_kind(&out, j->out) && path_kind(&partial, j->path));
+    *done = out == PATH_FILE && partial == PATH_FILE;
+    if (out == PATH_FILE && !*done)
+        return refuse_out(j);
+    if (out == PATH_FOLDER)
+        return fail("%s: is a folder; --out is the file to write", j->out);
+    return file_may_be_written(j->out);
+}
+
 static bool open_file(Journal *j)
 {
-    PathKind kind;
-    TRY(path_kind(&kind, j->out));
-    if (kind == PATH_FILE)
-        return fail("%s: is there already; remove it, or choose another --out", j->out);
-    if (kind == PATH_FOLDER)
-        return fail("%s: is a folder; --out is the file to write", j->out);
-    TRY(file_may_be_written(j->out));
     j->descriptor = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (j->descriptor < 0)
         return fail_errno("%s: opening", j->path);
     return flock(j->descriptor, LOCK_EX | LOCK_NB) == 0 ||
+           errno != EWOULDBLOCK || // a file system without locks is no reason to stop
            fail("%s: another process is writing it; wait for it, or choose another --out", j->path);
 }
 
@@ -186,9 +242,12 @@ static bool open_parts(Journal *j, const char *out, const Options *options, cons
     MappedFile file;
     TRY((j->out = copy_text(out)) != NULL && bytes_printf(&path, "%s.partial", out));
     j->path = path.data;
-    TRY(open_file(j) && file_map(&file, j->path));
+    bool done;
+    TRY(look_at_out(j, &done) && open_file(j) && file_map(&file, j->path));
     bool ok = take_over(j, &file, options, identity), cut = j->end < file.size;
     file_unmap(&file);
+    if (done)
+        TRY((ok && out_is_of(j)) || refuse_out(j)); // and then it is made once more, from the same lines
     TRY(ok);
     if (cut && ftruncate(j->descriptor, (off_t)j->end) != 0)
         return fail_errno("%s: cutting off a half line", j->path);
@@ -216,29 +275,6 @@ void journal_close(Journal *j)
 }
 
 // ---- the end
-
-static bool result_at(const Journal *j, const MappedFile *file, uint64_t number, Text *text)
-{
-    uint64_t place = j->places[number], found, begin = place;
-    const char *data = (const char *)file->data;
-    while (begin > 0 && place < file->size && data[begin - 1] != '\n')
-        begin--;
-    const char *end = place < file->size ? (const char *)memchr(data + place, '\n', file->size - place) : NULL;
-    return (end != NULL && parse_entry(&found, text, data + begin, (size_t)(end - data) - begin) && found == number) ||
-           fail("%s: was changed by somebody else; the same command goes on with what is whole in it", j->path);
-}
-
-bool journal_each(const Journal *j, bool (*take)(void *context, Text line), void *context)
-{
-    MappedFile file;
-    Text line;
-    bool ok = true;
-    TRY(file_map(&file, j->path));
-    for (size_t i = 0; ok && i < j->place_count; i++)
-        ok = j->places[i] == 0 || (result_at(j, &file, i, &line) && take(context, line));
-    file_unmap(&file);
-    return ok;
-}
 
 static bool write_result(void *out, Text line) { return atomic_write(out, line.data, line.size + 1); } // its end, too
 

@@ -1,6 +1,7 @@
 // Results on their way into a file, so that nothing that was finished is lost. They come in any order and are written at once, a line
 // each, to OUT.partial; when all are there, OUT appears whole, in the order of the input, and OUT.partial goes. The same command
-// after a kill goes on where it stopped; one with other options, model or rows is refused by the name of what differs.
+// after a kill goes on where it stopped, also when nothing was left to do but to remove OUT.partial; one with other options, model or rows
+// is refused by the name of what differs.
 #ifndef SAMPLING_JOURNAL_H
 #define SAMPLING_JOURNAL_H
 
