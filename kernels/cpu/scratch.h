@@ -3,8 +3,8 @@
 #ifndef KERNELS_CPU_SCRATCH_H
 #define KERNELS_CPU_SCRATCH_H
 
+#include "base/start.h"
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 typedef enum ScratchUse { SCRATCH_PRODUCT, SCRATCH_FEW, SCRATCH_ATTENTION, SCRATCH_SAMPLE, SCRATCH_USES } ScratchUse;
@@ -25,10 +25,8 @@ static void scratch_free(void *scratch)
 
 static void scratch_prepare(void)
 {
-    if (pthread_key_create(&scratch_key, scratch_free) != 0) {
-        fprintf(stderr, "the CPU kernels: no thread-specific key left in this process\n");
-        abort();
-    }
+    if (pthread_key_create(&scratch_key, scratch_free) != 0)
+        end_at_once("the CPU kernels: no thread-specific key left in this process", "");
 }
 
 // At least `bytes`, 64-byte aligned. Operations cannot fail, so a machine that has no megabytes left ends here.
@@ -47,11 +45,8 @@ static __attribute__((unused)) void *thread_scratch(ScratchUse use, size_t bytes
         scratch->bytes[use] = (bytes + 63) / 64 * 64;
         scratch->memory[use] = aligned_alloc(64, scratch->bytes[use]);
     }
-    if (scratch == NULL || scratch->memory[use] == NULL) {
-        fprintf(stderr, "the CPU kernels: no memory for %zu bytes of a thread's scratch; free some or use fewer threads\n",
-                bytes);
-        abort();
-    }
+    if (scratch == NULL || scratch->memory[use] == NULL)
+        end_at_once("the CPU kernels: no memory for a thread's scratch; free some, or use fewer threads (--threads)", "");
     return scratch->memory[use];
 }
 
