@@ -5,7 +5,7 @@
 //     FAULT_LIST=FILE          nothing fails; a line "KIND N CALLERS" for every call, CALLERS being a hash of who called
 //     FAULT_WHERE=FILE         the addresses of the callers of the one that failed, for addr2line
 //
-// Children that are forked fail as little as their parent would have: only the process that was started is hit.
+// Only the process that was started is hit: neither those that it forks, nor programs that they start.
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -27,8 +27,7 @@
 #define KINDS(KIND)                                                                                                              \
     KIND(memory)                                                                                                                 \
     KIND(open)                                                                                                                   \
-    KIND(read) KIND(write) KIND(sync) KIND(rename) KIND(stat) KIND(mkdir) KIND(unlink) KIND(mmap) KIND(list) KIND(close)         \
-        KIND(cut)
+    KIND(read) KIND(write) KIND(sync) KIND(rename) KIND(stat) KIND(mkdir) KIND(unlink) KIND(mmap) KIND(list) KIND(close) KIND(cut)
 #define NAME(kind) KIND_##kind,
 typedef enum Kind { KINDS(NAME) KIND_COUNT } Kind;
 #undef NAME
@@ -42,6 +41,7 @@ static long wanted;
 static int error;
 static bool from_on, ready;
 static int list = -1;
+static const char *where;
 static pid_t owner;
 static __thread bool inside; // our own calls are nobody's
 
@@ -60,6 +60,7 @@ __attribute__((constructor)) static void start(void)
     const char *fault = getenv("FAULT"), *path = getenv("FAULT_LIST");
     inside = true;
     owner = getpid();
+    where = getenv("FAULT_WHERE");
     if (path != NULL)
         start_listing(path);
     if (fault != NULL) {
@@ -72,6 +73,7 @@ __attribute__((constructor)) static void start(void)
         for (target = 0; target < KIND_COUNT && strcmp(names[target], kind) != 0; target++)
             ;
     }
+    unsetenv("LD_PRELOAD"); // what was read of the environment stays where it is
     inside = false;
 }
 
@@ -124,8 +126,8 @@ static bool hit(Kind kind)
     inside = true;
     if (list >= 0)
         add_to_list(kind, number);
-    if (it && number == wanted && getenv("FAULT_WHERE") != NULL)
-        tell_callers(getenv("FAULT_WHERE"));
+    if (it && number == wanted && where != NULL)
+        tell_callers(where);
     inside = false;
     errno = it ? (kind == KIND_memory ? ENOMEM : error) : before;
     return it;
