@@ -440,7 +440,9 @@ a_signal_does_not_wait_for_graders() {
     proved "a signal while a judge or graders are waited for: stopped at once, and the same command goes on"
 }
 
-somebody_sleeps() { grep -las "[3]311\.$$" /proc/[0-9]*/cmdline; }
+# Processes come and go while they are looked at: what grep found counts, not how it ended.
+who_sleeps() { grep -laszx "3311\.$$" /proc/[0-9]*/cmdline || true; } # those with just that as an argument
+children_of() { grep -ls "^PPid:[[:space:]]*$1\$" /proc/[0-9]*/status | tr -dc '0-9\n' || true; }
 
 # With the trainer killed its graders end; in the sandbox also when all of the trainer's own processes are, at once.
 a_killed_run_leaves_no_grader() {
@@ -451,16 +453,17 @@ a_killed_run_leaves_no_grader() {
             --grader "while read -r line; do sh -c 'sleep 3311.$$; true'; done" >"$work/stdout" 2>"$work/stderr" &
         trainer=$!
         for _ in $(seq 100); do
-            somebody_sleeps >"$work/sleeps" && break
+            [ -z "$(who_sleeps)" ] || break
             sleep 0.1
         done
-        [ -s "$work/sleeps" ] || failed "the grader was not asked"
-        pool=$(grep -ls "^PPid:[[:space:]]*$trainer\$" /proc/[0-9]*/status | tr -dc '0-9\n')
+        [ -n "$(who_sleeps)" ] || failed "the grader was not asked"
+        pool=$(children_of $trainer)
+        [ -n "$pool" ] || failed "the graders have no process of their own"
         # shellcheck disable=SC2086
         [ $sandbox = none ] && kill -9 "$trainer" || kill -9 "$trainer" $pool
         wait "$trainer" || true
         sleep 2
-        ! somebody_sleeps || failed "a grader outlives its run"
+        [ -z "$(who_sleeps)" ] || failed "a grader outlives its run"
     done
     proved "a run that is killed with -9 leaves no grader, nor what that has started"
 }
