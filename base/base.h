@@ -57,6 +57,8 @@ bool size_add(size_t *sum, size_t a, size_t b);
 void *allocate(size_t count, size_t size); // zeroed, 64-byte aligned; NULL after fail(); free() frees it
 bool grow(void *pointer_to_array, size_t *capacity, size_t wanted, size_t size); // realloc in doubling steps
 char *copy_text(const char *text);                                               // strdup with an error
+void memory_refused(void);                                                       // somebody could not have memory: counts in
+uint64_t memory_refusals(void); // ... of this thread. What failed for lack of memory says nothing about the data
 
 // ---- bytes (bytes.c): a growable buffer; always one 0 byte behind the end, so that .data is a C string
 

@@ -7,12 +7,41 @@
 
 static const size_t STRICT = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
 
+// jansson's reader drops characters where its buffer could not grow, and goes on: what it read then is not what was written. So
+// its memory is watched.
+static void *take_memory(size_t size)
+{
+    void *memory = malloc(size);
+    if (memory == NULL)
+        memory_refused();
+    return memory;
+}
+
+__attribute__((constructor)) static void watch_memory(void) { json_set_alloc_funcs(take_memory, free); }
+
+static json_t *load(const char *text, size_t size, size_t flags, json_error_t *error)
+{
+    uint64_t refusals = memory_refusals();
+    json_t *value = json_loadb(text, size, flags, error);
+    if (memory_refusals() == refusals)
+        return value;
+    json_decref(value);
+    memset(error, 0, sizeof *error);
+    return NULL;
+}
+
+static bool refuse(const char *place, const json_error_t *error)
+{
+    return error->text[0] == 0 ? fail("%s: no memory for its JSON", place)
+                               : fail("%s:%d: not valid JSON: %s", place, error->column, error->text);
+}
+
 json_t *json_parse(const char *text, size_t size, const char *where)
 {
     json_error_t error;
-    json_t *value = json_loadb(text, size, STRICT, &error);
+    json_t *value = load(text, size, STRICT, &error);
     if (value == NULL)
-        fail("%s:%d: not valid JSON: %s", where, error.column, error.text);
+        refuse(where, &error);
     return value;
 }
 
@@ -20,9 +49,9 @@ json_t *json_parse(const char *text, size_t size, const char *where)
 // all its numbers as reals, and whoever needs one of them as an integer says so.
 static json_t *load_file(const char *text, size_t size, json_error_t *error)
 {
-    json_t *value = json_loadb(text, size, STRICT, error);
+    json_t *value = load(text, size, STRICT, error);
     if (value == NULL && json_error_code(error) == json_error_numeric_overflow)
-        value = json_loadb(text, size, STRICT | JSON_DECODE_INT_AS_REAL, error);
+        value = load(text, size, STRICT | JSON_DECODE_INT_AS_REAL, error);
     return value;
 }
 
@@ -36,8 +65,10 @@ json_t *json_read(const char *path, size_t limit)
     } else if (ok) {
         json_error_t error;
         value = load_file(text.data, text.size, &error);
+        char place[1024];
+        snprintf(place, sizeof place, "%s:%d", path, error.line);
         if (value == NULL)
-            fail("%s:%d:%d: not valid JSON: %s", path, error.line, error.column, error.text);
+            refuse(error.line > 0 ? place : path, &error);
     }
     bytes_free(&text);
     return value;
@@ -123,6 +154,7 @@ bool json_need_text(const char **out, const json_t *object, const char *key, con
 static char *dump(const json_t *value)
 {
     const size_t flags = JSON_INDENT(2) | JSON_ENCODE_ANY;
+    uint64_t refusals = memory_refusals();
     char *text = json_dumps(value, flags | JSON_REAL_PRECISION(15));
     json_t *back = text == NULL ? NULL : json_loads(text, STRICT | JSON_DECODE_ANY, NULL);
     if (back == NULL || !json_equal(back, value)) {
@@ -130,6 +162,10 @@ static char *dump(const json_t *value)
         text = json_dumps(value, flags | JSON_REAL_PRECISION(17));
     }
     json_decref(back);
+    if (memory_refusals() > refusals) { // and so the precision was chosen by what could not be read back
+        free(text);
+        text = NULL;
+    }
     return text;
 }
 
