@@ -86,8 +86,10 @@ static void find(Verifier *v, Finding *f, Text response)
 static Verifier *open_verifier(Text gold)
 {
     Verifier *v = malloc(sizeof *v);
-    if (v == NULL)
+    if (v == NULL) {
+        memory_refused();
         return NULL;
+    }
     v->comparison.rule = "";
     read_answer(&v->gold, reference_text(v, gold), &v->formulas[0]);
     return v;

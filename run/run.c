@@ -407,17 +407,14 @@ void run_announce(Run *run, const Fit *fit)
 
 static void announce_prepared(Run *run, const PrepareReport *r)
 {
-    int64_t dropped = r->fates[FATE_BAD] + r->fates[FATE_UNFINISHED] + r->fates[FATE_DUPLICATE];
-    if (dropped > 0)
-        log_note(&run->log,
-                 "  of %" PRId64 " rows, %" PRId64 " unfinished, %" PRId64 " exact duplicates, %" PRId64 " bad and passed over",
-                 r->rows, r->fates[FATE_UNFINISHED], r->fates[FATE_DUPLICATE], r->fates[FATE_BAD]);
-    if (r->thoughts_left_out > 0)
-        log_note(&run->log,
-                 "  %" PRId64 " responses come with a thought that the template %s does not show; it is not trained on",
-                 r->thoughts_left_out, run->template_name);
-    for (int row = 0; row < BAD_ROWS_NAMED && r->bad_rows[row] != NULL; row++)
-        log_note(&run->log, "  %s", r->bad_rows[row]);
+    Bytes notes = {0};
+    if (prepare_notes(&notes, r) && notes.size > 0) {
+        char *rest = notes.data;
+        log_note(&run->log, "  of %" PRId64 " rows:", r->rows);
+        for (char *line = strsep(&rest, "\n"); line != NULL && line[0] != 0; line = strsep(&rest, "\n"))
+            log_note(&run->log, "  %s", line);
+    }
+    bytes_free(&notes);
 }
 
 void run_announce_data(Run *run, const char *name, const Documents *d, const ShardFolders *folders)

@@ -675,7 +675,7 @@ static void thoughts_that_are_not_trained_are_told(void **state)
         assert_int_equal(p.report.thoughts_left_out, shown ? 0 : 1);
         assert_ok(prepare_table(&table, &p.report, &p.options));
         assert_int_equal(
-            strstr(table.data, "thoughts: 1 responses come with one that the template qwen3-nothink does not show") != NULL,
+            strstr(table.data, "not trained: the thoughts of 1 answers, which the template leaves out (--template qwen3 shows") != NULL,
             !shown);
         bytes_free(&table);
         preparation_free(&p);
