@@ -76,8 +76,8 @@ static Fate first_right(const PrepareJob *job, Group *group, int64_t number)
     return FATE_SFT;
 }
 
-// One row of a prompt; where responses are verified, one with a right response, which other splits train on. Rows that repeat it are
-// kept where that is wanted.
+// One row of a prompt; where responses are verified, one with a right response, which other splits train on. Rows that repeat
+// it are kept where that is wanted.
 static Fate rl_fate(const PrepareJob *job, Group *group, const RowFact *fact)
 {
     int64_t before = group->in_rl, number = (int64_t)fact->number;

@@ -4,8 +4,8 @@
 //   chat               messages [{role, content, reasoning_content}] or ShareGPT's conversations [{from, value}]; a last turn of
 //                      the assistant is the response
 //   prompt/completion  prompt and completion (or response), each a text (a user turn, an assistant turn) or a list of messages
-//   Alpaca             instruction, input, output (or response): the user turn is the instruction, a newline and the input if that
-//                      is not empty
+//   Alpaca             instruction, input, output (or response): the user turn is the instruction, a newline and the input if
+//                      that is not empty
 //   problem            problem or question; solution or response (text) is the response; options (or choices) make it multiple
 //                      choice; the instruction of the options is appended to the user turn
 //   generated          any of these with finish_reason: the response is `text` and stands in the place of the row's own
@@ -93,8 +93,8 @@ typedef struct RecordOptions {
 bool record_read(Record *record, const char *json, size_t size, const char *file, int64_t line, const RecordOptions *options);
 void record_free(Record *record);
 
-// Appends the row as it was written, without the fields `without` (NULL-terminated) and without the } at its end: "{...", to which
-// fields may be added.
+// Appends the row as it was written, without the fields `without` (NULL-terminated) and without the } at its end: "{...", to
+// which fields may be added.
 bool record_append(Bytes *out, const Record *record, const char *const *without);
 
 size_t record_prompt(const Record *record); // how many of messages come before the response

@@ -405,12 +405,12 @@ void run_announce(Run *run, const Fit *fit)
     announce_memory(run, fit);
 }
 
-static void announce_prepared(Run *run, const PrepareReport *r)
+void run_announce_rows(Run *run, const char *name, const ShardFolders *folders)
 {
     Bytes notes = {0};
-    if (prepare_notes(&notes, r) && notes.size > 0) {
+    if (folders->prepared && prepare_notes(&notes, &folders->report) && notes.size > 0) {
         char *rest = notes.data;
-        log_note(&run->log, "  of %" PRId64 " rows:", r->rows);
+        log_note(&run->log, "%s: of %" PRId64 " rows:", name, folders->report.rows);
         for (char *line = strsep(&rest, "\n"); line != NULL && line[0] != 0; line = strsep(&rest, "\n"))
             log_note(&run->log, "  %s", line);
     }
@@ -426,8 +426,7 @@ void run_announce_data(Run *run, const char *name, const Documents *d, const Sha
     if (d->too_long + d->cut > 0)
         log_note(&run->log, "  of %" PRId64 " records, %" PRId64 " too long and dropped, %" PRId64 " cut", d->records,
                  d->too_long, d->cut);
-    if (folders->prepared)
-        announce_prepared(run, &folders->report);
+    run_announce_rows(run, name, folders);
 }
 
 // Some of what a device is shows in the first step only: which of a library's algorithms obeyed, and the memory that is left.
