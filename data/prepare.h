@@ -113,7 +113,6 @@ typedef struct PrepareFile {
 
 typedef struct PrepareReport {
     int64_t rows, replaced_difficulties;
-    int64_t thoughts_left_out; // responses whose thought the template does not show
     int64_t fates[FATES];
     int64_t tokens[FATES], trained[FATES];      // of what was written to shards
     int64_t levels[6][FATES];                   // [difficulty, 0 unknown]

@@ -224,7 +224,9 @@ static bool table_left_out(const Table *t)
         TRY(bytes_printf(t->out, "not trained: %" PRId64 " turns of the assistant (--train-turns, and what messages say)\n",
                          r->turns_left_out));
     if (r->thoughts_left_out > 0)
-        TRY(bytes_printf(t->out, "not trained: the thoughts of %" PRId64 " answers, which the template leaves out (--template qwen3 shows them)\n",
+        TRY(bytes_printf(t->out,
+                         "not trained: the thoughts of %" PRId64
+                         " answers, which the template leaves out (--template qwen3 shows them)\n",
                          r->thoughts_left_out));
     return true;
 }
