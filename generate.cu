@@ -4,6 +4,7 @@
 #include "base/machine.h"
 #include "base/signals.h"
 #include "base/start.h"
+#include "data/tokenised.h"
 #include "generate_options.h"
 #include "sampling/sampling.h"
 #include <stdlib.h>
@@ -43,8 +44,6 @@ static bool prompt_ids(Generate *g, TokenList *ids, const Record *record)
         ids->count = record->tokens;
         return true;
     }
-    if (g->encoder == NULL)
-        return fail("the row is text, but there is no tokenizer in %s; name one with --tokenizer", g->sampler.folder.data);
     bytes_clear(&g->text);
     return template_prompt(&g->sampler.chat, &g->text, record->messages, record_prompt(record), true) &&
            encode(g->encoder, ids, g->text.data, g->text.size);
@@ -138,6 +137,15 @@ static bool ask_row(Generate *g, const Record *record)
     return ok || fail_in("%s:%" PRId64, g->rows.files[g->rows.file], record->line);
 }
 
+// Without a tokenizer, or with a template that is not known, no text can be asked of a folder's model: no row is at fault.
+static bool can_ask(const Generate *g, const Record *record)
+{
+    TokenRules rules = {0};
+    rules.tokenizer = g->sampler.tokenizer;
+    rules.chat = &g->sampler.chat;
+    return g->remote || record->format == ROW_IDS || can_render(&rules) || fail_in("%s", g->sampler.folder.data);
+}
+
 static bool has_room(const Generate *g)
 {
     return g->remote ? endpoint_pending(g->endpoint) < 2 * (size_t)g->o.in_flight : engine_has_room(g->sampler.engine);
@@ -152,9 +160,10 @@ static bool ask(Generate *g)
         g->read_all = !there;
         if (!there)
             break;
-        bool ok = g->remote ? ask_server_row(g, &record) : ask_row(g, &record);
+        bool possible = can_ask(g, &record);
+        bool ok = possible && (g->remote ? ask_server_row(g, &record) : ask_row(g, &record));
         record_free(&record);
-        TRY(ok || rows_refuse(&g->rows));
+        TRY(ok || (possible && rows_refuse(&g->rows)));
     }
     return true;
 }
@@ -404,7 +413,8 @@ static bool open_rows(Generate *g, RowFacts *facts)
     o->reading.instruction = g->o.instruction;
     o->reading.prompts = true;
     o->reading.any_difficulty = true;
-    TRY(part_parse(&o->part, &o->parts, g->o.part) && part_path(&g->out, g->o.out, g->o.part));
+    TRY(part_parse(&o->part, &o->parts, g->o.part) && part_path(&g->out, g->o.out, g->o.part) &&
+        row_options_map(o, g->o.map.items, g->o.map.count, g->o.format));
     return rows_facts(facts, o) && rows_open(&g->rows, o);
 }
 
@@ -462,6 +472,7 @@ static void close_all(Generate *g)
     while (g->asked != NULL)
         asked_free(g->asked);
     rows_close(&g->rows);
+    field_maps_free(&g->row_options.maps);
     journal_close(&g->journal);
     endpoint_close(g->endpoint);
     unanswered_free(&g->unanswered);

@@ -6,6 +6,7 @@
 #include "base/signals.h"
 #include "base/start.h"
 #include "data/cache.h"
+#include "data/field_map.h"
 #include "data/inspect.h"
 #include "data/mix.h"
 #include "prepare_options.h"
@@ -17,41 +18,22 @@ typedef struct Program {
     PrepareProgramOptions o;
     Options options;
     PrepareInput *inputs; // (o.files.count)
-    FieldMap *map;        // (map_count) all of --map, in order; inputs have the ones before them
-    size_t map_count;
-    char **fields; // (map_count) what the map points into
+    FieldMaps maps;       // so far; inputs have the ones before them
     Tokenizer *tokenizer;
     ChatTemplate chat;
 } Program;
 
 // ---- files, and what was said before each
 
-static bool add_map(Program *p, const char *word)
+// The maps that hold for a file are those before it.
+static bool maps_so_far(PrepareInput *input, const FieldMaps *maps)
 {
-    const char *equals = strchr(word, '=');
-    if (equals == NULL || equals == word || equals[1] == 0)
-        return fail("--map %s: must be field=name: the rows' \"name\" is read as \"field\"", word);
-    char *field = copy_text(word);
-    TRY(field != NULL);
-    field[equals - word] = 0;
-    p->fields[p->map_count] = field;
-    p->map[p->map_count++] = (FieldMap){field, field + (equals - word) + 1};
-    return true;
-}
-
-// The maps that hold for a file: of several for one field the last.
-static bool maps_so_far(PrepareInput *input, const Program *p)
-{
-    FieldMap *map = allocate(p->map_count + 1, sizeof *map);
+    FieldMap *map = allocate(maps->count + 1, sizeof *map);
     TRY(map != NULL);
+    if (maps->count > 0)
+        memcpy(map, maps->list, maps->count * sizeof *map);
     input->map = map;
-    for (size_t i = 0; i < p->map_count; i++) {
-        size_t place = 0;
-        while (place < input->map_count && strcmp(map[place].field, p->map[i].field) != 0)
-            place++;
-        map[place] = p->map[i];
-        input->map_count += place == input->map_count;
-    }
+    input->map_count = maps->count;
     return true;
 }
 
@@ -59,20 +41,21 @@ static bool collect_inputs(Program *p)
 {
     size_t files = 0;
     int64_t missing = 0;
+    const char *format = NULL;
     p->inputs = allocate(p->o.files.count + 1, sizeof *p->inputs);
-    p->map = allocate(p->o.map.count + 1, sizeof *p->map);
-    p->fields = allocate(p->o.map.count + 1, sizeof *p->fields);
-    TRY(p->inputs != NULL && p->map != NULL && p->fields != NULL);
+    TRY(p->inputs != NULL);
     for (size_t i = 0; i < p->options.given_count; i++) {
         const OptionGiven *given = &p->options.given[i];
         if (strcmp(given->row->name, "map") == 0)
-            TRY(add_map(p, given->value));
+            TRY(field_maps_add(&p->maps, given->value));
+        if (strcmp(given->row->name, "format") == 0)
+            format = given->value;
         if (strcmp(given->row->name, "missing_difficulty") == 0)
             TRY(integer_parse(&missing, given->value));
         if (strcmp(given->row->name, "files") == 0) {
             PrepareInput *input = &p->inputs[files++];
-            *input = (PrepareInput){.path = given->value, .missing_difficulty = (int)missing};
-            TRY(maps_so_far(input, p));
+            *input = (PrepareInput){.path = given->value, .missing_difficulty = (int)missing, .format = format};
+            TRY(maps_so_far(input, &p->maps));
         }
     }
     return true;
@@ -95,7 +78,8 @@ static PrepareOptions prepare_options(const Program *p)
                             .rules = {.tokenizer = p->tokenizer,
                                       .chat = &p->chat,
                                       .vocabulary = p->tokenizer == NULL ? INT32_MAX : tokenizer_size(p->tokenizer),
-                                      .train_turn_newline = o->train_turn_newline},
+                                      .train_turn_newline = o->train_turn_newline,
+                                      .train_all_turns = strcmp(o->train_turns, "all") == 0},
                             .instruction = o->instruction,
                             .tau = (int)o->tau,
                             .split = (SplitKind)option_place("difficulty|random|sft-only|rl-only|hard-sft", o->split),
@@ -105,6 +89,8 @@ static PrepareOptions prepare_options(const Program *p)
                             .benchmarks = o->decontaminate.items,
                             .benchmark_count = o->decontaminate.count,
                             .verify = (Verify)option_place("none|drop-wrong|best-of-k|all", o->verify),
+                            .decontaminate_all = strcmp(o->decontaminate_by, "all") == 0,
+                            .keep_duplicates = o->keep_duplicates,
                             .memory = (size_t)o->memory};
 }
 
@@ -280,11 +266,8 @@ static void close_all(Program *p)
 {
     for (size_t i = 0; p->inputs != NULL && i < p->o.files.count; i++)
         free((void *)(uintptr_t)p->inputs[i].map);
-    for (size_t i = 0; i < p->map_count; i++)
-        free(p->fields[i]);
     free(p->inputs);
-    free(p->map);
-    free(p->fields);
+    field_maps_free(&p->maps);
     tokenizer_close(p->tokenizer);
     options_free(&p->options);
 }

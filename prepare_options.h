@@ -1,5 +1,5 @@
-// The options of prepare, one row each: see train_sft_options.h. --map and --missing-difficulty stand before the arguments in the
-// table, because they apply to the files that are named after them.
+// The options of prepare, one row each: see train_sft_options.h. --map, --format and --missing-difficulty stand before the arguments
+// in the table, because they apply to the files that are named after them.
 #ifndef PREPARE_OPTIONS_H
 #define PREPARE_OPTIONS_H
 
@@ -13,23 +13,28 @@
     "       prepare --tokenizer Qwen3-4B-Base --out data --map difficulty=level math/ -\n"                                       \
     "       prepare --inspect data/sft --tokenizer Qwen3-4B-Base --record 17\n"                                                  \
     "Files are JSONL, a folder stands for its *.jsonl, - for the standard input;\n"                                              \
-    "--map and --missing-difficulty apply to the files after them. --config FILE\n"                                              \
-    "reads lines of name = value, --help=GROUP shows ranges. Exit: 0 done, 1 failed,\n"                                          \
-    "2 usage; --out appears, or is replaced, only when all of it is there.\n"
+    "--map, --format and --missing-difficulty apply to the files after them.\n"                                                  \
+    "--config FILE reads lines of name = value, --help=GROUP shows ranges. Exit: 0\n"                                            \
+    "done, 1 failed, 2 usage; --out appears, or is replaced, only when all of it is\n"                                           \
+    "there.\n"
 
 // clang-format off
 //  ROW(name, type, default, range, group, IDENTITY or NEUTRAL, help)
 #define PREPARE_OPTIONS(ROW)                                                                                                     \
     ROW(map,                repeated, "", "",                 rows,    NEUTRAL,  "field=name: the files call this field otherwise")  \
     ROW(missing_difficulty, integer,  "0", ">= 0 and <= 5",   rows,    NEUTRAL,  "stands in for a missing or odd one; 0: an error") \
+    ROW(format,             choice,   "auto", "auto|chat|prompt|alpaca|problem|ids", rows, NEUTRAL, "what rows are that could be several") \
     ROW(files,              arguments, "", "required",        rows,    NEUTRAL,  "JSONL files, folders of them, or -; shards to inspect") \
     ROW(skip_bad_rows,      integer,  "0", ">= 0",            rows,    NEUTRAL,  "rows that may be refused")                     \
     ROW(decontaminate,      list,     "", "",                 rows,    NEUTRAL,  "benchmarks: drop rows that share 13 words with them") \
+    ROW(decontaminate_by,   choice,   "question", "question|all", rows, NEUTRAL, "questions with questions, or all texts with all") \
+    ROW(keep_duplicates,    flag,     "false", "",            rows,    NEUTRAL,  "rows that repeat others are wanted")           \
     ROW(verify,             choice,   "none", "none|drop-wrong|best-of-k|all", rows, NEUTRAL, "responses: only right ones; the first right one of a prompt; or count") \
     ROW(tokenizer,          folder,   "", "",                 text,    NEUTRAL,  "tokenizer files, or the model's folder")       \
     ROW(template_,          choice,   "auto", "auto|" TEMPLATE_CHOICES, text, NEUTRAL, "chat template")                          \
     ROW(instruction,        text,     INSTRUCTION_DEFAULT, "", text,   NEUTRAL,  "ends the user turn of problem rows, or none")  \
     ROW(train_turn_newline, flag,     "false", "",            text,    NEUTRAL,  "also train the newline after <|im_end|>")      \
+    ROW(train_turns,        choice,   "last", "last|all",     text,    NEUTRAL,  "which of the assistant's turns are trained")   \
     ROW(tau,                integer,  "0", ">= 0 and <= 4",   split,   NEUTRAL,  "difficulty <= tau to sft/, > tau to rl/; 0: all to sft/") \
     ROW(split,              choice,   "difficulty", "difficulty|random|sft-only|rl-only|hard-sft", split, NEUTRAL, "or a baseline of equal counts") \
     ROW(holdout,            integer,  "0", ">= 0",            split,   NEUTRAL,  "prompts that go to holdout.jsonl instead")     \

@@ -48,14 +48,10 @@ enum { ANSWER_SHOWN = 200 }; // bytes of an answer's end, in rows and errors
 static bool begin_row(Asked *a, const Record *record)
 {
     TRY(row_begin(&a->row, record, OWN_FIELDS));
-    bool scored = json_object_get(record->row, "scorer") != NULL;
-    const json_t *came = json_object_get(record->row, scored ? "source_difficulty" : "difficulty");
-    if (came == NULL)
-        return true;
-    char *text = json_dumps(came, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(17));
-    bool ok = text != NULL && bytes_printf(&a->row, "%s\"source_difficulty\":%s", a->row.size > 1 ? "," : "", text);
-    free(text);
-    return ok || fail("no memory for a row");
+    bool scored = json_field(&record->fields, "scorer").data != NULL;
+    Text came = json_field(&record->fields, scored ? "source_difficulty" : "difficulty");
+    return came.data == NULL ||
+           (bytes_printf(&a->row, "%s\"source_difficulty\":", a->row.size > 1 ? "," : "") && json_append(&a->row, came));
 }
 
 static bool render(Score *s, Bytes *out, Text question)
@@ -464,6 +460,7 @@ static bool open_all(Score *s, RowFacts *facts)
     o->skip_bad_rows = s->o.skip_bad_rows;
     o->reading.prompts = true;
     o->reading.any_difficulty = true;
+    TRY(row_options_map(o, s->o.map.items, s->o.map.count, s->o.format));
     TRY(part_parse(&o->part, &o->parts, s->o.part) && part_path(&s->out, s->o.out, s->o.part) && rows_facts(facts, o) &&
         rows_open(&s->rows, o));
     return (s->remote ? open_server(s) : open_model(s)) && open_journal(s, facts);
@@ -508,6 +505,7 @@ static void close_all(Score *s)
     while (s->asked != NULL)
         asked_free(s->asked);
     rows_close(&s->rows);
+    field_maps_free(&s->row_options.maps);
     journal_close(&s->journal);
     endpoint_close(s->endpoint);
     if (s->sampler.engine != NULL)

@@ -755,17 +755,6 @@ static bool resume(Rl *s)
     return curriculum_resume(&s->curriculum, json_object_get(s->run.recipe, "curriculum"), where);
 }
 
-static void tell_of_preparation(RunLog *log, const char *option, const ShardFolders *folders)
-{
-    const PrepareReport *r = &folders->report;
-    if (folders->prepared && r->fates[FATE_RL] < r->rows)
-        log_note(log,
-                 "%s: %" PRId64 " of %" PRId64 " rows are left out: %" PRId64 " without a reference answer, %" PRId64
-                 " with a prompt that is there already, %" PRId64 " bad or unfinished",
-                 option, r->rows - r->fates[FATE_RL], r->rows, r->fates[FATE_NO_ANSWER],
-                 r->fates[FATE_SAME_PROMPT] + r->fates[FATE_DUPLICATE], r->fates[FATE_BAD] + r->fates[FATE_UNFINISHED]);
-}
-
 static bool announce(Rl *s)
 {
     RunLog *log = &s->run.log;
@@ -776,8 +765,8 @@ static bool announce(Rl *s)
     log_note(log, "%" PRId64 " prompts (%" PRId64 " longer ones dropped), %" PRId64 " responses a step, %" PRId64 " updates",
              s->prompts.count, s->prompts.too_long, prompts * s->o.samples_per_prompt,
              s->o.update_epochs * ((prompts + s->o.prompts_per_update - 1) / s->o.prompts_per_update));
-    tell_of_preparation(log, "--data", &s->prompt_folders);
-    tell_of_preparation(log, "--eval-data", &s->held_out_folders);
+    run_announce_rows(&s->run, "--data", &s->prompt_folders);
+    run_announce_rows(&s->run, "--eval-data", &s->held_out_folders);
     if (s->dropped.count > 0)
         log_note(log, "%" PRId64 " problems are left out: %s (%s)%s", s->dropped.count,
                  s->judge != NULL ? "they have no reference"

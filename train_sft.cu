@@ -7,6 +7,7 @@
 #include "base/signals.h"
 #include "base/start.h"
 #include "data/cache.h"
+#include "data/field_map.h"
 #include "data/mix.h"
 #include "data/prefetch.h"
 #include "model/fit.h"
@@ -21,7 +22,8 @@
 typedef struct Sft {
     TrainSftOptions o;
     Options options;
-    Fit fit;      // its memory
+    Fit fit;        // its memory
+    FieldMaps maps; // of --map, for rows of JSONL
     Bytes folder; // of --model, resolved; empty with --init
     const char *tokenizer_folder;
     ModelConfig config;
@@ -158,6 +160,8 @@ static bool open_tokenizer(Sft *s)
     return template_open(&s->chat, s->tokenizer_folder, s->o.template_);
 }
 
+static bool trains_all(const Sft *s) { return strcmp(s->o.train_turns, "all") == 0; }
+
 // What was decided when the shards were prepared holds; a command line that asks for something else is refused.
 static bool same_preparation(const Sft *s, const Documents *documents)
 {
@@ -167,6 +171,9 @@ static bool same_preparation(const Sft *s, const Documents *documents)
     if (option_on_command_line(&s->options, "train_turn_newline") && about->train_turn_newline != s->o.train_turn_newline)
         return fail("%s: was prepared %s --train-turn-newline; prepare it again, or leave the option away", path,
                     about->train_turn_newline ? "with" : "without");
+    if (option_on_command_line(&s->options, "train_turns") && about->train_all_turns != trains_all(s))
+        return fail("%s: was prepared with --train-turns %s; prepare it again, or leave the option away", path,
+                    about->train_all_turns ? "all" : "last");
     if (option_on_command_line(&s->options, "instruction") &&
         about->instruction != (none ? 0 : hash_bytes(instruction, strlen(instruction))))
         return fail("%s: was prepared with another --instruction; prepare it again, or leave the option away", path);
@@ -179,11 +186,13 @@ static bool open_documents(Sft *s, Documents *documents, ShardFolders *folders, 
     TokenRules rules = {.tokenizer = s->tokenizer,
                         .chat = &s->chat,
                         .vocabulary = (int32_t)s->config.vocabulary,
-                        .train_turn_newline = s->o.train_turn_newline};
+                        .train_turn_newline = s->o.train_turn_newline,
+                        .train_all_turns = trains_all(s)};
     PrepareOptions preparing = {.rules = rules,
                                 .instruction = s->o.instruction,
                                 .skip_bad_rows = s->o.skip_bad_rows,
                                 .need_response = true,
+                                .map_may_miss = documents == &s->held_out_data, // ./prepare has renamed what it held out
                                 .memory = CACHE_MEMORY};
     DocumentOptions reading = {.kind = SHARD_SFT,
                                .seq_len = s->o.seq_len,
@@ -193,13 +202,19 @@ static bool open_documents(Sft *s, Documents *documents, ShardFolders *folders, 
                                .template_ = s->chat.kind};
     PrepareInput *inputs = (PrepareInput *)allocate(words->count, sizeof *inputs);
     TRY(inputs != NULL);
-    for (size_t i = 0; i < words->count; i++)
+    for (size_t i = 0; i < words->count; i++) {
         inputs[i].path = words->items[i];
+        inputs[i].map = s->maps.list;
+        inputs[i].map_count = s->maps.count;
+        inputs[i].format = s->o.format;
+    }
     preparing.inputs = inputs;
     preparing.input_count = words->count;
     bool ok = shard_folders(folders, &preparing, s->cache);
     free(inputs);
     TRY(ok);
+    if (s->maps.count > 0 && documents == &s->data && !folders->cached)
+        return fail("--map: %s holds shards, whose rows were read when they were made; give it to ./prepare", words->items[0]);
     ok = documents_open(documents, &reading, (const char *const *)folders->paths, folders->count) &&
          same_preparation(s, documents);
     return ok || (folders->cached ? fail_in("the shards of %s in %s, which may be removed", words->items[0], s->cache) : false);
@@ -310,6 +325,7 @@ static void take_preparation(Sft *s)
 {
     const ShardAbout *about = documents_about(&s->data);
     s->o.train_turn_newline = about->train_turn_newline;
+    s->o.train_turns = about->train_all_turns ? "all" : "last";
     if (about->template_ != TEMPLATE_UNKNOWN)
         s->chat.kind = about->template_;
 }
@@ -317,8 +333,10 @@ static void take_preparation(Sft *s)
 static bool prepared_alike(const Sft *s)
 {
     const ShardAbout *data = documents_about(&s->data), *held_out = documents_about(&s->held_out_data);
-    return (data->train_turn_newline == held_out->train_turn_newline && data->instruction == held_out->instruction) ||
-           fail("%s: --eval-data and --data were prepared with another --instruction or --train-turn-newline; prepare them "
+    return (data->train_turn_newline == held_out->train_turn_newline && data->train_all_turns == held_out->train_all_turns &&
+            data->instruction == held_out->instruction) ||
+           fail("%s: --eval-data and --data were prepared with another --instruction, --train-turns or --train-turn-newline; "
+                "prepare them "
                 "alike, or "
                 "give the --instruction that %s was prepared with",
                 s->o.eval_data.items[0], s->o.data.items[0]);
@@ -331,6 +349,8 @@ static bool open_all(Sft *s)
     TRY(open_config(s) && open_tokenizer(s));
     TRY(s->o.plan ? folder_temporary(&s->cache, "plan") : (s->cache = path_join(s->o.out, "cache")) != NULL);
     TRY(mix_parse(&s->weights, s->o.mix.items, s->o.mix.count));
+    for (size_t i = 0; i < s->o.map.count; i++)
+        TRY(field_maps_add(&s->maps, s->o.map.items[i]));
     TRY(open_data(s, &s->data, &s->data_folders, &s->loader, &s->o.data));
     take_preparation(s);
     if (s->o.eval_data.count > 0)
@@ -350,6 +370,7 @@ static void close_all(Sft *s)
     loader_close(&s->held_out);
     documents_close(&s->data);
     documents_close(&s->held_out_data);
+    field_maps_free(&s->maps);
     if (!s->begun && s->cache != NULL) {
         shard_folders_discard(&s->data_folders, s->cache);
         shard_folders_discard(&s->held_out_folders, s->cache);

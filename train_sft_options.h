@@ -28,8 +28,11 @@
     ROW(template_,          choice,  "auto", "auto|" TEMPLATE_CHOICES, model,     IDENTITY, "chat template")                     \
     ROW(data,               list,    "", "required",          data,      NEUTRAL,  "shards of ./prepare, or JSONL files or folders") \
     ROW(eval_data,          list,    "", "",                  data,      NEUTRAL,  "held-out rows")                              \
+    ROW(map,                repeated, "", "",                 data,      IDENTITY, "field=name: the rows call this field otherwise") \
+    ROW(format,             choice,  "auto", "auto|chat|prompt|alpaca|problem|ids", data, IDENTITY, "what rows are that could be several") \
     ROW(instruction,        text,    INSTRUCTION_DEFAULT, "",  data,     IDENTITY, "ends the user turn of problem rows, or none")    \
     ROW(train_turn_newline, flag,    "false", "",             data,      IDENTITY, "also train the newline after <|im_end|>")    \
+    ROW(train_turns,        choice,  "last", "last|all",      data,      IDENTITY, "which of the assistant's turns are trained")  \
     ROW(seq_len,            integer, "8192", "> 0",           data,      IDENTITY, "longest document, in tokens")                \
     ROW(over_length,        choice,  "drop", "drop|cut|error", data,      IDENTITY, "a longer one")                              \
     ROW(skip_bad_rows,      integer, "0", ">= 0",             data,      NEUTRAL,  "rows that may be refused")                   \

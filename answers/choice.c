@@ -1,8 +1,8 @@
 // The options of a row, and the verdict: what a response says of them beside what the reference does. How either is read is choice_read.c.
 #include "answers/choice_inside.h"
+#include "base/json_source.h"
 #include "base/text.h"
 #include <ctype.h>
-#include <jansson.h>
 #include <string.h>
 
 // ---- options
@@ -83,7 +83,10 @@ bool choice_finding(Finding *f, Text row, Text reference, Text response)
 {
     if (row.data == NULL || memmem(row.data, row.size, "\"options\"", 9) == NULL) // most rows have none
         return false;
-    json_t *root = json_loadb(row.data, row.size, 0, NULL);
+    int64_t odd;
+    json_t *root = json_parse_row(row.data, row.size, "the row", &odd); // as ./prepare has read it
+    if (root == NULL)
+        error_clear(); // not JSON: it has no options
     Choices c;
     read_choices(&c, json_object_get(root, "options"));
     Choice right = {SAYS_NOTHING, ""};

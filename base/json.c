@@ -7,12 +7,18 @@
 
 static const size_t STRICT = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
 
+static bool refuse(const char *place, const json_error_t *error)
+{
+    return error->text[0] == 0 ? fail_as(ERROR_SYSTEM, "%s: no memory for its JSON", place)
+                               : fail("%s:%d: not valid JSON: %s", place, error->column, error->text);
+}
+
 json_t *json_parse(const char *text, size_t size, const char *where)
 {
     json_error_t error;
     json_t *value = json_loadb(text, size, STRICT, &error);
     if (value == NULL)
-        fail("%s:%d: not valid JSON: %s", where, error.column, error.text);
+        refuse(where, &error);
     return value;
 }
 
@@ -36,8 +42,10 @@ json_t *json_read(const char *path, size_t limit)
     } else if (ok) {
         json_error_t error;
         value = load_file(text.data, text.size, &error);
+        char place[1024];
+        snprintf(place, sizeof place, "%s:%d", path, error.line);
         if (value == NULL)
-            fail("%s:%d:%d: not valid JSON: %s", path, error.line, error.column, error.text);
+            refuse(error.line > 0 ? place : path, &error);
     }
     bytes_free(&text);
     return value;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool no_memory(size_t bytes) { return fail_as(ERROR_SYSTEM, "no memory for %zu bytes", bytes); }
+
 bool size_multiply(size_t *product, size_t a, size_t b)
 {
     if (__builtin_mul_overflow(a, b, product))
@@ -25,7 +27,7 @@ void *allocate(size_t count, size_t size)
     rounded &= ~(size_t)63;
     void *p = aligned_alloc(64, rounded);
     if (p == NULL) {
-        fail_as(ERROR_SYSTEM, "no memory for %zu bytes", bytes);
+        no_memory(bytes);
         return NULL;
     }
     memset(p, 0, rounded);
@@ -45,7 +47,7 @@ bool grow(void *pointer_to_array, size_t *capacity, size_t wanted, size_t size)
     memcpy(&old, pointer_to_array, sizeof old); // the caller's pointer, of whatever type it is
     void *p = realloc(old, bytes);
     if (p == NULL)
-        return fail_as(ERROR_SYSTEM, "no memory for %zu bytes", bytes);
+        return no_memory(bytes);
     memcpy(pointer_to_array, &p, sizeof p);
     *capacity = larger;
     return true;
@@ -55,6 +57,6 @@ char *copy_text(const char *text)
 {
     char *copy = strdup(text);
     if (copy == NULL)
-        fail_as(ERROR_SYSTEM, "no memory for a text of %zu bytes", strlen(text));
+        no_memory(strlen(text) + 1);
     return copy;
 }

@@ -56,6 +56,7 @@ static bool mix_file(uint64_t *hash, const char *path)
 static void mix_input(uint64_t *hash, const PrepareInput *input)
 {
     mix_in(hash, &input->missing_difficulty, sizeof input->missing_difficulty);
+    mix_in(hash, input->format == NULL ? "" : input->format, input->format == NULL ? 0 : strlen(input->format));
     for (size_t m = 0; m < input->map_count; m++) {
         mix_in(hash, input->map[m].field, strlen(input->map[m].field));
         mix_in(hash, input->map[m].name, strlen(input->map[m].name));
@@ -69,6 +70,7 @@ static bool content_key(uint64_t *hash, const PrepareOptions *options)
                               r->tokenizer == NULL ? 0 : tokenizer_hash(r->tokenizer),
                               r->tokenizer == NULL ? 0 : (uint64_t)r->chat->kind,
                               r->train_turn_newline,
+                              r->train_all_turns,
                               (uint64_t)r->vocabulary,
                               (uint64_t)options->skip_bad_rows,
                               (uint64_t)options->split};

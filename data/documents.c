@@ -47,6 +47,7 @@ static bool check_against_first(const Documents *d, const Shard *s, const char *
     const char *what = a->tokenizer != b->tokenizer                     ? "tokenizer"
                        : a->template_ != b->template_                   ? "template"
                        : a->train_turn_newline != b->train_turn_newline ? "--train-turn-newline"
+                       : a->train_all_turns != b->train_all_turns       ? "--train-turns"
                        : a->instruction != b->instruction               ? "--instruction"
                                                                         : NULL;
     return what == NULL || fail("%s and %s were made with another %s; prepare them alike", d->paths[0], path, what);

@@ -72,34 +72,78 @@ typedef struct Look {
     const char *what; // and the remedy; %s is the file
 } Look;
 
-#define COMPRESSED(with) "compressed; " with " %s | ./prepare ... -"
+#define COMPRESSED(with) "compressed; " with " %s > rows.jsonl"
 
 static const Look LOOKS[] = {
     {"PAR1", 4, "a Parquet file; turn it into JSONL first: dev/parquet_to_jsonl.py %s > rows.jsonl"},
+    {"ARROW1", 6, "an Arrow file; save it as Parquet, or as JSONL: Dataset.to_json(...) of the datasets library"},
     {"\x1F\x8B", 2, COMPRESSED("zcat")},
     {"\x28\xB5\x2F\xFD", 4, COMPRESSED("zstdcat")},
     {"\xFD\x37zXZ", 5, COMPRESSED("xzcat")},
     {"BZh", 3, COMPRESSED("bzcat")},
+    {"PK\x03\x04", 4, COMPRESSED("unzip -p")},
     {"\xFF\xFE", 2, "UTF-16, not UTF-8; iconv -f UTF-16 -t UTF-8 %s"},
     {"\xFE\xFF", 2, "UTF-16, not UTF-8; iconv -f UTF-16 -t UTF-8 %s"},
+    {"version https://git-lfs", 23, "a pointer of Git LFS, not the data; git lfs pull in its folder fetches them"},
+    {"<?xml", 5, "XML, not JSONL"},
+    {"<!DOCTYPE", 9, "a page of HTML, not the data: was it saved from a browser?"},
+    {"<!doctype", 9, "a page of HTML, not the data: was it saved from a browser?"},
+    {"<html", 5, "a page of HTML, not the data: was it saved from a browser?"},
+    {"%YAML", 5, "YAML, not JSONL; yq -o=json -I=0 '.[]' %s writes JSONL"},
+    {"---\n", 4, "YAML, not JSONL; yq -o=json -I=0 '.[]' %s writes JSONL"},
 };
+
+static bool refuse_as(const LineReader *r, const char *what)
+{
+    const char *file = r->descriptor == STDIN_FILENO ? "FILE" : r->path; // in the remedy
+    const char *place = strstr(what, "%s");
+    Bytes text = {0};
+    bool ok = place == NULL
+                  ? bytes_text(&text, what)
+                  : bytes_append(&text, what, (size_t)(place - what)) && bytes_text(&text, file) && bytes_text(&text, place + 2);
+    fail("%s: %s", r->path, ok ? text.data : "not JSONL");
+    bytes_free(&text);
+    return false;
+}
+
+static bool named(const LineReader *r, const char *ending)
+{
+    size_t length = strlen(r->path), tail = strlen(ending);
+    return length > tail && strcasecmp(r->path + length - tail, ending) == 0;
+}
+
+// A table of values with a line of names: a mark that separates in the first line, and no object anywhere.
+static bool is_table(Text head, Text first, char mark)
+{
+    return memchr(first.data, mark, first.size) != NULL && memchr(head.data, '{', head.size) == NULL && first.size < head.size;
+}
+
+#define TABLE(how)                                                                                                               \
+    "; python3 -c 'import csv, json, sys; [print(json.dumps(row)) for row in csv.DictReader(open(sys.argv[1], newline=\"\")" how \
+    ")]' %s > rows.jsonl"
 
 static bool refuse_others(const LineReader *r)
 {
-    const char *data = r->buffer + r->begin, *file = r->descriptor == STDIN_FILENO ? "FILE" : r->path; // in the remedy
-    size_t size = r->end - r->begin, first = 0;
+    Text head = {r->buffer + r->begin, r->end - r->begin};
     for (size_t i = 0; i < sizeof LOOKS / sizeof *LOOKS; i++)
-        if (size >= LOOKS[i].size && memcmp(data, LOOKS[i].bytes, LOOKS[i].size) == 0) {
-            Bytes text = {0};
-            bool ok = bytes_printf(&text, LOOKS[i].what, file);
-            fail("%s: %s", r->path, ok ? text.data : "not JSONL");
-            bytes_free(&text);
-            return false;
-        }
-    while (first < size && strchr(" \t\r\n", data[first]) != NULL && data[first] != 0)
-        first++;
-    if (first < size && data[first] == '[')
-        return fail("%s: a JSON array, not one object a line; jq -c '.[]' %s writes JSONL", r->path, file);
+        if (head.size >= LOOKS[i].size && memcmp(head.data, LOOKS[i].bytes, LOOKS[i].size) == 0)
+            return refuse_as(r, LOOKS[i].what);
+    while (head.size > 0 && head.data[0] != 0 && strchr(" \t\r\n", head.data[0]) != NULL)
+        head = (Text){head.data + 1, head.size - 1};
+    if (head.size == 0 || (head.data[0] == '{' && !(head.size > 1 && strchr("\r\n", head.data[1]) != NULL && head.data[1] != 0)))
+        return true;
+    if (head.data[0] == '{')
+        return refuse_as(r, "objects over several lines, not one object a line; jq -c . %s writes JSONL");
+    if (head.data[0] == '[')
+        return refuse_as(r, "a JSON array, not one object a line; jq -c '.[]' %s writes JSONL");
+    const char *newline = memchr(head.data, '\n', head.size);
+    Text first = {head.data, newline == NULL ? head.size : (size_t)(newline - head.data)};
+    if (named(r, ".tsv") || is_table(head, first, '\t'))
+        return refuse_as(r, "a table of values (TSV), not JSONL" TABLE(", delimiter=\"\\t\""));
+    if (named(r, ".csv") || is_table(head, first, ','))
+        return refuse_as(r, "a table of values (CSV), not JSONL" TABLE(""));
+    if (named(r, ".yaml") || named(r, ".yml"))
+        return refuse_as(r, "YAML, not JSONL; yq -o=json -I=0 '.[]' %s writes JSONL");
     return true;
 }
 
@@ -214,19 +258,79 @@ static bool add_name(char ***files, size_t *count, size_t *capacity, char *name)
     return true;
 }
 
+static bool ends(const char *name, const char *with)
+{
+    size_t length = strlen(name), tail = strlen(with);
+    return length > tail && strcasecmp(name + length - tail, with) == 0;
+}
+
+static bool is_jsonl(const char *name)
+{
+    size_t length = strlen(name);
+    return name[0] != '.' && length > 6 && strcmp(name + length - 6, ".jsonl") == 0;
+}
+
+static bool holds_data(const char *folder, const char *name)
+{
+    static const char *const kinds[] = {".json", ".jsonl", ".ndjson", ".jsonlines", ".parquet", ".arrow", ".feather",
+                                        ".csv",  ".tsv",   ".gz",     ".zst",       ".xz",      ".bz2",   ".zip",
+                                        ".tar",  ".tgz",   ".xml",    ".yaml",      ".yml",     ".txt",   ".bin",
+                                        ".lz4",  ".7z",    ".avro",   ".orc",       ".pkl",     ".npy"};
+    if (name[0] == '.' || is_jsonl(name))
+        return false;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (ends(name, kinds[i]))
+            return true;
+    char *path = path_join(folder, name);
+    bool inside = path != NULL && folder_exists(path);
+    free(path);
+    return inside;
+}
+
+bool jsonl_passed_over(NameTable *paths, const char *path)
+{
+    char **names;
+    size_t count, number;
+    if (!folder_exists(path))
+        return true;
+    TRY(folder_list(&names, &count, path));
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        if (!holds_data(path, names[i]))
+            continue;
+        char *whole = path_join(path, names[i]);
+        ok = whole != NULL && name_number(paths, whole, strlen(whole), &number);
+        free(whole);
+    }
+    names_free(names, count);
+    return ok;
+}
+
+// What there is instead of *.jsonl: the first of it.
+static bool no_jsonl(const char *folder)
+{
+    NameTable others = {0};
+    bool ok = jsonl_passed_over(&others, folder);
+    if (ok && others.count > 0)
+        fail("%s: there is no *.jsonl in this folder, but %s%s; give files by their names", folder, others.names[0],
+             others.count > 1 ? " and others" : "");
+    else if (ok)
+        fail("%s: there is no *.jsonl in this folder", folder);
+    name_table_free(&others);
+    return false;
+}
+
 static bool add_folder(char ***files, size_t *count, size_t *capacity, const char *folder)
 {
     char **names;
     size_t name_count, before = *count;
     TRY(folder_list(&names, &name_count, folder));
     bool ok = true;
-    for (size_t i = 0; ok && i < name_count; i++) {
-        size_t length = strlen(names[i]);
-        if (names[i][0] != '.' && length > 6 && strcmp(names[i] + length - 6, ".jsonl") == 0)
+    for (size_t i = 0; ok && i < name_count; i++)
+        if (is_jsonl(names[i]))
             ok = add_name(files, count, capacity, path_join(folder, names[i]));
-    }
     names_free(names, name_count);
-    return ok && (*count > before || fail("%s: there is no *.jsonl in this folder", folder));
+    return ok && (*count > before || no_jsonl(folder));
 }
 
 bool jsonl_files(char ***files, size_t *count, const char *const *paths, size_t path_count)

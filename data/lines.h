@@ -4,7 +4,7 @@
 #ifndef DATA_LINES_H
 #define DATA_LINES_H
 
-#include "base/base.h"
+#include "data/names.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -30,7 +30,11 @@ bool lines_open(LineReader *reader, const char *path); // "-": the standard inpu
 bool lines_next(LineReader *reader, const char **text, size_t *size);
 void lines_close(LineReader *reader);
 
-// The files that paths stand for, in order: a folder is its *.jsonl, sorted; a folder without any is refused.
+// Other files of data in a folder that is given, and folders in it: it is its *.jsonl, and nothing is left out without a word.
+// Adds their paths; nothing where path is no folder. Hidden files are nobody's data.
+bool jsonl_passed_over(NameTable *paths, const char *path);
+
+// The files that paths stand for, in order: a folder is its *.jsonl that are not hidden, sorted; a folder without any is refused.
 bool jsonl_files(char ***files, size_t *count, const char *const *paths, size_t path_count); // free with names_free
 
 #ifdef __cplusplus

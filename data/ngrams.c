@@ -2,7 +2,7 @@
 // polynomial (Cohen 1997): a word that comes in costs the same however long the run is. ASCII goes without tables of Unicode;
 // other text goes through utf8proc, code point by code point.
 #include "data/ngrams.h"
-#include "base/json.h"
+#include "base/json_source.h"
 #include "data/lines.h"
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +10,21 @@
 
 enum { SLOTS_FIRST = 1 << 12, FOLDED_MOST = 64 };
 
+typedef struct Origin { // a row of a benchmark
+    const char *file;
+    int64_t line;
+    char *id;
+} Origin;
+
 struct Ngrams {
-    uint64_t *slots; // (slot_count) 0: free; at most half of them are taken
+    uint64_t *slots;   // (slot_count) 0: free; at most half of them are taken
+    uint32_t *origins; // (slot_count) which row had it first
     size_t slot_count, count;
+    bool all;     // texts, not questions only
+    Origin *rows; // (row_count)
+    size_t row_count, row_capacity;
+    char **files; // (file_count)
+    size_t file_count;
     uint64_t *filter; // (slot_count / 8) two bits of one word for each hash: nearly all that is not in the table ends here
 };
 
@@ -37,39 +49,44 @@ static bool has_hash(const Ngrams *n, uint64_t hash)
 
 static bool open_table(Ngrams *n, size_t slot_count)
 {
-    *n = (Ngrams){.slot_count = slot_count};
+    n->slot_count = slot_count;
+    n->count = 0;
     n->slots = allocate(slot_count, sizeof *n->slots);
+    n->origins = allocate(slot_count, sizeof *n->origins);
     n->filter = allocate(slot_count / 8, sizeof *n->filter);
-    return n->slots != NULL && n->filter != NULL;
+    return n->slots != NULL && n->origins != NULL && n->filter != NULL;
 }
 
 static void close_table(Ngrams *n)
 {
     free(n->slots);
+    free(n->origins);
     free(n->filter);
 }
 
-static void put_hash(Ngrams *n, uint64_t hash)
+static void put_hash(Ngrams *n, uint64_t hash, uint32_t origin)
 {
     uint64_t *slot = slot_of(n, hash);
+    if (*slot == 0)
+        n->origins[slot - n->slots] = origin;
     n->count += *slot == 0;
     *slot = hash;
     *filter_of(n, hash) |= filter_bits(hash);
 }
 
-static bool add_hash(Ngrams *n, uint64_t hash)
+static bool add_hash(Ngrams *n, uint64_t hash) // of the row that came last
 {
     if (n->count * 2 >= n->slot_count) {
-        Ngrams wider;
+        Ngrams wider = *n;
         bool ok = open_table(&wider, n->slot_count * 2);
         for (size_t i = 0; ok && i < n->slot_count; i++)
             if (n->slots[i] != 0)
-                put_hash(&wider, n->slots[i]);
+                put_hash(&wider, n->slots[i], n->origins[i]);
         close_table(ok ? n : &wider);
         TRY(ok);
         *n = wider;
     }
-    put_hash(n, hash);
+    put_hash(n, hash, (uint32_t)(n->row_count - 1));
     return true;
 }
 
@@ -79,9 +96,12 @@ typedef struct Words {
     const char *text;
     size_t size, at;
     uint64_t word;                        // the hash of what there is of a word; 0: none has begun
+    size_t begin, end;                    // where the word at hand, or the last one, begins and ends
     utf8proc_int32_t folded[FOLDED_MOST]; // what one code point became, and which of it are still to be looked at
     utf8proc_ssize_t folded_next, folded_count;
+    size_t folded_at;             // where the code point stands
     uint64_t window[NGRAM_WORDS]; // hashes of the last words, in a ring; 0: none yet
+    size_t begins[NGRAM_WORDS];   // where they begin
     size_t oldest;                // in the ring
     uint64_t hash;                // of all that is in the ring, in its order
     size_t count;                 // words so far
@@ -110,6 +130,7 @@ static bool end_word(Words *w) // whether there was one
     uint64_t word = mixed(w->word);
     w->hash = rotated(w->hash, STEP) ^ word ^ rotated(w->window[w->oldest], NGRAM_WORDS * STEP % 64);
     w->window[w->oldest] = word;
+    w->begins[w->oldest] = w->begin;
     w->oldest = w->oldest + 1 == NGRAM_WORDS ? 0 : w->oldest + 1;
     w->count++;
     w->word = 0;
@@ -123,9 +144,13 @@ static void take_ascii(Words *w) // letters and digits as far as they go
     const char *text = w->text;
     size_t at = w->at, size = w->size;
     uint64_t word = w->word;
+    if (word == 0)
+        w->begin = at;
     for (; at < size && ascii_word((unsigned char)text[at]); at++)
         word = with_letter(word, (unsigned char)text[at] | 32); // lower case; digits have that bit
     w->word = word;
+    if (word != 0)
+        w->end = at;
     w->at = at;
 }
 
@@ -143,6 +168,7 @@ static void fold_code_point(Words *w)
     utf8proc_int32_t code;
     utf8proc_ssize_t size =
         utf8proc_iterate((const utf8proc_uint8_t *)w->text + w->at, (utf8proc_ssize_t)(w->size - w->at), &code);
+    w->folded_at = w->at;
     w->at += size > 0 ? (size_t)size : 1;
     w->folded_next = 0;
     w->folded_count = utf8proc_decompose_char(size > 0 ? code : ' ', w->folded, FOLDED_MOST, how, &boundary);
@@ -156,10 +182,13 @@ static bool next_word(Words *w)
     for (;;) {
         while (w->folded_next < w->folded_count) {
             utf8proc_int32_t code = w->folded[w->folded_next++];
-            if (unicode_word(code))
+            if (unicode_word(code)) {
+                w->begin = w->word == 0 ? w->folded_at : w->begin;
                 w->word = with_letter(w->word, (uint32_t)code);
-            else if (end_word(w))
+                w->end = w->at;
+            } else if (end_word(w)) {
                 return true;
+            }
         }
         take_ascii(w);
         if (w->at == w->size)
@@ -178,47 +207,132 @@ static uint64_t not_zero(uint64_t hash) { return hash == 0 ? 1 : hash; }
 
 static uint64_t ngram_hash(const Words *words) { return not_zero(words->hash); } // of the last 13
 
-bool ngrams_find(const Ngrams *n, const char *text, size_t size, bool *shared)
+NgramMatch ngrams_find(const Ngrams *n, const char *text, size_t size)
 {
     Words words = {.text = text, .size = size};
-    *shared = false;
-    if (n->count == 0)
-        return true;
-    while (!*shared && next_word(&words))
-        *shared = words.count >= NGRAM_WORDS && has_hash(n, ngram_hash(&words));
+    bool shared = false;
+    while (n->count > 0 && !shared && next_word(&words))
+        shared = words.count >= NGRAM_WORDS && has_hash(n, ngram_hash(&words));
+    if (!shared)
+        return (NgramMatch){0};
+    const Origin *row = &n->rows[n->origins[slot_of(n, ngram_hash(&words)) - n->slots]];
+    size_t begin = words.begins[words.oldest];
+    return (NgramMatch){true, {text + begin, words.end - begin}, row->file, row->line, row->id};
+}
+
+// ---- the texts of a row
+
+typedef bool (*TakeText)(void *context, Text text); // false: no more
+
+static bool is_name(const char *key) // a text that is nobody's question
+{
+    return strcmp(key, "id") == 0 || strcmp(key, "source") == 0 || strcmp(key, "category") == 0;
+}
+
+static Text text_of(const json_t *value) { return (Text){json_string_value(value), json_string_length(value)}; }
+
+static bool all_texts(const json_t *value, bool top, TakeText take, void *context)
+{
+    const char *key;
+    const json_t *inside;
+    size_t i;
+    if (json_is_string(value))
+        return take(context, text_of(value));
+    json_array_foreach (value, i, inside)
+        TRY(all_texts(inside, false, take, context));
+    json_object_foreach ((json_t *)(uintptr_t)value, key, inside) {
+        if (!top || !is_name(key))
+            TRY(all_texts(inside, false, take, context));
+    }
     return true;
+}
+
+static bool is_users(const json_t *message)
+{
+    const json_t *role = json_object_get(message, "role");
+    const char *name = json_string_value(role != NULL ? role : json_object_get(message, "from"));
+    return name != NULL && (strcmp(name, "user") == 0 || strcmp(name, "human") == 0);
+}
+
+// *any: the row has a question.
+static bool questions(const json_t *row, bool *any, TakeText take, void *context)
+{
+    static const char *const keys[] = {"problem", "question", "prompt",   "instruction",
+                                       "input",   "query",    "messages", "conversations"};
+    *any = false;
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        const json_t *value = json_object_get(row, keys[k]), *message;
+        size_t i;
+        if (json_is_string(value)) {
+            *any = true;
+            TRY(take(context, text_of(value)));
+        }
+        json_array_foreach (value, i, message) {
+            if (!is_users(message))
+                continue;
+            *any = true;
+            TRY(all_texts(json_object_get(message, json_object_get(message, "content") != NULL ? "content" : "value"), false,
+                          take, context));
+        }
+    }
+    return true;
+}
+
+static bool texts(const json_t *row, bool all, TakeText take, void *context)
+{
+    bool any = false;
+    if (!all)
+        TRY(questions(row, &any, take, context));
+    return any || all_texts(row, true, take, context);
+}
+
+typedef struct Search {
+    const Ngrams *ngrams;
+    NgramMatch match;
+} Search;
+
+static bool search_text(void *context, Text text)
+{
+    Search *search = context;
+    search->match = ngrams_find(search->ngrams, text.data, text.size);
+    return !search->match.found;
+}
+
+NgramMatch ngrams_find_row(const Ngrams *n, const json_t *row)
+{
+    Search search = {.ngrams = n};
+    texts(row, n->all, search_text, &search);
+    return search.match;
 }
 
 // ---- benchmarks
 
-static bool add_text(Ngrams *n, const char *text, size_t size)
+static bool add_text(void *context, Text text)
 {
-    Words words = {.text = text, .size = size};
+    Ngrams *n = context;
+    Words words = {.text = text.data, .size = text.size};
     while (next_word(&words))
         if (words.count >= NGRAM_WORDS)
             TRY(add_hash(n, ngram_hash(&words)));
     return true;
 }
 
-bool ngrams_is_name(const char *key)
+static bool add_row(Ngrams *n, const char *file, int64_t line, const char *text, size_t size)
 {
-    return strcmp(key, "id") == 0 || strcmp(key, "source") == 0 || strcmp(key, "category") == 0;
-}
-
-static bool add_value(Ngrams *n, const json_t *value, bool top)
-{
-    const char *key;
-    const json_t *inside;
-    size_t i;
-    if (json_is_string(value))
-        return add_text(n, json_string_value(value), json_string_length(value));
-    json_array_foreach (value, i, inside)
-        TRY(add_value(n, inside, false));
-    json_object_foreach ((json_t *)(uintptr_t)value, key, inside) {
-        if (!top || !ngrams_is_name(key))
-            TRY(add_value(n, inside, false));
+    char where[1024];
+    int64_t odd;
+    snprintf(where, sizeof where, "%s:%" PRId64, file, line);
+    json_t *row = json_parse_row(text, size, where, &odd);
+    const char *id = json_string_value(json_object_get(row, "id"));
+    bool ok = row != NULL && (json_is_object(row) || fail("%s: a row must be a JSON object, one a line", where)) &&
+              (n->row_count < UINT32_MAX || fail("%s: too many rows", where)) &&
+              grow(&n->rows, &n->row_capacity, n->row_count + 1, sizeof *n->rows);
+    if (ok) {
+        n->rows[n->row_count++] = (Origin){.file = file, .line = line, .id = id == NULL ? NULL : copy_text(id)};
+        ok = (id == NULL || n->rows[n->row_count - 1].id != NULL) && texts(row, n->all, add_text, n);
     }
-    return true;
+    json_decref(row);
+    return ok;
 }
 
 static bool add_file(Ngrams *n, const char *path)
@@ -228,29 +342,21 @@ static bool add_file(Ngrams *n, const char *path)
     size_t size;
     TRY(lines_open(&lines, path));
     bool ok = lines_next(&lines, &text, &size) && (text != NULL || fail("%s: there is no row in it", lines.path));
-    while (ok && text != NULL) {
-        char where[1024];
-        snprintf(where, sizeof where, "%s:%" PRId64, lines.path, lines.line);
-        json_t *row = json_parse(text, size, where);
-        ok = row != NULL && (json_is_object(row) || fail("%s: a row must be a JSON object, one a line", where)) &&
-             add_value(n, row, true) && lines_next(&lines, &text, &size);
-        json_decref(row);
-    }
+    while (ok && text != NULL)
+        ok = add_row(n, path, lines.line, text, size) && lines_next(&lines, &text, &size);
     lines_close(&lines);
     return ok;
 }
 
-Ngrams *ngrams_read(const char *const *paths, size_t count)
+Ngrams *ngrams_read(const char *const *paths, size_t count, bool all)
 {
     Ngrams *n = allocate(1, sizeof *n);
-    char **files = NULL;
-    size_t file_count = 0;
     if (n == NULL)
         return NULL;
-    bool ok = open_table(n, SLOTS_FIRST) && jsonl_files(&files, &file_count, paths, count);
-    for (size_t i = 0; ok && i < file_count; i++)
-        ok = add_file(n, files[i]);
-    names_free(files, file_count);
+    n->all = all;
+    bool ok = open_table(n, SLOTS_FIRST) && jsonl_files(&n->files, &n->file_count, paths, count);
+    for (size_t i = 0; ok && i < n->file_count; i++)
+        ok = add_file(n, n->files[i]);
     if (ok)
         return n;
     fail_in("--decontaminate");
@@ -262,6 +368,10 @@ void ngrams_close(Ngrams *n)
 {
     if (n == NULL)
         return;
+    for (size_t i = 0; i < n->row_count; i++)
+        free(n->rows[i].id);
+    free(n->rows);
+    names_free(n->files, n->file_count);
     close_table(n);
     free(n);
 }

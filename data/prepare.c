@@ -6,14 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const FATE_NAMES[FATES] = {
-    "sft",        "prompts",    "rl",           "sft_hard",     "prompts_hard", "holdout",         "bad",
-    "unfinished", "duplicate",  "same_prompt",  "contaminated", "no_answer",    "prompt_held_out", "wrong",
-    "unknown",    "unreadable", "another_right"};
+const char *const FATE_NAMES[FATES] = {"sft",      "prompts",     "rl",           "sft_hard",     "prompts_hard",
+                                       "holdout",  "bad",         "unfinished",   "duplicate",    "other_answer",
+                                       "repeated", "same_prompt", "contaminated", "no_answer",    "prompt_held_out",
+                                       "wrong",    "unknown",     "unreadable",   "another_right"};
 
 const char *const FATE_REASONS[FATES] = {[FATE_BAD] = "are bad",
                                          [FATE_UNFINISHED] = "are unfinished (finish_reason is not stop)",
-                                         [FATE_DUPLICATE] = "are exact duplicates",
+                                         [FATE_DUPLICATE] = "are exact duplicates (--keep-duplicates keeps them)",
+                                         [FATE_OTHER_ANSWER] = "have the prompt of an earlier row, but another reference answer",
+                                         [FATE_REPEATED] =
+                                             "repeat the prompt, response and answer of an earlier row; other fields differ",
                                          [FATE_SAME_PROMPT] = "have a prompt that rl/ has already",
                                          [FATE_CONTAMINATED] = "share 13 words with a benchmark",
                                          [FATE_NO_ANSWER] = "are for rl/, but have no reference answer",
@@ -67,7 +70,8 @@ static bool write_report(const PrepareJob *job)
 static bool run_stages(PrepareJob *job)
 {
     if (job->options->benchmark_count > 0)
-        TRY((job->ngrams = ngrams_read(job->options->benchmarks, job->options->benchmark_count)) != NULL);
+        TRY((job->ngrams =
+                 ngrams_read(job->options->benchmarks, job->options->benchmark_count, job->options->decontaminate_all)) != NULL);
     return open_sorts(job) && prepare_read(job) && prepare_decide(job) && prepare_write(job) && anything_left(job) &&
            write_report(job);
 }
@@ -89,7 +93,7 @@ static void job_close(PrepareJob *job)
 
 static bool is_ours(const char *name, bool inside)
 {
-    static const char *const TOP[] = {"sft", "rl", "sft_hard", "holdout.jsonl", "split.json", "split.svg"};
+    static const char *const TOP[] = {"sft", "rl", "sft_hard", "holdout.jsonl", "dropped.jsonl", "split.json", "split.svg"};
     for (size_t i = 0; !inside && i < sizeof TOP / sizeof *TOP; i++)
         if (strcmp(name, TOP[i]) == 0)
             return true;
@@ -179,6 +183,9 @@ void prepare_report_free(PrepareReport *report)
     for (size_t i = 0; i < report->file_count; i++)
         free(report->files[i].path);
     free(report->files);
+    free(report->unread_responses.list);
+    free(report->unread_answers.list);
+    name_table_free(&report->passed_over);
     for (int i = 0; i < BAD_ROWS_NAMED; i++)
         free(report->bad_rows[i]);
     bytes_free(&report->unreadable);

@@ -7,6 +7,7 @@
 //   OUT/rl/             shards of prompts with their reference answers
 //   OUT/sft_hard/       --split hard-sft: what would have been rl/, to be fine-tuned on after sft/
 //   OUT/holdout.jsonl   the rows that were held out
+//   OUT/dropped.jsonl   the rows that share words with a benchmark, each with its words and the benchmark's row
 //   OUT/split.json      what became of every row, by difficulty, source and category; OUT/split.svg: its picture
 #ifndef DATA_PREPARE_H
 #define DATA_PREPARE_H
@@ -32,6 +33,7 @@ typedef struct PrepareInput {
     const FieldMap *map; // (map_count)
     size_t map_count;
     int missing_difficulty; // 1-5; 0: none
+    const char *format;     // as in RecordOptions
 } PrepareInput;
 
 typedef struct PrepareOptions {
@@ -46,8 +48,11 @@ typedef struct PrepareOptions {
     uint64_t seed;   // of the order within a difficulty, of the hold-out and of a random split
     int64_t skip_bad_rows;
     bool need_response; // a row without one is a bad row
+    bool map_may_miss;  // a map that finds its field nowhere is no error
     const char *const *benchmarks;
     size_t benchmark_count;
+    bool decontaminate_all; // compare all texts, not questions with questions
+    bool keep_duplicates;   // rows that repeat others are wanted
     Verify verify;
     size_t memory; // bytes for sorting; shards take some 300 MB beside it
 } PrepareOptions;
@@ -63,7 +68,9 @@ typedef enum Fate {
     FATE_DROPPED,            // from here on
     FATE_BAD = FATE_DROPPED, // could not be read
     FATE_UNFINISHED,         // finish_reason is not stop
-    FATE_DUPLICATE,          // same prompt and same response as an earlier row
+    FATE_DUPLICATE,          // an earlier row is the same, but for id, source and category
+    FATE_OTHER_ANSWER,       // an earlier row has its prompt and response (RL: its prompt), and another reference answer
+    FATE_REPEATED,           // an earlier row has its prompt, response and answer; other fields differ
     FATE_SAME_PROMPT,        // RL keeps one row a prompt
     FATE_CONTAMINATED,       // shares 13 words with a benchmark
     FATE_NO_ANSWER,          // for RL, but without a reference answer
@@ -91,6 +98,14 @@ typedef struct PrepareGroups {
 
 enum { BAD_ROWS_NAMED = 5 };
 
+typedef struct PrepareUnread { // fields that may have been meant, by how many rows have them
+    struct PrepareUnreadName {
+        const char *name;
+        int64_t rows;
+    } * list; // (count)
+    size_t count, capacity;
+} PrepareUnread;
+
 typedef struct PrepareFile {
     char *path;
     int64_t rows, formats[ROW_FORMATS];
@@ -98,7 +113,6 @@ typedef struct PrepareFile {
 
 typedef struct PrepareReport {
     int64_t rows, replaced_difficulties;
-    int64_t thoughts_left_out; // responses whose thought the template does not show
     int64_t fates[FATES];
     int64_t tokens[FATES], trained[FATES];      // of what was written to shards
     int64_t levels[6][FATES];                   // [difficulty, 0 unknown]
@@ -110,12 +124,20 @@ typedef struct PrepareReport {
     char *bad_rows[BAD_ROWS_NAMED]; // the errors of the first ones
     Bytes unreadable;               // --verify: the first rows with such a reference, 'id "reference", ...'
     int64_t verified[VERIFIED_KINDS];
+    int64_t odd_rows;                               // with NaN or an infinity in fields that are not read
+    int64_t turns_left_out;                         // turns of the assistant that are not trained, in rows with a response
+    int64_t thoughts_left_out;                      // of trained turns, by a template that is for that
+    PrepareUnread unread_responses, unread_answers; // of rows without a response, without an answer
+    NameTable passed_over;                          // files of the folders that were given that are not *.jsonl
 } PrepareReport;
 
 // Fails at the first bad row that is one too many (file:line:column), when OUT holds something that is not a preparation, and
 // when nothing at all is left; then nothing is at OUT that was not there before. The report is the caller's to free.
 bool prepare(PrepareReport *report, const PrepareOptions *options);
 void prepare_report_free(PrepareReport *report);
+
+// What of the input was not read, not trained or dropped, a line each; nothing where all of it was taken.
+bool prepare_notes(Bytes *out, const PrepareReport *report);
 
 // The tables for people (prepare_report.c), split.json's object (a new reference), and the picture.
 bool prepare_table(Bytes *out, const PrepareReport *report, const PrepareOptions *options);

@@ -10,7 +10,7 @@
 typedef struct GroupReader {
     Sorter *facts;
     uint8_t key[FACT_KEY]; // of the row at hand
-    uint64_t number;
+    RowFact fact;
     bool there, same_prompt, same_row; // compared with the row before
 } GroupReader;
 
@@ -26,7 +26,7 @@ static bool next_row(GroupReader *g)
     g->same_prompt = !first && memcmp(g->key, key, 16) == 0;
     g->same_row = !first && memcmp(g->key, key, FACT_KEY) == 0;
     memcpy(g->key, key, FACT_KEY);
-    memcpy(&g->number, data, sizeof g->number);
+    memcpy(&g->fact, data, sizeof g->fact);
     return true;
 }
 
@@ -35,13 +35,23 @@ static bool in_pool(const RowState *row) { return row->fate < FATE_DROPPED; }
 // ---- the split at a difficulty, and what can't be used
 
 typedef struct Group {    // of one prompt
-    bool kept;            // a row before this one, equal to it, was kept, or gave way to another right one
+    bool kept;            // a row before this one, of its response, was kept, or gave way to another right one
+    RowFact first;        // ... which
     int64_t in_rl;        // the row that is; -1: none
+    RowFact rl;           // ... which
     int64_t right;        // --verify best-of-k: the earliest right one that is kept; -1: none
     int64_t first_answer; // the earliest row that is kept and has an answer; -1: none
 } Group;
 
 static const Group NO_ROWS = {.in_rl = -1, .right = -1, .first_answer = -1};
+
+// Of a row with the prompt and the response of one that is kept.
+static Fate fate_of_repeated(const RowFact *fact, const RowFact *first)
+{
+    if (fact->answer != first->answer)
+        return FATE_OTHER_ANSWER;
+    return fact->rest == first->rest ? FATE_DUPLICATE : FATE_REPEATED;
+}
 
 // Of a row for SFT: what is asked of its response, if it has one.
 static Fate trained_fate(const PrepareJob *job, const RowState *row, Fate trained, Fate prompt)
@@ -66,32 +76,40 @@ static Fate first_right(const PrepareJob *job, Group *group, int64_t number)
     return FATE_SFT;
 }
 
-// One row of a prompt; where responses are verified, one with a right response, which other splits train on.
-static Fate rl_fate(const PrepareJob *job, Group *group, int64_t number)
+// One row of a prompt; where responses are verified, one with a right response, which other splits train on. Rows that repeat
+// it are kept where that is wanted.
+static Fate rl_fate(const PrepareJob *job, Group *group, const RowFact *fact)
 {
-    int64_t before = group->in_rl;
+    int64_t before = group->in_rl, number = (int64_t)fact->number;
+    bool other = before >= 0 && fact->answer != group->rl.answer;
     bool better = before >= 0 && job->rows[number].verified == VERIFIED_RIGHT && job->rows[before].verified != VERIFIED_RIGHT;
+    Fate loser = other ? FATE_OTHER_ANSWER : FATE_SAME_PROMPT;
+    if (before >= 0 && !other && job->options->keep_duplicates)
+        return FATE_RL;
     if (before >= 0 && !better)
-        return FATE_SAME_PROMPT;
+        return loser;
     if (before >= 0)
-        job->rows[before].fate = FATE_SAME_PROMPT;
+        job->rows[before].fate = (uint8_t)loser;
     group->in_rl = number;
+    group->rl = *fact;
     return FATE_RL;
 }
 
-static Fate fate_of(const PrepareJob *job, Group *group, int64_t number)
+static Fate fate_of(const PrepareJob *job, Group *group, const RowFact *fact)
 {
+    int64_t number = (int64_t)fact->number;
     const RowState *row = &job->rows[number];
     int tau = job->options->tau;
+    bool again = job->options->keep_duplicates;
     if (row->flags & ROW_CONTAMINATED)
         return FATE_CONTAMINATED;
-    if (group->kept)
-        return FATE_DUPLICATE;
+    if (group->kept && (!again || fact->answer != group->first.answer))
+        return fate_of_repeated(fact, &group->first);
     if (tau == 0 || row->level <= tau) {
         Fate fate = trained_fate(job, row, FATE_SFT, FATE_PROMPT);
         return fate == FATE_SFT && job->options->verify == VERIFY_BEST_OF_K ? first_right(job, group, number) : fate;
     }
-    return row->flags & ROW_HAS_ANSWER ? rl_fate(job, group, number) : FATE_NO_ANSWER;
+    return row->flags & ROW_HAS_ANSWER ? rl_fate(job, group, fact) : FATE_NO_ANSWER;
 }
 
 static void end_group(PrepareJob *job, const Group *group)
@@ -110,21 +128,24 @@ static bool split_at_tau(PrepareJob *job, int64_t *prompts)
     TRY(sorter_sort(job->facts));
     TRY(next_row(&g));
     while (g.there) {
-        RowState *row = &job->rows[g.number];
+        RowState *row = &job->rows[g.fact.number];
         if (!g.same_prompt) {
             end_group(job, &group);
             group = NO_ROWS;
             counted = false;
         }
         group.kept = group.kept && g.same_row;
-        row->fate = (uint8_t)fate_of(job, &group, (int64_t)g.number);
-        group.kept = group.kept || in_pool(row) || row->fate == FATE_ANOTHER_RIGHT;
+        row->fate = (uint8_t)fate_of(job, &group, &g.fact);
+        if (!group.kept && (in_pool(row) || row->fate == FATE_ANOTHER_RIGHT)) {
+            group.kept = true;
+            group.first = g.fact;
+        }
         if (in_pool(row)) {
             *prompts += !counted;
             counted = true;
-            bool earlier = group.first_answer < 0 || (int64_t)g.number < group.first_answer;
+            bool earlier = group.first_answer < 0 || (int64_t)g.fact.number < group.first_answer;
             if (earlier && (row->flags & ROW_HAS_ANSWER))
-                group.first_answer = (int64_t)g.number;
+                group.first_answer = (int64_t)g.fact.number;
         }
         TRY(next_row(&g));
     }
@@ -162,13 +183,13 @@ static bool draw_holdout(PrepareJob *job, int64_t prompts)
             counted = false;
             first = -1;
         }
-        if (in_pool(&job->rows[g.number])) {
+        if (in_pool(&job->rows[g.fact.number])) {
             if (!counted)
                 drawn = keyed_permutation(job->options->seed, RANDOM_HOLDOUT, 0, 0, prompts, ++place) < wanted;
             counted = true;
             if (drawn) {
-                hold_out(job, first, (int64_t)g.number);
-                first = first < 0 || (int64_t)g.number < first ? (int64_t)g.number : first;
+                hold_out(job, first, (int64_t)g.fact.number);
+                first = first < 0 || (int64_t)g.fact.number < first ? (int64_t)g.fact.number : first;
             }
         }
         TRY(next_row(&g));

@@ -14,9 +14,13 @@ typedef struct RowState {
 
 enum { ROW_HAS_RESPONSE = 1, ROW_HAS_ANSWER = 2, ROW_CONTAMINATED = 4, ROW_FIRST_ANSWER = 8, ROW_SPOOLED = 16 };
 
-// Beside its state, a row that was read is in two sorts. `facts`, by prompt, then response: equal rows come together, and its number
-// is its data. `spool`, by difficulty, then keyed hash, then number: the order of the shards; its data is a SpoolHead and what that
+// Beside its state, a row that was read is in two sorts. `facts`, by prompt, then response: equal rows come together, and a
+// RowFact is its data. `spool`, by difficulty, then keyed hash, then number: the order of the shards; its data is a SpoolHead and what that
 // counts, one after another: ids, spans, id, answer, row, source, category.
+typedef struct RowFact {           // what two rows of one prompt and one response may differ in
+    uint64_t number, answer, rest; // hashes of the reference answer (0: none), of all fields but id, source and category
+} RowFact;
+
 enum { FACT_KEY = 24, SPOOL_KEY = 17 };
 
 typedef struct SpoolHead {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_WIDTH = 28, GROUPS_SHOWN = 20 };
+enum { NAME_WIDTH = 28, GROUPS_SHOWN = 20, PASSED_OVER_SHOWN = 10 };
 
 static int64_t sum(const int64_t rows[FATES], int first, int last)
 {
@@ -56,6 +56,16 @@ static bool table_head(const Table *t)
 }
 
 // Names come from the data: nothing of theirs acts on a terminal.
+static bool append_visible(Bytes *out, const char *name)
+{
+    for (size_t size = strlen(name), i = 0; i < size;) {
+        Character c = character_at(name + i, size - i);
+        TRY(c.valid && !character_hidden(c.code) ? bytes_append(out, name + i, c.size) : bytes_text(out, "?"));
+        i += c.size;
+    }
+    return true;
+}
+
 static bool table_name(const Table *t, const char *name)
 {
     size_t size = strlen(name), i = 0;
@@ -170,26 +180,82 @@ static bool table_verified(const Table *t)
     return ok && bytes_text(t->out, "\n");
 }
 
-static bool table_dropped(const Table *t, const PrepareOptions *options)
+// What the rows' own format calls a response.
+static const char *response_field(const PrepareReport *r)
+{
+    static const char *const FIELDS[ROW_FORMATS] = {
+        [ROW_CHAT] = "completion", [ROW_PROMPT] = "completion", [ROW_ALPACA] = "output", [ROW_PROBLEM] = "solution"};
+    int64_t most = 0;
+    const char *field = "solution";
+    for (int f = 0; f < ROW_FORMATS; f++)
+        for (size_t i = 0; i < r->file_count; i++)
+            if (r->files[i].formats[f] > most && FIELDS[f] != NULL) {
+                most = r->files[i].formats[f];
+                field = FIELDS[f];
+            }
+    return field;
+}
+
+static bool table_unread(const Table *t, const char *lacks, const char *field, const PrepareUnread *unread)
+{
+    for (size_t i = 0; i < unread->count; i++)
+        TRY(bytes_printf(t->out, "not read: %" PRId64 " rows without %s have a field \"%s\"; --map %s=%s would take it for one\n",
+                         unread->list[i].rows, lacks, unread->list[i].name, field, unread->list[i].name));
+    return true;
+}
+
+// What was in the input, and is not in what was made of it.
+static bool table_left_out(const Table *t)
 {
     const PrepareReport *r = t->report;
-    int64_t judged = only_for_judges(&r->answers);
-    if (judged > 0)
-        TRY(bytes_printf(
-            t->out, "rl: %" PRId64 " answers are texts or cannot be read; without a judge train_rl leaves them out\n", judged));
+    const NameTable *others = &r->passed_over;
+    for (size_t i = 0; i < others->count && i < PASSED_OVER_SHOWN; i++)
+        TRY(bytes_text(t->out, "not read: ") && append_visible(t->out, others->names[i]) &&
+            bytes_text(t->out, "; of a folder only *.jsonl is\n"));
+    if (others->count > PASSED_OVER_SHOWN)
+        TRY(bytes_printf(t->out, "not read: %zu other files and folders beside these\n", others->count - PASSED_OVER_SHOWN));
+    TRY(table_unread(t, "a response", response_field(r), &r->unread_responses));
+    if (r->fates[FATE_RL] + r->fates[FATE_NO_ANSWER] > 0)
+        TRY(table_unread(t, "an answer", "answer", &r->unread_answers));
+    if (r->odd_rows > 0)
+        TRY(bytes_printf(t->out, "not read: NaN or Infinity, which are no JSON, in %" PRId64 " rows; written as null\n",
+                         r->odd_rows));
+    if (r->turns_left_out > 0)
+        TRY(bytes_printf(t->out, "not trained: %" PRId64 " turns of the assistant (--train-turns, and what messages say)\n",
+                         r->turns_left_out));
+    if (r->thoughts_left_out > 0)
+        TRY(bytes_printf(t->out,
+                         "not trained: the thoughts of %" PRId64
+                         " answers, which the template leaves out (--template qwen3 shows them)\n",
+                         r->thoughts_left_out));
+    return true;
+}
+
+static bool table_judged(const Table *t)
+{
+    int64_t judged = only_for_judges(&t->report->answers);
+    return judged == 0 ||
+           bytes_printf(t->out, "rl: %" PRId64 " answers are texts or cannot be read; without a judge train_rl leaves them out\n",
+                        judged);
+}
+
+static bool table_dropped(const Table *t)
+{
+    const PrepareReport *r = t->report;
     for (int fate = FATE_DROPPED; fate < FATES; fate++)
         if (r->fates[fate] > 0)
             TRY(bytes_printf(t->out, "dropped: %" PRId64 " %s\n", r->fates[fate], FATE_REASONS[fate]));
     for (int i = 0; i < BAD_ROWS_NAMED && r->bad_rows[i] != NULL; i++)
         TRY(bytes_printf(t->out, "  %s\n", r->bad_rows[i]));
-    if (r->thoughts_left_out > 0)
-        TRY(bytes_printf(t->out,
-                         "thoughts: %" PRId64 " responses come with one that the template %s does not show; it is not trained on "
-                         "(--template qwen3 shows it)\n",
-                         r->thoughts_left_out, template_name(options->rules.chat->kind)));
     if (r->replaced_difficulties > 0)
         TRY(bytes_printf(t->out, "difficulty: --missing-difficulty stood in for %" PRId64 " rows\n", r->replaced_difficulties));
     return true;
+}
+
+bool prepare_notes(Bytes *out, const PrepareReport *report)
+{
+    const Table t = {out, report};
+    return table_left_out(&t) && table_dropped(&t);
 }
 
 static bool table_files(const Table *t)
@@ -231,7 +297,8 @@ bool prepare_table(Bytes *out, const PrepareReport *report, const PrepareOptions
     return table_files(&t) && bytes_text(out, "\n") && table_head(&t) && table_levels(&t) &&
            table_groups(&t, "source", &report->sources) && table_groups(&t, "category", &report->categories) &&
            table_groups(&t, "answer", &report->answers) && table_row(&t, "all", report->fates) && bytes_text(out, "\n") &&
-           (options->verify == VERIFY_NOT || table_verified(&t)) && table_dropped(&t, options) && table_shards(&t, options);
+           (options->verify == VERIFY_NOT || table_verified(&t)) && table_judged(&t) && prepare_notes(out, report) &&
+           table_shards(&t, options);
 }
 
 // ---- split.json
@@ -323,6 +390,26 @@ static bool set_dropped(json_t *root, const PrepareReport *r)
     return set(root, "dropped", dropped) && ok;
 }
 
+// What was not read, or not trained.
+static bool set_left_out(json_t *root, const PrepareReport *r)
+{
+    const PrepareUnread *unread[] = {&r->unread_responses, &r->unread_answers};
+    static const char *const KEYS[] = {"unread_responses", "unread_answers"};
+    json_t *files = json_array();
+    bool ok = files != NULL;
+    for (size_t i = 0; ok && i < r->passed_over.count; i++)
+        ok = json_array_append_new(files, json_string(r->passed_over.names[i])) == 0 || fail("no memory for split.json");
+    ok = set(root, "passed_over", files) && ok;
+    for (int u = 0; ok && u < 2; u++) {
+        json_t *names = json_object();
+        for (size_t i = 0; ok && i < unread[u]->count; i++)
+            ok = set_count(names, unread[u]->list[i].name, unread[u]->list[i].rows);
+        ok = set(root, KEYS[u], names) && ok;
+    }
+    return ok && set_count(root, "odd_rows", r->odd_rows) && set_count(root, "turns_left_out", r->turns_left_out) &&
+           set_count(root, "thoughts_left_out", r->thoughts_left_out);
+}
+
 static bool set_files(json_t *root, const PrepareReport *r)
 {
     json_t *files = json_array();
@@ -332,7 +419,7 @@ static bool set_files(json_t *root, const PrepareReport *r)
         ok = set(file, "path", json_string(r->files[i].path)) && set_count(file, "rows", r->files[i].rows);
         for (int f = 0; ok && f < ROW_FORMATS; f++)
             ok = r->files[i].formats[f] == 0 || set_count(file, ROW_FORMAT_NAMES[f], r->files[i].formats[f]);
-        ok = json_array_append_new(files, file) == 0 && ok;
+        ok = (json_array_append_new(files, file) == 0 || fail("no memory for split.json")) && ok;
     }
     return set(root, "files", files) && ok;
 }
@@ -346,6 +433,7 @@ static bool set_how(json_t *root, const PrepareOptions *o)
            set(root, "seed", json_integer((json_int_t)o->seed)) && set(root, "tokenizer", json_string(hash)) &&
            set(root, "template", json_string(o->rules.tokenizer == NULL ? "none" : template_name(o->rules.chat->kind))) &&
            set(root, "instruction", json_string(o->instruction == NULL ? "none" : o->instruction)) &&
+           set(root, "train_turns", json_string(o->rules.train_all_turns ? "all" : "last")) &&
            set(root, "train_turn_newline", json_boolean(o->rules.train_turn_newline));
 }
 
@@ -361,8 +449,7 @@ json_t *prepare_json(const PrepareReport *r, const PrepareOptions *options)
     ok = ok && set_verified(root, r, options) && set_dropped(root, r) && set_levels(root, r) &&
          set_groups(root, "source", &r->sources) && set_groups(root, "category", &r->categories) &&
          set_groups(root, "answer", &r->answers) && set_files(root, r) &&
-         set_count(root, "replaced_difficulties", r->replaced_difficulties) &&
-         set_count(root, "thoughts_left_out", r->thoughts_left_out);
+         set_count(root, "replaced_difficulties", r->replaced_difficulties) && set_left_out(root, r);
     if (ok)
         return root;
     json_decref(root);

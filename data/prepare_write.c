@@ -22,8 +22,13 @@ typedef struct Writer {
 
 static bool is_shard(Fate fate) { return fate == FATE_SFT || fate == FATE_RL || fate == FATE_HARD_SFT; }
 
-static const char *const PLACES[FATE_DROPPED] = {"sft",      "sft/prompts.jsonl",      "rl",
-                                                 "sft_hard", "sft_hard/prompts.jsonl", "holdout.jsonl"};
+static const char *const PLACES[FATES] = {[FATE_SFT] = "sft",
+                                          [FATE_PROMPT] = "sft/prompts.jsonl",
+                                          [FATE_RL] = "rl",
+                                          [FATE_HARD_SFT] = "sft_hard",
+                                          [FATE_HARD_PROMPT] = "sft_hard/prompts.jsonl",
+                                          [FATE_HOLDOUT] = "holdout.jsonl",
+                                          [FATE_CONTAMINATED] = "dropped.jsonl"};
 
 // ---- a record as it was spooled
 
@@ -69,6 +74,7 @@ static ShardAbout about_of(const PrepareOptions *options, ShardKind kind)
                         .tokenizer = text ? tokenizer_hash(options->rules.tokenizer) : 0,
                         .template_ = text ? options->rules.chat->kind : TEMPLATE_UNKNOWN,
                         .train_turn_newline = options->rules.train_turn_newline,
+                        .train_all_turns = options->rules.train_all_turns,
                         .instruction = none ? 0 : hash_bytes(instruction, strlen(instruction)),
                         .seed = options->seed};
 }
@@ -86,11 +92,16 @@ static bool write_shard(Writer *w, Fate fate, const Spooled *s, int level)
 {
     bool rl = fate == FATE_RL;
     PrepareReport *report = w->job->report;
-    uint32_t tokens = rl ? s->head.prompt : s->head.tokens;
+    uint32_t tokens = s->head.prompt, prompt = tokens;
+    if (!rl) { // what follows the last trained token would be computed for nothing
+        const Span last = s->spans[s->head.spans - 1];
+        tokens = last.end;
+        prompt = prompt < last.begin ? prompt : last.begin;
+    }
     ShardEntry entry = {.ids = s->ids,
                         .spans = rl ? NULL : s->spans,
                         .tokens = tokens,
-                        .prompt = s->head.prompt,
+                        .prompt = prompt,
                         .trained = rl ? 0 : s->head.trained,
                         .span_count = rl ? 0 : s->head.spans,
                         .difficulty = level,
@@ -153,7 +164,7 @@ static bool write_record(Writer *w, const uint8_t *key, const uint8_t *data)
     int level = key[0];
     TRY(prepare_count(w->job->report, fate, level, s.source, s.category, kind_name(&s.head)) &&
         prepare_count_verified(w->job->report, &w->job->rows[s.head.number], s.source, s.id, s.answer));
-    if (fate >= FATE_DROPPED)
+    if (PLACES[fate] == NULL)
         return true;
     return is_shard(fate) ? write_shard(w, fate, &s, level) : write_line(w, fate, s.row);
 }
@@ -174,7 +185,7 @@ static bool write_all(Writer *w)
 
 static bool finish_all(Writer *w)
 {
-    for (int fate = 0; fate < FATE_DROPPED; fate++) {
+    for (int fate = 0; fate < FATES; fate++) {
         if (w->shards[fate] != NULL)
             TRY(shard_writer_finish(w->shards[fate], &w->job->report->shards[fate]));
         if (!w->lines[fate].open)

@@ -25,7 +25,7 @@ static bool check_header(const ShardHeader *h, const MappedFile *file, const cha
     if (h->hash != shard_header_hash(h))
         return fail("%s: its header is damaged: another checksum than at byte %zu" AGAIN, path, offsetof(ShardHeader, hash));
     if (h->header_size != sizeof *h || memcmp(h->zero, zeros, sizeof zeros) != 0 ||
-        (h->flags & ~(uint32_t)SHARD_FLAG_NEWLINE) != 0)
+        (h->flags & ~(uint32_t)(SHARD_FLAG_NEWLINE | SHARD_FLAG_ALL_TURNS)) != 0)
         return fail("%s: its header holds what version %d does not know; run ./prepare again", path, SHARD_VERSION);
     if (h->file_size != file->size)
         return fail("%s: %zu bytes, but its header says %" PRIu64 ": %s" AGAIN, path, file->size, h->file_size,
@@ -87,6 +87,7 @@ static bool take_sections(Shard *s, const ShardHeader *h, const char *path)
                             .tokenizer = h->tokenizer,
                             .template_ = (TemplateKind)h->template_,
                             .train_turn_newline = (h->flags & SHARD_FLAG_NEWLINE) != 0,
+                            .train_all_turns = (h->flags & SHARD_FLAG_ALL_TURNS) != 0,
                             .instruction = h->instruction,
                             .seed = h->seed};
     s->number = h->number;

@@ -130,7 +130,8 @@ static ShardHeader header_of(const ShardWriter *w)
                      .header_size = sizeof h,
                      .kind = w->about.kind,
                      .template_ = w->about.template_,
-                     .flags = w->about.train_turn_newline ? SHARD_FLAG_NEWLINE : 0,
+                     .flags = (w->about.train_turn_newline ? SHARD_FLAG_NEWLINE : 0u) |
+                              (w->about.train_all_turns ? SHARD_FLAG_ALL_TURNS : 0u),
                      .number = (uint32_t)w->parts,
                      .vocabulary = w->largest + 1,
                      .tokenizer = w->about.tokenizer,

@@ -67,6 +67,8 @@ typedef struct RenderedChat {
     Bytes text;
     size_t answer, end;
     bool thought_left_out; // the last answer has a thought that the template does not show
+    size_t *starts; // (messages) where each turn's <|im_start|> is; a turn's <|im_end|> and newline come before the next one's
+    size_t start_capacity;
 } RenderedChat;
 
 // Replaces *out. The same text as template_prompt without a generation prompt, except that qwen3-nothink leaves the thought of

@@ -1,6 +1,7 @@
 // Messages to text by the facts of a template, line by line what the published Jinja texts do to messages without tools. Only
 // thoughts make work: they are told apart from answers, shown, or left away.
 #include "data/template_parts.h"
+#include <stdlib.h>
 #include <string.h>
 
 #define GENERATION_PROMPT "<|im_start|>assistant\n"
@@ -152,6 +153,8 @@ static bool append_turns(const TemplateFacts *facts, Bytes *out, const Message *
         TRY(bytes_printf(out, "<|im_start|>system\n%s<|im_end|>\n", facts->system));
     for (size_t i = 0; i < count; i++) {
         const Message *m = &messages[i];
+        if (train != NULL)
+            train->starts[i] = out->size;
         bool last = i + 1 == count;
         TRY(bytes_printf(out, "<|im_start|>%s\n", ROLE_NAMES[m->role]));
         if (m->role == ROLE_ASSISTANT) {
@@ -181,6 +184,7 @@ bool template_chat(const ChatTemplate *chat, RenderedChat *out, const Message *m
     if (count == 0 || messages[count - 1].role != ROLE_ASSISTANT)
         return fail("there is no answer to train on: the last message must be the assistant's");
     bytes_clear(&out->text);
+    TRY(grow(&out->starts, &out->start_capacity, count, sizeof *out->starts));
     TRY(append_turns(template_facts(chat->kind), &out->text, messages, count, out));
     out->end = out->text.size - 1; // all but the newline
     return true;
@@ -189,5 +193,6 @@ bool template_chat(const ChatTemplate *chat, RenderedChat *out, const Message *m
 void rendered_free(RenderedChat *rendered)
 {
     bytes_free(&rendered->text);
+    free(rendered->starts);
     *rendered = (RenderedChat){0};
 }

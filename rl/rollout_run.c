@@ -1,7 +1,7 @@
 // Sampling and rewarding: see rollout.h.
 #include "rl/prompts.h"
 #include "rl/rollout.h"
-#include "base/json.h"
+#include "base/json_source.h"
 #include "base/signals.h"
 #include <math.h>
 #include <stdlib.h>
@@ -94,22 +94,32 @@ static bool ask_judge(Rollout *o, Group *g, Response *r, Text answer, const Roll
     return ok;
 }
 
+static bool add_field(Bytes *line, const char *key, Text text)
+{
+    return bytes_printf(line, ",\"%s\":", key) && json_append_string(line, text);
+}
+
+// The row goes on as it was written: a grader sees 0.7 where the data have 0.7.
+static bool write_question(Bytes *line, const ShardEntry *p, Text prediction, Text response)
+{
+    int64_t odd;
+    json_t *row = p->row.data == NULL ? json_null() : json_parse_row(p->row.data, p->row.size, "its row", &odd);
+    TRY(row != NULL); // a shard may hold any text there
+    json_decref(row);
+    return bytes_text(line, "{\"id\":") && json_append_string(line, p->id) && add_field(line, "source", p->source) &&
+           bytes_text(line, ",\"problem\":") && (p->row.data == NULL ? bytes_text(line, "null") : json_append(line, p->row)) &&
+           add_field(line, "answer", p->answer) && add_field(line, "prediction", prediction) &&
+           add_field(line, "response", response) && bytes_text(line, "}");
+}
+
 char *grader_question(const ShardEntry *p, Text prediction, Text response)
 {
-    json_t *row = p->row.data == NULL ? json_null() : json_parse(p->row.data, p->row.size, "its row"); // as ./prepare has read it
-    json_t *question = row == NULL ? NULL
-                                   : json_pack("{s:s%, s:s%, s:o, s:s%, s:s%, s:s%}", "id", p->id.data, p->id.size, "source",
-                                               p->source.data == NULL ? "" : p->source.data, p->source.size, "problem", row,
-                                               "answer", p->answer.data == NULL ? "" : p->answer.data, p->answer.size,
-                                               "prediction", prediction.data == NULL ? "" : prediction.data, prediction.size,
-                                               "response", response.data == NULL ? "" : response.data, response.size);
-    char *line = question == NULL ? NULL : json_dumps(question, JSON_COMPACT);
-    json_decref(question);
-    if (row == NULL)
-        fail_in("prompt %.*s", (int)p->id.size, p->id.data);
-    else if (line == NULL)
-        fail("prompt %.*s: no question for the grader could be made of it", (int)p->id.size, p->id.data);
-    return line;
+    Bytes line = {0};
+    if (write_question(&line, p, prediction, response))
+        return line.data;
+    bytes_free(&line);
+    fail_in("prompt %.*s: no question for the grader could be made of it", (int)p->id.size, p->id.data);
+    return NULL;
 }
 
 static bool ask_grader(Rollout *o, Group *g, Response *r, Text answer, const RolloutRules *rules)

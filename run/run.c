@@ -405,19 +405,16 @@ void run_announce(Run *run, const Fit *fit)
     announce_memory(run, fit);
 }
 
-static void announce_prepared(Run *run, const PrepareReport *r)
+void run_announce_rows(Run *run, const char *name, const ShardFolders *folders)
 {
-    int64_t dropped = r->fates[FATE_BAD] + r->fates[FATE_UNFINISHED] + r->fates[FATE_DUPLICATE];
-    if (dropped > 0)
-        log_note(&run->log,
-                 "  of %" PRId64 " rows, %" PRId64 " unfinished, %" PRId64 " exact duplicates, %" PRId64 " bad and passed over",
-                 r->rows, r->fates[FATE_UNFINISHED], r->fates[FATE_DUPLICATE], r->fates[FATE_BAD]);
-    if (r->thoughts_left_out > 0)
-        log_note(&run->log,
-                 "  %" PRId64 " responses come with a thought that the template %s does not show; it is not trained on",
-                 r->thoughts_left_out, run->template_name);
-    for (int row = 0; row < BAD_ROWS_NAMED && r->bad_rows[row] != NULL; row++)
-        log_note(&run->log, "  %s", r->bad_rows[row]);
+    Bytes notes = {0};
+    if (folders->prepared && prepare_notes(&notes, &folders->report) && notes.size > 0) {
+        char *rest = notes.data;
+        log_note(&run->log, "%s: of %" PRId64 " rows:", name, folders->report.rows);
+        for (char *line = strsep(&rest, "\n"); line != NULL && line[0] != 0; line = strsep(&rest, "\n"))
+            log_note(&run->log, "  %s", line);
+    }
+    bytes_free(&notes);
 }
 
 void run_announce_data(Run *run, const char *name, const Documents *d, const ShardFolders *folders)
@@ -429,8 +426,7 @@ void run_announce_data(Run *run, const char *name, const Documents *d, const Sha
     if (d->too_long + d->cut > 0)
         log_note(&run->log, "  of %" PRId64 " records, %" PRId64 " too long and dropped, %" PRId64 " cut", d->records,
                  d->too_long, d->cut);
-    if (folders->prepared)
-        announce_prepared(run, &folders->report);
+    run_announce_rows(run, name, folders);
 }
 
 // Some of what a device is shows in the first step only: which of a library's algorithms obeyed, and the memory that is left.

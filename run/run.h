@@ -107,6 +107,7 @@ bool run_describe(const Run *run, const Options *options, const char *folder);
 // Lines on the terminal: backend, model, template, steps and memory; what is in a data set (an empty one is not mentioned), and what of it
 // will not be seen.
 void run_announce(Run *run, const Fit *fit);
+void run_announce_rows(Run *run, const char *name, const ShardFolders *folders); // what of JSONL was not read, or dropped
 void run_announce_data(Run *run, const char *name, const Documents *documents, const ShardFolders *folders);
 
 // ---- evaluation (evaluate.c)

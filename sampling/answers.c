@@ -1,24 +1,12 @@
 // See answers.h. Written by hand: numbers of a row keep the digits they came with, log-probabilities get nine.
 #include "sampling/answers.h"
 #include "base/number.h"
-#include <stdlib.h>
 #include <string.h>
 
 bool row_begin(Bytes *out, const Record *record, const char *const *own)
 {
-    json_t *row = json_copy(record->row);
-    if (row == NULL)
-        return fail("no memory for a row");
-    for (; *own != NULL; own++)
-        json_object_del(row, *own);
-    char *text = json_dumps(row, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    json_decref(row);
-    if (text == NULL)
-        return fail("no memory for a row");
     bytes_clear(out);
-    bool ok = bytes_append(out, text, strlen(text) - 1);
-    free(text);
-    return ok;
+    return record_append(out, record, own);
 }
 
 static bool name_field(Bytes *out, const char *name)
@@ -28,14 +16,7 @@ static bool name_field(Bytes *out, const char *name)
 
 bool row_text(Bytes *out, const char *name, const char *text, size_t size)
 {
-    json_t *value = json_stringn(text, size);
-    char *dumped = value == NULL ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    json_decref(value);
-    if (dumped == NULL)
-        return fail("no memory for a text of %zu bytes", size);
-    bool ok = name_field(out, name) && bytes_text(out, dumped);
-    free(dumped);
-    return ok;
+    return name_field(out, name) && json_append_string(out, (Text){text, size});
 }
 
 static Text without_newlines(Text s)

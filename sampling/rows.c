@@ -25,10 +25,34 @@ static bool find_files(char ***files, size_t *count, const RowOptions *o)
     return jsonl_files(files, count, o->paths, o->path_count);
 }
 
+bool row_options_map(RowOptions *o, const char *const *words, size_t count, const char *format)
+{
+    for (size_t i = 0; i < count; i++)
+        TRY(field_maps_add(&o->maps, words[i]));
+    o->reading.map = o->maps.list;
+    o->reading.map_count = o->maps.count;
+    o->reading.format = format;
+    return true;
+}
+
+static bool say_what_is_passed_over(const RowOptions *o)
+{
+    NameTable others = {0};
+    bool ok = true;
+    for (size_t i = 0; ok && i < o->path_count; i++)
+        ok = jsonl_passed_over(&others, o->paths[i]);
+    for (size_t i = 0; ok && i < others.count && i < REFUSALS_SHOWN; i++)
+        fprintf(stderr, "not read: %s; of a folder only *.jsonl is\n", others.names[i]);
+    if (ok && others.count > REFUSALS_SHOWN)
+        fprintf(stderr, "not read: %zu other files and folders beside these\n", others.count - REFUSALS_SHOWN);
+    name_table_free(&others);
+    return ok;
+}
+
 bool rows_open(RowReader *r, const RowOptions *options)
 {
     *r = (RowReader){.options = *options, .number = -1};
-    return find_files(&r->files, &r->file_count, options);
+    return say_what_is_passed_over(options) && find_files(&r->files, &r->file_count, options);
 }
 
 void rows_close(RowReader *r)
@@ -80,19 +104,40 @@ bool rows_refuse(RowReader *r)
     return true;
 }
 
+static void note_row(RowReader *r, const Record *record)
+{
+    r->read++;
+    r->mapped |= record->mapped;
+    if (record->odd_numbers > 0 && !r->odd)
+        fprintf(stderr, "%s:%" PRId64 ": NaN and Infinity are no JSON; they are written as null\n", r->files[r->file],
+                r->lines.line);
+    r->odd = r->odd || record->odd_numbers > 0;
+}
+
+static void note_end(const RowReader *r)
+{
+    for (size_t i = 0; r->read > 0 && i < r->options.reading.map_count; i++)
+        if (!(r->mapped & 1u << i))
+            fprintf(stderr, "--map %s=%s: no row had a field \"%s\"\n", r->options.reading.map[i].field,
+                    r->options.reading.map[i].name, r->options.reading.map[i].name);
+}
+
 bool rows_next(RowReader *r, Record *record, bool *there)
 {
     for (*there = false;;) {
         const char *text;
         size_t size;
         bool ok = next_line(r, &text, &size);
-        if (ok && text == NULL)
+        if (ok && text == NULL) {
+            note_end(r);
             return true;
+        }
         if (ok && record_read(record, text, size, r->files[r->file], r->lines.line, &r->options.reading)) {
+            note_row(r, record);
             *there = true;
             return true;
         }
-        if (r->lines.ended || r->options.skip_bad_rows == 0)
+        if (r->lines.ended || r->options.skip_bad_rows == 0 || error_kind() == ERROR_SYSTEM)
             return false;
         TRY(rows_refuse(r));
     }

@@ -3,8 +3,8 @@
 #ifndef SAMPLING_ROWS_H
 #define SAMPLING_ROWS_H
 
+#include "data/field_map.h"
 #include "data/lines.h"
-#include "data/records.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,7 +16,11 @@ typedef struct RowOptions {
     int64_t part, parts;   // rows part, part + parts, ...; 0 and 1: all
     int64_t skip_bad_rows; // so many may be refused
     RecordOptions reading;
+    FieldMaps maps; // of row_options_map, which reading points into
 } RowOptions;
+
+// --map and --format; free with field_maps_free(&options->maps).
+bool row_options_map(RowOptions *options, const char *const *words, size_t count, const char *format);
 
 typedef struct RowReader {
     RowOptions options;
@@ -24,10 +28,14 @@ typedef struct RowReader {
     size_t file_count, file;
     LineReader lines;
     bool open;
-    int64_t number; // of the row that came last, from 0, over all files
-    int64_t bad;    // refused so far
+    int64_t number;  // of the row that came last, from 0, over all files
+    int64_t bad;     // refused so far
+    int64_t read;    // rows so far
+    bool odd;        // one of them had NaN or an infinity, and that was said
+    uint32_t mapped; // bit i: a row had reading.map[i].name
 } RowReader;
 
+// What the folders hold beside rows, what is read otherwise than it is written and which --map found nothing is said on stderr.
 bool rows_open(RowReader *reader, const RowOptions *options);
 
 // The next row; *there false: there are no more. Its number is reader->number.

@@ -13,7 +13,7 @@ out=$work/out.jsonl
 build/demo_problems train 1 5 12 >"$work/prompts.jsonl"
 {
     echo '{"id": "chat", "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "1+1? ü"}], "text": "old"}'
-    echo '{"prompt": "2+2?", "completion": "4", "extra": [1.0000000000000002, null, {"a": "ü"}]}'
+    echo '{"prompt": "2+2?", "completion": "4", "extra": [1.0000000000000002, 0.10, 1e5, 98765432109876543210, null, {"a": "ü"}]}'
     echo '{"ids": [5]}'
     echo '{"problem": "3+3?", "options": ["6", "7"], "difficulty": "PhD"}'
 } >>"$work/prompts.jsonl"
@@ -34,7 +34,7 @@ rows_come_out_in_order() {
     grep -o '"problem":"[^"]*"' "$out" | uniq >"$work/order"
     sed -n 's/.*"problem": \("[^"]*"\).*/"problem":\1/p' "$work/prompts.jsonl" | cmp - "$work/order" || failed "the order is another one"
     [ "$(sed -n 's/.*"sample":\([0-9]*\),.*/\1/p' "$out" | paste -sd, | cut -c 1-7)" = 0,1,0,1 ] || failed "samples are out of order"
-    grep -q '"extra":\[1.0000000000000002,null,{"a":"ü"}\]' "$out" || failed "unknown fields are not carried through as they are"
+    grep -q '"extra":\[1.0000000000000002,0.10,1e5,98765432109876543210,null,{"a":"ü"}\]' "$out" || failed "unknown fields are not carried through as they are"
     ! grep -q '"text":"old"' "$out" || failed "the row's own text won"
     grep -q '"prompt_ids":\[5\]' "$out" || failed "a row of one id was not taken as it is"
     [ "$(grep -c '"logprobs":\[-' "$out")" = $((2 * rows)) ] && ! grep -q processed_logprobs "$out" || failed "log-probabilities"
@@ -254,6 +254,8 @@ bad_input_is_one_line() {
     refused 1 "token 1 is id 1152, but the model has 1152" ask '{"ids": [1, 1152]}'
     refused 1 "one.jsonl:1:" ask '{"prompt": }'
     refused 1 "no known row format" ask '{"a": 1}'
+    refused 1 "--map question" ask '{"prompt": "a"}' --map question
+    refused 1 "no tokenizer" $program --model test/fixtures/models/tied --prompts "$work/prompts.jsonl" --out "$out" --device cpu --skip-bad-rows 99
     refused 1 "--part 3/3" ask '{"prompt": "a"}' --part 3/3
     refused 1 "--part one" ask '{"prompt": "a"}' --part one
     refused 1 "standard input" $program --model "$model" --prompts - --out "$out"
@@ -335,6 +337,25 @@ plans_for_a_card() {
     grep -q '^fits: yes' "$work/planned" || failed "$(tail -n 1 "$work/stdout"): with these it is $(tail -n 1 "$work/planned")"
     refused 1 "--gpu 24G: is a card to plan for" ask '{"prompt": "a"}' --gpu 24G
     proved "generate --plan: as many pages as the card has room for; the options that it names help"
+}
+
+reads_rows_of_others() {
+    mkdir -p "$work/others"
+    echo '{"input": "1+1?", "target": 0.20, "task": "sums", "prompt": "other"}' >"$work/others/rows.jsonl"
+    echo '[]' >"$work/others/rows.json"
+    rm -f "$out" "$out.partial"
+    wants 0 $program --model "$model" --prompts "$work/others" --map question=input --map answer=target --map _p=prompt --map x=y \
+        --out "$out" --max-new-tokens 4 --device cpu 2>"$work/stderr"
+    grep -q '"task":"sums","question":"1+1?","answer":0.20,' "$out" || failed "--map gives $(cat "$out")"
+    says "rows.json; of a folder only"
+    says "--map x=y: no row had a field"
+    ids=$(sed 's/.*"prompt_ids":\(\[[^]]*\]\).*/\1/' "$out")
+    rm -f "$out" "$out.partial"
+    wants 0 ask '{"question": "1+1?"}' --max-new-tokens 4 2>"$work/stderr"
+    grep -qF "\"prompt_ids\":$ids" "$out" || failed "the prompt of a mapped row is another one"
+    rm -f "$out" "$out.partial"
+    wants 0 $program --model "$model" --prompts "$work/others/rows.jsonl" --format prompt --out "$out" --max-new-tokens 4 --device cpu 2>"$work/stderr"
+    proved "generate: rows of others are read by --map and --format, and what is passed over is said"
 }
 
 talks() {
@@ -478,6 +499,7 @@ logprobs_are_those_of_build_logprobs
 stops
 bare_ids
 plans_for_a_card
+reads_rows_of_others
 talks
 ctrl_c_ends_an_answer
 a_server_teaches

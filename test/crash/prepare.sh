@@ -92,7 +92,7 @@ stdin_maps_and_splits() {
     wants 0 prepares --tau 3 "$work/good.jsonl" >"$work/stdout"
     a=$(fingerprint "$out/sft")
     rm -rf "$out"
-    sed 's/"difficulty"/"level"/' "$work/good.jsonl" | wants 0 prepares --tau 3 --map difficulty=level --map source=nothing - >"$work/stdout"
+    sed 's/"difficulty"/"level"/' "$work/good.jsonl" | wants 0 prepares --tau 3 --map difficulty=level - >"$work/stdout"
     b=$(fingerprint "$out/sft")
     [ "$(count_of sft count)/$(count_of rl count)" = 1/1 ] || failed "split.json says $(cat "$out/split.json")"
     [ "$a" != "$b" ] || failed "rows from the standard input should name another source"
@@ -100,10 +100,69 @@ stdin_maps_and_splits() {
     sed 's/, "difficulty": [25]//' "$work/good.jsonl" >"$work/none.jsonl"
     wants 0 prepares --tau 3 "$work/good.jsonl" --missing-difficulty 4 "$work/none.jsonl" >"$work/stdout"
     grep -q 'stood in for 2 rows' "$work/stdout" || failed "--missing-difficulty is not counted"
+    [ "$(count_of dropped repeated)" = 2 ] || failed "the same rows with another difficulty: $(cat "$out/split.json")"
+    rm -rf "$out"
+    wants 0 prepares --tau 3 "$work/good.jsonl" "$work/good.jsonl" >"$work/stdout"
     [ "$(count_of dropped duplicate)" = 2 ] || failed "the same rows again are duplicates: $(cat "$out/split.json")"
     rm -rf "$out"
+    wants 0 prepares --tau 3 --keep-duplicates "$work/good.jsonl" "$work/good.jsonl" >"$work/stdout"
+    [ "$(count_of sft count)/$(count_of rl count)" = 2/2 ] || failed "--keep-duplicates keeps $(cat "$out/split.json")"
+    rm -rf "$out"
+    refused 1 "--map source=nothing: no row" -- prepares --map source=nothing "$work/good.jsonl"
     refused 1 "$work/none.jsonl:1" "difficulty" -- prepares --tau 3 "$work/none.jsonl" --missing-difficulty 4 "$work/good.jsonl"
     proved "the standard input, and maps and stand-ins for the files after them"
+}
+
+# What an error or the report advises is what works.
+advice_works() {
+    local both='{"problem": "p", "solution": "s", "messages": [{"role": "user", "content": "m"}, {"role": "assistant", "content": "n"}]}'
+    row "$both\n" "--format chat or --format problem says which"
+    wants 0 prepares --format chat "$work/bad.jsonl" >"$work/stdout"
+    grep -q '1 rows, chat' "$work/stdout" || failed "--format chat reads $(cat "$work/stdout")"
+    rm -rf "$out"
+    wants 0 prepares --map _problem=problem "$work/bad.jsonl" >"$work/stdout"
+    rm -rf "$out"
+    row '{"prompt": "p", "completion": "c", "tools": [{"name": "f"}]}\n' "--map _tools=tools leaves it out"
+    wants 0 prepares --map _tools=tools "$work/bad.jsonl" >"$work/stdout"
+    rm -rf "$out"
+    file '{"problem": "p", "rationale": "r"}\n'
+    wants 0 prepares "$work/bad.jsonl" >"$work/stdout"
+    grep -q '"rationale"; --map solution=rationale' "$work/stdout" || failed "the report does not name what may be the response"
+    rm -rf "$out"
+    wants 0 prepares --map solution=rationale "$work/bad.jsonl" >"$work/stdout"
+    [ "$(count_of sft records)" = 1 ] || failed "--map solution=rationale trains nothing"
+    rm -rf "$out"
+    printf 'problem,solution\n"1, or 2?",one\n' >"$work/table.csv"
+    refused 1 "a table of values (CSV)" -- prepares "$work/table.csv"
+    if command -v python3 >/dev/null; then
+        sed 's/^[^;]*; //' "$work/stderr" | (cd "$work" && bash)
+        wants 0 prepares "$work/rows.jsonl" >"$work/stdout"
+        rm -rf "$out"
+    fi
+    file '{"problem": "p", "solution": "s"}\n'
+    refused 1 "there is no tokenizer" -- $program --skip-bad-rows 9 --out "$out" "$work/bad.jsonl"
+    ! grep -q skip-bad-rows "$work/stderr" || failed "--skip-bad-rows is offered where no row is at fault"
+    group "what is advised works"
+}
+
+values_keep_their_spelling() {
+    local answer
+    for answer in 0.7 1.10 -0.0 1e5 2E-3 123456789012345678901234 1e400 '[0.1,{"a":1.50}]'; do
+        printf '{"problem": "q?", "answer": %s, "seen": [0.3, 18446744073709551616], "difficulty": 5}\n' "$answer" >"$work/spelled.jsonl"
+        wants 0 prepares --tau 3 "$work/spelled.jsonl" >"$work/stdout"
+        grep -qaFe "$answer{\"problem\":\"q?\",\"answer\":$answer,\"seen\":[0.3,18446744073709551616]," "$out/rl/shard-00000-of-00001.bin" ||
+            failed "the answer $answer is spelled otherwise in the shard"
+        wants 0 prepares --tau 3 --split sft-only "$work/spelled.jsonl" >"$work/stdout"
+        grep -qF "\"answer\":$answer," "$out/sft/prompts.jsonl" || failed "the answer $answer is spelled otherwise: $(cat "$out/sft/prompts.jsonl")"
+        rm -rf "$out"
+    done
+    file '{"problem": "q?", "solution": "s", "score": NaN}\n{"problem": "r?", "score": -Infinity}\n'
+    wants 0 prepares "$work/bad.jsonl" >"$work/stdout"
+    grep -q 'NaN or Infinity, which are no JSON, in 2 rows' "$work/stdout" && grep -q '"score":null' "$out/sft/prompts.jsonl" ||
+        failed "NaN is not counted, or is written: $(cat "$work/stdout")"
+    rm -rf "$out"
+    row '{"problem": "q?", "answer": NaN}\n' ":1:" 'holds NaN'
+    proved "numbers keep their spelling in shards and prompts; what nobody can hold hurts where it is read"
 }
 
 a_failure_leaves_what_was_there() {
@@ -193,7 +252,7 @@ published_data() {
     rm -rf "$out"
     wants 0 ./prepare --tokenizer $data/qwen3-tokenizer --template chatml --train-turn-newline --tau 3 --out "$out" \
         --map difficulty=level --map category=subject --missing-difficulty 2 $data/math/train.jsonl $data/gsm8k/train.jsonl \
-        --map category=task $data/reasoning_gym/exact.jsonl $data/knights_knaves/train.jsonl --decontaminate $data/math/math500.jsonl >"$work/stdout"
+        --map category=task $data/reasoning_gym/exact.jsonl --map _solution=solution $data/knights_knaves/train.jsonl --decontaminate $data/math/math500.jsonl >"$work/stdout"
     all=$(cat $data/math/train.jsonl $data/gsm8k/train.jsonl $data/reasoning_gym/exact.jsonl $data/knights_knaves/train.jsonl | wc -l)
     for part in $(count_of sft count) $(count_of rl count) $(count_of holdout count) $(tr -d ' \n' <"$out/split.json" | grep -o '"dropped":{[^}]*' | grep -o ':[0-9]*' | tr -d :); do
         sum=$((sum + part))
@@ -239,6 +298,8 @@ build/demo_problems train 1 5 600 >"$work/many.jsonl"
 bad_files
 bad_rows
 stdin_maps_and_splits
+advice_works
+values_keep_their_spelling
 a_failure_leaves_what_was_there
 full_disk
 killed_or_stopped

@@ -73,7 +73,8 @@ rows_are_prepared_where_shards_are_wanted() {
     [ ! -d "$work/other/cache" ] || failed "a run that is refused leaves what it has prepared"
     printf '{"problem": "1+1?", "answer": "2"}\n{"problem": "2+2?"}\n{"problem": "1+1?", "answer": "3"}\n' >"$work/few.jsonl"
     wants 0 "${with[@]}" --data "$work/data/rl" --eval-data "$work/few.jsonl" --steps 1 >"$work/stdout" 2>"$work/stderr"
-    grep -q -- "--eval-data: 2 of 3 rows are left out: 1 without a reference answer, 1 with a prompt that is there already" "$work/stdout" ||
+    grep -q -- "--eval-data: of 3 rows:" "$work/stdout" && grep -q "dropped: 1 are for rl/, but have no reference answer" "$work/stdout" &&
+        grep -q "dropped: 1 have the prompt of an earlier row, but another reference answer" "$work/stdout" ||
         failed "rows that are left out are not counted"
     [ "$(wc -l <"$work/other/evaluations/step-1.jsonl")" = 2 ] || failed "a row without a difficulty is not asked"
     rm -rf "$work/other"

@@ -262,16 +262,40 @@ static void assert_open_refused(const char *content, size_t size, const char *wh
 static void files_that_are_no_jsonl_are_refused_by_name_with_a_remedy(void **state)
 {
     assert_open_refused("PAR1\x15\x04", 6, "a Parquet file; turn it into JSONL first: dev/parquet_to_jsonl.py %s > rows.jsonl");
-    assert_open_refused("\x1F\x8B\x08\0", 4, "compressed; zcat %s | ./prepare ... -");
-    assert_open_refused("\x28\xB5\x2F\xFD\x04", 5, "compressed; zstdcat %s | ./prepare ... -");
+    assert_open_refused("\x1F\x8B\x08\0", 4, "compressed; zcat %s > rows.jsonl");
+    assert_open_refused("\x28\xB5\x2F\xFD\x04", 5, "compressed; zstdcat %s > rows.jsonl");
     assert_open_refused("\xFD"
                         "7zXZ\0",
-                        6, "compressed; xzcat %s | ./prepare ... -");
-    assert_open_refused("BZh91AY", 7, "compressed; bzcat %s | ./prepare ... -");
+                        6, "compressed; xzcat %s > rows.jsonl");
+    assert_open_refused("BZh91AY", 7, "compressed; bzcat %s > rows.jsonl");
     assert_open_refused("\xFF\xFE{\0}\0", 6, "UTF-16, not UTF-8; iconv -f UTF-16 -t UTF-8 %s");
     assert_open_refused("\xFE\xFF\0{\0}", 6, "UTF-16, not UTF-8; iconv -f UTF-16 -t UTF-8 %s");
     assert_open_refused("[\n{\"a\": 1}\n]\n", 13, "a JSON array, not one object a line; jq -c '.[]' %s writes JSONL");
     assert_open_refused("\xEF\xBB\xBF\r\n [{}]", 9, "a JSON array");
+    static const char *const others[][2] = {
+        {"id,text\n1,\"a, b\"\n", "a table of values (CSV), not JSONL; python3 -c 'import csv, json, sys; "},
+        {"id\ttext\n1\ta, b\n", "a table of values (TSV), not JSONL; python3 -c 'import csv, json, sys; "},
+        {"{\n  \"id\": 1\n}\n{\n  \"id\": 2\n}\n", "objects over several lines, not one object a line; jq -c . %s writes"},
+        {"<!DOCTYPE html>\n<html>", "a page of HTML"},
+        {"<?xml version=\"1.0\"?>\n<a/>", "XML"},
+        {"---\n- id: 1\n", "YAML, not JSONL; yq -o=json -I=0 '.[]' %s writes JSONL"},
+        {"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"},
+        {"PK\x03\x04zip", "compressed; unzip -p %s > rows.jsonl"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_open_refused(others[i][0], strlen(others[i][0]), others[i][1]);
+}
+
+static void a_bad_row_is_no_file_of_another_kind(void **state)
+{
+    static const char *const rows[] = {"once, upon, a time\n{\"a\": 1}\n", "nonsense\n{\"a\": 1}\nmore\n", "{}\r\n", "a, b"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        LineReader reader;
+        char *path = write_file("bad.jsonl", rows[i], strlen(rows[i]));
+        assert_ok(lines_open(&reader, path));
+        lines_close(&reader);
+        free(path);
+    }
 }
 
 static void folders_devices_and_missing_files_are_refused(void **state)
@@ -365,7 +389,13 @@ static void a_folder_stands_for_its_jsonl_files_in_order(void **state)
     assert_ok(folder_make(data) && folder_make(empty));
     free(write_file("data/b.jsonl", "", 0));
     free(write_file("data/a.jsonl", "", 0));
-    free(write_file("data/c.json", "", 0));
+    static const char *const beside[] = {"data/c.json",    "data/d.jsonl.gz", "data/e.parquet", "data/README.md",
+                                         "data/._a.jsonl", "data/.f.json",    "data/g.JSONL",   "data/deeper/h.jsonl"};
+    char *deeper = path_join(data, "deeper");
+    assert_ok(folder_make(deeper));
+    free(deeper);
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++)
+        free(write_file(beside[i], "", 0));
     assert_ok(jsonl_files(&files, &count, (const char *const[]){"-", data, "x"}, 3));
     assert_int_equal(count, 4);
     assert_string_equal(files[0], "-");
@@ -375,6 +405,16 @@ static void a_folder_stands_for_its_jsonl_files_in_order(void **state)
     names_free(files, count);
     assert_refused(jsonl_files(&files, &count, (const char *const[]){data, empty}, 2), "nothing: there is no *.jsonl");
     assert_int_equal(count, 0);
+    NameTable others = {0};
+    assert_ok(jsonl_passed_over(&others, data) && jsonl_passed_over(&others, a));
+    static const char *const named[] = {"c.json", "d.jsonl.gz", "deeper", "e.parquet",
+                                        "g.JSONL"}; // hidden ones are nobody's data
+    assert_int_equal(others.count, sizeof named / sizeof *named);
+    for (size_t i = 0; i < others.count; i++)
+        assert_string_equal(strrchr(others.names[i], '/') + 1, named[i]);
+    name_table_free(&others);
+    free(write_file("nothing/rows.parquet", "", 0));
+    assert_refused(jsonl_files(&files, &count, (const char *const[]){empty}, 1), "no *.jsonl in this folder, but ");
     free(data);
     free(empty);
     free(a);
@@ -400,6 +440,7 @@ int main(void)
         cmocka_unit_test(the_standard_input_may_be_a_pipe_and_stays_open),
         cmocka_unit_test(a_named_pipe_is_read_like_a_file),
         cmocka_unit_test(files_that_are_no_jsonl_are_refused_by_name_with_a_remedy),
+        cmocka_unit_test(a_bad_row_is_no_file_of_another_kind),
         cmocka_unit_test(folders_devices_and_missing_files_are_refused),
         cmocka_unit_test(a_line_over_the_limit_is_refused_and_passed_over),
         cmocka_unit_test(a_line_at_the_limit_is_read_and_one_more_byte_at_the_end_of_the_file_is_not),

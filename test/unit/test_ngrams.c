@@ -1,5 +1,6 @@
 // What shares 13 words with a benchmark, and what only looks as if it did.
 #include "test/support/check.h"
+#include "base/json.h"
 #include "data/ngrams.h"
 #include <omp.h>
 #include <unistd.h>
@@ -14,21 +15,27 @@ static char *write_rows(const char *name, const char *rows)
     return path;
 }
 
-static Ngrams *ngrams_of(const char *rows)
+static Ngrams *ngrams_by(const char *rows, bool all)
 {
     char *path = write_rows("benchmark.jsonl", rows);
-    Ngrams *n = ngrams_read((const char *const[]){path}, 1);
+    Ngrams *n = ngrams_read((const char *const[]){path}, 1, all);
     if (n == NULL)
         fail_msg("%s", error_text());
     free(path);
     return n;
 }
 
-static bool finds(const Ngrams *n, const char *text)
+static Ngrams *ngrams_of(const char *rows) { return ngrams_by(rows, true); }
+
+static bool finds(const Ngrams *n, const char *text) { return ngrams_find(n, text, strlen(text)).found; }
+
+static bool finds_in(const Ngrams *n, const char *row)
 {
-    bool shared;
-    assert_ok(ngrams_find(n, text, strlen(text), &shared));
-    return shared;
+    json_t *json = json_parse(row, strlen(row), "row");
+    assert_non_null(json);
+    bool found = ngrams_find_row(n, json).found;
+    json_decref(json);
+    return found;
 }
 
 #define TWELVE "one two three four five six seven eight nine ten eleven twelve"
@@ -116,8 +123,45 @@ static void every_text_of_a_row_is_read_but_for_its_names(void **state)
     assert_true(finds(n, WORDS("q")) && finds(n, WORDS("first")) && finds(n, WORDS("inner")) && finds(n, WORDS("deeper")));
     assert_false(finds(n, WORDS("id")) || finds(n, WORDS("s")) || finds(n, WORDS("c")));
     ngrams_close(n);
-    assert_true(ngrams_is_name("id") && ngrams_is_name("source") && ngrams_is_name("category"));
-    assert_false(ngrams_is_name("question") || ngrams_is_name("identity"));
+}
+
+static void questions_are_compared_with_questions(void **state)
+{
+    Ngrams *n = ngrams_by("{\"problem\": \"" WORDS("p") "\", \"solution\": \"" WORDS(
+                              "s") "\"}\n"
+                                   "{\"messages\": [{\"role\": \"user\", \"content\": \"" WORDS(
+                                       "u") "\"},"
+                                            " {\"role\": \"assistant\", \"content\": \"" WORDS(
+                                                "a") "\"}]}\n"
+                                                     "{\"conversations\": [{\"from\": \"human\", \"value\": [{\"text\": \"" WORDS(
+                                                         "h") "\"}]}]}\n"
+                                                              "{\"stem\": \"" WORDS("m") "\"}\n",
+                          false);
+    assert_int_equal(ngrams_count(n), 4);
+    assert_true(finds(n, WORDS("p")) && finds(n, WORDS("u")) && finds(n, WORDS("h")) && finds(n, WORDS("m")));
+    assert_true(finds_in(n, "{\"question\": \"so: " WORDS("P") "\", \"answer\": \"3\"}"));
+    assert_true(finds_in(n, "{\"instruction\": \"do\", \"input\": \"" WORDS("u") "\"}"));
+    assert_false(finds_in(n, "{\"question\": \"other\", \"solution\": \"" WORDS("p") "\"}"));
+    assert_false(finds_in(n, "{\"prompt\": [{\"role\": \"assistant\", \"content\": \"" WORDS(
+                                 "p") "\"},"
+                                      "{\"role\": \"user\", \"content\": \"go on\"}]}"));
+    ngrams_close(n);
+}
+
+static void a_match_names_its_words_and_the_row_that_has_them(void **state)
+{
+    Ngrams *n = ngrams_of("{\"q\": \"short\"}\n" LONG_ROW "{\"id\": \"z-3\", \"question\": \"" WORDS("z\xC3\xA9") "\"}\n");
+    const char *text = "Say: one, TWO three (four) five six seven eight nine ten eleven twelve thirteen!";
+    NgramMatch match = ngrams_find(n, text, strlen(text));
+    assert_true(match.found && match.line == 2 && match.id == NULL);
+    assert_non_null(strstr(match.file, "benchmark.jsonl"));
+    assert_int_equal(match.words.size, strlen(text) - strlen("Say: ") - 1);
+    assert_ptr_equal(match.words.data, text + strlen("Say: "));
+    text = "- " WORDS("Z\xC3\x89") " -";
+    match = ngrams_find(n, text, strlen(text));
+    assert_true(match.found && match.line == 3 && strcmp(match.id, "z-3") == 0);
+    assert_true(match.words.data == text + 2 && match.words.size == strlen(text) - 4);
+    ngrams_close(n);
 }
 
 static void texts_of_one_row_are_not_joined(void **state)
@@ -135,7 +179,7 @@ static void several_files_and_folders_are_read_together(void **state)
     free(write_rows("data/a.jsonl", "{\"q\": \"" WORDS("a") "\"}"));
     free(write_rows("data/b.jsonl", "{\"q\": \"" WORDS("b") "\"}"));
     char *other = write_rows("c.jsonl", "{\"q\": \"" WORDS("c") "\"}\n{\"q\": \"" WORDS("a") "\"}");
-    Ngrams *n = ngrams_read((const char *const[]){data, other}, 2);
+    Ngrams *n = ngrams_read((const char *const[]){data, other}, 2, false);
     assert_non_null(n);
     assert_int_equal(ngrams_count(n), 3);
     assert_true(finds(n, WORDS("a")) && finds(n, WORDS("b")) && finds(n, WORDS("c")));
@@ -146,7 +190,7 @@ static void several_files_and_folders_are_read_together(void **state)
 
 static void without_benchmarks_nothing_is_found(void **state)
 {
-    Ngrams *n = ngrams_read(NULL, 0);
+    Ngrams *n = ngrams_read(NULL, 0, false);
     assert_non_null(n);
     assert_int_equal(ngrams_count(n), 0);
     assert_false(finds(n, TWELVE " thirteen"));
@@ -158,7 +202,7 @@ static void assert_benchmark_refused(const char *rows, const char *what)
 {
     char *path = write_rows("refused.jsonl", rows);
     Ngrams *n = NULL;
-    assert_refused((n = ngrams_read((const char *const[]){path}, 1)) != NULL, what);
+    assert_refused((n = ngrams_read((const char *const[]){path}, 1, true)) != NULL, what);
     assert_ptr_equal(strstr(error_text(), "--decontaminate: "), error_text());
     free(path);
 }
@@ -170,7 +214,8 @@ static void a_benchmark_that_is_none_is_refused_with_its_place(void **state)
     assert_benchmark_refused("", "refused.jsonl: there is no row in it");
     assert_benchmark_refused("\n \n", "refused.jsonl: there is no row in it");
     assert_benchmark_refused("PAR1", "a Parquet file");
-    assert_refused(ngrams_read((const char *const[]){"/nowhere.jsonl"}, 1) != NULL, "--decontaminate: /nowhere.jsonl: No such");
+    assert_refused(ngrams_read((const char *const[]){"/nowhere.jsonl"}, 1, false) != NULL,
+                   "--decontaminate: /nowhere.jsonl: No such");
 }
 
 // ---- against brute force
@@ -249,9 +294,9 @@ static void a_table_that_grew_has_all_of_it_and_threads_may_share_it(void **stat
         size_t size = 0;
         for (uint32_t w = 0; w < NGRAM_WORDS; w++)
             size += (size_t)snprintf(text + size, sizeof text - size, "%u ", i + w);
-        bool shared = false, whole = i % WORDS + NGRAM_WORDS <= WORDS; // else it goes over the end of a row
-        bool ok = ngrams_find(n, text, size, &shared);
-        missed += !ok || (whole && !shared);
+        bool whole = i % WORDS + NGRAM_WORDS <= WORDS; // else it goes over the end of a row
+        bool shared = ngrams_find(n, text, size).found;
+        missed += whole && !shared;
         wrong += !whole && shared;
     }
     assert_int_equal(missed, 0);
@@ -278,6 +323,8 @@ int main(void)
         cmocka_unit_test(bytes_that_are_no_utf_8_separate_words),
         cmocka_unit_test(twelve_words_are_never_enough),
         cmocka_unit_test(every_text_of_a_row_is_read_but_for_its_names),
+        cmocka_unit_test(questions_are_compared_with_questions),
+        cmocka_unit_test(a_match_names_its_words_and_the_row_that_has_them),
         cmocka_unit_test(texts_of_one_row_are_not_joined),
         cmocka_unit_test(several_files_and_folders_are_read_together),
         cmocka_unit_test(without_benchmarks_nothing_is_found),

@@ -36,10 +36,10 @@ static void a_row_that_cannot_be_trained_is_refused_with_file_and_line(void **st
     assert_refused_rows("{\"ids\": [1, 358]}", strict(), "rows.jsonl:1: token 1 is 358, but there are only 358");
     Preparation p = strict();
     p.options.rules.tokenizer = NULL;
-    assert_refused_rows(ROW, p, "rows.jsonl:1: the row is text, but there is no tokenizer");
+    assert_refused_rows(ROW, p, "the rows are text, but there is no tokenizer");
     p = strict();
     p.options.rules.chat = &unknown;
-    assert_refused_rows(ROW, p, "rows.jsonl:1: model/chat_template.jinja: a chat template that is not known here");
+    assert_refused_rows(ROW, p, "model/chat_template.jinja: a chat template that is not known here");
     p = strict();
     p.options.tau = 3;
     assert_refused_rows(ROW, p, "rows.jsonl:1: the row has no \"difficulty\"; --map difficulty=NAME");
@@ -219,8 +219,8 @@ static void rows_for_a_teacher_keep_their_fields_and_get_the_ones_they_lacked(vo
     char *prompts = in_folder("teacher/sft/prompts.jsonl");
     Bytes text = {0};
     assert_ok(file_read(&text, prompts, 4096));
-    const char *expected[] = {"\"question\":\"r?\",\"source\":\"web\",\"id\":7,\"difficulty\":1}\n",
-                              "\"question\":\"q?\",\"extra\":{\"a\":[1.5,null]},\"difficulty\":2,\"id\":\"1\",\"source\":\""};
+    const char *expected[] = {"{\"question\":\"r?\",\"source\":\"web\",\"id\":7,\"difficulty\":1}\n",
+                              "{\"question\":\"q?\",\"extra\":{\"a\":[1.5,null]},\"id\":\"1\",\"source\":\""};
     for (int i = 0; i < 2; i++)
         if (strstr(text.data, expected[i]) == NULL)
             fail_msg("'%s' is not in '%s'", expected[i], text.data);
@@ -309,7 +309,7 @@ static void exact_duplicates_are_dropped_and_rl_keeps_one_row_a_prompt(void **st
     char *path =
         write_rows("rows.jsonl", "{\"id\": \"a\", \"prompt\": \"q\", \"completion\": \"x\", \"difficulty\": 1}\n"
                                  "{\"id\": \"b\", \"prompt\": \"q\", \"completion\": \"y\", \"difficulty\": 1}\n"
-                                 "{\"id\": \"c\", \"prompt\": \"q\", \"completion\": \"x\", \"difficulty\": 2}\n"
+                                 "{\"id\": \"c\", \"completion\": \"x\", \"prompt\": \"q\", \"difficulty\": 1}\n"
                                  "{\"id\": \"d\", \"prompt\": \"h\", \"completion\": \"x\", \"answer\": 1, \"difficulty\": 5}\n"
                                  "{\"id\": \"e\", \"prompt\": \"h\", \"completion\": \"y\", \"answer\": 1, \"difficulty\": 5}\n"
                                  "{\"id\": \"f\", \"prompt\": \"h\", \"answer\": 1, \"difficulty\": 5}\n");
@@ -325,6 +325,120 @@ static void exact_duplicates_are_dropped_and_rl_keeps_one_row_a_prompt(void **st
     documents_close(&rl);
     preparation_free(&p);
     free(path);
+}
+
+static void rows_that_differ_in_what_counts_are_no_exact_duplicates(void **state)
+{
+    char *path =
+        write_rows("rows.jsonl", "{\"problem\": \"q\", \"answer\": 4, \"difficulty\": 5}\n"
+                                 "{\"problem\": \"q\", \"answer\": 4, \"difficulty\": 5, \"id\": \"copy\", \"source\": \"x\"}\n"
+                                 "{\"problem\": \"q\", \"answer\": 4.0, \"difficulty\": 5}\n"
+                                 "{\"problem\": \"q\", \"answer\": 4, \"difficulty\": 5, \"unit\": \"m\"}\n"
+                                 "{\"problem\": \"r\", \"solution\": \"s\", \"difficulty\": 1}\n"
+                                 "{\"problem\": \"r\", \"solution\": \"s\", \"difficulty\": 4, \"answer\": 1}\n");
+    Preparation p = preparation("differ", (const char *const[]){path}, 1);
+    p.options.tau = 3;
+    assert_ok(run_preparation(&p));
+    assert_int_equal(p.report.fates[FATE_RL], 1);
+    assert_int_equal(p.report.fates[FATE_SFT], 1);
+    assert_int_equal(p.report.fates[FATE_DUPLICATE], 1);
+    assert_int_equal(p.report.fates[FATE_OTHER_ANSWER], 2);
+    assert_int_equal(p.report.fates[FATE_REPEATED], 1);
+    preparation_free(&p);
+    free(path);
+}
+
+static void duplicates_that_are_wanted_are_kept(void **state)
+{
+    char *path = write_rows("rows.jsonl", "{\"problem\": \"q\", \"answer\": 4, \"difficulty\": 5}\n"
+                                          "{\"problem\": \"r\", \"solution\": \"s\", \"difficulty\": 1}\n");
+    Preparation p = preparation("twice", (const char *const[]){path, path}, 2);
+    p.options.tau = 3;
+    p.options.keep_duplicates = true;
+    assert_ok(run_preparation(&p));
+    assert_int_equal(p.report.fates[FATE_RL], 2);
+    assert_int_equal(p.report.fates[FATE_SFT], 2);
+    preparation_free(&p);
+    free(path);
+}
+
+// ---- what is in the input, and not in what is made of it
+
+static char *table_of(Preparation *p)
+{
+    Bytes table = {0};
+    assert_ok(prepare_table(&table, &p->report, &p->options));
+    return table.data;
+}
+
+static void assert_says(const char *text, const char *what)
+{
+    if (strstr(text, what) == NULL)
+        fail_msg("'%s' is not in:\n%s", what, text);
+}
+
+static void what_is_not_read_and_not_trained_is_said(void **state)
+{
+    char *data = in_folder("beside");
+    assert_ok(folder_make(data));
+    free(write_rows(
+        "beside/rows.jsonl",
+        "{\"problem\": \"q\", \"rationale\": \"r\", \"final_answer\": 3, \"difficulty\": 5, \"x\": NaN}\n"
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"b\"},"
+        "{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"b\"}], \"difficulty\": 1}\n"));
+    free(write_rows("beside/more.json", "[]"));
+    Preparation p = preparation("said", (const char *const[]){data}, 1);
+    p.options.tau = 3;
+    assert_ok(run_preparation(&p));
+    char *table = table_of(&p);
+    assert_says(table, "beside/more.json; of a folder only *.jsonl is\n");
+    assert_says(table, "1 rows without a response have a field \"rationale\"");
+    assert_says(table, "1 rows without an answer have a field \"final_answer\"; --map answer=final_answer");
+    assert_says(table, "NaN or Infinity, which are no JSON, in 1 rows");
+    assert_says(table, "not trained: 1 turns of the assistant");
+    free(table);
+    preparation_free(&p);
+    free(data);
+}
+
+static void a_map_that_found_its_field_nowhere_is_an_error(void **state)
+{
+    const FieldMap map[] = {{"solution", "made_by"}, {"difficulty", "levle"}};
+    char *path = write_rows("rows.jsonl", "{\"problem\": \"q\", \"made_by\": \"a\", \"level\": 2}\n");
+    char *other = write_rows("other.jsonl", "{\"problem\": \"r\", \"levle\": 1, \"solution\": \"s\"}\n");
+    Preparation p = preparation("slip", (const char *const[]){path, other}, 2);
+    for (int i = 0; i < 2; i++) {
+        p.inputs[i].map = map;
+        p.inputs[i].map_count = 2;
+    }
+    assert_ok(run_preparation(&p)); // one of the files has each
+    prepare_report_free(&p.report);
+    p.options.input_count = 1;
+    assert_refused(run_preparation(&p), "--map difficulty=levle: no row of the files after it has a field \"levle\"");
+    preparation_free(&p);
+    free(path);
+    free(other);
+}
+
+static void the_faults_of_a_run_are_no_bad_rows(void **state)
+{
+    ChatTemplate unknown = {.kind = TEMPLATE_UNKNOWN, .origin = "model/chat_template.jinja"};
+    for (int i = 0; i < 2; i++) {
+        Preparation p = preparation("fault", NULL, 0);
+        p.options.skip_bad_rows = 9;
+        if (i == 0)
+            p.options.rules.tokenizer = NULL;
+        else
+            p.options.rules.chat = &unknown;
+        assert_refused_rows("{\"ids\": [1, 2]}\n" ROW ROW, p, i == 0 ? "there is no tokenizer" : "a chat template that is not known");
+        assert_null(strstr(error_text(), "--skip-bad-rows"));
+    }
+}
+
+static void a_response_under_another_name_is_named_where_one_is_needed(void **state)
+{
+    assert_refused_rows("{\"problem\": \"q\", \"generation\": \"a\"}", strict(),
+                        "no response to train on; \"generation\" is not read: --map solution=generation");
 }
 
 static void an_empty_response_is_none_and_other_labels_are_no_duplicate(void **state)
@@ -376,8 +490,25 @@ static void rows_that_share_thirteen_words_with_a_benchmark_are_dropped(void **s
     p.options.benchmarks = benchmarks;
     p.options.benchmark_count = 1;
     assert_ok(run_preparation(&p));
+    assert_int_equal(p.report.fates[FATE_CONTAMINATED], 1); // questions with questions
+    assert_int_equal(p.report.fates[FATE_SFT], 2);
+    prepare_report_free(&p.report);
+    p.options.decontaminate_all = true;
+    assert_ok(run_preparation(&p));
     assert_int_equal(p.report.fates[FATE_CONTAMINATED], 2);
     assert_int_equal(p.report.fates[FATE_SFT], 1);
+    char *dropped = in_folder("clean/dropped.jsonl");
+    Bytes text = {0};
+    assert_ok(file_read(&text, dropped, 4096));
+    static const char *const said[] = {"\"problem\":\"Listen: a TRAIN", "\"reason\":\"shares 13 words with a benchmark\"",
+                                       "bench.jsonl:1\"",
+                                       "\"words\":\"a TRAIN leaves the old station - at noon - and it reaches the next\"}}\n",
+                                       "\"words\":\"leaves the old station at noon and it reaches the next one after\"}}\n"};
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+        if (strstr(text.data, said[i]) == NULL)
+            fail_msg("'%s' is not in '%s'", said[i], text.data);
+    bytes_free(&text);
+    free(dropped);
     preparation_free(&p);
     free(path);
     free(bench);
@@ -675,7 +806,7 @@ static void thoughts_that_are_not_trained_are_told(void **state)
         assert_int_equal(p.report.thoughts_left_out, shown ? 0 : 1);
         assert_ok(prepare_table(&table, &p.report, &p.options));
         assert_int_equal(
-            strstr(table.data, "thoughts: 1 responses come with one that the template qwen3-nothink does not show") != NULL,
+            strstr(table.data, "not trained: the thoughts of 1 answers, which the template leaves out (--template qwen3 shows") != NULL,
             !shown);
         bytes_free(&table);
         preparation_free(&p);
@@ -707,6 +838,12 @@ int main(void)
         cmocka_unit_test(an_older_preparation_is_replaced_and_a_failure_leaves_it),
         cmocka_unit_test(nothing_of_somebody_elses_is_ever_replaced),
         cmocka_unit_test(a_link_goes_on_leading_where_it_led),
+        cmocka_unit_test(rows_that_differ_in_what_counts_are_no_exact_duplicates),
+        cmocka_unit_test(duplicates_that_are_wanted_are_kept),
+        cmocka_unit_test(what_is_not_read_and_not_trained_is_said),
+        cmocka_unit_test(a_map_that_found_its_field_nowhere_is_an_error),
+        cmocka_unit_test(the_faults_of_a_run_are_no_bad_rows),
+        cmocka_unit_test(a_response_under_another_name_is_named_where_one_is_needed),
         cmocka_unit_test(an_empty_response_is_none_and_other_labels_are_no_duplicate),
         cmocka_unit_test(names_without_end_are_counted_together),
         cmocka_unit_test(shards_of_other_tokenizers_templates_and_kinds_are_refused),

@@ -89,7 +89,6 @@ static void a_problem_row_has_a_text_to_train_on_or_none(void **state)
 {
     assert_row("{\"problem\": \"q\", \"solution\": \"a\", \"answer\": \"4\"}", "q", "a");
     assert_row("{\"question\": \"q\", \"response\": \"a\"}", "q", "a");
-    assert_row("{\"question\": \"q\", \"solution\": [true, false], \"answer\": \"4\"}", "q", NULL);
     assert_row("{\"question\": \"q\", \"answer\": 4}", "q", NULL);
 }
 
@@ -222,7 +221,7 @@ static void a_bad_row_is_refused_with_file_and_line(void **state)
         {"{\"messages\": [5]}", "message 1 is not an object"},
         {"{\"messages\": [{\"content\": \"x\"}]}", "message 1 has no \"role\""},
         {"{\"messages\": [{\"role\": \"user\"}]}", "message 1 has no \"content\""},
-        {"{\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\"}]}]}", "no \"content\" that is a text"},
+        {"{\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\"}]}]}", "a part without a \"text\""},
         {"{\"messages\": [{\"role\": \"human\", \"content\": \"x\"}]}", "role \"human\""},
         {"{\"messages\": [{\"role\": \"tool\", \"content\": \"x\"}]}", "tools are not rendered here"},
         {"{\"messages\": [{\"role\": \"user\", \"from\": \"human\", \"content\": \"x\"}]}", "both \"role\" and \"from\""},
@@ -298,6 +297,277 @@ static void a_difficulty_that_is_missing_or_odd_is_an_error_where_one_is_needed(
     }
 }
 
+// ---- values keep their spelling
+
+static void assert_spelled(const char *answer, const char *expected)
+{
+    char json[512];
+    snprintf(json, sizeof json, "{\"id\": 90071992547409931234, \"question\": \"q\", \"answer\" : %s}", answer);
+    Record r = record_of(json);
+    if (strcmp(r.answer, expected) != 0)
+        fail_msg("answer %s became '%s' instead of '%s'", answer, r.answer, expected);
+    assert_string_equal(r.id, "90071992547409931234");
+    record_free(&r);
+}
+
+static void an_answer_keeps_its_characters(void **state)
+{
+    assert_spelled("0.3", "0.3");
+    assert_spelled("19.90", "19.90");
+    assert_spelled("-0.0", "-0.0");
+    assert_spelled("6.02E+23", "6.02E+23");
+    assert_spelled("1e-400", "1e-400");
+    assert_spelled("3e999", "3e999");
+    assert_spelled("-98765432109876543210", "-98765432109876543210");
+    assert_spelled("[ 0.1 ]", "0.1");
+    assert_spelled("[\"\\u0030.1\"]", "0.1"); // a text is what it says
+    assert_spelled("[ 0.10, {\"a b\" : 1.50, \"c\": [ true, null ]} ]", "[0.10,{\"a b\":1.50,\"c\":[true,null]}]");
+    assert_spelled("false", "false");
+}
+
+static void a_row_goes_out_as_it_came_in(void **state)
+{
+    static const char *const without[] = {"gone", NULL};
+    Record r = record_of("{ \"question\" : \"q \\\\ \\\"}{\\u00e9\", \"x\": [1.10, {\"y\": -Infinity}, 123456789012345678901],"
+                         " \"gone\": 1,\t\"n\\u0061me\": NaN, \"z\": 2E5}");
+    Bytes out = {0};
+    assert_int_equal(r.odd_numbers, 2);
+    assert_ok(record_append(&out, &r, without));
+    assert_string_equal(out.data, "{\"question\":\"q \\\\ \\\"}{\\u00e9\",\"x\":[1.10,{\"y\":null},123456789012345678901],"
+                                  "\"name\":null,\"z\":2E5");
+    bytes_free(&out);
+    record_free(&r);
+}
+
+static void numbers_that_nobody_can_hold_hurt_where_they_are_read(void **state)
+{
+    static const char *const rows[][2] = {
+        {"{\"question\": \"q\", \"answer\": NaN}", "\"answer\" holds NaN"},
+        {"{\"question\": \"q\", \"answer\": [1, {\"a\": Infinity}]}", "\"answer\" holds NaN or Infinity"},
+        {"{\"question\": \"q\", \"id\": -Infinity}", "\"id\" must be"},
+        {"{\"question\": \"q\", \"difficulty\": NaN}", "\"difficulty\" must be one of"},
+        {"{\"question\": \"q\", \"difficulty\": 30000000000000000000}", "\"difficulty\" must be one of"},
+        {"{\"ids\": [1, 20000000000000000000]}", "ids[1] is not a token id"},
+        {"{\"ids\": [1, 2], \"labels\": [NaN, 2]}", "labels[0]"},
+        {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"weight\": 1e999}]}", "\"weight\" must be 0 or 1"},
+        {"{\"question\": \"q\", \"x\": 01}", "not valid JSON"},
+        {"{\"question\": \"q\", \"x\": +Infinity}", "not valid JSON"},
+        {"{\"question\": \"q\", \"x\": 1.e999}", "not valid JSON"},
+        {"{\"question\": NaN, \"x\": }", "17:24: not valid JSON"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_row_refused(rows[i][0], rows[i][1]);
+}
+
+// ---- what changes what is learned
+
+static void a_message_says_whether_it_is_trained(void **state)
+{
+    Record r = record_of("{\"messages\": [{\"role\": \"user\", \"content\": \"q\", \"weight\": 0},"
+                         "{\"role\": \"assistant\", \"content\": \"a\", \"train\": true, \"loss_mask\": 1.0},"
+                         "{\"role\": \"user\", \"content\": \"q\", \"training\": null},"
+                         "{\"role\": \"assistant\", \"content\": \"b\", \"loss\": 0}]}");
+    const uint8_t marks[] = {TURN_NOT_TRAINED, TURN_TRAINED, TURN_UNMARKED, TURN_NOT_TRAINED};
+    assert_memory_equal(r.marks, marks, sizeof marks);
+    record_free(&r);
+}
+
+static void a_rows_own_system_and_history_come_before_its_question(void **state)
+{
+    static const char *const rows[] = {
+        "{\"system\": \"s\", \"history\": [[\"h\", \"r\"]], \"instruction\": \"q\", \"output\": \"a\"}",
+        "{\"system_prompt\": \"s\", \"history\": [[\"h\", \"r\"]], \"question\": \"q\", \"response\": \"a\"}",
+        "{\"system_message\": \"s\", \"system\": \"\", \"history\": [[\"h\", \"r\"]], \"prompt\": \"q\", \"response\": \"a\"}",
+        "{\"system\": \"s\", \"history\": [[\"h\", \"r\"]], \"problem\": \"q\", \"text\": \"a\", \"finish_reason\": \"stop\"}",
+        "{\"system\": \"s\", \"conversations\": [{\"from\": \"human\", \"value\": \"h\"}, {\"from\": \"gpt\", \"value\": \"r\"},"
+        " {\"from\": \"human\", \"value\": \"q\"}, {\"from\": \"gpt\", \"value\": \"a\"}], \"history\": []}",
+    };
+    static const char *const turns[] = {"s", "h", "r", "q", "a"};
+    static const Role roles[] = {ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT, ROLE_USER, ROLE_ASSISTANT};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Record r = record_of(rows[i]);
+        assert_int_equal(r.count, 5);
+        for (int t = 0; t < 5; t++)
+            assert_message(&r.messages[t], roles[t], turns[t]);
+        assert_true(r.has_response);
+        record_free(&r);
+    }
+    Record same = record_of("{\"system\": \"s\", \"messages\": [{\"role\": \"system\", \"content\": \"s\"},"
+                            "{\"role\": \"user\", \"content\": \"q\"}]}");
+    assert_int_equal(same.count, 2);
+    record_free(&same);
+}
+
+static void a_thought_has_one_of_several_names(void **state)
+{
+    static const char *const rows[] = {
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"a\", \"reasoning\": "
+        "\"why\"}]}",
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"a\", \"thinking\": "
+        "\"why\","
+        " \"reasoning_content\": \"why\"}]}",
+        "{\"prompt\": \"q\", \"completion\": \"a\", \"reasoning\": \"why\"}",
+        "{\"instruction\": \"q\", \"output\": \"a\", \"thinking\": \"why\"}",
+        "{\"question\": \"q\", \"text\": \"a\", \"finish_reason\": \"stop\", \"reasoning_content\": \"why\"}",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Record r = record_of(rows[i]);
+        Text thought = r.messages[r.count - 1].reasoning;
+        if (thought.size != 3 || memcmp(thought.data, "why", 3) != 0)
+            fail_msg("row %zu lost its thought", i);
+        record_free(&r);
+    }
+}
+
+static void parts_that_are_texts_are_one_text(void **state)
+{
+    assert_row("{\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"one \"},"
+               "{\"text\": \"two\", \"type\": \"text\", \"image\": null}]}, {\"role\": \"assistant\","
+               "\"content\": [{\"type\": \"text\", \"text\": \"three\"}]}]}",
+               "one two", "three");
+}
+
+static void choices_are_options_under_another_name(void **state)
+{
+    static const char *const rows[] = {
+        "{\"question\": \"W?\", \"choices\": [\"one\", \"two\"], \"answer\": \"B\"}",
+        "{\"question\": \"W?\", \"choices\": {\"text\": [\"one\", \"two\"], \"label\": [\"A\", \"B\"]}, \"options\": []}",
+    };
+    static const char *const none[] = {NULL};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Record r = record_of(rows[i]);
+        Bytes out = {0};
+        assert_message(&r.messages[0], ROLE_USER, "W?\nOptions are:\n(A): one\n(B): two");
+        assert_ok(record_append(&out, &r, none));
+        assert_non_null(strstr(out.data, "\"options\":[\"one\",\"two\"]")); // as whoever compares letters looks for them
+        assert_null(strstr(out.data, "choices"));
+        bytes_free(&out);
+        record_free(&r);
+    }
+}
+
+static void what_says_nothing_passes(void **state)
+{
+    static const char *const nothing[] = {"\"tools\": []",
+                                          "\"tools\": \"[]\"",
+                                          "\"tools\": null",
+                                          "\"tools\": \" \"",
+                                          "\"functions\": {}",
+                                          "\"images\": []",
+                                          "\"image\": \"\"",
+                                          "\"videos\": null",
+                                          "\"history\": \"[]\"",
+                                          "\"system\": \"\"",
+                                          "\"reasoning\": null",
+                                          "\"chat_template_kwargs\": {}",
+                                          "\"chat_template_kwargs\": {\"enable_thinking\": null}"};
+    static const char *const rows[] = {"{\"prompt\": \"q\", \"completion\": \"a\", %s}",
+                                       "{\"problem\": \"q\", \"solution\": \"a\", %s}",
+                                       "{\"instruction\": \"q\", \"output\": \"a\", %s}",
+                                       "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\","
+                                       "\"content\": \"a\", \"tool_calls\": []}], %s}"};
+    for (size_t n = 0; n < sizeof nothing / sizeof *nothing; n++)
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            char json[512];
+            snprintf(json, sizeof json, rows[i], nothing[n]); // NOLINT: the formats are these
+            assert_row(json, "q", "a");
+        }
+}
+
+static void what_would_change_what_is_learned_is_refused_in_every_format(void **state)
+{
+    static const char *const fields[][2] = {
+        {"\"tools\": [{\"name\": \"f\"}]", "\"tools\""},
+        {"\"tools\": \"[{}]\"", "\"tools\""},
+        {"\"functions\": [{}]", "\"functions\""},
+        {"\"images\": [\"a.png\"]", "only texts"},
+        {"\"audio\": {\"path\": \"a.wav\"}", "only texts"},
+        {"\"video\": \"a.mp4\"", "only texts"},
+        {"\"chat_template_kwargs\": {\"enable_thinking\": \"no\"}", "enable_thinking"},
+        {"\"chat_template_kwargs\": {\"documents\": [1]}", "enable_thinking"},
+        {"\"system\": [\"s\"]", "\"system\" must be a text"},
+        {"\"system\": \"a\", \"system_prompt\": \"b\"", "differ"},
+        {"\"reasoning\": {\"text\": \"t\"}", "\"reasoning\" must be a text"},
+        {"\"history\": \"math\"", "\"history\""},
+        {"\"history\": [[\"q\"]]", "\"history\""},
+        {"\"loss_mask\": [0, 1]", "\"loss_mask\""},
+    };
+    static const char *const rows[] = {"{\"prompt\": \"q\", \"completion\": \"a\", %s}",
+                                       "{\"problem\": \"q\", \"solution\": \"a\", %s}",
+                                       "{\"instruction\": \"q\", \"output\": \"a\", %s}",
+                                       "{\"question\": \"q\", \"text\": \"a\", \"finish_reason\": \"stop\", %s}",
+                                       "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}], %s}",
+                                       "{\"conversations\": [{\"from\": \"human\", \"value\": \"q\"}], %s}"};
+    for (size_t f = 0; f < sizeof fields / sizeof *fields; f++)
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            char json[512];
+            snprintf(json, sizeof json, rows[i], fields[f][0]); // NOLINT
+            assert_row_refused(json, fields[f][1]);
+        }
+}
+
+static void a_known_field_of_another_type_is_an_error_and_not_absent(void **state)
+{
+    static const char *const rows[][2] = {
+        {"{\"question\": \"q\", \"solution\": [true, false]}", "\"solution\" must be a text; --map _solution=solution"},
+        {"{\"question\": \"q\", \"response\": 7}", "\"response\" must be a text"},
+        {"{\"prompt\": \"q\", \"response\": {\"a\": 1}}", "\"response\" must be"},
+        {"{\"instruction\": \"q\", \"response\": 7}", "\"response\" must be a text"},
+        {"{\"instruction\": \"q\", \"input\": [1], \"output\": \"a\"}", "\"input\" must be a text"},
+        {"{\"instruction\": \"q\", \"context\": \"c\", \"response\": \"a\"}", "--map input=context"},
+        {"{\"prompt\": \"q\", \"completion\": \"a\", \"response\": \"b\"}", "both \"completion\" and \"response\""},
+        {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"reasoning_content\": [\"t\"]}]}", "must be a text"},
+        {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"thinking\": \"t\", \"reasoning\": \"u\"}]}", "differ"},
+        {"{\"messages\": [{\"role\": \"user\", \"content\": \"a\", \"thinking\": \"t\"}]}", "is not the assistant's"},
+        {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"weight\": 0.5}]}", "\"weight\" must be 0 or 1"},
+        {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"train\": \"no\"}]}", "\"train\" must be"},
+        {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"loss\": 1, \"weight\": 0}]}", "contradicts"},
+        {"{\"messages\": [{\"role\": \"user\", \"content\": \"a\", \"loss\": true}]}", "not the assistant's"},
+        {"{\"messages\": [{\"role\": \"user\", \"content\": \"a\", \"images\": [\"b\"]}]}", "\"images\""},
+        {"{\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"image_url\", \"image_url\": {}}]}]}", "\"image_url\""},
+        {"{\"messages\": [{\"role\": \"assistant\", \"content\": null, \"function_call\": {\"name\": \"f\"}}]}",
+         "\"function_call\""},
+        {"{\"question\": \"q\", \"choices\": \"A\"}", "\"choices\" must be"},
+        {"{\"question\": \"q\", \"choices\": {\"text\": [\"a\", \"b\"], \"label\": [\"1\", \"2\"]}}", "labels must be A, B"},
+        {"{\"question\": \"q\", \"choices\": [\"a\"], \"options\": [\"b\"]}", "both \"options\" and \"choices\""},
+        {"{\"question\": \"q\", \"choices\": [\"a\", \"b\"], \"answer\": 1}", "\"answer\" is a number"},
+        {"{\"ids\": [1, 2], \"loss_mask\": [0, 1]}", "\"labels\""},
+        {"{\"system\": \"t\", \"messages\": [{\"role\": \"system\", \"content\": \"s\"}]}", "another one"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_row_refused(rows[i][0], rows[i][1]);
+}
+
+static void a_row_that_could_be_two_is_what_the_format_says(void **state)
+{
+    const char *json = "{\"problem\": \"p\", \"solution\": \"s\", \"messages\": [{\"role\": \"user\", \"content\": \"m\"}]}";
+    static const struct {
+        const char *name, *question;
+    } formats[] = {{"chat", "m"}, {"problem", "p"}};
+    assert_row_refused(json, "--format chat or --format problem says which");
+    for (size_t i = 0; i < 2; i++) {
+        const RecordOptions options = {.format = formats[i].name};
+        Record r;
+        assert_ok(record_read(&r, json, strlen(json), "rows.jsonl", 1, &options));
+        assert_message(&r.messages[0], ROLE_USER, formats[i].question);
+        record_free(&r);
+    }
+    const RecordOptions alpaca = {.format = "alpaca"};
+    Record r;
+    assert_refused(record_read(&r, json, strlen(json), "rows.jsonl", 1, &alpaca), "none of the fields of --format alpaca");
+}
+
+static void a_field_that_may_be_the_response_or_the_answer_is_named(void **state)
+{
+    Record r = record_of("{\"problem\": \"p\", \"rationale\": \"so\", \"answerKey\": \"B\", \"output\": \"\"}");
+    assert_string_equal(r.unread_response, "rationale");
+    assert_string_equal(r.unread_answer, "answerKey");
+    record_free(&r);
+    r = record_of("{\"problem\": \"p\", \"solution\": \"s\", \"output\": \"o\", \"answer\": 1}");
+    assert_true(r.unread_response == NULL && r.unread_answer == NULL);
+    record_free(&r);
+}
+
 static void broken_json_is_named_with_its_column(void **state)
 {
     Record r;
@@ -323,6 +593,19 @@ int main(void)
         cmocka_unit_test(a_bad_row_is_refused_with_file_and_line),
         cmocka_unit_test(fields_may_be_called_otherwise),
         cmocka_unit_test(a_difficulty_that_is_missing_or_odd_is_an_error_where_one_is_needed),
+        cmocka_unit_test(an_answer_keeps_its_characters),
+        cmocka_unit_test(a_row_goes_out_as_it_came_in),
+        cmocka_unit_test(numbers_that_nobody_can_hold_hurt_where_they_are_read),
+        cmocka_unit_test(a_message_says_whether_it_is_trained),
+        cmocka_unit_test(a_rows_own_system_and_history_come_before_its_question),
+        cmocka_unit_test(a_thought_has_one_of_several_names),
+        cmocka_unit_test(parts_that_are_texts_are_one_text),
+        cmocka_unit_test(choices_are_options_under_another_name),
+        cmocka_unit_test(what_says_nothing_passes),
+        cmocka_unit_test(what_would_change_what_is_learned_is_refused_in_every_format),
+        cmocka_unit_test(a_known_field_of_another_type_is_an_error_and_not_absent),
+        cmocka_unit_test(a_row_that_could_be_two_is_what_the_format_says),
+        cmocka_unit_test(a_field_that_may_be_the_response_or_the_answer_is_named),
         cmocka_unit_test(broken_json_is_named_with_its_column),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -273,7 +273,7 @@ static void written_answers_are_read(void **state)
     assert_int_equal(score("--method generate --max-new-tokens 9 --unusable-share 0.5"), 0);
     assert_true(file_says("out.jsonl", "Score: 4\",\"source_difficulty\":\"PhD\",\"difficulty\":4"));
     assert_true(file_says("out.jsonl", "**Five**\",\"source_difficulty\":\"PhD\",\"difficulty\":5"));
-    assert_true(file_says("out.jsonl", "\"says 1 10 \\u001B[2J\",\"source_difficulty\":\"PhD\",\"difficulty\":3,"));
+    assert_true(file_says("out.jsonl", "\"says 1 10 \\u001b[2J\",\"source_difficulty\":\"PhD\",\"difficulty\":3,"));
     assert_true(file_says("out.jsonl", ",\"difficulty_default\":true,\"difficulty_answer\":\"10 \\u001B[2J\",\"scorer\":"));
     assert_true(file_says("out.jsonl", "\"difficulty_default\":true,\"difficulty_answer\":\"Score: 1 (cut off)\""));
     assert_true(file_says("out.jsonl", "\"difficulty_default\":true,\"difficulty_answer\":\"<think>it is 2\""));

@@ -455,7 +455,7 @@ static void a_header_that_contradicts_its_file_is_refused(void **state)
 {
     static const Lie lies[] = {
         {HEADER_AT(header_size), 512, "holds what version 1 does not know"},
-        {HEADER_AT(flags), 3, "holds what version 1 does not know"},
+        {HEADER_AT(flags), 4, "holds what version 1 does not know"},
         {HEADER, offsetof(ShardHeader, zero) + 39, 1, 1, "holds what version 1 does not know"},
         {HEADER_AT(kind), 0, "its header contradicts itself"},
         {HEADER_AT(kind), 3, "its header contradicts itself"},

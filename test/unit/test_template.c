@@ -152,8 +152,9 @@ static bool leaves_out(const char *name, const char *content, const char *reason
         messages[3].reasoning = text(reasoning);
     RenderedChat rendered = {0};
     assert_ok(template_chat(&chat, &rendered, messages, 4));
-    rendered_free(&(RenderedChat){.text = rendered.text});
-    return rendered.thought_left_out;
+    bool left_out = rendered.thought_left_out;
+    rendered_free(&rendered);
+    return left_out;
 }
 
 static void a_thought_that_is_left_out_is_told(void **state)
