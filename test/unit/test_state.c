@@ -30,6 +30,7 @@ typedef struct Training {
     TinyBatch *batch;
     Options options;
     TrainSftOptions o;
+    Schedule schedule;
     Run run;
 } Training;
 
@@ -62,7 +63,15 @@ static bool begin_run(Training *t, const char *moments, bool *resumed)
     char *words[] = {(char *)"train_sft", (char *)"--data", (char *)"x",         (char *)"--out",           folder,
                      (char *)"--seed",    (char *)"5",      (char *)"--moments", (char *)(uintptr_t)moments};
     assert_ok(options_read(&t->options, train_sft_options(), &t->o, 9, words));
-    t->run = (Run){.out = folder, .model = &t->model, .optimizer = &t->optimizer, .log_every = 1000, .template_name = "chatml"};
+    t->schedule = (Schedule){.shape = SCHEDULE_CONSTANT, .peak = 1e-3, .steps = 1000};
+    t->run = (Run){.out = folder,
+                   .model = &t->model,
+                   .optimizer = &t->optimizer,
+                   .schedule = &t->schedule,
+                   .steps = 1000,
+                   .log_every = 1000,
+                   .template_name = "chatml",
+                   .export_dtype = "bf16"};
     assert_ok(run_identity(&t->run, &t->options, &(Documents){0}, NULL));
     return run_open(&t->run, &t->options, "auto", resumed);
 }
