@@ -131,7 +131,7 @@ what_is_known_before_the_first_step() {
     wants 1 reinforce "$work/none" --max-prompt-tokens 5
     says "longer than --max-prompt-tokens 5"
     wants 1 reinforce "$work/none" --max-new-tokens 4096
-    says "--max-prompt-tokens and --max-new-tokens together 4160: the model's max_position_embeddings is 512; lower them"
+    says "--max-prompt-tokens + --max-new-tokens, 4160: the model's max_position_embeddings is 512"
     proved "a grader that does not work is known before the first step; advice names this program's options"
 }
 
