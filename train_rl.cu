@@ -66,7 +66,7 @@ static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static int64_t steps_per_epoch(const Rl *s) { return (s->prompts.count + s->o.prompts_per_step - 1) / s->o.prompts_per_step; }
 
-static RolloutRules rollout_rules(const Rl *s)
+static RolloutRules rollout_rules(Rl *s)
 {
     RolloutRules rules = {0};
     rules.seed = (uint64_t)s->o.seed;
@@ -84,6 +84,9 @@ static RolloutRules rollout_rules(const Rl *s)
     rules.judge = s->judge;
     rules.judge_asks = (JudgeAsks)option_place("unknown|unreadable|unequal", s->o.judge_asks);
     rules.grader = s->grader;
+    rules.show.log = &s->run.log;
+    rules.show.step = s->run.step + 1;
+    rules.show.doing = "sampling";
     return rules;
 }
 
@@ -188,8 +191,9 @@ static bool update_items(const Rl *s, Rollout *rollout, int64_t first, int64_t c
 // changed anything, the state is whole; in the middle of several it is not, and the last checkpoint stands.
 static bool go_on(void *context, int64_t done, int64_t all)
 {
-    const Rl *s = (const Rl *)context;
+    Rl *s = (Rl *)context;
     double share = ((double)s->updates + (double)done / (double)all) / (double)s->updates_all;
+    log_live(&s->run.log, s->run.step + 1, "updating %.0f%%", 100 * share);
     double left = share > 0 ? (seconds() - s->learn_begin) / share * (1 - share) : s->learn_seconds;
     return run_has_time(&s->run, left) || signal_checked("");
 }
@@ -283,7 +287,9 @@ static bool report(Rl *s, const Rollout *rollout, const StepFacts *facts)
     }
     TRY(tell_of_silence(s, rollout, &facts->dynamic));
     metrics_of_step(&metrics, rollout, &s->prompts, &s->rewards, facts);
-    return log_step(&s->run.log, s->run.step, metrics.fields, metrics.count);
+    TRY(log_step(&s->run.log, s->run.step, metrics.fields, metrics.count));
+    run_tell_jump(&s->run, 0, facts->gradient_norm, "its responses are among the rollouts; a lower --lr may be calmer");
+    return true;
 }
 
 // What a step changes before its updates do, to be as if it had not been tried: it may be saved then.
@@ -355,6 +361,8 @@ static bool evaluate_if_due(Rl *s)
         return true;
     RolloutRules rules = rollout_rules(s);
     double start = seconds();
+    rules.show.step = s->run.step;
+    rules.show.doing = "evaluating";
     rules.samples = s->o.eval_samples;
     rules.rewards = NULL; // by rule alone
     rules.top_k = 0, rules.top_p = 1, rules.min_p = 0;

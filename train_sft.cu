@@ -52,8 +52,9 @@ static double seconds(void)
 }
 
 // After a signal a step is finished if it can be in time, and else given up: it has changed nothing before its end.
-static bool go_on(const Sft *s, double start, int64_t done, int64_t all)
+static bool go_on(Sft *s, double start, int64_t done, int64_t all)
 {
+    log_live(&s->run.log, s->run.step + 1, "micro-batch %" PRId64 "/%" PRId64, done + 1, all);
     double each = done > 0 ? (seconds() - start) / (double)done : 0;
     return (done > 0 && run_has_time(&s->run, each * (double)(all - done))) || signal_checked("");
 }

@@ -1,5 +1,5 @@
-// The log of a run: OUT/log.jsonl, one object a line, the truth that pictures and resuming rely on; and the terminal, one
-// updating line on a TTY, plain lines elsewhere (NO_COLOR and TERM=dumb are respected). Not for errors: those go up to main.
+// The log of a run: OUT/log.jsonl, one object a line, the truth that pictures and resuming rely on; and the terminal: lines that stay,
+// and on a TTY an updating one below them (NO_COLOR and TERM=dumb are respected). Not for errors: those go up to main.
 //
 // A line of a step holds "step", the caller's fields in their order, then what comes from the clock or the machine: "seconds"
 // (since log_open), the caller's "tokens_per_second", "memory_bytes" (at most so far). So two runs of the same bits have the
@@ -23,8 +23,9 @@ typedef struct RunLog {
     char *path;
     FILE *terminal;                // NULL: silent
     bool updating, colored, dirty; // dirty: an updating line stands on the terminal
-    int64_t total_steps, every;    // plain lines: every so many steps, and the last
+    int64_t total_steps, every;    // lines that stay: every so many steps, and the last
     double opened, first_time;     // seconds; of log_open, of the first step that was logged here
+    double live;                   // when log_live last showed something
     int64_t first_step;            // -1: none yet
     Bytes line;
 } RunLog;
@@ -40,6 +41,10 @@ bool log_step(RunLog *log, int64_t step, const LogField *fields, size_t count);
 // A line {"event": name, "step": …, fields…, "seconds": …}; on the terminal a line of its own with all fields
 // but those of kinds and sources ("…/kind/…", "…/source/…").
 bool log_event(RunLog *log, const char *name, int64_t step, const LogField *fields, size_t count);
+
+// What is under way between two steps: "step 3/100 | TEXT" as the updating line, a few times a second at most; nothing where lines do
+// not update.
+void log_live(RunLog *log, int64_t step, const char *format, ...) PRINTF_LIKE(3, 4);
 
 // A line of text on the terminal only, above the updating one.
 void log_note(RunLog *log, const char *format, ...) PRINTF_LIKE(2, 3);

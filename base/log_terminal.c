@@ -105,12 +105,8 @@ static void add_eta(char line[SHOWN], const RunLog *log, int64_t step, double no
     add_duration(line, a_step * (double)left);
 }
 
-static void show_updating(RunLog *log, char line[SHOWN])
+static void put_colored(const RunLog *log, const char *line)
 {
-    int width = width_of(log->terminal);
-    if ((int)strlen(line) > width - 1)
-        line[width > 1 ? width - 1 : 0] = 0;
-    fputc('\r', log->terminal);
     for (const char *p = line; *p != 0;) {
         const char *bar = log->colored ? strstr(p, " | ") : NULL;
         size_t length = bar != NULL ? (size_t)(bar - p) : strlen(p);
@@ -119,7 +115,17 @@ static void show_updating(RunLog *log, char line[SHOWN])
             fputs(DIM_BAR, log->terminal);
         p += length + (bar != NULL ? 3 : 0);
     }
+}
+
+static void show_updating(RunLog *log, char line[SHOWN])
+{
+    int width = width_of(log->terminal);
+    if ((int)strlen(line) > width - 1)
+        line[width > 1 ? width - 1 : 0] = 0;
+    fputc('\r', log->terminal);
+    put_colored(log, line);
     fputs("\x1b[K", log->terminal);
+    fflush(log->terminal);
     log->dirty = true;
 }
 
@@ -129,14 +135,15 @@ static void show_line(RunLog *log, const char *line)
     if (log->dirty)
         fputs("\r\x1b[K", log->terminal);
     log->dirty = false;
-    fprintf(log->terminal, "%s\n", line);
+    put_colored(log, line);
+    fputc('\n', log->terminal);
     fflush(log->terminal);
 }
 
 void log_terminal_step(RunLog *log, int64_t step, const LogField *fields, size_t count, double now)
 {
-    bool due = log->updating || log->every <= 1 || step % log->every == 0 || step == log->total_steps;
-    if (log->terminal == NULL || !due)
+    bool stays = log->every <= 1 || step % log->every == 0 || step == log->total_steps;
+    if (log->terminal == NULL || (!stays && !log->updating))
         return;
     char line[SHOWN] = "";
     add(line, "step %" PRId64 "/%" PRId64, step, log->total_steps);
@@ -144,12 +151,24 @@ void log_terminal_step(RunLog *log, int64_t step, const LogField *fields, size_t
         add_field(line, &fields[i]);
     add_eta(line, log, step, now);
     add(line, " | %.1f GB", (double)memory_peak() / 1e9);
-    if (!log->updating) {
-        show_line(log, line);
+    stays ? show_line(log, line) : show_updating(log, line);
+}
+
+void log_live(RunLog *log, int64_t step, const char *format, ...)
+{
+    static const double AGAIN = 0.2; // seconds
+    double now = log_seconds();
+    if (log->terminal == NULL || !log->updating || now < log->live + AGAIN)
         return;
-    }
+    log->live = now;
+    char line[SHOWN] = "";
+    add(line, "step %" PRId64 "/%" PRId64 " | ", step, log->total_steps);
+    size_t used = strlen(line);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line + used, SHOWN - used, format, arguments);
+    va_end(arguments);
     show_updating(log, line);
-    fflush(log->terminal);
 }
 
 void log_terminal_event(RunLog *log, const char *name, int64_t step, const LogField *fields, size_t count)

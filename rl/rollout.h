@@ -3,6 +3,7 @@
 #ifndef RL_ROLLOUT_H
 #define RL_ROLLOUT_H
 
+#include "base/log.h"
 #include "data/documents.h"
 #include "data/tokenizer.h"
 #include "model/engine.h"
@@ -44,6 +45,13 @@ typedef struct Group {
     const char *aside;   // why it is not learned from; NULL: it is
 } Group;
 
+// Where it is shown how far a rollout is: "step 3/100 | sampling 412/1024 ...".
+typedef struct RolloutShow {
+    RunLog *log; // NULL: nowhere
+    int64_t step;
+    const char *doing;
+} RolloutShow;
+
 typedef struct RolloutRules {
     uint64_t seed;
     int64_t samples, max_new_tokens;
@@ -59,6 +67,7 @@ typedef struct RolloutRules {
     JudgeAsks judge_asks;
     Grader *grader;        // NULL: there is none
     const uint32_t *twins; // (documents) prompts_number_twins; NULL: the draws of twins are the same
+    RolloutShow show;      // how far it is
 } RolloutRules;
 
 typedef struct Rollout {
@@ -67,7 +76,8 @@ typedef struct Rollout {
     Group *asides; // (aside_count) not learned from (rl/dynamic.h): their responses have texts, and no ids or log-probabilities
     int64_t aside_count;
     size_t aside_capacity;
-    int64_t tokens; // sampled
+    int64_t finished; // responses, so far
+    int64_t tokens;   // sampled
     int64_t prompt_tokens;
     int64_t silent;                          // groups without a signal: what their advantages were made of says so
     int64_t unscored;                        // responses without a reward

@@ -233,19 +233,31 @@ static bool take(Rollout *o, Engine *engine, const RolloutRules *rules)
         Response *r = &g->responses[result.sample];
         TRY(keep(r, &result, rules->top_k > 0 || rules->top_p < 1 || rules->min_p > 0) && take_response(o, g, r, rules));
         o->tokens += r->count;
+        o->finished++;
     }
     bool ok = hear_others(o, rules, false);
     o->reward_seconds += seconds() - start;
     return ok;
 }
 
+static void show(const Rollout *o, const RolloutShow *where, double start)
+{
+    int64_t all = o->count * o->samples;
+    double passed = seconds() - start;
+    if (where->log != NULL)
+        log_live(where->log, where->step, "%s %" PRId64 "/%" PRId64 " | %.0f tok/s%s", where->doing, o->finished, all,
+                 passed > 0 ? (double)o->tokens / passed : 0, o->finished == all ? " | waiting for judges and graders" : "");
+}
+
 static bool run_all(Rollout *o, Engine *engine, int64_t step, const RolloutRules *rules)
 {
     int64_t asked = 0;
+    double begin = seconds();
     while (asked < o->count || !engine_empty(engine)) {
         for (; asked < o->count && engine_has_room(engine); asked++)
             TRY(ask(engine, &o->groups[asked], (uint64_t)asked, step, rules));
         TRY(signal_checked("") && engine_step(engine) && take(o, engine, rules)); // it can be made again, to the bit
+        show(o, &rules->show, begin);
     }
     double start = seconds();
     TRY(hear_others(o, rules, true) && add_up(o, rules));

@@ -1,4 +1,5 @@
 // Held-out loss, and how many answers the model would write by itself if each of its tokens were right.
+#include "base/signals.h"
 #include "run/run.h"
 #include <stdlib.h>
 
@@ -23,12 +24,15 @@ static void count_exact(Scores *s, const Ragged *batch)
     }
 }
 
-static bool score_all(Model *model, Loader *held_out, Scores *s)
+static bool score_all(Run *run, Loader *held_out, Scores *s)
 {
+    Model *model = run->model;
     StepPlan plan;
     TRY(loader_walk(held_out, &plan));
     for (int64_t m = 0; m < plan.micro_batches; m++) {
         Ragged batch;
+        TRY(signal_checked("")); // it can be made again, to the bit
+        log_live(&run->log, run->step, "evaluating %" PRId64 "/%" PRId64, m + 1, plan.micro_batches);
         TRY(loader_micro_batch(held_out, &plan, m, &batch));
         TRY(model_forward(model, &batch));
         TRY(model_logprobs(model, &batch, 1, model->config.vocabulary, s->logprob, s->entropy, s->best));
@@ -40,14 +44,14 @@ static bool score_all(Model *model, Loader *held_out, Scores *s)
     return true;
 }
 
-bool evaluate(Model *model, Loader *held_out, Evaluation *result)
+bool evaluate(Run *run, Loader *held_out, Evaluation *result)
 {
     size_t rows = (size_t)loader_largest(held_out).rows;
     Scores s = {.sum = {.finite = true}};
     s.logprob = allocate(rows, sizeof(float));
     s.entropy = allocate(rows, sizeof(float));
     s.best = allocate(rows, sizeof(int32_t));
-    bool ok = s.logprob != NULL && s.entropy != NULL && s.best != NULL && score_all(model, held_out, &s);
+    bool ok = s.logprob != NULL && s.entropy != NULL && s.best != NULL && score_all(run, held_out, &s);
     *result = (Evaluation){loss_mean(&s.sum), s.documents == 0 ? 0 : (double)s.exact / (double)s.documents, s.levels};
     free(s.logprob);
     free(s.entropy);

@@ -450,7 +450,10 @@ bool run_report(Run *run, const StepReport *r)
                                          {"tokens", (double)r->tokens}};
     size_t count = 5 + level_fields(fields + 5, r->levels, false);
     fields[count++] = (LogField){"tokens_per_second", r->seconds > 0 ? (double)r->tokens / r->seconds : 0};
-    return log_step(&run->log, run->step, fields, count);
+    TRY(log_step(&run->log, run->step, fields, count));
+    run_tell_jump(run, r->loss, r->gradient_norm,
+                  "./prepare --inspect shows its documents, with --step; a lower --lr may be calmer");
+    return true;
 }
 
 bool run_evaluate(Run *run, Loader *held_out)
@@ -458,7 +461,7 @@ bool run_evaluate(Run *run, Loader *held_out)
     if (held_out->documents == NULL)
         return true;
     Evaluation e;
-    TRY(evaluate(run->model, held_out, &e));
+    TRY(evaluate(run, held_out, &e));
     run->evaluated = run->step;
     LogField fields[2 + LEVEL_FIELDS] = {{"eval_loss", e.loss}, {"eval_exact", e.exact}};
     return log_event(&run->log, "eval", run->step, fields, 2 + level_fields(fields + 2, &e.levels, true));

@@ -22,6 +22,12 @@ extern "C" {
 
 enum { RUN_ANSWER = 160 }; // bytes
 
+enum { RECENT_STEPS = 32 };
+typedef struct Recent { // steps, a ring
+    double loss[RECENT_STEPS], norm[RECENT_STEPS];
+    int64_t steps; // so far
+} Recent;
+
 typedef struct Run {
     const char *out;
     Model *model;
@@ -43,6 +49,8 @@ typedef struct Run {
     double saved_at;           // log_seconds() then, or when this process began
     double save_seconds;       // what a save takes: as the last one did, before it an estimate
     double step_seconds;       // of the last step
+    Recent recent;             // of this process's steps
+    int64_t told_jump;         // the step when a jump was last told of; 0: never
     char device[400];          // what was announced
     json_t *identity;          // what the bits depend on: options, data, tokenizer
     char stands[80];           // of run_what_stands
@@ -77,6 +85,15 @@ bool run_evaluation_due(const Run *run, int64_t every); // at the start, the end
 bool run_has_time(const Run *run,
                   double seconds); // true without a signal; else whether so much, and then a save, is done in time
 void run_stop_answer(char answer[RUN_ANSWER], double stop_within); // what a signal is answered with: base/signals.h
+
+// ---- a step unlike the others (jump.c)
+
+typedef struct JumpFacts {
+    double loss, norm; // the median of the steps before, of what has jumped; 0: it has not
+} JumpFacts;
+// Whether loss or norm has jumped beside the last RECENT_STEPS (once there are enough of them), of which this one is then the last.
+bool jump_seen(Recent *recent, double loss, double norm, JumpFacts *facts);
+void run_tell_jump(Run *run, double loss, double norm, const char *advice); // a note on the terminal, not after every step
 
 // ---- loss by difficulty (levels.c)
 
@@ -117,8 +134,8 @@ typedef struct Evaluation {
     double exact; // share of documents whose every trained token is the arg-max given the ones before it
     LevelLosses levels;
 } Evaluation;
-bool evaluate(Model *model, Loader *held_out, Evaluation *result);
-bool run_evaluate(Run *run, Loader *held_out); // and log it; nothing without held-out documents
+bool evaluate(Run *run, Loader *held_out, Evaluation *result); // given up on a signal (ERROR_STOPPED)
+bool run_evaluate(Run *run, Loader *held_out);                 // and log it; nothing without held-out documents
 
 // ---- export (export.c)
 

@@ -45,6 +45,8 @@ static void write_three_steps(FILE *terminal, int64_t every)
 {
     RunLog log;
     assert_ok(log_open(&log, path, terminal, 3, every));
+    log_live(&log, 1, "sampling %d/8", 3);
+    log_live(&log, 1, "sampling %d/8", 4); // too soon
     for (int64_t step = 1; step <= 3; step++) {
         const LogField fields[] = {{"loss", 2.5 / (double)step},
                                    {"tokens_per_second", 1234567.0 * (double)step},
@@ -205,7 +207,7 @@ static void a_step_without_a_reward_says_so(void **state)
 }
 
 // What a child writes to a pseudo-terminal of 80 columns under the environment given.
-static void show_on_terminal(char *shown, size_t size, const char *term, const char *no_color)
+static void show_on_terminal(char *shown, size_t size, int64_t every, const char *term, const char *no_color)
 {
     int master = posix_openpt(O_RDWR | O_NOCTTY);
     assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
@@ -213,7 +215,7 @@ static void show_on_terminal(char *shown, size_t size, const char *term, const c
     assert_non_null(terminal);
     setenv("TERM", term, 1);
     setenv("NO_COLOR", no_color, 1);
-    write_three_steps(terminal, 1);
+    write_three_steps(terminal, every);
     assert_true(fputs("[end]", terminal) >= 0 && fflush(terminal) == 0);
     size_t got = 0;
     for (shown[0] = 0; strstr(shown, "[end]") == NULL; shown[got] = 0) { // a terminal hands on what it likes at a time
@@ -225,18 +227,21 @@ static void show_on_terminal(char *shown, size_t size, const char *term, const c
     close(master);
 }
 
-static void a_terminal_gets_one_updating_line(void **state)
+static void a_terminal_keeps_a_line_every_so_often_and_has_a_live_one_below(void **state)
 {
     char shown[4096];
-    show_on_terminal(shown, sizeof shown, "xterm", "");
-    assert_memory_equal(shown, "\rstep 1/3\x1b[2m | \x1b[0mloss", 24);
-    const char *event = strstr(shown, "eval_loss");
-    assert_non_null(event);
-    assert_true(strchr(shown, '\n') > event); // the steps share a line until the event takes its own
-    show_on_terminal(shown, sizeof shown, "xterm", "1");
-    assert_memory_equal(shown, "\rstep 1/3 | loss", 16);
+    show_on_terminal(shown, sizeof shown, 2, "xterm", "");
+    const char *live = "\rstep 1/3\x1b[2m | \x1b[0msampling 3/8\x1b[K\rstep 1/3\x1b[2m | \x1b[0mloss";
+    assert_memory_equal(shown, live, strlen(live));
+    const char *second = strstr(shown, "\r\x1b[Kstep 2/3"), *last = strstr(shown, "\nstep 3/3"),
+               *event = strstr(shown, "eval_loss");
+    assert_true(second != NULL && last > second && event > last);
+    assert_true(strchr(shown, '\n') > second); // the first makes place, the second and the last stay
+    show_on_terminal(shown, sizeof shown, 100, "xterm", "1");
+    live = "\rstep 1/3 | sampling 3/8\x1b[K\rstep 1/3 | loss";
+    assert_memory_equal(shown, live, strlen(live));
     assert_null(strstr(shown, "\x1b[2m"));
-    show_on_terminal(shown, sizeof shown, "dumb", "");
+    show_on_terminal(shown, sizeof shown, 1, "dumb", "");
     assert_memory_equal(shown, "step 1/3 | loss", 15);
     assert_null(strchr(shown, '\x1b'));
 }
@@ -313,7 +318,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_leaves_whole_lines_and_an_error),
         cmocka_unit_test(a_pipe_gets_plain_lines_at_the_interval_and_the_last),
         cmocka_unit_test(a_step_without_a_reward_says_so),
-        cmocka_unit_test(a_terminal_gets_one_updating_line),
+        cmocka_unit_test(a_terminal_keeps_a_line_every_so_often_and_has_a_live_one_below),
         cmocka_unit_test(a_log_without_a_file_or_terminal_is_silent),
         cmocka_unit_test(a_log_that_cannot_be_opened_is_an_error_with_its_path),
         cmocka_unit_test(the_first_signal_sets_a_flag_and_the_second_ends_the_process),

@@ -78,9 +78,34 @@ static void a_run_has_other_steps_where_the_rates_are_the_same(void **state)
     assert_refused(goes_on(SCHEDULE_CONSTANT, 100, 60, 59, 10), "has 60 steps already");
 }
 
+// What a run of losses that fall slowly, and norms that vary, makes of a step: JumpFacts of the last one.
+static JumpFacts after_calm_steps(int steps, double loss, double norm)
+{
+    Recent recent = {0};
+    JumpFacts facts;
+    for (int step = 0; step < steps; step++)
+        assert_false(jump_seen(&recent, 7 - 0.02 * step, step % 2 == 0 ? 0.9 : 1.3, &facts));
+    bool seen = jump_seen(&recent, loss, norm, &facts);
+    assert_int_equal(seen, facts.loss > 0 || facts.norm > 0);
+    return facts;
+}
+
+static void a_step_unlike_the_others_is_noticed(void **state)
+{
+    JumpFacts spike = after_calm_steps(45, 16.9, 242);
+    assert_true(spike.loss > 6 && spike.loss < 6.9 && spike.norm >= 0.9 && spike.norm <= 1.3);
+    JumpFacts norm_only = after_calm_steps(45, 6.1, 30);
+    assert_true(norm_only.loss == 0 && norm_only.norm > 0);
+    JumpFacts usual = after_calm_steps(45, 7.5, 3);
+    assert_true(usual.loss == 0 && usual.norm == 0);
+    JumpFacts early = after_calm_steps(10, 16.9, 242); // nothing to compare with yet
+    assert_true(early.loss == 0 && early.norm == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_step_unlike_the_others_is_noticed),
         cmocka_unit_test(a_run_saves_by_steps_by_the_clock_and_at_the_end),
         cmocka_unit_test(an_evaluation_is_due_where_the_log_has_none),
         cmocka_unit_test(without_a_signal_there_is_time),
