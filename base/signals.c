@@ -2,10 +2,12 @@
 #include "base/signals.h"
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+static atomic_flag begun = ATOMIC_FLAG_INIT;
 static volatile sig_atomic_t received;
 static struct timespec when; // the first one came; written before `received`, read after it
 static const char *first_answer;
@@ -21,9 +23,10 @@ static void say(const char *text)
     errno = before;
 }
 
+// Two signals may come at once, in two threads: one of them is the first.
 static void on_signal(int number)
 {
-    if (received != 0) {
+    if (atomic_flag_test_and_set(&begun)) {
         say(second_answer);
         _exit(EXIT_AT_ONCE);
     }

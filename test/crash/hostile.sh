@@ -205,7 +205,7 @@ hostile_rows() {
     row "$good{\"ids\": [1, 211]}\n"; refused_row 2 "token 1 is 211" "211 tokens"
     row "$good{\"ids\": [1, -1]}\n"; refused_row 2 "ids[1]"
     row "$good{\"ids\": [1, 4294967297]}\n"; refused_row 2 "ids[1]"
-    row "$good{\"ids\": [1, 99999999999999999999]}\n"; refused_row 2 "not valid JSON"
+    row "$good{\"ids\": [1, 99999999999999999999]}\n"; refused_row 2 "ids[1] is not a token id"
     row "$good{\"ids\": [1, 2.0]}\n"; refused_row 2 "ids[1]"
     row "$good{\"ids\": [1]}\n"; refused_row 2 "at least two"
     row "$good{\"ids\": []}\n"; refused_row 2 "at least two"
