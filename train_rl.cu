@@ -810,6 +810,7 @@ static bool open_run(Rl *s)
     TRY(s->judge == NULL || (run_identity_add(&s->run, "judge", judge_hash(s->judge)) &&
                              run_identity_add(&s->run, "judge_prompt", judge_form_of(s->judge))));
     TRY(s->o.kl_coef == 0 || run_identity_add(&s->run, "reference", s->reference.hash));
+    s->run.tokenizer = s->policy.tokenizer_folder.data;
     TRY(run_open(&s->run, &s->options, s->o.resume, &resumed));
     TRY(!resumed || resume(s));
     TRY((s->rollouts = path_join(s->o.out, "rollouts")) != NULL && rollouts_cut(s->rollouts, s->run.step));

@@ -311,6 +311,7 @@ static bool open_run(Sft *s)
     s->run.schedule = &s->schedule;
     s->run.template_name = template_name(s->chat.kind);
     TRY(run_identity(&s->run, &s->options, &s->data, s->tokenizer));
+    s->run.tokenizer = s->tokenizer_folder;
     TRY(run_open(&s->run, &s->options, s->o.resume, &resumed));
     TRY(run_describe(&s->run, &s->options, s->tokenizer_folder));
     run_announce(&s->run, &s->fit);

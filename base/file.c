@@ -170,7 +170,7 @@ static bool find_target(char **target, const char *path)
     if (!S_ISREG(facts.st_mode))
         return fail("%s: is %s, which a file must not replace; name a file", path, kind_of(facts.st_mode));
     *target = link ? realpath(path, NULL) : copy_text(path);
-    return *target != NULL || !link || fail_errno("%s: is a link, and where it leads", path);
+    return *target != NULL || (link && fail_errno("%s: is a link, and where it leads", path));
 }
 
 bool file_may_be_written(const char *path)

@@ -6,6 +6,7 @@
 #include "dist/dist.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { TOKENIZER_BYTES_MAX = 1 << 28 };
 static const char end_of_turn[] = "<|im_end|>";
@@ -213,15 +214,29 @@ static bool write_tokenizer(const FolderExport *e, const char *folder)
     return ok;
 }
 
+static const char *const OF_A_TOKENIZER[] = {"tokenizer.json",      "tokenizer_config.json", "vocab.json",
+                                             "merges.txt",          "added_tokens.json",     "special_tokens_map.json",
+                                             "chat_template.jinja", "generation_config.json"};
+
 bool model_folder_copy_tokenizer(const char *from, const char *to)
 {
-    static const char *const names[] = {"tokenizer.json",      "tokenizer_config.json", "vocab.json",
-                                        "merges.txt",          "added_tokens.json",     "special_tokens_map.json",
-                                        "chat_template.jinja", "generation_config.json"};
     TRY(folder_make(to));
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        TRY(copy_if_there(from, to, names[i]));
+    for (size_t i = 0; i < sizeof OF_A_TOKENIZER / sizeof *OF_A_TOKENIZER; i++)
+        TRY(copy_if_there(from, to, OF_A_TOKENIZER[i]));
     return true;
+}
+
+uint64_t model_folder_tokenizer_bytes(const char *folder)
+{
+    uint64_t bytes = 0;
+    struct stat facts;
+    for (size_t i = 0; i < sizeof OF_A_TOKENIZER / sizeof *OF_A_TOKENIZER; i++) {
+        char *path = path_join(folder, OF_A_TOKENIZER[i]);
+        if (path != NULL && stat(path, &facts) == 0)
+            bytes += (uint64_t)facts.st_size;
+        free(path);
+    }
+    return bytes;
 }
 
 // ---- the folder as a whole

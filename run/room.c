@@ -1,13 +1,14 @@
 // Room on the disk, looked for before the first step and not at the end of the last one: for the checkpoints that will lie there,
-// one more than are kept while it is written, and for the exported model beside the one that it replaces.
+// one more than are kept while it is written, for the tokenizer's files, and for the exported model beside the one that it replaces.
 #include "dist/checkpoint.h"
+#include "model/folder.h"
 #include "run/run_inside.h"
 #include <sys/statvfs.h>
 
 typedef struct Room {
-    int64_t there; // checkpoints
-    int64_t saves; // that are to come for certain: those by steps, and the last
-    uint64_t checkpoint, model, free;
+    int64_t there;                               // checkpoints
+    int64_t saves;                               // that are to come for certain: those by steps, and the last
+    uint64_t checkpoint, tokenizer, model, free; // the model with its tokenizer
 } Room;
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -21,7 +22,7 @@ static uint64_t needed(const Room *room, int64_t keep, int64_t saves)
     uint64_t while_saving = (uint64_t)saving * room->checkpoint;
     uint64_t freed = kept < 0 ? (uint64_t)-kept * room->checkpoint : 0, added = kept > 0 ? (uint64_t)kept * room->checkpoint : 0;
     uint64_t at_end = added + room->model > freed ? added + room->model - freed : 0;
-    return while_saving > at_end ? while_saving : at_end;
+    return room->tokenizer + (while_saving > at_end ? while_saving : at_end);
 }
 
 static bool measure(Room *room, const Run *run)
@@ -33,7 +34,8 @@ static bool measure(Room *room, const Run *run)
         run->save_every > 0 && run->steps > run->step ? (run->steps - 1) / run->save_every - run->step / run->save_every : 0;
     *room = (Room){.saves = last_is_there ? 0 : by_steps + 1};
     uint64_t element = run->export_dtype[0] == 'b' ? 2 : 4;
-    room->model = (uint64_t)run->model->parameters.elements * element;
+    room->tokenizer = run->tokenizer == NULL ? 0 : model_folder_tokenizer_bytes(run->tokenizer);
+    room->model = (uint64_t)run->model->parameters.elements * element + room->tokenizer;
     bool ok = run_checkpoint_bytes(&room->checkpoint, run) && path_in(&folder, run, "checkpoints") &&
               checkpoint_count(&room->there, folder.data);
     bytes_free(&folder);

@@ -54,6 +54,7 @@ typedef struct Run {
     char device[400];          // what was announced
     json_t *identity;          // what the bits depend on: options, data, tokenizer
     char stands[80];           // of run_what_stands
+    const char *tokenizer;     // the folder of its files; NULL: none is used
     const char *template_name; // of the chats that are trained on
     json_t
         *recipe; // what else a recipe goes on from: the caller's before run_save, the checkpoint's after run_open; NULL: nothing

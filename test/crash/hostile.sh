@@ -215,7 +215,7 @@ hostile_rows() {
     row "$good{\"ids\": [1, 2], \"difficulty\": 6}\n"; refused_row 2 "difficulty"
     row "$good{\"ids\": [1, 2], \"problem\": \"x\"}\n"; refused_row 2 "both"
     row "$good{\"nothing\": 1}\n"; refused_row 2 "no known row format"
-    row "$good{\"problem\": \"a\", \"solution\": \"b\"}\n"; refused_row 2 "--tokenizer"
+    row "$good{\"problem\": \"a\", \"solution\": \"b\"}\n"; refused 1 "the rows are text" "--tokenizer" -- with_rows "$work/rows.jsonl"
     row "$good{\"messages\": [{\"role\": \"wi\\\\nzard\\\\u001b[2J\", \"content\": \"x\"}]}\n"; refused_row 2 "wi"
     { printf '{"ids": '; head -c 3000000 /dev/zero | tr '\0' '['; echo; } >"$work/rows.jsonl"; refused_row 1 "not valid JSON"
     row "$good{\"ids\": [1, 1e999]}\n"; refused_row 2

@@ -11,10 +11,11 @@ has_parquet=$("$PYTHON" -c 'import pyarrow' 2>/dev/null && echo yes || echo no)
 
 serve() {                                                      # what it does: its address
     "$root/build/test/support/judge_server" "$1" "$work/$1.log" >"$work/$1.url" &
-    until [ -s "$work/$1.url" ]; do
-        kill -0 $! 2>/dev/null || failed "the server of this test does not start"
-        sleep 0.01
+    for _ in $(seq 1000); do
+        [ ! -s "$work/$1.url" ] || break
+        sleep 0.02
     done
+    [ -s "$work/$1.url" ] || failed "the server of this test does not start"
     cat "$work/$1.url"
 }
 
