@@ -303,8 +303,9 @@ static bool check_kind(const Generate *g)
     for (size_t i = 0; i < sizeof those / sizeof *those; i++)
         if (those[i].remote != g->remote && option_on_command_line(&g->options, those[i].name))
             return g->remote
-                       ? fail("%s: is for a model that runs here, and --endpoint asks a server; leave one away", those[i].shown)
-                       : fail("%s: is for a server; give --endpoint URL, or leave it away", those[i].shown);
+                       ? fail_as(ERROR_USAGE, "%s: is for a model that runs here, and --endpoint asks a server; leave one away",
+                                 those[i].shown)
+                       : fail_as(ERROR_USAGE, "%s: is for a server; give --endpoint URL, or leave it away", those[i].shown);
     return true;
 }
 
@@ -314,14 +315,14 @@ static bool check_options(const Generate *g)
         return fail(g->remote ? "--endpoint: give --model, the model's name there" : "give --model, a Hugging Face folder");
     TRY(check_kind(g));
     if (g->o.chat && (g->o.prompts.count > 0 || g->o.out[0] != 0))
-        return fail("--chat talks in the terminal; leave --prompts and --out away");
+        return fail_as(ERROR_USAGE, "--chat talks in the terminal; leave --prompts and --out away");
     if (!g->o.chat && (g->o.prompts.count == 0 || g->o.out[0] == 0))
-        return g->o.plan || fail("give --prompts and --out, or --chat");
+        return g->o.plan || fail_as(ERROR_USAGE, "give --prompts and --out, or --chat");
     if (g->o.temperature > 0 && g->o.temperature < 1e-6)
-        return fail("--temperature %g: too small to divide by; 0 is greedy", g->o.temperature);
+        return fail_as(ERROR_USAGE, "--temperature %g: too small to divide by; 0 is greedy", g->o.temperature);
     for (size_t i = 0; i < g->o.stop.count; i++)
         if (g->o.stop.items[i][0] == 0 || strlen(g->o.stop.items[i]) > 1024)
-            return fail("--stop: a text of 1 to 1024 bytes");
+            return fail_as(ERROR_USAGE, "--stop: a text of 1 to 1024 bytes");
     return true;
 }
 
@@ -499,5 +500,5 @@ int main(int count, char **arguments)
     if (!ok)
         fprintf(stderr, "%sgenerate: %s\n", g.progress.dirty ? "\n" : "", error_text());
     close_all(&g);
-    return !understood ? 2 : !ok ? 1 : stopped ? EXIT_STOPPED : 0;
+    return !understood ? 2 : !ok ? error_status() : stopped ? EXIT_STOPPED : 0;
 }

@@ -100,7 +100,7 @@ static bool prepare_files(Program *p)
     PrepareReport report;
     Bytes table = {0};
     if (p->o.out[0] == 0)
-        return fail("--out is missing: the folder to write");
+        return fail_as(ERROR_USAGE, "--out is missing: the folder to write");
     for (size_t i = 0; i < p->o.files.count; i++)
         if (is_shards(p->o.files.items[i]))
             return fail("%s: these are shards already; --inspect shows them", p->o.files.items[i]);
@@ -237,7 +237,7 @@ static bool inspect_files(Program *p)
     options.verify = VERIFY_NOT;
     for (size_t i = 0; i < p->o.files.count; i++)
         if (strcmp(p->o.files.items[i], "-") == 0)
-            return fail("--inspect reads files, not the standard input");
+            return fail_as(ERROR_USAGE, "--inspect reads files, not the standard input");
     TRY(folder_temporary(&cache, "inspect"));
     bool ok = shard_folders(&folders, &options, cache) && open_documents(&v, &folders);
     if (ok) {
@@ -285,5 +285,5 @@ int main(int count, char **arguments)
     if (!ok)
         fprintf(stderr, "prepare: %s\n", error_text());
     close_all(&p);
-    return !understood ? 2 : !ok ? 1 : 0;
+    return !understood ? 2 : !ok ? error_status() : 0;
 }

@@ -439,16 +439,17 @@ static bool open_journal(Score *s, const RowFacts *facts)
 static bool check_options(const Score *s)
 {
     if (s->remote && s->o.plan)
-        return fail("--plan: the model is behind --endpoint, and takes no memory here");
+        return fail_as(ERROR_USAGE, "--plan: the model is behind --endpoint, and takes no memory here");
     if (!s->o.plan && (s->o.data.count == 0 || s->o.out[0] == 0))
-        return fail("give --data and --out");
+        return fail_as(ERROR_USAGE, "give --data and --out");
     if (s->o.model[0] == 0)
         return fail(s->remote ? "--endpoint: give --model, the model's name there" : "give --model, a Hugging Face folder");
     if (s->remote && s->o.samples > 1)
-        return fail("--samples is for a model of --model; a server is asked once for each problem");
+        return fail_as(ERROR_USAGE, "--samples is for a model of --model; a server is asked once for each problem");
     if (s->o.samples > 1 && (s->by_logits || s->o.temperature == 0))
-        return fail("--samples %" PRId64 ": several answers are for --method generate with a --temperature above 0",
-                    s->o.samples);
+        return fail_as(ERROR_USAGE,
+                       "--samples %" PRId64 ": several answers are for --method generate with a --temperature above 0",
+                       s->o.samples);
     return true;
 }
 
@@ -536,5 +537,5 @@ int main(int count, char **arguments)
     if (!ok)
         fprintf(stderr, "%sscore: %s\n", s.progress.dirty ? "\n" : "", error_text());
     close_all(&s);
-    return !understood ? 2 : !ok ? 1 : stopped ? EXIT_STOPPED : 0;
+    return !understood ? 2 : !ok ? error_status() : stopped ? EXIT_STOPPED : 0;
 }

@@ -480,9 +480,9 @@ static bool open_rewards(Rl *s)
     s->rewards.overlong_buffer = s->o.overlong_buffer;
     s->rewards.max_new_tokens = s->o.max_new_tokens;
     if (s->rewards.has[REWARD_GRADER] && s->o.grader[0] == 0)
-        return fail("--reward grader: give --grader COMMAND, too");
+        return fail_as(ERROR_USAGE, "--reward grader: give --grader COMMAND, too");
     if (s->rewards.has[REWARD_OVERLONG] && s->o.overlong_buffer == 0)
-        return fail("--reward overlong: give --overlong-buffer TOKENS, too");
+        return fail_as(ERROR_USAGE, "--reward overlong: give --overlong-buffer TOKENS, too");
     return true;
 }
 
@@ -554,12 +554,13 @@ static bool check_others(const Rl *s, bool judge, bool grader)
 {
     const char *for_judge = judge ? NULL : given_for_judge(s), *for_grader = grader ? NULL : given_for_grader(s);
     if (for_judge != NULL)
-        return fail("%s: give --judge-model, a folder or the judge's name at --endpoint", for_judge);
+        return fail_as(ERROR_USAGE, "%s: give --judge-model, a folder or the judge's name at --endpoint", for_judge);
     if (for_grader != NULL)
-        return fail("%s: give --grader, a command", for_grader);
+        return fail_as(ERROR_USAGE, "%s: give --grader, a command", for_grader);
     if (!judge && option_on_command_line(&s->options, "judge_model"))
-        return fail("--judge-model is empty: name one, or leave it away");
-    return grader || !option_on_command_line(&s->options, "grader") || fail("--grader is empty: name one, or leave it away");
+        return fail_as(ERROR_USAGE, "--judge-model is empty: name one, or leave it away");
+    return grader || !option_on_command_line(&s->options, "grader") ||
+           fail_as(ERROR_USAGE, "--grader is empty: name one, or leave it away");
 }
 
 static bool open_others(Rl *s)
@@ -610,7 +611,7 @@ static bool check_options(const Rl *s)
             "--top-k, --top-p and --min-p sample from another distribution than the one that learns; give --no-exact to do so, "
             "with --importance-cap against it");
     if (s->o.adapt && s->o.adapt_low >= s->o.adapt_high)
-        return fail("--adapt-low must be below --adapt-high");
+        return fail_as(ERROR_USAGE, "--adapt-low must be below --adapt-high");
     return true;
 }
 
@@ -907,5 +908,5 @@ int main(int count, char **arguments)
     if (!ok)
         fprintf(stderr, "train_rl: %s\n", error_text());
     options_free(&s.options);
-    return !understood ? 2 : !ok ? 1 : stopped ? EXIT_STOPPED : 0;
+    return !understood ? 2 : !ok ? error_status() : stopped ? EXIT_STOPPED : 0;
 }

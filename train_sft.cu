@@ -24,7 +24,7 @@ typedef struct Sft {
     Options options;
     Fit fit;        // its memory
     FieldMaps maps; // of --map, for rows of JSONL
-    Bytes folder; // of --model, resolved; empty with --init
+    Bytes folder;   // of --model, resolved; empty with --init
     const char *tokenizer_folder;
     ModelConfig config;
     Tokenizer *tokenizer; // NULL: the rows are ids
@@ -133,7 +133,7 @@ static bool open_config(Sft *s)
 {
     bool given = s->o.model[0] != 0, fresh = s->o.init[0] != 0;
     if (given == fresh)
-        return fail("give either --model FOLDER, a model to start from, or --init config.json for a new one");
+        return fail_as(ERROR_USAGE, "give either --model FOLDER, a model to start from, or --init config.json for a new one");
     Bytes path = {0};
     if (given)
         TRY(model_folder_find(&s->folder, s->o.model) && bytes_printf(&path, "%s/config.json", s->folder.data));
@@ -437,5 +437,5 @@ int main(int count, char **arguments)
     if (!ok)
         fprintf(stderr, "train_sft: %s\n", error_text());
     options_free(&s.options);
-    return !understood ? 2 : !ok ? 1 : stopped ? EXIT_STOPPED : 0;
+    return !understood ? 2 : !ok ? error_status() : stopped ? EXIT_STOPPED : 0;
 }

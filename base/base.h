@@ -39,9 +39,11 @@ void error_clear(void);
 typedef enum ErrorKind {
     ERROR_OTHER,
     ERROR_SYSTEM, // the system said no: no memory, or fail_errno, but for a file that is not there
+    ERROR_USAGE,  // options that are missing, or do not go together
     ERROR_STOPPED // a signal asks the program to stop, and what was under way was given up
 } ErrorKind;
 ErrorKind error_kind(void);
+int error_status(void);                                                  // what a program exits with: 2 for ERROR_USAGE, else 1
 bool fail_as(ErrorKind kind, const char *format, ...) PRINTF_LIKE(2, 3); // fail, of another kind than ERROR_OTHER
 
 #define TRY(x)                                                                                                                   \

@@ -73,6 +73,8 @@ const char *error_text(void) { return chain; }
 
 ErrorKind error_kind(void) { return kind_of_chain; }
 
+int error_status(void) { return kind_of_chain == ERROR_USAGE ? 2 : 1; }
+
 void error_clear(void)
 {
     chain[0] = 0;

@@ -255,7 +255,7 @@ bool options_help(const Options *options, const char *usage, const char *group, 
     if (found)
         return true;
     const char *nearest = option_nearest(&options->table, group, true);
-    return fail("--help=%s: no such group of options; %s%s", group,
+    return fail_as(ERROR_USAGE, "--help=%s: no such group of options; %s%s", group,
                 nearest != NULL ? "did you mean --help=" : "--help lists them", nearest != NULL ? nearest : "");
 }
 

@@ -260,9 +260,9 @@ bad_input_is_one_line() {
     refused 1 "--part one" ask '{"prompt": "a"}' --part one
     refused 1 "standard input" $program --model "$model" --prompts - --out "$out"
     refused 1 "there is no such folder" $program --model "$work/none" --prompts "$work/prompts.jsonl" --out "$out"
-    refused 1 "leave --prompts and --out away" ask '{"prompt": "a"}' --chat
-    refused 1 "give --prompts and --out, or --chat" $program --model "$model"
-    refused 1 "too small to divide by" ask '{"prompt": "a"}' --temperature 1e-9
+    refused 2 "leave --prompts and --out away" ask '{"prompt": "a"}' --chat
+    refused 2 "give --prompts and --out, or --chat" $program --model "$model"
+    refused 2 "too small to divide by" ask '{"prompt": "a"}' --temperature 1e-9
     refused 1 "--context 9999" ask '{"prompt": "a"}' --context 9999
     refused 1 "room for" ask '{"prompt": "a"}' --cache 10k
     refused 1 "no tokenizer" $program --model test/fixtures/models/tied --prompts "$work/prompts.jsonl" --out "$out" --device cpu
@@ -481,9 +481,9 @@ a_server_that_fails_loses_nothing() {
     [ "$(wc -l <"$work/asked")" -lt 100 ] || failed "a server that wants another key is asked on and on"
     end_server
     refused 1 "give --model, the model's name there" $program --endpoint "$url" --prompts "$work/problems.jsonl" --out "$out"
-    refused 1 "--template: is for a model that runs here" $program --endpoint "$url" --model T --prompts "$work/problems.jsonl" --out "$out" --template qwen3
-    refused 1 "--ignore-eos: is for a model that runs here" $program --endpoint "$url" --model T --prompts "$work/problems.jsonl" --out "$out" --ignore-eos
-    refused 1 "--in-flight: is for a server" ask '{"prompt": "a"}' --in-flight 3
+    refused 2 "--template: is for a model that runs here" $program --endpoint "$url" --model T --prompts "$work/problems.jsonl" --out "$out" --template qwen3
+    refused 2 "--ignore-eos: is for a model that runs here" $program --endpoint "$url" --model T --prompts "$work/problems.jsonl" --out "$out" --ignore-eos
+    refused 2 "--in-flight: is for a server" ask '{"prompt": "a"}' --in-flight 3
     refused 1 "ids.jsonl:1: a row of ids, and a server is asked in words" $program --endpoint "$url" --model T --prompts "$work/ids.jsonl" --out "$out"
     proved "generate --endpoint: a server that refuses, options of the other kind, rows of ids: one line each"
 }

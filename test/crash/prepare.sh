@@ -52,7 +52,7 @@ bad_files() {
     mkdir -p "$work/empty"
     refused 1 "$work/empty" "*.jsonl" -- prepares "$work/empty"
     refused 1 "/dev/zero" "pipe" -- prepares /dev/zero
-    refused 1 "--out is missing" -- $program "$work/good.jsonl"
+    refused 2 "--out is missing" -- $program "$work/good.jsonl"
     refused 2 "did you mean --missing-difficulty" -- prepares --missing-dificulty 2 "$work/good.jsonl"
     refused 2 "none were given" -- prepares
     refused 1 "field=name" -- prepares --map difficulty "$work/good.jsonl"
@@ -241,7 +241,7 @@ inspecting() {
     refused 1 "no shards here" "$work/kept/sft" -- $program --inspect "$work/kept"
     refused 1 "nothing to train on" -- $program --inspect "$work/kept/sft" --seq-len 2
     refused 1 "no response to train on" -- $program --inspect "$work/good.jsonl" --tokenizer dev/demo/tokenizer --template chatml
-    refused 1 "not the standard input" -- $program --inspect - --tokenizer dev/demo/tokenizer
+    refused 2 "not the standard input" -- $program --inspect - --tokenizer dev/demo/tokenizer
     refused 1 "shards already" -- prepares "$work/kept/sft"
     proved "--inspect shows records and micro-batches, on a terminal and as a page, and nothing of theirs acts there"
 }

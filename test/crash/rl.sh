@@ -531,23 +531,23 @@ what_cannot_be_is_refused() {
     says "--no-exact"
     wants 1 reinforce "$work/none" --reward beauty=1
     says "NAME=WEIGHT"
-    wants 1 reinforce "$work/none" --reward grader=1
+    wants 2 reinforce "$work/none" --reward grader=1
     says "--grader"
-    wants 1 reinforce "$work/none" --endpoint http://127.0.0.1:9
+    wants 2 reinforce "$work/none" --endpoint http://127.0.0.1:9
     says "--judge-model"
-    wants 1 reinforce "$work/none" --grader ""
+    wants 2 reinforce "$work/none" --grader ""
     says "--grader is empty: name one, or leave it away"
-    wants 1 reinforce "$work/none" --judge-model ""
+    wants 2 reinforce "$work/none" --judge-model ""
     says "--judge-model is empty"
-    wants 1 reinforce "$work/none" --judge-asks unequal
+    wants 2 reinforce "$work/none" --judge-asks unequal
     says "--judge-asks: give --judge-model"
-    wants 1 reinforce "$work/none" --grader-start-seconds 3
+    wants 2 reinforce "$work/none" --grader-start-seconds 3
     says "--grader-start-seconds: give --grader, a command"
     wants 1 reinforce "$work/none" --reward nosuch:accuracy=2
     says "--reward nosuch:...: no prompt has this source; theirs are: "
     wants 1 reinforce "$work/none" --grader /no/such/program
     says "exit code 127"
-    wants 1 reinforce "$work/none" --adapt --adapt-low 0.9 --adapt-high 0.1
+    wants 2 reinforce "$work/none" --adapt --adapt-low 0.9 --adapt-high 0.1
     says "--adapt-low"
     [ ! -e "$work/none/checkpoints" ] || failed "something was written"
     proved "shards of the other kind, a group of one, a context that is too long, another seed, no tokenizer: one line each"

@@ -106,7 +106,7 @@ written_scores() {
         printf '%s: %s | ' "$level" "$(grep -v difficulty_default "$out" | grep -c "\"difficulty\":$level,")"
     done >"$work/levels"
     says "difficulty $(cat "$work/levels")no usable score: $(grep -c difficulty_default "$out")"
-    wants 1 score --samples 3
+    wants 2 score --samples 3
     says "several answers are for --method generate"
     proved "score: --method generate, with one answer and with votes; what became of all rows is said; too many without a score are an error"
 }
@@ -114,7 +114,7 @@ written_scores() {
 bad_input_is_one_line() {
     wants 1 $program --data "$work/rows.jsonl" --out "$out" 2>"$work/stderr"
     says "give --model"
-    wants 1 $program --model "$model" 2>"$work/stderr"
+    wants 2 $program --model "$model" 2>"$work/stderr"
     says "give --data and --out"
     echo 'no place' >"$work/rubric"
     wants 1 score --rubric "$work/rubric"
@@ -126,7 +126,7 @@ bad_input_is_one_line() {
     says "has no tokenizer"
     wants 1 $program --endpoint ftp://host --model a --data "$work/rows.jsonl" --out "$out" 2>"$work/stderr"
     says "ftp://host"
-    wants 1 $program --model name --endpoint http://127.0.0.1:9 --plan 2>"$work/stderr"
+    wants 2 $program --model name --endpoint http://127.0.0.1:9 --plan 2>"$work/stderr"
     says "--plan: the model is behind --endpoint"
     proved "score: what is missing or wrong is said"
     wants 0 $program --model "$model" --plan --device cpu >"$work/stdout" 2>"$work/stderr"
