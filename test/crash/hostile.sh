@@ -266,8 +266,8 @@ hostile_options() {
     refused_conf 1 'instruction = "no end\n' "closing"
     refused_conf 2 'seed = 1\nseed = 2\n' "twice"
     refused 1 "--device cuda" "no CUDA" -- with_rows "$work/ids.jsonl" --device cuda
-    refused 1 "--model" "--init" -- with_rows "$work/ids.jsonl" --init "$work/config.json"
-    refused 1 "--model" "--init" -- tiny --data "$work/ids.jsonl"
+    refused 2 "--model" "--init" -- with_rows "$work/ids.jsonl" --init "$work/config.json"
+    refused 2 "--model" "--init" -- tiny --data "$work/ids.jsonl"
     refused 1 "$work/nowhere" -- with_rows "$work/ids.jsonl" --resume "$work/nowhere"
     refused 1 "DEREASON_CPU=sse9" "avx2" -- env DEREASON_CPU=sse9 $program --model $tied --data "$work/ids.jsonl" --out "$out"
     group "options that are unknown, out of range or at odds"
