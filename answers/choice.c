@@ -108,12 +108,21 @@ static void only_letters(Choices *c)
         c->letters[i] = (char)('A' + i);
 }
 
+// Numbers, which most references are, need no reading. What is not ASCII may stand for a letter.
+static bool may_have_letter(Text text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (isalpha((unsigned char)text.data[i]) || (unsigned char)text.data[i] >= 0x80)
+            return true;
+    return false;
+}
+
 bool choice_letter(Text reference, char *letter)
 {
     Pieces p;
     Choices c;
     only_letters(&c);
-    if (!pieces_read(&p, reference))
+    if (!may_have_letter(reference) || !pieces_read(&p, reference))
         return false;
     bool marked = p.count == 2 || p.count == 3 || memchr(reference.data, '.', reference.size) != NULL,
          few = p.count > 0 && p.count <= 3;

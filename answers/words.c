@@ -71,13 +71,18 @@ static bool is_article(const Pieces *p, size_t i)
     bool follows = is_word(p, i) && is_word(p, i + 1) && p->list[i + 1].joint == JOINT_SPACE && p->list[i].joint != JOINT_HYPHEN;
     if (!follows || !all_low(p, i, 1))
         return false;
-    if (piece_is(p, i, "the") || piece_is(p, i, "an"))
-        return piece_is(p, i, "the") || agrees(p, i + 1, true);
-    bool begins = i == 0 || p->list[i].joint == JOINT_SENTENCE, capital = is_capital(point_of(p, i, 0));
-    bool after_small = begins || p->list[i].joint == JOINT_COMMA || piece_in(p, i - 1, small_words);
-    return piece_is(p, i, "a") && agrees(p, i + 1, false) && p->list[i + 1].size > 1 && !piece_in(p, i + 1, small_words) &&
-           !piece_in(p, i + 1, of_names) &&
-           (capital ? begins && all_low(p, i + 1, 0) && !looks_like_verb(p, i + 1) : after_small);
+    if (piece_is(p, i, "the"))
+        return true;
+    if (piece_is(p, i, "an"))
+        return agrees(p, i + 1, true);
+    if (!piece_is(p, i, "a") || !agrees(p, i + 1, false) || p->list[i + 1].size <= 1)
+        return false;
+    if (piece_in(p, i + 1, small_words) || piece_in(p, i + 1, of_names))
+        return false;
+    bool begins = i == 0 || p->list[i].joint == JOINT_SENTENCE;
+    if (is_capital(point_of(p, i, 0)))
+        return begins && all_low(p, i + 1, 0) && !looks_like_verb(p, i + 1);
+    return begins || p->list[i].joint == JOINT_COMMA || piece_in(p, i - 1, small_words);
 }
 
 // What stood before an article stands before its word. Looks only at what is not yet moved, and at the piece before it.
