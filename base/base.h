@@ -1,6 +1,6 @@
 // base/: what every other folder stands on. Errors, checked memory, bytes, files, JSON, random numbers.
-// Nothing here knows of models or tokens. Options are in base/options.h, the run's log in base/log.h, HTTP in base/http.h,
-// what the machine gives in base/machine.h.
+// Nothing here knows of models or tokens (base/hub.h: only of what is mistaken for a folder of one). Options are in
+// base/options.h, the run's log in base/log.h, HTTP in base/http.h, what the machine gives in base/machine.h.
 //
 // Errors: a function that can fail returns false after fail(...); its callers pass that on with TRY, or add where they
 // were with fail_in. Only main prints (error_text) and exits.
@@ -99,6 +99,7 @@ bool file_read(Bytes *out, const char *path, size_t limit); // whole file; an er
 typedef enum PathKind { PATH_NONE, PATH_FILE, PATH_FOLDER, PATH_OTHER } PathKind;
 bool path_kind(PathKind *kind, const char *path);
 bool path_in_folder_kind(PathKind *kind, const char *folder, const char *name);
+bool path_bytes(uint64_t *bytes, const char *path); // the size of a file; 0: it is not there
 
 // The same at a glance, for what may as well be left undone: whatever cannot be told is a no.
 bool file_exists(const char *path); // a regular file

@@ -90,19 +90,33 @@ bool file_read(Bytes *out, const char *path, size_t limit)
     return ok;
 }
 
-static bool look(PathKind *kind, const char *path) // false: it cannot be told, and errno says why
+static bool look_at(PathKind *kind, uint64_t *bytes, const char *path) // false: it cannot be told, and errno says why
 {
     struct stat facts;
     *kind = PATH_NONE;
+    *bytes = 0;
     if (stat(path, &facts) != 0)
         return errno == ENOENT || errno == ENOTDIR;
     *kind = S_ISREG(facts.st_mode) ? PATH_FILE : S_ISDIR(facts.st_mode) ? PATH_FOLDER : PATH_OTHER;
+    *bytes = *kind == PATH_FILE ? (uint64_t)facts.st_size : 0;
     return true;
+}
+
+static bool look(PathKind *kind, const char *path)
+{
+    uint64_t bytes;
+    return look_at(kind, &bytes, path);
 }
 
 bool path_kind(PathKind *kind, const char *path)
 {
     return look(kind, path) || fail_errno("%s: looking whether it is there", path);
+}
+
+bool path_bytes(uint64_t *bytes, const char *path)
+{
+    PathKind kind;
+    return look_at(&kind, bytes, path) || fail_errno("%s: looking how large it is", path);
 }
 
 bool path_in_folder_kind(PathKind *kind, const char *folder, const char *name)

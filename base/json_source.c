@@ -1,31 +1,41 @@
 // One tokenizer serves all of it. It believes that the text is JSON, which jansson has found before; on any other text it gives
 // nonsense, but stays inside.
 #include "base/json_source.h"
+#include "base/text.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool among(char c, const char *set) { return c != 0 && strchr(set, c) != NULL; }
+static bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+static bool is_mark(char c) { return c == ',' || c == ':' || c == '{' || c == '}' || c == '[' || c == ']'; }
+
+static bool is_escaped(const char *begin, const char *quote) // by an odd number of backslashes before it
+{
+    const char *c = quote;
+    while (c > begin && c[-1] == '\\')
+        c--;
+    return (quote - c) % 2 != 0;
+}
 
 static size_t string_size(Text t) // with both quotes
 {
-    size_t n = 1;
-    while (n < t.size && t.data[n] != '"')
-        n += t.data[n] == '\\' ? 2 : 1;
-    return n < t.size ? n + 1 : t.size;
+    const char *begin = t.data + 1, *end = t.data + t.size, *quote = begin;
+    while (quote < end && (quote = memchr(quote, '"', (size_t)(end - quote))) != NULL && is_escaped(begin, quote))
+        quote++;
+    return quote == NULL || quote >= end ? t.size : (size_t)(quote + 1 - t.data);
 }
 
 // A string, one of {}[],: or the characters of a number or a word; size 0 at the end.
 static Text next_token(Text *rest)
 {
-    while (rest->size > 0 && among(rest->data[0], " \t\r\n"))
+    while (rest->size > 0 && is_space(rest->data[0]))
         *rest = (Text){rest->data + 1, rest->size - 1};
     size_t n = rest->size > 0;
     if (n > 0 && rest->data[0] == '"')
         n = string_size(*rest);
-    else if (n > 0 && !among(rest->data[0], "{}[],:"))
-        while (n < rest->size && !among(rest->data[n], "{}[],:\" \t\r\n"))
+    else if (n > 0 && !is_mark(rest->data[0]))
+        while (n < rest->size && !is_mark(rest->data[n]) && !is_space(rest->data[n]) && rest->data[n] != '"')
             n++;
     Text token = {rest->data, n};
     *rest = (Text){rest->data + n, rest->size - n};
@@ -42,7 +52,8 @@ static Text next_value(Text *rest) // with all that is inside
             break;
         value.data = value.data == NULL ? token.data : value.data;
         value.size = (size_t)(token.data + token.size - value.data);
-        depth += among(token.data[0], "{[") ? 1 : among(token.data[0], "}]") ? -1 : 0;
+        char c = token.data[0];
+        depth += c == '{' || c == '[' ? 1 : c == '}' || c == ']' ? -1 : 0;
     } while (depth > 0);
     return value;
 }
@@ -72,8 +83,8 @@ static bool is_number(Text t, bool *whole)
         ok = n > 0;
         at += n;
     }
-    if (ok && at < t.size && among(t.data[at], "eE")) {
-        at += 1 + (at + 1 < t.size && among(t.data[at + 1], "+-"));
+    if (ok && at < t.size && (t.data[at] == 'e' || t.data[at] == 'E')) {
+        at += 1 + (at + 1 < t.size && (t.data[at + 1] == '+' || t.data[at + 1] == '-'));
         n = digits(t, at);
         ok = n > 0;
         at += n;
@@ -133,26 +144,27 @@ json_t *json_parse_row(const char *text, size_t size, const char *where, int64_t
 
 // ---- fields
 
-static char *name_of(Text token)
+static bool read_name(JsonField *field, Text token)
 {
-    Bytes name = {0};
+    field->name = (Text){token.data + 1, token.size - 2};
     if (memchr(token.data, '\\', token.size) == NULL)
-        return bytes_append(&name, token.data + 1, token.size - 2) ? name.data : NULL;
+        return true;
     json_t *string = json_loadb(token.data, token.size, JSON_DECODE_ANY, NULL);
-    char *copy = string == NULL ? NULL : copy_text(json_string_value(string));
-    if (string == NULL)
-        fail("no memory for the name of a field");
+    field->unescaped = string == NULL ? NULL : copy_text(json_string_value(string));
     json_decref(string);
-    return copy;
+    if (field->unescaped == NULL)
+        return fail_as(ERROR_SYSTEM, "no memory for the name of a field");
+    field->name = (Text){field->unescaped, strlen(field->unescaped)};
+    return true;
 }
 
-static bool add_field(JsonFields *fields, char *name, Text value) // takes name
+static bool add_field(JsonFields *fields, JsonField field) // takes what it owns
 {
-    if (name == NULL || !grow(&fields->list, &fields->capacity, fields->count + 1, sizeof *fields->list)) {
-        free(name);
+    if (!grow(&fields->list, &fields->capacity, fields->count + 1, sizeof *fields->list)) {
+        free(field.unescaped);
         return false;
     }
-    fields->list[fields->count++] = (JsonField){name, value};
+    fields->list[fields->count++] = field;
     return true;
 }
 
@@ -161,9 +173,11 @@ bool json_fields(JsonFields *fields, Text object)
     Text rest = object, token = next_token(&rest); // {
     json_fields_free(fields);
     for (token = next_token(&rest); token.size > 0 && token.data[0] == '"'; token = next_token(&rest)) {
-        char *name = name_of(token);
+        JsonField field = {{NULL, 0}, {NULL, 0}, NULL};
+        TRY(read_name(&field, token));
         next_token(&rest); // :
-        TRY(add_field(fields, name, next_value(&rest)));
+        field.value = next_value(&rest);
+        TRY(add_field(fields, field));
         next_token(&rest); // , or }
     }
     return true;
@@ -172,7 +186,7 @@ bool json_fields(JsonFields *fields, Text object)
 static JsonField *find(const JsonFields *fields, const char *name)
 {
     for (size_t i = 0; i < fields->count; i++)
-        if (strcmp(fields->list[i].name, name) == 0)
+        if (text_is(fields->list[i].name, name))
             return &fields->list[i];
     return NULL;
 }
@@ -187,7 +201,7 @@ bool json_fields_set(JsonFields *fields, const char *name, Text value)
 {
     JsonField *field = find(fields, name);
     if (field == NULL)
-        return add_field(fields, copy_text(name), value);
+        return add_field(fields, (JsonField){{name, strlen(name)}, value, NULL});
     field->value = value;
     return true;
 }
@@ -197,7 +211,7 @@ void json_fields_remove(JsonFields *fields, const char *name)
     JsonField *field = find(fields, name);
     if (field == NULL)
         return;
-    free(field->name);
+    free(field->unescaped);
     size_t behind = (size_t)(fields->list + fields->count - (field + 1));
     memmove(field, field + 1, behind * sizeof *field);
     fields->count--;
@@ -206,7 +220,7 @@ void json_fields_remove(JsonFields *fields, const char *name)
 void json_fields_free(JsonFields *fields)
 {
     for (size_t i = 0; i < fields->count; i++)
-        free(fields->list[i].name);
+        free(fields->list[i].unescaped);
     free(fields->list);
     *fields = (JsonFields){0};
 }
@@ -226,8 +240,18 @@ bool json_append(Bytes *out, Text value)
     return true;
 }
 
+static bool is_plain(Text text) // the same between quotes
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] < ' ' || text.data[i] > '~' || text.data[i] == '"' || text.data[i] == '\\')
+            return false;
+    return true;
+}
+
 bool json_append_string(Bytes *out, Text text)
 {
+    if (is_plain(text))
+        return bytes_text(out, "\"") && bytes_append(out, text.data, text.size) && bytes_text(out, "\"");
     json_t *value = json_stringn(text.data == NULL ? "" : text.data, text.size);
     char *dumped = value == NULL ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
     json_decref(value);

@@ -16,8 +16,8 @@ extern "C" {
 json_t *json_parse_row(const char *text, size_t size, const char *where, int64_t *odd);
 
 typedef struct JsonField {
-    char *name;
-    Text value; // its characters, in the text that it came from
+    Text name, value; // the value's characters, in the text that it came from
+    char *unescaped;  // what name points into, where the text has it with escapes; NULL: the text itself, or a constant
 } JsonField;
 
 typedef struct JsonFields {
@@ -27,7 +27,7 @@ typedef struct JsonFields {
 
 bool json_fields(JsonFields *fields, Text object);                      // of an object that json_parse_row took; replaces *fields
 Text json_field(const JsonFields *fields, const char *name);            // data NULL: there is none
-bool json_fields_set(JsonFields *fields, const char *name, Text value); // in its place, or behind the last one
+bool json_fields_set(JsonFields *fields, const char *name, Text value); // in its place, or behind the last one; name must last
 void json_fields_remove(JsonFields *fields, const char *name);
 void json_fields_free(JsonFields *fields);
 

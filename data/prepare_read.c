@@ -3,6 +3,7 @@
 #include "answers/verify.h"
 #include "base/json.h"
 #include "base/signals.h"
+#include "base/text.h"
 #include "data/lines.h"
 #include "data/prepare_inside.h"
 #include <omp.h>
@@ -133,9 +134,9 @@ static void hash_rest(RowFact *fact, const Record *record)
         const JsonField *f = &fields->list[i];
         bool name = false;
         for (size_t n = 0; n < sizeof names / sizeof *names; n++)
-            name = name || strcmp(f->name, names[n]) == 0;
+            name = name || text_is(f->name, names[n]);
         if (!name) { // in whatever order they are
-            uint64_t both[2] = {hash_bytes(f->name, strlen(f->name)), hash_bytes(f->value.data, f->value.size)};
+            uint64_t both[2] = {hash_bytes(f->name.data, f->name.size), hash_bytes(f->value.data, f->value.size)};
             fact->rest += hash_bytes(both, sizeof both);
         }
     }

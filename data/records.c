@@ -336,12 +336,11 @@ bool record_append(Bytes *out, const Record *record, const char *const *without)
     TRY(bytes_text(out, "{"));
     for (size_t i = 0; i < fields->count; i++) {
         const char *const *left_out = without;
-        while (*left_out != NULL && strcmp(*left_out, fields->list[i].name) != 0)
+        while (*left_out != NULL && !text_is(fields->list[i].name, *left_out))
             left_out++;
         if (*left_out != NULL)
             continue;
-        TRY(bytes_text(out, first ? "" : ",") &&
-            json_append_string(out, (Text){fields->list[i].name, strlen(fields->list[i].name)}) && bytes_text(out, ":") &&
+        TRY(bytes_text(out, first ? "" : ",") && json_append_string(out, fields->list[i].name) && bytes_text(out, ":") &&
             json_append(out, fields->list[i].value));
         first = false;
     }

@@ -6,7 +6,6 @@
 #include "dist/dist.h"
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { TOKENIZER_BYTES_MAX = 1 << 28 };
 static const char end_of_turn[] = "<|im_end|>";
@@ -226,17 +225,18 @@ bool model_folder_copy_tokenizer(const char *from, const char *to)
     return true;
 }
 
-uint64_t model_folder_tokenizer_bytes(const char *folder)
+bool model_folder_tokenizer_bytes(uint64_t *bytes, const char *folder)
 {
-    uint64_t bytes = 0;
-    struct stat facts;
-    for (size_t i = 0; i < sizeof OF_A_TOKENIZER / sizeof *OF_A_TOKENIZER; i++) {
+    bool ok = true;
+    *bytes = 0;
+    for (size_t i = 0; ok && i < sizeof OF_A_TOKENIZER / sizeof *OF_A_TOKENIZER; i++) {
+        uint64_t of_file = 0;
         char *path = path_join(folder, OF_A_TOKENIZER[i]);
-        if (path != NULL && stat(path, &facts) == 0)
-            bytes += (uint64_t)facts.st_size;
+        ok = path != NULL && path_bytes(&of_file, path);
+        *bytes += of_file;
         free(path);
     }
-    return bytes;
+    return ok;
 }
 
 // ---- the folder as a whole

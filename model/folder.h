@@ -20,7 +20,7 @@ bool model_folder_fingerprint(uint64_t *hash, const char *folder, const ModelCon
 
 // Copies what a folder says of its tokenizer (its files, template, sampling settings), those that it has, into another.
 bool model_folder_copy_tokenizer(const char *from, const char *to);
-uint64_t model_folder_tokenizer_bytes(const char *folder); // of what that copies
+bool model_folder_tokenizer_bytes(uint64_t *bytes, const char *folder); // of what that copies
 
 typedef struct FolderExport {
     const ModelConfig *config; // its end_tokens are what config.json says

@@ -34,7 +34,7 @@ static bool measure(Room *room, const Run *run)
         run->save_every > 0 && run->steps > run->step ? (run->steps - 1) / run->save_every - run->step / run->save_every : 0;
     *room = (Room){.saves = last_is_there ? 0 : by_steps + 1};
     uint64_t element = run->export_dtype[0] == 'b' ? 2 : 4;
-    room->tokenizer = run->tokenizer == NULL ? 0 : model_folder_tokenizer_bytes(run->tokenizer);
+    TRY(run->tokenizer == NULL || model_folder_tokenizer_bytes(&room->tokenizer, run->tokenizer));
     room->model = (uint64_t)run->model->parameters.elements * element + room->tokenizer;
     bool ok = run_checkpoint_bytes(&room->checkpoint, run) && path_in(&folder, run, "checkpoints") &&
               checkpoint_count(&room->there, folder.data);
