@@ -28,8 +28,9 @@ typedef struct Rl {
     Optimizer optimizer;
     Documents prompts, held_out;
     ShardFolders prompt_folders, held_out_folders;
-    char *cache; // where JSONL becomes shards: OUT/cache, or for --plan a temporary folder
-    bool begun;  // a run that is not refused keeps its cache
+    FieldMaps maps; // of --map, for rows of JSONL
+    char *cache;    // where JSONL becomes shards: OUT/cache, or for --plan a temporary folder
+    bool begun;     // a run that is not refused keeps its cache
     DroppedPrompts dropped;
     uint32_t *twins;       // among the prompts
     LoaderWeight *weights; // of --mix
@@ -391,17 +392,6 @@ static bool evaluate_if_due(Rl *s)
 
 // ---- step after step
 
-static bool export_policy(Rl *s)
-{
-    char *folder = path_join(s->o.out, "model");
-    bool ok = folder != NULL &&
-              export_model(&s->policy.model, s->policy.tokenizer_folder.data, s->run.template_name, s->o.export_dtype, folder);
-    if (ok)
-        log_note(&s->run.log, "the model is in %s", folder);
-    free(folder);
-    return ok;
-}
-
 static bool save(Rl *s)
 {
     json_t *curriculum = curriculum_state(&s->curriculum);
@@ -425,17 +415,6 @@ static bool fail_with_what_is_finished(Rl *s)
     return false;
 }
 
-// A last checkpoint that cannot be written must not cost what was learned: the model is smaller. Fails in any case.
-static bool save_what_fits(Rl *s)
-{
-    char *why = copy_text(error_text());
-    if (why != NULL && s->run.step == s->run.steps)
-        export_policy(s) ? fail("%s; but the model after all %" PRId64 " steps is in %s/model", why, s->run.steps, s->o.out)
-                         : fail_in("%s; and neither could the model be written", why);
-    free(why);
-    return false;
-}
-
 // A step that failed: what it was, is said whatever signal has come meanwhile.
 static bool end_with_failure(Rl *s)
 {
@@ -452,7 +431,7 @@ static bool train(Rl *s)
     while (s->run.step < s->run.steps) {
         TRY(step(s) || end_with_failure(s));
         if (run_save_due(&s->run)) // before an evaluation, which may take long, and is made again where it is missing
-            TRY(save(s) || save_what_fits(s));
+            TRY(save(s) || run_keep_model(&s->run));
         TRY(evaluate_if_due(s));
     }
     return true;
@@ -688,17 +667,10 @@ static bool open_documents(Rl *s, Documents *documents, ShardFolders *folders, c
     preparing.instruction = s->o.instruction;
     preparing.skip_bad_rows = s->o.skip_bad_rows;
     preparing.split = SPLIT_RL_ONLY;
+    preparing.map_may_miss = documents == &s->held_out; // ./prepare has renamed what it held out
     preparing.memory = CACHE_MEMORY;
-    PrepareInput *inputs = (PrepareInput *)allocate(words->count, sizeof *inputs);
-    TRY(inputs != NULL);
-    for (size_t i = 0; i < words->count; i++)
-        inputs[i].path = words->items[i];
-    preparing.inputs = inputs;
-    preparing.input_count = words->count;
-    bool ok = shard_folders(folders, &preparing, s->cache);
-    free(inputs);
-    TRY(ok);
-    ok = documents_open(documents, &reading, (const char *const *)folders->paths, folders->count);
+    TRY(shard_folders_of(folders, preparing, words->items, words->count, &s->maps, s->o.format, s->cache));
+    bool ok = documents_open(documents, &reading, (const char *const *)folders->paths, folders->count);
     return ok || (folders->cached ? fail_in("the shards of %s in %s, which may be removed", words->items[0], s->cache) : false);
 }
 
@@ -715,6 +687,8 @@ static bool asked_alike(const Rl *s)
 static bool open_prompts(Rl *s)
 {
     TRY(s->o.plan ? folder_temporary(&s->cache, "plan") : (s->cache = path_join(s->o.out, "cache")) != NULL);
+    for (size_t i = 0; i < s->o.map.count; i++)
+        TRY(field_maps_add(&s->maps, s->o.map.items[i]));
     TRY(open_documents(s, &s->prompts, &s->prompt_folders, &s->o.data));
     if (s->o.eval_data.count > 0)
         TRY(open_documents(s, &s->held_out, &s->held_out_folders, &s->o.eval_data) && asked_alike(s));
@@ -816,7 +790,7 @@ static bool open_run(Rl *s)
     TRY(!resumed || resume(s));
     TRY((s->rollouts = path_join(s->o.out, "rollouts")) != NULL && rollouts_cut(s->rollouts, s->run.step));
     TRY((s->evaluations = path_join(s->o.out, "evaluations")) != NULL && rollouts_cut(s->evaluations, s->run.step));
-    TRY(run_describe(&s->run, &s->options, s->policy.tokenizer_folder.data));
+    TRY(run_describe(&s->run, &s->options));
     return announce(s);
 }
 
@@ -836,7 +810,7 @@ static bool reinforce(Rl *s)
         return print_plan(s);
     TRY(greet_grader(s) && open_optimizer(s) && open_run(s));
     s->begun = true;
-    return train(s) && export_policy(s);
+    return train(s) && run_export(&s->run);
 }
 
 static bool stop(Rl *s)
@@ -871,6 +845,7 @@ static void close_all(Rl *s)
     free(s->twins);
     documents_close(&s->prompts);
     documents_close(&s->held_out);
+    field_maps_free(&s->maps);
     if (!s->begun && s->cache != NULL) {
         shard_folders_discard(&s->prompt_folders, s->cache);
         shard_folders_discard(&s->held_out_folders, s->cache);

@@ -21,6 +21,8 @@
     ROW(template_,          choice,  "auto", "auto|" TEMPLATE_CHOICES, model,     IDENTITY, "chat template")                     \
     ROW(data,               list,    "", "required",          data,      NEUTRAL,  "rl/ folders of ./prepare, or JSONL files")   \
     ROW(eval_data,          list,    "", "",                  data,      NEUTRAL,  "held-out problems, likewise")                \
+    ROW(map,                repeated, "", "",                 data,      IDENTITY, "of JSONL files: field=name, the rows call this field otherwise") \
+    ROW(format,             choice,  "auto", "auto|chat|prompt|alpaca|problem|ids", data, IDENTITY, "of JSONL files: what rows are that could be several") \
     ROW(instruction,        text,    INSTRUCTION_DEFAULT, "", data,      NEUTRAL,  "of JSONL files: ends the user turn of problem rows, or none") \
     ROW(skip_bad_rows,      integer, "0", ">= 0",             data,      NEUTRAL,  "of JSONL files: rows that may be refused")   \
     ROW(max_prompt_tokens,  integer, "1024", "> 1",           data,      IDENTITY, "prompts that are longer are dropped")        \

@@ -7,7 +7,6 @@
 #include "base/signals.h"
 #include "base/start.h"
 #include "data/cache.h"
-#include "data/field_map.h"
 #include "data/mix.h"
 #include "data/prefetch.h"
 #include "model/fit.h"
@@ -88,27 +87,6 @@ static bool train_step(Sft *s)
     return run_report(&s->run, &report);
 }
 
-static bool export_trained(Sft *s)
-{
-    char *folder = path_join(s->o.out, "model");
-    bool ok = folder != NULL && export_model(&s->model, s->tokenizer_folder, s->run.template_name, s->o.export_dtype, folder);
-    if (ok)
-        log_note(&s->run.log, "the model is in %s", folder);
-    free(folder);
-    return ok;
-}
-
-// A last checkpoint that cannot be written must not cost what was learned: the model is smaller. Fails in any case.
-static bool save_what_fits(Sft *s)
-{
-    char *why = copy_text(error_text());
-    if (why != NULL && s->run.step == s->run.steps)
-        export_trained(s) ? fail("%s; but the model after all %" PRId64 " steps is in %s/model", why, s->run.steps, s->o.out)
-                          : fail_in("%s; and neither could the model be written", why);
-    free(why);
-    return false;
-}
-
 static bool evaluate_if_due(Sft *s)
 {
     return !run_evaluation_due(&s->run, s->o.eval_every) || run_evaluate(&s->run, &s->held_out);
@@ -121,7 +99,7 @@ static bool train(Sft *s)
     while (s->run.step < s->run.steps) {
         TRY(train_step(s));
         if (run_save_due(&s->run)) // before an evaluation, which may take long, and is made again where it is missing
-            TRY(run_save(&s->run) || save_what_fits(s));
+            TRY(run_save(&s->run) || run_keep_model(&s->run));
         TRY(evaluate_if_due(s));
     }
     return true;
@@ -201,23 +179,9 @@ static bool open_documents(Sft *s, Documents *documents, ShardFolders *folders, 
                                .vocabulary = rules.vocabulary,
                                .tokenizer = s->tokenizer == NULL ? 0 : tokenizer_hash(s->tokenizer),
                                .template_ = s->chat.kind};
-    PrepareInput *inputs = (PrepareInput *)allocate(words->count, sizeof *inputs);
-    TRY(inputs != NULL);
-    for (size_t i = 0; i < words->count; i++) {
-        inputs[i].path = words->items[i];
-        inputs[i].map = s->maps.list;
-        inputs[i].map_count = s->maps.count;
-        inputs[i].format = s->o.format;
-    }
-    preparing.inputs = inputs;
-    preparing.input_count = words->count;
-    bool ok = shard_folders(folders, &preparing, s->cache);
-    free(inputs);
-    TRY(ok);
-    if (s->maps.count > 0 && documents == &s->data && !folders->cached)
-        return fail("--map: %s holds shards, whose rows were read when they were made; give it to ./prepare", words->items[0]);
-    ok = documents_open(documents, &reading, (const char *const *)folders->paths, folders->count) &&
-         same_preparation(s, documents);
+    TRY(shard_folders_of(folders, preparing, words->items, words->count, &s->maps, s->o.format, s->cache));
+    bool ok = documents_open(documents, &reading, (const char *const *)folders->paths, folders->count) &&
+              same_preparation(s, documents);
     return ok || (folders->cached ? fail_in("the shards of %s in %s, which may be removed", words->items[0], s->cache) : false);
 }
 
@@ -313,7 +277,7 @@ static bool open_run(Sft *s)
     TRY(run_identity(&s->run, &s->options, &s->data, s->tokenizer));
     s->run.tokenizer = s->tokenizer_folder;
     TRY(run_open(&s->run, &s->options, s->o.resume, &resumed));
-    TRY(run_describe(&s->run, &s->options, s->tokenizer_folder));
+    TRY(run_describe(&s->run, &s->options));
     run_announce(&s->run, &s->fit);
     run_announce_data(&s->run, "data", &s->data, &s->data_folders);
     run_announce_data(&s->run, "held out", &s->held_out_data, &s->held_out_folders);
@@ -403,7 +367,7 @@ static bool fine_tune(Sft *s)
         return print_plan(s);
     TRY(open_run(s));
     s->begun = true;
-    return train(s) && export_trained(s);
+    return train(s) && run_export(&s->run);
 }
 
 // What a signal leaves is whole: weights change at the end of a step.

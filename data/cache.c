@@ -139,6 +139,22 @@ bool shard_folders(ShardFolders *folders, const PrepareOptions *options, const c
     return ok;
 }
 
+bool shard_folders_of(ShardFolders *folders, PrepareOptions options, const char *const *words, size_t count,
+                      const FieldMaps *maps, const char *format, const char *cache)
+{
+    PrepareInput *inputs = allocate(count, sizeof *inputs);
+    TRY(inputs != NULL);
+    for (size_t i = 0; i < count; i++)
+        inputs[i] = (PrepareInput){.path = words[i], .map = maps->list, .map_count = maps->count, .format = format};
+    options.inputs = inputs;
+    options.input_count = count;
+    bool ok = shard_folders(folders, &options, cache);
+    free(inputs);
+    if (ok && maps->count > 0 && !options.map_may_miss && !folders->cached)
+        ok = fail("--map: %s holds shards, whose rows were read when they were made; give it to ./prepare", words[0]);
+    return ok;
+}
+
 void shard_folders_free(ShardFolders *folders)
 {
     for (size_t i = 0; i < folders->count; i++)

@@ -3,6 +3,7 @@
 #ifndef DATA_CACHE_H
 #define DATA_CACHE_H
 
+#include "data/field_map.h"
 #include "data/prepare.h"
 
 #ifdef __cplusplus
@@ -21,6 +22,11 @@ typedef struct ShardFolders {
 // options->inputs: folders of shards, shards, JSONL files and folders of them, and how to prepare the JSONL ones among them (out is
 // set here), for SFT, or with SPLIT_RL_ONLY for RL; cache: the folder for the result, CACHE/<hash>/, made when it is needed.
 bool shard_folders(ShardFolders *folders, const PrepareOptions *options, const char *cache);
+
+// The same for the words of an option such as --data, all JSONL among them read by these --map and --format (NULL: as they say
+// themselves): options->inputs is set here. A --map beside shards alone is refused, unless options->map_may_miss: nothing reads it.
+bool shard_folders_of(ShardFolders *folders, PrepareOptions options, const char *const *words, size_t count,
+                      const FieldMaps *maps, const char *format, const char *cache);
 void shard_folders_free(ShardFolders *folders);
 
 // Takes back what was prepared just now, for a program that will not use it; the error at hand stays.

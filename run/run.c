@@ -368,13 +368,13 @@ void run_close(Run *run)
 
 // ---- what is written besides
 
-bool run_describe(const Run *run, const Options *options, const char *folder)
+bool run_describe(const Run *run, const Options *options)
 {
     Bytes text = {0}, path = {0};
     bool ok = options_config(options, &text) && path_in(&path, run, "options.conf") &&
               file_write_atomic(path.data, text.data, text.size);
-    if (ok && folder != NULL)
-        ok = path_in(&path, run, "tokenizer") && model_folder_copy_tokenizer(folder, path.data);
+    if (ok && run->tokenizer != NULL)
+        ok = path_in(&path, run, "tokenizer") && model_folder_copy_tokenizer(run->tokenizer, path.data);
     bytes_free(&text);
     bytes_free(&path);
     return ok;

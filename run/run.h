@@ -119,8 +119,8 @@ typedef struct StepReport {
 } StepReport;
 bool run_report(Run *run, const StepReport *report);
 
-// OUT/options.conf, and the tokenizer's files from `folder` (NULL: none were used) to OUT/tokenizer.
-bool run_describe(const Run *run, const Options *options, const char *folder);
+// OUT/options.conf, and the tokenizer's files (run->tokenizer) to OUT/tokenizer.
+bool run_describe(const Run *run, const Options *options);
 
 // Lines on the terminal: backend, model, template, steps and memory; what is in a data set (an empty one is not mentioned), and what of it
 // will not be seen.
@@ -145,6 +145,12 @@ bool run_evaluate(Run *run, Loader *held_out);                 // and log it; no
 bool export_model(const Model *model, const char *tokenizer_folder, const char *template_name, const char *dtype,
                   const char *folder);
 bool export_checkpoint(const char *checkpoint, const char *dtype, const char *folder);
+
+bool run_export(Run *run); // the model of the run as OUT/model; says so
+
+// After run_save has failed, which this passes on: a last checkpoint that cannot be written must not cost what was learned, and the model
+// is smaller, so after the last step it is written to OUT/model. Fails in any case.
+bool run_keep_model(Run *run);
 
 #ifdef __cplusplus
 }
