@@ -290,7 +290,8 @@ static int by_value(const Choices *c, const Pieces *p, Text text)
 static int letter_with(const Choices *c, const Label *label, const Pieces *rest, Text text, Mark mark)
 {
     int place = label->place;
-    bool other = is_text_of_another(c, place, rest), dash = !other && sign_at(rest, 0) == '-';
+    bool other = is_text_of_another(c, place, rest), loose = rest->count > 1 && rest->list[1].joint != JOINT_NONE;
+    bool dash = sign_at(rest, 0) == '-' && (loose || !other); // H - 370 is option H, 370; H -370 may be another one's
     Pieces undashed = view(rest, dash && !is_text_of(c, place, rest)), named = view(&undashed, behind_names(&undashed));
     if (is_text_of(c, place, &named))
         return place;

@@ -285,10 +285,10 @@ static const char HOW[] =
 
 static const char *sandbox_hint(const Grader *g)
 {
-    return g->sandboxed
-               ? " (it runs in bubblewrap: read-only, /tmp and /run empty but for the working folder, no network, not as root, "
-                 "without keys and tokens in its environment; --grader-sandbox none runs it outside)"
-               : "";
+    return g->sandboxed ? " (it runs in bubblewrap: read-only, /tmp, /var/tmp and /run empty but for the working folder, no "
+                          "network, not as root, "
+                          "without keys and tokens in its environment; --grader-sandbox none runs it outside)"
+                        : "";
 }
 
 // A program that never gives a score is mistaken, or one that has ceased to: better an end than a run that learns nothing.

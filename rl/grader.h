@@ -17,7 +17,7 @@
 // A score is a number from -1e6 to 1e6; true is 1 and false is 0. Scores and nulls are kept in the journal; what failed is noted there, and
 // asked again by a run that goes on. A program that never gives a number, or none any more, ends the run. What shows that it is alive or
 // dead is what it says now: neither what the journal knows, nor what fails again that had failed before this process began.
-// Where bubblewrap is there, programs run with the file system read-only, /tmp and /run empty but for the working folder, without a
+// Where bubblewrap is there, programs run with the file system read-only, /tmp, /var/tmp and /run empty but for the working folder, without a
 // network, without root's or anybody's capabilities, without the environment's variables that end in KEY, TOKEN, SECRET, PASSWORD or
 // CREDENTIALS, and see no other process. What they may read, they can read; a socket or a pipe of the file system that lies elsewhere and
 // that the user may write to, they can write to; they may use as much memory as the user. With the trainer or the pool they end.

@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
 
-static const char *const HIDDEN[] = {"/tmp", "/run"}; // other people's files, and the sockets of what serves this machine
+// Other people's files, pipes and sockets, and those of what serves this machine. (/var/run and such are links to these.)
+static const char *const HIDDEN[] = {"/tmp", "/run", "/var/tmp"};
 
 static bool is_within(const char *path, const char *folder)
 {
@@ -28,6 +30,9 @@ size_t grader_sandbox_words(const char *words[GRADER_SANDBOX_WORDS], const char 
     size_t count = sizeof BWRAP / sizeof *BWRAP;
     memcpy(words, BWRAP, sizeof BWRAP);
     for (size_t i = 0; i < sizeof HIDDEN / sizeof *HIDDEN; i++) {
+        struct stat facts;
+        if (lstat(HIDDEN[i], &facts) != 0 || !S_ISDIR(facts.st_mode))
+            continue;
         words[count++] = "--tmpfs";
         words[count++] = HIDDEN[i];
         if (is_within(folder, HIDDEN[i])) {

@@ -180,6 +180,8 @@ static void what_follows_a_letter_is_its_text_or_explains_it(void **state)
     expect(VERDICT_EQUAL, ROW, "H", "\\boxed{(H) -5}"); // a minus is no dash
     expect(VERDICT_EQUAL, ROW, "I", "The answer is I \xe2\x80\x94 5");
     expect(VERDICT_UNKNOWN, ROW, "I", "The answer is I: -5");
+    expect(VERDICT_EQUAL, ROW, "I", "The answer is I - 5"); // a dash, though H is -5
+    expect(VERDICT_UNKNOWN, ROW, "I", "The answer is I -5");
 }
 
 static void an_option_is_named_by_its_text(void **state)

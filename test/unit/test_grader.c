@@ -523,7 +523,7 @@ static void in_the_sandbox_is_the_working_folder(void **state)
     for (int i = 0; i < ASKED; i++)
         assert_true(r.scores[i] == 0.75); // read, and not written to
     Run lost = {.command = "exec /tmp/no/such/grader", .journal = "lost", .sandbox = "bwrap"};
-    assert_refused(grade(&lost), "it runs in bubblewrap: read-only, /tmp and /run empty but for the working folder");
+    assert_refused(grade(&lost), "it runs in bubblewrap: read-only, /tmp, /var/tmp and /run empty but for the working folder");
     free(here);
     free(words);
 }
@@ -549,8 +549,11 @@ static void from_the_sandbox_there_is_no_way_out(void **state)
         "grep -v 0000000000000000 /proc/self/status | grep CapEff",
         "[ -n \"$A_KEY$a_token\" ]",
         "ls /run/*",
+        "ls /var/tmp/*",
         "[ $(ls -d /proc/[0-9]* | wc -l) -gt 9 ]",
     };
+    char other[] = "/var/tmp/test_grader-XXXXXX"; // somebody's, which may be a socket
+    int there = mkstemp(other);
     assert_int_equal(setenv("A_KEY", "1", 1) | setenv("a_token", "1", 1) | setenv("TOKENS", "1", 1), 0);
     for (size_t i = 0; i < sizeof WAYS / sizeof *WAYS; i++) {
         char journal[32];
@@ -561,6 +564,8 @@ static void from_the_sandbox_there_is_no_way_out(void **state)
         if (r.scores[0] != 0.25)
             fail_msg("%s: %g", WAYS[i], r.scores[0]);
     }
+    if (there >= 0)
+        assert_int_equal(close(there) | unlink(other), 0);
 }
 
 static void starting_has_seconds_of_its_own(void **state)
