@@ -18,7 +18,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct Rl {
     TrainRlOptions o;
@@ -43,7 +42,7 @@ typedef struct Rl {
     double kl_coefficient; // of now
     Schedule schedule;
     Run run;
-    double learn_begin;             // of this step's updates, by seconds()
+    double learn_begin;             // of this step's updates, by clock_seconds()
     double learn_seconds;           // of the last step's
     int64_t updates, updates_all;   // of this step, made and to be made
     bool sampled;                   // this step was: what fails from here on is no judge's or grader's fault
@@ -52,13 +51,6 @@ typedef struct Rl {
     Bytes silence;                  // why a step had nothing to learn from, which ends the run
     char *rollouts, *evaluations;   // OUT/rollouts, OUT/evaluations
 } Rl;
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -112,7 +104,7 @@ static bool sample(Rl *s, Rollout *rollout, StepFacts *facts)
 // KL against the reference model, and in a reward that has it as a part.
 static bool refer(Rl *s, Rollout *rollout, StepFacts *facts)
 {
-    double start = seconds();
+    double start = clock_seconds();
     facts->kl_coefficient = s->kl_coefficient;
     if (s->o.kl_coef == 0 || rollout->count == 0)
         return true;
@@ -125,13 +117,13 @@ static bool refer(Rl *s, Rollout *rollout, StepFacts *facts)
     }
     if (s->o.kl_target > 0)
         s->kl_coefficient = kl_coefficient_next(s->kl_coefficient, kl, s->o.kl_target, (double)n, s->o.kl_horizon);
-    facts->reference = seconds() - start;
+    facts->reference = clock_seconds() - start;
     return true;
 }
 
 static bool compare(const Rl *s, Rollout *rollout, StepFacts *facts)
 {
-    double start = seconds();
+    double start = clock_seconds();
     int64_t n = rollout->count * rollout->samples;
     AdvantageRule rule = {
         .kind = (AdvantageKind)option_place("grpo|dr-grpo|rloo|reinforce++|reinforce++-baseline", s->o.advantage),
@@ -156,7 +148,7 @@ static bool compare(const Rl *s, Rollout *rollout, StepFacts *facts)
     free(rewards);
     free(result);
     free(tokens);
-    facts->advantage = seconds() - start;
+    facts->advantage = clock_seconds() - start;
     return ok;
 }
 
@@ -195,7 +187,7 @@ static bool go_on(void *context, int64_t done, int64_t all)
     Rl *s = (Rl *)context;
     double share = ((double)s->updates + (double)done / (double)all) / (double)s->updates_all;
     log_live(&s->run.log, s->run.step + 1, "updating %.0f%%", 100 * share);
-    double left = share > 0 ? (seconds() - s->learn_begin) / share * (1 - share) : s->learn_seconds;
+    double left = share > 0 ? (clock_seconds() - s->learn_begin) / share * (1 - share) : s->learn_seconds;
     return run_has_time(&s->run, left) || signal_checked("");
 }
 
@@ -244,12 +236,12 @@ static bool update(Rl *s, Rollout *rollout, int64_t first, int64_t count, bool o
 
 static bool learn(Rl *s, Rollout *rollout, StepFacts *facts)
 {
-    double start = s->learn_begin = seconds();
+    double start = s->learn_begin = clock_seconds();
     s->updates_all = s->o.update_epochs * ((rollout->count + s->o.prompts_per_update - 1) / s->o.prompts_per_update);
     for (int64_t epoch = 0; epoch < s->o.update_epochs; epoch++)
         for (int64_t first = 0; first < rollout->count; first += s->o.prompts_per_update)
             TRY(update(s, rollout, first, smaller(s->o.prompts_per_update, rollout->count - first), first + epoch == 0, facts));
-    facts->update = s->learn_seconds = seconds() - start;
+    facts->update = s->learn_seconds = clock_seconds() - start;
     return true;
 }
 
@@ -343,11 +335,11 @@ static bool step(Rl *s)
     facts.save = s->run.saved > 0 ? s->run.save_seconds : 0;
     int64_t step = s->run.step;
     Before before = before_step(s);
-    double start = seconds();
+    double start = clock_seconds();
     s->sampled = signal_checked("") && sample(s, &rollout, &facts);
     bool ok = s->sampled && learn_from(s, &rollout, &facts);
     rollout_free(&rollout);
-    s->run.step_seconds = seconds() - start;
+    s->run.step_seconds = clock_seconds() - start;
     if (!ok && s->run.step == step && s->updates == 0)
         undo_step(s, &before);
     return ok;
@@ -361,7 +353,7 @@ static bool evaluate_if_due(Rl *s)
     if (s->held_out.count == 0 || !run_evaluation_due(&s->run, s->o.eval_every))
         return true;
     RolloutRules rules = rollout_rules(s);
-    double start = seconds();
+    double start = clock_seconds();
     rules.show.step = s->run.step;
     rules.show.doing = "evaluating";
     rules.samples = s->o.eval_samples;
@@ -381,7 +373,7 @@ static bool evaluate_if_due(Rl *s)
     ok = validate(&v, &rollout, &s->held_out) && rollout_write(&rollout, s->policy.tokenizer, s->evaluations, s->run.step);
     if (ok) {
         Metrics m;
-        metrics_of_validation(&m, &v, &rollout, &s->held_out, seconds() - start);
+        metrics_of_validation(&m, &v, &rollout, &s->held_out, clock_seconds() - start);
         s->run.evaluated = s->run.step;
         ok = log_event(&s->run.log, "eval", s->run.step, m.fields, m.count);
     }

@@ -16,7 +16,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct Sft {
     TrainSftOptions o;
@@ -43,25 +42,18 @@ typedef struct Sft {
 
 static const size_t CACHE_MEMORY = (size_t)256 << 20; // for sorting JSONL
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 // After a signal a step is finished if it can be in time, and else given up: it has changed nothing before its end.
 static bool go_on(Sft *s, double start, int64_t done, int64_t all)
 {
     log_live(&s->run.log, s->run.step + 1, "micro-batch %" PRId64 "/%" PRId64, done + 1, all);
-    double each = done > 0 ? (seconds() - start) / (double)done : 0;
+    double each = done > 0 ? (clock_seconds() - start) / (double)done : 0;
     return (done > 0 && run_has_time(&s->run, each * (double)(all - done))) || signal_checked("");
 }
 
 // One update: every micro-batch forward and back, then the clipped gradient through AdamW. Nothing that is not finite gets there.
 static bool train_step(Sft *s)
 {
-    double start = seconds(), norm, rate = learning_rate(&s->schedule, s->run.step);
+    double start = clock_seconds(), norm, rate = learning_rate(&s->schedule, s->run.step);
     const StepBatches *step;
     LossSum loss = {.finite = true};
     LevelLosses levels = {0};
@@ -83,7 +75,8 @@ static bool train_step(Sft *s)
     bool clip = s->o.grad_clip > 0 && norm > s->o.grad_clip;
     TRY(optimizer_step(&s->optimizer, &s->model, rate, clip ? s->o.grad_clip / norm : 1));
     s->run.step++;
-    StepReport report = {loss_mean(&loss), norm, rate, step->plan.trained_tokens, step->plan.tokens, seconds() - start, &levels};
+    StepReport report = {loss_mean(&loss),        norm,   rate, step->plan.trained_tokens, step->plan.tokens,
+                         clock_seconds() - start, &levels};
     return run_report(&s->run, &report);
 }
 

@@ -141,6 +141,10 @@ char *path_join(const char *folder, const char *name); // allocated; NULL after 
 uint64_t hash_bytes(const void *data, size_t size); // XXH3, 64 bits
 void hash_bytes_128(const void *data, size_t size, uint64_t hash[2]);
 
+// ---- time (clock.c)
+
+double clock_seconds(void); // of the clock that never goes back
+
 // ---- random numbers: base/philox.h, Philox4x32-10, a function of names and not of time
 
 #ifdef __cplusplus

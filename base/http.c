@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 enum { POLL_MILLISECONDS = 200, CONNECT_MILLISECONDS = 30000, SPARE_FILES = 32 };
 
@@ -26,13 +25,6 @@ struct HttpPool {
     Post *posts; // (count)
     size_t count, active;
 };
-
-double http_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 // ---- addresses
 
@@ -256,14 +248,14 @@ static bool move(HttpPool *pool)
 
 bool http_next(HttpPool *pool, HttpResponse *response, double seconds)
 {
-    double end = http_clock() + seconds;
+    double end = clock_seconds() + seconds;
     *response = (HttpResponse){0};
     for (;;) {
         TRY(move(pool));
         if (take_finished(pool, response))
             return true;
         TRY(signal_checked(" while waiting for a server"));
-        double left = end - http_clock();
+        double left = end - clock_seconds();
         if (!(left > 0))
             return true;
         int most = left * 1000 < POLL_MILLISECONDS ? (int)(left * 1000) + 1 : POLL_MILLISECONDS;

@@ -56,8 +56,6 @@ bool http_post(HttpPool *pool, const HttpRequest *request);
 bool http_next(HttpPool *pool, HttpResponse *response, double seconds);
 void http_close(HttpPool *pool); // what is on its way is given up
 
-double http_clock(void); // seconds, of the clock that never goes back
-
 #ifdef __cplusplus
 }
 #endif

@@ -8,15 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
-
-double log_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 bool log_is_wall_clock(const char *name)
 {
@@ -30,7 +22,7 @@ bool log_is_wall_clock(const char *name)
 bool log_open(RunLog *log, const char *path, FILE *terminal, int64_t total_steps, int64_t every)
 {
     *log = (RunLog){.descriptor = -1, .terminal = terminal, .total_steps = total_steps, .every = every, .first_step = -1};
-    log->opened = log_seconds();
+    log->opened = clock_seconds();
     log_terminal_open(log);
     if (path == NULL)
         return true;
@@ -97,7 +89,7 @@ static bool add_fields(RunLog *log, const LogField *fields, size_t count)
     for (size_t i = 0; i < count; i++)
         if (!log_is_wall_clock(fields[i].name))
             TRY(add_number(&log->line, fields[i].name, fields[i].value));
-    TRY(add_number(&log->line, "seconds", floor((log_seconds() - log->opened) * 1e3) / 1e3));
+    TRY(add_number(&log->line, "seconds", floor((clock_seconds() - log->opened) * 1e3) / 1e3));
     for (size_t i = 0; i < count; i++)
         if (log_is_wall_clock(fields[i].name))
             TRY(add_number(&log->line, fields[i].name, fields[i].value));
@@ -107,7 +99,7 @@ static bool add_fields(RunLog *log, const LogField *fields, size_t count)
 
 bool log_step(RunLog *log, int64_t step, const LogField *fields, size_t count)
 {
-    double now = log_seconds();
+    double now = clock_seconds();
     if (log->first_step < 0) {
         log->first_step = step;
         log->first_time = now;

@@ -63,7 +63,6 @@ bool log_cut(const char *path, int64_t step, LogFacts *facts);
 // Fields that come from the clock or the machine, and may differ between two runs of the same bits.
 bool log_is_wall_clock(const char *name);
 
-double log_seconds(void);   // of a clock that never goes back
 uint64_t memory_peak(void); // bytes of this process at most so far
 
 #ifdef __cplusplus

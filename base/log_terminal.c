@@ -157,7 +157,7 @@ void log_terminal_step(RunLog *log, int64_t step, const LogField *fields, size_t
 void log_live(RunLog *log, int64_t step, const char *format, ...)
 {
     static const double AGAIN = 0.2; // seconds
-    double now = log_seconds();
+    double now = clock_seconds();
     if (log->terminal == NULL || !log->updating || now < log->live + AGAIN)
         return;
     log->live = now;

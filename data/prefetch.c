@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct Slot { // one step, with memory of its own
     StepBatches step;
@@ -145,16 +144,9 @@ void prefetch_close(Prefetch *p)
     free(p);
 }
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 bool prefetch_next(Prefetch *p, const StepBatches **step)
 {
-    double start = seconds();
+    double start = clock_seconds();
     if (p->taken == p->count)
         return fail("step %" PRId64 " was not asked of the loader's thread", p->first + p->taken);
     pthread_mutex_lock(&p->mutex);
@@ -164,7 +156,7 @@ bool prefetch_next(Prefetch *p, const StepBatches **step)
         pthread_cond_wait(&p->changed, &p->mutex);
     bool there = p->filled > p->taken;
     pthread_mutex_unlock(&p->mutex);
-    p->waited += seconds() - start;
+    p->waited += clock_seconds() - start;
     const Slot *slot = &p->slots[p->taken % SLOTS];
     if (!there || slot->failed)
         return fail("%s", there && slot->error != NULL ? slot->error : "the loader's thread has stopped");

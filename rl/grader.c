@@ -395,18 +395,28 @@ static bool end_round(Grader *g)
     return !lost || hope(g, g->last_why);
 }
 
-bool grader_work(Grader *g, bool wait)
+bool grader_work(Grader *g, double seconds)
 {
-    do {
+    double until = clock_seconds() + seconds;
+    while (g->pending != NULL) {
+        double left = fmin(until - clock_seconds(), 0.2);
         struct pollfd fd = {g->socket, (short)(POLLIN | (g->out.size > 0 ? POLLOUT : 0)), 0};
-        if (g->pending == NULL)
-            break;
-        poll(&fd, 1, wait ? 200 : 0);
+        poll(&fd, 1, left > 0 ? (int)(left * 1e3) + 1 : 0);
         grader_flush(g->socket, &g->out); // what is wrong with the other end shows when it is read from
         TRY(take_frames(g));
-        TRY(!wait || g->pending == NULL || signal_checked(" while graders were at work"));
-    } while (wait && g->pending != NULL);
-    return !wait || end_round(g);
+        if (left <= 0)
+            break;
+        TRY(g->pending == NULL || signal_checked(" while graders were at work"));
+    }
+    return seconds == 0 || g->pending != NULL || end_round(g);
+}
+
+int64_t grader_pending(const Grader *g)
+{
+    int64_t count = 0;
+    for (const Graded *q = g->pending; q != NULL; q = q->next)
+        count++;
+    return count;
 }
 
 bool grader_next(Grader *g, uint64_t *tag, double *score, const char **why)
@@ -433,7 +443,7 @@ bool grader_greet(Grader *g, Text question)
         return false;
     }
     append(&g->pending, q);
-    TRY(send_question(g, q, question) && grader_work(g, true));
+    TRY(send_question(g, q, question) && grader_work(g, INFINITY));
     bool ok = q->understood ||
               fail("--grader %s: its first question has no answer; %s; %s%s", g->options.command, q->why, HOW, sandbox_hint(g));
     free_all(g->answered);

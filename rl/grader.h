@@ -54,7 +54,11 @@ bool grader_greet(Grader *grader, Text question);
 bool grader_ask(Grader *grader, uint64_t tag, Text question);
 
 // Until all are answered, or what can be had now. Fails on a signal, and when there is no hope: nothing is a score.
-bool grader_work(Grader *grader, bool wait); // wait: this is the end of a round; two without a number are many
+
+// As long as there are questions and no longer than this; 0: what can be done without waiting, else having answered all is the end of a
+// round: two without a number are many.
+bool grader_work(Grader *grader, double seconds);
+int64_t grader_pending(const Grader *grader);
 bool grader_next(Grader *grader, uint64_t *tag, double *score, const char **why); // NaN: none, and why
 
 uint64_t grader_zeros(const Grader *grader); // bytes that a power cut had left at its journal's end, and that were cut off

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 typedef struct Child {
@@ -42,13 +41,6 @@ static bool next_frame(const Bytes *in, GraderFrame *f)
         return false;
     memcpy(f, in->data, sizeof *f);
     return in->size >= sizeof *f + f->size;
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 // ---- bytes
@@ -134,8 +126,12 @@ static bool start_child(Pool *p, Child *c)
     int pipes[3][2]; // of its input, output and errors
     if (!make_pipes(pipes))
         return false;
-    *c = (Child){
-        .pid = fork(), .to = pipes[0][1], .from = pipes[1][0], .errors = pipes[2][0], .started = now(), .last_ended = true};
+    *c = (Child){.pid = fork(),
+                 .to = pipes[0][1],
+                 .from = pipes[1][0],
+                 .errors = pipes[2][0],
+                 .started = clock_seconds(),
+                 .last_ended = true};
     if (c->pid == 0)
         run_child(p, pipes[0][0], pipes[1][1], pipes[2][1]);
     close(pipes[0][0]), close(pipes[1][1]), close(pipes[2][1]);
@@ -265,7 +261,7 @@ static void take_line(Pool *p, Child *c)
 static double deadline_of(const Pool *p, const Child *c)
 {
     double ready = c->warm ? 0 : c->started + p->options->start_seconds;
-    return (ready > now() ? ready : now()) + p->options->seconds;
+    return (ready > clock_seconds() ? ready : clock_seconds()) + p->options->seconds;
 }
 
 static void hand_out(Pool *p)
@@ -296,7 +292,7 @@ static int until_deadline(const Pool *p)
     GraderFrame f;
     for (int64_t i = 0; i < p->options->processes; i++)
         if (p->children[i].busy)
-            least = p->children[i].deadline - now() < least ? p->children[i].deadline - now() : least;
+            least = p->children[i].deadline - clock_seconds() < least ? p->children[i].deadline - clock_seconds() : least;
         else if (next_frame(&p->in, &f))
             return 0; // there is something to do
     return least > 0 ? (int)(least * 1000) + 1 : 0;
@@ -348,7 +344,7 @@ static void serve_children(Pool *p)
             take_line(p, c);
         if (c->pid != 0 && !grader_flush(c->to, &c->out)) // also of one that has answered before it read all of its question
             lose_ended(p, c);
-        if (c->pid != 0 && c->busy && c->deadline < now())
+        if (c->pid != 0 && c->busy && c->deadline < clock_seconds())
             lose_child(p, c, "it did not answer in time");
     }
 }

@@ -343,9 +343,10 @@ static bool take_results(Judge *j)
     return true;
 }
 
-static bool work_folder(Judge *j, bool wait)
+static bool work_folder(Judge *j, double seconds)
 {
-    while (wait && !engine_empty(j->sampler.engine)) // beside the policy it would only share the device
+    double until = clock_seconds() + seconds;
+    while (!engine_empty(j->sampler.engine) && clock_seconds() < until)
         TRY(engine_step(j->sampler.engine) && take_results(j));
     return true;
 }
@@ -393,11 +394,12 @@ bool judge_greet(Judge *j, void (*waiting)(const char *url, const char *trouble)
     return !a.failed || not_there(j, &a);
 }
 
-static bool work_endpoint(Judge *j, bool wait)
+static bool work_endpoint(Judge *j, double seconds)
 {
-    for (bool there = true; endpoint_pending(j->endpoint) > 0 && (there || wait);) {
+    double until = clock_seconds() + seconds, left = seconds;
+    for (bool there = true; endpoint_pending(j->endpoint) > 0 && (there || left > 0); left = until - clock_seconds()) {
         EndpointAnswer a;
-        TRY(endpoint_try(j->endpoint, &a, wait ? 60 : 0, &there));
+        TRY(endpoint_try(j->endpoint, &a, left < 0 ? 0 : left > 60 ? 60 : left, &there));
         if (!there)
             continue;
         Question *q = (Question *)(uintptr_t)a.tag;
@@ -412,10 +414,18 @@ static bool work_endpoint(Judge *j, bool wait)
     return true;
 }
 
-bool judge_work(Judge *j, bool wait)
+bool judge_work(Judge *j, double seconds)
 {
-    TRY(j->remote ? work_endpoint(j, wait) : work_folder(j, wait));
-    return !wait || end_round(j);
+    TRY(j->remote ? work_endpoint(j, seconds) : work_folder(j, seconds));
+    return seconds == 0 || j->pending != NULL || end_round(j);
+}
+
+int64_t judge_pending(const Judge *j)
+{
+    int64_t count = 0;
+    for (const Question *q = j->pending; q != NULL; q = q->next)
+        count++;
+    return count;
 }
 
 bool judge_next(Judge *j, uint64_t *tag, double *score, const char **why)

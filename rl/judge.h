@@ -11,8 +11,8 @@
 // though, is in the journal with its finish_reason, and is not asked again.
 //
 //     judge_ask(judge, tag, problem, reference, answer);      // while responses are sampled
-//     judge_work(judge, false);                               // a little of what can be done beside it
-//     judge_work(judge, true);                                // and all of it
+//     judge_work(judge, 0);                                   // a little of what can be done beside it
+//     judge_work(judge, INFINITY);                            // and all of it
 //     while (judge_next(judge, &tag, &score)) ...
 #ifndef RL_JUDGE_H
 #define RL_JUDGE_H
@@ -52,10 +52,11 @@ bool judge_greet(Judge *judge, void (*waiting)(const char *url, const char *trou
 // Texts are copied. Answers that are the same are asked once.
 bool judge_ask(Judge *judge, uint64_t tag, Text problem, Text reference, Text answer);
 
-// Until every question is answered, or only what can be done without waiting. A server that is down is no failure: its questions end
+// Until every question is answered, which ends a round, or as long as this; 0: what can be done without waiting. A server that is down is no failure: its questions end
 // without a verdict when patience does. Fails on a signal, when the journal cannot be written, when the server does not know us (401, 403),
 // and when there is no hope, since nothing is a verdict: no question that follows would fare better.
-bool judge_work(Judge *judge, bool wait);
+bool judge_work(Judge *judge, double seconds);
+int64_t judge_pending(const Judge *judge); // questions that were asked and are not answered
 
 // Of a question that was answered, in any order: 1 equivalent, 0 not, NaN no verdict (and *why, until the next call; or NULL).
 bool judge_next(Judge *judge, uint64_t *tag, double *score, const char **why);

@@ -6,16 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { REASON_BYTES = 300 };
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 // ---- in
 
@@ -189,12 +181,12 @@ static char *copied_reason(const char *why) // one that fits into a line, and is
 }
 
 // Lets judges and graders do what they can, and takes what they have said; the parts that they leave NaN could not be had.
-static bool hear_others(Rollout *o, const RolloutRules *rules, bool wait)
+static bool hear_others(Rollout *o, const RolloutRules *rules, double seconds)
 {
     uint64_t tag;
     double score;
     const char *why;
-    TRY(rules->judge == NULL || judge_work(rules->judge, wait));
+    TRY(rules->judge == NULL || judge_work(rules->judge, seconds));
     while (rules->judge != NULL && judge_next(rules->judge, &tag, &score, &why)) {
         Response *r = response_of(o, tag);
         r->parts[REWARD_ACCURACY] = score;
@@ -202,7 +194,7 @@ static bool hear_others(Rollout *o, const RolloutRules *rules, bool wait)
         TRY(why == NULL || (r->judge_why = copied_reason(why)) != NULL);
         TRY(keep_reason(o, "judge", why));
     }
-    TRY(rules->grader == NULL || grader_work(rules->grader, wait));
+    TRY(rules->grader == NULL || grader_work(rules->grader, seconds));
     while (rules->grader != NULL && grader_next(rules->grader, &tag, &score, &why)) {
         response_of(o, tag)->parts[REWARD_GRADER] = score;
         TRY(keep_reason(o, "grader", why));
@@ -227,7 +219,7 @@ static bool add_up(Rollout *o, const RolloutRules *rules)
 static bool take(Rollout *o, Engine *engine, const RolloutRules *rules)
 {
     GenerationResult result;
-    double start = seconds();
+    double start = clock_seconds();
     while (engine_next(engine, &result)) {
         Group *g = &o->groups[result.tag];
         Response *r = &g->responses[result.sample];
@@ -235,40 +227,60 @@ static bool take(Rollout *o, Engine *engine, const RolloutRules *rules)
         o->tokens += r->count;
         o->finished++;
     }
-    bool ok = hear_others(o, rules, false);
-    o->reward_seconds += seconds() - start;
+    bool ok = hear_others(o, rules, 0);
+    o->reward_seconds += clock_seconds() - start;
     return ok;
 }
 
-static void show(const Rollout *o, const RolloutShow *where, double start)
+static int64_t verdicts_open(const RolloutRules *rules)
 {
-    int64_t all = o->count * o->samples;
-    double passed = seconds() - start;
-    if (where->log != NULL)
-        log_live(where->log, where->step, "%s %" PRId64 "/%" PRId64 " | %.0f tok/s%s", where->doing, o->finished, all,
-                 passed > 0 ? (double)o->tokens / passed : 0, o->finished == all ? " | waiting for judges and graders" : "");
+    return (rules->judge == NULL ? 0 : judge_pending(rules->judge)) + (rules->grader == NULL ? 0 : grader_pending(rules->grader));
+}
+
+static void show(const Rollout *o, const RolloutRules *rules, double start)
+{
+    const RolloutShow *where = &rules->show;
+    if (where->log == NULL)
+        return;
+    char verdicts[64] = "";
+    int64_t all = o->count * o->samples, open = verdicts_open(rules);
+    double passed = clock_seconds() - start;
+    if (open > 0)
+        snprintf(verdicts, sizeof verdicts, " | %" PRId64 " verdicts to come", open);
+    log_live(where->log, where->step, "%s %" PRId64 "/%" PRId64 " | %.0f tok/s%s", where->doing, o->finished, all,
+             passed > 0 ? (double)o->tokens / passed : 0, verdicts);
+}
+
+// In short waits: what is still to come is shown meanwhile. The last ends the round of judges and graders.
+static bool hear_all(Rollout *o, const RolloutRules *rules, double begin)
+{
+    do {
+        TRY(hear_others(o, rules, 0.25));
+        show(o, rules, begin);
+    } while (verdicts_open(rules) > 0);
+    return true;
 }
 
 static bool run_all(Rollout *o, Engine *engine, int64_t step, const RolloutRules *rules)
 {
     int64_t asked = 0;
-    double begin = seconds();
+    double begin = clock_seconds();
     while (asked < o->count || !engine_empty(engine)) {
         for (; asked < o->count && engine_has_room(engine); asked++)
             TRY(ask(engine, &o->groups[asked], (uint64_t)asked, step, rules));
         TRY(signal_checked("") && engine_step(engine) && take(o, engine, rules)); // it can be made again, to the bit
-        show(o, &rules->show, begin);
+        show(o, rules, begin);
     }
-    double start = seconds();
-    TRY(hear_others(o, rules, true) && add_up(o, rules));
-    o->reward_seconds += seconds() - start;
+    double start = clock_seconds();
+    TRY(hear_all(o, rules, begin) && add_up(o, rules));
+    o->reward_seconds += clock_seconds() - start;
     return true;
 }
 
 bool rollout_run(Rollout *o, Engine *engine, const Documents *documents, const int64_t *numbers, int64_t count, int64_t step,
                  const RolloutRules *rules)
 {
-    double start = seconds();
+    double start = clock_seconds();
     *o = (Rollout){.count = count, .samples = rules->samples};
     o->groups = allocate((size_t)count, sizeof *o->groups);
     bool ok = o->groups != NULL;
@@ -281,7 +293,7 @@ bool rollout_run(Rollout *o, Engine *engine, const Documents *documents, const i
         ok = g->responses != NULL;
     }
     ok = ok && run_all(o, engine, step, rules);
-    o->generate_seconds = seconds() - start - o->reward_seconds;
+    o->generate_seconds = clock_seconds() - start - o->reward_seconds;
     if (!ok)
         rollout_free(o);
     return ok;

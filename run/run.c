@@ -105,7 +105,7 @@ bool run_checkpoint_bytes(uint64_t *bytes, const Run *run)
 
 bool run_save(Run *run)
 {
-    double start = log_seconds();
+    double start = clock_seconds();
     State s = {0};
     Bytes folder = {0};
     json_t *state = state_scalars(run);
@@ -116,7 +116,7 @@ bool run_save(Run *run)
     bytes_free(&folder);
     if (ok) {
         run->saved = run->step;
-        run->saved_at = log_seconds();
+        run->saved_at = clock_seconds();
         run->save_seconds = run->saved_at - start;
     }
     return ok;
@@ -345,7 +345,7 @@ bool run_open(Run *run, const Options *options, const char *resume, bool *resume
     run->open = ok;
     if (ok) {
         run->evaluated = facts.evaluated;
-        run->saved_at = log_seconds();
+        run->saved_at = clock_seconds();
         run->save_seconds = (double)bytes / WRITTEN_A_SECOND;
         tell_of_start(run, *resumed ? path.data : NULL, facts.last, warnings.data);
     }

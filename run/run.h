@@ -46,7 +46,7 @@ typedef struct Run {
     double stop_within;        // seconds from a signal to the end of the program
     const char *export_dtype;  // "bf16" or "fp32"
     int64_t saved;             // the step of the newest checkpoint; 0: there is none
-    double saved_at;           // log_seconds() then, or when this process began
+    double saved_at;           // clock_seconds() then, or when this process began
     double save_seconds;       // what a save takes: as the last one did, before it an estimate
     double step_seconds;       // of the last step
     Recent recent;             // of this process's steps

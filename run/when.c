@@ -8,7 +8,7 @@ bool run_save_due(const Run *run)
     if (run->step == run->steps)
         return run->saved != run->step;
     bool by_steps = run->save_every > 0 && run->step % run->save_every == 0;
-    double since = log_seconds() - run->saved_at;
+    double since = clock_seconds() - run->saved_at;
     return by_steps || (run->save_minutes > 0 && since + run->step_seconds > 60 * run->save_minutes);
 }
 

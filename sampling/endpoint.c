@@ -14,7 +14,7 @@ typedef struct Question {
     uint64_t tag, key[2];
     Bytes body; // of the request
     int attempts;
-    double begun; // when patience with it began, by http_clock
+    double begun; // when patience with it began, by clock_seconds
     double due;   // of one that waits for another attempt
 } Question;
 
@@ -164,7 +164,7 @@ bool endpoint_ask_seeded(Endpoint *e, const Message *messages, size_t count, int
     Question *q = allocate(1, sizeof *q);
     TRY(q != NULL);
     q->tag = tag;
-    q->begun = http_clock();
+    q->begun = clock_seconds();
     if (!exchange_body(&q->body, &options, messages, count)) {
         forget(q);
         return false;
@@ -187,7 +187,7 @@ size_t endpoint_pending(const Endpoint *e) { return e->pending; }
 
 static double time_left(const Endpoint *e, const Question *q)
 {
-    return e->options.patience > 0 ? q->begun + e->options.patience - http_clock() : HUGE_VAL;
+    return e->options.patience > 0 ? q->begun + e->options.patience - clock_seconds() : HUGE_VAL;
 }
 
 static bool start(Endpoint *e, Question *q)
@@ -211,7 +211,7 @@ static bool start(Endpoint *e, Question *q)
 static bool start_all(Endpoint *e) // that there is room for; none after a signal
 {
     while (http_room(e->pool) > 0 && signal_received() == 0) {
-        bool due = e->waiting != NULL && e->waiting->due <= http_clock();
+        bool due = e->waiting != NULL && e->waiting->due <= clock_seconds();
         Question *q = pop(due ? &e->waiting : &e->queue.first);
         if (q == NULL)
             break;
@@ -240,7 +240,7 @@ static void wait_until(Endpoint *e, Question *q, double due)
 static double until_next_start(const Endpoint *e)
 {
     bool nothing = e->waiting == NULL || http_room(e->pool) == 0;
-    return nothing ? LONGEST_WAIT : e->waiting->due - http_clock();
+    return nothing ? LONGEST_WAIT : e->waiting->due - clock_seconds();
 }
 
 // ---- handing out
@@ -325,9 +325,9 @@ static bool settle(Endpoint *e, const HttpResponse *response, EndpointAnswer *ou
                           fmax(0, time_left(e, q)));
     *done = outcome != OUTCOME_AGAIN || q->attempts >= e->options.attempts || pause >= time_left(e, q);
     if (outcome == OUTCOME_ANSWER)
-        e->heard = http_clock();
+        e->heard = clock_seconds();
     if (!*done) {
-        wait_until(e, q, http_clock() + pause);
+        wait_until(e, q, clock_seconds() + pause);
         bytes_clear(&e->trouble);
         ok = ok && bytes_text(&e->trouble, why.data == NULL ? "" : why.data);
     } else if (outcome != OUTCOME_ANSWER)
@@ -342,7 +342,7 @@ static bool settle(Endpoint *e, const HttpResponse *response, EndpointAnswer *ou
 
 bool endpoint_try(Endpoint *e, EndpointAnswer *out, double seconds, bool *there)
 {
-    double until = http_clock() + seconds, next_start;
+    double until = clock_seconds() + seconds, next_start;
     answer_free(&e->answer);
     *out = (EndpointAnswer){0};
     *there = false;
@@ -358,11 +358,11 @@ bool endpoint_try(Endpoint *e, EndpointAnswer *out, double seconds, bool *there)
             return *there = true;
         }
         next_start = until_next_start(e);
-        double left = until - http_clock();
+        double left = until - clock_seconds();
         TRY(http_next(e->pool, &response, next_start < left ? next_start : left > 0 ? left : 0));
         if (response.finished)
             TRY(settle(e, &response, out, there));
-    } while (!*there && http_clock() < until);
+    } while (!*there && clock_seconds() < until);
     return true;
 }
 

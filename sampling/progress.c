@@ -7,13 +7,6 @@
 
 static const double EVERY_ON_A_TERMINAL = 0.5, EVERY_ELSEWHERE = 30; // seconds
 
-static double clock_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 Progress progress_begin(FILE *out, int64_t total, int64_t before)
 {
     const char *kind = getenv("TERM");

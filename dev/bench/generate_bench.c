@@ -13,7 +13,6 @@
 #include "model/folder.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { RUNS_MOST = 101, PASS_TOKENS = 8192 };
 
@@ -27,13 +26,6 @@ typedef struct Bench {
 typedef struct Times {
     double prefill, decode; // seconds
 } Times;
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int by_size(const void *a, const void *b)
 {
@@ -85,14 +77,14 @@ static bool run_once(Bench *b, uint64_t run, Times *times)
     Engine *e = engine_open(&b->m, b->m.config.vocabulary);
     TRY(e != NULL);
     bool ok = add_requests(e, b, run);
-    double start = seconds(), first = start;
+    double start = clock_seconds(), first = start;
     while (ok && engine_statistics(e).sampled_tokens < b->batch) {
         ok = step(e);
-        first = seconds();
+        first = clock_seconds();
     }
     while (ok && !engine_empty(e))
         ok = step(e);
-    *times = (Times){first - start, seconds() - first};
+    *times = (Times){first - start, clock_seconds() - first};
     engine_close(e);
     return ok;
 }
@@ -137,7 +129,7 @@ typedef struct Instant {
     EngineStatistics statistics;
 } Instant;
 
-static Instant now(const Engine *e) { return (Instant){seconds(), engine_statistics(e)}; }
+static Instant now(const Engine *e) { return (Instant){clock_seconds(), engine_statistics(e)}; }
 
 static int64_t workload_prompt(const Bench *b, int64_t n)
 {

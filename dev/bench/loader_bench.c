@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MADE_UP = 20000, MADE_UP_LONGEST = 4096, GLOBAL_BATCH = 128, SLOTS = 8 };
@@ -16,13 +15,6 @@ static const struct {
     const char *name;
     LoaderOrder order;
 } ORDERS[] = {{"random", ORDER_RANDOM}, {"sorted", ORDER_SORTED}, {"shuffled", ORDER_SHUFFLED}, {"mixed", ORDER_MIXED}};
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 // ---- a set of documents, made up
 
@@ -102,10 +94,10 @@ static bool take_all(Loader *loader, int64_t steps, int64_t *tokens, double *wai
 static bool time_plans(Loader *loader, int64_t steps, double *time)
 {
     StepPlan plan;
-    double begin = seconds();
+    double begin = clock_seconds();
     for (int64_t step = 0; step < steps; step++)
         TRY(loader_plan(loader, step, &plan));
-    *time = seconds() - begin;
+    *time = clock_seconds() - begin;
     return true;
 }
 
@@ -115,15 +107,15 @@ static bool time_loader(Loader *loader, const char *name)
     double time = 0, plans, waited;
     while (time < 0.5) { // the first round also warms the cache
         tokens = 0;
-        double begin = seconds();
+        double begin = clock_seconds();
         TRY(plan_and_fill(loader, steps, &tokens));
-        time = seconds() - begin;
+        time = clock_seconds() - begin;
         steps += time < 0.5 ? steps : 0;
     }
     TRY(time_plans(loader, steps, &plans));
-    double begin = seconds();
+    double begin = clock_seconds();
     TRY(take_all(loader, steps, &taken, &waited));
-    double ahead = seconds() - begin;
+    double ahead = clock_seconds() - begin;
     printf("%-9s %6.0f million tokens/s; a plan takes %.0f us; through the thread %6.0f million tokens/s\n", name,
            (double)tokens / time * 1e-6, plans / (double)steps * 1e6, (double)taken / ahead * 1e-6);
     return true;
@@ -191,10 +183,10 @@ static bool bench(const char *const *folders, size_t count)
 {
     Documents documents;
     DocumentOptions options = {.kind = SHARD_SFT, .seq_len = 1 << 20, .vocabulary = INT32_MAX, .template_ = TEMPLATE_UNKNOWN};
-    double begin = seconds();
+    double begin = clock_seconds();
     TRY(documents_open(&documents, &options, folders, count));
     printf("%" PRId64 " documents of %" PRId64 " tokens, opened and checked in %.3f s\n", documents.count, documents.tokens,
-           seconds() - begin);
+           clock_seconds() - begin);
     bool ok = true;
     for (size_t order = 0; ok && order < sizeof ORDERS / sizeof ORDERS[0]; order++)
         ok = with_loader(&documents, order, 16384, time_loader);

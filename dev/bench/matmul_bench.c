@@ -6,6 +6,7 @@
 //       dev/bench/matmul_bench.c -o matmul_bench -ldl -lm && ./matmul_bench [--rounds N] [--json FILE]
 #include <dlfcn.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "kernels/cpu/matmul.c"

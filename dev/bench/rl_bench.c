@@ -11,7 +11,6 @@
 #include "sampling/sampler.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { GENERATE, REWARD, ADVANTAGE, UPDATE, OPTIMIZER, PHASES };
 static const char *const PHASE_NAMES[] = {"generate", "reward", "advantage", "forward and backward", "optimizer"};
@@ -27,13 +26,6 @@ typedef struct Bench {
     int64_t updates;
     UpdateReport report;
 } Bench;
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static uint64_t draw(int64_t step, int64_t request, int64_t place, uint64_t below)
 {
@@ -192,12 +184,12 @@ static bool gradients(Bench *b, int64_t first, int64_t count)
 static bool update(Bench *b)
 {
     for (int64_t first = 0; first < b->prompts; first += b->per_update) {
-        double start = seconds();
+        double start = clock_seconds();
         TRY(gradients(b, first, first + b->per_update < b->prompts ? b->per_update : b->prompts - first));
-        double middle = seconds();
+        double middle = clock_seconds();
         b->seconds[UPDATE] += middle - start;
         TRY(optimizer_step(&b->optimizer, &b->policy.model, 1e-6, 1));
-        b->seconds[OPTIMIZER] += seconds() - middle;
+        b->seconds[OPTIMIZER] += clock_seconds() - middle;
         b->updates++;
     }
     return true;
@@ -211,15 +203,15 @@ static bool step(Bench *b, int64_t number)
     b->updates = 0;
     b->report = (UpdateReport){0};
     TRY(make_prompts(b, number));
-    double start = seconds();
+    double start = clock_seconds();
     TRY(generate(b, number));
-    b->seconds[GENERATE] = seconds() - start;
-    start = seconds();
+    b->seconds[GENERATE] = clock_seconds() - start;
+    start = clock_seconds();
     TRY(reward(b, number));
-    b->seconds[REWARD] = seconds() - start;
-    start = seconds();
+    b->seconds[REWARD] = clock_seconds() - start;
+    start = clock_seconds();
     TRY(compare(b));
-    b->seconds[ADVANTAGE] = seconds() - start;
+    b->seconds[ADVANTAGE] = clock_seconds() - start;
     return update(b);
 }
 

@@ -5,7 +5,6 @@
 #include "data/tokenizer.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { PASSES = 7 };
 
@@ -46,23 +45,16 @@ static bool read_texts(Texts *texts, const char *path)
     return ok;
 }
 
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static bool encode_texts(const Tokenizer *tokenizer, const Texts *texts, TokenList *out, double *time)
 {
     out->count = 0;
-    double begin = seconds();
+    double begin = clock_seconds();
     Encoder *encoder = encoder_open(tokenizer);
     bool ok = encoder != NULL;
     for (size_t i = 0; ok && i < texts->count; i++)
         ok = encode(encoder, out, json_string_value(texts->texts[i]), json_string_length(texts->texts[i]));
     encoder_close(encoder);
-    *time = seconds() - begin;
+    *time = clock_seconds() - begin;
     return ok;
 }
 

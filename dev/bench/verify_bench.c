@@ -7,7 +7,6 @@
 #include "answers/verify.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { PAIRS = 300000 };
 
@@ -15,13 +14,6 @@ typedef struct Answers {
     char **texts; // (count)
     size_t count, capacity;
 } Answers;
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static bool read_answers(Answers *a, const char *path)
 {
@@ -48,7 +40,7 @@ static Text text(const char *s) { return (Text){s, strlen(s)}; }
 static void compare_pairs(const Answers *a)
 {
     int64_t verdicts[3] = {0}, pairs = 0;
-    double start = seconds();
+    double start = clock_seconds();
     for (uint32_t i = 0; i < PAIRS; i++) {
         Philox draw = random_bits(1, RANDOM_DEMO, i, 0, 0);
         const char *x = a->texts[draw.v[0] % a->count], *y = a->texts[draw.v[1] % a->count];
@@ -60,7 +52,7 @@ static void compare_pairs(const Answers *a)
         if (v == VERDICT_EQUAL)
             printf("  equal: %s and %s\n", x, y);
     }
-    double taken = seconds() - start;
+    double taken = clock_seconds() - start;
     printf("%" PRId64 " pairs of different spelling: %" PRId64 " equal, %" PRId64 " different, %" PRId64
            " unknown; %.0f comparisons/s\n",
            pairs, verdicts[VERDICT_EQUAL], verdicts[VERDICT_DIFFERENT], verdicts[VERDICT_UNKNOWN], (double)pairs / taken);
@@ -127,14 +119,14 @@ static void compare_made(const char *what, void (*make)(Pair *p, uint32_t i), in
     int64_t verdicts[3] = {0};
     for (uint32_t i = 0; i < KEPT; i++)
         make(&pairs[i], i);
-    double start = seconds();
+    double start = clock_seconds();
     for (uint32_t i = 0; i < PAIRS; i++) {
         const Pair *p = &pairs[i % KEPT];
         Finding f;
         verify_finding(&f, p->row[0] == 0 ? (Text){NULL, 0} : text(p->row), text(p->reference), text(p->response));
         verdicts[f.verdict]++;
     }
-    double rate = PAIRS / (seconds() - start);
+    double rate = PAIRS / (clock_seconds() - start);
     printf("%d pairs of %s: %" PRId64 " equal, %" PRId64 " different, %" PRId64 " unknown; %.0f comparisons/s", PAIRS, what,
            verdicts[VERDICT_EQUAL], verdicts[VERDICT_DIFFERENT], verdicts[VERDICT_UNKNOWN], rate);
     if (goal > 0)

@@ -55,9 +55,9 @@ static bool grade(Run *r)
     for (int i = 0; ok && i < r->asked; i++) {
         char question[32];
         snprintf(question, sizeof question, "{\"n\": %d}", i);
-        ok = grader_ask(g, (uint64_t)i, (Text){question, strlen(question)}) && grader_work(g, false);
+        ok = grader_ask(g, (uint64_t)i, (Text){question, strlen(question)}) && grader_work(g, 0);
     }
-    ok = ok && grader_work(g, true);
+    ok = ok && grader_work(g, INFINITY);
     for (; g != NULL && grader_next(g, &tag, &score, &why); r->heard++) {
         assert_true(tag < (uint64_t)r->asked && isnan(score) == (why != NULL));
         r->scores[tag] = score;
@@ -125,7 +125,7 @@ static void questions_that_are_the_same_are_asked_once(void **state)
     const char *why;
     assert_ok(g != NULL);
     for (uint64_t i = 0; i < ASKED; i++)
-        assert_ok(grader_ask(g, i, (Text){"{\"n\": 1}", 8}) && grader_work(g, i % 3 == 2));
+        assert_ok(grader_ask(g, i, (Text){"{\"n\": 1}", 8}) && grader_work(g, i % 3 == 2 ? INFINITY : 0));
     for (int i = 0; i < ASKED; i++)
         assert_true(grader_next(g, &tag, &score, &why) && score == 1);
     grader_close(g);
@@ -293,7 +293,7 @@ static void a_program_that_has_ceased_ends_the_run(void **state)
         for (int i = 0; ok && i < 40; i++) {
             char question[32];
             snprintf(question, sizeof question, "{\"n\": %d}", rounds == 0 ? i : 80 + i);
-            ok = grader_ask(g, (uint64_t)i, (Text){question, strlen(question)}) && (i < 39 || grader_work(g, true));
+            ok = grader_ask(g, (uint64_t)i, (Text){question, strlen(question)}) && (i < 39 || grader_work(g, INFINITY));
         }
     assert_int_equal(rounds, 2);
     assert_says(error_text(), "the last 80 questions have no score; it ended with exit code 3; ");
@@ -310,7 +310,7 @@ static bool ask_round(Grader *g, int first, int count)
         snprintf(question, sizeof question, "{\"n\": %d}", first + i);
         ok = grader_ask(g, (uint64_t)i, (Text){question, strlen(question)});
     }
-    return ok && grader_work(g, true);
+    return ok && grader_work(g, INFINITY);
 }
 
 static Grader *open_with(const char *command, const char *name)

@@ -43,7 +43,7 @@ static void hear_all(Judge *j, double *scores, int count)
     double score;
     const char *why;
     int heard = 0;
-    assert_ok(judge_work(j, false) && judge_work(j, true));
+    assert_ok(judge_work(j, 0) && judge_work(j, INFINITY));
     for (; judge_next(j, &tag, &score, &why); heard++) {
         assert_true(tag < (uint64_t)count);
         assert_true(isnan(score) == (why != NULL));
@@ -242,7 +242,7 @@ static void what_decides_nothing_is_quoted(void **state)
     double score;
     const char *why;
     Judge *j = judge_at(server.url, 20);
-    assert_ok(judge_ask(j, 0, text("right 0 q"), text("4"), text("unclear")) && judge_work(j, true));
+    assert_ok(judge_ask(j, 0, text("right 0 q"), text("4"), text("unclear")) && judge_work(j, INFINITY));
     assert_ok(judge_next(j, &tag, &score, &why));
     assert_string_equal(why, "it said neither yes nor no; it said: \"I cannot tell.\"");
     judge_close(j);
@@ -309,7 +309,7 @@ static void a_server_that_asks_for_more_patience_than_there_is_says_so(void **st
     double score;
     const char *why;
     Judge *j = judge_at(server.url, 3);
-    assert_ok(judge_ask(j, 0, text("later 9 a"), text("4"), text("4")) && judge_work(j, true));
+    assert_ok(judge_ask(j, 0, text("later 9 a"), text("4"), text("4")) && judge_work(j, INFINITY));
     assert_ok(judge_next(j, &tag, &score, &why));
     if (!isnan(score) || strstr(why, "; it asks for 100000 seconds of patience, and there are 3 left") == NULL)
         fail_msg("%g: %s", score, why);
@@ -329,9 +329,9 @@ static void a_judge_that_ceases_ends_the_run(void **state)
             assert_ok(judge_ask(j, i, text(answer), text("4"), text("5")));
         }
         if (round == 1)
-            assert_refused(judge_work(j, true), "the last 80 questions have no verdict; what it said was cut off");
+            assert_refused(judge_work(j, INFINITY), "the last 80 questions have no verdict; what it said was cut off");
         else
-            assert_ok(judge_work(j, true));
+            assert_ok(judge_work(j, INFINITY));
         while (judge_next(j, &tag, &score, &why))
             assert_true(isnan(score));
     }
@@ -383,7 +383,7 @@ static void a_server_that_does_not_know_us_ends_the_run(void **state)
 {
     Judge *j = judge_at(server.url, 20);
     assert_ok(judge_ask(j, 0, text("key 99 a"), text("4"), text("4")));
-    assert_refused(judge_work(j, true), "check OPENAI_API_KEY, the environment variable");
+    assert_refused(judge_work(j, INFINITY), "check OPENAI_API_KEY, the environment variable");
     judge_close(j);
     Bytes lines = {0};
     assert_ok(file_read(&lines, journal, 1 << 20));

@@ -5,7 +5,8 @@
 
 static Run run_at(int64_t step)
 {
-    return (Run){.step = step, .steps = 1000, .evaluated = -1, .save_every = 500, .save_minutes = 20, .saved_at = log_seconds()};
+    return (Run){
+        .step = step, .steps = 1000, .evaluated = -1, .save_every = 500, .save_minutes = 20, .saved_at = clock_seconds()};
 }
 
 static void a_run_saves_by_steps_by_the_clock_and_at_the_end(void **state)
