@@ -21,7 +21,7 @@ run_one() {
     else
         state=FAILED shown=$(tail -n 60 "$output" | sed 's/^/    /')
     fi
-    flock "$work/passed" printf '%-6s  %4d s  %s\n%s' "$state" $((SECONDS - start)) "$*" "${shown:+$shown
+    flock "$work/passed" printf '%-6s  %4d s  %.120s\n%s' "$state" $((SECONDS - start)) "$*" "${shown:+$shown
 }"
     [ $state = ok ]
 }
