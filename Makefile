@@ -26,7 +26,9 @@ include dev/cuda.mk
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unversioned)
 $(shell mkdir -p $(B); echo '$(VERSION)' | cmp -s - $(B)/version.txt || echo '$(VERSION)' >$(B)/version.txt)
 
-LIBRARY := $(wildcard base/*.c kernels/*.c dist/*.c model/*.c data/*.c sampling/*.c run/*.c rl/*.c answers/*.c)
+ROOMS   := base options tokenizer kernels safetensors checkpoint server answers answers/words answers/units answers/chemistry \
+           answers/formula answers/compare model rows engine data intake difficulty judges run rl
+LIBRARY := $(wildcard $(addsuffix /*.c,$(ROOMS)))
 ARCH    := $(shell uname -m)
 ifeq ($(ARCH),x86_64)
 VARIANTS := avx512 avx2 plain
@@ -41,7 +43,7 @@ endif
 JOBS     := $(shell nproc 2>/dev/null || echo 1)
 PROGRAMS := prepare train_sft train_rl score generate
 TOOLS    := $(patsubst dev/tools/%.c,%,$(wildcard dev/tools/*.c))
-BENCHES  := $(patsubst dev/bench/%.c,%,$(wildcard dev/bench/*.c))
+BENCHES  := $(patsubst lab/bench/%.c,%,$(wildcard lab/bench/*.c))
 TESTS    := $(patsubst %.c,%,$(wildcard test/unit/*.c test/parity/*.c))
 HELPERS  := $(patsubst %.c,%,$(wildcard test/support/*.c))
 FUZZERS  := $(patsubst %.c,%,$(wildcard test/fuzz/fuzz_*.c))
@@ -97,10 +99,10 @@ $(addprefix $(B)/,$(TOOLS)): $(B)/%: $(B)/dev/tools/%.o $(B)/libdereason.a $(CUD
 $(addprefix $(B)/asan/,$(TOOLS)): $(B)/asan/%: $(B)/asan/dev/tools/%.o $(B)/asan/libdereason.a
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
-$(addprefix $(B)/,$(BENCHES)): $(B)/%: $(B)/dev/bench/%.o $(B)/libdereason.a $(CUDA_ARCHIVE)
+$(addprefix $(B)/,$(BENCHES)): $(B)/%: $(B)/lab/bench/%.o $(B)/libdereason.a $(CUDA_ARCHIVE)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS) -ldl
-$(B)/dev/bench/matmul_bench.o: CFLAGS += -march=native
+$(B)/lab/bench/matmul_bench.o: CFLAGS += -march=native
 
 # tests, in release and with the sanitizers, and what scripts run beside them; a fuzz target is linked with a driver that replays and mutates its corpus
 $(addprefix $(B)/,$(TESTS)): %: %.o $(B)/libdereason.a $(CUDA_ARCHIVE)
@@ -142,7 +144,7 @@ demo: setup-build
 	@dev/demo/demo.sh
 bench: setup-build
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(addprefix $(B)/,$(BENCHES))
-	@dev/bench/run.sh
+	@lab/bench/run.sh
 
 clean:
 	rm -rf $(B) $(PROGRAMS)

@@ -6,7 +6,17 @@
 #include "base/start.h"
 #include "data/tokenised.h"
 #include "generate_options.h"
-#include "sampling/sampling.h"
+#include "base/progress.h"
+#include "engine/chat.h"
+#include "engine/session.h"
+#include "engine/stops.h"
+#include "rows/journal.h"
+#include "rows/parts.h"
+#include "rows/pending.h"
+#include "rows/row_write.h"
+#include "rows/rows.h"
+#include "rows/unanswered.h"
+#include "server/endpoint.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,9 +3,9 @@
 #ifndef GENERATE_OPTIONS_H
 #define GENERATE_OPTIONS_H
 
-#include "base/options.h"
-#include "data/records.h"
-#include "data/template.h"
+#include "options/options.h"
+#include "rows/records.h"
+#include "tokenizer/template.h"
 
 #define GENERATE_USAGE                                                                                                           \
     "generate: responses of a model to rows of prompts, or a talk in the terminal\n"                                             \

@@ -1,12 +1,12 @@
 // Rows of problems to shards: read, rendered, tokenised, freed from duplicates, split at a difficulty, sorted. Then train_sft takes
-// OUT/sft, a teacher answers OUT/sft/prompts.jsonl, and train_rl takes OUT/rl. All of it is in data/prepare.h; here are the options,
+// OUT/sft, a teacher answers OUT/sft/prompts.jsonl, and train_rl takes OUT/rl. All of it is in intake/prepare.h; here are the options,
 // and --inspect, which shows what training will see.
 #include "base/machine.h"
 #include "base/number.h"
 #include "base/signals.h"
 #include "base/start.h"
-#include "data/cache.h"
-#include "data/field_map.h"
+#include "intake/shard_folders.h"
+#include "rows/field_map.h"
 #include "data/inspect.h"
 #include "data/mix.h"
 #include "prepare_options.h"

@@ -3,9 +3,9 @@
 #ifndef PREPARE_OPTIONS_H
 #define PREPARE_OPTIONS_H
 
-#include "base/options.h"
-#include "data/records.h"
-#include "data/template.h"
+#include "options/options.h"
+#include "rows/records.h"
+#include "tokenizer/template.h"
 
 #define PREPARE_USAGE                                                                                                            \
     "prepare: rows of problems to difficulty-sorted shards, split for SFT and RL\n"                                              \

@@ -5,7 +5,16 @@
 #include "base/signals.h"
 #include "base/start.h"
 #include "base/text.h"
-#include "sampling/sampling.h"
+#include "base/progress.h"
+#include "difficulty/rubric.h"
+#include "engine/session.h"
+#include "rows/journal.h"
+#include "rows/parts.h"
+#include "rows/pending.h"
+#include "rows/row_write.h"
+#include "rows/rows.h"
+#include "rows/unanswered.h"
+#include "server/endpoint.h"
 #include "score_options.h"
 #include <stdlib.h>
 #include <string.h>

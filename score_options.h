@@ -3,9 +3,9 @@
 #ifndef SCORE_OPTIONS_H
 #define SCORE_OPTIONS_H
 
-#include "base/options.h"
-#include "data/records.h"
-#include "data/template.h"
+#include "options/options.h"
+#include "rows/records.h"
+#include "tokenizer/template.h"
 
 #define SCORE_USAGE                                                                                                              \
     "score: difficulty 1 to 5 of every problem, by a language model\n"                                                           \

@@ -1,19 +1,19 @@
 // Reinforcement learning with verifiable rewards: a model answers hard problems several times each, and learns from which of its answers
 // were right.
 //
-// A step samples a group of responses to each of its prompts with the generation engine (model/engine.h), judges them (answers/verify.h),
+// A step samples a group of responses to each of its prompts with the generation engine (engine/engine.h), judges them (answers/verify.h),
 // compares each with its group (rl/advantage.h) and makes a few updates of the policy loss (rl/objective.h). The engine's
 // log-probabilities are the trainer's own, to the bit, so there is no second pass over the responses before an update, and the ratio of the
 // first update of a step is exactly 1: that is checked, token by token. Weights are changed where they lie; there is nothing to copy.
 #include "base/machine.h"
 #include "base/signals.h"
 #include "base/start.h"
-#include "data/cache.h"
+#include "intake/shard_folders.h"
 #include "data/mix.h"
 #include "model/folder.h"
 #include "rl/rl.h"
 #include "run/run.h"
-#include "sampling/sampler.h"
+#include "engine/session.h"
 #include "train_rl_options.h"
 #include <math.h>
 #include <stdlib.h>

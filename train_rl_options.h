@@ -2,9 +2,9 @@
 #ifndef TRAIN_RL_OPTIONS_H
 #define TRAIN_RL_OPTIONS_H
 
-#include "base/options.h"
-#include "data/records.h"
-#include "data/template.h"
+#include "options/options.h"
+#include "rows/records.h"
+#include "tokenizer/template.h"
 
 #define TRAIN_RL_USAGE                                                                                                           \
     "train_rl: reinforcement learning with verifiable rewards of a Qwen3 or Qwen2 model\n"                                       \

@@ -6,7 +6,7 @@
 #include "base/machine.h"
 #include "base/signals.h"
 #include "base/start.h"
-#include "data/cache.h"
+#include "intake/shard_folders.h"
 #include "data/mix.h"
 #include "data/prefetch.h"
 #include "model/fit.h"

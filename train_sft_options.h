@@ -1,4 +1,4 @@
-// The options of train_sft, one row each: struct TrainSftOptions, its table, and the head of --help. base/options.h makes the
+// The options of train_sft, one row each: struct TrainSftOptions, its table, and the head of --help. options/options.h makes the
 // parser, the configuration file, --help and the README's table from it.
 //
 // IDENTITY: the option is part of what the bits of a run are, and a run is only resumed with the same value. The weights that a
@@ -7,9 +7,9 @@
 #ifndef TRAIN_SFT_OPTIONS_H
 #define TRAIN_SFT_OPTIONS_H
 
-#include "base/options.h"
-#include "data/records.h"
-#include "data/template.h"
+#include "options/options.h"
+#include "rows/records.h"
+#include "tokenizer/template.h"
 
 #define TRAIN_SFT_USAGE                                                                                                          \
     "train_sft: supervised fine-tuning of a Qwen3 or Qwen2 model\n"                                                              \

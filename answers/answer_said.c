@@ -1,6 +1,6 @@
 // What a response says, read as what the reference is: of its statements (extract.h) the first that can be an answer of that kind.
 #include "answers/match.h"
-#include "answers/words.h"
+#include "answers/words/words.h"
 #include <string.h>
 
 enum { WORDS_OF_ANSWER = 6, WORDS_OF_STATEMENT = 40, STATEMENT_BYTES = 4096 };

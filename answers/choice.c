@@ -1,5 +1,5 @@
 // The options of a row, and the verdict: what a response says of them beside what the reference does. How either is read is choice_read.c.
-#include "answers/choice_inside.h"
+#include "answers/choice_internal.h"
 #include "base/json_source.h"
 #include "base/text.h"
 #include <ctype.h>

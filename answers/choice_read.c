@@ -1,9 +1,9 @@
 // What a response says of options. Its statements are looked at in their order (extract.h), and the first that says anything of options
 // counts: a letter alone; an option's text, word for word; a letter with a text behind it; and, where only one option is it, a text of
 // the same value. Without any mark it is the last line, or its last sentence.
-#include "answers/choice_inside.h"
+#include "answers/choice_internal.h"
 #include "answers/extract.h"
-#include "answers/words.h"
+#include "answers/words/words.h"
 #include <ctype.h>
 #include <string.h>
 

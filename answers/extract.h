@@ -40,9 +40,8 @@ int response_statements(Statement out[STATEMENTS_MOST], Text response);
 
 int boxes_in(Text inside[BOXES_MOST], Text text); // of a statement with MARK_BOXES, in order
 
-Text first_sentence(Text text);  // without its point
-bool dollars_delimit(Text text); // whether $ stands around formulas; before amounts of money otherwise (spelling.c)
-int words_in(Text text);         // of three letters or more, not all of them capitals (AB, CD), that are no command's
+Text first_sentence(Text text); // without its point
+int words_in(Text text);        // of three letters or more, not all of them capitals (AB, CD), that are no command's
 
 #ifdef __cplusplus
 }

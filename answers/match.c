@@ -1,11 +1,11 @@
 // One reference and one answer: the same characters; then chemistry, dates and times; then by the kind of the reference, as words, rows,
 // ranges or formulas.
 #include "answers/match.h"
-#include "answers/chemical.h"
-#include "answers/dates.h"
-#include "answers/logic.h"
-#include "answers/units.h"
-#include "answers/words.h"
+#include "answers/chemistry/chemical.h"
+#include "answers/words/dates.h"
+#include "answers/compare/logic.h"
+#include "answers/units/units.h"
+#include "answers/words/words.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,8 @@
 #ifndef ANSWERS_MATCH_H
 #define ANSWERS_MATCH_H
 
-#include "answers/compare.h"
+#include "answers/verify.h"
+#include "answers/compare/compare.h"
 #include "answers/extract.h"
 #include "answers/reading.h"
 

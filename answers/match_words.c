@@ -1,6 +1,6 @@
 // What is compared as words: letters of several options, points of a list, sentences with one number in words.
 #include "answers/match.h"
-#include "answers/words.h"
+#include "answers/words/words.h"
 #include <ctype.h>
 #include <string.h>
 

@@ -1,11 +1,11 @@
 #include "answers/reading.h"
-#include "answers/chemical.h"
-#include "answers/compare.h"
+#include "answers/chemistry/chemical.h"
+#include "answers/compare/compare.h"
 #include "answers/extract.h"
-#include "answers/parser.h"
-#include "answers/units.h"
-#include "answers/value.h"
-#include "answers/words.h"
+#include "answers/formula/parser.h"
+#include "answers/units/units.h"
+#include "answers/formula/value.h"
+#include "answers/words/words.h"
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>

@@ -2,7 +2,8 @@
 #ifndef ANSWERS_READING_H
 #define ANSWERS_READING_H
 
-#include "answers/formula.h"
+#include "answers/verify.h"
+#include "answers/formula/formula.h"
 
 enum { ROW_NUMBERS_MOST = 512, TEXT_BYTES = 16384 }; // texts that are longer are no answers
 

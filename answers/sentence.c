@@ -1,7 +1,8 @@
 // What a sentence plainly says: the formula that it ends with, behind a word such as "is". A sentence that denies, compares or offers something
 // else says nothing that is plain enough to be paid for.
+#include "answers/formula/formula.h"
 #include "answers/match.h"
-#include "answers/words.h"
+#include "answers/words/words.h"
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>

@@ -2,7 +2,7 @@
 #include "answers/verify.h"
 #include "answers/choice.h"
 #include "answers/match.h"
-#include "answers/memory.h"
+#include "base/start.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,7 +86,7 @@ static void find(Verifier *v, Finding *f, Text response)
 
 static Verifier *open_verifier(Text gold)
 {
-    Verifier *v = checker_memory(sizeof *v);
+    Verifier *v = memory_or_end(sizeof *v);
     v->comparison.rule = "";
     read_answer(&v->gold, reference_text(v, gold), &v->formulas[0]);
     return v;

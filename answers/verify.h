@@ -10,6 +10,7 @@
 #define ANSWERS_VERIFY_H
 
 #include "base/base.h"
+#include "base/verdict.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,7 +19,6 @@ extern "C" {
 // Rises whenever a verdict may change: a run that goes on does so by the rules it began with.
 enum { ANSWERS_VERSION = 2 };
 
-typedef enum Verdict { VERDICT_UNKNOWN, VERDICT_DIFFERENT, VERDICT_EQUAL } Verdict;
 extern const char *const VERDICT_NAMES[3];
 
 typedef enum AnswerKind {

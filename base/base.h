@@ -1,6 +1,6 @@
 // base/: what every other folder stands on. Errors, checked memory, bytes, files, JSON, random numbers.
 // Nothing here knows of models or tokens (base/hub.h: only of what is mistaken for a folder of one). Options are in
-// base/options.h, the run's log in base/log.h, HTTP in base/http.h, what the machine gives in base/machine.h.
+// options/options.h, the run's log in base/log.h, HTTP in server/http.h, what the machine gives in base/machine.h.
 //
 // Errors: a function that can fail returns false after fail(...); its callers pass that on with TRY, or add where they
 // were with fail_in. Only main prints (error_text) and exits.
@@ -140,6 +140,11 @@ char *path_join(const char *folder, const char *name); // allocated; NULL after 
 
 uint64_t hash_bytes(const void *data, size_t size); // XXH3, 64 bits
 void hash_bytes_128(const void *data, size_t size, uint64_t hash[2]);
+
+// Gives the folder `temporary`, whose files are all synced, the name `folder` beside it (same file system; publish.c). What stood
+// there before is exchanged for it in one step where the file system can do that, and then removed. On failure `folder` holds what
+// it held, and `temporary` is still the caller's to remove.
+bool folder_publish(const char *temporary, const char *folder);
 
 // ---- time (clock.c)
 

@@ -1,6 +1,6 @@
 // Files: mapped or read whole, written so that a crash, a full disk or a kill at any instant leaves either the old file or
 // the new one. The temporary file stands beside its target, because a rename does not cross file systems.
-#include "base/file_inside.h"
+#include "base/file_internal.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 // A line is one write() to a file opened for appending, taken back if the disk fills up in the middle of it: log.jsonl holds
 // whole lines, except for the last one after a crash. What the terminal shows is in log_terminal.c, cutting back in log_cut.c.
-#include "base/log_inside.h"
+#include "base/log_internal.h"
 #include "base/number.h"
 #include <errno.h>
 #include <fcntl.h>

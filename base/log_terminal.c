@@ -1,6 +1,6 @@
 // What a person sees of the log: "step 12/100 | loss 2.3456 | norm 0.123 | lr 1.00e-05 | 1,234 tok/s | eta 02h15m | 1.2 GB".
 // A terminal that cannot be written to stops nobody: its errors are not looked at.
-#include "base/log_inside.h"
+#include "base/log_internal.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

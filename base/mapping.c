@@ -1,7 +1,7 @@
 // Which file a mapped byte belongs to. When somebody cuts a mapped file short, or its disk fails, the next read of it is a signal and
 // not an error: the handler here finds the file's name and ends the process with one line. Nothing is lost by that: what a run has
 // saved is whole whenever it ends.
-#include "base/file_inside.h"
+#include "base/file_internal.h"
 #include "base/start.h"
 #include <signal.h>
 #include <stdatomic.h>

@@ -2,7 +2,7 @@
 // would then be number 1 or 2, and progress would be written into it.
 #include "base/start.h"
 #include "base/base.h"
-#include "base/file_inside.h"
+#include "base/file_internal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>

@@ -1,6 +1,6 @@
 // Temporary names beside what they will become: NAME.tmp- and twelve digits that nobody can guess. Whoever makes one holds a lock on it,
 // which the system takes back however the process ends; so what a killed one has left is known, and goes when the same is made again.
-#include "base/file_inside.h"
+#include "base/file_internal.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

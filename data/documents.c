@@ -1,6 +1,6 @@
 // Folders of shards as one list of documents: see documents.h. Nothing is copied but the list itself.
 #include "data/documents.h"
-#include "data/names.h"
+#include "base/names.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // The tokenised data set: folders of shards, mapped; a list of documents over them, sorted by difficulty and keyed hash whatever
 // folders they came from. It never changes after it was opened. Which documents make a step: data/loader.h. JSONL files become
-// shards first: data/prepare.h.
+// shards first: intake/prepare.h.
 #ifndef DATA_DOCUMENTS_H
 #define DATA_DOCUMENTS_H
 

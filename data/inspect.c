@@ -1,7 +1,7 @@
 // Tokens for people: one walk over the documents, written as plain text, in a terminal's colours, or as a page (inspect_html.c).
 // What the data holds never reaches a terminal or a page raw, so that a row can only be read, and what it hides is seen.
-#include "data/inspect_inside.h"
-#include "data/visible.h"
+#include "data/inspect_internal.h"
+#include "base/visible.h"
 #include <string.h>
 
 // Named colours, since a terminal's owner chose them to be read on its background; trained special tokens stand out most.

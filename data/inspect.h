@@ -1,10 +1,10 @@
 // What the model will see, shown to people: tokens of a record or of a micro-batch, coloured by what becomes of them (trained,
-// masked, special), on a terminal or as one HTML page. Nothing is computed here; data/prepare.h's program calls it.
+// masked, special), on a terminal or as one HTML page. Nothing is computed here; intake/prepare.h's program calls it.
 #ifndef DATA_INSPECT_H
 #define DATA_INSPECT_H
 
 #include "data/documents.h"
-#include "data/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 #ifdef __cplusplus
 extern "C" {

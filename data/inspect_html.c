@@ -1,6 +1,6 @@
 // Tokens as one HTML page: style inside, no scripts, nothing fetched, light and dark as the reader's system is. A token is a span
 // that says its place, id and kind when pointed at. The walk over them is in inspect.c.
-#include "data/inspect_inside.h"
+#include "data/inspect_internal.h"
 #include <string.h>
 
 // Each token is isolated from the directions of its neighbours: they stand from left to right, as the model reads them. Documents

@@ -5,7 +5,7 @@
 #ifndef DATA_SHARD_H
 #define DATA_SHARD_H
 
-#include "data/template.h"
+#include "tokenizer/template.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -4,9 +4,9 @@
 #ifndef DATA_TOKENISED_H
 #define DATA_TOKENISED_H
 
-#include "data/records.h"
+#include "rows/records.h"
 #include "data/shard.h"
-#include "data/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 #ifdef __cplusplus
 extern "C" {

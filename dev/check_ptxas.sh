@@ -40,7 +40,7 @@ if [ "${1:-}" = --built ]; then
         grep -q "for '$target'" build/cuda/*_bf16.log || { echo "build/cuda was not made for $target: CUDA_ARCHS was set" >&2; exit 1; }
     done
 fi
-[ $# = 0 ] && sources=(kernels/cuda/*.cu dev/bench/*.cu)
+[ $# = 0 ] && sources=(kernels/cuda/*.cu lab/bench/*.cu)
 for source in "${sources[@]}"; do
     for precision in bf16 fp32; do
         [ $precision = fp32 ] && { [[ $source == dev/* ]] || ! grep -q PRECISION "$source"; } && continue # only once

@@ -52,18 +52,18 @@ $(B)/cuda/check/%.o: test/cuda/%.cc
 	@mkdir -p $(@D)
 	@echo "  CXX   $@"
 	@$(CXX) $(CHECK_FLAGS) -c $< -o $@
-$(B)/cuda/check/%.o: dev/bench/%.cc
+$(B)/cuda/check/%.o: lab/bench/%.cc
 	@mkdir -p $(@D)
 	@echo "  CXX   $@"
 	@$(CXX) $(CHECK_FLAGS) -c $< -o $@
-$(B)/cuda/check/%.o: dev/bench/%.cu
+$(B)/cuda/check/%.o: lab/bench/%.cu
 	@$(call nvcc,$(NVCCFLAGS_bf16) $(gencode))
 $(B)/cuda/test_cuda: $(CUDA_TESTS:test/cuda/%.cc=$(B)/cuda/check/%.o)
 $(B)/cuda/kernel_bench: $(B)/cuda/check/kernel_bench.o $(BENCH_PARTS:%=$(B)/cuda/check/%.o)
 $(B)/cuda/chain_check: $(B)/cuda/check/chain_check.o
 $(B)/cuda/train_sft: $(B)/train_sft.o
-$(B)/cuda/generate_bench: $(B)/dev/bench/generate_bench.o
-$(B)/cuda/rl_bench: $(B)/dev/bench/rl_bench.o
+$(B)/cuda/generate_bench: $(B)/lab/bench/generate_bench.o
+$(B)/cuda/rl_bench: $(B)/lab/bench/rl_bench.o
 $(CHECKS): $(B)/libdereason.a $(CUDA_ARCHIVE)
 	@echo "  LINK  $@"
 	@$(CXX) -o $@ $(filter %.o,$^) $(B)/libdereason.a $(CUDA_ARCHIVE) $(B)/libdereason.a $(CHECK_LIBS)

@@ -2,7 +2,7 @@
 # Everything that a GPU has to show, in one command of less than eight minutes (the programs being built): each kernel against the
 # CPU oracle, memory errors and races, which ways of making a product share their bits, the benchmarks beside PyTorch's, a step of
 # Qwen3-4B from random weights, generation with it, and PyTorch's own. A part that fails or runs out of its time does not stop the others. The report,
-# <gpu>-<date>.md, .json, .svg and .log, is written anew after every part into $OUT, or else dev/results/.
+# <gpu>-<date>.md, .json, .svg and .log, is written anew after every part into $OUT, or else lab/results/.
 #
 #   dev/gpu_check.sh [--part NAME,NAME...] [--minutes N] [--programs FOLDER] [--dry-run] [--smoke]
 #
@@ -32,12 +32,12 @@ done
 python=${PYTHON:-python3}
 eval "$(PYTHON=$python dev/cuda_paths.sh)"
 deadline=$((SECONDS + minutes * 60 - 10)) # the last ten seconds are for the report
-folder=build/gpu_check results=${OUT:-dev/results}
+folder=build/gpu_check results=${OUT:-lab/results}
 rm -rf "$folder" && mkdir -p "$folder"
 # what our programs are started with; PyTorch is not: it brings its own libraries
 ours=(env "LD_LIBRARY_PATH=$CUDA_LIBRARIES${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}")
 if [ -z "$smoke" ]; then
-    torch_device=cuda models=4B,0.6B,8B config=dev/bench/qwen3-4b.json lengths="4096 16384" step_tokens=65536
+    torch_device=cuda models=4B,0.6B,8B config=lab/bench/qwen3-4b.json lengths="4096 16384" step_tokens=65536
     workload=(--workload 256 --prompt 100 --new 1024) prefill=(--batch 16 --prompt 512 --new 1)
     batch=(--batch 64 --prompt 1024 --new 128) rl=(--prompts 32 --samples 8 --prompt 1024 --new 2048)
 else
@@ -47,7 +47,7 @@ else
     sed -E 's/("(hidden|intermediate)_size"): [0-9]+/\1: 64/; s/("num_(hidden_layers|attention_heads)"): [0-9]+/\1: 2/
             s/("(num_key_value_heads|[be]os_token_id)"): [0-9]+/\1: 1/; s/("head_dim"): [0-9]+/\1: 64/
             s/("vocab_size"): [0-9]+/\1: 304/' \
-        dev/bench/qwen3-4b.json >"$config"
+        lab/bench/qwen3-4b.json >"$config"
 fi
 
 # ---- running
@@ -177,14 +177,14 @@ part_chains() {
 part_benchmarks() {
     local bench=("$programs/kernel_bench" ${smoke:+--smoke})
     local ceilings=$folder/ceilings.jsonl
-    job benchmarks "ceilings, PyTorch" 30 "$python" dev/bench/peers.py --device $torch_device --ceilings --json "$ceilings"
+    job benchmarks "ceilings, PyTorch" 30 "$python" lab/bench/peers.py --device $torch_device --ceilings --json "$ceilings"
     if [ -s "$ceilings" ] && [ -z "$smoke" ]; then # two words, not quoted
         bench+=(--ceilings $(sed -n 's/.*"copy_gbps": \([0-9.]*\), "product_tflops": \([0-9.]*\).*/\1 \2/p' "$ceilings"))
     fi
     job benchmarks kernels 75 "${ours[@]}" "${bench[@]}" --json "$folder/bench.jsonl"
     job benchmarks "head over our own products" 20 "${ours[@]}" DEREASON_MATMUL=own "${bench[@]}" --only head_ \
         --model 4B --json "$folder/bench-own.jsonl"
-    job benchmarks "kernels, PyTorch" 60 "$python" dev/bench/peers.py --device $torch_device --models $models \
+    job benchmarks "kernels, PyTorch" 60 "$python" lab/bench/peers.py --device $torch_device --models $models \
         --json "$folder/peers.jsonl" ${smoke:+--repeats 2 --no-compile}
 }
 
@@ -199,14 +199,14 @@ part_generate() {
     job generate "workload" 100 "${ours_too[@]}" "${ceilings[@]}" "${workload[@]}"
     job generate "prompts" 60 "${ours_too[@]}" "${ceilings[@]}" "${prefill[@]}"
     job generate "batch" 60 "${ours_too[@]}" "${ceilings[@]}" "${batch[@]}"
-    job generate "batch, transformers" 100 "$python" dev/bench/generate_torch.py --config "$config" "${batch[@]}" \
+    job generate "batch, transformers" 100 "$python" lab/bench/generate_torch.py --config "$config" "${batch[@]}" \
         --device $torch_device ${smoke:+--no-compile}
 }
 
 part_step() {
     local length
     for length in $lengths; do
-        job step "train_sft, documents of $length" 100 "${ours[@]}" "$python" dev/bench/step_sft.py \
+        job step "train_sft, documents of $length" 100 "${ours[@]}" "$python" lab/bench/step_sft.py \
             --program "$programs/train_sft" --config $config --tokens $length --global-batch $((step_tokens / length))
     done
 }
@@ -228,7 +228,7 @@ part_torch() {
     for length in $lengths; do
         documents=$((step_tokens / 4 / length))
         [ "${memory:-0}" -lt 100000 ] && documents=$(((documents + 1) / 2))
-        job torch "PyTorch, documents of $length" 100 "$python" dev/bench/step_torch.py --config $config --tokens $length \
+        job torch "PyTorch, documents of $length" 100 "$python" lab/bench/step_torch.py --config $config --tokens $length \
             --documents $documents --global-batch $((step_tokens / length)) --device $torch_device \
             ${smoke:+--no-compile}
     done
@@ -244,7 +244,7 @@ for part in "${wanted[@]}"; do
 done
 for part in "${wanted[@]}"; do
     "part_$part"
-    [ -n "$dry" ] || "$python" dev/bench/gpu_report.py "$folder" "$results" >"$folder/report.out" 2>&1 || cat "$folder/report.out"
+    [ -n "$dry" ] || "$python" lab/bench/gpu_report.py "$folder" "$results" >"$folder/report.out" 2>&1 || cat "$folder/report.out"
 done
 [ -n "$dry" ] && exit 0
 echo

@@ -18,7 +18,7 @@ tokenizer=(--tokenizer dev/demo/tokenizer --template chatml)
 plan() { # sft|rl SIZE CARD
     local model=$folder/$2
     mkdir -p "$model"
-    cp "dev/bench/qwen3-$2.json" "$model/config.json"
+    cp "lab/bench/qwen3-$2.json" "$model/config.json"
     case $1 in
     sft) "$programs/train_sft" --init "$model/config.json" --data "$folder/sft.jsonl" --out "$folder/out" --plan --gpu "$3" ;;
     rl) "$programs/train_rl" --model "$model" "${tokenizer[@]}" --data "$folder/data/rl" --out "$folder/out" --plan --gpu "$3" ;;

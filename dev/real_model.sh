@@ -40,4 +40,4 @@ head -n 3 "$out/asked.jsonl" | "$python" -c 'import json, sys
 for row in map(json.loads, sys.stdin): print(json.dumps({"text": row["question"] + "\n" + row["answer"]}))' >"$out/texts.jsonl"
 build/tokenize "$out/exported" <"$out/texts.jsonl" >"$out/ids.jsonl"
 build/logprobs "$out/exported" <"$out/ids.jsonl" >"$out/logprobs.jsonl"
-"$python" dev/reference/check_export.py "$out/exported" "$out/ids.jsonl" "$out/logprobs.jsonl"
+"$python" lab/reference/check_export.py "$out/exported" "$out/ids.jsonl" "$out/logprobs.jsonl"

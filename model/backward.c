@@ -1,6 +1,6 @@
 // Backward over a ragged batch: from d hidden to every parameter's gradient, layers descending. dstream carries the gradient of
 // the residual stream; each half layer adds its own to it where its norm is undone.
-#include "model/inside.h"
+#include "model/model_internal.h"
 
 // The layer ran forward with its inner arrays shared by all layers: run it again from its input, which was kept.
 static void run_again(Model *m, const Ragged *batch, int64_t layer)

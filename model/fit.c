@@ -1,5 +1,5 @@
 // Totals of a program's memory, and the search for what makes it fit: see fit.h. What is said about it is in fit_say.c.
-#include "model/fit_inside.h"
+#include "model/fit_internal.h"
 #include <math.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // What people are told of a program's memory: see fit.h.
 #include "kernels/arena.h"
-#include "model/fit_inside.h"
+#include "model/fit_internal.h"
 #include <string.h>
 
 bool fit_open(Fit *fit, const FitDevice *where)

@@ -3,7 +3,6 @@
 #include "model/folder.h"
 #include "base/hub.h"
 #include "base/json_edit.h"
-#include "dist/dist.h"
 #include <stdlib.h>
 #include <string.h>
 

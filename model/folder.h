@@ -1,10 +1,10 @@
 // A Hugging Face model folder as a whole: which folder a user means, and writing a complete one (configuration, weights,
-// tokenizer, template, generation settings) that transformers loads. The weights' own format is model/safetensors.h.
+// tokenizer, template, generation settings) that transformers loads. The weights' own format is safetensors/safetensors.h.
 #ifndef MODEL_FOLDER_H
 #define MODEL_FOLDER_H
 
 #include "model/config.h"
-#include "model/safetensors.h"
+#include "safetensors/safetensors.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,6 +1,6 @@
 // Forward over a ragged batch: tokens to final hidden states. A layer's input is the residual stream; the sum that makes it is
 // fused with the norm that reads it, so the stream is written once per half layer.
-#include "model/inside.h"
+#include "model/model_internal.h"
 
 Pass pass_of(Model *m, const Ragged *batch)
 {

@@ -1,6 +1,6 @@
 // What is made of the final hidden states: log-probabilities, and the cross-entropy of supervised fine-tuning with its gradient.
 // The head runs only over the rows that are asked for, and its logits are never whole.
-#include "model/inside.h"
+#include "model/model_internal.h"
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 // Opening a model: its parameters and its memory (planned in plan.c). Loading weights from a folder, or drawing random ones.
 #include "base/elementary.h"
-#include "model/cached.h"
-#include "model/inside.h"
-#include "model/safetensors.h"
+#include "model/paged.h"
+#include "model/model_internal.h"
+#include "safetensors/safetensors.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -63,7 +63,7 @@ typedef struct Activations {
     void *dhidden, *dstream, *dmiddle, *dnormed, *dq, *dk, *dv, *dattended, *dproduct, *dhead_input;
     float *delta, *partial, *dlogprob, *dentropy; // dlogprob, dentropy (N)
     float *head_gradient;                         // (V, C): one micro-batch's, finished on its own
-    // generating: the batch in one block (cached.h), and the results
+    // generating: the batch in one block (paged.h), and the results
     void *cached_block, *cached_results;
     void *key_pages, *value_pages; // (L, pages, page_elements)
     float *attention_workspace;
@@ -148,7 +148,7 @@ bool model_backward(Model *model, const Ragged *batch);
 bool gradients_clear(Model *model);
 bool gradient_norm(Model *model, double *norm); // NaN or infinite if any gradient is
 
-// ---- optimizer (optimizer.c) and learning rate (schedule.c)
+// ---- optimizer (optimizer.c) and learning rate (learning_rate.c)
 
 typedef struct Optimizer {
     void *m, *v;  // (elements) bf16 or fp32

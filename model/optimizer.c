@@ -1,5 +1,5 @@
 // The global gradient norm and AdamW over all named tensors. Both walk the tensors in the order of the manifest.
-#include "model/inside.h"
+#include "model/model_internal.h"
 #include <math.h>
 
 bool gradients_clear(Model *model)

@@ -1,7 +1,7 @@
 // The plan of a model's memory, from which it is then allocated: weights and gradients, what a forward and a backward pass keep, what
 // generation works in.
-#include "model/cached.h"
-#include "model/inside.h"
+#include "model/paged.h"
+#include "model/model_internal.h"
 
 // The arrays that one layer keeps. Without a backward pass nothing is kept; with recomputation, the input alone.
 static bool plan_layer(Arena *arena, LayerActivations *l, const ModelConfig *c, int64_t T, size_t size, bool inner)

@@ -1,6 +1,6 @@
 // The state of a run between the device and the host. On the host it is fp32, whatever type it lies in on the device: loading,
 // exporting and checkpoints all pass through here, piece by piece, so that no more than a piece of it is ever in host memory.
-#include "model/inside.h"
+#include "model/model_internal.h"
 #include <string.h>
 
 void model_write_weights(Model *m, int64_t first, int64_t count, const float *host)

@@ -1,5 +1,5 @@
 #include "rl/attempts.h"
-#include "data/records.h"
+#include "rows/records.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

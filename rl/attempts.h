@@ -9,7 +9,7 @@
 #define RL_ATTEMPTS_H
 
 #include "base/json.h"
-#include "data/names.h"
+#include "base/names.h"
 #include "rl/validate.h"
 
 #ifdef __cplusplus

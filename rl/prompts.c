@@ -1,6 +1,6 @@
 #include "rl/prompts.h"
 #include "base/text.h"
-#include "data/records.h"
+#include "rows/records.h"
 #include <stdlib.h>
 #include <string.h>
 

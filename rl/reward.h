@@ -5,7 +5,7 @@
 #define RL_REWARD_H
 
 #include "data/documents.h"
-#include "data/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 #include "answers/verify.h"
 
 #ifdef __cplusplus

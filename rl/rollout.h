@@ -1,14 +1,14 @@
-// A rollout: G samples of each of some prompts, by the engine that trains (model/engine.h). The log-probabilities that come back are
+// A rollout: G samples of each of some prompts, by the engine that trains (engine/engine.h). The log-probabilities that come back are
 // the trainer's own, so they are the "old" ones of the update as they are.
 #ifndef RL_ROLLOUT_H
 #define RL_ROLLOUT_H
 
 #include "base/log.h"
 #include "data/documents.h"
-#include "data/tokenizer.h"
-#include "model/engine.h"
-#include "rl/grader.h"
-#include "rl/judge.h"
+#include "tokenizer/tokenizer.h"
+#include "engine/engine.h"
+#include "judges/grader.h"
+#include "judges/judge.h"
 #include "rl/reward.h"
 
 #ifdef __cplusplus

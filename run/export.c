@@ -1,5 +1,5 @@
 // From a running model or a checkpoint to a Hugging Face folder that transformers loads.
-#include "dist/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 #include "model/folder.h"
 #include "run/run.h"
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // A run's folder, its log and its checkpoints: see run.h.
-#include "run/run_inside.h"
-#include "dist/checkpoint.h"
+#include "run/run_internal.h"
+#include "checkpoint/checkpoint.h"
 #include "model/folder.h"
 #include <errno.h>
 #include <fcntl.h>

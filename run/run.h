@@ -4,15 +4,15 @@
 //   OUT/options.conf       what ran, complete
 //   OUT/log.jsonl          one object a step, and one an evaluation
 //   OUT/tokenizer/         the files of the tokenizer that was trained with, so that a checkpoint can be exported alone
-//   OUT/checkpoints/       step-N/: the whole state; see dist/checkpoint.h
+//   OUT/checkpoints/       step-N/: the whole state; see checkpoint/checkpoint.h
 //   OUT/lock               held while a program writes there
 //   OUT/model/             the exported Hugging Face folder
 #ifndef RUN_H
 #define RUN_H
 
 #include "base/log.h"
-#include "base/options.h"
-#include "data/cache.h"
+#include "options/options.h"
+#include "intake/shard_folders.h"
 #include "data/data.h"
 #include "model/fit.h"
 

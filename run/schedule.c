@@ -1,6 +1,6 @@
 // What a run's learning rates were, and whether it may go on with more steps, or fewer, than it began with: when those that are
 // made had the same rates, bit by bit. So it may under a constant rate, and under wsd before either one's decay.
-#include "run/run_inside.h"
+#include "run/run_internal.h"
 
 json_t *schedule_state(const Run *run)
 {

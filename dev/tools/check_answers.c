@@ -3,7 +3,7 @@
 // others, and for evaluations.
 #include "base/json.h"
 #include "base/start.h"
-#include "data/lines.h"
+#include "rows/lines.h"
 #include "rl/attempts.h"
 #include <stdlib.h>
 #include <string.h>

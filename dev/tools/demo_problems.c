@@ -109,7 +109,8 @@ static bool write_level(int level, int count, uint64_t seed, bool heldout, int e
 int main(int count, char **arguments)
 {
     program_start();
-    const char *usage = "usage: demo_problems train|heldout FIRST_LEVEL LAST_LEVEL COUNT_PER_LEVEL [SEED [ERRORS]]   (levels 1 to 5)\n";
+    const char *usage =
+        "usage: demo_problems train|heldout FIRST_LEVEL LAST_LEVEL COUNT_PER_LEVEL [SEED [ERRORS]]   (levels 1 to 5)\n";
     int first = count > 4 ? atoi(arguments[2]) : 0, last = count > 4 ? atoi(arguments[3]) : 0;
     bool heldout = count > 1 && strcmp(arguments[1], "heldout") == 0;
     if (count < 5 || (!heldout && strcmp(arguments[1], "train") != 0) || first < 1 || last > 5 || first > last) {

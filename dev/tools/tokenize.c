@@ -1,8 +1,8 @@
 // build/tokenize FOLDER [--decode]: lines of {"text"} to lines of {"ids"}, or back. For looking, and for comparing with other
-// tokenizers; the programs call data/tokenizer.h themselves.
+// tokenizers; the programs call tokenizer/tokenizer.h themselves.
 #include "base/json.h"
 #include "base/start.h"
-#include "data/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // The matrix product of the CPU backend: every output is one ascending chain of fused multiply-adds over K, begun at zero,
 // whatever M, N, the blocking, the threads and the vector width. Included by backend.c once per instruction set; the register
-// tile is tile.h's. Not a BLAS: three forms, fp32. The limit is the multiply-add pipes; dev/bench/matmul_bench.c measures it.
+// tile is tile.h's. Not a BLAS: three forms, fp32. The limit is the multiply-add pipes; lab/bench/matmul_bench.c measures it.
 //
 // Blocking. A thread owns a rectangle of C. It packs PRODUCT_ROWS x PRODUCT_DEPTH of A for its second cache, then B one panel of
 // TILE_COLUMNS at a time, and runs all strips of A against the panel while the next panel is prefetched. Accumulators of an

@@ -115,9 +115,9 @@ INLINE void tile_strip(const int rows, int64_t N, int64_t K, const float *a, int
     switch (ROWS) {                                                                                                              \
         TILE_CASE(1, CALL)                                                                                                       \
         TILE_CASE(2, CALL)                                                                                                       \
-        TILE_CASE(3, CALL) TILE_CASE(4, CALL) TILE_CASE(5, CALL) TILE_CASE(6, CALL) TILE_CASE(7, CALL) TILE_CASE(8, CALL)        \
-            TILE_CASE(9, CALL) TILE_CASE(10, CALL) TILE_CASE(11, CALL) TILE_CASE(12, CALL) TILE_CASE(13, CALL)                   \
-                TILE_CASE(14, CALL)                                                                                              \
+        TILE_CASE(3, CALL)                                                                                                       \
+        TILE_CASE(4, CALL) TILE_CASE(5, CALL) TILE_CASE(6, CALL) TILE_CASE(7, CALL) TILE_CASE(8, CALL) TILE_CASE(9, CALL)        \
+            TILE_CASE(10, CALL) TILE_CASE(11, CALL) TILE_CASE(12, CALL) TILE_CASE(13, CALL) TILE_CASE(14, CALL)                  \
     }
 
 static __attribute__((noinline, unused)) void tile_strip_transposed(int rows, int64_t N, int64_t K, const float *a, int64_t a_k,
@@ -131,8 +131,7 @@ static __attribute__((noinline, unused)) void tile_strip_transposed(int rows, in
 
 static __attribute__((noinline, unused)) void tile_strip_strided(int rows, int64_t N, int64_t K, const float *a, int64_t a_row,
                                                                  int64_t a_k, const float *b, int64_t b_row, float *c,
-                                                                 int64_t c_row, bool continue_chain, TileAhead *ahead)
-{
+                                                                 int64_t c_row, bool continue_chain, TileAhead *ahead){
 #define TILE_CALL(R) tile_strip(R, N, K, a, a_row, a_k, b, b_row, c, c_row, continue_chain, ahead)
     TILE_SWITCH(rows, TILE_CALL)
 #undef TILE_CALL
@@ -151,7 +150,8 @@ INLINE void tile_product(int64_t M, int64_t N, int64_t K, const float *a, int64_
         if (a_row == 1)
             tile_strip_transposed((int)(end - done), N, K, from, a_k, b, b_row, c + done * c_row, c_row, continue_chain, ahead);
         else
-            tile_strip_strided((int)(end - done), N, K, from, a_row, a_k, b, b_row, c + done * c_row, c_row, continue_chain, ahead);
+            tile_strip_strided((int)(end - done), N, K, from, a_row, a_k, b, b_row, c + done * c_row, c_row, continue_chain,
+                               ahead);
         done = end;
     }
 }

@@ -5,7 +5,7 @@
 // reduction over parts of k, the first that obeys. Whether one does is found out once for each algorithm at each kind of product
 // (form, result, whether it adds, and the two sizes that a weight has): a corner of the product is made twice, of numbers that
 // show every difference in order and rounding (order.h), and compared byte for byte. In which order an algorithm adds follows from itself and
-// not from the number of rows; dev/bench/chain_check.cu looks at that assumption. A shape for which nothing obeys is our own
+// not from the number of rows; lab/bench/chain_check.cu looks at that assumption. A shape for which nothing obeys is our own
 // product's, with the same bits.
 #include "kernels/cuda/order.h"
 #include "kernels/cuda/product.cuh"

@@ -52,7 +52,7 @@ __device__ inline void ldmatrix_x4_trans(uint32_t r[4], const void *row)
 
 // c (16, 8) fp32 += a (16, 16) · b (16, 8), both bf16. Hopper adds the 16 products and c with each of them cut off 25 bits below
 // the largest, and cuts the sum off to fp32 (MMA-Sim; confirmed on an H200 by
-// dev/bench/chain_check.cu, but for sums near the smallest numbers).
+// lab/bench/chain_check.cu, but for sums near the smallest numbers).
 __device__ inline void mma_m16n8k16_bf16(float c[4], const uint32_t a[4], const uint32_t b[2])
 {
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "

@@ -320,7 +320,7 @@ bare_ids() {
 plans_for_a_card() {
     local card tokens before=0
     mkdir -p "$work/4b"
-    cp dev/bench/qwen3-4b.json "$work/4b/config.json"
+    cp lab/bench/qwen3-4b.json "$work/4b/config.json"
     for card in 24G 40G 80G; do
         wants 0 $program --model "$work/4b" --plan --gpu $card >"$work/stdout" 2>"$work/stderr"
         grep -q '^fits: yes' "$work/stdout" || failed "4B on $card: $(tail -n 1 "$work/stdout")"

@@ -193,7 +193,7 @@ verdict() { sed -n 's/^fits: //p' "$work/stdout"; }
 plan_of() {                                                    # SIZE CARD, more options
     local size=$1 card=$2
     shift 2
-    wants 0 ./train_sft --init "dev/bench/qwen3-$size.json" --data "$work/long.jsonl" --out "$work/planned" --plan --seq-len 8192 --gpu "$card" \
+    wants 0 ./train_sft --init "lab/bench/qwen3-$size.json" --data "$work/long.jsonl" --out "$work/planned" --plan --seq-len 8192 --gpu "$card" \
         "$@" >"$work/stdout" 2>"$work/stderr"
 }
 the_plan_says_what_fits() {

@@ -1,7 +1,7 @@
 // The generation engine on the table under test: requests of mixed lengths, few pages, passes taken down as graphs, and the host
 // looking at results one pass late. The log-probabilities that it records are those of the same table's training forward, compared
 // to the bit; and no shape of the engine changes one.
-#include "model/engine.h"
+#include "engine/engine.h"
 #include "test/cuda/call.h"
 #include <algorithm>
 

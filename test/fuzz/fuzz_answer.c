@@ -1,8 +1,8 @@
 // Fuzzing what a server sends: any bytes as the body of its response, as an answer and as a message that goes with an error. What
 // must hold: texts that are accepted are UTF-8 and numbers finite, what the cache would keep of them says the same, and an error
 // is short, can be shown and does not hold the key.
-#include "sampling/exchange.h"
-#include "data/visible.h"
+#include "server/exchange.h"
+#include "base/visible.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

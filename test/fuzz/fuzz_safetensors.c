@@ -1,6 +1,6 @@
 // Fuzzing the safetensors reader: any bytes as a file. What must hold of one that is accepted: its tensors fill the data behind
 // the header exactly, all of them lie in the file, and what is read from them is finite or refused.
-#include "model/safetensors.h"
+#include "safetensors/safetensors.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

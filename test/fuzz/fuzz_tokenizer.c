@@ -1,7 +1,7 @@
 // Fuzzing the tokenizer with the small one of the fixtures (run from the repository's root): any bytes as a text, then the same
 // bytes as ids. What must hold: text that is UTF-8 comes back normalized, other text is refused, decoding id by id is decoding
 // at once.
-#include "data/tokenizer_parts.h"
+#include "tokenizer/tokenizer_internal.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,7 +3,7 @@
 // which both texts are is one of them.
 #include "answers/verify.h"
 #include "base/text.h"
-#include "rl/judge_form.h"
+#include "judges/judge_form.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>

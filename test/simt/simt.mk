@@ -29,11 +29,11 @@ $(1)/cuda_%.o: test/cuda/%.cc
 	@mkdir -p $$(@D)
 	@echo "  SIMT  $$@"
 	@$$(CXX) $$(SIMT_FLAGS) -fopenmp $(3) -c $$< -o $$@
-$(1)/%.o: dev/bench/%.cc
+$(1)/%.o: lab/bench/%.cc
 	@mkdir -p $$(@D)
 	@echo "  SIMT  $$@"
 	@$$(CXX) $$(SIMT_FLAGS) $(3) $$(NVCCFLAGS_bf16) -c $$< -o $$@
-$(1)/%.o: dev/bench/%.cu
+$(1)/%.o: lab/bench/%.cu
 	@mkdir -p $$(@D)
 	@echo "  SIMT  $$@"
 	@$$(CXX) $$(SIMT_FLAGS) $(2) $$(NVCCFLAGS_bf16) -x c++ -c $$< -o $$@
@@ -61,7 +61,7 @@ $(1)/test_faults: $(1)/test_faults.o $(1)/libsimt.a $(4)/libdereason.a
 $(1)/train_sft $(1)/train_rl $(1)/generate: $(1)/%: $(4)/%.o $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
 	@echo "  LINK  $$@"
 	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS) $$(SOME_LIBS)
-$(1)/generate_bench $(1)/rl_bench: $(1)/%: $(4)/dev/bench/%.o $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
+$(1)/generate_bench $(1)/rl_bench: $(1)/%: $(4)/lab/bench/%.o $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
 	@echo "  LINK  $$@"
 	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS) $$(SOME_LIBS)
 endef

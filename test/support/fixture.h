@@ -1,10 +1,10 @@
-// A fixture of dev/reference: a tiny model folder, its documents, and what transformers computed for them.
+// A fixture of lab/reference: a tiny model folder, its documents, and what transformers computed for them.
 #ifndef TEST_FIXTURE_H
 #define TEST_FIXTURE_H
 
 #include "test/support/check.h"
 #include "model/model.h"
-#include "model/safetensors.h"
+#include "safetensors/safetensors.h"
 
 enum { DOCUMENTS_MAX = 16, TOKENS_MAX = 4096 };
 

@@ -6,7 +6,7 @@
 #include "test/support/check.h"
 #include "base/json.h"
 #include "data/documents.h"
-#include "data/prepare.h"
+#include "intake/prepare.h"
 #include <unistd.h>
 
 #define TINY "test/fixtures/tokenizer/tiny"

@@ -4,7 +4,7 @@
 #define TEST_REQUESTS_H
 
 #include "test/support/check.h"
-#include "model/engine.h"
+#include "engine/engine.h"
 
 // A sample as it came out.
 typedef struct Sampled {

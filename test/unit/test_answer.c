@@ -1,7 +1,7 @@
 // What counts as a language model's answer, and the file that keeps answers. How they are asked for: test_endpoint.c.
 #include "test/support/check.h"
 
-#include "sampling/answer_cache.h"
+#include "server/answer_file.h"
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>

@@ -5,7 +5,7 @@
 // rows evenly, so that it takes seconds; DEREASON_TEST=long takes all of them.
 #include "test/support/check.h"
 #include "base/json.h"
-#include "data/lines.h"
+#include "rows/lines.h"
 #include "answers/verify.h"
 #include <ctype.h>
 

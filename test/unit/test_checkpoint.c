@@ -2,9 +2,9 @@
 // change of the disk leaves a newest checkpoint that is whole. The failpoints stand in for the disk (test/support/failpoints.h).
 #include "test/support/check.h"
 #include "test/support/failpoints.h"
-#include "dist/checkpoint_inside.h"
-#include "dist/dist.h"
-#include "model/safetensors.h"
+#include "checkpoint/checkpoint_internal.h"
+#include "checkpoint/checkpoint.h"
+#include "safetensors/safetensors.h"
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>

@@ -1,6 +1,7 @@
 // Chemical formulas and reactions: the same in whatever marks, and told apart.
 #include "test/support/check.h"
-#include "answers/chemical.h"
+#include "answers/verify.h"
+#include "answers/chemistry/chemical.h"
 #include "base/philox.h"
 
 static Text span(const char *text) { return (Text){text, strlen(text)}; }

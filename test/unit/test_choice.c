@@ -2,7 +2,7 @@
 // them, where they are.
 #include "answers/choice.h"
 #include "base/json.h"
-#include "data/lines.h"
+#include "rows/lines.h"
 #include "test/support/check.h"
 #include <ctype.h>
 #include <string.h>

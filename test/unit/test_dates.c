@@ -1,6 +1,6 @@
 // Dates and times of day: read where they are written out, and refused where they may be something else.
 #include "test/support/check.h"
-#include "answers/dates.h"
+#include "answers/words/dates.h"
 
 static Text span(const char *text) { return (Text){text, strlen(text)}; }
 

@@ -5,8 +5,8 @@
 #include "test/support/server.h"
 
 #include "base/signals.h"
-#include "sampling/answer_cache.h"
-#include "sampling/exchange.h"
+#include "server/answer_file.h"
+#include "server/exchange.h"
 #include <sys/resource.h>
 
 #define KEY "sk-0123456789abcdefghijklmnopqrstuvwxyz"

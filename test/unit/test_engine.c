@@ -2,7 +2,7 @@
 // the request, whatever runs beside it, however its prompt is cut, whether it had to give its pages back.
 #include "test/support/requests.h"
 #include "test/support/tiny.h"
-#include "model/engine_inside.h"
+#include "engine/engine_internal.h"
 
 enum { REQUESTS = 256, LONGEST = 300, MOST_NEW = 40, LIVE = 290 };
 

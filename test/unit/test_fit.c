@@ -344,11 +344,11 @@ static bool defaults_fit(const char *config, const char *gpu, bool samples)
 static void the_defaults_fit_the_cards_that_they_are_for(void **state)
 {
     for (int samples = 0; samples < 2; samples++) {
-        assert_true(defaults_fit("dev/bench/qwen3-4b.json", "80G", samples));
-        assert_true(defaults_fit("dev/bench/qwen3-4b.json", "a100-80g", samples));
-        assert_true(defaults_fit("dev/bench/qwen3-0.6b.json", "24G", samples));
-        assert_false(defaults_fit("dev/bench/qwen3-4b.json", "40G", samples));
-        assert_false(defaults_fit("dev/bench/qwen3-8b.json", "141G", samples));
+        assert_true(defaults_fit("lab/bench/qwen3-4b.json", "80G", samples));
+        assert_true(defaults_fit("lab/bench/qwen3-4b.json", "a100-80g", samples));
+        assert_true(defaults_fit("lab/bench/qwen3-0.6b.json", "24G", samples));
+        assert_false(defaults_fit("lab/bench/qwen3-4b.json", "40G", samples));
+        assert_false(defaults_fit("lab/bench/qwen3-8b.json", "141G", samples));
     }
 }
 
@@ -359,7 +359,7 @@ static void a_plan_without_a_gpu_says_which_cards_it_fits(void **state)
     Fit fit = {.kernels = kernels_for_plan("cuda"), .memory = {.bytes = -1}};
     Needs n = {.recompute_auto = true};
     char text[8192] = "";
-    assert_ok(config_read(&n.own.config, "dev/bench/qwen3-4b.json"));
+    assert_ok(config_read(&n.own.config, "lab/bench/qwen3-4b.json"));
     n.own.limits = (ModelLimits){.tokens = 16384, .rows = 16384, .sequences = 16384, .positions = 9216, .training = true};
     assert_ok(fit_choose(&fit, &n));
     assert_true(fit.fits && !fit.needs.own.limits.recompute);

@@ -1,7 +1,7 @@
 // External graders: ones that answer, are slow, die, talk nonsense, talk too much, or cannot be run; and their file of verdicts.
-#include "rl/grader.h"
-#include "rl/grader_sandbox.h"
-#include "rl/verdicts.h"
+#include "judges/grader.h"
+#include "judges/grader_sandbox.h"
+#include "judges/verdicts.h"
 #include "test/support/check.h"
 #include <math.h>
 #include <signal.h>

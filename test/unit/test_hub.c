@@ -1,7 +1,7 @@
 // What people give where a folder of a model or tokenizer is meant: each is refused by what it is, with a way out of it.
 #include "test/support/check.h"
 #include "base/hub.h"
-#include "data/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 #include "model/folder.h"
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 // A judge behind a server that misbehaves, its file of verdicts, its question, and what it says.
-#include "rl/judge.h"
-#include "rl/judge_form.h"
-#include "rl/verdicts.h"
+#include "judges/judge.h"
+#include "judges/judge_form.h"
+#include "judges/verdicts.h"
 #include "test/support/check.h"
 #include "test/support/server.h"
 #include <math.h>

@@ -1,6 +1,6 @@
 // The lines of a file or a pipe, and what is said about files that are no JSONL.
 #include "test/support/check.h"
-#include "data/lines.h"
+#include "rows/lines.h"
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>

@@ -1,5 +1,5 @@
 // From logits to the gradient of a loss, and from rewards to advantages, as verl has them: the numbers are PyTorch's in fp64
-// (dev/reference/make_losses.py), and what happens to log-probabilities and derivatives on the way is what rl/update.c does.
+// (lab/reference/make_losses.py), and what happens to log-probabilities and derivatives on the way is what rl/update.c does.
 #include "test/support/check.h"
 #include "base/json.h"
 #include "rl/advantage.h"

@@ -151,7 +151,7 @@ static void a_new_model_has_norms_of_one_and_biases_of_zero(void **state)
     model_close(&m);
 }
 
-// transformers computed the log-probabilities in fp32 from the rounded weights (dev/reference): fp32 rounding is all that is left.
+// transformers computed the log-probabilities in fp32 from the rounded weights (lab/reference): fp32 rounding is all that is left.
 static void sixteen_bit_weights_load_as_what_they_stand_for(void **state)
 {
     static const char *const NAMES[] = {"tied_bf16", "tied_f16"};

@@ -430,7 +430,8 @@ static void the_faults_of_a_run_are_no_bad_rows(void **state)
             p.options.rules.tokenizer = NULL;
         else
             p.options.rules.chat = &unknown;
-        assert_refused_rows("{\"ids\": [1, 2]}\n" ROW ROW, p, i == 0 ? "there is no tokenizer" : "a chat template that is not known");
+        assert_refused_rows("{\"ids\": [1, 2]}\n" ROW ROW, p,
+                            i == 0 ? "there is no tokenizer" : "a chat template that is not known");
         assert_null(strstr(error_text(), "--skip-bad-rows"));
     }
 }
@@ -806,7 +807,8 @@ static void thoughts_that_are_not_trained_are_told(void **state)
         assert_int_equal(p.report.thoughts_left_out, shown ? 0 : 1);
         assert_ok(prepare_table(&table, &p.report, &p.options));
         assert_int_equal(
-            strstr(table.data, "not trained: the thoughts of 1 answers, which the template leaves out (--template qwen3 shows") != NULL,
+            strstr(table.data, "not trained: the thoughts of 1 answers, which the template leaves out (--template qwen3 shows") !=
+                NULL,
             !shown);
         bytes_free(&table);
         preparation_free(&p);

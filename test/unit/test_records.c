@@ -1,6 +1,6 @@
 // Rows of every format, and what is said about the ones that are none.
 #include "test/support/check.h"
-#include "data/records.h"
+#include "rows/records.h"
 
 #define BOXED INSTRUCTION_DEFAULT
 

@@ -1,7 +1,7 @@
 // When a run saves and evaluates, and with which other number of steps it may go on. That it does both is shown by
 // test/crash/survive.sh.
 #include "test/support/check.h"
-#include "run/run_inside.h"
+#include "run/run_internal.h"
 
 static Run run_at(int64_t step)
 {

@@ -1,6 +1,6 @@
 // Scoring difficulty: what answers mean; and ./score asking a server that misbehaves (test/support/server.h), as a user runs it.
 #include "test/support/check.h"
-#include "sampling/rubric.h"
+#include "difficulty/rubric.h"
 #include "test/support/server.h"
 
 // ---- what answers mean

@@ -1,7 +1,7 @@
 // The external sort against sorting in memory: many sizes of keys and records, little memory and therefore many runs, and what
 // happens when the disk is full.
 #include "test/support/check.h"
-#include "data/sorter.h"
+#include "intake/sorter.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

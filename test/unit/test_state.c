@@ -1,7 +1,7 @@
 // A run's state where only a device can reach it: training, saving, going on and exporting never touch the device's memory, keep
 // the master weights and the moments exactly, and stop when the device breaks. What a backend cannot compute is refused by name.
 #include "test/support/check.h"
-#include "dist/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 #include "run/run.h"
 #include "test/support/device.h"
 #include "test/support/guarded.h"
@@ -461,7 +461,8 @@ static void a_gpu_that_is_not_there_can_be_planned_for(void **state)
     assert_string_equal(error_text(), "");
     assert_string_equal(k->name, "cuda-bf16");
     assert_true(k->on_gpu && k->activation_size == 2 && k->column_multiple == 8);
-    assert_int_equal(k->head_workspace(5000, 100), 1024 * 128 * 3 / 2); // 1,024 rows of 128 columns: logits, and gradients in bf16
+    assert_int_equal(k->head_workspace(5000, 100),
+                     1024 * 128 * 3 / 2); // 1,024 rows of 128 columns: logits, and gradients in bf16
     assert_int_equal(k->sample_workspace(7, 64), 7 * 64);
     assert_int_equal(k->attention_workspace(3, KEY_SEGMENT + 1, 2, 64), 3 * 2 * 2 * 66);
     assert_int_equal(k->attention_workspace(3, KEY_SEGMENT, 2, 64), 0);

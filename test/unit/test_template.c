@@ -2,8 +2,8 @@
 // by the canonical form of its text, which is compared with what jinja2's lexer gives (forms.jsonl).
 #include "test/support/check.h"
 #include "base/json.h"
-#include "data/jinja.h"
-#include "data/template.h"
+#include "tokenizer/jinja.h"
+#include "tokenizer/template.h"
 #include <unistd.h>
 
 #define FIXTURES "test/fixtures/templates/"

@@ -1,4 +1,4 @@
-// Promises of data/tokenizer.h: ids equal to Hugging Face's (the fixtures hold its answers), texts that come back, errors that
+// Promises of tokenizer/tokenizer.h: ids equal to Hugging Face's (the fixtures hold its answers), texts that come back, errors that
 // leave no trace. The parts have their own tests: test_tokenizer_split.c, test_tokenizer_bpe.c, test_tokenizer_hostile.c.
 #include "test/unit/test_tokenizer.h"
 #include <pthread.h>

@@ -3,7 +3,7 @@
 #define TEST_TOKENIZER_H
 
 #include "base/json.h"
-#include "data/tokenizer_parts.h"
+#include "tokenizer/tokenizer_internal.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdlib.h>

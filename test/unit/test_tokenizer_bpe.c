@@ -1,4 +1,4 @@
-// Promises of data/bpe.h: the array and the heap merge alike, as the definition says, and a long word costs n log n (counted,
+// Promises of tokenizer/bpe.h: the array and the heap merge alike, as the definition says, and a long word costs n log n (counted,
 // not timed).
 #include "test/unit/test_tokenizer.h"
 

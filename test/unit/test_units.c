@@ -1,6 +1,6 @@
 // Units: however they are written they are one; and what is told apart.
 #include "test/support/check.h"
-#include "answers/units_table.h"
+#include "answers/units/units_table.h"
 #include "base/philox.h"
 
 static Text span(const char *text) { return (Text){text, strlen(text)}; }

@@ -1,5 +1,6 @@
 // Words: which texts are the same words, which say the same, and what no rule decides.
-#include "answers/words.h"
+#include "answers/verify.h"
+#include "answers/words/words.h"
 #include "test/support/check.h"
 #include <string.h>
 #include <time.h>

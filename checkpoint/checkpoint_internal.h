@@ -1,0 +1,50 @@
+// Between the files of checkpoints: the manifest as it is read, and the names of steps. The front door is checkpoint.h.
+#ifndef CHECKPOINT_CHECKPOINT_INTERNAL_H
+#define CHECKPOINT_CHECKPOINT_INTERNAL_H
+
+#include "checkpoint/checkpoint.h"
+
+#define CHECKPOINT_FORMAT "dereason checkpoint"
+enum { CHECKPOINT_VERSION = 2 };
+
+typedef struct ManifestFile {
+    const char *name;
+    uint64_t size, hash; // XXH3 of the whole file
+} ManifestFile;
+
+// Elements offset .. offset+length-1 of a tensor, as fp32 from a byte of a file.
+typedef struct ManifestRange {
+    const char *tensor;
+    int64_t elements, offset, length;
+    int64_t file;        // place in the list of files
+    uint64_t byte, hash; // XXH3 of the range's bytes
+} ManifestRange;
+
+typedef struct Manifest {
+    json_t *root; // owns the names and the state
+    const json_t *state;
+    int64_t step;
+    ManifestFile *files;
+    ManifestRange *ranges; // by name, then by offset; each tensor is covered once, without holes
+    size_t file_count, range_count;
+} Manifest;
+
+// Reads FOLDER/MANIFEST.json and checks it, and that the files it names are there with their sizes.
+bool manifest_read(Manifest *manifest, const char *folder);
+void manifest_free(Manifest *manifest);
+
+// XXH3 of a manifest as compact JSON with sorted keys, without its own key "xxh3": a digit that changes in the state, or in what
+// lies where, is noticed as one in a tensor is.
+bool manifest_hash(uint64_t *hash, const json_t *root);
+
+int64_t step_of_name(const char *name); // "step-12" gives 12; anything else -1
+bool step_name(Bytes *name, int64_t step);
+
+// Steps of the folders step-N in folder, descending. free() the list.
+bool steps_list(int64_t **steps, size_t *count, const char *folder);
+
+bool leftovers_remove(const char *folder); // of attempts that were killed
+bool later_set_aside(const char *folder, int64_t step);
+bool checkpoints_prune(const char *folder, int64_t newest, int keep);
+
+#endif

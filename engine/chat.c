@@ -1,0 +1,229 @@
+// See chat.h. What was said stays in pages: each turn's prompt begins as the one before it did, and shares what it has of that.
+#include "engine/chat.h"
+#include <ctype.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct Chat {
+    Sampler *sampler;
+    Encoder *encoder;
+    const StopTexts *stops;
+    const ChatOptions *options;
+    FILE *out;
+    Message *messages; // (count) their texts are ours
+    size_t count, capacity;
+    uint64_t turn;   // of all talks, what names the draws
+    Sequence *known; // the prompt of the turn before, but for its last token
+    DecodeStream stream;
+    Bytes answer;   // so far
+    size_t printed; // of it
+    bool told;      // writing failed
+} Chat;
+
+// ---- what was said
+
+static bool say(Chat *c, Role role, const char *text, size_t size)
+{
+    Bytes copy = {0};
+    TRY(grow(&c->messages, &c->capacity, c->count + 1, sizeof *c->messages) && bytes_append(&copy, text, size));
+    c->messages[c->count++] = (Message){.role = role, .content = {copy.data == NULL ? "" : copy.data, copy.size}};
+    return true;
+}
+
+static void forget_from(Chat *c, size_t first)
+{
+    while (c->count > first) {
+        const Message *m = &c->messages[--c->count];
+        if (m->content.size > 0)
+            free((void *)(uintptr_t)m->content.data);
+    }
+}
+
+static bool begin(Chat *c)
+{
+    const char *system = c->options->system;
+    forget_from(c, 0);
+    return system == NULL || system[0] == 0 || say(c, ROLE_SYSTEM, system, strlen(system));
+}
+
+// ---- an answer, as it comes
+
+// How much of the answer so far may be shown: a stop text must not appear, not even its beginning.
+static size_t presentable(const Chat *c)
+{
+    size_t whole = stop_texts_cut(c->stops, c->answer.data, c->answer.size), safe = whole;
+    for (size_t i = 0; i < c->stops->count; i++)
+        for (size_t n = strlen(c->stops->texts[i]); n-- > 1;)
+            if (n <= whole && whole == c->answer.size && memcmp(c->answer.data + whole - n, c->stops->texts[i], n) == 0)
+                safe = whole - n < safe ? whole - n : safe;
+    return safe;
+}
+
+static bool print_until(Chat *c, size_t end)
+{
+    if (end <= c->printed)
+        return true;
+    bool ok = fwrite(c->answer.data + c->printed, 1, end - c->printed, c->out) == end - c->printed && fflush(c->out) == 0;
+    c->printed = end;
+    return ok;
+}
+
+// Ctrl-C ends an answer, not the talk; between answers it ends the program, as ever. A handler can reach nothing else than this.
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number) { interrupted = 1; }
+
+static bool take_token(void *context, uint64_t tag, int32_t sample, const int32_t *ids, int64_t count)
+{
+    Chat *c = context;
+    bool ends = false;
+    for (int64_t i = 0; i < c->sampler->stop_count; i++)
+        ends = ends || ids[count - 1] == c->sampler->stop[i];
+    if (ends)
+        return true;
+    bool ok = decode_next(&c->stream, c->sampler->tokenizer, &c->answer, ids[count - 1], false) && print_until(c, presentable(c));
+    c->told = c->told || !ok;
+    return c->told || interrupted || stop_texts_met(c->stops, ids, count);
+}
+
+static bool prompt_of(Chat *c, TokenList *ids)
+{
+    Bytes text = {0};
+    bool ok =
+        template_prompt(&c->sampler->chat, &text, c->messages, c->count, true) && encode(c->encoder, ids, text.data, text.size);
+    bytes_free(&text);
+    return ok;
+}
+
+// The prompt's keys and values are kept for the next turn, which begins in the same way.
+static bool remember(Chat *c, const TokenList *ids)
+{
+    if (ids->count < 2 || (int64_t)ids->count >= engine_context(c->sampler->engine))
+        return true; // the engine will say so
+    Sequence *known = engine_prefix(c->sampler->engine, c->known, ids->ids, (int64_t)ids->count - 1);
+    TRY(known != NULL);
+    engine_prefix_release(c->sampler->engine, c->known);
+    c->known = known;
+    return true;
+}
+
+static bool generate(Chat *c, const TokenList *ids)
+{
+    const ChatOptions *o = c->options;
+    GenerationResult result;
+    GenerationRequest r = {
+        .seed = o->seed, .id = c->turn++, .prompt = ids->ids, .prompt_count = (int64_t)ids->count, .samples = 1};
+    r.prefix = c->known;
+    r.max_new_tokens = o->max_new_tokens;
+    r.temperature = o->temperature;
+    r.top_k = o->top_k;
+    r.top_p = o->top_p;
+    r.min_p = o->min_p;
+    r.stop = c->sampler->stop;
+    r.stop_count = c->sampler->stop_count;
+    r.watch = take_token;
+    r.watch_context = c;
+    TRY(engine_add(c->sampler->engine, &r));
+    while (!engine_empty(c->sampler->engine)) {
+        TRY(engine_step(c->sampler->engine));
+        while (engine_next(c->sampler->engine, &result)) {
+        }
+    }
+    return true;
+}
+
+static bool generate_until_interrupted(Chat *c, const TokenList *ids)
+{
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART}, before;
+    interrupted = 0;
+    sigemptyset(&action.sa_mask);
+    if (sigaction(SIGINT, &action, &before) != 0)
+        return fail_errno("asking for Ctrl-C");
+    bool ok = generate(c, ids);
+    return (sigaction(SIGINT, &before, NULL) == 0 || fail_errno("giving Ctrl-C back")) && ok;
+}
+
+static bool answer(Chat *c)
+{
+    TokenList ids = {0};
+    bytes_clear(&c->answer);
+    c->printed = 0;
+    c->stream = (DecodeStream){0};
+    bool ok =
+        prompt_of(c, &ids) && remember(c, &ids) && generate_until_interrupted(c, &ids) && decode_end(&c->stream, &c->answer);
+    tokens_free(&ids);
+    TRY(ok);
+    size_t end = stop_texts_cut(c->stops, c->answer.data == NULL ? "" : c->answer.data, c->answer.size);
+    const char *after = interrupted ? " (stopped)\n" : "\n";
+    if (c->told || !print_until(c, end) || fputs(after, c->out) == EOF || fflush(c->out) != 0)
+        return fail_errno("writing an answer");
+    return say(c, ROLE_ASSISTANT, c->answer.data, end);
+}
+
+// ---- the talk
+
+// "/help", not "/2" or "/etc/hosts is": a word behind a slash, and nothing else.
+static bool is_command(const char *line, size_t size)
+{
+    size_t letters = 1;
+    while (letters < size && isalpha((unsigned char)line[letters]))
+        letters++;
+    return size > 1 && line[0] == '/' && letters == size;
+}
+
+// One line of the user: an answer to it, or what it asks for. A talk that has grown too long is not lost: its last line is.
+static bool take_line(Chat *c, const char *line, size_t size)
+{
+    if (size == 4 && memcmp(line, "/new", 4) == 0)
+        return begin(c);
+    if (is_command(line, size)) {
+        fprintf(c->out, "(%.*s: no such command; /new begins a new talk, Ctrl-D ends)\n", (int)size, line);
+        return true;
+    }
+    size_t before = c->count;
+    TRY(say(c, ROLE_USER, line, size));
+    if (answer(c))
+        return true;
+    if (!engine_empty(c->sampler->engine) || c->told)
+        return false;
+    fprintf(c->out, "(%s; /new begins a new talk)\n", error_text());
+    error_clear();
+    forget_from(c, before);
+    return true;
+}
+
+static bool talk(Chat *c, FILE *in)
+{
+    char *line = NULL;
+    size_t capacity = 0;
+    ssize_t size;
+    bool shown = isatty(fileno(in)), ok = begin(c);
+    if (shown)
+        fprintf(c->out, "%s; /new begins a new talk, Ctrl-C ends an answer, Ctrl-D the talk\n", c->sampler->folder.data);
+    while (ok) {
+        if (shown)
+            fputs("\n> ", c->out);
+        fflush(c->out);
+        if ((size = getline(&line, &capacity, in)) < 0)
+            break;
+        while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r'))
+            size--;
+        if (size > 0)
+            ok = take_line(c, line, (size_t)size);
+    }
+    free(line);
+    return ok && (!ferror(in) || fail_errno("reading what you say"));
+}
+
+bool chat_run(Sampler *sampler, Encoder *encoder, const StopTexts *stops, const ChatOptions *options, FILE *in, FILE *out)
+{
+    Chat c = {.sampler = sampler, .encoder = encoder, .stops = stops, .options = options, .out = out};
+    bool ok = talk(&c, in);
+    engine_prefix_release(sampler->engine, c.known);
+    forget_from(&c, 0);
+    free(c.messages);
+    bytes_free(&c.answer);
+    return ok;
+}

@@ -1,0 +1,317 @@
+// The engine's door: requests in, results out. See engine.h.
+#include "engine/engine_internal.h"
+#include <stdlib.h>
+#include <string.h>
+
+// ---- sequences
+
+static void settings_release(Settings *settings)
+{
+    if (settings == NULL || --settings->users > 0)
+        return;
+    free((void *)(uintptr_t)settings->request.stop);
+    free((void *)(uintptr_t)settings->request.probe);
+    free(settings);
+}
+
+void sequence_free(Engine *e, Sequence *s)
+{
+    if (s == NULL)
+        return;
+    settings_release(s->settings);
+    if (s->parent != NULL)
+        sequence_release(e, s->parent);
+    free(s->tokens);
+    free(s->pages);
+    free(s->logprob);
+    free(s->processed);
+    free(s->entropy);
+    free(s->probe);
+    free(s);
+    e->sequences--;
+}
+
+void sequence_release(Engine *e, Sequence *beginning)
+{
+    if (--beginning->references > 0)
+        return;
+    if (beginning->running)
+        stop_running(e, beginning);
+    else if (beginning->page_count > 0)
+        evict(e, beginning);
+    sequence_free(e, beginning);
+}
+
+static int64_t common_beginning(const Sequence *beginning, const int32_t *ids, int64_t count)
+{
+    int64_t n = 0;
+    while (beginning != NULL && n < beginning->count && n < count && beginning->tokens[n] == ids[n])
+        n++;
+    return n;
+}
+
+// count tokens, the first of which are shared with `parent` (NULL: with nobody) where they are the same. The last one is never
+// shared: somebody has to ask the head for what follows it.
+static Sequence *sequence_new(Engine *e, Sequence *parent, const int32_t *ids, int64_t count)
+{
+    Sequence *s = allocate(1, sizeof *s);
+    if (s == NULL || !lists_have_room(e, e->sequences + 1) ||
+        !grow(&s->tokens, &s->token_capacity, (size_t)count, sizeof *s->tokens)) {
+        free(s);
+        return NULL;
+    }
+    memcpy(s->tokens, ids, (size_t)count * sizeof *ids);
+    s->count = s->prompt = count;
+    s->slot = -1;
+    s->shared = common_beginning(parent, ids, count - 1);
+    if (s->shared > 0) {
+        s->parent = parent;
+        parent->references++;
+    }
+    e->sequences++;
+    return s;
+}
+
+// ---- opening
+
+int64_t engine_context(const Engine *e) { return e->context; }
+
+static bool open_parts(Engine *e)
+{
+    const CacheLimits *limits = &e->model->limits.cache;
+    int64_t held = (limits->pages - 1) * KEY_BLOCK;
+    e->context = limits->positions < held ? limits->positions : held;
+    if (e->context < 2)
+        return fail("a cache of %" PRId64 " pages holds no sequence; give it more memory", limits->pages);
+    TRY(page_pool_open(&e->pages, limits->pages));
+    page_take(&e->pages); // page 0 is nobody's: sequences that only fill a batch write there
+    e->free_slots = allocate((size_t)limits->sequences, sizeof *e->free_slots);
+    TRY(e->free_slots != NULL);
+    for (int64_t i = limits->sequences; i-- > 0;)
+        e->free_slots[e->free_slot_count++] = (int32_t)i;
+    return flights_open(e);
+}
+
+Engine *engine_open(Model *model, int64_t n_live)
+{
+    Engine *e = allocate(1, sizeof *e);
+    if (e == NULL)
+        return NULL;
+    e->model = model;
+    e->n_live = n_live;
+    e->ahead = model->kernels->graph_begin == NULL ? 0 : PASSES_IN_FLIGHT - 1; // a CPU is not faster for being left alone
+    if (open_parts(e))
+        return e;
+    engine_close(e);
+    return NULL;
+}
+
+static void free_list(Engine *e, SequenceList *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        sequence_free(e, list->items[i]);
+    free(list->items);
+}
+
+// Nobody looks at the results of a pass that is in the air, but their memory is the device's until it has landed. A sequence that is
+// neither running nor in a list is known here alone.
+static void drop_flight(Engine *e, Flight *f)
+{
+    e->model->kernels->event_wait(f->event);
+    for (int64_t i = 0; i < f->batch.sampled + f->probed_count; i++) {
+        Sequence *s = i < f->batch.sampled ? f->sampled[i] : f->probed[i - f->batch.sampled];
+        if (--s->in_queue == 0 && !s->running)
+            sequence_free(e, s);
+    }
+}
+
+void engine_close(Engine *e)
+{
+    if (e == NULL)
+        return;
+    for (; e->queued > 0; e->queued--) {
+        drop_flight(e, &e->flights[e->first]);
+        e->first = (e->first + 1) % PASSES_IN_FLIGHT;
+    }
+    sequence_free(e, e->fetched);
+    while (e->running.count > 0) {
+        Sequence *s = e->running.items[e->running.count - 1];
+        stop_running(e, s);
+        if (s->settings != NULL)
+            sequence_free(e, s);
+    }
+    free_list(e, &e->waiting);
+    free_list(e, &e->finished);
+    free(e->running.items);
+    free(e->beginnings.items);
+    free(e->blocked.items);
+    flights_close(e);
+    page_pool_close(&e->pages);
+    free(e->free_slots);
+    free(e);
+}
+
+// ---- requests
+
+bool engine_has_room(const Engine *e) { return (int64_t)e->waiting.count < 2 * e->model->limits.cache.sequences; }
+
+bool engine_empty(const Engine *e)
+{
+    bool samples = false;
+    for (size_t i = 0; i < e->running.count && !samples; i++)
+        samples = e->running.items[i]->settings != NULL;
+    return !samples && e->waiting.count == 0 && e->queued == 0 && e->finished.count == 0;
+}
+
+static bool check_ids(const Engine *e, const char *what, const int32_t *ids, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (ids[i] < 0 || ids[i] >= e->model->config.vocabulary)
+            return fail("%s %" PRId64 " is id %" PRId32 ", but the model has %" PRId64 " vocabulary rows", what, i, ids[i],
+                        e->model->config.vocabulary);
+    return true;
+}
+
+static bool check_request(const Engine *e, const GenerationRequest *r)
+{
+    if (r->prompt_count < 1)
+        return fail("the prompt is empty");
+    if (r->prompt_count >= e->context)
+        return fail("the prompt has %" PRId64 " tokens, and the context ends at %" PRId64 ", which leaves no room for an answer",
+                    r->prompt_count, e->context);
+    int64_t most = e->model->limits.cache.rows - e->model->limits.cache.sequences;
+    if (r->probe_count > most)
+        return fail("%" PRId64 " tokens are asked for after a prompt, planned for %" PRId64, r->probe_count, most);
+    return check_ids(e, "token", r->prompt, r->prompt_count) && check_ids(e, "a probed token", r->probe, r->probe_count);
+}
+
+static int32_t *copy_ids(const int32_t *ids, int64_t count)
+{
+    int32_t *copy = allocate((size_t)count, sizeof *copy);
+    if (copy != NULL && count > 0)
+        memcpy(copy, ids, (size_t)count * sizeof *copy);
+    return copy;
+}
+
+static Settings *settings_new(const Engine *e, const GenerationRequest *r)
+{
+    Settings *settings = allocate(1, sizeof *settings);
+    if (settings == NULL)
+        return NULL;
+    int64_t room = e->context - r->prompt_count;
+    settings->request = *r;
+    settings->request.max_new_tokens = r->probe_count > 0 ? 1 : r->max_new_tokens < room ? r->max_new_tokens : room;
+    settings->request.stop = copy_ids(r->stop, r->stop_count);
+    settings->request.probe = copy_ids(r->probe, r->probe_count);
+    settings->users = 1;
+    if (settings->request.stop != NULL && settings->request.probe != NULL)
+        return settings;
+    settings_release(settings);
+    return NULL;
+}
+
+static bool add_sample(Engine *e, Settings *settings, Sequence *beginning, int32_t sample)
+{
+    const GenerationRequest *r = &settings->request;
+    Sequence *s = sequence_new(e, beginning, r->prompt, r->prompt_count);
+    TRY(s != NULL);
+    s->settings = settings;
+    settings->users++;
+    s->sample = sample;
+    s->arrival = e->arrivals++;
+    waiting_push(e, s);
+    return true;
+}
+
+// Several samples share all of the prompt but its last token, which each of them runs for itself.
+bool engine_add(Engine *e, const GenerationRequest *r)
+{
+    TRY(check_request(e, r));
+    Settings *settings = settings_new(e, r);
+    TRY(settings != NULL);
+    Sequence *beginning = r->prefix;
+    bool together = r->samples > 1 && r->prompt_count > 1;
+    if (together)
+        beginning = engine_prefix(e, r->prefix, r->prompt, r->prompt_count - 1);
+    bool ok = !together || beginning != NULL;
+    for (int32_t i = 0; ok && i < r->samples; i++)
+        ok = add_sample(e, settings, beginning, r->first_sample + i);
+    if (together && beginning != NULL)
+        engine_prefix_release(e, beginning);
+    settings_release(settings);
+    return ok;
+}
+
+Sequence *engine_prefix(Engine *e, Sequence *prefix, const int32_t *ids, int64_t count)
+{
+    if (count < 1 || count >= e->context) {
+        fail("a beginning of %" PRId64 " tokens, and the context ends at %" PRId64, count, e->context);
+        return NULL;
+    }
+    if (!check_ids(e, "token", ids, count))
+        return NULL;
+    Sequence *beginning = sequence_new(e, prefix, ids, count);
+    if (beginning != NULL) {
+        beginning->references = 1;
+        beginning->arrival = e->arrivals++;
+    }
+    return beginning;
+}
+
+void engine_prefix_release(Engine *e, Sequence *prefix)
+{
+    if (prefix != NULL)
+        sequence_release(e, prefix);
+}
+
+// ---- steps and results
+
+static void count_pages(Engine *e)
+{
+    EngineStatistics *s = &e->statistics;
+    s->pages_in_use = e->pages.count - e->pages.free_count;
+    s->pages_most = s->pages_in_use > s->pages_most ? s->pages_in_use : s->pages_most;
+    s->sequences_running = (int64_t)e->running.count;
+}
+
+bool engine_step(Engine *e)
+{
+    sequence_free(e, e->fetched);
+    e->fetched = NULL;
+    Flight *next = &e->flights[(e->first + e->queued) % PASSES_IN_FLIGHT];
+    TRY(admit_waiting(e) && place_running(e, next));
+    count_pages(e);
+    bool more = next->batch.tokens > 0;
+    if (more) {
+        TRY(flight_queue(e, next));
+        e->queued++;
+    }
+    if (e->queued == 0 || (more && e->queued <= e->ahead))
+        return true;
+    Flight *oldest = &e->flights[e->first];
+    e->first = (e->first + 1) % PASSES_IN_FLIGHT;
+    e->queued--;
+    return flight_land(e, oldest);
+}
+
+bool engine_next(Engine *e, GenerationResult *result)
+{
+    sequence_free(e, e->fetched);
+    e->fetched = NULL;
+    if (e->finished.count == 0)
+        return false;
+    Sequence *s = e->fetched = e->finished.items[0];
+    list_remove(&e->finished, s);
+    *result = (GenerationResult){.tag = s->settings->request.tag,
+                                 .sample = s->sample,
+                                 .reason = s->reason,
+                                 .count = s->count - s->prompt,
+                                 .ids = s->tokens + s->prompt,
+                                 .logprob = s->logprob,
+                                 .processed = s->processed,
+                                 .entropy = s->entropy,
+                                 .probe = s->probe};
+    return true;
+}
+
+EngineStatistics engine_statistics(const Engine *e) { return e->statistics; }

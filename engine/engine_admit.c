@@ -1,0 +1,371 @@
+// Who runs in the next pass, on which pages.
+//
+// Sequences run in the order in which they were let in. A pass takes from each what it can: the next token of a sample that
+// decodes, a piece of a prompt from others, as long as the pass has room for tokens. When no page is free, beginnings that nobody is
+// computing give theirs back, the least lately used first; then the sequence that was let in last does, and will be computed again
+// when it is let in again: the tokens it has are kept, and the pages' bits come out the same. So the oldest sequence always gets
+// what it needs, and every request ends.
+//
+// Pages are shared by counting their holders. Whoever writes into a page that others hold gets a copy first.
+#include "engine/engine_internal.h"
+#include <stdlib.h>
+#include <string.h>
+
+bool lists_have_room(Engine *e, size_t count)
+{
+    SequenceList *const lists[] = {&e->waiting, &e->running, &e->finished, &e->beginnings, &e->blocked};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        TRY(grow(&lists[i]->items, &lists[i]->capacity, count, sizeof *lists[i]->items));
+    return true;
+}
+
+void list_add(SequenceList *list, Sequence *sequence) { list->items[list->count++] = sequence; }
+
+void list_remove(SequenceList *list, const Sequence *sequence)
+{
+    size_t i = 0;
+    while (list->items[i] != sequence)
+        i++;
+    for (list->count--; i < list->count; i++)
+        list->items[i] = list->items[i + 1];
+}
+
+// ---- who waits: a heap. First those that have run before, then the longest, then the oldest.
+
+static bool goes_before(const Sequence *a, const Sequence *b)
+{
+    if (a->started != b->started)
+        return a->started;
+    int64_t x = a->settings->request.expected, y = b->settings->request.expected;
+    return x != y ? x > y : a->arrival < b->arrival;
+}
+
+void waiting_push(Engine *e, Sequence *sequence)
+{
+    list_add(&e->waiting, sequence);
+    size_t i = e->waiting.count - 1;
+    for (; i > 0 && goes_before(sequence, e->waiting.items[(i - 1) / 2]); i = (i - 1) / 2)
+        e->waiting.items[i] = e->waiting.items[(i - 1) / 2];
+    e->waiting.items[i] = sequence;
+}
+
+Sequence *waiting_pop(Engine *e)
+{
+    Sequence **items = e->waiting.items, *first = items[0], *moved = items[--e->waiting.count];
+    size_t i = 0, count = e->waiting.count;
+    for (size_t child = 1; child < count; child = 2 * i + 1) {
+        if (child + 1 < count && goes_before(items[child + 1], items[child]))
+            child++;
+        if (!goes_before(items[child], moved))
+            break;
+        items[i] = items[child];
+        i = child;
+    }
+    items[i] = moved;
+    return first;
+}
+
+// ---- pages given and taken
+
+static void give_pages_back(Engine *e, Sequence *s)
+{
+    for (int64_t i = 0; i < s->page_count; i++)
+        page_give_back(&e->pages, s->pages[i]);
+    s->page_count = 0;
+    s->computed = 0;
+}
+
+void stop_running(Engine *e, Sequence *s)
+{
+    list_remove(&e->running, s);
+    s->running = false;
+    if (s->slot >= 0)
+        e->free_slots[e->free_slot_count++] = s->slot;
+    s->slot = -1;
+    give_pages_back(e, s);
+}
+
+void evict(Engine *e, Sequence *beginning)
+{
+    list_remove(&e->beginnings, beginning);
+    give_pages_back(e, beginning);
+}
+
+// The beginning that was used longest ago, but for `kept`; NULL: there is none.
+static Sequence *least_lately_used(const Engine *e, const Sequence *kept)
+{
+    Sequence *found = NULL;
+    for (size_t i = 0; i < e->beginnings.count; i++) {
+        Sequence *b = e->beginnings.items[i];
+        if (b != kept && (found == NULL || b->used < found->used))
+            found = b;
+    }
+    return found;
+}
+
+static void preempt(Engine *e, Sequence *s)
+{
+    stop_running(e, s);
+    e->statistics.preemptions++;
+    if (s->settings != NULL && s->in_queue == 0) // a beginning is let in when it is asked for; a sample waits again when all of
+        waiting_push(e, s);                      // its tokens are known
+}
+
+// Takes pages from somebody, in favour of a running sequence. False: there is nobody who was let in after it.
+static bool make_room(Engine *e, const Sequence *s)
+{
+    Sequence *beginning = least_lately_used(e, NULL);
+    if (beginning != NULL) {
+        evict(e, beginning);
+        return true;
+    }
+    Sequence *last = e->running.items[e->running.count - 1];
+    if (last != s)
+        preempt(e, last);
+    return last != s;
+}
+
+static bool append_page(Sequence *s, int32_t page)
+{
+    TRY(grow(&s->pages, &s->page_capacity, (size_t)s->page_count + 1, sizeof *s->pages));
+    s->pages[s->page_count++] = page;
+    return true;
+}
+
+static bool is_owned(const Engine *e, const Sequence *s, int64_t block)
+{
+    return block < s->page_count && e->pages.holders[s->pages[block]] == 1;
+}
+
+// Makes block `block` of s a page that it alone holds. *owned false: no page is to be had, and nobody to take one from. A page that is
+// copied stays held until the pass is queued: until then nobody may write there.
+static bool own_page(Engine *e, CachedBatch *batch, Sequence *s, int64_t block, bool *owned)
+{
+    int32_t page = -1;
+    while (!(*owned = is_owned(e, s, block)) && (page = page_take(&e->pages)) < 0)
+        if (!make_room(e, s))
+            return true;
+    if (*owned)
+        return true;
+    *owned = true;
+    if (block == s->page_count)
+        return append_page(s, page);
+    batch->copy_pairs[2 * batch->copies] = s->pages[block];
+    batch->copy_pairs[2 * batch->copies++ + 1] = page;
+    s->pages[block] = page;
+    return true;
+}
+
+// ---- letting in
+
+static int64_t pages_of(int64_t tokens) { return ceil_divide(tokens, KEY_BLOCK); }
+
+static bool is_ready(const Sequence *beginning) { return beginning->computed == beginning->count; }
+
+static void share_pages(Engine *e, Sequence *s)
+{
+    for (int64_t i = 0; i < pages_of(s->shared); i++) {
+        page_hold(&e->pages, s->parent->pages[i]);
+        s->pages[s->page_count++] = s->parent->pages[i];
+    }
+    s->computed = s->shared;
+    s->parent->used = e->passes;
+}
+
+static bool let_in(Engine *e, Sequence *s)
+{
+    if (s->parent != NULL)
+        TRY(grow(&s->pages, &s->page_capacity, (size_t)pages_of(s->shared), sizeof *s->pages));
+    list_add(&e->running, s);
+    s->running = s->started = true;
+    if (s->settings != NULL)
+        s->slot = e->free_slots[--e->free_slot_count];
+    if (s->parent != NULL)
+        share_pages(e, s);
+    return true;
+}
+
+// Whether the pages of what s has, and of a token more, are to be had. Running sequences get new pages too: some are left to them.
+static bool pages_suffice(Engine *e, const Sequence *s)
+{
+    int64_t shared = s->parent == NULL ? 0 : s->shared / KEY_BLOCK, running = (int64_t)e->running.count;
+    int64_t wanted = pages_of(s->count + 1) - shared + running / 8;
+    Sequence *beginning;
+    while (e->pages.free_count < wanted && (beginning = least_lately_used(e, s->parent)) != NULL)
+        evict(e, beginning);
+    return e->pages.free_count >= wanted || running == 0; // alone it has room: engine_add saw to that
+}
+
+static void share_with_grandparent(Engine *e, Sequence *s)
+{
+    Sequence *parent = s->parent;
+    s->parent = parent->parent;
+    if (s->parent != NULL)
+        s->parent->references++;
+    s->shared = parent->shared < s->shared ? parent->shared : s->shared;
+    sequence_release(e, parent);
+}
+
+typedef enum Admission { ADMISSION_FAILED, ADMITTED, BLOCKED, NO_ROOM } Admission;
+
+// A beginning is computed before those that share it, where there are several.
+static Admission admit(Engine *e, Sequence *s)
+{
+    Sequence *parent = s->parent;
+    if (parent != NULL && !is_ready(parent)) {
+        if (parent->running)
+            return BLOCKED;
+        if (parent->references > 1) {
+            Admission first = admit(e, parent);
+            return first == ADMITTED ? BLOCKED : first;
+        }
+        share_with_grandparent(e, s);
+        return admit(e, s);
+    }
+    if (!pages_suffice(e, s))
+        return NO_ROOM;
+    return let_in(e, s) ? ADMITTED : ADMISSION_FAILED;
+}
+
+bool admit_waiting(Engine *e)
+{
+    SequenceList *blocked = &e->blocked;
+    Admission last = ADMITTED;
+    size_t most = (size_t)e->model->limits.cache.sequences;
+    while (e->waiting.count > 0 && e->running.count < most && blocked->count < most && (last == ADMITTED || last == BLOCKED)) {
+        Sequence *s = waiting_pop(e);
+        last = admit(e, s);
+        if (last != ADMITTED)
+            list_add(blocked, s);
+    }
+    for (size_t i = 0; i < blocked->count; i++)
+        waiting_push(e, blocked->items[i]);
+    blocked->count = 0;
+    return last != ADMISSION_FAILED;
+}
+
+// ---- the next pass
+
+// Tokens of s that could be computed now; 0: its last one is on its way, or all of them are.
+static int64_t tokens_left(const Sequence *s)
+{
+    if (s->settings != NULL && s->count + s->pending - s->prompt >= s->settings->request.max_new_tokens)
+        return 0;
+    return s->count + s->pending - s->computed;
+}
+
+static void ask_head(Engine *e, Flight *f, Sequence *s, int32_t row)
+{
+    CachedBatch *b = &f->batch;
+    const GenerationRequest *r = &s->settings->request;
+    if (r->probe_count > 0) {
+        f->probed[f->probed_count++] = s;
+        for (int64_t i = 0; i < r->probe_count; i++) {
+            f->probe_rows[b->probed] = row;
+            b->targets[b->probed++] = r->probe[i];
+        }
+    } else {
+        b->sampling[b->sampled] = (SampleRow){.seed = r->seed,
+                                              .request = r->id,
+                                              .sample = s->sample,
+                                              .position = (int32_t)(s->count + s->pending),
+                                              .temperature = r->temperature,
+                                              .top_p = r->top_p,
+                                              .min_p = r->min_p,
+                                              .top_k = r->top_k};
+        b->rows[b->sampled] = row;
+        b->slots[b->sampled] = s->slot;
+        f->sampled[b->sampled++] = s;
+    }
+    s->pending++;
+    s->in_queue++;
+}
+
+// Its next n tokens, behind those that are placed already.
+static void place(Engine *e, Flight *f, Sequence *s, int64_t n)
+{
+    CachedBatch *b = &f->batch;
+    for (int64_t i = s->computed; i < s->computed + n; i++) {
+        b->ids[b->tokens] = i < s->count ? s->tokens[i] : -1 - s->slot;
+        b->positions[b->tokens++] = (int32_t)i;
+    }
+    int32_t *table = b->page_table + b->sequences * cached_pages(e->model);
+    memcpy(table, s->pages, (size_t)s->page_count * sizeof *table);
+    b->contexts[b->sequences++] = (int32_t)s->computed;
+    b->starts[b->sequences] = (int32_t)b->tokens;
+    s->computed += n;
+    e->statistics.keys_read += s->computed;
+    if (s->settings == NULL)
+        e->statistics.prompt_tokens += n;
+    else
+        e->statistics.prompt_tokens += s->computed < s->count ? n : n - 1;
+    if (s->settings != NULL && s->computed == s->count + s->pending)
+        ask_head(e, f, s, (int32_t)b->tokens - 1);
+}
+
+static bool own_pages(Engine *e, Flight *f, Sequence *s, int64_t n, bool *owned)
+{
+    *owned = true;
+    for (int64_t block = s->computed / KEY_BLOCK; *owned && block < pages_of(s->computed + n); block++)
+        TRY(own_page(e, &f->batch, s, block, owned));
+    return true;
+}
+
+// A beginning that is complete runs no more, and keeps its pages until they are wanted.
+static void retire_beginnings(Engine *e)
+{
+    for (size_t i = e->running.count; i-- > 0;) {
+        Sequence *s = e->running.items[i];
+        if (s->settings != NULL || !is_ready(s))
+            continue;
+        list_remove(&e->running, s);
+        s->running = false;
+        s->used = e->passes;
+        list_add(&e->beginnings, s);
+    }
+}
+
+// How many tokens of prompts fit beside those that decode.
+static int64_t room_for_prompts(const Engine *e)
+{
+    int64_t room = e->model->limits.cache.tokens;
+    for (size_t i = 0; i < e->running.count; i++)
+        room -= tokens_left(e->running.items[i]) == 1;
+    return room;
+}
+
+// Tokens of s for this pass: one that decodes has its place, a piece of a prompt what is left. The last one of a prompt that is
+// probed wants rows of the head, and waits where those are used up.
+static int64_t share_of(const Engine *e, const Flight *f, const Sequence *s, int64_t room)
+{
+    int64_t left = tokens_left(s), n = left <= 1 || left < room ? left : room;
+    int64_t probes = s->settings == NULL ? 0 : s->settings->request.probe_count;
+    bool probed = n == left && probes > 0;
+    return probed && f->batch.probed + probes > e->model->limits.cache.rows - e->model->limits.cache.sequences ? n - 1 : n;
+}
+
+bool place_running(Engine *e, Flight *f)
+{
+    CachedBatch *b = &f->batch;
+    b->tokens = b->sequences = b->sampled = b->probed = b->copies = f->probed_count = 0;
+    b->starts[0] = 0;
+    int64_t room = room_for_prompts(e);
+    for (size_t i = 0; i < e->running.count; i++) {
+        Sequence *s = e->running.items[i];
+        int64_t n = share_of(e, f, s, room);
+        bool owned;
+        if (n <= 0)
+            continue;
+        TRY(own_pages(e, f, s, n, &owned));
+        if (!owned) { // it is the last one
+            if (i == 0)
+                return fail("the engine has no page left for a sequence that runs alone");
+            preempt(e, s);
+            break;
+        }
+        room -= tokens_left(s) == 1 ? 0 : n;
+        place(e, f, s, n);
+    }
+    retire_beginnings(e);
+    return true;
+}

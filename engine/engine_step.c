@@ -1,0 +1,157 @@
+// A pass of the engine through the model: queued, and its results looked at. Where the device works beside the host, the next pass
+// is queued before the results of this one are looked at; the tokens that it starts from never leave the device. A sample that turns
+// out to have ended has then run once too often, and that row is thrown away.
+#include "engine/engine_internal.h"
+#include <math.h>
+#include <stdlib.h>
+
+static bool flight_open(Engine *e, Flight *f)
+{
+    const CacheLimits *limits = &e->model->limits.cache;
+    TRY(cached_batch_open(&f->batch, e->model) && cached_results_open(&f->results, e->model));
+    f->event = e->model->kernels->event_open();
+    f->sampled = allocate((size_t)limits->sequences, sizeof(Sequence *));
+    f->probed = allocate((size_t)limits->sequences, sizeof(Sequence *));
+    f->probe_rows = allocate((size_t)limits->rows, sizeof(int32_t));
+    return f->event != NULL && f->sampled != NULL && f->probed != NULL && f->probe_rows != NULL;
+}
+
+bool flights_open(Engine *e)
+{
+    for (int i = 0; i < PASSES_IN_FLIGHT; i++)
+        TRY(flight_open(e, &e->flights[i]));
+    return true;
+}
+
+void flights_close(Engine *e)
+{
+    for (int i = 0; i < PASSES_IN_FLIGHT; i++) {
+        Flight *f = &e->flights[i];
+        cached_batch_close(&f->batch, e->model);
+        cached_results_close(&f->results, e->model);
+        if (f->event != NULL)
+            e->model->kernels->event_close(f->event);
+        free(f->sampled);
+        free(f->probed);
+        free(f->probe_rows);
+    }
+}
+
+bool flight_queue(Engine *e, Flight *f)
+{
+    CachedBatch *b = &f->batch;
+    for (int64_t i = 0; i < b->probed; i++)
+        b->rows[b->sampled + i] = f->probe_rows[i];
+    int64_t sampled = b->sampled;
+    TRY(cached_queue(e->model, b, e->n_live, &f->results));
+    e->model->kernels->event_record(NULL, f->event);
+    b->sampled = sampled; // without what it was padded by
+    for (int64_t i = 0; i < b->copies; i++)
+        page_give_back(&e->pages, b->copy_pairs[2 * i]);
+    e->passes++;
+    e->statistics.passes++;
+    e->statistics.graph_passes += b->graph;
+    return true;
+}
+
+// ---- results
+
+static bool append_float(float **list, size_t *capacity, int64_t count, float x)
+{
+    TRY(grow(list, capacity, (size_t)count + 1, sizeof **list));
+    (*list)[count] = x;
+    return true;
+}
+
+static bool append_token(Sequence *s, const CachedResults *r, int64_t row)
+{
+    int64_t n = s->count - s->prompt;
+    TRY(append_float(&s->logprob, &s->logprob_capacity, n, r->logprob[row]));
+    TRY(append_float(&s->processed, &s->processed_capacity, n, r->processed[row]));
+    TRY(append_float(&s->entropy, &s->entropy_capacity, n, r->entropy[row]));
+    TRY(grow(&s->tokens, &s->token_capacity, (size_t)s->count + 1, sizeof *s->tokens));
+    s->tokens[s->count++] = r->token[row];
+    return true;
+}
+
+static bool stops(const Sequence *s)
+{
+    const GenerationRequest *r = &s->settings->request;
+    int32_t token = s->tokens[s->count - 1];
+    for (int64_t i = 0; i < r->stop_count; i++)
+        if (token == r->stop[i])
+            return true;
+    return r->watch != NULL && r->watch(r->watch_context, r->tag, s->sample, s->tokens + s->prompt, s->count - s->prompt);
+}
+
+static void finish(Engine *e, Sequence *s, FinishReason reason)
+{
+    s->finished = true;
+    s->reason = reason;
+    if (s->running)
+        stop_running(e, s);
+}
+
+// Once none of its rows is in the air: to those that are fetched, or back to those that wait.
+static void settle(Engine *e, Sequence *s)
+{
+    if (s->in_queue > 0 || (!s->finished && s->running))
+        return;
+    if (s->finished)
+        list_add(&e->finished, s);
+    else
+        waiting_push(e, s);
+}
+
+static bool take_sampled(Engine *e, const Flight *f, int64_t row)
+{
+    Sequence *s = f->sampled[row];
+    s->in_queue--;
+    s->pending--;
+    if (s->finished) {
+        settle(e, s);
+        return true;
+    }
+    if (!isfinite(f->results.logprob[row]))
+        return fail("the model's logits for a sequence of %" PRId64
+                    " tokens are not finite; its weights are damaged, or have diverged",
+                    s->count);
+    TRY(append_token(s, &f->results, row));
+    e->statistics.sampled_tokens++;
+    if (stops(s))
+        finish(e, s, FINISH_STOP);
+    else if (s->count - s->prompt >= s->settings->request.max_new_tokens)
+        finish(e, s, FINISH_LENGTH);
+    settle(e, s);
+    return true;
+}
+
+static bool take_probed(Engine *e, const Flight *f, int64_t number, int64_t *row)
+{
+    Sequence *s = f->probed[number];
+    int64_t count = s->settings->request.probe_count;
+    s->in_queue--;
+    s->pending--;
+    s->probe = allocate((size_t)count, sizeof *s->probe);
+    TRY(s->probe != NULL);
+    for (int64_t i = 0; i < count; i++) {
+        s->probe[i] = f->results.logprob[(*row)++];
+        if (!isfinite(s->probe[i]))
+            return fail("the model's logits after a prompt of %" PRId64 " tokens are not finite; its weights are damaged",
+                        s->count);
+    }
+    finish(e, s, FINISH_LENGTH);
+    settle(e, s);
+    return true;
+}
+
+bool flight_land(Engine *e, Flight *f)
+{
+    int64_t probe = f->batch.sampled;
+    TRY(e->model->kernels->event_wait(f->event));
+    for (int64_t row = 0; row < f->batch.sampled; row++)
+        TRY(take_sampled(e, f, row));
+    for (int64_t i = 0; i < f->probed_count; i++)
+        TRY(take_probed(e, f, i, &probe));
+    return true;
+}

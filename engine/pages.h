@@ -1,0 +1,28 @@
+// Which KV pages are free, and how many sequences hold each of the others. A page is KEY_BLOCK positions of every layer. Where they
+// lie is the model's business (Activations.key_pages), what is in them the engine's (engine.h). Host memory only.
+#ifndef ENGINE_PAGES_H
+#define ENGINE_PAGES_H
+
+#include "base/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct PagePool {
+    int32_t *holders; // (count) 0: free
+    int32_t *free;    // (free_count) a stack
+    int64_t count, free_count;
+} PagePool;
+
+bool page_pool_open(PagePool *pool, int64_t count);
+void page_pool_close(PagePool *pool);
+
+int32_t page_take(PagePool *pool); // held once; -1: none is free
+void page_hold(PagePool *pool, int32_t page);
+void page_give_back(PagePool *pool, int32_t page); // free again when nobody holds it
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,72 @@
+// A model folder, ready to answer: its weights, tokenizer and template, the tokens that end its answers, and the generation engine
+// (engine/engine.h) over as much memory as there is. generate, score and chat begin with one. Next: rows/rows.h (rows to
+// requests), rows/journal.h (results to files).
+#ifndef ENGINE_SESSION_H
+#define ENGINE_SESSION_H
+
+#include "tokenizer/template.h"
+#include "tokenizer/tokenizer.h"
+#include "engine/engine.h"
+#include "model/fit.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { STOPS_MOST = 2 * END_TOKENS + 1 };
+
+typedef struct SamplerOptions {
+    const char *model;     // folder
+    const char *tokenizer; // folder of its files, if not the model's; "" or NULL: the model's
+    const char *template_; // name, or "auto"
+    const char *device;    // "auto", "cpu", "cuda"
+    int64_t threads;       // 0: all cores
+    int64_t context;       // longest sequence; 0: max_position_embeddings, at most CONTEXT_MOST
+    int64_t sequences;     // that run at once; 0: SEQUENCES_CPU or SEQUENCES_GPU
+    int64_t pass_tokens;   // of a pass; 0: PASS_TOKENS_CPU or PASS_TOKENS_GPU
+    int64_t cache;         // bytes for keys and values; 0: what is free, on a CPU half of it
+    int64_t probes;        // most tokens that a request asks the log-probability of
+    ModelLimits training;  // the same model trains, in between: its micro-batches (tokens 0: it does not)
+    bool bf16_moments;     // of the optimizer, which the caller will open beside the model
+    const Fit *fit;        // NULL, or what is known of the memory: its advice stands behind errors
+    bool random_weights;   // where the folder has none: of benchmarks
+    bool plan_only;        // folder, tokenizer and template: no device, no memory, no engine
+} SamplerOptions;
+
+enum {
+    CONTEXT_MOST = 32768,
+    SEQUENCES_CPU = 32,
+    SEQUENCES_GPU = 256,
+    PASS_TOKENS_CPU = 512,
+    PASS_TOKENS_GPU = 8192,
+};
+
+typedef struct Sampler {
+    ModelConfig config;
+    Bytes folder;
+    Bytes tokenizer_folder; // empty: there is no tokenizer
+    Tokenizer *tokenizer;   // NULL: requests and results are ids
+    ChatTemplate chat;
+    int64_t n_live; // vocabulary rows that are sampled: the tokenizer's size, or all
+    int32_t stop[STOPS_MOST];
+    int64_t stop_count; // generation_config.json's and config.json's end tokens, and <|im_end|>
+    const Kernels *kernels;
+    Model model;
+    Engine *engine; // NULL after plan_only
+} Sampler;
+
+// The memory that it will take, for a plan (model/fit.h): the device need not be there.
+bool sampler_needs(ModelNeeds *needs, const Kernels *kernels, const SamplerOptions *options);
+
+bool sampler_open(Sampler *sampler, const SamplerOptions *options);
+void sampler_close(Sampler *sampler);
+
+void sampler_describe(const Sampler *sampler, Bytes *out); // a line for people: kernels, model, context, cache
+
+bool sampler_fingerprint(const Sampler *sampler, uint64_t *hash);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,27 @@
+// Texts that end an answer. A text may lie across tokens, so what is looked at is the end of the bytes that the tokens stand for.
+#ifndef ENGINE_STOPS_H
+#define ENGINE_STOPS_H
+
+#include "tokenizer/tokenizer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct StopTexts {
+    const Tokenizer *tokenizer;
+    const char *const *texts; // (count), none of them empty
+    size_t count;
+} StopTexts;
+
+// Whether the last token completes one of the texts.
+bool stop_texts_met(const StopTexts *stops, const int32_t *ids, int64_t count);
+
+// Bytes of the text before the first stop text in it: all of it, if there is none.
+size_t stop_texts_cut(const StopTexts *stops, const char *text, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,379 @@
+// Texts become words, words hashes of 64 bits, and 13 of these in a row one more, which is in the table or not. It is a cyclic
+// polynomial (Cohen 1997): a word that comes in costs the same however long the run is. ASCII goes without tables of Unicode;
+// other text goes through utf8proc, code point by code point.
+#include "intake/ngrams.h"
+#include "base/json_source.h"
+#include "rows/lines.h"
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+enum { SLOTS_FIRST = 1 << 12, FOLDED_MOST = 64 };
+
+typedef struct Origin { // a row of a benchmark
+    const char *file;
+    int64_t line;
+    char *id;
+} Origin;
+
+struct Ngrams {
+    uint64_t *slots;   // (slot_count) 0: free; at most half of them are taken
+    uint32_t *origins; // (slot_count) which row had it first
+    size_t slot_count, count;
+    bool all;     // texts, not questions only
+    Origin *rows; // (row_count)
+    size_t row_count, row_capacity;
+    char **files; // (file_count)
+    size_t file_count;
+    uint64_t *filter; // (slot_count / 8) two bits of one word for each hash: nearly all that is not in the table ends here
+};
+
+// ---- the table
+
+static uint64_t *slot_of(const Ngrams *n, uint64_t hash)
+{
+    size_t slot = hash & (n->slot_count - 1);
+    while (n->slots[slot] != 0 && n->slots[slot] != hash)
+        slot = (slot + 1) & (n->slot_count - 1);
+    return &n->slots[slot];
+}
+
+static uint64_t *filter_of(const Ngrams *n, uint64_t hash) { return &n->filter[(hash >> 12) & (n->slot_count / 8 - 1)]; }
+static uint64_t filter_bits(uint64_t hash) { return (uint64_t)1 << (hash >> 58) | (uint64_t)1 << (hash >> 52 & 63); }
+
+static bool has_hash(const Ngrams *n, uint64_t hash)
+{
+    uint64_t bits = filter_bits(hash);
+    return (*filter_of(n, hash) & bits) == bits && *slot_of(n, hash) != 0;
+}
+
+static bool open_table(Ngrams *n, size_t slot_count)
+{
+    n->slot_count = slot_count;
+    n->count = 0;
+    n->slots = allocate(slot_count, sizeof *n->slots);
+    n->origins = allocate(slot_count, sizeof *n->origins);
+    n->filter = allocate(slot_count / 8, sizeof *n->filter);
+    return n->slots != NULL && n->origins != NULL && n->filter != NULL;
+}
+
+static void close_table(Ngrams *n)
+{
+    free(n->slots);
+    free(n->origins);
+    free(n->filter);
+}
+
+static void put_hash(Ngrams *n, uint64_t hash, uint32_t origin)
+{
+    uint64_t *slot = slot_of(n, hash);
+    if (*slot == 0)
+        n->origins[slot - n->slots] = origin;
+    n->count += *slot == 0;
+    *slot = hash;
+    *filter_of(n, hash) |= filter_bits(hash);
+}
+
+static bool add_hash(Ngrams *n, uint64_t hash) // of the row that came last
+{
+    if (n->count * 2 >= n->slot_count) {
+        Ngrams wider = *n;
+        bool ok = open_table(&wider, n->slot_count * 2);
+        for (size_t i = 0; ok && i < n->slot_count; i++)
+            if (n->slots[i] != 0)
+                put_hash(&wider, n->slots[i], n->origins[i]);
+        close_table(ok ? n : &wider);
+        TRY(ok);
+        *n = wider;
+    }
+    put_hash(n, hash, (uint32_t)(n->row_count - 1));
+    return true;
+}
+
+// ---- words of a text
+
+typedef struct Words {
+    const char *text;
+    size_t size, at;
+    uint64_t word;                        // the hash of what there is of a word; 0: none has begun
+    size_t begin, end;                    // where the word at hand, or the last one, begins and ends
+    utf8proc_int32_t folded[FOLDED_MOST]; // what one code point became, and which of it are still to be looked at
+    utf8proc_ssize_t folded_next, folded_count;
+    size_t folded_at;             // where the code point stands
+    uint64_t window[NGRAM_WORDS]; // hashes of the last words, in a ring; 0: none yet
+    size_t begins[NGRAM_WORDS];   // where they begin
+    size_t oldest;                // in the ring
+    uint64_t hash;                // of all that is in the ring, in its order
+    size_t count;                 // words so far
+} Words;
+
+static uint64_t mixed(uint64_t hash) // every bit depends on every bit: the end of MurmurHash3
+{
+    hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdu;
+    hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53u;
+    return hash ^ hash >> 33;
+}
+
+static uint64_t rotated(uint64_t hash, int bits) { return hash << bits | hash >> (64 - bits); }
+
+// FNV-1a, by code points. word: 0 before the first.
+static uint64_t with_letter(uint64_t word, uint32_t letter)
+{
+    return ((word == 0 ? 0xcbf29ce484222325u : word) ^ letter) * 0x100000001b3u;
+}
+
+static bool end_word(Words *w) // whether there was one
+{
+    enum { STEP = 5 }; // 13 steps turn a word by 65 bits, which is 1
+    if (w->word == 0)
+        return false;
+    uint64_t word = mixed(w->word);
+    w->hash = rotated(w->hash, STEP) ^ word ^ rotated(w->window[w->oldest], NGRAM_WORDS * STEP % 64);
+    w->window[w->oldest] = word;
+    w->begins[w->oldest] = w->begin;
+    w->oldest = w->oldest + 1 == NGRAM_WORDS ? 0 : w->oldest + 1;
+    w->count++;
+    w->word = 0;
+    return true;
+}
+
+static bool ascii_word(unsigned char c) { return (unsigned)(c | 32) - 'a' < 26 || (unsigned)c - '0' < 10; }
+
+static void take_ascii(Words *w) // letters and digits as far as they go
+{
+    const char *text = w->text;
+    size_t at = w->at, size = w->size;
+    uint64_t word = w->word;
+    if (word == 0)
+        w->begin = at;
+    for (; at < size && ascii_word((unsigned char)text[at]); at++)
+        word = with_letter(word, (unsigned char)text[at] | 32); // lower case; digits have that bit
+    w->word = word;
+    if (word != 0)
+        w->end = at;
+    w->at = at;
+}
+
+static bool unicode_word(utf8proc_int32_t c)
+{
+    utf8proc_category_t category = utf8proc_category(c);
+    return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NO;
+}
+
+// One code point, folded as NFKC and case folding do; what they compose from neighbours stays decomposed, on both sides alike.
+static void fold_code_point(Words *w)
+{
+    const utf8proc_option_t how = UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD;
+    int boundary = UTF8PROC_BOUNDCLASS_START;
+    utf8proc_int32_t code;
+    utf8proc_ssize_t size =
+        utf8proc_iterate((const utf8proc_uint8_t *)w->text + w->at, (utf8proc_ssize_t)(w->size - w->at), &code);
+    w->folded_at = w->at;
+    w->at += size > 0 ? (size_t)size : 1;
+    w->folded_next = 0;
+    w->folded_count = utf8proc_decompose_char(size > 0 ? code : ' ', w->folded, FOLDED_MOST, how, &boundary);
+    if (w->folded_count < 0 || w->folded_count > FOLDED_MOST) // never so in Unicode as it is
+        w->folded_count = 0;
+}
+
+// Brings the next word into the window; false after the last one.
+static bool next_word(Words *w)
+{
+    for (;;) {
+        while (w->folded_next < w->folded_count) {
+            utf8proc_int32_t code = w->folded[w->folded_next++];
+            if (unicode_word(code)) {
+                w->begin = w->word == 0 ? w->folded_at : w->begin;
+                w->word = with_letter(w->word, (uint32_t)code);
+                w->end = w->at;
+            } else if (end_word(w)) {
+                return true;
+            }
+        }
+        take_ascii(w);
+        if (w->at == w->size)
+            return end_word(w);
+        if ((unsigned char)w->text[w->at] >= 0x80) {
+            fold_code_point(w);
+            continue;
+        }
+        w->at++;
+        if (end_word(w))
+            return true;
+    }
+}
+
+static uint64_t not_zero(uint64_t hash) { return hash == 0 ? 1 : hash; }
+
+static uint64_t ngram_hash(const Words *words) { return not_zero(words->hash); } // of the last 13
+
+NgramMatch ngrams_find(const Ngrams *n, const char *text, size_t size)
+{
+    Words words = {.text = text, .size = size};
+    bool shared = false;
+    while (n->count > 0 && !shared && next_word(&words))
+        shared = words.count >= NGRAM_WORDS && has_hash(n, ngram_hash(&words));
+    if (!shared)
+        return (NgramMatch){0};
+    const Origin *row = &n->rows[n->origins[slot_of(n, ngram_hash(&words)) - n->slots]];
+    size_t begin = words.begins[words.oldest];
+    return (NgramMatch){true, {text + begin, words.end - begin}, row->file, row->line, row->id};
+}
+
+// ---- the texts of a row
+
+typedef bool (*TakeText)(void *context, Text text); // false: no more
+
+static bool is_name(const char *key) // a text that is nobody's question
+{
+    return strcmp(key, "id") == 0 || strcmp(key, "source") == 0 || strcmp(key, "category") == 0;
+}
+
+static Text text_of(const json_t *value) { return (Text){json_string_value(value), json_string_length(value)}; }
+
+static bool all_texts(const json_t *value, bool top, TakeText take, void *context)
+{
+    const char *key;
+    const json_t *inside;
+    size_t i;
+    if (json_is_string(value))
+        return take(context, text_of(value));
+    json_array_foreach (value, i, inside)
+        TRY(all_texts(inside, false, take, context));
+    json_object_foreach ((json_t *)(uintptr_t)value, key, inside) {
+        if (!top || !is_name(key))
+            TRY(all_texts(inside, false, take, context));
+    }
+    return true;
+}
+
+static bool is_users(const json_t *message)
+{
+    const json_t *role = json_object_get(message, "role");
+    const char *name = json_string_value(role != NULL ? role : json_object_get(message, "from"));
+    return name != NULL && (strcmp(name, "user") == 0 || strcmp(name, "human") == 0);
+}
+
+// *any: the row has a question.
+static bool questions(const json_t *row, bool *any, TakeText take, void *context)
+{
+    static const char *const keys[] = {"problem", "question", "prompt",   "instruction",
+                                       "input",   "query",    "messages", "conversations"};
+    *any = false;
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        const json_t *value = json_object_get(row, keys[k]), *message;
+        size_t i;
+        if (json_is_string(value)) {
+            *any = true;
+            TRY(take(context, text_of(value)));
+        }
+        json_array_foreach (value, i, message) {
+            if (!is_users(message))
+                continue;
+            *any = true;
+            TRY(all_texts(json_object_get(message, json_object_get(message, "content") != NULL ? "content" : "value"), false,
+                          take, context));
+        }
+    }
+    return true;
+}
+
+static bool texts(const json_t *row, bool all, TakeText take, void *context)
+{
+    bool any = false;
+    if (!all)
+        TRY(questions(row, &any, take, context));
+    return any || all_texts(row, true, take, context);
+}
+
+typedef struct Search {
+    const Ngrams *ngrams;
+    NgramMatch match;
+} Search;
+
+static bool search_text(void *context, Text text)
+{
+    Search *search = context;
+    search->match = ngrams_find(search->ngrams, text.data, text.size);
+    return !search->match.found;
+}
+
+NgramMatch ngrams_find_row(const Ngrams *n, const json_t *row)
+{
+    Search search = {.ngrams = n};
+    texts(row, n->all, search_text, &search);
+    return search.match;
+}
+
+// ---- benchmarks
+
+static bool add_text(void *context, Text text)
+{
+    Ngrams *n = context;
+    Words words = {.text = text.data, .size = text.size};
+    while (next_word(&words))
+        if (words.count >= NGRAM_WORDS)
+            TRY(add_hash(n, ngram_hash(&words)));
+    return true;
+}
+
+static bool add_row(Ngrams *n, const char *file, int64_t line, const char *text, size_t size)
+{
+    char where[1024];
+    int64_t odd;
+    snprintf(where, sizeof where, "%s:%" PRId64, file, line);
+    json_t *row = json_parse_row(text, size, where, &odd);
+    const char *id = json_string_value(json_object_get(row, "id"));
+    bool ok = row != NULL && (json_is_object(row) || fail("%s: a row must be a JSON object, one a line", where)) &&
+              (n->row_count < UINT32_MAX || fail("%s: too many rows", where)) &&
+              grow(&n->rows, &n->row_capacity, n->row_count + 1, sizeof *n->rows);
+    if (ok) {
+        n->rows[n->row_count++] = (Origin){.file = file, .line = line, .id = id == NULL ? NULL : copy_text(id)};
+        ok = (id == NULL || n->rows[n->row_count - 1].id != NULL) && texts(row, n->all, add_text, n);
+    }
+    json_decref(row);
+    return ok;
+}
+
+static bool add_file(Ngrams *n, const char *path)
+{
+    LineReader lines;
+    const char *text;
+    size_t size;
+    TRY(lines_open(&lines, path));
+    bool ok = lines_next(&lines, &text, &size) && (text != NULL || fail("%s: there is no row in it", lines.path));
+    while (ok && text != NULL)
+        ok = add_row(n, path, lines.line, text, size) && lines_next(&lines, &text, &size);
+    lines_close(&lines);
+    return ok;
+}
+
+Ngrams *ngrams_read(const char *const *paths, size_t count, bool all)
+{
+    Ngrams *n = allocate(1, sizeof *n);
+    if (n == NULL)
+        return NULL;
+    n->all = all;
+    bool ok = open_table(n, SLOTS_FIRST) && jsonl_files(&n->files, &n->file_count, paths, count);
+    for (size_t i = 0; ok && i < n->file_count; i++)
+        ok = add_file(n, n->files[i]);
+    if (ok)
+        return n;
+    fail_in("--decontaminate");
+    ngrams_close(n);
+    return NULL;
+}
+
+void ngrams_close(Ngrams *n)
+{
+    if (n == NULL)
+        return;
+    for (size_t i = 0; i < n->row_count; i++)
+        free(n->rows[i].id);
+    free(n->rows);
+    names_free(n->files, n->file_count);
+    close_table(n);
+    free(n);
+}
+
+size_t ngrams_count(const Ngrams *n) { return n->count; }

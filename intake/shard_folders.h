@@ -1,0 +1,40 @@
+// Where a program takes either shards or JSONL: JSONL files are prepared into a cache folder first, once for the same content and
+// the same rules, and what is then opened are shards in any case.
+#ifndef INTAKE_SHARD_FOLDERS_H
+#define INTAKE_SHARD_FOLDERS_H
+
+#include "rows/field_map.h"
+#include "intake/prepare.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ShardFolders {
+    char **paths; // (count) folders of shards, or single shards
+    size_t count, capacity;
+    bool cached;          // some of them are in the cache
+    bool prepared;        // JSONL files were prepared just now, and this is what became of their rows:
+    PrepareReport report; // (else empty)
+    char *made;           // the folder that was made for them; NULL: none
+} ShardFolders;
+
+// options->inputs: folders of shards, shards, JSONL files and folders of them, and how to prepare the JSONL ones among them (out is
+// set here), for SFT, or with SPLIT_RL_ONLY for RL; cache: the folder for the result, CACHE/<hash>/, made when it is needed.
+bool shard_folders(ShardFolders *folders, const PrepareOptions *options, const char *cache);
+
+// The same for the words of an option such as --data, all JSONL among them read by these --map and --format (NULL: as they say
+// themselves): options->inputs is set here. A --map beside shards alone is refused, unless options->map_may_miss: nothing reads it.
+bool shard_folders_of(ShardFolders *folders, PrepareOptions options, const char *const *words, size_t count,
+                      const FieldMaps *maps, const char *format, const char *cache);
+void shard_folders_free(ShardFolders *folders);
+
+// Takes back what was prepared just now, for a program that will not use it; the error at hand stays.
+void shard_folders_discard(ShardFolders *folders, const char *cache);
+
+bool is_shards(const char *path); // a shard, or a folder that ./prepare has made, even if it holds none
+
+#ifdef __cplusplus
+}
+#endif
+#endif

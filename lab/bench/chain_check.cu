@@ -1,0 +1,551 @@
+// Do the ways to make a bf16 matrix product on this card give the same bits? The same chains (one for each output, k ascending
+// from zero in groups of 16) are made by mma.sync, by mma.sync with its operands exchanged, by wgmma of several widths and with
+// its left operand in registers, by our own product, by cuBLASLt as the backend calls it, and on the CPU by
+// lab/bench/tensor_core.h; for every pair it is counted how many outputs differ. Then rows: is a row of a product of many rows
+// the row of a product of fewer, or of one that was padded to sixteen with zeros? Kept to is only what this program finds to
+// hold.
+//
+//   chain_check [--json FILE] [--seed N] [--model-only] [--smoke]
+// It prints findings and does not judge: it fails where it cannot measure. wgmma is there on cards of compute capability 9.0.
+#include "lab/bench/tensor_core.h"
+#include "kernels/cuda/element.cuh"
+#include "kernels/cuda/operations.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string>
+#include <vector>
+
+extern "C" const Kernels *kernels_cuda_open(void);
+
+typedef std::vector<uint16_t> Numbers; // bf16
+
+// ---- mma.sync: a warp makes 16 x 8 outputs of c (M, N) = a (M, K) · b (N, K)ᵀ straight from memory; exchanged: of its transpose
+
+__device__ inline uint32_t pair(const uint16_t *row, int64_t k) { return *(const uint32_t *)(row + k); }
+
+__global__ void mma_kernel(float *c, const uint16_t *a, const uint16_t *b, int64_t n, int64_t k, bool exchanged)
+{
+    int lane = (int)threadIdx.x, row = lane / 4, column = lane % 4 * 2;
+    const uint16_t *left = a + ((int64_t)blockIdx.y * 16 + row) * k, *right = b + ((int64_t)blockIdx.x * 8 + row) * k;
+    float x[4] = {};
+    for (int64_t i = column; i < k; i += 16) {
+        uint32_t p[4] = {pair(left, i), pair(left + 8 * k, i), pair(left, i + 8), pair(left + 8 * k, i + 8)};
+        uint32_t q[2] = {pair(right, i), pair(right, i + 8)};
+        mma_m16n8k16_bf16(x, p, q);
+    }
+    for (int i = 0; i < 4; i++) {
+        int64_t r = (int64_t)blockIdx.y * 16 + row + i / 2 * 8, s = (int64_t)blockIdx.x * 8 + column + i % 2;
+        c[exchanged ? s * n + r : r * n + s] = x[i];
+    }
+}
+
+// ---- wgmma: four warps make 64 x WIDTH outputs
+
+#define TEN(tens)                                                                                                                \
+    "%" #tens "0, %" #tens "1, %" #tens "2, %" #tens "3, %" #tens "4, %" #tens "5, %" #tens "6, %" #tens "7, %" #tens            \
+    "8, %" #tens "9, "
+#define FOUR(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
+#define SIXTEEN(i) FOUR(i), FOUR(i + 4), FOUR(i + 8), FOUR(i + 12)
+#define WGMMA(n) "{\n.reg .pred p;\nsetp.ne.b32 p, 1, 0;\nwgmma.mma_async.sync.aligned.m64n" #n "k16.f32.bf16.bf16 {"
+
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define HAVE_WGMMA 1
+#else
+#define HAVE_WGMMA 0
+#endif
+
+#if HAVE_WGMMA
+// Eight rows of 16 bytes are a core matrix, 128 bytes; the second half of k lies 128 bytes on, the next eight rows 256. No
+// swizzle.
+__device__ inline uint64_t matrix_descriptor(const uint16_t *tile)
+{
+    return (uint64_t)((shared_address(tile) & 0x3ffff) >> 4) | (uint64_t)(128 >> 4) << 16 | (uint64_t)(256 >> 4) << 32;
+}
+
+template <int WIDTH> __device__ inline void wgmma(float *d, uint64_t a, uint64_t b);
+
+template <> __device__ inline void wgmma<8>(float *d, uint64_t a, uint64_t b)
+{
+    asm volatile(WGMMA(8) "%0, %1, %2, %3}, %4, %5, p, 1, 1, 0, 0;\n}\n" : FOUR(0) : "l"(a), "l"(b));
+}
+
+template <> __device__ inline void wgmma<64>(float *d, uint64_t a, uint64_t b)
+{
+    asm volatile(WGMMA(64) TEN() TEN(1) TEN(2) "%30, %31}, %32, %33, p, 1, 1, 0, 0;\n}\n"
+                 : SIXTEEN(0), SIXTEEN(16)
+                 : "l"(a), "l"(b));
+}
+
+template <> __device__ inline void wgmma<256>(float *d, uint64_t a, uint64_t b)
+{
+    asm volatile(WGMMA(256) TEN() TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6) TEN(7) TEN(8) TEN(9) TEN(10)
+                     TEN(11) "%120, %121, %122, %123, %124, %125, %126, %127}, %128, %129, p, 1, 1, 0, 0;\n}\n"
+                 : SIXTEEN(0), SIXTEEN(16), SIXTEEN(32), SIXTEEN(48), SIXTEEN(64), SIXTEEN(80), SIXTEEN(96), SIXTEEN(112)
+                 : "l"(a), "l"(b));
+}
+
+// The left operand in registers, as mma.sync has it: each warp its 16 rows.
+__device__ inline void wgmma_registers(float *d, const uint32_t a[4], uint64_t b)
+{
+    asm volatile(WGMMA(64) TEN() TEN(1) TEN(2) "%30, %31}, {%32, %33, %34, %35}, %36, p, 1, 1, 0;\n}\n"
+                 : SIXTEEN(0), SIXTEEN(16)
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+}
+// One k16 slice of `rows` rows from memory into core matrices.
+__device__ inline void put_slice(uint16_t *tile, const uint16_t *x, int rows, int64_t pitch, int64_t k)
+{
+    for (int i = (int)threadIdx.x; i < rows * 2; i += (int)blockDim.x) {
+        int row = i / 2, half = i % 2;
+        *(uint4 *)(tile + (row / 8 * 2 + half) * 64 + row % 8 * 8) = *(const uint4 *)(x + row * pitch + k + half * 8);
+    }
+}
+#endif
+
+template <int WIDTH, bool REGISTERS>
+__global__ void __launch_bounds__(128, 1) wgmma_kernel(float *c, const uint16_t *a, const uint16_t *b, int64_t n, int64_t k)
+{
+#if HAVE_WGMMA
+    SHARED(uint16_t, left, 64 * 16);
+    SHARED(uint16_t, right, WIDTH * 16);
+    int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, row = warp * 16 + lane / 4, column = lane % 4 * 2;
+    a += (int64_t)blockIdx.y * 64 * k;
+    b += (int64_t)blockIdx.x * WIDTH * k;
+    float d[WIDTH / 2];
+#pragma unroll
+    for (int i = 0; i < WIDTH / 2; i++)
+        d[i] = 0;
+    for (int64_t i = 0; i < k; i += 16) {
+        put_slice(left, a, 64, k, i);
+        put_slice(right, b, WIDTH, k, i);
+        asm volatile("fence.proxy.async.shared::cta;\n" ::: "memory");
+        __syncthreads();
+        const uint16_t *mine = a + row * k + i + column;
+        uint32_t p[4] = {pair(mine, 0), pair(mine + 8 * k, 0), pair(mine, 8), pair(mine + 8 * k, 8)};
+        asm volatile("wgmma.fence.sync.aligned;\n" ::: "memory");
+        if constexpr (REGISTERS)
+            wgmma_registers(d, p, matrix_descriptor(right));
+        else
+            wgmma<WIDTH>(d, matrix_descriptor(left), matrix_descriptor(right));
+        asm volatile("wgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned 0;\n" ::: "memory");
+        __syncthreads();
+    }
+    c += ((int64_t)blockIdx.y * 64 + row) * n + (int64_t)blockIdx.x * WIDTH + column;
+#pragma unroll
+    for (int i = 0; i < WIDTH / 2; i++)
+        c[i % 4 / 2 * 8 * n + i / 4 * 8 + i % 2] = d[i];
+#endif
+}
+
+// ---- the ways
+
+#if defined(__CUDACC__)
+static const bool compiled_for_gpu = true;
+#else
+static const bool compiled_for_gpu = false;
+#endif
+
+struct Way {
+    const char *name;
+    bool (*make)(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k); // false: not on this card
+};
+
+static bool has_wgmma()
+{
+    cudaDeviceProp p;
+    return compiled_for_gpu && cudaGetDeviceProperties(&p, 0) == cudaSuccess && p.major == 9;
+}
+
+static bool by_mma(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
+{
+    launch(NULL, dim3((unsigned)(n / 8), (unsigned)(m / 16)), dim3(32), 0, mma_kernel, c, a, b, n, k, false);
+    return true;
+}
+
+static bool by_exchanged_mma(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
+{
+    launch(NULL, dim3((unsigned)(m / 8), (unsigned)(n / 16)), dim3(32), 0, mma_kernel, c, b, a, n, k, true);
+    return true;
+}
+
+template <int WIDTH, bool REGISTERS>
+static bool by_wgmma(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
+{
+    if (!has_wgmma())
+        return false;
+    launch(NULL, dim3((unsigned)(n / WIDTH), (unsigned)(m / 64)), dim3(128), 0, wgmma_kernel<WIDTH, REGISTERS>, c, a, b, n, k);
+    return true;
+}
+
+static Product forward_product(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
+{
+    return Product{MATMUL_FORWARD, m, n, k, a, b, c, k, k, n, true, false};
+}
+
+static bool by_own(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
+{
+    Product p = forward_product(c, a, b, m, n, k);
+    PRECISION::product_own(NULL, &p);
+    return true;
+}
+
+static bool by_library(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k)
+{
+    Product p = forward_product(c, a, b, m, n, k);
+    return PRECISION::product_library(NULL, &p);
+}
+
+static const Way WAYS[] = {{"mma.sync", by_mma},
+                           {"mma.sync exchanged", by_exchanged_mma},
+                           {"wgmma n8", by_wgmma<8, false>},
+                           {"wgmma n64", by_wgmma<64, false>},
+                           {"wgmma n256", by_wgmma<256, false>},
+                           {"wgmma n64 from registers", by_wgmma<64, true>},
+                           {"our own", by_own},
+                           {"cuBLASLt", by_library}};
+
+// ---- numbers: ordinary ones, and ones that show how a group is added up
+
+static uint64_t random_state;
+
+static uint32_t random_word()
+{
+    random_state ^= random_state << 13, random_state ^= random_state >> 7, random_state ^= random_state << 17;
+    return (uint32_t)(random_state >> 16);
+}
+
+static uint16_t bf16_of(float x) // towards zero: which numbers they are does not matter
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (uint16_t)(bits >> 16);
+}
+
+static uint16_t ordinary()
+{
+    float sum = 0;
+    for (int i = 0; i < 4; i++)
+        sum += (float)(random_word() & 0xffff) * 0x1p-16f - 0.5f;
+    return bf16_of(sum * 1.7f);
+}
+
+static uint16_t with_exponent(int low, int high)
+{
+    float size = 1 + (float)(random_word() & 0x7f) / 128;
+    return bf16_of(ldexpf(random_word() & 1 ? size : -size, low + (int)(random_word() % (uint32_t)(high - low + 1))));
+}
+
+enum DataKind { ORDINARY, SPREAD, CANCELLING, TINY, DATA_KINDS };
+static const char *const DATA_NAMES[] = {"ordinary", "exponents spread over 2^±20", "groups that cancel", "near the smallest"};
+
+// Cancelling: number i of a group is almost the negative of number i - 8, over the same right operand (see right_operand).
+static Numbers left_operand(DataKind kind, int64_t rows, int64_t k)
+{
+    Numbers x((size_t)(rows * k));
+    for (int64_t i = 0; i < rows * k; i++) {
+        if (kind == ORDINARY)
+            x[(size_t)i] = ordinary();
+        else if (kind == SPREAD)
+            x[(size_t)i] = with_exponent(-20, 20);
+        else if (kind == TINY)
+            x[(size_t)i] = with_exponent(-72, -62);
+        else
+            x[(size_t)i] = i % 16 < 8 ? with_exponent(-12, 12) : (uint16_t)((x[(size_t)i - 8] ^ 0x8000) + (random_word() & 1));
+    }
+    return x;
+}
+
+static Numbers right_operand(DataKind kind, int64_t rows, int64_t k)
+{
+    Numbers x = left_operand(kind == CANCELLING ? SPREAD : kind, rows, k);
+    for (int64_t i = 0; kind == CANCELLING && i < rows * k; i++)
+        if (i % 16 >= 8)
+            x[(size_t)i] = x[(size_t)i - 8];
+    return x;
+}
+
+// ---- on the device and back
+
+static void must(bool ok)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "chain_check: %s\n", error_text());
+    exit(1);
+}
+
+static const Kernels *kernels;
+
+static uint16_t *on_device(const Numbers &x)
+{
+    uint16_t *p = (uint16_t *)kernels->allocate(x.size() * sizeof x[0]);
+    must(p != NULL);
+    kernels->upload(NULL, p, x.data(), x.size() * sizeof x[0]);
+    return p;
+}
+
+static std::vector<float> from_device(const float *c, int64_t count)
+{
+    std::vector<float> x((size_t)count);
+    must(kernels->download(NULL, x.data(), c, x.size() * sizeof x[0]));
+    return x;
+}
+
+struct Made {
+    std::string name;
+    std::vector<float> c;
+};
+
+static std::vector<float> by_cpu(const Numbers &a, const Numbers &b, int64_t m, int64_t n, int64_t k)
+{
+    std::vector<float> c((size_t)(m * n));
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++)
+            c[(size_t)(i * n + j)] = tensor_core_chain(&a[(size_t)(i * k)], &b[(size_t)(j * k)], k);
+    return c;
+}
+
+static std::vector<Made> make_all(const Numbers &a, const Numbers &b, int64_t m, int64_t n, int64_t k)
+{
+    std::vector<Made> made = {{"CPU model", by_cpu(a, b, m, n, k)}};
+    if (kernels == NULL)
+        return made;
+    uint16_t *x = on_device(a), *w = on_device(b);
+    size_t bytes = (size_t)(m * n) * sizeof(float);
+    float *c = (float *)kernels->allocate(bytes);
+    must(c != NULL);
+    for (const Way &way : WAYS) {
+        device_check(cudaMemset(c, 0xff, bytes), "poisoning");
+        if (way.make(c, x, w, m, n, k))
+            made.push_back({way.name, from_device(c, m * n)});
+        else
+            printf("  skipped: %s is not there\n", way.name);
+    }
+    kernels->release(x);
+    kernels->release(w);
+    kernels->release(c);
+    return made;
+}
+
+// ---- comparing
+
+static int64_t count_differences(const float *x, const float *y, int64_t count)
+{
+    int64_t differ = 0;
+    for (int64_t i = 0; i < count; i++)
+        differ += memcmp(x + i, y + i, sizeof *x) != 0 && !(x[i] == 0 && y[i] == 0); // the sign of a zero is nobody's
+    return differ;
+}
+
+// The largest distance over the largest number: a wrong layout shows here, and is no rounding.
+static double distance(const std::vector<float> &x, const std::vector<float> &y)
+{
+    double far = 0, largest = 0;
+    for (size_t i = 0; i < x.size(); i++) {
+        double apart = fabs((double)x[i] - y[i]);
+        far = apart > far || apart != apart ? apart : far;
+        largest = fabs(y[i]) > largest ? fabs(y[i]) : largest;
+    }
+    return far / largest;
+}
+
+static void compare_ways(FILE *json, DataKind kind, int64_t k)
+{
+    enum { M = 64, N = 256 };
+    Numbers a = left_operand(kind, M, k), b = right_operand(kind, N, k);
+    printf("%s, k = %d, %d outputs\n", DATA_NAMES[kind], (int)k, M * N);
+    std::vector<Made> made = make_all(a, b, M, N, k);
+    for (size_t i = 0; i < made.size(); i++)
+        for (size_t j = i + 1; j < made.size(); j++) {
+            int64_t differ = count_differences(made[i].c.data(), made[j].c.data(), M * N);
+            double apart = distance(made[j].c, made[i].c);
+            if (i < 2 || differ > 0) // of pairs that agree, those with the CPU and with mma.sync are enough to read
+                printf("  %-22s %-22s %6d differ, at most %.1e apart\n", made[i].name.c_str(), made[j].name.c_str(), (int)differ,
+                       apart);
+            fprintf(json,
+                    "{\"check\": \"chains\", \"data\": \"%s\", \"k\": %d, \"one\": \"%s\", \"other\": \"%s\", \"differ\": %d, "
+                    "\"of\": %d, \"apart\": %.3e}\n",
+                    DATA_NAMES[kind], (int)k, made[i].name.c_str(), made[j].name.c_str(), (int)differ, M * N, apart);
+        }
+}
+
+// ---- rows: the first rows of a product of few, against the same rows of a product of all, by the same maker and by our own
+
+static const int64_t COUNTS[] = {1, 2, 7, 8, 16, 17, 64, 128, 257, 1024, 8192};
+static struct {
+    int64_t most, n, k;
+} sizes = {8192, 2560, 4096};
+
+static const char *maker_name(bool library) { return library ? "cuBLASLt" : "our own"; }
+
+static bool make_product(bool library, const Product *p)
+{
+    if (library)
+        return PRECISION::product_library(NULL, p);
+    PRECISION::product_own(NULL, p);
+    return true;
+}
+
+// c is what the trainer makes: bf16, except for the head's logits and the gradients of weights.
+struct Trial {
+    const char *name;
+    MatmulForm form;
+    bool is_float;
+};
+static const Trial TRIALS[] = {{"forward", MATMUL_FORWARD, false},
+                               {"forward, fp32 result", MATMUL_FORWARD, true},
+                               {"backward_input", MATMUL_BACKWARD_INPUT, false}};
+
+struct Arrays {
+    uint16_t *a, *b;
+    void *c;
+};
+
+static Arrays arrays_for_rows()
+{
+    Arrays x = {on_device(left_operand(ORDINARY, sizes.most, sizes.k)), on_device(left_operand(ORDINARY, sizes.n, sizes.k)),
+                kernels->allocate((size_t)(sizes.most * sizes.n) * sizeof(float))};
+    must(x.c != NULL);
+    return x;
+}
+
+static void release(const Arrays &x)
+{
+    kernels->release(x.a);
+    kernels->release(x.b);
+    kernels->release(x.c);
+}
+
+static Product row_product(const Trial &trial, const Arrays &x, int64_t m)
+{
+    int64_t n = sizes.n, k = sizes.k, b_pitch = trial.form == MATMUL_FORWARD ? k : n;
+    return Product{trial.form, m, n, k, x.a, x.b, x.c, k, b_pitch, n, trial.is_float, false};
+}
+
+// Empty where the maker is not there.
+static std::vector<char> rows_of(bool library, const Trial &trial, const Arrays &x, int64_t m)
+{
+    Product p = row_product(trial, x, m);
+    std::vector<char> rows((size_t)(m * p.n) * (trial.is_float ? 4 : 2));
+    device_check(cudaMemset(x.c, 0xff, rows.size()), "poisoning");
+    if (!make_product(library, &p))
+        return {};
+    must(kernels->download(NULL, rows.data(), x.c, rows.size()));
+    return rows;
+}
+
+static int rows_that_differ(const std::vector<char> &some, const std::vector<char> &all, size_t row)
+{
+    int differ = 0;
+    for (size_t at = 0; at < some.size(); at += row)
+        differ += memcmp(&some[at], &all[at], row) != 0;
+    return differ;
+}
+
+static void compare_rows(FILE *json, const Trial &trial, bool library)
+{
+    Arrays x = arrays_for_rows();
+    size_t row = (size_t)sizes.n * (trial.is_float ? 4 : 2);
+    std::vector<char> ours = rows_of(false, trial, x, sizes.most), all = rows_of(library, trial, x, sizes.most);
+    for (int64_t count : COUNTS) {
+        if (all.empty() || count > sizes.most)
+            continue;
+        std::vector<char> some = rows_of(library, trial, x, count);
+        int alone = rows_that_differ(some, all, row), from_ours = rows_that_differ(some, ours, row);
+        printf("  %-9s %-21s %5d of %d rows: %d differ from the whole, %d from ours\n", maker_name(library), trial.name,
+               (int)count, (int)sizes.most, alone, from_ours);
+        fprintf(json,
+                "{\"check\": \"rows\", \"by\": \"%s\", \"form\": \"%s\", \"rows\": %d, \"differ\": %d, \"from_ours\": %d}\n",
+                maker_name(library), trial.name, (int)count, alone, from_ours);
+    }
+    release(x);
+}
+
+// One row, and the same row with fifteen of zeros below it.
+static void compare_padding(FILE *json, bool library)
+{
+    Arrays x = arrays_for_rows();
+    cudaMemset(x.a + sizes.k, 0, (size_t)(15 * sizes.k) * sizeof *x.a);
+    std::vector<char> padded = rows_of(library, TRIALS[1], x, 16), alone = rows_of(library, TRIALS[1], x, 1);
+    if (!padded.empty()) {
+        int differ = rows_that_differ(alone, padded, sizeof(float));
+        printf("  %-9s one row alone and padded to sixteen: %d of %d outputs differ\n", maker_name(library), differ,
+               (int)sizes.n);
+        fprintf(json, "{\"check\": \"padding\", \"by\": \"%s\", \"differ\": %d, \"of\": %d}\n", maker_name(library), differ,
+                (int)sizes.n);
+    }
+    release(x);
+}
+
+// The gradient of a weight is a chain over the rows: there is nothing to compare it with but our own.
+static void compare_weights(FILE *json)
+{
+    Arrays x = arrays_for_rows();
+    int64_t n = sizes.n;
+    std::vector<float> made[2];
+    for (int64_t count : COUNTS) {
+        Product p = {MATMUL_BACKWARD_WEIGHT, n, n, count, x.a, x.a, x.c, n, n, n, true, false};
+        if (count > sizes.most || !make_product(true, &p))
+            continue;
+        made[1] = from_device((float *)x.c, n * n);
+        make_product(false, &p);
+        made[0] = from_device((float *)x.c, n * n);
+        int differ = (int)count_differences(made[0].data(), made[1].data(), n * n);
+        printf("  cuBLASLt  backward_weight       over %5d rows: %d of %d differ from ours\n", (int)count, differ, (int)(n * n));
+        fprintf(json, "{\"check\": \"weights\", \"by\": \"cuBLASLt\", \"rows\": %d, \"from_ours\": %d, \"of\": %d}\n", (int)count,
+                differ, (int)(n * n));
+    }
+    release(x);
+}
+
+static void open_backend()
+{
+    setenv("DEREASON_CUDA", "bf16", 1);
+    setenv("DEREASON_MATMUL", "cublaslt", 1); // unchecked: here it is what is checked
+    kernels = kernels_cuda_open();
+    if (kernels == NULL) {
+        error_clear();
+        setenv("DEREASON_MATMUL", "own", 1);
+        must((kernels = kernels_cuda_open()) != NULL);
+    }
+    printf("%s\n", kernels->device());
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: chain_check [--json FILE] [--seed N] [--model-only] [--smoke]\n");
+    return 2;
+}
+
+int main(int count, char **arguments)
+{
+    FILE *json = NULL;
+    bool model_only = false, smoke = false;
+    random_state = 0x9e3779b97f4a7c15u;
+    for (int i = 1; i < count; i++) {
+        std::string a = arguments[i];
+        if (a == "--json" && i + 1 < count && json == NULL)
+            json = fopen(arguments[++i], "w");
+        else if (a == "--seed" && i + 1 < count)
+            random_state ^= strtoull(arguments[++i], NULL, 10) * 0xbf58476d1ce4e5b9u;
+        else if (a == "--model-only")
+            model_only = true;
+        else if (a == "--smoke")
+            smoke = true, sizes.most = 64, sizes.n = 64, sizes.k = 64;
+        else
+            return usage();
+    }
+    if (json == NULL && (json = fopen("/dev/null", "w")) == NULL)
+        return 1;
+    if (!model_only)
+        open_backend();
+    for (int kind = 0; kind < DATA_KINDS; kind++)
+        compare_ways(json, (DataKind)kind, smoke ? 64 : kind == ORDINARY ? 9728 : 2560);
+    for (int library = 0; library < 2 && !model_only; library++) {
+        for (const Trial &trial : TRIALS)
+            compare_rows(json, trial, library);
+        compare_padding(json, library);
+    }
+    if (!model_only)
+        compare_weights(json);
+    return fclose(json) == 0 ? 0 : 1;
+}

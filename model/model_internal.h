@@ -1,0 +1,95 @@
+// What the files of model/ share and nobody else needs: tensors over the model's arrays.
+#ifndef MODEL_MODEL_INTERNAL_H
+#define MODEL_MODEL_INTERNAL_H
+
+#include "model/model.h"
+
+static inline Tensor tensor(void *data, int64_t rows, int64_t columns) { return (Tensor){data, rows, columns}; }
+static const Tensor NONE = {0};
+
+static inline void *weight_at(const Model *m, int64_t element)
+{
+    return (char *)m->weights + (size_t)element * m->kernels->activation_size;
+}
+
+static inline Tensor weight_tensor(const Model *m, const Parameter *p)
+{
+    return tensor(weight_at(m, p->offset), p->rows, p->columns);
+}
+
+static inline void *moments_at(const Optimizer *o, Moment which, int64_t element)
+{
+    return (char *)(which == FIRST_MOMENT ? o->m : o->v) + (size_t)element * (o->bf16_moments ? sizeof(uint16_t) : sizeof(float));
+}
+
+// One layer's weights, in the activation type, and its gradients, always fp32; looked up when the layer is entered.
+typedef struct LayerWeights {
+    Tensor of[LAYER_TENSORS]; // NONE: the family has no such tensor
+} LayerWeights;
+
+typedef struct LayerGradients {
+    float *of[LAYER_TENSORS]; // NULL likewise
+} LayerGradients;
+
+static inline LayerWeights layer_weights(const Model *m, int64_t layer)
+{
+    LayerWeights w;
+    for (int i = 0; i < LAYER_TENSORS; i++) {
+        const Parameter *p = parameter_of_layer(&m->parameters, layer, (LayerTensor)i);
+        w.of[i] = p != NULL ? weight_tensor(m, p) : NONE;
+    }
+    return w;
+}
+
+static inline LayerGradients layer_gradients(const Model *m, int64_t layer)
+{
+    LayerGradients g;
+    for (int i = 0; i < LAYER_TENSORS; i++) {
+        const Parameter *p = parameter_of_layer(&m->parameters, layer, (LayerTensor)i);
+        g.of[i] = p != NULL ? m->gradients + p->offset : NULL;
+    }
+    return g;
+}
+
+static inline bool acquire(const Model *m, int64_t layer)
+{
+    return m->hooks.weights_acquire == NULL || m->hooks.weights_acquire(m->hooks.context, layer);
+}
+
+static inline void release(const Model *m, int64_t layer)
+{
+    if (m->hooks.weights_release != NULL)
+        m->hooks.weights_release(m->hooks.context, layer);
+}
+
+static inline bool gradient_ready(const Model *m, int64_t layer)
+{
+    return m->hooks.gradient_ready == NULL || m->hooks.gradient_ready(m->hooks.context, layer);
+}
+
+// The calls of a pass over nothing: layers ascending, or descending with their gradients ready.
+bool visit_up(const Model *model);
+bool visit_down(const Model *model);
+
+// One pass through the layers: how many tokens, in whose arrays, who attends to what.
+typedef struct Pass {
+    Activations *a;
+    int64_t tokens;
+    Attention attention; // without a layer's pages
+} Pass;
+
+Pass pass_of(Model *model, const Ragged *batch);
+
+// From the tokens (a->ids, a->positions, on the device) to the final hidden states.
+bool run_forward(Model *model, const Pass *pass);
+
+// Runs layer `layer` from its input (which is there) up to the MLP's output, which goes to a->branch.
+void layer_forward(Model *model, const Pass *pass, int64_t layer);
+
+// ---- plan.c
+
+bool plan_memory(Model *model);  // both arenas
+void share_layers(Model *model); // once they are allocated: layers without arrays of their own use those of layer 0
+bool has_fp32_weights(const Model *model);
+
+#endif

@@ -1,0 +1,252 @@
+// A pass over sequences in pages: see paged.h. On a device, a pass that only decodes is padded to one of some twenty sizes, and what
+// such a pass queues is taken down once for each size and then launched as one graph.
+#include "model/paged.h"
+#include "model/model_internal.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct CachedGraph {
+    int64_t sequences, n_live;
+    Graph *graph; // NULL: the size has run once, and its operations are ready to be taken down
+};
+
+int64_t cached_pages(const Model *m) { return ceil_divide(m->limits.cache.positions, KEY_BLOCK); }
+
+// ---- where the arrays of a batch and of its results lie in their blocks, on the host and on the device
+
+// The next array of a block, at `offset`; where there is no block yet, only its size is wanted.
+static size_t lay_down(void *pointer_to_array, char *block, size_t offset, int64_t count, size_t size)
+{
+    if (block != NULL)
+        memcpy(pointer_to_array, &(void *){block + offset}, sizeof(void *));
+    return offset + ((size_t)count * size + 63) / 64 * 64;
+}
+
+static size_t lay_batch(CachedBatch *b, const Model *m, void *block)
+{
+    const CacheLimits *l = &m->limits.cache;
+    int64_t T = l->tokens, S = l->sequences, N = l->rows;
+    int32_t **integers[] = {&b->ids,   &b->positions, &b->starts,     &b->contexts,  &b->rows,
+                            &b->slots, &b->targets,   &b->copy_pairs, &b->page_table};
+    const int64_t counts[] = {T, T, S + 1, S, N, S, N, 2 * S, S * cached_pages(m)};
+    size_t end = lay_down(&b->sampling, block, 0, S, sizeof(SampleRow));
+    for (int i = 0; i < 9; i++)
+        end = lay_down(integers[i], block, end, counts[i], sizeof(int32_t));
+    b->block = block;
+    return end;
+}
+
+static size_t lay_results(CachedResults *r, const Model *m, void *block)
+{
+    int64_t N = m->limits.cache.rows;
+    size_t end = lay_down(&r->token, block, 0, N, sizeof(int32_t));
+    float **floats[] = {&r->logprob, &r->entropy, &r->processed};
+    for (int i = 0; i < 3; i++)
+        end = lay_down(floats[i], block, end, N, sizeof(float));
+    r->block = block;
+    return end;
+}
+
+size_t cached_batch_bytes(const Model *m) { return lay_batch(&(CachedBatch){0}, m, NULL); }
+size_t cached_results_bytes(const Model *m) { return lay_results(&(CachedResults){0}, m, NULL); }
+
+bool cached_batch_open(CachedBatch *batch, const Model *m)
+{
+    void *block = m->kernels->host_allocate(cached_batch_bytes(m));
+    TRY(block != NULL);
+    *batch = (CachedBatch){0};
+    lay_batch(batch, m, block);
+    return true;
+}
+
+bool cached_results_open(CachedResults *results, const Model *m)
+{
+    void *block = m->kernels->host_allocate(cached_results_bytes(m));
+    TRY(block != NULL);
+    lay_results(results, m, block);
+    return true;
+}
+
+void cached_batch_close(CachedBatch *batch, const Model *m)
+{
+    if (batch->block != NULL)
+        m->kernels->host_release(batch->block);
+}
+
+void cached_results_close(CachedResults *results, const Model *m)
+{
+    if (results->block != NULL)
+        m->kernels->host_release(results->block);
+}
+
+// The names under which the forward pass and the head know them.
+void cached_open(Model *m)
+{
+    CachedBatch b;
+    CachedResults r;
+    Activations *a = &m->cached;
+    lay_batch(&b, m, a->cached_block);
+    lay_results(&r, m, a->cached_results);
+    a->ids = b.ids;
+    a->positions = b.positions;
+    a->starts = b.starts;
+    a->contexts = b.contexts;
+    a->rows = b.rows;
+    a->targets = b.targets;
+    a->logprob = r.logprob;
+    a->entropy = r.entropy;
+}
+
+void cached_close(Model *m)
+{
+    for (size_t i = 0; i < m->graph_count; i++)
+        if (m->graphs[i].graph != NULL)
+            m->kernels->graph_close(m->graphs[i].graph);
+    free(m->graphs);
+}
+
+// ---- what a pass does on the device
+
+static Tensor head_weight(const Model *m) { return weight_tensor(m, &m->parameters.list[m->parameters.head]); }
+
+static bool ask_head(Model *m, const CachedBatch *b, const CachedBatch *device, int64_t n_live)
+{
+    const Kernels *k = m->kernels;
+    Activations *a = &m->cached;
+    int64_t C = m->config.width, N = b->sampled + b->probed;
+    CachedResults r;
+    lay_results(&r, m, a->cached_results);
+    if (N == 0)
+        return true;
+    TRY(acquire(m, m->config.layers));
+    k->rows_gather(NULL, tensor(a->head_input, N, C), tensor(a->hidden, b->tokens, C), a->rows);
+    if (b->sampled > 0) {
+        k->head_sample(NULL, r.token, r.logprob, r.processed, r.entropy, tensor(a->head_input, b->sampled, C), head_weight(m),
+                       device->sampling, n_live, a->head_workspace);
+        k->tokens_keep(NULL, a->kept, r.token, device->slots, b->sampled);
+    }
+    void *probed = (char *)a->head_input + (size_t)(b->sampled * C) * k->activation_size;
+    if (b->probed > 0)
+        k->head_forward(NULL, r.logprob + b->sampled, r.entropy + b->sampled, a->logsumexp, NULL, tensor(probed, b->probed, C),
+                        head_weight(m), a->targets, 1, n_live, a->head_workspace);
+    release(m, m->config.layers);
+    return true;
+}
+
+static bool run(Model *m, const CachedBatch *b, int64_t n_live)
+{
+    Activations *a = &m->cached;
+    CachedBatch device;
+    lay_batch(&device, m, a->cached_block);
+    Pass pass = {.a = a,
+                 .tokens = b->tokens,
+                 .attention = {.sequences = b->sequences,
+                               .heads = m->config.heads,
+                               .kv_heads = m->config.kv_heads,
+                               .head_width = m->config.head_width,
+                               .starts = a->starts,
+                               .contexts = a->contexts,
+                               .page_table = device.page_table,
+                               .pages_per_sequence = cached_pages(m),
+                               .workspace = a->attention_workspace}};
+    m->kernels->tokens_take(NULL, a->ids, b->tokens, a->kept);
+    return run_forward(m, &pass) && ask_head(m, b, &device, n_live);
+}
+
+static void copy_pages(Model *m, const CachedBatch *b)
+{
+    const Kernels *k = m->kernels;
+    CachedBatch device;
+    if (b->copies == 0)
+        return;
+    lay_batch(&device, m, m->cached.cached_block);
+    int64_t elements = k->page_elements(m->config.kv_heads, m->config.head_width);
+    size_t bytes = (size_t)(m->limits.cache.pages * elements) * k->activation_size;
+    for (int64_t layer = 0; layer < m->config.layers; layer++) {
+        k->pages_copy(NULL, (char *)m->cached.key_pages + (size_t)layer * bytes, elements, device.copy_pairs, b->copies);
+        k->pages_copy(NULL, (char *)m->cached.value_pages + (size_t)layer * bytes, elements, device.copy_pairs, b->copies);
+    }
+}
+
+// ---- graphs
+
+static int64_t padded_size(const Model *m, int64_t sequences)
+{
+    int64_t step = sequences <= 4 ? 1 : sequences <= 16 ? 4 : sequences <= 64 ? 8 : sequences <= 256 ? 32 : 64;
+    int64_t size = ceil_divide(sequences, step) * step;
+    return size < m->limits.cache.sequences ? size : m->limits.cache.sequences;
+}
+
+// Passes in which every sequence decodes, on one rank, where a graph gains something.
+static bool suits_a_graph(const Model *m, const CachedBatch *b)
+{
+    bool decodes = b->tokens == b->sequences && b->sampled == b->sequences && b->probed == 0;
+    int64_t filling = padded_size(m, b->sequences) - b->sequences;
+    return m->kernels->graph_begin != NULL && m->hooks.weights_acquire == NULL && decodes && filling < KEY_BLOCK &&
+           filling < m->limits.cache.positions;
+}
+
+// Fills the batch with sequences of nobody: each at a position of its own in page 0, its token kept behind everybody's.
+static void pad(const Model *m, CachedBatch *b)
+{
+    int64_t size = padded_size(m, b->sequences), first = b->sequences;
+    for (int64_t s = first; s < size; s++) {
+        b->ids[s] = 0;
+        b->positions[s] = b->contexts[s] = (int32_t)(s - first);
+        b->starts[s + 1] = (int32_t)(s + 1);
+        b->rows[s] = (int32_t)s;
+        b->slots[s] = (int32_t)(m->limits.cache.sequences + s - first);
+        b->sampling[s] = (SampleRow){.top_p = 1};
+        b->page_table[s * cached_pages(m)] = 0;
+    }
+    b->tokens = b->sequences = b->sampled = size;
+}
+
+static CachedGraph *find_graph(Model *m, int64_t sequences, int64_t n_live)
+{
+    for (size_t i = 0; i < m->graph_count; i++)
+        if (m->graphs[i].sequences == sequences && m->graphs[i].n_live == n_live)
+            return &m->graphs[i];
+    return NULL;
+}
+
+// The first pass of a size runs as it is, so that everything it needs has been prepared; the second is taken down.
+static bool run_graph(Model *m, CachedBatch *b, int64_t n_live)
+{
+    const Kernels *k = m->kernels;
+    CachedGraph *g = find_graph(m, b->sequences, n_live);
+    if (g == NULL) {
+        TRY(grow(&m->graphs, &m->graph_capacity, m->graph_count + 1, sizeof *m->graphs));
+        m->graphs[m->graph_count++] = (CachedGraph){b->sequences, n_live, NULL};
+        return run(m, b, n_live);
+    }
+    if (g->graph == NULL) {
+        TRY(k->graph_begin(NULL));
+        bool ok = run(m, b, n_live);
+        g->graph = k->graph_end(NULL);
+        TRY(ok && g->graph != NULL);
+    }
+    k->graph_launch(NULL, g->graph);
+    b->graph = true;
+    return true;
+}
+
+static size_t used_bytes(const Model *m, const CachedBatch *b)
+{
+    return (size_t)((char *)(b->page_table + b->sequences * cached_pages(m)) - (char *)b->block);
+}
+
+bool cached_queue(Model *m, CachedBatch *b, int64_t n_live, CachedResults *results)
+{
+    const Kernels *k = m->kernels;
+    bool graph = suits_a_graph(m, b);
+    b->graph = false;
+    if (graph)
+        pad(m, b);
+    k->upload_later(NULL, m->cached.cached_block, b->block, used_bytes(m, b));
+    copy_pages(m, b);
+    TRY(graph ? run_graph(m, b, n_live) : run(m, b, n_live));
+    if (b->sampled + b->probed > 0)
+        k->download_later(NULL, results->block, m->cached.cached_results, cached_results_bytes(m));
+    return true;
+}

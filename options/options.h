@@ -1,0 +1,139 @@
+// Options of a program: rows of one table, from which come the struct of values, the command line, the configuration file,
+// --help, --print-config and the README's table. train_sft_options.h is such a table. Reading is in options.c, writing in
+// options_text.c.
+//
+// Command line: --name VALUE, --name=VALUE; --flag, --no-flag; dashes and underscores are the same. Numbers: 1e-5, 64k, 2M
+// (k = 1000, M and G likewise). A list takes all words up to the next option, and may be given again; a repeated option takes one
+// word each time. Words that belong to no option are the arguments, where the table has such a row; -- ends a list, and only
+// arguments follow it. Always there: --config FILE, --print-config, --help, --help=GROUP, -h,
+// --version. A name that others give to one of the options is answered with ours (options_names.c).
+//
+// Configuration file: lines of `name = value` and # comments. Values may stand in "..." (with \n \t \" \\ and \u00XX) or in '...'
+// (as they are); a list is ["a", "b"] or one value. The file takes effect where --config stands: what is given later wins, and
+// a list that is given later replaces the file's.
+#ifndef OPTIONS_OPTIONS_H
+#define OPTIONS_OPTIONS_H
+
+#include "base/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct json_t json_t;
+
+// clang-format off
+typedef enum OptionType {
+    OPTION_INTEGER, OPTION_NUMBER, OPTION_FLAG, OPTION_TEXT, OPTION_FILE, OPTION_FOLDER, OPTION_CHOICE, OPTION_LIST,
+    OPTION_REPEATED, OPTION_ARGUMENTS
+} OptionType;
+// clang-format on
+
+typedef struct OptionList {
+    const char **items;
+    size_t count, capacity;
+} OptionList;
+
+typedef struct OptionRow {
+    const char *name; // with underscores, as in C; shown with dashes. template_, a word of C++, is --template
+    OptionType type;
+    const char *initial; // as it would be written on the command line; "" for none
+    const char *range;   // numbers: "> 0", ">= 0 and <= 1"; a choice: "a|b|c"; texts and lists: "" or "required"
+    const char *group;   // rows of one group stand together
+    bool identity;       // IDENTITY: another value gives other bits, a run is not resumed with it; NEUTRAL: it may be
+    const char *help;    // one line
+    size_t offset;       // of the field in the struct of values
+} OptionRow;
+
+typedef struct OptionTable {
+    const OptionRow *rows;
+    size_t count;
+} OptionTable;
+
+// OPTIONS_DEFINE(Values, values_table, ROWS) defines struct Values, a field for each row, and the function values_table.
+// ROWS is a macro of rows: ROW(name, type, initial, range, group, identity, help).
+#define OPTIONS_DEFINE(Values, values_table, ROWS)                                                                               \
+    typedef struct Values {                                                                                                      \
+        ROWS(OPTION_AS_FIELD)                                                                                                    \
+    } Values;                                                                                                                    \
+    static inline OptionTable values_table(void)                                                                                 \
+    {                                                                                                                            \
+        typedef Values OptionValues;                                                                                             \
+        static const OptionRow rows[] = {ROWS(OPTION_AS_ROW)};                                                                   \
+        OptionTable table = {rows, sizeof rows / sizeof rows[0]};                                                                \
+        return table;                                                                                                            \
+    }
+#define OPTION_AS_FIELD(name, type, initial, range, group, identity, help) OPTION_FIELD_##type name;
+#define OPTION_AS_ROW(name, type, initial, range, group, identity, help)                                                         \
+    {#name, OPTION_TYPE_##type, initial, range, #group, OPTION_IS_##identity, help, offsetof(OptionValues, name)},
+#define OPTION_FIELD_integer int64_t
+#define OPTION_FIELD_number double
+#define OPTION_FIELD_flag bool
+#define OPTION_FIELD_text const char *
+#define OPTION_FIELD_file const char *
+#define OPTION_FIELD_folder const char *
+#define OPTION_FIELD_choice const char *
+#define OPTION_FIELD_list OptionList
+#define OPTION_FIELD_repeated OptionList
+#define OPTION_FIELD_arguments OptionList
+#define OPTION_TYPE_integer OPTION_INTEGER
+#define OPTION_TYPE_number OPTION_NUMBER
+#define OPTION_TYPE_flag OPTION_FLAG
+#define OPTION_TYPE_text OPTION_TEXT
+#define OPTION_TYPE_file OPTION_FILE
+#define OPTION_TYPE_folder OPTION_FOLDER
+#define OPTION_TYPE_choice OPTION_CHOICE
+#define OPTION_TYPE_list OPTION_LIST
+#define OPTION_TYPE_repeated OPTION_REPEATED
+#define OPTION_TYPE_arguments OPTION_ARGUMENTS
+#define OPTION_IS_IDENTITY true
+#define OPTION_IS_NEUTRAL false
+
+typedef enum OptionsWish { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_PRINT, OPTIONS_VERSION } OptionsWish;
+
+// One value as it was given, for programs in which the order of options and arguments means something.
+typedef struct OptionGiven {
+    const OptionRow *row;
+    const char *value;
+} OptionGiven;
+
+typedef struct Options {
+    OptionTable table;
+    void *values;       // the program's struct; its texts and lists live until options_free
+    int *source;        // (table.count) who gave a value: 0 nobody, 1 the command line, 2… configuration files
+    OptionGiven *given; // (given_count) all that were given, in their order
+    size_t given_count, given_capacity;
+    int files;
+    char **texts;
+    size_t text_count, text_capacity;
+    OptionsWish wish;
+    const char *help_group; // of --help=GROUP, else NULL
+} Options;
+
+// Fills values: defaults, then argv[1…] in order. Fails at the first bad word, naming option, value, range and place; main
+// prints that and returns 2. options_free frees, after a failure too.
+bool options_read(Options *options, OptionTable table, void *values, int argc, char **argv);
+void options_free(Options *options);
+
+bool option_on_command_line(const Options *options, const char *name); // its value is from there; name with underscores
+
+// The place of a value in its "a|b|c", to index an enum of the same order; -1 if it is none of them.
+int option_place(const char *choices, const char *value);
+
+// What --help, --version and --print-config asked for, if anything: then *answered, and main returns 0. usage: the lines above the list.
+bool options_answer(const Options *options, const char *usage, FILE *out, bool *answered);
+
+bool options_help(const Options *options, const char *usage, const char *group, int width, Bytes *out);
+bool options_config(const Options *options, Bytes *out);   // a complete configuration file; gives the same values back
+bool options_markdown(const Options *options, Bytes *out); // the README's table; --help=markdown
+
+// The options that name the bits of a run, as {"lr": "1e-5", …}: a new reference, NULL after fail(). And whether such an object,
+// saved, has the present values; fails with the name of the option that differs and both its values. One that was not saved had
+// its default; keys that are no options are left to the program.
+json_t *options_identity(const Options *options);
+bool options_same_identity(const Options *options, const json_t *saved, const char *where);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

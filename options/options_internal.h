@@ -1,0 +1,30 @@
+// What options.c, options_config.c and options_text.c share; nobody else includes it.
+#ifndef OPTIONS_OPTIONS_INTERNAL_H
+#define OPTIONS_OPTIONS_INTERNAL_H
+
+#include "options/options.h"
+
+enum { OPTION_NAME = 64 };
+
+const char *option_shown(char out[OPTION_NAME], const char *name); // with dashes
+bool option_is_text(OptionType type);                              // its field is a const char *
+bool option_is_list(OptionType type);                              // its field is an OptionList
+OptionList *option_list(const Options *options, const OptionRow *row);
+bool option_value_text(Bytes *out, const Options *options, const OptionRow *row); // as in a configuration file
+
+// Where a value stands, for its error and for lists: file NULL on the command line; source as in Options.
+typedef struct OptionPlace {
+    const char *file;
+    int line, source;
+} OptionPlace;
+
+const OptionRow *option_find(const OptionTable *table, const char *word, size_t length); // NULL if there is none
+bool option_unknown(const OptionTable *table, const char *word, OptionPlace place);      // fails, with the nearest name
+bool option_set(Options *options, const OptionRow *row, const char *value, OptionPlace place);
+void option_forget(Options *options, const OptionRow *row); // what was given for it, as nothing of it holds any more
+bool options_read_file(Options *options, const char *path);
+
+// The name of the table that resembles a word most, NULL if none does.
+const char *option_nearest(const OptionTable *table, const char *word, bool groups);
+
+#endif

@@ -1,0 +1,319 @@
+// Writing options: --help, a complete configuration file, the README's table, and the values that name the bits of a run. All of
+// it comes from the rows and, for values, from one writer of a value. Reading is in options.c.
+#include "base/json.h"
+#include "base/number.h"
+#include "options/options_internal.h"
+#include "base/version.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum { CHOICES_SHOWN = 8 };
+
+// ---- values as text
+
+static bool quoted(Bytes *out, const char *text)
+{
+    TRY(bytes_text(out, "\""));
+    for (const char *p = text; *p != 0; p++) {
+        static const char meant[] = "\n\t\r\"\\", letters[] = "ntr\"\\";
+        const char *special = strchr(meant, *p);
+        if (special != NULL)
+            TRY(bytes_printf(out, "\\%c", letters[special - meant]));
+        else if ((unsigned char)*p < 0x20)
+            TRY(bytes_printf(out, "\\u%04x", (unsigned)*p));
+        else
+            TRY(bytes_append(out, p, 1));
+    }
+    return bytes_text(out, "\"");
+}
+
+bool option_value_text(Bytes *out, const Options *options, const OptionRow *row)
+{
+    const void *field = (const char *)options->values + row->offset;
+    char number[NUMBER_TEXT];
+    if (row->type == OPTION_FLAG)
+        return bytes_text(out, *(const bool *)field ? "true" : "false");
+    if (row->type == OPTION_INTEGER)
+        return bytes_printf(out, "%" PRId64, *(const int64_t *)field);
+    if (row->type == OPTION_NUMBER) {
+        number_text(number, *(const double *)field);
+        return bytes_text(out, number);
+    }
+    if (option_is_text(row->type))
+        return quoted(out, *(const char *const *)field);
+    const OptionList *list = field;
+    TRY(bytes_text(out, "["));
+    for (size_t i = 0; i < list->count; i++)
+        TRY(bytes_text(out, i > 0 ? ", " : "") && quoted(out, list->items[i]));
+    return bytes_text(out, "]");
+}
+
+bool options_config(const Options *options, Bytes *out)
+{
+    const char *group = "";
+    char name[OPTION_NAME];
+    for (size_t i = 0; i < options->table.count; i++) {
+        const OptionRow *row = &options->table.rows[i];
+        if (strcmp(group, row->group) != 0)
+            TRY(bytes_printf(out, "%s# %s\n", group[0] != 0 ? "\n" : "", row->group));
+        group = row->group;
+        TRY(bytes_printf(out, "%s = ", option_shown(name, row->name)));
+        TRY(option_value_text(out, options, row) && bytes_text(out, "\n"));
+    }
+    return true;
+}
+
+// ---- what names the bits of a run
+
+json_t *options_identity(const Options *options)
+{
+    json_t *object = json_object();
+    Bytes value = {0};
+    bool ok = object != NULL || fail("no memory for the options of the run");
+    for (size_t i = 0; ok && i < options->table.count; i++) {
+        if (!options->table.rows[i].identity)
+            continue;
+        bytes_clear(&value);
+        ok = option_value_text(&value, options, &options->table.rows[i]);
+        if (ok && json_object_set_new(object, options->table.rows[i].name, json_string(value.data)) != 0)
+            ok = fail("no memory for the options of the run");
+    }
+    bytes_free(&value);
+    if (!ok) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+// The value that an option has when nobody gives it, written like the present ones.
+static bool default_text(Bytes *out, const OptionRow *row)
+{
+    int64_t integer = 0;
+    double number = 0;
+    if (option_is_list(row->type))
+        return bytes_text(out, "[]");
+    if (option_is_text(row->type))
+        return quoted(out, row->initial);
+    if (row->type == OPTION_INTEGER && integer_parse(&integer, row->initial))
+        return bytes_printf(out, "%" PRId64, integer);
+    if (row->type == OPTION_NUMBER && number_parse(&number, row->initial)) {
+        char text[NUMBER_TEXT];
+        number_text(text, number);
+        return bytes_text(out, text);
+    }
+    return bytes_text(out, row->initial);
+}
+
+// now: the present value as text; before: room for the saved one.
+static bool same_value(const OptionRow *row, const char *now, const json_t *saved, const char *where, Bytes *before)
+{
+    const char *text = NULL;
+    char name[OPTION_NAME];
+    TRY(json_may_text(&text, saved, row->name, where));
+    bytes_clear(before);
+    TRY(text != NULL ? bytes_text(before, text) : default_text(before, row));
+    if (strcmp(before->data, now) == 0)
+        return true;
+    option_shown(name, row->name);
+    return fail("%s: was made with --%s %s, and now it is %s; give what was saved, or start a new run with another --out", where,
+                name, before->data, now);
+}
+
+bool options_same_identity(const Options *options, const json_t *saved, const char *where)
+{
+    if (!json_is_object(saved))
+        return fail("%s: its options are missing", where);
+    Bytes now = {0}, before = {0};
+    bool ok = true;
+    for (size_t i = 0; ok && i < options->table.count; i++) {
+        const OptionRow *row = &options->table.rows[i];
+        bytes_clear(&now);
+        ok = !row->identity || (option_value_text(&now, options, row) && same_value(row, now.data, saved, where, &before));
+    }
+    bytes_free(&now);
+    bytes_free(&before);
+    return ok;
+}
+
+// ---- help
+
+static const char *placeholder(const OptionRow *row)
+{
+    static const char *const words[] = {" N", " X", "", " TEXT", " FILE", " FOLDER", " NAME", " FILE…", " TEXT", "…"};
+    return words[row->type];
+}
+
+// "--lr X"; arguments have a name without dashes
+static const char *dashes(const OptionRow *row) { return row->type == OPTION_ARGUMENTS ? "" : "--"; }
+
+static bool is_required(const OptionRow *row) { return row->type != OPTION_CHOICE && strcmp(row->range, "required") == 0; }
+
+// ": cosine, linear"; more than CHOICES_SHOWN only where a group is asked for
+static bool list_choices(Bytes *out, const OptionRow *row, bool all)
+{
+    int count = 1;
+    for (const char *p = row->range; *p != 0; p++)
+        count += *p == '|';
+    if (count > CHOICES_SHOWN && !all)
+        return bytes_printf(out, ", one of %d: --help=%s", count, row->group);
+    TRY(bytes_text(out, ": "));
+    for (const char *p = row->range; *p != 0; p++)
+        TRY(*p == '|' ? bytes_text(out, ", ") : bytes_append(out, p, 1));
+    return true;
+}
+
+// "peak learning rate [1e-5]", with the choices, and with the range of a number when asked for it
+static bool describe(Bytes *out, const OptionRow *row, bool with_range)
+{
+    TRY(bytes_text(out, row->help));
+    if (row->type == OPTION_CHOICE)
+        TRY(list_choices(out, row, with_range));
+    if (with_range && (row->type == OPTION_NUMBER || row->type == OPTION_INTEGER) && row->range[0] != 0)
+        TRY(bytes_printf(out, ", %s", row->range));
+    if (is_required(row))
+        return bytes_text(out, " (required)");
+    bool shown = row->type != OPTION_FLAG && row->initial[0] != 0;
+    return !shown || bytes_printf(out, " [%s]", row->initial);
+}
+
+static int columns(const char *text, size_t size) // of UTF-8 text without wide characters
+{
+    int count = 0;
+    for (size_t i = 0; i < size; i++)
+        count += ((unsigned char)text[i] & 0xC0) != 0x80;
+    return count;
+}
+
+// Words of text from column `indent` on; the line up to there is already written.
+static bool wrap(Bytes *out, const char *text, int indent, int width)
+{
+    int column = indent;
+    while (*text != 0) {
+        size_t size = strcspn(text, " ");
+        int word = columns(text, size);
+        if (column > indent && column + 1 + word > width) {
+            TRY(bytes_printf(out, "\n%*s", indent, ""));
+            column = indent;
+        } else if (column > indent) {
+            TRY(bytes_text(out, " "));
+            column++;
+        }
+        TRY(bytes_append(out, text, size));
+        column += word;
+        text += size;
+        text += strspn(text, " ");
+    }
+    return bytes_text(out, "\n");
+}
+
+static int name_column(const OptionTable *table)
+{
+    int widest = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        const char *place = placeholder(&table->rows[i]);
+        char shown[OPTION_NAME];
+        int here = (int)strlen(option_shown(shown, table->rows[i].name)) + columns(place, strlen(place));
+        widest = here > widest ? here : widest;
+    }
+    return widest + 6; // two blanks and two dashes before, two blanks behind
+}
+
+static bool help_row(Bytes *out, const OptionRow *row, int column, int width, bool with_range)
+{
+    char name[OPTION_NAME];
+    Bytes text = {0};
+    const char *place = placeholder(row);
+    int used = 4 + (int)strlen(option_shown(name, row->name)) + columns(place, strlen(place));
+    bool ok = bytes_printf(out, "  %s%s%s%*s", dashes(row), option_shown(name, row->name), place,
+                           column - used + 2 - (int)strlen(dashes(row)), "");
+    ok = ok && describe(&text, row, with_range) && wrap(out, text.data, column, width);
+    bytes_free(&text);
+    return ok;
+}
+
+bool options_help(const Options *options, const char *usage, const char *group, int width, Bytes *out)
+{
+    int column = name_column(&options->table);
+    const char *last = "";
+    bool found = group == NULL;
+    width = width < column + 24 ? column + 24 : width > 140 ? 140 : width;
+    if (group == NULL)
+        TRY(bytes_text(out, usage));
+    for (size_t i = 0; i < options->table.count; i++) {
+        const OptionRow *row = &options->table.rows[i];
+        if (group != NULL && strcmp(group, row->group) != 0)
+            continue;
+        if (strcmp(last, row->group) != 0)
+            TRY(bytes_printf(out, "%s\n", row->group));
+        last = row->group;
+        found = true;
+        TRY(help_row(out, row, column, width, group != NULL));
+    }
+    if (found)
+        return true;
+    const char *nearest = option_nearest(&options->table, group, true);
+    return fail_as(ERROR_USAGE, "--help=%s: no such group of options; %s%s", group,
+                   nearest != NULL ? "did you mean --help=" : "--help lists them", nearest != NULL ? nearest : "");
+}
+
+static bool markdown_cell(Bytes *out, const char *text)
+{
+    for (; *text != 0; text++)
+        TRY(*text == '|' ? bytes_text(out, "\\|") : *text == '\n' ? bytes_text(out, " ") : bytes_append(out, text, 1));
+    return true;
+}
+
+bool options_markdown(const Options *options, Bytes *out)
+{
+    char name[OPTION_NAME];
+    const char *group = "";
+    TRY(bytes_text(out, "| option | default | meaning |\n|---|---|---|\n"));
+    for (size_t i = 0; i < options->table.count; i++) {
+        const OptionRow *row = &options->table.rows[i];
+        if (strcmp(group, row->group) != 0)
+            TRY(bytes_printf(out, "| **%s** | | |\n", row->group));
+        group = row->group;
+        TRY(bytes_printf(out, "| `%s%s` | ", dashes(row), option_shown(name, row->name)));
+        if (is_required(row))
+            TRY(bytes_text(out, "required"));
+        else if (row->initial[0] != 0)
+            TRY(bytes_text(out, "`") && markdown_cell(out, row->initial) && bytes_text(out, "`"));
+        TRY(bytes_text(out, " | ") && markdown_cell(out, row->help));
+        if (row->range[0] != 0 && !is_required(row))
+            TRY(bytes_text(out, ": `") && markdown_cell(out, row->range) && bytes_text(out, "`"));
+        TRY(bytes_text(out, " |\n"));
+    }
+    return true;
+}
+
+static int terminal_width(FILE *out)
+{
+    struct winsize size;
+    if (isatty(fileno(out)) && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return 80;
+}
+
+bool options_answer(const Options *options, const char *usage, FILE *out, bool *answered)
+{
+    *answered = options->wish != OPTIONS_RUN;
+    if (!*answered)
+        return true;
+    Bytes text = {0};
+    bool ok;
+    if (options->wish == OPTIONS_PRINT)
+        ok = options_config(options, &text);
+    else if (options->wish == OPTIONS_VERSION)
+        ok = bytes_printf(&text, "dereason.c %s\n", program_version());
+    else if (options->help_group != NULL && strcmp(options->help_group, "markdown") == 0)
+        ok = options_markdown(options, &text);
+    else
+        ok = options_help(options, usage, options->help_group, terminal_width(out), &text);
+    if (ok && (fwrite(text.data, 1, text.size, out) != text.size || fflush(out) != 0))
+        ok = fail_errno("writing the options");
+    bytes_free(&text);
+    return ok;
+}

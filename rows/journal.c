@@ -1,0 +1,291 @@
+// OUT.partial: a first line with the identity, then a line "NUMBER XXH3 TEXT" for each result, the checksum being of its number
+// and its text. Every line is one write() to a file opened for appending; one that was cut off by a crash or a full disk is taken
+// away when it is opened again. Whatever else somebody has cut out of it, or put in, is found: when it is opened, and again when
+// OUT is written. See journal.h.
+#include "rows/journal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// ---- lines
+
+enum { HASH_DIGITS = 16 };
+
+static void line_hash(char digits[HASH_DIGITS + 1], uint64_t number, const char *text, size_t size)
+{
+    uint64_t both[] = {number, hash_bytes(text, size)};
+    snprintf(digits, HASH_DIGITS + 1, "%016" PRIx64, hash_bytes(both, sizeof both));
+}
+
+// Where the next line goes is where the last one ended, or places are wrong.
+static bool check_end(const Journal *j)
+{
+    struct stat facts;
+    if (fstat(j->descriptor, &facts) != 0)
+        return fail_errno("%s: looking at its size", j->path);
+    return (uint64_t)facts.st_size == j->end ||
+           fail("%s: was changed by somebody else while it was written; the same command goes on with what is whole in it",
+                j->path);
+}
+
+static bool write_line(Journal *j, const Bytes *line)
+{
+    for (size_t done = 0; done < line->size;) {
+        ssize_t n = write(j->descriptor, line->data + done, line->size - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            int why = errno;
+            if (done > 0 && ftruncate(j->descriptor, (off_t)j->end) != 0)
+                errno = why; // half a line stays, and is cut off when the file is opened again
+            errno = why;
+            return fail_errno("%s: writing; what is finished so far stays there, and the same command goes on", j->path);
+        }
+        done += (size_t)n;
+    }
+    j->end += line->size;
+    return true;
+}
+
+static bool set_place(Journal *j, uint64_t number, uint64_t place)
+{
+    if (number >= j->most)
+        return fail("%s: has a result number %" PRIu64 ", and there are only %" PRIu64
+                    " (it is damaged; remove it to begin anew)",
+                    j->path, number, j->most);
+    if (number >= j->place_count) {
+        TRY(grow(&j->places, &j->place_capacity, number + 1, sizeof *j->places));
+        memset(j->places + j->place_count, 0, (number + 1 - j->place_count) * sizeof *j->places);
+        j->place_count = number + 1;
+    }
+    j->count += j->places[number] == 0;
+    j->places[number] = place;
+    return true;
+}
+
+bool journal_has(const Journal *j, uint64_t number) { return number < j->place_count && j->places[number] != 0; }
+
+bool journal_add(Journal *j, uint64_t number, const char *text, size_t size)
+{
+    Bytes line = {0};
+    char hash[HASH_DIGITS + 1];
+    uint64_t begin = j->end;
+    line_hash(hash, number, text, size);
+    bool ok = check_end(j) && bytes_printf(&line, "%" PRIu64 " %s ", number, hash);
+    size_t head = line.size;
+    ok = ok && bytes_append(&line, text, size) && bytes_text(&line, "\n") && write_line(j, &line) &&
+         set_place(j, number, begin + head);
+    bytes_free(&line);
+    return ok;
+}
+
+// ---- opening
+
+bool journal_fact(json_t *identity, const char *name, uint64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%016" PRIx64, value);
+    return json_object_set_new(identity, name, json_string(text)) == 0 || fail("no memory for the identity of a run");
+}
+
+// What a line says; false: it is none of ours, or was damaged.
+static bool parse_entry(uint64_t *number, Text *text, const char *line, size_t size)
+{
+    char hash[HASH_DIGITS + 1];
+    size_t digits = 0;
+    *number = 0;
+    while (digits < size && digits < 19 && line[digits] >= '0' && line[digits] <= '9')
+        *number = *number * 10 + (uint64_t)(line[digits++] - '0');
+    size_t head = digits + HASH_DIGITS + 2;
+    if (digits == 0 || size <= head || line[digits] != ' ' || line[head - 1] != ' ')
+        return false;
+    *text = (Text){line + head, size - head};
+    line_hash(hash, *number, text->data, text->size);
+    return memcmp(line + digits + 1, hash, HASH_DIGITS) == 0;
+}
+
+static bool read_entry(Journal *j, const char *line, size_t size, uint64_t at)
+{
+    uint64_t number;
+    Text text;
+    return parse_entry(&number, &text, line, size)
+               ? set_place(j, number, at + (uint64_t)(text.data - line))
+               : fail("%s: byte %" PRIu64
+                      ": not a line of results, or it was damaged; remove this line to have what it held made "
+                      "again, or the file to begin anew",
+                      j->path, at);
+}
+
+static bool same_identity(const Journal *j, const char *line, size_t size, const Options *options, const json_t *identity)
+{
+    json_t *saved = json_parse(line, size, j->path);
+    if (saved == NULL)
+        return fail_in("the results of an interrupted run (remove the file to begin anew)");
+    bool ok = options_same_identity(options, saved, j->path);
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)(uintptr_t)identity, key, value)
+        if (ok && !json_equal(value, json_object_get(saved, key)))
+            ok = fail("%s: was begun with other %s", j->path, key);
+    json_decref(saved);
+    return ok || fail_in("an interrupted run cannot go on (finish it with the command it was begun with, or remove %s)", j->path);
+}
+
+// Takes the results of an earlier run over. A last line without its end is cut off.
+static bool take_over(Journal *j, const MappedFile *file, const Options *options, const json_t *identity)
+{
+    const char *data = (const char *)file->data;
+    size_t at = 0;
+    for (bool first = true; at < file->size; first = false) {
+        const char *end = memchr(data + at, '\n', file->size - at);
+        if (end == NULL)
+            break;
+        size_t size = (size_t)(end - data) - at;
+        TRY(first ? same_identity(j, data + at, size, options, identity) : read_entry(j, data + at, size, at));
+        at += size + 1;
+    }
+    j->end = at;
+    j->before = j->count;
+    return true;
+}
+
+static bool write_identity(Journal *j, const json_t *identity)
+{
+    Bytes line = {0};
+    char *text = json_dumps(identity, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    bool ok = (text != NULL || fail("no memory for the identity of a run")) && bytes_text(&line, text) &&
+              bytes_text(&line, "\n") && write_line(j, &line);
+    free(text);
+    bytes_free(&line);
+    return ok;
+}
+
+static bool result_at(const Journal *j, const MappedFile *file, uint64_t number, Text *text)
+{
+    uint64_t place = j->places[number], found, begin = place;
+    const char *data = (const char *)file->data;
+    while (begin > 0 && place < file->size && data[begin - 1] != '\n')
+        begin--;
+    const char *end = place < file->size ? (const char *)memchr(data + place, '\n', file->size - place) : NULL;
+    return (end != NULL && parse_entry(&found, text, data + begin, (size_t)(end - data) - begin) && found == number) ||
+           fail("%s: was changed by somebody else; the same command goes on with what is whole in it", j->path);
+}
+
+bool journal_each(const Journal *j, bool (*take)(void *context, Text line), void *context)
+{
+    MappedFile file;
+    Text line;
+    bool ok = true;
+    TRY(file_map(&file, j->path));
+    for (size_t i = 0; ok && i < j->place_count; i++)
+        ok = j->places[i] == 0 || (result_at(j, &file, i, &line) && take(context, line));
+    file_unmap(&file);
+    return ok;
+}
+
+typedef struct Comparison {
+    MappedFile file;
+    size_t at;
+} Comparison;
+
+static bool is_next(void *context, Text line)
+{
+    Comparison *c = context;
+    size_t size = line.size + 1; // its end, too
+    bool same = c->file.size - c->at >= size && memcmp(c->file.data + c->at, line.data, size) == 0;
+    c->at += same ? size : 0;
+    return same;
+}
+
+// Whether OUT holds these results and nothing else.
+static bool out_is_of(const Journal *j)
+{
+    Comparison c = {0};
+    TRY(file_map(&c.file, j->out));
+    bool same = journal_each(j, is_next, &c) && c.at == c.file.size;
+    file_unmap(&c.file);
+    return same;
+}
+
+static bool refuse_out(const Journal *j) { return fail("%s: is there already; remove it, or choose another --out", j->out); }
+
+// done: OUT is there, and OUT.partial too, as a process leaves them that ends between making the one and removing the other.
+static bool look_at_out(const Journal *j, bool *done)
+{
+    PathKind out, partial;
+    TRY(path_kind(&out, j->out) && path_kind(&partial, j->path));
+    *done = out == PATH_FILE && partial == PATH_FILE;
+    if (out == PATH_FILE && !*done)
+        return refuse_out(j);
+    if (out == PATH_FOLDER)
+        return fail("%s: is a folder; --out is the file to write", j->out);
+    return file_may_be_written(j->out);
+}
+
+static bool open_file(Journal *j)
+{
+    j->descriptor = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (j->descriptor < 0)
+        return fail_errno("%s: opening", j->path);
+    return flock(j->descriptor, LOCK_EX | LOCK_NB) == 0 ||
+           errno != EWOULDBLOCK || // a file system without locks is no reason to stop
+           fail("%s: another process is writing it; wait for it, or choose another --out", j->path);
+}
+
+static bool open_parts(Journal *j, const char *out, const Options *options, const json_t *identity)
+{
+    Bytes path = {0};
+    MappedFile file;
+    TRY((j->out = copy_text(out)) != NULL && bytes_printf(&path, "%s.partial", out));
+    j->path = path.data;
+    bool done;
+    TRY(look_at_out(j, &done) && open_file(j) && file_map(&file, j->path));
+    bool ok = take_over(j, &file, options, identity), cut = j->end < file.size;
+    file_unmap(&file);
+    if (done)
+        TRY((ok && out_is_of(j)) || refuse_out(j)); // and then it is made once more, from the same lines
+    TRY(ok);
+    if (cut && ftruncate(j->descriptor, (off_t)j->end) != 0)
+        return fail_errno("%s: cutting off a half line", j->path);
+    return j->end > 0 || write_identity(j, identity);
+}
+
+bool journal_open(Journal *j, const char *out, uint64_t most, const Options *options, const json_t *identity)
+{
+    *j = (Journal){.descriptor = -1, .most = most, .identity = json_incref((json_t *)(uintptr_t)identity)};
+    if (open_parts(j, out, options, identity))
+        return true;
+    journal_close(j);
+    return false;
+}
+
+void journal_close(Journal *j)
+{
+    if (j->descriptor >= 0)
+        close(j->descriptor);
+    json_decref(j->identity);
+    free(j->out);
+    free(j->path);
+    free(j->places);
+    *j = (Journal){.descriptor = -1};
+}
+
+// ---- the end
+
+static bool write_result(void *out, Text line) { return atomic_write(out, line.data, line.size + 1); } // its end, too
+
+bool journal_finish(Journal *j)
+{
+    AtomicFile out;
+    TRY(atomic_open(&out, j->out));
+    if (!journal_each(j, write_result, &out)) {
+        atomic_abort(&out);
+        return false;
+    }
+    TRY(atomic_commit(&out));
+    return unlink(j->path) == 0 || fail_errno("%s: removing; %s is complete", j->path, j->out);
+}

@@ -1,0 +1,29 @@
+// A run that is shared out to N processes: each takes every N-th row (--part I/N) and writes OUT.I-of-N; --join puts these
+// together to OUT, in the order of the rows, with the bytes that one process would have written.
+//
+//   OUT.I-of-N        its rows, as they are in OUT
+//   OUT.I-of-N.json   what they depend on, which results it lacks (of rows that were refused), and a hash of them: parts of another run, or
+//                     changed ones, are not joined
+#ifndef ROWS_PARTS_H
+#define ROWS_PARTS_H
+
+#include "rows/journal.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+bool part_path(Bytes *path, const char *out, const char *part); // OUT.I-of-N; OUT where part is ""
+
+// Like journal_finish, of a journal with so many results to each row; part: "I/N", or "" for all rows.
+bool part_finish(Journal *journal, const char *part, int64_t each);
+
+// --join: OUT from its parts, which stay. Fails where one is missing, not finished, changed, or of another run, and where an
+// option that was given says otherwise than they were made. part: of --part, which must not be given.
+bool parts_join(const char *out, const char *part, const Options *options);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

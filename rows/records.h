@@ -1,0 +1,105 @@
+// One row of a JSONL file as one Record: the messages of the prompt, the response if there is one, what is known about the row.
+// Nothing is rendered or tokenised here (data/tokenised.h does that). The row formats:
+//
+//   chat               messages [{role, content, reasoning_content}] or ShareGPT's conversations [{from, value}]; a last turn of
+//                      the assistant is the response
+//   prompt/completion  prompt and completion (or response), each a text (a user turn, an assistant turn) or a list of messages
+//   Alpaca             instruction, input, output (or response): the user turn is the instruction, a newline and the input if
+//                      that is not empty
+//   problem            problem or question; solution or response (text) is the response; options (or choices) make it multiple
+//                      choice; the instruction of the options is appended to the user turn
+//   generated          any of these with finish_reason: the response is `text` and stands in the place of the row's own
+//   ids                ids and, optionally, labels: -100 where it is not trained, the id itself elsewhere
+//
+// A row that is two of them is refused unless RecordOptions.format says which; an empty response counts as none. Beside these,
+// the same in every format but ids:
+//
+//   system (system_prompt, system_message)    a system turn before all others
+//   history [[question, answer], ...]         turns before the question, where that is a text
+//   reasoning_content (reasoning, thinking)   the thought of the response; in a message, of that message
+//   weight, train, training, loss, loss_mask  of a message: 0 or false, it is not trained; 1 or true, it is (Record.marks)
+//   content as parts of type text             one text
+//   chat_template_kwargs.enable_thinking      must agree with the template
+//   tools, functions, tool_calls, images, audio, video and their like are refused unless there is nothing in them
+//
+// A field of these of another type is an error, never absent; any other field is not looked at. Numbers keep their spelling: an
+// answer or id that is no text is the characters that the row has, and so is all that record_append writes. What jansson can't
+// hold (integers beyond 64 bits, 1e400), and NaN and the infinities, hurt only where they are read.
+#ifndef ROWS_RECORDS_H
+#define ROWS_RECORDS_H
+
+#include "base/json_source.h"
+#include "tokenizer/template.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// What General-Reasoner asks of the model (Ma et al. 2025); --instruction's default everywhere. For rows with options, the
+// default stands for the sentence about option letters that its evaluation uses.
+#define INSTRUCTION_DEFAULT "Please reason step by step, and put your final answer within \\boxed{}."
+
+typedef enum RowFormat { ROW_CHAT, ROW_PROMPT, ROW_ALPACA, ROW_PROBLEM, ROW_IDS, ROW_FORMATS } RowFormat;
+extern const char *const ROW_FORMAT_NAMES[ROW_FORMATS]; // "chat", "prompt/completion", ...
+
+typedef enum TurnMark { TURN_UNMARKED, TURN_TRAINED, TURN_NOT_TRAINED } TurnMark; // what a message says of itself
+typedef enum Thinking { THINKING_UNSAID, THINKING_ON, THINKING_OFF } Thinking;    // chat_template_kwargs.enable_thinking
+
+typedef struct Record {
+    RowFormat format;
+    Message *messages; // (count) the prompt's, then the response if has_response; none in an ids row
+    uint8_t *marks;    // (count) TurnMark
+    size_t count;
+    bool has_response;
+    bool generated, unfinished; // it has a finish_reason; that is "length", or another than "stop"
+    int32_t *ids;               // (tokens) ids rows only
+    uint8_t *trained;           // (tokens) 1 where the token is trained
+    size_t tokens;
+    char *id;                 // the row's id, else the number of its line
+    char *answer;             // of RL: a text as it is, a list of one's element, anything else as it was written; NULL: none
+    Text source, category;    // data NULL if there is none
+    int difficulty;           // 1-5; 0: unknown
+    bool difficulty_replaced; // it is RecordOptions.missing_difficulty
+    int64_t line;             // from 1
+
+    Thinking thinking;
+    const char *unread_response, *unread_answer; // where it has none: the field that might be meant by one; NULL: none
+    uint32_t mapped;                             // bit i: the row had map[i].name
+    int64_t odd_numbers;                         // NaN and infinities in it, in fields that are not read
+
+    json_t *row;       // what the texts above point into; fields renamed as mapped
+    JsonFields fields; // the same, as written
+    Bytes text;        // the row, which these point into
+    Bytes *made;       // (made_count) texts that were put together
+    size_t made_count, made_capacity;
+} Record;
+
+typedef struct FieldMap { // what a row calls `name`, if it has that, becomes its `field`
+    const char *field, *name;
+} FieldMap;
+
+typedef struct RecordOptions {
+    const char *instruction; // NULL, "" or "none": nothing is appended
+    const FieldMap *map;     // (map_count)
+    size_t map_count;
+    const char *format;   // chat, prompt, alpaca, problem or ids: what a row is that could be several; NULL or auto: its keys say
+    bool prompts;         // rows are asked, not trained on: a row of ids may have a single one
+    bool any_difficulty;  // whatever it is, it is not looked at
+    bool need_difficulty; // of 1 to 5; else it may be unknown: absent, 0, or a label in words, such as WebInstruct's
+    int missing_difficulty; // 1-5: stands in for one that is absent or none of 1 to 5; 0: nothing does
+} RecordOptions;
+
+// Reads one line (without its newline). file and line stand in every error: "file.jsonl:17: ...". Nothing to free on failure.
+bool record_read(Record *record, const char *json, size_t size, const char *file, int64_t line, const RecordOptions *options);
+void record_free(Record *record);
+
+// Appends the row as it was written, without the fields `without` (NULL-terminated) and without the } at its end: "{...", to
+// which fields may be added.
+bool record_append(Bytes *out, const Record *record, const char *const *without);
+
+size_t record_prompt(const Record *record); // how many of messages come before the response
+
+#ifdef __cplusplus
+}
+#endif
+#endif

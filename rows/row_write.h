@@ -1,0 +1,30 @@
+// Rows on their way out: the row as it came, with the fields that a program adds; where both have one, the program's wins.
+#ifndef ROWS_ROW_WRITE_H
+#define ROWS_ROW_WRITE_H
+
+#include "base/json.h"
+#include "rows/records.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// What is left of a row without the fields `own` (NULL-terminated), as the beginning of an object: "{...", to which fields are added.
+bool row_begin(Bytes *out, const Record *record, const char *const *own);
+
+// One more field behind what row_begin and these have written; row_end closes the object.
+bool row_text(Bytes *out, const char *name, const char *text, size_t size); // UTF-8, may hold NUL
+// A response with its thought before it, as a model writes both: <think>, a line's end, the thought, a line's end, </think>, an
+// empty line. A thought that was cut off, with no answer behind it, stays open.
+bool row_thought(Bytes *out, const char *name, Text thought, Text answer, bool cut);
+bool row_integer(Bytes *out, const char *name, int64_t value);
+bool row_number(Bytes *out, const char *name, double value);
+bool row_integers(Bytes *out, const char *name, const int32_t *values, int64_t count);
+bool row_floats(Bytes *out, const char *name, const float *values, int64_t count); // 9 significant digits: exact
+bool row_end(Bytes *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,183 @@
+// Rows, one after the other: see rows.h.
+#include "rows/rows.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { REFUSALS_SHOWN = 10 };
+
+bool part_parse(int64_t *part, int64_t *parts, const char *text)
+{
+    char behind;
+    *part = 0;
+    *parts = 1;
+    if (text[0] == 0)
+        return true;
+    bool read = sscanf(text, "%" SCNd64 "/%" SCNd64 "%c", part, parts, &behind) == 2;
+    return (read && *parts >= 1 && *part >= 0 && *part < *parts) ||
+           fail("--part %s: write I/N, the part I from 0 to N - 1 of N parts, as in 0/4, 1/4, 2/4 and 3/4", text);
+}
+
+static bool find_files(char ***files, size_t *count, const RowOptions *o)
+{
+    for (size_t i = 0; i < o->path_count; i++)
+        if (strcmp(o->paths[i], "-") == 0)
+            return fail("rows are read from files, not from the standard input: a run that is interrupted reads them again");
+    return jsonl_files(files, count, o->paths, o->path_count);
+}
+
+bool row_options_map(RowOptions *o, const char *const *words, size_t count, const char *format)
+{
+    for (size_t i = 0; i < count; i++)
+        TRY(field_maps_add(&o->maps, words[i]));
+    o->reading.map = o->maps.list;
+    o->reading.map_count = o->maps.count;
+    o->reading.format = format;
+    return true;
+}
+
+static bool say_what_is_passed_over(const RowOptions *o)
+{
+    NameTable others = {0};
+    bool ok = true;
+    for (size_t i = 0; ok && i < o->path_count; i++)
+        ok = jsonl_passed_over(&others, o->paths[i]);
+    for (size_t i = 0; ok && i < others.count && i < REFUSALS_SHOWN; i++)
+        fprintf(stderr, "not read: %s; of a folder only *.jsonl is\n", others.names[i]);
+    if (ok && others.count > REFUSALS_SHOWN)
+        fprintf(stderr, "not read: %zu other files and folders beside these\n", others.count - REFUSALS_SHOWN);
+    name_table_free(&others);
+    return ok;
+}
+
+bool rows_open(RowReader *r, const RowOptions *options)
+{
+    *r = (RowReader){.options = *options, .number = -1};
+    return say_what_is_passed_over(options) && find_files(&r->files, &r->file_count, options);
+}
+
+void rows_close(RowReader *r)
+{
+    if (r->open)
+        lines_close(&r->lines);
+    names_free(r->files, r->file_count);
+    *r = (RowReader){0};
+}
+
+// The next line of this part; *text NULL: there are no more.
+static bool next_line(RowReader *r, const char **text, size_t *size)
+{
+    for (*text = NULL;;) {
+        if (!r->open) {
+            if (r->file == r->file_count)
+                return true;
+            TRY(lines_open(&r->lines, r->files[r->file]));
+            r->open = true;
+        }
+        bool ok = lines_next(&r->lines, text, size);
+        if (!ok && r->lines.ended)
+            return false;
+        if (ok && *text == NULL) {
+            lines_close(&r->lines);
+            r->open = false;
+            r->file++;
+            continue;
+        }
+        r->number++;
+        if (r->number % r->options.parts != r->options.part) {
+            error_clear(); // whoever has it will see what is wrong with it
+            continue;
+        }
+        return ok;
+    }
+}
+
+bool rows_refuse(RowReader *r)
+{
+    if (r->options.skip_bad_rows == 0)
+        return false;
+    if (r->bad >= r->options.skip_bad_rows)
+        return fail_in("more than %" PRId64 " rows are refused (--skip-bad-rows)", r->options.skip_bad_rows);
+    r->bad++;
+    if (r->bad <= REFUSALS_SHOWN)
+        fprintf(stderr, "refused: %s%s\n", error_text(), r->bad == REFUSALS_SHOWN ? "; further ones are only counted" : "");
+    error_clear();
+    return true;
+}
+
+static void note_row(RowReader *r, const Record *record)
+{
+    r->read++;
+    r->mapped |= record->mapped;
+    if (record->odd_numbers > 0 && !r->odd)
+        fprintf(stderr, "%s:%" PRId64 ": NaN and Infinity are no JSON; they are written as null\n", r->files[r->file],
+                r->lines.line);
+    r->odd = r->odd || record->odd_numbers > 0;
+}
+
+static void note_end(const RowReader *r)
+{
+    for (size_t i = 0; r->read > 0 && i < r->options.reading.map_count; i++)
+        if (!(r->mapped & 1u << i))
+            fprintf(stderr, "--map %s=%s: no row had a field \"%s\"\n", r->options.reading.map[i].field,
+                    r->options.reading.map[i].name, r->options.reading.map[i].name);
+}
+
+bool rows_next(RowReader *r, Record *record, bool *there)
+{
+    for (*there = false;;) {
+        const char *text;
+        size_t size;
+        bool ok = next_line(r, &text, &size);
+        if (ok && text == NULL) {
+            note_end(r);
+            return true;
+        }
+        if (ok && record_read(record, text, size, r->files[r->file], r->lines.line, &r->options.reading)) {
+            note_row(r, record);
+            *there = true;
+            return true;
+        }
+        if (r->lines.ended || r->options.skip_bad_rows == 0 || error_kind() == ERROR_SYSTEM)
+            return false;
+        TRY(rows_refuse(r));
+    }
+}
+
+// ---- what all of them are
+
+static bool add_file(RowFacts *facts, const RowOptions *o, const char *path)
+{
+    LineReader lines;
+    const char *text;
+    size_t size;
+    MappedFile file;
+    TRY(file_map(&file, path));
+    uint64_t hashes[2] = {facts->hash, hash_bytes(file.data, file.size)};
+    facts->hash = hash_bytes(hashes, sizeof hashes);
+    file_unmap(&file);
+    TRY(lines_open(&lines, path));
+    for (bool more = true; more;) {
+        bool ok = lines_next(&lines, &text, &size);
+        more = !lines.ended;
+        if (!more)
+            break;
+        error_clear(); // a line that is too long is a row that will be refused
+        facts->mine += facts->rows++ % o->parts == o->part;
+        more = ok || !lines.ended;
+    }
+    lines_close(&lines);
+    return true;
+}
+
+bool rows_facts(RowFacts *facts, const RowOptions *o)
+{
+    char **files;
+    size_t count;
+    *facts = (RowFacts){0};
+    TRY(find_files(&files, &count, o));
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++)
+        ok = add_file(facts, o, files[i]);
+    names_free(files, count);
+    return ok;
+}

@@ -1,0 +1,62 @@
+// The rows that a program answers, in the order of their files: every N-th of them where N processes share the work, and without those
+// that may be refused. Files only, not a pipe: a run that was interrupted reads them again.
+#ifndef ROWS_ROWS_H
+#define ROWS_ROWS_H
+
+#include "rows/field_map.h"
+#include "rows/lines.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct RowOptions {
+    const char *const *paths; // (path_count) JSONL files, or folders of them
+    size_t path_count;
+    int64_t part, parts;   // rows part, part + parts, ...; 0 and 1: all
+    int64_t skip_bad_rows; // so many may be refused
+    RecordOptions reading;
+    FieldMaps maps; // of row_options_map, which reading points into
+} RowOptions;
+
+// --map and --format; free with field_maps_free(&options->maps).
+bool row_options_map(RowOptions *options, const char *const *words, size_t count, const char *format);
+
+typedef struct RowReader {
+    RowOptions options;
+    char **files;
+    size_t file_count, file;
+    LineReader lines;
+    bool open;
+    int64_t number;  // of the row that came last, from 0, over all files
+    int64_t bad;     // refused so far
+    int64_t read;    // rows so far
+    bool odd;        // one of them had NaN or an infinity, and that was said
+    uint32_t mapped; // bit i: a row had reading.map[i].name
+} RowReader;
+
+// What the folders hold beside rows, what is read otherwise than it is written and which --map found nothing is said on stderr.
+bool rows_open(RowReader *reader, const RowOptions *options);
+
+// The next row; *there false: there are no more. Its number is reader->number.
+bool rows_next(RowReader *reader, Record *record, bool *there);
+
+// The row that came last is refused for what fail() said, by whoever found out: true if it may be, after a line on stderr.
+bool rows_refuse(RowReader *reader);
+void rows_close(RowReader *reader);
+
+// What all rows are: a hash of the files' bytes, and how many rows there are in all and for this part.
+typedef struct RowFacts {
+    uint64_t hash;
+    int64_t rows, mine;
+} RowFacts;
+bool rows_facts(RowFacts *facts, const RowOptions *options);
+
+// "I/N", I from 0 to N - 1; "" is 0/1.
+bool part_parse(int64_t *part, int64_t *parts, const char *text);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,247 @@
+// The file is read once when it is opened, line by line, and a line again when its answer is wanted.
+#include "server/answer_file.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BEGINNING "{\"key\":\"" // of every line
+
+// ---- the table
+
+static CachedLine *place_of(CachedLine *lines, size_t capacity, const uint64_t key[2])
+{
+    size_t i = (size_t)key[0] & (capacity - 1);
+    while (lines[i].size > 0 && (lines[i].key[0] != key[0] || lines[i].key[1] != key[1]))
+        i = (i + 1) & (capacity - 1);
+    return &lines[i];
+}
+
+static const CachedLine *find(const AnswerCache *cache, const uint64_t key[2]) // NULL: not there
+{
+    if (cache->capacity == 0)
+        return NULL;
+    const CachedLine *line = place_of(cache->lines, cache->capacity, key);
+    return line->size > 0 ? line : NULL;
+}
+
+static bool make_room(AnswerCache *cache)
+{
+    if (2 * (cache->count + 1) <= cache->capacity)
+        return true;
+    size_t capacity = cache->capacity == 0 ? 1024 : 2 * cache->capacity;
+    CachedLine *lines = allocate(capacity, sizeof *lines);
+    TRY(lines != NULL);
+    for (size_t i = 0; i < cache->capacity; i++)
+        if (cache->lines[i].size > 0)
+            *place_of(lines, capacity, cache->lines[i].key) = cache->lines[i];
+    free(cache->lines);
+    cache->lines = lines;
+    cache->capacity = capacity;
+    return true;
+}
+
+static bool remember(AnswerCache *cache, const uint64_t key[2], uint64_t offset, size_t size)
+{
+    TRY(make_room(cache));
+    CachedLine *line = place_of(cache->lines, cache->capacity, key);
+    if (line->size > 0)
+        return true;
+    *line = (CachedLine){{key[0], key[1]}, offset, size};
+    cache->count++;
+    return true;
+}
+
+// ---- lines
+
+static bool key_of(uint64_t key[2], const json_t *object, const char *where)
+{
+    const char *text = "";
+    TRY(json_need_text(&text, object, "key", where));
+    if (strlen(text) != 32 || strspn(text, "0123456789abcdef") != 32)
+        return fail("%s: key \"key\" must be 32 hexadecimal digits", where);
+    char half[17] = {0};
+    key[1] = strtoull(text + 16, NULL, 16);
+    key[0] = strtoull(memcpy(half, text, 16), NULL, 16);
+    return true;
+}
+
+static bool read_line(uint64_t key[2], Answer *answer, const char *line, size_t size, const char *where)
+{
+    *answer = (Answer){0};
+    json_t *object = json_parse(line, size, where);
+    bool ok = object != NULL && key_of(key, object, where);
+    if (!ok) {
+        json_decref(object);
+        return false;
+    }
+    return answer_take(answer, object, where);
+}
+
+static void refuse_line(void) // after the failure that names file and line
+{
+    char *why = copy_text(error_text());
+    if (why != NULL)
+        fail("%s; remove this line, or move the file away: what stands there is then asked again", why);
+    free(why);
+}
+
+static bool check_line(AnswerCache *cache, const char *line, uint64_t offset, size_t size, size_t number)
+{
+    uint64_t key[2];
+    Answer answer;
+    Bytes where = {0};
+    bool ok = bytes_printf(&where, "%s:%zu", cache->path, number) && read_line(key, &answer, line, size, where.data);
+    if (ok)
+        answer_free(&answer);
+    else
+        refuse_line();
+    bytes_free(&where);
+    return ok && remember(cache, key, offset, size);
+}
+
+// What a kill left of the last line, or a power cut, which may leave zeros in place of what was written last. Whatever else does not begin
+// as our lines do was not left by one.
+static bool cut_half_line(AnswerCache *cache, const char *half, size_t size, size_t number)
+{
+    size_t written = size;
+    while (written > 0 && half[written - 1] == 0)
+        written--;
+    size_t known = written < strlen(BEGINNING) ? written : strlen(BEGINNING);
+    if (memcmp(half, BEGINNING, known) != 0)
+        return fail(
+            "%s:%zu: its end is no answer, nor half of one; remove this line, or move the file away: what stands there is then "
+            "asked again",
+            cache->path, number);
+    if (ftruncate(cache->descriptor, (off_t)cache->size) != 0)
+        return fail_errno("%s: cutting off half a line", cache->path);
+    cache->zeros = size - written;
+    return true;
+}
+
+static bool read_file(AnswerCache *cache)
+{
+    MappedFile file;
+    TRY(file_map(&file, cache->path));
+    const char *text = (const char *)file.data;
+    bool ok = true;
+    for (size_t number = 1; ok && cache->size < file.size; number++) {
+        size_t start = (size_t)cache->size, left = file.size - start;
+        const char *newline = memchr(text + start, '\n', left);
+        if (newline == NULL) {
+            ok = cut_half_line(cache, text + start, left, number);
+            break;
+        }
+        size_t size = (size_t)(newline - text) - start;
+        ok = check_line(cache, text + start, start, size, number);
+        cache->size += size + 1;
+    }
+    file_unmap(&file);
+    return ok;
+}
+
+// ---- the file
+
+static bool open_alone(AnswerCache *cache, const char *path)
+{
+    TRY((cache->path = copy_text(path)) != NULL);
+    cache->descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (cache->descriptor < 0)
+        return fail_errno("%s: opening the cache of answers", path);
+    struct stat facts;
+    if (fstat(cache->descriptor, &facts) != 0 || !S_ISREG(facts.st_mode))
+        return fail("%s: not a regular file", path);
+    if (flock(cache->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) // no locks here at all is no reason to stop
+        return fail("%s: another process keeps its answers in this file; wait for it", path);
+    return true;
+}
+
+bool answer_cache_open(AnswerCache *cache, const char *path)
+{
+    *cache = (AnswerCache){.descriptor = -1};
+    bool ok = open_alone(cache, path) && read_file(cache);
+    cache->opened = cache->size;
+    if (!ok)
+        answer_cache_close(cache);
+    return ok;
+}
+
+void answer_cache_close(AnswerCache *cache)
+{
+    if (cache->path != NULL && cache->descriptor >= 0)
+        close(cache->descriptor);
+    free(cache->path);
+    free(cache->lines);
+    *cache = (AnswerCache){.descriptor = -1};
+}
+
+bool answer_cache_has(const AnswerCache *cache, const uint64_t key[2]) { return find(cache, key) != NULL; }
+
+bool answer_cache_had(const AnswerCache *cache, const uint64_t key[2])
+{
+    const CachedLine *line = find(cache, key);
+    return line != NULL && line->offset < cache->opened;
+}
+
+bool answer_cache_read(const AnswerCache *cache, const uint64_t key[2], Answer *answer)
+{
+    const CachedLine *line = find(cache, key);
+    uint64_t found[2] = {0};
+    *answer = (Answer){0};
+    char *text = allocate(line->size, 1);
+    TRY(text != NULL);
+    ssize_t size = pread(cache->descriptor, text, line->size, (off_t)line->offset);
+    bool ok = size < 0 ? fail_errno("%s: reading at byte %" PRIu64, cache->path, line->offset)
+                       : (size_t)size == line->size && read_line(found, answer, text, line->size, cache->path);
+    free(text);
+    if (ok && found[0] == key[0] && found[1] == key[1])
+        return true;
+    answer_free(answer);
+    return size < 0 ? false : fail("%s: was changed while it was in use, at byte %" PRIu64, cache->path, line->offset);
+}
+
+static bool make_line(Bytes *line, const uint64_t key[2], const Answer *answer)
+{
+    json_t *object = answer_json(answer);
+    TRY(object != NULL);
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    json_decref(object);
+    bool ok = text != NULL || fail("no memory for the JSON of an answer");
+    ok = ok && bytes_printf(line, BEGINNING "%016" PRIx64 "%016" PRIx64 "\",%s\n", key[0], key[1], text + 1); // after its {
+    free(text);
+    return ok;
+}
+
+static bool append(AnswerCache *cache, const Bytes *line)
+{
+    struct stat facts;
+    if (fstat(cache->descriptor, &facts) != 0)
+        return fail_errno("%s: looking at its size", cache->path);
+    if ((uint64_t)facts.st_size != cache->size) // the places of lines would be wrong
+        return fail("%s: was changed by somebody else while it was in use; the same command goes on with what is whole in it",
+                    cache->path);
+    for (size_t done = 0; done < line->size;) { // a second turn only where the system stopped in the middle
+        ssize_t n = write(cache->descriptor, line->data + done, line->size - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            fail_errno("%s: writing an answer; free some space and run again", cache->path);
+            return ftruncate(cache->descriptor, (off_t)cache->size) == 0 ? false : fail_in("cutting off half a line failed too");
+        }
+        done += (size_t)n;
+    }
+    return true;
+}
+
+bool answer_cache_add(AnswerCache *cache, const uint64_t key[2], const Answer *answer)
+{
+    Bytes line = {0};
+    bool ok = make_line(&line, key, answer) && append(cache, &line) && remember(cache, key, cache->size, line.size - 1);
+    if (ok)
+        cache->size += line.size;
+    bytes_free(&line);
+    return ok;
+}

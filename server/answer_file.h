@@ -1,0 +1,46 @@
+// Answers that were paid for, kept in a JSONL file: one line each, whole in the file before anybody sees the answer, so that after
+// kill -9 nothing is asked twice. The file is appended to and never rewritten; one process at a time has it. In memory are places
+// in the file, not texts.
+//
+//     {"key": "9f86d081884c7d65...", "choices": [{"message": {"content": "..."}, "finish_reason": "stop", "logprobs": ...}]}
+#ifndef SERVER_ANSWER_FILE_H
+#define SERVER_ANSWER_FILE_H
+
+#include "server/completion.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct CachedLine {
+    uint64_t key[2];
+    uint64_t offset;
+    size_t size; // without its newline; 0: no line
+} CachedLine;
+
+typedef struct AnswerCache {
+    char *path;
+    int descriptor;
+    uint64_t size;     // of the file
+    uint64_t opened;   // its size when it was opened
+    uint64_t zeros;    // bytes of them that were cut off its end, which a power cut leaves
+    CachedLine *lines; // (capacity) a hash table, at most half full
+    size_t count, capacity;
+} AnswerCache;
+
+// Makes the file where there is none. Cuts off half a line at its end, which a kill in the middle of a write leaves, or a power cut
+// (zeros); fails with file and number at any other line that is not ours, and when another process has the file open. Of two lines with
+// the same key the first one counts.
+bool answer_cache_open(AnswerCache *cache, const char *path);
+bool answer_cache_has(const AnswerCache *cache, const uint64_t key[2]);
+bool answer_cache_had(const AnswerCache *cache, const uint64_t key[2]);                  // when it was opened
+bool answer_cache_read(const AnswerCache *cache, const uint64_t key[2], Answer *answer); // free it with answer_free
+
+// Appends, in one write. After a failure (a full disk) the file is as it was before.
+bool answer_cache_add(AnswerCache *cache, const uint64_t key[2], const Answer *answer);
+void answer_cache_close(AnswerCache *cache); // harmless on one that is {0} or closed
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,82 @@
+// Chat templates: a list of messages to the text that a model reads, byte for byte as transformers renders the published
+// templates of Qwen. They are known by name, and a folder's own by its whole text; this is not a Jinja interpreter, and tools are
+// refused where rows are read (rows/records.h). Next: data/tokenised.h, which turns what is rendered here into ids and a mask.
+#ifndef TOKENIZER_TEMPLATE_H
+#define TOKENIZER_TEMPLATE_H
+
+#include "base/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum TemplateKind {         // the numbers stand in shards
+    TEMPLATE_CHATML,                // Qwen3-Instruct-2507's: no thoughts, no default system turn
+    TEMPLATE_QWEN3,                 // the hybrid Qwen3's: the last answer shows its thought, empty if there is none
+    TEMPLATE_QWEN3_NOTHINK,         // the same, but the empty thought belongs to the prompt
+    TEMPLATE_QWEN25,                // Qwen2.5-Instruct's: a system turn of its own where there is none
+    TEMPLATE_UNKNOWN,               // a folder's own that is none of these: refused when something must be rendered
+    TEMPLATE_QWEN2,                 // Qwen2's and Qwen2.5's base models': another system turn
+    TEMPLATE_QWEN25_MATH,           // Qwen2.5-Math's: another one
+    TEMPLATE_QWQ,                   // QwQ-32B's: the prompt opens a thought; of earlier answers the thoughts are left away
+    TEMPLATE_QWEN3_THINKING,        // Qwen3-Thinking-2507's: qwen3, but the prompt opens a thought
+    TEMPLATE_QWEN3_TRAINING,        // TRL's copy of qwen3 for training: every answer shows its thought
+    TEMPLATE_QWEN3_TRAINING_STRICT, // TRL's first one (until July 2026): <think> must stand in content as well as </think>
+    TEMPLATES
+} TemplateKind;
+
+#define TEMPLATE_CHOICES                                                                                                         \
+    "chatml|qwen3|qwen3-nothink|qwen3-thinking|qwen3-training|qwen3-training-strict|qwen2|qwen2.5|qwen2.5-math|qwq"
+
+typedef struct ChatTemplate {
+    TemplateKind kind;
+    bool from_file;   // the folder has a template of its own
+    char origin[512]; // where it came from, for errors and logs: a file, "--template", or that the folder has none
+} ChatTemplate;
+
+typedef enum Role { ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT } Role;
+
+typedef struct Message {
+    Role role;
+    Text content;
+    Text reasoning; // reasoning_content, where there is that field; else qwen3 looks for <think>..</think>
+} Message;
+
+// name: one of TEMPLATE_CHOICES; NULL, "" or "auto": recognised from FOLDER/chat_template.jinja, else from the chat_template of
+// FOLDER/tokenizer_config.json; a folder with neither is chatml. Fails on an unknown name or a file that can't be read, not on a
+// template that is not recognised (kind is then TEMPLATE_UNKNOWN).
+bool template_open(ChatTemplate *chat, const char *folder, const char *name);
+
+const char *template_name(TemplateKind kind); // "chatml", ...; "unknown"
+
+// The template for answers that must come at once, such as one digit: where this one has thoughts, qwen3-nothink.
+TemplateKind template_without_thoughts(TemplateKind kind);
+
+// A Jinja text that renders as this program does (messages without tools), for the chat_template.jinja of an exported model.
+// template_open knows it again. NULL for TEMPLATE_UNKNOWN.
+const char *template_jinja(TemplateKind kind);
+
+// Appends what transformers' apply_chat_template(messages, add_generation_prompt=...) gives; for qwen3-nothink, what it gives
+// with enable_thinking=False. Fails on TEMPLATE_UNKNOWN and when there are no messages.
+bool template_prompt(const ChatTemplate *chat, Bytes *out, const Message *messages, size_t count, bool add_generation_prompt);
+
+// A chat whose last turn is the assistant's, with its parts: text[0, answer) is what stands before the last answer, its
+// generation prompt included; text[answer, end) is the answer through <|im_end|>, what SFT trains on; text[end, size) is the
+// newline after it. (qwq: an answer without <think> leaves the prompt's away, as transformers renders it.)
+typedef struct RenderedChat {
+    Bytes text;
+    size_t answer, end;
+    bool thought_left_out; // the last answer has a thought that the template does not show
+    size_t *starts; // (messages) where each turn's <|im_start|> is; a turn's <|im_end|> and newline come before the next one's
+    size_t start_capacity;
+} RenderedChat;
+
+// Replaces *out. The same text as template_prompt without a generation prompt, except that qwen3-nothink leaves the thought of
+// the last answer away (its prompt has no room for one). Fails when the last message is not the assistant's.
+bool template_chat(const ChatTemplate *chat, RenderedChat *out, const Message *messages, size_t count);
+void rendered_free(RenderedChat *rendered);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
