@@ -24,7 +24,7 @@ typedef struct Generate {
     GenerateOptions o;
     Options options;
     Fit fit; // its memory
-    Sampler sampler;
+    Session session;
     Encoder *encoder; // NULL without a tokenizer
     RowOptions row_options;
     RowReader rows;
@@ -33,7 +33,7 @@ typedef struct Generate {
     StopTexts stops;
     Bytes out;        // the file to write: --out, or a part's
     Bytes text, line; // of the prompt, or the response, at hand
-    Asked *asked;     // rows whose samples are on their way
+    Pending *asked;   // rows whose samples are on their way
     bool read_all, remote;
     Endpoint *endpoint; // a server's; NULL: the sampler is open instead
     Unanswered unanswered;
@@ -55,7 +55,7 @@ static bool prompt_ids(Generate *g, TokenList *ids, const Record *record)
         return true;
     }
     bytes_clear(&g->text);
-    return template_prompt(&g->sampler.chat, &g->text, record->messages, record_prompt(record), true) &&
+    return template_prompt(&g->session.chat, &g->text, record->messages, record_prompt(record), true) &&
            encode(g->encoder, ids, g->text.data, g->text.size);
 }
 
@@ -67,7 +67,7 @@ static bool watch_stops(void *context, uint64_t tag, int32_t sample, const int32
 }
 
 // The samples from `first` on, `count` of them.
-static bool ask_samples(Generate *g, Asked *a, const Record *record, int64_t first, int64_t count)
+static bool ask_samples(Generate *g, Pending *a, const Record *record, int64_t first, int64_t count)
 {
     GenerationRequest r = {0};
     r.tag = (uint64_t)(uintptr_t)a;
@@ -83,15 +83,15 @@ static bool ask_samples(Generate *g, Asked *a, const Record *record, int64_t fir
     r.top_k = (int32_t)g->o.top_k;
     r.top_p = (float)g->o.top_p;
     r.min_p = (float)g->o.min_p;
-    r.stop = g->sampler.stop;
-    r.stop_count = g->o.ignore_eos ? 0 : g->sampler.stop_count;
+    r.stop = g->session.stop;
+    r.stop_count = g->o.ignore_eos ? 0 : g->session.stop_count;
     r.watch = g->stops.count > 0 ? watch_stops : NULL;
     r.watch_context = &g->stops;
-    return engine_add(g->sampler.engine, &r);
+    return engine_add(g->session.engine, &r);
 }
 
 // Those samples that an earlier run has not finished; runs of them share their prompt.
-static bool ask_missing(Generate *g, Asked *a, const Record *record)
+static bool ask_missing(Generate *g, Pending *a, const Record *record)
 {
     uint64_t base = (uint64_t)a->number * (uint64_t)g->o.samples;
     for (int64_t first = 0; first < g->o.samples;) {
@@ -117,7 +117,7 @@ static int64_t seed_of(const Generate *g, const Record *record, int64_t sample)
 
 static bool ask_server(Generate *g, const Record *record, int64_t sample)
 {
-    Asked *a = asked_new(&g->asked, g->rows.number);
+    Pending *a = pending_new(&g->asked, g->rows.number);
     TRY(a != NULL);
     a->sample = sample;
     bool ok = row_begin(&a->row, record, OWN_FIELDS) &&
@@ -125,7 +125,7 @@ static bool ask_server(Generate *g, const Record *record, int64_t sample)
               endpoint_ask_seeded(g->endpoint, record->messages, record_prompt(record), seed_of(g, record, sample),
                                   (uint64_t)(uintptr_t)a);
     if (!ok)
-        asked_free(a);
+        pending_free(a);
     return ok;
 }
 
@@ -139,11 +139,11 @@ static bool ask_server_row(Generate *g, const Record *record)
 
 static bool ask_row(Generate *g, const Record *record)
 {
-    Asked *a = asked_new(&g->asked, g->rows.number);
+    Pending *a = pending_new(&g->asked, g->rows.number);
     TRY(a != NULL);
     bool ok = prompt_ids(g, &a->ids, record) && row_begin(&a->row, record, OWN_FIELDS) && ask_missing(g, a, record);
     if (!ok || a->left == 0)
-        asked_free(a); // a request is refused before any sample of it is taken
+        pending_free(a); // a request is refused before any sample of it is taken
     return ok || fail_in("%s:%" PRId64, g->rows.files[g->rows.file], record->line);
 }
 
@@ -151,14 +151,14 @@ static bool ask_row(Generate *g, const Record *record)
 static bool can_ask(const Generate *g, const Record *record)
 {
     TokenRules rules = {0};
-    rules.tokenizer = g->sampler.tokenizer;
-    rules.chat = &g->sampler.chat;
-    return g->remote || record->format == ROW_IDS || can_render(&rules) || fail_in("%s", g->sampler.folder.data);
+    rules.tokenizer = g->session.tokenizer;
+    rules.chat = &g->session.chat;
+    return g->remote || record->format == ROW_IDS || can_render(&rules) || fail_in("%s", g->session.folder.data);
 }
 
 static bool has_room(const Generate *g)
 {
-    return g->remote ? endpoint_pending(g->endpoint) < 2 * (size_t)g->o.in_flight : engine_has_room(g->sampler.engine);
+    return g->remote ? endpoint_pending(g->endpoint) < 2 * (size_t)g->o.in_flight : engine_has_room(g->session.engine);
 }
 
 static bool ask(Generate *g)
@@ -182,8 +182,8 @@ static bool ask(Generate *g)
 
 static bool is_stop(const Generate *g, int32_t id)
 {
-    for (int64_t i = 0; i < g->sampler.stop_count && !g->o.ignore_eos; i++)
-        if (g->sampler.stop[i] == id)
+    for (int64_t i = 0; i < g->session.stop_count && !g->o.ignore_eos; i++)
+        if (g->session.stop[i] == id)
             return true;
     return false;
 }
@@ -193,14 +193,14 @@ static bool add_text(Generate *g, const GenerationResult *r)
 {
     int64_t count = r->count > 0 && is_stop(g, r->ids[r->count - 1]) ? r->count - 1 : r->count;
     bytes_clear(&g->text);
-    if (g->sampler.tokenizer == NULL)
+    if (g->session.tokenizer == NULL)
         return true;
-    TRY(decode(g->sampler.tokenizer, &g->text, r->ids, (size_t)count, false));
+    TRY(decode(g->session.tokenizer, &g->text, r->ids, (size_t)count, false));
     return row_text(&g->line, "text", g->text.data == NULL ? "" : g->text.data,
                     stop_texts_cut(&g->stops, g->text.data, g->text.size));
 }
 
-static bool write_answer(Generate *g, const Asked *a, const GenerationResult *r)
+static bool write_answer(Generate *g, const Pending *a, const GenerationResult *r)
 {
     bool limited = g->o.temperature > 0 && (g->o.top_k > 0 || g->o.top_p < 1 || g->o.min_p > 0);
     bytes_clear(&g->line);
@@ -218,19 +218,19 @@ static bool write_answer(Generate *g, const Asked *a, const GenerationResult *r)
 static bool take_answers(Generate *g)
 {
     GenerationResult result;
-    while (engine_next(g->sampler.engine, &result)) {
-        Asked *a = (Asked *)(uintptr_t)result.tag;
+    while (engine_next(g->session.engine, &result)) {
+        Pending *a = (Pending *)(uintptr_t)result.tag;
         bool ok = write_answer(g, a, &result);
         if (--a->left == 0)
-            asked_free(a);
+            pending_free(a);
         TRY(ok);
     }
-    EngineStatistics s = engine_statistics(g->sampler.engine);
+    EngineStatistics s = engine_statistics(g->session.engine);
     progress_show(&g->progress, g->journal.count, s.sampled_tokens, s.sequences_running, false);
     return true;
 }
 
-static bool write_server_answer(Generate *g, const Asked *a, const EndpointAnswer *r)
+static bool write_server_answer(Generate *g, const Pending *a, const EndpointAnswer *r)
 {
     if (r->finish_reason[0] == 0)
         return fail("%s: its answer has no finish_reason, so nobody knows whether it is whole", endpoint_url(g->endpoint));
@@ -243,13 +243,13 @@ static bool write_server_answer(Generate *g, const Asked *a, const EndpointAnswe
 
 static bool take_server_answer(Generate *g, const EndpointAnswer *answer)
 {
-    Asked *a = (Asked *)(uintptr_t)answer->tag;
+    Pending *a = (Pending *)(uintptr_t)answer->tag;
     bool ok =
         answer->failed ? unanswered_take(&g->unanswered, answer, &g->rows, a->place.data) : write_server_answer(g, a, answer);
     if (!answer->failed)
         g->unanswered.in_a_row = 0;
     g->read_all = g->read_all || g->unanswered.in_a_row >= 2 * g->o.in_flight; // there is no use in asking on
-    asked_free(a);
+    pending_free(a);
     return ok;
 }
 
@@ -267,7 +267,7 @@ static bool wait_for_server(Generate *g)
 
 static bool all_answered(const Generate *g)
 {
-    return g->read_all && (g->remote ? endpoint_pending(g->endpoint) == 0 : engine_empty(g->sampler.engine));
+    return g->read_all && (g->remote ? endpoint_pending(g->endpoint) == 0 : engine_empty(g->session.engine));
 }
 
 static bool generate_all(Generate *g, bool *stopped)
@@ -276,9 +276,9 @@ static bool generate_all(Generate *g, bool *stopped)
         TRY(ask(g));
         if (all_answered(g))
             break;
-        TRY(g->remote ? wait_for_server(g) : engine_step(g->sampler.engine) && take_answers(g));
+        TRY(g->remote ? wait_for_server(g) : engine_step(g->session.engine) && take_answers(g));
     }
-    int64_t tokens = g->remote ? -1 : engine_statistics(g->sampler.engine).sampled_tokens;
+    int64_t tokens = g->remote ? -1 : engine_statistics(g->session.engine).sampled_tokens;
     progress_show(&g->progress, g->journal.count, tokens, 0, true);
     if (*stopped)
         progress_note(&g->progress, "stopped by a signal; what is finished is in %s, and the same command goes on",
@@ -336,9 +336,9 @@ static bool check_options(const Generate *g)
     return true;
 }
 
-static SamplerOptions sampler_options(const Generate *g)
+static SessionOptions session_options(const Generate *g)
 {
-    SamplerOptions o = {0};
+    SessionOptions o = {0};
     o.model = g->o.model;
     o.tokenizer = g->o.tokenizer;
     o.template_ = g->o.template_;
@@ -355,23 +355,23 @@ static bool choose_memory(Generate *g)
 {
     Needs needs = {0};
     FitDevice where = {g->o.device, g->o.threads, g->o.plan, g->o.gpu};
-    SamplerOptions o = sampler_options(g);
+    SessionOptions o = session_options(g);
     needs.has_context = true;
-    return fit_open(&g->fit, &where) && sampler_needs(&needs.own, g->fit.kernels, &o) && fit_choose(&g->fit, &needs);
+    return fit_open(&g->fit, &where) && session_needs(&needs.own, g->fit.kernels, &o) && fit_choose(&g->fit, &needs);
 }
 
 static bool open_sampler(Generate *g)
 {
-    SamplerOptions o = sampler_options(g);
+    SessionOptions o = session_options(g);
     o.fit = &g->fit;
     TRY(choose_memory(g));
-    TRY(sampler_open(&g->sampler, &o));
-    if (g->sampler.tokenizer == NULL && (g->o.stop.count > 0 || g->o.chat))
-        return fail("%s: has no tokenizer, so there are no texts; name one with --tokenizer", g->sampler.folder.data);
-    g->stops.tokenizer = g->sampler.tokenizer;
+    TRY(session_open(&g->session, &o));
+    if (g->session.tokenizer == NULL && (g->o.stop.count > 0 || g->o.chat))
+        return fail("%s: has no tokenizer, so there are no texts; name one with --tokenizer", g->session.folder.data);
+    g->stops.tokenizer = g->session.tokenizer;
     g->stops.texts = g->o.stop.items;
     g->stops.count = g->o.stop.count;
-    return g->sampler.tokenizer == NULL || (g->encoder = encoder_open(g->sampler.tokenizer)) != NULL;
+    return g->session.tokenizer == NULL || (g->encoder = encoder_open(g->session.tokenizer)) != NULL;
 }
 
 static bool open_server(Generate *g)
@@ -396,12 +396,12 @@ static bool open_server(Generate *g)
 
 static bool add_model(const Generate *g, json_t *identity)
 {
-    uint64_t model, tokenizer = g->sampler.tokenizer == NULL ? 0 : tokenizer_hash(g->sampler.tokenizer);
+    uint64_t model, tokenizer = g->session.tokenizer == NULL ? 0 : tokenizer_hash(g->session.tokenizer);
     if (g->remote)
         return json_object_set_new(identity, "model at a server", json_string(g->o.model)) == 0 || fail("no memory");
-    TRY(sampler_fingerprint(&g->sampler, &model));
+    TRY(session_fingerprint(&g->session, &model));
     return journal_fact(identity, "model weights", model) && journal_fact(identity, "tokenizer files", tokenizer) &&
-           (json_object_set_new(identity, "arithmetic", json_string(g->sampler.kernels->arithmetic)) == 0 || fail("no memory"));
+           (json_object_set_new(identity, "arithmetic", json_string(g->session.kernels->arithmetic)) == 0 || fail("no memory"));
 }
 
 // What the answers depend on, besides the options that say so.
@@ -435,7 +435,7 @@ static void announce(Generate *g)
     if (g->remote)
         progress_note(&g->progress, "asking %s at %s, %" PRId64 " prompts at once", g->o.model, g->o.endpoint, g->o.in_flight);
     else {
-        sampler_describe(&g->sampler, &about);
+        session_describe(&g->session, &about);
         progress_note(&g->progress, "%s", about.data);
     }
     bytes_free(&about);
@@ -464,7 +464,7 @@ static bool talk(Generate *g)
     o.top_k = (int32_t)g->o.top_k;
     o.top_p = (float)g->o.top_p;
     o.min_p = (float)g->o.min_p;
-    return open_sampler(g) && chat_run(&g->sampler, g->encoder, &g->stops, &o, stdin, stdout);
+    return open_sampler(g) && chat_run(&g->session, g->encoder, &g->stops, &o, stdin, stdout);
 }
 
 static bool run(Generate *g, bool *stopped)
@@ -481,14 +481,14 @@ static bool run(Generate *g, bool *stopped)
 static void close_all(Generate *g)
 {
     while (g->asked != NULL)
-        asked_free(g->asked);
+        pending_free(g->asked);
     rows_close(&g->rows);
     field_maps_free(&g->row_options.maps);
     journal_close(&g->journal);
     endpoint_close(g->endpoint);
     unanswered_free(&g->unanswered);
     encoder_close(g->encoder);
-    sampler_close(&g->sampler);
+    session_close(&g->session);
     fit_close(&g->fit);
     bytes_free(&g->text);
     bytes_free(&g->line);

@@ -29,14 +29,14 @@ typedef struct Score {
     Progress progress;
     Bytes out; // the file to write: --out, or a part's
     Bytes text, line;
-    Asked *asked; // rows whose answers are on their way
+    Pending *asked; // rows whose answers are on their way
     bool read_all, by_logits, remote;
     int64_t levels[DIFFICULTIES + 1]; // rows so far with 1 to 5; [0]: without a usable answer
     int64_t mine;                     // rows that are to be scored
     Bytes useless;                    // the end of the first answer that was of no use
     // a folder's model
     Fit fit; // its memory
-    Sampler sampler;
+    Session session;
     Encoder *encoder;
     ChatTemplate chat;   // the folder's, without thoughts where digits are to follow at once
     Sequence *beginning; // of every prompt, up to the problem
@@ -54,7 +54,7 @@ enum { ANSWER_SHOWN = 200 }; // bytes of an answer's end, in rows and errors
 // ---- a row's way in
 
 // The row, and what difficulty it came with: that of an earlier score is replaced, any other kept under another name.
-static bool begin_row(Asked *a, const Record *record)
+static bool begin_row(Pending *a, const Record *record)
 {
     TRY(row_begin(&a->row, record, OWN_FIELDS));
     bool scored = json_field(&record->fields, "scorer").data != NULL;
@@ -71,7 +71,7 @@ static bool render(Score *s, Bytes *out, Text question)
     return template_prompt(&s->chat, out, &message, 1, true);
 }
 
-static bool ask_model(Score *s, Asked *a, Text question)
+static bool ask_model(Score *s, Pending *a, Text question)
 {
     Bytes prompt = {0};
     bool ok = render(s, &prompt, question) && encode(s->encoder, &a->ids, prompt.data, prompt.size);
@@ -88,15 +88,15 @@ static bool ask_model(Score *s, Asked *a, Text question)
     r.top_p = 1;
     r.temperature = (float)s->o.temperature;
     r.max_new_tokens = s->o.max_new_tokens;
-    r.stop = s->sampler.stop;
-    r.stop_count = s->sampler.stop_count;
+    r.stop = s->session.stop;
+    r.stop_count = s->session.stop_count;
     r.probe = s->by_logits ? s->digits : NULL;
     r.probe_count = s->by_logits ? DIFFICULTIES : 0;
     a->left = r.samples;
-    return engine_add(s->sampler.engine, &r);
+    return engine_add(s->session.engine, &r);
 }
 
-static bool ask_server(Score *s, Asked *a, const Record *record, Text question)
+static bool ask_server(Score *s, Pending *a, const Record *record, Text question)
 {
     TRY(bytes_printf(&a->place, "%s:%" PRId64, s->rows.files[s->rows.file], record->line));
     TRY(rubric_fill(&s->rubric, &s->text, question));
@@ -110,18 +110,18 @@ static bool ask_row(Score *s, const Record *record)
     if (journal_has(&s->journal, (uint64_t)s->rows.number))
         return true;
     Text question;
-    Asked *a = asked_new(&s->asked, s->rows.number);
+    Pending *a = pending_new(&s->asked, s->rows.number);
     TRY(a != NULL);
     bool ok = rubric_question(&question, record) && begin_row(a, record) &&
               (s->remote ? ask_server(s, a, record, question) : ask_model(s, a, question));
     if (!ok)
-        asked_free(a);
+        pending_free(a);
     return ok || fail_in("%s:%" PRId64, s->rows.files[s->rows.file], record->line);
 }
 
 static bool has_room(const Score *s)
 {
-    return s->remote ? endpoint_pending(s->endpoint) < 2 * (size_t)s->o.in_flight : engine_has_room(s->sampler.engine);
+    return s->remote ? endpoint_pending(s->endpoint) < 2 * (size_t)s->o.in_flight : engine_has_room(s->session.engine);
 }
 
 static bool ask(Score *s)
@@ -163,7 +163,7 @@ static bool count(void *score, Text line)
     return true;
 }
 
-static bool write_score(Score *s, const Asked *a, const Difficulty *d)
+static bool write_score(Score *s, const Pending *a, const Difficulty *d)
 {
     const char *slash = strrchr(s->o.model, '/'), *name = s->remote || slash == NULL || slash[1] == 0 ? s->o.model : slash + 1;
     float probs[DIFFICULTIES];
@@ -183,15 +183,15 @@ static bool write_score(Score *s, const Asked *a, const Difficulty *d)
            count(s, (Text){s->line.data, s->line.size});
 }
 
-static bool settle(Score *s, Asked *a, const Difficulty *d)
+static bool settle(Score *s, Pending *a, const Difficulty *d)
 {
     bool ok = write_score(s, a, d);
-    asked_free(a);
+    pending_free(a);
     return ok;
 }
 
 // cut: it reached its limit, so nobody knows its last line. An answer of one token, where digits were wanted, always has.
-static bool vote(const Score *s, Asked *a, Text said, bool cut)
+static bool vote(const Score *s, Pending *a, Text said, bool cut)
 {
     int level = cut && !s->by_logits ? 0 : difficulty_in_text(said.data, said.size);
     if (++a->votes[level] > 1 || level > 0)
@@ -203,10 +203,10 @@ static bool vote(const Score *s, Asked *a, Text said, bool cut)
            bytes_text(&a->useless, cut && !s->by_logits ? " (cut off)" : "");
 }
 
-static bool take_written(Score *s, Asked *a, const GenerationResult *r)
+static bool take_written(Score *s, Pending *a, const GenerationResult *r)
 {
     bytes_clear(&s->text);
-    TRY(decode(s->sampler.tokenizer, &s->text, r->ids, (size_t)r->count, false) && bytes_text(&s->text, "") &&
+    TRY(decode(s->session.tokenizer, &s->text, r->ids, (size_t)r->count, false) && bytes_text(&s->text, "") &&
         vote(s, a, (Text){s->text.data, s->text.size}, r->reason != FINISH_STOP));
     if (--a->left > 0)
         return true;
@@ -217,8 +217,8 @@ static bool take_written(Score *s, Asked *a, const GenerationResult *r)
 static bool take_results(Score *s)
 {
     GenerationResult result;
-    while (engine_next(s->sampler.engine, &result)) {
-        Asked *a = (Asked *)(uintptr_t)result.tag;
+    while (engine_next(s->session.engine, &result)) {
+        Pending *a = (Pending *)(uintptr_t)result.tag;
         double logprob[DIFFICULTIES];
         for (int i = 0; s->by_logits && i < DIFFICULTIES; i++)
             logprob[i] = (double)result.probe[i];
@@ -233,12 +233,12 @@ static bool take_results(Score *s)
 // What the server says is the likeliest digit, where it names its candidates; what it wrote, otherwise.
 static bool take_server_answer(Score *s, const EndpointAnswer *answer)
 {
-    Asked *a = (Asked *)(uintptr_t)answer->tag;
+    Pending *a = (Pending *)(uintptr_t)answer->tag;
     Difficulty d;
     if (answer->failed) {
         bool ok = unanswered_take(&s->unanswered, answer, &s->rows, a->place.data);
         s->read_all = s->read_all || s->unanswered.in_a_row >= 2 * s->o.in_flight; // there is no use in asking on
-        asked_free(a);
+        pending_free(a);
         return ok;
     }
     s->unanswered.in_a_row = 0;
@@ -253,14 +253,14 @@ static bool take_server_answer(Score *s, const EndpointAnswer *answer)
 
 static bool all_asked(const Score *s)
 {
-    return s->read_all && (s->remote ? endpoint_pending(s->endpoint) == 0 : engine_empty(s->sampler.engine));
+    return s->read_all && (s->remote ? endpoint_pending(s->endpoint) == 0 : engine_empty(s->session.engine));
 }
 
 static bool wait_for_answers(Score *s)
 {
     EndpointAnswer answer;
     if (!s->remote)
-        return engine_step(s->sampler.engine) && take_results(s);
+        return engine_step(s->session.engine) && take_results(s);
     if (endpoint_pending(s->endpoint) == 0)
         return true;
     if (endpoint_next(s->endpoint, &answer))
@@ -272,7 +272,7 @@ static void show(Score *s, bool last)
 {
     EngineStatistics e = {0};
     if (!s->remote)
-        e = engine_statistics(s->sampler.engine);
+        e = engine_statistics(s->session.engine);
     int64_t running = s->remote ? (int64_t)endpoint_pending(s->endpoint) : e.sequences_running;
     progress_show(&s->progress, s->journal.count, s->remote ? -1 : e.prompt_tokens + e.sampled_tokens, running, last);
 }
@@ -344,7 +344,7 @@ static bool find_digits(Score *s)
         TRY(ok);
         if (!one)
             return fail("%s: \"%c\" is not one token, so digits have no probabilities; use --method generate",
-                        s->sampler.tokenizer_folder.data, digit);
+                        s->session.tokenizer_folder.data, digit);
     }
     return true;
 }
@@ -361,16 +361,16 @@ static bool open_beginning(Score *s)
         same++;
     ok = ok && encode(s->encoder, &ids, a.data, same);
     if (ok && ids.count > 0)
-        ok = (s->beginning = engine_prefix(s->sampler.engine, NULL, ids.ids, (int64_t)ids.count)) != NULL;
+        ok = (s->beginning = engine_prefix(s->session.engine, NULL, ids.ids, (int64_t)ids.count)) != NULL;
     bytes_free(&a);
     bytes_free(&b);
     tokens_free(&ids);
     return ok;
 }
 
-static SamplerOptions sampler_options(const Score *s)
+static SessionOptions session_options(const Score *s)
 {
-    SamplerOptions o = {0};
+    SessionOptions o = {0};
     o.model = s->o.model;
     o.tokenizer = s->o.tokenizer;
     o.template_ = s->o.template_;
@@ -388,21 +388,21 @@ static bool choose_memory(Score *s)
 {
     Needs needs = {0};
     FitDevice where = {s->o.device, s->o.threads, s->o.plan, s->o.gpu};
-    SamplerOptions o = sampler_options(s);
+    SessionOptions o = session_options(s);
     needs.has_context = true;
-    return fit_open(&s->fit, &where) && sampler_needs(&needs.own, s->fit.kernels, &o) && fit_choose(&s->fit, &needs);
+    return fit_open(&s->fit, &where) && session_needs(&needs.own, s->fit.kernels, &o) && fit_choose(&s->fit, &needs);
 }
 
 static bool open_model(Score *s)
 {
-    SamplerOptions o = sampler_options(s);
+    SessionOptions o = session_options(s);
     o.fit = &s->fit;
     TRY(choose_memory(s));
-    TRY(sampler_open(&s->sampler, &o));
-    if (s->sampler.tokenizer == NULL)
-        return fail("%s: has no tokenizer; name one with --tokenizer", s->sampler.folder.data);
-    TRY((s->encoder = encoder_open(s->sampler.tokenizer)) != NULL);
-    s->chat = s->sampler.chat;
+    TRY(session_open(&s->session, &o));
+    if (s->session.tokenizer == NULL)
+        return fail("%s: has no tokenizer; name one with --tokenizer", s->session.folder.data);
+    TRY((s->encoder = encoder_open(s->session.tokenizer)) != NULL);
+    s->chat = s->session.chat;
     if (s->by_logits)
         s->chat.kind = template_without_thoughts(s->chat.kind); // a thought would come before the digit
     return (!s->by_logits || find_digits(s)) && open_beginning(s);
@@ -433,8 +433,8 @@ static bool open_journal(Score *s, const RowFacts *facts)
 {
     uint64_t model = hash_bytes(s->o.model, strlen(s->o.model)), tokenizer = 0;
     if (!s->remote) {
-        TRY(sampler_fingerprint(&s->sampler, &model));
-        tokenizer = tokenizer_hash(s->sampler.tokenizer);
+        TRY(session_fingerprint(&s->session, &model));
+        tokenizer = tokenizer_hash(s->session.tokenizer);
     }
     json_t *identity = options_identity(&s->options);
     TRY(identity != NULL);
@@ -500,7 +500,7 @@ static bool run(Score *s, bool *stopped)
     if (s->remote)
         progress_note(&s->progress, "asking %s at %s, %" PRId64 " questions at once", s->o.model, s->o.endpoint, s->o.in_flight);
     else {
-        sampler_describe(&s->sampler, &about);
+        session_describe(&s->session, &about);
         progress_note(&s->progress, "%s", about.data);
     }
     bytes_free(&about);
@@ -513,15 +513,15 @@ static bool run(Score *s, bool *stopped)
 static void close_all(Score *s)
 {
     while (s->asked != NULL)
-        asked_free(s->asked);
+        pending_free(s->asked);
     rows_close(&s->rows);
     field_maps_free(&s->row_options.maps);
     journal_close(&s->journal);
     endpoint_close(s->endpoint);
-    if (s->sampler.engine != NULL)
-        engine_prefix_release(s->sampler.engine, s->beginning);
+    if (s->session.engine != NULL)
+        engine_prefix_release(s->session.engine, s->beginning);
     encoder_close(s->encoder);
-    sampler_close(&s->sampler);
+    session_close(&s->session);
     fit_close(&s->fit);
     rubric_close(&s->rubric);
     bytes_free(&s->text);

@@ -23,7 +23,7 @@ typedef struct Rl {
     TrainRlOptions o;
     Options options;
     Fit fit;        // the memory of all
-    Sampler policy; // the model that samples and learns
+    Session policy; // the model that samples and learns
     Optimizer optimizer;
     Documents prompts, held_out;
     ShardFolders prompt_folders, held_out_folders;
@@ -586,9 +586,9 @@ static bool check_options(const Rl *s)
     return true;
 }
 
-static SamplerOptions policy_options(const Rl *s)
+static SessionOptions policy_options(const Rl *s)
 {
-    SamplerOptions o = {0};
+    SessionOptions o = {0};
     o.model = s->o.model;
     o.tokenizer = s->o.tokenizer;
     o.template_ = s->o.template_;
@@ -608,10 +608,10 @@ static bool choose_memory(Rl *s)
 {
     Needs needs = {0};
     FitDevice where = {s->o.device, s->o.threads, s->o.plan, s->o.gpu};
-    SamplerOptions policy = policy_options(s);
+    SessionOptions policy = policy_options(s);
     ModelLimits limits = training_limits(s, false);
     JudgeOptions judge = judge_options(s, NULL);
-    TRY(fit_open(&s->fit, &where) && sampler_needs(&needs.own, s->fit.kernels, &policy));
+    TRY(fit_open(&s->fit, &where) && session_needs(&needs.own, s->fit.kernels, &policy));
     needs.recompute_auto = strcmp(s->o.recompute, "auto") == 0;
     needs.micro_batch_tokens = s->o.micro_batch_tokens;
     needs.longest = limits.positions;
@@ -624,11 +624,11 @@ static bool choose_memory(Rl *s)
 
 static bool open_policy(Rl *s)
 {
-    SamplerOptions o = policy_options(s);
+    SessionOptions o = policy_options(s);
     o.training = s->fit.needs.own.limits; // layers recomputed or not
     o.fit = &s->fit;
     o.plan_only = s->o.plan;
-    TRY(sampler_open(&s->policy, &o));
+    TRY(session_open(&s->policy, &o));
     if (s->policy.tokenizer == NULL)
         return fail("%s: there is no tokenizer.json in it, and answers are judged as text; name a folder with --tokenizer",
                     s->policy.folder.data);
@@ -852,7 +852,7 @@ static void close_all(Rl *s)
     judge_close(s->judge);
     grader_close(s->grader);
     rewards_close(&s->rewards);
-    sampler_close(&s->policy);
+    session_close(&s->policy);
     fit_close(&s->fit);
 }
 

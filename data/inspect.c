@@ -5,7 +5,7 @@
 #include <string.h>
 
 // Named colours, since a terminal's owner chose them to be read on its background; trained special tokens stand out most.
-static const char *const COLOURS[TOKEN_KINDS] = {"\x1b[2m", "\x1b[32m", "\x1b[2;36m", "\x1b[7;36m"};
+static const char *const COLOURS[SHOWN_KINDS] = {"\x1b[2m", "\x1b[32m", "\x1b[2;36m", "\x1b[7;36m"};
 #define COLOUR_END "\x1b[0m"
 
 // ---- characters
@@ -45,26 +45,26 @@ static Text token_text(const View *v, int32_t id, char number[16])
     return (Text){number, (size_t)snprintf(number, 16, "[%" PRId32 "]", id)};
 }
 
-static TokenKind kind_of(const View *v, int32_t id, bool trained)
+static ShownKind kind_of(const View *v, int32_t id, bool trained)
 {
     bool special = v->tokenizer != NULL && tokenizer_is_special(v->tokenizer, id);
-    return special ? (trained ? TOKEN_SPECIAL_TRAINED : TOKEN_SPECIAL) : trained ? TOKEN_TRAINED : TOKEN_MASKED;
+    return special ? (trained ? SHOWN_SPECIAL_TRAINED : SHOWN_SPECIAL) : trained ? SHOWN_TRAINED : SHOWN_MASKED;
 }
 
-static bool is_trained(TokenKind kind) { return kind == TOKEN_TRAINED || kind == TOKEN_SPECIAL_TRAINED; }
+static bool is_trained(ShownKind kind) { return kind == SHOWN_TRAINED || kind == SHOWN_SPECIAL_TRAINED; }
 
-// Between two tokens: a colour that changes, or a « or » where training begins or ends. `before` and `now` may be TOKEN_KINDS,
+// Between two tokens: a colour that changes, or a « or » where training begins or ends. `before` and `now` may be SHOWN_KINDS,
 // outside of the tokens.
-static bool put_change(View *v, TokenKind before, TokenKind now)
+static bool put_change(View *v, ShownKind before, ShownKind now)
 {
     if (v->look == INSPECT_PLAIN)
         return is_trained(before) == is_trained(now) || bytes_text(v->out, is_trained(now) ? "«" : "»");
     if (v->look == INSPECT_HTML || before == now)
         return true;
-    return (before == TOKEN_KINDS || bytes_text(v->out, COLOUR_END)) && (now == TOKEN_KINDS || bytes_text(v->out, COLOURS[now]));
+    return (before == SHOWN_KINDS || bytes_text(v->out, COLOUR_END)) && (now == SHOWN_KINDS || bytes_text(v->out, COLOURS[now]));
 }
 
-static bool put_token(View *v, int32_t place, int32_t id, TokenKind kind)
+static bool put_token(View *v, int32_t place, int32_t id, ShownKind kind)
 {
     char number[16], line_break[32] = "⏎\n";
     Text text = token_text(v, id, number);
@@ -78,15 +78,15 @@ static bool put_token(View *v, int32_t place, int32_t id, TokenKind kind)
 static bool put_tokens(View *v, const Document *d)
 {
     int32_t span = 0;
-    TokenKind before = TOKEN_KINDS;
+    ShownKind before = SHOWN_KINDS;
     for (int32_t t = 0; t < d->length; t++) {
         while (span < d->span_count && (uint32_t)t >= d->spans[span].end)
             span++;
-        TokenKind kind = kind_of(v, d->ids[t], span < d->span_count && (uint32_t)t >= d->spans[span].begin);
+        ShownKind kind = kind_of(v, d->ids[t], span < d->span_count && (uint32_t)t >= d->spans[span].begin);
         TRY(put_change(v, before, kind) && put_token(v, t, d->ids[t], kind));
         before = kind;
     }
-    return put_change(v, before, TOKEN_KINDS);
+    return put_change(v, before, SHOWN_KINDS);
 }
 
 // ---- documents
@@ -126,8 +126,8 @@ static bool put_head(View *v)
     TRY(inspect_text(v, (Text){v->title, strlen(v->title)}, "⏎") && bytes_text(v->out, ": ") && inspect_totals(v));
     if (v->look == INSPECT_PLAIN)
         return bytes_text(v->out, "; «trained»\n");
-    return bytes_printf(v->out, "; %strained%s %smasked%s %sspecial%s %sspecial, trained%s\n", COLOURS[TOKEN_TRAINED], COLOUR_END,
-                        COLOURS[TOKEN_MASKED], COLOUR_END, COLOURS[TOKEN_SPECIAL], COLOUR_END, COLOURS[TOKEN_SPECIAL_TRAINED],
+    return bytes_printf(v->out, "; %strained%s %smasked%s %sspecial%s %sspecial, trained%s\n", COLOURS[SHOWN_TRAINED], COLOUR_END,
+                        COLOURS[SHOWN_MASKED], COLOUR_END, COLOURS[SHOWN_SPECIAL], COLOUR_END, COLOURS[SHOWN_SPECIAL_TRAINED],
                         COLOUR_END);
 }
 

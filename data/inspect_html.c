@@ -71,10 +71,10 @@ bool page_document(View *v, int64_t number)
     return inspect_facts(v, number) && bytes_text(v->out, "</p>\n<div class=\"tokens\" dir=\"ltr\">");
 }
 
-bool page_token(View *v, int32_t place, int32_t id, TokenKind kind, Text text)
+bool page_token(View *v, int32_t place, int32_t id, ShownKind kind, Text text)
 {
-    static const char *const classes[TOKEN_KINDS] = {"masked", "trained", "special", "special trained"};
-    static const char *const titles[TOKEN_KINDS] = {"masked", "trained", "special, masked", "special, trained"};
+    static const char *const classes[SHOWN_KINDS] = {"masked", "trained", "special", "special trained"};
+    static const char *const titles[SHOWN_KINDS] = {"masked", "trained", "special, masked", "special, trained"};
     TRY(bytes_printf(v->out, "<span class=\"%s\" title=\"token %" PRId32 " · id %" PRId32 " · %s\">", classes[kind], place, id,
                      titles[kind]));
     return inspect_text(v, text, "⏎\n") && bytes_text(v->out, "</span>");

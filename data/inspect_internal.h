@@ -5,7 +5,7 @@
 
 #include "data/inspect.h"
 
-typedef enum TokenKind { TOKEN_MASKED, TOKEN_TRAINED, TOKEN_SPECIAL, TOKEN_SPECIAL_TRAINED, TOKEN_KINDS } TokenKind;
+typedef enum ShownKind { SHOWN_MASKED, SHOWN_TRAINED, SHOWN_SPECIAL, SHOWN_SPECIAL_TRAINED, SHOWN_KINDS } ShownKind;
 
 typedef struct View {
     Bytes *out;
@@ -28,7 +28,7 @@ bool inspect_facts(View *v, int64_t number); // what is known of a document, in 
 
 bool page_head(View *v);
 bool page_document(View *v, int64_t number);
-bool page_token(View *v, int32_t place, int32_t id, TokenKind kind, Text text);
+bool page_token(View *v, int32_t place, int32_t id, ShownKind kind, Text text);
 bool page_document_end(View *v);
 bool page_end(View *v);
 

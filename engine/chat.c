@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 typedef struct Chat {
-    Sampler *sampler;
+    Session *session;
     Encoder *encoder;
     const StopTexts *stops;
     const ChatOptions *options;
@@ -79,11 +79,11 @@ static bool take_token(void *context, uint64_t tag, int32_t sample, const int32_
 {
     Chat *c = context;
     bool ends = false;
-    for (int64_t i = 0; i < c->sampler->stop_count; i++)
-        ends = ends || ids[count - 1] == c->sampler->stop[i];
+    for (int64_t i = 0; i < c->session->stop_count; i++)
+        ends = ends || ids[count - 1] == c->session->stop[i];
     if (ends)
         return true;
-    bool ok = decode_next(&c->stream, c->sampler->tokenizer, &c->answer, ids[count - 1], false) && print_until(c, presentable(c));
+    bool ok = decode_next(&c->stream, c->session->tokenizer, &c->answer, ids[count - 1], false) && print_until(c, presentable(c));
     c->told = c->told || !ok;
     return c->told || interrupted || stop_texts_met(c->stops, ids, count);
 }
@@ -92,7 +92,7 @@ static bool prompt_of(Chat *c, TokenList *ids)
 {
     Bytes text = {0};
     bool ok =
-        template_prompt(&c->sampler->chat, &text, c->messages, c->count, true) && encode(c->encoder, ids, text.data, text.size);
+        template_prompt(&c->session->chat, &text, c->messages, c->count, true) && encode(c->encoder, ids, text.data, text.size);
     bytes_free(&text);
     return ok;
 }
@@ -100,11 +100,11 @@ static bool prompt_of(Chat *c, TokenList *ids)
 // The prompt's keys and values are kept for the next turn, which begins in the same way.
 static bool remember(Chat *c, const TokenList *ids)
 {
-    if (ids->count < 2 || (int64_t)ids->count >= engine_context(c->sampler->engine))
+    if (ids->count < 2 || (int64_t)ids->count >= engine_context(c->session->engine))
         return true; // the engine will say so
-    Sequence *known = engine_prefix(c->sampler->engine, c->known, ids->ids, (int64_t)ids->count - 1);
+    Sequence *known = engine_prefix(c->session->engine, c->known, ids->ids, (int64_t)ids->count - 1);
     TRY(known != NULL);
-    engine_prefix_release(c->sampler->engine, c->known);
+    engine_prefix_release(c->session->engine, c->known);
     c->known = known;
     return true;
 }
@@ -121,14 +121,14 @@ static bool generate(Chat *c, const TokenList *ids)
     r.top_k = o->top_k;
     r.top_p = o->top_p;
     r.min_p = o->min_p;
-    r.stop = c->sampler->stop;
-    r.stop_count = c->sampler->stop_count;
+    r.stop = c->session->stop;
+    r.stop_count = c->session->stop_count;
     r.watch = take_token;
     r.watch_context = c;
-    TRY(engine_add(c->sampler->engine, &r));
-    while (!engine_empty(c->sampler->engine)) {
-        TRY(engine_step(c->sampler->engine));
-        while (engine_next(c->sampler->engine, &result)) {
+    TRY(engine_add(c->session->engine, &r));
+    while (!engine_empty(c->session->engine)) {
+        TRY(engine_step(c->session->engine));
+        while (engine_next(c->session->engine, &result)) {
         }
     }
     return true;
@@ -186,7 +186,7 @@ static bool take_line(Chat *c, const char *line, size_t size)
     TRY(say(c, ROLE_USER, line, size));
     if (answer(c))
         return true;
-    if (!engine_empty(c->sampler->engine) || c->told)
+    if (!engine_empty(c->session->engine) || c->told)
         return false;
     fprintf(c->out, "(%s; /new begins a new talk)\n", error_text());
     error_clear();
@@ -201,7 +201,7 @@ static bool talk(Chat *c, FILE *in)
     ssize_t size;
     bool shown = isatty(fileno(in)), ok = begin(c);
     if (shown)
-        fprintf(c->out, "%s; /new begins a new talk, Ctrl-C ends an answer, Ctrl-D the talk\n", c->sampler->folder.data);
+        fprintf(c->out, "%s; /new begins a new talk, Ctrl-C ends an answer, Ctrl-D the talk\n", c->session->folder.data);
     while (ok) {
         if (shown)
             fputs("\n> ", c->out);
@@ -217,11 +217,11 @@ static bool talk(Chat *c, FILE *in)
     return ok && (!ferror(in) || fail_errno("reading what you say"));
 }
 
-bool chat_run(Sampler *sampler, Encoder *encoder, const StopTexts *stops, const ChatOptions *options, FILE *in, FILE *out)
+bool chat_run(Session *session, Encoder *encoder, const StopTexts *stops, const ChatOptions *options, FILE *in, FILE *out)
 {
-    Chat c = {.sampler = sampler, .encoder = encoder, .stops = stops, .options = options, .out = out};
+    Chat c = {.session = session, .encoder = encoder, .stops = stops, .options = options, .out = out};
     bool ok = talk(&c, in);
-    engine_prefix_release(sampler->engine, c.known);
+    engine_prefix_release(session->engine, c.known);
     forget_from(&c, 0);
     free(c.messages);
     bytes_free(&c.answer);

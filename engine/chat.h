@@ -20,7 +20,7 @@ typedef struct ChatOptions {
 } ChatOptions;
 
 // Reads lines from in, writes answers to out. Prompts are shown where in is a terminal.
-bool chat_run(Sampler *sampler, Encoder *encoder, const StopTexts *stops, const ChatOptions *options, FILE *in, FILE *out);
+bool chat_run(Session *session, Encoder *encoder, const StopTexts *stops, const ChatOptions *options, FILE *in, FILE *out);
 
 #ifdef __cplusplus
 }

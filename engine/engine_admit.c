@@ -139,7 +139,7 @@ static bool is_owned(const Engine *e, const Sequence *s, int64_t block)
 
 // Makes block `block` of s a page that it alone holds. *owned false: no page is to be had, and nobody to take one from. A page that is
 // copied stays held until the pass is queued: until then nobody may write there.
-static bool own_page(Engine *e, CachedBatch *batch, Sequence *s, int64_t block, bool *owned)
+static bool own_page(Engine *e, PagedBatch *batch, Sequence *s, int64_t block, bool *owned)
 {
     int32_t page = -1;
     while (!(*owned = is_owned(e, s, block)) && (page = page_take(&e->pages)) < 0)
@@ -256,7 +256,7 @@ static int64_t tokens_left(const Sequence *s)
 
 static void ask_head(Engine *e, Flight *f, Sequence *s, int32_t row)
 {
-    CachedBatch *b = &f->batch;
+    PagedBatch *b = &f->batch;
     const GenerationRequest *r = &s->settings->request;
     if (r->probe_count > 0) {
         f->probed[f->probed_count++] = s;
@@ -284,12 +284,12 @@ static void ask_head(Engine *e, Flight *f, Sequence *s, int32_t row)
 // Its next n tokens, behind those that are placed already.
 static void place(Engine *e, Flight *f, Sequence *s, int64_t n)
 {
-    CachedBatch *b = &f->batch;
+    PagedBatch *b = &f->batch;
     for (int64_t i = s->computed; i < s->computed + n; i++) {
         b->ids[b->tokens] = i < s->count ? s->tokens[i] : -1 - s->slot;
         b->positions[b->tokens++] = (int32_t)i;
     }
-    int32_t *table = b->page_table + b->sequences * cached_pages(e->model);
+    int32_t *table = b->page_table + b->sequences * paged_pages(e->model);
     memcpy(table, s->pages, (size_t)s->page_count * sizeof *table);
     b->contexts[b->sequences++] = (int32_t)s->computed;
     b->starts[b->sequences] = (int32_t)b->tokens;
@@ -346,7 +346,7 @@ static int64_t share_of(const Engine *e, const Flight *f, const Sequence *s, int
 
 bool place_running(Engine *e, Flight *f)
 {
-    CachedBatch *b = &f->batch;
+    PagedBatch *b = &f->batch;
     b->tokens = b->sequences = b->sampled = b->probed = b->copies = f->probed_count = 0;
     b->starts[0] = 0;
     int64_t room = room_for_prompts(e);

@@ -53,8 +53,8 @@ typedef struct SequenceList {
 
 // A pass that is queued: what it reads, what it gives, whose rows they are.
 typedef struct Flight {
-    CachedBatch batch;
-    CachedResults results;
+    PagedBatch batch;
+    PagedResults results;
     Event *event;
     Sequence **sampled, **probed; // (batch.sampled), (probed_count)
     int32_t *probe_rows;          // (batch.probed) rows of the batch, until they stand behind those that are sampled

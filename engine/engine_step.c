@@ -39,7 +39,7 @@ void flights_close(Engine *e)
 
 bool flight_queue(Engine *e, Flight *f)
 {
-    CachedBatch *b = &f->batch;
+    PagedBatch *b = &f->batch;
     for (int64_t i = 0; i < b->probed; i++)
         b->rows[b->sampled + i] = f->probe_rows[i];
     int64_t sampled = b->sampled;
@@ -63,7 +63,7 @@ static bool append_float(float **list, size_t *capacity, int64_t count, float x)
     return true;
 }
 
-static bool append_token(Sequence *s, const CachedResults *r, int64_t row)
+static bool append_token(Sequence *s, const PagedResults *r, int64_t row)
 {
     int64_t n = s->count - s->prompt;
     TRY(append_float(&s->logprob, &s->logprob_capacity, n, r->logprob[row]));

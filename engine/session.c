@@ -9,7 +9,7 @@ enum { GENERATION_CONFIG_MOST = 1 << 20 };
 
 // ---- the tokens that end an answer
 
-static void add_stop(Sampler *s, int64_t token)
+static void add_stop(Session *s, int64_t token)
 {
     for (int64_t i = 0; i < s->stop_count; i++)
         if (s->stop[i] == token)
@@ -18,7 +18,7 @@ static void add_stop(Sampler *s, int64_t token)
         s->stop[s->stop_count++] = (int32_t)token;
 }
 
-static bool add_stops_of(Sampler *s, const json_t *value, const char *where)
+static bool add_stops_of(Session *s, const json_t *value, const char *where)
 {
     size_t count = json_is_array(value) ? json_array_size(value) : 1;
     if (value == NULL || json_is_null(value))
@@ -33,7 +33,7 @@ static bool add_stops_of(Sampler *s, const json_t *value, const char *where)
     return true;
 }
 
-static bool find_stops(Sampler *s)
+static bool find_stops(Session *s)
 {
     char *path = path_join(s->folder.data, "generation_config.json");
     TRY(path != NULL);
@@ -60,7 +60,7 @@ static bool has_tokenizer(bool *there, const char *folder)
     return true;
 }
 
-static bool open_tokenizer(Sampler *s, const SamplerOptions *o)
+static bool open_tokenizer(Session *s, const SessionOptions *o)
 {
     bool given = o->tokenizer != NULL && o->tokenizer[0] != 0, there;
     const char *folder = given ? o->tokenizer : s->folder.data;
@@ -78,7 +78,7 @@ static bool open_tokenizer(Sampler *s, const SamplerOptions *o)
     return template_open(&s->chat, folder, o->template_);
 }
 
-static bool open_folder(Sampler *s, const SamplerOptions *o)
+static bool open_folder(Session *s, const SessionOptions *o)
 {
     Bytes path = {0};
     TRY(model_folder_find(&s->folder, o->model) && bytes_printf(&path, "%s/config.json", s->folder.data));
@@ -91,7 +91,7 @@ static bool open_folder(Sampler *s, const SamplerOptions *o)
 
 static int64_t or_else(int64_t given, int64_t otherwise) { return given > 0 ? given : otherwise; }
 
-static CacheLimits limits_of(const ModelConfig *config, const Kernels *kernels, const SamplerOptions *o)
+static CacheLimits limits_of(const ModelConfig *config, const Kernels *kernels, const SessionOptions *o)
 {
     int64_t longest = config->max_positions < CONTEXT_MOST ? config->max_positions : CONTEXT_MOST;
     CacheLimits l = {.sequences = or_else(o->sequences, kernels->on_gpu ? SEQUENCES_GPU : SEQUENCES_CPU),
@@ -103,7 +103,7 @@ static CacheLimits limits_of(const ModelConfig *config, const Kernels *kernels, 
     return l;
 }
 
-static bool needs_of(ModelNeeds *needs, const ModelConfig *config, const Kernels *kernels, const SamplerOptions *o)
+static bool needs_of(ModelNeeds *needs, const ModelConfig *config, const Kernels *kernels, const SessionOptions *o)
 {
     *needs = (ModelNeeds){.config = *config, .limits = o->training, .bf16_moments = o->bf16_moments, .cache_bytes = o->cache};
     needs->limits.cache = limits_of(config, kernels, o);
@@ -113,7 +113,7 @@ static bool needs_of(ModelNeeds *needs, const ModelConfig *config, const Kernels
                 config->max_positions);
 }
 
-bool sampler_needs(ModelNeeds *needs, const Kernels *kernels, const SamplerOptions *o)
+bool session_needs(ModelNeeds *needs, const Kernels *kernels, const SessionOptions *o)
 {
     Bytes folder = {0}, path = {0};
     ModelConfig config;
@@ -141,7 +141,7 @@ static bool choose_pages(ModelNeeds *needs, const Kernels *kernels)
                 needs->cache_bytes > 0 ? "--cache" : memory.name);
 }
 
-static bool load(Sampler *s, const SamplerOptions *o)
+static bool load(Session *s, const SessionOptions *o)
 {
     char *weights = path_join(s->folder.data, "model.safetensors");
     TRY(weights != NULL);
@@ -150,7 +150,7 @@ static bool load(Sampler *s, const SamplerOptions *o)
     return random ? model_initialise(&s->model, 1) : model_load(&s->model, s->folder.data);
 }
 
-static bool take_memory(Sampler *s, const SamplerOptions *o)
+static bool take_memory(Session *s, const SessionOptions *o)
 {
     ModelNeeds needs;
     TRY(needs_of(&needs, &s->config, s->kernels, o));
@@ -158,7 +158,7 @@ static bool take_memory(Sampler *s, const SamplerOptions *o)
     return ok || (o->fit != NULL && fit_fail(o->fit));
 }
 
-static bool open_engine(Sampler *s, const SamplerOptions *o)
+static bool open_engine(Session *s, const SessionOptions *o)
 {
     TRY((s->kernels = kernels_open(o->device, (int)o->threads)) != NULL);
     TRY(take_memory(s, o) && load(s, o));
@@ -166,16 +166,16 @@ static bool open_engine(Sampler *s, const SamplerOptions *o)
     return s->engine != NULL;
 }
 
-bool sampler_open(Sampler *s, const SamplerOptions *o)
+bool session_open(Session *s, const SessionOptions *o)
 {
-    *s = (Sampler){0};
+    *s = (Session){0};
     if (open_folder(s, o) && (o->plan_only || open_engine(s, o)))
         return true;
-    sampler_close(s);
+    session_close(s);
     return false;
 }
 
-void sampler_close(Sampler *s)
+void session_close(Session *s)
 {
     engine_close(s->engine);
     if (s->model.kernels != NULL)
@@ -183,10 +183,10 @@ void sampler_close(Sampler *s)
     tokenizer_close(s->tokenizer);
     bytes_free(&s->folder);
     bytes_free(&s->tokenizer_folder);
-    *s = (Sampler){0};
+    *s = (Session){0};
 }
 
-void sampler_describe(const Sampler *s, Bytes *out)
+void session_describe(const Session *s, Bytes *out)
 {
     const CacheLimits *l = &s->model.limits.cache;
     bytes_printf(out,
@@ -197,4 +197,4 @@ void sampler_describe(const Sampler *s, Bytes *out)
                  (double)l->pages * cache_page_bytes(&s->config, s->kernels) / 1e9);
 }
 
-bool sampler_fingerprint(const Sampler *s, uint64_t *hash) { return model_folder_fingerprint(hash, s->folder.data, &s->config); }
+bool session_fingerprint(const Session *s, uint64_t *hash) { return model_folder_fingerprint(hash, s->folder.data, &s->config); }

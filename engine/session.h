@@ -15,7 +15,7 @@ extern "C" {
 
 enum { STOPS_MOST = 2 * END_TOKENS + 1 };
 
-typedef struct SamplerOptions {
+typedef struct SessionOptions {
     const char *model;     // folder
     const char *tokenizer; // folder of its files, if not the model's; "" or NULL: the model's
     const char *template_; // name, or "auto"
@@ -31,7 +31,7 @@ typedef struct SamplerOptions {
     const Fit *fit;        // NULL, or what is known of the memory: its advice stands behind errors
     bool random_weights;   // where the folder has none: of benchmarks
     bool plan_only;        // folder, tokenizer and template: no device, no memory, no engine
-} SamplerOptions;
+} SessionOptions;
 
 enum {
     CONTEXT_MOST = 32768,
@@ -41,7 +41,7 @@ enum {
     PASS_TOKENS_GPU = 8192,
 };
 
-typedef struct Sampler {
+typedef struct Session {
     ModelConfig config;
     Bytes folder;
     Bytes tokenizer_folder; // empty: there is no tokenizer
@@ -53,17 +53,17 @@ typedef struct Sampler {
     const Kernels *kernels;
     Model model;
     Engine *engine; // NULL after plan_only
-} Sampler;
+} Session;
 
 // The memory that it will take, for a plan (model/fit.h): the device need not be there.
-bool sampler_needs(ModelNeeds *needs, const Kernels *kernels, const SamplerOptions *options);
+bool session_needs(ModelNeeds *needs, const Kernels *kernels, const SessionOptions *options);
 
-bool sampler_open(Sampler *sampler, const SamplerOptions *options);
-void sampler_close(Sampler *sampler);
+bool session_open(Session *session, const SessionOptions *options);
+void session_close(Session *session);
 
-void sampler_describe(const Sampler *sampler, Bytes *out); // a line for people: kernels, model, context, cache
+void session_describe(const Session *session, Bytes *out); // a line for people: kernels, model, context, cache
 
-bool sampler_fingerprint(const Sampler *sampler, uint64_t *hash);
+bool session_fingerprint(const Session *session, uint64_t *hash);
 
 #ifdef __cplusplus
 }

@@ -28,7 +28,7 @@ typedef struct Judge {
     JudgeForm form;
     bool remote;
     Verdicts verdicts;
-    Sampler sampler;
+    Session session;
     Encoder *encoder;
     Endpoint *endpoint;
     uint64_t hash;
@@ -45,9 +45,9 @@ typedef struct Judge {
 
 // ---- opening
 
-static SamplerOptions sampler_options(const JudgeOptions *options, bool own_form)
+static SessionOptions session_options(const JudgeOptions *options, bool own_form)
 {
-    SamplerOptions o = {.model = options->model, .template_ = own_form ? "auto" : "chatml", .device = options->device};
+    SessionOptions o = {.model = options->model, .template_ = own_form ? "auto" : "chatml", .device = options->device};
     o.threads = options->threads;
     o.sequences = SEQUENCES;
     o.cache = (int64_t)CACHE_BYTES;
@@ -56,23 +56,23 @@ static SamplerOptions sampler_options(const JudgeOptions *options, bool own_form
 
 bool judge_needs(ModelNeeds *needs, const Kernels *kernels, const JudgeOptions *options)
 {
-    SamplerOptions o = sampler_options(options, false);
-    TRY(sampler_needs(needs, kernels, &o) || fail_in("--judge-model"));
+    SessionOptions o = session_options(options, false);
+    TRY(session_needs(needs, kernels, &o) || fail_in("--judge-model"));
     needs->name = "the judge's model";
     return true;
 }
 
 static bool open_folder(Judge *j)
 {
-    SamplerOptions o = sampler_options(&j->options, j->form.own);
-    TRY(sampler_open(&j->sampler, &o) || fail_in("--judge-model"));
-    if (j->sampler.tokenizer == NULL)
+    SessionOptions o = session_options(&j->options, j->form.own);
+    TRY(session_open(&j->session, &o) || fail_in("--judge-model"));
+    if (j->session.tokenizer == NULL)
         return fail("--judge-model %s: there is no tokenizer.json in it", j->options.model);
-    if (engine_context(j->sampler.engine) < CONTEXT_LEAST)
+    if (engine_context(j->session.engine) < CONTEXT_LEAST)
         return fail("--judge-model %s: a context of %" PRId64 " tokens holds no question; take another model", j->options.model,
-                    engine_context(j->sampler.engine));
-    TRY((j->encoder = encoder_open(j->sampler.tokenizer)) != NULL);
-    return sampler_fingerprint(&j->sampler, &j->hash);
+                    engine_context(j->session.engine));
+    TRY((j->encoder = encoder_open(j->session.tokenizer)) != NULL);
+    return session_fingerprint(&j->session, &j->hash);
 }
 
 static bool open_endpoint(Judge *j)
@@ -127,7 +127,7 @@ void judge_close(Judge *j)
     free_questions(j->handed_out);
     endpoint_close(j->endpoint);
     encoder_close(j->encoder);
-    sampler_close(&j->sampler);
+    session_close(&j->session);
     verdicts_close(&j->verdicts);
     judge_form_close(&j->form);
     bytes_free(&j->prompt);
@@ -213,7 +213,7 @@ static bool render(const Judge *j, Bytes *out)
 {
     Message m = {.role = ROLE_USER, .content = {j->prompt.data, j->prompt.size}};
     if (j->form.own)
-        return template_prompt(&j->sampler.chat, out, &m, 1, true) || fail_in("--judge-model");
+        return template_prompt(&j->session.chat, out, &m, 1, true) || fail_in("--judge-model");
     return bytes_text(out, "User: ") && bytes_append(out, j->prompt.data, j->prompt.size) && bytes_text(out, " Assistant:");
 }
 
@@ -222,7 +222,7 @@ static bool ask_folder(Judge *j, Question *q)
     Bytes text = {0};
     TokenList ids = {0};
     bool ok = render(j, &text) && encode(j->encoder, &ids, text.data, text.size);
-    int64_t room = engine_context(j->sampler.engine) - (int64_t)ids.count;
+    int64_t room = engine_context(j->session.engine) - (int64_t)ids.count;
     q->asked = true;
     if (ok && room < 1) {
         end_with(q, VERDICT_FAILED);
@@ -232,9 +232,9 @@ static bool ask_folder(Judge *j, Question *q)
             .tag = (uint64_t)(uintptr_t)q, .prompt = ids.ids, .prompt_count = (int64_t)ids.count, .samples = 1};
         r.max_new_tokens = j->options.max_tokens;
         r.top_p = 1;
-        r.stop = j->sampler.stop;
-        r.stop_count = j->sampler.stop_count;
-        ok = engine_add(j->sampler.engine, &r);
+        r.stop = j->session.stop;
+        r.stop_count = j->session.stop_count;
+        ok = engine_add(j->session.engine, &r);
     }
     bytes_free(&text);
     tokens_free(&ids);
@@ -334,11 +334,11 @@ static bool settle(Judge *j, Question *q)
 static bool take_results(Judge *j)
 {
     GenerationResult r;
-    while (engine_next(j->sampler.engine, &r)) {
+    while (engine_next(j->session.engine, &r)) {
         Question *q = (Question *)(uintptr_t)r.tag;
         int64_t count = r.reason == FINISH_STOP ? r.count - 1 : r.count;
         end_with(q, r.reason == FINISH_STOP ? "stop" : "length");
-        TRY(decode(j->sampler.tokenizer, &q->said, r.ids, (size_t)count, false) && settle(j, q));
+        TRY(decode(j->session.tokenizer, &q->said, r.ids, (size_t)count, false) && settle(j, q));
     }
     return true;
 }
@@ -346,8 +346,8 @@ static bool take_results(Judge *j)
 static bool work_folder(Judge *j, double seconds)
 {
     double until = clock_seconds() + seconds;
-    while (!engine_empty(j->sampler.engine) && clock_seconds() < until)
-        TRY(engine_step(j->sampler.engine) && take_results(j));
+    while (!engine_empty(j->session.engine) && clock_seconds() < until)
+        TRY(engine_step(j->session.engine) && take_results(j));
     return true;
 }
 

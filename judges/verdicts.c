@@ -6,10 +6,10 @@ const char VERDICT_FAILED[] = "failed";
 bool verdicts_open(Verdicts *v, const char *path)
 {
     *v = (Verdicts){.file = {.descriptor = -1}};
-    return answer_cache_open(&v->file, path);
+    return answer_file_open(&v->file, path);
 }
 
-void verdicts_close(Verdicts *v) { answer_cache_close(&v->file); }
+void verdicts_close(Verdicts *v) { answer_file_close(&v->file); }
 
 // Of two lines with one key the file's first one counts: a failure has a key beside its question's.
 static void failure_key(uint64_t to[2], const uint64_t key[2])
@@ -23,11 +23,11 @@ bool verdicts_find(Verdicts *v, const uint64_t key[2], bool *there, char ending[
     Answer answer;
     uint64_t other[2];
     failure_key(other, key);
-    const uint64_t *found = answer_cache_has(&v->file, key) ? key : other;
-    *there = answer_cache_has(&v->file, found);
+    const uint64_t *found = answer_file_has(&v->file, key) ? key : other;
+    *there = answer_file_has(&v->file, found);
     if (!*there)
         return true;
-    TRY(answer_cache_read(&v->file, found, &answer));
+    TRY(answer_file_read(&v->file, found, &answer));
     snprintf(ending, VERDICT_ENDING, "%s", answer.finish_reason);
     bytes_clear(said);
     bool ok = bytes_append(said, answer.text.data, answer.text.size);
@@ -39,7 +39,7 @@ bool verdicts_had_failed(const Verdicts *v, const uint64_t key[2])
 {
     uint64_t other[2];
     failure_key(other, key);
-    return answer_cache_had(&v->file, other);
+    return answer_file_had(&v->file, other);
 }
 
 bool verdicts_next(Verdicts *v, size_t *at, bool *there, Bytes *said)
@@ -47,10 +47,10 @@ bool verdicts_next(Verdicts *v, size_t *at, bool *there, Bytes *said)
     Answer answer;
     *there = false;
     while (!*there && *at < v->file.capacity) {
-        const CachedLine *line = &v->file.lines[(*at)++];
+        const PagedLine *line = &v->file.lines[(*at)++];
         if (line->size == 0)
             continue;
-        TRY(answer_cache_read(&v->file, line->key, &answer));
+        TRY(answer_file_read(&v->file, line->key, &answer));
         bytes_clear(said);
         *there = strcmp(answer.finish_reason, VERDICT_FAILED) != 0;
         bool ok = !*there || bytes_append(said, answer.text.data, answer.text.size);
@@ -71,7 +71,7 @@ bool verdicts_add(Verdicts *v, const uint64_t key[2], const char *ending, Text s
     TRY(root != NULL || fail("no memory for a verdict"));
     TRY(answer_take(&answer, root, "a verdict"));
     failure_key(other, key);
-    bool ok = answer_cache_add(&v->file, failed ? other : key, &answer);
+    bool ok = answer_file_add(&v->file, failed ? other : key, &answer);
     answer_free(&answer);
     return ok;
 }

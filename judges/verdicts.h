@@ -14,7 +14,7 @@ enum { VERDICT_ENDING = 32 };       // bytes of how what was said ended: "stop",
 extern const char VERDICT_FAILED[]; // in its place: nothing was said, and the text is why
 
 typedef struct Verdicts {
-    AnswerCache file;
+    AnswerFile file;
 } Verdicts;
 
 bool verdicts_open(Verdicts *verdicts, const char *path);

@@ -64,13 +64,13 @@ typedef struct Activations {
     float *delta, *partial, *dlogprob, *dentropy; // dlogprob, dentropy (N)
     float *head_gradient;                         // (V, C): one micro-batch's, finished on its own
     // generating: the batch in one block (paged.h), and the results
-    void *cached_block, *cached_results;
+    void *paged_block, *paged_results;
     void *key_pages, *value_pages; // (L, pages, page_elements)
     float *attention_workspace;
     int32_t *kept; // (2·S) the last token of each slot, and slots for sequences that only fill a batch
 } Activations;
 
-typedef struct CachedGraph CachedGraph;
+typedef struct PagedGraph PagedGraph;
 
 typedef struct Model {
     ModelConfig config;
@@ -86,7 +86,7 @@ typedef struct Model {
     float *cosine, *sine;          // (table_positions, D/2)
     int64_t table_positions;
     Activations a, cached; // of a micro-batch; of a pass over sequences in pages
-    CachedGraph *graphs;   // (graph_count) of passes that only decode
+    PagedGraph *graphs;    // (graph_count) of passes that only decode
     size_t graph_count, graph_capacity;
     Arena state, activations;
 } Model;

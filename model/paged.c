@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct CachedGraph {
+struct PagedGraph {
     int64_t sequences, n_live;
     Graph *graph; // NULL: the size has run once, and its operations are ready to be taken down
 };
 
-int64_t cached_pages(const Model *m) { return ceil_divide(m->limits.cache.positions, KEY_BLOCK); }
+int64_t paged_pages(const Model *m) { return ceil_divide(m->limits.cache.positions, KEY_BLOCK); }
 
 // ---- where the arrays of a batch and of its results lie in their blocks, on the host and on the device
 
@@ -22,13 +22,13 @@ static size_t lay_down(void *pointer_to_array, char *block, size_t offset, int64
     return offset + ((size_t)count * size + 63) / 64 * 64;
 }
 
-static size_t lay_batch(CachedBatch *b, const Model *m, void *block)
+static size_t lay_batch(PagedBatch *b, const Model *m, void *block)
 {
     const CacheLimits *l = &m->limits.cache;
     int64_t T = l->tokens, S = l->sequences, N = l->rows;
     int32_t **integers[] = {&b->ids,   &b->positions, &b->starts,     &b->contexts,  &b->rows,
                             &b->slots, &b->targets,   &b->copy_pairs, &b->page_table};
-    const int64_t counts[] = {T, T, S + 1, S, N, S, N, 2 * S, S * cached_pages(m)};
+    const int64_t counts[] = {T, T, S + 1, S, N, S, N, 2 * S, S * paged_pages(m)};
     size_t end = lay_down(&b->sampling, block, 0, S, sizeof(SampleRow));
     for (int i = 0; i < 9; i++)
         end = lay_down(integers[i], block, end, counts[i], sizeof(int32_t));
@@ -36,7 +36,7 @@ static size_t lay_batch(CachedBatch *b, const Model *m, void *block)
     return end;
 }
 
-static size_t lay_results(CachedResults *r, const Model *m, void *block)
+static size_t lay_results(PagedResults *r, const Model *m, void *block)
 {
     int64_t N = m->limits.cache.rows;
     size_t end = lay_down(&r->token, block, 0, N, sizeof(int32_t));
@@ -47,33 +47,33 @@ static size_t lay_results(CachedResults *r, const Model *m, void *block)
     return end;
 }
 
-size_t cached_batch_bytes(const Model *m) { return lay_batch(&(CachedBatch){0}, m, NULL); }
-size_t cached_results_bytes(const Model *m) { return lay_results(&(CachedResults){0}, m, NULL); }
+size_t paged_batch_bytes(const Model *m) { return lay_batch(&(PagedBatch){0}, m, NULL); }
+size_t paged_results_bytes(const Model *m) { return lay_results(&(PagedResults){0}, m, NULL); }
 
-bool cached_batch_open(CachedBatch *batch, const Model *m)
+bool cached_batch_open(PagedBatch *batch, const Model *m)
 {
-    void *block = m->kernels->host_allocate(cached_batch_bytes(m));
+    void *block = m->kernels->host_allocate(paged_batch_bytes(m));
     TRY(block != NULL);
-    *batch = (CachedBatch){0};
+    *batch = (PagedBatch){0};
     lay_batch(batch, m, block);
     return true;
 }
 
-bool cached_results_open(CachedResults *results, const Model *m)
+bool cached_results_open(PagedResults *results, const Model *m)
 {
-    void *block = m->kernels->host_allocate(cached_results_bytes(m));
+    void *block = m->kernels->host_allocate(paged_results_bytes(m));
     TRY(block != NULL);
     lay_results(results, m, block);
     return true;
 }
 
-void cached_batch_close(CachedBatch *batch, const Model *m)
+void cached_batch_close(PagedBatch *batch, const Model *m)
 {
     if (batch->block != NULL)
         m->kernels->host_release(batch->block);
 }
 
-void cached_results_close(CachedResults *results, const Model *m)
+void cached_results_close(PagedResults *results, const Model *m)
 {
     if (results->block != NULL)
         m->kernels->host_release(results->block);
@@ -82,11 +82,11 @@ void cached_results_close(CachedResults *results, const Model *m)
 // The names under which the forward pass and the head know them.
 void cached_open(Model *m)
 {
-    CachedBatch b;
-    CachedResults r;
+    PagedBatch b;
+    PagedResults r;
     Activations *a = &m->cached;
-    lay_batch(&b, m, a->cached_block);
-    lay_results(&r, m, a->cached_results);
+    lay_batch(&b, m, a->paged_block);
+    lay_results(&r, m, a->paged_results);
     a->ids = b.ids;
     a->positions = b.positions;
     a->starts = b.starts;
@@ -109,13 +109,13 @@ void cached_close(Model *m)
 
 static Tensor head_weight(const Model *m) { return weight_tensor(m, &m->parameters.list[m->parameters.head]); }
 
-static bool ask_head(Model *m, const CachedBatch *b, const CachedBatch *device, int64_t n_live)
+static bool ask_head(Model *m, const PagedBatch *b, const PagedBatch *device, int64_t n_live)
 {
     const Kernels *k = m->kernels;
     Activations *a = &m->cached;
     int64_t C = m->config.width, N = b->sampled + b->probed;
-    CachedResults r;
-    lay_results(&r, m, a->cached_results);
+    PagedResults r;
+    lay_results(&r, m, a->paged_results);
     if (N == 0)
         return true;
     TRY(acquire(m, m->config.layers));
@@ -133,11 +133,11 @@ static bool ask_head(Model *m, const CachedBatch *b, const CachedBatch *device, 
     return true;
 }
 
-static bool run(Model *m, const CachedBatch *b, int64_t n_live)
+static bool run(Model *m, const PagedBatch *b, int64_t n_live)
 {
     Activations *a = &m->cached;
-    CachedBatch device;
-    lay_batch(&device, m, a->cached_block);
+    PagedBatch device;
+    lay_batch(&device, m, a->paged_block);
     Pass pass = {.a = a,
                  .tokens = b->tokens,
                  .attention = {.sequences = b->sequences,
@@ -147,19 +147,19 @@ static bool run(Model *m, const CachedBatch *b, int64_t n_live)
                                .starts = a->starts,
                                .contexts = a->contexts,
                                .page_table = device.page_table,
-                               .pages_per_sequence = cached_pages(m),
+                               .pages_per_sequence = paged_pages(m),
                                .workspace = a->attention_workspace}};
     m->kernels->tokens_take(NULL, a->ids, b->tokens, a->kept);
     return run_forward(m, &pass) && ask_head(m, b, &device, n_live);
 }
 
-static void copy_pages(Model *m, const CachedBatch *b)
+static void copy_pages(Model *m, const PagedBatch *b)
 {
     const Kernels *k = m->kernels;
-    CachedBatch device;
+    PagedBatch device;
     if (b->copies == 0)
         return;
-    lay_batch(&device, m, m->cached.cached_block);
+    lay_batch(&device, m, m->cached.paged_block);
     int64_t elements = k->page_elements(m->config.kv_heads, m->config.head_width);
     size_t bytes = (size_t)(m->limits.cache.pages * elements) * k->activation_size;
     for (int64_t layer = 0; layer < m->config.layers; layer++) {
@@ -178,7 +178,7 @@ static int64_t padded_size(const Model *m, int64_t sequences)
 }
 
 // Passes in which every sequence decodes, on one rank, where a graph gains something.
-static bool suits_a_graph(const Model *m, const CachedBatch *b)
+static bool suits_a_graph(const Model *m, const PagedBatch *b)
 {
     bool decodes = b->tokens == b->sequences && b->sampled == b->sequences && b->probed == 0;
     int64_t filling = padded_size(m, b->sequences) - b->sequences;
@@ -187,7 +187,7 @@ static bool suits_a_graph(const Model *m, const CachedBatch *b)
 }
 
 // Fills the batch with sequences of nobody: each at a position of its own in page 0, its token kept behind everybody's.
-static void pad(const Model *m, CachedBatch *b)
+static void pad(const Model *m, PagedBatch *b)
 {
     int64_t size = padded_size(m, b->sequences), first = b->sequences;
     for (int64_t s = first; s < size; s++) {
@@ -197,12 +197,12 @@ static void pad(const Model *m, CachedBatch *b)
         b->rows[s] = (int32_t)s;
         b->slots[s] = (int32_t)(m->limits.cache.sequences + s - first);
         b->sampling[s] = (SampleRow){.top_p = 1};
-        b->page_table[s * cached_pages(m)] = 0;
+        b->page_table[s * paged_pages(m)] = 0;
     }
     b->tokens = b->sequences = b->sampled = size;
 }
 
-static CachedGraph *find_graph(Model *m, int64_t sequences, int64_t n_live)
+static PagedGraph *find_graph(Model *m, int64_t sequences, int64_t n_live)
 {
     for (size_t i = 0; i < m->graph_count; i++)
         if (m->graphs[i].sequences == sequences && m->graphs[i].n_live == n_live)
@@ -211,13 +211,13 @@ static CachedGraph *find_graph(Model *m, int64_t sequences, int64_t n_live)
 }
 
 // The first pass of a size runs as it is, so that everything it needs has been prepared; the second is taken down.
-static bool run_graph(Model *m, CachedBatch *b, int64_t n_live)
+static bool run_graph(Model *m, PagedBatch *b, int64_t n_live)
 {
     const Kernels *k = m->kernels;
-    CachedGraph *g = find_graph(m, b->sequences, n_live);
+    PagedGraph *g = find_graph(m, b->sequences, n_live);
     if (g == NULL) {
         TRY(grow(&m->graphs, &m->graph_capacity, m->graph_count + 1, sizeof *m->graphs));
-        m->graphs[m->graph_count++] = (CachedGraph){b->sequences, n_live, NULL};
+        m->graphs[m->graph_count++] = (PagedGraph){b->sequences, n_live, NULL};
         return run(m, b, n_live);
     }
     if (g->graph == NULL) {
@@ -231,22 +231,22 @@ static bool run_graph(Model *m, CachedBatch *b, int64_t n_live)
     return true;
 }
 
-static size_t used_bytes(const Model *m, const CachedBatch *b)
+static size_t used_bytes(const Model *m, const PagedBatch *b)
 {
-    return (size_t)((char *)(b->page_table + b->sequences * cached_pages(m)) - (char *)b->block);
+    return (size_t)((char *)(b->page_table + b->sequences * paged_pages(m)) - (char *)b->block);
 }
 
-bool cached_queue(Model *m, CachedBatch *b, int64_t n_live, CachedResults *results)
+bool cached_queue(Model *m, PagedBatch *b, int64_t n_live, PagedResults *results)
 {
     const Kernels *k = m->kernels;
     bool graph = suits_a_graph(m, b);
     b->graph = false;
     if (graph)
         pad(m, b);
-    k->upload_later(NULL, m->cached.cached_block, b->block, used_bytes(m, b));
+    k->upload_later(NULL, m->cached.paged_block, b->block, used_bytes(m, b));
     copy_pages(m, b);
     TRY(graph ? run_graph(m, b, n_live) : run(m, b, n_live));
     if (b->sampled + b->probed > 0)
-        k->download_later(NULL, results->block, m->cached.cached_results, cached_results_bytes(m));
+        k->download_later(NULL, results->block, m->cached.paged_results, paged_results_bytes(m));
     return true;
 }

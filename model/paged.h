@@ -8,7 +8,7 @@
 
 // A batch as the host lays it down, within model->limits.cache: T tokens of S sequences, N1 rows to be sampled, N2 to be probed. All
 // arrays lie in one block of memory that copies may run from.
-typedef struct CachedBatch {
+typedef struct PagedBatch {
     int64_t tokens, sequences, sampled, probed, copies;
     bool graph;          // it went as one
     SampleRow *sampling; // (N1)
@@ -20,30 +20,30 @@ typedef struct CachedBatch {
     int32_t *slots;      // (N1) where a sampled token is kept
     int32_t *targets;    // (N2) whose log-probability is asked for
     int32_t *copy_pairs; // (copies, 2) pages that are copied before anything else
-    int32_t *page_table; // (S, cached_pages)
+    int32_t *page_table; // (S, paged_pages)
     void *block;
-} CachedBatch;
+} PagedBatch;
 
 // What comes back. Probed rows have a logprob and an entropy at temperature 1.
-typedef struct CachedResults {
+typedef struct PagedResults {
     int32_t *token;                       // (N1)
     float *logprob, *entropy, *processed; // (N1 + N2), (N1 + N2), (N1)
     void *block;
-} CachedResults;
+} PagedResults;
 
-int64_t cached_pages(const Model *model); // of a sequence at most
-size_t cached_batch_bytes(const Model *model);
-size_t cached_results_bytes(const Model *model);
+int64_t paged_pages(const Model *model); // of a sequence at most
+size_t paged_batch_bytes(const Model *model);
+size_t paged_results_bytes(const Model *model);
 void cached_open(Model *model); // once the arena is allocated
 void cached_close(Model *model);
 
-bool cached_batch_open(CachedBatch *batch, const Model *model);
-void cached_batch_close(CachedBatch *batch, const Model *model);
-bool cached_results_open(CachedResults *results, const Model *model);
-void cached_results_close(CachedResults *results, const Model *model);
+bool cached_batch_open(PagedBatch *batch, const Model *model);
+void cached_batch_close(PagedBatch *batch, const Model *model);
+bool cached_results_open(PagedResults *results, const Model *model);
+void cached_results_close(PagedResults *results, const Model *model);
 
 // Queues the pass. batch and results are the device's until an event behind it has been waited for. A batch that only decodes may
 // be padded (with sequences of page 0 and slots behind everybody's), so that few graphs serve all sizes; then batch->graph says so.
-bool cached_queue(Model *model, CachedBatch *batch, int64_t n_live, CachedResults *results);
+bool cached_queue(Model *model, PagedBatch *batch, int64_t n_live, PagedResults *results);
 
 #endif

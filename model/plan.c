@@ -156,8 +156,8 @@ static bool plan_generation(Model *m)
             sampler = k->sample_workspace(l->sequences, m->config.vocabulary);
     a->layers = allocate((size_t)m->config.layers, sizeof *a->layers);
     TRY(a->layers != NULL);
-    TRY(arena_add(&m->activations, "generation: batch", &a->cached_block, (int64_t)cached_batch_bytes(m), 1));
-    TRY(arena_add(&m->activations, "generation: results", &a->cached_results, (int64_t)cached_results_bytes(m), 1));
+    TRY(arena_add(&m->activations, "generation: batch", &a->paged_block, (int64_t)paged_batch_bytes(m), 1));
+    TRY(arena_add(&m->activations, "generation: results", &a->paged_results, (int64_t)paged_results_bytes(m), 1));
     TRY(arena_add(&m->activations, "generation: results", &a->logsumexp, l->rows, sizeof(float)));
     TRY(arena_add(&m->activations, "generation: last tokens", &a->kept, 2 * l->sequences, sizeof(int32_t)));
     TRY(plan_stream(&m->activations, a, &m->config, l->tokens, l->rows, k->activation_size));

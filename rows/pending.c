@@ -2,9 +2,9 @@
 #include "rows/pending.h"
 #include <stdlib.h>
 
-Asked *asked_new(Asked **list, int64_t number)
+Pending *pending_new(Pending **list, int64_t number)
 {
-    Asked *a = allocate(1, sizeof *a);
+    Pending *a = allocate(1, sizeof *a);
     if (a == NULL)
         return NULL;
     a->number = number;
@@ -16,7 +16,7 @@ Asked *asked_new(Asked **list, int64_t number)
     return a;
 }
 
-void asked_free(Asked *a)
+void pending_free(Pending *a)
 {
     *a->here = a->next;
     if (a->next != NULL)

@@ -12,7 +12,7 @@
 
 // ---- the table
 
-static CachedLine *place_of(CachedLine *lines, size_t capacity, const uint64_t key[2])
+static PagedLine *place_of(PagedLine *lines, size_t capacity, const uint64_t key[2])
 {
     size_t i = (size_t)key[0] & (capacity - 1);
     while (lines[i].size > 0 && (lines[i].key[0] != key[0] || lines[i].key[1] != key[1]))
@@ -20,20 +20,20 @@ static CachedLine *place_of(CachedLine *lines, size_t capacity, const uint64_t k
     return &lines[i];
 }
 
-static const CachedLine *find(const AnswerCache *cache, const uint64_t key[2]) // NULL: not there
+static const PagedLine *find(const AnswerFile *cache, const uint64_t key[2]) // NULL: not there
 {
     if (cache->capacity == 0)
         return NULL;
-    const CachedLine *line = place_of(cache->lines, cache->capacity, key);
+    const PagedLine *line = place_of(cache->lines, cache->capacity, key);
     return line->size > 0 ? line : NULL;
 }
 
-static bool make_room(AnswerCache *cache)
+static bool make_room(AnswerFile *cache)
 {
     if (2 * (cache->count + 1) <= cache->capacity)
         return true;
     size_t capacity = cache->capacity == 0 ? 1024 : 2 * cache->capacity;
-    CachedLine *lines = allocate(capacity, sizeof *lines);
+    PagedLine *lines = allocate(capacity, sizeof *lines);
     TRY(lines != NULL);
     for (size_t i = 0; i < cache->capacity; i++)
         if (cache->lines[i].size > 0)
@@ -44,13 +44,13 @@ static bool make_room(AnswerCache *cache)
     return true;
 }
 
-static bool remember(AnswerCache *cache, const uint64_t key[2], uint64_t offset, size_t size)
+static bool remember(AnswerFile *cache, const uint64_t key[2], uint64_t offset, size_t size)
 {
     TRY(make_room(cache));
-    CachedLine *line = place_of(cache->lines, cache->capacity, key);
+    PagedLine *line = place_of(cache->lines, cache->capacity, key);
     if (line->size > 0)
         return true;
-    *line = (CachedLine){{key[0], key[1]}, offset, size};
+    *line = (PagedLine){{key[0], key[1]}, offset, size};
     cache->count++;
     return true;
 }
@@ -89,7 +89,7 @@ static void refuse_line(void) // after the failure that names file and line
     free(why);
 }
 
-static bool check_line(AnswerCache *cache, const char *line, uint64_t offset, size_t size, size_t number)
+static bool check_line(AnswerFile *cache, const char *line, uint64_t offset, size_t size, size_t number)
 {
     uint64_t key[2];
     Answer answer;
@@ -105,7 +105,7 @@ static bool check_line(AnswerCache *cache, const char *line, uint64_t offset, si
 
 // What a kill left of the last line, or a power cut, which may leave zeros in place of what was written last. Whatever else does not begin
 // as our lines do was not left by one.
-static bool cut_half_line(AnswerCache *cache, const char *half, size_t size, size_t number)
+static bool cut_half_line(AnswerFile *cache, const char *half, size_t size, size_t number)
 {
     size_t written = size;
     while (written > 0 && half[written - 1] == 0)
@@ -122,7 +122,7 @@ static bool cut_half_line(AnswerCache *cache, const char *half, size_t size, siz
     return true;
 }
 
-static bool read_file(AnswerCache *cache)
+static bool read_file(AnswerFile *cache)
 {
     MappedFile file;
     TRY(file_map(&file, cache->path));
@@ -145,7 +145,7 @@ static bool read_file(AnswerCache *cache)
 
 // ---- the file
 
-static bool open_alone(AnswerCache *cache, const char *path)
+static bool open_alone(AnswerFile *cache, const char *path)
 {
     TRY((cache->path = copy_text(path)) != NULL);
     cache->descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -159,36 +159,36 @@ static bool open_alone(AnswerCache *cache, const char *path)
     return true;
 }
 
-bool answer_cache_open(AnswerCache *cache, const char *path)
+bool answer_file_open(AnswerFile *cache, const char *path)
 {
-    *cache = (AnswerCache){.descriptor = -1};
+    *cache = (AnswerFile){.descriptor = -1};
     bool ok = open_alone(cache, path) && read_file(cache);
     cache->opened = cache->size;
     if (!ok)
-        answer_cache_close(cache);
+        answer_file_close(cache);
     return ok;
 }
 
-void answer_cache_close(AnswerCache *cache)
+void answer_file_close(AnswerFile *cache)
 {
     if (cache->path != NULL && cache->descriptor >= 0)
         close(cache->descriptor);
     free(cache->path);
     free(cache->lines);
-    *cache = (AnswerCache){.descriptor = -1};
+    *cache = (AnswerFile){.descriptor = -1};
 }
 
-bool answer_cache_has(const AnswerCache *cache, const uint64_t key[2]) { return find(cache, key) != NULL; }
+bool answer_file_has(const AnswerFile *cache, const uint64_t key[2]) { return find(cache, key) != NULL; }
 
-bool answer_cache_had(const AnswerCache *cache, const uint64_t key[2])
+bool answer_file_had(const AnswerFile *cache, const uint64_t key[2])
 {
-    const CachedLine *line = find(cache, key);
+    const PagedLine *line = find(cache, key);
     return line != NULL && line->offset < cache->opened;
 }
 
-bool answer_cache_read(const AnswerCache *cache, const uint64_t key[2], Answer *answer)
+bool answer_file_read(const AnswerFile *cache, const uint64_t key[2], Answer *answer)
 {
-    const CachedLine *line = find(cache, key);
+    const PagedLine *line = find(cache, key);
     uint64_t found[2] = {0};
     *answer = (Answer){0};
     char *text = allocate(line->size, 1);
@@ -215,7 +215,7 @@ static bool make_line(Bytes *line, const uint64_t key[2], const Answer *answer)
     return ok;
 }
 
-static bool append(AnswerCache *cache, const Bytes *line)
+static bool append(AnswerFile *cache, const Bytes *line)
 {
     struct stat facts;
     if (fstat(cache->descriptor, &facts) != 0)
@@ -236,7 +236,7 @@ static bool append(AnswerCache *cache, const Bytes *line)
     return true;
 }
 
-bool answer_cache_add(AnswerCache *cache, const uint64_t key[2], const Answer *answer)
+bool answer_file_add(AnswerFile *cache, const uint64_t key[2], const Answer *answer)
 {
     Bytes line = {0};
     bool ok = make_line(&line, key, answer) && append(cache, &line) && remember(cache, key, cache->size, line.size - 1);

@@ -12,33 +12,33 @@
 extern "C" {
 #endif
 
-typedef struct CachedLine {
+typedef struct PagedLine {
     uint64_t key[2];
     uint64_t offset;
     size_t size; // without its newline; 0: no line
-} CachedLine;
+} PagedLine;
 
-typedef struct AnswerCache {
+typedef struct AnswerFile {
     char *path;
     int descriptor;
-    uint64_t size;     // of the file
-    uint64_t opened;   // its size when it was opened
-    uint64_t zeros;    // bytes of them that were cut off its end, which a power cut leaves
-    CachedLine *lines; // (capacity) a hash table, at most half full
+    uint64_t size;    // of the file
+    uint64_t opened;  // its size when it was opened
+    uint64_t zeros;   // bytes of them that were cut off its end, which a power cut leaves
+    PagedLine *lines; // (capacity) a hash table, at most half full
     size_t count, capacity;
-} AnswerCache;
+} AnswerFile;
 
 // Makes the file where there is none. Cuts off half a line at its end, which a kill in the middle of a write leaves, or a power cut
 // (zeros); fails with file and number at any other line that is not ours, and when another process has the file open. Of two lines with
 // the same key the first one counts.
-bool answer_cache_open(AnswerCache *cache, const char *path);
-bool answer_cache_has(const AnswerCache *cache, const uint64_t key[2]);
-bool answer_cache_had(const AnswerCache *cache, const uint64_t key[2]);                  // when it was opened
-bool answer_cache_read(const AnswerCache *cache, const uint64_t key[2], Answer *answer); // free it with answer_free
+bool answer_file_open(AnswerFile *cache, const char *path);
+bool answer_file_has(const AnswerFile *cache, const uint64_t key[2]);
+bool answer_file_had(const AnswerFile *cache, const uint64_t key[2]);                  // when it was opened
+bool answer_file_read(const AnswerFile *cache, const uint64_t key[2], Answer *answer); // free it with answer_free
 
 // Appends, in one write. After a failure (a full disk) the file is as it was before.
-bool answer_cache_add(AnswerCache *cache, const uint64_t key[2], const Answer *answer);
-void answer_cache_close(AnswerCache *cache); // harmless on one that is {0} or closed
+bool answer_file_add(AnswerFile *cache, const uint64_t key[2], const Answer *answer);
+void answer_file_close(AnswerFile *cache); // harmless on one that is {0} or closed
 
 #ifdef __cplusplus
 }

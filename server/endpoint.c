@@ -27,7 +27,7 @@ struct Endpoint {
     char *url, *model;
     char *secret, *authorization; // NULL: there is none; the key, and the header that shows it
     HttpPool *pool;
-    AnswerCache cache;
+    AnswerFile cache;
     bool caching;
     QuestionList queue;   // never on their way so far
     QuestionList known;   // the cache has their answers
@@ -109,7 +109,7 @@ static bool set_up(Endpoint *e, const EndpointOptions *options)
     TRY(take_secret(e));
     TRY((e->pool = http_open(options->in_flight)) != NULL);
     TRY((e->in_flight = allocate((size_t)options->in_flight, sizeof *e->in_flight)) != NULL);
-    e->caching = options->cache != NULL && answer_cache_open(&e->cache, options->cache);
+    e->caching = options->cache != NULL && answer_file_open(&e->cache, options->cache);
     return e->caching || options->cache == NULL;
 }
 
@@ -136,7 +136,7 @@ void endpoint_close(Endpoint *e)
     forget_all(e->known.first);
     forget_all(e->expired.first);
     forget_all(e->waiting);
-    answer_cache_close(&e->cache);
+    answer_file_close(&e->cache);
     answer_free(&e->answer);
     bytes_free(&e->error);
     bytes_free(&e->trouble);
@@ -150,7 +150,7 @@ void endpoint_close(Endpoint *e)
 
 // ---- asking
 
-static bool is_known(const Endpoint *e, const Question *q) { return e->caching && answer_cache_has(&e->cache, q->key); }
+static bool is_known(const Endpoint *e, const Question *q) { return e->caching && answer_file_has(&e->cache, q->key); }
 
 bool endpoint_ask(Endpoint *e, const Message *messages, size_t count, uint64_t tag)
 {
@@ -288,9 +288,9 @@ static bool keep(Endpoint *e, const Question *q)
     if (!e->caching)
         return true;
     if (!is_known(e, q))
-        return answer_cache_add(&e->cache, q->key, &e->answer);
+        return answer_file_add(&e->cache, q->key, &e->answer);
     answer_free(&e->answer);
-    return answer_cache_read(&e->cache, q->key, &e->answer);
+    return answer_file_read(&e->cache, q->key, &e->answer);
 }
 
 static void hand_out_expired(Endpoint *e, EndpointAnswer *out)
@@ -303,7 +303,7 @@ static void hand_out_expired(Endpoint *e, EndpointAnswer *out)
 static bool hand_out_known(Endpoint *e, EndpointAnswer *out)
 {
     Question *q = pop(&e->known.first);
-    if (answer_cache_read(&e->cache, q->key, &e->answer)) {
+    if (answer_file_read(&e->cache, q->key, &e->answer)) {
         hand_out(e, q, out);
         return true;
     }

@@ -70,7 +70,7 @@ size_t endpoint_pending(const Endpoint *endpoint); // asked, and not handed out
 // It fails when nothing more can be had: a signal asks the program to stop and no answer is there, or the cache cannot be written;
 // what one question met is in its answer.
 //
-// Asked again, after a time that grows and is spread by a hash: no connection, one that breaks, no answer in time; statuses 408,
+// Pending again, after a time that grows and is spread by a hash: no connection, one that breaks, no answer in time; statuses 408,
 // 429 and 5xx, after what their Retry-After says (up to ten minutes); 200 with something that is no answer. Any other status ends
 // the question at once. Who waits for another attempt takes no place in flight.
 //

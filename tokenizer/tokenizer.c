@@ -33,7 +33,7 @@ uint64_t tokenizer_hash(const Tokenizer *tokenizer) { return tokenizer->hash; }
 
 bool tokenizer_is_special(const Tokenizer *tokenizer, int32_t id)
 {
-    return id >= 0 && id < tokenizer->size && tokenizer->kind[id] == TOKEN_SPECIAL;
+    return id >= 0 && id < tokenizer->size && tokenizer->kind[id] == VOCABULARY_SPECIAL;
 }
 
 // The byte that a printable character stands for: itself if it is printable, else the n-th of those that are not, from U+0100 on.

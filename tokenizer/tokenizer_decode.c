@@ -30,7 +30,7 @@ static bool take_byte(DecodeStream *stream, Bytes *out, uint8_t byte)
 
 const char *token_bytes(const Tokenizer *tokenizer, int32_t id, size_t *size)
 {
-    bool there = id >= 0 && id < tokenizer->size && tokenizer->kind[id] != TOKEN_NONE;
+    bool there = id >= 0 && id < tokenizer->size && tokenizer->kind[id] != VOCABULARY_NONE;
     *size = there ? tokenizer->begin[id + 1] - tokenizer->begin[id] : 0;
     return there ? tokenizer->bytes.data + tokenizer->begin[id] : NULL;
 }
@@ -41,7 +41,7 @@ bool decode_next(DecodeStream *stream, const Tokenizer *tokenizer, Bytes *out, i
     const uint8_t *bytes = (const uint8_t *)token_bytes(tokenizer, id, &size);
     if (bytes == NULL)
         return fail("id %" PRId32 " is not in the tokenizer, which has %" PRId32, id, tokenizer->size);
-    if (tokenizer->kind[id] == TOKEN_SPECIAL && !keep_special)
+    if (tokenizer->kind[id] == VOCABULARY_SPECIAL && !keep_special)
         return true;
     while (i < size) {
         size_t ascii = stream->count == 0 ? ascii_prefix(bytes + i, size - i) : 0;

@@ -6,13 +6,13 @@
 
 enum { CACHED_BYTES = 15, CACHED_IDS = 4, CACHE_SETS = 1 << 15 };
 
-typedef struct CachedWord {
+typedef struct PagedWord {
     uint64_t low, high;      // up to 15 bytes of the word, its length in the last; 0, 0 if empty
     int32_t ids[CACHED_IDS]; // -1 after the last
-} CachedWord;
+} PagedWord;
 
 typedef struct CacheSet {
-    CachedWord words[2]; // the newer one first; together one cache line
+    PagedWord words[2]; // the newer one first; together one cache line
 } CacheSet;
 
 struct Encoder {
@@ -61,7 +61,7 @@ static uint64_t load64(const uint8_t *p) // one load on a little-endian machine
 }
 
 // size: 1 .. 15; readable: bytes from word to the end of the text
-static CachedWord key_of(const uint8_t *word, size_t size, size_t readable)
+static PagedWord key_of(const uint8_t *word, size_t size, size_t readable)
 {
     uint8_t copy[16] = {0};
     if (readable < 16) {
@@ -72,10 +72,10 @@ static CachedWord key_of(const uint8_t *word, size_t size, size_t readable)
     if (size < 8)
         low &= (UINT64_C(1) << 8 * size) - 1;
     high &= size <= 8 ? 0 : (UINT64_C(1) << 8 * (size - 8)) - 1;
-    return (CachedWord){.low = low, .high = high | (uint64_t)size << 56};
+    return (PagedWord){.low = low, .high = high | (uint64_t)size << 56};
 }
 
-static CacheSet *set_of(Encoder *encoder, const CachedWord *key)
+static CacheSet *set_of(Encoder *encoder, const PagedWord *key)
 {
     uint64_t a = (key->low ^ 0x9E3779B97F4A7C15u) * 0xD6E8FEB86659FD93u, b = (key->high ^ a >> 32) * 0xA0761D6478BD642Fu;
     return &encoder->cache[(a ^ b ^ b >> 32) >> 17 & (CACHE_SETS - 1)];
@@ -91,7 +91,7 @@ static bool merge_word(Encoder *encoder, TokenList *out, const uint8_t *word, si
     return true;
 }
 
-static bool remember_word(Encoder *encoder, CacheSet *set, CachedWord *key, TokenList *out, const uint8_t *word, size_t size)
+static bool remember_word(Encoder *encoder, CacheSet *set, PagedWord *key, TokenList *out, const uint8_t *word, size_t size)
 {
     size_t before = out->count;
     TRY(merge_word(encoder, out, word, size));
@@ -115,10 +115,10 @@ static bool encode_word(Encoder *encoder, TokenList *out, const uint8_t *word, s
         out->ids[out->count++] = encoder->tokenizer->bpe.of_byte[word[0]];
         return true;
     }
-    CachedWord key = key_of(word, size, readable);
+    PagedWord key = key_of(word, size, readable);
     CacheSet *set = set_of(encoder, &key);
     for (int i = 0; i < 2; i++) {
-        const CachedWord *seen = &set->words[i];
+        const PagedWord *seen = &set->words[i];
         if (seen->low == key.low && seen->high == key.high) {
             memcpy(out->ids + out->count, seen->ids, sizeof seen->ids);
             out->count += 1 + (seen->ids[1] >= 0) + (seen->ids[2] >= 0) + (seen->ids[3] >= 0);

@@ -74,7 +74,7 @@ size_t split_qwen(const uint8_t *classes, const uint8_t *text, size_t size, size
 
 // ---- the open tokenizer (tokenizer_read.c fills it)
 
-typedef enum TokenKind { TOKEN_NONE = 0, TOKEN_BASE, TOKEN_ADDED, TOKEN_SPECIAL } TokenKind;
+typedef enum VocabularyKind { VOCABULARY_NONE = 0, VOCABULARY_BASE, VOCABULARY_ADDED, VOCABULARY_SPECIAL } VocabularyKind;
 
 typedef struct AddedToken {
     const uint8_t *text; // in Tokenizer.bytes
@@ -93,7 +93,7 @@ typedef struct AddedTokens {
 struct Tokenizer {
     Bytes bytes;     // the texts of all tokens, end to end
     uint32_t *begin; // (size + 1) token i is bytes[begin[i] .. begin[i + 1])
-    uint8_t *kind;   // (size) TokenKind
+    uint8_t *kind;   // (size) VocabularyKind
     int32_t size;    // 1 + largest id
     int32_t *lookup; // tokens of the vocabulary by their bytes: open addressing, -1 is empty
     size_t lookup_mask;

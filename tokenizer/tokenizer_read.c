@@ -94,11 +94,11 @@ static bool count_ids(Reader *reader)
     return true;
 }
 
-static bool set_token(Reader *reader, int32_t id, const char *spelling, TokenKind kind)
+static bool set_token(Reader *reader, int32_t id, const char *spelling, VocabularyKind kind)
 {
     if (spelling[0] == 0)
         return fail("%s: token %" PRId32 " is empty", reader->path, id);
-    if (reader->spelling[id] != NULL && (kind == TOKEN_BASE || strcmp(reader->spelling[id], spelling) != 0))
+    if (reader->spelling[id] != NULL && (kind == VOCABULARY_BASE || strcmp(reader->spelling[id], spelling) != 0))
         return fail("%s: id %" PRId32 " belongs to two tokens, \"%.80s\" and \"%.80s\"", reader->path, id, reader->spelling[id],
                     spelling);
     reader->spelling[id] = spelling;
@@ -128,7 +128,7 @@ static bool set_added(Reader *reader, const json_t *entry)
     if (base != NULL && !is_printable(content))
         return fail("%s: \"%.80s\" is an added token and in the vocabulary, which is done for printable ASCII only", reader->path,
                     content);
-    return set_token(reader, id, content, special ? TOKEN_SPECIAL : TOKEN_ADDED);
+    return set_token(reader, id, content, special ? VOCABULARY_SPECIAL : VOCABULARY_ADDED);
 }
 
 // The text of every token, by id.
@@ -138,9 +138,9 @@ static bool write_bytes(Reader *reader)
     for (int32_t id = 0; id < t->size; id++) {
         const char *spelling = reader->spelling[id];
         t->begin[id] = (uint32_t)t->bytes.size; // a file of 256 MB holds no more than that
-        if (t->kind[id] == TOKEN_BASE && !spelled_bytes(&t->bytes, spelling, strlen(spelling)))
+        if (t->kind[id] == VOCABULARY_BASE && !spelled_bytes(&t->bytes, spelling, strlen(spelling)))
             return fail("%s: token %" PRId32 ", \"%.80s\", is not spelled in the alphabet of bytes", reader->path, id, spelling);
-        if (t->kind[id] > TOKEN_BASE)
+        if (t->kind[id] > VOCABULARY_BASE)
             TRY(bytes_text(&t->bytes, spelling));
         uint32_t head[2] = {t->kind[id], (uint32_t)t->bytes.size - t->begin[id]};
         TRY(bytes_append(&reader->meaning, head, sizeof head));
@@ -160,8 +160,8 @@ static bool index_tokens(Reader *reader)
     memset(t->lookup, -1, slots * sizeof *t->lookup);
     t->lookup_mask = slots - 1;
     for (int32_t id = 0; id < t->size; id++) {
-        bool base = t->kind[id] == TOKEN_BASE;
-        if (t->kind[id] > TOKEN_BASE) // may be in the vocabulary as well
+        bool base = t->kind[id] == VOCABULARY_BASE;
+        if (t->kind[id] > VOCABULARY_BASE) // may be in the vocabulary as well
             base = json_object_get(reader->vocabulary, reader->spelling[id]) != NULL;
         if (!base)
             continue;
@@ -190,7 +190,7 @@ static bool read_tokens(Reader *reader)
     TRY(t->begin = allocate((size_t)t->size + 1, sizeof *t->begin));
     TRY(reader->spelling = allocate((size_t)t->size, sizeof *reader->spelling));
     json_object_foreach ((json_t *)reader->vocabulary, key, value) {
-        TRY(set_token(reader, (int32_t)json_integer_value(value), key, TOKEN_BASE));
+        TRY(set_token(reader, (int32_t)json_integer_value(value), key, VOCABULARY_BASE));
     }
     json_array_foreach (reader->added, i, value) {
         TRY(set_added(reader, value));

@@ -51,12 +51,12 @@ static bool sign_is_charge(const ChemicalToken *sign)
 {
     switch (sign[1].kind) {
     case TOKEN_SPACE:
-    case TOKEN_END:
+    case LEX_END:
     case TOKEN_ARROW:
     case TOKEN_EQUALS:
     case TOKEN_STATE:
         return true;
-    case TOKEN_SIGN:
+    case LEX_SIGN:
         return sign->value > 0 || sign[1].value > 0;
     default:
         return false;
@@ -68,11 +68,11 @@ static bool take_index(Builder *b, int *count)
 {
     const ChemicalToken *token = token_at(b);
     *count = 1;
-    if (token->kind != TOKEN_NUMBER || token->mark == '^')
+    if (token->kind != LEX_NUMBER || token->mark == '^')
         return true;
     b->reader->next++;
     *count = token->value;
-    if (token->mark == 0 && token[1].kind == TOKEN_SIGN && sign_is_charge(token + 1)) {
+    if (token->mark == 0 && token[1].kind == LEX_SIGN && sign_is_charge(token + 1)) {
         b->ambiguous = true;
         if (b->split) {
             b->species->charge = token[1].value * (token->value % 10);
@@ -97,7 +97,7 @@ static bool read_isotope(Builder *b, int *mass, int *number)
 {
     *mass = 0;
     *number = NO_NUMBER;
-    for (const ChemicalToken *token = token_at(b); token->kind == TOKEN_NUMBER && token->mark != 0; token = token_at(b)) {
+    for (const ChemicalToken *token = token_at(b); token->kind == LEX_NUMBER && token->mark != 0; token = token_at(b)) {
         if (token->mark == '^')
             *mass = token->value;
         else
@@ -122,7 +122,7 @@ static bool number_fits(Builder *b, int element, int mass, int number)
 static bool combinations(const Builder *b, const ChemicalToken *atom, bool isotope)
 {
     enum { CARBON = 6, PHOSPHORUS = 15 };
-    bool letter = atom->value == CARBON || atom->value == PHOSPHORUS, index = atom[1].kind == TOKEN_NUMBER && atom[1].mark == '_';
+    bool letter = atom->value == CARBON || atom->value == PHOSPHORUS, index = atom[1].kind == LEX_NUMBER && atom[1].mark == '_';
     return isotope && letter && index && !b->reader->tokens.declared;
 }
 
@@ -136,7 +136,7 @@ static bool read_atom(Builder *b, int multiplier)
         combinations(b, token, mass > 0 || number != NO_NUMBER))
         return false;
     b->reader->next++;
-    if (mass == 0 && token[1].kind == TOKEN_SIGN && token[1].value < 0 && token[2].kind == TOKEN_NUMBER && token[2].mark == 0) {
+    if (mass == 0 && token[1].kind == LEX_SIGN && token[1].value < 0 && token[2].kind == LEX_NUMBER && token[2].mark == 0) {
         mass = token[2].value; // C-14
         b->reader->next += 2;
         TRY(number_fits(b, token->value, mass, NO_NUMBER));
@@ -183,20 +183,20 @@ static bool read_bracket(Builder *b, int multiplier, int depth)
     return take_index(b, &count) && write_count(b, count);
 }
 
-static bool index_before_space(const ChemicalToken *space) { return space[-1].kind == TOKEN_NUMBER && space[-1].mark == '_'; }
+static bool index_before_space(const ChemicalToken *space) { return space[-1].kind == LEX_NUMBER && space[-1].mark == '_'; }
 
 static bool starts_atom(const ChemicalToken *token)
 {
     return token->kind == TOKEN_ELEMENT || token->kind == TOKEN_OPEN ||
-           (token->kind == TOKEN_NUMBER && token->mark != 0 && (token[1].kind == TOKEN_ELEMENT || token[1].kind == TOKEN_NUMBER));
+           (token->kind == LEX_NUMBER && token->mark != 0 && (token[1].kind == TOKEN_ELEMENT || token[1].kind == LEX_NUMBER));
 }
 
 static bool read_bond(Builder *b)
 {
     const ChemicalToken *token = token_at(b);
-    bool single = token->kind == TOKEN_SIGN && token->value < 0;
+    bool single = token->kind == LEX_SIGN && token->value < 0;
     bool other = token->kind == TOKEN_BOND || token->kind == TOKEN_EQUALS;
-    if (!(single || other) || !starts_atom(token + 1) || token[1].kind == TOKEN_NUMBER)
+    if (!(single || other) || !starts_atom(token + 1) || token[1].kind == LEX_NUMBER)
         return true; // it is none
     b->reader->next++;
     return single || write_text(b, token->kind == TOKEN_BOND ? "#" : "=");
@@ -207,7 +207,7 @@ static bool read_crystal(Builder *b) // .5H2O
     int count = 1;
     b->reader->next++;
     b->reader->next += next_is(b, TOKEN_SPACE);
-    if (next_is(b, TOKEN_NUMBER) && token_at(b)->mark == 0) {
+    if (next_is(b, LEX_NUMBER) && token_at(b)->mark == 0) {
         count = token_at(b)->value;
         b->reader->next++;
         b->reader->next += next_is(b, TOKEN_SPACE);
@@ -238,7 +238,7 @@ static bool read_atoms(Builder *b, int multiplier, int depth)
 static bool read_charge(Builder *b)
 {
     const ChemicalToken *token = token_at(b);
-    if (token->kind == TOKEN_CHARGE || (token->kind == TOKEN_SIGN && sign_is_charge(token))) {
+    if (token->kind == TOKEN_CHARGE || (token->kind == LEX_SIGN && sign_is_charge(token))) {
         if (b->species->charge != 0)
             return false;
         b->species->charge = token->value;
@@ -299,11 +299,11 @@ static bool read_coefficient(Reader *r, ChemicalTerm *term)
 {
     const ChemicalToken *token = &r->tokens.tokens[r->next];
     term->numerator = term->denominator = 1;
-    if (token->kind != TOKEN_NUMBER || token->mark != 0)
+    if (token->kind != LEX_NUMBER || token->mark != 0)
         return true;
     term->numerator = token->value;
     r->next++;
-    if (token[1].kind == TOKEN_SLASH && token[2].kind == TOKEN_NUMBER && token[2].mark == 0) {
+    if (token[1].kind == TOKEN_SLASH && token[2].kind == LEX_NUMBER && token[2].mark == 0) {
         term->denominator = token[2].value;
         r->next += 2;
     }
@@ -345,7 +345,7 @@ static bool read_side(Reader *r, Chemical *c, int *terms)
         ++*terms;
         skip_space(r);
         const ChemicalToken *token = &r->tokens.tokens[r->next];
-        if (token->kind != TOKEN_SIGN || token->value < 0)
+        if (token->kind != LEX_SIGN || token->value < 0)
             return true;
         r->next++;
     }
@@ -380,11 +380,10 @@ static bool surely_marked(const Reader *r)
 {
     for (int i = 0; i < r->tokens.count; i++) {
         const ChemicalToken *token = &r->tokens.tokens[i];
-        bool behind =
-            i > 0 && (token[-1].kind == TOKEN_ELEMENT || token[-1].kind == TOKEN_NUMBER || token[-1].kind == TOKEN_CLOSE);
+        bool behind = i > 0 && (token[-1].kind == TOKEN_ELEMENT || token[-1].kind == LEX_NUMBER || token[-1].kind == TOKEN_CLOSE);
         if ((token->kind == TOKEN_CHARGE && token->mark == 0) || token->kind == TOKEN_STATE)
             return true;
-        if (token->kind == TOKEN_NUMBER && token->mark == '^' && !behind)
+        if (token->kind == LEX_NUMBER && token->mark == '^' && !behind)
             return true;
     }
     return false;
@@ -393,7 +392,7 @@ static bool surely_marked(const Reader *r)
 static bool wrong_index(const Reader *r) // P_1 V_1 = P_2 V_2: nobody writes the index 1 in a formula
 {
     for (int i = 1; i < r->tokens.count; i++)
-        if (r->tokens.tokens[i].kind == TOKEN_NUMBER && r->tokens.tokens[i].mark == '_' && r->tokens.tokens[i].value == 1 &&
+        if (r->tokens.tokens[i].kind == LEX_NUMBER && r->tokens.tokens[i].mark == '_' && r->tokens.tokens[i].value == 1 &&
             r->tokens.tokens[i - 1].kind == TOKEN_ELEMENT)
             return true;
     return false;
@@ -425,11 +424,11 @@ static void arrows_of_equals(Reader *r)
     bool joined = false;
     for (int i = 1; i < r->tokens.count; i++) {
         const ChemicalToken *token = &r->tokens.tokens[i];
-        joined |= token->kind == TOKEN_SIGN && token->value > 0 && (token[-1].kind == TOKEN_SPACE || !sign_is_charge(token));
+        joined |= token->kind == LEX_SIGN && token->value > 0 && (token[-1].kind == TOKEN_SPACE || !sign_is_charge(token));
     }
     for (int i = 1; i < r->tokens.count; i++)
         if (arrow_of(&r->tokens.tokens[i],
-                     joined || (r->tokens.tokens[i + 1].kind == TOKEN_NUMBER && r->tokens.tokens[i + 1].mark == 0)))
+                     joined || (r->tokens.tokens[i + 1].kind == LEX_NUMBER && r->tokens.tokens[i + 1].mark == 0)))
             r->tokens.tokens[i].kind = TOKEN_ARROW;
 }
 
@@ -450,5 +449,5 @@ bool chemical_read(Chemical *chemical, Text text)
         TRY(read_side(&r, chemical, &chemical->right));
     }
     chemical->certain = surely_chemistry(&r, chemical);
-    return r.tokens.tokens[r.next].kind == TOKEN_END;
+    return r.tokens.tokens[r.next].kind == LEX_END;
 }

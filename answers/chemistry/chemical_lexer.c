@@ -127,7 +127,7 @@ static bool read_raised(Reader *r, char mark)
     } else if (mark == '^' && sign != 0) {
         ok = (repeats <= 1 || !digits) && add(r, TOKEN_CHARGE, sign * (digits ? value : repeats), first ? '-' : 0);
     } else {
-        ok = digits && add(r, TOKEN_NUMBER, sign < 0 ? -value : value, mark);
+        ok = digits && add(r, LEX_NUMBER, sign < 0 ? -value : value, mark);
     }
     for (; ok && depth > 0; depth--) {
         skip_spaces(r);
@@ -206,7 +206,7 @@ static bool read_half(Reader *r, bool *found)
     static const char *const halves[] = {"½",         "\\frac12", "\\frac{1}{2}", "\\tfrac12", "\\tfrac{1}{2}", "\\dfrac{1}{2}",
                                          "\\dfrac12", NULL};
     *found = take_one_of(r, halves) >= 0;
-    return !*found || (add(r, TOKEN_NUMBER, 1, 0) && add(r, TOKEN_SLASH, 0, 0) && add(r, TOKEN_NUMBER, 2, 0));
+    return !*found || (add(r, LEX_NUMBER, 1, 0) && add(r, TOKEN_SLASH, 0, 0) && add(r, LEX_NUMBER, 2, 0));
 }
 
 static bool read_fraction(Reader *r) // \frac has been taken
@@ -214,8 +214,7 @@ static bool read_fraction(Reader *r) // \frac has been taken
     char mark;
     int above = take(r, "{") ? take_number(r, &mark) : -1;
     int below = above > 0 && take(r, "}") && take(r, "{") ? take_number(r, &mark) : -1;
-    return below > 0 && take(r, "}") && add(r, TOKEN_NUMBER, above, 0) && add(r, TOKEN_SLASH, 0, 0) &&
-           add(r, TOKEN_NUMBER, below, 0);
+    return below > 0 && take(r, "}") && add(r, LEX_NUMBER, above, 0) && add(r, TOKEN_SLASH, 0, 0) && add(r, LEX_NUMBER, below, 0);
 }
 
 static bool read_symbol(Reader *r)
@@ -237,7 +236,7 @@ static bool read_symbol(Reader *r)
         return add(r, TOKEN_CHARGE, sign, 0);
     sign = take_sign(r);
     if (sign != 0)
-        return add(r, TOKEN_SIGN, sign, 0);
+        return add(r, LEX_SIGN, sign, 0);
     return take(r, "=") && add(r, TOKEN_EQUALS, 0, 0);
 }
 
@@ -251,7 +250,7 @@ static bool read_digits(Reader *r, bool *found)
         return true;
     if (value >= 0 && mark == '^' && take_raised_sign(r, &sign)) // ²⁺
         return add(r, TOKEN_CHARGE, sign * value, 0);
-    return value >= 0 && add(r, TOKEN_NUMBER, value, mark);
+    return value >= 0 && add(r, LEX_NUMBER, value, mark);
 }
 
 static bool read_plain(Reader *r) // letters, brackets and what holds them
@@ -309,6 +308,6 @@ bool chemical_tokens(ChemicalTokens *tokens, Text text)
     tokens->declared = false;
     while (r.at < r.end)
         TRY(read_token(&r));
-    tokens->tokens[tokens->count].kind = TOKEN_END;
+    tokens->tokens[tokens->count].kind = LEX_END;
     return r.depth == 0;
 }

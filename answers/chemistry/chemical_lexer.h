@@ -12,19 +12,19 @@ extern const char *const ELEMENTS[ELEMENT_COUNT]; // their symbols
 
 typedef enum ChemicalTokenKind {
     TOKEN_ELEMENT,
-    TOKEN_NUMBER,
+    LEX_NUMBER,
     TOKEN_CHARGE,
     TOKEN_OPEN,
     TOKEN_CLOSE,
     TOKEN_DOT,
-    TOKEN_SIGN,
+    LEX_SIGN,
     TOKEN_SLASH,
     TOKEN_BOND,
     TOKEN_EQUALS,
     TOKEN_ARROW,
     TOKEN_STATE,
     TOKEN_SPACE,
-    TOKEN_END
+    LEX_END
 } ChemicalTokenKind;
 
 typedef struct ChemicalToken {
@@ -35,7 +35,7 @@ typedef struct ChemicalToken {
 } ChemicalToken;
 
 typedef struct ChemicalTokens {
-    ChemicalToken tokens[CHEMICAL_TOKENS_MOST + 1]; // the last is TOKEN_END
+    ChemicalToken tokens[CHEMICAL_TOKENS_MOST + 1]; // the last is LEX_END
     int count;
     bool declared; // \ce
 } ChemicalTokens;

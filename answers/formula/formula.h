@@ -10,18 +10,18 @@
 
 enum { TOKENS_MOST = 1024, NODES_MOST = 1024, DEPTH_MOST = 48, FORMULA_BYTES = 8192 };
 
-typedef enum TokenKind {
-    TOKEN_END,
-    TOKEN_NUMBER,  // digits, at most one point, perhaps an exponent
-    TOKEN_NAME,    // letters
-    TOKEN_COMMAND, // \letters, without the backslash
-    TOKEN_TEXT,    // what \text{...} and its like hold
-    TOKEN_SIGN,    // one character
-    TOKEN_BREAK,   // a new row: \\ or the end of a line
-} TokenKind;
+typedef enum LexKind {
+    LEX_END,
+    LEX_NUMBER,  // digits, at most one point, perhaps an exponent
+    LEX_NAME,    // letters
+    LEX_COMMAND, // \letters, without the backslash
+    LEX_TEXT,    // what \text{...} and its like hold
+    LEX_SIGN,    // one character
+    LEX_BREAK,   // a new row: \\ or the end of a line
+} LexKind;
 
 typedef struct Token {
-    TokenKind kind;
+    LexKind kind;
     Text span;
     char sign;
     bool spaced; // there is space before it

@@ -6,12 +6,12 @@
 static bool is_letter(char c) { return isalpha((unsigned char)c) || (unsigned char)c >= 0x80; }
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-static Token *add_token(Formula *f, TokenKind kind, const char *text, size_t size, bool spaced)
+static Token *add_token(Formula *f, LexKind kind, const char *text, size_t size, bool spaced)
 {
     if (f->token_count >= TOKENS_MOST - 1)
         return NULL;
     Token *t = &f->tokens[f->token_count++];
-    *t = (Token){kind, {text, size}, kind == TOKEN_SIGN ? *text : 0, spaced};
+    *t = (Token){kind, {text, size}, kind == LEX_SIGN ? *text : 0, spaced};
     return t;
 }
 
@@ -21,11 +21,11 @@ static bool wants_digit(const Formula *f)
     int n = f->token_count;
     for (int back = 1; back <= 2 && back <= n; back++) {
         const Token *t = &f->tokens[n - back];
-        if (t->kind == TOKEN_COMMAND && (text_is(t->span, "frac") || text_is(t->span, "binom")))
+        if (t->kind == LEX_COMMAND && (text_is(t->span, "frac") || text_is(t->span, "binom")))
             return true;
-        if (t->kind == TOKEN_COMMAND && text_is(t->span, "sqrt"))
+        if (t->kind == LEX_COMMAND && text_is(t->span, "sqrt"))
             return back == 1;
-        if (t->kind != TOKEN_NUMBER || t->span.size != 1)
+        if (t->kind != LEX_NUMBER || t->span.size != 1)
             return false;
     }
     return false;
@@ -136,7 +136,7 @@ static bool lex_text(Formula *f, const char *s, size_t group, bool spaced)
         begin++;
     while (end > begin && isspace((unsigned char)end[-1]))
         end--;
-    return begin == end || add_token(f, TOKEN_TEXT, begin, (size_t)(end - begin), spaced) != NULL;
+    return begin == end || add_token(f, LEX_TEXT, begin, (size_t)(end - begin), spaced) != NULL;
 }
 
 // \text{13}, \mathbf{7x}: what is in it is no word, and stands for itself. So does a letter.
@@ -160,13 +160,13 @@ static size_t lex_command(Formula *f, const char *s, bool spaced)
     while (isalpha((unsigned char)s[n]))
         n++;
     if (s[1] == '\\')
-        return add_token(f, TOKEN_BREAK, s, 2, spaced) != NULL ? 2 : 0;
+        return add_token(f, LEX_BREAK, s, 2, spaced) != NULL ? 2 : 0;
     if (n > 5 && strncmp(s, "\\quad", 5) == 0)
         n = 5; // the letter behind a space that somebody wrote too little of
     if (s[1] == 0)
         return 1; // of a line that was cut
     if (n == 1)
-        return add_token(f, TOKEN_COMMAND, s + 1, 1, spaced) != NULL ? 2 : 0;
+        return add_token(f, LEX_COMMAND, s + 1, 1, spaced) != NULL ? 2 : 0;
     Text name = {s + 1, n - 1};
     size_t brace = n;
     while (s[brace] == ' ')
@@ -182,7 +182,7 @@ static size_t lex_command(Formula *f, const char *s, bool spaced)
             return n;
         return lex_text(f, s + brace, group, spaced) ? brace + group : 0;
     }
-    return add_token(f, TOKEN_COMMAND, name.data, name.size, spaced) != NULL ? n : 0;
+    return add_token(f, LEX_COMMAND, name.data, name.size, spaced) != NULL ? n : 0;
 }
 
 // k_BT is k_B T: behind _ stands one letter, as in LaTeX, unless it is a word.
@@ -193,7 +193,7 @@ static size_t name_size(const Formula *f, const char *s)
     while (is_letter(s[n]))
         n++;
     const Token *before = f->token_count > 0 ? &f->tokens[f->token_count - 1] : NULL;
-    if (before != NULL && before->kind == TOKEN_NUMBER && before->span.data + before->span.size == s) { // x=1orx=2
+    if (before != NULL && before->kind == LEX_NUMBER && before->span.data + before->span.size == s) { // x=1orx=2
         if (n == 3 && s[0] == 'o' && s[1] == 'r')
             return 2;
         if (n == 4 && strncmp(s, "and", 3) == 0)
@@ -212,7 +212,7 @@ static size_t name_size(const Formula *f, const char *s)
 static bool is_times(const Formula *f, const char *s)
 {
     const Token *before = f->token_count > 0 ? &f->tokens[f->token_count - 1] : NULL;
-    if ((*s != 'x' && *s != 'X') || before == NULL || before->kind != TOKEN_NUMBER)
+    if ((*s != 'x' && *s != 'X') || before == NULL || before->kind != LEX_NUMBER)
         return false;
     s += 1 + strspn(s + 1, " ");
     return strncmp(s, "10", 2) == 0 && (s[2] == '^' || (s[2] == ' ' && s[3] == '^') || strncmp(s + 2, "{^", 2) == 0);
@@ -234,22 +234,22 @@ bool formula_lex(Formula *f, Text answer)
             continue;
         }
         if (is_digit(*s) || (*s == '.' && is_digit(s[1])))
-            n = number_size(f, s, depth), n = add_token(f, TOKEN_NUMBER, s, n, spaced) != NULL ? n : 0;
+            n = number_size(f, s, depth), n = add_token(f, LEX_NUMBER, s, n, spaced) != NULL ? n : 0;
         else if (*s == '\\')
             n = lex_command(f, s, spaced);
         else if (is_times(f, s))
-            n = add_token(f, TOKEN_SIGN, "*", 1, spaced) != NULL ? 1 : 0;
+            n = add_token(f, LEX_SIGN, "*", 1, spaced) != NULL ? 1 : 0;
         else if (is_letter(*s))
-            n = name_size(f, s), n = add_token(f, TOKEN_NAME, s, n, spaced) != NULL ? n : 0;
+            n = name_size(f, s), n = add_token(f, LEX_NAME, s, n, spaced) != NULL ? n : 0;
         else {
             depth += (*s == '(') + (*s == '[') - (*s == ')') - (*s == ']');
-            n = add_token(f, TOKEN_SIGN, s, 1, spaced) != NULL ? 1 : 0;
+            n = add_token(f, LEX_SIGN, s, 1, spaced) != NULL ? 1 : 0;
         }
         if (n == 0)
             return false;
         spaced = false;
         s += n;
     }
-    f->tokens[f->token_count] = (Token){TOKEN_END, {"", 0}, 0, spaced};
+    f->tokens[f->token_count] = (Token){LEX_END, {"", 0}, 0, spaced};
     return true;
 }

@@ -15,13 +15,12 @@
 static bool at_temperature(const Parser *p)
 {
     const Token *t = token(p);
-    return !p->f->no_units && (t->kind == TOKEN_NAME || t->kind == TOKEN_TEXT) &&
-           (text_is(t->span, "C") || text_is(t->span, "F"));
+    return !p->f->no_units && (t->kind == LEX_NAME || t->kind == LEX_TEXT) && (text_is(t->span, "C") || text_is(t->span, "F"));
 }
 
 static bool at_degree(const Parser *p)
 {
-    return at_sign(p, '^') && token_after(p)->kind == TOKEN_COMMAND && text_is(token_after(p)->span, "circ");
+    return at_sign(p, '^') && token_after(p)->kind == LEX_COMMAND && text_is(token_after(p)->span, "circ");
 }
 
 static bool take_degree(Parser *p)
@@ -54,7 +53,7 @@ static bool take_percent(Parser *p)
     const Token *t = token(p);
     if (take_sign(p, '%'))
         return true;
-    bool word = (t->kind == TOKEN_NAME || t->kind == TOKEN_TEXT) && one_of(t->span, words);
+    bool word = (t->kind == LEX_NAME || t->kind == LEX_TEXT) && one_of(t->span, words);
     p->at += word;
     return word;
 }
@@ -96,8 +95,8 @@ static const char *const relation_commands[] = {"ne",      "neq",      "lt",    
 static bool at_separator(const Parser *p)
 {
     const Token *t = token(p);
-    return t->sign == ',' || t->sign == ';' || t->kind == TOKEN_BREAK || at_command(p, "quad") ||
-           ((t->kind == TOKEN_NAME || t->kind == TOKEN_TEXT) && one_of(t->span, separators));
+    return t->sign == ',' || t->sign == ';' || t->kind == LEX_BREAK || at_command(p, "quad") ||
+           ((t->kind == LEX_NAME || t->kind == LEX_TEXT) && one_of(t->span, separators));
 }
 
 bool starts_factor(const Parser *p, bool inside_function)
@@ -106,15 +105,15 @@ bool starts_factor(const Parser *p, bool inside_function)
     if (at_separator(p))
         return false;
     switch (t->kind) {
-    case TOKEN_NUMBER:
+    case LEX_NUMBER:
         return inside_function; // 2 3 is no product
-    case TOKEN_NAME:
+    case LEX_NAME:
         return !(inside_function && is_function(t->span));
-    case TOKEN_TEXT:
+    case LEX_TEXT:
         return !inside_function;
-    case TOKEN_SIGN:
+    case LEX_SIGN:
         return t->sign == '(' || t->sign == '[' || t->sign == '{' || (t->sign == '|' && p->bars == 0);
-    case TOKEN_COMMAND:
+    case LEX_COMMAND:
         if (is_function(t->span))
             return !inside_function;
         return !one_of(t->span, relation_commands) && !text_is(t->span, "cdot") && !text_is(t->span, "times") &&
@@ -135,7 +134,7 @@ static bool whole(const Node *n)
 static bool at_bracketed_fraction(const Parser *p)
 {
     const Token *t = token(p);
-    return t->sign == '(' && !t->spaced && t[1].kind == TOKEN_NUMBER && t[2].sign == '/' && t[3].kind == TOKEN_NUMBER &&
+    return t->sign == '(' && !t->spaced && t[1].kind == LEX_NUMBER && t[2].sign == '/' && t[3].kind == LEX_NUMBER &&
            t[4].sign == ')' &&
            (t[1].span.size < t[3].span.size ||
             (t[1].span.size == t[3].span.size && memcmp(t[1].span.data, t[3].span.data, t[1].span.size) < 0));
@@ -157,7 +156,7 @@ static bool is_mixed(Parser *p, const Node *n)
         return yes;
     }
     const Token *t = token(p);
-    return (t->kind == TOKEN_NUMBER && t->spaced && t[1].sign == '/' && t[2].kind == TOKEN_NUMBER) || at_bracketed_fraction(p);
+    return (t->kind == LEX_NUMBER && t->spaced && t[1].sign == '/' && t[2].kind == LEX_NUMBER) || at_bracketed_fraction(p);
 }
 
 static Node *parse_mixed(Parser *p, Node *n)
@@ -253,9 +252,9 @@ static Node *parse_product(Parser *p)
             n = b == NULL ? NULL : node_of(p, NODE_DIVIDE, n, b);
         } else if (is_mixed(p, n))
             n = parse_mixed(p, n);
-        else if (n->kind == NODE_QUANTITY && token(p)->kind == TOKEN_NUMBER)
+        else if (n->kind == NODE_QUANTITY && token(p)->kind == LEX_NUMBER)
             return parse_compound(p, n);
-        else if (n->kind == NODE_BRACKET && token(p)->kind == TOKEN_NAME && text_is(token(p)->span, "U"))
+        else if (n->kind == NODE_BRACKET && token(p)->kind == LEX_NAME && text_is(token(p)->span, "U"))
             return n; // a union
         else if (starts_factor(p, false))
             n = parse_next_factor(p, n);
@@ -272,8 +271,7 @@ static Node *parse_term(Parser *p)
     bool doubled = (at_sign(p, '-') || at_sign(p, '+')) && token_after(p)->sign == token(p)->sign && !token_after(p)->spaced;
     if (doubled) // --5, ++x
         return NULL;
-    if (token(p)->kind == TOKEN_NAME && token_after(p)->kind == TOKEN_NUMBER &&
-        (take_name(p, "minus") || take_name(p, "negative")))
+    if (token(p)->kind == LEX_NAME && token_after(p)->kind == LEX_NUMBER && (take_name(p, "minus") || take_name(p, "negative")))
         return node_of(p, NODE_NEGATE, in_depth(p, parse_term), NULL);
     if (take_sign(p, '-'))
         return node_of(p, NODE_NEGATE, in_depth(p, parse_term), NULL);
@@ -316,8 +314,8 @@ static bool at_hyphen(const Parser *p)
     if (t->sign != '-' || t->spaced || next->spaced || p->at == 0)
         return false;
     const Token *before = t - 1;
-    return (before->kind == TOKEN_NAME && before->span.size > 2 && !is_function(before->span)) ||
-           (next->kind == TOKEN_NAME && next->span.size > 2 && !is_function(next->span));
+    return (before->kind == LEX_NAME && before->span.size > 2 && !is_function(before->span)) ||
+           (next->kind == LEX_NAME && next->span.size > 2 && !is_function(next->span));
 }
 
 Node *parse_sum(Parser *p)
@@ -420,7 +418,7 @@ static Node *parse_relation(Parser *p)
 static bool at_list_end(const Parser *p)
 {
     const Token *t = token(p);
-    return t->kind == TOKEN_END || t->sign == ')' || t->sign == ']' || t->sign == '}' || at_command(p, "}");
+    return t->kind == LEX_END || t->sign == ')' || t->sign == ']' || t->sign == '}' || at_command(p, "}");
 }
 
 // Separated by commas, breaks, "and", "or"; a comma at the end is none.
@@ -430,7 +428,7 @@ static Node *parse_items(Parser *p)
     while (n != NULL && at_separator(p) && !at_sign(p, ';')) {
         bool either = false;
         while (at_separator(p) && !at_sign(p, ';')) {
-            bool word = token(p)->kind == TOKEN_NAME || token(p)->kind == TOKEN_TEXT;
+            bool word = token(p)->kind == LEX_NAME || token(p)->kind == LEX_TEXT;
             if (word && token_after(p)->sign == ',')
                 return NULL; // "a, or, b": a word of the list
             either = either || text_is(token(p)->span, "or");
@@ -478,10 +476,10 @@ bool formula_parse(Formula *f)
 {
     Parser p = {.f = f};
     f->node_count = 0;
-    while (f->token_count > 0 && (f->tokens[f->token_count - 1].sign == '.' || f->tokens[f->token_count - 1].kind == TOKEN_BREAK))
-        f->tokens[--f->token_count].kind = TOKEN_END, f->tokens[f->token_count].sign = 0;
+    while (f->token_count > 0 && (f->tokens[f->token_count - 1].sign == '.' || f->tokens[f->token_count - 1].kind == LEX_BREAK))
+        f->tokens[--f->token_count].kind = LEX_END, f->tokens[f->token_count].sign = 0;
     f->root = f->token_count == 0 ? NULL : parse_list(&p);
-    if (f->root != NULL && token(&p)->kind != TOKEN_END)
+    if (f->root != NULL && token(&p)->kind != LEX_END)
         f->root = NULL;
     return f->root != NULL;
 }

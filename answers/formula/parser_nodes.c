@@ -2,7 +2,7 @@
 #include "answers/formula/parser.h"
 #include <string.h>
 
-bool at_command(const Parser *p, const char *name) { return token(p)->kind == TOKEN_COMMAND && text_is(token(p)->span, name); }
+bool at_command(const Parser *p, const char *name) { return token(p)->kind == LEX_COMMAND && text_is(token(p)->span, name); }
 
 bool take_sign(Parser *p, char sign)
 {
@@ -20,7 +20,7 @@ bool take_command(Parser *p, const char *name)
 
 bool take_name(Parser *p, const char *name)
 {
-    bool there = token(p)->kind == TOKEN_NAME && text_is(token(p)->span, name);
+    bool there = token(p)->kind == LEX_NAME && text_is(token(p)->span, name);
     p->at += there;
     return there;
 }

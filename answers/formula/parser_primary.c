@@ -33,11 +33,11 @@ Node *parse_argument(Parser *p)
         return take_sign(p, '}') ? n : NULL;
     }
     const Token *t = token(p);
-    if (t->kind == TOKEN_NUMBER || (t->kind == TOKEN_NAME && t->span.size == 1)) {
+    if (t->kind == LEX_NUMBER || (t->kind == LEX_NAME && t->span.size == 1)) {
         p->at++;
-        return named(p, t->kind == TOKEN_NUMBER ? NODE_NUMBER : NODE_SYMBOL, t->span);
+        return named(p, t->kind == LEX_NUMBER ? NODE_NUMBER : NODE_SYMBOL, t->span);
     }
-    return t->kind == TOKEN_COMMAND || t->kind == TOKEN_TEXT ? in_depth(p, parse_power) : NULL;
+    return t->kind == LEX_COMMAND || t->kind == LEX_TEXT ? in_depth(p, parse_power) : NULL;
 }
 
 // What an _ brings, as a part of the name before it: its end in the text, NULL where it does not end
@@ -46,7 +46,7 @@ static const char *subscript_end(Parser *p)
     int braces = 0;
     do {
         const Token *t = token(p);
-        if (t->kind == TOKEN_END)
+        if (t->kind == LEX_END)
             return NULL;
         braces += at_sign(p, '{');
         braces -= at_sign(p, '}');
@@ -87,7 +87,7 @@ static bool names_function(const Node *n)
 Node *parse_application(Parser *p, Node *name)
 {
     const Token *t = token(p);
-    bool number = (t[1].kind == TOKEN_NUMBER || (t[1].kind == TOKEN_NAME && t[1].span.size == 1)) && t[2].sign == ')';
+    bool number = (t[1].kind == LEX_NUMBER || (t[1].kind == LEX_NAME && t[1].span.size == 1)) && t[2].sign == ')';
     if (name->kind == NODE_SYMBOL && t->sign == '[' && !t->spaced)
         return NULL; // a[0]
     if (name->kind != NODE_SYMBOL || t->sign != '(' || t->spaced || (!number && !names_function(name)))
@@ -111,7 +111,7 @@ static Node *parse_choices(Parser *p, Text name)
 {
     const Token *t = token(p);
     bool called = (text_is(name, "C") || text_is(name, "P") || text_is(name, "nCr") || text_is(name, "nPr")) && t->sign == '(' &&
-                  !t->spaced && t[1].kind == TOKEN_NUMBER && t[2].sign == ',' && t[3].kind == TOKEN_NUMBER && t[4].sign == ')';
+                  !t->spaced && t[1].kind == LEX_NUMBER && t[2].sign == ',' && t[3].kind == LEX_NUMBER && t[4].sign == ')';
     if (!called)
         return NULL;
     bool ordered = memchr(name.data, 'P', name.size) != NULL;
@@ -163,13 +163,13 @@ Node *parse_bracket(Parser *p, char open)
 static int condition_at(const Parser *p)
 {
     const Token *t = token(p);
-    if (t->kind != TOKEN_NAME || t->span.size != 1)
+    if (t->kind != LEX_NAME || t->span.size != 1)
         return 0;
     int n = 1;
-    if (t[n].kind == TOKEN_COMMAND && text_is(t[n].span, "in") && t[n + 1].kind == TOKEN_COMMAND &&
+    if (t[n].kind == LEX_COMMAND && text_is(t[n].span, "in") && t[n + 1].kind == LEX_COMMAND &&
         text_is(t[n + 1].span, "mathbb") && t[n + 2].sign == '{')
         n += 5;
-    bool bar = t[n].sign == ':' || t[n].sign == '|' || (t[n].kind == TOKEN_COMMAND && text_is(t[n].span, "mid"));
+    bool bar = t[n].sign == ':' || t[n].sign == '|' || (t[n].kind == LEX_COMMAND && text_is(t[n].span, "mid"));
     return bar ? n + 1 : 0;
 }
 
@@ -271,7 +271,7 @@ static bool skip_group(Parser *p)
 
 static bool take_name_group(Parser *p, Text *name) // {pmatrix}
 {
-    if (!take_sign(p, '{') || token(p)->kind != TOKEN_NAME)
+    if (!take_sign(p, '{') || token(p)->kind != LEX_NAME)
         return false;
     *name = token(p)->span;
     p->at++;
@@ -294,7 +294,7 @@ static Node *parse_rows(Parser *p)
         if (cell == NULL)
             return NULL;
         node_append(row, cell);
-        if (token(p)->kind == TOKEN_BREAK)
+        if (token(p)->kind == LEX_BREAK)
             p->at++, row = NULL;
         else if (!take_sign(p, '&') && !at_command(p, "end"))
             return NULL;
@@ -352,7 +352,7 @@ static void spread_arguments(Node *n)
 static bool times_follows(const Parser *p, const Node *inside)
 {
     bool times = at_sign(p, '*') || at_command(p, "times") || at_command(p, "cdot");
-    return times && inside->close == 0 && token_after(p)->kind == TOKEN_NUMBER && !has_symbols(inside);
+    return times && inside->close == 0 && token_after(p)->kind == LEX_NUMBER && !has_symbols(inside);
 }
 
 static Node *parse_function(Parser *p, Text name)
@@ -396,7 +396,7 @@ static Node *parse_decorated(Parser *p, Text command)
     const char *end = NULL;
     if (at_sign(p, '{'))
         end = subscript_end(p);
-    else if (token(p)->kind == TOKEN_NAME) {
+    else if (token(p)->kind == LEX_NAME) {
         end = token(p)->span.data + token(p)->span.size;
         p->at++;
     }
@@ -565,11 +565,11 @@ static Node *parse_name(Parser *p)
     const Token *next = token(p);
     if (text_is(name, "cbrt"))
         return parse_cube_root(p);
-    if (text_is(name, "log") && next->kind == TOKEN_NUMBER && !next->spaced && next[1].sign == '(')
+    if (text_is(name, "log") && next->kind == LEX_NUMBER && !next->spaced && next[1].sign == '(')
         return parse_based_logarithm(p);
-    if (next->kind == TOKEN_NUMBER && !next->spaced && !one_of(name, functions)) { // x1 is x_1; H2 is none of ours
+    if (next->kind == LEX_NUMBER && !next->spaced && !one_of(name, functions)) { // x1 is x_1; H2 is none of ours
         const Token *after = next + 1;
-        bool code = (after->kind == TOKEN_NAME || after->kind == TOKEN_NUMBER) && !after->spaced; // 9j6kn
+        bool code = (after->kind == LEX_NAME || after->kind == LEX_NUMBER) && !after->spaced; // 9j6kn
         bool index = name.size == 1 && !code && memchr(next->span.data, '.', next->span.size) == NULL;
         p->at += index;
         return index ? named(p, NODE_SYMBOL, (Text){name.data, name.size + next->span.size}) : NULL;
@@ -577,8 +577,8 @@ static Node *parse_name(Parser *p)
     if (name.size > 1 && name.size <= 3 && is_ascii(name) && (at_sign(p, '^') || at_sign(p, '_')) && !one_of(name, functions) &&
         !one_of(name, plain_names) && !(at_sign(p, '_') && name.size == 3))
         return parse_letters(p, name);
-    bool called = at_sign(p, '(') || at_sign(p, '^') || token(p)->kind == TOKEN_NUMBER || token(p)->kind == TOKEN_NAME ||
-                  token(p)->kind == TOKEN_COMMAND || at_sign(p, '|') || at_sign(p, '_');
+    bool called = at_sign(p, '(') || at_sign(p, '^') || token(p)->kind == LEX_NUMBER || token(p)->kind == LEX_NAME ||
+                  token(p)->kind == LEX_COMMAND || at_sign(p, '|') || at_sign(p, '_');
     if (one_of(name, functions) && called)
         return parse_function(p, name);
     if (text_is(name, "sqrt"))
@@ -616,20 +616,20 @@ Node *parse_primary(Parser *p)
 {
     const Token *t = token(p);
     switch (t->kind) {
-    case TOKEN_NUMBER:
+    case LEX_NUMBER:
         return parse_number(p);
-    case TOKEN_TEXT:
+    case LEX_TEXT:
         if (one_of(t->span, functions) && t[1].sign == '(') {
             p->at++;
             return parse_function(p, t->span);
         }
         p->at++;
         return named(p, NODE_WORD, t->span);
-    case TOKEN_NAME:
+    case LEX_NAME:
         return parse_name(p);
-    case TOKEN_COMMAND:
+    case LEX_COMMAND:
         return parse_command(p);
-    case TOKEN_SIGN:
+    case LEX_SIGN:
         break;
     default:
         return NULL;

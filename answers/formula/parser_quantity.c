@@ -35,17 +35,17 @@ static bool is_unit_word(const Token *t)
     static const char *const none[] = {"and", "or", "AND",   "OR", "And", "Or",        "U",         "x", "pi",
                                        "e",   "i",  "where", "if", "for", "repeating", "Repeating", NULL};
     static const char *const commands[] = {"Omega", "mu", "AA", "$", NULL};
-    if (t->kind == TOKEN_COMMAND)
+    if (t->kind == LEX_COMMAND)
         return one_of(t->span, commands);
     bool minutes = text_is(t->span, "min") && t[1].sign != '(';
-    return t->kind == TOKEN_TEXT ? !one_of(t->span, none)
-                                 : t->kind == TOKEN_NAME && !one_of(t->span, none) && (minutes || !is_function(t->span));
+    return t->kind == LEX_TEXT ? !one_of(t->span, none)
+                               : t->kind == LEX_NAME && !one_of(t->span, none) && (minutes || !is_function(t->span));
 }
 
 static const Token *behind_group(const Token *t) // t is an opening brace or bracket; NULL: it does not end
 {
     char open = t->sign, close = open == '{' ? '}' : ')';
-    for (int depth = 0; t->kind != TOKEN_END; t++) {
+    for (int depth = 0; t->kind != LEX_END; t++) {
         depth += t->sign == open;
         depth -= t->sign == close;
         if (depth == 0)
@@ -60,18 +60,18 @@ static const Token *behind_exponent(const Token *t) // t is ^
     if (t->sign == '{' || t->sign == '(')
         return behind_group(t);
     t += t->sign == '-' || t->sign == '+';
-    return t->kind == TOKEN_NUMBER ? t + 1 : NULL;
+    return t->kind == LEX_NUMBER ? t + 1 : NULL;
 }
 
 static bool is_product_sign(const Token *t)
 {
     return t->sign == '/' || t->sign == '*' ||
-           (t->kind == TOKEN_COMMAND && (text_is(t->span, "cdot") || text_is(t->span, "times") || text_is(t->span, "bullet")));
+           (t->kind == LEX_COMMAND && (text_is(t->span, "cdot") || text_is(t->span, "times") || text_is(t->span, "bullet")));
 }
 
 static bool is_hyphen(const Token *t) // ft-lb
 {
-    return t->sign == '-' && !t->spaced && is_unit_word(t + 1) && !t[1].spaced && t[1].kind == TOKEN_NAME && t[1].span.size > 1;
+    return t->sign == '-' && !t->spaced && is_unit_word(t + 1) && !t[1].spaced && t[1].kind == LEX_NAME && t[1].span.size > 1;
 }
 
 // One factor: a word with what belongs to it, or a bracket of them; NULL: there is none.
@@ -79,14 +79,14 @@ static const Token *behind_unit_factor(const Token *t)
 {
     if (t->sign == '(')
         return is_unit_word(t + 1) ? behind_group(t) : NULL;
-    if (t->sign == '^' && t[1].kind == TOKEN_COMMAND && text_is(t[1].span, "circ")) // of a temperature
+    if (t->sign == '^' && t[1].kind == LEX_COMMAND && text_is(t[1].span, "circ")) // of a temperature
         return is_unit_word(t + 2) ? t + 3 : NULL;
     if (t->sign == '{' && is_unit_word(t + 1))
         return behind_group(t);
     if (!is_unit_word(t))
         return NULL;
     t++;
-    if (t->kind == TOKEN_NUMBER && !t->spaced && t[-1].kind == TOKEN_NAME) // dm3
+    if (t->kind == LEX_NUMBER && !t->spaced && t[-1].kind == LEX_NAME) // dm3
         return t + 1;
     return t->sign == '^' ? behind_exponent(t) : t;
 }
@@ -109,21 +109,21 @@ static Text span_of(const Token *begin, const Token *end)
 {
     const Token *last = end - 1;
     const char *from = begin->span.data, *to = last->span.data + last->span.size;
-    if (begin->kind == TOKEN_COMMAND)
-        from--;                                                  // its backslash
-    if (begin->kind == TOKEN_TEXT || last->kind == TOKEN_TEXT) { // \text{...}: the command and the brace belong to it
-        while (begin->kind == TOKEN_TEXT && *from != '\\')
+    if (begin->kind == LEX_COMMAND)
+        from--;                                              // its backslash
+    if (begin->kind == LEX_TEXT || last->kind == LEX_TEXT) { // \text{...}: the command and the brace belong to it
+        while (begin->kind == LEX_TEXT && *from != '\\')
             from--;
-        while (last->kind == TOKEN_TEXT && *to != '}')
+        while (last->kind == LEX_TEXT && *to != '}')
             to++;
-        to += last->kind == TOKEN_TEXT;
+        to += last->kind == LEX_TEXT;
     }
     return text_between(from, to);
 }
 
 // ---- units that may as well be symbols
 
-static bool is_letter_token(const Token *t) { return t->kind == TOKEN_NAME && t->span.size == 1; }
+static bool is_letter_token(const Token *t) { return t->kind == LEX_NAME && t->span.size == 1; }
 
 // 5 m, but not 5m; N m and the like are units of letters alone, 2 g h is not.
 static bool letters_are_units(const Token *begin, const Token *end, bool *ambiguous)
@@ -132,8 +132,8 @@ static bool letters_are_units(const Token *begin, const Token *end, bool *ambigu
     static const char *const lengths[] = {"m", "mm", "cm", "dm", "km", "nm", "um", "ft", "in", "yd", "mi", NULL};
     int letters = 0, others = 0;
     char two[2] = {0};
-    bool power = begin->kind == TOKEN_NAME && !begin->spaced && begin[1].sign == '^' && behind_exponent(begin + 1) == end;
-    *ambiguous = begin->kind == TOKEN_NAME && !begin->spaced && begin->span.size <= 3;
+    bool power = begin->kind == LEX_NAME && !begin->spaced && begin[1].sign == '^' && behind_exponent(begin + 1) == end;
+    *ambiguous = begin->kind == LEX_NAME && !begin->spaced && begin->span.size <= 3;
     if (power && !one_of(begin->span, lengths)) // 5cm^2, but not 5au^2
         return false;
     for (const Token *t = begin; t < end; t++) {
@@ -142,7 +142,7 @@ static bool letters_are_units(const Token *begin, const Token *end, bool *ambigu
         letters += is_letter_token(t);
         others += !is_letter_token(t);
     }
-    *ambiguous = *ambiguous || (letters > 0 && begin->kind == TOKEN_NAME);
+    *ambiguous = *ambiguous || (letters > 0 && begin->kind == LEX_NAME);
     bool touches = is_letter_token(begin) && !begin->spaced; // 9.8m/s^2 and 30m^2, but not 3s
     if (letters == 0 || others > 0)
         return !touches || letters > 1 || text_is(begin->span, "m");
@@ -156,7 +156,7 @@ static bool unit_here(const Parser *p, const Token **end, bool *ambiguous)
     const Token *begin = token(p);
     *end = unit_run(begin);
     Unit unit;
-    bool foreign = begin->kind == TOKEN_NAME && (unsigned char)*begin->span.data >= 0x80; // where words are not set apart
+    bool foreign = begin->kind == LEX_NAME && (unsigned char)*begin->span.data >= 0x80; // where words are not set apart
     if (*end != begin && foreign)
         return true;
     if (*end == begin || !letters_are_units(begin, *end, ambiguous) || !unit_read(&unit, span_of(begin, *end)))
@@ -165,7 +165,7 @@ static bool unit_here(const Parser *p, const Token **end, bool *ambiguous)
         if (unit.exponents[i] > EXPONENT_MOST || unit.exponents[i] < -EXPONENT_MOST)
             return false; // kw^5 is a product of symbols
     // words that nobody knows stand apart from the number, and are words
-    return unit.words_count == 0 || ((begin->spaced || begin->kind == TOKEN_TEXT) && begin->span.size > 1);
+    return unit.words_count == 0 || ((begin->spaced || begin->kind == LEX_TEXT) && begin->span.size > 1);
 }
 
 bool at_unit(const Parser *p, const Node *value)
@@ -200,7 +200,7 @@ bool take_scale(Parser *p, int *exponent)
     } scales[] = {{"hundred", 2}, {"thousand", 3}, {"million", 6}, {"billion", 9}, {"trillion", 12}};
     const Token *t = token(p);
     for (size_t i = 0; i < sizeof scales / sizeof *scales; i++)
-        if ((t->kind == TOKEN_NAME || t->kind == TOKEN_TEXT) && text_is(t->span, scales[i].name)) {
+        if ((t->kind == LEX_NAME || t->kind == LEX_TEXT) && text_is(t->span, scales[i].name)) {
             *exponent = scales[i].exponent;
             p->at++;
             return true;
@@ -210,7 +210,7 @@ bool take_scale(Parser *p, int *exponent)
 
 Node *parse_currency(Parser *p, Text unit)
 {
-    Node *value = token(p)->kind == TOKEN_NUMBER || at_command(p, "frac") ? in_depth(p, parse_power) : NULL;
+    Node *value = token(p)->kind == LEX_NUMBER || at_command(p, "frac") ? in_depth(p, parse_power) : NULL;
     Node *n = value == NULL ? NULL : node_of(p, NODE_QUANTITY, value, NULL);
     if (n != NULL)
         n->name = unit;

@@ -103,7 +103,7 @@ static UnitToken *add_token(Reader *r, UnitTokenKind kind)
     return token;
 }
 
-static UnitTokenKind last_kind(const Reader *r) { return r->out->count > 0 ? r->out->tokens[r->out->count - 1].kind : TOKEN_END; }
+static UnitTokenKind last_kind(const Reader *r) { return r->out->count > 0 ? r->out->tokens[r->out->count - 1].kind : LEX_END; }
 
 static bool add_letters(Reader *r, const char *letters, size_t size)
 {
@@ -376,6 +376,6 @@ bool unit_tokens(UnitTokens *tokens, Text text)
     tokens->count = tokens->letters_used = 0;
     while (r.at < r.end)
         TRY(read_token(&r));
-    tokens->tokens[tokens->count].kind = TOKEN_END;
+    tokens->tokens[tokens->count].kind = LEX_END;
     return r.depth == 0;
 }

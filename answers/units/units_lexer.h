@@ -14,7 +14,7 @@ typedef enum UnitTokenKind {
     TOKEN_DIVIDE,
     TOKEN_OPEN,
     TOKEN_CLOSE,
-    TOKEN_END
+    LEX_END
 } UnitTokenKind;
 
 typedef struct UnitToken {
@@ -27,7 +27,7 @@ typedef struct UnitToken {
 } UnitToken;
 
 typedef struct UnitTokens {
-    UnitToken tokens[UNIT_TOKENS_MOST + 1]; // the last is TOKEN_END
+    UnitToken tokens[UNIT_TOKENS_MOST + 1]; // the last is LEX_END
     int count;
     char letters[UNIT_LETTERS_MOST]; // of all words: may not be moved
     int letters_used;

@@ -360,7 +360,7 @@ static bool read_group(Reader *r, Unit *unit, int depth)
     operand |= read_parts(r, unit);
     for (;;) {
         const UnitToken *token = &r->tokens.tokens[r->next];
-        if (token->kind == TOKEN_CLOSE || token->kind == TOKEN_END)
+        if (token->kind == TOKEN_CLOSE || token->kind == LEX_END)
             return operand;
         bool per = is_per(token), first = r->next == 0;
         if (per || token->kind == TOKEN_TIMES) {
@@ -384,7 +384,7 @@ bool unit_read(Unit *unit, Text text)
     r.next = r.factors = 0;
     r.refused = false;
     unit_one(unit);
-    TRY(unit_tokens(&r.tokens, text) && read_group(&r, unit, 0) && r.tokens.tokens[r.next].kind == TOKEN_END && r.factors > 0);
+    TRY(unit_tokens(&r.tokens, text) && read_group(&r, unit, 0) && r.tokens.tokens[r.next].kind == LEX_END && r.factors > 0);
     unit_settle(unit, r.factors);
     return true;
 }

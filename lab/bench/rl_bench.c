@@ -19,7 +19,7 @@ static const char REFERENCE[] = "\\frac{1}{2}", ANSWER[] = "\nThe answer is \\bo
 typedef struct Bench {
     const char *model, *device;
     int64_t prompts, samples, prompt, new_tokens, steps, per_update, micro_batch, moment_bytes, recompute, sequences, threads;
-    Sampler policy;
+    Session policy;
     Optimizer optimizer;
     Rollout rollout;
     double seconds[PHASES];
@@ -245,7 +245,7 @@ static void print_step(const Bench *b, int64_t number)
 
 static bool open_policy(Bench *b)
 {
-    SamplerOptions o = {.model = b->model, .device = b->device, .threads = b->threads, .random_weights = true};
+    SessionOptions o = {.model = b->model, .device = b->device, .threads = b->threads, .random_weights = true};
     o.context = b->prompt + b->new_tokens + 1;
     o.sequences = b->sequences;
     o.bf16_moments = b->moment_bytes == 2;
@@ -254,7 +254,7 @@ static bool open_policy(Bench *b)
     o.training.positions = o.context;
     o.training.training = true;
     o.training.recompute = b->recompute == 1;
-    TRY(sampler_open(&b->policy, &o));
+    TRY(session_open(&b->policy, &o));
     b->optimizer = (Optimizer){.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .bf16_moments = b->moment_bytes == 2};
     return optimizer_open(&b->optimizer, &b->policy.model, false);
 }
@@ -263,7 +263,7 @@ static bool bench(Bench *b)
 {
     TRY(open_policy(b));
     Bytes said = {0};
-    sampler_describe(&b->policy, &said);
+    session_describe(&b->policy, &said);
     printf("%s\n", said.data);
     bytes_free(&said);
     bool ok = true;
@@ -325,6 +325,6 @@ int main(int count, char **arguments)
     if (!ok)
         fprintf(stderr, "rl_bench: %s\n", error_text());
     optimizer_close(&b.optimizer);
-    sampler_close(&b.policy);
+    session_close(&b.policy);
     return !ok;
 }

@@ -13,7 +13,7 @@ static void ok(bool success)
 
 enum { VOCABULARY = 304, LIVE = 300 };
 
-struct Asked {
+struct Pending {
     Integers prompt;
     GenerationRequest request;
 };
@@ -24,12 +24,12 @@ struct Answer {
     float temperature;
 };
 
-static std::vector<Asked> requests()
+static std::vector<Pending> requests()
 {
-    std::vector<Asked> all;
+    std::vector<Pending> all;
     int count = settings.gpu ? 256 : 24, longest = settings.gpu ? 1500 : 150;
     for (int n = 0; n < count; n++) {
-        Asked a = {};
+        Pending a = {};
         int32_t length = 1 + random_integers(1, 50 + (uint32_t)n, n % 4 == 0 ? longest : 20)[0];
         a.prompt = random_integers(length, 500 + (uint32_t)n, LIVE);
         a.request.tag = (uint64_t)n;
@@ -74,11 +74,11 @@ class Generator
     Generator &operator=(const Generator &) = delete;
 
     // Answers by request and sample.
-    std::vector<Answer> run(std::vector<Asked> &all)
+    std::vector<Answer> run(std::vector<Pending> &all)
     {
         std::vector<Answer> answers(all.size() * 3);
         GenerationResult r;
-        for (Asked &a : all) {
+        for (Pending &a : all) {
             a.request.prompt = a.prompt.data();
             a.request.prompt_count = (int64_t)a.prompt.size();
             ok(engine_add(engine, &a.request));
@@ -86,7 +86,7 @@ class Generator
         while (!engine_empty(engine)) {
             ok(engine_step(engine));
             while (engine_next(engine, &r)) {
-                const Asked &a = all[r.tag];
+                const Pending &a = all[r.tag];
                 answers[r.tag * 3 + (size_t)r.sample] = {
                     a.prompt, Integers(r.ids, r.ids + r.count), Floats(r.logprob, r.logprob + r.count),
                     Floats(r.processed, r.processed + r.count), a.request.temperature == 0 ? 1 : a.request.temperature};
@@ -153,12 +153,12 @@ static CacheLimits limits_of(int64_t tokens, int64_t sequences, int64_t pages)
 
 static void what_is_recorded_is_what_training_computes()
 {
-    std::vector<Asked> all = requests();
+    std::vector<Pending> all = requests();
     Generator roomy(settings.gpu ? limits_of(2048, 128, 2000) : limits_of(256, 20, 80));
     std::vector<Answer> answers = roomy.run(all);
     EngineStatistics s = engine_statistics(roomy.engine);
     size_t finished = 0, asked = 0;
-    for (const Asked &a : all)
+    for (const Pending &a : all)
         asked += (size_t)a.request.samples;
     for (const Answer &a : answers)
         finished += !a.ids.empty();
@@ -179,9 +179,9 @@ static void what_is_recorded_is_what_training_computes()
 // Several passes that only decode: most of them are graphs where the table has graphs.
 static void decoding_runs_as_a_graph()
 {
-    std::vector<Asked> all = requests();
+    std::vector<Pending> all = requests();
     all.resize(7);
-    for (Asked &a : all) {
+    for (Pending &a : all) {
         a.prompt.resize(std::min(a.prompt.size(), (size_t)20));
         a.request.samples = 1;
         a.request.max_new_tokens = 12;

@@ -87,7 +87,7 @@ static bool teach(int connection, const Bytes *body)
 
 static bool respond(int connection, const Bytes *request)
 {
-    Asked asked = {.connection = connection};
+    Pending asked = {.connection = connection};
     char body[200];
     int now = way_now();
     if (WAYS[now].status == NULL)

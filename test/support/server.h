@@ -153,15 +153,15 @@ static inline bool server_receive(int connection, Bytes *head, Bytes *body)
 
 // ---- ways to answer; each says whether the connection stays open
 
-typedef struct Asked {
+typedef struct Pending {
     int connection;
     const char *text;          // of the last message; of a judge's question its problem
     const char *judged;        // the rest of a judge's question; NULL: it is none
     const char *authorization; // the header's value, "" without one
     bool logprobs;
-} Asked;
+} Pending;
 
-static inline bool answer_rightly(const Asked *asked)
+static inline bool answer_rightly(const Pending *asked)
 {
     static const char top[] =
         ",\"logprobs\":{\"content\":[{\"token\":\"3\",\"logprob\":-0.1,\"top_logprobs\":["
@@ -180,7 +180,7 @@ static inline bool answer_rightly(const Asked *asked)
     return ok;
 }
 
-static inline bool answer_as_judge(const Asked *asked)
+static inline bool answer_as_judge(const Pending *asked)
 {
     char truth[200] = "", student[200] = "";
     Bytes body = {0};
@@ -196,7 +196,7 @@ static inline bool answer_as_judge(const Asked *asked)
 }
 
 // As a careless server does: its message repeats the key, and acts on a terminal.
-static inline bool answer_key(const Asked *asked)
+static inline bool answer_key(const Pending *asked)
 {
     Bytes body = {0};
     server_must(bytes_printf(&body, "{\"error\":{\"message\":\"\\u001b[2J%0180d %s\"}}", 0, asked->authorization), "no memory");
@@ -205,13 +205,13 @@ static inline bool answer_key(const Asked *asked)
     return ok;
 }
 
-static inline bool answer_key_alone(const Asked *asked)
+static inline bool answer_key_alone(const Pending *asked)
 {
     return server_respond(asked->connection, "200 OK", "", asked->authorization, strlen(asked->authorization));
 }
 
 // "says 1 TEXT" and "is-cut 1 TEXT": that text, whole or as if it had met its limit.
-static inline bool answer_text(const Asked *asked)
+static inline bool answer_text(const Pending *asked)
 {
     int begin = 0;
     sscanf(asked->text, "%*s %*d %n", &begin);
@@ -225,7 +225,7 @@ static inline bool answer_text(const Asked *asked)
     return ok;
 }
 
-static inline bool answer_busy_until(const Asked *asked)
+static inline bool answer_busy_until(const Pending *asked)
 {
     char header[80];
     time_t then = time(NULL) + 2;
@@ -233,7 +233,7 @@ static inline bool answer_busy_until(const Asked *asked)
     return server_respond(asked->connection, "503 Later", header, "", 0);
 }
 
-static inline bool answer_never(const Asked *asked)
+static inline bool answer_never(const Pending *asked)
 {
     char byte;
     while (recv(asked->connection, &byte, 1, 0) > 0)
@@ -241,7 +241,7 @@ static inline bool answer_never(const Asked *asked)
     return false;
 }
 
-static inline bool answer_huge(const Asked *asked)
+static inline bool answer_huge(const Pending *asked)
 {
     Bytes body = {0};
     server_must(grow(&body.data, &body.capacity, SERVER_HUGE, 1), "no memory");
@@ -254,7 +254,7 @@ static inline bool answer_huge(const Asked *asked)
 // A whole response (status, headers, body); or bytes after which the connection is closed (body alone); or a function.
 typedef struct Way {
     const char *name, *status, *headers, *body;
-    bool (*answer)(const Asked *asked);
+    bool (*answer)(const Pending *asked);
 } Way;
 
 #define CHOICE(message) "{\"choices\":[{\"message\":" message ",\"finish_reason\":\"length\"}]}"
@@ -295,7 +295,7 @@ static const Way SERVER_WAYS[] = {
     {"huge", NULL, NULL, NULL, answer_huge},
 };
 
-static inline bool server_answer(const Asked *asked, int attempt)
+static inline bool server_answer(const Pending *asked, int attempt)
 {
     char way[32] = "";
     int times = 0;
@@ -331,10 +331,10 @@ static inline bool server_turn(const Connection *c, const Bytes *head, const Byt
     const char *header = strstr(head->data, "Authorization: ");
     if (header != NULL)
         sscanf(header + 15, "%1000[^\r]", authorization);
-    Asked asked = {.connection = c->descriptor,
-                   .text = json_string_value(json_object_get(last, "content")),
-                   .authorization = authorization,
-                   .logprobs = json_is_true(json_object_get(request, "logprobs"))};
+    Pending asked = {.connection = c->descriptor,
+                     .text = json_string_value(json_object_get(last, "content")),
+                     .authorization = authorization,
+                     .logprobs = json_is_true(json_object_get(request, "logprobs"))};
     server_must(asked.text != NULL, "a question without text");
     char problem[64] = "";
     if (sscanf(asked.text, "### Question: %63[^\n]", problem) == 1) {

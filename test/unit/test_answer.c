@@ -186,11 +186,11 @@ static void assert_cache_is(const char *text)
     bytes_free(&now);
 }
 
-static void assert_keeps(const AnswerCache *cache, const uint64_t key[2], const char *text)
+static void assert_keeps(const AnswerFile *cache, const uint64_t key[2], const char *text)
 {
     Answer answer;
-    assert_true(answer_cache_has(cache, key));
-    assert_ok(answer_cache_read(cache, key, &answer));
+    assert_true(answer_file_has(cache, key));
+    assert_ok(answer_file_read(cache, key, &answer));
     assert_text(answer.text, text);
     answer_free(&answer);
 }
@@ -203,25 +203,25 @@ static void assert_keeps(const AnswerCache *cache, const uint64_t key[2], const 
 
 static void a_line_is_a_small_completion_with_its_key(void **state)
 {
-    AnswerCache cache;
+    AnswerFile cache;
     unlink(path);
-    assert_ok(answer_cache_open(&cache, path));
+    assert_ok(answer_file_open(&cache, path));
     Answer answer =
         parse("{\"choices\":[{\"message\":{\"content\":\"a\",\"role\":\"assistant\"},\"finish_reason\":\"stop\"}],\"id\":1}");
-    assert_ok(answer_cache_add(&cache, KEYS[0], &answer));
+    assert_ok(answer_file_add(&cache, KEYS[0], &answer));
     answer_free(&answer);
     answer = parse("{\"choices\":[{\"message\":{\"content\":\"b\\n\"}}]}");
-    assert_ok(answer_cache_add(&cache, KEYS[1], &answer));
+    assert_ok(answer_file_add(&cache, KEYS[1], &answer));
     answer_free(&answer);
     assert_keeps(&cache, KEYS[1], "b\n");
-    answer_cache_close(&cache);
+    answer_file_close(&cache);
     assert_cache_is(LINE_0 LINE_1);
-    assert_ok(answer_cache_open(&cache, path));
+    assert_ok(answer_file_open(&cache, path));
     assert_keeps(&cache, KEYS[0], "a");
     assert_keeps(&cache, KEYS[1], "b\n");
-    assert_false(answer_cache_has(&cache, KEYS[2]));
-    answer_cache_close(&cache);
-    answer_cache_close(&cache);
+    assert_false(answer_file_has(&cache, KEYS[2]));
+    answer_file_close(&cache);
+    answer_file_close(&cache);
 }
 
 static void assert_equal_answers(const Answer *a, const Answer *b)
@@ -245,22 +245,22 @@ static void an_answer_comes_back_as_it_was_to_the_bit(void **state)
         "\"logprob\":-1.1920928244535389e-07},{\"token\":\"b\",\"logprob\":-12},{\"token\":\"c\",\"logprob\":-0.0},"
         "{\"token\":\"d\",\"logprob\":-4.9406564584124654e-324},{\"token\":\"e\",\"logprob\":0.30000000000000004}]}]}}]}";
     Answer answers[] = {parse(body), parse_fixture("vllm_logprobs.json"), parse_fixture("openai.json")};
-    AnswerCache cache;
+    AnswerFile cache;
     unlink(path);
-    assert_ok(answer_cache_open(&cache, path));
+    assert_ok(answer_file_open(&cache, path));
     for (int i = 0; i < 3; i++)
-        assert_ok(answer_cache_add(&cache, KEYS[i], &answers[i]));
+        assert_ok(answer_file_add(&cache, KEYS[i], &answers[i]));
     for (int time = 0; time < 2; time++) {
         for (int i = 0; i < 3; i++) {
             Answer again;
-            assert_ok(answer_cache_read(&cache, KEYS[i], &again));
+            assert_ok(answer_file_read(&cache, KEYS[i], &again));
             assert_equal_answers(&answers[i], &again);
             answer_free(&again);
         }
-        answer_cache_close(&cache);
-        assert_ok(answer_cache_open(&cache, path));
+        answer_file_close(&cache);
+        assert_ok(answer_file_open(&cache, path));
     }
-    answer_cache_close(&cache);
+    answer_file_close(&cache);
     for (int i = 0; i < 3; i++)
         answer_free(&answers[i]);
 }
@@ -270,18 +270,18 @@ static void half_a_line_at_the_end_is_cut_off_wherever_it_was_cut(void **state)
     static const char whole[] = LINE_0 LINE_1;
     Bytes text = {0};
     for (size_t cut = strlen(LINE_0); cut < strlen(whole); cut++) {
-        AnswerCache cache;
+        AnswerFile cache;
         bytes_clear(&text);
         assert_ok(bytes_append(&text, whole, cut));
         write_cache(text.data);
-        assert_ok(answer_cache_open(&cache, path));
+        assert_ok(answer_file_open(&cache, path));
         assert_keeps(&cache, KEYS[0], "a");
-        assert_false(answer_cache_has(&cache, KEYS[1]));
+        assert_false(answer_file_has(&cache, KEYS[1]));
         assert_cache_is(LINE_0);
         Answer answer = parse("{\"choices\":[{\"message\":{\"content\":\"b\\n\"}}]}");
-        assert_ok(answer_cache_add(&cache, KEYS[1], &answer));
+        assert_ok(answer_file_add(&cache, KEYS[1], &answer));
         answer_free(&answer);
-        answer_cache_close(&cache);
+        answer_file_close(&cache);
         assert_cache_is(whole);
     }
     bytes_free(&text);
@@ -289,9 +289,9 @@ static void half_a_line_at_the_end_is_cut_off_wherever_it_was_cut(void **state)
 
 static void assert_broken(const char *text, const char *error)
 {
-    AnswerCache cache;
+    AnswerFile cache;
     write_cache(text);
-    assert_refused(answer_cache_open(&cache, path), error);
+    assert_refused(answer_file_open(&cache, path), error);
     assert_non_null(strstr(error_text(), path));
     assert_cache_is(text); // nothing is cut off it
 }
@@ -309,14 +309,14 @@ static void a_line_that_is_broken_is_refused_by_its_number(void **state)
 
 static void a_file_of_somebody_else_is_refused_and_left_as_it_is(void **state)
 {
-    AnswerCache cache;
+    AnswerFile cache;
     assert_broken("{\"problem\": \"1+1?\"}\n",
                   "key \"key\" is missing; remove this line, or move the file away: what stands there is then asked again");
     assert_broken("the only copy of something",
                   "answers.jsonl:1: its end is no answer, nor half of one; remove this line, or move");
     assert_broken(LINE_0 "and a note", "answers.jsonl:2: its end is no answer");
-    assert_refused(answer_cache_open(&cache, folder), folder);
-    assert_refused(answer_cache_open(&cache, "/dev/null"), "/dev/null: not a regular file");
+    assert_refused(answer_file_open(&cache, folder), folder);
+    assert_refused(answer_file_open(&cache, "/dev/null"), "/dev/null: not a regular file");
 }
 
 static void the_zeros_of_a_power_cut_are_cut_off(void **state)
@@ -324,42 +324,42 @@ static void the_zeros_of_a_power_cut_are_cut_off(void **state)
     static const char *const halves[] = {"", "{\"ke", "{\"key\":\"0123456789abcdef000000000000"};
     for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
         char text[2048] = LINE_0;
-        AnswerCache cache;
+        AnswerFile cache;
         size_t size = strlen(strcat(text, halves[i])) + 1000;
-        assert_ok(file_write_atomic(path, text, size) && answer_cache_open(&cache, path));
+        assert_ok(file_write_atomic(path, text, size) && answer_file_open(&cache, path));
         assert_int_equal(cache.zeros, 1000);
         assert_int_equal(cache.count, 1);
-        answer_cache_close(&cache);
+        answer_file_close(&cache);
         assert_cache_is(LINE_0);
     }
     assert_ok(file_write_atomic(path, LINE_0 "\0\0x\0", strlen(LINE_0) + 4));
-    AnswerCache cache;
-    assert_refused(answer_cache_open(&cache, path), "answers.jsonl:2: its end is no answer");
+    AnswerFile cache;
+    assert_refused(answer_file_open(&cache, path), "answers.jsonl:2: its end is no answer");
 }
 
 static void of_two_lines_with_one_key_the_first_counts(void **state)
 {
-    AnswerCache cache;
+    AnswerFile cache;
     write_cache(LINE_0 "{\"key\":\"0123456789abcdeffedcba9876543210\",\"choices\":[{\"message\":{\"content\":\"later\"}}]}\n");
-    assert_ok(answer_cache_open(&cache, path));
+    assert_ok(answer_file_open(&cache, path));
     assert_keeps(&cache, KEYS[0], "a");
-    answer_cache_close(&cache);
+    answer_file_close(&cache);
 }
 
 static void thousands_of_answers_are_found(void **state)
 {
     enum { COUNT = 5000 };
-    AnswerCache cache;
+    AnswerFile cache;
     char text[64];
     unlink(path);
-    assert_ok(answer_cache_open(&cache, path));
+    assert_ok(answer_file_open(&cache, path));
     for (int time = 0; time < 2; time++) {
         for (uint64_t i = 0; i < COUNT; i++) {
             const uint64_t key[2] = {i % 7, i}; // crowded: the table has to step over neighbours
             snprintf(text, sizeof text, "{\"choices\":[{\"message\":{\"content\":\"%d\"}}]}", (int)i);
             if (time == 0) {
                 Answer answer = parse(text);
-                assert_ok(answer_cache_add(&cache, key, &answer));
+                assert_ok(answer_file_add(&cache, key, &answer));
                 answer_free(&answer);
             }
             snprintf(text, sizeof text, "%d", (int)i);
@@ -367,45 +367,45 @@ static void thousands_of_answers_are_found(void **state)
                 assert_keeps(&cache, key, text);
         }
         assert_int_equal(cache.count, COUNT);
-        answer_cache_close(&cache);
-        assert_ok(answer_cache_open(&cache, path));
+        answer_file_close(&cache);
+        assert_ok(answer_file_open(&cache, path));
     }
-    answer_cache_close(&cache);
+    answer_file_close(&cache);
 }
 
 static void what_a_full_disk_leaves_of_a_line_is_cut_off_at_once(void **state)
 {
-    AnswerCache cache;
+    AnswerFile cache;
     struct rlimit before, few;
     write_cache(LINE_0);
-    assert_ok(answer_cache_open(&cache, path));
+    assert_ok(answer_file_open(&cache, path));
     Answer answer = parse("{\"choices\":[{\"message\":{\"content\":\"b\\n\"}}]}");
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     few = before;
     few.rlim_cur = strlen(LINE_0) + 10; // the first write ends there, the second fails
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
-    bool kept = answer_cache_add(&cache, KEYS[1], &answer);
+    bool kept = answer_file_add(&cache, KEYS[1], &answer);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_false(kept);
     assert_non_null(strstr(error_text(), "writing an answer; free some space and run again"));
     assert_cache_is(LINE_0);
-    assert_false(answer_cache_has(&cache, KEYS[1]));
-    assert_ok(answer_cache_add(&cache, KEYS[1], &answer)); // there is space again
+    assert_false(answer_file_has(&cache, KEYS[1]));
+    assert_ok(answer_file_add(&cache, KEYS[1], &answer)); // there is space again
     assert_cache_is(LINE_0 LINE_1);
     answer_free(&answer);
-    answer_cache_close(&cache);
+    answer_file_close(&cache);
 }
 
 static void a_file_that_is_changed_under_our_hands_is_an_error(void **state)
 {
-    AnswerCache cache;
+    AnswerFile cache;
     Answer answer;
     write_cache(LINE_0 LINE_1);
-    assert_ok(answer_cache_open(&cache, path));
+    assert_ok(answer_file_open(&cache, path));
     assert_int_equal(truncate(path, 20), 0);
-    assert_refused(answer_cache_read(&cache, KEYS[0], &answer), "was changed while it was in use, at byte 0");
-    answer_cache_close(&cache);
+    assert_refused(answer_file_read(&cache, KEYS[0], &answer), "was changed while it was in use, at byte 0");
+    answer_file_close(&cache);
 }
 
 static int make_folder(void **state)
