@@ -1,4 +1,5 @@
-// What options.c, options_config.c and options_text.c share; nobody else includes it.
+// What the files of options/ share: options_table.c is the ground; options_names.c, options_text.c and options_file.c stand on it, and
+// options.c on all of them. Nobody else includes it.
 #ifndef OPTIONS_OPTIONS_INTERNAL_H
 #define OPTIONS_OPTIONS_INTERNAL_H
 
@@ -6,9 +7,10 @@
 
 enum { OPTION_NAME = 64 };
 
-const char *option_shown(char out[OPTION_NAME], const char *name); // with dashes
-bool option_is_text(OptionType type);                              // its field is a const char *
-bool option_is_list(OptionType type);                              // its field is an OptionList
+const char *option_shown(char out[OPTION_NAME], const char *name);    // with dashes
+bool option_named(const char *word, size_t length, const char *name); // dashes and underscores are the same
+bool option_is_text(OptionType type);                                 // its field is a const char *
+bool option_is_list(OptionType type);                                 // its field is an OptionList
 OptionList *option_list(const Options *options, const OptionRow *row);
 bool option_value_text(Bytes *out, const Options *options, const OptionRow *row); // as in a configuration file
 
