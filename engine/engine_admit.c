@@ -11,25 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool lists_have_room(Engine *e, size_t count)
-{
-    SequenceList *const lists[] = {&e->waiting, &e->running, &e->finished, &e->beginnings, &e->blocked};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        TRY(grow(&lists[i]->items, &lists[i]->capacity, count, sizeof *lists[i]->items));
-    return true;
-}
-
-void list_add(SequenceList *list, Sequence *sequence) { list->items[list->count++] = sequence; }
-
-void list_remove(SequenceList *list, const Sequence *sequence)
-{
-    size_t i = 0;
-    while (list->items[i] != sequence)
-        i++;
-    for (list->count--; i < list->count; i++)
-        list->items[i] = list->items[i + 1];
-}
-
 // ---- who waits: a heap. First those that have run before, then the longest, then the oldest.
 
 static bool goes_before(const Sequence *a, const Sequence *b)
@@ -65,31 +46,7 @@ Sequence *waiting_pop(Engine *e)
     return first;
 }
 
-// ---- pages given and taken
-
-static void give_pages_back(Engine *e, Sequence *s)
-{
-    for (int64_t i = 0; i < s->page_count; i++)
-        page_give_back(&e->pages, s->pages[i]);
-    s->page_count = 0;
-    s->computed = 0;
-}
-
-void stop_running(Engine *e, Sequence *s)
-{
-    list_remove(&e->running, s);
-    s->running = false;
-    if (s->slot >= 0)
-        e->free_slots[e->free_slot_count++] = s->slot;
-    s->slot = -1;
-    give_pages_back(e, s);
-}
-
-void evict(Engine *e, Sequence *beginning)
-{
-    list_remove(&e->beginnings, beginning);
-    give_pages_back(e, beginning);
-}
+// ---- pages taken back
 
 // The beginning that was used longest ago, but for `kept`; NULL: there is none.
 static Sequence *least_lately_used(const Engine *e, const Sequence *kept)

@@ -78,21 +78,30 @@ struct Engine {
     EngineStatistics statistics;
 };
 
+// ---- engine_sequence.c: the ground; engine_admit.c and engine_step.c stand on it, and engine.c on those
+
 // Whoever makes a sequence makes room for it in all lists, so that moving it from one to another cannot fail: no sequence is ever in none
 // where it should be in one.
 bool lists_have_room(Engine *engine, size_t count);
 void list_add(SequenceList *list, Sequence *sequence);
 void list_remove(SequenceList *list, const Sequence *sequence); // keeps the order; it is in there
 
+// count tokens, the first of which are shared with `parent` (NULL: with nobody) where they are the same. The last one is never
+// shared: the head has to be asked for what follows it. NULL after fail().
+Sequence *sequence_new(Engine *engine, Sequence *parent, const int32_t *ids, int64_t count);
+void sequence_release(Engine *engine, Sequence *beginning); // one that shares it less; it goes with the last
+void sequence_free(Engine *engine, Sequence *sequence);     // neither running nor in a list
+void settings_release(Settings *settings);                  // one that uses them less; NULL is fine
+void stop_running(Engine *engine, Sequence *sequence);      // gives back its slot and pages
+void evict(Engine *engine, Sequence *beginning);            // takes an idle beginning's pages
+
 // ---- engine_admit.c
 
 void waiting_push(Engine *engine, Sequence *sequence); // the heap
 Sequence *waiting_pop(Engine *engine);
 
-bool admit_waiting(Engine *engine);                    // lets sequences run while there are slots and pages
-bool place_running(Engine *engine, Flight *flight);    // what each of them does in the next pass; nothing, if nothing can be done
-void stop_running(Engine *engine, Sequence *sequence); // gives back its slot and pages
-void evict(Engine *engine, Sequence *beginning);       // takes an idle beginning's pages
+bool admit_waiting(Engine *engine);                 // lets sequences run while there are slots and pages
+bool place_running(Engine *engine, Flight *flight); // what each of them does in the next pass; nothing, if nothing can be done
 
 // ---- engine_step.c
 
@@ -100,10 +109,5 @@ bool flights_open(Engine *engine);
 void flights_close(Engine *engine);
 bool flight_queue(Engine *engine, Flight *flight);
 bool flight_land(Engine *engine, Flight *flight); // waits for it and looks at its results
-
-// ---- engine.c
-
-void sequence_release(Engine *engine, Sequence *beginning); // one that shares it less; it goes with the last
-void sequence_free(Engine *engine, Sequence *sequence);     // neither running nor in a list
 
 #endif
