@@ -295,7 +295,7 @@ static bool check_kind(const Generate *g)
         const char *name, *shown;
         bool remote; // it is a server's
     } those[] = {{"tokenizer", "--tokenizer", false},
-                 {"template_", "--template", false},
+                 {"template", "--template", false},
                  {"ignore_eos", "--ignore-eos", false},
                  {"chat", "--chat", false},
                  {"system", "--system", false},
@@ -341,8 +341,8 @@ static SessionOptions session_options(const Generate *g)
     SessionOptions o = {0};
     o.model = g->o.model;
     o.tokenizer = g->o.tokenizer;
-    o.template_ = g->o.template_;
-    o.device = g->o.device;
+    o.template = g->o.template.name;
+    o.device = g->o.device.name;
     o.threads = g->o.threads;
     o.context = g->o.context;
     o.sequences = g->o.chat ? 1 : g->o.sequences;
@@ -354,7 +354,7 @@ static SessionOptions session_options(const Generate *g)
 static bool choose_memory(Generate *g)
 {
     Needs needs = {0};
-    FitDevice where = {g->o.device, g->o.threads, g->o.plan, g->o.gpu};
+    FitDevice where = {g->o.device.name, g->o.threads, g->o.plan, g->o.gpu};
     SessionOptions o = session_options(g);
     needs.has_context = true;
     return fit_open(&g->fit, &where) && session_needs(&needs.own, g->fit.kernels, &o) && fit_choose(&g->fit, &needs);
@@ -425,7 +425,7 @@ static bool open_rows(Generate *g, RowFacts *facts)
     o->reading.prompts = true;
     o->reading.any_difficulty = true;
     TRY(part_parse(&o->part, &o->parts, g->o.part) && part_path(&g->out, g->o.out, g->o.part) &&
-        row_options_map(o, g->o.map.items, g->o.map.count, g->o.format));
+        row_options_map(o, g->o.map.items, g->o.map.count, g->o.format.name));
     return rows_facts(facts, o) && rows_open(&g->rows, o);
 }
 

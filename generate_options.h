@@ -22,10 +22,10 @@
 #define GENERATE_OPTIONS(ROW)                                                                                                    \
     ROW(model,          text,     "", "",                 model,    NEUTRAL,  "Hugging Face folder; with --endpoint its name there") \
     ROW(tokenizer,      folder,   "", "",                 model,    NEUTRAL,  "tokenizer files, if not the model's")             \
-    ROW(template_,      choice,   "auto", "auto|" TEMPLATE_CHOICES, model, IDENTITY, "chat template")                            \
+    ROW(template,       choice,   "auto", "auto|" TEMPLATE_CHOICES, model, IDENTITY, "chat template")                            \
     ROW(prompts,        list,     "", "",                 rows,     NEUTRAL,  "JSONL files, or folders of them")                 \
     ROW(map,            repeated, "", "",                 rows,     IDENTITY, "field=name: the rows call this field otherwise")  \
-    ROW(format,         choice,   "auto", "auto|chat|prompt|alpaca|problem|ids", rows, IDENTITY, "what rows are that could be several") \
+    ROW(format,         choice,   "auto", ROW_FORMAT_CHOICES, rows, IDENTITY, "what rows are that could be several") \
     ROW(out,            file,     "", "",                 rows,     NEUTRAL,  "JSONL file to write")                             \
     ROW(instruction,    text,     INSTRUCTION_DEFAULT, "", rows,    IDENTITY, "ends the user turn of problem rows, or none")     \
     ROW(part,           text,     "", "",                 rows,     IDENTITY, "I/N, from 0/N: every N-th row, to OUT.I-of-N")    \

@@ -66,7 +66,7 @@ static bool open_tokenizer(Program *p)
     if (p->o.tokenizer[0] == 0)
         return template_open(&p->chat, ".", "chatml"); // rows of ids need none; others are refused where they are read
     TRY((p->tokenizer = tokenizer_open(p->o.tokenizer)) != NULL);
-    return template_open(&p->chat, p->o.tokenizer, p->o.template_);
+    return template_open(&p->chat, p->o.tokenizer, p->o.template.name);
 }
 
 static PrepareOptions prepare_options(const Program *p)
@@ -79,17 +79,17 @@ static PrepareOptions prepare_options(const Program *p)
                                       .chat = &p->chat,
                                       .vocabulary = p->tokenizer == NULL ? INT32_MAX : tokenizer_size(p->tokenizer),
                                       .train_turn_newline = o->train_turn_newline,
-                                      .train_all_turns = strcmp(o->train_turns, "all") == 0},
+                                      .train_all_turns = o->train_turns.place == TRAIN_ALL_TURNS},
                             .instruction = o->instruction,
                             .tau = (int)o->tau,
-                            .split = (SplitKind)option_place("difficulty|random|sft-only|rl-only|hard-sft", o->split),
+                            .split = (SplitKind)o->split.place,
                             .holdout = o->holdout,
                             .seed = (uint64_t)o->seed,
                             .skip_bad_rows = o->skip_bad_rows,
                             .benchmarks = o->decontaminate.items,
                             .benchmark_count = o->decontaminate.count,
-                            .verify = (Verify)option_place("none|drop-wrong|best-of-k|all", o->verify),
-                            .decontaminate_all = strcmp(o->decontaminate_by, "all") == 0,
+                            .verify = (Verify)o->verify.place,
+                            .decontaminate_all = o->decontaminate_by.place == 1,
                             .keep_duplicates = o->keep_duplicates,
                             .memory = (size_t)o->memory};
 }
@@ -166,7 +166,7 @@ static bool show_micro_batches(View *v)
     Loader loader;
     TRY(mix_parse(&weights, o->mix.items, o->mix.count));
     LoaderOptions dealing = {.seed = (uint64_t)o->seed,
-                             .order = (LoaderOrder)option_place("random|sorted|shuffled|mixed", o->order),
+                             .order = (LoaderOrder)o->order.place,
                              .weights = weights,
                              .weight_count = o->mix.count,
                              .global_batch = o->global_batch,
@@ -205,10 +205,10 @@ static bool open_documents(View *v, const ShardFolders *folders)
 {
     const PrepareProgramOptions *o = &v->program->o;
     DocumentOptions reading = {.seq_len = o->seq_len,
-                               .over_length = (OverLength)option_place("drop|cut|error", o->over_length),
+                               .over_length = (OverLength)o->over_length.place,
                                .vocabulary = INT32_MAX,
                                .tokenizer = v->program->tokenizer == NULL ? 0 : tokenizer_hash(v->program->tokenizer)};
-    reading.template_ = TEMPLATE_UNKNOWN;
+    reading.template = TEMPLATE_UNKNOWN;
     return kind_of(&reading.kind, folders->paths[0]) &&
            documents_open(&v->documents, &reading, (const char *const *)folders->paths, folders->count);
 }

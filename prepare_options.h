@@ -4,6 +4,10 @@
 #define PREPARE_OPTIONS_H
 
 #include "options/options.h"
+#include "data/loader.h"
+#include "data/tokenised.h"
+#include "intake/prepare.h"
+#include "rows/verified.h"
 #include "rows/records.h"
 #include "tokenizer/template.h"
 
@@ -23,20 +27,20 @@
 #define PREPARE_OPTIONS(ROW)                                                                                                     \
     ROW(map,                repeated, "", "",                 rows,    NEUTRAL,  "field=name: the files call this field otherwise")  \
     ROW(missing_difficulty, integer,  "0", ">= 0 and <= 5",   rows,    NEUTRAL,  "stands in for a missing or odd one; 0: an error") \
-    ROW(format,             choice,   "auto", "auto|chat|prompt|alpaca|problem|ids", rows, NEUTRAL, "what rows are that could be several") \
+    ROW(format,             choice,   "auto", ROW_FORMAT_CHOICES, rows, NEUTRAL, "what rows are that could be several") \
     ROW(files,              arguments, "", "required",        rows,    NEUTRAL,  "JSONL files, folders of them, or -; shards to inspect") \
     ROW(skip_bad_rows,      integer,  "0", ">= 0",            rows,    NEUTRAL,  "rows that may be refused")                     \
     ROW(decontaminate,      list,     "", "",                 rows,    NEUTRAL,  "benchmarks: drop rows that share 13 words with them") \
     ROW(decontaminate_by,   choice,   "question", "question|all", rows, NEUTRAL, "questions with questions, or all texts with all") \
     ROW(keep_duplicates,    flag,     "false", "",            rows,    NEUTRAL,  "rows that repeat others are wanted")           \
-    ROW(verify,             choice,   "none", "none|drop-wrong|best-of-k|all", rows, NEUTRAL, "responses: only right ones; the first right one of a prompt; or count") \
+    ROW(verify,             choice,   "none", VERIFY_CHOICES, rows, NEUTRAL, "responses: only right ones; the first right one of a prompt; or count") \
     ROW(tokenizer,          folder,   "", "",                 text,    NEUTRAL,  "tokenizer files, or the model's folder")       \
-    ROW(template_,          choice,   "auto", "auto|" TEMPLATE_CHOICES, text, NEUTRAL, "chat template")                          \
+    ROW(template,           choice,   "auto", "auto|" TEMPLATE_CHOICES, text, NEUTRAL, "chat template")                          \
     ROW(instruction,        text,     INSTRUCTION_DEFAULT, "", text,   NEUTRAL,  "ends the user turn of problem rows, or none")  \
     ROW(train_turn_newline, flag,     "false", "",            text,    NEUTRAL,  "also train the newline after <|im_end|>")      \
-    ROW(train_turns,        choice,   "last", "last|all",     text,    NEUTRAL,  "which of the assistant's turns are trained")   \
+    ROW(train_turns,        choice,   "last", TRAIN_TURNS,    text,    NEUTRAL,  "which of the assistant's turns are trained")   \
     ROW(tau,                integer,  "0", ">= 0 and <= 4",   split,   NEUTRAL,  "difficulty <= tau to sft/, > tau to rl/; 0: all to sft/") \
-    ROW(split,              choice,   "difficulty", "difficulty|random|sft-only|rl-only|hard-sft", split, NEUTRAL, "or a baseline of equal counts") \
+    ROW(split,              choice,   "difficulty", SPLIT_CHOICES, split, NEUTRAL, "or a baseline of equal counts") \
     ROW(holdout,            integer,  "0", ">= 0",            split,   NEUTRAL,  "prompts that go to holdout.jsonl instead")     \
     ROW(seed,               integer,  "0", ">= 0",            split,   NEUTRAL,  "of the order and of what is drawn")            \
     ROW(out,                folder,   "", "",                 output,  NEUTRAL,  "folder to write; an older preparation is replaced") \
@@ -47,13 +51,13 @@
     ROW(step,               integer,  "-1", ">= -1",          inspect, NEUTRAL,  "instead: micro-batches of this step, from 0")  \
     ROW(micro_batch,        integer,  "-1", ">= -1",          inspect, NEUTRAL,  "only this one of the step; -1: all")           \
     ROW(html,               file,     "", "",                 inspect, NEUTRAL,  "write it as a page instead")                   \
-    ROW(order,              choice,   "random", "random|sorted|shuffled|mixed", inspect, NEUTRAL, "as of train_sft, like the next ones") \
+    ROW(order,              choice,   "random", LOADER_ORDERS, inspect, NEUTRAL, "as of train_sft, like the next ones") \
     ROW(mix,                repeated, "", "",                 inspect, NEUTRAL,  "level:1=4 or source:math=0.5, for mixed")      \
     ROW(global_batch,       integer,  "128", "> 0",           inspect, NEUTRAL,  "documents in an update")                       \
     ROW(micro_batch_tokens, integer,  "16384", "> 0",         inspect, NEUTRAL,  "tokens worked on at once")                     \
     ROW(slots,              integer,  "8", "> 0 and <= 4096", inspect, NEUTRAL,  "micro-batches are a multiple of this")         \
     ROW(seq_len,            integer,  "8192", "> 0",          inspect, NEUTRAL,  "longest document, in tokens")                  \
-    ROW(over_length,        choice,   "drop", "drop|cut|error", inspect, NEUTRAL, "a longer one")
+    ROW(over_length,        choice,   "drop", OVER_LENGTHS, inspect, NEUTRAL, "a longer one")
 // clang-format on
 
 OPTIONS_DEFINE(PrepareProgramOptions, prepare_program_options, PREPARE_OPTIONS)

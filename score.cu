@@ -373,8 +373,8 @@ static SessionOptions session_options(const Score *s)
     SessionOptions o = {0};
     o.model = s->o.model;
     o.tokenizer = s->o.tokenizer;
-    o.template_ = s->o.template_;
-    o.device = s->o.device;
+    o.template = s->o.template.name;
+    o.device = s->o.device.name;
     o.threads = s->o.threads;
     o.context = s->o.context;
     o.sequences = s->o.sequences;
@@ -387,7 +387,7 @@ static SessionOptions session_options(const Score *s)
 static bool choose_memory(Score *s)
 {
     Needs needs = {0};
-    FitDevice where = {s->o.device, s->o.threads, s->o.plan, s->o.gpu};
+    FitDevice where = {s->o.device.name, s->o.threads, s->o.plan, s->o.gpu};
     SessionOptions o = session_options(s);
     needs.has_context = true;
     return fit_open(&s->fit, &where) && session_needs(&needs.own, s->fit.kernels, &o) && fit_choose(&s->fit, &needs);
@@ -470,7 +470,7 @@ static bool open_all(Score *s, RowFacts *facts)
     o->skip_bad_rows = s->o.skip_bad_rows;
     o->reading.prompts = true;
     o->reading.any_difficulty = true;
-    TRY(row_options_map(o, s->o.map.items, s->o.map.count, s->o.format));
+    TRY(row_options_map(o, s->o.map.items, s->o.map.count, s->o.format.name));
     TRY(part_parse(&o->part, &o->parts, s->o.part) && part_path(&s->out, s->o.out, s->o.part) && rows_facts(facts, o) &&
         rows_open(&s->rows, o));
     return (s->remote ? open_server(s) : open_model(s)) && open_journal(s, facts);
@@ -479,7 +479,7 @@ static bool open_all(Score *s, RowFacts *facts)
 static bool run(Score *s, bool *stopped)
 {
     RowFacts facts;
-    s->by_logits = strcmp(s->o.method, "logits") == 0;
+    s->by_logits = s->o.method.place == 0;
     s->remote = s->o.endpoint[0] != 0;
     TRY(rubric_open(&s->rubric, s->o.rubric));
     if (s->o.print_rubric)

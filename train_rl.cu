@@ -75,7 +75,7 @@ static RolloutRules rollout_rules(Rl *s)
     rules.tokenizer = s->policy.tokenizer;
     rules.encoder = s->encoder;
     rules.judge = s->judge;
-    rules.judge_asks = (JudgeAsks)option_place("unknown|unreadable|unequal", s->o.judge_asks);
+    rules.judge_asks = (JudgeAsks)s->o.judge_asks.place;
     rules.grader = s->grader;
     rules.show.log = &s->run.log;
     rules.show.step = s->run.step + 1;
@@ -110,8 +110,8 @@ static bool refer(Rl *s, Rollout *rollout, StepFacts *facts)
         return true;
     TRY(reference_logprobs(&s->reference, rollout, s->o.micro_batch_tokens, (float)s->o.temperature, s->policy.n_live));
     int64_t n = rollout->count * rollout->samples;
-    double kl = reference_kl(rollout, (KlEstimator)option_place("k1|k2|k3", s->o.kl));
-    for (int64_t i = 0; strcmp(s->o.kl_in, "reward") == 0 && i < n; i++) {
+    double kl = reference_kl(rollout, (KlEstimator)s->o.kl.place);
+    for (int64_t i = 0; s->o.kl_in.place == KL_IN_REWARD && i < n; i++) {
         Response *r = &rollout->groups[i / rollout->samples].responses[i % rollout->samples];
         r->reward -= s->kl_coefficient * r->kl;
     }
@@ -126,8 +126,8 @@ static bool compare(const Rl *s, Rollout *rollout, StepFacts *facts)
     double start = clock_seconds();
     int64_t n = rollout->count * rollout->samples;
     AdvantageRule rule = {
-        .kind = (AdvantageKind)option_place("grpo|dr-grpo|rloo|reinforce++|reinforce++-baseline", s->o.advantage),
-        .deviation = (Deviation)option_place("unbiased|population|none", s->o.advantage_std),
+        .kind = (AdvantageKind)s->o.advantage.place,
+        .deviation = (Deviation)s->o.advantage_std.place,
         .epsilon = s->o.advantage_eps,
     };
     double *rewards = (double *)allocate((size_t)n + 1, sizeof *rewards),
@@ -170,9 +170,7 @@ static bool update_items(const Rl *s, Rollout *rollout, int64_t first, int64_t c
         tokens[i] = s->o.mask_truncated && !r->ended ? 0 : r->count;
     }
     if (ok)
-        aggregation_weights(weights, tokens, n,
-                            (Aggregation)option_place("token-mean|seq-mean-token-mean|seq-mean-token-sum-norm", s->o.aggregation),
-                            s->o.max_new_tokens);
+        aggregation_weights(weights, tokens, n, (Aggregation)s->o.aggregation.place, s->o.max_new_tokens);
     for (int64_t i = 0; ok && i < n; i++)
         (*items)[i].weight = weights[i];
     free(weights);
@@ -194,12 +192,12 @@ static bool go_on(void *context, int64_t done, int64_t all)
 static UpdateRules update_rules(const Rl *s, bool on_policy)
 {
     UpdateRules u = {0};
-    u.objective.loss = (PolicyLoss)option_place("clip|gspo|cispo", s->o.loss);
+    u.objective.loss = (PolicyLoss)s->o.loss.place;
     u.objective.clip_low = s->o.clip_low;
     u.objective.clip_high = s->o.clip_high;
     u.objective.dual_clip = s->o.dual_clip;
-    u.objective.kl_coefficient = strcmp(s->o.kl_in, "loss") == 0 ? s->kl_coefficient : 0;
-    u.objective.kl = (KlEstimator)option_place("k1|k2|k3", s->o.kl);
+    u.objective.kl_coefficient = s->o.kl_in.place == KL_IN_LOSS ? s->kl_coefficient : 0;
+    u.objective.kl = (KlEstimator)s->o.kl.place;
     u.objective.importance_cap = s->o.importance_cap;
     u.entropy_coefficient = s->o.entropy_coef;
     u.temperature = (float)s->o.temperature;
@@ -437,7 +435,7 @@ static ModelLimits training_limits(const Rl *s, bool training)
     l.positions = s->o.max_prompt_tokens + s->o.max_new_tokens;
     l.tokens = l.rows = l.sequences = larger(s->o.micro_batch_tokens, l.positions);
     l.training = training;
-    l.recompute = training && strcmp(s->o.recompute, "layer") == 0;
+    l.recompute = training && s->o.recompute.place == RECOMPUTE_LAYER;
     return l;
 }
 
@@ -465,7 +463,7 @@ static bool open_grader(Rl *s, const char *journal)
     o.processes = s->o.grader_processes;
     o.seconds = s->o.grader_seconds;
     o.start_seconds = s->o.grader_start_seconds;
-    o.sandbox = s->o.grader_sandbox;
+    o.sandbox = s->o.grader_sandbox.name;
     o.journal = journal;
     return (s->grader = grader_open(&o)) != NULL;
 }
@@ -475,7 +473,7 @@ static JudgeOptions judge_options(const Rl *s, const char *journal)
     JudgeOptions o = {0};
     o.model = s->o.judge_model;
     o.url = s->o.endpoint;
-    o.device = s->o.device;
+    o.device = s->o.device.name;
     o.threads = s->o.threads;
     o.max_tokens = s->o.judge_tokens;
     o.patience = s->o.judge_patience;
@@ -591,14 +589,14 @@ static SessionOptions policy_options(const Rl *s)
     SessionOptions o = {0};
     o.model = s->o.model;
     o.tokenizer = s->o.tokenizer;
-    o.template_ = s->o.template_;
-    o.device = s->o.device;
+    o.template = s->o.template.name;
+    o.device = s->o.device.name;
     o.threads = s->o.threads;
     o.context = s->o.max_prompt_tokens + s->o.max_new_tokens;
     o.sequences = s->o.sequences;
     o.pass_tokens = s->o.pass_tokens;
     o.cache = s->o.cache;
-    o.bf16_moments = strcmp(s->o.moments, "bf16") == 0;
+    o.bf16_moments = s->o.moments.place == MOMENTS_BF16;
     o.training = training_limits(s, true);
     return o;
 }
@@ -607,12 +605,12 @@ static SessionOptions policy_options(const Rl *s)
 static bool choose_memory(Rl *s)
 {
     Needs needs = {0};
-    FitDevice where = {s->o.device, s->o.threads, s->o.plan, s->o.gpu};
+    FitDevice where = {s->o.device.name, s->o.threads, s->o.plan, s->o.gpu};
     SessionOptions policy = policy_options(s);
     ModelLimits limits = training_limits(s, false);
     JudgeOptions judge = judge_options(s, NULL);
     TRY(fit_open(&s->fit, &where) && session_needs(&needs.own, s->fit.kernels, &policy));
-    needs.recompute_auto = strcmp(s->o.recompute, "auto") == 0;
+    needs.recompute_auto = s->o.recompute.place == RECOMPUTE_AUTO;
     needs.micro_batch_tokens = s->o.micro_batch_tokens;
     needs.longest = limits.positions;
     if (s->o.kl_coef > 0)
@@ -651,7 +649,7 @@ static bool open_documents(Rl *s, Documents *documents, ShardFolders *folders, c
                                .over_length = OVER_LENGTH_DROP,
                                .vocabulary = (int32_t)s->policy.config.vocabulary,
                                .tokenizer = tokenizer_hash(s->policy.tokenizer),
-                               .template_ = s->policy.chat.kind};
+                               .template = s->policy.chat.kind};
     PrepareOptions preparing = {0};
     preparing.rules.tokenizer = s->policy.tokenizer;
     preparing.rules.chat = &s->policy.chat;
@@ -661,7 +659,7 @@ static bool open_documents(Rl *s, Documents *documents, ShardFolders *folders, c
     preparing.split = SPLIT_RL_ONLY;
     preparing.map_may_miss = documents == &s->held_out; // ./prepare has renamed what it held out
     preparing.memory = CACHE_MEMORY;
-    TRY(shard_folders_of(folders, preparing, words->items, words->count, &s->maps, s->o.format, s->cache));
+    TRY(shard_folders_of(folders, preparing, words->items, words->count, &s->maps, s->o.format.name, s->cache));
     bool ok = documents_open(documents, &reading, (const char *const *)folders->paths, folders->count);
     return ok || (folders->cached ? fail_in("the shards of %s in %s, which may be removed", words->items[0], s->cache) : false);
 }
@@ -690,7 +688,7 @@ static bool open_prompts(Rl *s)
     TRY(prompts_number_twins(&s->twins, &s->prompts));
     CurriculumOptions o = {0};
     o.order.seed = (uint64_t)s->o.seed;
-    o.order.order = (LoaderOrder)option_place("random|sorted|shuffled|mixed", s->o.order);
+    o.order.order = (LoaderOrder)s->o.order.place;
     o.order.weights = s->weights;
     o.order.weight_count = s->o.mix.count;
     o.adaptive = s->o.adapt;
@@ -702,9 +700,8 @@ static bool open_prompts(Rl *s)
 
 static void plan_steps(Rl *s)
 {
-    static const ScheduleShape SHAPES[] = {SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_WSD};
     s->run.steps = s->o.steps > 0 ? s->o.steps : s->o.epochs * steps_per_epoch(s);
-    s->schedule.shape = SHAPES[option_place("constant|linear|cosine|wsd", s->o.lr_schedule)];
+    s->schedule.shape = (ScheduleShape)s->o.lr_schedule.place;
     s->schedule.peak = s->o.lr;
     s->schedule.end = s->o.lr_end;
     s->schedule.steps = s->run.steps;
@@ -718,7 +715,7 @@ static bool open_optimizer(Rl *s)
     s->optimizer.beta2 = s->o.beta2;
     s->optimizer.epsilon = s->o.eps;
     s->optimizer.weight_decay = s->o.weight_decay;
-    s->optimizer.bf16_moments = strcmp(s->o.moments, "bf16") == 0;
+    s->optimizer.bf16_moments = s->o.moments.place == MOMENTS_BF16;
     s->optimizer.seed = (uint64_t)s->o.seed;
     return optimizer_open(&s->optimizer, &s->policy.model, false) || fit_fail(&s->fit);
 }
@@ -769,7 +766,7 @@ static bool open_run(Rl *s)
     s->run.save_every = s->o.save_every;
     s->run.save_minutes = s->o.save_minutes;
     s->run.stop_within = s->o.stop_within;
-    s->run.export_dtype = s->o.export_dtype;
+    s->run.export_dtype = s->o.export_dtype.name;
     s->run.schedule = &s->schedule;
     s->run.template_name = template_name(s->policy.chat.kind);
     TRY(run_identity(&s->run, &s->options, &s->prompts, s->policy.tokenizer));

@@ -3,6 +3,11 @@
 #define TRAIN_RL_OPTIONS_H
 
 #include "options/options.h"
+#include "data/loader.h"
+#include "model/fit.h"
+#include "rl/advantage.h"
+#include "rl/objective.h"
+#include "rl/reward.h"
 #include "rows/records.h"
 #include "tokenizer/template.h"
 
@@ -18,15 +23,15 @@
 #define TRAIN_RL_OPTIONS(ROW)                                                                                                    \
     ROW(model,              folder,  "", "required",          model,     NEUTRAL,  "model to start from, a Hugging Face folder") \
     ROW(tokenizer,          folder,  "", "",                  model,     NEUTRAL,  "tokenizer files, if not the model's")        \
-    ROW(template_,          choice,  "auto", "auto|" TEMPLATE_CHOICES, model,     IDENTITY, "chat template")                     \
+    ROW(template,           choice,  "auto", "auto|" TEMPLATE_CHOICES, model,     IDENTITY, "chat template")                     \
     ROW(data,               list,    "", "required",          data,      NEUTRAL,  "rl/ folders of ./prepare, or JSONL files")   \
     ROW(eval_data,          list,    "", "",                  data,      NEUTRAL,  "held-out problems, likewise")                \
     ROW(map,                repeated, "", "",                 data,      IDENTITY, "of JSONL files: field=name, the rows call this field otherwise") \
-    ROW(format,             choice,  "auto", "auto|chat|prompt|alpaca|problem|ids", data, IDENTITY, "of JSONL files: what rows are that could be several") \
+    ROW(format,             choice,  "auto", ROW_FORMAT_CHOICES, data, IDENTITY, "of JSONL files: what rows are that could be several") \
     ROW(instruction,        text,    INSTRUCTION_DEFAULT, "", data,      NEUTRAL,  "of JSONL files: ends the user turn of problem rows, or none") \
     ROW(skip_bad_rows,      integer, "0", ">= 0",             data,      NEUTRAL,  "of JSONL files: rows that may be refused")   \
     ROW(max_prompt_tokens,  integer, "1024", "> 1",           data,      IDENTITY, "prompts that are longer are dropped")        \
-    ROW(order,              choice,  "random", "random|sorted|shuffled|mixed", data, IDENTITY, "of an epoch's prompts (sorted: easy to hard)") \
+    ROW(order,              choice,  "random", LOADER_ORDERS, data, IDENTITY, "of an epoch's prompts (sorted: easy to hard)") \
     ROW(mix,                repeated, "", "",                 data,      IDENTITY, "weights for mixed: level:1=4 or source:math=0.5") \
     ROW(adapt,              flag,    "false", "",             data,      IDENTITY, "levels whose pass rate leaves a band come more rarely; instead of --order") \
     ROW(adapt_low,          number,  "0.1", ">= 0 and <= 1",  data,      IDENTITY, "the band's lower end")                       \
@@ -54,7 +59,7 @@
     ROW(overlong_buffer,    integer, "0", ">= 0",             reward,    IDENTITY, "last tokens before the limit that cost up to 1; 0: none") \
     ROW(judge_model,        text,    "", "",                  reward,    NEUTRAL,  "folder of a model that compares answers; with --endpoint its name there") \
     ROW(endpoint,           text,    "", "",                  reward,    NEUTRAL,  "OpenAI-compatible server that has the judge") \
-    ROW(judge_asks,         choice,  "unknown", "unknown|unreadable|unequal", reward, IDENTITY, "which answers it is asked about: those of which no rule knows, those whose reference no rule can compare, or all that are not equal by rule") \
+    ROW(judge_asks,         choice,  "unknown", JUDGE_ASKS, reward, IDENTITY, "which answers it is asked about: those of which no rule knows, those whose reference no rule can compare, or all that are not equal by rule") \
     ROW(judge_tokens,       integer, "2048", "> 0 and <= 1e6", reward,   IDENTITY, "of what it says")                           \
     ROW(judge_prompt,       file,    "", "",                  reward,    NEUTRAL,  "its question: a text with {question}, {reference} and {answer}; else General-Reasoner's") \
     ROW(judge_yes,          text,    "", "",                  reward,    IDENTITY, "pattern that means yes in what it says; else that of \"Final Decision: Yes\"; the last decision counts") \
@@ -65,24 +70,24 @@
     ROW(grader_seconds,     number,  "30", "> 0",             reward,    NEUTRAL,  "for an answer")                             \
     ROW(grader_start_seconds, number, "120", ">= 0",          reward,    NEUTRAL,  "for a process to start, before its first answer's seconds")   \
     ROW(grader_sandbox,     choice,  "auto", "auto|bwrap|none", reward,  NEUTRAL,  "bubblewrap around it")                      \
-    ROW(advantage,          choice,  "grpo", "grpo|dr-grpo|rloo|reinforce++|reinforce++-baseline", loss, IDENTITY, "what a reward is compared with") \
-    ROW(advantage_std,      choice,  "unbiased", "unbiased|population|none", loss, IDENTITY, "grpo: what differences are divided by") \
+    ROW(advantage,          choice,  "grpo", ADVANTAGES, loss, IDENTITY, "what a reward is compared with") \
+    ROW(advantage_std,      choice,  "unbiased", DEVIATIONS, loss, IDENTITY, "grpo: what differences are divided by") \
     ROW(advantage_eps,      number,  "1e-6", ">= 0",          loss,      IDENTITY, "grpo: added to it")                          \
-    ROW(loss,               choice,  "clip", "clip|gspo|cispo", loss,    IDENTITY, "of a token")                                 \
-    ROW(aggregation,        choice,  "token-mean", "token-mean|seq-mean-token-mean|seq-mean-token-sum-norm", loss, IDENTITY, "of tokens to the loss") \
+    ROW(loss,               choice,  "clip", POLICY_LOSSES, loss,    IDENTITY, "of a token")                                 \
+    ROW(aggregation,        choice,  "token-mean", AGGREGATIONS, loss, IDENTITY, "of tokens to the loss") \
     ROW(clip_low,           number,  "0.2", ">= 0",           loss,      IDENTITY, "ratios below 1 - this are clipped")          \
     ROW(clip_high,          number,  "0.2", ">= 0",           loss,      IDENTITY, "ratios above 1 + this are clipped")          \
     ROW(dual_clip,          number,  "3", ">= 0",             loss,      IDENTITY, "clip: bound where the advantage is negative; 0: none") \
     ROW(entropy_coef,       number,  "0", ">= 0",             loss,      IDENTITY, "entropy's share of the loss")                \
     ROW(kl_coef,            number,  "0", ">= 0",             loss,      IDENTITY, "KL against --reference; 0: there is none")  \
-    ROW(kl,                 choice,  "k3", "k1|k2|k3",        loss,      IDENTITY, "its estimator")                             \
-    ROW(kl_in,              choice,  "loss", "loss|reward",   loss,      IDENTITY, "where it is counted")                       \
+    ROW(kl,                 choice,  "k3", KL_ESTIMATORS,        loss,      IDENTITY, "its estimator")                             \
+    ROW(kl_in,              choice,  "loss", KL_PLACES,   loss,      IDENTITY, "where it is counted")                       \
     ROW(kl_target,          number,  "0", ">= 0",             loss,      IDENTITY, "adapts --kl-coef to this KL of a token; 0: fixed") \
     ROW(kl_horizon,         number,  "10000", "> 0",          loss,      IDENTITY, "responses in which it adapts")              \
     ROW(reference,          folder,  "", "",                  loss,      NEUTRAL,  "the reference model, if not --model")       \
     ROW(mask_truncated,     flag,    "false", "",             loss,      IDENTITY, "responses that were cut off are not trained on") \
     ROW(lr,                 number,  "1e-6", "> 0",           optimizer, IDENTITY, "peak learning rate")                         \
-    ROW(lr_schedule,        choice,  "constant", "constant|linear|cosine|wsd", optimizer, IDENTITY, "its shape")                 \
+    ROW(lr_schedule,        choice,  "constant", SCHEDULES, optimizer, IDENTITY, "its shape")                 \
     ROW(lr_end,             number,  "0", ">= 0 and <= 1",    optimizer, IDENTITY, "share of the peak it ends at")               \
     ROW(wsd_decay,          number,  "0.2", ">= 0 and <= 1",  optimizer, IDENTITY, "wsd: share of the steps that decay")         \
     ROW(warmup_steps,       integer, "0", ">= 0",             optimizer, IDENTITY, "linear rise, in rollout batches")            \
@@ -90,7 +95,7 @@
     ROW(grad_clip,          number,  "1", ">= 0",             optimizer, IDENTITY, "largest gradient norm; 0: any")              \
     ROW(beta1,              number,  "0.9", ">= 0 and < 1",   optimizer, IDENTITY, "AdamW's first moment")                       \
     ROW(beta2,              number,  "0.999", ">= 0 and < 1", optimizer, IDENTITY, "AdamW's second moment")                      \
-    ROW(moments,            choice,  "fp32", "fp32|bf16",     optimizer, IDENTITY, "type of both; bf16 takes half the memory")   \
+    ROW(moments,            choice,  "fp32", MOMENT_TYPES,     optimizer, IDENTITY, "type of both; bf16 takes half the memory")   \
     ROW(eps,                number,  "1e-8", ">= 1e-30",      optimizer, IDENTITY, "AdamW's epsilon")                            \
     ROW(out,                folder,  "", "required",          run,       NEUTRAL,  "checkpoints, log, rollouts, and the model at the end") \
     ROW(resume,             text,    "auto", "",              run,       NEUTRAL,  "auto: newest of --out; none; or a folder")   \
@@ -105,7 +110,7 @@
     ROW(plan,               flag,    "false", "",             run,       NEUTRAL,  "show memory, whether it fits, and steps; then stop")           \
     ROW(device,             choice,  "auto", "auto|cpu|cuda", machine,   NEUTRAL,  "where to compute")                           \
     ROW(threads,            integer, "0", ">= 0 and <= 4096", machine,   NEUTRAL,  "0: all cores")                               \
-    ROW(recompute,          choice,  "auto", "auto|none|layer", machine, NEUTRAL,  "layers again going back; auto: if need be") \
+    ROW(recompute,          choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "layers again going back; auto: if need be") \
     ROW(sequences,          integer, "0", ">= 0 and <= 65536", machine,  NEUTRAL,  "that are sampled at once; 0: 32 on a CPU, 256 on a GPU") \
     ROW(pass_tokens,        integer, "0", ">= 0 and <= 1e6",  machine,   NEUTRAL,  "of prompts, worked on at once; 0: 512 or 8192") \
     ROW(cache,              integer, "0", ">= 0",             machine,   NEUTRAL,  "bytes for keys and values; 0: what is free") \

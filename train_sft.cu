@@ -129,10 +129,10 @@ static bool open_tokenizer(Sft *s)
     if (tokenizer_size(s->tokenizer) > s->config.vocabulary)
         return fail("%s: %d tokens, but the model has only %" PRId64 " vocabulary rows", s->tokenizer_folder,
                     (int)tokenizer_size(s->tokenizer), s->config.vocabulary);
-    return template_open(&s->chat, s->tokenizer_folder, s->o.template_);
+    return template_open(&s->chat, s->tokenizer_folder, s->o.template.name);
 }
 
-static bool trains_all(const Sft *s) { return strcmp(s->o.train_turns, "all") == 0; }
+static bool trains_all(const Sft *s) { return s->o.train_turns.place == TRAIN_ALL_TURNS; }
 
 // What was decided when the shards were prepared holds; a command line that asks for something else is refused.
 static bool same_preparation(const Sft *s, const Documents *documents)
@@ -168,11 +168,11 @@ static bool open_documents(Sft *s, Documents *documents, ShardFolders *folders, 
                                 .memory = CACHE_MEMORY};
     DocumentOptions reading = {.kind = SHARD_SFT,
                                .seq_len = s->o.seq_len,
-                               .over_length = (OverLength)option_place("drop|cut|error", s->o.over_length),
+                               .over_length = (OverLength)s->o.over_length.place,
                                .vocabulary = rules.vocabulary,
                                .tokenizer = s->tokenizer == NULL ? 0 : tokenizer_hash(s->tokenizer),
-                               .template_ = s->chat.kind};
-    TRY(shard_folders_of(folders, preparing, words->items, words->count, &s->maps, s->o.format, s->cache));
+                               .template = s->chat.kind};
+    TRY(shard_folders_of(folders, preparing, words->items, words->count, &s->maps, s->o.format.name, s->cache));
     bool ok = documents_open(documents, &reading, (const char *const *)folders->paths, folders->count) &&
               same_preparation(s, documents);
     return ok || (folders->cached ? fail_in("the shards of %s in %s, which may be removed", words->items[0], s->cache) : false);
@@ -181,7 +181,7 @@ static bool open_documents(Sft *s, Documents *documents, ShardFolders *folders, 
 static bool open_data(Sft *s, Documents *documents, ShardFolders *folders, Loader *loader, const OptionList *words)
 {
     LoaderOptions dealing = {.seed = (uint64_t)s->o.seed,
-                             .order = (LoaderOrder)option_place("random|sorted|shuffled|mixed", s->o.order),
+                             .order = (LoaderOrder)s->o.order.place,
                              .weights = s->weights,
                              .weight_count = s->o.mix.count,
                              .global_batch = s->o.global_batch,
@@ -196,10 +196,9 @@ static bool open_data(Sft *s, Documents *documents, ShardFolders *folders, Loade
 
 static void plan_steps(Sft *s)
 {
-    static const ScheduleShape SHAPES[] = {SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_WSD};
     int64_t steps = s->o.steps > 0 ? s->o.steps : s->o.epochs * loader_steps_per_epoch(&s->loader);
     int64_t warmup = s->o.warmup_steps >= 0 ? s->o.warmup_steps : steps / 10;
-    s->schedule = (Schedule){.shape = SHAPES[option_place("constant|linear|cosine|wsd", s->o.lr_schedule)],
+    s->schedule = (Schedule){.shape = (ScheduleShape)s->o.lr_schedule.place,
                              .peak = s->o.lr,
                              .end = s->o.lr_end,
                              .steps = steps,
@@ -217,7 +216,7 @@ static Needs memory_needs(const Sft *s, const ModelLimits *limits)
     needs.own.config = s->config;
     needs.own.limits = *limits;
     needs.own.bf16_moments = s->optimizer.bf16_moments;
-    needs.recompute_auto = strcmp(s->o.recompute, "auto") == 0;
+    needs.recompute_auto = s->o.recompute.place == RECOMPUTE_AUTO;
     needs.micro_batch_tokens = s->o.micro_batch_tokens;
     needs.longest = limits->positions;
     return needs;
@@ -238,12 +237,12 @@ static bool open_model(Sft *s)
                           .sequences = larger(train.sequences, held.sequences),
                           .positions = longest,
                           .training = true,
-                          .recompute = strcmp(s->o.recompute, "layer") == 0};
+                          .recompute = s->o.recompute.place == RECOMPUTE_LAYER};
     s->optimizer = (Optimizer){.beta1 = s->o.beta1,
                                .beta2 = s->o.beta2,
                                .epsilon = s->o.eps,
                                .weight_decay = s->o.weight_decay,
-                               .bf16_moments = strcmp(s->o.moments, "bf16") == 0,
+                               .bf16_moments = s->o.moments.place == MOMENTS_BF16,
                                .seed = (uint64_t)s->o.seed};
     Needs needs = memory_needs(s, &limits);
     TRY(fit_choose(&s->fit, &needs));
@@ -264,7 +263,7 @@ static bool open_run(Sft *s)
     s->run.save_every = s->o.save_every;
     s->run.save_minutes = s->o.save_minutes;
     s->run.stop_within = s->o.stop_within;
-    s->run.export_dtype = s->o.export_dtype;
+    s->run.export_dtype = s->o.export_dtype.name;
     s->run.schedule = &s->schedule;
     s->run.template_name = template_name(s->chat.kind);
     TRY(run_identity(&s->run, &s->options, &s->data, s->tokenizer));
@@ -284,9 +283,9 @@ static void take_preparation(Sft *s)
 {
     const ShardAbout *about = documents_about(&s->data);
     s->o.train_turn_newline = about->train_turn_newline;
-    s->o.train_turns = about->train_all_turns ? "all" : "last";
-    if (about->template_ != TEMPLATE_UNKNOWN)
-        s->chat.kind = about->template_;
+    s->o.train_turns = about->train_all_turns ? (OptionChoice){"all", TRAIN_ALL_TURNS} : (OptionChoice){"last", TRAIN_LAST_TURN};
+    if (about->template != TEMPLATE_UNKNOWN)
+        s->chat.kind = about->template;
 }
 
 static bool prepared_alike(const Sft *s)
@@ -303,7 +302,7 @@ static bool prepared_alike(const Sft *s)
 
 static bool open_all(Sft *s)
 {
-    FitDevice where = {s->o.device, s->o.threads, s->o.plan, s->o.gpu};
+    FitDevice where = {s->o.device.name, s->o.threads, s->o.plan, s->o.gpu};
     TRY(fit_open(&s->fit, &where));
     TRY(open_config(s) && open_tokenizer(s));
     TRY(s->o.plan ? folder_temporary(&s->cache, "plan") : (s->cache = path_join(s->o.out, "cache")) != NULL);

@@ -8,6 +8,9 @@
 #define TRAIN_SFT_OPTIONS_H
 
 #include "options/options.h"
+#include "data/loader.h"
+#include "data/tokenised.h"
+#include "model/fit.h"
 #include "rows/records.h"
 #include "tokenizer/template.h"
 
@@ -25,18 +28,18 @@
     ROW(model,              folder,  "", "",                  model,     NEUTRAL,  "model to start from, a Hugging Face folder") \
     ROW(init,               file,    "", "",                  model,     NEUTRAL,  "instead: config.json of a new, random model")\
     ROW(tokenizer,          folder,  "", "",                  model,     NEUTRAL,  "tokenizer files, if not the model's")        \
-    ROW(template_,          choice,  "auto", "auto|" TEMPLATE_CHOICES, model,     IDENTITY, "chat template")                     \
+    ROW(template,           choice,  "auto", "auto|" TEMPLATE_CHOICES, model,     IDENTITY, "chat template")                     \
     ROW(data,               list,    "", "required",          data,      NEUTRAL,  "shards of ./prepare, or JSONL files or folders") \
     ROW(eval_data,          list,    "", "",                  data,      NEUTRAL,  "held-out rows")                              \
     ROW(map,                repeated, "", "",                 data,      IDENTITY, "field=name: the rows call this field otherwise") \
-    ROW(format,             choice,  "auto", "auto|chat|prompt|alpaca|problem|ids", data, IDENTITY, "what rows are that could be several") \
+    ROW(format,             choice,  "auto", ROW_FORMAT_CHOICES, data, IDENTITY, "what rows are that could be several") \
     ROW(instruction,        text,    INSTRUCTION_DEFAULT, "",  data,     IDENTITY, "ends the user turn of problem rows, or none")    \
     ROW(train_turn_newline, flag,    "false", "",             data,      IDENTITY, "also train the newline after <|im_end|>")    \
-    ROW(train_turns,        choice,  "last", "last|all",      data,      IDENTITY, "which of the assistant's turns are trained")  \
+    ROW(train_turns,        choice,  "last", TRAIN_TURNS,     data,      IDENTITY, "which of the assistant's turns are trained")  \
     ROW(seq_len,            integer, "8192", "> 0",           data,      IDENTITY, "longest document, in tokens")                \
-    ROW(over_length,        choice,  "drop", "drop|cut|error", data,      IDENTITY, "a longer one")                              \
+    ROW(over_length,        choice,  "drop", OVER_LENGTHS, data,      IDENTITY, "a longer one")                              \
     ROW(skip_bad_rows,      integer, "0", ">= 0",             data,      NEUTRAL,  "rows that may be refused")                   \
-    ROW(order,              choice,  "random", "random|sorted|shuffled|mixed", data, IDENTITY, "of an epoch's documents (sorted: easy to hard)") \
+    ROW(order,              choice,  "random", LOADER_ORDERS, data, IDENTITY, "of an epoch's documents (sorted: easy to hard)") \
     ROW(mix,                repeated, "", "",                 data,      IDENTITY, "weights for mixed: level:1=4 or source:math=0.5") \
     ROW(epochs,             integer, "3", "> 0 and <= 1e6",   steps,     NEUTRAL,  "passes over the data")                       \
     ROW(steps,              integer, "0", ">= 0",             steps,     NEUTRAL,  "updates; 0: as many as the epochs have")     \
@@ -45,7 +48,7 @@
     ROW(slots,              integer, "8", "> 0 and <= 4096",  steps,     IDENTITY, "micro-batches are a multiple of this")       \
     ROW(seed,               integer, "0", ">= 0",             steps,     IDENTITY, "of the order, new weights and rounding")      \
     ROW(lr,                 number,  "1e-5", "> 0",           optimizer, IDENTITY, "peak learning rate")                         \
-    ROW(lr_schedule,        choice,  "cosine", "constant|linear|cosine|wsd", optimizer, IDENTITY, "its shape")                   \
+    ROW(lr_schedule,        choice,  "cosine", SCHEDULES, optimizer, IDENTITY, "its shape")                   \
     ROW(lr_end,             number,  "0", ">= 0 and <= 1",    optimizer, IDENTITY, "share of the peak it ends at")               \
     ROW(wsd_decay,          number,  "0.2", ">= 0 and <= 1",  optimizer, IDENTITY, "wsd: share of the steps that decay")         \
     ROW(warmup_steps,       integer, "-1", ">= -1",           optimizer, IDENTITY, "linear rise; -1: a tenth of all steps")      \
@@ -53,7 +56,7 @@
     ROW(grad_clip,          number,  "1", ">= 0",             optimizer, IDENTITY, "largest gradient norm; 0: any")              \
     ROW(beta1,              number,  "0.9", ">= 0 and < 1",   optimizer, IDENTITY, "AdamW's first moment")                       \
     ROW(beta2,              number,  "0.999", ">= 0 and < 1", optimizer, IDENTITY, "AdamW's second moment")                      \
-    ROW(moments,            choice,  "fp32", "fp32|bf16",     optimizer, IDENTITY, "type of both; bf16 takes half the memory")   \
+    ROW(moments,            choice,  "fp32", MOMENT_TYPES,     optimizer, IDENTITY, "type of both; bf16 takes half the memory")   \
     ROW(eps,                number,  "1e-8", ">= 1e-30",      optimizer, IDENTITY, "AdamW's epsilon")                            \
     ROW(out,                folder,  "", "required",          run,       NEUTRAL,  "checkpoints, log, and the model at the end") \
     ROW(resume,             text,    "auto", "",              run,       NEUTRAL,  "auto: newest of --out; none; or a folder")   \
@@ -67,7 +70,7 @@
     ROW(plan,               flag,    "false", "",             run,       NEUTRAL,  "show memory, whether it fits, and steps; then stop")           \
     ROW(device,             choice,  "auto", "auto|cpu|cuda", machine,   NEUTRAL,  "where to compute")                           \
     ROW(threads,            integer, "0", ">= 0 and <= 4096", machine,   NEUTRAL,  "0: all cores")                               \
-    ROW(recompute,          choice,  "auto", "auto|none|layer", machine, NEUTRAL,  "layers again going back; auto: if need be") \
+    ROW(recompute,          choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "layers again going back; auto: if need be") \
     ROW(gpu,                text,    "", "",                  machine,   NEUTRAL,  "with --plan: the card to plan for, 80G or h100")
 // clang-format on
 

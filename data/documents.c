@@ -33,9 +33,9 @@ static bool check_against_options(const Shard *s, const DocumentOptions *o, cons
         return fail("%s: made with another tokenizer (%016" PRIx64 ", and here it is %016" PRIx64
                     "); prepare the data with this one",
                     path, s->about.tokenizer, o->tokenizer);
-    if (o->template_ != TEMPLATE_UNKNOWN && s->about.template_ != TEMPLATE_UNKNOWN && s->about.template_ != o->template_)
+    if (o->template != TEMPLATE_UNKNOWN && s->about.template != TEMPLATE_UNKNOWN && s->about.template != o->template)
         return fail("%s: made with the template %s, but the model's is %s; give --template %s, or prepare the data again", path,
-                    template_name(s->about.template_), template_name(o->template_), template_name(s->about.template_));
+                    template_name(s->about.template), template_name(o->template), template_name(s->about.template));
     return s->vocabulary <= o->vocabulary ||
            fail("%s: holds the token %" PRId32 ", but the model has %" PRId32 " tokens; was it made for another model?", path,
                 s->vocabulary - 1, o->vocabulary);
@@ -45,7 +45,7 @@ static bool check_against_first(const Documents *d, const Shard *s, const char *
 {
     const ShardAbout *a = &d->shards[0].about, *b = &s->about;
     const char *what = a->tokenizer != b->tokenizer                     ? "tokenizer"
-                       : a->template_ != b->template_                   ? "template"
+                       : a->template != b->template                     ? "template"
                        : a->train_turn_newline != b->train_turn_newline ? "--train-turn-newline"
                        : a->train_all_turns != b->train_all_turns       ? "--train-turns"
                        : a->instruction != b->instruction               ? "--instruction"

@@ -12,6 +12,7 @@ extern "C" {
 
 enum { LEVELS = 6 }; // difficulties 0 (unknown) to 5
 
+#define OVER_LENGTHS "drop|cut|error"
 typedef enum OverLength { OVER_LENGTH_DROP, OVER_LENGTH_CUT, OVER_LENGTH_ERROR } OverLength;
 
 typedef struct DocumentOptions {
@@ -21,7 +22,7 @@ typedef struct DocumentOptions {
     OverLength over_length;   // a longer one is dropped, cut to its first seq_len tokens, or refused
     int32_t vocabulary;       // rows of the embedding: a shard with an id from there on is refused
     uint64_t tokenizer;       // tokenizer_hash of the one at hand; 0: there is none, and only rows of ids are read
-    TemplateKind template_;   // the model's; shards rendered otherwise are refused. TEMPLATE_UNKNOWN: any
+    TemplateKind template;    // the model's; shards rendered otherwise are refused. TEMPLATE_UNKNOWN: any
 } DocumentOptions;
 
 typedef struct Document {

@@ -12,6 +12,7 @@ extern "C" {
 #endif
 
 // The order of an epoch's documents: a permutation, a pure function of (seed, epoch, position).
+#define LOADER_ORDERS "random|sorted|shuffled|mixed"
 typedef enum LoaderOrder {
     ORDER_RANDOM,   // all of them, another permutation in each epoch
     ORDER_SORTED,   // as they lie: easy to hard, then by the shards' keyed hash; the same in each epoch

@@ -23,7 +23,7 @@ typedef enum ShardKind {
 typedef struct ShardAbout {
     ShardKind kind;
     uint64_t tokenizer;      // tokenizer_hash; 0: made without one, of rows of ids
-    TemplateKind template_;  // TEMPLATE_UNKNOWN: nothing was rendered
+    TemplateKind template;   // TEMPLATE_UNKNOWN: nothing was rendered
     bool train_turn_newline; // the newline after <|im_end|> is trained
     bool train_all_turns;    // all turns of the assistant are, not the last one only
     uint64_t instruction;    // hash_bytes of the --instruction that problem rows got; 0: none

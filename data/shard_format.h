@@ -36,7 +36,7 @@ typedef struct ShardHeader {
     char magic[8];
     uint32_t version, header_size;
     uint64_t file_size;
-    uint32_t kind, template_, flags, number, of, vocabulary;
+    uint32_t kind, template, flags, number, of, vocabulary;
     uint64_t tokenizer, instruction, seed, records, trained;
     ShardSection sections[SECTIONS];
     uint8_t zero[40];

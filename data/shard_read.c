@@ -30,7 +30,7 @@ static bool check_header(const ShardHeader *h, const MappedFile *file, const cha
     if (h->file_size != file->size)
         return fail("%s: %zu bytes, but its header says %" PRIu64 ": %s" AGAIN, path, file->size, h->file_size,
                     file->size < h->file_size ? "it is cut short" : "something was added");
-    if ((h->kind != SHARD_SFT && h->kind != SHARD_RL) || h->template_ >= TEMPLATES || h->number >= h->of || h->of > SHARDS_MOST ||
+    if ((h->kind != SHARD_SFT && h->kind != SHARD_RL) || h->template >= TEMPLATES || h->number >= h->of || h->of > SHARDS_MOST ||
         h->vocabulary > INT32_MAX || h->records == 0 || h->records > SHARD_RECORDS_MOST)
         return fail("%s: its header contradicts itself" AGAIN, path);
     return true;
@@ -85,7 +85,7 @@ static bool take_sections(Shard *s, const ShardHeader *h, const char *path)
         return fail("%s: the sizes of its sections contradict its header" AGAIN, path);
     s->about = (ShardAbout){.kind = (ShardKind)h->kind,
                             .tokenizer = h->tokenizer,
-                            .template_ = (TemplateKind)h->template_,
+                            .template = (TemplateKind)h->template,
                             .train_turn_newline = (h->flags & SHARD_FLAG_NEWLINE) != 0,
                             .train_all_turns = (h->flags & SHARD_FLAG_ALL_TURNS) != 0,
                             .instruction = h->instruction,

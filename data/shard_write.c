@@ -129,7 +129,7 @@ static ShardHeader header_of(const ShardWriter *w)
                      .version = SHARD_VERSION,
                      .header_size = sizeof h,
                      .kind = w->about.kind,
-                     .template_ = w->about.template_,
+                     .template = w->about.template,
                      .flags = (w->about.train_turn_newline ? SHARD_FLAG_NEWLINE : 0u) |
                               (w->about.train_all_turns ? SHARD_FLAG_ALL_TURNS : 0u),
                      .number = (uint32_t)w->parts,

@@ -12,6 +12,9 @@
 extern "C" {
 #endif
 
+#define TRAIN_TURNS "last|all"
+enum { TRAIN_LAST_TURN, TRAIN_ALL_TURNS };
+
 typedef struct TokenRules {
     const Tokenizer *tokenizer; // NULL: only ids rows can be read
     const ChatTemplate *chat;

@@ -75,7 +75,7 @@ static bool open_tokenizer(Session *s, const SessionOptions *o)
     if (s->n_live > s->config.vocabulary)
         return fail("%s: %" PRId64 " tokens, but the model has only %" PRId64 " vocabulary rows", folder, s->n_live,
                     s->config.vocabulary);
-    return template_open(&s->chat, folder, o->template_);
+    return template_open(&s->chat, folder, o->template);
 }
 
 static bool open_folder(Session *s, const SessionOptions *o)

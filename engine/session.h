@@ -18,7 +18,7 @@ enum { STOPS_MOST = 2 * END_TOKENS + 1 };
 typedef struct SessionOptions {
     const char *model;     // folder
     const char *tokenizer; // folder of its files, if not the model's; "" or NULL: the model's
-    const char *template_; // name, or "auto"
+    const char *template;  // name, or "auto"
     const char *device;    // "auto", "cpu", "cuda"
     int64_t threads;       // 0: all cores
     int64_t context;       // longest sequence; 0: max_position_embeddings, at most CONTEXT_MOST

@@ -20,6 +20,7 @@
 extern "C" {
 #endif
 
+#define SPLIT_CHOICES "difficulty|random|sft-only|rl-only|hard-sft"
 typedef enum SplitKind {
     SPLIT_DIFFICULTY, // difficulty <= tau: SFT; > tau: RL
     SPLIT_AT_RANDOM,  // as many rows to each, drawn at random from all of them

@@ -72,7 +72,7 @@ static ShardAbout about_of(const PrepareOptions *options, ShardKind kind)
          text = options->rules.tokenizer != NULL;
     return (ShardAbout){.kind = kind,
                         .tokenizer = text ? tokenizer_hash(options->rules.tokenizer) : 0,
-                        .template_ = text ? options->rules.chat->kind : TEMPLATE_UNKNOWN,
+                        .template = text ? options->rules.chat->kind : TEMPLATE_UNKNOWN,
                         .train_turn_newline = options->rules.train_turn_newline,
                         .train_all_turns = options->rules.train_all_turns,
                         .instruction = none ? 0 : hash_bytes(instruction, strlen(instruction)),

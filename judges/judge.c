@@ -47,7 +47,7 @@ typedef struct Judge {
 
 static SessionOptions session_options(const JudgeOptions *options, bool own_form)
 {
-    SessionOptions o = {.model = options->model, .template_ = own_form ? "auto" : "chatml", .device = options->device};
+    SessionOptions o = {.model = options->model, .template = own_form ? "auto" : "chatml", .device = options->device};
     o.threads = options->threads;
     o.sequences = SEQUENCES;
     o.cache = (int64_t)CACHE_BYTES;

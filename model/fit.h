@@ -28,6 +28,9 @@ typedef struct ModelNeeds {
 
 enum { NEEDS_OTHERS = 2 };
 
+#define RECOMPUTES "auto|none|layer"
+typedef enum Recompute { RECOMPUTE_AUTO, RECOMPUTE_NONE, RECOMPUTE_LAYER } Recompute; // auto: where all does not fit otherwise
+
 typedef struct Needs {
     ModelNeeds own, others[NEEDS_OTHERS]; // others have no optimizer, and pages by their cache_bytes alone
     int other_count;

@@ -150,6 +150,9 @@ bool gradient_norm(Model *model, double *norm); // NaN or infinite if any gradie
 
 // ---- optimizer (optimizer.c) and learning rate (learning_rate.c)
 
+#define MOMENT_TYPES "fp32|bf16"
+typedef enum MomentType { MOMENTS_FP32, MOMENTS_BF16 } MomentType;
+
 typedef struct Optimizer {
     void *m, *v;  // (elements) bf16 or fp32
     int64_t step; // updates so far
@@ -172,6 +175,7 @@ typedef enum Moment { FIRST_MOMENT, SECOND_MOMENT } Moment;
 bool optimizer_write_moments(Optimizer *optimizer, Moment which, int64_t first, int64_t count, float *host);
 bool optimizer_read_moments(const Optimizer *optimizer, Moment which, int64_t first, int64_t count, float *host);
 
+#define SCHEDULES "constant|linear|cosine|wsd"
 typedef enum ScheduleShape { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_WSD } ScheduleShape;
 
 typedef struct Schedule {

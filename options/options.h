@@ -29,13 +29,20 @@ typedef enum OptionType {
 } OptionType;
 // clang-format on
 
+// A choice: one of the names in its row's range, and its place there, which is the value of an enum of the same order. The names are
+// a list beside that enum: ADVANTAGES beside AdvantageKind.
+typedef struct OptionChoice {
+    const char *name;
+    int place;
+} OptionChoice;
+
 typedef struct OptionList {
     const char **items;
     size_t count, capacity;
 } OptionList;
 
 typedef struct OptionRow {
-    const char *name; // with underscores, as in C; shown with dashes. template_, a word of C++, is --template
+    const char *name; // with underscores, as in C; shown with dashes
     OptionType type;
     const char *initial; // as it would be written on the command line; "" for none
     const char *range;   // numbers: "> 0", ">= 0 and <= 1"; a choice: "a|b|c"; texts and lists: "" or "required"
@@ -72,7 +79,7 @@ typedef struct OptionTable {
 #define OPTION_FIELD_text const char *
 #define OPTION_FIELD_file const char *
 #define OPTION_FIELD_folder const char *
-#define OPTION_FIELD_choice const char *
+#define OPTION_FIELD_choice OptionChoice
 #define OPTION_FIELD_list OptionList
 #define OPTION_FIELD_repeated OptionList
 #define OPTION_FIELD_arguments OptionList
@@ -116,9 +123,6 @@ bool options_read(Options *options, OptionTable table, void *values, int argc, c
 void options_free(Options *options);
 
 bool option_on_command_line(const Options *options, const char *name); // its value is from there; name with underscores
-
-// The place of a value in its "a|b|c", to index an enum of the same order; -1 if it is none of them.
-int option_place(const char *choices, const char *value);
 
 // What --help, --version and --print-config asked for, if anything: then *answered, and main returns 0. usage: the lines above the list.
 bool options_answer(const Options *options, const char *usage, FILE *out, bool *answered);

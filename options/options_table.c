@@ -8,7 +8,7 @@
 const char *option_shown(char out[OPTION_NAME], const char *name)
 {
     size_t i = 0;
-    for (; name[i] != 0 && strcmp(name + i, "_") != 0 && i + 1 < OPTION_NAME; i++) // template_ is --template
+    for (; name[i] != 0 && i + 1 < OPTION_NAME; i++)
         out[i] = name[i] == '_' ? '-' : name[i];
     out[i] = 0;
     return out;
@@ -16,12 +16,12 @@ const char *option_shown(char out[OPTION_NAME], const char *name)
 
 bool option_is_text(OptionType type)
 {
-    return type == OPTION_TEXT || type == OPTION_FILE || type == OPTION_FOLDER || type == OPTION_CHOICE;
+    return type == OPTION_TEXT || type == OPTION_FILE || type == OPTION_FOLDER || type == OPTION_CHOICE; // a choice's name
 }
 
 bool option_is_list(OptionType type) { return type == OPTION_LIST || type == OPTION_REPEATED || type == OPTION_ARGUMENTS; }
 
-int option_place(const char *choices, const char *value)
+static int place_in(const char *choices, const char *value) // of a value in its "a|b|c"; -1 if it is none of them
 {
     size_t length = strlen(value);
     for (int place = 0;; place++) {
@@ -38,7 +38,7 @@ int option_place(const char *choices, const char *value)
 
 bool option_named(const char *word, size_t length, const char *name)
 {
-    if (strlen(name) != length && (strlen(name) != length + 1 || name[length] != '_'))
+    if (strlen(name) != length)
         return false;
     for (size_t i = 0; i < length; i++)
         if (name[i] != (word[i] == '-' ? '_' : word[i]))
@@ -129,7 +129,7 @@ static bool set_text(Options *options, const OptionRow *row, void *field, const 
 {
     if (utf8_valid_prefix(value, strlen(value)) != strlen(value))
         return refuse(row, value, place, "valid UTF-8", "");
-    if (row->type == OPTION_CHOICE && option_place(row->range, value) < 0)
+    if (row->type == OPTION_CHOICE && place_in(row->range, value) < 0)
         return refuse(row, value, place, "one of ", row->range);
     bool may_be_empty = row->type == OPTION_TEXT || (!option_is_list(row->type) && place.file != NULL);
     if (value[0] == 0 && !may_be_empty) // on a command line it is a shell variable that is not set
@@ -138,7 +138,10 @@ static bool set_text(Options *options, const OptionRow *row, void *field, const 
     TRY(text != NULL);
     if (option_is_list(row->type))
         return add_to_list(options, row, field, text, place);
-    *(const char **)field = text;
+    if (row->type == OPTION_CHOICE)
+        *(OptionChoice *)field = (OptionChoice){text, place_in(row->range, value)};
+    else
+        *(const char **)field = text;
     return true;
 }
 

@@ -112,7 +112,10 @@ static bool same_value(const OptionRow *row, const char *now, const json_t *save
 {
     const char *text = NULL;
     char name[OPTION_NAME];
-    TRY(json_may_text(&text, saved, row->name, where));
+    bytes_clear(before);
+    TRY(json_may_text(&text, saved, row->name, where) && bytes_printf(before, "%s_", row->name));
+    if (text == NULL) // how older checkpoints call the template
+        TRY(json_may_text(&text, saved, before->data, where));
     bytes_clear(before);
     TRY(text != NULL ? bytes_text(before, text) : default_text(before, row));
     if (strcmp(before->data, now) == 0)

@@ -13,6 +13,7 @@
 extern "C" {
 #endif
 
+#define ADVANTAGES "grpo|dr-grpo|rloo|reinforce++|reinforce++-baseline"
 typedef enum AdvantageKind {
     ADVANTAGE_GRPO,                  // (r - mean) / (std + eps) of the group: Shao et al. 2024 (DeepSeekMath), section 4.1.2
     ADVANTAGE_DR_GRPO,               // r - mean: Liu et al. 2025, eq. 3
@@ -21,6 +22,7 @@ typedef enum AdvantageKind {
     ADVANTAGE_REINFORCE_PP_BASELINE, // r - mean of the group, whitened over the batch's tokens
 } AdvantageKind;
 
+#define DEVIATIONS "unbiased|population|none"
 typedef enum Deviation { DEVIATION_UNBIASED, DEVIATION_POPULATION, DEVIATION_NONE } Deviation; // over n - 1, over n, not divided
 
 typedef struct AdvantageRule {

@@ -15,12 +15,14 @@
 extern "C" {
 #endif
 
+#define POLICY_LOSSES "clip|gspo|cispo"
 typedef enum PolicyLoss {
     LOSS_CLIP, // max(-A rho, -A clip(rho, 1 - low, 1 + high)): Schulman et al. 2017, eq. 7; clip-higher: Yu et al. 2025 (DAPO), eq. 10
     LOSS_GSPO,  // the same with the response's s = exp(mean(lp - old)) for rho: Zheng et al. 2025, eq. 5 to 7 and 13
     LOSS_CISPO, // -constant(clip(rho, 1 - low, 1 + high)) · A · lp: MiniMax 2025 (MiniMax-M1), eq. 4
 } PolicyLoss;
 
+#define KL_ESTIMATORS "k1|k2|k3"
 typedef enum KlEstimator { KL_K1, KL_K2, KL_K3 } KlEstimator; // Schulman, "Approximating KL divergence", 2020
 
 typedef struct Objective {
@@ -55,6 +57,10 @@ void objective(float *loss, float *dlp, const ResponseTokens *r, const Objective
 double kl_value(KlEstimator kl, double lp, double reference);      // clamped as verl's: the difference to ±20, k3 to ±10
 double kl_derivative(KlEstimator kl, double lp, double reference); // 0 where it is clamped
 
+#define KL_PLACES "loss|reward"
+typedef enum KlPlace { KL_IN_LOSS, KL_IN_REWARD } KlPlace; // where KL(policy || reference) is counted
+
+#define AGGREGATIONS "token-mean|seq-mean-token-mean|seq-mean-token-sum-norm"
 typedef enum Aggregation {
     TOKEN_MEAN,              // each token the same: 1 / tokens of the update
     SEQ_MEAN_TOKEN_MEAN,     // each response the same, its tokens the same: 1 / (responses · tokens of it)

@@ -57,6 +57,7 @@ typedef struct RewardFacts {
 // words that stand in no answer that could be found.
 void reward_finding(Finding *finding, const RewardFacts *facts);
 
+#define JUDGE_ASKS "unknown|unreadable|unequal"
 typedef enum JudgeAsks {
     JUDGE_ASKS_UNKNOWN,    // where rules cannot tell whether the two answers are the same
     JUDGE_ASKS_UNREADABLE, // where they cannot compare anything with the reference

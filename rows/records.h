@@ -39,6 +39,7 @@ extern "C" {
 // default stands for the sentence about option letters that its evaluation uses.
 #define INSTRUCTION_DEFAULT "Please reason step by step, and put your final answer within \\boxed{}."
 
+#define ROW_FORMAT_CHOICES "auto|chat|prompt|alpaca|problem|ids"
 typedef enum RowFormat { ROW_CHAT, ROW_PROMPT, ROW_ALPACA, ROW_PROBLEM, ROW_IDS, ROW_FORMATS } RowFormat;
 extern const char *const ROW_FORMAT_NAMES[ROW_FORMATS]; // "chat", "prompt/completion", ...
 

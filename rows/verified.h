@@ -10,6 +10,7 @@
 extern "C" {
 #endif
 
+#define VERIFY_CHOICES "none|drop-wrong|best-of-k|all"
 typedef enum Verify {
     VERIFY_NOT,
     VERIFY_DROP_WRONG, // a response is trained on if it is right

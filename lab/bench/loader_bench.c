@@ -50,7 +50,7 @@ static bool add_made_up(ShardWriter *writer, uint32_t i)
 
 static bool make_up(const char *folder)
 {
-    ShardAbout about = {.kind = SHARD_SFT, .template_ = TEMPLATE_UNKNOWN};
+    ShardAbout about = {.kind = SHARD_SFT, .template = TEMPLATE_UNKNOWN};
     ShardWriter *writer = shard_writer_open(folder, &about);
     int shards;
     bool ok = writer != NULL;
@@ -182,7 +182,7 @@ static bool with_loader(const Documents *documents, size_t order, int64_t tokens
 static bool bench(const char *const *folders, size_t count)
 {
     Documents documents;
-    DocumentOptions options = {.kind = SHARD_SFT, .seq_len = 1 << 20, .vocabulary = INT32_MAX, .template_ = TEMPLATE_UNKNOWN};
+    DocumentOptions options = {.kind = SHARD_SFT, .seq_len = 1 << 20, .vocabulary = INT32_MAX, .template = TEMPLATE_UNKNOWN};
     double begin = clock_seconds();
     TRY(documents_open(&documents, &options, folders, count));
     printf("%" PRId64 " documents of %" PRId64 " tokens, opened and checked in %.3f s\n", documents.count, documents.tokens,

@@ -86,8 +86,8 @@ static inline bool open_part(Documents *d, const char *name, const char *part, D
         options.seq_len = 1 << 20;
     if (options.vocabulary == 0)
         options.vocabulary = INT32_MAX;
-    if (options.template_ == TEMPLATE_CHATML)
-        options.template_ = TEMPLATE_UNKNOWN; // of {0}: any
+    if (options.template == TEMPLATE_CHATML)
+        options.template = TEMPLATE_UNKNOWN; // of {0}: any
     bool ok = documents_open(d, &options, (const char *const[]){path}, 1);
     free(path);
     free(out);

@@ -27,7 +27,7 @@ static char *in_folder(const char *name)
 
 static ShardAbout usual_about(void)
 {
-    return (ShardAbout){.kind = SHARD_SFT, .tokenizer = 7, .template_ = TEMPLATE_CHATML, .instruction = 5};
+    return (ShardAbout){.kind = SHARD_SFT, .tokenizer = 7, .template = TEMPLATE_CHATML, .instruction = 5};
 }
 
 typedef struct Row { // a record of TOKENS tokens, all of them `token`
@@ -82,7 +82,7 @@ static const Row RIGHT[] = {{1, 20, 4, "d", "web"}, {2, 1, 5, "e", ""}, {3, 5, 6
 
 static DocumentOptions usual(void)
 {
-    return (DocumentOptions){.kind = SHARD_SFT, .seq_len = 100, .vocabulary = 50, .tokenizer = 7, .template_ = TEMPLATE_CHATML};
+    return (DocumentOptions){.kind = SHARD_SFT, .seq_len = 100, .vocabulary = 50, .tokenizer = 7, .template = TEMPLATE_CHATML};
 }
 
 static void assert_refused_documents(const DocumentOptions *options, const char *a, const char *b, const char *what)
@@ -248,7 +248,7 @@ static void shards_for_another_use_tokenizer_template_or_model_are_refused(void 
     o.tokenizer = 8;
     assert_refused_documents(&o, left, NULL, "made with another tokenizer (0000000000000007, and here it is 0000000000000008)");
     o = usual();
-    o.template_ = TEMPLATE_QWEN3;
+    o.template = TEMPLATE_QWEN3;
     assert_refused_documents(&o, left, NULL, "made with the template chatml, but the model's is qwen3; give --template chatml");
     o = usual();
     o.vocabulary = 3;
@@ -260,12 +260,12 @@ static void shards_for_another_use_tokenizer_template_or_model_are_refused(void 
 // Rows of ids have no tokenizer and no template, and go with any.
 static void shards_of_bare_ids_go_with_any_tokenizer_and_template(void **state)
 {
-    ShardAbout about = {.kind = SHARD_SFT, .template_ = TEMPLATE_UNKNOWN};
+    ShardAbout about = {.kind = SHARD_SFT, .template = TEMPLATE_UNKNOWN};
     char *left = shards("bare", &about, LEFT, 3);
     Documents d;
     DocumentOptions o = usual();
     assert_ok(documents_open(&d, &o, (const char *const[]){left}, 1));
-    assert_int_equal(documents_about(&d)->template_, TEMPLATE_UNKNOWN);
+    assert_int_equal(documents_about(&d)->template, TEMPLATE_UNKNOWN);
     documents_close(&d);
     free(left);
 }
@@ -276,13 +276,13 @@ static void shards_that_were_made_differently_do_not_stand_beside_each_other(voi
     char *left = shards("one", &about, LEFT, 3);
     DocumentOptions o = usual();
     o.tokenizer = 0;
-    o.template_ = TEMPLATE_UNKNOWN;
+    o.template = TEMPLATE_UNKNOWN;
     static const char *const what[] = {"tokenizer", "template", "--train-turn-newline", "--instruction"};
     for (int i = 0; i < 4; i++) {
         ShardAbout other = usual_about();
         char said[64];
         other.tokenizer += i == 0;
-        other.template_ = i == 1 ? TEMPLATE_QWEN3 : other.template_;
+        other.template = i == 1 ? TEMPLATE_QWEN3 : other.template;
         other.train_turn_newline = i == 2;
         other.instruction += i == 3;
         char *right = shards(what[i], &other, RIGHT, 3);

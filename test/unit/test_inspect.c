@@ -53,7 +53,7 @@ static void write_document(ShardWriter *writer, const Shown *shown, uint64_t key
 
 static void open_shown(const Shown *shown, size_t count, ShardKind kind, int64_t seq_len)
 {
-    ShardAbout about = {.kind = kind, .tokenizer = tokenizer_hash(tokenizer), .template_ = TEMPLATE_CHATML};
+    ShardAbout about = {.kind = kind, .tokenizer = tokenizer_hash(tokenizer), .template = TEMPLATE_CHATML};
     DocumentOptions options = {.kind = kind,
                                .seq_len = seq_len,
                                .over_length = kind == SHARD_SFT ? OVER_LENGTH_CUT : OVER_LENGTH_DROP,

@@ -71,7 +71,7 @@ static void values_that_nobody_gives_are_the_tables(void **state)
     assert_ok(read_words(&options, &v, (const char *const[]){NULL}, true));
     assert_int_equal(v.steps, 10);
     assert_true(v.learning_rate == 1e-5);
-    assert_string_equal(v.shape, "round");
+    assert_string_equal(v.shape.name, "round");
     assert_string_equal(v.title, "a \"b\" \\c\n# d");
     assert_string_equal(v.model, "");
     assert_false(v.quick);
@@ -88,7 +88,8 @@ static void words_fill_fields_in_every_spelling(void **state)
     assert_ok(read_words(&options, &v, words, true));
     assert_int_equal(v.steps, 64000);
     assert_true(v.learning_rate == 1e-3);
-    assert_int_equal(option_place("round|square", v.shape), 1);
+    assert_int_equal(v.shape.place, 1);
+    assert_string_equal(v.shape.name, "square");
     assert_string_equal(v.title, "--steps");
     assert_string_equal(v.model, "-x");
     assert_true(v.quick);
@@ -337,7 +338,7 @@ static void help_fits_a_screen_and_its_width(void **state)
         char name[64];
         snprintf(name, sizeof name, "  --%s", options.table.rows[i].name);
         for (char *p = name; *p != 0; p++)
-            *p = *p != '_' ? *p : p[1] == 0 ? 0 : '-'; // template_ is shown as --template
+            *p = *p == '_' ? '-' : *p;
         assert_non_null(strstr(help.data, name));
     }
     assert_non_null(strstr(help.data, "chat template, one of 11: --help=model [auto]"));

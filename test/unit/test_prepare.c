@@ -734,7 +734,7 @@ static void shards_of_other_tokenizers_templates_and_kinds_are_refused(void **st
     assert_ok(run_preparation(&p));
     Documents d;
     assert_refused(open_part(&d, "about", "sft", (DocumentOptions){.tokenizer = 42}), "made with another tokenizer");
-    assert_refused(open_part(&d, "about", "sft", (DocumentOptions){.template_ = TEMPLATE_QWEN3}),
+    assert_refused(open_part(&d, "about", "sft", (DocumentOptions){.template = TEMPLATE_QWEN3}),
                    "made with the template chatml, but the model's is qwen3; give --template chatml");
     assert_refused(open_part(&d, "about", "sft", (DocumentOptions){.vocabulary = 100}), "but the model has 100 tokens");
     assert_refused(open_part(&d, "about", "rl", (DocumentOptions){0}), "records for RL, where records for SFT are wanted");
@@ -757,7 +757,7 @@ static void several_folders_are_one_data_set_in_one_order(void **state)
         assert_ok(run_preparation(all[i]));
     Documents whole = documents_in("part-both", "sft", SHARD_SFT), parts;
     char *x = in_folder("part-a/sft"), *y = in_folder("part-b/sft");
-    DocumentOptions options = {.kind = SHARD_SFT, .seq_len = 4096, .vocabulary = INT32_MAX, .template_ = TEMPLATE_UNKNOWN};
+    DocumentOptions options = {.kind = SHARD_SFT, .seq_len = 4096, .vocabulary = INT32_MAX, .template = TEMPLATE_UNKNOWN};
     assert_ok(documents_open(&parts, &options, (const char *const[]){x, y}, 2));
     int64_t same = 0, j = 0; // duplicates across the two files are in parts twice
     for (int64_t i = 0; i < whole.count; i++, j++) {

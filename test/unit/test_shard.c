@@ -42,7 +42,7 @@ static Text text_of(const char *text) { return (Text){text, strlen(text)}; }
 
 static const ShardAbout ABOUT = {.kind = SHARD_SFT,
                                  .tokenizer = 0x1122334455667788,
-                                 .template_ = TEMPLATE_QWEN3_NOTHINK,
+                                 .template = TEMPLATE_QWEN3_NOTHINK,
                                  .train_turn_newline = true,
                                  .instruction = 0x99AABBCCDDEEFF00,
                                  .seed = 42};
@@ -164,7 +164,7 @@ static void assert_records_come_back(const char *name, ShardKind kind, size_t ta
         Shard s;
         assert_ok(shard_open(&s, files[i]));
         assert_true(s.number == i && s.of == count && s.about.kind == kind && s.about.tokenizer == ABOUT.tokenizer);
-        assert_true(s.about.template_ == ABOUT.template_ && s.about.train_turn_newline && s.about.seed == 42);
+        assert_true(s.about.template == ABOUT.template && s.about.train_turn_newline && s.about.seed == 42);
         assert_true(s.about.instruction == ABOUT.instruction);
         for (int64_t record = 0; record < s.records; record++) {
             Made m;
@@ -318,7 +318,7 @@ static void the_format_is_the_one_that_is_described(void **state)
         size_t offset, size;
         const char *name;
     } fields[] = {FIELD(ShardHeader, magic),      FIELD(ShardHeader, version),    FIELD(ShardHeader, header_size),
-                  FIELD(ShardHeader, file_size),  FIELD(ShardHeader, kind),       FIELD(ShardHeader, template_),
+                  FIELD(ShardHeader, file_size),  FIELD(ShardHeader, kind),       FIELD(ShardHeader, template),
                   FIELD(ShardHeader, flags),      FIELD(ShardHeader, number),     FIELD(ShardHeader, of),
                   FIELD(ShardHeader, vocabulary), FIELD(ShardHeader, tokenizer),  FIELD(ShardHeader, instruction),
                   FIELD(ShardHeader, seed),       FIELD(ShardHeader, records),    FIELD(ShardHeader, trained),
@@ -460,7 +460,7 @@ static void a_header_that_contradicts_its_file_is_refused(void **state)
         {HEADER_AT(kind), 0, "its header contradicts itself"},
         {HEADER_AT(kind), 3, "its header contradicts itself"},
         {HEADER_AT(kind), SHARD_RL, "record 0 (byte 256): it has a response, in a shard for RL"},
-        {HEADER_AT(template_), TEMPLATES, "its header contradicts itself"},
+        {HEADER_AT(template), TEMPLATES, "its header contradicts itself"},
         {HEADER_AT(number), 3, "its header contradicts itself"},
         {HEADER_AT(of), 0, "its header contradicts itself"},
         {HEADER_AT(of), 100000, "its header contradicts itself"},

@@ -25,7 +25,7 @@ static void the_mask_is_the_templates_table_token_by_token(void **state)
         ChatTemplate chat;
         Documents d = prepared_rows(ROW, with_template(table[i][0], &chat));
         assert_int_equal(d.count, 1);
-        assert_int_equal(documents_about(&d)->template_, chat.kind);
+        assert_int_equal(documents_about(&d)->template, chat.kind);
         assert_document(&d, 0, table[i][1], table[i][2]);
         assert_int_equal(d.list[0].ids[d.list[0].length - 1], tokenizer_find(tokenizer, "<|im_end|>"));
         documents_close(&d);
@@ -93,10 +93,10 @@ static void a_message_overrides_what_turns_are_trained(void **state)
     assert_turns(TALK(", \"weight\": 1", ""), false, all, 4);
 }
 
-static void assert_row_fails(const char *row, const char *template_, bool all, const char *what)
+static void assert_row_fails(const char *row, const char *template, bool all, const char *what)
 {
     ChatTemplate chat;
-    Preparation p = with_template(template_, &chat);
+    Preparation p = with_template(template, &chat);
     p.options.rules.train_all_turns = all;
     char *path = write_rows("rows.jsonl", row);
     p.inputs[0].path = path;
