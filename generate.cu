@@ -1,9 +1,8 @@
 // Responses of a model: every prompt goes to the generation engine, every response back into its row. What makes a response
 // depends on the row and the seed alone, so rows may be shared out, repeated one by one, or taken up again after an
 // interruption. The model is a folder here, or behind a server; then the draws are the server's.
-#include "base/machine.h"
 #include "base/signals.h"
-#include "base/start.h"
+#include "options/program.h"
 #include "data/tokenised.h"
 #include "generate_options.h"
 #include "base/progress.h"
@@ -270,9 +269,9 @@ static bool all_answered(const Generate *g)
     return g->read_all && (g->remote ? endpoint_pending(g->endpoint) == 0 : engine_empty(g->session.engine));
 }
 
-static bool generate_all(Generate *g, bool *stopped)
+static bool generate_all(Generate *g)
 {
-    while (!(*stopped = signal_received() != 0)) {
+    while (signal_received() == 0) {
         TRY(ask(g));
         if (all_answered(g))
             break;
@@ -280,10 +279,17 @@ static bool generate_all(Generate *g, bool *stopped)
     }
     int64_t tokens = g->remote ? -1 : engine_statistics(g->session.engine).sampled_tokens;
     progress_show(&g->progress, g->journal.count, tokens, 0, true);
-    if (*stopped)
+    return signal_checked("") && unanswered_fail(&g->unanswered, g->journal.path) &&
+           part_finish(&g->journal, g->o.part, g->o.samples);
+}
+
+static bool stop(void *state)
+{
+    Generate *g = state;
+    if (!g->o.chat)
         progress_note(&g->progress, "stopped by a signal; what is finished is in %s, and the same command goes on",
                       g->journal.path);
-    return *stopped || (unanswered_fail(&g->unanswered, g->journal.path) && part_finish(&g->journal, g->o.part, g->o.samples));
+    return true;
 }
 
 // ---- what has to be there before the first prompt
@@ -444,14 +450,14 @@ static void announce(Generate *g)
                       g->progress.total);
 }
 
-static bool answer_rows(Generate *g, bool *stopped)
+static bool answer_rows(Generate *g)
 {
     RowFacts facts;
     TRY(signals_install("stopping; what is finished is kept, and the same command goes on (again: at once)\n") &&
         open_rows(g, &facts) && (g->remote ? open_server(g) : open_sampler(g)) && open_journal(g, &facts));
     g->progress = progress_begin(stderr, facts.mine * g->o.samples, g->journal.before);
     announce(g);
-    return generate_all(g, stopped);
+    return generate_all(g);
 }
 
 static bool talk(Generate *g)
@@ -467,19 +473,22 @@ static bool talk(Generate *g)
     return open_sampler(g) && chat_run(&g->session, g->encoder, &g->stops, &o, stdin, stdout);
 }
 
-static bool run(Generate *g, bool *stopped)
+static bool run(void *state)
 {
+    Generate *g = state;
     g->remote = g->o.endpoint[0] != 0;
     if (g->o.join)
         return parts_join(g->o.out, g->o.part, &g->options);
     TRY(check_options(g));
     if (g->o.plan)
         return choose_memory(g) && fit_print(&g->fit, stdout);
-    return g->o.chat ? talk(g) : answer_rows(g, stopped);
+    return g->o.chat ? talk(g) : answer_rows(g);
 }
 
-static void close_all(Generate *g)
+static void close_all(void *state)
 {
+    Generate *g = state;
+    progress_end(&g->progress);
     while (g->asked != NULL)
         pending_free(g->asked);
     rows_close(&g->rows);
@@ -493,22 +502,12 @@ static void close_all(Generate *g)
     bytes_free(&g->text);
     bytes_free(&g->line);
     bytes_free(&g->out);
-    options_free(&g->options);
 }
 
-int main(int count, char **arguments)
+static const Program GENERATE = {"generate", GENERATE_USAGE, generate_options, run, stop, close_all};
+
+int main(int count, char **words)
 {
-    program_start();
-    threads_wait_asleep(arguments);
-    Generate g = {0};
-    bool answered = false, stopped = false;
-    g.journal.descriptor = -1;
-    bool understood = options_read(&g.options, generate_options(), &g.o, count, arguments);
-    bool ok = understood && options_answer(&g.options, GENERATE_USAGE, stdout, &answered);
-    if (ok && !answered)
-        ok = run(&g, &stopped);
-    if (!ok)
-        fprintf(stderr, "%sgenerate: %s\n", g.progress.dirty ? "\n" : "", error_text());
-    close_all(&g);
-    return !understood ? 2 : !ok ? error_status() : stopped ? EXIT_STOPPED : 0;
+    Generate g = {.journal = {.descriptor = -1}};
+    return program_main(&GENERATE, &g, &g.options, &g.o, count, words);
 }

@@ -1,10 +1,10 @@
 // Rows of problems to shards: read, rendered, tokenised, freed from duplicates, split at a difficulty, sorted. Then train_sft takes
 // OUT/sft, a teacher answers OUT/sft/prompts.jsonl, and train_rl takes OUT/rl. All of it is in intake/prepare.h; here are the options,
 // and --inspect, which shows what training will see.
-#include "base/machine.h"
 #include "base/number.h"
 #include "base/signals.h"
-#include "base/start.h"
+#include "base/machine.h"
+#include "options/program.h"
 #include "intake/shard_folders.h"
 #include "rows/field_map.h"
 #include "data/inspect.h"
@@ -14,14 +14,14 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct Program {
+typedef struct Preparation {
     PrepareProgramOptions o;
     Options options;
     PrepareInput *inputs; // (o.files.count)
     FieldMaps maps;       // so far; inputs have the ones before them
     Tokenizer *tokenizer;
     ChatTemplate chat;
-} Program;
+} Preparation;
 
 // ---- files, and what was said before each
 
@@ -37,7 +37,7 @@ static bool maps_so_far(PrepareInput *input, const FieldMaps *maps)
     return true;
 }
 
-static bool collect_inputs(Program *p)
+static bool collect_inputs(Preparation *p)
 {
     size_t files = 0;
     int64_t missing = 0;
@@ -61,7 +61,7 @@ static bool collect_inputs(Program *p)
     return true;
 }
 
-static bool open_tokenizer(Program *p)
+static bool open_tokenizer(Preparation *p)
 {
     if (p->o.tokenizer[0] == 0)
         return template_open(&p->chat, ".", "chatml"); // rows of ids need none; others are refused where they are read
@@ -69,7 +69,7 @@ static bool open_tokenizer(Program *p)
     return template_open(&p->chat, p->o.tokenizer, p->o.template.name);
 }
 
-static PrepareOptions prepare_options(const Program *p)
+static PrepareOptions prepare_options(const Preparation *p)
 {
     const PrepareProgramOptions *o = &p->o;
     return (PrepareOptions){.inputs = p->inputs,
@@ -94,7 +94,7 @@ static PrepareOptions prepare_options(const Program *p)
                             .memory = (size_t)o->memory};
 }
 
-static bool prepare_files(Program *p)
+static bool prepare_files(Preparation *p)
 {
     PrepareOptions options = prepare_options(p);
     PrepareReport report;
@@ -115,7 +115,7 @@ static bool prepare_files(Program *p)
 // ---- --inspect
 
 typedef struct View {
-    Program *program;
+    Preparation *program;
     Documents documents;
     InspectLook look;
     Bytes out;
@@ -221,7 +221,7 @@ static bool write_view(const View *v)
     return (fwrite(v->out.data, 1, v->out.size, stdout) == v->out.size && fflush(stdout) == 0) || fail_errno("writing");
 }
 
-static bool inspect_files(Program *p)
+static bool inspect_files(Preparation *p)
 {
     const char *no_colour = getenv("NO_COLOR");
     bool terminal = isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == 0);
@@ -253,8 +253,9 @@ static bool inspect_files(Program *p)
 
 // ---- the program
 
-static bool run(Program *p)
+static bool run(void *state)
 {
+    Preparation *p = state;
     threads_use(p->o.threads);
     TRY(collect_inputs(p) && open_tokenizer(p));
     if (p->o.inspect)
@@ -262,28 +263,20 @@ static bool run(Program *p)
     return signals_install("stopping (again: at once)\n") && prepare_files(p);
 }
 
-static void close_all(Program *p)
+static void close_all(void *state)
 {
+    Preparation *p = state;
     for (size_t i = 0; p->inputs != NULL && i < p->o.files.count; i++)
         free((void *)(uintptr_t)p->inputs[i].map);
     free(p->inputs);
     field_maps_free(&p->maps);
     tokenizer_close(p->tokenizer);
-    options_free(&p->options);
 }
 
-int main(int count, char **arguments)
+static const Program PREPARE = {"prepare", PREPARE_USAGE, prepare_program_options, run, NULL, close_all};
+
+int main(int count, char **words)
 {
-    program_start();
-    threads_wait_asleep(arguments);
-    Program p = {0};
-    bool answered = false;
-    bool understood = options_read(&p.options, prepare_program_options(), &p.o, count, arguments);
-    bool ok = understood && options_answer(&p.options, PREPARE_USAGE, stdout, &answered);
-    if (ok && !answered)
-        ok = run(&p);
-    if (!ok)
-        fprintf(stderr, "prepare: %s\n", error_text());
-    close_all(&p);
-    return !understood ? 2 : !ok ? error_status() : 0;
+    Preparation p = {0};
+    return program_main(&PREPARE, &p, &p.options, &p.o, count, words);
 }

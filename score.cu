@@ -1,9 +1,8 @@
 // Difficulty 1 to 5 of every problem, by a language model that reads it under a rubric. Either the model's probabilities of the digits
 // 1 to 5 as the next token decide, which costs one pass over each problem, the rubric's beginning being computed once for all; or an
 // answer that it writes. The model is a folder here, or behind a server.
-#include "base/machine.h"
 #include "base/signals.h"
-#include "base/start.h"
+#include "options/program.h"
 #include "base/text.h"
 #include "base/progress.h"
 #include "difficulty/rubric.h"
@@ -312,9 +311,9 @@ static bool finish(Score *s)
     return unanswered_fail(&s->unanswered, s->journal.path) && part_finish(&s->journal, s->o.part, 1);
 }
 
-static bool score_all(Score *s, bool *stopped)
+static bool score_all(Score *s)
 {
-    while (!(*stopped = signal_received() != 0) && !too_many_useless(s)) {
+    while (signal_received() == 0 && !too_many_useless(s)) {
         TRY(ask(s));
         if (all_asked(s))
             break;
@@ -325,8 +324,12 @@ static bool score_all(Score *s, bool *stopped)
     summarise(s);
     if (too_many_useless(s))
         return refuse_useless(s);
-    if (!*stopped)
-        return finish(s);
+    return signal_checked("") && finish(s);
+}
+
+static bool stop(void *state)
+{
+    Score *s = state;
     progress_note(&s->progress, "stopped by a signal; what is finished is in %s, and the same command goes on", s->journal.path);
     return true;
 }
@@ -476,8 +479,9 @@ static bool open_all(Score *s, RowFacts *facts)
     return (s->remote ? open_server(s) : open_model(s)) && open_journal(s, facts);
 }
 
-static bool run(Score *s, bool *stopped)
+static bool run(void *state)
 {
+    Score *s = state;
     RowFacts facts;
     s->by_logits = s->o.method.place == 0;
     s->remote = s->o.endpoint[0] != 0;
@@ -507,11 +511,13 @@ static bool run(Score *s, bool *stopped)
     if (s->journal.before > 0)
         progress_note(&s->progress, "%s has %" PRId64 " of %" PRId64 " rows; going on", s->journal.path, s->journal.before,
                       facts.mine);
-    return score_all(s, stopped);
+    return score_all(s);
 }
 
-static void close_all(Score *s)
+static void close_all(void *state)
 {
+    Score *s = state;
+    progress_end(&s->progress);
     while (s->asked != NULL)
         pending_free(s->asked);
     rows_close(&s->rows);
@@ -529,22 +535,12 @@ static void close_all(Score *s)
     bytes_free(&s->out);
     unanswered_free(&s->unanswered);
     bytes_free(&s->useless);
-    options_free(&s->options);
 }
 
-int main(int count, char **arguments)
+static const Program SCORE = {"score", SCORE_USAGE, score_options, run, stop, close_all};
+
+int main(int count, char **words)
 {
-    program_start();
-    threads_wait_asleep(arguments);
-    Score s = {0};
-    bool answered = false, stopped = false;
-    s.journal.descriptor = -1;
-    bool understood = options_read(&s.options, score_options(), &s.o, count, arguments);
-    bool ok = understood && options_answer(&s.options, SCORE_USAGE, stdout, &answered);
-    if (ok && !answered)
-        ok = run(&s, &stopped);
-    if (!ok)
-        fprintf(stderr, "%sscore: %s\n", s.progress.dirty ? "\n" : "", error_text());
-    close_all(&s);
-    return !understood ? 2 : !ok ? error_status() : stopped ? EXIT_STOPPED : 0;
+    Score s = {.journal = {.descriptor = -1}};
+    return program_main(&SCORE, &s, &s.options, &s.o, count, words);
 }

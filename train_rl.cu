@@ -5,9 +5,8 @@
 // compares each with its group (rl/advantage.h) and makes a few updates of the policy loss (rl/objective.h). The engine's
 // log-probabilities are the trainer's own, to the bit, so there is no second pass over the responses before an update, and the ratio of the
 // first update of a step is exactly 1: that is checked, token by token. Weights are changed where they lie; there is nothing to copy.
-#include "base/machine.h"
 #include "base/signals.h"
-#include "base/start.h"
+#include "options/program.h"
 #include "intake/shard_folders.h"
 #include "data/mix.h"
 #include "model/folder.h"
@@ -789,9 +788,10 @@ static bool print_plan(const Rl *s)
     return fit_print(&s->fit, stdout);
 }
 
-static bool reinforce(Rl *s)
+static bool reinforce(void *state)
 {
-    TRY(check_options(s) && open_rewards(s) && open_others(s));
+    Rl *s = state;
+    TRY(run_take_signals(s->o.stop_within) && check_options(s) && open_rewards(s) && open_others(s));
     TRY(s->judge == NULL || judge_greet(s->judge, tell_of_waiting));
     TRY(choose_memory(s) && open_reference(s) && open_policy(s) && open_prompts(s));
     plan_steps(s);
@@ -802,8 +802,9 @@ static bool reinforce(Rl *s)
     return train(s) && run_export(&s->run);
 }
 
-static bool stop(Rl *s)
+static bool stop(void *state)
 {
+    Rl *s = state;
     bool begins_again = s->run.step == 0 || !s->run.open;
     if (s->updates > 0) {
         log_note(&s->run.log,
@@ -823,8 +824,9 @@ static bool stop(Rl *s)
     return true;
 }
 
-static void close_all(Rl *s)
+static void close_all(void *state)
 {
+    Rl *s = state;
     run_close(&s->run);
     free(s->rollouts);
     free(s->evaluations);
@@ -853,24 +855,10 @@ static void close_all(Rl *s)
     fit_close(&s->fit);
 }
 
-int main(int count, char **arguments)
+static const Program TRAIN_RL = {"train_rl", TRAIN_RL_USAGE, train_rl_options, reinforce, stop, close_all};
+
+int main(int count, char **words)
 {
-    program_start();
-    threads_wait_asleep(arguments);
     Rl s = {0};
-    char answer[RUN_ANSWER];
-    bool answered = false, stopped = false;
-    bool understood = options_read(&s.options, train_rl_options(), &s.o, count, arguments);
-    bool ok = understood && options_answer(&s.options, TRAIN_RL_USAGE, stdout, &answered);
-    if (ok && !answered) {
-        run_stop_answer(answer, s.o.stop_within);
-        ok = signals_install(answer) && reinforce(&s);
-        stopped = !ok && error_kind() == ERROR_STOPPED;
-        ok = ok || (stopped && stop(&s));
-    }
-    close_all(&s); // the terminal's line first, then the error
-    if (!ok)
-        fprintf(stderr, "train_rl: %s\n", error_text());
-    options_free(&s.options);
-    return !understood ? 2 : !ok ? error_status() : stopped ? EXIT_STOPPED : 0;
+    return program_main(&TRAIN_RL, &s, &s.options, &s.o, count, words);
 }

@@ -3,9 +3,8 @@
 // Documents go through the model end to end, several in a micro-batch, never seeing each other; the loss is the cross-entropy of
 // the response tokens of a whole step's documents, divided once by their number. Everything that is not recipe is elsewhere:
 // data/ (rows to batches), model/ (forward, backward, AdamW), run/ (folders, checkpoints, evaluation).
-#include "base/machine.h"
 #include "base/signals.h"
-#include "base/start.h"
+#include "options/program.h"
 #include "intake/shard_folders.h"
 #include "data/mix.h"
 #include "data/prefetch.h"
@@ -317,8 +316,9 @@ static bool open_all(Sft *s)
     return open_model(s);
 }
 
-static void close_all(Sft *s)
+static void close_all(void *state)
 {
+    Sft *s = state;
     if (s->prefetch != NULL)
         prefetch_close(s->prefetch);
     run_close(&s->run);
@@ -352,9 +352,10 @@ static bool print_plan(const Sft *s)
     return fflush(stdout) == 0 || fail_errno("writing the plan");
 }
 
-static bool fine_tune(Sft *s)
+static bool fine_tune(void *state)
 {
-    TRY(open_all(s));
+    Sft *s = state;
+    TRY(run_take_signals(s->o.stop_within) && open_all(s));
     if (s->o.plan)
         return print_plan(s);
     TRY(open_run(s));
@@ -363,8 +364,9 @@ static bool fine_tune(Sft *s)
 }
 
 // What a signal leaves is whole: weights change at the end of a step.
-static bool stop(Sft *s)
+static bool stop(void *state)
 {
+    Sft *s = state;
     if (!s->run.open || s->run.step == 0) {
         printf("stopped by a signal before the end of the first step; the same command begins again\n");
         return true;
@@ -374,24 +376,10 @@ static bool stop(Sft *s)
     return true;
 }
 
-int main(int count, char **arguments)
+static const Program TRAIN_SFT = {"train_sft", TRAIN_SFT_USAGE, train_sft_options, fine_tune, stop, close_all};
+
+int main(int count, char **words)
 {
-    program_start();
-    threads_wait_asleep(arguments);
     Sft s = {0};
-    char answer[RUN_ANSWER];
-    bool answered = false, stopped = false;
-    bool understood = options_read(&s.options, train_sft_options(), &s.o, count, arguments);
-    bool ok = understood && options_answer(&s.options, TRAIN_SFT_USAGE, stdout, &answered);
-    if (ok && !answered) {
-        run_stop_answer(answer, s.o.stop_within);
-        ok = signals_install(answer) && fine_tune(&s);
-        stopped = !ok && error_kind() == ERROR_STOPPED;
-        ok = ok || (stopped && stop(&s));
-    }
-    close_all(&s); // the terminal's line first, then the error
-    if (!ok)
-        fprintf(stderr, "train_sft: %s\n", error_text());
-    options_free(&s.options);
-    return !understood ? 2 : !ok ? error_status() : stopped ? EXIT_STOPPED : 0;
+    return program_main(&TRAIN_SFT, &s, &s.options, &s.o, count, words);
 }

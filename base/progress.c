@@ -75,13 +75,18 @@ void progress_show(Progress *p, int64_t done, int64_t tokens, int64_t running, b
     p->shown = now;
 }
 
+void progress_end(Progress *p)
+{
+    if (p->dirty)
+        fputc('\n', p->out);
+    p->dirty = false;
+}
+
 void progress_note(Progress *p, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    if (p->dirty)
-        fputc('\n', p->out);
-    p->dirty = false;
+    progress_end(p);
     vfprintf(p->out, format, arguments);
     va_end(arguments);
     fputc('\n', p->out);

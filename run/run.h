@@ -20,8 +20,6 @@
 extern "C" {
 #endif
 
-enum { RUN_ANSWER = 160 }; // bytes
-
 enum { RECENT_STEPS = 32 };
 typedef struct Recent { // steps, a ring
     double loss[RECENT_STEPS], norm[RECENT_STEPS];
@@ -84,8 +82,8 @@ const char *run_what_stands(Run *run); // "the checkpoint of step 40 stands", fo
 bool run_save_due(const Run *run);                      // by steps or by the clock, whichever is first; and at the end
 bool run_evaluation_due(const Run *run, int64_t every); // at the start, the end and every so many steps; not twice
 bool run_has_time(const Run *run,
-                  double seconds); // true without a signal; else whether so much, and then a save, is done in time
-void run_stop_answer(char answer[RUN_ANSWER], double stop_within); // what a signal is answered with: base/signals.h
+                  double seconds);         // true without a signal; else whether so much, and then a save, is done in time
+bool run_take_signals(double stop_within); // signals_install (base/signals.h), with what is said to the first
 
 // ---- a step unlike the others (jump.c)
 

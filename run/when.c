@@ -24,10 +24,12 @@ bool run_has_time(const Run *run, double seconds)
     return since < 0 || since + seconds + run->save_seconds <= run->stop_within;
 }
 
-void run_stop_answer(char answer[RUN_ANSWER], double stop_within)
+bool run_take_signals(double stop_within)
 {
-    snprintf(answer, RUN_ANSWER,
+    static char answer[256]; // stays where it is
+    snprintf(answer, sizeof answer,
              "stopping: a step that is not done within %g seconds is given up, the last whole state is saved "
              "(again: at once)\n",
              stop_within);
+    return signals_install(answer);
 }

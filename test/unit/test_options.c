@@ -301,11 +301,11 @@ static void the_moments_of_train_sft_are_part_of_a_runs_identity(void **state)
     Options options;
     TrainSftOptions v;
     assert_ok(options_read(&options, train_sft_options(), &v, 3, words));
-    assert_string_equal(v.moments, "fp32");
+    assert_string_equal(v.moments.name, "fp32");
     json_t *saved = options_identity(&options);
     options_free(&options);
     assert_ok(options_read(&options, train_sft_options(), &v, 4, words));
-    assert_string_equal(v.moments, "bf16");
+    assert_string_equal(v.moments.name, "bf16");
     assert_refused(options_same_identity(&options, saved, "step-7"),
                    "step-7: was made with --moments \"fp32\", and now it is \"bf16\"");
     json_object_del(saved, "moments");

@@ -1,0 +1,31 @@
+// From main's words to an exit code: see program.h.
+#include "options/program.h"
+#include "base/machine.h"
+#include "base/signals.h"
+#include "base/start.h"
+#include <stdlib.h>
+
+static bool run_or_stop(const Program *p, void *state, bool *stopped)
+{
+    if (p->run(state))
+        return true;
+    *stopped = error_kind() == ERROR_STOPPED && p->stop != NULL;
+    return *stopped && p->stop(state);
+}
+
+int program_main(const Program *p, void *state, Options *options, void *values, int count, char **words)
+{
+    program_start();
+    threads_wait_asleep(words);
+    bool answered = false, stopped = false;
+    bool understood = options_read(options, p->options(), values, count, words);
+    bool ok = understood && options_answer(options, p->usage, stdout, &answered) && (answered || run_or_stop(p, state, &stopped));
+    int failed = ok ? 0 : error_status();
+    char *error = ok ? NULL : copy_text(error_text());
+    p->close(state);
+    if (!ok)
+        fprintf(stderr, "%s: %s\n", p->name, error != NULL ? error : error_text());
+    free(error);
+    options_free(options);
+    return !understood ? 2 : !ok ? failed : stopped ? EXIT_STOPPED : 0;
+}
