@@ -333,7 +333,7 @@ static bool check_options(const Generate *g)
     if (g->o.chat && (g->o.prompts.count > 0 || g->o.out[0] != 0))
         return fail_as(ERROR_USAGE, "--chat talks in the terminal; leave --prompts and --out away");
     if (!g->o.chat && (g->o.prompts.count == 0 || g->o.out[0] == 0))
-        return g->o.plan || fail_as(ERROR_USAGE, "give --prompts and --out, or --chat");
+        return g->o.machine.plan || fail_as(ERROR_USAGE, "give --prompts and --out, or --chat");
     if (g->o.temperature > 0 && g->o.temperature < 1e-6)
         return fail_as(ERROR_USAGE, "--temperature %g: too small to divide by; 0 is greedy", g->o.temperature);
     for (size_t i = 0; i < g->o.stop.count; i++)
@@ -348,8 +348,8 @@ static SessionOptions session_options(const Generate *g)
     o.model = g->o.model;
     o.tokenizer = g->o.tokenizer;
     o.template = g->o.template.name;
-    o.device = g->o.device.name;
-    o.threads = g->o.threads;
+    o.device = g->o.machine.device.name;
+    o.threads = g->o.machine.threads;
     o.context = g->o.context;
     o.sequences = g->o.chat ? 1 : g->o.sequences;
     o.pass_tokens = g->o.pass_tokens;
@@ -360,10 +360,9 @@ static SessionOptions session_options(const Generate *g)
 static bool choose_memory(Generate *g)
 {
     Needs needs = {0};
-    FitDevice where = {g->o.device.name, g->o.threads, g->o.plan, g->o.gpu};
     SessionOptions o = session_options(g);
     needs.has_context = true;
-    return fit_open(&g->fit, &where) && session_needs(&needs.own, g->fit.kernels, &o) && fit_choose(&g->fit, &needs);
+    return fit_open(&g->fit, &g->o.machine) && session_needs(&needs.own, g->fit.kernels, &o) && fit_choose(&g->fit, &needs);
 }
 
 static bool open_sampler(Generate *g)
@@ -480,7 +479,7 @@ static bool run(void *state)
     if (g->o.join)
         return parts_join(g->o.out, g->o.part, &g->options);
     TRY(check_options(g));
-    if (g->o.plan)
+    if (g->o.machine.plan)
         return choose_memory(g) && fit_print(&g->fit, stdout);
     return g->o.chat ? talk(g) : answer_rows(g);
 }

@@ -24,7 +24,7 @@
 
 // clang-format off
 //  ROW(name, type, default, range, group, IDENTITY or NEUTRAL, help)
-#define PREPARE_OPTIONS(ROW)                                                                                                     \
+#define PREPARE_OPTIONS(ROW, GROUP)                                                                                                     \
     ROW(map,                repeated, "", "",                 rows,    NEUTRAL,  "field=name: the files call this field otherwise")  \
     ROW(missing_difficulty, integer,  "0", ">= 0 and <= 5",   rows,    NEUTRAL,  "stands in for a missing or odd one; 0: an error") \
     ROW(format,             choice,   "auto", ROW_FORMAT_CHOICES, rows, NEUTRAL, "what rows are that could be several") \

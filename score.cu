@@ -377,8 +377,8 @@ static SessionOptions session_options(const Score *s)
     o.model = s->o.model;
     o.tokenizer = s->o.tokenizer;
     o.template = s->o.template.name;
-    o.device = s->o.device.name;
-    o.threads = s->o.threads;
+    o.device = s->o.machine.device.name;
+    o.threads = s->o.machine.threads;
     o.context = s->o.context;
     o.sequences = s->o.sequences;
     o.pass_tokens = s->o.pass_tokens;
@@ -390,10 +390,9 @@ static SessionOptions session_options(const Score *s)
 static bool choose_memory(Score *s)
 {
     Needs needs = {0};
-    FitDevice where = {s->o.device.name, s->o.threads, s->o.plan, s->o.gpu};
     SessionOptions o = session_options(s);
     needs.has_context = true;
-    return fit_open(&s->fit, &where) && session_needs(&needs.own, s->fit.kernels, &o) && fit_choose(&s->fit, &needs);
+    return fit_open(&s->fit, &s->o.machine) && session_needs(&needs.own, s->fit.kernels, &o) && fit_choose(&s->fit, &needs);
 }
 
 static bool open_model(Score *s)
@@ -450,9 +449,9 @@ static bool open_journal(Score *s, const RowFacts *facts)
 
 static bool check_options(const Score *s)
 {
-    if (s->remote && s->o.plan)
+    if (s->remote && s->o.machine.plan)
         return fail_as(ERROR_USAGE, "--plan: the model is behind --endpoint, and takes no memory here");
-    if (!s->o.plan && (s->o.data.count == 0 || s->o.out[0] == 0))
+    if (!s->o.machine.plan && (s->o.data.count == 0 || s->o.out[0] == 0))
         return fail_as(ERROR_USAGE, "give --data and --out");
     if (s->o.model[0] == 0)
         return fail(s->remote ? "--endpoint: give --model, the model's name there" : "give --model, a Hugging Face folder");
@@ -493,7 +492,7 @@ static bool run(void *state)
     if (s->o.join)
         return parts_join(s->o.out, s->o.part, &s->options);
     TRY(check_options(s));
-    if (s->o.plan)
+    if (s->o.machine.plan)
         return choose_memory(s) && fit_print(&s->fit, stdout);
     TRY(signals_install("stopping; what is finished is kept, and the same command goes on (again: at once)\n") &&
         open_all(s, &facts));

@@ -3,6 +3,7 @@
 #ifndef SCORE_OPTIONS_H
 #define SCORE_OPTIONS_H
 
+#include "model/fit.h"
 #include "options/options.h"
 #include "rows/records.h"
 #include "tokenizer/template.h"
@@ -18,7 +19,7 @@
 
 // clang-format off
 //  ROW(name, type, default, range, group, IDENTITY or NEUTRAL, help)
-#define SCORE_OPTIONS(ROW)                                                                                                       \
+#define SCORE_OPTIONS(ROW, GROUP)                                                                                                       \
     ROW(model,          text,     "", "",                 model,    NEUTRAL,  "Hugging Face folder; with --endpoint its name there") \
     ROW(tokenizer,      folder,   "", "",                 model,    NEUTRAL,  "tokenizer files, if not the model's")             \
     ROW(template,       choice,   "auto", "auto|" TEMPLATE_CHOICES, model, IDENTITY, "chat template")                            \
@@ -42,14 +43,11 @@
     ROW(attempts,       integer,  "8", "> 0 and <= 1000", server,   NEUTRAL,  "for each question")                               \
     ROW(timeout,        number,   "600", "> 0 and <= 1e6", server,  NEUTRAL,  "seconds, of an attempt")                          \
     ROW(answers,        file,     "", "",                 server,   NEUTRAL,  "where answers are kept; default: OUT.answers, or the part's")    \
-    ROW(device,         choice,   "auto", "auto|cpu|cuda", machine, NEUTRAL,  "where to compute")                                \
-    ROW(threads,        integer,  "0", ">= 0 and <= 4096", machine, NEUTRAL,  "0: all cores")                                    \
+    GROUP(MachineOptions, machine, MACHINE_ROWS) \
     ROW(context,        integer,  "0", ">= 0",            machine,  IDENTITY, "longest problem and answer; 0: the model's, at most 32768") \
     ROW(sequences,      integer,  "0", ">= 0 and <= 65536", machine, NEUTRAL, "that run at once; 0: 32 on a CPU, 256 on a GPU")  \
     ROW(pass_tokens,    integer,  "0", ">= 0 and <= 1e6", machine,  NEUTRAL,  "of problems, worked on at once; 0: 512 or 8192")  \
-    ROW(cache,          integer,  "0", ">= 0",            machine,  NEUTRAL,  "bytes for keys and values; 0: what is free")      \
-    ROW(plan,           flag,     "false", "",            machine,  NEUTRAL,  "show the memory it takes, and whether it fits; then stop") \
-    ROW(gpu,            text,     "", "",                 machine,  NEUTRAL,  "with --plan: the card to plan for, 80G or h100")
+    ROW(cache,          integer,  "0", ">= 0",            machine,  NEUTRAL,  "bytes for keys and values; 0: what is free")      
 // clang-format on
 
 OPTIONS_DEFINE(ScoreOptions, score_options, SCORE_OPTIONS)

@@ -217,18 +217,16 @@ static bool update(Rl *s, Rollout *rollout, int64_t first, int64_t count, bool o
     bool ok = update_items(s, rollout, first, count, &items) &&
               pack_open(&pack, items, count * rollout->samples, s->o.micro_batch_tokens, s->o.slots);
     if (ok) {
-        ok = gradients_clear(model) && update_gradients(model, &pack, &rules, &facts->report) && gradient_norm(model, &norm);
+        ok = gradients_clear(model) && update_gradients(model, &pack, &rules, &facts->report) &&
+             (learning_update(&s->o.learning, &s->optimizer, model, facts->learning_rate, &norm) || run_fail_in_step(&s->run));
         pack_close(&pack);
     }
     free(items);
     TRY(ok);
-    if (!isfinite(norm))
-        return fail("step %" PRId64 ": the gradient is not finite; %s; lower --lr", s->run.step + 1, run_what_stands(&s->run));
     facts->gradient_norm = norm > facts->gradient_norm ? norm : facts->gradient_norm;
     facts->updates++;
-    bool clip = s->o.grad_clip > 0 && norm > s->o.grad_clip;
     s->updates++;
-    return optimizer_step(&s->optimizer, model, facts->learning_rate, clip ? s->o.grad_clip / norm : 1);
+    return true;
 }
 
 static bool learn(Rl *s, Rollout *rollout, StepFacts *facts)
@@ -347,7 +345,7 @@ static bool step(Rl *s)
 // All of them, with draws of their own: the same ones whenever it is asked.
 static bool evaluate_if_due(Rl *s)
 {
-    if (s->held_out.count == 0 || !run_evaluation_due(&s->run, s->o.eval_every))
+    if (s->held_out.count == 0 || !run_evaluation_due(&s->run, s->o.run.eval_every))
         return true;
     RolloutRules rules = rollout_rules(s);
     double start = clock_seconds();
@@ -472,8 +470,8 @@ static JudgeOptions judge_options(const Rl *s, const char *journal)
     JudgeOptions o = {0};
     o.model = s->o.judge_model;
     o.url = s->o.endpoint;
-    o.device = s->o.device.name;
-    o.threads = s->o.threads;
+    o.device = s->o.machine.device.name;
+    o.threads = s->o.machine.threads;
     o.max_tokens = s->o.judge_tokens;
     o.patience = s->o.judge_patience;
     o.prompt = s->o.judge_prompt;
@@ -535,10 +533,10 @@ static bool open_others(Rl *s)
 {
     bool grader = s->o.grader[0] != 0, judge = s->o.judge_model[0] != 0;
     TRY(check_others(s, judge, grader));
-    if (s->o.plan || (!grader && !judge))
+    if (s->o.machine.plan || (!grader && !judge))
         return true;
-    char *graded = path_join(s->o.out, "grader.jsonl"), *judged = path_join(s->o.out, "judge.jsonl");
-    bool ok = graded != NULL && judged != NULL && folder_make(s->o.out) && (!grader || open_grader(s, graded)) &&
+    char *graded = path_join(s->o.run.out, "grader.jsonl"), *judged = path_join(s->o.run.out, "judge.jsonl");
+    bool ok = graded != NULL && judged != NULL && folder_make(s->o.run.out) && (!grader || open_grader(s, graded)) &&
               (!judge || open_judge(s, judged));
     free(graded);
     free(judged);
@@ -566,7 +564,7 @@ static bool greet_grader(Rl *s)
 static bool open_reference(Rl *s)
 {
     s->kl_coefficient = s->o.kl_coef;
-    if (s->o.kl_coef == 0 || s->o.plan)
+    if (s->o.kl_coef == 0 || s->o.machine.plan)
         return true;
     return reference_open(&s->reference, reference_folder(s), &s->fit.needs.others[0].limits, &s->fit);
 }
@@ -589,13 +587,13 @@ static SessionOptions policy_options(const Rl *s)
     o.model = s->o.model;
     o.tokenizer = s->o.tokenizer;
     o.template = s->o.template.name;
-    o.device = s->o.device.name;
-    o.threads = s->o.threads;
+    o.device = s->o.machine.device.name;
+    o.threads = s->o.machine.threads;
     o.context = s->o.max_prompt_tokens + s->o.max_new_tokens;
     o.sequences = s->o.sequences;
     o.pass_tokens = s->o.pass_tokens;
     o.cache = s->o.cache;
-    o.bf16_moments = s->o.moments.place == MOMENTS_BF16;
+    o.bf16_moments = s->o.learning.moments.place == MOMENTS_BF16;
     o.training = training_limits(s, true);
     return o;
 }
@@ -604,17 +602,16 @@ static SessionOptions policy_options(const Rl *s)
 static bool choose_memory(Rl *s)
 {
     Needs needs = {0};
-    FitDevice where = {s->o.device.name, s->o.threads, s->o.plan, s->o.gpu};
     SessionOptions policy = policy_options(s);
     ModelLimits limits = training_limits(s, false);
     JudgeOptions judge = judge_options(s, NULL);
-    TRY(fit_open(&s->fit, &where) && session_needs(&needs.own, s->fit.kernels, &policy));
+    TRY(fit_open(&s->fit, &s->o.machine) && session_needs(&needs.own, s->fit.kernels, &policy));
     needs.recompute_auto = s->o.recompute.place == RECOMPUTE_AUTO;
     needs.micro_batch_tokens = s->o.micro_batch_tokens;
     needs.longest = limits.positions;
     if (s->o.kl_coef > 0)
         TRY(reference_needs(&needs.others[needs.other_count++], reference_folder(s), &limits));
-    if (s->o.plan && s->o.judge_model[0] != 0 && s->o.endpoint[0] == 0)
+    if (s->o.machine.plan && s->o.judge_model[0] != 0 && s->o.endpoint[0] == 0)
         TRY(judge_needs(&needs.others[needs.other_count++], s->fit.kernels, &judge));
     return fit_choose(&s->fit, &needs);
 }
@@ -624,7 +621,7 @@ static bool open_policy(Rl *s)
     SessionOptions o = policy_options(s);
     o.training = s->fit.needs.own.limits; // layers recomputed or not
     o.fit = &s->fit;
-    o.plan_only = s->o.plan;
+    o.plan_only = s->o.machine.plan;
     TRY(session_open(&s->policy, &o));
     if (s->policy.tokenizer == NULL)
         return fail("%s: there is no tokenizer.json in it, and answers are judged as text; name a folder with --tokenizer",
@@ -675,7 +672,7 @@ static bool asked_alike(const Rl *s)
 
 static bool open_prompts(Rl *s)
 {
-    TRY(s->o.plan ? folder_temporary(&s->cache, "plan") : (s->cache = path_join(s->o.out, "cache")) != NULL);
+    TRY(s->o.machine.plan ? folder_temporary(&s->cache, "plan") : (s->cache = path_join(s->o.run.out, "cache")) != NULL);
     for (size_t i = 0; i < s->o.map.count; i++)
         TRY(field_maps_add(&s->maps, s->o.map.items[i]));
     TRY(open_documents(s, &s->prompts, &s->prompt_folders, &s->o.data));
@@ -700,22 +697,12 @@ static bool open_prompts(Rl *s)
 static void plan_steps(Rl *s)
 {
     s->run.steps = s->o.steps > 0 ? s->o.steps : s->o.epochs * steps_per_epoch(s);
-    s->schedule.shape = (ScheduleShape)s->o.lr_schedule.place;
-    s->schedule.peak = s->o.lr;
-    s->schedule.end = s->o.lr_end;
-    s->schedule.steps = s->run.steps;
-    s->schedule.warmup = s->o.warmup_steps;
-    s->schedule.decay = s->o.wsd_decay;
+    s->schedule = learning_schedule(&s->o.learning, s->run.steps);
 }
 
 static bool open_optimizer(Rl *s)
 {
-    s->optimizer.beta1 = s->o.beta1;
-    s->optimizer.beta2 = s->o.beta2;
-    s->optimizer.epsilon = s->o.eps;
-    s->optimizer.weight_decay = s->o.weight_decay;
-    s->optimizer.bf16_moments = s->o.moments.place == MOMENTS_BF16;
-    s->optimizer.seed = (uint64_t)s->o.seed;
+    s->optimizer = learning_optimizer(&s->o.learning, (uint64_t)s->o.seed);
     return optimizer_open(&s->optimizer, &s->policy.model, false) || fit_fail(&s->fit);
 }
 
@@ -757,15 +744,9 @@ static bool announce(Rl *s)
 static bool open_run(Rl *s)
 {
     bool resumed; // the weights are the model folder's otherwise: the sampler has read them
-    s->run.out = s->o.out;
+    s->run.o = s->o.run;
     s->run.model = &s->policy.model;
     s->run.optimizer = &s->optimizer;
-    s->run.keep = (int)s->o.keep_checkpoints;
-    s->run.log_every = s->o.log_every;
-    s->run.save_every = s->o.save_every;
-    s->run.save_minutes = s->o.save_minutes;
-    s->run.stop_within = s->o.stop_within;
-    s->run.export_dtype = s->o.export_dtype.name;
     s->run.schedule = &s->schedule;
     s->run.template_name = template_name(s->policy.chat.kind);
     TRY(run_identity(&s->run, &s->options, &s->prompts, s->policy.tokenizer));
@@ -774,10 +755,10 @@ static bool open_run(Rl *s)
                              run_identity_add(&s->run, "judge_prompt", judge_form_of(s->judge))));
     TRY(s->o.kl_coef == 0 || run_identity_add(&s->run, "reference", s->reference.hash));
     s->run.tokenizer = s->policy.tokenizer_folder.data;
-    TRY(run_open(&s->run, &s->options, s->o.resume, &resumed));
+    TRY(run_open(&s->run, &s->options, &resumed));
     TRY(!resumed || resume(s));
-    TRY((s->rollouts = path_join(s->o.out, "rollouts")) != NULL && rollouts_cut(s->rollouts, s->run.step));
-    TRY((s->evaluations = path_join(s->o.out, "evaluations")) != NULL && rollouts_cut(s->evaluations, s->run.step));
+    TRY((s->rollouts = path_join(s->o.run.out, "rollouts")) != NULL && rollouts_cut(s->rollouts, s->run.step));
+    TRY((s->evaluations = path_join(s->o.run.out, "evaluations")) != NULL && rollouts_cut(s->evaluations, s->run.step));
     TRY(run_describe(&s->run, &s->options));
     return announce(s);
 }
@@ -791,11 +772,11 @@ static bool print_plan(const Rl *s)
 static bool reinforce(void *state)
 {
     Rl *s = state;
-    TRY(run_take_signals(s->o.stop_within) && check_options(s) && open_rewards(s) && open_others(s));
+    TRY(run_take_signals(s->o.run.stop_within) && check_options(s) && open_rewards(s) && open_others(s));
     TRY(s->judge == NULL || judge_greet(s->judge, tell_of_waiting));
     TRY(choose_memory(s) && open_reference(s) && open_policy(s) && open_prompts(s));
     plan_steps(s);
-    if (s->o.plan)
+    if (s->o.machine.plan)
         return print_plan(s);
     TRY(greet_grader(s) && open_optimizer(s) && open_run(s));
     s->begun = true;

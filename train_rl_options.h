@@ -5,6 +5,8 @@
 #include "options/options.h"
 #include "data/loader.h"
 #include "model/fit.h"
+#include "model/learning.h"
+#include "run/run_options.h"
 #include "rl/advantage.h"
 #include "rl/objective.h"
 #include "rl/reward.h"
@@ -20,7 +22,7 @@
 
 // clang-format off
 //  ROW(name, type, default, range, group, IDENTITY or NEUTRAL, help)
-#define TRAIN_RL_OPTIONS(ROW)                                                                                                    \
+#define TRAIN_RL_OPTIONS(ROW, GROUP)                                                                                                    \
     ROW(model,              folder,  "", "required",          model,     NEUTRAL,  "model to start from, a Hugging Face folder") \
     ROW(tokenizer,          folder,  "", "",                  model,     NEUTRAL,  "tokenizer files, if not the model's")        \
     ROW(template,           choice,  "auto", "auto|" TEMPLATE_CHOICES, model,     IDENTITY, "chat template")                     \
@@ -86,35 +88,14 @@
     ROW(kl_horizon,         number,  "10000", "> 0",          loss,      IDENTITY, "responses in which it adapts")              \
     ROW(reference,          folder,  "", "",                  loss,      NEUTRAL,  "the reference model, if not --model")       \
     ROW(mask_truncated,     flag,    "false", "",             loss,      IDENTITY, "responses that were cut off are not trained on") \
-    ROW(lr,                 number,  "1e-6", "> 0",           optimizer, IDENTITY, "peak learning rate")                         \
-    ROW(lr_schedule,        choice,  "constant", SCHEDULES, optimizer, IDENTITY, "its shape")                 \
-    ROW(lr_end,             number,  "0", ">= 0 and <= 1",    optimizer, IDENTITY, "share of the peak it ends at")               \
-    ROW(wsd_decay,          number,  "0.2", ">= 0 and <= 1",  optimizer, IDENTITY, "wsd: share of the steps that decay")         \
-    ROW(warmup_steps,       integer, "0", ">= 0",             optimizer, IDENTITY, "linear rise, in rollout batches")            \
-    ROW(weight_decay,       number,  "0.01", ">= 0",          optimizer, IDENTITY, "AdamW's, of matrices")                       \
-    ROW(grad_clip,          number,  "1", ">= 0",             optimizer, IDENTITY, "largest gradient norm; 0: any")              \
-    ROW(beta1,              number,  "0.9", ">= 0 and < 1",   optimizer, IDENTITY, "AdamW's first moment")                       \
-    ROW(beta2,              number,  "0.999", ">= 0 and < 1", optimizer, IDENTITY, "AdamW's second moment")                      \
-    ROW(moments,            choice,  "fp32", MOMENT_TYPES,     optimizer, IDENTITY, "type of both; bf16 takes half the memory")   \
-    ROW(eps,                number,  "1e-8", ">= 1e-30",      optimizer, IDENTITY, "AdamW's epsilon")                            \
-    ROW(out,                folder,  "", "required",          run,       NEUTRAL,  "checkpoints, log, rollouts, and the model at the end") \
-    ROW(resume,             text,    "auto", "",              run,       NEUTRAL,  "auto: newest of --out; none; or a folder")   \
-    ROW(save_every,         integer, "500", ">= 0",           run,       NEUTRAL,  "steps between checkpoints; 0: only by time")   \
-    ROW(save_minutes,       number,  "20", ">= 0",            run,       NEUTRAL,  "or minutes, whichever is first; 0: only by steps") \
-    ROW(stop_within,        number,  "25", ">= 0",            run,       NEUTRAL,  "seconds from a signal to the end of it all") \
-    ROW(keep_checkpoints,   integer, "3", "> 0 and <= 1e6",   run,       NEUTRAL,  "older ones are removed")                     \
-    ROW(eval_every,         integer, "0", ">= 0",             run,       NEUTRAL,  "steps; 0: at start and end")                 \
+    GROUP(LearningOptions, learning, RL_LEARNING_ROWS) \
+    GROUP(RunOptions, run, RUN_ROWS) \
     ROW(eval_samples,       integer, "1", "> 0 and <= 65536", run,       NEUTRAL,  "responses to a held-out problem; 1: the greedy one") \
-    ROW(log_every,          integer, "1", "> 0",              run,       NEUTRAL,  "steps between lines on the terminal")        \
-    ROW(export_dtype,       choice,  "bf16", "bf16|fp32",     run,       NEUTRAL,  "of OUT/model")                               \
-    ROW(plan,               flag,    "false", "",             run,       NEUTRAL,  "show memory, whether it fits, and steps; then stop")           \
-    ROW(device,             choice,  "auto", "auto|cpu|cuda", machine,   NEUTRAL,  "where to compute")                           \
-    ROW(threads,            integer, "0", ">= 0 and <= 4096", machine,   NEUTRAL,  "0: all cores")                               \
+    GROUP(MachineOptions, machine, MACHINE_ROWS) \
     ROW(recompute,          choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "layers again going back; auto: if need be") \
     ROW(sequences,          integer, "0", ">= 0 and <= 65536", machine,  NEUTRAL,  "that are sampled at once; 0: 32 on a CPU, 256 on a GPU") \
     ROW(pass_tokens,        integer, "0", ">= 0 and <= 1e6",  machine,   NEUTRAL,  "of prompts, worked on at once; 0: 512 or 8192") \
-    ROW(cache,              integer, "0", ">= 0",             machine,   NEUTRAL,  "bytes for keys and values; 0: what is free") \
-    ROW(gpu,                text,    "", "",                  machine,   NEUTRAL,  "with --plan: the card to plan for, 80G or h100")
+    ROW(cache,              integer, "0", ">= 0",             machine,   NEUTRAL,  "bytes for keys and values; 0: what is free") 
 // clang-format on
 
 OPTIONS_DEFINE(TrainRlOptions, train_rl_options, TRAIN_RL_OPTIONS)

@@ -10,9 +10,9 @@
 #include "data/prefetch.h"
 #include "model/fit.h"
 #include "model/folder.h"
+#include "model/learning.h"
 #include "run/run.h"
 #include "train_sft_options.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,13 +66,9 @@ static bool train_step(Sft *s)
         level_losses_add(&levels, &s->data, &step->plan, m, batch, model_loss_logprobs(&s->model));
         TRY(model_backward(&s->model, batch));
     }
-    TRY(gradient_norm(&s->model, &norm));
-    if (!loss.finite || !isfinite(norm))
-        return fail("step %" PRId64 ": the %s is not finite; %s; lower --lr, or look at the documents of this step (./prepare "
-                    "--inspect --step)",
-                    s->run.step + 1, loss.finite ? "gradient" : "loss", run_what_stands(&s->run));
-    bool clip = s->o.grad_clip > 0 && norm > s->o.grad_clip;
-    TRY(optimizer_step(&s->optimizer, &s->model, rate, clip ? s->o.grad_clip / norm : 1));
+    bool ok = loss.finite ||
+              fail("the loss is not finite; lower --lr, or look at the documents of this step (./prepare --inspect --step)");
+    TRY((ok && learning_update(&s->o.learning, &s->optimizer, &s->model, rate, &norm)) || run_fail_in_step(&s->run));
     s->run.step++;
     StepReport report = {loss_mean(&loss),        norm,   rate, step->plan.trained_tokens, step->plan.tokens,
                          clock_seconds() - start, &levels};
@@ -81,7 +77,7 @@ static bool train_step(Sft *s)
 
 static bool evaluate_if_due(Sft *s)
 {
-    return !run_evaluation_due(&s->run, s->o.eval_every) || run_evaluate(&s->run, &s->held_out);
+    return !run_evaluation_due(&s->run, s->o.run.eval_every) || run_evaluate(&s->run, &s->held_out);
 }
 
 static bool train(Sft *s)
@@ -195,15 +191,8 @@ static bool open_data(Sft *s, Documents *documents, ShardFolders *folders, Loade
 
 static void plan_steps(Sft *s)
 {
-    int64_t steps = s->o.steps > 0 ? s->o.steps : s->o.epochs * loader_steps_per_epoch(&s->loader);
-    int64_t warmup = s->o.warmup_steps >= 0 ? s->o.warmup_steps : steps / 10;
-    s->schedule = (Schedule){.shape = (ScheduleShape)s->o.lr_schedule.place,
-                             .peak = s->o.lr,
-                             .end = s->o.lr_end,
-                             .steps = steps,
-                             .warmup = warmup,
-                             .decay = s->o.wsd_decay};
-    s->run.steps = steps;
+    s->run.steps = s->o.steps > 0 ? s->o.steps : s->o.epochs * loader_steps_per_epoch(&s->loader);
+    s->schedule = learning_schedule(&s->o.learning, s->run.steps);
 }
 
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -237,15 +226,10 @@ static bool open_model(Sft *s)
                           .positions = longest,
                           .training = true,
                           .recompute = s->o.recompute.place == RECOMPUTE_LAYER};
-    s->optimizer = (Optimizer){.beta1 = s->o.beta1,
-                               .beta2 = s->o.beta2,
-                               .epsilon = s->o.eps,
-                               .weight_decay = s->o.weight_decay,
-                               .bf16_moments = s->o.moments.place == MOMENTS_BF16,
-                               .seed = (uint64_t)s->o.seed};
+    s->optimizer = learning_optimizer(&s->o.learning, (uint64_t)s->o.seed);
     Needs needs = memory_needs(s, &limits);
     TRY(fit_choose(&s->fit, &needs));
-    return s->o.plan ||
+    return s->o.machine.plan ||
            (model_open(&s->model, &s->config, &s->fit.needs.own.limits, s->fit.kernels, false) &&
             optimizer_open(&s->optimizer, &s->model, false)) ||
            fit_fail(&s->fit);
@@ -254,20 +238,14 @@ static bool open_model(Sft *s)
 static bool open_run(Sft *s)
 {
     bool resumed;
-    s->run.out = s->o.out;
+    s->run.o = s->o.run;
     s->run.model = &s->model;
     s->run.optimizer = &s->optimizer;
-    s->run.keep = (int)s->o.keep_checkpoints;
-    s->run.log_every = s->o.log_every;
-    s->run.save_every = s->o.save_every;
-    s->run.save_minutes = s->o.save_minutes;
-    s->run.stop_within = s->o.stop_within;
-    s->run.export_dtype = s->o.export_dtype.name;
     s->run.schedule = &s->schedule;
     s->run.template_name = template_name(s->chat.kind);
     TRY(run_identity(&s->run, &s->options, &s->data, s->tokenizer));
     s->run.tokenizer = s->tokenizer_folder;
-    TRY(run_open(&s->run, &s->options, s->o.resume, &resumed));
+    TRY(run_open(&s->run, &s->options, &resumed));
     TRY(run_describe(&s->run, &s->options));
     run_announce(&s->run, &s->fit);
     run_announce_data(&s->run, "data", &s->data, &s->data_folders);
@@ -301,10 +279,9 @@ static bool prepared_alike(const Sft *s)
 
 static bool open_all(Sft *s)
 {
-    FitDevice where = {s->o.device.name, s->o.threads, s->o.plan, s->o.gpu};
-    TRY(fit_open(&s->fit, &where));
+    TRY(fit_open(&s->fit, &s->o.machine));
     TRY(open_config(s) && open_tokenizer(s));
-    TRY(s->o.plan ? folder_temporary(&s->cache, "plan") : (s->cache = path_join(s->o.out, "cache")) != NULL);
+    TRY(s->o.machine.plan ? folder_temporary(&s->cache, "plan") : (s->cache = path_join(s->o.run.out, "cache")) != NULL);
     TRY(mix_parse(&s->weights, s->o.mix.items, s->o.mix.count));
     for (size_t i = 0; i < s->o.map.count; i++)
         TRY(field_maps_add(&s->maps, s->o.map.items[i]));
@@ -355,8 +332,8 @@ static bool print_plan(const Sft *s)
 static bool fine_tune(void *state)
 {
     Sft *s = state;
-    TRY(run_take_signals(s->o.stop_within) && open_all(s));
-    if (s->o.plan)
+    TRY(run_take_signals(s->o.run.stop_within) && open_all(s));
+    if (s->o.machine.plan)
         return print_plan(s);
     TRY(open_run(s));
     s->begun = true;

@@ -11,6 +11,8 @@
 #include "data/loader.h"
 #include "data/tokenised.h"
 #include "model/fit.h"
+#include "model/learning.h"
+#include "run/run_options.h"
 #include "rows/records.h"
 #include "tokenizer/template.h"
 
@@ -24,7 +26,7 @@
 
 // clang-format off
 //  ROW(name, type, default, range, group, IDENTITY or NEUTRAL, help)
-#define TRAIN_SFT_OPTIONS(ROW)                                                                                                   \
+#define TRAIN_SFT_OPTIONS(ROW, GROUP)                                                                                                   \
     ROW(model,              folder,  "", "",                  model,     NEUTRAL,  "model to start from, a Hugging Face folder") \
     ROW(init,               file,    "", "",                  model,     NEUTRAL,  "instead: config.json of a new, random model")\
     ROW(tokenizer,          folder,  "", "",                  model,     NEUTRAL,  "tokenizer files, if not the model's")        \
@@ -47,31 +49,10 @@
     ROW(micro_batch_tokens, integer, "16384", "> 0",          steps,     IDENTITY, "tokens worked on at once")                   \
     ROW(slots,              integer, "8", "> 0 and <= 4096",  steps,     IDENTITY, "micro-batches are a multiple of this")       \
     ROW(seed,               integer, "0", ">= 0",             steps,     IDENTITY, "of the order, new weights and rounding")      \
-    ROW(lr,                 number,  "1e-5", "> 0",           optimizer, IDENTITY, "peak learning rate")                         \
-    ROW(lr_schedule,        choice,  "cosine", SCHEDULES, optimizer, IDENTITY, "its shape")                   \
-    ROW(lr_end,             number,  "0", ">= 0 and <= 1",    optimizer, IDENTITY, "share of the peak it ends at")               \
-    ROW(wsd_decay,          number,  "0.2", ">= 0 and <= 1",  optimizer, IDENTITY, "wsd: share of the steps that decay")         \
-    ROW(warmup_steps,       integer, "-1", ">= -1",           optimizer, IDENTITY, "linear rise; -1: a tenth of all steps")      \
-    ROW(weight_decay,       number,  "0", ">= 0",             optimizer, IDENTITY, "AdamW's, of matrices")                       \
-    ROW(grad_clip,          number,  "1", ">= 0",             optimizer, IDENTITY, "largest gradient norm; 0: any")              \
-    ROW(beta1,              number,  "0.9", ">= 0 and < 1",   optimizer, IDENTITY, "AdamW's first moment")                       \
-    ROW(beta2,              number,  "0.999", ">= 0 and < 1", optimizer, IDENTITY, "AdamW's second moment")                      \
-    ROW(moments,            choice,  "fp32", MOMENT_TYPES,     optimizer, IDENTITY, "type of both; bf16 takes half the memory")   \
-    ROW(eps,                number,  "1e-8", ">= 1e-30",      optimizer, IDENTITY, "AdamW's epsilon")                            \
-    ROW(out,                folder,  "", "required",          run,       NEUTRAL,  "checkpoints, log, and the model at the end") \
-    ROW(resume,             text,    "auto", "",              run,       NEUTRAL,  "auto: newest of --out; none; or a folder")   \
-    ROW(save_every,         integer, "500", ">= 0",           run,       NEUTRAL,  "steps between checkpoints; 0: only by time")   \
-    ROW(save_minutes,       number,  "20", ">= 0",            run,       NEUTRAL,  "or minutes, whichever is first; 0: only by steps") \
-    ROW(stop_within,        number,  "25", ">= 0",            run,       NEUTRAL,  "seconds from a signal to the end of it all") \
-    ROW(keep_checkpoints,   integer, "3", "> 0 and <= 1e6",   run,       NEUTRAL,  "older ones are removed")                     \
-    ROW(eval_every,         integer, "0", ">= 0",             run,       NEUTRAL,  "steps; 0: at start and end")                 \
-    ROW(log_every,          integer, "1", "> 0",              run,       NEUTRAL,  "steps between lines on the terminal")        \
-    ROW(export_dtype,       choice,  "bf16", "bf16|fp32",     run,       NEUTRAL,  "of OUT/model")                               \
-    ROW(plan,               flag,    "false", "",             run,       NEUTRAL,  "show memory, whether it fits, and steps; then stop")           \
-    ROW(device,             choice,  "auto", "auto|cpu|cuda", machine,   NEUTRAL,  "where to compute")                           \
-    ROW(threads,            integer, "0", ">= 0 and <= 4096", machine,   NEUTRAL,  "0: all cores")                               \
-    ROW(recompute,          choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "layers again going back; auto: if need be") \
-    ROW(gpu,                text,    "", "",                  machine,   NEUTRAL,  "with --plan: the card to plan for, 80G or h100")
+    GROUP(LearningOptions, learning, SFT_LEARNING_ROWS) \
+    GROUP(RunOptions, run, RUN_ROWS) \
+    GROUP(MachineOptions, machine, MACHINE_ROWS) \
+    ROW(recompute,          choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "layers again going back; auto: if need be") 
 // clang-format on
 
 OPTIONS_DEFINE(TrainSftOptions, train_sft_options, TRAIN_SFT_OPTIONS)

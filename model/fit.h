@@ -12,6 +12,7 @@
 
 #include "model/card.h"
 #include "model/model.h"
+#include "options/options.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -50,14 +51,16 @@ typedef struct Fit {
         advice; // "it fits with --moments bf16 (64.20 GiB)", or that nothing helps; where it fits, what would take less, or nothing
 } Fit;
 
-typedef struct FitDevice {
-    const char *device; // "auto", "cpu", "cuda"
-    int64_t threads;
-    bool plan;       // nothing will be computed: the device need not be there
-    const char *gpu; // --gpu, which is for plans; "": the device that is here
-} FitDevice;
+// clang-format off
+#define MACHINE_ROWS(ROW, IN)                                                                                                    \
+    ROW(IN, device,  choice,  "auto",  "auto|cpu|cuda",    machine, NEUTRAL, "where to compute")                                   \
+    ROW(IN, threads, integer, "0",     ">= 0 and <= 4096", machine, NEUTRAL, "0: all cores")                                       \
+    ROW(IN, plan,    flag,    "false", "",                 machine, NEUTRAL, "show the memory it takes, and whether it fits; then stop") \
+    ROW(IN, gpu,     text,    "",      "",                 machine, NEUTRAL, "with --plan: the card to plan for, 80G or h100")
+// clang-format on
+OPTION_GROUP(MachineOptions, MACHINE_ROWS) // plan: nothing is computed, the device need not be there
 
-bool fit_open(Fit *fit, const FitDevice *where);
+bool fit_open(Fit *fit, const MachineOptions *machine);
 bool fit_choose(Fit *fit, const Needs *needs);
 void fit_close(Fit *fit);
 

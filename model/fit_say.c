@@ -3,17 +3,17 @@
 #include "model/fit_internal.h"
 #include <string.h>
 
-bool fit_open(Fit *fit, const FitDevice *where)
+bool fit_open(Fit *fit, const MachineOptions *where)
 {
     bool named = where->gpu[0] != 0;
     *fit = (Fit){.fits = true};
     if (named && !where->plan)
         return fail("--gpu %s: is a card to plan for, with --plan; a run takes the GPU that is here", where->gpu);
-    if (named && strcmp(where->device, "cpu") == 0)
+    if (named && strcmp(where->device.name, "cpu") == 0)
         return fail("--gpu %s: a GPU is planned for with --device cuda, not with --device cpu", where->gpu);
     TRY(!named || card_memory(&fit->memory, where->gpu));
-    fit->kernels =
-        !where->plan ? kernels_open(where->device, (int)where->threads) : kernels_for_plan(named ? "cuda" : where->device);
+    fit->kernels = !where->plan ? kernels_open(where->device.name, (int)where->threads)
+                                : kernels_for_plan(named ? "cuda" : where->device.name);
     TRY(fit->kernels != NULL);
     if (!named)
         device_memory(&fit->memory, fit->kernels);

@@ -150,9 +150,6 @@ bool gradient_norm(Model *model, double *norm); // NaN or infinite if any gradie
 
 // ---- optimizer (optimizer.c) and learning rate (learning_rate.c)
 
-#define MOMENT_TYPES "fp32|bf16"
-typedef enum MomentType { MOMENTS_FP32, MOMENTS_BF16 } MomentType;
-
 typedef struct Optimizer {
     void *m, *v;  // (elements) bf16 or fp32
     int64_t step; // updates so far

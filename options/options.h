@@ -58,21 +58,32 @@ typedef struct OptionTable {
 } OptionTable;
 
 // OPTIONS_DEFINE(Values, values_table, ROWS) defines struct Values, a field for each row, and the function values_table.
-// ROWS is a macro of rows: ROW(name, type, initial, range, group, identity, help).
+// ROWS(ROW, GROUP) is a macro of rows, ROW(name, type, initial, range, group, identity, help), and of groups of rows that are a struct
+// which a library takes, GROUP(OptimizerOptions, optimizer, OPTIMIZER_ROWS): a field `optimizer` whose rows are OPTIMIZER_ROWS(ROW, IN),
+// each ROW(IN, name, type, ...). OPTION_GROUP(OptimizerOptions, OPTIMIZER_ROWS), beside the library, defines that struct.
+#define OPTION_GROUP(Values, ROWS)                                                                                               \
+    typedef struct Values {                                                                                                      \
+        ROWS(OPTION_IN_AS_FIELD, )                                                                                               \
+    } Values;
 #define OPTIONS_DEFINE(Values, values_table, ROWS)                                                                               \
     typedef struct Values {                                                                                                      \
-        ROWS(OPTION_AS_FIELD)                                                                                                    \
+        ROWS(OPTION_AS_FIELD, OPTION_GROUP_AS_FIELD)                                                                             \
     } Values;                                                                                                                    \
     static inline OptionTable values_table(void)                                                                                 \
     {                                                                                                                            \
         typedef Values OptionValues;                                                                                             \
-        static const OptionRow rows[] = {ROWS(OPTION_AS_ROW)};                                                                   \
+        static const OptionRow rows[] = {ROWS(OPTION_AS_ROW, OPTION_GROUP_AS_ROWS)};                                             \
         OptionTable table = {rows, sizeof rows / sizeof rows[0]};                                                                \
         return table;                                                                                                            \
     }
 #define OPTION_AS_FIELD(name, type, initial, range, group, identity, help) OPTION_FIELD_##type name;
+#define OPTION_IN_AS_FIELD(in, name, type, initial, range, group, identity, help) OPTION_FIELD_##type name;
+#define OPTION_GROUP_AS_FIELD(Values, in, ROWS) Values in;
 #define OPTION_AS_ROW(name, type, initial, range, group, identity, help)                                                         \
-    {#name, OPTION_TYPE_##type, initial, range, #group, OPTION_IS_##identity, help, offsetof(OptionValues, name)},
+    OPTION_IN_AS_ROW(, name, type, initial, range, group, identity, help)
+#define OPTION_IN_AS_ROW(in, name, type, initial, range, group, identity, help)                                                  \
+    {#name, OPTION_TYPE_##type, initial, range, #group, OPTION_IS_##identity, help, offsetof(OptionValues, in name)},
+#define OPTION_GROUP_AS_ROWS(Values, in, ROWS) ROWS(OPTION_IN_AS_ROW, in.)
 #define OPTION_FIELD_integer int64_t
 #define OPTION_FIELD_number double
 #define OPTION_FIELD_flag bool

@@ -128,8 +128,8 @@ bool export_checkpoint(const char *path, const char *dtype, const char *folder)
 
 bool run_export(Run *run)
 {
-    char *folder = path_join(run->out, "model");
-    bool ok = folder != NULL && export_model(run->model, run->tokenizer, run->template_name, run->export_dtype, folder);
+    char *folder = path_join(run->o.out, "model");
+    bool ok = folder != NULL && export_model(run->model, run->tokenizer, run->template_name, run->o.export_dtype.name, folder);
     if (ok)
         log_note(&run->log, "the model is in %s", folder);
     free(folder);
@@ -140,7 +140,7 @@ bool run_keep_model(Run *run)
 {
     char *why = copy_text(error_text());
     if (why != NULL && run->step == run->steps)
-        run_export(run) ? fail("%s; but the model after all %" PRId64 " steps is in %s/model", why, run->steps, run->out)
+        run_export(run) ? fail("%s; but the model after all %" PRId64 " steps is in %s/model", why, run->steps, run->o.out)
                         : fail_in("%s; and neither could the model be written", why);
     free(why);
     return false;

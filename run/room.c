@@ -30,17 +30,18 @@ static bool measure(Room *room, const Run *run)
     struct statvfs disk;
     Bytes folder = {0};
     bool last_is_there = run->saved == run->step && run->step == run->steps;
-    int64_t by_steps =
-        run->save_every > 0 && run->steps > run->step ? (run->steps - 1) / run->save_every - run->step / run->save_every : 0;
+    int64_t by_steps = run->o.save_every > 0 && run->steps > run->step
+                           ? (run->steps - 1) / run->o.save_every - run->step / run->o.save_every
+                           : 0;
     *room = (Room){.saves = last_is_there ? 0 : by_steps + 1};
-    uint64_t element = run->export_dtype[0] == 'b' ? 2 : 4;
+    uint64_t element = run->o.export_dtype.name[0] == 'b' ? 2 : 4;
     TRY(run->tokenizer == NULL || model_folder_tokenizer_bytes(&room->tokenizer, run->tokenizer));
     room->model = (uint64_t)run->model->parameters.elements * element + room->tokenizer;
     bool ok = run_checkpoint_bytes(&room->checkpoint, run) && path_in(&folder, run, "checkpoints") &&
               checkpoint_count(&room->there, folder.data);
     bytes_free(&folder);
     room->free = UINT64_MAX;
-    if (ok && statvfs(run->out, &disk) == 0 && disk.f_blocks > 0) // a file system that does not say has room
+    if (ok && statvfs(run->o.out, &disk) == 0 && disk.f_blocks > 0) // a file system that does not say has room
         room->free = (uint64_t)disk.f_bavail * disk.f_frsize;
     return ok;
 }
@@ -57,12 +58,13 @@ static double mega(uint64_t bytes) { return (double)bytes / 1e6; }
 
 static bool describe(Bytes *out, const Run *run, const Room *room, int64_t saves)
 {
-    int64_t keep = keeps(room, run->keep, saves);
+    int64_t keep = keeps(room, (int)run->o.keep_checkpoints, saves);
     TRY(bytes_printf(
         out,
         "%s: %.1f MB are free on this disk, and the run may need %.1f MB: checkpoints of %.1f MB, of which --keep-checkpoints "
         "%d are kept and one more while it is written, and a model of %.1f MB; make room, or take an --out on another disk",
-        run->out, mega(room->free), mega(needed(room, run->keep, saves)), mega(room->checkpoint), run->keep, mega(room->model)));
+        run->o.out, mega(room->free), mega(needed(room, (int)run->o.keep_checkpoints, saves)), mega(room->checkpoint),
+        (int)run->o.keep_checkpoints, mega(room->model)));
     return keep == 0 ||
            bytes_printf(out, ", or --keep-checkpoints %" PRId64 ", which needs %.1f MB", keep, mega(needed(room, keep, saves)));
 }
@@ -71,10 +73,10 @@ bool room_check(const Run *run, Bytes *warnings)
 {
     Room room;
     TRY(measure(&room, run));
-    int64_t most = run->save_minutes > 0 ? run->steps - run->step : room.saves; // one after each step, if steps are long
-    if (needed(&room, run->keep, most) <= room.free)
+    int64_t most = run->o.save_minutes > 0 ? run->steps - run->step : room.saves; // one after each step, if steps are long
+    if (needed(&room, (int)run->o.keep_checkpoints, most) <= room.free)
         return true;
-    if (needed(&room, run->keep, room.saves) <= room.free)
+    if (needed(&room, (int)run->o.keep_checkpoints, room.saves) <= room.free)
         return bytes_text(warnings, "saving by the clock may fill the disk: ") && describe(warnings, run, &room, most) &&
                bytes_text(warnings, "\n");
     Bytes text = {0};

@@ -14,7 +14,7 @@ enum { MANIFEST_BYTES = 400 }; // of it, for a tensor
 bool path_in(Bytes *path, const Run *run, const char *name)
 {
     bytes_clear(path);
-    return bytes_printf(path, "%s/%s", run->out, name);
+    return bytes_printf(path, "%s/%s", run->o.out, name);
 }
 
 // ---- the state as named tensors: weights under their own names, moments under optim.m.NAME and optim.v.NAME
@@ -110,7 +110,7 @@ bool run_save(Run *run)
     Bytes folder = {0};
     json_t *state = state_scalars(run);
     bool ok = state != NULL && state_tensors(&s, run) && path_in(&folder, run, "checkpoints") && log_sync(&run->log) &&
-              checkpoint_save(folder.data, run->step, s.tensors, s.count, state, run->keep);
+              checkpoint_save(folder.data, run->step, s.tensors, s.count, state, (int)run->o.keep_checkpoints);
     json_decref(state);
     state_free(&s);
     bytes_free(&folder);
@@ -126,6 +126,15 @@ const char *run_what_stands(Run *run)
 {
     snprintf(run->stands, sizeof run->stands, "the checkpoint of step %" PRId64 " stands", run->saved);
     return run->saved > 0 ? run->stands : "there is no checkpoint yet";
+}
+
+bool run_fail_in_step(Run *run)
+{
+    char *why = copy_text(error_text());
+    if (why != NULL)
+        fail("step %" PRId64 ": %s; %s", run->step + 1, why, run_what_stands(run));
+    free(why);
+    return false;
 }
 
 // ---- what the bits depend on
@@ -278,17 +287,18 @@ static bool may_start(const Run *run, const char *resume, const char *log)
 {
     bool begun;
     PathKind model;
-    TRY(has_lines(&begun, log) && path_in_folder_kind(&model, run->out, "model"));
+    TRY(has_lines(&begun, log) && path_in_folder_kind(&model, run->o.out, "model"));
     if (strcmp(resume, "none") == 0 && begun)
-        return fail("%s holds a run already; take another --out, or --resume auto to go on with it", run->out);
+        return fail("%s holds a run already; take another --out, or --resume auto to go on with it", run->o.out);
     if (model == PATH_NONE)
         return true;
     return begun
                ? fail("%s holds a finished run whose checkpoints are gone; its model is %s/model: take another --out, or remove "
                       "%s "
                       "to begin again",
-                      run->out, run->out, run->out)
-               : fail("%s/model exists, but %s holds no run that could have written it; take another --out", run->out, run->out);
+                      run->o.out, run->o.out, run->o.out)
+               : fail("%s/model exists, but %s holds no run that could have written it; take another --out", run->o.out,
+                      run->o.out);
 }
 
 // Held until the process ends, however it ends: the system gives it back.
@@ -300,7 +310,7 @@ static bool take_lock(Run *run)
         ok = fail_errno("%s: opening it", path.data);
     if (ok && flock(run->lock, LOCK_EX | LOCK_NB) != 0 &&
         errno == EWOULDBLOCK) // a file system without locks is no reason to stop
-        ok = fail("%s: another process is training into this folder; wait for it, or take another --out", run->out);
+        ok = fail("%s: another process is training into this folder; wait for it, or take another --out", run->o.out);
     bytes_free(&path);
     return ok;
 }
@@ -326,22 +336,22 @@ static void tell_of_start(Run *run, const char *from, int64_t last, const char *
 
 static const double WRITTEN_A_SECOND = 1e9; // bytes, before it is known
 
-bool run_open(Run *run, const Options *options, const char *resume, bool *resumed)
+bool run_open(Run *run, const Options *options, bool *resumed)
 {
     Bytes path = {0}, log = {0}, warnings = {0};
     run->lock = -1;
-    bool ok = folder_make(run->out) && take_lock(run) && path_in(&log, run, "log.jsonl") &&
-              find_checkpoint(&path, &warnings, run, resume);
+    bool ok = folder_make(run->o.out) && take_lock(run) && path_in(&log, run, "log.jsonl") &&
+              find_checkpoint(&path, &warnings, run, run->o.resume);
     *resumed = ok && path.size > 0;
     if (*resumed)
         ok = load(run, options, path.data) || fail_in("going on from %s", path.data);
     else
-        ok = ok && may_start(run, resume, log.data);
+        ok = ok && may_start(run, run->o.resume, log.data);
     LogFacts facts;
     uint64_t bytes;
     ok = ok && run_checkpoint_bytes(&bytes, run) && room_check(run, &warnings) &&
          log_cut(log.data, *resumed ? run->step : -1, &facts) &&
-         log_open(&run->log, log.data, stdout, run->steps, run->log_every);
+         log_open(&run->log, log.data, stdout, run->steps, run->o.log_every);
     run->open = ok;
     if (ok) {
         run->evaluated = facts.evaluated;

@@ -11,7 +11,7 @@
 #define RUN_H
 
 #include "base/log.h"
-#include "options/options.h"
+#include "run/run_options.h"
 #include "intake/shard_folders.h"
 #include "data/data.h"
 #include "model/fit.h"
@@ -27,22 +27,16 @@ typedef struct Recent { // steps, a ring
 } Recent;
 
 typedef struct Run {
-    const char *out;
+    RunOptions o;
     Model *model;
     Optimizer *optimizer;
     Schedule *schedule; // its steps and its warm-up are saved, and compared when the run goes on
     RunLog log;
-    int64_t log_every;         // steps between lines on the terminal
     bool open, reported;       // reported: a step of this process
     int64_t longer;            // how many steps it had before it was given others; 0: it has as many
     int lock;                  // of OUT/lock: one process at a time writes into OUT
     int64_t step, steps;       // finished; of the whole run
     int64_t evaluated;         // the step of the last evaluation in the log; -1: there is none
-    int keep;                  // checkpoints
-    int64_t save_every;        // steps; 0: only when others say so
-    double save_minutes;       // 0: likewise
-    double stop_within;        // seconds from a signal to the end of the program
-    const char *export_dtype;  // "bf16" or "fp32"
     int64_t saved;             // the step of the newest checkpoint; 0: there is none
     double saved_at;           // clock_seconds() then, or when this process began
     double save_seconds;       // what a save takes: as the last one did, before it an estimate
@@ -69,13 +63,14 @@ bool run_identity_add(Run *run, const char *name, uint64_t hash);
 // identity, model or schedule (schedule.c) by the name of what differs, loads weights and moments, looks whether the disk has
 // room for what the run will write (room.c), and cuts the log back to its step. Refused, with nothing changed, where the model of
 // a finished run lies without a checkpoint. *resumed: whether there was one; the weights have to come from elsewhere otherwise.
-bool run_open(Run *run, const Options *options, const char *resume, bool *resumed);
+bool run_open(Run *run, const Options *options, bool *resumed);
 void run_close(Run *run);
 
 // A checkpoint of everything after run->step steps. Refused when a weight is not finite.
 bool run_save(Run *run);
 
 const char *run_what_stands(Run *run); // "the checkpoint of step 40 stands", for an error; until the next call
+bool run_fail_in_step(Run *run);       // the error of a step, with the step before it and what stands behind it; always false
 
 // ---- when (when.c)
 

@@ -7,9 +7,9 @@ bool run_save_due(const Run *run)
 {
     if (run->step == run->steps)
         return run->saved != run->step;
-    bool by_steps = run->save_every > 0 && run->step % run->save_every == 0;
+    bool by_steps = run->o.save_every > 0 && run->step % run->o.save_every == 0;
     double since = clock_seconds() - run->saved_at;
-    return by_steps || (run->save_minutes > 0 && since + run->step_seconds > 60 * run->save_minutes);
+    return by_steps || (run->o.save_minutes > 0 && since + run->step_seconds > 60 * run->o.save_minutes);
 }
 
 bool run_evaluation_due(const Run *run, int64_t every)
@@ -21,7 +21,7 @@ bool run_evaluation_due(const Run *run, int64_t every)
 bool run_has_time(const Run *run, double seconds)
 {
     double since = signal_seconds();
-    return since < 0 || since + seconds + run->save_seconds <= run->stop_within;
+    return since < 0 || since + seconds + run->save_seconds <= run->o.stop_within;
 }
 
 bool run_take_signals(double stop_within)

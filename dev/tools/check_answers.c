@@ -34,11 +34,11 @@ static const char help[] =
     "all and by source, category and difficulty. With --explain there is a line for each response, too, and the table goes to\n"
     "stderr.\n";
 
-typedef struct Options {
+typedef struct CheckOptions {
     const char **paths; // (count)
     size_t count;
     bool extract, explain, help;
-} Options;
+} CheckOptions;
 
 typedef struct Summary {
     int64_t rows, verdicts[3], expected, agreed, false_equal, false_other;
@@ -78,14 +78,14 @@ static bool print_finding(const Finding *f, bool explain)
 
 static Text span(const char *text) { return (Text){text, strlen(text)}; }
 
-static bool check_response(Attempts *attempts, const Options *options, const AttemptLine *line)
+static bool check_response(Attempts *attempts, const CheckOptions *options, const AttemptLine *line)
 {
     Finding f;
     bool judged;
     return attempts_add(attempts, line, &f, &judged) && (!judged || !options->explain || print_finding(&f, true));
 }
 
-static bool check_pair(Summary *s, const Options *options, const json_t *row, Text line, const char *where)
+static bool check_pair(Summary *s, const CheckOptions *options, const json_t *row, Text line, const char *where)
 {
     const char *gold, *response;
     TRY(json_need_text(&gold, row, "gold", where));
@@ -96,7 +96,7 @@ static bool check_pair(Summary *s, const Options *options, const json_t *row, Te
     return print_finding(&f, options->explain);
 }
 
-static bool check_lines(Summary *s, Attempts *attempts, const Options *options, LineReader *lines)
+static bool check_lines(Summary *s, Attempts *attempts, const CheckOptions *options, LineReader *lines)
 {
     const char *text;
     size_t size;
@@ -126,7 +126,7 @@ static void print_summary(const Summary *s)
                 s->agreed, s->expected, 100.0 * (double)s->agreed / (double)s->expected, s->false_equal, s->false_other);
 }
 
-static bool check_file(Summary *s, Attempts *attempts, const Options *options, const char *path)
+static bool check_file(Summary *s, Attempts *attempts, const CheckOptions *options, const char *path)
 {
     LineReader lines;
     TRY(lines_open(&lines, path));
@@ -135,7 +135,7 @@ static bool check_file(Summary *s, Attempts *attempts, const Options *options, c
     return ok;
 }
 
-static bool print_table(const Options *options, const Attempts *attempts)
+static bool print_table(const CheckOptions *options, const Attempts *attempts)
 {
     Bytes table = {0};
     bool ok = attempts_table(&table, attempts);
@@ -145,7 +145,7 @@ static bool print_table(const Options *options, const Attempts *attempts)
     return ok;
 }
 
-static bool check(const Options *options)
+static bool check(const CheckOptions *options)
 {
     Summary summary = {0};
     Attempts attempts = {0};
@@ -160,10 +160,10 @@ static bool check(const Options *options)
     return ok;
 }
 
-// Options may stand before the files, or behind them.
-static bool read_options(Options *o, int count, char **arguments)
+// CheckOptions may stand before the files, or behind them.
+static bool read_options(CheckOptions *o, int count, char **arguments)
 {
-    *o = (Options){.paths = allocate((size_t)count + 1, sizeof *o->paths)};
+    *o = (CheckOptions){.paths = allocate((size_t)count + 1, sizeof *o->paths)};
     TRY(o->paths != NULL);
     for (int i = 1; i < count; i++) {
         const char *a = arguments[i];
@@ -184,7 +184,7 @@ static bool read_options(Options *o, int count, char **arguments)
 int main(int count, char **arguments)
 {
     program_start();
-    Options options;
+    CheckOptions options;
     int status = 0;
     if (!read_options(&options, count, arguments)) {
         fprintf(stderr, "check_answers: %s\n\n%s", error_text(), help);

@@ -83,7 +83,7 @@ a_failure_is_told_in_spite_of_a_signal() {
     local grader='while read -r line; do q=${line#*:?}; echo "{\"question\": \"${q%%[!0-9a-f]*}\", \"score\": $((${#line} % 7))}"; done'
     local with=(--eval-every 0 --grader "$grader" --grader-sandbox none --grader-processes 1 --overlong-buffer 0)
     wants 1 reinforce "$out" "${with[@]}" --lr 1e30
-    says "step 1: the gradient is not finite; there is no checkpoint yet"
+    says "step 1: the gradient is not finite; lower --lr; there is no checkpoint yet"
     answers=$(wc -l <"$out/grader.jsonl")
     rm -rf "$out"
     strace -o "$work/trace" -e inject=getppid:error=ESTALE:when=1 true 2>/dev/null || {

@@ -311,8 +311,8 @@ static void cards_are_known_by_name_and_by_size(void **state)
 static void a_card_is_for_plans(void **state)
 {
     Fit fit;
-    FitDevice run = {"auto", 0, false, "80G"}, cpu = {"cpu", 0, true, "80G"}, wrong = {"cuda", 0, true, "h99"},
-              plan = {"auto", 0, true, "80G"};
+    MachineOptions run = {{"auto", 0}, 0, false, "80G"}, cpu = {{"cpu", 0}, 0, true, "80G"},
+                   wrong = {{"cuda", 0}, 0, true, "h99"}, plan = {{"auto", 0}, 0, true, "80G"};
     assert_refused(fit_open(&fit, &run), "--gpu 80G: is a card to plan for, with --plan");
     assert_refused(fit_open(&fit, &cpu), "not with --device cpu");
     assert_refused(fit_open(&fit, &wrong), "--gpu h99");
@@ -328,7 +328,7 @@ static void a_card_is_for_plans(void **state)
 // Qwen3 with a micro-batch of 16,384 tokens; the program samples up to 9,216 tokens, or trains only.
 static bool defaults_fit(const char *config, const char *gpu, bool samples)
 {
-    FitDevice where = {"cuda", 0, true, gpu};
+    MachineOptions where = {{"cuda", 0}, 0, true, gpu};
     Fit fit;
     Needs n = {.recompute_auto = true, .micro_batch_tokens = 16384, .longest = 9216};
     assert_ok(config_read(&n.own.config, config));

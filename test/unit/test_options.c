@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 // clang-format off
-#define SMALL_OPTIONS(ROW) \
+#define SMALL_OPTIONS(ROW, GROUP) \
     ROW(steps,        integer, "10",     ">= 0",            size,   IDENTITY, "how many") \
     ROW(learning_rate,number,  "1e-5",   "> 0 and <= 1",    size,   IDENTITY, "how fast") \
     ROW(shape,        choice,  "round",  "round|square",    size,   IDENTITY, "its shape") \
@@ -19,7 +19,7 @@
 OPTIONS_DEFINE(SmallOptions, small_options, SMALL_OPTIONS)
 
 // clang-format off
-#define FILE_OPTIONS(ROW) \
+#define FILE_OPTIONS(ROW, GROUP) \
     ROW(rename, repeated,  "", "",         files, NEUTRAL, "old=new") \
     ROW(extra,  list,      "", "",         files, NEUTRAL, "more") \
     ROW(level,  integer,   "0", "",        files, NEUTRAL, "of what follows") \
@@ -301,11 +301,11 @@ static void the_moments_of_train_sft_are_part_of_a_runs_identity(void **state)
     Options options;
     TrainSftOptions v;
     assert_ok(options_read(&options, train_sft_options(), &v, 3, words));
-    assert_string_equal(v.moments.name, "fp32");
+    assert_string_equal(v.learning.moments.name, "fp32");
     json_t *saved = options_identity(&options);
     options_free(&options);
     assert_ok(options_read(&options, train_sft_options(), &v, 4, words));
-    assert_string_equal(v.moments.name, "bf16");
+    assert_string_equal(v.learning.moments.name, "bf16");
     assert_refused(options_same_identity(&options, saved, "step-7"),
                    "step-7: was made with --moments \"fp32\", and now it is \"bf16\"");
     json_object_del(saved, "moments");

@@ -6,7 +6,7 @@
 static Run run_at(int64_t step)
 {
     return (Run){
-        .step = step, .steps = 1000, .evaluated = -1, .save_every = 500, .save_minutes = 20, .saved_at = clock_seconds()};
+        .step = step, .steps = 1000, .evaluated = -1, .o = {.save_every = 500, .save_minutes = 20}, .saved_at = clock_seconds()};
 }
 
 static void a_run_saves_by_steps_by_the_clock_and_at_the_end(void **state)
@@ -15,13 +15,13 @@ static void a_run_saves_by_steps_by_the_clock_and_at_the_end(void **state)
     assert_false(run_save_due(&r));
     r.step = 500;
     assert_true(run_save_due(&r));
-    r.save_every = 0;
+    r.o.save_every = 0;
     assert_false(run_save_due(&r));
     r.saved_at -= 20 * 60 - 30; // half a minute is left,
     assert_false(run_save_due(&r));
     r.step_seconds = 40; // and the next step takes longer
     assert_true(run_save_due(&r));
-    r.save_minutes = 0;
+    r.o.save_minutes = 0;
     assert_false(run_save_due(&r));
     r.step = r.steps;
     assert_true(run_save_due(&r));

@@ -64,23 +64,22 @@ static bool begin_run(Training *t, const char *moments, bool *resumed)
                      (char *)"--seed",    (char *)"5",      (char *)"--moments", (char *)(uintptr_t)moments};
     assert_ok(options_read(&t->options, train_sft_options(), &t->o, 9, words));
     t->schedule = (Schedule){.shape = SCHEDULE_CONSTANT, .peak = 1e-3, .steps = 1000};
-    t->run = (Run){.out = folder,
+    t->o.run.log_every = 1000;
+    t->run = (Run){.o = t->o.run,
                    .model = &t->model,
                    .optimizer = &t->optimizer,
                    .schedule = &t->schedule,
                    .steps = 1000,
-                   .log_every = 1000,
-                   .template_name = "chatml",
-                   .export_dtype = "bf16"};
+                   .template_name = "chatml"};
     assert_ok(run_identity(&t->run, &t->options, &(Documents){0}, NULL));
-    return run_open(&t->run, &t->options, "auto", resumed);
+    return run_open(&t->run, &t->options, resumed);
 }
 
 static void open_run(Training *t, const char *moments, bool *resumed) { assert_ok(begin_run(t, moments, resumed)); }
 
 static void close_training(Training *t)
 {
-    if (t->run.out != NULL)
+    if (t->run.o.out != NULL)
         run_close(&t->run);
     options_free(&t->options);
     optimizer_close(&t->optimizer);
