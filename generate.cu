@@ -54,7 +54,7 @@ static bool prompt_ids(Generate *g, TokenList *ids, const Record *record)
         return true;
     }
     bytes_clear(&g->text);
-    return template_prompt(&g->session.chat, &g->text, record->messages, record_prompt(record), true) &&
+    return template_prompt(&g->session.files.chat, &g->text, record->messages, record_prompt(record), true) &&
            encode(g->encoder, ids, g->text.data, g->text.size);
 }
 
@@ -82,8 +82,8 @@ static bool ask_samples(Generate *g, Pending *a, const Record *record, int64_t f
     r.top_k = (int32_t)g->o.top_k;
     r.top_p = (float)g->o.top_p;
     r.min_p = (float)g->o.min_p;
-    r.stop = g->session.stop;
-    r.stop_count = g->o.ignore_eos ? 0 : g->session.stop_count;
+    r.stop = g->session.files.stop;
+    r.stop_count = g->o.ignore_eos ? 0 : g->session.files.stop_count;
     r.watch = g->stops.count > 0 ? watch_stops : NULL;
     r.watch_context = &g->stops;
     return engine_add(g->session.engine, &r);
@@ -150,9 +150,9 @@ static bool ask_row(Generate *g, const Record *record)
 static bool can_ask(const Generate *g, const Record *record)
 {
     TokenRules rules = {0};
-    rules.tokenizer = g->session.tokenizer;
-    rules.chat = &g->session.chat;
-    return g->remote || record->format == ROW_IDS || can_render(&rules) || fail_in("%s", g->session.folder.data);
+    rules.tokenizer = g->session.files.tokenizer;
+    rules.chat = &g->session.files.chat;
+    return g->remote || record->format == ROW_IDS || can_render(&rules) || fail_in("%s", g->session.files.folder.data);
 }
 
 static bool has_room(const Generate *g)
@@ -181,8 +181,8 @@ static bool ask(Generate *g)
 
 static bool is_stop(const Generate *g, int32_t id)
 {
-    for (int64_t i = 0; i < g->session.stop_count && !g->o.ignore_eos; i++)
-        if (g->session.stop[i] == id)
+    for (int64_t i = 0; i < g->session.files.stop_count && !g->o.ignore_eos; i++)
+        if (g->session.files.stop[i] == id)
             return true;
     return false;
 }
@@ -192,9 +192,9 @@ static bool add_text(Generate *g, const GenerationResult *r)
 {
     int64_t count = r->count > 0 && is_stop(g, r->ids[r->count - 1]) ? r->count - 1 : r->count;
     bytes_clear(&g->text);
-    if (g->session.tokenizer == NULL)
+    if (g->session.files.tokenizer == NULL)
         return true;
-    TRY(decode(g->session.tokenizer, &g->text, r->ids, (size_t)count, false));
+    TRY(decode(g->session.files.tokenizer, &g->text, r->ids, (size_t)count, false));
     return row_text(&g->line, "text", g->text.data == NULL ? "" : g->text.data,
                     stop_texts_cut(&g->stops, g->text.data, g->text.size));
 }
@@ -371,12 +371,12 @@ static bool open_sampler(Generate *g)
     o.fit = &g->fit;
     TRY(choose_memory(g));
     TRY(session_open(&g->session, &o));
-    if (g->session.tokenizer == NULL && (g->o.stop.count > 0 || g->o.chat))
-        return fail("%s: has no tokenizer, so there are no texts; name one with --tokenizer", g->session.folder.data);
-    g->stops.tokenizer = g->session.tokenizer;
+    if (g->session.files.tokenizer == NULL && (g->o.stop.count > 0 || g->o.chat))
+        return fail("%s: has no tokenizer, so there are no texts; name one with --tokenizer", g->session.files.folder.data);
+    g->stops.tokenizer = g->session.files.tokenizer;
     g->stops.texts = g->o.stop.items;
     g->stops.count = g->o.stop.count;
-    return g->session.tokenizer == NULL || (g->encoder = encoder_open(g->session.tokenizer)) != NULL;
+    return g->session.files.tokenizer == NULL || (g->encoder = encoder_open(g->session.files.tokenizer)) != NULL;
 }
 
 static bool open_server(Generate *g)
@@ -401,7 +401,7 @@ static bool open_server(Generate *g)
 
 static bool add_model(const Generate *g, json_t *identity)
 {
-    uint64_t model, tokenizer = g->session.tokenizer == NULL ? 0 : tokenizer_hash(g->session.tokenizer);
+    uint64_t model, tokenizer = g->session.files.tokenizer == NULL ? 0 : tokenizer_hash(g->session.files.tokenizer);
     if (g->remote)
         return json_object_set_new(identity, "model at a server", json_string(g->o.model)) == 0 || fail("no memory");
     TRY(session_fingerprint(&g->session, &model));

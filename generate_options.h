@@ -51,7 +51,7 @@
     ROW(context,        integer,  "0", ">= 0",            machine,  IDENTITY, "longest prompt and response; 0: the model's, at most 32768") \
     ROW(sequences,      integer,  "0", ">= 0 and <= 65536", machine, NEUTRAL, "that run at once; 0: 32 on a CPU, 256 on a GPU")  \
     ROW(pass_tokens,    integer,  "0", ">= 0 and <= 1e6", machine,  NEUTRAL,  "of prompts, worked on at once; 0: 512 or 8192")   \
-    ROW(cache,          integer,  "0", ">= 0",            machine,  NEUTRAL,  "bytes for keys and values; 0: what is free")      
+    ROW(cache,          integer,  "0", ">= 0",            machine,  NEUTRAL,  "bytes for keys and values; 0: what is free")
 // clang-format on
 
 OPTIONS_DEFINE(GenerateOptions, generate_options, GENERATE_OPTIONS)

@@ -87,8 +87,8 @@ static bool ask_model(Score *s, Pending *a, Text question)
     r.top_p = 1;
     r.temperature = (float)s->o.temperature;
     r.max_new_tokens = s->o.max_new_tokens;
-    r.stop = s->session.stop;
-    r.stop_count = s->session.stop_count;
+    r.stop = s->session.files.stop;
+    r.stop_count = s->session.files.stop_count;
     r.probe = s->by_logits ? s->digits : NULL;
     r.probe_count = s->by_logits ? DIFFICULTIES : 0;
     a->left = r.samples;
@@ -205,7 +205,7 @@ static bool vote(const Score *s, Pending *a, Text said, bool cut)
 static bool take_written(Score *s, Pending *a, const GenerationResult *r)
 {
     bytes_clear(&s->text);
-    TRY(decode(s->session.tokenizer, &s->text, r->ids, (size_t)r->count, false) && bytes_text(&s->text, "") &&
+    TRY(decode(s->session.files.tokenizer, &s->text, r->ids, (size_t)r->count, false) && bytes_text(&s->text, "") &&
         vote(s, a, (Text){s->text.data, s->text.size}, r->reason != FINISH_STOP));
     if (--a->left > 0)
         return true;
@@ -347,7 +347,7 @@ static bool find_digits(Score *s)
         TRY(ok);
         if (!one)
             return fail("%s: \"%c\" is not one token, so digits have no probabilities; use --method generate",
-                        s->session.tokenizer_folder.data, digit);
+                        s->session.files.tokenizer_folder.data, digit);
     }
     return true;
 }
@@ -401,10 +401,10 @@ static bool open_model(Score *s)
     o.fit = &s->fit;
     TRY(choose_memory(s));
     TRY(session_open(&s->session, &o));
-    if (s->session.tokenizer == NULL)
-        return fail("%s: has no tokenizer; name one with --tokenizer", s->session.folder.data);
-    TRY((s->encoder = encoder_open(s->session.tokenizer)) != NULL);
-    s->chat = s->session.chat;
+    if (s->session.files.tokenizer == NULL)
+        return fail("%s: has no tokenizer; name one with --tokenizer", s->session.files.folder.data);
+    TRY((s->encoder = encoder_open(s->session.files.tokenizer)) != NULL);
+    s->chat = s->session.files.chat;
     if (s->by_logits)
         s->chat.kind = template_without_thoughts(s->chat.kind); // a thought would come before the digit
     return (!s->by_logits || find_digits(s)) && open_beginning(s);
@@ -436,7 +436,7 @@ static bool open_journal(Score *s, const RowFacts *facts)
     uint64_t model = hash_bytes(s->o.model, strlen(s->o.model)), tokenizer = 0;
     if (!s->remote) {
         TRY(session_fingerprint(&s->session, &model));
-        tokenizer = tokenizer_hash(s->session.tokenizer);
+        tokenizer = tokenizer_hash(s->session.files.tokenizer);
     }
     json_t *identity = options_identity(&s->options);
     TRY(identity != NULL);

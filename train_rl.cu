@@ -24,14 +24,10 @@ typedef struct Rl {
     Fit fit;        // the memory of all
     Session policy; // the model that samples and learns
     Optimizer optimizer;
-    Documents prompts, held_out;
-    ShardFolders prompt_folders, held_out_folders;
-    FieldMaps maps; // of --map, for rows of JSONL
-    char *cache;    // where JSONL becomes shards: OUT/cache, or for --plan a temporary folder
-    bool begun;     // a run that is not refused keeps its cache
+    TrainingData data;
+    const Documents *prompts, *held_out; // of data
     DroppedPrompts dropped;
-    uint32_t *twins;       // among the prompts
-    LoaderWeight *weights; // of --mix
+    uint32_t *twins; // among the prompts
     Curriculum curriculum;
     Rewards rewards;
     Encoder *encoder;
@@ -56,7 +52,7 @@ static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 // ---- a step: sample, judge, compare
 
-static int64_t steps_per_epoch(const Rl *s) { return (s->prompts.count + s->o.prompts_per_step - 1) / s->o.prompts_per_step; }
+static int64_t steps_per_epoch(const Rl *s) { return (s->prompts->count + s->o.prompts_per_step - 1) / s->o.prompts_per_step; }
 
 static RolloutRules rollout_rules(Rl *s)
 {
@@ -68,10 +64,10 @@ static RolloutRules rollout_rules(Rl *s)
     rules.top_k = (int32_t)s->o.top_k;
     rules.top_p = (float)s->o.top_p;
     rules.min_p = (float)s->o.min_p;
-    rules.stop = s->policy.stop;
-    rules.stop_count = s->policy.stop_count;
+    rules.stop = s->policy.files.stop;
+    rules.stop_count = s->policy.files.stop_count;
     rules.rewards = &s->rewards;
-    rules.tokenizer = s->policy.tokenizer;
+    rules.tokenizer = s->policy.files.tokenizer;
     rules.encoder = s->encoder;
     rules.judge = s->judge;
     rules.judge_asks = (JudgeAsks)s->o.judge_asks.place;
@@ -93,7 +89,7 @@ static bool sample(Rl *s, Rollout *rollout, StepFacts *facts)
     int64_t *numbers = (int64_t *)allocate((size_t)s->o.prompts_per_step, sizeof *numbers);
     TRY(numbers != NULL);
     int64_t count = curriculum_take(&s->curriculum, numbers, s->o.prompts_per_step);
-    bool ok = rollout_run(rollout, s->policy.engine, &s->prompts, numbers, count, s->run.step, &rules);
+    bool ok = rollout_run(rollout, s->policy.engine, s->prompts, numbers, count, s->run.step, &rules);
     free(numbers);
     if (ok)
         curriculum_learn(&s->curriculum, rollout);
@@ -107,7 +103,7 @@ static bool refer(Rl *s, Rollout *rollout, StepFacts *facts)
     facts->kl_coefficient = s->kl_coefficient;
     if (s->o.kl_coef == 0 || rollout->count == 0)
         return true;
-    TRY(reference_logprobs(&s->reference, rollout, s->o.micro_batch_tokens, (float)s->o.temperature, s->policy.n_live));
+    TRY(reference_logprobs(&s->reference, rollout, s->o.micro_batch_tokens, (float)s->o.temperature, s->policy.files.n_live));
     int64_t n = rollout->count * rollout->samples;
     double kl = reference_kl(rollout, (KlEstimator)s->o.kl.place);
     for (int64_t i = 0; s->o.kl_in.place == KL_IN_REWARD && i < n; i++) {
@@ -200,7 +196,7 @@ static UpdateRules update_rules(const Rl *s, bool on_policy)
     u.objective.importance_cap = s->o.importance_cap;
     u.entropy_coefficient = s->o.entropy_coef;
     u.temperature = (float)s->o.temperature;
-    u.n_live = s->policy.n_live;
+    u.n_live = s->policy.files.n_live;
     u.go_on = go_on;
     u.go_on_context = (void *)(uintptr_t)s;
     u.on_policy = on_policy;
@@ -274,7 +270,7 @@ static bool report(Rl *s, const Rollout *rollout, const StepFacts *facts)
         s->told_why = true;
     }
     TRY(tell_of_silence(s, rollout, &facts->dynamic));
-    metrics_of_step(&metrics, rollout, &s->prompts, &s->rewards, facts);
+    metrics_of_step(&metrics, rollout, s->prompts, &s->rewards, facts);
     TRY(log_step(&s->run.log, s->run.step, metrics.fields, metrics.count));
     run_tell_jump(&s->run, 0, facts->gradient_norm, "its responses are among the rollouts; a lower --lr may be calmer");
     return true;
@@ -305,7 +301,7 @@ static void undo_step(Rl *s, const Before *b)
 static bool explain_nothing(Rl *s, const Rollout *rollout, const StepFacts *facts)
 {
     ExplainPlace place = {s->rollouts, s->run.step + 1};
-    if (rollout_write(rollout, s->policy.tokenizer, s->rollouts, place.step))
+    if (rollout_write(rollout, s->policy.files.tokenizer, s->rollouts, place.step))
         explain_silence(&s->silence, rollout, &facts->dynamic, place);
     return false;
 }
@@ -319,7 +315,7 @@ static bool learn_from(Rl *s, Rollout *rollout, StepFacts *facts)
     TRY(refer(s, rollout, facts) && compare(s, rollout, facts) && learn(s, rollout, facts));
     s->run.step++;
     s->updates = 0;
-    return rollout_write(rollout, s->policy.tokenizer, s->rollouts, s->run.step) && report(s, rollout, facts);
+    return rollout_write(rollout, s->policy.files.tokenizer, s->rollouts, s->run.step) && report(s, rollout, facts);
 }
 
 static bool step(Rl *s)
@@ -345,7 +341,7 @@ static bool step(Rl *s)
 // All of them, with draws of their own: the same ones whenever it is asked.
 static bool evaluate_if_due(Rl *s)
 {
-    if (s->held_out.count == 0 || !run_evaluation_due(&s->run, s->o.run.eval_every))
+    if (s->held_out->count == 0 || !run_evaluates(&s->run))
         return true;
     RolloutRules rules = rollout_rules(s);
     double start = clock_seconds();
@@ -356,19 +352,19 @@ static bool evaluate_if_due(Rl *s)
     rules.top_k = 0, rules.top_p = 1, rules.min_p = 0;
     if (rules.samples == 1)
         rules.temperature = 0;
-    int64_t *numbers = (int64_t *)allocate((size_t)s->held_out.count, sizeof *numbers);
+    int64_t *numbers = (int64_t *)allocate((size_t)s->held_out->count, sizeof *numbers);
     TRY(numbers != NULL);
-    for (int64_t i = 0; i < s->held_out.count; i++)
+    for (int64_t i = 0; i < s->held_out->count; i++)
         numbers[i] = i;
     Rollout rollout;
-    bool ok = rollout_run(&rollout, s->policy.engine, &s->held_out, numbers, s->held_out.count, -1, &rules);
+    bool ok = rollout_run(&rollout, s->policy.engine, s->held_out, numbers, s->held_out->count, -1, &rules);
     free(numbers);
     TRY(ok);
     Validation v;
-    ok = validate(&v, &rollout, &s->held_out) && rollout_write(&rollout, s->policy.tokenizer, s->evaluations, s->run.step);
+    ok = validate(&v, &rollout, s->held_out) && rollout_write(&rollout, s->policy.files.tokenizer, s->evaluations, s->run.step);
     if (ok) {
         Metrics m;
-        metrics_of_validation(&m, &v, &rollout, &s->held_out, clock_seconds() - start);
+        metrics_of_validation(&m, &v, &rollout, s->held_out, clock_seconds() - start);
         s->run.evaluated = s->run.step;
         ok = log_event(&s->run.log, "eval", s->run.step, m.fields, m.count);
     }
@@ -415,9 +411,9 @@ static bool end_with_failure(Rl *s)
 static bool train(Rl *s)
 {
     TRY(evaluate_if_due(s));
-    while (s->run.step < s->run.steps) {
+    while (run_goes_on(&s->run)) {
         TRY(step(s) || end_with_failure(s));
-        if (run_save_due(&s->run)) // before an evaluation, which may take long, and is made again where it is missing
+        if (run_saves(&s->run)) // before an evaluation, which may take long, and is made again where it is missing
             TRY(save(s) || run_keep_model(&s->run));
         TRY(evaluate_if_due(s));
     }
@@ -548,8 +544,8 @@ static const char *reference_folder(const Rl *s) { return s->o.reference[0] != 0
 // One question before the first step: of the first problem that the grader is asked about, answered with its reference.
 static bool greet_grader(Rl *s)
 {
-    for (int64_t i = 0; s->grader != NULL && i < s->prompts.count; i++) {
-        ShardEntry problem = document_entry(&s->prompts, i);
+    for (int64_t i = 0; s->grader != NULL && i < s->prompts->count; i++) {
+        ShardEntry problem = document_entry(s->prompts, i);
         if (reward_weights(&s->rewards, problem.source)[REWARD_GRADER] == 0)
             continue;
         char *line = grader_question(&problem, problem.answer, problem.answer);
@@ -623,75 +619,64 @@ static bool open_policy(Rl *s)
     o.fit = &s->fit;
     o.plan_only = s->o.machine.plan;
     TRY(session_open(&s->policy, &o));
-    if (s->policy.tokenizer == NULL)
+    if (s->policy.files.tokenizer == NULL)
         return fail("%s: there is no tokenizer.json in it, and answers are judged as text; name a folder with --tokenizer",
-                    s->policy.folder.data);
+                    s->policy.files.folder.data);
     const ModelConfig *reference = &s->fit.needs.others[0].config;
-    if (s->o.kl_coef > 0 && reference->vocabulary != s->policy.config.vocabulary)
+    if (s->o.kl_coef > 0 && reference->vocabulary != s->policy.files.config.vocabulary)
         return fail("--reference: it has %" PRId64 " vocabulary rows and the model %" PRId64
                     "; take a model of the same tokenizer",
-                    reference->vocabulary, s->policy.config.vocabulary);
-    return (s->encoder = encoder_open(s->policy.tokenizer)) != NULL;
+                    reference->vocabulary, s->policy.files.config.vocabulary);
+    return (s->encoder = encoder_open(s->policy.files.tokenizer)) != NULL;
 }
 
-enum { CACHE_MEMORY = 256 << 20 };
-
-// Shards, or JSONL that becomes shards in OUT/cache first.
-static bool open_documents(Rl *s, Documents *documents, ShardFolders *folders, const OptionList *words)
+static TrainingRules prompt_rules(const Rl *s)
 {
-    DocumentOptions reading = {.kind = SHARD_RL,
-                               .seq_len = s->o.max_prompt_tokens,
-                               .seq_len_name = "--max-prompt-tokens",
-                               .over_length = OVER_LENGTH_DROP,
-                               .vocabulary = (int32_t)s->policy.config.vocabulary,
-                               .tokenizer = tokenizer_hash(s->policy.tokenizer),
-                               .template = s->policy.chat.kind};
-    PrepareOptions preparing = {0};
-    preparing.rules.tokenizer = s->policy.tokenizer;
-    preparing.rules.chat = &s->policy.chat;
-    preparing.rules.vocabulary = (int32_t)s->policy.config.vocabulary;
-    preparing.instruction = s->o.instruction;
-    preparing.skip_bad_rows = s->o.skip_bad_rows;
-    preparing.split = SPLIT_RL_ONLY;
-    preparing.map_may_miss = documents == &s->held_out; // ./prepare has renamed what it held out
-    preparing.memory = CACHE_MEMORY;
-    TRY(shard_folders_of(folders, preparing, words->items, words->count, &s->maps, s->o.format.name, s->cache));
-    bool ok = documents_open(documents, &reading, (const char *const *)folders->paths, folders->count);
-    return ok || (folders->cached ? fail_in("the shards of %s in %s, which may be removed", words->items[0], s->cache) : false);
+    const ModelFiles *f = &s->policy.files;
+    int32_t vocabulary = (int32_t)f->config.vocabulary;
+    return (TrainingRules){
+        .preparing = {.rules = {.tokenizer = f->tokenizer, .chat = &f->chat, .vocabulary = vocabulary}, .split = SPLIT_RL_ONLY},
+        .reading = {.kind = SHARD_RL,
+                    .seq_len = s->o.max_prompt_tokens,
+                    .seq_len_name = "--max-prompt-tokens",
+                    .over_length = OVER_LENGTH_DROP,
+                    .vocabulary = vocabulary,
+                    .tokenizer = tokenizer_hash(f->tokenizer),
+                    .template = f->chat.kind}};
 }
 
 // What is prepared here asks as what was prepared before does.
 static bool asked_alike(const Rl *s)
 {
-    const ShardAbout *data = documents_about(&s->prompts), *held_out = documents_about(&s->held_out);
-    bool prepared_here = s->prompt_folders.cached || s->held_out_folders.cached;
+    if (s->held_out->count == 0)
+        return true;
+    const ShardAbout *data = documents_about(s->prompts), *held_out = documents_about(s->held_out);
+    bool prepared_here = s->data.train.folders.cached || s->data.held_out.folders.cached;
     return !prepared_here || data->instruction == held_out->instruction ||
            fail("%s: --eval-data and --data end the user's turn otherwise; give the --instruction that %s was prepared with",
-                s->o.eval_data.items[0], s->o.data.items[0]);
+                s->o.data.eval_data.items[0], s->o.data.data.items[0]);
 }
 
 static bool open_prompts(Rl *s)
 {
-    TRY(s->o.machine.plan ? folder_temporary(&s->cache, "plan") : (s->cache = path_join(s->o.run.out, "cache")) != NULL);
-    for (size_t i = 0; i < s->o.map.count; i++)
-        TRY(field_maps_add(&s->maps, s->o.map.items[i]));
-    TRY(open_documents(s, &s->prompts, &s->prompt_folders, &s->o.data));
-    if (s->o.eval_data.count > 0)
-        TRY(open_documents(s, &s->held_out, &s->held_out_folders, &s->o.eval_data) && asked_alike(s));
-    TRY(mix_parse(&s->weights, s->o.mix.items, s->o.mix.count));
-    TRY(rewards_check_sources(&s->rewards, &s->prompts));
-    TRY(prompts_drop_incomparable(&s->dropped, &s->prompts, &s->rewards, s->o.judge_model[0] != 0));
-    TRY(prompts_number_twins(&s->twins, &s->prompts));
+    TrainingRules rules = prompt_rules(s);
+    s->prompts = &s->data.train.documents;
+    s->held_out = &s->data.held_out.documents;
+    TRY(training_data_open(&s->data, &s->o.data, s->o.run.out, s->o.machine.plan) && training_data_read(&s->data, &rules) &&
+        training_data_read_held_out(&s->data, &rules) && asked_alike(s));
+    TRY(rewards_check_sources(&s->rewards, s->prompts));
+    TRY(prompts_drop_incomparable(&s->dropped, &s->data.train.documents, &s->rewards, s->o.judge_model[0] != 0));
+    TRY(prompts_number_twins(&s->twins, s->prompts));
     CurriculumOptions o = {0};
     o.order.seed = (uint64_t)s->o.seed;
-    o.order.order = (LoaderOrder)s->o.order.place;
-    o.order.weights = s->weights;
-    o.order.weight_count = s->o.mix.count;
+    o.order.order = (LoaderOrder)s->o.data.order.place;
+    o.order.weights = s->data.weights;
+    o.order.weight_count = s->o.data.mix.count;
     o.adaptive = s->o.adapt;
     o.low = s->o.adapt_low;
     o.high = s->o.adapt_high;
     o.rare = s->o.adapt_rare;
-    return curriculum_open(&s->curriculum, &s->prompts, &o);
+    return curriculum_open(&s->curriculum, s->prompts, &o);
 }
 
 static void plan_steps(Rl *s)
@@ -716,15 +701,15 @@ static bool resume(Rl *s)
 static bool announce(Rl *s)
 {
     RunLog *log = &s->run.log;
-    int64_t prompts = smaller(s->o.prompts_per_step, s->prompts.count); // of a step
+    int64_t prompts = smaller(s->o.prompts_per_step, s->prompts->count); // of a step
     Bytes dropped = {0};
     TRY(s->dropped.count == 0 || prompts_describe_dropped(&dropped, &s->dropped));
     run_announce(&s->run, &s->fit);
     log_note(log, "%" PRId64 " prompts (%" PRId64 " longer ones dropped), %" PRId64 " responses a step, %" PRId64 " updates",
-             s->prompts.count, s->prompts.too_long, prompts * s->o.samples_per_prompt,
+             s->prompts->count, s->prompts->too_long, prompts * s->o.samples_per_prompt,
              s->o.update_epochs * ((prompts + s->o.prompts_per_update - 1) / s->o.prompts_per_update));
-    run_announce_rows(&s->run, "--data", &s->prompt_folders);
-    run_announce_rows(&s->run, "--eval-data", &s->held_out_folders);
+    run_announce_rows(&s->run, "--data", &s->data.train.folders);
+    run_announce_rows(&s->run, "--eval-data", &s->data.held_out.folders);
     if (s->dropped.count > 0)
         log_note(log, "%" PRId64 " problems are left out: %s (%s)%s", s->dropped.count,
                  s->judge != NULL ? "they have no reference"
@@ -748,13 +733,13 @@ static bool open_run(Rl *s)
     s->run.model = &s->policy.model;
     s->run.optimizer = &s->optimizer;
     s->run.schedule = &s->schedule;
-    s->run.template_name = template_name(s->policy.chat.kind);
-    TRY(run_identity(&s->run, &s->options, &s->prompts, s->policy.tokenizer));
+    s->run.template_name = template_name(s->policy.files.chat.kind);
+    TRY(run_identity(&s->run, &s->options, s->prompts, s->policy.files.tokenizer));
     TRY(run_identity_add(&s->run, "answer_checker", ANSWERS_VERSION));
     TRY(s->judge == NULL || (run_identity_add(&s->run, "judge", judge_hash(s->judge)) &&
                              run_identity_add(&s->run, "judge_prompt", judge_form_of(s->judge))));
     TRY(s->o.kl_coef == 0 || run_identity_add(&s->run, "reference", s->reference.hash));
-    s->run.tokenizer = s->policy.tokenizer_folder.data;
+    s->run.tokenizer = s->policy.files.tokenizer_folder.data;
     TRY(run_open(&s->run, &s->options, &resumed));
     TRY(!resumed || resume(s));
     TRY((s->rollouts = path_join(s->o.run.out, "rollouts")) != NULL && rollouts_cut(s->rollouts, s->run.step));
@@ -765,7 +750,7 @@ static bool open_run(Rl *s)
 
 static bool print_plan(const Rl *s)
 {
-    printf("%" PRId64 " prompts, %" PRId64 " steps\n", s->prompts.count, s->run.steps);
+    printf("%" PRId64 " prompts, %" PRId64 " steps\n", s->prompts->count, s->run.steps);
     return fit_print(&s->fit, stdout);
 }
 
@@ -779,7 +764,7 @@ static bool reinforce(void *state)
     if (s->o.machine.plan)
         return print_plan(s);
     TRY(greet_grader(s) && open_optimizer(s) && open_run(s));
-    s->begun = true;
+    s->data.kept = true;
     return train(s) && run_export(&s->run);
 }
 
@@ -815,17 +800,7 @@ static void close_all(void *state)
     optimizer_close(&s->optimizer);
     curriculum_close(&s->curriculum);
     free(s->twins);
-    documents_close(&s->prompts);
-    documents_close(&s->held_out);
-    field_maps_free(&s->maps);
-    if (!s->begun && s->cache != NULL) {
-        shard_folders_discard(&s->prompt_folders, s->cache);
-        shard_folders_discard(&s->held_out_folders, s->cache);
-    }
-    free(s->cache);
-    shard_folders_free(&s->prompt_folders);
-    shard_folders_free(&s->held_out_folders);
-    mix_free(s->weights, s->o.mix.count);
+    training_data_close(&s->data);
     bytes_free(&s->dropped.names);
     encoder_close(s->encoder);
     reference_close(&s->reference);

@@ -3,7 +3,7 @@
 #define TRAIN_RL_OPTIONS_H
 
 #include "options/options.h"
-#include "data/loader.h"
+#include "run/training_data.h"
 #include "model/fit.h"
 #include "model/learning.h"
 #include "run/run_options.h"
@@ -26,15 +26,8 @@
     ROW(model,              folder,  "", "required",          model,     NEUTRAL,  "model to start from, a Hugging Face folder") \
     ROW(tokenizer,          folder,  "", "",                  model,     NEUTRAL,  "tokenizer files, if not the model's")        \
     ROW(template,           choice,  "auto", "auto|" TEMPLATE_CHOICES, model,     IDENTITY, "chat template")                     \
-    ROW(data,               list,    "", "required",          data,      NEUTRAL,  "rl/ folders of ./prepare, or JSONL files")   \
-    ROW(eval_data,          list,    "", "",                  data,      NEUTRAL,  "held-out problems, likewise")                \
-    ROW(map,                repeated, "", "",                 data,      IDENTITY, "of JSONL files: field=name, the rows call this field otherwise") \
-    ROW(format,             choice,  "auto", ROW_FORMAT_CHOICES, data, IDENTITY, "of JSONL files: what rows are that could be several") \
-    ROW(instruction,        text,    INSTRUCTION_DEFAULT, "", data,      NEUTRAL,  "of JSONL files: ends the user turn of problem rows, or none") \
-    ROW(skip_bad_rows,      integer, "0", ">= 0",             data,      NEUTRAL,  "of JSONL files: rows that may be refused")   \
+    GROUP(DataOptions, data, RL_DATA_ROWS) \
     ROW(max_prompt_tokens,  integer, "1024", "> 1",           data,      IDENTITY, "prompts that are longer are dropped")        \
-    ROW(order,              choice,  "random", LOADER_ORDERS, data, IDENTITY, "of an epoch's prompts (sorted: easy to hard)") \
-    ROW(mix,                repeated, "", "",                 data,      IDENTITY, "weights for mixed: level:1=4 or source:math=0.5") \
     ROW(adapt,              flag,    "false", "",             data,      IDENTITY, "levels whose pass rate leaves a band come more rarely; instead of --order") \
     ROW(adapt_low,          number,  "0.1", ">= 0 and <= 1",  data,      IDENTITY, "the band's lower end")                       \
     ROW(adapt_high,         number,  "0.9", ">= 0 and <= 1",  data,      IDENTITY, "the band's upper end")                       \
@@ -95,7 +88,7 @@
     ROW(recompute,          choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "layers again going back; auto: if need be") \
     ROW(sequences,          integer, "0", ">= 0 and <= 65536", machine,  NEUTRAL,  "that are sampled at once; 0: 32 on a CPU, 256 on a GPU") \
     ROW(pass_tokens,        integer, "0", ">= 0 and <= 1e6",  machine,   NEUTRAL,  "of prompts, worked on at once; 0: 512 or 8192") \
-    ROW(cache,              integer, "0", ">= 0",             machine,   NEUTRAL,  "bytes for keys and values; 0: what is free") 
+    ROW(cache,              integer, "0", ">= 0",             machine,   NEUTRAL,  "bytes for keys and values; 0: what is free")
 // clang-format on
 
 OPTIONS_DEFINE(TrainRlOptions, train_rl_options, TRAIN_RL_OPTIONS)

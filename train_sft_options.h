@@ -8,13 +8,10 @@
 #define TRAIN_SFT_OPTIONS_H
 
 #include "options/options.h"
-#include "data/loader.h"
-#include "data/tokenised.h"
+#include "run/sft_data.h"
 #include "model/fit.h"
 #include "model/learning.h"
 #include "run/run_options.h"
-#include "rows/records.h"
-#include "tokenizer/template.h"
 
 #define TRAIN_SFT_USAGE                                                                                                          \
     "train_sft: supervised fine-tuning of a Qwen3 or Qwen2 model\n"                                                              \
@@ -31,18 +28,8 @@
     ROW(init,               file,    "", "",                  model,     NEUTRAL,  "instead: config.json of a new, random model")\
     ROW(tokenizer,          folder,  "", "",                  model,     NEUTRAL,  "tokenizer files, if not the model's")        \
     ROW(template,           choice,  "auto", "auto|" TEMPLATE_CHOICES, model,     IDENTITY, "chat template")                     \
-    ROW(data,               list,    "", "required",          data,      NEUTRAL,  "shards of ./prepare, or JSONL files or folders") \
-    ROW(eval_data,          list,    "", "",                  data,      NEUTRAL,  "held-out rows")                              \
-    ROW(map,                repeated, "", "",                 data,      IDENTITY, "field=name: the rows call this field otherwise") \
-    ROW(format,             choice,  "auto", ROW_FORMAT_CHOICES, data, IDENTITY, "what rows are that could be several") \
-    ROW(instruction,        text,    INSTRUCTION_DEFAULT, "",  data,     IDENTITY, "ends the user turn of problem rows, or none")    \
-    ROW(train_turn_newline, flag,    "false", "",             data,      IDENTITY, "also train the newline after <|im_end|>")    \
-    ROW(train_turns,        choice,  "last", TRAIN_TURNS,     data,      IDENTITY, "which of the assistant's turns are trained")  \
-    ROW(seq_len,            integer, "8192", "> 0",           data,      IDENTITY, "longest document, in tokens")                \
-    ROW(over_length,        choice,  "drop", OVER_LENGTHS, data,      IDENTITY, "a longer one")                              \
-    ROW(skip_bad_rows,      integer, "0", ">= 0",             data,      NEUTRAL,  "rows that may be refused")                   \
-    ROW(order,              choice,  "random", LOADER_ORDERS, data, IDENTITY, "of an epoch's documents (sorted: easy to hard)") \
-    ROW(mix,                repeated, "", "",                 data,      IDENTITY, "weights for mixed: level:1=4 or source:math=0.5") \
+    GROUP(DataOptions, data, SFT_DATA_ROWS) \
+    GROUP(SftTextOptions, text, SFT_TEXT_ROWS) \
     ROW(epochs,             integer, "3", "> 0 and <= 1e6",   steps,     NEUTRAL,  "passes over the data")                       \
     ROW(steps,              integer, "0", ">= 0",             steps,     NEUTRAL,  "updates; 0: as many as the epochs have")     \
     ROW(global_batch,       integer, "128", "> 0",            steps,     IDENTITY, "documents in an update")                     \
@@ -52,7 +39,7 @@
     GROUP(LearningOptions, learning, SFT_LEARNING_ROWS) \
     GROUP(RunOptions, run, RUN_ROWS) \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \
-    ROW(recompute,          choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "layers again going back; auto: if need be") 
+    ROW(recompute,          choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "layers again going back; auto: if need be")
 // clang-format on
 
 OPTIONS_DEFINE(TrainSftOptions, train_sft_options, TRAIN_SFT_OPTIONS)

@@ -79,11 +79,11 @@ static bool take_token(void *context, uint64_t tag, int32_t sample, const int32_
 {
     Chat *c = context;
     bool ends = false;
-    for (int64_t i = 0; i < c->session->stop_count; i++)
-        ends = ends || ids[count - 1] == c->session->stop[i];
+    for (int64_t i = 0; i < c->session->files.stop_count; i++)
+        ends = ends || ids[count - 1] == c->session->files.stop[i];
     if (ends)
         return true;
-    bool ok = decode_next(&c->stream, c->session->tokenizer, &c->answer, ids[count - 1], false) && print_until(c, presentable(c));
+    bool ok = decode_next(&c->stream, c->session->files.tokenizer, &c->answer, ids[count - 1], false) && print_until(c, presentable(c));
     c->told = c->told || !ok;
     return c->told || interrupted || stop_texts_met(c->stops, ids, count);
 }
@@ -92,7 +92,7 @@ static bool prompt_of(Chat *c, TokenList *ids)
 {
     Bytes text = {0};
     bool ok =
-        template_prompt(&c->session->chat, &text, c->messages, c->count, true) && encode(c->encoder, ids, text.data, text.size);
+        template_prompt(&c->session->files.chat, &text, c->messages, c->count, true) && encode(c->encoder, ids, text.data, text.size);
     bytes_free(&text);
     return ok;
 }
@@ -121,8 +121,8 @@ static bool generate(Chat *c, const TokenList *ids)
     r.top_k = o->top_k;
     r.top_p = o->top_p;
     r.min_p = o->min_p;
-    r.stop = c->session->stop;
-    r.stop_count = c->session->stop_count;
+    r.stop = c->session->files.stop;
+    r.stop_count = c->session->files.stop_count;
     r.watch = take_token;
     r.watch_context = c;
     TRY(engine_add(c->session->engine, &r));
@@ -201,7 +201,7 @@ static bool talk(Chat *c, FILE *in)
     ssize_t size;
     bool shown = isatty(fileno(in)), ok = begin(c);
     if (shown)
-        fprintf(c->out, "%s; /new begins a new talk, Ctrl-C ends an answer, Ctrl-D the talk\n", c->session->folder.data);
+        fprintf(c->out, "%s; /new begins a new talk, Ctrl-C ends an answer, Ctrl-D the talk\n", c->session->files.folder.data);
     while (ok) {
         if (shown)
             fputs("\n> ", c->out);

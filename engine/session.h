@@ -4,16 +4,13 @@
 #ifndef ENGINE_SESSION_H
 #define ENGINE_SESSION_H
 
-#include "tokenizer/template.h"
-#include "tokenizer/tokenizer.h"
 #include "engine/engine.h"
+#include "model/files.h"
 #include "model/fit.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-enum { STOPS_MOST = 2 * END_TOKENS + 1 };
 
 typedef struct SessionOptions {
     const char *model;     // folder
@@ -42,14 +39,7 @@ enum {
 };
 
 typedef struct Session {
-    ModelConfig config;
-    Bytes folder;
-    Bytes tokenizer_folder; // empty: there is no tokenizer
-    Tokenizer *tokenizer;   // NULL: requests and results are ids
-    ChatTemplate chat;
-    int64_t n_live; // vocabulary rows that are sampled: the tokenizer's size, or all
-    int32_t stop[STOPS_MOST];
-    int64_t stop_count; // generation_config.json's and config.json's end tokens, and <|im_end|>
+    ModelFiles files;
     const Kernels *kernels;
     Model model;
     Engine *engine; // NULL after plan_only

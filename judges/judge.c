@@ -66,12 +66,12 @@ static bool open_folder(Judge *j)
 {
     SessionOptions o = session_options(&j->options, j->form.own);
     TRY(session_open(&j->session, &o) || fail_in("--judge-model"));
-    if (j->session.tokenizer == NULL)
+    if (j->session.files.tokenizer == NULL)
         return fail("--judge-model %s: there is no tokenizer.json in it", j->options.model);
     if (engine_context(j->session.engine) < CONTEXT_LEAST)
         return fail("--judge-model %s: a context of %" PRId64 " tokens holds no question; take another model", j->options.model,
                     engine_context(j->session.engine));
-    TRY((j->encoder = encoder_open(j->session.tokenizer)) != NULL);
+    TRY((j->encoder = encoder_open(j->session.files.tokenizer)) != NULL);
     return session_fingerprint(&j->session, &j->hash);
 }
 
@@ -213,7 +213,7 @@ static bool render(const Judge *j, Bytes *out)
 {
     Message m = {.role = ROLE_USER, .content = {j->prompt.data, j->prompt.size}};
     if (j->form.own)
-        return template_prompt(&j->session.chat, out, &m, 1, true) || fail_in("--judge-model");
+        return template_prompt(&j->session.files.chat, out, &m, 1, true) || fail_in("--judge-model");
     return bytes_text(out, "User: ") && bytes_append(out, j->prompt.data, j->prompt.size) && bytes_text(out, " Assistant:");
 }
 
@@ -232,8 +232,8 @@ static bool ask_folder(Judge *j, Question *q)
             .tag = (uint64_t)(uintptr_t)q, .prompt = ids.ids, .prompt_count = (int64_t)ids.count, .samples = 1};
         r.max_new_tokens = j->options.max_tokens;
         r.top_p = 1;
-        r.stop = j->session.stop;
-        r.stop_count = j->session.stop_count;
+        r.stop = j->session.files.stop;
+        r.stop_count = j->session.files.stop_count;
         ok = engine_add(j->session.engine, &r);
     }
     bytes_free(&text);
@@ -338,7 +338,7 @@ static bool take_results(Judge *j)
         Question *q = (Question *)(uintptr_t)r.tag;
         int64_t count = r.reason == FINISH_STOP ? r.count - 1 : r.count;
         end_with(q, r.reason == FINISH_STOP ? "stop" : "length");
-        TRY(decode(j->session.tokenizer, &q->said, r.ids, (size_t)count, false) && settle(j, q));
+        TRY(decode(j->session.files.tokenizer, &q->said, r.ids, (size_t)count, false) && settle(j, q));
     }
     return true;
 }

@@ -427,8 +427,9 @@ void run_announce_rows(Run *run, const char *name, const ShardFolders *folders)
     bytes_free(&notes);
 }
 
-void run_announce_data(Run *run, const char *name, const Documents *d, const ShardFolders *folders)
+void run_announce_data(Run *run, const char *name, const TrainingSet *set)
 {
+    const Documents *d = &set->documents;
     if (d->count == 0)
         return;
     log_note(&run->log, "%s: %" PRId64 " documents, %" PRId64 " tokens, %" PRId64 " of them trained, the longest document %d",
@@ -436,7 +437,7 @@ void run_announce_data(Run *run, const char *name, const Documents *d, const Sha
     if (d->too_long + d->cut > 0)
         log_note(&run->log, "  of %" PRId64 " records, %" PRId64 " too long and dropped, %" PRId64 " cut", d->records,
                  d->too_long, d->cut);
-    run_announce_rows(run, name, folders);
+    run_announce_rows(run, name, &set->folders);
 }
 
 // Some of what a device is shows in the first step only: which of a library's algorithms obeyed, and the memory that is left.
@@ -475,4 +476,17 @@ bool run_evaluate(Run *run, Loader *held_out)
     run->evaluated = run->step;
     LogField fields[2 + LEVEL_FIELDS] = {{"eval_loss", e.loss}, {"eval_exact", e.exact}};
     return log_event(&run->log, "eval", run->step, fields, 2 + level_fields(fields + 2, &e.levels, true));
+}
+
+// ---- after a signal
+
+bool run_stop(Run *run)
+{
+    if (!run->open || run->step == 0) {
+        printf("stopped by a signal before the end of the first step; the same command begins again\n");
+        return true;
+    }
+    TRY(run->saved == run->step || run_save(run));
+    log_note(&run->log, "stopped by a signal and saved after step %" PRId64 "; the same command goes on", run->step);
+    return true;
 }

@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "run/run_options.h"
-#include "intake/shard_folders.h"
+#include "run/training_data.h"
 #include "data/data.h"
 #include "model/fit.h"
 
@@ -70,12 +70,14 @@ void run_close(Run *run);
 bool run_save(Run *run);
 
 const char *run_what_stands(Run *run); // "the checkpoint of step 40 stands", for an error; until the next call
+bool run_stop(Run *run);               // after a signal between two steps: saves what is not saved yet, and says so
 bool run_fail_in_step(Run *run);       // the error of a step, with the step before it and what stands behind it; always false
 
 // ---- when (when.c)
 
-bool run_save_due(const Run *run);                      // by steps or by the clock, whichever is first; and at the end
-bool run_evaluation_due(const Run *run, int64_t every); // at the start, the end and every so many steps; not twice
+bool run_goes_on(const Run *run);   // there are steps left
+bool run_saves(const Run *run);     // after this step: by steps or by the clock, whichever is first; and at the end
+bool run_evaluates(const Run *run); // at the start, the end and every so many steps; not twice
 bool run_has_time(const Run *run,
                   double seconds);         // true without a signal; else whether so much, and then a save, is done in time
 bool run_take_signals(double stop_within); // signals_install (base/signals.h), with what is said to the first
@@ -119,7 +121,7 @@ bool run_describe(const Run *run, const Options *options);
 // will not be seen.
 void run_announce(Run *run, const Fit *fit);
 void run_announce_rows(Run *run, const char *name, const ShardFolders *folders); // what of JSONL was not read, or dropped
-void run_announce_data(Run *run, const char *name, const Documents *documents, const ShardFolders *folders);
+void run_announce_data(Run *run, const char *name, const TrainingSet *set);
 
 // ---- evaluation (evaluate.c)
 

@@ -2,8 +2,10 @@
 #include "base/signals.h"
 #include "run/run.h"
 
+bool run_goes_on(const Run *run) { return run->step < run->steps; }
+
 // As if another step as long as the last one came before the next question: what a kill can cost is an interval, not a step more.
-bool run_save_due(const Run *run)
+bool run_saves(const Run *run)
 {
     if (run->step == run->steps)
         return run->saved != run->step;
@@ -12,8 +14,9 @@ bool run_save_due(const Run *run)
     return by_steps || (run->o.save_minutes > 0 && since + run->step_seconds > 60 * run->o.save_minutes);
 }
 
-bool run_evaluation_due(const Run *run, int64_t every)
+bool run_evaluates(const Run *run)
 {
+    int64_t every = run->o.eval_every;
     bool here = run->step == 0 || run->step == run->steps || (every > 0 && run->step % every == 0);
     return here && run->evaluated != run->step;
 }

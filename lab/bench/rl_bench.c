@@ -44,7 +44,7 @@ static bool make_prompts(Bench *b, int64_t step)
         int32_t *ids = allocate((size_t)b->prompt, sizeof *ids);
         TRY(ids != NULL);
         for (int64_t t = 0; t < b->prompt; t++)
-            ids[t] = (int32_t)draw(step, i, t, (uint64_t)b->policy.n_live);
+            ids[t] = (int32_t)draw(step, i, t, (uint64_t)b->policy.files.n_live);
         g->prompt.ids = ids;
         g->prompt.prompt = (uint32_t)b->prompt;
         g->prompt.answer = (Text){REFERENCE, strlen(REFERENCE)};
@@ -157,7 +157,7 @@ static bool compare(Bench *b)
 
 static bool gradients(Bench *b, int64_t first, int64_t count)
 {
-    UpdateRules rules = {.temperature = 1, .n_live = b->policy.n_live, .on_policy = first == 0};
+    UpdateRules rules = {.temperature = 1, .n_live = b->policy.files.n_live, .on_policy = first == 0};
     rules.objective = (Objective){.loss = LOSS_CLIP, .clip_low = 0.2, .clip_high = 0.2, .dual_clip = 3};
     int64_t n = count * b->samples, tokens = 0;
     PackItem *items = allocate((size_t)n, sizeof *items);

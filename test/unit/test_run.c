@@ -12,36 +12,36 @@ static Run run_at(int64_t step)
 static void a_run_saves_by_steps_by_the_clock_and_at_the_end(void **state)
 {
     Run r = run_at(499);
-    assert_false(run_save_due(&r));
+    assert_false(run_saves(&r));
     r.step = 500;
-    assert_true(run_save_due(&r));
+    assert_true(run_saves(&r));
     r.o.save_every = 0;
-    assert_false(run_save_due(&r));
+    assert_false(run_saves(&r));
     r.saved_at -= 20 * 60 - 30; // half a minute is left,
-    assert_false(run_save_due(&r));
+    assert_false(run_saves(&r));
     r.step_seconds = 40; // and the next step takes longer
-    assert_true(run_save_due(&r));
+    assert_true(run_saves(&r));
     r.o.save_minutes = 0;
-    assert_false(run_save_due(&r));
+    assert_false(run_saves(&r));
     r.step = r.steps;
-    assert_true(run_save_due(&r));
+    assert_true(run_saves(&r));
     r.saved = r.steps; // once
-    assert_false(run_save_due(&r));
+    assert_false(run_saves(&r));
 }
 
 static void an_evaluation_is_due_where_the_log_has_none(void **state)
 {
     Run r = run_at(0);
-    assert_true(run_evaluation_due(&r, 0));
+    assert_true((r.o.eval_every = 0, run_evaluates(&r)));
     r.evaluated = 0;
-    assert_false(run_evaluation_due(&r, 0));
+    assert_false((r.o.eval_every = 0, run_evaluates(&r)));
     r.step = 30;
-    assert_true(run_evaluation_due(&r, 10));
-    assert_false(run_evaluation_due(&r, 0) || run_evaluation_due(&r, 7));
+    assert_true((r.o.eval_every = 10, run_evaluates(&r)));
+    assert_false((r.o.eval_every = 0, run_evaluates(&r)) || (r.o.eval_every = 7, run_evaluates(&r)));
     r.evaluated = 30;
-    assert_false(run_evaluation_due(&r, 10));
+    assert_false((r.o.eval_every = 10, run_evaluates(&r)));
     r.step = 1000;
-    assert_true(run_evaluation_due(&r, 0));
+    assert_true((r.o.eval_every = 0, run_evaluates(&r)));
 }
 
 static void without_a_signal_there_is_time(void **state)

@@ -1,0 +1,68 @@
+// What was decided when shards were prepared holds: see sft_data.h.
+#include "run/sft_data.h"
+#include <string.h>
+
+static TrainingRules rules_of(const SftTextOptions *o, const ModelFiles *f)
+{
+    TokenRules tokens = {.tokenizer = f->tokenizer,
+                         .chat = &f->chat,
+                         .vocabulary = (int32_t)f->config.vocabulary,
+                         .train_turn_newline = o->train_turn_newline,
+                         .train_all_turns = o->train_turns.place == TRAIN_ALL_TURNS};
+    return (TrainingRules){.preparing = {.rules = tokens, .need_response = true},
+                           .reading = {.kind = SHARD_SFT,
+                                       .seq_len = o->seq_len,
+                                       .over_length = (OverLength)o->over_length.place,
+                                       .vocabulary = tokens.vocabulary,
+                                       .tokenizer = f->tokenizer == NULL ? 0 : tokenizer_hash(f->tokenizer),
+                                       .template = f->chat.kind}};
+}
+
+static bool as_asked(const TrainingData *d, const SftTextOptions *o, const Options *options)
+{
+    const ShardAbout *about = documents_about(&d->train.documents);
+    const char *path = d->train.documents.paths[0], *instruction = d->options->instruction;
+    bool none = instruction[0] == 0 || strcmp(instruction, "none") == 0, all = o->train_turns.place == TRAIN_ALL_TURNS;
+    if (option_on_command_line(options, "train_turn_newline") && about->train_turn_newline != o->train_turn_newline)
+        return fail("%s: was prepared %s --train-turn-newline; prepare it again, or leave the option away", path,
+                    about->train_turn_newline ? "with" : "without");
+    if (option_on_command_line(options, "train_turns") && about->train_all_turns != all)
+        return fail("%s: was prepared with --train-turns %s; prepare it again, or leave the option away", path,
+                    about->train_all_turns ? "all" : "last");
+    if (option_on_command_line(options, "instruction") &&
+        about->instruction != (none ? 0 : hash_bytes(instruction, strlen(instruction))))
+        return fail("%s: was prepared with another --instruction; prepare it again, or leave the option away", path);
+    return true;
+}
+
+static void take_preparation(const TrainingData *d, SftTextOptions *o, ModelFiles *f)
+{
+    static const OptionChoice TURNS[] = {{"last", TRAIN_LAST_TURN}, {"all", TRAIN_ALL_TURNS}};
+    const ShardAbout *about = documents_about(&d->train.documents);
+    o->train_turn_newline = about->train_turn_newline;
+    o->train_turns = TURNS[about->train_all_turns];
+    if (about->template != TEMPLATE_UNKNOWN)
+        f->chat.kind = about->template;
+}
+
+static bool prepared_alike(const TrainingData *d)
+{
+    if (d->options->eval_data.count == 0)
+        return true;
+    const ShardAbout *data = documents_about(&d->train.documents), *held_out = documents_about(&d->held_out.documents);
+    bool alike = data->train_turn_newline == held_out->train_turn_newline && data->train_all_turns == held_out->train_all_turns &&
+                 data->instruction == held_out->instruction;
+    return alike ||
+           fail("%s: --eval-data and --data were prepared with another --instruction, --train-turns or --train-turn-newline; "
+                "prepare them alike, or give the --instruction that %s was prepared with",
+                d->options->eval_data.items[0], d->options->data.items[0]);
+}
+
+bool sft_data_open(TrainingData *d, SftTextOptions *o, ModelFiles *f, const Options *options)
+{
+    TrainingRules rules = rules_of(o, f);
+    TRY(training_data_read(d, &rules) && as_asked(d, o, options));
+    take_preparation(d, o, f);
+    rules = rules_of(o, f);
+    return training_data_read_held_out(d, &rules) && prepared_alike(d);
+}

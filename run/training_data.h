@@ -1,0 +1,56 @@
+// The data of a training run, held-out rows included: shards, or JSONL that becomes shards in OUT/cache first; and the options that
+// train_sft and train_rl have for them.
+//
+//     TRY(training_data_open(&data, &options->data, options->run.out, options->machine.plan));
+//     TRY(training_data_read(&data, &rules));        // --data
+//     TRY(training_data_read_held_out(&data, &rules)); // --eval-data, by rules that may depend on --data's
+//     data.kept = true;                              // once the run is not refused any more: the cache stays
+#ifndef RUN_TRAINING_DATA_H
+#define RUN_TRAINING_DATA_H
+
+#include "data/documents.h"
+#include "data/loader.h"
+#include "intake/shard_folders.h"
+#include "options/options.h"
+
+// clang-format off
+#define DATA_ROWS(ROW, IN, INSTRUCTION_IDENTITY)                                                                                 \
+    ROW(IN, data,          list,     "",     "required",         data, NEUTRAL,  "shards of ./prepare, or JSONL files or folders")   \
+    ROW(IN, eval_data,     list,     "",     "",                 data, NEUTRAL,  "held-out rows, likewise")                          \
+    ROW(IN, map,           repeated, "",     "",                 data, IDENTITY, "of JSONL files: field=name, the rows call this field otherwise") \
+    ROW(IN, format,        choice,   "auto", ROW_FORMAT_CHOICES, data, IDENTITY, "of JSONL files: what rows are that could be several") \
+    ROW(IN, instruction,   text,     INSTRUCTION_DEFAULT, "",    data, INSTRUCTION_IDENTITY, "of JSONL files: ends the user turn of problem rows, or none") \
+    ROW(IN, skip_bad_rows, integer,  "0",    ">= 0",             data, NEUTRAL,  "of JSONL files: rows that may be refused")         \
+    ROW(IN, order,         choice,   "random", LOADER_ORDERS,    data, IDENTITY, "of an epoch (sorted: easy to hard)")               \
+    ROW(IN, mix,           repeated, "",     "",                 data, IDENTITY, "weights for mixed: level:1=4 or source:math=0.5")
+#define SFT_DATA_ROWS(ROW, IN) DATA_ROWS(ROW, IN, IDENTITY)
+#define RL_DATA_ROWS(ROW, IN) DATA_ROWS(ROW, IN, NEUTRAL) // prompts may be asked otherwise by shards: their tokens are compared
+// clang-format on
+OPTION_GROUP(DataOptions, SFT_DATA_ROWS)
+
+typedef struct TrainingSet {
+    ShardFolders folders;
+    Documents documents; // count 0: there are none
+} TrainingSet;
+
+typedef struct TrainingData {
+    const DataOptions *options;
+    FieldMaps maps;        // of --map
+    LoaderWeight *weights; // (options->mix.count)
+    char *cache;           // OUT/cache, or for --plan a temporary folder
+    bool kept;             // what was prepared just now stays
+    TrainingSet train, held_out;
+} TrainingData;
+
+// How rows of JSONL are prepared, but for their files, instruction and memory; and how shards are read.
+typedef struct TrainingRules {
+    PrepareOptions preparing;
+    DocumentOptions reading;
+} TrainingRules;
+
+bool training_data_open(TrainingData *data, const DataOptions *options, const char *out, bool plan);
+bool training_data_read(TrainingData *data, const TrainingRules *rules);
+bool training_data_read_held_out(TrainingData *data, const TrainingRules *rules); // nothing, without --eval-data
+void training_data_close(TrainingData *data);
+
+#endif
