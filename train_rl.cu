@@ -96,22 +96,15 @@ static bool sample(Rl *s, Rollout *rollout, StepFacts *facts)
     return ok;
 }
 
-// KL against the reference model, and in a reward that has it as a part.
+// KL against the reference model, by the coefficient of this step.
 static bool refer(Rl *s, Rollout *rollout, StepFacts *facts)
 {
     double start = clock_seconds();
     facts->kl_coefficient = s->kl_coefficient;
-    if (s->o.kl_coef == 0 || rollout->count == 0)
+    if (s->o.kl.kl_coef == 0 || rollout->count == 0)
         return true;
     TRY(reference_logprobs(&s->reference, rollout, s->o.micro_batch_tokens, (float)s->o.temperature, s->policy.files.n_live));
-    int64_t n = rollout->count * rollout->samples;
-    double kl = reference_kl(rollout, (KlEstimator)s->o.kl.place);
-    for (int64_t i = 0; s->o.kl_in.place == KL_IN_REWARD && i < n; i++) {
-        Response *r = &rollout->groups[i / rollout->samples].responses[i % rollout->samples];
-        r->reward -= s->kl_coefficient * r->kl;
-    }
-    if (s->o.kl_target > 0)
-        s->kl_coefficient = kl_coefficient_next(s->kl_coefficient, kl, s->o.kl_target, (double)n, s->o.kl_horizon);
+    reference_count(rollout, &s->o.kl, &s->kl_coefficient);
     facts->reference = clock_seconds() - start;
     return true;
 }
@@ -119,59 +112,15 @@ static bool refer(Rl *s, Rollout *rollout, StepFacts *facts)
 static bool compare(const Rl *s, Rollout *rollout, StepFacts *facts)
 {
     double start = clock_seconds();
-    int64_t n = rollout->count * rollout->samples;
-    AdvantageRule rule = {
-        .kind = (AdvantageKind)s->o.advantage.place,
-        .deviation = (Deviation)s->o.advantage_std.place,
-        .epsilon = s->o.advantage_eps,
-    };
-    double *rewards = (double *)allocate((size_t)n + 1, sizeof *rewards),
-           *result = (double *)allocate((size_t)n + 1, sizeof *result);
-    int64_t *tokens = (int64_t *)allocate((size_t)n + 1, sizeof *tokens);
-    bool ok = rewards != NULL && result != NULL && tokens != NULL;
-    for (int64_t i = 0; ok && i < n; i++) {
-        const Response *r = &rollout->groups[i / rollout->samples].responses[i % rollout->samples];
-        rewards[i] = r->reward;
-        tokens[i] = r->count;
-    }
-    if (ok && n > 0)
-        advantages(result, rewards, tokens, rollout->count, rollout->samples, &rule);
-    for (int64_t i = 0; ok && i < rollout->count; i++)
-        rollout->silent += group_without_signal(rewards + i * rollout->samples, rollout->samples);
-    for (int64_t i = 0; ok && i < n; i++)
-        rollout->groups[i / rollout->samples].responses[i % rollout->samples].advantage = result[i];
-    free(rewards);
-    free(result);
-    free(tokens);
+    AdvantageRule rule = {.kind = (AdvantageKind)s->o.advantage.place,
+                          .deviation = (Deviation)s->o.advantage_std.place,
+                          .epsilon = s->o.advantage_eps};
+    TRY(rollout_advantages(rollout, &rule));
     facts->advantage = clock_seconds() - start;
-    return ok;
+    return true;
 }
 
 // ---- and learn
-
-// Every response of groups first .. first + count - 1 and what its tokens weigh.
-static bool update_items(const Rl *s, Rollout *rollout, int64_t first, int64_t count, PackItem **items)
-{
-    int64_t n = count * rollout->samples;
-    *items = (PackItem *)allocate((size_t)n, sizeof **items);
-    double *weights = (double *)allocate((size_t)n, sizeof *weights);
-    int64_t *tokens = (int64_t *)allocate((size_t)n, sizeof *tokens);
-    bool ok = *items != NULL && weights != NULL && tokens != NULL;
-    for (int64_t i = 0; ok && i < n; i++) {
-        Group *g = &rollout->groups[first + i / rollout->samples];
-        Response *r = &g->responses[i % rollout->samples];
-        (*items)[i].group = g;
-        (*items)[i].response = r;
-        tokens[i] = s->o.mask_truncated && !r->ended ? 0 : r->count;
-    }
-    if (ok)
-        aggregation_weights(weights, tokens, n, (Aggregation)s->o.aggregation.place, s->o.max_new_tokens);
-    for (int64_t i = 0; ok && i < n; i++)
-        (*items)[i].weight = weights[i];
-    free(weights);
-    free(tokens);
-    return ok;
-}
 
 // After a signal the updates of a step are finished if they can be in time, and else given up. Before the first of them has
 // changed anything, the state is whole; in the middle of several it is not, and the last checkpoint stands.
@@ -191,8 +140,8 @@ static UpdateRules update_rules(const Rl *s, bool on_policy)
     u.objective.clip_low = s->o.clip_low;
     u.objective.clip_high = s->o.clip_high;
     u.objective.dual_clip = s->o.dual_clip;
-    u.objective.kl_coefficient = s->o.kl_in.place == KL_IN_LOSS ? s->kl_coefficient : 0;
-    u.objective.kl = (KlEstimator)s->o.kl.place;
+    u.objective.kl_coefficient = s->o.kl.kl_in.place == KL_IN_LOSS ? s->kl_coefficient : 0;
+    u.objective.kl = (KlEstimator)s->o.kl.kl.place;
     u.objective.importance_cap = s->o.importance_cap;
     u.entropy_coefficient = s->o.entropy_coef;
     u.temperature = (float)s->o.temperature;
@@ -205,13 +154,13 @@ static UpdateRules update_rules(const Rl *s, bool on_policy)
 
 static bool update(Rl *s, Rollout *rollout, int64_t first, int64_t count, bool on_policy, StepFacts *facts)
 {
-    PackItem *items = NULL;
     Pack pack;
-    double norm;
+    double norm = 0;
     UpdateRules rules = update_rules(s, on_policy);
+    UpdateWeights weights = {(Aggregation)s->o.aggregation.place, s->o.max_new_tokens, s->o.mask_truncated};
     Model *model = &s->policy.model;
-    bool ok = update_items(s, rollout, first, count, &items) &&
-              pack_open(&pack, items, count * rollout->samples, s->o.micro_batch_tokens, s->o.slots);
+    PackItem *items = update_items(rollout, first, count, &weights);
+    bool ok = items != NULL && pack_open(&pack, items, count * rollout->samples, s->o.micro_batch_tokens, s->o.slots);
     if (ok) {
         ok = gradients_clear(model) && update_gradients(model, &pack, &rules, &facts->report) &&
              (learning_update(&s->o.learning, &s->optimizer, model, facts->learning_rate, &norm) || run_fail_in_step(&s->run));
@@ -338,39 +287,17 @@ static bool step(Rl *s)
 
 // ---- held-out problems
 
-// All of them, with draws of their own: the same ones whenever it is asked.
 static bool evaluate_if_due(Rl *s)
 {
     if (s->held_out->count == 0 || !run_evaluates(&s->run))
         return true;
     RolloutRules rules = rollout_rules(s);
-    double start = clock_seconds();
+    Metrics m;
     rules.show.step = s->run.step;
-    rules.show.doing = "evaluating";
     rules.samples = s->o.eval_samples;
-    rules.rewards = NULL; // by rule alone
-    rules.top_k = 0, rules.top_p = 1, rules.min_p = 0;
-    if (rules.samples == 1)
-        rules.temperature = 0;
-    int64_t *numbers = (int64_t *)allocate((size_t)s->held_out->count, sizeof *numbers);
-    TRY(numbers != NULL);
-    for (int64_t i = 0; i < s->held_out->count; i++)
-        numbers[i] = i;
-    Rollout rollout;
-    bool ok = rollout_run(&rollout, s->policy.engine, s->held_out, numbers, s->held_out->count, -1, &rules);
-    free(numbers);
-    TRY(ok);
-    Validation v;
-    ok = validate(&v, &rollout, s->held_out) && rollout_write(&rollout, s->policy.files.tokenizer, s->evaluations, s->run.step);
-    if (ok) {
-        Metrics m;
-        metrics_of_validation(&m, &v, &rollout, s->held_out, clock_seconds() - start);
-        s->run.evaluated = s->run.step;
-        ok = log_event(&s->run.log, "eval", s->run.step, m.fields, m.count);
-    }
-    validation_free(&v);
-    rollout_free(&rollout);
-    return ok;
+    TRY(validation_run(&m, s->policy.engine, s->held_out, &rules, s->evaluations));
+    s->run.evaluated = s->run.step;
+    return log_event(&s->run.log, "eval", s->run.step, m.fields, m.count);
 }
 
 // ---- step after step
@@ -539,7 +466,7 @@ static bool open_others(Rl *s)
     return ok;
 }
 
-static const char *reference_folder(const Rl *s) { return s->o.reference[0] != 0 ? s->o.reference : s->o.model; }
+static const char *reference_folder(const Rl *s) { return s->o.kl.reference[0] != 0 ? s->o.kl.reference : s->o.model; }
 
 // One question before the first step: of the first problem that the grader is asked about, answered with its reference.
 static bool greet_grader(Rl *s)
@@ -559,8 +486,8 @@ static bool greet_grader(Rl *s)
 
 static bool open_reference(Rl *s)
 {
-    s->kl_coefficient = s->o.kl_coef;
-    if (s->o.kl_coef == 0 || s->o.machine.plan)
+    s->kl_coefficient = s->o.kl.kl_coef;
+    if (s->o.kl.kl_coef == 0 || s->o.machine.plan)
         return true;
     return reference_open(&s->reference, reference_folder(s), &s->fit.needs.others[0].limits, &s->fit);
 }
@@ -605,7 +532,7 @@ static bool choose_memory(Rl *s)
     needs.recompute_auto = s->o.recompute.place == RECOMPUTE_AUTO;
     needs.micro_batch_tokens = s->o.micro_batch_tokens;
     needs.longest = limits.positions;
-    if (s->o.kl_coef > 0)
+    if (s->o.kl.kl_coef > 0)
         TRY(reference_needs(&needs.others[needs.other_count++], reference_folder(s), &limits));
     if (s->o.machine.plan && s->o.judge_model[0] != 0 && s->o.endpoint[0] == 0)
         TRY(judge_needs(&needs.others[needs.other_count++], s->fit.kernels, &judge));
@@ -623,7 +550,7 @@ static bool open_policy(Rl *s)
         return fail("%s: there is no tokenizer.json in it, and answers are judged as text; name a folder with --tokenizer",
                     s->policy.files.folder.data);
     const ModelConfig *reference = &s->fit.needs.others[0].config;
-    if (s->o.kl_coef > 0 && reference->vocabulary != s->policy.files.config.vocabulary)
+    if (s->o.kl.kl_coef > 0 && reference->vocabulary != s->policy.files.config.vocabulary)
         return fail("--reference: it has %" PRId64 " vocabulary rows and the model %" PRId64
                     "; take a model of the same tokenizer",
                     reference->vocabulary, s->policy.files.config.vocabulary);
@@ -738,7 +665,7 @@ static bool open_run(Rl *s)
     TRY(run_identity_add(&s->run, "answer_checker", ANSWERS_VERSION));
     TRY(s->judge == NULL || (run_identity_add(&s->run, "judge", judge_hash(s->judge)) &&
                              run_identity_add(&s->run, "judge_prompt", judge_form_of(s->judge))));
-    TRY(s->o.kl_coef == 0 || run_identity_add(&s->run, "reference", s->reference.hash));
+    TRY(s->o.kl.kl_coef == 0 || run_identity_add(&s->run, "reference", s->reference.hash));
     s->run.tokenizer = s->policy.files.tokenizer_folder.data;
     TRY(run_open(&s->run, &s->options, &resumed));
     TRY(!resumed || resume(s));

@@ -9,6 +9,7 @@
 #include "run/run_options.h"
 #include "rl/advantage.h"
 #include "rl/objective.h"
+#include "rl/reference.h"
 #include "rl/reward.h"
 #include "rows/records.h"
 #include "tokenizer/template.h"
@@ -74,12 +75,7 @@
     ROW(clip_high,          number,  "0.2", ">= 0",           loss,      IDENTITY, "ratios above 1 + this are clipped")          \
     ROW(dual_clip,          number,  "3", ">= 0",             loss,      IDENTITY, "clip: bound where the advantage is negative; 0: none") \
     ROW(entropy_coef,       number,  "0", ">= 0",             loss,      IDENTITY, "entropy's share of the loss")                \
-    ROW(kl_coef,            number,  "0", ">= 0",             loss,      IDENTITY, "KL against --reference; 0: there is none")  \
-    ROW(kl,                 choice,  "k3", KL_ESTIMATORS,        loss,      IDENTITY, "its estimator")                             \
-    ROW(kl_in,              choice,  "loss", KL_PLACES,   loss,      IDENTITY, "where it is counted")                       \
-    ROW(kl_target,          number,  "0", ">= 0",             loss,      IDENTITY, "adapts --kl-coef to this KL of a token; 0: fixed") \
-    ROW(kl_horizon,         number,  "10000", "> 0",          loss,      IDENTITY, "responses in which it adapts")              \
-    ROW(reference,          folder,  "", "",                  loss,      NEUTRAL,  "the reference model, if not --model")       \
+    GROUP(KlOptions, kl, KL_ROWS) \
     ROW(mask_truncated,     flag,    "false", "",             loss,      IDENTITY, "responses that were cut off are not trained on") \
     GROUP(LearningOptions, learning, RL_LEARNING_ROWS) \
     GROUP(RunOptions, run, RUN_ROWS) \

@@ -1,5 +1,6 @@
 #include "rl/advantage.h"
 #include <math.h>
+#include <stdlib.h>
 #include <stddef.h>
 
 static int64_t known(const double *x, int64_t n)
@@ -82,4 +83,26 @@ bool group_without_signal(const double *r, int64_t samples)
         first = &r[i];
     }
     return true;
+}
+
+bool rollout_advantages(Rollout *rollout, const AdvantageRule *rule)
+{
+    int64_t n = rollout->count * rollout->samples;
+    double *rewards = allocate((size_t)n + 1, sizeof *rewards), *result = allocate((size_t)n + 1, sizeof *result);
+    int64_t *tokens = allocate((size_t)n + 1, sizeof *tokens);
+    bool ok = rewards != NULL && result != NULL && tokens != NULL;
+    for (int64_t i = 0; ok && i < n; i++) {
+        rewards[i] = rollout_response(rollout, i)->reward;
+        tokens[i] = rollout_response(rollout, i)->count;
+    }
+    if (ok && n > 0)
+        advantages(result, rewards, tokens, rollout->count, rollout->samples, rule);
+    for (int64_t i = 0; ok && i < rollout->count; i++)
+        rollout->silent += group_without_signal(rewards + i * rollout->samples, rollout->samples);
+    for (int64_t i = 0; ok && i < n; i++)
+        rollout_response(rollout, i)->advantage = result[i];
+    free(rewards);
+    free(result);
+    free(tokens);
+    return ok;
 }

@@ -6,6 +6,7 @@
 #ifndef RL_ADVANTAGE_H
 #define RL_ADVANTAGE_H
 
+#include "rl/rollout.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -34,6 +35,9 @@ typedef struct AdvantageRule {
 // rewards, advantages (groups, samples); tokens (groups, samples): trained tokens of each response, for what goes over the batch.
 void advantages(double *advantages, const double *rewards, const int64_t *tokens, int64_t groups, int64_t samples,
                 const AdvantageRule *rule);
+
+// The same for a rollout: Response.advantage of every response, and Rollout.silent.
+bool rollout_advantages(Rollout *rollout, const AdvantageRule *rule);
 
 // Whether a group of rewards says nothing: all that could be had are equal, or fewer than two could.
 bool group_without_signal(const double *rewards, int64_t samples);

@@ -1,5 +1,6 @@
 #include "rl/metrics.h"
 #include "rl/advantage.h"
+#include <stdlib.h>
 #include <assert.h>
 #include <math.h>
 #include <stdarg.h>
@@ -213,4 +214,32 @@ void metrics_of_validation(Metrics *m, const Validation *v, const Rollout *o, co
     add_sources(m, v, documents, k);
     metrics_of_verdicts(m, "eval/", o, documents);
     metrics_add(m, seconds, "timing_s/testing");
+}
+
+bool validation_run(Metrics *m, Engine *engine, const Documents *documents, const RolloutRules *rules, const char *folder)
+{
+    RolloutRules by_rule = *rules;
+    double start = clock_seconds();
+    by_rule.show.doing = "evaluating";
+    by_rule.rewards = NULL;
+    by_rule.top_k = 0;
+    by_rule.top_p = 1;
+    by_rule.min_p = 0;
+    if (by_rule.samples == 1)
+        by_rule.temperature = 0;
+    int64_t *numbers = allocate((size_t)documents->count, sizeof *numbers);
+    TRY(numbers != NULL);
+    for (int64_t i = 0; i < documents->count; i++)
+        numbers[i] = i;
+    Rollout rollout;
+    bool ok = rollout_run(&rollout, engine, documents, numbers, documents->count, -1, &by_rule);
+    free(numbers);
+    TRY(ok);
+    Validation v;
+    ok = validate(&v, &rollout, documents) && rollout_write(&rollout, rules->tokenizer, folder, rules->show.step);
+    if (ok)
+        metrics_of_validation(m, &v, &rollout, documents, clock_seconds() - start);
+    validation_free(&v);
+    rollout_free(&rollout);
+    return ok;
 }

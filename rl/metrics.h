@@ -40,6 +40,9 @@ void metrics_of_step(Metrics *metrics, const Rollout *rollout, const Documents *
                      const StepFacts *facts);
 
 // Of held-out problems, of k samples each: avg@k, pass@k and maj@k of all, by level and by source; and verdicts.
+// Samples, judges by rule alone and writes (to folder/step-N.jsonl, N: rules->show.step) rules->samples responses to each of the documents,
+// by draws of their own: the same ones whenever it is asked; a single one is the greedy one.
+bool validation_run(Metrics *metrics, Engine *engine, const Documents *documents, const RolloutRules *rules, const char *folder);
 void metrics_of_validation(Metrics *metrics, const Validation *validation, const Rollout *rollout, const Documents *documents,
                            double seconds);
 

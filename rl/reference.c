@@ -99,3 +99,13 @@ double kl_coefficient_next(double coefficient, double kl, double target, double 
     double error = kl / target - 1;
     return coefficient * (1 + fmax(-0.2, fmin(error, 0.2)) * n / horizon);
 }
+
+void reference_count(Rollout *rollout, const KlOptions *o, double *coefficient)
+{
+    int64_t n = rollout->count * rollout->samples;
+    double kl = reference_kl(rollout, (KlEstimator)o->kl.place);
+    for (int64_t i = 0; o->kl_in.place == KL_IN_REWARD && i < n; i++)
+        rollout_response(rollout, i)->reward -= *coefficient * rollout_response(rollout, i)->kl;
+    if (o->kl_target > 0)
+        *coefficient = kl_coefficient_next(*coefficient, kl, o->kl_target, (double)n, o->kl_horizon);
+}

@@ -3,6 +3,7 @@
 #define RL_REFERENCE_H
 
 #include "model/fit.h"
+#include "options/options.h"
 #include "rl/objective.h"
 #include "rl/rollout.h"
 
@@ -25,6 +26,21 @@ bool reference_logprobs(Reference *reference, Rollout *rollout, int64_t micro_ba
 
 // Response.kl, the sum over a response's tokens at the log-probabilities that they were sampled with; returns the mean over tokens.
 double reference_kl(Rollout *rollout, KlEstimator kl);
+
+// clang-format off
+#define KL_ROWS(ROW, IN)                                                                                                         \
+    ROW(IN, kl_coef,    number, "0",     ">= 0",        loss, IDENTITY, "KL against --reference; 0: there is none")                 \
+    ROW(IN, kl,         choice, "k3",    KL_ESTIMATORS, loss, IDENTITY, "its estimator")                                            \
+    ROW(IN, kl_in,      choice, "loss",  KL_PLACES,     loss, IDENTITY, "where it is counted")                                      \
+    ROW(IN, kl_target,  number, "0",     ">= 0",        loss, IDENTITY, "adapts --kl-coef to this KL of a token; 0: fixed")         \
+    ROW(IN, kl_horizon, number, "10000", "> 0",         loss, IDENTITY, "responses in which it adapts")                             \
+    ROW(IN, reference,  folder, "",      "",            loss, NEUTRAL,  "the reference model, if not --model")
+// clang-format on
+OPTION_GROUP(KlOptions, KL_ROWS)
+
+// All of it for a rollout whose reference log-probabilities are there: every response's KL, in its reward where options say so, and the
+// coefficient of the next step.
+void reference_count(Rollout *rollout, const KlOptions *options, double *coefficient);
 
 // The next coefficient of an adaptive controller (Ziegler et al. 2019, section 2.2): n responses had this mean KL.
 double kl_coefficient_next(double coefficient, double kl, double target, double n, double horizon);

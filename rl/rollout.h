@@ -92,6 +92,12 @@ bool rollout_run(Rollout *rollout, Engine *engine, const Documents *documents, c
                  int64_t step, const RolloutRules *rules);
 void rollout_free(Rollout *rollout);
 
+// The i-th of all responses that are learned from, group after group.
+static inline Response *rollout_response(const Rollout *rollout, int64_t i)
+{
+    return &rollout->groups[i / rollout->samples].responses[i % rollout->samples];
+}
+
 char *grader_question(const ShardEntry *prompt, Text prediction, Text response); // as grader_ask takes it; NULL after fail()
 
 // All groups one after another, those set aside at the end.

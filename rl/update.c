@@ -76,3 +76,27 @@ bool update_gradients(Model *model, Pack *pack, const UpdateRules *rules, Update
     free(m.loss);
     return ok;
 }
+
+PackItem *update_items(Rollout *rollout, int64_t first, int64_t count, const UpdateWeights *rule)
+{
+    int64_t n = count * rollout->samples;
+    PackItem *items = allocate((size_t)n, sizeof *items);
+    double *weights = allocate((size_t)n, sizeof *weights);
+    int64_t *tokens = allocate((size_t)n, sizeof *tokens);
+    bool ok = items != NULL && weights != NULL && tokens != NULL;
+    for (int64_t i = 0; ok && i < n; i++) {
+        Response *r = rollout_response(rollout, first * rollout->samples + i);
+        items[i] = (PackItem){.group = &rollout->groups[first + i / rollout->samples], .response = r};
+        tokens[i] = rule->mask_truncated && !r->ended ? 0 : r->count;
+    }
+    if (ok)
+        aggregation_weights(weights, tokens, n, rule->aggregation, rule->longest);
+    for (int64_t i = 0; ok && i < n; i++)
+        items[i].weight = weights[i];
+    free(weights);
+    free(tokens);
+    if (ok)
+        return items;
+    free(items);
+    return NULL;
+}

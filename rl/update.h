@@ -29,6 +29,16 @@ typedef struct UpdateReport { // sums over trained tokens; add up over updates
     ObjectiveCounts counts;
 } UpdateReport;
 
+// What a token of each response of an update weighs.
+typedef struct UpdateWeights {
+    Aggregation aggregation;
+    int64_t longest;     // response, in tokens
+    bool mask_truncated; // responses that were cut off weigh nothing
+} UpdateWeights;
+
+// (count * samples), to be freed: every response of groups first .. first + count - 1, with its weight. NULL after fail().
+PackItem *update_items(Rollout *rollout, int64_t first, int64_t count, const UpdateWeights *rule);
+
 // Adds to model->gradients, which the caller has cleared, and to report.
 bool update_gradients(Model *model, Pack *pack, const UpdateRules *rules, UpdateReport *report);
 
