@@ -31,8 +31,7 @@ typedef struct Rl {
     Curriculum curriculum;
     Rewards rewards;
     Encoder *encoder;
-    Judge *judge;   // NULL: there is none
-    Grader *grader; // NULL: there is none
+    Referees referees;
     Reference reference;
     double kl_coefficient; // of now
     Schedule schedule;
@@ -69,9 +68,9 @@ static RolloutRules rollout_rules(Rl *s)
     rules.rewards = &s->rewards;
     rules.tokenizer = s->policy.files.tokenizer;
     rules.encoder = s->encoder;
-    rules.judge = s->judge;
-    rules.judge_asks = (JudgeAsks)s->o.judge_asks.place;
-    rules.grader = s->grader;
+    rules.judge = s->referees.judge;
+    rules.judge_asks = (JudgeAsks)s->o.referees.judge_asks.place;
+    rules.grader = s->referees.grader;
     rules.show.log = &s->run.log;
     rules.show.step = s->run.step + 1;
     rules.show.doing = "sampling";
@@ -359,130 +358,7 @@ static ModelLimits training_limits(const Rl *s, bool training)
     return l;
 }
 
-static bool open_rewards(Rl *s)
-{
-    double standard[REWARD_PARTS] = {0};
-    standard[REWARD_ACCURACY] = 1;
-    standard[REWARD_OVERLONG] = s->o.overlong_buffer > 0;
-    standard[REWARD_GRADER] = s->o.grader[0] != 0;
-    TRY(rewards_open(&s->rewards, s->o.reward.items, s->o.reward.count, standard));
-    s->rewards.overlong_buffer = s->o.overlong_buffer;
-    s->rewards.max_new_tokens = s->o.max_new_tokens;
-    if (s->rewards.has[REWARD_GRADER] && s->o.grader[0] == 0)
-        return fail_as(ERROR_USAGE, "--reward grader: give --grader COMMAND, too");
-    if (s->rewards.has[REWARD_OVERLONG] && s->o.overlong_buffer == 0)
-        return fail_as(ERROR_USAGE, "--reward overlong: give --overlong-buffer TOKENS, too");
-    return true;
-}
-
-// Who says what a reward is besides rules. Graders first: their processes are made before the GPU is touched.
-static bool open_grader(Rl *s, const char *journal)
-{
-    GraderOptions o = {0};
-    o.command = s->o.grader;
-    o.processes = s->o.grader_processes;
-    o.seconds = s->o.grader_seconds;
-    o.start_seconds = s->o.grader_start_seconds;
-    o.sandbox = s->o.grader_sandbox.name;
-    o.journal = journal;
-    return (s->grader = grader_open(&o)) != NULL;
-}
-
-static JudgeOptions judge_options(const Rl *s, const char *journal)
-{
-    JudgeOptions o = {0};
-    o.model = s->o.judge_model;
-    o.url = s->o.endpoint;
-    o.device = s->o.machine.device.name;
-    o.threads = s->o.machine.threads;
-    o.max_tokens = s->o.judge_tokens;
-    o.patience = s->o.judge_patience;
-    o.prompt = s->o.judge_prompt;
-    o.yes = s->o.judge_yes;
-    o.no = s->o.judge_no;
-    o.journal = journal;
-    return o;
-}
-
-static bool open_judge(Rl *s, const char *journal)
-{
-    JudgeOptions o = judge_options(s, journal);
-    return (s->judge = judge_open(&o)) != NULL;
-}
-
-static void tell_of_waiting(const char *url, const char *trouble)
-{
-    printf("waiting for the judge at %s%s%s\n", url, trouble[0] != 0 ? ": " : "", trouble);
-    fflush(stdout);
-}
-
-// Options that say something of a judge or grader, where there is none: somebody thinks that there is one. A file of all options
-// (--print-config) names those without a meaning, too.
-static const char *given_for_judge(const Rl *s)
-{
-    return s->o.endpoint[0] != 0                                   ? "--endpoint"
-           : s->o.judge_prompt[0] != 0                             ? "--judge-prompt"
-           : s->o.judge_yes[0] != 0                                ? "--judge-yes"
-           : s->o.judge_no[0] != 0                                 ? "--judge-no"
-           : option_on_command_line(&s->options, "judge_asks")     ? "--judge-asks"
-           : option_on_command_line(&s->options, "judge_tokens")   ? "--judge-tokens"
-           : option_on_command_line(&s->options, "judge_patience") ? "--judge-patience"
-                                                                   : NULL;
-}
-
-static const char *given_for_grader(const Rl *s)
-{
-    return option_on_command_line(&s->options, "grader_processes")       ? "--grader-processes"
-           : option_on_command_line(&s->options, "grader_seconds")       ? "--grader-seconds"
-           : option_on_command_line(&s->options, "grader_start_seconds") ? "--grader-start-seconds"
-           : option_on_command_line(&s->options, "grader_sandbox")       ? "--grader-sandbox"
-                                                                         : NULL;
-}
-
-static bool check_others(const Rl *s, bool judge, bool grader)
-{
-    const char *for_judge = judge ? NULL : given_for_judge(s), *for_grader = grader ? NULL : given_for_grader(s);
-    if (for_judge != NULL)
-        return fail_as(ERROR_USAGE, "%s: give --judge-model, a folder or the judge's name at --endpoint", for_judge);
-    if (for_grader != NULL)
-        return fail_as(ERROR_USAGE, "%s: give --grader, a command", for_grader);
-    if (!judge && option_on_command_line(&s->options, "judge_model"))
-        return fail_as(ERROR_USAGE, "--judge-model is empty: name one, or leave it away");
-    return grader || !option_on_command_line(&s->options, "grader") ||
-           fail_as(ERROR_USAGE, "--grader is empty: name one, or leave it away");
-}
-
-static bool open_others(Rl *s)
-{
-    bool grader = s->o.grader[0] != 0, judge = s->o.judge_model[0] != 0;
-    TRY(check_others(s, judge, grader));
-    if (s->o.machine.plan || (!grader && !judge))
-        return true;
-    char *graded = path_join(s->o.run.out, "grader.jsonl"), *judged = path_join(s->o.run.out, "judge.jsonl");
-    bool ok = graded != NULL && judged != NULL && folder_make(s->o.run.out) && (!grader || open_grader(s, graded)) &&
-              (!judge || open_judge(s, judged));
-    free(graded);
-    free(judged);
-    return ok;
-}
-
 static const char *reference_folder(const Rl *s) { return s->o.kl.reference[0] != 0 ? s->o.kl.reference : s->o.model; }
-
-// One question before the first step: of the first problem that the grader is asked about, answered with its reference.
-static bool greet_grader(Rl *s)
-{
-    for (int64_t i = 0; s->grader != NULL && i < s->prompts->count; i++) {
-        ShardEntry problem = document_entry(s->prompts, i);
-        if (reward_weights(&s->rewards, problem.source)[REWARD_GRADER] == 0)
-            continue;
-        char *line = grader_question(&problem, problem.answer, problem.answer);
-        Text question = {line, line == NULL ? 0 : strlen(line)};
-        bool ok = line != NULL && grader_greet(s->grader, question);
-        free(line);
-        return ok;
-    }
-    return true;
-}
 
 static bool open_reference(Rl *s)
 {
@@ -527,14 +403,14 @@ static bool choose_memory(Rl *s)
     Needs needs = {0};
     SessionOptions policy = policy_options(s);
     ModelLimits limits = training_limits(s, false);
-    JudgeOptions judge = judge_options(s, NULL);
+    JudgeOptions judge = referees_judge(&s->o.referees, &s->o.machine, NULL);
     TRY(fit_open(&s->fit, &s->o.machine) && session_needs(&needs.own, s->fit.kernels, &policy));
     needs.recompute_auto = s->o.recompute.place == RECOMPUTE_AUTO;
     needs.micro_batch_tokens = s->o.micro_batch_tokens;
     needs.longest = limits.positions;
     if (s->o.kl.kl_coef > 0)
         TRY(reference_needs(&needs.others[needs.other_count++], reference_folder(s), &limits));
-    if (s->o.machine.plan && s->o.judge_model[0] != 0 && s->o.endpoint[0] == 0)
+    if (s->o.machine.plan && s->o.referees.judge_model[0] != 0 && s->o.referees.endpoint[0] == 0)
         TRY(judge_needs(&needs.others[needs.other_count++], s->fit.kernels, &judge));
     return fit_choose(&s->fit, &needs);
 }
@@ -592,7 +468,7 @@ static bool open_prompts(Rl *s)
     TRY(training_data_open(&s->data, &s->o.data, s->o.run.out, s->o.machine.plan) && training_data_read(&s->data, &rules) &&
         training_data_read_held_out(&s->data, &rules) && asked_alike(s));
     TRY(rewards_check_sources(&s->rewards, s->prompts));
-    TRY(prompts_drop_incomparable(&s->dropped, &s->data.train.documents, &s->rewards, s->o.judge_model[0] != 0));
+    TRY(prompts_drop_incomparable(&s->dropped, &s->data.train.documents, &s->rewards, s->o.referees.judge_model[0] != 0));
     TRY(prompts_number_twins(&s->twins, s->prompts));
     CurriculumOptions o = {0};
     o.order.seed = (uint64_t)s->o.seed;
@@ -639,16 +515,17 @@ static bool announce(Rl *s)
     run_announce_rows(&s->run, "--eval-data", &s->data.held_out.folders);
     if (s->dropped.count > 0)
         log_note(log, "%" PRId64 " problems are left out: %s (%s)%s", s->dropped.count,
-                 s->judge != NULL ? "they have no reference"
-                                  : "no rule can tell right answers from wrong ones by their reference",
-                 dropped.data, s->judge != NULL ? "" : "; a --judge-model could");
-    uint64_t zeros = (s->judge != NULL ? judge_zeros(s->judge) : 0) + (s->grader != NULL ? grader_zeros(s->grader) : 0);
+                 s->referees.judge != NULL ? "they have no reference"
+                                           : "no rule can tell right answers from wrong ones by their reference",
+                 dropped.data, s->referees.judge != NULL ? "" : "; a --judge-model could");
+    uint64_t zeros = referees_zeros(&s->referees);
     if (zeros > 0)
         log_note(log,
                  "%" PRIu64 " zeros, as a power cut leaves, were cut off what judges and graders had said; it is asked again",
                  zeros);
-    if (s->grader != NULL)
-        log_note(log, "graders: %" PRId64 " processes, sandbox: %s", s->o.grader_processes, grader_sandbox(s->grader));
+    if (s->referees.grader != NULL)
+        log_note(log, "graders: %" PRId64 " processes, sandbox: %s", s->o.referees.grader_processes,
+                 grader_sandbox(s->referees.grader));
     bytes_free(&dropped);
     return true;
 }
@@ -663,8 +540,8 @@ static bool open_run(Rl *s)
     s->run.template_name = template_name(s->policy.files.chat.kind);
     TRY(run_identity(&s->run, &s->options, s->prompts, s->policy.files.tokenizer));
     TRY(run_identity_add(&s->run, "answer_checker", ANSWERS_VERSION));
-    TRY(s->judge == NULL || (run_identity_add(&s->run, "judge", judge_hash(s->judge)) &&
-                             run_identity_add(&s->run, "judge_prompt", judge_form_of(s->judge))));
+    TRY(s->referees.judge == NULL || (run_identity_add(&s->run, "judge", judge_hash(s->referees.judge)) &&
+                                      run_identity_add(&s->run, "judge_prompt", judge_form_of(s->referees.judge))));
     TRY(s->o.kl.kl_coef == 0 || run_identity_add(&s->run, "reference", s->reference.hash));
     s->run.tokenizer = s->policy.files.tokenizer_folder.data;
     TRY(run_open(&s->run, &s->options, &resumed));
@@ -684,13 +561,14 @@ static bool print_plan(const Rl *s)
 static bool reinforce(void *state)
 {
     Rl *s = state;
-    TRY(run_take_signals(s->o.run.stop_within) && check_options(s) && open_rewards(s) && open_others(s));
-    TRY(s->judge == NULL || judge_greet(s->judge, tell_of_waiting));
+    TRY(run_take_signals(s->o.run.stop_within) && check_options(s) &&
+        rewards_open_by(&s->rewards, &s->o.rewards, s->o.referees.grader[0] != 0, s->o.max_new_tokens) &&
+        referees_open(&s->referees, &s->o.referees, &s->options, &s->o.machine, s->o.run.out));
     TRY(choose_memory(s) && open_reference(s) && open_policy(s) && open_prompts(s));
     plan_steps(s);
     if (s->o.machine.plan)
         return print_plan(s);
-    TRY(greet_grader(s) && open_optimizer(s) && open_run(s));
+    TRY(prompts_greet_grader(s->prompts, s->referees.grader, &s->rewards) && open_optimizer(s) && open_run(s));
     s->data.kept = true;
     return train(s) && run_export(&s->run);
 }
@@ -731,8 +609,7 @@ static void close_all(void *state)
     bytes_free(&s->dropped.names);
     encoder_close(s->encoder);
     reference_close(&s->reference);
-    judge_close(s->judge);
-    grader_close(s->grader);
+    referees_close(&s->referees);
     rewards_close(&s->rewards);
     session_close(&s->policy);
     fit_close(&s->fit);

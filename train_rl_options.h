@@ -7,6 +7,7 @@
 #include "model/fit.h"
 #include "model/learning.h"
 #include "run/run_options.h"
+#include "judges/referees.h"
 #include "rl/advantage.h"
 #include "rl/objective.h"
 #include "rl/reference.h"
@@ -51,21 +52,8 @@
     ROW(top_p,              number,  "1", "> 0 and <= 1",     sampling,  IDENTITY, "with --no-exact")                           \
     ROW(min_p,              number,  "0", ">= 0 and <= 1",    sampling,  IDENTITY, "with --no-exact")                           \
     ROW(importance_cap,     number,  "2", ">= 0",             sampling,  IDENTITY, "with --no-exact: truncated importance sampling; 0: none") \
-    ROW(reward,             repeated, "", "",                 reward,    IDENTITY, "[SOURCE:]accuracy|format|length|overlong|grader=WEIGHT") \
-    ROW(overlong_buffer,    integer, "0", ">= 0",             reward,    IDENTITY, "last tokens before the limit that cost up to 1; 0: none") \
-    ROW(judge_model,        text,    "", "",                  reward,    NEUTRAL,  "folder of a model that compares answers; with --endpoint its name there") \
-    ROW(endpoint,           text,    "", "",                  reward,    NEUTRAL,  "OpenAI-compatible server that has the judge") \
-    ROW(judge_asks,         choice,  "unknown", JUDGE_ASKS, reward, IDENTITY, "which answers it is asked about: those of which no rule knows, those whose reference no rule can compare, or all that are not equal by rule") \
-    ROW(judge_tokens,       integer, "2048", "> 0 and <= 1e6", reward,   IDENTITY, "of what it says")                           \
-    ROW(judge_prompt,       file,    "", "",                  reward,    NEUTRAL,  "its question: a text with {question}, {reference} and {answer}; else General-Reasoner's") \
-    ROW(judge_yes,          text,    "", "",                  reward,    IDENTITY, "pattern that means yes in what it says; else that of \"Final Decision: Yes\"; the last decision counts") \
-    ROW(judge_no,           text,    "", "",                  reward,    IDENTITY, "and what means no: give both; ^ for whatever is no yes") \
-    ROW(judge_patience,     number,  "900", "> 0",            reward,    NEUTRAL,  "seconds for a question to a server, all attempts together; then there is no reward") \
-    ROW(grader,             text,    "", "",                  reward,    IDENTITY, "command that answers each JSON line: {\"question\": its own, \"score\": x}") \
-    ROW(grader_processes,   integer, "4", "> 0 and <= 1024",  reward,    NEUTRAL,  "of it at once")                             \
-    ROW(grader_seconds,     number,  "30", "> 0",             reward,    NEUTRAL,  "for an answer")                             \
-    ROW(grader_start_seconds, number, "120", ">= 0",          reward,    NEUTRAL,  "for a process to start, before its first answer's seconds")   \
-    ROW(grader_sandbox,     choice,  "auto", "auto|bwrap|none", reward,  NEUTRAL,  "bubblewrap around it")                      \
+    GROUP(RewardOptions, rewards, REWARD_ROWS) \
+    GROUP(RefereeOptions, referees, REFEREE_ROWS) \
     ROW(advantage,          choice,  "grpo", ADVANTAGES, loss, IDENTITY, "what a reward is compared with") \
     ROW(advantage_std,      choice,  "unbiased", DEVIATIONS, loss, IDENTITY, "grpo: what differences are divided by") \
     ROW(advantage_eps,      number,  "1e-6", ">= 0",          loss,      IDENTITY, "grpo: added to it")                          \

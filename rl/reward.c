@@ -221,3 +221,16 @@ bool reward_sum(double *sum, double parts[REWARD_PARTS], const RewardFacts *f, c
             *sum += weights[i] * parts[i];
     return true;
 }
+
+bool rewards_open_by(Rewards *r, const RewardOptions *o, bool grader, int64_t max_new_tokens)
+{
+    double standard[REWARD_PARTS] = {[REWARD_ACCURACY] = 1, [REWARD_OVERLONG] = o->overlong_buffer > 0, [REWARD_GRADER] = grader};
+    TRY(rewards_open(r, o->reward.items, o->reward.count, standard));
+    r->overlong_buffer = o->overlong_buffer;
+    r->max_new_tokens = max_new_tokens;
+    if (r->has[REWARD_GRADER] && !grader)
+        return fail_as(ERROR_USAGE, "--reward grader: give --grader COMMAND, too");
+    if (r->has[REWARD_OVERLONG] && o->overlong_buffer == 0)
+        return fail_as(ERROR_USAGE, "--reward overlong: give --overlong-buffer TOKENS, too");
+    return true;
+}

@@ -4,6 +4,7 @@
 #ifndef RL_REWARD_H
 #define RL_REWARD_H
 
+#include "options/options.h"
 #include "data/documents.h"
 #include "tokenizer/tokenizer.h"
 #include "answers/verify.h"
@@ -38,6 +39,16 @@ typedef struct Rewards {
     int64_t max_new_tokens;
 } Rewards;
 
+// clang-format off
+#define REWARD_ROWS(ROW, IN)                                                                                                     \
+    ROW(IN, reward,          repeated, "",  "",     reward, IDENTITY, "[SOURCE:]accuracy|format|length|overlong|grader=WEIGHT")     \
+    ROW(IN, overlong_buffer, integer,  "0", ">= 0", reward, IDENTITY, "last tokens before the limit that cost up to 1; 0: none")
+// clang-format on
+OPTION_GROUP(RewardOptions, REWARD_ROWS)
+
+// rewards_open by options: accuracy alone, with the overlong buffer and the grader where there are these, unless --reward says otherwise.
+bool rewards_open_by(Rewards *rewards, const RewardOptions *options, bool grader, int64_t max_new_tokens);
+
 // words: NAME=WEIGHT (of at most WEIGHT_MOST), or SOURCE:NAME=WEIGHT, which begins with the weights of the others. standard: those
 // without a word.
 bool rewards_open(Rewards *rewards, const char *const *words, size_t count, const double standard[REWARD_PARTS]);
@@ -57,7 +68,6 @@ typedef struct RewardFacts {
 // words that stand in no answer that could be found.
 void reward_finding(Finding *finding, const RewardFacts *facts);
 
-#define JUDGE_ASKS "unknown|unreadable|unequal"
 typedef enum JudgeAsks {
     JUDGE_ASKS_UNKNOWN,    // where rules cannot tell whether the two answers are the same
     JUDGE_ASKS_UNREADABLE, // where they cannot compare anything with the reference

@@ -1,0 +1,106 @@
+// Opening judge and grader by their options: see referees.h.
+#include "judges/referees.h"
+#include <stdlib.h>
+
+JudgeOptions referees_judge(const RefereeOptions *o, const MachineOptions *machine, const char *journal)
+{
+    return (JudgeOptions){.model = o->judge_model,
+                          .url = o->endpoint,
+                          .device = machine->device.name,
+                          .threads = machine->threads,
+                          .max_tokens = o->judge_tokens,
+                          .patience = o->judge_patience,
+                          .prompt = o->judge_prompt,
+                          .yes = o->judge_yes,
+                          .no = o->judge_no,
+                          .journal = journal};
+}
+
+// ---- options that say something of a judge or grader, where there is none: somebody thinks that there is one
+
+// A file of all options (--print-config) names those without a meaning, too.
+static const char *given_for_judge(const RefereeOptions *o, const Options *given)
+{
+    return o->endpoint[0] != 0                               ? "--endpoint"
+           : o->judge_prompt[0] != 0                         ? "--judge-prompt"
+           : o->judge_yes[0] != 0                            ? "--judge-yes"
+           : o->judge_no[0] != 0                             ? "--judge-no"
+           : option_on_command_line(given, "judge_asks")     ? "--judge-asks"
+           : option_on_command_line(given, "judge_tokens")   ? "--judge-tokens"
+           : option_on_command_line(given, "judge_patience") ? "--judge-patience"
+                                                             : NULL;
+}
+
+static const char *given_for_grader(const Options *given)
+{
+    return option_on_command_line(given, "grader_processes")       ? "--grader-processes"
+           : option_on_command_line(given, "grader_seconds")       ? "--grader-seconds"
+           : option_on_command_line(given, "grader_start_seconds") ? "--grader-start-seconds"
+           : option_on_command_line(given, "grader_sandbox")       ? "--grader-sandbox"
+                                                                   : NULL;
+}
+
+static bool check(const RefereeOptions *o, const Options *given, bool judge, bool grader)
+{
+    const char *for_judge = judge ? NULL : given_for_judge(o, given), *for_grader = grader ? NULL : given_for_grader(given);
+    if (for_judge != NULL)
+        return fail_as(ERROR_USAGE, "%s: give --judge-model, a folder or the judge's name at --endpoint", for_judge);
+    if (for_grader != NULL)
+        return fail_as(ERROR_USAGE, "%s: give --grader, a command", for_grader);
+    if (!judge && option_on_command_line(given, "judge_model"))
+        return fail_as(ERROR_USAGE, "--judge-model is empty: name one, or leave it away");
+    return grader || !option_on_command_line(given, "grader") ||
+           fail_as(ERROR_USAGE, "--grader is empty: name one, or leave it away");
+}
+
+// ---- opening
+
+static bool open_grader(Referees *r, const RefereeOptions *o, const char *out)
+{
+    GraderOptions options = {.command = o->grader,
+                             .processes = o->grader_processes,
+                             .seconds = o->grader_seconds,
+                             .start_seconds = o->grader_start_seconds,
+                             .sandbox = o->grader_sandbox.name};
+    char *journal = path_join(out, "grader.jsonl");
+    options.journal = journal;
+    r->grader = journal == NULL ? NULL : grader_open(&options);
+    free(journal);
+    return r->grader != NULL;
+}
+
+static void tell_of_waiting(const char *url, const char *trouble)
+{
+    printf("waiting for the judge at %s%s%s\n", url, trouble[0] != 0 ? ": " : "", trouble);
+    fflush(stdout);
+}
+
+static bool open_judge(Referees *r, const RefereeOptions *o, const MachineOptions *machine, const char *out)
+{
+    char *journal = path_join(out, "judge.jsonl");
+    JudgeOptions options = referees_judge(o, machine, journal);
+    r->judge = journal == NULL ? NULL : judge_open(&options);
+    free(journal);
+    return r->judge != NULL && judge_greet(r->judge, tell_of_waiting);
+}
+
+bool referees_open(Referees *r, const RefereeOptions *o, const Options *given, const MachineOptions *machine, const char *out)
+{
+    bool grader = o->grader[0] != 0, judge = o->judge_model[0] != 0;
+    TRY(check(o, given, judge, grader));
+    if (machine->plan || (!grader && !judge))
+        return true;
+    return folder_make(out) && (!grader || open_grader(r, o, out)) && (!judge || open_judge(r, o, machine, out));
+}
+
+void referees_close(Referees *r)
+{
+    judge_close(r->judge);
+    grader_close(r->grader);
+    *r = (Referees){NULL, NULL};
+}
+
+uint64_t referees_zeros(const Referees *r)
+{
+    return (r->judge != NULL ? judge_zeros(r->judge) : 0) + (r->grader != NULL ? grader_zeros(r->grader) : 0);
+}
