@@ -1,6 +1,7 @@
 // Responses of a model: every prompt goes to the generation engine, every response back into its row. What makes a response
 // depends on the row and the seed alone, so rows may be shared out, repeated one by one, or taken up again after an
-// interruption. The model is a folder here, or behind a server; then the draws are the server's.
+// interruption. The model is a folder here, or behind a server; then the draws are the server's. This is C,
+// whatever the file is called: it compiles with or without nvcc.
 #include "base/signals.h"
 #include "options/program.h"
 #include "data/tokenised.h"

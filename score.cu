@@ -1,6 +1,7 @@
 // Difficulty 1 to 5 of every problem, by a language model that reads it under a rubric. Either the model's probabilities of the digits
 // 1 to 5 as the next token decide, which costs one pass over each problem, the rubric's beginning being computed once for all; or an
-// answer that it writes. The model is a folder here, or behind a server.
+// answer that it writes. The model is a folder here, or behind a server. This is C,
+// whatever the file is called: it compiles with or without nvcc.
 #include "base/signals.h"
 #include "options/program.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 // Reinforcement learning with verifiable rewards: a model answers hard problems several times each, and learns from which of its answers
-// were right.
+// were right. This is C, whatever the file is called: it compiles with or without nvcc.
 //
 // A step samples a group of responses to each of its prompts with the generation engine (engine/engine.h), judges them (answers/verify.h),
 // compares each with its group (rl/advantage.h) and makes a few updates of the policy loss (rl/objective.h). The engine's
@@ -36,14 +36,13 @@ typedef struct Rl {
     double kl_coefficient; // of now
     Schedule schedule;
     Run run;
-    double learn_begin;             // of this step's updates, by clock_seconds()
-    double learn_seconds;           // of the last step's
-    int64_t updates, updates_all;   // of this step, made and to be made
-    bool sampled;                   // this step was: what fails from here on is no judge's or grader's fault
-    bool told_why;                  // a response without a reward was explained
-    int64_t told_nothing, told_few; // steps, from 1, when it was said that rewards say nothing, or that few groups have a signal
-    Bytes silence;                  // why a step had nothing to learn from, which ends the run
-    char *rollouts, *evaluations;   // OUT/rollouts, OUT/evaluations
+    double learn_begin;           // of this step's updates, by clock_seconds()
+    double learn_seconds;         // of the last step's
+    int64_t updates, updates_all; // of this step, made and to be made
+    bool sampled;                 // this step was: what fails from here on is no judge's or grader's fault
+    ExplainTold told;             // what was said of steps whose rewards say little
+    Bytes silence;                // why a step had nothing to learn from, which ends the run
+    char *rollouts, *evaluations; // OUT/rollouts, OUT/evaluations
 } Rl;
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -186,63 +185,15 @@ static bool learn(Rl *s, Rollout *rollout, StepFacts *facts)
 
 // ---- and tell
 
-enum { TOLD_AGAIN = 50 }; // steps between two notes of one kind
-
-// Where there is something to say, and it was not said lately: told is the step when it was.
-static bool tell(Rl *s, Bytes *text, int64_t *told)
-{
-    if (text->size > 0 && (*told == 0 || s->run.step >= *told + TOLD_AGAIN)) {
-        *told = s->run.step;
-        log_note(&s->run.log, "%s", text->data);
-    }
-    bytes_clear(text);
-    return true;
-}
-
-static bool tell_of_silence(Rl *s, const Rollout *rollout, const DynamicReport *d)
-{
-    Bytes text = {0};
-    ExplainPlace place = {s->rollouts, s->run.step};
-    bool ok = explain_no_reward(&text, rollout, place) && tell(s, &text, &s->told_nothing) &&
-              explain_few_signals(&text, rollout, s->o.prompts_per_step, d, s->run.step) && tell(s, &text, &s->told_few);
-    bytes_free(&text);
-    return ok;
-}
-
 static bool report(Rl *s, const Rollout *rollout, const StepFacts *facts)
 {
     Metrics metrics;
-    if (rollout->why != NULL && !s->told_why) {
-        log_note(&s->run.log, "step %" PRId64 ": %" PRId64 " of %" PRId64 " responses have no reward, and so no advantage; %s",
-                 s->run.step, rollout->unscored, rollout->count * rollout->samples, rollout->why);
-        s->told_why = true;
-    }
-    TRY(tell_of_silence(s, rollout, &facts->dynamic));
+    ExplainPlace place = {s->rollouts, s->run.step};
+    TRY(explain_step(&s->told, &s->run.log, rollout, s->o.prompts_per_step, &facts->dynamic, place));
     metrics_of_step(&metrics, rollout, s->prompts, &s->rewards, facts);
     TRY(log_step(&s->run.log, s->run.step, metrics.fields, metrics.count));
     run_tell_jump(&s->run, 0, facts->gradient_norm, "its responses are among the rollouts; a lower --lr may be calmer");
     return true;
-}
-
-// What a step changes before its updates do, to be as if it had not been tried: it may be saved then.
-typedef struct Before {
-    int64_t taken;
-    LevelState level[LEVELS];
-    double kl_coefficient;
-} Before;
-
-static Before before_step(const Rl *s)
-{
-    Before b = {s->curriculum.taken, {{0}}, s->kl_coefficient};
-    memcpy(b.level, s->curriculum.level, sizeof b.level);
-    return b;
-}
-
-static void undo_step(Rl *s, const Before *b)
-{
-    s->curriculum.taken = b->taken;
-    memcpy(s->curriculum.level, b->level, sizeof b->level);
-    s->kl_coefficient = b->kl_coefficient;
 }
 
 // By dynamic sampling, and no group has a signal: what was sampled can be looked at.
@@ -273,14 +224,17 @@ static bool step(Rl *s)
     facts.learning_rate = learning_rate(&s->schedule, s->run.step);
     facts.save = s->run.saved > 0 ? s->run.save_seconds : 0;
     int64_t step = s->run.step;
-    Before before = before_step(s);
+    CurriculumMark before = curriculum_mark(&s->curriculum);
+    double kl_coefficient = s->kl_coefficient;
     double start = clock_seconds();
     s->sampled = signal_checked("") && sample(s, &rollout, &facts);
     bool ok = s->sampled && learn_from(s, &rollout, &facts);
     rollout_free(&rollout);
     s->run.step_seconds = clock_seconds() - start;
-    if (!ok && s->run.step == step && s->updates == 0)
-        undo_step(s, &before);
+    if (!ok && s->run.step == step && s->updates == 0) { // as if it had not been tried: it may be saved then
+        curriculum_rewind(&s->curriculum, &before);
+        s->kl_coefficient = kl_coefficient;
+    }
     return ok;
 }
 

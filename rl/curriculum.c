@@ -208,3 +208,16 @@ bool curriculum_resume(Curriculum *c, const json_t *state, const char *where)
     }
     return true;
 }
+
+CurriculumMark curriculum_mark(const Curriculum *c)
+{
+    CurriculumMark mark = {.taken = c->taken};
+    memcpy(mark.level, c->level, sizeof mark.level);
+    return mark;
+}
+
+void curriculum_rewind(Curriculum *c, const CurriculumMark *mark)
+{
+    c->taken = mark->taken;
+    memcpy(c->level, mark->level, sizeof c->level);
+}

@@ -58,6 +58,15 @@ void curriculum_learn(Curriculum *curriculum, const Rollout *rollout); // what p
 json_t *curriculum_state(const Curriculum *curriculum); // NULL after fail()
 bool curriculum_resume(Curriculum *curriculum, const json_t *state, const char *where);
 
+// Where it stands, to go back there: a step that was given up is asked again.
+typedef struct CurriculumMark {
+    int64_t taken;
+    LevelState level[LEVELS];
+} CurriculumMark;
+
+CurriculumMark curriculum_mark(const Curriculum *curriculum);
+void curriculum_rewind(Curriculum *curriculum, const CurriculumMark *mark);
+
 #ifdef __cplusplus
 }
 #endif

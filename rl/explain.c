@@ -62,3 +62,33 @@ bool explain_silence(Bytes *out, const Rollout *rollout, const DynamicReport *d,
                                       : "Take problems that the model solves now and then, more --samples-per-prompt or "
                                         "--dynamic-batches, or --no-dynamic-sampling");
 }
+
+// ---- after a step
+
+enum { TOLD_AGAIN = 50 }; // steps between two notes of one kind
+
+// Where there is something to say, and it was not said lately: told is the step when it was.
+static bool tell(RunLog *log, Bytes *text, int64_t *told, int64_t step)
+{
+    if (text->size > 0 && (*told == 0 || step >= *told + TOLD_AGAIN)) {
+        *told = step;
+        log_note(log, "%s", text->data);
+    }
+    bytes_clear(text);
+    return true;
+}
+
+bool explain_step(ExplainTold *told, RunLog *log, const Rollout *rollout, int64_t wanted, const DynamicReport *report,
+                  ExplainPlace place)
+{
+    if (rollout->why != NULL && !told->no_reward) {
+        log_note(log, "step %" PRId64 ": %" PRId64 " of %" PRId64 " responses have no reward, and so no advantage; %s",
+                 place.step, rollout->unscored, rollout->count * rollout->samples, rollout->why);
+        told->no_reward = true;
+    }
+    Bytes text = {0};
+    bool ok = explain_no_reward(&text, rollout, place) && tell(log, &text, &told->nothing, place.step) &&
+              explain_few_signals(&text, rollout, wanted, report, place.step) && tell(log, &text, &told->few, place.step);
+    bytes_free(&text);
+    return ok;
+}

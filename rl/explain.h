@@ -2,6 +2,7 @@
 #ifndef RL_EXPLAIN_H
 #define RL_EXPLAIN_H
 
+#include "base/log.h"
 #include "rl/dynamic.h"
 
 #ifdef __cplusplus
@@ -20,6 +21,16 @@ bool explain_few_signals(Bytes *out, const Rollout *rollout, int64_t wanted, con
 
 // Dynamic sampling without a single group with a signal, which ends the run; with what to do.
 bool explain_silence(Bytes *out, const Rollout *rollout, const DynamicReport *report, ExplainPlace place);
+
+// When it was said last, so that it is not said after every step.
+typedef struct ExplainTold {
+    bool no_reward;       // why the first response has none
+    int64_t nothing, few; // steps, from 1
+} ExplainTold;
+
+// All of it, of a step that is done, to the terminal.
+bool explain_step(ExplainTold *told, RunLog *log, const Rollout *rollout, int64_t wanted, const DynamicReport *report,
+                  ExplainPlace place);
 
 #ifdef __cplusplus
 }
