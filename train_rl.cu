@@ -84,7 +84,7 @@ static bool sample(Rl *s, Rollout *rollout, StepFacts *facts)
     if (s->o.dynamic_sampling)
         return dynamic_rollout(rollout, s->policy.engine, &s->curriculum, s->o.prompts_per_step, s->o.dynamic_batches,
                                s->run.step, &rules, &facts->dynamic);
-    int64_t *numbers = (int64_t *)allocate((size_t)s->o.prompts_per_step, sizeof *numbers);
+    int64_t *numbers = allocate((size_t)s->o.prompts_per_step, sizeof *numbers);
     TRY(numbers != NULL);
     int64_t count = curriculum_take(&s->curriculum, numbers, s->o.prompts_per_step);
     bool ok = rollout_run(rollout, s->policy.engine, s->prompts, numbers, count, s->run.step, &rules);
