@@ -146,9 +146,12 @@ bench: setup-build
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(addprefix $(B)/,$(BENCHES))
 	@lab/bench/run.sh
 
+docs: all
+	@dev/docs.sh
+
 clean:
 	rm -rf $(B) $(PROGRAMS)
 
-.PHONY: all programs clean setup-build setup-test test test-long simt cuda-check demo bench
+.PHONY: all programs docs clean setup-build setup-test test test-long simt cuda-check demo bench
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

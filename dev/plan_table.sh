@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the README's table of what fits which card: what `train_sft --plan` and `train_rl --plan` say, with their own defaults, for
+# Makes the table of docs/train.md of what fits which card: what `train_sft --plan` and `train_rl --plan` say, with their own defaults, for
 # Qwen3 of four sizes and cards of 24, 80 and 141 GB. Neither a GPU nor nvcc is needed. The folder of the programs is the argument, or
 # this one.
 set -euo pipefail
