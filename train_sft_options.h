@@ -26,20 +26,20 @@
 #define TRAIN_SFT_OPTIONS(ROW, GROUP)                                                                                                   \
     ROW(model,              folder,  "", "",                  model,     NEUTRAL,  "model to start from, a Hugging Face folder") \
     ROW(init,               file,    "", "",                  model,     NEUTRAL,  "instead: config.json of a new, random model")\
-    ROW(tokenizer,          folder,  "", "",                  model,     NEUTRAL,  "tokenizer files, if not the model's")        \
+    ROW(tokenizer,          folder,  "", "",                  model,     NEUTRAL,  "folder of the tokenizer, if not the model's")        \
     ROW(template,           choice,  "auto", "auto|" TEMPLATE_CHOICES, model,     IDENTITY, "chat template")                     \
     GROUP(DataOptions, data, SFT_DATA_ROWS) \
     GROUP(SftTextOptions, text, SFT_TEXT_ROWS) \
     ROW(epochs,             integer, "3", "> 0 and <= 1e6",   steps,     NEUTRAL,  "passes over the data")                       \
     ROW(steps,              integer, "0", ">= 0",             steps,     NEUTRAL,  "updates; 0: as many as the epochs have")     \
     ROW(global_batch,       integer, "128", "> 0",            steps,     IDENTITY, "documents in an update")                     \
-    ROW(micro_batch_tokens, integer, "16384", "> 0",          steps,     IDENTITY, "tokens worked on at once")                   \
-    ROW(slots,              integer, "8", "> 0 and <= 4096",  steps,     IDENTITY, "micro-batches are a multiple of this")       \
-    ROW(seed,               integer, "0", ">= 0",             steps,     IDENTITY, "of the order, new weights and rounding")      \
+    ROW(micro_batch_tokens, integer, "16384", "> 0",          steps,     IDENTITY, "tokens in a micro-batch")                   \
+    ROW(slots,              integer, "8", "> 0 and <= 4096",  steps,     IDENTITY, "micro-batches of an update are a multiple of it")       \
+    ROW(seed,               integer, "0", ">= 0",             steps,     IDENTITY, "seed of the order, new weights and rounding")      \
     GROUP(LearningOptions, learning, SFT_LEARNING_ROWS) \
     GROUP(RunOptions, run, RUN_ROWS) \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \
-    ROW(recompute,          choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "layers again going back; auto: if need be")
+    ROW(recompute,          choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "recompute layers in the backward pass; auto: if memory needs it")
 // clang-format on
 
 OPTIONS_DEFINE(TrainSftOptions, train_sft_options, TRAIN_SFT_OPTIONS)

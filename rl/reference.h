@@ -29,12 +29,12 @@ double reference_kl(Rollout *rollout, KlEstimator kl);
 
 // clang-format off
 #define KL_ROWS(ROW, IN)                                                                                                         \
-    ROW(IN, kl_coef,    number, "0",     ">= 0",        loss, IDENTITY, "KL against --reference; 0: there is none")                 \
-    ROW(IN, kl,         choice, "k3",    KL_ESTIMATORS, loss, IDENTITY, "its estimator")                                            \
-    ROW(IN, kl_in,      choice, "loss",  KL_PLACES,     loss, IDENTITY, "where it is counted")                                      \
-    ROW(IN, kl_target,  number, "0",     ">= 0",        loss, IDENTITY, "adapts --kl-coef to this KL of a token; 0: fixed")         \
-    ROW(IN, kl_horizon, number, "10000", "> 0",         loss, IDENTITY, "responses in which it adapts")                             \
-    ROW(IN, reference,  folder, "",      "",            loss, NEUTRAL,  "the reference model, if not --model")
+    ROW(IN, kl_coef,    number, "0",     ">= 0",        loss, IDENTITY, "weight of the KL to --reference; 0: no reference model")                 \
+    ROW(IN, kl,         choice, "k3",    KL_ESTIMATORS, loss, IDENTITY, "KL estimator")                                            \
+    ROW(IN, kl_in,      choice, "loss",  KL_PLACES,     loss, IDENTITY, "whether KL is counted in the loss or in the reward")                                      \
+    ROW(IN, kl_target,  number, "0",     ">= 0",        loss, IDENTITY, "adapt --kl-coef towards this KL per token; 0: fixed")         \
+    ROW(IN, kl_horizon, number, "10000", "> 0",         loss, IDENTITY, "responses over which --kl-coef adapts")                             \
+    ROW(IN, reference,  folder, "",      "",            loss, NEUTRAL,  "folder of the reference model; default: --model")
 // clang-format on
 OPTION_GROUP(KlOptions, KL_ROWS)
 

@@ -41,8 +41,8 @@ typedef struct Rewards {
 
 // clang-format off
 #define REWARD_ROWS(ROW, IN)                                                                                                     \
-    ROW(IN, reward,          repeated, "",  "",     reward, IDENTITY, "[SOURCE:]accuracy|format|length|overlong|grader=WEIGHT")     \
-    ROW(IN, overlong_buffer, integer,  "0", ">= 0", reward, IDENTITY, "last tokens before the limit that cost up to 1; 0: none")
+    ROW(IN, reward,          repeated, "",  "",     reward, IDENTITY, "part of the reward: [SOURCE:]accuracy|format|length|overlong|grader=WEIGHT")     \
+    ROW(IN, overlong_buffer, integer,  "0", ">= 0", reward, IDENTITY, "tokens before the length limit over which a penalty grows to 1; 0: none")
 // clang-format on
 OPTION_GROUP(RewardOptions, REWARD_ROWS)
 

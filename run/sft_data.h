@@ -10,9 +10,9 @@
 // clang-format off
 #define SFT_TEXT_ROWS(ROW, IN)                                                                                                   \
     ROW(IN, train_turn_newline, flag,    "false", "",           data, IDENTITY, "also train the newline after <|im_end|>")          \
-    ROW(IN, train_turns,        choice,  "last",  TRAIN_TURNS,  data, IDENTITY, "which of the assistant's turns are trained")       \
+    ROW(IN, train_turns,        choice,  "last",  TRAIN_TURNS,  data, IDENTITY, "assistant turns to train")       \
     ROW(IN, seq_len,            integer, "8192",  "> 0",        data, IDENTITY, "longest document, in tokens")                      \
-    ROW(IN, over_length,        choice,  "drop",  OVER_LENGTHS, data, IDENTITY, "a longer one")
+    ROW(IN, over_length,        choice,  "drop",  OVER_LENGTHS, data, IDENTITY, "drop, cut or refuse a longer document")
 // clang-format on
 OPTION_GROUP(SftTextOptions, SFT_TEXT_ROWS)
 

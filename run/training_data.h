@@ -15,14 +15,14 @@
 
 // clang-format off
 #define DATA_ROWS(ROW, IN, INSTRUCTION_IDENTITY)                                                                                 \
-    ROW(IN, data,          list,     "",     "required",         data, NEUTRAL,  "shards of ./prepare, or JSONL files or folders")   \
-    ROW(IN, eval_data,     list,     "",     "",                 data, NEUTRAL,  "held-out rows, likewise")                          \
-    ROW(IN, map,           repeated, "",     "",                 data, IDENTITY, "of JSONL files: field=name, the rows call this field otherwise") \
-    ROW(IN, format,        choice,   "auto", ROW_FORMAT_CHOICES, data, IDENTITY, "of JSONL files: what rows are that could be several") \
-    ROW(IN, instruction,   text,     INSTRUCTION_DEFAULT, "",    data, INSTRUCTION_IDENTITY, "of JSONL files: ends the user turn of problem rows, or none") \
-    ROW(IN, skip_bad_rows, integer,  "0",    ">= 0",             data, NEUTRAL,  "of JSONL files: rows that may be refused")         \
-    ROW(IN, order,         choice,   "random", LOADER_ORDERS,    data, IDENTITY, "of an epoch (sorted: easy to hard)")               \
-    ROW(IN, mix,           repeated, "",     "",                 data, IDENTITY, "weights for mixed: level:1=4 or source:math=0.5")
+    ROW(IN, data,          list,     "",     "required",         data, NEUTRAL,  "shards of ./prepare, or JSONL")   \
+    ROW(IN, eval_data,     list,     "",     "",                 data, NEUTRAL,  "held-out rows, in the same forms")                          \
+    ROW(IN, map,           repeated, "",     "",                 data, IDENTITY, "field=name: where JSONL rows have this field") \
+    ROW(IN, format,        choice,   "auto", ROW_FORMAT_CHOICES, data, IDENTITY, "format of JSONL rows that could be read in several ways") \
+    ROW(IN, instruction,   text,     INSTRUCTION_DEFAULT, "",    data, INSTRUCTION_IDENTITY, "text that ends the user turn of a problem in JSONL, or none") \
+    ROW(IN, skip_bad_rows, integer,  "0",    ">= 0",             data, NEUTRAL,  "bad JSONL rows to skip before it is an error")         \
+    ROW(IN, order,         choice,   "random", LOADER_ORDERS,    data, IDENTITY, "order of an epoch (sorted: easy to hard)")               \
+    ROW(IN, mix,           repeated, "",     "",                 data, IDENTITY, "mixed: weights, level:1=4 or source:math=0.5")
 #define SFT_DATA_ROWS(ROW, IN) DATA_ROWS(ROW, IN, IDENTITY)
 #define RL_DATA_ROWS(ROW, IN) DATA_ROWS(ROW, IN, NEUTRAL) // prompts may be asked otherwise by shards: their tokens are compared
 // clang-format on
