@@ -6,10 +6,6 @@
 
 #include "answers/verify.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // row: a problem as JSON. Its `options` may be a list of texts (A, B, ... in their order) or an object of them by letter. False: it has
 // none, or the reference is none of them: somebody else has to say; the finding is as it was.
 bool choice_finding(Finding *finding, Text row, Text reference, Text response);
@@ -19,7 +15,4 @@ bool choice_finding(Finding *finding, Text row, Text reference, Text response);
 bool choice_letter(Text reference, char *letter);
 bool choice_letter_said(Text response, char *letter); // whatever text follows it; false: none, or several
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -10,10 +10,6 @@
 
 #include "base/text.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef enum Mark {
     MARK_NONE,   // the whole text
     MARK_PHRASE, // "the answer is ..."
@@ -43,7 +39,4 @@ int boxes_in(Text inside[BOXES_MOST], Text text); // of a statement with MARK_BO
 Text first_sentence(Text text); // without its point
 int words_in(Text text);        // of three letters or more, not all of them capitals (AB, CD), that are no command's
 
-#ifdef __cplusplus
-}
-#endif
 #endif

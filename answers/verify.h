@@ -12,10 +12,6 @@
 #include "base/base.h"
 #include "base/verdict.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // Rises whenever a verdict may change: a run that goes on does so by the rules it began with.
 enum { ANSWERS_VERSION = 2 };
 
@@ -64,7 +60,4 @@ bool answer_comparable(Text row, Text reference);
 Text response_answer(Text response, char *out, size_t capacity);
 bool response_marks_answer(Text response); // by a box, a tag, or words such as "The answer is"
 
-#ifdef __cplusplus
-}
-#endif
 #endif

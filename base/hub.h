@@ -5,10 +5,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // False after fail(), when path is something else that is known: the Hub's cache (the snapshot is named), a LoRA adapter, a GGUF
 // file, weights or an archive in place of their folder, a Git LFS pointer. True: nothing is known against it.
 bool hub_not_mistaken(const char *path);
@@ -21,7 +17,4 @@ bool is_lfs_pointer(const void *data, size_t size);
 // For a folder with a configuration but no weights that can be read: fails with what there is instead.
 bool hub_other_weights(const char *folder);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -5,15 +5,8 @@
 
 #include "base/json.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // Sets a key of the outermost object to a value, which is written at the object's end if the key is not there. NULL removes the
 // key.
 bool json_edit(Bytes *text, const char *key, const json_t *value);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

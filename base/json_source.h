@@ -6,10 +6,6 @@
 
 #include "base/json.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // json_parse, but numbers of any size pass, and so do NaN, Infinity and -Infinity, which are no JSON but are written as such by
 // Python. What can't be held is a real beyond every range in the tree: 9e9, 1e308, or the negative of one. *odd: how many of
 // NaN and the infinities there are.
@@ -37,7 +33,4 @@ bool json_append(Bytes *out, Text value);       // as it is written, without the
 bool json_append_string(Bytes *out, Text text); // a text as JSON; an error if it is not UTF-8
 bool json_is_odd(Text value);                   // NaN or an infinity is in it
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -9,10 +9,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct LogField {
     const char *name;
     double value;
@@ -65,7 +61,4 @@ bool log_is_wall_clock(const char *name);
 
 uint64_t memory_peak(void); // bytes of this process at most so far
 
-#ifdef __cplusplus
-}
-#endif
 #endif

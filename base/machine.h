@@ -5,10 +5,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 size_t memory_available(void); // bytes that could still be taken; 1 GiB where nobody says
 
 // How many threads are worth starting: the cores that this process may run on (taskset, Slurm), but no more than its group's
@@ -32,7 +28,4 @@ typedef struct GroupLimits {
 } GroupLimits;
 GroupLimits group_limits(const char *self, const char *root);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

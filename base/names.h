@@ -4,10 +4,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct NameTable {
     char **names; // (count)
     size_t count, capacity;
@@ -19,7 +15,4 @@ bool name_number(NameTable *table, const char *name, size_t size, size_t *number
 bool name_known(const NameTable *table, const char *name, size_t size);
 void name_table_free(NameTable *table);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -5,10 +5,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 enum { NUMBER_TEXT = 32 };
 
 void number_text(char out[NUMBER_TEXT], double value); // finite: "1e-5", "0.1", "128"; else "inf", "-inf", "nan"
@@ -18,7 +14,4 @@ void number_text(char out[NUMBER_TEXT], double value); // finite: "1e-5", "0.1",
 bool number_parse(double *out, const char *text);
 bool integer_parse(int64_t *out, const char *text);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

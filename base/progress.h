@@ -7,10 +7,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct Progress {
     FILE *out;
     bool updating, dirty;
@@ -22,9 +18,5 @@ Progress progress_begin(FILE *out, int64_t total, int64_t before);
 void progress_show(Progress *progress, int64_t done, int64_t tokens, int64_t running, bool last); // tokens -1: not known
 void progress_note(Progress *progress, const char *format, ...) PRINTF_LIKE(2, 3);                // a line of its own
 void progress_end(Progress *progress); // the line that is being shown, whatever comes next
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

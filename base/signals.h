@@ -7,10 +7,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 enum { EXIT_STOPPED = 75, EXIT_AT_ONCE = 130 }; // EX_TEMPFAIL: start the same command again
 
 // answer: the line that the first signal is answered with, which stays where it is; NULL: nothing is said.
@@ -19,7 +15,4 @@ int signal_received(void);             // the first one's number, 0 if there was
 double signal_seconds(void);           // since then; below 0: there was none
 bool signal_checked(const char *what); // true; or false after a failure of kind ERROR_STOPPED, "stopped by a signal WHAT"
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -4,10 +4,6 @@
 
 #include <stddef.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // Opens those of the descriptors 0 to 2 that are closed, so that no file gets their numbers; and sees to it that a mapped file which was
 // cut short while it is read ends the program with one line that names it, and a JSON value without memory with one, too.
 void program_start(void);
@@ -18,7 +14,4 @@ void end_at_once(const char *what, const char *how) __attribute__((noreturn));
 void *memory_or_end(size_t size);
 void *memory_or_end_again(void *old, size_t size); // realloc
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -4,10 +4,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 bool texts_equal(Text a, Text b);
 bool text_is(Text s, const char *text);
 Text text_trimmed(Text s);                       // without space at its ends
@@ -17,7 +13,4 @@ Text text_between(const char *begin, const char *end);
 // Steps over text, where it stands at *at. A command of LaTeX stands there only if it ends there: \pi does not begin \pizza.
 bool text_take(const char **at, const char *end, const char *text);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -2,13 +2,6 @@
 #ifndef BASE_VERSION_H
 #define BASE_VERSION_H
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 const char *program_version(void); // git describe's word, "-dirty" behind it where files were changed; "unversioned" without git
 
-#ifdef __cplusplus
-}
-#endif
 #endif

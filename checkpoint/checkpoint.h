@@ -9,10 +9,6 @@
 
 #include "base/json.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct StateTensor {
     const char *name; // "model.norm.weight", "optim.m.model.norm.weight", ...; unique
     int64_t elements;
@@ -51,7 +47,4 @@ bool checkpoint_read(Checkpoint *checkpoint, const char *name, int64_t first, in
 
 bool checkpoint_verify(Checkpoint *checkpoint); // the checksum of every file, whole
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -6,10 +6,6 @@
 
 #include "data/shard.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 enum { LEVELS = 6 }; // difficulties 0 (unknown) to 5
 
 #define OVER_LENGTHS "drop|cut|error"
@@ -62,7 +58,4 @@ uint64_t documents_hash(const Documents *documents);
 ShardEntry document_entry(const Documents *documents, int64_t number); // id, answer, prompt and the rest
 const ShardAbout *documents_about(const Documents *documents);         // of the first shard
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -6,10 +6,6 @@
 #include "data/documents.h"
 #include "tokenizer/tokenizer.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef enum InspectLook {
     INSPECT_PLAIN,  // no colours: trained tokens stand in «…», so that a pipe or a blind reader loses nothing
     INSPECT_COLOUR, // ANSI colours
@@ -22,7 +18,4 @@ typedef enum InspectLook {
 bool inspect(Bytes *out, InspectLook look, const char *title, const Documents *documents, const Tokenizer *tokenizer,
              const int64_t *numbers, size_t count);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

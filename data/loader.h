@@ -7,10 +7,6 @@
 #include "data/documents.h"
 #include "model/ragged.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // The order of an epoch's documents: a permutation, a pure function of (seed, epoch, position).
 #define LOADER_ORDERS "random|sorted|shuffled|mixed"
 typedef enum LoaderOrder {
@@ -84,7 +80,4 @@ bool loader_walk(Loader *loader, StepPlan *plan);
 // Fills *batch with micro-batch m: memory of the loader, until the next call. Row t of rows predicts a trained token t + 1.
 bool loader_micro_batch(Loader *loader, const StepPlan *plan, int64_t m, Ragged *batch);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -4,15 +4,8 @@
 
 #include "data/loader.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // *weights: (count), for mix_free. Fails with the word that is not level:0-5=WEIGHT or source:NAME=WEIGHT.
 bool mix_parse(LoaderWeight **weights, const char *const *words, size_t count);
 void mix_free(LoaderWeight *weights, size_t count);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -7,10 +7,6 @@
 #include "data/documents.h"
 #include "data/loader.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // Where `position` goes in a permutation of 0 .. count-1 that is named by (seed, purpose, a, b): a Feistel network (Luby &
 // Rackoff 1988) whose round function is Philox, on the smallest two equal halves that hold count, walked until it lands below
 // count (Black & Rogaway 2002). a and b (below 2^24) are the caller's: an epoch, a bucket.
@@ -37,7 +33,4 @@ void order_close(Order *order);
 // The documents at the places position .. position + count-1 of an epoch, all of them in it.
 void order_documents(Order *order, int64_t epoch, int64_t position, int64_t count, int64_t *numbers);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -5,10 +5,6 @@
 
 #include "data/loader.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct Prefetch Prefetch;
 
 typedef struct StepBatches {
@@ -24,7 +20,4 @@ void prefetch_close(Prefetch *prefetch); // stops the thread, wherever it is
 bool prefetch_next(Prefetch *prefetch, const StepBatches **step);
 double prefetch_waited(const Prefetch *prefetch); // seconds that prefetch_next has waited so far
 
-#ifdef __cplusplus
-}
-#endif
 #endif

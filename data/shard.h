@@ -7,10 +7,6 @@
 
 #include "tokenizer/template.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 enum { SHARD_VERSION = 1, SHARD_RECORDS_MOST = 1 << 24 };
 #define SHARD_TARGET_BYTES ((size_t)128 << 20) // a shard is full when its sections are larger than this
 
@@ -87,7 +83,4 @@ ShardEntry shard_entry(const Shard *shard, int64_t record); // 0 <= record < rec
 // The shard files of a folder, in order: complete (0 .. of-1), nothing else called shard-*. *count 0: there are none.
 bool shard_files(char ***paths, size_t *count, const char *folder); // free with names_free
 
-#ifdef __cplusplus
-}
-#endif
 #endif

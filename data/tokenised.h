@@ -8,10 +8,6 @@
 #include "data/shard.h"
 #include "tokenizer/tokenizer.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define TRAIN_TURNS "last|all"
 enum { TRAIN_LAST_TURN, TRAIN_ALL_TURNS };
 
@@ -49,7 +45,4 @@ bool can_render(const TokenRules *rules);
 bool record_tokenise(Tokenised *out, TokenScratch *scratch, const Record *record, const TokenRules *rules);
 void tokenised_free(Tokenised *tokenised);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

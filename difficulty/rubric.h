@@ -7,10 +7,6 @@
 #include "rows/records.h"
 #include "server/completion.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define RUBRIC_PLACE "{question}"
 extern const char RUBRIC_DEFAULT[];
 
@@ -62,9 +58,5 @@ bool difficulty_of_top(Difficulty *difficulty, const TopToken *top, size_t count
 //   - Without a label, what counts or names things is none: "2 steps", "Step 5".
 //   - A line without digits may end in one to five, alone or behind a colon or a label: "five", "Score: Five", "four out of five".
 int difficulty_in_text(const char *text, size_t size);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

@@ -5,10 +5,6 @@
 
 #include "difficulty/rubric.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 enum { LINE_MOST = 4096, NUMBERS_MOST = LINE_MOST / 2 + 1 }; // bytes of a line's end that are read
 
 // Clear: with ":", "=" or "is" at the line's beginning, or a key of JSON.
@@ -32,7 +28,4 @@ bool text_has_word(Text text, const char *const words[]); // any of them, whole,
 bool letter(char c);
 bool digit(char c);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

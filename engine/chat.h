@@ -6,10 +6,6 @@
 #include "engine/session.h"
 #include "engine/stops.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct ChatOptions {
     const char *system; // begins the talk; "" or NULL: nothing does
     uint64_t seed;
@@ -21,9 +17,5 @@ typedef struct ChatOptions {
 
 // Reads lines from in, writes answers to out. Prompts are shown where in is a terminal.
 bool chat_run(Session *session, Encoder *encoder, const StopTexts *stops, const ChatOptions *options, FILE *in, FILE *out);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

@@ -5,10 +5,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct PagePool {
     int32_t *holders; // (count) 0: free
     int32_t *free;    // (free_count) a stack
@@ -22,7 +18,4 @@ int32_t page_take(PagePool *pool); // held once; -1: none is free
 void page_hold(PagePool *pool, int32_t page);
 void page_give_back(PagePool *pool, int32_t page); // free again when nobody holds it
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -8,10 +8,6 @@
 #include "model/files.h"
 #include "model/fit.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct SessionOptions {
     const char *model;     // folder
     const char *tokenizer; // folder of its files, if not the model's; "" or NULL: the model's
@@ -54,9 +50,5 @@ void session_close(Session *session);
 void session_describe(const Session *session, Bytes *out); // a line for people: kernels, model, context, cache
 
 bool session_fingerprint(const Session *session, uint64_t *hash);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

@@ -4,10 +4,6 @@
 
 #include "tokenizer/tokenizer.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct StopTexts {
     const Tokenizer *tokenizer;
     const char *const *texts; // (count), none of them empty
@@ -19,9 +15,5 @@ bool stop_texts_met(const StopTexts *stops, const int32_t *ids, int64_t count);
 
 // Bytes of the text before the first stop text in it: all of it, if there is none.
 size_t stop_texts_cut(const StopTexts *stops, const char *text, size_t size);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

@@ -6,10 +6,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 enum { NGRAM_WORDS = 13 };
 
 struct json_t;
@@ -37,7 +33,4 @@ typedef struct NgramMatch {
 NgramMatch ngrams_find(const Ngrams *ngrams, const char *text, size_t size); // in a text, valid UTF-8
 NgramMatch ngrams_find_row(const Ngrams *ngrams, const struct json_t *row);  // in the texts of a row
 
-#ifdef __cplusplus
-}
-#endif
 #endif

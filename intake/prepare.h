@@ -16,10 +16,6 @@
 #include "data/tokenised.h"
 #include "rows/verified.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define SPLIT_CHOICES "difficulty|random|sft-only|rl-only|hard-sft"
 typedef enum SplitKind {
     SPLIT_DIFFICULTY, // difficulty <= tau: SFT; > tau: RL
@@ -145,7 +141,4 @@ bool prepare_table(Bytes *out, const PrepareReport *report, const PrepareOptions
 struct json_t *prepare_json(const PrepareReport *report, const PrepareOptions *options);
 bool prepare_picture(Bytes *svg, const PrepareReport *report, const PrepareOptions *options);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -6,10 +6,6 @@
 #include "rows/field_map.h"
 #include "intake/prepare.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct ShardFolders {
     char **paths; // (count) folders of shards, or single shards
     size_t count, capacity;
@@ -34,7 +30,4 @@ void shard_folders_discard(ShardFolders *folders, const char *cache);
 
 bool is_shards(const char *path); // a shard, or a folder that ./prepare has made, even if it holds none
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -6,10 +6,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct Sorter Sorter;
 
 // folder: where runs may be written; it is there already. memory: bytes, roughly, at least a few MB; a record that is larger
@@ -25,7 +21,4 @@ bool sorter_next(Sorter *sorter, const uint8_t **key, const uint8_t **data, size
 
 uint64_t sorter_runs(const Sorter *sorter); // how many were written to disk; 0: all of it was in memory
 
-#ifdef __cplusplus
-}
-#endif
 #endif

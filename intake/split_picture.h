@@ -4,10 +4,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 enum SplitPart {
     SPLIT_SFT,     // with a response
     SPLIT_PROMPTS, // for SFT, but still without one
@@ -28,7 +24,4 @@ typedef struct SplitCount { // rows of one difficulty or group, by what became o
 bool split_picture(Bytes *svg, const char *title, int tau, const SplitCount *levels, const SplitCount *groups, size_t group_count,
                    const int64_t (*levels_of_group)[6]);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

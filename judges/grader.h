@@ -26,10 +26,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct GraderOptions {
     const char *command;  // for sh -c
     int64_t processes;    // at once
@@ -63,7 +59,4 @@ bool grader_next(Grader *grader, uint64_t *tag, double *score, const char **why)
 
 uint64_t grader_zeros(const Grader *grader); // bytes that a power cut had left at its journal's end, and that were cut off
 
-#ifdef __cplusplus
-}
-#endif
 #endif

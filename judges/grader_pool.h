@@ -5,10 +5,6 @@
 #include "judges/grader.h"
 #include <sys/types.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // What a frame's bytes are.
 typedef enum GraderFrameKind {
     GRADER_QUESTION, // to the pool: a question's line
@@ -47,7 +43,4 @@ bool grader_flush(int descriptor, Bytes *out);
 bool grader_fill(int descriptor, Bytes *in);
 void grader_drop(Bytes *b, size_t size); // from the front
 
-#ifdef __cplusplus
-}
-#endif
 #endif

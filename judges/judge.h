@@ -19,10 +19,6 @@
 
 #include "model/fit.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct JudgeOptions {
     const char *model;  // a folder; with url: what the server calls it
     const char *url;    // of a server; "": the folder is opened here
@@ -63,7 +59,4 @@ bool judge_next(Judge *judge, uint64_t *tag, double *score, const char **why);
 
 uint64_t judge_zeros(const Judge *judge); // bytes that a power cut had left at its journal's end, and that were cut off
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -11,10 +11,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // Of General-Reasoner's question: "Final Decision: Yes" with whatever marks and brackets judges put around its parts. One that stands in
 // quotes, in a line with other words, is talked about and not made; "Yes or No" is none; and a word is a whole one, no "Nothing".
 // clang-format off
@@ -49,7 +45,4 @@ bool judge_form_fill(const JudgeForm *form, Bytes *out, Text question, Text refe
 
 double judge_form_score(const JudgeForm *form, Text said); // 1 yes, 0 no; NaN: neither
 
-#ifdef __cplusplus
-}
-#endif
 #endif

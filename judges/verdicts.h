@@ -6,10 +6,6 @@
 
 #include "server/answer_file.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 enum { VERDICT_ENDING = 32 };       // bytes of how what was said ended: "stop", "length", ...
 extern const char VERDICT_FAILED[]; // in its place: nothing was said, and the text is why
 
@@ -29,7 +25,4 @@ bool verdicts_had_failed(const Verdicts *verdicts, const uint64_t key[2]); // it
 bool verdicts_next(Verdicts *verdicts, size_t *at, bool *there, Bytes *said);
 bool verdicts_add(Verdicts *verdicts, const uint64_t key[2], const char *ending, Text said);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -4,10 +4,6 @@
 
 #include "kernels/kernels.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct DeviceMemory {
     double bytes;  // that a program's plan may take; negative: the device is not here, and nobody has said how much it has
     char name[96]; // for people: "h100, 79.1 GiB", "this GPU, 139.3 GiB free", "this machine, 19.2 GiB free"
@@ -19,7 +15,4 @@ void device_memory(DeviceMemory *memory, const Kernels *kernels);
 // Of a card: h100 and the like, 80G for one that is sold as 80 GB, or 79.1GiB, 81000MiB for what it shows. False after fail().
 bool card_memory(DeviceMemory *memory, const char *gpu);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

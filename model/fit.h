@@ -14,10 +14,6 @@
 #include "model/model.h"
 #include "options/options.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // One model of a program.
 typedef struct ModelNeeds {
     const char *name; // for people, of a model beside the program's own
@@ -80,7 +76,4 @@ bool cache_pages(int64_t *pages, const ModelNeeds *needs, const Kernels *kernels
 int64_t cache_whole(const CacheLimits *limits);
 double cache_page_bytes(const ModelConfig *config, const Kernels *kernels);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

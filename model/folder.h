@@ -6,10 +6,6 @@
 #include "model/config.h"
 #include "safetensors/safetensors.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // What --model means: a model folder itself, or OUT/model where OUT is what a training program wrote. A checkpoint is refused
 // with the name of the program that exports it; a folder that is neither, with what it lacks.
 bool model_folder_find(Bytes *path, const char *given);
@@ -40,7 +36,4 @@ typedef struct FolderExport {
 // final name still holds the old folder (or nothing); a left-over FOLDER.tmp-... is removed by the next export of that folder.
 bool model_folder_export(const char *folder, const FolderExport *what);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

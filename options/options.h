@@ -16,10 +16,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct json_t json_t;
 
 // clang-format off
@@ -148,7 +144,4 @@ bool options_markdown(const Options *options, Bytes *out); // the README's table
 json_t *options_identity(const Options *options);
 bool options_same_identity(const Options *options, const json_t *saved, const char *where);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

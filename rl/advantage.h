@@ -10,10 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define ADVANTAGES "grpo|dr-grpo|rloo|reinforce++|reinforce++-baseline"
 typedef enum AdvantageKind {
     ADVANTAGE_GRPO,                  // (r - mean) / (std + eps) of the group: Shao et al. 2024 (DeepSeekMath), section 4.1.2
@@ -42,7 +38,4 @@ bool rollout_advantages(Rollout *rollout, const AdvantageRule *rule);
 // Whether a group of rewards says nothing: all that could be had are equal, or fewer than two could.
 bool group_without_signal(const double *rewards, int64_t samples);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

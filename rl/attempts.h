@@ -12,10 +12,6 @@
 #include "base/names.h"
 #include "rl/validate.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct Attempted { // a problem
     Response *responses;   // (count) with verdict, text (of the answer alone) and answer
     size_t count, capacity;
@@ -48,7 +44,4 @@ void attempts_free(Attempts *attempts);
 
 double pass_at(int64_t k, int64_t right, int64_t responses); // 1 <= k <= responses
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -10,10 +10,6 @@
 #include "data/order.h"
 #include "rl/rollout.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct CurriculumOptions {
     LoaderOptions order; // of the prompts, where it is not adaptive; its seed everywhere
     bool adaptive;
@@ -67,7 +63,4 @@ typedef struct CurriculumMark {
 CurriculumMark curriculum_mark(const Curriculum *curriculum);
 void curriculum_rewind(Curriculum *curriculum, const CurriculumMark *mark);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -6,10 +6,6 @@
 
 #include "rl/curriculum.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // Why a group has no signal.
 typedef enum Silence {
     SILENCE_WRONG, // all of its responses are
@@ -38,7 +34,4 @@ bool dynamic_describe(Bytes *out, const DynamicReport *report); // appends "12 a
 Silence group_silence(const Group *group, int64_t samples); // of one that is silent
 bool group_is_silent(const Group *group, int64_t samples);  // its rewards say nothing
 
-#ifdef __cplusplus
-}
-#endif
 #endif

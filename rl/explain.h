@@ -5,10 +5,6 @@
 #include "base/log.h"
 #include "rl/dynamic.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // Where they can be looked at: rollouts/step-N.jsonl.
 typedef struct ExplainPlace {
     const char *rollouts;
@@ -32,7 +28,4 @@ typedef struct ExplainTold {
 bool explain_step(ExplainTold *told, RunLog *log, const Rollout *rollout, int64_t wanted, const DynamicReport *report,
                   ExplainPlace place);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -7,10 +7,6 @@
 #include "rl/update.h"
 #include "rl/validate.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct StepFacts {
     double gradient_norm; // of the updates, the largest
     UpdateReport report;
@@ -56,7 +52,4 @@ void metrics_of_verdicts(Metrics *metrics, const char *prefix, const Rollout *ro
 enum { SOURCE_NAME_BYTES = 64 };
 void metrics_source_name(char out[SOURCE_NAME_BYTES], const char *source);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

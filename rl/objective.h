@@ -11,10 +11,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define POLICY_LOSSES "clip|gspo|cispo"
 typedef enum PolicyLoss {
     LOSS_CLIP, // max(-A rho, -A clip(rho, 1 - low, 1 + high)): Schulman et al. 2017, eq. 7; clip-higher: Yu et al. 2025 (DAPO), eq. 10
@@ -74,7 +70,4 @@ void aggregation_weights(double *weights, const int64_t *tokens, int64_t respons
 // DAPO's soft overlong punishment (Yu et al. 2025, eq. 13): 0 up to longest - buffer tokens, then falling to -1 at longest.
 double overlong_punishment(int64_t tokens, int64_t longest, int64_t buffer);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -6,10 +6,6 @@
 #include "model/ragged.h"
 #include "rl/rollout.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct PackItem {
     const Group *group;
     Response *response;
@@ -33,7 +29,4 @@ void pack_micro_batch(Pack *pack, int64_t m, Ragged *batch);
 
 int64_t pack_item_tokens(const PackItem *item); // of prompt and response
 
-#ifdef __cplusplus
-}
-#endif
 #endif

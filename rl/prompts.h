@@ -5,10 +5,6 @@
 #include "judges/grader.h"
 #include "rl/reward.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 enum { PROMPTS_NAMED = 5 };
 
 typedef struct DroppedPrompts {
@@ -33,7 +29,4 @@ bool prompt_problem(Bytes *out, const ShardEntry *prompt, const Tokenizer *token
 // reference.
 bool prompts_greet_grader(const Documents *prompts, Grader *grader, const Rewards *rewards);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -7,10 +7,6 @@
 #include "rl/objective.h"
 #include "rl/rollout.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct Reference {
     Model model;   // model.kernels NULL: not open
     uint64_t hash; // of which weights they are
@@ -45,7 +41,4 @@ void reference_count(Rollout *rollout, const KlOptions *options, double *coeffic
 // The next coefficient of an adaptive controller (Ziegler et al. 2019, section 2.2): n responses had this mean KL.
 double kl_coefficient_next(double coefficient, double kl, double target, double n, double horizon);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -9,10 +9,6 @@
 #include "tokenizer/tokenizer.h"
 #include "answers/verify.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef enum RewardPart {
     REWARD_ACCURACY, // 1: the answer is the reference's, else 0
     REWARD_FORMAT, // 1: the response ended by itself and holds an answer that is marked as one (\boxed{}, "The answer is"), else 0
@@ -91,7 +87,4 @@ void reward_parts(double parts[REWARD_PARTS], const RewardFacts *facts, const Re
 bool reward_sum(double *sum, double parts[REWARD_PARTS], const RewardFacts *facts, const double weights[REWARD_PARTS],
                 Encoder *encoder);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -11,10 +11,6 @@
 #include "judges/judge.h"
 #include "rl/reward.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef enum Judged { JUDGED_NOT, JUDGED_YES, JUDGED_NO, JUDGED_NOTHING } Judged; // not asked; it gave no verdict
 
 typedef struct Response {
@@ -117,7 +113,4 @@ bool rollout_write(const Rollout *rollout, const Tokenizer *tokenizer, const cha
 // step-N.jsonl of later steps, and what half a step-N.jsonl is called. Everything else there is somebody's.
 bool rollouts_cut(const char *folder, int64_t step);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

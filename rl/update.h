@@ -7,10 +7,6 @@
 #include "rl/objective.h"
 #include "rl/pack.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef bool UpdateGoOn(void *context, int64_t done, int64_t all);
 
 typedef struct UpdateRules {
@@ -42,7 +38,4 @@ PackItem *update_items(Rollout *rollout, int64_t first, int64_t count, const Upd
 // Adds to model->gradients, which the caller has cleared, and to report.
 bool update_gradients(Model *model, Pack *pack, const UpdateRules *rules, UpdateReport *report);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

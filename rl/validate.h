@@ -5,10 +5,6 @@
 
 #include "rl/rollout.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct Score { // sums over prompts; divide by prompts
     int64_t prompts;
     double average, pass, majority;
@@ -27,7 +23,4 @@ void validation_free(Validation *validation);
 // Of one group: the score of a single prompt.
 Score group_score(const Group *group, int64_t samples);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -4,10 +4,6 @@
 
 #include "rows/records.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct FieldMaps {
     FieldMap *list; // (count) of several for one field the last
     size_t count, capacity;
@@ -18,7 +14,4 @@ typedef struct FieldMaps {
 bool field_maps_add(FieldMaps *maps, const char *word);
 void field_maps_free(FieldMaps *maps);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -8,10 +8,6 @@
 #include "base/json.h"
 #include "options/options.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct Journal {
     char *out, *path; // OUT, OUT.partial
     json_t *identity;
@@ -36,9 +32,5 @@ bool journal_has(const Journal *journal, uint64_t number);
 bool journal_add(Journal *journal, uint64_t number, const char *text, size_t size);               // a line without its end
 bool journal_each(const Journal *journal, bool (*take)(void *context, Text line), void *context); // every result that is there
 bool journal_finish(Journal *journal);                                                            // OUT.partial becomes OUT
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

@@ -6,10 +6,6 @@
 
 #include "base/names.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define LINE_LIMIT ((size_t)64 << 20) // bytes; a longer line is refused, and never in memory
 
 typedef struct LineReader {
@@ -37,7 +33,4 @@ bool jsonl_passed_over(NameTable *paths, const char *path);
 // The files that paths stand for, in order: a folder is its *.jsonl that are not hidden, sorted; a folder without any is refused.
 bool jsonl_files(char ***files, size_t *count, const char *const *paths, size_t path_count); // free with names_free
 
-#ifdef __cplusplus
-}
-#endif
 #endif

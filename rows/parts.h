@@ -9,10 +9,6 @@
 
 #include "rows/journal.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 bool part_path(Bytes *path, const char *out, const char *part); // OUT.I-of-N; OUT where part is ""
 
 // Like journal_finish, of a journal with so many results to each row; part: "I/N", or "" for all rows.
@@ -21,9 +17,5 @@ bool part_finish(Journal *journal, const char *part, int64_t each);
 // --join: OUT from its parts, which stay. Fails where one is missing, not finished, changed, or of another run, and where an
 // option that was given says otherwise than they were made. part: of --part, which must not be given.
 bool parts_join(const char *out, const char *part, const Options *options);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

@@ -4,10 +4,6 @@
 
 #include "tokenizer/tokenizer.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct Pending {
     struct Pending *next, **here; // in the list
     Bytes row;                    // as it came, without the fields that the program writes
@@ -22,9 +18,5 @@ typedef struct Pending {
 
 Pending *pending_new(Pending **list, int64_t number); // NULL after fail()
 void pending_free(Pending *asked);                    // out of its list
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

@@ -31,10 +31,6 @@
 #include "base/json_source.h"
 #include "tokenizer/template.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // What General-Reasoner asks of the model (Ma et al. 2025); --instruction's default everywhere. For rows with options, the
 // default stands for the sentence about option letters that its evaluation uses.
 #define INSTRUCTION_DEFAULT "Please reason step by step, and put your final answer within \\boxed{}."
@@ -100,7 +96,4 @@ bool record_append(Bytes *out, const Record *record, const char *const *without)
 
 size_t record_prompt(const Record *record); // how many of messages come before the response
 
-#ifdef __cplusplus
-}
-#endif
 #endif

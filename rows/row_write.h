@@ -5,10 +5,6 @@
 #include "base/json.h"
 #include "rows/records.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // What is left of a row without the fields `own` (NULL-terminated), as the beginning of an object: "{...", to which fields are added.
 bool row_begin(Bytes *out, const Record *record, const char *const *own);
 
@@ -22,9 +18,5 @@ bool row_number(Bytes *out, const char *name, double value);
 bool row_integers(Bytes *out, const char *name, const int32_t *values, int64_t count);
 bool row_floats(Bytes *out, const char *name, const float *values, int64_t count); // 9 significant digits: exact
 bool row_end(Bytes *out);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

@@ -6,10 +6,6 @@
 #include "rows/field_map.h"
 #include "rows/lines.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct RowOptions {
     const char *const *paths; // (path_count) JSONL files, or folders of them
     size_t path_count;
@@ -54,9 +50,5 @@ bool rows_facts(RowFacts *facts, const RowOptions *options);
 
 // "I/N", I from 0 to N - 1; "" is 0/1.
 bool part_parse(int64_t *part, int64_t *parts, const char *text);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

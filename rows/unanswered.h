@@ -6,10 +6,6 @@
 #include "server/endpoint.h"
 #include "rows/rows.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct Unanswered {
     int64_t count, in_a_row; // in all; the last ones, without an answer between them
     Bytes why;               // the first of them
@@ -23,9 +19,5 @@ bool unanswered_take(Unanswered *unanswered, const EndpointAnswer *answer, RowRe
 bool unanswered_fail(const Unanswered *unanswered,
                      const char *journal); // false, with all of it, after fail(); true where there are none
 void unanswered_free(Unanswered *unanswered);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

@@ -6,10 +6,6 @@
 
 #include "rows/records.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define VERIFY_CHOICES "none|drop-wrong|best-of-k|all"
 typedef enum Verify {
     VERIFY_NOT,
@@ -31,7 +27,4 @@ extern const char *const VERIFIED_NAMES[VERIFIED_KINDS]; // "", "right", "wrong"
 // row: the record as JSON, whose options make it multiple choice; size 0: it has none.
 Verified record_verify(const Record *record, Text row);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

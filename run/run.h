@@ -16,10 +16,6 @@
 #include "data/data.h"
 #include "model/fit.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 enum { RECENT_STEPS = 32 };
 typedef struct Recent { // steps, a ring
     double loss[RECENT_STEPS], norm[RECENT_STEPS];
@@ -147,7 +143,4 @@ bool run_export(Run *run); // the model of the run as OUT/model; says so
 // is smaller, so after the last step it is written to OUT/model. Fails in any case.
 bool run_keep_model(Run *run);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -6,10 +6,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 enum { WEIGHT_RANK = 8 };
 
 typedef enum WeightType { WEIGHT_F32, WEIGHT_F16, WEIGHT_BF16, WEIGHT_OTHER } WeightType;
@@ -62,7 +58,4 @@ typedef bool (*WeightSource)(void *context, int64_t tensor, int64_t first, int64
 bool weights_write(const char *folder, const WeightPlan *plan, int64_t count, WeightType type, uint64_t file_limit,
                    WeightSource source, void *context);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -8,10 +8,6 @@
 
 #include "server/completion.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct PagedLine {
     uint64_t key[2];
     uint64_t offset;
@@ -40,7 +36,4 @@ bool answer_file_read(const AnswerFile *cache, const uint64_t key[2], Answer *an
 bool answer_file_add(AnswerFile *cache, const uint64_t key[2], const Answer *answer);
 void answer_file_close(AnswerFile *cache); // harmless on one that is {0} or closed
 
-#ifdef __cplusplus
-}
-#endif
 #endif

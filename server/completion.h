@@ -6,10 +6,6 @@
 #include "base/json.h"
 #include "tokenizer/template.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 enum { ANSWER_TOP = 20 }; // as many candidates for a token as OpenAI's API names at most
 
 typedef struct TopToken {
@@ -35,7 +31,4 @@ bool answer_take(Answer *answer, json_t *root, const char *where); // the same o
 json_t *answer_json(const Answer *answer);
 void answer_free(Answer *answer);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -13,10 +13,6 @@
 #include "tokenizer/template.h"
 #include "server/completion.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct EndpointOptions {
     const char *url;    // http://host:8000/v1; a slash or /chat/completions may follow
     const char *model;  // as the server calls it
@@ -88,7 +84,4 @@ const char *
 endpoint_trouble(const Endpoint *endpoint); // why the last attempt of all failed that is made again; "" where none did
 void endpoint_close(Endpoint *endpoint);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

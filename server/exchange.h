@@ -6,10 +6,6 @@
 #include "server/http.h"
 #include "server/endpoint.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 char *exchange_url(const char *url); // of /chat/completions, for what the caller calls the server's address; NULL after fail()
 
 // "Authorization: Bearer KEY"; NULL after fail() where the key has what no header may have.
@@ -32,7 +28,4 @@ Outcome exchange_outcome(Answer *answer, Bytes *why, const HttpResponse *respons
 // at once.
 double exchange_pause(const uint64_t key[2], uint64_t tag, int attempts, double backoff, double retry_after);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

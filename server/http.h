@@ -11,10 +11,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 enum { HTTP_MOST = 1024 };                 // on their way at once
 #define HTTP_BODY_LIMIT ((size_t)16 << 20) // bytes; a longer response is refused, and never whole in memory
 
@@ -56,7 +52,4 @@ bool http_post(HttpPool *pool, const HttpRequest *request);
 bool http_next(HttpPool *pool, HttpResponse *response, double seconds);
 void http_close(HttpPool *pool); // what is on its way is given up
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -6,16 +6,9 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // Appends the form: line ends are \n, comments are gone, whitespace that Jinja takes away is taken away, a run of whitespace in a
 // tag is one space, none beside its brackets, and a newline in a text of a tag is written \n. A tag that never ends stays as it
 // is.
 bool jinja_canonical(Bytes *out, const char *text, size_t size);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

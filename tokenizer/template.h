@@ -6,10 +6,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef enum TemplateKind {         // the numbers stand in shards
     TEMPLATE_CHATML,                // Qwen3-Instruct-2507's: no thoughts, no default system turn
     TEMPLATE_QWEN3,                 // the hybrid Qwen3's: the last answer shows its thought, empty if there is none
@@ -76,7 +72,4 @@ typedef struct RenderedChat {
 bool template_chat(const ChatTemplate *chat, RenderedChat *out, const Message *messages, size_t count);
 void rendered_free(RenderedChat *rendered);
 
-#ifdef __cplusplus
-}
-#endif
 #endif

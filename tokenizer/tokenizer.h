@@ -7,10 +7,6 @@
 
 #include "base/base.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct Tokenizer Tokenizer;
 typedef struct Encoder Encoder;
 
@@ -59,7 +55,4 @@ typedef struct DecodeStream {
 bool decode_next(DecodeStream *stream, const Tokenizer *tokenizer, Bytes *out, int32_t id, bool keep_special);
 bool decode_end(DecodeStream *stream, Bytes *out); // an unfinished character becomes U+FFFD; the stream is as new
 
-#ifdef __cplusplus
-}
-#endif
 #endif

@@ -7,10 +7,6 @@
 #include "base/base.h"
 #include "base/verdict.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 // Linear in the texts. *rule: a static text that names the rule that decided, or says that none did.
 Verdict words_compare(Text reference, Text answer, const char **rule);
 
@@ -20,7 +16,4 @@ int words_count(Text s);         // of letters; commands, their wrappers, number
 // A number in words, or in digits, as a whole: "minus twenty-one", "five", "1,000". Up to 999,999,999 either way.
 bool words_number(Text s, int64_t *value);
 
-#ifdef __cplusplus
-}
-#endif
 #endif
