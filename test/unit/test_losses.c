@@ -58,7 +58,7 @@ static int choice_of(const char *text, const char *const *names, int count)
 // ---- a case: one loss of one batch
 
 static const char *const LOSSES[] = {"clip", "gspo", "cispo"}, *const KLS[] = {"k1", "k2", "k3"},
-                         *const AGGREGATIONS[] = {"token-mean", "seq-mean-token-mean", "seq-mean-token-sum-norm"};
+                         *const AGGREGATION_NAMES[] = {"token-mean", "seq-mean-token-mean", "seq-mean-token-sum-norm"};
 
 typedef struct Token { // what a softmax of logits / temperature says of it, before it is rounded
     double lp, entropy, log_p[MOST_VOCABULARY];
@@ -93,7 +93,7 @@ static void open_case(Case *c, json_t *fixture, const json_t *said)
     assert_true(c->responses > 0 && c->responses <= MOST_RESPONSES && c->vocabulary <= MOST_VOCABULARY);
     for (int64_t i = 0; i < c->responses; i++)
         c->tokens[i] = (int64_t)at(tokens, i);
-    c->aggregation = (Aggregation)choice_of(text_of(said, "aggregation"), AGGREGATIONS, 3);
+    c->aggregation = (Aggregation)choice_of(text_of(said, "aggregation"), AGGREGATION_NAMES, 3);
     aggregation_weights(c->weights, c->tokens, c->responses, c->aggregation, (int64_t)number_of(fixture, "longest"));
 }
 
@@ -201,7 +201,7 @@ static void losses_and_their_gradients_are_verls(void **state)
     }
     for (int i = 0; i < 3 * 3 * 4; i++)
         if (seen[i / 12][i / 4 % 3][i % 4] == 0)
-            fail_msg("no case of %s, %s and %s", LOSSES[i / 12], AGGREGATIONS[i / 4 % 3], i % 4 == 3 ? "no KL" : KLS[i % 4]);
+            fail_msg("no case of %s, %s and %s", LOSSES[i / 12], AGGREGATION_NAMES[i / 4 % 3], i % 4 == 3 ? "no KL" : KLS[i % 4]);
     json_decref(fixture);
 }
 
