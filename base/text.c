@@ -1,3 +1,4 @@
+// The pieces of text.h: a text is a pointer and a size, and nothing here allocates.
 #include "base/text.h"
 #include <ctype.h>
 #include <string.h>

@@ -70,8 +70,8 @@ bool fit_describe(const Fit *fit, Bytes *out);
 bool fit_fail(const Fit *fit);
 
 // Pages of keys and values that `room` bytes hold beside everything else of the model: no more than all sequences can use, and on a
-// CPU, whose memory others use too, half of what is free, or as much as one whole sequence takes. What training works in lies in the same place, so that pages have that
-// much in any case. Fewer than cache_whole: a sequence cannot get as long as limits.positions.
+// CPU, whose memory others use too, half of what is free, or as much as one whole sequence takes. What training works in lies in the same place,
+// so that pages have that much in any case. Fewer than cache_whole: a sequence cannot get as long as limits.positions.
 bool cache_pages(int64_t *pages, const ModelNeeds *needs, const Kernels *kernels, double room);
 int64_t cache_whole(const CacheLimits *limits);
 double cache_page_bytes(const ModelConfig *config, const Kernels *kernels);

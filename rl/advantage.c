@@ -1,3 +1,4 @@
+// Each rule of advantage.h in a few lines: a baseline, a scale, and for some a whitening of the whole batch. NaN rewards are left out of every sum.
 #include "rl/advantage.h"
 #include <math.h>
 #include <stdlib.h>

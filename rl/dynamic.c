@@ -1,3 +1,4 @@
+// Dynamic sampling: batch after batch is sampled until enough groups have a signal. The others are set aside in the rollout, with the reason.
 #include "rl/dynamic.h"
 #include "rl/advantage.h"
 #include <math.h>

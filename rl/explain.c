@@ -1,3 +1,4 @@
+// Messages about steps that teach nothing. Each says why, in numbers, and names the first rows to look at.
 #include "rl/explain.h"
 #include <math.h>
 

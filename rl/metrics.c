@@ -1,3 +1,4 @@
+// The figures of a step and of an evaluation, gathered from the rollout and the update into named numbers; run/ writes them to the log.
 #include "rl/metrics.h"
 #include "rl/advantage.h"
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// The parts of a reward and their weights: reads --reward, finds the answer in a response, decides whether a judge is needed, and adds the parts up.
 #include "rl/reward.h"
 #include "base/number.h"
 #include "rl/objective.h"

@@ -1,3 +1,4 @@
+// Counts questions that a server refused or did not answer, and decides from the status whether the next row may do better.
 #include "rows/unanswered.h"
 
 // A status by which the question itself is refused, or its answer is none: another attempt gives the same, and the next row may

@@ -79,7 +79,8 @@ void rows_fill(Stream *s, Tensor y, Tensor row) { copy(s, y, row, NULL, y.rows, 
 //
 // sort_tokens finds the place of every token in the order of (id, token) by counting the tokens before it: T² comparisons of
 // integers in shared memory, three instructions each (T = 4,096: computed to take 2 µs, T = 16,384: 30); a sort
-// would do with less and be more code. All of it takes 68 µs on an H200 (4,096 tokens, width 2,560), and did 152. A block takes 32 tokens, each of its warps an eighth of those they are compared with.
+// would do with less and be more code. All of it takes 68 µs on an H200 (4,096 tokens, width 2,560), and did 152. A block takes
+// 32 tokens, each of its warps an eighth of those they are compared with.
 //
 // Then a vocabulary row's tokens lie side by side, ascending. A warp takes the first of them and 32 vectors of columns, walks down
 // the list and adds the finished chain to the table's row. Each token's gradient is read once, and 2 elements of fp32 are moved for

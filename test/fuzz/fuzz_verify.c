@@ -1,6 +1,6 @@
 // Fuzzing answers: the reference is what stands before the first newline, a model's text what follows. What must hold: an end within
-// the budget, an answer that is within its text's size, that every reference that can be compared is equal to itself, and that a choice of options
-// which both texts are is one of them.
+// the budget, an answer that is within its text's size, that every reference that can be compared is equal to itself, and that a choice
+// of options which both texts are is one of them.
 #include "answers/verify.h"
 #include "base/text.h"
 #include "judges/judge_form.h"
