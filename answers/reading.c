@@ -1,5 +1,5 @@
-// Reading one answer: wrappings are taken off (dollars, \text{}, quotes, labels), it is parsed as a formula or as rows of numbers, and its
-// kind is decided from both. Nothing is compared here: that is compare/ and match.c.
+// Reading one answer: wrappings are taken off (dollars, \text{}, quotes, labels), it is parsed as a formula or as rows of
+// numbers, and its kind is decided from both. Nothing is compared here: that is compare/ and match.c.
 #include "answers/reading.h"
 #include "answers/chemistry/chemical.h"
 #include "answers/compare/compare.h"

@@ -1,5 +1,5 @@
-// The trainer's side of graders: it sends questions to the pool of processes (grader_pool.c) and keeps what comes back in the journal. A
-// question that was answered before is answered from there; when no program gives scores any more, the run ends.
+// The trainer's side of graders: it sends questions to the pool of processes (grader_pool.c) and keeps what comes back in the
+// journal. A question that was answered before is answered from there; when no program gives scores any more, the run ends.
 #include "judges/grader.h"
 #include "base/json.h"
 #include "base/signals.h"

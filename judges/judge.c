@@ -1,5 +1,5 @@
-// The judge's life: questions wait in lists, the journal is asked first, then the model's engine or the server. A reply without a decision is no
-// verdict; when nothing is a verdict for too long, the run ends.
+// The judge's life: questions wait in lists, the journal is asked first, then the model's engine or the server. A reply without a
+// decision is no verdict; when nothing is a verdict for too long, the run ends.
 #include "judges/judge.h"
 #include "base/text.h"
 #include "base/visible.h"

@@ -49,8 +49,9 @@ bool judge_greet(Judge *judge, void (*waiting)(const char *url, const char *trou
 bool judge_ask(Judge *judge, uint64_t tag, Text problem, Text reference, Text answer);
 
 // Until every question is answered, which ends a round, or as long as this; 0: what can be done without waiting. A server that is down
-// is no failure: its questions end without a verdict when patience does. Fails on a signal, when the journal cannot be written, when the server does not know us (401, 403),
-// and when there is no hope, since nothing is a verdict: no question that follows would fare better.
+// is no failure: its questions end without a verdict when patience does. Fails on a signal, when the journal cannot be written, when
+// the server does not know us (401, 403), and when there is no hope, since nothing is a verdict: no question that follows would fare
+// better.
 bool judge_work(Judge *judge, double seconds);
 int64_t judge_pending(const Judge *judge); // questions that were asked and are not answered
 

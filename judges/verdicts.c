@@ -1,5 +1,5 @@
-// Verdicts are answers of answer_file.h, under the key of their question. A failure is kept under another key, made from the same one, so that it never
-// hides a verdict.
+// Verdicts are answers of answer_file.h, under the key of their question. A failure is kept under another key, made from the same
+// one, so that it never hides a verdict.
 #include "judges/verdicts.h"
 #include <string.h>
 

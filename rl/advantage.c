@@ -1,4 +1,5 @@
-// Each rule of advantage.h in a few lines: a baseline, a scale, and for some a whitening of the whole batch. NaN rewards are left out of every sum.
+// Each rule of advantage.h in a few lines: a baseline, a scale, and for some a whitening of the whole batch. NaN rewards are left
+// out of every sum.
 #include "rl/advantage.h"
 #include <math.h>
 #include <stdlib.h>

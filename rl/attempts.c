@@ -1,5 +1,5 @@
-// Reads responses from files, judges each by rule, gathers them by problem, and prints the table of avg@n, pass@k and maj@n by source,
-// category and difficulty.
+// Reads responses from files, judges each by rule, gathers them by problem, and prints the table of avg@n, pass@k and maj@n by
+// source, category and difficulty.
 #include "rl/attempts.h"
 #include "rows/records.h"
 #include <math.h>

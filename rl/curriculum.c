@@ -1,5 +1,5 @@
-// Takes the prompts of each step: in the loader's order, or level by level in shares that follow the pass rates. State is a few cursors and
-// means, and what a step takes can be given back.
+// Takes the prompts of each step: in the loader's order, or level by level in shares that follow the pass rates. State is a few
+// cursors and means, and what a step takes can be given back.
 #include "rl/curriculum.h"
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-// Dynamic sampling: batch after batch is sampled until enough groups have a signal. The others are set aside in the rollout, with the reason.
+// Dynamic sampling: batch after batch is sampled until enough groups have a signal. The others are set aside in the rollout, with
+// the reason.
 #include "rl/dynamic.h"
 #include "rl/advantage.h"
 #include <math.h>

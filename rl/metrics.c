@@ -1,4 +1,5 @@
-// The figures of a step and of an evaluation, gathered from the rollout and the update into named numbers; run/ writes them to the log.
+// The figures of a step and of an evaluation, gathered from the rollout and the update into named numbers; run/ writes them to
+// the log.
 #include "rl/metrics.h"
 #include "rl/advantage.h"
 #include <stdlib.h>

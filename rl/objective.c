@@ -1,5 +1,5 @@
-// The losses of objective.h, token by token, each with its derivative beside it: KL estimators, the clipped ratio, GSPO's ratio of a whole response,
-// CISPO, and the weights that turn tokens into one loss.
+// The losses of objective.h, token by token, each with its derivative beside it: KL estimators, the clipped ratio, GSPO's ratio
+// of a whole response, CISPO, and the weights that turn tokens into one loss.
 #include "rl/objective.h"
 #include <math.h>
 #include <stddef.h>

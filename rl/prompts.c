@@ -1,5 +1,5 @@
-// Prepares a run's prompts: drops those whose reference nothing can be compared with, numbers those that share a name (they would share their random
-// draws too), and finds the problem's text for a judge.
+// Prepares a run's prompts: drops those whose reference nothing can be compared with, numbers those that share a name (they would
+// share their random draws too), and finds the problem's text for a judge.
 #include "rl/prompts.h"
 #include "rl/rollout.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
-// The reference model: opened without gradients, run over a rollout in micro-batches for its log-probabilities; then the KL of a rollout, and the
-// controller that adapts its coefficient.
+// The reference model: opened without gradients, run over a rollout in micro-batches for its log-probabilities; then the KL of a
+// rollout, and the controller that adapts its coefficient.
 #include "rl/reference.h"
 #include "base/signals.h"
 #include "model/folder.h"

@@ -1,5 +1,5 @@
-// Scores of held-out problems: two answers are alike if both are right, or spelled the same; from that the majority, and avg@k, pass@k and maj@k
-// of a group and of all.
+// Scores of held-out problems: two answers are alike if both are right, or spelled the same; from that the majority, and avg@k,
+// pass@k and maj@k of a group and of all.
 #include "rl/validate.h"
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-// A finished part is described in OUT.I-of-N.json. Joining opens all parts, checks that they are finished, of one run and unchanged, and takes a line
-// from each in turn.
+// A finished part is described in OUT.I-of-N.json. Joining opens all parts, checks that they are finished, of one run and
+// unchanged, and takes a line from each in turn.
 #include "rows/parts.h"
 #include "rows/rows.h"
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-// One row's own response against its own reference, as --verify asks: right, wrong, unknown, or unreadable because no rule can tell.
+// One row's own response against its own reference, as --verify asks: right, wrong, unknown, or unreadable because no rule can
+// tell.
 #include "rows/verified.h"
 #include "answers/verify.h"
 #include "base/text.h"

@@ -1,5 +1,6 @@
-// Logic: a text becomes a string of one-letter signs and letters, in whichever notation it was written, and two such strings are compared
-// sign by sign or by their truth tables, at most eight letters. A truth table is a column of 256 bits, so all rows are evaluated at once.
+// Logic: a text becomes a string of one-letter signs and letters, in whichever notation it was written, and two such strings are
+// compared sign by sign or by their truth tables, at most eight letters. A truth table is a column of 256 bits, so all rows are
+// evaluated at once.
 #include "answers/compare/logic.h"
 #include "base/text.h"
 #include <ctype.h>

@@ -1,5 +1,5 @@
-// Dates and times: braces and LaTeX commands are taken out first, then one form after the other is tried. A date must be in the calendar, and a
-// weekday beside it must be the right one.
+// Dates and times: braces and LaTeX commands are taken out first, then one form after the other is tried. A date must be in the
+// calendar, and a weekday beside it must be the right one.
 #include "answers/words/dates.h"
 #include "base/text.h"
 #include <ctype.h>
