@@ -1,5 +1,6 @@
 // Every operation of the trainer, once: what it computes, its shapes, and what stays exact. A backend is a table of these
 // functions; kernels_open chooses one at start-up: the CPU (kernels/cpu/, fp32) or a GPU (kernels/cuda/, bf16; fp32 for parity).
+// kernels/naive.c has them all as plain loops, to be read first.
 //
 // Conventions
 //   Tensor      row-major (rows, columns), dense, in the backend's activation type; float * is always fp32.
@@ -256,8 +257,8 @@ typedef struct Kernels {
 } Kernels;
 
 // device: "auto" (a GPU where there is one), "cpu" or "cuda". The CPU's best instruction set is used unless the environment's
-// DEREASON_CPU says avx512, avx2 or plain; a GPU computes in bf16 unless DEREASON_CUDA says fp32. threads: 0 for all. NULL after
-// fail().
+// DEREASON_CPU says avx512, avx2, plain or naive (kernels/naive.c: the bits of AVX2, for readers and tests); a GPU computes in bf16
+// unless DEREASON_CUDA says fp32. threads: 0 for all. NULL after fail().
 const Kernels *kernels_open(const char *device, int threads);
 const char *kernels_passed_over(void); // after "auto" chose the CPU: in a line why no GPU was taken; NULL: nothing to say
 int kernels_threads(void);

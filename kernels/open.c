@@ -1,12 +1,13 @@
-// Chooses a backend. The CPU kernels exist once per instruction set; AVX2 and AVX-512 give equal bits, plain its own. The CUDA
-// kernels are there where nvcc was (HAVE_CUDA), and whether a GPU is, they say themselves.
+// Chooses a backend. The CPU kernels exist once per instruction set; AVX2 and AVX-512 give equal bits, plain its own. The loops of
+// kernels/naive.c, with the bits of AVX2, are for readers and tests. The CUDA kernels are there where nvcc was (HAVE_CUDA), and
+// whether a GPU is, they say themselves.
 #include "base/machine.h"
 #include "kernels/cuda_sizes.h"
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-extern const Kernels kernels_cpu_plain;
+extern const Kernels kernels_cpu_plain, kernels_cpu_naive;
 #if defined(__x86_64__)
 extern const Kernels kernels_cpu_avx2, kernels_cpu_avx512;
 #endif
@@ -26,7 +27,9 @@ static const Kernels *cpu_kernels(const char *wanted)
 #endif
     if (wanted == NULL || strcmp(wanted, "plain") == 0)
         return &kernels_cpu_plain;
-    fail("DEREASON_CPU=%s: not an instruction set of this machine; unset it, or take avx512, avx2 or plain", wanted);
+    if (strcmp(wanted, "naive") == 0)
+        return &kernels_cpu_naive;
+    fail("DEREASON_CPU=%s: not an instruction set of this machine; unset it, or take avx512, avx2, plain or naive", wanted);
     return NULL;
 }
 

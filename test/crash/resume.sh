@@ -22,6 +22,11 @@ a_run_has_one_result() {
     same_bits_with_other "two threads give the bits of one" "" --threads 2
     same_bits_with_other "recomputed layers give the same bits" "" --recompute layer
     same_bits_with_other "other times to save give the same bits" "" --save-every 5 --keep-checkpoints 1
+    if DEREASON_CPU=avx2 train "$work/plan" --plan; then
+        same_bits_with_other "the plain loops of kernels/naive.c give the bits of vectors" DEREASON_CPU=naive
+    else
+        skipped "plain loops against vectors: $(head -n 1 "$work/stderr")"
+    fi
     if ! DEREASON_CPU=avx512 train "$work/plan" --plan; then
         skipped "AVX-512 against AVX2: $(head -n 1 "$work/stderr")"
         return

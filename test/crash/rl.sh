@@ -60,6 +60,11 @@ a_run_has_one_result() {
     same_bits_with "two threads give the bits of one" --threads 2
     same_bits_with "other batches of the sampler give the same bits" --sequences 3 --pass-tokens 7
     same_bits_with "recomputed layers give the same bits" --recompute layer --save-every 1
+    if DEREASON_CPU=avx2 reinforce "$work/plan" --plan; then
+        DEREASON_CPU=naive same_bits_with "the plain loops of kernels/naive.c give the bits of vectors"
+    else
+        skipped "plain loops against vectors: $(head -n 1 "$work/stderr")"
+    fi
 }
 
 rows_are_prepared_where_shards_are_wanted() {

@@ -5,7 +5,7 @@
 #include "kernels/kernels.h"
 #include <stdlib.h>
 
-// avx512, avx2 or plain; NULL where this machine cannot run it.
+// avx512, avx2, plain or naive; NULL where this machine cannot run it.
 static inline const Kernels *backend(const char *instruction_set)
 {
     const char *before = getenv("DEREASON_CPU");

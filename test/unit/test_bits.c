@@ -1,5 +1,6 @@
 // The arithmetic contract, kernel by kernel: a row's bits depend on that row's inputs alone. Each operation runs on all rows at
-// once; then on runs of 1, 2, 7, 8, 64 rows; with one thread and with two; with AVX2 and AVX-512. All compared by memcmp.
+// once; then on runs of 1, 2, 7, 8, 64 rows; with one thread and with two; with AVX2 and AVX-512; and as plain loops
+// (kernels/naive.c). All compared by memcmp.
 #include "test/support/check.h"
 #include "test/support/backends.h"
 #include <omp.h>
@@ -396,6 +397,20 @@ static void avx2_equals_avx512(void **state)
     free_all(a);
 }
 
+// The oracle: what every operation is, said in plain loops.
+static void plain_loops_equal_vectors(void **state)
+{
+    const Kernels *naive = backend("naive"), *narrow = backend("avx2");
+    assert_non_null(naive);
+    if (narrow == NULL) {
+        print_message("skipped: this machine has no AVX2\n");
+        skip();
+    }
+    Outputs a = run_all(naive, 1);
+    compare_all(a, run_all(narrow, 2), "plain loops and AVX2");
+    free_all(a);
+}
+
 // Plain builds round twice where the others round once; a sum of n terms of size 1 is then off by n · 2^-24 at most.
 static void the_plain_build_is_close(void **state)
 {
@@ -423,6 +438,7 @@ int main(void)
         cmocka_unit_test(a_row_does_not_depend_on_its_neighbours),
         cmocka_unit_test(one_thread_equals_many),
         cmocka_unit_test(avx2_equals_avx512),
+        cmocka_unit_test(plain_loops_equal_vectors),
         cmocka_unit_test(the_plain_build_is_close),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

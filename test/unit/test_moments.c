@@ -3,7 +3,8 @@
 #include "test/support/backends.h"
 #include "test/support/bf16.h"
 
-static const char *const SETS[] = {"avx512", "avx2", "plain"};
+static const char *const SETS[] = {"avx512", "avx2", "plain", "naive"};
+enum { SET_COUNT = sizeof SETS / sizeof SETS[0] };
 
 static uint32_t bits_of(float x)
 {
@@ -23,7 +24,7 @@ static void an_element_rounds_with_its_own_word(void **state)
     static float weights[COUNT], gradient[COUNT];
     static uint16_t m[COUNT], v[COUNT];
     const int64_t offset = (int64_t)4 << 31 | 2; // a draw is of four elements, and its number has 32 bits
-    for (int s = 0; s < 3; s++) {
+    for (int s = 0; s < SET_COUNT; s++) {
         const Kernels *k = backend(SETS[s]);
         if (k == NULL)
             continue;
@@ -111,7 +112,7 @@ static void a_tensor_in_pieces_gets_the_same_bits(void **state)
     static State whole, pieces;
     const int one[] = {0, COUNT}, many[] = {0, 1, 6, 16, 23, 333, 800, COUNT};
     float *gradient = random_floats(COUNT, 3);
-    for (int s = 0; s < 3; s++) {
+    for (int s = 0; s < SET_COUNT; s++) {
         const Kernels *k = backend(SETS[s]);
         if (k == NULL)
             continue;
@@ -131,7 +132,7 @@ static void what_is_not_finite_stays_so(void **state)
         gradient[i] = i % 2 == 0 ? INFINITY : 0;
     for (int i = 1; i < 64; i += 2)
         memcpy(&gradient[i], &all_ones, sizeof all_ones);
-    for (int s = 0; s < 3; s++) {
+    for (int s = 0; s < SET_COUNT; s++) {
         const Kernels *k = backend(SETS[s]);
         if (k == NULL)
             continue;

@@ -1,0 +1,160 @@
+// Attention: out = Σ_j softmax_j(q · k[j] / sqrt(D)) · v[j] over the keys j at or before the query's own position.
+//
+// The softmax is online (Dao 2023): keys come in blocks of KEY_BLOCK; m is the largest score so far, l the sum of exp(score -
+// m), o that of the weighted values; a block with a larger score scales l and o down by exp(old m - new m). After KEY_SEGMENT
+// positions this starts anew, and a finished segment is merged into the total in the same way. Blocks and segments count from
+// position 0 of the sequence: so a query has the same bits in training, in a prompt cut in two and as a single new token, and
+// the segments of a long context may be worked on side by side.
+//
+// Shapes: q, out, dq, dout (T, H, D); k, v, dk, dv (T, Hkv, D); logsumexp, delta (T, H). H / Hkv query heads share a key.
+#include "kernels/naive/pieces.h"
+
+// ---- KV pages: KEY_BLOCK positions each, here (KEY_BLOCK, Hkv, D), as the rows of k and v are
+
+static int64_t page_elements(int64_t kv_heads, int64_t head_width) { return KEY_BLOCK * kv_heads * head_width; }
+
+// The D numbers of a position: in the pages where there are any, otherwise in the rows of k or v.
+static float *at_position(Tensor rows, void *pages, const Attention *a, int64_t sequence, int64_t position, int64_t kv_head)
+{
+    int64_t D = a->head_width, width = a->kv_heads * D;
+    if (pages == NULL)
+        return row_of(rows, a->starts[sequence] + position) + kv_head * D;
+    int64_t page = a->page_table[sequence * a->pages_per_sequence + position / KEY_BLOCK];
+    return (float *)pages + (page * KEY_BLOCK + position % KEY_BLOCK) * width + kv_head * D;
+}
+
+static void pages_write(Stream *s, Tensor k, Tensor v, const Attention *a)
+{
+    for (int64_t sequence = 0; sequence < a->sequences; sequence++)
+        for (int64_t t = a->starts[sequence]; t < a->starts[sequence + 1]; t++) {
+            int64_t position = a->contexts[sequence] + t - a->starts[sequence];
+            memcpy(at_position(k, a->key_pages, a, sequence, position, 0), row_of(k, t), (size_t)k.columns * sizeof(float));
+            memcpy(at_position(v, a->value_pages, a, sequence, position, 0), row_of(v, t), (size_t)v.columns * sizeof(float));
+        }
+}
+
+static void pages_copy(Stream *s, void *pages, int64_t elements, const int32_t *pairs, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        memcpy((float *)pages + pairs[2 * i + 1] * elements, (const float *)pages + pairs[2 * i] * elements,
+               (size_t)elements * sizeof(float));
+}
+
+// ---- forward
+
+enum { BLOCKS = KEY_SEGMENT / KEY_BLOCK };
+
+typedef struct Segment {
+    float weight[KEY_SEGMENT]; // exp(score - m), m being that of its own block
+    float keep[BLOCKS];        // what a block scales the sums before it by
+    float m, l;
+} Segment;
+
+// The query's weights for keys first .. last of its sequence, first a multiple of KEY_SEGMENT.
+static void weigh_segment(Segment *g, const float *query, Tensor k, const Attention *a, int64_t sequence, int64_t kv_head,
+                          int64_t first, int64_t last)
+{
+    int64_t D = a->head_width;
+    float scale = 1.0f / sqrtf((float)D);
+    g->m = -INFINITY, g->l = 0;
+    for (int64_t block = first; block <= last; block += KEY_BLOCK) {
+        int64_t keys = smaller(last - block + 1, KEY_BLOCK);
+        float *weight = g->weight + (block - first), lane[16] = {0}, old = g->m;
+        for (int64_t j = 0; j < keys; j++)
+            weight[j] = chain(query, 1, at_position(k, a->key_pages, a, sequence, block + j, kv_head), 1, D) * scale;
+        float largest = largest_of(weight, keys);
+        g->m = old > largest ? old : largest;
+        for (int64_t j = 0; j < keys; j++) {
+            weight[j] = exponential(weight[j] - g->m);
+            lane[j % 16] += weight[j];
+        }
+        float keep = g->keep[(block - first) / KEY_BLOCK] = exponential(old - g->m);
+        g->l = g->l * keep + tree(lane);
+    }
+}
+
+// Σ weight · v of one of the D columns: a chain over the segment's keys, scaled between blocks.
+static float weighted_value(const Segment *g, Tensor v, const Attention *a, int64_t sequence, int64_t kv_head, int64_t d,
+                            int64_t first, int64_t last)
+{
+    float o = 0;
+    for (int64_t j = first; j <= last; j++) {
+        if (j % KEY_BLOCK == 0)
+            o = o * g->keep[(j - first) / KEY_BLOCK];
+        o = fmaf(g->weight[j - first], at_position(v, a->value_pages, a, sequence, j, kv_head)[d], o);
+    }
+    return o;
+}
+
+// One query of one head, at `position` of its sequence: out (D); returns ln Σ exp(score).
+static float attend(float *out, const float *query, Tensor k, Tensor v, const Attention *a, int64_t sequence, int64_t kv_head,
+                    int64_t position)
+{
+    float m = -INFINITY, l = 0;
+    memset(out, 0, (size_t)a->head_width * sizeof *out);
+    for (int64_t first = 0; first <= position; first += KEY_SEGMENT) {
+        int64_t last = smaller(first + KEY_SEGMENT - 1, position);
+        Segment g;
+        weigh_segment(&g, query, k, a, sequence, kv_head, first, last);
+        float top = m > g.m ? m : g.m, before = exponential(m - top), now = exponential(g.m - top);
+        for (int64_t d = 0; d < a->head_width; d++)
+            out[d] = out[d] * before + weighted_value(&g, v, a, sequence, kv_head, d, first, last) * now;
+        m = top;
+        l = l * before + g.l * now;
+    }
+    for (int64_t d = 0; d < a->head_width; d++)
+        out[d] = out[d] * (1.0f / l) + 0.0f; // + 0: one sign of zero
+    return m + (float)d_log(l);
+}
+
+static int64_t attention_workspace(int64_t sequences, int64_t positions, int64_t heads, int64_t head_width) { return 1; } // none
+
+static void attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a)
+{
+    assert(q.columns == a->heads * a->head_width && a->heads % a->kv_heads == 0);
+    for (int64_t sequence = 0; sequence < a->sequences; sequence++)
+        for (int64_t t = a->starts[sequence]; t < a->starts[sequence + 1]; t++)
+            for (int64_t h = 0; h < a->heads; h++) {
+                int64_t kv_head = h / (a->heads / a->kv_heads), position = a->contexts[sequence] + t - a->starts[sequence];
+                logsumexp[t * a->heads + h] = attend(row_of(out, t) + h * a->head_width, row_of(q, t) + h * a->head_width, k, v,
+                                                     a, sequence, kv_head, position);
+            }
+}
+
+// ---- backward
+
+// One query and one key of a head, all rows of D numbers. With p = exp(score - logsumexp), the key's weight, and the score's gradient
+// ds = p · (dout · v - delta) · scale:   dv += p · dout,  dk += ds · q,  dq += ds · k.
+static void attend_backward(float *dq, float *dk, float *dv, const float *dout, const float *q, const float *k, const float *v,
+                            float logsumexp, float delta, int64_t D)
+{
+    float scale = 1.0f / sqrtf((float)D);
+    float p = exponential(chain(q, 1, k, 1, D) * scale - logsumexp), ds = p * (chain(dout, 1, v, 1, D) - delta) * scale;
+    for (int64_t d = 0; d < D; d++) {
+        dv[d] = fmaf(p, dout[d], dv[d]);
+        dk[d] = fmaf(ds, q[d], dk[d]);
+        dq[d] = fmaf(ds, k[d], dq[d]);
+    }
+}
+
+static void clear(Tensor t) { memset(t.data, 0, (size_t)(t.rows * t.columns) * sizeof(float)); }
+
+// delta = dout · out is what the softmax takes off every score's gradient, because the weights sum to one. dq is a chain over
+// keys, ascending; dk and dv are chains over the heads that share the key, then over queries, ascending.
+static void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k,
+                               Tensor v, Tensor out, const float *logsumexp, const Attention *a)
+{
+    int64_t D = a->head_width, H = a->heads, group = H / a->kv_heads;
+    clear(dq), clear(dk), clear(dv);
+    for (int64_t row = 0; row < q.rows * H; row++)
+        delta[row] = row_dot((const float *)dout.data + row * D, (const float *)out.data + row * D, D);
+    for (int64_t sequence = 0; sequence < a->sequences; sequence++)
+        for (int64_t h = 0; h < H; h++)
+            for (int64_t i = a->starts[sequence]; i < a->starts[sequence + 1]; i++)
+                for (int64_t j = a->starts[sequence]; j <= i; j++) {
+                    int64_t at = h * D, kv = h / group * D;
+                    attend_backward(row_of(dq, i) + at, row_of(dk, j) + kv, row_of(dv, j) + kv, row_of(dout, i) + at,
+                                    row_of(q, i) + at, row_of(k, j) + kv, row_of(v, j) + kv, logsumexp[i * H + h],
+                                    delta[i * H + h], D);
+                }
+}

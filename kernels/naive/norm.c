@@ -1,0 +1,145 @@
+// RMSNorm, QK-norm with RoPE, and their gradients. A sum over a row is 16 lanes and a tree; a sum over rows, which the gradient
+// of a norm's weight is, runs in groups.
+#include "kernels/naive/pieces.h"
+
+// ---- RMSNorm: y = weight · (x · rstd), rstd = 1 / sqrt(mean(x²) + epsilon). A row has `width` numbers: a token's, or a head's.
+
+static float norm_row(float *y, const float *x, const float *weight, float epsilon, int64_t width)
+{
+    float rstd = 1.0f / sqrtf(row_dot(x, x, width) / (float)width + epsilon);
+    for (int64_t c = 0; c < width; c++)
+        y[c] = weight[c] * (x[c] * rstd);
+    return rstd;
+}
+
+// dx = straight + rstd · (dy · w - n · mean(dy · w · n)), n = x · rstd: what y got from x directly, less what it got through
+// rstd. straight (what arrives at x on another path) may be NULL; dx may be dy or straight.
+static void norm_row_backward(float *dx, const float *dy, const float *straight, const float *x, const float *weight, float rstd,
+                              int64_t width)
+{
+    float lane[16] = {0};
+    for (int64_t c = 0; c < width; c++)
+        lane[c % 16] = fmaf(dy[c] * weight[c], x[c] * rstd, lane[c % 16]);
+    float mean = tree(lane) / (float)width;
+    for (int64_t c = 0; c < width; c++) {
+        float d = rstd * fmaf(-(x[c] * rstd), mean, dy[c] * weight[c]);
+        dx[c] = straight == NULL ? d : straight[c] + d;
+    }
+}
+
+// dweight[c] += Σ dy · n over all rows, `heads` for each of T tokens: a chain for NORM_ROWS tokens, then a chain of these sums.
+// So threads may share out the groups (and keep their sums in `partial`, which is idle here), and nothing depends on how many
+// they are.
+static void norm_weight_backward(float *dweight, const float *dy, const float *x, const float *rstd, int64_t T, int64_t heads,
+                                 int64_t width)
+{
+    for (int64_t c = 0; c < width; c++) {
+        float total = 0;
+        for (int64_t first = 0; first < T; first += NORM_ROWS) {
+            float sum = 0;
+            for (int64_t row = first * heads; row < smaller(first + NORM_ROWS, T) * heads; row++)
+                sum = fmaf(dy[row * width + c], x[row * width + c] * rstd[row], sum);
+            total += sum;
+        }
+        dweight[c] += total;
+    }
+}
+
+// sum = x + residual (or x alone), y = its norm.   x, residual, sum, y (T, C); weight (1, C); rstd (T)
+static void rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, Tensor weight, float epsilon)
+{
+    for (int64_t t = 0; t < x.rows; t++) {
+        const float *row = row_of(x, t);
+        if (residual.data != NULL) {
+            for (int64_t c = 0; c < x.columns; c++)
+                row_of(sum, t)[c] = row[c] + row_of(residual, t)[c];
+            row = row_of(sum, t);
+        }
+        rstd[t] = norm_row(row_of(y, t), row, weight.data, epsilon, x.columns);
+    }
+}
+
+static void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum,
+                             Tensor weight, const float *rstd)
+{
+    norm_weight_backward(dweight, dy.data, sum.data, rstd, sum.rows, 1, sum.columns);
+    for (int64_t t = 0; t < sum.rows; t++)
+        norm_row_backward(row_of(dx, t), row_of(dy, t), dsum.data == NULL ? NULL : row_of(dsum, t), row_of(sum, t), weight.data,
+                          rstd[t], sum.columns);
+}
+
+// ---- RoPE: the pair (x[i], x[i + D/2]) of a head is turned by the angle position · theta^(-2i/D), so that q · k depends on the
+// distance of their positions alone. Going back turns the other way.
+
+static void rope_table(Stream *s, float *cosine, float *sine, int64_t positions, int64_t head_width, double theta)
+{
+    int64_t half = head_width / 2;
+    for (int64_t p = 0; p < positions; p++)
+        for (int64_t i = 0; i < half; i++) {
+            float exponent = (float)(2 * i) / (float)head_width; // rounded to fp32 where transformers rounds
+            float frequency = 1.0f / (float)d_power(theta, exponent);
+            double sin_angle, cos_angle;
+            d_sine_cosine((double)((float)p * frequency), &sin_angle, &cos_angle);
+            cosine[p * half + i] = (float)cos_angle;
+            sine[p * half + i] = (float)sin_angle;
+        }
+}
+
+// direction: 1, or -1 to turn back; y may be x
+static void rotate(float *y, const float *x, const float *cosine, const float *sine, float direction, int64_t half)
+{
+    for (int64_t i = 0; i < half; i++) {
+        float a = x[i], b = x[i + half], c = cosine[i], d = direction * sine[i];
+        y[i] = a * c - b * d;
+        y[i + half] = b * c + a * d;
+    }
+}
+
+// QK-norm (where the model has it) and RoPE, head by head: x, y (T, h · D), rstd (T, h)
+static void qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine,
+                                 const float *sine, const int32_t *positions, int64_t D, float epsilon)
+{
+    int64_t heads = x.columns / D, half = D / 2;
+    for (int64_t row = 0; row < x.rows * heads; row++) {
+        const float *from = (const float *)x.data + row * D;
+        float *to = (float *)y.data + row * D;
+        int64_t angle = positions[row / heads] * half;
+        if (weight.data != NULL) {
+            rstd[row] = norm_row(to, from, weight.data, epsilon, D);
+            from = to;
+        }
+        rotate(to, from, cosine + angle, sine + angle, 1, half);
+    }
+}
+
+static void qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x, Tensor weight,
+                                  const float *rstd, const float *cosine, const float *sine, const int32_t *positions, int64_t D)
+{
+    int64_t heads = dy.columns / D, half = D / 2;
+    float *d = dx.data;
+    for (int64_t row = 0; row < dy.rows * heads; row++) {
+        int64_t angle = positions[row / heads] * half;
+        rotate(d + row * D, (const float *)dy.data + row * D, cosine + angle, sine + angle, -1, half);
+    }
+    if (weight.data == NULL)
+        return;
+    norm_weight_backward(dweight, d, x.data, rstd, x.rows, heads, D);
+    for (int64_t row = 0; row < x.rows * heads; row++)
+        norm_row_backward(d + row * D, d + row * D, NULL, (const float *)x.data + row * D, weight.data, rstd[row], D);
+}
+
+// ---- a bias: drow[c] += Σ dy[t][c], in the same groups
+
+static void rows_sum(Stream *s, float *drow, float *partial, Tensor dy)
+{
+    for (int64_t c = 0; c < dy.columns; c++) {
+        float total = 0;
+        for (int64_t first = 0; first < dy.rows; first += NORM_ROWS) {
+            float sum = 0;
+            for (int64_t t = first; t < smaller(first + NORM_ROWS, dy.rows); t++)
+                sum += row_of(dy, t)[c];
+            total += sum;
+        }
+        drow[c] += total;
+    }
+}

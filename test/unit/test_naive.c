@@ -1,0 +1,260 @@
+// The plain loops of kernels/naive.c against the vectors of AVX2 and AVX-512, on shapes drawn at random: widths that fill no vector,
+// ragged batches, heads in odd groups, keys in pages. Every number that an operation leaves is compared, by its bits.
+#include "test/support/check.h"
+#include "test/support/backends.h"
+
+enum { CASES = 40, ROOM = 1 << 20 };
+
+// A case's inputs, drawn by its number, and what a backend made of them. An operation takes arrays from both in the same order, so
+// that two backends fill the same places.
+typedef struct Case {
+    const Kernels *k;
+    uint32_t number, draws;
+    float *made;
+    int64_t used;
+    float *inputs[32];
+    int input_count;
+} Case;
+
+static int64_t drawn(Case *c, int64_t least, int64_t most)
+{
+    uint32_t bits = random_bits(41, RANDOM_SAMPLE, c->number, c->draws++, 0).v[0];
+    return least + (int64_t)(bits % (uint32_t)(most - least + 1));
+}
+
+static float *input(Case *c, int64_t count)
+{
+    assert_true(c->input_count < 32);
+    float *p = random_floats(count, c->number * 32 + (uint32_t)c->input_count);
+    c->inputs[c->input_count++] = p;
+    return p;
+}
+static Tensor input_tensor(Case *c, int64_t rows, int64_t columns) { return (Tensor){input(c, rows * columns), rows, columns}; }
+
+// Filled with numbers, so that what an operation adds to, and what it must not touch, is compared too.
+static float *made(Case *c, int64_t count)
+{
+    assert_true(c->used + count <= ROOM);
+    float *p = c->made + c->used;
+    fill_random(p, count, 7);
+    c->used += count;
+    return p;
+}
+static Tensor made_tensor(Case *c, int64_t rows, int64_t columns) { return (Tensor){made(c, rows * columns), rows, columns}; }
+
+static float *scratch(void)
+{
+    static float room[ROOM];
+    return room;
+}
+
+static int32_t *drawn_ids(Case *c, int64_t count, int64_t below)
+{
+    int32_t *ids = (int32_t *)input(c, count);
+    for (int64_t i = 0; i < count; i++)
+        ids[i] = (int32_t)drawn(c, 0, below - 1);
+    return ids;
+}
+
+static void rows_and_embedding(Case *c)
+{
+    int64_t T = drawn(c, 1, 300), V = drawn(c, 1, 50), C = drawn(c, 1, 40);
+    int32_t *ids = drawn_ids(c, T, V);
+    Tensor table = input_tensor(c, V, C), dy = input_tensor(c, T, C), y = made_tensor(c, T, C);
+    c->k->embedding_forward(NULL, y, table, ids);
+    c->k->embedding_backward(NULL, made(c, V * C), dy, ids, (int32_t *)scratch());
+    c->k->rows_gather(NULL, made_tensor(c, T, C), table, ids);
+    c->k->rows_sum(NULL, made(c, C), scratch(), dy);
+    c->k->rows_fill(NULL, made_tensor(c, T, C), (Tensor){table.data, 1, C});
+    c->k->accumulate(NULL, y.data, dy.data, T * C);
+    c->k->square_sums(NULL, made(c, ceil_divide(T * C, SQUARES_BLOCK)), dy.data, T * C);
+    for (int64_t t = 0; t < T; t++)
+        ids[t] = (int32_t)(2 * t);
+    c->k->rows_scatter(NULL, made_tensor(c, 2 * T, C), dy, ids);
+    Tensor gate = input_tensor(c, T, C), up = input_tensor(c, T, C), dgate = made_tensor(c, T, C), dup = made_tensor(c, T, C);
+    for (int64_t i = 0; i < T * C; i++)
+        ((float *)gate.data)[i] *= 100; // as far as exp goes
+    c->k->swiglu_forward(NULL, made_tensor(c, T, C), gate, up);
+    c->k->swiglu_backward(NULL, dgate, dup, dy, gate, up);
+}
+
+static void norms(Case *c)
+{
+    int64_t T = drawn(c, 1, 300), C = drawn(c, 1, 70), heads = drawn(c, 1, 5), D = 2 * drawn(c, 1, 20);
+    Tensor x = input_tensor(c, T, C), residual = input_tensor(c, T, C), dy = input_tensor(c, T, C), none = {0};
+    Tensor weight = input_tensor(c, 1, C), sum = made_tensor(c, T, C), dx = made_tensor(c, T, C);
+    float *rstd = made(c, T);
+    c->k->rmsnorm_forward(NULL, made_tensor(c, T, C), sum, rstd, x, drawn(c, 0, 1) ? residual : none, weight, 1e-6f);
+    c->k->rmsnorm_backward(NULL, dx, made(c, C), scratch(), dy, drawn(c, 0, 1) ? dx : none, x, weight, rstd);
+    int32_t *positions = drawn_ids(c, T, 99);
+    Tensor heads_x = input_tensor(c, T, heads * D), turned = made_tensor(c, T, heads * D), d = made_tensor(c, T, heads * D);
+    Tensor head_norm = drawn(c, 0, 2) ? input_tensor(c, 1, D) : none;
+    float *cosine = made(c, 99 * D / 2), *sine = made(c, 99 * D / 2), *head_rstd = made(c, T * heads);
+    c->k->rope_table(NULL, cosine, sine, 99, D, 1e4);
+    c->k->qk_norm_rope_forward(NULL, turned, head_rstd, heads_x, head_norm, cosine, sine, positions, D, 1e-6f);
+    c->k->qk_norm_rope_backward(NULL, d, made(c, D), scratch(), drawn(c, 0, 1) ? d : turned, heads_x, head_norm, head_rstd,
+                                cosine, sine, positions, D);
+}
+
+static void products(Case *c)
+{
+    int64_t T = drawn(c, 1, 70), N = drawn(c, 1, 90), K = drawn(c, 1, 90);
+    bool add = drawn(c, 0, 1) != 0;
+    Tensor x = input_tensor(c, T, K), w = input_tensor(c, N, K), dy = input_tensor(c, T, N);
+    c->k->matmul_forward(NULL, made_tensor(c, T, N), x, w, add);
+    c->k->matmul_backward_input(NULL, made_tensor(c, T, K), dy, w, add);
+    c->k->matmul_backward_weight(NULL, made(c, N * K), dy, x);
+}
+
+static void attention(Case *c)
+{
+    int32_t starts[4] = {0}, contexts[3] = {0};
+    for (int s = 0; s < 3; s++)
+        starts[s + 1] = starts[s] + (int32_t)drawn(c, s == 0 ? 1 : 0, 300);
+    int64_t Hkv = drawn(c, 1, 3), H = Hkv * drawn(c, 1, 3), D = 2 * drawn(c, 1, 12), T = starts[3];
+    Attention a = {.sequences = 3, .heads = H, .kv_heads = Hkv, .head_width = D, .starts = starts, .contexts = contexts};
+    Tensor q = input_tensor(c, T, H * D), k = input_tensor(c, T, Hkv * D), v = input_tensor(c, T, Hkv * D);
+    Tensor dout = input_tensor(c, T, H * D), out = made_tensor(c, T, H * D), dq = made_tensor(c, T, H * D);
+    Tensor dk = made_tensor(c, T, Hkv * D), dv = made_tensor(c, T, Hkv * D);
+    float *logsumexp = made(c, T * H), *delta = made(c, T * H);
+    for (int64_t i = 0; i < T * H * D; i++)
+        ((float *)q.data)[i] *= 8; // so that some keys have nearly all of the weight
+    c->k->attention_forward(NULL, out, logsumexp, q, k, v, &a);
+    c->k->attention_backward(NULL, dq, dk, dv, delta, dout, q, k, v, out, logsumexp, &a);
+}
+
+// A sequence of up to 1,500 tokens goes into pages in two pieces; then its last tokens, one or some, are the new ones.
+static void pages(Case *c)
+{
+    int64_t Hkv = drawn(c, 1, 2), H = Hkv * drawn(c, 1, 3), D = 2 * drawn(c, 1, 9), length = drawn(c, 2, 1500);
+    int64_t news = drawn(c, 0, 1) ? 1 : drawn(c, 1, length < 9 ? length : 9), cut = drawn(c, 1, length - 1);
+    int64_t per_sequence = ceil_divide(length, KEY_BLOCK), elements = c->k->page_elements(Hkv, D);
+    int32_t table[16], starts[2] = {0, (int32_t)cut}, contexts[1] = {0}, copied[2] = {0, (int32_t)per_sequence};
+    for (int i = 0; i < 16; i++)
+        table[i] = (int32_t)((per_sequence - 1 - i + 16 * per_sequence) % per_sequence);
+    Attention a = {.sequences = 1, .heads = H, .kv_heads = Hkv, .head_width = D, .starts = starts, .contexts = contexts};
+    a.page_table = table;
+    a.pages_per_sequence = per_sequence;
+    a.key_pages = c->k->allocate((size_t)((per_sequence + 1) * elements) * sizeof(float));
+    a.value_pages = c->k->allocate((size_t)((per_sequence + 1) * elements) * sizeof(float));
+    a.workspace = c->k->allocate((size_t)c->k->attention_workspace(1, length, H, D) * sizeof(float));
+    float *k = input(c, length * Hkv * D), *v = input(c, length * Hkv * D);
+    c->k->pages_write(NULL, (Tensor){k, cut, Hkv * D}, (Tensor){v, cut, Hkv * D}, &a);
+    starts[1] = (int32_t)(length - cut);
+    contexts[0] = (int32_t)cut;
+    int64_t rest = cut * Hkv * D;
+    c->k->pages_write(NULL, (Tensor){k + rest, length - cut, Hkv * D}, (Tensor){v + rest, length - cut, Hkv * D}, &a);
+    c->k->pages_copy(NULL, a.key_pages, elements, copied, 1);
+    table[per_sequence - 1] = copied[1]; // page 0, which is the last one's, by its copy
+    starts[1] = (int32_t)news;
+    contexts[0] = (int32_t)(length - news);
+    c->k->pages_copy(NULL, a.value_pages, elements, copied, 1);
+    c->k->attention_forward(NULL, made_tensor(c, news, H * D), made(c, news * H), input_tensor(c, news, H * D), (Tensor){0},
+                            (Tensor){0}, &a);
+    c->k->release(a.key_pages);
+    c->k->release(a.value_pages);
+    c->k->release(a.workspace);
+}
+
+static void head(Case *c)
+{
+    bool tall = drawn(c, 0, 3) == 0; // more rows than a chain of the weight's gradient has
+    int64_t N = tall ? HEAD_ROWS + drawn(c, 1, 50) : drawn(c, 1, 12), V = drawn(c, 2, tall ? 90 : 4500), C = drawn(c, 1, 24);
+    int64_t n_live = drawn(c, 1, V);
+    float temperature = drawn(c, 0, 1) ? 1 : 0.3f;
+    int32_t *targets = drawn_ids(c, N, n_live);
+    Tensor x = input_tensor(c, N, C), w = input_tensor(c, V, C), dx = made_tensor(c, N, C);
+    float *logprob = made(c, N), *entropy = made(c, N), *logsumexp = made(c, N), *dweight = made(c, V * C),
+          *dlogprob = input(c, N);
+    float *workspace = c->k->allocate((size_t)c->k->head_workspace(N, V) * sizeof(float)), *dentropy = input(c, N);
+    c->k->head_forward(NULL, logprob, entropy, logsumexp, (int32_t *)made(c, N), x, w, targets, temperature, n_live, workspace);
+    c->k->head_backward(NULL, dx, dweight, x, w, targets, temperature, n_live, logsumexp, entropy, dlogprob,
+                        drawn(c, 0, 1) ? dentropy : NULL, workspace);
+    c->k->release(workspace);
+}
+
+static void sampler(Case *c)
+{
+    int64_t N = drawn(c, 1, 80), V = drawn(c, 1, 3000), C = drawn(c, 1, 8), n_live = drawn(c, 1, V);
+    const float top_p[] = {1, 0.9f, 0.3f, 1e-9f}, min_p[] = {0, 0, 0.05f, 1}, temperatures[] = {0, 1, 0.2f, 3};
+    Tensor x = input_tensor(c, N, C), w = input_tensor(c, V, C);
+    SampleRow *how = allocate((size_t)N, sizeof *how);
+    for (int64_t n = 0; n < N; n++) {
+        how[n] = (SampleRow){.seed = c->number, .request = (uint64_t)n << 33, .sample = (int32_t)n, .position = (int32_t)(3 * n)};
+        how[n].temperature = temperatures[drawn(c, 0, 3)];
+        how[n].top_p = top_p[drawn(c, 0, 3)];
+        how[n].min_p = min_p[drawn(c, 0, 3)];
+        how[n].top_k = drawn(c, 0, 1) ? 0 : (int32_t)drawn(c, 1, V + 5);
+    }
+    int32_t *token = (int32_t *)made(c, N);
+    float *logprob = made(c, N), *processed = made(c, N), *entropy = made(c, N);
+    float *workspace = c->k->allocate((size_t)c->k->sample_workspace(N, V) * sizeof(float));
+    c->k->head_sample(NULL, token, logprob, processed, entropy, x, w, how, n_live, workspace);
+    c->k->release(workspace);
+    free(how);
+}
+
+static void optimizer(Case *c)
+{
+    int64_t count = drawn(c, 1, 500), offset = drawn(c, 0, 99);
+    AdamW a = {1e-2, 0.9, 0.95, 1e-8, 0.1, 0.5, 1, drawn(c, 0, 1) != 0, 7};
+    float *weights = made(c, count), *m = made(c, count), *v = made(c, count), *gradient = input(c, count);
+    memset(m, 0, (size_t)count * sizeof *m);
+    memset(v, 0, (size_t)count * sizeof *v);
+    for (a.step = 1; a.step <= 3; a.step++)
+        c->k->adamw(NULL, weights, weights, m, v, gradient, count, &a, 3, offset);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(Case *c);
+} OPERATIONS[] = {{"rows, embedding, SwiGLU", rows_and_embedding},
+                  {"norms", norms},
+                  {"products", products},
+                  {"attention", attention},
+                  {"pages", pages},
+                  {"head", head},
+                  {"sampler", sampler},
+                  {"optimizer", optimizer}};
+enum { OPERATION_COUNT = sizeof OPERATIONS / sizeof OPERATIONS[0] };
+
+static int64_t run_case(const Kernels *k, int operation, uint32_t number, float *result)
+{
+    Case c = {.k = k, .number = number, .made = result};
+    OPERATIONS[operation].run(&c);
+    for (int i = 0; i < c.input_count; i++)
+        free(c.inputs[i]);
+    return c.used;
+}
+
+static void plain_loops_have_the_bits_of_vectors(void **state)
+{
+    const Kernels *naive = backend("naive"), *sets[] = {backend("avx2"), backend("avx512")};
+    float *expected = allocate(ROOM, sizeof *expected), *result = allocate(ROOM, sizeof *result);
+    assert_non_null(naive);
+    if (sets[0] == NULL && sets[1] == NULL) {
+        print_message("skipped: this machine has no fused multiply-add\n");
+        skip();
+    }
+    for (int operation = 0; operation < OPERATION_COUNT; operation++)
+        for (uint32_t number = 0; number < CASES; number++) {
+            int64_t count = run_case(naive, operation, number, expected);
+            for (int s = 0; s < 2; s++) {
+                if (sets[s] == NULL)
+                    continue;
+                assert_int_equal(run_case(sets[s], operation, number, result), count);
+                for (int64_t i = 0; i < count; i++)
+                    if (memcmp(&expected[i], &result[i], sizeof *result) != 0)
+                        fail_msg("%s, case %u, number %d of %d: %a in %s, %a in plain loops", OPERATIONS[operation].name, number,
+                                 (int)i, (int)count, (double)result[i], sets[s]->name, (double)expected[i]);
+            }
+        }
+    free(expected);
+    free(result);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(plain_loops_have_the_bits_of_vectors)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
