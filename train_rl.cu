@@ -522,7 +522,7 @@ static bool reinforce(void *state)
     plan_steps(s);
     if (s->o.machine.plan)
         return print_plan(s);
-    TRY(prompts_greet_grader(s->prompts, s->referees.grader, &s->rewards) && open_optimizer(s) && open_run(s));
+    TRY(rollout_greet_grader(s->prompts, s->referees.grader, &s->rewards) && open_optimizer(s) && open_run(s));
     s->data.kept = true;
     return train(s) && run_export(&s->run);
 }

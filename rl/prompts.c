@@ -1,7 +1,6 @@
 // Prepares a run's prompts: drops those whose reference nothing can be compared with, numbers those that share a name (they would
 // share their random draws too), and finds the problem's text for a judge.
 #include "rl/prompts.h"
-#include "rl/rollout.h"
 #include "base/text.h"
 #include "rows/records.h"
 #include <stdlib.h>
@@ -150,19 +149,4 @@ bool prompt_problem(Bytes *out, const ShardEntry *prompt, const Tokenizer *token
     }
     error_clear(); // a row that was read under other names (--map): its tokens know
     return (out->size > 0 || decode_turn(out, prompt, tokenizer)) && bytes_text(out, "");
-}
-
-bool prompts_greet_grader(const Documents *prompts, Grader *grader, const Rewards *rewards)
-{
-    for (int64_t i = 0; grader != NULL && i < prompts->count; i++) {
-        ShardEntry problem = document_entry(prompts, i);
-        if (reward_weights(rewards, problem.source)[REWARD_GRADER] == 0)
-            continue;
-        char *line = grader_question(&problem, problem.answer, problem.answer);
-        Text question = {line, line == NULL ? 0 : strlen(line)};
-        bool ok = line != NULL && grader_greet(grader, question);
-        free(line);
-        return ok;
-    }
-    return true;
 }

@@ -2,7 +2,6 @@
 #ifndef RL_PROMPTS_H
 #define RL_PROMPTS_H
 
-#include "judges/grader.h"
 #include "rl/reward.h"
 
 enum { PROMPTS_NAMED = 5 };
@@ -24,9 +23,5 @@ bool prompts_number_twins(uint32_t **twins, const Documents *documents);
 
 // Appends what the user asks, options too, as a judge is to read it: without instruction, system and the words of a chat template.
 bool prompt_problem(Bytes *out, const ShardEntry *prompt, const Tokenizer *tokenizer);
-
-// One question before the first step: of the first problem that the grader (NULL: there is none) is asked about, answered with its
-// reference.
-bool prompts_greet_grader(const Documents *prompts, Grader *grader, const Rewards *rewards);
 
 #endif

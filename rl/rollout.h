@@ -96,6 +96,10 @@ static inline Response *rollout_response(const Rollout *rollout, int64_t i)
 
 char *grader_question(const ShardEntry *prompt, Text prediction, Text response); // as grader_ask takes it; NULL after fail()
 
+// One question before the first step: of the first problem that the grader (NULL: there is none) is asked about, answered with its
+// reference.
+bool rollout_greet_grader(const Documents *prompts, Grader *grader, const Rewards *rewards);
+
 // All groups one after another, those set aside at the end.
 int64_t rollout_groups(const Rollout *rollout);
 const Group *rollout_group(const Rollout *rollout, int64_t i);

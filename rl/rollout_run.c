@@ -114,6 +114,21 @@ char *grader_question(const ShardEntry *p, Text prediction, Text response)
     return NULL;
 }
 
+bool rollout_greet_grader(const Documents *prompts, Grader *grader, const Rewards *rewards)
+{
+    for (int64_t i = 0; grader != NULL && i < prompts->count; i++) {
+        ShardEntry problem = document_entry(prompts, i);
+        if (reward_weights(rewards, problem.source)[REWARD_GRADER] == 0)
+            continue;
+        char *line = grader_question(&problem, problem.answer, problem.answer);
+        Text question = {line, line == NULL ? 0 : strlen(line)};
+        bool ok = line != NULL && grader_greet(grader, question);
+        free(line);
+        return ok;
+    }
+    return true;
+}
+
 static bool ask_grader(Rollout *o, Group *g, Response *r, Text answer, const RolloutRules *rules)
 {
     char *line = grader_question(&g->prompt, answer, (Text){r->text.data, r->text.size});
