@@ -94,8 +94,8 @@ static bool sample(Rl *s, Rollout *rollout, StepFacts *facts)
     return ok;
 }
 
-// KL against the reference model, by the coefficient of this step.
-static bool refer(Rl *s, Rollout *rollout, StepFacts *facts)
+// KL to the reference model, by the coefficient of this step.
+static bool count_kl(Rl *s, Rollout *rollout, StepFacts *facts)
 {
     double start = clock_seconds();
     facts->kl_coefficient = s->kl_coefficient;
@@ -107,7 +107,7 @@ static bool refer(Rl *s, Rollout *rollout, StepFacts *facts)
     return true;
 }
 
-static bool compare(const Rl *s, Rollout *rollout, StepFacts *facts)
+static bool compute_advantages(const Rl *s, Rollout *rollout, StepFacts *facts)
 {
     double start = clock_seconds();
     AdvantageRule rule = {.kind = (AdvantageKind)s->o.advantage.place,
@@ -211,7 +211,7 @@ static bool learn_from(Rl *s, Rollout *rollout, StepFacts *facts)
         return explain_nothing(s, rollout, facts);
     facts->generate = rollout->generate_seconds;
     facts->reward = rollout->reward_seconds;
-    TRY(refer(s, rollout, facts) && compare(s, rollout, facts) && learn(s, rollout, facts));
+    TRY(count_kl(s, rollout, facts) && compute_advantages(s, rollout, facts) && learn(s, rollout, facts));
     s->run.step++;
     s->updates = 0;
     return rollout_write(rollout, s->policy.files.tokenizer, s->rollouts, s->run.step) && report(s, rollout, facts);
