@@ -148,10 +148,27 @@ bench: setup-build
 
 docs: all
 	@dev/docs.sh
+format:
+	@dev/format.sh
+check-format:
+	@dev/format.sh --check
+lint:
+	@dev/lint.sh
+
+# programs, manual pages and completion for bash; DESTDIR is for packages
+PREFIX ?= /usr/local
+SHARE  := $(DESTDIR)$(PREFIX)/share
+install: all
+	@install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)/man/man1" "$(SHARE)/bash-completion/completions"
+	@install $(PROGRAMS) "$(DESTDIR)$(PREFIX)/bin"
+	@for program in $(PROGRAMS); do \
+	    ./$$program --help=man >"$(SHARE)/man/man1/$$program.1" && \
+	    ./$$program --help=bash >"$(SHARE)/bash-completion/completions/$$program" || exit 1; \
+	done
 
 clean:
 	rm -rf $(B) $(PROGRAMS)
 
-.PHONY: all programs docs clean setup-build setup-test test test-long simt cuda-check demo bench
+.PHONY: all programs docs format check-format lint install clean setup-build setup-test test test-long simt cuda-check demo bench
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -83,7 +83,8 @@ static bool take_token(void *context, uint64_t tag, int32_t sample, const int32_
         ends = ends || ids[count - 1] == c->session->files.stop[i];
     if (ends)
         return true;
-    bool ok = decode_next(&c->stream, c->session->files.tokenizer, &c->answer, ids[count - 1], false) && print_until(c, presentable(c));
+    bool ok =
+        decode_next(&c->stream, c->session->files.tokenizer, &c->answer, ids[count - 1], false) && print_until(c, presentable(c));
     c->told = c->told || !ok;
     return c->told || interrupted || stop_texts_met(c->stops, ids, count);
 }
@@ -91,8 +92,8 @@ static bool take_token(void *context, uint64_t tag, int32_t sample, const int32_
 static bool prompt_of(Chat *c, TokenList *ids)
 {
     Bytes text = {0};
-    bool ok =
-        template_prompt(&c->session->files.chat, &text, c->messages, c->count, true) && encode(c->encoder, ids, text.data, text.size);
+    bool ok = template_prompt(&c->session->files.chat, &text, c->messages, c->count, true) &&
+              encode(c->encoder, ids, text.data, text.size);
     bytes_free(&text);
     return ok;
 }

@@ -1,6 +1,6 @@
 // Options of a program: rows of one table, from which come the struct of values, the command line, the configuration file,
-// --help, --print-config and the README's table. train_sft_options.h is such a table. Reading is in options.c, writing in
-// options_text.c.
+// --help, --print-config, pages and completion. train_sft_options.h is such a table. Reading is in options.c, writing in
+// options_text.c and options_pages.c.
 //
 // Command line: --name VALUE, --name=VALUE; --flag, --no-flag; dashes and underscores are the same. Numbers: 1e-5, 64k, 2M
 // (k = 1000, M and G likewise). A list takes all words up to the next option, and may be given again; a repeated option takes one
@@ -136,7 +136,9 @@ bool options_answer(const Options *options, const char *usage, FILE *out, bool *
 
 bool options_help(const Options *options, const char *usage, const char *group, int width, Bytes *out);
 bool options_config(const Options *options, Bytes *out);   // a complete configuration file; gives the same values back
-bool options_markdown(const Options *options, Bytes *out); // the README's table; --help=markdown
+bool options_markdown(const Options *options, Bytes *out); // the table of docs/options/; --help=markdown
+bool options_man(const Options *options, const char *usage, Bytes *out);  // a manual page; --help=man
+bool options_bash(const Options *options, const char *usage, Bytes *out); // completion for bash; --help=bash
 
 // The options that name the bits of a run, as {"lr": "1e-5", …}: a new reference, NULL after fail(). And whether such an object,
 // saved, has the present values; fails with the name of the option that differs and both its values. One that was not saved had

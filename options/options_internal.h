@@ -1,5 +1,5 @@
-// What the files of options/ share: options_table.c is the ground; options_names.c, options_text.c and options_file.c stand on it, and
-// options.c on all of them. Nobody else includes it.
+// What the files of options/ share: options_table.c is the ground; options_names.c, options_text.c and options_file.c stand on it,
+// options_pages.c on options_text.c, and options.c on all of them. Nobody else includes it.
 #ifndef OPTIONS_OPTIONS_INTERNAL_H
 #define OPTIONS_OPTIONS_INTERNAL_H
 
@@ -13,6 +13,12 @@ bool option_is_text(OptionType type);                                 // its fie
 bool option_is_list(OptionType type);                                 // its field is an OptionList
 OptionList *option_list(const Options *options, const OptionRow *row);
 bool option_value_text(Bytes *out, const Options *options, const OptionRow *row); // as in a configuration file
+
+const char *option_placeholder(const OptionRow *row); // " FILE": what follows the name, "" for a flag
+const char *option_dashes(const OptionRow *row);      // "--"; "" for arguments, which have a name for people only
+bool option_is_required(const OptionRow *row);
+// Appends "peak learning rate [1e-5]", with the choices, and with the range of a number when asked for it.
+bool option_describe(Bytes *out, const OptionRow *row, bool with_range);
 
 // Where a value stands, for its error and for lists: file NULL on the command line; source as in Options.
 typedef struct OptionPlace {

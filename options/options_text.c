@@ -1,5 +1,5 @@
-// Writing options: --help, a complete configuration file, the README's table, and the values that name the bits of a run. All of
-// it comes from the rows and, for values, from one writer of a value. Reading is in options.c.
+// Writing options: --help, a complete configuration file, and the values that name the bits of a run. All of it comes from the rows
+// and, for values, from one writer of a value. Reading is in options.c, pages in options_pages.c.
 #include "base/json.h"
 #include "base/number.h"
 #include "options/options_internal.h"
@@ -143,16 +143,15 @@ bool options_same_identity(const Options *options, const json_t *saved, const ch
 
 // ---- help
 
-static const char *placeholder(const OptionRow *row)
+const char *option_placeholder(const OptionRow *row)
 {
     static const char *const words[] = {" N", " X", "", " TEXT", " FILE", " FOLDER", " NAME", " FILE…", " TEXT", "…"};
     return words[row->type];
 }
 
-// "--lr X"; arguments have a name without dashes
-static const char *dashes(const OptionRow *row) { return row->type == OPTION_ARGUMENTS ? "" : "--"; }
+const char *option_dashes(const OptionRow *row) { return row->type == OPTION_ARGUMENTS ? "" : "--"; }
 
-static bool is_required(const OptionRow *row) { return row->type != OPTION_CHOICE && strcmp(row->range, "required") == 0; }
+bool option_is_required(const OptionRow *row) { return row->type != OPTION_CHOICE && strcmp(row->range, "required") == 0; }
 
 // ": cosine, linear"; more than CHOICES_SHOWN only where a group is asked for
 static bool list_choices(Bytes *out, const OptionRow *row, bool all)
@@ -168,15 +167,14 @@ static bool list_choices(Bytes *out, const OptionRow *row, bool all)
     return true;
 }
 
-// "peak learning rate [1e-5]", with the choices, and with the range of a number when asked for it
-static bool describe(Bytes *out, const OptionRow *row, bool with_range)
+bool option_describe(Bytes *out, const OptionRow *row, bool with_range)
 {
     TRY(bytes_text(out, row->help));
     if (row->type == OPTION_CHOICE)
         TRY(list_choices(out, row, with_range));
     if (with_range && (row->type == OPTION_NUMBER || row->type == OPTION_INTEGER) && row->range[0] != 0)
         TRY(bytes_printf(out, ", %s", row->range));
-    if (is_required(row))
+    if (option_is_required(row))
         return bytes_text(out, " (required)");
     bool shown = row->type != OPTION_FLAG && row->initial[0] != 0;
     return !shown || bytes_printf(out, " [%s]", row->initial);
@@ -216,7 +214,7 @@ static int name_column(const OptionTable *table)
 {
     int widest = 0;
     for (size_t i = 0; i < table->count; i++) {
-        const char *place = placeholder(&table->rows[i]);
+        const char *place = option_placeholder(&table->rows[i]);
         char shown[OPTION_NAME];
         int here = (int)strlen(option_shown(shown, table->rows[i].name)) + columns(place, strlen(place));
         widest = here > widest ? here : widest;
@@ -228,11 +226,11 @@ static bool help_row(Bytes *out, const OptionRow *row, int column, int width, bo
 {
     char name[OPTION_NAME];
     Bytes text = {0};
-    const char *place = placeholder(row);
+    const char *place = option_placeholder(row);
     int used = 4 + (int)strlen(option_shown(name, row->name)) + columns(place, strlen(place));
-    bool ok = bytes_printf(out, "  %s%s%s%*s", dashes(row), option_shown(name, row->name), place,
-                           column - used + 2 - (int)strlen(dashes(row)), "");
-    ok = ok && describe(&text, row, with_range) && wrap(out, text.data, column, width);
+    bool ok = bytes_printf(out, "  %s%s%s%*s", option_dashes(row), option_shown(name, row->name), place,
+                           column - used + 2 - (int)strlen(option_dashes(row)), "");
+    ok = ok && option_describe(&text, row, with_range) && wrap(out, text.data, column, width);
     bytes_free(&text);
     return ok;
 }
@@ -262,42 +260,17 @@ bool options_help(const Options *options, const char *usage, const char *group, 
                    nearest != NULL ? "did you mean --help=" : "--help lists them", nearest != NULL ? nearest : "");
 }
 
-static bool markdown_cell(Bytes *out, const char *text)
-{
-    for (; *text != 0; text++)
-        TRY(*text == '|' ? bytes_text(out, "\\|") : *text == '\n' ? bytes_text(out, " ") : bytes_append(out, text, 1));
-    return true;
-}
-
-bool options_markdown(const Options *options, Bytes *out)
-{
-    char name[OPTION_NAME];
-    const char *group = "";
-    TRY(bytes_text(out, "| option | default | meaning |\n|---|---|---|\n"));
-    for (size_t i = 0; i < options->table.count; i++) {
-        const OptionRow *row = &options->table.rows[i];
-        if (strcmp(group, row->group) != 0)
-            TRY(bytes_printf(out, "| **%s** | | |\n", row->group));
-        group = row->group;
-        TRY(bytes_printf(out, "| `%s%s` | ", dashes(row), option_shown(name, row->name)));
-        if (is_required(row))
-            TRY(bytes_text(out, "required"));
-        else if (row->initial[0] != 0)
-            TRY(bytes_text(out, "`") && markdown_cell(out, row->initial) && bytes_text(out, "`"));
-        TRY(bytes_text(out, " | ") && markdown_cell(out, row->help));
-        if (row->range[0] != 0 && !is_required(row))
-            TRY(bytes_text(out, ": `") && markdown_cell(out, row->range) && bytes_text(out, "`"));
-        TRY(bytes_text(out, " |\n"));
-    }
-    return true;
-}
-
 static int terminal_width(FILE *out)
 {
     struct winsize size;
     if (isatty(fileno(out)) && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
         return size.ws_col;
     return 80;
+}
+
+static bool asks_for(const Options *options, const char *page)
+{
+    return options->help_group != NULL && strcmp(options->help_group, page) == 0;
 }
 
 bool options_answer(const Options *options, const char *usage, FILE *out, bool *answered)
@@ -311,8 +284,12 @@ bool options_answer(const Options *options, const char *usage, FILE *out, bool *
         ok = options_config(options, &text);
     else if (options->wish == OPTIONS_VERSION)
         ok = bytes_printf(&text, "dereason.c %s\n", program_version());
-    else if (options->help_group != NULL && strcmp(options->help_group, "markdown") == 0)
+    else if (asks_for(options, "markdown"))
         ok = options_markdown(options, &text);
+    else if (asks_for(options, "man"))
+        ok = options_man(options, usage, &text);
+    else if (asks_for(options, "bash"))
+        ok = options_bash(options, usage, &text);
     else
         ok = options_help(options, usage, options->help_group, terminal_width(out), &text);
     if (ok && (fwrite(text.data, 1, text.size, out) != text.size || fflush(out) != 0))

@@ -111,15 +111,14 @@ INLINE void tile_strip(const int rows, int64_t N, int64_t K, const float *a, int
         if (R <= TILE_ROWS)                                                                                                      \
             CALL(R <= TILE_ROWS ? R : 1);                                                                                        \
         break;
-#define TILE_SWITCH(ROWS, CALL)                                                                                                  \
-    switch (ROWS) {                                                                                                              \
-        TILE_CASE(1, CALL)                                                                                                       \
-        TILE_CASE(2, CALL)                                                                                                       \
-        TILE_CASE(3, CALL)                                                                                                       \
-        TILE_CASE(4, CALL)                                                                                                       \
-        TILE_CASE(5, CALL) TILE_CASE(6, CALL) TILE_CASE(7, CALL) TILE_CASE(8, CALL) TILE_CASE(9, CALL) TILE_CASE(10, CALL)       \
-            TILE_CASE(11, CALL) TILE_CASE(12, CALL) TILE_CASE(13, CALL) TILE_CASE(14, CALL)                                      \
+// clang-format off
+#define TILE_SWITCH(ROWS, CALL)                                                                                     \
+    switch (ROWS) {                                                                                                 \
+        TILE_CASE(1, CALL) TILE_CASE(2, CALL) TILE_CASE(3, CALL) TILE_CASE(4, CALL) TILE_CASE(5, CALL)              \
+        TILE_CASE(6, CALL) TILE_CASE(7, CALL) TILE_CASE(8, CALL) TILE_CASE(9, CALL) TILE_CASE(10, CALL)             \
+        TILE_CASE(11, CALL) TILE_CASE(12, CALL) TILE_CASE(13, CALL) TILE_CASE(14, CALL)                             \
     }
+// clang-format on
 
 static __attribute__((noinline, unused)) void tile_strip_transposed(int rows, int64_t N, int64_t K, const float *a, int64_t a_k,
                                                                     const float *b, int64_t b_row, float *c, int64_t c_row,

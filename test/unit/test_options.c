@@ -363,7 +363,7 @@ static void help_of_a_group_shows_ranges_and_no_other_group(void **state)
     bytes_free(&help);
 }
 
-static void the_readmes_table_has_a_row_for_each_option(void **state)
+static void the_markdown_table_has_a_row_for_each_option(void **state)
 {
     Options options;
     SmallOptions v;
@@ -374,6 +374,44 @@ static void the_readmes_table_has_a_row_for_each_option(void **state)
     assert_non_null(strstr(table.data, "| `--data` | required | the rows |\n"));
     options_free(&options);
     bytes_free(&table);
+}
+
+static void a_manual_page_has_usage_and_options_with_their_ranges(void **state)
+{
+    Options options;
+    SmallOptions v;
+    Bytes page = {0};
+    assert_ok(read_words(&options, &v, WORDS("--help=man"), true));
+    assert_ok(options_man(&options,
+                          "tiny: a back\\slash-example\nusage: tiny --data rows\n       tiny --join\n.hidden at first\n", &page));
+    assert_non_null(strstr(page.data, ".TH TINY 1 "));
+    assert_non_null(strstr(page.data, ".SH NAME\ntiny \\- a back\\eslash\\-example\n"));
+    assert_non_null(strstr(page.data, ".nf\ntiny \\-\\-data rows\ntiny \\-\\-join\n.fi\n.SH DESCRIPTION\n\\&.hidden at first\n"));
+    assert_non_null(strstr(page.data, ".TP\n\\fB\\-\\-learning\\-rate\\fR X\nhow fast, > 0 and <= 1 [1e\\-5]\n"));
+    options_free(&options);
+    bytes_free(&page);
+}
+
+static void completion_knows_choices_folders_and_both_forms_of_a_flag(void **state)
+{
+    Options options;
+    SmallOptions v;
+    Bytes text = {0};
+    assert_ok(read_words(&options, &v, WORDS("--help=bash"), true));
+    assert_ok(options_bash(&options, "tiny: an example\n", &text));
+    assert_non_null(strstr(text.data, "    --shape) COMPREPLY=($(compgen -W \"round square\" -- \"$word\")); return ;;\n"));
+    assert_non_null(strstr(text.data, "    --model) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"));
+    assert_non_null(strstr(text.data, " --quick --no-quick"));
+    assert_non_null(strstr(text.data, "complete -o default -F _tiny tiny\n"));
+    options_free(&options);
+
+    FileOptions files;
+    bytes_clear(&text);
+    assert_ok(options_read(&options, file_options(), &files, 2, (char *[]){(char *)"program", (char *)"rows.jsonl"}));
+    assert_ok(options_bash(&options, "tiny: an example\n", &text));
+    assert_non_null(strstr(text.data, " --extra --level\"")); // and not --names: arguments have no dashes
+    options_free(&options);
+    bytes_free(&text);
 }
 
 static void numbers_read_as_people_write_them(void **state)
@@ -536,7 +574,9 @@ int main(void)
         cmocka_unit_test(the_moments_of_train_sft_are_part_of_a_runs_identity),
         cmocka_unit_test(help_fits_a_screen_and_its_width),
         cmocka_unit_test(help_of_a_group_shows_ranges_and_no_other_group),
-        cmocka_unit_test(the_readmes_table_has_a_row_for_each_option),
+        cmocka_unit_test(the_markdown_table_has_a_row_for_each_option),
+        cmocka_unit_test(a_manual_page_has_usage_and_options_with_their_ranges),
+        cmocka_unit_test(completion_knows_choices_folders_and_both_forms_of_a_flag),
         cmocka_unit_test(numbers_read_as_people_write_them),
         cmocka_unit_test(a_written_number_reads_back_as_the_same_bits),
     };
