@@ -42,11 +42,11 @@ static const char *behind_command(const char *at, const char *end)
     return at;
 }
 
-int words_in(Text s)
+int words_in(Text text)
 {
     int words = 0;
-    const char *end = text_end(s);
-    for (const char *at = s.data; at < end;) {
+    const char *end = text_end(text);
+    for (const char *at = text.data; at < end;) {
         if (*at == '\\') {
             at = behind_command(at, end);
             continue;
@@ -60,12 +60,12 @@ int words_in(Text s)
     return words;
 }
 
-Text first_sentence(Text s)
+Text first_sentence(Text text)
 {
-    for (size_t i = 0; i + 1 < s.size; i++)
-        if (s.data[i] == '.' && s.data[i + 1] == ' ')
-            return (Text){s.data, i};
-    return s;
+    for (size_t i = 0; i + 1 < text.size; i++)
+        if (text.data[i] == '.' && text.data[i + 1] == ' ')
+            return (Text){text.data, i};
+    return text;
 }
 
 // Where the last sentence begins; s has no end of a sentence at its end.
@@ -279,11 +279,11 @@ static bool says_number(Text s) // or something that is set as a formula
     return false;
 }
 
-Text last_sentence_formula(Verifier *v, Text s)
+Text last_sentence_formula(Verifier *v, Text text)
 {
-    Text sentence = last_sentence(s);
-    if (!says_number(sentence) && sentence.data > s.data) // "I hope this helps."
-        sentence = last_sentence(unwrapped(text_between(s.data, sentence.data)));
+    Text sentence = last_sentence(text);
+    if (!says_number(sentence) && sentence.data > text.data) // "I hope this helps."
+        sentence = last_sentence(unwrapped(text_between(text.data, sentence.data)));
     if (sentence.size >= SENTENCE_BYTES) { // formulas without a point between them: the end of it
         const char *at = text_end(sentence) - SENTENCE_BYTES / 2, *space = memchr(at, ' ', SENTENCE_BYTES / 2);
         sentence = text_between(space == NULL ? text_end(sentence) : space, text_end(sentence));

@@ -133,20 +133,20 @@ static bool find_letter(Finding *f, Text gold, Text response)
     return true;
 }
 
-void verify_finding(Finding *f, Text row, Text gold, Text response)
+void verify_finding(Finding *f, Text row, Text reference, Text response)
 {
     *f = (Finding){.rule = "", .kind = ANSWER_NONE};
-    gold.data = gold.size > 0 ? gold.data : "";
+    reference.data = reference.size > 0 ? reference.data : "";
     response.data = response.size > 0 ? response.data : "";
-    if (choice_finding(f, row, gold, response)) {
+    if (choice_finding(f, row, reference, response)) {
         f->kind = ANSWER_CHOICE;
         return;
     }
-    if (find_letter(f, gold, response))
+    if (find_letter(f, reference, response))
         return;
-    Verifier *v = open_verifier(gold);
+    Verifier *v = open_verifier(reference);
     char letter;
-    f->kind = is_letter(gold, &letter) ? ANSWER_CHOICE : v->gold.kind;
+    f->kind = is_letter(reference, &letter) ? ANSWER_CHOICE : v->gold.kind;
     show(f->reference, v->gold.text);
     if (v->gold.text.size == 0)
         f->rule = "no reference";
@@ -155,23 +155,23 @@ void verify_finding(Finding *f, Text row, Text gold, Text response)
     free(v);
 }
 
-Verdict verify(Text gold, Text response)
+Verdict verify(Text reference, Text response)
 {
     Finding f;
-    verify_finding(&f, (Text){NULL, 0}, gold, response);
+    verify_finding(&f, (Text){NULL, 0}, reference, response);
     return f.verdict;
 }
 
-AnswerKind answer_kind(Text row, Text gold)
+AnswerKind answer_kind(Text row, Text reference)
 {
     Finding f;
     char letter;
-    gold.data = gold.size > 0 ? gold.data : "";
-    if (text_trimmed(gold).size == 0)
+    reference.data = reference.size > 0 ? reference.data : "";
+    if (text_trimmed(reference).size == 0)
         return ANSWER_NONE;
-    if (choice_finding(&f, row, gold, gold) || is_letter(gold, &letter))
+    if (choice_finding(&f, row, reference, reference) || is_letter(reference, &letter))
         return ANSWER_CHOICE;
-    Verifier *v = open_verifier(gold);
+    Verifier *v = open_verifier(reference);
     AnswerKind kind = v->gold.kind;
     free(v);
     return kind;

@@ -170,9 +170,10 @@ static bool add_field(JsonFields *fields, JsonField field) // takes what it owns
 
 bool json_fields(JsonFields *fields, Text object)
 {
-    Text rest = object, token = next_token(&rest); // {
+    Text rest = object;
     json_fields_free(fields);
-    for (token = next_token(&rest); token.size > 0 && token.data[0] == '"'; token = next_token(&rest)) {
+    next_token(&rest); // {
+    for (Text token = next_token(&rest); token.size > 0 && token.data[0] == '"'; token = next_token(&rest)) {
         JsonField field = {{NULL, 0}, {NULL, 0}, NULL};
         TRY(read_name(&field, token));
         next_token(&rest); // :

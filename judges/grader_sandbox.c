@@ -10,8 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 // Other people's files, pipes and sockets, and those of what serves this machine. (/var/run and such are links to these.)
 static const char *const HIDDEN[] = {"/tmp", "/run", "/var/tmp"};
 

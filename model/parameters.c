@@ -100,8 +100,8 @@ bool parameters_make(Parameters *all, const ModelConfig *c)
     return false;
 }
 
-void parameters_free(Parameters *all)
+void parameters_free(Parameters *parameters)
 {
-    free(all->list);
-    *all = (Parameters){0};
+    free(parameters->list);
+    *parameters = (Parameters){0};
 }

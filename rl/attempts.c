@@ -149,11 +149,11 @@ void attempts_free(Attempts *a)
 
 // ---- figures
 
-double pass_at(int64_t k, int64_t right, int64_t n)
+double pass_at(int64_t k, int64_t right, int64_t responses)
 {
     double none = 1;
     for (int64_t i = 0; i < k; i++)
-        none *= n - right - i > 0 ? (double)(n - right - i) / (double)(n - i) : 0;
+        none *= responses - right - i > 0 ? (double)(responses - right - i) / (double)(responses - i) : 0;
     return 1 - none;
 }
 

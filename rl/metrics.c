@@ -153,23 +153,23 @@ static void add_dynamic(Metrics *m, const DynamicReport *d)
     }
 }
 
-void metrics_of_step(Metrics *m, const Rollout *o, const Documents *documents, const Rewards *rewards, const StepFacts *f)
+void metrics_of_step(Metrics *m, const Rollout *rollout, const Documents *documents, const Rewards *rewards, const StepFacts *f)
 {
-    Spreads s = spreads_of(o);
+    Spreads s = spreads_of(rollout);
     m->count = 0;
     metrics_add(m, f->report.loss / (double)(f->updates > 0 ? f->updates : 1), "loss");
     metrics_add(m, f->gradient_norm, "grad_norm");
     metrics_add(m, f->learning_rate, "lr");
     metrics_add(m, (double)f->report.counts.tokens, "trained_tokens");
-    add_rewards(m, o, documents, rewards, &s);
+    add_rewards(m, rollout, documents, rewards, &s);
     add_spread(m, "response_length", &s.response);
-    metrics_add(m, s.cut / (double)(o->count * o->samples), "response_length/clip_ratio");
+    metrics_add(m, s.cut / (double)(rollout->count * rollout->samples), "response_length/clip_ratio");
     add_spread(m, "prompt_length", &s.prompt);
     add_spread(m, "global_seqlen", &s.sequence);
     if (f->dynamic.batches > 0)
         add_dynamic(m, &f->dynamic);
     add_actor(m, f);
-    add_times(m, o, f);
+    add_times(m, rollout, f);
 }
 
 // ---- held-out problems
@@ -200,10 +200,10 @@ static void add_sources(Metrics *m, const Validation *v, const Documents *docume
     add_score(m, &others, "others", k);
 }
 
-void metrics_of_validation(Metrics *m, const Validation *v, const Rollout *o, const Documents *documents, double seconds)
+void metrics_of_validation(Metrics *m, const Validation *v, const Rollout *rollout, const Documents *documents, double seconds)
 {
     double n = (double)v->all.prompts;
-    int k = (int)o->samples;
+    int k = (int)rollout->samples;
     m->count = 0;
     metrics_add(m, v->all.average / n, "eval/acc/mean@%d", k);
     if (k > 1) {
@@ -214,7 +214,7 @@ void metrics_of_validation(Metrics *m, const Validation *v, const Rollout *o, co
         if (v->level[level].prompts > 0)
             metrics_add(m, v->level[level].average / (double)v->level[level].prompts, "eval/level_%d/acc/mean@%d", level, k);
     add_sources(m, v, documents, k);
-    metrics_of_verdicts(m, "eval/", o, documents);
+    metrics_of_verdicts(m, "eval/", rollout, documents);
     metrics_add(m, seconds, "timing_s/testing");
 }
 

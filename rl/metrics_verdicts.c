@@ -44,14 +44,14 @@ void metrics_source_name(char out[SOURCE_NAME_BYTES], const char *source)
     snprintf(out + kept, SOURCE_NAME_BYTES - kept, "~%08" PRIx32, (uint32_t)hash_bytes(source, size));
 }
 
-void metrics_of_verdicts(Metrics *m, const char *prefix, const Rollout *o, const Documents *documents)
+void metrics_of_verdicts(Metrics *m, const char *prefix, const Rollout *rollout, const Documents *documents)
 {
     Shares all = {0}, kind[ANSWER_KINDS] = {{0}}, source[SOURCES_NAMED + 2] = {{0}}; // [0] has no name; the last: others
     char name[SOURCE_NAME_BYTES];
-    for (int64_t i = 0; i < rollout_groups(o); i++) {
-        const Group *g = rollout_group(o, i);
+    for (int64_t i = 0; i < rollout_groups(rollout); i++) {
+        const Group *g = rollout_group(rollout, i);
         int32_t number = documents->list[g->document].source;
-        for (int64_t k = 0; k < o->samples; k++) {
+        for (int64_t k = 0; k < rollout->samples; k++) {
             count(&all, &g->responses[k]);
             count(&kind[g->responses[k].kind], &g->responses[k]);
             count(&source[number <= SOURCES_NAMED ? number : SOURCES_NAMED + 1], &g->responses[k]);

@@ -81,12 +81,12 @@ bool reference_logprobs(Reference *r, Rollout *o, int64_t micro_batch_tokens, fl
     return ok;
 }
 
-double reference_kl(Rollout *o, KlEstimator kl)
+double reference_kl(Rollout *rollout, KlEstimator kl)
 {
     double sum = 0;
     int64_t tokens = 0;
-    for (int64_t i = 0; i < o->count * o->samples; i++) {
-        Response *r = &o->groups[i / o->samples].responses[i % o->samples];
+    for (int64_t i = 0; i < rollout->count * rollout->samples; i++) {
+        Response *r = &rollout->groups[i / rollout->samples].responses[i % rollout->samples];
         r->kl = 0;
         for (int64_t t = 0; t < r->count; t++)
             r->kl += kl_value(kl, r->logprob[t], r->reference[t]);

@@ -140,20 +140,20 @@ static Text response_end(Text response)
     return (Text){s.data + cut, s.size - cut};
 }
 
-void reward_finding(Finding *f, const RewardFacts *r)
+void reward_finding(Finding *f, const RewardFacts *facts)
 {
-    if (!r->ended) {
-        *f = (Finding){.verdict = VERDICT_DIFFERENT, .kind = answer_kind(r->row, r->reference), .rule = "cut off"};
+    if (!facts->ended) {
+        *f = (Finding){.verdict = VERDICT_DIFFERENT, .kind = answer_kind(facts->row, facts->reference), .rule = "cut off"};
         return;
     }
-    verify_finding(f, r->row, r->reference, r->text);
+    verify_finding(f, facts->row, facts->reference, facts->text);
     bool silent = f->answer[0] == 0;
     if (silent) {
         f->verdict = VERDICT_DIFFERENT;
         f->rule = "no answer";
     }
     bool another_text = f->verdict == VERDICT_DIFFERENT && is_prose(f->kind) && (silent || f->kind != ANSWER_WORDS);
-    if (another_text && response_end(r->text).size > 0) {
+    if (another_text && response_end(facts->text).size > 0) {
         f->verdict = VERDICT_UNKNOWN;
         f->rule = "none for texts";
     }
@@ -168,20 +168,20 @@ static bool is_judges(const RewardFacts *r, const Finding *f, JudgeAsks asks)
     return asks == JUDGE_ASKS_UNEQUAL || f->verdict == VERDICT_UNKNOWN;
 }
 
-Text reward_prediction(const RewardFacts *r, const Finding *f, char out[ANSWER_BYTES])
+Text reward_prediction(const RewardFacts *facts, const Finding *f, char out[ANSWER_BYTES])
 {
     size_t shown = strlen(f->answer);
     bool whole = shown < FINDING_BYTES - 4; // what is cut lacks a part of a character at most
-    return whole ? (Text){f->answer, shown} : response_end(response_answer(r->text, out, ANSWER_BYTES));
+    return whole ? (Text){f->answer, shown} : response_end(response_answer(facts->text, out, ANSWER_BYTES));
 }
 
-Text reward_question(const RewardFacts *r, const Finding *f, JudgeAsks asks, char out[ANSWER_BYTES])
+Text reward_question(const RewardFacts *facts, const Finding *f, JudgeAsks asks, char out[ANSWER_BYTES])
 {
-    if (!is_judges(r, f, asks))
+    if (!is_judges(facts, f, asks))
         return (Text){NULL, 0};
-    if (is_prose(f->kind) && (f->answer[0] == 0 || !response_marks_answer(r->text)))
-        return response_end(r->text);
-    return reward_prediction(r, f, out);
+    if (is_prose(f->kind) && (f->answer[0] == 0 || !response_marks_answer(facts->text)))
+        return response_end(facts->text);
+    return reward_prediction(facts, f, out);
 }
 
 void reward_parts(double parts[REWARD_PARTS], const RewardFacts *f, const Rewards *r)

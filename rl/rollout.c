@@ -28,20 +28,23 @@ static void group_free(Group *g, int64_t samples)
     free(g->responses);
 }
 
-void rollout_free(Rollout *o)
+void rollout_free(Rollout *rollout)
 {
-    for (int64_t i = 0; o->groups != NULL && i < o->count; i++)
-        group_free(&o->groups[i], o->samples);
-    for (int64_t i = 0; i < o->aside_count; i++)
-        group_free(&o->asides[i], o->samples);
-    free(o->groups);
-    free(o->asides);
-    free(o->why);
-    *o = (Rollout){0};
+    for (int64_t i = 0; rollout->groups != NULL && i < rollout->count; i++)
+        group_free(&rollout->groups[i], rollout->samples);
+    for (int64_t i = 0; i < rollout->aside_count; i++)
+        group_free(&rollout->asides[i], rollout->samples);
+    free(rollout->groups);
+    free(rollout->asides);
+    free(rollout->why);
+    *rollout = (Rollout){0};
 }
 
-int64_t rollout_groups(const Rollout *o) { return o->count + o->aside_count; }
-const Group *rollout_group(const Rollout *o, int64_t i) { return i < o->count ? &o->groups[i] : &o->asides[i - o->count]; }
+int64_t rollout_groups(const Rollout *rollout) { return rollout->count + rollout->aside_count; }
+const Group *rollout_group(const Rollout *rollout, int64_t i)
+{
+    return i < rollout->count ? &rollout->groups[i] : &rollout->asides[i - rollout->count];
+}
 
 bool rollout_set_aside(Rollout *o, Group *g, const char *why)
 {
