@@ -67,6 +67,7 @@ for script in test/crash/*.sh; do
 done
 run test/tidy.sh
 run dev/format.sh --check
+run test/tour.sh
 for name in test_answers_properties test_answers_hostile test_answers_data test_engine test_bits test_naive test_model_bits test_attention \
     test_moments test_state test_sorter test_sample test_update; do # the bits, the memory and the times that users get: release builds
     run "build/test/unit/$name"
