@@ -66,7 +66,9 @@ static bool open_tokenizer(Preparation *p)
     if (p->o.tokenizer[0] == 0)
         return template_open(&p->chat, ".", "chatml"); // rows of ids need none; others are refused where they are read
     TRY((p->tokenizer = tokenizer_open(p->o.tokenizer)) != NULL);
-    return template_open(&p->chat, p->o.tokenizer, p->o.template.name);
+    TRY(template_open(&p->chat, p->o.tokenizer, p->o.template.name));
+    template_set_tokenizer(&p->chat, p->tokenizer, p->o.tokenizer);
+    return true;
 }
 
 static PrepareOptions prepare_options(const Preparation *p)

@@ -99,6 +99,16 @@ bool choice_finding(Finding *f, Text row, Text reference, Text response)
     return right.place >= 0;
 }
 
+char choice_named(json_t *options, Text reference)
+{
+    Choices c;
+    read_choices(&c, options);
+    Choice choice = choice_of_reference(&c, text_trimmed(reference));
+    char letter = choice.place >= 0 ? c.letters[choice.place] : 0;
+    free_choices(&c);
+    return letter;
+}
+
 // ---- letters alone
 
 static void only_letters(Choices *c)

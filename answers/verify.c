@@ -2,6 +2,7 @@
 #include "answers/verify.h"
 #include "answers/choice.h"
 #include "answers/match.h"
+#include "base/json_source.h"
 #include "base/start.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -84,10 +85,37 @@ static void find(Verifier *v, Finding *f, Text response)
     f->rule = v->comparison.rule;
 }
 
+static bool is_bare_exponent(Text s) // 2e3
+{
+    size_t digits = 0;
+    while (digits < s.size && isdigit((unsigned char)s.data[digits]))
+        digits++;
+    size_t at = digits + 1;
+    if (digits == 0 || at >= s.size || tolower((unsigned char)s.data[digits]) != 'e')
+        return false;
+    while (at < s.size && isdigit((unsigned char)s.data[at]))
+        at++;
+    return at == s.size;
+}
+
+bool answer_is_number(Text row, Text reference)
+{
+    int64_t odd;
+    if (!is_bare_exponent(text_trimmed(reference)) || row.size == 0)
+        return false;
+    json_t *root = json_parse_row(row.data, row.size, "the row", &odd), *answer = json_object_get(root, "answer");
+    if (root == NULL)
+        error_clear(); // not JSON: nothing is known of it
+    bool number = json_is_number(json_array_size(answer) == 1 ? json_array_get(answer, 0) : answer);
+    json_decref(root);
+    return number;
+}
+
 static Verifier *open_verifier(Text gold)
 {
     Verifier *v = memory_or_end(sizeof *v);
     v->comparison.rule = "";
+    v->comparison.number = false;
     read_answer(&v->gold, reference_text(v, gold), &v->formulas[0]);
     return v;
 }
@@ -145,6 +173,7 @@ void verify_finding(Finding *f, Text row, Text reference, Text response)
     if (find_letter(f, reference, response))
         return;
     Verifier *v = open_verifier(reference);
+    v->comparison.number = answer_is_number(row, reference);
     char letter;
     f->kind = is_letter(reference, &letter) ? ANSWER_CHOICE : v->gold.kind;
     show(f->reference, v->gold.text);

@@ -13,7 +13,7 @@
 #include "base/verdict.h"
 
 // Rises whenever a verdict may change: a run that goes on does so by the rules it began with.
-enum { ANSWERS_VERSION = 2 };
+enum { ANSWERS_VERSION = 3 };
 
 extern const char *const VERDICT_NAMES[3];
 
@@ -46,9 +46,12 @@ typedef struct Finding {
 } Finding;
 
 // reference: a bare answer, or a text that has it behind #### or in a box. response: a bare answer, or sentences that lead to one.
-// row: the problem as JSON, whose `options` make it multiple choice; size 0: there is none.
+// row: the problem as JSON, whose `options` make it multiple choice, and whose `answer` may be a JSON number; size 0: there is none.
 void verify_finding(Finding *finding, Text row, Text reference, Text response);
 Verdict verify(Text reference, Text response); // the same without a row
+
+// A reference such as 2e3 may be a code; it is none where the row has it as a JSON number. False of whatever can be no code.
+bool answer_is_number(Text row, Text reference);
 
 AnswerKind answer_kind(Text row, Text reference);
 

@@ -173,10 +173,9 @@ static bool check_ids(const Tokenised *out, int32_t vocabulary)
 
 bool can_render(const TokenRules *rules)
 {
-    Bytes none = {0};
     if (rules->tokenizer == NULL || rules->chat == NULL)
         return fail("the rows are text, but there is no tokenizer; name one with --tokenizer");
-    return rules->chat->kind != TEMPLATE_UNKNOWN || template_prompt(rules->chat, &none, NULL, 0, true); // which says what it is
+    return template_usable(rules->chat);
 }
 
 bool record_tokenise(Tokenised *out, TokenScratch *scratch, const Record *record, const TokenRules *rules)

@@ -45,6 +45,7 @@ static bool anything_left(const PrepareJob *job)
     for (int fate = FATE_DROPPED; fate < FATES; fate++)
         if (r->fates[fate] > 0)
             bytes_printf(&text, ", %" PRId64 " %s", r->fates[fate], FATE_REASONS[fate]);
+    prepare_unread(&text, r, "; ", "");
     fail("%s%s: nothing to train on: no row is left of %" PRId64 "%s%s%s", r->file_count > 0 ? r->files[0].path : "no files",
          r->file_count > 1 ? " and others" : "", r->rows, text.size > 0 ? text.data : "",
          r->bad_rows[0] != NULL ? "; the first bad one: " : "", r->bad_rows[0] != NULL ? r->bad_rows[0] : "");

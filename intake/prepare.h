@@ -96,8 +96,8 @@ typedef struct PrepareGroups {
 enum { BAD_ROWS_NAMED = 5 };
 
 typedef struct PrepareUnread { // fields that may have been meant, by how many rows have them
-    struct PrepareUnreadName {
-        const char *name;
+    struct PrepareUnreadField {
+        Unread what;
         int64_t rows;
     } * list; // (count)
     size_t count, capacity;

@@ -52,4 +52,7 @@ bool prepare_count(PrepareReport *report, Fate fate, int level, Text source, Tex
 // --verify: what was found of a response.
 bool prepare_count_verified(PrepareReport *report, const RowState *row, Text source, Text id, Text reference);
 
+// Fields that rows without a response, or without an answer where one is needed, may have meant by it: a sentence each.
+bool prepare_unread(Bytes *out, const PrepareReport *report, const char *before, const char *after);
+
 #endif

@@ -22,7 +22,7 @@ typedef struct Row {    // one line and what it became
     bool stops; // the run, and not the row, is at fault
     bool odd;   // NaN or an infinity in it
     uint32_t mapped, turns_left_out, thoughts_left_out;
-    const char *unread_response, *unread_answer;
+    Unread unread_response, unread_answer;
     RowState state;
     RowFact fact;
     uint8_t key[FACT_KEY], order[SPOOL_KEY];
@@ -166,12 +166,14 @@ static bool spool_row(Row *row, const Record *record, const Tokenised *t, Text s
 // Of a row that train_sft can't train: what may have been meant.
 static bool no_response(const Record *record)
 {
-    static const char *const fields[ROW_FORMATS] = {
-        [ROW_PROMPT] = "completion", [ROW_ALPACA] = "output", [ROW_PROBLEM] = "solution"};
-    const char *field = fields[record->format], *name = record->unread_response;
-    if (name == NULL || field == NULL)
-        return fail("the row has no response to train on");
-    return fail("the row has no response to train on; \"%s\" is not read: --map %s=%s takes it for one", name, field, name);
+    const Unread *unread = &record->unread_response;
+    Bytes remedy = {0};
+    fail("the row has no response to train on");
+    if (unread->name != NULL && unread_remedy(&remedy, unread))
+        fail("%s; \"%s\" is not read%s%s", error_text(), unread->name, remedy.size > 0 ? "; it would be with " : "",
+             remedy.size > 0 ? remedy.data : "");
+    bytes_free(&remedy);
+    return false;
 }
 
 static bool take_record(const Reader *reader, Row *row, Worker *worker, const Record *record, int64_t number)
@@ -285,22 +287,19 @@ static bool note_bad(Reader *reader, Row *row)
     return prepare_count(report, FATE_BAD, 0, text_of(reader->source), (Text){0}, (Text){0});
 }
 
-static bool count_name(PrepareUnread *unread, const char *name)
+static bool count_unread(PrepareUnread *counted, const Unread *unread)
 {
     size_t i = 0;
-    while (i < unread->count && strcmp(unread->list[i].name, name) != 0)
+    if (unread->name == NULL)
+        return true;
+    while (i < counted->count &&
+           (strcmp(counted->list[i].what.name, unread->name) != 0 || counted->list[i].what.before != unread->before))
         i++;
-    TRY(grow(&unread->list, &unread->capacity, i + 1, sizeof *unread->list));
-    if (i == unread->count)
-        unread->list[unread->count++] = (struct PrepareUnreadName){name, 0};
-    unread->list[i].rows++;
+    TRY(grow(&counted->list, &counted->capacity, i + 1, sizeof *counted->list));
+    if (i == counted->count)
+        counted->list[counted->count++] = (struct PrepareUnreadField){*unread, 0};
+    counted->list[i].rows++;
     return true;
-}
-
-static bool count_unread(PrepareReport *report, const Row *row)
-{
-    return (row->unread_response == NULL || count_name(&report->unread_responses, row->unread_response)) &&
-           (row->unread_answer == NULL || count_name(&report->unread_answers, row->unread_answer));
 }
 
 static bool settle(Reader *reader, Row *row)
@@ -318,7 +317,8 @@ static bool settle(Reader *reader, Row *row)
         report->turns_left_out += row->turns_left_out;
         report->thoughts_left_out += row->thoughts_left_out;
         reader->mapped |= row->mapped;
-        TRY(count_unread(report, row));
+        TRY(count_unread(&report->unread_responses, &row->unread_response) &&
+            count_unread(&report->unread_answers, &row->unread_answer));
     }
     if (row->unfinished && !row->bad) {
         row->state.fate = FATE_UNFINISHED;

@@ -180,28 +180,24 @@ static bool table_verified(const Table *t)
     return ok && bytes_text(t->out, "\n");
 }
 
-// What the rows' own format calls a response.
-static const char *response_field(const PrepareReport *r)
+static bool append_unread(Bytes *out, const PrepareUnread *unread, const char *lacks, const char *before, const char *after)
 {
-    static const char *const FIELDS[ROW_FORMATS] = {
-        [ROW_CHAT] = "completion", [ROW_PROMPT] = "completion", [ROW_ALPACA] = "output", [ROW_PROBLEM] = "solution"};
-    int64_t most = 0;
-    const char *field = "solution";
-    for (int f = 0; f < ROW_FORMATS; f++)
-        for (size_t i = 0; i < r->file_count; i++)
-            if (r->files[i].formats[f] > most && FIELDS[f] != NULL) {
-                most = r->files[i].formats[f];
-                field = FIELDS[f];
-            }
-    return field;
+    for (size_t i = 0; i < unread->count; i++) {
+        const Unread *what = &unread->list[i].what;
+        TRY(bytes_printf(out, "%snot read: %" PRId64 " rows without %s have a field \"%s\"", before, unread->list[i].rows, lacks,
+                         what->name));
+        if (what->before != NULL)
+            TRY(bytes_text(out, "; ") && unread_remedy(out, what) && bytes_text(out, " would take it for one"));
+        TRY(bytes_text(out, after));
+    }
+    return true;
 }
 
-static bool table_unread(const Table *t, const char *lacks, const char *field, const PrepareUnread *unread)
+bool prepare_unread(Bytes *out, const PrepareReport *r, const char *before, const char *after)
 {
-    for (size_t i = 0; i < unread->count; i++)
-        TRY(bytes_printf(t->out, "not read: %" PRId64 " rows without %s have a field \"%s\"; --map %s=%s would take it for one\n",
-                         unread->list[i].rows, lacks, unread->list[i].name, field, unread->list[i].name));
-    return true;
+    bool wanted = r->fates[FATE_RL] + r->fates[FATE_NO_ANSWER] + r->fates[FATE_UNREADABLE] > 0;
+    return append_unread(out, &r->unread_responses, "a response", before, after) &&
+           (!wanted || append_unread(out, &r->unread_answers, "an answer", before, after));
 }
 
 // What was in the input, and is not in what was made of it.
@@ -214,9 +210,7 @@ static bool table_left_out(const Table *t)
             bytes_text(t->out, "; of a folder only *.jsonl is\n"));
     if (others->count > PASSED_OVER_SHOWN)
         TRY(bytes_printf(t->out, "not read: %zu other files and folders beside these\n", others->count - PASSED_OVER_SHOWN));
-    TRY(table_unread(t, "a response", response_field(r), &r->unread_responses));
-    if (r->fates[FATE_RL] + r->fates[FATE_NO_ANSWER] > 0)
-        TRY(table_unread(t, "an answer", "answer", &r->unread_answers));
+    TRY(prepare_unread(t->out, r, "", "\n"));
     if (r->odd_rows > 0)
         TRY(bytes_printf(t->out, "not read: NaN or Infinity, which are no JSON, in %" PRId64 " rows; written as null\n",
                          r->odd_rows));
@@ -402,8 +396,10 @@ static bool set_left_out(json_t *root, const PrepareReport *r)
     ok = set(root, "passed_over", files) && ok;
     for (int u = 0; ok && u < 2; u++) {
         json_t *names = json_object();
-        for (size_t i = 0; ok && i < unread[u]->count; i++)
-            ok = set_count(names, unread[u]->list[i].name, unread[u]->list[i].rows);
+        for (size_t i = 0; ok && i < unread[u]->count; i++) { // one name may be read in several ways
+            const char *name = unread[u]->list[i].what.name;
+            ok = set_count(names, name, json_integer_value(json_object_get(names, name)) + unread[u]->list[i].rows);
+        }
         ok = set(root, KEYS[u], names) && ok;
     }
     return ok && set_count(root, "odd_rows", r->odd_rows) && set_count(root, "turns_left_out", r->turns_left_out) &&

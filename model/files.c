@@ -42,7 +42,9 @@ static bool open_tokenizer(ModelFiles *f, const ModelFilesOptions *o)
     if (f->n_live > f->config.vocabulary)
         return fail("%s: %" PRId64 " tokens, but the model has only %" PRId64 " vocabulary rows", folder, f->n_live,
                     f->config.vocabulary);
-    return template_open(&f->chat, folder, o->template);
+    TRY(template_open(&f->chat, folder, o->template));
+    template_set_tokenizer(&f->chat, f->tokenizer, folder);
+    return true;
 }
 
 // ---- the tokens that end an answer

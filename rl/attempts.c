@@ -20,6 +20,7 @@ bool attempts_know(const json_t *row) { return has_text(row, "finish_reason") &&
 
 typedef struct Row {
     Text source, category;
+    Bytes problem;         // the row as the checker reads it: its options, and whether the answer is a number
     const char *reference; // "": there is none
     Text response;
     uint64_t key[2]; // of its problem
@@ -52,11 +53,15 @@ static bool read_rollout(Row *r, const AttemptLine *line)
     r->source = text_of(json_object_get(row, "source"));
     r->category = text_of(json_object_get(row, "category"));
     r->judge = json_string_value(json_object_get(row, "judge"));
-    return true;
+    if (json_object_get(row, "options") != NULL)
+        return bytes_append(&r->problem, line->text.data, line->text.size);
+    return !json_is_true(json_object_get(row, "reference_is_number")) ||
+           bytes_printf(&r->problem, "{\"answer\": %s}", r->reference);
 }
 
 static bool read_generated(Row *r, const json_t *row, const Record *record)
 {
+    static const char *const all[] = {NULL};
     json_t *problem = json_copy((json_t *)(uintptr_t)row);
     for (const char *const *name = SAMPLED; problem != NULL && *name != NULL; name++)
         json_object_del(problem, *name);
@@ -64,7 +69,7 @@ static bool read_generated(Row *r, const json_t *row, const Record *record)
     r->response = text_of(json_object_get(row, "text"));
     r->source = record->source;
     r->category = record->category;
-    return hash_of(r->key, problem);
+    return hash_of(r->key, problem) && record_append(&r->problem, record, all) && bytes_text(&r->problem, "}");
 }
 
 // ---- what is kept of it
@@ -112,8 +117,8 @@ static bool judge(Attempts *a, Row *row, const AttemptLine *line, Finding *findi
     a->without_reference += !*judged;
     if (!*judged)
         return true;
-    if (json_object_get(line->row, "options") != NULL)
-        facts.row = line->text;
+    if (row->problem.size > 0)
+        facts.row = (Text){row->problem.data, row->problem.size};
     reward_finding(finding, &facts);
     return find_problem(&problem, a, row, json_object_get(line->row, "difficulty")) && keep(problem, row, finding);
 }
@@ -121,12 +126,14 @@ static bool judge(Attempts *a, Row *row, const AttemptLine *line, Finding *findi
 bool attempts_add(Attempts *a, const AttemptLine *line, Finding *finding, bool *judged)
 {
     Row row = {.ended = strcmp(json_string_value(json_object_get(line->row, "finish_reason")), "stop") == 0};
-    if (is_rollout(line->row))
-        return read_rollout(&row, line) && judge(a, &row, line, finding, judged);
-    Record record;
+    Record record = {0};
     RecordOptions reading = {.instruction = "none", .any_difficulty = true};
-    TRY(record_read(&record, line->text.data, line->text.size, line->file, line->number, &reading));
-    bool ok = read_generated(&row, line->row, &record) && judge(a, &row, line, finding, judged);
+    bool ok = is_rollout(line->row)
+                  ? read_rollout(&row, line)
+                  : record_read(&record, line->text.data, line->text.size, line->file, line->number, &reading) &&
+                        read_generated(&row, line->row, &record);
+    ok = ok && judge(a, &row, line, finding, judged);
+    bytes_free(&row.problem);
     record_free(&record);
     return ok;
 }

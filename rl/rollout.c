@@ -94,11 +94,13 @@ static json_t *prompt_json(const Group *g, const Tokenizer *tokenizer, int64_t s
     Bytes text = {0};
     json_t *problem = p->row.size == 0 ? NULL : json_loadb(p->row.data, p->row.size, 0, NULL), *row = NULL;
     const json_t *options = json_object_get(problem, "options");
+    bool number = answer_is_number(p->row, p->answer);
     if (decode(tokenizer, &text, p->ids, p->prompt, true) && bytes_text(&text, ""))
         row = json_pack("{s:I, s:o, s:o, s:o, s:i, s:s%, s:o, s:o}", "step", (json_int_t)step, "id", text_json(p->id), "source",
                         text_json(p->source), "category", text_json(p->category), "difficulty", p->difficulty, "prompt",
                         text.data, text.size, "prompt_ids", ids_json(p->ids, p->prompt), "reference", text_json(p->answer));
     bool ok = (options == NULL || set(row, "options", json_deep_copy(options))) &&
+              (!number || set(row, "reference_is_number", json_true())) &&
               (g->aside == NULL || set(row, "aside", json_string(g->aside)));
     json_decref(problem);
     bytes_free(&text);

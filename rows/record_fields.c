@@ -1,5 +1,5 @@
-// What a row holds beside its turns: what would change what is learned and can't be rendered here is refused by name; the
-// difficulty, the reference and the names are read; and of a row that lacks something, the field that it may stand in is found.
+// What a row holds beside its turns: what would change what is learned and can't be honoured here is refused by name; the
+// difficulty, the reference and the names are read.
 #include "rows/records_internal.h"
 #include <stdlib.h>
 
@@ -72,10 +72,23 @@ static bool check_media(const Reading *r)
 }
 
 // What a template is told beside the messages: whether it is to think, which has to agree with the template.
+static bool take_thinking(const Reading *r, const json_t *value)
+{
+    Thinking thinking = json_is_true(value) ? THINKING_ON : THINKING_OFF, *before = &r->record->thinking;
+    if (*before != THINKING_UNSAID && *before != thinking)
+        return fail("%s: \"enable_thinking\" of the row contradicts that of its \"chat_template_kwargs\"", r->where);
+    *before = thinking;
+    return true;
+}
+
 static bool check_template_words(const Reading *r)
 {
-    const json_t *words = row_field(r->row, "chat_template_kwargs"), *value;
+    const json_t *words = row_field(r->row, "chat_template_kwargs"), *own = row_field(r->row, "enable_thinking"), *value;
     const char *key;
+    if (!is_nothing(own) && !json_is_boolean(own))
+        return refuse("enable_thinking", "it must be true or false", r->where);
+    if (json_is_boolean(own))
+        TRY(take_thinking(r, own));
     if (is_nothing(words))
         return true;
     if (!json_is_object(words))
@@ -85,7 +98,23 @@ static bool check_template_words(const Reading *r)
             continue;
         if (strcmp(key, "enable_thinking") != 0 || !json_is_boolean(value))
             return refuse("chat_template_kwargs", "of these only enable_thinking is known, true or false", r->where);
-        r->record->thinking = json_is_true(value) ? THINKING_ON : THINKING_OFF;
+        TRY(take_thinking(r, value));
+    }
+    return true;
+}
+
+// What a message may say of itself, said of the row. All rows count the same, and those that are here are trained.
+static bool check_weights(const Reading *r)
+{
+    static const char *const keys[] = {"weight", "loss_weight", "sample_weight", "train", "training", "loss"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *value = row_field(r->row, keys[i]);
+        bool one = json_is_true(value) || (json_is_number(value) && json_number_value(value) == 1);
+        if (!one && !is_nothing(value))
+            return refuse(keys[i],
+                          "of a row it can only be 1 or true: all rows count the same, and one that is not to be trained "
+                          "must not be here",
+                          r->where);
     }
     return true;
 }
@@ -102,6 +131,7 @@ static bool check_ids(const Reading *r)
 bool check_fields(const Reading *r)
 {
     RowFormat format = r->record->format;
+    TRY(check_weights(r));
     if (format == ROW_IDS)
         return check_ids(r);
     static const char *const tools[] = {"tools", "functions"};
@@ -110,46 +140,60 @@ bool check_fields(const Reading *r)
             return refuse(tools[i], "tools are not rendered here", r->where);
     if (format == ROW_CHAT && !is_nothing(row_field(r->row, "history")))
         return refuse("history", "its messages are all turns of a chat", r->where);
-    if (format == ROW_ALPACA && !is_nothing(row_field(r->row, "context")))
-        return fail("%s: the row has \"context\", which an Alpaca row calls \"input\"; give --map input=context", r->where);
     if (!is_nothing(row_field(r->row, "loss_mask")))
         return refuse("loss_mask", "what is trained is said in the messages", r->where);
     return check_media(r) && check_template_words(r);
 }
 
-// ---- options of a problem under another name
+// ---- what a question is about
 
-// "choices" becomes "options": a list of texts, or Hugging Face's {"text": [...], "label": ["A", "B", ...]}.
-bool take_choices(Reading *r)
+static bool is_asked(const Record *record, Text text)
 {
-    json_t *choices = json_object_get(r->record->row, "choices"), *texts = json_object_get(choices, "text"),
-           *labels = json_object_get(choices, "label");
-    Text written = json_field(&r->record->fields, "choices");
-    if (is_nothing(choices))
-        return true;
-    if (!is_nothing(row_field(r->row, "options")))
-        return fail("%s: the row has both \"options\" and \"choices\"; --map _choices=choices leaves one out", r->where);
-    if (json_is_object(choices)) {
-        JsonFields inside = {0};
-        bool ok = json_fields(&inside, written);
-        written = json_field(&inside, "text");
-        json_fields_free(&inside);
-        TRY(ok);
-        for (size_t i = 0; i < json_array_size(labels); i++)
-            if (!text_is(text_of(json_array_get(labels, i)), (char[]){(char)('A' + i), 0}))
-                return fail("%s: key \"choices\": the labels must be A, B, C and so on", r->where);
-        if (!json_is_array(texts) || (labels != NULL && json_array_size(labels) != json_array_size(texts)))
-            return fail("%s: key \"choices\" must be a list of texts, or have a \"text\" and a \"label\" for each", r->where);
-        choices = texts;
+    text = text_trimmed(text);
+    for (size_t i = 0; i < record_prompt(record); i++) {
+        Text turn = record->messages[i].content;
+        if (memmem(turn.data, turn.size, text.data, text.size) != NULL)
+            return true;
     }
-    if (!json_is_array(choices))
-        return fail("%s: key \"choices\" must be a list of texts", r->where);
-    json_fields_remove(&r->record->fields, "choices");
-    json_fields_remove(&r->record->fields, "options");
-    json_incref(choices); // what holds it goes
-    json_object_del(r->record->row, "choices");
-    bool set = json_object_set_new(r->record->row, "options", choices) == 0 || fail("%s: no memory for its options", r->where);
-    return set && json_fields_set(&r->record->fields, "options", written);
+    return false;
+}
+
+// The field that a text may be put before; NULL: jq can't say it in a line.
+static const char *question_key(const Reading *r)
+{
+    static const char *const keys[ROW_FORMATS] = {
+        [ROW_PROMPT] = "prompt", [ROW_ALPACA] = "instruction", [ROW_PROBLEM] = "problem"};
+    const char *key = keys[r->record->format];
+    if (r->record->format == ROW_PROBLEM && row_field(r->row, key) == NULL)
+        key = "question";
+    return key != NULL && json_is_string(row_field(r->row, key)) ? key : NULL;
+}
+
+static bool refuse_unseen(const Reading *r, const char *key)
+{
+    bool text = json_is_string(row_field(r->row, key));
+    const char *question = text ? question_key(r) : NULL;
+    if (text && r->record->format == ROW_ALPACA && is_nothing(row_field(r->row, "input")))
+        return fail("%s: the row has \"%s\", which an Alpaca row calls \"input\"; give --map input=%s (or --map _%s=%s, which "
+                    "leaves it out)",
+                    r->where, key, key, key, key);
+    fail("%s: the row has \"%s\", which the model would not be shown; --map _%s=%s leaves it out", r->where, key, key, key);
+    return question != NULL &&
+           fail("%s; jq -c '.%s = .%s + \"\\n\\n\" + .%s' puts it before the question", error_text(), question, key, question);
+}
+
+bool check_shown(const Reading *r)
+{
+    static const char *const keys[] = {"context",   "contexts", "passage",    "passages", "paragraph", "article", "document",
+                                       "documents", "story",    "background", "premise",  "input",     "inputs"};
+    RowFormat format = r->record->format;
+    for (size_t i = 0; format != ROW_IDS && i < sizeof keys / sizeof *keys; i++) {
+        const json_t *value = row_field(r->row, keys[i]);
+        bool own = format == ROW_ALPACA && strcmp(keys[i], "input") == 0;
+        if (!own && !is_nothing(value) && !(json_is_string(value) && is_asked(r->record, text_of(value))))
+            return refuse_unseen(r, keys[i]);
+    }
+    return true;
 }
 
 // ---- difficulty
@@ -189,7 +233,7 @@ bool read_difficulty(const Reading *r)
 // ---- id, answer, source, category
 
 // A text as it is; anything else as it was written, without the white space.
-static bool value_text(char **out, const json_t *value, Text written, const char *key, const char *where)
+bool value_text(char **out, const json_t *value, Text written, const char *key, const char *where)
 {
     Bytes text = {0};
     if (json_is_string(value)) {
@@ -220,63 +264,37 @@ static bool read_id(const Reading *r)
     return value_text(&r->record->id, id, written, "id", r->where);
 }
 
-// An answer 0 beside options: is it the first, or the text "0"?
-static bool check_number_of_option(const Reading *r, const json_t *answer, Text written)
-{
-    const json_t *options = row_field(r->row, "options");
-    if (is_nothing(options) || !json_is_number(answer))
-        return true;
-    for (size_t i = 0; i < json_array_size(options); i++) {
-        Text option = text_of(json_array_get(options, i));
-        if (option.size == written.size && memcmp(option.data, written.data, option.size) == 0)
-            return true;
-    }
-    return fail("%s: key \"answer\" is a number, and none of the options; write the letter or the text of an option", r->where);
-}
-
-static bool read_answer(const Reading *r)
+// One that is blank is none.
+bool take_answer(const Reading *r)
 {
     const json_t *answer = row_field(r->row, "answer");
+    char **out = &r->record->answer;
     Text written = json_field(&r->record->fields, "answer");
-    if (answer == NULL)
-        return true;
     if (json_is_array(answer) && json_array_size(answer) == 1) { // ["Paris"] is Paris; [2, 3] may be a vector
         answer = json_array_get(answer, 0);
         written = json_first_element(written);
     }
-    return check_number_of_option(r, answer, written) && value_text(&r->record->answer, answer, written, "answer", r->where);
+    bool blank = json_is_string(answer) && text_trimmed(text_of(answer)).size == 0;
+    if (answer != NULL && !json_is_null(answer) && !blank)
+        TRY(value_text(out, answer, written, r->answer_key, r->where));
+    return check_choice(r, out);
+}
+
+// A text; of a number its characters.
+static bool read_name(const Reading *r, Text *out, const char *key)
+{
+    const json_t *value = row_field(r->row, key);
+    Text written = json_field(&r->record->fields, key);
+    if (!json_is_number(value) || json_is_odd(written))
+        return (is_nothing(value) && !json_is_string(value)) || may_text(out, r->row, key, r->where) ||
+               fail("%s: key \"%s\" must be a text or a number; --map _%s=%s leaves it out", r->where, key, key, key);
+    Bytes *text = make_text(r);
+    TRY(text != NULL && json_append(text, written));
+    *out = (Text){text->data, text->size};
+    return true;
 }
 
 bool read_names(const Reading *r)
 {
-    r->record->source = text_of(row_field(r->row, "source"));
-    r->record->category = text_of(row_field(r->row, "category"));
-    return read_id(r) && read_answer(r);
-}
-
-// ---- what may have been meant
-
-static const char *first_that_says(const json_t *row, const char *const *keys)
-{
-    for (; *keys != NULL; keys++)
-        if (!is_nothing(row_field(row, *keys)))
-            return *keys;
-    return NULL;
-}
-
-void find_unread(const Reading *r)
-{
-    static const char *const responses[] = {"response",   "completion", "output",       "solution",    "generated_solution",
-                                            "generation", "rationale",  "reasoning",    "target",      "answer_text",
-                                            "chosen",     "assistant",  "model_output", "generations", "cot",
-                                            NULL},
-                             *const answers[] = {
-                                 "answerKey", "answer_key",       "final_answer", "ground_truth", "expected_answer",
-                                 "gold",      "reference_answer", "reference",    "target",       "label",
-                                 NULL};
-    Record *record = r->record;
-    if (!record->has_response && record->format != ROW_IDS)
-        record->unread_response = first_that_says(r->row, responses);
-    if (record->answer == NULL)
-        record->unread_answer = first_that_says(r->row, answers);
+    return read_name(r, &r->record->source, "source") && read_name(r, &r->record->category, "category") && read_id(r);
 }

@@ -8,7 +8,6 @@
     "Please reason step by step, and put your final answer option within \\boxed{}. Only put the option letter in the box, "     \
     "e.g. \\boxed{A}. There is only one correct answer."
 
-enum { OPTIONS_MOST = 26 }; // letters
 enum { FIELDS_MAPPED_MOST = 32 };
 
 const char *const ROW_FORMAT_NAMES[ROW_FORMATS] = {"chat", "prompt/completion", "Alpaca", "problem", "ids"};
@@ -76,28 +75,25 @@ static bool own_response(const Reading *r, const char *key, const char *other)
     return add_response(r, first.data != NULL ? first : second);
 }
 
+static bool is_blank(Text text) { return text_trimmed(text).size == 0; }
+
 static bool read_alpaca(Reading *r)
 {
     Text instruction, input;
     TRY(need_text(&instruction, r->row, "instruction", r->where) && may_text(&input, r->row, "input", r->where));
     TRY(turns_begin(r, 2) && add_history(r));
     Bytes *text = make_text(r);
-    TRY(text != NULL && bytes_append(text, instruction.data, instruction.size));
-    if (input.size > 0)
-        TRY(bytes_text(text, "\n") && bytes_append(text, input.data, input.size));
+    bool asks = !is_blank(instruction), about = !is_blank(input);
+    TRY(text != NULL && (!asks || bytes_append(text, instruction.data, instruction.size)));
+    TRY(!about || (bytes_text(text, asks ? "\n" : "") && bytes_append(text, input.data, input.size)));
     return user_turn(r, text) && own_response(r, "output", "response");
 }
 
-static bool append_options(const Reading *r, Bytes *text, const json_t *options)
+static bool append_options(Bytes *text, const json_t *options)
 {
-    size_t count = json_array_size(options);
-    if (!json_is_array(options) || count > OPTIONS_MOST)
-        return fail("%s: key \"options\" must be a list of at most %d texts", r->where, OPTIONS_MOST);
     TRY(bytes_text(text, "\nOptions are:"));
-    for (size_t i = 0; i < count; i++) {
-        Text option = text_of(json_array_get(options, i));
-        if (option.data == NULL)
-            return fail("%s: option %zu of key \"options\" is not a text", r->where, i + 1);
+    for (size_t i = 0; i < option_count(options); i++) {
+        Text option = text_of(option_at(options, i));
         TRY(bytes_printf(text, "\n(%c): ", (int)('A' + i)) && bytes_append(text, option.data, option.size));
     }
     return true;
@@ -110,7 +106,7 @@ static bool append_question(const Reading *r, Bytes *text, Text question)
     bool choice = !is_nothing(options), none = instruction == NULL || instruction[0] == 0 || strcmp(instruction, "none") == 0;
     TRY(bytes_append(text, question.data, question.size));
     if (choice)
-        TRY(append_options(r, text, options));
+        TRY(append_options(text, options));
     if (none)
         return true;
     if (!choice)
@@ -123,7 +119,9 @@ static bool read_problem(Reading *r)
 {
     Text question;
     TRY(need_text(&question, r->row, row_field(r->row, "problem") != NULL ? "problem" : "question", r->where));
-    TRY(take_choices(r) && turns_begin(r, 2) && add_history(r));
+    if (is_blank(question))
+        return fail("%s: the question is empty", r->where);
+    TRY(turns_begin(r, 2) && add_history(r));
     Bytes *text = make_text(r);
     return text != NULL && append_question(r, text, question) && user_turn(r, text) && own_response(r, "solution", "response");
 }
@@ -238,10 +236,19 @@ static bool add_generated(const Reading *r)
 static void drop_empty_response(Record *record)
 {
     const Message *last = record->count == 0 ? NULL : &record->messages[record->count - 1];
-    if (record->has_response && last->content.size == 0 && last->reasoning.size == 0) {
+    if (record->has_response && is_blank(last->content) && is_blank(last->reasoning)) {
         record->has_response = false;
         record->count--;
     }
+}
+
+// There is nothing to learn from an answer to nothing.
+static bool check_questions(const Reading *r)
+{
+    for (size_t i = 0; i < r->record->count; i++)
+        if (r->record->messages[i].role == ROLE_USER && is_blank(r->record->messages[i].content))
+            return fail("%s: turn %zu, the user's, is empty", r->where, i + 1);
+    return true;
 }
 
 static bool read_turns(Reading *r, const FormatKey *format)
@@ -250,7 +257,7 @@ static bool read_turns(Reading *r, const FormatKey *format)
     if (r->record->generated)
         TRY(add_generated(r));
     if (format->format != ROW_IDS)
-        TRY(add_system(r) && read_thoughts(r));
+        TRY(check_questions(r) && add_system(r) && read_thoughts(r));
     drop_empty_response(r->record);
     return true;
 }
@@ -291,9 +298,25 @@ static bool read_row(Reading *r)
     TRY(json_fields(&record->fields, (Text){record->text.data, record->text.size}));
     TRY(rename_fields(record, r->options) && read_finish(r) && find_format(&format, r));
     record->format = format->format;
-    TRY(check_fields(r) && read_turns(r, format) && read_difficulty(r) && read_names(r));
+    TRY(check_fields(r) && take_options(r) && read_turns(r, format) && check_options_shown(r) && check_shown(r));
+    TRY(read_difficulty(r) && read_names(r) && take_answer(r));
     find_unread(r);
     return true;
+}
+
+static bool read_pair(Reading *r)
+{
+    const RecordOptions options = {.map = &(FieldMap){"answer", "gold"}, .map_count = 1};
+    Record *record = r->record;
+    r->pair = true;
+    r->answer_key = "gold";
+    if (!json_is_object(r->row))
+        return fail("%s: a row must be a JSON object, one a line", r->where);
+    TRY(json_fields(&record->fields, (Text){record->text.data, record->text.size}));
+    if (row_field(r->row, "gold") == NULL && row_field(r->row, "answer_index") == NULL)
+        return fail("%s: key \"gold\" is missing", r->where);
+    record->format = ROW_PROBLEM;
+    return rename_fields(record, &options) && take_options(r) && take_answer(r);
 }
 
 bool record_read(Record *record, const char *json, size_t size, const char *file, int64_t line, const RecordOptions *options)
@@ -303,8 +326,8 @@ bool record_read(Record *record, const char *json, size_t size, const char *file
     *record = (Record){.line = line};
     bool ok = bytes_append(&record->text, json, size) &&
               (record->row = json_parse_row(record->text.data, record->text.size, where, &record->odd_numbers)) != NULL;
-    Reading reading = {.record = record, .row = record->row, .where = where, .options = options};
-    if (ok && read_row(&reading))
+    Reading reading = {.record = record, .row = record->row, .where = where, .options = options, .answer_key = "answer"};
+    if (ok && (options->pair ? read_pair(&reading) : read_row(&reading)))
         return true;
     record_free(record);
     return false;

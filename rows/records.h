@@ -42,6 +42,11 @@ extern const char *const ROW_FORMAT_NAMES[ROW_FORMATS]; // "chat", "prompt/compl
 typedef enum TurnMark { TURN_UNMARKED, TURN_TRAINED, TURN_NOT_TRAINED } TurnMark; // what a message says of itself
 typedef enum Thinking { THINKING_UNSAID, THINKING_ON, THINKING_OFF } Thinking;    // chat_template_kwargs.enable_thinking
 
+typedef struct Unread {         // a field that might be meant by what the row lacks
+    const char *name;           // NULL: there is none
+    const char *before, *after; // what would read it: before, name, after; NULL: nothing does
+} Unread;
+
 typedef struct Record {
     RowFormat format;
     Message *messages; // (count) the prompt's, then the response if has_response; none in an ids row
@@ -60,9 +65,9 @@ typedef struct Record {
     int64_t line;             // from 1
 
     Thinking thinking;
-    const char *unread_response, *unread_answer; // where it has none: the field that might be meant by one; NULL: none
-    uint32_t mapped;                             // bit i: the row had map[i].name
-    int64_t odd_numbers;                         // NaN and infinities in it, in fields that are not read
+    Unread unread_response, unread_answer; // where it has none
+    uint32_t mapped;                       // bit i: the row had map[i].name
+    int64_t odd_numbers;                   // NaN and infinities in it, in fields that are not read
 
     json_t *row;       // what the texts above point into; fields renamed as mapped
     JsonFields fields; // the same, as written
@@ -80,6 +85,7 @@ typedef struct RecordOptions {
     const FieldMap *map;     // (map_count)
     size_t map_count;
     const char *format;   // chat, prompt, alpaca, problem or ids: what a row is that could be several; NULL or auto: its keys say
+    bool pair;            // a line is a pair of answers ("gold" is the answer), with options but without turns
     bool prompts;         // rows are asked, not trained on: a row of ids may have a single one
     bool any_difficulty;  // whatever it is, it is not looked at
     bool need_difficulty; // of 1 to 5; else it may be unknown: absent, 0, or a label in words, such as WebInstruct's
@@ -93,6 +99,8 @@ void record_free(Record *record);
 // Appends the row as it was written, without the fields `without` (NULL-terminated) and without the } at its end: "{...", to
 // which fields may be added.
 bool record_append(Bytes *out, const Record *record, const char *const *without);
+
+bool unread_remedy(Bytes *out, const Unread *unread); // appends what would read it; nothing where nothing does
 
 size_t record_prompt(const Record *record); // how many of messages come before the response
 

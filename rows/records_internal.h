@@ -1,8 +1,9 @@
-// What the readers of rows share (records.c: formats; record_messages.c: turns; record_fields.c: what stands beside them); nobody
-// else includes it.
+// What the readers of rows share (records.c: formats; record_messages.c: turns; record_options.c: multiple choice; record_fields.c:
+// what stands beside them; record_unread.c: what may have been meant); nobody else includes it.
 #ifndef ROWS_RECORDS_INTERNAL_H
 #define ROWS_RECORDS_INTERNAL_H
 
+#include "base/text.h"
 #include "rows/records.h"
 #include <string.h>
 
@@ -11,6 +12,10 @@ typedef struct Reading {
     const json_t *row;
     const char *where; // "file:line"
     const RecordOptions *options;
+    bool pair;                // a pair of answers, which has no turns
+    const char *answer_key;   // as the line has it: "answer", or "gold" of a pair
+    const char *options_key;  // "options" or "choices"
+    const char *options_path; // the same for jq
 } Reading;
 
 static inline const json_t *row_field(const json_t *object, const char *key) // NULL when absent or null
@@ -22,11 +27,6 @@ static inline const json_t *row_field(const json_t *object, const char *key) // 
 static inline Text text_of(const json_t *string) // data NULL of anything else
 {
     return json_is_string(string) ? (Text){json_string_value(string), json_string_length(string)} : (Text){NULL, 0};
-}
-
-static inline bool text_is(Text text, const char *word)
-{
-    return strlen(word) == text.size && memcmp(word, text.data, text.size) == 0;
 }
 
 bool is_nothing(const json_t *value); // absent, null, "", [], {}, or the JSON of one of these as a text, as tables hold it
@@ -51,10 +51,25 @@ Bytes *make_text(const Reading *r); // a text that lives as long as the record; 
 // ---- what stands beside them (record_fields.c)
 
 bool check_fields(const Reading *r);  // what is not honoured is refused
+bool check_shown(const Reading *r);   // a passage that the question is about, and that the model would not see, is refused
 bool read_thoughts(const Reading *r); // of the response, where the row has them beside it
 bool read_difficulty(const Reading *r);
-bool read_names(const Reading *r);  // id, answer, source, category
-bool take_choices(Reading *r);      // "choices" of a problem, as options
-void find_unread(const Reading *r); // what might have been the response, or the answer
+bool take_answer(const Reading *r); // one that is blank is none; beside options it has to be one of them
+bool read_names(const Reading *r);  // id, source, category
+
+bool value_text(char **out, const json_t *value, Text written, const char *key, const char *where);
+
+// ---- multiple choice (record_options.c)
+
+bool take_options(Reading *r);              // "options", or "choices", which become options; each of them is a text
+bool check_options_shown(const Reading *r); // to the model, by a row that is no problem
+size_t option_count(const json_t *options);
+const json_t *option_at(const json_t *options, size_t i);
+int place_of_option(Text text, size_t count);       // of a number below count; -1: it is none
+bool check_choice(const Reading *r, char **answer); // names one of the options; *answer may become its letter
+
+// ---- what may have been meant (record_unread.c)
+
+void find_unread(const Reading *r); // by the response, or the answer
 
 #endif

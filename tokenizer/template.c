@@ -162,3 +162,13 @@ bool template_open(ChatTemplate *chat, const char *folder, const char *name)
     snprintf(chat->origin, sizeof chat->origin, "--template");
     return chat->kind != TEMPLATE_UNKNOWN || fail("--template %s: no such template; there are " TEMPLATE_CHOICES, name);
 }
+
+void template_set_tokenizer(ChatTemplate *chat, const Tokenizer *tokenizer, const char *folder)
+{
+    static const char *const marks[] = {"<|im_end|>", "<|im_start|>"};
+    snprintf(chat->tokenizer, sizeof chat->tokenizer, "%s", folder);
+    chat->missing = NULL;
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (!tokenizer_adds(tokenizer, marks[i]))
+            chat->missing = marks[i];
+}

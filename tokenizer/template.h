@@ -4,7 +4,7 @@
 #ifndef TOKENIZER_TEMPLATE_H
 #define TOKENIZER_TEMPLATE_H
 
-#include "base/base.h"
+#include "tokenizer/tokenizer.h"
 
 typedef enum TemplateKind {         // the numbers stand in shards
     TEMPLATE_CHATML,                // Qwen3-Instruct-2507's: no thoughts, no default system turn
@@ -26,8 +26,10 @@ typedef enum TemplateKind {         // the numbers stand in shards
 
 typedef struct ChatTemplate {
     TemplateKind kind;
-    bool from_file;   // the folder has a template of its own
-    char origin[512]; // where it came from, for errors and logs: a file, "--template", or that the folder has none
+    bool from_file;      // the folder has a template of its own
+    char origin[512];    // where it came from, for errors and logs: a file, "--template", or that the folder has none
+    const char *missing; // a mark of every template that the tokenizer lacks: nothing is rendered; NULL: it has them
+    char tokenizer[512]; // the folder of that tokenizer
 } ChatTemplate;
 
 typedef enum Role { ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT } Role;
@@ -43,6 +45,12 @@ typedef struct Message {
 // template that is not recognised (kind is then TEMPLATE_UNKNOWN).
 bool template_open(ChatTemplate *chat, const char *folder, const char *name);
 
+// The tokenizer that what is rendered is for. Turns begin and end with <|im_start|> and <|im_end|>: where these are no tokens of
+// it they would be learned as text, and nothing would stop at them.
+void template_set_tokenizer(ChatTemplate *chat, const Tokenizer *tokenizer, const char *folder);
+
+bool template_usable(const ChatTemplate *chat); // false after fail(): it is not known, or the tokenizer lacks its marks
+
 const char *template_name(TemplateKind kind); // "chatml", ...; "unknown"
 
 // The template for answers that must come at once, such as one digit: where this one has thoughts, qwen3-nothink.
@@ -53,7 +61,7 @@ TemplateKind template_without_thoughts(TemplateKind kind);
 const char *template_jinja(TemplateKind kind);
 
 // Appends what transformers' apply_chat_template(messages, add_generation_prompt=...) gives; for qwen3-nothink, what it gives
-// with enable_thinking=False. Fails on TEMPLATE_UNKNOWN and when there are no messages.
+// with enable_thinking=False. Fails on a template that is not usable and when there are no messages.
 bool template_prompt(const ChatTemplate *chat, Bytes *out, const Message *messages, size_t count, bool add_generation_prompt);
 
 // A chat whose last turn is the assistant's, with its parts: text[0, answer) is what stands before the last answer, its

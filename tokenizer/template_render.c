@@ -6,12 +6,16 @@
 
 #define GENERATION_PROMPT "<|im_start|>assistant\n"
 
-static bool known(const ChatTemplate *chat)
+bool template_usable(const ChatTemplate *chat)
 {
-    return chat->kind != TEMPLATE_UNKNOWN ||
-           fail("%s: a chat template that is not known here; say with --template which one is meant instead "
-                "(" TEMPLATE_CHOICES "); an exported model then carries that one",
-                chat->origin);
+    if (chat->kind == TEMPLATE_UNKNOWN)
+        return fail("%s: a chat template that is not known here; say with --template which one is meant instead "
+                    "(" TEMPLATE_CHOICES "); an exported model then carries that one",
+                    chat->origin);
+    return chat->missing == NULL ||
+           fail("%s: its tokenizer has no token %s, which every chat template needs (%s here); add it to tokenizer.json's "
+                "added_tokens, or give --tokenizer a folder that has it",
+                chat->tokenizer, chat->missing, template_name(chat->kind));
 }
 
 static const char *const ROLE_NAMES[] = {"system", "user", "assistant"};
@@ -170,7 +174,7 @@ static bool append_turns(const TemplateFacts *facts, Bytes *out, const Message *
 
 bool template_prompt(const ChatTemplate *chat, Bytes *out, const Message *messages, size_t count, bool add_generation_prompt)
 {
-    TRY(known(chat));
+    TRY(template_usable(chat));
     if (count == 0)
         return fail("there are no messages to render");
     const TemplateFacts *facts = template_facts(chat->kind);
@@ -180,7 +184,7 @@ bool template_prompt(const ChatTemplate *chat, Bytes *out, const Message *messag
 
 bool template_chat(const ChatTemplate *chat, RenderedChat *out, const Message *messages, size_t count)
 {
-    TRY(known(chat));
+    TRY(template_usable(chat));
     if (count == 0 || messages[count - 1].role != ROLE_ASSISTANT)
         return fail("there is no answer to train on: the last message must be the assistant's");
     bytes_clear(&out->text);

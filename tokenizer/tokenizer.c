@@ -74,7 +74,7 @@ int32_t lookup_bytes(const Tokenizer *tokenizer, const uint8_t *bytes, size_t si
     return -1;
 }
 
-int32_t tokenizer_find(const Tokenizer *tokenizer, const char *token)
+static int32_t find_added(const Tokenizer *tokenizer, const char *token)
 {
     size_t size = strlen(token);
     const AddedTokens *both[] = {&tokenizer->added, &tokenizer->added_normal};
@@ -82,6 +82,17 @@ int32_t tokenizer_find(const Tokenizer *tokenizer, const char *token)
         for (size_t i = 0; i < both[kind]->count; i++)
             if (both[kind]->list[i].size == size && memcmp(both[kind]->list[i].text, token, size) == 0)
                 return both[kind]->list[i].id;
+    return -1;
+}
+
+bool tokenizer_adds(const Tokenizer *tokenizer, const char *token) { return find_added(tokenizer, token) >= 0; }
+
+int32_t tokenizer_find(const Tokenizer *tokenizer, const char *token)
+{
+    size_t size = strlen(token);
+    int32_t added = find_added(tokenizer, token);
+    if (added >= 0)
+        return added;
     Bytes bytes = {0};
     int32_t id =
         spelled_bytes(&bytes, token, size) && size > 0 ? lookup_bytes(tokenizer, (const uint8_t *)bytes.data, bytes.size) : -1;

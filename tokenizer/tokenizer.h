@@ -25,6 +25,7 @@ void tokenizer_close(Tokenizer *tokenizer);
 
 int32_t tokenizer_size(const Tokenizer *tokenizer); // 1 + largest id (Qwen3: 151,669): the columns of the head that are alive
 int32_t tokenizer_find(const Tokenizer *tokenizer, const char *token); // spelled as in the file: "<think>", "Ġthe"; -1: none
+bool tokenizer_adds(const Tokenizer *tokenizer, const char *token);    // it is one token wherever it stands in a text
 bool tokenizer_is_special(const Tokenizer *tokenizer, int32_t id);     // false for <think>: matched as one, kept when decoding
 uint64_t tokenizer_hash(const Tokenizer *tokenizer); // of vocabulary, merges, added tokens, expression; not of the file's looks
 

@@ -8,6 +8,7 @@
 typedef struct Comparison {
     Budget budget;
     const char *rule;
+    bool number; // the reference is a number however it is spelled: 2e3 is no code
 } Comparison;
 
 static inline Verdict verdict_of(bool equal) { return equal ? VERDICT_EQUAL : VERDICT_DIFFERENT; }

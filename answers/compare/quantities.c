@@ -149,15 +149,19 @@ static Agreement agree_at(Comparison *c, const Node *g, const Node *p, int point
     return a;
 }
 
-// 2e3 may be a power of ten, a code, or 2 · e · 3: it is the first against what is one, and unknown against 2000.
-static bool bare_exponent(const Node *n)
+static bool has(const Node *n, char c) { return memchr(n->name.data, c, n->name.size) != NULL; }
+
+static bool has_exponent(const Node *n)
 {
-    return n->kind == NODE_NUMBER && n->name.size > 1 && n->name.data[0] != '0' &&
-           memchr(n->name.data, '.', n->name.size) == NULL && memchr(n->name.data, '-', n->name.size) == NULL &&
-           (memchr(n->name.data, 'e', n->name.size) != NULL || memchr(n->name.data, 'E', n->name.size) != NULL);
+    return n->kind == NODE_NUMBER && n->name.size > 1 && n->name.data[0] != '0' && (has(n, 'e') || has(n, 'E'));
 }
 
-static bool may_be_code(const Node *a, const Node *b) { return bare_exponent(a) && b->kind == NODE_NUMBER && !bare_exponent(b); }
+// 2e3 may be a power of ten, a code, or 2 · e · 3: as a reference it is the first against what is one, and unknown against 2000.
+// 2e+3 and 2.0e3 are no codes.
+static bool may_be_code(const Node *g, const Node *p)
+{
+    return has_exponent(g) && !has(g, '.') && !has(g, '-') && !has(g, '+') && p->kind == NODE_NUMBER && !has_exponent(p);
+}
 
 static Verdict compare_exact(Comparison *c, const Node *g, const Node *p)
 {
@@ -238,7 +242,7 @@ Verdict compare_values(Comparison *c, const Node *g, const Node *p)
     Verdict bases = compare_bases(c, g, p);
     if (bases != VERDICT_EQUAL)
         return bases;
-    if (may_be_code(g, p) || may_be_code(p, g))
+    if (!c->number && may_be_code(g, p))
         return decide(c, VERDICT_UNKNOWN, "2e3 may be a code");
     bool symbols = has_symbols(g) || has_symbols(p);
     Verdict exact = symbols ? VERDICT_UNKNOWN : compare_exact(c, g, p);

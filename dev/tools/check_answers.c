@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/start.h"
 #include "rows/lines.h"
+#include "rows/records.h"
 #include "rl/attempts.h"
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +12,11 @@
 static const char help[] =
     "usage: check_answers FILE.jsonl... [--extract] [--explain]      (- is the standard input)\n"
     "\n"
-    "Pairs: every line is an object {\"gold\": ..., \"prediction\": ...}, texts both. Where it has \"options\" too, it is "
-    "multiple "
-    "choice: a\n"
-    "list of texts, which are A, B, C, ..., or an object {\"A\": text, ...}. For each line, one line, with tabs in between:\n"
+    "Pairs: every line is an object {\"gold\": ..., \"prediction\": ...}, the second a text. Where it has \"options\" too (or "
+    "\"choices\"),\n"
+    "it is multiple choice: a list of texts, which are A, B, C, ..., or an object {\"A\": text, ...}; gold is a letter or a "
+    "text, or else\n"
+    "\"answer_index\" says the place of the right one, from 0. For each line, one line, with tabs in between:\n"
     "\n"
     "  verdict     equal, different or unknown\n"
     "  reference   gold, as it was read; tabs and line ends are spaces here, and more than 255 bytes are cut\n"
@@ -85,15 +87,25 @@ static bool check_response(Attempts *attempts, const CheckOptions *options, cons
     return attempts_add(attempts, line, &f, &judged) && (!judged || !options->explain || print_finding(&f, true));
 }
 
-static bool check_pair(Summary *s, const CheckOptions *options, const json_t *row, Text line, const char *where)
+static bool check_pair(Summary *s, const CheckOptions *options, const AttemptLine *line, const char *where)
 {
-    const char *gold, *response;
-    TRY(json_need_text(&gold, row, "gold", where));
-    TRY(json_need_text(&response, row, options->extract ? "response" : "prediction", where));
-    Finding f;
-    verify_finding(&f, json_object_get(row, "options") != NULL ? line : (Text){NULL, 0}, span(gold), span(response));
-    count_row(s, f.verdict, json_object_get(row, "expected"));
-    return print_finding(&f, options->explain);
+    static const RecordOptions pair = {.pair = true};
+    static const char *const all[] = {NULL};
+    const char *response;
+    Record record;
+    Bytes row = {0};
+    TRY(json_need_text(&response, line->row, options->extract ? "response" : "prediction", where));
+    TRY(record_read(&record, line->text.data, line->text.size, line->file, line->number, &pair));
+    bool ok = record_append(&row, &record, all) && bytes_text(&row, "}");
+    if (ok) {
+        Finding f;
+        verify_finding(&f, (Text){row.data, row.size}, span(record.answer == NULL ? "" : record.answer), span(response));
+        count_row(s, f.verdict, json_object_get(line->row, "expected"));
+        ok = print_finding(&f, options->explain);
+    }
+    bytes_free(&row);
+    record_free(&record);
+    return ok;
 }
 
 static bool check_lines(Summary *s, Attempts *attempts, const CheckOptions *options, LineReader *lines)
@@ -108,8 +120,8 @@ static bool check_lines(Summary *s, Attempts *attempts, const CheckOptions *opti
         snprintf(where, sizeof where, "%s:%" PRId64, lines->path, lines->line);
         json_t *row = json_parse(text, size, where);
         const AttemptLine line = {row, {text, size}, lines->path, lines->line};
-        bool ok = row != NULL && (attempts_know(row) ? check_response(attempts, options, &line)
-                                                     : check_pair(s, options, row, (Text){text, size}, where));
+        bool ok =
+            row != NULL && (attempts_know(row) ? check_response(attempts, options, &line) : check_pair(s, options, &line, where));
         json_decref(row);
         TRY(ok);
     }

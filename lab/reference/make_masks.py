@@ -56,7 +56,6 @@ CONVERSATIONS = [
     turns("It's, we'll, I'D, they'VE", "don't"),
     turns("A < B and <think> is a token", "<think>\nSome thought.\n</think>\n\nAn answer."),
     turns("almost special: <|im_end and <|im", "<| im_end |>"),
-    turns("   ", "spaces only in the question"),
     turns("$$\\int_0^1 x^2\\,dx$$", "\\[\\frac{1}{3}\\]"),
     turns("one\n\n\nthree newlines", "two\n\nhere"),
 ]

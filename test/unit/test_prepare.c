@@ -94,6 +94,14 @@ static void an_empty_data_set_says_where_its_rows_went(void **state)
     assert_refused_rows("{\"prompt\": \"a\", \"text\": \"b\", \"finish_reason\": \"length\"}\nx\n", p,
                         "no row is left of 2, 1 are bad, 1 are unfinished (finish_reason is not stop); the first bad one: ");
     assert_refused_rows("", preparation("empty", NULL, 0), "no row is left of 0");
+    p = preparation("empty", NULL, 0);
+    p.options.tau = 2;
+    assert_refused_rows("{\"question\": \"q\", \"expected_answer\": \"4\", \"difficulty\": 5}\n"
+                        "{\"prompt\": \"r\", \"reward_model\": {\"ground_truth\": \"5\"}, \"difficulty\": 4}\n",
+                        p,
+                        "2 are for rl/, but have no reference answer; not read: 1 rows without an answer have a field "
+                        "\"expected_answer\"; --map answer=expected_answer would take it for one; not read: 1 rows without an "
+                        "answer have a field \"reward_model.ground_truth\"; jq -c '.answer = .reward_model.ground_truth'");
 }
 
 static void unfinished_answers_are_dropped_and_counted(void **state)
@@ -439,7 +447,7 @@ static void the_faults_of_a_run_are_no_bad_rows(void **state)
 static void a_response_under_another_name_is_named_where_one_is_needed(void **state)
 {
     assert_refused_rows("{\"problem\": \"q\", \"generation\": \"a\"}", strict(),
-                        "no response to train on; \"generation\" is not read: --map solution=generation");
+                        "no response to train on; \"generation\" is not read; it would be with --map solution=generation");
 }
 
 static void an_empty_response_is_none_and_other_labels_are_no_duplicate(void **state)
@@ -604,7 +612,7 @@ static void the_hash_of_problems_for_rl_sees_what_they_are_rewarded_by(void **st
     uint64_t hashes[5];
     for (int i = 0; i < 5; i++) {
         char row[200];
-        snprintf(row, sizeof row, "{\"prompt\": \"1+1?\", \"id\": \"a\", \"difficulty\": 5, %s}", rest[i]);
+        snprintf(row, sizeof row, "{\"problem\": \"1+1?\", \"id\": \"a\", \"difficulty\": 5, %s}", rest[i]);
         char *path = write_rows("rows.jsonl", row);
         Preparation p = preparation("hash-rl", (const char *const[]){path}, 1);
         p.options.tau = 3;

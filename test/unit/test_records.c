@@ -1,49 +1,7 @@
 // Rows of every format, and what is said about the ones that are none.
-#include "test/support/check.h"
-#include "rows/records.h"
+#include "test/support/record.h"
 
 #define BOXED INSTRUCTION_DEFAULT
-
-static bool read_with(Record *record, const char *json, const char *instruction)
-{
-    const RecordOptions options = {.instruction = instruction};
-    return record_read(record, json, strlen(json), "rows.jsonl", 17, &options);
-}
-
-static Record record_of(const char *json)
-{
-    Record record;
-    if (!read_with(&record, json, "none"))
-        fail_msg("%s: %s", json, error_text());
-    return record;
-}
-
-static void assert_message(const Message *m, Role role, const char *content)
-{
-    assert_int_equal(m->role, role);
-    if (m->content.size != strlen(content) || memcmp(m->content.data, content, m->content.size) != 0)
-        fail_msg("got '%.*s', expected '%s'", (int)m->content.size, m->content.data, content);
-}
-
-// A row of one question; response NULL: it has none.
-static void assert_row(const char *json, const char *question, const char *response)
-{
-    Record r = record_of(json);
-    assert_int_equal(record_prompt(&r), 1);
-    assert_message(&r.messages[0], ROLE_USER, question);
-    assert_int_equal(r.has_response, response != NULL);
-    if (response != NULL)
-        assert_message(&r.messages[1], ROLE_ASSISTANT, response);
-    record_free(&r);
-}
-
-static void assert_row_refused(const char *json, const char *what)
-{
-    Record record;
-    assert_refused(read_with(&record, json, "none"), what);
-    if (strncmp(error_text(), "rows.jsonl:17:", 14) != 0)
-        fail_msg("the error should begin with file and line: %s", error_text());
-}
 
 // ---- formats
 
@@ -83,6 +41,9 @@ static void an_alpaca_row_joins_instruction_and_input(void **state)
     assert_row("{\"instruction\": \"Add.\", \"input\": \"1 2\", \"output\": \"3\"}", "Add.\n1 2", "3");
     assert_row("{\"instruction\": \"Hi.\", \"input\": \"\", \"output\": \"Ho.\"}", "Hi.", "Ho.");
     assert_row("{\"instruction\": \"Hi.\", \"output\": \"Ho.\"}", "Hi.", "Ho.");
+    assert_row("{\"instruction\": \"Hi.\", \"input\": \" \\n\", \"output\": \"Ho.\"}", "Hi.", "Ho.");
+    assert_row("{\"instruction\": \"\", \"input\": \"Hi.\", \"output\": \"Ho.\"}", "Hi.", "Ho.");
+    assert_row("{\"instruction\": \"\\t\", \"input\": \" 1 \"}", " 1 ", NULL);
 }
 
 static void a_problem_row_has_a_text_to_train_on_or_none(void **state)
@@ -106,25 +67,6 @@ static void the_instruction_is_appended_to_problems_only(void **state)
         assert_message(&r.messages[0], ROLE_USER, rows[i][1]);
         record_free(&r);
     }
-}
-
-static void options_make_a_multiple_choice(void **state)
-{
-    const char *row = "{\"question\": \"Which?\", \"options\": [\"one\", \"two\"], \"answer\": \"B\"}";
-    static const char *const cases[][2] = {
-        {INSTRUCTION_DEFAULT,
-         "Which?\nOptions are:\n(A): one\n(B): two\n\n\nPlease reason step by step, and put your final answer option within "
-         "\\boxed{}. Only put the option letter in the box, e.g. \\boxed{A}. There is only one correct answer."},
-        {"Choose.", "Which?\nOptions are:\n(A): one\n(B): two\n\n\nChoose."},
-        {"none", "Which?\nOptions are:\n(A): one\n(B): two"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        Record r;
-        assert_ok(read_with(&r, row, cases[i][0]));
-        assert_message(&r.messages[0], ROLE_USER, cases[i][1]);
-        record_free(&r);
-    }
-    assert_row("{\"question\": \"q\", \"options\": [], \"solution\": \"a\"}", "q", "a");
 }
 
 static void a_generated_row_answers_its_own_prompt_with_its_text(void **state)
@@ -187,6 +129,45 @@ static void names_and_difficulty_are_read_or_made_up(void **state)
     assert_string_equal(r.id, "70");
     assert_int_equal(r.difficulty, 3);
     record_free(&r);
+}
+
+static void a_source_that_is_a_number_keeps_its_characters(void **state)
+{
+    Record r = record_of("{\"prompt\": \"q\", \"source\": 20.50, \"category\": 123456789012345678901}");
+    assert_memory_equal(r.source.data, "20.50", r.source.size);
+    assert_int_equal(r.source.size, 5);
+    assert_memory_equal(r.category.data, "123456789012345678901", r.category.size);
+    assert_int_equal(r.category.size, 21);
+    record_free(&r);
+    static const char *const others[] = {"[\"a\"]", "{\"name\": \"a\"}", "true", "NaN"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        for (int key = 0; key < 2; key++) {
+            char json[200], wanted[100];
+            const char *name = key == 0 ? "source" : "category";
+            snprintf(json, sizeof json, "{\"prompt\": \"q\", \"%s\": %s}", name, others[i]);
+            snprintf(wanted, sizeof wanted, "key \"%s\" must be a text or a number; --map _%s=%s", name, name, name);
+            assert_row_refused(json, wanted);
+        }
+}
+
+static void a_question_that_is_empty_is_no_row(void **state)
+{
+    static const char *const rows[] = {
+        "{\"prompt\": \"\", \"completion\": \"x\"}",
+        "{\"prompt\": \" \\n\", \"response\": \"x\"}",
+        "{\"prompt\": [{\"role\": \"user\", \"content\": \"\"}], \"completion\": \"x\"}",
+        "{\"prompt\": \"\", \"text\": \"x\", \"finish_reason\": \"stop\"}",
+        "{\"instruction\": \"\", \"input\": \"  \", \"output\": \"x\"}",
+        "{\"instruction\": \"\", \"output\": \"x\"}",
+        "{\"problem\": \" \", \"solution\": \"x\"}",
+        "{\"question\": \"\", \"options\": [\"a\", \"b\"], \"answer\": \"A\"}",
+        "{\"question\": \"q\", \"history\": [[\"\", \"a\"]], \"response\": \"x\"}",
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"\"}, {\"role\": \"assistant\", \"content\": \"x\"}]}",
+        "{\"conversations\": [{\"from\": \"human\", \"value\": \"\\n\"}, {\"from\": \"gpt\", \"value\": \"x\"}]}",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_row_refused(rows[i], "is empty");
+    assert_row("{\"prompt\": \"q\", \"completion\": \" \\n\"}", "q", NULL); // an answer that is empty is none
 }
 
 static void a_text_may_hold_nul(void **state)
@@ -427,25 +408,6 @@ static void parts_that_are_texts_are_one_text(void **state)
                "one two", "three");
 }
 
-static void choices_are_options_under_another_name(void **state)
-{
-    static const char *const rows[] = {
-        "{\"question\": \"W?\", \"choices\": [\"one\", \"two\"], \"answer\": \"B\"}",
-        "{\"question\": \"W?\", \"choices\": {\"text\": [\"one\", \"two\"], \"label\": [\"A\", \"B\"]}, \"options\": []}",
-    };
-    static const char *const none[] = {NULL};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        Record r = record_of(rows[i]);
-        Bytes out = {0};
-        assert_message(&r.messages[0], ROLE_USER, "W?\nOptions are:\n(A): one\n(B): two");
-        assert_ok(record_append(&out, &r, none));
-        assert_non_null(strstr(out.data, "\"options\":[\"one\",\"two\"]")); // as whoever compares letters looks for them
-        assert_null(strstr(out.data, "choices"));
-        bytes_free(&out);
-        record_free(&r);
-    }
-}
-
 static void what_says_nothing_passes(void **state)
 {
     static const char *const nothing[] = {"\"tools\": []",
@@ -491,6 +453,19 @@ static void what_would_change_what_is_learned_is_refused_in_every_format(void **
         {"\"history\": \"math\"", "\"history\""},
         {"\"history\": [[\"q\"]]", "\"history\""},
         {"\"loss_mask\": [0, 1]", "\"loss_mask\""},
+        {"\"weight\": 0.25", "\"weight\""},
+        {"\"weight\": 0", "--map _weight=weight leaves it out"},
+        {"\"weight\": \"2\"", "\"weight\""},
+        {"\"loss_weight\": 3", "\"loss_weight\""},
+        {"\"train\": false", "\"train\""},
+        {"\"training\": 0", "\"training\""},
+        {"\"loss\": false", "\"loss\""},
+        {"\"enable_thinking\": \"yes\"", "\"enable_thinking\""},
+        {"\"enable_thinking\": true, \"chat_template_kwargs\": {\"enable_thinking\": false}", "contradicts"},
+        {"\"context\": \"It rained.\"", "\"context\""},
+        {"\"passage\": \"It rained.\"", "\"passage\""},
+        {"\"inputs\": [1, 2]", "--map _inputs=inputs leaves it out"},
+        {"\"article\": {\"text\": \"It rained.\"}", "\"article\""},
     };
     static const char *const rows[] = {"{\"prompt\": \"q\", \"completion\": \"a\", %s}",
                                        "{\"problem\": \"q\", \"solution\": \"a\", %s}",
@@ -504,6 +479,39 @@ static void what_would_change_what_is_learned_is_refused_in_every_format(void **
             snprintf(json, sizeof json, rows[i], fields[f][0]); // NOLINT
             assert_row_refused(json, fields[f][1]);
         }
+}
+
+static void what_says_no_more_than_the_row_passes(void **state)
+{
+    static const char *const fields[] = {
+        "\"weight\": 1",        "\"weight\": 1.0",     "\"train\": true",          "\"training\": null",
+        "\"loss\": 1",          "\"context\": \"\"",   "\"passage\": null",        "\"inputs\": []",
+        "\"context\": \" q \"", "\"document\": \"q\"", "\"enable_thinking\": null"};
+    static const char *const rows[] = {"{\"prompt\": \"q\", \"completion\": \"a\", %s}",
+                                       "{\"problem\": \"q\", \"solution\": \"a\", %s}",
+                                       "{\"instruction\": \"q\", \"output\": \"a\", %s}",
+                                       "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\","
+                                       "\"content\": \"a\"}], %s}"};
+    for (size_t f = 0; f < sizeof fields / sizeof *fields; f++)
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            char json[512];
+            snprintf(json, sizeof json, rows[i], fields[f]); // NOLINT
+            assert_row(json, "q", "a");
+        }
+    assert_row_refused("{\"ids\": [1, 2], \"weight\": 2}", "\"weight\"");
+    assert_row_refused("{\"ids\": [1, 2], \"train\": false}", "\"train\"");
+    Record r = record_of("{\"prompt\": \"q\", \"completion\": \"a\", \"enable_thinking\": false}");
+    assert_int_equal(r.thinking, THINKING_OFF);
+    record_free(&r);
+}
+
+static void a_passage_is_put_where_its_format_has_a_place_for_it(void **state)
+{
+    assert_row_refused("{\"question\": \"q\", \"context\": \"c\"}", "jq -c '.question = .context + \"\\n\\n\" + .question'");
+    assert_row_refused("{\"prompt\": \"q\", \"input\": \"c\"}", "jq -c '.prompt = .input + \"\\n\\n\" + .prompt'");
+    assert_row("{\"question\": \"c\\n\\nq\", \"context\": \"c\"}", "c\n\nq", NULL); // what that makes
+    assert_row_refused("{\"instruction\": \"q\", \"inputs\": \"c\"}", "--map input=inputs");
+    assert_row_refused("{\"instruction\": \"q\", \"input\": \"i\", \"passage\": \"c\"}", "jq -c '.instruction = .passage");
 }
 
 static void a_known_field_of_another_type_is_an_error_and_not_absent(void **state)
@@ -530,7 +538,6 @@ static void a_known_field_of_another_type_is_an_error_and_not_absent(void **stat
         {"{\"question\": \"q\", \"choices\": \"A\"}", "\"choices\" must be"},
         {"{\"question\": \"q\", \"choices\": {\"text\": [\"a\", \"b\"], \"label\": [\"1\", \"2\"]}}", "labels must be A, B"},
         {"{\"question\": \"q\", \"choices\": [\"a\"], \"options\": [\"b\"]}", "both \"options\" and \"choices\""},
-        {"{\"question\": \"q\", \"choices\": [\"a\", \"b\"], \"answer\": 1}", "\"answer\" is a number"},
         {"{\"ids\": [1, 2], \"loss_mask\": [0, 1]}", "\"labels\""},
         {"{\"system\": \"t\", \"messages\": [{\"role\": \"system\", \"content\": \"s\"}]}", "another one"},
     };
@@ -557,17 +564,6 @@ static void a_row_that_could_be_two_is_what_the_format_says(void **state)
     assert_refused(record_read(&r, json, strlen(json), "rows.jsonl", 1, &alpaca), "none of the fields of --format alpaca");
 }
 
-static void a_field_that_may_be_the_response_or_the_answer_is_named(void **state)
-{
-    Record r = record_of("{\"problem\": \"p\", \"rationale\": \"so\", \"answerKey\": \"B\", \"output\": \"\"}");
-    assert_string_equal(r.unread_response, "rationale");
-    assert_string_equal(r.unread_answer, "answerKey");
-    record_free(&r);
-    r = record_of("{\"problem\": \"p\", \"solution\": \"s\", \"output\": \"o\", \"answer\": 1}");
-    assert_true(r.unread_response == NULL && r.unread_answer == NULL);
-    record_free(&r);
-}
-
 static void broken_json_is_named_with_its_column(void **state)
 {
     Record r;
@@ -585,10 +581,11 @@ int main(void)
         cmocka_unit_test(an_alpaca_row_joins_instruction_and_input),
         cmocka_unit_test(a_problem_row_has_a_text_to_train_on_or_none),
         cmocka_unit_test(the_instruction_is_appended_to_problems_only),
-        cmocka_unit_test(options_make_a_multiple_choice),
         cmocka_unit_test(a_generated_row_answers_its_own_prompt_with_its_text),
         cmocka_unit_test(an_ids_row_is_trained_where_its_labels_are),
         cmocka_unit_test(names_and_difficulty_are_read_or_made_up),
+        cmocka_unit_test(a_source_that_is_a_number_keeps_its_characters),
+        cmocka_unit_test(a_question_that_is_empty_is_no_row),
         cmocka_unit_test(a_text_may_hold_nul),
         cmocka_unit_test(a_bad_row_is_refused_with_file_and_line),
         cmocka_unit_test(fields_may_be_called_otherwise),
@@ -600,12 +597,12 @@ int main(void)
         cmocka_unit_test(a_rows_own_system_and_history_come_before_its_question),
         cmocka_unit_test(a_thought_has_one_of_several_names),
         cmocka_unit_test(parts_that_are_texts_are_one_text),
-        cmocka_unit_test(choices_are_options_under_another_name),
         cmocka_unit_test(what_says_nothing_passes),
         cmocka_unit_test(what_would_change_what_is_learned_is_refused_in_every_format),
+        cmocka_unit_test(what_says_no_more_than_the_row_passes),
+        cmocka_unit_test(a_passage_is_put_where_its_format_has_a_place_for_it),
         cmocka_unit_test(a_known_field_of_another_type_is_an_error_and_not_absent),
         cmocka_unit_test(a_row_that_could_be_two_is_what_the_format_says),
-        cmocka_unit_test(a_field_that_may_be_the_response_or_the_answer_is_named),
         cmocka_unit_test(broken_json_is_named_with_its_column),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
