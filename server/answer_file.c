@@ -8,7 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BEGINNING "{\"key\":\"" // of every line
+#define BEGINNING "{\"key\":\"" // of every line; then 32 digits, HASH, 16 digits, BEHIND, and the answer
+#define HASH "\",\"hash\":\""
+#define BEHIND "\","
+enum { KEY_DIGITS = 32, HASH_DIGITS = 16, HEAD = sizeof BEGINNING + KEY_DIGITS + sizeof HASH + HASH_DIGITS + sizeof BEHIND - 3 };
 
 // ---- the table
 
@@ -61,7 +64,7 @@ static bool key_of(uint64_t key[2], const json_t *object, const char *where)
 {
     const char *text = "";
     TRY(json_need_text(&text, object, "key", where));
-    if (strlen(text) != 32 || strspn(text, "0123456789abcdef") != 32)
+    if (strlen(text) != KEY_DIGITS || strspn(text, "0123456789abcdef") != KEY_DIGITS)
         return fail("%s: key \"key\" must be 32 hexadecimal digits", where);
     char half[17] = {0};
     key[1] = strtoull(text + 16, NULL, 16);
@@ -69,11 +72,30 @@ static bool key_of(uint64_t key[2], const json_t *object, const char *where)
     return true;
 }
 
+// What a line begins with; rest: what follows the comma behind it.
+static void make_head(char head[HEAD + 1], const uint64_t key[2], const char *rest, size_t size)
+{
+    uint64_t all[] = {key[0], key[1], hash_bytes(rest, size)};
+    snprintf(head, HEAD + 1, BEGINNING "%016" PRIx64 "%016" PRIx64 HASH "%016" PRIx64 BEHIND, key[0], key[1],
+             hash_bytes(all, sizeof all));
+}
+
+static bool check_hash(const uint64_t key[2], const json_t *object, const char *line, size_t size, const char *where)
+{
+    char head[HEAD + 1];
+    if (json_object_get(object, "hash") == NULL)
+        return fail(
+            "%s: there is no \"hash\" of the answer (older versions wrote none), so nobody knows whether it is what was said",
+            where);
+    make_head(head, key, size < HEAD ? "" : line + HEAD, size < HEAD ? 0 : size - HEAD);
+    return (size >= HEAD && memcmp(line, head, HEAD) == 0) || fail("%s: was changed since it was written", where);
+}
+
 static bool read_line(uint64_t key[2], Answer *answer, const char *line, size_t size, const char *where)
 {
     *answer = (Answer){0};
     json_t *object = json_parse(line, size, where);
-    bool ok = object != NULL && key_of(key, object, where);
+    bool ok = object != NULL && key_of(key, object, where) && check_hash(key, object, line, size, where);
     if (!ok) {
         json_decref(object);
         return false;
@@ -210,7 +232,10 @@ static bool make_line(Bytes *line, const uint64_t key[2], const Answer *answer)
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
     json_decref(object);
     bool ok = text != NULL || fail("no memory for the JSON of an answer");
-    ok = ok && bytes_printf(line, BEGINNING "%016" PRIx64 "%016" PRIx64 "\",%s\n", key[0], key[1], text + 1); // after its {
+    char head[HEAD + 1];
+    if (ok)
+        make_head(head, key, text + 1, strlen(text + 1)); // after its {
+    ok = ok && bytes_printf(line, "%s%s\n", head, text + 1);
     free(text);
     return ok;
 }

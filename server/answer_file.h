@@ -2,7 +2,9 @@
 // kill -9 nothing is asked twice. The file is appended to and never rewritten; one process at a time has it. In memory are places
 // in the file, not texts.
 //
-//     {"key": "9f86d081884c7d65...", "choices": [{"message": {"content": "..."}, "finish_reason": "stop", "logprobs": ...}]}
+//     {"key": "9f86d081884c7d65...", "hash": "4fc82b26aecb47d2", "choices": [{"message": {"content": "..."}, "finish_reason": "stop"}]}
+//
+// hash is of the key and of what stands behind it: an answer that somebody has changed is not replayed as if it had been given.
 #ifndef SERVER_ANSWER_FILE_H
 #define SERVER_ANSWER_FILE_H
 

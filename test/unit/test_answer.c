@@ -2,6 +2,7 @@
 #include "test/support/check.h"
 
 #include "server/answer_file.h"
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -195,11 +196,16 @@ static void assert_keeps(const AnswerFile *cache, const uint64_t key[2], const c
     answer_free(&answer);
 }
 
-#define LINE_0                                                                                                                   \
-    "{\"key\":\"0123456789abcdeffedcba9876543210\",\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}"  \
-    "\n"
+#define KEY_0 "0123456789abcdeffedcba9876543210"
+#define REST_0 "\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}"
+#define LINE_0 "{\"key\":\"" KEY_0 "\",\"hash\":\"d136aea3ee267977\"," REST_0 "\n"
 #define LINE_1                                                                                                                   \
-    "{\"key\":\"0123456789abcdef0000000000000001\",\"choices\":[{\"message\":{\"content\":\"b\\n\"},\"finish_reason\":\"\"}]}\n"
+    "{\"key\":\"0123456789abcdef0000000000000001\",\"hash\":\"27c09f90cbaa91ef\",\"choices\":[{\"message\":{\"content\":"        \
+    "\"b\\n\"},"                                                                                                                 \
+    "\"finish_reason\":\"\"}]}\n"
+
+#define EMPTY_LINE "{\"key\":\"0123456789abcdef0000000000000001\",\"hash\":\"840544f6d9065551\",\"choices\":[]}\n"
+#define LATER_0 "{\"key\":\"" KEY_0 "\",\"hash\":\"c5c261b2ae91826c\",\"choices\":[{\"message\":{\"content\":\"later\"}}]}\n"
 
 static void a_line_is_a_small_completion_with_its_key(void **state)
 {
@@ -300,11 +306,41 @@ static void a_line_that_is_broken_is_refused_by_its_number(void **state)
 {
     assert_broken(LINE_0 "{\"key\":\"0123\n" LINE_1, "answers.jsonl:2:");
     assert_broken("\n" LINE_0, "answers.jsonl:1:");
-    assert_broken(LINE_0 LINE_1 "{\"key\":\"0123456789abcdef0000000000000001\"}\n", "answers.jsonl:3: \"choices\" is missing");
+    assert_broken(LINE_0 LINE_1 EMPTY_LINE, "answers.jsonl:3: \"choices\" is missing");
     assert_broken(LINE_0 "{\"choices\":[]}\n{\"key\"", "answers.jsonl:2: key \"key\" is missing");
     assert_broken("{\"key\":\"0123456789ABCDEF0000000000000001\",\"choices\":[{\"message\":{\"content\":\"\"}}]}\n",
                   "answers.jsonl:1: key \"key\" must be 32 hexadecimal digits");
     assert_broken("{\"key\":\"0123456789abcdef\",\"choices\":[{\"message\":{\"content\":\"\"}}]}\n", "32 hexadecimal digits");
+}
+
+// One character of it is another, wherever that is: never another answer.
+static void an_answer_that_was_changed_is_refused(void **state)
+{
+    static const char whole[] = LINE_0 LINE_1;
+    char text[sizeof whole];
+    for (size_t at = 0; at < sizeof whole - 2; at++) {
+        AnswerFile cache;
+        memcpy(text, whole, sizeof whole);
+        text[at] = text[at] == '7' ? '8' : '7';
+        write_cache(text);
+        assert_false(answer_file_open(&cache, path));
+        assert_non_null(strstr(error_text(), "remove this line, or move the file away: what stands there is then asked again"));
+        assert_cache_is(text);
+    }
+    assert_broken(LINE_0 "{\"key\":\"0123456789abcdef0000000000000001\"," REST_0 "\n",
+                  "answers.jsonl:2: there is no \"hash\" of the answer (older versions wrote none)");
+    assert_broken("{\"key\":\"" KEY_0 "\",\"hash\":7," REST_0 "\n", "answers.jsonl:1: was changed since it was written");
+    memcpy(text, whole, sizeof whole); // while it is in use
+    AnswerFile cache;
+    Answer answer;
+    write_cache(text);
+    assert_ok(answer_file_open(&cache, path));
+    *strstr(text, ":\"a\"") = ' ';
+    int file = open(path, O_WRONLY);
+    assert_int_equal(pwrite(file, text, sizeof whole - 1, 0), sizeof whole - 1);
+    close(file);
+    assert_refused(answer_file_read(&cache, KEYS[0], &answer), "was changed while it was in use");
+    answer_file_close(&cache);
 }
 
 static void a_file_of_somebody_else_is_refused_and_left_as_it_is(void **state)
@@ -340,7 +376,7 @@ static void the_zeros_of_a_power_cut_are_cut_off(void **state)
 static void of_two_lines_with_one_key_the_first_counts(void **state)
 {
     AnswerFile cache;
-    write_cache(LINE_0 "{\"key\":\"0123456789abcdeffedcba9876543210\",\"choices\":[{\"message\":{\"content\":\"later\"}}]}\n");
+    write_cache(LINE_0 LATER_0);
     assert_ok(answer_file_open(&cache, path));
     assert_keeps(&cache, KEYS[0], "a");
     answer_file_close(&cache);
@@ -435,6 +471,7 @@ int main(void)
         cmocka_unit_test(an_answer_comes_back_as_it_was_to_the_bit),
         cmocka_unit_test(half_a_line_at_the_end_is_cut_off_wherever_it_was_cut),
         cmocka_unit_test(a_line_that_is_broken_is_refused_by_its_number),
+        cmocka_unit_test(an_answer_that_was_changed_is_refused),
         cmocka_unit_test(a_file_of_somebody_else_is_refused_and_left_as_it_is),
         cmocka_unit_test(the_zeros_of_a_power_cut_are_cut_off),
         cmocka_unit_test(of_two_lines_with_one_key_the_first_counts),

@@ -338,19 +338,14 @@ static void a_judge_that_ceases_ends_the_run(void **state)
     judge_close(j);
 }
 
-// Older journals have failures under the question's own key.
 static void a_failure_is_never_in_the_way_of_a_verdict(void **state)
 {
     Verdicts v;
     Bytes said = {0};
     bool there = false;
     char ending[VERDICT_ENDING];
-    char *path = path_join(folder, "old.jsonl");
-    static const char OLD[] = "{\"key\":\"00000000000000010000000000000002\",\"choices\":[{\"message\":{\"content\":\"down\"},"
-                              "\"finish_reason\":\"failed\"}]}\n";
-    assert_ok(file_write_atomic(path, OLD, sizeof OLD - 1) && verdicts_open(&v, path));
-    assert_ok(verdicts_find(&v, (const uint64_t[]){1, 2}, &there, ending, &said));
-    assert_true(there && strcmp(ending, VERDICT_FAILED) == 0);
+    char *path = path_join(folder, "failures.jsonl");
+    assert_ok(verdicts_open(&v, path));
     assert_ok(verdicts_add(&v, (const uint64_t[]){3, 4}, VERDICT_FAILED, text("down")));
     assert_ok(verdicts_find(&v, (const uint64_t[]){3, 4}, &there, ending, &said));
     assert_true(there && strcmp(ending, VERDICT_FAILED) == 0);
