@@ -232,8 +232,6 @@ static bool take_answers(Generate *g)
 
 static bool write_server_answer(Generate *g, const Pending *a, const EndpointAnswer *r)
 {
-    if (r->finish_reason[0] == 0)
-        return fail("%s: its answer has no finish_reason, so nobody knows whether it is whole", endpoint_url(g->endpoint));
     bytes_clear(&g->line);
     TRY(bytes_append(&g->line, a->row.data, a->row.size) && row_integer(&g->line, "sample", a->sample) &&
         row_thought(&g->line, "text", r->reasoning, r->text, strcmp(r->finish_reason, "stop") != 0) &&
@@ -256,11 +254,13 @@ static bool take_server_answer(Generate *g, const EndpointAnswer *answer)
 static bool wait_for_server(Generate *g)
 {
     EndpointAnswer answer;
+    bool there;
     if (endpoint_pending(g->endpoint) == 0)
         return true;
-    if (!endpoint_next(g->endpoint, &answer))
+    if (!endpoint_try(g->endpoint, &answer, 1, &there))
         return error_kind() == ERROR_STOPPED; // the loop sees it
-    TRY(take_server_answer(g, &answer));
+    progress_news(&g->progress, endpoint_news(g->endpoint));
+    TRY(!there || take_server_answer(g, &answer));
     progress_show(&g->progress, g->journal.count, -1, (int64_t)endpoint_pending(g->endpoint), false);
     return true;
 }
@@ -397,6 +397,7 @@ static bool open_server(Generate *g)
     o.attempts = (int)g->o.attempts;
     o.seconds = g->o.timeout;
     o.backoff = 1;
+    o.whole = true;
     return (g->endpoint = endpoint_open(&o)) != NULL;
 }
 

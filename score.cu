@@ -259,13 +259,15 @@ static bool all_asked(const Score *s)
 static bool wait_for_answers(Score *s)
 {
     EndpointAnswer answer;
+    bool there;
     if (!s->remote)
         return engine_step(s->session.engine) && take_results(s);
     if (endpoint_pending(s->endpoint) == 0)
         return true;
-    if (endpoint_next(s->endpoint, &answer))
-        return take_server_answer(s, &answer);
-    return error_kind() == ERROR_STOPPED; // the loop sees it
+    if (!endpoint_try(s->endpoint, &answer, 1, &there))
+        return error_kind() == ERROR_STOPPED; // the loop sees it
+    progress_news(&s->progress, endpoint_news(s->endpoint));
+    return !there || take_server_answer(s, &answer);
 }
 
 static void show(Score *s, bool last)

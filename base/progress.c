@@ -92,3 +92,9 @@ void progress_note(Progress *p, const char *format, ...)
     fputc('\n', p->out);
     fflush(p->out);
 }
+
+void progress_news(Progress *p, const char *news)
+{
+    if (news != NULL)
+        progress_note(p, "%s", news);
+}

@@ -422,6 +422,8 @@ bool judge_work(Judge *j, double seconds)
     return seconds == 0 || j->pending != NULL || end_round(j);
 }
 
+const char *judge_news(Judge *j) { return j->remote ? endpoint_news(j->endpoint) : NULL; }
+
 int64_t judge_pending(const Judge *j)
 {
     int64_t count = 0;

@@ -53,6 +53,7 @@ bool judge_ask(Judge *judge, uint64_t tag, Text problem, Text reference, Text an
 // the server does not know us (401, 403), and when there is no hope, since nothing is a verdict: no question that follows would fare
 // better.
 bool judge_work(Judge *judge, double seconds);
+const char *judge_news(Judge *judge);      // that its server is waited for (endpoint_news); NULL: nothing new
 int64_t judge_pending(const Judge *judge); // questions that were asked and are not answered
 
 // Of a question that was answered, in any order: 1 equivalent, 0 not, NaN no verdict (and *why, until the next call; or NULL).

@@ -258,6 +258,9 @@ static void show(const Rollout *o, const RolloutRules *rules, double start)
     if (where->log == NULL)
         return;
     char verdicts[64] = "";
+    const char *news = rules->judge == NULL ? NULL : judge_news(rules->judge);
+    if (news != NULL)
+        log_note(where->log, "judge: %s", news);
     int64_t all = o->count * o->samples, open = verdicts_open(rules);
     double passed = clock_seconds() - start;
     if (open > 0)

@@ -26,7 +26,7 @@ bool unanswered_fail(const Unanswered *u, const char *journal)
            fail("%" PRId64
                 " questions were not answered; the first: %s; what is finished is in %s, and the same command asks again%s",
                 u->count, u->why.data == NULL ? "" : u->why.data, journal,
-                u->for_a_row ? " (--skip-bad-rows N leaves out N rows whose questions the server refuses)" : "");
+                u->for_a_row ? " (--skip-bad-rows N leaves out N rows whose questions the server refuses, or answers so)" : "");
 }
 
 void unanswered_free(Unanswered *u) { bytes_free(&u->why); }

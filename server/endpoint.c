@@ -8,6 +8,7 @@
 #include <string.h>
 
 static const double LONGEST_WAIT = 600; // seconds, then it is looked again what there is to do
+static const double MOMENT = 3;         // seconds of waiting that are not worth a word
 
 typedef struct Question {
     struct Question *next;
@@ -39,6 +40,9 @@ struct Endpoint {
     Answer answer; // handed out last
     Bytes error;   // handed out last
     Bytes trouble; // of an attempt that is made again
+    Bytes news;    // that it is, and when
+    bool is_new;
+    double told; // until when it was said that questions wait
 };
 
 // ---- lists
@@ -140,6 +144,7 @@ void endpoint_close(Endpoint *e)
     answer_free(&e->answer);
     bytes_free(&e->error);
     bytes_free(&e->trouble);
+    bytes_free(&e->news);
     free(e->in_flight);
     free(e->authorization);
     free(e->secret);
@@ -180,6 +185,13 @@ bool endpoint_ask_seeded(Endpoint *e, const Message *messages, size_t count, int
 
 const char *endpoint_url(const Endpoint *e) { return e->url; }
 const char *endpoint_trouble(const Endpoint *e) { return e->trouble.size == 0 ? "" : e->trouble.data; }
+
+const char *endpoint_news(Endpoint *e)
+{
+    bool is_new = e->is_new;
+    e->is_new = false;
+    return is_new ? e->news.data : NULL;
+}
 
 size_t endpoint_pending(const Endpoint *e) { return e->pending; }
 
@@ -311,6 +323,35 @@ static bool hand_out_known(Endpoint *e, EndpointAnswer *out)
     return false;
 }
 
+// A clock that is wrong, or a limit by the day, may ask for years.
+static double patience_asked(const Endpoint *e, const HttpResponse *response)
+{
+    return fmin(response->retry_after, fmin(RETRY_AFTER_MOST, e->options.seconds));
+}
+
+static bool explain_patience(const Endpoint *e, const Question *q, const HttpResponse *response, Bytes *why)
+{
+    double asked = response->retry_after, left = time_left(e, q), most = patience_asked(e, response);
+    TRY(asked <= 0 || bytes_printf(why, "; it asks for %.0f seconds of patience", asked));
+    if (asked > 0 && asked >= left)
+        return bytes_printf(why, ", and there are %.0f left", fmax(0, left));
+    return asked <= most || bytes_printf(why, ", and gets %.0f", most);
+}
+
+// To wait in silence looks as if it hung.
+static bool ask_again(Endpoint *e, Question *q, double pause, const Bytes *why)
+{
+    double now = clock_seconds(), due = now + pause;
+    wait_until(e, q, due);
+    bytes_clear(&e->trouble);
+    TRY(bytes_text(&e->trouble, why->data == NULL ? "" : why->data));
+    if (pause < MOMENT || due <= e->told + MOMENT)
+        return true;
+    bytes_clear(&e->news);
+    e->told = due;
+    return e->is_new = bytes_printf(&e->news, "%s: %s; asked again in %.0f seconds", e->url, e->trouble.data, pause);
+}
+
 // What becomes of the question whose response is here. *done: it was handed out.
 static bool settle(Endpoint *e, const HttpResponse *response, EndpointAnswer *out, bool *done)
 {
@@ -318,19 +359,16 @@ static bool settle(Endpoint *e, const HttpResponse *response, EndpointAnswer *ou
     e->in_flight[response->tag] = NULL;
     Bytes why = {0};
     bool ok = true;
-    Outcome outcome = exchange_outcome(&e->answer, &why, response, e->secret);
-    double pause = exchange_pause(q->key, q->tag, q->attempts, e->options.backoff, response->retry_after);
-    if (outcome == OUTCOME_AGAIN && response->retry_after > 0 && response->retry_after >= time_left(e, q))
-        ok = bytes_printf(&why, "; it asks for %.0f seconds of patience, and there are %.0f left", response->retry_after,
-                          fmax(0, time_left(e, q)));
+    Outcome outcome = exchange_outcome(&e->answer, &why, response, e->secret, e->options.whole);
+    double pause = exchange_pause(q->key, q->tag, q->attempts, e->options.backoff, patience_asked(e, response));
+    if (outcome == OUTCOME_AGAIN)
+        ok = explain_patience(e, q, response, &why);
     *done = outcome != OUTCOME_AGAIN || q->attempts >= e->options.attempts || pause >= time_left(e, q);
     if (outcome == OUTCOME_ANSWER)
         e->heard = clock_seconds();
-    if (!*done) {
-        wait_until(e, q, clock_seconds() + pause);
-        bytes_clear(&e->trouble);
-        ok = ok && bytes_text(&e->trouble, why.data == NULL ? "" : why.data);
-    } else if (outcome != OUTCOME_ANSWER)
+    if (!*done)
+        ok = ask_again(e, q, pause, &why) && ok;
+    else if (outcome != OUTCOME_ANSWER)
         hand_out_failure(e, q, out, response->status, why.data == NULL ? "" : why.data);
     else if ((ok = keep(e, q)))
         hand_out(e, q, out);

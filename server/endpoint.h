@@ -13,6 +13,8 @@
 #include "tokenizer/template.h"
 #include "server/completion.h"
 
+enum { RETRY_AFTER_MOST = 600 }; // seconds that a server is believed in its wish to be left alone
+
 typedef struct EndpointOptions {
     const char *url;    // http://host:8000/v1; a slash or /chat/completions may follow
     const char *model;  // as the server calls it
@@ -24,6 +26,7 @@ typedef struct EndpointOptions {
     int64_t top_k;
     const char *const *stop; // (stop_count) texts that end an answer
     size_t stop_count;
+    bool whole;        // an answer without a finish_reason, which may be half of one, is none
     bool logprobs;     // ask for the ANSWER_TOP likeliest candidates for the first token
     int in_flight;     // 1 to HTTP_MOST questions on their way at once
     int attempts;      // > 0, for each question
@@ -67,7 +70,7 @@ size_t endpoint_pending(const Endpoint *endpoint); // asked, and not handed out
 // what one question met is in its answer.
 //
 // Pending again, after a time that grows and is spread by a hash: no connection, one that breaks, no answer in time; statuses 408,
-// 429 and 5xx, after what their Retry-After says (up to ten minutes); 200 with something that is no answer. Any other status ends
+// 429 and 5xx, after what their Retry-After says (as long as an attempt may take, and RETRY_AFTER_MOST at most); 200 with something that is no answer. Any other status ends
 // the question at once. Who waits for another attempt takes no place in flight.
 //
 // With patience, an attempt has no more time than is left of it, and a question whose next attempt would come too late ends at once. It
@@ -78,6 +81,10 @@ bool endpoint_next(Endpoint *endpoint, EndpointAnswer *answer);
 // The same for a caller who has other things to do: *there is false when nothing was finished within so many seconds (0: now). Nothing
 // moves between the calls.
 bool endpoint_try(Endpoint *endpoint, EndpointAnswer *answer, double seconds, bool *there);
+
+// That somebody waits for another attempt, for more than a moment: address, what was wrong, and when; once for all that come back by
+// then. NULL: there is nothing new.
+const char *endpoint_news(Endpoint *endpoint);
 
 const char *endpoint_url(const Endpoint *endpoint); // as it is asked
 const char *

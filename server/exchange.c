@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXCERPT = 200 };                                            // bytes of a server's message that an error shows
-static const double LONGEST_PAUSE = 60, LONGEST_RETRY_AFTER = 600; // seconds
+enum { EXCERPT = 200 };                 // bytes of a server's message that an error shows
+static const double LONGEST_PAUSE = 60; // seconds
 
 // ---- what is sent
 
@@ -210,14 +210,21 @@ static void explain(Bytes *why, const HttpResponse *response, const char *lie, c
     bytes_free(&open);
 }
 
-Outcome exchange_outcome(Answer *answer, Bytes *why, const HttpResponse *response, const char *secret)
+static bool says_how_it_ended(const Answer *answer)
 {
-    bool success = response->status >= 200 && response->status < 300 && response->error == NULL;
+    return answer->finish_reason[0] != 0 || fail("its answer has no finish_reason, so nobody knows whether it is whole");
+}
+
+Outcome exchange_outcome(Answer *answer, Bytes *why, const HttpResponse *response, const char *secret, bool whole)
+{
+    bool success = response->status >= 200 && response->status < 300 && response->error == NULL, ok = success;
     bool waits = response->status == 408 || response->status == 429;
     *answer = (Answer){0};
     bytes_clear(why);
-    if (success && answer_parse(answer, response->body, response->size, "its answer"))
+    ok = ok && answer_parse(answer, response->body, response->size, "its answer") && (!whole || says_how_it_ended(answer));
+    if (ok)
         return OUTCOME_ANSWER;
+    answer_free(answer);
     explain(why, response, success ? error_text() : NULL, secret);
     error_clear();
     bool refused = response->status >= 300 && response->status < 500 && !waits;
@@ -229,5 +236,5 @@ double exchange_pause(const uint64_t key[2], uint64_t tag, int attempts, double 
     const uint64_t names[] = {key[0], key[1], tag, (uint64_t)attempts};
     double spread = 0.5 + 0x1p-54 * (double)(hash_bytes(names, sizeof names) >> 11); // 53 bits
     double pause = fmin(ldexp(backoff, attempts < 64 ? attempts - 1 : 63), LONGEST_PAUSE);
-    return pause * spread + fmin(retry_after, LONGEST_RETRY_AFTER);
+    return pause * spread + retry_after;
 }

@@ -20,12 +20,12 @@ typedef enum Outcome {
     OUTCOME_HOPELESS // none will
 } Outcome;
 
-// Replaces *why: what is wrong, and what to do about it, unless it is an answer; without the secret (NULL: there is none).
-Outcome exchange_outcome(Answer *answer, Bytes *why, const HttpResponse *response, const char *secret);
+// Replaces *why: what is wrong, and what to do about it, unless it is an answer; without the secret (NULL: there is none). whole: one
+// that does not say how it ended is none.
+Outcome exchange_outcome(Answer *answer, Bytes *why, const HttpResponse *response, const char *secret, bool whole);
 
-// Seconds from the end of so many attempts to the next one: retry_after, at most ten minutes, and then a pause that begins with
-// backoff and doubles, at most a minute, of which a hash of the other arguments takes up to half away, so that not all come back
-// at once.
+// Seconds from the end of so many attempts to the next one: retry_after, and then a pause that begins with backoff and doubles, at
+// most a minute, of which a hash of the other arguments takes up to half away, so that not all come back at once.
 double exchange_pause(const uint64_t key[2], uint64_t tag, int attempts, double backoff, double retry_after);
 
 #endif

@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 0)
         memcpy(exact, data, size);
     HttpResponse response = {.finished = true, .status = 200, .body = exact, .size = size};
-    Outcome outcome = exchange_outcome(&answer, &why, &response, SECRET);
+    Outcome outcome = exchange_outcome(&answer, &why, &response, SECRET, size % 2 == 0);
     must(outcome != OUTCOME_HOPELESS, "a success is an answer or a lie");
     if (outcome == OUTCOME_ANSWER) {
         check_answer(&answer);
@@ -79,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else
         check_error(&why, false);
     response.status = 400;
-    must(exchange_outcome(&answer, &why, &response, SECRET) == OUTCOME_HOPELESS, "what is refused is hopeless");
+    must(exchange_outcome(&answer, &why, &response, SECRET, false) == OUTCOME_HOPELESS, "what is refused is hopeless");
     check_error(&why, true);
     bytes_free(&why);
     free(exact);

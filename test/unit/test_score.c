@@ -1,4 +1,5 @@
-// Scoring difficulty: what answers mean; and ./score asking a server that misbehaves (test/support/server.h), as a user runs it.
+// Scoring difficulty: what answers mean; and ./score, and ./generate, asking a server that misbehaves (test/support/server.h), as a
+// user runs them.
 #include "test/support/check.h"
 #include "difficulty/rubric.h"
 #include "test/support/server.h"
@@ -208,15 +209,15 @@ static void rows(const char *first, ...)
     bytes_free(&text);
 }
 
-// Runs ./score on the rows; its exit status. What it says is in FOLDER/stderr.
-static int score(const char *options)
+// Runs a program on the rows; its exit status. What it says is in FOLDER/stderr.
+static int ask_with(const char *program, const char *options)
 {
     Bytes command = {0};
-    assert_ok(
-        bytes_printf(&command,
-                     "build/asan/score --endpoint %s --model judge --data %s/rows.jsonl --out %s/out.jsonl --rubric %s/rubric "
-                     "--in-flight 4 --timeout 2 %s >%s/stdout 2>%s/stderr",
-                     server.url, folder, folder, folder, options, folder, folder));
+    assert_ok(bytes_printf(
+        &command,
+        "cd %s || exit; \"$OLDPWD\"/build/asan/%s rows.jsonl --endpoint %s --model judge --out out.jsonl --in-flight 4 "
+        "--timeout 2 %s >stdout 2>stderr",
+        folder, program, server.url, options));
     int status = system(command.data);
     bytes_clear(&command);
     char *path = in_folder("stderr");
@@ -226,6 +227,9 @@ static int score(const char *options)
     bytes_free(&command);
     return WEXITSTATUS(status);
 }
+
+static int score(const char *options) { return ask_with("score --rubric rubric --data", options); }
+static int generate(const char *options) { return ask_with("generate --instruction none --prompts", options); }
 
 static bool file_says(const char *name, const char *text)
 {
@@ -327,7 +331,7 @@ static void a_row_that_the_server_refuses_can_be_left_out(void **state)
 {
     rows("right 0 f1", "null 9 f2", "right 0 f3", "down 9 f4", NULL);
     assert_int_equal(score("--attempts 1"), 1);
-    assert_true(file_says("stderr", "(--skip-bad-rows N leaves out N rows whose questions the server refuses)"));
+    assert_true(file_says("stderr", "(--skip-bad-rows N leaves out N rows whose questions the server refuses, or answers so)"));
     assert_int_equal(score("--attempts 1 --skip-bad-rows 1"), 1); // a server that is down is no row's fault
     assert_true(file_says("stderr", "refused: ") && file_says("stderr", "rows.jsonl:2: http://127.0.0.1:"));
     assert_true(file_says("stderr", "score: 1 questions were not answered; the first: ") &&
@@ -336,6 +340,39 @@ static void a_row_that_the_server_refuses_can_be_left_out(void **state)
     rows("right 0 f1", "null 9 f5", "right 0 f3", NULL);
     assert_int_equal(score("--attempts 1 --skip-bad-rows 1"), 0);
     assert_true(file_says("out.jsonl", "f1") && file_says("out.jsonl", "f3") && !file_says("out.jsonl", "f5"));
+    forget_run();
+}
+
+// Half a response must not be taken for a whole one; nor is one such answer the end of a run.
+static void a_response_that_does_not_say_how_it_ended_is_asked_for_again(void **state)
+{
+    rows("right 0 g1", "no-end 1 g2", "null-end 2 g3", NULL);
+    assert_int_equal(generate("--attempts 3"), 0);
+    assert_true(file_says("out.jsonl", "the answer to no-end 1 g2") && file_says("out.jsonl", "the answer to null-end 2 g3"));
+    forget_run();
+    rows("right 0 g4", "null-end 9 g5", "right 0 g6", NULL);
+    assert_int_equal(generate("--attempts 2"), 1);
+    assert_true(file_says("stderr", "rows.jsonl:2: http://127.0.0.1:") && file_says("stderr", "2 attempts, the last: "));
+    assert_true(file_says("stderr", "no finish_reason") && file_says("stderr", "the same command asks again (--skip-bad-rows N"));
+    assert_true(file_says("out.jsonl.partial", "g4") && file_says("out.jsonl.partial", "g6"));
+    assert_int_equal(generate("--attempts 2 --skip-bad-rows 1"), 0);
+    assert_true(file_says("out.jsonl", "g4") && file_says("out.jsonl", "g6") && !file_says("out.jsonl", "g5"));
+    forget_run();
+}
+
+static void who_is_waited_for_is_said(void **state)
+{
+    rows("later 1 h1", "right 0 h2", NULL);
+    assert_int_equal(generate("--timeout 3"), 0);
+    assert_true(
+        file_says("stderr", "/chat/completions: status 429; it asks for 100000 seconds of patience, and gets 3; asked again in"));
+    forget_run();
+    assert_int_equal(score("--timeout 3"), 0);
+    assert_int_equal(server_attempts(&server, "later 1 h1"), 3);
+    forget_run();
+    rows("later 1 h3", NULL);
+    assert_int_equal(score("--timeout 3"), 0);
+    assert_true(file_says("stderr", "it asks for 100000 seconds of patience, and gets 3; asked again in"));
     forget_run();
 }
 
@@ -365,8 +402,8 @@ static void a_killed_run_asks_nothing_twice(void **state)
         assert_ok(bytes_printf(&text, "{\"problem\": \"right 0 e%d\"}\n", i));
     char *data = in_folder("rows.jsonl"), question[32];
     assert_ok(file_write_atomic(data, text.data, text.size));
-    assert_ok(bytes_printf(
-        &options, "& until grep -q \"^5 \" %s/out.jsonl.partial 2>/dev/null; do :; done; kill -9 $!; wait $!; true", folder));
+    assert_ok(
+        bytes_text(&options, "& until grep -q \"^5 \" out.jsonl.partial 2>/dev/null; do :; done; kill -9 $!; wait $!; true"));
     assert_int_equal(score(options.data), 0);
     assert_true(file_says("out.jsonl.partial", "right 0 e"));
     assert_int_equal(score(""), 0);
@@ -402,6 +439,8 @@ int main(void)
         cmocka_unit_test(rows_without_a_usable_score_have_a_limit),
         cmocka_unit_test(a_question_that_stays_unanswered_fails_the_run_and_loses_nothing),
         cmocka_unit_test(a_row_that_the_server_refuses_can_be_left_out),
+        cmocka_unit_test(a_response_that_does_not_say_how_it_ended_is_asked_for_again),
+        cmocka_unit_test(who_is_waited_for_is_said),
         cmocka_unit_test(a_server_that_is_gone_ends_the_run_soon),
         cmocka_unit_test(a_killed_run_asks_nothing_twice),
     };
