@@ -417,7 +417,7 @@ static bool open_journal(Generate *g, const RowFacts *facts)
     json_t *identity = options_identity(&g->options);
     TRY(identity != NULL);
     bool ok = journal_fact(identity, "rows", facts->hash) && add_model(g, identity);
-    ok = ok && journal_open(&g->journal, g->out.data, (uint64_t)(facts->rows * g->o.samples), &g->options, identity);
+    ok = ok && journal_open(&g->journal, g->out.data, (uint64_t)(facts->rows * g->o.samples), &g->options, identity, NULL);
     json_decref(identity);
     return ok;
 }

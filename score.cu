@@ -28,6 +28,8 @@ typedef struct Score {
     Journal journal;
     Progress progress;
     Bytes out; // the file to write: --out, or a part's
+    Bytes answers, scorer;
+    uint64_t weights; // hash
     Bytes text, line;
     Pending *asked; // rows whose answers are on their way
     bool read_all, by_logits, remote;
@@ -48,19 +50,24 @@ typedef struct Score {
 
 static const char *const OWN_FIELDS[] = {"difficulty",         "difficulty_expected", "difficulty_probs",
                                          "difficulty_default", "difficulty_answer",   "scorer",
-                                         "scorer_prompt",      "source_difficulty",   NULL};
+                                         "scorer_weights",     "scorer_prompt",       NULL};
 enum { ANSWER_SHOWN = 200 }; // bytes of an answer's end, in rows and errors
 
 // ---- a row's way in
 
-// The row, and what difficulty it came with: that of an earlier score is replaced, any other kept under another name.
+static bool was_scored(const Record *record) // by an earlier run of this program
+{
+    Text prompt = json_field(&record->fields, "scorer_prompt");
+    size_t digits = 0;
+    while (digits + 2 < prompt.size && strchr("0123456789abcdef", prompt.data[digits + 1]) != NULL)
+        digits++;
+    return digits == 16 && prompt.size == 18 && json_field(&record->fields, "scorer").data != NULL;
+}
+
+// What an earlier score says is replaced; what the row itself calls so is kept under another name.
 static bool begin_row(Pending *a, const Record *record)
 {
-    TRY(row_begin(&a->row, record, OWN_FIELDS));
-    bool scored = json_field(&record->fields, "scorer").data != NULL;
-    Text came = json_field(&record->fields, scored ? "source_difficulty" : "difficulty");
-    return came.data == NULL ||
-           (bytes_printf(&a->row, "%s\"source_difficulty\":", a->row.size > 1 ? "," : "") && json_append(&a->row, came));
+    return was_scored(record) ? row_begin(&a->row, record, OWN_FIELDS) : row_begin_aside(&a->row, record, OWN_FIELDS);
 }
 
 static bool render(Score *s, Bytes *out, Text question)
@@ -150,7 +157,7 @@ static bool count(void *score, Text line)
     const char *at = text_last(line, own), *end = line.data + line.size;
     int level = at == NULL || end - at < 16 ? 0 : at[strlen(own)] - '0';
     if (level < 1 || level > DIFFICULTIES)
-        return fail("%s: a row in it has no difficulty; remove it to begin anew", s->journal.path);
+        return fail("%s: a row in it has no difficulty; %s", s->journal.path, s->journal.anew.data);
     bool useless = text_last(text_between(at, end), "\"difficulty_default\":true") != NULL;
     if (useless && s->levels[0] == 0) {
         json_t *row = json_parse(line.data, line.size, s->journal.path);
@@ -165,12 +172,12 @@ static bool count(void *score, Text line)
 
 static bool write_score(Score *s, const Pending *a, const Difficulty *d)
 {
-    const char *slash = strrchr(s->o.model, '/'), *name = s->remote || slash == NULL || slash[1] == 0 ? s->o.model : slash + 1;
     float probs[DIFFICULTIES];
-    char prompt[24];
+    char prompt[24], weights[24];
     for (int i = 0; i < DIFFICULTIES; i++)
         probs[i] = (float)d->probs[i];
     snprintf(prompt, sizeof prompt, "%016" PRIx64, s->rubric.hash);
+    snprintf(weights, sizeof weights, "%016" PRIx64, s->weights);
     bytes_clear(&s->line);
     TRY(bytes_append(&s->line, a->row.data, a->row.size) && row_integer(&s->line, "difficulty", d->level));
     TRY(row_number(&s->line, "difficulty_expected", d->expected) &&
@@ -178,7 +185,9 @@ static bool write_score(Score *s, const Pending *a, const Difficulty *d)
     if (d->defaulted)
         TRY(bytes_text(&s->line, ",\"difficulty_default\":true") &&
             row_text(&s->line, "difficulty_answer", a->useless.data == NULL ? "" : a->useless.data, a->useless.size));
-    TRY(row_text(&s->line, "scorer", name, strlen(name)) && row_text(&s->line, "scorer_prompt", prompt, strlen(prompt)));
+    TRY(row_text(&s->line, "scorer", s->scorer.data, s->scorer.size) &&
+        (s->remote || row_text(&s->line, "scorer_weights", weights, strlen(weights))) &&
+        row_text(&s->line, "scorer_prompt", prompt, strlen(prompt)));
     return row_end(&s->line) && journal_add(&s->journal, (uint64_t)a->number, s->line.data, s->line.size) &&
            count(s, (Text){s->line.data, s->line.size});
 }
@@ -304,9 +313,9 @@ static bool refuse_useless(Score *s)
     return fail(
         "%" PRId64 " of %" PRId64 " rows have no usable score so far, and --unusable-share %g allows no more than %" PRId64
         "; the first answer of no use ends in \"%s\"; ask more clearly (--rubric), give it more room (--max-new-tokens) or "
-        "take another model, and remove %s to begin anew; or raise --unusable-share, and the same command goes on",
+        "take another model, and %s; or raise --unusable-share, and the same command goes on",
         s->levels[0], s->mine, s->o.unusable_share, useless_allowed(s), s->useless.data == NULL ? "" : s->useless.data,
-        s->journal.path);
+        s->journal.anew.data);
 }
 
 static bool finish(Score *s)
@@ -413,10 +422,26 @@ static bool open_model(Score *s)
     return (!s->by_logits || find_digits(s)) && open_beginning(s);
 }
 
+// A folder is known by its last two names: "model" alone is what every run calls its own.
+static bool name_scorer(Score *s)
+{
+    if (s->remote)
+        return bytes_text(&s->scorer, s->o.model);
+    char *path = realpath(s->session.folder.data, NULL);
+    if (path == NULL)
+        return fail_errno("%s: where it is", s->session.folder.data);
+    const char *from = path + strlen(path);
+    for (int slashes = 0; from > path && (from[-1] != '/' || ++slashes < 2);)
+        from--;
+    bool ok = bytes_text(&s->scorer, from);
+    free(path);
+    return ok;
+}
+
 static bool open_server(Score *s)
 {
-    Bytes path = {0};
-    TRY(s->o.answers[0] != 0 ? bytes_text(&path, s->o.answers) : bytes_printf(&path, "%s.answers", s->out.data));
+    Bytes *path = &s->answers;
+    TRY(s->o.answers[0] != 0 ? bytes_text(path, s->o.answers) : bytes_printf(path, "%s.answers", s->out.data));
     EndpointOptions o = {0};
     o.url = s->o.endpoint;
     o.model = s->o.model;
@@ -428,10 +453,8 @@ static bool open_server(Score *s)
     o.attempts = (int)s->o.attempts;
     o.seconds = s->o.timeout;
     o.backoff = 1;
-    o.cache = path.data;
-    s->endpoint = endpoint_open(&o);
-    bytes_free(&path);
-    return s->endpoint != NULL;
+    o.cache = path->data;
+    return (s->endpoint = endpoint_open(&o)) != NULL;
 }
 
 static bool open_journal(Score *s, const RowFacts *facts)
@@ -441,11 +464,13 @@ static bool open_journal(Score *s, const RowFacts *facts)
         TRY(session_fingerprint(&s->session, &model));
         tokenizer = tokenizer_hash(s->session.files.tokenizer);
     }
+    s->weights = model;
     json_t *identity = options_identity(&s->options);
     TRY(identity != NULL);
     bool ok = journal_fact(identity, "rows", facts->hash) && journal_fact(identity, "model", model) &&
               journal_fact(identity, "tokenizer files", tokenizer) && journal_fact(identity, "rubric", s->rubric.hash);
-    ok = ok && journal_open(&s->journal, s->out.data, (uint64_t)facts->rows, &s->options, identity);
+    ok = ok && journal_open(&s->journal, s->out.data, (uint64_t)facts->rows, &s->options, identity,
+                            s->answers.data);
     json_decref(identity);
     return ok;
 }
@@ -478,7 +503,7 @@ static bool open_all(Score *s, RowFacts *facts)
     TRY(row_options_map(o, s->o.map.items, s->o.map.count, s->o.format.name));
     TRY(part_parse(&o->part, &o->parts, s->o.part) && part_path(&s->out, s->o.out, s->o.part) && rows_facts(facts, o) &&
         rows_open(&s->rows, o));
-    return (s->remote ? open_server(s) : open_model(s)) && open_journal(s, facts);
+    return (s->remote ? open_server(s) : open_model(s)) && name_scorer(s) && open_journal(s, facts);
 }
 
 static bool run(void *state)
@@ -535,6 +560,8 @@ static void close_all(void *state)
     bytes_free(&s->text);
     bytes_free(&s->line);
     bytes_free(&s->out);
+    bytes_free(&s->answers);
+    bytes_free(&s->scorer);
     unanswered_free(&s->unanswered);
     bytes_free(&s->useless);
 }

@@ -54,9 +54,8 @@ static bool write_line(Journal *j, const Bytes *line)
 static bool set_place(Journal *j, uint64_t number, uint64_t place)
 {
     if (number >= j->most)
-        return fail("%s: has a result number %" PRIu64 ", and there are only %" PRIu64
-                    " (it is damaged; remove it to begin anew)",
-                    j->path, number, j->most);
+        return fail("%s: has a result number %" PRIu64 ", and there are only %" PRIu64 " (it is damaged; %s)", j->path, number,
+                    j->most, j->anew.data);
     if (number >= j->place_count) {
         TRY(grow(&j->places, &j->place_capacity, number + 1, sizeof *j->places));
         memset(j->places + j->place_count, 0, (number + 1 - j->place_count) * sizeof *j->places);
@@ -116,15 +115,15 @@ static bool read_entry(Journal *j, const char *line, size_t size, uint64_t at)
                ? set_place(j, number, at + (uint64_t)(text.data - line))
                : fail("%s: byte %" PRIu64
                       ": not a line of results, or it was damaged; remove this line to have what it held made "
-                      "again, or the file to begin anew",
-                      j->path, at);
+                      "again, or %s",
+                      j->path, at, j->anew.data);
 }
 
 static bool same_identity(const Journal *j, const char *line, size_t size, const Options *options, const json_t *identity)
 {
     json_t *saved = json_parse(line, size, j->path);
     if (saved == NULL)
-        return fail_in("the results of an interrupted run (remove the file to begin anew)");
+        return fail_in("the results of an interrupted run (%s)", j->anew.data);
     bool ok = options_same_identity(options, saved, j->path);
     const char *key;
     json_t *value;
@@ -132,7 +131,7 @@ static bool same_identity(const Journal *j, const char *line, size_t size, const
         if (ok && !json_equal(value, json_object_get(saved, key)))
             ok = fail("%s: was begun with other %s", j->path, key);
     json_decref(saved);
-    return ok || fail_in("an interrupted run cannot go on (finish it with the command it was begun with, or remove %s)", j->path);
+    return ok || fail_in("an interrupted run cannot go on (finish it with the command it was begun with, or %s)", j->anew.data);
 }
 
 // Takes the results of an earlier run over. A last line without its end is cut off.
@@ -236,13 +235,20 @@ static bool open_file(Journal *j)
            fail("%s: another process is writing it; wait for it, or choose another --out", j->path);
 }
 
-static bool open_parts(Journal *j, const char *out, const Options *options, const json_t *identity)
+static bool name_files(Journal *j, const char *out, const char *answers)
 {
     Bytes path = {0};
-    MappedFile file;
     TRY((j->out = copy_text(out)) != NULL && bytes_printf(&path, "%s.partial", out));
     j->path = path.data;
+    return bytes_printf(&j->anew, "remove %s to begin anew", j->path) &&
+           (answers == NULL || bytes_printf(&j->anew, " (and %s, or what the server has said is used again)", answers));
+}
+
+static bool open_parts(Journal *j, const char *out, const Options *options, const json_t *identity, const char *answers)
+{
+    MappedFile file;
     bool done;
+    TRY(name_files(j, out, answers));
     TRY(look_at_out(j, &done) && open_file(j) && file_map(&file, j->path));
     bool ok = take_over(j, &file, options, identity), cut = j->end < file.size;
     file_unmap(&file);
@@ -254,10 +260,10 @@ static bool open_parts(Journal *j, const char *out, const Options *options, cons
     return j->end > 0 || write_identity(j, identity);
 }
 
-bool journal_open(Journal *j, const char *out, uint64_t most, const Options *options, const json_t *identity)
+bool journal_open(Journal *j, const char *out, uint64_t most, const Options *options, const json_t *identity, const char *answers)
 {
     *j = (Journal){.descriptor = -1, .most = most, .identity = json_incref((json_t *)(uintptr_t)identity)};
-    if (open_parts(j, out, options, identity))
+    if (open_parts(j, out, options, identity, answers))
         return true;
     journal_close(j);
     return false;
@@ -268,6 +274,7 @@ void journal_close(Journal *j)
     if (j->descriptor >= 0)
         close(j->descriptor);
     json_decref(j->identity);
+    bytes_free(&j->anew);
     free(j->out);
     free(j->path);
     free(j->places);

@@ -10,6 +10,7 @@
 
 typedef struct Journal {
     char *out, *path; // OUT, OUT.partial
+    Bytes anew;       // what to do to begin anew, as errors say it
     json_t *identity;
     int descriptor;   // -1: closed
     uint64_t *places; // (place_count) of a result: where its text begins; 0: it is not there
@@ -24,8 +25,10 @@ typedef struct Journal {
 bool journal_fact(json_t *identity, const char *name, uint64_t value);
 
 // identity: what results depend on: options by their names (as options_identity gives them), and other facts. Results are numbered from
-// 0 to most - 1. Refused where OUT is there already, or another process writes it.
-bool journal_open(Journal *journal, const char *out, uint64_t most, const Options *options, const json_t *identity);
+// 0 to most - 1. answers: a file beside it, NULL or of answers (server/answer_file.h), without which results would be made from those
+// again. Refused where OUT is there already, or another process writes it.
+bool journal_open(Journal *journal, const char *out, uint64_t most, const Options *options, const json_t *identity,
+                  const char *answers);
 void journal_close(Journal *journal); // what is in OUT.partial stays there
 
 bool journal_has(const Journal *journal, uint64_t number);

@@ -14,6 +14,33 @@ static bool name_field(Bytes *out, const char *name)
     return bytes_printf(out, "%s\"%s\":", out->data[out->size - 1] == '{' ? "" : ",", name);
 }
 
+static bool put_aside(Bytes *out, const JsonFields *fields, const char *name, Text value)
+{
+    Bytes aside = {0}, longer = {0};
+    bool ok = bytes_printf(&aside, "source_%s", name);
+    while (ok && json_field(fields, aside.data).data != NULL) {
+        bytes_clear(&longer);
+        ok = bytes_printf(&longer, "source_%s", aside.data);
+        Bytes shorter = aside;
+        aside = longer;
+        longer = shorter;
+    }
+    ok = ok && name_field(out, aside.data) && json_append(out, value);
+    bytes_free(&aside);
+    bytes_free(&longer);
+    return ok;
+}
+
+bool row_begin_aside(Bytes *out, const Record *record, const char *const *own)
+{
+    TRY(row_begin(out, record, own));
+    for (; *own != NULL; own++) {
+        Text value = json_field(&record->fields, *own);
+        TRY(value.data == NULL || put_aside(out, &record->fields, *own, value));
+    }
+    return true;
+}
+
 bool row_text(Bytes *out, const char *name, const char *text, size_t size)
 {
     return name_field(out, name) && json_append_string(out, (Text){text, size});

@@ -8,6 +8,10 @@
 // What is left of a row without the fields `own` (NULL-terminated), as the beginning of an object: "{...", to which fields are added.
 bool row_begin(Bytes *out, const Record *record, const char *const *own);
 
+// The same, but nothing of the row is lost: what it calls like one of these comes out as "source_NAME", or source_source_NAME where it
+// has that, too.
+bool row_begin_aside(Bytes *out, const Record *record, const char *const *own);
+
 // One more field behind what row_begin and these have written; row_end closes the object.
 bool row_text(Bytes *out, const char *name, const char *text, size_t size); // UTF-8, may hold NUL
 // A response with its thought before it, as a model writes both: <think>, a line's end, the thought, a line's end, </think>, an

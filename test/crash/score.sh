@@ -12,7 +12,8 @@ build/demo_problems train 1 5 10 | head -n 40 >"$work/rows.jsonl"
 cat >>"$work/rows.jsonl" <<'END'
 {"id": "chat", "messages": [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}]}
 {"question": "Which? ü", "options": ["a", "b"], "difficulty": "University", "answer_type": "Integer"}
-{"prompt": "1?", "scorer": "another", "difficulty": 2, "source_difficulty": "PhD"}
+{"prompt": "1?", "scorer": "another", "scorer_prompt": "0123456789abcdef", "difficulty": 2, "source_difficulty": "PhD"}
+{"prompt": "4?", "scorer": {"by": "hand"}, "difficulty": 2.50, "source_difficulty": "MSc", "difficulty_probs": [0.10], "scorer_prompt": "p"}
 {"input": "2?", "difficulty": 0.50, "share": 0.1}
 END
 command=("$program" --model "$model" --data "$work/rows.jsonl" --map prompt=input --out "$out" --device cpu)
@@ -23,13 +24,18 @@ sane() { ! grep -qE 'Sanitizer|runtime error' "$work/stderr" || failed "the sani
 rows_come_out_in_order() {
     wants 0 score
     sane
-    [ "$(wc -l <"$out")" = 44 ] || failed "$(wc -l <"$out") of 44 rows"
+    [ "$(wc -l <"$out")" = 45 ] || failed "$(wc -l <"$out") of 45 rows"
     grep -o '"problem":"[^"]*"' "$out" >"$work/order"
     sed -n 's/.*"problem": \("[^"]*"\).*/"problem":\1/p' "$work/rows.jsonl" | cmp - "$work/order" || failed "the order is another one"
     grep -q '"answer_type":"Integer","source_difficulty":"University","difficulty":[1-5],' "$out" || failed "a difficulty that was there"
     grep -q '{"share":0.1,"prompt":"2?","source_difficulty":0.50,' "$out" || failed "--map and the spelling of numbers: $(tail -n 1 "$out")"
     grep -q '"prompt":"1?","source_difficulty":"PhD","difficulty":[1-5],' "$out" || failed "the source's difficulty of a row that is scored again"
-    [ "$(grep -cE '"difficulty":[1-5],"difficulty_expected":[1-5][.0-9]*,"difficulty_probs":\[[^]]*\],"scorer":"run","scorer_prompt":"[0-9a-f]{16}"}$' "$out")" = 44 ] ||
+    ! grep -q '"scorer":"another"\|source_scorer":"another' "$out" || failed "an earlier score's fields are still there"
+    grep -q '"prompt":"4?","source_difficulty":"MSc","source_source_difficulty":2.50,"source_difficulty_probs":\[0.10\],"source_scorer":{"by":"hand"},"source_scorer_prompt":"p","difficulty":[1-5],' "$out" ||
+        failed "a row's own fields are lost: $(grep '"4?"' "$out")"
+    wants 0 "$program" --model "$model" --data "$out" --out "$work/again.jsonl" --device cpu 2>"$work/stderr"
+    cmp "$out" "$work/again.jsonl" || failed "rows that are scored again by the same model are other rows"
+    [ "$(grep -cE '"difficulty":[1-5],"difficulty_expected":[1-5][.0-9]*,"difficulty_probs":\[[^]]*\],"scorer":"run/model","scorer_weights":"[0-9a-f]{16}","scorer_prompt":"[0-9a-f]{16}"}$' "$out")" = 45 ] ||
         failed "not every row has all that a score adds"
     grep -q '^difficulty 1: [0-9]* | .* | no usable score: 0$' "$work/stderr" || failed "how many of each difficulty there are is not said"
     cp "$out" "$work/calm.jsonl"
@@ -91,11 +97,11 @@ a_killed_run_goes_on() {
 written_scores() {
     wants 1 score --method generate --max-new-tokens 6
     sane
-    says "of 44 rows have no usable score so far, and --unusable-share 0.05 allows no more than 2; the first answer of no use ends in"
+    says "of 45 rows have no usable score so far, and --unusable-share 0.05 allows no more than 2; the first answer of no use ends in"
     [ ! -e "$out" ] || failed "a file without scores was written"
     wants 0 more --method generate --max-new-tokens 6 --unusable-share 1
-    says "no usable score: 44 (3 stands in"
-    [ "$(grep -cE '"difficulty":3,.*"difficulty_default":true,"difficulty_answer":".* \(cut off\)","scorer"' "$out")" = 44 ] ||
+    says "no usable score: 45 (3 stands in"
+    [ "$(grep -cE '"difficulty":3,.*"difficulty_default":true,"difficulty_answer":".* \(cut off\)","scorer"' "$out")" = 45 ] ||
         failed "rows without a score do not say so"
     # a model that has learned to say a level and stop
     awk '{ printf "{\"problem\": \"%d?\", \"solution\": \"Score: %d\"}\n", NR, NR % 5 + 1 }' "$work/rows.jsonl" >"$work/train.jsonl"

@@ -300,6 +300,8 @@ static void rows_without_a_usable_score_have_a_limit(void **state)
     assert_int_equal(score(ends), 1); // from what it knows, without another question
     assert_true(file_says("stderr", "ends in \"hard\""));
     assert_int_equal(server_attempts(&server, "says 1 hard"), 1);
+    assert_true(
+        file_says("stderr", "remove out.jsonl.partial to begin anew (and out.jsonl.answers, or what the server has said"));
     assert_int_equal(score("--method generate --in-flight 1 --unusable-share 0.6"), 0); // the same but for that goes on
     assert_true(file_says("stderr", "difficulty 1: 0 | 2: 0 | 3: 0 | 4: 2 | 5: 0 | no usable score: 3"));
     assert_int_equal(server_attempts(&server, "says 1 easy"), 1);
@@ -307,6 +309,9 @@ static void rows_without_a_usable_score_have_a_limit(void **state)
     rows("says 1 4 of 5", "says 1 hm", NULL);
     assert_int_equal(score("--method generate"), 1); // 5% unless it is said
     assert_true(file_says("stderr", "--unusable-share 0.05 allows no more than 0"));
+    forget_run(); // as it says
+    assert_int_equal(score("--method generate"), 1);
+    assert_int_equal(server_attempts(&server, "says 1 hm"), 2);
     assert_int_equal(score("--unusable-share 0.5"), 1); // another method is another run
     assert_true(file_says("stderr", "--method"));
     forget_run();
