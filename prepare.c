@@ -219,7 +219,7 @@ static bool write_view(const View *v)
 {
     const char *page = v->program->o.html;
     if (v->look == INSPECT_HTML)
-        return file_write_atomic(page, v->out.data, v->out.size);
+        return file_may_be_replaced(page, INSPECT_PAGE) && file_write_atomic(page, v->out.data, v->out.size);
     return (fwrite(v->out.data, 1, v->out.size, stdout) == v->out.size && fflush(stdout) == 0) || fail_errno("writing");
 }
 
@@ -240,6 +240,7 @@ static bool inspect_files(Preparation *p)
     for (size_t i = 0; i < p->o.files.count; i++)
         if (strcmp(p->o.files.items[i], "-") == 0)
             return fail_as(ERROR_USAGE, "--inspect reads files, not the standard input");
+    TRY(p->o.html[0] == 0 || file_may_be_replaced(p->o.html, INSPECT_PAGE));
     TRY(folder_temporary(&cache, "inspect"));
     bool ok = shard_folders(&folders, &options, cache) && open_documents(&v, &folders);
     if (ok) {

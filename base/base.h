@@ -121,6 +121,9 @@ void atomic_abort(AtomicFile *file);  // harmless after commit
 bool file_write_atomic(const char *path, const void *data, size_t size);
 bool file_may_be_written(const char *path); // there is nothing of that name, or what may be replaced
 
+// The same, but a file is replaced only if it is empty or begins like an earlier one of ours: any other is somebody's work.
+bool file_may_be_replaced(const char *path, const char *beginning);
+
 // A folder beside its target, under a temporary name as above: 0755, and this process's as long as it is open.
 typedef struct TemporaryFolder {
     char *path;

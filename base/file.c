@@ -195,6 +195,24 @@ bool file_may_be_written(const char *path)
     return ok;
 }
 
+static bool begins_with(const char *path, const char *beginning)
+{
+    char there[256];
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL)
+        return fail_errno("%s: is there, and reading how it begins", path);
+    size_t size = fread(there, 1, sizeof there, file), wanted = strlen(beginning);
+    fclose(file);
+    return size == 0 || (size >= wanted && memcmp(there, beginning, wanted) == 0) ||
+           fail("%s: is there already, and not from an earlier run of this program; remove it, or name another file", path);
+}
+
+bool file_may_be_replaced(const char *path, const char *beginning)
+{
+    PathKind kind;
+    return file_may_be_written(path) && path_kind(&kind, path) && (kind == PATH_NONE || begins_with(path, beginning));
+}
+
 bool atomic_open(AtomicFile *file, const char *path)
 {
     *file = (AtomicFile){.descriptor = -1};

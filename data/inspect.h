@@ -12,6 +12,8 @@ typedef enum InspectLook {
     INSPECT_HTML    // a page of its own: style inside, nothing fetched, light and dark
 } InspectLook;
 
+extern const char INSPECT_PAGE[]; // how such a page begins
+
 // Appends documents numbers[0 .. count-1] under a title ("record 17 of 7,500", "step 3, micro-batch 2 of 8"): for each its id,
 // difficulty, source, tokens, how many of them are trained, its reference answer; then the tokens. Without a tokenizer tokens are
 // shown by number. Fails loudly when nothing in all of them is trained (never for RL prompts, where nothing is).

@@ -6,6 +6,9 @@
 // Each token is isolated from the directions of its neighbours: they stand from left to right, as the model reads them. Documents
 // out of sight are not laid out, since a step may have hundreds of thousands of tokens.
 // clang-format off
+const char INSPECT_PAGE[] =
+    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"generator\" content=\"prepare --inspect\">\n";
+
 static const char STYLE[] =
     "<style>\n"
     ":root{color-scheme:light dark;--back:#fff;--text:#1f2328;--muted:#656d76;--line:#d8dce1;--trained:#d2f1da;--edge:#8fd6a3;"
@@ -56,9 +59,9 @@ static bool put_table(View *v)
 bool page_head(View *v)
 {
     const Text title = {v->title, strlen(v->title)};
-    TRY(bytes_text(v->out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-                           "<meta name=\"viewport\" content=\"width=device-width\">\n<title>") &&
-        inspect_text(v, title, " ") && bytes_text(v->out, "</title>\n") && bytes_text(v->out, STYLE));
+    TRY(bytes_text(v->out, INSPECT_PAGE) &&
+        bytes_text(v->out, "<meta name=\"viewport\" content=\"width=device-width\">\n<title>") && inspect_text(v, title, " ") &&
+        bytes_text(v->out, "</title>\n") && bytes_text(v->out, STYLE));
     TRY(bytes_text(v->out, "</head><body>\n<h1>") && inspect_text(v, title, " ") && bytes_text(v->out, "</h1>\n<p>"));
     TRY(inspect_totals(v) && bytes_text(v->out, "</p>\n") && bytes_text(v->out, LEGEND));
     return v->count == 1 || put_table(v);

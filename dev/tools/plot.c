@@ -13,6 +13,8 @@ static const char help[] = "usage: plot LOG.jsonl OUT.svg [--title TEXT]\n"
                            "Draws the steps and evaluations of OUT/log.jsonl, of a finished run or of one that is going on.\n";
 
 // clang-format off
+static const char beginning[] = "<svg xmlns=\"http://www.w3.org/2000/svg\" id=\"run\" "; // by it an earlier picture is known
+
 static const char style[] =
     "<style>\n"
     "text{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;fill:#1f2328}\n"
@@ -459,9 +461,9 @@ static bool draw(Picture *p, const RunData *run, size_t window, const char *titl
     double bottom = p->y - GAP, height = bottom + BOTTOM;
     TRY(draw_step_labels(p, bottom));
     bool ok = bytes_printf(&body,
-                           "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"%d\" height=\"%.0f\">\n"
+                           "%sviewBox=\"0 0 %d %.0f\" width=\"%d\" height=\"%.0f\">\n"
                            "%s<rect class=\"back\" width=\"%d\" height=\"%.0f\"/>\n%s</svg>\n",
-                           WIDTH, height, WIDTH, height, style, WIDTH, height, p->svg.data);
+                           beginning, WIDTH, height, WIDTH, height, style, WIDTH, height, p->svg.data);
     bytes_free(&p->svg);
     p->svg = body;
     return ok;
@@ -472,8 +474,8 @@ static bool plot(const char *log, const char *out, const char *title)
     RunData run = {.first = HUGE_VAL, .last = -HUGE_VAL};
     Picture picture = {0};
     size_t window = 1;
-    bool ok = read_log(&run, log) && smooth_loss(&run, &window) && draw(&picture, &run, window, title) &&
-              file_write_atomic(out, picture.svg.data, picture.svg.size);
+    bool ok = file_may_be_replaced(out, beginning) && read_log(&run, log) && smooth_loss(&run, &window) &&
+              draw(&picture, &run, window, title) && file_write_atomic(out, picture.svg.data, picture.svg.size);
     free_run(&run);
     bytes_free(&picture.svg);
     return ok;

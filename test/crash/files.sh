@@ -117,11 +117,38 @@ what_is_no_file_is_not_replaced() {
     says "is a link"
     [ -L "$work/dangling" ] && [ ! -e "$work/nowhere" ] || failed "a link to nothing was followed"
     proved "a device, a pipe or a link to nothing is not replaced by a result"
-    echo old >"$work/page.html"
+    : >"$work/page.html"
     ln -s page.html "$work/link.html"
     wants 0 quietly ./prepare --inspect --html "$work/link.html" --tokenizer dev/demo/tokenizer --template chatml "$work/train.jsonl"
     [ -L "$work/link.html" ] && grep -q '<html' "$work/page.html" || failed "a link was replaced"
     proved "a link stays where it leads, and the file there is the new one"
+}
+
+# A page or picture replaces an earlier one of ours, and nothing else.
+somebodys_file_is_not_replaced() {
+    local page=$work/notes.html picture=$work/drawing.svg file
+    local view=(./prepare --inspect --tokenizer dev/demo/tokenizer --template chatml "$work/train.jsonl" --html)
+    local draw=(build/plot "$work/sft/log.jsonl")
+    printf '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n<title>mine</title>' >"$page"
+    printf '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"></svg>\n' >"$picture"
+    cp "$page" "$page.kept"
+    cp "$picture" "$picture.kept"
+    for file in "$page" "$picture" "$work/train.jsonl" "$work/sft/model/config.json"; do
+        cp "$file" "$work/before"
+        wants 1 quietly "${view[@]}" "$file"
+        says "$file: is there already, and not from an earlier run of this program; remove it, or name another file"
+        wants 1 quietly "${draw[@]}" "$file"
+        says "$file: is there already"
+        cmp "$file" "$work/before" || failed "$file was replaced"
+    done
+    rm "$page" "$picture"
+    for file in first again; do
+        wants 0 quietly "${view[@]}" "$page"
+        wants 0 quietly "${draw[@]}" "$picture"
+    done
+    wants 1 quietly "${view[@]}" "$picture"
+    wants 1 quietly "${draw[@]}" "$page"
+    proved "prepare --html and plot replace their own earlier page or picture, and no other file"
 }
 
 # Every name that an earlier version would have taken, leading to somebody's file.
@@ -174,5 +201,6 @@ what_a_killed_one_leaves_goes() {
 a_mapped_file_that_is_cut_short_is_named
 closed_descriptors_get_no_file
 what_is_no_file_is_not_replaced
+somebodys_file_is_not_replaced
 temporary_names_follow_no_link
 what_a_killed_one_leaves_goes
