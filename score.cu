@@ -427,9 +427,9 @@ static bool name_scorer(Score *s)
 {
     if (s->remote)
         return bytes_text(&s->scorer, s->o.model);
-    char *path = realpath(s->session.folder.data, NULL);
+    char *path = realpath(s->session.files.folder.data, NULL);
     if (path == NULL)
-        return fail_errno("%s: where it is", s->session.folder.data);
+        return fail_errno("%s: where it is", s->session.files.folder.data);
     const char *from = path + strlen(path);
     for (int slashes = 0; from > path && (from[-1] != '/' || ++slashes < 2);)
         from--;
@@ -469,8 +469,7 @@ static bool open_journal(Score *s, const RowFacts *facts)
     TRY(identity != NULL);
     bool ok = journal_fact(identity, "rows", facts->hash) && journal_fact(identity, "model", model) &&
               journal_fact(identity, "tokenizer files", tokenizer) && journal_fact(identity, "rubric", s->rubric.hash);
-    ok = ok && journal_open(&s->journal, s->out.data, (uint64_t)facts->rows, &s->options, identity,
-                            s->answers.data);
+    ok = ok && journal_open(&s->journal, s->out.data, (uint64_t)facts->rows, &s->options, identity, s->answers.data);
     json_decref(identity);
     return ok;
 }
