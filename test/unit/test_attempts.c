@@ -90,6 +90,18 @@ static void problems_may_have_different_numbers_of_responses(void **state)
                      "problems have 2 to 3 responses; pass@k is of a k that all of them have\n");
 }
 
+static void what_is_asked_is_read_as_when_it_was_prepared(void **state)
+{
+    Attempts a = {0};
+    generated(&a, "Which?", "\"choices\": [\"iron\", \"gold\"], \"answer\": \"B\"", 0, "\\\\boxed{gold}", "stop");
+    generated(&a, "Which?", "\"choices\": [\"iron\", \"gold\"], \"answer_index\": 0", 0, "\\\\boxed{iron}", "stop");
+    generated(&a, "How many?", "\"answer\": 4e4", 0, "\\\\boxed{40000}", "stop");
+    generated(&a, "Which code?", "\"answer\": \"4e4\"", 0, "\\\\boxed{40000}", "stop"); // not known to be right
+    expect_table(&a, "                            problems             avg@1\n"
+                     "all                                4   75.00% ± 25.00%\n"
+                     "4 responses, 0 of them cut off, which is wrong\n");
+}
+
 #define ROLLOUT(step, id, reference, response, more)                                                                             \
     "{\"step\": " step ", \"id\": \"" id                                                                                         \
     "\", \"source\": \"s\", \"category\": \"\", \"difficulty\": 5, \"prompt\": \"q\", \"reference\": \"" reference               \
@@ -106,9 +118,11 @@ static void rollouts_are_read_with_what_a_judge_decided(void **state)
     add(&a, ROLLOUT("3", "b", "a long way home through the woods at night", "It is short.", ", \"judge\": \"no\""));
     add(&a, ROLLOUT("3", "c", "B", "\\\\boxed{gold}", ", \"options\": [\"iron\", \"gold\"]"));
     add(&a, ROLLOUT("3", "c", "B", "\\\\boxed{gold}", ", \"options\": [\"iron\", \"gold\"]"));
+    add(&a, ROLLOUT("3", "d", "4e4", "40000", ", \"reference_is_number\": true"));
+    add(&a, ROLLOUT("3", "d", "4e4", "40001", ", \"reference_is_number\": true"));
     expect_table(&a, "                            problems             avg@2    pass@2     maj@2\n"
-                     "all                                4   50.00% ± 20.41%    75.00%    75.00%\n"
-                     "8 responses, 0 of them cut off, which is wrong\n");
+                     "all                                5   50.00% ± 15.81%    80.00%    80.00%\n"
+                     "10 responses, 0 of them cut off, which is wrong\n");
 }
 
 static void what_is_no_row_of_these_is_known_and_refused(void **state)
@@ -137,6 +151,7 @@ int main(void)
         cmocka_unit_test(pass_at_k_has_no_bias),
         cmocka_unit_test(samples_of_a_prompt_are_one_problem_wherever_they_stand),
         cmocka_unit_test(problems_may_have_different_numbers_of_responses),
+        cmocka_unit_test(what_is_asked_is_read_as_when_it_was_prepared),
         cmocka_unit_test(rollouts_are_read_with_what_a_judge_decided),
         cmocka_unit_test(what_is_no_row_of_these_is_known_and_refused),
     };

@@ -94,14 +94,6 @@ static void an_empty_data_set_says_where_its_rows_went(void **state)
     assert_refused_rows("{\"prompt\": \"a\", \"text\": \"b\", \"finish_reason\": \"length\"}\nx\n", p,
                         "no row is left of 2, 1 are bad, 1 are unfinished (finish_reason is not stop); the first bad one: ");
     assert_refused_rows("", preparation("empty", NULL, 0), "no row is left of 0");
-    p = preparation("empty", NULL, 0);
-    p.options.tau = 2;
-    assert_refused_rows("{\"question\": \"q\", \"expected_answer\": \"4\", \"difficulty\": 5}\n"
-                        "{\"prompt\": \"r\", \"reward_model\": {\"ground_truth\": \"5\"}, \"difficulty\": 4}\n",
-                        p,
-                        "2 are for rl/, but have no reference answer; not read: 1 rows without an answer have a field "
-                        "\"expected_answer\"; --map answer=expected_answer would take it for one; not read: 1 rows without an "
-                        "answer have a field \"reward_model.ground_truth\"; jq -c '.answer = .reward_model.ground_truth'");
 }
 
 static void unfinished_answers_are_dropped_and_counted(void **state)

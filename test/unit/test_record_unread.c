@@ -1,4 +1,5 @@
 // Of a row that lacks a response or an answer: the field that may be meant, and what is said to read it, which then does.
+#include "test/support/prepared.h"
 #include "test/support/record.h"
 
 static void assert_unread(const Unread *unread, const char *name, const char *remedy)
@@ -115,13 +116,47 @@ static void an_answer_under_another_name_is_named_with_what_reads_it(void **stat
     assert_answer_found("{\"problem\": \"p\", \"answer\": 1, \"label\": 2}", NULL, NULL);
 }
 
+static void where_nothing_is_left_the_fields_that_may_be_meant_are_named(void **state)
+{
+    char *path =
+        write_rows("rows.jsonl", "{\"question\": \"q\", \"expected_answer\": \"4\", \"difficulty\": 5}\n"
+                                 "{\"prompt\": \"r\", \"reward_model\": {\"ground_truth\": \"5\"}, \"difficulty\": 4}\n");
+    Preparation p = preparation("nothing", (const char *const[]){path}, 1);
+    p.options.tau = 2;
+    assert_refused(run_preparation(&p),
+                   "2 are for rl/, but have no reference answer; not read: 1 rows without an answer have a field "
+                   "\"expected_answer\"; --map answer=expected_answer would take it for one; not read: 1 rows without an answer "
+                   "have a field \"reward_model.ground_truth\"; jq -c '.answer = .reward_model.ground_truth' would take it");
+    preparation_free(&p);
+    free(path);
+}
+
+static void one_name_may_be_read_in_several_ways(void **state)
+{
+    char *path = write_rows("rows.jsonl", "{\"problem\": \"q\", \"cot\": \"so\"}\n{\"problem\": \"r\", \"cot\": \"so\"}\n"
+                                          "{\"messages\": [" TURN("user", "q") "], \"cot\": \"so\"}\n");
+    Preparation p = preparation("ways", (const char *const[]){path}, 1);
+    Bytes notes = {0};
+    assert_ok(run_preparation(&p) && prepare_notes(&notes, &p.report));
+    assert_non_null(strstr(notes.data, "2 rows without a response have a field \"cot\"; --map solution=cot would take"));
+    assert_non_null(strstr(notes.data, "1 rows without a response have a field \"cot\"; jq -c '.messages +="));
+    json_t *split = prepare_json(&p.report, &p.options);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(split, "unread_responses"), "cot")), 3);
+    json_decref(split);
+    bytes_free(&notes);
+    preparation_free(&p);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_response_under_another_name_is_named_with_what_reads_it),
         cmocka_unit_test(preferences_are_named_with_what_reads_the_chosen_one),
         cmocka_unit_test(a_chat_is_helped_by_no_map),
+        cmocka_unit_test(where_nothing_is_left_the_fields_that_may_be_meant_are_named),
+        cmocka_unit_test(one_name_may_be_read_in_several_ways),
         cmocka_unit_test(an_answer_under_another_name_is_named_with_what_reads_it),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, prepared_set_up, prepared_tear_down);
 }

@@ -352,6 +352,54 @@ static void an_unknown_template_is_refused_only_when_something_is_rendered(void 
     assert_ok(folder_remove(folder.path));
 }
 
+// A copy of the small tokenizer in which every `token` is called otherwise.
+static void write_tokenizer_without(const Folder *folder, const char *token)
+{
+    Bytes file = {0};
+    char *path = path_join(folder->path, "tokenizer.json");
+    assert_ok(file_read(&file, "test/fixtures/tokenizer/tiny/tokenizer.json", (size_t)1 << 24));
+    for (char *at = file.data; token != NULL && (at = strstr(at, token)) != NULL;)
+        at[2] = '_';
+    assert_ok(file_write_atomic(path, file.data, file.size));
+    free(path);
+    bytes_free(&file);
+}
+
+static void check_marks(const char *name, const Tokenizer *tokenizer, const char *folder, const char *missing)
+{
+    const Message messages[] = {user("q"), assistant("a")};
+    ChatTemplate chat;
+    Bytes out = {0};
+    RenderedChat rendered = {0};
+    assert_ok(template_open(&chat, folder, name));
+    template_set_tokenizer(&chat, tokenizer, folder);
+    if (missing == NULL) {
+        assert_ok(template_usable(&chat) && template_prompt(&chat, &out, messages, 1, true));
+    } else {
+        assert_refused(template_prompt(&chat, &out, messages, 1, true), missing);
+        assert_non_null(strstr(error_text(), folder));
+        assert_refused(template_chat(&chat, &rendered, messages, 2), "its tokenizer has no token");
+    }
+    bytes_free(&out);
+    rendered_free(&rendered);
+}
+
+static void a_tokenizer_without_a_templates_marks_renders_nothing(void **state)
+{
+    static const char *const marks[] = {"<|im_end|>", "<|im_start|>", NULL};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        Folder folder = folder_with(NULL, NULL);
+        write_tokenizer_without(&folder, marks[i]);
+        Tokenizer *tokenizer = tokenizer_open(folder.path);
+        assert_ok(tokenizer != NULL);
+        for (int kind = 0; kind < TEMPLATES; kind++)
+            if (kind != TEMPLATE_UNKNOWN)
+                check_marks(template_name((TemplateKind)kind), tokenizer, folder.path, marks[i]);
+        tokenizer_close(tokenizer);
+        assert_ok(folder_remove(folder.path));
+    }
+}
+
 static void the_jinja_file_comes_before_the_tokenizers_configuration(void **state)
 {
     Folder folder = folder_with("chat_template.jinja", GENERIC);
@@ -459,6 +507,7 @@ int main(void)
         cmocka_unit_test(a_template_that_renders_otherwise_is_not_taken_for_another),
         cmocka_unit_test(a_text_that_differs_in_nothing_that_jinja_sees_is_the_same_template),
         cmocka_unit_test(an_unknown_template_is_refused_only_when_something_is_rendered),
+        cmocka_unit_test(a_tokenizer_without_a_templates_marks_renders_nothing),
         cmocka_unit_test(the_jinja_file_comes_before_the_tokenizers_configuration),
         cmocka_unit_test(a_broken_configuration_is_refused_with_its_file),
         cmocka_unit_test(an_exported_template_is_known_again),

@@ -23,6 +23,36 @@ static void expect_all(Verdict wanted, const Pair *pairs, size_t count)
 
 #define EXPECT_ALL(wanted, pairs) expect_all(wanted, pairs, sizeof(pairs) / sizeof *(pairs))
 
+static Verdict verdict_with_row(const char *row, const char *gold, const char *prediction)
+{
+    Finding f;
+    verify_finding(&f, (Text){row, strlen(row)}, (Text){gold, strlen(gold)}, (Text){prediction, strlen(prediction)});
+    return f.verdict;
+}
+
+static void powers_of_ten_are_numbers_where_they_can_be_no_codes(void **state)
+{
+    static const Pair equal[] = {{"700000", "7e5"},  {"700000", "7E5"},   {"700000", "\\boxed{7e+5}"},
+                                 {"7e+5", "700000"}, {"7E+05", "700000"}, {"7e5", "700000.0e0"},
+                                 {"7e5", "7E5"},     {"0.0007", "7e-4"}},
+                      different[] = {{"700000", "7e6"}, {"7E+05", "700001"}},
+                      unknown[] = {{"7e5", "700000"}, {"7E5", "8"}}; // it may be a code
+    EXPECT_ALL(VERDICT_EQUAL, equal);
+    EXPECT_ALL(VERDICT_DIFFERENT, different);
+    EXPECT_ALL(VERDICT_UNKNOWN, unknown);
+    static const char *const numbers[] = {"{\"answer\": 7e5}", "{\"answer\":[7e5], \"x\": NaN}"}, *const others[] = {
+                                                                                                      "{\"answer\": \"7e5\"}",
+                                                                                                      "{\"gold\": 7e5}",
+                                                                                                      "no JSON", ""};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        assert_int_equal(verdict_with_row(numbers[i], "7e5", "700000"), VERDICT_EQUAL);
+        assert_int_equal(verdict_with_row(numbers[i], "7e5", "so \\boxed{700,000}"), VERDICT_EQUAL);
+        assert_int_equal(verdict_with_row(numbers[i], "7e5", "70000"), VERDICT_DIFFERENT);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_int_equal(verdict_with_row(others[i], "7e5", "700000"), VERDICT_UNKNOWN);
+}
+
 static void numbers_are_equal_however_they_are_written(void **state)
 {
     static const Pair equal[] = {
@@ -287,6 +317,7 @@ static void work_and_depth_have_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(powers_of_ten_are_numbers_where_they_can_be_no_codes),
         cmocka_unit_test(numbers_are_equal_however_they_are_written),
         cmocka_unit_test(expressions_are_equal_where_their_values_are),
         cmocka_unit_test(relations_sets_and_structures_are_compared_by_what_they_say),
