@@ -20,19 +20,21 @@ marks_are_tokens() {
         program 1 prepare "${common[@]}" --skip-bad-rows 9 --out "$work/refused" "$work/questions.jsonl"
         says "$lacking: its tokenizer has no token <|$mark|>"
         ! grep -q -- --skip-bad-rows "$work/stderr" || failed "no row is at fault"
-        program 1 train_sft --init "$work/config.json" "${common[@]}" --data "$work/train.jsonl" --device cpu --out "$work/refused"
+        program 1 train_sft --init "$work/config.json" "${common[@]}" --data "$work/train.jsonl" --device cpu \
+            --out "$work/refused"
         says "$lacking: its tokenizer has no token <|$mark|>"
         program 1 generate --model "$model" "${common[@]}" --prompts "$work/questions.jsonl" --device cpu --skip-bad-rows 9 \
-            --out "$work/refused.jsonl"
+            --out "$work/refused-$mark.jsonl"
         says "$lacking: its tokenizer has no token <|$mark|>"
         program 1 score --model "$model" --tokenizer "$lacking" --data "$work/questions.jsonl" --device cpu --skip-bad-rows 9 \
-            --out "$work/refused.jsonl"
+            --out "$work/refused-$mark.jsonl"
         says "$lacking: its tokenizer has no token <|$mark|>"
-        program 1 train_rl --model "$model" "${common[@]}" --data "$work/train.jsonl" --device cpu --out "$work/refused"
+        program 1 train_rl --model "$model" "${common[@]}" --data "$work/train.jsonl" --device cpu \
+            --max-prompt-tokens 64 --max-new-tokens 16 --out "$work/refused"
         says "$lacking: its tokenizer has no token <|$mark|>"
         sane
     done
-    [ ! -e "$work/refused.jsonl" ] || failed "rows were answered in spite of it"
+    ! ls "$work"/refused*.jsonl >"$work/stdout" 2>&1 || failed "rows were answered in spite of it"
     sed 's/.*/{"ids": [5, 6, 7, 8]}/' "$work/questions.jsonl" >"$work/ids.jsonl" # nothing is rendered of these
     program 0 prepare "${common[@]}" --out "$work/ids" "$work/ids.jsonl"
     proved "a tokenizer without <|im_start|> or <|im_end|> is refused by five programs, where text is rendered"
