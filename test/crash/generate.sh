@@ -354,7 +354,7 @@ reads_rows_of_others() {
     wants 0 ask '{"question": "1+1?"}' --max-new-tokens 4 2>"$work/stderr"
     grep -qF "\"prompt_ids\":$ids" "$out" || failed "the prompt of a mapped row is another one"
     rm -f "$out" "$out.partial"
-    wants 0 $program --model "$model" --prompts "$work/others/rows.jsonl" --format prompt --out "$out" --max-new-tokens 4 --device cpu 2>"$work/stderr"
+    wants 0 $program --model "$model" --prompts "$work/others/rows.jsonl" --format prompt --map _input=input --out "$out" --max-new-tokens 4 --device cpu 2>"$work/stderr"
     proved "generate: rows of others are read by --map and --format, and what is passed over is said"
 }
 
