@@ -169,6 +169,6 @@ install: all
 clean:
 	rm -rf $(B) $(PROGRAMS)
 
-.PHONY: all programs docs format check-format lint install clean setup-build setup-test test test-long simt cuda-check demo bench
+.PHONY: all programs ladder docs format check-format lint install clean setup-build setup-test test test-long simt cuda-check demo bench
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

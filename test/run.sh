@@ -51,6 +51,7 @@ simt() {
     run build/simt/asan/test_faults
     run build/simt/race/kernel_bench --smoke
     run env SIMT_MMA=exact build/simt/race/chain_check --smoke
+    run build/simt/race/ladder/ladder
     run dev/check_ptxas.sh --built
     [ "$1" != long ] || run test/cuda/both.sh build/simt/asan/test_cuda
     [ "$1" != long ] || run env SIMT_MMA=exact SIMT_SEED=2 test/cuda/both.sh build/simt/race/test_cuda --long

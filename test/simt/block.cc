@@ -104,6 +104,8 @@ static void run_blocks()
     for (uint64_t i = 0; i < blocks && !faulted(); i++) {
         begin_block(uint3{order[i] % x, order[i] / x % y, order[i] / x / y});
         run_block();
+        if (counting)
+            count_block_end();
     }
     if (faulted())
         abandon_threads();

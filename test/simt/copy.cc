@@ -24,6 +24,10 @@ void simt_copy_16(void *shared, const void *global, bool live)
         asm volatile("" ::"r"(((const uint4 *)global)->x), "r"(((const uint4 *)global)->w)); // here an illegal source shows
     }
     race_access(current, shared, 16, Access::WRITE, caller);
+    if (counting && live)
+        count_access(current, global, 16, false, caller);
+    if (counting)
+        count_access(current, shared, 16, true, (const char *)caller + 1); // another line than the read's
     memset(shared, 0xFF, 16);
     current->copies.push_back(Copy{(char *)shared, live ? (const char *)global : NULL, current->groups, caller});
 }

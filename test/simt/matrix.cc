@@ -227,6 +227,8 @@ static bool mma_is_exact = strcmp(environment("SIMT_MMA", "fast"), "exact") == 0
 static void finish_bf16(Warp *warp, uint32_t, Operation)
 {
     MatricesOfBf16 m, before;
+    if (counting)
+        count_product();
     gather(&m, warp);
     before = m;
     if (!mma_is_exact)
@@ -267,6 +269,8 @@ static void note_reads(Warp *warp, bool transposed)
     for (int giver = 0; giver < WARP; giver++) {
         const Rows *rows = (const Rows *)warp->arguments[giver];
         race_access(&warp->lanes[giver], rows->row, 16, Access::READ, rows->caller);
+        if (counting)
+            count_access(&warp->lanes[giver], rows->row, 16, false, rows->caller);
         for (int i = 0; i < 8; i += neighbours) {
             int receiver = transposed ? i * 4 + giver % 8 / 2 : giver % 8 * 4 + i / 2;
             race_access(&warp->lanes[receiver], rows->row + 2 * i, 2 * (size_t)neighbours, Access::READ, rows->caller);

@@ -141,6 +141,13 @@ void shared_open(size_t dynamic_bytes); // a launch begins; a block begins; the 
 void shared_poison();
 void shared_close();
 
+// ---- count.cc
+
+extern bool counting;
+void count_access(const Thread *thread, const void *p, size_t bytes, bool writes, const void *caller);
+void count_product(); // by a warp
+void count_block_end();
+
 // ---- race.cc
 
 enum class Access { READ, WRITE, ATOMIC };

@@ -35,6 +35,16 @@ void simt_mma_exact(bool exact);  // whether mma follows a Hopper tensor core bi
 bool simt_checks_races(void);     // whether this is the race build
 bool simt_checks_addresses(void); // whether this is the AddressSanitizer build
 
+// What launches between the two asked of memory; all zero but in the race build (count.cc).
+typedef struct SimtCounts {
+    int64_t read, written;                                       // bytes of the device's memory
+    int64_t sectors;                                             // pieces of 32 bytes that are moved for them, caches apart
+    int64_t shared_accesses, shared_rounds, shared_rounds_least; // of warps to shared memory; least: without bank conflicts
+    int64_t products;                                            // of tensor cores, 16 x 8 x 16 each
+} SimtCounts;
+void simt_count_begin(void);
+SimtCounts simt_count_end(void);
+
 // The text of the first fault of what run(context) launches, "" if there was none; later launches of it do nothing.
 const char *simt_first_fault(void (*run)(const void *), const void *context);
 }

@@ -7,6 +7,7 @@ CXX          := $(if $(filter default,$(origin CXX)),g++,$(CXX))
 SIMT_SOURCES := $(filter-out $(wildcard test/simt/test_*.cc),$(wildcard test/simt/*.cc))
 SIMT_FLAGS   := -std=c++17 -D_GNU_SOURCE -Itest/simt -I. -g -O2 -ffp-contract=off -fno-strict-aliasing -Wall -Wextra \
                 -Wno-unused-parameter -Wno-unknown-pragmas -MMD -MP
+LADDER       := $(basename $(wildcard dev/ladder/*.cc dev/ladder/*.cu))
 # folder, sanitizers of the kernels, sanitizers of the rest, the library's folder
 define SIMT_BUILD
 $(1)/%_bf16.o: kernels/cuda/%.cu
@@ -37,6 +38,17 @@ $(1)/%.o: lab/bench/%.cu
 	@mkdir -p $$(@D)
 	@echo "  SIMT  $$@"
 	@$$(CXX) $$(SIMT_FLAGS) $(2) $$(NVCCFLAGS_bf16) -x c++ -c $$< -o $$@
+$(1)/ladder/%.o: dev/ladder/%.cc
+	@mkdir -p $$(@D)
+	@echo "  SIMT  $$@"
+	@$$(CXX) $$(SIMT_FLAGS) $(3) $$(NVCCFLAGS_bf16) -c $$< -o $$@
+$(1)/ladder/%.o: dev/ladder/%.cu
+	@mkdir -p $$(@D)
+	@echo "  SIMT  $$@"
+	@$$(CXX) $$(SIMT_FLAGS) $(2) $$(NVCCFLAGS_bf16) -x c++ -c $$< -o $$@
+$(1)/ladder/ladder: $$(LADDER:dev/ladder/%=$(1)/ladder/%.o) $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
+	@echo "  LINK  $$@"
+	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
 $(1)/kernel_bench: $(1)/kernel_bench.o $(BENCH_PARTS:%=$(1)/%.o) $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
 	@echo "  LINK  $$@"
 	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
@@ -68,9 +80,14 @@ endef
 $(eval $(call SIMT_BUILD,$(B)/simt/race,-fsanitize=thread,,$(B)))
 $(eval $(call SIMT_BUILD,$(B)/simt/asan,$(SANITIZE) -O2,$(SANITIZE),$(B)/asan))
 SIMT_TESTS := $(addprefix $(B)/simt/,race/test_faults race/test_cuda race/train_sft race/train_rl race/generate race/generate_bench race/rl_bench asan/test_faults \
-              $(addprefix race/,$(GPU_BENCHES)))
+              $(addprefix race/,$(GPU_BENCHES) ladder/ladder))
 SIMT_LONG  := $(B)/simt/asan/test_cuda
 
 simt: setup-test
 	@$(MAKE) --no-print-directory -j$(JOBS) programs $(B)/asan/train_sft $(SIMT_TESTS)
 	@test/run.sh simt
+
+# three kernels from the first that one would write to ours, rung by rung: docs/ladder.md
+ladder: setup-build
+	@$(MAKE) --no-print-directory -j$(JOBS) $(B)/simt/race/ladder/ladder
+	@$(B)/simt/race/ladder/ladder

@@ -55,10 +55,13 @@ static inline __attribute__((always_inline)) void note(const void *p, size_t byt
     const char *address = (const char *)p;
     if (current == NULL || (address >= stacks_start && address < stacks_end))
         return;
-    if (is_of_device(p))
-        race_access(current, p, bytes, access, caller);
-    else
+    if (!is_of_device(p)) {
         check_host_memory(address, caller);
+        return;
+    }
+    race_access(current, p, bytes, access, caller);
+    if (counting)
+        count_access(current, p, bytes, access == Access::WRITE, caller);
 }
 
 static inline __attribute__((always_inline)) void note_aligned(const void *p, size_t bytes, Access access, const void *caller)
