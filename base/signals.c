@@ -18,7 +18,7 @@ static void say(const char *text)
 {
     int before = errno;
     ssize_t written = isatty(STDERR_FILENO) ? write(STDERR_FILENO, "\n", 1) : 0;
-    written = write(STDERR_FILENO, text, strlen(text));
+    written += write(STDERR_FILENO, text, strlen(text));
     (void)written; // a terminal that is gone stops nobody
     errno = before;
 }

@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # clang-tidy over the C sources of the library and the programs, by .clang-tidy: every finding is an error. Arguments: sources, else all.
-# $CLANG_TIDY, else clang-tidy; skipped where there is none.
+# $CLANG_TIDY (with options of its own, maybe), else clang-tidy; skipped where there is none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tidy=${CLANG_TIDY:-clang-tidy}
-"$tidy" --version >/dev/null 2>&1 || { echo "skipped: clang-tidy is not here (Debian and Ubuntu: clang-tidy; or name it in CLANG_TIDY)" && exit 0; }
+$tidy --version >/dev/null 2>&1 || { echo "skipped: clang-tidy is not here (Debian and Ubuntu: clang-tidy; or name it in CLANG_TIDY)" && exit 0; }
 sources=("$@")
-# kernels/cpu/ is one source, which includes the others
-[ $# -gt 0 ] || mapfile -t sources < <(git ls-files '*.c' '*.cu' | grep -vE '^(lab|test)/|^kernels/(cpu|cuda)/' && echo kernels/cpu/backend.c)
-headers=$("${CC:-gcc}" -print-file-name=include) # omp.h and the like, for a clang-tidy without clang
+# a CPU backend is one source, which includes the others
+[ $# -gt 0 ] || mapfile -t sources < <(git ls-files '*.c' '*.cu' | grep -vE '^(lab|test)/|^kernels/(cpu|cuda|naive)/' && echo kernels/cpu/backend.c)
+headers=$(mktemp -d) # of gcc's, omp.h alone: clang has the others itself
+trap 'rm -rf "$headers"' EXIT
+cp "$("${CC:-gcc}" -print-file-name=include)/omp.h" "$headers"
 export tidy headers
 # __malloc__(omp_free): gcc's omp.h has an attribute that clang does not know
 check() {
-    "$tidy" --quiet --warnings-as-errors='*' "$@" -- -x c -std=c11 -D_GNU_SOURCE -DCPU_VARIANT=plain -DVERSION='""' '-D__malloc__(...)=' \
+    $tidy --quiet --warnings-as-errors='*' "$@" -- -x c -std=c11 -D_GNU_SOURCE -DCPU_VARIANT=plain -DVERSION='""' '-D__malloc__(...)=' \
         -I. -fopenmp -idirafter "$headers" 2>&1
 }
 export -f check
