@@ -37,28 +37,50 @@ static bool maps_so_far(PrepareInput *input, const FieldMaps *maps)
     return true;
 }
 
+static const char *option_of_files(const OptionRow *row) // as it is shown; NULL: it is none
+{
+    static const char *const those[][2] = {
+        {"map", "--map"}, {"format", "--format"}, {"missing_difficulty", "--missing-difficulty"}};
+    for (size_t i = 0; i < sizeof those / sizeof *those; i++)
+        if (strcmp(row->name, those[i][0]) == 0)
+            return those[i][1];
+    return NULL;
+}
+
+static bool refuse_behind_files(const OptionGiven *last)
+{
+    return fail_as(
+        ERROR_USAGE,
+        "%s %s: stands behind all files, and --map, --format and --missing-difficulty apply to the files after them; put "
+        "it before those that it is for",
+        option_of_files(last->row), last->value);
+}
+
 static bool collect_inputs(Preparation *p)
 {
     size_t files = 0;
+    const OptionGiven *unused = NULL; // since the last file
     int64_t missing = 0;
     const char *format = NULL;
     p->inputs = allocate(p->o.files.count + 1, sizeof *p->inputs);
     TRY(p->inputs != NULL);
     for (size_t i = 0; i < p->options.given_count; i++) {
         const OptionGiven *given = &p->options.given[i];
+        bool file = strcmp(given->row->name, "files") == 0;
+        unused = option_of_files(given->row) != NULL ? given : file ? NULL : unused;
         if (strcmp(given->row->name, "map") == 0)
             TRY(field_maps_add(&p->maps, given->value));
         if (strcmp(given->row->name, "format") == 0)
             format = given->value;
         if (strcmp(given->row->name, "missing_difficulty") == 0)
             TRY(integer_parse(&missing, given->value));
-        if (strcmp(given->row->name, "files") == 0) {
+        if (file) {
             PrepareInput *input = &p->inputs[files++];
             *input = (PrepareInput){.path = given->value, .missing_difficulty = (int)missing, .format = format};
             TRY(maps_so_far(input, &p->maps));
         }
     }
-    return true;
+    return unused == NULL || refuse_behind_files(unused);
 }
 
 static bool open_tokenizer(Preparation *p)
@@ -223,6 +245,11 @@ static bool write_view(const View *v)
     return (fwrite(v->out.data, 1, v->out.size, stdout) == v->out.size && fflush(stdout) == 0) || fail_errno("writing");
 }
 
+static bool of_rows(const PrepareInput *input) // it says how rows are to be read
+{
+    return input->map_count > 0 || input->missing_difficulty > 0 || (input->format != NULL && strcmp(input->format, "auto") != 0);
+}
+
 static bool inspect_files(Preparation *p)
 {
     const char *no_colour = getenv("NO_COLOR");
@@ -240,6 +267,12 @@ static bool inspect_files(Preparation *p)
     for (size_t i = 0; i < p->o.files.count; i++)
         if (strcmp(p->o.files.items[i], "-") == 0)
             return fail_as(ERROR_USAGE, "--inspect reads files, not the standard input");
+    for (size_t i = 0; i < p->o.files.count; i++)
+        if (is_shards(p->o.files.items[i]) && of_rows(&p->inputs[i]))
+            return fail_as(ERROR_USAGE,
+                           "%s: these are shards, whose rows were read when they were made; leave --map, --format and "
+                           "--missing-difficulty away, or give them to ./prepare",
+                           p->o.files.items[i]);
     TRY(p->o.html[0] == 0 || file_may_be_replaced(p->o.html, INSPECT_PAGE));
     TRY(folder_temporary(&cache, "inspect"));
     bool ok = shard_folders(&folders, &options, cache) && open_documents(&v, &folders);
@@ -256,11 +289,23 @@ static bool inspect_files(Preparation *p)
 
 // ---- the program
 
+// What would be without effect is not what was meant.
+static bool check_options(const Preparation *p)
+{
+    static const char *const views[][2] = {
+        {"record", "--record"}, {"step", "--step"}, {"micro_batch", "--micro-batch"}, {"html", "--html"}};
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++)
+        if (!p->o.inspect && option_on_command_line(&p->options, views[i][0]))
+            return fail_as(ERROR_USAGE, "%s: is for --inspect, which shows what training will see; give that, or leave it away",
+                           views[i][1]);
+    return true;
+}
+
 static bool run(void *state)
 {
     Preparation *p = state;
     threads_use(p->o.threads);
-    TRY(collect_inputs(p) && open_tokenizer(p));
+    TRY(check_options(p) && collect_inputs(p) && open_tokenizer(p));
     if (p->o.inspect)
         return inspect_files(p);
     return signals_install("stopping (again: at once)\n") && prepare_files(p);

@@ -150,8 +150,9 @@ bool shard_folders_of(ShardFolders *folders, PrepareOptions options, const char 
     options.input_count = count;
     bool ok = shard_folders(folders, &options, cache);
     free(inputs);
-    if (ok && maps->count > 0 && !options.map_may_miss && !folders->cached)
-        ok = fail("--map: %s holds shards, whose rows were read when they were made; give it to ./prepare", words[0]);
+    bool read_so = maps->count > 0 || (format != NULL && strcmp(format, "auto") != 0);
+    if (ok && read_so && !options.map_may_miss && !folders->cached)
+        ok = fail("--map, --format: %s holds shards, whose rows were read when they were made; give it to ./prepare", words[0]);
     return ok;
 }
 

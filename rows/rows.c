@@ -106,20 +106,10 @@ bool rows_refuse(RowReader *r)
 
 static void note_row(RowReader *r, const Record *record)
 {
-    r->read++;
-    r->mapped |= record->mapped;
     if (record->odd_numbers > 0 && !r->odd)
         fprintf(stderr, "%s:%" PRId64 ": NaN and Infinity are no JSON; they are written as null\n", r->files[r->file],
                 r->lines.line);
     r->odd = r->odd || record->odd_numbers > 0;
-}
-
-static void note_end(const RowReader *r)
-{
-    for (size_t i = 0; r->read > 0 && i < r->options.reading.map_count; i++)
-        if (!(r->mapped & 1u << i))
-            fprintf(stderr, "--map %s=%s: no row had a field \"%s\"\n", r->options.reading.map[i].field,
-                    r->options.reading.map[i].name, r->options.reading.map[i].name);
 }
 
 bool rows_next(RowReader *r, Record *record, bool *there)
@@ -128,10 +118,8 @@ bool rows_next(RowReader *r, Record *record, bool *there)
         const char *text;
         size_t size;
         bool ok = next_line(r, &text, &size);
-        if (ok && text == NULL) {
-            note_end(r);
+        if (ok && text == NULL)
             return true;
-        }
         if (ok && record_read(record, text, size, r->files[r->file], r->lines.line, &r->options.reading)) {
             note_row(r, record);
             *there = true;
@@ -169,6 +157,57 @@ static bool add_file(RowFacts *facts, const RowOptions *o, const char *path)
     return true;
 }
 
+typedef struct MapSearch {
+    const RowOptions *options;
+    bool *found; // (map_count) by some row
+    size_t left; // that were not found
+    int64_t rows;
+} MapSearch;
+
+static void look_at_row(MapSearch *s, const char *text, size_t size)
+{
+    int64_t odd;
+    json_t *row = json_parse_row(text, size, "", &odd);
+    for (size_t i = 0; json_is_object(row) && i < s->options->reading.map_count; i++)
+        if (!s->found[i] && json_object_get(row, s->options->reading.map[i].name) != NULL) {
+            s->found[i] = true;
+            s->left--;
+        }
+    s->rows += json_is_object(row);
+    json_decref(row);
+    error_clear(); // what is wrong with a row is said where it is read
+}
+
+static bool look_at_file(MapSearch *s, const char *path)
+{
+    LineReader lines;
+    const char *text = NULL;
+    size_t size;
+    TRY(lines_open(&lines, path));
+    do {
+        if (lines_next(&lines, &text, &size) && text != NULL)
+            look_at_row(s, text, size);
+    } while (!lines.ended && s->left > 0);
+    lines_close(&lines);
+    error_clear();
+    return true;
+}
+
+// Rows are parsed until all are found, which is in the first one as a rule.
+static bool check_maps(const RowOptions *o, char **files, size_t count)
+{
+    MapSearch s = {o, allocate(o->reading.map_count + 1, sizeof *s.found), o->reading.map_count, 0};
+    bool ok = s.found != NULL;
+    for (size_t i = 0; ok && i < count && s.left > 0; i++)
+        ok = look_at_file(&s, files[i]);
+    for (size_t i = 0; ok && s.rows > 0 && i < o->reading.map_count; i++)
+        if (!s.found[i])
+            ok = fail("--map %s=%s: no row has a field \"%s\"", o->reading.map[i].field, o->reading.map[i].name,
+                      o->reading.map[i].name);
+    free(s.found);
+    return ok;
+}
+
 bool rows_facts(RowFacts *facts, const RowOptions *o)
 {
     char **files;
@@ -178,6 +217,7 @@ bool rows_facts(RowFacts *facts, const RowOptions *o)
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++)
         ok = add_file(facts, o, files[i]);
+    ok = ok && check_maps(o, files, count);
     names_free(files, count);
     return ok;
 }

@@ -24,14 +24,12 @@ typedef struct RowReader {
     size_t file_count, file;
     LineReader lines;
     bool open;
-    int64_t number;  // of the row that came last, from 0, over all files
-    int64_t bad;     // refused so far
-    int64_t read;    // rows so far
-    bool odd;        // one of them had NaN or an infinity, and that was said
-    uint32_t mapped; // bit i: a row had reading.map[i].name
+    int64_t number; // of the row that came last, from 0, over all files
+    int64_t bad;    // refused so far
+    bool odd;       // one of them had NaN or an infinity, and that was said
 } RowReader;
 
-// What the folders hold beside rows, what is read otherwise than it is written and which --map found nothing is said on stderr.
+// What the folders hold beside rows, and what is read otherwise than it is written, is said on stderr.
 bool rows_open(RowReader *reader, const RowOptions *options);
 
 // The next row; *there false: there are no more. Its number is reader->number.
@@ -41,7 +39,8 @@ bool rows_next(RowReader *reader, Record *record, bool *there);
 bool rows_refuse(RowReader *reader);
 void rows_close(RowReader *reader);
 
-// What all rows are: a hash of the files' bytes, and how many rows there are in all and for this part.
+// What all rows are: a hash of the files' bytes, and how many rows there are in all and for this part. Fails where a --map finds its
+// field in none of them, since what was meant would not be read: now, and not after hours of answers.
 typedef struct RowFacts {
     uint64_t hash;
     int64_t rows, mine;

@@ -344,17 +344,23 @@ reads_rows_of_others() {
     echo '{"input": "1+1?", "target": 0.20, "task": "sums", "prompt": "other"}' >"$work/others/rows.jsonl"
     echo '[]' >"$work/others/rows.json"
     rm -f "$out" "$out.partial"
-    wants 0 $program --model "$model" --prompts "$work/others" --map question=input --map answer=target --map _p=prompt --map x=y \
+    wants 0 $program --model "$model" --prompts "$work/others" --map question=input --map answer=target --map _p=prompt \
         --out "$out" --max-new-tokens 4 --device cpu 2>"$work/stderr"
     grep -q '"task":"sums","question":"1+1?","answer":0.20,' "$out" || failed "--map gives $(cat "$out")"
     says "rows.json; of a folder only"
-    says "--map x=y: no row had a field"
     ids=$(sed 's/.*"prompt_ids":\(\[[^]]*\]\).*/\1/' "$out")
     rm -f "$out" "$out.partial"
     wants 0 ask '{"question": "1+1?"}' --max-new-tokens 4 2>"$work/stderr"
     grep -qF "\"prompt_ids\":$ids" "$out" || failed "the prompt of a mapped row is another one"
     rm -f "$out" "$out.partial"
     wants 0 $program --model "$model" --prompts "$work/others/rows.jsonl" --format prompt --map _input=input --out "$out" --max-new-tokens 4 --device cpu 2>"$work/stderr"
+    printf '%s\n' '{"ask": "1?"}' 'no json' '{"ask": "2?", "lost": null}' >"$work/late.jsonl"
+    rm -f "$out" "$out.partial"
+    refused 1 "--map solution=sulotion: no row has a field \"sulotion\"" $program --model "$model" --prompts "$work/late.jsonl" "$work/others" \
+        --map prompt=ask --map solution=sulotion --out "$out" --device cpu --part 1/2
+    [ -z "$(compgen -G "$out*")" ] || failed "something is written where --map finds nothing: $(compgen -G "$out*")"
+    refused 1 "late.jsonl:2" $program --model "$model" --prompts "$work/late.jsonl" --map prompt=ask --map _x=lost --out "$out" --device cpu
+    rm -f "$out" "$out.partial"
     proved "generate: rows of others are read by --map and --format, and what is passed over is said"
 }
 

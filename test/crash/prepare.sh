@@ -241,6 +241,14 @@ inspecting() {
     refused 1 "no shards here" "$work/kept/sft" -- $program --inspect "$work/kept"
     refused 1 "nothing to train on" -- $program --inspect "$work/kept/sft" --seq-len 2
     refused 1 "no response to train on" -- $program --inspect "$work/good.jsonl" --tokenizer dev/demo/tokenizer --template chatml
+    refused 2 "--format chat: stands behind all files" -- prepares "$work/good.jsonl" --format chat
+    refused 2 "--map problem=ask: stands behind all files" -- prepares --map answer=answer "$work/good.jsonl" --map problem=ask
+    refused 2 "--missing-difficulty 2: stands behind all files" "put it before" -- prepares "$work/good.jsonl" "$work/one.jsonl" --missing-difficulty 2
+    printf 'format = chat\n' >"$work/late.conf"
+    refused 2 "--format chat: stands behind all files" -- prepares "$work/good.jsonl" --config "$work/late.conf"
+    refused 2 "leave --map, --format and --missing-difficulty away" -- $program --map prompt=ask --inspect "$work/kept/sft"
+    refused 2 "--record: is for --inspect" -- prepares "$work/good.jsonl" --record 2
+    refused 2 "--html: is for --inspect" -- prepares "$work/good.jsonl" --html "$work/new.html"
     refused 2 "not the standard input" -- $program --inspect - --tokenizer dev/demo/tokenizer
     refused 1 "shards already" -- prepares "$work/kept/sft"
     proved "--inspect shows records and micro-batches, on a terminal and as a page, and nothing of theirs acts there"

@@ -125,6 +125,9 @@ bad_input_is_one_line() {
     echo 'no place' >"$work/rubric"
     wants 1 score --rubric "$work/rubric"
     says "{question}"
+    wants 1 score --map solution=response
+    says "--map solution=response: no row has a field \"response\""
+    [ ! -e "$out.partial" ] || failed "a run was begun though --map finds nothing"
     echo '{"ids": [1, 2]}' >"$work/bad.jsonl"
     wants 1 $program --model "$model" --data "$work/bad.jsonl" --out "$out" --device cpu 2>"$work/stderr"
     says "bad.jsonl:1: a row of ids"
