@@ -305,7 +305,6 @@ static bool check_kind(const Generate *g)
                  {"template", "--template", false},
                  {"ignore_eos", "--ignore-eos", false},
                  {"chat", "--chat", false},
-                 {"system", "--system", false},
                  {"device", "--device", false},
                  {"threads", "--threads", false},
                  {"context", "--context", false},
@@ -429,6 +428,7 @@ static bool open_rows(Generate *g, RowFacts *facts)
     o->path_count = g->o.prompts.count;
     o->skip_bad_rows = g->o.skip_bad_rows;
     o->reading.instruction = g->o.instruction;
+    o->reading.system = g->o.system;
     o->reading.prompts = true;
     o->reading.any_difficulty = true;
     TRY(part_parse(&o->part, &o->parts, g->o.part) && part_path(&g->out, g->o.out, g->o.part) &&

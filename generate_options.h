@@ -29,6 +29,7 @@
     ROW(format,         choice,   "auto", ROW_FORMAT_CHOICES, rows, IDENTITY, "format of rows that could be read in several ways") \
     ROW(out,            file,     "", "",                 rows,     NEUTRAL,  "JSONL file to write")                             \
     ROW(instruction,    text,     INSTRUCTION_DEFAULT, "", rows,    IDENTITY, "text that ends the user turn of a problem, or none")     \
+    ROW(system,         text,     "", "",                 rows,     IDENTITY, "system turn of rows that have none, or of the chat") \
     ROW(part,           text,     "", "",                 rows,     IDENTITY, "I/N, from 0/N: do every N-th row, into OUT.I-of-N")    \
     ROW(join,           flag,     "false", "",            rows,     NEUTRAL,  "join the parts into OUT, in the order of the rows") \
     ROW(skip_bad_rows,  integer,  "0", ">= 0",            rows,     NEUTRAL,  "bad rows to skip before it is an error")                        \
@@ -46,7 +47,6 @@
     ROW(attempts,       integer,  "8", "> 0 and <= 1000", server,   NEUTRAL,  "attempts for each request")                                \
     ROW(timeout,        number,   "3600", "> 0 and <= 1e6", server, NEUTRAL,  "seconds for each attempt")                          \
     ROW(chat,           flag,     "false", "",            chat,     NEUTRAL,  "chat in the terminal instead")                    \
-    ROW(system,         text,     "", "",                 chat,     NEUTRAL,  "begins the talk with this system turn")           \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \
     ROW(context,        integer,  "0", ">= 0",            machine,  IDENTITY, "longest prompt and response, in tokens; 0: the model's, at most 32768") \
     ROW(sequences,      integer,  "0", ">= 0 and <= 65536", machine, NEUTRAL, "sequences that run at once; 0: 32 on a CPU, 256 on a GPU")  \

@@ -179,9 +179,12 @@ bool add_system(const Reading *r)
     Text system;
     Record *record = r->record;
     TRY(one_text(&system, r->row, keys, r->where));
+    bool own = record->count > 0 && record->messages[0].role == ROLE_SYSTEM;
+    if (system.size == 0 && !own && r->options->system != NULL)
+        system = (Text){r->options->system, strlen(r->options->system)};
     if (system.size == 0)
         return true;
-    if (record->count > 0 && record->messages[0].role == ROLE_SYSTEM) {
+    if (own) {
         Text first = record->messages[0].content;
         return (first.size == system.size && memcmp(first.data, system.data, first.size) == 0) ||
                fail("%s: the row has a system text, and its messages begin with another one; keep one of them", r->where);

@@ -258,6 +258,8 @@ static bool read_turns(Reading *r, const FormatKey *format)
         TRY(add_generated(r));
     if (format->format != ROW_IDS)
         TRY(check_questions(r) && add_system(r) && read_thoughts(r));
+    else if (r->options->system != NULL && r->options->system[0] != 0)
+        return fail("%s: a row of ids, which has no turns that --system could stand before; leave that away", r->where);
     drop_empty_response(r->record);
     return true;
 }

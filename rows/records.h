@@ -89,6 +89,7 @@ typedef struct FieldMap { // what a row calls `name`, if it has that, becomes it
 
 typedef struct RecordOptions {
     const char *instruction; // NULL, "" or "none": nothing is appended
+    const char *system;      // a system turn for rows that have none of their own; NULL or "": they get none
     const FieldMap *map;     // (map_count)
     size_t map_count;
     const char *format;   // chat, prompt, alpaca, problem or ids: what a row is that could be several; NULL or auto: its keys say

@@ -364,6 +364,43 @@ reads_rows_of_others() {
     proved "generate: rows of others are read by --map and --format, and what is passed over is said"
 }
 
+# It stands before rows without a system turn of their own, and a row's own is never replaced.
+rows_get_a_system_turn() {
+    local asked with
+    cat >"$work/plain.jsonl" <<-'END'
+	{"prompt": "1+1?"}
+	{"messages": [{"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "old"}]}
+	{"problem": "1+1?", "system_prompt": ""}
+	{"prompt": "1+1?", "system": "Mine."}
+	{"messages": [{"role": "system", "content": ""}, {"role": "user", "content": "1+1?"}]}
+	END
+    cat >"$work/led.jsonl" <<-'END'
+	{"prompt": "1+1?", "system": "Be \"brief\", ü."}
+	{"messages": [{"role": "system", "content": "Be \"brief\", ü."}, {"role": "user", "content": "1+1?"}]}
+	{"problem": "1+1?", "system_prompt": "Be \"brief\", ü."}
+	{"prompt": "1+1?", "system": "Mine."}
+	{"messages": [{"role": "system", "content": ""}, {"role": "user", "content": "1+1?"}]}
+	END
+    with=("$program" --model "$model" --device cpu --max-new-tokens 4)
+    rm -f "$work/with" "$work/without" "$work/own"
+    wants 0 "${with[@]}" --prompts "$work/plain.jsonl" --out "$work/with" --system 'Be "brief", ü.' 2>"$work/stderr"
+    wants 0 "${with[@]}" --prompts "$work/led.jsonl" --out "$work/own" 2>"$work/stderr"
+    diff <(grep -o '"prompt_ids".*' "$work/with") <(grep -o '"prompt_ids".*' "$work/own") >"$work/stderr" ||
+        failed "--system is another prompt than a row's own system turn"
+    wants 0 "${with[@]}" --prompts "$work/plain.jsonl" --out "$work/without" 2>"$work/stderr"
+    ! cmp -s "$work/with" "$work/without" || failed "--system changes nothing"
+    printf '{"ids": [5]}\n' >"$work/ids.jsonl"
+    refused 1 "ids.jsonl:1: a row of ids, which has no turns that --system could stand before" "${with[@]}" --prompts "$work/ids.jsonl" --out "$work/none" --system x
+    serve teach
+    rm -f "$out" "$out.partial"
+    wants 0 "$program" --endpoint "$url" --model T --prompts "$work/plain.jsonl" --out "$out" --system 'Be "brief", ü.' 2>"$work/stderr"
+    end_server
+    asked=$(grep -c '"messages":\[{"role":"system","content":"Be \\"brief\\", ü."},{"role":"user"' "$work/asked")
+    [ "$asked" = 3 ] || failed "$asked of three rows were asked with --system"
+    rm -f "$out" "$out.partial"
+    proved "generate --system: stands before rows that have none, asked here or of a server; rows of ids are refused"
+}
+
 talks() {
     printf '1+1?\n\n2+2?\r\n/new\n1+1?\n' >"$work/said"
     $program --model "$model" --chat --temperature 0 --max-new-tokens 12 --device cpu --system 'Ünicode' <"$work/said" >"$work/talk" 2>"$work/stderr" ||
@@ -509,6 +546,7 @@ reads_rows_of_others
 talks
 ctrl_c_ends_an_answer
 a_server_teaches
+rows_get_a_system_turn
 a_thought_is_trained_as_the_template_renders_it
 only_right_responses_are_trained_on
 a_server_that_fails_loses_nothing
