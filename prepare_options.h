@@ -30,7 +30,7 @@
     ROW(format,             choice,   "auto", ROW_FORMAT_CHOICES, rows, NEUTRAL, "format of rows that could be read in several ways") \
     ROW(files,              arguments, "", "required",        rows,    NEUTRAL,  "JSONL files, folders of them, or -; shards to inspect") \
     ROW(skip_bad_rows,      integer,  "0", ">= 0",            rows,    NEUTRAL,  "bad rows to skip before it is an error")                     \
-    ROW(decontaminate,      list,     "", "",                 rows,    NEUTRAL,  "benchmark files: drop rows that share 13 words with them") \
+    ROW(decontaminate,      list,     "", "",                 rows,    NEUTRAL,  "benchmark files: drop rows that share 13 words, or a short question") \
     ROW(decontaminate_by,   choice,   "question", "question|all", rows, NEUTRAL, "compare questions with questions, or all texts with all") \
     ROW(keep_duplicates,    flag,     "false", "",            rows,    NEUTRAL,  "keep rows that repeat others")           \
     ROW(verify,             choice,   "none", VERIFY_CHOICES, rows, NEUTRAL, "keep right responses; the first right one of each prompt; or only count") \

@@ -3,6 +3,7 @@
 // other text goes through utf8proc, code point by code point.
 #include "intake/ngrams.h"
 #include "base/json_source.h"
+#include "intake/same_text.h"
 #include "rows/lines.h"
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,8 @@ struct Ngrams {
     size_t row_count, row_capacity;
     char **files; // (file_count)
     size_t file_count;
+    NgramFile *facts; // (file_count)
+    bool any_whole;   // a question of some row is compared whole
     uint64_t *filter; // (slot_count / 8) two bits of one word for each hash: nearly all that is not in the table ends here
 };
 
@@ -207,6 +210,12 @@ static uint64_t not_zero(uint64_t hash) { return hash == 0 ? 1 : hash; }
 
 static uint64_t ngram_hash(const Words *words) { return not_zero(words->hash); } // of the last 13
 
+static NgramMatch match_of(const Ngrams *n, uint64_t hash, Text words)
+{
+    const Origin *row = &n->rows[n->origins[slot_of(n, hash) - n->slots]];
+    return (NgramMatch){true, false, words, row->file, row->line, row->id};
+}
+
 NgramMatch ngrams_find(const Ngrams *n, const char *text, size_t size)
 {
     Words words = {.text = text, .size = size};
@@ -215,9 +224,8 @@ NgramMatch ngrams_find(const Ngrams *n, const char *text, size_t size)
         shared = words.count >= NGRAM_WORDS && has_hash(n, ngram_hash(&words));
     if (!shared)
         return (NgramMatch){0};
-    const Origin *row = &n->rows[n->origins[slot_of(n, ngram_hash(&words)) - n->slots]];
     size_t begin = words.begins[words.oldest];
-    return (NgramMatch){true, {text + begin, words.end - begin}, row->file, row->line, row->id};
+    return match_of(n, ngram_hash(&words), (Text){text + begin, words.end - begin});
 }
 
 // ---- the texts of a row
@@ -286,6 +294,84 @@ static bool texts(const json_t *row, bool all, TakeText take, void *context)
     return any || all_texts(row, true, take, context);
 }
 
+// ---- whole questions
+
+enum { WHOLE_WITH_OPTIONS, WHOLE_BESIDE_OPTIONS, WHOLE_WITHOUT_OPTIONS };
+
+typedef struct Whole { // a row's question
+    uint64_t text, options;
+    size_t longest; // words of its longest text
+    Text first;     // of its texts
+} Whole;
+
+static size_t words_in(Text text)
+{
+    Words words = {.text = text.data, .size = text.size};
+    while (words.count < NGRAM_WORDS && next_word(&words))
+        ;
+    return words.count;
+}
+
+static bool take_whole(void *context, Text text)
+{
+    Whole *w = context;
+    size_t words = words_in(text);
+    w->text = same_text(w->text, text);
+    w->longest = words > w->longest ? words : w->longest;
+    w->first = w->first.data == NULL ? text : w->first;
+    return true;
+}
+
+static bool take_option(void *context, Text text) // in whatever order they stand
+{
+    *(uint64_t *)context += mixed(same_text(0, text));
+    return true;
+}
+
+// Whether the row has a question, and it is too short to share a run of words. Options are a list of texts, or ARC's object of one.
+static bool is_whole(Whole *w, const json_t *row)
+{
+    static const char *const keys[] = {"options", "choices"};
+    bool any;
+    *w = (Whole){0};
+    questions(row, &any, take_whole, w);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *options = json_object_get(row, keys[i]), *texts_of = json_object_get(options, "text");
+        all_texts(texts_of != NULL ? texts_of : options, false, take_option, &w->options);
+    }
+    return any && w->longest > 0 && w->longest < NGRAM_WORDS;
+}
+
+static uint64_t whole_hash(const Whole *w, uint64_t kind)
+{
+    uint64_t all[] = {w->text, kind == WHOLE_WITH_OPTIONS ? w->options : 0, kind};
+    return not_zero(hash_bytes(all, sizeof all));
+}
+
+// One question with other options is another question, unless one of the two has none.
+static bool add_whole(Ngrams *n, const Whole *w)
+{
+    n->any_whole = true;
+    return w->options == 0 ? add_hash(n, whole_hash(w, WHOLE_WITHOUT_OPTIONS))
+                           : add_hash(n, whole_hash(w, WHOLE_WITH_OPTIONS)) && add_hash(n, whole_hash(w, WHOLE_BESIDE_OPTIONS));
+}
+
+static NgramMatch find_whole(const Ngrams *n, const json_t *row)
+{
+    Whole w;
+    if (!n->any_whole || !is_whole(&w, row))
+        return (NgramMatch){0};
+    const uint64_t hashes[] = {whole_hash(&w, WHOLE_WITHOUT_OPTIONS),
+                               whole_hash(&w, w.options != 0 ? WHOLE_WITH_OPTIONS : WHOLE_BESIDE_OPTIONS)};
+    for (size_t i = 0; i < 2; i++)
+        if (has_hash(n, hashes[i])) {
+            NgramMatch match = match_of(n, hashes[i], w.first);
+            match.whole = true;
+            return match;
+        }
+    return (NgramMatch){0};
+}
+
 typedef struct Search {
     const Ngrams *ngrams;
     NgramMatch match;
@@ -302,22 +388,40 @@ NgramMatch ngrams_find_row(const Ngrams *n, const json_t *row)
 {
     Search search = {.ngrams = n};
     texts(row, n->all, search_text, &search);
-    return search.match;
+    return search.match.found ? search.match : find_whole(n, row);
 }
 
 // ---- benchmarks
 
+typedef struct Addition {
+    Ngrams *ngrams;
+    size_t longest; // words of a text so far
+} Addition;
+
 static bool add_text(void *context, Text text)
 {
-    Ngrams *n = context;
+    Addition *a = context;
     Words words = {.text = text.data, .size = text.size};
     while (next_word(&words))
         if (words.count >= NGRAM_WORDS)
-            TRY(add_hash(n, ngram_hash(&words)));
+            TRY(add_hash(a->ngrams, ngram_hash(&words)));
+    a->longest = words.count > a->longest ? words.count : a->longest;
     return true;
 }
 
-static bool add_row(Ngrams *n, const char *file, int64_t line, const char *text, size_t size)
+static bool add_texts(Ngrams *n, NgramFile *facts, const json_t *row)
+{
+    Whole w;
+    Addition a = {.ngrams = n};
+    bool whole = is_whole(&w, row);
+    TRY(texts(row, n->all, add_text, &a) && (!whole || add_whole(n, &w)));
+    facts->rows++;
+    facts->whole += whole;
+    facts->uncompared += !whole && a.longest < NGRAM_WORDS;
+    return true;
+}
+
+static bool add_row(Ngrams *n, NgramFile *facts, const char *file, int64_t line, const char *text, size_t size)
 {
     char where[1024];
     int64_t odd;
@@ -329,13 +433,13 @@ static bool add_row(Ngrams *n, const char *file, int64_t line, const char *text,
               grow(&n->rows, &n->row_capacity, n->row_count + 1, sizeof *n->rows);
     if (ok) {
         n->rows[n->row_count++] = (Origin){.file = file, .line = line, .id = id == NULL ? NULL : copy_text(id)};
-        ok = (id == NULL || n->rows[n->row_count - 1].id != NULL) && texts(row, n->all, add_text, n);
+        ok = (id == NULL || n->rows[n->row_count - 1].id != NULL) && add_texts(n, facts, row);
     }
     json_decref(row);
     return ok;
 }
 
-static bool add_file(Ngrams *n, const char *path)
+static bool add_file(Ngrams *n, NgramFile *facts, const char *path)
 {
     LineReader lines;
     const char *text;
@@ -343,7 +447,7 @@ static bool add_file(Ngrams *n, const char *path)
     TRY(lines_open(&lines, path));
     bool ok = lines_next(&lines, &text, &size) && (text != NULL || fail("%s: there is no row in it", lines.path));
     while (ok && text != NULL)
-        ok = add_row(n, path, lines.line, text, size) && lines_next(&lines, &text, &size);
+        ok = add_row(n, facts, path, lines.line, text, size) && lines_next(&lines, &text, &size);
     lines_close(&lines);
     return ok;
 }
@@ -354,9 +458,12 @@ Ngrams *ngrams_read(const char *const *paths, size_t count, bool all)
     if (n == NULL)
         return NULL;
     n->all = all;
-    bool ok = open_table(n, SLOTS_FIRST) && jsonl_files(&n->files, &n->file_count, paths, count);
-    for (size_t i = 0; ok && i < n->file_count; i++)
-        ok = add_file(n, n->files[i]);
+    bool ok = open_table(n, SLOTS_FIRST) && jsonl_files(&n->files, &n->file_count, paths, count) &&
+              (n->facts = allocate(n->file_count + 1, sizeof *n->facts)) != NULL;
+    for (size_t i = 0; ok && i < n->file_count; i++) {
+        n->facts[i].path = n->files[i];
+        ok = add_file(n, &n->facts[i], n->files[i]);
+    }
     if (ok)
         return n;
     fail_in("--decontaminate");
@@ -372,8 +479,15 @@ void ngrams_close(Ngrams *n)
         free(n->rows[i].id);
     free(n->rows);
     names_free(n->files, n->file_count);
+    free(n->facts);
     close_table(n);
     free(n);
 }
 
 size_t ngrams_count(const Ngrams *n) { return n->count; }
+
+const NgramFile *ngrams_files(const Ngrams *n, size_t *count)
+{
+    *count = n->file_count;
+    return n->facts;
+}

@@ -1,6 +1,7 @@
 // Decontamination: which rows share a run of 13 words with a benchmark (Brown et al. 2020, appendix C). Words are maximal runs of
 // letters, marks and numbers, compatibility-decomposed and case-folded. Questions are compared with questions, or all texts with
-// all: solutions of one field share runs of words that no question has.
+// all: solutions of one field share runs of words that no question has. A question of fewer words has no such run: it is compared
+// whole (same_text.h), with the question of a row and nothing else, options with options where both have them.
 #ifndef INTAKE_NGRAMS_H
 #define INTAKE_NGRAMS_H
 
@@ -16,16 +17,26 @@ typedef struct Ngrams Ngrams; // hashes of 64 bits; never changes after it was r
 // conversations; with `all`, and where there is none of these, every text, whatever its key and however deep, but for ids,
 // sources and categories.
 //
+// A row's question is all of its questions' texts together.
+//
 // Of the rows of JSONL files, or folders of them. NULL after fail(): a file can't be read or holds no JSON rows. count 0: nothing
 // is ever contaminated.
 Ngrams *ngrams_read(const char *const *paths, size_t count, bool all);
 void ngrams_close(Ngrams *ngrams);
 size_t ngrams_count(const Ngrams *ngrams);
 
+typedef struct NgramFile { // of a benchmark
+    const char *path;
+    int64_t rows;
+    int64_t whole;      // of those, with a question of fewer words, which is compared whole
+    int64_t uncompared; // without a question by its name, and no text of so many words
+} NgramFile;
+const NgramFile *ngrams_files(const Ngrams *ngrams, size_t *count);
+
 typedef struct NgramMatch {
-    bool found;
-    Text words;       // the 13 of them, in the text that was searched
-    const char *file; // the benchmark's row that has them: the first of those
+    bool found, whole; // whole: the question is the same
+    Text words;        // the 13 of them, in the text that was searched; or the question, or the first text of it
+    const char *file;  // the benchmark's row that has them: the first of those
     int64_t line;
     const char *id; // NULL: it has none
 } NgramMatch;

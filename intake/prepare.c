@@ -17,7 +17,7 @@ const char *const FATE_REASONS[FATES] = {[FATE_BAD] = "are bad",
                                          [FATE_REPEATED] =
                                              "repeat the prompt, response and answer of an earlier row; other fields differ",
                                          [FATE_SAME_PROMPT] = "have a prompt that rl/ has already",
-                                         [FATE_CONTAMINATED] = "share 13 words with a benchmark",
+                                         [FATE_CONTAMINATED] = "share 13 words with a benchmark, or have a short question of it",
                                          [FATE_NO_ANSWER] = "are for rl/, but have no reference answer",
                                          [FATE_PROMPT_HELD_OUT] = "have a prompt that is held out",
                                          [FATE_WRONG] = "have a wrong answer",
@@ -67,11 +67,25 @@ static bool write_report(const PrepareJob *job)
     return ok;
 }
 
+static bool read_benchmarks(PrepareJob *job)
+{
+    const PrepareOptions *o = job->options;
+    PrepareReport *r = job->report;
+    size_t count;
+    TRY((job->ngrams = ngrams_read(o->benchmarks, o->benchmark_count, o->decontaminate_all)) != NULL);
+    const NgramFile *files = ngrams_files(job->ngrams, &count);
+    TRY((r->benchmarks = allocate(count + 1, sizeof *r->benchmarks)) != NULL);
+    for (size_t i = 0; i < count; i++) {
+        r->benchmarks[i] = files[i];
+        TRY((r->benchmarks[i].path = copy_text(files[i].path)) != NULL);
+        r->benchmark_count++;
+    }
+    return true;
+}
+
 static bool run_stages(PrepareJob *job)
 {
-    if (job->options->benchmark_count > 0)
-        TRY((job->ngrams =
-                 ngrams_read(job->options->benchmarks, job->options->benchmark_count, job->options->decontaminate_all)) != NULL);
+    TRY(job->options->benchmark_count == 0 || read_benchmarks(job));
     return open_sorts(job) && prepare_read(job) && prepare_decide(job) && prepare_write(job) && anything_left(job) &&
            write_report(job);
 }
@@ -183,6 +197,9 @@ void prepare_report_free(PrepareReport *report)
     for (size_t i = 0; i < report->file_count; i++)
         free(report->files[i].path);
     free(report->files);
+    for (size_t i = 0; i < report->benchmark_count; i++)
+        free((char *)(uintptr_t)report->benchmarks[i].path);
+    free(report->benchmarks);
     free(report->unread_responses.list);
     free(report->unread_answers.list);
     name_table_free(&report->passed_over);

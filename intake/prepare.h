@@ -13,6 +13,7 @@
 #define INTAKE_PREPARE_H
 
 #include "base/names.h"
+#include "intake/ngrams.h"
 #include "data/tokenised.h"
 #include "rows/verified.h"
 
@@ -69,7 +70,7 @@ typedef enum Fate {
     FATE_OTHER_ANSWER,       // an earlier row has its prompt and response (RL: its prompt), and another reference answer
     FATE_REPEATED,           // an earlier row has its prompt, response and answer; other fields differ
     FATE_SAME_PROMPT,        // RL keeps one row a prompt
-    FATE_CONTAMINATED,       // shares 13 words with a benchmark
+    FATE_CONTAMINATED,       // shares 13 words with a benchmark, or its whole question is one of its short ones
     FATE_NO_ANSWER,          // for RL, but without a reference answer
     FATE_PROMPT_HELD_OUT,    // its prompt is in another row of the hold-out
     FATE_WRONG,              // --verify: its response is (rows/verified.h)
@@ -116,6 +117,8 @@ typedef struct PrepareReport {
     PrepareGroups sources, categories, answers; // answers: kinds of reference answers (answers/verify.h)
     PrepareFile *files;                         // (file_count)
     size_t file_count;
+    NgramFile *benchmarks; // (benchmark_count) --decontaminate: how much of each can be compared
+    size_t benchmark_count;
     int shards[FATES];
     uint64_t bytes, runs;           // read; runs of the sort that went to disk
     char *bad_rows[BAD_ROWS_NAMED]; // the errors of the first ones

@@ -91,7 +91,8 @@ static bool add_match(Bytes *out, const NgramMatch *match)
     char where[1024];
     snprintf(where, sizeof where, "%s:%" PRId64, match->file, match->line);
     return add_field(out, "dropped") && bytes_text(out, "{") &&
-           add_text(out, "reason", text_of("shares 13 words with a benchmark")) && add_text(out, "benchmark", text_of(where)) &&
+           add_text(out, "reason", text_of(match->whole ? "has a benchmark's question" : "shares 13 words with a benchmark")) &&
+           add_text(out, "benchmark", text_of(where)) &&
            (match->id == NULL || add_text(out, "benchmark_id", text_of(match->id))) && add_text(out, "words", match->words) &&
            bytes_text(out, "}");
 }

@@ -285,14 +285,34 @@ static bool table_shards(const Table *t, const PrepareOptions *options)
     return true;
 }
 
+static bool table_benchmarks(const Table *t)
+{
+    for (size_t i = 0; i < t->report->benchmark_count; i++) {
+        const NgramFile *b = &t->report->benchmarks[i];
+        TRY(bytes_printf(t->out, "benchmark %s: %" PRId64 " rows", b->path, b->rows));
+        if (b->whole > 0)
+            TRY(bytes_printf(t->out,
+                             ", %" PRId64
+                             " of them with a question of fewer than %d words, which was compared whole (but for case, "
+                             "spaces and punctuation)",
+                             b->whole, NGRAM_WORDS));
+        if (b->uncompared > 0)
+            TRY(bytes_printf(
+                t->out, ", %" PRId64 " without a question by a known name and with no text of %d words, compared with nothing",
+                b->uncompared, NGRAM_WORDS));
+        TRY(bytes_text(t->out, "\n"));
+    }
+    return true;
+}
+
 bool prepare_table(Bytes *out, const PrepareReport *report, const PrepareOptions *options)
 {
     const Table t = {out, report};
     return table_files(&t) && bytes_text(out, "\n") && table_head(&t) && table_levels(&t) &&
            table_groups(&t, "source", &report->sources) && table_groups(&t, "category", &report->categories) &&
            table_groups(&t, "answer", &report->answers) && table_row(&t, "all", report->fates) && bytes_text(out, "\n") &&
-           (options->verify == VERIFY_NOT || table_verified(&t)) && table_judged(&t) && prepare_notes(out, report) &&
-           table_shards(&t, options);
+           (options->verify == VERIFY_NOT || table_verified(&t)) && table_judged(&t) && table_benchmarks(&t) &&
+           prepare_notes(out, report) && table_shards(&t, options);
 }
 
 // ---- split.json
@@ -420,6 +440,20 @@ static bool set_files(json_t *root, const PrepareReport *r)
     return set(root, "files", files) && ok;
 }
 
+static bool set_benchmarks(json_t *root, const PrepareReport *r)
+{
+    json_t *list = json_array();
+    bool ok = list != NULL;
+    for (size_t i = 0; ok && i < r->benchmark_count; i++) {
+        const NgramFile *b = &r->benchmarks[i];
+        json_t *file = json_object();
+        ok = set(file, "path", json_string(b->path)) && set_count(file, "rows", b->rows) && set_count(file, "whole", b->whole) &&
+             set_count(file, "uncompared", b->uncompared);
+        ok = (json_array_append_new(list, file) == 0 || fail("no memory for split.json")) && ok;
+    }
+    return set(root, "benchmarks", list) && ok;
+}
+
 static bool set_how(json_t *root, const PrepareOptions *o)
 {
     static const char *const SPLITS[] = {"difficulty", "random", "sft-only", "rl-only", "hard-sft"};
@@ -444,7 +478,7 @@ json_t *prepare_json(const PrepareReport *r, const PrepareOptions *options)
     ok = set_count(holdout, "count", r->fates[FATE_HOLDOUT]) && set(root, "holdout", holdout) && ok;
     ok = ok && set_verified(root, r, options) && set_dropped(root, r) && set_levels(root, r) &&
          set_groups(root, "source", &r->sources) && set_groups(root, "category", &r->categories) &&
-         set_groups(root, "answer", &r->answers) && set_files(root, r) &&
+         set_groups(root, "answer", &r->answers) && set_files(root, r) && (r->benchmark_count == 0 || set_benchmarks(root, r)) &&
          set_count(root, "replaced_difficulties", r->replaced_difficulties) && set_left_out(root, r);
     if (ok)
         return root;

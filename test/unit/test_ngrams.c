@@ -99,12 +99,80 @@ static void bytes_that_are_no_utf_8_separate_words(void **state)
     ngrams_close(n);
 }
 
+// A short text in a longer one is no sign of anything.
 static void twelve_words_are_never_enough(void **state)
 {
-    Ngrams *n = ngrams_of("{\"question\": \"What is the capital of France?\"}\n{\"question\": \"" TWELVE "\"}\n");
-    assert_int_equal(ngrams_count(n), 0);
-    assert_false(finds(n, "What is the capital of France?"));
+    Ngrams *n = ngrams_of("{\"question\": \"Name the largest moon of Saturn.\"}\n{\"question\": \"" TWELVE "\"}\n");
+    assert_false(finds(n, "Name the largest moon of Saturn."));
     assert_false(finds(n, TWELVE));
+    assert_false(finds_in(n, "{\"question\": \"First: name the largest moon of Saturn.\"}"));
+    assert_false(finds_in(n, "{\"question\": \"Who?\", \"solution\": \"Name the largest moon of Saturn.\"}"));
+    ngrams_close(n);
+}
+
+#define SHORT_ROWS                                                                                                               \
+    "{\"id\": \"s-1\", \"question\": \"Name the largest moon of Saturn.\"}\n"                                                    \
+    "{\"problem\": \"Compute $2+2$.\", \"answer\": \"4\"}\n"                                                                     \
+    "{\"instruction\": \"Translate into Latin.\", \"input\": \"Good morning\"}\n"                                                \
+    "{\"messages\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role\": \"user\", \"content\": \"Wie hei\xC3\x9Ft "  \
+    "der "                                                                                                                       \
+    "Rhein?\"}]}\n"                                                                                                              \
+    "{\"question\": \"Which of these is true?\", \"options\": [\"1 < 2\", \"2 < 1\"]}\n"                                         \
+    "{\"question\": \"Which gas is lighter?\", \"choices\": {\"text\": [\"helium\", \"argon\"], \"label\": [\"A\", \"B\"]}}\n"   \
+    "{\"problem\": \"Write 0.5 as a fraction\"}\n"
+
+static void a_short_question_is_compared_whole(void **state)
+{
+    static const char *const same[] = {
+        "{\"problem\": \"name the  largest moon,\\nof SATURN\"}",
+        "{\"prompt\": [{\"role\": \"user\", \"content\": \"Name the largest moon of Saturn?\"}]}",
+        "{\"conversations\": [{\"from\": \"human\", \"value\": \"compute $2 + 2$\"}, {\"from\": \"gpt\", \"value\": \"4\"}]}",
+        "{\"problem\": \"Translate into Latin: good morning\"}",
+        "{\"query\": \"wie heisst der Rhein\"}",
+        "{\"question\": \"Which of these is true\", \"options\": [\"2 < 1\", \"1<2\"]}",
+        "{\"question\": \"Which of these is true?\"}",
+        "{\"question\": \"Which gas is lighter?\", \"options\": [\"Helium\", \"argon\"]}",
+        "{\"question\": \"Name the largest moon of Saturn.\", \"options\": [\"Rhea\", \"Titan\"]}",
+        "{\"question\": \"\xEF\xBC\xAE"
+        "ame the largest moon of Saturn\xEF\xBC\x9F\"}",
+    };
+    static const char *const others[] = {
+        "{\"problem\": \"Compute $2*2$.\"}",
+        "{\"problem\": \"Compute $2-2$.\"}",
+        "{\"problem\": \"Compute $22$.\"}",
+        "{\"problem\": \"Write 05 as a fraction\"}",
+        "{\"instruction\": \"Translate into Latin.\", \"input\": \"Good night\"}",
+        "{\"instruction\": \"Translate into Latin.\"}",
+        "{\"question\": \"Which of these is true?\", \"options\": [\"3 < 4\", \"4 < 3\"]}",
+        "{\"prompt\": [{\"role\": \"user\", \"content\": \"Be brief.\"}]}",
+        "{\"problem\": \"\"}",
+        "{\"text\": \"Name the largest moon of Saturn.\"}",
+    };
+    for (int all = 0; all < 2; all++) {
+        Ngrams *n = ngrams_by(SHORT_ROWS, all);
+        for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+            if (!finds_in(n, same[i]))
+                fail_msg("%s is in the benchmark", same[i]);
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+            if (finds_in(n, others[i]))
+                fail_msg("%s is not in the benchmark", others[i]);
+        ngrams_close(n);
+    }
+}
+
+static void a_whole_match_names_the_question_and_what_could_not_be_compared_is_counted(void **state)
+{
+    Ngrams *n = ngrams_by(SHORT_ROWS "{\"q\": \"What?\"}\n" LONG_ROW, false);
+    const char *text = "{\"problem\": \"Name: the largest moon of Saturn\"}";
+    json_t *row = json_parse(text, strlen(text), "row");
+    NgramMatch match = ngrams_find_row(n, row);
+    assert_true(match.found && match.whole && match.line == 1 && strcmp(match.id, "s-1") == 0);
+    assert_int_equal(match.words.size, strlen("Name: the largest moon of Saturn"));
+    json_decref(row);
+    size_t count;
+    const NgramFile *files = ngrams_files(n, &count);
+    assert_int_equal(count, 1);
+    assert_true(files[0].rows == 9 && files[0].whole == 7 && files[0].uncompared == 1);
     ngrams_close(n);
 }
 
@@ -322,6 +390,8 @@ int main(void)
         cmocka_unit_test(the_same_letters_in_another_encoding_are_the_same),
         cmocka_unit_test(bytes_that_are_no_utf_8_separate_words),
         cmocka_unit_test(twelve_words_are_never_enough),
+        cmocka_unit_test(a_short_question_is_compared_whole),
+        cmocka_unit_test(a_whole_match_names_the_question_and_what_could_not_be_compared_is_counted),
         cmocka_unit_test(every_text_of_a_row_is_read_but_for_its_names),
         cmocka_unit_test(questions_are_compared_with_questions),
         cmocka_unit_test(a_match_names_its_words_and_the_row_that_has_them),

@@ -515,6 +515,38 @@ static void rows_that_share_thirteen_words_with_a_benchmark_are_dropped(void **s
     free(bench);
 }
 
+static void short_questions_of_a_benchmark_are_dropped_and_counted(void **state)
+{
+    char *bench = write_rows("short.jsonl", "{\"question\": \"How many legs has a spider?\", \"answer\": \"8\"}\n"
+                                            "{\"stem\": \"How many?\"}\n");
+    char *path = write_rows("rows.jsonl", "{\"problem\": \"how many LEGS has a spider\", \"solution\": \"8\"}\n"
+                                          "{\"problem\": \"How many legs has a fly?\", \"solution\": \"6\"}\n");
+    const char *const benchmarks[] = {bench};
+    Preparation p = preparation("clean", (const char *const[]){path}, 1);
+    Bytes table = {0}, text = {0};
+    char *dropped = in_folder("clean/dropped.jsonl"), *split = in_folder("clean/split.json");
+    p.options.benchmarks = benchmarks;
+    p.options.benchmark_count = 1;
+    assert_ok(run_preparation(&p) && prepare_table(&table, &p.report, &p.options));
+    assert_int_equal(p.report.fates[FATE_CONTAMINATED], 1);
+    assert_non_null(strstr(table.data,
+                           "short.jsonl: 2 rows, 1 of them with a question of fewer than 13 words, which was compared "
+                           "whole (but for case, spaces and punctuation), 1 without a question by a known name"));
+    assert_ok(file_read(&text, dropped, 4096));
+    assert_non_null(strstr(text.data, "\"reason\":\"has a benchmark's question\""));
+    assert_non_null(strstr(text.data, "short.jsonl:1\",\"words\":\"how many LEGS has a spider\"}}"));
+    bytes_clear(&text);
+    assert_ok(file_read(&text, split, 1 << 16));
+    assert_non_null(strstr(text.data, "\"whole\": 1"));
+    bytes_free(&table);
+    bytes_free(&text);
+    preparation_free(&p);
+    free(dropped);
+    free(split);
+    free(path);
+    free(bench);
+}
+
 // ---- the same bytes
 
 static uint64_t hash_of_folder(const char *name)
@@ -833,6 +865,7 @@ int main(void)
         cmocka_unit_test(the_other_answers_of_a_held_out_prompt_are_dropped),
         cmocka_unit_test(exact_duplicates_are_dropped_and_rl_keeps_one_row_a_prompt),
         cmocka_unit_test(rows_that_share_thirteen_words_with_a_benchmark_are_dropped),
+        cmocka_unit_test(short_questions_of_a_benchmark_are_dropped_and_counted),
         cmocka_unit_test(threads_and_memory_do_not_show),
         cmocka_unit_test(the_hash_of_documents_sees_tokens_masks_lengths_and_difficulties),
         cmocka_unit_test(the_hash_of_problems_for_rl_sees_what_they_are_rewarded_by),
