@@ -27,7 +27,7 @@ VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unve
 $(shell mkdir -p $(B); echo '$(VERSION)' | cmp -s - $(B)/version.txt || echo '$(VERSION)' >$(B)/version.txt)
 
 ROOMS   := base options tokenizer kernels safetensors checkpoint server answers answers/words answers/units answers/chemistry \
-           answers/formula answers/compare model rows engine data intake difficulty judges run rl
+           answers/formula answers/compare model rows engine data decontamination intake difficulty judges run rl
 LIBRARY := $(wildcard $(addsuffix /*.c,$(ROOMS)))
 ARCH    := $(shell uname -m)
 ifeq ($(ARCH),x86_64)

@@ -13,7 +13,7 @@
 #define INTAKE_PREPARE_H
 
 #include "base/names.h"
-#include "intake/ngrams.h"
+#include "decontamination/ngrams.h"
 #include "data/tokenised.h"
 #include "rows/verified.h"
 

@@ -2,7 +2,7 @@
 #ifndef INTAKE_PREPARE_INTERNAL_H
 #define INTAKE_PREPARE_INTERNAL_H
 
-#include "intake/ngrams.h"
+#include "decontamination/ngrams.h"
 #include "intake/prepare.h"
 #include "intake/sorter.h"
 

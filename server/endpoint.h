@@ -70,8 +70,8 @@ size_t endpoint_pending(const Endpoint *endpoint); // asked, and not handed out
 // what one question met is in its answer.
 //
 // Pending again, after a time that grows and is spread by a hash: no connection, one that breaks, no answer in time; statuses 408,
-// 429 and 5xx, after what their Retry-After says (as long as an attempt may take, and RETRY_AFTER_MOST at most); 200 with something that is no answer. Any other status ends
-// the question at once. Who waits for another attempt takes no place in flight.
+// 429 and 5xx, after what their Retry-After says (as long as an attempt may take, and RETRY_AFTER_MOST at most); 200 with something that
+// is no answer. Any other status ends the question at once. Who waits for another attempt takes no place in flight.
 //
 // With patience, an attempt has no more time than is left of it, and a question whose next attempt would come too late ends at once. It
 // begins when the question is asked; but for one that stands in the queue only with the last answer to another, so a long queue before a

@@ -1,7 +1,7 @@
 // What shares 13 words with a benchmark, and what only looks as if it did.
 #include "test/support/check.h"
 #include "base/json.h"
-#include "intake/ngrams.h"
+#include "decontamination/ngrams.h"
 #include <omp.h>
 #include <unistd.h>
 

@@ -1,9 +1,9 @@
 // Texts become words, words hashes of 64 bits, and 13 of these in a row one more, which is in the table or not. It is a cyclic
 // polynomial (Cohen 1997): a word that comes in costs the same however long the run is. ASCII goes without tables of Unicode;
 // other text goes through utf8proc, code point by code point.
-#include "intake/ngrams.h"
+#include "decontamination/ngrams.h"
 #include "base/json_source.h"
-#include "intake/same_text.h"
+#include "decontamination/same_text.h"
 #include "rows/lines.h"
 #include <stdlib.h>
 #include <string.h>

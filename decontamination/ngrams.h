@@ -2,8 +2,8 @@
 // letters, marks and numbers, compatibility-decomposed and case-folded. Questions are compared with questions, or all texts with
 // all: solutions of one field share runs of words that no question has. A question of fewer words has no such run: it is compared
 // whole (same_text.h), with the question of a row and nothing else, options with options where both have them.
-#ifndef INTAKE_NGRAMS_H
-#define INTAKE_NGRAMS_H
+#ifndef DECONTAMINATION_NGRAMS_H
+#define DECONTAMINATION_NGRAMS_H
 
 #include "base/base.h"
 
