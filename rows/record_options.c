@@ -27,7 +27,8 @@ static bool labelled_texts(const Reading *r, const json_t *choices, json_t **tex
     *texts = json_object_get(choices, "text");
     for (size_t i = 0; i < json_array_size(labels); i++)
         if (!text_is(text_of(json_array_get(labels, i)), (char[]){(char)('A' + i), 0}))
-            return fail("%s: key \"choices\": the labels must be A, B, C and so on", r->where);
+            return fail("%s: key \"choices\": the labels must be A, B, C and so on", r->where) ||
+                   or_leave_out(r, "choices", "leaves them out");
     return (json_is_array(*texts) && (labels == NULL || json_array_size(labels) == json_array_size(*texts))) ||
            fail("%s: key \"choices\" must be a list of texts, or have a \"text\" and a \"label\" for each", r->where);
 }
