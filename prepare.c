@@ -241,7 +241,8 @@ static bool write_view(const View *v)
 {
     const char *page = v->program->o.html;
     if (v->look == INSPECT_HTML)
-        return file_may_be_replaced(page, INSPECT_PAGE) && file_write_atomic(page, v->out.data, v->out.size);
+        return file_may_be_replaced(page, INSPECT_PAGE) && parents_make(page) &&
+               file_write_atomic(page, v->out.data, v->out.size);
     return (fwrite(v->out.data, 1, v->out.size, stdout) == v->out.size && fflush(stdout) == 0) || fail_errno("writing");
 }
 

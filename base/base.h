@@ -134,6 +134,7 @@ bool temporary_folder_make(TemporaryFolder *folder, const char *beside);
 void temporary_folder_close(TemporaryFolder *folder); // removes it, if it still has that name; the error at hand stays
 
 bool folder_make(const char *path);                   // with parents; not an error if it is there
+bool parents_make(const char *path);                  // the folders that a file or folder of this name lies in
 bool folder_temporary(char **path, const char *name); // a new one, NAME.tmp-..., in $TMPDIR or /tmp; free the path
 bool folder_sync(const char *path);
 bool folder_remove(const char *path);                             // with what is in it

@@ -314,6 +314,15 @@ bool folder_make(const char *path)
     return kind == PATH_FOLDER || fail("%s: there is a file where a folder should be", path);
 }
 
+bool parents_make(const char *path)
+{
+    Bytes parent = {0};
+    const char *slash = strrchr(path, '/');
+    bool ok = slash == NULL || slash == path || (bytes_append(&parent, path, (size_t)(slash - path)) && folder_make(parent.data));
+    bytes_free(&parent);
+    return ok;
+}
+
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 bool folder_list(char ***names, size_t *count, const char *path)

@@ -32,6 +32,16 @@ static json_t *load_file(const char *text, size_t size, json_error_t *error)
     return value;
 }
 
+// A download that broke off, or a copy: it ends before its JSON does.
+static bool is_cut_short(const Bytes *text, const json_error_t *error)
+{
+    size_t size = text->size;
+    while (size > 0 && text->data[size - 1] != 0 && strchr(" \t\r\n", text->data[size - 1]) != NULL)
+        size--;
+    char last = size == 0 ? 0 : text->data[size - 1];
+    return json_error_code(error) == json_error_premature_end_of_input || (last != '}' && last != ']');
+}
+
 json_t *json_read(const char *path, size_t limit)
 {
     Bytes text = {0};
@@ -44,8 +54,8 @@ json_t *json_read(const char *path, size_t limit)
         value = load_file(text.data, text.size, &error);
         char place[1024];
         snprintf(place, sizeof place, "%s:%d", path, error.line);
-        if (value == NULL)
-            refuse(error.line > 0 ? place : path, &error);
+        if (value == NULL && !refuse(error.line > 0 ? place : path, &error) && error.text[0] != 0 && is_cut_short(&text, &error))
+            fail_in("the file is %s; download or copy it again", text.size == 0 ? "empty" : "cut short");
     }
     bytes_free(&text);
     return value;

@@ -41,7 +41,8 @@ static bool kept_lines(Bytes *kept, LogFacts *facts, const char *path, const cha
             ok = bytes_append(kept, text + start, end - start) && bytes_text(kept, "\n");
     }
     bytes_free(&where);
-    return ok || fail_in("cutting the log back to step %" PRId64, step);
+    return ok || (step < 0 ? fail_in("a log that is no run's; take another --out, or move it away")
+                           : fail_in("cutting the log back to step %" PRId64 "; remove the line if it is damaged", step));
 }
 
 bool log_cut(const char *path, int64_t step, LogFacts *facts)

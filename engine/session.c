@@ -24,10 +24,16 @@ static bool needs_of(ModelNeeds *needs, const ModelConfig *config, const Kernels
 {
     *needs = (ModelNeeds){.config = *config, .limits = o->training, .bf16_moments = o->bf16_moments, .cache_bytes = o->cache};
     needs->limits.cache = limits_of(config, kernels, o);
-    return needs->limits.cache.positions <= config->max_positions ||
-           fail("%s %" PRId64 ": the model's max_position_embeddings is %" PRId64,
-                o->training.tokens > 0 ? "--max-prompt-tokens + --max-new-tokens," : "--context", needs->limits.cache.positions,
-                config->max_positions);
+    int64_t positions = needs->limits.cache.positions, most = config->max_positions;
+    if (positions <= most)
+        return true;
+    if (o->training.tokens == 0)
+        return fail("--context %" PRId64 ": the model's max_position_embeddings is %" PRId64
+                    "; give that at most, or leave it away",
+                    positions, most);
+    return fail("--max-prompt-tokens + --max-new-tokens, %" PRId64 ": the model's max_position_embeddings is %" PRId64
+                "; lower them, to --max-prompt-tokens %" PRId64 " --max-new-tokens %" PRId64 " for instance",
+                positions, most, most / 4, most - most / 4);
 }
 
 bool session_needs(ModelNeeds *needs, const Kernels *kernels, const SessionOptions *o)

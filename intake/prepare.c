@@ -42,6 +42,9 @@ static bool anything_left(const PrepareJob *job)
     if (kept > 0)
         return true;
     Bytes text = {0};
+    if (r->rows == 0)
+        return fail("%s%s: there is no row in it", r->file_count > 0 ? r->files[0].path : "no files",
+                    r->file_count > 1 ? " and others" : "");
     for (int fate = FATE_DROPPED; fate < FATES; fate++)
         if (r->fates[fate] > 0)
             bytes_printf(&text, ", %" PRId64 " %s", r->fates[fate], FATE_REASONS[fate]);
@@ -152,15 +155,6 @@ static bool resolve(Bytes *out, const char *path)
     return may_replace(out->data, false);
 }
 
-static bool make_parents(const char *path)
-{
-    Bytes parent = {0};
-    const char *slash = strrchr(path, '/');
-    bool ok = slash == NULL || slash == path || (bytes_append(&parent, path, (size_t)(slash - path)) && folder_make(parent.data));
-    bytes_free(&parent);
-    return ok;
-}
-
 static bool check_options(const PrepareOptions *o)
 {
     if (o->tau == 0 && o->split != SPLIT_SFT_ONLY && o->split != SPLIT_RL_ONLY && o->split != SPLIT_DIFFICULTY)
@@ -175,7 +169,7 @@ bool prepare(PrepareReport *report, const PrepareOptions *options)
     Bytes out = {0};
     *report = (PrepareReport){0};
     TRY(check_options(options));
-    bool ok = resolve(&out, options->out) && make_parents(out.data) && temporary_folder_make(&folder, out.data);
+    bool ok = resolve(&out, options->out) && parents_make(out.data) && temporary_folder_make(&folder, out.data);
     if (ok) {
         job.folder = folder.path;
         ok = run_stages(&job);

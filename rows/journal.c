@@ -249,7 +249,7 @@ static bool open_parts(Journal *j, const char *out, const Options *options, cons
     MappedFile file;
     bool done;
     TRY(name_files(j, out, answers));
-    TRY(look_at_out(j, &done) && open_file(j) && file_map(&file, j->path));
+    TRY(look_at_out(j, &done) && parents_make(j->path) && open_file(j) && file_map(&file, j->path));
     bool ok = take_over(j, &file, options, identity), cut = j->end < file.size;
     file_unmap(&file);
     if (done)

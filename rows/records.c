@@ -212,7 +212,7 @@ static bool read_finish(const Reading *r)
         return true;
     static const char *const unfinished[] = {"length", "content_filter", "abort", "tool_calls"};
     Text name = text_of(reason);
-    r->record->generated = true;
+    r->record->generated = row_field(r->row, "text") != NULL;
     for (size_t i = 0; i < sizeof unfinished / sizeof *unfinished; i++)
         r->record->unfinished = r->record->unfinished || (name.data != NULL && text_is(name, unfinished[i]));
     return r->record->unfinished || (name.data != NULL && text_is(name, "stop")) ||
@@ -251,11 +251,17 @@ static bool check_questions(const Reading *r)
     return true;
 }
 
+static bool is_asked(const Reading *r, const FormatKey *format) { return r->options->prompts || format->format == ROW_IDS; }
+
 static bool read_turns(Reading *r, const FormatKey *format)
 {
     TRY(format->read(r));
     if (r->record->generated)
         TRY(add_generated(r));
+    else if (row_field(r->row, "finish_reason") != NULL && !r->record->has_response && !is_asked(r, format))
+        return fail("%s: the row has a \"finish_reason\", and no response that it could be of: no \"text\", nor one of its own; "
+                    "--map text=NAME reads it from another field, --map _finish_reason=finish_reason leaves it out",
+                    r->where);
     if (format->format != ROW_IDS)
         TRY(check_questions(r) && add_system(r) && read_thoughts(r));
     else if (r->options->system != NULL && r->options->system[0] != 0)

@@ -8,7 +8,8 @@
 //                      one of them where the other is blank
 //   problem            problem or question; solution or response (text) is the response; options are written below it; the
 //                      instruction, or the options' own, is appended to the user turn
-//   generated          any of these with finish_reason: the response is `text` and stands in the place of the row's own
+//   generated          any of these with finish_reason and text: that is the response, in the place of the row's own; without text,
+//                      finish_reason says how the row's own response ended
 //   ids                ids and, optionally, labels: -100 where it is not trained, the id itself elsewhere
 //
 // A row that is two of them is refused unless RecordOptions.format says which; a blank response counts as none, and so does a
@@ -60,7 +61,7 @@ typedef struct Record {
     uint8_t *marks;    // (count) TurnMark
     size_t count;
     bool has_response;
-    bool generated, unfinished; // it has a finish_reason; that is "length", or another than "stop"
+    bool generated, unfinished; // it has a finish_reason and a text; it has a finish_reason, and that is another than "stop"
     int32_t *ids;               // (tokens) ids rows only
     uint8_t *trained;           // (tokens) 1 where the token is trained
     size_t tokens;

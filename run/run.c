@@ -301,6 +301,22 @@ static bool may_start(const Run *run, const char *resume, const char *log)
                       run->o.out);
 }
 
+// A folder that no run has begun in may hold somebody's files, which are left alone: nothing is made there, and no log is cut.
+static bool may_be_ours(const Run *run, const char *log)
+{
+    PathKind options, checkpoints;
+    bool lines;
+    TRY(path_in_folder_kind(&options, run->o.out, "options.conf") && path_in_folder_kind(&checkpoints, run->o.out, "checkpoints") &&
+        has_lines(&lines, log));
+    if (options != PATH_NONE || checkpoints != PATH_NONE)
+        return true;
+    return lines ? fail("%s: is there, but no run has been here that could have written it (there is no options.conf); take "
+                        "another --out, "
+                        "or move it away",
+                        log)
+                 : may_start(run, "auto", log);
+}
+
 // Held until the process ends, however it ends: the system gives it back.
 static bool take_lock(Run *run)
 {
@@ -340,7 +356,7 @@ bool run_open(Run *run, const Options *options, bool *resumed)
 {
     Bytes path = {0}, log = {0}, warnings = {0};
     run->lock = -1;
-    bool ok = folder_make(run->o.out) && take_lock(run) && path_in(&log, run, "log.jsonl") &&
+    bool ok = folder_make(run->o.out) && path_in(&log, run, "log.jsonl") && may_be_ours(run, log.data) && take_lock(run) &&
               find_checkpoint(&path, &warnings, run, run->o.resume);
     *resumed = ok && path.size > 0;
     if (*resumed)

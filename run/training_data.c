@@ -31,7 +31,8 @@ bool training_data_read(TrainingData *d, const TrainingRules *rules) { return re
 
 bool training_data_read_held_out(TrainingData *d, const TrainingRules *rules)
 {
-    return d->options->eval_data.count == 0 || read_set(d, &d->held_out, &d->options->eval_data, rules);
+    return d->options->eval_data.count == 0 || read_set(d, &d->held_out, &d->options->eval_data, rules) ||
+           fail_in("--eval-data");
 }
 
 void training_data_close(TrainingData *d)

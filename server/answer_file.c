@@ -169,7 +169,7 @@ static bool read_file(AnswerFile *cache)
 
 static bool open_alone(AnswerFile *cache, const char *path)
 {
-    TRY((cache->path = copy_text(path)) != NULL);
+    TRY((cache->path = copy_text(path)) != NULL && parents_make(path));
     cache->descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (cache->descriptor < 0)
         return fail_errno("%s: opening the cache of answers", path);

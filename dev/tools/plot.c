@@ -475,7 +475,8 @@ static bool plot(const char *log, const char *out, const char *title)
     Picture picture = {0};
     size_t window = 1;
     bool ok = file_may_be_replaced(out, beginning) && read_log(&run, log) && smooth_loss(&run, &window) &&
-              draw(&picture, &run, window, title) && file_write_atomic(out, picture.svg.data, picture.svg.size);
+              draw(&picture, &run, window, title) && parents_make(out) &&
+              file_write_atomic(out, picture.svg.data, picture.svg.size);
     free_run(&run);
     bytes_free(&picture.svg);
     return ok;

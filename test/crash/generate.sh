@@ -364,6 +364,20 @@ reads_rows_of_others() {
     proved "generate: rows of others are read by --map and --format, and what is passed over is said"
 }
 
+folders_of_a_result_are_made() {
+    local with=("$program" --model "$model" --device cpu --max-new-tokens 4 --prompts "$work/one_row.jsonl")
+    echo '{"prompt": "1?"}' >"$work/one_row.jsonl"
+    wants 0 "${with[@]}" --out "$work/new/deep/out.jsonl" 2>"$work/stderr"
+    [ "$(wc -l <"$work/new/deep/out.jsonl")" = 1 ] || failed "nothing is in the folders that were made"
+    wants 0 "${with[@]}" --out "$work/newer/out.jsonl" --part 0/1 2>"$work/stderr"
+    wants 0 "$program" --out "$work/newer/out.jsonl" --join 2>"$work/stderr"
+    wants 1 "${with[@]}" --out "$work/one_row.jsonl/out.jsonl" 2>"$work/stderr"
+    says "$work/one_row.jsonl"
+    wants 2 "${with[@]}" --out "$work/never/out.jsonl" --top-p 7 2>"$work/stderr"
+    [ ! -e "$work/never" ] || failed "a folder was made for nothing"
+    proved "generate: the folders that --out lies in are made"
+}
+
 # It stands before rows without a system turn of their own, and a row's own is never replaced.
 rows_get_a_system_turn() {
     local asked with
@@ -547,6 +561,7 @@ talks
 ctrl_c_ends_an_answer
 a_server_teaches
 rows_get_a_system_turn
+folders_of_a_result_are_made
 a_thought_is_trained_as_the_template_renders_it
 only_right_responses_are_trained_on
 a_server_that_fails_loses_nothing

@@ -131,7 +131,7 @@ refused_config() { refused 1 "$folder/config.json" "$@" -- with_model "$folder";
 hostile_config() {
     model_folder; rm "$folder/config.json"; refused_model "config.json is missing"
     model_folder; : >"$folder/config.json"; refused_config
-    model_folder; truncate -s 200 "$folder/config.json"; refused_config "not valid JSON"
+    model_folder; truncate -s 200 "$folder/config.json"; refused_config "not valid JSON" "cut short"
     model_folder; head -c 5000000 /dev/zero >"$folder/config.json"; refused_config "5000000 bytes"
     model_folder; head -c 300000 /dev/zero | tr '\0' '[' >"$folder/config.json"; refused_config "not valid JSON"
     spoil 's/"hidden_size": 32/"hidden_size": 32.5/'; refused_config "hidden_size"
@@ -165,6 +165,8 @@ hostile_config() {
     group "config.json broken, of another model, or at odds with the weights"
 }
 
+says_not() { ! grep -qF -- "$1" "$work/stderr" || failed "the error says '$1'"; }
+
 spoiled_tokenizer() {                                          # expression of sed; a tokenizer folder in $folder
     model_folder
     sed "$1" test/fixtures/tokenizer/tiny/tokenizer.json >"$folder/tokenizer.json"
@@ -177,8 +179,11 @@ refused_tokenizer() {
 
 hostile_tokenizer() {
     model_folder; refused 1 "$folder" "tokenizer.json" -- with_model $tied --tokenizer "$folder"
-    spoiled_tokenizer ''; : >"$folder/tokenizer.json"; refused_tokenizer
-    spoiled_tokenizer ''; truncate -s 3000 "$folder/tokenizer.json"; refused_tokenizer "not valid JSON"
+    spoiled_tokenizer ''; : >"$folder/tokenizer.json"; refused_tokenizer "the file is empty; download or copy it again"
+    spoiled_tokenizer ''; truncate -s 3000 "$folder/tokenizer.json"; refused_tokenizer "not valid JSON" "the file is cut short; download or copy it again"
+    spoiled_tokenizer ''; truncate -s 3001 "$folder/tokenizer_config.json"; refused 1 "tokenizer_config.json" "cut short" -- \
+        tiny --init "$work/config.json" --data "$work/train.jsonl" --tokenizer "$folder"
+    spoiled_tokenizer '$s/}$/]/'; refused_tokenizer "not valid JSON"; says_not "cut short"
     spoiled_tokenizer 's/"type": "BPE"/"type": "Unigram"/'; refused_tokenizer "Unigram"
     spoiled_tokenizer 's/"type": "NFC"/"type": "Lowercase"/'; refused_tokenizer "Lowercase"
     spoiled_tokenizer '0,/": 5,/s//": 6,/'; refused_tokenizer "6"
@@ -222,8 +227,8 @@ hostile_rows() {
     row "$good{}\n{}\n"; refused 1 "$work/rows.jsonl:3" "--skip-bad-rows 1" -- with_rows "$work/rows.jsonl" --skip-bad-rows 1
     row '{}\n{}\n'
     refused 1 "$work/rows.jsonl" "nothing to train on" "2 are bad" -- with_rows "$work/rows.jsonl" --skip-bad-rows 2
-    row ''; refused 1 "$work/rows.jsonl" "nothing to train on" -- with_rows "$work/rows.jsonl"
-    row '\n\n'; refused 1 "$work/rows.jsonl" "nothing to train on" -- with_rows "$work/rows.jsonl"
+    row ''; refused 1 "$work/rows.jsonl" "there is no row in it" -- with_rows "$work/rows.jsonl"
+    row '\n\n'; refused 1 "$work/rows.jsonl" "there is no row in it" -- with_rows "$work/rows.jsonl"
     refused 1 "$work/ids.jsonl" "8 are longer than --seq-len 9" -- with_rows "$work/ids.jsonl" --seq-len 9
     refused 1 "$work/ids.jsonl" "has 10 tokens" "--seq-len 9" -- with_rows "$work/ids.jsonl" --seq-len 9 --over-length error
     refused 1 "$work/gone.jsonl" "No such file" -- with_rows "$work/gone.jsonl"
@@ -286,6 +291,21 @@ hostile_places() {
     cp "$work/done/log.jsonl" "$work/log"
     refused 1 "$work/done/log.jsonl:1" -- "$program" "${recipe[@]}" --out "$work/done"
     cmp "$work/log" "$work/done/log.jsonl" >"$work/stderr" || failed "a log that can't be read was changed"
+    # a log, or a model, of somebody else: left alone, and nothing is made beside it
+    mkdir -p "$work/theirs" "$work/third/model"
+    printf '{"step": 1, "loss": 2.5}\n{"step": 2, "loss": 2.25}\n' >"$work/theirs/log.jsonl"
+    printf 'epoch 1\n' >"$work/third/log.jsonl"
+    cp -r "$work/theirs" "$work/third" "$work/done"
+    for place in theirs third; do
+        for resume in auto none; do
+            refused 1 "$work/$place/log.jsonl: is there, but no run has been here" "take another --out" -- \
+                "$program" "${recipe[@]}" --out "$work/$place" --resume $resume
+        done
+        diff -r "$work/$place" "$work/done/$place" >"$work/stderr" || failed "a folder with another program's log is another one now"
+    done
+    rm "$work/third/log.jsonl"
+    refused 1 "$work/third/model exists, but" -- "$program" "${recipe[@]}" --out "$work/third"
+    [ "$(ls "$work/third")" = model ] || failed "something is left beside somebody's model: $(ls "$work/third")"
     sed -i 's/"shard-/"..\/shard-/' "$work/done/checkpoints/step-2/MANIFEST.json"
     refused 1 "$work/done/checkpoints/step-2" "does not match its checksum" -- with_rows "$work/ids.jsonl" --resume "$work/done/checkpoints/step-2"
     printf '{"format": ' >"$work/done/checkpoints/step-2/MANIFEST.json"

@@ -47,7 +47,7 @@ bad_files() {
     row '\x28\xb5\x2f\xfd' "zstdcat"
     row '[{"problem": "a"}]\n' "jq -c '.[]'"
     row '\xff\xfe{\x00' "iconv"
-    row '' "no row is left of 0"
+    row '' "there is no row in it"
     refused 1 "$work/gone.jsonl" "No such file" -- prepares "$work/gone.jsonl"
     mkdir -p "$work/empty"
     refused 1 "$work/empty" "*.jsonl" -- prepares "$work/empty"

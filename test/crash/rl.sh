@@ -527,6 +527,13 @@ what_cannot_be_is_refused() {
     says "--samples-per-prompt"
     wants 1 reinforce "$work/none" --max-new-tokens 4096
     says "--max-prompt-tokens + --max-new-tokens, 4160: the model's max_position_embeddings is 512"
+    local advice
+    advice=$(sed -n 's/.*lower them, to \(--max-prompt-tokens [0-9]* --max-new-tokens [0-9]*\) for instance$/\1/p' "$work/stderr")
+    # shellcheck disable=SC2086
+    wants 0 reinforce "$work/none" --plan $advice
+    : >"$work/empty.jsonl"
+    wants 1 reinforce "$work/none" --eval-data "$work/empty.jsonl"
+    says "--eval-data: $work/empty.jsonl: there is no row in it"
     wants 1 reinforce "$calm" --seed 7
     says "--seed"
     cp -r "$work/sft/model" "$work/bare" && rm "$work"/bare/tokenizer*

@@ -93,7 +93,7 @@ static void an_empty_data_set_says_where_its_rows_went(void **state)
     p.options.skip_bad_rows = 9;
     assert_refused_rows("{\"prompt\": \"a\", \"text\": \"b\", \"finish_reason\": \"length\"}\nx\n", p,
                         "no row is left of 2, 1 are bad, 1 are unfinished (finish_reason is not stop); the first bad one: ");
-    assert_refused_rows("", preparation("empty", NULL, 0), "no row is left of 0");
+    assert_refused_rows("", preparation("empty", NULL, 0), "there is no row in it");
 }
 
 static void unfinished_answers_are_dropped_and_counted(void **state)

@@ -90,6 +90,25 @@ static void a_generated_row_answers_its_own_prompt_with_its_text(void **state)
     record_free(&r);
 }
 
+// Without `text` it says how the row's own response ended.
+static void a_finish_reason_alone_is_that_of_the_rows_own_response(void **state)
+{
+    static const char *const rows[] = {"{\"prompt\": \"q\", \"response\": \"a\", \"finish_reason\": ",
+                                       "{\"problem\": \"q\", \"solution\": \"a\", \"text\": null, \"finish_reason\": ",
+                                       "{\"instruction\": \"q\", \"output\": \"a\", \"finish_reason\": ",
+                                       "{\"conversations\": [{\"from\": \"human\", \"value\": \"q\"}, {\"from\": \"gpt\", "
+                                       "\"value\": \"a\"}], \"finish_reason\": "};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char row[256];
+        snprintf(row, sizeof row, "%s\"stop\"}", rows[i]);
+        assert_row(row, "q", "a");
+        snprintf(row, sizeof row, "%s\"length\"}", rows[i]);
+        Record r = record_of(row);
+        assert_true(r.unfinished && !r.generated && r.has_response);
+        record_free(&r);
+    }
+}
+
 static void an_ids_row_is_trained_where_its_labels_are(void **state)
 {
     Record r = record_of("{\"ids\": [5, 6, 7, 8], \"labels\": [-100, -100, 7, -100]}");
@@ -215,7 +234,8 @@ static void a_bad_row_is_refused_with_file_and_line(void **state)
         {"{\"question\": \"q\", \"difficulty\": 2.5}", "\"difficulty\" must be one of"},
         {"{\"question\": \"q\", \"id\": [1]}", "\"id\" must be"},
         {"{\"question\": \"q\", \"id\": \"a\\u0000b\"}", "NUL"},
-        {"{\"question\": \"q\", \"finish_reason\": \"stop\"}", "\"text\" must be a text"},
+        {"{\"question\": \"q\", \"finish_reason\": \"stop\"}", "no response that it could be of"},
+        {"{\"question\": \"q\", \"text\": 1, \"finish_reason\": \"stop\"}", "\"text\" must be a text"},
         {"{\"question\": \"q\", \"text\": \"a\", \"finish_reason\": \"error\"}", "\"finish_reason\" must be"},
         {"{\"ids\": [1]}", "at least two ids"},
         {"{\"ids\": \"1 2\"}", "at least two ids"},
@@ -582,6 +602,7 @@ int main(void)
         cmocka_unit_test(a_problem_row_has_a_text_to_train_on_or_none),
         cmocka_unit_test(the_instruction_is_appended_to_problems_only),
         cmocka_unit_test(a_generated_row_answers_its_own_prompt_with_its_text),
+        cmocka_unit_test(a_finish_reason_alone_is_that_of_the_rows_own_response),
         cmocka_unit_test(an_ids_row_is_trained_where_its_labels_are),
         cmocka_unit_test(names_and_difficulty_are_read_or_made_up),
         cmocka_unit_test(a_source_that_is_a_number_keeps_its_characters),

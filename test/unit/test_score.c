@@ -365,6 +365,14 @@ static void a_response_that_does_not_say_how_it_ended_is_asked_for_again(void **
     forget_run();
 }
 
+static void the_folders_of_its_files_are_made(void **state)
+{
+    rows("right 0 i1", NULL);
+    assert_int_equal(score("--answers kept/here/all.answers --out made/too/out.jsonl"), 0);
+    assert_true(file_says("made/too/out.jsonl", "right 0 i1") && file_says("kept/here/all.answers", "the answer to"));
+    forget_run();
+}
+
 static void who_is_waited_for_is_said(void **state)
 {
     rows("later 1 h1", "right 0 h2", NULL);
@@ -445,6 +453,7 @@ int main(void)
         cmocka_unit_test(a_question_that_stays_unanswered_fails_the_run_and_loses_nothing),
         cmocka_unit_test(a_row_that_the_server_refuses_can_be_left_out),
         cmocka_unit_test(a_response_that_does_not_say_how_it_ended_is_asked_for_again),
+        cmocka_unit_test(the_folders_of_its_files_are_made),
         cmocka_unit_test(who_is_waited_for_is_said),
         cmocka_unit_test(a_server_that_is_gone_ends_the_run_soon),
         cmocka_unit_test(a_killed_run_asks_nothing_twice),
