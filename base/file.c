@@ -316,10 +316,9 @@ bool folder_make(const char *path)
 
 bool parents_make(const char *path)
 {
-    Bytes parent = {0};
-    const char *slash = strrchr(path, '/');
-    bool ok = slash == NULL || slash == path || (bytes_append(&parent, path, (size_t)(slash - path)) && folder_make(parent.data));
-    bytes_free(&parent);
+    char *parent = parent_of(path);
+    bool ok = parent != NULL && (folder_exists(parent) || folder_make(parent));
+    free(parent);
     return ok;
 }
 

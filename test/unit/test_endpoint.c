@@ -220,7 +220,7 @@ static void options_out_of_range_are_refused(void **state)
     REFUSED(attempts, 0, "0 attempts");
     REFUSED(seconds, 0, "a time limit of 0 seconds");
     REFUSED(backoff, -1, "-1 seconds between attempts");
-    REFUSED(cache, "/nonexistent/answers.jsonl", "/nonexistent/answers.jsonl: opening the cache of answers");
+    REFUSED(cache, "/dev/null/answers.jsonl", "/dev/null");
     setenv("OPENAI_API_KEY", KEY "\r\nX: y", 1);
     REFUSED(seed, 1, "OPENAI_API_KEY holds");
     unsetenv("OPENAI_API_KEY");
