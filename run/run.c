@@ -306,8 +306,8 @@ static bool may_be_ours(const Run *run, const char *log)
 {
     PathKind options, checkpoints;
     bool lines;
-    TRY(path_in_folder_kind(&options, run->o.out, "options.conf") && path_in_folder_kind(&checkpoints, run->o.out, "checkpoints") &&
-        has_lines(&lines, log));
+    TRY(path_in_folder_kind(&options, run->o.out, "options.conf") &&
+        path_in_folder_kind(&checkpoints, run->o.out, "checkpoints") && has_lines(&lines, log));
     if (options != PATH_NONE || checkpoints != PATH_NONE)
         return true;
     return lines ? fail("%s: is there, but no run has been here that could have written it (there is no options.conf); take "
