@@ -288,8 +288,7 @@ static bool stop(void *state)
 {
     Generate *g = state;
     if (!g->o.chat)
-        progress_note(&g->progress, "stopped by a signal; what is finished is in %s, and the same command goes on",
-                      g->journal.path);
+        journal_tell_stopped(&g->journal, &g->progress);
     return true;
 }
 
@@ -509,6 +508,6 @@ static const Program GENERATE = {"generate", GENERATE_USAGE, generate_options, r
 
 int main(int count, char **words)
 {
-    Generate g = {.journal = {.descriptor = -1}};
+    Generate g = {.journal = {.descriptor = -1}, .progress = {.out = stderr}};
     return program_main(&GENERATE, &g, &g.options, &g.o, count, words);
 }

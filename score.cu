@@ -342,7 +342,7 @@ static bool score_all(Score *s)
 static bool stop(void *state)
 {
     Score *s = state;
-    progress_note(&s->progress, "stopped by a signal; what is finished is in %s, and the same command goes on", s->journal.path);
+    journal_tell_stopped(&s->journal, &s->progress);
     return true;
 }
 
@@ -569,6 +569,6 @@ static const Program SCORE = {"score", SCORE_USAGE, score_options, run, stop, cl
 
 int main(int count, char **words)
 {
-    Score s = {.journal = {.descriptor = -1}};
+    Score s = {.journal = {.descriptor = -1}, .progress = {.out = stderr}};
     return program_main(&SCORE, &s, &s.options, &s.o, count, words);
 }

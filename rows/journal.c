@@ -296,3 +296,11 @@ bool journal_finish(Journal *j)
     TRY(atomic_commit(&out));
     return unlink(j->path) == 0 || fail_errno("%s: removing; %s is complete", j->path, j->out);
 }
+
+void journal_tell_stopped(const Journal *j, Progress *progress)
+{
+    if (j->path == NULL)
+        progress_note(progress, "stopped by a signal before anything was asked; the same command begins again");
+    else
+        progress_note(progress, "stopped by a signal; what is finished is in %s, and the same command goes on", j->path);
+}

@@ -6,6 +6,7 @@
 #define ROWS_JOURNAL_H
 
 #include "base/json.h"
+#include "base/progress.h"
 #include "options/options.h"
 
 typedef struct Journal {
@@ -35,5 +36,8 @@ bool journal_has(const Journal *journal, uint64_t number);
 bool journal_add(Journal *journal, uint64_t number, const char *text, size_t size);               // a line without its end
 bool journal_each(const Journal *journal, bool (*take)(void *context, Text line), void *context); // every result that is there
 bool journal_finish(Journal *journal);                                                            // OUT.partial becomes OUT
+
+// After a signal, for people: where what is finished lies; that there is nothing yet, if it was not opened.
+void journal_tell_stopped(const Journal *journal, Progress *progress);
 
 #endif
