@@ -247,7 +247,7 @@ static bool read_verdict(Graded *q, Text line)
     return q->why[0] == 0 || none;
 }
 
-// In the journal. What stands there and is no verdict (an earlier version's, somebody's edit) is asked again.
+// In the journal. What stands there and is no verdict is asked again.
 static bool find_verdict(Grader *g, Graded *q, bool *there)
 {
     char ending[VERDICT_ENDING] = "";
@@ -287,10 +287,10 @@ static const char HOW[] =
 
 static const char *sandbox_hint(const Grader *g)
 {
-    return g->sandboxed ? " (it runs in bubblewrap: read-only, /tmp, /var/tmp and /run empty but for the working folder, no "
-                          "network, not as root, "
-                          "without keys and tokens in its environment; --grader-sandbox none runs it outside)"
-                        : "";
+    return g->sandboxed
+               ? " (it runs in bubblewrap: read-only, /tmp, /var/tmp and /run empty but for the working folder, no network, "
+                 "not as root, without keys and tokens in its environment; --grader-sandbox none runs it outside)"
+               : "";
 }
 
 // A program that never gives a score is mistaken, or one that has ceased to: better an end than a run that learns nothing.
