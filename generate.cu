@@ -2,14 +2,13 @@
 // depends on the row and the seed alone, so rows may be shared out, repeated one by one, or taken up again after an
 // interruption. The model is a folder here, or behind a server; then the draws are the server's. This is C,
 // whatever the file is called: it compiles with or without nvcc.
-#include "base/signals.h"
-#include "options/program.h"
 #include "data/tokenised.h"
-#include "generate_options.h"
-#include "base/progress.h"
 #include "engine/chat.h"
 #include "engine/session.h"
 #include "engine/stops.h"
+#include "generate_options.h"
+#include "log/progress.h"
+#include "options/program.h"
 #include "rows/journal.h"
 #include "rows/parts.h"
 #include "rows/pending.h"
@@ -17,6 +16,7 @@
 #include "rows/rows.h"
 #include "rows/unanswered.h"
 #include "server/endpoint.h"
+#include "system/signals.h"
 #include <stdlib.h>
 #include <string.h>
 

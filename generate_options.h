@@ -3,7 +3,7 @@
 #ifndef GENERATE_OPTIONS_H
 #define GENERATE_OPTIONS_H
 
-#include "model/fit.h"
+#include "fit/fit.h"
 #include "options/options.h"
 #include "rows/records.h"
 #include "tokenizer/template.h"

@@ -2,14 +2,14 @@
 // OUT/sft, a teacher answers OUT/sft/prompts.jsonl, and train_rl takes OUT/rl. All of it is in intake/prepare.h; here are the options,
 // and --inspect, which shows what training will see.
 #include "base/number.h"
-#include "base/signals.h"
-#include "base/machine.h"
-#include "options/program.h"
-#include "intake/shard_folders.h"
-#include "rows/field_map.h"
-#include "data/inspect.h"
 #include "data/mix.h"
+#include "intake/inspect.h"
+#include "intake/shard_folders.h"
+#include "options/program.h"
 #include "prepare_options.h"
+#include "rows/field_map.h"
+#include "system/machine.h"
+#include "system/signals.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -3,12 +3,12 @@
 #ifndef PREPARE_OPTIONS_H
 #define PREPARE_OPTIONS_H
 
-#include "options/options.h"
 #include "data/loader.h"
 #include "data/tokenised.h"
 #include "intake/prepare.h"
-#include "rows/verified.h"
+#include "options/options.h"
 #include "rows/records.h"
+#include "rows/verified.h"
 #include "tokenizer/template.h"
 
 #define PREPARE_USAGE                                                                                                            \

@@ -2,20 +2,20 @@
 // 1 to 5 as the next token decide, which costs one pass over each problem, the rubric's beginning being computed once for all; or an
 // answer that it writes. The model is a folder here, or behind a server. This is C,
 // whatever the file is called: it compiles with or without nvcc.
-#include "base/signals.h"
-#include "options/program.h"
 #include "base/text.h"
-#include "base/progress.h"
 #include "difficulty/rubric.h"
 #include "engine/session.h"
+#include "log/progress.h"
+#include "options/program.h"
 #include "rows/journal.h"
 #include "rows/parts.h"
 #include "rows/pending.h"
 #include "rows/row_write.h"
 #include "rows/rows.h"
 #include "rows/unanswered.h"
-#include "server/endpoint.h"
 #include "score_options.h"
+#include "server/endpoint.h"
+#include "system/signals.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,14 +5,14 @@
 // compares each with its group (rl/advantage.h) and makes a few updates of the policy loss (rl/objective.h). The engine's
 // log-probabilities are the trainer's own, to the bit, so there is no second pass over the responses before an update, and the ratio of the
 // first update of a step is exactly 1: that is checked, token by token. Weights are changed where they lie; there is nothing to copy.
-#include "base/signals.h"
-#include "options/program.h"
-#include "intake/shard_folders.h"
 #include "data/mix.h"
-#include "model/folder.h"
+#include "engine/session.h"
+#include "intake/shard_folders.h"
+#include "options/program.h"
+#include "pretrained/folder.h"
 #include "rl/rl.h"
 #include "run/run.h"
-#include "engine/session.h"
+#include "system/signals.h"
 #include "train_rl_options.h"
 #include <math.h>
 #include <stdlib.h>

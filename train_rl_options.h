@@ -2,17 +2,17 @@
 #ifndef TRAIN_RL_OPTIONS_H
 #define TRAIN_RL_OPTIONS_H
 
-#include "options/options.h"
-#include "run/training_data.h"
-#include "model/fit.h"
-#include "model/learning.h"
-#include "run/run_options.h"
+#include "fit/fit.h"
 #include "judges/referees.h"
+#include "model/learning.h"
+#include "options/options.h"
 #include "rl/advantage.h"
 #include "rl/objective.h"
 #include "rl/reference.h"
 #include "rl/reward.h"
 #include "rows/records.h"
+#include "run/run_options.h"
+#include "run/training_data.h"
 #include "tokenizer/template.h"
 
 #define TRAIN_RL_USAGE                                                                                                           \

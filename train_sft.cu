@@ -4,11 +4,11 @@
 // Documents go through the model end to end, several in a micro-batch, never seeing each other; the loss is the cross-entropy of
 // the response tokens of a whole step's documents, divided once by their number. Everything that is not recipe is elsewhere:
 // intake/ (rows to shards), data/ (shards to batches), model/ (forward, backward, AdamW), run/ (folders, checkpoints, evaluation).
-#include "base/signals.h"
 #include "data/prefetch.h"
-#include "model/files.h"
 #include "options/program.h"
+#include "pretrained/files.h"
 #include "run/run.h"
+#include "system/signals.h"
 #include "train_sft_options.h"
 
 typedef struct Sft {

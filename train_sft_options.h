@@ -7,11 +7,11 @@
 #ifndef TRAIN_SFT_OPTIONS_H
 #define TRAIN_SFT_OPTIONS_H
 
-#include "options/options.h"
-#include "run/sft_data.h"
-#include "model/fit.h"
+#include "fit/fit.h"
 #include "model/learning.h"
+#include "options/options.h"
 #include "run/run_options.h"
+#include "run/sft_data.h"
 
 #define TRAIN_SFT_USAGE                                                                                                          \
     "train_sft: supervised fine-tuning of a Qwen3 or Qwen2 model\n"                                                              \

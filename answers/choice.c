@@ -1,7 +1,7 @@
 // The options of a row, and the verdict: what a response says of them beside what the reference does. How either is read is choice_read.c.
 #include "answers/choice_internal.h"
-#include "base/json_source.h"
 #include "base/text.h"
+#include "json/json_source.h"
 #include <ctype.h>
 #include <string.h>
 

@@ -5,7 +5,7 @@
 #define ANSWERS_CHOICE_H
 
 #include "answers/verify.h"
-#include "base/json.h"
+#include "json/json.h"
 
 // row: a problem as JSON. Its `options` may be a list of texts (A, B, ... in their order) or an object of them by letter. False: it has
 // none, or the reference is none of them: somebody else has to say; the finding is as it was.

@@ -2,8 +2,8 @@
 #include "answers/verify.h"
 #include "answers/choice.h"
 #include "answers/match.h"
-#include "base/json_source.h"
-#include "base/start.h"
+#include "json/json_source.h"
+#include "system/start.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

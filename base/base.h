@@ -1,6 +1,5 @@
-// base/: what every other folder stands on. Errors, checked memory, bytes, files, JSON, random numbers.
-// Nothing here knows of models or tokens (base/hub.h: only of what is mistaken for a folder of one). Options are in
-// options/options.h, the run's log in base/log.h, HTTP in server/http.h, what the machine gives in base/machine.h.
+// base/: what every other folder stands on: errors, checked memory, bytes, hashes, random numbers. Nothing here knows of models or
+// tokens. Files are in system/files.h, JSON in json/json.h.
 //
 // Errors: a function that can fail returns false after fail(...); its callers pass that on with TRY, or add where they
 // were with fail_in. Only main prints (error_text) and exits.
@@ -82,73 +81,10 @@ typedef struct Text {
 // UTF-8: length in bytes of the longest valid prefix; == size when all of it is valid (no surrogates, no overlong forms)
 size_t utf8_valid_prefix(const char *data, size_t size);
 
-// ---- files (file.c): mapped reads; writes that are either complete or not there
-
-typedef struct MappedFile {
-    const uint8_t *data; // NULL for an empty file
-    size_t size;
-} MappedFile;
-
-bool file_map(MappedFile *file, const char *path);
-void file_unmap(MappedFile *file);
-bool file_read(Bytes *out, const char *path, size_t limit); // whole file; an error if it is larger than limit bytes
-
-// What a path leads to; links are followed. "Not there" is said only where the system says so: a file system that is away, or a
-// folder that may not be looked into, is an error (false), since what is taken for absent is made anew, and somebody's work
-// written over.
-typedef enum PathKind { PATH_NONE, PATH_FILE, PATH_FOLDER, PATH_OTHER } PathKind;
-bool path_kind(PathKind *kind, const char *path);
-bool path_in_folder_kind(PathKind *kind, const char *folder, const char *name);
-bool path_bytes(uint64_t *bytes, const char *path); // the size of a file; 0: it is not there
-
-// The same at a glance, for what may as well be left undone: whatever cannot be told is a no.
-bool file_exists(const char *path); // a regular file
-bool folder_exists(const char *path);
-
-// Written beside its target under a temporary name; commit: fsync, rename, fsync of the folder. Until then the old file stands. A link
-// stays, and the file that it leads to is replaced; a device, a pipe, a socket or a link to nothing is refused. What a process that was
-// killed has left under such a name is removed when the same file is written again.
-typedef struct AtomicFile {
-    int descriptor;
-    char *path, *temporary;
-    uint64_t written;
-} AtomicFile;
-
-bool atomic_open(AtomicFile *file, const char *path);
-bool atomic_write(AtomicFile *file, const void *data, size_t size);
-bool atomic_commit(AtomicFile *file); // on failure the temporary file is removed
-void atomic_abort(AtomicFile *file);  // harmless after commit
-bool file_write_atomic(const char *path, const void *data, size_t size);
-bool file_may_be_written(const char *path); // there is nothing of that name, or what may be replaced
-
-// The same, but a file is replaced only if it is empty or begins like an earlier one of ours: any other is somebody's work.
-bool file_may_be_replaced(const char *path, const char *beginning);
-
-// A folder beside its target, under a temporary name as above: 0755, and this process's as long as it is open.
-typedef struct TemporaryFolder {
-    char *path;
-    int lock;
-} TemporaryFolder;
-
-bool temporary_folder_make(TemporaryFolder *folder, const char *beside);
-void temporary_folder_close(TemporaryFolder *folder); // removes it, if it still has that name; the error at hand stays
-
-bool folder_make(const char *path);                   // with parents; not an error if it is there
-bool parents_make(const char *path);                  // the folders that a file or folder of this name lies in
-bool folder_temporary(char **path, const char *name); // a new one, NAME.tmp-..., in $TMPDIR or /tmp; free the path
-bool folder_sync(const char *path);
-bool folder_remove(const char *path);                             // with what is in it
-bool folder_list(char ***names, size_t *count, const char *path); // sorted, without . and ..; free with names_free
-void names_free(char **names, size_t count);
-char *path_join(const char *folder, const char *name); // allocated; NULL after fail()
+// ---- hashes (hash.c)
 
 uint64_t hash_bytes(const void *data, size_t size); // XXH3, 64 bits
 void hash_bytes_128(const void *data, size_t size, uint64_t hash[2]);
-
-// Gives the folder `temporary`, whose files are all synced, the name `folder` beside it (same file system; publish.c). What stood
-// there before is exchanged for it in one step where the file system can do that, and then removed. On failure `folder` holds what
-// it held, and `temporary` is still the caller's to remove.
-bool folder_publish(const char *temporary, const char *folder);
 
 // ---- time (clock.c)
 

@@ -1,5 +1,5 @@
 // Numbers as text, both ways: the shortest text that reads back as the same bits, and the reading of what people write.
-// Used by options and the log; JSON files go through base/json.h.
+// Used by options and the log; JSON files go through json/json.h.
 #ifndef BASE_NUMBER_H
 #define BASE_NUMBER_H
 

@@ -1,5 +1,5 @@
 // Characters as people may see them: what must not reach a terminal, a page or a picture as it is, since it acts there or is not
-// seen. Which words stand in its place, each of those decides: data/inspect.c, intake/split_picture.c.
+// seen. Which words stand in its place, each of those decides: intake/inspect.c, intake/split_picture.c.
 #ifndef BASE_VISIBLE_H
 #define BASE_VISIBLE_H
 

@@ -7,7 +7,7 @@
 #ifndef CHECKPOINT_CHECKPOINT_H
 #define CHECKPOINT_CHECKPOINT_H
 
-#include "base/json.h"
+#include "json/json.h"
 
 typedef struct StateTensor {
     const char *name; // "model.norm.weight", "optim.m.model.norm.weight", ...; unique

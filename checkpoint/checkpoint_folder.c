@@ -1,6 +1,7 @@
 // The folder of checkpoints as a whole: which one is the newest that is complete, what killed attempts left behind, and which old
 // ones go. Only names of the form step-N count; a folder on its way in or out is called step-N.tmp-something.
 #include "checkpoint/checkpoint_internal.h"
+#include "system/files.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,6 +1,7 @@
 // Saving a checkpoint, in the order that checkpoint.h promises. The state, which may lie on a device, goes to the file in pieces;
 // each is looked through for values that are not finite and hashed on its way. Reading is in checkpoint_read.c.
 #include "checkpoint/checkpoint_internal.h"
+#include "system/files.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #ifndef DATA_DOCUMENTS_H
 #define DATA_DOCUMENTS_H
 
-#include "data/shard.h"
+#include "shards/shard.h"
 
 enum { LEVELS = 6 }; // difficulties 0 (unknown) to 5
 

@@ -5,7 +5,7 @@
 #define DATA_TOKENISED_H
 
 #include "rows/records.h"
-#include "data/shard.h"
+#include "shards/shard.h"
 #include "tokenizer/tokenizer.h"
 
 #define TRAIN_TURNS "last|all"

@@ -2,9 +2,10 @@
 // polynomial (Cohen 1997): a word that comes in costs the same however long the run is. ASCII goes without tables of Unicode;
 // other text goes through utf8proc, code point by code point.
 #include "decontamination/ngrams.h"
-#include "base/json_source.h"
 #include "decontamination/same_text.h"
+#include "json/json_source.h"
 #include "rows/lines.h"
+#include "system/files.h"
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints the records of shards as JSON lines. usage: dev/read_shards.py FOLDER_OR_FILE...
 
-Written from data/FORMAT.md alone, as a second opinion: it shares nothing with the C code. Checksums are compared where the package
+Written from shards/FORMAT.md alone, as a second opinion: it shares nothing with the C code. Checksums are compared where the package
 xxhash is installed; it says so where it is not."""
 import json
 import os

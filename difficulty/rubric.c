@@ -1,5 +1,6 @@
 // See rubric.h.
 #include "difficulty/rubric.h"
+#include "system/files.h"
 #include <math.h>
 #include <string.h>
 

@@ -1,6 +1,7 @@
 // Opening a model folder for sampling: see session.h.
 #include "engine/session.h"
-#include "model/folder.h"
+#include "pretrained/folder.h"
+#include "system/files.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,8 +5,8 @@
 #define ENGINE_SESSION_H
 
 #include "engine/engine.h"
-#include "model/files.h"
-#include "model/fit.h"
+#include "fit/fit.h"
+#include "pretrained/files.h"
 
 typedef struct SessionOptions {
     const char *model;     // folder
@@ -41,7 +41,7 @@ typedef struct Session {
     Engine *engine; // NULL after plan_only
 } Session;
 
-// The memory that it will take, for a plan (model/fit.h): the device need not be there.
+// The memory that it will take, for a plan (fit/fit.h): the device need not be there.
 bool session_needs(ModelNeeds *needs, const Kernels *kernels, const SessionOptions *options);
 
 bool session_open(Session *session, const SessionOptions *options);

@@ -1,7 +1,7 @@
 // A preparation from its beginning to its end: see prepare.h. The stages are in prepare_read.c, prepare_decide.c, prepare_write.c
 // and prepare_report.c; here is their order, and the folder that appears only when all of it is there.
-#include "base/json.h"
 #include "intake/prepare_internal.h"
+#include "json/json.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,11 +1,11 @@
 // The first stage: a block of lines at a time, each line made into tokens by whichever thread is free, the results taken in the
 // order of the lines. So the threads change the time and nothing else.
 #include "answers/verify.h"
-#include "base/json.h"
-#include "base/signals.h"
 #include "base/text.h"
-#include "rows/lines.h"
 #include "intake/prepare_internal.h"
+#include "json/json.h"
+#include "rows/lines.h"
+#include "system/signals.h"
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>

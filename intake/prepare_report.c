@@ -1,10 +1,10 @@
 // What a preparation did, three times: a table for people, split.json for programs, a picture. All of it adds up: every row of the
 // input is in exactly one column.
 #include "answers/verify.h"
-#include "base/json.h"
+#include "base/visible.h"
 #include "intake/prepare_internal.h"
 #include "intake/split_picture.h"
-#include "base/visible.h"
+#include "json/json.h"
 #include <stdlib.h>
 #include <string.h>
 

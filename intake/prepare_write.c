@@ -1,8 +1,8 @@
 // The third stage: the sorted records, each to where its fate sends it: shards, or JSONL files for programs to come. One thread
 // writes; every file has its temporary name until it is whole.
 #include "answers/verify.h"
-#include "base/signals.h"
 #include "intake/prepare_internal.h"
+#include "system/signals.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,8 +3,8 @@
 #ifndef INTAKE_SHARD_FOLDERS_H
 #define INTAKE_SHARD_FOLDERS_H
 
-#include "rows/field_map.h"
 #include "intake/prepare.h"
+#include "rows/field_map.h"
 
 typedef struct ShardFolders {
     char **paths; // (count) folders of shards, or single shards

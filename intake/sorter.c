@@ -3,6 +3,7 @@
 // runs in pieces. Ties are broken by the order in which records were added: by the place in the arena within a run, and of
 // several runs the earlier one wins.
 #include "intake/sorter.h"
+#include "system/files.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 // The trainer's side of graders: it sends questions to the pool of processes (grader_pool.c) and keeps what comes back in the
 // journal. A question that was answered before is answered from there; when no program gives scores any more, the run ends.
 #include "judges/grader.h"
-#include "base/json.h"
-#include "base/signals.h"
+#include "json/json.h"
 #include "judges/grader_pool.h"
 #include "judges/grader_sandbox.h"
 #include "judges/verdicts.h"
+#include "system/signals.h"
 #include <fcntl.h>
 #include <math.h>
 #include <poll.h>

@@ -1,5 +1,6 @@
 // What a grader's command is: one program, or something for a shell; and the scripts that are named in it.
 #include "judges/grader_pool.h"
+#include "system/files.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -17,7 +17,7 @@
 #ifndef JUDGES_JUDGE_H
 #define JUDGES_JUDGE_H
 
-#include "model/fit.h"
+#include "fit/fit.h"
 
 typedef struct JudgeOptions {
     const char *model;  // a folder; with url: what the server calls it

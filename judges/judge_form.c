@@ -2,6 +2,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "judges/judge_form.h"
 #include "base/text.h"
+#include "system/files.h"
 #include <math.h>
 #include <pcre2.h>
 #include <string.h>

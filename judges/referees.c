@@ -1,5 +1,6 @@
 // Opening judge and grader by their options: see referees.h.
 #include "judges/referees.h"
+#include "system/files.h"
 #include <stdlib.h>
 
 JudgeOptions referees_judge(const RefereeOptions *o, const MachineOptions *machine, const char *journal)

@@ -12,8 +12,8 @@
 // fmaf(a, b, c) is a · b + c, rounded once; every other operation here rounds, and compilers are forbidden to fuse them.
 //
 // Begin with matmul.c; this file has what is left: the device's memory, which is the machine's, and the table of the backend.
-#include "base/machine.h"
 #include "kernels/naive/pieces.h"
+#include "system/machine.h"
 
 #include "kernels/naive/matmul.c"
 #include "kernels/naive/elementwise.c"

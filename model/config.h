@@ -3,7 +3,7 @@
 #ifndef MODEL_CONFIG_H
 #define MODEL_CONFIG_H
 
-#include "base/json.h"
+#include "json/json.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,6 +1,7 @@
 // The lines of a configuration file: name = value, a subset of TOML in what it writes and a little more in what it reads (a value
 // may go without quotes). What a value must be is the row's affair, in options.c.
 #include "options/options_internal.h"
+#include "system/files.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 // Writing options: --help, a complete configuration file, and the values that name the bits of a run. All of it comes from the rows
 // and, for values, from one writer of a value. Reading is in options.c, pages in options_pages.c.
-#include "base/json.h"
 #include "base/number.h"
-#include "options/options_internal.h"
 #include "base/version.h"
+#include "json/json.h"
+#include "options/options_internal.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>

@@ -1,8 +1,8 @@
 // From main's words to an exit code: see program.h.
 #include "options/program.h"
-#include "base/machine.h"
-#include "base/signals.h"
-#include "base/start.h"
+#include "system/machine.h"
+#include "system/signals.h"
+#include "system/start.h"
 #include <stdlib.h>
 
 static bool run_or_stop(const Program *p, void *state, bool *stopped)

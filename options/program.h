@@ -1,6 +1,6 @@
 // What main() is of every program: standard descriptors first, then the options, then what the program does; the one place where
 // errors are printed and exit codes are made: 0 done (or --help, --version, --print-config answered), 1 failed, 2 the options were
-// wrong, EXIT_STOPPED (base/signals.h) after a signal where the same command goes on.
+// wrong, EXIT_STOPPED (system/signals.h) after a signal where the same command goes on.
 //
 //     static const Program PREPARE = {.name = "prepare", .usage = PREPARE_USAGE, .options = prepare_options, .run = ..., .close = ...};
 //     int main(int count, char **words) { State s = {0}; return program_main(&PREPARE, &s, &s.options, &s.values, count, words); }

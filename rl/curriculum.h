@@ -6,8 +6,8 @@
 #ifndef RL_CURRICULUM_H
 #define RL_CURRICULUM_H
 
-#include "base/json.h"
 #include "data/order.h"
+#include "json/json.h"
 #include "rl/rollout.h"
 
 typedef struct CurriculumOptions {

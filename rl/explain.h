@@ -2,7 +2,7 @@
 #ifndef RL_EXPLAIN_H
 #define RL_EXPLAIN_H
 
-#include "base/log.h"
+#include "log/log.h"
 #include "rl/dynamic.h"
 
 // Where they can be looked at: rollouts/step-N.jsonl.

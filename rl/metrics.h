@@ -2,7 +2,7 @@
 #ifndef RL_METRICS_H
 #define RL_METRICS_H
 
-#include "base/log.h"
+#include "log/log.h"
 #include "rl/dynamic.h"
 #include "rl/update.h"
 #include "rl/validate.h"

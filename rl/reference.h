@@ -2,7 +2,7 @@
 #ifndef RL_REFERENCE_H
 #define RL_REFERENCE_H
 
-#include "model/fit.h"
+#include "fit/fit.h"
 #include "options/options.h"
 #include "rl/objective.h"
 #include "rl/rollout.h"

@@ -1,6 +1,6 @@
 // What a rollout is when it has been run: its memory, and its files. How it is run: rollout_run.c.
 #include "rl/rollout.h"
-#include "base/json.h"
+#include "json/json.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,13 +3,13 @@
 #ifndef RL_ROLLOUT_H
 #define RL_ROLLOUT_H
 
-#include "base/log.h"
 #include "data/documents.h"
-#include "tokenizer/tokenizer.h"
 #include "engine/engine.h"
 #include "judges/grader.h"
 #include "judges/judge.h"
+#include "log/log.h"
 #include "rl/reward.h"
+#include "tokenizer/tokenizer.h"
 
 typedef enum Judged { JUDGED_NOT, JUDGED_YES, JUDGED_NO, JUDGED_NOTHING } Judged; // not asked; it gave no verdict
 

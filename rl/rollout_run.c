@@ -1,8 +1,8 @@
 // Sampling and rewarding: see rollout.h.
+#include "json/json_source.h"
 #include "rl/prompts.h"
 #include "rl/rollout.h"
-#include "base/json_source.h"
-#include "base/signals.h"
+#include "system/signals.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

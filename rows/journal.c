@@ -3,6 +3,7 @@
 // away when it is opened again. Whatever else somebody has cut out of it, or put in, is found: when it is opened, and again when
 // OUT is written. See journal.h.
 #include "rows/journal.h"
+#include "system/files.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

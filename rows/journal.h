@@ -5,8 +5,8 @@
 #ifndef ROWS_JOURNAL_H
 #define ROWS_JOURNAL_H
 
-#include "base/json.h"
-#include "base/progress.h"
+#include "json/json.h"
+#include "log/progress.h"
 #include "options/options.h"
 
 typedef struct Journal {

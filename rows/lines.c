@@ -1,7 +1,8 @@
 // A buffer that slides along the file: what was given moves out at the front, the file comes in behind. It grows only as far as
 // the longest line that may be.
 #include "rows/lines.h"
-#include "base/signals.h"
+#include "system/files.h"
+#include "system/signals.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

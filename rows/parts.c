@@ -2,6 +2,7 @@
 // unchanged, and takes a line from each in turn.
 #include "rows/parts.h"
 #include "rows/rows.h"
+#include "system/files.h"
 #include <stdlib.h>
 #include <string.h>
 

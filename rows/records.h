@@ -36,7 +36,7 @@
 #ifndef ROWS_RECORDS_H
 #define ROWS_RECORDS_H
 
-#include "base/json_source.h"
+#include "json/json_source.h"
 #include "tokenizer/template.h"
 
 // What General-Reasoner asks of the model (Ma et al. 2025); --instruction's default everywhere. For rows with options, the

@@ -2,7 +2,7 @@
 #ifndef ROWS_ROW_WRITE_H
 #define ROWS_ROW_WRITE_H
 
-#include "base/json.h"
+#include "json/json.h"
 #include "rows/records.h"
 
 // What is left of a row without the fields `own` (NULL-terminated), as the beginning of an object: "{...", to which fields are added.

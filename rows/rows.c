@@ -1,5 +1,6 @@
 // Rows, one after the other: see rows.h.
 #include "rows/rows.h"
+#include "system/files.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // Held-out loss, and how many answers the model would write by itself if each of its tokens were right.
-#include "base/signals.h"
 #include "run/run.h"
+#include "system/signals.h"
 #include <stdlib.h>
 
 typedef struct Scores {

@@ -1,6 +1,6 @@
 // From a running model or a checkpoint to a Hugging Face folder that transformers loads.
 #include "checkpoint/checkpoint.h"
-#include "model/folder.h"
+#include "pretrained/folder.h"
 #include "run/run.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // Room on the disk, looked for before the first step and not at the end of the last one: for the checkpoints that will lie there,
 // one more than are kept while it is written, for the tokenizer's files, and for the exported model beside the one that it replaces.
 #include "checkpoint/checkpoint.h"
-#include "model/folder.h"
+#include "pretrained/folder.h"
 #include "run/run_internal.h"
 #include <sys/statvfs.h>
 

@@ -10,11 +10,11 @@
 #ifndef RUN_H
 #define RUN_H
 
-#include "base/log.h"
+#include "data/data.h"
+#include "fit/fit.h"
+#include "log/log.h"
 #include "run/run_options.h"
 #include "run/training_data.h"
-#include "data/data.h"
-#include "model/fit.h"
 
 enum { RECENT_STEPS = 32 };
 typedef struct Recent { // steps, a ring
@@ -76,7 +76,7 @@ bool run_saves(const Run *run);     // after this step: by steps or by the clock
 bool run_evaluates(const Run *run); // at the start, the end and every so many steps; not twice
 bool run_has_time(const Run *run,
                   double seconds);         // true without a signal; else whether so much, and then a save, is done in time
-bool run_take_signals(double stop_within); // signals_install (base/signals.h), with what is said to the first
+bool run_take_signals(double stop_within); // signals_install (system/signals.h), with what is said to the first
 
 // ---- a step unlike the others (jump.c)
 

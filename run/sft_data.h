@@ -4,8 +4,8 @@
 #define RUN_SFT_DATA_H
 
 #include "data/tokenised.h"
+#include "pretrained/files.h"
 #include "run/training_data.h"
-#include "model/files.h"
 
 // clang-format off
 #define SFT_TEXT_ROWS(ROW, IN)                                                                                                   \

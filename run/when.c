@@ -1,6 +1,6 @@
 // When a run saves, evaluates and gives up: by its steps, by the clock, and by what a signal leaves.
-#include "base/signals.h"
 #include "run/run.h"
+#include "system/signals.h"
 
 bool run_goes_on(const Run *run) { return run->step < run->steps; }
 

@@ -1,6 +1,6 @@
 // Weights in safetensors files (github.com/huggingface/safetensors): one file, or a folder with model.safetensors or with
 // model.safetensors.index.json and its shards. Files are mapped; values are handed out as fp32, element range by element range,
-// so that a rank can read its part alone. A whole model folder, with its configuration and tokenizer, is model/folder.h.
+// so that a rank can read its part alone. A whole model folder, with its configuration and tokenizer, is pretrained/folder.h.
 #ifndef SAFETENSORS_SAFETENSORS_H
 #define SAFETENSORS_SAFETENSORS_H
 

@@ -1,8 +1,8 @@
 // The header of one safetensors file: 8 bytes of length (little-endian), JSON, then the tensors' bytes. Every rule of the format
 // is checked here, before anything is allocated by a number that the file gives; what is read afterwards can be trusted.
 #include "safetensors/safetensors_internal.h"
-#include "base/hub.h"
-#include "base/json.h"
+#include "json/json.h"
+#include "system/hub.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,9 @@
 // Opening a safetensors file or a folder of shards, finding a tensor by name, and reading a range of its elements as fp32.
 // The rules of a single file are in safetensors_header.c.
 #include "safetensors/safetensors_internal.h"
-#include "base/hub.h"
-#include "base/json.h"
+#include "json/json.h"
+#include "system/files.h"
+#include "system/hub.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,8 @@
 // Writing weights as safetensors, in fp32 or rounded to bf16: one file, or shards with an index above a size limit. Nothing that
 // is not finite gets into a file. Reading is in safetensors_read.c.
 #include "safetensors/safetensors.h"
-#include "base/json.h"
+#include "json/json.h"
+#include "system/files.h"
 #include <stdlib.h>
 #include <string.h>
 

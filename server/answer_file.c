@@ -1,5 +1,6 @@
 // The file is read once when it is opened, line by line, and a line again when its answer is wanted.
 #include "server/answer_file.h"
+#include "system/files.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

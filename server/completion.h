@@ -3,7 +3,7 @@
 #ifndef SERVER_COMPLETION_H
 #define SERVER_COMPLETION_H
 
-#include "base/json.h"
+#include "json/json.h"
 #include "tokenizer/template.h"
 
 enum { ANSWER_TOP = 20 }; // as many candidates for a token as OpenAI's API names at most

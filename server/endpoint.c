@@ -1,8 +1,8 @@
 // A question goes from the queue into flight, from there back into the ranks of those that wait for another attempt, or out. What
 // the cache knows never flies.
-#include "server/exchange.h"
-#include "base/signals.h"
 #include "server/answer_file.h"
+#include "server/exchange.h"
+#include "system/signals.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

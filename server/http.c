@@ -1,7 +1,7 @@
 // The multi interface of libcurl: one easy handle for each place in the pool, used again and again, so that connections stay open.
 // A place is free as soon as its transfer is finished; what came in it stands there until the next one takes it.
 #include "server/http.h"
-#include "base/signals.h"
+#include "system/signals.h"
 #include <curl/curl.h>
 #include <math.h>
 #include <stdlib.h>

@@ -48,7 +48,7 @@ size_t http_room(const HttpPool *pool); // how many more may be posted now
 bool http_post(HttpPool *pool, const HttpRequest *request);
 
 // Waits for the next that is finished, in any order, up to so many seconds. What it gives stands until the next call. Fails,
-// within a fifth of a second, when a signal asks the program to stop (base/signals.h) and nothing is finished.
+// within a fifth of a second, when a signal asks the program to stop (system/signals.h) and nothing is finished.
 bool http_next(HttpPool *pool, HttpResponse *response, double seconds);
 void http_close(HttpPool *pool); // what is on its way is given up
 

@@ -1,6 +1,7 @@
 // The chat templates by name and by the facts in which they differ, and which of them a folder's own is. How messages are
 // rendered by these facts: template_render.c; the texts for export: template_text.c.
-#include "base/json.h"
+#include "json/json.h"
+#include "system/files.h"
 #include "tokenizer/jinja.h"
 #include "tokenizer/template_internal.h"
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 // Opens a tokenizer.json. The file is taken apart in one order (vocabulary, added tokens, merges, then how texts are cut) and
 // everything in it is checked as it is read; whatever would give other ids than ours is refused by its name. What it becomes:
 // tokenizer_internal.h.
-#include "base/hub.h"
-#include "base/json.h"
+#include "json/json.h"
+#include "system/files.h"
+#include "system/hub.h"
 #include "tokenizer/tokenizer_internal.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // Lists, sets of single things, tuples, matrices. Places count in tuples, matrices, rows and lists of words; lists and sets of numbers and
 // expressions have no order. What has a name is compared by its name: x = 2, y = 3 is y = 3, x = 2, and (2, 3) says the same in that order.
 #include "answers/compare/compare.h"
-#include "base/start.h"
+#include "system/start.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // Values of formulas at points that stand for their symbols: complex numbers of 192 bits.
 #include "answers/formula/value.h"
 #include "base/base.h"
-#include "base/start.h"
+#include "system/start.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

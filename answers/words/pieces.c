@@ -1,7 +1,7 @@
 // A text read into pieces: words, numbers and signs, and what joins them. Everything that only dresses a text is left out here:
 // LaTeX's wrappers and delimiters, markdown, quotes, invisible characters. What may carry meaning stays a sign.
 #include "answers/words/pieces.h"
-#include "base/start.h"
+#include "system/start.h"
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>

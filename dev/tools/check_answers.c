@@ -1,11 +1,11 @@
 // build/check_answers FILE...: what answers/verify.h says to pairs of answers, a line each; and how good the responses are that
-// ./generate and train_rl have written (rl/attempts.h). For trying the checker on answers of one's own, for holding it against
+// ./generate and train_rl have written (evaluation/attempts.h). For trying the checker on answers of one's own, for holding it against
 // others, and for evaluations.
-#include "base/json.h"
-#include "base/start.h"
+#include "evaluation/attempts.h"
+#include "json/json.h"
 #include "rows/lines.h"
 #include "rows/records.h"
-#include "rl/attempts.h"
+#include "system/start.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,7 +5,7 @@
 // A teacher may err, always in one way, in ERRORS of a hundred solutions: at the last hard operation he forgets what is carried or
 // borrowed, and goes on from there. The answer of the row is the right one all the same.
 #include "base/base.h"
-#include "base/start.h"
+#include "system/start.h"
 #include <stdlib.h>
 #include <string.h>
 

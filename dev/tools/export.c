@@ -1,6 +1,6 @@
 // build/export CHECKPOINT FOLDER [--dtype bf16|fp32]: a checkpoint of a training run as a Hugging Face folder.
-#include "base/start.h"
 #include "run/run.h"
+#include "system/start.h"
 #include <string.h>
 
 int main(int count, char **arguments)

@@ -2,10 +2,10 @@
 // {"ids"} lines on stdin, {"logprobs", "entropy"} lines on stdout.
 // For n ids n - 1 numbers each: ln p(ids[t+1] | ids[0..t]) and that distribution's entropy in nats. No tokenizer is needed.
 // Lines are run together in ragged batches; a line's numbers do not depend on the others, to the bit.
-#include "base/machine.h"
-#include "base/start.h"
-#include "model/folder.h"
 #include "model/model.h"
+#include "pretrained/folder.h"
+#include "system/machine.h"
+#include "system/start.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,9 +1,10 @@
 // build/plot LOG.jsonl OUT.svg [--title TEXT]: a picture of a run from its log, while it runs or afterwards: training and
 // held-out loss, exact answers if they were measured, gradient norm and learning rate; of reinforcement learning the reward, held-out
-// accuracy by level, verdicts, length and entropy of the responses. What the log holds is in base/log.h.
-#include "base/json.h"
+// accuracy by level, verdicts, length and entropy of the responses. What the log holds is in log/log.h.
 #include "base/number.h"
-#include "base/start.h"
+#include "json/json.h"
+#include "system/files.h"
+#include "system/start.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

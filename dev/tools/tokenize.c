@@ -1,7 +1,7 @@
 // build/tokenize FOLDER [--decode]: lines of {"text"} to lines of {"ids"}, or back. For looking, and for comparing with other
 // tokenizers; the programs call tokenizer/tokenizer.h themselves.
-#include "base/json.h"
-#include "base/start.h"
+#include "json/json.h"
+#include "system/start.h"
 #include "tokenizer/tokenizer.h"
 #include <stdlib.h>
 #include <string.h>

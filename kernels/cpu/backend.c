@@ -1,7 +1,7 @@
 // The CPU backend: fp32, OpenMP. One translation unit, compiled once per instruction set (CPU_VARIANT: avx512, avx2, plain)
 // with everything static but its table, so that the same source gives three backends in one program.
-#include "base/machine.h"
 #include "kernels/kernels.h"
+#include "system/machine.h"
 #include <assert.h>
 #include <omp.h>
 

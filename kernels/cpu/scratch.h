@@ -3,7 +3,7 @@
 #ifndef KERNELS_CPU_SCRATCH_H
 #define KERNELS_CPU_SCRATCH_H
 
-#include "base/start.h"
+#include "system/start.h"
 #include <pthread.h>
 #include <stdlib.h>
 

@@ -8,9 +8,10 @@
 // prompt to where half of the sequences have ended; its floor is the time in which the weights of every pass and the keys and values
 // of every context can be read at --copy GB/s. A prefill's floor is the operations of the matrices over --product TFLOP/s. Shares of the
 // floors are given where those two are.
-#include "base/machine.h"
 #include "engine/engine.h"
-#include "model/folder.h"
+#include "pretrained/folder.h"
+#include "system/files.h"
+#include "system/machine.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,11 +4,11 @@
 // (drawn; random weights never end a response by themselves). A phase table, then one line of JSON with the seconds of each phase in
 // the last step. That the update finds the log-probabilities that were sampled is checked for every token, as train_rl does.
 // (FOLDER needs a config.json; without weights in it they are random.)
-#include "base/machine.h"
-#include "model/folder.h"
+#include "engine/session.h"
+#include "pretrained/folder.h"
 #include "rl/advantage.h"
 #include "rl/update.h"
-#include "engine/session.h"
+#include "system/machine.h"
 #include <stdlib.h>
 #include <string.h>
 

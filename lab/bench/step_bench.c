@@ -1,8 +1,8 @@
 // Times whole training steps of a 28M-parameter Qwen3 (hidden 512, 8 layers, 8 heads of 64, 2 kv heads, feed-forward 1,536,
 // vocabulary 8,192, tied; four documents of 512 tokens, all trained, in one micro-batch) and says where the time goes.
 // lab/bench/run.sh runs it beside PyTorch. Also: memory per token at several T, with --memory.
-#include "base/machine.h"
 #include "model/model.h"
+#include "system/machine.h"
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>

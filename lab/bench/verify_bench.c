@@ -2,9 +2,9 @@
 // different ones. The rows have an "answer": MATH's, say. Pairs are drawn from all answers that are spelled differently, and those that
 // are called equal are printed, for a person to read. Plain numbers are 1 to 5 digits; physics is formulas and quantities; multiple
 // choice has ten options. A measurement, not a test: what must be equal is in test/unit/test_verify.c.
-#include "base/json.h"
-#include "rows/lines.h"
 #include "answers/verify.h"
+#include "json/json.h"
+#include "rows/lines.h"
 #include <stdlib.h>
 #include <string.h>
 

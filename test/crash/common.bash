@@ -62,7 +62,7 @@ says() { grep -qF -- "$1" "$work/stderr" || failed "the error does not say '$1'"
 # Everything below a folder, names and contents; empty when it is not there.
 fingerprint() { if [ -d "$1" ]; then (cd "$1" && find . -type f -exec md5sum {} + | sort -k2); fi; }
 
-# A log without what comes from the clock and the machine (base/log.h).
+# A log without what comes from the clock and the machine (log/log.h).
 bits_of_log() { sed 's/, "seconds".*//' "$1/log.jsonl"; }
 
 same_run() {                                                   # EXPECTED OUT, OUT, what

@@ -3,10 +3,10 @@
 #ifndef TEST_PREPARED_H
 #define TEST_PREPARED_H
 
-#include "test/support/check.h"
-#include "base/json.h"
 #include "data/documents.h"
 #include "intake/prepare.h"
+#include "json/json.h"
+#include "test/support/check.h"
 #include <unistd.h>
 
 #define TINY "test/fixtures/tokenizer/tiny"

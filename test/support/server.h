@@ -5,7 +5,7 @@
 #ifndef TEST_SERVER_H
 #define TEST_SERVER_H
 
-#include "base/json.h"
+#include "json/json.h"
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
 #ifndef TEST_SHARDS_H
 #define TEST_SHARDS_H
 
-#include "data/shard_format.h"
+#include "shards/shard_format.h"
 #include <string.h>
 
 // Makes the checksums and sizes of changed bytes right, as far as the sections lie in them.

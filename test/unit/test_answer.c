@@ -1,4 +1,5 @@
 // What counts as a language model's answer, and the file that keeps answers. How they are asked for: test_endpoint.c.
+#include "system/files.h"
 #include "test/support/check.h"
 
 #include "server/answer_file.h"

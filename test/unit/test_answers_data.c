@@ -3,10 +3,11 @@
 //
 // A failed test has said which pairs, up to SHOWN of them, with the rule that decided; every test says its counts. The short run draws
 // rows evenly, so that it takes seconds; DEREASON_TEST=long takes all of them.
-#include "test/support/check.h"
-#include "base/json.h"
-#include "rows/lines.h"
 #include "answers/verify.h"
+#include "json/json.h"
+#include "rows/lines.h"
+#include "system/files.h"
+#include "test/support/check.h"
 #include <ctype.h>
 
 #define DATA "../shared/data/"

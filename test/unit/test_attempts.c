@@ -1,6 +1,6 @@
 // avg@n, pass@k and maj@n of the rows that ./generate and train_rl write.
+#include "evaluation/attempts.h"
 #include "test/support/check.h"
-#include "rl/attempts.h"
 #include <math.h>
 
 static void add(Attempts *a, const char *line)

@@ -1,7 +1,8 @@
 // base/: errors, sizes, bytes, UTF-8, files, JSON, random numbers.
+#include "system/files.h"
 #include "test/support/check.h"
 
-#include "base/json.h"
+#include "json/json.h"
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>

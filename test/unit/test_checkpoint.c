@@ -1,10 +1,11 @@
 // Checkpoints: what is saved is what is read; nothing damaged, cut or not finite passes; and a kill or an error at any single
 // change of the disk leaves a newest checkpoint that is whole. The failpoints stand in for the disk (test/support/failpoints.h).
 #include "test/support/check.h"
-#include "test/support/failpoints.h"
-#include "checkpoint/checkpoint_internal.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/checkpoint_internal.h"
 #include "safetensors/safetensors.h"
+#include "system/files.h"
+#include "test/support/failpoints.h"
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>

@@ -1,8 +1,9 @@
 // Multiple choice: the many ways in which a response names an option, and those in which it names none. The rows of MMLU-Pro through all of
 // them, where they are.
 #include "answers/choice.h"
-#include "base/json.h"
+#include "json/json.h"
 #include "rows/lines.h"
+#include "system/files.h"
 #include "test/support/check.h"
 #include <ctype.h>
 #include <string.h>

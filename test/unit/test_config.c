@@ -1,7 +1,8 @@
 // config.json: both spellings and both families are read, what is written reads back the same, and everything that is not a dense
 // Qwen3 or Qwen2 is refused by the name of its key.
-#include "test/support/check.h"
 #include "model/config.h"
+#include "system/files.h"
+#include "test/support/check.h"
 #include <unistd.h>
 
 static const char published[] =

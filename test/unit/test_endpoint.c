@@ -1,12 +1,13 @@
 // Questions to a server that behaves, and to one that does not: what comes back, how often it was asked, and what is said when
 // nothing helps. What answers may look like, and the cache's file by itself: test_answer.c.
+#include "system/files.h"
 #include "test/support/check.h"
 #include "test/support/failpoints.h"
 #include "test/support/server.h"
 
-#include "base/signals.h"
 #include "server/answer_file.h"
 #include "server/exchange.h"
+#include "system/signals.h"
 #include <sys/resource.h>
 
 #define KEY "sk-0123456789abcdefghijklmnopqrstuvwxyz"

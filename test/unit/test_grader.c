@@ -2,6 +2,7 @@
 #include "judges/grader.h"
 #include "judges/grader_sandbox.h"
 #include "judges/verdicts.h"
+#include "system/files.h"
 #include "test/support/check.h"
 #include <math.h>
 #include <signal.h>

@@ -1,8 +1,9 @@
 // What people give where a folder of a model or tokenizer is meant: each is refused by what it is, with a way out of it.
+#include "pretrained/folder.h"
+#include "system/files.h"
+#include "system/hub.h"
 #include "test/support/check.h"
-#include "base/hub.h"
 #include "tokenizer/tokenizer.h"
-#include "model/folder.h"
 #include <stdlib.h>
 #include <unistd.h>
 

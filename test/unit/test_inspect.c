@@ -1,7 +1,7 @@
 // What people are shown: every token in its place, coloured by what becomes of it, counted, and harmless whatever the rows hold.
-#include "test/support/check.h"
-#include "data/inspect.h"
 #include "base/visible.h"
+#include "intake/inspect.h"
+#include "test/support/check.h"
 #include <unistd.h>
 
 typedef struct Shown { // one document: a prompt and a response, whose tokens are trained

@@ -1,6 +1,6 @@
 // Edits in the text of a JSON object: what is set is there afterwards, and every other character is as it was.
+#include "json/json_edit.h"
 #include "test/support/check.h"
-#include "base/json_edit.h"
 #include <stdlib.h>
 
 static void assert_edit(const char *before, const char *key, const char *value, const char *after)

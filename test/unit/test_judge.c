@@ -2,6 +2,7 @@
 #include "judges/judge.h"
 #include "judges/judge_form.h"
 #include "judges/verdicts.h"
+#include "system/files.h"
 #include "test/support/check.h"
 #include "test/support/server.h"
 #include <math.h>

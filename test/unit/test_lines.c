@@ -1,6 +1,7 @@
 // The lines of a file or a pipe, and what is said about files that are no JSONL.
-#include "test/support/check.h"
 #include "rows/lines.h"
+#include "system/files.h"
+#include "test/support/check.h"
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>

@@ -1,9 +1,10 @@
 // The run's log: its lines, cutting it back, the terminal, and the signals that stop a run.
+#include "system/files.h"
 #include "test/support/check.h"
 
-#include "base/json.h"
-#include "base/log.h"
-#include "base/signals.h"
+#include "json/json.h"
+#include "log/log.h"
+#include "system/signals.h"
 #include <math.h>
 #include <fcntl.h>
 #include <signal.h>

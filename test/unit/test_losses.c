@@ -1,9 +1,9 @@
 // From logits to the gradient of a loss, and from rewards to advantages, as verl has them: the numbers are PyTorch's in fp64
 // (lab/reference/make_losses.py), and what happens to log-probabilities and derivatives on the way is what rl/update.c does.
-#include "test/support/check.h"
-#include "base/json.h"
+#include "json/json.h"
 #include "rl/advantage.h"
 #include "rl/objective.h"
+#include "test/support/check.h"
 
 static const char *const FIXTURE = "test/fixtures/losses/losses.json";
 

@@ -1,7 +1,8 @@
 // What control groups allow, read from trees of files as they lie under /sys/fs/cgroup, and how many threads that makes.
+#include "system/files.h"
 #include "test/support/check.h"
 
-#include "base/machine.h"
+#include "system/machine.h"
 #include <math.h>
 #include <omp.h>
 #include <sched.h>

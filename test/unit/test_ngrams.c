@@ -1,7 +1,8 @@
 // What shares 13 words with a benchmark, and what only looks as if it did.
-#include "test/support/check.h"
-#include "base/json.h"
 #include "decontamination/ngrams.h"
+#include "json/json.h"
+#include "system/files.h"
+#include "test/support/check.h"
 #include <omp.h>
 #include <unistd.h>
 

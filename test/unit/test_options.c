@@ -1,8 +1,8 @@
 // Options: a small table of every type for the parser, and train_sft's own for help and defaults.
 #include "test/support/check.h"
 
-#include "base/json.h"
 #include "base/number.h"
+#include "json/json.h"
 #include "train_sft_options.h"
 #include <unistd.h>
 

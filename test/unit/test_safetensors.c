@@ -1,7 +1,8 @@
 // safetensors: a case that breaks each rule of the format; the cases that the format's own tests spell out in bytes; values of
 // all three types to the bit; shards and their index; and what is written reads back the same.
-#include "test/support/check.h"
 #include "safetensors/safetensors.h"
+#include "system/files.h"
+#include "test/support/check.h"
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -1,7 +1,8 @@
 // Scoring difficulty: what answers mean; and ./score, and ./generate, asking a server that misbehaves (test/support/server.h), as a
 // user runs them.
-#include "test/support/check.h"
 #include "difficulty/rubric.h"
+#include "system/files.h"
+#include "test/support/check.h"
 #include "test/support/server.h"
 
 // ---- what answers mean

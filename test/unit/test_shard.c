@@ -266,7 +266,7 @@ static void a_folder_without_records_has_no_shards(void **state)
     free(path);
 }
 
-// ---- the bytes: those of data/FORMAT.md and of the committed shards, which were written by this file: test_shard FOLDER
+// ---- the bytes: those of shards/FORMAT.md and of the committed shards, which were written by this file: test_shard FOLDER
 
 static const char *const COMMITTED[] = {"sft/shard-00000-of-00003.bin", "sft/shard-00001-of-00003.bin",
                                         "sft/shard-00002-of-00003.bin", "rl/shard-00000-of-00001.bin"};
@@ -331,12 +331,12 @@ static void the_format_is_the_one_that_is_described(void **state)
                   FIELD(ShardRecord, category),   FIELD(ShardRecord, difficulty), FIELD(ShardRecord, flags),
                   FIELD(ShardRecord, zero)};
     Bytes text = {0}, row = {0};
-    assert_ok(file_read(&text, "data/FORMAT.md", 1 << 20));
+    assert_ok(file_read(&text, "shards/FORMAT.md", 1 << 20));
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         bytes_clear(&row);
         assert_ok(bytes_printf(&row, "| %zu | %zu | `%s` |", fields[i].offset, fields[i].size, fields[i].name));
         if (strstr(text.data, row.data) == NULL)
-            fail_msg("data/FORMAT.md has no row that begins with %s", row.data);
+            fail_msg("shards/FORMAT.md has no row that begins with %s", row.data);
     }
     bytes_free(&text);
     bytes_free(&row);

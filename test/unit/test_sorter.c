@@ -1,7 +1,8 @@
 // The external sort against sorting in memory: many sizes of keys and records, little memory and therefore many runs, and what
 // happens when the disk is full.
-#include "test/support/check.h"
 #include "intake/sorter.h"
+#include "system/files.h"
+#include "test/support/check.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

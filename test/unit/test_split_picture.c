@@ -1,7 +1,7 @@
 // The picture of a split: well-formed whatever the names hold, with every count that it should show, and nothing that is not there.
-#include "test/support/check.h"
-#include "intake/split_picture.h"
 #include "base/visible.h"
+#include "intake/split_picture.h"
+#include "test/support/check.h"
 
 static const char *const NAMES[] = {"unknown", "1", "2", "3", "4", "5"};
 

@@ -1,7 +1,8 @@
 // The templates against what transformers renders (test/fixtures/templates/chats.jsonl), and how a folder's own is recognised:
 // by the canonical form of its text, which is compared with what jinja2's lexer gives (forms.jsonl).
+#include "json/json.h"
+#include "system/files.h"
 #include "test/support/check.h"
-#include "base/json.h"
 #include "tokenizer/jinja.h"
 #include "tokenizer/template.h"
 #include <unistd.h>

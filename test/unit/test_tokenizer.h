@@ -2,7 +2,8 @@
 #ifndef TEST_TOKENIZER_H
 #define TEST_TOKENIZER_H
 
-#include "base/json.h"
+#include "json/json.h"
+#include "system/files.h"
 #include "tokenizer/tokenizer_internal.h"
 #include <math.h>
 #include <setjmp.h>

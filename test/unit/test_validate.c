@@ -1,6 +1,6 @@
 // avg@k, pass@k and maj@k of groups whose answers are known.
-#include "test/support/check.h"
 #include "rl/validate.h"
+#include "test/support/check.h"
 
 static Group group_of(Response *responses, const char *gold, const char *const *texts, int count)
 {

@@ -1,0 +1,35 @@
+// Between the two files that show tokens: inspect.c walks over the documents and writes to terminals, inspect_html.c knows what a
+// page looks like.
+#ifndef INTAKE_INSPECT_INTERNAL_H
+#define INTAKE_INSPECT_INTERNAL_H
+
+#include "intake/inspect.h"
+
+typedef enum ShownKind { SHOWN_MASKED, SHOWN_TRAINED, SHOWN_SPECIAL, SHOWN_SPECIAL_TRAINED, SHOWN_KINDS } ShownKind;
+
+typedef struct View {
+    Bytes *out;
+    InspectLook look;
+    const char *title;
+    const Documents *documents;
+    const Tokenizer *tokenizer; // NULL: tokens are shown by number
+    const int64_t *numbers;     // (count) what is shown
+    size_t count;
+    int64_t tokens, trained; // in all of them
+} View;
+
+// Appends a text in which nothing acts any more: control characters, characters that are not seen and bytes that are no character
+// stand there by number; in a page also <, >, &, ' and ". line_break stands for a newline.
+bool inspect_text(View *v, Text text, const char *line_break);
+bool inspect_totals(View *v);                // "2 documents, 96 tokens, 40 of them trained (41.7%)"
+bool inspect_facts(View *v, int64_t number); // what is known of a document, in one line
+
+// ---- a page (inspect_html.c): head, for each document begin, its tokens and end, then the end
+
+bool page_head(View *v);
+bool page_document(View *v, int64_t number);
+bool page_token(View *v, int32_t place, int32_t id, ShownKind kind, Text text);
+bool page_document_end(View *v);
+bool page_end(View *v);
+
+#endif

@@ -1,0 +1,15 @@
+// What the files of system/ that know of files share.
+#ifndef SYSTEM_FILE_INTERNAL_H
+#define SYSTEM_FILE_INTERNAL_H
+
+#include "system/files.h"
+
+// mapping.c: whose bytes are where, for the error of one that cannot be read any more.
+bool mapping_note(const char *path, const void *data, size_t size);
+void mapping_forget(const void *data);
+void mappings_watch(void); // from now on such an error ends the process with a line that names the file
+
+// temporary.c
+bool temporary_file_make(char **path, int *descriptor, const char *beside); // locked while the descriptor is open
+
+#endif

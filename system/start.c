@@ -1,0 +1,66 @@
+// What a program does before anything else. Whoever started it may have closed its standard descriptors; the next file that is opened
+// would then be number 1 or 2, and progress would be written into it.
+#include "system/start.h"
+#include "base/base.h"
+#include "system/file_internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void say(const char *text)
+{
+    for (size_t size = strlen(text); size > 0;) {
+        ssize_t n = write(STDERR_FILENO, text, size);
+        if (n <= 0)
+            break;
+        text += n;
+        size -= (size_t)n;
+    }
+}
+
+void end_at_once(const char *what, const char *how)
+{
+    say(program_invocation_short_name);
+    say(": ");
+    say(what);
+    say(how);
+    say("\n");
+    _exit(1);
+}
+
+static const char NO_MEMORY[] = "no memory is left; free some, or give this process more, and start the same command again";
+
+void *memory_or_end(size_t size)
+{
+    void *p = malloc(size > 0 ? size : 1);
+    if (p == NULL)
+        end_at_once(NO_MEMORY, "");
+    return p;
+}
+
+void *memory_or_end_again(void *old, size_t size)
+{
+    void *p = realloc(old, size > 0 ? size : 1);
+    if (p == NULL)
+        end_at_once(NO_MEMORY, "");
+    return p;
+}
+
+// Opened the wrong way round: reading a standard input and writing to a standard output that are not there stay errors.
+static void open_standard_descriptors(void)
+{
+    for (int number = STDIN_FILENO; number <= STDERR_FILENO; number++)
+        if (fcntl(number, F_GETFD) < 0 && open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY) != number &&
+            open("/", O_RDONLY | O_DIRECTORY) != number)
+            _exit(1); // and nowhere to say why
+}
+
+void program_start(void)
+{
+    open_standard_descriptors();
+    mappings_watch();
+    json_set_alloc_funcs(memory_or_end, free); // jansson takes a value that it has no memory for to be wrong, or not there
+}
