@@ -32,10 +32,7 @@
     GROUP(SftTextOptions, text, SFT_TEXT_ROWS) \
     ROW(epochs,             integer, "3", "> 0 and <= 1e6",   steps,     NEUTRAL,  "passes over the data")                       \
     ROW(steps,              integer, "0", ">= 0",             steps,     NEUTRAL,  "updates; 0: as many as the epochs have")     \
-    ROW(global_batch,       integer, "128", "> 0",            steps,     IDENTITY, "documents in an update")                     \
-    ROW(micro_batch_tokens, integer, "16384", "> 0",          steps,     IDENTITY, "tokens in a micro-batch")                   \
-    ROW(slots,              integer, "8", "> 0 and <= 4096",  steps,     IDENTITY, "micro-batches of an update are a multiple of it")       \
-    ROW(seed,               integer, "0", ">= 0",             steps,     IDENTITY, "seed of the order, new weights and rounding")      \
+    GROUP(SftBatchOptions, batch, SFT_BATCH_ROWS) \
     GROUP(LearningOptions, learning, SFT_LEARNING_ROWS) \
     GROUP(RunOptions, run, RUN_ROWS) \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \

@@ -125,6 +125,8 @@ Prefetch *prefetch_open(Loader *loader, int64_t first, int64_t last)
 
 void prefetch_close(Prefetch *p)
 {
+    if (p == NULL)
+        return;
     if (p->started) {
         pthread_mutex_lock(&p->mutex);
         p->stop = true;

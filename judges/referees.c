@@ -88,6 +88,7 @@ static bool open_judge(Referees *r, const RefereeOptions *o, const MachineOption
 bool referees_open(Referees *r, const RefereeOptions *o, const Options *given, const MachineOptions *machine, const char *out)
 {
     bool grader = o->grader[0] != 0, judge = o->judge_model[0] != 0;
+    *r = (Referees){.asks = (JudgeAsks)o->judge_asks.place};
     TRY(check(o, given, judge, grader));
     if (machine->plan || (!grader && !judge))
         return true;
@@ -98,10 +99,16 @@ void referees_close(Referees *r)
 {
     judge_close(r->judge);
     grader_close(r->grader);
-    *r = (Referees){NULL, NULL};
+    *r = (Referees){0};
 }
 
-uint64_t referees_zeros(const Referees *r)
+void referees_announce(const Referees *r, const RefereeOptions *o, RunLog *log)
 {
-    return (r->judge != NULL ? judge_zeros(r->judge) : 0) + (r->grader != NULL ? grader_zeros(r->grader) : 0);
+    uint64_t zeros = (r->judge != NULL ? judge_zeros(r->judge) : 0) + (r->grader != NULL ? grader_zeros(r->grader) : 0);
+    if (zeros > 0)
+        log_note(log,
+                 "%" PRIu64 " zeros, as a power cut leaves, were cut off what judges and graders had said; it is asked again",
+                 zeros);
+    if (r->grader != NULL)
+        log_note(log, "graders: %" PRId64 " processes, sandbox: %s", o->grader_processes, grader_sandbox(r->grader));
 }

@@ -4,9 +4,15 @@
 
 #include "judges/grader.h"
 #include "judges/judge.h"
+#include "log/log.h"
 #include "options/options.h"
 
 #define JUDGE_ASKS "unknown|unreadable|unequal"
+typedef enum JudgeAsks {
+    JUDGE_ASKS_UNKNOWN,    // where rules cannot tell whether the two answers are the same
+    JUDGE_ASKS_UNREADABLE, // where they cannot compare anything with the reference
+    JUDGE_ASKS_UNEQUAL     // whatever they do not call equal
+} JudgeAsks;
 
 // clang-format off
 #define REFEREE_ROWS(ROW, IN)                                                                                                    \
@@ -28,6 +34,7 @@ OPTION_GROUP(RefereeOptions, REFEREE_ROWS)
 
 typedef struct Referees {
     Judge *judge;   // NULL: there is none
+    JudgeAsks asks; // what it is asked about
     Grader *grader; // NULL: there is none
 } Referees;
 
@@ -38,6 +45,7 @@ bool referees_open(Referees *referees, const RefereeOptions *options, const Opti
 void referees_close(Referees *referees);
 
 JudgeOptions referees_judge(const RefereeOptions *options, const MachineOptions *machine, const char *journal);
-uint64_t referees_zeros(const Referees *referees); // bytes that a power cut had left at the ends of their journals
+// Notes: what a power cut had left at the ends of their journals; how graders run.
+void referees_announce(const Referees *referees, const RefereeOptions *options, RunLog *log);
 
 #endif

@@ -87,8 +87,9 @@ bool group_without_signal(const double *r, int64_t samples)
     return true;
 }
 
-bool rollout_advantages(Rollout *rollout, const AdvantageRule *rule)
+bool rollout_advantages(Rollout *rollout, const AdvantageOptions *o)
 {
+    AdvantageRule rule = {(AdvantageKind)o->advantage.place, (Deviation)o->advantage_std.place, o->advantage_eps};
     int64_t n = rollout->count * rollout->samples;
     double *rewards = allocate((size_t)n + 1, sizeof *rewards), *result = allocate((size_t)n + 1, sizeof *result);
     int64_t *tokens = allocate((size_t)n + 1, sizeof *tokens);
@@ -98,7 +99,7 @@ bool rollout_advantages(Rollout *rollout, const AdvantageRule *rule)
         tokens[i] = rollout_response(rollout, i)->count;
     }
     if (ok && n > 0)
-        advantages(result, rewards, tokens, rollout->count, rollout->samples, rule);
+        advantages(result, rewards, tokens, rollout->count, rollout->samples, &rule);
     for (int64_t i = 0; ok && i < rollout->count; i++)
         rollout->silent += group_without_signal(rewards + i * rollout->samples, rollout->samples);
     for (int64_t i = 0; ok && i < n; i++)

@@ -6,9 +6,8 @@
 #ifndef RL_ADVANTAGE_H
 #define RL_ADVANTAGE_H
 
+#include "options/options.h"
 #include "rl/rollout.h"
-#include <stdbool.h>
-#include <stdint.h>
 
 #define ADVANTAGES "grpo|dr-grpo|rloo|reinforce++|reinforce++-baseline"
 typedef enum AdvantageKind {
@@ -32,8 +31,16 @@ typedef struct AdvantageRule {
 void advantages(double *advantages, const double *rewards, const int64_t *tokens, int64_t groups, int64_t samples,
                 const AdvantageRule *rule);
 
+// clang-format off
+#define ADVANTAGE_ROWS(ROW, IN)                                                                                                  \
+    ROW(IN, advantage,     choice, "grpo",     ADVANTAGES, loss, IDENTITY, "advantage estimator: what a reward is compared with") \
+    ROW(IN, advantage_std, choice, "unbiased", DEVIATIONS, loss, IDENTITY, "grpo: standard deviation that advantages are divided by") \
+    ROW(IN, advantage_eps, number, "1e-6",     ">= 0",     loss, IDENTITY, "grpo: added to that standard deviation")
+// clang-format on
+OPTION_GROUP(AdvantageOptions, ADVANTAGE_ROWS)
+
 // The same for a rollout: Response.advantage of every response, and Rollout.silent.
-bool rollout_advantages(Rollout *rollout, const AdvantageRule *rule);
+bool rollout_advantages(Rollout *rollout, const AdvantageOptions *options);
 
 // Whether a group of rewards says nothing: all that could be had are equal, or fewer than two could.
 bool group_without_signal(const double *rewards, int64_t samples);

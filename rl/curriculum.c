@@ -7,6 +7,11 @@
 
 static const double PASS_RATE_NEW = 0.2;
 
+bool adapt_check(const AdaptOptions *o)
+{
+    return !o->adapt || o->adapt_low < o->adapt_high || fail_as(ERROR_USAGE, "--adapt-low must be below --adapt-high");
+}
+
 bool curriculum_open(Curriculum *c, const Documents *documents, const CurriculumOptions *options)
 {
     *c = (Curriculum){.options = *options, .documents = documents};
@@ -55,8 +60,8 @@ static int64_t level_left(const Curriculum *c, int l) { return level_count(c, l)
 static double level_weight(const Curriculum *c, int l)
 {
     double rate = c->level[l].pass_rate;
-    bool outside = !isnan(rate) && (rate < c->options.low || rate > c->options.high);
-    return (double)level_count(c, l) * (outside ? c->options.rare : 1);
+    bool outside = !isnan(rate) && (rate < c->options.adapt.adapt_low || rate > c->options.adapt.adapt_high);
+    return (double)level_count(c, l) * (outside ? c->options.adapt.adapt_rare : 1);
 }
 
 // How many of each level, by weight: their shares, rounded down, and the rest to the largest remainders.
@@ -145,14 +150,14 @@ int64_t curriculum_take(Curriculum *c, int64_t *numbers, int64_t count)
     for (int l = 0; l < LEVELS; l++)
         left -= c->asked[l];
     count = count < left ? count : left;
-    return c->options.adaptive ? take_by_level(c, numbers, count) : take_in_order(c, numbers, count);
+    return c->options.adapt.adapt ? take_by_level(c, numbers, count) : take_in_order(c, numbers, count);
 }
 
 void curriculum_return(Curriculum *c, const int64_t *numbers, int64_t count)
 {
     for (int64_t i = count - 1; i >= 0; i--) { // backwards: the first one's place is where it goes on
         int64_t place = c->prompts[numbers[i]].place;
-        if (c->options.adaptive) {
+        if (c->options.adapt.adapt) {
             c->level[level_of(c, numbers[i])].taken = place;
             c->taken--;
         } else {

@@ -8,13 +8,22 @@
 
 #include "data/order.h"
 #include "json/json.h"
+#include "options/options.h"
 #include "rl/rollout.h"
 
+// clang-format off
+#define ADAPT_ROWS(ROW, IN)                                                                                                      \
+    ROW(IN, adapt,      flag,   "false", "",                   data, IDENTITY, "ask a level less often when its pass rate leaves a band; replaces --order") \
+    ROW(IN, adapt_low,  number, "0.1",   ">= 0 and <= 1",      data, IDENTITY, "lower end of --adapt's band")                    \
+    ROW(IN, adapt_high, number, "0.9",   ">= 0 and <= 1",      data, IDENTITY, "upper end of --adapt's band")                    \
+    ROW(IN, adapt_rare, number, "0.1",   ">= 0.001 and <= 1",  data, IDENTITY, "share of its prompts that a level outside the band keeps")
+// clang-format on
+OPTION_GROUP(AdaptOptions, ADAPT_ROWS)
+bool adapt_check(const AdaptOptions *options); // the band has two ends
+
 typedef struct CurriculumOptions {
-    LoaderOptions order; // of the prompts, where it is not adaptive; its seed everywhere
-    bool adaptive;
-    double low, high; // the band of a level's pass rate
-    double rare;      // a level outside of the band is asked so much as rarely: 0.1 is a tenth
+    LoaderOptions order; // of the prompts, where levels are not adapted; its seed everywhere
+    AdaptOptions adapt;
 } CurriculumOptions;
 
 // Of a level: how many of its prompts were taken, and its pass rate, an exponential mean over steps (new ones weigh PASS_RATE_NEW).

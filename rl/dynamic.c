@@ -87,29 +87,48 @@ static bool accept(Rollout *all, Rollout *batch, int64_t wanted, int64_t *used, 
     return true;
 }
 
-bool dynamic_rollout(Rollout *all, Engine *engine, Curriculum *curriculum, int64_t wanted, int64_t most, int64_t step,
-                     const RolloutRules *rules, DynamicReport *report)
+static bool plain(Rollout *rollout, Engine *engine, Curriculum *curriculum, int64_t *numbers, int64_t wanted, int64_t step,
+                  const RolloutRules *rules)
 {
-    int64_t *numbers = allocate((size_t)wanted, sizeof *numbers);
-    *report = (DynamicReport){0};
+    int64_t count = curriculum_take(curriculum, numbers, wanted);
+    TRY(rollout_run(rollout, engine, curriculum->documents, numbers, count, step, rules));
+    curriculum_learn(curriculum, rollout);
+    return true;
+}
+
+static bool dynamic(Rollout *all, Engine *engine, Curriculum *curriculum, int64_t *numbers, StepRollout what, int64_t step,
+                    const RolloutRules *rules, DynamicReport *report)
+{
     *all = (Rollout){.samples = rules->samples};
-    all->groups = allocate((size_t)wanted, sizeof *all->groups);
-    bool ok = numbers != NULL && all->groups != NULL;
-    for (; ok && report->batches < most && all->count < wanted; report->batches++) {
+    all->groups = allocate((size_t)what.wanted, sizeof *all->groups);
+    bool ok = all->groups != NULL;
+    for (; ok && report->batches < what.batches && all->count < what.wanted; report->batches++) {
         Rollout batch;
-        int64_t used, count = curriculum_take(curriculum, numbers, wanted);
+        int64_t used, count = curriculum_take(curriculum, numbers, what.wanted);
         if ((report->exhausted = count == 0))
             break;
         ok = rollout_run(&batch, engine, curriculum->documents, numbers, count, step, rules);
         if (!ok)
             break;
         curriculum_learn(curriculum, &batch);
-        ok = accept(all, &batch, wanted, &used, report);
+        ok = accept(all, &batch, what.wanted, &used, report);
         curriculum_return(curriculum, numbers + used, count - used);
         rollout_free(&batch);
     }
-    free(numbers);
     if (!ok)
         rollout_free(all);
+    return ok;
+}
+
+bool rollout_of_step(Rollout *rollout, Engine *engine, Curriculum *curriculum, StepRollout what, int64_t step,
+                     const RolloutRules *rules, DynamicReport *report)
+{
+    int64_t *numbers = allocate((size_t)what.wanted, sizeof *numbers);
+    TRY(numbers != NULL);
+    *report = (DynamicReport){0};
+    curriculum_begin(curriculum);
+    bool ok = what.batches > 0 ? dynamic(rollout, engine, curriculum, numbers, what, step, rules, report)
+                               : plain(rollout, engine, curriculum, numbers, what.wanted, step, rules);
+    free(numbers);
     return ok;
 }

@@ -23,10 +23,13 @@ typedef struct DynamicReport {
     bool exhausted;            // there was no other prompt: each was sampled in this step
 } DynamicReport;
 
-// A rollout of `wanted` groups with a signal, in at most `most` batches of as many prompts, none of them twice; fewer when those had no
-// more. The others that were sampled are set aside in it, for people to look at: those without a signal, and those behind the last one
-// that was needed.
-bool dynamic_rollout(Rollout *rollout, Engine *engine, Curriculum *curriculum, int64_t wanted, int64_t most, int64_t step,
+// What a step samples: the curriculum's next `wanted` prompts; or, with batches > 0, `wanted` groups with a signal, in at most so many
+// batches of as many prompts, none of them twice; fewer when those had no more. The others that were sampled are then set aside in the
+// rollout, for people to look at: those without a signal, and those behind the last one that was needed.
+typedef struct StepRollout {
+    int64_t wanted, batches;
+} StepRollout;
+bool rollout_of_step(Rollout *rollout, Engine *engine, Curriculum *curriculum, StepRollout what, int64_t step,
                      const RolloutRules *rules, DynamicReport *report);
 
 bool dynamic_describe(Bytes *out, const DynamicReport *report); // appends "12 all wrong, 1 all cut off"

@@ -64,6 +64,15 @@ bool explain_silence(Bytes *out, const Rollout *rollout, const DynamicReport *d,
                                         "--dynamic-batches, or --no-dynamic-sampling");
 }
 
+bool explain_nothing(const Rollout *rollout, const Tokenizer *tokenizer, const DynamicReport *report, ExplainPlace place)
+{
+    Bytes why = {0};
+    if (rollout_write(rollout, tokenizer, place.rollouts, place.step) && explain_silence(&why, rollout, report, place))
+        fail("%s", why.data);
+    bytes_free(&why);
+    return false;
+}
+
 // ---- after a step
 
 enum { TOLD_AGAIN = 50 }; // steps between two notes of one kind

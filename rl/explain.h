@@ -18,6 +18,9 @@ bool explain_few_signals(Bytes *out, const Rollout *rollout, int64_t wanted, con
 // Dynamic sampling without a single group with a signal, which ends the run; with what to do.
 bool explain_silence(Bytes *out, const Rollout *rollout, const DynamicReport *report, ExplainPlace place);
 
+// After dynamic sampling that found nothing: what was sampled is written, to be looked at, and that is the error. Always false.
+bool explain_nothing(const Rollout *rollout, const Tokenizer *tokenizer, const DynamicReport *report, ExplainPlace place);
+
 // When it was said last, so that it is not said after every step.
 typedef struct ExplainTold {
     bool no_reward;       // why the first response has none

@@ -224,11 +224,11 @@ bool validation_run(Metrics *m, Engine *engine, const Documents *documents, cons
     double start = clock_seconds();
     by_rule.show.doing = "evaluating";
     by_rule.rewards = NULL;
-    by_rule.top_k = 0;
-    by_rule.top_p = 1;
-    by_rule.min_p = 0;
+    by_rule.sampling.top_k = 0;
+    by_rule.sampling.top_p = 1;
+    by_rule.sampling.min_p = 0;
     if (by_rule.samples == 1)
-        by_rule.temperature = 0;
+        by_rule.sampling.temperature = 0;
     int64_t *numbers = allocate((size_t)documents->count, sizeof *numbers);
     TRY(numbers != NULL);
     for (int64_t i = 0; i < documents->count; i++)
@@ -238,7 +238,7 @@ bool validation_run(Metrics *m, Engine *engine, const Documents *documents, cons
     free(numbers);
     TRY(ok);
     Validation v;
-    ok = validate(&v, &rollout, documents) && rollout_write(&rollout, rules->tokenizer, folder, rules->show.step);
+    ok = validate(&v, &rollout, documents) && rollout_write(&rollout, rules->files->tokenizer, folder, rules->show.step);
     if (ok)
         metrics_of_validation(m, &v, &rollout, documents, clock_seconds() - start);
     validation_free(&v);

@@ -91,6 +91,7 @@ void pack_close(Pack *p)
 {
     free(p->first);
     free(p->items);
+    free(p->owned);
     free(p->ids);
     free(p->positions);
     free(p->starts);

@@ -15,6 +15,7 @@ typedef struct PackItem {
 typedef struct Pack {
     int64_t micro_batches;
     int64_t *first;                                                // (micro_batches + 1)
+    PackItem *owned;                                               // the caller's items, where the pack is to free them; NULL
     PackItem **items;                                              // (first[micro_batches]) micro-batch after micro-batch
     int64_t tokens;                                                // in all
     int32_t *ids, *positions, *starts, *contexts, *rows, *targets; // of the micro-batch at hand

@@ -1,5 +1,5 @@
-// Prepares a run's prompts: drops those whose reference nothing can be compared with, numbers those that share a name (they would
-// share their random draws too), and finds the problem's text for a judge.
+// Opens a run's prompts: reads them, drops those whose reference nothing can be compared with, numbers those that share a name (they
+// would share their random draws too), and finds the problem's text for a judge.
 #include "rl/prompts.h"
 #include "base/text.h"
 #include "rows/records.h"
@@ -149,4 +149,64 @@ bool prompt_problem(Bytes *out, const ShardEntry *prompt, const Tokenizer *token
     }
     error_clear(); // a row that was read under other names (--map): its tokens know
     return (out->size > 0 || decode_turn(out, prompt, tokenizer)) && bytes_text(out, "");
+}
+
+// ---- all of it
+
+static TrainingRules training_rules(const PromptsRules *r)
+{
+    const ModelFiles *f = r->files;
+    int32_t vocabulary = (int32_t)f->config.vocabulary;
+    return (TrainingRules){
+        .preparing = {.rules = {.tokenizer = f->tokenizer, .chat = &f->chat, .vocabulary = vocabulary}, .split = SPLIT_RL_ONLY},
+        .reading = {.kind = SHARD_RL,
+                    .seq_len = r->longest,
+                    .seq_len_name = "--max-prompt-tokens",
+                    .over_length = OVER_LENGTH_DROP,
+                    .vocabulary = vocabulary,
+                    .tokenizer = tokenizer_hash(f->tokenizer),
+                    .template = f->chat.kind}};
+}
+
+// What is prepared here asks as what was prepared before does.
+static bool asked_alike(const Prompts *p)
+{
+    if (p->held_out->count == 0)
+        return true;
+    bool prepared_here = p->data.train.folders.cached || p->data.held_out.folders.cached;
+    return !prepared_here || documents_about(p->train)->instruction == documents_about(p->held_out)->instruction ||
+           fail("%s: --eval-data and --data end the user's turn otherwise; give the --instruction that %s was prepared with",
+                p->data.options->eval_data.items[0], p->data.options->data.items[0]);
+}
+
+bool prompts_open(Prompts *p, const PromptsRules *r)
+{
+    TrainingRules rules = training_rules(r);
+    p->train = &p->data.train.documents;
+    p->held_out = &p->data.held_out.documents;
+    TRY(training_data_open(&p->data, r->data, r->out, r->plan) && training_data_read(&p->data, &rules) &&
+        training_data_read_held_out(&p->data, &rules) && asked_alike(p));
+    return rewards_check_sources(r->rewards, p->train) &&
+           prompts_drop_incomparable(&p->dropped, &p->data.train.documents, r->rewards, r->has_judge) &&
+           prompts_number_twins(&p->twins, p->train);
+}
+
+void prompts_close(Prompts *p)
+{
+    training_data_close(&p->data);
+    bytes_free(&p->dropped.names);
+    free(p->twins);
+    *p = (Prompts){0};
+}
+
+void prompts_announce(const Prompts *p, Run *run, bool has_judge)
+{
+    Bytes dropped = {0};
+    run_announce_rows(run, "--data", &p->data.train.folders);
+    run_announce_rows(run, "--eval-data", &p->data.held_out.folders);
+    if (p->dropped.count > 0 && prompts_describe_dropped(&dropped, &p->dropped))
+        log_note(&run->log, "%" PRId64 " problems are left out: %s (%s)%s", p->dropped.count,
+                 has_judge ? "they have no reference" : "no rule can tell right answers from wrong ones by their reference",
+                 dropped.data, has_judge ? "" : "; a --judge-model could");
+    bytes_free(&dropped);
 }

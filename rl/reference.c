@@ -43,12 +43,12 @@ void reference_close(Reference *r)
     *r = (Reference){0};
 }
 
-static bool micro_batch(Reference *r, Pack *pack, int64_t m, float temperature, int64_t n_live, float *logprob, float *entropy)
+static bool micro_batch(Reference *r, Pack *pack, int64_t m, float *logprob, float *entropy)
 {
     Ragged batch;
     int64_t at = 0;
     pack_micro_batch(pack, m, &batch);
-    TRY(model_forward(&r->model, &batch) && model_logprobs(&r->model, &batch, temperature, n_live, logprob, entropy, NULL));
+    TRY(model_forward(&r->model, &batch) && model_logprobs(&r->model, &batch, r->temperature, r->n_live, logprob, entropy, NULL));
     for (int64_t i = pack->first[m]; i < pack->first[m + 1]; i++) {
         Response *response = pack->items[i]->response;
         TRY((response->reference = allocate((size_t)response->count, sizeof *response->reference)) != NULL);
@@ -58,7 +58,7 @@ static bool micro_batch(Reference *r, Pack *pack, int64_t m, float temperature, 
     return true;
 }
 
-bool reference_logprobs(Reference *r, Rollout *o, int64_t micro_batch_tokens, float temperature, int64_t n_live)
+bool reference_logprobs(Reference *r, Rollout *o)
 {
     int64_t n = o->count * o->samples;
     Pack pack;
@@ -70,9 +70,9 @@ bool reference_logprobs(Reference *r, Rollout *o, int64_t micro_batch_tokens, fl
         Group *g = &o->groups[i / o->samples];
         items[i] = (PackItem){g, &g->responses[i % o->samples], 1};
     }
-    if (ok && (ok = pack_open(&pack, items, n, micro_batch_tokens, 1))) {
+    if (ok && (ok = pack_open(&pack, items, n, r->micro_batch_tokens, 1))) {
         for (int64_t m = 0; ok && m < pack.micro_batches; m++)
-            ok = signal_checked("") && micro_batch(r, &pack, m, temperature, n_live, logprob, entropy);
+            ok = signal_checked("") && micro_batch(r, &pack, m, logprob, entropy);
         pack_close(&pack);
     }
     free(items);
@@ -102,12 +102,16 @@ double kl_coefficient_next(double coefficient, double kl, double target, double 
     return coefficient * (1 + fmax(-0.2, fmin(error, 0.2)) * n / horizon);
 }
 
-void reference_count(Rollout *rollout, const KlOptions *o, double *coefficient)
+bool reference_count(Reference *r, Rollout *rollout, const KlOptions *o, double *coefficient)
 {
+    if (o->kl_coef == 0)
+        return true;
+    TRY(reference_logprobs(r, rollout));
     int64_t n = rollout->count * rollout->samples;
     double kl = reference_kl(rollout, (KlEstimator)o->kl.place);
     for (int64_t i = 0; o->kl_in.place == KL_IN_REWARD && i < n; i++)
         rollout_response(rollout, i)->reward -= *coefficient * rollout_response(rollout, i)->kl;
     if (o->kl_target > 0)
         *coefficient = kl_coefficient_next(*coefficient, kl, o->kl_target, (double)n, o->kl_horizon);
+    return true;
 }

@@ -10,6 +10,9 @@
 typedef struct Reference {
     Model model;   // model.kernels NULL: not open
     uint64_t hash; // of which weights they are
+    // How it is read: in micro-batches of so many tokens, at the policy's temperature and over its live columns
+    int64_t micro_batch_tokens, n_live;
+    float temperature;
 } Reference;
 
 // limits: of its micro-batches. reference_needs: the memory that it will take, for a plan; fit: of the whole program.
@@ -17,8 +20,7 @@ bool reference_needs(ModelNeeds *needs, const char *folder, const ModelLimits *l
 bool reference_open(Reference *reference, const char *folder, const ModelLimits *limits, const Fit *fit);
 void reference_close(Reference *reference);
 
-// Response.reference of every response, at the policy's temperature and over its live columns.
-bool reference_logprobs(Reference *reference, Rollout *rollout, int64_t micro_batch_tokens, float temperature, int64_t n_live);
+bool reference_logprobs(Reference *reference, Rollout *rollout); // Response.reference of every response
 
 // Response.kl, the sum over a response's tokens at the log-probabilities that they were sampled with; returns the mean over tokens.
 double reference_kl(Rollout *rollout, KlEstimator kl);
@@ -34,9 +36,9 @@ double reference_kl(Rollout *rollout, KlEstimator kl);
 // clang-format on
 OPTION_GROUP(KlOptions, KL_ROWS)
 
-// All of it for a rollout whose reference log-probabilities are there: every response's KL, in its reward where options say so, and the
-// coefficient of the next step.
-void reference_count(Rollout *rollout, const KlOptions *options, double *coefficient);
+// All of it for a rollout: the reference's log-probabilities, every response's KL, in its reward where options say so, and the
+// coefficient of the next step. Nothing without --kl-coef.
+bool reference_count(Reference *reference, Rollout *rollout, const KlOptions *options, double *coefficient);
 
 // The next coefficient of an adaptive controller (Ziegler et al. 2019, section 2.2): n responses had this mean KL.
 double kl_coefficient_next(double coefficient, double kl, double target, double n, double horizon);

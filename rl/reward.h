@@ -4,10 +4,11 @@
 #ifndef RL_REWARD_H
 #define RL_REWARD_H
 
-#include "options/options.h"
-#include "data/documents.h"
-#include "tokenizer/tokenizer.h"
 #include "answers/verify.h"
+#include "data/documents.h"
+#include "judges/referees.h"
+#include "options/options.h"
+#include "tokenizer/tokenizer.h"
 
 typedef enum RewardPart {
     REWARD_ACCURACY, // 1: the answer is the reference's, else 0
@@ -63,12 +64,6 @@ typedef struct RewardFacts {
 // no rule. Of a text in words rules know no more than that it is the same one: another one is unknown, if it says anything, and so are
 // words that stand in no answer that could be found.
 void reward_finding(Finding *finding, const RewardFacts *facts);
-
-typedef enum JudgeAsks {
-    JUDGE_ASKS_UNKNOWN,    // where rules cannot tell whether the two answers are the same
-    JUDGE_ASKS_UNREADABLE, // where they cannot compare anything with the reference
-    JUDGE_ASKS_UNEQUAL     // whatever they do not call equal
-} JudgeAsks;
 
 enum { ANSWER_BYTES = 4096, JUDGED_BYTES = 2000 };
 

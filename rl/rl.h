@@ -11,7 +11,9 @@
 #include "rl/dynamic.h"
 #include "rl/explain.h"
 #include "rl/metrics.h"
+#include "rl/policy.h"
 #include "rl/prompts.h"
 #include "rl/reference.h"
+#include "rl/state.h"
 
 #endif

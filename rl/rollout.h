@@ -5,10 +5,11 @@
 
 #include "data/documents.h"
 #include "engine/engine.h"
-#include "judges/grader.h"
-#include "judges/judge.h"
+#include "judges/referees.h"
 #include "log/log.h"
+#include "pretrained/files.h"
 #include "rl/reward.h"
+#include "rl/sampling.h"
 #include "tokenizer/tokenizer.h"
 
 typedef enum Judged { JUDGED_NOT, JUDGED_YES, JUDGED_NO, JUDGED_NOTHING } Judged; // not asked; it gave no verdict
@@ -50,20 +51,14 @@ typedef struct RolloutShow {
 
 typedef struct RolloutRules {
     uint64_t seed;
-    int64_t samples, max_new_tokens;
-    float temperature;
-    const int32_t *stop; // (stop_count)
-    int64_t stop_count;
-    int32_t top_k; // as in SampleRow; 0: all
-    float top_p, min_p;
-    const Rewards *rewards; // NULL: accuracy alone
-    const Tokenizer *tokenizer;
-    Encoder *encoder; // of the same
-    Judge *judge;     // NULL: there is none
-    JudgeAsks judge_asks;
-    Grader *grader;        // NULL: there is none
-    const uint32_t *twins; // (documents) prompts_number_twins; NULL: the draws of twins are the same
-    RolloutShow show;      // how far it is
+    int64_t samples; // of each prompt
+    SamplingOptions sampling;
+    const ModelFiles *files; // tokenizer, and the tokens that end a response
+    Encoder *encoder;        // of that tokenizer
+    const Rewards *rewards;  // NULL: accuracy alone
+    Referees referees;       // whom to ask, if there is anybody
+    const uint32_t *twins;   // (documents) prompts_number_twins; NULL: the draws of twins are the same
+    RolloutShow show;        // how far it is
 } RolloutRules;
 
 typedef struct Rollout {

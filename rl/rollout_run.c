@@ -28,13 +28,13 @@ static bool ask(Engine *engine, const Group *g, uint64_t tag, int64_t step, cons
                            .prompt = g->prompt.ids,
                            .prompt_count = (int64_t)g->prompt.prompt,
                            .samples = (int32_t)rules->samples,
-                           .max_new_tokens = rules->max_new_tokens,
-                           .temperature = rules->temperature,
-                           .top_k = rules->top_k,
-                           .top_p = rules->top_p,
-                           .min_p = rules->min_p,
-                           .stop = rules->stop,
-                           .stop_count = rules->stop_count};
+                           .max_new_tokens = rules->sampling.max_new_tokens,
+                           .temperature = (float)rules->sampling.temperature,
+                           .top_k = (int32_t)rules->sampling.top_k,
+                           .top_p = (float)rules->sampling.top_p,
+                           .min_p = (float)rules->sampling.min_p,
+                           .stop = rules->files->stop,
+                           .stop_count = rules->files->stop_count};
     return engine_add(engine, &r) || fail_in("prompt %.*s", (int)g->prompt.id.size, g->prompt.id.data);
 }
 
@@ -80,8 +80,8 @@ static Response *response_of(const Rollout *o, uint64_t tag) { return &group_of(
 static bool ask_judge(Rollout *o, Group *g, Response *r, Text answer, const RolloutRules *rules)
 {
     Bytes problem = {0};
-    bool ok = prompt_problem(&problem, &g->prompt, rules->tokenizer) &&
-              judge_ask(rules->judge, tag_of(o, g, r), (Text){problem.data, problem.size}, g->prompt.answer, answer);
+    bool ok = prompt_problem(&problem, &g->prompt, rules->files->tokenizer) &&
+              judge_ask(rules->referees.judge, tag_of(o, g, r), (Text){problem.data, problem.size}, g->prompt.answer, answer);
     bytes_free(&problem);
     return ok;
 }
@@ -132,7 +132,7 @@ bool rollout_greet_grader(const Documents *prompts, Grader *grader, const Reward
 static bool ask_grader(Rollout *o, Group *g, Response *r, Text answer, const RolloutRules *rules)
 {
     char *line = grader_question(&g->prompt, answer, (Text){r->text.data, r->text.size});
-    bool ok = line != NULL && grader_ask(rules->grader, tag_of(o, g, r), (Text){line, strlen(line)});
+    bool ok = line != NULL && grader_ask(rules->referees.grader, tag_of(o, g, r), (Text){line, strlen(line)});
     free(line);
     return ok;
 }
@@ -151,7 +151,7 @@ static bool take_response(Rollout *o, Group *g, Response *r, const RolloutRules 
 {
     char boxes[ANSWER_BYTES], question[ANSWER_BYTES];
     Finding finding;
-    TRY(decode(rules->tokenizer, &r->text, r->ids, (size_t)(r->ended ? r->count - 1 : r->count), false) &&
+    TRY(decode(rules->files->tokenizer, &r->text, r->ids, (size_t)(r->ended ? r->count - 1 : r->count), false) &&
         bytes_text(&r->text, ""));
     RewardFacts facts = facts_of(g, r);
     reward_finding(&finding, &facts);
@@ -165,13 +165,14 @@ static bool take_response(Rollout *o, Group *g, Response *r, const RolloutRules 
     }
     const double *weights = reward_weights(rules->rewards, g->prompt.source);
     reward_parts(r->parts, &facts, rules->rewards);
-    Text asked = rules->judge == NULL ? (Text){NULL, 0} : reward_question(&facts, &finding, rules->judge_asks, question);
+    Text asked =
+        rules->referees.judge == NULL ? (Text){NULL, 0} : reward_question(&facts, &finding, rules->referees.asks, question);
     r->judged = asked.size > 0 ? JUDGED_NOTHING : JUDGED_NOT; // so far
     if (asked.size > 0)
         TRY(ask_judge(o, g, r, asked, rules));
     else
         r->parts[REWARD_ACCURACY] = r->verdict == VERDICT_EQUAL;
-    return rules->grader == NULL || weights[REWARD_GRADER] == 0 ||
+    return rules->referees.grader == NULL || weights[REWARD_GRADER] == 0 ||
            ask_grader(o, g, r, reward_prediction(&facts, &finding, boxes), rules);
 }
 
@@ -201,16 +202,16 @@ static bool hear_others(Rollout *o, const RolloutRules *rules, double seconds)
     uint64_t tag;
     double score;
     const char *why;
-    TRY(rules->judge == NULL || judge_work(rules->judge, seconds));
-    while (rules->judge != NULL && judge_next(rules->judge, &tag, &score, &why)) {
+    TRY(rules->referees.judge == NULL || judge_work(rules->referees.judge, seconds));
+    while (rules->referees.judge != NULL && judge_next(rules->referees.judge, &tag, &score, &why)) {
         Response *r = response_of(o, tag);
         r->parts[REWARD_ACCURACY] = score;
         r->judged = isnan(score) ? JUDGED_NOTHING : score == 1 ? JUDGED_YES : JUDGED_NO;
         TRY(why == NULL || (r->judge_why = copied_reason(why)) != NULL);
         TRY(keep_reason(o, "judge", why));
     }
-    TRY(rules->grader == NULL || grader_work(rules->grader, seconds));
-    while (rules->grader != NULL && grader_next(rules->grader, &tag, &score, &why)) {
+    TRY(rules->referees.grader == NULL || grader_work(rules->referees.grader, seconds));
+    while (rules->referees.grader != NULL && grader_next(rules->referees.grader, &tag, &score, &why)) {
         response_of(o, tag)->parts[REWARD_GRADER] = score;
         TRY(keep_reason(o, "grader", why));
     }
@@ -238,7 +239,7 @@ static bool take(Rollout *o, Engine *engine, const RolloutRules *rules)
     while (engine_next(engine, &result)) {
         Group *g = &o->groups[result.tag];
         Response *r = &g->responses[result.sample];
-        TRY(keep(r, &result, rules->top_k > 0 || rules->top_p < 1 || rules->min_p > 0) && take_response(o, g, r, rules));
+        TRY(keep(r, &result, sampling_leaves_out(&rules->sampling)) && take_response(o, g, r, rules));
         o->tokens += r->count;
         o->finished++;
     }
@@ -249,7 +250,8 @@ static bool take(Rollout *o, Engine *engine, const RolloutRules *rules)
 
 static int64_t verdicts_open(const RolloutRules *rules)
 {
-    return (rules->judge == NULL ? 0 : judge_pending(rules->judge)) + (rules->grader == NULL ? 0 : grader_pending(rules->grader));
+    return (rules->referees.judge == NULL ? 0 : judge_pending(rules->referees.judge)) +
+           (rules->referees.grader == NULL ? 0 : grader_pending(rules->referees.grader));
 }
 
 static void show(const Rollout *o, const RolloutRules *rules, double start)
@@ -258,7 +260,7 @@ static void show(const Rollout *o, const RolloutRules *rules, double start)
     if (where->log == NULL)
         return;
     char verdicts[64] = "";
-    const char *news = rules->judge == NULL ? NULL : judge_news(rules->judge);
+    const char *news = rules->referees.judge == NULL ? NULL : judge_news(rules->referees.judge);
     if (news != NULL)
         log_note(where->log, "judge: %s", news);
     int64_t all = o->count * o->samples, open = verdicts_open(rules);

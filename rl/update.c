@@ -79,20 +79,34 @@ bool update_gradients(Model *model, Pack *pack, const UpdateRules *rules, Update
     return ok;
 }
 
-PackItem *update_items(Rollout *rollout, int64_t first, int64_t count, const UpdateWeights *rule)
+UpdateRules update_rules(const PolicyLossOptions *loss, const SamplingOptions *sampling, const KlOptions *kl, double coefficient)
 {
-    int64_t n = count * rollout->samples;
+    return (UpdateRules){.objective = {.loss = (PolicyLoss)loss->loss.place,
+                                       .clip_low = loss->clip_low,
+                                       .clip_high = loss->clip_high,
+                                       .dual_clip = loss->dual_clip,
+                                       .kl_coefficient = kl->kl_in.place == KL_IN_LOSS ? coefficient : 0,
+                                       .kl = (KlEstimator)kl->kl.place,
+                                       .importance_cap = sampling->importance_cap},
+                         .entropy_coefficient = loss->entropy_coef,
+                         .temperature = (float)sampling->temperature};
+}
+
+// (part->count * samples), to be freed, with their weights. NULL after fail().
+static PackItem *weighted_items(Rollout *rollout, const UpdatePart *part, const PolicyLossOptions *loss, int64_t longest)
+{
+    int64_t n = part->count * rollout->samples;
     PackItem *items = allocate((size_t)n, sizeof *items);
     double *weights = allocate((size_t)n, sizeof *weights);
     int64_t *tokens = allocate((size_t)n, sizeof *tokens);
     bool ok = items != NULL && weights != NULL && tokens != NULL;
     for (int64_t i = 0; ok && i < n; i++) {
-        Response *r = rollout_response(rollout, first * rollout->samples + i);
-        items[i] = (PackItem){.group = &rollout->groups[first + i / rollout->samples], .response = r};
-        tokens[i] = rule->mask_truncated && !r->ended ? 0 : r->count;
+        Response *r = rollout_response(rollout, part->first * rollout->samples + i);
+        items[i] = (PackItem){.group = &rollout->groups[part->first + i / rollout->samples], .response = r};
+        tokens[i] = loss->mask_truncated && !r->ended ? 0 : r->count;
     }
     if (ok)
-        aggregation_weights(weights, tokens, n, rule->aggregation, rule->longest);
+        aggregation_weights(weights, tokens, n, (Aggregation)loss->aggregation.place, longest);
     for (int64_t i = 0; ok && i < n; i++)
         items[i].weight = weights[i];
     free(weights);
@@ -101,4 +115,15 @@ PackItem *update_items(Rollout *rollout, int64_t first, int64_t count, const Upd
         return items;
     free(items);
     return NULL;
+}
+
+bool update_pack(Pack *pack, Rollout *rollout, const UpdatePart *part, const PolicyLossOptions *loss, int64_t longest)
+{
+    PackItem *items = weighted_items(rollout, part, loss, longest);
+    bool ok = items != NULL && pack_open(pack, items, part->count * rollout->samples, part->micro_batch_tokens, part->slots);
+    if (ok)
+        pack->owned = items;
+    else
+        free(items);
+    return ok;
 }

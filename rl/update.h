@@ -6,6 +6,7 @@
 #include "model/model.h"
 #include "rl/objective.h"
 #include "rl/pack.h"
+#include "rl/reference.h"
 
 typedef bool UpdateGoOn(void *context, int64_t done, int64_t all);
 
@@ -25,15 +26,27 @@ typedef struct UpdateReport { // sums over trained tokens; add up over updates
     ObjectiveCounts counts;
 } UpdateReport;
 
-// What a token of each response of an update weighs.
-typedef struct UpdateWeights {
-    Aggregation aggregation;
-    int64_t longest;     // response, in tokens
-    bool mask_truncated; // responses that were cut off weigh nothing
-} UpdateWeights;
+// clang-format off
+#define POLICY_LOSS_ROWS(ROW, IN)                                                                                                \
+    ROW(IN, loss,           choice, "clip",       POLICY_LOSSES, loss, IDENTITY, "policy loss")                                  \
+    ROW(IN, aggregation,    choice, "token-mean", AGGREGATIONS,  loss, IDENTITY, "how token losses become one loss")             \
+    ROW(IN, clip_low,       number, "0.2",        ">= 0",        loss, IDENTITY, "clip ratios below 1 minus this")               \
+    ROW(IN, clip_high,      number, "0.2",        ">= 0",        loss, IDENTITY, "clip ratios above 1 plus this")                \
+    ROW(IN, dual_clip,      number, "3",          ">= 0",        loss, IDENTITY, "clip: bound of the loss where the advantage is negative; 0: none") \
+    ROW(IN, entropy_coef,   number, "0",          ">= 0",        loss, IDENTITY, "weight of the entropy bonus")                  \
+    ROW(IN, mask_truncated, flag,   "false",      "",            loss, IDENTITY, "do not train on responses that were cut off")
+// clang-format on
+OPTION_GROUP(PolicyLossOptions, POLICY_LOSS_ROWS)
 
-// (count * samples), to be freed: every response of groups first .. first + count - 1, with its weight. NULL after fail().
-PackItem *update_items(Rollout *rollout, int64_t first, int64_t count, const UpdateWeights *rule);
+// Rules by options, with this coefficient of the KL in the loss (if that is its place); n_live, go_on and on_policy are the caller's.
+UpdateRules update_rules(const PolicyLossOptions *loss, const SamplingOptions *sampling, const KlOptions *kl, double coefficient);
+
+// Micro-batches of groups first .. first + count - 1, every response with what its tokens weigh in the update's loss.
+typedef struct UpdatePart {
+    int64_t first, count;
+    int64_t micro_batch_tokens, slots;
+} UpdatePart;
+bool update_pack(Pack *pack, Rollout *rollout, const UpdatePart *part, const PolicyLossOptions *loss, int64_t longest_response);
 
 // Adds to model->gradients, which the caller has cleared, and to report.
 bool update_gradients(Model *model, Pack *pack, const UpdateRules *rules, UpdateReport *report);

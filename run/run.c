@@ -17,6 +17,17 @@ bool path_in(Bytes *path, const Run *run, const char *name)
     return bytes_printf(path, "%s/%s", run->o.out, name);
 }
 
+void run_of(Run *run, const RunOptions *o, Model *model, Optimizer *optimizer, Schedule *schedule, const ModelFiles *files)
+{
+    run->o = *o;
+    run->model = model;
+    run->optimizer = optimizer;
+    run->schedule = schedule;
+    run->steps = schedule->steps;
+    run->tokenizer = files->tokenizer_folder.data;
+    run->template_name = template_name(files->chat.kind);
+}
+
 // ---- the state as named tensors: weights under their own names, moments under optim.m.NAME and optim.v.NAME
 
 enum { WEIGHTS, FIRST, SECOND, KINDS }; // of state
@@ -103,9 +114,18 @@ bool run_checkpoint_bytes(uint64_t *bytes, const Run *run)
     return ok;
 }
 
+static bool ask_recipe(Run *run)
+{
+    if (run->recipe_state == NULL)
+        return true;
+    json_decref(run->recipe);
+    return (run->recipe = run->recipe_state(run->recipe_context)) != NULL;
+}
+
 bool run_save(Run *run)
 {
     double start = clock_seconds();
+    TRY(ask_recipe(run));
     State s = {0};
     Bytes folder = {0};
     json_t *state = state_scalars(run);
@@ -483,9 +503,9 @@ bool run_report(Run *run, const StepReport *r)
     return true;
 }
 
-bool run_evaluate(Run *run, Loader *held_out)
+bool run_evaluate_if_due(Run *run, Loader *held_out)
 {
-    if (held_out->documents == NULL)
+    if (held_out->documents == NULL || !run_evaluates(run))
         return true;
     Evaluation e;
     TRY(evaluate(run, held_out, &e));
@@ -494,15 +514,35 @@ bool run_evaluate(Run *run, Loader *held_out)
     return log_event(&run->log, "eval", run->step, fields, 2 + level_fields(fields + 2, &e.levels, true));
 }
 
-// ---- after a signal
+// ---- an end before the last step
+
+bool run_save_and_fail(Run *run)
+{
+    if (run->step == 0)
+        return false;
+    char *why = copy_text(error_text());
+    TRY(why != NULL);
+    bool kept = run->saved == run->step || run_save(run);
+    kept ? fail("%s; step %" PRId64 " is saved, and --resume auto goes on from there", why, run->step)
+         : fail_in("%s; and saving the last finished step failed", why);
+    free(why);
+    return false;
+}
 
 bool run_stop(Run *run)
 {
-    if (!run->open || run->step == 0) {
-        printf("stopped by a signal before the end of the first step; the same command begins again\n");
-        return true;
+    if (!run->open)
+        printf("stopped by a signal before the first step; the same command begins again\n");
+    else if (run->updates > 0)
+        log_note(&run->log,
+                 "stopped by a signal in the middle of step %" PRId64
+                 "'s updates, of which no half is saved; %s; the same command %s",
+                 run->step + 1, run_what_stands(run), run->saved > 0 ? "goes on" : "begins again");
+    else if (run->step == 0)
+        log_note(&run->log, "stopped by a signal before the end of the first step; the same command begins again");
+    else {
+        TRY(run->saved == run->step || run_save(run));
+        log_note(&run->log, "stopped by a signal and saved after step %" PRId64 "; the same command goes on", run->step);
     }
-    TRY(run->saved == run->step || run_save(run));
-    log_note(&run->log, "stopped by a signal and saved after step %" PRId64 "; the same command goes on", run->step);
     return true;
 }

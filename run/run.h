@@ -13,6 +13,7 @@
 #include "data/data.h"
 #include "fit/fit.h"
 #include "log/log.h"
+#include "pretrained/files.h"
 #include "run/run_options.h"
 #include "run/training_data.h"
 
@@ -28,25 +29,34 @@ typedef struct Run {
     Optimizer *optimizer;
     Schedule *schedule; // its steps and its warm-up are saved, and compared when the run goes on
     RunLog log;
-    bool open, reported;       // reported: a step of this process
-    int64_t longer;            // how many steps it had before it was given others; 0: it has as many
-    int lock;                  // of OUT/lock: one process at a time writes into OUT
-    int64_t step, steps;       // finished; of the whole run
-    int64_t evaluated;         // the step of the last evaluation in the log; -1: there is none
-    int64_t saved;             // the step of the newest checkpoint; 0: there is none
-    double saved_at;           // clock_seconds() then, or when this process began
-    double save_seconds;       // what a save takes: as the last one did, before it an estimate
-    double step_seconds;       // of the last step
-    Recent recent;             // of this process's steps
-    int64_t told_jump;         // the step when a jump was last told of; 0: never
-    char device[400];          // what was announced
-    json_t *identity;          // what the bits depend on: options, data, tokenizer
-    char stands[80];           // of run_what_stands
-    const char *tokenizer;     // the folder of its files; NULL: none is used
-    const char *template_name; // of the chats that are trained on
-    json_t
-        *recipe; // what else a recipe goes on from: the caller's before run_save, the checkpoint's after run_open; NULL: nothing
+    bool open, reported;          // reported: a step of this process
+    int64_t longer;               // how many steps it had before it was given others; 0: it has as many
+    int lock;                     // of OUT/lock: one process at a time writes into OUT
+    int64_t step, steps;          // finished; of the whole run
+    int64_t evaluated;            // the step of the last evaluation in the log; -1: there is none
+    int64_t saved;                // the step of the newest checkpoint; 0: there is none
+    double saved_at;              // clock_seconds() then, or when this process began
+    double save_seconds;          // what a save takes: as the last one did, before it an estimate
+    double step_seconds;          // of the last step
+    Recent recent;                // of this process's steps
+    int64_t told_jump;            // the step when a jump was last told of; 0: never
+    char device[400];             // what was announced
+    json_t *identity;             // what the bits depend on: options, data, tokenizer
+    char stands[80];              // of run_what_stands
+    const char *tokenizer;        // the folder of its files; NULL: none is used
+    const char *template_name;    // of the chats that are trained on
+    int64_t updates, updates_all; // of the step under way, made and to be made: with some made, no half of it is saved
+    double updates_begin;         // by clock_seconds()
+    double updates_seconds;       // of the last step's; 0: there was none
+    // What else a recipe goes on from, asked for before every save (NULL after fail()), and what the checkpoint had of it after
+    // run_open. recipe_state NULL: nothing
+    json_t *(*recipe_state)(void *context);
+    void *recipe_context;
+    json_t *recipe;
 } Run;
+
+// A run of this model, still to be opened: options, model, optimizer, schedule, tokenizer and template.
+void run_of(Run *run, const RunOptions *options, Model *model, Optimizer *optimizer, Schedule *schedule, const ModelFiles *files);
 
 // What the bits of the run depend on, for run_open to compare: the options that say so, the tokenised documents, the tokenizer
 // (NULL: none), the backend's arithmetic. run->model is set before.
@@ -66,8 +76,9 @@ void run_close(Run *run);
 bool run_save(Run *run);
 
 const char *run_what_stands(Run *run); // "the checkpoint of step 40 stands", for an error; until the next call
-bool run_stop(Run *run);               // after a signal between two steps: saves what is not saved yet, and says so
+bool run_stop(Run *run);               // after a signal: saves what is whole and not saved yet, and says so
 bool run_fail_in_step(Run *run);       // the error of a step, with the step before it and what stands behind it; always false
+bool run_save_and_fail(Run *run);      // saves the last finished step, behind an error that must not cost it; always false
 
 // ---- when (when.c)
 
@@ -77,6 +88,12 @@ bool run_evaluates(const Run *run); // at the start, the end and every so many s
 bool run_has_time(const Run *run,
                   double seconds);         // true without a signal; else whether so much, and then a save, is done in time
 bool run_take_signals(double stop_within); // signals_install (system/signals.h), with what is said to the first
+
+// Around the updates of a step. After a signal they are finished if they can be in time, and else given up: before the first of them
+// has changed anything the state is whole, in the middle of several it is not, and the last checkpoint stands.
+void run_updates_begin(Run *run, int64_t updates);
+bool run_update_goes_on(void *run, int64_t micro_batches_done, int64_t micro_batches); // and shows how far it is
+void run_updates_end(Run *run);                                                        // the step is done
 
 // ---- a step unlike the others (jump.c)
 
@@ -127,7 +144,7 @@ typedef struct Evaluation {
     LevelLosses levels;
 } Evaluation;
 bool evaluate(Run *run, Loader *held_out, Evaluation *result); // given up on a signal (ERROR_STOPPED)
-bool run_evaluate(Run *run, Loader *held_out);                 // and log it; nothing without held-out documents
+bool run_evaluate_if_due(Run *run, Loader *held_out);        // and log it; nothing without held-out documents
 
 // ---- export (export.c)
 

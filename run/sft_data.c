@@ -58,11 +58,47 @@ static bool prepared_alike(const TrainingData *d)
                 d->options->eval_data.items[0], d->options->data.items[0]);
 }
 
-bool sft_data_open(TrainingData *d, SftTextOptions *o, ModelFiles *f, const Options *options)
+static bool open_rows(TrainingData *d, SftTextOptions *o, ModelFiles *f, const Options *options)
 {
     TrainingRules rules = rules_of(o, f);
     TRY(training_data_read(d, &rules) && as_asked(d, o, options));
     take_preparation(d, o, f);
     rules = rules_of(o, f);
     return training_data_read_held_out(d, &rules) && prepared_alike(d);
+}
+
+static bool open_loaders(SftData *d, const SftBatchOptions *o)
+{
+    LoaderOptions dealing = training_data_order(&d->rows, (uint64_t)o->seed);
+    dealing.global_batch = o->global_batch;
+    dealing.micro_batch_tokens = o->micro_batch_tokens;
+    dealing.slots = o->slots;
+    TRY(loader_open(&d->train, &d->rows.train.documents, &dealing));
+    dealing.order = ORDER_SORTED; // evaluation walks all of them
+    dealing.weight_count = 0;
+    return d->rows.options->eval_data.count == 0 || loader_open(&d->held_out, &d->rows.held_out.documents, &dealing);
+}
+
+bool sft_data_open(SftData *d, SftTextOptions *text, const SftBatchOptions *batch, ModelFiles *files, const Options *options)
+{
+    return open_rows(&d->rows, text, files, options) && open_loaders(d, batch);
+}
+
+void sft_data_close(SftData *d)
+{
+    loader_close(&d->train);
+    loader_close(&d->held_out);
+    training_data_close(&d->rows);
+}
+
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+SftLimits sft_data_limits(const SftData *d)
+{
+    LoaderLimits train = loader_largest(&d->train), held = {0};
+    if (d->held_out.documents != NULL)
+        held = loader_largest(&d->held_out);
+    return (SftLimits){
+        .batch = {larger(train.tokens, held.tokens), larger(train.rows, held.rows), larger(train.sequences, held.sequences)},
+        .document = larger(d->rows.train.documents.longest, d->rows.held_out.documents.longest)};
 }

@@ -16,9 +16,31 @@
 // clang-format on
 OPTION_GROUP(SftTextOptions, SFT_TEXT_ROWS)
 
-// Opens --data and --eval-data (data->options was set by training_data_open). text and files->chat become what the shards were prepared
-// with: for rows that are held out, for options.conf, for the export. Refused: a command line that asks for something else, and held-out
-// rows that were prepared otherwise.
-bool sft_data_open(TrainingData *data, SftTextOptions *text, ModelFiles *files, const Options *options);
+// clang-format off
+#define SFT_BATCH_ROWS(ROW, IN)                                                                                                  \
+    ROW(IN, global_batch,       integer, "128",   "> 0",           steps, IDENTITY, "documents in an update")                    \
+    ROW(IN, micro_batch_tokens, integer, "16384", "> 0",           steps, IDENTITY, "tokens in a micro-batch")                   \
+    ROW(IN, slots,              integer, "8",     "> 0 and <= 4096", steps, IDENTITY, "micro-batches of an update are a multiple of it") \
+    ROW(IN, seed,               integer, "0",     ">= 0",          steps, IDENTITY, "seed of the order, new weights and rounding")
+// clang-format on
+OPTION_GROUP(SftBatchOptions, SFT_BATCH_ROWS)
+
+typedef struct SftData {
+    TrainingData rows;
+    Loader train, held_out; // held_out.documents NULL: there is none
+} SftData;
+
+// The largest that a model has to hold.
+typedef struct SftLimits {
+    LoaderLimits batch;
+    int64_t document; // in tokens
+} SftLimits;
+SftLimits sft_data_limits(const SftData *data);
+
+// Opens --data and --eval-data (data->rows was begun by training_data_open), and what deals them to steps. text and files->chat become
+// what the shards were prepared with: for rows that are held out, for options.conf, for the export. Refused: a command line that asks
+// for something else, and held-out rows that were prepared otherwise.
+bool sft_data_open(SftData *data, SftTextOptions *text, const SftBatchOptions *batch, ModelFiles *files, const Options *options);
+void sft_data_close(SftData *data);
 
 #endif

@@ -31,8 +31,15 @@ bool training_data_read(TrainingData *d, const TrainingRules *rules) { return re
 
 bool training_data_read_held_out(TrainingData *d, const TrainingRules *rules)
 {
-    return d->options->eval_data.count == 0 || read_set(d, &d->held_out, &d->options->eval_data, rules) ||
-           fail_in("--eval-data");
+    return d->options->eval_data.count == 0 || read_set(d, &d->held_out, &d->options->eval_data, rules) || fail_in("--eval-data");
+}
+
+LoaderOptions training_data_order(const TrainingData *d, uint64_t seed)
+{
+    return (LoaderOptions){.seed = seed,
+                           .order = (LoaderOrder)d->options->order.place,
+                           .weights = d->weights,
+                           .weight_count = d->options->mix.count};
 }
 
 void training_data_close(TrainingData *d)

@@ -51,6 +51,7 @@ typedef struct TrainingRules {
 bool training_data_open(TrainingData *data, const DataOptions *options, const char *out, bool plan);
 bool training_data_read(TrainingData *data, const TrainingRules *rules);
 bool training_data_read_held_out(TrainingData *data, const TrainingRules *rules); // nothing, without --eval-data
+LoaderOptions training_data_order(const TrainingData *data, uint64_t seed);       // of --data, by --order and --mix
 void training_data_close(TrainingData *data);
 
 #endif

@@ -27,6 +27,33 @@ bool run_has_time(const Run *run, double seconds)
     return since < 0 || since + seconds + run->save_seconds <= run->o.stop_within;
 }
 
+void run_updates_begin(Run *run, int64_t updates)
+{
+    run->updates = 0;
+    run->updates_all = updates;
+    run->updates_begin = clock_seconds();
+}
+
+bool run_update_goes_on(void *context, int64_t done, int64_t all)
+{
+    Run *run = context;
+    double share = ((double)run->updates + (double)done / (double)all) / (double)run->updates_all;
+    double left = share > 0 ? (clock_seconds() - run->updates_begin) / share * (1 - share) : run->updates_seconds;
+    if (run->updates_all > 1)
+        log_live(&run->log, run->step + 1, "update %" PRId64 "/%" PRId64 ", micro-batch %" PRId64 "/%" PRId64, run->updates + 1,
+                 run->updates_all, done + 1, all);
+    else
+        log_live(&run->log, run->step + 1, "micro-batch %" PRId64 "/%" PRId64, done + 1, all);
+    return run_has_time(run, left) || signal_checked("");
+}
+
+void run_updates_end(Run *run)
+{
+    run->updates_seconds = clock_seconds() - run->updates_begin;
+    run->updates = 0;
+    run->step++;
+}
+
 bool run_take_signals(double stop_within)
 {
     static char answer[256]; // stays where it is

@@ -12,7 +12,7 @@ static Documents documents = {.list = list, .count = PROMPTS};
 
 static Curriculum opened(bool adaptive)
 {
-    CurriculumOptions o = {.order = {.seed = 3}, .adaptive = adaptive, .low = 0.2, .high = 0.8, .rare = 0.1};
+    CurriculumOptions o = {.order = {.seed = 3}, .adapt = {adaptive, 0.2, 0.8, 0.1}};
     Curriculum c;
     for (int i = 0; i < PROMPTS; i++)
         list[i].difficulty = 1 + i / EACH;

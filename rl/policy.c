@@ -1,0 +1,92 @@
+// Opening a policy: its memory first, then the reference model, the policy itself and its optimizer.
+#include "rl/policy.h"
+
+static int64_t longest_sequence(const PolicySetup *o) { return o->policy->max_prompt_tokens + o->sampling->max_new_tokens; }
+
+// Of the policy's micro-batches, and of the reference model's, which runs them without a backward pass.
+static ModelLimits batch_limits(const PolicySetup *o, bool training)
+{
+    int64_t positions = longest_sequence(o), tokens = o->policy->micro_batch_tokens;
+    tokens = tokens > positions ? tokens : positions;
+    return (ModelLimits){.tokens = tokens,
+                         .rows = tokens,
+                         .sequences = tokens,
+                         .positions = positions,
+                         .training = training,
+                         .recompute = training && o->policy->recompute.place == RECOMPUTE_LAYER};
+}
+
+static const char *reference_folder(const PolicySetup *o)
+{
+    return o->kl->reference[0] != 0 ? o->kl->reference : o->policy->model;
+}
+
+static SessionOptions session_options(const PolicySetup *o)
+{
+    return (SessionOptions){.model = o->policy->model,
+                            .tokenizer = o->policy->tokenizer,
+                            .template = o->policy->template.name,
+                            .device = o->machine->device.name,
+                            .threads = o->machine->threads,
+                            .context = longest_sequence(o),
+                            .sequences = o->policy->sequences,
+                            .pass_tokens = o->policy->pass_tokens,
+                            .cache = o->policy->cache,
+                            .training = batch_limits(o, true),
+                            .bf16_moments = o->learning->moments.place == MOMENTS_BF16,
+                            .plan_only = o->machine->plan};
+}
+
+static bool choose_memory(Fit *fit, const PolicySetup *o, const SessionOptions *session)
+{
+    Needs needs = {.recompute_auto = o->policy->recompute.place == RECOMPUTE_AUTO,
+                   .micro_batch_tokens = o->policy->micro_batch_tokens,
+                   .longest = longest_sequence(o)};
+    ModelLimits limits = batch_limits(o, false);
+    JudgeOptions judge = referees_judge(o->referees, o->machine, NULL);
+    TRY(fit_open(fit, o->machine) && session_needs(&needs.own, fit->kernels, session));
+    if (o->kl->kl_coef > 0)
+        TRY(reference_needs(&needs.others[needs.other_count++], reference_folder(o), &limits));
+    if (o->machine->plan && o->referees->judge_model[0] != 0 && o->referees->endpoint[0] == 0)
+        TRY(judge_needs(&needs.others[needs.other_count++], fit->kernels, &judge));
+    return fit_choose(fit, &needs);
+}
+
+static bool check_files(const Policy *p, const PolicySetup *o)
+{
+    const ModelFiles *files = &p->session.files;
+    const ModelConfig *reference = &p->fit.needs.others[0].config;
+    if (files->tokenizer == NULL)
+        return fail("%s: there is no tokenizer.json in it, and answers are judged as text; name a folder with --tokenizer",
+                    files->folder.data);
+    return o->kl->kl_coef == 0 || reference->vocabulary == files->config.vocabulary ||
+           fail("--reference: it has %" PRId64 " vocabulary rows and the model %" PRId64 "; take a model of the same tokenizer",
+                reference->vocabulary, files->config.vocabulary);
+}
+
+bool policy_open(Policy *p, const PolicySetup *o)
+{
+    SessionOptions session = session_options(o);
+    TRY(choose_memory(&p->fit, o, &session));
+    if (o->kl->kl_coef > 0 && !o->machine->plan)
+        TRY(reference_open(&p->reference, reference_folder(o), &p->fit.needs.others[0].limits, &p->fit));
+    session.training = p->fit.needs.own.limits; // layers recomputed or not
+    session.fit = &p->fit;
+    TRY(session_open(&p->session, &session) && check_files(p, o));
+    p->reference.micro_batch_tokens = o->policy->micro_batch_tokens;
+    p->reference.n_live = p->session.files.n_live;
+    p->reference.temperature = (float)o->sampling->temperature;
+    TRY((p->encoder = encoder_open(p->session.files.tokenizer)) != NULL);
+    p->optimizer = learning_optimizer(o->learning, o->seed);
+    return o->machine->plan || optimizer_open(&p->optimizer, &p->session.model, false) || fit_fail(&p->fit);
+}
+
+void policy_close(Policy *p)
+{
+    optimizer_close(&p->optimizer);
+    encoder_close(p->encoder);
+    reference_close(&p->reference);
+    session_close(&p->session);
+    fit_close(&p->fit);
+    *p = (Policy){0};
+}

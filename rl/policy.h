@@ -1,0 +1,51 @@
+// The policy: the model that samples and learns, with its optimizer, and the reference model that it may be held against. All their
+// memory, and that of a judge's model, is planned as one before any of it is taken (fit/fit.h).
+#ifndef RL_POLICY_H
+#define RL_POLICY_H
+
+#include "engine/session.h"
+#include "judges/referees.h"
+#include "model/learning.h"
+#include "rl/reference.h"
+#include "rl/sampling.h"
+#include "tokenizer/template.h"
+
+// clang-format off
+#define POLICY_ROWS(ROW, IN)                                                                                                     \
+    ROW(IN, model, folder,  "", "required",          model,     NEUTRAL,  "model to start from, a Hugging Face folder") \
+    ROW(IN, tokenizer, folder,  "", "",                  model,     NEUTRAL,  "folder of the tokenizer, if not the model's") \
+    ROW(IN, template, choice,  "auto", "auto|" TEMPLATE_CHOICES, model,     IDENTITY, "chat template") \
+    ROW(IN, max_prompt_tokens, integer, "1024", "> 1",           data,      IDENTITY, "longest prompt, in tokens; longer ones are dropped") \
+    ROW(IN, micro_batch_tokens, integer, "16384", "> 0",          steps,     IDENTITY, "tokens in a micro-batch") \
+    ROW(IN, recompute, choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "recompute layers in the backward pass; auto: if memory needs it") \
+    ROW(IN, sequences, integer, "0", ">= 0 and <= 65536", machine,  NEUTRAL,  "sequences that run at once; 0: 32 on a CPU, 256 on a GPU") \
+    ROW(IN, pass_tokens, integer, "0", ">= 0 and <= 1e6",  machine,   NEUTRAL,  "prompt tokens in one forward pass; 0: 512 on a CPU, 8192 on a GPU") \
+    ROW(IN, cache, integer, "0", ">= 0",             machine,   NEUTRAL,  "bytes for keys and values (KV cache); 0: what is free")
+// clang-format on
+OPTION_GROUP(PolicyOptions, POLICY_ROWS)
+
+// What else decides of its memory, its weights' updates and its samples.
+typedef struct PolicySetup {
+    const PolicyOptions *policy;
+    const SamplingOptions *sampling;
+    const LearningOptions *learning;
+    const KlOptions *kl; // a coefficient of 0: there is no reference model
+    const RefereeOptions *referees;
+    const MachineOptions *machine;
+    uint64_t seed;
+} PolicySetup;
+
+typedef struct Policy {
+    Fit fit;
+    Session session;
+    Encoder *encoder; // of the session's tokenizer
+    Reference reference;
+    Optimizer optimizer;
+} Policy;
+
+// With machine->plan: what fits, the configuration and the tokenizer; no device, no weights. A judge that is open has its memory
+// already.
+bool policy_open(Policy *policy, const PolicySetup *setup);
+void policy_close(Policy *policy);
+
+#endif
