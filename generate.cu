@@ -2,8 +2,8 @@
 // depends on the row and the seed alone, so rows may be shared out, repeated one by one, or taken up again after an
 // interruption. The model is a folder here, or behind a server; then the draws are the server's. This is C,
 // whatever the file is called: it compiles with or without nvcc.
-#include "data/tokenised.h"
-#include "engine/chat.h"
+#include "rows/tokenised.h"
+#include "chat/chat.h"
 #include "engine/session.h"
 #include "engine/stops.h"
 #include "generate_options.h"

@@ -4,7 +4,7 @@
 #define PREPARE_OPTIONS_H
 
 #include "data/loader.h"
-#include "data/tokenised.h"
+#include "rows/tokenised.h"
 #include "intake/prepare.h"
 #include "options/options.h"
 #include "rows/records.h"

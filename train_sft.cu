@@ -6,6 +6,7 @@
 // intake/ (rows to shards), data/ (shards to batches), model/ (forward, backward, AdamW), run/ (folders, checkpoints, evaluation).
 #include "options/program.h"
 #include "pretrained/files.h"
+#include "pretrained/weights.h"
 #include "run/run.h"
 #include "system/signals.h"
 #include "train_sft_options.h"

@@ -1,6 +1,8 @@
 // Opening a model folder for sampling: see session.h.
 #include "engine/session.h"
+#include "pretrained/config_json.h"
 #include "pretrained/folder.h"
+#include "pretrained/weights.h"
 #include "system/files.h"
 #include <stdlib.h>
 #include <string.h>

@@ -14,7 +14,7 @@
 
 #include "base/names.h"
 #include "decontamination/ngrams.h"
-#include "data/tokenised.h"
+#include "rows/tokenised.h"
 #include "rows/verified.h"
 
 #define SPLIT_CHOICES "difficulty|random|sft-only|rl-only|hard-sft"

@@ -3,7 +3,7 @@
 #ifndef MODEL_CONFIG_H
 #define MODEL_CONFIG_H
 
-#include "json/json.h"
+#include "base/base.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,15 +32,6 @@ typedef struct ModelConfig {
 } ModelConfig;
 
 const Family *family_of(const ModelConfig *config);
-
-// Reads config.json. Both spellings: rope_theta and torch_dtype at the top (published folders), rope_parameters and dtype
-// (transformers 5). Refuses by name what is not a dense model of these families: other architectures, rope scaling, sliding
-// windows, a Qwen3's attention bias, other activations, sizes that do not fit together.
-bool config_read(ModelConfig *config, const char *path);
-bool config_from_json(ModelConfig *config, const json_t *root, const char *where); // where: for errors
-
-// The same as JSON in the first spelling. dtype: "bfloat16" or "float32". NULL after fail().
-json_t *config_to_json(const ModelConfig *config, const char *dtype);
 
 #ifdef __cplusplus
 }

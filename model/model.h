@@ -96,10 +96,8 @@ typedef struct Model {
 bool model_open(Model *model, const ModelConfig *config, const ModelLimits *limits, const Kernels *kernels, bool plan_only);
 void model_close(Model *model);
 
-// Weights from a Hugging Face folder (F32, F16, BF16), every tensor present with its shape and finite, none left over; or new
-// ones: matrices normal with the configuration's initializer_range, each element a function of (seed, tensor, element), norms 1,
-// biases 0.
-bool model_load(Model *model, const char *folder);
+// New weights: matrices normal with the configuration's initializer_range, each element a function of (seed, tensor, element), norms 1,
+// biases 0. Those of a folder: pretrained/weights.h.
 bool model_initialise(Model *model, uint64_t seed);
 
 // Weights first .. first+count-1 of all elements between the device and fp32 in host memory. What is written goes to the master

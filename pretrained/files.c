@@ -1,6 +1,7 @@
 // Opening the files of a model: see files.h.
 #include "pretrained/files.h"
 #include "json/json.h"
+#include "pretrained/config_json.h"
 #include "pretrained/folder.h"
 #include "system/files.h"
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 // final name never holds half a model; the formats of the parts are in config.c and safetensors_write.c.
 #include "pretrained/folder.h"
 #include "json/json_edit.h"
+#include "pretrained/config_json.h"
 #include "system/files.h"
 #include "system/hub.h"
 #include <stdlib.h>

@@ -1,7 +1,9 @@
 // The reference model: opened without gradients, run over a rollout in micro-batches for its log-probabilities; then the KL of a
 // rollout, and the controller that adapts its coefficient.
 #include "rl/reference.h"
+#include "pretrained/config_json.h"
 #include "pretrained/folder.h"
+#include "pretrained/weights.h"
 #include "rl/pack.h"
 #include "system/signals.h"
 #include <math.h>

@@ -1,5 +1,5 @@
 // One row of a JSONL file as one Record: the messages of the prompt, the response if there is one, what is known about the row.
-// Nothing is rendered or tokenised here (data/tokenised.h does that). The row formats:
+// Nothing is rendered or tokenised here (rows/tokenised.h does that). The row formats:
 //
 //   chat               messages [{role, content, reasoning_content}] or ShareGPT's conversations [{from, value}]; a last turn of
 //                      the assistant is the response

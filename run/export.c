@@ -1,5 +1,6 @@
 // From a running model or a checkpoint to a Hugging Face folder that transformers loads.
 #include "checkpoint/checkpoint.h"
+#include "pretrained/config_json.h"
 #include "pretrained/folder.h"
 #include "run/run.h"
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 // A run's folder, its log and its checkpoints: see run.h.
 #include "run/run_internal.h"
 #include "checkpoint/checkpoint.h"
+#include "pretrained/config_json.h"
 #include "pretrained/folder.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #ifndef RUN_SFT_DATA_H
 #define RUN_SFT_DATA_H
 
-#include "data/tokenised.h"
+#include "rows/tokenised.h"
 #include "pretrained/files.h"
 #include "run/training_data.h"
 

@@ -1,6 +1,6 @@
 // Chat templates: a list of messages to the text that a model reads, byte for byte as transformers renders the published
 // templates of Qwen. They are known by name, and a folder's own by its whole text; this is not a Jinja interpreter, and tools are
-// refused where rows are read (rows/records.h). Next: data/tokenised.h, which turns what is rendered here into ids and a mask.
+// refused where rows are read (rows/records.h). Next: rows/tokenised.h, which turns what is rendered here into ids and a mask.
 #ifndef TOKENIZER_TEMPLATE_H
 #define TOKENIZER_TEMPLATE_H
 

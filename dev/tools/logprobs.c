@@ -3,7 +3,9 @@
 // For n ids n - 1 numbers each: ln p(ids[t+1] | ids[0..t]) and that distribution's entropy in nats. No tokenizer is needed.
 // Lines are run together in ragged batches; a line's numbers do not depend on the others, to the bit.
 #include "model/model.h"
+#include "pretrained/config_json.h"
 #include "pretrained/folder.h"
+#include "pretrained/weights.h"
 #include "system/machine.h"
 #include "system/start.h"
 #include <stdlib.h>

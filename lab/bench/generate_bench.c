@@ -9,7 +9,9 @@
 // of every context can be read at --copy GB/s. A prefill's floor is the operations of the matrices over --product TFLOP/s. Shares of the
 // floors are given where those two are.
 #include "engine/engine.h"
+#include "pretrained/config_json.h"
 #include "pretrained/folder.h"
+#include "pretrained/weights.h"
 #include "system/files.h"
 #include "system/machine.h"
 #include <stdlib.h>

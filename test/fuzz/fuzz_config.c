@@ -1,6 +1,7 @@
 // Fuzzing config.json: any bytes as the file. What must hold of one that is accepted: sizes are positive and fit together, and
 // what is written of it is accepted too and says the same.
 #include "model/config.h"
+#include "pretrained/config_json.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

@@ -1,6 +1,8 @@
 // Parity with transformers' generate: greedy answers, token for token, of the tiny models of lab/reference.
 #include "test/support/fixture.h"
 #include "engine/engine.h"
+#include "pretrained/config_json.h"
+#include "pretrained/weights.h"
 
 static const char *const NAMES[] = {"tied", "untied", "group4", "qwen2_tied", "qwen2_untied"};
 enum { MODELS = sizeof NAMES / sizeof NAMES[0], MOST = 1200 };

@@ -4,6 +4,8 @@
 
 #include "test/support/check.h"
 #include "model/model.h"
+#include "pretrained/config_json.h"
+#include "pretrained/weights.h"
 #include "safetensors/safetensors.h"
 
 enum { DOCUMENTS_MAX = 16, TOKENS_MAX = 4096 };

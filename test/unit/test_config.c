@@ -1,6 +1,7 @@
 // config.json: both spellings and both families are read, what is written reads back the same, and everything that is not a dense
 // Qwen3 or Qwen2 is refused by the name of its key.
 #include "model/config.h"
+#include "pretrained/config_json.h"
 #include "system/files.h"
 #include "test/support/check.h"
 #include <unistd.h>

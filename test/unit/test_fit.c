@@ -1,6 +1,7 @@
 // Does it fit? The total of a plan is what is allocated, the advice is followed and then it fits, and what costs least speed comes
 // first; the defaults fit the cards that they are meant for.
 #include "fit/fit.h"
+#include "pretrained/config_json.h"
 #include "test/support/check.h"
 #include "test/support/tiny.h"
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 // Model folders: which one a user means, what an exported one holds, and that a kill at any change of the disk leaves the old
 // folder or the new one, never half of one. The failpoints stand in for the disk (test/support/failpoints.h).
 #include "pretrained/folder.h"
+#include "pretrained/config_json.h"
 #include "system/files.h"
 #include "test/support/check.h"
 #include "test/support/failpoints.h"

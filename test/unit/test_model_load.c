@@ -1,5 +1,6 @@
 // Weights that are not those of the configuration are refused by name; the 16-bit types load to the bits that they stand for.
 #include "system/files.h"
+#include "pretrained/weights.h"
 #include "test/support/device.h"
 #include "test/support/fixture.h"
 #include "test/support/tiny.h"

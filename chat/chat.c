@@ -1,5 +1,5 @@
 // See chat.h. What was said stays in pages: each turn's prompt begins as the one before it did, and shares what it has of that.
-#include "engine/chat.h"
+#include "chat/chat.h"
 #include <ctype.h>
 #include <signal.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // Talking to a model in a terminal: answers come token by token, and the whole talk is what the model sees. /new begins a new one; the
 // end of the input (Ctrl-D) ends the program.
-#ifndef ENGINE_CHAT_H
-#define ENGINE_CHAT_H
+#ifndef CHAT_CHAT_H
+#define CHAT_CHAT_H
 
 #include "engine/session.h"
 #include "engine/stops.h"

@@ -1,8 +1,8 @@
 // One record as the model will read it: token ids, where the response begins, which tokens are trained. The prompt and the answer
 // are tokenised apart, so that the first trained token begins where the answer does: a sampler starts after exactly these prompt
 // tokens, and no merge across the edge may make training see others.
-#ifndef DATA_TOKENISED_H
-#define DATA_TOKENISED_H
+#ifndef ROWS_TOKENISED_H
+#define ROWS_TOKENISED_H
 
 #include "rows/records.h"
 #include "shards/shard.h"

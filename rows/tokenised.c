@@ -1,5 +1,5 @@
 // Records to tokens: see tokenised.h.
-#include "data/tokenised.h"
+#include "rows/tokenised.h"
 #include "base/text.h"
 #include <stdlib.h>
 #include <string.h>
