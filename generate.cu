@@ -280,7 +280,7 @@ static bool generate_all(Generate *g)
     }
     int64_t tokens = g->remote ? -1 : engine_statistics(g->session.engine).sampled_tokens;
     progress_show(&g->progress, g->journal.count, tokens, 0, true);
-    return signal_checked("") && unanswered_fail(&g->unanswered, g->journal.path) &&
+    return signal_checked("") && unanswered_fail(&g->unanswered, g->journal.file.path) &&
            part_finish(&g->journal, g->o.part, g->o.samples);
 }
 
@@ -446,7 +446,7 @@ static void announce(Generate *g)
     }
     bytes_free(&about);
     if (g->journal.before > 0)
-        progress_note(&g->progress, "%s has %" PRId64 " of %" PRId64 " responses; going on", g->journal.path, g->journal.before,
+        progress_note(&g->progress, "%s has %" PRId64 " of %" PRId64 " responses; going on", g->journal.file.path, g->journal.before,
                       g->progress.total);
 }
 
@@ -508,6 +508,6 @@ static const Program GENERATE = {"generate", GENERATE_USAGE, generate_options, r
 
 int main(int count, char **words)
 {
-    Generate g = {.journal = {.descriptor = -1}, .progress = {.out = stderr}};
+    Generate g = {.progress = {.out = stderr}};
     return program_main(&GENERATE, &g, &g.options, &g.o, count, words);
 }

@@ -157,10 +157,10 @@ static bool count(void *score, Text line)
     const char *at = text_last(line, own), *end = line.data + line.size;
     int level = at == NULL || end - at < 16 ? 0 : at[strlen(own)] - '0';
     if (level < 1 || level > DIFFICULTIES)
-        return fail("%s: a row in it has no difficulty; %s", s->journal.path, s->journal.anew.data);
+        return fail("%s: a row in it has no difficulty; %s", s->journal.file.path, s->journal.anew.data);
     bool useless = text_last(text_between(at, end), "\"difficulty_default\":true") != NULL;
     if (useless && s->levels[0] == 0) {
-        json_t *row = json_parse(line.data, line.size, s->journal.path);
+        json_t *row = json_parse(line.data, line.size, s->journal.file.path);
         const json_t *answer = json_object_get(row, "difficulty_answer");
         bool ok = row != NULL && bytes_append(&s->useless, json_string_value(answer), json_string_length(answer));
         json_decref(row);
@@ -320,7 +320,7 @@ static bool refuse_useless(Score *s)
 
 static bool finish(Score *s)
 {
-    return unanswered_fail(&s->unanswered, s->journal.path) && part_finish(&s->journal, s->o.part, 1);
+    return unanswered_fail(&s->unanswered, s->journal.file.path) && part_finish(&s->journal, s->o.part, 1);
 }
 
 static bool score_all(Score *s)
@@ -535,7 +535,7 @@ static bool run(void *state)
     }
     bytes_free(&about);
     if (s->journal.before > 0)
-        progress_note(&s->progress, "%s has %" PRId64 " of %" PRId64 " rows; going on", s->journal.path, s->journal.before,
+        progress_note(&s->progress, "%s has %" PRId64 " of %" PRId64 " rows; going on", s->journal.file.path, s->journal.before,
                       facts.mine);
     return score_all(s);
 }
@@ -569,6 +569,6 @@ static const Program SCORE = {"score", SCORE_USAGE, score_options, run, stop, cl
 
 int main(int count, char **words)
 {
-    Score s = {.journal = {.descriptor = -1}, .progress = {.out = stderr}};
+    Score s = {.progress = {.out = stderr}};
     return program_main(&SCORE, &s, &s.options, &s.o, count, words);
 }

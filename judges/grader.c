@@ -88,7 +88,6 @@ Grader *grader_open(const GraderOptions *options)
         return NULL;
     g->options = *options;
     g->socket = -1;
-    g->verdicts.file.descriptor = -1;
     bool wanted = strcmp(options->sandbox, "none") != 0;
     g->sandboxed = wanted && grader_sandbox_works();
     bool ok = g->sandboxed || strcmp(options->sandbox, "bwrap") != 0 ||
@@ -127,7 +126,7 @@ void grader_close(Grader *g)
     free(g);
 }
 
-uint64_t grader_zeros(const Grader *g) { return g->verdicts.file.zeros; }
+uint64_t grader_zeros(const Grader *g) { return g->verdicts.file.file.zeros; }
 const char *grader_sandbox(const Grader *g) { return g->sandboxed ? "bubblewrap" : "none"; }
 
 // ---- asking
@@ -304,7 +303,7 @@ static bool hope(const Grader *g, const char *why)
     if (never || no_more)
         return fail("--grader %s: the last %" PRId64 " questions have no score; %s; %s%s; what it did say is kept in "
                     "%s; remove that file to have everything asked again",
-                    g->options.command, g->lost, why, HOW, sandbox_hint(g), g->verdicts.file.path);
+                    g->options.command, g->lost, why, HOW, sandbox_hint(g), g->verdicts.file.file.path);
     return true;
 }
 

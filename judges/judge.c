@@ -97,7 +97,6 @@ Judge *judge_open(const JudgeOptions *options)
     if (j == NULL)
         return NULL;
     j->options = *options;
-    j->verdicts.file.descriptor = -1;
     j->remote = options->url[0] != 0;
     if (judge_form_open(&j->form, or_none(options->prompt), or_none(options->yes), or_none(options->no)) &&
         (j->remote ? open_endpoint(j) : open_folder(j)) && verdicts_open(&j->verdicts, options->journal))
@@ -136,7 +135,7 @@ void judge_close(Judge *j)
     free(j);
 }
 
-uint64_t judge_zeros(const Judge *j) { return j->verdicts.file.zeros; }
+uint64_t judge_zeros(const Judge *j) { return j->verdicts.file.file.zeros; }
 uint64_t judge_hash(const Judge *j) { return j->hash; }
 uint64_t judge_form_of(const Judge *j) { return j->form.hash; }
 

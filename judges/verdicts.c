@@ -7,7 +7,6 @@ const char VERDICT_FAILED[] = "failed";
 
 bool verdicts_open(Verdicts *v, const char *path)
 {
-    *v = (Verdicts){.file = {.descriptor = -1}};
     return answer_file_open(&v->file, path);
 }
 

@@ -7,7 +7,7 @@
 #ifndef LOG_LOG_H
 #define LOG_LOG_H
 
-#include "base/base.h"
+#include "system/line_file.h"
 
 typedef struct LogField {
     const char *name;
@@ -15,8 +15,7 @@ typedef struct LogField {
 } LogField;
 
 typedef struct RunLog {
-    int descriptor; // -1: no file
-    char *path;
+    LineFile file;                 // closed: there is none
     FILE *terminal;                // NULL: silent
     bool updating, colored, dirty; // dirty: an updating line stands on the terminal
     int64_t total_steps, every;    // lines that stay: every so many steps, and the last

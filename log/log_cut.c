@@ -3,47 +3,42 @@
 #include "json/json.h"
 #include "log/log.h"
 #include "system/files.h"
-#include <stdlib.h>
 #include <string.h>
 
-// Whether the line stays. half: it is the last one and has no newline; then what cannot be read is dropped.
-static bool judge_line(bool *stays, LogFacts *facts, const char *line, size_t size, int64_t step, const char *where, bool half)
+typedef struct Cut {
+    const char *path;
+    int64_t step;
+    LogFacts *facts;
+    Bytes kept; // lines
+} Cut;
+
+// Whether the line stays. Half a line is dropped if it cannot be read.
+static bool judge_line(bool *stays, Cut *cut, const FileLine *line, const char *where)
 {
     int64_t here = 0;
-    *stays = false;
-    json_t *object = json_parse(line, size, where);
+    json_t *object = json_parse(line->text.data, line->text.size, where);
     bool ok = object != NULL && (json_is_object(object) || fail("%s: not an object", where));
     ok = ok && json_need_int(&here, object, "step", 0, INT64_MAX, where);
     const char *event = json_string_value(json_object_get(object, "event"));
-    *stays = ok && here <= step;
-    facts->last = ok && here > facts->last ? here : facts->last;
+    *stays = ok && here <= cut->step;
+    cut->facts->last = ok && here > cut->facts->last ? here : cut->facts->last;
     if (*stays && event != NULL && strcmp(event, "eval") == 0)
-        facts->evaluated = here;
+        cut->facts->evaluated = here;
     json_decref(object);
-    if (!ok && half)
+    if (!ok && line->half)
         error_clear();
-    return ok || half;
+    return ok || line->half;
 }
 
-static bool kept_lines(Bytes *kept, LogFacts *facts, const char *path, const char *text, size_t size, int64_t step)
+static bool keep_line(void *context, const FileLine *line)
 {
+    Cut *cut = context;
     Bytes where = {0};
-    bool ok = true;
-    int64_t number = 1;
-    for (size_t start = 0, next; ok && start < size; start = next, number++) {
-        const char *newline = memchr(text + start, '\n', size - start);
-        size_t end = newline != NULL ? (size_t)(newline - text) : size;
-        next = newline != NULL ? end + 1 : size;
-        bool stays = false;
-        bytes_clear(&where);
-        ok = bytes_printf(&where, "%s:%" PRId64, path, number);
-        ok = ok && judge_line(&stays, facts, text + start, end - start, step, where.data, newline == NULL);
-        if (ok && stays)
-            ok = bytes_append(kept, text + start, end - start) && bytes_text(kept, "\n");
-    }
+    bool stays = false;
+    bool ok = bytes_printf(&where, "%s:%" PRId64, cut->path, line->number) && judge_line(&stays, cut, line, where.data);
     bytes_free(&where);
-    return ok || (step < 0 ? fail_in("a log that is no run's; take another --out, or move it away")
-                           : fail_in("cutting the log back to step %" PRId64 "; remove the line if it is damaged", step));
+    TRY(ok);
+    return !stays || (bytes_append(&cut->kept, line->text.data, line->text.size) && bytes_text(&cut->kept, "\n"));
 }
 
 bool log_cut(const char *path, int64_t step, LogFacts *facts)
@@ -56,12 +51,16 @@ bool log_cut(const char *path, int64_t step, LogFacts *facts)
     if (kind == PATH_NONE)
         return true;
     MappedFile file;
-    Bytes kept = {0};
+    Cut cut = {.path = path, .step = step, .facts = facts};
     TRY(file_map(&file, path));
-    bool ok = kept_lines(&kept, facts, path, (const char *)file.data, file.size, step);
-    bool same = ok && kept.size == file.size;
+    bool ok = lines_read((Text){(const char *)file.data, file.size}, keep_line, &cut);
+    if (!ok && step < 0)
+        fail_in("a log that is no run's; take another --out, or move it away");
+    else if (!ok)
+        fail_in("cutting the log back to step %" PRId64 "; remove the line if it is damaged", step);
+    bool same = ok && cut.kept.size == file.size;
     file_unmap(&file);
-    ok = ok && (same || file_write_atomic(path, kept.data, kept.size));
-    bytes_free(&kept);
+    ok = ok && (same || file_write_atomic(path, cut.kept.data, cut.kept.size));
+    bytes_free(&cut.kept);
     return ok;
 }

@@ -1,15 +1,10 @@
 // OUT.partial: a first line with the identity, then a line "NUMBER XXH3 TEXT" for each result, the checksum being of its number
-// and its text. Every line is one write() to a file opened for appending; one that was cut off by a crash or a full disk is taken
-// away when it is opened again. Whatever else somebody has cut out of it, or put in, is found: when it is opened, and again when
-// OUT is written. See journal.h.
+// and its text, each whole or not at all (system/line_file.h). Whatever somebody has cut out of it, or put in, is found: when it is
+// opened, and again when OUT is written. See journal.h.
 #include "rows/journal.h"
 #include "system/files.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 // ---- lines
@@ -22,41 +17,11 @@ static void line_hash(char digits[HASH_DIGITS + 1], uint64_t number, const char 
     snprintf(digits, HASH_DIGITS + 1, "%016" PRIx64, hash_bytes(both, sizeof both));
 }
 
-// Where the next line goes is where the last one ended, or places are wrong.
-static bool check_end(const Journal *j)
-{
-    struct stat facts;
-    if (fstat(j->descriptor, &facts) != 0)
-        return fail_errno("%s: looking at its size", j->path);
-    return (uint64_t)facts.st_size == j->end ||
-           fail("%s: was changed by somebody else while it was written; the same command goes on with what is whole in it",
-                j->path);
-}
-
-static bool write_line(Journal *j, const Bytes *line)
-{
-    for (size_t done = 0; done < line->size;) {
-        ssize_t n = write(j->descriptor, line->data + done, line->size - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            int why = errno;
-            if (done > 0 && ftruncate(j->descriptor, (off_t)j->end) != 0)
-                errno = why; // half a line stays, and is cut off when the file is opened again
-            errno = why;
-            return fail_errno("%s: writing; what is finished so far stays there, and the same command goes on", j->path);
-        }
-        done += (size_t)n;
-    }
-    j->end += line->size;
-    return true;
-}
-
 static bool set_place(Journal *j, uint64_t number, uint64_t place)
 {
     if (number >= j->most)
-        return fail("%s: has a result number %" PRIu64 ", and there are only %" PRIu64 " (it is damaged; %s)", j->path, number,
-                    j->most, j->anew.data);
+        return fail("%s: has a result number %" PRIu64 ", and there are only %" PRIu64 " (it is damaged; %s)", j->file.path,
+                    number, j->most, j->anew.data);
     if (number >= j->place_count) {
         TRY(grow(&j->places, &j->place_capacity, number + 1, sizeof *j->places));
         memset(j->places + j->place_count, 0, (number + 1 - j->place_count) * sizeof *j->places);
@@ -73,11 +38,11 @@ bool journal_add(Journal *j, uint64_t number, const char *text, size_t size)
 {
     Bytes line = {0};
     char hash[HASH_DIGITS + 1];
-    uint64_t begin = j->end;
+    uint64_t begin = j->file.end;
     line_hash(hash, number, text, size);
-    bool ok = check_end(j) && bytes_printf(&line, "%" PRIu64 " %s ", number, hash);
+    bool ok = line_file_is_ours(&j->file) && bytes_printf(&line, "%" PRIu64 " %s ", number, hash);
     size_t head = line.size;
-    ok = ok && bytes_append(&line, text, size) && bytes_text(&line, "\n") && write_line(j, &line) &&
+    ok = ok && bytes_append(&line, text, size) && bytes_text(&line, "\n") && line_file_append(&j->file, line.data, line.size) &&
          set_place(j, number, begin + head);
     bytes_free(&line);
     return ok;
@@ -108,57 +73,57 @@ static bool parse_entry(uint64_t *number, Text *text, const char *line, size_t s
     return memcmp(line + digits + 1, hash, HASH_DIGITS) == 0;
 }
 
-static bool read_entry(Journal *j, const char *line, size_t size, uint64_t at)
+static bool read_entry(Journal *j, const FileLine *line)
 {
     uint64_t number;
     Text text;
-    return parse_entry(&number, &text, line, size)
-               ? set_place(j, number, at + (uint64_t)(text.data - line))
-               : fail("%s: byte %" PRIu64
-                      ": not a line of results, or it was damaged; remove this line to have what it held made "
-                      "again, or %s",
-                      j->path, at, j->anew.data);
+    bool ours = line->half ? line->text.size == 0 || (line->text.data[0] >= '0' && line->text.data[0] <= '9')
+                           : parse_entry(&number, &text, line->text.data, line->text.size);
+    if (!ours)
+        return fail("%s: byte %" PRIu64
+                    ": not a line of results, or it was damaged; remove this line to have what it held made again, or %s",
+                    j->file.path, line->offset, j->anew.data);
+    return line->half || set_place(j, number, line->offset + (uint64_t)(text.data - line->text.data));
 }
 
-static bool same_identity(const Journal *j, const char *line, size_t size, const Options *options, const json_t *identity)
+static bool same_identity(const Journal *j, Text line, const Options *options)
 {
-    json_t *saved = json_parse(line, size, j->path);
+    json_t *saved = json_parse(line.data, line.size, j->file.path);
     if (saved == NULL)
         return fail_in("the results of an interrupted run (%s)", j->anew.data);
-    bool ok = options_same_identity(options, saved, j->path);
+    bool ok = options_same_identity(options, saved, j->file.path);
     const char *key;
     json_t *value;
-    json_object_foreach ((json_t *)(uintptr_t)identity, key, value)
+    json_object_foreach (j->identity, key, value)
         if (ok && !json_equal(value, json_object_get(saved, key)))
-            ok = fail("%s: was begun with other %s", j->path, key);
+            ok = fail("%s: was begun with other %s", j->file.path, key);
     json_decref(saved);
     return ok || fail_in("an interrupted run cannot go on (finish it with the command it was begun with, or %s)", j->anew.data);
 }
 
-// Takes the results of an earlier run over. A last line without its end is cut off.
-static bool take_over(Journal *j, const MappedFile *file, const Options *options, const json_t *identity)
+typedef struct Earlier {
+    Journal *journal;
+    const Options *options;
+} Earlier;
+
+// Takes a line of an earlier run over. Of a half one, which is cut off then, it is looked whether it was going to be one.
+static bool take_over(void *context, const FileLine *line)
 {
-    const char *data = (const char *)file->data;
-    size_t at = 0;
-    for (bool first = true; at < file->size; first = false) {
-        const char *end = memchr(data + at, '\n', file->size - at);
-        if (end == NULL)
-            break;
-        size_t size = (size_t)(end - data) - at;
-        TRY(first ? same_identity(j, data + at, size, options, identity) : read_entry(j, data + at, size, at));
-        at += size + 1;
-    }
-    j->end = at;
-    j->before = j->count;
-    return true;
+    Earlier *e = context;
+    if (line->number > 1)
+        return read_entry(e->journal, line);
+    if (!line->half)
+        return same_identity(e->journal, line->text, e->options);
+    return line->text.size == 0 || line->text.data[0] == '{' ||
+           fail("%s: is no file of results; move it away, or choose another --out", e->journal->file.path);
 }
 
-static bool write_identity(Journal *j, const json_t *identity)
+static bool write_identity(Journal *j)
 {
     Bytes line = {0};
-    char *text = json_dumps(identity, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    bool ok = (text != NULL || fail("no memory for the identity of a run")) && bytes_text(&line, text) &&
-              bytes_text(&line, "\n") && write_line(j, &line);
+    char *text = json_dumps(j->identity, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    bool ok = (text != NULL || fail("no memory for the identity of a run")) && bytes_printf(&line, "%s\n", text) &&
+              line_file_append(&j->file, line.data, line.size);
     free(text);
     bytes_free(&line);
     return ok;
@@ -172,7 +137,7 @@ static bool result_at(const Journal *j, const MappedFile *file, uint64_t number,
         begin--;
     const char *end = place < file->size ? (const char *)memchr(data + place, '\n', file->size - place) : NULL;
     return (end != NULL && parse_entry(&found, text, data + begin, (size_t)(end - data) - begin) && found == number) ||
-           fail("%s: was changed by somebody else; the same command goes on with what is whole in it", j->path);
+           fail("%s: was changed by somebody else; the same command goes on with what is whole in it", j->file.path);
 }
 
 bool journal_each(const Journal *j, bool (*take)(void *context, Text line), void *context)
@@ -180,7 +145,7 @@ bool journal_each(const Journal *j, bool (*take)(void *context, Text line), void
     MappedFile file;
     Text line;
     bool ok = true;
-    TRY(file_map(&file, j->path));
+    TRY(file_map(&file, j->file.path));
     for (size_t i = 0; ok && i < j->place_count; i++)
         ok = j->places[i] == 0 || (result_at(j, &file, i, &line) && take(context, line));
     file_unmap(&file);
@@ -214,11 +179,11 @@ static bool out_is_of(const Journal *j)
 static bool refuse_out(const Journal *j) { return fail("%s: is there already; remove it, or choose another --out", j->out); }
 
 // done: OUT is there, and OUT.partial too, as a process leaves them that ends between making the one and removing the other.
-static bool look_at_out(const Journal *j, bool *done)
+static bool look_at_out(const Journal *j, const char *partial, bool *done)
 {
-    PathKind out, partial;
-    TRY(path_kind(&out, j->out) && path_kind(&partial, j->path));
-    *done = out == PATH_FILE && partial == PATH_FILE;
+    PathKind out, kind;
+    TRY(path_kind(&out, j->out) && path_kind(&kind, partial));
+    *done = out == PATH_FILE && kind == PATH_FILE;
     if (out == PATH_FILE && !*done)
         return refuse_out(j);
     if (out == PATH_FOLDER)
@@ -226,60 +191,42 @@ static bool look_at_out(const Journal *j, bool *done)
     return file_may_be_written(j->out);
 }
 
-static bool open_file(Journal *j)
+static bool open_file(Journal *j, const char *partial, const Options *options)
 {
-    j->descriptor = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (j->descriptor < 0)
-        return fail_errno("%s: opening", j->path);
-    return flock(j->descriptor, LOCK_EX | LOCK_NB) == 0 ||
-           errno != EWOULDBLOCK || // a file system without locks is no reason to stop
-           fail("%s: another process is writing it; wait for it, or choose another --out", j->path);
-}
-
-static bool name_files(Journal *j, const char *out, const char *answers)
-{
-    Bytes path = {0};
-    TRY((j->out = copy_text(out)) != NULL && bytes_printf(&path, "%s.partial", out));
-    j->path = path.data;
-    return bytes_printf(&j->anew, "remove %s to begin anew", j->path) &&
-           (answers == NULL || bytes_printf(&j->anew, " (and %s, or what the server has said is used again)", answers));
-}
-
-static bool open_parts(Journal *j, const char *out, const Options *options, const json_t *identity, const char *answers)
-{
-    MappedFile file;
+    Earlier earlier = {j, options};
     bool done;
-    TRY(name_files(j, out, answers));
-    TRY(look_at_out(j, &done) && parents_make(j->path) && open_file(j) && file_map(&file, j->path));
-    bool ok = take_over(j, &file, options, identity), cut = j->end < file.size;
-    file_unmap(&file);
+    TRY(look_at_out(j, partial, &done) && parents_make(partial));
+    TRY(line_file_open(&j->file, partial, false, "another process is writing it; wait for it, or choose another --out"));
+    bool ok = line_file_read(&j->file, take_over, &earlier);
     if (done)
         TRY((ok && out_is_of(j)) || refuse_out(j)); // and then it is made once more, from the same lines
-    TRY(ok);
-    if (cut && ftruncate(j->descriptor, (off_t)j->end) != 0)
-        return fail_errno("%s: cutting off a half line", j->path);
-    return j->end > 0 || write_identity(j, identity);
+    j->before = j->count;
+    return ok && (j->file.end > 0 || write_identity(j));
 }
 
 bool journal_open(Journal *j, const char *out, uint64_t most, const Options *options, const json_t *identity, const char *answers)
 {
-    *j = (Journal){.descriptor = -1, .most = most, .identity = json_incref((json_t *)(uintptr_t)identity)};
-    if (open_parts(j, out, options, identity, answers))
-        return true;
-    journal_close(j);
-    return false;
+    *j = (Journal){.most = most, .identity = json_incref((json_t *)(uintptr_t)identity)};
+    Bytes partial = {0};
+    bool ok = (j->out = copy_text(out)) != NULL && bytes_printf(&partial, "%s.partial", out) &&
+              bytes_printf(&j->anew, "remove %s to begin anew", partial.data);
+    if (answers != NULL)
+        ok = ok && bytes_printf(&j->anew, " (and %s, or what the server has said is used again)", answers);
+    ok = ok && open_file(j, partial.data, options);
+    bytes_free(&partial);
+    if (!ok)
+        journal_close(j);
+    return ok;
 }
 
 void journal_close(Journal *j)
 {
-    if (j->descriptor >= 0)
-        close(j->descriptor);
+    line_file_close(&j->file);
     json_decref(j->identity);
     bytes_free(&j->anew);
     free(j->out);
-    free(j->path);
     free(j->places);
-    *j = (Journal){.descriptor = -1};
+    *j = (Journal){0};
 }
 
 // ---- the end
@@ -295,13 +242,13 @@ bool journal_finish(Journal *j)
         return false;
     }
     TRY(atomic_commit(&out));
-    return unlink(j->path) == 0 || fail_errno("%s: removing; %s is complete", j->path, j->out);
+    return unlink(j->file.path) == 0 || fail_errno("%s: removing; %s is complete", j->file.path, j->out);
 }
 
 void journal_tell_stopped(const Journal *j, Progress *progress)
 {
-    if (j->path == NULL)
+    if (j->file.path == NULL)
         progress_note(progress, "stopped by a signal before anything was asked; the same command begins again");
     else
-        progress_note(progress, "stopped by a signal; what is finished is in %s, and the same command goes on", j->path);
+        progress_note(progress, "stopped by a signal; what is finished is in %s, and the same command goes on", j->file.path);
 }

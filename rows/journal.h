@@ -8,16 +8,16 @@
 #include "json/json.h"
 #include "log/progress.h"
 #include "options/options.h"
+#include "system/line_file.h"
 
 typedef struct Journal {
-    char *out, *path; // OUT, OUT.partial
-    Bytes anew;       // what to do to begin anew, as errors say it
+    char *out;     // OUT
+    LineFile file; // OUT.partial
+    Bytes anew;    // what to do to begin anew, as errors say it
     json_t *identity;
-    int descriptor;   // -1: closed
     uint64_t *places; // (place_count) of a result: where its text begins; 0: it is not there
     size_t place_count, place_capacity;
     uint64_t most;  // numbers are below
-    uint64_t end;   // of the file
     int64_t count;  // results that are there
     int64_t before; // of those, from an earlier run
 } Journal;

@@ -3,11 +3,9 @@
 #include "checkpoint/checkpoint.h"
 #include "pretrained/config_json.h"
 #include "pretrained/folder.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 enum { MANIFEST_BYTES = 400 }; // of it, for a tensor
@@ -345,11 +343,9 @@ static bool take_lock(Run *run)
     bool ok = path_in(&path, run, "lock");
     if (ok && (run->lock = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0)
         ok = fail_errno("%s: opening it", path.data);
-    if (ok && flock(run->lock, LOCK_EX | LOCK_NB) != 0 &&
-        errno == EWOULDBLOCK) // a file system without locks is no reason to stop
-        ok = fail("%s: another process is training into this folder; wait for it, or take another --out", run->o.out);
     bytes_free(&path);
-    return ok;
+    return ok &&
+           file_lock(run->lock, run->o.out, "another process is training into this folder; wait for it, or take another --out");
 }
 
 // from: the checkpoint, NULL for none; last: step of the log's last one, which may lie behind it

@@ -1,12 +1,8 @@
 // The file is read once when it is opened, line by line, and a line again when its answer is wanted.
 #include "server/answer_file.h"
 #include "system/files.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define BEGINNING "{\"key\":\"" // of every line; then 32 digits, HASH, 16 digits, BEHIND, and the answer
@@ -112,81 +108,44 @@ static void refuse_line(void) // after the failure that names file and line
     free(why);
 }
 
-static bool check_line(AnswerFile *cache, const char *line, uint64_t offset, size_t size, size_t number)
+static bool check_line(AnswerFile *cache, const FileLine *line)
 {
     uint64_t key[2];
     Answer answer;
     Bytes where = {0};
-    bool ok = bytes_printf(&where, "%s:%zu", cache->path, number) && read_line(key, &answer, line, size, where.data);
+    bool ok = bytes_printf(&where, "%s:%" PRId64, cache->file.path, line->number) &&
+              read_line(key, &answer, line->text.data, line->text.size, where.data);
     if (ok)
         answer_free(&answer);
     else
         refuse_line();
     bytes_free(&where);
-    return ok && remember(cache, key, offset, size);
+    return ok && remember(cache, key, line->offset, line->text.size);
 }
 
-// What a kill left of the last line, or a power cut, which may leave zeros in place of what was written last. Whatever else does not begin
-// as our lines do was not left by one.
-static bool cut_half_line(AnswerFile *cache, const char *half, size_t size, size_t number)
+// What a kill or a power cut has left of a last line begins as our lines do. Whatever else stands there was not left by one.
+static bool take_line(void *context, const FileLine *line)
 {
-    size_t written = size;
-    while (written > 0 && half[written - 1] == 0)
-        written--;
-    size_t known = written < strlen(BEGINNING) ? written : strlen(BEGINNING);
-    if (memcmp(half, BEGINNING, known) != 0)
-        return fail(
-            "%s:%zu: its end is no answer, nor half of one; remove this line, or move the file away: what stands there is then "
-            "asked again",
-            cache->path, number);
-    if (ftruncate(cache->descriptor, (off_t)cache->size) != 0)
-        return fail_errno("%s: cutting off half a line", cache->path);
-    cache->zeros = size - written;
-    return true;
-}
-
-static bool read_file(AnswerFile *cache)
-{
-    MappedFile file;
-    TRY(file_map(&file, cache->path));
-    const char *text = (const char *)file.data;
-    bool ok = true;
-    for (size_t number = 1; ok && cache->size < file.size; number++) {
-        size_t start = (size_t)cache->size, left = file.size - start;
-        const char *newline = memchr(text + start, '\n', left);
-        if (newline == NULL) {
-            ok = cut_half_line(cache, text + start, left, number);
-            break;
-        }
-        size_t size = (size_t)(newline - text) - start;
-        ok = check_line(cache, text + start, start, size, number);
-        cache->size += size + 1;
-    }
-    file_unmap(&file);
-    return ok;
+    AnswerFile *cache = context;
+    if (!line->half)
+        return check_line(cache, line);
+    size_t known = line->text.size < strlen(BEGINNING) ? line->text.size : strlen(BEGINNING);
+    return memcmp(line->text.data, BEGINNING, known) == 0 ||
+           fail("%s:%" PRId64
+                ": its end is no answer, nor half of one; remove this line, or move the file away: what stands there is then "
+                "asked again",
+                cache->file.path, line->number);
 }
 
 // ---- the file
 
-static bool open_alone(AnswerFile *cache, const char *path)
-{
-    TRY((cache->path = copy_text(path)) != NULL && parents_make(path));
-    cache->descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (cache->descriptor < 0)
-        return fail_errno("%s: opening the cache of answers", path);
-    struct stat facts;
-    if (fstat(cache->descriptor, &facts) != 0 || !S_ISREG(facts.st_mode))
-        return fail("%s: not a regular file", path);
-    if (flock(cache->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) // no locks here at all is no reason to stop
-        return fail("%s: another process keeps its answers in this file; wait for it", path);
-    return true;
-}
-
 bool answer_file_open(AnswerFile *cache, const char *path)
 {
-    *cache = (AnswerFile){.descriptor = -1};
-    bool ok = open_alone(cache, path) && read_file(cache);
-    cache->opened = cache->size;
+    *cache = (AnswerFile){0};
+    bool ok = parents_make(path) &&
+              line_file_open(&cache->file, path, true, "another process keeps its answers in this file; wait for it") &&
+              line_file_read(&cache->file, take_line, cache);
+    cache->opened = cache->file.end;
     if (!ok)
         answer_file_close(cache);
     return ok;
@@ -194,11 +153,9 @@ bool answer_file_open(AnswerFile *cache, const char *path)
 
 void answer_file_close(AnswerFile *cache)
 {
-    if (cache->path != NULL && cache->descriptor >= 0)
-        close(cache->descriptor);
-    free(cache->path);
+    line_file_close(&cache->file);
     free(cache->lines);
-    *cache = (AnswerFile){.descriptor = -1};
+    *cache = (AnswerFile){0};
 }
 
 bool answer_file_has(const AnswerFile *cache, const uint64_t key[2]) { return find(cache, key) != NULL; }
@@ -216,14 +173,14 @@ bool answer_file_read(const AnswerFile *cache, const uint64_t key[2], Answer *an
     *answer = (Answer){0};
     char *text = allocate(line->size, 1);
     TRY(text != NULL);
-    ssize_t size = pread(cache->descriptor, text, line->size, (off_t)line->offset);
-    bool ok = size < 0 ? fail_errno("%s: reading at byte %" PRIu64, cache->path, line->offset)
-                       : (size_t)size == line->size && read_line(found, answer, text, line->size, cache->path);
+    ssize_t size = pread(cache->file.descriptor, text, line->size, (off_t)line->offset);
+    bool ok = size < 0 ? fail_errno("%s: reading at byte %" PRIu64, cache->file.path, line->offset)
+                       : (size_t)size == line->size && read_line(found, answer, text, line->size, cache->file.path);
     free(text);
     if (ok && found[0] == key[0] && found[1] == key[1])
         return true;
     answer_free(answer);
-    return size < 0 ? false : fail("%s: was changed while it was in use, at byte %" PRIu64, cache->path, line->offset);
+    return size < 0 ? false : fail("%s: was changed while it was in use, at byte %" PRIu64, cache->file.path, line->offset);
 }
 
 static bool make_line(Bytes *line, const uint64_t key[2], const Answer *answer)
@@ -241,33 +198,12 @@ static bool make_line(Bytes *line, const uint64_t key[2], const Answer *answer)
     return ok;
 }
 
-static bool append(AnswerFile *cache, const Bytes *line)
-{
-    struct stat facts;
-    if (fstat(cache->descriptor, &facts) != 0)
-        return fail_errno("%s: looking at its size", cache->path);
-    if ((uint64_t)facts.st_size != cache->size) // the places of lines would be wrong
-        return fail("%s: was changed by somebody else while it was in use; the same command goes on with what is whole in it",
-                    cache->path);
-    for (size_t done = 0; done < line->size;) { // a second turn only where the system stopped in the middle
-        ssize_t n = write(cache->descriptor, line->data + done, line->size - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            fail_errno("%s: writing an answer; free some space and run again", cache->path);
-            return ftruncate(cache->descriptor, (off_t)cache->size) == 0 ? false : fail_in("cutting off half a line failed too");
-        }
-        done += (size_t)n;
-    }
-    return true;
-}
-
 bool answer_file_add(AnswerFile *cache, const uint64_t key[2], const Answer *answer)
 {
     Bytes line = {0};
-    bool ok = make_line(&line, key, answer) && append(cache, &line) && remember(cache, key, cache->size, line.size - 1);
-    if (ok)
-        cache->size += line.size;
+    uint64_t begin = cache->file.end;
+    bool ok = make_line(&line, key, answer) && line_file_is_ours(&cache->file) &&
+              line_file_append(&cache->file, line.data, line.size) && remember(cache, key, begin, line.size - 1);
     bytes_free(&line);
     return ok;
 }

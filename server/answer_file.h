@@ -9,6 +9,7 @@
 #define SERVER_ANSWER_FILE_H
 
 #include "server/completion.h"
+#include "system/line_file.h"
 
 typedef struct PagedLine {
     uint64_t key[2];
@@ -17,11 +18,8 @@ typedef struct PagedLine {
 } PagedLine;
 
 typedef struct AnswerFile {
-    char *path;
-    int descriptor;
-    uint64_t size;    // of the file
-    uint64_t opened;  // its size when it was opened
-    uint64_t zeros;   // bytes of them that were cut off its end, which a power cut leaves
+    LineFile file;
+    uint64_t opened;  // its end when it was opened
     PagedLine *lines; // (capacity) a hash table, at most half full
     size_t count, capacity;
 } AnswerFile;

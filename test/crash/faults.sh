@@ -80,7 +80,7 @@ wrong() {
 # Of lines "KIND N CALLERS" the first with each CALLERS, and of those so many, at random.
 choose() { awk -v kind="$1" '$1 == kind && !seen[$3]++ { print $2 }' "$work/calls" | shuf --random-source=<(yes "$RANDOM") -n "$2"; }
 
-EIO=5 ENOMEM=12 EACCES=13 ENOSPC=28 EINTR=4 ESTALE=116
+EIO=5 ENOMEM=12 EACCES=13 ENOSPC=28 EINTR=4 ENOLCK=37 ESTALE=116
 errors_of() {
     case $1 in
     open) echo $EACCES $ESTALE ;;
@@ -89,6 +89,7 @@ errors_of() {
     write) echo $ENOSPC $EINTR short ;;
     mkdir | cut) echo $ENOSPC ;;
     mmap) echo $ENOMEM ;;
+    lock) echo $ENOLCK ;;
     *) echo $EIO ;;
     esac
 }
@@ -103,7 +104,7 @@ meets_everything() {
     for number in $(choose memory "$places"); do
         meets "$program" "memory-on:$number"
     done
-    for kind in open read write sync rename stat mkdir unlink mmap list close cut; do
+    for kind in open read write sync rename stat mkdir unlink mmap list close cut lock; do
         for error in $(errors_of $kind); do
             for number in $(choose $kind $(((places + 1) / 2))); do
                 meets "$program" "$kind:$number:$error"

@@ -27,7 +27,9 @@
 #define KINDS(KIND)                                                                                                              \
     KIND(memory)                                                                                                                 \
     KIND(open)                                                                                                                   \
-    KIND(read) KIND(write) KIND(sync) KIND(rename) KIND(stat) KIND(mkdir) KIND(unlink) KIND(mmap) KIND(list) KIND(close) KIND(cut)
+    KIND(read)                                                                                                                   \
+    KIND(write) KIND(sync) KIND(rename) KIND(stat) KIND(mkdir) KIND(unlink) KIND(mmap) KIND(list) KIND(close) KIND(cut)          \
+        KIND(lock)
 #define NAME(kind) KIND_##kind,
 typedef enum Kind { KINDS(NAME) KIND_COUNT } Kind;
 #undef NAME
@@ -218,6 +220,7 @@ int access(const char *path, int how) { return hit(KIND_stat) ? -1 : REAL(access
 int mkdir(const char *path, mode_t mode) { return hit(KIND_mkdir) ? -1 : REAL(mkdir)(path, mode); }
 int unlink(const char *path) { return hit(KIND_unlink) ? -1 : REAL(unlink)(path); }
 int rmdir(const char *path) { return hit(KIND_unlink) ? -1 : REAL(rmdir)(path); }
+int flock(int file, int how) { return hit(KIND_lock) ? -1 : (int)syscall(SYS_flock, file, how); }
 int ftruncate(int file, off_t size) { return hit(KIND_cut) ? -1 : (int)syscall(SYS_ftruncate, file, size); }
 int posix_fallocate(int file, off_t at, off_t size)
 {

@@ -1,0 +1,125 @@
+// Lines appended to a file, whole or not at all: see line_file.h.
+#include "system/line_file.h"
+#include "system/files.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool file_lock(int descriptor, const char *path, const char *busy)
+{
+    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    if (errno == EWOULDBLOCK)
+        return fail("%s: %s", path, busy);
+    fprintf(stderr, "%s: cannot be locked (%s); see to it that no other process writes it\n", path, strerror(errno));
+    return true;
+}
+
+static bool open_parts(LineFile *f, const char *path, bool links, const char *busy)
+{
+    struct stat facts;
+    TRY((f->path = copy_text(path)) != NULL);
+    f->descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | (links ? 0 : O_NOFOLLOW), 0644);
+    if (f->descriptor < 0)
+        return fail_errno("%s: opening", path);
+    if (fstat(f->descriptor, &facts) != 0)
+        return fail_errno("%s: looking at what it is", path);
+    if (!S_ISREG(facts.st_mode))
+        return fail("%s: not a regular file", path);
+    return busy == NULL || file_lock(f->descriptor, path, busy);
+}
+
+bool line_file_open(LineFile *f, const char *path, bool links, const char *busy)
+{
+    *f = (LineFile){.descriptor = -1};
+    if (open_parts(f, path, links, busy))
+        return true;
+    line_file_close(f);
+    return false;
+}
+
+bool line_file_close(LineFile *f)
+{
+    bool ok = f->path == NULL || f->descriptor < 0 || close(f->descriptor) == 0 || fail_errno("%s: closing", f->path);
+    free(f->path);
+    *f = (LineFile){.descriptor = -1};
+    return ok;
+}
+
+// ---- reading
+
+bool lines_read(Text all, LineReading take, void *context)
+{
+    int64_t number = 1;
+    for (size_t at = 0, next; at < all.size; at = next, number++) {
+        const char *begin = all.data + at, *newline = memchr(begin, '\n', all.size - at);
+        FileLine line = {.offset = at, .number = number, .half = newline == NULL};
+        line.text = (Text){begin, line.half ? all.size - at : (size_t)(newline - begin)};
+        next = at + line.text.size + 1;
+        while (line.half && line.text.size > 0 && begin[line.text.size - 1] == 0)
+            line.text.size--;
+        TRY(take(context, &line));
+    }
+    return true;
+}
+
+bool line_file_read(LineFile *f, LineReading take, void *context)
+{
+    MappedFile file;
+    TRY(file_map(&file, f->path));
+    Text all = {(const char *)file.data, file.size};
+    size_t end = all.size, used = all.size;
+    while (end > 0 && all.data[end - 1] != '\n')
+        end--;
+    while (used > end && all.data[used - 1] == 0)
+        used--;
+    bool ok = lines_read(all, take, context);
+    file_unmap(&file);
+    if (ok && end < all.size && ftruncate(f->descriptor, (off_t)end) != 0)
+        ok = fail_errno("%s: cutting off half a line", f->path);
+    f->end = end;
+    f->zeros = all.size - used;
+    return ok;
+}
+
+// ---- appending
+
+static bool size_now(const LineFile *f, uint64_t *size)
+{
+    struct stat facts;
+    if (fstat(f->descriptor, &facts) != 0)
+        return fail_errno("%s: looking at its size", f->path);
+    *size = (uint64_t)facts.st_size;
+    return true;
+}
+
+bool line_file_is_ours(const LineFile *f)
+{
+    uint64_t size;
+    return size_now(f, &size) &&
+           (size == f->end ||
+            fail("%s: was changed by somebody else while it was written; the same command goes on with what is whole in it",
+                 f->path));
+}
+
+bool line_file_append(LineFile *f, const char *text, size_t size)
+{
+    uint64_t before;
+    TRY(size_now(f, &before));
+    for (size_t done = 0; done < size;) { // a second turn only where the system stopped in the middle
+        ssize_t n = write(f->descriptor, text + done, size - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            fail_errno("%s: writing; what is finished so far stays there, so free some space and run again", f->path);
+            return done > 0 && ftruncate(f->descriptor, (off_t)before) != 0 ? fail_in("half a line is left at its end") : false;
+        }
+        done += (size_t)n;
+    }
+    f->end = before + size;
+    return true;
+}
