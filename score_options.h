@@ -3,10 +3,7 @@
 #ifndef SCORE_OPTIONS_H
 #define SCORE_OPTIONS_H
 
-#include "fit/fit.h"
-#include "options/options.h"
-#include "rows/records.h"
-#include "tokenizer/template.h"
+#include "engine/row_work.h"
 
 #define SCORE_USAGE                                                                                                              \
     "score: difficulty 1 to 5 of every problem, by a language model\n"                                                           \
@@ -19,17 +16,11 @@
 
 // clang-format off
 //  ROW(name, type, default, range, group, IDENTITY or NEUTRAL, help)
-#define SCORE_OPTIONS(ROW, GROUP)                                                                                                       \
-    ROW(model,          text,     "", "",                 model,    NEUTRAL,  "Hugging Face folder; with --endpoint its name there") \
-    ROW(tokenizer,      folder,   "", "",                 model,    NEUTRAL,  "folder of the tokenizer, if not the model's")             \
-    ROW(template,       choice,   "auto", "auto|" TEMPLATE_CHOICES, model, IDENTITY, "chat template")                            \
+#define SCORE_OPTIONS(ROW, GROUP)                                                                                                \
+    GROUP(AskedOptions, asked, ASKED_ROWS)                                                                                       \
     ROW(data,           list,     "", "",                 rows,     NEUTRAL,  "JSONL files, or folders of them")                 \
-    ROW(map,            repeated, "", "",                 rows,     IDENTITY, "field=name: read this field from another column")  \
-    ROW(format,         choice,   "auto", ROW_FORMAT_CHOICES, rows, IDENTITY, "format of rows that could be read in several ways") \
-    ROW(out,            file,     "", "",                 rows,     NEUTRAL,  "JSONL file to write")                             \
-    ROW(part,           text,     "", "",                 rows,     IDENTITY, "I/N, from 0/N: do every N-th row, into OUT.I-of-N")    \
-    ROW(join,           flag,     "false", "",            rows,     NEUTRAL,  "join the parts into OUT, in the order of the rows") \
-    ROW(skip_bad_rows,  integer,  "0", ">= 0",            rows,     NEUTRAL,  "bad rows to skip before it is an error")                        \
+    GROUP(RowReadingOptions, reading, ROW_READING_ROWS)                                                                          \
+    GROUP(PartOptions, part, PART_ROWS)                                                                                          \
     ROW(rubric,         file,     "", "",                 asking,   NEUTRAL,  "file of the scoring prompt, with {question} in it")             \
     ROW(print_rubric,   flag,     "false", "",            asking,   NEUTRAL,  "show the rubric, then stop")                      \
     ROW(method,         choice,   "logits", "logits|generate", asking, IDENTITY, "score by the probabilities of the digits, or by a written answer") \
@@ -38,16 +29,10 @@
     ROW(temperature,    number,   "0", ">= 0",            asking,   IDENTITY, "temperature of written answers; 0: greedy")                   \
     ROW(seed,           integer,  "0", ">= 0",            asking,   IDENTITY, "seed of written answers")                              \
     ROW(unusable_share, number,   "0.05", ">= 0 and <= 1", asking, NEUTRAL,  "share of rows that may have no usable score before it is an error") \
-    ROW(endpoint,       text,     "", "",                 server,   IDENTITY, "ask this OpenAI-compatible server instead of a folder")       \
-    ROW(in_flight,      integer,  "16", "> 0 and <= 1024", server,  NEUTRAL,  "requests in flight at once")                  \
-    ROW(attempts,       integer,  "8", "> 0 and <= 1000", server,   NEUTRAL,  "attempts for each request")                               \
-    ROW(timeout,        number,   "600", "> 0 and <= 1e6", server,  NEUTRAL,  "seconds for each attempt")                          \
+    GROUP(ServerOptions, server, SCORE_SERVER_ROWS)                                                                              \
     ROW(answers,        file,     "", "",                 server,   NEUTRAL,  "file where answers are kept; default: OUT.answers, or the part's")    \
-    GROUP(MachineOptions, machine, MACHINE_ROWS) \
-    ROW(context,        integer,  "0", ">= 0",            machine,  IDENTITY, "longest problem and answer, in tokens; 0: the model's, at most 32768") \
-    ROW(sequences,      integer,  "0", ">= 0 and <= 65536", machine, NEUTRAL, "sequences that run at once; 0: 32 on a CPU, 256 on a GPU")  \
-    ROW(pass_tokens,    integer,  "0", ">= 0 and <= 1e6", machine,  NEUTRAL,  "prompt tokens in one forward pass; 0: 512 on a CPU, 8192 on a GPU")  \
-    ROW(cache,          integer,  "0", ">= 0",            machine,  NEUTRAL,  "bytes for keys and values (KV cache); 0: what is free")
+    GROUP(MachineOptions, machine, MACHINE_ROWS)                                                                                 \
+    GROUP(SessionSizes, sizes, SCORE_SESSION_ROWS)
 // clang-format on
 
 OPTIONS_DEFINE(ScoreOptions, score_options, SCORE_OPTIONS)

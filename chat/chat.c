@@ -10,7 +10,8 @@ typedef struct Chat {
     Session *session;
     Encoder *encoder;
     const StopTexts *stops;
-    const ChatOptions *options;
+    const char *system;
+    const SamplingOptions *sampling;
     FILE *out;
     Message *messages; // (count) their texts are ours
     size_t count, capacity;
@@ -43,9 +44,8 @@ static void forget_from(Chat *c, size_t first)
 
 static bool begin(Chat *c)
 {
-    const char *system = c->options->system;
     forget_from(c, 0);
-    return system == NULL || system[0] == 0 || say(c, ROLE_SYSTEM, system, strlen(system));
+    return c->system[0] == 0 || say(c, ROLE_SYSTEM, c->system, strlen(c->system));
 }
 
 // ---- an answer, as it comes
@@ -112,16 +112,12 @@ static bool remember(Chat *c, const TokenList *ids)
 
 static bool generate(Chat *c, const TokenList *ids)
 {
-    const ChatOptions *o = c->options;
     GenerationResult result;
-    GenerationRequest r = {
-        .seed = o->seed, .id = c->turn++, .prompt = ids->ids, .prompt_count = (int64_t)ids->count, .samples = 1};
+    GenerationRequest r = sampling_request(c->sampling);
+    r.id = c->turn++;
+    r.prompt = ids->ids;
+    r.prompt_count = (int64_t)ids->count;
     r.prefix = c->known;
-    r.max_new_tokens = o->max_new_tokens;
-    r.temperature = o->temperature;
-    r.top_k = o->top_k;
-    r.top_p = o->top_p;
-    r.min_p = o->min_p;
     r.stop = c->session->files.stop;
     r.stop_count = c->session->files.stop_count;
     r.watch = take_token;
@@ -218,9 +214,10 @@ static bool talk(Chat *c, FILE *in)
     return ok && (!ferror(in) || fail_errno("reading what you say"));
 }
 
-bool chat_run(Session *session, Encoder *encoder, const StopTexts *stops, const ChatOptions *options, FILE *in, FILE *out)
+bool chat_run(Session *session, Encoder *encoder, const StopTexts *stops, const char *system, const SamplingOptions *sampling,
+              FILE *in, FILE *out)
 {
-    Chat c = {.session = session, .encoder = encoder, .stops = stops, .options = options, .out = out};
+    Chat c = {.session = session, .encoder = encoder, .stops = stops, .system = system, .sampling = sampling, .out = out};
     bool ok = talk(&c, in);
     engine_prefix_release(session->engine, c.known);
     forget_from(&c, 0);

@@ -3,19 +3,12 @@
 #ifndef CHAT_CHAT_H
 #define CHAT_CHAT_H
 
+#include "engine/sampling.h"
 #include "engine/session.h"
 #include "engine/stops.h"
 
-typedef struct ChatOptions {
-    const char *system; // begins the talk; "" or NULL: nothing does
-    uint64_t seed;
-    int64_t max_new_tokens;
-    float temperature;
-    int32_t top_k;
-    float top_p, min_p;
-} ChatOptions;
-
-// Reads lines from in, writes answers to out. Prompts are shown where in is a terminal.
-bool chat_run(Session *session, Encoder *encoder, const StopTexts *stops, const ChatOptions *options, FILE *in, FILE *out);
+// Reads lines from in, writes answers to out. Prompts are shown where in is a terminal. system: begins the talk; "": nothing does.
+bool chat_run(Session *session, Encoder *encoder, const StopTexts *stops, const char *system, const SamplingOptions *sampling,
+              FILE *in, FILE *out);
 
 #endif

@@ -232,7 +232,8 @@ static void take_facts(Row *row, const Record *record)
 static bool take_row(const Reader *reader, Row *row, Worker *worker, const Record *record, int64_t number)
 {
     take_facts(row, record);
-    row->stops = record->format != ROW_IDS && !can_render(&reader->job->options->rules);
+    const TokenRules *rules = &reader->job->options->rules;
+    row->stops = record->format != ROW_IDS && !template_can_render(rules->chat, rules->tokenizer);
     TRY(!row->stops);
     if (!same_names(record) || !(record->unfinished || take_record(reader, row, worker, record, number)))
         return fail_in("%s:%" PRId64, reader->shown, row->line);

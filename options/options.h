@@ -129,6 +129,9 @@ typedef struct Options {
 bool options_read(Options *options, OptionTable table, void *values, int argc, char **argv);
 void options_free(Options *options);
 
+enum { OPTION_NAME = 64 };
+const char *option_shown(char out[OPTION_NAME], const char *name); // as people write it: with dashes
+
 bool option_on_command_line(const Options *options, const char *name); // its value is from there; name with underscores
 
 // What --help, --version and --print-config asked for, if anything: then *answered, and main returns 0. usage: the lines above the list.

@@ -5,9 +5,6 @@
 
 #include "options/options.h"
 
-enum { OPTION_NAME = 64 };
-
-const char *option_shown(char out[OPTION_NAME], const char *name);    // with dashes
 bool option_named(const char *word, size_t length, const char *name); // dashes and underscores are the same
 bool option_is_text(OptionType type);                                 // its field is a const char *
 bool option_is_list(OptionType type);                                 // its field is an OptionList

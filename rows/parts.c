@@ -241,12 +241,13 @@ static bool join(const char *out, Part *list, int64_t parts, const Options *opti
     return true;
 }
 
-bool parts_join(const char *out, const char *part, const Options *options)
+bool parts_join(const PartOptions *part, const Options *options)
 {
+    const char *out = part->out;
     int64_t parts;
     if (out[0] == 0)
         return fail("--join: give --out, the file whose parts --part has made");
-    if (part[0] != 0)
+    if (part->part[0] != 0)
         return fail("--join puts the parts together that --part makes; leave one of them away");
     PathKind there;
     TRY(path_kind(&there, out));

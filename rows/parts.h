@@ -9,13 +9,21 @@
 
 #include "rows/journal.h"
 
+// clang-format off
+#define PART_ROWS(ROW, IN)                                                                                                       \
+    ROW(IN, out,  file, "",      "", rows, NEUTRAL,  "JSONL file to write")                                                       \
+    ROW(IN, part, text, "",      "", rows, IDENTITY, "I/N, from 0/N: do every N-th row, into OUT.I-of-N")                         \
+    ROW(IN, join, flag, "false", "", rows, NEUTRAL,  "join the parts into OUT, in the order of the rows")
+// clang-format on
+OPTION_GROUP(PartOptions, PART_ROWS)
+
 bool part_path(Bytes *path, const char *out, const char *part); // OUT.I-of-N; OUT where part is ""
 
 // Like journal_finish, of a journal with so many results to each row; part: "I/N", or "" for all rows.
 bool part_finish(Journal *journal, const char *part, int64_t each);
 
 // --join: OUT from its parts, which stay. Fails where one is missing, not finished, changed, or of another run, and where an
-// option that was given says otherwise than they were made. part: of --part, which must not be given.
-bool parts_join(const char *out, const char *part, const Options *options);
+// option that was given says otherwise than they were made, and where --part is given as well.
+bool parts_join(const PartOptions *part, const Options *options);
 
 #endif

@@ -26,13 +26,14 @@ static bool find_files(char ***files, size_t *count, const RowOptions *o)
     return jsonl_files(files, count, o->paths, o->path_count);
 }
 
-bool row_options_map(RowOptions *o, const char *const *words, size_t count, const char *format)
+bool row_options_set(RowOptions *o, const RowReadingOptions *given)
 {
-    for (size_t i = 0; i < count; i++)
-        TRY(field_maps_add(&o->maps, words[i]));
+    for (size_t i = 0; i < given->map.count; i++)
+        TRY(field_maps_add(&o->maps, given->map.items[i]));
     o->reading.map = o->maps.list;
     o->reading.map_count = o->maps.count;
-    o->reading.format = format;
+    o->reading.format = given->format.name;
+    o->skip_bad_rows = given->skip_bad_rows;
     return true;
 }
 

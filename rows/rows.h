@@ -4,7 +4,16 @@
 #define ROWS_ROWS_H
 
 #include "rows/field_map.h"
+#include "options/options.h"
 #include "rows/lines.h"
+
+// clang-format off
+#define ROW_READING_ROWS(ROW, IN)                                                                                                \
+    ROW(IN, map,           repeated, "",     "",                 rows, IDENTITY, "field=name: read this field from another column") \
+    ROW(IN, format,        choice,   "auto", ROW_FORMAT_CHOICES, rows, IDENTITY, "format of rows that could be read in several ways") \
+    ROW(IN, skip_bad_rows, integer,  "0",    ">= 0",             rows, NEUTRAL,  "bad rows to skip before it is an error")
+// clang-format on
+OPTION_GROUP(RowReadingOptions, ROW_READING_ROWS)
 
 typedef struct RowOptions {
     const char *const *paths; // (path_count) JSONL files, or folders of them
@@ -12,11 +21,10 @@ typedef struct RowOptions {
     int64_t part, parts;   // rows part, part + parts, ...; 0 and 1: all
     int64_t skip_bad_rows; // so many may be refused
     RecordOptions reading;
-    FieldMaps maps; // of row_options_map, which reading points into
+    FieldMaps maps; // of row_options_set, which reading points into
 } RowOptions;
 
-// --map and --format; free with field_maps_free(&options->maps).
-bool row_options_map(RowOptions *options, const char *const *words, size_t count, const char *format);
+bool row_options_set(RowOptions *options, const RowReadingOptions *given); // free with field_maps_free(&options->maps)
 
 typedef struct RowReader {
     RowOptions options;

@@ -171,13 +171,6 @@ static bool check_ids(const Tokenised *out, int32_t vocabulary)
     return true;
 }
 
-bool can_render(const TokenRules *rules)
-{
-    if (rules->tokenizer == NULL || rules->chat == NULL)
-        return fail("the rows are text, but there is no tokenizer; name one with --tokenizer");
-    return template_usable(rules->chat);
-}
-
 bool record_tokenise(Tokenised *out, TokenScratch *scratch, const Record *record, const TokenRules *rules)
 {
     out->tokens.count = out->span_count = 0;
@@ -185,7 +178,7 @@ bool record_tokenise(Tokenised *out, TokenScratch *scratch, const Record *record
     if (record->format == ROW_IDS) {
         TRY(take_ids(out, record));
     } else {
-        TRY(can_render(rules));
+        TRY(template_can_render(rules->chat, rules->tokenizer));
         TRY(agrees(record->thinking, rules->chat));
         TRY(record->has_response ? tokenise_chat(out, scratch, record, rules) : tokenise_prompt(out, scratch, record, rules));
     }

@@ -35,9 +35,6 @@ typedef struct TokenScratch { // what one thread scribbles on
 bool scratch_open(TokenScratch *scratch, const Tokenizer *tokenizer);
 void scratch_close(TokenScratch *scratch);
 
-// Can text be rendered and tokenised at all? If not, it is the run's fault, and no row's.
-bool can_render(const TokenRules *rules);
-
 // Replaces *out. With a response: tokens through the response (of ids: up to the last trained one); without: the prompt through its
 // generation prompt. Fails when there is a response and nothing is trained, and when a turn that is to be trained has a thought
 // that the template leaves out. Earlier turns are trained as the template shows them: qwen3's show no thought, and none that is

@@ -79,6 +79,16 @@ static void forget_all(Question *first)
 
 // ---- opening
 
+EndpointOptions endpoint_options(const ServerOptions *server, const char *model)
+{
+    return (EndpointOptions){.url = server->endpoint,
+                             .model = model,
+                             .in_flight = (int)server->in_flight,
+                             .attempts = (int)server->attempts,
+                             .seconds = server->timeout,
+                             .backoff = 1};
+}
+
 static bool check(const EndpointOptions *o)
 {
     if (!(isfinite(o->temperature) && o->temperature >= 0))

@@ -10,8 +10,9 @@
 #ifndef SERVER_ENDPOINT_H
 #define SERVER_ENDPOINT_H
 
-#include "tokenizer/template.h"
+#include "options/options.h"
 #include "server/completion.h"
+#include "tokenizer/template.h"
 
 enum { RETRY_AFTER_MOST = 600 }; // seconds that a server is believed in its wish to be left alone
 
@@ -35,6 +36,20 @@ typedef struct EndpointOptions {
     double backoff;    // >= 0, seconds before the second attempt, twice as many before each further one, at most a minute
     const char *cache; // file of answers, made if it is not there (server/answer_file.h); NULL: none are kept
 } EndpointOptions;
+
+// clang-format off
+#define SERVER_ROWS(ROW, IN, ENDPOINT_IDENTITY, TIMEOUT)                                                                          \
+    ROW(IN, endpoint,  text,    "",      "",                server, ENDPOINT_IDENTITY, "ask this OpenAI-compatible server instead of a folder") \
+    ROW(IN, in_flight, integer, "16",    "> 0 and <= 1024", server, NEUTRAL, "requests in flight at once")                         \
+    ROW(IN, attempts,  integer, "8",     "> 0 and <= 1000", server, NEUTRAL, "attempts for each request")                           \
+    ROW(IN, timeout,   number,  TIMEOUT, "> 0 and <= 1e6",  server, NEUTRAL, "seconds for each attempt")
+#define GENERATE_SERVER_ROWS(ROW, IN) SERVER_ROWS(ROW, IN, NEUTRAL, "3600")
+#define SCORE_SERVER_ROWS(ROW, IN) SERVER_ROWS(ROW, IN, IDENTITY, "600")
+// clang-format on
+OPTION_GROUP(ServerOptions, GENERATE_SERVER_ROWS)
+
+// What these say; what is asked for is still to be set.
+EndpointOptions endpoint_options(const ServerOptions *server, const char *model);
 
 typedef struct EndpointAnswer {
     uint64_t tag;              // of its question

@@ -51,6 +51,9 @@ void template_set_tokenizer(ChatTemplate *chat, const Tokenizer *tokenizer, cons
 
 bool template_usable(const ChatTemplate *chat); // false after fail(): it is not known, or the tokenizer lacks its marks
 
+// Can text be rendered and tokenised at all? If not, it is the run's fault, and no row's. NULL: there is none.
+bool template_can_render(const ChatTemplate *chat, const Tokenizer *tokenizer);
+
 const char *template_name(TemplateKind kind); // "chatml", ...; "unknown"
 
 // The template for answers that must come at once, such as one digit: where this one has thoughts, qwen3-nothink.

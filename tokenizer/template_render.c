@@ -18,6 +18,13 @@ bool template_usable(const ChatTemplate *chat)
                 chat->tokenizer, chat->missing, template_name(chat->kind));
 }
 
+bool template_can_render(const ChatTemplate *chat, const Tokenizer *tokenizer)
+{
+    if (chat == NULL || tokenizer == NULL)
+        return fail("the rows are text, but there is no tokenizer; name one with --tokenizer");
+    return template_usable(chat);
+}
+
 static const char *const ROLE_NAMES[] = {"system", "user", "assistant"};
 
 static Text between(const char *from, const char *to) { return (Text){from, (size_t)(to - from)}; }

@@ -1,0 +1,101 @@
+// What ./score writes into a row, and reads of it again: see score_row.h.
+#include "difficulty/score_row.h"
+#include "base/text.h"
+#include "rows/row_write.h"
+#include <string.h>
+
+static const char *const OWN_FIELDS[] = {"difficulty",         "difficulty_expected", "difficulty_probs",
+                                         "difficulty_default", "difficulty_answer",   "scorer",
+                                         "scorer_weights",     "scorer_prompt",       NULL};
+
+static bool was_scored(const Record *record) // by an earlier run of ./score
+{
+    Text prompt = json_field(&record->fields, "scorer_prompt");
+    size_t digits = 0;
+    while (digits + 2 < prompt.size && strchr("0123456789abcdef", prompt.data[digits + 1]) != NULL)
+        digits++;
+    return digits == 16 && prompt.size == 18 && json_field(&record->fields, "scorer").data != NULL;
+}
+
+bool score_row_begin(Bytes *row, const Record *record)
+{
+    return was_scored(record) ? row_begin(row, record, OWN_FIELDS) : row_begin_aside(row, record, OWN_FIELDS);
+}
+
+static bool add_hash(Bytes *line, const char *name, uint64_t hash)
+{
+    char text[24];
+    return row_text(line, name, text, (size_t)snprintf(text, sizeof text, "%016" PRIx64, hash));
+}
+
+bool score_row_end(Bytes *line, Text row, const Difficulty *d, Text said, const Scorer *scorer)
+{
+    float probs[DIFFICULTIES];
+    for (int i = 0; i < DIFFICULTIES; i++)
+        probs[i] = (float)d->probs[i];
+    TRY(bytes_append(line, row.data, row.size) && row_integer(line, "difficulty", d->level));
+    TRY(row_number(line, "difficulty_expected", d->expected) && row_floats(line, "difficulty_probs", probs, DIFFICULTIES));
+    if (d->defaulted)
+        TRY(bytes_text(line, ",\"difficulty_default\":true") &&
+            row_text(line, "difficulty_answer", said.data == NULL ? "" : said.data, said.size));
+    TRY(row_text(line, "scorer", scorer->name.data, scorer->name.size));
+    TRY(scorer->remote || add_hash(line, "scorer_weights", scorer->weights));
+    return add_hash(line, "scorer_prompt", scorer->prompt) && row_end(line);
+}
+
+// ---- the tally
+
+static bool keep_answer(ScoreTally *t, Text row)
+{
+    json_t *object = json_parse(row.data, row.size, t->journal->file.path);
+    const json_t *said = json_object_get(object, "difficulty_answer");
+    bool ok = object != NULL && bytes_append(&t->useless, json_string_value(said), json_string_length(said));
+    json_decref(object);
+    return ok;
+}
+
+// As the row stands in the file: the last "difficulty" in it is the score's.
+bool score_tally_add(void *tally, Text row)
+{
+    ScoreTally *t = tally;
+    static const char own[] = "\"difficulty\":";
+    const char *at = text_last(row, own), *end = row.data + row.size;
+    int level = at == NULL || end - at < 16 ? 0 : at[strlen(own)] - '0';
+    if (level < 1 || level > DIFFICULTIES)
+        return fail("%s: a row in it has no difficulty; %s", t->journal->file.path, t->journal->anew.data);
+    bool useless = text_last(text_between(at, end), "\"difficulty_default\":true") != NULL;
+    TRY(!useless || t->levels[0] > 0 || keep_answer(t, row));
+    t->levels[useless ? 0 : level]++;
+    return true;
+}
+
+void score_tally_show(const ScoreTally *t, Progress *progress)
+{
+    const int64_t *n = t->levels;
+    progress_note(progress,
+                  "difficulty 1: %" PRId64 " | 2: %" PRId64 " | 3: %" PRId64 " | 4: %" PRId64 " | 5: %" PRId64
+                  " | no usable score: %" PRId64 "%s",
+                  n[1], n[2], n[3], n[4], n[5], n[0], n[0] > 0 ? " (3 stands in, with difficulty_default)" : "");
+}
+
+static int64_t useless_allowed(const ScoreTally *t)
+{
+    return (int64_t)(t->unusable_share * (double)t->rows + 1e-9); // 0.29 · 100 is 28.999999999999996
+}
+
+bool score_tally_is_useless(const ScoreTally *t) { return t->levels[0] > useless_allowed(t); }
+
+bool score_tally_fail(ScoreTally *t)
+{
+    for (size_t i = 0; i < t->useless.size; i++) // nothing that acts on a terminal
+        if ((unsigned char)t->useless.data[i] < ' ' || t->useless.data[i] == 0x7f)
+            t->useless.data[i] = ' ';
+    return fail(
+        "%" PRId64 " of %" PRId64 " rows have no usable score so far, and --unusable-share %g allows no more than %" PRId64
+        "; the first answer of no use ends in \"%s\"; ask more clearly (--rubric), give it more room (--max-new-tokens) or "
+        "take another model, and %s; or raise --unusable-share, and the same command goes on",
+        t->levels[0], t->rows, t->unusable_share, useless_allowed(t), t->useless.data == NULL ? "" : t->useless.data,
+        t->journal->anew.data);
+}
+
+void score_tally_free(ScoreTally *t) { bytes_free(&t->useless); }

@@ -1,0 +1,27 @@
+// How responses are drawn, as ./generate is told: of prompts, and in a talk.
+#ifndef ENGINE_SAMPLING_H
+#define ENGINE_SAMPLING_H
+
+#include "engine/engine.h"
+#include "options/options.h"
+
+// clang-format off
+#define SAMPLING_ROWS(ROW, IN)                                                                                                   \
+    ROW(IN, samples,        integer,  "1",     "> 0 and <= 65536", sampling, IDENTITY, "responses to each prompt")                \
+    ROW(IN, max_new_tokens, integer,  "8192",  "> 0",              sampling, IDENTITY, "longest response, in tokens")             \
+    ROW(IN, temperature,    number,   "1",     ">= 0",             sampling, IDENTITY, "sampling temperature; 0: greedy")         \
+    ROW(IN, top_k,          integer,  "0",     ">= 0 and <= 1e9",  sampling, IDENTITY, "keep the k likeliest tokens; 0: all")     \
+    ROW(IN, top_p,          number,   "1",     "> 0 and <= 1",     sampling, IDENTITY, "keep the likeliest tokens up to this probability") \
+    ROW(IN, min_p,          number,   "0",     ">= 0 and < 1",     sampling, IDENTITY, "drop tokens below this share of the likeliest one's probability") \
+    ROW(IN, seed,           integer,  "0",     ">= 0",             sampling, IDENTITY, "seed of the draws; with a row's id it is all they depend on") \
+    ROW(IN, stop,           repeated, "",      "",                 sampling, IDENTITY, "text that ends a response")               \
+    ROW(IN, ignore_eos,     flag,     "false", "",                 sampling, IDENTITY, "go on after end tokens")
+// clang-format on
+OPTION_GROUP(SamplingOptions, SAMPLING_ROWS)
+
+bool sampling_check(const SamplingOptions *options); // what their ranges do not say
+
+// A request for one sample that is drawn so; its prompt, and what ends it, are still to be set.
+GenerationRequest sampling_request(const SamplingOptions *options);
+
+#endif
