@@ -3,11 +3,11 @@
 #ifndef PREPARE_OPTIONS_H
 #define PREPARE_OPTIONS_H
 
-#include "data/loader.h"
-#include "rows/tokenised.h"
+#include "intake/inspect_view.h"
 #include "intake/prepare.h"
 #include "options/options.h"
 #include "rows/records.h"
+#include "rows/tokenised.h"
 #include "rows/verified.h"
 #include "tokenizer/template.h"
 
@@ -47,17 +47,7 @@
     ROW(memory,             integer,  "512M", ">= 16e6",      output,  NEUTRAL,  "bytes for sorting; the rest goes to disk") \
     ROW(threads,            integer,  "0", ">= 0 and <= 4096", output, NEUTRAL,  "CPU threads; 0: all cores")                                 \
     ROW(inspect,            flag,     "false", "",            inspect, NEUTRAL,  "show what will be trained instead of preparing") \
-    ROW(record,             integer,  "0", ">= 0",            inspect, NEUTRAL,  "record to show, in the order of difficulty, from 0") \
-    ROW(step,               integer,  "-1", ">= -1",          inspect, NEUTRAL,  "show the micro-batches of this step instead, from 0")  \
-    ROW(micro_batch,        integer,  "-1", ">= -1",          inspect, NEUTRAL,  "show only this micro-batch of --step; -1: all")           \
-    ROW(html,               file,     "", "",                 inspect, NEUTRAL,  "write an HTML page to this file instead")                   \
-    ROW(order,              choice,   "random", LOADER_ORDERS, inspect, NEUTRAL, "order of an epoch, as in train_sft") \
-    ROW(mix,                repeated, "", "",                 inspect, NEUTRAL,  "mixed: weights, level:1=4 or source:math=0.5")      \
-    ROW(global_batch,       integer,  "128", "> 0",           inspect, NEUTRAL,  "documents in an update")                       \
-    ROW(micro_batch_tokens, integer,  "16384", "> 0",         inspect, NEUTRAL,  "tokens in a micro-batch")                     \
-    ROW(slots,              integer,  "8", "> 0 and <= 4096", inspect, NEUTRAL,  "micro-batches of an update are a multiple of it")         \
-    ROW(seq_len,            integer,  "8192", "> 0",          inspect, NEUTRAL,  "longest document, in tokens")                  \
-    ROW(over_length,        choice,   "drop", OVER_LENGTHS, inspect, NEUTRAL, "drop, cut or refuse a longer document")
+    GROUP(InspectOptions, view, INSPECT_ROWS)
 // clang-format on
 
 OPTIONS_DEFINE(PrepareProgramOptions, prepare_program_options, PREPARE_OPTIONS)

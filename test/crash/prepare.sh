@@ -249,6 +249,8 @@ inspecting() {
     refused 2 "leave --map, --format and --missing-difficulty away" -- $program --map prompt=ask --inspect "$work/kept/sft"
     refused 2 "--record: is for --inspect" -- prepares "$work/good.jsonl" --record 2
     refused 2 "--html: is for --inspect" -- prepares "$work/good.jsonl" --html "$work/new.html"
+    refused 2 "--seq-len: is for --inspect" -- prepares "$work/good.jsonl" --seq-len 99
+    refused 2 "--mix: is for --inspect" -- prepares "$work/good.jsonl" --mix level:1=2
     refused 2 "not the standard input" -- $program --inspect - --tokenizer dev/demo/tokenizer
     refused 1 "shards already" -- prepares "$work/kept/sft"
     proved "--inspect shows records and micro-batches, on a terminal and as a page, and nothing of theirs acts there"
