@@ -1,6 +1,6 @@
-// Responses of a model: every prompt goes to the generation engine, every response back into its row. What makes a response
-// depends on the row and the seed alone, so rows may be shared out, repeated one by one, or taken up again after an
-// interruption. The model is a folder here, or behind a server; then the draws are the server's. This is C,
+// Responses of a model: every prompt goes to the generation engine, every response back into its row. What makes a
+// response depends on the row and the seed alone, so rows may be shared out, repeated one by one, or taken up again
+// after an interruption. The model is a folder here, or behind a server; then the draws are the server's. This is C,
 // whatever the file is called: it compiles with or without nvcc.
 #include "chat/chat.h"
 #include "engine/row_work.h"
@@ -17,7 +17,8 @@ typedef struct Generate {
     Bytes text, line; // of the prompt, or the response, at hand
 } Generate;
 
-// The last three would be the thought of the row's own response, and stand beside another one's text, which has its thought in it.
+// The last three would be the thought of the row's own response, and stand beside another one's text, which has its
+// thought in it.
 static const char *const OWN_FIELDS[] = {
     "sample",        "prompt_ids",        "ids",       "text",     "logprobs", "processed_logprobs",
     "finish_reason", "reasoning_content", "reasoning", "thinking", NULL};
@@ -40,8 +41,8 @@ static bool prompt_ids(Generate *g, TokenList *ids, const Record *record)
 // Those samples that an earlier run has not finished; runs of them share their prompt.
 static bool ask_missing(Generate *g, Pending *row, const Record *record)
 {
-    const SamplingOptions *o = &g->o.sampling;
-    GenerationRequest request = sampling_request(o);
+    const ResponseOptions *o = &g->o.responses;
+    GenerationRequest request = responses_request(o);
     request.id = hash_bytes(record->id, strlen(record->id));
     request.expected = o->ignore_eos ? o->max_new_tokens : 0;
     for (int64_t first = 0; first < o->samples; first++) {
@@ -69,7 +70,7 @@ static bool ask_folder(Generate *g, const Record *record)
 // A server draws by a seed of each sample's own, of 31 bits: more is not understood by all.
 static int64_t seed_of(const Generate *g, const Record *record, int64_t sample)
 {
-    uint64_t names[] = {(uint64_t)g->o.sampling.seed, hash_bytes(record->id, strlen(record->id)), (uint64_t)sample};
+    uint64_t names[] = {(uint64_t)g->o.responses.seed, hash_bytes(record->id, strlen(record->id)), (uint64_t)sample};
     return (int64_t)(hash_bytes(names, sizeof names) >> 33);
 }
 
@@ -93,20 +94,22 @@ static bool ask_row(void *state, const Record *record)
         return ask_folder(g, record);
     if (record->format == ROW_IDS)
         return fail("a row of ids, and a server is asked in words");
-    for (int64_t sample = 0; sample < g->o.sampling.samples; sample++)
+    for (int64_t sample = 0; sample < g->o.responses.samples; sample++)
         TRY(!row_work_lacks(&g->work, sample) || ask_server(g, record, sample));
     return true;
 }
 
 // ---- and out
 
-// What only a model that runs here tells: the tokens, and their log-probabilities before and after --top-k and the like.
+// What only a model that runs here tells: the tokens, and their log-probabilities before and after --top-k and the
+// like.
 static bool write_tokens(Bytes *line, const Pending *row, const GenerationResult *r)
 {
-    return row_integers(line, "prompt_ids", row->ids.ids, (int64_t)row->ids.count) && row_integers(line, "ids", r->ids, r->count);
+    return row_integers(line, "prompt_ids", row->ids.ids, (int64_t)row->ids.count) &&
+           row_integers(line, "ids", r->ids, r->count);
 }
 
-static bool write_logprobs(Bytes *line, const SamplingOptions *o, const GenerationResult *r)
+static bool write_logprobs(Bytes *line, const ResponseOptions *o, const GenerationResult *r)
 {
     bool limited = o->temperature > 0 && (o->top_k > 0 || o->top_p < 1 || o->min_p > 0);
     return row_floats(line, "logprobs", r->logprob, r->count) &&
@@ -125,9 +128,10 @@ static bool write_answer(void *state, Pending *row, const RowAnswer *answer)
     if (answer->text.data != NULL)
         TRY(row_thought(line, "text", answer->thought, answer->text, strcmp(reason, "stop") != 0));
     if (answer->generated != NULL)
-        TRY(write_logprobs(line, &g->o.sampling, answer->generated));
+        TRY(write_logprobs(line, &g->o.responses, answer->generated));
     TRY(row_text(line, "finish_reason", reason, strlen(reason)) && row_end(line));
-    return journal_add(&g->work.journal, row_work_number(&g->work, row->number, answer->sample), line->data, line->size);
+    return journal_add(&g->work.journal, row_work_number(&g->work, row->number, answer->sample), line->data,
+                       line->size);
 }
 
 // ---- what has to be there before the first prompt
@@ -140,12 +144,13 @@ static bool check_options(Generate *g)
         return fail_as(ERROR_USAGE, "--chat talks in the terminal; leave --prompts and --out away");
     if (!o->chat && (o->prompts.count == 0 || o->part.out[0] == 0))
         return o->machine.plan || fail_as(ERROR_USAGE, "give --prompts and --out, or --chat");
-    return sampling_check(&o->sampling);
+    return responses_check(&o->responses);
 }
 
 static bool open_rows(Generate *g)
 {
-    RecordOptions reading = {.instruction = g->o.instruction, .system = g->o.system, .prompts = true, .any_difficulty = true};
+    RecordOptions reading = {
+        .instruction = g->o.instruction, .system = g->o.system, .prompts = true, .any_difficulty = true};
     return row_work_open_rows(&g->work, &reading);
 }
 
@@ -153,24 +158,24 @@ static bool open_folder(Generate *g)
 {
     RowWork *w = &g->work;
     TRY(row_work_open_folder(w, 0));
-    w->stops.texts = g->o.sampling.stop.items;
-    w->stops.count = g->o.sampling.stop.count;
+    w->stops.texts = g->o.responses.stop.items;
+    w->stops.count = g->o.responses.stop.count;
     return w->encoder != NULL || (w->stops.count == 0 && !g->o.chat) ||
            fail("%s: has no tokenizer, so there are no texts; name one with --tokenizer", w->session.files.folder.data);
 }
 
 static bool open_server(Generate *g)
 {
-    const SamplingOptions *sampling = &g->o.sampling;
+    const ResponseOptions *responses = &g->o.responses;
     EndpointOptions o = endpoint_options(&g->o.server, g->o.asked.model);
-    o.temperature = sampling->temperature;
-    o.top_p = sampling->top_p;
-    o.top_k = sampling->top_k;
-    o.min_p = sampling->min_p;
-    o.stop = sampling->stop.items;
-    o.stop_count = sampling->stop.count;
-    o.max_tokens = sampling->max_new_tokens;
-    o.seed = sampling->seed;
+    o.temperature = responses->temperature;
+    o.top_p = responses->top_p;
+    o.top_k = responses->top_k;
+    o.min_p = responses->min_p;
+    o.stop = responses->stop.items;
+    o.stop_count = responses->stop.count;
+    o.max_tokens = responses->max_new_tokens;
+    o.seed = responses->seed;
     o.whole = true;
     return row_work_open_server(&g->work, &o);
 }
@@ -196,7 +201,8 @@ static bool open_journal(RowWork *w)
 {
     json_t *identity = options_identity(w->options.given);
     TRY(identity != NULL);
-    bool ok = journal_fact(identity, "rows", w->facts.hash) && add_model(w, identity) && row_work_open_journal(w, identity, NULL);
+    bool ok = journal_fact(identity, "rows", w->facts.hash) && add_model(w, identity) &&
+              row_work_open_journal(w, identity, NULL);
     json_decref(identity);
     return ok;
 }
@@ -214,7 +220,7 @@ static bool answer_rows(Generate *g)
 static bool talk(Generate *g)
 {
     RowWork *w = &g->work;
-    return open_folder(g) && chat_run(&w->session, w->encoder, &w->stops, g->o.system, &g->o.sampling, stdin, stdout);
+    return open_folder(g) && chat_run(&w->session, w->encoder, &w->stops, g->o.system, &g->o.responses, stdin, stdout);
 }
 
 static bool run(void *state)
@@ -231,8 +237,9 @@ static bool run(void *state)
                                        .files = &o->prompts,
                                        .reading = &o->reading,
                                        .part = &o->part,
-                                       .each = o->sampling.samples,
-                                       .past_end_tokens = o->sampling.ignore_eos,
+                                       .context = o->context,
+                                       .each = o->responses.samples,
+                                       .past_end_tokens = o->responses.ignore_eos,
                                        .questions = "prompts",
                                        .results = "responses"};
     if (o->part.join)

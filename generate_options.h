@@ -1,10 +1,10 @@
-// The options of generate, one row each: see train_sft_options.h. IDENTITY: answers depend on it, and an interrupted run only goes on
-// with the same value.
+// The options of generate, one row each: see train_sft_options.h. IDENTITY: answers depend on it, and an interrupted
+// run only goes on with the same value.
 #ifndef GENERATE_OPTIONS_H
 #define GENERATE_OPTIONS_H
 
 #include "engine/row_work.h"
-#include "engine/sampling.h"
+#include "engine/responses.h"
 
 #define GENERATE_USAGE                                                                                                           \
     "generate: responses of a model to rows of prompts, or a talk in the terminal\n"                                             \
@@ -25,11 +25,12 @@
     ROW(instruction, text, INSTRUCTION_DEFAULT, "", rows, IDENTITY, "text that ends the user turn of a problem, or none")        \
     ROW(system,      text, "", "",                  rows, IDENTITY, "system turn of rows that have none, or of the chat")        \
     GROUP(PartOptions, part, PART_ROWS)                                                                                          \
-    GROUP(SamplingOptions, sampling, SAMPLING_ROWS)                                                                              \
+    GROUP(ResponseOptions, responses, RESPONSE_ROWS)                                                                             \
     GROUP(ServerOptions, server, GENERATE_SERVER_ROWS)                                                                           \
     ROW(chat,        flag, "false", "",             chat, NEUTRAL,  "chat in the terminal instead")                              \
     GROUP(MachineOptions, machine, MACHINE_ROWS)                                                                                 \
-    GROUP(SessionSizes, sizes, GENERATE_SESSION_ROWS)
+    ROW(context,     integer, "0", ">= 0",          machine, IDENTITY, "longest prompt and response, in tokens; 0: the model's, at most 32768") \
+    GROUP(SessionSizes, sizes, SESSION_ROWS)
 // clang-format on
 
 OPTIONS_DEFINE(GenerateOptions, generate_options, GENERATE_OPTIONS)

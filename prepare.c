@@ -1,6 +1,6 @@
-// Rows of problems to shards: read, rendered, tokenised, freed from duplicates, split at a difficulty, sorted. Then train_sft takes
-// OUT/sft, a teacher answers OUT/sft/prompts.jsonl, and train_rl takes OUT/rl. All of it is in intake/prepare.h; --inspect, which shows what
-// training will see, in intake/inspect_view.h; here are the options.
+// Rows of problems to shards: read, rendered, tokenised, freed from duplicates, split at a difficulty, sorted. Then
+// train_sft takes OUT/sft, a teacher answers OUT/sft/prompts.jsonl, and train_rl takes OUT/rl. All of it is in
+// intake/prepare.h; --inspect, which shows what training will see, in intake/inspect_view.h; here are the options.
 #include "base/number.h"
 #include "intake/inspect_view.h"
 #include "intake/shard_folders.h"
@@ -47,11 +47,11 @@ static const char *option_of_files(const OptionRow *row) // as it is shown; NULL
 
 static bool refuse_behind_files(const OptionGiven *last)
 {
-    return fail_as(
-        ERROR_USAGE,
-        "%s %s: stands behind all files, and --map, --format and --missing-difficulty apply to the files after them; put "
-        "it before those that it is for",
-        option_of_files(last->row), last->value);
+    return fail_as(ERROR_USAGE,
+                   "%s %s: stands behind all files, and --map, --format and --missing-difficulty apply to the files "
+                   "after them; put "
+                   "it before those that it is for",
+                   option_of_files(last->row), last->value);
 }
 
 static bool collect_inputs(Preparation *p)
@@ -138,7 +138,8 @@ static bool prepare_files(Preparation *p)
 
 static bool of_rows(const PrepareInput *input) // it says how rows are to be read
 {
-    return input->map_count > 0 || input->missing_difficulty > 0 || (input->format != NULL && strcmp(input->format, "auto") != 0);
+    return input->map_count > 0 || input->missing_difficulty > 0 ||
+           (input->format != NULL && strcmp(input->format, "auto") != 0);
 }
 
 static bool check_inspected(const Preparation *p)
@@ -167,8 +168,9 @@ static bool inspect_files(Preparation *p)
     options.need_response = true;
     options.verify = VERIFY_NOT;
     TRY(check_inspected(p) && folder_temporary(&cache, "inspect"));
-    bool ok = shard_folders(&folders, &options, cache) &&
-              inspect_view(&p->o.view, (const char *const *)folders.paths, folders.count, p->tokenizer, (uint64_t)p->o.seed);
+    bool ok =
+        shard_folders(&folders, &options, cache) &&
+        inspect_view(&p->o.view, (const char *const *)folders.paths, folders.count, p->tokenizer, (uint64_t)p->o.seed);
     shard_folders_discard(&folders, cache);
     free(cache);
     shard_folders_free(&folders);
@@ -185,7 +187,8 @@ static bool check_options(const Preparation *p)
         const OptionRow *row = &p->options.table.rows[i];
         if (strcmp(row->group, "inspect") == 0 && strcmp(row->name, "inspect") != 0 &&
             option_on_command_line(&p->options, row->name))
-            return fail_as(ERROR_USAGE, "--%s: is for --inspect, which shows what training will see; give that, or leave it away",
+            return fail_as(ERROR_USAGE,
+                           "--%s: is for --inspect, which shows what training will see; give that, or leave it away",
                            option_shown(shown, row->name));
     }
     return true;

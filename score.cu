@@ -1,7 +1,7 @@
-// Difficulty 1 to 5 of every problem, by a language model that reads it under a rubric. Either the model's probabilities of the digits
-// 1 to 5 as the next token decide, which costs one pass over each problem, the rubric's beginning being computed once for all; or an
-// answer that it writes. The model is a folder here, or behind a server. This is C,
-// whatever the file is called: it compiles with or without nvcc.
+// Difficulty 1 to 5 of every problem, by a language model that reads it under a rubric. Either the model's
+// probabilities of the digits 1 to 5 as the next token decide, which costs one pass over each problem, the rubric's
+// beginning being computed once for all; or an answer that it writes. The model is a folder here, or behind a server.
+// This is C, whatever the file is called: it compiles with or without nvcc.
 #include "difficulty/rubric_prompt.h"
 #include "difficulty/score_row.h"
 #include "engine/row_work.h"
@@ -34,7 +34,8 @@ enum { ANSWER_SHOWN = 200 }; // bytes of an answer's end, in rows and errors
 
 static bool ask_folder(Score *s, Pending *row, Text problem)
 {
-    GenerationRequest r = {.seed = (uint64_t)s->o.seed, .id = hash_bytes(problem.data, problem.size), .prefix = s->beginning};
+    GenerationRequest r = {
+        .seed = (uint64_t)s->o.seed, .id = hash_bytes(problem.data, problem.size), .prefix = s->beginning};
     r.samples = s->by_digits ? 1 : (int32_t)s->o.samples;
     r.temperature = (float)s->o.temperature;
     r.top_p = 1;
@@ -66,7 +67,8 @@ static bool ask_row(void *state, const Record *record)
 
 // ---- and out
 
-// cut: it reached its limit, so nobody knows its last line. An answer of one token, where digits were wanted, always has.
+// cut: it reached its limit, so nobody knows its last line. An answer of one token, where digits were wanted, always
+// has.
 static bool vote(Pending *row, Text said, bool cut)
 {
     int level = cut ? 0 : difficulty_in_text(said.data, said.size);
@@ -75,7 +77,8 @@ static bool vote(Pending *row, Text said, bool cut)
     size_t from = said.size > ANSWER_SHOWN ? said.size - ANSWER_SHOWN : 0;
     while (from < said.size && (said.data[from] & 0xc0) == 0x80)
         from++; // not in the middle of a character
-    return bytes_append(&row->useless, said.data + from, said.size - from) && bytes_text(&row->useless, cut ? " (cut off)" : "");
+    return bytes_append(&row->useless, said.data + from, said.size - from) &&
+           bytes_text(&row->useless, cut ? " (cut off)" : "");
 }
 
 // By the probabilities of the digits: a folder's are exact; a server names some candidates, or none.
@@ -161,13 +164,15 @@ static bool open_folder(Score *s)
     if (ok && ids.count > 0)
         ok = (s->beginning = engine_prefix(w->session.engine, NULL, ids.ids, (int64_t)ids.count)) != NULL;
     tokens_free(&ids);
-    return ok && session_fingerprint(&w->session, &s->scorer.weights) && name_folder(&s->scorer.name, files->folder.data);
+    return ok && session_fingerprint(&w->session, &s->scorer.weights) &&
+           name_folder(&s->scorer.name, files->folder.data);
 }
 
 static bool open_server(Score *s)
 {
     EndpointOptions o = endpoint_options(&s->o.server, s->o.asked.model);
-    TRY(s->o.answers[0] != 0 ? bytes_text(&s->answers, s->o.answers) : bytes_printf(&s->answers, "%s.answers", s->work.out.data));
+    TRY(s->o.answers[0] != 0 ? bytes_text(&s->answers, s->o.answers)
+                             : bytes_printf(&s->answers, "%s.answers", s->work.out.data));
     o.temperature = s->o.temperature;
     o.max_tokens = s->by_digits ? 1 : s->o.max_new_tokens;
     o.seed = s->o.seed;
@@ -225,6 +230,7 @@ static bool run(void *state)
                                        .files = &o->data,
                                        .reading = &o->reading,
                                        .part = &o->part,
+                                       .context = o->context,
                                        .each = 1,
                                        .counts_prompts = true,
                                        .questions = "questions",

@@ -1,5 +1,5 @@
-// The options of score, one row each: see train_sft_options.h. IDENTITY: scores depend on it, and an interrupted run only goes on with the
-// same value.
+// The options of score, one row each: see train_sft_options.h. IDENTITY: scores depend on it, and an interrupted run
+// only goes on with the same value.
 #ifndef SCORE_OPTIONS_H
 #define SCORE_OPTIONS_H
 
@@ -32,7 +32,8 @@
     GROUP(ServerOptions, server, SCORE_SERVER_ROWS)                                                                              \
     ROW(answers,        file,     "", "",                 server,   NEUTRAL,  "file where answers are kept; default: OUT.answers, or the part's")    \
     GROUP(MachineOptions, machine, MACHINE_ROWS)                                                                                 \
-    GROUP(SessionSizes, sizes, SCORE_SESSION_ROWS)
+    ROW(context,        integer,  "0", ">= 0",            machine,  IDENTITY, "longest problem and answer, in tokens; 0: the model's, at most 32768") \
+    GROUP(SessionSizes, sizes, SESSION_ROWS)
 // clang-format on
 
 OPTIONS_DEFINE(ScoreOptions, score_options, SCORE_OPTIONS)

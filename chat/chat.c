@@ -11,7 +11,7 @@ typedef struct Chat {
     Encoder *encoder;
     const StopTexts *stops;
     const char *system;
-    const SamplingOptions *sampling;
+    const ResponseOptions *responses;
     FILE *out;
     Message *messages; // (count) their texts are ours
     size_t count, capacity;
@@ -65,7 +65,8 @@ static bool print_until(Chat *c, size_t end)
 {
     if (end <= c->printed)
         return true;
-    bool ok = fwrite(c->answer.data + c->printed, 1, end - c->printed, c->out) == end - c->printed && fflush(c->out) == 0;
+    bool ok =
+        fwrite(c->answer.data + c->printed, 1, end - c->printed, c->out) == end - c->printed && fflush(c->out) == 0;
     c->printed = end;
     return ok;
 }
@@ -83,8 +84,8 @@ static bool take_token(void *context, uint64_t tag, int32_t sample, const int32_
         ends = ends || ids[count - 1] == c->session->files.stop[i];
     if (ends)
         return true;
-    bool ok =
-        decode_next(&c->stream, c->session->files.tokenizer, &c->answer, ids[count - 1], false) && print_until(c, presentable(c));
+    bool ok = decode_next(&c->stream, c->session->files.tokenizer, &c->answer, ids[count - 1], false) &&
+              print_until(c, presentable(c));
     c->told = c->told || !ok;
     return c->told || interrupted || stop_texts_met(c->stops, ids, count);
 }
@@ -113,7 +114,7 @@ static bool remember(Chat *c, const TokenList *ids)
 static bool generate(Chat *c, const TokenList *ids)
 {
     GenerationResult result;
-    GenerationRequest r = sampling_request(c->sampling);
+    GenerationRequest r = responses_request(c->responses);
     r.id = c->turn++;
     r.prompt = ids->ids;
     r.prompt_count = (int64_t)ids->count;
@@ -148,8 +149,8 @@ static bool answer(Chat *c)
     bytes_clear(&c->answer);
     c->printed = 0;
     c->stream = (DecodeStream){0};
-    bool ok =
-        prompt_of(c, &ids) && remember(c, &ids) && generate_until_interrupted(c, &ids) && decode_end(&c->stream, &c->answer);
+    bool ok = prompt_of(c, &ids) && remember(c, &ids) && generate_until_interrupted(c, &ids) &&
+              decode_end(&c->stream, &c->answer);
     tokens_free(&ids);
     TRY(ok);
     size_t end = stop_texts_cut(c->stops, c->answer.data == NULL ? "" : c->answer.data, c->answer.size);
@@ -198,7 +199,8 @@ static bool talk(Chat *c, FILE *in)
     ssize_t size;
     bool shown = isatty(fileno(in)), ok = begin(c);
     if (shown)
-        fprintf(c->out, "%s; /new begins a new talk, Ctrl-C ends an answer, Ctrl-D the talk\n", c->session->files.folder.data);
+        fprintf(c->out, "%s; /new begins a new talk, Ctrl-C ends an answer, Ctrl-D the talk\n",
+                c->session->files.folder.data);
     while (ok) {
         if (shown)
             fputs("\n> ", c->out);
@@ -214,10 +216,11 @@ static bool talk(Chat *c, FILE *in)
     return ok && (!ferror(in) || fail_errno("reading what you say"));
 }
 
-bool chat_run(Session *session, Encoder *encoder, const StopTexts *stops, const char *system, const SamplingOptions *sampling,
-              FILE *in, FILE *out)
+bool chat_run(Session *session, Encoder *encoder, const StopTexts *stops, const char *system,
+              const ResponseOptions *responses, FILE *in, FILE *out)
 {
-    Chat c = {.session = session, .encoder = encoder, .stops = stops, .system = system, .sampling = sampling, .out = out};
+    Chat c = {
+        .session = session, .encoder = encoder, .stops = stops, .system = system, .responses = responses, .out = out};
     bool ok = talk(&c, in);
     engine_prefix_release(session->engine, c.known);
     forget_from(&c, 0);

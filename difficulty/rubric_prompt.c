@@ -49,7 +49,8 @@ bool rubric_prompt_digits(const RubricPrompt *p, int32_t digits[DIFFICULTIES], c
         tokens_free(&ids);
         TRY(ok);
         if (!one)
-            return fail("%s: \"%c\" is not one token, so digits have no probabilities; use --method generate", folder, digit);
+            return fail("%s: \"%c\" is not one token, so digits have no probabilities; use --method generate", folder,
+                        digit);
     }
     return true;
 }

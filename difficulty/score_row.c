@@ -34,7 +34,8 @@ bool score_row_end(Bytes *line, Text row, const Difficulty *d, Text said, const 
     for (int i = 0; i < DIFFICULTIES; i++)
         probs[i] = (float)d->probs[i];
     TRY(bytes_append(line, row.data, row.size) && row_integer(line, "difficulty", d->level));
-    TRY(row_number(line, "difficulty_expected", d->expected) && row_floats(line, "difficulty_probs", probs, DIFFICULTIES));
+    TRY(row_number(line, "difficulty_expected", d->expected) &&
+        row_floats(line, "difficulty_probs", probs, DIFFICULTIES));
     if (d->defaulted)
         TRY(bytes_text(line, ",\"difficulty_default\":true") &&
             row_text(line, "difficulty_answer", said.data == NULL ? "" : said.data, said.size));
@@ -90,12 +91,13 @@ bool score_tally_fail(ScoreTally *t)
     for (size_t i = 0; i < t->useless.size; i++) // nothing that acts on a terminal
         if ((unsigned char)t->useless.data[i] < ' ' || t->useless.data[i] == 0x7f)
             t->useless.data[i] = ' ';
-    return fail(
-        "%" PRId64 " of %" PRId64 " rows have no usable score so far, and --unusable-share %g allows no more than %" PRId64
-        "; the first answer of no use ends in \"%s\"; ask more clearly (--rubric), give it more room (--max-new-tokens) or "
-        "take another model, and %s; or raise --unusable-share, and the same command goes on",
-        t->levels[0], t->rows, t->unusable_share, useless_allowed(t), t->useless.data == NULL ? "" : t->useless.data,
-        t->journal->anew.data);
+    return fail("%" PRId64 " of %" PRId64
+                " rows have no usable score so far, and --unusable-share %g allows no more than %" PRId64
+                "; the first answer of no use ends in \"%s\"; ask more clearly (--rubric), give it more room "
+                "(--max-new-tokens) or "
+                "take another model, and %s; or raise --unusable-share, and the same command goes on",
+                t->levels[0], t->rows, t->unusable_share, useless_allowed(t),
+                t->useless.data == NULL ? "" : t->useless.data, t->journal->anew.data);
 }
 
 void score_tally_free(ScoreTally *t) { bytes_free(&t->useless); }

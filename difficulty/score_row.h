@@ -12,8 +12,8 @@ typedef struct Scorer { // who gives the scores
     bool remote;              // nobody knows the weights
 } Scorer;
 
-// The row as it came, for fields to be added (rows/row_write.h). What an earlier score says is replaced; what the row itself calls so is kept
-// under another name.
+// The row as it came, for fields to be added (rows/row_write.h). What an earlier score says is replaced; what the row
+// itself calls so is kept under another name.
 bool score_row_begin(Bytes *row, const Record *record);
 
 // Appends the row, with its score, to line. said: the end of an answer that was of no use, where there was none of use.
@@ -31,7 +31,8 @@ bool score_tally_add(void *tally, Text row); // a finished row, of this run or a
 
 void score_tally_show(const ScoreTally *tally, Progress *progress);
 
-// More rows without a usable answer than there may be, whatever the others will say. The error says what to do; always false.
+// More rows without a usable answer than there may be, whatever the others will say. The error says what to do; always
+// false.
 bool score_tally_is_useless(const ScoreTally *tally);
 bool score_tally_fail(ScoreTally *tally);
 

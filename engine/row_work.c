@@ -31,9 +31,10 @@ static bool check_kind(const RowWork *w)
         if (!option_on_command_line(given, row->name) || !(w->remote ? is_for_folder(row) : is_for_server(row)))
             continue;
         option_shown(shown, row->name);
-        return w->remote ? fail_as(ERROR_USAGE,
-                                   "--%s: is for a model that runs here, and --endpoint asks a server; leave one away", shown)
-                         : fail_as(ERROR_USAGE, "--%s: is for a server; give --endpoint URL, or leave it away", shown);
+        return w->remote
+                   ? fail_as(ERROR_USAGE,
+                             "--%s: is for a model that runs here, and --endpoint asks a server; leave one away", shown)
+                   : fail_as(ERROR_USAGE, "--%s: is for a server; give --endpoint URL, or leave it away", shown);
     }
     return true;
 }
@@ -42,7 +43,8 @@ bool row_work_check(RowWork *w)
 {
     w->remote = w->options.server->endpoint[0] != 0;
     if (w->options.asked->model[0] == 0)
-        return fail(w->remote ? "--endpoint: give --model, the model's name there" : "give --model, a Hugging Face folder");
+        return fail(w->remote ? "--endpoint: give --model, the model's name there"
+                              : "give --model, a Hugging Face folder");
     return check_kind(w);
 }
 
@@ -54,7 +56,7 @@ static SessionOptions session_options(const RowWork *w, int64_t probes)
                             .template = o->asked->template.name,
                             .device = o->machine->device.name,
                             .threads = o->machine->threads,
-                            .context = o->sizes->context,
+                            .context = o->context,
                             .sequences = o->sizes->sequences,
                             .pass_tokens = o->sizes->pass_tokens,
                             .cache = o->sizes->cache,
@@ -93,7 +95,10 @@ bool row_work_open_folder(RowWork *w, int64_t probes)
     return w->stops.tokenizer == NULL || (w->encoder = encoder_open(w->stops.tokenizer)) != NULL;
 }
 
-bool row_work_open_server(RowWork *w, const EndpointOptions *options) { return (w->endpoint = endpoint_open(options)) != NULL; }
+bool row_work_open_server(RowWork *w, const EndpointOptions *options)
+{
+    return (w->endpoint = endpoint_open(options)) != NULL;
+}
 
 bool row_work_open_journal(RowWork *w, const json_t *identity, const char *answers)
 {
@@ -103,7 +108,10 @@ bool row_work_open_journal(RowWork *w, const json_t *identity, const char *answe
 
 // ---- a row's way in
 
-uint64_t row_work_number(const RowWork *w, int64_t row, int64_t sample) { return (uint64_t)(row * w->options.each + sample); }
+uint64_t row_work_number(const RowWork *w, int64_t row, int64_t sample)
+{
+    return (uint64_t)(row * w->options.each + sample);
+}
 
 bool row_work_lacks(const RowWork *w, int64_t sample)
 {
@@ -146,7 +154,8 @@ bool row_work_ask_server(RowWork *w, Pending *row, const Message *messages, size
     return endpoint_ask_seeded(w->endpoint, messages, count, seed, (uint64_t)(uintptr_t)row);
 }
 
-// Without a tokenizer, or with a template that is not known, no text can be asked of a folder's model: no row is at fault.
+// Without a tokenizer, or with a template that is not known, no text can be asked of a folder's model: no row is at
+// fault.
 static bool can_ask(const RowWork *w, const Record *record)
 {
     const ModelFiles *files = &w->session.files;
@@ -247,7 +256,8 @@ static bool take_from_server(RowWork *w, const EndpointAnswer *said)
     row->left = 0;
     if (!said->failed)
         w->unanswered.in_a_row = 0;
-    bool ok = said->failed ? unanswered_take(&w->unanswered, said, &w->rows, row->place.data) : w->take(w->program, row, &answer);
+    bool ok = said->failed ? unanswered_take(&w->unanswered, said, &w->rows, row->place.data)
+                           : w->take(w->program, row, &answer);
     pending_free(row);
     w->all_asked = w->all_asked || w->unanswered.in_a_row >= 2 * w->options.server->in_flight; // no use in asking on
     return ok;
@@ -280,8 +290,8 @@ static void announce(RowWork *w)
     }
     bytes_free(&about);
     if (w->journal.before > 0)
-        progress_note(&w->progress, "%s has %" PRId64 " of %" PRId64 " %s; going on", w->journal.file.path, w->journal.before,
-                      w->progress.total, o->results);
+        progress_note(&w->progress, "%s has %" PRId64 " of %" PRId64 " %s; going on", w->journal.file.path,
+                      w->journal.before, w->progress.total, o->results);
 }
 
 static void show(RowWork *w, bool last)

@@ -27,15 +27,12 @@ typedef struct SessionOptions {
 } SessionOptions;
 
 // clang-format off
-#define SESSION_ROWS(ROW, IN, CONTEXT_HELP)                                                                                      \
-    ROW(IN, context,     integer, "0", ">= 0",              machine, IDENTITY, CONTEXT_HELP)                                      \
-    ROW(IN, sequences,   integer, "0", ">= 0 and <= 65536", machine, NEUTRAL,  "sequences that run at once; 0: 32 on a CPU, 256 on a GPU")  \
-    ROW(IN, pass_tokens, integer, "0", ">= 0 and <= 1e6",   machine, NEUTRAL,  "prompt tokens in one forward pass; 0: 512 on a CPU, 8192 on a GPU") \
-    ROW(IN, cache,       integer, "0", ">= 0",              machine, NEUTRAL,  "bytes for keys and values (KV cache); 0: what is free")
-#define GENERATE_SESSION_ROWS(ROW, IN) SESSION_ROWS(ROW, IN, "longest prompt and response, in tokens; 0: the model's, at most 32768")
-#define SCORE_SESSION_ROWS(ROW, IN) SESSION_ROWS(ROW, IN, "longest problem and answer, in tokens; 0: the model's, at most 32768")
+#define SESSION_ROWS(ROW, IN)                                                                                                    \
+    ROW(IN, sequences,   integer, "0", ">= 0 and <= 65536", machine, NEUTRAL, "sequences that run at once; 0: 32 on a CPU, 256 on a GPU") \
+    ROW(IN, pass_tokens, integer, "0", ">= 0 and <= 1e6",   machine, NEUTRAL, "prompt tokens in one forward pass; 0: 512 on a CPU, 8192 on a GPU") \
+    ROW(IN, cache,       integer, "0", ">= 0",              machine, NEUTRAL, "bytes for keys and values (KV cache); 0: what is free")
 // clang-format on
-OPTION_GROUP(SessionSizes, GENERATE_SESSION_ROWS)
+OPTION_GROUP(SessionSizes, SESSION_ROWS)
 
 enum {
     CONTEXT_MOST = 32768,

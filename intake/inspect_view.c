@@ -36,8 +36,8 @@ static bool show_step(View *v, Loader *loader)
     char title[160];
     TRY(loader_plan(loader, o->step, &plan));
     if (o->micro_batch >= plan.micro_batches)
-        return fail("--micro-batch %" PRId64 ": step %" PRId64 " has %" PRId64 ", numbered from 0", o->micro_batch, plan.step,
-                    plan.micro_batches);
+        return fail("--micro-batch %" PRId64 ": step %" PRId64 " has %" PRId64 ", numbered from 0", o->micro_batch,
+                    plan.step, plan.micro_batches);
     if (o->micro_batch < 0 && v->look == INSPECT_HTML) {
         snprintf(title, sizeof title, "step %" PRId64 ", all micro-batches", plan.step);
         return show(v, title, plan.numbers, plan.documents);
@@ -46,8 +46,10 @@ static bool show_step(View *v, Loader *loader)
         int64_t count = plan.first[m + 1] - plan.first[m];
         if (o->micro_batch >= 0 && m != o->micro_batch)
             continue;
-        snprintf(title, sizeof title, "step %" PRId64 ", micro-batch %" PRId64 " of %" PRId64, plan.step, m, plan.micro_batches);
-        TRY(count > 0 ? show(v, title, plan.numbers + plan.first[m], count) : bytes_printf(&v->out, "%s: empty\n", title));
+        snprintf(title, sizeof title, "step %" PRId64 ", micro-batch %" PRId64 " of %" PRId64, plan.step, m,
+                 plan.micro_batches);
+        TRY(count > 0 ? show(v, title, plan.numbers + plan.first[m], count)
+                      : bytes_printf(&v->out, "%s: empty\n", title));
     }
     return true;
 }

@@ -1,4 +1,5 @@
-// ./prepare --inspect: which documents are shown, as a record of the shards or as a step of training cuts them, and where to.
+// ./prepare --inspect: which documents are shown, as a record of the shards or as a step of training cuts them, and
+// where to.
 #ifndef INTAKE_INSPECT_VIEW_H
 #define INTAKE_INSPECT_VIEW_H
 

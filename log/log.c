@@ -1,5 +1,5 @@
-// What a line of log.jsonl holds; how it gets into the file whole is in system/line_file.h. What the terminal shows is in
-// log_terminal.c, cutting back in log_cut.c.
+// What a line of log.jsonl holds; how it gets into the file whole is in system/line_file.h. What the terminal shows is
+// in log_terminal.c, cutting back in log_cut.c.
 #include "log/log_internal.h"
 #include "base/number.h"
 #include <math.h>
@@ -8,7 +8,8 @@
 
 bool log_is_wall_clock(const char *name)
 {
-    static const char *const names[] = {"seconds", "tokens_per_second", "memory_bytes"}, *const begins[] = {"timing_s/", "perf/"};
+    static const char *const names[] = {"seconds", "tokens_per_second", "memory_bytes"}, *const begins[] = {"timing_s/",
+                                                                                                            "perf/"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return true;

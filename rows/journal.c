@@ -1,6 +1,6 @@
-// OUT.partial: a first line with the identity, then a line "NUMBER XXH3 TEXT" for each result, the checksum being of its number
-// and its text, each whole or not at all (system/line_file.h). Whatever somebody has cut out of it, or put in, is found: when it is
-// opened, and again when OUT is written. See journal.h.
+// OUT.partial: a first line with the identity, then a line "NUMBER XXH3 TEXT" for each result, the checksum being of
+// its number and its text, each whole or not at all (system/line_file.h). Whatever somebody has cut out of it, or put
+// in, is found: when it is opened, and again when OUT is written. See journal.h.
 #include "rows/journal.h"
 #include "system/files.h"
 #include <stdlib.h>
@@ -20,8 +20,8 @@ static void line_hash(char digits[HASH_DIGITS + 1], uint64_t number, const char 
 static bool set_place(Journal *j, uint64_t number, uint64_t place)
 {
     if (number >= j->most)
-        return fail("%s: has a result number %" PRIu64 ", and there are only %" PRIu64 " (it is damaged; %s)", j->file.path,
-                    number, j->most, j->anew.data);
+        return fail("%s: has a result number %" PRIu64 ", and there are only %" PRIu64 " (it is damaged; %s)",
+                    j->file.path, number, j->most, j->anew.data);
     if (number >= j->place_count) {
         TRY(grow(&j->places, &j->place_capacity, number + 1, sizeof *j->places));
         memset(j->places + j->place_count, 0, (number + 1 - j->place_count) * sizeof *j->places);
@@ -42,8 +42,8 @@ bool journal_add(Journal *j, uint64_t number, const char *text, size_t size)
     line_hash(hash, number, text, size);
     bool ok = line_file_is_ours(&j->file) && bytes_printf(&line, "%" PRIu64 " %s ", number, hash);
     size_t head = line.size;
-    ok = ok && bytes_append(&line, text, size) && bytes_text(&line, "\n") && line_file_append(&j->file, line.data, line.size) &&
-         set_place(j, number, begin + head);
+    ok = ok && bytes_append(&line, text, size) && bytes_text(&line, "\n") &&
+         line_file_append(&j->file, line.data, line.size) && set_place(j, number, begin + head);
     bytes_free(&line);
     return ok;
 }
@@ -80,9 +80,10 @@ static bool read_entry(Journal *j, const FileLine *line)
     bool ours = line->half ? line->text.size == 0 || (line->text.data[0] >= '0' && line->text.data[0] <= '9')
                            : parse_entry(&number, &text, line->text.data, line->text.size);
     if (!ours)
-        return fail("%s: byte %" PRIu64
-                    ": not a line of results, or it was damaged; remove this line to have what it held made again, or %s",
-                    j->file.path, line->offset, j->anew.data);
+        return fail(
+            "%s: byte %" PRIu64
+            ": not a line of results, or it was damaged; remove this line to have what it held made again, or %s",
+            j->file.path, line->offset, j->anew.data);
     return line->half || set_place(j, number, line->offset + (uint64_t)(text.data - line->text.data));
 }
 
@@ -98,7 +99,8 @@ static bool same_identity(const Journal *j, Text line, const Options *options)
         if (ok && !json_equal(value, json_object_get(saved, key)))
             ok = fail("%s: was begun with other %s", j->file.path, key);
     json_decref(saved);
-    return ok || fail_in("an interrupted run cannot go on (finish it with the command it was begun with, or %s)", j->anew.data);
+    return ok || fail_in("an interrupted run cannot go on (finish it with the command it was begun with, or %s)",
+                         j->anew.data);
 }
 
 typedef struct Earlier {
@@ -106,7 +108,8 @@ typedef struct Earlier {
     const Options *options;
 } Earlier;
 
-// Takes a line of an earlier run over. Of a half one, which is cut off then, it is looked whether it was going to be one.
+// Takes a line of an earlier run over. Of a half one, which is cut off then, it is looked whether it was going to be
+// one.
 static bool take_over(void *context, const FileLine *line)
 {
     Earlier *e = context;
@@ -176,9 +179,13 @@ static bool out_is_of(const Journal *j)
     return same;
 }
 
-static bool refuse_out(const Journal *j) { return fail("%s: is there already; remove it, or choose another --out", j->out); }
+static bool refuse_out(const Journal *j)
+{
+    return fail("%s: is there already; remove it, or choose another --out", j->out);
+}
 
-// done: OUT is there, and OUT.partial too, as a process leaves them that ends between making the one and removing the other.
+// done: OUT is there, and OUT.partial too, as a process leaves them that ends between making the one and removing the
+// other.
 static bool look_at_out(const Journal *j, const char *partial, bool *done)
 {
     PathKind out, kind;
@@ -196,7 +203,8 @@ static bool open_file(Journal *j, const char *partial, const Options *options)
     Earlier earlier = {j, options};
     bool done;
     TRY(look_at_out(j, partial, &done) && parents_make(partial));
-    TRY(line_file_open(&j->file, partial, false, "another process is writing it; wait for it, or choose another --out"));
+    TRY(line_file_open(&j->file, partial, false,
+                       "another process is writing it; wait for it, or choose another --out"));
     bool ok = line_file_read(&j->file, take_over, &earlier);
     if (done)
         TRY((ok && out_is_of(j)) || refuse_out(j)); // and then it is made once more, from the same lines
@@ -204,7 +212,8 @@ static bool open_file(Journal *j, const char *partial, const Options *options)
     return ok && (j->file.end > 0 || write_identity(j));
 }
 
-bool journal_open(Journal *j, const char *out, uint64_t most, const Options *options, const json_t *identity, const char *answers)
+bool journal_open(Journal *j, const char *out, uint64_t most, const Options *options, const json_t *identity,
+                  const char *answers)
 {
     *j = (Journal){.most = most, .identity = json_incref((json_t *)(uintptr_t)identity)};
     Bytes partial = {0};
@@ -250,5 +259,6 @@ void journal_tell_stopped(const Journal *j, Progress *progress)
     if (j->file.path == NULL)
         progress_note(progress, "stopped by a signal before anything was asked; the same command begins again");
     else
-        progress_note(progress, "stopped by a signal; what is finished is in %s, and the same command goes on", j->file.path);
+        progress_note(progress, "stopped by a signal; what is finished is in %s, and the same command goes on",
+                      j->file.path);
 }

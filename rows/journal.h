@@ -33,9 +33,10 @@ bool journal_open(Journal *journal, const char *out, uint64_t most, const Option
 void journal_close(Journal *journal); // what is in OUT.partial stays there
 
 bool journal_has(const Journal *journal, uint64_t number);
-bool journal_add(Journal *journal, uint64_t number, const char *text, size_t size);               // a line without its end
-bool journal_each(const Journal *journal, bool (*take)(void *context, Text line), void *context); // every result that is there
-bool journal_finish(Journal *journal);                                                            // OUT.partial becomes OUT
+bool journal_add(Journal *journal, uint64_t number, const char *text, size_t size); // a line without its end
+bool journal_each(const Journal *journal, bool (*take)(void *context, Text line),
+                  void *context);      // every result that is there
+bool journal_finish(Journal *journal); // OUT.partial becomes OUT
 
 // After a signal, for people: where what is finished lies; that there is nothing yet, if it was not opened.
 void journal_tell_stopped(const Journal *journal, Progress *progress);

@@ -8,7 +8,11 @@
 #define BEGINNING "{\"key\":\"" // of every line; then 32 digits, HASH, 16 digits, BEHIND, and the answer
 #define HASH "\",\"hash\":\""
 #define BEHIND "\","
-enum { KEY_DIGITS = 32, HASH_DIGITS = 16, HEAD = sizeof BEGINNING + KEY_DIGITS + sizeof HASH + HASH_DIGITS + sizeof BEHIND - 3 };
+enum {
+    KEY_DIGITS = 32,
+    HASH_DIGITS = 16,
+    HEAD = sizeof BEGINNING + KEY_DIGITS + sizeof HASH + HASH_DIGITS + sizeof BEHIND - 3
+};
 
 // ---- the table
 
@@ -81,9 +85,9 @@ static bool check_hash(const uint64_t key[2], const json_t *object, const char *
 {
     char head[HEAD + 1];
     if (json_object_get(object, "hash") == NULL)
-        return fail(
-            "%s: there is no \"hash\" of the answer (older versions wrote none), so nobody knows whether it is what was said",
-            where);
+        return fail("%s: there is no \"hash\" of the answer (older versions wrote none), so nobody knows whether it is "
+                    "what was said",
+                    where);
     make_head(head, key, size < HEAD ? "" : line + HEAD, size < HEAD ? 0 : size - HEAD);
     return (size >= HEAD && memcmp(line, head, HEAD) == 0) || fail("%s: was changed since it was written", where);
 }
@@ -123,7 +127,8 @@ static bool check_line(AnswerFile *cache, const FileLine *line)
     return ok && remember(cache, key, line->offset, line->text.size);
 }
 
-// What a kill or a power cut has left of a last line begins as our lines do. Whatever else stands there was not left by one.
+// What a kill or a power cut has left of a last line begins as our lines do. Whatever else stands there was not left by
+// one.
 static bool take_line(void *context, const FileLine *line)
 {
     AnswerFile *cache = context;
@@ -131,8 +136,8 @@ static bool take_line(void *context, const FileLine *line)
         return check_line(cache, line);
     size_t known = line->text.size < strlen(BEGINNING) ? line->text.size : strlen(BEGINNING);
     return memcmp(line->text.data, BEGINNING, known) == 0 ||
-           fail("%s:%" PRId64
-                ": its end is no answer, nor half of one; remove this line, or move the file away: what stands there is then "
+           fail("%s:%" PRId64 ": its end is no answer, nor half of one; remove this line, or move the file away: what "
+                              "stands there is then "
                 "asked again",
                 cache->file.path, line->number);
 }
@@ -180,7 +185,8 @@ bool answer_file_read(const AnswerFile *cache, const uint64_t key[2], Answer *an
     if (ok && found[0] == key[0] && found[1] == key[1])
         return true;
     answer_free(answer);
-    return size < 0 ? false : fail("%s: was changed while it was in use, at byte %" PRIu64, cache->file.path, line->offset);
+    return size < 0 ? false
+                    : fail("%s: was changed while it was in use, at byte %" PRIu64, cache->file.path, line->offset);
 }
 
 static bool make_line(Bytes *line, const uint64_t key[2], const Answer *answer)

@@ -100,10 +100,9 @@ static bool size_now(const LineFile *f, uint64_t *size)
 bool line_file_is_ours(const LineFile *f)
 {
     uint64_t size;
-    return size_now(f, &size) &&
-           (size == f->end ||
-            fail("%s: was changed by somebody else while it was written; the same command goes on with what is whole in it",
-                 f->path));
+    return size_now(f, &size) && (size == f->end || fail("%s: was changed by somebody else while it was written; the "
+                                                         "same command goes on with what is whole in it",
+                                                         f->path));
 }
 
 bool line_file_append(LineFile *f, const char *text, size_t size)
@@ -116,7 +115,8 @@ bool line_file_append(LineFile *f, const char *text, size_t size)
             continue;
         if (n <= 0) {
             fail_errno("%s: writing; what is finished so far stays there, so free some space and run again", f->path);
-            return done > 0 && ftruncate(f->descriptor, (off_t)before) != 0 ? fail_in("half a line is left at its end") : false;
+            return done > 0 && ftruncate(f->descriptor, (off_t)before) != 0 ? fail_in("half a line is left at its end")
+                                                                            : false;
         }
         done += (size_t)n;
     }

@@ -1,6 +1,6 @@
-// A file of lines that is only ever appended to: a run's log, results on their way, answers that were paid for. A line is there whole or
-// not at all. What a full disk cuts short is taken back at once; what a kill or a power cut has left of the last line is cut off when the
-// file is read again.
+// A file of lines that is only ever appended to: a run's log, results on their way, answers that were paid for. A line
+// is there whole or not at all. What a full disk cuts short is taken back at once; what a kill or a power cut has left
+// of the last line is cut off when the file is read again.
 #ifndef SYSTEM_LINE_FILE_H
 #define SYSTEM_LINE_FILE_H
 
@@ -20,27 +20,31 @@ typedef struct FileLine {
     bool half;      // the last one, without a newline; zeros at its end are left out
 } FileLine;
 
-// What a reader makes of a line. Of a half one: whether it may be cut off, as the beginning of a line of this kind of file; anything else
-// is somebody's own. False after fail().
+// What a reader makes of a line. Of a half one: whether it may be cut off, as the beginning of a line of this kind of
+// file; anything else is somebody's own. False after fail().
 typedef bool (*LineReading)(void *context, const FileLine *line);
 
-// Opens the regular file `path` for reading and appending, made where there is none. busy: what to say where another process has it open,
-// "another process is writing it; wait for it"; NULL: somebody else sees to that, and it is not locked. links: a link is followed, and
-// refused otherwise: a name of our own making leads nowhere else.
+// Opens the regular file `path` for reading and appending, made where there is none. busy: what to say where another
+// process has it open, "another process is writing it; wait for it"; NULL: somebody else sees to that, and it is not
+// locked. links: a link is followed, and refused otherwise: a name of our own making leads nowhere else.
 bool line_file_open(LineFile *file, const char *path, bool links, const char *busy);
 bool line_file_close(LineFile *file); // harmless on one that is {0} or closed
 
 bool line_file_read(LineFile *file, LineReading take, void *context); // every line; then a half one is cut off
-bool lines_read(Text all, LineReading take, void *context); // the same of a file that is in memory, which stays as it is
+bool lines_read(Text all, LineReading take,
+                void *context); // the same of a file that is in memory, which stays as it is
 
-// Appends text, which ends in a newline, at the end of the file, in one write unless the system stops in the middle of it.
+// Appends text, which ends in a newline, at the end of the file, in one write unless the system stops in the middle of
+// it.
 bool line_file_append(LineFile *file, const char *text, size_t size);
 
-// Whether the file ends where our last line does; for those who keep the places of lines. False after fail(): somebody else was here.
+// Whether the file ends where our last line does; for those who keep the places of lines. False after fail(): somebody
+// else was here.
 bool line_file_is_ours(const LineFile *file);
 
-// Takes an open file for this process, until it is closed. Fails where another process has it: "PATH: BUSY". Where there are no locks
-// (some network file systems), or the system says no otherwise, that is said on stderr, and is no reason to stop.
+// Takes an open file for this process, until it is closed. Fails where another process has it: "PATH: BUSY". Where
+// there are no locks (some network file systems), or the system says no otherwise, that is said on stderr, and is no
+// reason to stop.
 bool file_lock(int descriptor, const char *path, const char *busy);
 
 #endif

@@ -36,8 +36,8 @@ static bool note_line(void *context, const FileLine *line)
 {
     if (line->half && line->text.size > 0 && line->text.data[0] == 'x')
         return fail("line %" PRId64 " is somebody else's", line->number);
-    return bytes_printf(context, line->half ? "%" PRIu64 ":(%.*s)" : "%" PRIu64 ":%.*s ", line->offset, (int)line->text.size,
-                        line->text.data);
+    return bytes_printf(context, line->half ? "%" PRIu64 ":(%.*s)" : "%" PRIu64 ":%.*s ", line->offset,
+                        (int)line->text.size, line->text.data);
 }
 
 static LineFile open_file(void)
@@ -175,7 +175,8 @@ static void links_and_what_is_no_file_are_refused_by_name(void **state)
     write_file("", 0);
     assert_int_equal(symlink(path, link), 0);
     assert_refused(line_file_open(&file, link, false, NULL), "link: opening");
-    assert_ok(line_file_open(&file, link, true, NULL) && line_file_append(&file, "line\n", 5) && line_file_close(&file));
+    assert_ok(line_file_open(&file, link, true, NULL) && line_file_append(&file, "line\n", 5) &&
+              line_file_close(&file));
     assert_file_is("line\n");
     assert_refused(line_file_open(&file, "/dev/null", true, NULL), "/dev/null: not a regular file");
     assert_refused(line_file_open(&file, "/nonexistent/a", true, NULL), "/nonexistent/a: opening: No such file");

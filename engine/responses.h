@@ -1,12 +1,12 @@
-// How responses are drawn, as ./generate is told: of prompts, and in a talk.
-#ifndef ENGINE_SAMPLING_H
-#define ENGINE_SAMPLING_H
+// How responses are drawn and what ends them, as ./generate is told: of prompts, and in a talk.
+#ifndef ENGINE_RESPONSES_H
+#define ENGINE_RESPONSES_H
 
 #include "engine/engine.h"
 #include "options/options.h"
 
 // clang-format off
-#define SAMPLING_ROWS(ROW, IN)                                                                                                   \
+#define RESPONSE_ROWS(ROW, IN)                                                                                                   \
     ROW(IN, samples,        integer,  "1",     "> 0 and <= 65536", sampling, IDENTITY, "responses to each prompt")                \
     ROW(IN, max_new_tokens, integer,  "8192",  "> 0",              sampling, IDENTITY, "longest response, in tokens")             \
     ROW(IN, temperature,    number,   "1",     ">= 0",             sampling, IDENTITY, "sampling temperature; 0: greedy")         \
@@ -17,11 +17,11 @@
     ROW(IN, stop,           repeated, "",      "",                 sampling, IDENTITY, "text that ends a response")               \
     ROW(IN, ignore_eos,     flag,     "false", "",                 sampling, IDENTITY, "go on after end tokens")
 // clang-format on
-OPTION_GROUP(SamplingOptions, SAMPLING_ROWS)
+OPTION_GROUP(ResponseOptions, RESPONSE_ROWS)
 
-bool sampling_check(const SamplingOptions *options); // what their ranges do not say
+bool responses_check(const ResponseOptions *options); // what their ranges do not say
 
 // A request for one sample that is drawn so; its prompt, and what ends it, are still to be set.
-GenerationRequest sampling_request(const SamplingOptions *options);
+GenerationRequest responses_request(const ResponseOptions *options);
 
 #endif

@@ -1,10 +1,10 @@
-// See sampling.h.
-#include "engine/sampling.h"
+// See responses.h.
+#include "engine/responses.h"
 #include <string.h>
 
 enum { STOP_TEXT_MOST = 1024 };
 
-bool sampling_check(const SamplingOptions *o)
+bool responses_check(const ResponseOptions *o)
 {
     if (o->temperature > 0 && o->temperature < 1e-6)
         return fail_as(ERROR_USAGE, "--temperature %g: too small to divide by; 0 is greedy", o->temperature);
@@ -14,7 +14,7 @@ bool sampling_check(const SamplingOptions *o)
     return true;
 }
 
-GenerationRequest sampling_request(const SamplingOptions *o)
+GenerationRequest responses_request(const ResponseOptions *o)
 {
     return (GenerationRequest){.seed = (uint64_t)o->seed,
                                .samples = 1,
