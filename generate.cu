@@ -7,7 +7,6 @@
 #include "generate_options.h"
 #include "options/program.h"
 #include "rows/row_write.h"
-#include "system/signals.h"
 #include <string.h>
 
 typedef struct Generate {
@@ -47,7 +46,7 @@ static bool ask_missing(Generate *g, Pending *row, const Record *record)
     request.expected = o->ignore_eos ? o->max_new_tokens : 0;
     for (int64_t first = 0; first < o->samples; first++) {
         int64_t end = first;
-        while (end < o->samples && row_work_lacks(&g->work, end))
+        while (end < o->samples && !journal_has(&g->work.journal, row_work_number(&g->work, row->number, end)))
             end++;
         request.first_sample = (int32_t)first;
         request.samples = (int32_t)(end - first);
@@ -57,16 +56,6 @@ static bool ask_missing(Generate *g, Pending *row, const Record *record)
     return true;
 }
 
-static bool ask_folder(Generate *g, const Record *record)
-{
-    Pending *row = row_work_pending(&g->work, record);
-    TRY(row != NULL);
-    if (prompt_ids(g, &row->ids, record) && row_begin(&row->row, record, OWN_FIELDS) && ask_missing(g, row, record))
-        return true;
-    pending_free(row); // a request is refused before any sample of it is taken
-    return false;
-}
-
 // A server draws by a seed of each sample's own, of 31 bits: more is not understood by all.
 static int64_t seed_of(const Generate *g, const Record *record, int64_t sample)
 {
@@ -74,40 +63,18 @@ static int64_t seed_of(const Generate *g, const Record *record, int64_t sample)
     return (int64_t)(hash_bytes(names, sizeof names) >> 33);
 }
 
-static bool ask_server(Generate *g, const Record *record, int64_t sample)
-{
-    Pending *row = row_work_pending(&g->work, record);
-    TRY(row != NULL);
-    row->sample = sample;
-    int64_t seed = seed_of(g, record, sample);
-    if (row_begin(&row->row, record, OWN_FIELDS) &&
-        row_work_ask_server(&g->work, row, record->messages, record_prompt(record), seed))
-        return true;
-    pending_free(row);
-    return false;
-}
-
-static bool ask_row(void *state, const Record *record)
+static bool ask_row(void *state, Pending *row, const Record *record)
 {
     Generate *g = state;
+    TRY(row_begin(&row->row, record, OWN_FIELDS));
     if (!g->work.remote)
-        return ask_folder(g, record);
+        return prompt_ids(g, &row->ids, record) && ask_missing(g, row, record);
     if (record->format == ROW_IDS)
         return fail("a row of ids, and a server is asked in words");
-    for (int64_t sample = 0; sample < g->o.responses.samples; sample++)
-        TRY(!row_work_lacks(&g->work, sample) || ask_server(g, record, sample));
-    return true;
+    return row_work_ask_server(&g->work, row, record->messages, record_prompt(record), seed_of(g, record, row->sample));
 }
 
 // ---- and out
-
-// What only a model that runs here tells: the tokens, and their log-probabilities before and after --top-k and the
-// like.
-static bool write_tokens(Bytes *line, const Pending *row, const GenerationResult *r)
-{
-    return row_integers(line, "prompt_ids", row->ids.ids, (int64_t)row->ids.count) &&
-           row_integers(line, "ids", r->ids, r->count);
-}
 
 static bool write_logprobs(Bytes *line, const ResponseOptions *o, const GenerationResult *r)
 {
@@ -116,19 +83,22 @@ static bool write_logprobs(Bytes *line, const ResponseOptions *o, const Generati
            (!limited || row_floats(line, "processed_logprobs", r->processed, r->count));
 }
 
+// Tokens, and their log-probabilities, only a model tells that runs here.
 static bool write_answer(void *state, Pending *row, const RowAnswer *answer)
 {
     Generate *g = state;
     Bytes *line = &g->line;
     const char *reason = answer->finish_reason;
+    const GenerationResult *r = answer->generated;
     bytes_clear(line);
     TRY(bytes_append(line, row->row.data, row->row.size) && row_integer(line, "sample", answer->sample));
-    if (answer->generated != NULL)
-        TRY(write_tokens(line, row, answer->generated));
+    if (r != NULL)
+        TRY(row_integers(line, "prompt_ids", row->ids.ids, (int64_t)row->ids.count) &&
+            row_integers(line, "ids", r->ids, r->count));
     if (answer->text.data != NULL)
         TRY(row_thought(line, "text", answer->thought, answer->text, strcmp(reason, "stop") != 0));
-    if (answer->generated != NULL)
-        TRY(write_logprobs(line, &g->o.responses, answer->generated));
+    if (r != NULL)
+        TRY(write_logprobs(line, &g->o.responses, r));
     TRY(row_text(line, "finish_reason", reason, strlen(reason)) && row_end(line));
     return journal_add(&g->work.journal, row_work_number(&g->work, row->number, answer->sample), line->data,
                        line->size);
@@ -147,37 +117,30 @@ static bool check_options(Generate *g)
     return responses_check(&o->responses);
 }
 
-static bool open_rows(Generate *g)
-{
-    RecordOptions reading = {
-        .instruction = g->o.instruction, .system = g->o.system, .prompts = true, .any_difficulty = true};
-    return row_work_open_rows(&g->work, &reading);
-}
-
-static bool open_folder(Generate *g)
+static bool open_stops(Generate *g)
 {
     RowWork *w = &g->work;
-    TRY(row_work_open_folder(w, 0));
     w->stops.texts = g->o.responses.stop.items;
     w->stops.count = g->o.responses.stop.count;
-    return w->encoder != NULL || (w->stops.count == 0 && !g->o.chat) ||
+    return w->remote || w->encoder != NULL || (w->stops.count == 0 && !g->o.chat) ||
            fail("%s: has no tokenizer, so there are no texts; name one with --tokenizer", w->session.files.folder.data);
 }
 
-static bool open_server(Generate *g)
+static bool open_work(Generate *g)
 {
     const ResponseOptions *responses = &g->o.responses;
-    EndpointOptions o = endpoint_options(&g->o.server, g->o.asked.model);
-    o.temperature = responses->temperature;
-    o.top_p = responses->top_p;
-    o.top_k = responses->top_k;
-    o.min_p = responses->min_p;
-    o.stop = responses->stop.items;
-    o.stop_count = responses->stop.count;
-    o.max_tokens = responses->max_new_tokens;
-    o.seed = responses->seed;
-    o.whole = true;
-    return row_work_open_server(&g->work, &o);
+    RecordOptions reading = {.instruction = g->o.instruction, .system = g->o.system, .prompts = true};
+    EndpointOptions server = endpoint_options(&g->o.server, g->o.asked.model);
+    reading.any_difficulty = true;
+    server.temperature = responses->temperature;
+    server.top_p = responses->top_p;
+    server.top_k = responses->top_k;
+    server.min_p = responses->min_p;
+    server.stop = responses->stop.items;
+    server.stop_count = responses->stop.count;
+    server.max_tokens = responses->max_new_tokens;
+    server.whole = true;
+    return row_work_open(&g->work, &reading, &server) && open_stops(g);
 }
 
 static bool add_text(json_t *identity, const char *name, const char *text)
@@ -201,8 +164,9 @@ static bool open_journal(RowWork *w)
 {
     json_t *identity = options_identity(w->options.given);
     TRY(identity != NULL);
+    uint64_t most = row_work_number(w, w->facts.rows, 0);
     bool ok = journal_fact(identity, "rows", w->facts.hash) && add_model(w, identity) &&
-              row_work_open_journal(w, identity, NULL);
+              journal_open(&w->journal, w->out.data, most, w->options.given, identity, NULL);
     json_decref(identity);
     return ok;
 }
@@ -211,16 +175,14 @@ static bool open_journal(RowWork *w)
 
 static bool answer_rows(Generate *g)
 {
-    RowWork *w = &g->work;
-    TRY(signals_install(ROW_WORK_STOPS) && open_rows(g));
-    TRY((w->remote ? open_server(g) : open_folder(g)) && open_journal(w));
-    return row_work_run(w) && row_work_finish(w);
+    return open_work(g) && open_journal(&g->work) && row_work_run(&g->work) && row_work_finish(&g->work);
 }
 
 static bool talk(Generate *g)
 {
     RowWork *w = &g->work;
-    return open_folder(g) && chat_run(&w->session, w->encoder, &w->stops, g->o.system, &g->o.responses, stdin, stdout);
+    return row_work_open_folder(w) && open_stops(g) &&
+           chat_run(&w->session, w->encoder, &w->stops, g->o.system, &g->o.responses, stdin, stdout);
 }
 
 static bool run(void *state)
@@ -246,7 +208,7 @@ static bool run(void *state)
         return parts_join(&o->part, &g->options);
     TRY(check_options(g));
     if (o->machine.plan)
-        return row_work_plan(&g->work, 0);
+        return row_work_plan(&g->work);
     return o->chat ? talk(g) : answer_rows(g);
 }
 

@@ -2,12 +2,10 @@
 // probabilities of the digits 1 to 5 as the next token decide, which costs one pass over each problem, the rubric's
 // beginning being computed once for all; or an answer that it writes. The model is a folder here, or behind a server.
 // This is C, whatever the file is called: it compiles with or without nvcc.
-#include "difficulty/rubric_prompt.h"
 #include "difficulty/score_row.h"
 #include "engine/row_work.h"
 #include "options/program.h"
 #include "score_options.h"
-#include "system/signals.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +19,7 @@ typedef struct Score {
     ScoreTally tally;
     Bytes line, question;
     // a folder's model
-    RubricPrompt prompt;
+    ChatTemplate chat;   // the folder's, without thoughts where a digit is to follow at once
     Sequence *beginning; // of every prompt, up to the problem
     int32_t digits[DIFFICULTIES];
     // a server's
@@ -42,7 +40,8 @@ static bool ask_folder(Score *s, Pending *row, Text problem)
     r.max_new_tokens = s->o.max_new_tokens;
     r.probe = s->by_digits ? s->digits : NULL;
     r.probe_count = s->by_digits ? DIFFICULTIES : 0;
-    return rubric_prompt_ids(&s->prompt, &row->ids, problem) && row_work_ask_folder(&s->work, row, &r);
+    return rubric_prompt(&s->rubric, &s->chat, s->work.encoder, &row->ids, problem) &&
+           row_work_ask_folder(&s->work, row, &r);
 }
 
 static bool ask_server(Score *s, Pending *row, Text problem)
@@ -52,17 +51,12 @@ static bool ask_server(Score *s, Pending *row, Text problem)
     return row_work_ask_server(&s->work, row, &message, 1, s->o.seed);
 }
 
-static bool ask_row(void *state, const Record *record)
+static bool ask_row(void *state, Pending *row, const Record *record)
 {
     Score *s = state;
     Text problem;
-    Pending *row = row_work_pending(&s->work, record);
-    TRY(row != NULL);
-    if (rubric_question(&problem, record) && score_row_begin(&row->row, record) &&
-        (s->work.remote ? ask_server(s, row, problem) : ask_folder(s, row, problem)))
-        return true;
-    pending_free(row);
-    return false;
+    return rubric_question(&problem, record) && score_row_begin(&row->row, record) &&
+           (s->work.remote ? ask_server(s, row, problem) : ask_folder(s, row, problem));
 }
 
 // ---- and out
@@ -150,37 +144,48 @@ static bool name_folder(Bytes *name, const char *folder)
     return ok;
 }
 
-static bool open_folder(Score *s)
+static bool begin_prompts(Score *s)
 {
     RowWork *w = &s->work;
-    TRY(row_work_open_folder(w, s->by_digits ? DIFFICULTIES : 0));
-    const ModelFiles *files = &w->session.files;
-    if (files->tokenizer == NULL)
-        return fail("%s: has no tokenizer; name one with --tokenizer", files->folder.data);
-    rubric_prompt_open(&s->prompt, &s->rubric, files, w->encoder, s->by_digits);
-    TRY(!s->by_digits || rubric_prompt_digits(&s->prompt, s->digits, files->tokenizer_folder.data));
     TokenList ids = {0};
-    bool ok = rubric_prompt_beginning(&s->prompt, &ids);
+    s->chat = w->session.files.chat;
+    if (s->by_digits)
+        s->chat.kind = template_without_thoughts(s->chat.kind); // a thought would come before the digit
+    bool ok = rubric_beginning(&s->rubric, &s->chat, w->encoder, &ids);
     if (ok && ids.count > 0)
         ok = (s->beginning = engine_prefix(w->session.engine, NULL, ids.ids, (int64_t)ids.count)) != NULL;
     tokens_free(&ids);
-    return ok && session_fingerprint(&w->session, &s->scorer.weights) &&
-           name_folder(&s->scorer.name, files->folder.data);
+    return ok;
 }
 
-static bool open_server(Score *s)
+static bool name_scorer(Score *s)
 {
-    EndpointOptions o = endpoint_options(&s->o.server, s->o.asked.model);
-    TRY(s->o.answers[0] != 0 ? bytes_text(&s->answers, s->o.answers)
-                             : bytes_printf(&s->answers, "%s.answers", s->work.out.data));
-    o.temperature = s->o.temperature;
-    o.max_tokens = s->by_digits ? 1 : s->o.max_new_tokens;
-    o.seed = s->o.seed;
-    o.logprobs = s->by_digits;
-    o.cache = s->answers.data;
-    s->scorer.remote = true;
-    s->scorer.weights = hash_bytes(o.model, strlen(o.model)); // by name, for the journal
-    return row_work_open_server(&s->work, &o) && bytes_text(&s->scorer.name, o.model);
+    const RowWork *w = &s->work;
+    const ModelFiles *files = &w->session.files;
+    const char *model = s->o.asked.model;
+    s->scorer.remote = w->remote;
+    s->scorer.prompt = s->rubric.hash;
+    s->scorer.weights = hash_bytes(model, strlen(model)); // of a server: for the journal
+    if (w->remote)
+        return bytes_text(&s->scorer.name, model);
+    if (files->tokenizer == NULL)
+        return fail("%s: has no tokenizer; name one with --tokenizer", files->folder.data);
+    return (!s->by_digits || rubric_digits(s->digits, w->encoder, files->tokenizer_folder.data)) && begin_prompts(s) &&
+           session_fingerprint(&w->session, &s->scorer.weights) && name_folder(&s->scorer.name, files->folder.data);
+}
+
+static bool open_work(Score *s)
+{
+    static const RecordOptions reading = {.prompts = true, .any_difficulty = true};
+    EndpointOptions server = endpoint_options(&s->o.server, s->o.asked.model);
+    if (s->work.remote)
+        TRY(s->o.answers[0] != 0 ? bytes_text(&s->answers, s->o.answers)
+                                 : bytes_printf(&s->answers, "%s.answers", s->work.out.data));
+    server.temperature = s->o.temperature;
+    server.max_tokens = s->by_digits ? 1 : s->o.max_new_tokens;
+    server.logprobs = s->by_digits;
+    server.cache = s->answers.data;
+    return row_work_open(&s->work, &reading, &server) && name_scorer(s);
 }
 
 // What scores depend on, besides the options that say so.
@@ -191,7 +196,8 @@ static bool open_journal(Score *s)
     TRY(identity != NULL);
     bool ok = journal_fact(identity, "rows", w->facts.hash) && journal_fact(identity, "model", s->scorer.weights) &&
               journal_fact(identity, "tokenizer files", w->remote ? 0 : tokenizer_hash(w->session.files.tokenizer)) &&
-              journal_fact(identity, "rubric", s->rubric.hash) && row_work_open_journal(w, identity, s->answers.data);
+              journal_fact(identity, "rubric", s->rubric.hash) &&
+              journal_open(&w->journal, w->out.data, (uint64_t)w->facts.rows, &s->options, identity, s->answers.data);
     json_decref(identity);
     return ok;
 }
@@ -200,10 +206,8 @@ static bool open_journal(Score *s)
 
 static bool score_rows(Score *s)
 {
-    static const RecordOptions reading = {.prompts = true, .any_difficulty = true};
     RowWork *w = &s->work;
-    TRY(signals_install(ROW_WORK_STOPS) && row_work_open_rows(w, &reading));
-    TRY((w->remote ? open_server(s) : open_folder(s)) && open_journal(s));
+    TRY(open_work(s) && open_journal(s));
     s->tally = (ScoreTally){.journal = &w->journal, .rows = w->facts.mine, .unusable_share = s->o.unusable_share};
     TRY(journal_each(&w->journal, score_tally_add, &s->tally) && row_work_run(w));
     score_tally_show(&s->tally, &w->progress);
@@ -231,18 +235,18 @@ static bool run(void *state)
                                        .reading = &o->reading,
                                        .part = &o->part,
                                        .context = o->context,
+                                       .probes = s->by_digits ? DIFFICULTIES : 0,
                                        .each = 1,
                                        .counts_prompts = true,
                                        .questions = "questions",
                                        .results = "rows"};
     TRY(rubric_open(&s->rubric, o->rubric));
-    s->scorer.prompt = s->rubric.hash;
     if (o->print_rubric)
         return print_rubric(&s->rubric);
     if (o->part.join)
         return parts_join(&o->part, &s->options);
     TRY(check_options(s));
-    return o->machine.plan ? row_work_plan(&s->work, s->by_digits ? DIFFICULTIES : 0) : score_rows(s);
+    return o->machine.plan ? row_work_plan(&s->work) : score_rows(s);
 }
 
 static bool stop(void *state)
@@ -257,7 +261,6 @@ static void close_all(void *state)
     Score *s = state;
     if (s->work.session.engine != NULL)
         engine_prefix_release(s->work.session.engine, s->beginning);
-    rubric_prompt_close(&s->prompt);
     row_work_close(&s->work);
     rubric_close(&s->rubric);
     score_tally_free(&s->tally);

@@ -6,12 +6,13 @@
 
 enum { RUBRIC_BYTES_MOST = 1 << 20 };
 
-const char RUBRIC_DEFAULT[] = "Rate the reasoning intensity of the following question on an integer scale from 1 to 5, "
-                              "considering the number of reasoning steps "
-                              "required, the prerequisite domain knowledge, and the potential for error.\n"
-                              "1 = recall of a single fact ... 5 = multi-step derivation requiring deep domain expertise.\n"
-                              "Question: {question}\n"
-                              "Output only the integer score.";
+const char RUBRIC_DEFAULT[] =
+    "Rate the reasoning intensity of the following question on an integer scale from 1 to 5, "
+    "considering the number of reasoning steps "
+    "required, the prerequisite domain knowledge, and the potential for error.\n"
+    "1 = recall of a single fact ... 5 = multi-step derivation requiring deep domain expertise.\n"
+    "Question: {question}\n"
+    "Output only the integer score.";
 
 bool rubric_open(Rubric *r, const char *file)
 {
@@ -37,6 +38,53 @@ bool rubric_fill(const Rubric *r, Bytes *out, Text question)
     bytes_clear(out);
     return bytes_append(out, r->text.data, r->place) && bytes_append(out, question.data, question.size) &&
            bytes_append(out, r->text.data + behind, r->text.size - behind);
+}
+
+static bool render(const Rubric *r, const ChatTemplate *chat, Bytes *out, Text question)
+{
+    Bytes text = {0};
+    bool ok = rubric_fill(r, &text, question);
+    Message message = {ROLE_USER, {text.data, text.size}, {NULL, 0}};
+    ok = ok && template_prompt(chat, out, &message, 1, true);
+    bytes_free(&text);
+    return ok;
+}
+
+bool rubric_prompt(const Rubric *r, const ChatTemplate *chat, Encoder *encoder, TokenList *ids, Text question)
+{
+    Bytes text = {0};
+    bool ok = render(r, chat, &text, question) && encode(encoder, ids, text.data, text.size);
+    bytes_free(&text);
+    return ok;
+}
+
+bool rubric_beginning(const Rubric *r, const ChatTemplate *chat, Encoder *encoder, TokenList *ids)
+{
+    Bytes one = {0}, other = {0};
+    size_t same = 0;
+    bool ok = render(r, chat, &one, (Text){"1", 1}) && render(r, chat, &other, (Text){"x", 1});
+    while (ok && same < one.size && same < other.size && one.data[same] == other.data[same])
+        same++;
+    ok = ok && encode(encoder, ids, one.data, same);
+    bytes_free(&one);
+    bytes_free(&other);
+    return ok;
+}
+
+bool rubric_digits(int32_t digits[DIFFICULTIES], Encoder *encoder, const char *folder)
+{
+    for (int i = 0; i < DIFFICULTIES; i++) {
+        TokenList ids = {0};
+        char digit = (char)('1' + i);
+        bool ok = encode(encoder, &ids, &digit, 1), one = ok && ids.count == 1;
+        digits[i] = one ? ids.ids[0] : 0;
+        tokens_free(&ids);
+        TRY(ok);
+        if (!one)
+            return fail("%s: \"%c\" is not one token, so digits have no probabilities; use --method generate", folder,
+                        digit);
+    }
+    return true;
 }
 
 bool rubric_question(Text *question, const Record *record)

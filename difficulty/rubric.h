@@ -22,6 +22,13 @@ bool rubric_open(Rubric *rubric, const char *file); // NULL or "": the default
 void rubric_close(Rubric *rubric);
 bool rubric_fill(const Rubric *rubric, Bytes *out, Text question);
 
+// The same as a model folder reads it: appends the ids of the prompt, or of what the prompts of all problems begin with
+// (where tokens merge across that edge, the engine shares a token less). And the tokens of "1" to "5"; fails, naming the
+// folder, where one of them is no token.
+bool rubric_prompt(const Rubric *rubric, const ChatTemplate *chat, Encoder *encoder, TokenList *ids, Text question);
+bool rubric_beginning(const Rubric *rubric, const ChatTemplate *chat, Encoder *encoder, TokenList *ids);
+bool rubric_digits(int32_t digits[DIFFICULTIES], Encoder *encoder, const char *folder);
+
 // What a row asks: the last user turn of its prompt, options of a multiple choice included. Fails where it has none.
 bool rubric_question(Text *question, const Record *record);
 

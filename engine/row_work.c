@@ -1,25 +1,25 @@
 // The loop of a program that asks a language model about rows: see row_work.h.
 #include "engine/row_work.h"
 #include "system/signals.h"
+#include <stdlib.h>
 #include <string.h>
 
 // ---- what has to be there before the first row
 
-// Whether an option is read for a model of this kind only.
-static bool is_for_server(const OptionRow *row)
+static bool is_among(const char *word, const char *const *words) // NULL-terminated
 {
-    return strcmp(row->group, "server") == 0 && strcmp(row->name, "endpoint") != 0;
+    while (*words != NULL && strcmp(word, *words) != 0)
+        words++;
+    return *words != NULL;
 }
 
-static bool is_for_folder(const OptionRow *row)
+// Whether only the other kind of model would read this option.
+static bool is_for_other(const OptionRow *row, bool remote)
 {
-    static const char *const groups[] = {"machine", "chat"}, *const names[] = {"tokenizer", "template", "ignore_eos"};
-    bool it = false;
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
-        it = it || strcmp(row->group, groups[i]) == 0;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        it = it || strcmp(row->name, names[i]) == 0;
-    return it;
+    static const char *const folders[] = {"machine", "chat", "tokenizer", "template", "ignore_eos", NULL};
+    if (remote)
+        return is_among(row->group, folders) || is_among(row->name, folders);
+    return strcmp(row->group, "server") == 0;
 }
 
 static bool check_kind(const RowWork *w)
@@ -28,13 +28,11 @@ static bool check_kind(const RowWork *w)
     for (size_t i = 0; i < given->table.count; i++) {
         const OptionRow *row = &given->table.rows[i];
         char shown[OPTION_NAME];
-        if (!option_on_command_line(given, row->name) || !(w->remote ? is_for_folder(row) : is_for_server(row)))
+        if (!option_on_command_line(given, row->name) || !is_for_other(row, w->remote))
             continue;
-        option_shown(shown, row->name);
-        return w->remote
-                   ? fail_as(ERROR_USAGE,
-                             "--%s: is for a model that runs here, and --endpoint asks a server; leave one away", shown)
-                   : fail_as(ERROR_USAGE, "--%s: is for a server; give --endpoint URL, or leave it away", shown);
+        return fail_as(ERROR_USAGE, "--%s: %s", option_shown(shown, row->name),
+                       w->remote ? "is for a model that runs here, and --endpoint asks a server; leave one away"
+                                 : "is for a server; give --endpoint URL, or leave it away");
     }
     return true;
 }
@@ -45,10 +43,10 @@ bool row_work_check(RowWork *w)
     if (w->options.asked->model[0] == 0)
         return fail(w->remote ? "--endpoint: give --model, the model's name there"
                               : "give --model, a Hugging Face folder");
-    return check_kind(w);
+    return check_kind(w) && part_path(&w->out, w->options.part->out, w->options.part->part);
 }
 
-static SessionOptions session_options(const RowWork *w, int64_t probes)
+static SessionOptions session_options(const RowWork *w)
 {
     const RowWorkOptions *o = &w->options;
     return (SessionOptions){.model = o->asked->model,
@@ -60,7 +58,7 @@ static SessionOptions session_options(const RowWork *w, int64_t probes)
                             .sequences = o->sizes->sequences,
                             .pass_tokens = o->sizes->pass_tokens,
                             .cache = o->sizes->cache,
-                            .probes = probes,
+                            .probes = o->probes,
                             .fit = &w->fit};
 }
 
@@ -71,39 +69,33 @@ static bool choose_memory(RowWork *w, const SessionOptions *options)
            fit_choose(&w->fit, &needs);
 }
 
-bool row_work_plan(RowWork *w, int64_t probes)
+bool row_work_plan(RowWork *w)
 {
-    SessionOptions options = session_options(w, probes);
+    SessionOptions options = session_options(w);
     return choose_memory(w, &options) && fit_print(&w->fit, stdout);
 }
 
-bool row_work_open_rows(RowWork *w, const RecordOptions *reading)
+bool row_work_open_folder(RowWork *w)
 {
-    RowOptions *o = &w->reading;
-    const PartOptions *part = w->options.part;
-    *o = (RowOptions){.paths = w->options.files->items, .path_count = w->options.files->count, .reading = *reading};
-    TRY(row_options_set(o, w->options.reading));
-    TRY(part_parse(&o->part, &o->parts, part->part) && part_path(&w->out, part->out, part->part));
-    return rows_facts(&w->facts, o) && rows_open(&w->rows, o);
-}
-
-bool row_work_open_folder(RowWork *w, int64_t probes)
-{
-    SessionOptions options = session_options(w, probes);
+    SessionOptions options = session_options(w);
     TRY(choose_memory(w, &options) && session_open(&w->session, &options));
     w->stops.tokenizer = w->session.files.tokenizer;
     return w->stops.tokenizer == NULL || (w->encoder = encoder_open(w->stops.tokenizer)) != NULL;
 }
 
-bool row_work_open_server(RowWork *w, const EndpointOptions *options)
+static bool open_rows(RowWork *w, const RecordOptions *reading)
 {
-    return (w->endpoint = endpoint_open(options)) != NULL;
+    RowOptions *o = &w->reading;
+    *o = (RowOptions){.paths = w->options.files->items, .path_count = w->options.files->count, .reading = *reading};
+    return row_options_set(o, w->options.reading) && part_parse(&o->part, &o->parts, w->options.part->part) &&
+           rows_facts(&w->facts, o) && rows_open(&w->rows, o);
 }
 
-bool row_work_open_journal(RowWork *w, const json_t *identity, const char *answers)
+bool row_work_open(RowWork *w, const RecordOptions *reading, const EndpointOptions *server)
 {
-    uint64_t most = (uint64_t)(w->facts.rows * w->options.each);
-    return journal_open(&w->journal, w->out.data, most, w->options.given, identity, answers);
+    TRY(signals_install("stopping; what is finished is kept, and the same command goes on (again: at once)\n") &&
+        open_rows(w, reading));
+    return w->remote ? (w->endpoint = endpoint_open(server)) != NULL : row_work_open_folder(w);
 }
 
 // ---- a row's way in
@@ -113,15 +105,28 @@ uint64_t row_work_number(const RowWork *w, int64_t row, int64_t sample)
     return (uint64_t)(row * w->options.each + sample);
 }
 
-bool row_work_lacks(const RowWork *w, int64_t sample)
+static void pending_free(Pending *row) // out of its list
 {
-    return !journal_has(&w->journal, row_work_number(w, w->rows.number, sample));
+    *row->here = row->next;
+    if (row->next != NULL)
+        row->next->here = row->here;
+    bytes_free(&row->row);
+    bytes_free(&row->useless);
+    bytes_free(&row->place);
+    tokens_free(&row->ids);
+    free(row);
 }
 
-Pending *row_work_pending(RowWork *w, const Record *record)
+static Pending *pending_new(RowWork *w, const Record *record, int64_t sample) // NULL after fail()
 {
-    Pending *row = pending_new(&w->pending, w->rows.number);
-    if (row == NULL || bytes_printf(&row->place, "%s:%" PRId64, w->rows.files[w->rows.file], record->line))
+    Pending *row = allocate(1, sizeof *row);
+    if (row == NULL)
+        return NULL;
+    *row = (Pending){.next = w->pending, .here = &w->pending, .number = w->rows.number, .sample = sample};
+    if (row->next != NULL)
+        row->next->here = &row->next;
+    w->pending = row;
+    if (bytes_printf(&row->place, "%s:%" PRId64, w->rows.files[w->rows.file], record->line))
         return row;
     pending_free(row);
     return NULL;
@@ -163,21 +168,29 @@ static bool can_ask(const RowWork *w, const Record *record)
            fail_in("%s", files->folder.data);
 }
 
-static bool is_finished(const RowWork *w)
+static bool ask_once(RowWork *w, const Record *record, int64_t sample)
 {
-    int64_t there = 0;
-    while (there < w->options.each && !row_work_lacks(w, there))
-        there++;
-    return there == w->options.each;
+    Pending *row = pending_new(w, record, sample);
+    TRY(row != NULL);
+    bool ok = w->ask(w->program, row, record);
+    if (!ok || row->left == 0)
+        pending_free(row); // a request is refused before any sample of it is taken
+    return ok || fail_in("%s:%" PRId64, w->rows.files[w->rows.file], record->line);
 }
 
+// What the journal lacks of it: of a server each sample for itself, of a folder all by one request.
 static bool ask_row(RowWork *w, const Record *record)
 {
     TRY(can_ask(w, record));
-    if (is_finished(w) || w->ask(w->program, record))
-        return true;
-    fail_in("%s:%" PRId64, w->rows.files[w->rows.file], record->line);
-    return rows_refuse(&w->rows);
+    for (int64_t sample = 0; sample < w->options.each; sample++) {
+        if (journal_has(&w->journal, row_work_number(w, w->rows.number, sample)))
+            continue;
+        if (!ask_once(w, record, sample))
+            return rows_refuse(&w->rows);
+        if (!w->remote)
+            break;
+    }
+    return true;
 }
 
 static bool has_room(const RowWork *w)
@@ -246,6 +259,26 @@ static bool step_engine(RowWork *w)
     return true;
 }
 
+// A status by which the question itself is refused, or its answer is none: another attempt gives the same, and the next
+// row may do better. 401, 403 and 404 are about the key, the address or the model, and so about every row.
+static bool is_about_the_row(int status)
+{
+    return (status >= 200 && status < 300) || status == 400 || status == 413 || status == 422;
+}
+
+// Where the server refuses the question itself (it is too long for it, say) and rows may be refused, the row is.
+static bool take_failure(RowWork *w, const Pending *row, const EndpointAnswer *said)
+{
+    bool about_the_row = is_about_the_row(said->status);
+    if (about_the_row && w->reading.skip_bad_rows > 0) {
+        fail("%s: %s", row->place.data, said->error);
+        return rows_refuse(&w->rows);
+    }
+    w->for_a_row = w->for_a_row || about_the_row;
+    w->all_asked = w->all_asked || ++w->in_a_row >= 2 * w->options.server->in_flight; // no use in asking on
+    return w->unanswered++ > 0 || bytes_printf(&w->why, "%s: %s", row->place.data, said->error);
+}
+
 static bool take_from_server(RowWork *w, const EndpointAnswer *said)
 {
     Pending *row = (Pending *)(uintptr_t)said->tag;
@@ -253,13 +286,10 @@ static bool take_from_server(RowWork *w, const EndpointAnswer *said)
     answer.finish_reason = said->finish_reason;
     answer.top = said->top;
     answer.top_count = said->top_count;
+    w->in_a_row = said->failed ? w->in_a_row : 0;
     row->left = 0;
-    if (!said->failed)
-        w->unanswered.in_a_row = 0;
-    bool ok = said->failed ? unanswered_take(&w->unanswered, said, &w->rows, row->place.data)
-                           : w->take(w->program, row, &answer);
+    bool ok = said->failed ? take_failure(w, row, said) : w->take(w->program, row, &answer);
     pending_free(row);
-    w->all_asked = w->all_asked || w->unanswered.in_a_row >= 2 * w->options.server->in_flight; // no use in asking on
     return ok;
 }
 
@@ -326,8 +356,15 @@ bool row_work_run(RowWork *w)
 
 bool row_work_finish(RowWork *w)
 {
-    return signal_checked("") && unanswered_fail(&w->unanswered, w->journal.file.path) &&
-           part_finish(&w->journal, w->options.part->part, w->options.each);
+    TRY(signal_checked(""));
+    if (w->unanswered > 0)
+        return fail("%" PRId64 " questions were not answered; the first: %s; what is finished is in %s, and the same "
+                    "command asks again%s",
+                    w->unanswered, w->why.data, w->journal.file.path,
+                    w->for_a_row
+                        ? " (--skip-bad-rows N leaves out N rows whose questions the server refuses, or answers so)"
+                        : "");
+    return part_finish(&w->journal, w->options.part->part, w->options.each);
 }
 
 void row_work_close(RowWork *w)
@@ -339,7 +376,7 @@ void row_work_close(RowWork *w)
     field_maps_free(&w->reading.maps);
     journal_close(&w->journal);
     endpoint_close(w->endpoint);
-    unanswered_free(&w->unanswered);
+    bytes_free(&w->why);
     encoder_close(w->encoder);
     session_close(&w->session);
     fit_close(&w->fit);

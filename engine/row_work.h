@@ -4,23 +4,21 @@
 // an answer, is the program's:
 //
 //     RowWork work = {.options = ..., .program = state, .ask = ask_row, .take = take_answer};
-//     TRY(row_work_check(&work) && row_work_open_rows(&work, &reading));
-//     TRY(row_work_open_folder(&work, 0));                      // or row_work_open_server
-//     TRY(row_work_open_journal(&work, identity, NULL));
+//     TRY(row_work_check(&work) && row_work_open(&work, &reading, &server));
+//     TRY(journal_open(&work.journal, work.out.data, row_work_number(&work, work.facts.rows, 0), ...));
 //     TRY(row_work_run(&work) && row_work_finish(&work));
-//     row_work_close(&work);                                    // in any case
+//     row_work_close(&work);                                   // in any case
 #ifndef ENGINE_ROW_WORK_H
 #define ENGINE_ROW_WORK_H
 
 #include "engine/session.h"
 #include "engine/stops.h"
 #include "rows/parts.h"
-#include "rows/pending.h"
 #include "rows/rows.h"
-#include "rows/unanswered.h"
+#include "server/endpoint.h"
 
 // clang-format off
-#define ASKED_ROWS(ROW, IN)                                                                                                      \
+#define ASKED_ROWS(ROW, IN)                                                                                            \
     ROW(IN, model,     text,   "",     "",                       model, NEUTRAL,  "Hugging Face folder; with --endpoint its name there") \
     ROW(IN, tokenizer, folder, "",     "",                       model, NEUTRAL,  "folder of the tokenizer, if not the model's") \
     ROW(IN, template,  choice, "auto", "auto|" TEMPLATE_CHOICES, model, IDENTITY, "chat template")
@@ -36,12 +34,26 @@ typedef struct RowWorkOptions {
     const RowReadingOptions *reading;
     const PartOptions *part;
     const OptionList *files;
-    int64_t context;                 // SessionOptions'
+    int64_t context, probes;         // SessionOptions'
     int64_t each;                    // results to a row
     bool past_end_tokens;            // responses go on after them
     bool counts_prompts;             // progress counts the tokens of prompts as well
     const char *questions, *results; // what people call them: "prompts", "responses"
 } RowWorkOptions;
+
+// A row that is on its way: asked, and not all of its answers back. Of a server, a row for each sample.
+typedef struct Pending {
+    struct Pending *next, **here; // in the list
+    int64_t number;               // of the row
+    int64_t sample;               // of a server; of a folder the first that is missing
+    Bytes place;                  // "file:line", for errors
+    int64_t left;                 // answers that are still to come
+    // the program's
+    Bytes row;        // as it came, without the fields that the program writes
+    TokenList ids;    // of the prompt, to a folder's model
+    int64_t votes[6]; // answers so far that say 1 to 5; [0]: that say nothing
+    Bytes useless;    // the end of the first of those
+} Pending;
 
 typedef struct RowAnswer {
     int64_t sample;
@@ -56,11 +68,10 @@ typedef struct RowAnswer {
 typedef struct RowWork {
     RowWorkOptions options;
     void *program; // of these
-    // Asks what is missing of a row, by the functions below; and writes what comes of an answer into the journal:
-    // row->left are still to come. False after fail(). Of ask: the row is refused.
-    bool (*ask)(void *program, const Record *record);
-    bool (*take)(void *program, Pending *row, const RowAnswer *answer);
-    bool (*enough)(const void *program); // there is no use in going on; NULL: there always is
+    // Asks what is missing of a row, by row_work_ask_folder or _server. False after fail(): the row is refused.
+    bool (*ask)(void *program, Pending *row, const Record *record);
+    bool (*take)(void *program, Pending *row, const RowAnswer *answer); // writes what comes of it into the journal
+    bool (*enough)(const void *program);                                // no use in going on; NULL: there always is
 
     bool remote; // a server is asked
     Bytes out;   // the file to write: --out, or a part's
@@ -69,7 +80,7 @@ typedef struct RowWork {
     RowReader rows;
     Journal journal;
     Progress progress;
-    Pending *pending; // rows whose answers are on their way
+    Pending *pending;
     bool all_asked;
     Bytes text;
     // a folder's model
@@ -77,38 +88,29 @@ typedef struct RowWork {
     Session session;
     Encoder *encoder; // NULL without a tokenizer
     StopTexts stops;
-    // a server's
+    // a server's; questions that ended without an answer are counted, and the same command asks again
     Endpoint *endpoint;
-    Unanswered unanswered;
+    int64_t unanswered, in_a_row; // in all; the last ones, without an answer between them
+    Bytes why;                    // the first of them
+    bool for_a_row;               // one of them for what its row asks
 } RowWork;
 
-// Sets remote. Refuses to go without a model, and options that are for the other kind of model: nothing would read
-// them.
+// Sets remote and out. Refuses to go without a model, and options that are for the other kind of model: nothing would read them.
 bool row_work_check(RowWork *work);
-bool row_work_plan(RowWork *work, int64_t probes); // --plan: the memory, and whether it fits, on stdout
+bool row_work_plan(RowWork *work); // --plan: the memory, and whether it fits, on stdout
 
-bool row_work_open_rows(RowWork *work, const RecordOptions *reading); // how they are read, but for --map and --format
-bool row_work_open_folder(RowWork *work, int64_t probes);             // probes: SessionOptions'
-bool row_work_open_server(RowWork *work, const EndpointOptions *options); // of endpoint_options
-bool row_work_open_journal(RowWork *work, const json_t *identity,
-                           const char *answers); // identity: what results depend on
+// The rows, read as `reading` says but for --map and --format; then the folder, or the server with what is asked of it
+// (endpoint_options). From there on a signal asks the program to stop.
+bool row_work_open(RowWork *work, const RecordOptions *reading, const EndpointOptions *server);
+bool row_work_open_folder(RowWork *work); // that alone
 
-// For take: a result's number in the journal.
-uint64_t row_work_number(const RowWork *work, int64_t row, int64_t sample);
-
-// For signals_install, before row_work_open_rows.
-#define ROW_WORK_STOPS "stopping; what is finished is kept, and the same command goes on (again: at once)\n"
-
-bool row_work_run(
-    RowWork *work); // until all are answered, enough says so, or a signal comes: then work is to be finished
+bool row_work_run(RowWork *work);    // until all are answered, enough says so, or a signal comes
 bool row_work_finish(RowWork *work); // OUT appears; fails after a signal, and where answers are missing
 void row_work_close(RowWork *work);
 
-// For ask. The row that came last, on its way; NULL after fail(). Who begins it frees it (pending_free), unless it was
-// asked.
-Pending *row_work_pending(RowWork *work, const Record *record);
-bool row_work_lacks(const RowWork *work, int64_t sample); // the journal has no such result of the row that came last
-// Asks for request->samples, of row->ids: request says how they are drawn.
+uint64_t row_work_number(const RowWork *work, int64_t row, int64_t sample); // of a result, in the journal
+
+// For ask. request: how row->ids are answered, and which samples are asked for.
 bool row_work_ask_folder(RowWork *work, Pending *row, const GenerationRequest *request);
 bool row_work_ask_server(RowWork *work, Pending *row, const Message *messages, size_t count, int64_t seed);
 

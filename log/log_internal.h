@@ -1,8 +1,14 @@
-// What log.c and log_terminal.c share; nobody else includes it.
+// What log.c, log_terminal.c and progress.c share; nobody else includes it.
 #ifndef LOG_LOG_INTERNAL_H
 #define LOG_LOG_INTERNAL_H
 
 #include "log/log.h"
+
+enum { SHOWN_NUMBER = 48 };
+
+bool terminal_updates(FILE *terminal);                               // one line of it may be written again and again
+const char *shown_thousands(char text[SHOWN_NUMBER], double value);  // 1,234,567
+const char *shown_duration(char text[SHOWN_NUMBER], double seconds); // 02m10s, 03h20m, 1d04h
 
 void log_terminal_open(RunLog *log);
 void log_terminal_close(RunLog *log);

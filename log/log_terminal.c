@@ -18,11 +18,41 @@ uint64_t memory_peak(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0; // Linux counts kibibytes
 }
 
+bool terminal_updates(FILE *terminal)
+{
+    const char *kind = getenv("TERM");
+    return kind != NULL && kind[0] != 0 && strcmp(kind, "dumb") != 0 && isatty(fileno(terminal));
+}
+
+const char *shown_thousands(char text[SHOWN_NUMBER], double value)
+{
+    char digits[SHOWN_NUMBER / 2];
+    size_t length = (size_t)snprintf(digits, sizeof digits, "%.0f", fabs(value) < 1e15 ? value : 0), at = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (i > 0 && digits[i - 1] != '-' && (length - i) % 3 == 0)
+            text[at++] = ',';
+        text[at++] = digits[i];
+    }
+    text[at] = 0;
+    return text;
+}
+
+const char *shown_duration(char text[SHOWN_NUMBER], double seconds)
+{
+    int64_t s = seconds < 1e9 ? (int64_t)(seconds + 0.5) : 0;
+    if (s >= 86400)
+        snprintf(text, SHOWN_NUMBER, "%" PRId64 "d%02" PRId64 "h", s / 86400, s / 3600 % 24);
+    else if (s >= 3600)
+        snprintf(text, SHOWN_NUMBER, "%02" PRId64 "h%02" PRId64 "m", s / 3600, s / 60 % 60);
+    else
+        snprintf(text, SHOWN_NUMBER, "%02" PRId64 "m%02" PRId64 "s", s / 60, s % 60);
+    return text;
+}
+
 void log_terminal_open(RunLog *log)
 {
-    const char *kind = getenv("TERM"), *no_color = getenv("NO_COLOR");
-    bool able = kind != NULL && kind[0] != 0 && strcmp(kind, "dumb") != 0;
-    log->updating = log->terminal != NULL && able && isatty(fileno(log->terminal));
+    const char *no_color = getenv("NO_COLOR");
+    log->updating = log->terminal != NULL && terminal_updates(log->terminal);
     log->colored = log->updating && (no_color == NULL || no_color[0] == 0);
 }
 
@@ -51,28 +81,9 @@ static void add(char line[SHOWN], const char *format, ...)
     va_end(arguments);
 }
 
-static void add_thousands(char line[SHOWN], double value) // 1,234,567
-{
-    char digits[32];
-    snprintf(digits, sizeof digits, "%.0f", fabs(value) < 1e15 ? value : 0);
-    size_t length = strlen(digits);
-    for (size_t i = 0; i < length; i++)
-        add(line, "%s%c", i > 0 && digits[i - 1] != '-' && (length - i) % 3 == 0 ? "," : "", digits[i]);
-}
-
-static void add_duration(char line[SHOWN], double seconds)
-{
-    int64_t s = seconds < 1e9 ? (int64_t)(seconds + 0.5) : 0;
-    if (s >= 86400)
-        add(line, "%" PRId64 "d%02" PRId64 "h", s / 86400, s / 3600 % 24);
-    else if (s >= 3600)
-        add(line, "%02" PRId64 "h%02" PRId64 "m", s / 3600, s / 60 % 60);
-    else
-        add(line, "%02" PRId64 "m%02" PRId64 "s", s / 60, s % 60);
-}
-
 static void add_field(char line[SHOWN], const LogField *field)
 {
+    char number[SHOWN_NUMBER];
     if (strcmp(field->name, "loss") == 0)
         add(line, " | loss %.4f", field->value);
     else if (strcmp(field->name, "reward/mean") == 0 && isnan(field->value))
@@ -87,11 +98,8 @@ static void add_field(char line[SHOWN], const LogField *field)
         add(line, " | norm %.3f", field->value);
     else if (strcmp(field->name, "lr") == 0)
         add(line, " | lr %.2e", field->value);
-    else if (strcmp(field->name, "tokens_per_second") == 0) {
-        add(line, " | ");
-        add_thousands(line, field->value);
-        add(line, " tok/s");
-    }
+    else if (strcmp(field->name, "tokens_per_second") == 0)
+        add(line, " | %s tok/s", shown_thousands(number, field->value));
 }
 
 // Time left, from the steps that this process has logged; the first one is left out, because much is set up in it.
@@ -101,8 +109,8 @@ static void add_eta(char line[SHOWN], const RunLog *log, int64_t step, double no
     if (left <= 0)
         return;
     double a_step = done > 0 ? (now - log->first_time) / (double)done : now - log->opened;
-    add(line, " | eta ");
-    add_duration(line, a_step * (double)left);
+    char duration[SHOWN_NUMBER];
+    add(line, " | eta %s", shown_duration(duration, a_step * (double)left));
 }
 
 static void put_colored(const RunLog *log, const char *line)

@@ -71,18 +71,15 @@ bool line_file_read(LineFile *f, LineReading take, void *context)
 {
     MappedFile file;
     TRY(file_map(&file, f->path));
-    Text all = {(const char *)file.data, file.size};
-    size_t end = all.size, used = all.size;
-    while (end > 0 && all.data[end - 1] != '\n')
-        end--;
-    while (used > end && all.data[used - 1] == 0)
-        used--;
-    bool ok = lines_read(all, take, context);
-    file_unmap(&file);
-    if (ok && end < all.size && ftruncate(f->descriptor, (off_t)end) != 0)
+    const char *data = (const char *)file.data;
+    for (f->end = file.size; f->end > 0 && data[f->end - 1] != '\n';)
+        f->end--;
+    for (f->zeros = 0; f->end + f->zeros < file.size && data[file.size - f->zeros - 1] == 0;)
+        f->zeros++;
+    bool ok = lines_read((Text){data, file.size}, take, context);
+    if (ok && f->end < file.size && ftruncate(f->descriptor, (off_t)f->end) != 0)
         ok = fail_errno("%s: cutting off half a line", f->path);
-    f->end = end;
-    f->zeros = all.size - used;
+    file_unmap(&file);
     return ok;
 }
 

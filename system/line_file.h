@@ -24,27 +24,19 @@ typedef struct FileLine {
 // file; anything else is somebody's own. False after fail().
 typedef bool (*LineReading)(void *context, const FileLine *line);
 
-// Opens the regular file `path` for reading and appending, made where there is none. busy: what to say where another
-// process has it open, "another process is writing it; wait for it"; NULL: somebody else sees to that, and it is not
-// locked. links: a link is followed, and refused otherwise: a name of our own making leads nowhere else.
+// Opens the regular file `path`, made where there is none, for reading and appending. links: one is followed, and refused
+// otherwise: a name of our own making leads nowhere else. busy: as of file_lock; NULL: it is locked by somebody else.
 bool line_file_open(LineFile *file, const char *path, bool links, const char *busy);
 bool line_file_close(LineFile *file); // harmless on one that is {0} or closed
 
 bool line_file_read(LineFile *file, LineReading take, void *context); // every line; then a half one is cut off
-bool lines_read(Text all, LineReading take,
-                void *context); // the same of a file that is in memory, which stays as it is
+bool lines_read(Text all, LineReading take, void *context);           // of a file in memory, which stays as it is
 
-// Appends text, which ends in a newline, at the end of the file, in one write unless the system stops in the middle of
-// it.
-bool line_file_append(LineFile *file, const char *text, size_t size);
+bool line_file_append(LineFile *file, const char *text, size_t size); // a line, with its newline
+bool line_file_is_ours(const LineFile *file); // it ends where we left it, so places of lines are right; or fail()
 
-// Whether the file ends where our last line does; for those who keep the places of lines. False after fail(): somebody
-// else was here.
-bool line_file_is_ours(const LineFile *file);
-
-// Takes an open file for this process, until it is closed. Fails where another process has it: "PATH: BUSY". Where
-// there are no locks (some network file systems), or the system says no otherwise, that is said on stderr, and is no
-// reason to stop.
+// Takes an open file for this process, until it is closed. Fails with "PATH: BUSY" where another process has it, and
+// with nothing else: that there are no locks (of some network file systems), or why not, is said on stderr.
 bool file_lock(int descriptor, const char *path, const char *busy);
 
 #endif
