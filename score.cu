@@ -144,13 +144,19 @@ static bool name_folder(Bytes *name, const char *folder)
     return ok;
 }
 
+// The prompts of a folder's model: their beginning, which the engine computes once, and the digits that may follow.
 static bool begin_prompts(Score *s)
 {
     RowWork *w = &s->work;
+    const ModelFiles *files = &w->session.files;
     TokenList ids = {0};
-    s->chat = w->session.files.chat;
-    if (s->by_digits)
+    if (files->tokenizer == NULL)
+        return fail("%s: has no tokenizer; name one with --tokenizer", files->folder.data);
+    s->chat = files->chat;
+    if (s->by_digits) {
         s->chat.kind = template_without_thoughts(s->chat.kind); // a thought would come before the digit
+        TRY(rubric_digits(s->digits, w->encoder, files->tokenizer_folder.data));
+    }
     bool ok = rubric_beginning(&s->rubric, &s->chat, w->encoder, &ids);
     if (ok && ids.count > 0)
         ok = (s->beginning = engine_prefix(w->session.engine, NULL, ids.ids, (int64_t)ids.count)) != NULL;
@@ -161,17 +167,14 @@ static bool begin_prompts(Score *s)
 static bool name_scorer(Score *s)
 {
     const RowWork *w = &s->work;
-    const ModelFiles *files = &w->session.files;
     const char *model = s->o.asked.model;
     s->scorer.remote = w->remote;
     s->scorer.prompt = s->rubric.hash;
     s->scorer.weights = hash_bytes(model, strlen(model)); // of a server: for the journal
     if (w->remote)
         return bytes_text(&s->scorer.name, model);
-    if (files->tokenizer == NULL)
-        return fail("%s: has no tokenizer; name one with --tokenizer", files->folder.data);
-    return (!s->by_digits || rubric_digits(s->digits, w->encoder, files->tokenizer_folder.data)) && begin_prompts(s) &&
-           session_fingerprint(&w->session, &s->scorer.weights) && name_folder(&s->scorer.name, files->folder.data);
+    return name_folder(&s->scorer.name, w->session.files.folder.data) &&
+           session_fingerprint(&w->session, &s->scorer.weights);
 }
 
 static bool open_work(Score *s)
@@ -185,7 +188,7 @@ static bool open_work(Score *s)
     server.max_tokens = s->by_digits ? 1 : s->o.max_new_tokens;
     server.logprobs = s->by_digits;
     server.cache = s->answers.data;
-    return row_work_open(&s->work, &reading, &server) && name_scorer(s);
+    return row_work_open(&s->work, &reading, &server) && (s->work.remote || begin_prompts(s)) && name_scorer(s);
 }
 
 // What scores depend on, besides the options that say so.

@@ -42,7 +42,7 @@ typedef struct OptionRow {
     OptionType type;
     const char *initial; // as it would be written on the command line; "" for none
     const char *range;   // numbers: "> 0", ">= 0 and <= 1"; a choice: "a|b|c"; texts and lists: "" or "required"
-    const char *group;   // rows of one group stand together
+    const char *group;   // rows of one group are shown together
     bool identity;       // IDENTITY: another value gives other bits, a run is not resumed with it; NEUTRAL: it may be
     const char *help;    // one line
     size_t offset;       // of the field in the struct of values

@@ -8,6 +8,8 @@
 bool option_named(const char *word, size_t length, const char *name); // dashes and underscores are the same
 bool option_is_text(OptionType type);                                 // its field is a const char *
 bool option_is_list(OptionType type);                                 // its field is an OptionList
+// Row number `place` as people see them: those of one group together, groups in the order of their first rows.
+const OptionRow *option_by_group(const OptionTable *table, size_t place);
 OptionList *option_list(const Options *options, const OptionRow *row);
 bool option_value_text(Bytes *out, const Options *options, const OptionRow *row); // as in a configuration file
 

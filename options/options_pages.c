@@ -20,7 +20,7 @@ bool options_markdown(const Options *options, Bytes *out)
     const char *group = "";
     TRY(bytes_text(out, "| option | default | meaning |\n|---|---|---|\n"));
     for (size_t i = 0; i < options->table.count; i++) {
-        const OptionRow *row = &options->table.rows[i];
+        const OptionRow *row = option_by_group(&options->table, i);
         if (strcmp(group, row->group) != 0)
             TRY(bytes_printf(out, "| **%s** | | |\n", row->group));
         group = row->group;
@@ -47,7 +47,9 @@ static bool roff(Bytes *out, const char *text, size_t size)
         if (line_begins && (text[i] == '.' || text[i] == '\''))
             TRY(bytes_text(out, "\\&"));
         line_begins = text[i] == '\n';
-        TRY(text[i] == '\\' ? bytes_text(out, "\\e") : text[i] == '-' ? bytes_text(out, "\\-") : bytes_append(out, &text[i], 1));
+        TRY(text[i] == '\\'  ? bytes_text(out, "\\e")
+            : text[i] == '-' ? bytes_text(out, "\\-")
+                             : bytes_append(out, &text[i], 1));
     }
     return true;
 }
@@ -76,7 +78,8 @@ static bool man_row(Bytes *out, const OptionRow *row)
 {
     char name[OPTION_NAME];
     Bytes text = {0};
-    TRY(bytes_text(out, ".TP\n\\fB") && roff_text(out, option_dashes(row)) && roff_text(out, option_shown(name, row->name)));
+    TRY(bytes_text(out, ".TP\n\\fB") && roff_text(out, option_dashes(row)) &&
+        roff_text(out, option_shown(name, row->name)));
     TRY(bytes_printf(out, "\\fR%s\n", option_placeholder(row)));
     bool ok = option_describe(&text, row, true) && roff_text(out, text.data) && bytes_text(out, "\n");
     bytes_free(&text);
@@ -88,7 +91,7 @@ bool options_man(const Options *options, const char *usage, Bytes *out)
     const char *group = "";
     TRY(man_head(out, usage) && bytes_text(out, ".SH OPTIONS\n"));
     for (size_t i = 0; i < options->table.count; i++) {
-        const OptionRow *row = &options->table.rows[i];
+        const OptionRow *row = option_by_group(&options->table, i);
         if (strcmp(group, row->group) != 0)
             TRY(bytes_printf(out, ".SS %s\n", row->group));
         group = row->group;
@@ -104,7 +107,8 @@ static bool bash_values(Bytes *out, const OptionRow *row)
 {
     char name[OPTION_NAME];
     if (row->type == OPTION_FOLDER)
-        return bytes_printf(out, "    --%s) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n", option_shown(name, row->name));
+        return bytes_printf(out, "    --%s) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n",
+                            option_shown(name, row->name));
     if (row->type != OPTION_CHOICE)
         return true;
     TRY(bytes_printf(out, "    --%s) COMPREPLY=($(compgen -W \"", option_shown(name, row->name)));
@@ -124,8 +128,9 @@ bool options_bash(const Options *options, const char *usage, Bytes *out)
                      program, usage));
     for (size_t i = 0; i < options->table.count; i++)
         TRY(bash_values(out, &options->table.rows[i]));
-    TRY(bytes_text(out,
-                   "    esac\n    case $word in\n    -*) COMPREPLY=($(compgen -W \"--config --print-config --help --version"));
+    TRY(bytes_text(
+        out,
+        "    esac\n    case $word in\n    -*) COMPREPLY=($(compgen -W \"--config --print-config --help --version"));
     for (size_t i = 0; i < options->table.count; i++) {
         const OptionRow *row = &options->table.rows[i];
         if (row->type != OPTION_ARGUMENTS)
@@ -133,6 +138,6 @@ bool options_bash(const Options *options, const char *usage, Bytes *out)
         if (row->type == OPTION_FLAG)
             TRY(bytes_printf(out, " --no-%s", name));
     }
-    return bytes_printf(out, "\" -- \"$word\")) ;;\n    esac\n}\ncomplete -o default -F _%.*s %.*s\n", program, usage, program,
-                        usage);
+    return bytes_printf(out, "\" -- \"$word\")) ;;\n    esac\n}\ncomplete -o default -F _%.*s %.*s\n", program, usage,
+                        program, usage);
 }

@@ -16,10 +16,14 @@ const char *option_shown(char out[OPTION_NAME], const char *name)
 
 bool option_is_text(OptionType type)
 {
-    return type == OPTION_TEXT || type == OPTION_FILE || type == OPTION_FOLDER || type == OPTION_CHOICE; // a choice's name
+    return type == OPTION_TEXT || type == OPTION_FILE || type == OPTION_FOLDER ||
+           type == OPTION_CHOICE; // a choice's name
 }
 
-bool option_is_list(OptionType type) { return type == OPTION_LIST || type == OPTION_REPEATED || type == OPTION_ARGUMENTS; }
+bool option_is_list(OptionType type)
+{
+    return type == OPTION_LIST || type == OPTION_REPEATED || type == OPTION_ARGUMENTS;
+}
 
 static int place_in(const char *choices, const char *value) // of a value in its "a|b|c"; -1 if it is none of them
 {
@@ -51,6 +55,21 @@ const OptionRow *option_find(const OptionTable *table, const char *word, size_t 
     for (size_t i = 0; i < table->count; i++)
         if (option_named(word, length, table->rows[i].name))
             return &table->rows[i];
+    return NULL;
+}
+
+static bool same_group(const OptionRow *a, const OptionRow *b) { return strcmp(a->group, b->group) == 0; }
+
+const OptionRow *option_by_group(const OptionTable *table, size_t place)
+{
+    for (const OptionRow *first = table->rows, *end = first + table->count; first < end; first++) {
+        const OptionRow *earlier = table->rows;
+        while (!same_group(earlier, first))
+            earlier++;
+        for (const OptionRow *row = first; row < end && earlier == first; row++)
+            if (same_group(row, first) && place-- == 0)
+                return row;
+    }
     return NULL;
 }
 

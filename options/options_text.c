@@ -55,7 +55,7 @@ bool options_config(const Options *options, Bytes *out)
     const char *group = "";
     char name[OPTION_NAME];
     for (size_t i = 0; i < options->table.count; i++) {
-        const OptionRow *row = &options->table.rows[i];
+        const OptionRow *row = option_by_group(&options->table, i);
         if (strcmp(group, row->group) != 0)
             TRY(bytes_printf(out, "%s# %s\n", group[0] != 0 ? "\n" : "", row->group));
         group = row->group;
@@ -121,8 +121,9 @@ static bool same_value(const OptionRow *row, const char *now, const json_t *save
     if (strcmp(before->data, now) == 0)
         return true;
     option_shown(name, row->name);
-    return fail("%s: was made with --%s %s, and now it is %s; give what was saved, or start a new run with another --out", where,
-                name, before->data, now);
+    return fail(
+        "%s: was made with --%s %s, and now it is %s; give what was saved, or start a new run with another --out",
+        where, name, before->data, now);
 }
 
 bool options_same_identity(const Options *options, const json_t *saved, const char *where)
@@ -134,7 +135,8 @@ bool options_same_identity(const Options *options, const json_t *saved, const ch
     for (size_t i = 0; ok && i < options->table.count; i++) {
         const OptionRow *row = &options->table.rows[i];
         bytes_clear(&now);
-        ok = !row->identity || (option_value_text(&now, options, row) && same_value(row, now.data, saved, where, &before));
+        ok = !row->identity ||
+             (option_value_text(&now, options, row) && same_value(row, now.data, saved, where, &before));
     }
     bytes_free(&now);
     bytes_free(&before);
@@ -151,7 +153,10 @@ const char *option_placeholder(const OptionRow *row)
 
 const char *option_dashes(const OptionRow *row) { return row->type == OPTION_ARGUMENTS ? "" : "--"; }
 
-bool option_is_required(const OptionRow *row) { return row->type != OPTION_CHOICE && strcmp(row->range, "required") == 0; }
+bool option_is_required(const OptionRow *row)
+{
+    return row->type != OPTION_CHOICE && strcmp(row->range, "required") == 0;
+}
 
 // ": cosine, linear"; more than CHOICES_SHOWN only where a group is asked for
 static bool list_choices(Bytes *out, const OptionRow *row, bool all)
@@ -244,7 +249,7 @@ bool options_help(const Options *options, const char *usage, const char *group, 
     if (group == NULL)
         TRY(bytes_text(out, usage));
     for (size_t i = 0; i < options->table.count; i++) {
-        const OptionRow *row = &options->table.rows[i];
+        const OptionRow *row = option_by_group(&options->table, i);
         if (group != NULL && strcmp(group, row->group) != 0)
             continue;
         if (strcmp(last, row->group) != 0)

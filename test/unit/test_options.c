@@ -27,6 +27,14 @@ OPTIONS_DEFINE(SmallOptions, small_options, SMALL_OPTIONS)
 // clang-format on
 OPTIONS_DEFINE(FileOptions, file_options, FILE_OPTIONS)
 
+// clang-format off
+#define MIXED_OPTIONS(ROW, GROUP) \
+    ROW(apples, integer, "1", "", fruit, NEUTRAL, "how many") \
+    ROW(knives, integer, "2", "", tools, NEUTRAL, "how many") \
+    ROW(pears,  integer, "3", "", fruit, NEUTRAL, "how many")
+// clang-format on
+OPTIONS_DEFINE(MixedOptions, mixed_options, MIXED_OPTIONS)
+
 enum { MOST_WORDS = 16 };
 
 // Reads a command line, "--data x" behind it so that it is complete.
@@ -43,12 +51,12 @@ static bool read_words(Options *options, SmallOptions *values, const char *const
 
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-#define assert_words_refused(text, ...)                                                                                          \
-    do {                                                                                                                         \
-        Options options;                                                                                                         \
-        SmallOptions values;                                                                                                     \
-        assert_refused(read_words(&options, &values, WORDS(__VA_ARGS__), true), text);                                           \
-        options_free(&options);                                                                                                  \
+#define assert_words_refused(text, ...)                                                                                \
+    do {                                                                                                               \
+        Options options;                                                                                               \
+        SmallOptions values;                                                                                           \
+        assert_refused(read_words(&options, &values, WORDS(__VA_ARGS__), true), text);                                 \
+        options_free(&options);                                                                                        \
     } while (0)
 
 static char config_path[] = "/tmp/test_options-XXXXXX";
@@ -83,8 +91,8 @@ static void words_fill_fields_in_every_spelling(void **state)
 {
     Options options;
     SmallOptions v;
-    const char *const *words = WORDS("--steps", "64k", "--learning-rate=2.5e-3", "--learning_rate", "1e-3", "--shape=square",
-                                     "--quick", "--title=--steps", "--model", "-x");
+    const char *const *words = WORDS("--steps", "64k", "--learning-rate=2.5e-3", "--learning_rate", "1e-3",
+                                     "--shape=square", "--quick", "--title=--steps", "--model", "-x");
     assert_ok(read_words(&options, &v, words, true));
     assert_int_equal(v.steps, 64000);
     assert_true(v.learning_rate == 1e-3);
@@ -168,7 +176,8 @@ static void a_file_takes_effect_where_it_stands(void **state)
     SmallOptions v;
     write_config("\xEF\xBB\xBF# a comment\r\n  steps = 5   # five\n\nlearning-rate=0.5\ndata = [\"a\", 'b', c]\n"
                  "title = 'raw \\n'\nquick = on");
-    assert_ok(read_words(&options, &v, WORDS("--steps", "1", "--config", config_path, "--learning-rate", "0.25"), false));
+    assert_ok(
+        read_words(&options, &v, WORDS("--steps", "1", "--config", config_path, "--learning-rate", "0.25"), false));
     assert_int_equal(v.steps, 5);
     assert_true(v.learning_rate == 0.25);
     assert_int_equal(v.data.count, 3);
@@ -222,8 +231,9 @@ static void a_printed_configuration_reads_back_to_the_same_values(void **state)
     Options first, second;
     SmallOptions a, b;
     Bytes once = {0}, again = {0};
-    const char *const *words = WORDS("--learning-rate", "0.1", "--title", "tab\tquote\"hash # back\\slash\x01 \xC3\xA9", "--data",
-                                     "x, y", "z#", "--steps", "9007199254740993", "--shape", "square", "--quick");
+    const char *const *words =
+        WORDS("--learning-rate", "0.1", "--title", "tab\tquote\"hash # back\\slash\x01 \xC3\xA9", "--data", "x, y",
+              "z#", "--steps", "9007199254740993", "--shape", "square", "--quick");
     assert_ok(read_words(&first, &a, words, false));
     assert_ok(options_config(&first, &once));
     write_config(once.data);
@@ -256,8 +266,8 @@ static json_t *saved_identity(void)
     SmallOptions v;
     assert_ok(read_words(&options, &v, WORDS("--steps", "7", "--title", "t"), true));
     json_t *saved = options_identity(&options),
-           *expected = json_pack("{s:s, s:s, s:s, s:s, s:s}", "steps", "7", "learning_rate", "1e-5", "shape", "\"round\"",
-                                 "title", "\"t\"", "data", "[\"x\"]");
+           *expected = json_pack("{s:s, s:s, s:s, s:s, s:s}", "steps", "7", "learning_rate", "1e-5", "shape",
+                                 "\"round\"", "title", "\"t\"", "data", "[\"x\"]");
     assert_true(json_equal(saved, expected));
     json_decref(expected);
     options_free(&options);
@@ -278,7 +288,8 @@ static void another_identity_is_refused_by_name_with_both_values(void **state)
     json_t *saved = saved_identity();
     assert_refused(same_as_saved(saved, WORDS("--steps", "7", "--title", "t", "--learning-rate", "2e-5")),
                    "step-7: was made with --learning-rate 1e-5, and now it is 2e-5");
-    assert_refused(same_as_saved(saved, WORDS("--steps", "8", "--title", "t")), "was made with --steps 7, and now it is 8");
+    assert_refused(same_as_saved(saved, WORDS("--steps", "8", "--title", "t")),
+                   "was made with --steps 7, and now it is 8");
     json_decref(saved);
 }
 
@@ -313,7 +324,8 @@ static void the_moments_of_train_sft_are_part_of_a_runs_identity(void **state)
     json_decref(saved);
     options_free(&options);
     words[3] = (char *)"--moments=fp8";
-    assert_refused(options_read(&options, train_sft_options(), &v, 4, words), "--moments fp8: must be one of fp32|bf16");
+    assert_refused(options_read(&options, train_sft_options(), &v, 4, words),
+                   "--moments fp8: must be one of fp32|bf16");
     options_free(&options);
 }
 
@@ -358,9 +370,36 @@ static void help_of_a_group_shows_ranges_and_no_other_group(void **state)
     assert_ok(options_help(&options, "usage\n", options.help_group, 100, &help));
     assert_non_null(strstr(help.data, "how fast, > 0 and <= 1 [1e-5]"));
     assert_null(strstr(help.data, "--title"));
-    assert_refused(options_help(&options, "", "sizes", 80, &help), "no such group of options; did you mean --help=size");
+    assert_refused(options_help(&options, "", "sizes", 80, &help),
+                   "no such group of options; did you mean --help=size");
     options_free(&options);
     bytes_free(&help);
+}
+
+static void rows_of_a_group_are_shown_together_wherever_they_stand(void **state)
+{
+    static const char *const shown[][4] = {
+        {"usage\nfruit\n", "--apples", "--pears", "\ntools\n  --knives"},
+        {"# fruit\n", "apples = 1\n", "pears = 3\n", "\n# tools\nknives = 2\n"},
+        {"| **fruit** |", "`--apples`", "`--pears`", "| **tools** | | |\n| `--knives`"},
+        {".SS fruit\n", "apples", "pears", ".SS tools\n"}};
+    Options options;
+    MixedOptions v;
+    char *argv[] = {(char *)"program"};
+    assert_ok(options_read(&options, mixed_options(), &v, 1, argv));
+    for (int page = 0; page < 4; page++) {
+        Bytes text = {0};
+        assert_ok(page == 0   ? options_help(&options, "usage\n", NULL, 80, &text)
+                  : page == 1 ? options_config(&options, &text)
+                  : page == 2 ? options_markdown(&options, &text)
+                              : options_man(&options, "program: what it does\nusage: program\n", &text));
+        const char *at = text.data;
+        for (int i = 0; i < 4; i++)
+            assert_non_null(at = strstr(at, shown[page][i]));
+        assert_null(strstr(strstr(text.data, "fruit") + 1, "fruit"));
+        bytes_free(&text);
+    }
+    options_free(&options);
 }
 
 static void the_markdown_table_has_a_row_for_each_option(void **state)
@@ -382,11 +421,13 @@ static void a_manual_page_has_usage_and_options_with_their_ranges(void **state)
     SmallOptions v;
     Bytes page = {0};
     assert_ok(read_words(&options, &v, WORDS("--help=man"), true));
-    assert_ok(options_man(&options,
-                          "tiny: a back\\slash-example\nusage: tiny --data rows\n       tiny --join\n.hidden at first\n", &page));
+    assert_ok(options_man(
+        &options, "tiny: a back\\slash-example\nusage: tiny --data rows\n       tiny --join\n.hidden at first\n",
+        &page));
     assert_non_null(strstr(page.data, ".TH TINY 1 "));
     assert_non_null(strstr(page.data, ".SH NAME\ntiny \\- a back\\eslash\\-example\n"));
-    assert_non_null(strstr(page.data, ".nf\ntiny \\-\\-data rows\ntiny \\-\\-join\n.fi\n.SH DESCRIPTION\n\\&.hidden at first\n"));
+    assert_non_null(
+        strstr(page.data, ".nf\ntiny \\-\\-data rows\ntiny \\-\\-join\n.fi\n.SH DESCRIPTION\n\\&.hidden at first\n"));
     assert_non_null(strstr(page.data, ".TP\n\\fB\\-\\-learning\\-rate\\fR X\nhow fast, > 0 and <= 1 [1e\\-5]\n"));
     options_free(&options);
     bytes_free(&page);
@@ -399,7 +440,8 @@ static void completion_knows_choices_folders_and_both_forms_of_a_flag(void **sta
     Bytes text = {0};
     assert_ok(read_words(&options, &v, WORDS("--help=bash"), true));
     assert_ok(options_bash(&options, "tiny: an example\n", &text));
-    assert_non_null(strstr(text.data, "    --shape) COMPREPLY=($(compgen -W \"round square\" -- \"$word\")); return ;;\n"));
+    assert_non_null(
+        strstr(text.data, "    --shape) COMPREPLY=($(compgen -W \"round square\" -- \"$word\")); return ;;\n"));
     assert_non_null(strstr(text.data, "    --model) COMPREPLY=($(compgen -d -- \"$word\")); return ;;\n"));
     assert_non_null(strstr(text.data, " --quick --no-quick"));
     assert_non_null(strstr(text.data, "complete -o default -F _tiny tiny\n"));
@@ -574,6 +616,7 @@ int main(void)
         cmocka_unit_test(the_moments_of_train_sft_are_part_of_a_runs_identity),
         cmocka_unit_test(help_fits_a_screen_and_its_width),
         cmocka_unit_test(help_of_a_group_shows_ranges_and_no_other_group),
+        cmocka_unit_test(rows_of_a_group_are_shown_together_wherever_they_stand),
         cmocka_unit_test(the_markdown_table_has_a_row_for_each_option),
         cmocka_unit_test(a_manual_page_has_usage_and_options_with_their_ranges),
         cmocka_unit_test(completion_knows_choices_folders_and_both_forms_of_a_flag),
