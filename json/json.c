@@ -43,6 +43,18 @@ static bool is_cut_short(const Bytes *text, const json_error_t *error)
     return json_error_code(error) == json_error_premature_end_of_input || (last != '}' && last != ']');
 }
 
+// What a server answers that wants a log-in first, or has moved.
+static bool is_web_page(const Bytes *text)
+{
+    size_t blank = text->size == 0 ? 0 : strspn(text->data, " \t\r\n");
+    return blank < text->size && text->data[blank] == '<';
+}
+
+static const char *mishap(const Bytes *text) // that made it no JSON
+{
+    return text->size == 0 ? "empty" : is_web_page(text) ? "a web page" : "cut short";
+}
+
 json_t *json_read(const char *path, size_t limit)
 {
     Bytes text = {0};
@@ -56,7 +68,7 @@ json_t *json_read(const char *path, size_t limit)
         char place[1024];
         snprintf(place, sizeof place, "%s:%d", path, error.line);
         if (value == NULL && !refuse(error.line > 0 ? place : path, &error) && error.text[0] != 0 && is_cut_short(&text, &error))
-            fail_in("the file is %s; download or copy it again", text.size == 0 ? "empty" : "cut short");
+            fail_in("the file is %s; download or copy it again", mishap(&text));
     }
     bytes_free(&text);
     return value;

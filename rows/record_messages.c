@@ -138,6 +138,13 @@ static bool role_of(Role *role, Text name, bool sharegpt, const char *where, siz
                 name.data, sharegpt ? "system, human and gpt" : "system, user and assistant");
 }
 
+static bool read_thought(const Reading *r, Text *out, const json_t *message, size_t turn)
+{
+    char where[40];
+    snprintf(where, sizeof where, "message %zu", turn);
+    return one_text(out, message, THOUGHTS, where) || fail_in("%s", r->where);
+}
+
 static bool read_message(const Reading *r, const json_t *message, size_t turn)
 {
     Message out = {0};
@@ -153,7 +160,7 @@ static bool read_message(const Reading *r, const json_t *message, size_t turn)
     TRY(refuse_beside(message, r->where, turn));
     TRY(role_of(&out.role, role, sharegpt, r->where, turn));
     TRY(read_content(r, &out.content, message, sharegpt ? "value" : "content", turn));
-    TRY(one_text(&out.reasoning, message, THOUGHTS, r->where) || fail_in("%s: message %zu", r->where, turn));
+    TRY(read_thought(r, &out.reasoning, message, turn));
     if (out.role != ROLE_ASSISTANT && out.reasoning.size > 0)
         return fail("%s: message %zu is not the assistant's and has a thought; it would not be rendered", r->where, turn);
     TRY(read_mark(&mark, message, out.role, r->where, turn));

@@ -231,6 +231,13 @@ static bool check_number(const Reading *r, const char *answer, char letter, int 
                 r->answer_key, r->options_path);
 }
 
+// "0.5" or "2.0", a JSON text: nobody writes a place so, but where all of a table is text.
+static bool is_text_with_point(const Reading *r)
+{
+    Text answer = text_of(row_field(r->row, "answer"));
+    return answer.data != NULL && memchr(answer.data, '.', answer.size) != NULL;
+}
+
 bool check_choice(const Reading *r, char **answer)
 {
     json_t *options = json_object_get(r->row, "options");
@@ -248,7 +255,7 @@ bool check_choice(const Reading *r, char **answer)
                or_leave_out(r, "answer_index", "leaves one out");
     if (index >= 0)
         return letter == 'A' + index || set_letter(answer, index);
-    if (place >= 0)
+    if (place >= 0 && !(letter != 0 && is_text_with_point(r)))
         return check_number(r, *answer, letter, place);
     return letter != 0 || refuse_answer(r, *answer, option_count(options));
 }

@@ -418,6 +418,10 @@ static void a_thought_has_one_of_several_names(void **state)
             fail_msg("row %zu lost its thought", i);
         record_free(&r);
     }
+    assert_row_refused("{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"a\", "
+                       "\"thinking\": [\"why\"]}]}",
+                       "rows.jsonl:17: message 2: key \"thinking\" must be a text");
+    assert_string_equal(error_text(), "rows.jsonl:17: message 2: key \"thinking\" must be a text"); // its place once
 }
 
 static void parts_that_are_texts_are_one_text(void **state)
