@@ -297,6 +297,11 @@ what_failed_is_no_verdict() {
     judge_ends
     [ "$(asked well)" -gt 0 ] && [ "$(value "$work/later" reward/unscored 1)" = 0 ] || failed "an outage is remembered as a verdict"
     grep -q '"judge":"yes"' "$work/later/rollouts/step-1.jsonl" || failed "a judge that is well again is not believed"
+    judge_begins no-end endless
+    wants 0 reinforce_with "$work/endless" "${with[@]}" --endpoint "$judge"
+    judge_ends
+    grep -q "the judge at $judge/chat/completions does not say how its answers end (finish_reason)" "$work/stdout" || failed "that was not said"
+    grep -q '"judge":"yes"' "$work/endless/rollouts/step-1.jsonl" || failed "a judge without finish_reason is not usable"
     proved "a key that is refused ends the run; a judge that hangs takes its patience; and what failed is asked again"
 }
 
