@@ -151,7 +151,7 @@ bool json_need_text(const char **out, const json_t *object, const char *key, con
 }
 
 // 15 digits keep 1e-6 as people write it; a number that they would change gets the 17 that it needs.
-static char *dump(const json_t *value)
+char *json_spelled(const json_t *value)
 {
     const size_t flags = JSON_INDENT(2) | JSON_ENCODE_ANY;
     char *text = json_dumps(value, flags | JSON_REAL_PRECISION(15));
@@ -166,7 +166,7 @@ static char *dump(const json_t *value)
 
 bool json_write_atomic(const char *path, const json_t *value)
 {
-    char *text = dump(value);
+    char *text = json_spelled(value);
     if (text == NULL)
         return fail("%s: no memory for its JSON", path);
     Bytes out = {0};

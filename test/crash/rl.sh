@@ -527,6 +527,26 @@ what_is_planned_is_taken() {
     proved "--plan has all models in one total, which is what a run takes"
 }
 
+# Judge, grader and rows of JSONL all have files in OUT.
+nothing_is_made_in_a_folder_of_somebody_else() {
+    local out=$work/theirs place before with
+    mkdir -p "$out/log" "$out/model/model" "$out/file"
+    echo "epoch 1" >"$out/log/log.jsonl"
+    echo "{}" >"$out/model/model/config.json"
+    echo "mine" >"$out/file/out"
+    judge_begins yes unasked
+    with=(--data "$work/hard.jsonl" --judge-model j --endpoint "$judge" --grader 'while read -r l; do echo "$l"; done')
+    before=$(fingerprint "$out")
+    for place in log model file/out; do
+        wants 1 reinforce "$out/$place" "${with[@]}"
+        says "take another --out"
+        [ "$before" = "$(fingerprint "$out")" ] || failed "$place: something was made there"
+    done
+    judge_ends
+    [ "$(asked unasked)" = 0 ] || failed "a judge was asked for a run that cannot be"
+    proved "nothing is made in a folder of somebody else, and nobody is asked"
+}
+
 what_cannot_be_is_refused() {
     rm -rf "$work/none"
     wants 1 reinforce "$work/none" --data "$work/data/sft"
@@ -591,4 +611,5 @@ a_signal_does_not_wait_for_graders
 a_killed_run_leaves_no_grader
 a_grader_that_is_mistaken_is_named_and_mended
 what_is_planned_is_taken
+nothing_is_made_in_a_folder_of_somebody_else
 what_cannot_be_is_refused
