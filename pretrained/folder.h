@@ -36,8 +36,9 @@ typedef struct FolderExport {
 // Written by it is one with a config.json that has its spelling, and with no file of another name than it writes.
 bool model_folder_may_be_replaced(const char *folder);
 
-// Writes the folder beside its final name, syncs everything, and exchanges it for what stood there, if that may be replaced. After a failure or a kill the
-// final name still holds the old folder (or nothing); a left-over FOLDER.tmp-... is removed by the next export of that folder.
+// Writes the folder beside its final name, syncs everything, and exchanges it for what stood there, if that may be replaced. After a
+// failure or a kill the final name still holds the old folder (or nothing); a left-over FOLDER.tmp-... is removed by the next export of
+// that folder.
 bool model_folder_export(const char *folder, const FolderExport *what);
 
 #endif
