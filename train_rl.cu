@@ -199,7 +199,7 @@ static bool open_prompts(Rl *s)
 
 static bool open_all(Rl *s)
 {
-    TRY(sampling_check(&s->o.sampling) && adapt_check(&s->o.adapt));
+    TRY(sampling_check(&s->o.sampling) && adapt_check(&s->o.adapt) && (s->o.machine.plan || run_may_use(&s->o.run)));
     TRY(rewards_open_by(&s->rewards, &s->o.rewards, s->o.referees.grader[0] != 0, s->o.sampling.max_new_tokens));
     TRY(referees_open(&s->referees, &s->o.referees, &s->options, &s->o.machine, s->o.run.out));
     PolicySetup setup = {&s->o.policy,   &s->o.sampling, &s->o.learning,     &s->o.kl,

@@ -3,6 +3,7 @@
 // other text goes through utf8proc, code point by code point.
 #include "decontamination/ngrams.h"
 #include "decontamination/same_text.h"
+#include "decontamination/sentences.h"
 #include "json/json_source.h"
 #include "rows/lines.h"
 #include "system/files.h"
@@ -29,6 +30,7 @@ struct Ngrams {
     size_t file_count;
     NgramFile *facts; // (file_count)
     bool any_whole;   // a question of some row is compared whole
+    bool any_inside;  // and with the sentences of a question
     uint64_t *filter; // (slot_count / 8) two bits of one word for each hash: nearly all that is not in the table ends here
 };
 
@@ -297,28 +299,46 @@ static bool texts(const json_t *row, bool all, TakeText take, void *context)
 
 // ---- whole questions
 
-enum { WHOLE_WITH_OPTIONS, WHOLE_BESIDE_OPTIONS, WHOLE_WITHOUT_OPTIONS };
+// One question with other options is another question, unless one of the two has none.
+typedef enum WholeKind {
+    WITH_OPTIONS,
+    BESIDE_OPTIONS,
+    WITHOUT_OPTIONS,
+    BEGINNING,
+    INSIDE
+} WholeKind; // INSIDE: added to one of the first
 
-typedef struct Whole { // a row's question
-    uint64_t text, options;
-    size_t longest; // words of its longest text
-    Text first;     // of its texts
+typedef struct Whole {                            // a row's question
+    uint64_t text, sentences, beginning, options; // beginning: its first sentence
+    size_t longest;                               // words of its longest text
+    size_t weight;                                // words of all, a number counted twice
+    Text first;                                   // of its texts
 } Whole;
 
-static size_t words_in(Text text)
+// "Why is that so?" may be part of any question; four words of which one is a number, or five, hardly are.
+enum { INSIDE_WEIGHT = 5 };
+
+static size_t words_in(Text text, size_t *numbers)
 {
     Words words = {.text = text.data, .size = text.size};
     while (words.count < NGRAM_WORDS && next_word(&words))
-        ;
+        *numbers += text.data[words.begin] >= '0' && text.data[words.begin] <= '9';
     return words.count;
 }
 
 static bool take_whole(void *context, Text text)
 {
     Whole *w = context;
-    size_t words = words_in(text);
-    w->text = same_text(w->text, text);
+    size_t numbers = 0, words = words_in(text, &numbers), at = 0;
     w->longest = words > w->longest ? words : w->longest;
+    if (w->longest >= NGRAM_WORDS) // it is not compared whole
+        return true;
+    w->text = same_text(w->text, text);
+    w->weight += words + numbers;
+    for (Text s = sentence_next(text, &at); s.size > 0; s = sentence_next(text, &at)) {
+        w->sentences = same_text(w->sentences, s);
+        w->beginning = w->beginning == 0 ? w->sentences : w->beginning;
+    }
     w->first = w->first.data == NULL ? text : w->first;
     return true;
 }
@@ -343,34 +363,104 @@ static bool is_whole(Whole *w, const json_t *row)
     return any && w->longest > 0 && w->longest < NGRAM_WORDS;
 }
 
-static uint64_t whole_hash(const Whole *w, uint64_t kind)
+// options: 0 where there are none, or they do not matter.
+static uint64_t whole_hash(uint64_t text, uint64_t options, uint64_t kind)
 {
-    uint64_t all[] = {w->text, kind == WHOLE_WITH_OPTIONS ? w->options : 0, kind};
+    uint64_t all[] = {text, options, kind};
     return not_zero(hash_bytes(all, sizeof all));
 }
 
-// One question with other options is another question, unless one of the two has none.
+// Words of questions that are none without their options; what asks "Which of these is true?" asks something else in each row.
+static bool points_to_options(Text text)
+{
+    static const char words[] =
+        " which following these those below above statement statements option options choice choices true false "
+        "correct incorrect except ";
+    for (size_t at = 0, end; at < text.size; at = end + 1) {
+        char word[16] = " ";
+        size_t size = 1;
+        for (end = at; end < text.size && ascii_word((unsigned char)text.data[end]); end++)
+            if (size < sizeof word - 2)
+                word[size++] = (char)(text.data[end] | 32);
+        word[size] = ' ';
+        if (size > 1 && strstr(words, word) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static bool add_kinds(Ngrams *n, uint64_t text, uint64_t options, uint64_t inside, bool beside)
+{
+    if (options == 0)
+        return add_hash(n, whole_hash(text, 0, WITHOUT_OPTIONS + inside));
+    return add_hash(n, whole_hash(text, options, WITH_OPTIONS + inside)) &&
+           (!beside || add_hash(n, whole_hash(text, 0, BESIDE_OPTIONS + inside)));
+}
+
 static bool add_whole(Ngrams *n, const Whole *w)
 {
+    bool inside = w->weight >= INSIDE_WEIGHT;
     n->any_whole = true;
-    return w->options == 0 ? add_hash(n, whole_hash(w, WHOLE_WITHOUT_OPTIONS))
-                           : add_hash(n, whole_hash(w, WHOLE_WITH_OPTIONS)) && add_hash(n, whole_hash(w, WHOLE_BESIDE_OPTIONS));
+    n->any_inside = n->any_inside || inside;
+    return add_kinds(n, w->text, w->options, 0, true) &&
+           (!inside || (add_hash(n, whole_hash(w->beginning, 0, BEGINNING)) &&
+                        add_kinds(n, w->sentences, w->options, INSIDE, !points_to_options(w->first))));
+}
+
+static NgramMatch look_up(const Ngrams *n, uint64_t text, uint64_t options, uint64_t inside, Text words)
+{
+    const uint64_t hashes[] = {whole_hash(text, 0, WITHOUT_OPTIONS + inside),
+                               whole_hash(text, options, (options != 0 ? WITH_OPTIONS : BESIDE_OPTIONS) + inside)};
+    for (size_t i = 0; i < 2; i++)
+        if (has_hash(n, hashes[i])) {
+            NgramMatch match = match_of(n, hashes[i], words);
+            match.whole = true;
+            return match;
+        }
+    return (NgramMatch){0};
+}
+
+typedef struct Inside {
+    const Ngrams *ngrams;
+    uint64_t options; // of the row
+    NgramMatch match;
+} Inside;
+
+// From each sentence on with which a benchmark's question begins.
+static bool search_sentences(void *context, Text text)
+{
+    Inside *in = context;
+    size_t next = 0;
+    for (Text first = sentence_next(text, &next); first.size > 0; first = sentence_next(text, &next)) {
+        uint64_t hash = same_text(0, first);
+        Text last = first;
+        size_t at = next;
+        bool begins = has_hash(in->ngrams, whole_hash(hash, 0, BEGINNING));
+        for (int i = 0; begins && i < NGRAM_WORDS && last.size > 0; i++) {
+            Text words = {first.data, (size_t)(last.data + last.size - first.data)};
+            in->match = look_up(in->ngrams, hash, in->options, INSIDE, words);
+            if (in->match.found)
+                return false;
+            last = sentence_next(text, &at);
+            hash = same_text(hash, last);
+        }
+    }
+    return true;
 }
 
 static NgramMatch find_whole(const Ngrams *n, const json_t *row)
 {
     Whole w;
-    if (!n->any_whole || !is_whole(&w, row))
+    bool any;
+    if (!n->any_whole)
         return (NgramMatch){0};
-    const uint64_t hashes[] = {whole_hash(&w, WHOLE_WITHOUT_OPTIONS),
-                               whole_hash(&w, w.options != 0 ? WHOLE_WITH_OPTIONS : WHOLE_BESIDE_OPTIONS)};
-    for (size_t i = 0; i < 2; i++)
-        if (has_hash(n, hashes[i])) {
-            NgramMatch match = match_of(n, hashes[i], w.first);
-            match.whole = true;
-            return match;
-        }
-    return (NgramMatch){0};
+    Inside in = {.ngrams = n};
+    if (is_whole(&w, row))
+        in.match = look_up(n, w.text, w.options, 0, w.first);
+    in.options = w.options;
+    if (n->any_inside && !in.match.found)
+        questions(row, &any, search_sentences, &in);
+    return in.match;
 }
 
 typedef struct Search {

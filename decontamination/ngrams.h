@@ -1,7 +1,8 @@
 // Decontamination: which rows share a run of 13 words with a benchmark (Brown et al. 2020, appendix C). Words are maximal runs of
 // letters, marks and numbers, compatibility-decomposed and case-folded. Questions are compared with questions, or all texts with
 // all: solutions of one field share runs of words that no question has. A question of fewer words has no such run: it is compared
-// whole (same_text.h), with the question of a row and nothing else, options with options where both have them.
+// whole (same_text.h), with the question of a row and nothing else, options with options where both have them; and, where it says
+// enough, with each run of sentences in a row's question (sentences.h), so that it is found behind a preamble.
 #ifndef DECONTAMINATION_NGRAMS_H
 #define DECONTAMINATION_NGRAMS_H
 

@@ -43,6 +43,18 @@ static bool is_cut_short(const Bytes *text, const json_error_t *error)
     return json_error_code(error) == json_error_premature_end_of_input || (last != '}' && last != ']');
 }
 
+// What a server answers that wants a log-in first, or has moved.
+static bool is_web_page(const Bytes *text)
+{
+    size_t blank = text->size == 0 ? 0 : strspn(text->data, " \t\r\n");
+    return blank < text->size && text->data[blank] == '<';
+}
+
+static const char *mishap(const Bytes *text) // that made it no JSON
+{
+    return text->size == 0 ? "empty" : is_web_page(text) ? "a web page" : "cut short";
+}
+
 json_t *json_read(const char *path, size_t limit)
 {
     Bytes text = {0};
@@ -56,7 +68,7 @@ json_t *json_read(const char *path, size_t limit)
         char place[1024];
         snprintf(place, sizeof place, "%s:%d", path, error.line);
         if (value == NULL && !refuse(error.line > 0 ? place : path, &error) && error.text[0] != 0 && is_cut_short(&text, &error))
-            fail_in("the file is %s; download or copy it again", text.size == 0 ? "empty" : "cut short");
+            fail_in("the file is %s; download or copy it again", mishap(&text));
     }
     bytes_free(&text);
     return value;
@@ -139,7 +151,7 @@ bool json_need_text(const char **out, const json_t *object, const char *key, con
 }
 
 // 15 digits keep 1e-6 as people write it; a number that they would change gets the 17 that it needs.
-static char *dump(const json_t *value)
+char *json_spelled(const json_t *value)
 {
     const size_t flags = JSON_INDENT(2) | JSON_ENCODE_ANY;
     char *text = json_dumps(value, flags | JSON_REAL_PRECISION(15));
@@ -154,7 +166,7 @@ static char *dump(const json_t *value)
 
 bool json_write_atomic(const char *path, const json_t *value)
 {
-    char *text = dump(value);
+    char *text = json_spelled(value);
     if (text == NULL)
         return fail("%s: no memory for its JSON", path);
     Bytes out = {0};

@@ -25,6 +25,7 @@ bool json_may_bool(bool *out, const json_t *object, const char *key, const char 
 bool json_may_text(const char **out, const json_t *object, const char *key, const char *where);
 
 bool json_write_atomic(const char *path, const json_t *value); // indented, key order kept, a newline at the end
+char *json_spelled(const json_t *value);                       // the same without the newline, NULL: no memory; free() it
 
 #ifdef __cplusplus
 }

@@ -28,7 +28,7 @@ typedef struct Question {
 typedef struct Judge {
     JudgeOptions options;
     JudgeForm form;
-    bool remote;
+    bool remote, ends_unsaid; // ends_unsaid: its server does not say how answers ended
     Verdicts verdicts;
     Session session;
     Encoder *encoder;
@@ -85,6 +85,7 @@ static bool open_endpoint(Judge *j)
     o.patience = j->options.patience;
     o.seconds = fmax(ATTEMPT_LEAST, j->options.patience / 3); // one that hangs is given up in time for others
     o.backoff = 1;
+    o.whole = true;
     j->hash = hash_bytes(o.model, strlen(o.model));
     return (j->endpoint = endpoint_open(&o)) != NULL;
 }
@@ -387,11 +388,14 @@ bool judge_greet(Judge *j, void (*waiting)(const char *url, const char *trouble)
         return true;
     TRY(judge_form_fill(&j->form, &j->prompt, problem, two, two));
     Message m = {.role = ROLE_USER, .content = {j->prompt.data, j->prompt.size}};
+    endpoint_set_whole(j->endpoint, false);
     TRY(endpoint_ask(j->endpoint, &m, 1, 0) && endpoint_try(j->endpoint, &a, ANSWERS_SOON, &there));
     if (!there)
         waiting(endpoint_url(j->endpoint), endpoint_trouble(j->endpoint));
     while (!there)
         TRY(endpoint_try(j->endpoint, &a, 60, &there));
+    j->ends_unsaid = !a.failed && a.finish_reason[0] == 0;
+    endpoint_set_whole(j->endpoint, !j->ends_unsaid);
     return !a.failed || not_there(j, &a);
 }
 
@@ -422,6 +426,8 @@ bool judge_work(Judge *j, double seconds)
 }
 
 const char *judge_news(Judge *j) { return j->remote ? endpoint_news(j->endpoint) : NULL; }
+
+const char *judge_without_ends(const Judge *j) { return j->ends_unsaid ? endpoint_url(j->endpoint) : NULL; }
 
 int64_t judge_pending(const Judge *j)
 {

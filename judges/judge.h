@@ -8,7 +8,8 @@
 // outage may give other rewards than it did then. The journal keeps a line of each failure for people; it is never read as a verdict.
 //
 // What was cut off, by max_tokens or a server's filter, is no verdict either: it might have been about to say something else. It was said,
-// though, is in the journal with its finish_reason, and is not asked again.
+// though, is in the journal with its finish_reason, and is not asked again. An answer without a finish_reason may be half of one, and is
+// asked for again, unless the server gives none at all (judge_without_ends): then what it says is taken as whole.
 //
 //     judge_ask(judge, tag, problem, reference, answer);      // while responses are sampled
 //     judge_work(judge, 0);                                   // a little of what can be done beside it
@@ -44,6 +45,9 @@ uint64_t judge_form_of(const Judge *judge);    // a hash of how it is asked and 
 // fails with what to do about it. waiting: called when it has not answered in a second or two, with its address and what is wrong so far
 // ("": nothing is known). Nothing to a folder.
 bool judge_greet(Judge *judge, void (*waiting)(const char *url, const char *trouble));
+
+// The address of a server that answered judge_greet without a finish_reason; NULL: it is another, or none.
+const char *judge_without_ends(const Judge *judge);
 
 // Texts are copied. Answers that are the same are asked once.
 bool judge_ask(Judge *judge, uint64_t tag, Text problem, Text reference, Text answer);

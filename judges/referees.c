@@ -76,13 +76,25 @@ static void tell_of_waiting(const char *url, const char *trouble)
     fflush(stdout);
 }
 
+static void tell_of_ends(const Judge *judge)
+{
+    const char *url = judge_without_ends(judge);
+    if (url != NULL)
+        printf("the judge at %s does not say how its answers end (finish_reason): those that are cut off count as whole; give it "
+               "more --judge-tokens than it needs, or take a server that says so\n",
+               url);
+    fflush(stdout);
+}
+
 static bool open_judge(Referees *r, const RefereeOptions *o, const MachineOptions *machine, const char *out)
 {
     char *journal = path_join(out, "judge.jsonl");
     JudgeOptions options = referees_judge(o, machine, journal);
     r->judge = journal == NULL ? NULL : judge_open(&options);
     free(journal);
-    return r->judge != NULL && judge_greet(r->judge, tell_of_waiting);
+    TRY(r->judge != NULL && judge_greet(r->judge, tell_of_waiting));
+    tell_of_ends(r->judge);
+    return true;
 }
 
 bool referees_open(Referees *r, const RefereeOptions *o, const Options *given, const MachineOptions *machine, const char *out)

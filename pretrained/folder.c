@@ -252,24 +252,68 @@ static bool write_parts(const FolderExport *e, const char *folder)
                          e->context);
 }
 
-// What stands under the final name is replaced only if it is a model or empty: never somebody's other files.
-static bool may_replace(const char *folder)
+// Whether config.json is what write_config makes of what it says, character by character. Others spell theirs otherwise: Python
+// writes 1e-06 where we write 1e-6; and so does whoever has changed a value that we do not read.
+static bool has_our_config(bool *ours, const char *folder)
+{
+    Bytes text = {0};
+    ModelConfig config;
+    char *path = path_join(folder, "config.json");
+    bool read = path != NULL && file_read(&text, path, TOKENIZER_BYTES_MAX);
+    json_t *root = read ? json_parse(text.data, text.size, path) : NULL;
+    const char *dtype = json_string_value(json_object_get(root, "torch_dtype"));
+    json_t *again = dtype != NULL && config_from_json(&config, root, path) ? config_to_json(&config, dtype) : NULL;
+    char *spelled = again == NULL ? NULL : json_spelled(again);
+    size_t size = spelled == NULL ? 0 : strlen(spelled);
+    *ours = spelled != NULL && text.size == size + 1 && memcmp(text.data, spelled, size) == 0;
+    free(spelled);
+    json_decref(again);
+    json_decref(root);
+    bytes_free(&text);
+    free(path);
+    return read;
+}
+
+static bool is_exported(const char *name)
+{
+    static const char weights[] = "model", type[] = ".safetensors", index[] = "model.safetensors.index.json";
+    size_t size = strlen(name), end = sizeof type - 1;
+    for (size_t i = 0; i < sizeof OF_A_TOKENIZER / sizeof *OF_A_TOKENIZER; i++)
+        if (strcmp(name, OF_A_TOKENIZER[i]) == 0)
+            return true;
+    return strcmp(name, "config.json") == 0 || strcmp(name, index) == 0 ||
+           (strncmp(name, weights, sizeof weights - 1) == 0 && size > end && strcmp(name + size - end, type) == 0);
+}
+
+static bool may_lose(const char *folder, char **names, size_t count)
+{
+    bool model = false, ours = false;
+    TRY(look_for(&model, folder, "config.json"));
+    if (!model)
+        return fail("%s: this folder is there, and is not a model; choose another name", folder);
+    for (size_t i = 0; i < count; i++)
+        if (!is_exported(names[i]))
+            return fail("%s/%s: this is none of what an export writes, and would be lost; move it, or choose another name",
+                        folder, names[i]);
+    return has_our_config(&ours, folder) && (ours || fail("%s: this model is none that was exported here, or its config.json was "
+                                                          "changed, and it would be lost; move it, or choose another name",
+                                                          folder));
+}
+
+bool model_folder_may_be_replaced(const char *folder)
 {
     PathKind kind;
-    bool model;
+    char **names;
+    size_t count;
     TRY(path_kind(&kind, folder));
     if (kind == PATH_NONE)
         return file_may_be_written(folder); // a link to nothing is not replaced
     if (kind != PATH_FOLDER)
-        return fail("%s: there is a file of that name", folder);
-    char **names;
-    size_t count;
+        return fail("%s: there is a file of that name; choose another", folder);
     TRY(folder_list(&names, &count, folder));
+    bool ok = count == 0 || may_lose(folder, names, count);
     names_free(names, count);
-    TRY(look_for(&model, folder, "config.json"));
-    if (count > 0 && !model)
-        return fail("%s: this folder is there, and is not a model; choose another name", folder);
-    return true;
+    return ok;
 }
 
 // The real path of a folder that may not be there yet: its parents are made, links are followed, no slash at the end.
@@ -304,7 +348,7 @@ bool model_folder_export(const char *given, const FolderExport *e)
 {
     char *folder = settle(given);
     TemporaryFolder temporary = {0};
-    bool ok = folder != NULL && may_replace(folder) && temporary_folder_make(&temporary, folder) &&
+    bool ok = folder != NULL && model_folder_may_be_replaced(folder) && temporary_folder_make(&temporary, folder) &&
               write_parts(e, temporary.path) && folder_publish(temporary.path, folder);
     temporary_folder_close(&temporary); // of one that did not become the model
     free(folder);

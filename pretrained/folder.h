@@ -32,8 +32,13 @@ typedef struct FolderExport {
     int64_t end_tokens[END_TOKENS], end_count; // for generation_config.json: <|im_end|> first, then <|endoftext|>
 } FolderExport;
 
-// Writes the folder beside its final name, syncs everything, and exchanges it for what stood there. After a failure or a kill the
-// final name still holds the old folder (or nothing); a left-over FOLDER.tmp-... is removed by the next export of that folder.
+// False of a folder that model_folder_export has not written, or that somebody has put something into: it names what would be lost.
+// Written by it is one with a config.json that has its spelling, and with no file of another name than it writes.
+bool model_folder_may_be_replaced(const char *folder);
+
+// Writes the folder beside its final name, syncs everything, and exchanges it for what stood there, if that may be replaced. After a
+// failure or a kill the final name still holds the old folder (or nothing); a left-over FOLDER.tmp-... is removed by the next export of
+// that folder.
 bool model_folder_export(const char *folder, const FolderExport *what);
 
 #endif

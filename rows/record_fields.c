@@ -21,7 +21,8 @@ static bool says_nothing(Text text)
 bool is_nothing(const json_t *value)
 {
     return value == NULL || json_is_null(value) || (json_is_array(value) && json_array_size(value) == 0) ||
-           (json_is_object(value) && json_object_size(value) == 0) || (json_is_string(value) && says_nothing(text_of(value)));
+           (json_is_object(value) && json_object_size(value) == 0) ||
+           (json_is_string(value) && says_nothing(text_of(value)));
 }
 
 bool may_text(Text *out, const json_t *object, const char *key, const char *where)
@@ -83,7 +84,8 @@ static bool take_thinking(const Reading *r, const json_t *value)
 
 static bool check_template_words(const Reading *r)
 {
-    const json_t *words = row_field(r->row, "chat_template_kwargs"), *own = row_field(r->row, "enable_thinking"), *value;
+    const json_t *words = row_field(r->row, "chat_template_kwargs"), *own = row_field(r->row, "enable_thinking"),
+                 *value;
     const char *key;
     if (!is_nothing(own) && !json_is_boolean(own))
         return refuse("enable_thinking", "it must be true or false", r->where);
@@ -94,7 +96,7 @@ static bool check_template_words(const Reading *r)
     if (!json_is_object(words))
         return refuse("chat_template_kwargs", "it must be an object", r->where);
     json_object_foreach ((json_t *)(uintptr_t)words, key, value) {
-        if (json_is_null(value))
+        if (is_nothing(value))
             continue;
         if (strcmp(key, "enable_thinking") != 0 || !json_is_boolean(value))
             return refuse("chat_template_kwargs", "of these only enable_thinking is known, true or false", r->where);
@@ -111,10 +113,11 @@ static bool check_weights(const Reading *r)
         const json_t *value = row_field(r->row, keys[i]);
         bool one = json_is_true(value) || (json_is_number(value) && json_number_value(value) == 1);
         if (!one && !is_nothing(value))
-            return refuse(keys[i],
-                          "of a row it can only be 1 or true: all rows count the same, and one that is not to be trained "
-                          "must not be here",
-                          r->where);
+            return refuse(
+                keys[i],
+                "of a row it can only be 1 or true: all rows count the same, and one that is not to be trained "
+                "must not be here",
+                r->where);
     }
     return true;
 }
@@ -174,18 +177,21 @@ static bool refuse_unseen(const Reading *r, const char *key)
     bool text = json_is_string(row_field(r->row, key));
     const char *question = text ? question_key(r) : NULL;
     if (text && r->record->format == ROW_ALPACA && is_nothing(row_field(r->row, "input")))
-        return fail("%s: the row has \"%s\", which an Alpaca row calls \"input\"; give --map input=%s (or --map _%s=%s, which "
-                    "leaves it out)",
-                    r->where, key, key, key, key);
-    fail("%s: the row has \"%s\", which the model would not be shown; --map _%s=%s leaves it out", r->where, key, key, key);
-    return question != NULL &&
-           fail("%s; jq -c '.%s = .%s + \"\\n\\n\" + .%s' puts it before the question", error_text(), question, key, question);
+        return fail(
+            "%s: the row has \"%s\", which an Alpaca row calls \"input\"; give --map input=%s (or --map _%s=%s, which "
+            "leaves it out)",
+            r->where, key, key, key, key);
+    fail("%s: the row has \"%s\", which the model would not be shown; --map _%s=%s leaves it out", r->where, key, key,
+         key);
+    return question != NULL && fail("%s; jq -c '.%s = .%s + \"\\n\\n\" + .%s' puts it before the question",
+                                    error_text(), question, key, question);
 }
 
 bool check_shown(const Reading *r)
 {
-    static const char *const keys[] = {"context",   "contexts", "passage",    "passages", "paragraph", "article", "document",
-                                       "documents", "story",    "background", "premise",  "input",     "inputs"};
+    static const char *const keys[] = {"context", "contexts", "passage",   "passages", "paragraph",
+                                       "article", "document", "documents", "story",    "background",
+                                       "premise", "input",    "inputs"};
     RowFormat format = r->record->format;
     for (size_t i = 0; format != ROW_IDS && i < sizeof keys / sizeof *keys; i++) {
         const json_t *value = row_field(r->row, keys[i]);
@@ -224,10 +230,12 @@ bool read_difficulty(const Reading *r)
         return true;
     }
     if (difficulty < 1 && r->options->need_difficulty)
-        return fail("%s: %s; --map difficulty=NAME reads it from another field, --missing-difficulty N stands in for it",
-                    r->where, value == NULL ? "the row has no \"difficulty\"" : "key \"difficulty\" is not one of 1 to 5");
+        return fail(
+            "%s: %s; --map difficulty=NAME reads it from another field, --missing-difficulty N stands in for it",
+            r->where, value == NULL ? "the row has no \"difficulty\"" : "key \"difficulty\" is not one of 1 to 5");
     r->record->difficulty = difficulty > 0 ? difficulty : 0;
-    return difficulty >= 0 || in_words || fail("%s: key \"difficulty\" must be one of 1, 2, 3, 4, 5, or 0 for unknown", r->where);
+    return difficulty >= 0 || in_words ||
+           fail("%s: key \"difficulty\" must be one of 1, 2, 3, 4, 5, or 0 for unknown", r->where);
 }
 
 // ---- id, answer, source, category

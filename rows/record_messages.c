@@ -2,8 +2,10 @@
 // here is refused; one that says nothing (null, empty) passes.
 #include "rows/records_internal.h"
 #include <stdlib.h>
+#include <strings.h>
 
-static const char *const THOUGHTS[] = {"reasoning_content", "reasoning", "thinking", NULL}; // DeepSeek's, vLLM's, Ollama's
+static const char *const THOUGHTS[] = {"reasoning_content", "reasoning", "thinking",
+                                       NULL}; // DeepSeek's, vLLM's, Ollama's
 
 bool turns_begin(const Reading *r, size_t most)
 {
@@ -44,8 +46,8 @@ static bool append_part(Bytes *text, const json_t *part, const char *where, size
 {
     Text type = text_of(row_field(part, "type")), content = text_of(row_field(part, "text"));
     if (type.data == NULL || !text_is(type, "text"))
-        return fail("%s: message %zu has a part of type \"%.*s\"; only texts are rendered here", where, turn, shown(type),
-                    type.data == NULL ? "" : type.data);
+        return fail("%s: message %zu has a part of type \"%.*s\"; only texts are rendered here", where, turn,
+                    shown(type), type.data == NULL ? "" : type.data);
     if (content.data == NULL)
         return fail("%s: message %zu has a part without a \"text\" that is a text", where, turn);
     return bytes_append(text, content.data, content.size);
@@ -87,7 +89,8 @@ static bool refuse_beside(const json_t *message, const char *where, size_t turn)
                    {"loss_weight", "weights"}};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         const char *key = refused[i].key;
-        bool told = strcmp(key, "reasoning_details") == 0 && row_field(message, "reasoning") != NULL; // the same once more
+        bool told =
+            strcmp(key, "reasoning_details") == 0 && row_field(message, "reasoning") != NULL; // the same once more
         if (!told && !is_nothing(row_field(message, key)))
             return fail("%s: message %zu has \"%s\"; %s are not rendered here", where, turn, key, refused[i].why);
     }
@@ -103,16 +106,19 @@ static bool read_mark(TurnMark *mark, const json_t *message, Role role, const ch
         const json_t *value = row_field(message, keys[i]);
         if (value == NULL)
             continue;
-        double number = json_is_number(value) ? json_number_value(value) : json_is_boolean(value) ? json_is_true(value) : -1;
+        double number = json_is_number(value)    ? json_number_value(value)
+                        : json_is_boolean(value) ? json_is_true(value)
+                                                 : -1;
         if (number != 0 && number != 1)
-            return fail("%s: message %zu: key \"%s\" must be 0 or 1, false or true; a turn is trained or not", where, turn,
-                        keys[i]);
+            return fail("%s: message %zu: key \"%s\" must be 0 or 1, false or true; a turn is trained or not", where,
+                        turn, keys[i]);
         TurnMark here = number == 1 ? TURN_TRAINED : TURN_NOT_TRAINED;
         if (*mark != TURN_UNMARKED && *mark != here)
             return fail("%s: message %zu: key \"%s\" contradicts another one", where, turn, keys[i]);
         if (here == TURN_TRAINED && role != ROLE_ASSISTANT)
-            return fail("%s: message %zu: key \"%s\" would have a turn trained that is not the assistant's; only those are",
-                        where, turn, keys[i]);
+            return fail(
+                "%s: message %zu: key \"%s\" would have a turn trained that is not the assistant's; only those are",
+                where, turn, keys[i]);
         *mark = here;
     }
     return true;
@@ -134,8 +140,38 @@ static bool role_of(Role *role, Text name, bool sharegpt, const char *where, siz
             *role = known[i].role;
             return true;
         }
-    return fail("%s: message %zu has the role \"%.*s\"; there are %s (tools are not rendered here)", where, turn, shown(name),
-                name.data, sharegpt ? "system, human and gpt" : "system, user and assistant");
+    return fail("%s: message %zu has the role \"%.*s\"; there are %s (tools are not rendered here)", where, turn,
+                shown(name), name.data, sharegpt ? "system, human and gpt" : "system, user and assistant");
+}
+
+// "reasoning": "on" and "thinking": "high" say how a model was asked; to train the word as a thought would teach it nothing else.
+static bool is_switch(Text thought)
+{
+    static const char *const words[] = {"on",   "off", "yes",    "no",   "true",    "false",
+                                        "none", "low", "medium", "high", "enabled", "disabled"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (thought.size == strlen(words[i]) && strncasecmp(thought.data, words[i], thought.size) == 0)
+            return true;
+    return false;
+}
+
+static bool refuse_switch(Text thought, const json_t *object, const char *where, bool of_row)
+{
+    const char *const *key = THOUGHTS;
+    while (!text_is(text_of(json_object_get(object, *key)), thought.data))
+        key++;
+    fail("%s: key \"%s\" is \"%s\", a switch and no thought", where, *key, thought.data);
+    return of_row ? fail("%s; --map _%s=%s leaves it out", error_text(), *key, *key)
+                  : fail("%s; leave it out", error_text());
+}
+
+static bool read_thought(const Reading *r, Text *out, const json_t *message, size_t turn)
+{
+    char where[40];
+    snprintf(where, sizeof where, "message %zu", turn);
+    return (one_text(out, message, THOUGHTS, where) &&
+            (!is_switch(*out) || refuse_switch(*out, message, where, false))) ||
+           fail_in("%s", r->where);
 }
 
 static bool read_message(const Reading *r, const json_t *message, size_t turn)
@@ -153,9 +189,10 @@ static bool read_message(const Reading *r, const json_t *message, size_t turn)
     TRY(refuse_beside(message, r->where, turn));
     TRY(role_of(&out.role, role, sharegpt, r->where, turn));
     TRY(read_content(r, &out.content, message, sharegpt ? "value" : "content", turn));
-    TRY(one_text(&out.reasoning, message, THOUGHTS, r->where) || fail_in("%s: message %zu", r->where, turn));
+    TRY(read_thought(r, &out.reasoning, message, turn));
     if (out.role != ROLE_ASSISTANT && out.reasoning.size > 0)
-        return fail("%s: message %zu is not the assistant's and has a thought; it would not be rendered", r->where, turn);
+        return fail("%s: message %zu is not the assistant's and has a thought; it would not be rendered", r->where,
+                    turn);
     TRY(read_mark(&mark, message, out.role, r->where, turn));
     r->record->marks[r->record->count] = (uint8_t)mark;
     r->record->messages[r->record->count++] = out;
@@ -187,7 +224,8 @@ bool add_system(const Reading *r)
     if (own) {
         Text first = record->messages[0].content;
         return (first.size == system.size && memcmp(first.data, system.data, first.size) == 0) ||
-               fail("%s: the row has a system text, and its messages begin with another one; keep one of them", r->where);
+               fail("%s: the row has a system text, and its messages begin with another one; keep one of them",
+                    r->where);
     }
     memmove(record->messages + 1, record->messages, record->count * sizeof *record->messages);
     memmove(record->marks + 1, record->marks, record->count);
@@ -206,12 +244,12 @@ bool add_history(const Reading *r)
     for (size_t i = 0; ok && i < json_array_size(history); i++) {
         const json_t *pair = json_array_get(history, i);
         Text question = text_of(json_array_get(pair, 0)), answer = text_of(json_array_get(pair, 1));
-        ok = json_array_size(pair) == 2 && question.data != NULL && answer.data != NULL && add_message(r, ROLE_USER, question) &&
-             add_message(r, ROLE_ASSISTANT, answer);
+        ok = json_array_size(pair) == 2 && question.data != NULL && answer.data != NULL &&
+             add_message(r, ROLE_USER, question) && add_message(r, ROLE_ASSISTANT, answer);
     }
-    return ok ||
-           fail("%s: key \"history\" must be a list of [question, answer], both texts; --map _history=history leaves it out",
-                r->where);
+    return ok || fail("%s: key \"history\" must be a list of [question, answer], both texts; --map _history=history "
+                      "leaves it out",
+                      r->where);
 }
 
 bool read_thoughts(const Reading *r)
@@ -221,6 +259,8 @@ bool read_thoughts(const Reading *r)
     TRY(one_text(&thought, r->row, THOUGHTS, r->where));
     if (thought.size == 0 || !record->has_response)
         return true;
+    if (is_switch(thought))
+        return refuse_switch(thought, r->row, r->where, true);
     Message *response = &record->messages[record->count - 1];
     if (response->reasoning.size > 0 &&
         (response->reasoning.size != thought.size || memcmp(response->reasoning.data, thought.data, thought.size) != 0))

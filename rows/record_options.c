@@ -41,7 +41,8 @@ static bool take_choices(Reading *r)
     if (is_nothing(choices))
         return true;
     if (!is_nothing(row_field(r->row, "options")))
-        return fail("%s: the row has both \"options\" and \"choices\"", r->where) || or_leave_out(r, "choices", "leaves one out");
+        return fail("%s: the row has both \"options\" and \"choices\"", r->where) ||
+               or_leave_out(r, "choices", "leaves one out");
     r->options_key = "choices";
     r->options_path = "choices";
     if (json_object_get(choices, "text") != NULL) {
@@ -52,7 +53,8 @@ static bool take_choices(Reading *r)
     json_fields_remove(&r->record->fields, "options");
     json_incref(choices); // what holds it goes
     json_object_del(r->record->row, "choices");
-    bool set = json_object_set_new(r->record->row, "options", choices) == 0 || fail("%s: no memory for its options", r->where);
+    bool set =
+        json_object_set_new(r->record->row, "options", choices) == 0 || fail("%s: no memory for its options", r->where);
     return set && json_fields_set(&r->record->fields, "options", written);
 }
 
@@ -92,8 +94,8 @@ bool take_options(Reading *r)
         return true;
     bool list = json_is_array(options) || (json_is_object(options) && only_letters(options));
     if (!list || count > OPTIONS_MOST)
-        return fail("%s: key \"%s\" must be a list of at most 26 texts, or an object of them, {\"A\": ..., \"B\": ...}", r->where,
-                    r->options_key) ||
+        return fail("%s: key \"%s\" must be a list of at most 26 texts, or an object of them, {\"A\": ..., \"B\": ...}",
+                    r->where, r->options_key) ||
                or_leave_out(r, r->options_key, "leaves it out");
     for (size_t i = 0; i < count; i++)
         if (!json_is_string(option_at(options, i)))
@@ -156,9 +158,10 @@ bool check_options_shown(const Reading *r)
         if (shows_options(record->messages[i].content, options))
             return true;
     const char *renders = renders_options(r);
-    return fail("%s: the row has \"%s\", which are not all in what the model is asked; --map _%s=%s leaves them out%s%s",
-                r->where, r->options_key, r->options_key, r->options_key,
-                renders == NULL ? "" : ", and they are written below it with ", renders == NULL ? "" : renders);
+    return fail(
+        "%s: the row has \"%s\", which are not all in what the model is asked; --map _%s=%s leaves them out%s%s",
+        r->where, r->options_key, r->options_key, r->options_key,
+        renders == NULL ? "" : ", and they are written below it with ", renders == NULL ? "" : renders);
 }
 
 // ---- the answer
@@ -219,16 +222,24 @@ static bool check_number(const Reading *r, const char *answer, char letter, int 
     if (letter == 0)
         fail("%s: key \"%s\" is %s, a number and none of the options", r->where, r->answer_key, answer);
     else
-        fail("%s: key \"%s\" is %s, which may be (%c) by its text, or (%c) by its place", r->where, r->answer_key, answer, letter,
-             'A' + place);
-    fail("%s; \"answer_index\" is a place, counted from 0%s", error_text(), r->pair ? "" : " (--map answer_index=answer)");
+        fail("%s: key \"%s\" is %s, which may be (%c) by its text, or (%c) by its place", r->where, r->answer_key,
+             answer, letter, 'A' + place);
+    fail("%s; \"answer_index\" is a place, counted from 0%s", error_text(),
+         r->pair ? "" : " (--map answer_index=answer)");
     if (letter == 0)
         return fail("%s; else write the letter or the text of an option", error_text());
     Text option = text_of(option_at(row_field(r->row, "options"), (size_t)(letter - 'A')));
     if (!text_is(option, answer) || json_is_array(row_field(r->row, "answer")))
         return fail("%s; where it is the text, write its letter", error_text());
-    return fail("%s; where it is the text: jq -c '.%s as $a | .answer_index = (.%s | index($a | tostring))'", error_text(),
-                r->answer_key, r->options_path);
+    return fail("%s; where it is the text: jq -c '.%s as $a | .answer_index = (.%s | index($a | tostring))'",
+                error_text(), r->answer_key, r->options_path);
+}
+
+// "0.5" or "2.0", a JSON text: nobody writes a place so, but where all of a table is text.
+static bool is_text_with_point(const Reading *r)
+{
+    Text answer = text_of(row_field(r->row, "answer"));
+    return answer.data != NULL && memchr(answer.data, '.', answer.size) != NULL;
 }
 
 bool check_choice(const Reading *r, char **answer)
@@ -248,7 +259,7 @@ bool check_choice(const Reading *r, char **answer)
                or_leave_out(r, "answer_index", "leaves one out");
     if (index >= 0)
         return letter == 'A' + index || set_letter(answer, index);
-    if (place >= 0)
+    if (place >= 0 && !(letter != 0 && is_text_with_point(r)))
         return check_number(r, *answer, letter, place);
     return letter != 0 || refuse_answer(r, *answer, option_count(options));
 }

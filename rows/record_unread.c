@@ -38,7 +38,8 @@ static Unread of_messages(const char *name, const json_t *list)
     const json_t *first = json_array_get(list, 0), *last = json_array_get(list, count - 1);
     if (count == 1 && is_turn_of(first, ROLE_ASSISTANT))
         return (Unread){name, "--map completion=", ""};
-    if (count > 1 && is_turn_of(last, ROLE_ASSISTANT) && (is_turn_of(first, ROLE_SYSTEM) || is_turn_of(first, ROLE_USER)))
+    if (count > 1 && is_turn_of(last, ROLE_ASSISTANT) &&
+        (is_turn_of(first, ROLE_SYSTEM) || is_turn_of(first, ROLE_USER)))
         return (Unread){name, "--map _prompt=prompt --map messages=", ""};
     return (Unread){.name = name};
 }
@@ -75,8 +76,9 @@ static Unread read_as_answer(const Reading *r, const char *name, const json_t *v
 void find_unread(const Reading *r)
 {
     static const char *const responses[] = {
-        "response", "completion", "output",    "solution",     "generated_solution", "generation", "rationale",   "reasoning",
-        "target",   "chosen",     "assistant", "model_output", "generations",        "cot",        "answer_text", NULL};
+        "response",    "completion", "output",      "solution", "generated_solution", "generation",
+        "rationale",   "reasoning",  "target",      "chosen",   "assistant",          "model_output",
+        "generations", "cot",        "answer_text", NULL};
     static const char *const answers[] = {
         "answerKey",      "answer_key", "final_answer", "ground_truth", "expected_answer", "gold", "reference_answer",
         "correct_answer", "answer_idx", "reference",    "target",       "label",           NULL};

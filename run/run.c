@@ -302,38 +302,60 @@ static bool has_lines(bool *has, const char *log)
 
 // Nothing that a run has made is written over: neither its log against --resume none, nor its model, which is written after the
 // last checkpoint and so has one, unless somebody has removed it.
-static bool may_start(const Run *run, const char *resume, const char *log)
+static bool may_start(const char *out, const char *resume, const char *log)
 {
     bool begun;
     PathKind model;
-    TRY(has_lines(&begun, log) && path_in_folder_kind(&model, run->o.out, "model"));
+    TRY(has_lines(&begun, log) && path_in_folder_kind(&model, out, "model"));
     if (strcmp(resume, "none") == 0 && begun)
-        return fail("%s holds a run already; take another --out, or --resume auto to go on with it", run->o.out);
+        return fail("%s holds a run already; take another --out, or --resume auto to go on with it", out);
     if (model == PATH_NONE)
         return true;
     return begun
                ? fail("%s holds a finished run whose checkpoints are gone; its model is %s/model: take another --out, or remove "
-                      "%s "
-                      "to begin again",
-                      run->o.out, run->o.out, run->o.out)
-               : fail("%s/model exists, but %s holds no run that could have written it; take another --out", run->o.out,
-                      run->o.out);
+                      "%s to begin again",
+                      out, out, out)
+               : fail("%s/model exists, but %s holds no run that could have written it; take another --out", out, out);
 }
 
 // A folder that no run has begun in may hold somebody's files, which are left alone: nothing is made there, and no log is cut.
-static bool may_be_ours(const Run *run, const char *log)
+static bool may_be_ours(const char *out, const char *log)
 {
     PathKind options, checkpoints;
     bool lines;
-    TRY(path_in_folder_kind(&options, run->o.out, "options.conf") &&
-        path_in_folder_kind(&checkpoints, run->o.out, "checkpoints") && has_lines(&lines, log));
+    TRY(path_in_folder_kind(&options, out, "options.conf") && path_in_folder_kind(&checkpoints, out, "checkpoints") &&
+        has_lines(&lines, log));
     if (options != PATH_NONE || checkpoints != PATH_NONE)
         return true;
     return lines ? fail("%s: is there, but no run has been here that could have written it (there is no options.conf); take "
-                        "another --out, "
-                        "or move it away",
+                        "another --out, or move it away",
                         log)
-                 : may_start(run, "auto", log);
+                 : may_start(out, "auto", log);
+}
+
+// A model that an earlier end of the run has written, and nobody has changed.
+static bool may_end(const char *out)
+{
+    char *model = path_join(out, "model");
+    bool ok = model != NULL && model_folder_may_be_replaced(model);
+    free(model);
+    return ok;
+}
+
+bool run_may_use(const RunOptions *o)
+{
+    PathKind out, checkpoints;
+    TRY(path_kind(&out, o->out));
+    if (out == PATH_NONE)
+        return true;
+    if (out != PATH_FOLDER)
+        return fail("--out %s: there is a file of that name; take another --out", o->out);
+    char *log = path_join(o->out, "log.jsonl");
+    bool ok = log != NULL && may_be_ours(o->out, log) && path_in_folder_kind(&checkpoints, o->out, "checkpoints");
+    bool anew = ok && (strcmp(o->resume, "none") == 0 || (strcmp(o->resume, "auto") == 0 && checkpoints == PATH_NONE));
+    ok = ok && (!anew || may_start(o->out, o->resume, log)) && may_end(o->out);
+    free(log);
+    return ok;
 }
 
 // Held until the process ends, however it ends: the system gives it back.
@@ -373,13 +395,13 @@ bool run_open(Run *run, const Options *options, bool *resumed)
 {
     Bytes path = {0}, log = {0}, warnings = {0};
     run->lock = -1;
-    bool ok = folder_make(run->o.out) && path_in(&log, run, "log.jsonl") && may_be_ours(run, log.data) && take_lock(run) &&
+    bool ok = folder_make(run->o.out) && path_in(&log, run, "log.jsonl") && may_be_ours(run->o.out, log.data) && take_lock(run) &&
               find_checkpoint(&path, &warnings, run, run->o.resume);
     *resumed = ok && path.size > 0;
     if (*resumed)
         ok = load(run, options, path.data) || fail_in("going on from %s", path.data);
     else
-        ok = ok && may_start(run, run->o.resume, log.data);
+        ok = ok && may_start(run->o.out, run->o.resume, log.data);
     LogFacts facts;
     uint64_t bytes;
     ok = ok && run_checkpoint_bytes(&bytes, run) && room_check(run, &warnings) &&

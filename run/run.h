@@ -65,6 +65,10 @@ bool run_identity(Run *run, const Options *options, const Documents *documents, 
 // What else they depend on, of these names: "answer_checker", "judge", "judge_prompt", "reference".
 bool run_identity_add(Run *run, const char *name, uint64_t hash);
 
+// What run_open would refuse of OUT alone, before anything else of the run is read or made there: a folder of somebody's, a run that
+// is finished, a model in it that somebody has changed and that the end of the run would replace.
+bool run_may_use(const RunOptions *options);
+
 // Makes OUT, finds the checkpoint to go on from (resume: "auto", "none" or a checkpoint's folder), refuses one of another
 // identity, model or schedule (schedule.c) by the name of what differs, loads weights and moments, looks whether the disk has
 // room for what the run will write (room.c), and cuts the log back to its step. Refused, with nothing changed, where the model of

@@ -193,6 +193,8 @@ bool endpoint_ask_seeded(Endpoint *e, const Message *messages, size_t count, int
     return true;
 }
 
+void endpoint_set_whole(Endpoint *e, bool whole) { e->options.whole = whole; }
+
 const char *endpoint_url(const Endpoint *e) { return e->url; }
 const char *endpoint_trouble(const Endpoint *e) { return e->trouble.size == 0 ? "" : e->trouble.data; }
 

@@ -78,6 +78,9 @@ bool endpoint_ask(Endpoint *endpoint, const Message *messages, size_t count, uin
 // The same with a seed of its own (>= 0): a question that is asked several times has several answers.
 bool endpoint_ask_seeded(Endpoint *endpoint, const Message *messages, size_t count, int64_t seed, uint64_t tag);
 
+// EndpointOptions.whole of all answers from now on: for who looks first whether a server says how answers ended at all.
+void endpoint_set_whole(Endpoint *endpoint, bool whole);
+
 size_t endpoint_pending(const Endpoint *endpoint); // asked, and not handed out
 
 // Waits for the next question that is finished, in any order; there must be one pending. What it gives stands until it is called again.

@@ -3,6 +3,7 @@
 #include "tokenizer/tokenizer_internal.h"
 #include <stdlib.h>
 #include <string.h>
+#include <utf8proc.h>
 
 enum { CACHED_BYTES = 15, CACHED_IDS = 4, CACHE_SETS = 1 << 15 };
 
@@ -208,6 +209,25 @@ static size_t space_behind(const uint8_t *classes, const uint8_t *text, size_t s
     return at;
 }
 
+// \w of the library's regular expressions: Alphabetic, marks, digits, connectors as the underscore, and joiners.
+static bool is_word(int32_t point)
+{
+    utf8proc_category_t c = utf8proc_category(point);
+    bool circled = (point >= 0x24B6 && point <= 0x24E9) || (point >= 0x1F130 && point <= 0x1F149) ||
+                   (point >= 0x1F150 && point <= 0x1F169) || (point >= 0x1F170 && point <= 0x1F189);
+    return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_NL) || c == UTF8PROC_CATEGORY_PC || circled || point == 0x200C ||
+           point == 0x200D;
+}
+
+static bool stands_alone(const uint8_t *text, size_t size, size_t begin, size_t end)
+{
+    size_t before = begin;
+    while (before > 0 && (text[--before] & 0xC0) == 0x80)
+        ;
+    return (begin == 0 || !is_word((int32_t)code_point_at(text + before).value)) &&
+           (end == size || !is_word((int32_t)code_point_at(text + end).value));
+}
+
 typedef bool EncodePart(Encoder *encoder, TokenList *out, const uint8_t *text, size_t size, bool normal);
 
 // As the library does it (AddedVocabulary::find_matches): the search goes on behind the token's own text, what is taken as its
@@ -221,6 +241,10 @@ static bool encode_around(Encoder *encoder, TokenList *out, const AddedTokens *a
         const AddedToken *found = added_next(added, text, size, &at);
         if (found == NULL)
             break;
+        if (found->single_word && !stands_alone(text, size, at, at + found->size)) {
+            at += found->size; // it is text, and so is whatever begins in it
+            continue;
+        }
         size_t start = found->takes_before ? space_before(classes, text, begin < at ? begin : at, at) : at;
         if (begin < start)
             TRY(part(encoder, out, text + begin, start - begin, normal));

@@ -81,6 +81,7 @@ typedef struct AddedToken {
     size_t size;
     int32_t id;
     bool takes_before, takes_behind; // the whitespace there belongs to it (lstrip, rstrip)
+    bool single_word;                // it is none beside a letter, number, mark or underscore
 } AddedToken;
 
 typedef struct AddedTokens {

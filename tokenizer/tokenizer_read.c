@@ -120,7 +120,6 @@ static bool set_added(Reader *reader, const json_t *entry)
     const char *content;
     bool special = false;
     TRY(json_need_text(&content, entry, "content", reader->path));
-    TRY(need_flag(reader, entry, "single_word", false, false, "an added token"));
     TRY(json_may_bool(&special, entry, "special", reader->path));
     int32_t id = (int32_t)json_integer_value(json_object_get(entry, "id"));
     const json_t *base = json_object_get(reader->vocabulary, content);
@@ -212,14 +211,14 @@ static int compare_added(const void *left, const void *right)
 static bool place_added(Reader *reader, const json_t *entry)
 {
     Tokenizer *t = reader->tokenizer;
-    bool before = false, behind = false, normalized = false;
-    TRY(json_may_bool(&before, entry, "lstrip", reader->path) && json_may_bool(&behind, entry, "rstrip", reader->path) &&
-        json_may_bool(&normalized, entry, "normalized", reader->path));
+    bool before = false, behind = false, normalized = false, single = false;
+    TRY(json_may_bool(&single, entry, "single_word", reader->path) && json_may_bool(&before, entry, "lstrip", reader->path) &&
+        json_may_bool(&behind, entry, "rstrip", reader->path) && json_may_bool(&normalized, entry, "normalized", reader->path));
     int32_t id = (int32_t)json_integer_value(json_object_get(entry, "id"));
     AddedTokens *added = normalized ? &t->added_normal : &t->added;
     added->list[added->count++] =
-        (AddedToken){(const uint8_t *)t->bytes.data + t->begin[id], t->begin[id + 1] - t->begin[id], id, before, behind};
-    uint32_t unusual[2] = {(uint32_t)id, before | (uint32_t)behind << 1 | (uint32_t)normalized << 2};
+        (AddedToken){(const uint8_t *)t->bytes.data + t->begin[id], t->begin[id + 1] - t->begin[id], id, before, behind, single};
+    uint32_t unusual[2] = {(uint32_t)id, before | (uint32_t)behind << 1 | (uint32_t)normalized << 2 | (uint32_t)single << 3};
     return unusual[1] == 0 || bytes_append(&reader->meaning, unusual, sizeof unusual);
 }
 

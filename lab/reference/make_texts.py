@@ -222,6 +222,8 @@ ADDED_SETS = [
     [("caf\u00e9", "n"), ("e", "nl")],
     [("ab", "l"), (" ", ""), ("\n\n", "r")],
     [("\n", "nr"), ("b", "nlr"), ("bc", "r")],
+    [("ab", "w"), ("[A]", "wl"), ("b", "nw"), ("<t>", "wr")],
+    [("answer", "nw"), ("[B]", "w"), ("caf\u00e9", "nw"), ("a", "wlr"), ("r><t", "")],
 ]
 
 ADDED_TEXTS = [
@@ -230,6 +232,8 @@ ADDED_TEXTS = [
     "  [A]", "[B]   ", " \u3000[C]\u00a0 \u2003x", "\u00a0[A]\u2028[B]\u0085[D] [A]",
     "caf\u00e9 cafe\u0301 caf\u00e9\u0301 e\u0301e e",
     "ab ab  ab\n\nab\n\n \n\nx", "\n\n\n", "b b\n b \nbc  b", "a\nb\nc bc  d\n \n", "", " ", "[D] [A] [D]  [B]  [D] [C] [D]",
+    "ab_ ab-ab abab (ab) 1ab ab\u0301 ab\u00b2 ab\u2160 ab\u24b6 \u200dab ab\u203f \u4e2dab ab\U0001d7ce ab\u00bd. \U0001f170ab ab\U0001f600 \u02d8ab",
+    "x[A] [A]x _[B] [B]. [A][A] a<t>  <t>  b answer<t> Answer answers caf\u00e9s caf\u00e9. cafe\u0301 b\u0301 b a a.a",
     "e\u0301 [A] e\u0301 [B] e\u0301", "\u1100\u1161[C]\u11a8 \u0301[A]",
 ]
 
@@ -241,7 +245,7 @@ def added_sets(tiny):
     for tokens in ADDED_SETS:
         new = itertools.count(first)  # one that is in the vocabulary keeps its id
         added = [{"id": plain["model"]["vocab"][content] if content in plain["model"]["vocab"] else next(new), "content": content,
-                  "single_word": False, "lstrip": "l" in flags, "rstrip": "r" in flags, "normalized": "n" in flags,
+                  "single_word": "w" in flags, "lstrip": "l" in flags, "rstrip": "r" in flags, "normalized": "n" in flags,
                   "special": False} for content, flags in tokens]
         root = dict(plain, added_tokens=plain["added_tokens"] + added)
         yield {"added": added, "texts": ADDED_TEXTS, "ids": ids_of(Tokenizer.from_str(json.dumps(root)), ADDED_TEXTS)}

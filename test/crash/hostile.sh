@@ -181,6 +181,7 @@ hostile_tokenizer() {
     model_folder; refused 1 "$folder" "tokenizer.json" -- with_model $tied --tokenizer "$folder"
     spoiled_tokenizer ''; : >"$folder/tokenizer.json"; refused_tokenizer "the file is empty; download or copy it again"
     spoiled_tokenizer ''; truncate -s 3000 "$folder/tokenizer.json"; refused_tokenizer "not valid JSON" "the file is cut short; download or copy it again"
+    spoiled_tokenizer ''; echo '<html>Log in</html>' >"$folder/tokenizer.json"; refused_tokenizer "the file is a web page; download or copy it again"
     spoiled_tokenizer ''; truncate -s 3001 "$folder/tokenizer_config.json"; refused 1 "tokenizer_config.json" "cut short" -- \
         tiny --init "$work/config.json" --data "$work/train.jsonl" --tokenizer "$folder"
     spoiled_tokenizer '$s/}$/]/'; refused_tokenizer "not valid JSON"; says_not "cut short"

@@ -297,6 +297,11 @@ what_failed_is_no_verdict() {
     judge_ends
     [ "$(asked well)" -gt 0 ] && [ "$(value "$work/later" reward/unscored 1)" = 0 ] || failed "an outage is remembered as a verdict"
     grep -q '"judge":"yes"' "$work/later/rollouts/step-1.jsonl" || failed "a judge that is well again is not believed"
+    judge_begins no-end endless
+    wants 0 reinforce_with "$work/endless" "${with[@]}" --endpoint "$judge"
+    judge_ends
+    grep -q "the judge at $judge/chat/completions does not say how its answers end (finish_reason)" "$work/stdout" || failed "that was not said"
+    grep -q '"judge":"yes"' "$work/endless/rollouts/step-1.jsonl" || failed "a judge without finish_reason is not usable"
     proved "a key that is refused ends the run; a judge that hangs takes its patience; and what failed is asked again"
 }
 
@@ -522,6 +527,26 @@ what_is_planned_is_taken() {
     proved "--plan has all models in one total, which is what a run takes"
 }
 
+# Judge, grader and rows of JSONL all have files in OUT.
+nothing_is_made_in_a_folder_of_somebody_else() {
+    local out=$work/theirs place before with
+    mkdir -p "$out/log" "$out/model/model" "$out/file"
+    echo "epoch 1" >"$out/log/log.jsonl"
+    echo "{}" >"$out/model/model/config.json"
+    echo "mine" >"$out/file/out"
+    judge_begins yes unasked
+    with=(--data "$work/hard.jsonl" --judge-model j --endpoint "$judge" --grader 'while read -r l; do echo "$l"; done')
+    before=$(fingerprint "$out")
+    for place in log model file/out; do
+        wants 1 reinforce "$out/$place" "${with[@]}"
+        says "take another --out"
+        [ "$before" = "$(fingerprint "$out")" ] || failed "$place: something was made there"
+    done
+    judge_ends
+    [ "$(asked unasked)" = 0 ] || failed "a judge was asked for a run that cannot be"
+    proved "nothing is made in a folder of somebody else, and nobody is asked"
+}
+
 what_cannot_be_is_refused() {
     rm -rf "$work/none"
     wants 1 reinforce "$work/none" --data "$work/data/sft"
@@ -586,4 +611,5 @@ a_signal_does_not_wait_for_graders
 a_killed_run_leaves_no_grader
 a_grader_that_is_mistaken_is_named_and_mended
 what_is_planned_is_taken
+nothing_is_made_in_a_folder_of_somebody_else
 what_cannot_be_is_refused

@@ -10,7 +10,8 @@ static const struct {
     const char *way, *status, *said;
 } WAYS[] = {{"yes", "200 OK", "Final Decision: Yes"},
             {"no", "200 OK", "<think>Final Decision: Yes?</think>Final Decision: **No**"},
-            {"own", "200 OK", "VERDICT: correct"}, // in another form
+            {"no-end", "200 OK", "Final Decision: Yes"}, // without finish_reason
+            {"own", "200 OK", "VERDICT: correct"},       // in another form
             {"refuse", "401 Unauthorized", NULL},
             {"down", "503 Down", NULL},
             {"no-model", "404 Not Found", NULL},
@@ -96,7 +97,8 @@ static bool respond(int connection, const Bytes *request)
         return teach(connection, request);
     if (WAYS[now].said == NULL)
         return server_respond(connection, WAYS[now].status, "", "{\"message\":\"not now\"}", 21);
-    snprintf(body, sizeof body, "{\"choices\":[{\"message\":{\"content\":\"%s\"},\"finish_reason\":\"stop\"}]}", WAYS[now].said);
+    snprintf(body, sizeof body, "{\"choices\":[{\"message\":{\"content\":\"%s\"}%s}]}", WAYS[now].said,
+             strcmp(WAYS[now].way, "no-end") == 0 ? "" : ",\"finish_reason\":\"stop\"");
     return server_respond(connection, WAYS[now].status, "", body, strlen(body));
 }
 

@@ -275,8 +275,10 @@ static const Way SERVER_WAYS[] = {
     {"no-utf8", "200 OK", "", CHOICE("{\"content\":\"12\xFF\"}"), NULL},
     {"error-beside", "200 OK", "",
      "{\"error\":{\"message\":\"overloaded\"},\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"}}]}", NULL},
-    {"no-error", "200 OK", "", "{\"error\":null,\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"}}]}", NULL},
+    {"no-error", "200 OK", "",
+     "{\"error\":null,\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"},\"finish_reason\":\"stop\"}]}", NULL},
     {"no-end", "200 OK", "", "{\"choices\":[{\"message\":{\"content\":\"4\"}}]}", NULL},
+    {"half", "200 OK", "", "{\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"}}]}", NULL}, // of "Yes, but ..."
     {"null-end", "200 OK", "", "{\"choices\":[{\"message\":{\"content\":\"4\"},\"finish_reason\":null}]}", NULL},
     {"empty-end", "200 OK", "", "{\"choices\":[{\"message\":{\"content\":\"4\"},\"finish_reason\":\"\"}]}", NULL},
     {"cut", "200 OK", "", CHOICE("{\"content\":\"Final Decision: Yes, but\"}"), NULL},

@@ -356,12 +356,15 @@ static void a_model_is_replaced_whole(void **state)
 static void a_model_can_be_exported_over_its_own_origin(void **state)
 {
     start_afresh();
-    make_origin();
-    write_text("origin/config.json", "{}");
     Export *x = export_of(3);
     Bytes origin = inside("origin");
+    assert_ok(export_to(x, "origin"));
+    make_origin();
+    Bytes readme = inside("origin/README.md");
+    assert_int_equal(unlink(readme.data), 0);
     x->e.origin = origin.data;
     assert_ok(export_to(x, "origin"));
+    bytes_free(&readme);
     assert_true(value_of("origin") == 3);
     assert_true(is_there("origin/tokenizer.json"));
     bytes_free(&origin);
@@ -398,6 +401,66 @@ static void a_folder_of_other_things_is_not_replaced(void **state)
     make_folder("empty");
     assert_ok(export_to(x, "empty"));
     free(x);
+}
+
+// Puts b in the place of a in a text of the folder.
+static void respell(const char *name, const char *a, const char *b)
+{
+    Bytes text = read_text(name), other = {0};
+    const char *at = strstr(text.data, a);
+    assert_non_null(at);
+    assert_ok(bytes_append(&other, text.data, (size_t)(at - text.data)) && bytes_text(&other, b) &&
+              bytes_text(&other, at + strlen(a)));
+    write_text(name, other.data);
+    bytes_free(&text);
+    bytes_free(&other);
+}
+
+static void a_model_of_somebody_else_is_not_replaced(void **state)
+{
+    static const char *const others[][2] = {{"1e-6", "1e-06"},                               // as Python writes it
+                                            {"\"use_cache\": true", "\"use_cache\": false"}, // which nobody reads here
+                                            {"{", "{\n  \"_name_or_path\": \"mine\","},      // nor this
+                                            {"\"torch_dtype\": ", "\"dtype\": "},            // transformers 5
+                                            {"\"vocab_size\": ", "\"vocab_size\":  "}};      // by an editor
+    Export *x = export_of(7), *y = export_of(8);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        start_afresh();
+        assert_ok(export_to(x, "model"));
+        respell("model/config.json", others[i][0], others[i][1]);
+        assert_refused(export_to(y, "model"), "none that was exported here, or its config.json was changed");
+        assert_true(value_of("model") == 7);
+        assert_int_equal(count_names(), 1); // nothing is left beside it
+    }
+    start_afresh();
+    make_folder("model");
+    write_text("model/config.json", "{}");
+    assert_refused(export_to(x, "model"), "choose another name");
+    free(x);
+    free(y);
+}
+
+static void what_somebody_has_put_beside_a_model_is_not_lost(void **state)
+{
+    static const char *const names[] = {"README.md", ".gitattributes", "model.safetensors.bak", "adapter_model.safetensors"};
+    Export *x = export_of(7), *y = export_of(8);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "model/%s", names[i]);
+        start_afresh();
+        assert_ok(export_to(x, "model"));
+        write_text(path, "mine");
+        assert_refused(export_to(y, "model"), names[i]);
+        assert_non_null(strstr(error_text(), "would be lost; move it, or choose another name"));
+        assert_true(is_there(path) && value_of("model") == 7);
+        Bytes mine = inside(path);
+        assert_int_equal(unlink(mine.data), 0); // moved: the advice works
+        assert_ok(export_to(y, "model"));
+        assert_true(value_of("model") == 8);
+        bytes_free(&mine);
+    }
+    free(x);
+    free(y);
 }
 
 static void a_failure_leaves_the_old_model_and_nothing_else(void **state)
@@ -486,6 +549,8 @@ int main(void)
         cmocka_unit_test(a_model_can_be_exported_over_its_own_origin),
         cmocka_unit_test(a_link_to_a_model_stays_a_link),
         cmocka_unit_test(a_folder_of_other_things_is_not_replaced),
+        cmocka_unit_test(a_model_of_somebody_else_is_not_replaced),
+        cmocka_unit_test(what_somebody_has_put_beside_a_model_is_not_lost),
         cmocka_unit_test(a_failure_leaves_the_old_model_and_nothing_else),
         cmocka_unit_test(a_kill_at_any_instant_leaves_the_old_model_or_the_new),
         cmocka_unit_test(an_error_at_any_instant_leaves_the_old_model_or_the_new),

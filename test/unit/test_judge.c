@@ -362,6 +362,42 @@ static void a_failure_is_never_in_the_way_of_a_verdict(void **state)
     free(path);
 }
 
+static void an_answer_that_may_be_half_of_one_is_asked_for_again(void **state)
+{
+    double scores[2];
+    Judge *j = judge_at(server.url, 20);
+    assert_ok(judge_greet(j, tell));
+    assert_null(judge_without_ends(j));
+    assert_ok(judge_ask(j, 0, text("half 1 yes, but"), text("4"), text("5")));
+    hear_all(j, scores, 1);
+    assert_true(scores[0] == 0);
+    assert_int_equal(server_attempts(&server, "half 1 yes, but"), 2);
+    judge_close(j);
+    j = judge_at(server.url, 2); // never whole: no verdict, as of a server that is down
+    assert_ok(judge_ask(j, 0, text("half 99 never whole"), text("4"), text("5")));
+    hear_all(j, scores, 1);
+    assert_true(isnan(scores[0]));
+    judge_close(j);
+}
+
+static void a_server_that_never_says_how_answers_end_is_known_at_the_start_and_believed(void **state)
+{
+    char *prompt = path_join(folder, "endless");
+    const char question[] = "half 99 {question} {reference} {answer}"; // the first one, too
+    double score;
+    assert_ok(file_write_atomic(prompt, question, sizeof question - 1));
+    JudgeOptions o = {.model = "m", .url = server.url, .max_tokens = 64, .patience = 20, .journal = journal, .prompt = prompt};
+    Judge *j = judge_open(&o);
+    assert_ok(j != NULL && judge_greet(j, tell));
+    assert_non_null(strstr(judge_without_ends(j), "/chat/completions"));
+    assert_ok(judge_ask(j, 0, text("endless"), text("4"), text("5")));
+    hear_all(j, &score, 1);
+    assert_true(score == 1);
+    assert_int_equal(server_attempts(&server, "half 99 endless 4 5"), 1);
+    judge_close(j);
+    free(prompt);
+}
+
 static void patience_is_seconds_of_the_clock(void **state)
 {
     double scores[3], begin = server_clock();
@@ -418,6 +454,8 @@ int main(void)
         cmocka_unit_test(a_judge_that_ceases_ends_the_run),
         cmocka_unit_test(what_was_cut_off_is_no_verdict),
         cmocka_unit_test(a_failure_is_never_in_the_way_of_a_verdict),
+        cmocka_unit_test(an_answer_that_may_be_half_of_one_is_asked_for_again),
+        cmocka_unit_test(a_server_that_never_says_how_answers_end_is_known_at_the_start_and_believed),
         cmocka_unit_test(patience_is_seconds_of_the_clock),
         cmocka_unit_test(a_server_that_does_not_know_us_ends_the_run),
         cmocka_unit_test(a_server_that_is_down_ends_in_no_verdict),

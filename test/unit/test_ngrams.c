@@ -2,6 +2,7 @@
 #include "decontamination/ngrams.h"
 #include "json/json.h"
 #include "system/files.h"
+#include <time.h>
 #include "test/support/check.h"
 #include <omp.h>
 #include <unistd.h>
@@ -106,7 +107,7 @@ static void twelve_words_are_never_enough(void **state)
     Ngrams *n = ngrams_of("{\"question\": \"Name the largest moon of Saturn.\"}\n{\"question\": \"" TWELVE "\"}\n");
     assert_false(finds(n, "Name the largest moon of Saturn."));
     assert_false(finds(n, TWELVE));
-    assert_false(finds_in(n, "{\"question\": \"First: name the largest moon of Saturn.\"}"));
+    assert_false(finds_in(n, "{\"question\": \"First name the largest moon of Saturn.\"}"));
     assert_false(finds_in(n, "{\"question\": \"Who?\", \"solution\": \"Name the largest moon of Saturn.\"}"));
     ngrams_close(n);
 }
@@ -159,6 +160,73 @@ static void a_short_question_is_compared_whole(void **state)
                 fail_msg("%s is not in the benchmark", others[i]);
         ngrams_close(n);
     }
+}
+
+static void a_short_question_is_found_behind_a_preamble(void **state)
+{
+    static const char rows[] =
+        SHORT_ROWS "{\"question\": \"A cube has side 3. What is its volume?\"}\n"
+                   "{\"question\": \"Why is that so?\"}\n"
+                   "{\"question\": \"What is 17*23?\"}\n"
+                   "{\"question\": \"Where does the Volga end?\", \"options\": [\"Caspian Sea\", \"Black Sea\"]}\n";
+    static const char *const same[] = {
+        "{\"problem\": \"You are an astronomer. Name the largest moon of Saturn!? No: name the largest moon of Saturn.\"}",
+        "{\"problem\": \"Answer in one word.\\n\\n**Question 3:** *Name the largest moon of Saturn.*\\nAnswer:\"}",
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}, {\"role\": \"assistant\", \"content\": \"Yes?\"}, "
+        "{\"role\": "
+        "\"user\", \"content\": \"- Name the largest\\u00a0moon of Saturn\\n- and its radius\"}]}",
+        "{\"problem\": \"2) compute $2 + 2$. Put it in a box.\"}",
+        "{\"problem\": \"Think of it: a cube has side 3. What is its volume? Say it in words.\"}",
+        "{\"problem\": \"(a) What is 17 * 23?\\n(b) What is 18 * 23?\"}",
+        "{\"problem\": \"A traveller asks: \\\"Where does the Volga end?\\\" Tell him.\"}",
+        "{\"problem\": \"Think. Where does the Volga end?\", \"options\": [\"black sea\", \"caspian sea\"]}",
+        "{\"problem\": \"Think. Which of these is true?\", \"options\": [\"1 < 2\", \"2 < 1\"]}",
+    };
+    static const char *const others[] = {
+        "{\"problem\": \"Name the largest moon of Saturn and that of Jupiter. Be brief.\"}", // part of a sentence
+        "{\"problem\": \"Do not name the largest moon of Saturn.\"}",
+        "{\"problem\": \"A sphere has radius 3. What is its volume?\"}",
+        "{\"problem\": \"What is its volume? A cube has side 3.\"}",
+        "{\"problem\": \"The sky is blue. Why is that so?\"}",           // four words that may stand anywhere
+        "{\"problem\": \"Two claims follow. Which of these is true?\"}", // is nothing without its options
+        "{\"problem\": \"Think. Where does the Volga end?\", \"options\": [\"Kama\", \"Oka\"]}",
+        "{\"problem\": \"What is 17*24? What is 17+23?\"}",
+        "{\"problem\": \"Say hello.\", \"solution\": \"Hello. Name the largest moon of Saturn.\"}",
+    };
+    Ngrams *n = ngrams_of(rows);
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        if (!finds_in(n, same[i]))
+            fail_msg("%s has a question of the benchmark", same[i]);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (finds_in(n, others[i]))
+            fail_msg("%s has no question of the benchmark", others[i]);
+    const char *text = "{\"problem\": \"Think of it: a cube has side 3. What is its volume? Say it.\"}";
+    json_t *row = json_parse(text, strlen(text), "row");
+    NgramMatch match = ngrams_find_row(n, row);
+    assert_true(match.whole && match.line == 8);
+    assert_int_equal(match.words.size, strlen("a cube has side 3. What is its volume?"));
+    assert_memory_equal(match.words.data, "a cube", 6);
+    json_decref(row);
+    ngrams_close(n);
+}
+
+static void sentences_without_end_take_a_time_that_is_linear(void **state)
+{
+    enum { COUNT = 200000 };
+    static const char *const pieces[] = {". ", "a. ", "* ", ") ", "\n", "((", "a a a a a a. "};
+    Ngrams *n = ngrams_of(SHORT_ROWS);
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        Bytes text = {0};
+        for (int k = 0; k < COUNT; k++)
+            assert_ok(bytes_text(&text, pieces[i]));
+        json_t *row = json_pack("{s:s}", "problem", text.data);
+        clock_t begin = clock();
+        assert_false(ngrams_find_row(n, row).found);
+        assert_true((double)(clock() - begin) / CLOCKS_PER_SEC < 20); // quadratic is minutes, also without sanitizers
+        json_decref(row);
+        bytes_free(&text);
+    }
+    ngrams_close(n);
 }
 
 static void a_whole_match_names_the_question_and_what_could_not_be_compared_is_counted(void **state)
@@ -392,6 +460,8 @@ int main(void)
         cmocka_unit_test(bytes_that_are_no_utf_8_separate_words),
         cmocka_unit_test(twelve_words_are_never_enough),
         cmocka_unit_test(a_short_question_is_compared_whole),
+        cmocka_unit_test(a_short_question_is_found_behind_a_preamble),
+        cmocka_unit_test(sentences_without_end_take_a_time_that_is_linear),
         cmocka_unit_test(a_whole_match_names_the_question_and_what_could_not_be_compared_is_counted),
         cmocka_unit_test(every_text_of_a_row_is_read_but_for_its_names),
         cmocka_unit_test(questions_are_compared_with_questions),

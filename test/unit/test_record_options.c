@@ -78,9 +78,12 @@ static void a_number_that_may_be_a_place_or_a_text_is_refused(void **state)
     for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
         assert_answer(options, spellings[i], NULL, "--map answer_index=answer");
     assert_answer(options, "\"answer\": 2", NULL, "may be (A) by its text, or (C) by its place");
-    assert_answer(options, "\"answer\": 5", "5", NULL);                           // there is no such place
-    assert_answer("[\"0\", \"1\", \"2\"]", "\"answer\": 1", "1", NULL);           // both are (B)
-    assert_answer("[\"0.0\", \"1.0\", \"2.0\"]", "\"answer\": \"2\"", "2", NULL); // by value
+    assert_answer(options, "\"answer\": 5", "5", NULL);                               // there is no such place
+    assert_answer("[\"0\", \"1\", \"2\"]", "\"answer\": 1", "1", NULL);               // both are (B)
+    assert_answer("[\"0.0\", \"1.0\", \"2.0\"]", "\"answer\": \"2\"", "2", NULL);     // by value
+    assert_answer("[\"0.5\", \"1.0\", \"0.0\"]", "\"answer\": \"0.0\"", "0.0", NULL); // no place is written so
+    assert_answer("[\"0.5\", \"1.0\", \"0.0\"]", "\"answer\": 0.0", NULL, "may be (C) by its text, or (A) by its place");
+    assert_answer("[\"tin\", \"zinc\"]", "\"answer\": \"1.0\"", NULL, "a number and none of the options");
     assert_answer("[\"tin\", \"zinc\"]", "\"answer\": 1", NULL, "a number and none of the options; \"answer_index\" is a place");
     assert_answer("[\"tin\", \"zinc\"]", "\"answer\": 9", NULL, "\"9\", which is none of the 2");
     assert_answer("[\"tin\", \"zinc\"]", "\"answer\": -1", NULL, "\"-1\", which is none of the 2");

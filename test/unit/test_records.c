@@ -7,8 +7,9 @@
 
 static void a_chat_row_has_messages(void **state)
 {
-    Record r = record_of("{\"messages\": [{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"q\"},"
-                         "{\"role\": \"assistant\", \"content\": \"a\", \"reasoning_content\": \"why\"}], \"question\": null}");
+    Record r = record_of(
+        "{\"messages\": [{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"q\"},"
+        "{\"role\": \"assistant\", \"content\": \"a\", \"reasoning_content\": \"why\"}], \"question\": null}");
     assert_int_equal(r.format, ROW_CHAT);
     assert_int_equal(r.count, 3);
     assert_int_equal(record_prompt(&r), 2);
@@ -22,8 +23,10 @@ static void a_chat_row_has_messages(void **state)
 
 static void a_sharegpt_row_has_conversations(void **state)
 {
-    assert_row("{\"conversations\": [{\"from\": \"human\", \"value\": \"q\"}, {\"from\": \"gpt\", \"value\": \"a\"}]}", "q", "a");
-    assert_row("{\"conversations\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"a\"}]}",
+    assert_row("{\"conversations\": [{\"from\": \"human\", \"value\": \"q\"}, {\"from\": \"gpt\", \"value\": \"a\"}]}",
+               "q", "a");
+    assert_row("{\"conversations\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": "
+               "\"a\"}]}",
                "q", "a");
 }
 
@@ -59,7 +62,8 @@ static void the_instruction_is_appended_to_problems_only(void **state)
         {"{\"question\": \"q\", \"solution\": \"a\"}", "q " BOXED},
         {"{\"prompt\": \"q\", \"completion\": \"a\"}", "q"},
         {"{\"instruction\": \"q\", \"output\": \"a\"}", "q"},
-        {"{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"a\"}]}", "q"},
+        {"{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"a\"}]}",
+         "q"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         Record r;
@@ -71,8 +75,9 @@ static void the_instruction_is_appended_to_problems_only(void **state)
 
 static void a_generated_row_answers_its_own_prompt_with_its_text(void **state)
 {
-    static const char rest[] = ", \"sample\": 0, \"prompt_ids\": [1], \"ids\": [2, 3], \"text\": \"new\", \"logprobs\": [0, 0],"
-                               "\"finish_reason\": \"stop\"}";
+    static const char rest[] =
+        ", \"sample\": 0, \"prompt_ids\": [1], \"ids\": [2, 3], \"text\": \"new\", \"logprobs\": [0, 0],"
+        "\"finish_reason\": \"stop\"}";
     static const char *const prompts[] = {
         "{\"question\": \"q\", \"solution\": \"old\", \"response\": \"older\"",
         "{\"prompt\": \"q\", \"completion\": \"old\"",
@@ -93,11 +98,12 @@ static void a_generated_row_answers_its_own_prompt_with_its_text(void **state)
 // Without `text` it says how the row's own response ended.
 static void a_finish_reason_alone_is_that_of_the_rows_own_response(void **state)
 {
-    static const char *const rows[] = {"{\"prompt\": \"q\", \"response\": \"a\", \"finish_reason\": ",
-                                       "{\"problem\": \"q\", \"solution\": \"a\", \"text\": null, \"finish_reason\": ",
-                                       "{\"instruction\": \"q\", \"output\": \"a\", \"finish_reason\": ",
-                                       "{\"conversations\": [{\"from\": \"human\", \"value\": \"q\"}, {\"from\": \"gpt\", "
-                                       "\"value\": \"a\"}], \"finish_reason\": "};
+    static const char *const rows[] = {
+        "{\"prompt\": \"q\", \"response\": \"a\", \"finish_reason\": ",
+        "{\"problem\": \"q\", \"solution\": \"a\", \"text\": null, \"finish_reason\": ",
+        "{\"instruction\": \"q\", \"output\": \"a\", \"finish_reason\": ",
+        "{\"conversations\": [{\"from\": \"human\", \"value\": \"q\"}, {\"from\": \"gpt\", "
+        "\"value\": \"a\"}], \"finish_reason\": "};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char row[256];
         snprintf(row, sizeof row, "%s\"stop\"}", rows[i]);
@@ -204,7 +210,8 @@ static void a_bad_row_is_refused_with_file_and_line(void **state)
         {"[1]", "must be a JSON object"},
         {"{\"id\": 1}", "no known row format"},
         {"{\"text\": \"x\", \"finish_reason\": \"stop\", \"ids\": [1, 2]}", "no known row format"},
-        {"{\"prompt\": \"a\", \"messages\": [{\"role\": \"user\", \"content\": \"q\"}]}", "both \"messages\" and \"prompt\""},
+        {"{\"prompt\": \"a\", \"messages\": [{\"role\": \"user\", \"content\": \"q\"}]}",
+         "both \"messages\" and \"prompt\""},
         {"{\"problem\": \"a\", \"question\": \"b\"}", "both \"problem\" and \"question\""},
         {"{\"question\": \"a\", \"ids\": [1, 2]}", "both \"question\" and \"ids\""},
         {"{\"question\": \"a\", \"solution\": \"b\", \"response\": \"c\"}", "both \"solution\" and \"response\""},
@@ -214,7 +221,8 @@ static void a_bad_row_is_refused_with_file_and_line(void **state)
         {"{\"prompt\": []}", "\"prompt\" is an empty list"},
         {"{\"prompt\": \"q\", \"completion\": 5}", "\"completion\" must be a list of messages"},
         {"{\"prompt\": \"q\", \"completion\": []}", "one message of the assistant"},
-        {"{\"prompt\": \"q\", \"completion\": [{\"role\": \"user\", \"content\": \"x\"}]}", "one message of the assistant"},
+        {"{\"prompt\": \"q\", \"completion\": [{\"role\": \"user\", \"content\": \"x\"}]}",
+         "one message of the assistant"},
         {"{\"instruction\": \"q\", \"output\": 5}", "\"output\" must be a text"},
         {"{\"messages\": 5}", "\"messages\" must be a list"},
         {"{\"messages\": []}", "\"messages\" is an empty list"},
@@ -224,7 +232,8 @@ static void a_bad_row_is_refused_with_file_and_line(void **state)
         {"{\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\"}]}]}", "a part without a \"text\""},
         {"{\"messages\": [{\"role\": \"human\", \"content\": \"x\"}]}", "role \"human\""},
         {"{\"messages\": [{\"role\": \"tool\", \"content\": \"x\"}]}", "tools are not rendered here"},
-        {"{\"messages\": [{\"role\": \"user\", \"from\": \"human\", \"content\": \"x\"}]}", "both \"role\" and \"from\""},
+        {"{\"messages\": [{\"role\": \"user\", \"from\": \"human\", \"content\": \"x\"}]}",
+         "both \"role\" and \"from\""},
         {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"\", \"tool_calls\": [{}]}]}", "\"tool_calls\""},
         {"{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"tools\": [{}]}", "\"tools\""},
         {"{\"conversations\": [{\"from\": \"observation\", \"value\": \"x\"}]}", "role \"observation\""},
@@ -255,7 +264,8 @@ static void fields_may_be_called_otherwise(void **state)
 {
     const FieldMap map[] = {{"problem", "prompt"}, {"difficulty", "level"}, {"source", "task"}, {"category", "task"}};
     const RecordOptions options = {.map = map, .map_count = 4, .need_difficulty = true};
-    const char *json = "{\"prompt\": \"q\", \"level\": 4, \"task\": \"sums\", \"answer\": \"1\", \"difficulty\": \"hard\"}";
+    const char *json =
+        "{\"prompt\": \"q\", \"level\": 4, \"task\": \"sums\", \"answer\": \"1\", \"difficulty\": \"hard\"}";
     Record r;
     assert_ok(record_read(&r, json, strlen(json), "rows.jsonl", 1, &options));
     assert_int_equal(r.format, ROW_PROBLEM); // and not both problem and prompt/completion
@@ -281,7 +291,8 @@ static int difficulty_with(const char *value, bool need, int missing, bool *repl
 
 static void a_difficulty_that_is_missing_or_odd_is_an_error_where_one_is_needed(void **state)
 {
-    static const char *const odd[] = {"", "null", "0", "6", "2.5", "\"University\"", "true", "[3]", "-1", "\"\"", "\"33\""};
+    static const char *const odd[] = {"",     "null", "0",  "6",    "2.5",   "\"University\"",
+                                      "true", "[3]",  "-1", "\"\"", "\"33\""};
     bool replaced;
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
         error_clear();
@@ -329,13 +340,15 @@ static void an_answer_keeps_its_characters(void **state)
 static void a_row_goes_out_as_it_came_in(void **state)
 {
     static const char *const without[] = {"gone", NULL};
-    Record r = record_of("{ \"question\" : \"q \\\\ \\\"}{\\u00e9\", \"x\": [1.10, {\"y\": -Infinity}, 123456789012345678901],"
-                         " \"gone\": 1,\t\"n\\u0061me\": NaN, \"z\": 2E5}");
+    Record r =
+        record_of("{ \"question\" : \"q \\\\ \\\"}{\\u00e9\", \"x\": [1.10, {\"y\": -Infinity}, 123456789012345678901],"
+                  " \"gone\": 1,\t\"n\\u0061me\": NaN, \"z\": 2E5}");
     Bytes out = {0};
     assert_int_equal(r.odd_numbers, 2);
     assert_ok(record_append(&out, &r, without));
-    assert_string_equal(out.data, "{\"question\":\"q \\\\ \\\"}{\\u00e9\",\"x\":[1.10,{\"y\":null},123456789012345678901],"
-                                  "\"name\":null,\"z\":2E5");
+    assert_string_equal(out.data,
+                        "{\"question\":\"q \\\\ \\\"}{\\u00e9\",\"x\":[1.10,{\"y\":null},123456789012345678901],"
+                        "\"name\":null,\"z\":2E5");
     bytes_free(&out);
     record_free(&r);
 }
@@ -350,7 +363,8 @@ static void numbers_that_nobody_can_hold_hurt_where_they_are_read(void **state)
         {"{\"question\": \"q\", \"difficulty\": 30000000000000000000}", "\"difficulty\" must be one of"},
         {"{\"ids\": [1, 20000000000000000000]}", "ids[1] is not a token id"},
         {"{\"ids\": [1, 2], \"labels\": [NaN, 2]}", "labels[0]"},
-        {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"weight\": 1e999}]}", "\"weight\" must be 0 or 1"},
+        {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"weight\": 1e999}]}",
+         "\"weight\" must be 0 or 1"},
         {"{\"question\": \"q\", \"x\": 01}", "not valid JSON"},
         {"{\"question\": \"q\", \"x\": +Infinity}", "not valid JSON"},
         {"{\"question\": \"q\", \"x\": 1.e999}", "not valid JSON"},
@@ -378,9 +392,12 @@ static void a_rows_own_system_and_history_come_before_its_question(void **state)
     static const char *const rows[] = {
         "{\"system\": \"s\", \"history\": [[\"h\", \"r\"]], \"instruction\": \"q\", \"output\": \"a\"}",
         "{\"system_prompt\": \"s\", \"history\": [[\"h\", \"r\"]], \"question\": \"q\", \"response\": \"a\"}",
-        "{\"system_message\": \"s\", \"system\": \"\", \"history\": [[\"h\", \"r\"]], \"prompt\": \"q\", \"response\": \"a\"}",
-        "{\"system\": \"s\", \"history\": [[\"h\", \"r\"]], \"problem\": \"q\", \"text\": \"a\", \"finish_reason\": \"stop\"}",
-        "{\"system\": \"s\", \"conversations\": [{\"from\": \"human\", \"value\": \"h\"}, {\"from\": \"gpt\", \"value\": \"r\"},"
+        "{\"system_message\": \"s\", \"system\": \"\", \"history\": [[\"h\", \"r\"]], \"prompt\": \"q\", \"response\": "
+        "\"a\"}",
+        "{\"system\": \"s\", \"history\": [[\"h\", \"r\"]], \"problem\": \"q\", \"text\": \"a\", \"finish_reason\": "
+        "\"stop\"}",
+        "{\"system\": \"s\", \"conversations\": [{\"from\": \"human\", \"value\": \"h\"}, {\"from\": \"gpt\", "
+        "\"value\": \"r\"},"
         " {\"from\": \"human\", \"value\": \"q\"}, {\"from\": \"gpt\", \"value\": \"a\"}], \"history\": []}",
     };
     static const char *const turns[] = {"s", "h", "r", "q", "a"};
@@ -402,9 +419,11 @@ static void a_rows_own_system_and_history_come_before_its_question(void **state)
 static void a_thought_has_one_of_several_names(void **state)
 {
     static const char *const rows[] = {
-        "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"a\", \"reasoning\": "
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"a\", "
+        "\"reasoning\": "
         "\"why\"}]}",
-        "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"a\", \"thinking\": "
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"a\", "
+        "\"thinking\": "
         "\"why\","
         " \"reasoning_content\": \"why\"}]}",
         "{\"prompt\": \"q\", \"completion\": \"a\", \"reasoning\": \"why\"}",
@@ -418,6 +437,34 @@ static void a_thought_has_one_of_several_names(void **state)
             fail_msg("row %zu lost its thought", i);
         record_free(&r);
     }
+    assert_row_refused(
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"a\", "
+        "\"thinking\": [\"why\"]}]}",
+        "rows.jsonl:17: message 2: key \"thinking\" must be a text");
+    assert_string_equal(error_text(), "rows.jsonl:17: message 2: key \"thinking\" must be a text"); // its place once
+}
+
+static void a_switch_is_no_thought(void **state)
+{
+    static const char *const refused[][2] = {
+        {"{\"prompt\": \"q\", \"completion\": \"a\", \"reasoning\": \"on\"}",
+         "rows.jsonl:17: key \"reasoning\" is \"on\", a switch and no thought; --map _reasoning=reasoning leaves it "
+         "out"},
+        {"{\"question\": \"q\", \"solution\": \"a\", \"thinking\": \"Disabled\"}",
+         "--map _thinking=thinking leaves it out"},
+        {"{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"a\", "
+         "\"reasoning\": \"\", "
+         "\"thinking\": \"high\"}]}",
+         "rows.jsonl:17: message 2: key \"thinking\" is \"high\", a switch and no thought; leave it out"}};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        assert_row_refused(refused[i][0], refused[i][1]);
+    Record r = record_of("{\"prompt\": \"q\", \"reasoning\": \"on\"}"); // there is no response that it could be of
+    record_free(&r);
+    const FieldMap map[] = {{"_reasoning", "reasoning"}}; // the advice works
+    const RecordOptions reading = {.map = map, .map_count = 1};
+    assert_ok(record_read(&r, refused[0][0], strlen(refused[0][0]), "rows.jsonl", 17, &reading));
+    assert_int_equal(r.messages[r.count - 1].reasoning.size, 0);
+    record_free(&r);
 }
 
 static void parts_that_are_texts_are_one_text(void **state)
@@ -430,24 +477,26 @@ static void parts_that_are_texts_are_one_text(void **state)
 
 static void what_says_nothing_passes(void **state)
 {
-    static const char *const nothing[] = {"\"tools\": []",
-                                          "\"tools\": \"[]\"",
-                                          "\"tools\": null",
-                                          "\"tools\": \" \"",
-                                          "\"functions\": {}",
-                                          "\"images\": []",
-                                          "\"image\": \"\"",
-                                          "\"videos\": null",
-                                          "\"history\": \"[]\"",
-                                          "\"system\": \"\"",
-                                          "\"reasoning\": null",
-                                          "\"chat_template_kwargs\": {}",
-                                          "\"chat_template_kwargs\": {\"enable_thinking\": null}"};
-    static const char *const rows[] = {"{\"prompt\": \"q\", \"completion\": \"a\", %s}",
-                                       "{\"problem\": \"q\", \"solution\": \"a\", %s}",
-                                       "{\"instruction\": \"q\", \"output\": \"a\", %s}",
-                                       "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\","
-                                       "\"content\": \"a\", \"tool_calls\": []}], %s}"};
+    static const char *const nothing[] = {
+        "\"tools\": []",
+        "\"tools\": \"[]\"",
+        "\"tools\": null",
+        "\"tools\": \" \"",
+        "\"functions\": {}",
+        "\"images\": []",
+        "\"image\": \"\"",
+        "\"videos\": null",
+        "\"history\": \"[]\"",
+        "\"system\": \"\"",
+        "\"reasoning\": null",
+        "\"chat_template_kwargs\": {}",
+        "\"chat_template_kwargs\": {\"enable_thinking\": null}",
+        "\"chat_template_kwargs\": {\"xml_tools\": [], \"custom_instructions\": \"\"}"};
+    static const char *const rows[] = {
+        "{\"prompt\": \"q\", \"completion\": \"a\", %s}", "{\"problem\": \"q\", \"solution\": \"a\", %s}",
+        "{\"instruction\": \"q\", \"output\": \"a\", %s}",
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\","
+        "\"content\": \"a\", \"tool_calls\": []}], %s}"};
     for (size_t n = 0; n < sizeof nothing / sizeof *nothing; n++)
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
             char json[512];
@@ -507,11 +556,11 @@ static void what_says_no_more_than_the_row_passes(void **state)
         "\"weight\": 1",        "\"weight\": 1.0",     "\"train\": true",          "\"training\": null",
         "\"loss\": 1",          "\"context\": \"\"",   "\"passage\": null",        "\"inputs\": []",
         "\"context\": \" q \"", "\"document\": \"q\"", "\"enable_thinking\": null"};
-    static const char *const rows[] = {"{\"prompt\": \"q\", \"completion\": \"a\", %s}",
-                                       "{\"problem\": \"q\", \"solution\": \"a\", %s}",
-                                       "{\"instruction\": \"q\", \"output\": \"a\", %s}",
-                                       "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\","
-                                       "\"content\": \"a\"}], %s}"};
+    static const char *const rows[] = {
+        "{\"prompt\": \"q\", \"completion\": \"a\", %s}", "{\"problem\": \"q\", \"solution\": \"a\", %s}",
+        "{\"instruction\": \"q\", \"output\": \"a\", %s}",
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\","
+        "\"content\": \"a\"}], %s}"};
     for (size_t f = 0; f < sizeof fields / sizeof *fields; f++)
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
             char json[512];
@@ -527,11 +576,13 @@ static void what_says_no_more_than_the_row_passes(void **state)
 
 static void a_passage_is_put_where_its_format_has_a_place_for_it(void **state)
 {
-    assert_row_refused("{\"question\": \"q\", \"context\": \"c\"}", "jq -c '.question = .context + \"\\n\\n\" + .question'");
+    assert_row_refused("{\"question\": \"q\", \"context\": \"c\"}",
+                       "jq -c '.question = .context + \"\\n\\n\" + .question'");
     assert_row_refused("{\"prompt\": \"q\", \"input\": \"c\"}", "jq -c '.prompt = .input + \"\\n\\n\" + .prompt'");
     assert_row("{\"question\": \"c\\n\\nq\", \"context\": \"c\"}", "c\n\nq", NULL); // what that makes
     assert_row_refused("{\"instruction\": \"q\", \"inputs\": \"c\"}", "--map input=inputs");
-    assert_row_refused("{\"instruction\": \"q\", \"input\": \"i\", \"passage\": \"c\"}", "jq -c '.instruction = .passage");
+    assert_row_refused("{\"instruction\": \"q\", \"input\": \"i\", \"passage\": \"c\"}",
+                       "jq -c '.instruction = .passage");
 }
 
 static void a_known_field_of_another_type_is_an_error_and_not_absent(void **state)
@@ -544,19 +595,24 @@ static void a_known_field_of_another_type_is_an_error_and_not_absent(void **stat
         {"{\"instruction\": \"q\", \"input\": [1], \"output\": \"a\"}", "\"input\" must be a text"},
         {"{\"instruction\": \"q\", \"context\": \"c\", \"response\": \"a\"}", "--map input=context"},
         {"{\"prompt\": \"q\", \"completion\": \"a\", \"response\": \"b\"}", "both \"completion\" and \"response\""},
-        {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"reasoning_content\": [\"t\"]}]}", "must be a text"},
-        {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"thinking\": \"t\", \"reasoning\": \"u\"}]}", "differ"},
+        {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"reasoning_content\": [\"t\"]}]}",
+         "must be a text"},
+        {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"thinking\": \"t\", \"reasoning\": \"u\"}]}",
+         "differ"},
         {"{\"messages\": [{\"role\": \"user\", \"content\": \"a\", \"thinking\": \"t\"}]}", "is not the assistant's"},
-        {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"weight\": 0.5}]}", "\"weight\" must be 0 or 1"},
+        {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"weight\": 0.5}]}",
+         "\"weight\" must be 0 or 1"},
         {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"train\": \"no\"}]}", "\"train\" must be"},
         {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"loss\": 1, \"weight\": 0}]}", "contradicts"},
         {"{\"messages\": [{\"role\": \"user\", \"content\": \"a\", \"loss\": true}]}", "not the assistant's"},
         {"{\"messages\": [{\"role\": \"user\", \"content\": \"a\", \"images\": [\"b\"]}]}", "\"images\""},
-        {"{\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"image_url\", \"image_url\": {}}]}]}", "\"image_url\""},
+        {"{\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"image_url\", \"image_url\": {}}]}]}",
+         "\"image_url\""},
         {"{\"messages\": [{\"role\": \"assistant\", \"content\": null, \"function_call\": {\"name\": \"f\"}}]}",
          "\"function_call\""},
         {"{\"question\": \"q\", \"choices\": \"A\"}", "\"choices\" must be"},
-        {"{\"question\": \"q\", \"choices\": {\"text\": [\"a\", \"b\"], \"label\": [\"1\", \"2\"]}}", "labels must be A, B"},
+        {"{\"question\": \"q\", \"choices\": {\"text\": [\"a\", \"b\"], \"label\": [\"1\", \"2\"]}}",
+         "labels must be A, B"},
         {"{\"question\": \"q\", \"choices\": [\"a\"], \"options\": [\"b\"]}", "both \"options\" and \"choices\""},
         {"{\"ids\": [1, 2], \"loss_mask\": [0, 1]}", "\"labels\""},
         {"{\"system\": \"t\", \"messages\": [{\"role\": \"system\", \"content\": \"s\"}]}", "another one"},
@@ -567,7 +623,8 @@ static void a_known_field_of_another_type_is_an_error_and_not_absent(void **stat
 
 static void a_row_that_could_be_two_is_what_the_format_says(void **state)
 {
-    const char *json = "{\"problem\": \"p\", \"solution\": \"s\", \"messages\": [{\"role\": \"user\", \"content\": \"m\"}]}";
+    const char *json =
+        "{\"problem\": \"p\", \"solution\": \"s\", \"messages\": [{\"role\": \"user\", \"content\": \"m\"}]}";
     static const struct {
         const char *name, *question;
     } formats[] = {{"chat", "m"}, {"problem", "p"}};
@@ -581,7 +638,8 @@ static void a_row_that_could_be_two_is_what_the_format_says(void **state)
     }
     const RecordOptions alpaca = {.format = "alpaca"};
     Record r;
-    assert_refused(record_read(&r, json, strlen(json), "rows.jsonl", 1, &alpaca), "none of the fields of --format alpaca");
+    assert_refused(record_read(&r, json, strlen(json), "rows.jsonl", 1, &alpaca),
+                   "none of the fields of --format alpaca");
 }
 
 static void broken_json_is_named_with_its_column(void **state)
@@ -617,6 +675,7 @@ int main(void)
         cmocka_unit_test(a_message_says_whether_it_is_trained),
         cmocka_unit_test(a_rows_own_system_and_history_come_before_its_question),
         cmocka_unit_test(a_thought_has_one_of_several_names),
+        cmocka_unit_test(a_switch_is_no_thought),
         cmocka_unit_test(parts_that_are_texts_are_one_text),
         cmocka_unit_test(what_says_nothing_passes),
         cmocka_unit_test(what_would_change_what_is_learned_is_refused_in_every_format),

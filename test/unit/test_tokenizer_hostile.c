@@ -184,7 +184,7 @@ static void broken_added_tokens_are_refused(void **state)
         {"added_tokens/0/special", "\"yes\"", "special"},
         {"added_tokens/0/lstrip", "1", "\"lstrip\" must be true or false"},
         {"added_tokens/0/rstrip", "\"no\"", "\"rstrip\" must be true or false"},
-        {"added_tokens/0/single_word", "true", "\"single_word\" true is not done here"},
+        {"added_tokens/0/single_word", "1", "\"single_word\" must be true or false"},
         {"added_tokens/-", "{\"id\": 9000, \"content\": \"e\\u0301\", \"normalized\": true}", "after NFC"},
         {"added_tokens/-", "{\"id\": 9000, \"content\": \"<|im_end|>\", \"normalized\": true}",
          "two added tokens have the text"}};
