@@ -202,8 +202,8 @@ static bool open_all(Rl *s)
     TRY(sampling_check(&s->o.sampling) && adapt_check(&s->o.adapt) && (s->o.machine.plan || run_may_use(&s->o.run)));
     TRY(rewards_open_by(&s->rewards, &s->o.rewards, s->o.referees.grader[0] != 0, s->o.sampling.max_new_tokens));
     TRY(referees_open(&s->referees, &s->o.referees, &s->options, &s->o.machine, s->o.run.out));
-    PolicySetup setup = {&s->o.policy,   &s->o.sampling, &s->o.learning,     &s->o.kl,
-                         &s->o.referees, &s->o.machine,  (uint64_t)s->o.seed};
+    PolicySetup setup = {&s->o.policy, &s->o.sizes,    &s->o.sampling, &s->o.learning,
+                         &s->o.kl,     &s->o.referees, &s->o.machine,  (uint64_t)s->o.seed};
     TRY(policy_open(&s->policy, &setup) && open_prompts(s));
     s->state.kl_coefficient = s->o.kl.kl_coef;
     int64_t per_epoch = (s->prompts.train->count + s->o.prompts_per_step - 1) / s->o.prompts_per_step;

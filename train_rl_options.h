@@ -47,7 +47,8 @@
     GROUP(LearningOptions, learning, RL_LEARNING_ROWS) \
     GROUP(RunOptions, run, RUN_ROWS) \
     ROW(eval_samples,       integer, "1", "> 0 and <= 65536", run,       NEUTRAL,  "responses to each held-out problem; 1: the greedy one") \
-    GROUP(MachineOptions, machine, MACHINE_ROWS)
+    GROUP(MachineOptions, machine, MACHINE_ROWS) \
+    GROUP(SessionSizes, sizes, SESSION_ROWS)
 // clang-format on
 
 OPTIONS_DEFINE(TrainRlOptions, train_rl_options, TRAIN_RL_OPTIONS)

@@ -29,9 +29,9 @@ static SessionOptions session_options(const PolicySetup *o)
                             .device = o->machine->device.name,
                             .threads = o->machine->threads,
                             .context = longest_sequence(o),
-                            .sequences = o->policy->sequences,
-                            .pass_tokens = o->policy->pass_tokens,
-                            .cache = o->policy->cache,
+                            .sequences = o->sizes->sequences,
+                            .pass_tokens = o->sizes->pass_tokens,
+                            .cache = o->sizes->cache,
                             .training = batch_limits(o, true),
                             .bf16_moments = o->learning->moments.place == MOMENTS_BF16,
                             .plan_only = o->machine->plan};

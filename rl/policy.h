@@ -17,16 +17,14 @@
     ROW(IN, template, choice,  "auto", "auto|" TEMPLATE_CHOICES, model,     IDENTITY, "chat template") \
     ROW(IN, max_prompt_tokens, integer, "1024", "> 1",           data,      IDENTITY, "longest prompt, in tokens; longer ones are dropped") \
     ROW(IN, micro_batch_tokens, integer, "16384", "> 0",          steps,     IDENTITY, "tokens in a micro-batch") \
-    ROW(IN, recompute, choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "recompute layers in the backward pass; auto: if memory needs it") \
-    ROW(IN, sequences, integer, "0", ">= 0 and <= 65536", machine,  NEUTRAL,  "sequences that run at once; 0: 32 on a CPU, 256 on a GPU") \
-    ROW(IN, pass_tokens, integer, "0", ">= 0 and <= 1e6",  machine,   NEUTRAL,  "prompt tokens in one forward pass; 0: 512 on a CPU, 8192 on a GPU") \
-    ROW(IN, cache, integer, "0", ">= 0",             machine,   NEUTRAL,  "bytes for keys and values (KV cache); 0: what is free")
+    ROW(IN, recompute, choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "recompute layers in the backward pass; auto: if memory needs it")
 // clang-format on
 OPTION_GROUP(PolicyOptions, POLICY_ROWS)
 
 // What else decides of its memory, its weights' updates and its samples.
 typedef struct PolicySetup {
     const PolicyOptions *policy;
+    const SessionSizes *sizes;
     const SamplingOptions *sampling;
     const LearningOptions *learning;
     const KlOptions *kl; // a coefficient of 0: there is no reference model
