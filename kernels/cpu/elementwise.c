@@ -1,87 +1,17 @@
-// The operations that only move rows or treat each element alone: embedding, gathering and scattering rows, SwiGLU, and the
-// memory functions. All bound by memory.
+// The operations that only move rows or treat each element alone: embedding, gathering and scattering rows, SwiGLU. All bound
+// by memory.
 #include "kernels/cpu/elementary.h"
 #include "kernels/cpu/rows.h"
 #include <stdlib.h>
-#include <sys/mman.h>
-
-// Large pieces come straight from the system: zero without being touched, so that pages of a cache that nobody uses cost nothing, and
-// in large pages where the system has them. What stands before a piece says how it is given back.
-typedef struct CpuPiece {
-    size_t mapped; // bytes; 0: from the heap
-} CpuPiece;
-
-enum { PIECE_HEAD = 64 };
-static const size_t PIECE_MAPPED = (size_t)32 << 20;
-
-static void *cpu_allocate(size_t bytes)
-{
-    size_t all;
-    if (!size_add(&all, bytes, PIECE_HEAD))
-        return NULL;
-    if (all < PIECE_MAPPED) {
-        char *p = allocate(all, 1);
-        return p == NULL ? NULL : p + PIECE_HEAD;
-    }
-    char *p = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) {
-        fail("no memory for %zu bytes", bytes);
-        return NULL;
-    }
-    madvise(p, all, MADV_HUGEPAGE); // advice: without it everything works too
-    ((CpuPiece *)p)->mapped = all;
-    return p + PIECE_HEAD;
-}
-
-static void cpu_release(void *p)
-{
-    char *start = (char *)p - PIECE_HEAD;
-    size_t mapped = ((CpuPiece *)start)->mapped;
-    if (mapped > 0)
-        munmap(start, mapped);
-    else
-        free(start);
-}
-
-static void cpu_upload(Stream *s, void *device, const void *host, size_t bytes) { memcpy(device, host, bytes); }
-static bool cpu_synchronize(Stream *s) { return true; }
-
-static bool cpu_download(Stream *s, void *host, const void *device, size_t bytes)
-{
-    memcpy(host, device, bytes);
-    return true;
-}
 
 static void cpu_upload_rounded(Stream *s, void *elements, const float *host, int64_t count)
 {
-    cpu_upload(s, elements, host, (size_t)count * sizeof(float)); // the activation type is fp32
+    memcpy(elements, host, (size_t)count * sizeof(float)); // the activation type is fp32
 }
 
 static bool cpu_download_widened(Stream *s, float *host, const void *elements, int64_t count)
 {
     return cpu_download(s, host, elements, (size_t)count * sizeof(float));
-}
-
-// Every operation is done when it returns, so there is nothing to wait for.
-static Event *cpu_event_open(void)
-{
-    static int nothing;
-    return (Event *)&nothing;
-}
-
-static void cpu_event_close(Event *e) {}
-static void cpu_event_record(Stream *s, Event *e) {}
-static bool cpu_event_wait(Event *e) { return true; }
-static void cpu_download_later(Stream *s, void *host, const void *device, size_t bytes) { memcpy(host, device, bytes); }
-
-static void cpu_zero(Stream *s, void *p, size_t bytes)
-{
-#pragma omp parallel
-    {
-        int64_t first, last;
-        share((int64_t)bytes, omp_get_thread_num(), omp_get_num_threads(), &first, &last);
-        memset((char *)p + first, 0, (size_t)(last - first));
-    }
 }
 
 static void cpu_accumulate(Stream *s, float *sum, const float *x, int64_t count)

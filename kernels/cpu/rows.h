@@ -38,11 +38,4 @@ INLINE void row_store(float *row, int64_t c, int64_t width, lanes16 r)
 
 #define EACH_PART(i) for (int i = 0; i < PARTS; i++)
 
-// A thread's share of `count` pieces: contiguous, as equal as can be. It decides who computes, never what.
-INLINE void share(int64_t count, int part, int parts, int64_t *first, int64_t *last)
-{
-    *first = count * part / parts;
-    *last = count * (part + 1) / parts;
-}
-
 #endif

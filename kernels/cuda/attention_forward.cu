@@ -1,4 +1,4 @@
-// Causal attention over a ragged batch, forward (Dao 2023, FlashAttention-2; what it computes: kernels/kernels.h).
+// Causal attention over a ragged batch, forward (Dao 2023, FlashAttention-2; what it computes: kernels/operations.h).
 //
 // A block takes 64 rows of one sequence and kv head (attention.cuh) and walks its keys in blocks of KEY_BLOCK = 128, counted from
 // position 0 and wherever they lie: in the batch, or in KV pages. A warp has 16 rows whole: its queries stay in registers as

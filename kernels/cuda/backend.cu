@@ -59,62 +59,17 @@ bool download_widened(Stream *s, float *host, const void *elements, int64_t coun
 
 #endif
 
-// Assigned field by field: C++17 has no designated initialisers, and a table by position would be a trap.
+// Assigned field by field: C++17 has no designated initialisers.
 Kernels make_table()
 {
-    Kernels k = {};
-    cuda_sizes(&k, PRECISION_BITS == 32);
-    k.device = device_describe;
-    k.allocate = device_allocate;
-    k.release = device_release;
-    k.upload = device_upload;
-    k.download = device_download;
-    k.synchronize = device_synchronize;
-    k.upload_rounded = upload_rounded;
-    k.download_widened = download_widened;
-    k.zero = device_zero;
-    k.accumulate = accumulate;
-    k.memory_available = device_memory_available;
-    k.host_allocate = device_host_allocate;
-    k.host_release = device_host_release;
-    k.upload_later = device_upload;
-    k.download_later = device_download_later;
-    k.event_open = device_event_open;
-    k.event_close = device_event_close;
-    k.event_record = device_event_record;
-    k.event_wait = device_event_wait;
-    k.graph_begin = device_graph_begin;
-    k.graph_end = device_graph_end;
-    k.graph_launch = device_graph_launch;
-    k.graph_close = device_graph_close;
-    k.embedding_forward = embedding_forward;
-    k.embedding_backward = embedding_backward;
-    k.rows_gather = rows_gather;
-    k.rows_scatter = rows_scatter;
-    k.rows_fill = rows_fill;
-    k.rows_sum = rows_sum;
-    k.rmsnorm_forward = rmsnorm_forward;
-    k.rmsnorm_backward = rmsnorm_backward;
-    k.rope_table = rope_table;
-    k.qk_norm_rope_forward = qk_norm_rope_forward;
-    k.qk_norm_rope_backward = qk_norm_rope_backward;
-    k.matmul_forward = matmul_forward;
-    k.matmul_backward_input = matmul_backward_input;
-    k.matmul_backward_weight = matmul_backward_weight;
-    k.pages_write = pages_write;
-    k.pages_copy = pages_copy;
-    k.attention_forward = attention_forward;
-    k.attention_backward = attention_backward;
-    k.swiglu_forward = swiglu_forward;
-    k.swiglu_backward = swiglu_backward;
-    k.head_forward = head_forward;
-    k.head_backward = head_backward;
-    k.head_sample = head_sample;
-    k.tokens_take = tokens_take;
-    k.tokens_keep = tokens_keep;
-    k.adamw = adamw;
-    k.square_sums = square_sums;
-    return k;
+    Kernels table = {};
+    cuda_sizes(&table, PRECISION_BITS == 32);
+    table.device = device_describe;
+#define OPERATION(type, name, parameters) table.name = name;
+#define DEVICE_OPERATION(type, name, parameters) table.name = device_##name;
+#define GRAPH_OPERATION(type, name, parameters) table.name = device_##name;
+#include "kernels/operations.h"
+    return table;
 }
 
 } // namespace PRECISION

@@ -184,6 +184,8 @@ void *device_host_allocate(size_t bytes)
 
 void device_host_release(void *p) { device_check(cudaFreeHost(p), "giving memory of the host back"); }
 
+void device_upload_later(Stream *s, void *device, const void *host, size_t bytes) { device_upload(s, device, host, bytes); }
+
 void device_download_later(Stream *s, void *host, const void *device, size_t bytes)
 {
     device_check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream_of(s)), "copying from the GPU");

@@ -180,7 +180,7 @@ static __global__ void __launch_bounds__(BLOCK) rotate_heads(element *y, const e
 // The order of the sum, then: the chain over NORM_ROWS heads, ascending, tokens first; those of NORM_ROWS tokens, which are as many
 // as a token has heads; then the groups of tokens. It follows from the shape alone, and no chain is longer than the CPU's.
 //
-// partial (ceil(T·h / NORM_ROWS), D), in what kernels/kernels.h has as (ceil(T / NORM_ROWS), h·D)
+// partial (ceil(T·h / NORM_ROWS), D), in what kernels/operations.h has as (ceil(T / NORM_ROWS), h·D)
 
 enum { BACK_THREADS = 128, STAGES = 4, FOLDED_COLUMNS = 8, FOLDED_GROUPS = 32 };
 

@@ -1,4 +1,4 @@
-// The sampler: one block takes one row of logits (of kernels/kernels.h, head_sample), which is read as often as its settings ask: once
+// The sampler: one block takes one row of logits (of kernels/operations.h, head_sample), which is read as often as its settings ask: once
 // for its softmax (head.cuh), and then only the block of columns that the draw falls into; with top_k, top_p or min_p also three
 // times for each limit that has to be found and once for what is kept. The logits are one product, as the head's.
 //
