@@ -34,7 +34,7 @@ static KeyView key_view(const Attention *a, Tensor k, Tensor v, int64_t sequence
 static int64_t block_keys(const KeyView *view, int64_t block)
 {
     int64_t left = view->length - block * KEY_BLOCK;
-    return left < KEY_BLOCK ? left : KEY_BLOCK;
+    return smaller(left, KEY_BLOCK);
 }
 
 // out (KEY_BLOCK, padded): the rows as they are, zeros behind them in both directions

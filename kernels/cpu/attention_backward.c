@@ -50,7 +50,7 @@ static void backward_block(BackwardTile *w, const BackwardTensors *t, const KeyV
 {
     const Attention *a = view->a;
     int64_t D = a->head_width, P = w->padded, stride = a->heads * D, start = a->starts[view->sequence];
-    int64_t first = query_block * KEY_BLOCK, rows = view->length - first < KEY_BLOCK ? view->length - first : KEY_BLOCK;
+    int64_t first = query_block * KEY_BLOCK, rows = smaller(view->length - first, KEY_BLOCK);
     int64_t at = (start + first) * stride + head * D, columns = (keys + 15) / 16 * 16;
     float scale = 1.0f / sqrtf((float)D);
     pack_rows(w->queries, t->q + at, stride, rows, D, P);
@@ -61,7 +61,7 @@ static void backward_block(BackwardTile *w, const BackwardTensors *t, const KeyV
     for (int64_t r = 0; r < rows; r++) {
         int64_t live = first + r - key_block * KEY_BLOCK + 1, row = (start + first + r) * a->heads + head;
         backward_row(w->weights + r * KEY_BLOCK, w->dscores + r * KEY_BLOCK, t->logsumexp[row], t->delta[row],
-                     live < keys ? live : keys, scale);
+                     smaller(live, keys), scale);
     }
     tile_product(keys, P, rows, w->weights, 1, KEY_BLOCK, w->dout, P, w->dvalues, P, true, NULL);
     tile_product(keys, P, rows, w->dscores, 1, KEY_BLOCK, w->queries, P, w->dkeys, P, true, NULL);
@@ -98,15 +98,8 @@ static void backward_task(BackwardTile *w, const BackwardTensors *t, const KeyVi
 static void output_dots(float *delta, const float *dout, const float *out, int64_t rows, int64_t D)
 {
 #pragma omp parallel for schedule(static)
-    for (int64_t r = 0; r < rows; r++) {
-        lanes16 sum = lanes_set(0);
-        for (int64_t c = 0; c < D; c += 16) {
-            lanes16 x = row_load(dout + r * D, c, D, 0), y = row_load(out + r * D, c, D, 0);
-            EACH_PART (i)
-                sum.part[i] = vf_fma(x.part[i], y.part[i], sum.part[i]);
-        }
-        delta[r] = lanes_sum(sum);
-    }
+    for (int64_t r = 0; r < rows; r++)
+        delta[r] = row_dot(dout + r * D, out + r * D, D);
 }
 
 static void cpu_attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k,

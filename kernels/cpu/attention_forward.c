@@ -122,7 +122,7 @@ static void block_of(const KeyView *view, int64_t block, ForwardTile *w, const f
 static int64_t block_reach(int64_t last, int64_t block)
 {
     int64_t reach = last - block * KEY_BLOCK + 1;
-    return reach < KEY_BLOCK ? reach : KEY_BLOCK;
+    return smaller(reach, KEY_BLOCK);
 }
 
 // Decoding reads keys and values once, from memory: they are fetched while what is there is computed, values during the scores, the
@@ -289,7 +289,7 @@ static void run_task(ForwardTile *w, const Results *results, Tensor q, Tensor k,
         return;
     }
     int64_t first = (tiles - 1 - number / a->kv_heads) * TILE_QUERIES;
-    tile_task(w, results, q.data, &view, first, queries - first < TILE_QUERIES ? queries - first : TILE_QUERIES);
+    tile_task(w, results, q.data, &view, first, smaller(queries - first, TILE_QUERIES));
 }
 
 static void cpu_attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a)

@@ -5,7 +5,7 @@
 
 static int64_t cpu_head_workspace(int64_t rows, int64_t vocabulary)
 {
-    return (rows < HEAD_ROWS ? rows : HEAD_ROWS) * (int64_t)HEAD_COLUMNS; // a block, however many columns there are
+    return smaller(rows, HEAD_ROWS) * (int64_t)HEAD_COLUMNS; // a block, however many columns there are
 }
 
 // One block of columns: its largest logit, Σ exp(z - largest) and Σ exp(z - largest)·(z - largest): from the largest, so that the
@@ -93,11 +93,11 @@ static void cpu_head_forward(Stream *s, float *logprob, float *entropy, float *l
     int64_t C = x.columns;
     HeadRow state[HEAD_ROWS];
     for (int64_t n = 0; n < x.rows; n += HEAD_ROWS) {
-        int64_t rows = x.rows - n < HEAD_ROWS ? x.rows - n : HEAD_ROWS;
+        int64_t rows = smaller(x.rows - n, HEAD_ROWS);
         for (int64_t r = 0; r < rows; r++)
             state[r] = (HeadRow){.softmax = NOTHING_YET};
         for (int64_t v = 0; v < n_live; v += HEAD_COLUMNS) {
-            int64_t columns = n_live - v < HEAD_COLUMNS ? n_live - v : HEAD_COLUMNS;
+            int64_t columns = smaller(n_live - v, HEAD_COLUMNS);
             matmul_nt(rows, columns, C, z, (const float *)x.data + n * C, (const float *)w.data + v * C, false);
 #pragma omp parallel for schedule(static)
             for (int64_t r = 0; r < rows; r++) {
@@ -105,7 +105,7 @@ static void cpu_head_forward(Stream *s, float *logprob, float *entropy, float *l
                 if (temperature != 1)
                     divide_row(row, columns, temperature);
                 for (int64_t c = 0; c < columns; c += LOGSUMEXP_COLUMNS)
-                    add_columns(&state[r], row + c, v + c, columns - c < LOGSUMEXP_COLUMNS ? columns - c : LOGSUMEXP_COLUMNS);
+                    add_columns(&state[r], row + c, v + c, smaller(columns - c, LOGSUMEXP_COLUMNS));
                 if (targets[n + r] >= v && targets[n + r] < v + columns)
                     state[r].target = row[targets[n + r] - v];
             }
@@ -147,10 +147,10 @@ static void cpu_head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Te
 {
     int64_t C = x.columns;
     for (int64_t n = 0; n < x.rows; n += HEAD_ROWS) {
-        int64_t rows = x.rows - n < HEAD_ROWS ? x.rows - n : HEAD_ROWS;
+        int64_t rows = smaller(x.rows - n, HEAD_ROWS);
         const float *chunk = (const float *)x.data + n * C;
         for (int64_t v = 0; v < n_live; v += HEAD_COLUMNS) {
-            int64_t columns = n_live - v < HEAD_COLUMNS ? n_live - v : HEAD_COLUMNS;
+            int64_t columns = smaller(n_live - v, HEAD_COLUMNS);
             const float *block = (const float *)w.data + v * C;
             matmul_nt(rows, columns, C, z, chunk, block, false);
 #pragma omp parallel for schedule(static)

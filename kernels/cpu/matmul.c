@@ -59,7 +59,7 @@ static void pack_strips_transposed(float *to, const float *from, int64_t row, in
         }
         for (; k < K; k++)
             for (int64_t i = 0; i < TILE_ROWS; i++)
-                to[k * TILE_ROWS + i] = first[(i < height ? i : height - 1) * row + k];
+                to[k * TILE_ROWS + i] = first[smaller(i, height - 1) * row + k];
     }
 }
 
@@ -86,7 +86,7 @@ static void tile_packed(int64_t rows, int64_t K, const float *a, const float *b,
                         TileAhead *ahead)
 {
 #define TILE_CALL(R) tile_block(R, TILE_VECTORS, K, a, 1, TILE_ROWS, b, TILE_COLUMNS, start, TILE_COLUMNS, c, c_row, ahead)
-    TILE_SWITCH(rows, TILE_CALL)
+    CONSTANT_SWITCH(rows, TILE_ROWS, TILE_CALL)
 #undef TILE_CALL
 }
 
@@ -137,7 +137,7 @@ static void product_block(const Product *p, int64_t strips, ProductScratch *scra
 {
     int64_t blocks = (p->K + PRODUCT_DEPTH - 1) / PRODUCT_DEPTH, step = ((p->K + blocks - 1) / blocks + 15) / 16 * 16;
     for (int64_t k = 0; k < p->K; k += step) {
-        int64_t depth = p->K - k < step ? p->K - k : step;
+        int64_t depth = smaller(p->K - k, step);
         const float *a = p->a + k * p->a_k;
         if (p->a_k == 1)
             pack_strips_transposed(scratch->a, a, p->a_row, p->M, strips, depth);
@@ -145,7 +145,7 @@ static void product_block(const Product *p, int64_t strips, ProductScratch *scra
             pack_strips(scratch->a, a, p->a_k, p->M, strips, depth);
         float *tiles = scratch->tiles;
         for (int64_t n = 0; n < p->N; n += TILE_COLUMNS, tiles += strips * TILE_ROWS * TILE_COLUMNS) {
-            int64_t columns = p->N - n < TILE_COLUMNS ? p->N - n : TILE_COLUMNS, next = n + TILE_COLUMNS, next_k = k;
+            int64_t columns = smaller(p->N - n, TILE_COLUMNS), next = n + TILE_COLUMNS, next_k = k;
             const float *b = p->b + k * p->b_k + n * p->b_column;
             if (p->b_k == 1)
                 pack_panel_transposed(TILE_COLUMNS, scratch->b, b, p->b_column, columns, depth);
@@ -153,8 +153,8 @@ static void product_block(const Product *p, int64_t strips, ProductScratch *scra
                 pack_panel(scratch->b, b, p->b_k, columns, depth);
             if (next >= p->N)
                 next = 0, next_k = k + step < p->K ? k + step : k;
-            int64_t next_columns = p->N - next < TILE_COLUMNS ? p->N - next : TILE_COLUMNS;
-            int64_t next_depth = p->K - next_k < step ? p->K - next_k : step;
+            int64_t next_columns = smaller(p->N - next, TILE_COLUMNS);
+            int64_t next_depth = smaller(p->K - next_k, step);
             TileAhead ahead = panel_ahead(p, next, next_columns, next_k, next_depth, strips);
             product_panel(p, p->M, strips, n, columns, k, depth, &ahead, tiles, scratch);
         }
@@ -181,7 +181,7 @@ static void product_rectangle(const Product *p, ProductScratch *scratch)
         int64_t chunks = (p->N + most - 1) / most, width = (p->N + chunks - 1) / chunks;
         width = (width + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS;
         for (int64_t n = 0; n < p->N; n += width) {
-            Product part = product_part(*p, m, rows, n, p->N - n < width ? p->N - n : width);
+            Product part = product_part(*p, m, rows, n, smaller(p->N - n, width));
             product_block(&part, strips, scratch);
         }
     }

@@ -43,7 +43,7 @@ INLINE void few_rows_block(const int M, const Product *p, int64_t n, int64_t col
     for (; k < p->K; k++) {
         vf x;
         for (int64_t i = 0; i < VL; i++)
-            x[i] = b[(i < columns ? i : columns - 1) * p->b_column + k];
+            x[i] = b[smaller(i, columns - 1) * p->b_column + k];
 #pragma GCC unroll 8
         for (int m = 0; m < M; m++)
             sum[m] = vf_fma(vf_set(p->a[m * p->a_row + k]), x, sum[m]);
@@ -66,24 +66,12 @@ INLINE void few_rows(const int M, const Product *p)
         few_rows_block(M, p, n, p->N - n);
 }
 
-#define FEW_CASE(M)                                                                                                              \
-    case M:                                                                                                                      \
-        few_rows(M, p);                                                                                                          \
-        break;
 static void product_few_rows(const Product *p)
 {
-    switch (p->M) {
-        FEW_CASE(1)
-        FEW_CASE(2)
-        FEW_CASE(3)
-        FEW_CASE(4)
-        FEW_CASE(5)
-        FEW_CASE(6)
-        FEW_CASE(7)
-        FEW_CASE(8)
-    }
+#define FEW_CALL(M) few_rows(M, p)
+    CONSTANT_SWITCH(p->M, FEW_ROWS, FEW_CALL)
+#undef FEW_CALL
 }
-#undef FEW_CASE
 
 // ---- some rows: W block by block, as it lies, each against all of X
 
@@ -96,37 +84,24 @@ typedef struct SomeScratch {
 INLINE int64_t some_vectors(const Product *p, int64_t m)
 {
     int64_t left = (p->M - m + VL - 1) / VL;
-    return left < SOME_VECTORS ? left : SOME_VECTORS;
+    return smaller(left, SOME_VECTORS);
 }
 
 static void some_pack(float *to, const Product *p)
 {
     for (int64_t m = 0; m < p->M; m += SOME_PANEL, to += SOME_PANEL * p->K) {
-        int64_t left = p->M - m < SOME_PANEL ? p->M - m : SOME_PANEL;
+        int64_t left = smaller(p->M - m, SOME_PANEL);
         pack_panel_transposed(some_vectors(p, m) * VL, to, p->a + m * p->a_row, p->a_row, left, p->K);
     }
 }
 
-#define SOME_CASE(R)                                                                                                             \
-    case R:                                                                                                                      \
-        if (R <= SOME_HEIGHT)                                                                                                    \
-            tile_block(R <= SOME_HEIGHT ? R : 1, vectors, depth, w, w_row, 1, x, vectors * VL, start, SOME_ROWS, to, SOME_ROWS,  \
-                       ahead);                                                                                                   \
-        break;
 INLINE void some_tile(const int vectors, int64_t rows, int64_t depth, const float *w, int64_t w_row, const float *x,
                       const float *start, float *to, TileAhead *ahead)
 {
-    switch (rows) {
-        SOME_CASE(1)
-        SOME_CASE(2)
-        SOME_CASE(3)
-        SOME_CASE(4)
-        SOME_CASE(5)
-        SOME_CASE(6)
-        SOME_CASE(7)
-    }
+#define SOME_CALL(R) tile_block(R, vectors, depth, w, w_row, 1, x, vectors *VL, start, SOME_ROWS, to, SOME_ROWS, ahead)
+    CONSTANT_SWITCH(rows, SOME_HEIGHT, SOME_CALL)
+#undef SOME_CALL
 }
-#undef SOME_CASE
 
 // `rows` rows of W from n on, `depth` steps from k on, against every panel of X. out: of the rows' first column.
 static void some_block(const Product *p, int64_t n, int64_t rows, int64_t k, int64_t depth, float *out, const float *x,
@@ -136,18 +111,9 @@ static void some_block(const Product *p, int64_t n, int64_t rows, int64_t k, int
     for (int64_t m = 0; m < p->M; m += SOME_PANEL, x += SOME_PANEL * p->K) {
         float *to = out + m;
         const float *start = k > 0 ? to : NULL;
-#define SOME_VECTORS_OF(V)                                                                                                       \
-    case V:                                                                                                                      \
-        if (V <= SOME_VECTORS)                                                                                                   \
-            some_tile(V <= SOME_VECTORS ? V : 1, rows, depth, w, p->b_column, x + k * V * VL, start, to, ahead);                 \
-        break;
-        switch (some_vectors(p, m)) {
-            SOME_VECTORS_OF(1)
-            SOME_VECTORS_OF(2)
-            SOME_VECTORS_OF(3)
-            SOME_VECTORS_OF(4)
-        }
-#undef SOME_VECTORS_OF
+#define SOME_CALL(V) some_tile(V, rows, depth, w, p->b_column, x + k * V * VL, start, to, ahead)
+        CONSTANT_SWITCH(some_vectors(p, m), SOME_VECTORS, SOME_CALL)
+#undef SOME_CALL
     }
 }
 
@@ -165,7 +131,7 @@ static TileAhead some_ahead(const Product *p, int64_t n, int64_t k, int64_t dept
 static void some_strip(const Product *p, int64_t n, int64_t rows, float *out, const float *x)
 {
     for (int64_t k = 0; k < p->K; k += SOME_DEPTH) {
-        int64_t depth = p->K - k < SOME_DEPTH ? p->K - k : SOME_DEPTH;
+        int64_t depth = smaller(p->K - k, SOME_DEPTH);
         TileAhead ahead = some_ahead(p, n, k, depth);
         some_block(p, n, rows, k, depth, out, x, &ahead);
     }
@@ -200,9 +166,9 @@ static void product_some_rows(const Product *p)
     SomeScratch *scratch = thread_scratch(SCRATCH_FEW, sizeof(SomeScratch) + x);
     some_pack(scratch->x, p);
     for (int64_t n = 0; n < p->N; n += group) {
-        int64_t columns = p->N - n < group ? p->N - n : group;
+        int64_t columns = smaller(p->N - n, group);
         for (int64_t i = 0; i < columns; i += SOME_HEIGHT)
-            some_strip(p, n + i, columns - i < SOME_HEIGHT ? columns - i : SOME_HEIGHT, scratch->out + i * SOME_ROWS, scratch->x);
+            some_strip(p, n + i, smaller(columns - i, SOME_HEIGHT), scratch->out + i * SOME_ROWS, scratch->x);
         some_finish(p, n, columns, scratch->out);
     }
 }

@@ -4,25 +4,17 @@
 #include "kernels/cpu/elementary.h"
 #include "kernels/cpu/rows.h"
 
-static float mean_of_squares(const float *row, int64_t width)
+// y = weight · (x · rstd); returns rstd
+static float norm_row(float *y, const float *x, const float *weight, float epsilon, int64_t width)
 {
-    lanes16 sum = lanes_set(0);
-    for (int64_t c = 0; c < width; c += 16) {
-        lanes16 x = row_load(row, c, width, 0);
-        EACH_PART (i)
-            sum.part[i] = vf_fma(x.part[i], x.part[i], sum.part[i]);
-    }
-    return lanes_sum(sum) / (float)width;
-}
-
-static void scale_row(float *y, const float *x, const float *weight, float rstd, int64_t width)
-{
+    float rstd = 1.0f / sqrtf(row_dot(x, x, width) / (float)width + epsilon);
     for (int64_t c = 0; c < width; c += 16) {
         lanes16 a = row_load(x, c, width, 0), w = row_load(weight, c, width, 0);
         EACH_PART (i)
             a.part[i] = w.part[i] * (a.part[i] * vf_set(rstd));
         row_store(y, c, width, a);
     }
+    return rstd;
 }
 
 // dx = rstd · (dy·w - n · mean(dy·w·n)) with n = x · rstd, added to `straight` where there is one.
@@ -88,8 +80,7 @@ static void cpu_rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Te
             }
             row = out;
         }
-        rstd[t] = 1.0f / sqrtf(mean_of_squares(row, C) + epsilon);
-        scale_row((float *)y.data + t * C, row, weight.data, rstd[t], C);
+        rstd[t] = norm_row((float *)y.data + t * C, row, weight.data, epsilon, C);
     }
 }
 
@@ -174,10 +165,9 @@ static void cpu_qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x,
 #pragma omp parallel for schedule(static) if (T * x.columns > PARALLEL_ELEMENTS)
     for (int64_t t = 0; t < T; t++)
         for (int64_t h = 0; h < heads; h++) {
-            const float *row = (const float *)x.data + (t * heads + h) * D;
-            float *out = (float *)y.data + (t * heads + h) * D, r = 1.0f / sqrtf(mean_of_squares(row, D) + epsilon);
-            rstd[t * heads + h] = r;
-            scale_row(out, row, weight.data, r, D);
+            int64_t at = t * heads + h;
+            float *out = (float *)y.data + at * D;
+            rstd[at] = norm_row(out, (const float *)x.data + at * D, weight.data, epsilon, D);
             rotate(out, out, cosine + positions[t] * half, sine + positions[t] * half, 1, half);
         }
 }

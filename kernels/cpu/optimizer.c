@@ -122,13 +122,7 @@ static void cpu_square_sums(Stream *s, float *sums, const float *x, int64_t coun
     int64_t blocks = ceil_divide(count, SQUARES_BLOCK);
 #pragma omp parallel for schedule(static)
     for (int64_t b = 0; b < blocks; b++) {
-        int64_t first = b * SQUARES_BLOCK, width = count - first < SQUARES_BLOCK ? count - first : SQUARES_BLOCK;
-        lanes16 sum = lanes_set(0);
-        for (int64_t c = 0; c < width; c += 16) {
-            lanes16 a = row_load(x + first, c, width, 0);
-            EACH_PART (i)
-                sum.part[i] = vf_fma(a.part[i], a.part[i], sum.part[i]);
-        }
-        sums[b] = lanes_sum(sum);
+        const float *block = x + b * SQUARES_BLOCK;
+        sums[b] = row_dot(block, block, smaller(count - b * SQUARES_BLOCK, SQUARES_BLOCK));
     }
 }

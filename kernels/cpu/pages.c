@@ -19,7 +19,7 @@ static PageRun page_run(const Attention *a, int64_t sequence, int64_t number)
 {
     int64_t context = a->contexts[sequence], start = a->starts[sequence], end = context + a->starts[sequence + 1] - start;
     int64_t block = context / KEY_BLOCK + number, from = block * KEY_BLOCK > context ? block * KEY_BLOCK : context;
-    int64_t to = (block + 1) * KEY_BLOCK < end ? (block + 1) * KEY_BLOCK : end;
+    int64_t to = smaller((block + 1) * KEY_BLOCK, end);
     return (PageRun){start + from - context, to - from, block, from % KEY_BLOCK};
 }
 

@@ -81,7 +81,7 @@ INLINE void load_transposed(vf x[VL], const float *from, int64_t row, int64_t fi
 {
 #pragma GCC unroll 16
     for (int i = 0; i < VL; i++)
-        x[i] = vf_load(from + (first + i < rows ? first + i : rows - 1) * row + k);
+        x[i] = vf_load(from + smaller(first + i, rows - 1) * row + k);
     transpose(x);
 }
 
@@ -101,7 +101,7 @@ INLINE void pack_panel_transposed(const int64_t width, float *to, const float *f
             }
     for (; k < K; k++)
         for (int64_t i = 0; i < width; i++)
-            to[k * width + i] = from[(i < columns ? i : columns - 1) * row + k];
+            to[k * width + i] = from[smaller(i, columns - 1) * row + k];
 }
 
 #endif

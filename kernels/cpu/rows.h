@@ -38,4 +38,15 @@ INLINE void row_store(float *row, int64_t c, int64_t width, lanes16 r)
 
 #define EACH_PART(i) for (int i = 0; i < PARTS; i++)
 
+static __attribute__((unused)) float row_dot(const float *x, const float *y, int64_t width) // Σ x·y
+{
+    lanes16 sum = lanes_set(0);
+    for (int64_t c = 0; c < width; c += 16) {
+        lanes16 a = row_load(x, c, width, 0), b = row_load(y, c, width, 0);
+        EACH_PART (i)
+            sum.part[i] = vf_fma(a.part[i], b.part[i], sum.part[i]);
+    }
+    return lanes_sum(sum);
+}
+
 #endif

@@ -16,7 +16,7 @@ static int64_t vocabulary_blocks(int64_t columns) { return ceil_divide(columns, 
 static int64_t cpu_sample_workspace(int64_t rows, int64_t vocabulary)
 {
     int64_t block = 1 + (int64_t)(sizeof(SoftmaxPart) / sizeof(float)); // its part of the softmax, what is kept of it
-    return (rows < SAMPLE_ROWS ? rows : SAMPLE_ROWS) * (vocabulary + vocabulary_blocks(vocabulary) * block);
+    return smaller(rows, SAMPLE_ROWS) * (vocabulary + vocabulary_blocks(vocabulary) * block);
 }
 
 // One row: its logits over the temperature, by blocks of LOGSUMEXP_COLUMNS, and all of them together.
@@ -32,7 +32,7 @@ typedef struct SampledRow {
 static int64_t block_width(const SampledRow *row, int64_t block)
 {
     int64_t left = row->count - block * LOGSUMEXP_COLUMNS;
-    return left < LOGSUMEXP_COLUMNS ? left : LOGSUMEXP_COLUMNS;
+    return smaller(left, LOGSUMEXP_COLUMNS);
 }
 
 // p (width) = exp(z - largest) of a block's kept columns, 0 of the others; returns their sum
@@ -244,7 +244,7 @@ static void sampled_logits(float *z, SoftmaxPart *parts, const SampleRow *how, i
 #pragma omp parallel for schedule(static)
     for (int64_t task = 0; task < rows * blocks; task++) {
         int64_t row = task / blocks, first = task % blocks * LOGSUMEXP_COLUMNS;
-        int64_t width = n_live - first < LOGSUMEXP_COLUMNS ? n_live - first : LOGSUMEXP_COLUMNS;
+        int64_t width = smaller(n_live - first, LOGSUMEXP_COLUMNS);
         if (how[row].temperature != 0 && how[row].temperature != 1)
             divide_row(z + row * n_live + first, width, how[row].temperature);
         parts[task] = softmax_part(z + row * n_live + first, width);
@@ -256,7 +256,7 @@ static void cpu_head_sample(Stream *s, int32_t *token, float *logprob, float *pr
 {
     int64_t C = x.columns, blocks = vocabulary_blocks(n_live);
     for (int64_t n = 0; n < x.rows; n += SAMPLE_ROWS) {
-        int64_t rows = x.rows - n < SAMPLE_ROWS ? x.rows - n : SAMPLE_ROWS;
+        int64_t rows = smaller(x.rows - n, SAMPLE_ROWS);
         float *z = workspace, *weights = z + rows * n_live;
         SoftmaxPart *parts = (SoftmaxPart *)(weights + rows * blocks);
         matmul_nt(rows, n_live, C, z, (const float *)x.data + n * C, w.data, false);

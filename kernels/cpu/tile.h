@@ -104,19 +104,21 @@ INLINE void tile_strip(const int rows, int64_t N, int64_t K, const float *a, int
 #undef TILE_COLUMNS_OF
 }
 
-// The switch from a row count to the code made for it. CALL is a macro of one argument, the constant row count; cases above
-// TILE_ROWS are dead constants and leave no code.
-#define TILE_CASE(R, CALL)                                                                                                       \
-    case R:                                                                                                                      \
-        if (R <= TILE_ROWS)                                                                                                      \
-            CALL(R <= TILE_ROWS ? R : 1);                                                                                        \
+// The switch from a number, up to the constant MOST, to the code made for it. CALL is a macro of one argument, that number as a
+// constant; cases above MOST are dead constants and leave no code.
+#define CONSTANT_CASE(I, MOST, CALL)                                                                                             \
+    case I:                                                                                                                      \
+        if (I <= (MOST))                                                                                                         \
+            CALL((I <= (MOST) ? I : 1));                                                                                         \
         break;
 // clang-format off
-#define TILE_SWITCH(ROWS, CALL)                                                                                     \
-    switch (ROWS) {                                                                                                 \
-        TILE_CASE(1, CALL) TILE_CASE(2, CALL) TILE_CASE(3, CALL) TILE_CASE(4, CALL) TILE_CASE(5, CALL)              \
-        TILE_CASE(6, CALL) TILE_CASE(7, CALL) TILE_CASE(8, CALL) TILE_CASE(9, CALL) TILE_CASE(10, CALL)             \
-        TILE_CASE(11, CALL) TILE_CASE(12, CALL) TILE_CASE(13, CALL) TILE_CASE(14, CALL)                             \
+#define CONSTANT_SWITCH(NUMBER, MOST, CALL)                                                                         \
+    switch (NUMBER) {                                                                                               \
+        CONSTANT_CASE(1, MOST, CALL)  CONSTANT_CASE(2, MOST, CALL)  CONSTANT_CASE(3, MOST, CALL)                    \
+        CONSTANT_CASE(4, MOST, CALL)  CONSTANT_CASE(5, MOST, CALL)  CONSTANT_CASE(6, MOST, CALL)                    \
+        CONSTANT_CASE(7, MOST, CALL)  CONSTANT_CASE(8, MOST, CALL)  CONSTANT_CASE(9, MOST, CALL)                    \
+        CONSTANT_CASE(10, MOST, CALL) CONSTANT_CASE(11, MOST, CALL) CONSTANT_CASE(12, MOST, CALL)                   \
+        CONSTANT_CASE(13, MOST, CALL) CONSTANT_CASE(14, MOST, CALL)                                                 \
     }
 // clang-format on
 
@@ -125,7 +127,7 @@ static __attribute__((noinline, unused)) void tile_strip_transposed(int rows, in
                                                                     bool continue_chain, TileAhead *ahead)
 {
 #define TILE_CALL(R) tile_strip(R, N, K, a, 1, a_k, b, b_row, c, c_row, continue_chain, ahead)
-    TILE_SWITCH(rows, TILE_CALL)
+    CONSTANT_SWITCH(rows, TILE_ROWS, TILE_CALL)
 #undef TILE_CALL
 }
 
@@ -133,7 +135,7 @@ static __attribute__((noinline, unused)) void tile_strip_strided(int rows, int64
                                                                  int64_t a_k, const float *b, int64_t b_row, float *c,
                                                                  int64_t c_row, bool continue_chain, TileAhead *ahead){
 #define TILE_CALL(R) tile_strip(R, N, K, a, a_row, a_k, b, b_row, c, c_row, continue_chain, ahead)
-    TILE_SWITCH(rows, TILE_CALL)
+    CONSTANT_SWITCH(rows, TILE_ROWS, TILE_CALL)
 #undef TILE_CALL
 }
 

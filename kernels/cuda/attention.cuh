@@ -7,6 +7,7 @@
 
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
+#include "kernels/cuda/reduce.cuh"
 
 namespace PRECISION
 {
@@ -36,12 +37,7 @@ __device__ inline Place find_tile(const Attention &a, int64_t number, int64_t pe
     for (int64_t base = 0; base < a.sequences && place.sequence < 0; base += 32) {
         int64_t s = base + lane < a.sequences ? base + lane : a.sequences - 1;
         int64_t tokens = base + lane < a.sequences ? tokens_in_tiles(a, s) : 0;
-        int tiles = (int)((tokens * per_token + rows - 1) / rows), until = tiles; // until: tiles of this and earlier lanes
-#pragma unroll
-        for (int apart = 1; apart < 32; apart *= 2) {
-            int before = __shfl_up_sync(~0u, until, apart);
-            until += lane >= apart ? before : 0;
-        }
+        int tiles = (int)((tokens * per_token + rows - 1) / rows), until = warp_sum_until(tiles);
         unsigned behind = __ballot_sync(~0u, until > number);
         int holder = behind == 0 ? 31 : __ffs((int)behind) - 1;
         int64_t last = __shfl_sync(~0u, until, holder);
@@ -58,6 +54,32 @@ inline int64_t tiles_at_most(const Attention *a, int64_t tokens, int64_t per_tok
     return ceil_divide(tokens * per_token, rows) + a->sequences;
 }
 
+// What a block works on: rows first .. first + rows - 1 of one sequence and kv head, linear over queries and heads.
+struct RowTile {
+    int sequence, start; // start: row of the batch where the sequence starts
+    int kv_head, group;  // group: heads that share the keys
+    int first, rows;     // rows that exist, of ATTENTION_ROWS
+};
+
+__device__ inline bool open_rows(RowTile *tile, const Attention &a)
+{
+    int group = (int)(a.heads / a.kv_heads);
+    Place place = find_tile(a, blockIdx.x, group, ATTENTION_ROWS);
+    if (place.sequence < 0)
+        return false;
+    int start = a.starts[place.sequence], left = (a.starts[place.sequence + 1] - start) * group - (int)place.first;
+    *tile = RowTile{place.sequence, start, (int)blockIdx.y, group, (int)place.first, min(left, (int)ATTENTION_ROWS)};
+    return true;
+}
+
+__device__ inline int query_of(const RowTile &tile, int r) { return (tile.first + r) / tile.group; } // within its sequence
+
+__device__ inline int64_t head_row(const RowTile &tile, const Attention &a, int r) // of row r of the tile in (T·H, D)
+{
+    int row = tile.first + r;
+    return (int64_t)(tile.start + row / tile.group) * a.heads + tile.kv_head * tile.group + row % tile.group;
+}
+
 // ROWS rows of D elements to shared memory, asynchronously; row_of(r) is a row's address, NULL for one that is all zeros
 // (`anywhere` is an address in global memory, for copies that read nothing). Unrolled no further: the addresses would fill the
 // registers.
@@ -70,6 +92,20 @@ template <int D, int ROWS, typename RowOf> __device__ inline void load_rows(elem
         const element *row = row_of(r);
         cp_async_16(tile + r * (D + PAD) + column, row == NULL ? anywhere : row + column, row != NULL);
     }
+}
+
+// 16 of ROWS such rows, from warp_row on, as fragments of this warp, by way of shared memory, which is free again afterwards.
+template <int D, int ROWS, typename RowOf>
+__device__ inline void load_fragments(FragmentA a[D / 16], element *room, int warp_row, const element *anywhere, RowOf row_of)
+{
+    load_rows<D, ROWS>(room, anywhere, row_of);
+    cp_async_commit();
+    cp_async_wait<0>();
+    __syncthreads();
+#pragma unroll
+    for (int k = 0; k < D / 16; k++)
+        a[k] = load_a(room + warp_row * (D + PAD) + k * 16, D + PAD);
+    __syncthreads();
 }
 
 // s (16, COLUMNS) = a (16, D) · tile (COLUMNS, D)ᵀ for the first `groups` groups of 16 columns; fragment(k) is a's k-th.
@@ -132,6 +168,19 @@ __device__ inline void put_two(element *row, float left, float right)
     int column = (int)threadIdx.x % 4 * 2;
     row[column] = rounded(left + 0.0f); // + 0: one sign of zero
     row[column + 1] = rounded(right + 0.0f);
+}
+
+// A warp's accumulators, rounded, to rows of out (rows, D): row_of(r) is the number of row r of the block, -1 where there is none.
+template <int D, typename RowOf> __device__ inline void put_rows(element *out, const float (*x)[4], RowOf row_of)
+{
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        int64_t row = row_of((int)threadIdx.x / 32 * 16 + half * 8 + (int)threadIdx.x % 32 / 4);
+        if (row >= 0)
+#pragma unroll
+            for (int d = 0; d < D / 8; d++)
+                put_two(out + row * D + d * 8, x[d][half * 2], x[d][half * 2 + 1]);
+    }
 }
 
 } // namespace PRECISION

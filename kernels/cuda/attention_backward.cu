@@ -10,7 +10,6 @@
 // deep. Limit: 14·D operations for each head, query and key it sees, in mma.sync. An H200 reaches
 // 133 to 166 TFLOP/s of the 10·D that count (cuDNN: 430).
 #include "kernels/cuda/attention.cuh"
-#include "kernels/cuda/reduce.cuh"
 #include <assert.h>
 
 namespace PRECISION
@@ -66,9 +65,8 @@ template <int D> __device__ inline void load_query_stage(element *stage, const B
     const element *q = b.q + ((int64_t)(t.start + query) * b.a.heads + head) * D, *dout = b.dout + (q - b.q);
     int64_t distance = b.a.heads * D;
     int live = t.length - query;
-    load_rows<D, QUERIES>(stage, b.q, [=](int r) { return r < live ? q + r * distance : (const element *)NULL; });
-    load_rows<D, QUERIES>(stage + QUERIES * (D + PAD), b.dout,
-                          [=](int r) { return r < live ? dout + r * distance : (const element *)NULL; });
+    load_rows<D, QUERIES>(stage, b.q, [=](int r) { return r < live ? q + r * distance : NULL; });
+    load_rows<D, QUERIES>(stage + QUERIES * (D + PAD), b.dout, [=](int r) { return r < live ? dout + r * distance : NULL; });
     float *ends = (float *)(stage + 2 * QUERIES * (D + PAD));
     if (threadIdx.x < QUERIES) { // read after the barrier that also follows the copies
         int r = (int)threadIdx.x;
@@ -109,20 +107,6 @@ __device__ inline void key_step(float (*dk)[4], float (*dv)[4], const element *k
     accumulate_rows<D, QUERIES>(dk, ds, q, QUERIES / 16);
 }
 
-template <int D> __device__ inline void put_key_rows(element *out, const float (*x)[4], const Backward &b, const KeyTile &t)
-{
-    int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-        int key = t.first + warp * 16 + half * 8 + lane / 4;
-        element *row = out + ((int64_t)(t.start + key) * b.a.kv_heads + t.kv_head) * D;
-        if (key < t.length)
-#pragma unroll
-            for (int d = 0; d < D / 8; d++)
-                put_two(row + d * 8, x[d][half * 2], x[d][half * 2 + 1]);
-    }
-}
-
 template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_keys_kernel(Backward b)
 {
     Place place = find_tile(b.a, blockIdx.x, 1, KEYS);
@@ -133,8 +117,8 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
     element *keys = dynamic_shared<element>(), *values = keys + KEYS * (D + PAD), *stages = values + KEYS * (D + PAD);
     int64_t distance = b.a.kv_heads * D, at = ((int64_t)(t.start + t.first) * b.a.kv_heads + t.kv_head) * D;
     int live = t.length - t.first, steps = (live + QUERIES - 1) / QUERIES, all = steps * t.group;
-    load_rows<D, KEYS>(keys, b.k, [=](int r) { return r < live ? b.k + at + r * distance : (const element *)NULL; });
-    load_rows<D, KEYS>(values, b.v, [=](int r) { return r < live ? b.v + at + r * distance : (const element *)NULL; });
+    load_rows<D, KEYS>(keys, b.k, [=](int r) { return r < live ? b.k + at + r * distance : NULL; });
+    load_rows<D, KEYS>(values, b.v, [=](int r) { return r < live ? b.v + at + r * distance : NULL; });
     load_query_stage<D>(stages, b, t, t.kv_head * t.group, t.first);
     cp_async_commit();
     float dk[D / 8][4], dv[D / 8][4], scale = 1.0f / sqrtf((float)D);
@@ -153,31 +137,22 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
         __syncthreads(); // and may be filled again
     }
     cp_async_wait<0>();
-    put_key_rows<D>(b.dk, dk, b, t);
-    put_key_rows<D>(b.dv, dv, b, t);
+    auto row_of = [&](int r) -> int64_t { // in (T·Hkv, D)
+        return t.first + r < t.length ? (int64_t)(t.start + t.first + r) * b.a.kv_heads + t.kv_head : -1;
+    };
+    put_rows<D>(b.dk, dk, row_of);
+    put_rows<D>(b.dv, dv, row_of);
 }
 
 // ---- queries
 
-// What a block of this kernel works on: rows first .. first + 63 of one sequence and kv head, linear over queries and heads.
-struct QueryTile {
-    int first, rows, start, kv_head, group;
-};
-
-__device__ inline int64_t head_row(const QueryTile &t, const Attention &a, int r) // of row r of the tile in (T·H, D)
-{
-    int row = t.first + r;
-    return (int64_t)(t.start + row / t.group) * a.heads + t.kv_head * t.group + row % t.group;
-}
-
 // Keys and values from `key` on, up to the last that a query of the tile sees: (KEYS, D + PAD) twice
-template <int D> __device__ inline void load_key_stage(element *stage, const Backward &b, const QueryTile &t, int key, int last)
+template <int D> __device__ inline void load_key_stage(element *stage, const Backward &b, const RowTile &t, int key, int last)
 {
     int64_t distance = b.a.kv_heads * D, at = ((int64_t)(t.start + key) * b.a.kv_heads + t.kv_head) * D;
     int live = last + 1 - key;
-    load_rows<D, KEYS>(stage, b.k, [=](int r) { return r < live ? b.k + at + r * distance : (const element *)NULL; });
-    load_rows<D, KEYS>(stage + KEYS * (D + PAD), b.v,
-                       [=](int r) { return r < live ? b.v + at + r * distance : (const element *)NULL; });
+    load_rows<D, KEYS>(stage, b.k, [=](int r) { return r < live ? b.k + at + r * distance : NULL; });
+    load_rows<D, KEYS>(stage + KEYS * (D + PAD), b.v, [=](int r) { return r < live ? b.v + at + r * distance : NULL; });
 }
 
 // A thread's two rows: position (-1: there is no such row), and what the rows end in.
@@ -186,12 +161,12 @@ struct RowEnds {
     float logsumexp2, delta;
 };
 
-__device__ inline RowEnds row_ends(const Backward &b, const QueryTile &t, int r)
+__device__ inline RowEnds row_ends(const Backward &b, const RowTile &t, int r)
 {
     if (r >= t.rows)
         return RowEnds{-1, 0, 0};
     int64_t row = head_row(t, b.a, r);
-    return RowEnds{(t.first + r) / t.group, b.logsumexp[row] * LOG2_E, b.delta[row]};
+    return RowEnds{query_of(t, r), b.logsumexp[row] * LOG2_E, b.delta[row]};
 }
 
 template <int D>
@@ -215,43 +190,18 @@ __device__ inline void query_step(float (*dq)[4], const element *q, const elemen
     accumulate_rows<D, KEYS>(dq, ds, keys, groups);
 }
 
-template <int D> __device__ inline void load_query_tile(element *q, element *dout, const Backward &b, const QueryTile &t)
-{
-    load_rows<D, ATTENTION_ROWS>(q, b.q,
-                                 [&](int r) { return r < t.rows ? b.q + head_row(t, b.a, r) * D : (const element *)NULL; });
-    load_rows<D, ATTENTION_ROWS>(dout, b.dout,
-                                 [&](int r) { return r < t.rows ? b.dout + head_row(t, b.a, r) * D : (const element *)NULL; });
-}
-
-template <int D> __device__ inline void put_query_rows(const Backward &b, const QueryTile &t, const float (*dq)[4])
-{
-    int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-        int r = warp * 16 + half * 8 + lane / 4;
-        element *row = b.dq + (r < t.rows ? head_row(t, b.a, r) * D : 0);
-        if (r < t.rows)
-#pragma unroll
-            for (int d = 0; d < D / 8; d++)
-                put_two(row + d * 8, dq[d][half * 2], dq[d][half * 2 + 1]);
-    }
-}
-
 template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_queries_kernel(Backward b)
 {
     constexpr int STAGE = 2 * KEYS * (D + PAD);
-    QueryTile t = {0, 0, 0, (int)blockIdx.y, (int)(b.a.heads / b.a.kv_heads)};
-    Place place = find_tile(b.a, blockIdx.x, t.group, ATTENTION_ROWS);
-    if (place.sequence < 0)
+    RowTile t;
+    if (!open_rows(&t, b.a))
         return; // the whole block
-    t.first = (int)place.first;
-    t.start = b.a.starts[place.sequence];
-    int left = (b.a.starts[place.sequence + 1] - t.start) * t.group - t.first;
-    t.rows = left < ATTENTION_ROWS ? left : ATTENTION_ROWS;
-    int warp = (int)threadIdx.x / 32, r = warp * 16 + (int)threadIdx.x % 32 / 4, last = (t.first + t.rows - 1) / t.group;
-    int warp_last = warp * 16 + 15 < t.rows ? (t.first + warp * 16 + 15) / t.group : last;
+    int warp = (int)threadIdx.x / 32, r = warp * 16 + (int)threadIdx.x % 32 / 4, last = query_of(t, t.rows - 1);
+    int warp_last = warp * 16 + 15 < t.rows ? query_of(t, warp * 16 + 15) : last;
     element *q = dynamic_shared<element>(), *dout = q + ATTENTION_ROWS * (D + PAD), *stages = dout + ATTENTION_ROWS * (D + PAD);
-    load_query_tile<D>(q, dout, b, t);
+    auto row_of = [&](const element *x, int r) { return r < t.rows ? x + head_row(t, b.a, r) * D : NULL; };
+    load_rows<D, ATTENTION_ROWS>(q, b.q, [&](int r) { return row_of(b.q, r); });
+    load_rows<D, ATTENTION_ROWS>(dout, b.dout, [&](int r) { return row_of(b.dout, r); });
     load_key_stage<D>(stages, b, t, 0, last);
     cp_async_commit();
     RowEnds ends[2] = {row_ends(b, t, r), row_ends(b, t, r + 8)};
@@ -269,21 +219,20 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
         __syncthreads(); // and may be filled again
     }
     cp_async_wait<0>();
-    put_query_rows<D>(b, t, dq);
+    put_rows<D>(b.dq, dq, [&](int r) -> int64_t { return r < t.rows ? head_row(t, b.a, r) : -1; });
 }
 
 // ---- both
 
 template <int D> static void start(Stream *s, const Backward &b, int64_t tokens)
 {
-    unsigned kv_heads = (unsigned)b.a.kv_heads;
     size_t row = (D + PAD) * sizeof(element);
     size_t keys_shared = 2 * KEYS * row + 2 * query_stage_elements<D>() * sizeof(element);
     size_t queries_shared = 2 * ATTENTION_ROWS * row + 4 * KEYS * row;
     int64_t query_tiles = tiles_at_most(&b.a, tokens, b.a.heads / b.a.kv_heads, ATTENTION_ROWS);
-    launch(s, dim3((unsigned)tiles_at_most(&b.a, tokens, 1, KEYS), kv_heads), dim3(ATTENTION_THREADS), keys_shared,
-           attention_keys_kernel<D>, b);
-    launch(s, dim3((unsigned)query_tiles, kv_heads), dim3(ATTENTION_THREADS), queries_shared, attention_queries_kernel<D>, b);
+    launch(s, dim3(tiles_at_most(&b.a, tokens, 1, KEYS), b.a.kv_heads), ATTENTION_THREADS, keys_shared, attention_keys_kernel<D>,
+           b);
+    launch(s, dim3(query_tiles, b.a.kv_heads), ATTENTION_THREADS, queries_shared, attention_queries_kernel<D>, b);
 }
 
 void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k, Tensor v,
@@ -294,18 +243,10 @@ void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta
     if (q.rows == 0)
         return;
     int64_t rows = q.rows * a->heads, warps = 8;
-    launch(s, dim3((unsigned)ceil_divide(rows, warps)), dim3((unsigned)(32 * warps)), 0, output_dots_kernel, delta,
-           (const element *)dout.data, (const element *)out.data, rows, (int)a->head_width);
-    Backward b = {(element *)dq.data,
-                  (element *)dk.data,
-                  (element *)dv.data,
-                  (const element *)q.data,
-                  (const element *)k.data,
-                  (const element *)v.data,
-                  (const element *)dout.data,
-                  logsumexp,
-                  delta,
-                  *a};
+    launch(s, ceil_divide(rows, warps), 32 * warps, 0, output_dots_kernel, delta, elements(dout), elements(out), rows,
+           (int)a->head_width);
+    Backward b = {elements(dq), elements(dk),   elements(dv), elements(q), elements(k),
+                  elements(v),  elements(dout), logsumexp,    delta,       *a};
     if (a->head_width == 64)
         start<64>(s, b, q.rows);
     else

@@ -34,9 +34,9 @@ __device__ inline int segments_of(const Attention &a, int64_t sequence)
 }
 
 // Where the workspace has the sums of one row of a segment: m, l, and the weighted values (D).
-template <int D> __device__ inline float *segment_sums(const Decode &f, int64_t sequence, int head, int segment)
+template <int D> __device__ inline float *segment_sums(const Decode &decode, int64_t sequence, int head, int segment)
 {
-    return f.a.workspace + ((sequence * f.a.heads + head) * f.segments + segment) * (D + 2);
+    return decode.a.workspace + ((sequence * decode.a.heads + head) * decode.segments + segment) * (D + 2);
 }
 
 // until (S): segments of this and all earlier sequences. By the first warp.
@@ -44,12 +44,7 @@ __device__ inline void list_segments(int *until, const Attention &a)
 {
     int lane = (int)threadIdx.x, before = 0;
     for (int64_t base = 0; base < a.sequences; base += 32) {
-        int sum = base + lane < a.sequences ? segments_of(a, base + lane) : 0;
-#pragma unroll
-        for (int apart = 1; apart < 32; apart *= 2) {
-            int left = __shfl_up_sync(~0u, sum, apart);
-            sum += lane >= apart ? left : 0;
-        }
+        int sum = warp_sum_until(base + lane < a.sequences ? segments_of(a, base + lane) : 0);
         if (base + lane < a.sequences)
             until[base + lane] = before + sum;
         before += __shfl_sync(~0u, sum, 31);
@@ -63,9 +58,10 @@ struct Piece {
     int64_t row; // of the batch
 };
 
-__device__ inline Piece piece_of(const Decode &f, const int *until, int number)
+__device__ inline Piece piece_of(const Decode &decode, const int *until, int number)
 {
-    int per_segment = (int)f.a.kv_heads * f.tiles, listed = number / per_segment, low = 0, high = (int)f.a.sequences - 1;
+    int per_segment = (int)decode.a.kv_heads * decode.tiles, listed = number / per_segment;
+    int low = 0, high = (int)decode.a.sequences - 1;
     while (low < high) { // the first sequence that reaches behind it
         int middle = (low + high) / 2;
         if (until[middle] > listed)
@@ -76,14 +72,14 @@ __device__ inline Piece piece_of(const Decode &f, const int *until, int number)
     Piece p;
     p.sequence = low;
     p.segment = listed - (low > 0 ? until[low - 1] : 0);
-    p.kv_head = number % per_segment / f.tiles;
-    int tile = number % f.tiles * DECODE_ROWS;
-    p.head = p.kv_head * f.group + tile;
-    p.rows = min(f.group - tile, (int)DECODE_ROWS);
-    p.position = f.a.contexts[low];
+    p.kv_head = number % per_segment / decode.tiles;
+    int tile = number % decode.tiles * DECODE_ROWS;
+    p.head = p.kv_head * decode.group + tile;
+    p.rows = min(decode.group - tile, (int)DECODE_ROWS);
+    p.position = decode.a.contexts[low];
     p.first_block = p.segment * (KEY_SEGMENT / KEY_BLOCK);
     p.last_block = min(p.first_block + KEY_SEGMENT / KEY_BLOCK - 1, p.position / KEY_BLOCK);
-    p.row = f.a.starts[low];
+    p.row = decode.a.starts[low];
     return p;
 }
 
@@ -92,31 +88,18 @@ template <int D> __device__ inline void load_page(element *tile, const Attention
     int64_t page = a.page_table[p.sequence * a.pages_per_sequence + block];
     const element *base = (const element *)pages + (page * a.kv_heads + p.kv_head) * KEY_BLOCK * D;
     int length = p.position + 1 - block * KEY_BLOCK;
-    load_rows<D, KEY_BLOCK>(tile, base, [=](int r) { return r < length ? base + r * D : (const element *)NULL; });
-}
-
-// The tile's queries as fragments of every warp, by way of the room of the keys.
-template <int D> __device__ inline void load_queries(FragmentA q[D / 16], const Decode &f, const Piece &p, element *room)
-{
-    const element *base = f.q + (p.row * f.a.heads + p.head) * D;
-    load_rows<D, DECODE_ROWS>(room, base, [=](int r) { return r < p.rows ? base + r * D : (const element *)NULL; });
-    cp_async_commit();
-    cp_async_wait<0>();
-    __syncthreads();
-#pragma unroll
-    for (int k = 0; k < D / 16; k++)
-        q[k] = load_a(room + k * 16, D + PAD);
-    __syncthreads();
+    load_rows<D, KEY_BLOCK>(tile, base, [=](int r) { return r < length ? base + r * D : NULL; });
 }
 
 // This warp's quarter of a block's scores, to where all warps see them.
 template <int D>
-__device__ inline void put_scores(float *scores, const FragmentA q[D / 16], const element *keys, int first_key, int position)
+__device__ inline void put_scores(float *scores, const FragmentA queries[D / 16], const element *keys, int first_key,
+                                  int position)
 {
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
     float s[WARP_KEYS / 8][4];
     row_products<D, WARP_KEYS>(
-        s, [&](int k) { return q[k]; }, keys + warp * WARP_KEYS * (D + PAD),
+        s, [&](int k) { return queries[k]; }, keys + warp * WARP_KEYS * (D + PAD),
         groups_until(first_key + warp * WARP_KEYS, position, WARP_KEYS / 16));
 #pragma unroll
     for (int j = 0; j < WARP_KEYS / 8; j++)
@@ -140,57 +123,51 @@ __device__ inline void take_scores(float (*s)[4], const float *scores, int rows)
 
 // Scores to weights, for the half of the tile's rows that exist; the others' weights are zero.
 template <int WIDTH>
-__device__ inline void weigh(float (*s)[4], float (*o)[4], RowSums sums[2], int first_key, const Piece &p, float scale)
+__device__ inline void weigh(float (*scores)[4], float (*weighted)[4], RowSums sums[2], int first_key, const Piece &p,
+                             float scale)
 {
     int position[2] = {p.position, p.position};
     if (first_key + KEY_BLOCK - 1 > p.position)
-        mask(s, first_key, position);
+        mask(scores, first_key, position);
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        if (half * 8 >= p.rows) {
-#pragma unroll
-            for (int j = 0; j < KEY_BLOCK / 8; j++)
-                s[j][half * 2] = s[j][half * 2 + 1] = 0;
+        if (half * 8 < p.rows) {
+            scale_row<WIDTH>(weighted, half, softmax_row(scores, half, &sums[half], scale));
             continue;
         }
-        float keep = softmax_row(s, half, &sums[half], scale);
 #pragma unroll
-        for (int d = 0; d < WIDTH / 8; d++) {
-            o[d][half * 2] *= keep;
-            o[d][half * 2 + 1] *= keep;
-        }
+        for (int j = 0; j < KEY_BLOCK / 8; j++)
+            scores[j][half * 2] = scores[j][half * 2 + 1] = 0;
     }
 }
 
 template <int D>
-__device__ inline void put_piece(const Decode &f, const Piece &p, const float (*o)[4], const RowSums sums[2], float scale)
+__device__ inline void put_piece(const Decode &decode, const Piece &p, const float (*weighted)[4], const RowSums sums[2],
+                                 float scale)
 {
     const int WIDTH = D / WARPS;
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
-    bool whole = p.position < KEY_SEGMENT;
+    bool whole = p.position < KEY_SEGMENT, first = warp == 0 && lane % 4 == 0;
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         int r = half * 8 + lane / 4;
         if (r >= p.rows)
             continue;
-        int64_t row = p.row * f.a.heads + p.head + r;
-        float *to = segment_sums<D>(f, p.sequence, p.head + r, p.segment), inverse = 1.0f / sums[half].l;
+        int64_t row = p.row * decode.a.heads + p.head + r;
+        float *to = segment_sums<D>(decode, p.sequence, p.head + r, p.segment), inverse = 1.0f / sums[half].l;
 #pragma unroll
         for (int d = 0; d < WIDTH / 8; d++) {
             int column = warp * WIDTH + d * 8;
-            if (whole) {
-                put_two(f.out + row * D + column, o[d][half * 2] * inverse, o[d][half * 2 + 1] * inverse);
-            } else {
-                to[2 + column + lane % 4 * 2] = o[d][half * 2];
-                to[2 + column + lane % 4 * 2 + 1] = o[d][half * 2 + 1];
-            }
+            float left = weighted[d][half * 2], right = weighted[d][half * 2 + 1];
+            if (whole)
+                put_two(decode.out + row * D + column, left * inverse, right * inverse);
+            else
+                *(float2 *)(to + 2 + column + lane % 4 * 2) = make_float2(left, right);
         }
-        if (warp == 0 && lane % 4 == 0 && whole)
-            f.logsumexp[row] = fmaf(sums[half].m, scale / LOG2_E, logf(sums[half].l));
-        if (warp == 0 && lane % 4 == 0 && !whole) {
-            to[0] = sums[half].m;
-            to[1] = sums[half].l;
-        }
+        if (first && whole)
+            decode.logsumexp[row] = logsumexp_of(sums[half], scale);
+        else if (first)
+            *(RowSums *)to = sums[half];
     }
 }
 
@@ -201,100 +178,100 @@ template <int D> struct Room {
     int until[4]; // (S), as many as there are
 };
 
-template <int D> __device__ inline void decode_piece(const Decode &f, const Piece &p, Room<D> *room, float scale)
+template <int D> __device__ inline void decode_piece(const Decode &decode, const Piece &p, Room<D> *room, float scale)
 {
     const int WIDTH = D / WARPS;
+    const Attention &a = decode.a;
     int warp = (int)threadIdx.x / 32;
-    float o[WIDTH / 8][4], s[KEY_BLOCK / 8][4];
+    float weighted[WIDTH / 8][4], scores[KEY_BLOCK / 8][4];
     RowSums sums[2] = {{-INFINITY, 0}, {-INFINITY, 0}};
-    FragmentA q[D / 16];
-    load_queries<D>(q, f, p, room->keys);
-    clear<WIDTH>(o);
-    load_page<D>(room->keys, f.a, p, f.a.key_pages, p.first_block);
+    FragmentA queries[D / 16];
+    const element *rows = decode.q + (p.row * a.heads + p.head) * D;
+    load_fragments<D, DECODE_ROWS>(queries, room->keys, 0, rows, [=](int r) { return r < p.rows ? rows + r * D : NULL; });
+    clear<WIDTH>(weighted);
+    load_page<D>(room->keys, a, p, a.key_pages, p.first_block);
     cp_async_commit();
-    load_page<D>(room->values, f.a, p, f.a.value_pages, p.first_block);
+    load_page<D>(room->values, a, p, a.value_pages, p.first_block);
     cp_async_commit();
     for (int block = p.first_block; block <= p.last_block; block++) {
         int groups = groups_until(block * KEY_BLOCK, p.position, KEY_BLOCK / 16);
         cp_async_wait<1>();
         __syncthreads(); // the keys are there for all
-        put_scores<D>(room->scores, q, room->keys, block * KEY_BLOCK, p.position);
+        put_scores<D>(room->scores, queries, room->keys, block * KEY_BLOCK, p.position);
         __syncthreads(); // the scores are, and nobody reads the keys any more
         if (block < p.last_block)
-            load_page<D>(room->keys, f.a, p, f.a.key_pages, block + 1);
+            load_page<D>(room->keys, a, p, a.key_pages, block + 1);
         cp_async_commit();
-        take_scores(s, room->scores, p.rows);
-        weigh<WIDTH>(s, o, sums, block * KEY_BLOCK, p, scale);
+        take_scores(scores, room->scores, p.rows);
+        weigh<WIDTH>(scores, weighted, sums, block * KEY_BLOCK, p, scale);
         cp_async_wait<1>();
         __syncthreads(); // the values
-        accumulate_rows<D, KEY_BLOCK, WIDTH>(o, s, room->values + warp * WIDTH, groups);
+        accumulate_rows<D, KEY_BLOCK, WIDTH>(weighted, scores, room->values + warp * WIDTH, groups);
         __syncthreads();
         if (block < p.last_block)
-            load_page<D>(room->values, f.a, p, f.a.value_pages, block + 1);
+            load_page<D>(room->values, a, p, a.value_pages, block + 1);
         cp_async_commit();
     }
     cp_async_wait<0>();
-    put_piece<D>(f, p, o, sums, scale);
+    put_piece<D>(decode, p, weighted, sums, scale);
 }
 
-template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 1) decode_kernel(Decode f)
+template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 1) decode_kernel(Decode decode)
 {
     Room<D> *room = dynamic_shared<Room<D>>();
     if (threadIdx.x < 32)
-        list_segments(room->until, f.a);
+        list_segments(room->until, decode.a);
     __syncthreads();
-    int pieces = room->until[f.a.sequences - 1] * (int)f.a.kv_heads * f.tiles;
+    int pieces = room->until[decode.a.sequences - 1] * (int)decode.a.kv_heads * decode.tiles;
     for (int number = (int)blockIdx.x; number < pieces; number += (int)gridDim.x)
-        decode_piece<D>(f, piece_of(f, room->until, number), room, LOG2_E / sqrtf((float)D));
+        decode_piece<D>(decode, piece_of(decode, room->until, number), room, LOG2_E / sqrtf((float)D));
 }
 
 // One head of one sequence: its segments into a total, ascending, as attention_forward.cu's merge_segment does it. A thread has one
 // column.
-template <int D> __global__ void __launch_bounds__(D) merge_segments(Decode f)
+template <int D> __global__ void __launch_bounds__(D) merge_segments(Decode decode)
 {
     int64_t sequence = blockIdx.x;
-    int head = (int)blockIdx.y, column = (int)threadIdx.x, segments = segments_of(f.a, sequence);
+    int head = (int)blockIdx.y, column = (int)threadIdx.x, segments = segments_of(decode.a, sequence);
     if (segments < 2)
         return;
     float scale = LOG2_E / sqrtf((float)D), total = 0;
     RowSums all = {-INFINITY, 0};
     for (int segment = 0; segment < segments; segment++) {
-        const float *sums = segment_sums<D>(f, sequence, head, segment);
-        float m = fmaxf(all.m, sums[0]), from = m == -INFINITY ? 0 : m;
-        float a = exp2_flushed((all.m - from) * scale), b = exp2_flushed((sums[0] - from) * scale);
-        all = RowSums{m, fmaf(all.l, a, sums[1] * b)};
-        total = fmaf(total, a, sums[2 + column] * b);
+        const float *sums = segment_sums<D>(decode, sequence, head, segment);
+        MergeScales by = merge_sums(&all, *(const RowSums *)sums, scale);
+        total = fmaf(total, by.before, sums[2 + column] * by.segment);
     }
-    int64_t row = f.a.starts[sequence] * f.a.heads + head;
-    f.out[row * D + column] = rounded(total * (1.0f / all.l) + 0.0f); // + 0: one sign of zero
+    int64_t row = decode.a.starts[sequence] * decode.a.heads + head;
+    decode.out[row * D + column] = rounded(total * (1.0f / all.l) + 0.0f); // + 0: one sign of zero
     if (column == 0)
-        f.logsumexp[row] = fmaf(all.m, scale / LOG2_E, logf(all.l));
+        decode.logsumexp[row] = logsumexp_of(all, scale);
 }
 
-template <int D> static void start(Stream *s, const Decode &f)
+template <int D> static void start(Stream *s, const Decode &decode)
 {
-    size_t shared = sizeof(Room<D>) + sizeof(int) * (size_t)f.a.sequences;
-    int64_t most = f.a.sequences * f.a.kv_heads * f.tiles * f.segments, blocks = 2 * device_multiprocessors();
-    launch(s, dim3((unsigned)(most < blocks ? most : blocks)), dim3(ATTENTION_THREADS), shared, decode_kernel<D>, f);
-    if (f.segments > 1)
-        launch(s, dim3((unsigned)f.a.sequences, (unsigned)f.a.heads), dim3(D), 0, merge_segments<D>, f);
+    size_t shared = sizeof(Room<D>) + sizeof(int) * (size_t)decode.a.sequences;
+    int64_t most = decode.a.sequences * decode.a.kv_heads * decode.tiles * decode.segments, blocks = 2 * device_multiprocessors();
+    launch(s, most < blocks ? most : blocks, ATTENTION_THREADS, shared, decode_kernel<D>, decode);
+    if (decode.segments > 1)
+        launch(s, dim3(decode.a.sequences, decode.a.heads), D, 0, merge_segments<D>, decode);
 }
 
 void attention_decode(Stream *s, Tensor out, float *logsumexp, Tensor q, const Attention *a)
 {
     int group = (int)(a->heads / a->kv_heads);
-    Decode f = {(element *)out.data,
-                logsumexp,
-                (const element *)q.data,
-                *a,
-                group,
-                (int)ceil_divide(group, DECODE_ROWS),
-                ceil_divide(a->pages_per_sequence, KEY_SEGMENT / KEY_BLOCK)};
-    assert(a->workspace != NULL || f.segments == 1);
+    Decode decode = {elements(out),
+                     logsumexp,
+                     elements(q),
+                     *a,
+                     group,
+                     (int)ceil_divide(group, DECODE_ROWS),
+                     ceil_divide(a->pages_per_sequence, KEY_SEGMENT / KEY_BLOCK)};
+    assert(a->workspace != NULL || decode.segments == 1);
     if (a->head_width == 64)
-        start<64>(s, f);
+        start<64>(s, decode);
     else
-        start<128>(s, f);
+        start<128>(s, decode);
 }
 
 } // namespace PRECISION

@@ -54,6 +54,32 @@ __device__ inline float softmax_row(float (*s)[4], int half, RowSums *row, float
     return keep;
 }
 
+// One of the thread's rows of accumulators, by what softmax_row says
+template <int WIDTH> __device__ inline void scale_row(float (*weighted)[4], int half, float keep)
+{
+#pragma unroll
+    for (int d = 0; d < WIDTH / 8; d++) {
+        weighted[d][half * 2] *= keep;
+        weighted[d][half * 2 + 1] *= keep;
+    }
+}
+
+// What the weighted values of the segments before, and those of a new one, are multiplied by when the new one is merged into them.
+struct MergeScales {
+    float before, segment;
+};
+
+// Where the total is still empty it becomes the segment itself, to the bit.
+__device__ inline MergeScales merge_sums(RowSums *total, const RowSums &segment, float scale)
+{
+    float m = fmaxf(total->m, segment.m), from = m == -INFINITY ? 0 : m;
+    MergeScales by = {exp2_flushed((total->m - from) * scale), exp2_flushed((segment.m - from) * scale)};
+    *total = RowSums{m, fmaf(total->l, by.before, segment.l * by.segment)};
+    return by;
+}
+
+__device__ inline float logsumexp_of(const RowSums &sums, float scale) { return fmaf(sums.m, scale / LOG2_E, logf(sums.l)); }
+
 } // namespace PRECISION
 
 #endif

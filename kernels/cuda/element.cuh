@@ -27,6 +27,7 @@ __device__ inline float widen(element x) { return x; }
 __device__ inline element rounded(float x) { return x; }
 #endif
 
+static inline element *elements(Tensor t) { return (element *)t.data; }
 __device__ inline float round_to_element(float x) { return widen(rounded(x)); }
 
 // ---- sixteen bytes: what a thread reads and writes at once

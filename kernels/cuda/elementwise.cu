@@ -17,8 +17,6 @@ namespace PRECISION
 
 enum { BLOCK = 256, ROWS_PER_BLOCK = BLOCK / 32 };
 
-static dim3 blocks_for(int64_t threads) { return dim3((unsigned)ceil_divide(threads, BLOCK)); }
-
 // ---- accumulate
 
 static __global__ void __launch_bounds__(BLOCK) accumulate_kernel(float *sum, const float *x, int64_t count)
@@ -36,7 +34,7 @@ static __global__ void __launch_bounds__(BLOCK) accumulate_kernel(float *sum, co
 void accumulate(Stream *s, float *sum, const float *x, int64_t count)
 {
     assert((uintptr_t)sum % 16 == 0 && (uintptr_t)x % 16 == 0);
-    launch(s, blocks_for(ceil_divide(count, 4)), dim3(BLOCK), 0, accumulate_kernel, sum, x, count);
+    launch(s, ceil_divide(count, 4 * BLOCK), BLOCK, 0, accumulate_kernel, sum, x, count);
 }
 
 // ---- rows: y[n] = x[places[n]], or y[places[n]] = x[n] if scattered. places NULL: the row is x's first
@@ -58,8 +56,8 @@ static __global__ void __launch_bounds__(BLOCK) copy_rows(element *__restrict__ 
 static void copy(Stream *s, Tensor y, Tensor x, const int32_t *places, int64_t rows, bool scattered)
 {
     assert(y.columns == x.columns && x.columns % LANES == 0);
-    launch(s, dim3((unsigned)ceil_divide(rows, ROWS_PER_BLOCK)), dim3(BLOCK), 0, copy_rows, (element *)y.data, (element *)x.data,
-           places, rows, x.columns, scattered);
+    launch(s, ceil_divide(rows, ROWS_PER_BLOCK), BLOCK, 0, copy_rows, elements(y), elements(x), places, rows, x.columns,
+           scattered);
 }
 
 void embedding_forward(Stream *s, Tensor y, Tensor table, const int32_t *ids) { copy(s, y, table, ids, y.rows, false); }
@@ -200,9 +198,8 @@ void embedding_backward(Stream *s, float *dtable, Tensor dy, const int32_t *ids,
     int64_t threads = ceil_divide(warps, parts) * 32;
     int32_t *order = scratch, *sorted = scratch + T;
     assert(C % LANES == 0 && (uintptr_t)dtable % 16 == 0 && T <= INT32_MAX - COMPARED);
-    launch(s, dim3((unsigned)ceil_divide(T, RANKED)), dim3(RANKED * RANKERS), 0, sort_tokens, order, sorted, ids, T);
-    launch(s, dim3((unsigned)T, (unsigned)parts), dim3((unsigned)threads), (size_t)(WALK_AHEAD * 16 * threads), add_lists, dtable,
-           (const element *)dy.data, order, sorted, T, C);
+    launch(s, ceil_divide(T, RANKED), RANKED * RANKERS, 0, sort_tokens, order, sorted, ids, T);
+    launch(s, dim3(T, parts), threads, (size_t)(WALK_AHEAD * 16 * threads), add_lists, dtable, elements(dy), order, sorted, T, C);
 }
 
 // ---- SwiGLU, with σ = 1/(1 + e^-gate). Forward rounds silu(gate) before it multiplies, as transformers does. Backward computes
@@ -246,16 +243,15 @@ void swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up)
 {
     assert(y.columns % LANES == 0);
     int64_t vectors = y.rows * y.columns / LANES;
-    launch(s, blocks_for(vectors), dim3(BLOCK), 0, swiglu_forward_kernel, (element *)y.data, (const element *)gate.data,
-           (const element *)up.data, vectors);
+    launch(s, ceil_divide(vectors, BLOCK), BLOCK, 0, swiglu_forward_kernel, elements(y), elements(gate), elements(up), vectors);
 }
 
 void swiglu_backward(Stream *s, Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up)
 {
     assert(dy.columns % LANES == 0);
     int64_t vectors = dy.rows * dy.columns / LANES;
-    launch(s, blocks_for(vectors), dim3(BLOCK), 0, swiglu_backward_kernel, (element *)dgate.data, (element *)dup.data,
-           (const element *)dy.data, (const element *)gate.data, (const element *)up.data, vectors);
+    launch(s, ceil_divide(vectors, BLOCK), BLOCK, 0, swiglu_backward_kernel, elements(dgate), elements(dup), elements(dy),
+           elements(gate), elements(up), vectors);
 }
 
 } // namespace PRECISION

@@ -7,6 +7,7 @@
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
 #include "kernels/cuda/reduce.cuh"
+#include <assert.h>
 
 namespace PRECISION
 {
@@ -69,6 +70,15 @@ __device__ inline SoftmaxPart softmax_part(const float z[WARP_VECTORS][4], int64
     part.sum = warp_sum(part.sum);
     part.weighted = warp_sum(part.weighted);
     return part;
+}
+
+// A chunk's logits, of the live columns: (cuda_chunk(rows behind n), cuda_pitch(n_live)) fp32
+static inline void make_logits(Stream *s, float *logits, Tensor x, int64_t n, Tensor w, int64_t n_live)
+{
+    assert(x.columns == w.columns && n_live <= w.rows && n_live > 0 && (uintptr_t)logits % 16 == 0);
+    int64_t C = x.columns, rows = cuda_chunk(x.rows - n), pitch = cuda_pitch(n_live);
+    Product p = {MATMUL_FORWARD, rows, n_live, C, elements(x) + n * C, w.data, logits, C, C, pitch, true, false};
+    product(s, &p);
 }
 
 // What a row's blocks come to; the sums in double, as 150 of them follow each other.

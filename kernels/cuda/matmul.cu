@@ -147,8 +147,8 @@ template <bool A_OUTSIDE, bool B_OUTSIDE, typename Output> static void start(Str
 {
     Operand a = {(const element *)p->a, p->a_pitch, p->m}, b = {(const element *)p->b, p->b_pitch, p->n};
     size_t shared = STAGES * sizeof(element) * (size_t)(Slab<A_OUTSIDE>::ELEMENTS + Slab<B_OUTSIDE>::ELEMENTS);
-    dim3 grid((unsigned)(ceil_divide(p->m, TILE) * ceil_divide(p->n, TILE)));
-    launch(s, grid, dim3(THREADS), shared, product_kernel<A_OUTSIDE, B_OUTSIDE, Output>, a, b, (Output *)p->c, p->c_pitch, p->k,
+    int64_t tiles = ceil_divide(p->m, TILE) * ceil_divide(p->n, TILE);
+    launch(s, tiles, THREADS, shared, product_kernel<A_OUTSIDE, B_OUTSIDE, Output>, a, b, (Output *)p->c, p->c_pitch, p->k,
            p->add);
 }
 
@@ -168,47 +168,39 @@ void product_own(Stream *s, const Product *p)
 
 void product(Stream *s, const Product *p)
 {
-    bool few = p->form == MATMUL_FORWARD && p->m <= FEW_ROWS;
     if (p->m <= 0 || p->n <= 0 || product_library(s, p))
         return;
-    if (few)
+    if (p->form == MATMUL_FORWARD && p->m <= FEW_ROWS)
         product_few_rows(s, p);
     else
         product_own(s, p);
 }
 
+// Rows of all three matrices one after the other
+static void dense_product(Stream *s, MatmulForm form, int64_t m, int64_t n, int64_t k, const void *a, const void *b, void *c,
+                          bool add)
+{
+    bool weight = form == MATMUL_BACKWARD_WEIGHT, forward = form == MATMUL_FORWARD;
+    Product p = {form, m, n, k, a, b, c, weight ? m : k, forward ? k : n, n, weight, add};
+    product(s, &p);
+}
+
 void matmul_forward(Stream *s, Tensor y, Tensor x, Tensor w, bool add)
 {
     assert(y.rows == x.rows && y.columns == w.rows && x.columns == w.columns);
-    Product p = {MATMUL_FORWARD, y.rows,    y.columns, x.columns, x.data, w.data,
-                 y.data,         x.columns, w.columns, y.columns, false,  add};
-    product(s, &p);
+    dense_product(s, MATMUL_FORWARD, y.rows, y.columns, x.columns, x.data, w.data, y.data, add);
 }
 
 void matmul_backward_input(Stream *s, Tensor dx, Tensor dy, Tensor w, bool add)
 {
     assert(dx.rows == dy.rows && dy.columns == w.rows && dx.columns == w.columns);
-    Product p = {MATMUL_BACKWARD_INPUT,
-                 dx.rows,
-                 dx.columns,
-                 dy.columns,
-                 dy.data,
-                 w.data,
-                 dx.data,
-                 dy.columns,
-                 w.columns,
-                 dx.columns,
-                 false,
-                 add};
-    product(s, &p);
+    dense_product(s, MATMUL_BACKWARD_INPUT, dx.rows, dx.columns, dy.columns, dy.data, w.data, dx.data, add);
 }
 
 void matmul_backward_weight(Stream *s, float *dw, Tensor dy, Tensor x)
 {
     assert(dy.rows == x.rows);
-    Product p = {
-        MATMUL_BACKWARD_WEIGHT, dy.columns, x.columns, x.rows, dy.data, x.data, dw, dy.columns, x.columns, x.columns, true, true};
-    product(s, &p);
+    dense_product(s, MATMUL_BACKWARD_WEIGHT, dy.columns, x.columns, x.rows, dy.data, x.data, dw, true);
 }
 
 } // namespace PRECISION

@@ -85,8 +85,8 @@ template <int WARPS, int COLUMNS, typename Output> static void start(Stream *s, 
 {
     typedef Few<WARPS, COLUMNS> F;
     FewOperands operands = {(const element *)p->a, (const element *)p->b, p->a_pitch, p->b_pitch, p->m, p->n, p->k};
-    dim3 grid((unsigned)ceil_divide(p->n, F::ROWS), (unsigned)ceil_divide(p->m, COLUMNS));
-    launch(s, grid, dim3(F::THREADS), F::STAGES * F::STAGE * sizeof(element), few_rows_kernel<WARPS, COLUMNS, Output>, operands,
+    dim3 grid(ceil_divide(p->n, F::ROWS), ceil_divide(p->m, COLUMNS));
+    launch(s, grid, F::THREADS, F::STAGES * F::STAGE * sizeof(element), few_rows_kernel<WARPS, COLUMNS, Output>, operands,
            (Output *)p->c, p->c_pitch, p->add);
 }
 

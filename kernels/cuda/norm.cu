@@ -113,7 +113,7 @@ static __global__ void __launch_bounds__(32)
 
 static inline void add_partials(Stream *s, float *dweight, const float *partial, int64_t groups, int64_t width)
 {
-    launch(s, dim3((unsigned)ceil_divide(width, 32)), dim3(32), 0, add_partials_kernel, dweight, partial, groups, width);
+    launch(s, ceil_divide(width, 32), 32, 0, add_partials_kernel, dweight, partial, groups, width);
 }
 
 // ---- backward: what arrives, what the forward pass left, and what is asked for; T rows of C
@@ -241,13 +241,13 @@ static __global__ void __launch_bounds__(COLUMN_THREADS) sum_columns(float *part
 static dim3 threads_for(int64_t C)
 {
     assert(C % LANES == 0 && C <= MOST_THREADS * ELEMENTS);
-    return dim3((unsigned)ceil_divide(C, 32 * ELEMENTS) * 32);
+    return ceil_divide(C, 32 * ELEMENTS) * 32;
 }
 
 void rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, Tensor weight, float epsilon)
 {
-    launch(s, dim3((unsigned)x.rows), threads_for(x.columns), 0, forward_row, (element *)y.data, (element *)sum.data, rstd,
-           (const element *)x.data, (const element *)residual.data, (const element *)weight.data, epsilon, (int)x.columns);
+    launch(s, x.rows, threads_for(x.columns), 0, forward_row, elements(y), elements(sum), rstd, elements(x), elements(residual),
+           elements(weight), epsilon, (int)x.columns);
 }
 
 void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum, Tensor weight,
@@ -256,16 +256,8 @@ void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tens
     int64_t T = sum.rows, C = sum.columns, groups = ceil_divide(T, NORM_ROWS);
     int64_t slabs = ceil_divide(C, COLUMN_THREADS * LANES), blocks = LEAD * slabs + groups * (NORM_ROWS + slabs);
     assert((uintptr_t)partial % 16 == 0 && blocks <= INT32_MAX);
-    Backward b = {(element *)dx.data,
-                  partial,
-                  (const element *)dy.data,
-                  (const element *)dsum.data,
-                  (const element *)sum.data,
-                  (const element *)weight.data,
-                  rstd,
-                  T,
-                  C};
-    launch(s, dim3((unsigned)(T == 0 ? 0 : blocks)), threads_for(C), 0, backward_rows_and_slabs, b, (int)slabs);
+    Backward b = {elements(dx), partial, elements(dy), elements(dsum), elements(sum), elements(weight), rstd, T, C};
+    launch(s, T == 0 ? 0 : blocks, threads_for(C), 0, backward_rows_and_slabs, b, (int)slabs);
     add_partials(s, dweight, partial, groups, C);
 }
 
@@ -273,8 +265,8 @@ void rows_sum(Stream *s, float *drow, float *partial, Tensor dy)
 {
     int64_t T = dy.rows, N = dy.columns, groups = ceil_divide(T, NORM_ROWS);
     assert(N % LANES == 0 && (uintptr_t)partial % 16 == 0);
-    dim3 grid((unsigned)groups, (unsigned)ceil_divide(N, COLUMN_THREADS * LANES));
-    launch(s, grid, dim3(COLUMN_THREADS), 0, sum_columns, partial, (const element *)dy.data, T, N);
+    dim3 grid(groups, ceil_divide(N, COLUMN_THREADS * LANES));
+    launch(s, grid, COLUMN_THREADS, 0, sum_columns, partial, elements(dy), T, N);
     add_partials(s, drow, partial, groups, N);
 }
 

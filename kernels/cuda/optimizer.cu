@@ -191,12 +191,12 @@ void adamw(Stream *s, void *weight, float *master, void *m, void *v, const float
     int64_t start = -(offset % 4), size = settings->bf16_moments ? 2 : 4; // of the four that element 0 is in, and of a moment
     step.aligned = is_aligned(gradient, start, 4) && is_aligned(master, start, 4) && is_aligned(m, start, size) &&
                    is_aligned(v, start, size) && is_aligned(weight, start, sizeof(element));
-    dim3 grid((unsigned)(count == 0 ? 0 : ceil_divide(count - start, 4 * THREADS)));
+    int64_t blocks = count == 0 ? 0 : ceil_divide(count - start, 4 * THREADS);
     if (settings->bf16_moments)
-        launch(s, grid, dim3(THREADS), 0, adamw_kernel<uint16_t>, (element *)weight, master, (uint16_t *)m, (uint16_t *)v,
-               gradient, step);
+        launch(s, blocks, THREADS, 0, adamw_kernel<uint16_t>, (element *)weight, master, (uint16_t *)m, (uint16_t *)v, gradient,
+               step);
     else
-        launch(s, grid, dim3(THREADS), 0, adamw_kernel<float>, (element *)weight, master, (float *)m, (float *)v, gradient, step);
+        launch(s, blocks, THREADS, 0, adamw_kernel<float>, (element *)weight, master, (float *)m, (float *)v, gradient, step);
 }
 
 // ---- the gradient norm
@@ -224,7 +224,7 @@ static __global__ void __launch_bounds__(THREADS) square_sums_kernel(float *sums
 void square_sums(Stream *s, float *sums, const float *x, int64_t count)
 {
     assert((uintptr_t)x % 16 == 0);
-    launch(s, dim3((unsigned)ceil_divide(count, SQUARES_BLOCK)), dim3(THREADS), 0, square_sums_kernel, sums, x, count);
+    launch(s, ceil_divide(count, SQUARES_BLOCK), THREADS, 0, square_sums_kernel, sums, x, count);
 }
 
 } // namespace PRECISION

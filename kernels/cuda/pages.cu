@@ -41,7 +41,7 @@ static __global__ void __launch_bounds__(PAGE_THREADS) write_token(const element
 void pages_write(Stream *s, Tensor k, Tensor v, const Attention *a)
 {
     assert(k.columns == a->kv_heads * a->head_width && v.columns == k.columns && k.columns % LANES == 0);
-    launch(s, dim3((unsigned)k.rows), dim3(PAGE_THREADS), 0, write_token, (const element *)k.data, (const element *)v.data, *a);
+    launch(s, k.rows, PAGE_THREADS, 0, write_token, elements(k), elements(v), *a);
 }
 
 static __global__ void __launch_bounds__(PAGE_THREADS) copy_page(element *pages, int64_t elements, const int32_t *pairs)
@@ -57,7 +57,7 @@ void pages_copy(Stream *s, void *pages, int64_t elements, const int32_t *pairs, 
 {
     assert(elements % LANES == 0);
     int64_t across = ceil_divide(elements, PAGE_THREADS * LANES * 4);
-    launch(s, dim3((unsigned)across, (unsigned)count), dim3(PAGE_THREADS), 0, copy_page, (element *)pages, elements, pairs);
+    launch(s, dim3(across, count), PAGE_THREADS, 0, copy_page, (element *)pages, elements, pairs);
 }
 
 // ---- tokens
@@ -79,12 +79,12 @@ static __global__ void __launch_bounds__(PAGE_THREADS)
 
 void tokens_take(Stream *s, int32_t *ids, int64_t count, const int32_t *kept)
 {
-    launch(s, dim3((unsigned)ceil_divide(count, PAGE_THREADS)), dim3(PAGE_THREADS), 0, take_tokens, ids, count, kept);
+    launch(s, ceil_divide(count, PAGE_THREADS), PAGE_THREADS, 0, take_tokens, ids, count, kept);
 }
 
 void tokens_keep(Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count)
 {
-    launch(s, dim3((unsigned)ceil_divide(count, PAGE_THREADS)), dim3(PAGE_THREADS), 0, keep_tokens, kept, token, slots, count);
+    launch(s, ceil_divide(count, PAGE_THREADS), PAGE_THREADS, 0, keep_tokens, kept, token, slots, count);
 }
 
 } // namespace PRECISION

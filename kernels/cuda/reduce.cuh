@@ -1,11 +1,12 @@
 // Sums and maxima over a warp or a block, each in one fixed tree: within a warp lanes 16 apart, then 8, 4, 2, 1; then the warps
 // in the same way. Every lane receives the same bits (a + b is b + a). How many threads a row gets never follows from the grid.
+// Sums up to a lane have a tree of their own.
 #ifndef KERNELS_CUDA_REDUCE_CUH
 #define KERNELS_CUDA_REDUCE_CUH
 
 #include "kernels/cuda/device.cuh"
 
-__device__ inline float warp_sum(float x)
+template <typename Number> __device__ inline Number warp_sum(Number x)
 {
 #pragma unroll
     for (int apart = 16; apart > 0; apart /= 2)
@@ -18,6 +19,18 @@ __device__ inline float warp_max(float x)
 #pragma unroll
     for (int apart = 16; apart > 0; apart /= 2)
         x = fmaxf(x, __shfl_xor_sync(~0u, x, apart));
+    return x;
+}
+
+// x of this lane and of all lanes before it
+template <typename Number> __device__ inline Number warp_sum_until(Number x)
+{
+    int lane = (int)threadIdx.x % 32;
+#pragma unroll
+    for (int apart = 1; apart < 32; apart *= 2) {
+        Number before = __shfl_up_sync(~0u, x, apart);
+        x += lane >= apart ? before : 0;
+    }
     return x;
 }
 

@@ -36,33 +36,45 @@ template <int D> struct Head {
     __device__ static int column() { return (int)threadIdx.x % GROUP * LANES; } // this thread's, in the lower half
 };
 
+// A thread's numbers of a head: of its lower half, and their partners of the upper one
 struct Pairs {
-    Words low, high;
+    Words half[2];
+};
+
+struct Floats {
+    float half[2][LANES];
 };
 
 struct Turn {
     float cosine[LANES], sine[LANES];
 };
 
-struct Turned {
-    float low[LANES], high[LANES];
-};
-
 template <int D> __device__ inline Pairs load_pairs(const element *from)
 {
-    return Pairs{load_words(from), load_words(from + Head<D>::HALF)};
+    return Pairs{{load_words(from), load_words(from + Head<D>::HALF)}};
 }
 
-template <int D> __device__ inline void store_rounded(element *to, const Turned &x)
+template <int D> __device__ inline void store_rounded(element *to, const Floats &x)
 {
-    Vector low, high;
 #pragma unroll
-    for (int j = 0; j < LANES; j++) {
-        low.lane[j] = rounded(x.low[j]);
-        high.lane[j] = rounded(x.high[j]);
+    for (int half = 0; half < 2; half++) {
+        Vector v;
+#pragma unroll
+        for (int j = 0; j < LANES; j++)
+            v.lane[j] = rounded(x.half[half][j]);
+        store(to + half * Head<D>::HALF, v);
     }
-    store(to, low);
-    store(to + Head<D>::HALF, high);
+}
+
+__device__ inline Floats widened(const Pairs &x)
+{
+    Floats wide;
+#pragma unroll
+    for (int half = 0; half < 2; half++)
+#pragma unroll
+        for (int j = 0; j < LANES; j++)
+            wide.half[half][j] = widen(x.half[half], j);
+    return wide;
 }
 
 template <int D> __device__ inline Turn load_turn(const Heads &h, int token)
@@ -77,17 +89,15 @@ template <int D> __device__ inline Turn load_turn(const Heads &h, int token)
     return t;
 }
 
-// The rotation undone: what arrives at the normed and weighted head
-__device__ inline Turned turn_back(const Pairs &d, const Turn &t)
+// The rotation of every pair; direction -1 undoes it.
+__device__ inline void turn(Floats *x, const Turn &t, float direction)
 {
-    Turned n;
 #pragma unroll
     for (int j = 0; j < LANES; j++) {
-        float a = widen(d.low, j), b = widen(d.high, j);
-        n.low[j] = a * t.cosine[j] + b * t.sine[j];
-        n.high[j] = b * t.cosine[j] - a * t.sine[j];
+        float low = x->half[0][j], high = x->half[1][j], sine = direction * t.sine[j];
+        x->half[0][j] = low * t.cosine[j] - high * sine;
+        x->half[1][j] = high * t.cosine[j] + low * sine;
     }
-    return n;
 }
 
 template <int D> __device__ inline float head_sum(float x)
@@ -102,11 +112,8 @@ __device__ inline float sum_of_squares(const Pairs &x)
 {
     float sum = 0;
 #pragma unroll
-    for (int j = 0; j < LANES; j++)
-        sum = fmaf(widen(x.low, j), widen(x.low, j), sum);
-#pragma unroll
-    for (int j = 0; j < LANES; j++)
-        sum = fmaf(widen(x.high, j), widen(x.high, j), sum);
+    for (int i = 0; i < 2 * LANES; i++)
+        sum = fmaf(widen(x.half[i / LANES], i % LANES), widen(x.half[i / LANES], i % LANES), sum);
     return sum;
 }
 
@@ -131,19 +138,16 @@ static __global__ void __launch_bounds__(BLOCK)
     }
 #pragma unroll
     for (int k = 0; k < AT_ONCE; k++) {
-        Turned out;
+        Floats out;
         float r = 1.0f / sqrtf(head_sum<D>(sum_of_squares(a[k])) / (float)D + epsilon);
         if (k >= heads)
             continue;
         if (Head<D>::column() == 0)
             rstd[row + k] = r;
 #pragma unroll
-        for (int j = 0; j < LANES; j++) {
-            float low = widen(w.low, j) * (widen(a[k].low, j) * r);
-            float high = widen(w.high, j) * (widen(a[k].high, j) * r);
-            out.low[j] = low * t.cosine[j] - high * t.sine[j];
-            out.high[j] = high * t.cosine[j] + low * t.sine[j];
-        }
+        for (int i = 0; i < 2 * LANES; i++)
+            out.half[i / LANES][i % LANES] = widen(w.half[i / LANES], i % LANES) * (widen(a[k].half[i / LANES], i % LANES) * r);
+        turn(&out, t, 1);
         store_rounded<D>(y + at + k * D, out);
     }
 }
@@ -156,15 +160,8 @@ static __global__ void __launch_bounds__(BLOCK) rotate_heads(element *y, const e
     if (row >= h.rows)
         return;
     int64_t at = (int64_t)row * D + Head<D>::column();
-    Pairs a = load_pairs<D>(x + at);
-    Turn t = load_turn<D>(h, row / h.heads);
-    Turned out;
-#pragma unroll
-    for (int j = 0; j < LANES; j++) {
-        float low = widen(a.low, j), high = widen(a.high, j), sine = direction * t.sine[j];
-        out.low[j] = low * t.cosine[j] - high * sine;
-        out.high[j] = high * t.cosine[j] + low * sine;
-    }
+    Floats out = widened(load_pairs<D>(x + at));
+    turn(&out, load_turn<D>(h, row / h.heads), direction);
     store_rounded<D>(y + at, out);
 }
 
@@ -185,15 +182,14 @@ static __global__ void __launch_bounds__(BLOCK) rotate_heads(element *y, const e
 enum { BACK_THREADS = 128, STAGES = 4, FOLDED_COLUMNS = 8, FOLDED_GROUPS = 32 };
 
 // A thread's share of Σ d·w·n, with n = x · rstd
-__device__ inline float norm_dot(const Turned &d, const Pairs &w, const Pairs &x, float r)
+__device__ inline float norm_dot(const Floats &d, const Pairs &w, const Pairs &x, float r)
 {
     float dot = 0;
 #pragma unroll
-    for (int j = 0; j < LANES; j++)
-        dot = fmaf(d.low[j] * widen(w.low, j), widen(x.low, j) * r, dot);
+    for (int half = 0; half < 2; half++)
 #pragma unroll
-    for (int j = 0; j < LANES; j++)
-        dot = fmaf(d.high[j] * widen(w.high, j), widen(x.high, j) * r, dot);
+        for (int j = 0; j < LANES; j++)
+            dot = fmaf(d.half[half][j] * widen(w.half[half], j), widen(x.half[half], j) * r, dot);
     return dot;
 }
 
@@ -223,27 +219,26 @@ template <int D> __device__ inline void fetch(element *place, const element *dy,
     cp_async_commit();
 }
 
-__device__ inline Turned gradient(const Turned &d, const Pairs &w, const Pairs &x, float r, float mean)
+__device__ inline Floats gradient(const Floats &d, const Pairs &w, const Pairs &x, float r, float mean)
 {
-    Turned out;
+    Floats out;
 #pragma unroll
-    for (int j = 0; j < LANES; j++) {
-        out.low[j] = r * fmaf(-(widen(x.low, j) * r), mean, d.low[j] * widen(w.low, j));
-        out.high[j] = r * fmaf(-(widen(x.high, j) * r), mean, d.high[j] * widen(w.high, j));
-    }
+    for (int half = 0; half < 2; half++)
+#pragma unroll
+        for (int j = 0; j < LANES; j++)
+            out.half[half][j] = r * fmaf(-(widen(x.half[half], j) * r), mean, d.half[half][j] * widen(w.half[half], j));
     return out;
 }
 
 // d and n side by side, two columns in 16 bytes; the threads of a head write neighbouring 16 bytes, LANES times.
-template <int D> __device__ inline void lay_down(float *row, const Turned &d, const Pairs &x, float r)
+template <int D> __device__ inline void lay_down(float *row, const Floats &d, const Pairs &x, float r)
 {
     float *to = row + (int)threadIdx.x % Back<D>::GROUP * 4;
 #pragma unroll
-    for (int j = 0; j < LANES; j += 2) {
-        *(float4 *)(to + j / 2 * Back<D>::GROUP * 4) =
-            make_float4(d.low[j], widen(x.low, j) * r, d.low[j + 1], widen(x.low, j + 1) * r);
-        *(float4 *)(to + (LANES + j) / 2 * Back<D>::GROUP * 4) =
-            make_float4(d.high[j], widen(x.high, j) * r, d.high[j + 1], widen(x.high, j + 1) * r);
+    for (int i = 0; i < 2 * LANES; i += 2) {
+        int half = i / LANES, j = i % LANES;
+        *(float4 *)(to + i / 2 * Back<D>::GROUP * 4) =
+            make_float4(d.half[half][j], widen(x.half[half], j) * r, d.half[half][j + 1], widen(x.half[half], j + 1) * r);
     }
 }
 
@@ -290,9 +285,10 @@ static __global__ void __launch_bounds__(BACK_THREADS, 4)
         fetch<D>(ring_place(ring, tile + AHEAD), dy + AHEAD * ROWS * D, x + AHEAD * ROWS * D, AHEAD * ROWS < left);
         cp_async_wait<AHEAD>();
         const element *place = ring_place(ring, tile);
-        Pairs d = {load_words(place), load_words(place + BACK_THREADS * LANES)};
-        Pairs a = {load_words(place + 2 * BACK_THREADS * LANES), load_words(place + 3 * BACK_THREADS * LANES)};
-        Turned n = turn_back(d, t);
+        Pairs d = {{load_words(place), load_words(place + BACK_THREADS * LANES)}};
+        Pairs a = {{load_words(place + 2 * BACK_THREADS * LANES), load_words(place + 3 * BACK_THREADS * LANES)}};
+        Floats n = widened(d); // then what arrives at the normed and weighted head
+        turn(&n, t, -1);
         head += more_heads; // the next row's angles and scale are on their way while this one is worked on
         token += more_tokens + (head >= h.heads);
         head -= head >= h.heads ? h.heads : 0;
@@ -352,11 +348,11 @@ static Heads heads_of(Tensor x, const float *cosine, const float *sine, const in
     return Heads{cosine, sine, positions, (int)(x.rows * heads), (int)heads};
 }
 
-template <int D> static dim3 blocks_for(int64_t groups) { return dim3((unsigned)ceil_divide(groups, (int64_t)Head<D>::ROWS)); }
+template <int D> static dim3 blocks_for(int64_t groups) { return ceil_divide(groups, (int64_t)Head<D>::ROWS); }
 
 template <int D> static void rotate(Stream *s, Tensor y, Tensor x, const Heads &h, float direction)
 {
-    launch(s, blocks_for<D>(h.rows), dim3(BLOCK), 0, rotate_heads<D>, (element *)y.data, (const element *)x.data, h, direction);
+    launch(s, blocks_for<D>(h.rows), BLOCK, 0, rotate_heads<D>, elements(y), elements(x), h, direction);
 }
 
 template <int D> static void forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const Heads &h, float epsilon)
@@ -364,8 +360,8 @@ template <int D> static void forward(Stream *s, Tensor y, float *rstd, Tensor x,
     if (weight.data == NULL)
         rotate<D>(s, y, x, h, 1);
     else
-        launch(s, blocks_for<D>(x.rows * ceil_divide(h.heads, AT_ONCE)), dim3(BLOCK), 0, turn_heads<D>, (element *)y.data, rstd,
-               (const element *)x.data, (const element *)weight.data, h, epsilon);
+        launch(s, blocks_for<D>(x.rows * ceil_divide(h.heads, AT_ONCE)), BLOCK, 0, turn_heads<D>, elements(y), rstd, elements(x),
+               elements(weight), h, epsilon);
 }
 
 // dx may be dy: a block writes only rows that it reads itself, and after it has read them.
@@ -378,9 +374,9 @@ static void backward(Stream *s, Tensor dx, float *dweight, float *partial, Tenso
         return;
     }
     int count = (int)ceil_divide(h.rows, NORM_ROWS);
-    launch(s, dim3((unsigned)count), dim3(BACK_THREADS), 0, turn_back_heads<D>, (element *)dx.data, partial,
-           (const element *)dy.data, (const element *)x.data, (const element *)weight.data, rstd, h);
-    launch(s, dim3(D / FOLDED_COLUMNS), dim3(FOLDED_COLUMNS * FOLDED_GROUPS), 0, fold_heads, dweight, partial, count, h.heads, D);
+    launch(s, count, BACK_THREADS, 0, turn_back_heads<D>, elements(dx), partial, elements(dy), elements(x), elements(weight),
+           rstd, h);
+    launch(s, D / FOLDED_COLUMNS, FOLDED_COLUMNS * FOLDED_GROUPS, 0, fold_heads, dweight, partial, count, h.heads, D);
 }
 
 void qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine, const float *sine,

@@ -10,7 +10,6 @@
 // Bound by the product, and with top_p alone by atomics on shared memory. On an H200 the seven passes over all columns, one number at a
 // time in each thread, took two thirds of 2,159 µs for 256 rows; since then 646 µs, and 355 without limits.
 #include "kernels/cuda/head.cuh"
-#include <assert.h>
 
 namespace PRECISION
 {
@@ -63,12 +62,7 @@ __device__ inline void find_bucket(Told *told, const unsigned long long *buckets
     unsigned long long mine = 0, wanted = told->wanted;
     for (int i = 0; i < BUCKETS / 32; i++)
         mine += buckets[top - (i + lane) % (BUCKETS / 32)]; // the lanes at different banks
-    unsigned long long until = mine;
-#pragma unroll
-    for (int apart = 1; apart < 32; apart *= 2) {
-        unsigned long long before = __shfl_up_sync(~0u, until, apart);
-        until += lane >= apart ? before : 0;
-    }
+    unsigned long long until = warp_sum_until(mine);
     unsigned reach = __ballot_sync(~0u, until >= wanted);
     bool holder = reach != 0 && lane == __ffs((int)reach) - 1;
     wanted -= until - mine;
@@ -126,10 +120,7 @@ __device__ inline void want_share(Told *told, const unsigned long long *buckets,
     unsigned long long all = 0;
     for (int b = (int)threadIdx.x; b < BUCKETS; b += 32)
         all += buckets[b];
-#pragma unroll
-    for (int apart = 16; apart > 0; apart /= 2)
-        all += __shfl_xor_sync(~0u, all, apart);
-    unsigned long long wanted = (unsigned long long)((double)share * (double)all);
+    unsigned long long wanted = (unsigned long long)((double)share * (double)warp_sum(all));
     if (threadIdx.x == 0)
         told->wanted = wanted > 0 ? wanted : 1;
     __syncwarp();
@@ -256,7 +247,6 @@ __device__ inline int draw_of_four(const float p[4], double sum, double target)
 __device__ inline int64_t draw_column(const Told *told, const SampledRow &row)
 {
     int64_t first = (int64_t)told->block * LOGSUMEXP_COLUMNS, token = -1;
-    int lane = (int)threadIdx.x;
     float z[WARP_VECTORS][4];
     double base = 0, target = told->target;
     bool found = false;
@@ -267,12 +257,7 @@ __device__ inline int64_t draw_column(const Told *told, const SampledRow &row)
 #pragma unroll
         for (int j = 0; j < 4; j++)
             p[j] = kept_weight(row, z[i][j]);
-        double mine = (double)p[0] + (double)p[1] + (double)p[2] + (double)p[3], until = mine;
-#pragma unroll
-        for (int apart = 1; apart < 32; apart *= 2) {
-            double before = __shfl_up_sync(~0u, until, apart);
-            until += lane >= apart ? before : 0;
-        }
+        double mine = (double)p[0] + (double)p[1] + (double)p[2] + (double)p[3], until = warp_sum_until(mine);
         unsigned behind = __ballot_sync(~0u, base + until > target), kept = __ballot_sync(~0u, mine > 0);
         int holder = behind != 0 ? __ffs((int)behind) - 1 : kept != 0 ? 31 - __clz((int)kept) : -1;
         int j = draw_of_four(p, base + (until - mine), target);
@@ -335,16 +320,12 @@ static __global__ void __launch_bounds__(HEAD_THREADS, 2)
 void head_sample(Stream *s, int32_t *token, float *logprob, float *processed, float *entropy, Tensor x, Tensor w,
                  const SampleRow *rows, int64_t n_live, float *workspace)
 {
-    assert(x.columns == w.columns && n_live <= w.rows && n_live > 0 && (uintptr_t)workspace % 16 == 0);
-    int64_t C = x.columns, pitch = cuda_pitch(n_live);
+    int64_t pitch = cuda_pitch(n_live);
     size_t shared = (sizeof(SoftmaxPart) + sizeof(float)) * (size_t)ceil_divide(n_live, LOGSUMEXP_COLUMNS);
     for (int64_t n = 0; n < x.rows; n += HEAD_ROWS) {
-        int64_t count = cuda_chunk(x.rows - n);
-        Product p = {MATMUL_FORWARD, count, n_live, C, (const element *)x.data + n * C, w.data, workspace, C, C,
-                     pitch,          true,  false};
         Outputs out = {token + n, logprob + n, processed + n, entropy + n};
-        product(s, &p);
-        launch(s, dim3((unsigned)count), dim3(HEAD_THREADS), shared, sample_row, out, rows + n, workspace, pitch, n_live);
+        make_logits(s, workspace, x, n, w, n_live);
+        launch(s, cuda_chunk(x.rows - n), HEAD_THREADS, shared, sample_row, out, rows + n, workspace, pitch, n_live);
     }
 }
 
