@@ -79,3 +79,18 @@ void cpu_event_close(Event *e) {}
 void cpu_event_record(Stream *s, Event *e) {}
 bool cpu_event_wait(Event *e) { return true; }
 bool cpu_synchronize(Stream *s) { return true; }
+
+// ---- tokens that only the device knows yet
+
+void cpu_tokens_take(Stream *s, int32_t *ids, int64_t count, const int32_t *kept)
+{
+    for (int64_t t = 0; t < count; t++)
+        if (ids[t] < 0)
+            ids[t] = kept[-1 - ids[t]];
+}
+
+void cpu_tokens_keep(Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count)
+{
+    for (int64_t n = 0; n < count; n++)
+        kept[slots[n]] = token[n];
+}

@@ -5,7 +5,7 @@
 // the prototypes of its functions and the initialiser of its table. Who includes it defines what a row becomes there; rows of
 // a kind that is not defined become nothing.
 //   OPERATION          computes with activations, on one instruction set or in one precision
-//   DEVICE_OPERATION   the device's memory and queue, the same for all of them
+//   DEVICE_OPERATION   the device's memory and queue, and what knows no activation: the same for all of them
 //   GRAPH_OPERATION    the same, and NULL where nothing would be gained
 //   SIZE_OPERATION     a size that follows from shapes alone: it needs no device
 #ifndef OPERATION
@@ -191,8 +191,8 @@ OPERATION(void, head_sample,
 // ---- tokens on the device, so that a step may begin before the host has seen the last one's: ids[t] < 0 becomes
 // kept[-1 - ids[t]];  kept[slots[n]] = token[n].   ids (T); token, slots (N)
 
-OPERATION(void, tokens_take, (Stream *s, int32_t *ids, int64_t count, const int32_t *kept))
-OPERATION(void, tokens_keep, (Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count))
+DEVICE_OPERATION(void, tokens_take, (Stream *s, int32_t *ids, int64_t count, const int32_t *kept))
+DEVICE_OPERATION(void, tokens_keep, (Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count))
 
 // ---- optimizer.  tensor: the tensor's number in the manifest; offset: global offset of its element 0 here. Neither the
 // shard nor its rank is known: the same element gets the same update wherever it lives.

@@ -87,19 +87,6 @@ static void cpu_rows_scatter(Stream *s, Tensor dx, Tensor dy, const int32_t *row
         memcpy((float *)dx.data + rows[n] * C, (const float *)dy.data + n * C, (size_t)C * sizeof(float));
 }
 
-static void cpu_tokens_take(Stream *s, int32_t *ids, int64_t count, const int32_t *kept)
-{
-    for (int64_t t = 0; t < count; t++)
-        if (ids[t] < 0)
-            ids[t] = kept[-1 - ids[t]];
-}
-
-static void cpu_tokens_keep(Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count)
-{
-    for (int64_t n = 0; n < count; n++)
-        kept[slots[n]] = token[n];
-}
-
 static void cpu_rows_fill(Stream *s, Tensor y, Tensor row)
 {
     int64_t N = y.columns;

@@ -131,13 +131,13 @@ __device__ inline void weigh(float (*scores)[4], float (*weighted)[4], RowSums s
         mask(scores, first_key, position);
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        if (half * 8 < p.rows) {
-            scale_row<WIDTH>(weighted, half, softmax_row(scores, half, &sums[half], scale));
+        if (half * 8 >= p.rows) {
+#pragma unroll
+            for (int j = 0; j < KEY_BLOCK / 8; j++)
+                scores[j][half * 2] = scores[j][half * 2 + 1] = 0;
             continue;
         }
-#pragma unroll
-        for (int j = 0; j < KEY_BLOCK / 8; j++)
-            scores[j][half * 2] = scores[j][half * 2 + 1] = 0;
+        scale_row<WIDTH>(weighted, half, softmax_row(scores, half, &sums[half], scale));
     }
 }
 
@@ -159,10 +159,12 @@ __device__ inline void put_piece(const Decode &decode, const Piece &p, const flo
         for (int d = 0; d < WIDTH / 8; d++) {
             int column = warp * WIDTH + d * 8;
             float left = weighted[d][half * 2], right = weighted[d][half * 2 + 1];
-            if (whole)
+            if (whole) {
                 put_two(decode.out + row * D + column, left * inverse, right * inverse);
-            else
-                *(float2 *)(to + 2 + column + lane % 4 * 2) = make_float2(left, right);
+            } else {
+                to[2 + column + lane % 4 * 2] = left;
+                to[2 + column + lane % 4 * 2 + 1] = right;
+            }
         }
         if (first && whole)
             decode.logsumexp[row] = logsumexp_of(sums[half], scale);

@@ -1,4 +1,4 @@
-// The device itself: finding it, its memory, and what becomes of errors. Calls of the runtime are asynchronous, so an error may
+// The device itself: finding it, its memory, what becomes of errors, and what knows no precision. Calls of the runtime are asynchronous, so an error may
 // belong to an operation queued long before: the first one is kept, and the next download or synchronize fails with it. Nothing
 // that a broken device computed is ever read or saved.
 #include "kernels/cuda/device.cuh"
@@ -239,3 +239,32 @@ void device_graph_launch(Stream *s, Graph *g)
 }
 
 void device_graph_close(Graph *g) { device_check(cudaGraphExecDestroy((cudaGraphExec_t)(void *)g), "giving a graph back"); }
+
+// ---- tokens that only the device knows yet
+
+enum { THREADS = 128 };
+
+static __global__ void __launch_bounds__(THREADS) take_tokens(int32_t *ids, int64_t count, const int32_t *kept)
+{
+    int64_t t = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+    if (t < count && ids[t] < 0)
+        ids[t] = kept[-1 - ids[t]];
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    keep_tokens(int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count)
+{
+    int64_t n = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+    if (n < count)
+        kept[slots[n]] = token[n];
+}
+
+void device_tokens_take(Stream *s, int32_t *ids, int64_t count, const int32_t *kept)
+{
+    launch(s, ceil_divide(count, THREADS), THREADS, 0, take_tokens, ids, count, kept);
+}
+
+void device_tokens_keep(Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count)
+{
+    launch(s, ceil_divide(count, THREADS), THREADS, 0, keep_tokens, kept, token, slots, count);
+}

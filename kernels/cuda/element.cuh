@@ -131,41 +131,29 @@ struct FragmentB {
     float x[4];
 };
 
-__device__ inline FragmentA load_a(const element *tile, int pitch)
+// tile[row][k], or with the steps the other way round tile[k][row]; of B the columns
+__device__ inline FragmentA load_a_by(const element *tile, int row_step, int k_step)
 {
     int lane = (int)threadIdx.x % 32, row = lane / 4, k = lane % 4 * 2;
     FragmentA a;
 #pragma unroll
     for (int i = 0; i < 8; i++)
-        a.x[i] = tile[(row + i / 2 % 2 * 8) * pitch + k + i % 2 + i / 4 * 8];
+        a.x[i] = tile[(row + i / 2 % 2 * 8) * row_step + (k + i % 2 + i / 4 * 8) * k_step];
     return a;
 }
 
-__device__ inline FragmentA load_a_transposed(const element *tile, int pitch)
-{
-    int lane = (int)threadIdx.x % 32, row = lane / 4, k = lane % 4 * 2;
-    FragmentA a;
-#pragma unroll
-    for (int i = 0; i < 8; i++)
-        a.x[i] = tile[(k + i % 2 + i / 4 * 8) * pitch + row + i / 2 % 2 * 8];
-    return a;
-}
-
-__device__ inline void load_b(FragmentB b[2], const element *tile, int pitch)
+__device__ inline void load_b_by(FragmentB b[2], const element *tile, int column_step, int k_step)
 {
     int lane = (int)threadIdx.x % 32, column = lane / 4, k = lane % 4 * 2;
 #pragma unroll
     for (int i = 0; i < 8; i++)
-        b[i / 4].x[i % 4] = tile[(column + i / 4 * 8) * pitch + k + i % 2 + i % 4 / 2 * 8];
+        b[i / 4].x[i % 4] = tile[(column + i / 4 * 8) * column_step + (k + i % 2 + i % 4 / 2 * 8) * k_step];
 }
 
-__device__ inline void load_b_transposed(FragmentB b[2], const element *tile, int pitch)
-{
-    int lane = (int)threadIdx.x % 32, column = lane / 4, k = lane % 4 * 2;
-#pragma unroll
-    for (int i = 0; i < 8; i++)
-        b[i / 4].x[i % 4] = tile[(k + i % 2 + i % 4 / 2 * 8) * pitch + column + i / 4 * 8];
-}
+__device__ inline FragmentA load_a(const element *tile, int pitch) { return load_a_by(tile, pitch, 1); }
+__device__ inline FragmentA load_a_transposed(const element *tile, int pitch) { return load_a_by(tile, 1, pitch); }
+__device__ inline void load_b(FragmentB b[2], const element *tile, int pitch) { load_b_by(b, tile, pitch, 1); }
+__device__ inline void load_b_transposed(FragmentB b[2], const element *tile, int pitch) { load_b_by(b, tile, 1, pitch); }
 
 __device__ inline FragmentA as_a(const float left[4], const float right[4])
 {

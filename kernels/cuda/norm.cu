@@ -148,18 +148,30 @@ __device__ inline void backward_row(const Backward &b, int64_t t, float *scratch
     write_row(b.dx + at, gradient, C);
 }
 
-// Where row `row` of this thread's vector of columns, of one array or two, lies in the ring. Nobody else reads that place.
-template <int ARRAYS> __device__ inline element *ring_place(element *ring, int row)
+// Down `rows` rows of one vector of columns, of one array or two whose rows lie `pitch` apart: add(row, words of each array) while
+// ROWS_IN_FLIGHT rows are under way to the ring, each thread's to a place that nobody else reads.
+template <int ARRAYS, typename Add>
+__device__ inline void walk_rows(element *ring, const element *const (&arrays)[ARRAYS], int64_t pitch, int rows, Add add)
 {
-    return ring + (row % ROWS_IN_FLIGHT * ARRAYS * COLUMN_THREADS + (int)threadIdx.x) * LANES;
-}
-
-// The row sets out for its place, dy's and sum's.
-__device__ inline void fetch(element *place, const element *dy, const element *sum, bool live)
-{
-    cp_async_16(place, dy, live);
-    cp_async_16(place + COLUMN_THREADS * LANES, sum, live);
-    cp_async_commit();
+    auto place = [=](int row, int array) {
+        return ring + ((row % ROWS_IN_FLIGHT * ARRAYS + array) * COLUMN_THREADS + (int)threadIdx.x) * LANES;
+    };
+    for (int row = 1 - ROWS_IN_FLIGHT; row < rows; row++) {
+        int ahead = row + ROWS_IN_FLIGHT - 1;
+#pragma unroll
+        for (int i = 0; i < ARRAYS; i++)
+            cp_async_16(place(ahead, i), arrays[i] + ahead * pitch, ahead < rows);
+        cp_async_commit();
+        if (row < 0)
+            continue;
+        cp_async_wait<ROWS_IN_FLIGHT - 1>();
+        Words words[ARRAYS];
+#pragma unroll
+        for (int i = 0; i < ARRAYS; i++)
+            words[i] = load_words(place(row, i));
+        add(row, words);
+    }
+    cp_async_wait<0>();
 }
 
 // partial (groups, C): its row `group` gets the chains of dy · n over the rows of that group, for one slab of columns. By a warp.
@@ -173,20 +185,11 @@ __device__ inline void weight_columns(const Backward &b, int64_t group, int slab
     if (c >= C)
         return;
     float chain[LANES] = {};
-    for (int row = 1 - ROWS_IN_FLIGHT; row < rows; row++) {
-        int ahead = row + ROWS_IN_FLIGHT - 1;
-        int64_t from = (first + ahead) * C + c;
-        fetch(ring_place<2>(ring, ahead), b.dy + from, b.sum + from, ahead < rows);
-        if (row < 0)
-            continue;
-        cp_async_wait<ROWS_IN_FLIGHT - 1>();
-        const element *place = ring_place<2>(ring, row);
-        Words d = load_words(place), a = load_words(place + COLUMN_THREADS * LANES);
+    walk_rows<2>(ring, {b.dy + first * C + c, b.sum + first * C + c}, C, rows, [&](int row, const Words words[2]) {
 #pragma unroll
         for (int i = 0; i < LANES; i++)
-            chain[i] = fmaf(widen(d, i), widen(a, i) * scales[row], chain[i]);
-    }
-    cp_async_wait<0>();
+            chain[i] = fmaf(widen(words[0], i), widen(words[1], i) * scales[row], chain[i]);
+    });
     store_floats(b.partial + group * C + c, chain);
 }
 
@@ -221,19 +224,11 @@ static __global__ void __launch_bounds__(COLUMN_THREADS) sum_columns(float *part
     if (c >= N)
         return;
     float chain[LANES] = {};
-    for (int row = 1 - ROWS_IN_FLIGHT; row < rows; row++) {
-        int ahead = row + ROWS_IN_FLIGHT - 1;
-        cp_async_16(ring_place<1>(ring, ahead), dy + (first + ahead) * N + c, ahead < rows);
-        cp_async_commit();
-        if (row < 0)
-            continue;
-        cp_async_wait<ROWS_IN_FLIGHT - 1>();
-        Words d = load_words(ring_place<1>(ring, row));
+    walk_rows<1>(ring, {dy + first * N + c}, N, rows, [&](int, const Words words[1]) {
 #pragma unroll
         for (int i = 0; i < LANES; i++)
-            chain[i] += widen(d, i);
-    }
-    cp_async_wait<0>();
+            chain[i] += widen(words[0], i);
+    });
     store_floats(partial + blockIdx.x * N + c, chain);
 }
 

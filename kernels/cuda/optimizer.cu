@@ -34,26 +34,28 @@ struct Place {
     bool whole;
 };
 
-template <typename T> __device__ inline Four<T> read_four(const T *p, const Place &at)
+template <typename Many, typename T> __device__ inline Many read(const T *p, const Place &at)
 {
     if (at.whole)
-        return *(const Four<T> *)(p + at.first);
-    Four<T> four = {};
+        return *(const Many *)(p + at.first);
+    Many many = {};
+#pragma unroll
     for (int j = 0; j < 4; j++)
         if (at.first + j >= 0 && at.first + j < at.count)
-            four.x[j] = p[at.first + j];
-    return four;
+            ((T *)&many)[j] = p[at.first + j];
+    return many;
 }
 
-template <typename T> __device__ inline void write_four(T *p, const Place &at, const Four<T> &four)
+template <typename Many, typename T> __device__ inline void write(T *p, const Place &at, const Many &many)
 {
     if (at.whole) {
-        *(Four<T> *)(p + at.first) = four;
+        *(Many *)(p + at.first) = many;
         return;
     }
+#pragma unroll
     for (int j = 0; j < 4; j++)
         if (at.first + j >= 0 && at.first + j < at.count)
-            p[at.first + j] = four.x[j];
+            p[at.first + j] = ((const T *)&many)[j];
 }
 
 // ---- moments: fp32, or the upper half of one, rounded by 16 random bits
@@ -63,32 +65,8 @@ struct alignas(8) Halves {
     uint32_t word[2];
 };
 
-__device__ inline Four<float> read_moments(const float *p, const Place &at) { return read_four(p, at); }
-__device__ inline void write_moments(float *p, const Place &at, const Four<float> &four) { write_four(p, at, four); }
 __device__ inline float moment(const Four<float> &four, int j) { return four.x[j]; }
 __device__ inline void put_moment(Four<float> *four, int j, float x, uint32_t) { four->x[j] = x; }
-
-__device__ inline Halves read_moments(const uint16_t *p, const Place &at)
-{
-    if (at.whole)
-        return *(const Halves *)(p + at.first);
-    Halves four = {};
-    for (int j = 0; j < 4; j++)
-        if (at.first + j >= 0 && at.first + j < at.count)
-            four.word[j / 2] |= (uint32_t)p[at.first + j] << j % 2 * 16;
-    return four;
-}
-
-__device__ inline void write_moments(uint16_t *p, const Place &at, const Halves &four)
-{
-    if (at.whole) {
-        *(Halves *)(p + at.first) = four;
-        return;
-    }
-    for (int j = 0; j < 4; j++)
-        if (at.first + j >= 0 && at.first + j < at.count)
-            p[at.first + j] = (uint16_t)(four.word[j / 2] >> j % 2 * 16);
-}
 
 __device__ inline float moment(const Halves &four, int j)
 {
@@ -103,12 +81,6 @@ __device__ inline void put_moment(Halves *four, int j, float x, uint32_t random)
     bits = nan ? bits | 0x400000 : bits + random;
     *word = j % 2 == 0 ? (*word & 0xFFFF0000u) | bits >> 16 : (*word & 0xFFFFu) | (bits & 0xFFFF0000u);
 }
-
-__device__ inline Philox random_of(uint16_t, uint64_t seed, uint32_t tensor, uint64_t four, uint32_t step)
-{
-    return random_bits(seed, RANDOM_ROUNDING, tensor, (uint32_t)four, step);
-}
-__device__ inline Philox random_of(float, uint64_t, uint32_t, uint64_t, uint32_t) { return Philox{}; }
 
 // ---- AdamW
 
@@ -130,7 +102,7 @@ __device__ inline void update(float *w, float *m, float *v, float gradient, cons
     *w = *w * s.shrink - s.rate * (*m / fmaf(sqrtf(*v), s.root, s.epsilon));
 }
 
-template <typename Moment>
+template <typename Moment, typename Moments>
 static __global__ void __launch_bounds__(THREADS)
     adamw_kernel(element *weight, float *master, Moment *m, Moment *v, const float *gradient, Step s)
 {
@@ -139,9 +111,11 @@ static __global__ void __launch_bounds__(THREADS)
     if (at.first >= s.count)
         return;
     at.whole = s.aligned && at.first >= 0 && at.first + 4 <= s.count;
-    Four<float> g = read_four(gradient, at), w = read_four(master, at);
-    auto first = read_moments(m, at), second = read_moments(v, at);
-    Philox random = random_of(Moment(), s.seed, s.tensor, (uint64_t)four, s.step);
+    Four<float> g = read<Four<float>>(gradient, at), w = read<Four<float>>(master, at);
+    Moments first = read<Moments>(m, at), second = read<Moments>(v, at);
+    Philox random = {};
+    if (sizeof(Moment) == 2)
+        random = random_bits(s.seed, RANDOM_ROUNDING, s.tensor, (uint32_t)four, s.step);
     Four<element> out;
 #pragma unroll
     for (int j = 0; j < 4; j++) {
@@ -151,11 +125,11 @@ static __global__ void __launch_bounds__(THREADS)
         put_moment(&second, j, square, random.v[j] >> 16);
         out.x[j] = rounded(w.x[j]);
     }
-    write_moments(m, at, first);
-    write_moments(v, at, second);
-    write_four(master, at, w);
+    write(m, at, first);
+    write(v, at, second);
+    write(master, at, w);
     if (PRECISION_BITS == 16) // otherwise weight is master
-        write_four(weight, at, out);
+        write(weight, at, out);
 }
 
 static bool is_aligned(const void *p, int64_t elements, int64_t size)
@@ -193,10 +167,11 @@ void adamw(Stream *s, void *weight, float *master, void *m, void *v, const float
                    is_aligned(v, start, size) && is_aligned(weight, start, sizeof(element));
     int64_t blocks = count == 0 ? 0 : ceil_divide(count - start, 4 * THREADS);
     if (settings->bf16_moments)
-        launch(s, blocks, THREADS, 0, adamw_kernel<uint16_t>, (element *)weight, master, (uint16_t *)m, (uint16_t *)v, gradient,
-               step);
+        launch(s, blocks, THREADS, 0, adamw_kernel<uint16_t, Halves>, (element *)weight, master, (uint16_t *)m, (uint16_t *)v,
+               gradient, step);
     else
-        launch(s, blocks, THREADS, 0, adamw_kernel<float>, (element *)weight, master, (float *)m, (float *)v, gradient, step);
+        launch(s, blocks, THREADS, 0, adamw_kernel<float, Four<float>>, (element *)weight, master, (float *)m, (float *)v,
+               gradient, step);
 }
 
 // ---- the gradient norm
@@ -209,7 +184,7 @@ static __global__ void __launch_bounds__(THREADS) square_sums_kernel(float *sums
 #pragma unroll
     for (int i = 0; i < SQUARES_BLOCK / (4 * THREADS); i++) {
         int64_t first = (int64_t)blockIdx.x * SQUARES_BLOCK + (i * THREADS + (int)threadIdx.x) * 4;
-        four[i] = read_four(x, Place{first, count, first + 4 <= count});
+        four[i] = read<Four<float>>(x, Place{first, count, first + 4 <= count});
     }
 #pragma unroll
     for (int i = 0; i < SQUARES_BLOCK / (4 * THREADS); i++)

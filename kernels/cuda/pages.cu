@@ -1,4 +1,4 @@
-// KV pages: writing the new tokens' keys and values into them, copying pages, and tokens that stay on the device. A page is
+// KV pages: writing the new tokens' keys and values into them, and copying pages. A page is
 // (Hkv, KEY_BLOCK, D): a key block of one head lies in one piece, as attention reads it. Bound by memory.
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
@@ -58,33 +58,6 @@ void pages_copy(Stream *s, void *pages, int64_t elements, const int32_t *pairs, 
     assert(elements % LANES == 0);
     int64_t across = ceil_divide(elements, PAGE_THREADS * LANES * 4);
     launch(s, dim3(across, count), PAGE_THREADS, 0, copy_page, (element *)pages, elements, pairs);
-}
-
-// ---- tokens
-
-static __global__ void __launch_bounds__(PAGE_THREADS) take_tokens(int32_t *ids, int64_t count, const int32_t *kept)
-{
-    int64_t t = (int64_t)blockIdx.x * PAGE_THREADS + threadIdx.x;
-    if (t < count && ids[t] < 0)
-        ids[t] = kept[-1 - ids[t]];
-}
-
-static __global__ void __launch_bounds__(PAGE_THREADS)
-    keep_tokens(int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count)
-{
-    int64_t n = (int64_t)blockIdx.x * PAGE_THREADS + threadIdx.x;
-    if (n < count)
-        kept[slots[n]] = token[n];
-}
-
-void tokens_take(Stream *s, int32_t *ids, int64_t count, const int32_t *kept)
-{
-    launch(s, ceil_divide(count, PAGE_THREADS), PAGE_THREADS, 0, take_tokens, ids, count, kept);
-}
-
-void tokens_keep(Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count)
-{
-    launch(s, ceil_divide(count, PAGE_THREADS), PAGE_THREADS, 0, keep_tokens, kept, token, slots, count);
 }
 
 } // namespace PRECISION

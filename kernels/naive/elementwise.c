@@ -55,20 +55,6 @@ static void rows_fill(Stream *s, Tensor y, Tensor row)
         memcpy(row_of(y, t), row.data, (size_t)y.columns * sizeof(float));
 }
 
-// Token ids that only the device knows yet stand as -1 - (number of the place where they are kept).
-static void tokens_take(Stream *s, int32_t *ids, int64_t count, const int32_t *kept)
-{
-    for (int64_t t = 0; t < count; t++)
-        if (ids[t] < 0)
-            ids[t] = kept[-1 - ids[t]];
-}
-
-static void tokens_keep(Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count)
-{
-    for (int64_t n = 0; n < count; n++)
-        kept[slots[n]] = token[n];
-}
-
 // SwiGLU: y = gate · σ(gate) · up, σ(g) = 1 / (1 + e^-g); all (T, F)
 static void swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up)
 {
