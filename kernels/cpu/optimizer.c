@@ -1,26 +1,8 @@
 // AdamW and the block sums of the gradient norm. Memory-bound: AdamW reads four numbers and writes three per parameter; with bf16
 // moments the random numbers of their rounding cost more than the memory.
-#include "kernels/cpu/elementary.h"
+#include "kernels/adamw.h"
 #include "kernels/cpu/rows.h"
 #include <assert.h>
-
-// What a step has in common for all of its elements.
-typedef struct AdamWStep {
-    float shrink, scale, keep2, new1, new2, epsilon, rate, root;
-} AdamWStep;
-
-static AdamWStep adamw_step(const AdamW *a)
-{
-    double correction1 = 1 - d_power(a->beta1, (double)a->step), correction2 = 1 - d_power(a->beta2, (double)a->step);
-    return (AdamWStep){.shrink = (float)(1 - a->learning_rate * a->weight_decay),
-                       .scale = (float)a->gradient_scale,
-                       .keep2 = (float)a->beta2,
-                       .new1 = (float)(1 - a->beta1),
-                       .new2 = (float)(1 - a->beta2),
-                       .epsilon = (float)a->epsilon,
-                       .rate = (float)(a->learning_rate / correction1),
-                       .root = (float)(1 / sqrt(correction2))};
-}
 
 INLINE void adamw_lanes(const AdamWStep *a, lanes16 *w, lanes16 *first, lanes16 *second, const lanes16 *g)
 {

@@ -60,6 +60,21 @@ __device__ inline float widen(const Words &words, int i) // i a constant
     return __uint_as_float(each == 1 ? (uint32_t)word : i % 2 == 1 ? (uint32_t)word & 0xFFFF0000u : (uint32_t)word << 16);
 }
 
+// As many numbers in fp32; p: 16-byte aligned
+__device__ inline void load_floats(float x[LANES], const float *p)
+{
+#pragma unroll
+    for (int j = 0; j < LANES; j += 4)
+        *(float4 *)(x + j) = *(const float4 *)(p + j);
+}
+
+__device__ inline void store_floats(float *p, const float x[LANES])
+{
+#pragma unroll
+    for (int j = 0; j < LANES; j += 4)
+        *(float4 *)(p + j) = make_float4(x[j], x[j + 1], x[j + 2], x[j + 3]);
+}
+
 // ---- fragments
 
 #if PRECISION_BITS == 16

@@ -163,9 +163,8 @@ static __global__ void __launch_bounds__(WALK_WARPS * 32)
     if (now.members == ~0u)
         next = read_stretch(order, sorted, place + 32, id, T);
     float *to = dtable + id * C + c, sum[LANES] = {}, old[LANES] = {};
-#pragma unroll
-    for (int i = 0; i < LANES && c < C; i += 4)
-        *(float4 *)(old + i) = *(const float4 *)(to + i);
+    if (c < C)
+        load_floats(old, to);
     bool more = true; // is there a row that has not set out yet
     for (int row = 0, ahead = 0; row == 0 || row < ahead; row++) {
         for (; more && ahead < row + WALK_AHEAD; more = (now.members >> ahead % 32 & 1) != 0) {
@@ -187,9 +186,10 @@ static __global__ void __launch_bounds__(WALK_WARPS * 32)
         add_widened(sum, load_words(ring + row % WALK_AHEAD * row_pitch));
     }
 #pragma unroll
-    for (int i = 0; i < LANES && c < C; i += 4)
-        *(float4 *)(to + i) =
-            make_float4(old[i] + sum[i], old[i + 1] + sum[i + 1], old[i + 2] + sum[i + 2], old[i + 3] + sum[i + 3]);
+    for (int i = 0; i < LANES; i++)
+        sum[i] = old[i] + sum[i];
+    if (c < C)
+        store_floats(to, sum);
 }
 
 void embedding_backward(Stream *s, float *dtable, Tensor dy, const int32_t *ids, int32_t *scratch)

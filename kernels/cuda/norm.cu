@@ -89,14 +89,6 @@ static __global__ void __launch_bounds__(MOST_THREADS)
 
 // ---- sums over rows: groups of NORM_ROWS rows, ascending, into one row of `partial` each, then the groups, ascending from zero
 
-// One vector's numbers in fp32; to: 16-byte aligned
-__device__ inline void store_floats(float *to, const float x[LANES])
-{
-#pragma unroll
-    for (int j = 0; j < LANES; j += 4)
-        *(float4 *)(to + j) = make_float4(x[j], x[j + 1], x[j + 2], x[j + 3]);
-}
-
 // dweight (width) += the partial sums of all groups. A thread owns a column; its reads do not wait for each other.
 static __global__ void __launch_bounds__(32)
     add_partials_kernel(float *dweight, const float *partial, int64_t groups, int64_t width)

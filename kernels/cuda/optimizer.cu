@@ -10,7 +10,7 @@
 //
 // Limit: memory. H200, 4B's largest weight: adamw 98% of the copy, square_sums 92%; with bf16 moments it was 86%, when their four
 // numbers were still taken apart before the next were asked for, and reaches 98% since.
-#include "base/elementary.h"
+#include "kernels/adamw.h"
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
 #include "kernels/cuda/reduce.cuh"
@@ -84,17 +84,15 @@ __device__ inline void put_moment(Halves *four, int j, float x, uint32_t random)
 
 // ---- AdamW
 
-// What the step needs, rounded to fp32 on the host, and who the elements are.
-typedef struct Step {
-    float shrink, scale, keep2, new1, new2, epsilon, rate, root;
+// Who the elements of a launch are, and what names the noise of their moments.
+typedef struct Elements {
+    int64_t tensor, offset, count, step;
     uint64_t seed;
-    uint32_t tensor, step;
-    int64_t offset, count;
     bool aligned; // every array's whole fours lie where Four wants them
-} Step;
+} Elements;
 
 // One element, in the order of kernels/cpu/optimizer.c
-__device__ inline void update(float *w, float *m, float *v, float gradient, const Step &s)
+__device__ inline void update(float *w, float *m, float *v, float gradient, const AdamWStep &s)
 {
     float g = gradient * s.scale;
     *m = fmaf(g - *m, s.new1, *m);
@@ -104,23 +102,23 @@ __device__ inline void update(float *w, float *m, float *v, float gradient, cons
 
 template <typename Moment, typename Moments>
 static __global__ void __launch_bounds__(THREADS)
-    adamw_kernel(element *weight, float *master, Moment *m, Moment *v, const float *gradient, Step s)
+    adamw_kernel(element *weight, float *master, Moment *m, Moment *v, const float *gradient, AdamWStep step, Elements e)
 {
-    int64_t four = s.offset / 4 + (int64_t)blockIdx.x * THREADS + threadIdx.x; // elements 4·four .. of the tensor
-    Place at = {four * 4 - s.offset, s.count, false};
-    if (at.first >= s.count)
+    int64_t four = e.offset / 4 + (int64_t)blockIdx.x * THREADS + threadIdx.x; // elements 4·four .. of the tensor
+    Place at = {four * 4 - e.offset, e.count, false};
+    if (at.first >= e.count)
         return;
-    at.whole = s.aligned && at.first >= 0 && at.first + 4 <= s.count;
+    at.whole = e.aligned && at.first >= 0 && at.first + 4 <= e.count;
     Four<float> g = read<Four<float>>(gradient, at), w = read<Four<float>>(master, at);
     Moments first = read<Moments>(m, at), second = read<Moments>(v, at);
     Philox random = {};
     if (sizeof(Moment) == 2)
-        random = random_bits(s.seed, RANDOM_ROUNDING, s.tensor, (uint32_t)four, s.step);
+        random = random_bits(e.seed, RANDOM_ROUNDING, (uint32_t)e.tensor, (uint32_t)four, (uint32_t)e.step);
     Four<element> out;
 #pragma unroll
     for (int j = 0; j < 4; j++) {
         float mean = moment(first, j), square = moment(second, j);
-        update(&w.x[j], &mean, &square, g.x[j], s);
+        update(&w.x[j], &mean, &square, g.x[j], step);
         put_moment(&first, j, mean, random.v[j] & 0xFFFF);
         put_moment(&second, j, square, random.v[j] >> 16);
         out.x[j] = rounded(w.x[j]);
@@ -137,41 +135,22 @@ static bool is_aligned(const void *p, int64_t elements, int64_t size)
     return ((int64_t)(uintptr_t)p + elements * size) % (4 * size) == 0;
 }
 
-static Step step_of(const AdamW *a, int64_t count, int64_t tensor, int64_t offset)
-{
-    double correction1 = 1 - d_power(a->beta1, (double)a->step), correction2 = 1 - d_power(a->beta2, (double)a->step);
-    Step s = {};
-    s.shrink = (float)(1 - a->learning_rate * a->weight_decay);
-    s.scale = (float)a->gradient_scale;
-    s.keep2 = (float)a->beta2;
-    s.new1 = (float)(1 - a->beta1);
-    s.new2 = (float)(1 - a->beta2);
-    s.epsilon = (float)a->epsilon;
-    s.rate = (float)(a->learning_rate / correction1);
-    s.root = (float)(1 / sqrt(correction2));
-    s.seed = a->seed;
-    s.tensor = (uint32_t)tensor;
-    s.step = (uint32_t)a->step;
-    s.offset = offset;
-    s.count = count;
-    return s;
-}
-
 void adamw(Stream *s, void *weight, float *master, void *m, void *v, const float *gradient, int64_t count, const AdamW *settings,
            int64_t tensor, int64_t offset)
 {
     assert(PRECISION_BITS == 16 || weight == (void *)master);
-    Step step = step_of(settings, count, tensor, offset);
+    AdamWStep step = adamw_step(settings);
+    Elements e = {tensor, offset, count, settings->step, settings->seed, false};
     int64_t start = -(offset % 4), size = settings->bf16_moments ? 2 : 4; // of the four that element 0 is in, and of a moment
-    step.aligned = is_aligned(gradient, start, 4) && is_aligned(master, start, 4) && is_aligned(m, start, size) &&
-                   is_aligned(v, start, size) && is_aligned(weight, start, sizeof(element));
+    e.aligned = is_aligned(gradient, start, 4) && is_aligned(master, start, 4) && is_aligned(m, start, size) &&
+                is_aligned(v, start, size) && is_aligned(weight, start, sizeof(element));
     int64_t blocks = count == 0 ? 0 : ceil_divide(count - start, 4 * THREADS);
     if (settings->bf16_moments)
         launch(s, blocks, THREADS, 0, adamw_kernel<uint16_t, Halves>, (element *)weight, master, (uint16_t *)m, (uint16_t *)v,
-               gradient, step);
+               gradient, step, e);
     else
         launch(s, blocks, THREADS, 0, adamw_kernel<float, Four<float>>, (element *)weight, master, (float *)m, (float *)v,
-               gradient, step);
+               gradient, step, e);
 }
 
 // ---- the gradient norm

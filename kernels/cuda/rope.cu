@@ -81,11 +81,8 @@ template <int D> __device__ inline Turn load_turn(const Heads &h, int token)
 {
     int64_t at = (int64_t)h.positions[token] * Head<D>::HALF + Head<D>::column();
     Turn t;
-#pragma unroll
-    for (int j = 0; j < LANES; j += 4) {
-        *(float4 *)(t.cosine + j) = *(const float4 *)(h.cosine + at + j);
-        *(float4 *)(t.sine + j) = *(const float4 *)(h.sine + at + j);
-    }
+    load_floats(t.cosine, h.cosine + at);
+    load_floats(t.sine, h.sine + at);
     return t;
 }
 
