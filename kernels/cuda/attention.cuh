@@ -35,8 +35,7 @@ __device__ inline Place find_tile(const Attention &a, int64_t number, int64_t pe
     int lane = (int)threadIdx.x % 32;
     Place place = {-1, 0};
     for (int64_t base = 0; base < a.sequences && place.sequence < 0; base += 32) {
-        int64_t s = base + lane < a.sequences ? base + lane : a.sequences - 1;
-        int64_t tokens = base + lane < a.sequences ? tokens_in_tiles(a, s) : 0;
+        int64_t tokens = base + lane < a.sequences ? tokens_in_tiles(a, base + lane) : 0;
         int tiles = (int)((tokens * per_token + rows - 1) / rows), until = warp_sum_until(tiles);
         unsigned behind = __ballot_sync(~0u, until > number);
         int holder = behind == 0 ? 31 : __ffs((int)behind) - 1;
@@ -108,13 +107,13 @@ __device__ inline void load_fragments(FragmentA a[D / 16], element *room, int wa
     __syncthreads();
 }
 
-// s (16, COLUMNS) = a (16, D) · tile (COLUMNS, D)ᵀ for the first `groups` groups of 16 columns; fragment(k) is a's k-th.
+// products (16, COLUMNS) = a (16, D) · tile (COLUMNS, D)ᵀ for the first `groups` groups of 16 columns; fragment(k) is a's k-th.
 template <int D, int COLUMNS, typename FragmentOf>
-__device__ inline void row_products(float (*s)[4], FragmentOf fragment, const element *tile, int groups)
+__device__ inline void row_products(float (*products)[4], FragmentOf fragment, const element *tile, int groups)
 {
 #pragma unroll
     for (int j = 0; j < COLUMNS / 8; j++)
-        s[j][0] = s[j][1] = s[j][2] = s[j][3] = 0;
+        products[j][0] = products[j][1] = products[j][2] = products[j][3] = 0;
 #pragma unroll
     for (int k = 0; k < D / 16; k++) {
         FragmentA a = fragment(k);
@@ -123,27 +122,27 @@ __device__ inline void row_products(float (*s)[4], FragmentOf fragment, const el
             if (j < groups) {
                 FragmentB b[2];
                 load_b(b, tile + j * 16 * (D + PAD) + k * 16, D + PAD);
-                mma(s[2 * j], a, b[0]);
-                mma(s[2 * j + 1], a, b[1]);
+                mma(products[2 * j], a, b[0]);
+                mma(products[2 * j + 1], a, b[1]);
             }
     }
 }
 
-// o (16, WIDTH) += round(p) (16, K) · WIDTH columns of tile (K, D), k16 groups ascending, the first `groups` of them: behind those p
-// is zero.
+// sums (16, WIDTH) += round(weights) (16, K) · WIDTH columns of tile (K, D), k16 groups ascending, the first `groups` of them: behind
+// those the weights are zero.
 template <int D, int K, int WIDTH = D>
-__device__ inline void accumulate_rows(float (*o)[4], const float (*p)[4], const element *tile, int groups)
+__device__ inline void accumulate_rows(float (*sums)[4], const float (*weights)[4], const element *tile, int groups)
 {
 #pragma unroll
     for (int k = 0; k < K / 16; k++)
         if (k < groups) {
-            FragmentA a = as_a(p[2 * k], p[2 * k + 1]);
+            FragmentA a = as_a(weights[2 * k], weights[2 * k + 1]);
 #pragma unroll
             for (int d = 0; d < WIDTH / 16; d++) {
                 FragmentB b[2];
                 load_b_transposed(b, tile + k * 16 * (D + PAD) + d * 16, D + PAD);
-                mma(o[2 * d], a, b[0]);
-                mma(o[2 * d + 1], a, b[1]);
+                mma(sums[2 * d], a, b[0]);
+                mma(sums[2 * d + 1], a, b[1]);
             }
         }
 }
@@ -155,11 +154,11 @@ __device__ inline int groups_until(int first, int last, int limit)
     return groups < limit ? groups : limit;
 }
 
-template <int D> __device__ inline void clear(float (*o)[4])
+template <int D> __device__ inline void clear(float (*sums)[4])
 {
 #pragma unroll
     for (int d = 0; d < D / 8; d++)
-        o[d][0] = o[d][1] = o[d][2] = o[d][3] = 0;
+        sums[d][0] = sums[d][1] = sums[d][2] = sums[d][3] = 0;
 }
 
 // Writes two of a thread's accumulators, rounded: the columns 2·(lane % 4) and the next of an 8-wide piece.

@@ -60,19 +60,21 @@ struct KeyTile {
 };
 
 // The queries of a head from `query` on, with what their rows end in: (QUERIES, D + PAD) twice, then two rows of numbers.
-template <int D> __device__ inline void load_query_stage(element *stage, const Backward &b, const KeyTile &t, int head, int query)
+template <int D>
+__device__ inline void load_query_stage(element *stage, const Backward &backward, const KeyTile &tile, int head, int query)
 {
-    const element *q = b.q + ((int64_t)(t.start + query) * b.a.heads + head) * D, *dout = b.dout + (q - b.q);
-    int64_t distance = b.a.heads * D;
-    int live = t.length - query;
-    load_rows<D, QUERIES>(stage, b.q, [=](int r) { return r < live ? q + r * distance : NULL; });
-    load_rows<D, QUERIES>(stage + QUERIES * (D + PAD), b.dout, [=](int r) { return r < live ? dout + r * distance : NULL; });
+    int64_t first = (int64_t)(tile.start + query) * backward.a.heads + head, distance = backward.a.heads * D;
+    const element *q = backward.q + first * D, *dout = backward.dout + first * D;
+    int live = tile.length - query;
+    load_rows<D, QUERIES>(stage, backward.q, [=](int r) { return r < live ? q + r * distance : NULL; });
+    load_rows<D, QUERIES>(stage + QUERIES * (D + PAD), backward.dout,
+                          [=](int r) { return r < live ? dout + r * distance : NULL; });
     float *ends = (float *)(stage + 2 * QUERIES * (D + PAD));
     if (threadIdx.x < QUERIES) { // read after the barrier that also follows the copies
         int r = (int)threadIdx.x;
-        int64_t row = (int64_t)(t.start + query + r) * b.a.heads + head;
-        ends[r] = r < live ? b.logsumexp[row] * LOG2_E : 0;
-        ends[QUERIES + r] = r < live ? b.delta[row] : 0;
+        int64_t row = first + r * backward.a.heads;
+        ends[r] = r < live ? backward.logsumexp[row] * LOG2_E : 0;
+        ends[QUERIES + r] = r < live ? backward.delta[row] : 0;
     }
 }
 
@@ -84,12 +86,12 @@ template <int D> __host__ __device__ constexpr int query_stage_elements()
 // One stage: a warp's 16 keys against QUERIES queries. The rows of the products are keys, their columns queries.
 template <int D>
 __device__ inline void key_step(float (*dk)[4], float (*dv)[4], const element *keys, const element *values, const element *stage,
-                                const KeyTile &t, int query, float scale)
+                                const KeyTile &tile, int query, float scale)
 {
     const element *q = stage, *dout = stage + QUERIES * (D + PAD);
     const float *ends = (const float *)(stage + 2 * QUERIES * (D + PAD));
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32, warp_row = warp * 16 * (D + PAD);
-    int key = t.first + warp * 16 + lane / 4;
+    int key = tile.first + warp * 16 + lane / 4;
     float p[QUERIES / 8][4], ds[QUERIES / 8][4];
     row_products<D, QUERIES>(
         p, [&](int k) { return load_a(keys + warp_row + k * 16, D + PAD); }, q, QUERIES / 16);
@@ -100,26 +102,27 @@ __device__ inline void key_step(float (*dk)[4], float (*dv)[4], const element *k
 #pragma unroll
         for (int i = 0; i < 4; i++) {
             int column = j * 8 + lane % 4 * 2 + i % 2;
-            bool seen = query + column < t.length && key + i / 2 * 8 <= query + column;
+            bool seen = query + column < tile.length && key + i / 2 * 8 <= query + column;
             weights_of(&p[j][i], &ds[j][i], seen, ends[column], ends[QUERIES + column], scale);
         }
     accumulate_rows<D, QUERIES>(dv, p, dout, QUERIES / 16);
     accumulate_rows<D, QUERIES>(dk, ds, q, QUERIES / 16);
 }
 
-template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_keys_kernel(Backward b)
+template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_keys_kernel(Backward backward)
 {
-    Place place = find_tile(b.a, blockIdx.x, 1, KEYS);
+    const Attention &a = backward.a;
+    Place place = find_tile(a, blockIdx.x, 1, KEYS);
     if (place.sequence < 0)
         return; // the whole block
-    KeyTile t = {(int)place.first, 0, b.a.starts[place.sequence], (int)blockIdx.y, (int)(b.a.heads / b.a.kv_heads)};
-    t.length = b.a.starts[place.sequence + 1] - t.start;
+    KeyTile tile = {(int)place.first, 0, a.starts[place.sequence], (int)blockIdx.y, (int)(a.heads / a.kv_heads)};
+    tile.length = a.starts[place.sequence + 1] - tile.start;
     element *keys = dynamic_shared<element>(), *values = keys + KEYS * (D + PAD), *stages = values + KEYS * (D + PAD);
-    int64_t distance = b.a.kv_heads * D, at = ((int64_t)(t.start + t.first) * b.a.kv_heads + t.kv_head) * D;
-    int live = t.length - t.first, steps = (live + QUERIES - 1) / QUERIES, all = steps * t.group;
-    load_rows<D, KEYS>(keys, b.k, [=](int r) { return r < live ? b.k + at + r * distance : NULL; });
-    load_rows<D, KEYS>(values, b.v, [=](int r) { return r < live ? b.v + at + r * distance : NULL; });
-    load_query_stage<D>(stages, b, t, t.kv_head * t.group, t.first);
+    int64_t distance = a.kv_heads * D, at = ((int64_t)(tile.start + tile.first) * a.kv_heads + tile.kv_head) * D;
+    int live = tile.length - tile.first, steps = (live + QUERIES - 1) / QUERIES, all = steps * tile.group;
+    load_rows<D, KEYS>(keys, backward.k, [=](int r) { return r < live ? backward.k + at + r * distance : NULL; });
+    load_rows<D, KEYS>(values, backward.v, [=](int r) { return r < live ? backward.v + at + r * distance : NULL; });
+    load_query_stage<D>(stages, backward, tile, tile.kv_head * tile.group, tile.first);
     cp_async_commit();
     float dk[D / 8][4], dv[D / 8][4], scale = 1.0f / sqrtf((float)D);
     clear<D>(dk);
@@ -127,32 +130,34 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
     for (int step = 0; step < all; step++) { // heads of the group, then queries from the tile's first key on
         int next = step + 1;
         if (next < all)
-            load_query_stage<D>(stages + next % 2 * query_stage_elements<D>(), b, t, t.kv_head * t.group + next / steps,
-                                t.first + next % steps * QUERIES);
+            load_query_stage<D>(stages + next % 2 * query_stage_elements<D>(), backward, tile,
+                                tile.kv_head * tile.group + next / steps, tile.first + next % steps * QUERIES);
         cp_async_commit();
         cp_async_wait<1>();
         __syncthreads(); // this step's stage is there
-        key_step<D>(dk, dv, keys, values, stages + step % 2 * query_stage_elements<D>(), t, t.first + step % steps * QUERIES,
-                    scale);
+        key_step<D>(dk, dv, keys, values, stages + step % 2 * query_stage_elements<D>(), tile,
+                    tile.first + step % steps * QUERIES, scale);
         __syncthreads(); // and may be filled again
     }
     cp_async_wait<0>();
     auto row_of = [&](int r) -> int64_t { // in (T·Hkv, D)
-        return t.first + r < t.length ? (int64_t)(t.start + t.first + r) * b.a.kv_heads + t.kv_head : -1;
+        return tile.first + r < tile.length ? (int64_t)(tile.start + tile.first + r) * a.kv_heads + tile.kv_head : -1;
     };
-    put_rows<D>(b.dk, dk, row_of);
-    put_rows<D>(b.dv, dv, row_of);
+    put_rows<D>(backward.dk, dk, row_of);
+    put_rows<D>(backward.dv, dv, row_of);
 }
 
 // ---- queries
 
 // Keys and values from `key` on, up to the last that a query of the tile sees: (KEYS, D + PAD) twice
-template <int D> __device__ inline void load_key_stage(element *stage, const Backward &b, const RowTile &t, int key, int last)
+template <int D>
+__device__ inline void load_key_stage(element *stage, const Backward &backward, const RowTile &tile, int key, int last)
 {
-    int64_t distance = b.a.kv_heads * D, at = ((int64_t)(t.start + key) * b.a.kv_heads + t.kv_head) * D;
+    int64_t distance = backward.a.kv_heads * D, at = ((int64_t)(tile.start + key) * backward.a.kv_heads + tile.kv_head) * D;
     int live = last + 1 - key;
-    load_rows<D, KEYS>(stage, b.k, [=](int r) { return r < live ? b.k + at + r * distance : NULL; });
-    load_rows<D, KEYS>(stage + KEYS * (D + PAD), b.v, [=](int r) { return r < live ? b.v + at + r * distance : NULL; });
+    load_rows<D, KEYS>(stage, backward.k, [=](int r) { return r < live ? backward.k + at + r * distance : NULL; });
+    load_rows<D, KEYS>(stage + KEYS * (D + PAD), backward.v,
+                       [=](int r) { return r < live ? backward.v + at + r * distance : NULL; });
 }
 
 // A thread's two rows: position (-1: there is no such row), and what the rows end in.
@@ -161,12 +166,12 @@ struct RowEnds {
     float logsumexp2, delta;
 };
 
-__device__ inline RowEnds row_ends(const Backward &b, const RowTile &t, int r)
+__device__ inline RowEnds row_ends(const Backward &backward, const RowTile &tile, int r)
 {
-    if (r >= t.rows)
+    if (r >= tile.rows)
         return RowEnds{-1, 0, 0};
-    int64_t row = head_row(t, b.a, r);
-    return RowEnds{query_of(t, r), b.logsumexp[row] * LOG2_E, b.delta[row]};
+    int64_t row = head_row(tile, backward.a, r);
+    return RowEnds{query_of(tile, r), backward.logsumexp[row] * LOG2_E, backward.delta[row]};
 }
 
 template <int D>
@@ -190,27 +195,27 @@ __device__ inline void query_step(float (*dq)[4], const element *q, const elemen
     accumulate_rows<D, KEYS>(dq, ds, keys, groups);
 }
 
-template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_queries_kernel(Backward b)
+template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_queries_kernel(Backward backward)
 {
     constexpr int STAGE = 2 * KEYS * (D + PAD);
-    RowTile t;
-    if (!open_rows(&t, b.a))
+    RowTile tile;
+    if (!open_rows(&tile, backward.a))
         return; // the whole block
-    int warp = (int)threadIdx.x / 32, r = warp * 16 + (int)threadIdx.x % 32 / 4, last = query_of(t, t.rows - 1);
-    int warp_last = warp * 16 + 15 < t.rows ? query_of(t, warp * 16 + 15) : last;
+    int warp = (int)threadIdx.x / 32, r = warp * 16 + (int)threadIdx.x % 32 / 4, last = query_of(tile, tile.rows - 1);
+    int warp_last = warp * 16 + 15 < tile.rows ? query_of(tile, warp * 16 + 15) : last;
     element *q = dynamic_shared<element>(), *dout = q + ATTENTION_ROWS * (D + PAD), *stages = dout + ATTENTION_ROWS * (D + PAD);
-    auto row_of = [&](const element *x, int r) { return r < t.rows ? x + head_row(t, b.a, r) * D : NULL; };
-    load_rows<D, ATTENTION_ROWS>(q, b.q, [&](int r) { return row_of(b.q, r); });
-    load_rows<D, ATTENTION_ROWS>(dout, b.dout, [&](int r) { return row_of(b.dout, r); });
-    load_key_stage<D>(stages, b, t, 0, last);
+    auto row_of = [&](const element *x, int r) { return r < tile.rows ? x + head_row(tile, backward.a, r) * D : NULL; };
+    load_rows<D, ATTENTION_ROWS>(q, backward.q, [&](int r) { return row_of(backward.q, r); });
+    load_rows<D, ATTENTION_ROWS>(dout, backward.dout, [&](int r) { return row_of(backward.dout, r); });
+    load_key_stage<D>(stages, backward, tile, 0, last);
     cp_async_commit();
-    RowEnds ends[2] = {row_ends(b, t, r), row_ends(b, t, r + 8)};
+    RowEnds ends[2] = {row_ends(backward, tile, r), row_ends(backward, tile, r + 8)};
     float dq[D / 8][4], scale = 1.0f / sqrtf((float)D);
     clear<D>(dq);
     int steps = last / KEYS + 1;
     for (int step = 0; step < steps; step++) {
         if (step + 1 < steps)
-            load_key_stage<D>(stages + (step + 1) % 2 * STAGE, b, t, (step + 1) * KEYS, last);
+            load_key_stage<D>(stages + (step + 1) % 2 * STAGE, backward, tile, (step + 1) * KEYS, last);
         cp_async_commit();
         cp_async_wait<1>();
         __syncthreads(); // this step's stage is there
@@ -219,20 +224,20 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
         __syncthreads(); // and may be filled again
     }
     cp_async_wait<0>();
-    put_rows<D>(b.dq, dq, [&](int r) -> int64_t { return r < t.rows ? head_row(t, b.a, r) : -1; });
+    put_rows<D>(backward.dq, dq, [&](int r) -> int64_t { return r < tile.rows ? head_row(tile, backward.a, r) : -1; });
 }
 
 // ---- both
 
-template <int D> static void start(Stream *s, const Backward &b, int64_t tokens)
+template <int D> static void start(Stream *s, const Backward &backward, int64_t tokens)
 {
     size_t row = (D + PAD) * sizeof(element);
     size_t keys_shared = 2 * KEYS * row + 2 * query_stage_elements<D>() * sizeof(element);
     size_t queries_shared = 2 * ATTENTION_ROWS * row + 4 * KEYS * row;
-    int64_t query_tiles = tiles_at_most(&b.a, tokens, b.a.heads / b.a.kv_heads, ATTENTION_ROWS);
-    launch(s, dim3(tiles_at_most(&b.a, tokens, 1, KEYS), b.a.kv_heads), ATTENTION_THREADS, keys_shared, attention_keys_kernel<D>,
-           b);
-    launch(s, dim3(query_tiles, b.a.kv_heads), ATTENTION_THREADS, queries_shared, attention_queries_kernel<D>, b);
+    int64_t query_tiles = tiles_at_most(&backward.a, tokens, backward.a.heads / backward.a.kv_heads, ATTENTION_ROWS);
+    launch(s, dim3(tiles_at_most(&backward.a, tokens, 1, KEYS), backward.a.kv_heads), ATTENTION_THREADS, keys_shared,
+           attention_keys_kernel<D>, backward);
+    launch(s, dim3(query_tiles, backward.a.kv_heads), ATTENTION_THREADS, queries_shared, attention_queries_kernel<D>, backward);
 }
 
 void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k, Tensor v,
@@ -245,12 +250,12 @@ void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta
     int64_t rows = q.rows * a->heads, warps = 8;
     launch(s, ceil_divide(rows, warps), 32 * warps, 0, output_dots_kernel, delta, elements(dout), elements(out), rows,
            (int)a->head_width);
-    Backward b = {elements(dq), elements(dk),   elements(dv), elements(q), elements(k),
-                  elements(v),  elements(dout), logsumexp,    delta,       *a};
+    Backward backward = {elements(dq), elements(dk),   elements(dv), elements(q), elements(k),
+                         elements(v),  elements(dout), logsumexp,    delta,       *a};
     if (a->head_width == 64)
-        start<64>(s, b, q.rows);
+        start<64>(s, backward, q.rows);
     else
-        start<128>(s, b, q.rows);
+        start<128>(s, backward, q.rows);
 }
 
 } // namespace PRECISION

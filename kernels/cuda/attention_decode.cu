@@ -69,25 +69,26 @@ __device__ inline Piece piece_of(const Decode &decode, const int *until, int num
         else
             low = middle + 1;
     }
-    Piece p;
-    p.sequence = low;
-    p.segment = listed - (low > 0 ? until[low - 1] : 0);
-    p.kv_head = number % per_segment / decode.tiles;
+    Piece piece;
+    piece.sequence = low;
+    piece.segment = listed - (low > 0 ? until[low - 1] : 0);
+    piece.kv_head = number % per_segment / decode.tiles;
     int tile = number % decode.tiles * DECODE_ROWS;
-    p.head = p.kv_head * decode.group + tile;
-    p.rows = min(decode.group - tile, (int)DECODE_ROWS);
-    p.position = decode.a.contexts[low];
-    p.first_block = p.segment * (KEY_SEGMENT / KEY_BLOCK);
-    p.last_block = min(p.first_block + KEY_SEGMENT / KEY_BLOCK - 1, p.position / KEY_BLOCK);
-    p.row = decode.a.starts[low];
-    return p;
+    piece.head = piece.kv_head * decode.group + tile;
+    piece.rows = min(decode.group - tile, (int)DECODE_ROWS);
+    piece.position = decode.a.contexts[low];
+    piece.first_block = piece.segment * (KEY_SEGMENT / KEY_BLOCK);
+    piece.last_block = min(piece.first_block + KEY_SEGMENT / KEY_BLOCK - 1, piece.position / KEY_BLOCK);
+    piece.row = decode.a.starts[low];
+    return piece;
 }
 
-template <int D> __device__ inline void load_page(element *tile, const Attention &a, const Piece &p, const void *pages, int block)
+template <int D>
+__device__ inline void load_page(element *tile, const Attention &a, const Piece &piece, const void *pages, int block)
 {
-    int64_t page = a.page_table[p.sequence * a.pages_per_sequence + block];
-    const element *base = (const element *)pages + (page * a.kv_heads + p.kv_head) * KEY_BLOCK * D;
-    int length = p.position + 1 - block * KEY_BLOCK;
+    int64_t page = a.page_table[piece.sequence * a.pages_per_sequence + block];
+    const element *base = (const element *)pages + (page * a.kv_heads + piece.kv_head) * KEY_BLOCK * D;
+    int length = piece.position + 1 - block * KEY_BLOCK;
     load_rows<D, KEY_BLOCK>(tile, base, [=](int r) { return r < length ? base + r * D : NULL; });
 }
 
@@ -123,15 +124,15 @@ __device__ inline void take_scores(float (*s)[4], const float *scores, int rows)
 
 // Scores to weights, for the half of the tile's rows that exist; the others' weights are zero.
 template <int WIDTH>
-__device__ inline void weigh(float (*scores)[4], float (*weighted)[4], RowSums sums[2], int first_key, const Piece &p,
+__device__ inline void weigh(float (*scores)[4], float (*weighted)[4], RowSums sums[2], int first_key, const Piece &piece,
                              float scale)
 {
-    int position[2] = {p.position, p.position};
-    if (first_key + KEY_BLOCK - 1 > p.position)
+    int position[2] = {piece.position, piece.position};
+    if (first_key + KEY_BLOCK - 1 > piece.position)
         mask(scores, first_key, position);
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-        if (half * 8 >= p.rows) {
+        if (half * 8 >= piece.rows) {
 #pragma unroll
             for (int j = 0; j < KEY_BLOCK / 8; j++)
                 scores[j][half * 2] = scores[j][half * 2 + 1] = 0;
@@ -142,19 +143,19 @@ __device__ inline void weigh(float (*scores)[4], float (*weighted)[4], RowSums s
 }
 
 template <int D>
-__device__ inline void put_piece(const Decode &decode, const Piece &p, const float (*weighted)[4], const RowSums sums[2],
+__device__ inline void put_piece(const Decode &decode, const Piece &piece, const float (*weighted)[4], const RowSums sums[2],
                                  float scale)
 {
     const int WIDTH = D / WARPS;
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
-    bool whole = p.position < KEY_SEGMENT, first = warp == 0 && lane % 4 == 0;
+    bool whole = piece.position < KEY_SEGMENT, first = warp == 0 && lane % 4 == 0;
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         int r = half * 8 + lane / 4;
-        if (r >= p.rows)
+        if (r >= piece.rows)
             continue;
-        int64_t row = p.row * decode.a.heads + p.head + r;
-        float *to = segment_sums<D>(decode, p.sequence, p.head + r, p.segment), inverse = 1.0f / sums[half].l;
+        int64_t row = piece.row * decode.a.heads + piece.head + r;
+        float *to = segment_sums<D>(decode, piece.sequence, piece.head + r, piece.segment), inverse = 1.0f / sums[half].l;
 #pragma unroll
         for (int d = 0; d < WIDTH / 8; d++) {
             int column = warp * WIDTH + d * 8;
@@ -180,7 +181,7 @@ template <int D> struct Room {
     int until[4]; // (S), as many as there are
 };
 
-template <int D> __device__ inline void decode_piece(const Decode &decode, const Piece &p, Room<D> *room, float scale)
+template <int D> __device__ inline void decode_piece(const Decode &decode, const Piece &piece, Room<D> *room, float scale)
 {
     const int WIDTH = D / WARPS;
     const Attention &a = decode.a;
@@ -188,34 +189,34 @@ template <int D> __device__ inline void decode_piece(const Decode &decode, const
     float weighted[WIDTH / 8][4], scores[KEY_BLOCK / 8][4];
     RowSums sums[2] = {{-INFINITY, 0}, {-INFINITY, 0}};
     FragmentA queries[D / 16];
-    const element *rows = decode.q + (p.row * a.heads + p.head) * D;
-    load_fragments<D, DECODE_ROWS>(queries, room->keys, 0, rows, [=](int r) { return r < p.rows ? rows + r * D : NULL; });
+    const element *rows = decode.q + (piece.row * a.heads + piece.head) * D;
+    load_fragments<D, DECODE_ROWS>(queries, room->keys, 0, rows, [=](int r) { return r < piece.rows ? rows + r * D : NULL; });
     clear<WIDTH>(weighted);
-    load_page<D>(room->keys, a, p, a.key_pages, p.first_block);
+    load_page<D>(room->keys, a, piece, a.key_pages, piece.first_block);
     cp_async_commit();
-    load_page<D>(room->values, a, p, a.value_pages, p.first_block);
+    load_page<D>(room->values, a, piece, a.value_pages, piece.first_block);
     cp_async_commit();
-    for (int block = p.first_block; block <= p.last_block; block++) {
-        int groups = groups_until(block * KEY_BLOCK, p.position, KEY_BLOCK / 16);
+    for (int block = piece.first_block; block <= piece.last_block; block++) {
+        int groups = groups_until(block * KEY_BLOCK, piece.position, KEY_BLOCK / 16);
         cp_async_wait<1>();
         __syncthreads(); // the keys are there for all
-        put_scores<D>(room->scores, queries, room->keys, block * KEY_BLOCK, p.position);
+        put_scores<D>(room->scores, queries, room->keys, block * KEY_BLOCK, piece.position);
         __syncthreads(); // the scores are, and nobody reads the keys any more
-        if (block < p.last_block)
-            load_page<D>(room->keys, a, p, a.key_pages, block + 1);
+        if (block < piece.last_block)
+            load_page<D>(room->keys, a, piece, a.key_pages, block + 1);
         cp_async_commit();
-        take_scores(scores, room->scores, p.rows);
-        weigh<WIDTH>(scores, weighted, sums, block * KEY_BLOCK, p, scale);
+        take_scores(scores, room->scores, piece.rows);
+        weigh<WIDTH>(scores, weighted, sums, block * KEY_BLOCK, piece, scale);
         cp_async_wait<1>();
         __syncthreads(); // the values
         accumulate_rows<D, KEY_BLOCK, WIDTH>(weighted, scores, room->values + warp * WIDTH, groups);
         __syncthreads();
-        if (block < p.last_block)
-            load_page<D>(room->values, a, p, a.value_pages, block + 1);
+        if (block < piece.last_block)
+            load_page<D>(room->values, a, piece, a.value_pages, block + 1);
         cp_async_commit();
     }
     cp_async_wait<0>();
-    put_piece<D>(decode, p, weighted, sums, scale);
+    put_piece<D>(decode, piece, weighted, sums, scale);
 }
 
 template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 1) decode_kernel(Decode decode)

@@ -14,7 +14,7 @@ struct RowSums {
 };
 
 // Scores of keys that a row does not see, to minus infinity. Only blocks at the end of a warp's reach have any.
-__device__ inline void mask(float (*s)[4], int first_key, const int position[2])
+__device__ inline void mask(float (*scores)[4], int first_key, const int position[2])
 {
     int column = (int)threadIdx.x % 4 * 2;
 #pragma unroll
@@ -22,19 +22,19 @@ __device__ inline void mask(float (*s)[4], int first_key, const int position[2])
 #pragma unroll
         for (int i = 0; i < 4; i++)
             if (first_key + j * 8 + column + i % 2 > position[i / 2])
-                s[j][i] = -INFINITY;
+                scores[j][i] = -INFINITY;
 }
 
 // Scores to weights in place, for one of the thread's rows; returns by how much the older sums shrink. All 128 columns of a row
 // lie with the four lanes of its quad.
-__device__ inline float softmax_row(float (*s)[4], int half, RowSums *row, float scale)
+__device__ inline float softmax_row(float (*scores)[4], int half, RowSums *row, float scale)
 {
     float largest = row->m, sum = 0;
 #pragma unroll
     for (int j = 0; j < KEY_BLOCK / 8; j++)
 #pragma unroll
         for (int c = 0; c < 2; c++)
-            largest = fmaxf(largest, s[j][half * 2 + c]);
+            largest = fmaxf(largest, scores[j][half * 2 + c]);
     largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, 1));
     largest = fmaxf(largest, __shfl_xor_sync(~0u, largest, 2));
     float from = largest == -INFINITY ? 0 : largest; // a row that has seen nothing yet keeps its zeros
@@ -42,8 +42,8 @@ __device__ inline float softmax_row(float (*s)[4], int half, RowSums *row, float
     for (int j = 0; j < KEY_BLOCK / 8; j++)
 #pragma unroll
         for (int c = 0; c < 2; c++) {
-            float p = exp2_flushed((s[j][half * 2 + c] - from) * scale);
-            s[j][half * 2 + c] = p;
+            float p = exp2_flushed((scores[j][half * 2 + c] - from) * scale);
+            scores[j][half * 2 + c] = p;
             sum += p;
         }
     sum += __shfl_xor_sync(~0u, sum, 1);
