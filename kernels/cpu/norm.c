@@ -5,7 +5,7 @@
 #include "kernels/cpu/rows.h"
 
 // y = weight · (x · rstd); returns rstd
-static float norm_row(float *y, const float *x, const float *weight, float epsilon, int64_t width)
+INLINE float norm_row(float *y, const float *x, const float *weight, float epsilon, int64_t width)
 {
     float rstd = 1.0f / sqrtf(row_dot(x, x, width) / (float)width + epsilon);
     for (int64_t c = 0; c < width; c += 16) {

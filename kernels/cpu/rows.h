@@ -38,7 +38,7 @@ INLINE void row_store(float *row, int64_t c, int64_t width, lanes16 r)
 
 #define EACH_PART(i) for (int i = 0; i < PARTS; i++)
 
-static __attribute__((unused)) float row_dot(const float *x, const float *y, int64_t width) // Σ x·y
+INLINE float row_dot(const float *x, const float *y, int64_t width) // Σ x·y
 {
     lanes16 sum = lanes_set(0);
     for (int64_t c = 0; c < width; c += 16) {
