@@ -9,11 +9,16 @@
 extern "C" {
 #endif
 
-enum { CUDA_PITCH_MULTIPLE = 64 }; // columns: so that every row of logits starts on 256 bytes, of their gradients on 128
+enum {
+    CUDA_PITCH_MULTIPLE = 64
+}; // columns: so that every row of logits starts on 256 bytes, of their gradients on 128
 
 // The head's logits lie in chunks of HEAD_ROWS rows, a row every cuda_pitch(columns) floats.
 static inline int64_t cuda_chunk(int64_t rows) { return rows < HEAD_ROWS ? rows : (int64_t)HEAD_ROWS; }
-static inline int64_t cuda_pitch(int64_t columns) { return ceil_divide(columns, CUDA_PITCH_MULTIPLE) * CUDA_PITCH_MULTIPLE; }
+static inline int64_t cuda_pitch(int64_t columns)
+{
+    return ceil_divide(columns, CUDA_PITCH_MULTIPLE) * CUDA_PITCH_MULTIPLE;
+}
 
 // bf16, or what the environment's DEREASON_CUDA says: *parity is fp32's. False after fail().
 bool cuda_precision(bool *parity);

@@ -84,7 +84,8 @@ typedef struct Kernels {
 // DEREASON_CPU says avx512, avx2, plain or naive (kernels/naive.c: the bits of AVX2, for readers and tests); a GPU computes in bf16
 // unless DEREASON_CUDA says fp32. threads: 0 for all. NULL after fail().
 const Kernels *kernels_open(const char *device, int threads);
-const char *kernels_passed_over(void); // after "auto" chose the CPU: in a line why no GPU was taken; NULL: nothing to say
+const char *
+kernels_passed_over(void); // after "auto" chose the CPU: in a line why no GPU was taken; NULL: nothing to say
 int kernels_threads(void);
 
 // The same table for planning memory only: "cuda" need not be there, nor in this build. None of its operations may be called, but for

@@ -19,7 +19,8 @@ static const Kernels *cpu_kernels(const char *wanted)
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
                 __builtin_cpu_supports("bmi2"); // x86-64-v3, as far as a program may ask
     bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                  __builtin_cpu_supports("avx512vl");
     if (avx512 && (wanted == NULL || strcmp(wanted, "avx512") == 0))
         return &kernels_cpu_avx512;
     if (avx2 && (wanted == NULL || strcmp(wanted, "avx2") == 0))
@@ -29,7 +30,8 @@ static const Kernels *cpu_kernels(const char *wanted)
         return &kernels_cpu_plain;
     if (strcmp(wanted, "naive") == 0)
         return &kernels_cpu_naive;
-    fail("DEREASON_CPU=%s: not an instruction set of this machine; unset it, or take avx512, avx2, plain or naive", wanted);
+    fail("DEREASON_CPU=%s: not an instruction set of this machine; unset it, or take avx512, avx2, plain or naive",
+         wanted);
     return NULL;
 }
 
@@ -39,7 +41,8 @@ enum { CUDA_IS_BUILT = 1 };
 #else
 static const Kernels *kernels_cuda_open(void)
 {
-    fail("this build has no CUDA backend, because it was made without nvcc; install the CUDA toolkit and run make again, or use "
+    fail("this build has no CUDA backend, because it was made without nvcc; install the CUDA toolkit and run make "
+         "again, or use "
          "--device cpu");
     return NULL;
 }

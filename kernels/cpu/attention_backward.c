@@ -16,7 +16,8 @@ static BackwardTile backward_tile(int64_t D)
     BackwardTile w = {.padded = padded_width(D)};
     size_t block = (size_t)KEY_BLOCK * (size_t)w.padded;
     float *p = thread_scratch(SCRATCH_ATTENTION, (8 * block + 2 * KEY_BLOCK * KEY_BLOCK) * sizeof(float));
-    float **parts[] = {&w.keys, &w.key_columns, &w.value_columns, &w.queries, &w.dout, &w.dqueries, &w.dkeys, &w.dvalues};
+    float **parts[] = {&w.keys, &w.key_columns, &w.value_columns, &w.queries,
+                       &w.dout, &w.dqueries,    &w.dkeys,         &w.dvalues};
     for (int i = 0; i < 8; i++, p += block)
         *parts[i] = p;
     w.weights = p;
@@ -45,8 +46,8 @@ typedef struct BackwardTensors {
 } BackwardTensors;
 
 // One head's block of queries against the packed block of keys.
-static void backward_block(BackwardTile *w, const BackwardTensors *t, const KeyView *view, int64_t head, int64_t query_block,
-                           int64_t key_block, int64_t keys)
+static void backward_block(BackwardTile *w, const BackwardTensors *t, const KeyView *view, int64_t head,
+                           int64_t query_block, int64_t key_block, int64_t keys)
 {
     const Attention *a = view->a;
     int64_t D = a->head_width, P = w->padded, stride = a->heads * D, start = a->starts[view->sequence];
@@ -102,8 +103,8 @@ static void output_dots(float *delta, const float *dout, const float *out, int64
         delta[r] = row_dot(dout + r * D, out + r * D, D);
 }
 
-static void cpu_attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k,
-                                   Tensor v, Tensor out, const float *logsumexp, const Attention *a)
+static void cpu_attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q,
+                                   Tensor k, Tensor v, Tensor out, const float *logsumexp, const Attention *a)
 {
     assert(q.columns == a->heads * a->head_width && k.columns == a->kv_heads * a->head_width && a->key_pages == NULL);
     BackwardTensors t = {dq.data, dk.data, dv.data, q.data, k.data, v.data, dout.data, logsumexp, delta};

@@ -68,7 +68,8 @@ static ForwardTile forward_tile(const Attention *a)
 {
     ForwardTile w = {.padded = padded_width(a->head_width)};
     size_t D = (size_t)a->head_width, P = (size_t)w.padded, R = TILE_QUERIES * (size_t)(a->heads / a->kv_heads);
-    float *p = thread_scratch(SCRATCH_ATTENTION, (R * (D + KEY_BLOCK + 2 * P + 4) + KEY_BLOCK * (D + P)) * sizeof(float));
+    float *p =
+        thread_scratch(SCRATCH_ATTENTION, (R * (D + KEY_BLOCK + 2 * P + 4) + KEY_BLOCK * (D + P)) * sizeof(float));
     w.columns = p, p += D * KEY_BLOCK;
     w.block = p, p += P * KEY_BLOCK;
     w.scores = p, p += R * KEY_BLOCK;
@@ -130,8 +131,11 @@ static int64_t block_reach(int64_t last, int64_t block)
 static TileAhead fetch_values(const float *values, int64_t reach, int64_t padded)
 {
     int32_t lines = (int32_t)(padded / 16);
-    return (TileAhead){
-        .line = (const char *)values, .stride = 4 * padded, .line_count = lines, .left = (int32_t)reach, .per_visit = 64};
+    return (TileAhead){.line = (const char *)values,
+                       .stride = 4 * padded,
+                       .line_count = lines,
+                       .left = (int32_t)reach,
+                       .per_visit = 64};
 }
 
 static TileAhead fetch_keys(const KeyView *view, int64_t block, int64_t last)
@@ -154,10 +158,12 @@ static void forward_block(ForwardTile *w, const KeyView *view, int64_t block, in
     int64_t D = a->head_width, group = a->heads / a->kv_heads;
     const float *keys, *values;
     block_of(view, block, w, &keys, &values);
-    int64_t last = first_position + w->rows / group - 1, depth = block_reach(last, block), columns = (depth + 15) / 16 * 16;
+    int64_t last = first_position + w->rows / group - 1, depth = block_reach(last, block),
+            columns = (depth + 15) / 16 * 16;
     bool decodes = a->key_pages != NULL && w->rows == group;
     TileAhead ahead = fetch_values(values, depth, w->padded);
-    tile_product(w->rows, columns, D, w->queries, D, 1, keys, KEY_BLOCK, w->scores, KEY_BLOCK, false, decodes ? &ahead : NULL);
+    tile_product(w->rows, columns, D, w->queries, D, 1, keys, KEY_BLOCK, w->scores, KEY_BLOCK, false,
+                 decodes ? &ahead : NULL);
     for (int64_t r = 0; r < w->rows; r++) {
         int64_t live = first_position + r / group - block * KEY_BLOCK + 1;
         live = live < 0 ? NO_KEYS : live > KEY_BLOCK ? KEY_BLOCK : live;
@@ -203,10 +209,12 @@ static void put_row(const Results *results, int64_t row, const float *total, Row
     results->logsumexp[row] = all.m + (float)d_log(all.l);
 }
 
-static void tile_task(ForwardTile *w, const Results *results, const float *q, const KeyView *view, int64_t first, int64_t queries)
+static void tile_task(ForwardTile *w, const Results *results, const float *q, const KeyView *view, int64_t first,
+                      int64_t queries)
 {
     const Attention *a = view->a;
-    int64_t D = a->head_width, first_position = a->contexts[view->sequence] + first, last = first_position + queries - 1;
+    int64_t D = a->head_width, first_position = a->contexts[view->sequence] + first,
+            last = first_position + queries - 1;
     load_queries(w, q, view, first, queries);
     for (int64_t r = 0; r < w->rows; r++)
         w->all[r] = (RowState){-__builtin_inff(), 0};
@@ -236,7 +244,8 @@ static int64_t segments_apart(const Attention *a, int64_t sequence)
 // Where the workspace has the sums of one row of a segment: m, l, and the weighted values (padded).
 static float *segment_sums(const Attention *a, int64_t sequence, int64_t head, int64_t segment)
 {
-    return a->workspace + ((sequence * a->heads + head) * segments_at_most(a) + segment) * (padded_width(a->head_width) + 2);
+    return a->workspace +
+           ((sequence * a->heads + head) * segments_at_most(a) + segment) * (padded_width(a->head_width) + 2);
 }
 
 static int64_t cpu_attention_workspace(int64_t sequences, int64_t positions, int64_t heads, int64_t head_width)
@@ -279,8 +288,8 @@ static int64_t tasks_of(const Attention *a, int64_t sequence)
 }
 
 // One task of one sequence: of tiles the last, which sees most, comes first.
-static void run_task(ForwardTile *w, const Results *results, Tensor q, Tensor k, Tensor v, const Attention *a, int64_t sequence,
-                     int64_t number)
+static void run_task(ForwardTile *w, const Results *results, Tensor q, Tensor k, Tensor v, const Attention *a,
+                     int64_t sequence, int64_t number)
 {
     int64_t queries = a->starts[sequence + 1] - a->starts[sequence], tiles = ceil_divide(queries, TILE_QUERIES);
     KeyView view = key_view(a, k, v, sequence, number % a->kv_heads);
@@ -292,7 +301,8 @@ static void run_task(ForwardTile *w, const Results *results, Tensor q, Tensor k,
     tile_task(w, results, q.data, &view, first, smaller(queries - first, TILE_QUERIES));
 }
 
-static void cpu_attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a)
+static void cpu_attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v,
+                                  const Attention *a)
 {
     assert(q.columns == a->heads * a->head_width && a->head_width % 2 == 0 && a->heads % a->kv_heads == 0);
     Results results = {out.data, logsumexp};

@@ -43,7 +43,8 @@ static SoftmaxPart softmax_part(const float *z, int64_t width)
         EACH_PART (i) {
             vf below = a.part[i] - vf_set(largest), p = vf_exp(below);
             sum.part[i] = sum.part[i] + p;
-            weighted.part[i] = vf_fma(p, vf_select(below < vf_set(-100), vf_zero(), below), weighted.part[i]); // p is 0 there
+            weighted.part[i] =
+                vf_fma(p, vf_select(below < vf_set(-100), vf_zero(), below), weighted.part[i]); // p is 0 there
         }
     }
     return (SoftmaxPart){largest, lanes_sum(sum), lanes_sum(weighted)};
@@ -51,7 +52,8 @@ static SoftmaxPart softmax_part(const float *z, int64_t width)
 
 static void merge_part(RowSoftmax *row, SoftmaxPart part)
 {
-    float m = row->largest > part.largest ? row->largest : part.largest, a = f_exp(row->largest - m), b = f_exp(part.largest - m);
+    float m = row->largest > part.largest ? row->largest : part.largest, a = f_exp(row->largest - m),
+          b = f_exp(part.largest - m);
     float before = row->sum == 0 ? 0 : row->largest - m; // the first block has nothing before it
     row->weighted = (row->weighted + row->sum * before) * a + (part.weighted + part.sum * (part.largest - m)) * b;
     row->sum = row->sum * a + part.sum * b;
@@ -87,8 +89,8 @@ static void add_columns(HeadRow *row, const float *z, int64_t first, int64_t wid
     merge_part(&row->softmax, part);
 }
 
-static void cpu_head_forward(Stream *s, float *logprob, float *entropy, float *logsumexp, int32_t *best, Tensor x, Tensor w,
-                             const int32_t *targets, float temperature, int64_t n_live, float *z)
+static void cpu_head_forward(Stream *s, float *logprob, float *entropy, float *logsumexp, int32_t *best, Tensor x,
+                             Tensor w, const int32_t *targets, float temperature, int64_t n_live, float *z)
 {
     int64_t C = x.columns;
     HeadRow state[HEAD_ROWS];
@@ -121,8 +123,8 @@ static void cpu_head_forward(Stream *s, float *logprob, float *entropy, float *l
 }
 
 // z becomes d loss / d (x·w): ([v = target] - p)·dlogprob - p·(ln p + entropy)·dentropy, over temperature
-static void logit_gradient_row(float *z, int64_t first, int64_t width, int32_t target, float temperature, float logsumexp,
-                               float entropy, float dlogprob, float dentropy)
+static void logit_gradient_row(float *z, int64_t first, int64_t width, int32_t target, float temperature,
+                               float logsumexp, float entropy, float dlogprob, float dentropy)
 {
     for (int64_t c = 0; c < width; c += 16) {
         lanes16 a = row_load(z, c, width, -__builtin_inff());
@@ -141,9 +143,9 @@ static void logit_gradient_row(float *z, int64_t first, int64_t width, int32_t t
         divide_row(z, width, temperature);
 }
 
-static void cpu_head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets, float temperature,
-                              int64_t n_live, const float *logsumexp, const float *entropy, const float *dlogprob,
-                              const float *dentropy, float *z)
+static void cpu_head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets,
+                              float temperature, int64_t n_live, const float *logsumexp, const float *entropy,
+                              const float *dlogprob, const float *dentropy, float *z)
 {
     int64_t C = x.columns;
     for (int64_t n = 0; n < x.rows; n += HEAD_ROWS) {
@@ -155,8 +157,8 @@ static void cpu_head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Te
             matmul_nt(rows, columns, C, z, chunk, block, false);
 #pragma omp parallel for schedule(static)
             for (int64_t r = 0; r < rows; r++)
-                logit_gradient_row(z + r * columns, v, columns, targets[n + r], temperature, logsumexp[n + r], entropy[n + r],
-                                   dlogprob[n + r], dentropy == NULL ? 0 : dentropy[n + r]);
+                logit_gradient_row(z + r * columns, v, columns, targets[n + r], temperature, logsumexp[n + r],
+                                   entropy[n + r], dlogprob[n + r], dentropy == NULL ? 0 : dentropy[n + r]);
             matmul_nn(rows, C, columns, (float *)dx.data + n * C, z, block, v > 0);
             matmul_tn(columns, C, rows, dweight + v * C, z, chunk, true);
         }

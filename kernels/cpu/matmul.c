@@ -11,16 +11,18 @@
 #include "kernels/cpu/matmul_few.h"
 
 enum {
-    PRODUCT_DEPTH = 384,              // k steps of a block; a multiple of 16
-    PRODUCT_STRIPS = 420 / TILE_ROWS, // strips of A in a block: 420 rows x 384 are 630 KB of a 1 MB cache; 256-512 are as good
+    PRODUCT_DEPTH = 384, // k steps of a block; a multiple of 16
+    PRODUCT_STRIPS =
+        420 / TILE_ROWS, // strips of A in a block: 420 rows x 384 are 630 KB of a 1 MB cache; 256-512 are as good
     PRODUCT_TILES = 512 * 1024 / (TILE_ROWS * TILE_COLUMNS), // accumulator tiles of a thread: 2 MB
-    PRODUCT_SMALL = 1 << 18,                                 // multiply-adds that one thread finishes before a second has woken
+    PRODUCT_SMALL = 1 << 18, // multiply-adds that one thread finishes before a second has woken
 };
 
 typedef struct ProductScratch {
-    float a[(PRODUCT_STRIPS * TILE_ROWS) * PRODUCT_DEPTH + 64]; // strips of [k][TILE_ROWS], and room for the last one's spill
-    float b[TILE_COLUMNS * PRODUCT_DEPTH];                      // a panel of [k][TILE_COLUMNS]
-    float tiles[PRODUCT_TILES * TILE_ROWS * TILE_COLUMNS];      // unfinished chains
+    float a[(PRODUCT_STRIPS * TILE_ROWS) * PRODUCT_DEPTH +
+            64];                           // strips of [k][TILE_ROWS], and room for the last one's spill
+    float b[TILE_COLUMNS * PRODUCT_DEPTH]; // a panel of [k][TILE_COLUMNS]
+    float tiles[PRODUCT_TILES * TILE_ROWS * TILE_COLUMNS]; // unfinished chains
 } ProductScratch;
 
 static ProductScratch *product_scratch(void) { return thread_scratch(SCRATCH_PRODUCT, sizeof(ProductScratch)); }
@@ -82,10 +84,11 @@ static void pack_strips(float *to, const float *from, int64_t column, int64_t ro
 
 // ---- a thread's rectangle
 
-static void tile_packed(int64_t rows, int64_t K, const float *a, const float *b, const float *start, float *c, int64_t c_row,
-                        TileAhead *ahead)
+static void tile_packed(int64_t rows, int64_t K, const float *a, const float *b, const float *start, float *c,
+                        int64_t c_row, TileAhead *ahead)
 {
-#define TILE_CALL(R) tile_block(R, TILE_VECTORS, K, a, 1, TILE_ROWS, b, TILE_COLUMNS, start, TILE_COLUMNS, c, c_row, ahead)
+#define TILE_CALL(R)                                                                                                   \
+    tile_block(R, TILE_VECTORS, K, a, 1, TILE_ROWS, b, TILE_COLUMNS, start, TILE_COLUMNS, c, c_row, ahead)
     CONSTANT_SWITCH(rows, TILE_ROWS, TILE_CALL)
 #undef TILE_CALL
 }
@@ -114,8 +117,8 @@ static TileAhead panel_ahead(const Product *p, int64_t n, int64_t columns, int64
     return ahead;
 }
 
-static void product_panel(const Product *p, int64_t rows, int64_t strips, int64_t n, int64_t columns, int64_t k, int64_t depth,
-                          TileAhead *ahead, float *tiles, ProductScratch *scratch)
+static void product_panel(const Product *p, int64_t rows, int64_t strips, int64_t n, int64_t columns, int64_t k,
+                          int64_t depth, TileAhead *ahead, float *tiles, ProductScratch *scratch)
 {
     bool last = k + depth == p->K;
     for (int64_t s = 0; s < strips; s++) {
@@ -199,7 +202,8 @@ static int64_t row_parts(const Product *p, int64_t threads)
         if (threads % parts != 0 || (parts > 1 && few))
             continue;
         int64_t columns = threads / parts, panels = (p->N + TILE_COLUMNS - 1) / TILE_COLUMNS;
-        double rows = (double)((p->M + parts - 1) / parts), width = (double)((panels + columns - 1) / columns * TILE_COLUMNS);
+        double rows = (double)((p->M + parts - 1) / parts),
+               width = (double)((panels + columns - 1) / columns * TILE_COLUMNS);
         double cost = rows * width + 8 * rows + 8 * width; // packing a number costs about as much as 8 multiply-adds
         if (parts == 1 || cost < least)
             least = cost, best = parts;
@@ -245,22 +249,55 @@ static void product(const Product *p)
 // ---- the three forms; rows dense
 
 // c (M, N) = a (M, K) · bᵀ, b (N, K): the forward pass, Y = X Wᵀ.
-static __attribute__((unused)) void matmul_nt(int64_t M, int64_t N, int64_t K, float *c, const float *a, const float *b, bool add)
+static __attribute__((unused)) void matmul_nt(int64_t M, int64_t N, int64_t K, float *c, const float *a, const float *b,
+                                              bool add)
 {
-    product(&(Product){
-        .M = M, .N = N, .K = K, .c = c, .c_row = N, .a = a, .a_row = K, .a_k = 1, .b = b, .b_k = 1, .b_column = K, .add = add});
+    product(&(Product){.M = M,
+                       .N = N,
+                       .K = K,
+                       .c = c,
+                       .c_row = N,
+                       .a = a,
+                       .a_row = K,
+                       .a_k = 1,
+                       .b = b,
+                       .b_k = 1,
+                       .b_column = K,
+                       .add = add});
 }
 
 // c (M, N) = a (M, K) · b, b (K, N): the gradient of an input, dX = dY W.
-static __attribute__((unused)) void matmul_nn(int64_t M, int64_t N, int64_t K, float *c, const float *a, const float *b, bool add)
+static __attribute__((unused)) void matmul_nn(int64_t M, int64_t N, int64_t K, float *c, const float *a, const float *b,
+                                              bool add)
 {
-    product(&(Product){
-        .M = M, .N = N, .K = K, .c = c, .c_row = N, .a = a, .a_row = K, .a_k = 1, .b = b, .b_k = N, .b_column = 1, .add = add});
+    product(&(Product){.M = M,
+                       .N = N,
+                       .K = K,
+                       .c = c,
+                       .c_row = N,
+                       .a = a,
+                       .a_row = K,
+                       .a_k = 1,
+                       .b = b,
+                       .b_k = N,
+                       .b_column = 1,
+                       .add = add});
 }
 
 // c (M, N) = aᵀ · b, a (K, M), b (K, N): the gradient of a weight, dW = dYᵀ X.
-static __attribute__((unused)) void matmul_tn(int64_t M, int64_t N, int64_t K, float *c, const float *a, const float *b, bool add)
+static __attribute__((unused)) void matmul_tn(int64_t M, int64_t N, int64_t K, float *c, const float *a, const float *b,
+                                              bool add)
 {
-    product(&(Product){
-        .M = M, .N = N, .K = K, .c = c, .c_row = N, .a = a, .a_row = 1, .a_k = M, .b = b, .b_k = N, .b_column = 1, .add = add});
+    product(&(Product){.M = M,
+                       .N = N,
+                       .K = K,
+                       .c = c,
+                       .c_row = N,
+                       .a = a,
+                       .a_row = 1,
+                       .a_k = M,
+                       .b = b,
+                       .b_k = N,
+                       .b_column = 1,
+                       .add = add});
 }

@@ -122,7 +122,8 @@ static TileAhead some_ahead(const Product *p, int64_t n, int64_t k, int64_t dept
 {
     bool more = k + depth < p->K;
     const float *next = more ? p->b + n * p->b_column + k + depth : p->b + (n + SOME_HEIGHT) * p->b_column;
-    TileAhead ahead = {.line = (const char *)next, .stride = 4 * p->b_column, .left = SOME_HEIGHT, .line_count = SOME_DEPTH / 16};
+    TileAhead ahead = {
+        .line = (const char *)next, .stride = 4 * p->b_column, .left = SOME_HEIGHT, .line_count = SOME_DEPTH / 16};
     int64_t visits = (p->M + SOME_PANEL - 1) / SOME_PANEL * ((depth + 15) / 16);
     ahead.per_visit = (int32_t)((ahead.left * ahead.line_count + visits - 1) / visits);
     return ahead;

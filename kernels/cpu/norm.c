@@ -18,8 +18,8 @@ INLINE float norm_row(float *y, const float *x, const float *weight, float epsil
 }
 
 // dx = rstd · (dy·w - n · mean(dy·w·n)) with n = x · rstd, added to `straight` where there is one.
-static void norm_row_backward(float *dx, const float *dy, const float *straight, const float *x, const float *weight, float rstd,
-                              int64_t width)
+static void norm_row_backward(float *dx, const float *dy, const float *straight, const float *x, const float *weight,
+                              float rstd, int64_t width)
 {
     lanes16 dot = lanes_set(0);
     for (int64_t c = 0; c < width; c += 16) {
@@ -84,8 +84,8 @@ static void cpu_rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Te
     }
 }
 
-static void cpu_rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum,
-                                 Tensor weight, const float *rstd)
+static void cpu_rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum,
+                                 Tensor sum, Tensor weight, const float *rstd)
 {
     int64_t T = sum.rows, C = sum.columns, groups = ceil_divide(T, NORM_ROWS);
 #pragma omp parallel for schedule(static)
@@ -142,8 +142,8 @@ static void rotate(float *y, const float *x, const float *cosine, const float *s
 }
 
 // Where there is no norm: every head turned by its token's angles, or back.
-static void rotate_heads(Tensor y, Tensor x, const float *cosine, const float *sine, const int32_t *positions, float direction,
-                         int64_t D)
+static void rotate_heads(Tensor y, Tensor x, const float *cosine, const float *sine, const int32_t *positions,
+                         float direction, int64_t D)
 {
     int64_t T = x.rows, heads = x.columns / D, half = D / 2;
 #pragma omp parallel for schedule(static) if (T * x.columns > PARALLEL_ELEMENTS)
@@ -172,9 +172,9 @@ static void cpu_qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x,
         }
 }
 
-static void cpu_qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x, Tensor weight,
-                                      const float *rstd, const float *cosine, const float *sine, const int32_t *positions,
-                                      int64_t head_width)
+static void cpu_qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x,
+                                      Tensor weight, const float *rstd, const float *cosine, const float *sine,
+                                      const int32_t *positions, int64_t head_width)
 {
     int64_t T = x.rows, D = head_width, heads = x.columns / D, half = D / 2, groups = ceil_divide(T, NORM_ROWS);
     if (weight.data == NULL) {
@@ -189,7 +189,8 @@ static void cpu_qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, floa
                 int64_t at = (t * heads + h) * D;
                 const float *row = (const float *)x.data + at;
                 float *out = (float *)dx.data + at, r = rstd[t * heads + h];
-                rotate(out, (const float *)dy.data + at, cosine + positions[t] * half, sine + positions[t] * half, -1, half);
+                rotate(out, (const float *)dy.data + at, cosine + positions[t] * half, sine + positions[t] * half, -1,
+                       half);
                 weight_gradient_row(partial + g * D, out, row, r, D);
                 norm_row_backward(out, out, NULL, row, weight.data, r, D);
             }

@@ -58,8 +58,8 @@ static void rounding_words(uint32_t words[16], const AdamW *a, int64_t tensor, i
     }
 }
 
-static void adamw_bf16_moments(float *weight, uint16_t *m, uint16_t *v, const float *gradient, int64_t count, const AdamW *a,
-                               int64_t tensor, int64_t offset)
+static void adamw_bf16_moments(float *weight, uint16_t *m, uint16_t *v, const float *gradient, int64_t count,
+                               const AdamW *a, int64_t tensor, int64_t offset)
 {
     AdamWStep step = adamw_step(a);
 #pragma omp parallel for schedule(static) firstprivate(step)

@@ -2,7 +2,10 @@
 // (Hkv, KEY_BLOCK, D rounded up to 16). So attention over pages packs nothing. Both take page_elements. Bound by memory.
 #include "kernels/cpu/attention.h"
 
-static int64_t cpu_page_elements(int64_t kv_heads, int64_t head_width) { return kv_heads * KEY_BLOCK * padded_width(head_width); }
+static int64_t cpu_page_elements(int64_t kv_heads, int64_t head_width)
+{
+    return kv_heads * KEY_BLOCK * padded_width(head_width);
+}
 
 static float *page_of(void *pages, const Attention *a, int64_t sequence, int64_t block)
 {
@@ -17,7 +20,8 @@ typedef struct PageRun {
 
 static PageRun page_run(const Attention *a, int64_t sequence, int64_t number)
 {
-    int64_t context = a->contexts[sequence], start = a->starts[sequence], end = context + a->starts[sequence + 1] - start;
+    int64_t context = a->contexts[sequence], start = a->starts[sequence],
+            end = context + a->starts[sequence + 1] - start;
     int64_t block = context / KEY_BLOCK + number, from = block * KEY_BLOCK > context ? block * KEY_BLOCK : context;
     int64_t to = smaller((block + 1) * KEY_BLOCK, end);
     return (PageRun){start + from - context, to - from, block, from % KEY_BLOCK};

@@ -26,10 +26,11 @@ typedef struct Product {
 #define PICK(x, y, ...) __builtin_shuffle(x, y, (vi){__VA_ARGS__}) // gcc has had it longer
 #endif
 #if VL == 16
-#define SHUFFLE(x, y, A, B, C, D)                                                                                                \
+#define SHUFFLE(x, y, A, B, C, D)                                                                                      \
     PICK(x, y, A, B, C, D, A + 4, B + 4, C + 4, D + 4, A + 8, B + 8, C + 8, D + 8, A + 12, B + 12, C + 12, D + 12)
-#define LANES(x, y, A, B)                                                                                                        \
-    PICK(x, y, A, A + 1, A + 2, A + 3, B, B + 1, B + 2, B + 3, A + 16, A + 17, A + 18, A + 19, B + 16, B + 17, B + 18, B + 19)
+#define LANES(x, y, A, B)                                                                                              \
+    PICK(x, y, A, A + 1, A + 2, A + 3, B, B + 1, B + 2, B + 3, A + 16, A + 17, A + 18, A + 19, B + 16, B + 17, B + 18, \
+         B + 19)
 #elif VL == 8
 #define SHUFFLE(x, y, A, B, C, D) PICK(x, y, A, B, C, D, A + 4, B + 4, C + 4, D + 4)
 #define LANES(x, y, A, B) PICK(x, y, A, A + 1, A + 2, A + 3, A + 8, A + 9, A + 10, A + 11)
@@ -87,7 +88,8 @@ INLINE void load_transposed(vf x[VL], const float *from, int64_t row, int64_t fi
 
 // Rows of memory, `row` apart, become the columns of a panel: [k][width], width a multiple of VL. Sixteen steps of k at a time, so
 // that a cache line is used up when it is read: rows a multiple of 4 KB apart share one set of the first cache.
-INLINE void pack_panel_transposed(const int64_t width, float *to, const float *from, int64_t row, int64_t columns, int64_t K)
+INLINE void pack_panel_transposed(const int64_t width, float *to, const float *from, int64_t row, int64_t columns,
+                                  int64_t K)
 {
     int64_t k = 0;
     for (; k + 16 <= K; k += 16)

@@ -227,7 +227,8 @@ static Sampled sample_row(SampledRow *row, const SampleRow *how)
         set_limit(row, how);
     for (int64_t block = 0; !greedy && block < vocabulary_blocks(row->count); block++) {
         const SoftmaxPart *part = &row->parts[block];
-        row->weights[block] = all ? part->sum * f_exp(part->largest - row->softmax.largest) : block_weights(unused, row, block);
+        row->weights[block] =
+            all ? part->sum * f_exp(part->largest - row->softmax.largest) : block_weights(unused, row, block);
         total += (double)row->weights[block];
     }
     result.token = greedy ? largest_column(row) : draw(row, total, uniform);
@@ -251,8 +252,8 @@ static void sampled_logits(float *z, SoftmaxPart *parts, const SampleRow *how, i
     }
 }
 
-static void cpu_head_sample(Stream *s, int32_t *token, float *logprob, float *processed, float *entropy, Tensor x, Tensor w,
-                            const SampleRow *how, int64_t n_live, float *workspace)
+static void cpu_head_sample(Stream *s, int32_t *token, float *logprob, float *processed, float *entropy, Tensor x,
+                            Tensor w, const SampleRow *how, int64_t n_live, float *workspace)
 {
     int64_t C = x.columns, blocks = vocabulary_blocks(n_live);
     for (int64_t n = 0; n < x.rows; n += SAMPLE_ROWS) {
@@ -263,7 +264,8 @@ static void cpu_head_sample(Stream *s, int32_t *token, float *logprob, float *pr
         sampled_logits(z, parts, how + n, rows, n_live);
 #pragma omp parallel for schedule(dynamic, 1) if (rows > 1)
         for (int64_t r = 0; r < rows; r++) {
-            SampledRow row = {.z = z + r * n_live, .count = n_live, .parts = parts + r * blocks, .softmax = NOTHING_YET};
+            SampledRow row = {
+                .z = z + r * n_live, .count = n_live, .parts = parts + r * blocks, .softmax = NOTHING_YET};
             row.weights = weights + r * blocks;
             for (int64_t block = 0; block < blocks; block++)
                 merge_part(&row.softmax, row.parts[block]);

@@ -46,7 +46,8 @@ static __attribute__((unused)) void *thread_scratch(ScratchUse use, size_t bytes
         scratch->memory[use] = aligned_alloc(64, scratch->bytes[use]);
     }
     if (scratch == NULL || scratch->memory[use] == NULL)
-        end_at_once("the CPU kernels: no memory for a thread's scratch; free some, or use fewer threads (--threads)", "");
+        end_at_once("the CPU kernels: no memory for a thread's scratch; free some, or use fewer threads (--threads)",
+                    "");
     return scratch->memory[use];
 }
 

@@ -43,8 +43,9 @@ INLINE void tile_touch(TileAhead *ahead)
 
 // c[m][n] = chain over ascending k of fma(a[m*a_row + k*a_k], b[k*b_row + n], .), begun at start[m][n], or at 0 if start is NULL.
 // rows <= TILE_ROWS and vectors (of VL columns) are constants where this is inlined. c may be start. ahead may be NULL.
-INLINE void tile_block(const int rows, const int vectors, int64_t K, const float *a, int64_t a_row, int64_t a_k, const float *b,
-                       int64_t b_row, const float *start, int64_t start_row, float *c, int64_t c_row, TileAhead *ahead)
+INLINE void tile_block(const int rows, const int vectors, int64_t K, const float *a, int64_t a_row, int64_t a_k,
+                       const float *b, int64_t b_row, const float *start, int64_t start_row, float *c, int64_t c_row,
+                       TileAhead *ahead)
 {
     vf sum[TILE_ROWS][TILE_WIDEST];
     if (start != NULL) {
@@ -92,8 +93,8 @@ INLINE void tile_strip(const int rows, int64_t N, int64_t K, const float *a, int
                        int64_t b_row, float *c, int64_t c_row, bool continue_chain, TileAhead *ahead)
 {
     int64_t n = 0;
-#define TILE_COLUMNS_OF(V)                                                                                                       \
-    for (; n + (V)*VL <= N; n += (V)*VL)                                                                                         \
+#define TILE_COLUMNS_OF(V)                                                                                             \
+    for (; n + (V)*VL <= N; n += (V)*VL)                                                                               \
     tile_block(rows, V, K, a, a_row, a_k, b + n, b_row, continue_chain ? c + n : NULL, c_row, c + n, c_row, ahead)
     if (rows == 1)
         TILE_COLUMNS_OF(8);
@@ -106,10 +107,10 @@ INLINE void tile_strip(const int rows, int64_t N, int64_t K, const float *a, int
 
 // The switch from a number, up to the constant MOST, to the code made for it. CALL is a macro of one argument, that number as a
 // constant; cases above MOST are dead constants and leave no code.
-#define CONSTANT_CASE(I, MOST, CALL)                                                                                             \
-    case I:                                                                                                                      \
-        if (I <= (MOST))                                                                                                         \
-            CALL((I <= (MOST) ? I : 1));                                                                                         \
+#define CONSTANT_CASE(I, MOST, CALL)                                                                                   \
+    case I:                                                                                                            \
+        if (I <= (MOST))                                                                                               \
+            CALL((I <= (MOST) ? I : 1));                                                                               \
         break;
 // clang-format off
 #define CONSTANT_SWITCH(NUMBER, MOST, CALL)                                                                         \
@@ -122,18 +123,19 @@ INLINE void tile_strip(const int rows, int64_t N, int64_t K, const float *a, int
     }
 // clang-format on
 
-static __attribute__((noinline, unused)) void tile_strip_transposed(int rows, int64_t N, int64_t K, const float *a, int64_t a_k,
-                                                                    const float *b, int64_t b_row, float *c, int64_t c_row,
-                                                                    bool continue_chain, TileAhead *ahead)
+static __attribute__((noinline, unused)) void tile_strip_transposed(int rows, int64_t N, int64_t K, const float *a,
+                                                                    int64_t a_k, const float *b, int64_t b_row,
+                                                                    float *c, int64_t c_row, bool continue_chain,
+                                                                    TileAhead *ahead)
 {
 #define TILE_CALL(R) tile_strip(R, N, K, a, 1, a_k, b, b_row, c, c_row, continue_chain, ahead)
     CONSTANT_SWITCH(rows, TILE_ROWS, TILE_CALL)
 #undef TILE_CALL
 }
 
-static __attribute__((noinline, unused)) void tile_strip_strided(int rows, int64_t N, int64_t K, const float *a, int64_t a_row,
-                                                                 int64_t a_k, const float *b, int64_t b_row, float *c,
-                                                                 int64_t c_row, bool continue_chain, TileAhead *ahead){
+static __attribute__((noinline, unused)) void
+tile_strip_strided(int rows, int64_t N, int64_t K, const float *a, int64_t a_row, int64_t a_k, const float *b,
+                   int64_t b_row, float *c, int64_t c_row, bool continue_chain, TileAhead *ahead){
 #define TILE_CALL(R) tile_strip(R, N, K, a, a_row, a_k, b, b_row, c, c_row, continue_chain, ahead)
     CONSTANT_SWITCH(rows, TILE_ROWS, TILE_CALL)
 #undef TILE_CALL
@@ -150,10 +152,11 @@ INLINE void tile_product(int64_t M, int64_t N, int64_t K, const float *a, int64_
         int64_t end = M * (i + 1) / strips;
         const float *from = a + done * a_row;
         if (a_row == 1)
-            tile_strip_transposed((int)(end - done), N, K, from, a_k, b, b_row, c + done * c_row, c_row, continue_chain, ahead);
+            tile_strip_transposed((int)(end - done), N, K, from, a_k, b, b_row, c + done * c_row, c_row, continue_chain,
+                                  ahead);
         else
-            tile_strip_strided((int)(end - done), N, K, from, a_row, a_k, b, b_row, c + done * c_row, c_row, continue_chain,
-                               ahead);
+            tile_strip_strided((int)(end - done), N, K, from, a_row, a_k, b, b_row, c + done * c_row, c_row,
+                               continue_chain, ahead);
         done = end;
     }
 }

@@ -56,7 +56,10 @@ INLINE float f_fma(float a, float b, float c) // the same, for one number: bits 
 #endif
 }
 
-INLINE vf vf_select(vi mask, vf yes, vf no) { return (vf)((mask & (vi)yes) | (~mask & (vi)no)); } // mask lanes are 0 or -1
+INLINE vf vf_select(vi mask, vf yes, vf no)
+{
+    return (vf)((mask & (vi)yes) | (~mask & (vi)no));
+} // mask lanes are 0 or -1
 INLINE vf vf_max(vf a, vf b) { return vf_select(a > b, a, b); } // NaN in a is lost, NaN in b stays
 
 // ---- 16 lanes: what a row reduction adds into

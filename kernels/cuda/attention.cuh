@@ -71,7 +71,10 @@ __device__ inline bool open_rows(RowTile *tile, const Attention &a)
     return true;
 }
 
-__device__ inline int query_of(const RowTile &tile, int r) { return (tile.first + r) / tile.group; } // within its sequence
+__device__ inline int query_of(const RowTile &tile, int r)
+{
+    return (tile.first + r) / tile.group;
+} // within its sequence
 
 __device__ inline int64_t head_row(const RowTile &tile, const Attention &a, int r) // of row r of the tile in (T·H, D)
 {
@@ -82,7 +85,8 @@ __device__ inline int64_t head_row(const RowTile &tile, const Attention &a, int 
 // ROWS rows of D elements to shared memory, asynchronously; row_of(r) is a row's address, NULL for one that is all zeros
 // (`anywhere` is an address in global memory, for copies that read nothing). Unrolled no further: the addresses would fill the
 // registers.
-template <int D, int ROWS, typename RowOf> __device__ inline void load_rows(element *tile, const element *anywhere, RowOf row_of)
+template <int D, int ROWS, typename RowOf>
+__device__ inline void load_rows(element *tile, const element *anywhere, RowOf row_of)
 {
     constexpr int CHUNKS = D / LANES;
 #pragma unroll 4
@@ -95,7 +99,8 @@ template <int D, int ROWS, typename RowOf> __device__ inline void load_rows(elem
 
 // 16 of ROWS such rows, from warp_row on, as fragments of this warp, by way of shared memory, which is free again afterwards.
 template <int D, int ROWS, typename RowOf>
-__device__ inline void load_fragments(FragmentA a[D / 16], element *room, int warp_row, const element *anywhere, RowOf row_of)
+__device__ inline void load_fragments(FragmentA a[D / 16], element *room, int warp_row, const element *anywhere,
+                                      RowOf row_of)
 {
     load_rows<D, ROWS>(room, anywhere, row_of);
     cp_async_commit();

@@ -61,7 +61,8 @@ struct KeyTile {
 
 // The queries of a head from `query` on, with what their rows end in: (QUERIES, D + PAD) twice, then two rows of numbers.
 template <int D>
-__device__ inline void load_query_stage(element *stage, const Backward &backward, const KeyTile &tile, int head, int query)
+__device__ inline void load_query_stage(element *stage, const Backward &backward, const KeyTile &tile, int head,
+                                        int query)
 {
     int64_t first = (int64_t)(tile.start + query) * backward.a.heads + head, distance = backward.a.heads * D;
     const element *q = backward.q + first * D, *dout = backward.dout + first * D;
@@ -85,8 +86,8 @@ template <int D> __host__ __device__ constexpr int query_stage_elements()
 
 // One stage: a warp's 16 keys against QUERIES queries. The rows of the products are keys, their columns queries.
 template <int D>
-__device__ inline void key_step(float (*dk)[4], float (*dv)[4], const element *keys, const element *values, const element *stage,
-                                const KeyTile &tile, int query, float scale)
+__device__ inline void key_step(float (*dk)[4], float (*dv)[4], const element *keys, const element *values,
+                                const element *stage, const KeyTile &tile, int query, float scale)
 {
     const element *q = stage, *dout = stage + QUERIES * (D + PAD);
     const float *ends = (const float *)(stage + 2 * QUERIES * (D + PAD));
@@ -153,7 +154,8 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
 template <int D>
 __device__ inline void load_key_stage(element *stage, const Backward &backward, const RowTile &tile, int key, int last)
 {
-    int64_t distance = backward.a.kv_heads * D, at = ((int64_t)(tile.start + key) * backward.a.kv_heads + tile.kv_head) * D;
+    int64_t distance = backward.a.kv_heads * D,
+            at = ((int64_t)(tile.start + key) * backward.a.kv_heads + tile.kv_head) * D;
     int live = last + 1 - key;
     load_rows<D, KEYS>(stage, backward.k, [=](int r) { return r < live ? backward.k + at + r * distance : NULL; });
     load_rows<D, KEYS>(stage + KEYS * (D + PAD), backward.v,
@@ -203,7 +205,8 @@ template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS) attention_
         return; // the whole block
     int warp = (int)threadIdx.x / 32, r = warp * 16 + (int)threadIdx.x % 32 / 4, last = query_of(tile, tile.rows - 1);
     int warp_last = warp * 16 + 15 < tile.rows ? query_of(tile, warp * 16 + 15) : last;
-    element *q = dynamic_shared<element>(), *dout = q + ATTENTION_ROWS * (D + PAD), *stages = dout + ATTENTION_ROWS * (D + PAD);
+    element *q = dynamic_shared<element>(), *dout = q + ATTENTION_ROWS * (D + PAD),
+            *stages = dout + ATTENTION_ROWS * (D + PAD);
     auto row_of = [&](const element *x, int r) { return r < tile.rows ? x + head_row(tile, backward.a, r) * D : NULL; };
     load_rows<D, ATTENTION_ROWS>(q, backward.q, [&](int r) { return row_of(backward.q, r); });
     load_rows<D, ATTENTION_ROWS>(dout, backward.dout, [&](int r) { return row_of(backward.dout, r); });
@@ -237,11 +240,12 @@ template <int D> static void start(Stream *s, const Backward &backward, int64_t 
     int64_t query_tiles = tiles_at_most(&backward.a, tokens, backward.a.heads / backward.a.kv_heads, ATTENTION_ROWS);
     launch(s, dim3(tiles_at_most(&backward.a, tokens, 1, KEYS), backward.a.kv_heads), ATTENTION_THREADS, keys_shared,
            attention_keys_kernel<D>, backward);
-    launch(s, dim3(query_tiles, backward.a.kv_heads), ATTENTION_THREADS, queries_shared, attention_queries_kernel<D>, backward);
+    launch(s, dim3(query_tiles, backward.a.kv_heads), ATTENTION_THREADS, queries_shared, attention_queries_kernel<D>,
+           backward);
 }
 
-void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k, Tensor v,
-                        Tensor out, const float *logsumexp, const Attention *a)
+void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k,
+                        Tensor v, Tensor out, const float *logsumexp, const Attention *a)
 {
     assert(a->key_pages == NULL && q.columns == a->heads * a->head_width && k.columns == a->kv_heads * a->head_width);
     assert(a->head_width == 64 || a->head_width == 128);

@@ -124,8 +124,8 @@ __device__ inline void take_scores(float (*s)[4], const float *scores, int rows)
 
 // Scores to weights, for the half of the tile's rows that exist; the others' weights are zero.
 template <int WIDTH>
-__device__ inline void weigh(float (*scores)[4], float (*weighted)[4], RowSums sums[2], int first_key, const Piece &piece,
-                             float scale)
+__device__ inline void weigh(float (*scores)[4], float (*weighted)[4], RowSums sums[2], int first_key,
+                             const Piece &piece, float scale)
 {
     int position[2] = {piece.position, piece.position};
     if (first_key + KEY_BLOCK - 1 > piece.position)
@@ -143,8 +143,8 @@ __device__ inline void weigh(float (*scores)[4], float (*weighted)[4], RowSums s
 }
 
 template <int D>
-__device__ inline void put_piece(const Decode &decode, const Piece &piece, const float (*weighted)[4], const RowSums sums[2],
-                                 float scale)
+__device__ inline void put_piece(const Decode &decode, const Piece &piece, const float (*weighted)[4],
+                                 const RowSums sums[2], float scale)
 {
     const int WIDTH = D / WARPS;
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
@@ -155,7 +155,8 @@ __device__ inline void put_piece(const Decode &decode, const Piece &piece, const
         if (r >= piece.rows)
             continue;
         int64_t row = piece.row * decode.a.heads + piece.head + r;
-        float *to = segment_sums<D>(decode, piece.sequence, piece.head + r, piece.segment), inverse = 1.0f / sums[half].l;
+        float *to = segment_sums<D>(decode, piece.sequence, piece.head + r, piece.segment),
+              inverse = 1.0f / sums[half].l;
 #pragma unroll
         for (int d = 0; d < WIDTH / 8; d++) {
             int column = warp * WIDTH + d * 8;
@@ -181,7 +182,8 @@ template <int D> struct Room {
     int until[4]; // (S), as many as there are
 };
 
-template <int D> __device__ inline void decode_piece(const Decode &decode, const Piece &piece, Room<D> *room, float scale)
+template <int D>
+__device__ inline void decode_piece(const Decode &decode, const Piece &piece, Room<D> *room, float scale)
 {
     const int WIDTH = D / WARPS;
     const Attention &a = decode.a;
@@ -190,7 +192,8 @@ template <int D> __device__ inline void decode_piece(const Decode &decode, const
     RowSums sums[2] = {{-INFINITY, 0}, {-INFINITY, 0}};
     FragmentA queries[D / 16];
     const element *rows = decode.q + (piece.row * a.heads + piece.head) * D;
-    load_fragments<D, DECODE_ROWS>(queries, room->keys, 0, rows, [=](int r) { return r < piece.rows ? rows + r * D : NULL; });
+    load_fragments<D, DECODE_ROWS>(queries, room->keys, 0, rows,
+                                   [=](int r) { return r < piece.rows ? rows + r * D : NULL; });
     clear<WIDTH>(weighted);
     load_page<D>(room->keys, a, piece, a.key_pages, piece.first_block);
     cp_async_commit();
@@ -219,7 +222,8 @@ template <int D> __device__ inline void decode_piece(const Decode &decode, const
     put_piece<D>(decode, piece, weighted, sums, scale);
 }
 
-template <int D> __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 1) decode_kernel(Decode decode)
+template <int D>
+__global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 1) decode_kernel(Decode decode)
 {
     Room<D> *room = dynamic_shared<Room<D>>();
     if (threadIdx.x < 32)
@@ -254,7 +258,8 @@ template <int D> __global__ void __launch_bounds__(D) merge_segments(Decode deco
 template <int D> static void start(Stream *s, const Decode &decode)
 {
     size_t shared = sizeof(Room<D>) + sizeof(int) * (size_t)decode.a.sequences;
-    int64_t most = decode.a.sequences * decode.a.kv_heads * decode.tiles * decode.segments, blocks = 2 * device_multiprocessors();
+    int64_t most = decode.a.sequences * decode.a.kv_heads * decode.tiles * decode.segments,
+            blocks = 2 * device_multiprocessors();
     launch(s, most < blocks ? most : blocks, ATTENTION_THREADS, shared, decode_kernel<D>, decode);
     if (decode.segments > 1)
         launch(s, dim3(decode.a.sequences, decode.a.heads), D, 0, merge_segments<D>, decode);

@@ -28,14 +28,15 @@ template <int D> struct Tile : RowTile {
     float *total;           // (D / 2, ATTENTION_THREADS): thread t's 4 · D / 8 accumulators in column t
 };
 
-template <int D> __device__ inline int position_of(const Tile<D> &tile, int r) // of row r of the tile; -1 if there is none
+template <int D>
+__device__ inline int position_of(const Tile<D> &tile, int r) // of row r of the tile; -1 if there is none
 {
     return r < tile.rows ? tile.context + query_of(tile, r) : -1;
 }
 
 template <int D>
-__device__ inline void load_block(element *room, const Tile<D> &tile, const Attention &a, const element *rows, const void *pages,
-                                  int block)
+__device__ inline void load_block(element *room, const Tile<D> &tile, const Attention &a, const element *rows,
+                                  const void *pages, int block)
 {
     int length = tile.last + 1 - block * KEY_BLOCK, distance = pages == NULL ? (int)a.kv_heads * D : D;
     const element *base;
@@ -43,13 +44,15 @@ __device__ inline void load_block(element *room, const Tile<D> &tile, const Atte
         base = rows + ((int64_t)(tile.start + block * KEY_BLOCK) * a.kv_heads + tile.kv_head) * D;
     else
         base = (const element *)pages +
-               ((int64_t)a.page_table[tile.sequence * a.pages_per_sequence + block] * a.kv_heads + tile.kv_head) * KEY_BLOCK * D;
+               ((int64_t)a.page_table[tile.sequence * a.pages_per_sequence + block] * a.kv_heads + tile.kv_head) *
+                   KEY_BLOCK * D;
     load_rows<D, KEY_BLOCK>(room, base, [=](int r) { return r < length ? base + (int64_t)r * distance : NULL; });
 }
 
 // The segment's sums into the total, and a new segment begins.
 template <int D>
-__device__ inline void merge_segment(const Tile<D> &tile, float (*weighted)[4], RowSums segment[2], RowSums total[2], float scale)
+__device__ inline void merge_segment(const Tile<D> &tile, float (*weighted)[4], RowSums segment[2], RowSums total[2],
+                                     float scale)
 {
     MergeScales by[2];
 #pragma unroll
@@ -83,8 +86,8 @@ template <int D> __device__ inline void take_total(float (*weighted)[4], const T
 }
 
 template <int D>
-__device__ inline void put_result(const Forward &forward, const Tile<D> &tile, const float (*weighted)[4], const RowSums sums[2],
-                                  float scale)
+__device__ inline void put_result(const Forward &forward, const Tile<D> &tile, const float (*weighted)[4],
+                                  const RowSums sums[2], float scale)
 {
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
 #pragma unroll
@@ -96,7 +99,8 @@ __device__ inline void put_result(const Forward &forward, const Tile<D> &tile, c
         float inverse = 1.0f / sums[half].l;
 #pragma unroll
         for (int d = 0; d < D / 8; d++)
-            put_two(forward.out + row * D + d * 8, weighted[d][half * 2] * inverse, weighted[d][half * 2 + 1] * inverse);
+            put_two(forward.out + row * D + d * 8, weighted[d][half * 2] * inverse,
+                    weighted[d][half * 2 + 1] * inverse);
         if (lane % 4 == 0)
             forward.logsumexp[row] = logsumexp_of(sums[half], scale);
     }
@@ -115,7 +119,8 @@ template <int D> __device__ inline bool open_tile(Tile<D> *tile, const Attention
 }
 
 template <int D>
-__global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 1) attention_forward_kernel(Forward forward)
+__global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 1)
+    attention_forward_kernel(Forward forward)
 {
     const int BLOCKS = KEY_SEGMENT / KEY_BLOCK;
     const Attention &a = forward.a;
@@ -127,11 +132,12 @@ __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 
     bool full = warp_row + 15 < tile.rows;
     int position[2] = {position_of(tile, row), position_of(tile, row + 8)};
     int reach = position_of(tile, full ? warp_row + 15 : tile.rows - 1); // of the warp; without rows it keeps pace
-    int all_see = full ? position_of(tile, warp_row) : -1;               // the last key that no row of the warp is denied
+    int all_see = full ? position_of(tile, warp_row) : -1; // the last key that no row of the warp is denied
     RowSums segment[2] = {{-INFINITY, 0}, {-INFINITY, 0}}, total[2] = {{-INFINITY, 0}, {-INFINITY, 0}};
     FragmentA queries[D / 16];
-    load_fragments<D, ATTENTION_ROWS>(queries, tile.keys, warp_row, forward.q,
-                                      [&](int r) { return r < tile.rows ? forward.q + head_row(tile, forward.a, r) * D : NULL; });
+    load_fragments<D, ATTENTION_ROWS>(queries, tile.keys, warp_row, forward.q, [&](int r) {
+        return r < tile.rows ? forward.q + head_row(tile, forward.a, r) * D : NULL;
+    });
     clear<D>(weighted);
     bool segments = tile.last >= KEY_SEGMENT;
     if (segments)
@@ -186,7 +192,8 @@ template <int D> static void start(Stream *s, const Forward &forward, int64_t to
 
 void attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a)
 {
-    assert(q.columns == a->heads * a->head_width && (a->head_width == 64 || a->head_width == 128) && a->heads % a->kv_heads == 0);
+    assert(q.columns == a->heads * a->head_width && (a->head_width == 64 || a->head_width == 128) &&
+           a->heads % a->kv_heads == 0);
     Forward forward = {elements(out), logsumexp, elements(q), elements(k), elements(v), *a};
     if (a->key_pages != NULL)
         attention_decode(s, out, logsumexp, q, a);

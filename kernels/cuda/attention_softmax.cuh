@@ -78,7 +78,10 @@ __device__ inline MergeScales merge_sums(RowSums *total, const RowSums &segment,
     return by;
 }
 
-__device__ inline float logsumexp_of(const RowSums &sums, float scale) { return fmaf(sums.m, scale / LOG2_E, logf(sums.l)); }
+__device__ inline float logsumexp_of(const RowSums &sums, float scale)
+{
+    return fmaf(sums.m, scale / LOG2_E, logf(sums.l));
+}
 
 } // namespace PRECISION
 

@@ -11,17 +11,17 @@ static char first_error[256];
 void device_check(cudaError_t result, const char *what)
 {
     if (result != cudaSuccess && first_error[0] == 0)
-        snprintf(first_error, sizeof first_error, "%s: %s (%s)", what, cudaGetErrorString(result), cudaGetErrorName(result));
+        snprintf(first_error, sizeof first_error, "%s: %s (%s)", what, cudaGetErrorString(result),
+                 cudaGetErrorName(result));
 }
 
 static bool healthy(void)
 {
     device_check(cudaGetLastError(), "a kernel");
-    return first_error[0] == 0 ||
-           fail(
-               "the GPU reported an error, and nothing it computed since can be trusted: %s; the last checkpoint stands: run the "
-               "same command again, and under compute-sanitizer if it comes back",
-               first_error);
+    return first_error[0] == 0 || fail("the GPU reported an error, and nothing it computed since can be trusted: %s; "
+                                       "the last checkpoint stands: run the "
+                                       "same command again, and under compute-sanitizer if it comes back",
+                                       first_error);
 }
 
 // ---- finding it
@@ -34,8 +34,9 @@ static bool no_device(cudaError_t result)
     if (driver == 0)
         return fail("there is no NVIDIA driver on this machine; install one, or use --device cpu");
     if (result == cudaErrorInsufficientDriver || driver / 1000 < runtime / 1000)
-        return fail("the NVIDIA driver is for CUDA %d.%d, this build for CUDA %d.%d; update the driver, or use --device cpu",
-                    driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+        return fail(
+            "the NVIDIA driver is for CUDA %d.%d, this build for CUDA %d.%d; update the driver, or use --device cpu",
+            driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
     if (result == cudaErrorNoDevice || result == cudaSuccess)
         return fail("no GPU is visible (CUDA_VISIBLE_DEVICES hides them, or there is none); use --device cpu");
     return fail("looking for a GPU: %s; use --device cpu", cudaGetErrorString(result));
@@ -47,19 +48,20 @@ __global__ void probe_kernel() {}
 static bool card_suits(const cudaDeviceProp *p, size_t shared)
 {
     if (p->major < 8)
-        return fail("the %s has compute capability %d.%d, and the CUDA kernels need 8.0 or more (bf16 tensor cores, asynchronous "
+        return fail("the %s has compute capability %d.%d, and the CUDA kernels need 8.0 or more (bf16 tensor cores, "
+                    "asynchronous "
                     "copies); use --device cpu",
                     p->name, p->major, p->minor);
     if (p->sharedMemPerBlockOptin < shared)
-        return fail("the %s gives a block %d KiB of shared memory, and the CUDA kernels need %d; use --device cpu", p->name,
-                    (int)(p->sharedMemPerBlockOptin >> 10), (int)(shared >> 10));
+        return fail("the %s gives a block %d KiB of shared memory, and the CUDA kernels need %d; use --device cpu",
+                    p->name, (int)(p->sharedMemPerBlockOptin >> 10), (int)(shared >> 10));
     cudaFuncAttributes attributes;
     cudaError_t result = cudaFuncGetAttributes(&attributes, (const void *)probe_kernel);
     if (result == cudaSuccess)
         return true;
     cudaGetLastError();
-    return fail("this build has no code for the %s (compute capability %d.%d): %s; build with make CUDA_ARCHS=%d%d", p->name,
-                p->major, p->minor, cudaGetErrorString(result), p->major, p->minor);
+    return fail("this build has no code for the %s (compute capability %d.%d): %s; build with make CUDA_ARCHS=%d%d",
+                p->name, p->major, p->minor, cudaGetErrorString(result), p->major, p->minor);
 }
 
 bool device_open(size_t shared)
@@ -84,8 +86,8 @@ const char *device_describe(void)
     size_t available = 0, total = 0;
     if (cudaGetDeviceProperties(&p, 0) != cudaSuccess || cudaMemGetInfo(&available, &total) != cudaSuccess)
         return "a GPU that does not answer";
-    snprintf(text, sizeof text, "%s, %.1f of %.1f GiB free; %s", p.name, (double)available / 0x1p30, (double)total / 0x1p30,
-             bf16::product_maker());
+    snprintf(text, sizeof text, "%s, %.1f of %.1f GiB free; %s", p.name, (double)available / 0x1p30,
+             (double)total / 0x1p30, bf16::product_maker());
     return text;
 }
 
@@ -104,7 +106,8 @@ int device_multiprocessors(void)
 {
     static int count;
     if (count == 0)
-        device_check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, 0), "asking the GPU for its multiprocessors");
+        device_check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, 0),
+                     "asking the GPU for its multiprocessors");
     return count > 0 ? count : 1;
 }
 
@@ -184,7 +187,10 @@ void *device_host_allocate(size_t bytes)
 
 void device_host_release(void *p) { device_check(cudaFreeHost(p), "giving memory of the host back"); }
 
-void device_upload_later(Stream *s, void *device, const void *host, size_t bytes) { device_upload(s, device, host, bytes); }
+void device_upload_later(Stream *s, void *device, const void *host, size_t bytes)
+{
+    device_upload(s, device, host, bytes);
+}
 
 void device_download_later(Stream *s, void *host, const void *device, size_t bytes)
 {
@@ -205,7 +211,10 @@ Event *device_event_open(void)
 static cudaEvent_t event_of(Event *e) { return (cudaEvent_t)(void *)e; }
 
 void device_event_close(Event *e) { device_check(cudaEventDestroy(event_of(e)), "giving an event back"); }
-void device_event_record(Stream *s, Event *e) { device_check(cudaEventRecord(event_of(e), stream_of(s)), "recording an event"); }
+void device_event_record(Stream *s, Event *e)
+{
+    device_check(cudaEventRecord(event_of(e), stream_of(s)), "recording an event");
+}
 
 bool device_event_wait(Event *e)
 {
@@ -238,7 +247,10 @@ void device_graph_launch(Stream *s, Graph *g)
     device_check(cudaGraphLaunch((cudaGraphExec_t)(void *)g, stream_of(s)), "launching a graph");
 }
 
-void device_graph_close(Graph *g) { device_check(cudaGraphExecDestroy((cudaGraphExec_t)(void *)g), "giving a graph back"); }
+void device_graph_close(Graph *g)
+{
+    device_check(cudaGraphExecDestroy((cudaGraphExec_t)(void *)g), "giving a graph back");
+}
 
 // ---- tokens that only the device knows yet
 

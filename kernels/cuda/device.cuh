@@ -26,20 +26,23 @@ template <typename T> __device__ inline T *dynamic_shared()
     return (T *)dynamic_shared_memory;
 }
 #else
-#define SHARED(type, name, count) type *const name = (type *)simt_static_shared(sizeof(type) * (count), __FILE__, __LINE__)
+#define SHARED(type, name, count)                                                                                      \
+    type *const name = (type *)simt_static_shared(sizeof(type) * (count), __FILE__, __LINE__)
 template <typename T> inline T *dynamic_shared() { return (T *)simt_dynamic_shared(); }
 #endif
 
 // launch(stream, grid, block, bytes of dynamic shared memory, kernel, arguments...). An empty grid launches nothing.
 template <typename... Parameters, typename... Arguments>
-static void launch(Stream *s, dim3 grid, dim3 block, size_t shared, void (*kernel)(Parameters...), Arguments... arguments)
+static void launch(Stream *s, dim3 grid, dim3 block, size_t shared, void (*kernel)(Parameters...),
+                   Arguments... arguments)
 {
     if (grid.x == 0 || grid.y == 0 || grid.z == 0)
         return;
 #if defined(__CUDACC__)
     if (shared > 48 << 10)
-        device_check(cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared),
-                     "shared memory of a kernel");
+        device_check(
+            cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared),
+            "shared memory of a kernel");
     kernel<<<grid, block, shared, stream_of(s)>>>((Parameters)arguments...);
     device_check(cudaGetLastError(), "launching a kernel");
 #else

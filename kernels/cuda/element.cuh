@@ -32,7 +32,10 @@ __device__ inline float round_to_element(float x) { return widen(rounded(x)); }
 
 // ---- sixteen bytes: what a thread reads and writes at once
 
-enum { LANES = 16 / (PRECISION_BITS / 8), PAD = LANES }; // elements in 16 bytes; a row in shared memory is padded by as much
+enum {
+    LANES = 16 / (PRECISION_BITS / 8),
+    PAD = LANES
+}; // elements in 16 bytes; a row in shared memory is padded by as much
 
 struct alignas(16) Vector {
     element lane[LANES];
@@ -57,7 +60,9 @@ __device__ inline Words load_words_or_zeros(const element *p, bool live) // p is
 __device__ inline float widen(const Words &words, int i) // i a constant
 {
     int each = LANES / 4, at = i / each, word = at == 0 ? words.x : at == 1 ? words.y : at == 2 ? words.z : words.w;
-    return __uint_as_float(each == 1 ? (uint32_t)word : i % 2 == 1 ? (uint32_t)word & 0xFFFF0000u : (uint32_t)word << 16);
+    return __uint_as_float(each == 1    ? (uint32_t)word
+                           : i % 2 == 1 ? (uint32_t)word & 0xFFFF0000u
+                                        : (uint32_t)word << 16);
 }
 
 // As many numbers in fp32; p: 16-byte aligned
@@ -132,7 +137,8 @@ __device__ inline uint32_t pack(float low, float high)
 // Two accumulators side by side, rounded, as the A fragment of the next product (their columns are its k).
 __device__ inline FragmentA as_a(const float left[4], const float right[4])
 {
-    return FragmentA{{pack(left[0], left[1]), pack(left[2], left[3]), pack(right[0], right[1]), pack(right[2], right[3])}};
+    return FragmentA{
+        {pack(left[0], left[1]), pack(left[2], left[3]), pack(right[0], right[1]), pack(right[2], right[3])}};
 }
 
 __device__ inline void mma(float c[4], const FragmentA &a, const FragmentB &b) { mma_m16n8k16_bf16(c, a.r, b.r); }
@@ -168,7 +174,10 @@ __device__ inline void load_b_by(FragmentB b[2], const element *tile, int column
 __device__ inline FragmentA load_a(const element *tile, int pitch) { return load_a_by(tile, pitch, 1); }
 __device__ inline FragmentA load_a_transposed(const element *tile, int pitch) { return load_a_by(tile, 1, pitch); }
 __device__ inline void load_b(FragmentB b[2], const element *tile, int pitch) { load_b_by(b, tile, pitch, 1); }
-__device__ inline void load_b_transposed(FragmentB b[2], const element *tile, int pitch) { load_b_by(b, tile, 1, pitch); }
+__device__ inline void load_b_transposed(FragmentB b[2], const element *tile, int pitch)
+{
+    load_b_by(b, tile, 1, pitch);
+}
 
 __device__ inline FragmentA as_a(const float left[4], const float right[4])
 {

@@ -39,8 +39,9 @@ void accumulate(Stream *s, float *sum, const float *x, int64_t count)
 
 // ---- rows: y[n] = x[places[n]], or y[places[n]] = x[n] if scattered. places NULL: the row is x's first
 
-static __global__ void __launch_bounds__(BLOCK) copy_rows(element *__restrict__ y, const element *__restrict__ x,
-                                                          const int32_t *places, int64_t rows, int64_t C, bool scattered)
+static __global__ void __launch_bounds__(BLOCK)
+    copy_rows(element *__restrict__ y, const element *__restrict__ x, const int32_t *places, int64_t rows, int64_t C,
+              bool scattered)
 {
     int64_t n = (int64_t)blockIdx.x * ROWS_PER_BLOCK + threadIdx.x / 32;
     if (n >= rows)
@@ -113,7 +114,8 @@ static __global__ void __launch_bounds__(RANKED *RANKERS)
         __syncthreads();
         for (int i = ranker * (COMPARED / RANKERS); i < (ranker + 1) * (COMPARED / RANKERS); i += 32) {
             if (start + i != own)
-                count += count_below(others + i, start + i < own ? mine + 1 : mine); // earlier ones of the same id come before
+                count += count_below(others + i,
+                                     start + i < own ? mine + 1 : mine); // earlier ones of the same id come before
             for (int j = 0; j < 32 && start + i == own; j++)
                 count += others[i + j] < mine + (j < lane);
         }
@@ -135,7 +137,8 @@ struct Stretch {
     unsigned members;
 };
 
-__device__ inline Stretch read_stretch(const int32_t *order, const int32_t *sorted, int64_t first, int32_t id, int64_t T)
+__device__ inline Stretch read_stretch(const int32_t *order, const int32_t *sorted, int64_t first, int32_t id,
+                                       int64_t T)
 {
     int64_t place = first + threadIdx.x % 32;
     bool member = place < T && sorted[place] == id;
@@ -199,7 +202,8 @@ void embedding_backward(Stream *s, float *dtable, Tensor dy, const int32_t *ids,
     int32_t *order = scratch, *sorted = scratch + T;
     assert(C % LANES == 0 && (uintptr_t)dtable % 16 == 0 && T <= INT32_MAX - COMPARED);
     launch(s, ceil_divide(T, RANKED), RANKED * RANKERS, 0, sort_tokens, order, sorted, ids, T);
-    launch(s, dim3(T, parts), threads, (size_t)(WALK_AHEAD * 16 * threads), add_lists, dtable, elements(dy), order, sorted, T, C);
+    launch(s, dim3(T, parts), threads, (size_t)(WALK_AHEAD * 16 * threads), add_lists, dtable, elements(dy), order,
+           sorted, T, C);
 }
 
 // ---- SwiGLU, with σ = 1/(1 + e^-gate). Forward rounds silu(gate) before it multiplies, as transformers does. Backward computes
@@ -221,8 +225,9 @@ static __global__ void __launch_bounds__(BLOCK)
     store(y + at, out);
 }
 
-static __global__ void __launch_bounds__(BLOCK) swiglu_backward_kernel(element *dgate, element *dup, const element *dy,
-                                                                       const element *gate, const element *up, int64_t vectors)
+static __global__ void __launch_bounds__(BLOCK)
+    swiglu_backward_kernel(element *dgate, element *dup, const element *dy, const element *gate, const element *up,
+                           int64_t vectors)
 {
     int64_t at = ((int64_t)blockIdx.x * BLOCK + threadIdx.x) * LANES;
     if (at >= vectors * LANES)
@@ -243,15 +248,16 @@ void swiglu_forward(Stream *s, Tensor y, Tensor gate, Tensor up)
 {
     assert(y.columns % LANES == 0);
     int64_t vectors = y.rows * y.columns / LANES;
-    launch(s, ceil_divide(vectors, BLOCK), BLOCK, 0, swiglu_forward_kernel, elements(y), elements(gate), elements(up), vectors);
+    launch(s, ceil_divide(vectors, BLOCK), BLOCK, 0, swiglu_forward_kernel, elements(y), elements(gate), elements(up),
+           vectors);
 }
 
 void swiglu_backward(Stream *s, Tensor dgate, Tensor dup, Tensor dy, Tensor gate, Tensor up)
 {
     assert(dy.columns % LANES == 0);
     int64_t vectors = dy.rows * dy.columns / LANES;
-    launch(s, ceil_divide(vectors, BLOCK), BLOCK, 0, swiglu_backward_kernel, elements(dgate), elements(dup), elements(dy),
-           elements(gate), elements(up), vectors);
+    launch(s, ceil_divide(vectors, BLOCK), BLOCK, 0, swiglu_backward_kernel, elements(dgate), elements(dup),
+           elements(dy), elements(gate), elements(up), vectors);
 }
 
 } // namespace PRECISION

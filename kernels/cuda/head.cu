@@ -44,8 +44,8 @@ typedef struct RowGradients {
     const float *logsumexp, *entropy, *dlogprob, *dentropy; // dentropy may be NULL
 } RowGradients;
 
-__device__ inline float logit_gradient(float z, float temperature, bool is_target, float logsumexp, float entropy, float dlogprob,
-                                       float dentropy)
+__device__ inline float logit_gradient(float z, float temperature, bool is_target, float logsumexp, float entropy,
+                                       float dlogprob, float dentropy)
 {
     float log_p = (temperature != 1 ? z / temperature : z) - logsumexp, p = expf(log_p), d = -(p * dlogprob);
     if (dentropy != 0)
@@ -70,8 +70,8 @@ static __global__ void __launch_bounds__(HEAD_THREADS) gradient_row(element *dlo
     Vector d;
 #pragma unroll
     for (int j = 0; j < LANES; j++) {
-        float x =
-            logit_gradient(z[j], chunk.temperature, j == target, g.logsumexp[row], g.entropy[row], g.dlogprob[row], dentropy);
+        float x = logit_gradient(z[j], chunk.temperature, j == target, g.logsumexp[row], g.entropy[row],
+                                 g.dlogprob[row], dentropy);
         d.lane[j] = rounded(c + j < chunk.n_live ? x : 0);
     }
     store(dlogits + row * chunk.pitch + c, d);
@@ -93,8 +93,8 @@ void head_forward(Stream *s, float *logprob, float *entropy, float *logsumexp, i
 
 // Both products read the rounded gradients: dx one chain over the live columns, dweight one chain over the chunk's rows.
 void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets, float temperature,
-                   int64_t n_live, const float *logsumexp, const float *entropy, const float *dlogprob, const float *dentropy,
-                   float *workspace)
+                   int64_t n_live, const float *logsumexp, const float *entropy, const float *dlogprob,
+                   const float *dentropy, float *workspace)
 {
     int64_t C = x.columns, pitch = cuda_pitch(n_live);
     for (int64_t n = 0; n < x.rows; n += HEAD_ROWS) {
@@ -103,7 +103,8 @@ void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, con
         make_logits(s, workspace, x, n, w, n_live);
         element *dlogits = (element *)(workspace + rows * pitch);
         RowGradients g = {logsumexp + n, entropy + n, dlogprob + n, dentropy == NULL ? dentropy : dentropy + n};
-        launch(s, dim3(rows, ceil_divide(pitch, HEAD_THREADS * LANES)), HEAD_THREADS, 0, gradient_row, dlogits, chunk, g);
+        launch(s, dim3(rows, ceil_divide(pitch, HEAD_THREADS * LANES)), HEAD_THREADS, 0, gradient_row, dlogits, chunk,
+               g);
         element *rows_dx = elements(dx) + n * C;
         const element *rows_x = elements(x) + n * C;
         Product input = {MATMUL_BACKWARD_INPUT, rows, C, n_live, dlogits, w.data, rows_dx, pitch, C, C, false, false};

@@ -33,7 +33,8 @@ __device__ inline int32_t warp_min(int32_t x)
 __device__ inline int64_t column_of(int64_t first, int i) { return first + i * 128 + threadIdx.x % 32 * 4; }
 
 // Columns behind the last live one are -inf, and are not read.
-__device__ inline void read_columns(float z[WARP_VECTORS][4], const float *row, int64_t first, int64_t n_live, float temperature)
+__device__ inline void read_columns(float z[WARP_VECTORS][4], const float *row, int64_t first, int64_t n_live,
+                                    float temperature)
 {
     bool whole = first + LOGSUMEXP_COLUMNS <= n_live;
 #pragma unroll
@@ -131,7 +132,10 @@ __device__ inline RowSoftmax softmax_of_row(SoftmaxPart *parts, const float *log
 }
 
 // What a finished row gives: rounded to fp32 once, at the end.
-__device__ inline float row_logprob(const RowSoftmax &row, float z) { return (float)((double)z - row.largest - log(row.sum)); }
+__device__ inline float row_logprob(const RowSoftmax &row, float z)
+{
+    return (float)((double)z - row.largest - log(row.sum));
+}
 __device__ inline float row_entropy(const RowSoftmax &row) { return (float)(log(row.sum) - row.weighted / row.sum); }
 __device__ inline int32_t row_best(const RowSoftmax &row, int64_t n_live)
 {

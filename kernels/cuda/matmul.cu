@@ -39,7 +39,8 @@ __device__ inline void load_slab(element *slab, const Operand &x, int64_t first,
 
 // One slab: a warp's 64 x 64 outputs continue their chains by SLAB / 16 groups.
 template <bool A_OUTSIDE, bool B_OUTSIDE>
-__device__ inline void multiply_slab(float (*c)[WARP_TILE / 8][4], const element *a, const element *b, int row, int column)
+__device__ inline void multiply_slab(float (*c)[WARP_TILE / 8][4], const element *a, const element *b, int row,
+                                     int column)
 {
     constexpr int A_PITCH = Slab<A_OUTSIDE>::PITCH, B_PITCH = Slab<B_OUTSIDE>::PITCH;
 #pragma unroll
@@ -148,8 +149,8 @@ template <bool A_OUTSIDE, bool B_OUTSIDE, typename Output> static void start(Str
     Operand a = {(const element *)p->a, p->a_pitch, p->m}, b = {(const element *)p->b, p->b_pitch, p->n};
     size_t shared = STAGES * sizeof(element) * (size_t)(Slab<A_OUTSIDE>::ELEMENTS + Slab<B_OUTSIDE>::ELEMENTS);
     int64_t tiles = ceil_divide(p->m, TILE) * ceil_divide(p->n, TILE);
-    launch(s, tiles, THREADS, shared, product_kernel<A_OUTSIDE, B_OUTSIDE, Output>, a, b, (Output *)p->c, p->c_pitch, p->k,
-           p->add);
+    launch(s, tiles, THREADS, shared, product_kernel<A_OUTSIDE, B_OUTSIDE, Output>, a, b, (Output *)p->c, p->c_pitch,
+           p->k, p->add);
 }
 
 void product_own(Stream *s, const Product *p)
@@ -177,8 +178,8 @@ void product(Stream *s, const Product *p)
 }
 
 // Rows of all three matrices one after the other
-static void dense_product(Stream *s, MatmulForm form, int64_t m, int64_t n, int64_t k, const void *a, const void *b, void *c,
-                          bool add)
+static void dense_product(Stream *s, MatmulForm form, int64_t m, int64_t n, int64_t k, const void *a, const void *b,
+                          void *c, bool add)
 {
     bool weight = form == MATMUL_BACKWARD_WEIGHT, forward = form == MATMUL_FORWARD;
     Product p = {form, m, n, k, a, b, c, weight ? m : k, forward ? k : n, n, weight, add};

@@ -52,9 +52,9 @@ static bool library_open()
     void *file = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (file == NULL)
         return fail("%s was not found; run dev/setup.sh --cuda and make, or put its folder on LD_LIBRARY_PATH", path);
-#define FIND(name)                                                                                                               \
-    lt.name = (decltype(lt.name))dlsym(file, #name);                                                                             \
-    if (lt.name == NULL)                                                                                                         \
+#define FIND(name)                                                                                                     \
+    lt.name = (decltype(lt.name))dlsym(file, #name);                                                                   \
+    if (lt.name == NULL)                                                                                               \
         return fail("%s has no function " #name, path);
     FUNCTIONS(FIND)
 #undef FIND
@@ -89,7 +89,8 @@ static Plan plans[PLANS];
 static bool describe(Plan *plan, const Product *p)
 {
     bool weight = p->form == MATMUL_BACKWARD_WEIGHT, forward = p->form == MATMUL_FORWARD;
-    cublasOperation_t b_operation = forward ? CUBLAS_OP_T : CUBLAS_OP_N, a_operation = weight ? CUBLAS_OP_T : CUBLAS_OP_N;
+    cublasOperation_t b_operation = forward ? CUBLAS_OP_T : CUBLAS_OP_N,
+                      a_operation = weight ? CUBLAS_OP_T : CUBLAS_OP_N;
     uint64_t m = (uint64_t)p->m, n = (uint64_t)p->n, k = (uint64_t)p->k;
     cudaDataType_t c_type = p->c_is_float ? CUDA_R_32F : CUDA_R_16BF;
     auto set = [&](cublasLtMatmulDescAttributes_t name, cublasOperation_t value) {
@@ -128,8 +129,9 @@ static void forget(Plan *plan)
 static bool run_plan(Stream *s, const Product *p, const Plan *plan)
 {
     const float one = 1, beta = p->add ? 1 : 0;
-    return plan->there && done(lt.cublasLtMatmul(lt.handle, plan->operation, &one, p->b, plan->b, p->a, plan->a, &beta, p->c,
-                                                 plan->c, p->c, plan->c, &plan->algorithm, NULL, 0, stream_of(s)));
+    return plan->there &&
+           done(lt.cublasLtMatmul(lt.handle, plan->operation, &one, p->b, plan->b, p->a, plan->a, &beta, p->c, plan->c,
+                                  p->c, plan->c, &plan->algorithm, NULL, 0, stream_of(s)));
 }
 
 // ---- does an algorithm obey?
@@ -149,7 +151,8 @@ static Verdict verdicts[VERDICTS];
 static int verdict_count;
 
 // order.h's numbers in the place of an operand: (rows, k), or (k, rows) where k lies outside.
-static __global__ void fill_operand(element *x, int64_t pitch, int64_t rows, int64_t k, bool outside, bool left, bool cancels)
+static __global__ void fill_operand(element *x, int64_t pitch, int64_t rows, int64_t k, bool outside, bool left,
+                                    bool cancels)
 {
     int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x, row = i / k, kappa = i % k;
     if (row < rows)
@@ -216,10 +219,10 @@ static void fill(Stream *s, const Corner *c, bool cancels)
     float scale = cancels ? 1 / 256.0f : 1;
     device_zero(s, c->a, c->operand_bytes[0]);
     device_zero(s, c->b, c->operand_bytes[1]);
-    launch(s, ceil_divide(p->m * p->k, FILLERS), FILLERS, 0, fill_operand, c->a, p->a_pitch, p->m, p->k, a_outside, true,
-           cancels);
-    launch(s, ceil_divide(p->n * p->k, FILLERS), FILLERS, 0, fill_operand, c->b, p->b_pitch, p->n, p->k, b_outside, false,
-           cancels);
+    launch(s, ceil_divide(p->m * p->k, FILLERS), FILLERS, 0, fill_operand, c->a, p->a_pitch, p->m, p->k, a_outside,
+           true, cancels);
+    launch(s, ceil_divide(p->n * p->k, FILLERS), FILLERS, 0, fill_operand, c->b, p->b_pitch, p->n, p->k, b_outside,
+           false, cancels);
     for (char *to : {c->ours, c->theirs})
         if (p->c_is_float)
             launch(s, ceil_divide(results, FILLERS), FILLERS, 0, fill_result<float>, (float *)to, results, scale);
@@ -266,7 +269,8 @@ static bool being_captured(Stream *s)
 
 static bool obeys(Stream *s, const Product *p, const cublasLtMatmulAlgo_t *algorithm)
 {
-    Verdict v = {{p->form, p->c_is_float, p->add, p->form == MATMUL_BACKWARD_WEIGHT ? p->m : p->k, p->n}, *algorithm, false};
+    Verdict v = {
+        {p->form, p->c_is_float, p->add, p->form == MATMUL_BACKWARD_WEIGHT ? p->m : p->k, p->n}, *algorithm, false};
     const Verdict *old = known(&v);
     if (lt.forced || old != NULL || verdict_count == VERDICTS || being_captured(s))
         return lt.forced || (old != NULL && old->obeys);
@@ -303,9 +307,9 @@ static bool find_algorithm(Stream *s, const Product *p, Plan *plan)
     int found = 0;
     if (!done(lt.cublasLtMatmulPreferenceCreate(&preference)))
         return false;
-    bool ok =
-        make_wishes(preference) && done(lt.cublasLtMatmulAlgoGetHeuristic(lt.handle, plan->operation, plan->b, plan->a, plan->c,
-                                                                          plan->c, preference, OFFERS, offers, &found));
+    bool ok = make_wishes(preference) &&
+              done(lt.cublasLtMatmulAlgoGetHeuristic(lt.handle, plan->operation, plan->b, plan->a, plan->c, plan->c,
+                                                     preference, OFFERS, offers, &found));
     lt.cublasLtMatmulPreferenceDestroy(preference);
     for (int i = 0; ok && i < found; i++)
         if (done(offers[i].state) && one_chain(&offers[i].algo) && obeys(s, p, &offers[i].algo)) {
@@ -358,7 +362,8 @@ const char *product_maker(void)
     snprintf(text, sizeof text, "cuBLASLt %d (%s)", (int)lt.cublasLtGetVersion(),
              lt.forced ? "unchecked" : "where it gives the bits of our own product");
     if (verdict_count > 0 && !lt.forced)
-        snprintf(text, sizeof text, "cuBLASLt %d for %d of %d algorithms", (int)lt.cublasLtGetVersion(), obeying, verdict_count);
+        snprintf(text, sizeof text, "cuBLASLt %d for %d of %d algorithms", (int)lt.cublasLtGetVersion(), obeying,
+                 verdict_count);
     return text;
 }
 

@@ -55,7 +55,8 @@ __global__ void __launch_bounds__(WARPS * 32) few_rows_kernel(FewOperands p, Out
 {
     typedef Few<WARPS, COLUMNS> F;
     element *ring = dynamic_shared<element>();
-    int64_t first_n = (int64_t)blockIdx.x * F::ROWS, first_m = (int64_t)blockIdx.y * COLUMNS, slabs = (p.k + SLAB - 1) / SLAB;
+    int64_t first_n = (int64_t)blockIdx.x * F::ROWS, first_m = (int64_t)blockIdx.y * COLUMNS,
+            slabs = (p.k + SLAB - 1) / SLAB;
     int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
     float c[COLUMNS / 8][4] = {};
     for (int64_t slab = -(F::STAGES - 1); slab < slabs; slab++) {
@@ -86,8 +87,8 @@ template <int WARPS, int COLUMNS, typename Output> static void start(Stream *s, 
     typedef Few<WARPS, COLUMNS> F;
     FewOperands operands = {(const element *)p->a, (const element *)p->b, p->a_pitch, p->b_pitch, p->m, p->n, p->k};
     dim3 grid(ceil_divide(p->n, F::ROWS), ceil_divide(p->m, COLUMNS));
-    launch(s, grid, F::THREADS, F::STAGES * F::STAGE * sizeof(element), few_rows_kernel<WARPS, COLUMNS, Output>, operands,
-           (Output *)p->c, p->c_pitch, p->add);
+    launch(s, grid, F::THREADS, F::STAGES * F::STAGE * sizeof(element), few_rows_kernel<WARPS, COLUMNS, Output>,
+           operands, (Output *)p->c, p->c_pitch, p->add);
 }
 
 template <int WARPS, typename Output> static void start_columns(Stream *s, const Product *p)

@@ -25,7 +25,13 @@
 namespace PRECISION
 {
 
-enum { VECTORS = 2, ELEMENTS = VECTORS * LANES, MOST_THREADS = 8192 / ELEMENTS, COLUMN_THREADS = 32, ROWS_IN_FLIGHT = 24 };
+enum {
+    VECTORS = 2,
+    ELEMENTS = VECTORS * LANES,
+    MOST_THREADS = 8192 / ELEMENTS,
+    COLUMN_THREADS = 32,
+    ROWS_IN_FLIGHT = 24
+};
 
 // A thread's part of a row: vector i starts at column (i·threads + thread)·LANES. Behind the row's end there are zeros, which add
 // nothing to its sums, and nothing is written.
@@ -143,7 +149,8 @@ __device__ inline void backward_row(const Backward &b, int64_t t, float *scratch
 // Down `rows` rows of one vector of columns, of one array or two whose rows lie `pitch` apart: add(row, words of each array) while
 // ROWS_IN_FLIGHT rows are under way to the ring, each thread's to a place that nobody else reads.
 template <int ARRAYS, typename Add>
-__device__ inline void walk_rows(element *ring, const element *const (&arrays)[ARRAYS], int64_t pitch, int rows, Add add)
+__device__ inline void walk_rows(element *ring, const element *const (&arrays)[ARRAYS], int64_t pitch, int rows,
+                                 Add add)
 {
     auto place = [=](int row, int array) {
         return ring + ((row % ROWS_IN_FLIGHT * ARRAYS + array) * COLUMN_THREADS + (int)threadIdx.x) * LANES;
@@ -208,7 +215,8 @@ static __global__ void __launch_bounds__(MOST_THREADS) backward_rows_and_slabs(B
 }
 
 // partial (groups, N): row blockIdx.x gets the sums of that group's rows
-static __global__ void __launch_bounds__(COLUMN_THREADS) sum_columns(float *partial, const element *dy, int64_t T, int64_t N)
+static __global__ void __launch_bounds__(COLUMN_THREADS)
+    sum_columns(float *partial, const element *dy, int64_t T, int64_t N)
 {
     SHARED(element, ring, ROWS_IN_FLIGHT * COLUMN_THREADS * LANES);
     int64_t first = (int64_t)blockIdx.x * NORM_ROWS, c = ((int64_t)blockIdx.y * COLUMN_THREADS + threadIdx.x) * LANES;
@@ -231,14 +239,15 @@ static dim3 threads_for(int64_t C)
     return ceil_divide(C, 32 * ELEMENTS) * 32;
 }
 
-void rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, Tensor weight, float epsilon)
+void rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, Tensor weight,
+                     float epsilon)
 {
-    launch(s, x.rows, threads_for(x.columns), 0, forward_row, elements(y), elements(sum), rstd, elements(x), elements(residual),
-           elements(weight), epsilon, (int)x.columns);
+    launch(s, x.rows, threads_for(x.columns), 0, forward_row, elements(y), elements(sum), rstd, elements(x),
+           elements(residual), elements(weight), epsilon, (int)x.columns);
 }
 
-void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum, Tensor weight,
-                      const float *rstd)
+void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum,
+                      Tensor weight, const float *rstd)
 {
     int64_t T = sum.rows, C = sum.columns, groups = ceil_divide(T, NORM_ROWS);
     int64_t slabs = ceil_divide(C, COLUMN_THREADS * LANES), blocks = LEAD * slabs + groups * (NORM_ROWS + slabs);

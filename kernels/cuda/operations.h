@@ -48,7 +48,8 @@ bool product_library(Stream *s, const Product *p);  // matmul_cublaslt.cu; false
 bool product_choose(void);
 const char *product_maker(void); // for people
 
-void attention_decode(Stream *s, Tensor out, float *logsumexp, Tensor q, const Attention *a); // sequences with one new token
+void attention_decode(Stream *s, Tensor out, float *logsumexp, Tensor q,
+                      const Attention *a); // sequences with one new token
 
 #define OPERATION(type, name, parameters) type name parameters;
 #include "kernels/operations.h"

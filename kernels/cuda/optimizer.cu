@@ -101,8 +101,8 @@ __device__ inline void update(float *w, float *m, float *v, float gradient, cons
 }
 
 template <typename Moment, typename Moments>
-static __global__ void __launch_bounds__(THREADS)
-    adamw_kernel(element *weight, float *master, Moment *m, Moment *v, const float *gradient, AdamWStep step, Elements e)
+static __global__ void __launch_bounds__(THREADS) adamw_kernel(element *weight, float *master, Moment *m, Moment *v,
+                                                               const float *gradient, AdamWStep step, Elements e)
 {
     int64_t four = e.offset / 4 + (int64_t)blockIdx.x * THREADS + threadIdx.x; // elements 4·four .. of the tensor
     Place at = {four * 4 - e.offset, e.count, false};
@@ -135,22 +135,23 @@ static bool is_aligned(const void *p, int64_t elements, int64_t size)
     return ((int64_t)(uintptr_t)p + elements * size) % (4 * size) == 0;
 }
 
-void adamw(Stream *s, void *weight, float *master, void *m, void *v, const float *gradient, int64_t count, const AdamW *settings,
-           int64_t tensor, int64_t offset)
+void adamw(Stream *s, void *weight, float *master, void *m, void *v, const float *gradient, int64_t count,
+           const AdamW *settings, int64_t tensor, int64_t offset)
 {
     assert(PRECISION_BITS == 16 || weight == (void *)master);
     AdamWStep step = adamw_step(settings);
     Elements e = {tensor, offset, count, settings->step, settings->seed, false};
-    int64_t start = -(offset % 4), size = settings->bf16_moments ? 2 : 4; // of the four that element 0 is in, and of a moment
+    int64_t start = -(offset % 4),
+            size = settings->bf16_moments ? 2 : 4; // of the four that element 0 is in, and of a moment
     e.aligned = is_aligned(gradient, start, 4) && is_aligned(master, start, 4) && is_aligned(m, start, size) &&
                 is_aligned(v, start, size) && is_aligned(weight, start, sizeof(element));
     int64_t blocks = count == 0 ? 0 : ceil_divide(count - start, 4 * THREADS);
     if (settings->bf16_moments)
-        launch(s, blocks, THREADS, 0, adamw_kernel<uint16_t, Halves>, (element *)weight, master, (uint16_t *)m, (uint16_t *)v,
-               gradient, step, e);
+        launch(s, blocks, THREADS, 0, adamw_kernel<uint16_t, Halves>, (element *)weight, master, (uint16_t *)m,
+               (uint16_t *)v, gradient, step, e);
     else
-        launch(s, blocks, THREADS, 0, adamw_kernel<float, Four<float>>, (element *)weight, master, (float *)m, (float *)v,
-               gradient, step, e);
+        launch(s, blocks, THREADS, 0, adamw_kernel<float, Four<float>>, (element *)weight, master, (float *)m,
+               (float *)v, gradient, step, e);
 }
 
 // ---- the gradient norm

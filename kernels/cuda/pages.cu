@@ -26,7 +26,8 @@ __device__ inline int sequence_of(const Attention &a, int row)
 // A block takes one new token: all of its heads' keys and values.
 static __global__ void __launch_bounds__(PAGE_THREADS) write_token(const element *k, const element *v, Attention a)
 {
-    int row = (int)blockIdx.x, sequence = sequence_of(a, row), D = (int)a.head_width, vectors = (int)a.kv_heads * D / LANES;
+    int row = (int)blockIdx.x, sequence = sequence_of(a, row), D = (int)a.head_width,
+        vectors = (int)a.kv_heads * D / LANES;
     int position = a.contexts[sequence] + row - a.starts[sequence];
     int64_t page = a.page_table[sequence * a.pages_per_sequence + position / KEY_BLOCK];
     int64_t base = page * a.kv_heads * KEY_BLOCK * D + position % KEY_BLOCK * D, from = (int64_t)row * a.kv_heads * D;

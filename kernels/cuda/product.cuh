@@ -20,7 +20,8 @@ __device__ inline void load_tile(element *tile, const element *x, int64_t pitch,
     static_assert(THREADS % CHUNKS == 0 && ROWS % STEP == 0, "chunks in whole columns");
     int row = (int)threadIdx.x / CHUNKS, column = (int)threadIdx.x % CHUNKS * LANES;
     int64_t rows_left = rows - first_row, columns_left = columns - first_column;
-    int live_rows = rows_left < ROWS ? (int)rows_left : ROWS, live_columns = columns_left < COLUMNS ? (int)columns_left : COLUMNS;
+    int live_rows = rows_left < ROWS ? (int)rows_left : ROWS,
+        live_columns = columns_left < COLUMNS ? (int)columns_left : COLUMNS;
     const element *from = x + (first_row + row) * pitch + first_column + column;
     element *to = tile + row * (COLUMNS + PAD) + column;
 #pragma unroll

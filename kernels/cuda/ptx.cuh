@@ -13,7 +13,8 @@ __device__ inline uint32_t shared_address(const void *p) { return (uint32_t)__cv
 // 16-byte aligned. Done after this thread's cp_async_wait, and seen by other threads after a barrier behind that.
 __device__ inline void cp_async_16(void *shared, const void *global, bool live)
 {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(shared)), "l"(global), "r"(live ? 16 : 0)
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(shared)), "l"(global),
+                 "r"(live ? 16 : 0)
                  : "memory");
 }
 
@@ -73,7 +74,8 @@ static __device__ __noinline__ void mma_m16n8k16_fp32(float c[4], const float a[
         float mine = b[half * 2 + odd];
         float upper = __shfl_sync(~0u, a[half * 4 + odd], row * 4 + holder);
         float lower = __shfl_sync(~0u, a[half * 4 + 2 + odd], row * 4 + holder);
-        float left = __shfl_sync(~0u, mine, column * 4 + holder), right = __shfl_sync(~0u, mine, (column + 1) * 4 + holder);
+        float left = __shfl_sync(~0u, mine, column * 4 + holder),
+              right = __shfl_sync(~0u, mine, (column + 1) * 4 + holder);
         c[0] = fmaf(upper, left, c[0]);
         c[1] = fmaf(upper, right, c[1]);
         c[2] = fmaf(lower, left, c[2]);

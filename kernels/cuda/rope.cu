@@ -31,7 +31,8 @@ typedef struct Heads {
 // A head's width is known when a kernel is compiled; GROUP threads side by side in a warp have a head.
 template <int D> struct Head {
     enum { HALF = D / 2, GROUP = HALF / LANES, ROWS = BLOCK / GROUP };
-    static_assert(HALF % LANES == 0 && (GROUP & (GROUP - 1)) == 0 && GROUP <= 32, "a head is a power of two of vectors");
+    static_assert(HALF % LANES == 0 && (GROUP & (GROUP - 1)) == 0 && GROUP <= 32,
+                  "a head is a power of two of vectors");
 
     __device__ static int column() { return (int)threadIdx.x % GROUP * LANES; } // this thread's, in the lower half
 };
@@ -119,7 +120,8 @@ template <int D>
 static __global__ void __launch_bounds__(BLOCK)
     turn_heads(element *y, float *rstd, const element *x, const element *weight, Heads h, float epsilon)
 {
-    int groups = (h.heads + AT_ONCE - 1) / AT_ONCE, which = (int)(blockIdx.x * Head<D>::ROWS + threadIdx.x / Head<D>::GROUP);
+    int groups = (h.heads + AT_ONCE - 1) / AT_ONCE,
+        which = (int)(blockIdx.x * Head<D>::ROWS + threadIdx.x / Head<D>::GROUP);
     int token = which / groups, head = which % groups * AT_ONCE, row = token * h.heads + head;
     int heads = row < h.rows ? min((int)AT_ONCE, h.heads - head) : 0;
     int64_t at = (int64_t)row * D + Head<D>::column();
@@ -143,7 +145,8 @@ static __global__ void __launch_bounds__(BLOCK)
             rstd[row + k] = r;
 #pragma unroll
         for (int i = 0; i < 2 * LANES; i++)
-            out.half[i / LANES][i % LANES] = widen(w.half[i / LANES], i % LANES) * (widen(a[k].half[i / LANES], i % LANES) * r);
+            out.half[i / LANES][i % LANES] =
+                widen(w.half[i / LANES], i % LANES) * (widen(a[k].half[i / LANES], i % LANES) * r);
         turn(&out, t, 1);
         store_rounded<D>(y + at + k * D, out);
     }
@@ -234,8 +237,8 @@ template <int D> __device__ inline void lay_down(float *row, const Floats &d, co
 #pragma unroll
     for (int i = 0; i < 2 * LANES; i += 2) {
         int half = i / LANES, j = i % LANES;
-        *(float4 *)(to + i / 2 * Back<D>::GROUP * 4) =
-            make_float4(d.half[half][j], widen(x.half[half], j) * r, d.half[half][j + 1], widen(x.half[half], j + 1) * r);
+        *(float4 *)(to + i / 2 * Back<D>::GROUP * 4) = make_float4(d.half[half][j], widen(x.half[half], j) * r,
+                                                                   d.half[half][j + 1], widen(x.half[half], j + 1) * r);
     }
 }
 
@@ -258,14 +261,15 @@ template <int D> __device__ inline float continue_chain(float chain, const float
 
 template <int D>
 static __global__ void __launch_bounds__(BACK_THREADS, 4)
-    turn_back_heads(element *dx, float *partial, const element *dy, const element *x, const element *weight, const float *rstd,
-                    Heads h)
+    turn_back_heads(element *dx, float *partial, const element *dy, const element *x, const element *weight,
+                    const float *rstd, Heads h)
 {
     enum { ROWS = Back<D>::ROWS, TILES = Back<D>::TILES, AHEAD = STAGES - 1 };
     SHARED(element, ring, STAGES * 4 * BACK_THREADS * LANES);
     SHARED(float, terms, ROWS *Back<D>::PITCH);
     int thread = (int)threadIdx.x, in_tile = thread / Back<D>::GROUP, row = (int)blockIdx.x * NORM_ROWS + in_tile;
-    int left = min((int)NORM_ROWS, h.rows - (int)blockIdx.x * NORM_ROWS) - in_tile; // this thread has row 0, ROWS .. below it
+    int left =
+        min((int)NORM_ROWS, h.rows - (int)blockIdx.x * NORM_ROWS) - in_tile; // this thread has row 0, ROWS .. below it
     int token = row / h.heads, head = row % h.heads, more_tokens = ROWS / h.heads, more_heads = ROWS % h.heads;
     int64_t at = (int64_t)row * D + Head<D>::column();
     dx += at;
@@ -352,32 +356,33 @@ template <int D> static void rotate(Stream *s, Tensor y, Tensor x, const Heads &
     launch(s, blocks_for<D>(h.rows), BLOCK, 0, rotate_heads<D>, elements(y), elements(x), h, direction);
 }
 
-template <int D> static void forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const Heads &h, float epsilon)
+template <int D>
+static void forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const Heads &h, float epsilon)
 {
     if (weight.data == NULL)
         rotate<D>(s, y, x, h, 1);
     else
-        launch(s, blocks_for<D>(x.rows * ceil_divide(h.heads, AT_ONCE)), BLOCK, 0, turn_heads<D>, elements(y), rstd, elements(x),
-               elements(weight), h, epsilon);
+        launch(s, blocks_for<D>(x.rows * ceil_divide(h.heads, AT_ONCE)), BLOCK, 0, turn_heads<D>, elements(y), rstd,
+               elements(x), elements(weight), h, epsilon);
 }
 
 // dx may be dy: a block writes only rows that it reads itself, and after it has read them.
 template <int D>
-static void backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x, Tensor weight, const float *rstd,
-                     const Heads &h)
+static void backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x, Tensor weight,
+                     const float *rstd, const Heads &h)
 {
     if (weight.data == NULL) {
         rotate<D>(s, dx, dy, h, -1);
         return;
     }
     int count = (int)ceil_divide(h.rows, NORM_ROWS);
-    launch(s, count, BACK_THREADS, 0, turn_back_heads<D>, elements(dx), partial, elements(dy), elements(x), elements(weight),
-           rstd, h);
+    launch(s, count, BACK_THREADS, 0, turn_back_heads<D>, elements(dx), partial, elements(dy), elements(x),
+           elements(weight), rstd, h);
     launch(s, D / FOLDED_COLUMNS, FOLDED_COLUMNS * FOLDED_GROUPS, 0, fold_heads, dweight, partial, count, h.heads, D);
 }
 
-void qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine, const float *sine,
-                          const int32_t *positions, int64_t head_width, float epsilon)
+void qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine,
+                          const float *sine, const int32_t *positions, int64_t head_width, float epsilon)
 {
     Heads h = heads_of(x, cosine, sine, positions, head_width);
     head_width == 64 ? forward<64>(s, y, rstd, x, weight, h, epsilon) : forward<128>(s, y, rstd, x, weight, h, epsilon);
@@ -402,7 +407,8 @@ void rope_table(Stream *s, float *cosine, float *sine, int64_t positions, int64_
     for (int64_t first = 0; first < positions; first += at_once) {
         int64_t count = positions - first < at_once ? positions - first : at_once;
         for (int64_t i = 0; i < half; i++) {
-            float exponent = (float)(2 * i) / (float)head_width; // rounded where transformers rounds: power, inverse, angle
+            float exponent =
+                (float)(2 * i) / (float)head_width; // rounded where transformers rounds: power, inverse, angle
             float frequency = 1.0f / (float)d_power(theta, exponent);
             for (int64_t p = 0; p < count; p++) {
                 double sin_angle, cos_angle;

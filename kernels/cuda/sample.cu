@@ -39,7 +39,10 @@ __device__ inline float logit_of(const SampledRow &row, int64_t column)
     return row.temperature != 1 ? z / row.temperature : z;
 }
 
-__device__ inline float kept_weight(const SampledRow &row, float z) { return z >= row.limit ? expf(z - row.largest) : 0; }
+__device__ inline float kept_weight(const SampledRow &row, float z)
+{
+    return z >= row.limit ? expf(z - row.largest) : 0;
+}
 
 // ---- limits
 
@@ -86,7 +89,9 @@ __device__ inline void fill_buckets(unsigned long long *buckets, const SampledRo
                                     uint32_t found)
 {
     const int shift = level == 0 ? 21 : level == 1 ? 10 : 0, mask = level == 2 ? BUCKETS / 2 - 1 : BUCKETS - 1;
-    const int above = level == 0 ? 31 : level == 1 ? 21 : 10; // bits of `found` begin here; level 0 asks for none of them
+    const int above = level == 0   ? 31
+                      : level == 1 ? 21
+                                   : 10; // bits of `found` begin here; level 0 asks for none of them
     for (int i = (int)threadIdx.x; i < BUCKETS; i += HEAD_THREADS)
         buckets[i] = 0;
     __syncthreads();
@@ -128,7 +133,8 @@ __device__ inline void want_share(Told *told, const unsigned long long *buckets,
 
 // The largest logit, among those not below the row's limit, from which up they weigh enough: `count` of them, or `share` of their
 // probability where count is 0. Minus infinity where all together do not.
-__device__ inline float find_limit(Told *told, unsigned long long *buckets, const SampledRow &row, int count, float share)
+__device__ inline float find_limit(Told *told, unsigned long long *buckets, const SampledRow &row, int count,
+                                   float share)
 {
     uint32_t found = 0;
     for (int level = 0; level < 3; level++) {

@@ -14,7 +14,8 @@
 static int64_t page_elements(int64_t kv_heads, int64_t head_width) { return KEY_BLOCK * kv_heads * head_width; }
 
 // The D numbers of a position: in the pages where there are any, otherwise in the rows of k or v.
-static float *at_position(Tensor rows, void *pages, const Attention *a, int64_t sequence, int64_t position, int64_t kv_head)
+static float *at_position(Tensor rows, void *pages, const Attention *a, int64_t sequence, int64_t position,
+                          int64_t kv_head)
 {
     int64_t D = a->head_width, width = a->kv_heads * D;
     if (pages == NULL)
@@ -28,8 +29,10 @@ static void pages_write(Stream *s, Tensor k, Tensor v, const Attention *a)
     for (int64_t sequence = 0; sequence < a->sequences; sequence++)
         for (int64_t t = a->starts[sequence]; t < a->starts[sequence + 1]; t++) {
             int64_t position = a->contexts[sequence] + t - a->starts[sequence];
-            memcpy(at_position(k, a->key_pages, a, sequence, position, 0), row_of(k, t), (size_t)k.columns * sizeof(float));
-            memcpy(at_position(v, a->value_pages, a, sequence, position, 0), row_of(v, t), (size_t)v.columns * sizeof(float));
+            memcpy(at_position(k, a->key_pages, a, sequence, position, 0), row_of(k, t),
+                   (size_t)k.columns * sizeof(float));
+            memcpy(at_position(v, a->value_pages, a, sequence, position, 0), row_of(v, t),
+                   (size_t)v.columns * sizeof(float));
         }
 }
 
@@ -51,8 +54,8 @@ typedef struct Segment {
 } Segment;
 
 // The query's weights for keys first .. last of its sequence, first a multiple of KEY_SEGMENT.
-static void weigh_segment(Segment *g, const float *query, Tensor k, const Attention *a, int64_t sequence, int64_t kv_head,
-                          int64_t first, int64_t last)
+static void weigh_segment(Segment *g, const float *query, Tensor k, const Attention *a, int64_t sequence,
+                          int64_t kv_head, int64_t first, int64_t last)
 {
     int64_t D = a->head_width;
     float scale = 1.0f / sqrtf((float)D);
@@ -74,8 +77,8 @@ static void weigh_segment(Segment *g, const float *query, Tensor k, const Attent
 }
 
 // Σ weight · v of one of the D columns: a chain over the segment's keys, scaled between blocks.
-static float weighted_value(const Segment *g, Tensor v, const Attention *a, int64_t sequence, int64_t kv_head, int64_t d,
-                            int64_t first, int64_t last)
+static float weighted_value(const Segment *g, Tensor v, const Attention *a, int64_t sequence, int64_t kv_head,
+                            int64_t d, int64_t first, int64_t last)
 {
     float o = 0;
     for (int64_t j = first; j <= last; j++) {
@@ -87,8 +90,8 @@ static float weighted_value(const Segment *g, Tensor v, const Attention *a, int6
 }
 
 // One query of one head, at `position` of its sequence: out (D); returns ln Σ exp(score).
-static float attend(float *out, const float *query, Tensor k, Tensor v, const Attention *a, int64_t sequence, int64_t kv_head,
-                    int64_t position)
+static float attend(float *out, const float *query, Tensor k, Tensor v, const Attention *a, int64_t sequence,
+                    int64_t kv_head, int64_t position)
 {
     float m = -INFINITY, l = 0;
     memset(out, 0, (size_t)a->head_width * sizeof *out);
@@ -107,7 +110,10 @@ static float attend(float *out, const float *query, Tensor k, Tensor v, const At
     return m + (float)d_log(l);
 }
 
-static int64_t attention_workspace(int64_t sequences, int64_t positions, int64_t heads, int64_t head_width) { return 1; } // none
+static int64_t attention_workspace(int64_t sequences, int64_t positions, int64_t heads, int64_t head_width)
+{
+    return 1;
+} // none
 
 static void attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a)
 {
@@ -115,9 +121,11 @@ static void attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q,
     for (int64_t sequence = 0; sequence < a->sequences; sequence++)
         for (int64_t t = a->starts[sequence]; t < a->starts[sequence + 1]; t++)
             for (int64_t h = 0; h < a->heads; h++) {
-                int64_t kv_head = h / (a->heads / a->kv_heads), position = a->contexts[sequence] + t - a->starts[sequence];
-                logsumexp[t * a->heads + h] = attend(row_of(out, t) + h * a->head_width, row_of(q, t) + h * a->head_width, k, v,
-                                                     a, sequence, kv_head, position);
+                int64_t kv_head = h / (a->heads / a->kv_heads),
+                        position = a->contexts[sequence] + t - a->starts[sequence];
+                logsumexp[t * a->heads + h] =
+                    attend(row_of(out, t) + h * a->head_width, row_of(q, t) + h * a->head_width, k, v, a, sequence,
+                           kv_head, position);
             }
 }
 
@@ -125,8 +133,8 @@ static void attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q,
 
 // One query and one key of a head, all rows of D numbers. With p = exp(score - logsumexp), the key's weight, and the score's gradient
 // ds = p · (dout · v - delta) · scale:   dv += p · dout,  dk += ds · q,  dq += ds · k.
-static void attend_backward(float *dq, float *dk, float *dv, const float *dout, const float *q, const float *k, const float *v,
-                            float logsumexp, float delta, int64_t D)
+static void attend_backward(float *dq, float *dk, float *dv, const float *dout, const float *q, const float *k,
+                            const float *v, float logsumexp, float delta, int64_t D)
 {
     float scale = 1.0f / sqrtf((float)D);
     float p = exponential(chain(q, 1, k, 1, D) * scale - logsumexp), ds = p * (chain(dout, 1, v, 1, D) - delta) * scale;
@@ -141,8 +149,8 @@ static void clear(Tensor t) { memset(t.data, 0, (size_t)(t.rows * t.columns) * s
 
 // delta = dout · out is what the softmax takes off every score's gradient, because the weights sum to one. dq is a chain over
 // keys, ascending; dk and dv are chains over the heads that share the key, then over queries, ascending.
-static void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k,
-                               Tensor v, Tensor out, const float *logsumexp, const Attention *a)
+static void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q,
+                               Tensor k, Tensor v, Tensor out, const float *logsumexp, const Attention *a)
 {
     int64_t D = a->head_width, H = a->heads, group = H / a->kv_heads;
     clear(dq), clear(dk), clear(dv);

@@ -27,7 +27,8 @@ static Softmax softmax_of_block(const float *z, int64_t width)
 static Softmax merge(Softmax all, Softmax block)
 {
     float m = all.largest > block.largest ? all.largest : block.largest;
-    float a = exponential(all.largest - m), b = exponential(block.largest - m), before = all.sum == 0 ? 0 : all.largest - m;
+    float a = exponential(all.largest - m), b = exponential(block.largest - m),
+          before = all.sum == 0 ? 0 : all.largest - m;
     return (Softmax){
         .largest = m,
         .sum = all.sum * a + block.sum * b,
@@ -99,9 +100,9 @@ static void logit_gradients(float *z, int64_t n_live, int32_t target, float temp
 
 // dx = dz · w: a chain for HEAD_COLUMNS columns, each added to those before it.  dweight += dzᵀ · x: a chain for HEAD_ROWS
 // rows, each added. A fast backend has the logits of so many rows and columns in memory at a time; so that is where chains end.
-static void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets, float temperature,
-                          int64_t n_live, const float *logsumexp, const float *entropy, const float *dlogprob,
-                          const float *dentropy, float *z)
+static void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets,
+                          float temperature, int64_t n_live, const float *logsumexp, const float *entropy,
+                          const float *dlogprob, const float *dentropy, float *z)
 {
     int64_t C = x.columns;
     for (int64_t first = 0; first < x.rows; first += HEAD_ROWS) {
@@ -113,8 +114,8 @@ static void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor
                             dentropy == NULL ? 0 : dentropy[n]);
             for (int64_t v = 0; v < n_live; v += HEAD_COLUMNS)
                 for (int64_t c = 0; c < C; c++)
-                    put(&row_of(dx, n)[c], chain(z + r * n_live + v, 1, row_of(w, v) + c, C, smaller(n_live - v, HEAD_COLUMNS)),
-                        v > 0);
+                    put(&row_of(dx, n)[c],
+                        chain(z + r * n_live + v, 1, row_of(w, v) + c, C, smaller(n_live - v, HEAD_COLUMNS)), v > 0);
         }
         for (int64_t v = 0; v < n_live; v++)
             for (int64_t c = 0; c < C; c++)

@@ -14,8 +14,8 @@ static float norm_row(float *y, const float *x, const float *weight, float epsil
 
 // dx = straight + rstd · (dy · w - n · mean(dy · w · n)), n = x · rstd: what y got from x directly, less what it got through
 // rstd. straight (what arrives at x on another path) may be NULL; dx may be dy or straight.
-static void norm_row_backward(float *dx, const float *dy, const float *straight, const float *x, const float *weight, float rstd,
-                              int64_t width)
+static void norm_row_backward(float *dx, const float *dy, const float *straight, const float *x, const float *weight,
+                              float rstd, int64_t width)
 {
     float lane[16] = {0};
     for (int64_t c = 0; c < width; c++)
@@ -30,8 +30,8 @@ static void norm_row_backward(float *dx, const float *dy, const float *straight,
 // dweight[c] += Σ dy · n over all rows, `heads` for each of T tokens: a chain for NORM_ROWS tokens, then a chain of these sums.
 // So threads may share out the groups (and keep their sums in `partial`, which is idle here), and nothing depends on how many
 // they are.
-static void norm_weight_backward(float *dweight, const float *dy, const float *x, const float *rstd, int64_t T, int64_t heads,
-                                 int64_t width)
+static void norm_weight_backward(float *dweight, const float *dy, const float *x, const float *rstd, int64_t T,
+                                 int64_t heads, int64_t width)
 {
     for (int64_t c = 0; c < width; c++) {
         float total = 0;
@@ -46,7 +46,8 @@ static void norm_weight_backward(float *dweight, const float *dy, const float *x
 }
 
 // sum = x + residual (or x alone), y = its norm.   x, residual, sum, y (T, C); weight (1, C); rstd (T)
-static void rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, Tensor weight, float epsilon)
+static void rmsnorm_forward(Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, Tensor weight,
+                            float epsilon)
 {
     for (int64_t t = 0; t < x.rows; t++) {
         const float *row = row_of(x, t);
@@ -64,8 +65,8 @@ static void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partia
 {
     norm_weight_backward(dweight, dy.data, sum.data, rstd, sum.rows, 1, sum.columns);
     for (int64_t t = 0; t < sum.rows; t++)
-        norm_row_backward(row_of(dx, t), row_of(dy, t), dsum.data == NULL ? NULL : row_of(dsum, t), row_of(sum, t), weight.data,
-                          rstd[t], sum.columns);
+        norm_row_backward(row_of(dx, t), row_of(dy, t), dsum.data == NULL ? NULL : row_of(dsum, t), row_of(sum, t),
+                          weight.data, rstd[t], sum.columns);
 }
 
 // ---- RoPE: the pair (x[i], x[i + D/2]) of a head is turned by the angle position · theta^(-2i/D), so that q · k depends on the
@@ -112,8 +113,9 @@ static void qk_norm_rope_forward(Stream *s, Tensor y, float *rstd, Tensor x, Ten
     }
 }
 
-static void qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x, Tensor weight,
-                                  const float *rstd, const float *cosine, const float *sine, const int32_t *positions, int64_t D)
+static void qk_norm_rope_backward(Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x,
+                                  Tensor weight, const float *rstd, const float *cosine, const float *sine,
+                                  const int32_t *positions, int64_t D)
 {
     int64_t heads = dy.columns / D, half = D / 2;
     float *d = dx.data;

@@ -46,7 +46,8 @@ static void adamw(Stream *s, void *weight, float *master, void *m, void *v, cons
         adamw_element(&master[i], &whole_m, &whole_v, gradient[i], settings);
         int64_t e = offset + i;
         uint32_t word =
-            random_bits(settings->seed, RANDOM_ROUNDING, (uint32_t)tensor, (uint32_t)(e / 4), (uint32_t)settings->step).v[e % 4];
+            random_bits(settings->seed, RANDOM_ROUNDING, (uint32_t)tensor, (uint32_t)(e / 4), (uint32_t)settings->step)
+                .v[e % 4];
         *rounded_m = round_stochastically(whole_m, word & 0xffff);
         *rounded_v = round_stochastically(whole_v, word >> 16);
     }

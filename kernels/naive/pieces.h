@@ -22,9 +22,11 @@ static float exponential(float x)
         return 0;
     if (x > 88.3f)
         return INFINITY;
-    float shifted = fmaf(x, 1.44269504088896341f, 12582912.0f); // adding 1.5 · 2^23 rounds to an integer, which the low bits hold
+    float shifted =
+        fmaf(x, 1.44269504088896341f, 12582912.0f); // adding 1.5 · 2^23 rounds to an integer, which the low bits hold
     float n = shifted - 12582912.0f, r = fmaf(n, 2.12194440e-4f, fmaf(n, -0.693359375f, x));
-    const float coefficients[] = {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
+    const float coefficients[] = {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f,
+                                  5.0000001201e-1f};
     float p = 1.9875691500e-4f, power;
     for (int i = 0; i < 5; i++)
         p = fmaf(p, r, coefficients[i]);

@@ -103,7 +103,8 @@ static void head_sample(Stream *s, int32_t *token, float *logprob, float *proces
         bool greedy = how->temperature == 0, limited = !greedy && (how->top_k > 0 || how->top_p < 1 || how->min_p > 0);
         double total = 0;
         logits(z, row_of(x, n), w, n_live, greedy ? 1 : how->temperature);
-        Distribution d = {.z = z, .columns = n_live, .softmax = softmax_of_row(z, n_live), .all = !limited, .limit = -INFINITY};
+        Distribution d = {
+            .z = z, .columns = n_live, .softmax = softmax_of_row(z, n_live), .all = !limited, .limit = -INFINITY};
         if (limited)
             set_limit(&d, how, sorted);
         for (int64_t first = 0; first < n_live; first += LOGSUMEXP_COLUMNS)
