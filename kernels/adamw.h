@@ -1,5 +1,5 @@
-// What a step of AdamW has in common for all of its elements, in double precision until it is rounded once: the fast backends' own.
-// What an element does with it: update() in kernels/cuda/optimizer.cu, adamw_lanes() in kernels/cpu/optimizer.c.
+// What a step of AdamW has in common for all elements, in double precision until it is rounded once: the fast backends'
+// own. An element's part is update() in kernels/cuda/optimizer.cu, and adamw_lanes() in kernels/cpu/optimizer.c.
 #ifndef KERNELS_ADAMW_H
 #define KERNELS_ADAMW_H
 

@@ -25,7 +25,7 @@ typedef struct Arena {
 } Arena;
 
 bool arena_add(Arena *arena, const char *name, void *pointer_to_pointer, int64_t count, size_t size);
-// What is added from here on lies where everything since `end` was arena->end lies: only one of the two is in use at a time.
+// What is added from here on lies where everything since `end` was arena->end lies: only one of the two is in use.
 void arena_again_from(Arena *arena, size_t end);
 bool arena_allocate(Arena *arena); // zeroed
 void arena_print(const Arena *arena, FILE *out);

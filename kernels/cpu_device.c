@@ -1,7 +1,7 @@
 // Memory of the CPU backends: see cpu_device.h.
 //
-// Large pieces come straight from the system: zero without being touched, so that pages of a cache that nobody uses cost nothing, and
-// in large pages where the system has them. What stands before a piece says how it is given back.
+// Large pieces come straight from the system: zero without being touched, so that pages of a cache that nobody uses
+// cost nothing, and in large pages where the system has them. What stands before a piece says how it is given back.
 #include "kernels/cpu_device.h"
 #include "system/machine.h"
 #include <omp.h>

@@ -1,5 +1,5 @@
-// What a plan of memory has to know of the CUDA backend: names, element sizes, what widths it knows, and how much its operations work
-// in. It needs neither nvcc nor a GPU, so that every build plans for one; the backend's own table has these very entries.
+// What a plan of memory has to know of the CUDA backend: names, element sizes, what widths it knows, and how much its
+// operations work in. It needs neither nvcc nor a GPU, so that every build plans for one; the backend has the same.
 #ifndef KERNELS_CUDA_SIZES_H
 #define KERNELS_CUDA_SIZES_H
 

@@ -1,5 +1,5 @@
-// The constants that bits depend on, in one place. Changing one of them changes the bits of every run, and nothing else:
-// they are part of what a row, a gradient and a norm are, and never follow from threads, memory or machines.
+// The constants that bits depend on, in one place. Changing one of them changes the bits of every run, and nothing
+// else: they are part of what a row, a gradient and a norm are, and never follow from threads, memory or machines.
 #ifndef KERNELS_EXACTNESS_H
 #define KERNELS_EXACTNESS_H
 

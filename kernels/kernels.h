@@ -1,17 +1,17 @@
-// The operations of the trainer, each of them once: kernels/operations.h lists them, with what they compute, their shapes, and what
-// stays exact. A backend is a table of these functions; kernels_open chooses one at start-up: the CPU (kernels/cpu/, fp32) or a
-// GPU (kernels/cuda/, bf16; fp32 for parity). kernels/naive.c has them all as plain loops, to be read first.
+// The operations of the trainer, each of them once: kernels/operations.h lists them, with what they compute, their
+// shapes, and what stays exact. A backend is a table of these functions; kernels_open chooses one at start-up: the CPU
+// (kernels/cpu/, fp32) or a GPU (kernels/cuda/, bf16; fp32 for parity). Read kernels/naive.c, plain loops, first.
 //
 // Conventions
 //   Tensor      row-major (rows, columns), dense, in the backend's activation type; float * is always fp32.
 //   Shapes      T tokens, S sequences, C width, H query heads, Hkv key/value heads, D head width, F feed-forward width,
-//               V vocabulary rows, N rows that the head is asked for. A (T, H, D) array is a Tensor of T rows and H·D columns.
+//               V vocabulary rows, N rows that the head is asked for. (T, H, D): a Tensor of T rows and H·D columns.
 //   Exact       a row of a result depends on that row's inputs alone: not on T, its place, threads or vector width.
 //               The constants in kernels/exactness.h say in which order every sum runs.
 //   add         gradients of parameters are finished chains that are added to what is there, once.
 //   Stream      where the work is queued, in order; NULL: the default one. On the CPU a call returns when it is done.
-// Arguments are checked where they come from outside: an operation cannot fail. Shapes that do not fit together are asserted.
-// A device that breaks says so at the next download or synchronize.
+// Arguments are checked where they come from outside: an operation cannot fail. Shapes that do not fit together are
+// asserted. A device that breaks says so at the next download or synchronize.
 #ifndef KERNELS_H
 #define KERNELS_H
 
@@ -31,11 +31,11 @@ typedef struct Tensor {
     int64_t rows, columns;
 } Tensor;
 
-// Who attends to what. A sequence's keys are positions 0 .. contexts[s] + (starts[s+1] - starts[s]) - 1; its new tokens are the
-// last of them, and each sees itself and everything before it. Without pages every context is empty and the keys are the rows
-// of k and v; with pages all keys, the new ones too, lie in them, one page for each KEY_BLOCK positions, and every sequence has a
-// new token. How a page lies in its page_elements is the backend's own business: pages_write fills it, attention_forward reads it,
-// pages_copy copies it.
+// Who attends to what. A sequence's keys are positions 0 .. contexts[s] + (starts[s+1] - starts[s]) - 1; its new tokens
+// are the last of them, and each sees itself and everything before it. Without pages every context is empty and the
+// keys are the rows of k and v; with pages all keys, the new ones too, lie in them, one page for each KEY_BLOCK
+// positions, and every sequence has a new token. How a page lies in its page_elements is the backend's own business:
+// pages_write fills it, attention_forward reads it, pages_copy copies it.
 typedef struct Attention {
     int64_t sequences, heads, kv_heads, head_width; // S, H, Hkv, D: D even, H a multiple of Hkv
     const int32_t *starts;                          // (S+1)
@@ -80,16 +80,16 @@ typedef struct Kernels {
 #include "kernels/operations.h" // kernels->matmul_forward(s, y, x, w, add), ...: each with its contract
 } Kernels;
 
-// device: "auto" (a GPU where there is one), "cpu" or "cuda". The CPU's best instruction set is used unless the environment's
-// DEREASON_CPU says avx512, avx2, plain or naive (kernels/naive.c: the bits of AVX2, for readers and tests); a GPU computes in bf16
-// unless DEREASON_CUDA says fp32. threads: 0 for all. NULL after fail().
+// device: "auto" (a GPU where there is one), "cpu" or "cuda". The CPU's best instruction set is used unless the
+// environment's DEREASON_CPU says avx512, avx2, plain or naive (kernels/naive.c: the bits of AVX2, for readers and
+// tests); a GPU computes in bf16 unless DEREASON_CUDA says fp32. threads: 0 for all. NULL after fail().
 const Kernels *kernels_open(const char *device, int threads);
 const char *
 kernels_passed_over(void); // after "auto" chose the CPU: in a line why no GPU was taken; NULL: nothing to say
 int kernels_threads(void);
 
-// The same table for planning memory only: "cuda" need not be there, nor in this build. None of its operations may be called, but for
-// memory_available; that is NULL where the device is not there.
+// The same table for planning memory only: "cuda" need not be there, nor in this build. None of its operations may be
+// called, but for memory_available; that is NULL where the device is not there.
 const Kernels *kernels_for_plan(const char *device);
 
 static inline int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }

@@ -1,15 +1,15 @@
-// Every operation of kernels/operations.h as a few plain loops: what the fast backends compute, without how they do it. Read these
-// first. They are a backend of their own (DEREASON_CPU=naive), far too slow for a model of any use, with the very bits of AVX2
-// and AVX-512: sums run in the order that operations.h and kernels/exactness.h fix, and a fast kernel that differs in one bit is
-// wrong.
+// Every operation of kernels/operations.h as a few plain loops: what the fast backends compute, without how they do it.
+// Read these first. They are a backend of their own (DEREASON_CPU=naive), far too slow for a model of any use, with the
+// very bits of AVX2 and AVX-512: sums run in the order that operations.h and kernels/exactness.h fix, and a fast kernel
+// that differs in one bit is wrong.
 //
 // In floating point (a + b) + c is not a + (b + c). There are three orders of a sum, and pieces.h has the first two:
-//   a chain   one accumulator from zero, k ascending, sum = fmaf(a, b, sum): what matrix products are made of. They can be cut into
-//             tiles and threads between chains, never within one.
-//   a row     16 accumulators ("lanes"): element c adds to lane c mod 16, and a tree adds the lanes. Vectors of 4, 8 and 16 numbers
-//             can all do that.
+//   a chain   one accumulator from zero, k ascending, sum = fmaf(a, b, sum): what matrix products are made of. They can
+//             be cut into tiles and threads between chains, never within one.
+//   a row     16 accumulators ("lanes"): element c adds to lane c mod 16, and a tree adds the lanes. Vectors of 4, 8
+//             and 16 numbers can all do that.
 //   groups    a chain for each so many rows, then a chain of these sums: the groups can be shared out among threads.
-// fmaf(a, b, c) is a · b + c, rounded once; every other operation here rounds, and compilers are forbidden to fuse them.
+// fmaf(a, b, c) is a · b + c, rounded once; every other operation here rounds, and compilers may fuse none.
 //
 // Begin with matmul.c; this file has the table of the backend. The device's memory is kernels/cpu_device.c's.
 #include "kernels/cpu_device.h"

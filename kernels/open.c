@@ -1,6 +1,6 @@
-// Chooses a backend. The CPU kernels exist once per instruction set; AVX2 and AVX-512 give equal bits, plain its own. The loops of
-// kernels/naive.c, with the bits of AVX2, are for readers and tests. The CUDA kernels are there where nvcc was (HAVE_CUDA), and
-// whether a GPU is, they say themselves.
+// Chooses a backend. The CPU kernels exist once per instruction set; AVX2 and AVX-512 give equal bits, plain its own.
+// The loops of kernels/naive.c, with the bits of AVX2, are for readers and tests. The CUDA kernels are there where nvcc
+// was (HAVE_CUDA), and whether a GPU is, they say themselves.
 #include "kernels/cuda_sizes.h"
 #include "system/machine.h"
 #include <omp.h>

@@ -1,9 +1,9 @@
-// Every operation, once: what it computes, its shapes, what stays exact, and a row: what it returns, its name, (its parameters).
-// What shapes, Tensor, exact and the other words mean is said at the head of kernels/kernels.h, to which this list belongs.
+// Every operation, once: what it computes, its shapes, what stays exact, and a row (type returned, name, (parameters)).
+// What T, C, Tensor, exact and other words mean is said at the head of kernels/kernels.h, to which this list belongs.
 //
-// It is included wherever each operation has to be named: kernels.h makes the members of its table from the rows, every backend
-// the prototypes of its functions and the initialiser of its table. Who includes it defines what a row becomes there; rows of
-// a kind that is not defined become nothing.
+// It is included wherever each operation has to be named: kernels.h makes the members of its table from the rows, every
+// backend the prototypes of its functions and the initialiser of its table. Who includes it defines what a row becomes
+// there; rows of a kind that is not defined become nothing.
 //   OPERATION          computes with activations, on one instruction set or in one precision
 //   DEVICE_OPERATION   the device's memory and queue, and what knows no activation: the same for all of them
 //   GRAPH_OPERATION    the same, and NULL where nothing would be gained
@@ -26,9 +26,9 @@
 
 DEVICE_OPERATION(void *, allocate, (size_t bytes)) // zeroed, 64-byte aligned (a GPU: 256); NULL after fail()
 DEVICE_OPERATION(void, release, (void *p))
-// upload returns when host may be written again, download when it may be read, synchronize when all that is queued is done;
-// upload_rounded turns fp32 into the activation type (to nearest even), download_widened the other way (exact). False comes
-// after fail().
+// upload returns when host may be written again, download when it may be read, synchronize when all that is queued is
+// done; upload_rounded turns fp32 into the activation type (to nearest even), download_widened the other way (exact).
+// False comes after fail().
 DEVICE_OPERATION(void, upload, (Stream *s, void *device, const void *host, size_t bytes))
 DEVICE_OPERATION(bool, download, (Stream *s, void *host, const void *device, size_t bytes))
 DEVICE_OPERATION(bool, synchronize, (Stream *s))
@@ -38,8 +38,8 @@ DEVICE_OPERATION(void, zero, (Stream *s, void *p, size_t bytes))
 OPERATION(void, accumulate, (Stream *s, float *sum, const float *x, int64_t count)) // sum += x
 DEVICE_OPERATION(size_t, memory_available, (void)) // bytes that allocate could give now
 
-// ---- work that the host does not wait for: copies from and to host_allocate's memory, which is left alone until an event
-// behind them has been waited for. event_wait is false after fail(), when something before the event went wrong.
+// ---- work that the host does not wait for: copies from and to host_allocate's memory, which is left alone until an
+// event behind them has been waited for. event_wait is false after fail(), when something before the event went wrong.
 
 DEVICE_OPERATION(void *, host_allocate, (size_t bytes)) // zeroed; NULL after fail()
 DEVICE_OPERATION(void, host_release, (void *p))
@@ -50,9 +50,9 @@ DEVICE_OPERATION(void, event_close, (Event *e))
 DEVICE_OPERATION(void, event_record, (Stream *s, Event *e))
 DEVICE_OPERATION(bool, event_wait, (Event *e))
 
-// ---- graphs: operations that are queued between begin and end are taken down instead of done, and graph_launch does them all,
-// on the same arguments, for the price of one. They are operations that have run before, uploads and downloads apart. All
-// four are NULL where nothing would be gained.
+// ---- graphs: operations that are queued between begin and end are taken down instead of done, and graph_launch does
+// them all, on the same arguments, for the price of one. They are operations that have run before, uploads and
+// downloads apart. All four are NULL where nothing would be gained.
 
 GRAPH_OPERATION(bool, graph_begin, (Stream *s))
 GRAPH_OPERATION(Graph *, graph_end, (Stream *s)) // NULL after fail()
@@ -66,9 +66,9 @@ GRAPH_OPERATION(void, graph_close, (Graph *g))
 OPERATION(void, embedding_forward, (Stream *s, Tensor y, Tensor table, const int32_t *ids))
 OPERATION(void, embedding_backward, (Stream *s, float *dtable, Tensor dy, const int32_t *ids, int32_t *scratch))
 
-// ---- rows:  gather: y[n] = x[rows[n]];  scatter: dx[rows[n]] = dy[n], every other row zero; there rows ascend, none twice
-// A bias under a matrix product (which then adds):  fill: every row of y = row;  and its gradient, sum: drow += Σ dy[t], in
-// groups of NORM_ROWS rows ascending, then the groups, from zero.
+// ---- rows:  gather: y[n] = x[rows[n]];  scatter: dx[rows[n]] = dy[n], every other row zero; rows ascend, none twice
+// A bias under a matrix product (which then adds):  fill: every row of y = row;  its gradient, sum: drow += Σ dy[t],
+// in groups of NORM_ROWS rows ascending, then the groups, from zero.
 // y, dy (T, N); row (1, N); drow (N); partial (ceil(T / NORM_ROWS), N) is scratch.
 
 OPERATION(void, rows_gather, (Stream *s, Tensor y, Tensor x, const int32_t *rows))
@@ -82,10 +82,10 @@ OPERATION(void, rows_sum, (Stream *s, float *drow, float *partial, Tensor dy))
 //   rstd[t] = 1 / sqrt(mean(sum[t]²) + epsilon)
 //   y[t]   = weight · round(sum[t] · rstd[t])       round: to the activation type
 //
-// x, residual, sum, y (T, C); weight (1, C); rstd (T). residual.data may be NULL. sum is rounded before the norm reads it.
-// The mean: CPU 16 lanes, then one tree; CUDA one tree.
-// backward: dx = dsum + the norm's own gradient (dsum: what arrives at sum on another path, .data may be NULL; dx may be
-// dsum). dweight (C) gets groups of NORM_ROWS rows ascending; partial (ceil(T / NORM_ROWS), C) is its scratch.
+// x, residual, sum, y (T, C); weight (1, C); rstd (T). residual.data may be NULL. sum is rounded before the norm reads
+// it. The mean: CPU 16 lanes, then one tree; CUDA one tree.
+// backward: dx = dsum + the norm's own gradient (dsum: what arrives at sum on another path, .data may be NULL; dx may
+// be dsum). dweight (C) gets groups of NORM_ROWS rows ascending; partial (ceil(T / NORM_ROWS), C) is its scratch.
 
 OPERATION(void, rmsnorm_forward,
           (Stream *s, Tensor y, Tensor sum, float *rstd, Tensor x, Tensor residual, Tensor weight, float epsilon))
@@ -93,18 +93,19 @@ OPERATION(void, rmsnorm_backward,
           (Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor dsum, Tensor sum, Tensor weight,
            const float *rstd))
 
-// ---- QK-norm and RoPE in one: RMSNorm over each head's D numbers with one weight (D) for all heads, then the rotation of
-// pairs (i, i + D/2) by the angle position · theta^(-2i/D) (Su et al. 2021; transformers' rotate_half). The normed head is
-// not rounded before weight and rotation: one rounding for all of it.
+// ---- QK-norm and RoPE in one: RMSNorm over each head's D numbers with one weight (D) for all heads, then the rotation
+// of pairs (i, i + D/2) by the angle position · theta^(-2i/D) (Su et al. 2021; transformers' rotate_half). The normed
+// head is not rounded before weight and rotation: one rounding for all of it.
 //
-// x, y (T, h, D), h being H or Hkv; weight (1, D); rstd (T, h); cosine, sine (P, D/2) fp32 tables from rope_table; positions
-// (T), all < P. backward: dx may be dy. dweight (D), partial (ceil(T / NORM_ROWS), h·D): the rows summed are heads, a token's
-// ascending. CPU: one chain over NORM_ROWS tokens, then these groups. CUDA: one over NORM_ROWS heads, then those of NORM_ROWS
-// tokens, then these groups; all from zero.
-// Without a norm (weight.data NULL) it is the rotation alone: y may be x, and rstd, dweight, partial and going back x are
-// not touched.
+// x, y (T, h, D), h being H or Hkv; weight (1, D); rstd (T, h); cosine, sine (P, D/2) fp32 tables from rope_table;
+// positions (T), all < P. backward: dx may be dy. dweight (D), partial (ceil(T / NORM_ROWS), h·D): the rows summed are
+// heads, a token's ascending. CPU: one chain over NORM_ROWS tokens, then these groups. CUDA: one over NORM_ROWS heads,
+// then those of NORM_ROWS tokens, then these groups; all from zero.
+// Without a norm (weight.data NULL) it is the rotation alone: y may be x, and rstd, dweight, partial and going back x
+// are not touched.
 
-OPERATION(void, rope_table, (Stream *s, float *cosine, float *sine, int64_t positions, int64_t head_width, double theta))
+OPERATION(void, rope_table,
+          (Stream *s, float *cosine, float *sine, int64_t positions, int64_t head_width, double theta))
 OPERATION(void, qk_norm_rope_forward,
           (Stream *s, Tensor y, float *rstd, Tensor x, Tensor weight, const float *cosine, const float *sine,
            const int32_t *positions, int64_t head_width, float epsilon))
@@ -112,8 +113,8 @@ OPERATION(void, qk_norm_rope_backward,
           (Stream *s, Tensor dx, float *dweight, float *partial, Tensor dy, Tensor x, Tensor weight, const float *rstd,
            const float *cosine, const float *sine, const int32_t *positions, int64_t head_width))
 
-// ---- matrix products: every output is one chain over the summed index, ascending from zero (CPU and CUDA's fp32: fused
-// multiply-adds; CUDA's bf16: groups of 16 in a tensor core); with add the finished chain is added to the old value.
+// ---- matrix products: every output is one chain over the summed index, ascending from zero (CPU and CUDA's fp32:
+// fused multiply-adds; CUDA's bf16: groups of 16 in a tensor core); with add it is added, finished, to the old value.
 //   forward          y (T, N)  = x (T, K) · w (N, K)ᵀ           rows_fill with a bias, then add: + bias, rounded once
 //   backward_input   dx (T, K) = dy (T, N) · w (N, K)
 //   backward_weight  dw (N, K) += dy (T, N)ᵀ · x (T, K)         dw is fp32
@@ -122,26 +123,27 @@ OPERATION(void, matmul_forward, (Stream *s, Tensor y, Tensor x, Tensor w, bool a
 OPERATION(void, matmul_backward_input, (Stream *s, Tensor dx, Tensor dy, Tensor w, bool add))
 OPERATION(void, matmul_backward_weight, (Stream *s, float *dw, Tensor dy, Tensor x))
 
-// ---- KV pages:  pages_write puts the new tokens' keys and values where page_table says; pages_copy makes page to[i] a copy of
-// page from[i], in an array of pages whose elements number page_elements(Hkv, D) each.
+// ---- KV pages:  pages_write puts the new tokens' keys and values where page_table says; pages_copy makes page to[i] a
+// copy of page from[i], in an array of pages whose elements number page_elements(Hkv, D) each.
 // k, v (T, Hkv, D); pairs (count, 2) of from, to, on the device: no page is both, and none is twice a `to`
 
 SIZE_OPERATION(int64_t, page_elements, (int64_t kv_heads, int64_t head_width))
 OPERATION(void, pages_write, (Stream *s, Tensor k, Tensor v, const Attention *a))
 OPERATION(void, pages_copy, (Stream *s, void *pages, int64_t elements, const int32_t *pairs, int64_t count))
 
-// ---- causal attention with grouped key/value heads, scale 1/sqrt(D): online softmax, no T×T array (Dao 2023, FlashAttention-2)
-// q, out, dq, dout (T, H, D); k, v, dk, dv (T, Hkv, D); logsumexp, delta (T, H). k, v are not read where pages are given.
-// forward: key blocks of KEY_BLOCK from position 0; segments of KEY_SEGMENT merged ascending. In pages, the segments of a
-// sequence with one new token are worked on side by side, their sums kept in the workspace until they are merged.
+// ---- causal attention with grouped key/value heads, scale 1/sqrt(D): online softmax, no T×T array (Dao 2023)
+// q, out, dq, dout (T, H, D); k, v, dk, dv (T, Hkv, D); logsumexp, delta (T, H). k, v are not read with pages.
+// forward: key blocks of KEY_BLOCK from position 0; segments of KEY_SEGMENT merged ascending. In pages, the segments of
+// a sequence with one new token are worked on side by side, their sums kept in the workspace until they are merged.
 // backward (contexts empty): dq is a chain over keys ascending; dk and dv over the heads of the group, then queries,
 // ascending. delta is scratch.
 
 SIZE_OPERATION(int64_t, attention_workspace, (int64_t sequences, int64_t positions, int64_t heads, int64_t head_width))
-OPERATION(void, attention_forward, (Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a))
+OPERATION(void, attention_forward,
+          (Stream *s, Tensor out, float *logsumexp, Tensor q, Tensor k, Tensor v, const Attention *a))
 OPERATION(void, attention_backward,
-          (Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k, Tensor v, Tensor out,
-           const float *logsumexp, const Attention *a))
+          (Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q, Tensor k, Tensor v,
+           Tensor out, const float *logsumexp, const Attention *a))
 
 // ---- SwiGLU (Shazeer 2020):  y = silu(gate) · up.   all (T, F); backward: dgate may be gate, dup may be up.
 
@@ -158,16 +160,17 @@ OPERATION(void, swiglu_backward, (Stream *s, Tensor dgate, Tensor dup, Tensor dy
 // head_workspace(N, V) floats. best may be NULL.
 // backward recomputes z and takes d loss / d logprob[n] and d loss / d entropy[n] (dentropy NULL: zero):
 //   dz = dlogprob · ([v = target] - p) - dentropy · p · (ln p + entropy), over temperature
-// dx: CPU one chain per HEAD_COLUMNS vocabulary rows, blocks ascending; CUDA one chain over all of them. dweight (V, C) +=:
-// one chain per HEAD_ROWS rows, ascending.
+// dx: CPU one chain per HEAD_COLUMNS vocabulary rows, blocks ascending; CUDA one chain over all of them. dweight (V, C)
+// +=: one chain per HEAD_ROWS rows, ascending.
 
 SIZE_OPERATION(int64_t, head_workspace, (int64_t rows, int64_t vocabulary))
 OPERATION(void, head_forward,
           (Stream *s, float *logprob, float *entropy, float *logsumexp, int32_t *best, Tensor x, Tensor w,
            const int32_t *targets, float temperature, int64_t n_live, float *workspace))
 OPERATION(void, head_backward,
-          (Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets, float temperature, int64_t n_live,
-           const float *logsumexp, const float *entropy, const float *dlogprob, const float *dentropy, float *workspace))
+          (Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets, float temperature,
+           int64_t n_live, const float *logsumexp, const float *entropy, const float *dlogprob, const float *dentropy,
+           float *workspace))
 
 // ---- the sampler: a token for each row of the head
 //
@@ -176,12 +179,13 @@ OPERATION(void, head_backward,
 //     top_k   the top_k-th largest z
 //     top_p   the largest limit that leaves at least top_p of the probability that top_k leaves
 //     min_p   max z + ln min_p
-//   token: the first v, ascending, at which the sum of exp z over kept ones exceeds u times all of it, u in (0, 1) being the
-//     row's one draw (53 bits); greedy: the first v with the largest z
-//   logprob = z[n][token] - logsumexp[n], what head_forward gives for that target; processed: the same of the kept ones alone
+//   token: the first v, ascending, at which the sum of exp z over kept ones exceeds u times all of it, u in (0, 1)
+//     being the row's one draw (53 bits); greedy: the first v with the largest z
+//   logprob = z[n][token] - logsumexp[n], what head_forward gives for that target; processed: the same of the kept ones
+//   alone
 //
-// rows, token, logprob, processed, entropy (N); workspace has sample_workspace(N, V) floats. z that are not finite give some
-// token, and a logprob that is not finite.
+// rows, token, logprob, processed, entropy (N); workspace has sample_workspace(N, V) floats. z that are not finite give
+// some token, and a logprob that is not finite.
 
 SIZE_OPERATION(int64_t, sample_workspace, (int64_t rows, int64_t vocabulary))
 OPERATION(void, head_sample,
@@ -192,24 +196,24 @@ OPERATION(void, head_sample,
 // kept[-1 - ids[t]];  kept[slots[n]] = token[n].   ids (T); token, slots (N)
 
 DEVICE_OPERATION(void, tokens_take, (Stream *s, int32_t *ids, int64_t count, const int32_t *kept))
-DEVICE_OPERATION(void, tokens_keep, (Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count))
+DEVICE_OPERATION(void, tokens_keep,
+                 (Stream *s, int32_t *kept, const int32_t *token, const int32_t *slots, int64_t count))
 
-// ---- optimizer.  tensor: the tensor's number in the manifest; offset: global offset of its element 0 here. Neither the
-// shard nor its rank is known: the same element gets the same update wherever it lives.
+// ---- optimizer.  tensor: the tensor's number in the manifest; offset: global offset of its element 0 here. Neither
+// the shard nor its rank is known: the same element gets the same update wherever it lives.
 //   AdamW (Loshchilov & Hutter 2019, algorithm 2, in the order of PyTorch's):
 //   weight -= lr · decay · weight;  m, v moments of g = gradient_scale · gradient;
 //   weight -= lr / (1 - beta1^step) · m / (sqrt(v / (1 - beta2^step)) + epsilon)
-// master (fp32) is what is updated, and weight is it, rounded to the activation type; where that is fp32 the two are one
-// array. m, v: fp32, or bf16 (settings): element e rounds with word e mod 4 of random_bits(seed, RANDOM_ROUNDING, tensor,
-// e / 4, step), m with its low 16 bits, v with its high ones: they are added below the bf16's last bit, then the rest is cut
-// off. The weight is updated by the moments before they are rounded.
+// master (fp32) is what is updated, and weight is it, rounded to the activation type; where that is fp32 the two are
+// one array. m, v: fp32, or bf16 (settings): element e rounds with word e mod 4 of random_bits(seed, RANDOM_ROUNDING,
+// tensor, e / 4, step), m with its low 16 bits, v with its high ones: they are added below the bf16's last bit, then
+// the rest is cut off. The weight is updated by the moments before they are rounded.
 // square_sums: sums[b] = Σ x² over elements b·SQUARES_BLOCK .. of x; ceil(count / SQUARES_BLOCK) of them.
 
 OPERATION(void, adamw,
-          (Stream *s, void *weight, float *master, void *m, void *v, const float *gradient, int64_t count, const AdamW *settings,
-           int64_t tensor, int64_t offset))
+          (Stream *s, void *weight, float *master, void *m, void *v, const float *gradient, int64_t count,
+           const AdamW *settings, int64_t tensor, int64_t offset))
 OPERATION(void, square_sums, (Stream *s, float *sums, const float *x, int64_t count))
-
 // clang-format on
 
 #undef OPERATION

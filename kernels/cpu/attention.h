@@ -12,7 +12,7 @@
 // D, rounded up to what the inner product wants of a row.
 INLINE int64_t padded_width(int64_t D) { return (D + 15) / 16 * 16; }
 
-// One sequence's keys and values of one kv head, rows `stride` apart. keys and values: of key 0; NULL where they are in pages.
+// One sequence's keys and values of one kv head, rows `stride` apart. keys and values: of key 0; NULL if in pages.
 typedef struct KeyView {
     const float *keys, *values;
     const Attention *a;

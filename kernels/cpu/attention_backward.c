@@ -1,5 +1,5 @@
-// Causal attention, backward. A task is (sequence, kv head) and walks the key blocks ascending; dk and dv of a block stay in the
-// task, dq continues its chain over keys. Five products (the scores once more, from the logsumexp), no atomics.
+// Causal attention, backward. A task is (sequence, kv head) and walks the key blocks ascending; dk and dv of a block
+// stay in the task, dq continues its chain over keys. Five products (scores once more, from the logsumexp), no atomics.
 #include "kernels/cpu/attention.h"
 
 // What a backward task works in.
@@ -25,7 +25,7 @@ static BackwardTile backward_tile(int64_t D)
     return w;
 }
 
-// weights = exp(score·scale - logsumexp), dscores = weights · (dweights - delta) · scale; both exactly zero behind `live`
+// weights = exp(score·scale - logsumexp), dscores = weights · (dweights - delta) · scale; both zero behind `live`
 static void backward_row(float *weights, float *dscores, float logsumexp, float delta, int64_t live, float scale)
 {
     for (int64_t j = 0; j < KEY_BLOCK; j += VL) {

@@ -1,19 +1,20 @@
 // Causal attention over ragged batches, forward, never a T×T array (Dao 2023, FlashAttention-2).
 //
-// A task is (sequence, kv head, tile of queries); its rows are the tile's queries of every head of the group, so a block of keys is
-// packed once for all of them (in pages it is packed already). Of a sequence that decodes, one new token over keys in pages, a task
-// is one segment: its sums go to the workspace and are merged when all are there, in the order that one task would have.
-// What a row computes never depends on its tile: masked keys get weight exactly zero, and a zero adds nothing to a chain.
+// A task is (sequence, kv head, tile of queries); its rows are the tile's queries of every head of the group, so a
+// block of keys is packed once for all of them (in pages it is packed already). Of a sequence that decodes, one new
+// token over keys in pages, a task is one segment: its sums go to the workspace and are merged when all are there, in
+// the order that one task would have. What a row computes never depends on its tile: masked keys get weight exactly
+// zero, and a zero adds nothing to a chain.
 #include "kernels/cpu/attention.h"
 
 enum { TILE_QUERIES = 32, NO_KEYS = 0, SEGMENT_BLOCKS = KEY_SEGMENT / KEY_BLOCK };
 
-// The online softmax of one row in one segment: m the largest score so far, l the sum of exp(score - m), o the weighted values.
+// The online softmax of one row in one segment: m the largest score so far, l the sum of exp(score - m)
 typedef struct RowState {
     float m, l;
 } RowState;
 
-// Turns `live` scores into weights, the rest of the block into exact zeros; returns what the row's older sums are scaled by.
+// Turns `live` scores into weights, the rest of the block into zeros; returns what the row's older sums are scaled by.
 static float softmax_block(float *scores, RowState *state, int64_t live, float scale)
 {
     lanes16 largest = lanes_set(-__builtin_inff());
@@ -103,7 +104,7 @@ static void merge_segment(ForwardTile *w)
         merge_row(w->total + r * w->padded, &w->all[r], w->segment + r * w->padded, w->now[r], w->padded);
 }
 
-// A block's keys as columns (D, KEY_BLOCK) and its values as rows (KEY_BLOCK, padded). Behind the last key there may be anything.
+// A block's keys as columns (D, KEY_BLOCK) and its values as rows (KEY_BLOCK, padded); anything behind the last key.
 static void block_of(const KeyView *view, int64_t block, ForwardTile *w, const float **columns, const float **values)
 {
     const Attention *a = view->a;
@@ -126,8 +127,8 @@ static int64_t block_reach(int64_t last, int64_t block)
     return smaller(reach, KEY_BLOCK);
 }
 
-// Decoding reads keys and values once, from memory: they are fetched while what is there is computed, values during the scores, the
-// next block's keys during the sums.
+// Decoding reads keys and values once, from memory: they are fetched while what is there is computed, values during the
+// scores, the next block's keys during the sums.
 static TileAhead fetch_values(const float *values, int64_t reach, int64_t padded)
 {
     int32_t lines = (int32_t)(padded / 16);

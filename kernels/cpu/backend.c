@@ -1,5 +1,5 @@
-// The CPU backend: fp32, OpenMP. One translation unit, compiled once per instruction set (CPU_VARIANT: avx512, avx2, plain)
-// with everything static but its table, so that the same source gives three backends in one program.
+// The CPU backend: fp32, OpenMP. One translation unit, compiled once per instruction set (CPU_VARIANT: avx512, avx2,
+// plain) with everything static but its table, so that the same source gives three backends in one program.
 #include "kernels/cpu_device.h"
 #include <assert.h>
 #include <omp.h>

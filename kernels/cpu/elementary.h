@@ -1,5 +1,5 @@
-// exp on vectors, of our own: libm's bits differ between versions, and a run's must not. Attention, SwiGLU and the head call
-// it; the double-precision functions that make tables and finish rows are in base/elementary.h.
+// exp on vectors, of our own: libm's bits differ between versions, and a run's must not. Attention, SwiGLU and the head
+// call it; the double-precision functions that make tables and finish rows are in base/elementary.h.
 #ifndef KERNELS_CPU_ELEMENTARY_H
 #define KERNELS_CPU_ELEMENTARY_H
 

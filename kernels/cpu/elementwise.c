@@ -1,5 +1,4 @@
-// The operations that only move rows or treat each element alone: embedding, gathering and scattering rows, SwiGLU. All bound
-// by memory.
+// The operations that only move rows or treat each element alone: embedding, rows, SwiGLU. All are bound by memory.
 #include "kernels/cpu/elementary.h"
 #include "kernels/cpu/rows.h"
 #include <stdlib.h>
@@ -35,7 +34,7 @@ static int by_id_then_token(const void *a, const void *b)
     return x[0] != y[0] ? (x[0] < y[0] ? -1 : 1) : (x[1] > y[1]) - (x[1] < y[1]);
 }
 
-// One vocabulary row: its tokens lie side by side in `pairs`. Sixteen columns at a time, so the chain stays in registers.
+// One vocabulary row: its tokens lie side by side in `pairs`. Sixteen columns at a time: chains stay in registers.
 static void embedding_row(float *drow, const float *dy, const int32_t *pairs, int64_t count, int64_t C)
 {
     for (int64_t c = 0; c < C; c += 16) {

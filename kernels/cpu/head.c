@@ -1,5 +1,5 @@
-// The LM head and its loss. Logits exist for HEAD_ROWS rows and HEAD_COLUMNS columns at a time; a row's logsumexp is made of
-// blocks of LOGSUMEXP_COLUMNS, merged ascending, and is the only one in the house. Bound by its matrix products.
+// The LM head and its loss. Logits exist for HEAD_ROWS rows and HEAD_COLUMNS columns at a time; a row's logsumexp is
+// made of blocks of LOGSUMEXP_COLUMNS, merged ascending, and is the only one in the house. Bound by products.
 #include "kernels/cpu/elementary.h"
 #include "kernels/cpu/rows.h"
 
@@ -8,8 +8,8 @@ static int64_t cpu_head_workspace(int64_t rows, int64_t vocabulary)
     return smaller(rows, HEAD_ROWS) * (int64_t)HEAD_COLUMNS; // a block, however many columns there are
 }
 
-// One block of columns: its largest logit, Σ exp(z - largest) and Σ exp(z - largest)·(z - largest): from the largest, so that the
-// entropy is no difference of large numbers.
+// One block of columns: its largest logit, Σ exp(z - largest) and Σ exp(z - largest)·(z - largest): from the largest,
+// so that the entropy is no difference of large numbers.
 typedef struct SoftmaxPart {
     float largest, sum, weighted;
 } SoftmaxPart;

@@ -1,11 +1,12 @@
-// The matrix product of the CPU backend: every output is one ascending chain of fused multiply-adds over K, begun at zero,
-// whatever M, N, the blocking, the threads and the vector width. Included by backend.c once per instruction set; the register
-// tile is tile.h's. Not a BLAS: three forms, fp32. The limit is the multiply-add pipes; lab/bench/matmul_bench.c measures it.
+// The matrix product of the CPU backend: every output is one ascending chain of fused multiply-adds over K, begun at
+// zero, whatever M, N, the blocking, the threads and the vector width. Included by backend.c once per instruction set;
+// the register tile is tile.h's. Not a BLAS: three forms, fp32. The limit is the multiply-add pipes;
+// lab/bench/matmul_bench.c measures it.
 //
-// Blocking. A thread owns a rectangle of C. It packs PRODUCT_ROWS x PRODUCT_DEPTH of A for its second cache, then B one panel of
-// TILE_COLUMNS at a time, and runs all strips of A against the panel while the next panel is prefetched. Accumulators of an
-// unfinished chain wait in private tiles, so K blocks neither round nor touch C; C is written once, when its chain is complete.
-// Threads share nothing but operands: no barriers. For the few rows of decoding, see matmul_few.h.
+// Blocking. A thread owns a rectangle of C. It packs PRODUCT_ROWS x PRODUCT_DEPTH of A for its second cache, then B one
+// panel of TILE_COLUMNS at a time, and runs all strips of A against the panel while the next panel is prefetched.
+// Accumulators of an unfinished chain wait in private tiles, so K blocks neither round nor touch C; C is written once,
+// when its chain is complete. Threads share nothing but operands: no barriers. Few rows are matmul_few.h's.
 #include <omp.h>
 
 #include "kernels/cpu/matmul_few.h"
@@ -45,8 +46,8 @@ static void pack_panel(float *to, const float *from, int64_t row, int64_t column
 // Strip i of n of a block of `rows` rows: equal heights, so that no strip is thin.
 INLINE int64_t strip_begin(int64_t i, int64_t n, int64_t rows) { return rows * i / n; }
 
-// Rows of A (a_k is 1) become strips of [k][TILE_ROWS]. A vector spills past its TILE_ROWS into the next k or the next strip,
-// both written later.
+// Rows of A (a_k is 1) become strips of [k][TILE_ROWS]. A vector spills past its TILE_ROWS into the next k or the next
+// strip, both written later.
 static void pack_strips_transposed(float *to, const float *from, int64_t row, int64_t rows, int64_t strips, int64_t K)
 {
     for (int64_t s = 0; s < strips; s++, to += TILE_ROWS * K) {
@@ -65,7 +66,7 @@ static void pack_strips_transposed(float *to, const float *from, int64_t row, in
     }
 }
 
-// Columns of memory (a_row is 1) become strips. Eight steps of k at a time across all strips: neighbours share cache lines.
+// Columns of memory (a_row is 1) become strips. Eight steps of k at a time across all: neighbours share cache lines.
 static void pack_strips(float *to, const float *from, int64_t column, int64_t rows, int64_t strips, int64_t K)
 {
     for (int64_t k0 = 0; k0 < K; k0 += 8)
@@ -192,7 +193,7 @@ static void product_rectangle(const Product *p, ProductScratch *scratch)
 
 // ---- threads
 
-// Parts of rows among `threads`, the rest splitting columns: the grid whose largest rectangle costs least, packing included.
+// Parts of rows among `threads`, the rest splitting columns: the grid whose largest rectangle, packing too, costs least
 static int64_t row_parts(const Product *p, int64_t threads)
 {
     int64_t best = 1;
@@ -227,7 +228,7 @@ static void product_of_part(const Product *p, int64_t part, int64_t parts_m, int
         product_rectangle(&mine, product_scratch());
 }
 
-// Any M, N, K >= 0; c overlaps neither a nor b. Called inside a parallel region, or for a small product, it stays on its thread.
+// Any M, N, K >= 0; c overlaps neither a nor b. In a parallel region, or for a small product, it stays on its thread.
 static void product(const Product *p)
 {
     if (p->K <= 0 && !p->add)

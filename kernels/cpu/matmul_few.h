@@ -1,6 +1,7 @@
-// Products of a few rows with a weight, Y = X Wᵀ, as decoding has them: W comes from memory once, and turning it around would cost
-// more than the product. Up to FEW_ROWS rows, W goes through registers: a lane is an output of one row. Up to SOME_ROWS, it is the
-// small X that is turned around: a lane is a row, and W's numbers are broadcast as they lie. Either way an output is matmul.c's chain.
+// Products of a few rows with a weight, Y = X Wᵀ, as decoding has them: W comes from memory once, and turning it around
+// would cost more than the product. Up to FEW_ROWS rows, W goes through registers: a lane is an output of one row. Up
+// to SOME_ROWS, it is the small X that is turned around: a lane is a row, and W's numbers are broadcast as they lie.
+// Either way an output is matmul.c's chain.
 #ifndef KERNELS_CPU_MATMUL_FEW_H
 #define KERNELS_CPU_MATMUL_FEW_H
 
@@ -18,8 +19,8 @@ enum {
 
 // ---- few rows: W is read once, in order, and never stored
 
-// VL columns at n, or the last few: a lane is an output, x[i] is one step of k for all of them. The next VL rows of W are fetched
-// meanwhile, in the order of their addresses.
+// VL columns at n, or the last few: a lane is an output, x[i] is one step of k for all of them. The next VL rows of W
+// are fetched meanwhile, in the order of their addresses.
 INLINE void few_rows_block(const int M, const Product *p, int64_t n, int64_t columns)
 {
     const float *b = p->b + n * p->b_column, *ahead = b + columns * p->b_column;
@@ -117,7 +118,7 @@ static void some_block(const Product *p, int64_t n, int64_t rows, int64_t k, int
     }
 }
 
-// What comes after a block: the same rows' next steps, or the first ones of the next rows. Wherever that is, it is only fetched.
+// What comes after a block: the same rows' next steps, or the first ones of the next rows, to be fetched.
 static TileAhead some_ahead(const Product *p, int64_t n, int64_t k, int64_t depth)
 {
     bool more = k + depth < p->K;

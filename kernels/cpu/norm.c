@@ -1,6 +1,6 @@
-// RMSNorm (with the residual added before it) and QK-norm + RoPE, forward and backward, and the other sum over rows, that of a
-// bias. A row is a token, or one head of one token. Memory-bound: a row is read once for its mean and once, from the cache, for
-// its result.
+// RMSNorm (with the residual added before it) and QK-norm + RoPE, forward and backward, and the other sum over rows,
+// that of a bias. A row is a token, or one head of one token. Memory-bound: a row is read once for its mean and once,
+// from the cache, for its result.
 #include "kernels/cpu/elementary.h"
 #include "kernels/cpu/rows.h"
 

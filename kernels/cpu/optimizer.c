@@ -1,5 +1,5 @@
-// AdamW and the block sums of the gradient norm. Memory-bound: AdamW reads four numbers and writes three per parameter; with bf16
-// moments the random numbers of their rounding cost more than the memory.
+// AdamW and the block sums of the gradient norm. Memory-bound: AdamW reads four numbers and writes three per parameter;
+// with bf16 moments the random numbers of their rounding cost more than the memory.
 #include "kernels/adamw.h"
 #include "kernels/cpu/rows.h"
 #include <assert.h>
@@ -18,8 +18,8 @@ INLINE void adamw_lanes(const AdamWStep *a, lanes16 *w, lanes16 *first, lanes16 
     }
 }
 
-// ---- moments in bf16: half the memory. Cut off or rounded to nearest, a second moment that changes by a thousandth a step would
-// stand still; rounded stochastically it is right in the mean.
+// ---- moments in bf16: half the memory. Cut off or rounded to nearest, a second moment that changes by a thousandth a
+// step would stand still; rounded stochastically it is right in the mean.
 
 static lanes16 bf16_load(const uint16_t *x, int64_t c, int64_t count)
 {

@@ -1,5 +1,5 @@
-// KV pages. A page of keys is (Hkv, D, KEY_BLOCK): a head's keys as columns, as the inner product wants them; a page of values is
-// (Hkv, KEY_BLOCK, D rounded up to 16). So attention over pages packs nothing. Both take page_elements. Bound by memory.
+// KV pages. A page of keys is (Hkv, D, KEY_BLOCK): a head's keys as columns, as the inner product wants them; a page of
+// values is (Hkv, KEY_BLOCK, D rounded up to 16): attention packs nothing. Both take page_elements. Bound by memory.
 #include "kernels/cpu/attention.h"
 
 static int64_t cpu_page_elements(int64_t kv_heads, int64_t head_width)
@@ -13,7 +13,7 @@ static float *page_of(void *pages, const Attention *a, int64_t sequence, int64_t
     return (float *)pages + page * cpu_page_elements(a->kv_heads, a->head_width);
 }
 
-// New tokens of one sequence that fall into one page: rows first .. first + count - 1 of the batch, positions from `at` in the page
+// New tokens of one sequence that fall into one page: rows first .. first + count - 1 of the batch, from `at` on
 typedef struct PageRun {
     int64_t first, count, block, at;
 } PageRun;

@@ -77,7 +77,7 @@ INLINE void transpose(vf x[VL])
 #undef SHUFFLE
 #undef LANES
 
-// VL x VL numbers of rows `row` apart, beginning at k; rows past the last are copies of it, which nobody reads. x[i] = column i.
+// VL x VL numbers of rows `row` apart, beginning at k; rows past the last are copies of it, not used. x[i] = column i.
 INLINE void load_transposed(vf x[VL], const float *from, int64_t row, int64_t first, int64_t rows, int64_t k)
 {
 #pragma GCC unroll 16
@@ -86,8 +86,8 @@ INLINE void load_transposed(vf x[VL], const float *from, int64_t row, int64_t fi
     transpose(x);
 }
 
-// Rows of memory, `row` apart, become the columns of a panel: [k][width], width a multiple of VL. Sixteen steps of k at a time, so
-// that a cache line is used up when it is read: rows a multiple of 4 KB apart share one set of the first cache.
+// Rows of memory, `row` apart, become the columns of a panel: [k][width], width a multiple of VL. Sixteen steps of k at
+// a time, so that a line is used up when it is read: rows a multiple of 4 KB apart share one set of the first cache.
 INLINE void pack_panel_transposed(const int64_t width, float *to, const float *from, int64_t row, int64_t columns,
                                   int64_t K)
 {

@@ -1,5 +1,5 @@
-// Walking along a row: 16 lanes at a time, the last group padded with zeros, so that every width takes the same path and
-// every row reduction ends in the one tree of vec.h.
+// Walking along a row: 16 lanes at a time, the last group padded with zeros, so that every width takes the same path
+// and every row reduction ends in the one tree of vec.h.
 #ifndef KERNELS_CPU_ROWS_H
 #define KERNELS_CPU_ROWS_H
 

@@ -1,10 +1,11 @@
-// The sampler: a token for each row of the head, and its log-probability, which is head.c's to the bit. Logits are whole for
-// SAMPLE_ROWS rows at a time. A row without top_k, top_p and min_p is read twice, as in head.c, and then only the block of columns
-// that its draw falls into; one with them once more for each limit, and once for what is left. Bound by the product.
+// The sampler: a token for each row of the head, and its log-probability, which is head.c's to the bit. Logits are
+// whole for SAMPLE_ROWS rows at a time. A row without top_k, top_p and min_p is read twice, as in head.c, and then only
+// the block of columns that its draw falls into; one with them once more for each limit, and once for what is left.
+// Bound by the product.
 //
-// Limits are found without sorting: numbers are counted (or their probabilities, as integers, summed: in integers the order
-// does not matter) by the leading 11 bits of an integer of the same order; the bucket in which the limit lies is looked at again
-// by the next 11, then the last 10.
+// Limits are found without sorting: numbers are counted (or their probabilities, as integers, summed: in integers the
+// order does not matter) by the leading 11 bits of an integer of the same order; the bucket in which the limit lies is
+// looked at again by the next 11, then the last 10.
 #include "kernels/cpu/elementary.h"
 #include "kernels/cpu/rows.h"
 #include "kernels/cpu/scratch.h"
@@ -73,8 +74,8 @@ static float from_ordered_bits(uint32_t ordered)
 // At most 2^40 each, so that 2^24 of them can be added
 static uint64_t whole_probability(float p) { return (uint64_t)(p * 0x1p40f); }
 
-// The bucket from which on, counted from the top, the weights reach `wanted`; *wanted becomes what is left for this bucket. -1: they
-// never do.
+// The bucket from which on, counted from the top, the weights reach `wanted`; *wanted becomes what is left for this
+// bucket. -1: they never do.
 static int find_bucket(const uint64_t *buckets, uint64_t *wanted)
 {
     for (int b = BUCKETS - 1; b >= 0; b--) {
@@ -165,7 +166,7 @@ static void set_limit(SampledRow *row, const SampleRow *how)
 
 // ---- drawing
 
-// The first kept column at which the sum of weights exceeds `rest`, in a block where it does, but for rounding: then the last kept.
+// The first kept column at which the sum of weights exceeds `rest`, in a block where it does, or the last, by rounding
 static int64_t draw_in_block(const SampledRow *row, int64_t block, double rest)
 {
     float p[LOGSUMEXP_COLUMNS];

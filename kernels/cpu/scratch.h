@@ -1,5 +1,5 @@
-// Memory that a thread works in, kept from one call to the next until the thread ends, so that a call costs neither page faults
-// nor the clearing of pages. What is in it at the start of a call is left from an earlier one.
+// Memory that a thread works in, kept from one call to the next until the thread ends, so that a call costs neither
+// page faults nor the clearing of pages. What is in it at the start of a call is left from an earlier one.
 #ifndef KERNELS_CPU_SCRATCH_H
 #define KERNELS_CPU_SCRATCH_H
 

@@ -1,6 +1,6 @@
-// The inner product of the CPU kernels: a tile of outputs held in registers while K goes by, one chain of fused multiply-adds per
-// output, ascending. Attention calls tile_product on its blocks; matmul.c packs and blocks around tile_block. One thread, no
-// memory of its own, no packing: operands are expected in the first two caches.
+// The inner product of the CPU kernels: a tile of outputs held in registers while K goes by, one chain of fused
+// multiply-adds per output, ascending. Attention calls tile_product on its blocks; matmul.c packs and blocks around
+// tile_block. One thread, no memory of its own, no packing: operands are expected in the first two caches.
 #ifndef KERNELS_CPU_TILE_H
 #define KERNELS_CPU_TILE_H
 
@@ -9,7 +9,7 @@
 
 #include "kernels/cpu/vec.h"
 
-// The tile is TILE_ROWS x TILE_COLUMNS: as many accumulators as leave registers for two vectors of b and a broadcast of a.
+// The tile is TILE_ROWS x TILE_COLUMNS: as many accumulators as leave registers for two vectors of b, one number of a.
 #if VL == 16
 #define TILE_ROWS 14
 #elif VL == 8
@@ -21,8 +21,8 @@
 #define TILE_COLUMNS (TILE_VECTORS * VL)
 #define TILE_WIDEST 8 // vectors of a tile of one row, where few rows leave few independent chains
 
-// What to fetch into the second cache while a tile is computed: `left` rows of `line_count` cache lines, `stride` bytes apart.
-// A visit, once in 16 steps of k, touches `per_visit` lines. A prefetch never traps, wherever it points.
+// What to fetch into the second cache while a tile is computed: `left` rows of `line_count` cache lines, `stride` bytes
+// apart. A visit, once in 16 steps of k, touches `per_visit` lines. A prefetch never traps, wherever it points.
 typedef struct TileAhead {
     const char *line;
     int64_t stride;
@@ -41,8 +41,8 @@ INLINE void tile_touch(TileAhead *ahead)
     }
 }
 
-// c[m][n] = chain over ascending k of fma(a[m*a_row + k*a_k], b[k*b_row + n], .), begun at start[m][n], or at 0 if start is NULL.
-// rows <= TILE_ROWS and vectors (of VL columns) are constants where this is inlined. c may be start. ahead may be NULL.
+// c[m][n] = chain over ascending k of fma(a[m*a_row + k*a_k], b[k*b_row + n], .), begun at start[m][n], or at 0 if
+// start is NULL. rows <= TILE_ROWS and vectors (of VL columns) are constants where inlined. c may be start, ahead NULL.
 INLINE void tile_block(const int rows, const int vectors, int64_t K, const float *a, int64_t a_row, int64_t a_k,
                        const float *b, int64_t b_row, const float *start, int64_t start_row, float *c, int64_t c_row,
                        TileAhead *ahead)
@@ -105,8 +105,8 @@ INLINE void tile_strip(const int rows, int64_t N, int64_t K, const float *a, int
 #undef TILE_COLUMNS_OF
 }
 
-// The switch from a number, up to the constant MOST, to the code made for it. CALL is a macro of one argument, that number as a
-// constant; cases above MOST are dead constants and leave no code.
+// The switch from a number, up to the constant MOST, to the code made for it. CALL is a macro of one argument, that
+// number as a constant; cases above MOST are dead constants and leave no code.
 #define CONSTANT_CASE(I, MOST, CALL)                                                                                   \
     case I:                                                                                                            \
         if (I <= (MOST))                                                                                               \
@@ -142,7 +142,7 @@ tile_strip_strided(int rows, int64_t N, int64_t K, const float *a, int64_t a_row
 }
 
 // c[m][n] = chain over ascending k of fma(a[m*a_row + k*a_k], b[k*b_row + n], .), begun at 0, or at the old c[m][n] if
-// continue_chain. N a multiple of 16; any M, K >= 0. c overlaps neither a nor b. One thread. ahead: as in tile_block, or NULL.
+// continue_chain. N a multiple of 16; any M, K >= 0. c overlaps neither a nor b. One thread. ahead: as in tile_block.
 // Exact: an output depends on its row of a and column of b alone; the bits are those of a loop of fmaf.
 INLINE void tile_product(int64_t M, int64_t N, int64_t K, const float *a, int64_t a_row, int64_t a_k, const float *b,
                          int64_t b_row, float *c, int64_t c_row, bool continue_chain, TileAhead *ahead)

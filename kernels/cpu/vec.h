@@ -1,7 +1,7 @@
-// Vectors for the CPU kernels: one source, three instruction sets, the same bits on the two that have fused multiply-adds.
+// Vectors for the CPU kernels: one source, three instruction sets, the same bits on the two with fused multiply-adds.
 //
-// vf is the machine's natural vector of VL floats. Sums over a row always run in 16 lanes (lanes16) and end in one fixed tree,
-// whatever VL is (the arithmetic contract: row reductions). A fused multiply-add is only where vf_fma stands.
+// vf is the machine's natural vector of VL floats. Sums over a row always run in 16 lanes (lanes16) and end in one
+// fixed tree, whatever VL is (the arithmetic contract: row reductions). Only vf_fma is a fused multiply-add.
 #ifndef KERNELS_CPU_VEC_H
 #define KERNELS_CPU_VEC_H
 

@@ -1,7 +1,7 @@
 // What attention's kernels share: where rows lie, how a tile of them comes to shared memory, and a warp's two products.
 //
-// A block has 4 warps and ATTENTION_ROWS rows, 16 to a warp. Rows are linear: row r of a sequence and kv head is query r /
-// group, head r % group of the group, so that all heads that share keys share the block, and any group fills its tiles.
+// A block has 4 warps and ATTENTION_ROWS rows, 16 to a warp. Rows are linear: row r of a sequence and kv head is query
+// r / group, head r % group of the group, so that heads that share keys share the block, and any group fills its tiles.
 #ifndef KERNELS_CUDA_ATTENTION_CUH
 #define KERNELS_CUDA_ATTENTION_CUH
 
@@ -23,8 +23,8 @@ __device__ inline int64_t tokens_in_tiles(const Attention &a, int64_t sequence)
     return a.key_pages != NULL && tokens == 1 ? 0 : tokens;
 }
 
-// Tile `number` of the tiles of all sequences, `rows` to a tile, where a sequence has `per_token` rows for each new token. Every
-// warp looks for itself. sequence -1: there are not that many. A sequence's last tile comes first: it is the longest.
+// Tile `number` of the tiles of all sequences, `rows` to a tile, where a sequence has `per_token` rows for each new
+// token. Every warp looks for itself. sequence -1: not so many. The last tile of a sequence, its longest, is first.
 struct Place {
     int sequence;
     int64_t first; // row within the sequence
@@ -82,9 +82,9 @@ __device__ inline int64_t head_row(const RowTile &tile, const Attention &a, int 
     return (int64_t)(tile.start + row / tile.group) * a.heads + tile.kv_head * tile.group + row % tile.group;
 }
 
-// ROWS rows of D elements to shared memory, asynchronously; row_of(r) is a row's address, NULL for one that is all zeros
-// (`anywhere` is an address in global memory, for copies that read nothing). Unrolled no further: the addresses would fill the
-// registers.
+// ROWS rows of D elements to shared memory, asynchronously; row_of(r) is a row's address, NULL for one that is all
+// zeros (`anywhere` is an address in global memory, for copies that read nothing). Unrolled no further: the addresses
+// would fill the registers.
 template <int D, int ROWS, typename RowOf>
 __device__ inline void load_rows(element *tile, const element *anywhere, RowOf row_of)
 {
@@ -97,7 +97,7 @@ __device__ inline void load_rows(element *tile, const element *anywhere, RowOf r
     }
 }
 
-// 16 of ROWS such rows, from warp_row on, as fragments of this warp, by way of shared memory, which is free again afterwards.
+// 16 of ROWS such rows, from warp_row on, as fragments of this warp, by way of shared memory, which is free afterwards.
 template <int D, int ROWS, typename RowOf>
 __device__ inline void load_fragments(FragmentA a[D / 16], element *room, int warp_row, const element *anywhere,
                                       RowOf row_of)
@@ -112,7 +112,7 @@ __device__ inline void load_fragments(FragmentA a[D / 16], element *room, int wa
     __syncthreads();
 }
 
-// products (16, COLUMNS) = a (16, D) · tile (COLUMNS, D)ᵀ for the first `groups` groups of 16 columns; fragment(k) is a's k-th.
+// products (16, COLUMNS) = a (16, D) · tile (COLUMNS, D)ᵀ for the first `groups` times 16 columns; fragment(k) of a
 template <int D, int COLUMNS, typename FragmentOf>
 __device__ inline void row_products(float (*products)[4], FragmentOf fragment, const element *tile, int groups)
 {
@@ -133,8 +133,8 @@ __device__ inline void row_products(float (*products)[4], FragmentOf fragment, c
     }
 }
 
-// sums (16, WIDTH) += round(weights) (16, K) · WIDTH columns of tile (K, D), k16 groups ascending, the first `groups` of them: behind
-// those the weights are zero.
+// sums (16, WIDTH) += round(weights) (16, K) · WIDTH columns of tile (K, D), k16 groups ascending, the first `groups`
+// of them: behind those the weights are zero.
 template <int D, int K, int WIDTH = D>
 __device__ inline void accumulate_rows(float (*sums)[4], const float (*weights)[4], const element *tile, int groups)
 {
@@ -174,7 +174,7 @@ __device__ inline void put_two(element *row, float left, float right)
     row[column + 1] = rounded(right + 0.0f);
 }
 
-// A warp's accumulators, rounded, to rows of out (rows, D): row_of(r) is the number of row r of the block, -1 where there is none.
+// A warp's accumulators, rounded, to rows of out (rows, D): row_of(r) numbers row r of the block, -1: there is none.
 template <int D, typename RowOf> __device__ inline void put_rows(element *out, const float (*x)[4], RowOf row_of)
 {
 #pragma unroll

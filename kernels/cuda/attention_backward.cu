@@ -1,14 +1,14 @@
-// Causal attention, backward: what arrives at the output becomes gradients of queries, keys and values (Dao 2023, algorithm 2).
+// Causal attention, backward: from the output's gradient those of queries, keys and values (Dao 2023, algorithm 2).
 //
 //   P = exp(Q·Kᵀ·scale - logsumexp),  dP = dO·Vᵀ,  dS = P · (dP - delta) · scale,  delta = Σ dO·O
 //   dV = Pᵀ·dO,  dK = dSᵀ·Q,  dQ = dS·K
 //
-// Two kernels, so that every gradient is one chain with one owner and nothing is added atomically: one owns 64 keys of a kv head
-// and walks the heads of the group, then the queries, ascending; the other owns 64 rows of queries (attention.cuh) and walks the
-// keys ascending. P and dS are made twice: 7 products instead of 5. Both work alike: a warp owns 16 rows, its P and dS never
-// leave the registers (rounded, they are the next product's fragments), and the other side's tiles come by cp.async, two stages
-// deep. Limit: 14·D operations for each head, query and key it sees, in mma.sync. An H200 reaches
-// 133 to 166 TFLOP/s of the 10·D that count (cuDNN: 430).
+// Two kernels, so that every gradient is one chain with one owner and nothing is added atomically: one owns 64 keys of
+// a kv head and walks the heads of the group, then the queries, ascending; the other owns 64 rows of queries
+// (attention.cuh) and walks the keys ascending. P and dS are made twice: 7 products instead of 5. Both work alike: a
+// warp owns 16 rows, its P and dS never leave the registers (rounded, they are the next product's fragments), and the
+// other side's tiles come by cp.async, two stages deep. Limit: 14·D operations for each head, query and key it sees, in
+// mma.sync. An H200 reaches 133 to 166 TFLOP/s of the 10·D that count (cuDNN: 430).
 #include "kernels/cuda/attention.cuh"
 #include <assert.h>
 
@@ -59,7 +59,7 @@ struct KeyTile {
     int first, length, start, kv_head, group; // length of the sequence
 };
 
-// The queries of a head from `query` on, with what their rows end in: (QUERIES, D + PAD) twice, then two rows of numbers.
+// The queries of a head from `query` on, and what their rows end in: (QUERIES, D + PAD) twice, then two rows of numbers
 template <int D>
 __device__ inline void load_query_stage(element *stage, const Backward &backward, const KeyTile &tile, int head,
                                         int query)

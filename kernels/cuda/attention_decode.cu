@@ -1,16 +1,17 @@
-// Attention of sequences with one new token over KV pages, with the bits of attention_forward.cu: the same products of the same
-// blocks of keys, the same softmax in the same lanes, the same merging of segments.
+// Attention of sequences with one new token over KV pages, with the bits of attention_forward.cu: the same products of
+// the same blocks of keys, the same softmax in the same lanes, the same merging of segments.
 //
-// One new token has the query heads of a group, 4 of them in Qwen3-4B, for each kv head: they are packed into one tile of 16 rows (a
-// group of more than 16 into several). A piece of work is one segment, KEY_SEGMENT = 1,024 positions, of one sequence and kv head; a
-// grid of as many blocks as the card holds walks the list of them, which every block makes for itself from the contexts, so that
-// a captured graph stays right while sequences grow. The four warps of a block share a segment: each makes the scores of a
-// quarter of a block's keys, all of them turn the scores into weights for themselves, each weighs a quarter of the values'
-// columns. A sequence of one segment is done then; the sums of several wait in the workspace for merge_segments.
+// One new token has the query heads of a group, 4 of them in Qwen3-4B, for each kv head: they are packed into one tile
+// of 16 rows (a group of more than 16 into several). A piece of work is one segment, KEY_SEGMENT = 1,024 positions, of
+// one sequence and kv head; a grid of as many blocks as the card holds walks the list of them, which every block makes
+// for itself from the contexts, so that a captured graph stays right while sequences grow. The four warps of a block
+// share a segment: each makes the scores of a quarter of a block's keys, all of them turn the scores into weights for
+// themselves, each weighs a quarter of the values' columns. A sequence of one segment is done then; the sums of several
+// wait in the workspace for merge_segments.
 //
-// Limit: the bytes of keys and values, read once. While a block of keys is multiplied its values are under way, and the next keys
-// during the values; two blocks fit a multiprocessor, 140 KB in flight. On an H200 81 to 91% of the copy's bandwidth with
-// 64 sequences and more.
+// Limit: the bytes of keys and values, read once. While a block of keys is multiplied its values are under way, and the
+// next keys during the values; two blocks fit a multiprocessor, 140 KB in flight. On an H200 81 to 91% of the copy's
+// bandwidth with 64 sequences and more.
 #include "kernels/cuda/attention_softmax.cuh"
 #include <assert.h>
 
@@ -234,8 +235,7 @@ __global__ void __launch_bounds__(ATTENTION_THREADS, PRECISION_BITS == 16 ? 2 : 
         decode_piece<D>(decode, piece_of(decode, room->until, number), room, LOG2_E / sqrtf((float)D));
 }
 
-// One head of one sequence: its segments into a total, ascending, as attention_forward.cu's merge_segment does it. A thread has one
-// column.
+// One head of one sequence: its segments into a total, ascending, as in attention_forward.cu. A thread has one column.
 template <int D> __global__ void __launch_bounds__(D) merge_segments(Decode decode)
 {
     int64_t sequence = blockIdx.x;

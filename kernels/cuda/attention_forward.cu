@@ -1,13 +1,14 @@
 // Causal attention over a ragged batch, forward (Dao 2023, FlashAttention-2; what it computes: kernels/operations.h).
 //
-// A block takes 64 rows of one sequence and kv head (attention.cuh) and walks its keys in blocks of KEY_BLOCK = 128, counted from
-// position 0 and wherever they lie: in the batch, or in KV pages. A warp has 16 rows whole: its queries stay in registers as
-// fragments, scores become weights in registers, and the weights are the next product's fragments without leaving them. Keys and
-// values of a block are loaded by cp.async while the other one is multiplied. After a segment of KEY_SEGMENT = 1,024 positions a
-// row's sums are merged into its total, which lies in shared memory and is only touched by rows of more than one segment.
-// A sequence with one new token over pages is attention_decode.cu's, with the same bits.
-// Two blocks fit a multiprocessor. Limit: 4·D operations for each head, query and key it sees, in mma.sync. An H200
-// reaches 172 to 199 TFLOP/s (cuDNN: 440 to 570): 64 rows to a block ask the second cache for more keys and values than it has to give.
+// A block takes 64 rows of one sequence and kv head (attention.cuh) and walks its keys in blocks of KEY_BLOCK = 128,
+// counted from position 0 and wherever they lie: in the batch, or in KV pages. A warp has 16 rows whole: its queries
+// stay in registers as fragments, scores become weights in registers, and the weights are the next product's fragments
+// without leaving them. Keys and values of a block are loaded by cp.async while the other one is multiplied. After a
+// segment of KEY_SEGMENT = 1,024 positions a row's sums are merged into its total, which lies in shared memory and is
+// only touched by rows of more than one segment. A sequence with one new token over pages is attention_decode.cu's,
+// with the same bits. Two blocks fit a multiprocessor. Limit: 4·D operations for each head, query and key it sees, in
+// mma.sync. An H200 reaches 172 to 199 TFLOP/s (cuDNN: 440 to 570): 64 rows to a block ask the second cache for more
+// keys and values than it has to give.
 #include "kernels/cuda/attention_softmax.cuh"
 #include <assert.h>
 

@@ -1,5 +1,5 @@
-// The online softmax of attention's forward kernels, which share its order of operations and so its bits: a block of KEY_BLOCK scores of
-// 16 rows lies in a warp as accumulators do, a row's 128 columns with the four lanes of its quad.
+// The online softmax of attention's forward kernels, which share its order of operations and so its bits: a block of
+// KEY_BLOCK scores of 16 rows lies in a warp as accumulators do, a row's 128 columns with the four lanes of its quad.
 #ifndef KERNELS_CUDA_ATTENTION_SOFTMAX_CUH
 #define KERNELS_CUDA_ATTENTION_SOFTMAX_CUH
 
@@ -25,8 +25,8 @@ __device__ inline void mask(float (*scores)[4], int first_key, const int positio
                 scores[j][i] = -INFINITY;
 }
 
-// Scores to weights in place, for one of the thread's rows; returns by how much the older sums shrink. All 128 columns of a row
-// lie with the four lanes of its quad.
+// Scores to weights in place, for one of the thread's rows; returns by how much the older sums shrink. All 128 columns
+// of a row lie with the four lanes of its quad.
 __device__ inline float softmax_row(float (*scores)[4], int half, RowSums *row, float scale)
 {
     float largest = row->m, sum = 0;
@@ -64,7 +64,7 @@ template <int WIDTH> __device__ inline void scale_row(float (*weighted)[4], int 
     }
 }
 
-// What the weighted values of the segments before, and those of a new one, are multiplied by when the new one is merged into them.
+// What the weighted values of the segments before, and those of a new one, are multiplied by when it is merged
 struct MergeScales {
     float before, segment;
 };

@@ -1,6 +1,6 @@
-// The device itself: finding it, its memory, what becomes of errors, and what knows no precision. Calls of the runtime are asynchronous, so an error may
-// belong to an operation queued long before: the first one is kept, and the next download or synchronize fails with it. Nothing
-// that a broken device computed is ever read or saved.
+// The device itself: finding it, its memory, what becomes of errors, and what knows no precision. Calls of the runtime
+// are asynchronous, so an error may belong to an operation queued long before: the first one is kept, and the next
+// download or synchronize fails with it. Nothing that a broken device computed is ever read or saved.
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/operations.h"
 #include <stdio.h>

@@ -1,8 +1,9 @@
-// What every CUDA source of ours includes: the toolkit, how a kernel is launched, how it declares shared memory. The same sources
-// compile with nvcc for a GPU and with a C++ compiler against test/simt/, whose cuda_runtime.h and cuda_bf16.h stand in for the
-// toolkit's and run every thread of a block as a fiber. Where the two differ there is a macro here, or a wrapper in ptx.cuh.
+// What every CUDA source of ours includes: the toolkit, how a kernel is launched, how it declares shared memory. The
+// same sources compile with nvcc for a GPU and with a C++ compiler against test/simt/, whose cuda_runtime.h and
+// cuda_bf16.h stand in for the toolkit's and run every thread of a block as a fiber. Where the two differ there is a
+// macro here, or a wrapper in ptx.cuh.
 //
-// A source is compiled once for each PRECISION (bf16, or fp32 for parity); everything of one precision is in its namespace.
+// A source is compiled once for each PRECISION (bf16, or fp32 for parity), with everything of one in its namespace.
 #ifndef KERNELS_CUDA_DEVICE_CUH
 #define KERNELS_CUDA_DEVICE_CUH
 
@@ -17,7 +18,7 @@ void device_check(cudaError_t result, const char *what);
 cudaStream_t device_stream(void);
 static inline cudaStream_t stream_of(Stream *s) { return s == NULL ? device_stream() : (cudaStream_t)(void *)s; }
 
-// SHARED(float, sums, 32): a static array in shared memory. dynamic_shared<T>(): the launch's dynamic part, 16-byte aligned.
+// SHARED(float, sums, 32): a static array in shared memory. dynamic_shared<T>(): the launch's dynamic one. On 16 bytes.
 #if defined(__CUDACC__)
 #define SHARED(type, name, count) __shared__ __align__(16) type name[count]
 template <typename T> __device__ inline T *dynamic_shared()

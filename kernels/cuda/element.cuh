@@ -1,5 +1,5 @@
-// The activation type of this build (PRECISION: bf16 or fp32), sixteen bytes of it at a time, and the fragments of a warp's
-// matrix product. Kernels are written once against these names; only this file knows which type it is.
+// The activation type of this build (PRECISION: bf16 or fp32), sixteen bytes of it at a time, and the fragments of a
+// warp's matrix product. Kernels are written once against these names; only this file knows which type it is.
 //
 // A fragment lies in a warp's registers as mma.m16n8k16 wants it. With row = lane / 4 and column = 2·(lane % 4):
 //   A (16 rows, 16 k)   rows row, row + 8; k column, column + 1, column + 8, column + 9
@@ -44,8 +44,8 @@ struct alignas(16) Vector {
 __device__ inline Vector load(const element *p) { return *(const Vector *)p; }
 __device__ inline void store(element *p, Vector v) { *(Vector *)p = v; }
 
-// The same as words, for what is only read: left with single elements the compiler also chooses, moves and widens them singly,
-// which takes up to twice the instructions.
+// The same as words, for what is only read: left with single elements the compiler also chooses, moves and widens them
+// singly, which takes up to twice the instructions.
 typedef int4 Words;
 
 __device__ inline Words load_words(const element *p) { return *(const Words *)p; }

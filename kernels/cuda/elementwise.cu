@@ -1,12 +1,12 @@
-// The operations that only move rows or treat each element alone: embedding, gathering, scattering and filling rows, SwiGLU,
-// accumulate. All are bound by memory. On an H200 SwiGLU and accumulate reach the speed of a copy, and what moves 20 to 40 MB takes
-// as long as a copy and some 4 µs more, which is what any launch takes there.
+// The operations that only move rows or treat each element alone: embedding, gathering, scattering and filling rows,
+// SwiGLU, accumulate. All are bound by memory. On an H200 SwiGLU and accumulate reach the speed of a copy, and what
+// moves 20 to 40 MB takes as long as a copy and some 4 µs more, which is what any launch takes there.
 //
-//   rows (embedding, gather, scatter,   a warp copies a row, four vectors of 16 bytes in flight in a lane; moves 2 elements
-//   fill)                               for each, fill 1: its row comes from the caches
-//   accumulate, SwiGLU                  a thread owns one vector of 16 bytes and reads the 2 or 3 operands of it at once: a full
-//                                       multiprocessor has 64 to 96 KiB in flight; 12 bytes per element for accumulate, 3 and 5
-//                                       elements per element for SwiGLU, forward and backward
+//   rows (embedding, gather, scatter,   a warp copies a row, four vectors of 16 bytes in flight in a lane; moves 2
+//   fill)                               elements for each, fill 1: its row comes from the caches
+//   accumulate, SwiGLU                  a thread owns one vector of 16 bytes and reads the 2 or 3 operands of it at
+//                                       once: a full multiprocessor has 64 to 96 KiB in flight; 12 bytes per element
+//                                       for accumulate, 3 and 5 elements per element for SwiGLU, forward and backward
 //   embedding_backward                  no sort and no atomics: see there
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
@@ -76,15 +76,16 @@ void rows_fill(Stream *s, Tensor y, Tensor row) { copy(s, y, row, NULL, y.rows, 
 
 // ---- the embedding's gradient
 //
-// sort_tokens finds the place of every token in the order of (id, token) by counting the tokens before it: T² comparisons of
-// integers in shared memory, three instructions each (T = 4,096: computed to take 2 µs, T = 16,384: 30); a sort
-// would do with less and be more code. All of it takes 68 µs on an H200 (4,096 tokens, width 2,560), and did 152. A block takes
-// 32 tokens, each of its warps an eighth of those they are compared with.
+// sort_tokens finds the place of every token in the order of (id, token) by counting the tokens before it: T²
+// comparisons of integers in shared memory, three instructions each (T = 4,096: computed to take 2 µs, T = 16,384: 30);
+// a sort would do with less and be more code. All of it takes 68 µs on an H200 (4,096 tokens, width 2,560), and did
+// 152. A block takes 32 tokens, each of its warps an eighth of those they are compared with.
 //
-// Then a vocabulary row's tokens lie side by side, ascending. A warp takes the first of them and 32 vectors of columns, walks down
-// the list and adds the finished chain to the table's row. Each token's gradient is read once, and 2 elements of fp32 are moved for
-// each element of a row that occurs. The commonest token, every twentieth in a text, decides how long the longest walk takes: 16
-// of its rows are in flight by cp.async (one by one, as links of a list, they were nine tenths of 150 µs on an H200).
+// Then a vocabulary row's tokens lie side by side, ascending. A warp takes the first of them and 32 vectors of columns,
+// walks down the list and adds the finished chain to the table's row. Each token's gradient is read once, and 2
+// elements of fp32 are moved for each element of a row that occurs. The commonest token, every twentieth in a text,
+// decides how long the longest walk takes: 16 of its rows are in flight by cp.async (one by one, as links of a list,
+// they were nine tenths of 150 µs on an H200).
 
 enum { RANKED = 32, RANKERS = 8, COMPARED = 4096, WALK_WARPS = 8, WALK_AHEAD = 16 };
 
@@ -206,8 +207,8 @@ void embedding_backward(Stream *s, float *dtable, Tensor dy, const int32_t *ids,
            sorted, T, C);
 }
 
-// ---- SwiGLU, with σ = 1/(1 + e^-gate). Forward rounds silu(gate) before it multiplies, as transformers does. Backward computes
-// in fp32 from what is stored and rounds its two results, once each:
+// ---- SwiGLU, with σ = 1/(1 + e^-gate). Forward rounds silu(gate) before it multiplies, as transformers does. Backward
+// computes in fp32 from what is stored and rounds its two results, once each:
 //   dup = dy·gate·σ,  dgate = dy·up·σ·(1 + gate·(1 - σ))
 
 static __global__ void __launch_bounds__(BLOCK)

@@ -1,10 +1,10 @@
 // The LM head and its loss. Chunks of HEAD_ROWS rows: their logits are one product with fp32 results, straight from the
-// accumulators, (rows, pitch) at the start of the workspace; behind them lies room for their gradients, (rows, pitch) elements.
-// The pitch is the number of live columns, rounded up to CUDA_PITCH_MULTIPLE, so that every row starts on 256 bytes (gradients: 128).
+// accumulators, (rows, pitch) at the start of the workspace; behind them lies room for their gradients, (rows, pitch)
+// elements. The pitch is the live columns, rounded up to CUDA_PITCH_MULTIPLE: rows start on 256 bytes (gradients: 128).
 //
-// Bound by the products: forward one, backward three (the logits are made again, at a third more, and never kept). Beside them a
-// logit is read once, 4 bytes, and going backward its gradient is written, 2 bytes more. At C = 2,560 that is 18% of the
-// product's time going forward and 9% of the products' going backward (computed). An H200
+// Bound by the products: forward one, backward three (the logits are made again, at a third more, and never kept).
+// Beside them a logit is read once, 4 bytes, and going backward its gradient is written, 2 bytes more. At C = 2,560
+// that is 18% of the product's time going forward and 9% of the products' going backward (computed). An H200
 // reaches 71% of the bare product's rate going forward, 67% going backward.
 #include "kernels/cuda/head.cuh"
 
@@ -37,8 +37,8 @@ static __global__ void __launch_bounds__(HEAD_THREADS)
 
 // ---- backward
 //
-// z becomes d loss / d (x·w): ([v = target] - p)·dlogprob - p·(ln p + entropy)·dentropy, over temperature. A thread makes one
-// vector; columns behind the last live one are zeros, so that a product may run over them.
+// z becomes d loss / d (x·w): ([v = target] - p)·dlogprob - p·(ln p + entropy)·dentropy, over temperature. A thread
+// makes one vector; columns behind the last live one are zeros, so that a product may run over them.
 
 typedef struct RowGradients {
     const float *logsumexp, *entropy, *dlogprob, *dentropy; // dentropy may be NULL
@@ -91,7 +91,7 @@ void head_forward(Stream *s, float *logprob, float *entropy, float *logsumexp, i
     }
 }
 
-// Both products read the rounded gradients: dx one chain over the live columns, dweight one chain over the chunk's rows.
+// Both products read the rounded gradients: dx one chain over the live columns, dweight one over the chunk's rows.
 void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets, float temperature,
                    int64_t n_live, const float *logsumexp, const float *entropy, const float *dlogprob,
                    const float *dentropy, float *workspace)

@@ -1,6 +1,6 @@
-// The softmax of a row of logits, as the head's forward pass and the sampler have it, to the bit: blocks of LOGSUMEXP_COLUMNS columns,
-// each by one warp with 32 columns in the registers of each lane, eight float4 in flight; then the first warp puts the parts
-// together, ascending, each scaled to the row's largest logit.
+// The softmax of a row of logits, as the head's forward pass and the sampler have it, to the bit: blocks of
+// LOGSUMEXP_COLUMNS columns, each by one warp with 32 columns in the registers of each lane, eight float4 in flight;
+// then the first warp puts the parts together, ascending, each scaled to the row's largest logit.
 #ifndef KERNELS_CUDA_HEAD_CUH
 #define KERNELS_CUDA_HEAD_CUH
 
@@ -14,8 +14,8 @@ namespace PRECISION
 
 enum { HEAD_THREADS = 256, WARP_VECTORS = LOGSUMEXP_COLUMNS / (32 * 4) };
 
-// largest logit and where it is first, Σ exp(z - largest), Σ exp(z - largest)·(z - largest): measured from the largest, so that
-// the entropy is no difference of large numbers
+// largest logit and where it is first, Σ exp(z - largest), Σ exp(z - largest)·(z - largest): measured from the largest,
+// so that the entropy is no difference of large numbers
 typedef struct SoftmaxPart {
     float largest, sum, weighted;
     int32_t best;
@@ -114,8 +114,8 @@ __device__ inline RowSoftmax merge_parts(SoftmaxPart *parts, int count)
     return row;
 }
 
-// The whole row by the whole block, which has HEAD_THREADS threads; parts: room for each of its blocks of columns. What comes back is
-// the first warp's lane 0's to use (row.largest and row.best the first warp's).
+// The whole row by the whole block, which has HEAD_THREADS threads; parts: room for each of its blocks of columns. What
+// comes back is the first warp's lane 0's to use (row.largest and row.best the first warp's).
 __device__ inline RowSoftmax softmax_of_row(SoftmaxPart *parts, const float *logits, int64_t n_live, float temperature)
 {
     int warp = (int)threadIdx.x / 32, count = (int)((n_live + LOGSUMEXP_COLUMNS - 1) / LOGSUMEXP_COLUMNS);

@@ -1,12 +1,13 @@
-// Our own matrix product: every output is one chain over k, ascending from zero, in groups of 16 in a tensor core (fp32 build:
-// one fused multiply-add after the other). It has the same bits for any number of rows, is what SIMT runs, and is what a library
-// is held against (matmul_cublaslt.cu).
+// Our own matrix product: every output is one chain over k, ascending from zero, in groups of 16 in a tensor core (fp32
+// build: one fused multiply-add after the other). It has the same bits for any number of rows, is what SIMT runs, and
+// is what a library is held against (matmul_cublaslt.cu).
 //
-// A block of 4 warps makes a tile of 128 x 128, a warp 64 x 64 of it in 128 registers a thread; slabs of 32 k travel through a
-// ring of four stages by cp.async. A slab's rows lie as they lie in memory and are padded by 16 bytes, so that the eight rows an
-// ldmatrix reads fall into different banks; operands that are stored with k outside are transposed by ldmatrix on their way to
-// the registers. Two blocks fit a multiprocessor. Limit: 2·m·n·k operations; an H200 reaches 37 to 40% of
-// what wgmma does (322 of 790 TFLOP/s at 8,192 cubed), so this is the law that a library is held against, and what there is without one.
+// A block of 4 warps makes a tile of 128 x 128, a warp 64 x 64 of it in 128 registers a thread; slabs of 32 k travel
+// through a ring of four stages by cp.async. A slab's rows lie as they lie in memory and are padded by 16 bytes, so
+// that the eight rows an ldmatrix reads fall into different banks; operands that are stored with k outside are
+// transposed by ldmatrix on their way to the registers. Two blocks fit a multiprocessor. Limit: 2·m·n·k operations; an
+// H200 reaches 37 to 40% of what wgmma does (322 of 790 TFLOP/s at 8,192 cubed), so this is the law that a library is
+// held against, and what there is without one.
 #include "kernels/cuda/product.cuh"
 #include <assert.h>
 

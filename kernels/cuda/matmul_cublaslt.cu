@@ -1,12 +1,12 @@
-// cuBLASLt for the bf16 products, where it gives the bits of our own product: one ascending chain, which is what EXACTNESS
-// asks of it. The library is opened at run time; without it, or where it does not obey, our own product carries on.
+// cuBLASLt for the bf16 products, where it gives the bits of our own product: one ascending chain, which is what
+// EXACTNESS asks of it. The library is opened at run time; without it, or where it disobeys, our own one carries on.
 //
-// A plan is made once for each shape: of the algorithms that the library's heuristic offers, without workspace and without a
-// reduction over parts of k, the first that obeys. Whether one does is found out once for each algorithm at each kind of product
-// (form, result, whether it adds, and the two sizes that a weight has): a corner of the product is made twice, of numbers that
-// show every difference in order and rounding (order.h), and compared byte for byte. In which order an algorithm adds follows from itself and
-// not from the number of rows; lab/bench/chain_check.cu looks at that assumption. A shape for which nothing obeys is our own
-// product's, with the same bits.
+// A plan is made once for each shape: of the algorithms that the library's heuristic offers, without workspace and
+// without a reduction over parts of k, the first that obeys. Whether one does is found out once for each algorithm at
+// each kind of product (form, result, whether it adds, and the two sizes that a weight has): a corner of the product is
+// made twice, of numbers that show every difference in order and rounding (order.h), and compared byte for byte. In
+// which order an algorithm adds follows from itself and not from the number of rows; lab/bench/chain_check.cu looks at
+// that assumption. A shape for which nothing obeys is our own product's, with the same bits.
 #include "kernels/cuda/order.h"
 #include "kernels/cuda/product.cuh"
 #include <stdlib.h>
@@ -26,11 +26,11 @@ namespace PRECISION
 // ---- the library
 
 // clang-format off
-#define FUNCTIONS(F)                                                                                                             \
-    F(cublasLtCreate) F(cublasLtMatmul) F(cublasLtGetVersion)                                                                    \
-    F(cublasLtMatmulDescCreate) F(cublasLtMatmulDescDestroy) F(cublasLtMatmulDescSetAttribute)                                   \
-    F(cublasLtMatrixLayoutCreate) F(cublasLtMatrixLayoutDestroy)                                                                 \
-    F(cublasLtMatmulPreferenceCreate) F(cublasLtMatmulPreferenceDestroy) F(cublasLtMatmulPreferenceSetAttribute)                 \
+#define FUNCTIONS(F)                                                                                                   \
+    F(cublasLtCreate) F(cublasLtMatmul) F(cublasLtGetVersion)                                                          \
+    F(cublasLtMatmulDescCreate) F(cublasLtMatmulDescDestroy) F(cublasLtMatmulDescSetAttribute)                         \
+    F(cublasLtMatrixLayoutCreate) F(cublasLtMatrixLayoutDestroy)                                                       \
+    F(cublasLtMatmulPreferenceCreate) F(cublasLtMatmulPreferenceDestroy) F(cublasLtMatmulPreferenceSetAttribute)       \
     F(cublasLtMatmulAlgoGetHeuristic) F(cublasLtMatmulAlgoConfigGetAttribute)
 // clang-format on
 
@@ -85,7 +85,7 @@ enum { PLANS = 4096 }; // a table by hash; a shape takes the place of an older o
 
 static Plan plans[PLANS];
 
-// The library's matrices are column-major: ours, read that way, are their transposes, so it makes Cᵀ (N, M) of our B and our A.
+// The library's matrices are column-major: ours, read that way, are their transposes: it makes Cᵀ (N, M) of B and A.
 static bool describe(Plan *plan, const Product *p)
 {
     bool weight = p->form == MATMUL_BACKWARD_WEIGHT, forward = p->form == MATMUL_FORWARD;
@@ -136,8 +136,8 @@ static bool run_plan(Stream *s, const Product *p, const Plan *plan)
 
 // ---- does an algorithm obey?
 
-// What was found out about an algorithm at one kind of product: form, result, and the two sizes that a weight has. The order of a
-// chain is the algorithm's; how many rows there are is not part of it.
+// What was found out about an algorithm at one kind of product: form, result, and the two sizes that a weight has. The
+// order of a chain is the algorithm's; how many rows there are is not part of it.
 typedef struct Verdict {
     int64_t kind[5];
     cublasLtMatmulAlgo_t algorithm;

@@ -1,11 +1,11 @@
-// Our own matrix product for few rows, as decoding has them: y (m, n) = x (m, k) · w (n, k)ᵀ with m up to FEW_ROWS. The bits are
-// matmul.cu's: one chain over k in groups of 16 for every output. The weight takes the place of the tensor core's rows and x that of
-// its columns, which changes nothing: an output follows from its row of x, its row of w and their order alone.
+// Our own matrix product for few rows, as decoding has them: y (m, n) = x (m, k) · w (n, k)ᵀ with m up to FEW_ROWS. The
+// bits are matmul.cu's: one chain over k in groups of 16 for every output. The weight takes the place of the tensor
+// core's rows and x that of its columns, which changes nothing: an output is a row of x, a row of w and their order.
 //
-// Bound by reading w once. So the tile is narrow: 16 rows of w to a warp, one warp to a block where n is small, that a card's
-// multiprocessors all have something to read; all of m beside it (chunks of 64), read again by every block, from the second cache.
-// A ring of stages of 64 k keeps 20 to 60 KB of w under way in each block. An H200 reads at a quarter of its copy's
-// bandwidth so; cuBLASLt, where it obeys, at two thirds.
+// Bound by reading w once. So the tile is narrow: 16 rows of w to a warp, one warp to a block where n is small, that a
+// card's multiprocessors all have something to read; all of m beside it (chunks of 64), read again by every block, from
+// the second cache. A ring of stages of 64 k keeps 20 to 60 KB of w under way in each block. An H200 reads at a quarter
+// of its copy's bandwidth so; cuBLASLt, where it obeys, at two thirds.
 #include "kernels/cuda/product.cuh"
 #include <assert.h>
 

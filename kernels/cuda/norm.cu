@@ -1,22 +1,22 @@
-// RMSNorm with the residual added before it, forward and backward, and the other sum over rows, that of a bias. A block owns a
-// row and holds it in registers, so everything is read once and written once; forward moves 4 elements per element (2 without a
-// residual), backward 4 (3 without dsum).
+// RMSNorm with the residual added before it, forward and backward, and the other sum over rows, that of a bias. A block
+// owns a row and holds it in registers, so everything is read once and written once; forward moves 4 elements per
+// element (2 without a residual), backward 4 (3 without dsum).
 //
-// A thread has two vectors of 16 bytes of the row, so the number of threads follows from the width alone: C = 2,560 in bf16 takes
-// 160. All of a thread's loads are under way before the first is used: 6 to 10 blocks of that width fit a multiprocessor
-// and have 50 to 100 KiB in flight. The row's sum is each thread's chain, then block_sum's tree.
+// A thread has two vectors of 16 bytes of the row, so the number of threads follows from the width alone: C = 2,560 in
+// bf16 takes 160. All of a thread's loads are under way before the first is used: 6 to 10 blocks of that width fit a
+// multiprocessor and have 50 to 100 KiB in flight. The row's sum is each thread's chain, then block_sum's tree.
 //
-// A block for each row cannot add rows in order, so the weight's gradient needs blocks of its own, which read dy and sum again: a
-// thread owns one vector of columns in one group of NORM_ROWS rows and walks down; 24 rows are in flight to it by cp.async, which
-// keeps them out of the registers and the compiler from waiting between them. As a kernel of its own that read came from memory
-// (H200: 46% of the copy for all of going backward). Now both kinds of blocks are one launch, in an order that has the same rows
-// read by both within 16 MB of each other (C = 2,560), a third of the second cache: memory moves 4 elements per element, and only
-// the cache moves 6.
+// A block for each row cannot add rows in order, so the weight's gradient needs blocks of its own, which read dy and
+// sum again: a thread owns one vector of columns in one group of NORM_ROWS rows and walks down; 24 rows are in flight
+// to it by cp.async, which keeps them out of the registers and the compiler from waiting between them. As a kernel of
+// its own that read came from memory (H200: 46% of the copy for all of going backward). Now both kinds of blocks are
+// one launch, in an order that has the same rows read by both within 16 MB of each other (C = 2,560), a third of the
+// second cache: memory moves 4 elements per element, and only the cache moves 6.
 //
 // A bias's gradient is summed in the same way, and moves 1 element per element.
 //
-// Limit: memory. Of Qwen3-4B, 4,096 tokens, on an H200: forward 73% of the copy's bandwidth (89% with a residual), backward 44%: a launch
-// costs 4 of the 13 to 44 us, and backward's second read was meant to be the second cache's (25 us).
+// Limit: memory. Of Qwen3-4B, 4,096 tokens, on an H200: forward 73% of the copy's bandwidth (89% with a residual),
+// backward 44%: a launch costs 4 of the 13 to 44 us, and the second read was meant to be the second cache's (25 us).
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
 #include "kernels/cuda/reduce.cuh"
@@ -33,8 +33,8 @@ enum {
     ROWS_IN_FLIGHT = 24
 };
 
-// A thread's part of a row: vector i starts at column (i·threads + thread)·LANES. Behind the row's end there are zeros, which add
-// nothing to its sums, and nothing is written.
+// A thread's part of a row: vector i starts at column (i·threads + thread)·LANES. Behind the row's end there are zeros,
+// which add nothing to its sums, and nothing is written.
 struct Row {
     Words words[VECTORS];
 
@@ -93,7 +93,7 @@ static __global__ void __launch_bounds__(MOST_THREADS)
     write_row(y + at, total, C);
 }
 
-// ---- sums over rows: groups of NORM_ROWS rows, ascending, into one row of `partial` each, then the groups, ascending from zero
+// ---- sums over rows: groups of NORM_ROWS rows, ascending, into a row of `partial` each, then these from zero
 
 // dweight (width) += the partial sums of all groups. A thread owns a column; its reads do not wait for each other.
 static __global__ void __launch_bounds__(32)
@@ -146,8 +146,8 @@ __device__ inline void backward_row(const Backward &b, int64_t t, float *scratch
     write_row(b.dx + at, gradient, C);
 }
 
-// Down `rows` rows of one vector of columns, of one array or two whose rows lie `pitch` apart: add(row, words of each array) while
-// ROWS_IN_FLIGHT rows are under way to the ring, each thread's to a place that nobody else reads.
+// Down `rows` rows of one vector of columns, of one array or two whose rows lie `pitch` apart: add(row, words of each
+// array) while ROWS_IN_FLIGHT rows are under way to the ring, each thread's to a place that nobody else reads.
 template <int ARRAYS, typename Add>
 __device__ inline void walk_rows(element *ring, const element *const (&arrays)[ARRAYS], int64_t pitch, int rows,
                                  Add add)
@@ -173,7 +173,7 @@ __device__ inline void walk_rows(element *ring, const element *const (&arrays)[A
     cp_async_wait<0>();
 }
 
-// partial (groups, C): its row `group` gets the chains of dy · n over the rows of that group, for one slab of columns. By a warp.
+// partial (groups, C): its row `group` gets that group's chains of dy · n, for a slab of columns. By a warp.
 __device__ inline void weight_columns(const Backward &b, int64_t group, int slab, element *ring, float *scales)
 {
     int64_t first = group * NORM_ROWS, C = b.C, c = ((int64_t)slab * COLUMN_THREADS + threadIdx.x) * LANES;
@@ -192,8 +192,8 @@ __device__ inline void weight_columns(const Backward &b, int64_t group, int slab
     store_floats(b.partial + group * C + c, chain);
 }
 
-// Blocks start in the order of their numbers: first the slabs of LEAD groups, then of each group its rows and the slabs of the group
-// LEAD further on. A group's slabs take two or three times as long as a row, and are done before the last rows are.
+// Blocks start in the order of their numbers: first the slabs of LEAD groups, then of each group its rows and the slabs
+// of the group LEAD further on. A group's slabs take two or three times as long as a row, and end before the last rows.
 enum { LEAD = 6 };
 
 static __global__ void __launch_bounds__(MOST_THREADS) backward_rows_and_slabs(Backward b, int slabs)

@@ -1,5 +1,5 @@
-// The operations of kernels/operations.h as the CUDA backend has them, in the namespace of this build's precision (bf16 or fp32),
-// the device underneath, which has no precision, and matrix products over raw arrays. backend.cu makes the table of them.
+// The operations of kernels/operations.h as the CUDA backend has them, in the namespace of this build's precision (bf16
+// or fp32), the device underneath, which has none, and matrix products over raw arrays. backend.cu makes the table.
 #ifndef KERNELS_CUDA_OPERATIONS_H
 #define KERNELS_CUDA_OPERATIONS_H
 
@@ -7,7 +7,7 @@
 
 // ---- device.cu
 
-// shared: bytes of shared memory that a block has to get. False after fail(): no driver, no GPU, one that is too old, ...
+// shared: bytes of shared memory that a block has to get. False after fail(): no driver, no GPU, one that is too old.
 bool device_open(size_t shared);
 const char *device_describe(void); // the card, its memory, and what makes its matrix products
 const char *device_arithmetic(const char *precision);
@@ -21,10 +21,10 @@ enum { FEW_ROWS = 64 }; // a forward product of so many rows is matmul_few.cu's
 
 typedef enum MatmulForm { MATMUL_FORWARD, MATMUL_BACKWARD_INPUT, MATMUL_BACKWARD_WEIGHT } MatmulForm;
 
-// One product over raw arrays with their own row distances, which is what the head needs; c is fp32 where c_is_float (always
-// for a weight's gradient, never for an input's), otherwise the activation type. Row distances of a and b are multiples of 16
-// bytes, and what lies between the end of a row and the next one is there to be read (k runs over it only where one operand is
-// exact zero).
+// One product over raw arrays with their own row distances, which is what the head needs; c is fp32 where c_is_float
+// (always for a weight's gradient, never for an input's), otherwise the activation type. Row distances of a and b are
+// multiples of 16 bytes, and what lies between the end of a row and the next one is there to be read (k runs over it
+// only where one operand is exact zero).
 //   forward          c (M, N) = a (M, K) · b (N, K)ᵀ
 //   backward_input   c (M, N) = a (M, K) · b (K, N)
 //   backward_weight  c (M, N) = a (K, M)ᵀ · b (K, N)
@@ -44,7 +44,7 @@ void product(Stream *s, const Product *p);          // the library where it obey
 void product_own(Stream *s, const Product *p);      // matmul.cu
 void product_few_rows(Stream *s, const Product *p); // matmul_few.cu
 bool product_library(Stream *s, const Product *p);  // matmul_cublaslt.cu; false: not for this shape, nothing was done
-// Opens the library, unless the environment's DEREASON_MATMUL says own; with cublaslt it is not checked; auto is the default.
+// Opens the library, unless the environment's DEREASON_MATMUL says own; cublaslt: without a check; auto: the default.
 bool product_choose(void);
 const char *product_maker(void); // for people
 

@@ -1,15 +1,15 @@
 // AdamW and the block sums of the gradient norm.
 //
-// A thread updates four elements whose global numbers share a multiple of 4, so that one Philox draw serves them and a shard that
-// begins anywhere gets the same bits; their gradients, masters and moments are read at once, 64 bytes in flight (bf16 moments:
-// 48). Moved per element: 30 bytes with fp32 moments (gradient 4, master 8, moments 16, weight 2), 22 with bf16 ones. With the
-// share of a Philox draw, a square root and a division an element is some 90 instructions, under half of what an H100 issues
-// while it moves that many bytes (computed).
+// A thread updates four elements whose global numbers share a multiple of 4, so that one Philox draw serves them and a
+// shard that begins anywhere gets the same bits; their gradients, masters and moments are read at once, 64 bytes in
+// flight (bf16 moments: 48). Moved per element: 30 bytes with fp32 moments (gradient 4, master 8, moments 16, weight
+// 2), 22 with bf16 ones. With the share of a Philox draw, a square root and a division an element is some 90
+// instructions, under half of what an H100 issues while it moves that many bytes (computed).
 //
 // square_sums: a block sums SQUARES_BLOCK elements, 16 of them in a thread, four float4 in flight; 4 bytes per element.
 //
-// Limit: memory. H200, 4B's largest weight: adamw 98% of the copy, square_sums 92%; with bf16 moments it was 86%, when their four
-// numbers were still taken apart before the next were asked for, and reaches 98% since.
+// Limit: memory. H200, 4B's largest weight: adamw 98% of the copy, square_sums 92%; with bf16 moments it was 86%, when
+// their four numbers were still taken apart before the next were asked for, and reaches 98% since.
 #include "kernels/adamw.h"
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
@@ -27,8 +27,7 @@ template <typename T> struct alignas(4 * sizeof(T)) Four {
     T x[4];
 };
 
-// Elements first .. first + 3 of an array of `count`; `whole`: all of them are there, and at an address that is a multiple of
-// their size.
+// Elements first .. first + 3 of an array of `count`; `whole`: all are there, at a multiple of their size
 struct Place {
     int64_t first, count;
     bool whole;
@@ -60,7 +59,7 @@ template <typename Many, typename T> __device__ inline void write(T *p, const Pl
 
 // ---- moments: fp32, or the upper half of one, rounded by 16 random bits
 
-// Four of the second kind, two in a word: taken apart as they arrive, they would have the thread wait before its next read.
+// Four of the second kind, two in a word: taken apart as they arrive, they would have the next read wait.
 struct alignas(8) Halves {
     uint32_t word[2];
 };
@@ -73,7 +72,7 @@ __device__ inline float moment(const Halves &four, int j)
     return __uint_as_float(j % 2 == 0 ? four.word[j / 2] << 16 : four.word[j / 2] & 0xFFFF0000u);
 }
 
-// The random bits are added below bf16's last one, then the rest is cut off. Infinity stays, and NaN must not become it.
+// The random bits are added below bf16's last one, then the rest is cut off. Infinity stays, NaN stays NaN.
 __device__ inline void put_moment(Halves *four, int j, float x, uint32_t random)
 {
     uint32_t bits = __float_as_uint(x), *word = &four->word[j / 2];

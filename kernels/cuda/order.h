@@ -1,7 +1,8 @@
-// Numbers that show in which order a product adds. Where they cancel, each half of k holds the same products, of the other sign in the
-// second half: what a chain ends with is nothing but its roundings, which are another sum's in another order. So two results of one
-// order are equal to the bit, and two of different ones differ nearly everywhere, in bf16 too, where ordinary numbers would round most
-// differences away. Where they do not cancel they show what cancelling hides: how a result is rounded, and added to what is there.
+// Numbers that show in which order a product adds. Where they cancel, each half of k holds the same products, of the
+// other sign in the second half: what a chain ends with is nothing but its roundings, which are another sum's in
+// another order. So two results of one order are equal to the bit, and two of different ones differ nearly everywhere,
+// in bf16 too, where ordinary numbers would round most differences away. Where they do not cancel they show what
+// cancelling hides: how a result is rounded, and added to what is there.
 #ifndef KERNELS_CUDA_ORDER_H
 #define KERNELS_CUDA_ORDER_H
 

@@ -1,5 +1,4 @@
-// What the kernels of our own matrix products share: tiles of an operand on their way to shared memory, and finished chains on theirs
-// home.
+// What the kernels of our own matrix products share: tiles on their way to shared memory, chains on theirs home
 #ifndef KERNELS_CUDA_PRODUCT_CUH
 #define KERNELS_CUDA_PRODUCT_CUH
 
@@ -9,9 +8,10 @@
 namespace PRECISION
 {
 
-// ROWS x COLUMNS elements of x (rows, columns), from (first_row, first_column) on, to a tile of rows COLUMNS + PAD apart,
-// asynchronously; zeros where there is nothing more of x. A thread's chunks lie in one column of chunks, STEP rows apart: one address,
-// and a distance to the next. What is left of the operand is small numbers, so that nothing but the address is 64 bits wide.
+// ROWS x COLUMNS elements of x (rows, columns), from (first_row, first_column) on, to a tile of rows COLUMNS + PAD
+// apart, asynchronously; zeros where there is nothing more of x. A thread's chunks lie in one column of chunks, STEP
+// rows apart: one address, and a distance to the next. What is left of the operand is small numbers, so that nothing
+// but the address is 64 bits wide.
 template <int ROWS, int COLUMNS, int THREADS>
 __device__ inline void load_tile(element *tile, const element *x, int64_t pitch, int64_t first_row, int64_t rows,
                                  int64_t first_column, int64_t columns)

@@ -1,5 +1,5 @@
-// The instructions that C++ has no word for, one wrapper each, and the only inline PTX in the house. test/simt/ gives each of
-// them a body that runs on a CPU (simt_ptx.h). The names are PTX's; what each one promises is in the PTX ISA, chapter 9.7.
+// The instructions that C++ has no word for, one wrapper each, and the only inline PTX in the house. test/simt/ gives
+// each of them a body that runs on a CPU (simt_ptx.h). The names are PTX's; what they promise is in its chapter 9.7.
 #ifndef KERNELS_CUDA_PTX_CUH
 #define KERNELS_CUDA_PTX_CUH
 
@@ -9,8 +9,8 @@
 
 __device__ inline uint32_t shared_address(const void *p) { return (uint32_t)__cvta_generic_to_shared(p); }
 
-// 16 bytes from global to shared memory, asynchronously; zeros instead where `live` is false (global is not read then). Both
-// 16-byte aligned. Done after this thread's cp_async_wait, and seen by other threads after a barrier behind that.
+// 16 bytes from global to shared memory, asynchronously; zeros instead where `live` is false (global is not read then).
+// Both 16-byte aligned. Done after this thread's cp_async_wait, and seen by other threads after a barrier behind that.
 __device__ inline void cp_async_16(void *shared, const void *global, bool live)
 {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(shared)), "l"(global),
@@ -33,8 +33,9 @@ template <int Pending> __device__ inline void cp_async_wait()
     asm volatile("cp.async.wait_group %0;\n" ::"n"(Pending) : "memory");
 }
 
-// Four 8x8 matrices of 16-bit numbers; lane i gives the address of row i % 8 of matrix i / 8 (16 bytes, 16-byte aligned). Lane i
-// receives, of each matrix, row i / 4, columns 2·(i % 4) and the next; _trans: column i / 4, rows 2·(i % 4) and the next.
+// Four 8x8 matrices of 16-bit numbers; lane i gives the address of row i % 8 of matrix i / 8 (16 bytes, 16-byte
+// aligned). Lane i receives, of each matrix, row i / 4, columns 2·(i % 4) and the next; _trans: column i / 4, rows 2·(i
+// % 4) and the next.
 __device__ inline void ldmatrix_x4(uint32_t r[4], const void *row)
 {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];\n"
@@ -51,8 +52,8 @@ __device__ inline void ldmatrix_x4_trans(uint32_t r[4], const void *row)
                  : "memory");
 }
 
-// c (16, 8) fp32 += a (16, 16) · b (16, 8), both bf16. Hopper adds the 16 products and c with each of them cut off 25 bits below
-// the largest, and cuts the sum off to fp32 (MMA-Sim; confirmed on an H200 by
+// c (16, 8) fp32 += a (16, 16) · b (16, 8), both bf16. Hopper adds the 16 products and c with each of them cut off 25
+// bits below the largest, and cuts the sum off to fp32 (MMA-Sim; confirmed on an H200 by
 // lab/bench/chain_check.cu, but for sums near the smallest numbers).
 __device__ inline void mma_m16n8k16_bf16(float c[4], const uint32_t a[4], const uint32_t b[2])
 {
@@ -62,9 +63,9 @@ __device__ inline void mma_m16n8k16_bf16(float c[4], const uint32_t a[4], const 
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-// The same product in fp32, in the layout of mma.m16n8k16: each output one chain of 16 fused multiply-adds, k ascending. No
-// instruction does that; it is made of shuffles, slow, and only the fp32 build uses it. Not inlined: unrolled into the kernels it
-// would keep the compiler busy for longer than anybody waits.
+// The same product in fp32, in the layout of mma.m16n8k16: each output one chain of 16 fused multiply-adds, k
+// ascending. No instruction does that; it is made of shuffles, slow, and only the fp32 build uses it. Not inlined:
+// unrolled into the kernels it would keep the compiler busy for longer than anybody waits.
 static __device__ __noinline__ void mma_m16n8k16_fp32(float c[4], const float a[8], const float b[4])
 {
     int lane = (int)(threadIdx.x % 32), row = lane / 4, column = lane % 4 * 2;

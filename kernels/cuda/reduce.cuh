@@ -1,6 +1,6 @@
-// Sums and maxima over a warp or a block, each in one fixed tree: within a warp lanes 16 apart, then 8, 4, 2, 1; then the warps
-// in the same way. Every lane receives the same bits (a + b is b + a). How many threads a row gets never follows from the grid.
-// Sums up to a lane have a tree of their own.
+// Sums and maxima over a warp or a block, each in one fixed tree: within a warp lanes 16 apart, then 8, 4, 2, 1; then
+// the warps in the same way. Every lane receives the same bits (a + b is b + a). How many threads a row gets never
+// follows from the grid. Sums up to a lane have a tree of their own.
 #ifndef KERNELS_CUDA_REDUCE_CUH
 #define KERNELS_CUDA_REDUCE_CUH
 

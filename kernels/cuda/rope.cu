@@ -1,16 +1,17 @@
-// QK-norm and RoPE in one, forward and backward, and the tables of cosines and sines. A thread has one vector of 16 bytes from
-// each half of a head, columns i .. and i + D/2 .., so that both numbers of every pair it rotates are its own; a head of 128 is 8
-// threads (fp32 build: 16) and only its sum goes through shuffles. All of it is fp32 in registers, rounded once, at the end.
+// QK-norm and RoPE in one, forward and backward, and the tables of cosines and sines. A thread has one vector of 16
+// bytes from each half of a head, columns i .. and i + D/2 .., so that both numbers of every pair it rotates are its
+// own; a head of 128 is 8 threads (fp32 build: 16) and only its sum goes through shuffles. All of it is fp32 in
+// registers, rounded once, at the end.
 //
-// Forward moves 2 elements per element. A thread has AT_ONCE heads of one token, which share its cosines and sines: they come from
-// the first caches, and with one head to a thread they were two thirds of all that a multiprocessor read (H200: 70% of the copy).
+// Forward moves 2 elements per element. A thread has AT_ONCE heads of one token, which share its cosines and sines:
+// with one head to a thread they were two thirds of all that a multiprocessor read (H200: 70% of the copy).
 //
-// Backward moves 3: the gradient of x and the weight's come out of one pass, see there. Reading dy and x twice, with one block to
-// 32 columns of 4,096 heads, had 8 KiB in flight to a multiprocessor and reached 20% of the copy on an H200.
+// Backward moves 3: the gradient of x and the weight's come out of one pass, see there. Reading dy and x twice, with
+// one block to 32 columns of 4,096 heads, had 8 KiB in flight to a multiprocessor (H200: 20% of the copy).
 //
 // Heads without a norm are turned, and turned back, by one kernel that moves 2.
 //
-// Limit: memory. Of Qwen3-4B, 4,096 tokens, on an H200: queries 75% of the copy's bandwidth forward and 61% backward, keys 54% and 33%.
+// Limit: memory. Qwen3-4B, 4,096 tokens, H200: queries 75% of the copy's bandwidth forward, 61% back; keys 54% and 33%.
 #include "base/elementary.h"
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
@@ -167,15 +168,16 @@ static __global__ void __launch_bounds__(BLOCK) rotate_heads(element *y, const e
 
 // ---- backward
 //
-// dx of a head needs all of its columns at once, the weight's gradient all heads of a column one after the other. A block has
-// NORM_ROWS heads that lie side by side in memory, of few tokens, and takes them a tile at a time, as many heads as its threads
-// hold (D = 128: 16, fp32 build: 8). Row by row the threads turn d back, write dx, and lay d and n down in shared memory; then,
-// column by column, each of D adders continues its chain of d · n down the tile. What a thread reads of its next three tiles is on
-// its way by cp.async to places in shared memory that nobody else looks at: 96 KiB in flight to a multiprocessor with four blocks.
-// 20 instructions an element, computed to take under half of the time that its bytes take.
+// dx of a head needs all of its columns at once, the weight's gradient all heads of a column one after the other. A
+// block has NORM_ROWS heads that lie side by side in memory, of few tokens, and takes them a tile at a time, as many
+// heads as its threads hold (D = 128: 16, fp32 build: 8). Row by row the threads turn d back, write dx, and lay d and n
+// down in shared memory; then, column by column, each of D adders continues its chain of d · n down the tile. What a
+// thread reads of its next three tiles is on its way by cp.async to places in shared memory that nobody else looks at:
+// 96 KiB in flight to a multiprocessor with four blocks. 20 instructions an element: under half its bytes' time.
 //
-// The order of the sum, then: the chain over NORM_ROWS heads, ascending, tokens first; those of NORM_ROWS tokens, which are as many
-// as a token has heads; then the groups of tokens. It follows from the shape alone, and no chain is longer than the CPU's.
+// The order of the sum, then: the chain over NORM_ROWS heads, ascending, tokens first; those of NORM_ROWS tokens, which
+// are as many as a token has heads; then the groups of tokens. It follows from the shape alone, and no chain is longer
+// than the CPU's.
 //
 // partial (ceil(T·h / NORM_ROWS), D), in what kernels/operations.h has as (ceil(T / NORM_ROWS), h·D)
 
@@ -316,8 +318,8 @@ static __global__ void __launch_bounds__(BACK_THREADS, 4)
         partial[(int64_t)blockIdx.x * D + column_at<D>(thread)] = chain;
 }
 
-// dweight (D) += partial (count, D): `heads` rows of it are a group of NORM_ROWS tokens. Each group is summed by a thread of its own
-// for each column, and the first FOLDED_COLUMNS threads add the groups.
+// dweight (D) += partial (count, D): `heads` rows of it are a group of NORM_ROWS tokens. Each group is summed by a
+// thread of its own for each column, and the first FOLDED_COLUMNS threads add the groups.
 static __global__ void __launch_bounds__(FOLDED_COLUMNS *FOLDED_GROUPS)
     fold_heads(float *dweight, const float *partial, int count, int heads, int width)
 {

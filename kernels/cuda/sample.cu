@@ -1,14 +1,16 @@
-// The sampler: one block takes one row of logits (of kernels/operations.h, head_sample), which is read as often as its settings ask: once
-// for its softmax (head.cuh), and then only the block of columns that the draw falls into; with top_k, top_p or min_p also three
-// times for each limit that has to be found and once for what is kept. The logits are one product, as the head's.
+// The sampler: one block takes one row of logits (of kernels/operations.h, head_sample), which is read as often as its
+// settings ask: once for its softmax (head.cuh), and then only the block of columns that the draw falls into; with
+// top_k, top_p or min_p also three times for each limit that has to be found and once for what is kept. The logits are
+// one product, as the head's.
 //
-// Limits are found without sorting, as on the CPU: in integers of the same order, bucket by bucket of 11, 11 and 10 bits, numbers are
-// counted, or their probabilities summed as integers, which makes the order in which threads add them irrelevant. Counting is only
-// done from a floor on that surely lies below the limit: for top_k the k-th largest of the blocks' maxima, for top_p what top_k left.
-// Every pass leaves out the blocks of columns whose maximum lies below: with a top_k of 50, 99 of the 149 that a row of Qwen3 has.
+// Limits are found without sorting, as on the CPU: in integers of the same order, bucket by bucket of 11, 11 and 10
+// bits, numbers are counted, or their probabilities summed as integers, which makes the order in which threads add them
+// irrelevant. Counting is only done from a floor on that surely lies below the limit: for top_k the k-th largest of the
+// blocks' maxima, for top_p what top_k left. Every pass leaves out the blocks of columns whose maximum lies below: with
+// a top_k of 50, 99 of the 149 that a row of Qwen3 has.
 //
-// Bound by the product, and with top_p alone by atomics on shared memory. On an H200 the seven passes over all columns, one number at a
-// time in each thread, took two thirds of 2,159 µs for 256 rows; since then 646 µs, and 355 without limits.
+// Bound by the product, and with top_p alone by atomics on shared memory. On an H200 the seven passes over all columns,
+// one number at a time in each thread, took two thirds of 2,159 µs for 256 rows; now 646 µs, 355 without limits.
 #include "kernels/cuda/head.cuh"
 
 namespace PRECISION
@@ -57,8 +59,8 @@ __device__ inline float from_ordered_bits(uint32_t ordered)
     return __uint_as_float(ordered & 0x80000000u ? ordered & 0x7fffffffu : ~ordered);
 }
 
-// By the first warp: from which bucket on, counted from the top, the weights reach told->wanted, of which what is left for this bucket
-// remains. -1: they never do. A lane has 64 buckets, lane 0 the topmost.
+// By the first warp: from which bucket on, counted from the top, the weights reach told->wanted, of which what is left
+// for this bucket remains. -1: they never do. A lane has 64 buckets, lane 0 the topmost.
 __device__ inline void find_bucket(Told *told, const unsigned long long *buckets)
 {
     int lane = (int)threadIdx.x, top = BUCKETS - 1 - lane * (BUCKETS / 32), found = -1;
@@ -83,8 +85,8 @@ __device__ inline void find_bucket(Told *told, const unsigned long long *buckets
     }
 }
 
-// Everything not below the row's limit whose leading bits are `found`, into its buckets. A warp takes a block of columns, and none
-// whose largest logit is below: that of most blocks is, once top_k has its floor.
+// Everything not below the row's limit whose leading bits are `found`, into its buckets. A warp takes a block of
+// columns, and none whose largest logit is below: that of most blocks is, once top_k has its floor.
 __device__ inline void fill_buckets(unsigned long long *buckets, const SampledRow &row, bool by_probability, int level,
                                     uint32_t found)
 {
@@ -131,8 +133,8 @@ __device__ inline void want_share(Told *told, const unsigned long long *buckets,
     __syncwarp();
 }
 
-// The largest logit, among those not below the row's limit, from which up they weigh enough: `count` of them, or `share` of their
-// probability where count is 0. Minus infinity where all together do not.
+// The largest logit, among those not below the row's limit, from which up they weigh enough: `count` of them, or
+// `share` of their probability where count is 0. Minus infinity where all together do not.
 __device__ inline float find_limit(Told *told, unsigned long long *buckets, const SampledRow &row, int count,
                                    float share)
 {
@@ -231,8 +233,8 @@ __device__ inline double draw_block(Told *told, const float *weights, int blocks
     return total;
 }
 
-// Which of a lane's four neighbouring columns it is, their weights starting from `sum`; the last kept one if rounding hides it. -1: none
-// is kept.
+// Which of a lane's four neighbouring columns it is, their weights starting from `sum`; the last kept one if rounding
+// hides it. -1: none is kept.
 __device__ inline int draw_of_four(const float p[4], double sum, double target)
 {
     int kept = -1;
@@ -248,8 +250,8 @@ __device__ inline int draw_of_four(const float p[4], double sum, double target)
     return kept;
 }
 
-// By the first warp: the first column of the block at which the sum of weights exceeds the target, ascending; the last kept column
-// if rounding hides it.
+// By the first warp: the first column of the block at which the sum of weights exceeds the target, ascending; the last
+// kept column if rounding hides it.
 __device__ inline int64_t draw_column(const Told *told, const SampledRow &row)
 {
     int64_t first = (int64_t)told->block * LOGSUMEXP_COLUMNS, token = -1;

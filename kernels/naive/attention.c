@@ -1,12 +1,12 @@
 // Attention: out = Σ_j softmax_j(q · k[j] / sqrt(D)) · v[j] over the keys j at or before the query's own position.
 //
-// The softmax is online (Dao 2023): keys come in blocks of KEY_BLOCK; m is the largest score so far, l the sum of exp(score -
-// m), o that of the weighted values; a block with a larger score scales l and o down by exp(old m - new m). After KEY_SEGMENT
-// positions this starts anew, and a finished segment is merged into the total in the same way. Blocks and segments count from
-// position 0 of the sequence: so a query has the same bits in training, in a prompt cut in two and as a single new token, and
-// the segments of a long context may be worked on side by side.
+// The softmax is online (Dao 2023): keys come in blocks of KEY_BLOCK; m is the largest score so far, l the sum of
+// exp(score - m), o that of the weighted values; a block with a larger score scales l and o down by exp(old m - new m).
+// After KEY_SEGMENT positions this starts anew, and a finished segment is merged into the total in the same way. Blocks
+// and segments count from position 0 of the sequence: so a query has the same bits in training, in a prompt cut in two
+// and as a single new token, and the segments of a long context may be worked on side by side.
 //
-// Shapes: q, out, dq, dout (T, H, D); k, v, dk, dv (T, Hkv, D); logsumexp, delta (T, H). H / Hkv query heads share a key.
+// Shapes: q, out, dq, dout (T, H, D); k, v, dk, dv (T, Hkv, D); logsumexp, delta (T, H). H / Hkv heads share a key.
 #include "kernels/naive/pieces.h"
 
 // ---- KV pages: KEY_BLOCK positions each, here (KEY_BLOCK, Hkv, D), as the rows of k and v are
@@ -131,8 +131,8 @@ static void attention_forward(Stream *s, Tensor out, float *logsumexp, Tensor q,
 
 // ---- backward
 
-// One query and one key of a head, all rows of D numbers. With p = exp(score - logsumexp), the key's weight, and the score's gradient
-// ds = p · (dout · v - delta) · scale:   dv += p · dout,  dk += ds · q,  dq += ds · k.
+// One query and one key of a head, all rows of D numbers. With p = exp(score - logsumexp), the key's weight, and the
+// score's gradient ds = p · (dout · v - delta) · scale:   dv += p · dout,  dk += ds · q,  dq += ds · k.
 static void attend_backward(float *dq, float *dk, float *dv, const float *dout, const float *q, const float *k,
                             const float *v, float logsumexp, float delta, int64_t D)
 {
@@ -147,8 +147,8 @@ static void attend_backward(float *dq, float *dk, float *dv, const float *dout, 
 
 static void clear(Tensor t) { memset(t.data, 0, (size_t)(t.rows * t.columns) * sizeof(float)); }
 
-// delta = dout · out is what the softmax takes off every score's gradient, because the weights sum to one. dq is a chain over
-// keys, ascending; dk and dv are chains over the heads that share the key, then over queries, ascending.
+// delta = dout · out is what the softmax takes off every score's gradient, because the weights sum to one. dq is a
+// chain over keys, ascending; dk and dv are chains over the heads that share the key, then over queries, ascending.
 static void attention_backward(Stream *s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor dout, Tensor q,
                                Tensor k, Tensor v, Tensor out, const float *logsumexp, const Attention *a)
 {

@@ -1,4 +1,4 @@
-// The operations that only move rows, and those that treat each number alone. The one sum is that of the embedding's gradient.
+// The operations that only move rows, and those that treat each number alone. The one sum: the embedding's gradient.
 #include "kernels/naive/pieces.h"
 
 // y[t] = table[ids[t]].   y (T, C); table (V, C); ids (T)
@@ -16,9 +16,9 @@ static bool seen_before(const int32_t *ids, int64_t t)
     return false;
 }
 
-// dtable[id] += Σ dy[t] over all t with ids[t] = id: a chain over t, then added once. Were each token added on its own, by
-// whatever thread has it, the order would be another one in every run. dy (T, C); dtable (V, C); tokens (T) is scratch: the
-// tokens of one id
+// dtable[id] += Σ dy[t] over all t with ids[t] = id: a chain over t, then added once. Were each token added on its own,
+// by whatever thread has it, the order would be another one in every run. dy (T, C); dtable (V, C); tokens (T) is
+// scratch: the tokens of one id
 static void embedding_backward(Stream *s, float *dtable, Tensor dy, const int32_t *ids, int32_t *tokens)
 {
     for (int64_t t = 0; t < dy.rows; t++) {

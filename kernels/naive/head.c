@@ -1,12 +1,12 @@
-// The LM head: z = x · wᵀ / temperature, logprob = z[target] - ln Σ exp z. The sum runs in blocks of LOGSUMEXP_COLUMNS columns,
-// each a sum over a row from the block's largest z, merged ascending: so a fast backend needs no more logits in memory than a
-// block's, and loss, scorer and sampler have the same bits, because all of them merge these blocks.
+// The LM head: z = x · wᵀ / temperature, logprob = z[target] - ln Σ exp z. The sum runs in blocks of LOGSUMEXP_COLUMNS
+// columns, each a sum over a row from the block's largest z, merged ascending: so a fast backend needs no more logits
+// in memory than a block's, and loss, scorer and sampler have the same bits, because all of them merge these blocks.
 //
 // Shapes: x, dx (N, C); w, dweight (V, C), of which the first n_live rows count; a row of logits (n_live).
 #include "kernels/naive/pieces.h"
 
-// Of some columns: the largest z, Σ exp(z - largest), and Σ exp(z - largest) · (z - largest), which makes the entropy no
-// difference of large numbers.
+// Of some columns: the largest z, Σ exp(z - largest), and Σ exp(z - largest) · (z - largest), which makes the entropy
+// no difference of large numbers.
 typedef struct Softmax {
     float largest, sum, weighted;
 } Softmax;
@@ -98,8 +98,8 @@ static void logit_gradients(float *z, int64_t n_live, int32_t target, float temp
         z[v] = z[v] / temperature;
 }
 
-// dx = dz · w: a chain for HEAD_COLUMNS columns, each added to those before it.  dweight += dzᵀ · x: a chain for HEAD_ROWS
-// rows, each added. A fast backend has the logits of so many rows and columns in memory at a time; so that is where chains end.
+// dx = dz · w: a chain for HEAD_COLUMNS columns, each added to those before it.  dweight += dzᵀ · x: a chain for
+// HEAD_ROWS rows, each added. A fast backend has logits of so many rows and columns at a time: there chains end.
 static void head_backward(Stream *s, Tensor dx, float *dweight, Tensor x, Tensor w, const int32_t *targets,
                           float temperature, int64_t n_live, const float *logsumexp, const float *entropy,
                           const float *dlogprob, const float *dentropy, float *z)

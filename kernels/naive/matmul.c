@@ -1,6 +1,6 @@
-// The matrix products, which are nearly all of the work: three forms, and each output of each is one chain. That a chain is
-// never cut is why a row's bits do not depend on how many rows there are, and a fast product may do everything else: tile,
-// pack, reorder loops.
+// The matrix products, which are nearly all of the work: three forms, and each output of each is one chain. That a
+// chain is never cut is why a row's bits do not depend on how many rows there are, and a fast product may do everything
+// else: tile, pack, reorder loops.
 #include "kernels/naive/pieces.h"
 
 // y (T, N) = x (T, K) · w (N, K)ᵀ: row t of x against row n of w, over K

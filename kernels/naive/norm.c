@@ -1,8 +1,8 @@
-// RMSNorm, QK-norm with RoPE, and their gradients. A sum over a row is 16 lanes and a tree; a sum over rows, which the gradient
-// of a norm's weight is, runs in groups.
+// RMSNorm, QK-norm with RoPE, and their gradients. A sum over a row is 16 lanes and a tree; a sum over rows, which the
+// gradient of a norm's weight is, runs in groups.
 #include "kernels/naive/pieces.h"
 
-// ---- RMSNorm: y = weight · (x · rstd), rstd = 1 / sqrt(mean(x²) + epsilon). A row has `width` numbers: a token's, or a head's.
+// ---- RMSNorm: y = weight · (x · rstd), rstd = 1 / sqrt(mean(x²) + epsilon). A row is a token's or a head's.
 
 static float norm_row(float *y, const float *x, const float *weight, float epsilon, int64_t width)
 {
@@ -12,8 +12,8 @@ static float norm_row(float *y, const float *x, const float *weight, float epsil
     return rstd;
 }
 
-// dx = straight + rstd · (dy · w - n · mean(dy · w · n)), n = x · rstd: what y got from x directly, less what it got through
-// rstd. straight (what arrives at x on another path) may be NULL; dx may be dy or straight.
+// dx = straight + rstd · (dy · w - n · mean(dy · w · n)), n = x · rstd: what y got from x directly, less what it got
+// through rstd. straight (what arrives at x on another path) may be NULL; dx may be dy or straight.
 static void norm_row_backward(float *dx, const float *dy, const float *straight, const float *x, const float *weight,
                               float rstd, int64_t width)
 {
@@ -27,9 +27,9 @@ static void norm_row_backward(float *dx, const float *dy, const float *straight,
     }
 }
 
-// dweight[c] += Σ dy · n over all rows, `heads` for each of T tokens: a chain for NORM_ROWS tokens, then a chain of these sums.
-// So threads may share out the groups (and keep their sums in `partial`, which is idle here), and nothing depends on how many
-// they are.
+// dweight[c] += Σ dy · n over all rows, `heads` for each of T tokens: a chain for NORM_ROWS tokens, then a chain of
+// these sums. So threads may share out the groups (and keep their sums in `partial`, which is idle here), and nothing
+// depends on how many they are.
 static void norm_weight_backward(float *dweight, const float *dy, const float *x, const float *rstd, int64_t T,
                                  int64_t heads, int64_t width)
 {
@@ -69,8 +69,8 @@ static void rmsnorm_backward(Stream *s, Tensor dx, float *dweight, float *partia
                           weight.data, rstd[t], sum.columns);
 }
 
-// ---- RoPE: the pair (x[i], x[i + D/2]) of a head is turned by the angle position · theta^(-2i/D), so that q · k depends on the
-// distance of their positions alone. Going back turns the other way.
+// ---- RoPE: the pair (x[i], x[i + D/2]) of a head is turned by the angle position · theta^(-2i/D), so that q · k
+// depends on the distance of their positions alone. Going back turns the other way.
 
 static void rope_table(Stream *s, float *cosine, float *sine, int64_t positions, int64_t head_width, double theta)
 {

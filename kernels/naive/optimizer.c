@@ -1,4 +1,4 @@
-// AdamW, element by element, and the sums of squares that clipping needs. g is the gradient times what clipping asks for:
+// AdamW, element by element, and the sums of squares that clipping needs. g is the gradient times what clipping asks:
 //   m = beta1 · m + (1 - beta1) · g;   v = beta2 · v + (1 - beta2) · g²
 //   weight = weight · (1 - lr · decay) - lr / (1 - beta1^step) · m / (sqrt(v / (1 - beta2^step)) + epsilon)
 // What all elements have in common is computed in double precision and rounded once.
@@ -22,7 +22,7 @@ static float widened(uint16_t bf16)
     return x;
 }
 
-// Up with the probability of what is cut off; rounded to nearest, a mean that moves by a thousandth a step would stand still.
+// Up with the probability of what is cut off; to nearest, a mean that moves by a thousandth would stand still.
 // noise: 16 bits
 static uint16_t round_stochastically(float x, uint32_t noise)
 {
@@ -31,7 +31,7 @@ static uint16_t round_stochastically(float x, uint32_t noise)
     return (uint16_t)(isnan(x) ? bits >> 16 | 0x40 : (bits + noise) >> 16);
 }
 
-// An element's noise is named by its tensor and its place there, not by the thread, the shard or the rank that holds it.
+// An element's noise is named by its tensor and its place there, not by the thread, shard or rank that holds it.
 static void adamw(Stream *s, void *weight, float *master, void *m, void *v, const float *gradient, int64_t count,
                   const AdamW *settings, int64_t tensor, int64_t offset)
 {

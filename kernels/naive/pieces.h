@@ -1,5 +1,4 @@
-// What the plain loops share: the elementary functions that are not the compiler's, and the two orders of a sum, a row and a
-// chain.
+// What the plain loops share: elementary functions that are not the compiler's, and two orders of a sum, row and chain.
 #ifndef KERNELS_NAIVE_PIECES_H
 #define KERNELS_NAIVE_PIECES_H
 
@@ -14,8 +13,8 @@
 static float *row_of(Tensor t, int64_t row) { return (float *)t.data + row * t.columns; }
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// e^x as kernels/cpu/elementary.h has it: x = n · ln 2 + r, a polynomial in r, and n goes into the exponent. Our own, because the
-// bits of libm's differ between versions. 0 below -87.3, infinity above 88.3.
+// e^x as kernels/cpu/elementary.h has it: x = n · ln 2 + r, a polynomial in r, and n goes into the exponent. Our own,
+// because the bits of libm's differ between versions. 0 below -87.3, infinity above 88.3.
 static float exponential(float x)
 {
     if (x < -87.3f)
@@ -65,7 +64,7 @@ static float chain(const float *a, int64_t a_step, const float *b, int64_t b_ste
     return sum;
 }
 
-// With `add` a finished chain is added to what is there: one rounding more, but the chain is the same whatever it is added to.
+// With `add` a finished chain is added to what is there: one rounding more, but the chain is the same.
 static void put(float *y, float finished, bool add) { *y = add ? *y + finished : finished; }
 
 static float largest_of(const float *x, int64_t count)

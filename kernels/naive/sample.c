@@ -1,6 +1,6 @@
-// The sampler: the first token at which the sum of probabilities, ascending, exceeds a draw from (0, 1) times all of it. Tokens
-// whose z is below `limit` (top_k, top_p, min_p) do not count. The sum runs over blocks of LOGSUMEXP_COLUMNS, then within one
-// block.
+// The sampler: the first token at which the sum of probabilities, ascending, exceeds a draw from (0, 1) times all of
+// it. Tokens whose z is below `limit` (top_k, top_p, min_p) do not count. The sum runs over blocks of
+// LOGSUMEXP_COLUMNS, then within one block.
 #include "kernels/naive/pieces.h"
 
 typedef struct Distribution {
@@ -41,7 +41,7 @@ static uint64_t whole_probability(const Distribution *d, float z)
     return z >= d->limit ? (uint64_t)(exponential(z - d->softmax.largest) * 0x1p40f) : 0;
 }
 
-// The largest z such that the tokens from it up have at least top_p of the probability that d->limit leaves. sorted: descending
+// The largest z such that the tokens from it up have at least top_p of what d->limit leaves. sorted: descending
 static float top_p_limit(const Distribution *d, float top_p, const float *sorted)
 {
     uint64_t total = 0, sum = 0;
