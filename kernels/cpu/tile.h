@@ -123,22 +123,19 @@ INLINE void tile_strip(const int rows, int64_t N, int64_t K, const float *a, int
     }
 // clang-format on
 
-static __attribute__((noinline, unused)) void tile_strip_transposed(int rows, int64_t N, int64_t K, const float *a,
-                                                                    int64_t a_k, const float *b, int64_t b_row,
-                                                                    float *c, int64_t c_row, bool continue_chain,
-                                                                    TileAhead *ahead)
+// The same for a number of rows that is not known. Where a lies transposed, its row distance is a constant too.
+static __attribute__((noinline, unused)) void tile_rows(int rows, int64_t N, int64_t K, const float *a, int64_t a_row,
+                                                        int64_t a_k, const float *b, int64_t b_row, float *c,
+                                                        int64_t c_row, bool continue_chain, TileAhead *ahead)
 {
-#define TILE_CALL(R) tile_strip(R, N, K, a, 1, a_k, b, b_row, c, c_row, continue_chain, ahead)
-    CONSTANT_SWITCH(rows, TILE_ROWS, TILE_CALL)
-#undef TILE_CALL
-}
-
-static __attribute__((noinline, unused)) void
-tile_strip_strided(int rows, int64_t N, int64_t K, const float *a, int64_t a_row, int64_t a_k, const float *b,
-                   int64_t b_row, float *c, int64_t c_row, bool continue_chain, TileAhead *ahead){
-#define TILE_CALL(R) tile_strip(R, N, K, a, a_row, a_k, b, b_row, c, c_row, continue_chain, ahead)
-    CONSTANT_SWITCH(rows, TILE_ROWS, TILE_CALL)
-#undef TILE_CALL
+#define TRANSPOSED(R) tile_strip(R, N, K, a, 1, a_k, b, b_row, c, c_row, continue_chain, ahead)
+#define STRIDED(R) tile_strip(R, N, K, a, a_row, a_k, b, b_row, c, c_row, continue_chain, ahead)
+    if (a_row == 1)
+        CONSTANT_SWITCH(rows, TILE_ROWS, TRANSPOSED)
+    else
+        CONSTANT_SWITCH(rows, TILE_ROWS, STRIDED)
+#undef TRANSPOSED
+#undef STRIDED
 }
 
 // c[m][n] = chain over ascending k of fma(a[m*a_row + k*a_k], b[k*b_row + n], .), begun at 0, or at the old c[m][n] if
@@ -150,13 +147,8 @@ INLINE void tile_product(int64_t M, int64_t N, int64_t K, const float *a, int64_
     int64_t strips = (M + TILE_ROWS - 1) / TILE_ROWS, done = 0; // strips of equal height: no thin last one
     for (int64_t i = 0; i < strips; i++) {
         int64_t end = M * (i + 1) / strips;
-        const float *from = a + done * a_row;
-        if (a_row == 1)
-            tile_strip_transposed((int)(end - done), N, K, from, a_k, b, b_row, c + done * c_row, c_row, continue_chain,
-                                  ahead);
-        else
-            tile_strip_strided((int)(end - done), N, K, from, a_row, a_k, b, b_row, c + done * c_row, c_row,
-                               continue_chain, ahead);
+        tile_rows((int)(end - done), N, K, a + done * a_row, a_row, a_k, b, b_row, c + done * c_row, c_row,
+                  continue_chain, ahead);
         done = end;
     }
 }
