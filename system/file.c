@@ -365,6 +365,31 @@ void names_free(char **names, size_t count)
     free(names);
 }
 
+bool folder_clean(const char *folder, PathKind (*goes)(const void *context, const char *name), const void *context)
+{
+    char **names;
+    size_t count;
+    PathKind kind;
+    TRY(path_kind(&kind, folder));
+    if (kind == PATH_NONE)
+        return true;
+    TRY(folder_list(&names, &count, folder));
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        PathKind wanted = goes(context, names[i]);
+        char *path = wanted == PATH_NONE ? NULL : path_join(folder, names[i]);
+        if (wanted != PATH_NONE)
+            ok = path != NULL && path_kind(&kind, path);
+        if (ok && wanted == PATH_FOLDER && kind == PATH_FOLDER)
+            ok = folder_remove(path);
+        else if (ok && wanted == PATH_FILE && kind != PATH_FOLDER)
+            ok = unlink(path) == 0 || fail_errno("%s: removing it", path);
+        free(path);
+    }
+    names_free(names, count);
+    return ok;
+}
+
 bool folder_remove(const char *path)
 {
     char **names;

@@ -64,6 +64,10 @@ bool folder_sync(const char *path);
 bool folder_remove(const char *path);                             // with what is in it
 bool folder_list(char ***names, size_t *count, const char *path); // sorted, without . and ..; free with names_free
 void names_free(char **names, size_t count);
+
+// Removes the entries that goes() says: PATH_FOLDER removes it if it is a folder, PATH_FILE if it is none, PATH_NONE leaves it. Does
+// nothing where there is no folder.
+bool folder_clean(const char *folder, PathKind (*goes)(const void *context, const char *name), const void *context);
 char *path_join(const char *folder, const char *name); // allocated; NULL after fail()
 
 // Gives the folder `temporary`, whose files are all synced, the name `folder` beside it (same file system; publish.c). What stood

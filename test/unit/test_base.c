@@ -319,6 +319,34 @@ static void a_file_replaces_nothing_but_a_file(void **state)
     free(pipe), free(link), free(far), free(lost);
 }
 
+static PathKind old_or_half(const void *context, const char *name)
+{
+    return strcmp(name, context) == 0 ? PATH_FILE : strncmp(name, "half-", 5) == 0 ? PATH_FOLDER : PATH_NONE;
+}
+
+static void a_folder_is_cleaned_of_what_is_named_and_of_that_kind(void **state)
+{
+    static const char *const folders[] = {"half-1", "half-1/in", "old", "mine"}, *const files[] = {"half-2", "gone", "mine/x"};
+    Bytes path = {0};
+    char root[] = "/tmp/test_base-XXXXXX", **names;
+    size_t count;
+    assert_non_null(mkdtemp(root));
+    for (int i = 0; i < 7; i++) {
+        bytes_clear(&path);
+        assert_ok(bytes_printf(&path, "%s/%s", root, i < 4 ? folders[i] : files[i - 4]));
+        assert_ok(i < 4 ? folder_make(path.data) : file_write_atomic(path.data, "x", 1));
+    }
+    assert_ok(folder_clean(root, old_or_half, "gone") && folder_clean(root, old_or_half, "old"));
+    assert_ok(folder_list(&names, &count, root));
+    assert_int_equal(count, 3); // a file and folders of the other kind stay
+    assert_string_equal(names[0], "half-2");
+    assert_string_equal(names[1], "mine");
+    assert_string_equal(names[2], "old");
+    names_free(names, count);
+    assert_ok(folder_clean("/nowhere/at/all", old_or_half, "gone") && folder_remove(root));
+    bytes_free(&path);
+}
+
 static void a_temporary_folder_goes_with_what_killed_ones_left(void **state)
 {
     char *target = inside("made"), *left = inside("made.tmp-00000000000f/deep"), *other = inside("made.tmp-f");
@@ -596,6 +624,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_leaves_the_old_file_and_no_rubbish),
         cmocka_unit_test(a_file_in_no_folder_is_an_error_with_its_path),
         cmocka_unit_test(a_file_replaces_nothing_but_a_file),
+        cmocka_unit_test(a_folder_is_cleaned_of_what_is_named_and_of_that_kind),
         cmocka_unit_test(a_temporary_folder_goes_with_what_killed_ones_left),
         cmocka_unit_test(folders_are_made_with_their_parents_and_removed_with_their_content),
         cmocka_unit_test(names_are_listed_in_order),
