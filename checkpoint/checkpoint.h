@@ -12,22 +12,23 @@
 typedef struct StateTensor {
     const char *name; // "model.norm.weight", "optim.m.model.norm.weight", ...; unique
     int64_t elements;
-    // Gives elements first .. first+count-1, wherever they lie. Called for every element once, ascending, a piece at a time.
+    // Writes elements first .. first+count-1 to out. Called for every element once, ascending, a piece at a time.
     bool (*read)(void *context, int64_t first, int64_t count, float *out);
     void *context;
 } StateTensor;
 
-// What a checkpoint of these takes on disk, but for its manifest: some hundred bytes for each of them.
+// What a checkpoint of these takes on disk without its manifest (a few hundred bytes for each tensor).
 bool checkpoint_bytes(uint64_t *bytes, const StateTensor *tensors, size_t count);
 
-// How many folders step-N are in folder, none if it is not there.
+// How many folders step-N are in folder; 0 if it is not there.
 bool checkpoint_count(int64_t *count, const char *folder);
 
 // Saves into folder (OUT/checkpoints); state is borrowed. Then keeps the newest `keep` (0: all) up to this step. Checkpoints of
-// later steps belong to a run that was given up, and are renamed to step-M.abandoned. A value that is not finite or can't be
-// read, or a disk without room fails, and leaves the older checkpoints as they were. One process saves into a folder at a time:
-// what attempts that were killed left behind is removed first.
-bool checkpoint_save(const char *folder, int64_t step, const StateTensor *tensors, size_t count, json_t *state, int keep);
+// later steps belong to a run that was given up, and are renamed to step-M.abandoned. Fails where a value is not finite or can't be
+// read, or the disk is full, and leaves the older checkpoints as they were. One process saves into a folder at a time: it removes
+// first what killed attempts left behind.
+bool checkpoint_save(const char *folder, int64_t step, const StateTensor *tensors, size_t count, json_t *state,
+                     int keep);
 
 // The newest whole checkpoint (manifest valid, all files there, every checksum right): its path and step; -1 if there is none.
 // Broken ones are skipped, and a line about each is appended to warnings (may be NULL). Fails if the folder can't be listed, and

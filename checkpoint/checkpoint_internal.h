@@ -33,18 +33,14 @@ typedef struct Manifest {
 bool manifest_read(Manifest *manifest, const char *folder);
 void manifest_free(Manifest *manifest);
 
-// XXH3 of a manifest as compact JSON with sorted keys, without its own key "xxh3": a digit that changes in the state, or in what
-// lies where, is noticed as one in a tensor is.
+// XXH3 of a manifest as compact JSON with sorted keys, without its own key "xxh3": a changed digit in the state, or in the place of a
+// tensor, is noticed like one in a tensor.
 bool manifest_hash(uint64_t *hash, const json_t *root);
 
-int64_t step_of_name(const char *name); // "step-12" gives 12; anything else -1
-bool step_name(Bytes *name, int64_t step);
+char *step_path(const char *folder, int64_t step); // folder/step-N, to be freed; NULL after fail()
 
-// Steps of the folders step-N in folder, descending. free() the list.
-bool steps_list(int64_t **steps, size_t *count, const char *folder);
-
-bool leftovers_remove(const char *folder); // of attempts that were killed
-bool later_set_aside(const char *folder, int64_t step);
+bool leftovers_remove(const char *folder);              // of attempts that were killed
+bool later_set_aside(const char *folder, int64_t step); // see checkpoint_save
 bool checkpoints_prune(const char *folder, int64_t newest, int keep);
 
 #endif

@@ -2,10 +2,8 @@
 // exactly once; what its hashes say is checked where bytes are read (checkpoint_read.c). It is written in checkpoint_save.c.
 #include "checkpoint/checkpoint_internal.h"
 #include "system/files.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { MANIFEST_BYTES_MAX = 1 << 28, FILES_MAX = 4096 };
 
@@ -19,6 +17,19 @@ static bool need_hash(uint64_t *hash, const json_t *object, const char *where)
     return true;
 }
 
+static bool check_file(const ManifestFile *f, const char *folder)
+{
+    PathKind kind;
+    uint64_t bytes;
+    char *path = path_join(folder, f->name);
+    bool ok = path != NULL && path_kind(&kind, path) && path_bytes(&bytes, path) &&
+              (kind != PATH_NONE || fail("%s: the file is missing", path)) &&
+              ((kind == PATH_FILE && bytes == f->size) ||
+               fail("%s: it has %" PRIu64 " bytes, and %" PRIu64 " by the manifest", path, bytes, f->size));
+    free(path);
+    return ok;
+}
+
 static bool read_file_entry(ManifestFile *f, const json_t *entry, const char *folder, const char *where)
 {
     int64_t size;
@@ -28,18 +39,7 @@ static bool read_file_entry(ManifestFile *f, const json_t *entry, const char *fo
     f->size = (uint64_t)size;
     if (f->name[0] == 0 || f->name[0] == '.' || strpbrk(f->name, "/\\") != NULL)
         return fail("%s: \"%s\" is not the plain name of a file in this folder", where, f->name);
-    char *path = path_join(folder, f->name);
-    TRY(path != NULL);
-    struct stat facts;
-    bool ok = stat(path, &facts) == 0;
-    if (!ok && (errno == ENOENT || errno == ENOTDIR))
-        fail("%s: the file is missing", path);
-    else if (!ok)
-        fail_errno("%s", path);
-    else if (!S_ISREG(facts.st_mode) || (uint64_t)facts.st_size != f->size)
-        ok = fail("%s: it has %lld bytes, and %" PRIu64 " by the manifest", path, (long long)facts.st_size, f->size);
-    free(path);
-    return ok;
+    return check_file(f, folder);
 }
 
 static bool read_range_entry(ManifestRange *r, const Manifest *m, const json_t *entry, const char *where)
@@ -84,13 +84,13 @@ static bool check_cover(const Manifest *m, const char *where)
         int64_t covered = 0;
         for (next = i; next < m->range_count && strcmp(m->ranges[next].tensor, first->tensor) == 0; next++) {
             if (m->ranges[next].offset != covered || m->ranges[next].elements != first->elements)
-                return fail("%s: tensor %.200s: its ranges overlap, leave a hole or disagree at element %" PRId64, where,
-                            first->tensor, covered);
+                return fail("%s: tensor %.200s: its ranges overlap, leave a hole or disagree at element %" PRId64,
+                            where, first->tensor, covered);
             covered += m->ranges[next].length;
         }
         if (covered != first->elements)
-            return fail("%s: tensor %.200s: %" PRId64 " of %" PRId64 " elements are there", where, first->tensor, covered,
-                        first->elements);
+            return fail("%s: tensor %.200s: %" PRId64 " of %" PRId64 " elements are there", where, first->tensor,
+                        covered, first->elements);
     }
     return true;
 }
@@ -130,7 +130,8 @@ static bool read_head(Manifest *m, const char *where)
         return fail("%s: format is \"%s\"; this is not a checkpoint of this program", where, format);
     TRY(json_need_int(&version, m->root, "version", 1, INT32_MAX, where));
     if (version != CHECKPOINT_VERSION)
-        return fail("%s: version %" PRId64 " of the format; this program reads version %d: go on with the one that wrote it",
+        return fail("%s: version %" PRId64
+                    " of the format; this program reads version %d: go on with the one that wrote it",
                     where, version, CHECKPOINT_VERSION);
     TRY(check_hash(m, where));
     TRY(json_need_int(&m->step, m->root, "step", 0, INT64_MAX, where));
@@ -148,7 +149,8 @@ static bool read_all(Manifest *m, const char *folder, const char *where)
     if (!json_is_array(files) || !json_is_array(ranges))
         return fail("%s: keys \"files\" and \"ranges\" must be lists", where);
     if (json_array_size(files) > FILES_MAX)
-        return fail("%s: %zu files, more than the %d that a checkpoint may have", where, json_array_size(files), FILES_MAX);
+        return fail("%s: %zu files, more than the %d that a checkpoint may have", where, json_array_size(files),
+                    FILES_MAX);
     m->files = allocate(json_array_size(files), sizeof *m->files);
     m->ranges = allocate(json_array_size(ranges), sizeof *m->ranges);
     TRY(m->files != NULL && m->ranges != NULL);

@@ -38,7 +38,7 @@ bool checkpoint_open(Checkpoint **checkpoint, const char *path)
         return true;
     checkpoint_close(c);
     *checkpoint = NULL;
-    return fail_in("opening the checkpoint %s", path);
+    return false;
 }
 
 void checkpoint_close(Checkpoint *c)
@@ -85,7 +85,8 @@ static bool verify_range(Checkpoint *c, size_t i)
         return true;
     const uint8_t *data = r->length == 0 ? NULL : c->files[r->file].data + r->byte;
     if (hash_bytes(data, 4 * (size_t)r->length) != r->hash)
-        return fail("%s/%s: tensor %s, elements %" PRId64 " to %" PRId64 ": the bytes do not match their checksum; the file is "
+        return fail("%s/%s: tensor %s, elements %" PRId64 " to %" PRId64
+                    ": the bytes do not match their checksum; the file is "
                     "damaged, resume from an older checkpoint",
                     c->path, c->manifest.files[r->file].name, r->tensor, r->offset, r->offset + r->length);
     c->verified[i] = true;
@@ -100,8 +101,8 @@ bool checkpoint_read(Checkpoint *c, const char *name, int64_t first, int64_t cou
         return fail("%s: there is no tensor %s in this checkpoint", c->path, name);
     int64_t elements = m->ranges[at].elements, last;
     if (first < 0 || count < 0 || __builtin_add_overflow(first, count, &last) || last > elements)
-        return fail("%s: tensor %s has %" PRId64 " elements; %" PRId64 " from %" PRId64 " were asked for", c->path, name,
-                    elements, count, first);
+        return fail("%s: tensor %s has %" PRId64 " elements; %" PRId64 " from %" PRId64 " were asked for", c->path,
+                    name, elements, count, first);
     for (size_t i = at; i < m->range_count && strcmp(m->ranges[i].tensor, name) == 0; i++) {
         const ManifestRange *r = &m->ranges[i];
         int64_t begin = r->offset > first ? r->offset : first;
@@ -120,7 +121,8 @@ bool checkpoint_verify(Checkpoint *c)
     const Manifest *m = &c->manifest;
     for (size_t i = 0; i < m->file_count; i++)
         if (hash_bytes(c->files[i].data, c->files[i].size) != m->files[i].hash)
-            return fail("%s/%s: the bytes do not match their checksum; the file is damaged, resume from an older checkpoint",
-                        c->path, m->files[i].name);
+            return fail(
+                "%s/%s: the bytes do not match their checksum; the file is damaged, resume from an older checkpoint",
+                c->path, m->files[i].name);
     return true;
 }

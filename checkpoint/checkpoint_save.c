@@ -1,14 +1,14 @@
 // Saving a checkpoint, in the order that checkpoint.h promises. The state, which may lie on a device, goes to the file in pieces;
 // each is looked through for values that are not finite and hashed on its way. Reading is in checkpoint_read.c.
 #include "checkpoint/checkpoint_internal.h"
+#include "safetensors/safetensors.h"
 #include "system/files.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -30,34 +30,15 @@ typedef struct Save {
 
 // ---- one shard: a safetensors file with the whole state
 
-// The text of the header, padded with spaces so that the data begin at a multiple of 8; and the size of the whole file.
 static bool make_header(Bytes *text, Save *s)
 {
-    json_t *root = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
-    bool ok = root != NULL;
-    int64_t at = 0;
-    for (size_t i = 0; ok && i < s->count; i++) {
-        const StateTensor *t = &s->tensors[i];
-        int64_t end;
-        if (t->elements < 0 || t->elements > INT64_MAX / 8 || __builtin_add_overflow(at, 4 * t->elements, &end)) {
-            ok = fail("tensor %s: %" PRId64 " elements do not fit a file", t->name, t->elements);
-            break;
-        }
-        json_t *entry = json_pack("{s:s, s:[I], s:[I, I]}", "dtype", "F32", "shape", (json_int_t)t->elements, "data_offsets",
-                                  (json_int_t)at, (json_int_t)end);
-        bool again = json_object_get(root, t->name) != NULL;
-        ok = json_object_set_new(root, t->name, entry) == 0 && !again;
-        if (!ok)
-            fail("tensor %s: %s", t->name, again ? "its name is there twice" : "no memory, or its name is not UTF-8");
-        at = end;
-    }
-    char *dump = ok ? json_dumps(root, JSON_COMPACT) : NULL;
-    json_decref(root);
-    ok = dump != NULL && bytes_text(text, dump);
-    free(dump);
-    while (ok && text->size % 8 != 0)
-        ok = bytes_text(text, " ");
-    s->size = 8 + text->size + (uint64_t)at;
+    WeightPlan *plan = allocate(s->count, sizeof *plan);
+    uint64_t data = 0;
+    for (size_t i = 0; plan != NULL && i < s->count; i++)
+        plan[i] = (WeightPlan){s->tensors[i].name, 1, {s->tensors[i].elements}};
+    bool ok = plan != NULL && safetensors_header(text, &data, plan, (int64_t)s->count, WEIGHT_F32);
+    free(plan);
+    s->size = 8 + text->size + data;
     return ok;
 }
 
@@ -66,8 +47,8 @@ static bool reserve(Save *s)
 {
     struct statvfs facts;
     if (statvfs(s->temporary, &facts) == 0 && (uint64_t)facts.f_bavail * facts.f_frsize < s->size)
-        return fail("%s: the checkpoint needs %" PRIu64 " bytes, and %" PRIu64 " are free; make room on this disk", s->temporary,
-                    s->size, (uint64_t)facts.f_bavail * facts.f_frsize);
+        return fail("%s: the checkpoint needs %" PRIu64 " bytes, and %" PRIu64 " are free; make room on this disk",
+                    s->temporary, s->size, (uint64_t)facts.f_bavail * facts.f_frsize);
     int problem = posix_fallocate(s->descriptor, 0, (off_t)s->size);
     if (problem != 0 && problem != EINVAL && problem != EOPNOTSUPP) {
         errno = problem;
@@ -94,27 +75,28 @@ static bool put(Save *s, const void *data, size_t size)
 
 static bool check_finite(const StateTensor *t, const float *x, int64_t first, int64_t count)
 {
-    uint32_t bad = 0, bits;
-    for (int64_t i = 0; i < count; i++) {
-        memcpy(&bits, &x[i], sizeof bits);
-        bad |= (bits & 0x7f800000) == 0x7f800000;
-    }
-    for (int64_t i = 0; bad && i < count; i++) {
-        memcpy(&bits, &x[i], sizeof bits);
-        if ((bits & 0x7f800000) == 0x7f800000)
-            return fail("tensor %s: element %" PRId64 " is %f; a state that is not finite is not saved", t->name, first + i,
-                        (double)x[i]);
-    }
+    bool finite = true;
+    for (int64_t i = 0; i < count; i++) // all of them, as vectors
+        finite &= isfinite(x[i]);
+    for (int64_t i = 0; !finite && i < count; i++)
+        if (!isfinite(x[i]))
+            return fail("tensor %s: element %" PRId64 " is %f; a state that is not finite is not saved", t->name,
+                        first + i, (double)x[i]);
     return true;
+}
+
+static json_t *hash_json(uint64_t hash)
+{
+    char text[17];
+    snprintf(text, sizeof text, "%016" PRIx64, hash);
+    return json_string(text);
 }
 
 static bool note_range(Save *s, const StateTensor *t, uint64_t byte, uint64_t hash)
 {
-    char text[17];
-    snprintf(text, sizeof text, "%016" PRIx64, hash);
-    json_t *entry =
-        json_pack("{s:s, s:I, s:i, s:I, s:s, s:I, s:s}", "tensor", t->name, "elements", (json_int_t)t->elements, "offset", 0,
-                  "length", (json_int_t)t->elements, "file", shard_name, "byte", (json_int_t)byte, "xxh3", text);
+    json_t *entry = json_pack("{s:s, s:I, s:i, s:I, s:s, s:I, s:o}", "tensor", t->name, "elements",
+                              (json_int_t)t->elements, "offset", 0, "length", (json_int_t)t->elements, "file",
+                              shard_name, "byte", (json_int_t)byte, "xxh3", hash_json(hash));
     return json_array_append_new(s->ranges, entry) == 0 || fail("tensor %s: no memory for the manifest", t->name);
 }
 
@@ -167,21 +149,15 @@ static bool write_shard(Save *s)
 
 static bool write_manifest(const Save *s)
 {
-    char hash[17];
-    snprintf(hash, sizeof hash, "%016" PRIx64, s->hash);
-    json_t *root = json_pack("{s:s, s:i, s:I, s:i, s:b, s:[{s:s, s:I, s:s}], s:O}", "format", CHECKPOINT_FORMAT, "version",
-                             CHECKPOINT_VERSION, "step", (json_int_t)s->step, "world", 1, "finite", true, "files", "name",
-                             shard_name, "size", (json_int_t)s->size, "xxh3", hash, "ranges", s->ranges);
-    bool ok = root != NULL;
-    if (s->state != NULL)
-        ok = ok && json_object_set(root, "state", s->state) == 0;
-    else
-        ok = ok && json_object_set_new(root, "state", json_object()) == 0;
+    json_t *root =
+        json_pack("{s:s, s:i, s:I, s:i, s:b, s:[{s:s, s:I, s:o}], s:O}", "format", CHECKPOINT_FORMAT, "version",
+                  CHECKPOINT_VERSION, "step", (json_int_t)s->step, "world", 1, "finite", true, "files", "name",
+                  shard_name, "size", (json_int_t)s->size, "xxh3", hash_json(s->hash), "ranges", s->ranges);
+    json_t *state = s->state != NULL ? json_incref(s->state) : json_object();
     uint64_t own = 0;
     char *path = path_join(s->temporary, "MANIFEST.json");
-    ok = ok && manifest_hash(&own, root);
-    snprintf(hash, sizeof hash, "%016" PRIx64, own);
-    ok = ok && json_object_set_new(root, "xxh3", json_string(hash)) == 0;
+    bool ok = root != NULL && json_object_set_new(root, "state", state) == 0 && manifest_hash(&own, root);
+    ok = ok && json_object_set_new(root, "xxh3", hash_json(own)) == 0;
     if (!ok)
         fail("%s: no memory for the manifest", s->temporary);
     ok = ok && path != NULL && folder_sync(s->temporary) && json_write_atomic(path, root);
@@ -210,42 +186,12 @@ static bool write_all(Save *s)
 
 // ---- the whole
 
-static bool make_temporary(Bytes *path, const char *folder, int64_t step)
+static bool write_hint(const char *folder, int64_t step)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    TRY(bytes_printf(path, "%s/step-%" PRId64 ".tmp-%ld-%lld%09ld", folder, step, (long)getpid(), (long long)now.tv_sec,
-                     now.tv_nsec));
-    return mkdir(path->data, 0755) == 0 || fail_errno("%s: making the folder", path->data);
-}
-
-static void remove_quietly(const char *folder) // the error that led here is the one to report
-{
-    char *cause = copy_text(error_text());
-    if (folder_exists(folder))
-        folder_remove(folder);
-    if (cause != NULL)
-        fail("%s", cause);
-    free(cause);
-}
-
-static bool write_hint(const char *folder, const char *name)
-{
-    Bytes text = {0};
-    char *path = path_join(folder, "latest");
-    bool ok = path != NULL && bytes_printf(&text, "%s\n", name) && file_write_atomic(path, text.data, text.size);
-    bytes_free(&text);
+    char text[32], *path = path_join(folder, "latest");
+    int size = snprintf(text, sizeof text, "step-%" PRId64 "\n", step);
+    bool ok = path != NULL && file_write_atomic(path, text, (size_t)size);
     free(path);
-    return ok;
-}
-
-static bool commit(const char *folder, const char *temporary, int64_t step)
-{
-    Bytes name = {0};
-    char *final = step_name(&name, step) ? path_join(folder, name.data) : NULL;
-    bool ok = final != NULL && later_set_aside(folder, step) && folder_publish(temporary, final) && write_hint(folder, name.data);
-    free(final);
-    bytes_free(&name);
     return ok;
 }
 
@@ -259,19 +205,22 @@ bool checkpoint_bytes(uint64_t *bytes, const StateTensor *tensors, size_t count)
     return ok;
 }
 
-bool checkpoint_save(const char *folder, int64_t step, const StateTensor *tensors, size_t count, json_t *state, int keep)
+bool checkpoint_save(const char *folder, int64_t step, const StateTensor *tensors, size_t count, json_t *state,
+                     int keep)
 {
-    Bytes temporary = {0};
     if (step < 0)
         return fail("%s: a checkpoint of step %" PRId64, folder, step);
-    bool ok = folder_make(folder) && leftovers_remove(folder) && make_temporary(&temporary, folder, step);
+    TemporaryFolder temporary = {0};
+    char *final = step_path(folder, step);
+    bool ok =
+        final != NULL && folder_make(folder) && leftovers_remove(folder) && temporary_folder_make(&temporary, final);
     if (ok) {
-        Save save = {.temporary = temporary.data, .step = step, .tensors = tensors, .count = count, .state = state};
-        ok = write_all(&save) && commit(folder, temporary.data, step);
-        if (!ok)
-            remove_quietly(temporary.data);
+        Save save = {.temporary = temporary.path, .step = step, .tensors = tensors, .count = count, .state = state};
+        ok = write_all(&save) && later_set_aside(folder, step) && folder_publish(temporary.path, final) &&
+             write_hint(folder, step);
     }
-    bytes_free(&temporary);
+    temporary_folder_close(&temporary);
+    free(final);
     ok = ok && checkpoints_prune(folder, step, keep);
     return ok || fail_in("saving the checkpoint of step %" PRId64, step);
 }

@@ -50,6 +50,10 @@ typedef struct WeightPlan {
 // Gives elements first .. first+count-1 of plan[tensor]; called for every element once, ascending.
 typedef bool (*WeightSource)(void *context, int64_t tensor, int64_t first, int64_t count, float *out);
 
+// Appends the header of a file with these tensors one behind the other: its text, padded with spaces so that the data begin at a multiple
+// of 8 (after the 8 bytes of its length). *bytes: of the data.
+bool safetensors_header(Bytes *text, uint64_t *bytes, const WeightPlan *plan, int64_t count, WeightType type);
+
 #define WEIGHTS_FILE_LIMIT UINT64_C(5000000000) // bytes of tensors in one file, as transformers cuts them
 
 // Writes model.safetensors into folder, or, above file_limit bytes, shards and their index. type: WEIGHT_F32 or WEIGHT_BF16

@@ -67,28 +67,33 @@ static bool file_name(Bytes *name, const Writer *w, int64_t file)
 
 // ---- one file
 
-// The text of the header, padded with spaces so that the data begin at a multiple of 8.
-static bool make_header(Bytes *text, const Writer *w, int64_t file)
+static json_t *header_entry(const WeightPlan *p, WeightType type, uint64_t first, uint64_t end)
+{
+    json_t *shape = json_array();
+    for (int d = 0; d < p->rank; d++)
+        json_array_append_new(shape, json_integer(p->shape[d]));
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", type == WEIGHT_F32 ? "F32" : "BF16", "shape", shape,
+                     "data_offsets", (json_int_t)first, (json_int_t)end);
+}
+
+bool safetensors_header(Bytes *text, uint64_t *bytes, const WeightPlan *plan, int64_t count, WeightType type)
 {
     json_t *root = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
     bool ok = root != NULL;
-    uint64_t at = 0;
-    for (int64_t i = w->first[file]; ok && i < w->first[file + 1]; i++) {
-        json_t *shape = json_array();
-        for (int d = 0; d < w->plan[i].rank; d++)
-            json_array_append_new(shape, json_integer(w->plan[i].shape[d]));
-        json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", w->type == WEIGHT_F32 ? "F32" : "BF16", "shape", shape,
-                                  "data_offsets", (json_int_t)at, (json_int_t)(at + w->sizes[i]));
-        bool again = json_object_get(root, w->plan[i].name) != NULL;
-        ok = json_object_set_new(root, w->plan[i].name, entry) == 0 && !again;
-        at += w->sizes[i];
-        if (!ok)
-            fail("tensor %s: %s", w->plan[i].name, again ? "its name is there twice" : "no memory, or its name is not UTF-8");
+    *bytes = 0;
+    for (int64_t i = 0; ok && i < count; i++) {
+        const char *name = plan[i].name;
+        uint64_t size = 0, first = *bytes;
+        ok = size_of(&size, &plan[i], type) &&
+             (size <= INT64_MAX - first || fail("tensor %s: it and those before it do not fit a file", name));
+        *bytes += ok ? size : 0;
+        bool again = json_object_get(root, name) != NULL;
+        if (ok && (again || json_object_set_new(root, name, header_entry(&plan[i], type, first, *bytes)) != 0))
+            ok = fail("tensor %s: %s", name, again ? "its name is there twice" : "no memory, or its name is not UTF-8");
     }
     char *dump = ok ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
-    TRY(dump != NULL);
-    ok = bytes_text(text, dump);
+    ok = dump != NULL && bytes_text(text, dump);
     free(dump);
     while (ok && text->size % 8 != 0)
         ok = bytes_text(text, " ");
@@ -114,8 +119,8 @@ static bool check_chunk(const Writer *w, int64_t tensor, int64_t first, int64_t 
     uint32_t limit = w->type == WEIGHT_F32 ? 0x7f800000 : 0x7f7f8000; // from here on not finite, or rounded to infinity
     for (int64_t i = 0; i < count; i++)
         if ((bits_of(w->chunk[i]) & 0x7fffffff) >= limit)
-            return fail("tensor %s: element %" PRId64 " is %g, which is not finite%s; it is not written", w->plan[tensor].name,
-                        first + i, (double)w->chunk[i], w->type == WEIGHT_F32 ? "" : " as bf16");
+            return fail("tensor %s: element %" PRId64 " is %g, which is not finite%s; it is not written",
+                        w->plan[tensor].name, first + i, (double)w->chunk[i], w->type == WEIGHT_F32 ? "" : " as bf16");
     return true;
 }
 
@@ -144,13 +149,15 @@ static bool write_file(Writer *w, int64_t file, const char *path)
 {
     AtomicFile out;
     Bytes header = {0};
-    bool ok = make_header(&header, w, file);
+    uint64_t bytes;
+    int64_t first = w->first[file];
+    bool ok = safetensors_header(&header, &bytes, w->plan + first, w->first[file + 1] - first, w->type);
     uint8_t length[8];
     for (int i = 0; i < 8; i++)
         length[i] = (uint8_t)((uint64_t)header.size >> (8 * i));
     if (ok && atomic_open(&out, path)) {
-        ok = atomic_write(&out, length, 8) && atomic_write(&out, header.data, header.size) && write_tensors(w, &out, file) &&
-             atomic_commit(&out);
+        ok = atomic_write(&out, length, 8) && atomic_write(&out, header.data, header.size) &&
+             write_tensors(w, &out, file) && atomic_commit(&out);
         if (!ok)
             atomic_abort(&out);
     } else {
