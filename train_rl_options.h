@@ -3,6 +3,7 @@
 #define TRAIN_RL_OPTIONS_H
 
 #include "fit/fit.h"
+#include "run/training_data.h"
 #include "judges/referees.h"
 #include "model/learning.h"
 #include "options/options.h"
@@ -11,8 +12,7 @@
 #include "rl/reference.h"
 #include "rl/reward.h"
 #include "rows/records.h"
-#include "run/run_options.h"
-#include "run/training_data.h"
+#include "run/run.h"
 #include "tokenizer/template.h"
 
 #define TRAIN_RL_USAGE                                                                                                           \

@@ -84,22 +84,17 @@ static bool fine_tune(void *state)
 
 static bool open_model(Sft *s)
 {
-    SftLimits longest = sft_data_limits(&s->data);
-    if (longest.document > s->files.config.max_positions)
+    ModelLimits limits = sft_data_limits(&s->data);
+    if (limits.positions > s->files.config.max_positions)
         return fail("the longest document has %" PRId64 " tokens, but the model's max_position_embeddings is %" PRId64
                     "; lower --seq-len",
-                    longest.document, s->files.config.max_positions);
-    Needs needs = {.own = {.config = s->files.config,
-                           .limits = {.tokens = longest.batch.tokens,
-                                      .rows = longest.batch.rows,
-                                      .sequences = longest.batch.sequences,
-                                      .positions = longest.document,
-                                      .training = true,
-                                      .recompute = s->o.recompute.place == RECOMPUTE_LAYER},
-                           .bf16_moments = s->optimizer.bf16_moments},
+                    limits.positions, s->files.config.max_positions);
+    limits.training = true;
+    limits.recompute = s->o.recompute.place == RECOMPUTE_LAYER;
+    Needs needs = {.own = {.config = s->files.config, .limits = limits, .bf16_moments = s->optimizer.bf16_moments},
                    .recompute_auto = s->o.recompute.place == RECOMPUTE_AUTO,
                    .micro_batch_tokens = s->o.batch.micro_batch_tokens,
-                   .longest = longest.document};
+                   .longest = limits.positions};
     TRY(fit_choose(&s->fit, &needs));
     return s->o.machine.plan ||
            (model_open(&s->model, &s->files.config, &s->fit.needs.own.limits, s->fit.kernels, false) &&

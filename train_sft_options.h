@@ -10,7 +10,7 @@
 #include "fit/fit.h"
 #include "model/learning.h"
 #include "options/options.h"
-#include "run/run_options.h"
+#include "run/run.h"
 #include "run/sft_data.h"
 
 #define TRAIN_SFT_USAGE                                                                                                          \

@@ -1,7 +1,39 @@
-// Held-out loss, and how many answers the model would write by itself if each of its tokens were right.
-#include "run/run.h"
+// Held-out loss, how many responses the model would write by itself if each of its tokens were right, and the loss of each difficulty.
+#include "run/run_internal.h"
 #include "system/signals.h"
 #include <stdlib.h>
+
+// Rows of a micro-batch ascend: a document's are those before its end that were not counted yet.
+static bool row_of(const Ragged *batch, int64_t row, int64_t document)
+{
+    return row < batch->trained && batch->rows[row] < batch->starts[document + 1];
+}
+
+void level_losses_add(LevelLosses *losses, const Documents *documents, const StepPlan *plan, int64_t m,
+                      const Ragged *batch, const float *logprob)
+{
+    int64_t n = 0;
+    for (int64_t d = 0; d < batch->sequences; d++) {
+        LossSum *sum = &losses->level[documents->list[plan->numbers[plan->first[m] + d]].difficulty];
+        sum->finite = sum->finite || sum->tokens == 0;
+        for (; row_of(batch, n, d); n++)
+            loss_add(sum, logprob[n]);
+    }
+}
+
+size_t level_fields(LogField fields[LEVEL_FIELDS], const LevelLosses *losses, bool evaluation)
+{
+    static const char *const NAMES[2][LEVELS] = {
+        {"loss_0", "loss_1", "loss_2", "loss_3", "loss_4", "loss_5"},
+        {"eval_loss_0", "eval_loss_1", "eval_loss_2", "eval_loss_3", "eval_loss_4", "eval_loss_5"}};
+    size_t count = 0;
+    for (int level = 1; level < LEVELS; level++)
+        if (losses->level[level].tokens > 0)
+            fields[count++] = (LogField){NAMES[evaluation][level], loss_mean(&losses->level[level])};
+    if (count > 0 && losses->level[0].tokens > 0)
+        fields[count++] = (LogField){NAMES[evaluation][0], loss_mean(&losses->level[0])};
+    return count;
+}
 
 typedef struct Scores {
     float *logprob, *entropy;
@@ -11,13 +43,12 @@ typedef struct Scores {
     int64_t documents, exact;
 } Scores;
 
-// Rows are ascending, so a document's are those below its end that were not counted yet.
 static void count_exact(Scores *s, const Ragged *batch)
 {
     int64_t n = 0;
     for (int64_t d = 0; d < batch->sequences; d++) {
         bool exact = true;
-        for (; n < batch->trained && batch->rows[n] < batch->starts[d + 1]; n++)
+        for (; row_of(batch, n, d); n++)
             exact = exact && s->best[n] == batch->targets[n];
         s->documents++;
         s->exact += exact;
@@ -44,17 +75,22 @@ static bool score_all(Run *run, Loader *held_out, Scores *s)
     return true;
 }
 
-bool evaluate(Run *run, Loader *held_out, Evaluation *result)
+bool run_evaluate_if_due(Run *run, Loader *held_out)
 {
+    if (held_out->documents == NULL || !run_evaluates(run))
+        return true;
     size_t rows = (size_t)loader_largest(held_out).rows;
-    Scores s = {.sum = {.finite = true}};
-    s.logprob = allocate(rows, sizeof(float));
-    s.entropy = allocate(rows, sizeof(float));
-    s.best = allocate(rows, sizeof(int32_t));
+    Scores s = {.logprob = allocate(rows, sizeof(float)),
+                .entropy = allocate(rows, sizeof(float)),
+                .best = allocate(rows, sizeof(int32_t)),
+                .sum = {.finite = true}};
     bool ok = s.logprob != NULL && s.entropy != NULL && s.best != NULL && score_all(run, held_out, &s);
-    *result = (Evaluation){loss_mean(&s.sum), s.documents == 0 ? 0 : (double)s.exact / (double)s.documents, s.levels};
     free(s.logprob);
     free(s.entropy);
     free(s.best);
-    return ok;
+    TRY(ok);
+    run->evaluated = run->step;
+    double exact = s.documents == 0 ? 0 : (double)s.exact / (double)s.documents;
+    LogField fields[2 + LEVEL_FIELDS] = {{"eval_loss", loss_mean(&s.sum)}, {"eval_exact", exact}};
+    return log_event(&run->log, "eval", run->step, fields, 2 + level_fields(fields + 2, &s.levels, true));
 }

@@ -1,5 +1,5 @@
-// A step that is unlike those before it: its loss or its gradient's norm has jumped. Training goes on (norms are clipped), but
-// whoever trains wants to know, and to look. The steps that are compared with are those of this process.
+// A step that is unlike those before it: its loss or its gradient's norm has jumped. Training goes on (norms are clipped), but the user
+// wants to know, and to look. It is compared with steps of this process only.
 #include "run/run.h"
 #include <math.h>
 #include <stdlib.h>
@@ -14,21 +14,13 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// Median and largest of the values before this one.
-static void facts_of(const double *values, int64_t count, double *median, double *largest)
-{
-    double sorted[RECENT_STEPS];
-    memcpy(sorted, values, (size_t)count * sizeof *sorted);
-    qsort(sorted, (size_t)count, sizeof *sorted, by_size);
-    *median = sorted[count / 2];
-    *largest = sorted[count - 1];
-}
-
-// The median of those before, where this one has jumped; else 0.
+// The median of the values before, if this one has jumped; else 0.
 static double jumped_from(double value, const double *before, int64_t count, double times)
 {
-    double median, largest;
-    facts_of(before, count, &median, &largest);
+    double sorted[RECENT_STEPS];
+    memcpy(sorted, before, (size_t)count * sizeof *sorted);
+    qsort(sorted, (size_t)count, sizeof *sorted, by_size);
+    double median = sorted[count / 2], largest = sorted[count - 1];
     return value > times * median && value > largest ? median : 0;
 }
 
@@ -36,9 +28,10 @@ bool jump_seen(Recent *recent, double loss, double norm, JumpFacts *facts)
 {
     int64_t count = recent->steps < RECENT_STEPS ? recent->steps : RECENT_STEPS, place = recent->steps++ % RECENT_STEPS;
     *facts = (JumpFacts){0};
-    if (count >= ENOUGH)
-        *facts =
-            (JumpFacts){jumped_from(loss, recent->loss, count, LOSS_JUMP), jumped_from(norm, recent->norm, count, NORM_JUMP)};
+    if (count >= ENOUGH) {
+        facts->loss = jumped_from(loss, recent->loss, count, LOSS_JUMP);
+        facts->norm = jumped_from(norm, recent->norm, count, NORM_JUMP);
+    }
     recent->loss[place] = loss;
     recent->norm[place] = norm;
     return facts->loss > 0 || facts->norm > 0;
@@ -47,14 +40,14 @@ bool jump_seen(Recent *recent, double loss, double norm, JumpFacts *facts)
 void run_tell_jump(Run *run, double loss, double norm, const char *advice)
 {
     JumpFacts usual;
-    char what[160] = "";
+    char loss_text[80] = "", norm_text[40] = "";
     if (!jump_seen(&run->recent, loss, norm, &usual) || (run->told_jump > 0 && run->step < run->told_jump + TOLD_AGAIN))
         return;
     run->told_jump = run->step;
     if (usual.loss > 0)
-        snprintf(what, sizeof what, "the loss has jumped to %.4g from some %.4g, ", loss, usual.loss);
-    snprintf(what + strlen(what), sizeof what - strlen(what), "the gradient norm is %.4g", norm);
+        snprintf(loss_text, sizeof loss_text, "the loss has jumped to %.4g from some %.4g, ", loss, usual.loss);
     if (usual.norm > 0)
-        snprintf(what + strlen(what), sizeof what - strlen(what), " instead of some %.4g", usual.norm);
-    log_note(&run->log, "step %" PRId64 ": %s; %s", run->step, what, advice);
+        snprintf(norm_text, sizeof norm_text, " instead of some %.4g", usual.norm);
+    log_note(&run->log, "step %" PRId64 ": %sthe gradient norm is %.4g%s; %s", run->step, loss_text, norm, norm_text,
+             advice);
 }

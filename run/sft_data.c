@@ -1,4 +1,4 @@
-// What was decided when shards were prepared holds: see sft_data.h.
+// Opens the data of fine-tuning by the options, or by what its shards were prepared with: see sft_data.h.
 #include "run/sft_data.h"
 #include <string.h>
 
@@ -18,21 +18,22 @@ static TrainingRules rules_of(const SftTextOptions *o, const ModelFiles *f)
                                        .template = f->chat.kind}};
 }
 
-static bool as_asked(const TrainingData *d, const SftTextOptions *o, const Options *options)
+// A command line that asks for something else than shards were prepared with is refused.
+static bool check_asked(const TrainingData *d, const SftTextOptions *o, const Options *options)
 {
     const ShardAbout *about = documents_about(&d->train.documents);
-    const char *path = d->train.documents.paths[0], *instruction = d->options->instruction;
-    bool none = instruction[0] == 0 || strcmp(instruction, "none") == 0, all = o->train_turns.place == TRAIN_ALL_TURNS;
+    const char *instruction = d->options->instruction, *other = NULL;
+    bool none = instruction[0] == 0 || strcmp(instruction, "none") == 0;
+    uint64_t hash = none ? 0 : hash_bytes(instruction, strlen(instruction));
     if (option_on_command_line(options, "train_turn_newline") && about->train_turn_newline != o->train_turn_newline)
-        return fail("%s: was prepared %s --train-turn-newline; prepare it again, or leave the option away", path,
-                    about->train_turn_newline ? "with" : "without");
-    if (option_on_command_line(options, "train_turns") && about->train_all_turns != all)
-        return fail("%s: was prepared with --train-turns %s; prepare it again, or leave the option away", path,
-                    about->train_all_turns ? "all" : "last");
-    if (option_on_command_line(options, "instruction") &&
-        about->instruction != (none ? 0 : hash_bytes(instruction, strlen(instruction))))
-        return fail("%s: was prepared with another --instruction; prepare it again, or leave the option away", path);
-    return true;
+        other = about->train_turn_newline ? "with --train-turn-newline" : "without --train-turn-newline";
+    else if (option_on_command_line(options, "train_turns") &&
+             about->train_all_turns != (o->train_turns.place == TRAIN_ALL_TURNS))
+        other = about->train_all_turns ? "with --train-turns all" : "with --train-turns last";
+    else if (option_on_command_line(options, "instruction") && about->instruction != hash)
+        other = "with another --instruction";
+    return other == NULL ||
+           fail("%s: was prepared %s; prepare it again, or drop the option", d->train.documents.paths[0], other);
 }
 
 static void take_preparation(const TrainingData *d, SftTextOptions *o, ModelFiles *f)
@@ -45,26 +46,26 @@ static void take_preparation(const TrainingData *d, SftTextOptions *o, ModelFile
         f->chat.kind = about->template;
 }
 
-static bool prepared_alike(const TrainingData *d)
+static bool check_held_out(const TrainingData *d)
 {
     if (d->options->eval_data.count == 0)
         return true;
     const ShardAbout *data = documents_about(&d->train.documents), *held_out = documents_about(&d->held_out.documents);
-    bool alike = data->train_turn_newline == held_out->train_turn_newline && data->train_all_turns == held_out->train_all_turns &&
-                 data->instruction == held_out->instruction;
+    bool alike = data->train_turn_newline == held_out->train_turn_newline &&
+                 data->train_all_turns == held_out->train_all_turns && data->instruction == held_out->instruction;
     return alike ||
-           fail("%s: --eval-data and --data were prepared with another --instruction, --train-turns or --train-turn-newline; "
-                "prepare them alike, or give the --instruction that %s was prepared with",
+           fail("%s: --eval-data and --data were prepared with another --instruction, --train-turns or "
+                "--train-turn-newline; prepare them alike, or give the --instruction that %s was prepared with",
                 d->options->eval_data.items[0], d->options->data.items[0]);
 }
 
 static bool open_rows(TrainingData *d, SftTextOptions *o, ModelFiles *f, const Options *options)
 {
     TrainingRules rules = rules_of(o, f);
-    TRY(training_data_read(d, &rules) && as_asked(d, o, options));
+    TRY(training_data_read(d, &rules) && check_asked(d, o, options));
     take_preparation(d, o, f);
     rules = rules_of(o, f);
-    return training_data_read_held_out(d, &rules) && prepared_alike(d);
+    return training_data_read_held_out(d, &rules) && check_held_out(d);
 }
 
 static bool open_loaders(SftData *d, const SftBatchOptions *o)
@@ -79,7 +80,8 @@ static bool open_loaders(SftData *d, const SftBatchOptions *o)
     return d->rows.options->eval_data.count == 0 || loader_open(&d->held_out, &d->rows.held_out.documents, &dealing);
 }
 
-bool sft_data_open(SftData *d, SftTextOptions *text, const SftBatchOptions *batch, ModelFiles *files, const Options *options)
+bool sft_data_open(SftData *d, SftTextOptions *text, const SftBatchOptions *batch, ModelFiles *files,
+                   const Options *options)
 {
     return open_rows(&d->rows, text, files, options) && open_loaders(d, batch);
 }
@@ -93,12 +95,14 @@ void sft_data_close(SftData *d)
 
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
-SftLimits sft_data_limits(const SftData *d)
+ModelLimits sft_data_limits(const SftData *d)
 {
-    LoaderLimits train = loader_largest(&d->train), held = {0};
+    const Documents *train = &d->rows.train.documents, *held_out = &d->rows.held_out.documents;
+    LoaderLimits largest = loader_largest(&d->train), held = {0};
     if (d->held_out.documents != NULL)
         held = loader_largest(&d->held_out);
-    return (SftLimits){
-        .batch = {larger(train.tokens, held.tokens), larger(train.rows, held.rows), larger(train.sequences, held.sequences)},
-        .document = larger(d->rows.train.documents.longest, d->rows.held_out.documents.longest)};
+    return (ModelLimits){.tokens = larger(largest.tokens, held.tokens),
+                         .rows = larger(largest.rows, held.rows),
+                         .sequences = larger(largest.sequences, held.sequences),
+                         .positions = larger(train->longest, held_out->longest)};
 }

@@ -1,11 +1,12 @@
-// The data of supervised fine-tuning: how documents are cut and which of their tokens are trained, by options or by what shards were
-// prepared with, which then holds.
+// The data of supervised fine-tuning: how documents are cut and which of their tokens are trained, by options; or, for shards, by what
+// they were prepared with.
 #ifndef RUN_SFT_DATA_H
 #define RUN_SFT_DATA_H
 
 #include "rows/tokenised.h"
-#include "pretrained/files.h"
 #include "run/training_data.h"
+#include "model/model.h"
+#include "pretrained/files.h"
 
 // clang-format off
 #define SFT_TEXT_ROWS(ROW, IN)                                                                                                   \
@@ -30,17 +31,14 @@ typedef struct SftData {
     Loader train, held_out; // held_out.documents NULL: there is none
 } SftData;
 
-// The largest that a model has to hold.
-typedef struct SftLimits {
-    LoaderLimits batch;
-    int64_t document; // in tokens
-} SftLimits;
-SftLimits sft_data_limits(const SftData *data);
+ModelLimits
+sft_data_limits(const SftData *data); // the largest micro-batch, and the longest document, that a model has to hold
 
-// Opens --data and --eval-data (data->rows was begun by training_data_open), and what deals them to steps. text and files->chat become
-// what the shards were prepared with: for rows that are held out, for options.conf, for the export. Refused: a command line that asks
-// for something else, and held-out rows that were prepared otherwise.
-bool sft_data_open(SftData *data, SftTextOptions *text, const SftBatchOptions *batch, ModelFiles *files, const Options *options);
+// Opens --data and --eval-data (after training_data_open of data->rows), and the loaders that deal them to steps. text and files->chat
+// become what the shards were prepared with: for held-out rows, options.conf and the export. Refused: a command line that asks for
+// something else, and held-out rows that were prepared differently.
+bool sft_data_open(SftData *data, SftTextOptions *text, const SftBatchOptions *batch, ModelFiles *files,
+                   const Options *options);
 void sft_data_close(SftData *data);
 
 #endif

@@ -24,14 +24,19 @@ static bool read_set(TrainingData *d, TrainingSet *set, const OptionList *words,
     preparing.memory = CACHE_MEMORY;
     TRY(shard_folders_of(folders, preparing, words->items, words->count, &d->maps, d->options->format.name, d->cache));
     bool ok = documents_open(&set->documents, &rules->reading, (const char *const *)folders->paths, folders->count);
-    return ok || (folders->cached ? fail_in("the shards of %s in %s, which may be removed", words->items[0], d->cache) : false);
+    return ok || (folders->cached ? fail_in("the shards of %s in %s, which may be removed", words->items[0], d->cache)
+                                  : false);
 }
 
-bool training_data_read(TrainingData *d, const TrainingRules *rules) { return read_set(d, &d->train, &d->options->data, rules); }
+bool training_data_read(TrainingData *d, const TrainingRules *rules)
+{
+    return read_set(d, &d->train, &d->options->data, rules);
+}
 
 bool training_data_read_held_out(TrainingData *d, const TrainingRules *rules)
 {
-    return d->options->eval_data.count == 0 || read_set(d, &d->held_out, &d->options->eval_data, rules) || fail_in("--eval-data");
+    return d->options->eval_data.count == 0 || read_set(d, &d->held_out, &d->options->eval_data, rules) ||
+           fail_in("--eval-data");
 }
 
 LoaderOptions training_data_order(const TrainingData *d, uint64_t seed)

@@ -1,10 +1,10 @@
-// The data of a training run, held-out rows included: shards, or JSONL that becomes shards in OUT/cache first; and the options that
-// train_sft and train_rl have for them.
+// The data of a training run, with held-out rows: shards, or JSONL that becomes shards in OUT/cache first; and their options, for
+// train_sft and train_rl.
 //
 //     TRY(training_data_open(&data, &options->data, options->run.out, options->machine.plan));
-//     TRY(training_data_read(&data, &rules));        // --data
+//     TRY(training_data_read(&data, &rules));          // --data
 //     TRY(training_data_read_held_out(&data, &rules)); // --eval-data, by rules that may depend on --data's
-//     data.kept = true;                              // once the run is not refused any more: the cache stays
+//     data.kept = true;                                // once the run has begun: the cache stays
 #ifndef RUN_TRAINING_DATA_H
 #define RUN_TRAINING_DATA_H
 
@@ -30,7 +30,7 @@ OPTION_GROUP(DataOptions, SFT_DATA_ROWS)
 
 typedef struct TrainingSet {
     ShardFolders folders;
-    Documents documents; // count 0: there are none
+    Documents documents; // count 0: none
 } TrainingSet;
 
 typedef struct TrainingData {
@@ -38,11 +38,11 @@ typedef struct TrainingData {
     FieldMaps maps;        // of --map
     LoaderWeight *weights; // (options->mix.count)
     char *cache;           // OUT/cache, or for --plan a temporary folder
-    bool kept;             // what was prepared just now stays
+    bool kept;             // shards that were prepared here stay
     TrainingSet train, held_out;
 } TrainingData;
 
-// How rows of JSONL are prepared, but for their files, instruction and memory; and how shards are read.
+// How rows of JSONL are prepared (their files, instruction and memory are set here), and how shards are read.
 typedef struct TrainingRules {
     PrepareOptions preparing;
     DocumentOptions reading;
@@ -50,7 +50,7 @@ typedef struct TrainingRules {
 
 bool training_data_open(TrainingData *data, const DataOptions *options, const char *out, bool plan);
 bool training_data_read(TrainingData *data, const TrainingRules *rules);
-bool training_data_read_held_out(TrainingData *data, const TrainingRules *rules); // nothing, without --eval-data
+bool training_data_read_held_out(TrainingData *data, const TrainingRules *rules); // does nothing without --eval-data
 LoaderOptions training_data_order(const TrainingData *data, uint64_t seed);       // of --data, by --order and --mix
 void training_data_close(TrainingData *data);
 

@@ -1,10 +1,11 @@
-// When a run saves, evaluates and gives up: by its steps, by the clock, and by what a signal leaves.
+// When a run saves, evaluates and gives up: by its steps, by the clock, and by the time that a signal leaves; and how it then ends.
 #include "run/run.h"
 #include "system/signals.h"
+#include <stdlib.h>
 
 bool run_goes_on(const Run *run) { return run->step < run->steps; }
 
-// As if another step as long as the last one came before the next question: what a kill can cost is an interval, not a step more.
+// By the clock one step early, as another step like the last would end too late: a kill costs at most --save-minutes.
 bool run_saves(const Run *run)
 {
     if (run->step == run->steps)
@@ -40,8 +41,8 @@ bool run_update_goes_on(void *context, int64_t done, int64_t all)
     double share = ((double)run->updates + (double)done / (double)all) / (double)run->updates_all;
     double left = share > 0 ? (clock_seconds() - run->updates_begin) / share * (1 - share) : run->updates_seconds;
     if (run->updates_all > 1)
-        log_live(&run->log, run->step + 1, "update %" PRId64 "/%" PRId64 ", micro-batch %" PRId64 "/%" PRId64, run->updates + 1,
-                 run->updates_all, done + 1, all);
+        log_live(&run->log, run->step + 1, "update %" PRId64 "/%" PRId64 ", micro-batch %" PRId64 "/%" PRId64,
+                 run->updates + 1, run->updates_all, done + 1, all);
     else
         log_live(&run->log, run->step + 1, "micro-batch %" PRId64 "/%" PRId64, done + 1, all);
     return run_has_time(run, left) || signal_checked("");
@@ -62,4 +63,57 @@ bool run_take_signals(double stop_within)
              "(again: at once)\n",
              stop_within);
     return signals_install(answer);
+}
+
+// ---- an end before the last step
+
+// Which checkpoint there is, for an error.
+static const char *checkpoint_text(const Run *run, char text[80])
+{
+    if (run->saved == 0)
+        return "there is no checkpoint yet";
+    snprintf(text, 80, "the last checkpoint is that of step %" PRId64, run->saved);
+    return text;
+}
+
+bool run_fail_in_step(Run *run)
+{
+    char checkpoint[80], *why = copy_text(error_text());
+    if (why != NULL)
+        fail("step %" PRId64 ": %s; %s", run->step + 1, why, checkpoint_text(run, checkpoint));
+    free(why);
+    return false;
+}
+
+bool run_save_and_fail(Run *run)
+{
+    if (run->step == 0)
+        return false;
+    char *why = copy_text(error_text());
+    TRY(why != NULL);
+    bool kept = run->saved == run->step || run_save(run);
+    kept ? fail("%s; step %" PRId64 " is saved, and --resume auto goes on from there", why, run->step)
+         : fail_in("%s; and saving the last finished step failed", why);
+    free(why);
+    return false;
+}
+
+bool run_stop(Run *run)
+{
+    char checkpoint[80];
+    if (!run->open)
+        printf("stopped by a signal before the first step; the same command begins again\n");
+    else if (run->updates > 0)
+        log_note(&run->log,
+                 "stopped by a signal in the middle of step %" PRId64
+                 "'s updates, of which no half is saved; %s; the same command %s",
+                 run->step + 1, checkpoint_text(run, checkpoint), run->saved > 0 ? "goes on" : "begins again");
+    else if (run->step == 0)
+        log_note(&run->log, "stopped by a signal before the end of the first step; the same command begins again");
+    else {
+        TRY(run->saved == run->step || run_save(run));
+        log_note(&run->log, "stopped by a signal and saved after step %" PRId64 "; the same command goes on",
+                 run->step);
+    }
+    return true;
 }

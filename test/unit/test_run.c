@@ -5,8 +5,11 @@
 
 static Run run_at(int64_t step)
 {
-    return (Run){
-        .step = step, .steps = 1000, .evaluated = -1, .o = {.save_every = 500, .save_minutes = 20}, .saved_at = clock_seconds()};
+    return (Run){.step = step,
+                 .steps = 1000,
+                 .evaluated = -1,
+                 .o = {.save_every = 500, .save_minutes = 20},
+                 .saved_at = clock_seconds()};
 }
 
 static void a_run_saves_by_steps_by_the_clock_and_at_the_end(void **state)
@@ -54,12 +57,13 @@ static void without_a_signal_there_is_time(void **state)
 // A run of `before` steps that has made `made` of them: may it have `now`?
 static bool goes_on(ScheduleShape shape, int64_t before, int64_t made, int64_t now, int64_t warmup)
 {
-    Schedule was = {.shape = shape, .peak = 1e-3, .end = 0.1, .steps = before, .warmup = warmup, .decay = 0.5}, is = was;
+    Schedule was = {.shape = shape, .peak = 1e-3, .end = 0.1, .steps = before, .warmup = warmup, .decay = 0.5},
+             is = was;
     Run old = {.schedule = &was}, r = {.schedule = &is, .step = made, .steps = now};
     is.steps = now;
     is.warmup = now / 10; // as if it were a share of the steps
     json_t *saved = schedule_state(&old);
-    bool ok = schedule_goes_on(&r, saved, "there");
+    bool ok = schedule_resume(&r, saved, "there");
     assert_true(!ok || (is.warmup == warmup && r.longer == (before == now ? 0 : before)));
     json_decref(saved);
     return ok;
@@ -71,8 +75,10 @@ static void a_run_has_other_steps_where_the_rates_are_the_same(void **state)
         assert_ok(goes_on((ScheduleShape)shape, 100, 100, 100, 10));
     assert_ok(goes_on(SCHEDULE_CONSTANT, 100, 100, 500, 10) && goes_on(SCHEDULE_CONSTANT, 100, 60, 60, 10));
     assert_ok(goes_on(SCHEDULE_WSD, 100, 51, 200, 10)); // its decay begins after step 50
-    assert_refused(goes_on(SCHEDULE_WSD, 100, 52, 200, 10), "the learning rate of step 52 is another one; give --steps 100");
-    assert_refused(goes_on(SCHEDULE_WSD, 100, 45, 80, 10), "the learning rate of step 42"); // shorter: it would have begun at 40
+    assert_refused(goes_on(SCHEDULE_WSD, 100, 52, 200, 10),
+                   "the learning rate of step 52 is another one; give --steps 100");
+    assert_refused(goes_on(SCHEDULE_WSD, 100, 45, 80, 10),
+                   "the learning rate of step 42"); // shorter: it would have begun at 40
     assert_ok(goes_on(SCHEDULE_COSINE, 100, 11, 200, 10) && goes_on(SCHEDULE_LINEAR, 100, 11, 200, 10)); // at the peak
     assert_refused(goes_on(SCHEDULE_COSINE, 100, 12, 200, 10), "step 12");
     assert_refused(goes_on(SCHEDULE_LINEAR, 100, 100, 200, 10), "step 12");

@@ -2,6 +2,7 @@
 // the master weights and the moments exactly, and stop when the device breaks. What a backend cannot compute is refused by name.
 #include "test/support/check.h"
 #include "checkpoint/checkpoint.h"
+#include "pretrained/export.h"
 #include "pretrained/weights.h"
 #include "run/run.h"
 #include "test/support/device.h"

@@ -1,13 +1,15 @@
-// From a running model or a checkpoint to a Hugging Face folder that transformers loads.
+// From a model in memory, or a checkpoint, to a Hugging Face folder: see export.h.
 #include "checkpoint/checkpoint.h"
 #include "pretrained/config_json.h"
+#include "pretrained/export.h"
 #include "pretrained/folder.h"
-#include "run/run.h"
+#include "tokenizer/template.h"
+#include "tokenizer/tokenizer.h"
 #include <stdlib.h>
 #include <string.h>
 
 // The end tokens that a server should stop at: the chat's first, then the document's. Without a tokenizer, the configuration's.
-static bool end_tokens(FolderExport *e, ModelConfig *config, const char *tokenizer_folder)
+static bool set_end_tokens(FolderExport *e, ModelConfig *config, const char *tokenizer_folder)
 {
     memcpy(e->end_tokens, config->end_tokens, sizeof e->end_tokens);
     e->end_count = config->end_count;
@@ -15,31 +17,31 @@ static bool end_tokens(FolderExport *e, ModelConfig *config, const char *tokeniz
         return true;
     Tokenizer *tokenizer = tokenizer_open(tokenizer_folder);
     TRY(tokenizer != NULL);
-    static const char *const NAMES[] = {"<|im_end|>", "<|endoftext|>"};
-    int64_t found[2], count = 0;
-    for (int i = 0; i < 2; i++)
-        if (tokenizer_find(tokenizer, NAMES[i]) >= 0)
-            found[count++] = tokenizer_find(tokenizer, NAMES[i]);
+    int64_t chat = tokenizer_find(tokenizer, "<|im_end|>"), document = tokenizer_find(tokenizer, "<|endoftext|>"),
+            count = 0;
     tokenizer_close(tokenizer);
+    if (chat >= 0)
+        e->end_tokens[count++] = chat;
+    if (document >= 0)
+        e->end_tokens[count++] = document;
     if (count == 0)
         return true;
-    memcpy(e->end_tokens, found, (size_t)count * sizeof found[0]);
     e->end_count = count;
     e->chat_end = count == 2;
-    config->end_tokens[0] = found[0];
+    config->end_tokens[0] = e->end_tokens[0];
     config->end_count = 1;
     return true;
 }
 
-// The folder's own template stays when it is the one that was trained (or nothing was rendered, and it is nobody's business here);
-// otherwise, and where the folder has none, the trained one is written.
+// The folder's own template stays if it is the one that was trained, or if nothing was rendered; otherwise, and where the folder has
+// none, the trained one is written.
 static bool choose_template(FolderExport *e, const char *tokenizer_folder, const char *trained)
 {
     ChatTemplate own, wanted;
     if (tokenizer_folder == NULL || strcmp(trained, template_name(TEMPLATE_UNKNOWN)) == 0)
         return true;
     TRY(template_open(&wanted, tokenizer_folder, trained));
-    bool readable = template_open(&own, tokenizer_folder, "auto"); // one that is damaged is not the one that was trained
+    bool readable = template_open(&own, tokenizer_folder, "auto"); // a damaged one is not the trained one
     if (!readable && error_kind() == ERROR_SYSTEM)
         return false;
     if (!readable || own.kind != wanted.kind || !own.from_file)
@@ -61,7 +63,8 @@ static bool export_parameters(FolderExport *e, const ModelConfig *trained, const
     e->type = strcmp(dtype, "fp32") == 0 ? WEIGHT_F32 : WEIGHT_BF16;
     e->plan = plan;
     e->count = parameters->count;
-    bool ok = end_tokens(e, &config, e->origin) && choose_template(e, e->origin, template_name) && model_folder_export(folder, e);
+    bool ok = set_end_tokens(e, &config, e->origin) && choose_template(e, e->origin, template_name) &&
+              model_folder_export(folder, e);
     free(plan);
     return ok;
 }
@@ -90,7 +93,7 @@ static bool from_checkpoint(void *context, int64_t tensor, int64_t first, int64_
     return checkpoint_read(s->checkpoint, s->parameters.list[tensor].name, first, count, out);
 }
 
-// OUT/tokenizer of OUT/checkpoints/step-N, if it is the one that was trained with; empty where that run had no tokenizer.
+// OUT/tokenizer of OUT/checkpoints/step-N, which has to be the one that was trained with; empty where that run had no tokenizer.
 static bool tokenizer_beside(Bytes *folder, const char *checkpoint, const json_t *state)
 {
     const char *wanted = json_string_value(json_object_get(json_object_get(state, "identity"), "tokenizer_files"));
@@ -103,7 +106,8 @@ static bool tokenizer_beside(Bytes *folder, const char *checkpoint, const json_t
     char found[32];
     snprintf(found, sizeof found, "%016" PRIx64, tokenizer_hash(tokenizer));
     tokenizer_close(tokenizer);
-    return strcmp(found, wanted) == 0 || fail("%s: not the tokenizer that this checkpoint was trained with", folder->data);
+    return strcmp(found, wanted) == 0 ||
+           fail("%s: not the tokenizer that this checkpoint was trained with", folder->data);
 }
 
 bool export_checkpoint(const char *path, const char *dtype, const char *folder)
@@ -125,24 +129,4 @@ bool export_checkpoint(const char *path, const char *dtype, const char *folder)
     checkpoint_close(s.checkpoint);
     bytes_free(&tokenizer);
     return ok || fail_in("exporting %s to %s", path, folder);
-}
-
-bool run_export(Run *run)
-{
-    char *folder = path_join(run->o.out, "model");
-    bool ok = folder != NULL && export_model(run->model, run->tokenizer, run->template_name, run->o.export_dtype.name, folder);
-    if (ok)
-        log_note(&run->log, "the model is in %s", folder);
-    free(folder);
-    return ok;
-}
-
-bool run_keep_model(Run *run)
-{
-    char *why = copy_text(error_text());
-    if (why != NULL && run->step == run->steps)
-        run_export(run) ? fail("%s; but the model after all %" PRId64 " steps is in %s/model", why, run->steps, run->o.out)
-                        : fail_in("%s; and neither could the model be written", why);
-    free(why);
-    return false;
 }
