@@ -18,13 +18,14 @@ typedef struct Rl {
     Options options;
     Policy policy; // the model that samples and learns
     Prompts prompts;
-    RlState state;
+    Curriculum curriculum;
+    RlState state; // of the curriculum and the KL: saved, and put back when a step is given up
     Rewards rewards;
     Referees referees;
     Schedule schedule;
     Run run;
-    bool sampled;     // this step was: what fails from here on is nobody else's fault, and nothing is saved for it
-    ExplainTold told; // what was said of steps whose rewards say little
+    bool sampled;    // this step was: a later error is not that of a judge or grader, and nothing is saved for it
+    Explain explain; // tells of steps whose rewards teach nothing
     char *rollouts, *evaluations; // OUT/rollouts, OUT/evaluations
 } Rl;
 
@@ -38,6 +39,7 @@ static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static RolloutRules rollout_rules(Rl *s)
 {
     return (RolloutRules){.seed = (uint64_t)s->o.seed,
+                          .step = s->run.step,
                           .samples = s->o.samples_per_prompt,
                           .sampling = s->o.sampling,
                           .files = &s->policy.session.files,
@@ -52,12 +54,9 @@ static bool sample(Rl *s, Rollout *rollout, StepFacts *facts)
     RolloutRules rules = rollout_rules(s);
     StepRollout what = {s->o.prompts_per_step, s->o.dynamic_sampling ? s->o.dynamic_batches : 0};
     rules.twins = s->prompts.twins;
-    TRY(rollout_of_step(rollout, s->policy.session.engine, &s->state.curriculum, what, s->run.step, &rules,
-                        &facts->dynamic));
-    facts->generate = rollout->generate_seconds;
-    facts->reward = rollout->reward_seconds;
-    ExplainPlace place = {s->rollouts, s->run.step + 1};
-    return rollout->count > 0 || explain_nothing(rollout, rules.files->tokenizer, &facts->dynamic, place);
+    TRY(rollout_of_step(rollout, s->policy.session.engine, &s->curriculum, what, &rules, &facts->dynamic));
+    return rollout->count > 0 ||
+           explain_nothing(&s->explain, rollout, rules.files->tokenizer, &facts->dynamic, s->run.step + 1);
 }
 
 // ---- compare: with a reference model, if there is one, and with each other
@@ -68,7 +67,7 @@ static bool compare(Rl *s, Rollout *rollout, StepFacts *facts)
     facts->kl_coefficient = s->state.kl_coefficient; // of this step; counting sets the next one's
     TRY(reference_count(&s->policy.reference, rollout, &s->o.kl, &s->state.kl_coefficient));
     double counted = clock_seconds();
-    TRY(rollout_advantages(rollout, &s->o.advantage));
+    advantages(rollout, &s->o.advantage);
     facts->reference = counted - start;
     facts->advantage = clock_seconds() - counted;
     return true;
@@ -79,8 +78,8 @@ static bool compare(Rl *s, Rollout *rollout, StepFacts *facts)
 // One update, from some groups of the rollout. No update came before the first one, whose ratios are exactly 1 (on_policy).
 static bool update(Rl *s, Rollout *rollout, int64_t first, StepFacts *facts)
 {
-    UpdatePart part = {first, smaller(s->o.prompts_per_update, rollout->count - first), s->o.policy.micro_batch_tokens,
-                       s->o.slots};
+    PackPart part = {first, smaller(s->o.prompts_per_update, rollout->count - first), s->o.policy.micro_batch_tokens,
+                     s->o.slots};
     UpdateRules rules = update_rules(&s->o.loss, &s->o.sampling, &s->o.kl, s->state.kl_coefficient);
     Model *model = &s->policy.session.model;
     Pack pack;
@@ -89,7 +88,8 @@ static bool update(Rl *s, Rollout *rollout, int64_t first, StepFacts *facts)
     rules.go_on = run_update_goes_on;
     rules.go_on_context = &s->run;
     rules.on_policy = s->run.updates == 0;
-    TRY(update_pack(&pack, rollout, &part, &s->o.loss, s->o.sampling.max_new_tokens));
+    update_weights(rollout, &part, &s->o.loss, s->o.sampling.max_new_tokens);
+    TRY(pack_open(&pack, rollout, &part));
     bool ok = gradients_clear(model) && update_gradients(model, &pack, &rules, &facts->report) &&
               (learning_update(&s->o.learning, &s->policy.optimizer, model, facts->learning_rate, &norm) ||
                run_fail_in_step(&s->run));
@@ -115,9 +115,8 @@ static bool learn(Rl *s, Rollout *rollout, StepFacts *facts)
 static bool report(Rl *s, const Rollout *rollout, const StepFacts *facts)
 {
     Metrics metrics;
-    ExplainPlace place = {s->rollouts, s->run.step};
     TRY(rollout_write(rollout, s->policy.session.files.tokenizer, s->rollouts, s->run.step));
-    TRY(explain_step(&s->told, &s->run.log, rollout, s->o.prompts_per_step, &facts->dynamic, place));
+    TRY(explain_step(&s->explain, rollout, s->o.prompts_per_step, &facts->dynamic, s->run.step));
     metrics_of_step(&metrics, rollout, s->prompts.train, &s->rewards, facts);
     TRY(log_step(&s->run.log, s->run.step, metrics.fields, metrics.count));
     run_tell_jump(&s->run, 0, facts->gradient_norm, "its responses are among the rollouts; a lower --lr may be calmer");
@@ -130,14 +129,14 @@ static bool step(Rl *s)
     StepFacts facts = {.learning_rate = learning_rate(&s->schedule, s->run.step),
                        .save = s->run.saved > 0 ? s->run.save_seconds : 0};
     int64_t step = s->run.step;
-    RlMark before = rl_state_mark(&s->state);
+    RlState before = s->state;
     double start = clock_seconds();
     s->sampled = signal_checked("") && sample(s, &rollout, &facts);
     bool ok = s->sampled && compare(s, &rollout, &facts) && learn(s, &rollout, &facts) && report(s, &rollout, &facts);
     rollout_free(&rollout);
     s->run.step_seconds = clock_seconds() - start;
     if (!ok && s->run.step == step && s->run.updates == 0)
-        rl_state_rewind(&s->state, &before);
+        s->state = before;
     return ok;
 }
 
@@ -194,13 +193,13 @@ static bool open_prompts(Rl *s)
                           .has_judge = s->o.referees.judge_model[0] != 0};
     TRY(prompts_open(&s->prompts, &rules));
     CurriculumOptions o = {training_data_order(&s->prompts.data, (uint64_t)s->o.seed), s->o.adapt};
-    return curriculum_open(&s->state.curriculum, s->prompts.train, &o);
+    return curriculum_open(&s->curriculum, s->prompts.train, &o, &s->state.curriculum);
 }
 
 static bool open_all(Rl *s)
 {
     TRY(sampling_check(&s->o.sampling) && adapt_check(&s->o.adapt) && (s->o.machine.plan || run_may_use(&s->o.run)));
-    TRY(rewards_open_by(&s->rewards, &s->o.rewards, s->o.referees.grader[0] != 0, s->o.sampling.max_new_tokens));
+    TRY(rewards_open(&s->rewards, &s->o.rewards, s->o.referees.grader[0] != 0, s->o.sampling.max_new_tokens));
     TRY(referees_open(&s->referees, &s->o.referees, &s->options, &s->o.machine, s->o.run.out));
     PolicySetup setup = {&s->o.policy, &s->o.sizes,    &s->o.sampling, &s->o.learning,
                          &s->o.kl,     &s->o.referees, &s->o.machine,  (uint64_t)s->o.seed};
@@ -246,6 +245,7 @@ static bool open_run(Rl *s)
         (!resumed || rl_state_resume(&s->state, s->run.recipe)));
     TRY((s->rollouts = path_join(s->o.run.out, "rollouts")) != NULL && rollouts_cut(s->rollouts, s->run.step));
     TRY((s->evaluations = path_join(s->o.run.out, "evaluations")) != NULL && rollouts_cut(s->evaluations, s->run.step));
+    s->explain = (Explain){.log = &s->run.log, .rollouts = s->rollouts};
     announce(s);
     return run_describe(&s->run, &s->options);
 }
@@ -264,7 +264,7 @@ static void close_all(void *state)
     run_close(&s->run);
     free(s->rollouts);
     free(s->evaluations);
-    curriculum_close(&s->state.curriculum);
+    curriculum_close(&s->curriculum);
     prompts_close(&s->prompts);
     referees_close(&s->referees);
     rewards_close(&s->rewards);

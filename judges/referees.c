@@ -43,7 +43,8 @@ static const char *given_for_grader(const Options *given)
 
 static bool check(const RefereeOptions *o, const Options *given, bool judge, bool grader)
 {
-    const char *for_judge = judge ? NULL : given_for_judge(o, given), *for_grader = grader ? NULL : given_for_grader(given);
+    const char *for_judge = judge ? NULL : given_for_judge(o, given),
+               *for_grader = grader ? NULL : given_for_grader(given);
     if (for_judge != NULL)
         return fail_as(ERROR_USAGE, "%s: give --judge-model, a folder or the judge's name at --endpoint", for_judge);
     if (for_grader != NULL)
@@ -97,7 +98,8 @@ static bool open_judge(Referees *r, const RefereeOptions *o, const MachineOption
     return true;
 }
 
-bool referees_open(Referees *r, const RefereeOptions *o, const Options *given, const MachineOptions *machine, const char *out)
+bool referees_open(Referees *r, const RefereeOptions *o, const Options *given, const MachineOptions *machine,
+                   const char *out)
 {
     bool grader = o->grader[0] != 0, judge = o->judge_model[0] != 0;
     *r = (Referees){.asks = (JudgeAsks)o->judge_asks.place};
@@ -114,12 +116,32 @@ void referees_close(Referees *r)
     *r = (Referees){0};
 }
 
+// ---- verdicts
+
+bool referees_work(const Referees *r, double seconds)
+{
+    return (r->judge == NULL || judge_work(r->judge, seconds)) &&
+           (r->grader == NULL || grader_work(r->grader, seconds));
+}
+
+bool referees_next(const Referees *r, RefereeVerdict *v)
+{
+    v->by_judge = r->judge != NULL && judge_next(r->judge, &v->tag, &v->score, &v->why);
+    return v->by_judge || (r->grader != NULL && grader_next(r->grader, &v->tag, &v->score, &v->why));
+}
+
+int64_t referees_pending(const Referees *r)
+{
+    return (r->judge == NULL ? 0 : judge_pending(r->judge)) + (r->grader == NULL ? 0 : grader_pending(r->grader));
+}
+
 void referees_announce(const Referees *r, const RefereeOptions *o, RunLog *log)
 {
     uint64_t zeros = (r->judge != NULL ? judge_zeros(r->judge) : 0) + (r->grader != NULL ? grader_zeros(r->grader) : 0);
     if (zeros > 0)
         log_note(log,
-                 "%" PRIu64 " zeros, as a power cut leaves, were cut off what judges and graders had said; it is asked again",
+                 "%" PRIu64
+                 " zeros, as a power cut leaves, were cut off what judges and graders had said; it is asked again",
                  zeros);
     if (r->grader != NULL)
         log_note(log, "graders: %" PRId64 " processes, sandbox: %s", o->grader_processes, grader_sandbox(r->grader));

@@ -40,9 +40,22 @@ typedef struct Referees {
 
 // Refuses options of a judge or grader where there is none, and opens those that there are, with their journals in `out`; a judge's server
 // has to answer one question. The grader's processes are made before a judge's folder touches the GPU. Nothing is opened for a plan.
-bool referees_open(Referees *referees, const RefereeOptions *options, const Options *given, const MachineOptions *machine,
-                   const char *out);
+bool referees_open(Referees *referees, const RefereeOptions *options, const Options *given,
+                   const MachineOptions *machine, const char *out);
 void referees_close(Referees *referees);
+
+// A verdict on a question that was asked with this tag.
+typedef struct RefereeVerdict {
+    bool by_judge; // else by the grader
+    uint64_t tag;
+    double score;    // NaN: none
+    const char *why; // why there is none, until the next call; NULL: unknown
+} RefereeVerdict;
+
+bool referees_work(const Referees *referees, double seconds); // judge_work and grader_work
+bool referees_next(const Referees *referees,
+                   RefereeVerdict *verdict);        // judge_next, then grader_next; false: no more for now
+int64_t referees_pending(const Referees *referees); // questions without a verdict so far
 
 JudgeOptions referees_judge(const RefereeOptions *options, const MachineOptions *machine, const char *journal);
 // Notes: what a power cut had left at the ends of their journals; how graders run.

@@ -1,5 +1,4 @@
-// Takes the prompts of each step: in the loader's order, or level by level in shares that follow the pass rates. State is a few
-// cursors and means, and what a step takes can be given back.
+// Takes the prompts of each step: in the loader's order, or level by level in shares that follow the pass rates.
 #include "rl/curriculum.h"
 #include <math.h>
 #include <stdlib.h>
@@ -12,11 +11,13 @@ bool adapt_check(const AdaptOptions *o)
     return !o->adapt || o->adapt_low < o->adapt_high || fail_as(ERROR_USAGE, "--adapt-low must be below --adapt-high");
 }
 
-bool curriculum_open(Curriculum *c, const Documents *documents, const CurriculumOptions *options)
+bool curriculum_open(Curriculum *c, const Documents *documents, const CurriculumOptions *options,
+                     CurriculumState *state)
 {
-    *c = (Curriculum){.options = *options, .documents = documents};
+    *c = (Curriculum){.options = *options, .documents = documents, .state = state};
+    *state = (CurriculumState){0};
     for (int l = 0; l < LEVELS; l++)
-        c->level[l].pass_rate = NAN;
+        state->level[l].pass_rate = NAN;
     c->prompts = allocate((size_t)documents->count + 1, sizeof *c->prompts);
     TRY(c->prompts != NULL && order_open(&c->order, documents, &options->order));
     curriculum_begin(c);
@@ -53,18 +54,21 @@ static bool take(Curriculum *c, int64_t number, int64_t place)
 
 // ---- level after level
 
-static int64_t level_count(const Curriculum *c, int l) { return c->documents->level_first[l + 1] - c->documents->level_first[l]; }
+static int64_t level_count(const Curriculum *c, int l)
+{
+    return c->documents->level_first[l + 1] - c->documents->level_first[l];
+}
 
 static int64_t level_left(const Curriculum *c, int l) { return level_count(c, l) - c->asked[l]; } // for this step
 
 static double level_weight(const Curriculum *c, int l)
 {
-    double rate = c->level[l].pass_rate;
+    double rate = c->state->level[l].pass_rate;
     bool outside = !isnan(rate) && (rate < c->options.adapt.adapt_low || rate > c->options.adapt.adapt_high);
     return (double)level_count(c, l) * (outside ? c->options.adapt.adapt_rare : 1);
 }
 
-// How many of each level, by weight: their shares, rounded down, and the rest to the largest remainders.
+// How many of each level, by weight: shares rounded down, and the rest to the largest remainders.
 static void share_by_weight(int64_t count, const double weights[LEVELS], int64_t shares[LEVELS])
 {
     double sum = 0, rest[LEVELS];
@@ -86,7 +90,7 @@ static void share_by_weight(int64_t count, const double weights[LEVELS], int64_t
     }
 }
 
-// What a level has not any more, the others have to give: count is no more than what is left of all.
+// What a level lacks, the others give: count is at most what is left of all.
 static void share_out(const Curriculum *c, int64_t count, int64_t shares[LEVELS])
 {
     memset(shares, 0, LEVELS * sizeof *shares);
@@ -104,12 +108,12 @@ static void share_out(const Curriculum *c, int64_t count, int64_t shares[LEVELS]
     }
 }
 
-static int64_t next_of_level(Curriculum *c, int l) // of one with prompts left
+static int64_t next_of_level(Curriculum *c, int l) // a level with prompts left
 {
     for (;;) {
-        int64_t n = level_count(c, l), at = c->level[l].taken++;
-        int64_t number = c->documents->level_first[l] +
-                         keyed_permutation(c->options.order.seed, RANDOM_ORDER, (uint32_t)(at / n), (uint32_t)l, n, at % n);
+        int64_t n = level_count(c, l), at = c->state->level[l].taken++;
+        int64_t number = c->documents->level_first[l] + keyed_permutation(c->options.order.seed, RANDOM_ORDER,
+                                                                          (uint32_t)(at / n), (uint32_t)l, n, at % n);
         if (take(c, number, at))
             return number;
     }
@@ -122,7 +126,7 @@ static int64_t take_by_level(Curriculum *c, int64_t *numbers, int64_t count)
     for (int l = 0; l < LEVELS; l++)
         for (int64_t i = 0; i < shares[l]; i++)
             numbers[n++] = next_of_level(c, l);
-    c->taken += n;
+    c->state->taken += n;
     return n;
 }
 
@@ -130,13 +134,13 @@ static int64_t take_by_level(Curriculum *c, int64_t *numbers, int64_t count)
 
 static int64_t take_in_order(Curriculum *c, int64_t *numbers, int64_t count)
 {
-    int64_t all = c->documents->count, n = 0;
-    while (n < count && (n == 0 || c->taken % all != 0)) { // with something, an epoch's end is one
-        int64_t first = c->taken % all, some = count - n < all - first ? count - n : all - first, kept = n;
-        order_documents(&c->order, c->taken / all, first, some, numbers + n);
+    int64_t all = c->documents->count, n = 0, *taken = &c->state->taken;
+    while (n < count && (n == 0 || *taken % all != 0)) { // ends at the end of an epoch, unless it has nothing yet
+        int64_t first = *taken % all, some = count - n < all - first ? count - n : all - first, kept = n;
+        order_documents(&c->order, *taken / all, first, some, numbers + n);
         for (int64_t i = 0; i < some; i++) {
             int64_t number = numbers[n + i];
-            if (take(c, number, c->taken++))
+            if (take(c, number, (*taken)++))
                 numbers[kept++] = number; // kept <= n + i
         }
         n = kept;
@@ -155,13 +159,13 @@ int64_t curriculum_take(Curriculum *c, int64_t *numbers, int64_t count)
 
 void curriculum_return(Curriculum *c, const int64_t *numbers, int64_t count)
 {
-    for (int64_t i = count - 1; i >= 0; i--) { // backwards: the first one's place is where it goes on
+    for (int64_t i = count - 1; i >= 0; i--) { // backwards: it goes on at the place of the first
         int64_t place = c->prompts[numbers[i]].place;
         if (c->options.adapt.adapt) {
-            c->level[level_of(c, numbers[i])].taken = place;
-            c->taken--;
+            c->state->level[level_of(c, numbers[i])].taken = place;
+            c->state->taken--;
         } else {
-            c->taken = place;
+            c->state->taken = place;
         }
     }
 }
@@ -170,61 +174,16 @@ void curriculum_learn(Curriculum *c, const Rollout *rollout)
 {
     double right[LEVELS] = {0}, all[LEVELS] = {0};
     for (int64_t i = 0; i < rollout->count * rollout->samples; i++) {
-        const Group *g = &rollout->groups[i / rollout->samples];
-        double accuracy = g->responses[i % rollout->samples].parts[REWARD_ACCURACY];
+        double accuracy = rollout_response(rollout, i)->parts[REWARD_ACCURACY];
+        int level = rollout->groups[i / rollout->samples].prompt.difficulty;
         if (isnan(accuracy))
             continue;
-        right[g->prompt.difficulty] += accuracy;
-        all[g->prompt.difficulty] += 1;
+        right[level] += accuracy;
+        all[level] += 1;
     }
     for (int l = 0; l < LEVELS; l++)
         if (all[l] > 0) {
-            double now = right[l] / all[l], *rate = &c->level[l].pass_rate;
+            double now = right[l] / all[l], *rate = &c->state->level[l].pass_rate;
             *rate = isnan(*rate) ? now : *rate + PASS_RATE_NEW * (now - *rate);
         }
-}
-
-// ---- saved
-
-json_t *curriculum_state(const Curriculum *c)
-{
-    json_t *levels = json_array(), *state = json_pack("{s:I, s:o}", "taken", (json_int_t)c->taken, "levels", levels);
-    bool ok = state != NULL;
-    for (int l = 0; ok && l < LEVELS; l++) {
-        double rate = c->level[l].pass_rate; // null: not seen
-        json_t *one = json_pack("{s:I, s:o}", "taken", (json_int_t)c->level[l].taken, "pass_rate",
-                                isnan(rate) ? json_null() : json_real(rate));
-        ok = json_array_append_new(levels, one) == 0;
-    }
-    if (!ok) {
-        json_decref(state);
-        fail("no memory for the state of the curriculum");
-        return NULL;
-    }
-    return state;
-}
-
-bool curriculum_resume(Curriculum *c, const json_t *state, const char *where)
-{
-    TRY(json_need_int(&c->taken, state, "taken", 0, INT64_MAX, where));
-    const json_t *levels = json_object_get(state, "levels");
-    for (int l = 0; l < LEVELS; l++) {
-        const json_t *one = json_array_get(levels, (size_t)l), *rate = json_object_get(one, "pass_rate");
-        TRY(json_need_int(&c->level[l].taken, one, "taken", 0, INT64_MAX, where));
-        c->level[l].pass_rate = json_is_number(rate) ? json_number_value(rate) : NAN;
-    }
-    return true;
-}
-
-CurriculumMark curriculum_mark(const Curriculum *c)
-{
-    CurriculumMark mark = {.taken = c->taken};
-    memcpy(mark.level, c->level, sizeof mark.level);
-    return mark;
-}
-
-void curriculum_rewind(Curriculum *c, const CurriculumMark *mark)
-{
-    c->taken = mark->taken;
-    memcpy(c->level, mark->level, sizeof c->level);
 }

@@ -1,13 +1,12 @@
-// Which prompts a step asks: the loader's order, prompt after prompt and epoch after epoch; or, adaptively, levels in turn, those whose pass
-// rate has left a band more rarely. What it is at is a few numbers, saved with every checkpoint.
+// Which prompts a step samples: the loader's order, prompt after prompt and epoch after epoch; or, with --adapt, level by level, fewer
+// of a level whose pass rate has left a band. Where it is is a few numbers, saved with every checkpoint.
 //
-// No prompt is taken twice in one step, whatever ends in it (an epoch, or a level's prompts): its draws have the step's name, so a
-// second group would be the first one again, bit by bit. A prompt whose turn comes again in a step has had it.
+// No step takes a prompt twice, even across the end of an epoch or of a level: draws are named by prompt and step, so a second group
+// would be a copy of the first. A prompt that the order gives again within a step is skipped.
 #ifndef RL_CURRICULUM_H
 #define RL_CURRICULUM_H
 
 #include "data/order.h"
-#include "json/json.h"
 #include "options/options.h"
 #include "rl/rollout.h"
 
@@ -26,50 +25,44 @@ typedef struct CurriculumOptions {
     AdaptOptions adapt;
 } CurriculumOptions;
 
-// Of a level: how many of its prompts were taken, and its pass rate, an exponential mean over steps (new ones weigh PASS_RATE_NEW).
 typedef struct LevelState {
-    int64_t taken;
-    double pass_rate; // NaN: not seen yet
+    int64_t taken;    // prompts, over all epochs
+    double pass_rate; // exponential mean over steps; NaN: not seen yet
 } LevelState;
+
+// What is saved, and put back when a step is given up: plain numbers.
+typedef struct CurriculumState {
+    int64_t taken; // prompts, over all epochs
+    LevelState level[LEVELS];
+} CurriculumState;
 
 typedef struct TakenPrompt {
     int64_t turn;  // when it was taken last; 0: never
-    int64_t place; // what counted it (Curriculum.taken, or its level's) before that
+    int64_t place; // what counted it (CurriculumState.taken, or its level's) before that
 } TakenPrompt;
 
 typedef struct Curriculum {
     CurriculumOptions options;
+    CurriculumState *state; // the caller's
     const Documents *documents;
     Order order;
-    int64_t taken; // prompts, over all epochs
-    LevelState level[LEVELS];
     int64_t turn;          // counts steps of this process, from 1
     TakenPrompt *prompts;  // (documents->count)
     int64_t asked[LEVELS]; // in this turn
 } Curriculum;
 
-bool curriculum_open(Curriculum *curriculum, const Documents *documents, const CurriculumOptions *options);
+// state: begins anew; to be filled from a checkpoint afterwards.
+bool curriculum_open(Curriculum *curriculum, const Documents *documents, const CurriculumOptions *options,
+                     CurriculumState *state);
 void curriculum_close(Curriculum *curriculum);
 
 void curriculum_begin(Curriculum *curriculum); // a step: all prompts may be taken, once
 
-// The next ones, count or fewer (up to the end of an epoch, or those that were not taken in this step), into numbers; how many. 0:
-// the step has taken all there are. curriculum_return gives the last so many of them back, for a later step.
+// Writes the next prompts' numbers and returns how many: up to `count`, fewer at the end of an epoch or where this step has taken all
+// the others; 0: it has taken all. curriculum_return undoes the last `count`, for a later step.
 int64_t curriculum_take(Curriculum *curriculum, int64_t *numbers, int64_t count);
 void curriculum_return(Curriculum *curriculum, const int64_t *numbers, int64_t count);
 
-void curriculum_learn(Curriculum *curriculum, const Rollout *rollout); // what passed
-
-json_t *curriculum_state(const Curriculum *curriculum); // NULL after fail()
-bool curriculum_resume(Curriculum *curriculum, const json_t *state, const char *where);
-
-// Where it stands, to go back there: a step that was given up is asked again.
-typedef struct CurriculumMark {
-    int64_t taken;
-    LevelState level[LEVELS];
-} CurriculumMark;
-
-CurriculumMark curriculum_mark(const Curriculum *curriculum);
-void curriculum_rewind(Curriculum *curriculum, const CurriculumMark *mark);
+void curriculum_learn(Curriculum *curriculum, const Rollout *rollout); // updates the levels' pass rates
 
 #endif

@@ -5,18 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-bool group_is_silent(const Group *g, int64_t samples)
-{
-    double *rewards = allocate((size_t)samples, sizeof *rewards);
-    if (rewards == NULL)
-        return true;
-    for (int64_t k = 0; k < samples; k++)
-        rewards[k] = g->responses[k].reward;
-    bool silent = group_without_signal(rewards, samples);
-    free(rewards);
-    return silent;
-}
-
 const char *const SILENCE_NAMES[SILENCES] = {"all wrong", "all right", "all cut off", "unscored", "all the same"};
 
 Silence group_silence(const Group *g, int64_t samples)
@@ -38,13 +26,31 @@ Silence group_silence(const Group *g, int64_t samples)
 
 bool dynamic_describe(Bytes *out, const DynamicReport *report)
 {
-    bool first = true;
-    for (int i = 0; i < SILENCES; i++) {
-        if (report->why[i] == 0)
-            continue;
-        TRY(bytes_printf(out, "%s%" PRId64 " %s", first ? "" : ", ", report->why[i], SILENCE_NAMES[i]));
-        first = false;
-    }
+    const char *comma = "";
+    for (int i = 0; i < SILENCES; i++)
+        if (report->why[i] > 0) {
+            TRY(bytes_printf(out, "%s%" PRId64 " %s", comma, report->why[i], SILENCE_NAMES[i]));
+            comma = ", ";
+        }
+    return true;
+}
+
+// ---- a step
+
+typedef struct Sampling {
+    Engine *engine;
+    Curriculum *curriculum;
+    const RolloutRules *rules;
+    int64_t wanted, *numbers; // (wanted) the prompts of the current batch
+} Sampling;
+
+// One batch of the curriculum's next prompts; *count 0: there was none, and batch is empty.
+static bool sample_batch(Sampling *s, Rollout *batch, int64_t *count)
+{
+    *count = curriculum_take(s->curriculum, s->numbers, s->wanted);
+    *batch = (Rollout){0};
+    TRY(*count == 0 || rollout_run(batch, s->engine, s->curriculum->documents, s->numbers, *count, s->rules));
+    curriculum_learn(s->curriculum, batch);
     return true;
 }
 
@@ -57,7 +63,7 @@ static void learn_from(Rollout *all, Group *g)
     g->responses = NULL; // they have moved
 }
 
-// Moves the groups with a signal, up to wanted in all, and sets the others aside; *used: how many of the batch's were looked at.
+// Moves the groups with a signal, up to `wanted` in all, and sets the others aside; *used: how many of the batch's were looked at.
 static bool accept(Rollout *all, Rollout *batch, int64_t wanted, int64_t *used, DynamicReport *report)
 {
     *used = 0;
@@ -68,7 +74,7 @@ static bool accept(Rollout *all, Rollout *batch, int64_t wanted, int64_t *used, 
             continue;
         }
         ++*used;
-        if (!group_is_silent(g, batch->samples)) {
+        if (group_has_signal(g, batch->samples)) {
             learn_from(all, g);
             continue;
         }
@@ -87,32 +93,17 @@ static bool accept(Rollout *all, Rollout *batch, int64_t wanted, int64_t *used, 
     return true;
 }
 
-static bool plain(Rollout *rollout, Engine *engine, Curriculum *curriculum, int64_t *numbers, int64_t wanted, int64_t step,
-                  const RolloutRules *rules)
+static bool sample_until_signal(Sampling *s, Rollout *all, int64_t batches, DynamicReport *report)
 {
-    int64_t count = curriculum_take(curriculum, numbers, wanted);
-    TRY(rollout_run(rollout, engine, curriculum->documents, numbers, count, step, rules));
-    curriculum_learn(curriculum, rollout);
-    return true;
-}
-
-static bool dynamic(Rollout *all, Engine *engine, Curriculum *curriculum, int64_t *numbers, StepRollout what, int64_t step,
-                    const RolloutRules *rules, DynamicReport *report)
-{
-    *all = (Rollout){.samples = rules->samples};
-    all->groups = allocate((size_t)what.wanted, sizeof *all->groups);
+    *all = (Rollout){.samples = s->rules->samples, .groups = allocate((size_t)s->wanted, sizeof *all->groups)};
     bool ok = all->groups != NULL;
-    for (; ok && report->batches < what.batches && all->count < what.wanted; report->batches++) {
+    while (ok && !report->exhausted && report->batches < batches && all->count < s->wanted) {
         Rollout batch;
-        int64_t used, count = curriculum_take(curriculum, numbers, what.wanted);
-        if ((report->exhausted = count == 0))
-            break;
-        ok = rollout_run(&batch, engine, curriculum->documents, numbers, count, step, rules);
-        if (!ok)
-            break;
-        curriculum_learn(curriculum, &batch);
-        ok = accept(all, &batch, what.wanted, &used, report);
-        curriculum_return(curriculum, numbers + used, count - used);
+        int64_t used = 0, count = 0;
+        ok = sample_batch(s, &batch, &count) && accept(all, &batch, s->wanted, &used, report);
+        report->exhausted = count == 0;
+        report->batches += count > 0;
+        curriculum_return(s->curriculum, s->numbers + used, count - used);
         rollout_free(&batch);
     }
     if (!ok)
@@ -120,15 +111,16 @@ static bool dynamic(Rollout *all, Engine *engine, Curriculum *curriculum, int64_
     return ok;
 }
 
-bool rollout_of_step(Rollout *rollout, Engine *engine, Curriculum *curriculum, StepRollout what, int64_t step,
+bool rollout_of_step(Rollout *rollout, Engine *engine, Curriculum *curriculum, StepRollout what,
                      const RolloutRules *rules, DynamicReport *report)
 {
-    int64_t *numbers = allocate((size_t)what.wanted, sizeof *numbers);
-    TRY(numbers != NULL);
+    int64_t count;
+    Sampling s = {engine, curriculum, rules, what.wanted, allocate((size_t)what.wanted, sizeof *s.numbers)};
+    TRY(s.numbers != NULL);
     *report = (DynamicReport){0};
     curriculum_begin(curriculum);
-    bool ok = what.batches > 0 ? dynamic(rollout, engine, curriculum, numbers, what, step, rules, report)
-                               : plain(rollout, engine, curriculum, numbers, what.wanted, step, rules);
-    free(numbers);
+    bool ok =
+        what.batches > 0 ? sample_until_signal(&s, rollout, what.batches, report) : sample_batch(&s, rollout, &count);
+    free(s.numbers);
     return ok;
 }

@@ -1,34 +1,26 @@
-// What people are told of a step whose rewards say nothing: why, and which rows to look at.
+// What users are told of a step whose rewards teach nothing: why, and which rows to look at.
 #ifndef RL_EXPLAIN_H
 #define RL_EXPLAIN_H
 
 #include "log/log.h"
 #include "rl/dynamic.h"
 
-// Where they can be looked at: rollouts/step-N.jsonl.
-typedef struct ExplainPlace {
-    const char *rollouts;
-    int64_t step;
-} ExplainPlace;
+typedef struct Explain {
+    RunLog *log;
+    const char *rollouts; // the folder of step-N.jsonl
+    // Notes that were shown, so that they are not repeated after every step: why the first response has no reward; and the last step, from
+    // 1, whose rewards were all 0 or missing, and that had too few groups with a signal
+    bool told_why;
+    int64_t told_no_reward, told_few;
+} Explain;
 
-// Each appends one line; nothing, where there is nothing to say.
-bool explain_no_reward(Bytes *out, const Rollout *rollout, ExplainPlace place); // every reward is 0 or missing
-bool explain_few_signals(Bytes *out, const Rollout *rollout, int64_t wanted, const DynamicReport *report, int64_t step);
+// After dynamic sampling that found no group with a signal, which ends the run: writes the rollout, and fails with what to do. Always
+// false.
+bool explain_nothing(const Explain *explain, const Rollout *rollout, const Tokenizer *tokenizer,
+                     const DynamicReport *report, int64_t step);
 
-// Dynamic sampling without a single group with a signal, which ends the run; with what to do.
-bool explain_silence(Bytes *out, const Rollout *rollout, const DynamicReport *report, ExplainPlace place);
-
-// After dynamic sampling that found nothing: what was sampled is written, to be looked at, and that is the error. Always false.
-bool explain_nothing(const Rollout *rollout, const Tokenizer *tokenizer, const DynamicReport *report, ExplainPlace place);
-
-// When it was said last, so that it is not said after every step.
-typedef struct ExplainTold {
-    bool no_reward;       // why the first response has none
-    int64_t nothing, few; // steps, from 1
-} ExplainTold;
-
-// All of it, of a step that is done, to the terminal.
-bool explain_step(ExplainTold *told, RunLog *log, const Rollout *rollout, int64_t wanted, const DynamicReport *report,
-                  ExplainPlace place);
+// After a step: notes on the terminal where responses have no reward, where every reward is 0 or missing, and where fewer groups than
+// `wanted` have a signal.
+bool explain_step(Explain *explain, const Rollout *rollout, int64_t wanted, const DynamicReport *report, int64_t step);
 
 #endif

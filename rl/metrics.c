@@ -1,11 +1,12 @@
-// The figures of a step and of an evaluation, gathered from the rollout and the update into named numbers; run/ writes them to
-// the log.
+// The figures of a step, gathered from the rollout and the update into named numbers; log/ writes them. Those of an evaluation are in
+// validate.c.
 #include "rl/metrics.h"
 #include "rl/advantage.h"
-#include <stdlib.h>
 #include <assert.h>
+#include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
+#include <string.h>
 
 void metrics_add(Metrics *m, double value, const char *format, ...)
 {
@@ -26,7 +27,7 @@ typedef struct Spread {
 
 static void take(Spread *s, double x)
 {
-    if (isnan(x)) // it could not be had
+    if (isnan(x)) // missing
         return;
     s->least = s->count == 0 ? x : fmin(s->least, x);
     s->most = s->count == 0 ? x : fmax(s->most, x);
@@ -36,12 +37,16 @@ static void take(Spread *s, double x)
 }
 
 static double mean(const Spread *s) { return s->count > 0 ? s->sum / s->count : NAN; }
-static double deviation(const Spread *s) { return s->count > 0 ? sqrt(fmax(0, s->squares / s->count - mean(s) * mean(s))) : NAN; }
+static double deviation(const Spread *s)
+{
+    return s->count > 0 ? sqrt(fmax(0, s->squares / s->count - mean(s) * mean(s))) : NAN;
+}
 
 typedef struct Spreads {
     Spread reward, advantage, response, prompt, sequence, part[REWARD_PARTS];
-    double cut, unknown;
-    double judged, passed[6]; // groups with a verdict; of which none, less than a quarter, ..., all that have one were right
+    double cut, unknown;      // responses
+    double silent;            // groups without a signal
+    double judged, passed[6]; // groups with a verdict; of these by pass rate: 0, less than a quarter, ..., 1
 } Spreads;
 
 static int bin_of(double rate) { return rate <= 0 ? 0 : rate >= 1 ? 5 : 1 + (int)(4 * rate); }
@@ -66,6 +71,7 @@ static Spreads spreads_of(const Rollout *o)
             right += r->parts[REWARD_ACCURACY] == 1;
             scored += !isnan(r->parts[REWARD_ACCURACY]);
         }
+        s.silent += !group_has_signal(g, o->samples);
         s.judged += scored > 0;
         if (scored > 0)
             s.passed[bin_of(right / scored)]++;
@@ -80,9 +86,84 @@ static void add_spread(Metrics *m, const char *name, const Spread *s)
     metrics_add(m, s->least, "%s/min", name);
 }
 
+// ---- verdicts
+
+typedef struct Shares {
+    double responses, of[SHARES];
+} Shares;
+
+static const char *const SHARE_NAMES[SHARES] = {"unknown", "different", "equal", "judged_yes", "judged_no", "unscored"};
+
+static void count_shares(Shares *s, const Response *r)
+{
+    s->responses++;
+    s->of[r->verdict]++; // the first three are in Verdict's order
+    s->of[3] += r->judged == JUDGED_YES;
+    s->of[4] += r->judged == JUDGED_NO;
+    s->of[5] += isnan(r->reward);
+}
+
+static void add_shares(Metrics *m, const Shares *s, const char *prefix, const char *what, const char *name)
+{
+    static const int order[SHARES] = {VERDICT_EQUAL, VERDICT_DIFFERENT, VERDICT_UNKNOWN, 3, 4, 5};
+    for (int i = 0; i < SHARES && s->responses > 0; i++)
+        metrics_add(m, s->of[order[i]] / s->responses, "%sverdict/%s%s%s%s", prefix, what, name,
+                    name[0] == 0 ? "" : "/", SHARE_NAMES[order[i]]);
+}
+
+void metrics_source_name(char out[SOURCE_NAME_BYTES], const char *source)
+{
+    enum { ROOM = SOURCE_NAME_BYTES - 10 }; // before ~ and a hash
+    size_t size = strlen(source), kept = utf8_valid_prefix(source, size < SOURCE_NAME_BYTES ? size : ROOM);
+    bool changed = kept < size || strcmp(source, "others") == 0;
+    for (size_t i = 0; i < kept; i++) {
+        bool odd = iscntrl((unsigned char)source[i]) || strchr("\"\\~", source[i]) != NULL;
+        out[i] = odd ? '_' : source[i];
+        changed = changed || odd;
+    }
+    out[kept] = 0;
+    kept = changed ? utf8_valid_prefix(out, kept < ROOM ? kept : ROOM) : kept;
+    if (changed)
+        snprintf(out + kept, SOURCE_NAME_BYTES - kept, "~%08" PRIx32, (uint32_t)hash_bytes(source, size));
+}
+
+int metrics_source_place(int32_t source) { return source <= SOURCES_NAMED ? source : SOURCES_NAMED + 1; }
+
+void metrics_place_name(char out[SOURCE_NAME_BYTES], const Documents *documents, int place)
+{
+    if (place > SOURCES_NAMED)
+        snprintf(out, SOURCE_NAME_BYTES, "others");
+    else
+        metrics_source_name(out, documents->sources[place]);
+}
+
+void metrics_of_verdicts(Metrics *m, const char *prefix, const Rollout *rollout, const Documents *documents)
+{
+    Shares all = {0}, kind[ANSWER_KINDS] = {{0}}, source[SOURCE_PLACES] = {{0}};
+    char name[SOURCE_NAME_BYTES];
+    for (int64_t i = 0; i < rollout_groups(rollout); i++) {
+        const Group *g = rollout_group(rollout, i);
+        int place = metrics_source_place(documents->list[g->document].source);
+        for (int64_t k = 0; k < rollout->samples; k++) {
+            count_shares(&all, &g->responses[k]);
+            count_shares(&kind[g->responses[k].kind], &g->responses[k]);
+            count_shares(&source[place], &g->responses[k]);
+        }
+    }
+    add_shares(m, &all, prefix, "", "");
+    for (int i = 0; i < ANSWER_KINDS; i++)
+        add_shares(m, &kind[i], prefix, "kind/", ANSWER_KIND_NAMES[i]);
+    for (int place = 1; place < SOURCE_PLACES; place++)
+        if (source[place].responses > 0) {
+            metrics_place_name(name, documents, place);
+            add_shares(m, &source[place], prefix, "source/", name);
+        }
+}
+
 // ---- the parts of a line
 
-static void add_rewards(Metrics *m, const Rollout *o, const Documents *documents, const Rewards *rewards, const Spreads *s)
+static void add_rewards(Metrics *m, const Rollout *o, const Documents *documents, const Rewards *rewards,
+                        const Spreads *s)
 {
     static const char *const bins[] = {"0", "0_25", "25_50", "50_75", "75_100", "100"};
     double n = (double)(o->count * o->samples);
@@ -97,7 +178,7 @@ static void add_rewards(Metrics *m, const Rollout *o, const Documents *documents
     metrics_add(m, (double)o->unscored / n, "reward/unscored");
     metrics_add(m, s->unknown / n, "verdict_unknown");
     metrics_of_verdicts(m, "", o, documents);
-    metrics_add(m, (double)o->silent / (double)o->count, "frac_reward_zero_std");
+    metrics_add(m, s->silent / (double)o->count, "frac_reward_zero_std");
     for (int i = 0; i < 6; i++)
         metrics_add(m, s->passed[i] / s->judged, "passrate/%s", bins[i]);
     add_spread(m, "advantages", &s->advantage);
@@ -123,14 +204,14 @@ static void add_actor(Metrics *m, const StepFacts *f)
 
 static void add_times(Metrics *m, const Rollout *o, const StepFacts *f)
 {
-    double all = f->generate + f->reward + f->reference + f->advantage + f->update;
+    double all = o->generate_seconds + o->reward_seconds + f->reference + f->advantage + f->update;
     double tokens = (double)(o->tokens + o->prompt_tokens * o->samples);
-    metrics_add(m, f->generate, "timing_s/gen");
-    metrics_add(m, f->reward, "timing_s/reward");
+    metrics_add(m, o->generate_seconds, "timing_s/gen");
+    metrics_add(m, o->reward_seconds, "timing_s/reward");
     metrics_add(m, 0, "timing_s/old_log_prob"); // the sampler's are the trainer's
     metrics_add(m, f->reference, "timing_s/ref");
     metrics_add(m, f->advantage, "timing_s/adv");
-    metrics_add(m, 0, "timing_s/update_weights"); // they are changed where they lie
+    metrics_add(m, 0, "timing_s/update_weights"); // they are changed in place
     metrics_add(m, f->update, "timing_s/update_actor");
     metrics_add(m, f->save, "timing_s/save_checkpoint");
     metrics_add(m, all, "timing_s/step");
@@ -153,7 +234,8 @@ static void add_dynamic(Metrics *m, const DynamicReport *d)
     }
 }
 
-void metrics_of_step(Metrics *m, const Rollout *rollout, const Documents *documents, const Rewards *rewards, const StepFacts *f)
+void metrics_of_step(Metrics *m, const Rollout *rollout, const Documents *documents, const Rewards *rewards,
+                     const StepFacts *f)
 {
     Spreads s = spreads_of(rollout);
     m->count = 0;
@@ -170,78 +252,4 @@ void metrics_of_step(Metrics *m, const Rollout *rollout, const Documents *docume
         add_dynamic(m, &f->dynamic);
     add_actor(m, f);
     add_times(m, rollout, f);
-}
-
-// ---- held-out problems
-
-static void add_score(Metrics *m, const Score *s, const char *source, int k)
-{
-    if (s->prompts == 0)
-        return;
-    metrics_add(m, s->average / (double)s->prompts, "val-core/%s/acc/mean@%d", source, k);
-    if (k > 1) {
-        metrics_add(m, s->pass / (double)s->prompts, "val-core/%s/acc/best@%d", source, k);
-        metrics_add(m, s->majority / (double)s->prompts, "val-core/%s/acc/maj@%d", source, k);
-    }
-}
-
-static void add_sources(Metrics *m, const Validation *v, const Documents *documents, int k)
-{
-    Score others = {0};
-    char name[SOURCE_NAME_BYTES];
-    for (size_t i = 1; i < documents->source_count; i++) {
-        if (i > SOURCES_NAMED) {
-            score_add(&others, v->source[i]);
-            continue;
-        }
-        metrics_source_name(name, documents->sources[i]);
-        add_score(m, &v->source[i], name, k);
-    }
-    add_score(m, &others, "others", k);
-}
-
-void metrics_of_validation(Metrics *m, const Validation *v, const Rollout *rollout, const Documents *documents, double seconds)
-{
-    double n = (double)v->all.prompts;
-    int k = (int)rollout->samples;
-    m->count = 0;
-    metrics_add(m, v->all.average / n, "eval/acc/mean@%d", k);
-    if (k > 1) {
-        metrics_add(m, v->all.pass / n, "eval/acc/pass@%d", k);
-        metrics_add(m, v->all.majority / n, "eval/acc/maj@%d", k);
-    }
-    for (int level = 0; level < LEVELS; level++)
-        if (v->level[level].prompts > 0)
-            metrics_add(m, v->level[level].average / (double)v->level[level].prompts, "eval/level_%d/acc/mean@%d", level, k);
-    add_sources(m, v, documents, k);
-    metrics_of_verdicts(m, "eval/", rollout, documents);
-    metrics_add(m, seconds, "timing_s/testing");
-}
-
-bool validation_run(Metrics *m, Engine *engine, const Documents *documents, const RolloutRules *rules, const char *folder)
-{
-    RolloutRules by_rule = *rules;
-    double start = clock_seconds();
-    by_rule.show.doing = "evaluating";
-    by_rule.rewards = NULL;
-    by_rule.sampling.top_k = 0;
-    by_rule.sampling.top_p = 1;
-    by_rule.sampling.min_p = 0;
-    if (by_rule.samples == 1)
-        by_rule.sampling.temperature = 0;
-    int64_t *numbers = allocate((size_t)documents->count, sizeof *numbers);
-    TRY(numbers != NULL);
-    for (int64_t i = 0; i < documents->count; i++)
-        numbers[i] = i;
-    Rollout rollout;
-    bool ok = rollout_run(&rollout, engine, documents, numbers, documents->count, -1, &by_rule);
-    free(numbers);
-    TRY(ok);
-    Validation v;
-    ok = validate(&v, &rollout, documents) && rollout_write(&rollout, rules->files->tokenizer, folder, rules->show.step);
-    if (ok)
-        metrics_of_validation(m, &v, &rollout, documents, clock_seconds() - start);
-    validation_free(&v);
-    rollout_free(&rollout);
-    return ok;
 }

@@ -41,7 +41,8 @@ typedef struct TokenLoss {
 // ratio and its derivative with respect to what it is the exponential of
 static TokenLoss clip_loss(double ratio, double dratio, double advantage, const Objective *o, double dual_clip)
 {
-    double kept = clamp(ratio, 1 - o->clip_low, 1 + o->clip_high), plain = -advantage * ratio, clipped = -advantage * kept;
+    double kept = clamp(ratio, 1 - o->clip_low, 1 + o->clip_high), plain = -advantage * ratio,
+           clipped = -advantage * kept;
     TokenLoss t = {plain, -advantage * dratio, clipped > plain, false};
     if (t.clipped)
         t.loss = clipped, t.dlp = 0; // the ratio is outside of the band, or both are equal
@@ -69,8 +70,7 @@ static TokenLoss sequence_loss(const ResponseTokens *r, const Objective *o)
     double sum = 0;
     for (int64_t t = 0; t < r->count; t++)
         sum += (double)r->lp[t] - (double)r->old[t];
-    double mean = sum / (double)r->count, kept = mean < SEQUENCE_LOG_RATIO_MOST ? mean : SEQUENCE_LOG_RATIO_MOST,
-           ratio = exp(kept);
+    double mean = sum / (double)r->count, kept = fmin(mean, SEQUENCE_LOG_RATIO_MOST), ratio = exp(kept);
     return clip_loss(ratio, kept == mean ? ratio : 0, r->advantage, o, 0);
 }
 
@@ -112,19 +112,13 @@ void objective(float *loss, float *dlp, const ResponseTokens *r, const Objective
 
 // ---- weights
 
-void aggregation_weights(double *weights, const int64_t *tokens, int64_t responses, Aggregation aggregation, int64_t longest)
+double token_weight(Aggregation aggregation, int64_t tokens, const TrainedCount *update, int64_t longest)
 {
-    int64_t all = 0, counted = 0;
-    for (int64_t i = 0; i < responses; i++) {
-        all += tokens[i];
-        counted += tokens[i] > 0;
-    }
-    for (int64_t i = 0; i < responses; i++) {
-        double each = aggregation == TOKEN_MEAN
-                          ? (double)all
-                          : (double)counted * (double)(aggregation == SEQ_MEAN_TOKEN_MEAN ? tokens[i] : longest);
-        weights[i] = tokens[i] > 0 ? 1 / each : 0;
-    }
+    if (tokens == 0)
+        return 0;
+    if (aggregation == TOKEN_MEAN)
+        return 1 / (double)update->tokens;
+    return 1 / ((double)update->responses * (double)(aggregation == SEQ_MEAN_TOKEN_MEAN ? tokens : longest));
 }
 
 double overlong_punishment(int64_t tokens, int64_t longest, int64_t buffer)

@@ -4,83 +4,92 @@
 #include <stdlib.h>
 #include <string.h>
 
-int64_t pack_item_tokens(const PackItem *item) { return (int64_t)item->group->prompt.prompt + item->response->count; }
+static int64_t item_tokens(const PackItem *item) { return (int64_t)item->group->prompt.prompt + item->response->count; }
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static int longest_first(const void *x, const void *y)
 {
-    const PackItem *a = *(PackItem *const *)x, *b = *(PackItem *const *)y;
-    int64_t n = pack_item_tokens(a), m = pack_item_tokens(b);
-    return n != m ? (n > m ? -1 : 1) : (a > b) - (a < b);
+    const PackItem *a = x, *b = y;
+    int64_t n = item_tokens(a), m = item_tokens(b);
+    return n != m ? (n < m) - (n > m) : (a->place > b->place) - (a->place < b->place);
 }
 
-// Gives each document a micro-batch; false if `bins` are too few.
-static bool deal(int64_t *bin, int64_t *load, PackItem *const *order, int64_t count, int64_t bins, int64_t most)
+static int by_micro_batch(const void *x, const void *y)
 {
-    memset(load, 0, (size_t)bins * sizeof *load);
+    const PackItem *a = x, *b = y;
+    return a->micro_batch != b->micro_batch ? (a->micro_batch > b->micro_batch ? 1 : -1) : longest_first(x, y);
+}
+
+// The responses to pack, the longest first; how many.
+static int64_t gather(PackItem *items, const Rollout *rollout, const PackPart *part)
+{
+    int64_t count = 0, all = part->count * rollout->samples;
+    for (int64_t i = 0; i < all; i++) {
+        Group *g = &rollout->groups[part->first + i / rollout->samples];
+        Response *r = &g->responses[i % rollout->samples];
+        if (r->weight != 0 && r->count > 0)
+            items[count++] = (PackItem){g, r, i, 0};
+    }
+    qsort(items, (size_t)count, sizeof *items, longest_first);
+    return count;
+}
+
+// Gives each item a micro-batch; false if there are too few. load: tokens of each micro-batch.
+static bool deal(PackItem *items, int64_t count, int64_t *load, int64_t micro_batches, int64_t most)
+{
+    memset(load, 0, (size_t)micro_batches * sizeof *load);
     for (int64_t i = 0; i < count; i++) {
-        int64_t tokens = pack_item_tokens(order[i]), best = -1;
-        for (int64_t b = 0; b < bins; b++)
-            if ((load[b] == 0 || load[b] + tokens <= most) && (best < 0 || load[b] < load[best]))
-                best = b;
+        int64_t tokens = item_tokens(&items[i]), best = -1;
+        for (int64_t m = 0; m < micro_batches; m++)
+            if ((load[m] == 0 || load[m] + tokens <= most) && (best < 0 || load[m] < load[best]))
+                best = m;
         if (best < 0)
             return false;
-        bin[i] = best;
+        items[i].micro_batch = best;
         load[best] += tokens;
     }
     return true;
 }
 
-static void lay_out(Pack *p, PackItem *const *order, const int64_t *bin, int64_t count)
+// Deals all items; returns the tokens of the largest micro-batch.
+static int64_t cut(Pack *p, int64_t count, const PackPart *part, int64_t *load)
 {
-    int64_t at = 0;
-    for (int64_t b = 0; b < p->micro_batches; b++) {
-        p->first[b] = at;
-        for (int64_t i = 0; i < count; i++)
-            if (bin[i] == b)
-                p->items[at++] = order[i];
+    int64_t tokens = 0, largest = 1;
+    for (int64_t i = 0; i < count; i++)
+        tokens += item_tokens(&p->items[i]);
+    int64_t least = (tokens + part->micro_batch_tokens - 1) / part->micro_batch_tokens;
+    least = least < count ? least : count; // a document that is too long has one of its own
+    p->micro_batches = larger((least + part->slots - 1) / part->slots, 1) * part->slots;
+    while (!deal(p->items, count, load, p->micro_batches, part->micro_batch_tokens))
+        p->micro_batches += part->slots;
+    qsort(p->items, (size_t)count, sizeof *p->items, by_micro_batch);
+    for (int64_t m = 0, i = 0; m < p->micro_batches; m++) {
+        while (i < count && p->items[i].micro_batch == m)
+            i++;
+        p->first[m + 1] = i;
+        largest = larger(largest, load[m]);
     }
-    p->first[p->micro_batches] = at;
+    return largest;
 }
 
-static bool room_for_one(Pack *p, const int64_t *load)
+static bool open_batch(Pack *p, int64_t tokens, int64_t documents)
 {
-    int64_t tokens = 1, documents = p->first[p->micro_batches];
-    for (int64_t b = 0; b < p->micro_batches; b++)
-        tokens = load[b] > tokens ? load[b] : tokens;
     int32_t **arrays[] = {&p->ids, &p->positions, &p->rows, &p->targets, &p->starts, &p->contexts};
-    for (int i = 0; i < 6; i++) {
-        *arrays[i] = allocate((size_t)(i < 4 ? tokens : documents + 1), sizeof(int32_t));
-        TRY(*arrays[i] != NULL);
-    }
+    for (int i = 0; i < 6; i++)
+        TRY((*arrays[i] = allocate((size_t)(i < 4 ? tokens : documents + 1), sizeof(int32_t))) != NULL);
     return true;
 }
 
-bool pack_open(Pack *p, PackItem *items, int64_t count, int64_t micro_batch_tokens, int64_t slots)
+bool pack_open(Pack *p, const Rollout *rollout, const PackPart *part)
 {
-    *p = (Pack){0};
-    PackItem **order = allocate((size_t)count + 1, sizeof(PackItem *));
-    int64_t *bin = allocate((size_t)count + 1, sizeof *bin), *load = allocate((size_t)(count + slots), sizeof *load), kept = 0;
-    p->first = allocate((size_t)(count + slots + 1), sizeof *p->first);
-    p->items = allocate((size_t)count + 1, sizeof(PackItem *));
-    bool ok = order != NULL && bin != NULL && load != NULL && p->first != NULL && p->items != NULL;
-    for (int64_t i = 0; ok && i < count; i++)
-        if (items[i].weight != 0 && items[i].response->count > 0) {
-            order[kept++] = &items[i];
-            p->tokens += pack_item_tokens(&items[i]);
-        }
+    size_t room = (size_t)(part->count * rollout->samples + part->slots) + 1;
+    int64_t *load = allocate(room, sizeof *load);
+    *p = (Pack){.first = allocate(room, sizeof *p->first), .items = allocate(room, sizeof *p->items)};
+    bool ok = load != NULL && p->first != NULL && p->items != NULL;
     if (ok) {
-        qsort(order, (size_t)kept, sizeof *order, longest_first);
-        int64_t least = (p->tokens + micro_batch_tokens - 1) / micro_batch_tokens;
-        least = least < kept ? least : kept; // a document that is too long has one of its own
-        p->micro_batches = (least + slots - 1) / slots * slots;
-        p->micro_batches = p->micro_batches > 0 ? p->micro_batches : slots;
-        while (!deal(bin, load, order, kept, p->micro_batches, micro_batch_tokens))
-            p->micro_batches += slots;
-        lay_out(p, order, bin, kept);
-        ok = room_for_one(p, load);
+        int64_t count = gather(p->items, rollout, part);
+        ok = open_batch(p, cut(p, count, part, load), count);
     }
-    free(order);
-    free(bin);
     free(load);
     if (!ok)
         pack_close(p);
@@ -89,15 +98,9 @@ bool pack_open(Pack *p, PackItem *items, int64_t count, int64_t micro_batch_toke
 
 void pack_close(Pack *p)
 {
-    free(p->first);
-    free(p->items);
-    free(p->owned);
-    free(p->ids);
-    free(p->positions);
-    free(p->starts);
-    free(p->contexts);
-    free(p->rows);
-    free(p->targets);
+    void *arrays[] = {p->first, p->items, p->ids, p->positions, p->starts, p->contexts, p->rows, p->targets};
+    for (int i = 0; i < 8; i++)
+        free(arrays[i]);
     *p = (Pack){0};
 }
 
@@ -105,10 +108,9 @@ void pack_micro_batch(Pack *p, int64_t m, Ragged *batch)
 {
     int64_t tokens = 0, trained = 0, documents = p->first[m + 1] - p->first[m];
     for (int64_t d = 0; d < documents; d++) {
-        const PackItem *item = p->items[p->first[m] + d];
+        const PackItem *item = &p->items[p->first[m] + d];
         int64_t prompt = item->group->prompt.prompt, count = item->response->count;
         p->starts[d] = (int32_t)tokens;
-        p->contexts[d] = 0;
         memcpy(p->ids + tokens, item->group->prompt.ids, (size_t)prompt * sizeof *p->ids);
         memcpy(p->ids + tokens + prompt, item->response->ids, (size_t)count * sizeof *p->ids);
         for (int64_t t = 0; t < prompt + count; t++)
@@ -125,7 +127,7 @@ void pack_micro_batch(Pack *p, int64_t m, Ragged *batch)
                       .ids = p->ids,
                       .positions = p->positions,
                       .starts = p->starts,
-                      .contexts = p->contexts,
+                      .contexts = p->contexts, // zeros: nothing is in pages
                       .trained = trained,
                       .rows = p->rows,
                       .targets = p->targets};

@@ -1,7 +1,10 @@
 // Opening a policy: its memory first, then the reference model, the policy itself and its optimizer.
 #include "rl/policy.h"
 
-static int64_t longest_sequence(const PolicySetup *o) { return o->policy->max_prompt_tokens + o->sampling->max_new_tokens; }
+static int64_t longest_sequence(const PolicySetup *o)
+{
+    return o->policy->max_prompt_tokens + o->sampling->max_new_tokens;
+}
 
 // Of the policy's micro-batches, and of the reference model's, which runs them without a backward pass.
 static ModelLimits batch_limits(const PolicySetup *o, bool training)
@@ -57,10 +60,12 @@ static bool check_files(const Policy *p, const PolicySetup *o)
     const ModelFiles *files = &p->session.files;
     const ModelConfig *reference = &p->fit.needs.others[0].config;
     if (files->tokenizer == NULL)
-        return fail("%s: there is no tokenizer.json in it, and answers are judged as text; name a folder with --tokenizer",
-                    files->folder.data);
+        return fail(
+            "%s: there is no tokenizer.json in it, and answers are judged as text; name a folder with --tokenizer",
+            files->folder.data);
     return o->kl->kl_coef == 0 || reference->vocabulary == files->config.vocabulary ||
-           fail("--reference: it has %" PRId64 " vocabulary rows and the model %" PRId64 "; take a model of the same tokenizer",
+           fail("--reference: it has %" PRId64 " vocabulary rows and the model %" PRId64
+                "; take a model of the same tokenizer",
                 reference->vocabulary, files->config.vocabulary);
 }
 

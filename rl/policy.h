@@ -1,5 +1,5 @@
-// The policy: the model that samples and learns, with its optimizer, and the reference model that it may be held against. All their
-// memory, and that of a judge's model, is planned as one before any of it is taken (fit/fit.h).
+// The policy: the model that samples and learns, with its optimizer and, for the KL, a reference model. Their memory, and that of a
+// judge's model, is planned together before any of it is taken (fit/fit.h).
 #ifndef RL_POLICY_H
 #define RL_POLICY_H
 
@@ -7,7 +7,7 @@
 #include "judges/referees.h"
 #include "model/learning.h"
 #include "rl/reference.h"
-#include "rl/sampling.h"
+#include "rl/rollout.h"
 #include "tokenizer/template.h"
 
 // clang-format off
@@ -21,7 +21,7 @@
 // clang-format on
 OPTION_GROUP(PolicyOptions, POLICY_ROWS)
 
-// What else decides of its memory, its weights' updates and its samples.
+// The options that decide on its memory, its updates and its samples.
 typedef struct PolicySetup {
     const PolicyOptions *policy;
     const SessionSizes *sizes;
@@ -41,8 +41,8 @@ typedef struct Policy {
     Optimizer optimizer;
 } Policy;
 
-// With machine->plan: what fits, the configuration and the tokenizer; no device, no weights. A judge that is open has its memory
-// already.
+// With machine->plan only what fits, the configuration and the tokenizer: no device, no weights. A judge that is open has taken its
+// memory already.
 bool policy_open(Policy *policy, const PolicySetup *setup);
 void policy_close(Policy *policy);
 

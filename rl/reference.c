@@ -13,8 +13,8 @@
 static bool find(Bytes *folder, ModelConfig *config, const char *given)
 {
     Bytes path = {0};
-    bool ok =
-        model_folder_find(folder, given) && bytes_printf(&path, "%s/config.json", folder->data) && config_read(config, path.data);
+    bool ok = model_folder_find(folder, given) && bytes_printf(&path, "%s/config.json", folder->data) &&
+              config_read(config, path.data);
     bytes_free(&path);
     return ok;
 }
@@ -33,7 +33,8 @@ bool reference_open(Reference *r, const char *folder, const ModelLimits *limits,
     Bytes found = {0};
     ModelConfig config;
     bool ok = find(&found, &config, folder) && model_folder_fingerprint(&r->hash, found.data, &config) &&
-              (model_open(&r->model, &config, limits, fit->kernels, false) || fit_fail(fit)) && model_load(&r->model, found.data);
+              (model_open(&r->model, &config, limits, fit->kernels, false) || fit_fail(fit)) &&
+              model_load(&r->model, found.data);
     bytes_free(&found);
     return ok;
 }
@@ -48,47 +49,42 @@ void reference_close(Reference *r)
 static bool micro_batch(Reference *r, Pack *pack, int64_t m, float *logprob, float *entropy)
 {
     Ragged batch;
-    int64_t at = 0;
     pack_micro_batch(pack, m, &batch);
-    TRY(model_forward(&r->model, &batch) && model_logprobs(&r->model, &batch, r->temperature, r->n_live, logprob, entropy, NULL));
+    TRY(model_forward(&r->model, &batch));
+    TRY(model_logprobs(&r->model, &batch, r->temperature, r->n_live, logprob, entropy, NULL));
     for (int64_t i = pack->first[m]; i < pack->first[m + 1]; i++) {
-        Response *response = pack->items[i]->response;
-        TRY((response->reference = allocate((size_t)response->count, sizeof *response->reference)) != NULL);
-        memcpy(response->reference, logprob + at, (size_t)response->count * sizeof *logprob);
-        at += response->count;
+        Response *response = pack->items[i].response;
+        size_t count = (size_t)response->count;
+        TRY((response->reference = allocate(count, sizeof *logprob)) != NULL);
+        memcpy(response->reference, logprob, count * sizeof *logprob);
+        logprob += count;
     }
     return true;
 }
 
-bool reference_logprobs(Reference *r, Rollout *o)
+// Response.reference of every response; they all have weight 1 before the first update.
+static bool run_over(Reference *r, const Rollout *rollout)
 {
-    int64_t n = o->count * o->samples;
-    Pack pack;
-    PackItem *items = allocate((size_t)n, sizeof *items);
+    PackPart all = {0, rollout->count, r->micro_batch_tokens, 1};
+    Pack pack = {0};
     float *logprob = allocate((size_t)r->model.limits.rows, sizeof *logprob);
     float *entropy = allocate((size_t)r->model.limits.rows, sizeof *entropy);
-    bool ok = items != NULL && logprob != NULL && entropy != NULL;
-    for (int64_t i = 0; ok && i < n; i++) {
-        Group *g = &o->groups[i / o->samples];
-        items[i] = (PackItem){g, &g->responses[i % o->samples], 1};
-    }
-    if (ok && (ok = pack_open(&pack, items, n, r->micro_batch_tokens, 1))) {
-        for (int64_t m = 0; ok && m < pack.micro_batches; m++)
-            ok = signal_checked("") && micro_batch(r, &pack, m, logprob, entropy);
-        pack_close(&pack);
-    }
-    free(items);
+    bool ok = logprob != NULL && entropy != NULL && pack_open(&pack, rollout, &all);
+    for (int64_t m = 0; ok && m < pack.micro_batches; m++)
+        ok = signal_checked("") && micro_batch(r, &pack, m, logprob, entropy);
+    pack_close(&pack);
     free(logprob);
     free(entropy);
     return ok;
 }
 
-double reference_kl(Rollout *rollout, KlEstimator kl)
+// Response.kl: the sum over its tokens, at the log-probabilities that they were sampled with. Returns the mean over all tokens.
+static double count_kl(Rollout *rollout, KlEstimator kl)
 {
     double sum = 0;
     int64_t tokens = 0;
     for (int64_t i = 0; i < rollout->count * rollout->samples; i++) {
-        Response *r = &rollout->groups[i / rollout->samples].responses[i % rollout->samples];
+        Response *r = rollout_response(rollout, i);
         r->kl = 0;
         for (int64_t t = 0; t < r->count; t++)
             r->kl += kl_value(kl, r->logprob[t], r->reference[t]);
@@ -108,9 +104,9 @@ bool reference_count(Reference *r, Rollout *rollout, const KlOptions *o, double 
 {
     if (o->kl_coef == 0)
         return true;
-    TRY(reference_logprobs(r, rollout));
+    TRY(run_over(r, rollout));
     int64_t n = rollout->count * rollout->samples;
-    double kl = reference_kl(rollout, (KlEstimator)o->kl.place);
+    double kl = count_kl(rollout, (KlEstimator)o->kl.place);
     for (int64_t i = 0; o->kl_in.place == KL_IN_REWARD && i < n; i++)
         rollout_response(rollout, i)->reward -= *coefficient * rollout_response(rollout, i)->kl;
     if (o->kl_target > 0)

@@ -1,4 +1,5 @@
-// A second set of weights that does not learn: the log-probabilities of its tokens are what a policy's are held against (KL).
+// The reference model: a second set of weights that does not learn. The policy is kept near it by the KL between their
+// log-probabilities.
 #ifndef RL_REFERENCE_H
 #define RL_REFERENCE_H
 
@@ -9,24 +10,14 @@
 
 typedef struct Reference {
     Model model;   // model.kernels NULL: not open
-    uint64_t hash; // of which weights they are
-    // How it is read: in micro-batches of so many tokens, at the policy's temperature and over its live columns
+    uint64_t hash; // of its weights
+    // How it runs: in micro-batches of this size, at the policy's temperature and over its live columns
     int64_t micro_batch_tokens, n_live;
     float temperature;
 } Reference;
 
-// limits: of its micro-batches. reference_needs: the memory that it will take, for a plan; fit: of the whole program.
-bool reference_needs(ModelNeeds *needs, const char *folder, const ModelLimits *limits);
-bool reference_open(Reference *reference, const char *folder, const ModelLimits *limits, const Fit *fit);
-void reference_close(Reference *reference);
-
-bool reference_logprobs(Reference *reference, Rollout *rollout); // Response.reference of every response
-
-// Response.kl, the sum over a response's tokens at the log-probabilities that they were sampled with; returns the mean over tokens.
-double reference_kl(Rollout *rollout, KlEstimator kl);
-
 // clang-format off
-#define KL_ROWS(ROW, IN)                                                                                                         \
+#define KL_ROWS(ROW, IN)                                                                                                 \
     ROW(IN, kl_coef,    number, "0",     ">= 0",        loss, IDENTITY, "weight of the KL to --reference; 0: no reference model")                 \
     ROW(IN, kl,         choice, "k3",    KL_ESTIMATORS, loss, IDENTITY, "KL estimator")                                            \
     ROW(IN, kl_in,      choice, "loss",  KL_PLACES,     loss, IDENTITY, "whether KL is counted in the loss or in the reward")                                      \
@@ -36,11 +27,16 @@ double reference_kl(Rollout *rollout, KlEstimator kl);
 // clang-format on
 OPTION_GROUP(KlOptions, KL_ROWS)
 
-// All of it for a rollout: the reference's log-probabilities, every response's KL, in its reward where options say so, and the
-// coefficient of the next step. Nothing without --kl-coef.
+// limits: of its micro-batches. reference_needs: the memory that it will take, for a plan; fit: of the whole program.
+bool reference_needs(ModelNeeds *needs, const char *folder, const ModelLimits *limits);
+bool reference_open(Reference *reference, const char *folder, const ModelLimits *limits, const Fit *fit);
+void reference_close(Reference *reference);
+
+// For a rollout: the reference's log-probabilities, each response's KL, taken off its reward where options say so, and the
+// coefficient of the next step. Does nothing without --kl-coef.
 bool reference_count(Reference *reference, Rollout *rollout, const KlOptions *options, double *coefficient);
 
-// The next coefficient of an adaptive controller (Ziegler et al. 2019, section 2.2): n responses had this mean KL.
+// The next coefficient of an adaptive controller (Ziegler et al. 2019, section 2.2), after n responses of this mean KL.
 double kl_coefficient_next(double coefficient, double kl, double target, double n, double horizon);
 
 #endif

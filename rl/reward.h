@@ -1,6 +1,6 @@
-// The reward of a response: parts, each with a weight, added up. What a part is does not depend on its weight, so each is logged alone.
-// A part that could not be had (a judge that gave no verdict) is NaN, and so is then a sum that it has a weight in: the response's
-// advantage is 0 (advantage.h), and it is counted.
+// The reward of a response: parts, each with a weight, added up. A part's value does not depend on its weight, so each is logged alone.
+// A part without a verdict (of a judge, say) is NaN, and so is a sum in which it has a weight: such a response has advantage 0
+// (advantage.h), and is counted.
 #ifndef RL_REWARD_H
 #define RL_REWARD_H
 
@@ -23,16 +23,15 @@ enum { WEIGHT_MOST = 1000000 }; // a larger one is a mistake, and sums of square
 extern const char *const REWARD_NAMES[REWARD_PARTS];
 
 typedef struct RewardWeights {
-    const char *source; // whose problems they are for; NULL: everybody else's
+    char *source; // of the problems that these are for; NULL: all others
     double of[REWARD_PARTS];
 } RewardWeights;
 
 typedef struct Rewards {
-    RewardWeights *list; // (count) the first is everybody else's
+    RewardWeights *list; // (count) the first for all problems without a source of their own here
     size_t count;
-    char **names;            // (count) what the sources point into
-    bool has[REWARD_PARTS];  // a weight of somebody's is not 0
-    int64_t overlong_buffer; // tokens; 0: no part for length beyond it
+    bool has[REWARD_PARTS];  // a weight is not 0
+    int64_t overlong_buffer; // tokens; 0: no overlong part
     int64_t max_new_tokens;
 } Rewards;
 
@@ -43,42 +42,38 @@ typedef struct Rewards {
 // clang-format on
 OPTION_GROUP(RewardOptions, REWARD_ROWS)
 
-// rewards_open by options: accuracy alone, with the overlong buffer and the grader where there are these, unless --reward says otherwise.
-bool rewards_open_by(Rewards *rewards, const RewardOptions *options, bool grader, int64_t max_new_tokens);
-
-// words: NAME=WEIGHT (of at most WEIGHT_MOST), or SOURCE:NAME=WEIGHT, which begins with the weights of the others. standard: those
-// without a word.
-bool rewards_open(Rewards *rewards, const char *const *words, size_t count, const double standard[REWARD_PARTS]);
+// Words of --reward are NAME=WEIGHT (of at most WEIGHT_MOST), or SOURCE:NAME=WEIGHT, whose other weights are those for all. Without a
+// word, accuracy has weight 1, and so have the overlong buffer and the grader where they are given. rewards is zeroed; close it after a
+// failure too.
+bool rewards_open(Rewards *rewards, const RewardOptions *options, bool has_grader, int64_t max_new_tokens);
 void rewards_close(Rewards *rewards);
 bool rewards_check_sources(const Rewards *rewards, const Documents *documents); // fails on one that no document has
 const double *reward_weights(const Rewards *rewards, Text source);
 
-// What is known of a response when it ends.
+// A response that has ended.
 typedef struct RewardFacts {
-    Text text, reference, row; // row: the problem as JSON; data NULL: not known
+    Text text, reference, row; // row: the problem as JSON; data NULL: unknown
     int64_t tokens;
     bool ended; // by itself, not by the limit
 } RewardFacts;
 
-// By rule: what the response says against its reference. A response that was cut off has no answer, and one without an answer is right by
-// no rule. Of a text in words rules know no more than that it is the same one: another one is unknown, if it says anything, and so are
-// words that stand in no answer that could be found.
+// The verdict by rule. A response that was cut off, or has no answer, is wrong. Where the reference is a text in words, rules only know
+// whether the answer is the same text: another one is unknown, and so is a response in words without a marked answer.
 void reward_finding(Finding *finding, const RewardFacts *facts);
 
 enum { ANSWER_BYTES = 4096, JUDGED_BYTES = 2000 };
 
-// What a response gives as its answer, for graders. It lies in the response, the finding or out.
+// The response's answer, for graders; a part of the response, the finding or out.
 Text reward_prediction(const RewardFacts *facts, const Finding *finding, char out[ANSWER_BYTES]);
 
-// What a judge is to compare with the reference; size 0: it is asked nothing, and the finding decides. That is the response's answer;
-// where the reference is words or a text and no answer is marked, the end of the response behind its thoughts, at most JUDGED_BYTES of it,
-// whole characters. It lies in the response, the finding or out.
+// What a judge compares with the reference: the response's answer; or, where the reference is in words and no answer is marked, the end of
+// the response after its thoughts, at most JUDGED_BYTES of whole characters. Size 0: the judge is not asked, the finding decides.
 Text reward_question(const RewardFacts *facts, const Finding *finding, JudgeAsks asks, char out[ANSWER_BYTES]);
 
-// parts: what is not asked is NaN, as are accuracy and the grader's part before somebody has said them.
+// All parts but accuracy and the grader's, which are set to NaN, as is a part that is not asked for.
 void reward_parts(double parts[REWARD_PARTS], const RewardFacts *facts, const Rewards *rewards);
 
-// With accuracy and grader in their places: the parts that follow from them, and the weighted sum.
+// After accuracy and the grader's score are in their places: the parts that follow from them, and the weighted sum.
 bool reward_sum(double *sum, double parts[REWARD_PARTS], const RewardFacts *facts, const double weights[REWARD_PARTS],
                 Encoder *encoder);
 

@@ -1,9 +1,8 @@
 // rl/: reinforcement learning with verifiable rewards. A rollout (rollout.h) samples groups of responses to the prompts that a curriculum
-// (curriculum.h) gives, maybe until enough of them have a signal (dynamic.h), and rewards them (reward.h): by rule (answers/verify.h), by a
-// judge (judge.h) or an external program (grader.h), whose verdicts are kept (verdicts.h). A reference model may be held against them
-// (reference.h). Advantages (advantage.h) and the objective (objective.h) make an update's gradient (pack.h, update.h). What is said of it
-// all is metrics.h, of a step whose rewards say nothing explain.h, of held-out problems validate.h. Which problems can be learned from at
-// all: prompts.h.
+// (curriculum.h) gives, if wanted until enough groups have a signal (dynamic.h), and rewards them (reward.h): by rule (answers/verify.h),
+// by a judge (judges/judge.h) or an external program (judges/grader.h). A reference model (reference.h) adds a KL. Advantages
+// (advantage.h) and the objective (objective.h) make an update's gradient (pack.h, update.h). The log's figures are in metrics.h and, of
+// held-out problems, validate.h; explain.h tells users of steps that teach nothing. prompts.h says which problems can be learned from.
 #ifndef RL_H
 #define RL_H
 
@@ -15,5 +14,6 @@
 #include "rl/prompts.h"
 #include "rl/reference.h"
 #include "rl/state.h"
+#include "rl/validate.h"
 
 #endif

@@ -1,12 +1,11 @@
-// What a rollout is when it has been run: its memory, and its files. How it is run: rollout_run.c.
+// A rollout's memory and its files. How it is sampled and rewarded: rollout_run.c.
 #include "rl/rollout.h"
 #include "json/json.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static void free_tokens(Response *r) // what only learning needs
+static void free_tokens(Response *r) // only learning needs them
 {
     free(r->ids);
     free(r->logprob);
@@ -57,24 +56,19 @@ bool rollout_set_aside(Rollout *o, Group *g, const char *why)
     return true;
 }
 
-// ---- for people
+// ---- as JSON lines
 
 static bool set(json_t *row, const char *name, json_t *value) { return json_object_set_new(row, name, value) == 0; }
 
-static bool set_number(json_t *row, const char *name, double value) // none where it could not be had
+static bool set_number(json_t *row, const char *name, double value) // no field where it is missing
 {
     return !isfinite(value) || set(row, name, json_real(value));
 }
 
-static const char *judge_word(const Response *r) // NULL: not asked
+static json_t *text_json(Text s)
 {
-    static const char *const words[] = {
-        [JUDGED_NOT] = NULL, [JUDGED_YES] = "yes", [JUDGED_NO] = "no", [JUDGED_NOTHING] = "nothing"};
-    return r->judge_why != NULL ? r->judge_why : words[r->judged];
-}
-
-static json_t *text_json(Text s) { return json_stringn(s.data == NULL ? "" : s.data, s.size); } // NULL where it is not UTF-8
-static json_t *json_of(const char *s) { return text_json((Text){s, s == NULL ? 0 : strlen(s)}); }
+    return json_stringn(s.data == NULL ? "" : s.data, s.size);
+} // NULL where it is not UTF-8
 
 static json_t *ids_json(const int32_t *ids, int64_t count)
 {
@@ -87,40 +81,37 @@ static json_t *ids_json(const int32_t *ids, int64_t count)
     return list;
 }
 
-// What all responses of a group have in common.
+// The fields that all responses of a group share. In json_pack, a NULL of s* or O* is no field.
 static json_t *prompt_json(const Group *g, const Tokenizer *tokenizer, int64_t step)
 {
     const ShardEntry *p = &g->prompt;
     Bytes text = {0};
     json_t *problem = p->row.size == 0 ? NULL : json_loadb(p->row.data, p->row.size, 0, NULL), *row = NULL;
-    const json_t *options = json_object_get(problem, "options");
-    bool number = answer_is_number(p->row, p->answer);
+    json_t *is_number = answer_is_number(p->row, p->answer) ? json_true() : NULL;
     if (decode(tokenizer, &text, p->ids, p->prompt, true) && bytes_text(&text, ""))
-        row = json_pack("{s:I, s:o, s:o, s:o, s:i, s:s%, s:o, s:o}", "step", (json_int_t)step, "id", text_json(p->id), "source",
-                        text_json(p->source), "category", text_json(p->category), "difficulty", p->difficulty, "prompt",
-                        text.data, text.size, "prompt_ids", ids_json(p->ids, p->prompt), "reference", text_json(p->answer));
-    bool ok = (options == NULL || set(row, "options", json_deep_copy(options))) &&
-              (!number || set(row, "reference_is_number", json_true())) &&
-              (g->aside == NULL || set(row, "aside", json_string(g->aside)));
+        row = json_pack("{s:I, s:o, s:o, s:o, s:i, s:s%, s:o, s:o, s:O*, s:O*, s:s*}", "step", (json_int_t)step, "id",
+                        text_json(p->id), "source", text_json(p->source), "category", text_json(p->category),
+                        "difficulty", p->difficulty, "prompt", text.data, text.size, "prompt_ids",
+                        ids_json(p->ids, p->prompt), "reference", text_json(p->answer), "options",
+                        json_object_get(problem, "options"), "reference_is_number", is_number, "aside", g->aside);
     json_decref(problem);
     bytes_free(&text);
-    if (ok)
-        return row;
-    json_decref(row);
-    return NULL;
+    return row;
 }
 
 static bool add_response(json_t *row, const Response *r, int64_t sample)
 {
-    json_t *own = json_pack("{s:I, s:o, s:I, s:s, s:o, s:s, s:s, s:s, s:f, s:f}", "sample", (json_int_t)sample, "response",
-                            text_json((Text){r->text.data, r->text.size}), "tokens", (json_int_t)r->count, "finish_reason",
-                            r->ended ? "stop" : "length", "answer", json_of(r->answer), "kind", ANSWER_KIND_NAMES[r->kind],
-                            "verdict", VERDICT_NAMES[r->verdict], "rule", r->rule == NULL ? "" : r->rule, "mean_logprob",
-                            r->mean_logprob, "least_logprob", r->least_logprob);
-    const char *judge = judge_word(r);
+    static const char *const JUDGE_WORDS[] = {[JUDGED_YES] = "yes", [JUDGED_NO] = "no", [JUDGED_NOTHING] = "nothing"};
+    const char *judge = r->judge_why != NULL ? r->judge_why : JUDGE_WORDS[r->judged];
+    const char *answer = r->answer == NULL ? "" : r->answer, *rule = r->rule == NULL ? "" : r->rule;
+    json_t *own = json_pack("{s:I, s:o, s:I, s:s, s:s, s:s, s:s, s:s, s:f, s:f}", "sample", (json_int_t)sample,
+                            "response", text_json((Text){r->text.data, r->text.size}), "tokens", (json_int_t)r->count,
+                            "finish_reason", r->ended ? "stop" : "length", "answer", answer, "kind",
+                            ANSWER_KIND_NAMES[r->kind], "verdict", VERDICT_NAMES[r->verdict], "rule", rule,
+                            "mean_logprob", r->mean_logprob, "least_logprob", r->least_logprob);
     bool ok = own != NULL && json_object_update(row, own) == 0 &&
               (r->ids == NULL || set(row, "ids", ids_json(r->ids, r->count))) &&
-              (judge == NULL || set(row, "judge", json_of(judge)));
+              (judge == NULL || set(row, "judge", json_string(judge)));
     json_decref(own);
     for (int part = 0; part < REWARD_PARTS; part++)
         ok = ok && set_number(row, REWARD_NAMES[part], r->parts[part]);
@@ -128,12 +119,12 @@ static bool add_response(json_t *row, const Response *r, int64_t sample)
            set_number(row, "advantage", r->advantage);
 }
 
-static bool append_line(Bytes *lines, const json_t *prompt, const Response *r, int64_t sample)
+static bool append_line(Bytes *lines, json_t *prompt, const Response *r, int64_t sample)
 {
-    json_t *row = json_copy((json_t *)(uintptr_t)prompt);
+    json_t *row = json_copy(prompt);
     bool ok = row != NULL && add_response(row, r, sample);
     char *line = ok ? json_dumps(row, JSON_COMPACT) : NULL;
-    ok = line != NULL && bytes_text(lines, line) && bytes_text(lines, "\n");
+    ok = line != NULL && bytes_printf(lines, "%s\n", line);
     free(line);
     json_decref(row);
     return ok;
@@ -157,8 +148,8 @@ bool rollout_write(const Rollout *o, const Tokenizer *tokenizer, const char *fol
 {
     Bytes path = {0};
     AtomicFile file;
-    bool ok =
-        folder_make(folder) && bytes_printf(&path, "%s/step-%" PRId64 ".jsonl", folder, step) && atomic_open(&file, path.data);
+    bool ok = folder_make(folder) && bytes_printf(&path, "%s/step-%" PRId64 ".jsonl", folder, step) &&
+              atomic_open(&file, path.data);
     bytes_free(&path);
     TRY(ok);
     for (int64_t i = 0; ok && i < rollout_groups(o); i++)
@@ -169,33 +160,15 @@ bool rollout_write(const Rollout *o, const Tokenizer *tokenizer, const char *fol
     return false;
 }
 
-static bool is_left_over(const char *name, int64_t step)
+static PathKind is_leftover(const void *step, const char *name)
 {
     static const char ending[] = ".jsonl", half[] = ".jsonl.tmp-";
     size_t digits = strncmp(name, "step-", 5) == 0 ? strspn(name + 5, "0123456789") : 0;
     const char *rest = name + 5 + digits;
     if (digits == 0 || digits > 18 || (name[5] == '0' && digits > 1))
-        return false;
-    return strcmp(rest, ending) == 0 ? strtoll(name + 5, NULL, 10) > step : strncmp(rest, half, sizeof half - 1) == 0;
+        return PATH_NONE;
+    bool later = strcmp(rest, ending) == 0 && strtoll(name + 5, NULL, 10) > *(const int64_t *)step;
+    return later || strncmp(rest, half, sizeof half - 1) == 0 ? PATH_FILE : PATH_NONE;
 }
 
-bool rollouts_cut(const char *folder, int64_t step)
-{
-    char **names;
-    size_t count;
-    PathKind kind;
-    TRY(path_kind(&kind, folder));
-    if (kind == PATH_NONE)
-        return true;
-    TRY(folder_list(&names, &count, folder));
-    bool ok = true;
-    for (size_t i = 0; ok && i < count; i++) {
-        if (!is_left_over(names[i], step))
-            continue;
-        char *path = path_join(folder, names[i]);
-        ok = path != NULL && (unlink(path) == 0 || fail_errno("%s: removing it", path));
-        free(path);
-    }
-    names_free(names, count);
-    return ok;
-}
+bool rollouts_cut(const char *folder, int64_t step) { return folder_clean(folder, is_leftover, &step); }

@@ -1,29 +1,39 @@
-// A few numbers, as JSON and as a copy: see state.h.
+// A few numbers as JSON: see state.h.
 #include "rl/state.h"
+#include <math.h>
+
+static const char WHERE[] = "the checkpoint";
 
 json_t *rl_state_json(void *context)
 {
     const RlState *s = context;
-    json_t *curriculum = curriculum_state(&s->curriculum);
-    if (curriculum == NULL)
-        return NULL;
-    json_t *state = json_pack("{s:o, s:f}", "curriculum", curriculum, "kl_coefficient", s->kl_coefficient);
-    if (state == NULL)
-        fail("no memory for the state of a checkpoint");
-    return state;
+    json_t *levels = json_array();
+    bool ok = levels != NULL;
+    for (int l = 0; ok && l < LEVELS; l++) {
+        const LevelState *level = &s->curriculum.level[l];
+        json_t *rate = isnan(level->pass_rate) ? json_null() : json_real(level->pass_rate); // null: not seen
+        ok = json_array_append_new(levels,
+                                   json_pack("{s:I, s:o}", "taken", (json_int_t)level->taken, "pass_rate", rate)) == 0;
+    }
+    json_t *state = json_pack("{s:{s:I, s:O}, s:f}", "curriculum", "taken", (json_int_t)s->curriculum.taken, "levels",
+                              levels, "kl_coefficient", s->kl_coefficient);
+    json_decref(levels);
+    if (ok && state != NULL)
+        return state;
+    json_decref(state);
+    fail("no memory for the state of a checkpoint");
+    return NULL;
 }
 
 bool rl_state_resume(RlState *s, const json_t *saved)
 {
-    const char *where = "the checkpoint";
-    TRY(json_need_number(&s->kl_coefficient, saved, "kl_coefficient", 0, 1e300, where));
-    return curriculum_resume(&s->curriculum, json_object_get(saved, "curriculum"), where);
-}
-
-RlMark rl_state_mark(const RlState *s) { return (RlMark){curriculum_mark(&s->curriculum), s->kl_coefficient}; }
-
-void rl_state_rewind(RlState *s, const RlMark *mark)
-{
-    curriculum_rewind(&s->curriculum, &mark->curriculum);
-    s->kl_coefficient = mark->kl_coefficient;
+    const json_t *curriculum = json_object_get(saved, "curriculum"), *levels = json_object_get(curriculum, "levels");
+    TRY(json_need_number(&s->kl_coefficient, saved, "kl_coefficient", 0, 1e300, WHERE));
+    TRY(json_need_int(&s->curriculum.taken, curriculum, "taken", 0, INT64_MAX, WHERE));
+    for (int l = 0; l < LEVELS; l++) {
+        const json_t *level = json_array_get(levels, (size_t)l), *rate = json_object_get(level, "pass_rate");
+        TRY(json_need_int(&s->curriculum.level[l].taken, level, "taken", 0, INT64_MAX, WHERE));
+        s->curriculum.level[l].pass_rate = json_is_number(rate) ? json_number_value(rate) : NAN;
+    }
+    return true;
 }

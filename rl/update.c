@@ -16,26 +16,25 @@ static bool check_on_policy(const PackItem *item, const float *logprob)
     for (int64_t t = 0; t < item->response->count; t++)
         if (logprob[t] != item->response->logprob[t])
             return fail("token %" PRId64
-                        " of a response to %.*s was sampled with log-probability %.9g, and the update finds %.9g: the "
-                        "two passes are not the same arithmetic, which is a fault of this program",
-                        t, (int)item->group->prompt.id.size, item->group->prompt.id.data, (double)item->response->logprob[t],
-                        (double)logprob[t]);
+                        " of a response to %.*s was sampled with log-probability %.9g, and the update finds "
+                        "%.9g: the two passes are not the same arithmetic, which is a fault of this program",
+                        t, (int)item->group->prompt.id.size, item->group->prompt.id.data,
+                        (double)item->response->logprob[t], (double)logprob[t]);
     return true;
 }
 
-static void response_loss(const MicroBatch *m, const PackItem *item, const float *logprob, const float *entropy, float *dlogprob,
-                          float *dentropy)
+static void response_loss(const MicroBatch *m, const Response *r, const float *logprob, const float *entropy,
+                          float *dlogprob, float *dentropy)
 {
-    const Response *r = item->response;
     ResponseTokens tokens = {.count = r->count, .advantage = r->advantage, .lp = logprob, .old = r->logprob};
     tokens.reference = m->rules->objective.kl_coefficient != 0 ? r->reference : NULL;
     tokens.sampled = r->processed;
     objective(m->loss, dlogprob, &tokens, &m->rules->objective, &m->report->counts);
-    for (int64_t t = 0; t < tokens.count; t++) {
-        m->report->loss += item->weight * ((double)m->loss[t] - m->rules->entropy_coefficient * (double)entropy[t]);
+    for (int64_t t = 0; t < r->count; t++) {
+        m->report->loss += r->weight * ((double)m->loss[t] - m->rules->entropy_coefficient * (double)entropy[t]);
         m->report->entropy += (double)entropy[t];
-        dlogprob[t] = (float)(item->weight * (double)dlogprob[t]);
-        dentropy[t] = (float)(-item->weight * m->rules->entropy_coefficient);
+        dlogprob[t] = (float)(r->weight * (double)dlogprob[t]);
+        dentropy[t] = (float)(-r->weight * m->rules->entropy_coefficient);
     }
 }
 
@@ -45,10 +44,10 @@ static bool row_loss(void *context, const float *logprob, const float *entropy, 
     const MicroBatch *m = context;
     int64_t at = 0;
     for (int64_t i = m->pack->first[m->number]; i < m->pack->first[m->number + 1]; i++) {
-        const PackItem *item = m->pack->items[i];
+        const PackItem *item = &m->pack->items[i];
         if (m->rules->on_policy)
             TRY(check_on_policy(item, logprob + at));
-        response_loss(m, item, logprob + at, entropy + at, dlogprob + at, dentropy + at);
+        response_loss(m, item->response, logprob + at, entropy + at, dlogprob + at, dentropy + at);
         at += item->response->count;
     }
     *of_entropy = m->rules->entropy_coefficient != 0;
@@ -59,7 +58,7 @@ static int64_t longest_response(const Pack *pack)
 {
     int64_t longest = 1;
     for (int64_t i = 0; i < pack->first[pack->micro_batches]; i++)
-        longest = pack->items[i]->response->count > longest ? pack->items[i]->response->count : longest;
+        longest = pack->items[i].response->count > longest ? pack->items[i].response->count : longest;
     return longest;
 }
 
@@ -79,7 +78,8 @@ bool update_gradients(Model *model, Pack *pack, const UpdateRules *rules, Update
     return ok;
 }
 
-UpdateRules update_rules(const PolicyLossOptions *loss, const SamplingOptions *sampling, const KlOptions *kl, double coefficient)
+UpdateRules update_rules(const PolicyLossOptions *loss, const SamplingOptions *sampling, const KlOptions *kl,
+                         double coefficient)
 {
     return (UpdateRules){.objective = {.loss = (PolicyLoss)loss->loss.place,
                                        .clip_low = loss->clip_low,
@@ -92,38 +92,22 @@ UpdateRules update_rules(const PolicyLossOptions *loss, const SamplingOptions *s
                          .temperature = (float)sampling->temperature};
 }
 
-// (part->count * samples), to be freed, with their weights. NULL after fail().
-static PackItem *weighted_items(Rollout *rollout, const UpdatePart *part, const PolicyLossOptions *loss, int64_t longest)
+static int64_t trained_tokens(const Response *r, const PolicyLossOptions *loss)
 {
-    int64_t n = part->count * rollout->samples;
-    PackItem *items = allocate((size_t)n, sizeof *items);
-    double *weights = allocate((size_t)n, sizeof *weights);
-    int64_t *tokens = allocate((size_t)n, sizeof *tokens);
-    bool ok = items != NULL && weights != NULL && tokens != NULL;
-    for (int64_t i = 0; ok && i < n; i++) {
-        Response *r = rollout_response(rollout, part->first * rollout->samples + i);
-        items[i] = (PackItem){.group = &rollout->groups[part->first + i / rollout->samples], .response = r};
-        tokens[i] = loss->mask_truncated && !r->ended ? 0 : r->count;
-    }
-    if (ok)
-        aggregation_weights(weights, tokens, n, (Aggregation)loss->aggregation.place, longest);
-    for (int64_t i = 0; ok && i < n; i++)
-        items[i].weight = weights[i];
-    free(weights);
-    free(tokens);
-    if (ok)
-        return items;
-    free(items);
-    return NULL;
+    return loss->mask_truncated && !r->ended ? 0 : r->count;
 }
 
-bool update_pack(Pack *pack, Rollout *rollout, const UpdatePart *part, const PolicyLossOptions *loss, int64_t longest)
+void update_weights(Rollout *rollout, const PackPart *part, const PolicyLossOptions *loss, int64_t longest)
 {
-    PackItem *items = weighted_items(rollout, part, loss, longest);
-    bool ok = items != NULL && pack_open(pack, items, part->count * rollout->samples, part->micro_batch_tokens, part->slots);
-    if (ok)
-        pack->owned = items;
-    else
-        free(items);
-    return ok;
+    int64_t first = part->first * rollout->samples, end = first + part->count * rollout->samples;
+    TrainedCount all = {0};
+    for (int64_t i = first; i < end; i++) {
+        int64_t tokens = trained_tokens(rollout_response(rollout, i), loss);
+        all.tokens += tokens;
+        all.responses += tokens > 0;
+    }
+    for (int64_t i = first; i < end; i++) {
+        Response *r = rollout_response(rollout, i);
+        r->weight = token_weight((Aggregation)loss->aggregation.place, trained_tokens(r, loss), &all, longest);
+    }
 }

@@ -1,5 +1,5 @@
-// One update's gradient: every micro-batch of a pack forward, its policy loss, and back. The loss of a token is objective.h's, its weight
-// the pack's; the entropy bonus is a part of the same sum.
+// One update's gradient: every micro-batch of a pack forward, its policy loss, and back. The loss of a token is objective.h's, its
+// weight the response's; the entropy bonus is a part of the same sum.
 #ifndef RL_UPDATE_H
 #define RL_UPDATE_H
 
@@ -15,10 +15,9 @@ typedef struct UpdateRules {
     Objective objective;
     float temperature;
     int64_t n_live;
-    UpdateGoOn
-        *go_on; // asked before each micro-batch, with how many of how many are done: false, after fail(), gives up. NULL: nobody
+    UpdateGoOn *go_on; // asked before each micro-batch, with the number done; false, after fail(), gives up. NULL: none
     void *go_on_context;
-    bool on_policy; // no update came between the samples and this one: every ratio is exactly 1, or it fails
+    bool on_policy; // the weights are still those that sampled: every ratio is exactly 1, or it fails
 } UpdateRules;
 
 typedef struct UpdateReport { // sums over trained tokens; add up over updates
@@ -38,15 +37,12 @@ typedef struct UpdateReport { // sums over trained tokens; add up over updates
 // clang-format on
 OPTION_GROUP(PolicyLossOptions, POLICY_LOSS_ROWS)
 
-// Rules by options, with this coefficient of the KL in the loss (if that is its place); n_live, go_on and on_policy are the caller's.
-UpdateRules update_rules(const PolicyLossOptions *loss, const SamplingOptions *sampling, const KlOptions *kl, double coefficient);
+// The rules that options say, with this KL coefficient (if KL is in the loss); n_live, go_on and on_policy are the caller's.
+UpdateRules update_rules(const PolicyLossOptions *loss, const SamplingOptions *sampling, const KlOptions *kl,
+                         double coefficient);
 
-// Micro-batches of groups first .. first + count - 1, every response with what its tokens weigh in the update's loss.
-typedef struct UpdatePart {
-    int64_t first, count;
-    int64_t micro_batch_tokens, slots;
-} UpdatePart;
-bool update_pack(Pack *pack, Rollout *rollout, const UpdatePart *part, const PolicyLossOptions *loss, int64_t longest_response);
+// Sets Response.weight of the part: what each of its tokens weighs in the update's loss. longest: --max-new-tokens.
+void update_weights(Rollout *rollout, const PackPart *part, const PolicyLossOptions *loss, int64_t longest);
 
 // Adds to model->gradients, which the caller has cleared, and to report.
 bool update_gradients(Model *model, Pack *pack, const UpdateRules *rules, UpdateReport *report);

@@ -1,26 +1,23 @@
 // How good a policy is on problems that it does not learn from: of k responses to each, the share that is right (avg@k), whether one is
-// (pass@k), whether the answer that most of them give is (maj@k).
+// (pass@k), and whether the answer that most of them give is (maj@k).
 #ifndef RL_VALIDATE_H
 #define RL_VALIDATE_H
 
-#include "rl/rollout.h"
+#include "rl/metrics.h"
 
 typedef struct Score { // sums over prompts; divide by prompts
     int64_t prompts;
     double average, pass, majority;
 } Score;
 
-void score_add(Score *sum, Score one);
+Score group_score(const Group *group, int64_t samples); // of a single prompt
 
-typedef struct Validation {
-    Score all, level[LEVELS];
-    Score *source; // (documents->source_count)
-} Validation;
+// Samples rules->samples responses to each document, judges them by rule alone, writes them to folder/step-N.jsonl (N: rules->show.step)
+// and fills metrics. The draws are the same at every call; a single response is the greedy one.
+bool validation_run(Metrics *metrics, Engine *engine, const Documents *documents, const RolloutRules *rules,
+                    const char *folder);
 
-bool validate(Validation *validation, const Rollout *rollout, const Documents *documents);
-void validation_free(Validation *validation);
-
-// Of one group: the score of a single prompt.
-Score group_score(const Group *group, int64_t samples);
+// avg@k, pass@k and maj@k of all, by level and by source; and verdicts.
+void metrics_of_validation(Metrics *metrics, const Rollout *rollout, const Documents *documents, double seconds);
 
 #endif

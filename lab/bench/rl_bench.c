@@ -18,7 +18,8 @@ static const char REFERENCE[] = "\\frac{1}{2}", ANSWER[] = "\nThe answer is \\bo
 
 typedef struct Bench {
     const char *model, *device;
-    int64_t prompts, samples, prompt, new_tokens, steps, per_update, micro_batch, moment_bytes, recompute, sequences, threads;
+    int64_t prompts, samples, prompt, new_tokens, steps, per_update, micro_batch, moment_bytes, recompute, sequences,
+        threads;
     Session policy;
     Optimizer optimizer;
     Rollout rollout;
@@ -75,8 +76,8 @@ static bool ask(Bench *b, int64_t step, int64_t group)
         r.prefix = prefix;
         r.first_sample = (int32_t)k;
         r.samples = 1;
-        r.max_new_tokens =
-            b->new_tokens / 8 + (int64_t)draw(step, group, (1 << 20) + k, (uint64_t)(b->new_tokens - b->new_tokens / 8 + 1));
+        r.max_new_tokens = b->new_tokens / 8 +
+                           (int64_t)draw(step, group, (1 << 20) + k, (uint64_t)(b->new_tokens - b->new_tokens / 8 + 1));
         r.max_new_tokens = r.max_new_tokens > 0 ? r.max_new_tokens : 1;
         r.temperature = r.top_p = 1;
         ok = engine_add(engine, &r);
@@ -104,7 +105,8 @@ static bool generate(Bench *b, int64_t step)
     while (!engine_empty(engine)) {
         TRY(engine_step(engine));
         while (engine_next(engine, &result)) {
-            TRY(keep(&b->rollout.groups[(int64_t)result.tag / b->samples].responses[(int64_t)result.tag % b->samples], &result));
+            TRY(keep(&b->rollout.groups[(int64_t)result.tag / b->samples].responses[(int64_t)result.tag % b->samples],
+                     &result));
             b->rollout.tokens += result.count;
         }
     }
@@ -132,25 +134,10 @@ static bool reward(Bench *b, int64_t step)
     return true;
 }
 
-static bool compare(Bench *b)
+static void compare(Bench *b)
 {
-    int64_t n = b->prompts * b->samples;
-    AdvantageRule rule = {ADVANTAGE_GRPO, DEVIATION_UNBIASED, 1e-6};
-    double *rewards = allocate((size_t)n, sizeof *rewards), *result = allocate((size_t)n, sizeof *result);
-    int64_t *tokens = allocate((size_t)n, sizeof *tokens);
-    bool ok = rewards != NULL && result != NULL && tokens != NULL;
-    for (int64_t i = 0; ok && i < n; i++) {
-        rewards[i] = b->rollout.groups[i / b->samples].responses[i % b->samples].reward;
-        tokens[i] = b->rollout.groups[i / b->samples].responses[i % b->samples].count;
-    }
-    if (ok)
-        advantages(result, rewards, tokens, b->prompts, b->samples, &rule);
-    for (int64_t i = 0; ok && i < n; i++)
-        b->rollout.groups[i / b->samples].responses[i % b->samples].advantage = result[i];
-    free(rewards);
-    free(result);
-    free(tokens);
-    return ok;
+    AdvantageOptions grpo = {.advantage = {"grpo", ADVANTAGE_GRPO}, .advantage_eps = 1e-6};
+    advantages(&b->rollout, &grpo);
 }
 
 // ---- updates
@@ -159,25 +146,15 @@ static bool gradients(Bench *b, int64_t first, int64_t count)
 {
     UpdateRules rules = {.temperature = 1, .n_live = b->policy.files.n_live, .on_policy = first == 0};
     rules.objective = (Objective){.loss = LOSS_CLIP, .clip_low = 0.2, .clip_high = 0.2, .dual_clip = 3};
-    int64_t n = count * b->samples, tokens = 0;
-    PackItem *items = allocate((size_t)n, sizeof *items);
-    TRY(items != NULL);
-    for (int64_t i = 0; i < n; i++) {
-        items[i].group = &b->rollout.groups[first + i / b->samples];
-        items[i].response = &b->rollout.groups[first + i / b->samples].responses[i % b->samples];
-        tokens += items[i].response->count;
-    }
-    for (int64_t i = 0; i < n; i++)
-        items[i].weight = 1 / (double)tokens;
+    PolicyLossOptions loss = {.aggregation = {"token-mean", TOKEN_MEAN}};
+    PackPart part = {first, count, b->micro_batch, 8};
     Pack pack;
     double norm;
-    bool ok = pack_open(&pack, items, n, b->micro_batch, 8);
-    if (ok) {
-        ok = gradients_clear(&b->policy.model) && update_gradients(&b->policy.model, &pack, &rules, &b->report) &&
-             gradient_norm(&b->policy.model, &norm);
-        pack_close(&pack);
-    }
-    free(items);
+    update_weights(&b->rollout, &part, &loss, b->new_tokens);
+    TRY(pack_open(&pack, &b->rollout, &part));
+    bool ok = gradients_clear(&b->policy.model) && update_gradients(&b->policy.model, &pack, &rules, &b->report) &&
+              gradient_norm(&b->policy.model, &norm);
+    pack_close(&pack);
     return ok;
 }
 
@@ -210,7 +187,7 @@ static bool step(Bench *b, int64_t number)
     TRY(reward(b, number));
     b->seconds[REWARD] = clock_seconds() - start;
     start = clock_seconds();
-    TRY(compare(b));
+    compare(b);
     b->seconds[ADVANTAGE] = clock_seconds() - start;
     return update(b);
 }
@@ -230,15 +207,17 @@ static void print_step(const Bench *b, int64_t number)
     if (number + 1 < b->steps)
         return;
     EngineStatistics e = engine_statistics(b->policy.engine);
-    printf("{\"rl_step\": \"dereason\", \"model\": \"%s\", \"device\": \"%s\", \"prompts\": %" PRId64 ", \"samples\": %" PRId64
-           ", \"prompt\": %" PRId64 ", \"new\": %" PRId64 ", \"sampled_tokens\": %" PRId64 ", \"step_seconds\": %.3f, "
-           "\"generate_seconds\": %.3f, \"reward_seconds\": %.4f, \"update_seconds\": %.3f, \"optimizer_seconds\": %.3f, "
-           "\"generate_tokens_per_second\": %.1f, \"update_tokens_per_second\": %.1f, \"preemptions\": %" PRId64
-           ", \"moments\": %" PRId64 ", \"recompute\": %" PRId64 ", \"micro_batch\": %" PRId64 "}\n",
-           b->model, b->policy.kernels->device(), b->prompts, b->samples, b->prompt, b->new_tokens, b->rollout.tokens, all,
-           b->seconds[GENERATE], b->seconds[REWARD], b->seconds[UPDATE], b->seconds[OPTIMIZER],
-           (double)b->rollout.tokens / b->seconds[GENERATE], (double)trained / b->seconds[UPDATE], e.preemptions, b->moment_bytes,
-           b->recompute, b->micro_batch);
+    printf(
+        "{\"rl_step\": \"dereason\", \"model\": \"%s\", \"device\": \"%s\", \"prompts\": %" PRId64
+        ", \"samples\": %" PRId64 ", \"prompt\": %" PRId64 ", \"new\": %" PRId64 ", \"sampled_tokens\": %" PRId64
+        ", \"step_seconds\": %.3f, "
+        "\"generate_seconds\": %.3f, \"reward_seconds\": %.4f, \"update_seconds\": %.3f, \"optimizer_seconds\": %.3f, "
+        "\"generate_tokens_per_second\": %.1f, \"update_tokens_per_second\": %.1f, \"preemptions\": %" PRId64
+        ", \"moments\": %" PRId64 ", \"recompute\": %" PRId64 ", \"micro_batch\": %" PRId64 "}\n",
+        b->model, b->policy.kernels->device(), b->prompts, b->samples, b->prompt, b->new_tokens, b->rollout.tokens, all,
+        b->seconds[GENERATE], b->seconds[REWARD], b->seconds[UPDATE], b->seconds[OPTIMIZER],
+        (double)b->rollout.tokens / b->seconds[GENERATE], (double)trained / b->seconds[UPDATE], e.preemptions,
+        b->moment_bytes, b->recompute, b->micro_batch);
 }
 
 // ---- all of it
@@ -312,12 +291,20 @@ static bool read_arguments(Bench *b, int count, char **arguments)
 int main(int count, char **arguments)
 {
     threads_wait_asleep(arguments);
-    Bench b = {.device = "auto", .prompts = 32, .samples = 8, .prompt = 1024, .new_tokens = 2048, .steps = 2, .per_update = 16};
+    Bench b = {.device = "auto",
+               .prompts = 32,
+               .samples = 8,
+               .prompt = 1024,
+               .new_tokens = 2048,
+               .steps = 2,
+               .per_update = 16};
     b.micro_batch = 16384;
     b.moment_bytes = 4;
     if (!read_arguments(&b, count, arguments)) {
-        fputs("usage: rl_bench --model FOLDER [--prompts N] [--samples G] [--prompt P] [--new L] [--steps S] [--per-update N]\n"
-              "                [--micro-batch T] [--moments 2|4] [--recompute 0|1] [--sequences S] [--threads T] [--device D]\n",
+        fputs("usage: rl_bench --model FOLDER [--prompts N] [--samples G] [--prompt P] [--new L] [--steps S] "
+              "[--per-update N]\n"
+              "                [--micro-batch T] [--moments 2|4] [--recompute 0|1] [--sequences S] [--threads T] "
+              "[--device D]\n",
               stderr);
         return 2;
     }

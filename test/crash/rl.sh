@@ -74,7 +74,7 @@ rows_are_prepared_where_shards_are_wanted() {
     same_run "$calm" "$work/other" "JSONL rows, prepared on the way, are the shards of ./prepare"
     rm -rf "$work/other"
     wants 1 "${with[@]}" --data "$work/data/rl" --eval-data "$work/hard.jsonl" --instruction "Think." >"$work/stdout" 2>"$work/stderr"
-    says "--eval-data and --data end the user's turn otherwise; give the --instruction that $work/data/rl was prepared with"
+    says "--eval-data and --data end the user's turn differently; give the --instruction that $work/data/rl was prepared with"
     [ ! -d "$work/other/cache" ] || failed "a run that is refused leaves what it has prepared"
     printf '{"problem": "1+1?", "answer": "2"}\n{"problem": "2+2?"}\n{"problem": "1+1?", "answer": "3"}\n' >"$work/few.jsonl"
     wants 0 "${with[@]}" --data "$work/data/rl" --eval-data "$work/few.jsonl" --steps 1 >"$work/stdout" 2>"$work/stderr"

@@ -1,6 +1,7 @@
 // Which prompts a step asks: the order's, given back and taken again, by levels that pass or fail, and resumed.
 #include "rl/curriculum.h"
-#include "rl/dynamic.h"
+#include "rl/advantage.h"
+#include "rl/state.h"
 #include "test/support/check.h"
 #include <math.h>
 #include <string.h>
@@ -10,14 +11,14 @@ enum { PROMPTS = 100, EACH = 20 }; // of levels 1 to 5
 static Document list[PROMPTS];
 static Documents documents = {.list = list, .count = PROMPTS};
 
-static Curriculum opened(bool adaptive)
+static Curriculum opened(bool adaptive, CurriculumState *state)
 {
     CurriculumOptions o = {.order = {.seed = 3}, .adapt = {adaptive, 0.2, 0.8, 0.1}};
     Curriculum c;
     for (int i = 0; i < PROMPTS; i++)
         list[i].difficulty = 1 + i / EACH;
     documents_find_levels(&documents);
-    assert_ok(curriculum_open(&c, &documents, &o));
+    assert_ok(curriculum_open(&c, &documents, &o, state));
     return c;
 }
 
@@ -31,7 +32,8 @@ static void count_levels(const int64_t *numbers, int64_t count, int levels[LEVEL
 static void an_epoch_has_every_prompt_once_and_ends_short(void **state)
 {
     for (int adaptive = 0; adaptive < 2; adaptive++) {
-        Curriculum c = opened(adaptive == 1);
+        CurriculumState at;
+        Curriculum c = opened(adaptive == 1, &at);
         int64_t numbers[30], taken = 0;
         int seen[PROMPTS] = {0};
         while (taken < PROMPTS) {
@@ -41,7 +43,7 @@ static void an_epoch_has_every_prompt_once_and_ends_short(void **state)
                 seen[numbers[i]]++;
             taken += n;
         }
-        assert_true(taken == PROMPTS && c.taken == PROMPTS);
+        assert_true(taken == PROMPTS && at.taken == PROMPTS);
         for (int i = 0; i < PROMPTS; i++)
             assert_int_equal(seen[i], 1);
         curriculum_close(&c);
@@ -51,11 +53,12 @@ static void an_epoch_has_every_prompt_once_and_ends_short(void **state)
 static void what_is_given_back_comes_again(void **state)
 {
     for (int adaptive = 0; adaptive < 2; adaptive++) {
-        Curriculum c = opened(adaptive == 1);
+        CurriculumState at;
+        Curriculum c = opened(adaptive == 1, &at);
         int64_t first[20], again[20];
         assert_int_equal(curriculum_take(&c, first, 20), 20);
         curriculum_return(&c, first + 5, 15);
-        assert_int_equal(c.taken, 5);
+        assert_int_equal(at.taken, 5);
         curriculum_begin(&c);
         assert_int_equal(curriculum_take(&c, again, 15), 15);
         if (adaptive == 0)
@@ -84,7 +87,8 @@ static void no_step_takes_a_prompt_twice(void **state)
 {
     for (int adaptive = 0; adaptive < 2; adaptive++)
         for (int64_t batch = 1; batch <= 2 * PROMPTS; batch += 13) {
-            Curriculum c = opened(adaptive == 1);
+            CurriculumState at;
+            Curriculum c = opened(adaptive == 1, &at);
             take_to_the_end(&c, batch, 71);
             take_to_the_end(&c, batch, 3); // and the next one has them again
             curriculum_close(&c);
@@ -94,7 +98,8 @@ static void no_step_takes_a_prompt_twice(void **state)
 static void what_is_given_back_over_the_end_of_an_epoch_comes_again(void **state)
 {
     for (int adaptive = 0; adaptive < 2; adaptive++) {
-        Curriculum c = opened(adaptive == 1);
+        CurriculumState at;
+        Curriculum c = opened(adaptive == 1, &at);
         int64_t first[90], second[90];
         curriculum_take(&c, first, 90);
         curriculum_begin(&c);
@@ -102,15 +107,15 @@ static void what_is_given_back_over_the_end_of_an_epoch_comes_again(void **state
             n += curriculum_take(&c, first + n, 60 - n);
         curriculum_return(&c, first + 40, 20);
         LevelState levels[LEVELS];
-        int64_t taken = c.taken;
-        memcpy(levels, c.level, sizeof levels);
+        int64_t taken = at.taken;
+        memcpy(levels, at.level, sizeof levels);
         curriculum_begin(&c);
         assert_int_equal(curriculum_take(&c, second, 20), 20);
         if (adaptive == 0)
             assert_int_equal(second[0], first[40]); // then those that had been passed over, too
         curriculum_return(&c, second, 20);
-        assert_int_equal(c.taken, taken);
-        assert_memory_equal(levels, c.level, sizeof levels);
+        assert_int_equal(at.taken, taken);
+        assert_memory_equal(levels, at.level, sizeof levels);
         curriculum_close(&c);
     }
 }
@@ -128,7 +133,8 @@ static void learn_that(Curriculum *c, int level, double accuracy)
 
 static void levels_outside_of_the_band_come_more_rarely(void **state)
 {
-    Curriculum c = opened(true);
+    CurriculumState at;
+    Curriculum c = opened(true, &at);
     int64_t numbers[50];
     int levels[LEVELS];
     curriculum_begin(&c);
@@ -142,7 +148,7 @@ static void levels_outside_of_the_band_come_more_rarely(void **state)
     assert_true(levels[2] == 10 && levels[3] == 10 && levels[4] == 10 && levels[1] == 1 && levels[5] == 1); // 10 : 1
     for (int i = 0; i < 20; i++)
         learn_that(&c, 5, 1 - i % 2); // half of it is right now
-    assert_true(c.level[5].pass_rate > 0.2 && c.level[5].pass_rate < 0.8);
+    assert_true(at.level[5].pass_rate > 0.2 && at.level[5].pass_rate < 0.8);
     curriculum_begin(&c);
     count_levels(numbers, curriculum_take(&c, numbers, 41), levels);
     assert_true(levels[5] == 10 && levels[1] == 1);
@@ -151,20 +157,23 @@ static void levels_outside_of_the_band_come_more_rarely(void **state)
 
 static void a_state_that_is_saved_goes_on(void **state)
 {
-    Curriculum c = opened(true), d = opened(true);
+    RlState before = {.kl_coefficient = 0.25}, after = {0};
+    Curriculum c = opened(true, &before.curriculum), d = opened(true, &after.curriculum);
     int64_t one[17], other[17];
     curriculum_take(&c, one, 17);
     learn_that(&c, 4, 1.0 / 3);
-    json_t *saved = curriculum_state(&c);
+    json_t *saved = rl_state_json(&before);
     char *text = json_dumps(saved, JSON_COMPACT | JSON_REAL_PRECISION(17));
     json_t *read = json_loads(text, 0, NULL);
-    assert_ok(read != NULL && curriculum_resume(&d, read, "here"));
-    assert_true(d.level[4].pass_rate == 1.0 / 3 && isnan(d.level[3].pass_rate) && d.taken == 17);
+    assert_ok(read != NULL && rl_state_resume(&after, read));
+    assert_true(after.kl_coefficient == 0.25 && after.curriculum.taken == 17);
+    assert_true(after.curriculum.level[4].pass_rate == 1.0 / 3 && isnan(after.curriculum.level[3].pass_rate));
     curriculum_begin(&c);
     curriculum_take(&c, one, 17);
     curriculum_take(&d, other, 17);
     assert_memory_equal(one, other, sizeof one);
-    assert_false(curriculum_resume(&d, json_object_get(read, "nothing"), "here"));
+    json_object_del(read, "curriculum");
+    assert_refused(rl_state_resume(&after, read), "taken");
     free(text);
     json_decref(saved);
     json_decref(read);
@@ -176,13 +185,13 @@ static void groups_whose_rewards_are_all_the_same_are_silent(void **state)
 {
     Response r[3] = {{.reward = 1}, {.reward = 1}, {.reward = 1}};
     Group g = {.responses = r};
-    assert_true(group_is_silent(&g, 3));
+    assert_false(group_has_signal(&g, 3));
     r[1].reward = NAN;
-    assert_true(group_is_silent(&g, 3));
+    assert_false(group_has_signal(&g, 3));
     r[2].reward = 0.5;
-    assert_false(group_is_silent(&g, 3));
+    assert_true(group_has_signal(&g, 3));
     r[0].reward = NAN;
-    assert_true(group_is_silent(&g, 3)); // one alone
+    assert_false(group_has_signal(&g, 3)); // one alone
 }
 
 int main(void)

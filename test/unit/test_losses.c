@@ -1,9 +1,9 @@
 // From logits to the gradient of a loss, and from rewards to advantages, as verl has them: the numbers are PyTorch's in fp64
 // (lab/reference/make_losses.py), and what happens to log-probabilities and derivatives on the way is what rl/update.c does.
 #include "json/json.h"
-#include "rl/advantage.h"
 #include "rl/objective.h"
 #include "test/support/check.h"
+#include "test/support/rollouts.h"
 
 static const char *const FIXTURE = "test/fixtures/losses/losses.json";
 
@@ -76,7 +76,8 @@ typedef struct Case {
 
 static void open_case(Case *c, json_t *fixture, const json_t *said)
 {
-    *c = (Case){.said = said, .batch = json_array_get(fixture_part(fixture, "batches"), (size_t)number_of(said, "batch"))};
+    *c = (Case){.said = said,
+                .batch = json_array_get(fixture_part(fixture, "batches"), (size_t)number_of(said, "batch"))};
     c->vocabulary = (int64_t)number_of(fixture, "vocabulary");
     c->temperature = number_of(c->batch, "temperature");
     c->entropy_coefficient = number_of(said, "entropy_coefficient");
@@ -94,7 +95,13 @@ static void open_case(Case *c, json_t *fixture, const json_t *said)
     for (int64_t i = 0; i < c->responses; i++)
         c->tokens[i] = (int64_t)at(tokens, i);
     c->aggregation = (Aggregation)choice_of(text_of(said, "aggregation"), AGGREGATION_NAMES, 3);
-    aggregation_weights(c->weights, c->tokens, c->responses, c->aggregation, (int64_t)number_of(fixture, "longest"));
+    TrainedCount update = {0};
+    for (int64_t i = 0; i < c->responses; i++) {
+        update.tokens += c->tokens[i];
+        update.responses += c->tokens[i] > 0;
+    }
+    for (int64_t i = 0; i < c->responses; i++)
+        c->weights[i] = token_weight(c->aggregation, c->tokens[i], &update, (int64_t)number_of(fixture, "longest"));
 }
 
 static void softmax_token(Token *token, const float *logits, int64_t vocabulary, double temperature, int64_t target)
@@ -113,10 +120,12 @@ static void softmax_token(Token *token, const float *logits, int64_t vocabulary,
 }
 
 // kernels.h, head_backward
-static double logit_derivative(const Token *token, int64_t v, bool target, float dlp, float dentropy, double temperature)
+static double logit_derivative(const Token *token, int64_t v, bool target, float dlp, float dentropy,
+                               double temperature)
 {
     double p = exp(token->log_p[v]);
-    return ((double)dlp * ((double)target - p) - (double)dentropy * p * (token->log_p[v] + token->entropy)) / temperature;
+    return ((double)dlp * ((double)target - p) - (double)dentropy * p * (token->log_p[v] + token->entropy)) /
+           temperature;
 }
 
 // To first order, of everything that is a float: lp, off by 2^-24 |lp|, moves the loss by its slope and the slope by its own (of the policy
@@ -148,20 +157,22 @@ static void add_rounding(Case *c, const ResponseTokens *r, double weight, const 
 static void response_loss(Case *c, int64_t i)
 {
     int64_t count = c->tokens[i];
-    float logits[MOST_TOKENS * MOST_VOCABULARY], lp[MOST_TOKENS], old[MOST_TOKENS], reference[MOST_TOKENS], sampled[MOST_TOKENS],
-        loss[MOST_TOKENS], dlp[MOST_TOKENS];
+    float logits[MOST_TOKENS * MOST_VOCABULARY], lp[MOST_TOKENS], old[MOST_TOKENS], reference[MOST_TOKENS],
+        sampled[MOST_TOKENS], loss[MOST_TOKENS], dlp[MOST_TOKENS];
     Token tokens[MOST_TOKENS];
     assert_true(count <= MOST_TOKENS);
     exact_floats(logits, c->batch, "logits", i, count * c->vocabulary);
     exact_floats(old, c->batch, "old", i, count);
     exact_floats(reference, c->batch, "reference", i, count);
     exact_floats(sampled, c->batch, "sampled", i, count);
-    const json_t *targets = row_of(c->batch, "targets", i, count), *wanted = row_of(c->said, "dlogits", i, count * c->vocabulary);
+    const json_t *targets = row_of(c->batch, "targets", i, count),
+                 *wanted = row_of(c->said, "dlogits", i, count * c->vocabulary);
     for (int64_t t = 0; t < count; t++) {
         softmax_token(&tokens[t], logits + t * c->vocabulary, c->vocabulary, c->temperature, (int64_t)at(targets, t));
         lp[t] = (float)tokens[t].lp;
     }
-    ResponseTokens r = {.count = count, .advantage = at(json_object_get(c->batch, "advantages"), i), .lp = lp, .old = old};
+    ResponseTokens r = {
+        .count = count, .advantage = at(json_object_get(c->batch, "advantages"), i), .lp = lp, .old = old};
     r.reference = c->objective.kl_coefficient != 0 ? reference : NULL;
     r.sampled = sampled;
     objective(loss, dlp, &r, &c->objective, &c->counts);
@@ -173,8 +184,9 @@ static void response_loss(Case *c, int64_t i)
         for (int64_t v = 0; v < c->vocabulary; v++) {
             double d = logit_derivative(&tokens[t], v, (double)v == at(targets, t), dlogprob, dentropy, c->temperature);
             if (!(fabs(d - at(wanted, t * c->vocabulary + v)) < 1e-6))
-                fail_msg("response %" PRId64 ", token %" PRId64 ", logit %" PRId64 ": derivative %.10g instead of %.10g", i, t, v,
-                         d, at(wanted, t * c->vocabulary + v));
+                fail_msg("response %" PRId64 ", token %" PRId64 ", logit %" PRId64
+                         ": derivative %.10g instead of %.10g",
+                         i, t, v, d, at(wanted, t * c->vocabulary + v));
         }
     }
 }
@@ -201,24 +213,26 @@ static void losses_and_their_gradients_are_verls(void **state)
     }
     for (int i = 0; i < 3 * 3 * 4; i++)
         if (seen[i / 12][i / 4 % 3][i % 4] == 0)
-            fail_msg("no case of %s, %s and %s", LOSSES[i / 12], AGGREGATION_NAMES[i / 4 % 3], i % 4 == 3 ? "no KL" : KLS[i % 4]);
+            fail_msg("no case of %s, %s and %s", LOSSES[i / 12], AGGREGATION_NAMES[i / 4 % 3],
+                     i % 4 == 3 ? "no KL" : KLS[i % 4]);
     json_decref(fixture);
 }
 
 // ---- advantages
 
-static AdvantageRule rule_of(const char *name)
+static AdvantageOptions rule_of(const char *name)
 {
-    static const char *const names[] = {"grpo-unbiased", "grpo-unbiased-trl", "grpo-population",     "grpo-none", "dr-grpo",
-                                        "rloo",          "reinforce++",       "reinforce++-baseline"};
-    static const AdvantageRule rules[] = {{ADVANTAGE_GRPO, DEVIATION_UNBIASED, 1e-6},
-                                          {ADVANTAGE_GRPO, DEVIATION_UNBIASED, 1e-4},
-                                          {ADVANTAGE_GRPO, DEVIATION_POPULATION, 1e-6},
-                                          {ADVANTAGE_GRPO, DEVIATION_NONE, 1e-6},
-                                          {.kind = ADVANTAGE_DR_GRPO},
-                                          {.kind = ADVANTAGE_RLOO},
-                                          {.kind = ADVANTAGE_REINFORCE_PP},
-                                          {.kind = ADVANTAGE_REINFORCE_PP_BASELINE}};
+    static const char *const names[] = {
+        "grpo-unbiased", "grpo-unbiased-trl", "grpo-population",     "grpo-none", "dr-grpo",
+        "rloo",          "reinforce++",       "reinforce++-baseline"};
+    const AdvantageOptions rules[] = {advantage_rule(ADVANTAGE_GRPO, DEVIATION_UNBIASED, 1e-6),
+                                      advantage_rule(ADVANTAGE_GRPO, DEVIATION_UNBIASED, 1e-4),
+                                      advantage_rule(ADVANTAGE_GRPO, DEVIATION_POPULATION, 1e-6),
+                                      advantage_rule(ADVANTAGE_GRPO, DEVIATION_NONE, 1e-6),
+                                      advantage_rule(ADVANTAGE_DR_GRPO, DEVIATION_UNBIASED, 0),
+                                      advantage_rule(ADVANTAGE_RLOO, DEVIATION_UNBIASED, 0),
+                                      advantage_rule(ADVANTAGE_REINFORCE_PP, DEVIATION_UNBIASED, 0),
+                                      advantage_rule(ADVANTAGE_REINFORCE_PP_BASELINE, DEVIATION_UNBIASED, 0)};
     return rules[choice_of(name, names, sizeof names / sizeof *names)];
 }
 
@@ -238,8 +252,7 @@ static void advantages_are_verls_and_trls(void **state)
             rewards[i] = json_is_null(reward) ? NAN : json_number_value(reward);
             tokens[i] = (int64_t)at(row_of(said, "tokens", i / SAMPLES, SAMPLES), i % SAMPLES);
         }
-        AdvantageRule rule = rule_of(text_of(said, "rule"));
-        advantages(made, rewards, tokens, groups, SAMPLES, &rule);
+        advantages_of(made, rewards, tokens, groups, SAMPLES, rule_of(text_of(said, "rule")));
         for (int64_t i = 0; i < groups * SAMPLES; i++) {
             double wanted = at(json_object_get(said, "advantages"), i);
             if (!(fabs(made[i] - wanted) <= 1e-12 * fmax(1, fabs(wanted))))

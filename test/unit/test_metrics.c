@@ -1,5 +1,6 @@
 // What a line of the log says of verdicts, by kind and by source; and why groups have no signal.
-#include "rl/metrics.h"
+#include "rl/advantage.h"
+#include "rl/validate.h"
 #include "test/support/check.h"
 #include <math.h>
 
@@ -58,7 +59,8 @@ static void verdicts_are_shares_of_all_that_was_sampled(void **state)
     assert_true(value_of(&m, "verdict/unknown") == 4 / 6.0 && value_of(&m, "verdict/unscored") == 1 / 6.0);
     assert_true(value_of(&m, "verdict/judged_yes") == 1 / 6.0 && value_of(&m, "verdict/judged_no") == 1 / 6.0);
     assert_true(value_of(&m, "verdict/kind/number/equal") == 0.5 && value_of(&m, "verdict/kind/text/unscored") == 0.25);
-    assert_true(value_of(&m, "verdict/source/math/different") == 0.5 && value_of(&m, "verdict/source/bio/1/judged_yes") == 0.25);
+    assert_true(value_of(&m, "verdict/source/math/different") == 0.5 &&
+                value_of(&m, "verdict/source/bio/1/judged_yes") == 0.25);
     assert_true(value_of(&m, "verdict/kind/set/equal") == -1); // nothing of it was there
 }
 
@@ -94,16 +96,33 @@ static void many_sources_are_named_or_added_up(void **state)
     metrics_of_verdicts(&m, "", &s.rollout, &s.documents);
     assert_true(value_of(&m, "verdict/source/source 32/different") == 1);
     assert_true(value_of(&m, "verdict/source/others/equal") == 0.25);
-    Validation v = {.source = allocate(SOURCES, sizeof *v.source)};
-    assert_non_null(v.source);
-    for (int i = 1; i < SOURCES; i++)
-        v.source[i] = (Score){1, 0.5, 1, 0}, score_add(&v.all, v.source[i]);
-    for (int l = 0; l < LEVELS; l++)
-        v.level[l] = (Score){1, 1, 1, 1};
-    metrics_of_validation(&m, &v, &s.rollout, &s.documents, 1); // with every source, it has room for all
-    assert_true(value_of(&m, "val-core/source 32/acc/mean@2") == 0.5 && value_of(&m, "val-core/others/acc/best@2") == 1);
-    assert_true(value_of(&m, "val-core/source 33/acc/mean@2") == -1 && value_of(&m, "eval/verdict/equal") == 1 / 6.0);
-    free(v.source);
+}
+
+static void an_evaluation_has_room_for_every_level_kind_and_source(void **state)
+{
+    static Metrics m;
+    static Response responses[SOURCES][SAMPLES];
+    static Group groups[SOURCES];
+    static Document list[SOURCES];
+    char *sources[SOURCES], names[SOURCES][24];
+    for (int i = 0; i < SOURCES; i++) {
+        snprintf(names[i], sizeof names[i], "source %d", i);
+        sources[i] = names[i];
+        list[i] = (Document){.source = i, .difficulty = i % LEVELS};
+        groups[i] = (Group){.document = i, .responses = responses[i]};
+        for (int k = 0; k < SAMPLES; k++)
+            responses[i][k] =
+                (Response){.verdict = k == 0 ? VERDICT_EQUAL : VERDICT_DIFFERENT, .kind = i % ANSWER_KINDS};
+    }
+    Documents documents = {.list = list, .count = SOURCES, .sources = sources, .source_count = SOURCES};
+    Rollout rollout = {.groups = groups, .count = SOURCES, .samples = SAMPLES};
+    metrics_of_validation(&m, &rollout, &documents, 1);
+    assert_true(value_of(&m, "eval/acc/mean@2") == 0.5 && value_of(&m, "eval/acc/pass@2") == 1);
+    assert_true(value_of(&m, "eval/level_0/acc/mean@2") == 0.5 && value_of(&m, "eval/level_5/acc/mean@2") == 0.5);
+    assert_true(value_of(&m, "val-core/source 32/acc/mean@2") == 0.5 &&
+                value_of(&m, "val-core/others/acc/best@2") == 1);
+    assert_true(value_of(&m, "val-core/source 33/acc/mean@2") == -1 && value_of(&m, "eval/verdict/equal") == 0.5);
+    assert_true(m.count < METRICS_MOST);
 }
 
 static void no_two_sources_have_one_name_and_none_breaks_the_line(void **state)
@@ -137,7 +156,7 @@ static Silence silence_of(double reward, double accuracy, bool ended)
         r[k].ended = ended;
     }
     Group g = {.responses = r};
-    assert_true(group_is_silent(&g, 3));
+    assert_false(group_has_signal(&g, 3));
     return group_silence(&g, 3);
 }
 
@@ -161,6 +180,7 @@ int main(void)
         cmocka_unit_test(verdicts_are_shares_of_all_that_was_sampled),
         cmocka_unit_test(what_has_no_verdict_is_not_wrong),
         cmocka_unit_test(many_sources_are_named_or_added_up),
+        cmocka_unit_test(an_evaluation_has_room_for_every_level_kind_and_source),
         cmocka_unit_test(no_two_sources_have_one_name_and_none_breaks_the_line),
         cmocka_unit_test(a_group_without_a_signal_says_why),
     };

@@ -1,9 +1,9 @@
 // Advantages, losses and weights against numbers that other trainers' own tests work out by hand (verl, TRL, NeMo-RL, SkyRL, slime), and
 // derivatives against differences.
 #include "test/support/check.h"
-#include "rl/advantage.h"
 #include "rl/objective.h"
 #include "rl/reference.h"
+#include "test/support/rollouts.h"
 #include <math.h>
 
 static void near(double value, double wanted, double tolerance)
@@ -16,22 +16,25 @@ enum { SAMPLES = 8 };
 static const double REWARDS[SAMPLES] = {1, 0, 0, 1, 0, 0, 0, 0};
 static const int64_t LENGTHS[SAMPLES] = {3, 5, 2, 4, 8, 8, 6, 7};
 
-static void expect_advantages(AdvantageRule rule, double right, double wrong)
+static void expect_advantages(AdvantageOptions rule, double right, double wrong)
 {
     double a[SAMPLES];
-    advantages(a, REWARDS, LENGTHS, 1, SAMPLES, &rule);
+    advantages_of(a, REWARDS, LENGTHS, 1, SAMPLES, rule);
     for (int i = 0; i < SAMPLES; i++)
         near(a[i], REWARDS[i] == 1 ? right : wrong, 1e-12);
 }
 
 static void advantages_are_verls_and_trls(void **state)
 {
-    expect_advantages((AdvantageRule){ADVANTAGE_GRPO, DEVIATION_UNBIASED, 1e-6}, 1.6201816746095261, -0.5400605582031753);
-    expect_advantages((AdvantageRule){ADVANTAGE_GRPO, DEVIATION_UNBIASED, 1e-4}, 1.6198352501942768, -0.5399450833980923);
-    expect_advantages((AdvantageRule){ADVANTAGE_GRPO, DEVIATION_POPULATION, 0}, 0.75 / sqrt(0.1875), -0.25 / sqrt(0.1875));
-    expect_advantages((AdvantageRule){ADVANTAGE_GRPO, DEVIATION_NONE, 1}, 0.75, -0.25);
-    expect_advantages((AdvantageRule){.kind = ADVANTAGE_DR_GRPO}, 0.75, -0.25);
-    expect_advantages((AdvantageRule){.kind = ADVANTAGE_RLOO}, 0.8571428571428571, -0.2857142857142857);
+    expect_advantages(advantage_rule(ADVANTAGE_GRPO, DEVIATION_UNBIASED, 1e-6), 1.6201816746095261,
+                      -0.5400605582031753);
+    expect_advantages(advantage_rule(ADVANTAGE_GRPO, DEVIATION_UNBIASED, 1e-4), 1.6198352501942768,
+                      -0.5399450833980923);
+    expect_advantages(advantage_rule(ADVANTAGE_GRPO, DEVIATION_POPULATION, 0), 0.75 / sqrt(0.1875),
+                      -0.25 / sqrt(0.1875));
+    expect_advantages(advantage_rule(ADVANTAGE_GRPO, DEVIATION_NONE, 1), 0.75, -0.25);
+    expect_advantages(advantage_rule(ADVANTAGE_DR_GRPO, DEVIATION_UNBIASED, 0), 0.75, -0.25);
+    expect_advantages(advantage_rule(ADVANTAGE_RLOO, DEVIATION_UNBIASED, 0), 0.8571428571428571, -0.2857142857142857);
 }
 
 static void whitened_advantages_have_mean_0_and_variance_1_over_tokens(void **state)
@@ -39,8 +42,7 @@ static void whitened_advantages_have_mean_0_and_variance_1_over_tokens(void **st
     static const AdvantageKind kinds[] = {ADVANTAGE_REINFORCE_PP, ADVANTAGE_REINFORCE_PP_BASELINE};
     for (int kind = 0; kind < 2; kind++) {
         double a[SAMPLES], sum = 0, squares = 0, count = 0;
-        AdvantageRule rule = {.kind = kinds[kind]};
-        advantages(a, REWARDS, LENGTHS, 2, SAMPLES / 2, &rule);
+        advantages_of(a, REWARDS, LENGTHS, 2, SAMPLES / 2, advantage_rule(kinds[kind], DEVIATION_UNBIASED, 0));
         for (int i = 0; i < SAMPLES; i++) {
             count += (double)LENGTHS[i];
             sum += (double)LENGTHS[i] * a[i];
@@ -56,13 +58,20 @@ static void a_reward_that_is_missing_has_no_part_in_it(void **state)
     double with[4], without[3], rewards[4] = {1, NAN, 0, 0}, others[3] = {1, 0, 0};
     int64_t tokens[4] = {5, 5, 5, 5};
     for (int kind = ADVANTAGE_GRPO; kind <= ADVANTAGE_REINFORCE_PP_BASELINE; kind++) {
-        AdvantageRule rule = {.kind = (AdvantageKind)kind, .epsilon = 1e-6};
-        advantages(with, rewards, tokens, 1, 4, &rule);
-        advantages(without, others, tokens, 1, 3, &rule);
+        AdvantageOptions rule = advantage_rule((AdvantageKind)kind, DEVIATION_UNBIASED, 1e-6);
+        advantages_of(with, rewards, tokens, 1, 4, rule);
+        advantages_of(without, others, tokens, 1, 3, rule);
         near(with[1], 0, 0);
         near(with[0], without[0], 1e-15);
         near(with[3], without[2], 1e-15);
     }
+}
+
+static bool has_signal(const double *rewards, int64_t samples)
+{
+    MadeRollout m;
+    make_rollout(&m, rewards, LENGTHS, 1, samples);
+    return group_has_signal(&m.groups[0], samples);
 }
 
 static void a_group_that_says_nothing_has_no_advantage(void **state)
@@ -71,21 +80,21 @@ static void a_group_that_says_nothing_has_no_advantage(void **state)
     const double *groups[] = {equal, alone, none};
     int64_t tokens[3] = {1, 2, 3};
     for (int g = 0; g < 3; g++) {
-        assert_true(group_without_signal(groups[g], 3));
+        assert_false(has_signal(groups[g], 3));
         for (int kind = ADVANTAGE_GRPO; kind <= ADVANTAGE_REINFORCE_PP_BASELINE; kind++) {
-            AdvantageRule rule = {.kind = (AdvantageKind)kind, .epsilon = 1e-6};
-            advantages(a, groups[g], tokens, 1, 3, &rule);
+            advantages_of(a, groups[g], tokens, 1, 3, advantage_rule((AdvantageKind)kind, DEVIATION_UNBIASED, 1e-6));
             for (int i = 0; i < 3; i++)
                 near(a[i], 0, 0);
         }
     }
-    assert_false(group_without_signal(REWARDS, SAMPLES));
+    assert_true(has_signal(REWARDS, SAMPLES));
 }
 
 // ---- losses
 
 // Float log-probabilities carry 2^-24 of their size, and the hand-made numbers five digits: 1e-4 of the larger ones.
-static void expect_losses(const Objective *o, int count, const float *old, const float *lp, const double *A, const double *wanted)
+static void expect_losses(const Objective *o, int count, const float *old, const float *lp, const double *A,
+                          const double *wanted)
 {
     for (int i = 0; i < count; i++) {
         float loss, dlp;
@@ -99,16 +108,16 @@ static void expect_losses(const Objective *o, int count, const float *old, const
 static void losses_are_the_peers(void **state)
 {
     const float nemo_old[] = {-1, -1, -1}, nemo_lp[] = {-1.69315f, -1, -.59453f};
-    expect_losses(&(Objective){.loss = LOSS_CLIP, .clip_low = .2, .clip_high = .2, .dual_clip = 0}, 3, nemo_old, nemo_lp,
-                  (double[]){1, -1, 2}, (double[]){-.5, 1, -2.4});
+    expect_losses(&(Objective){.loss = LOSS_CLIP, .clip_low = .2, .clip_high = .2, .dual_clip = 0}, 3, nemo_old,
+                  nemo_lp, (double[]){1, -1, 2}, (double[]){-.5, 1, -2.4});
     const float skyrl_old[] = {-1, -1, -3}, skyrl_lp[] = {-1.69315f, -1, -.69741f};
-    expect_losses(&(Objective){.loss = LOSS_CLIP, .clip_low = .2, .clip_high = .2, .dual_clip = 3}, 3, skyrl_old, skyrl_lp,
-                  (double[]){1, -1, -4}, (double[]){-.5, 1, 12});
-    expect_losses(&(Objective){.loss = LOSS_CISPO, .clip_low = 1, .clip_high = 4, .dual_clip = 0}, 3, skyrl_old, skyrl_lp,
-                  (double[]){1, -1, -4}, (double[]){0.8465726131359005, -1, -13.9482});
+    expect_losses(&(Objective){.loss = LOSS_CLIP, .clip_low = .2, .clip_high = .2, .dual_clip = 3}, 3, skyrl_old,
+                  skyrl_lp, (double[]){1, -1, -4}, (double[]){-.5, 1, 12});
+    expect_losses(&(Objective){.loss = LOSS_CISPO, .clip_low = 1, .clip_high = 4, .dual_clip = 0}, 3, skyrl_old,
+                  skyrl_lp, (double[]){1, -1, -4}, (double[]){0.8465726131359005, -1, -13.9482});
     const float slime_old[] = {0, 0, 0}, slime_lp[] = {(float)M_LN2, (float)M_LN2, (float)-M_LN2};
-    expect_losses(&(Objective){.loss = LOSS_CLIP, .clip_low = .2, .clip_high = .2, .dual_clip = 1.5}, 3, slime_old, slime_lp,
-                  (double[]){2, -2, 2}, (double[]){-2.4, 3, -1});
+    expect_losses(&(Objective){.loss = LOSS_CLIP, .clip_low = .2, .clip_high = .2, .dual_clip = 1.5}, 3, slime_old,
+                  slime_lp, (double[]){2, -2, 2}, (double[]){-2.4, 3, -1});
 }
 
 static void gspo_has_one_ratio_for_a_response(void **state)
@@ -126,7 +135,8 @@ static void gspo_has_one_ratio_for_a_response(void **state)
 
 static void kl_estimates_are_the_peers(void **state)
 {
-    static const double references[] = {0, -15, -30}, k1[] = {-1, 14, 29}, k2[] = {.5, 98, 420.5}, k3[] = {.7182818, 10, 10};
+    static const double references[] = {0, -15, -30}, k1[] = {-1, 14, 29}, k2[] = {.5, 98, 420.5},
+                        k3[] = {.7182818, 10, 10};
     for (int i = 0; i < 3; i++) {
         near(kl_value(KL_K1, -1, references[i]), k1[i], 1e-12);
         near(kl_value(KL_K2, -1, references[i]), k2[i], 1e-12);
@@ -163,8 +173,8 @@ static void derivatives_are_differences(void **state)
                         objective(loss + j, dlp + j, &r, &objectives[k], &c);
                         double ratio = exp((double)at[j] - (double)olds[i]);
                         for (double edge = -1; edge <= 1; edge += 2)
-                            corner |=
-                                fabs(ratio - 1 - edge * (edge < 0 ? objectives[k].clip_low : objectives[k].clip_high)) < 0.01;
+                            corner |= fabs(ratio - 1 -
+                                           edge * (edge < 0 ? objectives[k].clip_low : objectives[k].clip_high)) < 0.01;
                         corner |= fabs(ratio - objectives[k].dual_clip) < 0.02;
                     }
                     if (corner)
@@ -234,11 +244,11 @@ static double aggregated(Aggregation aggregation, int64_t longest)
 {
     static const double losses[4][4] = {{1, 2, 3}, {4}, {5, 6}, {9, 9, 9, 9}};
     static const int64_t tokens[4] = {3, 1, 2, 0}; // the last is masked
-    double weights[4], sum = 0;
-    aggregation_weights(weights, tokens, 4, aggregation, longest);
+    const TrainedCount update = {.tokens = 6, .responses = 3};
+    double sum = 0;
     for (int i = 0; i < 4; i++)
         for (int t = 0; t < tokens[i]; t++)
-            sum += weights[i] * losses[i][t];
+            sum += token_weight(aggregation, tokens[i], &update, longest) * losses[i][t];
     return sum;
 }
 
@@ -247,6 +257,7 @@ static void aggregations_are_verls(void **state)
     near(aggregated(TOKEN_MEAN, 4), 3.5, 1e-14);
     near(aggregated(SEQ_MEAN_TOKEN_SUM_NORM, 4), 1.75, 1e-14);
     near(aggregated(SEQ_MEAN_TOKEN_MEAN, 4), 3.8333333333333335, 1e-14); // verl adds 1e-8 to each length
+    near(token_weight(TOKEN_MEAN, 0, &(TrainedCount){6, 3}, 4), 0, 0);   // that of a masked response
 }
 
 static void overlong_responses_are_punished_gently(void **state)

@@ -1,6 +1,6 @@
 // The parts of a reward, their weights by source, multiple choice, and the problems that are left out.
 #include "answers/choice.h"
-#include "rl/prompts.h"
+#include "judges/questions.h"
 #include "rl/reward.h"
 #include "test/support/check.h"
 #include <math.h>
@@ -8,16 +8,21 @@
 
 static Text text(const char *s) { return (Text){s, strlen(s)}; }
 
-static const double STANDARD[REWARD_PARTS] = {[REWARD_ACCURACY] = 1};
+static bool open_words(Rewards *r, const char *const *words, size_t count) // of --reward alone
+{
+    return rewards_open(r, &(RewardOptions){.reward = {.items = (const char **)(uintptr_t)words, .count = count}},
+                        false, 0);
+}
 
 static void weights_are_the_sources_own_or_everybodys(void **state)
 {
     static const char *const words[] = {"math/train:format=0.5", "format=0.2", "a:b:accuracy=0", "length=1"};
     Rewards r = {0};
-    assert_ok(rewards_open(&r, words, 4, STANDARD));
+    assert_ok(open_words(&r, words, 4));
     const double *all = reward_weights(&r, text("other")), *math = reward_weights(&r, text("math/train")),
                  *ab = reward_weights(&r, text("a:b"));
-    assert_true(all[REWARD_ACCURACY] == 1 && all[REWARD_FORMAT] == 0.2 && all[REWARD_LENGTH] == 1 && all[REWARD_GRADER] == 0);
+    assert_true(all[REWARD_ACCURACY] == 1 && all[REWARD_FORMAT] == 0.2 && all[REWARD_LENGTH] == 1 &&
+                all[REWARD_GRADER] == 0);
     assert_true(math[REWARD_FORMAT] == 0.5 && math[REWARD_LENGTH] == 1);
     assert_true(ab[REWARD_ACCURACY] == 0 && ab[REWARD_FORMAT] == 0.2);
     assert_true(r.has[REWARD_FORMAT] && !r.has[REWARD_OVERLONG]);
@@ -29,7 +34,7 @@ static void words_that_are_no_weight_are_refused(void **state)
     static const char *const words[] = {"accuracy", "beauty=1", "accuracy=x", "accuracy=inf", "math:=1", "=1", ""};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         Rewards r = {0};
-        assert_false(rewards_open(&r, &words[i], 1, STANDARD));
+        assert_false(open_words(&r, &words[i], 1));
         assert_non_null(strstr(error_text(), "NAME=WEIGHT"));
         rewards_close(&r);
     }
@@ -37,19 +42,20 @@ static void words_that_are_no_weight_are_refused(void **state)
 
 static void a_source_that_nobody_has_is_refused(void **state)
 {
-    static const char *const words[] = {"math:accuracy=2"}, *const none[] = {":accuracy=2"}, *const huge[] = {"accuracy=1.1e6"};
+    static const char *const words[] = {"math:accuracy=2"}, *const none[] = {":accuracy=2"},
+                             *const huge[] = {"accuracy=1.1e6"};
     Rewards r = {0};
     Documents d = {.sources = (char *[]){"", "bio/1", "math"}, .source_count = 3};
-    assert_ok(rewards_open(&r, words, 1, STANDARD));
+    assert_ok(open_words(&r, words, 1));
     assert_ok(rewards_check_sources(&r, &d));
     d.source_count = 2;
     assert_refused(rewards_check_sources(&r, &d), "--reward math:...: no prompt has this source; theirs are: bio/1");
     d.source_count = 1;
     assert_refused(rewards_check_sources(&r, &d), "theirs are: none");
     rewards_close(&r);
-    assert_refused(rewards_open(&r, none, 1, STANDARD), "--reward :accuracy=2: the source before the colon is empty");
+    assert_refused(open_words(&r, none, 1), "--reward :accuracy=2: the source before the colon is empty");
     rewards_close(&r);
-    assert_refused(rewards_open(&r, huge, 1, STANDARD), "a weight is a number from -1e6 to 1e6");
+    assert_refused(open_words(&r, huge, 1), "a weight is a number from -1e6 to 1e6");
     rewards_close(&r);
 }
 
@@ -57,7 +63,7 @@ static void expect_problem(const char *row, const char *wanted)
 {
     Bytes out = {0};
     ShardEntry prompt = {.row = text(row)};
-    assert_ok(prompt_problem(&out, &prompt, NULL));
+    assert_ok(judge_problem(&out, &prompt, NULL));
     assert_string_equal(out.data, wanted);
     bytes_free(&out);
 }
@@ -67,9 +73,9 @@ static void a_judge_reads_the_users_words(void **state)
     expect_problem("{\"problem\": \"Why?\", \"answer\": \"b\", \"difficulty\": 99}", "Why?");
     expect_problem("{\"question\": \"Which?\", \"options\": [\"one\", \"two\"], \"answer\": \"B\"}",
                    "Which?\nOptions are:\n(A): one\n(B): two");
-    expect_problem(
-        "{\"messages\": [{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"u <|im_end|>\"}]}",
-        "u <|im_end|>");
+    expect_problem("{\"messages\": [{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"u "
+                   "<|im_end|>\"}]}",
+                   "u <|im_end|>");
     expect_problem("{\"prompt\": \"p\", \"answer\": 1}", "p");
 }
 
@@ -111,8 +117,9 @@ static const char HEART[] = "The mitochondria produce most of the energy that th
 static void no_answer_is_right(void **state)
 {
     // sentences in which no answer can be found; a text that is empty, or nothing but thoughts
-    RewardFacts f = {
-        .text = text("fter whiteak leop s Sven seconds buttons dollars squ mrta"), .reference = text(HEART), .ended = true};
+    RewardFacts f = {.text = text("fter whiteak leop s Sven seconds buttons dollars squ mrta"),
+                     .reference = text(HEART),
+                     .ended = true};
     assert_int_equal(verdict_of(&f), VERDICT_UNKNOWN); // of a text no rule can say that another one is wrong
     f.text = text(" \n");
     assert_int_equal(verdict_of(&f), VERDICT_DIFFERENT);
@@ -121,8 +128,9 @@ static void no_answer_is_right(void **state)
     f.text = text(HEART);
     f.ended = false;
     assert_int_equal(verdict_of(&f), VERDICT_DIFFERENT); // cut off
-    f = (RewardFacts){
-        .text = text("so many words that lead to nothing at all, and then they end"), .reference = text("4"), .ended = true};
+    f = (RewardFacts){.text = text("so many words that lead to nothing at all, and then they end"),
+                      .reference = text("4"),
+                      .ended = true};
     assert_int_equal(verdict_of(&f), VERDICT_DIFFERENT);
 }
 
@@ -134,7 +142,8 @@ static void expect_question(const char *response, const char *reference, JudgeAs
     reward_finding(&finding, &f);
     Text asked = reward_question(&f, &finding, asks, out);
     if (asked.size != strlen(wanted) || memcmp(asked.size > 0 ? asked.data : "", wanted, asked.size) != 0)
-        fail_msg("'%s' against '%s': '%.*s' is asked, not '%s'", response, reference, (int)asked.size, asked.data, wanted);
+        fail_msg("'%s' against '%s': '%.*s' is asked, not '%s'", response, reference, (int)asked.size, asked.data,
+                 wanted);
     f.ended = false;
     reward_finding(&finding, &f);
     assert_int_equal(reward_question(&f, &finding, asks, out).size, 0); // of one that was cut off nothing is
@@ -147,7 +156,8 @@ static void the_judge_is_asked_what_rules_do_not_know(void **state)
         expect_question("so \\boxed{4}", "4", all[i], "");
         expect_question("", HEART, all[i], "");
         expect_question("many words that lead to nothing at all, and that then come to an end", "4", all[i], "");
-        expect_question("<think>x</think> It is the mitochondria who do this, in all cells that have some.", HEART, all[i],
+        expect_question("<think>x</think> It is the mitochondria who do this, in all cells that have some.", HEART,
+                        all[i],
                         "It is the mitochondria who do this, in all cells that have some."); // no answer is marked
         expect_question("I think: \\boxed{The mitochondria}", HEART, all[i], "The mitochondria");
         expect_question("so \\boxed{5}", "4", all[i], all[i] == JUDGE_ASKS_UNEQUAL ? "5" : "");
@@ -173,7 +183,8 @@ static void of_a_long_response_the_judge_reads_the_end(void **state)
     bytes_free(&boxed);
 }
 
-static double sum_of(const char *response, const char *reference, double accuracy, double length_weight, Encoder *encoder)
+static double sum_of(const char *response, const char *reference, double accuracy, double length_weight,
+                     Encoder *encoder)
 {
     double parts[REWARD_PARTS] = {[REWARD_ACCURACY] = accuracy, [REWARD_GRADER] = NAN}, sum;
     const double weights[REWARD_PARTS] = {[REWARD_ACCURACY] = 1, [REWARD_LENGTH] = length_weight};
@@ -238,7 +249,8 @@ static void options_are_chosen_by_letter_or_text(void **state)
         Finding f = {.verdict = VERDICT_UNKNOWN};
         bool choice = choice_finding(&f, text(cases[i].row), text(cases[i].gold), text(cases[i].prediction));
         if (choice != (cases[i].wanted >= 0) || (choice && (int)f.verdict != cases[i].wanted))
-            fail_msg("case %d: %s against %s gives %d", (int)i, cases[i].gold, cases[i].prediction, choice ? (int)f.verdict : -1);
+            fail_msg("case %d: %s against %s gives %d", (int)i, cases[i].gold, cases[i].prediction,
+                     choice ? (int)f.verdict : -1);
     }
 }
 

@@ -1,8 +1,8 @@
 // Whether advantages and objective make an estimate of the gradient that they are said to: a policy so small that its 25 responses can
 // be enumerated, and with them the gradient of its expected reward. Samples are drawn by name, so the statistics are always the same.
 #include "test/support/check.h"
-#include "rl/advantage.h"
 #include "rl/objective.h"
+#include "test/support/rollouts.h"
 
 enum {
     V = 5,                  // tokens; a response has two
@@ -25,8 +25,9 @@ static double uniform(uint32_t what, uint32_t i)
     return random_uniform_double(bits.v[0], bits.v[1]);
 }
 
-static void draw_distribution(double *p,
-                              uint32_t what) // logits in (-1, 1): no token is so rare that 1,024 responses don't have it
+static void
+draw_distribution(double *p,
+                  uint32_t what) // logits in (-1, 1): no token is so rare that 1,024 responses don't have it
 {
     double sum = 0;
     for (uint32_t v = 0; v < V; v++)
@@ -69,7 +70,7 @@ static int sampled_token(const double *p, double u)
 // ---- estimates
 
 // What one group says of the gradient: the mean over its responses of -dlp · d lp / d logits, at ratio 1 as in a first update.
-static void group_estimate(double *estimate, const Policy *p, const AdvantageRule *rule, uint64_t seed, uint64_t group)
+static void group_estimate(double *estimate, const Policy *p, AdvantageOptions rule, uint64_t seed, uint64_t group)
 {
     static const Objective objective_of_it = {.loss = LOSS_CLIP, .clip_low = .2, .clip_high = .2, .dual_clip = 3};
     double rewards[SAMPLES], advantage[SAMPLES];
@@ -81,13 +82,13 @@ static void group_estimate(double *estimate, const Policy *p, const AdvantageRul
         rewards[i] = p->reward[a[i]][b[i]];
         lengths[i] = 2;
     }
-    advantages(advantage, rewards, lengths, 1, SAMPLES, rule);
+    advantages_of(advantage, rewards, lengths, 1, SAMPLES, rule);
     memset(estimate, 0, PARAMETERS * sizeof *estimate);
     for (int i = 0; i < SAMPLES; i++) {
         float loss[2], dlp[2], lp[2] = {(float)log(p->first[a[i]]), (float)log(p->second[a[i]][b[i]])};
         ObjectiveCounts counts = {0};
-        objective(loss, dlp, &(ResponseTokens){.count = 2, .advantage = advantage[i], .lp = lp, .old = lp}, &objective_of_it,
-                  &counts);
+        objective(loss, dlp, &(ResponseTokens){.count = 2, .advantage = advantage[i], .lp = lp, .old = lp},
+                  &objective_of_it, &counts);
         add_score(estimate, p, a[i], b[i], -(double)dlp[0] / SAMPLES, -(double)dlp[1] / SAMPLES);
     }
 }
@@ -120,7 +121,7 @@ static double distance(const Sums *s, const double *wanted, double *square)
 static Sums sums[SEEDS][BLOCKS];
 static double products[PARAMETERS][PARAMETERS]; // over the groups of the first seed
 
-static void sample_estimates(const Policy *p, const AdvantageRule *rule, int seeds)
+static void sample_estimates(const Policy *p, AdvantageOptions rule, int seeds)
 {
     memset(sums, 0, sizeof sums);
     memset(products, 0, sizeof products);
@@ -163,7 +164,7 @@ static double degrees_of_freedom(void)
 // |error|² averaged over the m estimates that there are of a size is a chi-square of m · freedom degrees: its relative deviation is
 // sqrt(2 / (m · freedom)), half of that for the root. Two sizes' add up in squares (they share groups, which moves both the same way);
 // four deviations are allowed.
-static void expect_gradient(const AdvantageRule *rule, double scale)
+static void expect_gradient(AdvantageOptions rule, double scale)
 {
     Policy p;
     double wanted[PARAMETERS], rms[3], m[3], square;
@@ -197,13 +198,13 @@ static void expect_gradient(const AdvantageRule *rule, double scale)
 
 static void rloo_is_the_gradient_of_the_expected_reward(void **state)
 {
-    expect_gradient(&(AdvantageRule){.kind = ADVANTAGE_RLOO}, 1);
+    expect_gradient(advantage_rule(ADVANTAGE_RLOO, DEVIATION_UNBIASED, 0), 1);
 }
 
 // r - mean = (G - 1) / G · (r - mean of the others)
 static void dr_grpo_is_that_but_for_the_sample_in_its_own_mean(void **state)
 {
-    expect_gradient(&(AdvantageRule){.kind = ADVANTAGE_DR_GRPO}, (double)(SAMPLES - 1) / SAMPLES);
+    expect_gradient(advantage_rule(ADVANTAGE_DR_GRPO, DEVIATION_UNBIASED, 0), (double)(SAMPLES - 1) / SAMPLES);
 }
 
 // The same samples tell them apart: divided by the group's deviation they are another objective's gradient (Liu et al. 2025, section 3),
@@ -213,7 +214,7 @@ static void grpo_is_not_at_any_scale(void **state)
     Policy p;
     Sums all = {0};
     make_policy(&p);
-    sample_estimates(&p, &(AdvantageRule){ADVANTAGE_GRPO, DEVIATION_UNBIASED, 1e-6}, 1);
+    sample_estimates(&p, advantage_rule(ADVANTAGE_GRPO, DEVIATION_UNBIASED, 1e-6), 1);
     for (int b = 0; b < BLOCKS; b++)
         add_sums(&all, &sums[0][b]);
     for (double scale = 0.25; scale < 8; scale *= 1.002) {

@@ -6,13 +6,16 @@
 
 enum { GROUPS = 4, SAMPLES = 2, RESPONSES = GROUPS * SAMPLES, LONGEST = 24 };
 
-typedef struct Batch {
-    Group groups[GROUPS];
+typedef struct Batch { // a group for each response, so that any two can change places; two of them share a prompt
+    Group groups[RESPONSES];
     Response responses[RESPONSES];
     int32_t prompts[GROUPS][LONGEST], ids[RESPONSES][LONGEST];
     float logprob[RESPONSES][LONGEST];
-    PackItem items[RESPONSES];
+    Rollout rollout;
 } Batch;
+
+static const PolicyLossOptions TOKEN_MEANS = {.aggregation = {"token-mean", TOKEN_MEAN}};
+static const PackPart ALL = {.count = RESPONSES, .micro_batch_tokens = 64, .slots = 1};
 
 static int32_t drawn(uint32_t what, uint32_t i, int32_t below)
 {
@@ -21,25 +24,23 @@ static int32_t drawn(uint32_t what, uint32_t i, int32_t below)
 
 static void make_batch(Batch *b)
 {
-    int64_t tokens[RESPONSES];
-    double weights[RESPONSES];
     memset(b, 0, sizeof *b);
-    for (int g = 0; g < GROUPS; g++) {
-        b->groups[g].prompt = (ShardEntry){.ids = b->prompts[g], .prompt = (uint32_t)(3 + 5 * g), .id = {"a prompt", 8}};
+    b->rollout = (Rollout){.groups = b->groups, .count = RESPONSES, .samples = 1};
+    for (int g = 0; g < GROUPS; g++)
         for (int i = 0; i < LONGEST; i++)
             b->prompts[g][i] = drawn((uint32_t)g, (uint32_t)i, 300);
-    }
     for (int r = 0; r < RESPONSES; r++) {
         for (int i = 0; i < LONGEST; i++)
             b->ids[r][i] = drawn(100 + (uint32_t)r, (uint32_t)i, 300);
-        tokens[r] = 2 + drawn(200, (uint32_t)r, LONGEST - 2);
-        b->responses[r] = (Response){
-            .ids = b->ids[r], .logprob = b->logprob[r], .count = tokens[r], .advantage = drawn(300, (uint32_t)r, 9) - 4};
-        b->items[r] = (PackItem){.group = &b->groups[r / SAMPLES], .response = &b->responses[r]};
+        b->responses[r] = (Response){.ids = b->ids[r],
+                                     .logprob = b->logprob[r],
+                                     .count = 2 + drawn(200, (uint32_t)r, LONGEST - 2),
+                                     .advantage = drawn(300, (uint32_t)r, 9) - 4};
+        int g = r / SAMPLES;
+        ShardEntry prompt = {.ids = b->prompts[g], .prompt = (uint32_t)(3 + 5 * g), .id = {"a prompt", 8}};
+        b->groups[r] = (Group){.prompt = prompt, .responses = &b->responses[r]};
     }
-    aggregation_weights(weights, tokens, RESPONSES, TOKEN_MEAN, LONGEST);
-    for (int r = 0; r < RESPONSES; r++)
-        b->items[r].weight = weights[r];
+    update_weights(&b->rollout, &ALL, &TOKEN_MEANS, LONGEST);
 }
 
 // What a sampler would have recorded under the weights as they are
@@ -47,31 +48,33 @@ static void record(Model *m, Batch *b)
 {
     Pack pack;
     float logprob[TINY_TOKENS], entropy[TINY_TOKENS];
-    assert_ok(pack_open(&pack, b->items, RESPONSES, 64, 1));
+    assert_ok(pack_open(&pack, &b->rollout, &ALL));
     for (int64_t i = 0; i < pack.micro_batches; i++) {
         Ragged batch;
         pack_micro_batch(&pack, i, &batch);
         assert_ok(model_forward(m, &batch) && model_logprobs(m, &batch, 1, 300, logprob, entropy, NULL));
         int64_t at = 0;
         for (int64_t k = pack.first[i]; k < pack.first[i + 1]; k++) {
-            memcpy(pack.items[k]->response->logprob, logprob + at, (size_t)pack.items[k]->response->count * sizeof(float));
-            at += pack.items[k]->response->count;
+            const Response *response = pack.items[k].response;
+            memcpy(response->logprob, logprob + at, (size_t)response->count * sizeof(float));
+            at += response->count;
         }
         assert_int_equal(at, batch.trained);
     }
     pack_close(&pack);
 }
 
-static const UpdateRules ON_POLICY = {.temperature = 1,
-                                      .n_live = 300,
-                                      .on_policy = true,
-                                      .objective = {.loss = LOSS_CLIP, .clip_low = .2, .clip_high = .2, .dual_clip = 3}};
+static const UpdateRules ON_POLICY = {
+    .temperature = 1,
+    .n_live = 300,
+    .on_policy = true,
+    .objective = {.loss = LOSS_CLIP, .clip_low = .2, .clip_high = .2, .dual_clip = 3}};
 
 static bool update(Model *m, Batch *b, const UpdateRules *rules, int64_t micro_batch_tokens, UpdateReport *report)
 {
     Pack pack;
     *report = (UpdateReport){0};
-    assert_ok(pack_open(&pack, b->items, RESPONSES, micro_batch_tokens, 1));
+    assert_ok(pack_open(&pack, &b->rollout, &(PackPart){0, RESPONSES, micro_batch_tokens, 1}));
     bool ok = gradients_clear(m) && update_gradients(m, &pack, rules, report);
     pack_close(&pack);
     return ok;
@@ -102,7 +105,7 @@ static void equal_advantages_of_one_are_supervised_learning(void **state)
     memcpy(gradient, m.gradients, bytes);
     Pack pack;
     LossSum sum = {.finite = true};
-    assert_ok(pack_open(&pack, b.items, RESPONSES, 64, 1) && gradients_clear(&m));
+    assert_ok(pack_open(&pack, &b.rollout, &ALL) && gradients_clear(&m));
     for (int64_t i = 0; i < pack.micro_batches; i++) {
         Ragged batch;
         pack_micro_batch(&pack, i, &batch);
@@ -152,22 +155,18 @@ static void other_micro_batches_give_the_same_gradient(void **state)
 // Responses of which no two are as long, prompt included, in an order of their own
 static void distinct_lengths(Batch *b)
 {
-    int64_t tokens[RESPONSES];
-    double weights[RESPONSES];
     for (int r = 0; r < RESPONSES; r++)
-        b->responses[r].count = tokens[r] = 6 + r / SAMPLES + 2 * (r % SAMPLES); // totals 9 + 6 g and 11 + 6 g
-    aggregation_weights(weights, tokens, RESPONSES, TOKEN_MEAN, LONGEST);
-    for (int r = 0; r < RESPONSES; r++)
-        b->items[r].weight = weights[r];
+        b->responses[r].count = 6 + r / SAMPLES + 2 * (r % SAMPLES); // totals 9 + 6 g and 11 + 6 g
+    update_weights(&b->rollout, &ALL, &TOKEN_MEANS, LONGEST);
 }
 
 static void shuffle(Batch *b, uint32_t number)
 {
     for (int32_t i = RESPONSES - 1; i > 0; i--) {
         int32_t other = drawn(500 + number, (uint32_t)i, i + 1);
-        PackItem kept = b->items[i];
-        b->items[i] = b->items[other];
-        b->items[other] = kept;
+        Group kept = b->groups[i];
+        b->groups[i] = b->groups[other];
+        b->groups[other] = kept;
     }
 }
 
@@ -222,7 +221,7 @@ static void equally_long_responses_in_another_order_give_the_same_gradient(void 
     int64_t n = m.parameters.elements;
     for (int r = 0; r < RESPONSES; r++) {
         b.responses[r].count = 12 - 5 * (r / SAMPLES % 2);
-        b.groups[r / SAMPLES].prompt.prompt = 3 + 5 * (uint32_t)(r / SAMPLES % 2); // 15 tokens, all of them
+        b.groups[r].prompt.prompt = 3 + 5 * (uint32_t)(r / SAMPLES % 2); // 15 tokens, all of them
     }
     record(&m, &b);
     assert_ok(update(&m, &b, &rules, 64, &one));
@@ -247,12 +246,12 @@ static void empty_micro_batches_add_nothing(void **state)
     UpdateRules rules = with_entropy();
     Pack pack;
     open_policy(&m, &b);
-    assert_ok(pack_open(&pack, b.items, RESPONSES, 64, RESPONSES) && gradients_clear(&m) &&
+    assert_ok(pack_open(&pack, &b.rollout, &(PackPart){0, RESPONSES, 64, RESPONSES}) && gradients_clear(&m) &&
               update_gradients(&m, &pack, &rules, &one));
     assert_int_equal(pack.micro_batches, RESPONSES);
     pack_close(&pack);
     float *gradient = kept_gradient(&m);
-    assert_ok(pack_open(&pack, b.items, RESPONSES, 64, 2 * RESPONSES) && gradients_clear(&m) &&
+    assert_ok(pack_open(&pack, &b.rollout, &(PackPart){0, RESPONSES, 64, 2 * RESPONSES}) && gradients_clear(&m) &&
               update_gradients(&m, &pack, &rules, &other));
     assert_int_equal(pack.micro_batches, 2 * RESPONSES); // half of them are empty
     pack_close(&pack);
@@ -289,9 +288,10 @@ static void any_number_of_ranks_makes_the_same_bits(void **state)
     open_policy(&ranks[0], &b);
     for (int r = 1; r < MOST_RANKS; r++)
         tiny_open(&ranks[r], kernels_open("cpu", 0), QWEN3, true, false);
+    PackPart part = {0, RESPONSES, 40, SLOTS};
     Pack whole, own[MOST_RANKS];
     UpdateReport alone = {0};
-    assert_ok(pack_open(&whole, b.items, RESPONSES, 40, SLOTS) && gradients_clear(&ranks[0]) &&
+    assert_ok(pack_open(&whole, &b.rollout, &part) && gradients_clear(&ranks[0]) &&
               update_gradients(&ranks[0], &whole, &rules, &alone));
     int64_t elements = ranks[0].parameters.elements, micro_batches = whole.micro_batches;
     pack_close(&whole);
@@ -301,7 +301,7 @@ static void any_number_of_ranks_makes_the_same_bits(void **state)
         UpdateReport shared = {0};
         memset(sum, 0, (size_t)elements * sizeof *sum);
         for (int r = 0; r < count; r++)
-            assert_ok(pack_open(&own[r], b.items, RESPONSES, 40, SLOTS));
+            assert_ok(pack_open(&own[r], &b.rollout, &part));
         assert_true(own[0].micro_batches == micro_batches && micro_batches % count == 0 && micro_batches > count);
         for (int64_t m = 0; m < micro_batches; m++) {
             Model *rank = &ranks[m % count];
@@ -320,8 +320,8 @@ static void any_number_of_ranks_makes_the_same_bits(void **state)
         model_close(&ranks[r]);
 }
 
-static double loss_at(Model *m, Batch *b, const UpdateRules *rules, const float *weights, const float *direction, double h,
-                      float *moved)
+static double loss_at(Model *m, Batch *b, const UpdateRules *rules, const float *weights, const float *direction,
+                      double h, float *moved)
 {
     UpdateReport report;
     for (int64_t i = 0; i < m->parameters.elements; i++)
@@ -359,9 +359,9 @@ static void gradients_agree_with_finite_differences(void **state)
         assert_ok(update(&m, &b, &rules, 256, &report));
         memcpy(gradient, m.gradients, (size_t)n * sizeof(float));
         double size = size_of(gradient, NULL, n), h = 1e-3 / size;
-        double slope =
-            (loss_at(&m, &b, &rules, weights, gradient, h, moved) - loss_at(&m, &b, &rules, weights, gradient, -h, moved)) /
-            (2 * h);
+        double slope = (loss_at(&m, &b, &rules, weights, gradient, h, moved) -
+                        loss_at(&m, &b, &rules, weights, gradient, -h, moved)) /
+                       (2 * h);
         if (!(fabs(slope - size * size) < 2e-3 * size * size))
             fail_msg("loss %d: %.8g by differences, %.8g by backward", k, slope, size * size);
         model_write_weights(&m, 0, n, weights);
@@ -393,19 +393,23 @@ static void every_response_is_packed_once(void **state)
 {
     static Batch b;
     make_batch(&b);
-    b.items[4].weight = 0; // is not trained
+    b.responses[4].weight = 0; // is not trained
+    Group pairs[GROUPS];
+    for (int g = 0; g < GROUPS; g++)
+        pairs[g] = b.groups[SAMPLES * g]; // with the response that follows
+    Rollout rollout = {.groups = pairs, .count = GROUPS, .samples = SAMPLES};
     for (int64_t slots = 1; slots <= 8; slots *= 2)
         for (int64_t most = 1; most < 300; most = 2 * most + 1) {
             Pack pack;
             int seen[RESPONSES] = {0};
-            assert_ok(pack_open(&pack, b.items, RESPONSES, most, slots));
+            assert_ok(pack_open(&pack, &rollout, &(PackPart){0, GROUPS, most, slots}));
             assert_int_equal(pack.micro_batches % slots, 0);
             for (int64_t m = 0; m < pack.micro_batches; m++) {
                 Ragged batch;
                 pack_micro_batch(&pack, m, &batch);
                 assert_true(batch.tokens <= most || batch.sequences == 1);
                 for (int64_t i = pack.first[m]; i < pack.first[m + 1]; i++)
-                    seen[pack.items[i] - b.items]++;
+                    seen[pack.items[i].response - b.responses]++;
                 for (int64_t n = 0; n < batch.trained; n++)
                     assert_int_equal(batch.ids[batch.rows[n] + 1], batch.targets[n]);
             }
@@ -413,6 +417,22 @@ static void every_response_is_packed_once(void **state)
                 assert_int_equal(seen[r], r != 4);
             pack_close(&pack);
         }
+}
+
+// An update's part of a rollout has its own mean, and a response that was cut off may have no weight in it.
+static void weights_are_those_of_the_part(void **state)
+{
+    static Batch b;
+    PolicyLossOptions loss = TOKEN_MEANS;
+    make_batch(&b);
+    for (int r = 0; r < RESPONSES; r++)
+        b.responses[r].weight = -1;
+    b.responses[3].ended = b.responses[5].ended = true;
+    loss.mask_truncated = true;
+    update_weights(&b.rollout, &(PackPart){.first = 3, .count = 3}, &loss, LONGEST);
+    double each = 1 / (double)(b.responses[3].count + b.responses[5].count);
+    assert_true(b.responses[3].weight == each && b.responses[4].weight == 0 && b.responses[5].weight == each);
+    assert_true(b.responses[2].weight == -1 && b.responses[6].weight == -1);
 }
 
 int main(void)
@@ -427,6 +447,7 @@ int main(void)
         cmocka_unit_test(gradients_agree_with_finite_differences),
         cmocka_unit_test(a_sampler_that_is_not_the_trainer_is_found_out),
         cmocka_unit_test(every_response_is_packed_once),
+        cmocka_unit_test(weights_are_those_of_the_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,6 +48,14 @@ static void who_gives_no_answer_has_no_vote(void **state)
         bytes_free(&r[i].text);
 }
 
+static double value_of(const Metrics *m, const char *name) // -1: no such field
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (strcmp(m->fields[i].name, name) == 0)
+            return m->fields[i].value;
+    return -1;
+}
+
 static void prompts_are_counted_by_level_and_source(void **state)
 {
     Response responses[4];
@@ -55,13 +63,13 @@ static void prompts_are_counted_by_level_and_source(void **state)
     group_of(responses, "7", texts, 4);
     Group groups[2] = {{.document = 1, .responses = responses}, {.document = 0, .responses = responses + 2}};
     Document list[2] = {{.difficulty = 5, .source = 1}, {.difficulty = 4, .source = 1}};
-    Documents documents = {.list = list, .count = 2, .source_count = 2};
+    Documents documents = {.list = list, .count = 2, .sources = (char *[]){"", "math"}, .source_count = 2};
     Rollout rollout = {.groups = groups, .count = 2, .samples = 2};
-    Validation v;
-    assert_ok(validate(&v, &rollout, &documents));
-    assert_true(v.all.prompts == 2 && v.all.average == 1.5 && v.all.pass == 2 && v.source[1].prompts == 2);
-    assert_true(v.level[4].prompts == 1 && v.level[4].average == 0.5 && v.level[5].average == 1 && v.level[1].prompts == 0);
-    validation_free(&v);
+    static Metrics m;
+    metrics_of_validation(&m, &rollout, &documents, 1);
+    assert_true(value_of(&m, "eval/acc/mean@2") == 0.75 && value_of(&m, "eval/acc/pass@2") == 1);
+    assert_true(value_of(&m, "val-core/math/acc/mean@2") == 0.75 && value_of(&m, "eval/level_4/acc/mean@2") == 0.5);
+    assert_true(value_of(&m, "eval/level_5/acc/mean@2") == 1 && value_of(&m, "eval/level_1/acc/mean@2") == -1);
     for (int i = 0; i < 4; i++)
         bytes_free(&responses[i].text);
 }
