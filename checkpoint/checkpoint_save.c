@@ -48,7 +48,7 @@ static bool make_header(Bytes *text, Save *s)
         bool again = json_object_get(root, t->name) != NULL;
         ok = json_object_set_new(root, t->name, entry) == 0 && !again;
         if (!ok)
-            fail("tensor %s: %s", t->name, again ? "its name is there twice" : "no memory, or its name is not UTF-8");
+            fail("tensor %s: %s", t->name, again ? "its name occurs twice" : "no memory, or its name is not UTF-8");
         at = end;
     }
     char *dump = ok ? json_dumps(root, JSON_COMPACT) : NULL;

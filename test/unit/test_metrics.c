@@ -1,4 +1,4 @@
-// What a line of the log says of verdicts, by kind and by source; and why groups have no signal.
+// Verdicts in a line of the log, by kind and by source; and why groups have no signal.
 #include "rl/metrics.h"
 #include "test/support/check.h"
 #include <math.h>
