@@ -1,4 +1,5 @@
-# dereason.c: `make` builds, `make demo` shows, `make test` proves. What each target needs is installed by dev/setup.sh.
+# dereason.c: `make` builds, `make demo` shows it at work, `make test` tests everything. dev/setup.sh installs what a
+# target needs.
 #
 # Builds of one source, each with its own folder of objects:
 #   build/        release        (what users run)
@@ -12,7 +13,7 @@ CC      := gcc
 endif
 B       := build
 SMALL_LIBS := -ljansson -lpcre2-8 -lutf8proc -lxxhash -lm
-# only what asks servers, or compares answers, needs these, and only that is linked with them
+# only programs that ask servers or compare answers are linked with these
 SOME_LIBS := -Wl,--push-state,--as-needed -lcurl -lmpc -lmpfr -lgmp -Wl,--pop-state
 LIBS    := $(SMALL_LIBS) $(SOME_LIBS)
 WARN    := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter
@@ -22,7 +23,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 .DEFAULT_GOAL := all
 include dev/cuda.mk
 
-# the commit that is built; what knows it is made again when it changes
+# the commit being built; files that contain it are rebuilt when it changes
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unversioned)
 $(shell mkdir -p $(B); echo '$(VERSION)' | cmp -s - $(B)/version.txt || echo '$(VERSION)' >$(B)/version.txt)
 
@@ -48,7 +49,7 @@ TESTS    := $(patsubst %.c,%,$(wildcard test/unit/*.c test/parity/*.c))
 HELPERS  := $(patsubst %.c,%,$(wildcard test/support/*.c))
 FUZZERS  := $(patsubst %.c,%,$(wildcard test/fuzz/fuzz_*.c))
 
-# as many compilers as there are cores, unless -j says how many
+# as many compilers as cores, unless -j is given
 all: $(B)/libraries
 	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS)) programs
 programs: $(PROGRAMS) $(addprefix $(B)/,$(TOOLS))
@@ -92,7 +93,7 @@ $(addprefix $(B)/asan/,$(PROGRAMS)): $(B)/asan/%: $(B)/asan/%.o $(B)/asan/libder
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
 
-# small programs: tools that users and tests need, and benchmarks
+# tools that users and tests need, and benchmarks
 $(addprefix $(B)/,$(TOOLS)): $(B)/%: $(B)/dev/tools/%.o $(B)/libdereason.a $(CUDA_ARCHIVE)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
@@ -118,7 +119,7 @@ $(addprefix $(B)/asan/,$(FUZZERS)): %: %.o $(B)/asan/test/fuzz/driver.o $(B)/asa
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(LIBS)
 
-# what makes a call of a program fail, once, as test/crash/faults.sh tells it to
+# makes a call of a program fail, once, as test/crash/faults.sh asks
 FAULTS := $(B)/test/faults/faults.so
 $(FAULTS): test/faults/faults.c
 	@mkdir -p $(@D)

@@ -1,7 +1,7 @@
-// Responses of a model: every prompt goes to the generation engine, every response back into its row. What makes a
-// response depends on the row and the seed alone, so rows may be shared out, repeated one by one, or taken up again
-// after an interruption. The model is a folder here, or behind a server; then the draws are the server's. This is C,
-// whatever the file is called: it compiles with or without nvcc.
+// Responses of a model: every prompt goes to the generation engine, every response back into its row. A response
+// depends on its row and the seed alone, so rows may be shared among processes, repeated one by one, or resumed after
+// an interruption. The model is a folder here, or behind a server; then the server draws. This file is C, in spite of
+// its ending: it compiles with or without nvcc.
 #include "chat/chat.h"
 #include "engine/row_work.h"
 #include "generate_options.h"
@@ -12,17 +12,16 @@
 typedef struct Generate {
     GenerateOptions o;
     Options options;
-    RowWork work;     // rows, and whom they are asked of
-    Bytes text, line; // of the prompt, or the response, at hand
+    RowWork work;     // the rows and the model
+    Bytes text, line; // of the current prompt or response
 } Generate;
 
-// The last three would be the thought of the row's own response, and stand beside another one's text, which has its
-// thought in it.
+// The last three are the thought of the row's own response, wrong beside another text, which holds its own thought.
 static const char *const OWN_FIELDS[] = {
     "sample",        "prompt_ids",        "ids",       "text",     "logprobs", "processed_logprobs",
     "finish_reason", "reasoning_content", "reasoning", "thinking", NULL};
 
-// ---- one row's way in
+// ---- asking about a row
 
 static bool prompt_ids(Generate *g, TokenList *ids, const Record *record)
 {
@@ -37,7 +36,7 @@ static bool prompt_ids(Generate *g, TokenList *ids, const Record *record)
            encode(g->work.encoder, ids, g->text.data, g->text.size);
 }
 
-// Those samples that an earlier run has not finished; runs of them share their prompt.
+// The samples that an earlier run has not finished; consecutive ones share their prompt.
 static bool ask_missing(Generate *g, Pending *row, const Record *record)
 {
     const ResponseOptions *o = &g->o.responses;
@@ -56,7 +55,7 @@ static bool ask_missing(Generate *g, Pending *row, const Record *record)
     return true;
 }
 
-// A server draws by a seed of each sample's own, of 31 bits: more is not understood by all.
+// Each sample has its own seed at a server, of 31 bits: some servers accept no more.
 static int64_t seed_of(const Generate *g, const Record *record, int64_t sample)
 {
     uint64_t names[] = {(uint64_t)g->o.responses.seed, hash_bytes(record->id, strlen(record->id)), (uint64_t)sample};
@@ -70,11 +69,11 @@ static bool ask_row(void *state, Pending *row, const Record *record)
     if (!g->work.remote)
         return prompt_ids(g, &row->ids, record) && ask_missing(g, row, record);
     if (record->format == ROW_IDS)
-        return fail("a row of ids, and a server is asked in words");
+        return fail("a row of ids, but a server needs text");
     return row_work_ask_server(&g->work, row, record->messages, record_prompt(record), seed_of(g, record, row->sample));
 }
 
-// ---- and out
+// ---- writing it
 
 static bool write_logprobs(Bytes *line, const ResponseOptions *o, const GenerationResult *r)
 {
@@ -83,7 +82,7 @@ static bool write_logprobs(Bytes *line, const ResponseOptions *o, const Generati
            (!limited || row_floats(line, "processed_logprobs", r->processed, r->count));
 }
 
-// Tokens, and their log-probabilities, only a model tells that runs here.
+// Only a model that runs here gives tokens and log-probabilities.
 static bool write_answer(void *state, Pending *row, const RowAnswer *answer)
 {
     Generate *g = state;
@@ -104,14 +103,14 @@ static bool write_answer(void *state, Pending *row, const RowAnswer *answer)
                        line->size);
 }
 
-// ---- what has to be there before the first prompt
+// ---- checks before the first prompt
 
 static bool check_options(Generate *g)
 {
     const GenerateOptions *o = &g->o;
     TRY(row_work_check(&g->work));
     if (o->chat && (o->prompts.count > 0 || o->part.out[0] != 0))
-        return fail_as(ERROR_USAGE, "--chat talks in the terminal; leave --prompts and --out away");
+        return fail_as(ERROR_USAGE, "--chat answers in the terminal; drop --prompts and --out");
     if (!o->chat && (o->prompts.count == 0 || o->part.out[0] == 0))
         return o->machine.plan || fail_as(ERROR_USAGE, "give --prompts and --out, or --chat");
     return responses_check(&o->responses);
@@ -159,7 +158,7 @@ static bool add_model(const RowWork *w, json_t *identity)
            add_text(identity, "arithmetic", w->session.kernels->arithmetic);
 }
 
-// What the answers depend on, besides the options that say so.
+// What the answers depend on, besides options.
 static bool open_journal(RowWork *w)
 {
     json_t *identity = options_identity(w->options.given);

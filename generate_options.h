@@ -7,7 +7,7 @@
 #include "engine/responses.h"
 
 #define GENERATE_USAGE                                                                                                           \
-    "generate: responses of a model to rows of prompts, or a talk in the terminal\n"                                             \
+    "generate: responses of a model to rows of prompts, or a chat in the terminal\n"                                             \
     "usage: generate --model Qwen3-4B --prompts data/sft/prompts.jsonl --out taught.jsonl\n"                                     \
     "       generate --endpoint http://host:8000/v1 --model NAME --prompts ... --out ...\n"                                      \
     "       generate --model Qwen3-4B --chat\n"                                                                                  \

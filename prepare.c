@@ -1,6 +1,6 @@
-// Rows of problems to shards: read, rendered, tokenised, freed from duplicates, split at a difficulty, sorted. Then
-// train_sft takes OUT/sft, a teacher answers OUT/sft/prompts.jsonl, and train_rl takes OUT/rl. All of it is in
-// intake/prepare.h; --inspect, which shows what training will see, in intake/inspect_view.h; here are the options.
+// Rows of problems to shards: read, rendered, tokenised, deduplicated, split at a difficulty, sorted. Then train_sft
+// takes OUT/sft, a teacher answers OUT/sft/prompts.jsonl, and train_rl takes OUT/rl. The work is in intake/prepare.h;
+// --inspect, which shows what training will see, in intake/inspect_view.h; here are the options.
 #include "base/number.h"
 #include "intake/inspect_view.h"
 #include "intake/shard_folders.h"
@@ -16,14 +16,14 @@ typedef struct Preparation {
     PrepareProgramOptions o;
     Options options;
     PrepareInput *inputs; // (o.files.count)
-    FieldMaps maps;       // so far; inputs have the ones before them
+    FieldMaps maps;       // collected so far; an input has those before it
     Tokenizer *tokenizer;
     ChatTemplate chat;
 } Preparation;
 
-// ---- files, and what was said before each
+// ---- files, and the options before each
 
-// The maps that hold for a file are those before it.
+// A file has the maps given before it.
 static bool maps_so_far(PrepareInput *input, const FieldMaps *maps)
 {
     FieldMap *map = allocate(maps->count + 1, sizeof *map);
@@ -35,7 +35,7 @@ static bool maps_so_far(PrepareInput *input, const FieldMaps *maps)
     return true;
 }
 
-static const char *option_of_files(const OptionRow *row) // as it is shown; NULL: it is none
+static const char *option_of_files(const OptionRow *row) // its name for people; NULL: not an option of files
 {
     static const char *const those[][2] = {
         {"map", "--map"}, {"format", "--format"}, {"missing_difficulty", "--missing-difficulty"}};
@@ -48,9 +48,8 @@ static const char *option_of_files(const OptionRow *row) // as it is shown; NULL
 static bool refuse_behind_files(const OptionGiven *last)
 {
     return fail_as(ERROR_USAGE,
-                   "%s %s: stands behind all files, and --map, --format and --missing-difficulty apply to the files "
-                   "after them; put "
-                   "it before those that it is for",
+                   "%s %s: comes after all files, but --map, --format and --missing-difficulty apply to the files "
+                   "after them; put it before them",
                    option_of_files(last->row), last->value);
 }
 
@@ -84,7 +83,7 @@ static bool collect_inputs(Preparation *p)
 static bool open_tokenizer(Preparation *p)
 {
     if (p->o.tokenizer[0] == 0)
-        return template_open(&p->chat, ".", "chatml"); // rows of ids need none; others are refused where they are read
+        return template_open(&p->chat, ".", "chatml"); // rows of ids need none; others are refused when read
     TRY((p->tokenizer = tokenizer_open(p->o.tokenizer)) != NULL);
     TRY(template_open(&p->chat, p->o.tokenizer, p->o.template.name));
     template_set_tokenizer(&p->chat, p->tokenizer, p->o.tokenizer);
@@ -136,7 +135,7 @@ static bool prepare_files(Preparation *p)
 
 // ---- --inspect
 
-static bool of_rows(const PrepareInput *input) // it says how rows are to be read
+static bool of_rows(const PrepareInput *input) // an option about how rows are read
 {
     return input->map_count > 0 || input->missing_difficulty > 0 ||
            (input->format != NULL && strcmp(input->format, "auto") != 0);
@@ -150,8 +149,8 @@ static bool check_inspected(const Preparation *p)
     for (size_t i = 0; i < p->o.files.count; i++)
         if (is_shards(p->o.files.items[i]) && of_rows(&p->inputs[i]))
             return fail_as(ERROR_USAGE,
-                           "%s: these are shards, whose rows were read when they were made; leave --map, --format and "
-                           "--missing-difficulty away, or give them to ./prepare",
+                           "%s: these are shards, whose rows were read when they were made; drop --map, --format and "
+                           "--missing-difficulty, or give them to ./prepare",
                            p->o.files.items[i]);
     return p->o.view.html[0] == 0 || file_may_be_replaced(p->o.view.html, INSPECT_PAGE);
 }
@@ -179,7 +178,7 @@ static bool inspect_files(Preparation *p)
 
 // ---- the program
 
-// What would be without effect is not what was meant.
+// An option without effect is a mistake.
 static bool check_options(const Preparation *p)
 {
     char shown[OPTION_NAME];
@@ -188,7 +187,8 @@ static bool check_options(const Preparation *p)
         if (strcmp(row->group, "inspect") == 0 && strcmp(row->name, "inspect") != 0 &&
             option_on_command_line(&p->options, row->name))
             return fail_as(ERROR_USAGE,
-                           "--%s: is for --inspect, which shows what training will see; give that, or leave it away",
+                           "--%s: is for --inspect, which shows what training will see; give --inspect, or drop "
+                           "the option",
                            option_shown(shown, row->name));
     }
     return true;

@@ -1,5 +1,5 @@
-// The options of prepare, one row each: see train_sft_options.h. --map, --format and --missing-difficulty stand before
-// the arguments in the table, because they apply to the files that are named after them.
+// The options of prepare, one row each: see train_sft_options.h. --map, --format and --missing-difficulty come before
+// the arguments in the table, because they apply to the files after them.
 #ifndef PREPARE_OPTIONS_H
 #define PREPARE_OPTIONS_H
 

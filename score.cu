@@ -1,7 +1,7 @@
 // Difficulty 1 to 5 of every problem, by a language model that reads it under a rubric. Either the model's
-// probabilities of the digits 1 to 5 as the next token decide, which costs one pass over each problem, the rubric's
-// beginning being computed once for all; or an answer that it writes. The model is a folder here, or behind a server.
-// This is C, whatever the file is called: it compiles with or without nvcc.
+// probabilities of the digits 1 to 5 as the next token decide, which costs one pass over each problem (the rubric's
+// beginning is computed once for all); or an answer that it writes. The model is a folder here, or behind a server.
+// This file is C, in spite of its ending: it compiles with or without nvcc.
 #include "difficulty/score_row.h"
 #include "engine/row_work.h"
 #include "options/program.h"
@@ -13,22 +13,22 @@ typedef struct Score {
     ScoreOptions o;
     Options options;
     Rubric rubric;
-    RowWork work; // rows, and who is asked about them
+    RowWork work; // the rows and the model
     bool by_digits;
     Scorer scorer;
     ScoreTally tally;
     Bytes line, question;
     // a folder's model
-    ChatTemplate chat;   // the folder's, without thoughts where a digit is to follow at once
-    Sequence *beginning; // of every prompt, up to the problem
+    ChatTemplate chat;   // the folder's, without thoughts where a digit must follow at once
+    Sequence *beginning; // the common prefix of all prompts, up to the problem
     int32_t digits[DIFFICULTIES];
     // a server's
-    Bytes answers; // file where they are kept
+    Bytes answers; // the file of kept answers
 } Score;
 
 enum { ANSWER_SHOWN = 200 }; // bytes of an answer's end, in rows and errors
 
-// ---- a row's way in
+// ---- asking about a row
 
 static bool ask_folder(Score *s, Pending *row, Text problem)
 {
@@ -59,10 +59,9 @@ static bool ask_row(void *state, Pending *row, const Record *record)
            (s->work.remote ? ask_server(s, row, problem) : ask_folder(s, row, problem));
 }
 
-// ---- and out
+// ---- writing it
 
-// cut: it reached its limit, so nobody knows its last line. An answer of one token, where digits were wanted, always
-// has.
+// cut: it reached its limit, so its last line is incomplete. One-token answers, wanted for digits, always do.
 static bool vote(Pending *row, Text said, bool cut)
 {
     int level = cut ? 0 : difficulty_in_text(said.data, said.size);
@@ -111,7 +110,7 @@ static bool take_answer(void *state, Pending *row, const RowAnswer *answer)
 
 static bool enough(const void *state) { return score_tally_is_useless(&((const Score *)state)->tally); }
 
-// ---- what has to be there before the first problem
+// ---- checks before the first problem
 
 static bool check_options(Score *s)
 {
@@ -122,7 +121,7 @@ static bool check_options(Score *s)
         return fail_as(ERROR_USAGE, "give --data and --out");
     TRY(row_work_check(&s->work));
     if (s->work.remote && o->samples > 1)
-        return fail_as(ERROR_USAGE, "--samples is for a model of --model; a server is asked once for each problem");
+        return fail_as(ERROR_USAGE, "--samples is for a model folder; a server is asked once for each problem");
     if (o->samples > 1 && (s->by_digits || o->temperature == 0))
         return fail_as(ERROR_USAGE,
                        "--samples %" PRId64 ": several answers are for --method generate with a --temperature above 0",
@@ -130,12 +129,12 @@ static bool check_options(Score *s)
     return true;
 }
 
-// A folder is known by its last two names: "model" alone is what every run calls its own.
+// A folder is identified by the last two parts of its path: every run calls its own folder "model".
 static bool name_folder(Bytes *name, const char *folder)
 {
     char *path = realpath(folder, NULL);
     if (path == NULL)
-        return fail_errno("%s: where it is", folder);
+        return fail_errno("%s: finding its real path", folder);
     const char *from = path + strlen(path);
     for (int slashes = 0; from > path && (from[-1] != '/' || ++slashes < 2);)
         from--;
@@ -144,7 +143,7 @@ static bool name_folder(Bytes *name, const char *folder)
     return ok;
 }
 
-// The prompts of a folder's model: their beginning, which the engine computes once, and the digits that may follow.
+// For a folder's model: the common beginning of its prompts, which the engine computes once, and the digits.
 static bool begin_prompts(Score *s)
 {
     RowWork *w = &s->work;
@@ -170,7 +169,7 @@ static bool name_scorer(Score *s)
     const char *model = s->o.asked.model;
     s->scorer.remote = w->remote;
     s->scorer.prompt = s->rubric.hash;
-    s->scorer.weights = hash_bytes(model, strlen(model)); // of a server: for the journal
+    s->scorer.weights = hash_bytes(model, strlen(model)); // for a server: for the journal
     if (w->remote)
         return bytes_text(&s->scorer.name, model);
     return name_folder(&s->scorer.name, w->session.files.folder.data) &&
@@ -191,7 +190,7 @@ static bool open_work(Score *s)
     return row_work_open(&s->work, &reading, &server) && (s->work.remote || begin_prompts(s)) && name_scorer(s);
 }
 
-// What scores depend on, besides the options that say so.
+// What scores depend on, besides options.
 static bool open_journal(Score *s)
 {
     RowWork *w = &s->work;

@@ -1,11 +1,11 @@
-// Reinforcement learning with verifiable rewards: a model answers hard problems several times each, and learns from which of its
-// answers were right. This is C, whatever the file is called: it compiles with or without nvcc.
+// Reinforcement learning with verifiable rewards: a model answers hard problems several times each, and learns from
+// which of its answers were right. This file is C, in spite of its ending: it compiles with or without nvcc.
 //
 // A step samples a group of responses to each of its prompts with the generation engine (engine/engine.h), judges them
-// (answers/verify.h), compares each with its group (rl/advantage.h) and makes a few updates of the policy loss (rl/objective.h). The
-// engine's log-probabilities are the trainer's own, to the bit, so there is no second pass over the responses before an update, and
-// the ratio of the first update of a step is exactly 1: that is checked, token by token. Weights are changed where they lie; there is
-// nothing to copy.
+// (answers/verify.h), compares each with its group (rl/advantage.h) and makes a few updates of the policy loss
+// (rl/objective.h). The engine's log-probabilities are the trainer's own, to the bit, so there is no second pass over
+// the responses before an update, and the ratio of the first update of a step is exactly 1: that is checked, token by
+// token. Weights are updated in place; nothing is copied.
 #include "options/program.h"
 #include "rl/rl.h"
 #include "run/run.h"
@@ -64,7 +64,7 @@ static bool sample(Rl *s, Rollout *rollout, StepFacts *facts)
 static bool compare(Rl *s, Rollout *rollout, StepFacts *facts)
 {
     double start = clock_seconds();
-    facts->kl_coefficient = s->state.kl_coefficient; // of this step; counting sets the next one's
+    facts->kl_coefficient = s->state.kl_coefficient; // of this step; counting sets the next step's
     TRY(reference_count(&s->policy.reference, rollout, &s->o.kl, &s->state.kl_coefficient));
     double counted = clock_seconds();
     advantages(rollout, &s->o.advantage);
@@ -75,7 +75,7 @@ static bool compare(Rl *s, Rollout *rollout, StepFacts *facts)
 
 // ---- and learn
 
-// One update, from some groups of the rollout. No update came before the first one, whose ratios are exactly 1 (on_policy).
+// One update, from some groups of the rollout. The first one's ratios are exactly 1 (on_policy).
 static bool update(Rl *s, Rollout *rollout, int64_t first, StepFacts *facts)
 {
     PackPart part = {first, smaller(s->o.prompts_per_update, rollout->count - first), s->o.policy.micro_batch_tokens,
@@ -162,7 +162,7 @@ static bool train(Rl *s)
         // a judge or grader that ends the run must not cost what was learned before
         if (!step(s))
             return error_kind() == ERROR_STOPPED || s->sampled ? false : run_save_and_fail(&s->run);
-        if (run_saves(&s->run)) // before an evaluation, which may take long, and is made again where it is missing
+        if (run_saves(&s->run)) // before an evaluation, which may take long, and is repeated on resume if it is missing
             TRY(run_save(&s->run) || run_keep_model(&s->run));
         TRY(evaluate_if_due(s));
     }
@@ -180,7 +180,7 @@ static bool reinforce(void *state)
     return train(s) && run_export(&s->run);
 }
 
-// ---- what has to be there before the first step
+// ---- checks before the first step
 
 static bool open_prompts(Rl *s)
 {
@@ -210,7 +210,7 @@ static bool open_all(Rl *s)
     return true;
 }
 
-// ---- the run: what its bits depend on, and where it goes on
+// ---- the run: what its bits depend on, and where it resumes
 
 static bool identify(Rl *s)
 {
@@ -225,7 +225,7 @@ static bool identify(Rl *s)
 
 static void announce(Rl *s)
 {
-    int64_t prompts = smaller(s->o.prompts_per_step, s->prompts.train->count); // of a step
+    int64_t prompts = smaller(s->o.prompts_per_step, s->prompts.train->count); // per step
     run_announce(&s->run, &s->policy.fit);
     log_note(&s->run.log,
              "%" PRId64 " prompts (%" PRId64 " longer ones dropped), %" PRId64 " responses a step, %" PRId64 " updates",
@@ -237,7 +237,7 @@ static void announce(Rl *s)
 
 static bool open_run(Rl *s)
 {
-    bool resumed; // else the weights are the model folder's, which the session has read
+    bool resumed; // else the weights are those of the model folder, loaded by the session
     run_of(&s->run, &s->o.run, &s->policy.session.model, &s->policy.optimizer, &s->schedule, &s->policy.session.files);
     s->run.recipe_state = rl_state_json;
     s->run.recipe_context = &s->state;

@@ -1,9 +1,9 @@
-// Supervised fine-tuning: a model learns to write the responses of solved problems. This is C, whatever the file is called: it
-// compiles with or without nvcc.
+// Supervised fine-tuning: a model learns to write the responses of solved problems. This file is C, in spite of its
+// ending: it compiles with or without nvcc.
 //
-// Documents go through the model end to end, several in a micro-batch, never seeing each other; the loss is the cross-entropy of
-// the response tokens of a whole step's documents, divided once by their number. Everything that is not recipe is elsewhere:
-// intake/ (rows to shards), data/ (shards to batches), model/ (forward, backward, AdamW), run/ (folders, checkpoints, evaluation).
+// Documents go through the model end to end, several in a micro-batch, never attending to each other; the loss is the
+// cross-entropy of the response tokens of a whole step's documents, divided once by their number. The rest is
+// elsewhere: intake/ (rows to shards), data/ (shards to batches), model/ (forward, backward, AdamW), run/ (folders).
 #include "options/program.h"
 #include "pretrained/files.h"
 #include "pretrained/weights.h"
@@ -30,7 +30,7 @@ static bool print_plan(const Sft *s);
 
 // ---- the recipe
 
-// One update: every micro-batch forward and back, then the clipped gradient through AdamW. Nothing that is not finite gets there.
+// One update: every micro-batch forward and back, then the clipped gradient through AdamW, if finite.
 static bool train_step(Sft *s)
 {
     double norm, rate = learning_rate(&s->schedule, s->run.step);
@@ -62,7 +62,7 @@ static bool train(Sft *s)
     TRY((s->prefetch = prefetch_open(&s->data.train, s->run.step, s->run.steps)) != NULL);
     while (run_goes_on(&s->run)) {
         TRY(train_step(s));
-        if (run_saves(&s->run)) // before an evaluation, which may take long, and is made again where it is missing
+        if (run_saves(&s->run)) // before an evaluation, which may take long, and is repeated on resume if it is missing
             TRY(run_save(&s->run) || run_keep_model(&s->run));
         TRY(run_evaluate_if_due(&s->run, &s->data.held_out));
     }
@@ -80,7 +80,7 @@ static bool fine_tune(void *state)
     return train(s) && run_export(&s->run);
 }
 
-// ---- what has to be there before the first step
+// ---- checks before the first step
 
 static bool open_model(Sft *s)
 {
@@ -139,7 +139,7 @@ static bool print_plan(const Sft *s)
     return fflush(stdout) == 0 || fail_errno("writing the plan");
 }
 
-// What a signal leaves is whole: weights change at the end of a step.
+// After a signal the state is whole: weights change only at the end of a step.
 static bool stop(void *state) { return run_stop(&((Sft *)state)->run); }
 
 static void close_all(void *state)

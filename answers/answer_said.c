@@ -1,4 +1,5 @@
-// What a response says, read as what the reference is: of its statements (extract.h) the first that can be an answer of that kind.
+// Finds a response's answer, read as the reference's kind: the first of its statements (extract.h) that can be such an
+// answer.
 #include "answers/match.h"
 #include "answers/words/words.h"
 #include <string.h>
@@ -44,8 +45,8 @@ static bool sets_formula_apart(const Verifier *v, Text s)
     return delimited && v->given.formula->root != NULL && is_wordy(v->given.formula->root);
 }
 
-// All of a line where it is a formula, or else what its first sentence (behind a phrase) or its last one plainly says; all of it where
-// that is nothing.
+// The whole line where it is a formula; else what its first sentence (after a phrase) or its last one plainly says; the
+// whole line again if that is nothing.
 static Text formula_of(Verifier *v, Text line, bool phrase, bool *found)
 {
     Text whole = unwrapped(line), said = {NULL, 0};
@@ -77,7 +78,7 @@ static Text formula_answer(Verifier *v, const Statement *list, int count, const 
             return joined_boxes(v->boxes[1], s->text);
         bool boxed = i + 1 < count && list[i + 1].mark != MARK_NONE;
         Text said = formula_of(v, s->text, s->mark != MARK_NONE, &found);
-        if (!found && boxed) // "our final answer is a common one" behind a box says nothing of its own
+        if (!found && boxed) // "our final answer is a common one" after a box adds nothing
             continue;
         if (!found && s->mark == MARK_NONE) {
             Text line = last_line(s->text);

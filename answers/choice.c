@@ -1,4 +1,5 @@
-// The options of a row, and the verdict: what a response says of them beside what the reference does. How either is read is choice_read.c.
+// The options of a row, and the verdict: the option that a response chooses against the reference's. Both are read by
+// choice_read.c.
 #include "answers/choice_internal.h"
 #include "base/text.h"
 #include "json/json_source.h"
@@ -57,7 +58,7 @@ static void show(char out[FINDING_BYTES], Text s)
     out[n] = 0;
 }
 
-// By its letter, unless it was chosen by its text.
+// By its letter, unless the response chose by text.
 static void show_option(char out[FINDING_BYTES], const Choices *c, Choice choice)
 {
     bool words = strstr(choice.rule, "letter") == NULL;
@@ -84,9 +85,9 @@ bool choice_finding(Finding *f, Text row, Text reference, Text response)
     if (row.data == NULL || memmem(row.data, row.size, "\"options\"", 9) == NULL) // most rows have none
         return false;
     int64_t odd;
-    json_t *root = json_parse_row(row.data, row.size, "the row", &odd); // as ./prepare has read it
+    json_t *root = json_parse_row(row.data, row.size, "the row", &odd); // as ./prepare read it
     if (root == NULL)
-        error_clear(); // not JSON: it has no options
+        error_clear(); // not JSON: no options
     Choices c;
     read_choices(&c, json_object_get(root, "options"));
     Choice right = {SAYS_NOTHING, ""};
@@ -118,7 +119,7 @@ static void only_letters(Choices *c)
         c->letters[i] = (char)('A' + i);
 }
 
-// Numbers, which most references are, need no reading. What is not ASCII may stand for a letter.
+// Numbers, which most references are, are not letters. A character outside ASCII may stand for a letter.
 static bool may_have_letter(Text text)
 {
     for (size_t i = 0; i < text.size; i++)

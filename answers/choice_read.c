@@ -1,6 +1,6 @@
-// What a response says of options. Its statements are looked at in their order (extract.h), and the first that says anything of options
-// counts: a letter alone; an option's text, word for word; a letter with a text behind it; and, where only one option is it, a text of
-// the same value. Without any mark it is the last line, or its last sentence.
+// Which option a response chooses. Its statements are read in order (extract.h), and the first that says anything about
+// options counts: a letter alone; an option's text, word for word; a letter followed by a text; and, where only one
+// option matches, a text of the same value. Without any mark it is the last line, or its last sentence.
 #include "answers/choice_internal.h"
 #include "answers/extract.h"
 #include "answers/words/words.h"
@@ -11,7 +11,7 @@ enum { VALUE_BYTES = 1024, VALUE_WORDS = 4, PROSE_WORDS = 4, PREFIX_PIECES = 3 }
 
 // ---- pieces of a text
 
-static Pieces view(const Pieces *p, size_t from) // not to be freed
+static Pieces view(const Pieces *p, size_t from) // shares memory, not to be freed
 {
     return (Pieces){.points = p->points, .list = p->list + from, .count = p->count - from};
 }
@@ -48,7 +48,7 @@ static int place_of(const Choices *c, char letter)
 
 typedef struct Label {
     int place;
-    bool firm;  // in brackets, or before a point, a colon, a dash or nothing: no article, no pronoun
+    bool firm;  // in brackets, or before a point, a colon, a dash or the end: not an article or pronoun
     bool small; // in lower case
     size_t end; // of its pieces
 } Label;
@@ -112,7 +112,8 @@ static bool is_in_formula(const Pieces *p, size_t i) // V = IR
     return !brackets || (i + 1 < p->count && p->list[i + 1].kind == PIECE_NUMBER && p->list[i + 1].joint == JOINT_NONE);
 }
 
-// Whether another option's letter is in it. Not F and rather than F are none; in an explanation only what offers another is one.
+// Whether it names another option's letter. Not F and rather than F do not count; in an explanation only an offer of
+// another does.
 static bool offers_another(const Choices *c, const Pieces *p, int place, bool explains)
 {
     static const char *const against[] = {"not", "than", "over", "of", "unlike", NULL};
@@ -132,7 +133,7 @@ static bool offers_another(const Choices *c, const Pieces *p, int place, bool ex
     return false;
 }
 
-// E, F   E or F   E/F: letters and nothing else, and not one letter alone. place: of a letter before them, if there is one
+// E, F   E or F   E/F: letters and nothing else, and more than one. place: of a letter before them, if any
 static bool is_list_of_letters(const Choices *c, const Pieces *p, int place)
 {
     static const char *const joins[] = {"or", "and", "option", NULL};
@@ -161,7 +162,7 @@ static bool is_text_of_another(const Choices *c, int place, const Pieces *p)
     return false;
 }
 
-// It begins with another option's text, or another begins with it.
+// One option's text begins with another's.
 static bool touches_another(const Choices *c, int place, const Pieces *p)
 {
     for (int i = 0; i < c->count; i++)
@@ -172,14 +173,14 @@ static bool touches_another(const Choices *c, int place, const Pieces *p)
 
 static const char *const reasons[] = {"because", "since", "as", "for", "due", "given", NULL};
 
-// Its option's text, cut short or gone on from
+// Its option's text, cut short or continued
 static bool is_text_and_more(const Choices *c, int place, const Pieces *p)
 {
     const Pieces *text = &c->pieces[place];
     size_t n = pieces_begin(p, 0, text);
     bool cut = p->count >= PREFIX_PIECES && pieces_begin(text, 0, p) > 0;
     bool more = n > 0 && n < p->count && (p->list[n].joint >= JOINT_COMMA || piece_in(p, n, reasons) || sign_at(p, n) == '(');
-    for (int i = 0; i < c->count; i++) { // unless another option goes on like this, too
+    for (int i = 0; i < c->count; i++) { // unless another option continues the same way
         size_t longer = i != place && more ? pieces_begin(p, 0, &c->pieces[i]) : 0;
         if (longer >= n && longer > 0)
             return false;
@@ -211,7 +212,7 @@ static size_t words_of(const Pieces *p)
     return words;
 }
 
-// Words that explain a letter, whatever they say.
+// Words that explain a letter, whatever follows.
 static bool explains(const Choices *c, const Label *label, const Pieces *p, Mark mark)
 {
     bool reason = piece_in(p, 0, reasons);
@@ -233,7 +234,7 @@ static size_t behind_names(const Pieces *p)
     return piece_is(p, 0, "namely");
 }
 
-// The text behind a label as it was written: values are not read from pieces.
+// The text after a label as written: values are not read from pieces.
 static Text text_behind(Text s, char letter)
 {
     const char *at = s.data, *end = s.data + s.size;
@@ -261,7 +262,7 @@ static bool may_have_value(const Pieces *p)
     return words_of(p) <= VALUE_WORDS;
 }
 
-static size_t parts_of(const Pieces *p) // that commas part
+static size_t parts_of(const Pieces *p) // number of parts between commas
 {
     size_t parts = 1;
     for (size_t i = 1; i < p->count; i++)
@@ -286,7 +287,7 @@ static int by_value(const Choices *c, const Pieces *p, Text text)
     return found;
 }
 
-// What a letter and the text behind it say together. rest: without articles.
+// What a letter and its text say together. rest: without articles.
 static int letter_with(const Choices *c, const Label *label, const Pieces *rest, Text text, Mark mark)
 {
     int place = label->place;
@@ -313,7 +314,7 @@ static int letter_with(const Choices *c, const Label *label, const Pieces *rest,
 
 // ---- an option's text
 
-// Word for word; of options that are the same words, the one that is the same letters.
+// Word for word; of options with the same words, the one with the same letters.
 static int by_words(const Choices *c, const Pieces *p, Text text)
 {
     int found = SAYS_NOTHING;
@@ -368,7 +369,7 @@ static const char LETTER[] = "an option's letter", BOTH[] = "an option's letter 
                   WORDS[] = "an option's words", VALUE[] = "an option's value", SEVERAL[] = "several options",
                   NOTHING[] = "no option";
 
-// p: with its articles, which are lost; bare: without
+// p: with its articles, which are dropped; bare: without
 static Choice read_pieces(const Choices *c, Text text, Pieces *p, const Pieces *bare, Mark mark)
 {
     size_t at = behind_leads(p);
@@ -418,7 +419,7 @@ static Choice read_statement(const Choices *c, Text text, Mark mark)
     return choice;
 }
 
-// Boxes that belong together: all of those that say an option have to say the same one.
+// Boxes that belong together: all that name an option must name the same one.
 static Choice read_boxes(const Choices *c, Text text)
 {
     Text inside[BOXES_MOST];
@@ -450,7 +451,7 @@ static Text last_sentence(Text line)
     return line;
 }
 
-// Whether the line before begins with a letter of its own: options one after the other, of which the last is not chosen
+// Whether the line before begins with its own letter: then this is a list of options, and the last is not chosen
 static bool is_listed(const Choices *c, Text s, Text line)
 {
     Text before = last_line(text_trimmed(text_between(s.data, line.data)));
@@ -493,7 +494,7 @@ Choice choice_of_response(const Choices *c, Text response)
 
 Choice choice_of_reference(const Choices *c, Text reference)
 {
-    for (int i = 0; i < c->count; i++) // a letter is a label even where it is an option's text
+    for (int i = 0; i < c->count; i++) // a letter is a label even where it is also an option's text
         if (reference.size > 1 && texts_equal(c->texts[i], reference))
             return (Choice){i, WORDS};
     Choice choice = read_statement(c, reference, MARK_BOX);

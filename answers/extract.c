@@ -1,4 +1,4 @@
-// Marks, boxes and tags of a response: extract.h. What a sentence says of a number is sentence.c.
+// Marks, boxes and tags of a response: extract.h. Numbers in sentences are sentence.c's.
 #include "answers/extract.h"
 #include <ctype.h>
 #include <string.h>
@@ -10,7 +10,7 @@ static const char *text_end(Text s) { return s.data + s.size; }
 
 // ---- boxes
 
-// The size of a box's command, with the brace behind it; 0: there is none here. "boxed{" is "\boxed{" after an escape too few.
+// The size of a box's command, including its brace; 0: no box here. "boxed{" is "\boxed{" with its escape lost.
 static size_t box_opens(const char *at, const char *end, bool begins)
 {
     static const char *const boxes[] = {"\\boxed", "\\fbox", "\\framebox", "boxed", NULL};
@@ -43,8 +43,8 @@ static bool box_of_one(const char *at, const char *end, Text *inside) // \boxed 
 
 typedef struct Box {
     const char *begin; // of the command
-    Text inside;       // data: behind the brace
-    int depth;         // of braces, outside of it
+    Text inside;       // data: after the brace
+    int depth;         // of braces outside it
 } Box;
 
 typedef struct Boxes { // the last ones that belong together
@@ -54,7 +54,7 @@ typedef struct Boxes { // the last ones that belong together
 
 static const char *box_end(const Box *b) { return text_end(b->inside); }
 
-static bool joins(Text between) // with "and", "or" and a noun in between, boxes are parts of one answer
+static bool joins(Text between) // boxes with only "and", "or" or a noun between them are parts of one answer
 {
     if (between.size > BETWEEN_BOXES || words_in(between) > 2)
         return false;
@@ -65,7 +65,7 @@ static bool joins(Text between) // with "and", "or" and a noun in between, boxes
     return true;
 }
 
-static bool names_next(Text between) // "and y_2 = " before a box names what is in it
+static bool names_next(Text between) // "and y_2 = " before a box names its content
 {
     Text s = text_trimmed(between);
     return between.size <= BETWEEN_BOXES && s.size > 0 && text_end(s)[-1] == '=' &&
@@ -78,7 +78,7 @@ static bool ends_with(Text s, const char *with)
     return s.size >= n && memcmp(text_end(s) - n, with, n) == 0;
 }
 
-// -\boxed{42}, \sqrt{\boxed{42}}, \boxed{42}^2, "not \boxed{42}": what is in the box is not what is said.
+// -\boxed{42}, \sqrt{\boxed{42}}, \boxed{42}^2, "not \boxed{42}": the box's content is not the answer.
 static bool is_changed(const Box *box, Text all)
 {
     static const char *const before[] = {"-", "\xe2\x88\x92", "\\sqrt{", "\\ne", "\\neq",  "\xe2\x89\xa0", "^", "_",
@@ -99,7 +99,7 @@ static bool is_changed(const Box *box, Text all)
            (isdigit((unsigned char)at[0]) || at[0] == '^' || (at[0] == '.' && isdigit((unsigned char)at[1])));
 }
 
-// A box that holds others replaces them; one that stands apart from those before begins anew.
+// A box that holds others replaces them; one apart from the previous ones begins anew.
 static void add_box(Boxes *b, const Box *box, Text all)
 {
     if (text_trimmed(box->inside).size == 0 || is_changed(box, all))
@@ -115,8 +115,8 @@ static void add_box(Boxes *b, const Box *box, Text all)
     b->list[b->count++] = *box;
 }
 
-// One pass: braces that are open are counted, boxes that are open stand on a stack. Of too many that are open the outermost are forgotten:
-// nobody closes those.
+// One pass: counts open braces, and keeps open boxes on a stack. When too many are open, the outermost are forgotten,
+// because they are never closed.
 static void find_boxes(Boxes *b, Text s)
 {
     Box open[OPEN_BOXES];
@@ -155,15 +155,15 @@ int boxes_in(Text inside[BOXES_MOST], Text text)
     return b.count;
 }
 
-// ---- what people write before an answer
+// ---- phrases before an answer
 
 typedef struct Phrase {
     const char *words;
-    bool last; // where it stands it is the last word, even behind a box
-    bool line; // it counts only where a line begins
+    bool last; // it counts even after a box
+    bool line; // it counts only at the beginning of a line
 } Phrase;
 
-// Whoever looks for one of these looks for its first letter first.
+// The search compares first letters first.
 static const Phrase phrases[] = {
     {"####", true, false},
     {"final answer is", true, false},
@@ -207,7 +207,7 @@ static bool begins_line(const char *begin, const char *at)
     }
 }
 
-// "the wrong answer is": what follows is not what the response answers.
+// "the wrong answer is": the text after it is not the answer.
 static bool is_denied(const char *begin, const char *at)
 {
     static const char *const words[] = {"wrong ", "incorrect ", "false ", "likely ", "second best ",
@@ -244,7 +244,7 @@ static Text said_behind(Text s, const char *at)
     return text_trimmed(end == NULL ? rest : text_between(rest.data, end));
 }
 
-// The last phrase behind `from` with something behind it; of those that only count as the last word, or of all.
+// The last phrase after `from` with text after it; only those that count after a box, or any.
 static Text last_phrase(Text s, const char *from, bool only_last, Mark *mark)
 {
     int tried = 0;
@@ -264,7 +264,7 @@ static Text last_phrase(Text s, const char *from, bool only_last, Mark *mark)
 
 // ---- tags
 
-static Text last_tag(Text s) // what stands in the last <answer> that ends
+static Text last_tag(Text s) // the content of the last complete <answer>
 {
     const char *close = text_last(s, "</answer>");
     if (close == NULL)
@@ -273,7 +273,7 @@ static Text last_tag(Text s) // what stands in the last <answer> that ends
     return open == NULL ? (Text){NULL, 0} : text_trimmed(text_between(open + 8, close));
 }
 
-// ---- all of it
+// ---- statements
 
 static Text without_end_tokens(Text s)
 {
@@ -329,7 +329,7 @@ int response_statements(Statement out[STATEMENTS_MOST], Text response)
     int count = 0;
     find_boxes(&boxes, s);
     const char *from = boxes.count > 0 ? box_end(&boxes.list[boxes.count - 1]) : s.data;
-    if (tag.size > 0 && text_end(tag) > from) { // the tag is behind the boxes, or around them
+    if (tag.size > 0 && text_end(tag) > from) { // the tag is after the boxes, or around them
         find_boxes(&in_tag, tag);
         add_boxes(out, &count, &in_tag);
         add_statement(out, &count, tag, MARK_TAG);

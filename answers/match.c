@@ -1,5 +1,5 @@
-// One reference and one answer: the same characters; then chemistry, dates and times; then by the kind of the reference, as words, rows,
-// ranges or formulas.
+// One reference and one answer: first compared as characters; then as chemistry, dates and times; then, by the
+// reference's kind, as words, rows, ranges or formulas.
 #include "answers/match.h"
 #include "answers/chemistry/chemical.h"
 #include "answers/words/dates.h"
@@ -14,7 +14,7 @@
 
 static bool is_alnum(char c) { return isalnum((unsigned char)c) || (unsigned char)c >= 0x80; }
 
-// The same characters but for space, which counts only between letters and digits.
+// The same characters, ignoring spaces except between letters and digits.
 static bool same_spelling(const char *a, const char *b)
 {
     for (char last = 0;; last = *a++, b++) {
@@ -48,7 +48,7 @@ static bool parse_again(Reading *r, bool no_units, bool no_spaced_thousands)
     return formula_lex(r->formula, r->text) && formula_parse(r->formula);
 }
 
-// "5 m" is five metres, and may be 5 · m: equal in either way is equal, and what differs in one alone is not known.
+// "5 m" is five metres, and may be 5 · m: equal in either reading is equal, different in only one is unknown.
 static Verdict compare_formulas(Verifier *v)
 {
     Verdict with = compare_trees(v);
@@ -74,7 +74,7 @@ static bool strpbrk_in(Text s, const char *signs)
     return false;
 }
 
-// 12,3 for 12.3, where a number is asked for
+// 12,3 for 12.3, where the reference is a number
 static bool comma_for_point(Text s, char *out, Text *with_point)
 {
     const char *comma = memchr(s.data, ',', s.size);
@@ -112,7 +112,7 @@ static bool same_digits(Verifier *v)
     return g->kind == NODE_NUMBER && p->kind == NODE_NUMBER && same_number(g->name, p->name);
 }
 
-// Behind the last = that is in no braces: what a sum or a limit that cannot be read comes to, where a number is asked for.
+// After the last = outside braces: the value of a sum or a limit that cannot be read, where the reference is a number.
 static bool read_right_side(Verifier *v)
 {
     Text s = v->given.text;
@@ -129,7 +129,7 @@ static bool read_right_side(Verifier *v)
     return false;
 }
 
-// "f(x) = cx \text{ for any constant } c": what follows the text says for which
+// "f(x) = cx \text{ for any constant } c": the part after the text is a condition
 static bool read_without_condition(Verifier *v)
 {
     static const char *const begins[] = {"\\text{ for ", "\\text{for ", "\\text{ where ", "\\text{where ", "\\quad\\text{for ",
@@ -143,7 +143,7 @@ static bool read_without_condition(Verifier *v)
     return false;
 }
 
-// \text{FF}_{16} and FF: digits of another base that are letters, and the base left out
+// \text{FF}_{16} and FF: hexadecimal digits that are letters, and the base left out
 static bool base_left_out(Verifier *v)
 {
     char plain[64];
@@ -225,7 +225,7 @@ static Verdict compare_times(Verifier *v, bool *read)
 static Verdict compare_readings(Verifier *v)
 {
     bool chemicals;
-    if (v->gold.text.size > TEXT_BYTES || v->given.text.size > TEXT_BYTES) // no answer, and a response may be made of such
+    if (v->gold.text.size > TEXT_BYTES || v->given.text.size > TEXT_BYTES) // no answer; responses may hold many
         return say(v, texts_equal(v->gold.text, v->given.text) ? VERDICT_EQUAL : VERDICT_UNKNOWN, "longer than an answer may be");
     if (v->given.text.size == 0)
         return say(v, VERDICT_DIFFERENT, "no answer");

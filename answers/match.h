@@ -1,5 +1,5 @@
-// Inside answers/: one reference and what one response says, compared. verify.c opens a verifier, answer_said.c finds what a response
-// says, match.c compares the two.
+// Inside answers/: compares one reference with the answer in one response. verify.c opens a verifier, answer_said.c
+// finds the answer, match.c compares the two.
 #ifndef ANSWERS_MATCH_H
 #define ANSWERS_MATCH_H
 
@@ -10,12 +10,12 @@
 
 enum { SENTENCE_BYTES = 512 };
 
-typedef struct Verifier { // what one verdict needs
+typedef struct Verifier { // the state of one verdict
     Formula formulas[2];
     Reading gold, given;
     char boxes[2][FORMULA_BYTES];  // several joined, of the reference and of the answer
-    char points[2][FORMULA_BYTES]; // both without what numbers them
-    char sentence[SENTENCE_BYTES]; // without the signs that set formulas apart
+    char points[2][FORMULA_BYTES]; // both without the numbers of their points
+    char sentence[SENTENCE_BYTES]; // without the marks of formulas
     Comparison comparison;
 } Verifier;
 
@@ -30,27 +30,27 @@ Verdict match_answer(Verifier *v, Text answer); // reads it into v->given; the r
 
 // ---- match_rows.c: rows of numbers and ranges
 
-bool same_number(Text a, Text b); // digits as they are written
+bool same_number(Text a, Text b); // digits as written
 Verdict compare_rows(Verifier *v);
 Verdict compare_ranges(Verifier *v);
 
-// ---- match_words.c: what is compared as words, and numbers that words say
+// ---- match_words.c: answers compared as words, and numbers in words
 
 Verdict compare_as_words(Verifier *v);
 Verdict compare_number_word(Verifier *v);
 
-// ---- sentence.c: what a sentence plainly says of a number
+// ---- sentence.c: what a sentence plainly says about a number
 
 bool reads_as_formula(Verifier *v, Text s);         // into v->given
-Text sentence_formula(Verifier *v, Text sentence);  // the formula that it ends with; size 0: none, or not plainly
+Text sentence_formula(Verifier *v, Text sentence);  // the formula at its end; size 0: none, or not plain
 bool is_doubtful(Text sentence);                    // it denies, compares or offers something else
-Text last_sentence_formula(Verifier *v, Text text); // of the last one that says any
+Text last_sentence_formula(Verifier *v, Text text); // of the last sentence with one
 bool number_in_digits(char out[SENTENCE_BYTES], Text sentence,
                       Text *with_digits); // "five apples"; false: it has digits, or no number
 
-// ---- answer_said.c: from statements (extract.h) to the answer that is compared
+// ---- answer_said.c: from statements (extract.h) to the answer to compare
 
-Text answer_said(Verifier *v, const Statement *list, int count, const Statement **from); // size 0: there is none
+Text answer_said(Verifier *v, const Statement *list, int count, const Statement **from); // size 0: none
 Text last_box(Text statement);
 Text joined_boxes(char out[FORMULA_BYTES], Text statement); // with commas
 

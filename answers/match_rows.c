@@ -1,4 +1,4 @@
-// Rows of numbers, which have nothing but space between them, and ranges: "10-20", "19,000 to 20,000".
+// Rows of numbers separated by space only, and ranges: "10-20", "19,000 to 20,000".
 #include "answers/match.h"
 #include <string.h>
 

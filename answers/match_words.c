@@ -1,4 +1,4 @@
-// What is compared as words: letters of several options, points of a list, sentences with one number in words.
+// Answers compared as words: letters of several options, points of a list, sentences with one number in words.
 #include "answers/match.h"
 #include "answers/words/words.h"
 #include <ctype.h>
@@ -24,7 +24,7 @@ static size_t letters_joined(char out[16], Text s)
     return n > 1 ? n : 0;
 }
 
-// The size of "(3)" there, where 3 is the next number of a list and stands between words; 0: it is something else
+// The size of "(3)" here, if 3 is the next number of a list and is between words; 0: no
 static size_t point_size(Text s, size_t at, int next)
 {
     char number[16];
@@ -79,7 +79,7 @@ Verdict compare_as_words(Verifier *v)
     return say(v, verdict, rule);
 }
 
-// "five apples": the words that are a number, as digits
+// "five apples": the number words, as digits
 Verdict compare_number_word(Verifier *v)
 {
     char digits[SENTENCE_BYTES];

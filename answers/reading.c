@@ -1,5 +1,5 @@
-// Reading one answer: wrappings are taken off (dollars, \text{}, quotes, labels), it is parsed as a formula or as rows of
-// numbers, and its kind is decided from both. Nothing is compared here: that is compare/ and match.c.
+// Reading one answer: its wrapping is removed (dollars, \text{}, quotes, labels), it is parsed as a formula or as rows
+// of numbers, and both decide its kind. Nothing is compared here: that is compare/ and match.c.
 #include "answers/reading.h"
 #include "answers/chemistry/chemical.h"
 #include "answers/compare/compare.h"
@@ -23,9 +23,9 @@ static bool ends(Text s, const char *with)
 
 static Text cut(Text s, size_t front, size_t back) { return text_trimmed((Text){s.data + front, s.size - front - back}); }
 
-// ---- what is around an answer
+// ---- the wrapping of an answer
 
-// The size of the group that begins there, with its braces; 0: it does not end.
+// The size of the group that begins here, with its braces; 0: it does not end.
 static size_t group_size(Text s)
 {
     int depth = 0;
@@ -67,7 +67,7 @@ static bool strip_command(Text *s)
     return false;
 }
 
-// The same mark at both ends, and none between
+// The same mark at both ends, and nowhere between
 static bool strip_pair(Text *s, const char *open, const char *close)
 {
     size_t n = strlen(open), m = strlen(close);
@@ -131,7 +131,7 @@ static bool strip_json(Text *s)
     return true;
 }
 
-// "\text{The answer is } 73": a group that says what follows
+// "\text{The answer is } 73": a group that introduces the rest
 static bool strip_introduction(Text *s)
 {
     static const char *const lasts[] = {" is", " is:", ":", " are", "answer", NULL};
@@ -393,13 +393,14 @@ static AnswerKind kind_of_words(Text s)
     return words <= WORDS_MOST && clauses <= CLAUSES_MOST ? ANSWER_WORDS : ANSWER_TEXT;
 }
 
-// Letters and signs that no formula is made of without others: what cannot be read may be a formula all the same.
+// Letters and signs that need others to make a formula: what cannot be read may still be a formula.
 static bool looks_like_formula(Text s)
 {
     return memchr(s.data, '\\', s.size) != NULL || memchr(s.data, '=', s.size) != NULL || memchr(s.data, '^', s.size) != NULL;
 }
 
-// 2020-03-05, 3/5/2020: three numbers and more with dashes or slashes between them are no difference; A-C-B is an order; 1960s is a time.
+// 2020-03-05, 3/5/2020: three or more numbers with dashes or slashes are no difference; A-C-B is an order; 1960s is a
+// time.
 static bool is_code(Text s)
 {
     int parts = 0;

@@ -1,5 +1,5 @@
-// What a sentence plainly says: the formula that it ends with, behind a word such as "is". A sentence that denies, compares or offers something
-// else says nothing that is plain enough to be paid for.
+// What a sentence plainly says: the formula at its end, after a word such as "is". A sentence that denies, compares or
+// offers something else is not plain enough to be rewarded.
 #include "answers/formula/formula.h"
 #include "answers/match.h"
 #include "answers/words/words.h"
@@ -13,7 +13,8 @@ static const char *text_end(Text s) { return s.data + s.size; }
 
 // ---- words
 
-// Bytes of the letter there, 0 for anything else: signs, dashes and arrows (U+0080 to U+00BF, U+2000 to U+2FFF, U+F000 to U+FFFF) are none
+// Bytes of the letter here, 0 for anything else: signs, dashes and arrows (U+0080 to U+00BF, U+2000 to U+2FFF, U+F000
+// to U+FFFF) are none
 static size_t letter_size(const char *at, const char *end)
 {
     unsigned char c = (unsigned char)*at;
@@ -25,8 +26,8 @@ static size_t letter_size(const char *at, const char *end)
     return size < left ? size : left;
 }
 
-// What is written with a backslash, its groups too: \text{of them}, \begin{pmatrix}. A group that does not end soon is none: looking for
-// its end everywhere would take quadratic time.
+// A command with its groups: \text{of them}, \begin{pmatrix}. A group that does not end soon is none: searching for its
+// end everywhere would take quadratic time.
 static const char *behind_command(const char *at, const char *end)
 {
     for (at++; at < end && isalpha((unsigned char)*at);)
@@ -68,7 +69,7 @@ Text first_sentence(Text text)
     return text;
 }
 
-// Where the last sentence begins; s has no end of a sentence at its end.
+// Where the last sentence begins; s does not end with the end of a sentence.
 static Text last_sentence(Text s)
 {
     static const char full_stop[] = "\xe3\x80\x82"; // the Chinese one
@@ -106,7 +107,7 @@ static bool holds_word(Text s, const char *word)
     return false;
 }
 
-// ---- what makes a sentence say something else
+// ---- words that change what a sentence says
 
 static const char *const doubts[] = {"not",           "n't",     "cannot",  "never",     "neither", "nor",    "no",
                                      "none",          "except",  "but",     "instead",   "rather",  "unless", "either",
@@ -146,7 +147,7 @@ static const char *const of_what[] = {
 
 static bool is_cjk(unsigned char c) { return c >= 0xE3 && c <= 0xED; }
 
-// Whether a formula may begin behind this: "the length is", "a length of", or nothing at all
+// Whether a formula may begin after this: "the length is", "a length of", or nothing
 static bool may_follow(Text before)
 {
     before = text_trimmed(before);
@@ -159,7 +160,7 @@ static bool may_follow(Text before)
     return !compared && ends_in(before, links);
 }
 
-// ---- a sentence in its own memory: without the signs that set formulas apart, its only number in words as digits
+// ---- a sentence copied to its own memory: without the marks of formulas, its only number in words as digits
 
 static size_t delimiter_size(Text s, size_t i, bool dollars)
 {
@@ -199,7 +200,8 @@ static size_t number_run(Text s, size_t at, int64_t *number)
     return best;
 }
 
-// "She needs five apples": 5; false: it has digits, no number, or several. "one" is too often none.
+// "She needs five apples": 5; false: it has digits, no number, or several. "one" is not counted: it is too often no
+// number.
 bool number_in_digits(char out[SENTENCE_BYTES], Text s, Text *with_digits)
 {
     size_t at = 0, size = 0;
@@ -224,7 +226,7 @@ bool number_in_digits(char out[SENTENCE_BYTES], Text s, Text *with_digits)
     return n > 0 && n < SENTENCE_BYTES;
 }
 
-// ---- all of it
+// ---- the formula of a sentence
 
 static Text without_last_words(Text s) // "5 apples in total"
 {
@@ -241,7 +243,7 @@ static Text without_last_words(Text s) // "5 apples in total"
     return s;
 }
 
-// The longest end of the sentence that is a formula and stands where one may begin; size 0: there is none.
+// The longest end of the sentence that is a formula and begins where one may; size 0: none.
 static Text formula_at_end(Verifier *v, Text s)
 {
     int tried = 0;
@@ -271,7 +273,7 @@ Text sentence_formula(Verifier *v, Text s)
     return is_doubtful(t) ? none : formula_at_end(v, t);
 }
 
-static bool says_number(Text s) // or something that is set as a formula
+static bool says_number(Text s) // or something marked as a formula
 {
     for (size_t i = 0; i < s.size; i++)
         if (isdigit((unsigned char)s.data[i]) || s.data[i] == '\\' || s.data[i] == '$' || s.data[i] == '=')
@@ -284,7 +286,7 @@ Text last_sentence_formula(Verifier *v, Text text)
     Text sentence = last_sentence(text);
     if (!says_number(sentence) && sentence.data > text.data) // "I hope this helps."
         sentence = last_sentence(unwrapped(text_between(text.data, sentence.data)));
-    if (sentence.size >= SENTENCE_BYTES) { // formulas without a point between them: the end of it
+    if (sentence.size >= SENTENCE_BYTES) { // formulas without a full stop between them: use the end
         const char *at = text_end(sentence) - SENTENCE_BYTES / 2, *space = memchr(at, ' ', SENTENCE_BYTES / 2);
         sentence = text_between(space == NULL ? text_end(sentence) : space, text_end(sentence));
     }

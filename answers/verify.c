@@ -1,4 +1,4 @@
-// The front door: a reference is read, then what the response says, as what the reference is; then the two are compared.
+// The front door: reads the reference, then the response as an answer of that kind; then compares the two.
 #include "answers/verify.h"
 #include "answers/choice.h"
 #include "answers/match.h"
@@ -14,7 +14,7 @@ const char *const VERDICT_NAMES[3] = {"unknown", "different", "equal"};
 const char *const ANSWER_KIND_NAMES[ANSWER_KINDS] = {"none", "number", "quantity", "expression", "equation", "list",
                                                      "set",  "matrix", "choice",   "chemical",   "words",    "text"};
 
-// A reference is taken whole, but for what stands behind #### or in a box, and the words before "answer is".
+// A reference is read whole, except text after #### or in a box, and the words before "answer is".
 static Text reference_text(Verifier *v, Text gold)
 {
     Text whole = text_trimmed(gold), inside[BOXES_MOST];
@@ -43,7 +43,7 @@ static void show(char out[FINDING_BYTES], Text s)
     out[n] = 0;
 }
 
-// What follows a first sentence may explain it, and may take it back.
+// Text after a first sentence may explain it, or take it back.
 static bool is_remark(Text s) { return words_in(s) > 3 && !is_doubtful(s); }
 
 static void find(Verifier *v, Finding *f, Text response)
@@ -66,12 +66,13 @@ static void find(Verifier *v, Finding *f, Text response)
         return;
     }
     f->verdict = match_answer(v, answer);
-    // MATH's references are the last of several boxes, which nobody gains by: it is what counts, whatever stands before
+    // MATH's references are the last of several boxes, and no policy writes references: the last box counts, whatever
+    // comes before
     if (f->verdict != VERDICT_EQUAL && from->mark == MARK_BOXES && !words) {
         Verdict one = match_answer(v, last_box(from->text));
         f->verdict = one == VERDICT_EQUAL ? one : f->verdict;
     }
-    bool lines = words || v->gold.has_rows; // a grid, or points of a list, on lines of their own
+    bool lines = words || v->gold.has_rows; // a grid, or points of a list, on separate lines
     if (f->verdict != VERDICT_EQUAL && lines && from->all.size > from->text.size && from->all.size < FORMULA_BYTES) {
         Verdict one = match_answer(v, from->all);
         f->verdict = one == VERDICT_EQUAL || v->given.has_rows ? one : f->verdict;
@@ -105,7 +106,7 @@ bool answer_is_number(Text row, Text reference)
         return false;
     json_t *root = json_parse_row(row.data, row.size, "the row", &odd), *answer = json_object_get(root, "answer");
     if (root == NULL)
-        error_clear(); // not JSON: nothing is known of it
+        error_clear(); // not JSON: nothing is known about it
     bool number = json_is_number(json_array_size(answer) == 1 ? json_array_get(answer, 0) : answer);
     json_decref(root);
     return number;
@@ -147,7 +148,7 @@ static bool is_abbreviation(Text response)
     return false;
 }
 
-// A reference that is a letter may be that of an option which stands in the question's text.
+// A reference that is a letter may name an option in the question's text.
 static bool find_letter(Finding *f, Text gold, Text response)
 {
     char right, said;

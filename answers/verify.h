@@ -1,18 +1,19 @@
-// Is an answer right? Answers to problems of mathematics and science as people and models write them, in LaTeX or plain text, compared
-// by what they say: 1/2, 0.5, \frac12 and 50\% are one number, 5 kg and 5000 g one mass, x > 2 and (2, \infty) one set, (C) and C one
-// choice.
+// Is an answer right? Answers to problems of mathematics and science as people and models write them, in LaTeX or plain
+// text, compared by meaning: 1/2, 0.5, \frac12 and 50\% are one number, 5 kg and 5000 g one mass, x > 2 and (2, \infty)
+// one set, (C) and C one choice.
 //
-// A reference is read first, and what kind it is of decides how a response is read and what is compared: words are never algebra where the
-// reference is none. A verdict is one of three. Equal and different are said by a rule that has a name; whatever no rule covers is
-// unknown, and a judge may be asked. It is the same on every machine and takes a bounded time: work is counted in steps, not seconds;
-// numbers, nesting and lists have limits. Threads may verify side by side.
+// The reference is read first, and its kind decides how a response is read and what is compared: words are never
+// algebra unless the reference is. There are three verdicts. Equal and different come from a rule that has a name;
+// whatever no rule covers is unknown, and a judge may be asked. A verdict is the same on every machine and takes a
+// bounded time: work is counted in steps, not seconds; numbers, nesting and lists have limits. Threads may verify in
+// parallel.
 #ifndef ANSWERS_VERIFY_H
 #define ANSWERS_VERIFY_H
 
 #include "base/base.h"
 #include "base/verdict.h"
 
-// Rises whenever a verdict may change: a run that goes on does so by the rules it began with.
+// Increased whenever a verdict may change: a run continues only with the rules it began with.
 enum { ANSWERS_VERSION = 3 };
 
 extern const char *const VERDICT_NAMES[3];
@@ -29,37 +30,40 @@ typedef enum AnswerKind {
     ANSWER_CHOICE,     // a letter, or an option of the row
     ANSWER_CHEMICAL,   // a formula, or a reaction
     ANSWER_WORDS,      // a few of them
-    ANSWER_TEXT,       // more than a few: only a judge can say that another text means the same
+    ANSWER_TEXT,       // more than a few: only a judge can tell whether another text means the same
     ANSWER_KINDS
 } AnswerKind;
 extern const char *const ANSWER_KIND_NAMES[ANSWER_KINDS];
 
 enum { FINDING_BYTES = 256 };
 
-// A verdict, and how it came about.
+// A verdict and its reason.
 typedef struct Finding {
     Verdict verdict;
     AnswerKind kind;               // of the reference
-    const char *rule;              // that decided, in a few words; never NULL
-    char reference[FINDING_BYTES]; // as it was read, cut to fit; valid UTF-8 where the text was
-    char answer[FINDING_BYTES];    // what the response was taken to answer, likewise; "": nothing
+    const char *rule;              // the rule that decided, in a few words; never NULL
+    char reference[FINDING_BYTES]; // as read, cut to fit; valid UTF-8 where the text was
+    char answer[FINDING_BYTES];    // the answer found in the response, likewise; "": none
 } Finding;
 
-// reference: a bare answer, or a text that has it behind #### or in a box. response: a bare answer, or sentences that lead to one.
-// row: the problem as JSON, whose `options` make it multiple choice, and whose `answer` may be a JSON number; size 0: there is none.
+// reference: a bare answer, or a text that has it after #### or in a box. response: a bare answer, or sentences that
+// lead to one. row: the problem as JSON, whose `options` make it multiple choice, and whose `answer` may be a JSON
+// number; size 0: none.
 void verify_finding(Finding *finding, Text row, Text reference, Text response);
 Verdict verify(Text reference, Text response); // the same without a row
 
-// A reference such as 2e3 may be a code; it is none where the row has it as a JSON number. False of whatever can be no code.
+// A reference such as 2e3 may be a code, but not where the row has it as a JSON number. False for texts that cannot be
+// a code.
 bool answer_is_number(Text row, Text reference);
 
 AnswerKind answer_kind(Text row, Text reference);
 
-// Whether rules can tell right answers from wrong ones: not of texts, of which they can only say that they are the same words.
+// Whether rules can tell right answers from wrong ones: not for texts, where they can only find that the words are the
+// same.
 bool answer_comparable(Text row, Text reference);
 
-// The answer that a response ends with (extract.h says where it is looked for), a part of its text. Size 0: there is none. Several
-// boxes that belong together are written to out (capacity bytes), with commas.
+// The answer that a response ends with (extract.h defines where), a part of its text. Size 0: none. Several boxes that
+// belong together are written to out (capacity bytes), with commas.
 Text response_answer(Text response, char *out, size_t capacity);
 bool response_marks_answer(Text response); // by a box, a tag, or words such as "The answer is"
 

@@ -1,8 +1,8 @@
-// base/: what every other folder stands on: errors, checked memory, bytes, hashes, random numbers. Nothing here knows of models or
-// tokens. Files are in system/files.h, JSON in json/json.h.
+// base/: what every other folder uses: errors, checked memory, bytes, hashes, random numbers. Nothing here knows of
+// models or tokens. Files are in system/files.h, JSON in json/json.h.
 //
-// Errors: a function that can fail returns false after fail(...); its callers pass that on with TRY, or add where they
-// were with fail_in. Only main prints (error_text) and exits.
+// Errors: a function that can fail returns false after fail(...); its callers pass that on with TRY, or add context
+// with fail_in. Only main prints (error_text) and exits.
 #ifndef BASE_H
 #define BASE_H
 
@@ -28,18 +28,18 @@ extern "C" {
 #endif
 
 bool fail(const char *format, ...) PRINTF_LIKE(1, 2);       // starts a chain; always returns false
-bool fail_in(const char *format, ...) PRINTF_LIKE(1, 2);    // puts an outer cause before it; always returns false
+bool fail_in(const char *format, ...) PRINTF_LIKE(1, 2);    // puts an outer cause in front; always returns false
 bool fail_errno(const char *format, ...) PRINTF_LIKE(1, 2); // fail, with strerror(errno) after it
 const char *error_text(void);                               // the chain, "" if there is none
 void error_clear(void);
 
-// What began the chain: a caller that can go on without something must know that it is not there, or damaged, and not only out of
-// reach for now; and one that has been asked to stop must know that this is why.
+// The kind of the first cause. A caller that can do without something must know whether it is absent or damaged, or
+// only out of reach for now; a caller that was asked to stop must know that this is why it failed.
 typedef enum ErrorKind {
     ERROR_OTHER,
-    ERROR_SYSTEM, // the system said no: no memory, or fail_errno, but for a file that is not there
-    ERROR_USAGE,  // options that are missing, or do not go together
-    ERROR_STOPPED // a signal asks the program to stop, and what was under way was given up
+    ERROR_SYSTEM, // the system refused: no memory, or fail_errno, except for a file that does not exist
+    ERROR_USAGE,  // options that are missing or contradict each other
+    ERROR_STOPPED // a signal asked the program to stop, and the work in progress was given up
 } ErrorKind;
 ErrorKind error_kind(void);
 int error_status(void);                                                  // what a program exits with: 2 for ERROR_USAGE, else 1
@@ -51,7 +51,7 @@ bool fail_as(ErrorKind kind, const char *format, ...) PRINTF_LIKE(2, 3); // fail
             return false;                                                                                                        \
     } while (0)
 
-// ---- memory (memory.c): sizes from outside are products that are checked before memory is taken
+// ---- memory (memory.c): sizes from outside are multiplied with a check for overflow before memory is taken
 
 bool size_multiply(size_t *product, size_t a, size_t b); // false (and an error) on overflow
 bool size_add(size_t *sum, size_t a, size_t b);
@@ -59,7 +59,7 @@ void *allocate(size_t count, size_t size); // zeroed, 64-byte aligned; NULL afte
 bool grow(void *pointer_to_array, size_t *capacity, size_t wanted, size_t size); // realloc in doubling steps
 char *copy_text(const char *text);                                               // strdup with an error
 
-// ---- bytes (bytes.c): a growable buffer; always one 0 byte behind the end, so that .data is a C string
+// ---- bytes (bytes.c): a growable buffer; a 0 byte always follows the end, so that .data is a C string
 
 typedef struct Bytes {
     char *data;
@@ -72,7 +72,7 @@ bool bytes_printf(Bytes *b, const char *format, ...) PRINTF_LIKE(2, 3);
 void bytes_clear(Bytes *b); // keeps the memory
 void bytes_free(Bytes *b);
 
-// Bytes inside somebody else's memory; may hold NUL. data is NULL where there is no text at all.
+// Bytes in memory that the caller owns; may hold NUL. data is NULL where there is no text at all.
 typedef struct Text {
     const char *data;
     size_t size;
@@ -88,7 +88,7 @@ void hash_bytes_128(const void *data, size_t size, uint64_t hash[2]);
 
 // ---- time (clock.c)
 
-double clock_seconds(void); // of the clock that never goes back
+double clock_seconds(void); // of the monotonic clock
 
 // ---- random numbers: base/philox.h, Philox4x32-10, a function of names and not of time
 

@@ -1,4 +1,4 @@
-// A growable run of bytes, used for texts, lines and file contents; and the one test of UTF-8.
+// A growable run of bytes, used for texts, lines and file contents; and the one check for UTF-8.
 #include "base/base.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// The one clock by which waits, rates and remaining times are measured.
+// The one clock for waits, rates and remaining times.
 #include "base/base.h"
 #include <time.h>
 

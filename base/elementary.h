@@ -1,5 +1,5 @@
-// log, exp, power, sine and cosine in double precision, of our own: libm's bits differ between versions, and those of a
-// learning rate, a random weight or a RoPE table must not. Only +, -, x and / are used, so every machine gives the same.
+// log, exp, power, sine and cosine in double precision, written here because libm's bits differ between versions, and
+// those of a learning rate, a random weight or a RoPE table must not. Only +, -, x and /: the same on every machine.
 #ifndef BASE_ELEMENTARY_H
 #define BASE_ELEMENTARY_H
 

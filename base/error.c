@@ -8,7 +8,7 @@ enum { CHAIN = 4096 };
 static _Thread_local char chain[CHAIN];
 static _Thread_local ErrorKind kind_of_chain;
 
-// Names from files end up here: what would move a terminal's cursor is shown as '?'.
+// Names from files end up here: characters that would move a terminal's cursor are shown as '?'.
 static void make_printable(char *text)
 {
     for (; *text != 0; text++)

@@ -1,4 +1,4 @@
-// Checked sizes and allocations. Sizes that come from files are multiplied here, never bare.
+// Checked sizes and allocations. Sizes that come from files are multiplied here, never by a bare *.
 #include "base/base.h"
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +44,7 @@ bool grow(void *pointer_to_array, size_t *capacity, size_t wanted, size_t size)
             return fail("a list of %zu entries does not fit this machine", wanted);
     TRY(size_multiply(&bytes, larger, size));
     void *old;
-    memcpy(&old, pointer_to_array, sizeof old); // the caller's pointer, of whatever type it is
+    memcpy(&old, pointer_to_array, sizeof old); // the caller's pointer, whatever its type
     void *p = realloc(old, bytes);
     if (p == NULL)
         return no_memory(bytes);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Where the name is, or would be put.
+// The slot that holds the name, or where it would go.
 static size_t slot_of(const NameTable *t, const char *name, size_t size)
 {
     size_t slot = hash_bytes(name, size) & (t->slot_count - 1);

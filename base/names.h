@@ -1,4 +1,4 @@
-// A table of names: each text gets a number, in the order of first use. Finding one takes the same time however many there are.
+// A table of names: each text gets a number, in the order of first use. A look-up takes constant time on average.
 #ifndef BASE_NAMES_H
 #define BASE_NAMES_H
 
@@ -11,7 +11,7 @@ typedef struct NameTable {
     size_t slot_count;
 } NameTable;
 
-bool name_number(NameTable *table, const char *name, size_t size, size_t *number); // found, or added; no NUL in it
+bool name_number(NameTable *table, const char *name, size_t size, size_t *number); // finds or adds it; no NUL in it
 bool name_known(const NameTable *table, const char *name, size_t size);
 void name_table_free(NameTable *table);
 

@@ -16,7 +16,7 @@ typedef struct Philox {
     uint32_t v[4];
 } Philox;
 
-// What a draw is for, so that no two purposes share a number.
+// What a draw is for, so that no two purposes share random numbers.
 typedef enum RandomPurpose {
     RANDOM_WEIGHTS = 1,
     RANDOM_ORDER = 2,
@@ -62,7 +62,7 @@ ON_DEVICE_TOO static inline double random_uniform_double(uint32_t high, uint32_t
     return ((double)((uint64_t)high << 21 | low >> 11) + 0.5) * 0x1p-53;
 }
 
-// The one draw of a generated token: of request `request`, its sample number `sample` (< 2^24), at `position` of the sequence.
+// The one draw for a generated token: of request `request`, sample `sample` (< 2^24), at `position`.
 ON_DEVICE_TOO static inline double random_of_token(uint64_t seed, uint64_t request, int32_t sample, int32_t position)
 {
     const uint32_t counter[4] = {(uint32_t)request, (uint32_t)(request >> 32), (uint32_t)position,

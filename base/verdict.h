@@ -1,4 +1,4 @@
-// What a comparison says. Unknown: no rule covers it, and somebody else may be asked.
+// The result of a comparison. Unknown: no rule covers it; a judge or grader may be asked.
 #ifndef BASE_VERDICT_H
 #define BASE_VERDICT_H
 

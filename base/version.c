@@ -1,4 +1,4 @@
-// The Makefile says which version this is, to this file alone: a commit need not compile the others again.
+// The Makefile passes the version to this file alone, so that a commit does not recompile the others.
 #include "base/version.h"
 
 const char *program_version(void) { return VERSION; }

@@ -1,4 +1,4 @@
-// Which characters act instead of being seen. The list is of code points, since their Unicode categories also hold harmless ones.
+// Characters that act instead of being seen. Their Unicode categories also hold harmless ones.
 #include "base/visible.h"
 
 Character character_at(const char *text, size_t size)

@@ -1,4 +1,4 @@
-// See chat.h. What was said stays in pages: each turn's prompt begins as the one before it did, and shares what it has of that.
+// See chat.h. The conversation stays in pages: each turn's prompt begins like the one before it, and shares its pages.
 #include "chat/chat.h"
 #include <ctype.h>
 #include <signal.h>
@@ -13,17 +13,17 @@ typedef struct Chat {
     const char *system;
     const ResponseOptions *responses;
     FILE *out;
-    Message *messages; // (count) their texts are ours
+    Message *messages; // (count) their texts are owned
     size_t count, capacity;
-    uint64_t turn;   // of all talks, what names the draws
-    Sequence *known; // the prompt of the turn before, but for its last token
+    uint64_t turn;   // over all conversations: names the random draws
+    Sequence *known; // the prompt of the turn before, without its last token
     DecodeStream stream;
     Bytes answer;   // so far
     size_t printed; // of it
-    bool told;      // writing failed
+    bool told;      // false once writing has failed
 } Chat;
 
-// ---- what was said
+// ---- the conversation so far
 
 static bool say(Chat *c, Role role, const char *text, size_t size)
 {
@@ -48,9 +48,9 @@ static bool begin(Chat *c)
     return c->system[0] == 0 || say(c, ROLE_SYSTEM, c->system, strlen(c->system));
 }
 
-// ---- an answer, as it comes
+// ---- streaming an answer
 
-// How much of the answer so far may be shown: a stop text must not appear, not even its beginning.
+// How much of the answer so far may be shown: no stop text may appear, not even its beginning.
 static size_t presentable(const Chat *c)
 {
     size_t whole = stop_texts_cut(c->stops, c->answer.data, c->answer.size), safe = whole;
@@ -71,7 +71,8 @@ static bool print_until(Chat *c, size_t end)
     return ok;
 }
 
-// Ctrl-C ends an answer, not the talk; between answers it ends the program, as ever. A handler can reach nothing else than this.
+// Ctrl-C ends an answer, not the chat; between answers it ends the program as usual. A signal handler can reach nothing
+// but this.
 static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int number) { interrupted = 1; }
@@ -99,11 +100,11 @@ static bool prompt_of(Chat *c, TokenList *ids)
     return ok;
 }
 
-// The prompt's keys and values are kept for the next turn, which begins in the same way.
+// Keeps the prompt's keys and values for the next turn, which begins in the same way.
 static bool remember(Chat *c, const TokenList *ids)
 {
     if (ids->count < 2 || (int64_t)ids->count >= engine_context(c->session->engine))
-        return true; // the engine will say so
+        return true; // the engine reports it
     Sequence *known = engine_prefix(c->session->engine, c->known, ids->ids, (int64_t)ids->count - 1);
     TRY(known != NULL);
     engine_prefix_release(c->session->engine, c->known);
@@ -138,7 +139,7 @@ static bool generate_until_interrupted(Chat *c, const TokenList *ids)
     interrupted = 0;
     sigemptyset(&action.sa_mask);
     if (sigaction(SIGINT, &action, &before) != 0)
-        return fail_errno("asking for Ctrl-C");
+        return fail_errno("setting the handler of Ctrl-C");
     bool ok = generate(c, ids);
     return (sigaction(SIGINT, &before, NULL) == 0 || fail_errno("giving Ctrl-C back")) && ok;
 }
@@ -160,9 +161,9 @@ static bool answer(Chat *c)
     return say(c, ROLE_ASSISTANT, c->answer.data, end);
 }
 
-// ---- the talk
+// ---- the conversation
 
-// "/help", not "/2" or "/etc/hosts is": a word behind a slash, and nothing else.
+// "/help" is a command, "/2" and "/etc/hosts" are not: a word after a slash, and nothing else.
 static bool is_command(const char *line, size_t size)
 {
     size_t letters = 1;
@@ -171,13 +172,14 @@ static bool is_command(const char *line, size_t size)
     return size > 1 && line[0] == '/' && letters == size;
 }
 
-// One line of the user: an answer to it, or what it asks for. A talk that has grown too long is not lost: its last line is.
+// One line of the user: answers it, or runs its command. When the conversation grows too long, only its last line is
+// dropped.
 static bool take_line(Chat *c, const char *line, size_t size)
 {
     if (size == 4 && memcmp(line, "/new", 4) == 0)
         return begin(c);
     if (is_command(line, size)) {
-        fprintf(c->out, "(%.*s: no such command; /new begins a new talk, Ctrl-D ends)\n", (int)size, line);
+        fprintf(c->out, "(%.*s: no such command; /new begins a new chat, Ctrl-D ends)\n", (int)size, line);
         return true;
     }
     size_t before = c->count;
@@ -186,7 +188,7 @@ static bool take_line(Chat *c, const char *line, size_t size)
         return true;
     if (!engine_empty(c->session->engine) || c->told)
         return false;
-    fprintf(c->out, "(%s; /new begins a new talk)\n", error_text());
+    fprintf(c->out, "(%s; /new begins a new chat)\n", error_text());
     error_clear();
     forget_from(c, before);
     return true;
@@ -199,7 +201,7 @@ static bool talk(Chat *c, FILE *in)
     ssize_t size;
     bool shown = isatty(fileno(in)), ok = begin(c);
     if (shown)
-        fprintf(c->out, "%s; /new begins a new talk, Ctrl-C ends an answer, Ctrl-D the talk\n",
+        fprintf(c->out, "%s; /new begins a new chat, Ctrl-C ends an answer, Ctrl-D the chat\n",
                 c->session->files.folder.data);
     while (ok) {
         if (shown)
@@ -213,7 +215,7 @@ static bool talk(Chat *c, FILE *in)
             ok = take_line(c, line, (size_t)size);
     }
     free(line);
-    return ok && (!ferror(in) || fail_errno("reading what you say"));
+    return ok && (!ferror(in) || fail_errno("reading the input"));
 }
 
 bool chat_run(Session *session, Encoder *encoder, const StopTexts *stops, const char *system,

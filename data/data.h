@@ -1,7 +1,7 @@
-// data/: from shards to batches. A row that was tokenised (tokenised.h) is a record of a shard (shard.h, FORMAT.md). Documents
-// (documents.h) are the mapped records of folders of shards. A Loader (loader.h) says which documents make a step, in which order
-// (order.h, mix.h), and fills the ragged batches (model/ragged.h) that the model reads; Prefetch (prefetch.h) does so ahead of
-// time. Where shards come from: rows/ (JSONL) and intake/ (./prepare). In a program:
+// data/: from shards to batches. A tokenised row (tokenised.h) is a record of a shard (shard.h, FORMAT.md). Documents
+// (documents.h) are the mapped records of folders of shards. A Loader (loader.h) decides which documents make a step,
+// in which order (order.h, mix.h), and fills the ragged batches (model/ragged.h) that the model reads; Prefetch
+// (prefetch.h) does so ahead of time. Shards are written by rows/ (JSONL) and intake/ (./prepare). In a program:
 //
 //     TRY(documents_open(&documents, &reading, folders.paths, folders.count));
 //     TRY(loader_open(&loader, &documents, &(LoaderOptions){.seed = seed, .global_batch = 128, ...}));

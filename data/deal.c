@@ -1,11 +1,11 @@
-// Longest processing time first (Graham 1969), ties by the documents' order; then documents move, or change places, from the
-// dearest micro-batch to another as long as that makes the dearer of the two cheaper. All in integers, so that every machine
-// deals alike.
+// Longest processing time first (Graham 1969), ties in the documents' order; then documents move, or change places,
+// from the most expensive micro-batch to another as long as that lowers the larger of the two costs. All in integers,
+// so that every machine deals alike.
 #include "data/deal.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLOSE = 1000, CHANGES_MOST = 64 }; // good enough: the dearest within 1/CLOSE of the mean, or after so many changes
+enum { CLOSE = 1000, CHANGES_MOST = 64 }; // when to stop: largest cost within 1/CLOSE of the mean
 
 static int64_t length_of(const Loader *l, int64_t place) { return l->documents->list[l->numbers[place]].length; }
 
@@ -17,13 +17,13 @@ static int64_t cost_of(const Loader *l, int64_t place) // doubled, to stay an in
 
 // ---- longest first
 
-static int compare_cost(const void *x, const void *y, void *loader) // dearest first, then in the order of the step
+static int compare_cost(const void *x, const void *y, void *loader) // most costly first, then in step order
 {
     int64_t a = *(const int64_t *)x, b = *(const int64_t *)y, cost_a = cost_of(loader, a), cost_b = cost_of(loader, b);
     return cost_a != cost_b ? (cost_a > cost_b ? -1 : 1) : (a > b) - (a < b);
 }
 
-// The cheapest micro-batch with room for so many tokens, the first of several; -1 if none has. An empty one takes any document.
+// The cheapest micro-batch with room for `tokens`, the first of several; -1: none. An empty one takes any document.
 static int64_t cheapest(const Loader *l, int64_t count, int64_t length)
 {
     int64_t best = -1;
@@ -41,7 +41,7 @@ static void put(Loader *l, int64_t place, int64_t m)
     l->micro_cost[m] += cost_of(l, place);
 }
 
-// Gives every document of the step, the dearest first, one of count micro-batches; false if they are too few.
+// Gives every document of the step, the most expensive first, one of count micro-batches; false if they are too few.
 static bool deal(Loader *l, int64_t documents, int64_t count)
 {
     memset(l->micro_tokens, 0, (size_t)count * sizeof *l->micro_tokens);
@@ -55,11 +55,11 @@ static bool deal(Loader *l, int64_t documents, int64_t count)
     return true;
 }
 
-// ---- then better
+// ---- then improved by exchanges
 
-typedef struct Change { // the document at `from` leaves the dearest micro-batch for `to`; the one at `back`, if not -1, returns
+typedef struct Change { // document `from` leaves the most expensive micro-batch for `to`; `back`, if not -1, returns
     int64_t from, to, back;
-    int64_t dearer; // what the dearer of the two costs then
+    int64_t dearer; // the larger cost of the two afterwards
 } Change;
 
 static void consider(const Loader *l, Change *best, int64_t dearest, int64_t from, int64_t to, int64_t back)
@@ -81,7 +81,7 @@ static Change best_change(const Loader *l, int64_t documents, int64_t count, int
         for (int64_t to = 0; to < count; to++)
             if (to != dearest)
                 consider(l, &best, dearest, from, to, -1);
-        for (int64_t j = i + 1; j < documents; j++) // only a cheaper one can be worth it in return
+        for (int64_t j = i + 1; j < documents; j++) // only a cheaper one in return can be worth it
             if (l->micro[l->order[j]] != dearest)
                 consider(l, &best, dearest, from, l->micro[l->order[j]], l->order[j]);
     }
@@ -101,8 +101,7 @@ static void make_change(Loader *l, const Change *c)
     }
 }
 
-// Each change lowers the dearest micro-batch and raises no other as high as that was, so it ends; where it ends, no single change
-// helps.
+// Each change lowers the largest cost and raises no other to it, so this ends, where no single change helps.
 static void improve(Loader *l, int64_t documents, int64_t count)
 {
     int64_t sum = 0;
@@ -121,8 +120,8 @@ static void improve(Loader *l, int64_t documents, int64_t count)
     }
 }
 
-// The fewest micro-batches that could do: those of documents over the limit, and as many as the others' tokens need, or the
-// documents of more than half the limit, no two of which share one.
+// A lower bound on the micro-batches: one for each document over the limit, plus the larger of what the others' tokens
+// need and the number of documents of more than half the limit, of which no two fit together.
 static int64_t fewest(const Loader *l, int64_t documents)
 {
     int64_t tokens = 0, own = 0, large = 0, most = l->options.micro_batch_tokens;
@@ -146,7 +145,7 @@ int64_t deal_step(Loader *l, int64_t documents)
     for (int64_t i = 0; i < documents; i++)
         l->order[i] = i;
     qsort_r(l->order, (size_t)documents, sizeof *l->order, compare_cost, l);
-    while (!deal(l, documents, count)) // ends: with one micro-batch for each document all have room
+    while (!deal(l, documents, count)) // ends: one micro-batch per document always has room
         count = smaller(count + slots + count / (64 * slots) * slots, most);
     improve(l, documents, count);
     return count;

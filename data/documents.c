@@ -6,7 +6,7 @@
 
 enum { SEQ_LEN_MOST = 1 << 30 };
 
-typedef struct Keyed { // a document with what it is sorted by
+typedef struct Keyed { // a document with its sort keys
     Document document;
     uint64_t key;
 } Keyed;
@@ -20,7 +20,7 @@ typedef struct Opening {
     NameTable sources;
 } Opening;
 
-// ---- which shards may stand beside each other, and before this model
+// ---- which shards may be used together, and with this model
 
 static const char *kind_name(ShardKind kind) { return kind == SHARD_RL ? "for RL" : "for SFT"; }
 
@@ -55,7 +55,7 @@ static bool check_against_first(const Documents *d, const Shard *s, const char *
 
 // ---- the list
 
-// Of a document cut to `most` tokens: up to its last trained one, what follows would be computed for nothing.
+// The length of a document cut to `most` tokens: up to its last trained one, since later tokens are useless.
 static void cut(Document *doc, int32_t most)
 {
     int32_t end = 0, trained = 0, spans = 0;
@@ -157,8 +157,8 @@ static bool no_shards(const char *folder)
             "then ./prepare",
             folder, folder);
     if (sft)
-        return fail("%s: there are no shards here; %s/sft or %s/rl is meant", folder, folder, folder);
-    return fail("%s: there are no shards here; ./prepare makes them of JSONL", folder);
+        return fail("%s: there are no shards here; use %s/sft or %s/rl", folder, folder, folder);
+    return fail("%s: there are no shards here; ./prepare makes them from JSONL", folder);
 }
 
 static bool add_path(Opening *o, const char *path)
@@ -175,7 +175,7 @@ static bool add_path(Opening *o, const char *path)
     return ok;
 }
 
-// ---- sorted
+// ---- sorting
 
 static int compare(const void *a, const void *b) // folders that were named first come first
 {
@@ -237,7 +237,7 @@ static bool open_all(Opening *o, const char *const *paths, size_t count)
     if (options->seq_len < 2 || options->seq_len > SEQ_LEN_MOST)
         return fail("%s %" PRId64 ": must be from 2 to %d", length_name(options), options->seq_len, SEQ_LEN_MOST);
     if (options->kind == SHARD_RL && options->over_length == OVER_LENGTH_CUT)
-        return fail("--over-length cut: a prompt that is cut asks another question; drop it, or take error");
+        return fail("--over-length cut: a prompt cut short asks another question; use drop or error");
     size_t none;
     TRY(name_number(&o->sources, "", 0, &none));
     for (size_t i = 0; i < count; i++)
@@ -255,7 +255,7 @@ bool documents_open(Documents *documents, const DocumentOptions *options, const 
     Opening opening = {.documents = documents, .options = options, .sorted = true};
     bool ok = open_all(&opening, paths, count);
     free(opening.list);
-    free(opening.sources.slots); // its names are the documents' from here on
+    free(opening.sources.slots); // its names now belong to the documents
     documents->sources = opening.sources.names;
     documents->source_count = opening.sources.count;
     if (!ok)
@@ -278,7 +278,7 @@ void documents_close(Documents *d)
     *d = (Documents){0};
 }
 
-// What a response is rewarded by lies beside the prompt: its reference, and in its row options, and whatever a grader looks at.
+// Rewards need what is stored beside the prompt: its reference, and in its row options and other fields for a grader.
 static uint64_t hash_rewarded(uint64_t hash, const ShardEntry *e)
 {
     uint64_t next[3] = {hash, hash_bytes(e->answer.data, e->answer.size), hash_bytes(e->row.data, e->row.size)};

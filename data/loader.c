@@ -1,4 +1,4 @@
-// A step: which documents it has is said by data/order.c, and how they are dealt into micro-batches by data/deal.c; here it
+// A step: data/order.c decides which documents it has, and data/deal.c how they are dealt into micro-batches; here that
 // becomes a plan, and a micro-batch of a plan becomes a ragged batch.
 #include "data/loader.h"
 #include "data/deal.h"
@@ -122,9 +122,9 @@ int64_t loader_steps_per_epoch(const Loader *loader)
     return (loader->documents->count + batch - 1) / batch;
 }
 
-// ---- the cut of a step
+// ---- dividing a step
 
-// Sorts numbers by micro-batch, keeping the order of the step within each, and notes where each begins.
+// Sorts numbers by micro-batch, keeping the order of the step within each, and records where each begins.
 static void gather(Loader *l, int64_t documents, int64_t count)
 {
     int64_t *sorted = l->order; // no longer needed as the order of costs

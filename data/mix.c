@@ -1,4 +1,4 @@
-// The words of --mix: see mix.h.
+// Parsing --mix: see mix.h.
 #include "data/mix.h"
 #include "base/number.h"
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 static bool parse_word(LoaderWeight *weight, const char *word)
 {
-    const char *equals = strrchr(word, '='); // a source's name may hold one
+    const char *equals = strrchr(word, '='); // a source's name may contain =
     bool level = strncmp(word, "level:", 6) == 0, source = strncmp(word, "source:", 7) == 0;
     if (equals == NULL || (!level && !source) || !number_parse(&weight->weight, equals + 1))
         return fail("--mix %s: must be level:1=WEIGHT or source:NAME=WEIGHT", word);

@@ -4,7 +4,7 @@
 
 #include "data/loader.h"
 
-// *weights: (count), for mix_free. Fails with the word that is not level:0-5=WEIGHT or source:NAME=WEIGHT.
+// *weights: (count), freed by mix_free. Fails naming the word that is not level:0-5=WEIGHT or source:NAME=WEIGHT.
 bool mix_parse(LoaderWeight **weights, const char *const *words, size_t count);
 void mix_free(LoaderWeight *weights, size_t count);
 

@@ -1,8 +1,8 @@
-// Orders. The mixed one spreads strata evenly: the documents of stratum s, taken through a permutation of their own, come at
-// the times (r + 1/2) / (n·w), n being how many it has and w its weight, and the epoch is the order of all these times. So a
-// stratum of weight 1 lasts until time 1, one of weight 4 until 1/4. Times are integers, and a place is found by counting how
-// many documents come up to a time, which is a short sum; from there on the next document is that of the stratum whose time is
-// next.
+// Orders. The mixed one spreads strata evenly: the documents of stratum s, taken through a permutation of their own,
+// come at the times (r + 1/2) / (n·w), where n is their number and w the weight, and the epoch is the order of all
+// these times. So a stratum of weight 1 lasts until time 1, one of weight 4 until 1/4. Times are integers. A position
+// is found by counting the documents that come up to a time, a short sum; from there on the next document is always
+// that of the stratum with the earliest time.
 #include "data/order.h"
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +55,7 @@ static bool known_source(const Documents *d, const char *source)
             return true;
     for (size_t i = 1; i < d->source_count && i <= SOURCES_NAMED; i++)
         bytes_printf(&names, "%s%s", i > 1 ? ", " : "", d->sources[i]);
-    fail("--mix source:%s: no document is from there; there %s %s%s", source, d->source_count > 1 ? "are" : "is",
+    fail("--mix source:%s: no document has this source; there %s %s%s", source, d->source_count > 1 ? "are" : "is",
          d->source_count > 1 ? names.data : "no source named", d->source_count > SOURCES_NAMED + 1 ? ", ..." : "");
     bytes_free(&names);
     return false;
@@ -64,7 +64,7 @@ static bool known_source(const Documents *d, const char *source)
 static bool check_weights(const Documents *d, const LoaderOptions *options)
 {
     if (options->weight_count > 0 && options->order != ORDER_MIXED)
-        return fail("--mix has a meaning with --order mixed only");
+        return fail("--mix works with --order mixed only");
     for (size_t i = 0; i < options->weight_count; i++) {
         const LoaderWeight *w = &options->weights[i];
         if (!(w->weight >= 1e-3 && w->weight <= 1e3))
@@ -79,7 +79,7 @@ static size_t stratum_of(const Documents *d, int64_t number)
     return (size_t)d->list[number].difficulty * d->source_count + (size_t)d->list[number].source;
 }
 
-// Time 1 is 2^50; a pace is cut so that all times of a stratum, up to (2n - 1) · pace, stay below 2^62.
+// Time 1 is 2^50; a pace is limited so that all times of a stratum, up to (2n - 1) · pace, stay below 2^62.
 static uint64_t pace_of(int64_t count, double weight)
 {
     double pace = 0x1p50 / (2 * (double)count * weight), most = 0x1p62 / (2 * (double)count);
@@ -94,7 +94,7 @@ static bool fill_strata(Order *order, const LoaderOptions *options)
     order->members = allocate((size_t)d->count + 1, sizeof *order->members);
     TRY(order->strata != NULL && order->members != NULL);
     for (int64_t i = 0; i < d->count; i++)
-        order->strata[stratum_of(d, i) + 1].first++; // counts, one place on
+        order->strata[stratum_of(d, i) + 1].first++; // counts, stored one index later
     for (size_t s = 0; s < count; s++)
         order->strata[s + 1].first += order->strata[s].first;
     for (int64_t i = 0; i < d->count; i++) {
@@ -127,7 +127,7 @@ void order_close(Order *order)
     *order = (Order){0};
 }
 
-static int64_t come_by(const Stratum *s, uint64_t time) // how many of it come up to this time
+static int64_t come_by(const Stratum *s, uint64_t time) // documents of s that come up to this time
 {
     uint64_t count = (time / s->pace + 1) / 2;
     return count < (uint64_t)s->count ? (int64_t)count : s->count;
@@ -141,10 +141,10 @@ static int64_t all_by(const Order *order, uint64_t time)
     return count;
 }
 
-// Says of each stratum how many of it came before this place; those of one time come in the order of the strata.
+// Sets each stratum's count of documents before `position`; ties in time go in stratum order.
 static void go_to(Order *order, int64_t position)
 {
-    uint64_t low = 0, high = UINT64_MAX / 2; // the first time by which more than `position` documents came
+    uint64_t low = 0, high = UINT64_MAX / 2; // becomes the first time by which more than `position` documents come
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         if (all_by(order, middle) > position)
@@ -158,7 +158,7 @@ static void go_to(Order *order, int64_t position)
         behind -= order->strata[i].come;
     }
     for (size_t i = 0; behind > 0; i++) {
-        int64_t now = come_by(&order->strata[i], low) - order->strata[i].come; // at this very time: one or none
+        int64_t now = come_by(&order->strata[i], low) - order->strata[i].come; // exactly at this time: one or none
         order->strata[i].come += now;
         behind -= now;
     }

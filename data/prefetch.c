@@ -1,17 +1,17 @@
-// Two steps of memory: the thread fills one while the other is being used. It waits when both are full, the program when none is.
+// Memory for two steps: the thread fills one while the other is in use. It waits if both are full.
 #include "data/prefetch.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Slot { // one step, with memory of its own
+typedef struct Slot { // one step, with its own memory
     StepBatches step;
     int64_t *numbers, *first;
     Ragged *batches;
     int32_t *memory; // ids, positions, rows, targets, starts and contexts of all its micro-batches
     size_t number_room, first_room, batch_room, room;
     bool failed;
-    char *error; // why
+    char *error; // why it failed
 } Slot;
 
 enum { SLOTS = 2 };
@@ -19,7 +19,7 @@ enum { SLOTS = 2 };
 struct Prefetch {
     Loader *loader;
     int64_t first, count;            // steps first .. first+count-1
-    int64_t filled, taken, released; // of them: by the thread; by the program; and given back by it
+    int64_t filled, taken, released; // steps filled by the thread; taken, and released, by the program
     Slot slots[SLOTS];               // step first+n is in slot n % SLOTS
     bool stop, started;
     double waited;
@@ -93,7 +93,7 @@ static void *work(void *context)
         pthread_mutex_unlock(&p->mutex);
         ok = fill_slot(p->loader, slot, step);
         slot->failed = !ok;
-        slot->error = ok ? NULL : copy_text(error_text()); // errors are a thread's own
+        slot->error = ok ? NULL : copy_text(error_text()); // the error text is per thread
         pthread_mutex_lock(&p->mutex);
         p->filled++;
         pthread_cond_broadcast(&p->changed);
@@ -150,9 +150,9 @@ bool prefetch_next(Prefetch *p, const StepBatches **step)
 {
     double start = clock_seconds();
     if (p->taken == p->count)
-        return fail("step %" PRId64 " was not asked of the loader's thread", p->first + p->taken);
+        return fail("step %" PRId64 " is outside the range given to prefetch_open", p->first + p->taken);
     pthread_mutex_lock(&p->mutex);
-    p->released = p->taken; // what was given before is done with
+    p->released = p->taken; // the previous step is released now
     pthread_cond_broadcast(&p->changed);
     while (p->filled == p->taken && !p->stop)
         pthread_cond_wait(&p->changed, &p->mutex);

@@ -1,5 +1,5 @@
-// The loader in a thread of its own: while a step is computed, the next one's plan is made and its micro-batches are filled, so
-// that pages come from the disk before anybody waits for them. What is given is what loader_plan and loader_micro_batch give.
+// The loader in its own thread: while a step is computed, the next one is planned and its micro-batches filled, so that
+// pages are read from disk before they are needed. Results are those of loader_plan and loader_micro_batch.
 #ifndef DATA_PREFETCH_H
 #define DATA_PREFETCH_H
 
@@ -12,11 +12,11 @@ typedef struct StepBatches {
     const Ragged *batches; // (plan.micro_batches)
 } StepBatches;
 
-// Steps first .. last-1, in order; the loader must not be used by others until prefetch_close. NULL after fail().
+// Steps first .. last-1, in order; only the thread may use the loader until prefetch_close. NULL after fail().
 Prefetch *prefetch_open(Loader *loader, int64_t first, int64_t last);
-void prefetch_close(Prefetch *prefetch); // stops the thread, wherever it is
+void prefetch_close(Prefetch *prefetch); // stops the thread, whatever it is doing
 
-// The next step; it stands until the next call. An error of the loader is given where its step would have been.
+// The next step, valid until the next call. An error of the loader is returned in place of its step.
 bool prefetch_next(Prefetch *prefetch, const StepBatches **step);
 double prefetch_waited(const Prefetch *prefetch); // seconds that prefetch_next has waited so far
 

@@ -1,6 +1,6 @@
-// Texts become words, words hashes of 64 bits, and 13 of these in a row one more, which is in the table or not. It is a cyclic
-// polynomial (Cohen 1997): a word that comes in costs the same however long the run is. ASCII goes without tables of Unicode;
-// other text goes through utf8proc, code point by code point.
+// Texts become words, words hashes of 64 bits, and every 13 consecutive ones a further hash, which is looked up in the
+// table. That is a cyclic polynomial (Cohen 1997): the cost of one more word does not depend on the run's length. ASCII
+// needs no Unicode tables; other text goes through utf8proc, code point by code point.
 #include "decontamination/ngrams.h"
 #include "decontamination/same_text.h"
 #include "decontamination/sentences.h"
@@ -20,18 +20,18 @@ typedef struct Origin { // a row of a benchmark
 } Origin;
 
 struct Ngrams {
-    uint64_t *slots;   // (slot_count) 0: free; at most half of them are taken
-    uint32_t *origins; // (slot_count) which row had it first
+    uint64_t *slots;   // (slot_count) 0: free; at most half are used
+    uint32_t *origins; // (slot_count) the first row that had it
     size_t slot_count, count;
-    bool all;     // texts, not questions only
+    bool all;     // all texts, not only questions
     Origin *rows; // (row_count)
     size_t row_count, row_capacity;
     char **files; // (file_count)
     size_t file_count;
     NgramFile *facts; // (file_count)
-    bool any_whole;   // a question of some row is compared whole
-    bool any_inside;  // and with the sentences of a question
-    uint64_t *filter; // (slot_count / 8) two bits of one word for each hash: nearly all that is not in the table ends here
+    bool any_whole;   // some row's question is compared whole
+    bool any_inside;  // some row's question is also compared with sentences
+    uint64_t *filter; // (slot_count / 8) two bits for each hash: rejects nearly all that are not in the table
 };
 
 // ---- the table
@@ -80,7 +80,7 @@ static void put_hash(Ngrams *n, uint64_t hash, uint32_t origin)
     *filter_of(n, hash) |= filter_bits(hash);
 }
 
-static bool add_hash(Ngrams *n, uint64_t hash) // of the row that came last
+static bool add_hash(Ngrams *n, uint64_t hash) // of the last row
 {
     if (n->count * 2 >= n->slot_count) {
         Ngrams wider = *n;
@@ -101,19 +101,19 @@ static bool add_hash(Ngrams *n, uint64_t hash) // of the row that came last
 typedef struct Words {
     const char *text;
     size_t size, at;
-    uint64_t word;                        // the hash of what there is of a word; 0: none has begun
-    size_t begin, end;                    // where the word at hand, or the last one, begins and ends
-    utf8proc_int32_t folded[FOLDED_MOST]; // what one code point became, and which of it are still to be looked at
+    uint64_t word;                        // hash of the word so far; 0: none has begun
+    size_t begin, end;                    // the range of the current, or the last, word
+    utf8proc_int32_t folded[FOLDED_MOST]; // the result of one code point, and the part not processed yet
     utf8proc_ssize_t folded_next, folded_count;
-    size_t folded_at;             // where the code point stands
+    size_t folded_at;             // the code point's offset
     uint64_t window[NGRAM_WORDS]; // hashes of the last words, in a ring; 0: none yet
-    size_t begins[NGRAM_WORDS];   // where they begin
+    size_t begins[NGRAM_WORDS];   // their offsets
     size_t oldest;                // in the ring
-    uint64_t hash;                // of all that is in the ring, in its order
+    uint64_t hash;                // of all words in the ring, in order
     size_t count;                 // words so far
 } Words;
 
-static uint64_t mixed(uint64_t hash) // every bit depends on every bit: the end of MurmurHash3
+static uint64_t mixed(uint64_t hash) // finaliser of MurmurHash3: every bit depends on every bit
 {
     hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdu;
     hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53u;
@@ -130,7 +130,7 @@ static uint64_t with_letter(uint64_t word, uint32_t letter)
 
 static bool end_word(Words *w) // whether there was one
 {
-    enum { STEP = 5 }; // 13 steps turn a word by 65 bits, which is 1
+    enum { STEP = 5 }; // 13 steps rotate a word by 65 bits, which is 1
     if (w->word == 0)
         return false;
     uint64_t word = mixed(w->word);
@@ -145,7 +145,7 @@ static bool end_word(Words *w) // whether there was one
 
 static bool ascii_word(unsigned char c) { return (unsigned)(c | 32) - 'a' < 26 || (unsigned)c - '0' < 10; }
 
-static void take_ascii(Words *w) // letters and digits as far as they go
+static void take_ascii(Words *w) // all consecutive letters and digits
 {
     const char *text = w->text;
     size_t at = w->at, size = w->size;
@@ -166,7 +166,7 @@ static bool unicode_word(utf8proc_int32_t c)
     return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NO;
 }
 
-// One code point, folded as NFKC and case folding do; what they compose from neighbours stays decomposed, on both sides alike.
+// One code point, folded by NFKC and case folding; compositions with neighbours stay decomposed, on both sides alike.
 static void fold_code_point(Words *w)
 {
     const utf8proc_option_t how = UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD;
@@ -178,7 +178,7 @@ static void fold_code_point(Words *w)
     w->at += size > 0 ? (size_t)size : 1;
     w->folded_next = 0;
     w->folded_count = utf8proc_decompose_char(size > 0 ? code : ' ', w->folded, FOLDED_MOST, how, &boundary);
-    if (w->folded_count < 0 || w->folded_count > FOLDED_MOST) // never so in Unicode as it is
+    if (w->folded_count < 0 || w->folded_count > FOLDED_MOST) // does not happen in today's Unicode
         w->folded_count = 0;
 }
 
@@ -211,7 +211,7 @@ static bool next_word(Words *w)
 
 static uint64_t not_zero(uint64_t hash) { return hash == 0 ? 1 : hash; }
 
-static uint64_t ngram_hash(const Words *words) { return not_zero(words->hash); } // of the last 13
+static uint64_t ngram_hash(const Words *words) { return not_zero(words->hash); } // of the last 13 words
 
 static NgramMatch match_of(const Ngrams *n, uint64_t hash, Text words)
 {
@@ -233,9 +233,9 @@ NgramMatch ngrams_find(const Ngrams *n, const char *text, size_t size)
 
 // ---- the texts of a row
 
-typedef bool (*TakeText)(void *context, Text text); // false: no more
+typedef bool (*TakeText)(void *context, Text text); // returns false to stop
 
-static bool is_name(const char *key) // a text that is nobody's question
+static bool is_name(const char *key) // of a text that is not a question
 {
     return strcmp(key, "id") == 0 || strcmp(key, "source") == 0 || strcmp(key, "category") == 0;
 }
@@ -265,7 +265,7 @@ static bool is_users(const json_t *message)
     return name != NULL && (strcmp(name, "user") == 0 || strcmp(name, "human") == 0);
 }
 
-// *any: the row has a question.
+// *any: whether the row has a question.
 static bool questions(const json_t *row, bool *any, TakeText take, void *context)
 {
     static const char *const keys[] = {"problem", "question", "prompt",   "instruction",
@@ -299,23 +299,23 @@ static bool texts(const json_t *row, bool all, TakeText take, void *context)
 
 // ---- whole questions
 
-// One question with other options is another question, unless one of the two has none.
+// The same question with other options is another question, unless one of the two has none.
 typedef enum WholeKind {
     WITH_OPTIONS,
     BESIDE_OPTIONS,
     WITHOUT_OPTIONS,
     BEGINNING,
     INSIDE
-} WholeKind; // INSIDE: added to one of the first
+} WholeKind; // INSIDE: added to one of the first three
 
-typedef struct Whole {                            // a row's question
+typedef struct Whole {                            // a row's question as a whole
     uint64_t text, sentences, beginning, options; // beginning: its first sentence
     size_t longest;                               // words of its longest text
-    size_t weight;                                // words of all, a number counted twice
-    Text first;                                   // of its texts
+    size_t weight;                                // words in all, a number counts twice
+    Text first;                                   // the first of its texts
 } Whole;
 
-// "Why is that so?" may be part of any question; four words of which one is a number, or five, hardly are.
+// "Why is that so?" may occur in any question; five words, or four with a number, hardly do.
 enum { INSIDE_WEIGHT = 5 };
 
 static size_t words_in(Text text, size_t *numbers)
@@ -331,7 +331,7 @@ static bool take_whole(void *context, Text text)
     Whole *w = context;
     size_t numbers = 0, words = words_in(text, &numbers), at = 0;
     w->longest = words > w->longest ? words : w->longest;
-    if (w->longest >= NGRAM_WORDS) // it is not compared whole
+    if (w->longest >= NGRAM_WORDS) // not compared whole
         return true;
     w->text = same_text(w->text, text);
     w->weight += words + numbers;
@@ -343,13 +343,14 @@ static bool take_whole(void *context, Text text)
     return true;
 }
 
-static bool take_option(void *context, Text text) // in whatever order they stand
+static bool take_option(void *context, Text text) // in any order
 {
     *(uint64_t *)context += mixed(same_text(0, text));
     return true;
 }
 
-// Whether the row has a question, and it is too short to share a run of words. Options are a list of texts, or ARC's object of one.
+// Whether the row has a question that is too short for a run of words. Options are a list of texts, or ARC's object
+// with one.
 static bool is_whole(Whole *w, const json_t *row)
 {
     static const char *const keys[] = {"options", "choices"};
@@ -363,14 +364,14 @@ static bool is_whole(Whole *w, const json_t *row)
     return any && w->longest > 0 && w->longest < NGRAM_WORDS;
 }
 
-// options: 0 where there are none, or they do not matter.
+// options: 0: none, or ignored.
 static uint64_t whole_hash(uint64_t text, uint64_t options, uint64_t kind)
 {
     uint64_t all[] = {text, options, kind};
     return not_zero(hash_bytes(all, sizeof all));
 }
 
-// Words of questions that are none without their options; what asks "Which of these is true?" asks something else in each row.
+// Words of questions that depend on their options: "Which of these is true?" asks something else in each row.
 static bool points_to_options(Text text)
 {
     static const char words[] =
@@ -426,7 +427,7 @@ typedef struct Inside {
     NgramMatch match;
 } Inside;
 
-// From each sentence on with which a benchmark's question begins.
+// Compares from each sentence that begins a benchmark's question.
 static bool search_sentences(void *context, Text text)
 {
     Inside *in = context;
@@ -486,7 +487,7 @@ NgramMatch ngrams_find_row(const Ngrams *n, const json_t *row)
 
 typedef struct Addition {
     Ngrams *ngrams;
-    size_t longest; // words of a text so far
+    size_t longest; // words of the longest text so far
 } Addition;
 
 static bool add_text(void *context, Text text)

@@ -1,4 +1,4 @@
-// One question written twice: see same_text.h.
+// Whether two spellings are one question: see same_text.h.
 #include "decontamination/same_text.h"
 #include <utf8proc.h>
 
@@ -9,7 +9,7 @@ typedef struct Letter {
     size_t size;
 } Letter;
 
-static Letter letter_at(Text text, size_t at) // code -1: none, or no UTF-8
+static Letter letter_at(Text text, size_t at) // code -1: the end, or invalid UTF-8
 {
     utf8proc_int32_t code = -1;
     if (at >= text.size)
@@ -26,7 +26,7 @@ static bool is_space(utf8proc_int32_t code)
     return c == UTF8PROC_CATEGORY_CC || (c >= UTF8PROC_CATEGORY_ZS && c <= UTF8PROC_CATEGORY_ZP);
 }
 
-// Of a sentence, and not of a number or formula: 3.5 and 1,2 and 3:4 keep theirs.
+// Punctuation of a sentence, not of a number or formula: 3.5 and 1,2 and 3:4 keep theirs.
 static bool is_punctuation(utf8proc_int32_t before, utf8proc_int32_t code, utf8proc_int32_t after)
 {
     if (code == '.')
@@ -45,7 +45,7 @@ static uint64_t with_folded(uint64_t hash, utf8proc_int32_t code)
     int boundary = UTF8PROC_BOUNDCLASS_START;
     utf8proc_ssize_t count = utf8proc_decompose_char(code, folded, FOLDED_MOST, how, &boundary);
     for (utf8proc_ssize_t i = 0; i < count && i < FOLDED_MOST; i++)
-        if (!is_space(folded[i]) && !is_punctuation(-1, folded[i], -1)) // a full-width question mark is one, too
+        if (!is_space(folded[i]) && !is_punctuation(-1, folded[i], -1)) // a full-width question mark counts, too
             hash = with_code(hash, (uint32_t)folded[i]);
     return hash;
 }

@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-// 。？！, which no space follows.
+// 。？！, after which there is no space.
 static bool is_wide_end(Text text, size_t at)
 {
     static const char *const ends[] = {"\xE3\x80\x82", "\xEF\xBC\x9F", "\xEF\xBC\x81"};
@@ -15,7 +15,7 @@ static bool is_wide_end(Text text, size_t at)
 
 static bool is_space(char c) { return isspace((unsigned char)c); }
 
-// Quotes and markup may close behind a sentence's end: "Why?" and **Why?**
+// Quotes and markup may close after a sentence's end: "Why?" and **Why?**
 static bool ends_here(Text text, size_t at)
 {
     while (at < text.size && strchr("\"'*_`)]", text.data[at]) != NULL && text.data[at] != 0)
@@ -25,7 +25,7 @@ static bool ends_here(Text text, size_t at)
 
 static size_t end_of_sentence(Text text, size_t at)
 {
-    enum { LABEL = 5 }; // bytes of "(iv)", and some
+    enum { LABEL = 5 }; // bytes of "(iv)", with one to spare
     int open = 0;
     while (at < text.size && is_space(text.data[at]))
         at++;

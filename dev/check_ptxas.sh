@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Compiles every CUDA source for three generations of cards (sm_80, sm_90a, sm_100) in both precisions and reads what the
-# assembler says: a warning fails, and so does a kernel of the bf16 build that spills registers or keeps a stack frame in memory.
-# (The fp32 build is for parity, its fragments take twice the registers, and it may spill. So may the benchmark's plain kernels.)
-# Ends with a table of registers and shared memory. Needs nvcc, no GPU; about a minute on two cores. The files are given as
-# arguments, or all.
+# Compiles every CUDA source for three generations of cards (sm_80, sm_90a, sm_100) in both precisions and reads the
+# assembler's output: a warning fails, and so does a kernel of the bf16 build that spills registers or keeps a stack
+# frame in memory. (The fp32 build is for parity, its fragments take twice the registers, and it may spill. So may the
+# benchmark's plain kernels.) Ends with a table of registers and shared memory. Needs nvcc, no GPU; about a minute on
+# two cores. Arguments: files; default: all.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 eval "$(dev/cuda_paths.sh)"
@@ -18,7 +18,7 @@ includes="-I. $(printf '%s' "$CUDA_INCLUDES" | tr ':' '\n' | sed 's/^/-I/' | tr 
 targets="-gencode=arch=compute_80,code=sm_80 -gencode=arch=compute_90a,code=sm_90a -gencode=arch=compute_100,code=sm_100"
 export NVCC folder includes targets
 
-# compile SOURCE PRECISION: what the compilers say goes to a file; no object is kept
+# compile SOURCE PRECISION: the compilers' output goes to a file; no object is kept
 compile() {
     bits=16
     [ "$2" = fp32 ] && bits=32
@@ -49,7 +49,8 @@ for source in "${sources[@]}"; do
 done | xargs -r -P 2 -L 1 bash -c 'compile "$0" "$1"'
 
 cat >"$folder/table.awk" <<'AWK'
-# Lines of the assembler become one line a kernel: file, kernel, and per target registers/shared memory; faults go to stderr.
+# The assembler's lines become one line per kernel: file, kernel, and per target registers/shared memory; faults go to
+# stderr.
 function fault(text) { print "ptxas: " FILENAME_SHORT ": " text > "/dev/stderr"; faults++ }
 FNR == 1 { FILENAME_SHORT = FILENAME; sub(/.*\//, "", FILENAME_SHORT); lenient = FILENAME_SHORT ~ /fp32$|^dev-bench/ }
 /[Ww]arning|error/ && !/Remark/ && !seen[$0]++ { fault($0) }

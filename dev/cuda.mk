@@ -1,6 +1,6 @@
 # The CUDA backend, where nvcc is, and the programs that dev/gpu_check.sh runs on a GPU. Part of the Makefile.
 
-# ---- CUDA: NVCC, CUDA_HOME, CUDA_INCLUDES, HAVE_CUBLASLT, ...; all of them empty where there is none
+# ---- CUDA: NVCC, CUDA_HOME, CUDA_INCLUDES, HAVE_CUBLASLT, ...; all of them empty without CUDA
 $(foreach line,$(shell dev/cuda_paths.sh),$(eval $(line)))
 CUDA_ARCHS   ?= 80 90a 100
 CUDA_SOURCES := $(wildcard kernels/cuda/*.cu)
@@ -9,7 +9,7 @@ comma        := ,
 gencode       = $(foreach a,$(CUDA_ARCHS),-gencode=arch=compute_$(a),code=sm_$(a))
 NVCCFLAGS    := -std=c++17 -O3 -fmad=false -Xcompiler -ffp-contract=off -lineinfo -I. \
                 $(patsubst %,-I%,$(subst $(colon), ,$(CUDA_INCLUDES))) $(if $(HAVE_CUBLASLT),-DHAVE_CUBLASLT) -Xcompiler -Wall,-Wextra,-Wno-unused-parameter -Xptxas -v
-# fp32 is for parity, not for speed: the driver makes its code when it is loaded
+# fp32 is for parity, not for speed: the driver compiles it when it is loaded
 NVCCFLAGS_bf16 := -DPRECISION=bf16 -DPRECISION_BITS=16
 NVCCFLAGS_fp32 := -DPRECISION=fp32 -DPRECISION_BITS=32
 ONCE         := kernels/cuda/device.cu
@@ -20,17 +20,17 @@ ifneq ($(NVCC),)
 CUDA_ARCHIVE := $(B)/cuda/libcuda.a
 CUDA_LIBS    := $(B)/libdereason.a $(patsubst %,-L%,$(firstword $(subst $(colon), ,$(CUDA_LIBRARIES)))) \
                 -lcudart_static -lstdc++ -ldl -lrt -lpthread
-# where the program looks for libraries that it opens at run time, beside LD_LIBRARY_PATH
+# where the program looks for libraries opened at run time, beside LD_LIBRARY_PATH
 CUDA_RPATH   := $(patsubst %,-Wl$(comma)-rpath$(comma)%,$(subst $(colon), ,$(CUDA_LIBRARIES)))
 endif
-# What depends on which of CUDA's parts are there is made again when they come or go.
+# Files that depend on which parts of CUDA are installed are rebuilt when that changes.
 CUDA_PARTS   := $(NVCC) $(HAVE_CUBLASLT) $(CUDA_ARCHS)
 $(shell mkdir -p $(B); echo '$(CUDA_PARTS)' | cmp -s - $(B)/cuda.txt || echo '$(CUDA_PARTS)' >$(B)/cuda.txt)
 $(B)/kernels/open.o $(call cuda_objects,$(B)/cuda): $(B)/cuda.txt
 $(B)/cuda/libcuda.a: $(call cuda_objects,$(B)/cuda)
 	@rm -f $@
 	@ar rcs $@ $^
-# What the compilers say goes to a .log, which dev/check_ptxas.sh reads, and to the terminal where they fail.
+# The compilers' output goes to a .log, which dev/check_ptxas.sh reads, and to the terminal on failure.
 nvcc = echo "  NVCC  $@" && mkdir -p $(@D) && { $(NVCC) $(NVCCFLAGS) $(1) -MMD -MP -MF $(@:.o=.d) -c $< -o $@ >$(@:.o=.log) 2>&1 || \
        { cat $(@:.o=.log); rm -f $@; exit 1; }; }
 $(B)/cuda/%_bf16.o: kernels/cuda/%.cu
@@ -38,8 +38,8 @@ $(B)/cuda/%_bf16.o: kernels/cuda/%.cu
 $(B)/cuda/%_fp32.o: kernels/cuda/%.cu
 	@$(call nvcc,$(NVCCFLAGS_fp32) -gencode=arch=compute_80$(comma)code=compute_80)
 
-# ---- what dev/gpu_check.sh runs on a GPU, maybe on another machine that has nothing but CUDA's libraries: all of ours linked
-# statically. cuda-check makes it.
+# ---- programs that dev/gpu_check.sh runs on a GPU, maybe on another machine that has nothing but CUDA's libraries: all
+# of ours are linked statically. cuda-check builds them.
 CUDA_TESTS   := $(wildcard test/cuda/*.cc)
 GPU_BENCHES  := kernel_bench chain_check
 BENCH_PARTS  := bench_cases bench_timer plain_kernels

@@ -1,20 +1,21 @@
 #!/bin/sh
-# Where CUDA is, as lines NAME=value that a shell evaluates and make takes too: values hold no blanks, lists are parted by colons.
-# A whole toolkit comes first (CUDA_HOME, /usr/local/cuda, the folder of the nvcc on the PATH). What it does not have of cuBLASLt,
-# NCCL and cuDNN is looked for in the Python packages: those of `dev/setup.sh --cuda`, then those of the installed Python. Nothing
-# found is no error: the value is empty then.
+# Finds CUDA, as lines NAME=value that a shell can evaluate and make can read: values hold no blanks, lists are
+# separated by colons. A whole toolkit comes first (CUDA_HOME, /usr/local/cuda, the folder of the nvcc on the PATH). If
+# it lacks cuBLASLt, NCCL or cuDNN, they are searched in the Python packages: those of `dev/setup.sh --cuda`, then those
+# of the installed Python. Finding nothing is no error: the value is empty then.
 #
 #   CUDA_HOME         folder of the toolkit
 #   NVCC              the compiler
 #   CUDA_INCLUDES     folders of headers: the toolkit's, then those of the libraries that were found elsewhere
 #   CUDA_LIBRARIES    folders with libraries to load at run time, for LD_LIBRARY_PATH
-#   HAVE_CUBLASLT, HAVE_NCCL, HAVE_CUDNN    the header's path where it is there
+#   HAVE_CUBLASLT, HAVE_NCCL, HAVE_CUDNN    the header's path if it exists
 #
 #   shell:  eval "$(dev/cuda_paths.sh)"          make:  $(foreach line,$(shell dev/cuda_paths.sh),$(eval $(line)))
 set -eu
 cd "$(dirname "$0")/.."
 
-# The toolkit: a folder that has bin/nvcc. A script named nvcc on the PATH may stand for one elsewhere: nvcc itself knows (TOP=).
+# The toolkit: a folder that has bin/nvcc. An nvcc on the PATH may be a script for one elsewhere: nvcc itself knows
+# (TOP=).
 toolkit() {
     for folder in "${CUDA_HOME:-}" /usr/local/cuda; do
         [ -n "$folder" ] && [ -x "$folder/bin/nvcc" ] && { echo "$folder"; return; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Formats the C, CUDA and C++ sources with clang-format 14, by .clang-format; with --check changes nothing and names the files that it would
-# change. Another version formats otherwise, so it is taken for none. $CLANG_FORMAT, else clang-format-14, else clang-format.
+# Formats the C, CUDA and C++ sources with clang-format 14, by .clang-format; with --check changes nothing and names the
+# files that it would change. Other versions format differently, so they are not used. $CLANG_FORMAT, else
+# clang-format-14, else clang-format.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for tool in ${CLANG_FORMAT:-clang-format-14 clang-format}; do

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Everything that a GPU has to show, in one command of less than eight minutes (the programs being built): each kernel against the
-# CPU oracle, memory errors and races, which ways of making a product share their bits, the benchmarks beside PyTorch's, a step of
-# Qwen3-4B from random weights, generation with it, and PyTorch's own. A part that fails or runs out of its time does not stop the others. The report,
-# <gpu>-<date>.md, .json, .svg and .log, is written anew after every part into $OUT, or else lab/results/.
+# Everything to check on a GPU, in one command of less than eight minutes (with the programs built): each kernel against
+# the CPU oracle, memory errors and races, which implementations of a product share their bits, the benchmarks beside
+# PyTorch's, a step of Qwen3-4B from random weights, generation with it, and PyTorch's own. A part that fails or times
+# out does not stop the others. The report, <gpu>-<date>.md, .json, .svg and .log, is rewritten after every part in
+# $OUT, or else lab/results/.
 #
 #   dev/gpu_check.sh [--part NAME,NAME...] [--minutes N] [--programs FOLDER] [--dry-run] [--smoke]
 #
@@ -34,7 +35,7 @@ eval "$(PYTHON=$python dev/cuda_paths.sh)"
 deadline=$((SECONDS + minutes * 60 - 10)) # the last ten seconds are for the report
 folder=build/gpu_check results=${OUT:-lab/results}
 rm -rf "$folder" && mkdir -p "$folder"
-# what our programs are started with; PyTorch is not: it brings its own libraries
+# environment of our programs; PyTorch runs without it, since it brings its own libraries
 ours=(env "LD_LIBRARY_PATH=$CUDA_LIBRARIES${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}")
 if [ -z "$smoke" ]; then
     torch_device=cuda models=4B,0.6B,8B config=lab/bench/qwen3-4b.json lengths="4096 16384" step_tokens=65536
@@ -58,7 +59,7 @@ note() { # PART NAME STATUS SECONDS TEXT
         "$(printf '%s' "$5" | tr -d '\\' | tr '"\t' "' ")" >>"$folder/parts.jsonl"
 }
 
-# Why a job cannot be done here at all, or nothing.
+# Why a job cannot run here at all; empty if it can.
 obstacle() {
     local word
     for word in "$@"; do
@@ -67,7 +68,7 @@ obstacle() {
     command -v "$1" >/dev/null || echo "$1 is not here"
 }
 
-# job PART NAME LIMIT COMMAND...: its output goes to a log named after it, the last line into the report.
+# job PART NAME LIMIT COMMAND...: its output goes to a log named after it, its last line into the report.
 job() {
     local part=$1 name=$2 limit=$3 log start=$SECONDS left=$((deadline - SECONDS)) why
     shift 3
@@ -87,7 +88,7 @@ job() {
     judge "$part" "$name" $? $((SECONDS - start)) "$log"
 }
 
-# What came of a finished job: its exit code says it, except where the machine refuses the tool.
+# The result of a finished job: its exit code, except where the machine refuses the tool.
 judge() {
     local part=$1 name=$2 rc=$3 took=$4 log=$5 status=ok last refused
     local refusals='Device not supported|Failed to initialize|No attachable process|sees no GPU|No module named'
@@ -130,7 +131,7 @@ part_environment() {
     fi
 }
 
-# The programs come prebuilt; what is missing is made here.
+# The programs come prebuilt; missing ones are built here.
 part_build() {
     local program
     for program in test_cuda chain_check kernel_bench generate_bench rl_bench train_sft; do
@@ -221,7 +222,7 @@ part_rl() {
         --moments $moments
 }
 
-# Where 16,384 tokens at once cannot fit it is not tried: a step that runs out of memory has been compiled in vain.
+# 16,384 tokens at once are not tried where they cannot fit: a step that runs out of memory wastes its compilation.
 part_torch() {
     local length documents memory
     memory=$(nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits 2>/dev/null | head -n 1)
@@ -234,7 +235,7 @@ part_torch() {
     done
 }
 
-# ---- all of them
+# ---- all parts
 
 [[ ,$parts, == *,environment,* ]] || parts=environment,$parts # the report is named after it
 [ -n "$dry" ] || mkdir -p "$results"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# clang-tidy over the C sources of the library and the programs, by .clang-tidy: every finding is an error. Arguments: sources, else all.
-# $CLANG_TIDY (with options of its own, maybe), else clang-tidy; skipped where there is none.
+# clang-tidy over the C sources of the library and the programs, by .clang-tidy: every finding is an error. Arguments:
+# sources; default: all. $CLANG_TIDY (with its own options, if needed), else clang-tidy; skipped where there is none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tidy=${CLANG_TIDY:-clang-tidy}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes the table of docs/train.md of what fits which card: what `train_sft --plan` and `train_rl --plan` say, with their own defaults, for
-# Qwen3 of four sizes and cards of 24, 80 and 141 GB. Neither a GPU nor nvcc is needed. The folder of the programs is the argument, or
-# this one.
+# Makes the table in docs/train.md of what fits which card, from `train_sft --plan` and `train_rl --plan` with their
+# defaults, for Qwen3 of four sizes and cards of 24, 80 and 141 GB. Needs neither a GPU nor nvcc. Argument: the folder
+# of the programs; default: this one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 programs=${1:-.}
@@ -25,7 +25,7 @@ plan() { # sft|rl SIZE CARD
     esac
 }
 
-# A cell from the verdict: what it takes, and what for.
+# A table cell from the verdict: what the plan takes.
 cell() {
     plan "$@" >"$folder/said"
     sed -nE 's/^keys and values: room for .* at once for ([0-9]*) of .*/at once \1/p; s/^fits: //p' "$folder/said" | awk '

@@ -41,7 +41,7 @@ def sections_of(path, data):
         end = offset + size
         need(end <= len(data) and same(data[offset:end], checksum), path, f"the section of {name} is damaged")
         yield data[offset:end]
-    need(end == len(data), path, "something stands behind its last section")
+    need(end == len(data), path, "there are bytes after its last section")
 
 
 def records_of(path):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every program on a real model, in a few steps each: does this folder work here, from answers to an exported model that transformers
-# reads? On two cores half an hour for 0.5B parameters; nothing here is a measurement.
+# Every program on a real model, in a few steps each: does this folder work, from answers to an exported model that
+# transformers loads? Half an hour on two cores for 0.5B parameters; nothing here is a measurement.
 #   dev/real_model.sh MODEL GSM8K_TRAIN.jsonl OUT
 set -euo pipefail
 cd "$(dirname "$0")/.."

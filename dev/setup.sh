@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what is missing to build (and, with "test", to test): Debian and Ubuntu packages, by apt, when root or sudo can.
-# Otherwise says in one line what to install, and with "check" that alone. Does nothing, quickly, when everything is there. (ca-certificates: what servers at
-# https:// addresses are checked against.)
+# Installs what is missing to build (and, with "test", to test): Debian and Ubuntu packages, by apt, when root or sudo
+# can. Otherwise prints one line with what to install; with "check" only that. Does nothing, quickly, when everything is
+# installed. (ca-certificates: for checking servers at https:// addresses.)
 #
 # With --cuda instead: the libraries of CUDA that a toolkit may lack (cuBLASLt, NCCL, cuDNN; 1.3 GB), from the Python packages,
 # into build/cuda-packages, where dev/cuda_paths.sh finds them. No build and no test needs them.

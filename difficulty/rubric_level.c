@@ -1,6 +1,6 @@
-// What a written answer says: one level, read from its last lines, or nothing. The rule stands in rubric.h; what the numbers of a line
-// mean is rubric_numbers.c's. Where a line can be meant in two ways it says nothing: a level that nobody gave goes unnoticed into the
-// split, a missing one is counted.
+// Reads a written answer: one level from its last lines, or none. The rule is in rubric.h; rubric_numbers.c classifies
+// the numbers of a line. An ambiguous line gives no level: a wrong level enters the split unnoticed, a missing one is
+// counted.
 #include "base/text.h"
 #include "difficulty/rubric_numbers.h"
 #include <string.h>
@@ -13,7 +13,7 @@ enum {
 
 // ---- the last lines
 
-// Behind the last thought. False: a thought has no end, so nothing was said.
+// The text after the last thought. False: a thought has no end, so nothing was answered.
 static bool said(Text *text)
 {
     static const char begin[] = "<think>", end[] = "</think>";
@@ -23,7 +23,8 @@ static bool said(Text *text)
     return text_last(*text, begin) == NULL;
 }
 
-// The end of a line, with "-" for minus signs and hyphens, "--" for dashes, and the digits of wide fonts as digits.
+// The end of a line, with "-" for minus signs and hyphens, "--" for dashes, and ASCII digits for the digits of wide
+// fonts.
 static Text plain(char out[LINE_MOST + 1], Text line)
 {
     static const char *const SIGNS[][2] = {{"\u2212", "-"},  {"\u2010", "-"},  {"\u2011", "-"}, {"\u2013", "--"},
@@ -45,13 +46,13 @@ static Text plain(char out[LINE_MOST + 1], Text line)
             continue;
         }
         for (becomes = becomes == NULL ? wide : becomes; *becomes != 0; becomes++)
-            out[size++] = *becomes; // never longer than what it stands for
+            out[size++] = *becomes; // never longer than the original
     }
     out[size] = 0;
     return (Text){out, size};
 }
 
-// The last one that has more than signs; `text` is what stands before it then.
+// The last line with more than signs; `text` becomes the text before it.
 static bool last_line(char out[LINE_MOST + 1], Text *found, Text *text)
 {
     while (text->size > 0) {
@@ -75,7 +76,8 @@ static bool has_digit(Text text)
     return false;
 }
 
-// What is in the last \boxed{}; or the line without what stands in parentheses, if that leaves a digit: "4 (5 is the hardest)".
+// The content of the last \boxed{}; or the line without its parentheses, if that leaves a digit: "4 (5 is the
+// hardest)".
 static Text what_counts(char out[LINE_MOST + 1], Text line, bool *is_boxed)
 {
     static const char box[] = "\\boxed{";
@@ -96,9 +98,9 @@ static Text what_counts(char out[LINE_MOST + 1], Text line, bool *is_boxed)
     return has_digit((Text){out, size}) ? (Text){out, size} : line;
 }
 
-// ---- what a line says
+// ---- reading a line
 
-// The level of its last label that is no weaker than that. 0: what stands there is no level.
+// The level of its last label that is at least this strong. 0: that is no level.
 static bool labelled(int *level, const Number *numbers, size_t count, NumberLabel least)
 {
     for (size_t i = count; i-- > 0;)
@@ -130,7 +132,7 @@ static bool concludes(Text line, const Number *last)
     return text_has_word(text_between(word, end), WORDS) && only_marks(last->end, line.data + line.size);
 }
 
-// Without a label: one level and no other, in a short sentence that neither denies nor compares.
+// Without a label: exactly one level, in a short sentence that neither denies nor compares.
 static int loose(Text line, const Number *numbers, size_t count)
 {
     static const char *const DOUBTS[] = {
@@ -155,7 +157,8 @@ static int loose(Text line, const Number *numbers, size_t count)
     return level;
 }
 
-// "five", "Score: **four**", "four out of five": the last word of a line without digits, alone, or behind a colon or a label.
+// "five", "Score: **four**", "four out of five": the last word of a line without digits, alone, or after a colon or a
+// label.
 static int number_word(Text line)
 {
     static const char *const WORDS[DIFFICULTIES] = {"one", "two", "three", "four", "five"};
@@ -185,7 +188,7 @@ static int number_word(Text line)
     return 0;
 }
 
-// **4**, or what is in a \boxed{}: as good as a label.
+// **4**, or the content of a \boxed{}: as good as a label.
 static bool is_marked(Text line, bool boxed)
 {
     line = text_trimmed(line);
@@ -195,7 +198,7 @@ static bool is_marked(Text line, bool boxed)
 
 typedef struct Said {
     bool sure;    // with a label, in a box, or alone
-    bool lasting; // so sure that lines behind it may say something else
+    bool lasting; // so clear that following lines may hold reasons
     int level;
 } Said;
 
@@ -211,7 +214,7 @@ static Said line_says(Text line, Number numbers[NUMBERS_MOST])
         return s;
     }
     size_t count = line_numbers(numbers, t);
-    bool json = t.data[strspn(t.data, " \t{'")] == '"' || t.data[0] == '{'; // what its texts mention is no key
+    bool json = t.data[strspn(t.data, " \t{'")] == '"' || t.data[0] == '{'; // labels inside its strings are not keys
     s.lasting = labelled(&s.level, numbers, count, LABEL_CLEAR);
     s.sure = s.lasting && json;
     if (s.sure || (s.sure = labelled(&s.level, numbers, count, LABEL_BESIDE)))

@@ -8,7 +8,7 @@
 bool digit(char c) { return c >= '0' && c <= '9'; }
 bool letter(char c) { return isalpha((unsigned char)c) != 0; }
 
-#define MARKS "*_`$\"'" // for the eye
+#define MARKS "*_`$\"'" // formatting
 #define MARKS_AND_SPACE MARKS "\t "
 
 static bool is_one_of(Text word, const char *const words[])
@@ -49,7 +49,7 @@ bool text_has_word(Text text, const char *const words[])
     return false;
 }
 
-// The word that ends at `end`; empty where none does.
+// The word that ends at `end`; empty if there is none.
 static Text word_before(const char *line, const char *end)
 {
     const char *begin = end;
@@ -60,7 +60,7 @@ static Text word_before(const char *line, const char *end)
 
 // ---- one number
 
-// Whether a minus stands before it. Behind a letter, a digit or another - it is a hyphen or a dash.
+// Whether a minus precedes it. After a letter, a digit or another - it is a hyphen or a dash.
 static bool negative(const char *line, const char *at)
 {
     if (at == line || at[-1] != '-')
@@ -69,7 +69,7 @@ static bool negative(const char *line, const char *at)
     return !digit(before) && !letter(before) && before != '-';
 }
 
-// The next number at or behind `at`; those that are a part of a word ("4th", "x2") are none.
+// The next number at or after `at`; digits within a word ("4th", "x2") are none.
 static bool next_number(Number *n, const char *line, const char *at, const char *end)
 {
     for (;;) {
@@ -96,7 +96,7 @@ static bool next_number(Number *n, const char *line, const char *at, const char 
     }
 }
 
-// ---- what stands around it
+// ---- context
 
 static bool is_tag(const char *line, const char *at) // <score>, its > at `at`; or the > of a quotation
 {
@@ -106,7 +106,7 @@ static bool is_tag(const char *line, const char *at) // <score>, its > at `at`; 
     return at == line || (begin > line && begin < at && begin[-1] == '<');
 }
 
-// Of a formula: 2+2, 2^2, < 5, 4%, 3½, 4+, x = 4 (but a label may have its =); or nearly one: ~4, 4 or more.
+// Part of a formula: 2+2, 2^2, < 5, 4%, 3½, 4+, x = 4 (but a label may have its =); or approximate: ~4, 4 or more.
 static bool in_formula(Text line, const Number *n)
 {
     static const char *const BEFORE[] = {"<", "^", "/", "%", "~", "\u2265", "\u2264", "\u2248", "\u00d7", "\u00f7", NULL};
@@ -130,7 +130,7 @@ static bool in_formula(Text line, const Number *n)
     return ends_with(head, BEFORE) || (last == '+' && !sign) || relation || hanging || (!closing && begins(behind, end, BEHIND));
 }
 
-// It counts something ("2 steps", "a 3-step proof") or is the name of something ("Step 2").
+// It counts something ("2 steps", "a 3-step proof") or is part of a name ("Step 2").
 static bool counts_or_names(Text line, const Number *n)
 {
     static const char *const COUNTED[] = {"step", "of",   "part",   "question", "problem", "concept",
@@ -212,7 +212,7 @@ NumberLabel label_before(Text line, const char *at)
         if (label && (is_one_of(word_before(line.data, before), OTHERS) || denied(line.data, word.data)))
             return LABEL_NONE;
         if (label) {
-            int first = 0; // words in front of it
+            int first = 0; // words before it
             for (const char *p = line.data; p < word.data; p++)
                 first += letter(*p) && !letter(p[1]);
             const char *behind = word.data + word.size;
@@ -225,9 +225,9 @@ NumberLabel label_before(Text line, const char *at)
     return LABEL_NONE;
 }
 
-// ---- all of them
+// ---- all numbers of a line
 
-// What stands between two numbers, without the marks that are for the eye.
+// The text between two numbers, without formatting.
 static Text between(const Number *a, const Number *b)
 {
     Text gap = text_trimmed(text_between(a->end, b->begin));
@@ -238,7 +238,7 @@ static Text between(const Number *a, const Number *b)
     return gap;
 }
 
-// Whether b, behind a, is a part of what a says, which then changes.
+// Whether b, after a, belongs to a, which then changes.
 static bool joined(Number *a, Number *b)
 {
     static const char *const SCALES[] = {"/", "of", "}{", NULL}; // 4/5, 4 of 5, \frac{4}{5}
@@ -250,7 +250,7 @@ static bool joined(Number *a, Number *b)
     if (is_one_of(gap, SCALES) || ends_with(gap, OUT_OF)) {
         a->value = b->value == DIFFICULTIES ? a->value : 0;
         a->other = false;
-        b->scale = true; // and stays, as what the next one is not joined to
+        b->scale = true; // and is kept, so that the next one is not joined to it
         return false;
     }
     if (!is_one_of(gap, RANGES) && !(text_is(gap, ",") && (a->value > 0 || !a->other)))

@@ -1,4 +1,4 @@
-// What ./score writes into a row, and reads of it again: see score_row.h.
+// Writing a score into a row, and reading it back: see score_row.h.
 #include "difficulty/score_row.h"
 #include "base/text.h"
 #include "rows/row_write.h"
@@ -55,7 +55,7 @@ static bool keep_answer(ScoreTally *t, Text row)
     return ok;
 }
 
-// As the row stands in the file: the last "difficulty" in it is the score's.
+// The row as in the file: the last "difficulty" in it is the score's.
 bool score_tally_add(void *tally, Text row)
 {
     ScoreTally *t = tally;
@@ -88,14 +88,14 @@ bool score_tally_is_useless(const ScoreTally *t) { return t->levels[0] > useless
 
 bool score_tally_fail(ScoreTally *t)
 {
-    for (size_t i = 0; i < t->useless.size; i++) // nothing that acts on a terminal
+    for (size_t i = 0; i < t->useless.size; i++) // escape what would act on a terminal
         if ((unsigned char)t->useless.data[i] < ' ' || t->useless.data[i] == 0x7f)
             t->useless.data[i] = ' ';
     return fail("%" PRId64 " of %" PRId64
                 " rows have no usable score so far, and --unusable-share %g allows no more than %" PRId64
-                "; the first answer of no use ends in \"%s\"; ask more clearly (--rubric), give it more room "
-                "(--max-new-tokens) or "
-                "take another model, and %s; or raise --unusable-share, and the same command goes on",
+                "; the first unusable answer ends in \"%s\"; ask more clearly (--rubric), give it more room "
+                "(--max-new-tokens) or take another model, and %s; or raise "
+                "--unusable-share, and the same command goes on",
                 t->levels[0], t->rows, t->unusable_share, useless_allowed(t),
                 t->useless.data == NULL ? "" : t->useless.data, t->journal->anew.data);
 }

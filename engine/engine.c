@@ -1,4 +1,4 @@
-// The engine's door: requests in, results out. See engine.h.
+// The engine's interface: requests in, results out. See engine.h.
 #include "engine/engine_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ static bool open_parts(Engine *e)
     if (e->context < 2)
         return fail("a cache of %" PRId64 " pages holds no sequence; give it more memory", limits->pages);
     TRY(page_pool_open(&e->pages, limits->pages));
-    page_take(&e->pages); // page 0 is nobody's: sequences that only fill a batch write there
+    page_take(&e->pages); // page 0 is reserved: padding sequences write there
     e->free_slots = allocate((size_t)limits->sequences, sizeof *e->free_slots);
     TRY(e->free_slots != NULL);
     for (int64_t i = limits->sequences; i-- > 0;)
@@ -30,7 +30,7 @@ Engine *engine_open(Model *model, int64_t n_live)
         return NULL;
     e->model = model;
     e->n_live = n_live;
-    e->ahead = model->kernels->graph_begin == NULL ? 0 : PASSES_IN_FLIGHT - 1; // a CPU is not faster for being left alone
+    e->ahead = model->kernels->graph_begin == NULL ? 0 : PASSES_IN_FLIGHT - 1; // on a CPU nothing overlaps
     if (open_parts(e))
         return e;
     engine_close(e);
@@ -44,8 +44,8 @@ static void free_list(Engine *e, SequenceList *list)
     free(list->items);
 }
 
-// Nobody looks at the results of a pass that is in the air, but their memory is the device's until it has landed. A sequence that is
-// neither running nor in a list is known here alone.
+// Drops a queued pass. Its results are ignored, but the device uses their memory until it has finished. A sequence that
+// is neither running nor in a list is reachable from here only.
 static void drop_flight(Engine *e, Flight *f)
 {
     e->model->kernels->event_wait(f->event);
@@ -154,7 +154,7 @@ static bool add_sample(Engine *e, Settings *settings, Sequence *beginning, int32
     return true;
 }
 
-// Several samples share all of the prompt but its last token, which each of them runs for itself.
+// Several samples share their whole prompt except its last token, which each of them computes itself.
 bool engine_add(Engine *e, const GenerationRequest *r)
 {
     TRY(check_request(e, r));

@@ -1,7 +1,8 @@
-// The generation engine: thousands of requests through one model, in passes that mix prompts and single tokens (continuous
-// batching), their keys and values in pages that are shared where beginnings are, and taken back where memory runs out. It runs the
-// forward pass of training, so the log-probabilities that it records are the trainer's, bit for bit; and what a request is given
-// depends on its own tokens, its settings, and the names of its draws (seed, id, sample, position), on nothing else. In a program:
+// The generation engine: thousands of requests through one model, in passes that mix prompts and single tokens
+// (continuous batching), with keys and values in pages. Equal prefixes share pages, and when memory runs out sequences
+// are preempted. It runs the forward pass of training, so the log-probabilities that it records are the trainer's, bit
+// for bit; and a request's result depends on its own tokens, its settings, and the names of its draws (seed, id,
+// sample, position), on nothing else. In a program:
 //
 //     Engine *engine = engine_open(&model, n_live);                // NULL after fail(); the model is opened with limits.cache
 //     while (...) {
@@ -12,7 +13,7 @@
 //             use(&result);
 //     }
 //
-// Who runs when is in engine_admit.c, what goes through the model in engine_step.c. Not here: texts (session.h).
+// Scheduling is in engine_admit.c, passes through the model in engine_step.c. Not here: texts (session.h).
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
@@ -25,18 +26,18 @@ extern "C" {
 typedef struct Engine Engine;
 typedef struct Sequence Sequence;
 
-// Called with all that a sample has generated so far, when its last token has come: true ends the sample there. From engine_step.
+// Called with all tokens of a sample so far, after each new one: true ends the sample there. Called from engine_step.
 typedef bool (*GenerationWatch)(void *context, uint64_t tag, int32_t sample, const int32_t *ids, int64_t count);
 
 typedef struct GenerationRequest {
-    uint64_t tag;      // the caller's own: it comes back with every result
-    uint64_t seed, id; // what names its draws
+    uint64_t tag;      // the caller's own: returned with every result
+    uint64_t seed, id; // names its random draws
     const int32_t *prompt;
-    int64_t prompt_count;          // at least 1; prompt and what is generated fit the engine's context
+    int64_t prompt_count;          // at least 1; prompt and generated tokens fit the engine's context
     int32_t first_sample, samples; // samples first_sample .. first_sample + samples - 1; their prompt is computed once
-    Sequence *prefix;              // a beginning that it may share, or NULL: see engine_prefix
+    Sequence *prefix;              // a prefix that it may share, or NULL: see engine_prefix
     int64_t max_new_tokens;        // at least 1; fewer where the context ends
-    int64_t expected;              // tokens that it will have, where the caller knows; 0: unknown. The longest start first
+    int64_t expected;              // expected tokens, if the caller knows; 0: unknown. The longest start first
     float temperature;             // 0: greedy
     int32_t top_k;                 // as in SampleRow
     float top_p, min_p;
@@ -50,12 +51,12 @@ typedef struct GenerationRequest {
 
 typedef enum FinishReason { FINISH_STOP, FINISH_LENGTH } FinishReason;
 
-// What became of one sample. Its memory stands until the next engine_next, engine_step or engine_close.
+// The result of one sample. Its memory is valid until the next engine_next, engine_step or engine_close.
 typedef struct GenerationResult {
     uint64_t tag;
     int32_t sample;
     FinishReason reason;
-    int64_t count;          // tokens: the one that ended it is among them
+    int64_t count;          // tokens, including the one that ended it
     const int32_t *ids;     // (count)
     const float *logprob;   // (count) of logits / temperature over the live columns (temperature 1 when greedy)
     const float *processed; // (count) the same after top_k, top_p and min_p
@@ -64,32 +65,32 @@ typedef struct GenerationResult {
 } GenerationResult;
 
 typedef struct EngineStatistics {
-    int64_t prompt_tokens, sampled_tokens; // computed; a prompt that is shared counts once, one computed again counts again
+    int64_t prompt_tokens, sampled_tokens; // computed; a shared prompt counts once, a recomputed one again
     int64_t passes, graph_passes;
-    int64_t keys_read;                // over all passes: positions whose keys and values a pass could not do without
-    int64_t preemptions;              // sequences that had to give their pages back and were computed again
+    int64_t keys_read;                // over all passes: positions whose keys and values a pass has to read
+    int64_t preemptions;              // sequences that lost their pages and were computed again
     int64_t pages_in_use, pages_most; // of limits.cache.pages
     int64_t sequences_running;
 } EngineStatistics;
 
-// n_live: the vocabulary rows that may be sampled. The model's weights may change between steps of an engine that is empty.
+// n_live: the vocabulary rows that may be sampled. Weights may change between steps of an empty engine.
 Engine *engine_open(Model *model, int64_t n_live);
 void engine_close(Engine *engine);
 
-int64_t engine_context(const Engine *engine); // tokens that a sequence can have at most: positions, or what the pages hold
+int64_t engine_context(const Engine *engine); // the longest sequence in tokens: positions, or what the pages hold
 bool engine_has_room(const Engine *engine);   // false when enough are waiting to keep it busy
-bool engine_empty(const Engine *engine);      // nothing is waiting, running or to be fetched
+bool engine_empty(const Engine *engine);      // nothing waits, runs or remains to be fetched
 
-// Copies what it needs. False after fail(): an empty prompt, one that leaves no room for a token, an id the model does not know.
+// Copies what it needs. False after fail(): an empty prompt, one that leaves no room for a token, an unknown id.
 bool engine_add(Engine *engine, const GenerationRequest *request);
 
-// Tokens that several requests begin with, computed when the first of them runs: they share as many of them as their prompt really
-// begins with. May itself begin with another. Keeps its pages while there is room. NULL after fail(). Released by its caller; those
-// who share it still may.
+// A prefix of several requests, computed when the first of them runs; each shares as many of its tokens as its prompt
+// really begins with. May itself begin with another prefix. Keeps its pages while there is room. NULL after fail(). The
+// caller releases it; requests that use it keep it alive.
 Sequence *engine_prefix(Engine *engine, Sequence *prefix, const int32_t *ids, int64_t count);
 void engine_prefix_release(Engine *engine, Sequence *prefix);
 
-bool engine_step(Engine *engine); // false after fail(); nothing of it can be used then
+bool engine_step(Engine *engine); // after a failure the engine cannot be used
 bool engine_next(Engine *engine, GenerationResult *result);
 EngineStatistics engine_statistics(const Engine *engine);
 

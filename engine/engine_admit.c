@@ -1,12 +1,12 @@
-// Who runs in the next pass, on which pages.
+// Scheduling: which sequences run in the next pass, on which pages.
 //
-// Sequences run in the order in which they were let in. A pass takes from each what it can: the next token of a sample that
-// decodes, a piece of a prompt from others, as long as the pass has room for tokens. When no page is free, beginnings that nobody is
-// computing give theirs back, the least lately used first; then the sequence that was let in last does, and will be computed again
-// when it is let in again: the tokens it has are kept, and the pages' bits come out the same. So the oldest sequence always gets
-// what it needs, and every request ends.
+// Sequences run in the order of admission. A pass takes what it can from each: the next token of a sample that decodes,
+// a piece of a prompt from others, while the pass has room for tokens. When no page is free, idle prefixes lose theirs,
+// the least recently used first; then the sequence admitted last is preempted and recomputed when it is admitted again:
+// its tokens are kept, and the pages get the same bits. So the oldest sequence always gets what it needs, and every
+// request ends.
 //
-// Pages are shared by counting their holders. Whoever writes into a page that others hold gets a copy first.
+// Shared pages are reference-counted. Before a sequence writes into a page that others hold, it gets a copy.
 #include "engine/engine_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -46,9 +46,9 @@ Sequence *waiting_pop(Engine *e)
     return first;
 }
 
-// ---- pages taken back
+// ---- taking pages back
 
-// The beginning that was used longest ago, but for `kept`; NULL: there is none.
+// The least recently used prefix, except `kept`; NULL: there is none.
 static Sequence *least_lately_used(const Engine *e, const Sequence *kept)
 {
     Sequence *found = NULL;
@@ -68,7 +68,7 @@ static void preempt(Engine *e, Sequence *s)
         waiting_push(e, s);                      // its tokens are known
 }
 
-// Takes pages from somebody, in favour of a running sequence. False: there is nobody who was let in after it.
+// Takes pages from another sequence for a running one. False: none was admitted after it.
 static bool make_room(Engine *e, const Sequence *s)
 {
     Sequence *beginning = least_lately_used(e, NULL);
@@ -94,8 +94,8 @@ static bool is_owned(const Engine *e, const Sequence *s, int64_t block)
     return block < s->page_count && e->pages.holders[s->pages[block]] == 1;
 }
 
-// Makes block `block` of s a page that it alone holds. *owned false: no page is to be had, and nobody to take one from. A page that is
-// copied stays held until the pass is queued: until then nobody may write there.
+// Makes block `block` of s a page that it alone holds. *owned false: no page is free, and none can be taken. A page
+// that is copied stays held until the pass is queued, so that nothing is written to it before.
 static bool own_page(Engine *e, PagedBatch *batch, Sequence *s, int64_t block, bool *owned)
 {
     int32_t page = -1;
@@ -113,7 +113,7 @@ static bool own_page(Engine *e, PagedBatch *batch, Sequence *s, int64_t block, b
     return true;
 }
 
-// ---- letting in
+// ---- admission
 
 static int64_t pages_of(int64_t tokens) { return ceil_divide(tokens, KEY_BLOCK); }
 
@@ -142,7 +142,7 @@ static bool let_in(Engine *e, Sequence *s)
     return true;
 }
 
-// Whether the pages of what s has, and of a token more, are to be had. Running sequences get new pages too: some are left to them.
+// Whether there are pages for the tokens of s and one more, leaving some for the running sequences.
 static bool pages_suffice(Engine *e, const Sequence *s)
 {
     int64_t shared = s->parent == NULL ? 0 : s->shared / KEY_BLOCK, running = (int64_t)e->running.count;
@@ -150,7 +150,7 @@ static bool pages_suffice(Engine *e, const Sequence *s)
     Sequence *beginning;
     while (e->pages.free_count < wanted && (beginning = least_lately_used(e, s->parent)) != NULL)
         evict(e, beginning);
-    return e->pages.free_count >= wanted || running == 0; // alone it has room: engine_add saw to that
+    return e->pages.free_count >= wanted || running == 0; // alone it has room: engine_add checked that
 }
 
 static void share_with_grandparent(Engine *e, Sequence *s)
@@ -165,7 +165,7 @@ static void share_with_grandparent(Engine *e, Sequence *s)
 
 typedef enum Admission { ADMISSION_FAILED, ADMITTED, BLOCKED, NO_ROOM } Admission;
 
-// A beginning is computed before those that share it, where there are several.
+// A prefix is computed before the requests that share it, where there are several.
 static Admission admit(Engine *e, Sequence *s)
 {
     Sequence *parent = s->parent;
@@ -203,7 +203,7 @@ bool admit_waiting(Engine *e)
 
 // ---- the next pass
 
-// Tokens of s that could be computed now; 0: its last one is on its way, or all of them are.
+// Tokens of s that can be computed now; 0: its last one is not known yet, or all are computed.
 static int64_t tokens_left(const Sequence *s)
 {
     if (s->settings != NULL && s->count + s->pending - s->prompt >= s->settings->request.max_new_tokens)
@@ -238,7 +238,7 @@ static void ask_head(Engine *e, Flight *f, Sequence *s, int32_t row)
     s->in_queue++;
 }
 
-// Its next n tokens, behind those that are placed already.
+// Adds its next n tokens, after those already in the pass.
 static void place(Engine *e, Flight *f, Sequence *s, int64_t n)
 {
     PagedBatch *b = &f->batch;
@@ -268,7 +268,7 @@ static bool own_pages(Engine *e, Flight *f, Sequence *s, int64_t n, bool *owned)
     return true;
 }
 
-// A beginning that is complete runs no more, and keeps its pages until they are wanted.
+// A completed prefix stops running, and keeps its pages until they are needed.
 static void retire_beginnings(Engine *e)
 {
     for (size_t i = e->running.count; i-- > 0;) {
@@ -282,7 +282,7 @@ static void retire_beginnings(Engine *e)
     }
 }
 
-// How many tokens of prompts fit beside those that decode.
+// How many tokens of prompts fit beside the sequences that decode.
 static int64_t room_for_prompts(const Engine *e)
 {
     int64_t room = e->model->limits.cache.tokens;
@@ -291,8 +291,8 @@ static int64_t room_for_prompts(const Engine *e)
     return room;
 }
 
-// Tokens of s for this pass: one that decodes has its place, a piece of a prompt what is left. The last one of a prompt that is
-// probed wants rows of the head, and waits where those are used up.
+// Tokens of s for this pass: a sequence that decodes always has room, a piece of a prompt gets the rest. The last piece
+// of a probed prompt needs rows of the head, and waits when they are used up.
 static int64_t share_of(const Engine *e, const Flight *f, const Sequence *s, int64_t room)
 {
     int64_t left = tokens_left(s), n = left <= 1 || left < room ? left : room;

@@ -1,5 +1,4 @@
-// Sequences: what a sample is while it lives, the lists that it moves between, and what it holds: a slot, pages, and a share in the
-// sequence that it begins like.
+// Sequences: a sample while it lives, the lists that it moves between, and what it holds: a slot, pages, its prefix.
 #include "engine/engine_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +24,7 @@ void list_remove(SequenceList *list, const Sequence *sequence)
         list->items[i] = list->items[i + 1];
 }
 
-// ---- a slot and pages, given back
+// ---- giving back a slot and pages
 
 static void give_pages_back(Engine *e, Sequence *s)
 {
@@ -51,7 +50,7 @@ void evict(Engine *e, Sequence *beginning)
     give_pages_back(e, beginning);
 }
 
-// ---- from the first to the last who shares it
+// ---- references
 
 void settings_release(Settings *settings)
 {

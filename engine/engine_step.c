@@ -1,6 +1,6 @@
-// A pass of the engine through the model: queued, and its results looked at. Where the device works beside the host, the next pass
-// is queued before the results of this one are looked at; the tokens that it starts from never leave the device. A sample that turns
-// out to have ended has then run once too often, and that row is thrown away.
+// A pass of the engine through the model: queued, and its results read. Where the device runs in parallel with the
+// host, the next pass is queued before the results of this one are read; the tokens that it starts from never leave the
+// device. A sample that turns out to have ended has then run once too often, and that row is discarded.
 #include "engine/engine_internal.h"
 #include <math.h>
 #include <stdlib.h>
@@ -45,7 +45,7 @@ bool flight_queue(Engine *e, Flight *f)
     int64_t sampled = b->sampled;
     TRY(cached_queue(e->model, b, e->n_live, &f->results));
     e->model->kernels->event_record(NULL, f->event);
-    b->sampled = sampled; // without what it was padded by
+    b->sampled = sampled; // without the padding
     for (int64_t i = 0; i < b->copies; i++)
         page_give_back(&e->pages, b->copy_pairs[2 * i]);
     e->passes++;
@@ -92,7 +92,7 @@ static void finish(Engine *e, Sequence *s, FinishReason reason)
         stop_running(e, s);
 }
 
-// Once none of its rows is in the air: to those that are fetched, or back to those that wait.
+// When no queued pass has rows of it: moved to the finished or back to the waiting ones.
 static void settle(Engine *e, Sequence *s)
 {
     if (s->in_queue > 0 || (!s->finished && s->running))

@@ -1,4 +1,4 @@
-// How responses are drawn and what ends them, as ./generate is told: of prompts, and in a talk.
+// How responses are drawn and what ends them, by the options of ./generate: for prompts, and in a chat.
 #ifndef ENGINE_RESPONSES_H
 #define ENGINE_RESPONSES_H
 
@@ -19,9 +19,9 @@
 // clang-format on
 OPTION_GROUP(ResponseOptions, RESPONSE_ROWS)
 
-bool responses_check(const ResponseOptions *options); // what their ranges do not say
+bool responses_check(const ResponseOptions *options); // beyond their ranges
 
-// A request for one sample that is drawn so; its prompt, and what ends it, are still to be set.
+// A request for one sample drawn so; the caller sets its prompt and its end tokens.
 GenerationRequest responses_request(const ResponseOptions *options);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// ---- what has to be there before the first row
+// ---- checks before the first row
 
 static bool is_among(const char *word, const char *const *words) // NULL-terminated
 {
@@ -13,7 +13,7 @@ static bool is_among(const char *word, const char *const *words) // NULL-termina
     return *words != NULL;
 }
 
-// Whether only the other kind of model would read this option.
+// Whether only the other kind of model uses this option.
 static bool is_for_other(const OptionRow *row, bool remote)
 {
     static const char *const folders[] = {"machine", "chat", "tokenizer", "template", "ignore_eos", NULL};
@@ -31,8 +31,8 @@ static bool check_kind(const RowWork *w)
         if (!option_on_command_line(given, row->name) || !is_for_other(row, w->remote))
             continue;
         return fail_as(ERROR_USAGE, "--%s: %s", option_shown(shown, row->name),
-                       w->remote ? "is for a model that runs here, and --endpoint asks a server; leave one away"
-                                 : "is for a server; give --endpoint URL, or leave it away");
+                       w->remote ? "is for a model that runs here, and --endpoint asks a server; drop one of the two"
+                                 : "is for a server; give --endpoint URL, or drop the option");
     }
     return true;
 }
@@ -98,14 +98,14 @@ bool row_work_open(RowWork *w, const RecordOptions *reading, const EndpointOptio
     return w->remote ? (w->endpoint = endpoint_open(server)) != NULL : row_work_open_folder(w);
 }
 
-// ---- a row's way in
+// ---- asking about a row
 
 uint64_t row_work_number(const RowWork *w, int64_t row, int64_t sample)
 {
     return (uint64_t)(row * w->options.each + sample);
 }
 
-static void pending_free(Pending *row) // out of its list
+static void pending_free(Pending *row) // removes it from its list
 {
     *row->here = row->next;
     if (row->next != NULL)
@@ -159,8 +159,7 @@ bool row_work_ask_server(RowWork *w, Pending *row, const Message *messages, size
     return endpoint_ask_seeded(w->endpoint, messages, count, seed, (uint64_t)(uintptr_t)row);
 }
 
-// Without a tokenizer, or with a template that is not known, no text can be asked of a folder's model: no row is at
-// fault.
+// Without a tokenizer, or with an unknown template, a folder's model cannot be asked: no row is at fault.
 static bool can_ask(const RowWork *w, const Record *record)
 {
     const ModelFiles *files = &w->session.files;
@@ -174,11 +173,11 @@ static bool ask_once(RowWork *w, const Record *record, int64_t sample)
     TRY(row != NULL);
     bool ok = w->ask(w->program, row, record);
     if (!ok || row->left == 0)
-        pending_free(row); // a request is refused before any sample of it is taken
+        pending_free(row); // a refused request has no samples
     return ok || fail_in("%s:%" PRId64, w->rows.files[w->rows.file], record->line);
 }
 
-// What the journal lacks of it: of a server each sample for itself, of a folder all by one request.
+// Asks for the results that the journal lacks: from a server each sample separately, from a folder all in one request.
 static bool ask_row(RowWork *w, const Record *record)
 {
     TRY(can_ask(w, record));
@@ -215,7 +214,7 @@ static bool ask_while_there_is_room(RowWork *w)
     return true;
 }
 
-// ---- and an answer's out
+// ---- taking an answer
 
 static bool is_end_token(const RowWork *w, int32_t id)
 {
@@ -226,7 +225,7 @@ static bool is_end_token(const RowWork *w, int32_t id)
     return false;
 }
 
-// The text of a response: without the token, or from the text on, that ended it.
+// The text of a response, without the token or the text that ended it.
 static bool text_of(RowWork *w, const GenerationResult *r, Text *text)
 {
     int64_t count = r->count > 0 && is_end_token(w, r->ids[r->count - 1]) ? r->count - 1 : r->count;
@@ -259,14 +258,14 @@ static bool step_engine(RowWork *w)
     return true;
 }
 
-// A status by which the question itself is refused, or its answer is none: another attempt gives the same, and the next
-// row may do better. 401, 403 and 404 are about the key, the address or the model, and so about every row.
+// Whether the status is about this question or its answer: another attempt gives the same, and another row may succeed.
+// 401, 403 and 404 are about the key, the address or the model, and so about every row.
 static bool is_about_the_row(int status)
 {
     return (status >= 200 && status < 300) || status == 400 || status == 413 || status == 422;
 }
 
-// Where the server refuses the question itself (it is too long for it, say) and rows may be refused, the row is.
+// Where the server refuses the question itself (too long, say) and rows may be refused, this row is.
 static bool take_failure(RowWork *w, const Pending *row, const EndpointAnswer *said)
 {
     bool about_the_row = is_about_the_row(said->status);
@@ -275,7 +274,7 @@ static bool take_failure(RowWork *w, const Pending *row, const EndpointAnswer *s
         return rows_refuse(&w->rows);
     }
     w->for_a_row = w->for_a_row || about_the_row;
-    w->all_asked = w->all_asked || ++w->in_a_row >= 2 * w->options.server->in_flight; // no use in asking on
+    w->all_asked = w->all_asked || ++w->in_a_row >= 2 * w->options.server->in_flight; // further questions are useless
     return w->unanswered++ > 0 || bytes_printf(&w->why, "%s: %s", row->place.data, said->error);
 }
 
@@ -300,7 +299,7 @@ static bool wait_for_server(RowWork *w)
     if (endpoint_pending(w->endpoint) == 0)
         return true;
     if (!endpoint_try(w->endpoint, &answer, 1, &there))
-        return error_kind() == ERROR_STOPPED; // the loop sees it
+        return error_kind() == ERROR_STOPPED; // the loop handles it
     progress_news(&w->progress, endpoint_news(w->endpoint));
     return !there || take_from_server(w, &answer);
 }

@@ -1,7 +1,6 @@
-// Rows through a language model, as ./generate and ./score do it. The rows of files are asked in their order, many at
-// once, of a model folder here or of a server; what comes of an answer goes into a journal at once; and when all of it
-// is there, OUT appears. A run that was interrupted goes on where it stopped. What a row is asked, and what becomes of
-// an answer, is the program's:
+// The loop of ./generate and ./score over rows. The rows of files are asked in order, many at once, of a model folder
+// here or of a server; each result is written to a journal at once; and when all are there, OUT appears. An interrupted
+// run goes on where it stopped. The program decides what to ask about a row, and what to write for an answer:
 //
 //     RowWork work = {.options = ..., .program = state, .ask = ask_row, .take = take_answer};
 //     TRY(row_work_check(&work) && row_work_open(&work, &reading, &server));
@@ -26,7 +25,7 @@
 OPTION_GROUP(AskedOptions, ASKED_ROWS)
 
 typedef struct RowWorkOptions {
-    const Options *given; // of the program; and the groups in it:
+    const Options *given; // the program's; and its groups:
     const AskedOptions *asked;
     const ServerOptions *server;
     const SessionSizes *sizes;
@@ -38,28 +37,28 @@ typedef struct RowWorkOptions {
     int64_t each;                    // results to a row
     bool past_end_tokens;            // responses go on after them
     bool counts_prompts;             // progress counts the tokens of prompts as well
-    const char *questions, *results; // what people call them: "prompts", "responses"
+    const char *questions, *results; // their names for people: "prompts", "responses"
 } RowWorkOptions;
 
-// A row that is on its way: asked, and not all of its answers back. Of a server, a row for each sample.
+// A row in flight: asked, but not fully answered yet. For a server there is one for each sample.
 typedef struct Pending {
     struct Pending *next, **here; // in the list
     int64_t number;               // of the row
-    int64_t sample;               // of a server; of a folder the first that is missing
+    int64_t sample;               // for a server; for a folder the first missing one
     Bytes place;                  // "file:line", for errors
-    int64_t left;                 // answers that are still to come
+    int64_t left;                 // answers still to come
     // the program's
     Bytes row;        // as it came, without the fields that the program writes
     TokenList ids;    // of the prompt, to a folder's model
-    int64_t votes[6]; // answers so far that say 1 to 5; [0]: that say nothing
-    Bytes useless;    // the end of the first of those
+    int64_t votes[6]; // answers so far that say 1 to 5; [0]: unusable ones
+    Bytes useless;    // the end of the first unusable answer
 } Pending;
 
 typedef struct RowAnswer {
     int64_t sample;
-    Text text;                         // what was said, without what ended it; data NULL without a tokenizer
-    Text thought;                      // before it, where a server has taken that apart; size 0: it has not
-    const char *finish_reason;         // "stop", "length", or what else a server gave
+    Text text;                         // the answer, without its end token or text; data NULL without a tokenizer
+    Text thought;                      // its thought, where a server returns it separately; size 0: none
+    const char *finish_reason;         // "stop", "length", or another of a server
     const GenerationResult *generated; // tokens, log-probabilities, probes; NULL: a server's
     const TopToken *top;               // (top_count) a server's candidates for the first token
     size_t top_count;
@@ -67,11 +66,11 @@ typedef struct RowAnswer {
 
 typedef struct RowWork {
     RowWorkOptions options;
-    void *program; // of these
-    // Asks what is missing of a row, by row_work_ask_folder or _server. False after fail(): the row is refused.
+    void *program; // passed to these
+    // Asks for a row's missing results, by row_work_ask_folder or _server. False after fail(): the row is refused.
     bool (*ask)(void *program, Pending *row, const Record *record);
-    bool (*take)(void *program, Pending *row, const RowAnswer *answer); // writes what comes of it into the journal
-    bool (*enough)(const void *program);                                // no use in going on; NULL: there always is
+    bool (*take)(void *program, Pending *row, const RowAnswer *answer); // writes the result to the journal
+    bool (*enough)(const void *program);                                // whether to stop early; NULL: never
 
     bool remote; // a server is asked
     Bytes out;   // the file to write: --out, or a part's
@@ -90,27 +89,28 @@ typedef struct RowWork {
     StopTexts stops;
     // a server's; questions that ended without an answer are counted, and the same command asks again
     Endpoint *endpoint;
-    int64_t unanswered, in_a_row; // in all; the last ones, without an answer between them
-    Bytes why;                    // the first of them
-    bool for_a_row;               // one of them for what its row asks
+    int64_t unanswered, in_a_row; // in all; in succession, up to now
+    Bytes why;                    // the first one's reason
+    bool for_a_row;               // one of them was about its row's question
 } RowWork;
 
-// Sets remote and out. Refuses to go without a model, and options that are for the other kind of model: nothing would read them.
+// Sets remote and out. Refuses a missing model, and options for the other kind of model, because nothing would use
+// them.
 bool row_work_check(RowWork *work);
 bool row_work_plan(RowWork *work); // --plan: the memory, and whether it fits, on stdout
 
-// The rows, read as `reading` says but for --map and --format; then the folder, or the server with what is asked of it
-// (endpoint_options). From there on a signal asks the program to stop.
+// Opens the rows, by `reading` with --map and --format added; then the folder, or the server (endpoint_options). From
+// then on a signal asks the program to stop.
 bool row_work_open(RowWork *work, const RecordOptions *reading, const EndpointOptions *server);
-bool row_work_open_folder(RowWork *work); // that alone
+bool row_work_open_folder(RowWork *work); // only the folder
 
-bool row_work_run(RowWork *work);    // until all are answered, enough says so, or a signal comes
+bool row_work_run(RowWork *work);    // until all are answered, `enough` is true, or a signal comes
 bool row_work_finish(RowWork *work); // OUT appears; fails after a signal, and where answers are missing
 void row_work_close(RowWork *work);
 
-uint64_t row_work_number(const RowWork *work, int64_t row, int64_t sample); // of a result, in the journal
+uint64_t row_work_number(const RowWork *work, int64_t row, int64_t sample); // of a result in the journal
 
-// For ask. request: how row->ids are answered, and which samples are asked for.
+// For ask. request: how to answer row->ids, and which samples are wanted.
 bool row_work_ask_folder(RowWork *work, Pending *row, const GenerationRequest *request);
 bool row_work_ask_server(RowWork *work, Pending *row, const Message *messages, size_t count, int64_t seed);
 

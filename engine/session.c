@@ -32,7 +32,7 @@ static bool needs_of(ModelNeeds *needs, const ModelConfig *config, const Kernels
         return true;
     if (o->training.tokens == 0)
         return fail("--context %" PRId64 ": the model's max_position_embeddings is %" PRId64
-                    "; give that at most, or leave it away",
+                    "; give at most that, or drop the option",
                     positions, most);
     return fail("--max-prompt-tokens + --max-new-tokens, %" PRId64 ": the model's max_position_embeddings is %" PRId64
                 "; lower them, to --max-prompt-tokens %" PRId64 " --max-new-tokens %" PRId64 " for instance",
@@ -50,7 +50,7 @@ bool session_needs(ModelNeeds *needs, const Kernels *kernels, const SessionOptio
     return ok;
 }
 
-// As many as there is room for. What a policy writes must not depend on the memory of its machine, so it gets a whole sequence.
+// As many pages as there is room for. A policy's samples must not depend on memory, so it gets a whole sequence.
 static bool choose_pages(ModelNeeds *needs, const Kernels *kernels)
 {
     DeviceMemory memory;

@@ -1,5 +1,5 @@
-// A model folder, ready to answer: its weights, tokenizer and template, the tokens that end its answers, and the generation engine
-// (engine/engine.h) over as much memory as there is. generate, score and chat begin with one. Next: rows/rows.h (rows to
+// A model folder, ready to answer: its weights, tokenizer and template, its end tokens, and the generation engine
+// (engine/engine.h) in the memory available. generate, score and chat begin by opening one. Next: rows/rows.h (rows to
 // requests), rows/journal.h (results to files).
 #ifndef ENGINE_SESSION_H
 #define ENGINE_SESSION_H
@@ -10,19 +10,19 @@
 
 typedef struct SessionOptions {
     const char *model;     // folder
-    const char *tokenizer; // folder of its files, if not the model's; "" or NULL: the model's
+    const char *tokenizer; // folder of the tokenizer's files; "" or NULL: the model's
     const char *template;  // name, or "auto"
     const char *device;    // "auto", "cpu", "cuda"
     int64_t threads;       // 0: all cores
     int64_t context;       // longest sequence; 0: max_position_embeddings, at most CONTEXT_MOST
-    int64_t sequences;     // that run at once; 0: SEQUENCES_CPU or SEQUENCES_GPU
+    int64_t sequences;     // running at once; 0: SEQUENCES_CPU or SEQUENCES_GPU
     int64_t pass_tokens;   // of a pass; 0: PASS_TOKENS_CPU or PASS_TOKENS_GPU
-    int64_t cache;         // bytes for keys and values; 0: what is free, on a CPU half of it
-    int64_t probes;        // most tokens that a request asks the log-probability of
-    ModelLimits training;  // the same model trains, in between: its micro-batches (tokens 0: it does not)
-    bool bf16_moments;     // of the optimizer, which the caller will open beside the model
-    const Fit *fit;        // NULL, or what is known of the memory: its advice stands behind errors
-    bool random_weights;   // where the folder has none: of benchmarks
+    int64_t cache;         // bytes for keys and values; 0: all free memory, on a CPU half of it
+    int64_t probes;        // the most tokens whose log-probabilities one request wants
+    ModelLimits training;  // of micro-batches, where the same model also trains (tokens 0: it does not)
+    bool bf16_moments;     // of the optimizer, which the caller opens beside the model
+    const Fit *fit;        // or NULL; its advice is added to errors
+    bool random_weights;   // where the folder has no weights: for benchmarks
     bool plan_only;        // folder, tokenizer and template: no device, no memory, no engine
 } SessionOptions;
 
@@ -49,7 +49,7 @@ typedef struct Session {
     Engine *engine; // NULL after plan_only
 } Session;
 
-// The memory that it will take, for a plan (fit/fit.h): the device need not be there.
+// The memory that it will take, for a plan (fit/fit.h): the device need not be present.
 bool session_needs(ModelNeeds *needs, const Kernels *kernels, const SessionOptions *options);
 
 bool session_open(Session *session, const SessionOptions *options);

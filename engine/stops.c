@@ -10,7 +10,7 @@ static size_t longest_text(const StopTexts *s)
     return longest;
 }
 
-// Copies what token `id` stands for before *begin in tail, as much of its end as fits; false: special tokens are no text.
+// Copies the text of token `id` to the left of *begin in tail, as much of its end as fits; false: a special token.
 static bool put_before(const StopTexts *s, char *tail, size_t *begin, int32_t id)
 {
     size_t size;
@@ -23,7 +23,7 @@ static bool put_before(const StopTexts *s, char *tail, size_t *begin, int32_t id
     return true;
 }
 
-// A text that ends in the last token begins at most its own length before that token: so many bytes are put together.
+// A text that ends in the last token begins at most its own length before that token: as many bytes are joined.
 bool stop_texts_met(const StopTexts *s, const int32_t *ids, int64_t count)
 {
     enum { TAIL = 4096 };

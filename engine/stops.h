@@ -1,4 +1,4 @@
-// Texts that end an answer. A text may lie across tokens, so what is looked at is the end of the bytes that the tokens stand for.
+// Texts that end an answer. Such a text may span tokens, so the end of the bytes of all tokens is compared.
 #ifndef ENGINE_STOPS_H
 #define ENGINE_STOPS_H
 
@@ -13,7 +13,7 @@ typedef struct StopTexts {
 // Whether the last token completes one of the texts.
 bool stop_texts_met(const StopTexts *stops, const int32_t *ids, int64_t count);
 
-// Bytes of the text before the first stop text in it: all of it, if there is none.
+// Bytes of the text before the first stop text in it; all of it, if there is none.
 size_t stop_texts_cut(const StopTexts *stops, const char *text, size_t size);
 
 #endif

@@ -1,12 +1,12 @@
-// Reads responses from files, judges each by rule, gathers them by problem, and prints the table of avg@n, pass@k and maj@n by
-// source, category and difficulty.
+// Reads responses from files, judges each by rule, groups them by problem, and prints the table of avg@n, pass@k and
+// maj@n by source, category and difficulty.
 #include "evaluation/attempts.h"
 #include "rows/records.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-// What a sampler adds to a row: without it, the samples of a prompt are the same row.
+// Fields that a sampler adds to a row: without them, the samples of a prompt are the same row.
 static const char *const SAMPLED[] = {"sample",   "prompt_ids",         "ids",           "text",
                                       "logprobs", "processed_logprobs", "finish_reason", NULL};
 
@@ -20,7 +20,7 @@ bool attempts_know(const json_t *row) { return has_text(row, "finish_reason") &&
 
 typedef struct Row {
     Text source, category;
-    Bytes problem;         // the row as the checker reads it: its options, and whether the answer is a number
+    Bytes problem;         // the row for the checker: its options, and whether the answer is a number
     const char *reference; // "": there is none
     Text response;
     uint64_t key[2]; // of its problem
@@ -72,7 +72,7 @@ static bool read_generated(Row *r, const json_t *row, const Record *record)
     return hash_of(r->key, problem) && record_append(&r->problem, record, all) && bytes_text(&r->problem, "}");
 }
 
-// ---- what is kept of it
+// ---- keeping it
 
 static bool find_problem(Attempted **problem, Attempts *a, const Row *row, const json_t *difficulty)
 {
@@ -225,7 +225,7 @@ static double standard_error(const Figures *f)
 
 enum { NAME_WIDTH = 26 };
 
-static bool print_name(Bytes *out, const char *indent, const char *name) // nothing of it acts on a terminal
+static bool print_name(Bytes *out, const char *indent, const char *name) // escapes what would act on a terminal
 {
     size_t size = strlen(name), room = NAME_WIDTH - strlen(indent) - 1;
     size_t shown = size <= room ? size : utf8_valid_prefix(name, room), begin = out->size;

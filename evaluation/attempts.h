@@ -1,9 +1,9 @@
-// Responses in files, several to a problem, and how good they are: rows of ./generate, of train_rl's rollouts and of its
-// evaluations. Each is judged by rule as in training (rl/reward.h); of a rollout that a judge was asked about, what it decided
-// counts.
+// How good the responses in files are, several to a problem: rows of ./generate, of train_rl's rollouts and of its
+// evaluations. Each is judged by rule as in training (rl/reward.h); in a rollout, a judge's decision counts where there
+// is one.
 //
 //   avg@n    the share of right responses; ± its standard error over the problems
-//   pass@k   whether one of k is right, without bias from n responses: 1 - C(n - right, k) / C(n, k) (Chen et al. 2021, eq. 1)
+//   pass@k   whether one of k is right, unbiased from n responses: 1 - C(n - right, k) / C(n, k) (Chen et al. 2021)
 //   maj@n    whether the answer that most of the n give is right
 #ifndef EVALUATION_ATTEMPTS_H
 #define EVALUATION_ATTEMPTS_H
@@ -15,7 +15,7 @@
 typedef struct Attempted { // a problem
     Response *responses;   // (count) with verdict, text (of the answer alone) and answer
     size_t count, capacity;
-    size_t source, category; // numbers of their names
+    size_t source, category; // indices of their names
     int level;               // 1-5; 0: unknown
 } Attempted;
 

@@ -1,13 +1,14 @@
-// The memory of cards: see card.h. What a card is sold as is more than CUDA gives: GiB are meant, and some are the card's own.
+// The memory of cards: see card.h. CUDA reports less than a card's nominal size: that is in GiB, and the card uses some
+// itself.
 #include "fit/card.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-// Left alone: CUDA's context and libraries took 0.5 GiB on an H200, and what is left of this is for others on the card. Small
-// devices are those of tests.
+// Left free: CUDA's context and libraries took 0.5 GiB on an H200, and the rest is for other programs on the card.
+// Small devices are those of tests.
 static double reserve(double bytes) { return bytes / 20 < 0x1p30 ? bytes / 20 : 0x1p30; }
-static const double CONTEXT = 0x1p29; // of a card that nothing runs on yet
+static const double CONTEXT = 0x1p29; // on a card where nothing runs yet
 
 void device_memory(DeviceMemory *memory, const Kernels *kernels)
 {
@@ -20,7 +21,7 @@ void device_memory(DeviceMemory *memory, const Kernels *kernels)
              available / 0x1p30);
 }
 
-// What CUDA shows of them (totalGlobalMem). Cards that give a block less shared memory than the kernels need are not here.
+// What CUDA reports (totalGlobalMem). Cards whose blocks have less shared memory than the kernels need are not listed.
 static const struct {
     const char *name;
     double gibibytes;

@@ -1,4 +1,5 @@
-// Totals of a program's memory, and the search for what makes it fit: see fit.h. What is said about it is in fit_say.c.
+// A program's total memory, and the search for options that make it fit: see fit.h. The texts about it are in
+// fit_say.c.
 #include "fit/fit_internal.h"
 #include <math.h>
 #include <string.h>
@@ -51,7 +52,7 @@ bool cache_pages(int64_t *pages, const ModelNeeds *n, const Kernels *kernels, do
 
 // ---- all of them
 
-// What the needs come to, their pages chosen. Nobody who plans knows what is said in between: a plan that fails does not fit.
+// The total of the needs, with their pages chosen. Errors on the way are dropped: a plan that fails does not fit.
 static bool measure(Fit *fit, const Needs *needs)
 {
     double unused, bytes, others = 0;
@@ -81,7 +82,7 @@ static bool measure(Fit *fit, const Needs *needs)
     return true;
 }
 
-// ---- what may be changed, what costs least speed first
+// ---- possible changes, those that cost least speed first
 
 static bool smaller_micro_batch(Needs *n)
 {
@@ -114,7 +115,7 @@ static bool fewer_sequences(CacheLimits *c)
     int64_t fewer = c->sequences / 4;
     if (fewer < LEAST)
         return false;
-    int64_t probes = (c->rows - c->sequences) / (c->sequences < PROBED ? c->sequences : PROBED); // of a sequence
+    int64_t probes = (c->rows - c->sequences) / (c->sequences < PROBED ? c->sequences : PROBED); // of one sequence
     c->rows = fewer + probes * (fewer < PROBED ? fewer : PROBED);
     c->sequences = fewer;
     return true;
@@ -131,7 +132,7 @@ static bool shorter_context(CacheLimits *c)
 
 enum { CACHE, RECOMPUTE, MOMENTS, MICRO_BATCH, PASS_TOKENS, SEQUENCES, CONTEXT, CHANGES };
 
-// One step further; false: there is none.
+// Makes the change one step larger; false: it cannot.
 static bool change(Needs *n, int what)
 {
     ModelLimits *l = &n->own.limits;
@@ -156,7 +157,7 @@ static bool change(Needs *n, int what)
                                  : shorter_context(&l->cache);
 }
 
-// The first combination that fits and takes less than `most`: of changes 0 to `last` the first vary fastest.
+// The first combination that fits and takes less than `most`; of changes 0 to `last` the first vary fastest.
 static bool search(Fit *found, const Needs *from, double most, int last)
 {
     if (last < 0)
@@ -191,7 +192,7 @@ static bool say_changes(Bytes *out, const Needs *from, const Needs *to)
     return true;
 }
 
-// Where it fits: what would take less, if memory cannot be had all the same.
+// Where it fits: which options would take less, in case the memory cannot be had after all.
 static bool advise_less(Fit *fit)
 {
     const ModelNeeds *own = &fit->needs.own;
@@ -199,7 +200,7 @@ static bool advise_less(Fit *fit)
     Bytes changes = {0};
     if (fit->memory.bytes < 0)
         return true;
-    if (own->limits.cache.tokens > 0 && own->cache_bytes == 0) // it takes what there is
+    if (own->limits.cache.tokens > 0 && own->cache_bytes == 0) // it takes all that is left
         return bytes_text(&fit->advice, "a smaller --cache takes less");
     bool ok = !search(&found, &fit->needs, 0.95 * fit->bytes, CHANGES - 1) ||
               (say_changes(&changes, &fit->needs, &found.needs) &&

@@ -1,4 +1,4 @@
-// What the two files of fit.h share.
+// Shared by the files of fit/ only.
 #ifndef FIT_FIT_INTERNAL_H
 #define FIT_FIT_INTERNAL_H
 

@@ -1,4 +1,4 @@
-// What people are told of a program's memory: see fit.h.
+// What users are told of a program's memory: see fit.h.
 #include "fit/fit_internal.h"
 #include "kernels/arena.h"
 #include <string.h>
@@ -8,9 +8,9 @@ bool fit_open(Fit *fit, const MachineOptions *where)
     bool named = where->gpu[0] != 0;
     *fit = (Fit){.fits = true};
     if (named && !where->plan)
-        return fail("--gpu %s: is a card to plan for, with --plan; a run takes the GPU that is here", where->gpu);
+        return fail("--gpu %s: names a card to plan for, with --plan; a run takes this machine's GPU", where->gpu);
     if (named && strcmp(where->device.name, "cpu") == 0)
-        return fail("--gpu %s: a GPU is planned for with --device cuda, not with --device cpu", where->gpu);
+        return fail("--gpu %s: plan for a GPU with --device cuda, not with --device cpu", where->gpu);
     TRY(!named || card_memory(&fit->memory, where->gpu));
     fit->kernels = !where->plan ? kernels_open(where->device.name, (int)where->threads)
                                 : kernels_for_plan(named ? "cuda" : where->device.name);
@@ -52,7 +52,7 @@ static int64_t at_once(const CacheLimits *c)
     return whole < c->sequences ? whole : c->sequences;
 }
 
-// Moments in bf16 leave room for more.
+// How many sequences bf16 moments would leave room for.
 static bool print_more_sequences(const Fit *fit, FILE *out)
 {
     const ModelNeeds *own = &fit->needs.own;
@@ -67,7 +67,7 @@ static bool print_more_sequences(const Fit *fit, FILE *out)
     return true;
 }
 
-// How many sequences run at once decides how fast tokens come.
+// The number of sequences at once decides the rate of tokens.
 static bool print_sequences(const Fit *fit, FILE *out)
 {
     const CacheLimits *c = &fit->needs.own.limits.cache;
@@ -76,7 +76,7 @@ static bool print_sequences(const Fit *fit, FILE *out)
     int64_t tokens = (c->pages - 1) * KEY_BLOCK, all = at_once(c);
     fprintf(out, "keys and values: room for %" PRId64 " tokens, ", tokens);
     if (all == 0)
-        fprintf(out, "where a sequence ends that may have %" PRId64 "\n", c->positions);
+        fprintf(out, "where a sequence must end, although it may have %" PRId64 "\n", c->positions);
     else
         fprintf(out, "at once for %" PRId64 " of %" PRId64 " tokens each, or for --sequences %" PRId64 " of %" PRId64 "\n", all,
                 c->positions, c->sequences, tokens / c->sequences < c->positions ? tokens / c->sequences : c->positions);
@@ -90,7 +90,7 @@ static bool say_verdict(Bytes *out, const Fit *fit, const char *name)
 {
     bool chosen = fit->needs.recompute_auto && fit->needs.own.limits.recompute;
     return bytes_printf(out, "%s, %.2f of %.2f GiB%s%s%s", fit->fits ? "yes" : "no", fit->bytes / 0x1p30,
-                        fit->memory.bytes / 0x1p30, name, chosen ? "; layers are recomputed going back" : "",
+                        fit->memory.bytes / 0x1p30, name, chosen ? "; layers are recomputed in the backward pass" : "",
                         fit->fits ? "" : "; ") &&
            (fit->fits || bytes_text(out, fit->advice.data));
 }
@@ -141,11 +141,13 @@ bool fit_describe(const Fit *fit, Bytes *out)
 {
     const char *name = fit->memory.name;
     if (!fit->fits)
-        return bytes_printf(out, "memory: %.2f GiB are planned, and this may be more than there is (%s); %s", fit->bytes / 0x1p30,
-                            name, fit->advice.data);
+        return bytes_printf(out, "memory: %.2f GiB are planned, which may be more than there is (%s); %s",
+                            fit->bytes / 0x1p30, name, fit->advice.data);
     if (fit->needs.recompute_auto && fit->needs.own.limits.recompute)
-        return bytes_printf(
-            out, "memory: layers are recomputed going back, as it would not fit otherwise (%s); no bit depends on it", name);
+        return bytes_printf(out,
+                            "memory: layers are recomputed in the backward pass, as it would not fit otherwise (%s); "
+                            "this changes no bit",
+                            name);
     return true;
 }
 

@@ -1,10 +1,11 @@
-// Tokens for people: one walk over the documents, written as plain text, in a terminal's colours, or as a page (inspect_html.c).
-// What the data holds never reaches a terminal or a page raw, so that a row can only be read, and what it hides is seen.
+// Tokens for people: one walk over the documents, written as plain text, in a terminal's colours, or as a page
+// (inspect_html.c). Data never reaches a terminal or a page raw: a row can only be read, and hidden characters become
+// visible.
 #include "intake/inspect_internal.h"
 #include "base/visible.h"
 #include <string.h>
 
-// Named colours, since a terminal's owner chose them to be read on its background; trained special tokens stand out most.
+// Named colours, since users choose them to be readable on their background; trained special tokens stand out most.
 static const char *const COLOURS[SHOWN_KINDS] = {"\x1b[2m", "\x1b[32m", "\x1b[2;36m", "\x1b[7;36m"};
 #define COLOUR_END "\x1b[0m"
 
@@ -35,7 +36,7 @@ bool inspect_text(View *v, Text text, const char *line_break)
 
 // ---- tokens
 
-// Of an id that the tokenizer lacks, or without one, the number stands in `number`.
+// An id without a token is shown as a number, written into `number`.
 static Text token_text(const View *v, int32_t id, char number[16])
 {
     size_t size = 0;
@@ -53,8 +54,8 @@ static ShownKind kind_of(const View *v, int32_t id, bool trained)
 
 static bool is_trained(ShownKind kind) { return kind == SHOWN_TRAINED || kind == SHOWN_SPECIAL_TRAINED; }
 
-// Between two tokens: a colour that changes, or a « or » where training begins or ends. `before` and `now` may be SHOWN_KINDS,
-// outside of the tokens.
+// Between two tokens: a change of colour, or a « or » where training begins or ends. `before` and `now` are SHOWN_KINDS
+// outside the tokens.
 static bool put_change(View *v, ShownKind before, ShownKind now)
 {
     if (v->look == INSPECT_PLAIN)
@@ -70,7 +71,7 @@ static bool put_token(View *v, int32_t place, int32_t id, ShownKind kind)
     Text text = token_text(v, id, number);
     if (v->look == INSPECT_HTML)
         return page_token(v, place, id, kind, text);
-    if (v->look == INSPECT_COLOUR) // a colour ends before its line does: pagers begin each line anew
+    if (v->look == INSPECT_COLOUR) // end the colour before the line: pagers begin each line anew
         snprintf(line_break, sizeof line_break, "⏎" COLOUR_END "\n%s", COLOURS[kind]);
     return inspect_text(v, text, line_break);
 }

@@ -1,10 +1,10 @@
-// Tokens as one HTML page: style inside, no scripts, nothing fetched, light and dark as the reader's system is. A token is a span
-// that says its place, id and kind when pointed at. The walk over them is in inspect.c.
+// Tokens as one HTML page: style inside, no scripts, nothing fetched, light or dark as the reader's system is. A token
+// is a span whose title has its place, id and kind. The walk over them is in inspect.c.
 #include "intake/inspect_internal.h"
 #include <string.h>
 
-// Each token is isolated from the directions of its neighbours: they stand from left to right, as the model reads them. Documents
-// out of sight are not laid out, since a step may have hundreds of thousands of tokens.
+// Each token is isolated from the text direction of its neighbours: they run from left to right, as the model reads
+// them. Documents out of sight are not laid out, since a step may have hundreds of thousands of tokens.
 // clang-format off
 const char INSPECT_PAGE[] =
     "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"generator\" content=\"prepare --inspect\">\n";

@@ -1,5 +1,5 @@
-// Between the two files that show tokens: inspect.c walks over the documents and writes to terminals, inspect_html.c knows what a
-// page looks like.
+// Shared by the two files that show tokens: inspect.c walks over the documents and writes to terminals, inspect_html.c
+// writes pages.
 #ifndef INTAKE_INSPECT_INTERNAL_H
 #define INTAKE_INSPECT_INTERNAL_H
 
@@ -13,16 +13,16 @@ typedef struct View {
     const char *title;
     const Documents *documents;
     const Tokenizer *tokenizer; // NULL: tokens are shown by number
-    const int64_t *numbers;     // (count) what is shown
+    const int64_t *numbers;     // (count) documents shown
     size_t count;
-    int64_t tokens, trained; // in all of them
+    int64_t tokens, trained; // in all documents
 } View;
 
-// Appends a text in which nothing acts any more: control characters, characters that are not seen and bytes that are no character
-// stand there by number; in a page also <, >, &, ' and ". line_break stands for a newline.
+// Appends a text with everything escaped that could act: control characters, invisible characters and bytes that are no
+// character become numbers; in a page also <, >, &, ' and ". line_break replaces a newline.
 bool inspect_text(View *v, Text text, const char *line_break);
 bool inspect_totals(View *v);                // "2 documents, 96 tokens, 40 of them trained (41.7%)"
-bool inspect_facts(View *v, int64_t number); // what is known of a document, in one line
+bool inspect_facts(View *v, int64_t number); // the facts of a document, in one line
 
 // ---- a page (inspect_html.c): head, for each document begin, its tokens and end, then the end
 

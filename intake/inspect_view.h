@@ -1,5 +1,4 @@
-// ./prepare --inspect: which documents are shown, as a record of the shards or as a step of training cuts them, and
-// where to.
+// ./prepare --inspect: which documents are shown (a record of the shards, or a step's micro-batches), and where.
 #ifndef INTAKE_INSPECT_VIEW_H
 #define INTAKE_INSPECT_VIEW_H
 
@@ -23,7 +22,7 @@
 // clang-format on
 OPTION_GROUP(InspectOptions, INSPECT_ROWS)
 
-// Shows what options ask for of these folders of shards, on stdout or as a page. tokenizer NULL: tokens by number.
+// Shows the chosen documents of these folders of shards, on stdout or as a page. tokenizer NULL: tokens by number.
 bool inspect_view(const InspectOptions *options, const char *const *folders, size_t count, const Tokenizer *tokenizer,
                   uint64_t seed);
 

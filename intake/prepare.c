@@ -1,5 +1,5 @@
-// A preparation from its beginning to its end: see prepare.h. The stages are in prepare_read.c, prepare_decide.c, prepare_write.c
-// and prepare_report.c; here is their order, and the folder that appears only when all of it is there.
+// A preparation from beginning to end: see prepare.h. The stages are in prepare_read.c, prepare_decide.c,
+// prepare_write.c and prepare_report.c; here is their order, and the folder that appears only when it is complete.
 #include "intake/prepare_internal.h"
 #include "json/json.h"
 #include <stdlib.h>
@@ -10,20 +10,20 @@ const char *const FATE_NAMES[FATES] = {"sft",      "prompts",     "rl",         
                                        "repeated", "same_prompt", "contaminated", "no_answer",    "prompt_held_out",
                                        "wrong",    "unknown",     "unreadable",   "another_right"};
 
-const char *const FATE_REASONS[FATES] = {[FATE_BAD] = "are bad",
-                                         [FATE_UNFINISHED] = "are unfinished (finish_reason is not stop)",
-                                         [FATE_DUPLICATE] = "are exact duplicates (--keep-duplicates keeps them)",
-                                         [FATE_OTHER_ANSWER] = "have the prompt of an earlier row, but another reference answer",
-                                         [FATE_REPEATED] =
-                                             "repeat the prompt, response and answer of an earlier row; other fields differ",
-                                         [FATE_SAME_PROMPT] = "have a prompt that rl/ has already",
-                                         [FATE_CONTAMINATED] = "share 13 words with a benchmark, or have a short question of it",
-                                         [FATE_NO_ANSWER] = "are for rl/, but have no reference answer",
-                                         [FATE_PROMPT_HELD_OUT] = "have a prompt that is held out",
-                                         [FATE_WRONG] = "have a wrong answer",
-                                         [FATE_UNKNOWN] = "have an answer of which no rule knows whether it is right",
-                                         [FATE_UNREADABLE] = "have no reference that an answer can be compared with",
-                                         [FATE_ANOTHER_RIGHT] = "are right, as is an earlier response to their prompt"};
+const char *const FATE_REASONS[FATES] = {
+    [FATE_BAD] = "are bad",
+    [FATE_UNFINISHED] = "are unfinished (finish_reason is not stop)",
+    [FATE_DUPLICATE] = "are exact duplicates (--keep-duplicates keeps them)",
+    [FATE_OTHER_ANSWER] = "have the prompt of an earlier row, but another reference answer",
+    [FATE_REPEATED] = "repeat the prompt, response and answer of an earlier row; other fields differ",
+    [FATE_SAME_PROMPT] = "have a prompt that rl/ has already",
+    [FATE_CONTAMINATED] = "share 13 words with a benchmark, or have a short question of it",
+    [FATE_NO_ANSWER] = "are for rl/, but have no reference answer",
+    [FATE_PROMPT_HELD_OUT] = "have a prompt that is held out",
+    [FATE_WRONG] = "have a wrong answer",
+    [FATE_UNKNOWN] = "have an answer that no rule can decide",
+    [FATE_UNREADABLE] = "have no reference that an answer can be compared with",
+    [FATE_ANOTHER_RIGHT] = "are right, as is an earlier response to their prompt"};
 
 static bool open_sorts(PrepareJob *job)
 {
@@ -117,7 +117,7 @@ static bool is_ours(const char *name, bool inside)
     return inside && (strncmp(name, "shard-", 6) == 0 || strcmp(name, "prompts.jsonl") == 0);
 }
 
-// An older preparation may be replaced, and an empty folder filled; anything else that stands there is somebody's.
+// An older preparation may be replaced, and an empty folder filled; anything else is the user's.
 static bool may_replace(const char *folder, bool inside)
 {
     char **names;
@@ -130,7 +130,7 @@ static bool may_replace(const char *folder, bool inside)
         ok = path != NULL && path_kind(&kind, path);
         bool deeper = kind == PATH_FOLDER;
         ok = ok && ((is_ours(names[i], inside) && !(inside && deeper)) ||
-                    fail("%s: this is none of what ./prepare writes, and would be lost; move it, or take another --out", path));
+                    fail("%s: not written by ./prepare, and would be deleted; move it, or take another --out", path));
         ok = ok && (!deeper || may_replace(path, true));
         free(path);
     }
@@ -138,7 +138,7 @@ static bool may_replace(const char *folder, bool inside)
     return ok;
 }
 
-// Where the output really goes: a link keeps leading there.
+// The real place of the output: a link is followed, and stays.
 static bool resolve(Bytes *out, const char *path)
 {
     char *real = realpath(path, NULL);

@@ -1,6 +1,6 @@
-// The second stage: what becomes of every row. Rows come in groups of one prompt, equal responses beside each other, so duplicates
-// are neighbours; everything that is drawn (the hold-out, a random split) is drawn exactly, by a keyed permutation of those that
-// may be drawn. Nothing here depends on anything but the rows and the seed.
+// The second stage: each row's fate. Rows come in groups of one prompt, equal responses next to each other, so
+// duplicates are neighbours; random choices (the hold-out, a random split) draw exact counts by a keyed permutation of
+// the candidates. Results depend on the rows and the seed only.
 #include "data/order.h"
 #include "intake/prepare_internal.h"
 #include <string.h>
@@ -9,9 +9,9 @@
 
 typedef struct GroupReader {
     Sorter *facts;
-    uint8_t key[FACT_KEY]; // of the row at hand
+    uint8_t key[FACT_KEY]; // of the current row
     RowFact fact;
-    bool there, same_prompt, same_row; // compared with the row before
+    bool there, same_prompt, same_row; // compared with the previous row
 } GroupReader;
 
 static bool next_row(GroupReader *g)
@@ -32,20 +32,20 @@ static bool next_row(GroupReader *g)
 
 static bool in_pool(const RowState *row) { return row->fate < FATE_DROPPED; }
 
-// ---- the split at a difficulty, and what can't be used
+// ---- the split at a difficulty, and rows that can't be used
 
-typedef struct Group {    // of one prompt
-    bool kept;            // a row before this one, of its response, was kept, or gave way to another right one
-    RowFact first;        // ... which
-    int64_t in_rl;        // the row that is; -1: none
-    RowFact rl;           // ... which
+typedef struct Group {    // rows of one prompt
+    bool kept;            // an earlier row with this response was kept, or replaced by another right one
+    RowFact first;        // that row
+    int64_t in_rl;        // the row that is in RL; -1: none
+    RowFact rl;           // that row
     int64_t right;        // --verify best-of-k: the earliest right one that is kept; -1: none
     int64_t first_answer; // the earliest row that is kept and has an answer; -1: none
 } Group;
 
 static const Group NO_ROWS = {.in_rl = -1, .right = -1, .first_answer = -1};
 
-// Of a row with the prompt and the response of one that is kept.
+// The fate of a row with the prompt and response of a kept one.
 static Fate fate_of_repeated(const RowFact *fact, const RowFact *first)
 {
     if (fact->answer != first->answer)
@@ -53,7 +53,7 @@ static Fate fate_of_repeated(const RowFact *fact, const RowFact *first)
     return fact->rest == first->rest ? FATE_DUPLICATE : FATE_REPEATED;
 }
 
-// Of a row for SFT: what is asked of its response, if it has one.
+// The fate of a row for SFT, which depends on its response, if it has one.
 static Fate trained_fate(const PrepareJob *job, const RowState *row, Fate trained, Fate prompt)
 {
     static const Fate dropped[VERIFIED_KINDS] = {
@@ -64,7 +64,7 @@ static Fate trained_fate(const PrepareJob *job, const RowState *row, Fate traine
     return verify == VERIFY_NOT || verify == VERIFY_ALL || row->verified == VERIFIED_RIGHT ? trained : dropped[row->verified];
 }
 
-// Rows of a group come in no order, so a later one may displace one that has a fate already.
+// Rows of a group come in no order, so a later one may replace one that already has a fate.
 static Fate first_right(const PrepareJob *job, Group *group, int64_t number)
 {
     int64_t before = group->right;
@@ -76,8 +76,8 @@ static Fate first_right(const PrepareJob *job, Group *group, int64_t number)
     return FATE_SFT;
 }
 
-// One row of a prompt; where responses are verified, one with a right response, which other splits train on. Rows that repeat
-// it are kept where that is wanted.
+// RL keeps one row per prompt; where responses are verified, one with a right response, since other splits train on it.
+// Rows that repeat it are kept with --keep-duplicates.
 static Fate rl_fate(const PrepareJob *job, Group *group, const RowFact *fact)
 {
     int64_t before = group->in_rl, number = (int64_t)fact->number;
@@ -118,7 +118,7 @@ static void end_group(PrepareJob *job, const Group *group)
         job->rows[group->first_answer].flags |= ROW_FIRST_ANSWER;
 }
 
-// The fates of a split at tau; *prompts: in how many groups there is a row that was not dropped.
+// The fates of a split at tau; *prompts: the number of groups with a row that was not dropped.
 static bool split_at_tau(PrepareJob *job, int64_t *prompts)
 {
     GroupReader g = {.facts = job->facts};
@@ -155,7 +155,7 @@ static bool split_at_tau(PrepareJob *job, int64_t *prompts)
 
 // ---- the hold-out
 
-// Of a prompt that is drawn, the first row is held out, and the others may be nowhere else.
+// The first row of a drawn prompt is held out, and its other rows are dropped.
 static void hold_out(PrepareJob *job, int64_t first, int64_t number)
 {
     if (first >= 0 && first < number) {
@@ -204,7 +204,7 @@ static bool is_drawable(const RowState *row)
     return in_pool(row) && row->fate != FATE_HOLDOUT && (row->flags & ROW_FIRST_ANSWER) != 0;
 }
 
-// As many rows to RL as the difficulty would have sent there, drawn from all prompts that have an answer.
+// Sends as many rows to RL as the difficulty would have, drawn from all prompts that have an answer.
 static void split_at_random(PrepareJob *job)
 {
     int64_t drawable = 0, wanted = 0, place = 0;

@@ -1,5 +1,5 @@
-// Counting rows by difficulty, source and category. Names without end (an address of a page as the source) would be a list as long as
-// the input: from some number on, new ones are counted together.
+// Counting rows by difficulty, source and category. An unbounded set of names (a page's address as the source) would
+// make a list as long as the input: beyond a limit, new names are counted together.
 #include "intake/prepare_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +54,7 @@ bool prepare_count_verified(PrepareReport *report, const RowState *row, Text sou
         return true;
     TRY(bytes_printf(&report->unreadable, "%s%.*s \"%.*s\"", *count > 1 ? ", " : "", shown(id), id.data, shown(reference),
                      reference.data == NULL ? "" : reference.data));
-    for (size_t i = 0; i < report->unreadable.size; i++) // nothing that acts on a terminal
+    for (size_t i = 0; i < report->unreadable.size; i++) // escape whatever would act on a terminal
         if ((unsigned char)report->unreadable.data[i] < ' ' || report->unreadable.data[i] == 0x7f)
             report->unreadable.data[i] = ' ';
     return true;

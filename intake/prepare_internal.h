@@ -1,4 +1,4 @@
-// What the stages of a preparation share (prepare.c: read, decide, write, report); nobody else includes it.
+// Shared by the stages of a preparation only (prepare.c: read, decide, write, report).
 #ifndef INTAKE_PREPARE_INTERNAL_H
 #define INTAKE_PREPARE_INTERNAL_H
 
@@ -6,7 +6,7 @@
 #include "intake/prepare.h"
 #include "intake/sorter.h"
 
-// What is known of every row of the input, by its number: four bytes each, so that all of them fit in memory.
+// The state of every input row, by its number: four bytes each, so that all of them fit in memory.
 typedef struct RowState {
     uint8_t fate, level, flags;
     uint8_t verified; // Verified
@@ -14,10 +14,10 @@ typedef struct RowState {
 
 enum { ROW_HAS_RESPONSE = 1, ROW_HAS_ANSWER = 2, ROW_CONTAMINATED = 4, ROW_FIRST_ANSWER = 8, ROW_SPOOLED = 16 };
 
-// Beside its state, a row that was read is in two sorts. `facts`, by prompt, then response: equal rows come together, and a
-// RowFact is its data. `spool`, by difficulty, then keyed hash, then number: the order of the shards; its data is a SpoolHead and what that
-// counts, one after another: ids, spans, id, answer, row, source, category.
-typedef struct RowFact {           // what two rows of one prompt and one response may differ in
+// Each row that was read is also in two sorts. `facts`, by prompt, then response: equal rows become neighbours; its
+// data is a RowFact. `spool`, by difficulty, then keyed hash, then number: the order of the shards; its data is a
+// SpoolHead and the parts whose sizes that holds: ids, spans, id, answer, row, source, category.
+typedef struct RowFact {           // in what two rows of one prompt and one response may differ
     uint64_t number, answer, rest; // hashes of the reference answer (0: none), of all fields but id, source and category
 } RowFact;
 
@@ -44,15 +44,15 @@ bool prepare_read(PrepareJob *job);   // inputs to rows, facts, spool
 bool prepare_decide(PrepareJob *job); // facts to rows[].fate
 bool prepare_write(PrepareJob *job);  // spool to shards and JSONL files; the report's tables
 
-extern const char *const FATE_REASONS[FATES]; // why rows were dropped, as a sentence goes on after their number
+extern const char *const FATE_REASONS[FATES]; // why rows were dropped, to follow their number in a sentence
 
-// kind: of the reference answer; size 0: it has none, or it was not looked at
+// kind: of the reference answer; size 0: none, or not checked
 bool prepare_count(PrepareReport *report, Fate fate, int level, Text source, Text category, Text kind);
 
-// --verify: what was found of a response.
+// --verify: the result for a response.
 bool prepare_count_verified(PrepareReport *report, const RowState *row, Text source, Text id, Text reference);
 
-// Fields that rows without a response, or without an answer where one is needed, may have meant by it: a sentence each.
+// Fields that may hold the missing response, or the missing answer where one is needed: a sentence each.
 bool prepare_unread(Bytes *out, const PrepareReport *report, const char *before, const char *after);
 
 #endif

@@ -1,5 +1,5 @@
-// The first stage: a block of lines at a time, each line made into tokens by whichever thread is free, the results taken in the
-// order of the lines. So the threads change the time and nothing else.
+// The first stage: a block of lines at a time, each line tokenised by whichever thread is free, the results taken in
+// the order of the lines. So the threads change only the time.
 #include "answers/verify.h"
 #include "base/text.h"
 #include "intake/prepare_internal.h"
@@ -12,14 +12,14 @@
 
 enum { BLOCK_LINES = 1024, BLOCK_BYTES = 8 << 20 };
 
-typedef struct Row {    // one line and what it became
+typedef struct Row {    // one line and its result
     size_t begin, size; // in the block; size 0: it could not be read at all
     int64_t line;
     bool bad;
-    char *error; // why
+    char *error; // why it failed
     RowFormat format;
     bool unfinished, replaced;
-    bool stops; // the run, and not the row, is at fault
+    bool stops; // the run must end, not only the row
     bool odd;   // NaN or an infinity in it
     uint32_t mapped, turns_left_out, thoughts_left_out;
     Unread unread_response, unread_answer;
@@ -30,7 +30,7 @@ typedef struct Row {    // one line and what it became
     char *source, *category; // of an unfinished row
 } Row;
 
-typedef struct Worker { // what one thread scribbles on
+typedef struct Worker { // scratch memory of one thread
     TokenScratch scratch;
     Tokenised tokens;
 } Worker;
@@ -42,11 +42,11 @@ typedef struct Reader {
     Row *rows; // (BLOCK_LINES)
     size_t count;
     Bytes block;
-    const char *path, *shown; // the file at hand; as errors name it
-    char *source;             // of its rows that have none
+    const char *path, *shown; // the current file; its name for errors
+    char *source;             // for its rows without a source
     RecordOptions options;
     int64_t bad;
-    uint32_t mapped; // of the input at hand: bit i, some row had map[i].name
+    uint32_t mapped; // of the current input: bit i, some row had map[i].name
 } Reader;
 
 // ---- one row
@@ -57,7 +57,7 @@ static void put_big_endian(uint8_t *out, uint64_t value)
         out[i] = (uint8_t)(value >> (56 - 8 * i));
 }
 
-// What equal rows have in common, and where the row stands among those of its difficulty.
+// The sort keys of a row: hashes for finding equals, and its place among rows of its difficulty.
 static uint64_t make_keys(Row *row, const Tokenised *t, uint64_t seed, int64_t number)
 {
     uint64_t prompt[2], whole[4];
@@ -85,7 +85,7 @@ static bool add_field(Bytes *out, const char *key)
 
 static bool add_text(Bytes *out, const char *key, Text text) { return add_field(out, key) && json_append_string(out, text); }
 
-// Why a row was dropped, for people who want to see what a benchmark takes away.
+// Writes why a row was dropped, to show what a benchmark removes.
 static bool add_match(Bytes *out, const NgramMatch *match)
 {
     char where[1024];
@@ -97,7 +97,7 @@ static bool add_match(Bytes *out, const NgramMatch *match)
            bytes_text(out, "}");
 }
 
-// The row as it goes on to others: as it was written, with the id, source and difficulty that it has here, where it had none.
+// The row as written to JSONL: as spelled, plus its id, source and difficulty where it had none.
 static bool row_text(Bytes *out, const Record *record, Text source, const NgramMatch *match)
 {
     const char *without[5] = {NULL};
@@ -124,7 +124,7 @@ static bool row_text(Bytes *out, const Record *record, Text source, const NgramM
     return (!match->found || add_match(out, match)) && bytes_text(out, "}");
 }
 
-// What two rows of one prompt and one response may still differ in.
+// The hash of all that may differ between two rows of one prompt and one response.
 static void hash_rest(RowFact *fact, const Record *record)
 {
     static const char *const names[] = {"id", "source", "category"};
@@ -136,7 +136,7 @@ static void hash_rest(RowFact *fact, const Record *record)
         bool name = false;
         for (size_t n = 0; n < sizeof names / sizeof *names; n++)
             name = name || text_is(f->name, names[n]);
-        if (!name) { // in whatever order they are
+        if (!name) { // in any order
             uint64_t both[2] = {hash_bytes(f->name.data, f->name.size), hash_bytes(f->value.data, f->value.size)};
             fact->rest += hash_bytes(both, sizeof both);
         }
@@ -164,7 +164,7 @@ static bool spool_row(Row *row, const Record *record, const Tokenised *t, Text s
            bytes_append(&row->spooled, record->category.data, record->category.size);
 }
 
-// Of a row that train_sft can't train: what may have been meant.
+// For a row that train_sft can't train: which field may have been meant.
 static bool no_response(const Record *record)
 {
     const Unread *unread = &record->unread_response;
@@ -277,9 +277,9 @@ static bool note_bad(Reader *reader, Row *row)
     if (row->stops)
         return fail("%s", row->error);
     if (reader->bad == allowed && allowed == 0)
-        return fail("%s (--skip-bad-rows N would pass over N such rows)", row->error);
+        return fail("%s (--skip-bad-rows N would skip N such rows)", row->error);
     if (reader->bad == allowed)
-        return fail("%s (--skip-bad-rows %" PRId64 " bad rows have been passed over before it)", row->error, allowed);
+        return fail("%s (--skip-bad-rows %" PRId64 " bad rows were skipped before it)", row->error, allowed);
     if (reader->bad < BAD_ROWS_NAMED) {
         report->bad_rows[reader->bad] = row->error;
         row->error = NULL;
@@ -364,7 +364,7 @@ static bool read_lines(Reader *reader, LineReader *lines)
         row->line = lines->line;
         row->begin = reader->block.size;
         if (!ok && !more)
-            return false; // the file can't be read on
+            return false; // the rest of the file can't be read
         if (!ok) {
             row->size = 0;
             row->bad = true;
@@ -381,7 +381,7 @@ static bool read_lines(Reader *reader, LineReader *lines)
 
 // ---- the files
 
-// "math/train" of ../data/math/train.jsonl: rows that don't name their source are told apart by file.
+// "math/train" from ../data/math/train.jsonl: the source of rows without one.
 static char *source_of(const char *path)
 {
     const char *name = strrchr(path, '/'), *folder = name;
@@ -455,7 +455,7 @@ static bool is_used(const PrepareOptions *options, const uint32_t *used, const F
     return false;
 }
 
-// A map that found its field nowhere is a slip, and what was meant was not read.
+// A map that found its field in no row is a mistake: the user's field was not read.
 static bool check_maps(const PrepareOptions *options, const uint32_t *used)
 {
     for (size_t i = 0; i < options->input_count; i++) {

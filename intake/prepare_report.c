@@ -1,5 +1,5 @@
-// What a preparation did, three times: a table for people, split.json for programs, a picture. All of it adds up: every row of the
-// input is in exactly one column.
+// What a preparation did, three times: a table for people, split.json for programs, a picture. The counts add up: every
+// input row is in exactly one column.
 #include "answers/verify.h"
 #include "base/visible.h"
 #include "intake/prepare_internal.h"
@@ -40,7 +40,7 @@ typedef struct Table {
     const PrepareReport *report;
 } Table;
 
-static bool is_shown(const Table *t, const Column *c) // hard sft only where there is any
+static bool is_shown(const Table *t, const Column *c) // hard sft only if there are such rows
 {
     return c->first == 0 || c->first == FATE_SFT || c->first == FATE_RL || c->first == FATE_DROPPED ||
            sum(t->report->fates, c->first, c->last) > 0;
@@ -55,7 +55,7 @@ static bool table_head(const Table *t)
     return bytes_text(t->out, "\n");
 }
 
-// Names come from the data: nothing of theirs acts on a terminal.
+// Names come from the data, so whatever would act on a terminal is escaped.
 static bool append_visible(Bytes *out, const char *name)
 {
     for (size_t size = strlen(name), i = 0; i < size;) {
@@ -140,7 +140,7 @@ static bool table_levels(const Table *t)
     return true;
 }
 
-// References that no rule can compare: train_rl leaves these out where there is no judge.
+// References that no rule can compare: without a judge, train_rl leaves these out.
 static int64_t only_for_judges(const PrepareGroups *answers)
 {
     int64_t rows = 0;
@@ -151,7 +151,7 @@ static int64_t only_for_judges(const PrepareGroups *answers)
     return rows;
 }
 
-// What --verify found, before duplicates and others went.
+// The results of --verify, before duplicates and others were dropped.
 static bool table_verified(const Table *t)
 {
     const PrepareReport *r = t->report;
@@ -187,7 +187,7 @@ static bool append_unread(Bytes *out, const PrepareUnread *unread, const char *l
         TRY(bytes_printf(out, "%snot read: %" PRId64 " rows without %s have a field \"%s\"", before, unread->list[i].rows, lacks,
                          what->name));
         if (what->before != NULL)
-            TRY(bytes_text(out, "; ") && unread_remedy(out, what) && bytes_text(out, " would take it for one"));
+            TRY(bytes_text(out, "; ") && unread_remedy(out, what) && bytes_text(out, " would read it as one"));
         TRY(bytes_text(out, after));
     }
     return true;
@@ -200,22 +200,24 @@ bool prepare_unread(Bytes *out, const PrepareReport *r, const char *before, cons
            (!wanted || append_unread(out, &r->unread_answers, "an answer", before, after));
 }
 
-// What was in the input, and is not in what was made of it.
+// The input that is not in the output.
 static bool table_left_out(const Table *t)
 {
     const PrepareReport *r = t->report;
     const NameTable *others = &r->passed_over;
     for (size_t i = 0; i < others->count && i < PASSED_OVER_SHOWN; i++)
         TRY(bytes_text(t->out, "not read: ") && append_visible(t->out, others->names[i]) &&
-            bytes_text(t->out, "; of a folder only *.jsonl is\n"));
+            bytes_text(t->out, "; of a folder only *.jsonl files are\n"));
     if (others->count > PASSED_OVER_SHOWN)
         TRY(bytes_printf(t->out, "not read: %zu other files and folders beside these\n", others->count - PASSED_OVER_SHOWN));
     TRY(prepare_unread(t->out, r, "", "\n"));
     if (r->odd_rows > 0)
-        TRY(bytes_printf(t->out, "not read: NaN or Infinity, which are no JSON, in %" PRId64 " rows; written as null\n",
+        TRY(bytes_printf(t->out,
+                         "not read: NaN or Infinity, which are not JSON, in %" PRId64 " rows; written as null\n",
                          r->odd_rows));
     if (r->turns_left_out > 0)
-        TRY(bytes_printf(t->out, "not trained: %" PRId64 " turns of the assistant (--train-turns, and what messages say)\n",
+        TRY(bytes_printf(t->out,
+                         "not trained: %" PRId64 " turns of the assistant (--train-turns, and marks in messages)\n",
                          r->turns_left_out));
     if (r->thoughts_left_out > 0)
         TRY(bytes_printf(t->out,
@@ -404,7 +406,7 @@ static bool set_dropped(json_t *root, const PrepareReport *r)
     return set(root, "dropped", dropped) && ok;
 }
 
-// What was not read, or not trained.
+// The input that was not read, or not trained.
 static bool set_left_out(json_t *root, const PrepareReport *r)
 {
     const PrepareUnread *unread[] = {&r->unread_responses, &r->unread_answers};

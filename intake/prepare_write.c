@@ -1,5 +1,5 @@
-// The third stage: the sorted records, each to where its fate sends it: shards, or JSONL files for programs to come. One thread
-// writes; every file has its temporary name until it is whole.
+// The third stage: sends each sorted record where its fate says: to shards, or to JSONL files for later programs. One
+// thread writes; every file has a temporary name until it is complete.
 #include "answers/verify.h"
 #include "intake/prepare_internal.h"
 #include "system/signals.h"
@@ -30,7 +30,7 @@ static const char *const PLACES[FATES] = {[FATE_SFT] = "sft",
                                           [FATE_HOLDOUT] = "holdout.jsonl",
                                           [FATE_CONTAMINATED] = "dropped.jsonl"};
 
-// ---- a record as it was spooled
+// ---- a spooled record
 
 typedef struct Spooled {
     SpoolHead head;
@@ -51,7 +51,7 @@ static Spooled spooled_of(const uint8_t *data)
     Spooled s;
     memcpy(&s.head, data, sizeof s.head);
     data += sizeof s.head;
-    s.ids = (const int32_t *)(const void *)data; // as ShardEntry wants them; the writer copies bytes
+    s.ids = (const int32_t *)(const void *)data; // the type that ShardEntry has; the writer copies bytes
     data += s.head.tokens * sizeof *s.ids;
     s.spans = (const Span *)(const void *)data;
     data += s.head.spans * sizeof *s.spans;
@@ -93,7 +93,7 @@ static bool write_shard(Writer *w, Fate fate, const Spooled *s, int level)
     bool rl = fate == FATE_RL;
     PrepareReport *report = w->job->report;
     uint32_t tokens = s->head.prompt, prompt = tokens;
-    if (!rl) { // what follows the last trained token would be computed for nothing
+    if (!rl) { // tokens after the last trained one would be computed for nothing
         const Span last = s->spans[s->head.spans - 1];
         tokens = last.end;
         prompt = prompt < last.begin ? prompt : last.begin;
@@ -149,7 +149,7 @@ static bool write_line(Writer *w, Fate fate, Text row)
     return lines->buffer.size < LINES_BUFFER || flush_lines(lines);
 }
 
-// ---- all of them
+// ---- all records
 
 static Text kind_name(const SpoolHead *head)
 {
@@ -191,13 +191,13 @@ static bool finish_all(Writer *w)
         if (!w->lines[fate].open)
             continue;
         TRY(flush_lines(&w->lines[fate]));
-        w->lines[fate].open = false; // commit closes it, also when it fails
+        w->lines[fate].open = false; // commit closes it, even on failure
         TRY(atomic_commit(&w->lines[fate].file));
     }
     return true;
 }
 
-// A split has both its parts, even if one is empty: what reads them says so in better words than "no such folder".
+// A split always has both its parts, even if one is empty: readers then explain that better than "no such folder".
 static bool make_folders(const PrepareJob *job)
 {
     const char *const parts[] = {"sft", job->options->split == SPLIT_HARD_SFT ? "sft_hard" : "rl"};

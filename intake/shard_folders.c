@@ -21,7 +21,7 @@ bool is_shards(const char *path)
         return ends(path, ".bin");
     if (!folder_list(&names, &count, path))
         return false;
-    bool ours = count == 1 && strcmp(names[0], "prompts.jsonl") == 0; // a part of which nothing has a response yet
+    bool ours = count == 1 && strcmp(names[0], "prompts.jsonl") == 0; // a part in which no row has a response yet
     for (size_t i = 0; i < count; i++)
         ours = ours || (begins(names[i], "shard-") && ends(names[i], ".bin")) || strcmp(names[i], "split.json") == 0;
     names_free(names, count);
@@ -35,7 +35,7 @@ static bool add_path(ShardFolders *folders, const char *path)
     return folders->paths[folders->count++] != NULL;
 }
 
-// ---- which content, by which rules
+// ---- a hash of content and rules
 
 static void mix_in(uint64_t *hash, const void *data, size_t size)
 {
@@ -47,7 +47,7 @@ static bool mix_file(uint64_t *hash, const char *path)
 {
     MappedFile file;
     TRY(file_map(&file, path));
-    mix_in(hash, path, strlen(path)); // rows without a source are told apart by file
+    mix_in(hash, path, strlen(path)); // rows without a source get the file's
     mix_in(hash, file.data == NULL ? (const uint8_t *)"" : file.data, file.size);
     file_unmap(&file);
     return true;
@@ -171,7 +171,7 @@ void shard_folders_discard(ShardFolders *folders, const char *cache)
     char *why = copy_text(error_text());
     if (folders->made != NULL)
         folder_remove(folders->made);
-    rmdir(cache); // unless there is something else in it
+    rmdir(cache); // fails unless it is empty
     if (why != NULL && why[0] != 0)
         fail("%s", why);
     free(why);

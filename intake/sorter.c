@@ -1,7 +1,7 @@
-// Records are collected in one stretch of memory, the arena. When it is full it is sorted and becomes a run: a stretch of one
-// unnamed file. At the end the runs are merged, several at a time if there are more than read buffers, each merge reading its
-// runs in pieces. Ties are broken by the order in which records were added: by the place in the arena within a run, and of
-// several runs the earlier one wins.
+// Records are collected in one block of memory, the arena. When it is full it is sorted and becomes a run: a section of
+// one unnamed file. At the end the runs are merged, in several passes if there are more than read buffers, each merge
+// reading its runs in pieces. Ties go by the order in which records were added: by position in the arena within a run,
+// and across runs the earlier one wins.
 #include "intake/sorter.h"
 #include "system/files.h"
 #include <errno.h>
@@ -12,9 +12,9 @@
 
 enum { HEAD = 4, ALIGN = 8, LEAST_BUFFER = 64 << 10, MOST_BUFFER = 4 << 20, LEAST_MEMORY = 4 * LEAST_BUFFER };
 
-// A record lies in the arena and in a run as its size (4 bytes), its key, padding to ALIGN, its data, padding to ALIGN.
+// A record, in the arena and in a run, is its size (4 bytes), its key, padding to ALIGN, its data, padding to ALIGN.
 typedef struct Item {
-    uint64_t prefix; // the first bytes of the key, big-endian, so that most comparisons need no more
+    uint64_t prefix; // the first bytes of the key, big-endian; they decide most comparisons
     size_t at;       // in the arena
 } Item;
 
@@ -22,8 +22,8 @@ typedef struct Run {
     uint64_t begin, end; // in the file
 } Run;
 
-typedef struct Source { // a run that is being merged
-    uint64_t next, end; // what is not read yet
+typedef struct Source { // a run being merged
+    uint64_t next, end; // the part not read yet
     uint64_t prefix;    // of the first record's key
     uint8_t *buffer;    // (capacity)
     size_t begin, filled, capacity;
@@ -34,22 +34,22 @@ struct Sorter {
     size_t key_size, memory;
     int file; // -1: none yet
     uint64_t written;
-    uint8_t *arena; // (capacity) records from its beginning, their items at its end
+    uint8_t *arena; // (capacity) records from its front, their items from its end
     size_t size, count, capacity;
-    size_t next; // of a sort that is all in memory
+    size_t next; // of a sort that fits in memory
     Run *runs;
     size_t run_count, run_capacity;
     uint64_t runs_written;
     bool sorted;
     Source *sources;            // (source_count) of the last merge
     size_t source_count, piece; // piece: the size of their buffers
-    size_t *heap;               // (heap_size) numbers of sources
+    size_t *heap;               // (heap_size) indices of sources
     size_t heap_size;
-    bool given; // the record of the first source in the heap was given and is to be passed over
+    bool given; // the first source's record was returned, and must be skipped
 };
 
 static size_t aligned(size_t size) { return (size + ALIGN - 1) / ALIGN * ALIGN; }
-static size_t data_at(const Sorter *s) { return aligned(HEAD + s->key_size); } // in a record
+static size_t data_at(const Sorter *s) { return aligned(HEAD + s->key_size); } // offset within a record
 static size_t record_size(const Sorter *s, size_t data) { return data_at(s) + aligned(data); }
 
 static uint32_t size_at(const uint8_t *record)
@@ -91,7 +91,7 @@ void sorter_close(Sorter *s)
         return;
     close_sources(s);
     if (s->file >= 0)
-        close(s->file); // it has no name: that is its end
+        close(s->file); // it has no name: closing deletes it
     free(s->folder);
     free(s->arena);
     free(s->runs);
@@ -109,7 +109,7 @@ static bool open_file(Sorter *s)
     s->file = open(s->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (s->file >= 0)
         return true;
-    char *path = path_join(s->folder, "sort-XXXXXX"); // a file system without unnamed files
+    char *path = path_join(s->folder, "sort-XXXXXX"); // for file systems without unnamed files
     TRY(path != NULL);
     s->file = mkostemp(path, O_CLOEXEC);
     bool ok = s->file >= 0 || fail_errno("%s: making a temporary file for sorting", s->folder);
@@ -154,7 +154,7 @@ static int compare_items(const void *a, const void *b, void *sorter)
     if (x->prefix != y->prefix)
         return x->prefix < y->prefix ? -1 : 1;
     int order = memcmp(s->arena + x->at + HEAD, s->arena + y->at + HEAD, s->key_size);
-    return order != 0 ? order : (x->at > y->at) - (x->at < y->at); // the arena is in the order of adding
+    return order != 0 ? order : (x->at > y->at) - (x->at < y->at); // positions in the arena follow the order of adding
 }
 
 static void sort_arena(Sorter *s)
@@ -171,7 +171,7 @@ static bool add_run(Sorter *s, uint64_t begin)
     return true;
 }
 
-// What goes into a run, from the arena or from a merge, goes through a buffer: records are small.
+// Runs are written through a buffer, from the arena or from a merge: records are small.
 typedef struct Output {
     Sorter *sorter;
     uint8_t *buffer;
@@ -229,7 +229,7 @@ static bool resize_arena(Sorter *s, size_t capacity)
     return true;
 }
 
-// Room for one more record and its item; qsort_r takes as much again as the items have.
+// Makes room for one more record and its item; qsort_r needs as much memory again as the items.
 static bool make_room(Sorter *s, size_t record)
 {
     size_t needed = s->size + record + (s->count + 1) * sizeof(Item);
@@ -258,7 +258,7 @@ bool sorter_add(Sorter *s, const void *key, const void *data, size_t size)
     memcpy(at, &(uint32_t){(uint32_t)size}, HEAD);
     memcpy(at + HEAD, key, s->key_size);
     if (size > 0)
-        memset(at + record - ALIGN, 0, ALIGN); // padding too: runs hold nothing of what was in memory before
+        memset(at + record - ALIGN, 0, ALIGN); // zero the padding too, so that runs hold no older memory
     if (size > 0)
         memcpy(at + data_at(s), data, size);
     s->count++;
@@ -269,8 +269,8 @@ bool sorter_add(Sorter *s, const void *key, const void *data, size_t size)
 
 // ---- merging
 
-// Makes the first `size` bytes of what is left of a run stand in its buffer. A buffer grows for a record that is larger, to
-// exactly its size, so that it holds nothing else and can go with it.
+// Brings the first `size` unread bytes of a run into its buffer. For a larger record the buffer grows to exactly its
+// size, so that it holds nothing else and can be freed with it.
 static bool need(Sorter *s, Source *source, size_t size)
 {
     if (source->filled - source->begin >= size)
@@ -302,8 +302,8 @@ static bool need(Sorter *s, Source *source, size_t size)
 
 static uint8_t *record_of(const Source *source) { return source->buffer + source->begin; }
 
-// The size and the key of a run's first record, which is all that a comparison needs; *there: false at its end. Its data may be
-// large, and are read only when its turn comes: of all runs, one has such a record in memory.
+// Reads the size and key of a run's first record, which is all that a comparison needs; *there: false at the end. The
+// data may be large, and are read only when the record is next: only one such record is in memory.
 static bool load(Sorter *s, Source *source, bool *there)
 {
     *there = source->filled > source->begin || source->next < source->end;
@@ -319,7 +319,7 @@ static bool pass_over(Sorter *s, Source *source)
     source->begin += record_size(s, size_at(record_of(source)));
     if (source->capacity == s->piece)
         return true;
-    free(source->buffer); // it grew for this record
+    free(source->buffer); // it had grown for this record
     *source = (Source){.next = source->next, .end = source->end, .buffer = malloc(s->piece), .capacity = s->piece};
     return source->buffer != NULL || fail("no memory for %zu bytes", s->piece);
 }
@@ -356,7 +356,7 @@ static size_t buffer_size(const Sorter *s, size_t runs)
     return each > MOST_BUFFER ? MOST_BUFFER : each < LEAST_BUFFER ? LEAST_BUFFER : each;
 }
 
-// Opens runs first .. first+count-1 for merging. Sources are numbered from 0 in that order.
+// Opens runs first .. first+count-1 for merging; sources are numbered from 0 in that order.
 static bool open_sources(Sorter *s, size_t first, size_t count)
 {
     close_sources(s);
@@ -378,7 +378,7 @@ static bool open_sources(Sorter *s, size_t first, size_t count)
     return true;
 }
 
-// The least record of all sources; *record NULL after the last one. It stands until the next call.
+// The least record of all sources, valid until the next call; *record NULL after the last one.
 static bool merge_next(Sorter *s, const uint8_t **record)
 {
     *record = NULL;
@@ -415,7 +415,7 @@ static bool merge_some(Sorter *s, size_t first, size_t count) // into one run at
     return ok;
 }
 
-// As long as there are more runs than buffers, neighbours are merged: their order, and so that of equal keys, stays.
+// While there are more runs than buffers, neighbours are merged, which keeps their order, and so that of equal keys.
 static bool merge_down(Sorter *s)
 {
     size_t most = s->memory / LEAST_BUFFER;

@@ -1,5 +1,5 @@
-// The picture of a split: on the left a stacked bar for each difficulty, by what became of its rows, with a dashed line at tau; on
-// the right a bar for each of the largest groups, by the difficulty of its rows. Plain SVG, light and dark.
+// The picture of a split: on the left a stacked bar for each difficulty, by the fate of its rows, with a dashed line at
+// tau; on the right a bar for each of the largest groups, by the difficulty of its rows. Plain SVG, light and dark.
 #include "intake/split_picture.h"
 #include "base/visible.h"
 #include <math.h>
@@ -52,7 +52,7 @@ static int64_t rows_of(const SplitCount *c)
 
 // ---- text
 
-static size_t columns_of(Character c) // Chinese, Japanese, Korean and emoji are two letters wide
+static size_t columns_of(Character c) // Chinese, Japanese, Korean and emoji are two columns wide
 {
     return (c.code >= 0x1100 && c.code < 0x1200) || (c.code >= 0x2E80 && c.code < 0xD800) || c.code >= 0x1F000 ? 2 : 1;
 }
@@ -65,7 +65,7 @@ static bool put_character(Bytes *out, const char *text, Character c)
     return entity != NULL ? bytes_text(out, entity) : bytes_append(out, text, c.size);
 }
 
-// Escaped, without what is not seen, and cut with an ellipsis where it is wider than so many letters.
+// Escaped, without invisible characters, and cut with an ellipsis beyond `most` columns.
 static bool put_text(Bytes *out, const char *text, size_t most)
 {
     size_t size = strlen(text), columns = 0, used = 0;
@@ -119,7 +119,7 @@ static bool box(Bytes *svg, const char *kind, int number, double x, double y, do
 
 // ---- left: difficulties
 
-static double nice_step(double most) // 1, 2 or 5 times a power of ten; about five of them reach most
+static double nice_step(double most) // 1, 2 or 5 times a power of ten; about five steps reach most
 {
     double rough = most / 5, power = pow(10, floor(log10(rough)));
     double step = rough / power <= 1 ? 1 : rough / power <= 2 ? 2 : rough / power <= 5 ? 5 : 10;

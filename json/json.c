@@ -1,4 +1,5 @@
-// Strict JSON. Errors say file, line and column, or file and key; numbers are checked against their range where they are read.
+// Strict JSON. Errors name file, line and column, or file and key; numbers are checked against their range where they
+// are read.
 #include "json/json.h"
 #include "system/files.h"
 #include "system/hub.h"
@@ -23,8 +24,8 @@ json_t *json_parse(const char *text, size_t size, const char *where)
     return value;
 }
 
-// Integers beyond 64 bits stand in published files (a tokenizer's model_max_length of 10^30): such a file is read once more with
-// all its numbers as reals, and whoever needs one of them as an integer says so.
+// Published files hold integers beyond 64 bits (a tokenizer's model_max_length of 10^30): such a file is read once more
+// with all its numbers as reals, and fails only where one of them is needed as an integer.
 static json_t *load_file(const char *text, size_t size, json_error_t *error)
 {
     json_t *value = json_loadb(text, size, STRICT, error);
@@ -33,7 +34,7 @@ static json_t *load_file(const char *text, size_t size, json_error_t *error)
     return value;
 }
 
-// A download that broke off, or a copy: it ends before its JSON does.
+// A broken download or copy: the file ends before its JSON does.
 static bool is_cut_short(const Bytes *text, const json_error_t *error)
 {
     size_t size = text->size;
@@ -43,14 +44,14 @@ static bool is_cut_short(const Bytes *text, const json_error_t *error)
     return json_error_code(error) == json_error_premature_end_of_input || (last != '}' && last != ']');
 }
 
-// What a server answers that wants a log-in first, or has moved.
+// The answer of a server that wants a log-in first, or has moved.
 static bool is_web_page(const Bytes *text)
 {
     size_t blank = text->size == 0 ? 0 : strspn(text->data, " \t\r\n");
     return blank < text->size && text->data[blank] == '<';
 }
 
-static const char *mishap(const Bytes *text) // that made it no JSON
+static const char *mishap(const Bytes *text) // the likely cause
 {
     return text->size == 0 ? "empty" : is_web_page(text) ? "a web page" : "cut short";
 }
@@ -123,7 +124,7 @@ bool json_may_text(const char **out, const json_t *object, const char *key, cons
     if (value == NULL)
         return true;
     if (!json_is_string(value))
-        return fail("%s: key \"%s\" must be a text", where, key);
+        return fail("%s: key \"%s\" must be a string", where, key);
     if (strlen(json_string_value(value)) != json_string_length(value))
         return fail("%s: key \"%s\" holds a NUL character", where, key);
     *out = json_string_value(value);
@@ -150,7 +151,7 @@ bool json_need_text(const char **out, const json_t *object, const char *key, con
     return find(object, key) == NULL ? missing(key, where) : json_may_text(out, object, key, where);
 }
 
-// 15 digits keep 1e-6 as people write it; a number that they would change gets the 17 that it needs.
+// 15 digits keep 1e-6 as people write it; a number that does not survive that gets the 17 that it needs.
 char *json_spelled(const json_t *value)
 {
     const size_t flags = JSON_INDENT(2) | JSON_ENCODE_ANY;

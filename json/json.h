@@ -18,7 +18,7 @@ bool json_need_number(double *out, const json_t *object, const char *key, double
 bool json_need_bool(bool *out, const json_t *object, const char *key, const char *where);
 bool json_need_text(const char **out, const json_t *object, const char *key, const char *where); // belongs to object
 
-// As above, but *out keeps the value that it had when the key is absent or null.
+// As above, but *out keeps its value when the key is absent or null.
 bool json_may_int(int64_t *out, const json_t *object, const char *key, int64_t low, int64_t high, const char *where);
 bool json_may_number(double *out, const json_t *object, const char *key, double low, double high, const char *where);
 bool json_may_bool(bool *out, const json_t *object, const char *key, const char *where);

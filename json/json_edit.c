@@ -1,5 +1,5 @@
-// By the slices of the outermost object's values (json_source.h): a key is removed together with what lies between its value and the
-// one before it.
+// Works on the slices of the outermost object's values (json_source.h): a key is removed together with the text between
+// the previous value and its own.
 #include "json/json_edit.h"
 #include "base/text.h"
 #include "json/json_source.h"

@@ -1,5 +1,5 @@
-// One tokenizer serves all of it. It believes that the text is JSON, which jansson has found before; on any other text it gives
-// nonsense, but stays inside.
+// One tokenizer for everything here. It assumes that jansson has accepted the text before; on any other text its
+// results are meaningless, but it stays within bounds.
 #include "json/json_source.h"
 #include "base/text.h"
 #include <errno.h>
@@ -42,7 +42,7 @@ static Text next_token(Text *rest)
     return token;
 }
 
-static Text next_value(Text *rest) // with all that is inside
+static Text next_value(Text *rest) // with everything nested in it
 {
     Text value = {NULL, 0};
     int64_t depth = 0;
@@ -61,7 +61,7 @@ static Text next_value(Text *rest) // with all that is inside
 static bool is(Text token, const char *word) { return token.size == strlen(word) && memcmp(token.data, word, token.size) == 0; }
 static bool odd(Text token) { return is(token, "NaN") || is(token, "Infinity") || is(token, "-Infinity"); }
 
-// ---- what jansson can't hold
+// ---- numbers that jansson can't hold
 
 static size_t digits(Text t, size_t at)
 {
@@ -71,7 +71,7 @@ static size_t digits(Text t, size_t at)
     return end - at;
 }
 
-// A number as JSON has it; *whole: without a point and an exponent.
+// A number as JSON has it; *whole: it has no point and no exponent.
 static bool is_number(Text t, bool *whole)
 {
     size_t at = t.size > 0 && t.data[0] == '-', n = digits(t, at);
@@ -92,7 +92,7 @@ static bool is_number(Text t, bool *whole)
     return ok && at == t.size;
 }
 
-static bool too_large(Text token) // a character that ends it, or a 0, stands behind it
+static bool too_large(Text token) // a terminating character, or a 0, follows it
 {
     bool whole;
     if (!is_number(token, &whole))
@@ -232,7 +232,7 @@ Text json_first_element(Text list)
     return next_value(&list);
 }
 
-// ---- out again
+// ---- writing
 
 bool json_append(Bytes *out, Text value)
 {
@@ -241,7 +241,7 @@ bool json_append(Bytes *out, Text value)
     return true;
 }
 
-static bool is_plain(Text text) // the same between quotes
+static bool is_plain(Text text) // needs no escapes
 {
     for (size_t i = 0; i < text.size; i++)
         if (text.data[i] < ' ' || text.data[i] > '~' || text.data[i] == '"' || text.data[i] == '\\')

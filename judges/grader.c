@@ -1,5 +1,6 @@
-// The trainer's side of graders: it sends questions to the pool of processes (grader_pool.c) and keeps what comes back in the
-// journal. A question that was answered before is answered from there; when no program gives scores any more, the run ends.
+// The trainer's side of graders: sends questions to the pool of processes (grader_pool.c) and keeps the answers in the
+// journal. A question that was answered before is answered from there; when no program gives scores any more, the run
+// ends.
 #include "judges/grader.h"
 #include "json/json.h"
 #include "judges/grader_pool.h"
@@ -19,38 +20,38 @@
 typedef struct Graded {
     struct Graded *next;
     uint64_t tag, key[2];
-    bool asked;                // false: it waits for another one with the same key
-    bool greeting, understood; // of grader_greet: it is in no journal and counts for nothing; and was answered with a verdict
-    bool replayed;             // it had no verdict when an earlier process asked it
-    double score;              // NaN: there is none, and why
+    bool asked;                // false: it waits for an equal question
+    bool greeting, understood; // of grader_greet: kept in no journal and counted nowhere; answered with a verdict
+    bool replayed;             // an earlier process failed to get its verdict
+    double score;              // NaN: there is none, see why
     char why[512];
 } Graded;
 
 typedef struct Grader {
     GraderOptions options;
-    Bytes name; // of the command
+    Bytes name; // the command's
     bool sandboxed;
     pid_t pool;
     int socket;
     Verdicts verdicts;
     Bytes out, in;
     Graded *pending, *answered, *handed_out;
-    // Is there hope? Signs of life and of death are what it says now: a verdict of the journal is neither, nor is it that a question has
-    // none once more that had none before this process began.
-    bool has_answered, has_scored;    // ever, in the journal too: with a verdict; with a number
-    int64_t answers, others;          // now: so many; so often it printed what nobody asked for
-    int64_t lost, lost_again;         // questions without a number since the last one with; of which had none before, too
-    int64_t round_scores, round_lost; // since all were answered last
-    int64_t barren_rounds;            // between such moments, one after the other, with questions and without a number
-    char last_why[512];               // of the last one without
+    // When to give up. Only what programs print now shows whether they work: verdicts from the journal do not count,
+    // and neither do failures of questions that had failed before this process began.
+    bool has_answered, has_scored;    // at any time, also in the journal: a verdict; a number
+    int64_t answers, others;          // since the start: answers; outputs that nobody had asked for
+    int64_t lost, lost_again;         // questions without a number since the last number; of these, failed before too
+    int64_t round_scores, round_lost; // since the last moment without open questions
+    int64_t barren_rounds;            // successive such rounds with questions and without a number
+    char last_why[512];               // the reason of the last one without a number
 } Grader;
 
 enum {
-    START_MS = 300,    // in which a command that cannot be run has ended
-    LOST_AT_FIRST = 4, // times processes (and 16 at least): of one that never gave a number
-    LOST_LATER = 64,   // of one that did, in two rounds that had none
+    START_MS = 300,    // time in which a command that cannot be run ends
+    LOST_AT_FIRST = 4, // times processes (and at least 16): for one that never gave a number
+    LOST_LATER = 64,   // for one that did, in two rounds without any
 };
-static const double SCORE_MOST = 1e6; // beyond it is a mistake, and weights and sums of squares would make it one of the run's
+static const double SCORE_MOST = 1e6; // larger ones are mistakes, and would spoil sums of squares
 
 // ---- opening
 
@@ -58,10 +59,10 @@ static bool start_pool(Grader *g)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-        return fail_errno("--grader: a socket for it");
+        return fail_errno("--grader: creating its socket");
     g->pool = fork();
     if (g->pool < 0)
-        return fail_errno("--grader: a process for it");
+        return fail_errno("--grader: creating its process");
     if (g->pool == 0) {
         close(pair[0]);
         grader_pool_run(pair[1], &g->options, g->sandboxed);
@@ -113,7 +114,7 @@ void grader_close(Grader *g)
     if (g == NULL)
         return;
     if (g->socket >= 0)
-        close(g->socket); // the pool ends its children, and itself
+        close(g->socket); // the pool ends its children, then itself
     if (g->pool > 0)
         waitpid(g->pool, NULL, 0);
     free_all(g->pending);
@@ -139,7 +140,7 @@ static void append(Graded **list, Graded *q)
     *list = q;
 }
 
-// The name is a part of the journal's key from the second form of questions on: answers of the first did not say what they were for.
+// The name has been part of the journal's key since the second form of questions: answers in the first form lack it.
 static bool write_key(const Grader *g, Graded *q, Text question)
 {
     Bytes all = {0};
@@ -168,7 +169,7 @@ static bool send_question(Grader *g, Graded *q, Text question)
     char name[GRADER_NAME + 1];
     write_name(name, q);
     q->asked = true;
-    size_t head = strlen(GRADER_BEGINNING) + GRADER_NAME + 2; // {"question":"NAME", and then the question without its {
+    size_t head = strlen(GRADER_BEGINNING) + GRADER_NAME + 2; // {"question":"NAME", and the question without its {
     GraderFrame f = {(uint64_t)(uintptr_t)q, (uint32_t)(head + question.size - 1), GRADER_QUESTION};
     return bytes_append(&g->out, &f, sizeof f) && bytes_printf(&g->out, "%s%s\",", GRADER_BEGINNING, name) &&
            bytes_append(&g->out, question.data + 1, question.size - 1);
@@ -193,9 +194,9 @@ bool grader_ask(Grader *g, uint64_t tag, Text question)
     return there || same || send_question(g, q, question);
 }
 
-// ---- what an answer says
+// ---- reading an answer
 
-// As much of what a program printed as fits, readable whatever it is.
+// As much of a program's output as fits, made displayable.
 static void show(char *shown, size_t room, Text text)
 {
     size_t size = text.size < room - 1 ? text.size : room - 1;
@@ -217,7 +218,7 @@ static void explain(Graded *q, const char *what, Text text)
     snprintf(q->why, sizeof q->why, "%s: \"%s\"%s", what, shown, text.size > GRADER_SHOWN ? "..." : "");
 }
 
-// True: the line is a verdict, a score or that there is none. The same line is the same verdict, from a program or the journal.
+// True: the line is a verdict, a score or null. The same line is the same verdict, from a program or the journal.
 static bool read_verdict(Graded *q, Text line)
 {
     char name[GRADER_NAME + 1];
@@ -231,9 +232,9 @@ static bool read_verdict(Graded *q, Text line)
     q->score = NAN;
     q->why[0] = 0;
     if (root == NULL)
-        explain(q, "its answer is no JSON, or has a number that is none or too large", line);
+        explain(q, "its answer is not JSON, or has a number that is invalid or too large", line);
     else if (question == NULL || strcmp(question, name) != 0)
-        explain(q, "its answer has not the question's \"question\"", line);
+        explain(q, "its answer lacks the question's \"question\"", line);
     else if (none)
         explain(q, "it gave no score", line);
     else if (!number)
@@ -246,7 +247,7 @@ static bool read_verdict(Graded *q, Text line)
     return q->why[0] == 0 || none;
 }
 
-// In the journal. What stands there and is no verdict is asked again.
+// Looks it up in the journal. An entry that is no verdict is asked again.
 static bool find_verdict(Grader *g, Graded *q, bool *there)
 {
     char ending[VERDICT_ENDING] = "";
@@ -260,7 +261,7 @@ static bool find_verdict(Grader *g, Graded *q, bool *there)
     return ok;
 }
 
-// In the journal, a number: whatever is wrong with the program now, it has worked.
+// A number in the journal: the program did work once.
 static bool look_for_scores(Grader *g)
 {
     Bytes said = {0};
@@ -278,7 +279,7 @@ static bool look_for_scores(Grader *g)
     return ok;
 }
 
-// ---- what comes back
+// ---- receiving
 
 static const char HOW[] =
     "for each line that it reads it must print one, {\"question\": the question's own, \"score\": 0.5}, at once "
@@ -292,7 +293,7 @@ static const char *sandbox_hint(const Grader *g)
                : "";
 }
 
-// A program that never gives a score is mistaken, or one that has ceased to: better an end than a run that learns nothing.
+// A program that never gives a score, or gives none any more, ends the run: better than a run that learns nothing.
 static bool hope(const Grader *g, const char *why)
 {
     int64_t most = LOST_AT_FIRST * g->options.processes > 16 ? LOST_AT_FIRST * g->options.processes : 16;
@@ -301,7 +302,7 @@ static bool hope(const Grader *g, const char *why)
                     g->others, why, HOW);
     bool never = !g->has_scored && g->lost >= most, no_more = g->barren_rounds >= 2 && g->lost - g->lost_again >= LOST_LATER;
     if (never || no_more)
-        return fail("--grader %s: the last %" PRId64 " questions have no score; %s; %s%s; what it did say is kept in "
+        return fail("--grader %s: the last %" PRId64 " questions have no score; %s; %s%s; its answers are kept in "
                     "%s; remove that file to have everything asked again",
                     g->options.command, g->lost, why, HOW, sandbox_hint(g), g->verdicts.file.file.path);
     return true;
@@ -321,7 +322,7 @@ static void count(Grader *g, const Graded *q, bool verdict)
         memcpy(g->last_why, q->why, sizeof g->last_why);
 }
 
-// Into the journal when it is a verdict, then to all who asked the same.
+// Writes a verdict to the journal, then gives it to all who asked the same.
 static bool settle(Grader *g, Graded *q, Text line, bool verdict)
 {
     q->understood = verdict;
@@ -341,13 +342,13 @@ static bool settle(Grader *g, Graded *q, Text line, bool verdict)
         memmove(other->why, q->why, sizeof q->why);
         append(&g->answered, other);
     }
-    return verdict || q->greeting || hope(g, g->last_why); // that it gives nothing but nulls shows at the end of a round
+    return verdict || q->greeting || hope(g, g->last_why); // nulls alone show at the end of a round
 }
 
 static bool take_other(Grader *g, Graded *q, Text text)
 {
     Graded nobody = {0}, *whose = q == NULL ? &nobody : q;
-    explain(whose, q == NULL ? "it printed what nobody asked for" : "it printed something else than an answer", text);
+    explain(whose, q == NULL ? "it printed something unasked" : "it printed something other than an answer", text);
     g->others += !whose->replayed;
     if (!g->has_answered)
         return fail("--grader %s: %s; %s", g->options.command, whose->why, HOW);
@@ -403,7 +404,7 @@ bool grader_work(Grader *g, double seconds)
         double left = fmin(until - clock_seconds(), 0.2);
         struct pollfd fd = {g->socket, (short)(POLLIN | (g->out.size > 0 ? POLLOUT : 0)), 0};
         poll(&fd, 1, left > 0 ? (int)(left * 1e3) + 1 : 0);
-        grader_flush(g->socket, &g->out); // what is wrong with the other end shows when it is read from
+        grader_flush(g->socket, &g->out); // a failure of the other end shows when reading
         TRY(take_frames(g));
         if (left <= 0)
             break;

@@ -1,11 +1,11 @@
-// What a grader's command is: one program, or something for a shell; and the scripts that are named in it.
+// Classifies a grader's command: one program, or input for a shell; and finds the scripts named in it.
 #include "judges/grader_pool.h"
 #include "system/files.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { SCRIPT_MOST = 1 << 24 }; // bytes of one; what is larger is none
+enum { SCRIPT_MOST = 1 << 24 }; // bytes; a larger file is no script
 
 #define SPACE " \t\n"
 
@@ -27,7 +27,7 @@ static bool is_program(const char *word, size_t size)
     return false;
 }
 
-// Without what joins two commands or makes another shell, outside quotes.
+// Without anything that joins commands or starts another shell, outside quotes.
 static bool is_one_command(const char *command)
 {
     char quote = 0;
@@ -81,7 +81,7 @@ static bool append_script(Bytes *out, const char *file)
     return !small || bytes_printf(out, "%s %016" PRIx64 "%016" PRIx64 "\n", file, hash[0], hash[1]);
 }
 
-// Words end at space and at a shell's signs; quotes are left out.
+// Words end at space and at shell operators; quotes are removed.
 bool grader_command_name(Bytes *out, const char *command)
 {
     Bytes word = {0};

@@ -1,5 +1,5 @@
-// Who belongs to a grader: its process group, and whoever descends from it in whatever group, as /proc has it. Those whose parents have
-// ended become the pool's own children (PR_SET_CHILD_SUBREAPER), so that at its end nobody is out of its reach.
+// The processes of a grader: its process group, and all descendants in any group, as /proc lists them. Orphans become
+// children of the pool (PR_SET_CHILD_SUBREAPER), so that it can end all of them.
 #include "judges/grader_pool.h"
 #include <dirent.h>
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { END_MS = 2000 }; // after which a process that not even SIGKILL ends is left
+enum { END_MS = 2000 }; // time after which a process that not even SIGKILL ends is left alone
 
 typedef struct Process {
     pid_t pid, parent;
@@ -28,7 +28,7 @@ static bool read_process(Process *process, const char *name)
     if (file != NULL)
         fclose(file);
     text[size] = 0;
-    const char *behind = strrchr(text, ')'); // of its name, in which anything may stand: "7 (name) S 1 ..."
+    const char *behind = strrchr(text, ')'); // after its name, which may hold anything: "7 (name) S 1 ..."
     long parent;
     if (behind == NULL || sscanf(behind + 1, " %*c %ld", &parent) != 1)
         return false;
@@ -81,12 +81,12 @@ static void kill_descendants(pid_t of)
     free(list);
 }
 
-// Of one that has ended, only its group is known: who descended from it is an orphan now.
+// Of one that has ended, only its group is known: its descendants are orphans now.
 void grader_family_kill(pid_t child)
 {
     siginfo_t end = {0};
     if (waitid(P_PID, (id_t)child, &end, WEXITED | WNOHANG | WNOWAIT) == 0 && end.si_pid == 0)
-        kill_descendants(child); // before it: they are whose they are while it lives
+        kill_descendants(child); // first, while their parent is alive and they can be found
     kill(-child, SIGKILL);
     kill(child, SIGKILL);
 }

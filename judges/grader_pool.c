@@ -1,5 +1,5 @@
-// One loop around poll(): the socket to the trainer, and three pipes to each child. Of what a child prints nothing is kept but the line
-// that answers its question; more than that, at whatever time, and the child is replaced, so memory is bounded whatever it does.
+// One loop around poll(): the socket to the trainer, and three pipes to each child. Of a child's output only the line
+// that answers its question is kept; a child that prints more, at any time, is replaced, so memory is bounded.
 #include "judges/grader_pool.h"
 #include "judges/grader_sandbox.h"
 #include <errno.h>
@@ -13,14 +13,14 @@
 #include <unistd.h>
 
 typedef struct Child {
-    pid_t pid;            // 0: there is none
-    int to, from, errors; // errors: its standard error, on its way to ours; -1: closed
-    bool busy, warm;      // warm: it has answered something
+    pid_t pid;            // 0: none
+    int to, from, errors; // errors: its standard error, forwarded to ours; -1: closed
+    bool busy, warm;      // warm: it has answered before
     uint64_t tag;
-    char name[GRADER_NAME]; // of the question
+    char name[GRADER_NAME]; // the question's
     double started, deadline;
     Bytes out, in;
-    char last[GRADER_SHOWN]; // (last_size) the line that it wrote last to its standard error
+    char last[GRADER_SHOWN]; // (last_size) the last line on its standard error
     size_t last_size;
     bool last_ended;
 } Child;
@@ -31,8 +31,8 @@ typedef struct Pool {
     const char *command; // for sh -c
     bool sandboxed;
     Child *children; // (options->processes)
-    Bytes in, out;   // of the socket; in: frames that are not handed out yet
-    bool asked;      // somebody was asked something
+    Bytes in, out;   // of the socket; in: frames not processed yet
+    bool asked;      // a question has been sent to some child
 } Pool;
 
 static bool next_frame(const Bytes *in, GraderFrame *f)
@@ -74,7 +74,8 @@ bool grader_fill(int descriptor, Bytes *in)
     }
 }
 
-// Once, and not more than fits: a child that writes for ever must not keep the others waiting. False: it has closed its end.
+// Reads once, and no more than fits: a child that writes for ever must not keep the others waiting. False: it has
+// closed its end.
 static bool read_piece(int descriptor, Bytes *in)
 {
     char piece[65536];
@@ -86,7 +87,7 @@ static bool read_piece(int descriptor, Bytes *in)
 
 // ---- children
 
-// The trainer decides when it is over, whoever else is told so.
+// The trainer decides when to end, whoever else gets the signal.
 static const int IGNORED[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTTOU};
 
 static void run_child(const Pool *p, int in, int out, int errors)
@@ -123,7 +124,7 @@ static bool make_pipes(int pipes[3][2])
 
 static bool start_child(Pool *p, Child *c)
 {
-    int pipes[3][2]; // of its input, output and errors
+    int pipes[3][2]; // for its input, output and errors
     if (!make_pipes(pipes))
         return false;
     *c = (Child){.pid = fork(),
@@ -138,7 +139,7 @@ static bool start_child(Pool *p, Child *c)
     fcntl(c->to, F_SETFL, O_NONBLOCK);
     fcntl(c->from, F_SETFL, O_NONBLOCK);
     fcntl(c->errors, F_SETFL, O_NONBLOCK);
-    setpgid(c->pid, c->pid); // as it does itself, whichever comes first
+    setpgid(c->pid, c->pid); // as the child does itself, whichever comes first
     if (c->pid > 0)
         return true;
     close(c->to), close(c->from), close(c->errors);
@@ -177,7 +178,7 @@ static void keep_last_line(Child *c, const char *piece, size_t size)
     }
 }
 
-// What it writes to its standard error goes to ours; its last line is kept, for errors. False: there is no more.
+// Forwards a child's standard error to ours; its last line is kept for errors. False: it is closed.
 static bool pass_errors(Child *c)
 {
     char piece[4096];
@@ -194,7 +195,8 @@ static bool pass_errors(Child *c)
     return n > 0;
 }
 
-// how: it ended, or took too long. Its question has no answer; one that was asked nothing may end when it likes, once any was at work.
+// how: it ended, or took too long. Its question has no answer; a child without a question may end at any time, once any
+// has worked.
 static void lose_child(Pool *p, Child *c, const char *how)
 {
     Bytes text = {0};
@@ -226,7 +228,7 @@ static void lose_ended(Pool *p, Child *c)
     lose_child(p, c, how);
 }
 
-// It printed what is no answer to a question of its: nobody knows what it thinks it is doing.
+// It printed something that is no answer to its question: its state is unknown, so it is replaced.
 static void replace_child(Pool *p, Child *c)
 {
     const char *end = memchr(c->in.data, '\n', c->in.size);
@@ -257,7 +259,7 @@ static void take_line(Pool *p, Child *c)
 
 // ---- questions
 
-// A new one has its things to load, since it was started: those seconds are not the question's.
+// A new child may load first: until its start time is over, the question's time does not count.
 static double deadline_of(const Pool *p, const Child *c)
 {
     double ready = c->warm ? 0 : c->started + p->options->start_seconds;
@@ -307,13 +309,13 @@ static void leave(const Pool *p)
     _exit(0);
 }
 
-// Children of graders that have left them: nobody else waits for them.
+// Reaps orphans of graders: no other process waits for them.
 static void bury_orphans(const Pool *p)
 {
     for (siginfo_t end = {0}; waitid(P_ALL, 0, &end, WEXITED | WNOHANG | WNOWAIT) == 0 && end.si_pid != 0; end.si_pid = 0) {
         for (int64_t i = 0; i < p->options->processes; i++)
             if (p->children[i].pid == end.si_pid)
-                return; // its end will be noticed, and is for lose_ended
+                return; // lose_ended will handle it
         waitpid(end.si_pid, NULL, 0);
     }
 }
@@ -326,7 +328,7 @@ static void wait_for_something(Pool *p, struct pollfd *fds)
         const Child *c = &p->children[i];
         if (c->pid != 0) {
             fds[count++] = (struct pollfd){c->from, POLLIN, 0};
-            fds[count++] = (struct pollfd){c->errors, POLLIN, 0}; // below 0: poll passes it over
+            fds[count++] = (struct pollfd){c->errors, POLLIN, 0}; // below 0: poll ignores it
         }
         if (c->pid != 0 && c->out.size > 0)
             fds[count++] = (struct pollfd){c->to, POLLOUT, 0};
@@ -342,14 +344,14 @@ static void serve_children(Pool *p)
             pass_errors(c);
         if (c->pid != 0)
             take_line(p, c);
-        if (c->pid != 0 && !grader_flush(c->to, &c->out)) // also of one that has answered before it read all of its question
+        if (c->pid != 0 && !grader_flush(c->to, &c->out)) // even if it answered before reading its whole question
             lose_ended(p, c);
         if (c->pid != 0 && c->busy && c->deadline < clock_seconds())
             lose_child(p, c, "it did not answer in time");
     }
 }
 
-// Of the trainer's files it keeps the socket and standard error: locks and pipes are not to outlive it here.
+// Keeps only the socket and standard error of the trainer's files: its locks and pipes must not outlive it here.
 static int close_files(int socket)
 {
     int nothing = open("/dev/null", O_RDWR);
@@ -363,7 +365,7 @@ static int close_files(int socket)
 
 static void nothing_to_do(int number) {}
 
-// A group of its own, so that what is meant for the trainer's does not end it before it has ended its children.
+// Its own process group, so that a signal to the trainer's group does not end it before it has ended its children.
 static void take_care_of_signals(void)
 {
     setpgid(0, 0);

@@ -1,5 +1,6 @@
-// What is around a grader: bubblewrap. Whoever starts the trainer, root included, the program has no capability, no user's rights beyond
-// reading, and no way to get any: in a user namespace of its own it cannot mount, and makes no other namespace.
+// The sandbox of a grader: bubblewrap. Even if root starts the trainer, the program has no capability, no rights of the
+// user except reading, and no way to get any: in its own user namespace it cannot mount, and cannot create other
+// namespaces.
 #include "judges/grader_sandbox.h"
 #include "base/base.h"
 #include <fcntl.h>
@@ -10,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// Other people's files, pipes and sockets, and those of what serves this machine. (/var/run and such are links to these.)
+// Other users' files, pipes and sockets, and those of system services. (/var/run and such are links to these.)
 static const char *const HIDDEN[] = {"/tmp", "/run", "/var/tmp"};
 
 static bool is_within(const char *path, const char *folder)
@@ -79,7 +80,7 @@ void grader_sandbox_forget_secrets(void)
     for (size_t i = 0; environ != NULL && environ[i] != NULL;) {
         char *name = is_secret(environ[i]) ? strndup(environ[i], strcspn(environ[i], "=")) : NULL;
         if (name == NULL || unsetenv(name) != 0)
-            i++; // else the next one is at its place
+            i++; // else the next one has moved to this index
         free(name);
     }
 }

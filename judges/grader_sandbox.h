@@ -7,11 +7,12 @@
 
 enum { GRADER_SANDBOX_WORDS = 40 };
 
-// The words before the command's own: of them so many. folder: the working folder, which is there even where it is hidden otherwise.
+// The words to put before the command's; returns how many. folder: the working folder, visible even where its parent is
+// hidden.
 size_t grader_sandbox_words(const char *words[GRADER_SANDBOX_WORDS], const char *folder);
-bool grader_sandbox_works(void); // bubblewrap is installed, and may make its namespaces here
+bool grader_sandbox_works(void); // bubblewrap is installed, and may create its namespaces here
 
-// Takes what has the name of a key, a token or a password out of this process's environment.
+// Removes variables named like a key, token or password from this process's environment.
 void grader_sandbox_forget_secrets(void);
 
 #endif

@@ -1,5 +1,5 @@
-// The judge's life: questions wait in lists, the journal is asked first, then the model's engine or the server. A reply without a
-// decision is no verdict; when nothing is a verdict for too long, the run ends.
+// Asking a judge: questions wait in lists, the journal is searched first, then the model's engine or the server is
+// asked. A reply without a decision is no verdict; when there is no verdict for too long, the run ends.
 #include "judges/judge.h"
 #include "base/text.h"
 #include "base/visible.h"
@@ -13,36 +13,36 @@
 #include <string.h>
 
 enum { SEQUENCES = 64, CONTEXT_LEAST = 256, IN_FLIGHT = 64, ATTEMPT_LEAST = 120, SHOWN = 100, WHY_BYTES = SHOWN + 100 };
-enum { LOST_MOST = 64 };                // of a judge without hope, in two rounds that had no verdict
+enum { LOST_MOST = 64 };                // to give up: so many questions, and two rounds, without a verdict
 static const double ANSWERS_SOON = 1.5; // seconds
-static const double CACHE_BYTES = 4e9;  // of keys and values, at most
+static const double CACHE_BYTES = 4e9;  // for keys and values, at most
 
 typedef struct Question {
     struct Question *next;
     uint64_t tag, key[2];
-    bool asked;                  // false: it waits for another one with the same key
-    char ending[VERDICT_ENDING]; // of what it said, when it was answered
+    bool asked;                  // false: it waits for an equal question
+    char ending[VERDICT_ENDING]; // the reply's finish_reason
     Bytes said;
 } Question;
 
 typedef struct Judge {
     JudgeOptions options;
     JudgeForm form;
-    bool remote, ends_unsaid; // ends_unsaid: its server does not say how answers ended
+    bool remote, ends_unsaid; // ends_unsaid: its server gives no finish_reason
     Verdicts verdicts;
     Session session;
     Encoder *encoder;
     Endpoint *endpoint;
     uint64_t hash;
     Question *pending, *answered;
-    Question *handed_out; // whose `why` the caller may still read
+    Question *handed_out; // its `why` may still be read by the caller
     Bytes prompt;
-    char why[WHY_BYTES]; // of the question that is handed out
-    // is there hope?
+    char why[WHY_BYTES]; // of the question returned last
+    // when to give up
     char last_why[300];
-    int64_t lost;                       // questions without a verdict, since the last one with
-    int64_t round_verdicts, round_lost; // since all were answered last
-    int64_t barren_rounds;              // between such moments, one after the other, with questions and without a verdict
+    int64_t lost;                       // questions without a verdict since the last verdict
+    int64_t round_verdicts, round_lost; // since the last moment without open questions
+    int64_t barren_rounds;              // successive such rounds with questions and without a verdict
 } Judge;
 
 // ---- opening
@@ -83,7 +83,7 @@ static bool open_endpoint(Judge *j)
     o.in_flight = IN_FLIGHT;
     o.attempts = INT_MAX; // patience decides
     o.patience = j->options.patience;
-    o.seconds = fmax(ATTEMPT_LEAST, j->options.patience / 3); // one that hangs is given up in time for others
+    o.seconds = fmax(ATTEMPT_LEAST, j->options.patience / 3); // one that hangs is dropped in time for others
     o.backoff = 1;
     o.whole = true;
     j->hash = hash_bytes(o.model, strlen(o.model));
@@ -140,9 +140,9 @@ uint64_t judge_zeros(const Judge *j) { return j->verdicts.file.file.zeros; }
 uint64_t judge_hash(const Judge *j) { return j->hash; }
 uint64_t judge_form_of(const Judge *j) { return j->form.hash; }
 
-// ---- what is a verdict
+// ---- verdicts
 
-// NULL: it was said to the end. What was cut off may have been about to say something else, "Final Decision: Yes, but".
+// NULL: the reply is complete. A cut-off reply may have been about to say more, "Final Decision: Yes, but".
 static const char *why_unsaid(const Question *q)
 {
     return failed(q)                          ? q->said.data == NULL ? "it failed" : q->said.data
@@ -152,7 +152,7 @@ static const char *why_unsaid(const Question *q)
                : NULL;
 }
 
-// With the end of what it said, where decisions stand, fit to be seen.
+// With the end of the reply, where decisions are, made displayable.
 static const char *why_undecided(Judge *j, const Question *q)
 {
     Text said = text_trimmed((Text){q->said.data, q->said.size});
@@ -177,13 +177,13 @@ static double score_of(const Judge *j, const Question *q)
     return why_unsaid(q) != NULL ? NAN : judge_form_score(&j->form, (Text){q->said.data, q->said.size});
 }
 
-static const char *why_none(Judge *j, const Question *q) // of one whose score is NaN
+static const char *why_none(Judge *j, const Question *q) // why its score is NaN
 {
     const char *why = why_unsaid(q);
     return why != NULL ? why : why_undecided(j, q);
 }
 
-// ---- is there hope?
+// ---- giving up
 
 static void count(Judge *j, const Question *q)
 {
@@ -195,7 +195,7 @@ static void count(Judge *j, const Question *q)
         snprintf(j->last_why, sizeof j->last_why, "%s", why_none(j, q));
 }
 
-// Better an end than a run that learns nothing, as of graders that cease.
+// Ends a run that would learn nothing, as for graders that stop answering.
 static bool end_round(Judge *j)
 {
     bool barren = j->round_verdicts == 0 && j->round_lost > 0;
@@ -204,8 +204,8 @@ static bool end_round(Judge *j)
     if (!barren || j->barren_rounds < 2 || j->lost < LOST_MOST)
         return true;
     return fail("--judge-model %s: the last %" PRId64
-                " questions have no verdict; %.300s; see to its server, or to the model and the patterns "
-                "of its decisions; what it did say is kept",
+                " questions have no verdict; %.300s; check its server, or the model and the patterns "
+                "of its decisions; its replies are kept",
                 j->options.model, j->lost, j->last_why);
 }
 
@@ -295,7 +295,7 @@ bool judge_ask(Judge *j, uint64_t tag, Text problem, Text reference, Text answer
         append(&j->answered, q);
         return true;
     }
-    end_with(q, ""); // then; it may answer now
+    end_with(q, ""); // at that time; it may answer now
     bytes_clear(&q->said);
     bool same = same_is_asked(j, q);
     append(&j->pending, q);
@@ -303,7 +303,7 @@ bool judge_ask(Judge *j, uint64_t tag, Text problem, Text reference, Text answer
     return !failed(q) || settle(j, q); // it could not be asked
 }
 
-// ---- what comes back
+// ---- receiving
 
 static void take_out(Question **list, Question *q)
 {
@@ -312,7 +312,7 @@ static void take_out(Question **list, Question *q)
     *list = q->next;
 }
 
-// Into the file, then to all who asked the same.
+// Writes to the file, then to all who asked the same.
 static bool settle(Judge *j, Question *q)
 {
     TRY(verdicts_add(&j->verdicts, q->key, q->ending, (Text){q->said.data, q->said.size}));
@@ -353,7 +353,7 @@ static bool work_folder(Judge *j, double seconds)
     return true;
 }
 
-// The server has broken off in the middle, which is no fault of the question's (vLLM's and SGLang's words).
+// The server stopped in the middle, which is not the question's fault (vLLM's and SGLang's words).
 static bool gave_up(const char *finish_reason)
 {
     return strcmp(finish_reason, "abort") == 0 || strcmp(finish_reason, "error") == 0;
@@ -361,7 +361,7 @@ static bool gave_up(const char *finish_reason)
 
 static bool not_let_in(const EndpointAnswer *a)
 {
-    return fail("--endpoint: the judge's server does not let us in: %s, the environment variable with its key", a->error);
+    return fail("--endpoint: the judge's server rejects the key: %s, the environment variable with its key", a->error);
 }
 
 static bool not_there(const Judge *j, const EndpointAnswer *a)
@@ -370,12 +370,12 @@ static bool not_there(const Judge *j, const EndpointAnswer *a)
         return not_let_in(a);
     if (a->status >= 300 && a->status < 500 && a->status != 408 && a->status != 429)
         return fail("--endpoint: the judge's server refuses the first question: %s; --endpoint is the address up to /v1, "
-                    "--judge-model (%s) a "
-                    "name that the server lists at /v1/models, and --judge-tokens (%" PRId64 ") must leave room in its context",
+                    "--judge-model (%s) a name that the server lists at /v1/models, and --judge-tokens (%" PRId64 ") "
+                    "must leave room in its context",
                     a->error, j->options.model, j->options.max_tokens);
     return fail(
-        "--endpoint: no answer to the first question in %g seconds: %s; see that the server runs and that its address is right "
-        "(--judge-patience is how long it is waited for)",
+        "--endpoint: no answer to the first question in %g seconds: %s; check that the server runs and that its "
+        "address is right (--judge-patience sets how long to wait)",
         j->options.patience, a->error);
 }
 

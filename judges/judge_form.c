@@ -21,7 +21,7 @@ static const char *const PLACE_NAMES[PLACES] = {"{question}", "{reference}", "{a
 
 // ---- the question
 
-// The first place from `at` on; PLACES: there is none, and *begin is the text's end.
+// The first place from `at` on; PLACES: none, and *begin is the text's end.
 static int next_place(const Bytes *text, size_t at, size_t *begin)
 {
     for (*begin = at; *begin < text->size; ++*begin)
@@ -33,17 +33,17 @@ static int next_place(const Bytes *text, size_t at, size_t *begin)
     return PLACES;
 }
 
-// "{problem}" looks like a place, and would be read as it is. "\boxed{yes}" and what is no word do not.
+// "{problem}" looks like a place, but would stay as it is. "\boxed{yes}" and braces without a word do not.
 static bool check_no_others(const Bytes *text, const char *file)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
     for (size_t i = 0, begin; i < text->size; i++) {
         const char *at = text->data + i;
         bool belongs = i > 0 && (strchr(letters, at[-1]) != NULL || at[-1] == '}');
-        size_t size = *at == '{' ? strspn(at + 1, letters) : 0; // its bytes end in a zero
+        size_t size = *at == '{' ? strspn(at + 1, letters) : 0; // letters ends in a zero
         if (belongs || size < 3 || size > 40 || at[1 + size] != '}' || (next_place(text, i, &begin) != PLACES && begin == i))
             continue;
-        return fail("--judge-prompt %s: %.*s is no place: these are %s, %s and %s", file, (int)size + 2, at,
+        return fail("--judge-prompt %s: %.*s is not a place: these are %s, %s and %s", file, (int)size + 2, at,
                     PLACE_NAMES[QUESTION], PLACE_NAMES[REFERENCE], PLACE_NAMES[ANSWER]);
     }
     return true;
@@ -57,7 +57,7 @@ static bool check_places(const Bytes *text, const char *file)
         there[place] = true;
     for (int place = REFERENCE; place < PLACES; place++)
         if (!there[place])
-            return fail("--judge-prompt %s: must hold %s, %s and, best of all, %s, where these go; %s is not there", file,
+            return fail("--judge-prompt %s: must hold %s, %s and, preferably, %s; %s is missing", file,
                         PLACE_NAMES[REFERENCE], PLACE_NAMES[ANSWER], PLACE_NAMES[QUESTION], PLACE_NAMES[place]);
     return check_no_others(text, file);
 }
@@ -116,7 +116,7 @@ static bool read_patterns(JudgeForm *form, const char *yes, const char *no)
     form->match = pcre2_match_data_create(1, NULL);
     if (limits == NULL || form->match == NULL)
         return fail("no memory for the judge's patterns");
-    pcre2_set_match_limit(limits, MATCH_LIMIT); // a pattern that takes for ever says nothing
+    pcre2_set_match_limit(limits, MATCH_LIMIT); // a pattern that takes too long does not match
     const uint64_t parts[] = {form->own, hash_bytes(form->text.data, form->text.size), hash_bytes(yes, strlen(yes)),
                               hash_bytes(no, strlen(no))};
     form->hash = hash_bytes(parts, sizeof parts);
@@ -173,7 +173,7 @@ static Place last_match(const JudgeForm *form, const void *pattern, Text said)
     return last;
 }
 
-// Patterns that contradict each other in all of some usual decisions that they match would make a run without a single verdict.
+// Patterns that both match some usual decisions in the same way would give a run without a single verdict.
 static bool check_patterns(const JudgeForm *form, const char *yes, const char *no)
 {
     static const char *const said[] = {"Final Decision: Yes",

@@ -1,18 +1,19 @@
-// What a judge is asked, and what its answer means. The question is a text with {question}, {reference} and {answer} in it,
-// General-Reasoner's (Ma et al. 2025) unless a file has another one; what is put into their places is never looked through for places.
+// The question to a judge, and how its reply is read. The question is a text with {question}, {reference} and {answer}
+// in it, General-Reasoner's (Ma et al. 2025) unless a file has another one; texts put into these places are not
+// searched for places.
 //
-// An answer is read behind its last </think>; thoughts that never end are no answer. Two patterns (PCRE2, in any case of letters) say what
-// means yes and what means no, and of all the places where one of them matches, the one that ends last counts: judges come to their
-// decision at the end. Of two that end together the longer one counts, so that "incorrect" is a no although "correct" is in it; if both
-// are as long, the patterns contradict each other and nothing was said. Where neither matches there is no verdict: --judge-no '^' makes a
-// no of everything that is not a yes.
+// A reply is read after its last </think>; if a thought never ends, there is no reply. Two patterns (PCRE2, ignoring
+// case) define yes and no, and of all the places where one of them matches, the one that ends last counts: judges
+// decide at the end. Of two that end together the longer one counts, so that "incorrect" is a no although it contains
+// "correct"; if both are equally long, the patterns contradict each other and there is no verdict. If neither matches
+// there is none: --judge-no '^' turns everything that is not a yes into a no.
 #ifndef JUDGES_JUDGE_FORM_H
 #define JUDGES_JUDGE_FORM_H
 
 #include "base/base.h"
 
-// Of General-Reasoner's question: "Final Decision: Yes" with whatever marks and brackets judges put around its parts. One that stands in
-// quotes, in a line with other words, is talked about and not made; "Yes or No" is none; and a word is a whole one, no "Nothing".
+// For General-Reasoner's question: "Final Decision: Yes" with the marks and brackets that judges put around its parts.
+// A quoted decision in a line with other words does not count; "Yes or No" is none; and words are whole, not "Nothing".
 // clang-format off
 #define JUDGE_HEAD "final\\s+decision(?:\\\\[a-z]+\\s*\\{|[^a-z]){0,100}"
 #define JUDGE_WORD(word) "(?<![\\p{L}\\p{N}])" word "(?![\\p{L}\\p{N}])"
@@ -28,15 +29,15 @@
 // clang-format on
 
 typedef struct JudgeForm {
-    Bytes text;           // of the question, with its places
-    bool own;             // it is not General-Reasoner's
+    Bytes text;           // the question with its places
+    bool own;             // not General-Reasoner's
     void *yes, *no;       // pcre2_code
     void *match, *limits; // pcre2_match_data, pcre2_match_context
     uint64_t hash;        // of all of it
 } JudgeForm;
 
-// file: "" for General-Reasoner's question. yes, no: "" for its decisions; one alone is refused, since nobody would have said what means
-// the other one.
+// file: "" for General-Reasoner's question. yes, no: "" for its decisions; one alone is refused, since the other's
+// meaning would be undefined.
 bool judge_form_open(JudgeForm *form, const char *file, const char *yes, const char *no);
 void judge_form_close(JudgeForm *form);
 

@@ -17,9 +17,9 @@ JudgeOptions referees_judge(const RefereeOptions *o, const MachineOptions *machi
                           .journal = journal};
 }
 
-// ---- options that say something of a judge or grader, where there is none: somebody thinks that there is one
+// ---- options of a judge or grader that is not there: refused, since the user expects one
 
-// A file of all options (--print-config) names those without a meaning, too.
+// A file of all options (--print-config) also has those without effect.
 static const char *given_for_judge(const RefereeOptions *o, const Options *given)
 {
     return o->endpoint[0] != 0                               ? "--endpoint"
@@ -50,9 +50,9 @@ static bool check(const RefereeOptions *o, const Options *given, bool judge, boo
     if (for_grader != NULL)
         return fail_as(ERROR_USAGE, "%s: give --grader, a command", for_grader);
     if (!judge && option_on_command_line(given, "judge_model"))
-        return fail_as(ERROR_USAGE, "--judge-model is empty: name one, or leave it away");
+        return fail_as(ERROR_USAGE, "--judge-model is empty: name one, or drop the option");
     return grader || !option_on_command_line(given, "grader") ||
-           fail_as(ERROR_USAGE, "--grader is empty: name one, or leave it away");
+           fail_as(ERROR_USAGE, "--grader is empty: name one, or drop the option");
 }
 
 // ---- opening
@@ -81,8 +81,8 @@ static void tell_of_ends(const Judge *judge)
 {
     const char *url = judge_without_ends(judge);
     if (url != NULL)
-        printf("the judge at %s does not say how its answers end (finish_reason): those that are cut off count as whole; give it "
-               "more --judge-tokens than it needs, or take a server that says so\n",
+        printf("the judge at %s gives no finish_reason: replies that are cut off count as complete; give it "
+               "more --judge-tokens than it needs, or use a server that gives one\n",
                url);
     fflush(stdout);
 }
@@ -140,8 +140,8 @@ void referees_announce(const Referees *r, const RefereeOptions *o, RunLog *log)
     uint64_t zeros = (r->judge != NULL ? judge_zeros(r->judge) : 0) + (r->grader != NULL ? grader_zeros(r->grader) : 0);
     if (zeros > 0)
         log_note(log,
-                 "%" PRIu64
-                 " zeros, as a power cut leaves, were cut off what judges and graders had said; it is asked again",
+                 "%" PRIu64 " zeros, left by a power cut, were cut off the replies of judges and graders; the missing "
+                            "ones are asked again",
                  zeros);
     if (r->grader != NULL)
         log_note(log, "graders: %" PRId64 " processes, sandbox: %s", o->grader_processes, grader_sandbox(r->grader));

@@ -1,4 +1,4 @@
-// Who says what a reward is besides rules: a judge and a grader, by the options of train_rl.
+// The sources of rewards besides rules: a judge and a grader, by the options of train_rl.
 #ifndef JUDGES_REFEREES_H
 #define JUDGES_REFEREES_H
 
@@ -9,9 +9,9 @@
 
 #define JUDGE_ASKS "unknown|unreadable|unequal"
 typedef enum JudgeAsks {
-    JUDGE_ASKS_UNKNOWN,    // where rules cannot tell whether the two answers are the same
+    JUDGE_ASKS_UNKNOWN,    // where rules cannot decide whether the two answers are equal
     JUDGE_ASKS_UNREADABLE, // where they cannot compare anything with the reference
-    JUDGE_ASKS_UNEQUAL     // whatever they do not call equal
+    JUDGE_ASKS_UNEQUAL     // whenever they do not call them equal
 } JudgeAsks;
 
 // clang-format off
@@ -33,15 +33,16 @@ typedef enum JudgeAsks {
 OPTION_GROUP(RefereeOptions, REFEREE_ROWS)
 
 typedef struct Referees {
-    Judge *judge;   // NULL: there is none
-    JudgeAsks asks; // what it is asked about
-    Grader *grader; // NULL: there is none
+    Judge *judge;   // NULL: none
+    JudgeAsks asks; // which answers it is asked about
+    Grader *grader; // NULL: none
 } Referees;
 
-// Refuses options of a judge or grader where there is none, and opens those that there are, with their journals in `out`; a judge's server
-// has to answer one question. The grader's processes are made before a judge's folder touches the GPU. Nothing is opened for a plan.
-bool referees_open(Referees *referees, const RefereeOptions *options, const Options *given,
-                   const MachineOptions *machine, const char *out);
+// Refuses options of an absent judge or grader, and opens those that are given, with their journals in `out`; a judge's
+// server must answer one question. The grader's processes are created before a judge's folder opens the GPU. Nothing is
+// opened for a plan.
+bool referees_open(Referees *referees, const RefereeOptions *options, const Options *given, const MachineOptions *machine,
+                   const char *out);
 void referees_close(Referees *referees);
 
 // A verdict on a question that was asked with this tag.
@@ -58,7 +59,7 @@ bool referees_next(const Referees *referees,
 int64_t referees_pending(const Referees *referees); // questions without a verdict so far
 
 JudgeOptions referees_judge(const RefereeOptions *options, const MachineOptions *machine, const char *journal);
-// Notes: what a power cut had left at the ends of their journals; how graders run.
+// Notes: zeros that a power cut had left at the ends of their journals; how graders run.
 void referees_announce(const Referees *referees, const RefereeOptions *options, RunLog *log);
 
 #endif

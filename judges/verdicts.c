@@ -1,5 +1,5 @@
-// Verdicts are answers of answer_file.h, under the key of their question. A failure is kept under another key, made from the same
-// one, so that it never hides a verdict.
+// Verdicts are answers of answer_file.h, under the key of their question. A failure is kept under another key, derived
+// from it, so that it never hides a verdict.
 #include "judges/verdicts.h"
 #include <string.h>
 
@@ -12,7 +12,7 @@ bool verdicts_open(Verdicts *v, const char *path)
 
 void verdicts_close(Verdicts *v) { answer_file_close(&v->file); }
 
-// Of two lines with one key the file's first one counts: a failure has a key beside its question's.
+// Of two lines with one key the file's first one counts, so a failure needs a separate key.
 static void failure_key(uint64_t to[2], const uint64_t key[2])
 {
     to[0] = key[0];

@@ -1,5 +1,5 @@
-// What a line of log.jsonl holds; how it gets into the file whole is in system/line_file.h. What the terminal shows is
-// in log_terminal.c, cutting back in log_cut.c.
+// The content of a line of log.jsonl; system/line_file.h appends it as a whole. The terminal's lines are in
+// log_terminal.c, cutting back in log_cut.c.
 #include "log/log_internal.h"
 #include "base/number.h"
 #include <math.h>

@@ -1,5 +1,5 @@
-// Cuts log.jsonl back to a step, so that a resumed run writes on as if it had never gone further. The new file takes the old
-// one's place in one rename.
+// Cuts log.jsonl back to a step, so that a resumed run goes on as if it had never been further. The new file takes the
+// old one's place in one rename.
 #include "json/json.h"
 #include "log/log.h"
 #include "system/files.h"
@@ -12,7 +12,7 @@ typedef struct Cut {
     Bytes kept; // lines
 } Cut;
 
-// Whether the line stays. Half a line is dropped if it cannot be read.
+// Whether the line is kept. An incomplete line that cannot be read is dropped.
 static bool judge_line(bool *stays, Cut *cut, const FileLine *line, const char *where)
 {
     int64_t here = 0;
@@ -55,7 +55,7 @@ bool log_cut(const char *path, int64_t step, LogFacts *facts)
     TRY(file_map(&file, path));
     bool ok = lines_read((Text){(const char *)file.data, file.size}, keep_line, &cut);
     if (!ok && step < 0)
-        fail_in("a log that is no run's; take another --out, or move it away");
+        fail_in("the log is not a run's; take another --out, or move it away");
     else if (!ok)
         fail_in("cutting the log back to step %" PRId64 "; remove the line if it is damaged", step);
     bool same = ok && cut.kept.size == file.size;

@@ -1,4 +1,4 @@
-// What log.c, log_terminal.c and progress.c share; nobody else includes it.
+// Shared by log.c, log_terminal.c and progress.c only.
 #ifndef LOG_LOG_INTERNAL_H
 #define LOG_LOG_INTERNAL_H
 
@@ -6,7 +6,7 @@
 
 enum { SHOWN_NUMBER = 48 };
 
-bool terminal_updates(FILE *terminal);                               // one line of it may be written again and again
+bool terminal_updates(FILE *terminal);                               // it can rewrite its last line
 const char *shown_thousands(char text[SHOWN_NUMBER], double value);  // 1,234,567
 const char *shown_duration(char text[SHOWN_NUMBER], double seconds); // 02m10s, 03h20m, 1d04h
 

@@ -1,5 +1,5 @@
-// What a person sees of the log: "step 12/100 | loss 2.3456 | norm 0.123 | lr 1.00e-05 | 1,234 tok/s | eta 02h15m | 1.2 GB".
-// A terminal that cannot be written to stops nobody: its errors are not looked at.
+// The log as a person sees it: "step 12/100 | loss 2.3456 | norm 0.123 | lr 1.00e-05 | 1,234 tok/s | eta 02h15m | 1.2
+// GB". Errors of writing to the terminal are ignored: they must not stop a run.
 #include "log/log_internal.h"
 #include <math.h>
 #include <stdlib.h>
@@ -102,7 +102,7 @@ static void add_field(char line[SHOWN], const LogField *field)
         add(line, " | %s tok/s", shown_thousands(number, field->value));
 }
 
-// Time left, from the steps that this process has logged; the first one is left out, because much is set up in it.
+// Time left, from the steps that this process has logged, without the first one, which does much set-up.
 static void add_eta(char line[SHOWN], const RunLog *log, int64_t step, double now)
 {
     int64_t left = log->total_steps - step, done = step - log->first_step;
@@ -137,7 +137,7 @@ static void show_updating(RunLog *log, char line[SHOWN])
     log->dirty = true;
 }
 
-// A whole line; an updating one makes place and comes back with the next step.
+// A line that stays; the updating one makes room and returns with the next step.
 static void show_line(RunLog *log, const char *line)
 {
     if (log->dirty)

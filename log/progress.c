@@ -12,7 +12,7 @@ Progress progress_begin(FILE *out, int64_t total, int64_t before)
         .out = out, .updating = terminal_updates(out), .total = total, .before = before, .begun = now, .shown = now};
 }
 
-// What was done in so many seconds.
+// The rate of finished work over `seconds`.
 static void show_speed(const Progress *p, int64_t fresh, int64_t tokens, double seconds)
 {
     char many[SHOWN_NUMBER], speed[SHOWN_NUMBER];

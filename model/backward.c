@@ -1,8 +1,8 @@
-// Backward over a ragged batch: from d hidden to every parameter's gradient, layers descending. dstream carries the gradient of
-// the residual stream; each half layer adds its own to it where its norm is undone.
+// Backward over a ragged batch: from d hidden to every parameter's gradient, layers descending. dstream carries the
+// gradient of the residual stream; each half layer adds its own gradient at its norm's backward.
 #include "model/model_internal.h"
 
-// The layer ran forward with its inner arrays shared by all layers: run it again from its input, which was kept.
+// With recomputation all layers share their inner arrays: run the layer forward again from its input, which was kept.
 static void run_again(Model *m, const Ragged *batch, int64_t layer)
 {
     LayerActivations *l = &m->a.layers[layer];
@@ -14,7 +14,7 @@ static void run_again(Model *m, const Ragged *batch, int64_t layer)
     layer_forward(m, &pass, layer);
 }
 
-// dstream (of the layer's output) to dmiddle (of the stream between its halves)
+// From dstream (of the layer's output) to dmiddle (of the stream between its halves).
 static void mlp_backward(Model *m, const Ragged *batch, LayerActivations *l, const LayerWeights *w, const LayerGradients *g)
 {
     const Kernels *k = m->kernels;
@@ -32,7 +32,7 @@ static void mlp_backward(Model *m, const Ragged *batch, LayerActivations *l, con
                         w->of[POST_NORM], l->rstd2);
 }
 
-// dmiddle to the gradients of q, k and v as they were projected
+// From dmiddle to the gradients of q, k and v as projected.
 static void attention_core_backward(Model *m, const Ragged *batch, LayerActivations *l, const LayerWeights *w,
                                     const LayerGradients *g)
 {
@@ -52,7 +52,7 @@ static void attention_core_backward(Model *m, const Ragged *batch, LayerActivati
                              m->cosine, m->sine, m->a.positions, D);
 }
 
-// dmiddle to dstream (of the layer's input)
+// From dmiddle to dstream (of the layer's input).
 static void attention_backward(Model *m, const Ragged *batch, LayerActivations *l, const LayerWeights *w, const LayerGradients *g)
 {
     const Kernels *k = m->kernels;
@@ -88,7 +88,7 @@ static bool layer_backward(Model *m, const Ragged *batch, int64_t layer)
 bool model_backward(Model *m, const Ragged *batch)
 {
     if (batch->trained == 0)
-        return visit_down(m); // nothing was trained: an empty micro-batch adds nothing
+        return visit_down(m); // an empty micro-batch adds nothing to any gradient
     const Kernels *k = m->kernels;
     int64_t T = batch->tokens, C = m->config.width, L = m->config.layers;
     const Parameter *norm = &m->parameters.list[m->parameters.final_norm];

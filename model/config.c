@@ -1,4 +1,4 @@
-// The families of models, and in what they differ: see config.h.
+// The model families and how they differ: see config.h.
 #include "model/config.h"
 
 static const Family FAMILY[FAMILIES] = {

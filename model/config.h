@@ -1,5 +1,5 @@
-// What a dense Qwen3 or Qwen2 is, as its config.json says it (transformers' modeling_qwen3 and modeling_qwen2; Qwen3 technical
-// report 2025, Qwen2.5 technical report 2024, whose models are Qwen2 by their architecture).
+// A dense Qwen3 or Qwen2 as described by its config.json (transformers' modeling_qwen3 and modeling_qwen2; Qwen3
+// technical report 2025, Qwen2.5 technical report 2024, whose models have the Qwen2 architecture).
 #ifndef MODEL_CONFIG_H
 #define MODEL_CONFIG_H
 
@@ -13,12 +13,12 @@ enum { END_TOKENS = 16 };
 
 typedef enum ModelFamily { QWEN3, QWEN2, FAMILIES } ModelFamily;
 
-// Everything in which the families differ. Whoever needs to know asks here, not for the family.
+// All differences between the families. Code asks for these, not for the family.
 typedef struct Family {
     const char *name, *model_type, *architecture; // for people; as config.json has them
     bool qkv_bias;                                // the projections of q, k and v have a bias
     bool qk_norm;                                 // q and k are normed, head by head, before RoPE
-    int64_t head_width;                           // where config.json has no head_dim; 0: its share of hidden_size
+    int64_t head_width;                           // used where config.json has no head_dim; 0: hidden_size / heads
 } Family;
 
 typedef struct ModelConfig {

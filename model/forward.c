@@ -1,5 +1,5 @@
-// Forward over a ragged batch: tokens to final hidden states. A layer's input is the residual stream; the sum that makes it is
-// fused with the norm that reads it, so the stream is written once per half layer.
+// Forward over a ragged batch: tokens to final hidden states. A layer's input is the residual stream; the addition that
+// updates it is fused with the norm that reads it, so the stream is written once per half layer.
 #include "model/model_internal.h"
 
 Pass pass_of(Model *m, const Ragged *batch)
@@ -14,7 +14,7 @@ Pass pass_of(Model *m, const Ragged *batch)
                                 .contexts = m->a.contexts}};
 }
 
-// y = x · wᵀ + bias, rounded once; without a bias (NONE) the product alone
+// y = x · wᵀ + bias, rounded once; bias NONE: the product alone
 static void project(const Kernels *k, Tensor y, Tensor x, Tensor w, Tensor bias)
 {
     if (bias.data != NULL)
@@ -22,7 +22,7 @@ static void project(const Kernels *k, Tensor y, Tensor x, Tensor w, Tensor bias)
     k->matmul_forward(NULL, y, x, w, bias.data != NULL);
 }
 
-// With pages: the new keys and values go to this layer's, and attention reads them there.
+// With pages: new keys and values are written to this layer's pages, and attention reads them there.
 static void attend(Model *m, const Pass *p, int64_t layer, Tensor q, Tensor keys, Tensor v)
 {
     const Kernels *k = m->kernels;

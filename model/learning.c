@@ -1,4 +1,4 @@
-// Options of learning, as the optimizer and the schedule want them: see learning.h.
+// From learning options to optimizer and schedule: see learning.h.
 #include "model/learning.h"
 #include <math.h>
 

@@ -1,4 +1,4 @@
-// How a model learns, as options say it: one group for train_sft and train_rl, whose defaults differ.
+// How a model learns, as set by options: one group for train_sft and train_rl, whose defaults differ.
 #ifndef MODEL_LEARNING_H
 #define MODEL_LEARNING_H
 
@@ -29,7 +29,7 @@ OPTION_GROUP(LearningOptions, SFT_LEARNING_ROWS)
 Optimizer learning_optimizer(const LearningOptions *options, uint64_t seed); // to be opened
 Schedule learning_schedule(const LearningOptions *options, int64_t steps);
 
-// Clips the gradient and steps; *norm: before it was clipped. Fails, with nothing changed, where the gradient is not finite.
+// Clips the gradient and updates; *norm is the norm before clipping. Fails and changes nothing if it is not finite.
 bool learning_update(const LearningOptions *options, Optimizer *optimizer, Model *model, double rate, double *norm);
 
 #endif

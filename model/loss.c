@@ -1,5 +1,5 @@
-// What is made of the final hidden states: log-probabilities, and the cross-entropy of supervised fine-tuning with its gradient.
-// The head runs only over the rows that are asked for, and its logits are never whole.
+// What is computed from the final hidden states: log-probabilities, and the cross-entropy of supervised fine-tuning
+// with its gradient. The head runs only over the requested rows, and the logits are never all in memory at once.
 #include "model/model_internal.h"
 #include <math.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@ static const double FIXED_POINT = 0x1p30;
 void loss_add(LossSum *sum, float logprob)
 {
     sum->tokens++;
-    bool usable = fabsf(logprob) < 0x1p20f; // 2^20 nats: a model that far off has diverged
+    bool usable = fabsf(logprob) < 0x1p20f; // 2^20 nats: such a model has diverged
     if (!usable || __builtin_add_overflow(sum->fixed, (int64_t)((double)-logprob * FIXED_POINT), &sum->fixed))
         sum->finite = false;
 }
@@ -50,7 +50,7 @@ bool model_logprobs(Model *m, const Ragged *batch, float temperature, int64_t n_
     return best == NULL || m->kernels->download(NULL, best, m->a.best, bytes);
 }
 
-// From what every row's loss gives for its log-probability (and entropy: dentropy NULL, or nothing) to dhidden.
+// From each row's d loss / d log-probability (and d loss / d entropy; dentropy may be NULL) to dhidden.
 static void head_gradients(Model *m, const Ragged *batch, float temperature, int64_t n_live, const float *dentropy)
 {
     int64_t N = batch->trained, C = m->config.width, V = m->config.vocabulary;
@@ -79,7 +79,7 @@ bool model_loss(Model *m, const Ragged *batch, double scale, LossSum *sum)
     release(m, m->config.layers);
     if (!ok || N == 0)
         return ok;
-    TRY(m->kernels->download(NULL, host, m->a.logprob, (size_t)N * sizeof(float))); // last: it waits for all of this
+    TRY(m->kernels->download(NULL, host, m->a.logprob, (size_t)N * sizeof(float))); // last: it waits for the rest
     for (int64_t n = 0; n < N; n++)
         loss_add(sum, host[n]);
     return true;

@@ -1,4 +1,4 @@
-// Opening a model: its parameters and its memory (planned in plan.c). Loading weights from a folder, or drawing random ones.
+// Opening a model: its parameters and its memory (planned in plan.c). Copying weights, or drawing random ones.
 #include "base/elementary.h"
 #include "model/paged.h"
 #include "model/model_internal.h"
@@ -20,7 +20,7 @@ static bool head_width_is_known(const Model *m)
                                  m->config.head_width, m->kernels->name, list);
 }
 
-// A GPU moves 16 bytes at a time and multiplies tiles: every row, and so every tensor, begins at a multiple of what that takes.
+// A GPU moves 16 bytes at a time and multiplies tiles: every row and tensor must begin at a multiple of that.
 static bool widths_are_multiples(const Model *m)
 {
     const ModelConfig *c = &m->config;
@@ -80,11 +80,11 @@ void model_close(Model *m)
     *m = (Model){0};
 }
 
-// ---- new weights, a piece at a time in host memory
+// ---- new weights, one piece at a time in host memory
 
 enum { PIECE = 1 << 22 }; // elements
 
-// One normal number per element (Box & Muller 1958), of our own logarithm and cosine.
+// One normal number per element (Box & Muller 1958), with the logarithm and cosine of base/elementary.h.
 static float random_normal(uint64_t seed, int64_t tensor, int64_t element)
 {
     Philox bits = random_bits(seed, RANDOM_WEIGHTS, (uint32_t)tensor, (uint32_t)element, (uint32_t)(element >> 32));

@@ -1,6 +1,6 @@
-// model/: a dense Qwen3 or Qwen2 that runs forward and backward over a ragged batch. One forward for training, scoring and
-// generation (engine.h); it ends at the final hidden states, and what is made of them (a loss, log-probabilities, a token) is a
-// call of its own.
+// model/: a dense Qwen3 or Qwen2 that runs forward and backward over a ragged batch. Training, scoring and generation
+// (engine.h) use one forward pass; it ends at the final hidden states, and loss, log-probabilities or sampled tokens
+// are separate calls.
 //
 // A step of training, as train_sft.cu has it:
 //   gradients_clear; model_forward, model_loss, model_backward for each micro-batch; gradient_norm, optimizer_step.
@@ -16,25 +16,25 @@
 extern "C" {
 #endif
 
-// The largest pass over sequences in pages that memory is planned for; tokens 0: none.
+// The largest pass over sequences in pages, for which memory is planned; tokens 0: none.
 typedef struct CacheLimits {
     int64_t tokens, rows, sequences, positions; // tokens and rows of the head: at least one for each sequence
-    int64_t pages;                              // of KEY_BLOCK positions of all layers; one of them is nobody's
+    int64_t pages;                              // of KEY_BLOCK positions of all layers; page 0 is reserved for padding
 } CacheLimits;
 
-// The largest micro-batch that memory is planned for; tokens 0: none. A model that has both trains or generates, in the same memory:
-// what is in pages does not outlive a training step.
+// The largest micro-batch, for which memory is planned; tokens 0: none. A model that has both trains or generates, in
+// the same memory: a training step overwrites the pages.
 typedef struct ModelLimits {
-    int64_t tokens, rows, sequences, positions; // rows: that the head is asked for; positions: longest sequence
-    bool training;                              // gradients and everything that a backward pass needs
-    bool recompute;                             // keep each layer's input only, and run the layer again going back
+    int64_t tokens, rows, sequences, positions; // rows: given to the head; positions: longest sequence
+    bool training;                              // gradients and all that a backward pass needs
+    bool recompute;                             // keep only each layer's input, recompute the layer in backward
     CacheLimits cache;
 } ModelLimits;
 
-// Where sharding hooks in: a layer's weights are asked for before they are read and given back after; going back, a layer's
-// gradient is announced when it is finished. Layer -1 is the embedding, layer L the final norm and the head. On one rank all
-// three are NULL. They are called for an empty micro-batch too, in the same order: the other ranks' collectives wait for them.
-// No pointer to a layer's weights is kept between release and the next acquire.
+// Hooks for sharding: a layer's weights are acquired before they are read and released after; in the backward pass a
+// layer's gradient is announced when it is finished. Layer -1 is the embedding, layer L the final norm and the head. On
+// one rank all three are NULL. They are called for an empty micro-batch too, in the same order, because the other
+// ranks' collectives wait for them. No pointer to a layer's weights is kept between release and the next acquire.
 typedef struct ModelHooks {
     void *context;
     bool (*weights_acquire)(void *context, int64_t layer);
@@ -42,8 +42,7 @@ typedef struct ModelHooks {
     bool (*gradient_ready)(void *context, int64_t layer);
 } ModelHooks;
 
-// What a layer keeps from its forward pass for its backward pass. All of them T rows. Without QK-norm q_raw, k_raw, q_rstd and
-// k_rstd are NULL.
+// What a layer's forward pass keeps for its backward pass, all with T rows. q_raw, k_raw, q_rstd, k_rstd: QK-norm only.
 typedef struct LayerActivations {
     void *input, *normed, *q_raw, *k_raw, *v, *q, *k, *attended, *middle, *normed2, *gate, *up, *product;
     float *rstd, *q_rstd, *k_rstd, *logsumexp, *rstd2;
@@ -51,23 +50,23 @@ typedef struct LayerActivations {
 
 typedef struct Activations {
     int32_t *ids, *positions, *starts, *contexts, *rows, *targets, *sort; // the batch, on the device
-    LayerActivations *layers;             // (L); with recomputation they share everything but `input`
-    void *branch;                         // (T, C) what the last layer adds to its stream
+    LayerActivations *layers;             // (L); with recomputation they share all arrays except `input`
+    void *branch;                         // (T, C) what the last layer adds to the residual stream
     void *stream, *hidden;                // (T, C) before and after the final norm
     float *stream_rstd;                   // (T)
-    void *head_input;                     // (N, C) rows of hidden that the head is asked for
+    void *head_input;                     // (N, C) rows of hidden that the head reads
     float *logprob, *entropy, *logsumexp; // (N)
     int32_t *best;                        // (N)
     float *head_workspace;
-    // going back
+    // backward pass
     void *dhidden, *dstream, *dmiddle, *dnormed, *dq, *dk, *dv, *dattended, *dproduct, *dhead_input;
     float *delta, *partial, *dlogprob, *dentropy; // dlogprob, dentropy (N)
-    float *head_gradient;                         // (V, C): one micro-batch's, finished on its own
-    // generating: the batch in one block (paged.h), and the results
+    float *head_gradient;                         // (V, C): of one micro-batch, completed before it is added
+    // generation: the batch in one block (paged.h), and the results
     void *paged_block, *paged_results;
     void *key_pages, *value_pages; // (L, pages, page_elements)
     float *attention_workspace;
-    int32_t *kept; // (2·S) the last token of each slot, and slots for sequences that only fill a batch
+    int32_t *kept; // (2·S) the last token of each slot, then slots for padding sequences
 } Activations;
 
 typedef struct PagedGraph PagedGraph;
@@ -78,11 +77,11 @@ typedef struct Model {
     const Kernels *kernels;
     Parameters parameters;
     ModelHooks hooks;
-    void *weights;                 // (elements) in the activation type: what every pass reads
-    float *master;                 // (elements) what is updated: weights itself where that is fp32; bf16 without training: NULL
+    void *weights;                 // (elements) in the activation type: read by every pass
+    float *master;                 // (elements) what is updated: weights itself if fp32; NULL for bf16 without training
     float *gradients;              // (elements) NULL without training
     float *squares, *squares_host; // block sums of all tensors, for the gradient norm
-    float *row_host;               // (4, limits.rows) what the head gave for rows, and what a loss gave for them
+    float *row_host;               // (4, limits.rows) the head's results for each row, and the loss's derivatives
     float *cosine, *sine;          // (table_positions, D/2)
     int64_t table_positions;
     Activations a, cached; // of a micro-batch; of a pass over sequences in pages
@@ -91,23 +90,23 @@ typedef struct Model {
     Arena state, activations;
 } Model;
 
-// Opens a model for a configuration: plans both arenas, and allocates unless plan_only. Weights are zero until they are loaded.
-// Refused where the backend has no kernels for the configuration's widths.
+// Opens a model for a configuration: plans both arenas, and allocates them unless plan_only. Weights are zero until
+// loaded. Refused where the backend has no kernels for the configuration's widths.
 bool model_open(Model *model, const ModelConfig *config, const ModelLimits *limits, const Kernels *kernels, bool plan_only);
 void model_close(Model *model);
 
-// New weights: matrices normal with the configuration's initializer_range, each element a function of (seed, tensor, element), norms 1,
-// biases 0. Those of a folder: pretrained/weights.h.
+// New weights: matrices normal with the configuration's initializer_range, each element a function of (seed, tensor,
+// element), norms 1, biases 0. To load a folder's weights: pretrained/weights.h.
 bool model_initialise(Model *model, uint64_t seed);
 
-// Weights first .. first+count-1 of all elements between the device and fp32 in host memory. What is written goes to the master
-// and, rounded, to what the passes read; what is read is the master where there is one.
+// Copies weights first .. first+count-1 of all elements between the device and fp32 in host memory. Writing sets the
+// master and, rounded, the weights that passes read; reading returns the master where there is one.
 void model_write_weights(Model *model, int64_t first, int64_t count, const float *host);
 bool model_read_weights(const Model *model, int64_t first, int64_t count, float *host);
 
 bool model_forward(Model *model, const Ragged *batch);
 
-// A sum of logprobs in fixed point: the same bits however the tokens were cut into micro-batches.
+// A sum of log-probabilities in fixed point: the same bits for any division of the tokens into micro-batches.
 typedef struct LossSum {
     int64_t fixed; // Σ -logprob · 2^30
     int64_t tokens;
@@ -115,15 +114,15 @@ typedef struct LossSum {
 } LossSum;
 
 void loss_add(LossSum *sum, float logprob);
-double loss_mean(const LossSum *sum); // NaN if anything was not finite; 0 of 0 tokens
+double loss_mean(const LossSum *sum); // NaN if anything was not finite; 0 for 0 tokens
 
-// After model_forward: the head over batch->rows, added to sum; and d loss / d hidden for model_backward, the loss being
-// Σ -logprob · scale (scale = 1 / trained tokens of the whole step).
+// After model_forward: runs the head over batch->rows, adds to sum, and sets d loss / d hidden for model_backward, the
+// loss being Σ -logprob · scale (scale = 1 / trained tokens of the whole step).
 bool model_loss(Model *model, const Ragged *batch, double scale, LossSum *sum);
 const float *model_loss_logprobs(const Model *model); // of the last model_loss, (N) in host memory
 
-// A loss of log-probabilities and entropies, as reinforcement learning has it. Given those of the batch's rows (N), in host memory,
-// it fills in d loss / d logprob, and d loss / d entropy where it sets *of_entropy.
+// A loss of log-probabilities and entropies, for reinforcement learning. Given those of the batch's rows (N), in host
+// memory, it fills in d loss / d logprob, and d loss / d entropy where it sets *of_entropy.
 typedef bool (*RowLoss)(void *context, const float *logprob, const float *entropy, float *dlogprob, float *dentropy,
                         bool *of_entropy);
 typedef struct PolicyRows {
@@ -133,14 +132,14 @@ typedef struct PolicyRows {
     void *context;
 } PolicyRows;
 
-// After model_forward: the head over batch->rows, rows->loss of what it gives, and d loss / d hidden for model_backward.
+// After model_forward: runs the head over batch->rows, calls rows->loss, and sets d loss / d hidden for model_backward.
 bool model_policy_loss(Model *model, const Ragged *batch, const PolicyRows *rows);
 
 // After model_forward: logprob, entropy (and best, may be NULL) of batch->rows, in host memory (N). n_live <= V columns live.
 bool model_logprobs(Model *model, const Ragged *batch, float temperature, int64_t n_live, float *logprob, float *entropy,
                     int32_t *best);
 
-// Adds this micro-batch's gradient, finished on its own, to model->gradients.
+// Adds this micro-batch's gradient, completed first, to model->gradients.
 bool model_backward(Model *model, const Ragged *batch);
 
 bool gradients_clear(Model *model);
@@ -153,19 +152,19 @@ typedef struct Optimizer {
     int64_t step; // updates so far
     double beta1, beta2, epsilon, weight_decay;
     bool bf16_moments;
-    uint64_t seed; // of their rounding
+    uint64_t seed; // of the moments' rounding
     Arena state;
 } Optimizer;
 
-// The settings above are the caller's, and stand before this.
+// The caller sets the settings above before this.
 bool optimizer_open(Optimizer *optimizer, const Model *model, bool plan_only);
 void optimizer_close(Optimizer *optimizer);
 
-// One update. It is done when this returns: an error of the device is noticed before the step counts.
+// One update. It is complete when this returns: a device error is reported before the step counts.
 bool optimizer_step(Optimizer *optimizer, Model *model, double learning_rate, double gradient_scale);
 
-// Moments first .. first+count-1 of all elements between the device and fp32 in host memory: exact both ways, because what is
-// written has to be what was read (anything else that bf16 cannot hold is refused). host is used up by writing.
+// Copies moments first .. first+count-1 of all elements between the device and fp32 in host memory: exact both ways, so
+// written values must be ones that were read (others that bf16 cannot hold are refused). Writing destroys host.
 typedef enum Moment { FIRST_MOMENT, SECOND_MOMENT } Moment;
 bool optimizer_write_moments(Optimizer *optimizer, Moment which, int64_t first, int64_t count, float *host);
 bool optimizer_read_moments(const Optimizer *optimizer, Moment which, int64_t first, int64_t count, float *host);
@@ -175,9 +174,9 @@ typedef enum ScheduleShape { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE
 
 typedef struct Schedule {
     ScheduleShape shape;
-    double peak, end; // end: share of the peak that decay stops at
+    double peak, end; // end: the share of the peak where decay stops
     int64_t steps, warmup;
-    double decay; // WSD: share of the steps that the final decay takes
+    double decay; // WSD: share of the steps in the final decay
 } Schedule;
 
 double learning_rate(const Schedule *schedule, int64_t step); // step from 0

@@ -1,4 +1,4 @@
-// What the files of model/ share and nobody else needs: tensors over the model's arrays.
+// Shared by the files of model/ only: tensors over the model's arrays.
 #ifndef MODEL_MODEL_INTERNAL_H
 #define MODEL_MODEL_INTERNAL_H
 
@@ -22,13 +22,13 @@ static inline void *moments_at(const Optimizer *o, Moment which, int64_t element
     return (char *)(which == FIRST_MOMENT ? o->m : o->v) + (size_t)element * (o->bf16_moments ? sizeof(uint16_t) : sizeof(float));
 }
 
-// One layer's weights, in the activation type, and its gradients, always fp32; looked up when the layer is entered.
+// One layer's weights, in the activation type, and its gradients, always fp32; looked up when the layer begins.
 typedef struct LayerWeights {
     Tensor of[LAYER_TENSORS]; // NONE: the family has no such tensor
 } LayerWeights;
 
 typedef struct LayerGradients {
-    float *of[LAYER_TENSORS]; // NULL likewise
+    float *of[LAYER_TENSORS]; // NULL: the family has no such tensor
 } LayerGradients;
 
 static inline LayerWeights layer_weights(const Model *m, int64_t layer)
@@ -67,11 +67,11 @@ static inline bool gradient_ready(const Model *m, int64_t layer)
     return m->hooks.gradient_ready == NULL || m->hooks.gradient_ready(m->hooks.context, layer);
 }
 
-// The calls of a pass over nothing: layers ascending, or descending with their gradients ready.
+// The hooks of an empty pass: layers ascending, or descending with their gradients ready.
 bool visit_up(const Model *model);
 bool visit_down(const Model *model);
 
-// One pass through the layers: how many tokens, in whose arrays, who attends to what.
+// One pass through the layers: how many tokens, in which arrays, and what attends to what.
 typedef struct Pass {
     Activations *a;
     int64_t tokens;
@@ -83,13 +83,13 @@ Pass pass_of(Model *model, const Ragged *batch);
 // From the tokens (a->ids, a->positions, on the device) to the final hidden states.
 bool run_forward(Model *model, const Pass *pass);
 
-// Runs layer `layer` from its input (which is there) up to the MLP's output, which goes to a->branch.
+// Runs layer `layer` from its input up to the MLP's output, which is written to a->branch.
 void layer_forward(Model *model, const Pass *pass, int64_t layer);
 
 // ---- plan.c
 
 bool plan_memory(Model *model);  // both arenas
-void share_layers(Model *model); // once they are allocated: layers without arrays of their own use those of layer 0
+void share_layers(Model *model); // after allocation: layers without arrays of their own use those of layer 0
 bool has_fp32_weights(const Model *model);
 
 #endif

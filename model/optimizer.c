@@ -1,4 +1,4 @@
-// The global gradient norm and AdamW over all named tensors. Both walk the tensors in the order of the manifest.
+// The global gradient norm and AdamW over all named tensors. Both visit the tensors in the order of the manifest.
 #include "model/model_internal.h"
 #include <math.h>
 
@@ -8,8 +8,8 @@ bool gradients_clear(Model *model)
     return true;
 }
 
-// Squares are summed per block of SQUARES_BLOCK elements of each tensor, then block after block in double precision: the
-// same number whoever owned which block.
+// Squares are summed per block of SQUARES_BLOCK elements of each tensor, then over the blocks in double precision: the
+// same number whichever rank owns a block.
 bool gradient_norm(Model *model, double *norm)
 {
     double total = 0;

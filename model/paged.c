@@ -1,5 +1,5 @@
-// A pass over sequences in pages: see paged.h. On a device, a pass that only decodes is padded to one of some twenty sizes, and what
-// such a pass queues is taken down once for each size and then launched as one graph.
+// A pass over sequences in pages: see paged.h. On a device, a pass that only decodes is padded to one of about twenty
+// sizes; its operations are captured once for each size and then launched as one graph.
 #include "model/paged.h"
 #include "model/model_internal.h"
 #include <stdlib.h>
@@ -7,14 +7,14 @@
 
 struct PagedGraph {
     int64_t sequences, n_live;
-    Graph *graph; // NULL: the size has run once, and its operations are ready to be taken down
+    Graph *graph; // NULL: the size has run once, and its operations can be captured
 };
 
 int64_t paged_pages(const Model *m) { return ceil_divide(m->limits.cache.positions, KEY_BLOCK); }
 
-// ---- where the arrays of a batch and of its results lie in their blocks, on the host and on the device
+// ---- where the arrays of a batch and of its results are in their blocks, on the host and on the device
 
-// The next array of a block, at `offset`; where there is no block yet, only its size is wanted.
+// The next array of a block, at `offset`; with no block yet, only the size is computed.
 static size_t lay_down(void *pointer_to_array, char *block, size_t offset, int64_t count, size_t size)
 {
     if (block != NULL)
@@ -79,7 +79,7 @@ void cached_results_close(PagedResults *results, const Model *m)
         m->kernels->host_release(results->block);
 }
 
-// The names under which the forward pass and the head know them.
+// The same arrays under the names that the forward pass and the head use.
 void cached_open(Model *m)
 {
     PagedBatch b;
@@ -105,7 +105,7 @@ void cached_close(Model *m)
     free(m->graphs);
 }
 
-// ---- what a pass does on the device
+// ---- the pass on the device
 
 static Tensor head_weight(const Model *m) { return weight_tensor(m, &m->parameters.list[m->parameters.head]); }
 
@@ -177,7 +177,7 @@ static int64_t padded_size(const Model *m, int64_t sequences)
     return size < m->limits.cache.sequences ? size : m->limits.cache.sequences;
 }
 
-// Passes in which every sequence decodes, on one rank, where a graph gains something.
+// Passes in which every sequence decodes, on one rank, where a graph is worth it.
 static bool suits_a_graph(const Model *m, const PagedBatch *b)
 {
     bool decodes = b->tokens == b->sequences && b->sampled == b->sequences && b->probed == 0;
@@ -186,7 +186,7 @@ static bool suits_a_graph(const Model *m, const PagedBatch *b)
            filling < m->limits.cache.positions;
 }
 
-// Fills the batch with sequences of nobody: each at a position of its own in page 0, its token kept behind everybody's.
+// Pads the batch with dummy sequences in page 0; their tokens go to slots after the real ones.
 static void pad(const Model *m, PagedBatch *b)
 {
     int64_t size = padded_size(m, b->sequences), first = b->sequences;
@@ -210,7 +210,7 @@ static PagedGraph *find_graph(Model *m, int64_t sequences, int64_t n_live)
     return NULL;
 }
 
-// The first pass of a size runs as it is, so that everything it needs has been prepared; the second is taken down.
+// The first pass of a size runs directly, so that everything it needs is prepared; the second is captured.
 static bool run_graph(Model *m, PagedBatch *b, int64_t n_live)
 {
     const Kernels *k = m->kernels;

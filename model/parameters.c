@@ -1,4 +1,4 @@
-// Names, shapes and places of the parameters: see parameters.h.
+// Names, shapes and offsets of the parameters: see parameters.h.
 #include "model/parameters.h"
 #include <stdlib.h>
 
@@ -25,7 +25,7 @@ static bool place(Parameters *all, Parameter *p, int64_t rows, int64_t columns, 
     TRY(size_multiply(&elements, (size_t)rows, (size_t)columns));
     TRY(size_add(&end, (size_t)all->elements, elements));
     if (end > INT64_MAX / 64)
-        return fail("a model of %zu parameters is beyond this program", end);
+        return fail("a model of %zu parameters is too large for this program", end);
     p->rows = rows;
     p->columns = columns;
     p->matrix = matrix;

@@ -1,5 +1,5 @@
-// The named tensors of a model, in the one order that manifests, norms and optimizers use: the embedding, each layer's, the final
-// norm, and lm_head where it is not tied. Names are Hugging Face's. A layer has those LayerTensors that its family has.
+// The named tensors of a model, in the one order that manifests, norms and optimizers use: the embedding, each layer's,
+// the final norm, and lm_head where it is not tied. Names are Hugging Face's. A layer has its family's LayerTensors.
 #ifndef MODEL_PARAMETERS_H
 #define MODEL_PARAMETERS_H
 
@@ -31,15 +31,15 @@ typedef struct Parameter {
     char name[72];
     int64_t rows, columns; // a vector has one row
     bool matrix;           // weight decay is for matrices only
-    float initial;         // what a vector of a new model holds: a norm 1, a bias 0
+    float initial;         // a new vector's value: 1 for a norm, 0 for a bias
     int64_t offset;        // of its first element among all elements
 } Parameter;
 
 typedef struct Parameters {
     Parameter *list;
     int64_t count, elements;
-    int64_t embedding, first_layer, final_norm, head; // places in the list; head == embedding when tied
-    int64_t per_layer, in_layer[LAYER_TENSORS];       // how many a layer has, and their places among them; -1: it has none
+    int64_t embedding, first_layer, final_norm, head; // indices in the list; head == embedding when tied
+    int64_t per_layer, in_layer[LAYER_TENSORS];       // tensors per layer, and their index within it; -1: it has none
 } Parameters;
 
 bool parameters_make(Parameters *parameters, const ModelConfig *config);

@@ -1,14 +1,14 @@
-// The plan of a model's memory, from which it is then allocated: weights and gradients, what a forward and a backward pass keep, what
-// generation works in.
+// The plan of a model's memory, which is then allocated from it: weights and gradients, what a forward and a backward
+// pass keep, what generation works in.
 #include "model/paged.h"
 #include "model/model_internal.h"
 
-// The arrays that one layer keeps. Without a backward pass nothing is kept; with recomputation, the input alone.
+// The arrays that one layer keeps. Without a backward pass it keeps nothing; with recomputation, only its input.
 static bool plan_layer(Arena *arena, LayerActivations *l, const ModelConfig *c, int64_t T, size_t size, bool inner)
 {
     int64_t C = c->width, F = c->feed_forward, H = c->heads, Hkv = c->kv_heads, Q = H * c->head_width;
     int64_t KV = Hkv * c->head_width;
-    bool norm = family_of(c)->qk_norm; // without it q and k are turned where they lie
+    bool norm = family_of(c)->qk_norm; // without it q and k are rotated in place
     const char *turned = norm ? "layer: q, k after norm and RoPE" : "layer: q, k, v";
     struct {
         const char *name;
@@ -68,7 +68,7 @@ static bool plan_batch(Model *m)
     return true;
 }
 
-// Around the layers: T tokens, N rows of the head.
+// Arrays outside the layers: T tokens, N rows of the head.
 static bool plan_stream(Arena *arena, Activations *a, const ModelConfig *c, int64_t T, int64_t N, size_t size)
 {
     TRY(arena_add(arena, "stream", &a->branch, T * c->width, size));
@@ -92,7 +92,7 @@ static bool plan_backward(Model *m)
     Activations *a = &m->a;
     const ModelConfig *c = &m->config;
     int64_t T = m->limits.tokens, N = m->limits.rows, C = c->width, D = c->head_width, Q = c->heads * D, KV = c->kv_heads * D;
-    int64_t widest = C > D ? C : D; // of the gradients that are summed over rows
+    int64_t widest = C > D ? C : D; // of all gradients that are summed over rows
     if ((family_of(c)->qkv_bias || family_of(c)->qk_norm) && Q > widest)
         widest = Q;
     size_t size = m->kernels->activation_size;
@@ -127,7 +127,7 @@ static bool plan_state(Model *m)
     return m->squares_host != NULL;
 }
 
-// ---- generation: nothing is kept for a backward pass, so that one layer's arrays serve all
+// ---- generation: nothing is kept for a backward pass, so all layers use one layer's arrays
 
 static bool plan_pages(Model *m)
 {
@@ -138,7 +138,7 @@ static bool plan_pages(Model *m)
     TRY(size_multiply(&page, (size_t)k->page_elements(c->kv_heads, c->head_width), (size_t)c->layers));
     TRY(size_multiply(&count, page, (size_t)l->pages));
     if (count > INT64_MAX)
-        return fail("a cache of %" PRId64 " pages is beyond this program", l->pages);
+        return fail("a cache of %" PRId64 " pages is too large for this program", l->pages);
     TRY(arena_add(&m->activations, "generation: keys and values in pages", &m->cached.key_pages, (int64_t)count,
                   k->activation_size));
     TRY(arena_add(&m->activations, "generation: keys and values in pages", &m->cached.value_pages, (int64_t)count,
@@ -175,7 +175,7 @@ static bool check_cache_limits(const CacheLimits *l)
                          l->sequences, l->tokens, l->rows, l->pages);
 }
 
-// ---- all of it. A model either trains or generates, so what the two work in lies in one place.
+// ---- everything. A model either trains or generates, so both work in the same memory.
 
 static bool plan_tables(Model *m)
 {
@@ -202,7 +202,7 @@ bool plan_memory(Model *m)
     return check_cache_limits(&m->limits.cache) && plan_generation(m);
 }
 
-// Layers that have no arrays of their own use those of layer 0.
+// Layers without arrays of their own use those of layer 0.
 void share_layers(Model *m)
 {
     for (int64_t layer = 1; m->cached.layers != NULL && layer < m->config.layers; layer++)

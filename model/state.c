@@ -1,5 +1,5 @@
-// The state of a run between the device and the host. On the host it is fp32, whatever type it lies in on the device: loading,
-// exporting and checkpoints all pass through here, piece by piece, so that no more than a piece of it is ever in host memory.
+// The state of a run between the device and the host. On the host it is fp32, whatever its type on the device: loading,
+// exporting and checkpoints all use this, piece by piece, so that host memory never holds more than a piece.
 #include "model/model_internal.h"
 #include <string.h>
 
@@ -17,7 +17,7 @@ bool model_read_weights(const Model *m, int64_t first, int64_t count, float *hos
     return m->kernels->download_widened(NULL, host, weight_at(m, first), count);
 }
 
-// ---- moments. Between fp32 and bf16 the array is its own scratch: numbers move towards its front, or from its second half.
+// ---- moments. Between fp32 and bf16 the array is its own scratch: numbers move to the front, or from the back.
 
 static bool to_bf16(float *host, int64_t count)
 {
@@ -29,7 +29,7 @@ static bool to_bf16(float *host, int64_t count)
         lost |= bits & 0xffff;
         memcpy((char *)host + 2 * i, &half, sizeof half);
     }
-    return lost == 0 || fail("these moments are no bf16 numbers, but --moments is bf16");
+    return lost == 0 || fail("these moments are not bf16 numbers, but --moments is bf16");
 }
 
 static void from_bf16(float *host, const char *halves, int64_t count)

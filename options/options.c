@@ -1,5 +1,5 @@
-// Reading options: defaults, then the words of the command line, in order. Everything that is said about an option comes from
-// its row; nothing here knows a program. The files that --config names are read in options_file.c; writing is options_text.c.
+// Reading options: defaults, then the words of the command line, in order. Everything known of an option comes from its
+// row; nothing here knows a program. options_file.c reads the files of --config; options_text.c writes.
 #include "options/options_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,7 @@ typedef struct Words {
 
 static bool is_option(const char *word) { return strncmp(word, "--", 2) == 0 || strcmp(word, "-h") == 0; }
 
-// The value behind = or in the next word.
+// The value after = or in the next word.
 static bool take_value(const char **value, Words *words, const char *name, const char *equals)
 {
     if (equals != NULL) {
@@ -71,7 +71,7 @@ static bool read_row(Options *options, const OptionRow *row, Words *words, const
     return true;
 }
 
-// What every program has: --config, --help, --print-config. *known: it was one of them.
+// Options that every program has: --config, --help, --print-config. *known: it was one of them.
 static bool read_common(Options *options, Words *words, const char *name, size_t length, const char *equals, bool *known)
 {
     const char *path = NULL;
@@ -113,7 +113,7 @@ static bool read_word(Options *options, Words *words)
         words->only_arguments = true;
         return true;
     }
-    if (arguments != NULL && (words->only_arguments || word[0] != '-' || word[1] == 0)) // - is the standard input
+    if (arguments != NULL && (words->only_arguments || word[0] != '-' || word[1] == 0)) // - is standard input
         return option_set(options, arguments, word, (OptionPlace){.source = COMMAND_LINE});
     if (strcmp(word, "-h") == 0)
         word = "--help";
@@ -153,7 +153,7 @@ static bool is_missing(const Options *options, const OptionRow *row)
                                      : option_is_text(row->type) && *text_of(options, row) == 0;
 }
 
-// All that are missing at once, not one after the other.
+// Names all missing options at once.
 static bool check_required(const Options *options)
 {
     char shown[OPTION_NAME];

@@ -3,14 +3,14 @@
 // options_text.c and options_pages.c.
 //
 // Command line: --name VALUE, --name=VALUE; --flag, --no-flag; dashes and underscores are the same. Numbers: 1e-5, 64k, 2M
-// (k = 1000, M and G likewise). A list takes all words up to the next option, and may be given again; a repeated option takes one
-// word each time. Words that belong to no option are the arguments, where the table has such a row; -- ends a list, and only
-// arguments follow it. Always there: --config FILE, --print-config, --help, --help=GROUP, -h,
-// --version. A name that others give to one of the options is answered with ours (options_names.c).
+// (k = 1000, M and G likewise). A list takes all words up to the next option, and may be given again; a repeated option
+// takes one word each time. Words that belong to no option are the arguments, where the table has such a row; -- ends a
+// list, and only arguments follow it. Always there: --config FILE, --print-config, --help, --help=GROUP, -h, --version.
+// An unknown name that other tools use for one of the options is answered with ours (options_names.c).
 //
-// Configuration file: lines of `name = value` and # comments. Values may stand in "..." (with \n \t \" \\ and \u00XX) or in '...'
-// (as they are); a list is ["a", "b"] or one value. The file takes effect where --config stands: what is given later wins, and
-// a list that is given later replaces the file's.
+// Configuration file: lines of `name = value` and # comments. Values may be in "..." (with \n \t \" \\ and \u00XX) or
+// in '...' (taken literally); a list is ["a", "b"] or one value. The file takes effect at the place of --config: what
+// is given later wins, and a list given later replaces the file's.
 #ifndef OPTIONS_OPTIONS_H
 #define OPTIONS_OPTIONS_H
 
@@ -25,8 +25,8 @@ typedef enum OptionType {
 } OptionType;
 // clang-format on
 
-// A choice: one of the names in its row's range, and its place there, which is the value of an enum of the same order. The names are
-// a list beside that enum: ADVANTAGES beside AdvantageKind.
+// A choice: one of the names in its row's range; its index there is the value of an enum of the same order. The list of
+// names is beside that enum: ADVANTAGES beside AdvantageKind.
 typedef struct OptionChoice {
     const char *name;
     int place;
@@ -40,10 +40,10 @@ typedef struct OptionList {
 typedef struct OptionRow {
     const char *name; // with underscores, as in C; shown with dashes
     OptionType type;
-    const char *initial; // as it would be written on the command line; "" for none
+    const char *initial; // as on the command line; "" for none
     const char *range;   // numbers: "> 0", ">= 0 and <= 1"; a choice: "a|b|c"; texts and lists: "" or "required"
-    const char *group;   // rows of one group are shown together
-    bool identity;       // IDENTITY: another value gives other bits, a run is not resumed with it; NEUTRAL: it may be
+    const char *group;   // rows of one group are listed together
+    bool identity;       // IDENTITY: another value changes the bits, a run is not resumed with it; NEUTRAL: it may be
     const char *help;    // one line
     size_t offset;       // of the field in the struct of values
 } OptionRow;
@@ -54,9 +54,10 @@ typedef struct OptionTable {
 } OptionTable;
 
 // OPTIONS_DEFINE(Values, values_table, ROWS) defines struct Values, a field for each row, and the function values_table.
-// ROWS(ROW, GROUP) is a macro of rows, ROW(name, type, initial, range, group, identity, help), and of groups of rows that are a struct
-// which a library takes, GROUP(OptimizerOptions, optimizer, OPTIMIZER_ROWS): a field `optimizer` whose rows are OPTIMIZER_ROWS(ROW, IN),
-// each ROW(IN, name, type, ...). OPTION_GROUP(OptimizerOptions, OPTIMIZER_ROWS), beside the library, defines that struct.
+// ROWS(ROW, GROUP) is a macro of rows, ROW(name, type, initial, range, group, identity, help), and of groups of rows
+// that fill a library's struct, GROUP(OptimizerOptions, optimizer, OPTIMIZER_ROWS): a field `optimizer` whose rows are
+// OPTIMIZER_ROWS(ROW, IN), each ROW(IN, name, type, ...). OPTION_GROUP(OptimizerOptions, OPTIMIZER_ROWS), beside the
+// library, defines that struct.
 #define OPTION_GROUP(Values, ROWS)                                                                                               \
     typedef struct Values {                                                                                                      \
         ROWS(OPTION_IN_AS_FIELD, )                                                                                               \
@@ -105,7 +106,7 @@ typedef struct OptionTable {
 
 typedef enum OptionsWish { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_PRINT, OPTIONS_VERSION } OptionsWish;
 
-// One value as it was given, for programs in which the order of options and arguments means something.
+// One value as it was given, for programs where the order of options and arguments matters.
 typedef struct OptionGiven {
     const OptionRow *row;
     const char *value;
@@ -114,8 +115,8 @@ typedef struct OptionGiven {
 typedef struct Options {
     OptionTable table;
     void *values;       // the program's struct; its texts and lists live until options_free
-    int *source;        // (table.count) who gave a value: 0 nobody, 1 the command line, 2… configuration files
-    OptionGiven *given; // (given_count) all that were given, in their order
+    int *source;        // (table.count) who set a value: 0 the default, 1 the command line, 2… configuration files
+    OptionGiven *given; // (given_count) all given values, in their order
     size_t given_count, given_capacity;
     int files;
     char **texts;
@@ -124,28 +125,29 @@ typedef struct Options {
     const char *help_group; // of --help=GROUP, else NULL
 } Options;
 
-// Fills values: defaults, then argv[1…] in order. Fails at the first bad word, naming option, value, range and place; main
-// prints that and returns 2. options_free frees, after a failure too.
+// Fills values: defaults, then argv[1…] in order. Fails at the first bad word, naming option, value, range and place;
+// main prints that and returns 2. Call options_free also after a failure.
 bool options_read(Options *options, OptionTable table, void *values, int argc, char **argv);
 void options_free(Options *options);
 
 enum { OPTION_NAME = 64 };
 const char *option_shown(char out[OPTION_NAME], const char *name); // as people write it: with dashes
 
-bool option_on_command_line(const Options *options, const char *name); // its value is from there; name with underscores
+bool option_on_command_line(const Options *options, const char *name); // was given there; name with underscores
 
-// What --help, --version and --print-config asked for, if anything: then *answered, and main returns 0. usage: the lines above the list.
+// Answers --help, --version and --print-config, if given: then *answered, and main returns 0. usage: the lines above
+// the list.
 bool options_answer(const Options *options, const char *usage, FILE *out, bool *answered);
 
 bool options_help(const Options *options, const char *usage, const char *group, int width, Bytes *out);
-bool options_config(const Options *options, Bytes *out);   // a complete configuration file; gives the same values back
+bool options_config(const Options *options, Bytes *out);   // a complete configuration file; reads back the same values
 bool options_markdown(const Options *options, Bytes *out); // the table of docs/options/; --help=markdown
 bool options_man(const Options *options, const char *usage, Bytes *out);  // a manual page; --help=man
 bool options_bash(const Options *options, const char *usage, Bytes *out); // completion for bash; --help=bash
 
-// The options that name the bits of a run, as {"lr": "1e-5", …}: a new reference, NULL after fail(). And whether such an object,
-// saved, has the present values; fails with the name of the option that differs and both its values. One that was not saved had
-// its default; keys that are no options are left to the program.
+// The options that decide a run's bits, as {"lr": "1e-5", …}: a new reference, NULL after fail(). And whether such an
+// object, when saved, has the present values; fails with the name of the option that differs and both its values. An
+// option that was not saved had its default; keys that are no options are left to the program.
 json_t *options_identity(const Options *options);
 bool options_same_identity(const Options *options, const json_t *saved, const char *where);
 

@@ -1,5 +1,5 @@
-// The lines of a configuration file: name = value, a subset of TOML in what it writes and a little more in what it reads (a value
-// may go without quotes). What a value must be is the row's affair, in options.c.
+// The lines of a configuration file: name = value. It writes a subset of TOML and reads a little more (a value may go
+// without quotes). options.c checks the value against its row.
 #include "options/options_internal.h"
 #include "system/files.h"
 #include <ctype.h>
@@ -36,7 +36,7 @@ static bool unescape(Bytes *out, const char **p, OptionPlace place)
     return fail("%s:%d: \\%.1s in \"...\": write \\\\ for a backslash, or put the text in '...'", place.file, place.line, *p);
 }
 
-// One value at *p, quoted or not; *p then stands behind it. ends: what ends a value that is not quoted.
+// One value at *p, quoted or not; then *p is after it. ends: the characters that end an unquoted value.
 static bool read_config_value(Bytes *out, const char **p, const char *ends, OptionPlace place)
 {
     bytes_clear(out);
@@ -98,7 +98,7 @@ static bool read_config_line(Options *options, char *line, OptionPlace place, By
     if (row == NULL)
         return option_unknown(&options->table, name, place);
     if (!option_is_list(row->type) && options->source[row - options->table.rows] == place.source)
-        return fail("%s:%d: %s stands twice in this file", place.file, place.line, name);
+        return fail("%s:%d: %s is set twice in this file", place.file, place.line, name);
     if (option_is_list(row->type) && *p == '[') {
         TRY(read_config_list(options, row, &p, place, value));
     } else {
@@ -106,7 +106,7 @@ static bool read_config_line(Options *options, char *line, OptionPlace place, By
         TRY(option_set(options, row, value->data, place));
     }
     if (*p != 0 && *p != '#')
-        return fail("%s:%d: %.40s: nothing may stand behind the value", place.file, place.line, p);
+        return fail("%s:%d: %.40s: unexpected text after the value", place.file, place.line, p);
     return true;
 }
 

@@ -1,9 +1,9 @@
-// An option that does not exist: what was probably meant. Either its name is nearly one of ours, or it is what other trainers,
-// samplers and servers call one of ours.
+// An unknown option: what was probably meant. Either its name is nearly one of ours, or it is the name that other
+// trainers, samplers and servers use.
 #include "options/options_internal.h"
 #include <string.h>
 
-// Damerau and Levenshtein's distance (of neighbours that change places, only once each): how many slips apart two names are.
+// Damerau-Levenshtein distance (neighbours may change places, once each): the number of slips between two names.
 static int slips(const char *a, const char *b)
 {
     enum { LONGEST = OPTION_NAME };
@@ -33,7 +33,7 @@ const char *option_nearest(const OptionTable *table, const char *word, bool grou
     char asked[OPTION_NAME], shown[OPTION_NAME];
     option_shown(asked, word);
     const char *nearest = NULL, *inside = NULL;
-    int fewest = (int)strlen(asked) / 3 > 1 ? (int)strlen(asked) / 3 : 1; // more slips than that are another word
+    int fewest = (int)strlen(asked) / 3 > 1 ? (int)strlen(asked) / 3 : 1; // with more slips it is another word
     for (size_t i = 0; i < table->count; i++) {
         const char *name = groups ? table->rows[i].group : table->rows[i].name;
         option_shown(shown, name);
@@ -49,8 +49,8 @@ const char *option_nearest(const OptionTable *table, const char *word, bool grou
     return far ? inside : nearest;
 }
 
-// What others call it: TRL and transformers, verl, axolotl, LLaMA-Factory, vLLM, OpenAI's interface, llm.c. Of ours the first that the
-// program has.
+// Names that others use: TRL and transformers, verl, axolotl, LLaMA-Factory, vLLM, OpenAI's interface, llm.c. Each with
+// ours; the first one that the program has is named.
 static const struct {
     const char *theirs, *ours[3];
 } ELSEWHERE[] = {
@@ -122,7 +122,7 @@ static const char *of_elsewhere(const OptionTable *table, const char *asked)
 {
     char shown[OPTION_NAME];
     const char *found = NULL;
-    int fewest = 3; // --lerning-rate, too, but no more slips than two
+    int fewest = 3; // --lerning-rate too, but at most two slips
     for (size_t i = 0; i < sizeof ELSEWHERE / sizeof *ELSEWHERE; i++) {
         int distance = slips(asked, option_shown(shown, ELSEWHERE[i].theirs));
         for (size_t n = 0; n < 3 && ELSEWHERE[i].ours[n] != NULL && distance < fewest; n++)

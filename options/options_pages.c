@@ -56,7 +56,7 @@ static bool roff(Bytes *out, const char *text, size_t size)
 
 static bool roff_text(Bytes *out, const char *text) { return roff(out, text, strlen(text)); }
 
-// The usage's lines are "program: what it does", "usage: ..." with its continuations, and what is said of all options.
+// The usage has "program: what it does", "usage: ..." with its continuations, and lines about all options.
 static bool man_head(Bytes *out, const char *usage)
 {
     const char *colon = strchr(usage, ':'), *line = strchr(usage, '\n') + 1, *name = usage;
@@ -102,7 +102,7 @@ bool options_man(const Options *options, const char *usage, Bytes *out)
 
 // ---- completion
 
-// What may follow an option: a choice's names, folders; else bash's own completion, which is of files.
+// What may follow an option: a choice's names, folders; otherwise bash completes files.
 static bool bash_values(Bytes *out, const OptionRow *row)
 {
     char name[OPTION_NAME];

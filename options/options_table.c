@@ -1,5 +1,5 @@
-// One row of the table: its name as people write it, the values that it takes, and setting it. A value that is not taken is refused
-// with its place and what would be.
+// One row of the table: its name as people write it, the values that it takes, and setting it. Any other value is
+// refused with its place and the values allowed.
 #include "base/number.h"
 #include "options/options_internal.h"
 #include <stdlib.h>
@@ -25,7 +25,7 @@ bool option_is_list(OptionType type)
     return type == OPTION_LIST || type == OPTION_REPEATED || type == OPTION_ARGUMENTS;
 }
 
-static int place_in(const char *choices, const char *value) // of a value in its "a|b|c"; -1 if it is none of them
+static int place_in(const char *choices, const char *value) // index of a value in "a|b|c"; -1 if absent
 {
     size_t length = strlen(value);
     for (int place = 0;; place++) {
@@ -132,7 +132,7 @@ void option_forget(Options *options, const OptionRow *row)
     options->given_count = kept;
 }
 
-// A list that another place gave is replaced; one that this place gave grows.
+// A list given at another place is replaced; at the same place it grows.
 static bool add_to_list(Options *options, const OptionRow *row, OptionList *list, const char *text, OptionPlace place)
 {
     if (options->source[row - options->table.rows] != place.source) {
@@ -151,7 +151,7 @@ static bool set_text(Options *options, const OptionRow *row, void *field, const 
     if (row->type == OPTION_CHOICE && place_in(row->range, value) < 0)
         return refuse(row, value, place, "one of ", row->range);
     bool may_be_empty = row->type == OPTION_TEXT || (!option_is_list(row->type) && place.file != NULL);
-    if (value[0] == 0 && !may_be_empty) // on a command line it is a shell variable that is not set
+    if (value[0] == 0 && !may_be_empty) // on a command line this is an unset shell variable
         return refuse(row, "\"\"", place, "a name", "");
     const char *text = keep_text(options, value);
     TRY(text != NULL);

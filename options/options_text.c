@@ -1,5 +1,5 @@
-// Writing options: --help, a complete configuration file, and the values that name the bits of a run. All of it comes from the rows
-// and, for values, from one writer of a value. Reading is in options.c, pages in options_pages.c.
+// Writing options: --help, a complete configuration file, and the values that decide a run's bits. All of it comes from
+// the rows and one writer of values. Reading is in options.c, pages in options_pages.c.
 #include "base/number.h"
 #include "base/version.h"
 #include "json/json.h"
@@ -65,7 +65,7 @@ bool options_config(const Options *options, Bytes *out)
     return true;
 }
 
-// ---- what names the bits of a run
+// ---- the options that decide a run's bits
 
 json_t *options_identity(const Options *options)
 {
@@ -88,7 +88,7 @@ json_t *options_identity(const Options *options)
     return object;
 }
 
-// The value that an option has when nobody gives it, written like the present ones.
+// The default of an option, written like the present values.
 static bool default_text(Bytes *out, const OptionRow *row)
 {
     int64_t integer = 0;
@@ -107,14 +107,14 @@ static bool default_text(Bytes *out, const OptionRow *row)
     return bytes_text(out, row->initial);
 }
 
-// now: the present value as text; before: room for the saved one.
+// now: the present value as text; before: buffer for the saved one.
 static bool same_value(const OptionRow *row, const char *now, const json_t *saved, const char *where, Bytes *before)
 {
     const char *text = NULL;
     char name[OPTION_NAME];
     bytes_clear(before);
     TRY(json_may_text(&text, saved, row->name, where) && bytes_printf(before, "%s_", row->name));
-    if (text == NULL) // how older checkpoints call the template
+    if (text == NULL) // the template's name in older checkpoints
         TRY(json_may_text(&text, saved, before->data, where));
     bytes_clear(before);
     TRY(text != NULL ? bytes_text(before, text) : default_text(before, row));
@@ -122,7 +122,7 @@ static bool same_value(const OptionRow *row, const char *now, const json_t *save
         return true;
     option_shown(name, row->name);
     return fail(
-        "%s: was made with --%s %s, and now it is %s; give what was saved, or start a new run with another --out",
+        "%s: was made with --%s %s, and now it is %s; give the saved value, or start a new run with another --out",
         where, name, before->data, now);
 }
 
@@ -158,7 +158,7 @@ bool option_is_required(const OptionRow *row)
     return row->type != OPTION_CHOICE && strcmp(row->range, "required") == 0;
 }
 
-// ": cosine, linear"; more than CHOICES_SHOWN only where a group is asked for
+// ": cosine, linear"; more than CHOICES_SHOWN only for --help=GROUP
 static bool list_choices(Bytes *out, const OptionRow *row, bool all)
 {
     int count = 1;
@@ -193,7 +193,7 @@ static int columns(const char *text, size_t size) // of UTF-8 text without wide 
     return count;
 }
 
-// Words of text from column `indent` on; the line up to there is already written.
+// Wraps text from column `indent` on; the line up to there is already written.
 static bool wrap(Bytes *out, const char *text, int indent, int width)
 {
     int column = indent;
@@ -224,7 +224,7 @@ static int name_column(const OptionTable *table)
         int here = (int)strlen(option_shown(shown, table->rows[i].name)) + columns(place, strlen(place));
         widest = here > widest ? here : widest;
     }
-    return widest + 6; // two blanks and two dashes before, two blanks behind
+    return widest + 6; // two blanks and two dashes before, two blanks after
 }
 
 static bool help_row(Bytes *out, const OptionRow *row, int column, int width, bool with_range)

@@ -1,4 +1,4 @@
-// From main's words to an exit code: see program.h.
+// From main's arguments to an exit code: see program.h.
 #include "options/program.h"
 #include "system/machine.h"
 #include "system/signals.h"

@@ -1,5 +1,5 @@
-// Every number is range-checked, and everything that would make the model another one than the dense Qwen3 or Qwen2 that this program
-// computes is refused by name. What the numbers mean for memory is the business of model/parameters.c.
+// Every number is range-checked, and everything that would make the model something other than the dense Qwen3 or Qwen2
+// computed here is refused by name. What the numbers mean for memory is in model/parameters.c.
 #include "pretrained/config_json.h"
 #include <math.h>
 #include <stdlib.h>
@@ -67,7 +67,8 @@ static bool read_layer_types(const ModelConfig *c, const json_t *root, const cha
     for (size_t i = 0; i < json_array_size(types); i++) {
         const char *type = json_string_value(json_array_get(types, i));
         if (type == NULL || strcmp(type, "full_attention") != 0)
-            return fail("%s: layer_types[%zu] is not \"full_attention\"; other kinds of layers are not computed here", where, i);
+            return fail("%s: layer_types[%zu] is not \"full_attention\"; other kinds of layers are not supported",
+                        where, i);
     }
     return true;
 }
@@ -88,7 +89,7 @@ static bool read_rope_object(ModelConfig *c, const char **found, const json_t *r
         return fail("%s: %s has \"type\": \"%s\" and \"rope_type\": \"%s\"; remove the wrong one", where, key, older, type);
     if (strcmp(type, "default") != 0)
         return fail(
-            "%s: %s asks for RoPE scaling \"%s\"; only plain RoPE is computed here. If the contexts are no longer than the "
+            "%s: %s asks for RoPE scaling \"%s\"; only plain RoPE is supported. If the contexts are no longer than the "
             "model was trained for, write \"%s\": \"default\" there%s",
             where, key, type, older == NULL ? "rope_type" : "type",
             older != NULL && !is_null(json_object_get(rope, "rope_type")) ? ", and for rope_type too" : "");
@@ -108,7 +109,7 @@ static bool read_rope_object(ModelConfig *c, const char **found, const json_t *r
 
 static bool read_rope(ModelConfig *c, const json_t *root, const char *where)
 {
-    const char *found = is_null(json_object_get(root, "rope_theta")) ? NULL : "at the top"; // where rope_theta stands
+    const char *found = is_null(json_object_get(root, "rope_theta")) ? NULL : "at the top"; // where it was found
     TRY(json_may_number(&c->rope_theta, root, "rope_theta", 1, 1e15, where));
     TRY(read_rope_object(c, &found, root, "rope_scaling", where));
     TRY(read_rope_object(c, &found, root, "rope_parameters", where));
@@ -117,7 +118,7 @@ static bool read_rope(ModelConfig *c, const json_t *root, const char *where)
     return true;
 }
 
-// head_dim; where there is none, what transformers takes.
+// head_dim; where it is missing, transformers' default.
 static bool read_head_width(ModelConfig *c, const json_t *root, const char *where)
 {
     c->head_width = family_of(c)->head_width;
@@ -196,7 +197,7 @@ bool config_from_json(ModelConfig *c, const json_t *root, const char *where)
     if (!is_null(json_object_get(root, "quantization_config")))
         return fail("%s: quantization_config: the weights are quantized; use the folder of the unquantized model", where);
     TRY(must_be_text(root, "hidden_act", "silu", where));
-    if (!family_of(c)->qkv_bias) // where the family has it, transformers does not ask the file
+    if (!family_of(c)->qkv_bias) // a family that always has it: transformers ignores the key
         TRY(must_be_false(c, root, "attention_bias", where));
     TRY(must_be_false(c, root, "use_sliding_window", where));
     TRY(read_sizes(c, root, where));
@@ -228,7 +229,7 @@ static json_t *end_tokens_to_json(const ModelConfig *c)
     return list;
 }
 
-static json_t *number_to_json(double x) // 1000000, not 1000000.0: as the published files have it
+static json_t *number_to_json(double x) // 1000000, not 1000000.0, as in the published files
 {
     return x == floor(x) && fabs(x) < 0x1p53 ? json_integer((json_int_t)x) : json_real(x);
 }
@@ -251,7 +252,7 @@ json_t *config_to_json(const ModelConfig *c, const char *dtype)
         (json_int_t)c->vocabulary);
     if (root == NULL)
         fail("no memory for a config.json");
-    if (family->qkv_bias) // as the published files of such a family have it: neither of these keys
+    if (family->qkv_bias) // the published files of such a family have neither key
         json_object_del(root, "attention_bias");
     if (family->head_width == 0 && c->head_width * c->heads == c->width)
         json_object_del(root, "head_dim");

@@ -9,9 +9,9 @@
 extern "C" {
 #endif
 
-// Reads config.json. Both spellings: rope_theta and torch_dtype at the top (published folders), rope_parameters and dtype
-// (transformers 5). Refuses by name what is not a dense model of these families: other architectures, rope scaling, sliding
-// windows, a Qwen3's attention bias, other activations, sizes that do not fit together.
+// Reads config.json. Both spellings: rope_theta and torch_dtype at the top (published folders), rope_parameters and
+// dtype (transformers 5). Refuses by name whatever is not a dense model of these families: other architectures, rope
+// scaling, sliding windows, a Qwen3's attention bias, other activations, sizes that do not fit together.
 bool config_read(ModelConfig *config, const char *path);
 bool config_from_json(ModelConfig *config, const json_t *root, const char *where); // where: for errors
 

@@ -38,7 +38,7 @@ static bool open_tokenizer(ModelFiles *f, const ModelFilesOptions *o)
     if (kind != PATH_FILE && is_given(o->tokenizer))
         return fail("--tokenizer %s: there is no tokenizer.json in it", folder);
     if (kind != PATH_FILE)
-        return template_open(&f->chat, ".", "chatml"); // rows of ids need none; others are refused where they are read
+        return template_open(&f->chat, ".", "chatml"); // rows of ids need none; others are refused when read
     TRY(bytes_text(&f->tokenizer_folder, folder) && (f->tokenizer = tokenizer_open(folder)) != NULL);
     f->n_live = tokenizer_size(f->tokenizer);
     if (f->n_live > f->config.vocabulary)

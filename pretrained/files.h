@@ -1,4 +1,4 @@
-// What the files of a model say before its weights are read, for every program alike: configuration, tokenizer, chat template, and
+// The files of a model, except its weights, read alike by every program: configuration, tokenizer, chat template, and
 // the tokens that end an answer.
 #ifndef PRETRAINED_FILES_H
 #define PRETRAINED_FILES_H
@@ -15,14 +15,14 @@ typedef struct ModelFiles {
     Bytes tokenizer_folder; // empty: there is no tokenizer
     Tokenizer *tokenizer;   // NULL: rows are ids
     ChatTemplate chat;
-    int64_t n_live; // vocabulary rows that mean a token: the tokenizer's size, or all
+    int64_t n_live; // vocabulary rows with a meaning: the tokenizer's size, or all
     int32_t stop[STOPS_MOST];
     int64_t stop_count; // generation_config.json's and config.json's end tokens, and <|im_end|>
 } ModelFiles;
 
 typedef struct ModelFilesOptions {
     const char *model;     // folder, or OUT of a training program; or, instead:
-    const char *init;      // config.json of a new model. NULL or "": not given, one of the two has to be
+    const char *init;      // config.json of a new model. NULL or "": not given; exactly one of the two is needed
     const char *tokenizer; // folder of its files, if not the model's; NULL or "": the model's
     const char *template;  // name; NULL, "" or "auto": the folder's own
 } ModelFilesOptions;

@@ -1,5 +1,6 @@
-// Finding the model folder that a user means, and writing a complete one. Everything is written into FOLDER.tmp-... first, so the
-// final name never holds half a model; the formats of the parts are in config.c and safetensors_write.c.
+// Finding the model folder that a user means, and writing a complete one. Everything is written into FOLDER.tmp-...
+// first, so the final name never holds half a model; the formats of the parts are in config_json.c and
+// safetensors_write.c.
 #include "pretrained/folder.h"
 #include "json/json_edit.h"
 #include "pretrained/config_json.h"
@@ -13,7 +14,7 @@ static const char end_of_turn[] = "<|im_end|>";
 
 // ---- finding
 
-// At a glance: what is not found is asked for, so what cannot be told costs nothing.
+// At a glance: what is not found is reported as missing, so an unreadable path does no harm.
 static bool has(const char *folder, const char *name)
 {
     char *path = path_join(folder, name);
@@ -39,21 +40,22 @@ bool model_folder_find(Bytes *path, const char *given)
                     "`hf download` fetches it",
                     given);
     if (has(given, "MANIFEST.json"))
-        return fail("%s: this is a checkpoint; make a model of it with `build/export %s FOLDER`, and use FOLDER", given, given);
+        return fail("%s: this is a checkpoint; export a model with `build/export %s FOLDER`, and use FOLDER", given,
+                    given);
     if (has(given, "config.json"))
         return bytes_text(path, given);
     if (has(given, "model/config.json"))
         return bytes_printf(path, "%s%smodel", given, given[strlen(given) - 1] == '/' ? "" : "/");
     if (has_folder(given, "checkpoints"))
-        return fail("%s: this training has not written its model yet; `build/export %s/checkpoints/step-N FOLDER` makes one of a "
-                    "checkpoint",
+        return fail("%s: this training has not written its model yet; `build/export %s/checkpoints/step-N FOLDER` "
+                    "exports one from a checkpoint",
                     given, given);
     return fail("%s: config.json is missing; a model is a folder with config.json, *.safetensors and tokenizer.json", given);
 }
 
-// ---- the parts that are not weights
+// ---- all but the weights
 
-static bool look_for(bool *there, const char *folder, const char *name) // what is not there is left out
+static bool look_for(bool *there, const char *folder, const char *name) // absent files are left out
 {
     PathKind kind;
     TRY(path_in_folder_kind(&kind, folder, name));
@@ -69,9 +71,9 @@ static bool write_json(const char *folder, const char *name, const json_t *value
     return ok;
 }
 
-// A JSON file of the origin on its way to the export: what is not changed keeps its spelling.
+// A JSON file of the origin on its way to the export: all but the changes keeps its spelling.
 typedef struct Adapted {
-    json_t *root; // as it was
+    json_t *root; // the original
     Bytes text;
 } Adapted;
 
@@ -122,7 +124,8 @@ static bool write_config(const FolderExport *e, const char *folder)
     return ok;
 }
 
-// The origin's sampling settings without its limits on length, which would cap a server's answers; and both end tokens.
+// The origin's sampling settings without its length limits, which would cap a server's answers, and with both end
+// tokens.
 static bool write_generation_config(const FolderExport *e, const char *folder)
 {
     Adapted a;
@@ -154,8 +157,8 @@ static bool copy_if_there(const char *origin, const char *folder, const char *na
     return ok;
 }
 
-// config.json is spelled as transformers 4 reads it (5 reads it too), and so must this be: 5 writes extra_special_tokens as a
-// list, which 4 has under another name, and a class of tokenizers that 4 does not have.
+// Spelled for transformers 4 (5 reads it too): 5 writes extra_special_tokens as a list, which 4 has under another name,
+// and a class of tokenizers that 4 does not have.
 static bool spell_for_version_4(Adapted *a)
 {
     const char *class = json_string_value(json_object_get(a->root, "tokenizer_class"));
@@ -179,7 +182,7 @@ static bool spell_for_version_4(Adapted *a)
     return json_edit(&a->text, "extra_special_tokens", NULL) && adapted_set(a, "additional_special_tokens", both);
 }
 
-// A file of the origin, where there is one, with its eos_token and chat_template set where they are asked for.
+// Copies a file of the origin, if it exists, with its eos_token and chat_template set on request.
 static bool write_adapted(const FolderExport *e, const char *folder, const char *name, const char *template_text)
 {
     Adapted a;
@@ -252,8 +255,8 @@ static bool write_parts(const FolderExport *e, const char *folder)
                          e->context);
 }
 
-// Whether config.json is what write_config makes of what it says, character by character. Others spell theirs otherwise: Python
-// writes 1e-06 where we write 1e-6; and so does whoever has changed a value that we do not read.
+// Whether config.json equals what write_config writes for its values, character by character. Other programs spell it
+// differently: Python writes 1e-06 where we write 1e-6; and so is one in which a value that we do not read was changed.
 static bool has_our_config(bool *ours, const char *folder)
 {
     Bytes text = {0};
@@ -290,13 +293,14 @@ static bool may_lose(const char *folder, char **names, size_t count)
     bool model = false, ours = false;
     TRY(look_for(&model, folder, "config.json"));
     if (!model)
-        return fail("%s: this folder is there, and is not a model; choose another name", folder);
+        return fail("%s: this folder exists, and is not a model; choose another name", folder);
     for (size_t i = 0; i < count; i++)
         if (!is_exported(names[i]))
-            return fail("%s/%s: this is none of what an export writes, and would be lost; move it, or choose another name",
+            return fail("%s/%s: not written by an export, and would be deleted; move it, or choose another name",
                         folder, names[i]);
-    return has_our_config(&ours, folder) && (ours || fail("%s: this model is none that was exported here, or its config.json was "
-                                                          "changed, and it would be lost; move it, or choose another name",
+    return has_our_config(&ours, folder) && (ours || fail("%s: this model was not exported here, or its config.json was "
+                                                          "changed, and it would be deleted; move it, or choose another "
+                                                          "name",
                                                           folder));
 }
 
@@ -316,7 +320,7 @@ bool model_folder_may_be_replaced(const char *folder)
     return ok;
 }
 
-// The real path of a folder that may not be there yet: its parents are made, links are followed, no slash at the end.
+// The real path of a folder that may not exist yet: its parents are made, links are followed, no slash at the end.
 static char *settle(const char *folder)
 {
     char *path = copy_text(folder);
@@ -325,7 +329,7 @@ static char *settle(const char *folder)
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/')
         path[--length] = 0;
-    char *real = realpath(path, NULL); // NULL if it is not there
+    char *real = realpath(path, NULL); // NULL if it does not exist
     if (real != NULL) {
         free(path);
         return real;
@@ -350,7 +354,7 @@ bool model_folder_export(const char *given, const FolderExport *e)
     TemporaryFolder temporary = {0};
     bool ok = folder != NULL && model_folder_may_be_replaced(folder) && temporary_folder_make(&temporary, folder) &&
               write_parts(e, temporary.path) && folder_publish(temporary.path, folder);
-    temporary_folder_close(&temporary); // of one that did not become the model
+    temporary_folder_close(&temporary); // removes one that did not become the model
     free(folder);
     return ok || fail_in("exporting the model to %s", given);
 }

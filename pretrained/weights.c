@@ -1,4 +1,4 @@
-// The weights of a folder into a model, a piece at a time in host memory: see weights.h.
+// Reads a folder's weights into a model, a piece at a time in host memory: see weights.h.
 #include "pretrained/weights.h"
 #include "safetensors/safetensors.h"
 #include <stdlib.h>
@@ -14,8 +14,8 @@ static bool load_tensor(Model *m, const Weights *weights, const Parameter *p, co
     bool shape = p->matrix ? t->rank == 2 && t->shape[0] == p->rows && t->shape[1] == p->columns
                            : t->rank == 1 && t->shape[0] == p->columns;
     if (!shape)
-        return fail("%s: the tensor %s should be %" PRId64 " x %" PRId64 " by config.json, but its shape is another", folder,
-                    p->name, p->rows, p->columns);
+        return fail("%s: the tensor %s should be %" PRId64 " x %" PRId64 " by config.json, but has another shape",
+                    folder, p->name, p->rows, p->columns);
     int64_t count = parameter_elements(p);
     for (int64_t first = 0; first < count; first += PIECE) {
         int64_t n = count - first < PIECE ? count - first : PIECE;
@@ -31,8 +31,9 @@ static bool ends_with(const char *name, const char *ending)
     return length >= tail && strcmp(name + length - tail, ending) == 0;
 }
 
-// A tensor that no parameter takes means that the folder holds another model than its config.json says. RoPE's frequencies, which
-// older folders hold, are computed from rope_theta, as transformers does; a tied model's second copy of its head: same_head.
+// A tensor without a parameter means that the folder holds another model than its config.json says. Exceptions: RoPE's
+// frequencies in older folders, since they are computed from rope_theta as in transformers; and a tied model's copy of
+// its head: same_head.
 static bool nothing_is_left_over(const Model *m, const Weights *weights, const char *folder)
 {
     for (size_t i = 0; i < weights_count(weights); i++) {
@@ -41,13 +42,13 @@ static bool nothing_is_left_over(const Model *m, const Weights *weights, const c
         for (int64_t p = 0; !known && p < m->parameters.count; p++)
             known = strcmp(name, m->parameters.list[p].name) == 0;
         if (!known)
-            return fail("%s: the tensor %s is none of the %s model that config.json describes", folder, name,
+            return fail("%s: the tensor %s does not belong to the %s model that config.json describes", folder, name,
                         family_of(&m->config)->name);
     }
     return true;
 }
 
-// A head of its own in the file of a tied model must be the embedding once more, or one of the two is not what was trained.
+// A separate head in the file of a tied model must equal the embedding, or one of the two is not what was trained.
 static bool same_head(const Model *m, const Weights *weights, const char *folder, float *host)
 {
     const Parameter *embedding = &m->parameters.list[m->parameters.embedding];

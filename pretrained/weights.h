@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 
-// F32, F16 or BF16; every tensor present with its shape and finite, none left over.
+// F32, F16 or BF16; every tensor must be present, with its shape and finite values, and no others.
 bool model_load(Model *model, const char *folder);
 
 #ifdef __cplusplus

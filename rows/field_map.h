@@ -1,13 +1,13 @@
-// --map field=name, of every program that reads rows: what the rows call "name" is read as "field".
+// --map field=name, for every program that reads rows: the rows' field "name" is read as "field".
 #ifndef ROWS_FIELD_MAP_H
 #define ROWS_FIELD_MAP_H
 
 #include "rows/records.h"
 
 typedef struct FieldMaps {
-    FieldMap *list; // (count) of several for one field the last
+    FieldMap *list; // (count) of several for one field the last counts
     size_t count, capacity;
-    char **texts; // (text_count) what they point into, and what earlier ones pointed into
+    char **texts; // (text_count) the memory of the names, current and replaced
     size_t text_count, text_capacity;
 } FieldMaps;
 

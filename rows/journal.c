@@ -1,6 +1,6 @@
-// OUT.partial: a first line with the identity, then a line "NUMBER XXH3 TEXT" for each result, the checksum being of
-// its number and its text, each whole or not at all (system/line_file.h). Whatever somebody has cut out of it, or put
-// in, is found: when it is opened, and again when OUT is written. See journal.h.
+// OUT.partial: a first line with the identity, then a line "NUMBER XXH3 TEXT" for each result, the checksum covers
+// number and text; each line is whole or absent (system/line_file.h). Any change by another program is detected when
+// the file is opened, and again when OUT is written. See journal.h.
 #include "rows/journal.h"
 #include "system/files.h"
 #include <stdlib.h>
@@ -57,7 +57,7 @@ bool journal_fact(json_t *identity, const char *name, uint64_t value)
     return json_object_set_new(identity, name, json_string(text)) == 0 || fail("no memory for the identity of a run");
 }
 
-// What a line says; false: it is none of ours, or was damaged.
+// Parses a line; false: it is not one of ours, or was damaged.
 static bool parse_entry(uint64_t *number, Text *text, const char *line, size_t size)
 {
     char hash[HASH_DIGITS + 1];
@@ -108,8 +108,7 @@ typedef struct Earlier {
     const Options *options;
 } Earlier;
 
-// Takes a line of an earlier run over. Of a half one, which is cut off then, it is looked whether it was going to be
-// one.
+// Takes over a line of an earlier run. An incomplete one, which is then cut off, must begin like a line of ours.
 static bool take_over(void *context, const FileLine *line)
 {
     Earlier *e = context;
@@ -118,7 +117,7 @@ static bool take_over(void *context, const FileLine *line)
     if (!line->half)
         return same_identity(e->journal, line->text, e->options);
     return line->text.size == 0 || line->text.data[0] == '{' ||
-           fail("%s: is no file of results; move it away, or choose another --out", e->journal->file.path);
+           fail("%s: is not a file of results; move it away, or choose another --out", e->journal->file.path);
 }
 
 static bool write_identity(Journal *j)
@@ -140,7 +139,7 @@ static bool result_at(const Journal *j, const MappedFile *file, uint64_t number,
         begin--;
     const char *end = place < file->size ? (const char *)memchr(data + place, '\n', file->size - place) : NULL;
     return (end != NULL && parse_entry(&found, text, data + begin, (size_t)(end - data) - begin) && found == number) ||
-           fail("%s: was changed by somebody else; the same command goes on with what is whole in it", j->file.path);
+           fail("%s: was changed by another program; the same command goes on with its intact lines", j->file.path);
 }
 
 bool journal_each(const Journal *j, bool (*take)(void *context, Text line), void *context)
@@ -163,7 +162,7 @@ typedef struct Comparison {
 static bool is_next(void *context, Text line)
 {
     Comparison *c = context;
-    size_t size = line.size + 1; // its end, too
+    size_t size = line.size + 1; // including its newline
     bool same = c->file.size - c->at >= size && memcmp(c->file.data + c->at, line.data, size) == 0;
     c->at += same ? size : 0;
     return same;
@@ -181,11 +180,11 @@ static bool out_is_of(const Journal *j)
 
 static bool refuse_out(const Journal *j)
 {
-    return fail("%s: is there already; remove it, or choose another --out", j->out);
+    return fail("%s: already exists; remove it, or choose another --out", j->out);
 }
 
-// done: OUT is there, and OUT.partial too, as a process leaves them that ends between making the one and removing the
-// other.
+// done: OUT exists, and OUT.partial too: a process that was killed between creating the one and removing the other
+// leaves both.
 static bool look_at_out(const Journal *j, const char *partial, bool *done)
 {
     PathKind out, kind;
@@ -220,7 +219,7 @@ bool journal_open(Journal *j, const char *out, uint64_t most, const Options *opt
     bool ok = (j->out = copy_text(out)) != NULL && bytes_printf(&partial, "%s.partial", out) &&
               bytes_printf(&j->anew, "remove %s to begin anew", partial.data);
     if (answers != NULL)
-        ok = ok && bytes_printf(&j->anew, " (and %s, or what the server has said is used again)", answers);
+        ok = ok && bytes_printf(&j->anew, " (and %s, or the server's answers are used again)", answers);
     ok = ok && open_file(j, partial.data, options);
     bytes_free(&partial);
     if (!ok)
@@ -238,7 +237,7 @@ void journal_close(Journal *j)
     *j = (Journal){0};
 }
 
-// ---- the end
+// ---- finishing
 
 static bool write_result(void *out, Text line) { return atomic_write(out, line.data, line.size + 1); } // its end, too
 

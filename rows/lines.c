@@ -1,5 +1,5 @@
-// A buffer that slides along the file: what was given moves out at the front, the file comes in behind. It grows only as far as
-// the longest line that may be.
+// A buffer that slides along the file: returned lines leave at the front, the file enters at the end. It grows only to
+// the longest line allowed.
 #include "rows/lines.h"
 #include "system/files.h"
 #include "system/signals.h"
@@ -13,27 +13,27 @@
 
 enum { POLL_MILLISECONDS = 200, CHUNK = 1 << 20 };
 
-static bool give_up(LineReader *r) // after a failure that leaves half a line: nobody shall take it for a whole one
+static bool give_up(LineReader *r) // after a failure within a line, so that a partial line is never parsed
 {
     r->begin = r->end = 0;
     r->drained = r->ended = true;
     return false;
 }
 
-// A pipe may keep a reader waiting for ever, and a signal that asks it to stop has to end that.
+// A pipe may block a reader for ever, and a signal that asks it to stop must end that.
 static bool await_bytes(const LineReader *r)
 {
     struct pollfd wanted = {.fd = r->descriptor, .events = POLLIN};
     for (;;) {
         int ready = poll(&wanted, 1, POLL_MILLISECONDS);
         if (ready > 0 || (ready < 0 && errno != EINTR))
-            return true; // what is wrong, if anything is, read says
+            return true; // read() reports what is wrong, if anything
         if (signal_received() != 0)
             return fail_as(ERROR_STOPPED, "%s: stopped by a signal while waiting for more", r->path);
     }
 }
 
-static bool fill(LineReader *r) // more bytes behind what there is; sets drained at the end
+static bool fill(LineReader *r) // appends more bytes; sets drained at the end
 {
     if (r->begin > 0) {
         memmove(r->buffer, r->buffer + r->begin, r->end - r->begin);
@@ -65,12 +65,12 @@ static void pass(LineReader *r, size_t bytes)
     r->consumed += bytes;
 }
 
-// ---- what is given as JSONL, and is something else
+// ---- files that are not JSONL, though given as such
 
 typedef struct Look {
     const char *bytes;
     size_t size;
-    const char *what; // and the remedy; %s is the file
+    const char *what; // with the remedy; %s is the file
 } Look;
 
 #define COMPRESSED(with) "compressed; " with " %s > rows.jsonl"
@@ -85,7 +85,7 @@ static const Look LOOKS[] = {
     {"PK\x03\x04", 4, COMPRESSED("unzip -p")},
     {"\xFF\xFE", 2, "UTF-16, not UTF-8; iconv -f UTF-16 -t UTF-8 %s"},
     {"\xFE\xFF", 2, "UTF-16, not UTF-8; iconv -f UTF-16 -t UTF-8 %s"},
-    {"version https://git-lfs", 23, "a pointer of Git LFS, not the data; git lfs pull in its folder fetches them"},
+    {"version https://git-lfs", 23, "a Git LFS pointer, not the data; git lfs pull in its folder fetches them"},
     {"<?xml", 5, "XML, not JSONL"},
     {"<!DOCTYPE", 9, "a page of HTML, not the data: was it saved from a browser?"},
     {"<!doctype", 9, "a page of HTML, not the data: was it saved from a browser?"},
@@ -113,7 +113,7 @@ static bool named(const LineReader *r, const char *ending)
     return length > tail && strcasecmp(r->path + length - tail, ending) == 0;
 }
 
-// A table of values with a line of names: a mark that separates in the first line, and no object anywhere.
+// A table of values with a header line: a separator in the first line, and no object anywhere.
 static bool is_table(Text head, Text first, char mark)
 {
     return memchr(first.data, mark, first.size) != NULL && memchr(head.data, '{', head.size) == NULL && first.size < head.size;
@@ -162,7 +162,7 @@ bool lines_open(LineReader *reader, const char *path)
         ok = fail("%s: a folder, not a file", path);
     else if (ok && !standard && !S_ISREG(facts.st_mode) && !S_ISFIFO(facts.st_mode))
         ok = fail("%s: neither a regular file nor a pipe", path);
-    while (ok && !reader->drained && reader->end < 4096) // a pipe gives little at a time
+    while (ok && !reader->drained && reader->end < 4096) // a pipe delivers little at a time
         ok = fill(reader);
     if (ok && reader->end >= 3 && memcmp(reader->buffer, "\xEF\xBB\xBF", 3) == 0)
         pass(reader, 3);
@@ -191,7 +191,7 @@ static bool blank(const char *text, size_t size)
     return true;
 }
 
-// What is left of a line that is too long goes by without being kept.
+// Skips the rest of a line that is too long, without keeping it.
 static bool discard_line(LineReader *r)
 {
     for (;;) {
@@ -237,7 +237,7 @@ bool lines_next(LineReader *reader, const char **text, size_t *size)
         if (reader->ended)
             return true;
         const char *line = reader->buffer + reader->begin;
-        pass(reader, whole); // it stays where it is until the next fill
+        pass(reader, whole); // it stays in place until the next fill
         size_t length = line[whole - 1] == '\n' ? whole - 1 : whole;
         if (blank(line, length))
             continue;
@@ -307,7 +307,7 @@ bool jsonl_passed_over(NameTable *paths, const char *path)
     return ok;
 }
 
-// What there is instead of *.jsonl: the first of it.
+// Names the first other file where a folder has no *.jsonl.
 static bool no_jsonl(const char *folder)
 {
     NameTable others = {0};

@@ -1,5 +1,5 @@
-// A finished part is described in OUT.I-of-N.json. Joining opens all parts, checks that they are finished, of one run and
-// unchanged, and takes a line from each in turn.
+// A finished part is described in OUT.I-of-N.json. Joining opens all parts, checks that they are finished, unchanged
+// and of one run, and takes a line from each in turn.
 #include "rows/parts.h"
 #include "rows/rows.h"
 #include "system/files.h"
@@ -15,9 +15,9 @@ bool part_path(Bytes *path, const char *out, const char *part)
                         : part_parse(&i, &n, part) && bytes_printf(path, "%s.%" PRId64 "-of-%" PRId64, out, i, n);
 }
 
-// ---- one part, when it is finished
+// ---- one finished part
 
-typedef struct Sum { // of the lines of a file, one after the other
+typedef struct Sum { // over the lines of a file, in order
     uint64_t hash;
 } Sum;
 
@@ -64,7 +64,7 @@ bool part_finish(Journal *j, const char *part, int64_t each)
     return part_parse(&i, &n, part) && (part[0] == 0 || describe(j, i, n, each)) && journal_finish(j);
 }
 
-// ---- joining: which parts there are
+// ---- joining: which parts exist
 
 // "taught.jsonl.3-of-8" of OUT "taught.jsonl": 3 and 8.
 static bool names_a_part(const char *name, const char *out, int64_t *part, int64_t *parts)
@@ -78,7 +78,7 @@ static bool names_a_part(const char *name, const char *out, int64_t *part, int64
     return *part >= 0 && *part < *parts && strcmp(name + size + 1, expected) == 0;
 }
 
-// *parts: the N of all OUT.I-of-N.
+// *parts: the N of all OUT.I-of-N found.
 static bool count_parts(int64_t *parts, const char *out)
 {
     const char *slash = strrchr(out, '/');
@@ -93,7 +93,7 @@ static bool count_parts(int64_t *parts, const char *out)
         if (!names_a_part(names[k], slash == NULL ? out : slash + 1, &i, &n))
             continue;
         if (*parts != 0 && *parts != n)
-            ok = fail("%s: there are parts of %" PRId64 " and parts of %" PRId64 " of it; remove those that are not meant", out,
+            ok = fail("%s: there are parts of %" PRId64 " and parts of %" PRId64 " of it; remove the wrong ones", out,
                       *parts, n);
         *parts = n;
     }
@@ -106,7 +106,7 @@ typedef struct Part {
     char *path;
     json_t *about;
     const json_t *missing;
-    size_t next_missing; // in it
+    size_t next_missing; // index in it
     MappedFile file;
     size_t at; // in the file
     Sum sum;
@@ -130,7 +130,7 @@ static bool read_about(Part *p, int64_t i, int64_t parts)
     int64_t number, count;
     TRY(bytes_printf(&path, "%s.json", p->path));
     bool ok = (file_exists(path.data) ||
-               fail("%s: is missing, so nobody knows what %s is a part of; make it again", path.data, p->path)) &&
+               fail("%s: is missing, so it is unknown what %s is a part of; make it again", path.data, p->path)) &&
               (p->about = json_read(path.data, ABOUT_LIMIT)) != NULL &&
               json_need_int(&number, p->about, "part", 0, INT64_MAX, path.data) &&
               json_need_int(&count, p->about, "parts", 1, INT64_MAX, path.data) &&
@@ -159,7 +159,7 @@ static bool of_one_run(const Part *first, const Part *other)
     return true;
 }
 
-// What was given on the command line beside --join.
+// Options on the command line beside --join.
 static bool as_given(const Part *p, const Options *options)
 {
     json_t *now = options_identity(options);
@@ -169,7 +169,7 @@ static bool as_given(const Part *p, const Options *options)
         const OptionRow *row = options->given[i].row;
         const json_t *a = json_object_get(now, row->name), *b = json_object_get(made, row->name);
         if (row->identity && strcmp(row->name, "part") != 0 && !json_equal((json_t *)(uintptr_t)a, (json_t *)(uintptr_t)b))
-            ok = fail("%s: was made with --%s %s, and now it is %s; leave it away", p->path, row->name,
+            ok = fail("%s: was made with --%s %s, and now it is %s; drop the option", p->path, row->name,
                       json_is_string(b) ? json_string_value(b) : "otherwise",
                       json_is_string(a) ? json_string_value(a) : "otherwise");
     }
@@ -177,7 +177,7 @@ static bool as_given(const Part *p, const Options *options)
     return ok;
 }
 
-// ---- and putting them together
+// ---- joining the parts
 
 static bool is_missing(Part *p, int64_t number)
 {
@@ -248,11 +248,11 @@ bool parts_join(const PartOptions *part, const Options *options)
     if (out[0] == 0)
         return fail("--join: give --out, the file whose parts --part has made");
     if (part->part[0] != 0)
-        return fail("--join puts the parts together that --part makes; leave one of them away");
+        return fail("--join puts the parts together that --part makes; drop one of the two");
     PathKind there;
     TRY(path_kind(&there, out));
     if (there == PATH_FILE)
-        return fail("%s: is there already; remove it, or choose another --out", out);
+        return fail("%s: already exists; remove it, or choose another --out", out);
     TRY(count_parts(&parts, out));
     Part *list = allocate((size_t)parts, sizeof *list);
     bool ok = list != NULL && join(out, list, parts, options);

@@ -1,9 +1,9 @@
-// A run that is shared out to N processes: each takes every N-th row (--part I/N) and writes OUT.I-of-N; --join puts these
-// together to OUT, in the order of the rows, with the bytes that one process would have written.
+// A run shared by N processes: each takes every N-th row (--part I/N) and writes OUT.I-of-N; --join joins these to OUT,
+// in the order of the rows, with the bytes that one process would have written.
 //
 //   OUT.I-of-N        its rows, as they are in OUT
-//   OUT.I-of-N.json   what they depend on, which results it lacks (of rows that were refused), and a hash of them: parts of another run, or
-//                     changed ones, are not joined
+//   OUT.I-of-N.json   what they depend on, which results it lacks (of refused rows), and a hash of them: parts of
+//                     another run, or changed ones, are not joined
 #ifndef ROWS_PARTS_H
 #define ROWS_PARTS_H
 
@@ -19,11 +19,11 @@ OPTION_GROUP(PartOptions, PART_ROWS)
 
 bool part_path(Bytes *path, const char *out, const char *part); // OUT.I-of-N; OUT where part is ""
 
-// Like journal_finish, of a journal with so many results to each row; part: "I/N", or "" for all rows.
+// Like journal_finish, for a journal with `samples` results per row; part: "I/N", or "" for all rows.
 bool part_finish(Journal *journal, const char *part, int64_t each);
 
-// --join: OUT from its parts, which stay. Fails where one is missing, not finished, changed, or of another run, and where an
-// option that was given says otherwise than they were made, and where --part is given as well.
+// --join: writes OUT from its parts, which stay. Fails where one is missing, unfinished, changed, or of another run,
+// where a given option differs from theirs, and where --part is given as well.
 bool parts_join(const PartOptions *part, const Options *options);
 
 #endif

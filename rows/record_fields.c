@@ -1,5 +1,5 @@
-// What a row holds beside its turns: what would change what is learned and can't be honoured here is refused by name; the
-// difficulty, the reference and the names are read.
+// What a row holds beside its turns: fields that would change what is learned and can't be honoured are refused by
+// name; the difficulty, the reference and the names are read.
 #include "rows/records_internal.h"
 #include <stdlib.h>
 
@@ -29,13 +29,13 @@ bool may_text(Text *out, const json_t *object, const char *key, const char *wher
 {
     const json_t *value = row_field(object, key);
     *out = text_of(value);
-    return value == NULL || out->data != NULL || fail("%s: key \"%s\" must be a text", where, key);
+    return value == NULL || out->data != NULL || fail("%s: key \"%s\" must be a string", where, key);
 }
 
 bool need_text(Text *out, const json_t *object, const char *key, const char *where)
 {
     *out = text_of(row_field(object, key));
-    return out->data != NULL || fail("%s: key \"%s\" must be a text", where, key);
+    return out->data != NULL || fail("%s: key \"%s\" must be a string", where, key);
 }
 
 bool one_text(Text *out, const json_t *object, const char *const *keys, const char *where)
@@ -56,7 +56,7 @@ bool one_text(Text *out, const json_t *object, const char *const *keys, const ch
     return true;
 }
 
-// ---- what is not honoured
+// ---- fields that are refused
 
 static bool refuse(const char *key, const char *why, const char *where)
 {
@@ -68,11 +68,11 @@ static bool check_media(const Reading *r)
     static const char *const keys[] = {"images", "image", "audio", "audios", "video", "videos"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (!is_nothing(row_field(r->row, keys[i])))
-            return refuse(keys[i], "only texts are rendered here", r->where);
+            return refuse(keys[i], "only text is supported", r->where);
     return true;
 }
 
-// What a template is told beside the messages: whether it is to think, which has to agree with the template.
+// What a template is told beside the messages: whether to think, which must agree with the template.
 static bool take_thinking(const Reading *r, const json_t *value)
 {
     Thinking thinking = json_is_true(value) ? THINKING_ON : THINKING_OFF, *before = &r->record->thinking;
@@ -99,13 +99,13 @@ static bool check_template_words(const Reading *r)
         if (is_nothing(value))
             continue;
         if (strcmp(key, "enable_thinking") != 0 || !json_is_boolean(value))
-            return refuse("chat_template_kwargs", "of these only enable_thinking is known, true or false", r->where);
+            return refuse("chat_template_kwargs", "only enable_thinking is supported, true or false", r->where);
         TRY(take_thinking(r, value));
     }
     return true;
 }
 
-// What a message may say of itself, said of the row. All rows count the same, and those that are here are trained.
+// A message's marks, given for the whole row. All rows count the same, and all are trained.
 static bool check_weights(const Reading *r)
 {
     static const char *const keys[] = {"weight", "loss_weight", "sample_weight", "train", "training", "loss"};
@@ -127,7 +127,7 @@ static bool check_ids(const Reading *r)
     static const char *const masks[] = {"loss_mask", "attention_mask", "completion_mask", "assistant_masks"};
     for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)
         if (!is_nothing(row_field(r->row, masks[i])))
-            return refuse(masks[i], "what is trained of ids is said by \"labels\"", r->where);
+            return refuse(masks[i], "of ids, \"labels\" decides what is trained", r->where);
     return true;
 }
 
@@ -140,15 +140,15 @@ bool check_fields(const Reading *r)
     static const char *const tools[] = {"tools", "functions"};
     for (size_t i = 0; i < sizeof tools / sizeof *tools; i++)
         if (!is_nothing(row_field(r->row, tools[i])))
-            return refuse(tools[i], "tools are not rendered here", r->where);
+            return refuse(tools[i], "tools are not supported", r->where);
     if (format == ROW_CHAT && !is_nothing(row_field(r->row, "history")))
-        return refuse("history", "its messages are all turns of a chat", r->where);
+        return refuse("history", "put all turns into its messages", r->where);
     if (!is_nothing(row_field(r->row, "loss_mask")))
-        return refuse("loss_mask", "what is trained is said in the messages", r->where);
+        return refuse("loss_mask", "the messages decide what is trained", r->where);
     return check_media(r) && check_template_words(r);
 }
 
-// ---- what a question is about
+// ---- passages that a question is about
 
 static bool is_asked(const Record *record, Text text)
 {
@@ -161,7 +161,7 @@ static bool is_asked(const Record *record, Text text)
     return false;
 }
 
-// The field that a text may be put before; NULL: jq can't say it in a line.
+// The field that a text can be put before; NULL: there is no one-line jq for it.
 static const char *question_key(const Reading *r)
 {
     static const char *const keys[ROW_FORMATS] = {
@@ -204,7 +204,7 @@ bool check_shown(const Reading *r)
 
 // ---- difficulty
 
-// 1-5 of an integer, of a real that is one, or of the text of one; 0: unknown; -1: something else
+// 1-5 from an integer, a whole real, or either as text; 0: unknown; -1: anything else
 static int difficulty_of(const json_t *value)
 {
     if (value == NULL)
@@ -240,7 +240,7 @@ bool read_difficulty(const Reading *r)
 
 // ---- id, answer, source, category
 
-// A text as it is; anything else as it was written, without the white space.
+// A string's text; anything else as spelled in the row, without white space.
 bool value_text(char **out, const json_t *value, Text written, const char *key, const char *where)
 {
     Bytes text = {0};
@@ -250,7 +250,7 @@ bool value_text(char **out, const json_t *value, Text written, const char *key, 
         return (*out = copy_text(json_string_value(value))) != NULL;
     }
     if (json_is_odd(written))
-        return fail("%s: key \"%s\" holds NaN or Infinity, which are no JSON", where, key);
+        return fail("%s: key \"%s\" holds NaN or Infinity, which are not JSON", where, key);
     TRY(json_append(&text, written));
     *out = text.data;
     return true;
@@ -265,14 +265,14 @@ static bool read_id(const Reading *r)
     if (id == NULL)
         return (r->record->id = copy_text(line)) != NULL;
     bool whole = json_is_number(id) && !json_is_odd(written);
-    for (size_t i = 0; whole && i < written.size; i++) // one beyond 64 bits, too
+    for (size_t i = 0; whole && i < written.size; i++) // also one beyond 64 bits
         whole = (written.data[i] >= '0' && written.data[i] <= '9') || written.data[i] == '-';
     if (!json_is_string(id) && !whole)
-        return fail("%s: key \"id\" must be a text or an integer", r->where);
+        return fail("%s: key \"id\" must be a string or an integer", r->where);
     return value_text(&r->record->id, id, written, "id", r->where);
 }
 
-// One that is blank is none.
+// A blank answer counts as none.
 bool take_answer(const Reading *r)
 {
     const json_t *answer = row_field(r->row, "answer");
@@ -288,14 +288,14 @@ bool take_answer(const Reading *r)
     return check_choice(r, out);
 }
 
-// A text; of a number its characters.
+// A string, or a number's characters.
 static bool read_name(const Reading *r, Text *out, const char *key)
 {
     const json_t *value = row_field(r->row, key);
     Text written = json_field(&r->record->fields, key);
     if (!json_is_number(value) || json_is_odd(written))
         return (is_nothing(value) && !json_is_string(value)) || may_text(out, r->row, key, r->where) ||
-               fail("%s: key \"%s\" must be a text or a number; --map _%s=%s leaves it out", r->where, key, key, key);
+               fail("%s: key \"%s\" must be a string or a number; --map _%s=%s leaves it out", r->where, key, key, key);
     Bytes *text = make_text(r);
     TRY(text != NULL && json_append(text, written));
     *out = (Text){text->data, text->size};

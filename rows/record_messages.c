@@ -1,5 +1,5 @@
-// Turns: what a message may hold, and what of it is honoured. A field that would change what is learned and can't be rendered
-// here is refused; one that says nothing (null, empty) passes.
+// Turns: what a message may hold, and what of it is honoured. A field that would change what is learned and can't be
+// rendered is refused; one that says nothing (null, empty) passes.
 #include "rows/records_internal.h"
 #include <stdlib.h>
 #include <strings.h>
@@ -46,14 +46,14 @@ static bool append_part(Bytes *text, const json_t *part, const char *where, size
 {
     Text type = text_of(row_field(part, "type")), content = text_of(row_field(part, "text"));
     if (type.data == NULL || !text_is(type, "text"))
-        return fail("%s: message %zu has a part of type \"%.*s\"; only texts are rendered here", where, turn,
+        return fail("%s: message %zu has a part of type \"%.*s\"; only text is supported", where, turn,
                     shown(type), type.data == NULL ? "" : type.data);
     if (content.data == NULL)
-        return fail("%s: message %zu has a part without a \"text\" that is a text", where, turn);
+        return fail("%s: message %zu has a part without a \"text\" that is a string", where, turn);
     return bytes_append(text, content.data, content.size);
 }
 
-// A text, or a list of parts that are texts: these are one.
+// A string, or a list of text parts: these are joined.
 static bool read_content(const Reading *r, Text *out, const json_t *message, const char *key, size_t turn)
 {
     const json_t *content = row_field(message, key);
@@ -66,10 +66,10 @@ static bool read_content(const Reading *r, Text *out, const json_t *message, con
         *out = (Text){text->data, text->size};
     }
     return out->data != NULL ||
-           fail("%s: message %zu has no \"%s\" that is a text, or a list of parts that are texts", r->where, turn, key);
+           fail("%s: message %zu has no \"%s\" that is a string, or a list of text parts", r->where, turn, key);
 }
 
-// ---- what stands beside the content
+// ---- fields beside the content
 
 static bool refuse_beside(const json_t *message, const char *where, size_t turn)
 {
@@ -90,14 +90,14 @@ static bool refuse_beside(const json_t *message, const char *where, size_t turn)
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         const char *key = refused[i].key;
         bool told =
-            strcmp(key, "reasoning_details") == 0 && row_field(message, "reasoning") != NULL; // the same once more
+            strcmp(key, "reasoning_details") == 0 && row_field(message, "reasoning") != NULL; // a repetition
         if (!told && !is_nothing(row_field(message, key)))
-            return fail("%s: message %zu has \"%s\"; %s are not rendered here", where, turn, key, refused[i].why);
+            return fail("%s: message %zu has \"%s\"; %s are not supported", where, turn, key, refused[i].why);
     }
     return true;
 }
 
-// weight is OpenAI's, train and training axolotl's, loss ms-swift's: false or 0, the turn is not to be learned.
+// weight is OpenAI's, train and training axolotl's, loss ms-swift's: false or 0 means that the turn is not trained.
 static bool read_mark(TurnMark *mark, const json_t *message, Role role, const char *where, size_t turn)
 {
     static const char *const keys[] = {"weight", "train", "training", "loss", "loss_mask"};
@@ -117,7 +117,7 @@ static bool read_mark(TurnMark *mark, const json_t *message, Role role, const ch
             return fail("%s: message %zu: key \"%s\" contradicts another one", where, turn, keys[i]);
         if (here == TURN_TRAINED && role != ROLE_ASSISTANT)
             return fail(
-                "%s: message %zu: key \"%s\" would have a turn trained that is not the assistant's; only those are",
+                "%s: message %zu: key \"%s\" asks to train a turn that is not the assistant's",
                 where, turn, keys[i]);
         *mark = here;
     }
@@ -140,11 +140,12 @@ static bool role_of(Role *role, Text name, bool sharegpt, const char *where, siz
             *role = known[i].role;
             return true;
         }
-    return fail("%s: message %zu has the role \"%.*s\"; there are %s (tools are not rendered here)", where, turn,
+    return fail("%s: message %zu has the role \"%.*s\"; there are %s (tools are not supported)", where, turn,
                 shown(name), name.data, sharegpt ? "system, human and gpt" : "system, user and assistant");
 }
 
-// "reasoning": "on" and "thinking": "high" say how a model was asked; to train the word as a thought would teach it nothing else.
+// "reasoning": "on" and "thinking": "high" are settings of a request; trained as thoughts they would be learned as
+// text.
 static bool is_switch(Text thought)
 {
     static const char *const words[] = {"on",   "off", "yes",    "no",   "true",    "false",
@@ -160,7 +161,7 @@ static bool refuse_switch(Text thought, const json_t *object, const char *where,
     const char *const *key = THOUGHTS;
     while (!text_is(text_of(json_object_get(object, *key)), thought.data))
         key++;
-    fail("%s: key \"%s\" is \"%s\", a switch and no thought", where, *key, thought.data);
+    fail("%s: key \"%s\" is \"%s\", a switch, not a thought", where, *key, thought.data);
     return of_row ? fail("%s; --map _%s=%s leaves it out", error_text(), *key, *key)
                   : fail("%s; leave it out", error_text());
 }
@@ -185,7 +186,7 @@ static bool read_message(const Reading *r, const json_t *message, size_t turn)
         return fail("%s: message %zu has both \"role\" and \"from\"", r->where, turn);
     Text role = text_of(row_field(message, sharegpt ? "from" : "role"));
     if (role.data == NULL)
-        return fail("%s: message %zu has no \"role\" (nor \"from\") that is a text", r->where, turn);
+        return fail("%s: message %zu has no \"role\" (nor \"from\") that is a string", r->where, turn);
     TRY(refuse_beside(message, r->where, turn));
     TRY(role_of(&out.role, role, sharegpt, r->where, turn));
     TRY(read_content(r, &out.content, message, sharegpt ? "value" : "content", turn));
@@ -208,7 +209,7 @@ bool add_messages(const Reading *r, const json_t *list, const char *key)
     return true;
 }
 
-// ---- turns that stand beside the others
+// ---- turns outside the messages
 
 bool add_system(const Reading *r)
 {

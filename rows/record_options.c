@@ -1,5 +1,6 @@
-// Multiple choice: the options of a row under each of their names, whether the model is shown them, and its answer, which has to
-// be one of them: a letter, a text, or in `answer_index` a place. A bare number is read as a text only where it can be no place.
+// Multiple choice: the options of a row under each of their names, whether the model is shown them, and the answer,
+// which must be one of them: a letter, a text, or in `answer_index` a position. A bare number counts as a text only
+// where it can't be a position.
 #include "answers/choice.h"
 #include "rows/records_internal.h"
 #include <ctype.h>
@@ -15,7 +16,7 @@ static bool or_leave_out(const Reading *r, const char *key, const char *then)
     return !r->pair && fail("%s; --map _%s=%s %s", error_text(), key, key, then);
 }
 
-// Hugging Face's {"text": [...], "label": ["A", "B", ...]}: its texts, and how they are written.
+// Hugging Face's {"text": [...], "label": ["A", "B", ...]}: the texts, and their spelling.
 static bool labelled_texts(const Reading *r, const json_t *choices, json_t **texts, Text *written)
 {
     const json_t *labels = json_object_get(choices, "label");
@@ -51,7 +52,7 @@ static bool take_choices(Reading *r)
     }
     json_fields_remove(&r->record->fields, "choices");
     json_fields_remove(&r->record->fields, "options");
-    json_incref(choices); // what holds it goes
+    json_incref(choices); // its owner goes away
     json_object_del(r->record->row, "choices");
     bool set =
         json_object_set_new(r->record->row, "options", choices) == 0 || fail("%s: no memory for its options", r->where);
@@ -73,7 +74,7 @@ size_t option_count(const json_t *options)
     return count;
 }
 
-// Of an object: it has no other fields than A, B, ... in their order, but for those that say nothing.
+// Whether an object has only the fields A, B, ... in their order, apart from empty ones.
 static bool only_letters(const json_t *options)
 {
     const char *key;
@@ -99,14 +100,14 @@ bool take_options(Reading *r)
                or_leave_out(r, r->options_key, "leaves it out");
     for (size_t i = 0; i < count; i++)
         if (!json_is_string(option_at(options, i)))
-            return fail("%s: option %zu of key \"%s\" is not a text", r->where, i + 1, r->options_key) ||
+            return fail("%s: option %zu of key \"%s\" is not a string", r->where, i + 1, r->options_key) ||
                    or_leave_out(r, r->options_key, "leaves them out");
     return true;
 }
 
 // ---- are they shown?
 
-// Where a text stands next, by itself and not in a word or number; NULL: nowhere.
+// The next place where a text is by itself and not part of a word or number; NULL: none.
 static const char *standing_alone(const char *from, const char *end, Text text)
 {
     for (const char *at = from; text.size > 0; at++) {
@@ -135,7 +136,7 @@ static bool shows_options(Text turn, const json_t *options)
     return true;
 }
 
-// What would render them, where names do that.
+// The --map that would render them, if there is one.
 static const char *renders_options(const Reading *r)
 {
     RowFormat format = r->record->format;
@@ -153,13 +154,13 @@ bool check_options_shown(const Reading *r)
     const json_t *options = row_field(r->row, "options");
     const Record *record = r->record;
     if (is_nothing(options) || record->format == ROW_PROBLEM || record->format == ROW_IDS)
-        return true; // a problem's are written below its question, and what ids say is not known here
+        return true; // a problem's are written below its question; of ids the text is unknown
     for (size_t i = 0; i < record_prompt(record); i++)
         if (shows_options(record->messages[i].content, options))
             return true;
     const char *renders = renders_options(r);
     return fail(
-        "%s: the row has \"%s\", which are not all in what the model is asked; --map _%s=%s leaves them out%s%s",
+        "%s: the row has \"%s\", which are not all in the prompt; --map _%s=%s leaves them out%s%s",
         r->where, r->options_key, r->options_key, r->options_key,
         renders == NULL ? "" : ", and they are written below it with ", renders == NULL ? "" : renders);
 }
@@ -180,7 +181,7 @@ int place_of_option(Text text, size_t count)
     return digits > 0 && i == text.size && (size_t)place < count ? place : -1;
 }
 
-// "answer_index", MMLU-Pro's name for it; *place -1: there is none.
+// "answer_index", MMLU-Pro's name for it; *place -1: absent.
 static bool read_place(const Reading *r, const json_t *options, int *place)
 {
     const json_t *index = row_field(r->row, "answer_index");
@@ -207,20 +208,20 @@ static bool refuse_answer(const Reading *r, const char *answer, size_t count)
 {
     const char *key = r->options_key;
     Text shown = {answer, utf8_valid_prefix(answer, strnlen(answer, 80))};
-    fail("%s: key \"%s\" is \"%.*s\", which is none of the %zu \"%s\"; write the letter or the text of one", r->where,
-         r->answer_key, (int)shown.size, shown.data, count, key);
+    fail("%s: key \"%s\" is \"%.*s\", which is not one of the %zu \"%s\"; write the letter or the text of one",
+         r->where, r->answer_key, (int)shown.size, shown.data, count, key);
     if (!r->pair)
         fail("%s; --map answer=NAME reads it from another field", error_text());
     return or_leave_out(r, key, "asks without options");
 }
 
-// A number may be a place, or the text of an option.
+// A number may be a position, or the text of an option.
 static bool check_number(const Reading *r, const char *answer, char letter, int place)
 {
     if (letter == 'A' + place)
         return true;
     if (letter == 0)
-        fail("%s: key \"%s\" is %s, a number and none of the options", r->where, r->answer_key, answer);
+        fail("%s: key \"%s\" is %s, a number and not one of the options", r->where, r->answer_key, answer);
     else
         fail("%s: key \"%s\" is %s, which may be (%c) by its text, or (%c) by its place", r->where, r->answer_key,
              answer, letter, 'A' + place);
@@ -235,7 +236,7 @@ static bool check_number(const Reading *r, const char *answer, char letter, int 
                 error_text(), r->answer_key, r->options_path);
 }
 
-// "0.5" or "2.0", a JSON text: nobody writes a place so, but where all of a table is text.
+// "0.5" or "2.0" as a JSON string: no position, except in tables where everything is text.
 static bool is_text_with_point(const Reading *r)
 {
     Text answer = text_of(row_field(r->row, "answer"));

@@ -1,10 +1,10 @@
-// Of a row that lacks a response or an answer: the field that may be meant by it, with what would read it, if anything does.
+// For a row that lacks a response or an answer: the field that may hold it, and the option that would read it, if any.
 #include "answers/choice.h"
 #include "rows/records_internal.h"
 
 typedef Unread (*Remedy)(const Reading *r, const char *name, const json_t *value);
 
-// The first of names that says something and can be read; else the first that says something.
+// The first of names that is not empty and can be read; else the first that is not empty.
 static Unread find(const Reading *r, const char *const *names, Remedy remedy)
 {
     Unread first = {0};
@@ -31,7 +31,7 @@ static bool is_turn_of(const json_t *message, Role role)
     return name.data != NULL && (text_is(name, names[role][0]) || text_is(name, names[role][1]));
 }
 
-// A chosen answer, or the whole conversation that ends with it (as in TRL's preferences)
+// A chosen answer, or the whole conversation that ends with it (as in TRL's preference data).
 static Unread of_messages(const char *name, const json_t *list)
 {
     size_t count = json_array_size(list);

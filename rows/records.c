@@ -1,9 +1,10 @@
-// Rows: which format a row has is said by its keys, and read by that format's function; what is wrong is said with file and line.
-// The JSON of the row lives as long as the Record, whose texts point into it.
+// Rows: a row's keys decide its format, and that format's function reads it; errors name file and line. The JSON of the
+// row lives as long as the Record, whose texts point into it.
 #include "rows/records_internal.h"
 #include <stdlib.h>
 
-// What General-Reasoner's evaluation asks of a multiple choice (recipe of MMLU-Pro: question, options, two blank lines, this).
+// The question of General-Reasoner's evaluation for a multiple choice (its MMLU-Pro recipe: question, options, two
+// blank lines, this).
 #define INSTRUCTION_OPTIONS                                                                                                      \
     "Please reason step by step, and put your final answer option within \\boxed{}. Only put the option letter in the box, "     \
     "e.g. \\boxed{A}. There is only one correct answer."
@@ -34,7 +35,7 @@ static bool read_completion(const Reading *r, const json_t *completion, const ch
     TRY(add_messages(r, completion, key));
     r->record->has_response = true;
     bool one_answer = json_array_size(completion) == 1 && r->record->messages[r->record->count - 1].role == ROLE_ASSISTANT;
-    return one_answer || fail("%s: key \"%s\" must be a text or one message of the assistant", r->where, key);
+    return one_answer || fail("%s: key \"%s\" must be a string or one message of the assistant", r->where, key);
 }
 
 static bool read_prompt(Reading *r)
@@ -65,7 +66,8 @@ static bool own_response(const Reading *r, const char *key, const char *other)
     const char *const keys[] = {key, other};
     for (int i = 0; i < 2; i++)
         if (!r->options->prompts && row_field(r->row, keys[i]) != NULL && !json_is_string(row_field(r->row, keys[i])))
-            return fail("%s: key \"%s\" must be a text; --map _%s=%s leaves it out", r->where, keys[i], keys[i], keys[i]);
+            return fail("%s: key \"%s\" must be a string; --map _%s=%s leaves it out", r->where, keys[i], keys[i],
+                        keys[i]);
     first = text_of(row_field(r->row, key));
     second = text_of(row_field(r->row, other));
     if (r->record->generated || (first.data == NULL && second.data == NULL))
@@ -144,15 +146,16 @@ static bool read_ids(Reading *r)
         if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > INT32_MAX)
             return fail("%s: ids[%zu] is not a token id", r->where, i);
         if (!json_is_integer(label) || (json_integer_value(label) != -100 && json_integer_value(label) != json_integer_value(id)))
-            return fail("%s: labels[%zu] must be ids[%zu] or -100 (a label stands at the token itself, not one before it)",
-                        r->where, i, i);
+            return fail(
+                "%s: labels[%zu] must be ids[%zu] or -100 (a label belongs to the token itself, not one before it)",
+                r->where, i, i);
         record->ids[i] = (int32_t)json_integer_value(id);
         record->trained[i] = i > 0 && json_integer_value(label) != -100;
     }
     return true;
 }
 
-// ---- which format it is, and what all of them have
+// ---- the format, and what all formats have
 
 typedef struct FormatKey {
     const char *key, *name; // name: of --format
@@ -222,7 +225,7 @@ static bool read_finish(const Reading *r)
                 r->where);
 }
 
-// The generated text stands where the row's own response was.
+// The generated text replaces the row's own response.
 static bool add_generated(const Reading *r)
 {
     Text text;
@@ -232,7 +235,7 @@ static bool add_generated(const Reading *r)
     return add_response(r, text);
 }
 
-// An empty answer teaches nothing but to stop: it counts as none.
+// An empty answer would teach only to stop: it counts as none.
 static void drop_empty_response(Record *record)
 {
     const Message *last = record->count == 0 ? NULL : &record->messages[record->count - 1];
@@ -242,7 +245,7 @@ static void drop_empty_response(Record *record)
     }
 }
 
-// There is nothing to learn from an answer to nothing.
+// An answer to an empty question teaches nothing.
 static bool check_questions(const Reading *r)
 {
     for (size_t i = 0; i < r->record->count; i++)
@@ -259,18 +262,19 @@ static bool read_turns(Reading *r, const FormatKey *format)
     if (r->record->generated)
         TRY(add_generated(r));
     else if (row_field(r->row, "finish_reason") != NULL && !r->record->has_response && !is_asked(r, format))
-        return fail("%s: the row has a \"finish_reason\", and no response that it could be of: no \"text\", nor one of its own; "
-                    "--map text=NAME reads it from another field, --map _finish_reason=finish_reason leaves it out",
+        return fail("%s: the row has a \"finish_reason\", and no response that it could belong to: no \"text\", nor "
+                    "one of its own; --map text=NAME reads it from another field, --map _finish_reason=finish_reason "
+                    "leaves it out",
                     r->where);
     if (format->format != ROW_IDS)
         TRY(check_questions(r) && add_system(r) && read_thoughts(r));
     else if (r->options->system != NULL && r->options->system[0] != 0)
-        return fail("%s: a row of ids, which has no turns that --system could stand before; leave that away", r->where);
+        return fail("%s: a row of ids, which has no turns to put --system before; drop that option", r->where);
     drop_empty_response(r->record);
     return true;
 }
 
-// All values are taken before any is put back, so that fields may change places and one may become two.
+// All values are taken before any is put back, so that fields may be swapped, or one read as two.
 static bool rename_fields(Record *record, const RecordOptions *options)
 {
     json_t *values[FIELDS_MAPPED_MOST];

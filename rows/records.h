@@ -1,5 +1,5 @@
-// One row of a JSONL file as one Record: the messages of the prompt, the response if there is one, what is known about the row.
-// Nothing is rendered or tokenised here (rows/tokenised.h does that). The row formats:
+// One row of a JSONL file as one Record: the messages of the prompt, the response if there is one, and the row's other
+// facts. Nothing is rendered or tokenised here (rows/tokenised.h does that). The row formats:
 //
 //   chat               messages [{role, content, reasoning_content}] or ShareGPT's conversations [{from, value}]; a last turn of
 //                      the assistant is the response
@@ -12,9 +12,8 @@
 //                      finish_reason says how the row's own response ended
 //   ids                ids and, optionally, labels: -100 where it is not trained, the id itself elsewhere
 //
-// A row that is two of them is refused unless RecordOptions.format says which; a blank response counts as none, and so does a
-// blank answer; a blank question is refused. Beside these,
-// the same in every format but ids:
+// A row that is two of them is refused unless RecordOptions.format decides; a blank response counts as none, and so
+// does a blank answer; a blank question is refused. Beside these, the same in every format but ids:
 //
 //   system (system_prompt, system_message)    a system turn before all others
 //   history [[question, answer], ...]         turns before the question, where that is a text
@@ -30,17 +29,18 @@
 //   chat_template_kwargs.enable_thinking      must agree with the template
 //   tools, functions, tool_calls, images, audio, video and their like are refused unless there is nothing in them
 //
-// A field of these of another type is an error, never absent; any other field is not looked at. Numbers keep their spelling: an
-// answer or id that is no text is the characters that the row has, and so is all that record_append writes. What jansson can't
-// hold (integers beyond 64 bits, 1e400), and NaN and the infinities, hurt only where they are read.
+// A field of these with another type is an error, never taken as absent; any other field is ignored. Numbers keep their
+// spelling: an answer or id that is not a string is kept as the characters in the row, and record_append writes all of
+// them so. Values that jansson can't hold (integers beyond 64 bits, 1e400), and NaN and the infinities, matter only
+// where they are read.
 #ifndef ROWS_RECORDS_H
 #define ROWS_RECORDS_H
 
 #include "json/json_source.h"
 #include "tokenizer/template.h"
 
-// What General-Reasoner asks of the model (Ma et al. 2025); --instruction's default everywhere. For rows with options, the
-// default stands for the sentence about option letters that its evaluation uses.
+// General-Reasoner's instruction to the model (Ma et al. 2025); --instruction's default everywhere. For rows with
+// options, the default means the sentence about option letters from its evaluation.
 #define INSTRUCTION_DEFAULT "Please reason step by step, and put your final answer within \\boxed{}."
 
 #define ROW_FORMAT_CHOICES "auto|chat|prompt|alpaca|problem|ids"
@@ -50,9 +50,9 @@ extern const char *const ROW_FORMAT_NAMES[ROW_FORMATS]; // "chat", "prompt/compl
 typedef enum TurnMark { TURN_UNMARKED, TURN_TRAINED, TURN_NOT_TRAINED } TurnMark; // what a message says of itself
 typedef enum Thinking { THINKING_UNSAID, THINKING_ON, THINKING_OFF } Thinking;    // chat_template_kwargs.enable_thinking
 
-typedef struct Unread {         // a field that might be meant by what the row lacks
-    const char *name;           // NULL: there is none
-    const char *before, *after; // what would read it: before, name, after; NULL: nothing does
+typedef struct Unread {         // a field that may hold what the row lacks
+    const char *name;           // NULL: none
+    const char *before, *after; // the options that would read it: before, name, after; NULL: none
 } Unread;
 
 typedef struct Record {
@@ -61,56 +61,57 @@ typedef struct Record {
     uint8_t *marks;    // (count) TurnMark
     size_t count;
     bool has_response;
-    bool generated, unfinished; // it has a finish_reason and a text; it has a finish_reason, and that is another than "stop"
+    bool generated, unfinished; // it has finish_reason and text; its finish_reason is not "stop"
     int32_t *ids;               // (tokens) ids rows only
     uint8_t *trained;           // (tokens) 1 where the token is trained
     size_t tokens;
     char *id;                 // the row's id, else the number of its line
-    char *answer;             // of RL: a text as it is, a list of one's element, anything else as it was written; NULL: none
+    char *answer;             // for RL: a string's text, a one-element list's element, else as spelled; NULL: none
     Text source, category;    // data NULL if there is none
     int difficulty;           // 1-5; 0: unknown
     bool difficulty_replaced; // it is RecordOptions.missing_difficulty
     int64_t line;             // from 1
 
     Thinking thinking;
-    Unread unread_response, unread_answer; // where it has none
+    Unread unread_response, unread_answer; // where it has no response or answer
     uint32_t mapped;                       // bit i: the row had map[i].name
-    int64_t odd_numbers;                   // NaN and infinities in it, in fields that are not read
+    int64_t odd_numbers;                   // NaN and infinities in fields that are not read
 
     json_t *row;       // what the texts above point into; fields renamed as mapped
     JsonFields fields; // the same, as written
-    Bytes text;        // the row, which these point into
-    Bytes *made;       // (made_count) texts that were put together
+    Bytes text;        // the row's text, which these point into
+    Bytes *made;       // (made_count) texts that were composed
     size_t made_count, made_capacity;
 } Record;
 
-typedef struct FieldMap { // what a row calls `name`, if it has that, becomes its `field`
+typedef struct FieldMap { // a row's field `name`, if it has one, is read as `field`
     const char *field, *name;
 } FieldMap;
 
 typedef struct RecordOptions {
     const char *instruction; // NULL, "" or "none": nothing is appended
-    const char *system;      // a system turn for rows that have none of their own; NULL or "": they get none
+    const char *system;      // a system turn for rows without one; NULL or "": none
     const FieldMap *map;     // (map_count)
     size_t map_count;
-    const char *format;   // chat, prompt, alpaca, problem or ids: what a row is that could be several; NULL or auto: its keys say
+    const char *format;   // chat, prompt, alpaca, problem or ids: for ambiguous rows; NULL or auto: by their keys
     bool pair;            // a line is a pair of answers ("gold" is the answer), with options but without turns
     bool prompts;         // rows are asked, not trained on: a row of ids may have a single one
-    bool any_difficulty;  // whatever it is, it is not looked at
-    bool need_difficulty; // of 1 to 5; else it may be unknown: absent, 0, or a label in words, such as WebInstruct's
-    int missing_difficulty; // 1-5: stands in for one that is absent or none of 1 to 5; 0: nothing does
+    bool any_difficulty;  // it is not checked
+    bool need_difficulty; // 1 to 5; else it may be unknown: absent, 0, or a label in words, as in WebInstruct
+    int missing_difficulty; // 1-5: replaces a difficulty that is absent or not 1 to 5; 0: none
 } RecordOptions;
 
-// Reads one line (without its newline). file and line stand in every error: "file.jsonl:17: ...". Nothing to free on failure.
+// Reads one line (without its newline). file and line are in every error: "file.jsonl:17: ...". Nothing to free on
+// failure.
 bool record_read(Record *record, const char *json, size_t size, const char *file, int64_t line, const RecordOptions *options);
 void record_free(Record *record);
 
-// Appends the row as it was written, without the fields `without` (NULL-terminated) and without the } at its end: "{...", to
-// which fields may be added.
+// Appends the row as spelled, without the fields `without` (NULL-terminated) and without its final }: "{...", to which
+// fields may be added.
 bool record_append(Bytes *out, const Record *record, const char *const *without);
 
-bool unread_remedy(Bytes *out, const Unread *unread); // appends what would read it; nothing where nothing does
+bool unread_remedy(Bytes *out, const Unread *unread); // appends the options that would read it, if any
 
-size_t record_prompt(const Record *record); // how many of messages come before the response
+size_t record_prompt(const Record *record); // the number of messages before the response
 
 #endif

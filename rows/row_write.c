@@ -1,4 +1,4 @@
-// See row_write.h. Written by hand: numbers of a row keep the digits they came with, log-probabilities get nine.
+// See row_write.h. JSON is written directly: numbers of a row keep their digits, log-probabilities get nine.
 #include "rows/row_write.h"
 #include "base/number.h"
 #include <string.h>

@@ -44,7 +44,7 @@ static bool say_what_is_passed_over(const RowOptions *o)
     for (size_t i = 0; ok && i < o->path_count; i++)
         ok = jsonl_passed_over(&others, o->paths[i]);
     for (size_t i = 0; ok && i < others.count && i < REFUSALS_SHOWN; i++)
-        fprintf(stderr, "not read: %s; of a folder only *.jsonl is\n", others.names[i]);
+        fprintf(stderr, "not read: %s; of a folder only *.jsonl files are\n", others.names[i]);
     if (ok && others.count > REFUSALS_SHOWN)
         fprintf(stderr, "not read: %zu other files and folders beside these\n", others.count - REFUSALS_SHOWN);
     name_table_free(&others);
@@ -86,7 +86,7 @@ static bool next_line(RowReader *r, const char **text, size_t *size)
         }
         r->number++;
         if (r->number % r->options.parts != r->options.part) {
-            error_clear(); // whoever has it will see what is wrong with it
+            error_clear(); // the process whose row it is reports the error
             continue;
         }
         return ok;
@@ -109,7 +109,7 @@ bool rows_refuse(RowReader *r)
 static void note_row(RowReader *r, const Record *record)
 {
     if (record->odd_numbers > 0 && !r->odd)
-        fprintf(stderr, "%s:%" PRId64 ": NaN and Infinity are no JSON; they are written as null\n", r->files[r->file],
+        fprintf(stderr, "%s:%" PRId64 ": NaN and Infinity are not JSON; they are written as null\n", r->files[r->file],
                 r->lines.line);
     r->odd = r->odd || record->odd_numbers > 0;
 }
@@ -133,7 +133,7 @@ bool rows_next(RowReader *r, Record *record, bool *there)
     }
 }
 
-// ---- what all of them are
+// ---- a summary of all rows
 
 static bool add_file(RowFacts *facts, const RowOptions *o, const char *path)
 {
@@ -161,8 +161,8 @@ static bool add_file(RowFacts *facts, const RowOptions *o, const char *path)
 
 typedef struct MapSearch {
     const RowOptions *options;
-    bool *found; // (map_count) by some row
-    size_t left; // that were not found
+    bool *found; // (map_count) found in some row
+    size_t left; // not found yet
     int64_t rows;
 } MapSearch;
 
@@ -177,7 +177,7 @@ static void look_at_row(MapSearch *s, const char *text, size_t size)
         }
     s->rows += json_is_object(row);
     json_decref(row);
-    error_clear(); // what is wrong with a row is said where it is read
+    error_clear(); // errors of rows are reported where they are read
 }
 
 static bool look_at_file(MapSearch *s, const char *path)
@@ -195,7 +195,7 @@ static bool look_at_file(MapSearch *s, const char *path)
     return true;
 }
 
-// Rows are parsed until all are found, which is in the first one as a rule.
+// Parses rows until all fields are found, usually in the first one.
 static bool check_maps(const RowOptions *o, char **files, size_t count)
 {
     MapSearch s = {o, allocate(o->reading.map_count + 1, sizeof *s.found), o->reading.map_count, 0};

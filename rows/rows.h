@@ -1,5 +1,5 @@
-// The rows that a program answers, in the order of their files: every N-th of them where N processes share the work, and without those
-// that may be refused. Files only, not a pipe: a run that was interrupted reads them again.
+// The rows that a program answers, in the order of their files: every N-th of them where N processes share the work,
+// and without refused ones. Files only, not a pipe, because an interrupted run reads them again.
 #ifndef ROWS_ROWS_H
 #define ROWS_ROWS_H
 
@@ -19,7 +19,7 @@ typedef struct RowOptions {
     const char *const *paths; // (path_count) JSONL files, or folders of them
     size_t path_count;
     int64_t part, parts;   // rows part, part + parts, ...; 0 and 1: all
-    int64_t skip_bad_rows; // so many may be refused
+    int64_t skip_bad_rows; // how many may be refused
     RecordOptions reading;
     FieldMaps maps; // of row_options_set, which reading points into
 } RowOptions;
@@ -32,23 +32,23 @@ typedef struct RowReader {
     size_t file_count, file;
     LineReader lines;
     bool open;
-    int64_t number; // of the row that came last, from 0, over all files
+    int64_t number; // number of the last row, from 0, over all files
     int64_t bad;    // refused so far
-    bool odd;       // one of them had NaN or an infinity, and that was said
+    bool odd;       // one of them had NaN or an infinity, which was reported
 } RowReader;
 
-// What the folders hold beside rows, and what is read otherwise than it is written, is said on stderr.
+// Reports on stderr which other files the folders hold, and which values are not written as they were read.
 bool rows_open(RowReader *reader, const RowOptions *options);
 
 // The next row; *there false: there are no more. Its number is reader->number.
 bool rows_next(RowReader *reader, Record *record, bool *there);
 
-// The row that came last is refused for what fail() said, by whoever found out: true if it may be, after a line on stderr.
+// Refuses the last row for the reason given to fail(): true, after a line on stderr, while --skip-bad-rows allows it.
 bool rows_refuse(RowReader *reader);
 void rows_close(RowReader *reader);
 
-// What all rows are: a hash of the files' bytes, and how many rows there are in all and for this part. Fails where a --map finds its
-// field in none of them, since what was meant would not be read: now, and not after hours of answers.
+// A summary of all rows: a hash of the files' bytes, and how many rows there are in all and for this part. Fails where
+// a --map finds its field in no row: now, and not after hours of answers.
 typedef struct RowFacts {
     uint64_t hash;
     int64_t rows, mine;

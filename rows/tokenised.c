@@ -44,9 +44,9 @@ static bool tokenise_prompt(Tokenised *out, TokenScratch *scratch, const Record 
     return true;
 }
 
-// ---- a chat: the turns that are trained, each tokenised by itself
+// ---- a chat: the turns that are trained, each tokenised separately
 
-typedef struct Turn { // of the assistant: bytes of the rendered text that are trained, or would be
+typedef struct Turn { // of the assistant: the bytes of the rendered text that are trained, or would be
     size_t message, begin, end;
     bool trained;
 } Turn;
@@ -66,7 +66,7 @@ static Turn turn_of(const RenderedChat *chat, const Record *record, size_t i, co
 
 static bool holds(Text text, const char *data, size_t size) { return memmem(text.data, text.size, data, size) != NULL; }
 
-// Does the message have a thought that the template has left out?
+// Whether the message has a thought that the template leaves out.
 static bool thought_is_hidden(Text shown, const Message *m)
 {
     static const char opens[] = "<think>", closes[] = "</think>";
@@ -82,7 +82,8 @@ static bool thought_is_hidden(Text shown, const Message *m)
     return thought.size > 0 && !holds(shown, thought.data, thought.size);
 }
 
-// What is trained is what the row says. Only qwen3-nothink is there to leave the last thought out, and that is counted.
+// Refuses a trained turn whose thought is left out. Only qwen3-nothink may leave out the last thought, and that is
+// counted.
 static bool check_thought(Tokenised *out, const RenderedChat *chat, const Record *record, const Turn *turn,
                           const ChatTemplate *how)
 {
@@ -123,7 +124,7 @@ static bool tokenise_chat(Tokenised *out, TokenScratch *scratch, const Record *r
         out->turns_left_out += !turn.trained;
         if (turn.trained)
             TRY(check_thought(out, chat, record, &turn, rules->chat));
-        if (last) { // what comes before it is what a sampler would start after
+        if (last) { // what comes before it is a sampler's prompt
             TRY(encode(scratch->encoder, &out->tokens, chat->text.data + at, turn.begin - at));
             at = turn.begin;
             out->prompt = (uint32_t)out->tokens.count;

@@ -1,4 +1,5 @@
-// One row's own response against its own reference, as --verify asks: right, wrong, unknown, or unreadable because no rule can
+// One row's own response compared with its own reference, for --verify: right, wrong, unknown, or unreadable because no
+// rule can tell.
 // tell.
 #include "rows/verified.h"
 #include "answers/verify.h"

@@ -1,6 +1,7 @@
-// Weights in safetensors files (github.com/huggingface/safetensors): one file, or a folder with model.safetensors or with
-// model.safetensors.index.json and its shards. Files are mapped; values are handed out as fp32, element range by element range,
-// so that a rank can read its part alone. A whole model folder, with its configuration and tokenizer, is pretrained/folder.h.
+// Weights in safetensors files (github.com/huggingface/safetensors): one file, or a folder with model.safetensors or
+// with model.safetensors.index.json and its shards. Files are mapped; values are returned as fp32, one range of
+// elements at a time, so that a rank can read only its part. A whole model folder, with its configuration and
+// tokenizer, is pretrained/folder.h.
 #ifndef SAFETENSORS_SAFETENSORS_H
 #define SAFETENSORS_SAFETENSORS_H
 
@@ -13,8 +14,8 @@ typedef enum WeightType { WEIGHT_F32, WEIGHT_F16, WEIGHT_BF16, WEIGHT_OTHER } We
 typedef struct WeightTensor {
     const char *name;
     const char *file;      // path, for errors
-    const char *type_name; // "F32", "I64", ...: as the file says it
-    WeightType type;       // WEIGHT_OTHER is known to the format, but cannot be read as fp32 here
+    const char *type_name; // "F32", "I64", ...: as spelled in the file
+    WeightType type;       // WEIGHT_OTHER is a type of the format that cannot be read as fp32 here
     int rank;              // 0 (a scalar) to WEIGHT_RANK
     int64_t shape[WEIGHT_RANK], elements;
     const uint8_t *data; // in the mapped file, not aligned
@@ -32,7 +33,7 @@ bool weights_open_memory(Weights **weights, const void *data, size_t size, const
 
 void weights_close(Weights *weights); // NULL is fine
 
-const WeightTensor *weights_find(const Weights *weights, const char *name); // NULL if there is none; no error is set
+const WeightTensor *weights_find(const Weights *weights, const char *name); // NULL if absent; no error is set
 size_t weights_count(const Weights *weights);
 const WeightTensor *weights_at(const Weights *weights, size_t i); // in the order of their names
 
@@ -47,18 +48,19 @@ typedef struct WeightPlan {
     int64_t shape[WEIGHT_RANK];
 } WeightPlan;
 
-// Gives elements first .. first+count-1 of plan[tensor]; called for every element once, ascending.
+// Returns elements first .. first+count-1 of plan[tensor]; called for every element once, ascending.
 typedef bool (*WeightSource)(void *context, int64_t tensor, int64_t first, int64_t count, float *out);
 
-// Appends the header of a file with these tensors one behind the other: its text, padded with spaces so that the data begin at a multiple
-// of 8 (after the 8 bytes of its length). *bytes: of the data.
+// Appends the header of a file with these tensors one after the other: its text, padded with spaces so that the data
+// begin at a multiple of 8 (after the 8 bytes of its length). *bytes: of the data.
 bool safetensors_header(Bytes *text, uint64_t *bytes, const WeightPlan *plan, int64_t count, WeightType type);
 
-#define WEIGHTS_FILE_LIMIT UINT64_C(5000000000) // bytes of tensors in one file, as transformers cuts them
+#define WEIGHTS_FILE_LIMIT UINT64_C(5000000000) // the most bytes of tensors in one file, as in transformers
 
-// Writes model.safetensors into folder, or, above file_limit bytes, shards and their index. type: WEIGHT_F32 or WEIGHT_BF16
-// (rounded to nearest, ties to even). A value that is not finite, or would not be after rounding, is refused by tensor and
-// element. Each file appears complete or not at all; the folder as a whole is the business of model_folder_export.
+// Writes model.safetensors into folder, or, above file_limit bytes, shards and their index. type: WEIGHT_F32 or
+// WEIGHT_BF16 (rounded to nearest, ties to even). A value that is not finite, or would not be after rounding, is
+// refused by tensor and element. Each file appears complete or not at all; model_folder_export does the same for the
+// folder as a whole.
 bool weights_write(const char *folder, const WeightPlan *plan, int64_t count, WeightType type, uint64_t file_limit,
                    WeightSource source, void *context);
 

@@ -1,5 +1,6 @@
-// The header of one safetensors file: 8 bytes of length (little-endian), JSON, then the tensors' bytes. Every rule of the format
-// is checked here, before anything is allocated by a number that the file gives; what is read afterwards can be trusted.
+// The header of one safetensors file: 8 bytes of length (little-endian), JSON, then the tensors' bytes. Every rule of
+// the format is checked here, before a number from the file sizes an allocation; code that reads the tensors later can
+// trust the header.
 #include "safetensors/safetensors_internal.h"
 #include "json/json.h"
 #include "system/hub.h"
@@ -58,7 +59,7 @@ static bool read_shape(WeightTensor *t, const json_t *entry, const char *where)
     return true;
 }
 
-// Reads data_offsets and checks that they span exactly what dtype and shape ask for, within the file.
+// Reads data_offsets and checks that they span exactly the bytes that dtype and shape need, within the file.
 static bool read_span(WeightTensor *t, int bits, const json_t *entry, const uint8_t *data, uint64_t size, const char *where)
 {
     const json_t *offsets = json_object_get(entry, "data_offsets"), *first = json_array_get(offsets, 0);
@@ -109,7 +110,7 @@ static bool check_metadata(const json_t *metadata, const char *file)
     json_t *value;
     json_object_foreach ((json_t *)(uintptr_t)metadata, key, value)
         if (!json_is_string(value))
-            return fail("%s: __metadata__: the value of \"%.200s\" is not a text", file, key);
+            return fail("%s: __metadata__: the value of \"%.200s\" is not a string", file, key);
     return true;
 }
 
@@ -121,7 +122,8 @@ static int by_place(const void *a, const void *b)
     return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
 }
 
-// Laid end to end from the first byte to the last: no holes, no two names for the same bytes, nothing behind the last one.
+// Tensors must lie end to end from the first byte to the last: no holes, no two names for the same bytes, nothing after
+// the last one.
 static bool check_layout(WeightTensor *list, size_t count, const uint8_t *data, size_t size, const char *file)
 {
     if (count > 0)

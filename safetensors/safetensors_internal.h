@@ -1,4 +1,4 @@
-// Between the files of the safetensors reader: the table of one file, as its header gives it. The front door is safetensors.h.
+// Shared by the files of the safetensors reader: the table of one file, from its header. Users include safetensors.h.
 #ifndef SAFETENSORS_SAFETENSORS_INTERNAL_H
 #define SAFETENSORS_SAFETENSORS_INTERNAL_H
 

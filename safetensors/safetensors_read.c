@@ -217,7 +217,7 @@ static void convert(const WeightTensor *t, int64_t first, int64_t count, float *
 {
     const uint8_t *p = t->data + first * (t->type == WEIGHT_F32 ? 4 : 2);
     if (t->type == WEIGHT_F32 && count > 0)
-        memcpy(out, p, (size_t)count * sizeof(float)); // files and the machines that we build for are little-endian
+        memcpy(out, p, (size_t)count * sizeof(float)); // little-endian: files, and the machines that we build for
     else if (t->type == WEIGHT_BF16)
         for (int64_t i = 0; i < count; i++)
             out[i] = from_bits((uint32_t)read_u16(p + 2 * i) << 16);

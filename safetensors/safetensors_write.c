@@ -1,5 +1,5 @@
-// Writing weights as safetensors, in fp32 or rounded to bf16: one file, or shards with an index above a size limit. Nothing that
-// is not finite gets into a file. Reading is in safetensors_read.c.
+// Writing weights as safetensors, in fp32 or rounded to bf16: one file, or shards with an index above a size limit. No
+// value that is not finite is written. Reading is in safetensors_read.c.
 #include "safetensors/safetensors.h"
 #include "json/json.h"
 #include "system/files.h"
@@ -89,7 +89,7 @@ bool safetensors_header(Bytes *text, uint64_t *bytes, const WeightPlan *plan, in
         *bytes += ok ? size : 0;
         bool again = json_object_get(root, name) != NULL;
         if (ok && (again || json_object_set_new(root, name, header_entry(&plan[i], type, first, *bytes)) != 0))
-            ok = fail("tensor %s: %s", name, again ? "its name is there twice" : "no memory, or its name is not UTF-8");
+            ok = fail("tensor %s: %s", name, again ? "its name occurs twice" : "no memory, or its name is not UTF-8");
     }
     char *dump = ok ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
@@ -107,7 +107,7 @@ static uint32_t bits_of(float x)
     return bits;
 }
 
-// To nearest, ties to even. x is finite; the largest ones round to infinity, which the caller looks for.
+// Rounds to nearest, ties to even. x is finite; the largest ones round to infinity, which the caller checks.
 static uint16_t to_bf16(float x)
 {
     uint32_t bits = bits_of(x);
@@ -116,7 +116,7 @@ static uint16_t to_bf16(float x)
 
 static bool check_chunk(const Writer *w, int64_t tensor, int64_t first, int64_t count)
 {
-    uint32_t limit = w->type == WEIGHT_F32 ? 0x7f800000 : 0x7f7f8000; // from here on not finite, or rounded to infinity
+    uint32_t limit = w->type == WEIGHT_F32 ? 0x7f800000 : 0x7f7f8000; // from here on infinite or NaN after rounding
     for (int64_t i = 0; i < count; i++)
         if ((bits_of(w->chunk[i]) & 0x7fffffff) >= limit)
             return fail("tensor %s: element %" PRId64 " is %g, which is not finite%s; it is not written",

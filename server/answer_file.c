@@ -1,4 +1,4 @@
-// The file is read once when it is opened, line by line, and a line again when its answer is wanted.
+// The file is read once, line by line, when it is opened; a line is read again when its answer is needed.
 #include "server/answer_file.h"
 #include "system/files.h"
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static PagedLine *place_of(PagedLine *lines, size_t capacity, const uint64_t key
     return &lines[i];
 }
 
-static const PagedLine *find(const AnswerFile *cache, const uint64_t key[2]) // NULL: not there
+static const PagedLine *find(const AnswerFile *cache, const uint64_t key[2]) // NULL: absent
 {
     if (cache->capacity == 0)
         return NULL;
@@ -73,7 +73,7 @@ static bool key_of(uint64_t key[2], const json_t *object, const char *where)
     return true;
 }
 
-// What a line begins with; rest: what follows the comma behind it.
+// Parses the head of a line; rest: the text after the comma that follows it.
 static void make_head(char head[HEAD + 1], const uint64_t key[2], const char *rest, size_t size)
 {
     uint64_t all[] = {key[0], key[1], hash_bytes(rest, size)};
@@ -85,8 +85,8 @@ static bool check_hash(const uint64_t key[2], const json_t *object, const char *
 {
     char head[HEAD + 1];
     if (json_object_get(object, "hash") == NULL)
-        return fail("%s: there is no \"hash\" of the answer (older versions wrote none), so nobody knows whether it is "
-                    "what was said",
+        return fail("%s: there is no \"hash\" of the answer (older versions wrote none), so the answer "
+                    "cannot be verified",
                     where);
     make_head(head, key, size < HEAD ? "" : line + HEAD, size < HEAD ? 0 : size - HEAD);
     return (size >= HEAD && memcmp(line, head, HEAD) == 0) || fail("%s: was changed since it was written", where);
@@ -104,11 +104,11 @@ static bool read_line(uint64_t key[2], Answer *answer, const char *line, size_t 
     return answer_take(answer, object, where);
 }
 
-static void refuse_line(void) // after the failure that names file and line
+static void refuse_line(void) // after a failure that names file and line
 {
     char *why = copy_text(error_text());
     if (why != NULL)
-        fail("%s; remove this line, or move the file away: what stands there is then asked again", why);
+        fail("%s; remove this line, or move the file away: its question is then asked again", why);
     free(why);
 }
 
@@ -127,8 +127,7 @@ static bool check_line(AnswerFile *cache, const FileLine *line)
     return ok && remember(cache, key, line->offset, line->text.size);
 }
 
-// What a kill or a power cut has left of a last line begins as our lines do. Whatever else stands there was not left by
-// one.
+// A last line left incomplete by a kill or a power cut begins like our lines. Anything else has another origin.
 static bool take_line(void *context, const FileLine *line)
 {
     AnswerFile *cache = context;
@@ -136,9 +135,8 @@ static bool take_line(void *context, const FileLine *line)
         return check_line(cache, line);
     size_t known = line->text.size < strlen(BEGINNING) ? line->text.size : strlen(BEGINNING);
     return memcmp(line->text.data, BEGINNING, known) == 0 ||
-           fail("%s:%" PRId64 ": its end is no answer, nor half of one; remove this line, or move the file away: what "
-                              "stands there is then "
-                "asked again",
+           fail("%s:%" PRId64 ": its end is neither an answer nor part of one; remove this line, or move the file "
+                              "away: its question is then asked again",
                 cache->file.path, line->number);
 }
 

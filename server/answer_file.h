@@ -1,10 +1,10 @@
-// Answers that were paid for, kept in a JSONL file: one line each, whole in the file before anybody sees the answer, so that after
-// kill -9 nothing is asked twice. The file is appended to and never rewritten; one process at a time has it. In memory are places
-// in the file, not texts.
+// Paid-for answers, kept in a JSONL file: one line each, complete in the file before the answer is returned, so that
+// after kill -9 nothing is asked twice. The file is appended to and never rewritten; one process at a time has it open.
+// Memory holds only places in the file, not texts.
 //
 //     {"key": "9f86d081884c7d65...", "hash": "4fc82b26aecb47d2", "choices": [{"message": {"content": "..."}, "finish_reason": "stop"}]}
 //
-// hash is of the key and of what stands behind it: an answer that somebody has changed is not replayed as if it had been given.
+// hash covers the key and the rest of the line: an answer that was changed is not replayed as if it were genuine.
 #ifndef SERVER_ANSWER_FILE_H
 #define SERVER_ANSWER_FILE_H
 
@@ -24,16 +24,16 @@ typedef struct AnswerFile {
     size_t count, capacity;
 } AnswerFile;
 
-// Makes the file where there is none. Cuts off half a line at its end, which a kill in the middle of a write leaves, or a power cut
-// (zeros); fails with file and number at any other line that is not ours, and when another process has the file open. Of two lines with
-// the same key the first one counts.
+// Creates the file if absent. Cuts off an incomplete last line, as left by a kill in the middle of a write or a power
+// cut (zeros); fails with file and number at any other line that is not ours, and when another process has the file
+// open. Of two lines with the same key the first one counts.
 bool answer_file_open(AnswerFile *cache, const char *path);
 bool answer_file_has(const AnswerFile *cache, const uint64_t key[2]);
-bool answer_file_had(const AnswerFile *cache, const uint64_t key[2]);                  // when it was opened
+bool answer_file_had(const AnswerFile *cache, const uint64_t key[2]);                  // already when it was opened
 bool answer_file_read(const AnswerFile *cache, const uint64_t key[2], Answer *answer); // free it with answer_free
 
-// Appends, in one write. After a failure (a full disk) the file is as it was before.
+// Appends, in one write. After a failure (a full disk) the file is unchanged.
 bool answer_file_add(AnswerFile *cache, const uint64_t key[2], const Answer *answer);
-void answer_file_close(AnswerFile *cache); // harmless on one that is {0} or closed
+void answer_file_close(AnswerFile *cache); // does nothing if {0} or closed
 
 #endif

@@ -1,4 +1,4 @@
-// Strict about what is used and silent about the rest: servers add fields as they like.
+// Strict about the fields that are used, tolerant of all others: servers add fields freely.
 #include "server/completion.h"
 
 // The first element of the array object[key]. *out is NULL where the key is absent or null, or the array empty.
@@ -31,7 +31,7 @@ static bool read_top(Answer *answer, const json_t *list, const char *where)
     return true;
 }
 
-// The thought that a server has cut out of what the model wrote.
+// The thought that a server has split from the model's text.
 static bool read_reasoning(Answer *answer, const json_t *message, const char *where)
 {
     static const char *const names[] = {"reasoning_content", "reasoning"};
@@ -40,7 +40,7 @@ static bool read_reasoning(Answer *answer, const json_t *message, const char *wh
         if (value == NULL || json_is_null(value))
             continue;
         if (!json_is_string(value))
-            return fail("%s: choices[0].message.%s is not a text", where, names[i]);
+            return fail("%s: choices[0].message.%s is not a string", where, names[i]);
         answer->reasoning = text_of(value);
     }
     return true;
@@ -52,7 +52,8 @@ static bool read_choice(Answer *answer, const json_t *choice, const char *where)
     TRY(json_may_text(&answer->finish_reason, choice, "finish_reason", where) && read_reasoning(answer, message, where));
     bool thought_alone = answer->reasoning.size > 0 && (content == NULL || json_is_null(content));
     if (!json_is_string(content) && !thought_alone)
-        return fail("%s: choices[0].message.content is not a text (finish_reason \"%s\")", where, answer->finish_reason);
+        return fail("%s: choices[0].message.content is not a string (finish_reason \"%s\")", where,
+                    answer->finish_reason);
     answer->text = thought_alone ? (Text){"", 0} : text_of(content);
     TRY(first_of(&first, json_object_get(choice, "logprobs"), "content", where));
     return read_top(answer, json_object_get(first, "top_logprobs"), where);
@@ -69,7 +70,7 @@ bool answer_take(Answer *answer, json_t *root, const char *where)
     return ok;
 }
 
-// Servers that fail behind a status of 200 say so beside whatever they had.
+// Some servers answer with status 200 and an "error" beside other fields.
 static bool has_error(const json_t *root)
 {
     const json_t *error = json_object_get(root, "error");
@@ -121,7 +122,7 @@ json_t *answer_json(const Answer *answer)
         ok = json_object_set_new(json_object_get(choice, "message"), "reasoning_content", text_json(answer->reasoning)) == 0;
     if (ok && answer->top_count > 0)
         ok = json_object_set_new(choice, "logprobs", json_pack("{s:[{s:o}]}", "content", "top_logprobs", top_json(answer))) == 0;
-    json_t *root = json_pack("{s:[o]}", "choices", choice); // takes choice, whatever becomes of it
+    json_t *root = json_pack("{s:[o]}", "choices", choice); // takes choice, even on failure
     if (!ok || root == NULL) {
         json_decref(root);
         fail("no memory for the JSON of an answer");

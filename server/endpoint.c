@@ -1,5 +1,5 @@
-// A question goes from the queue into flight, from there back into the ranks of those that wait for another attempt, or out. What
-// the cache knows never flies.
+// A question goes from the queue into flight, and from there back to the retry queue, or is finished. Kept answers are
+// never sent.
 #include "server/answer_file.h"
 #include "server/exchange.h"
 #include "system/signals.h"
@@ -7,16 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double LONGEST_WAIT = 600; // seconds, then it is looked again what there is to do
-static const double MOMENT = 3;         // seconds of waiting that are not worth a word
+static const double LONGEST_WAIT = 600; // seconds, then it checks again for work
+static const double MOMENT = 3;         // seconds; shorter waits are not reported
 
 typedef struct Question {
     struct Question *next;
     uint64_t tag, key[2];
     Bytes body; // of the request
     int attempts;
-    double begun; // when patience with it began, by clock_seconds
-    double due;   // of one that waits for another attempt
+    double begun; // when its patience began, by clock_seconds
+    double due;   // when to try again, if it waits
 } Question;
 
 typedef struct QuestionList {
@@ -26,23 +26,23 @@ typedef struct QuestionList {
 struct Endpoint {
     EndpointOptions options; // its url and model are the two below, its stop texts the caller's; cache is not used again
     char *url, *model;
-    char *secret, *authorization; // NULL: there is none; the key, and the header that shows it
+    char *secret, *authorization; // the key, and the header that holds it; NULL: none
     HttpPool *pool;
     AnswerFile cache;
     bool caching;
-    QuestionList queue;   // never on their way so far
-    QuestionList known;   // the cache has their answers
+    QuestionList queue;   // not sent yet
+    QuestionList known;   // answered from the file
     QuestionList expired; // patience ended before an attempt could begin
-    Question *waiting;    // for another attempt, the first that is due first
+    Question *waiting;    // for another attempt, the earliest first
     Question **in_flight; // (options.in_flight), by the tag of the request
     size_t pending;
-    double heard;  // when the server answered last
-    Answer answer; // handed out last
-    Bytes error;   // handed out last
-    Bytes trouble; // of an attempt that is made again
-    Bytes news;    // that it is, and when
+    double heard;  // when the server last answered
+    Answer answer; // returned last
+    Bytes error;   // returned last
+    Bytes trouble; // why the last retried attempt failed
+    Bytes news;    // the message about that, with the time of the retry
     bool is_new;
-    double told; // until when it was said that questions wait
+    double told; // time up to which waiting was reported
 };
 
 // ---- lists
@@ -207,7 +207,7 @@ const char *endpoint_news(Endpoint *e)
 
 size_t endpoint_pending(const Endpoint *e) { return e->pending; }
 
-// ---- on their way
+// ---- in flight
 
 static double time_left(const Endpoint *e, const Question *q)
 {
@@ -227,12 +227,12 @@ static bool start(Endpoint *e, Question *q)
                                              .header_count = e->authorization == NULL ? 1 : 2,
                                              .body = q->body.data,
                                              .size = q->body.size,
-                                             .fresh = q->attempts > 1, // the old one may have been the trouble
+                                             .fresh = q->attempts > 1, // the old one may have been the cause
                                              .seconds = fmax(fmin(e->options.seconds, time_left(e, q)), 1e-3),
                                              .tag = (uint64_t)place});
 }
 
-static bool start_all(Endpoint *e) // that there is room for; none after a signal
+static bool start_all(Endpoint *e) // as many as there is room for; none after a signal
 {
     while (http_room(e->pool) > 0 && signal_received() == 0) {
         bool due = e->waiting != NULL && e->waiting->due <= clock_seconds();
@@ -267,7 +267,7 @@ static double until_next_start(const Endpoint *e)
     return nothing ? LONGEST_WAIT : e->waiting->due - clock_seconds();
 }
 
-// ---- handing out
+// ---- returning answers
 
 static void end(Endpoint *e, Question *question)
 {
@@ -298,7 +298,7 @@ static void hand_out_failure(Endpoint *e, Question *q, EndpointAnswer *out, int 
     *out = (EndpointAnswer){.tag = q->tag,
                             .failed = true,
                             .status = status,
-                            .error = ok ? e->error.data : "no memory to say what",
+                            .error = ok ? e->error.data : "no memory for the reason",
                             .text = {"", 0},
                             .reasoning = {"", 0},
                             .finish_reason = "",
@@ -306,7 +306,7 @@ static void hand_out_failure(Endpoint *e, Question *q, EndpointAnswer *out, int 
     end(e, q);
 }
 
-// Of answers to the same request the first one counts, now and when the program is run again.
+// Of several answers to the same request the first one counts, now and on a later run.
 static bool keep(Endpoint *e, const Question *q)
 {
     if (!e->caching)
@@ -335,7 +335,7 @@ static bool hand_out_known(Endpoint *e, EndpointAnswer *out)
     return false;
 }
 
-// A clock that is wrong, or a limit by the day, may ask for years.
+// A wrong clock, or a daily limit, may ask for years.
 static double patience_asked(const Endpoint *e, const HttpResponse *response)
 {
     return fmin(response->retry_after, fmin(RETRY_AFTER_MOST, e->options.seconds));
@@ -350,7 +350,7 @@ static bool explain_patience(const Endpoint *e, const Question *q, const HttpRes
     return asked <= most || bytes_printf(why, ", and gets %.0f", most);
 }
 
-// To wait in silence looks as if it hung.
+// A long silent wait would look like a hang.
 static bool ask_again(Endpoint *e, Question *q, double pause, const Bytes *why)
 {
     double now = clock_seconds(), due = now + pause;
@@ -364,7 +364,7 @@ static bool ask_again(Endpoint *e, Question *q, double pause, const Bytes *why)
     return e->is_new = bytes_printf(&e->news, "%s: %s; asked again in %.0f seconds", e->url, e->trouble.data, pause);
 }
 
-// What becomes of the question whose response is here. *done: it was handed out.
+// Handles a question's response. *done: the question is finished.
 static bool settle(Endpoint *e, const HttpResponse *response, EndpointAnswer *out, bool *done)
 {
     Question *q = e->in_flight[response->tag];

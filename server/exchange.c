@@ -1,4 +1,4 @@
-// Everything that a server says is somebody else's text: it is shortened, and made fit to be seen, before it is in an error.
+// A server's text is untrusted: it is shortened, and made safe to display, before it is in an error.
 #include "server/exchange.h"
 #include "base/number.h"
 #include "base/visible.h"
@@ -129,8 +129,8 @@ static bool append_hidden(Bytes *out, Text text, const char *secret)
     return true;
 }
 
-// What an error may show of it, so many bytes at most. In this order: leaving characters out may join a secret's parts, and half
-// of one that was cut would not be known again.
+// The part of a message that an error may show, `most` bytes at most. In this order, because removing characters may
+// join a secret's parts, and a secret that was cut in half would not be recognised.
 static bool append_shown(Bytes *out, Text text, const char *secret, size_t most)
 {
     Bytes visible = {0}, hidden = {0};
@@ -142,7 +142,7 @@ static bool append_shown(Bytes *out, Text text, const char *secret, size_t most)
     return ok;
 }
 
-// What the server wants to say, where servers put that; else all of the body. *root: what it lies in.
+// The server's message, where servers usually put it; else the whole body. *root: owns it.
 static Text message_of(json_t **root, const char *body, size_t size)
 {
     *root = json_loadb(body, size, JSON_ALLOW_NUL, NULL);
@@ -181,23 +181,23 @@ static bool describe(Bytes *out, const HttpResponse *response, const char *secre
     if (response->error != NULL)
         TRY(bytes_printf(out, "%s%s", response->status != 0 ? ", but " : "", response->error));
     else if (response->redirect != NULL)
-        TRY(bytes_text(out, ": it sends us elsewhere; name that address instead: ") &&
+        TRY(bytes_text(out, ": it redirects; use that address instead: ") &&
             append_shown(out, (Text){response->redirect, strlen(response->redirect)}, secret, EXCERPT));
     else
         TRY(append_message_of(out, ": ", response, secret));
     return bytes_text(out, remedy(response));
 }
 
-// A success that is no answer: what is wrong with it.
+// What is wrong with a success that is no answer.
 static bool describe_lie(Bytes *out, const HttpResponse *response, const char *lie, const char *secret)
 {
     if (secret != NULL && memmem(response->body, response->size, secret, strlen(secret)) != NULL)
-        lie = "it is no answer, and repeats the key"; // an error that quotes a few bytes would show half of it
+        lie = "it is no answer, and repeats the key"; // quoting a few bytes would show part of the key
     return bytes_printf(out, "status %d, but %s", response->status, lie) &&
            append_message_of(out, "; it says: ", response, secret);
 }
 
-// lie: NULL where it was no success.
+// lie: NULL where the status was no success.
 static void explain(Bytes *why, const HttpResponse *response, const char *lie, const char *secret)
 {
     Bytes open = {0};
@@ -205,14 +205,14 @@ static void explain(Bytes *why, const HttpResponse *response, const char *lie, c
     ok = ok && append_shown(why, text_of(&open), secret, SIZE_MAX);
     if (!ok) {
         bytes_clear(why);
-        (void)bytes_text(why, "no memory to say what");
+        (void)bytes_text(why, "no memory for the reason");
     }
     bytes_free(&open);
 }
 
 static bool says_how_it_ended(const Answer *answer)
 {
-    return answer->finish_reason[0] != 0 || fail("its answer has no finish_reason, so nobody knows whether it is whole");
+    return answer->finish_reason[0] != 0 || fail("its answer has no finish_reason, so it may be incomplete");
 }
 
 Outcome exchange_outcome(Answer *answer, Bytes *why, const HttpResponse *response, const char *secret, bool whole)

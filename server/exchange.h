@@ -1,31 +1,31 @@
-// One exchange with a server: the address and the bytes of a question, and what a response to it means. Pure functions; when they
-// are sent, how often, and what is kept, endpoint.c decides.
+// One exchange with a server: the address and the bytes of a question, and how to read a response to it. Pure
+// functions; endpoint.c decides when they are sent, how often, and what is kept.
 #ifndef SERVER_EXCHANGE_H
 #define SERVER_EXCHANGE_H
 
 #include "server/http.h"
 #include "server/endpoint.h"
 
-char *exchange_url(const char *url); // of /chat/completions, for what the caller calls the server's address; NULL after fail()
+char *exchange_url(const char *url); // with /chat/completions, from the address that the user gave; NULL after fail()
 
-// "Authorization: Bearer KEY"; NULL after fail() where the key has what no header may have.
+// "Authorization: Bearer KEY"; NULL after fail() where the key has characters that no header may have.
 char *exchange_authorization(const char *secret);
 
 // Appends the request, always the same bytes for the same question.
 bool exchange_body(Bytes *body, const EndpointOptions *options, const Message *messages, size_t count);
 
 typedef enum Outcome {
-    OUTCOME_ANSWER,  // it is in *answer
+    OUTCOME_ANSWER,  // *answer has it
     OUTCOME_AGAIN,   // another attempt may help
-    OUTCOME_HOPELESS // none will
+    OUTCOME_HOPELESS // no attempt will
 } Outcome;
 
-// Replaces *why: what is wrong, and what to do about it, unless it is an answer; without the secret (NULL: there is none). whole: one
-// that does not say how it ended is none.
+// Replaces *why: unless there is an answer, what is wrong and what to do about it, without the secret (may be NULL).
+// whole: an answer without finish_reason does not count.
 Outcome exchange_outcome(Answer *answer, Bytes *why, const HttpResponse *response, const char *secret, bool whole);
 
-// Seconds from the end of so many attempts to the next one: retry_after, and then a pause that begins with backoff and doubles, at
-// most a minute, of which a hash of the other arguments takes up to half away, so that not all come back at once.
+// Seconds from the end of an attempt to the next one: retry_after, plus a pause that begins with backoff and doubles,
+// at most a minute, up to half of which a hash of the other arguments takes away, so that not all return at once.
 double exchange_pause(const uint64_t key[2], uint64_t tag, int attempts, double backoff, double retry_after);
 
 #endif

@@ -1,5 +1,5 @@
-// The multi interface of libcurl: one easy handle for each place in the pool, used again and again, so that connections stay open.
-// A place is free as soon as its transfer is finished; what came in it stands there until the next one takes it.
+// libcurl's multi interface: one easy handle for each place in the pool, reused so that connections stay open. A place
+// is free as soon as its transfer is finished; the response stays there until the next transfer takes it.
 #include "server/http.h"
 #include "system/signals.h"
 #include <curl/curl.h>
@@ -41,7 +41,7 @@ bool http_check_url(const char *url)
     CURLU *parts = curl_url();
     if (parts == NULL)
         return fail("no memory for an address");
-    const char *shown = strchr(url, '@') == NULL ? url : "the server's address"; // a password stands before an @
+    const char *shown = strchr(url, '@') == NULL ? url : "the server's address"; // a password comes before an @
     bool ok = strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0 ||
               fail("%s: does not begin with http:// or https://", shown);
     ok = ok && (curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK || fail("%s: not a valid address", shown));
@@ -102,7 +102,7 @@ void http_close(HttpPool *pool)
     for (size_t i = 0; i < pool->count; i++) {
         Post *post = &pool->posts[i];
 #if LIBCURL_VERSION_NUM >= 0x075700
-        if (post->active && signal_received() != 0) // a name server that does not answer shall not hold up the end of the program
+        if (post->active && signal_received() != 0) // do not let a stalled DNS lookup delay exit
             curl_easy_setopt(post->easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
         if (post->active)
@@ -231,7 +231,7 @@ static bool take_finished(HttpPool *pool, HttpResponse *response)
         char *post = NULL;
         if (message->msg != CURLMSG_DONE)
             continue;
-        CURLcode code = message->data.result; // the message goes with its handle
+        CURLcode code = message->data.result; // the message is freed with its handle
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &post);
         finish(pool, (Post *)(void *)post, code, response);
         return true;

@@ -1,7 +1,8 @@
 // Shards: tokenised records in binary files that are mapped, not read. shards/FORMAT.md describes every byte, and
-// dev/read_shards.py reads them without this code. A folder holds shard-00000-of-00002.bin, ...: records sorted by difficulty,
-// then by a keyed hash, across all of them. Everything in a file is covered by a checksum; a file that is cut, changed, of another
-// version or made with another tokenizer is refused with its name and the place. Next: data/documents.h, which opens folders.
+// dev/read_shards.py reads them without this code. A folder holds shard-00000-of-00002.bin, ...: records sorted by
+// difficulty, then by a keyed hash, across all of them. Checksums cover everything in a file; a file that is truncated,
+// changed, of another version or made with another tokenizer is refused with its name and the place. Next:
+// data/documents.h, which opens folders.
 #ifndef SHARDS_SHARD_H
 #define SHARDS_SHARD_H
 
@@ -16,24 +17,24 @@ typedef enum ShardKind {
     SHARD_RL = 2   // a prompt and its reference answer; nothing is trained
 } ShardKind;
 
-// What all shards of a folder share: it decides what the tokens mean and which of them are trained.
+// Common to all shards of a folder: it decides what the tokens mean and which of them are trained.
 typedef struct ShardAbout {
     ShardKind kind;
-    uint64_t tokenizer;      // tokenizer_hash; 0: made without one, of rows of ids
+    uint64_t tokenizer;      // tokenizer_hash; 0: rows of ids, without a tokenizer
     TemplateKind template;   // TEMPLATE_UNKNOWN: nothing was rendered
     bool train_turn_newline; // the newline after <|im_end|> is trained
-    bool train_all_turns;    // all turns of the assistant are, not the last one only
+    bool train_all_turns;    // all turns of the assistant are trained, not only the last one
     uint64_t instruction;    // hash_bytes of the --instruction that problem rows got; 0: none
     uint64_t seed;           // of the keyed hash
 } ShardAbout;
 
-// Tokens begin .. end-1 of a record are trained. Spans of a record ascend, are not empty and do not touch; the first token of
-// a record is never trained.
+// Tokens begin .. end-1 of a record are trained. A record's spans ascend, are not empty and do not touch; its first
+// token is never trained.
 typedef struct Span {
     uint32_t begin, end;
 } Span;
 
-// One record, for writing and as it is read (then it points into the mapped file).
+// One record, for writing and as read (then it points into the mapped file).
 typedef struct ShardEntry {
     const int32_t *ids;                           // (tokens)
     const Span *spans;                            // (span_count)
@@ -46,27 +47,27 @@ typedef struct ShardEntry {
     Text source, category;                        // size 0: none
 } ShardEntry;
 
-// ---- writing (shard_write.c): one after another, each whole or not there, in memory of about one shard
+// ---- writing (shard_write.c): shard after shard, each whole or absent, in memory of about one shard
 
 typedef struct ShardWriter ShardWriter;
 
 ShardWriter *shard_writer_open(const char *folder, const ShardAbout *about); // makes the folder; NULL after fail()
 bool shard_writer_add(ShardWriter *writer, const ShardEntry *entry);         // copies it; an entry out of order is an error
-// Writes what is left and gives the files their final names; *shards: how many (0 for a folder without records).
+// Writes the rest and gives the files their final names; *shards: how many (0 for a folder without records).
 bool shard_writer_finish(ShardWriter *writer, int *shards);
-void shard_writer_close(ShardWriter *writer); // also after finish; without it, what was written is removed
+void shard_writer_close(ShardWriter *writer); // also after finish; without finish, removes what was written
 
 // ---- reading (shard_read.c)
 
-typedef struct ShardRecord ShardRecord; // as it lies in the file
+typedef struct ShardRecord ShardRecord; // its layout in the file
 
 typedef struct Shard {
     MappedFile file;
     ShardAbout about;
-    uint32_t number, of;     // this is shard number (from 0) of so many
-    int64_t records, tokens; // here
+    uint32_t number, of;     // this is shard `number` (from 0) of `of`
+    int64_t records, tokens; // in this shard
     int32_t vocabulary;      // 1 + the largest id
-    uint64_t hash;           // of everything in it
+    uint64_t hash;           // of the whole file
     // sections, in the mapped file
     const ShardRecord *table; // (records)
     const int32_t *ids;       // (tokens)
@@ -81,7 +82,8 @@ void shard_close(Shard *shard);
 
 ShardEntry shard_entry(const Shard *shard, int64_t record); // 0 <= record < records
 
-// The shard files of a folder, in order: complete (0 .. of-1), nothing else called shard-*. *count 0: there are none.
+// The shard files of a folder, in order: complete (0 .. of-1), and no other file is called shard-*. *count 0: there are
+// none.
 bool shard_files(char ***paths, size_t *count, const char *folder); // free with names_free
 
 #endif

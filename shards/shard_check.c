@@ -1,5 +1,5 @@
-// What must hold of a record by itself, whoever made it: the writer asks before it takes one, the reader before it shows one. Its
-// place in the file, the order and the ids are their business (shard_write.c, shard_read.c).
+// What every record must satisfy by itself: checked by the writer before it takes one, by the reader before it returns
+// one. A record's place in the file, the order and the ids are checked in shard_write.c and shard_read.c.
 #include "shards/shard_format.h"
 
 static bool fits(Text text) { return text.size <= UINT32_MAX / 4; } // three of them add up in 32 bits
@@ -12,11 +12,11 @@ static const char *spans_fault(const ShardEntry *e)
     for (uint32_t i = 0; i < e->span_count; i++) {
         const Span *span = &e->spans[i];
         if (span->begin < (i == 0 ? 1 : end + 1) || span->end <= span->begin || span->end > e->tokens)
-            return "its spans are empty, overlap or touch, begin at its first token or end behind its last";
+            return "its spans are empty, overlap or touch, begin at its first token or end after its last";
         end = span->end;
         trained += span->end - span->begin;
     }
-    return trained == e->trained ? NULL : "its spans hold another number of tokens than are trained";
+    return trained == e->trained ? NULL : "its spans do not hold the number of tokens that are trained";
 }
 
 static const char *kind_fault(ShardKind kind, const ShardEntry *e)

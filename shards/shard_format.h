@@ -1,5 +1,5 @@
-// A shard as it lies on disk, for shard_write.c and shard_read.c, and what must hold of a record, for both (shard_check.c).
-// FORMAT.md says the same in words. Little-endian, as every machine that CUDA runs on.
+// A shard's layout on disk, for shard_write.c and shard_read.c, and the check of a record, for both (shard_check.c).
+// FORMAT.md says the same in words. Little-endian, like every machine that CUDA runs on.
 #ifndef SHARDS_SHARD_FORMAT_H
 #define SHARDS_SHARD_FORMAT_H
 
@@ -40,7 +40,7 @@ typedef struct ShardHeader {
     uint64_t tokenizer, instruction, seed, records, trained;
     ShardSection sections[SECTIONS];
     uint8_t zero[40];
-    uint64_t hash; // XXH3 of all before it
+    uint64_t hash; // XXH3 of everything before it
 } ShardHeader;
 
 struct ShardRecord {
@@ -63,10 +63,10 @@ _Static_assert(SHARD_TARGET_BYTES / sizeof(struct ShardRecord) < SHARD_RECORDS_M
 
 uint64_t shard_header_hash(const ShardHeader *header);
 
-// What is wrong with a record, its order, ids and names apart: "its spans ..."; NULL: nothing.
+// What is wrong with a record, except its order, ids and names: "its spans ..."; NULL: nothing.
 const char *shard_entry_fault(ShardKind kind, const ShardEntry *entry);
 
-// shard_open of a file that is in memory already: shard->file, 8-byte aligned; the rest of *shard is filled when it is right.
+// shard_open of a file in memory: shard->file, 8-byte aligned; fills the rest of *shard when the file is valid.
 bool shard_take(Shard *shard, const char *path);
 
 // For tests: a shard is full when its sections are larger than target bytes.

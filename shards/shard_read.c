@@ -1,5 +1,5 @@
-// Reading shards: a file is mapped and looked at from end to end before anything in it is believed. Records tile their sections
-// exactly, so nothing in them overlaps and nothing is left over.
+// Reading shards: a file is mapped and checked from end to end before any of it is used. Records tile their sections
+// exactly, so nothing overlaps and nothing is left over.
 #include "shards/shard_format.h"
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,8 @@ static bool check_header(const ShardHeader *h, const MappedFile *file, const cha
     if (file->size < sizeof *h)
         return fail("%s: cut short at byte %zu, within its header" AGAIN, path, file->size);
     if (h->hash != shard_header_hash(h))
-        return fail("%s: its header is damaged: another checksum than at byte %zu" AGAIN, path, offsetof(ShardHeader, hash));
+        return fail("%s: its header is damaged: its checksum is not the one at byte %zu" AGAIN, path,
+                    offsetof(ShardHeader, hash));
     if (h->header_size != sizeof *h || memcmp(h->zero, zeros, sizeof zeros) != 0 ||
         (h->flags & ~(uint32_t)(SHARD_FLAG_NEWLINE | SHARD_FLAG_ALL_TURNS)) != 0)
         return fail("%s: its header holds what version %d does not know; run ./prepare again", path, SHARD_VERSION);
@@ -36,7 +37,7 @@ static bool check_header(const ShardHeader *h, const MappedFile *file, const cha
     return true;
 }
 
-// "shard-00003-of-00008.bin", and nothing that merely looks like it
+// Parses "shard-00003-of-00008.bin"; anything else that looks similar is refused.
 static bool parse_name(const char *name, uint32_t *number, uint32_t *of)
 {
     char same[64];
@@ -46,7 +47,7 @@ static bool parse_name(const char *name, uint32_t *number, uint32_t *of)
     return strcmp(name, same) == 0;
 }
 
-// A renamed shard would stand in the place of another one. A file that isn't called like a shard may be read alone.
+// A renamed shard could take the place of another one. A file with any other name may be read alone.
 static bool check_name(const ShardHeader *h, const char *path)
 {
     uint32_t number, of;
@@ -56,7 +57,7 @@ static bool check_name(const ShardHeader *h, const char *path)
                 h->number, h->of);
 }
 
-// Sections follow each other, with zeros up to where each begins, and the last one ends the file.
+// Sections follow each other, zero-padded to their beginnings, and the last one ends the file.
 static bool check_sections(const ShardHeader *h, const MappedFile *file, const char *path)
 {
     uint64_t end = sizeof *h;
@@ -70,7 +71,8 @@ static bool check_sections(const ShardHeader *h, const MappedFile *file, const c
             if (file->data[at] != 0)
                 return fail("%s: byte %" PRIu64 ", before its section of %s, is damaged" AGAIN, path, at, SECTION_LABELS[i]);
         if (hash_bytes(file->data + s->offset, (size_t)s->size) != s->hash)
-            return fail("%s: its section of %s (%" PRIu64 " bytes from byte %" PRIu64 ") is damaged: another checksum" AGAIN,
+            return fail("%s: its section of %s (%" PRIu64 " bytes from byte %" PRIu64
+                        ") is damaged: wrong checksum" AGAIN,
                         path, SECTION_LABELS[i], s->size, s->offset);
         end = s->offset + s->size;
     }
@@ -109,11 +111,11 @@ static bool take_sections(Shard *s, const ShardHeader *h, const char *path)
 
 // ---- records
 
-typedef struct Tiling { // where the next record's parts have to begin
+typedef struct Tiling { // where the next record's parts must begin
     uint64_t token, span, text, name, trained;
 } Tiling;
 
-// A name is one that was used before, or the next one.
+// A name is one that was used before, or the next new one.
 static bool take_name(const Shard *s, uint32_t place, Tiling *at)
 {
     if (place < at->name)
@@ -152,7 +154,7 @@ static const char *record_fault(const Shard *s, int64_t record, Tiling *at)
 {
     const ShardRecord *r = &s->table[record];
     if (!take_parts(s, r, at))
-        return "its parts do not lie where those of the record before it end";
+        return "its parts do not begin where those of the record before it end";
     if (!flags_agree(r))
         return "its flags contradict it";
     if (record > 0 && !ascends(r, r - 1))
@@ -181,7 +183,7 @@ static bool check_records(const Shard *s, const ShardHeader *h, const char *path
 
 static bool check_ids(const Shard *s, const char *path)
 {
-    uint32_t largest = 0; // a negative id is a very large one
+    uint32_t largest = 0; // a negative id reads as a very large one
     for (int64_t i = 0; i < s->tokens; i++)
         largest = (uint32_t)s->ids[i] > largest ? (uint32_t)s->ids[i] : largest;
     return (uint64_t)largest + 1 == (uint64_t)s->vocabulary ||
@@ -231,17 +233,17 @@ ShardEntry shard_entry(const Shard *s, int64_t record)
                         .category = {category, strlen(category)}};
 }
 
-// ---- a folder of them
+// ---- a folder of shards
 
-// Appends the next shard of a folder, whose names come sorted, so by number.
+// Appends the next shard of a folder; names come sorted, and so do numbers.
 static bool add_file(char **paths, size_t *count, uint32_t *wanted, const char *folder, const char *name)
 {
     uint32_t number, of;
     if (!parse_name(name, &number, &of))
         return fail("%s/%s: not the name of a shard; move it elsewhere", folder, name);
     if (*count > 0 && of != *wanted)
-        return fail("%s/%s: stands beside shards of another preparation, of %05" PRIu32 "; remove the older ones", folder, name,
-                    *wanted);
+        return fail("%s/%s: is beside shards of another preparation, of %05" PRIu32 "; remove the older ones", folder,
+                    name, *wanted);
     if (number != *count)
         return fail("%s: shard %05zu of %05" PRIu32 " is missing" AGAIN, folder, *count, of);
     *wanted = of;

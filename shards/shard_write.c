@@ -1,5 +1,6 @@
-// Writing shards: entries are collected in memory, a section each, until a shard is full; it is then written under a name that
-// nobody reads. How many shards there are is known at the end: finish puts it into the headers and gives the files their names.
+// Writing shards: entries are collected in memory, one buffer per section, until a shard is full; it is then written
+// under a temporary name. The number of shards is known only at the end: finish puts it into the headers and renames
+// the files.
 #include "shards/shard_format.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct NameTable { // which names there are: places in the section of names, + 1
+typedef struct NameTable { // known names: offsets in the section of names, + 1
     uint32_t *slots;
     size_t slot_count, count;
 } NameTable;
@@ -22,9 +23,9 @@ struct ShardWriter {
     uint32_t largest; // id in this shard
     int last_difficulty;
     uint64_t last_key;
-    ShardHeader *headers; // (parts) of what is written
+    ShardHeader *headers; // (parts) of the files written
     size_t parts, capacity;
-    size_t renamed; // have their final names
+    size_t renamed; // number of files with their final names
     bool finished;
 };
 
@@ -196,7 +197,7 @@ static bool flush_shard(ShardWriter *w)
 
 // ---- entries
 
-static uint32_t largest_id(const int32_t *ids, size_t count) // a negative id is a very large one
+static uint32_t largest_id(const int32_t *ids, size_t count) // a negative id reads as a very large one
 {
     uint32_t largest = 0;
     for (size_t i = 0; i < count; i++)
@@ -204,7 +205,7 @@ static uint32_t largest_id(const int32_t *ids, size_t count) // a negative id is
     return largest;
 }
 
-// A record that the reader would refuse is refused here, before hours of others follow it.
+// A record that the reader would refuse is refused here, at once instead of hours later.
 static bool check_entry(const ShardWriter *w, const ShardEntry *e, uint32_t largest)
 {
     int shown = (int)(e->id.size < 80 ? e->id.size : 80);
@@ -256,7 +257,7 @@ bool shard_writer_add(ShardWriter *w, const ShardEntry *e)
            bytes_append(text, e->row.data, e->row.size);
 }
 
-// ---- the end
+// ---- finishing
 
 static bool rewrite_header(const char *path, const ShardHeader *header)
 {
@@ -303,7 +304,8 @@ void shard_writer_close(ShardWriter *w)
     if (w == NULL)
         return;
     Bytes path = {0};
-    // A folder of some of its shards helps nobody. One more than are known: its writing may have failed after its renaming.
+    // A folder with some of its shards is useless. One more than are counted: its writing may have failed after its
+    // renaming.
     for (size_t part = 0; !w->finished && part <= w->parts; part++)
         if (part < w->renamed ? final_path(&path, w, part) : part_path(&path, w, part))
             unlink(path.data);

@@ -1,5 +1,5 @@
-// Files: mapped or read whole, written so that a crash, a full disk or a kill at any instant leaves either the old file or
-// the new one. The temporary file stands beside its target, because a rename does not cross file systems.
+// Files: mapped or read whole, written so that a crash, a full disk or a kill at any instant leaves either the old file
+// or the new one. The temporary file is in the target's folder, because a rename does not cross file systems.
 #include "system/file_internal.h"
 #include <dirent.h>
 #include <errno.h>
@@ -89,7 +89,7 @@ bool file_read(Bytes *out, const char *path, size_t limit)
     return ok;
 }
 
-static bool look_at(PathKind *kind, uint64_t *bytes, const char *path) // false: it cannot be told, and errno says why
+static bool look_at(PathKind *kind, uint64_t *bytes, const char *path) // false: unknown, and errno says why
 {
     struct stat facts;
     *kind = PATH_NONE;
@@ -109,13 +109,13 @@ static bool look(PathKind *kind, const char *path)
 
 bool path_kind(PathKind *kind, const char *path)
 {
-    return look(kind, path) || fail_errno("%s: looking whether it is there", path);
+    return look(kind, path) || fail_errno("%s: checking whether it exists", path);
 }
 
 bool path_bytes(uint64_t *bytes, const char *path)
 {
     PathKind kind;
-    return look_at(&kind, bytes, path) || fail_errno("%s: looking how large it is", path);
+    return look_at(&kind, bytes, path) || fail_errno("%s: reading its size", path);
 }
 
 bool path_in_folder_kind(PathKind *kind, const char *folder, const char *name)
@@ -170,7 +170,8 @@ static const char *kind_of(mode_t mode)
                                             : "something else";
 }
 
-// What really is replaced. The others are somebody's, and a file in their place would break them: think of /dev/null.
+// Sets the path that is really replaced. What is no regular file (think of /dev/null) would be destroyed by a file in
+// its place, so it is refused.
 static bool find_target(char **target, const char *path)
 {
     struct stat facts;
@@ -179,11 +180,11 @@ static bool find_target(char **target, const char *path)
         return errno == ENOENT ? (*target = copy_text(path)) != NULL : fail_errno("%s", path);
     bool link = S_ISLNK(facts.st_mode);
     if (link && stat(path, &facts) != 0)
-        return fail_errno("%s: is a link, and where it leads", path);
+        return fail_errno("%s: following the link", path);
     if (!S_ISREG(facts.st_mode))
         return fail("%s: is %s, which a file must not replace; name a file", path, kind_of(facts.st_mode));
     *target = link ? realpath(path, NULL) : copy_text(path);
-    return *target != NULL || (link && fail_errno("%s: is a link, and where it leads", path));
+    return *target != NULL || (link && fail_errno("%s: following the link", path));
 }
 
 bool file_may_be_written(const char *path)
@@ -199,11 +200,12 @@ static bool begins_with(const char *path, const char *beginning)
     char there[256];
     FILE *file = fopen(path, "rbe");
     if (file == NULL)
-        return fail_errno("%s: is there, and reading how it begins", path);
+        return fail_errno("%s: exists, and reading its first bytes", path);
     size_t size = fread(there, 1, sizeof there, file), wanted = strlen(beginning);
     fclose(file);
     return size == 0 || (size >= wanted && memcmp(there, beginning, wanted) == 0) ||
-           fail("%s: is there already, and not from an earlier run of this program; remove it, or name another file", path);
+           fail("%s: already exists, and is not from an earlier run of this program; remove it, or name another file",
+                path);
 }
 
 bool file_may_be_replaced(const char *path, const char *beginning)

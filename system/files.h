@@ -17,21 +17,21 @@ bool file_map(MappedFile *file, const char *path);
 void file_unmap(MappedFile *file);
 bool file_read(Bytes *out, const char *path, size_t limit); // whole file; an error if it is larger than limit bytes
 
-// What a path leads to; links are followed. "Not there" is said only where the system says so: a file system that is away, or a
-// folder that may not be looked into, is an error (false), since what is taken for absent is made anew, and somebody's work
-// written over.
+// What a path leads to; links are followed. PATH_NONE only where the system says so: a file system that is out of
+// reach, or a folder that may not be looked into, is an error (false), because what counts as absent is made anew, and
+// would overwrite the user's work.
 typedef enum PathKind { PATH_NONE, PATH_FILE, PATH_FOLDER, PATH_OTHER } PathKind;
 bool path_kind(PathKind *kind, const char *path);
 bool path_in_folder_kind(PathKind *kind, const char *folder, const char *name);
-bool path_bytes(uint64_t *bytes, const char *path); // the size of a file; 0: it is not there
+bool path_bytes(uint64_t *bytes, const char *path); // the size of a file; 0: it does not exist
 
-// The same at a glance, for what may as well be left undone: whatever cannot be told is a no.
+// The same at a glance, for work that may be skipped: false whenever it cannot be told.
 bool file_exists(const char *path); // a regular file
 bool folder_exists(const char *path);
 
-// Written beside its target under a temporary name; commit: fsync, rename, fsync of the folder. Until then the old file stands. A link
-// stays, and the file that it leads to is replaced; a device, a pipe, a socket or a link to nothing is refused. What a process that was
-// killed has left under such a name is removed when the same file is written again.
+// Written under a temporary name beside its target; commit: fsync, rename, fsync of the folder. Until then the old file
+// stays. A link stays, and the file that it leads to is replaced; a device, a pipe, a socket or a link to nothing is
+// refused. Leftovers of a killed process are removed when the same file is written again.
 typedef struct AtomicFile {
     int descriptor;
     char *path, *temporary;
@@ -43,25 +43,25 @@ bool atomic_write(AtomicFile *file, const void *data, size_t size);
 bool atomic_commit(AtomicFile *file); // on failure the temporary file is removed
 void atomic_abort(AtomicFile *file);  // harmless after commit
 bool file_write_atomic(const char *path, const void *data, size_t size);
-bool file_may_be_written(const char *path); // there is nothing of that name, or what may be replaced
+bool file_may_be_written(const char *path); // nothing has that name, or what has it may be replaced
 
-// The same, but a file is replaced only if it is empty or begins like an earlier one of ours: any other is somebody's work.
+// The same, but a file is replaced only if it is empty or begins like an earlier one of ours: any other is the user's.
 bool file_may_be_replaced(const char *path, const char *beginning);
 
-// A folder beside its target, under a temporary name as above: 0755, and this process's as long as it is open.
+// A folder beside its target, under a temporary name as above: mode 0755, locked by this process as long as it is open.
 typedef struct TemporaryFolder {
     char *path;
     int lock;
 } TemporaryFolder;
 
 bool temporary_folder_make(TemporaryFolder *folder, const char *beside);
-void temporary_folder_close(TemporaryFolder *folder); // removes it, if it still has that name; the error at hand stays
+void temporary_folder_close(TemporaryFolder *folder); // removes it if it still has that name; keeps the error text
 
 bool folder_make(const char *path);                   // with parents; not an error if it is there
-bool parents_make(const char *path);                  // the folders that a file or folder of this name lies in
+bool parents_make(const char *path);                  // the parent folders of this file or folder
 bool folder_temporary(char **path, const char *name); // a new one, NAME.tmp-..., in $TMPDIR or /tmp; free the path
 bool folder_sync(const char *path);
-bool folder_remove(const char *path);                             // with what is in it
+bool folder_remove(const char *path);                             // with its contents
 bool folder_list(char ***names, size_t *count, const char *path); // sorted, without . and ..; free with names_free
 void names_free(char **names, size_t count);
 
@@ -70,9 +70,9 @@ void names_free(char **names, size_t count);
 bool folder_clean(const char *folder, PathKind (*goes)(const void *context, const char *name), const void *context);
 char *path_join(const char *folder, const char *name); // allocated; NULL after fail()
 
-// Gives the folder `temporary`, whose files are all synced, the name `folder` beside it (same file system; publish.c). What stood
-// there before is exchanged for it in one step where the file system can do that, and then removed. On failure `folder` holds what
-// it held, and `temporary` is still the caller's to remove.
+// Renames the folder `temporary`, whose files are all synced, to `folder` beside it (same file system; publish.c). An
+// older folder of that name is exchanged for it in one step where the file system can do that, and then removed. On
+// failure `folder` is as before, and the caller removes `temporary`.
 bool folder_publish(const char *temporary, const char *folder);
 
 #ifdef __cplusplus

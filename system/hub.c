@@ -1,4 +1,4 @@
-// Every remedy here is a command of other people's tools or a path that is there.
+// Every remedy here is a command of another tool or a path that exists.
 #include "system/hub.h"
 #include "system/files.h"
 #include <stdio.h>
@@ -17,7 +17,7 @@ static bool ends_with(const char *name, const char *ending)
     return length > tail && strcmp(name + length - tail, ending) == 0;
 }
 
-// The last part of a path, without slashes behind it.
+// The last part of a path, without trailing slashes.
 static Text last_part(const char *path)
 {
     size_t end = strlen(path), begin;
@@ -28,7 +28,7 @@ static Text last_part(const char *path)
     return (Text){path + begin, end - begin};
 }
 
-// ---- the Hub's cache: models--OWNER--NAME/snapshots/COMMIT, and refs/main, which names the commit that was asked for
+// ---- the Hub's cache: models--OWNER--NAME/snapshots/COMMIT, and refs/main, which names the requested commit
 
 static bool is_snapshot(const char *snapshots, const char *commit)
 {

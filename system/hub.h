@@ -1,20 +1,21 @@
-// What people have in their hands where a folder of a model or tokenizer is meant: each is known for what it is, and the error
-// says how it becomes a folder. Nothing is read but names and the first bytes of files.
+// Things that people pass where a folder of a model or tokenizer is meant: each is recognised, and the error says how
+// to get a folder from it. Only names and the first bytes of files are read.
 #ifndef SYSTEM_HUB_H
 #define SYSTEM_HUB_H
 
 #include "base/base.h"
 
-// False after fail(), when path is something else that is known: the Hub's cache (the snapshot is named), a LoRA adapter, a GGUF
-// file, weights or an archive in place of their folder, a Git LFS pointer. True: nothing is known against it.
+// False after fail() when path is recognised as something else: the Hub's cache (the error names the snapshot), a LoRA
+// adapter, a GGUF file, weights or an archive in place of their folder, a Git LFS pointer. True: nothing speaks against
+// it.
 bool hub_not_mistaken(const char *path);
 
-// The first bytes of a file that Git LFS left in place of the real one.
+// Whether these are the first bytes of a Git LFS pointer, left in place of the real file.
 bool is_lfs_pointer(const void *data, size_t size);
 #define LFS_POINTER                                                                                                              \
     "a Git LFS pointer in place of the file; `git lfs pull` there fetches it, or download it again with `hf download`"
 
-// For a folder with a configuration but no weights that can be read: fails with what there is instead.
+// For a folder with a configuration but no readable weights: fails, naming what is there instead.
 bool hub_other_weights(const char *folder);
 
 #endif

@@ -15,7 +15,7 @@ bool file_lock(int descriptor, const char *path, const char *busy)
         return true;
     if (errno == EWOULDBLOCK)
         return fail("%s: %s", path, busy);
-    fprintf(stderr, "%s: cannot be locked (%s); see to it that no other process writes it\n", path, strerror(errno));
+    fprintf(stderr, "%s: cannot be locked (%s); make sure that no other process writes it\n", path, strerror(errno));
     return true;
 }
 
@@ -27,7 +27,7 @@ static bool open_parts(LineFile *f, const char *path, bool links, const char *bu
     if (f->descriptor < 0)
         return fail_errno("%s: opening", path);
     if (fstat(f->descriptor, &facts) != 0)
-        return fail_errno("%s: looking at what it is", path);
+        return fail_errno("%s: reading what it is", path);
     if (!S_ISREG(facts.st_mode))
         return fail("%s: not a regular file", path);
     return busy == NULL || file_lock(f->descriptor, path, busy);
@@ -78,7 +78,7 @@ bool line_file_read(LineFile *f, LineReading take, void *context)
         f->zeros++;
     bool ok = lines_read((Text){data, file.size}, take, context);
     if (ok && f->end < file.size && ftruncate(f->descriptor, (off_t)f->end) != 0)
-        ok = fail_errno("%s: cutting off half a line", f->path);
+        ok = fail_errno("%s: cutting off an incomplete line", f->path);
     file_unmap(&file);
     return ok;
 }
@@ -89,7 +89,7 @@ static bool size_now(const LineFile *f, uint64_t *size)
 {
     struct stat facts;
     if (fstat(f->descriptor, &facts) != 0)
-        return fail_errno("%s: looking at its size", f->path);
+        return fail_errno("%s: reading its size", f->path);
     *size = (uint64_t)facts.st_size;
     return true;
 }
@@ -97,8 +97,8 @@ static bool size_now(const LineFile *f, uint64_t *size)
 bool line_file_is_ours(const LineFile *f)
 {
     uint64_t size;
-    return size_now(f, &size) && (size == f->end || fail("%s: was changed by somebody else while it was written; the "
-                                                         "same command goes on with what is whole in it",
+    return size_now(f, &size) && (size == f->end || fail("%s: was changed by another program while it was written; "
+                                                         "the same command goes on with its intact lines",
                                                          f->path));
 }
 
@@ -106,14 +106,15 @@ bool line_file_append(LineFile *f, const char *text, size_t size)
 {
     uint64_t before;
     TRY(size_now(f, &before));
-    for (size_t done = 0; done < size;) { // a second turn only where the system stopped in the middle
+    for (size_t done = 0; done < size;) { // repeats only after a partial write
         ssize_t n = write(f->descriptor, text + done, size - done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
             fail_errno("%s: writing; what is finished so far stays there, so free some space and run again", f->path);
-            return done > 0 && ftruncate(f->descriptor, (off_t)before) != 0 ? fail_in("half a line is left at its end")
-                                                                            : false;
+            return done > 0 && ftruncate(f->descriptor, (off_t)before) != 0
+                       ? fail_in("an incomplete line remains at its end")
+                       : false;
         }
         done += (size_t)n;
     }

@@ -1,6 +1,6 @@
-// A file of lines that is only ever appended to: a run's log, results on their way, answers that were paid for. A line
-// is there whole or not at all. What a full disk cuts short is taken back at once; what a kill or a power cut has left
-// of the last line is cut off when the file is read again.
+// A file of lines that is only appended to: a run's log, results in progress, paid answers. A line is whole or absent.
+// A line cut short by a full disk is removed at once; an incomplete last line left by a kill or a power cut is cut off
+// when the file is read again.
 #ifndef SYSTEM_LINE_FILE_H
 #define SYSTEM_LINE_FILE_H
 
@@ -10,7 +10,7 @@ typedef struct LineFile {
     char *path; // NULL: closed
     int descriptor;
     uint64_t end;   // of the last line that was read or appended
-    uint64_t zeros; // bytes behind it that a power cut had left in place of a line, and that were cut off
+    uint64_t zeros; // zeros cut off after it, which a power cut had left
 } LineFile;
 
 typedef struct FileLine {
@@ -20,23 +20,23 @@ typedef struct FileLine {
     bool half;      // the last one, without a newline; zeros at its end are left out
 } FileLine;
 
-// What a reader makes of a line. Of a half one: whether it may be cut off, as the beginning of a line of this kind of
-// file; anything else is somebody's own. False after fail().
+// Reads a line. For an incomplete one: returns true if it may be cut off, as the beginning of a line of this kind of
+// file; anything else is the user's. False after fail().
 typedef bool (*LineReading)(void *context, const FileLine *line);
 
-// Opens the regular file `path`, made where there is none, for reading and appending. links: one is followed, and refused
-// otherwise: a name of our own making leads nowhere else. busy: as of file_lock; NULL: it is locked by somebody else.
+// Opens the regular file `path`, created if absent, for reading and appending. links: whether a link is followed or
+// refused (as for names that we choose). busy: as in file_lock; NULL: the caller holds another lock.
 bool line_file_open(LineFile *file, const char *path, bool links, const char *busy);
-bool line_file_close(LineFile *file); // harmless on one that is {0} or closed
+bool line_file_close(LineFile *file); // does nothing if {0} or closed
 
-bool line_file_read(LineFile *file, LineReading take, void *context); // every line; then a half one is cut off
-bool lines_read(Text all, LineReading take, void *context);           // of a file in memory, which stays as it is
+bool line_file_read(LineFile *file, LineReading take, void *context); // every line; then cuts off an incomplete one
+bool lines_read(Text all, LineReading take, void *context);           // of a file in memory, unchanged
 
 bool line_file_append(LineFile *file, const char *text, size_t size); // a line, with its newline
-bool line_file_is_ours(const LineFile *file); // it ends where we left it, so places of lines are right; or fail()
+bool line_file_is_ours(const LineFile *file); // false after fail() if its size was changed
 
-// Takes an open file for this process, until it is closed. Fails with "PATH: BUSY" where another process has it, and
-// with nothing else: that there are no locks (of some network file systems), or why not, is said on stderr.
+// Locks an open file for this process, until it is closed. Fails only with "PATH: BUSY", where another process holds
+// it; where locks do not work (some network file systems), a note on stderr says why.
 bool file_lock(int descriptor, const char *path, const char *busy);
 
 #endif

@@ -1,5 +1,5 @@
-// The limits of control groups, and how threads wait: see machine.h. A file that is not there, or that cannot be understood, is no
-// limit: there are too many kinds of machines to refuse one for that.
+// The limits of control groups, and how threads wait: see machine.h. A file that does not exist or cannot be understood
+// counts as no limit, because there are too many kinds of machines to refuse one for that.
 #include "system/machine.h"
 #include <limits.h>
 #include <math.h>
@@ -11,7 +11,7 @@
 
 // ---- files of a number or two
 
-// "NAME   123 kB" of a file of such lines, in bytes; SIZE_MAX: it does not say.
+// The value of "NAME   123 kB" in a file of such lines, in bytes; SIZE_MAX: not found.
 static size_t line_of_kibibytes(const char *path, const char *name)
 {
     char line[256];
@@ -26,7 +26,8 @@ static size_t line_of_kibibytes(const char *path, const char *name)
     return found;
 }
 
-// The numbers at the beginning of FOLDER/NAME, two at most; how many there are. "max" and -1, which mean no limit, are none.
+// The numbers at the beginning of FOLDER/NAME, two at most; returns how many. "max" and -1 mean no limit and are not
+// counted.
 static int numbers_in(const char *folder, const char *name, double numbers[2])
 {
     char path[PATH_MAX];
@@ -56,7 +57,7 @@ static void limit_memory(GroupLimits *limits, double most, double used)
         limits->memory = (size_t)left;
 }
 
-// Files of both versions have names of their own, so a folder need not say which it is.
+// The two versions use different file names, so a folder need not say which it is.
 static void limit_by(GroupLimits *limits, const char *folder)
 {
     double a[2], b[2];
@@ -70,8 +71,8 @@ static void limit_by(GroupLimits *limits, const char *folder)
         limit_memory(limits, a[0], b[0]);
 }
 
-// A group and the groups around it. In a container the path may be the host's, which is not to be seen here: then what can be
-// seen of it, the mount itself at last, is the container's own group.
+// A group and the groups around it. In a container the path may be the host's and not visible here: then the part that
+// is visible, in the end the mount itself, is the container's own group.
 static void limit_by_all(GroupLimits *limits, const char *mount, const char *path)
 {
     char folder[PATH_MAX];
@@ -108,7 +109,7 @@ GroupLimits group_limits(const char *self, const char *root)
 
 static GroupLimits own_limits(void) { return group_limits("/proc/self/cgroup", "/sys/fs/cgroup"); }
 
-// ---- what that comes to
+// ---- the limits together
 
 size_t memory_available(void)
 {
@@ -135,9 +136,9 @@ void threads_use(int64_t threads)
 
 void threads_wait_asleep(char **arguments)
 {
-    static const char SPINS[] = "5000"; // some 80 us: enough for the ends of a loop, nothing for a core that is taken away
+    static const char SPINS[] = "5000"; // about 80 us: enough for the ends of a loop, little for a core taken away
     if (getenv("OMP_WAIT_POLICY") != NULL || getenv("GOMP_SPINCOUNT") != NULL || getenv("KMP_BLOCKTIME") != NULL)
         return;
     if (setenv("GOMP_SPINCOUNT", SPINS, 1) == 0 && setenv("KMP_BLOCKTIME", "0", 1) == 0) // GCC's library; LLVM's
-        execv("/proc/self/exe", arguments); // comes back only if it failed: then as it is
+        execv("/proc/self/exe", arguments); // returns only on failure: then threads wait as they did
 }

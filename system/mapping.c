@@ -1,6 +1,6 @@
-// Which file a mapped byte belongs to. When somebody cuts a mapped file short, or its disk fails, the next read of it is a signal and
-// not an error: the handler here finds the file's name and ends the process with one line. Nothing is lost by that: what a run has
-// saved is whole whenever it ends.
+// Which file a mapped byte belongs to. When a mapped file is truncated or its disk fails, the next read raises a signal
+// instead of returning an error: the handler here finds the file's name and ends the process with one line. Nothing is
+// lost: a run's saved files are whole at any time.
 #include "system/file_internal.h"
 #include "system/start.h"
 #include <signal.h>
@@ -16,8 +16,8 @@ typedef struct Mapping {
     char path[];
 } Mapping;
 
-// Read by a signal's handler, which can reach nothing else. Who holds the lock touches no mapped file, so the handler never waits for its
-// own thread.
+// Read by a signal handler, which can reach nothing else. A thread that holds the lock touches no mapped file, so the
+// handler never waits for its own thread.
 static Mapping *mappings;
 static atomic_flag lock = ATOMIC_FLAG_INIT;
 
@@ -61,13 +61,13 @@ void mapping_forget(const void *data)
 static void on_bus_error(int number, siginfo_t *facts, void *context)
 {
     const uint8_t *at = facts->si_addr;
-    take_lock(); // and never given back: of several threads one has the last word
+    take_lock(); // and never released: only one of several threads writes the last line
     for (const Mapping *m = mappings; m != NULL; m = m->next)
         if (at >= m->data && at < m->data + m->size)
             end_at_once(m->path, ": was cut short while it was in use, or its disk fails; once it is whole again, start the same "
                                  "command again");
     give_lock();
-    signal(number, SIG_DFL); // of something else: it happens again, and ends the process as it would have
+    signal(number, SIG_DFL); // not about a mapping: raised again, it ends the process as usual
 }
 
 void mappings_watch(void)

@@ -1,5 +1,6 @@
-// The moment at which a finished folder becomes visible. A reader, or a program started after a kill, sees the old folder or the
-// new one, whole. On file systems that cannot exchange two names there is an instant with neither, and the old one lies aside.
+// The moment when a finished folder becomes visible. A reader, or a program started after a kill, sees the old folder
+// or the new one, whole. On file systems that cannot exchange two names there is an instant with neither, and the old
+// one is set aside.
 #include "base/base.h"
 #include "system/files.h"
 #include <errno.h>
@@ -25,7 +26,8 @@ static bool rename_checked(const char *from, const char *to)
     return rename(from, to) == 0 || fail_errno("renaming %s to %s", from, to);
 }
 
-// Without an exchange: the old folder goes to temporary-old, and comes back if the new one can't take its place.
+// Without an exchange: the old folder is renamed to temporary-old, and renamed back if the new one can't take its
+// place.
 static bool replace_in_two_steps(const char *temporary, const char *folder)
 {
     Bytes aside = {0};

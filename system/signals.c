@@ -1,4 +1,4 @@
-// Variables that are neither const nor per thread: a handler can reach nothing else, and a process has but one set of signals.
+// Plain global variables: a signal handler can reach nothing else, and a process has but one set of signals.
 #include "system/signals.h"
 #include <errno.h>
 #include <signal.h>
@@ -9,21 +9,21 @@
 
 static atomic_flag begun = ATOMIC_FLAG_INIT;
 static volatile sig_atomic_t received;
-static struct timespec when; // the first one came; written before `received`, read after it
+static struct timespec when; // time of the first one; written before `received`, read after it
 static const char *first_answer;
 static const char second_answer[] = "stopped at once; what was saved before is whole\n";
 
-// What a handler may do. Behind what stands on a terminal's last line, a live one or an echoed ^C, comes a line of its own.
+// What a handler may do. After text on a terminal's last line (progress, or an echoed ^C) it begins a new line.
 static void say(const char *text)
 {
     int before = errno;
     ssize_t written = isatty(STDERR_FILENO) ? write(STDERR_FILENO, "\n", 1) : 0;
     written += write(STDERR_FILENO, text, strlen(text));
-    (void)written; // a terminal that is gone stops nobody
+    (void)written; // a terminal that is gone does not matter
     errno = before;
 }
 
-// Two signals may come at once, in two threads: one of them is the first.
+// Two signals may arrive at once in two threads; only one counts as the first.
 static void on_signal(int number)
 {
     if (atomic_flag_test_and_set(&begun)) {
@@ -40,17 +40,18 @@ bool signals_install(const char *answer)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGUSR1, SIGHUP};
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}; // reads and writes go on
-    sigfillset(&action.sa_mask); // two that come together are answered one after the other
+    sigfillset(&action.sa_mask); // two that arrive together are handled one after the other
     first_answer = answer;
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         struct sigaction before;
         if (sigaction(numbers[i], NULL, &before) != 0)
-            return fail_errno("asking for signal %d", numbers[i]);
-        bool wanted = numbers[i] != SIGHUP || before.sa_handler != SIG_IGN; // nohup's wish stands
+            return fail_errno("setting the handler of signal %d", numbers[i]);
+        bool wanted = numbers[i] != SIGHUP || before.sa_handler != SIG_IGN; // respect nohup
         if (wanted && sigaction(numbers[i], &action, NULL) != 0)
-            return fail_errno("asking for signal %d", numbers[i]);
+            return fail_errno("setting the handler of signal %d", numbers[i]);
     }
-    static const int ignored[] = {SIGXFSZ, SIGPIPE}; // errors of write(): EFBIG has a path to tell, EPIPE a run to go on
+    static const int ignored[] = {SIGXFSZ,
+                                  SIGPIPE}; // errors of write(): EFBIG can name a path; EPIPE need not end a run
     action.sa_handler = SIG_IGN;
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         if (sigaction(ignored[i], &action, NULL) != 0)

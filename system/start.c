@@ -1,5 +1,5 @@
-// What a program does before anything else. Whoever started it may have closed its standard descriptors; the next file that is opened
-// would then be number 1 or 2, and progress would be written into it.
+// What a program does before anything else. It may have been started with closed standard descriptors; the next file
+// opened would then be number 1 or 2, and progress would be written into it.
 #include "system/start.h"
 #include "base/base.h"
 #include "system/file_internal.h"
@@ -49,7 +49,8 @@ void *memory_or_end_again(void *old, size_t size)
     return p;
 }
 
-// Opened the wrong way round: reading a standard input and writing to a standard output that are not there stay errors.
+// Opened the wrong way round, so that reading a missing standard input and writing to a missing standard output stay
+// errors.
 static void open_standard_descriptors(void)
 {
     for (int number = STDIN_FILENO; number <= STDERR_FILENO; number++)
@@ -62,5 +63,5 @@ void program_start(void)
 {
     open_standard_descriptors();
     mappings_watch();
-    json_set_alloc_funcs(memory_or_end, free); // jansson takes a value that it has no memory for to be wrong, or not there
+    json_set_alloc_funcs(memory_or_end, free); // jansson reports a failed allocation as an invalid or missing value
 }

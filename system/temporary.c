@@ -1,5 +1,6 @@
-// Temporary names beside what they will become: NAME.tmp- and twelve digits that nobody can guess. Whoever makes one holds a lock on it,
-// which the system takes back however the process ends; so what a killed one has left is known, and goes when the same is made again.
+// Temporary names beside the final ones: NAME.tmp- and twelve digits that cannot be guessed. The maker holds a lock,
+// which the system releases however the process ends; so leftovers of killed processes are recognised, and removed when
+// the same file is made again.
 #include "system/file_internal.h"
 #include <dirent.h>
 #include <errno.h>
@@ -13,12 +14,12 @@
 
 enum { DIGITS = 12, ATTEMPTS = 100 };
 
-// ---- what is left
+// ---- leftovers
 
-// The rest of a name of our form, behind "NAME.tmp-".
+// The part of a temporary name after "NAME.tmp-".
 static bool is_digits(const char *text) { return strlen(text) == DIGITS && strspn(text, "0123456789abcdef") == DIGITS; }
 
-// What is locked belongs to somebody who is at work; where there are no locks, nobody knows.
+// A locked one is in use; where there are no locks, it cannot be told.
 static void remove_leftover(const char *path)
 {
     struct stat facts;
@@ -32,7 +33,7 @@ static void remove_leftover(const char *path)
         close(descriptor);
 }
 
-// One that cannot be removed is in nobody's way.
+// One that cannot be removed does no harm.
 static void remove_leftovers(const char *beside)
 {
     const char *slash = strrchr(beside, '/'), *name = slash == NULL ? beside : slash + 1;
@@ -60,16 +61,16 @@ static bool new_name(Bytes *path, const char *beside)
 {
     uint64_t number;
     if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
-        return fail_errno("%s: a random name for its temporary", beside);
+        return fail_errno("%s: a random name for its temporary file", beside);
     bytes_clear(path);
     return bytes_printf(path, "%s.tmp-%012" PRIx64, beside, number & 0xffffffffffff);
 }
 
-// Somebody who removes leftovers may come between making and locking it: then there is no name any more, and another one is made.
+// Another process may remove it as a leftover between creation and lock: then the name is gone, and another is made.
 static bool hold(int descriptor)
 {
     struct stat facts;
-    flock(descriptor, LOCK_EX | LOCK_NB); // a file system without locks keeps what is left
+    flock(descriptor, LOCK_EX | LOCK_NB); // without locks on this file system, leftovers stay
     return fstat(descriptor, &facts) != 0 || facts.st_nlink > 0;
 }
 
@@ -119,7 +120,7 @@ bool temporary_folder_make(TemporaryFolder *folder, const char *beside)
 void temporary_folder_close(TemporaryFolder *folder)
 {
     if (folder->path != NULL && folder_exists(folder->path)) {
-        char *why = copy_text(error_text()); // removing must not hide it
+        char *why = copy_text(error_text()); // removing must not overwrite the error
         folder_remove(folder->path);
         fail("%s", why != NULL ? why : "no memory");
         free(why);
@@ -130,7 +131,7 @@ void temporary_folder_close(TemporaryFolder *folder)
     *folder = (TemporaryFolder){0};
 }
 
-// Its lock is the process's: it ends with it.
+// The lock belongs to the process and ends with it.
 bool folder_temporary(char **path, const char *name)
 {
     const char *place = getenv("TMPDIR");

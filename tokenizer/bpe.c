@@ -1,5 +1,6 @@
-// Merging. A short word is an array that is searched for its lowest rank again and again; a long one is a linked list with a
-// heap of its pairs, so that a megabyte without a space costs n log n. Both give the same ids (test/unit/test_tokenizer_bpe.c).
+// Merging. A short word is an array that is searched repeatedly for its lowest rank; a long one is a linked list with a
+// heap of its pairs, so that a megabyte without a space costs n log n. Both give the same ids
+// (test/unit/test_tokenizer_bpe.c).
 #include "tokenizer/bpe.h"
 #include <stdlib.h>
 #include <string.h>
@@ -126,7 +127,8 @@ static void sift_up(uint64_t *heap, size_t i, uint64_t *steps)
     heap[i] = entry;
 }
 
-// Looks at the pair that begins at position i again and queues it. The heap has room: two looks per merge and one per byte.
+// Looks up the pair that begins at position i and queues it again. The heap has room: two look-ups per merge and one
+// per byte.
 static void look(const Bpe *bpe, BpeScratch *scratch, size_t *count, int32_t i)
 {
     BpeNode *node = &scratch->nodes[i];
@@ -143,7 +145,7 @@ static void merge_at(const Bpe *bpe, BpeScratch *scratch, size_t *count, int32_t
     BpeNode *nodes = scratch->nodes, *node = &nodes[i], *gone = &nodes[node->next];
     node->id = bpe->merged[node->rank];
     node->next = gone->next;
-    gone->rank = NO_RANK; // what the heap still holds of it is stale
+    gone->rank = NO_RANK; // its entries in the heap are stale now
     if (node->next >= 0)
         nodes[node->next].previous = i;
     look(bpe, scratch, count, i);

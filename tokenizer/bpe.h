@@ -1,6 +1,6 @@
-// Byte-pair encoding of one word: neighbours are merged, lowest rank first, leftmost first among equals, until none can be.
-// Knows ranks and ids, nothing of text, splitting or special tokens (tokenizer/tokenizer_encode.c). Time n log n for a word of n
-// bytes.
+// Byte-pair encoding of one word: neighbours are merged, lowest rank first, leftmost first among equals, until no pair
+// merges. Knows ranks and ids, nothing of text, splitting or special tokens (tokenizer/tokenizer_encode.c). Time n log
+// n for a word of n bytes.
 #ifndef TOKENIZER_BPE_H
 #define TOKENIZER_BPE_H
 
@@ -14,14 +14,14 @@ typedef struct BpePair {
 typedef struct Bpe {
     BpePair *pairs; // open addressing, at most half full
     size_t mask;
-    int32_t *merged; // (count) by rank: the id that the merge makes
+    int32_t *merged; // (count) by rank: the id of the merged pair
     size_t count, limit;
     int32_t of_byte[256]; // the id of each byte alone
 } Bpe;
 
-bool bpe_open(Bpe *bpe, size_t merges); // room for that many
+bool bpe_open(Bpe *bpe, size_t merges); // merges: the most that will be added
 bool bpe_add(Bpe *bpe, int32_t left, int32_t right,
-             int32_t merged); // the next rank; false and an error if the pair is there already
+             int32_t merged); // the next rank; false and an error if the pair exists
 void bpe_close(Bpe *bpe);
 
 typedef struct BpeNode BpeNode;
@@ -30,7 +30,7 @@ typedef struct BpeScratch { // one per thread, starts as {0}
     BpeNode *nodes;
     uint64_t *heap;
     size_t node_capacity, heap_capacity;
-    uint64_t steps; // work done so far: looks at pairs and moves in the heap
+    uint64_t steps; // work done so far: look-ups of pairs and moves in the heap
 } BpeScratch;
 
 void bpe_scratch_free(BpeScratch *scratch);

@@ -1,12 +1,12 @@
-// Follows jinja2's lexer (3.1, lexer.py: Lexer.tokeniter). Where it would take away more than here (whitespace outside ASCII),
-// the form keeps it: then a template is not known that could be, and never the other way round.
+// Follows jinja2's lexer (3.1, lexer.py: Lexer.tokeniter). Where jinja2 would remove more (whitespace outside ASCII),
+// the form keeps it: then a template may fail to be recognised, but is never mistaken for another.
 #include "tokenizer/jinja.h"
 #include <string.h>
 
 typedef struct Source {
     const char *text; // line ends are \n, the last one is gone
     size_t size, at;
-    bool line_begins; // what was read last ended a line
+    bool line_begins; // the last thing read ended a line
     Bytes *out;
 } Source;
 
@@ -19,10 +19,10 @@ static bool starts(const Source *s, size_t at, const char *mark)
 
 static bool opens(const Source *s, size_t at) { return starts(s, at, "{{") || starts(s, at, "{%") || starts(s, at, "{#"); }
 
-// ---- what stands between tags
+// ---- between tags
 
-// The text up to the next tag, whose sign says what becomes of the whitespace before it: "-" takes all of it; without a sign, the
-// indentation before {% and {# goes.
+// The text up to the next tag, whose sign decides about the whitespace before it: "-" removes all of it; without a
+// sign, the indentation before {% and {# goes.
 static bool append_data(Source *s)
 {
     size_t begin = s->at, end = begin;
@@ -42,7 +42,7 @@ static bool append_data(Source *s)
     return bytes_append(s->out, s->text + begin, end - begin);
 }
 
-// Behind a tag: "-" takes the whitespace, and without a sign a block and a comment take one newline.
+// After a tag: "-" removes the whitespace; without a sign, one newline after a block or comment goes.
 static void pass_end(Source *s, char sign, bool block)
 {
     if (sign == '-')
@@ -55,7 +55,7 @@ static void pass_end(Source *s, char sign, bool block)
 
 // ---- tags
 
-// Nothing stays of a comment, unless what stands on its two sides would look like the beginning of a tag.
+// A comment vanishes, unless the text on its two sides would then look like the beginning of a tag.
 static bool pass_comment(Source *s)
 {
     size_t begin = s->at + 2, end;
@@ -71,7 +71,7 @@ static bool pass_comment(Source *s)
     return true;
 }
 
-// A text in quotes, with \n for a newline in it: they are the same to Jinja, unless a backslash stands before the newline.
+// A text in quotes, with \n for a newline in it: equal to Jinja, unless a backslash comes before the newline.
 static bool append_quoted(Source *s)
 {
     char quote = s->text[s->at];
@@ -117,12 +117,12 @@ static bool append_tag(Source *s)
     return true;
 }
 
-// ---- the whole
+// ---- the whole text
 
 static bool one_kind_of_line(Bytes *lines, const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++)
-        if (text[i] != '\r' || i + 1 == size || text[i + 1] != '\n') // of \r\n the \n is enough
+        if (text[i] != '\r' || i + 1 == size || text[i + 1] != '\n') // \r\n becomes \n
             TRY(bytes_append(lines, text[i] == '\r' ? "\n" : text + i, 1));
     return true;
 }

@@ -1,5 +1,5 @@
-// The chat templates by name and by the facts in which they differ, and which of them a folder's own is. How messages are
-// rendered by these facts: template_render.c; the texts for export: template_text.c.
+// The chat templates by name and by the facts in which they differ, and recognition of a folder's own.
+// template_render.c renders messages by these facts; template_text.c has the texts for export.
 #include "json/json.h"
 #include "system/files.h"
 #include "tokenizer/jinja.h"
@@ -42,8 +42,8 @@ static TemplateKind kind_of_name(const char *name)
 
 // ---- recognition
 
-// XXH3 of the canonical form (tokenizer/jinja.h) of the texts that are known, and its size. lab/reference/templates.py computes them
-// from the texts, and checks with transformers that each of them renders as its kind does.
+// XXH3 of the canonical form (tokenizer/jinja.h) of each known text, and its size. lab/reference/templates.py computes
+// them from the texts, and checks with transformers that each renders as its kind does.
 static const struct {
     uint64_t hash;
     size_t size;
@@ -107,8 +107,8 @@ static bool take_own(ChatTemplate *chat, const char *jinja, size_t size, const c
     return template_recognise(&chat->kind, jinja, size);
 }
 
-// chat_template is a text, or a list of {name, template} in which the one named "default" counts. *jinja stays
-// NULL if there is none.
+// chat_template is a string, or a list of {name, template} in which the one named "default" counts. *jinja stays NULL
+// if there is none.
 static bool config_template(const char **jinja, const json_t *config, const char *path)
 {
     const json_t *value = json_object_get(config, "chat_template"), *entry;

@@ -1,5 +1,5 @@
-// Messages to text by the facts of a template, line by line what the published Jinja texts do to messages without tools. Only
-// thoughts make work: they are told apart from answers, shown, or left away.
+// Messages to text by the facts of a template, line by line what the published Jinja texts do to messages without
+// tools. Only thoughts need work: they are split from answers, and shown or dropped.
 #include "tokenizer/template_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +9,8 @@
 bool template_usable(const ChatTemplate *chat)
 {
     if (chat->kind == TEMPLATE_UNKNOWN)
-        return fail("%s: a chat template that is not known here; say with --template which one is meant instead "
-                    "(" TEMPLATE_CHOICES "); an exported model then carries that one",
+        return fail("%s: an unknown chat template; choose one with --template "
+                    "(" TEMPLATE_CHOICES "); an exported model then has that one",
                     chat->origin);
     return chat->missing == NULL ||
            fail("%s: its tokenizer has no token %s, which every chat template needs (%s here); add it to tokenizer.json's "
@@ -65,7 +65,7 @@ static bool ends_with(Text t, const char *mark)
     return t.size >= strlen(mark) && memcmp(end_of(t) - strlen(mark), mark, strlen(mark)) == 0;
 }
 
-// The last turn of a user that is not a tool's response in disguise; the last message of all if there is none.
+// The last turn of a user that is not a tool's response in disguise; the last message if there is none.
 static size_t last_question(const Message *messages, size_t count)
 {
     for (size_t i = count; i-- > 0;) {
@@ -93,7 +93,7 @@ static bool is_blank(Text t)
     return true;
 }
 
-// What stands behind the last </think> of a content; all of it where there is none.
+// Content after its last </think>; all of it where there is none.
 static Text behind_thought(Text content)
 {
     static const char closing[] = "</think>";
@@ -101,7 +101,7 @@ static Text behind_thought(Text content)
     return strip_left(last == NULL ? content : between(last + sizeof closing - 1, end_of(content)));
 }
 
-// The thought is reasoning_content, else what stands in content before the first </think>, from the last <think> on.
+// The thought is reasoning_content, else content before the first </think>, from the last <think> on.
 static Turn split_thought(const Message *m, bool strict)
 {
     static const char open[] = "<think>";
@@ -137,7 +137,7 @@ static bool append_turn(Bytes *out, const Turn *turn)
            bytes_text(out, "\n</think>\n\n") && append(out, strip_left(turn->answer));
 }
 
-// The answer that is trained on, from the end of its prompt on.
+// The answer to train on, from the end of its prompt on.
 static bool append_answer(const TemplateFacts *facts, RenderedChat *out, Turn turn)
 {
     bool closed = strcmp(facts->opening, EMPTY_THOUGHT) == 0; // then the prompt has no room for a thought
@@ -156,7 +156,7 @@ static bool append_answer(const TemplateFacts *facts, RenderedChat *out, Turn tu
 
 // ---- conversations
 
-// train: NULL, or where the parts of the last message go, an answer; then out is its text.
+// train: NULL, or receives the parts of the last message, an answer; then out is its text.
 static bool append_turns(const TemplateFacts *facts, Bytes *out, const Message *messages, size_t count, RenderedChat *train)
 {
     size_t question = last_question(messages, count);
@@ -197,7 +197,7 @@ bool template_chat(const ChatTemplate *chat, RenderedChat *out, const Message *m
     bytes_clear(&out->text);
     TRY(grow(&out->starts, &out->start_capacity, count, sizeof *out->starts));
     TRY(append_turns(template_facts(chat->kind), &out->text, messages, count, out));
-    out->end = out->text.size - 1; // all but the newline
+    out->end = out->text.size - 1; // without the newline
     return true;
 }
 

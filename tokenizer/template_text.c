@@ -1,5 +1,5 @@
-// The texts for export: what a folder's chat_template.jinja says after training, so that transformers and servers render what was
-// trained on. Written for messages without tools.
+// The texts for export: a folder's chat_template.jinja after training, so that transformers and servers render as in
+// training. Written for messages without tools.
 #include "tokenizer/template_internal.h"
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
-// Questions to an open tokenizer, and the spelling of its file: a vocabulary writes each byte as one printable character
-// (GPT-2's map), so that " the" stands there as "Ġthe". Opening is in tokenizer_read.c, encoding in tokenizer_encode.c,
+// Queries on an open tokenizer, and the spelling of its file: a vocabulary writes each byte as one printable character
+// (GPT-2's map), so that " the" is spelled "Ġthe". Opening is in tokenizer_read.c, encoding in tokenizer_encode.c,
 // decoding in tokenizer_decode.c.
 #include "tokenizer/tokenizer_internal.h"
 #include <stdlib.h>
@@ -36,7 +36,8 @@ bool tokenizer_is_special(const Tokenizer *tokenizer, int32_t id)
     return id >= 0 && id < tokenizer->size && tokenizer->kind[id] == VOCABULARY_SPECIAL;
 }
 
-// The byte that a printable character stands for: itself if it is printable, else the n-th of those that are not, from U+0100 on.
+// The byte behind a printable character: itself if it is printable, else the n-th byte that is not, counted from
+// U+0100.
 static int spelled_byte(uint32_t c)
 {
     if ((c >= 33 && c <= 126) || (c >= 161 && c <= 255 && c != 173))

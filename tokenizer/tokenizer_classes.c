@@ -1,7 +1,7 @@
-// The class of every code point: letter, number, space (for the split) and its part in normalization. Pinned here, so
+// The class of every code point: letter, number, space (for splitting) and its role in normalization. Pinned here, so
 // that neither a newer PCRE2 nor a newer utf8proc changes an id. Written by lab/reference/tokenizer_tables.py from
-// tokenizers 0.23.3, whose expressions know Unicode 16 and whose NFC knows Unicode 9; the readers are
-// tokenizer_split.c and tokenizer_nfc.c.
+// tokenizers 0.23.3, whose expressions know Unicode 16 and whose NFC knows Unicode 9; used by tokenizer_split.c and
+// tokenizer_nfc.c.
 #include "tokenizer/tokenizer_internal.h"
 #include <string.h>
 

@@ -1,15 +1,15 @@
-// Ids back to text. A token may end in the middle of a character, so bytes go through a small state that holds the unfinished
-// one; decoding at once is decoding id by id. What can't become a character is replaced, one U+FFFD per maximal subpart.
+// Ids back to text. A token may end in the middle of a character, so bytes go through a small state that holds the
+// unfinished one; decoding at once is decoding id by id. Invalid bytes are replaced, one U+FFFD per maximal subpart.
 #include "tokenizer/tokenizer_internal.h"
 #include <string.h>
 
-// May byte follow those that wait (Unicode 15, table 3-7)?
+// Whether a byte may follow the waiting ones (Unicode 15, table 3-7).
 static bool continues(const DecodeStream *stream, uint8_t byte)
 {
     uint8_t lead = stream->waiting[0], low = 0x80, high = 0xBF;
     if (stream->count == 1) {
-        low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;  // below it a shorter form exists
-        high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF; // above it are surrogates, and what is beyond U+10FFFF
+        low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;  // lower bytes: a shorter form exists
+        high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF; // higher bytes: surrogates, or beyond U+10FFFF
     }
     return byte >= low && byte <= high;
 }

@@ -1,5 +1,6 @@
-// Text to ids: check it, find the added tokens in it, normalize what lies between, split that into words, merge each word.
-// Most words have been seen before, so an Encoder remembers the short ones; what it remembers changes the time, never an id.
+// Text to ids: check it, find the added tokens in it, normalize the text between them, split that into words, merge
+// each word. Most words have been seen before, so an Encoder caches the short ones; the cache changes the time, never
+// an id.
 #include "tokenizer/tokenizer_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ struct Encoder {
     SplitScratch split;
     BpeScratch bpe;
     NfcScratch nfc;
-    Bytes normal; // the section at hand after NFC
+    Bytes normal; // the current section after NFC
 };
 
 Encoder *encoder_open(const Tokenizer *tokenizer)
@@ -140,7 +141,8 @@ static bool encode_words(Encoder *encoder, TokenList *out, const uint8_t *text, 
 
 // ---- added tokens
 
-// The first of the sorted added tokens low .. high whose byte at this depth is not less than byte; all are longer than depth.
+// The first of the sorted added tokens low .. high whose byte at `depth` is not less than `byte`; all are longer than
+// depth.
 static size_t added_bound(const AddedTokens *added, size_t low, size_t high, size_t depth, int byte)
 {
     while (low < high) {
@@ -153,13 +155,13 @@ static size_t added_bound(const AddedTokens *added, size_t low, size_t high, siz
     return low;
 }
 
-// The longest added token that begins here: the list is narrowed to those that agree with the text, byte by byte.
+// The longest added token that begins here: the list is narrowed byte by byte to the tokens that match the text.
 static const AddedToken *added_here(const AddedTokens *added, const uint8_t *text, size_t size)
 {
     const AddedToken *found = NULL;
     size_t low = 0, high = added->count;
     for (size_t depth = 0; low < high; depth++) {
-        if (added->list[low].size == depth) // whole: the shortest of those that agree comes first
+        if (added->list[low].size == depth) // complete: the shortest of the matching ones comes first
             found = &added->list[low++];
         if (depth == size)
             break;
@@ -209,7 +211,7 @@ static size_t space_behind(const uint8_t *classes, const uint8_t *text, size_t s
     return at;
 }
 
-// \w of the library's regular expressions: Alphabetic, marks, digits, connectors as the underscore, and joiners.
+// \w of the library's regular expressions: alphabetic, marks, digits, connectors such as the underscore, joiners.
 static bool is_word(int32_t point)
 {
     utf8proc_category_t c = utf8proc_category(point);
@@ -230,8 +232,8 @@ static bool stands_alone(const uint8_t *text, size_t size, size_t begin, size_t 
 
 typedef bool EncodePart(Encoder *encoder, TokenList *out, const uint8_t *text, size_t size, bool normal);
 
-// As the library does it (AddedVocabulary::find_matches): the search goes on behind the token's own text, what is taken as its
-// whitespace only moves where the part before the next one begins.
+// As in the library (AddedVocabulary::find_matches): the search continues after the token's own text; whitespace that
+// the token takes only moves the beginning of the part before the next one.
 static bool encode_around(Encoder *encoder, TokenList *out, const AddedTokens *added, const uint8_t *text, size_t size,
                           bool normal, EncodePart *part)
 {
@@ -242,7 +244,7 @@ static bool encode_around(Encoder *encoder, TokenList *out, const AddedTokens *a
         if (found == NULL)
             break;
         if (found->single_word && !stands_alone(text, size, at, at + found->size)) {
-            at += found->size; // it is text, and so is whatever begins in it
+            at += found->size; // ordinary text, and so is any token that begins in it
             continue;
         }
         size_t start = found->takes_before ? space_before(classes, text, begin < at ? begin : at, at) : at;
@@ -256,11 +258,11 @@ static bool encode_around(Encoder *encoder, TokenList *out, const AddedTokens *a
     return begin >= size || part(encoder, out, text + begin, size - begin, normal);
 }
 
-// ---- what lies between added tokens
+// ---- between added tokens
 
 static bool encode_plain_words(Encoder *encoder, TokenList *out, const uint8_t *text, size_t size, bool normal)
 {
-    (void)normal; // the text is, by now
+    (void)normal; // it is normalized by now
     return encode_words(encoder, out, text, size);
 }
 
@@ -279,7 +281,8 @@ static bool encode_section(Encoder *encoder, TokenList *out, const uint8_t *text
     return encode_around(encoder, out, &encoder->tokenizer->added_normal, text, size, true, encode_plain_words);
 }
 
-// Is the text UTF-8, and does NFC leave it as it is? The second is a quick "perhaps not": only then is it normalized.
+// Whether the text is UTF-8, and whether NFC leaves it unchanged. The second is a quick check that may say no too
+// often: only then is the text normalized.
 static bool check_text(const Tokenizer *tokenizer, const uint8_t *text, size_t size, bool *normal)
 {
     *normal = true;

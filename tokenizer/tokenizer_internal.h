@@ -1,4 +1,5 @@
-// What the tokenizer's own files share: the open tokenizer, the splitter, normalization. Users include tokenizer/tokenizer.h.
+// Shared by the tokenizer's files: the open tokenizer, the splitter, normalization. Users include
+// tokenizer/tokenizer.h.
 #ifndef TOKENIZER_TOKENIZER_INTERNAL_H
 #define TOKENIZER_TOKENIZER_INTERNAL_H
 
@@ -9,7 +10,7 @@
 
 enum { CODE_POINTS = 0x110000 };
 enum { LETTER = 1, NUMBER = 2, SPACE = 4 }; // \p{L}, \p{N}, \s: no code point has two of them
-enum { FOLLOWS = 8 };                       // NFC may change it or join it to what stands before
+enum { FOLLOWS = 8 };                       // NFC may change it or join it to the character before
 enum { ALONE = 16 };                        // NFC never touches it, though newer Unicode versions would
 
 uint8_t *classes_open(void); // (CODE_POINTS) bits; free() it; NULL after fail()
@@ -30,7 +31,7 @@ static inline CodePoint code_point_at(const uint8_t *p) // of valid UTF-8
         (uint32_t)(p[0] & 0x07) << 18 | (uint32_t)(p[1] & 0x3F) << 12 | (uint32_t)(p[2] & 0x3F) << 6 | (p[3] & 0x3F), 4};
 }
 
-static inline size_t sequence_length(uint8_t lead) // that a lead byte announces; 1 for what is none
+static inline size_t sequence_length(uint8_t lead) // the length that a lead byte announces; 1 for other bytes
 {
     return lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
 }
@@ -59,7 +60,7 @@ typedef struct Splitter { // immutable
 
 typedef struct SplitScratch {
     void *match, *context, *stack; // PCRE2's
-    size_t begin, end;             // the match that was found last, which may lie ahead
+    size_t begin, end;             // the last match found, which may be ahead
 } SplitScratch;
 
 bool splitter_open(Splitter *splitter, const uint8_t *classes, const char *expression);         // NULL: no expression
@@ -68,7 +69,7 @@ void splitter_close(Splitter *splitter);
 bool split_scratch_open(SplitScratch *scratch, const Splitter *splitter);
 void split_scratch_close(SplitScratch *scratch);
 
-// *end: where the word that begins at `at` ends. The words of a text must be asked for in order, from 0. Text: valid UTF-8.
+// *end: the end of the word that begins at `at`. Ask for the words of a text in order, from 0. Text: valid UTF-8.
 bool split_next(const Splitter *splitter, SplitScratch *scratch, const uint8_t *text, size_t size, size_t at, size_t *end);
 size_t split_qwen(const uint8_t *classes, const uint8_t *text, size_t size, size_t at); // the same for Qwen's expression
 
@@ -81,14 +82,14 @@ typedef struct AddedToken {
     size_t size;
     int32_t id;
     bool takes_before, takes_behind; // the whitespace there belongs to it (lstrip, rstrip)
-    bool single_word;                // it is none beside a letter, number, mark or underscore
+    bool single_word;                // no match next to a letter, number, mark or underscore
 } AddedToken;
 
 typedef struct AddedTokens {
-    AddedToken *list; // (count), sorted by text
+    AddedToken *list; // (count) sorted by text
     size_t count;
-    bool first[256]; // the bytes with which one of them begins
-    int only_first;  // if it is always the same one; -1 otherwise
+    bool first[256]; // the bytes that begin one of them
+    int only_first;  // that byte, if it is always the same; -1 otherwise
 } AddedTokens;
 
 struct Tokenizer {
@@ -98,7 +99,7 @@ struct Tokenizer {
     int32_t size;    // 1 + largest id
     int32_t *lookup; // tokens of the vocabulary by their bytes: open addressing, -1 is empty
     size_t lookup_mask;
-    AddedTokens added;        // found in the text as it is
+    AddedTokens added;        // found in the text unchanged
     AddedTokens added_normal; // found between those, in the text after NFC ("normalized" true)
     Bpe bpe;
     bool nfc;
@@ -108,7 +109,7 @@ struct Tokenizer {
 };
 
 int32_t lookup_bytes(const Tokenizer *tokenizer, const uint8_t *bytes, size_t size); // the base token with this text, -1 if none
-bool spelled_bytes(Bytes *out, const char *spelling, size_t size); // "Ġthe" to " the"; false, no error: not spelled like that
+bool spelled_bytes(Bytes *out, const char *spelling, size_t size); // "Ġthe" to " the"; false, no error: misspelled
 uint64_t encoder_steps(const Encoder *encoder);                    // BpeScratch.steps: for tests and benchmarks, which count work
 
 #endif

@@ -1,6 +1,6 @@
-// Normalization form C, only where a text needs it: what can change stands in short runs (a letter and its marks), the rest is
-// copied. utf8proc composes and decomposes; marks are ordered here, by counting, because its own sort is quadratic in a run of
-// marks. Which code points take part is pinned in tokenizer_classes.c, at the version that the reference knows.
+// Normalization form C, only where a text needs it: only short runs (a letter and its marks) can change, the rest is
+// copied. utf8proc composes and decomposes; marks are ordered here by counting, because its own sort is quadratic in a
+// run of marks. Which code points can change is pinned in tokenizer_classes.c, at the version of the reference.
 #include "tokenizer/tokenizer_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ size_t ascii_prefix(const uint8_t *text, size_t size)
 
 static uint8_t combining_class(int32_t point) { return (uint8_t)utf8proc_get_property(point)->combining_class; }
 
-// Puts marks that follow each other in the order of their classes, equal ones as they stood.
+// Sorts adjacent marks by their classes, stably.
 static bool order_marks(NfcScratch *scratch, int32_t *marks, size_t count)
 {
     bool ordered = true;

@@ -1,6 +1,5 @@
-// Opens a tokenizer.json. The file is taken apart in one order (vocabulary, added tokens, merges, then how texts are cut) and
-// everything in it is checked as it is read; whatever would give other ids than ours is refused by its name. What it becomes:
-// tokenizer_internal.h.
+// Opens a tokenizer.json. The file is read in one order (vocabulary, added tokens, merges, then how texts are split)
+// and checked on the way; whatever would give other ids than ours is refused by name. The result: tokenizer_internal.h.
 #include "json/json.h"
 #include "system/files.h"
 #include "system/hub.h"
@@ -15,7 +14,7 @@ typedef struct Reader {
     const char *path;
     const json_t *root, *vocabulary, *added;
     const char **spelling; // (size) by id, as the file has it; NULL: no such token
-    Bytes meaning;         // what is hashed
+    Bytes meaning;         // the text that is hashed
 } Reader;
 
 static bool is_null(const json_t *value) { return value == NULL || json_is_null(value); }
@@ -36,7 +35,7 @@ static bool need_flag(const Reader *reader, const json_t *part, const char *key,
     bool value = absent;
     TRY(json_may_bool(&value, part, key, reader->path));
     if (value != wanted)
-        return fail("%s: %s with \"%s\" %s is not done here", reader->path, name, key, value ? "true" : "false");
+        return fail("%s: %s with \"%s\" %s is not supported", reader->path, name, key, value ? "true" : "false");
     return true;
 }
 
@@ -48,13 +47,13 @@ static bool find_parts(Reader *reader)
     const char *type, *prefix = "", *suffix = "";
     TRY(part_type(reader, &type, model, "model"));
     if (strcmp(type, "BPE") != 0)
-        return fail("%s: a model of type \"%.40s\" is not done here, only BPE", reader->path, type);
+        return fail("%s: a model of type \"%.40s\" is not supported; only BPE is", reader->path, type);
     TRY(json_may_text(&prefix, model, "continuing_subword_prefix", reader->path));
     TRY(json_may_text(&suffix, model, "end_of_word_suffix", reader->path));
     if (prefix[0] != 0 || suffix[0] != 0)
-        return fail("%s: prefixes and suffixes of subwords are not done here", reader->path);
+        return fail("%s: prefixes and suffixes of subwords are not supported", reader->path);
     if (!is_null(json_object_get(model, "dropout")))
-        return fail("%s: BPE with dropout gives other ids every time and is not done here", reader->path);
+        return fail("%s: BPE with dropout gives other ids every time and is not supported", reader->path);
     TRY(need_flag(reader, model, "ignore_merges", false, false, "BPE"));
     reader->vocabulary = json_object_get(model, "vocab");
     if (!json_is_object(reader->vocabulary) || json_object_size(reader->vocabulary) == 0)
@@ -126,8 +125,9 @@ static bool set_added(Reader *reader, const json_t *entry)
     if (base != NULL && json_integer_value(base) != id)
         return fail("%s: \"%.80s\" has two ids, %" PRId32 " as an added token", reader->path, content, id);
     if (base != NULL && !is_printable(content))
-        return fail("%s: \"%.80s\" is an added token and in the vocabulary, which is done for printable ASCII only", reader->path,
-                    content);
+        return fail(
+            "%s: \"%.80s\" is an added token and in the vocabulary, which is supported for printable ASCII only",
+            reader->path, content);
     return set_token(reader, id, content, special ? VOCABULARY_SPECIAL : VOCABULARY_ADDED);
 }
 
@@ -149,7 +149,7 @@ static bool write_bytes(Reader *reader)
     return bytes_append(&reader->meaning, t->bytes.data, t->bytes.size);
 }
 
-// The other way round: tokens of the vocabulary by their text, and the token of each byte.
+// The reverse: tokens of the vocabulary by their text, and the token of each byte.
 static bool index_tokens(Reader *reader)
 {
     Tokenizer *t = reader->tokenizer;
@@ -161,7 +161,7 @@ static bool index_tokens(Reader *reader)
     t->lookup_mask = slots - 1;
     for (int32_t id = 0; id < t->size; id++) {
         bool base = t->kind[id] == VOCABULARY_BASE;
-        if (t->kind[id] > VOCABULARY_BASE) // may be in the vocabulary as well
+        if (t->kind[id] > VOCABULARY_BASE) // the same text may be in the vocabulary
             base = json_object_get(reader->vocabulary, reader->spelling[id]) != NULL;
         if (!base)
             continue;
@@ -207,7 +207,7 @@ static int compare_added(const void *left, const void *right)
     return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
 }
 
-// To the list that it belongs to.
+// Puts a token into its list.
 static bool place_added(Reader *reader, const json_t *entry)
 {
     Tokenizer *t = reader->tokenizer;
@@ -265,7 +265,7 @@ static bool read_added(Reader *reader)
     return ok && sort_added(reader, &t->added) && sort_added(reader, &t->added_normal) && told_apart(reader);
 }
 
-// A token that is looked for in the text after NFC is as the file spells it there.
+// A token that is matched after NFC must be spelled in NFC in the file.
 static bool check_normal(const Reader *reader)
 {
     const Tokenizer *t = reader->tokenizer;
@@ -277,7 +277,8 @@ static bool check_normal(const Reader *reader)
         bytes_clear(&normal);
         ok = nfc_append(t->classes, &scratch, &normal, token->text, token->size);
         if (ok && (normal.size != token->size || memcmp(normal.data, token->text, token->size) != 0))
-            ok = fail("%s: the added token \"%.80s\" with \"normalized\" true is another text after NFC, which is not done here",
+            ok = fail("%s: the added token \"%.80s\" with \"normalized\" true is another text after NFC, which is not "
+                      "supported",
                       reader->path, reader->spelling[token->id]);
     }
     nfc_scratch_free(&scratch);
@@ -287,7 +288,7 @@ static bool check_normal(const Reader *reader)
 
 // ---- merges
 
-// A merge is "a b" or ["a", "b"]. The bytes of a and b, end to end, are left in pair; *first is the size of a's.
+// A merge is "a b" or ["a", "b"]. The bytes of a and b, end to end, are put into pair; *first is the size of a's.
 static bool merge_bytes(const json_t *merge, Bytes *pair, size_t *first)
 {
     const char *left = json_string_value(json_is_array(merge) ? json_array_get(merge, 0) : merge);
@@ -345,7 +346,7 @@ static bool read_merges(Reader *reader)
     return ok || fail_in("%s: merge %zu", reader->path, i);
 }
 
-// ---- how texts are cut
+// ---- how texts are split
 
 static bool read_byte_level(const Reader *reader, const json_t *part, const char **expression, bool split_before)
 {
@@ -364,7 +365,7 @@ static bool read_split(const Reader *reader, const json_t *part, const char **ex
     TRY(json_need_text(&behavior, part, "behavior", reader->path));
     TRY(need_flag(reader, part, "invert", false, false, "Split"));
     if (strcmp(behavior, "Isolated") != 0)
-        return fail("%s: Split with behavior \"%.40s\" is not done here, only Isolated", reader->path, behavior);
+        return fail("%s: Split with behavior \"%.40s\" is not supported; only Isolated is", reader->path, behavior);
     const json_t *pattern = json_object_get(part, "pattern");
     if (!json_is_object(pattern))
         return fail("%s: Split needs a pattern", reader->path);
@@ -379,13 +380,14 @@ static bool read_pre_tokenizer(const Reader *reader, const char **expression)
     if (strcmp(type, "ByteLevel") == 0)
         return read_byte_level(reader, part, expression, false);
     if (strcmp(type, "Sequence") != 0)
-        return fail("%s: a pre_tokenizer of type \"%.40s\" is not done here", reader->path, type);
+        return fail("%s: a pre_tokenizer of type \"%.40s\" is not supported", reader->path, type);
     const json_t *list = json_object_get(part, "pretokenizers");
     TRY(part_type(reader, &first, json_array_get(list, 0), "the first pre_tokenizer"));
     TRY(part_type(reader, &second, json_array_get(list, 1), "the second pre_tokenizer"));
     if (json_array_size(list) != 2 || strcmp(first, "Split") != 0 || strcmp(second, "ByteLevel") != 0)
-        return fail("%s: this Sequence of %zu pre_tokenizers (%.40s, %.40s, ...) is not done here, only Split and ByteLevel",
-                    reader->path, json_array_size(list), first, second);
+        return fail(
+            "%s: this Sequence of %zu pre_tokenizers (%.40s, %.40s, ...) is not supported; only Split and ByteLevel is",
+            reader->path, json_array_size(list), first, second);
     return read_split(reader, json_array_get(list, 0), expression) &&
            read_byte_level(reader, json_array_get(list, 1), expression, true);
 }
@@ -399,11 +401,12 @@ static bool read_cutting(Reader *reader)
     TRY(part_type(reader, &processor, json_object_get(reader->root, "post_processor"), "post_processor"));
     t->nfc = strcmp(normalizer, "NFC") == 0;
     if (!t->nfc && strcmp(normalizer, "nothing") != 0)
-        return fail("%s: a normalizer of type \"%.40s\" is not done here, only NFC", reader->path, normalizer);
+        return fail("%s: a normalizer of type \"%.40s\" is not supported; only NFC is", reader->path, normalizer);
     if (strcmp(decoder, "ByteLevel") != 0)
-        return fail("%s: a decoder of type \"%.40s\" is not done here, only ByteLevel", reader->path, decoder);
+        return fail("%s: a decoder of type \"%.40s\" is not supported; only ByteLevel is", reader->path, decoder);
     if (strcmp(processor, "ByteLevel") != 0 && strcmp(processor, "nothing") != 0)
-        return fail("%s: a post_processor of type \"%.40s\" is not done here, only ByteLevel", reader->path, processor);
+        return fail("%s: a post_processor of type \"%.40s\" is not supported; only ByteLevel is", reader->path,
+                    processor);
     TRY(read_pre_tokenizer(reader, &expression));
     TRY(t->classes = classes_open());
     if (!splitter_open(&t->splitter, t->classes, expression))
@@ -444,11 +447,12 @@ static bool is_tokenizer_folder(const char *folder)
     if (!folder_exists(folder))
         return fail("%s: there is no such folder; a tokenizer is a folder with tokenizer.json", folder);
     if (has(folder, "vocab.json") && has(folder, "merges.txt"))
-        return fail("%s: tokenizer.json is missing; transformers makes it of vocab.json and merges.txt: "
+        return fail("%s: tokenizer.json is missing; transformers makes it from vocab.json and merges.txt: "
                     "AutoTokenizer.from_pretrained(), then save_pretrained()",
                     folder);
     if (has(folder, "tokenizer.model"))
-        return fail("%s: tokenizer.json is missing; tokenizer.model is SentencePiece's, which is not done here", folder);
+        return fail("%s: tokenizer.json is missing; tokenizer.model is SentencePiece's, which is not supported",
+                    folder);
     return fail("%s: tokenizer.json is missing; `hf download` fetches it with the model", folder);
 }
 

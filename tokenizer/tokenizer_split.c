@@ -1,7 +1,9 @@
-// Splits a text into the words that are merged apart: Qwen's expression by hand, any other with PCRE2. The hand-written
-// splitter is that expression read aloud, alternative by alternative, and a test holds the two together. Merging is in bpe.c.
+// Splits a text into the words that are merged separately: Qwen's expression by hand, any other with PCRE2. The
+// hand-written splitter follows that expression alternative by alternative, and a test compares the two. Merging is in
+// bpe.c.
 //
-// Expressions are written for oniguruma. What it reads otherwise than PCRE2 is translated (\s) or refused by name (\h, \w, ...).
+// Expressions are written for oniguruma. Where PCRE2 reads them differently they are translated (\s) or refused by name
+// (\h, \w, ...).
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "tokenizer/tokenizer_internal.h"
 #include <pcre2.h>
@@ -26,7 +28,8 @@ static inline uint8_t class_at(const uint8_t *classes, const uint8_t *text, size
 
 static inline bool is_newline(uint8_t c) { return c == '\n' || c == '\r'; }
 
-// (?i:'s|'t|'re|'ve|'m|'ll|'d): bytes after the apostrophe, 0 if it is none. U+017F, the long s, is an s to ignore the case of.
+// (?i:'s|'t|'re|'ve|'m|'ll|'d): bytes after the apostrophe, 0 if none matches. U+017F, the long s, counts as an s when
+// case is ignored.
 static size_t contraction(const uint8_t *p, size_t left)
 {
     if (left < 1)
@@ -65,7 +68,7 @@ static size_t spaces_end(const uint8_t *classes, const uint8_t *text, size_t siz
     }
     if (newline > 0)
         return newline;
-    return end < size && last > at ? last : end; // the last space of several belongs to the word behind it
+    return end < size && last > at ? last : end; // the last space of several belongs to the word after it
 }
 
 size_t split_qwen(const uint8_t *classes, const uint8_t *text, size_t size, size_t at)
@@ -93,17 +96,17 @@ size_t split_qwen(const uint8_t *classes, const uint8_t *text, size_t size, size
 
 // ---- any other expression
 
-// Oniguruma's \s is White_Space; PCRE2's has U+180E besides.
+// Oniguruma's \s is White_Space; PCRE2's includes U+180E too.
 static bool translate_space(Bytes *out, char escape, bool in_class, size_t at)
 {
     if (in_class && escape == 'S')
-        return fail("the expression's \\S inside brackets (byte %zu) is not done here", at);
+        return fail("the expression's \\S inside brackets (byte %zu) is not supported", at);
     return bytes_text(out, in_class        ? "\\t-\\r\\x{85}\\p{Z}"
                            : escape == 's' ? "[\\t-\\r\\x{85}\\p{Z}]"
                                            : "[^\\t-\\r\\x{85}\\p{Z}]");
 }
 
-// What oniguruma would read otherwise: NULL if there is nothing of that kind at p.
+// What oniguruma would read differently: NULL if there is nothing of that kind at p.
 static const char *foreign(const char *p, bool in_class)
 {
     if (in_class)
@@ -126,7 +129,7 @@ static bool translate(Bytes *out, const char *expression)
         char c = expression[i], next = expression[i + 1];
         const char *problem = foreign(expression + i, in_class);
         if (problem != NULL)
-            return fail("the expression's %s (byte %zu) is not done here", problem, i);
+            return fail("the expression's %s (byte %zu) is not supported", problem, i);
         if (c != '\\') {
             in_class = c == '[' || (in_class && c != ']');
             TRY(bytes_append(out, &c, 1));
@@ -138,7 +141,7 @@ static bool translate(Bytes *out, const char *expression)
         else if (next != 0 && strchr("rntpPdD.()[]{}|*+?^$/\\-'\"<>", next) != NULL && strlen(expression + i) >= length)
             TRY(bytes_append(out, expression + i, length));
         else
-            return fail("the expression's \\%.1s (byte %zu) is not done here", expression + i + 1, i);
+            return fail("the expression's \\%.1s (byte %zu) is not supported", expression + i + 1, i);
         i += length - 1;
     }
     return true;
@@ -152,7 +155,7 @@ static bool compile(Splitter *splitter, const char *expression)
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
     if (context == NULL)
         return fail("no memory for the expression");
-    pcre2_set_newline(context, PCRE2_NEWLINE_LF); // oniguruma's . stops at \n alone, its ^ and $ are those of lines
+    pcre2_set_newline(context, PCRE2_NEWLINE_LF); // oniguruma's . excludes \n alone, its ^ and $ match at lines
     splitter->code = pcre2_compile((PCRE2_SPTR)expression, PCRE2_ZERO_TERMINATED,
                                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &offset, context);
     pcre2_compile_context_free(context);
@@ -164,7 +167,7 @@ static bool compile(Splitter *splitter, const char *expression)
     pcre2_pattern_info(splitter->code, PCRE2_INFO_MATCHEMPTY, &matches_empty);
     if (matches_empty)
         return fail("the expression matches the empty text");
-    pcre2_jit_compile(splitter->code, PCRE2_JIT_COMPLETE); // without JIT it is slow, not wrong
+    pcre2_jit_compile(splitter->code, PCRE2_JIT_COMPLETE); // without JIT it is slower, not wrong
     return true;
 }
 
@@ -200,11 +203,11 @@ bool split_scratch_open(SplitScratch *scratch, const Splitter *splitter)
         return true;
     scratch->match = pcre2_match_data_create(1, NULL);
     scratch->context = pcre2_match_context_create(NULL);
-    scratch->stack = pcre2_jit_stack_create(32 << 10, 64 << 20, NULL); // grows when it must
+    scratch->stack = pcre2_jit_stack_create(32 << 10, 64 << 20, NULL); // grows when needed
     if (scratch->match == NULL || scratch->context == NULL || scratch->stack == NULL)
         return fail("no memory for matching the expression");
     pcre2_jit_stack_assign(scratch->context, NULL, scratch->stack);
-    pcre2_set_match_limit(scratch->context, 100 * 1000 * 1000); // a hostile expression ends with an error, not never
+    pcre2_set_match_limit(scratch->context, 100 * 1000 * 1000); // a hostile expression fails, eventually
     return true;
 }
 
@@ -244,6 +247,6 @@ bool split_next(const Splitter *splitter, SplitScratch *scratch, const uint8_t *
     }
     if (at == 0 || at >= scratch->end)
         TRY(match_from(splitter, scratch, text, size, at));
-    *end = at < scratch->begin ? scratch->begin : scratch->end; // what no match covers is a word, too
+    *end = at < scratch->begin ? scratch->begin : scratch->end; // text between matches is a word, too
     return true;
 }

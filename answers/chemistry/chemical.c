@@ -1,4 +1,5 @@
-// How tokens become terms, and terms a formula or a reaction. What a term says is its structure, written in one way, and its atoms.
+// How tokens become terms, and terms a formula or a reaction. A term is described by its structure, in one spelling,
+// and its atoms.
 #include "answers/chemistry/chemical.h"
 #include "answers/chemistry/chemical_lexer.h"
 #include "base/text.h"
@@ -63,7 +64,7 @@ static bool sign_is_charge(const ChemicalToken *sign)
     }
 }
 
-// The index behind an atom or a bracket. Digits before a final sign may belong to it: SO42-, Fe2+.
+// The index after an atom or a bracket. Digits before a final sign may belong to it: SO42-, Fe2+.
 static bool take_index(Builder *b, int *count)
 {
     const ChemicalToken *token = token_at(b);
@@ -107,7 +108,7 @@ static bool read_isotope(Builder *b, int *mass, int *number)
     return *mass >= 0;
 }
 
-// ^0_{-1}e says its charge by its number, and D and T are hydrogen.
+// ^0_{-1}e gives its charge by its number, and D and T are hydrogen.
 static bool number_fits(Builder *b, int element, int mass, int number)
 {
     int own = element == DEUTERIUM || element == TRITIUM ? 1 : element == NEUTRON ? 0 : element;
@@ -162,7 +163,7 @@ static bool roman_number(const ChemicalToken *token) // Fe(III): names, not atom
     return letters > 0 && token->kind == TOKEN_CLOSE;
 }
 
-// What the bracket holds is counted once its index is known: it is read twice, first to find its end.
+// A bracket's content is counted once its index is known: it is read twice, first to find its end.
 static bool read_bracket(Builder *b, int multiplier, int depth)
 {
     Builder probe = *b;
@@ -247,7 +248,7 @@ static bool read_charge(Builder *b)
     return true;
 }
 
-// [Cu(NH3)4]: brackets around everything say nothing
+// [Cu(NH3)4]: brackets around everything mean nothing
 static void strip_brackets(Species *s)
 {
     size_t size = strlen(s->structure);
@@ -363,7 +364,7 @@ static bool holds(const Species *s, int element)
     return false;
 }
 
-// Several symbols of which one has two letters; or an index and H, O or F, which names of quantities seldom go with.
+// Several symbols, one with two letters; or an index and H, O or F, which rarely occur in names of quantities.
 static bool surely_formula(const Species *s)
 {
     enum { HYDROGEN = 1, OXYGEN = 8, FLUORINE = 9 };
@@ -375,7 +376,7 @@ static bool surely_formula(const Species *s)
     return several && digit && (holds(s, HYDROGEN) || holds(s, OXYGEN) || holds(s, FLUORINE));
 }
 
-// Marks that nothing but chemistry has: a charge above, an isotope before, a state behind.
+// Marks that only chemistry has: a raised charge, an isotope in front, a state at the end.
 static bool surely_marked(const Reader *r)
 {
     for (int i = 0; i < r->tokens.count; i++) {
@@ -389,7 +390,7 @@ static bool surely_marked(const Reader *r)
     return false;
 }
 
-static bool wrong_index(const Reader *r) // P_1 V_1 = P_2 V_2: nobody writes the index 1 in a formula
+static bool wrong_index(const Reader *r) // P_1 V_1 = P_2 V_2: chemists do not write the index 1
 {
     for (int i = 1; i < r->tokens.count; i++)
         if (r->tokens.tokens[i].kind == LEX_NUMBER && r->tokens.tokens[i].mark == '_' && r->tokens.tokens[i].value == 1 &&

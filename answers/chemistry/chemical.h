@@ -1,9 +1,10 @@
-// Inside answers/: chemical formulas, ions, isotopes and reactions, read from what people and models type and compared by what they
-// say: H2O, H_2O, \ce{H2O} and \text{H}_2\text{O} are one, Fe2+ and Fe^{2+} are; CO is no Co. Names (water, iron(II)) are words.
+// Inside answers/: chemical formulas, ions, isotopes and reactions, read from what people and models type and compared
+// by meaning: H2O, H_2O, \ce{H2O} and \text{H}_2\text{O} are one, Fe2+ and Fe^{2+} are; CO is not Co. Names (water,
+// iron(II)) are words.
 //
 //  - Only real symbols, with their capitals; D and T, the electron e^-, the neutron ^1_0n. States (s), (l), (g), (aq) may be left out.
-//  - Marks that are given say what a digit is. Fe2+ without marks may be Fe^{2+} or Fe_2^+, and agrees with either.
-//  - Terms of a side may stand in any order; a formula's symbols may not: CH3COOH and C2H4O2 are left to others.
+//  - Given marks decide what a digit means. Fe2+ without marks may be Fe^{2+} or Fe_2^+, and agrees with either.
+//  - Terms of a side may be in any order; symbols of a formula may not: CH3COOH and C2H4O2 are unknown.
 #ifndef ANSWERS_CHEMISTRY_CHEMICAL_H
 #define ANSWERS_CHEMISTRY_CHEMICAL_H
 
@@ -16,7 +17,7 @@ enum { CHEMICAL_TERMS = 10, CHEMICAL_ELEMENTS = 12, CHEMICAL_BYTES = 80 };
 typedef struct Species {
     char structure[CHEMICAL_BYTES]; // symbols, counts above 1, round brackets; [14]C an isotope, .5H2O water of a crystal
     int charge;
-    int mass; // of the only isotope that has one; 0: none, or several
+    int mass; // of the only isotope with a mass; 0: none, or several
     int elements_count;
     struct {
         int element, count;
@@ -24,14 +25,14 @@ typedef struct Species {
 } Species;
 
 typedef struct ChemicalTerm {
-    int numerator, denominator; // how often
-    char state;                 // s, l, g, a; 0: not said
+    int numerator, denominator; // its coefficient
+    char state;                 // s, l, g, a; 0: not given
     int readings;               // 1 or 2
     Species species[2];
 } ChemicalTerm;
 
 typedef struct Chemical {
-    bool certain;    // the text says that it is chemistry. NO, He, H_2, B+ or C-14 may be something else
+    bool certain;    // it is clearly chemistry. NO, He, H_2, B+ or C-14 may be something else
     bool reaction;   // there is an arrow
     int left, right; // terms of either side; without an arrow all are left
     ChemicalTerm terms[CHEMICAL_TERMS];
@@ -39,8 +40,8 @@ typedef struct Chemical {
 
 bool chemical_read(Chemical *chemical, Text text); // false: it cannot be chemistry
 
-// Equal: all that is said agrees, and at least one of them is certain. Different: both are, and atoms, isotopes or charges differ; two
-// reactions that are multiples of each other are neither. Symmetric.
+// Equal: all parts agree, and at least one of the two is certain. Different: both are certain, and atoms, isotopes or
+// charges differ; two reactions that are multiples of each other are neither. Symmetric.
 Verdict chemical_compare(const Chemical *a, const Chemical *b);
 
 #endif

@@ -31,7 +31,7 @@ static bool same_coefficient(const ChemicalTerm *a, const ChemicalTerm *b)
     return (int64_t)a->numerator * b->denominator == (int64_t)b->numerator * a->denominator;
 }
 
-// Each term of one side has one of the other's.
+// Each term of one side has a partner on the other.
 static bool same_terms(const ChemicalTerm *a, const ChemicalTerm *b, int count)
 {
     bool taken[CHEMICAL_TERMS] = {false};
@@ -46,7 +46,8 @@ static bool same_terms(const ChemicalTerm *a, const ChemicalTerm *b, int count)
     return true;
 }
 
-// All atoms of a side times the product of all denominators, and the charge. false: a term has several readings, or the numbers are large.
+// All atoms of a side times the product of all denominators, and the charge. false: a term has several readings, or
+// numbers are too large.
 typedef struct Total {
     int64_t atoms[ELEMENT_COUNT + 1];
 } Total;

@@ -23,7 +23,7 @@ typedef struct Reader {
 
 static bool take(Reader *r, const char *text) { return text_take(&r->at, r->end, text); }
 
-// Of texts, ended by NULL: which one is next, and is taken; -1: none
+// Takes the first of the texts (NULL-terminated) that comes next; returns its index, -1: none
 static int take_one_of(Reader *r, const char *const *texts)
 {
     for (int i = 0; texts[i] != NULL; i++)
@@ -55,7 +55,7 @@ static bool take_wrapping(Reader *r)
     return take_one_of(r, wrappings) >= 0;
 }
 
-static int digit_of(Reader *r, char *mark) // in any of three heights
+static int digit_of(Reader *r, char *mark) // normal, raised or lowered
 {
     static const char *const above[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹", NULL};
     static const char *const below[] = {"₀", "₁", "₂", "₃", "₄", "₅", "₆", "₇", "₈", "₉", NULL};
@@ -101,7 +101,7 @@ static bool take_raised_sign(Reader *r, int *sign)
     return *sign != 0;
 }
 
-// A number, a charge or a state behind ^ or _.
+// A number, a charge or a state after ^ or _.
 static bool read_raised(Reader *r, char mark)
 {
     skip_spaces(r);
@@ -147,7 +147,7 @@ static bool read_element(Reader *r)
     return false;
 }
 
-static bool skip_braces(Reader *r) // what stands above an arrow
+static bool skip_braces(Reader *r) // the text above an arrow
 {
     for (char close = take(r, "[")   ? ']'
                       : take(r, "{") ? '}'

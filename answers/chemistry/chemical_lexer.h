@@ -1,4 +1,4 @@
-// Inside chemical: symbols, numbers, charges and joints of a text, whatever marks they are written in.
+// Inside chemical: symbols, numbers, charges and joints of a text, in any notation.
 #ifndef ANSWERS_CHEMISTRY_CHEMICAL_LEXER_H
 #define ANSWERS_CHEMISTRY_CHEMICAL_LEXER_H
 
@@ -40,6 +40,6 @@ typedef struct ChemicalTokens {
     bool declared; // \ce
 } ChemicalTokens;
 
-bool chemical_tokens(ChemicalTokens *tokens, Text text); // false: there is something that no formula has
+bool chemical_tokens(ChemicalTokens *tokens, Text text); // false: it contains something that no formula has
 
 #endif

@@ -1,5 +1,6 @@
-// Lists, sets of single things, tuples, matrices. Places count in tuples, matrices, rows and lists of words; lists and sets of numbers and
-// expressions have no order. What has a name is compared by its name: x = 2, y = 3 is y = 3, x = 2, and (2, 3) says the same in that order.
+// Lists, sets of single elements, tuples, matrices. Order matters in tuples, matrices, rows and lists of words; not in
+// lists and sets of numbers and expressions. Named elements are compared by name: x = 2, y = 3 is y = 3, x = 2, and (2,
+// 3) equals it in that order.
 #include "answers/compare/compare.h"
 #include "system/start.h"
 #include <ctype.h>
@@ -20,17 +21,17 @@ Verdict compare_children(Comparison *c, const Node *g, const Node *p, int depth)
 
 bool is_collection(const Node *n) { return n->kind == NODE_LIST || n->kind == NODE_SET || n->kind == NODE_UNION; }
 
-// ---- what a collection holds
+// ---- the elements of a collection
 
 typedef struct Item {
-    const Node *name, *value; // name NULL: it has none
+    const Node *name, *value; // name NULL: none
 } Item;
 
 typedef struct Items {
     Item items[LIST_MOST];
-    Node made[LIST_MOST]; // of a \pm: its two signs
+    Node made[LIST_MOST]; // for a \pm: its two signs
     int count, made_count;
-    bool full, words, braces; // words: one is a word at least; braces: it is a set
+    bool full, words, braces; // words: at least one is a word; braces: it is a set
 } Items;
 
 bool is_wordy(const Node *n)
@@ -114,7 +115,7 @@ static void collect_values(Items *list, const Node *n) // of tuples too
         add_item(list, NULL, n);
 }
 
-// ---- comparing them
+// ---- comparing elements
 
 static Verdict compare_in_order(Comparison *c, const Items *g, const Items *p, int depth)
 {
@@ -167,7 +168,7 @@ static Verdict compare_by_name(Comparison *c, const Items *g, const Items *p, in
     return decide(c, v, "values by their names");
 }
 
-// Whether units tell the items of g apart that have none in p: 10 apples and 5 oranges are 10, 5 in that order only.
+// Whether units tell elements of g apart, and p has none: 10 apples and 5 oranges are 10, 5 in that order only.
 static bool units_left_out(const Items *g, const Items *p)
 {
     int with = 0, without = 0;
@@ -178,7 +179,7 @@ static bool units_left_out(const Items *g, const Items *p)
     return with > 0 && without > 0;
 }
 
-// Measured values, "respectively": two of one unit, or decimals. Solutions are whole numbers, fractions and roots.
+// Measured values, "respectively": two with one unit, or decimals. Solutions are whole numbers, fractions and roots.
 static bool are_measured(const Items *list)
 {
     for (int i = 0; i < list->count; i++) {
@@ -212,7 +213,7 @@ static bool are_marks(const Items *list)
     return false;
 }
 
-// 1 to n, or the first letters, in another order than that: 3, 1, 2; B, A, C
+// A permutation of 1 to n, or of the first letters: 3, 1, 2; B, A, C
 static bool is_ranking(const Items *list)
 {
     bool seen[10] = {false}, ascending = true;
@@ -242,7 +243,7 @@ static bool is_sequence(const Items *list)
     return list->count > SOLUTIONS_MOST;
 }
 
-// "1/4 or 0.25" says one value twice.
+// "1/4 or 0.25" is one value twice.
 static bool says_one(Comparison *c, const Items *g, const Items *p, int depth)
 {
     bool same = g->count == 1 && p->count > 1 && p->count <= 3 && !p->full && p->items[0].value->kind != NODE_SYMBOL;
@@ -278,7 +279,7 @@ static Verdict compare_items(Comparison *c, const Items *g, const Items *p, int 
     return decide(c, permuted ? VERDICT_UNKNOWN : v, g->words || p->words ? "words in their order" : "values in their order");
 }
 
-// Whether tuples stand on one side and names on the other: p = 5, q = 2, p = 7, q = 2 and (5, 2), (7, 2)
+// Whether tuples are on one side and names on the other: p = 5, q = 2, p = 7, q = 2 and (5, 2), (7, 2)
 static bool holds_tuples(const Items *list)
 {
     for (int i = 0; i < list->count; i++)

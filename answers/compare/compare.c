@@ -1,5 +1,5 @@
-// Two trees compared, whatever they are. In this order: words; sets of real numbers, where one side is more than a pair in brackets; what
-// has a name by what is said of it; then by kind: relations, matrices, tuples, lists, and everything else by its value.
+// Compares any two trees. In this order: words; sets of real numbers, where one side is more than a pair in brackets;
+// named values by their value; then by kind: relations, matrices, tuples, lists, and everything else by value.
 #include "answers/compare/compare.h"
 #include "answers/words/words.h"
 #include <string.h>
@@ -13,7 +13,7 @@ static bool is_structure(const Node *n)
 
 // ---- words among formulas
 
-// A word of a formula is a name: what else it may mean is not known.
+// A word in a formula is a name: any other meaning is unknown.
 static Verdict compare_word(Comparison *c, const Node *g, const Node *p)
 {
     const char *rule;
@@ -24,7 +24,7 @@ static Verdict compare_word(Comparison *c, const Node *g, const Node *p)
     return decide(c, VERDICT_UNKNOWN, "a word and a formula");
 }
 
-// A short word is a product of letters, against what is one.
+// A short word is a product of letters, against a product.
 static bool may_be_product(const Node *word, const Node *other)
 {
     return word->name.size <= 3 &&
@@ -38,7 +38,7 @@ static bool is_empty_set(const Node *n)
     return (n->kind == NODE_SET && n->count == 0) || (n->kind == NODE_SYMBOL && text_is(n->name, "emptyset"));
 }
 
-// ---- infinity, which is no number to calculate with
+// ---- infinity, which is no number
 
 static int infinity_of(const Node *n) // its sign; 0: it is none
 {
@@ -47,9 +47,9 @@ static int infinity_of(const Node *n) // its sign; 0: it is none
     return n->kind == NODE_SYMBOL && text_is(n->name, "infty") ? sign : 0;
 }
 
-// ---- vectors: a column, a row, and what stands in brackets
+// ---- vectors: a column, a row, and a bracket
 
-static const Node *vector_cells(const Node *n, Node *row) // its cells as children of *row; NULL: it is none
+static const Node *vector_cells(const Node *n, Node *row) // its cells as children of *row; NULL: it is no vector
 {
     if (n->kind == NODE_BRACKET && n->count > 1)
         return n;
@@ -122,7 +122,7 @@ static Verdict compare_brackets(Comparison *c, const Node *g, const Node *p, int
 
 // ---- arrows
 
-// 1 -> 2 -> 3 as a list in its order: all but the first, from the last to the front, are right sides.
+// 1 -> 2 -> 3 as a list in order: all but the first, from last to first, are right sides.
 static Verdict compare_chain_with_list(Comparison *c, const Node *chain, const Node *list, int depth)
 {
     int links = 1;
@@ -205,7 +205,7 @@ static Verdict compare_kinds(Comparison *c, const Node *g, const Node *p, int de
     return compare_quantities(c, g, p);
 }
 
-// ---- what is said of a name
+// ---- definitions of a name
 
 static Verdict compare_named(Comparison *c, const Node *g, const Node *p, const Named *gold, const Named *given, int depth)
 {
@@ -226,7 +226,7 @@ static bool is_unsolved(const Node *n, const Named *named)
     return n->kind == NODE_RELATION && n->relation == EQUAL && named->value == n && has_symbols(n);
 }
 
-// 2x + 4y = 3 and y = 3/4 - x/2; what else solves it is not known.
+// 2x + 4y = 3 and y = 3/4 - x/2; whether another equation has the same solutions is unknown.
 static Verdict compare_solution(Comparison *c, const Node *g, const Node *p, int depth)
 {
     bool equations = g->kind == NODE_RELATION && p->kind == NODE_RELATION && g->relation == EQUAL && p->relation == EQUAL;

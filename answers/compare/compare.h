@@ -1,5 +1,5 @@
-// Inside answers/: comparing two trees, gold's and the prediction's. What does not hold is different; what no rule covers, or is beyond the
-// limits or the budget, is unknown. *rule: what decided, in a few words (verify.h).
+// Inside answers/: comparing two trees, gold's and the prediction's. What does not agree is different; what no rule
+// covers, or exceeds the limits or the budget, is unknown. *rule: the rule that decided, in a few words (verify.h).
 #ifndef ANSWERS_COMPARE_COMPARE_H
 #define ANSWERS_COMPARE_COMPARE_H
 
@@ -8,7 +8,7 @@
 typedef struct Comparison {
     Budget budget;
     const char *rule;
-    bool number; // the reference is a number however it is spelled: 2e3 is no code
+    bool number; // the reference is a number in any spelling: 2e3 is no code
 } Comparison;
 
 static inline Verdict verdict_of(bool equal) { return equal ? VERDICT_EQUAL : VERDICT_DIFFERENT; }
@@ -28,9 +28,9 @@ static inline Verdict decide(Comparison *c, Verdict v, const char *rule)
 
 enum { COMPARE_DEPTH = 24 };
 #define ANOTHER_UNIT "another unit"
-#define CANNOT_EVALUATE "cannot be evaluated" // a rule that others ask for
+#define CANNOT_EVALUATE "cannot be evaluated" // a rule that other files test for
 
-// ---- compare.c: whatever the two are
+// ---- compare.c: any two trees
 
 Verdict compare(Comparison *c, const Node *gold, const Node *prediction, int depth);
 
@@ -39,25 +39,25 @@ Verdict compare(Comparison *c, const Node *gold, const Node *prediction, int dep
 Verdict compare_quantities(Comparison *c, const Node *gold, const Node *prediction);
 Verdict compare_values(Comparison *c, const Node *gold, const Node *prediction); // without units
 Verdict compare_totals(Comparison *c, const Node *gold,
-                       const Node *prediction); // 2 hours 30 minutes; unknown: they are no sums of quantities
+                       const Node *prediction); // 2 hours 30 minutes; unknown: they are not sums of quantities
 
-// ---- relations.c: equations, and what has a name
+// ---- relations.c: equations and named values
 
 typedef struct Named {
-    const Node *name;  // of what is said, NULL: of nothing
-    const Node *value; // what is said of it
+    const Node *name;  // the name; NULL: none
+    const Node *value; // its value
 } Named;
 
-Named named_value(const Node *n);    // "x = 3", "3 + 4 = 7", "E \\approx 2": what it says, and of what; the node itself otherwise
+Named named_value(const Node *n);    // "x = 3", "3 + 4 = 7", "E \\approx 2": value and name; else the node itself
 const Node *left_end(const Node *n); // of a = b = c
 Verdict same_name(Comparison *c, const Node *a, const Node *b);
 Verdict compare_relations(Comparison *c, const Node *gold, const Node *prediction, int depth);
 Verdict compare_definitions(Comparison *c, const Named *gold, const Named *prediction, int depth); // f(x) = 2x and g(t) = 2t
 
-// ---- collections.c: lists and sets of single things
+// ---- collections.c: lists and sets of single elements
 
 bool is_collection(const Node *n);
-bool is_wordy(const Node *n);      // words are a part of it
+bool is_wordy(const Node *n);      // it contains words
 bool names_places(const Named *n); // (x, y) = (1, 2)
 Verdict compare_collections(Comparison *c, const Node *gold, const Node *prediction, int depth);
 Verdict compare_children(Comparison *c, const Node *gold, const Node *prediction, int depth); // in their order
@@ -65,6 +65,6 @@ Verdict compare_children(Comparison *c, const Node *gold, const Node *prediction
 // ---- sets.c: sets of real numbers
 
 bool says_set(const Node *n); // a union, an inequality, a set by its condition: more than a pair in brackets
-Verdict compare_sets(Comparison *c, const Node *gold, const Node *prediction); // unknown: one of them is no set that can be read
+Verdict compare_sets(Comparison *c, const Node *gold, const Node *prediction); // unknown: one is no readable set
 
 #endif

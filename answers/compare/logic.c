@@ -1,6 +1,6 @@
-// Logic: a text becomes a string of one-letter signs and letters, in whichever notation it was written, and two such strings are
-// compared sign by sign or by their truth tables, at most eight letters. A truth table is a column of 256 bits, so all rows are
-// evaluated at once.
+// Logic: a text in any notation becomes a string of one-letter signs and letters, and two such strings are compared
+// sign by sign or by their truth tables, with at most eight letters. A column of a truth table is 256 bits, so all rows
+// are evaluated at once.
 #include "answers/compare/logic.h"
 #include "base/text.h"
 #include <ctype.h>
@@ -12,7 +12,7 @@
 typedef struct Sign {
     const char *spelling;
     char sign;
-    bool certain; // it stands in no other formula of letters
+    bool certain; // it occurs in no other kind of formula
 } Sign;
 
 static const Sign signs[] = {
@@ -80,7 +80,7 @@ bool logic_read(Logic *l, Text s)
     return certain > 0 || (others == 1 && l->count == 3); // p \to q
 }
 
-// ---- truth tables: 256 rows, of which each letter's column is a part of their number; four words of 64 bits
+// ---- truth tables: 256 rows, numbered by the letters' values; four words of 64 bits
 
 enum { LETTERS_MOST = 8, WORDS = 4, NEST_MOST = 64 };
 
@@ -90,7 +90,7 @@ typedef struct Column {
 
 typedef struct Evaluator {
     const char *at;
-    const char *letters; // whose places are their numbers
+    const char *letters; // a letter's index is its bit
     int depth;
     bool bad;
 } Evaluator;
@@ -146,7 +146,7 @@ static Column evaluate_atom(Evaluator *e)
     return c;
 }
 
-// Without brackets only one sign, or the same one of & and | again and again, can be told.
+// Without brackets only one sign, or repetitions of & or of |, are unambiguous.
 static Column evaluate(Evaluator *e)
 {
     if (++e->depth > NEST_MOST) {

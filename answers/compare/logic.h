@@ -1,6 +1,6 @@
-// Inside answers/: formulas of logic and of the algebra of sets, whose letters are statements or sets: (G \lor H) \supset \neg I,
-// A \cap (B \cup C)'. Two are equal when they are the same signs, whichever of a sign's many forms was taken, or when they have the same
-// truth table; with quantifiers only the first can be told.
+// Inside answers/: formulas of logic and of the algebra of sets, whose letters are statements or sets: (G \lor H)
+// \supset \neg I, A \cap (B \cup C)'. Two are equal when they have the same signs, in any of their notations, or the
+// same truth table; with quantifiers only the signs are compared.
 #ifndef ANSWERS_COMPARE_LOGIC_H
 #define ANSWERS_COMPARE_LOGIC_H
 
@@ -15,7 +15,7 @@ typedef struct Logic {
     int count;
 } Logic;
 
-// spelled: in ASCII (spelling.c). False: it has no sign of logic, or others than its own.
+// spelled: in ASCII (spelling.c). False: it has no sign of logic, or signs of other kinds.
 bool logic_read(Logic *logic, Text spelled);
 Verdict logic_compare(const Logic *a, const Logic *b);
 

@@ -1,9 +1,10 @@
-// Numbers, expressions and quantities: values that agree, decimals that stand for them, percentages, units.
+// Numbers, expressions and quantities: values that agree, rounded decimals, percentages, units.
 //
-// Rounding, the one rule: a decimal stands for a value that rounds to it at its last digit, if it has two significant digits at least
-// (against a decimal with more places), two of them behind the point (against a fraction), or three significant ones (against anything
-// else: roots, pi, logarithms). A decimal is what has a point, with a power of ten or without. Either side may be the rounded one. Whole
-// numbers are meant exactly, but for those of three digits and more that stand for a value in another unit (298 K for 25 degrees Celsius).
+// Rounding, the one rule: a decimal stands for a value that rounds to it at its last digit, if it has at least two
+// significant digits (against a decimal with more places), two of them after the point (against a fraction), or three
+// significant ones (against anything else: roots, pi, logarithms). A decimal is a number with a point, with or without
+// a power of ten. Either side may be the rounded one. Whole numbers are exact, except those of three or more digits
+// that stand for a value in another unit (298 K for 25 degrees Celsius).
 #include "answers/compare/compare.h"
 #include "answers/units/units.h"
 #include "answers/words/words.h"
@@ -17,8 +18,8 @@ typedef enum Agreement { AGREE, DISAGREE, NOT_KNOWN } Agreement;
 // ---- decimals
 
 typedef struct Decimal {
-    long places;            // digits behind the point; a power of ten counts against them
-    int significant, zeros; // zeros: of these, at the end
+    long places;            // digits after the point; a power of ten reduces them
+    int significant, zeros; // zeros: those at the end
     bool point;
 } Decimal;
 
@@ -62,7 +63,7 @@ static bool power_of_ten(const Node *n, long *exponent)
     return true;
 }
 
-// Of a number that is written out, its negative, or a number times a power of ten; false: it is none of these
+// For a number, its negative, or a number times a power of ten; false: anything else
 static bool decimal_of(const Node *n, Decimal *d)
 {
     *d = (Decimal){0};
@@ -79,7 +80,7 @@ static bool decimal_of(const Node *n, Decimal *d)
     return true;
 }
 
-// Whether `rounded`, which has so many places, is what `fine` rounds to (half a unit of the last place, either way)
+// Whether `fine`, rounded to `places`, gives `rounded` (half a unit of the last place, either way)
 static bool rounds_to(const mpfr_t fine, const mpfr_t rounded, long places)
 {
     mpfr_t difference, unit;
@@ -156,7 +157,8 @@ static bool has_exponent(const Node *n)
     return n->kind == NODE_NUMBER && n->name.size > 1 && n->name.data[0] != '0' && (has(n, 'e') || has(n, 'E'));
 }
 
-// 2e3 may be a power of ten, a code, or 2 · e · 3: as a reference it is the first against what is one, and unknown against 2000.
+// 2e3 may be a power of ten, a code, or 2 · e · 3: as a reference it equals a power of ten, and is unknown against
+// 2000.
 // 2e+3 and 2.0e3 are no codes.
 static bool may_be_code(const Node *g, const Node *p)
 {
@@ -225,7 +227,8 @@ static int64_t base_number(Text base) // 2, or "two"
     return words_number(base, &n) ? n : -1;
 }
 
-// 203_7 is not 203_8. A reference's base may be left out; one that the reference does not have is unknown, but for 10.
+// 203_7 is not 203_8. A reference's base may be left out; a base that the reference does not have is unknown, except
+// 10.
 static Verdict compare_bases(Comparison *c, const Node *g, const Node *p)
 {
     while (g->kind == NODE_NEGATE && p->kind == NODE_NEGATE)
@@ -251,7 +254,7 @@ Verdict compare_values(Comparison *c, const Node *g, const Node *p)
     return compare_with_logarithms(c, g, p);
 }
 
-// ---- names that are only another letter: the constant of an integral, the imaginary unit
+// ---- names that differ only in their letter: the constant of an integral, the imaginary unit
 
 static bool is_symbol(const Node *n, const char *name) { return n->kind == NODE_SYMBOL && text_is(n->name, name); }
 
@@ -296,7 +299,7 @@ static bool other_letter(const Node *g, const Node *p, const char **from, const 
            !mentions(p, "i");
 }
 
-// The one symbol of a tree that the other does not have; size 0: none, or several
+// The one symbol that only this tree has; size 0: none, or several
 static void other_symbol(const Node *n, const Node *not_in, Text *found, int *count)
 {
     bool symbol = n->kind == NODE_SYMBOL && has_symbols(n);
@@ -308,7 +311,7 @@ static void other_symbol(const Node *n, const Node *not_in, Text *found, int *co
         other_symbol(c, not_in, found, count);
 }
 
-// A constant, or an index, by another letter: whether that is meant, nobody knows.
+// A constant, or an index, under another letter: whether it is the same is unknown.
 static bool is_renamed(Comparison *c, const Node *g, const Node *p)
 {
     Text x = {NULL, 0}, y = {NULL, 0};
@@ -343,7 +346,7 @@ static bool has_decimal(const Node *n)
     return false;
 }
 
-// Decimals among symbols, or in both parts of a complex number, may be rounded: within a hundredth that is not known.
+// Decimals among symbols, or in both parts of a complex number, may be rounded: within a hundredth it is unknown.
 static bool is_near(Comparison *c, const Node *g, const Node *p)
 {
     if ((!has_decimal(g) && !has_decimal(p)) || (g->kind == NODE_NUMBER && p->kind == NODE_NUMBER))
@@ -387,7 +390,7 @@ static Verdict compare_letters(Comparison *c, const Node *g, const Node *p)
 
 // ---- percentages
 
-// 20% is 0.2, and where only one of the two has the sign, 20 as well.
+// 20% is 0.2, and where only one of the two has the sign, also 20.
 static Verdict compare_percent(Comparison *c, const Node *g, const Node *p)
 {
     bool g_percent = g->kind == NODE_PERCENT, p_percent = p->kind == NODE_PERCENT;
@@ -409,7 +412,7 @@ typedef struct Amount {
     bool has_unit, degrees;
 } Amount;
 
-// What stands behind a number without a space, in letters that are not ours, is a unit that nobody knows.
+// Letters outside ASCII after a number without a space are an unknown unit.
 static bool unit_of(Unit *unit, Text text)
 {
     if (unit_read(unit, text))
@@ -438,7 +441,7 @@ static void amount_of(Amount *a, const Node *n)
     a->value = &a->made[1];
 }
 
-// Values in units of the same dimension: exactly, or one is what the other rounds to.
+// Values in units of the same dimension: exactly equal, or one is the other rounded.
 static Verdict compare_converted(Comparison *c, const Amount *g, const Amount *p)
 {
     mpc_t x, y, to;
@@ -524,7 +527,7 @@ static Verdict compare_scaled(Comparison *c, const Amount *with, const Amount *w
     return compare_converted(c, with, &plain);
 }
 
-// Words behind a number that are no unit: they say another number, or that it is none.
+// Words after a number that are no unit: they change the number, or it is none.
 static bool is_countable(const Unit *unit)
 {
     static const char *const others[] = {
@@ -546,7 +549,7 @@ static bool is_countable(const Unit *unit)
     return unit->words_count <= 1 && !ordinal && !scaled;
 }
 
-// 10cd may be 4301 rather than candelas: letters of a to f behind a digit, without a space
+// 10cd may be hexadecimal rather than candelas: letters a to f after a digit, without a space
 static bool is_hexadecimal(const Node *quantity)
 {
     const Node *number = quantity->first;
@@ -557,7 +560,7 @@ static bool is_hexadecimal(const Node *quantity)
     return n > 0 && n == unit.size && number->kind == NODE_NUMBER && number->name.data + number->name.size == unit.data;
 }
 
-// A unit that nobody knows may be left out, and added where it counts things: 14 right triangles, but not 5 foo.
+// An unknown unit may be left out, and added where it counts things: 14 right triangles, but not 5 foo.
 static bool may_be_left_out(const Amount *a, const Node *n, bool reference)
 {
     const Node *quantity = n->kind == NODE_NEGATE ? n->first : n;
@@ -606,7 +609,7 @@ static bool is_sum(const Node *n) // 5 ft 3 in; 2 hours and 30 minutes
     return true;
 }
 
-// In units of *unit, which the first part gives where there is none yet. Parts of a list must become smaller: 2 hours and 30 minutes.
+// In units of *unit, taken from the first part if unset. Parts of a list must become smaller: 2 hours and 30 minutes.
 static bool total_of(Comparison *c, const Node *n, Unit *unit, bool *given, Unit *before, mpfr_t total)
 {
     if (n->kind != NODE_QUANTITY) {

@@ -1,5 +1,5 @@
-// Equations, and what has a name: which part of one is the answer, whether two names are one, and whether two equations say the same. Two
-// do where the differences of their sides have a constant ratio, of which the sign matters for inequalities.
+// Equations and named values: which part is the answer, whether two names are one, and whether two equations say the
+// same. They do where the differences of their sides have a constant ratio, whose sign matters for inequalities.
 #include "answers/compare/compare.h"
 #include <ctype.h>
 #include <string.h>
@@ -116,7 +116,8 @@ static bool all_equal(const Node *n) // a = b = c, without any other sign
     return true;
 }
 
-// A chain names its last side where that is a value, or one of two sides of a definition: P = MR = MC says more than P = MC.
+// A chain names its last side where that is a value, or one of the two sides of a definition: P = MR = MC says more
+// than P = MC.
 static bool chain_ends_in_value(const Node *n)
 {
     return n->first->kind != NODE_RELATION || n->first->relation == RATIO || (all_equal(n) && !has_symbols(n->last));
@@ -167,7 +168,7 @@ static void difference(const Node *relation, Node nodes[4])
 
 static bool is_zero(const mpc_t x) { return mpc_cmp_si(x, 0) == 0; }
 
-// The ratio of two functions: constant (and of which sign), not constant, or not known at two points at least
+// The ratio of two functions: constant (with which sign), not constant, or unknown with fewer than two points
 static Verdict constant_ratio(Budget *b, const Node *g, const Node *p, int *sign)
 {
     mpc_t x, y, first, ratio;
@@ -229,7 +230,7 @@ static Verdict compare_ratios(Comparison *c, const Node *g, const Node *p, int d
     return decide(c, verdict_of((g->kind == NODE_RELATION) == (p->kind == NODE_RELATION)), "ratio");
 }
 
-// Three sides and more, and implications: side by side
+// Three or more sides, and implications: side by side
 static Verdict compare_chains(Comparison *c, const Node *g, const Node *p, int depth)
 {
     if (g->relation != p->relation)
@@ -266,7 +267,7 @@ Verdict compare_relations(Comparison *c, const Node *g, const Node *p, int depth
     return decide(c, v, "ratio of the sides' differences");
 }
 
-// ---- functions that are defined: f(x) = 2x + 1 is g(t) = 2t + 1
+// ---- definitions of functions: f(x) = 2x + 1 is g(t) = 2t + 1
 
 static const Node *bound(const Named *n) // the x of f(x)
 {

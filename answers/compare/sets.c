@@ -1,5 +1,6 @@
-// Sets of real numbers, whatever they are written in: (-\infty, 2) \cup (2, \infty), x \ne 2, \mathbb{R} \setminus \{2\}, |x| < 3,
-// \{x \mid 2 \le x < 5\}. Each becomes its intervals in order, those that touch made one; two sets are equal when these are.
+// Sets of real numbers in any notation: (-\infty, 2) \cup (2, \infty), x \ne 2, \mathbb{R} \setminus \{2\}, |x| < 3,
+// \{x \mid 2 \le x < 5\}. Each becomes its intervals in order, adjoining ones merged; two sets are equal when these
+// are.
 #include "answers/compare/compare.h"
 #include <string.h>
 
@@ -13,7 +14,7 @@ typedef struct Interval {
 typedef struct RealSet {
     Interval list[INTERVALS_MOST];
     int count;
-    Text unknown; // whose values they are; size 0: nobody's
+    Text unknown; // the variable; size 0: none
 } RealSet;
 
 static void set_clear(RealSet *s)
@@ -141,7 +142,7 @@ static bool set_complement(RealSet *s)
     return ok;
 }
 
-static bool set_join(RealSet *s, RealSet *other) // other is used up
+static bool set_join(RealSet *s, RealSet *other) // destroys other
 {
     bool ok = true;
     for (int k = 0; k < other->count; k++)
@@ -154,7 +155,7 @@ static bool set_join(RealSet *s, RealSet *other) // other is used up
     return ok;
 }
 
-// A and B is what is not (not A, or not B).
+// A and B is not (not A or not B).
 static bool set_intersect(RealSet *s, RealSet *other)
 {
     if (!set_complement(s) || !set_complement(other)) {
@@ -193,7 +194,7 @@ static bool is_inequality(const Node *n)
 static bool is_less(Relation r) { return r == LESS || r == LESS_EQUAL; }
 static bool has_equal(Relation r) { return r == LESS_EQUAL || r == GREATER_EQUAL; }
 
-// The c of x + c; NULL: it is something else
+// The c of x + c; NULL: any other form
 static const Node *shift_of(const Node *n)
 {
     bool shifted =

@@ -1,4 +1,4 @@
-// Rational numbers of formulas, exactly: as they are written, and what can be calculated of them without rounding.
+// Exact rational values of formulas: as written, and what can be computed from them without rounding.
 #include "answers/formula/value.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 enum { BITS_MOST = 1 << 15, EXPONENT_MOST = 1 << 12, DIGITS_MOST = 1000 };
 
-// ---- numbers as they are written
+// ---- written numbers
 
 static bool read_prefixed(mpq_t value, Text s) // 0b101
 {
@@ -32,7 +32,8 @@ static void scale_by_ten(mpq_t value, long exponent)
     mpq_canonicalize(value);
 }
 
-// Digits that repeat for ever: as many nines below them. at: the backslash before them; places: digits behind the point so far.
+// Repeating digits: their value is over as many nines. at: the backslash before them; places: digits after the point so
+// far.
 static bool add_repeating(mpq_t value, Text s, size_t at, long places)
 {
     char text[DIGITS_MOST + 1];
@@ -69,7 +70,7 @@ bool number_read(mpq_t value, Text digits)
             point = true;
         else if (isdigit((unsigned char)c))
             text[n++] = c, exponent -= point;
-        // separators of thousands stand for nothing
+        // separators of thousands are ignored
     }
     size_t repeating = i < digits.size && digits.data[i] == '\\' ? i : 0;
     if (i < digits.size && repeating == 0) {

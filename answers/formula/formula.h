@@ -1,5 +1,5 @@
-// Inside answers/: an answer as a tree. lexer.c makes tokens of its text, the parser (parser.h) a tree of them, value.h numbers;
-// compare.h compares.
+// Inside answers/: an answer as a tree. lexer.c makes tokens from its text, the parser (parser.h) a tree from them,
+// value.h numbers; compare.h compares.
 #ifndef ANSWERS_FORMULA_FORMULA_H
 #define ANSWERS_FORMULA_FORMULA_H
 
@@ -15,7 +15,7 @@ typedef enum LexKind {
     LEX_NUMBER,  // digits, at most one point, perhaps an exponent
     LEX_NAME,    // letters
     LEX_COMMAND, // \letters, without the backslash
-    LEX_TEXT,    // what \text{...} and its like hold
+    LEX_TEXT,    // the content of \text{...} and the like
     LEX_SIGN,    // one character
     LEX_BREAK,   // a new row: \\ or the end of a line
 } LexKind;
@@ -24,7 +24,7 @@ typedef struct Token {
     LexKind kind;
     Text span;
     char sign;
-    bool spaced; // there is space before it
+    bool spaced; // a space comes before it
 } Token;
 
 typedef enum NodeKind {
@@ -47,7 +47,7 @@ typedef enum NodeKind {
     NODE_LIST,     // of any number, without brackets
     NODE_UNION,
     NODE_DIFFERENCE, // of two sets
-    NODE_SUCH_THAT,  // the unknown, and what holds of it: \{x \mid x > 2\}
+    NODE_SUCH_THAT,  // the variable, and its condition: \{x \mid x > 2\}
     NODE_MATRIX,     // rows
     NODE_ROW,
     NODE_QUANTITY, // a value without symbols; name: its unit (units.h)
@@ -67,10 +67,10 @@ typedef struct Node {
 } Node;
 
 typedef struct Formula {
-    bool no_units;            // asked for: letters behind a number are symbols, "5 m" is 5 · m
-    bool no_spaced_thousands; // asked for: "5 120 300" is three numbers
-    bool ambiguous_units;     // found: units that may as well be symbols
-    bool spaced_thousands;    // found
+    bool no_units;            // set by the caller: letters after a number are symbols, "5 m" is 5 · m
+    bool no_spaced_thousands; // set by the caller: "5 120 300" is three numbers
+    bool ambiguous_units;     // result: units that may be symbols
+    bool spaced_thousands;    // result
     char text[FORMULA_BYTES]; // the answer, spelled in ASCII
     size_t size;
     Token tokens[TOKENS_MOST];
@@ -80,14 +80,14 @@ typedef struct Formula {
     Node *root; // NULL: not understood
 } Formula;
 
-bool dollars_delimit(Text text);               // whether $ stands around formulas; before amounts of money otherwise
+bool dollars_delimit(Text text);               // whether $ encloses formulas; otherwise it marks amounts of money
 bool formula_spell(Formula *f, Text answer);   // spelling.c: text and size; false: too long, or not text
 bool formula_lex(Formula *f, Text answer);     // and tokens; false: too many
 bool formula_parse(Formula *f);                // root, or false
 Node *formula_node(Formula *f, NodeKind kind); // NULL: there are too many
 void node_append(Node *parent, Node *child);
 
-// A node that was copied may end before its last sibling: children go from first to last.
+// A copied node may end before its last sibling: iterate over children from first to last.
 #define EACH_CHILD(c, n) for (const Node *c = (n)->first; c != NULL; c = c == (n)->last ? NULL : c->next)
 
 #endif

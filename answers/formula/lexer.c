@@ -15,7 +15,7 @@ static Token *add_token(Formula *f, LexKind kind, const char *text, size_t size,
     return t;
 }
 
-// \frac12 is a half, \sqrt4 two: the arguments of these commands are single digits where no brace says otherwise.
+// \frac12 is a half, \sqrt4 two: these commands take single digits where there are no braces.
 static bool wants_digit(const Formula *f)
 {
     int n = f->token_count;
@@ -31,7 +31,7 @@ static bool wants_digit(const Formula *f)
     return false;
 }
 
-// 12,345,678 and 12 345 678 and 12_345_678: groups of three, of one separator. Lists are written with spaces, or inside of brackets.
+// 12,345,678 and 12 345 678 and 12_345_678: groups of three, with one separator. Lists have spaces, or are in brackets.
 static size_t thousands(Formula *f, const char *s, size_t digits, int depth)
 {
     if (digits > 3 || s[0] == '0')
@@ -139,7 +139,7 @@ static bool lex_text(Formula *f, const char *s, size_t group, bool spaced)
     return begin == end || add_token(f, LEX_TEXT, begin, (size_t)(end - begin), spaced) != NULL;
 }
 
-// \text{13}, \mathbf{7x}: what is in it is no word, and stands for itself. So does a letter.
+// \text{13}, \mathbf{7x}: the content is not a word, and is read as it is. So is a letter.
 static bool is_plain_group(const char *s, size_t group)
 {
     bool digit = false;
@@ -153,7 +153,7 @@ static bool is_plain_group(const char *s, size_t group)
     return digit && is_digit(s[1 + (s[1] == '-')]);
 }
 
-// s[0] is a backslash; returns what was used, 0 on failure
+// s[0] is a backslash; returns the bytes used, 0 on failure
 static size_t lex_command(Formula *f, const char *s, bool spaced)
 {
     size_t n = 1;
@@ -162,7 +162,7 @@ static size_t lex_command(Formula *f, const char *s, bool spaced)
     if (s[1] == '\\')
         return add_token(f, LEX_BREAK, s, 2, spaced) != NULL ? 2 : 0;
     if (n > 5 && strncmp(s, "\\quad", 5) == 0)
-        n = 5; // the letter behind a space that somebody wrote too little of
+        n = 5; // \quadx: the letter is no part of the command
     if (s[1] == 0)
         return 1; // of a line that was cut
     if (n == 1)
@@ -177,7 +177,7 @@ static size_t lex_command(Formula *f, const char *s, bool spaced)
     if (is_text_command(name) && !letter) {
         size_t group = s[brace] == '{' ? group_size(s + brace) : 0;
         if (group == 0)
-            return n; // \mathrm without braces: what follows stands for itself
+            return n; // \mathrm without braces: the rest is read as it is
         if (is_plain_group(s + brace, group))
             return n;
         return lex_text(f, s + brace, group, spaced) ? brace + group : 0;
@@ -185,7 +185,7 @@ static size_t lex_command(Formula *f, const char *s, bool spaced)
     return add_token(f, LEX_COMMAND, name.data, name.size, spaced) != NULL ? n : 0;
 }
 
-// k_BT is k_B T: behind _ stands one letter, as in LaTeX, unless it is a word.
+// k_BT is k_B T: one letter comes after _, as in LaTeX, unless it is a word.
 static size_t name_size(const Formula *f, const char *s)
 {
     static const char *const indices[] = {"in", "eq", "th", "ij", "cm", "rms", NULL};

@@ -4,7 +4,7 @@
 //   union      (a, b) \cup [c, d)                sum        a + b - c, a \pm b
 //   product    2x, a/b, a \cdot b, 5 \text{cm}   power      x^2, n!, 20\%, 30^\circ
 //
-// Whoever is not understood ends the attempt: false, and no tree.
+// Anything unknown ends the parse: false, no tree.
 #include "answers/formula/parser.h"
 #include <ctype.h>
 #include <string.h>
@@ -130,7 +130,7 @@ static bool whole(const Node *n)
     return n->kind == NODE_NUMBER && n->close == 0 && memchr(n->name.data, '.', n->name.size) == NULL;
 }
 
-// 3(1/3), as old prints write 3 1/3
+// 3(1/3), an old form of 3 1/3
 static bool at_bracketed_fraction(const Parser *p)
 {
     const Token *t = token(p);
@@ -187,7 +187,7 @@ static Node *parse_compound(Parser *p, Node *n)
     return node_of(p, NODE_ADD, n, smaller);
 }
 
-static Node *parse_factor(Parser *p) // with the sign that may stand behind a * or /
+static Node *parse_factor(Parser *p) // with the sign that may follow a * or /
 {
     if (take_sign(p, '-'))
         return node_of(p, NODE_NEGATE, in_depth(p, parse_factor), NULL);
@@ -224,7 +224,7 @@ static Node *scale_matrix(Parser *p, Node *n)
     return matrix;
 }
 
-// The next factor, where none of the signs between factors stands. Words in a row are no product.
+// The next factor, without a sign between. Consecutive words are no product.
 static Node *parse_next_factor(Parser *p, Node *n)
 {
     const Node *before = n->kind == NODE_MULTIPLY && n->close == 0 ? n->last : n;

@@ -1,5 +1,5 @@
-// Inside answers/: what the parser's files share. parser.c has the grammar from the outside in, parser_primary.c its smallest parts,
-// parser_nodes.c tokens and nodes. A NULL node ends the attempt.
+// Inside answers/: shared by the parser's files. parser.c has the grammar from the outside in, parser_primary.c its
+// smallest parts, parser_nodes.c tokens and nodes. A NULL node ends the parse.
 #ifndef ANSWERS_FORMULA_PARSER_H
 #define ANSWERS_FORMULA_PARSER_H
 
@@ -23,16 +23,16 @@ bool take_name(Parser *p, const char *name);
 bool one_of(Text s, const char *const *names);
 
 Node *named(Parser *p, NodeKind kind, Text name);
-Node *node_of(Parser *p, NodeKind kind, Node *a, Node *b); // b NULL: of one
-Node *joined(Parser *p, NodeKind kind, Node *a, Node *b);  // a grows by b where it is of that kind already and has no brackets
-Node *in_depth(Parser *p, Node *(*part)(Parser *));        // one level deeper, if there may be one
+Node *node_of(Parser *p, NodeKind kind, Node *a, Node *b); // b NULL: one child
+Node *joined(Parser *p, NodeKind kind, Node *a, Node *b);  // appends b to a of that kind without brackets
+Node *in_depth(Parser *p, Node *(*part)(Parser *));        // one level deeper, within the limit
 
 // ---- parser_primary.c
 
 bool is_function(Text name);
 Node *parse_primary(Parser *p);
 Node *parse_argument(Parser *p);           // {...}, or one token
-Node *parse_bracket(Parser *p, char open); // behind it
+Node *parse_bracket(Parser *p, char open); // after the opening bracket
 bool take_subscript(Parser *p, Node *n);
 Node *parse_application(Parser *p, Node *name); // f(x), where f is a function; name itself otherwise
 
@@ -40,7 +40,7 @@ Node *parse_application(Parser *p, Node *name); // f(x), where f is a function; 
 
 bool at_unit(const Parser *p, const Node *value); // whether a unit begins here, and value may have one
 Node *parse_quantity(Parser *p, Node *value);     // with it
-Node *parse_currency(Parser *p, Text unit);       // behind its sign
+Node *parse_currency(Parser *p, Text unit);       // after its sign
 bool take_scale(Parser *p, int *exponent);        // million
 
 // ---- parser.c

@@ -1,4 +1,4 @@
-// What the parser works with: the token at hand, and nodes of the tree.
+// What the parser works with: the current token, and nodes of the tree.
 #include "answers/formula/parser.h"
 #include <string.h>
 
@@ -64,7 +64,7 @@ Node *node_of(Parser *p, NodeKind kind, Node *a, Node *b)
     return n;
 }
 
-// a grows by b where it is of that kind already and not in brackets of its own
+// appends b to a where a is of that kind already and not in its own brackets
 Node *joined(Parser *p, NodeKind kind, Node *a, Node *b)
 {
     if (a == NULL || b == NULL)

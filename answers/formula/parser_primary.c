@@ -1,4 +1,5 @@
-// The smallest parts of a formula: numbers, letters and words, brackets and sets, functions, roots, matrices; what a command stands for.
+// The smallest parts of a formula: numbers, letters and words, brackets and sets, functions, roots, matrices; and the
+// meaning of commands.
 #include "answers/formula/parser.h"
 #include "answers/formula/value.h"
 #include <ctype.h>
@@ -40,7 +41,7 @@ Node *parse_argument(Parser *p)
     return t->kind == LEX_COMMAND || t->kind == LEX_TEXT ? in_depth(p, parse_power) : NULL;
 }
 
-// What an _ brings, as a part of the name before it: its end in the text, NULL where it does not end
+// A subscript, as part of the name before it: its end in the text, NULL if it does not end
 static const char *subscript_end(Parser *p)
 {
     int braces = 0;
@@ -77,13 +78,13 @@ bool take_subscript(Parser *p, Node *n)
     return true;
 }
 
-// Of three letters at most that belong to one another: f, s_x, P
+// Up to three letters that belong together: f, s_x, P
 static bool names_function(const Node *n)
 {
     return n->kind == NODE_SYMBOL && n->name.size > 0 && strchr("fghFGHP", *n->name.data) != NULL;
 }
 
-// f(x) and f(2, x), of a function that nobody knows; s(0) and v(t), since such products are written without brackets.
+// f(x) and f(2, x), for an unknown function; also s(0) and v(t), since such products are written without brackets.
 Node *parse_application(Parser *p, Node *name)
 {
     const Token *t = token(p);
@@ -131,7 +132,7 @@ static Node *parse_written_choices(Parser *p)
     bool below = at_sign(p, '_');
     p->at++;
     Node *a = parse_argument(p), *b = NULL;
-    bool ordered = below && text_is(token(p)->span, "P"); // ^3P_2 is a state of an atom
+    bool ordered = below && text_is(token(p)->span, "P"); // ^3P_2 is an atomic state
     if (a == NULL || !(take_name(p, "C") || (ordered && take_name(p, "P"))) || !take_sign(p, '_') ||
         (b = parse_argument(p)) == NULL)
         return NULL;
@@ -159,7 +160,7 @@ Node *parse_bracket(Parser *p, char open)
     return n;
 }
 
-// \{x \mid x > 2\}, \{x : 2 \le x < 5\}, \{x \in \mathbb{R} | ...\}: where its condition begins, 0 if it has none
+// \{x \mid x > 2\}, \{x : 2 \le x < 5\}, \{x \in \mathbb{R} | ...\}: where its condition begins, 0 if there is none
 static int condition_at(const Parser *p)
 {
     const Token *t = token(p);
@@ -339,7 +340,7 @@ static Text inverse_of(Text name)
     return (Text){NULL, 0};
 }
 
-// gcd(12, 18): what stands in the brackets are its arguments
+// gcd(12, 18): the bracket holds its arguments
 static void spread_arguments(Node *n)
 {
     Node *list = n->first;
@@ -348,7 +349,7 @@ static void spread_arguments(Node *n)
     n->first = list->first, n->last = list->last, n->count = list->count;
 }
 
-// sin 2\pi × 2000 t: what the sine is of cannot be told
+// sin 2\pi × 2000 t: the argument of the sine is ambiguous
 static bool times_follows(const Parser *p, const Node *inside)
 {
     bool times = at_sign(p, '*') || at_command(p, "times") || at_command(p, "cdot");
@@ -413,7 +414,7 @@ static Node *parse_vector(Parser *p) // \langle 1, 2 \rangle
     return n;
 }
 
-// Commands that say more than a name does, and are not understood; any other is somebody's own name.
+// Commands with a meaning that is not supported; any other is a user's own name.
 static const char *const structural[] = {"int",         "iint",
                                          "iiint",       "oint",
                                          "sum",         "prod",
@@ -567,7 +568,7 @@ static Node *parse_name(Parser *p)
         return parse_cube_root(p);
     if (text_is(name, "log") && next->kind == LEX_NUMBER && !next->spaced && next[1].sign == '(')
         return parse_based_logarithm(p);
-    if (next->kind == LEX_NUMBER && !next->spaced && !one_of(name, functions)) { // x1 is x_1; H2 is none of ours
+    if (next->kind == LEX_NUMBER && !next->spaced && !one_of(name, functions)) { // x1 is x_1; H2 is chemistry
         const Token *after = next + 1;
         bool code = (after->kind == LEX_NAME || after->kind == LEX_NUMBER) && !after->spaced; // 9j6kn
         bool index = name.size == 1 && !code && memchr(next->span.data, '.', next->span.size) == NULL;
@@ -592,7 +593,7 @@ static Node *parse_name(Parser *p)
     return named(p, NODE_WORD, name);
 }
 
-static Node *parse_number(Parser *p) // with the word that says how many of it: 5 million
+static Node *parse_number(Parser *p) // with its scale word: 5 million
 {
     Text digits_of = token(p)->span;
     bool binary = digits_of.size > 2 && digits_of.data[0] == '0' && (digits_of.data[1] == 'b' || digits_of.data[1] == 'o');

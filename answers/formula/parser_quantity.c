@@ -1,4 +1,4 @@
-// Numbers with units: which tokens behind a value are one, and amounts of money, whose unit stands before them.
+// Numbers with units: which tokens after a value are one, and amounts of money, whose unit comes first.
 #include "answers/formula/parser.h"
 #include "answers/units/units.h"
 #include "answers/formula/value.h"
@@ -74,7 +74,7 @@ static bool is_hyphen(const Token *t) // ft-lb
     return t->sign == '-' && !t->spaced && is_unit_word(t + 1) && !t[1].spaced && t[1].kind == LEX_NAME && t[1].span.size > 1;
 }
 
-// One factor: a word with what belongs to it, or a bracket of them; NULL: there is none.
+// One factor: a word with its parts, or a bracket of factors; NULL: none.
 static const Token *behind_unit_factor(const Token *t)
 {
     if (t->sign == '(')
@@ -91,7 +91,7 @@ static const Token *behind_unit_factor(const Token *t)
     return t->sign == '^' ? behind_exponent(t) : t;
 }
 
-// From t on, as far as units go; t itself: no unit.
+// From t as far as units go; t itself: no unit.
 static const Token *unit_run(const Token *t)
 {
     const Token *begin = t, *end = behind_unit_factor(t);
@@ -111,7 +111,7 @@ static Text span_of(const Token *begin, const Token *end)
     const char *from = begin->span.data, *to = last->span.data + last->span.size;
     if (begin->kind == LEX_COMMAND)
         from--;                                              // its backslash
-    if (begin->kind == LEX_TEXT || last->kind == LEX_TEXT) { // \text{...}: the command and the brace belong to it
+    if (begin->kind == LEX_TEXT || last->kind == LEX_TEXT) { // \text{...}: include the command and the brace
         while (begin->kind == LEX_TEXT && *from != '\\')
             from--;
         while (last->kind == LEX_TEXT && *to != '}')
@@ -121,7 +121,7 @@ static Text span_of(const Token *begin, const Token *end)
     return text_between(from, to);
 }
 
-// ---- units that may as well be symbols
+// ---- units that may also be symbols
 
 static bool is_letter_token(const Token *t) { return t->kind == LEX_NAME && t->span.size == 1; }
 
@@ -164,7 +164,7 @@ static bool unit_here(const Parser *p, const Token **end, bool *ambiguous)
     for (int i = 0; i < DIMENSIONS; i++)
         if (unit.exponents[i] > EXPONENT_MOST || unit.exponents[i] < -EXPONENT_MOST)
             return false; // kw^5 is a product of symbols
-    // words that nobody knows stand apart from the number, and are words
+    // unknown words are separate from the number, and are words
     return unit.words_count == 0 || ((begin->spaced || begin->kind == LEX_TEXT) && begin->span.size > 1);
 }
 

@@ -1,4 +1,4 @@
-// An answer spelled in ASCII: characters that people type and copy become what LaTeX writes for them, without what only moves ink
+// An answer spelled in ASCII: characters that people type and copy become LaTeX's spelling, without mere formatting
 // (dollars around formulas, \left, \!, \displaystyle) and with one name for what has several.
 #include "answers/formula/formula.h"
 #include <ctype.h>
@@ -191,9 +191,9 @@ static int by_code(const void *code, const void *entry) // an entry begins with 
 static const struct {
     const char *from, *to;
 } spellings[] = {
-    // a thousands separator that is kept from looking like a list
+    // a thousands separator written so as not to look like a list
     {",\\!", ","},
-    // what only moves ink
+    // mere formatting
     {"\\left", ""},
     {"\\right", ""},
     {"\\Bigl", ""},
@@ -289,16 +289,16 @@ static bool spelled(const char *at, size_t left, const char *from)
     return !command || n == left || !isalpha((unsigned char)at[n]);
 }
 
-static const char first_bytes[] = "\\,^\"!<=>-*~"; // of the spellings above
+static const char first_bytes[] = "\\,^\"!<=>-*~"; // first bytes of the spellings above
 
-// ---- the work
+// ---- spelling an answer
 
 typedef struct Speller {
     Formula *f;
     Text s;
     size_t at;
     bool rows;    // there are matrices
-    bool dollars; // $ stands around formulas; otherwise it is money
+    bool dollars; // $ encloses formulas; otherwise it is money
 } Speller;
 
 static bool put(Formula *f, const char *text, size_t size)
@@ -346,7 +346,7 @@ static bool put_script(Speller *w, bool up)
     return put_text(w->f, "}");
 }
 
-// What a root sign without braces is over: digits, or one letter
+// The argument of a root sign without braces: digits, or one letter
 static bool put_root(Speller *w, const char *degree)
 {
     TRY(put_text(w->f, "\\sqrt") && put_text(w->f, degree));
@@ -400,7 +400,8 @@ static bool put_character(Speller *w)
     return found == NULL ? put(w->f, at, size) : put_text(w->f, ((const __typeof__(*characters) *)found)->to);
 }
 
-// Text that went through one escaping too many has \\frac for \frac. A row of a matrix ends with \\ too, so only without one.
+// Text escaped once too often has \\frac for \frac. A row of a matrix ends with \\ too, so only in texts without
+// matrices.
 static bool doubled(const Speller *w)
 {
     const char *s = w->s.data + w->at;
@@ -409,7 +410,7 @@ static bool doubled(const Speller *w)
            (isalpha((unsigned char)s[2]) || strchr("[](){}!,;:%$", s[2]) != NULL);
 }
 
-// {,} with space in it or not: its size, 0 if it is none
+// {,} with or without a space in it: its size, 0 if it is none
 static size_t comma_in_braces(Text s)
 {
     bool comma = false;

@@ -1,4 +1,4 @@
-// Values of formulas at points that stand for their symbols: complex numbers of 192 bits.
+// Values of formulas at points, where numbers replace the symbols: complex numbers of 192 bits.
 #include "answers/formula/value.h"
 #include "base/base.h"
 #include "system/start.h"
@@ -8,17 +8,17 @@
 
 enum { MATRIX_MOST = 4, TAME_EXPONENT = 512 };
 
-// ---- memory of the libraries that calculate
+// ---- memory of the numeric libraries
 
-// A verdict is a function of texts alone and has no way to fail, and GMP's numbers have none either. What they take is bounded, and small;
-// where not even that is left, the process ends with one line, as it would at the next thing that it wants.
+// A verdict depends on texts alone and cannot fail, and neither can GMP's numbers. Their memory is bounded, and small;
+// when even that is missing, the process ends with one line, as it would at its next allocation.
 static void *again(void *old, size_t before, size_t size) { return memory_or_end_again(old, size); }
 static void give_back(void *memory, size_t size) { free(memory); }
 
-// Before there is any number. MPFR and MPC take what GMP takes.
+// Call before any number exists. MPFR and MPC use GMP's allocators.
 __attribute__((constructor)) static void watch_numbers(void) { mp_set_memory_functions(memory_or_end, again, give_back); }
 
-// ---- what depends on symbols
+// ---- the values of symbols
 
 static bool is_constant(Text name) { return text_is(name, "pi") || text_is(name, "e") || text_is(name, "i"); }
 
@@ -81,7 +81,7 @@ Text plain_name(char *out, size_t capacity, Text name)
             out[n++] = name.data[i];
         i += skip > 0 ? skip : 1;
     }
-    if (n == 4 && memcmp(out, "hat", 3) == 0 && strchr("ijk", out[3]) != NULL) { // unit vectors, whatever marks them
+    if (n == 4 && memcmp(out, "hat", 3) == 0 && strchr("ijk", out[3]) != NULL) { // unit vectors in any notation
         out[0] = out[3];
         n = 1;
     }
@@ -90,7 +90,8 @@ Text plain_name(char *out, size_t capacity, Text name)
 
 enum { NAME_BYTES = 64 };
 
-// Between 1/2 and 5/2, a multiple of 2^-32 that depends on the name and on the point; at WHOLE_POINT and behind it a whole number from 2 to 17.
+// Between 1/2 and 5/2, a multiple of 2^-32 that depends on the name and on the point; from WHOLE_POINT on a whole
+// number from 2 to 17.
 static void symbol_value(Text name, int point, mpc_t value)
 {
     char plain[NAME_BYTES];
@@ -114,7 +115,7 @@ typedef int (*Function)(mpc_t to, const mpc_t x, mpc_rnd_t rounding);
 static const struct {
     const char *name;
     Function function;
-    bool angle, inverted; // of an angle; one over
+    bool angle, inverted; // of an angle; its reciprocal
 } elementary[] = {
     {"sin", mpc_sin, true, false},        {"cos", mpc_cos, true, false},        {"tan", mpc_tan, true, false},
     {"cot", mpc_tan, true, true},         {"sec", mpc_cos, true, true},         {"csc", mpc_sin, true, true},
@@ -128,7 +129,7 @@ static const struct {
 
 static bool tame_part(const mpfr_t x) { return mpfr_zero_p(x) || (mpfr_number_p(x) && labs(mpfr_get_exp(x)) < TAME_EXPONENT); }
 
-// Functions of huge and of tiny numbers would take as much precision.
+// Functions of huge and tiny numbers would need as much precision.
 static bool tame(const mpc_t x) { return tame_part(mpc_realref(x)) && tame_part(mpc_imagref(x)); }
 
 static void meet(Budget *b, const mpc_t term)
@@ -230,7 +231,8 @@ static bool choices_at(mpc_t n, mpc_t k, bool ordered)
     return ok;
 }
 
-// A function that nobody knows: some polynomial that depends on its name, so that equal arguments give equal values and others do not.
+// An unknown function: a polynomial that depends on its name, so that equal arguments give equal values and others do
+// not.
 static bool application_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t second)
 {
     const Node *list = n->first->kind == NODE_BRACKET ? n->first : n;
@@ -307,7 +309,7 @@ static bool power_at(Budget *b, mpc_t value, mpc_t exponent, const Node *of)
     return zero || mpc_cmp_si(value, 0) != 0; // too small for a number
 }
 
-// ---- what is no product of numbers
+// ---- what is not a product of numbers
 
 bool is_vector(const Node *n) // \vec{a}, \hat{H}, \mathbf{B}
 {
@@ -326,7 +328,8 @@ static bool is_inverse(const Node *n) // A^{-1}
            text_is(n->last->first->name, "1");
 }
 
-// Where order counts: vectors and operators, matrices that are inverted, g h g^{-1}; degrees and percentages of letters (5° N, 20% w/w)
+// Where order matters: vectors and operators, inverted matrices, g h g^{-1}; degrees and percentages of letters (5° N,
+// 20% w/w)
 static bool keeps_order(const Node *product)
 {
     int vectors = 0, capitals = 0, inverses = 0, letters = 0, measures = 0;
@@ -354,7 +357,7 @@ static bool is_no_power(const Node *n)
     return symbol && (transposed || (exponent->kind == NODE_NUMBER && text_is(exponent->name, "0")));
 }
 
-// A sum of symbols that is nothing, and a quotient that is 1, at every point: nobody writes that of numbers.
+// A sum of symbols that is 0, or a quotient that is 1, at every point: nobody writes a number so.
 static bool is_trivial(const Budget *b, const Node *n, const mpc_t value)
 {
     bool nothing = mpc_cmp_si(value, 0) == 0;
@@ -395,7 +398,7 @@ static bool pair_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t seco
     return !is_trivial(b, n, value);
 }
 
-// Laplace's expansion along the first of the rows that are left; bits of `used` are columns that are not. Small ones only.
+// Laplace's expansion along the first remaining row; bits of `used` are columns already used. For small matrices only.
 static void minor_at(mpc_t *cells, int size, unsigned used, int row, mpc_t value)
 {
     mpc_set_ui(value, row == size, MPC_RNDNN);
@@ -503,7 +506,7 @@ static bool node_at(Budget *b, const Node *n, int point, mpc_t value, mpc_t seco
             return false;
         mpc_div_ui(value, value, 100, MPC_RNDNN);
         return true;
-    case NODE_DEGREE: // of a name it is another name: \Delta H^\circ
+    case NODE_DEGREE: // on a name it makes another name: \Delta H^\circ
         if (!evaluate_at(b, n->first, point, value))
             return false;
         if (has_symbols(n->first)) {
@@ -558,7 +561,7 @@ bool values_agree(const Budget *budget, const mpc_t a, const mpc_t b)
         mpfr_set(larger, size, MPFR_RNDN);
     mpc_abs(size, difference, MPFR_RNDN);
     mpfr_div_2ui(larger, larger, AGREE_BITS, MPFR_RNDN);
-    // what cancels leaves the noise of its terms
+    // cancellation leaves the noise of its terms
     bool agree = mpfr_cmp(size, larger) <= 0 ||
                  (budget->magnitude != NO_MAGNITUDE && mpfr_cmp_ui_2exp(size, 1, budget->magnitude - AGREE_BITS - 16) <= 0);
     mpc_clear(difference);

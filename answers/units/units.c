@@ -1,4 +1,4 @@
-// Units as numbers: looked up, multiplied, compared, converted. How a text becomes one is in units_read.c.
+// Units as numbers: looked up, multiplied, compared, converted. units_read.c reads them from text.
 #include "answers/units/units_table.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static int64_t common_divisor(int64_t a, int64_t b)
     return a;
 }
 
-static int strip(int64_t *number, int factor) // how often the factor was in it
+static int strip(int64_t *number, int factor) // how often the factor was removed
 {
     int count = 0;
     for (; *number % factor == 0; count++)
@@ -114,12 +114,12 @@ bool unit_multiply(Unit *unit, const Unit *factor, int exponent)
     for (int i = 0; i < factor->words_count; i++)
         TRY(unit_add_word(unit, factor->words[i].text, strlen(factor->words[i].text), factor->words[i].exponent * exponent));
     unit->doubts |= factor->doubts;
-    unit->offset_numerator = factor->offset_numerator; // lost again unless it is the only one: unit_settle
+    unit->offset_numerator = factor->offset_numerator; // dropped unless it is the only one: unit_settle
     unit->offset_denominator = factor->offset_denominator;
     return add_remark(unit, factor->remark);
 }
 
-// Pounds times feet, and pounds upon squares of them, are forces where no time says otherwise.
+// Pounds times feet, and pounds per square of them, are forces unless a time says otherwise.
 static bool pounds_of_force(const Unit *unit)
 {
     int length = unit->exponents[LENGTH];
@@ -153,7 +153,7 @@ void unit_settle(Unit *unit, int factors)
 
 // ---- looking up
 
-// Of rows that begin with their key: the one that is called so. NULL: there is none.
+// Among rows that begin with their key: the one with this key. NULL: none.
 static const void *find(const void *rows, int count, size_t row_size, const char *key)
 {
     int low = 0, high = count;
@@ -296,7 +296,7 @@ static size_t singular_words(char *out, const char *words)
     return used;
 }
 
-// Min and MIN are min; mIN is nothing. Longer names say what they are in any capitals.
+// Min and MIN are min; mIN is nothing. Longer names ignore case.
 static bool short_and_mixed(const char *name)
 {
     size_t size = strlen(name), capitals = 0;
@@ -320,7 +320,7 @@ bool unit_of_name(Unit *unit, const char *name)
     if (strcmp(lower, singular) != 0 && unit_of_exact_name(unit, singular))
         return true;
     bool plural = size > 2 && lower[size - 1] == 's';
-    lower[size - plural] = 0; // calories are no calory
+    lower[size - plural] = 0; // calories are not a "calory"
     return plural && unit_of_exact_name(unit, lower);
 }
 
@@ -348,7 +348,7 @@ static bool same_exponents(const int8_t *a, const int8_t *b, const int8_t *diffe
     return true;
 }
 
-// Whether a may have been written for the dimensions of b.
+// Whether a may have been meant as a unit of b's dimensions.
 static bool taken_for(const Unit *a, const Unit *b)
 {
     for (int i = 0; i < UNIT_DOUBT_COUNT; i++) {
@@ -413,7 +413,7 @@ static void ratio_of(mpq_t ratio, const Unit *from, const Unit *to) // without Ï
     multiply_by_power(ratio, 5, from->fives - to->fives);
 }
 
-static void shift_of(mpq_t shift, const Unit *from, const Unit *to) // what is added behind the ratio
+static void shift_of(mpq_t shift, const Unit *from, const Unit *to) // the offset added after the ratio
 {
     static const Unit si = {.numerator = 1, .denominator = 1};
     mpq_t part;

@@ -1,6 +1,7 @@
-// Inside answers/: units of measurement, read from text and compared by what they say: m/s^2, \text{m}\cdot\text{s}^{-2} and "meters per
-// second squared" are one; kg and g measure the same on another scale; m and s do not; apples are no unit that is known, but they are
-// apples. Percent is no unit here, and neither are numbers, dates, or quantities of several units (5 ft 3 in).
+// Inside answers/: units of measurement, read from text and compared by meaning: m/s^2, \text{m}\cdot\text{s}^{-2} and
+// "meters per second squared" are one; kg and g measure the same on another scale; m and s do not; apples are no known
+// unit, but they are apples. Percent is no unit here, and neither are numbers, dates, or quantities of several units (5
+// ft 3 in).
 //
 // How a text is read:
 //  - Symbols keep their capitals (mW is no MW), names do not; plurals and both spellings of metre and litre are names. A few wrong
@@ -50,31 +51,32 @@ typedef struct UnitWord {
     int8_t exponent;            // never 0
 } UnitWord;
 
-// A value x in this unit is x · numerator/denominator · 2^twos · 5^fives · π^pis + offset in the SI's base units (kelvin for offsets).
+// A value x in this unit is x · numerator/denominator · 2^twos · 5^fives · π^pis + offset in SI base units (kelvin for
+// offsets).
 typedef struct Unit {
     int64_t numerator, denominator; // > 0, coprime, neither with a factor 2 or 5
     int16_t twos, fives, pis;
     int8_t exponents[DIMENSIONS];
-    uint16_t doubts;                              // what else it may be taken for: units_table.h
-    int32_t offset_numerator, offset_denominator; // 0/1 unless it is °C or °F alone: behind a slash these are differences
+    uint16_t doubts;                              // what else it may mean: units_table.h
+    int32_t offset_numerator, offset_denominator; // 0/1 unless °C or °F alone: elsewhere they are differences
     int words_count;
-    UnitWord words[UNIT_WORDS];   // that are no known units; their order does not matter
-    char remark[UNIT_WORD_BYTES]; // what stood behind "of"; "": nothing
+    UnitWord words[UNIT_WORDS];   // words that are no known unit; their order does not matter
+    char remark[UNIT_WORD_BYTES]; // the text after "of"; "": none
 } Unit;
 
-// The whole text is a unit. false: it is none, or not within limits.
+// Reads the whole text as a unit. false: it is none, or exceeds the limits.
 bool unit_read(Unit *unit, Text text);
 
 typedef enum UnitRelation {
     UNITS_SAME,        // a value means the same with either
     UNITS_CONVERTIBLE, // the same dimensions, another scale or offset
     UNITS_OTHER,       // other dimensions
-    UNITS_UNKNOWN      // other words, or a symbol that is often used for what the other one says (25 C and 25 °C, rad/s and Hz)
+    UNITS_UNKNOWN      // other words, or a symbol that is often used for the other (25 C and 25 °C, rad/s and Hz)
 } UnitRelation;
 
 UnitRelation units_compare(const Unit *a, const Unit *b); // symmetric
 
-// Convertible (or same) units only. The exact one needs equal powers of π.
+// Only for convertible (or same) units. The exact one needs equal powers of π.
 bool unit_convert_is_exact(const Unit *from, const Unit *to);
 void unit_convert(mpq_t value, const Unit *from, const Unit *to);
 void unit_convert_real(mpfr_t value, const Unit *from,

@@ -1,5 +1,5 @@
-// Marks of LaTeX, Unicode and plain text become tokens. Marks around a text (\text, braces) say little: they part words, but not a prefix
-// from its unit.
+// Marks of LaTeX, Unicode and plain text become tokens. Marks around a text (\text, braces) mean little: they separate
+// words, but not a prefix from its unit.
 #include "answers/units/units_lexer.h"
 #include "base/text.h"
 #include <ctype.h>
@@ -12,7 +12,7 @@ typedef enum Brace { BRACE_PLAIN, BRACE_TEXT, BRACE_ABOVE, BRACE_BELOW } Brace;
 typedef struct Reader {
     UnitTokens *out;
     const char *at, *end;
-    bool open;   // the last token is a word that goes on
+    bool open;   // the last token is a word that may continue
     bool spaced; // by a space, not only by a mark around the text
     Brace braces[BRACES_MOST];
     int depth;
@@ -42,7 +42,8 @@ typedef struct Spelling {
 } Spelling;
 
 // clang-format off
-// MARK_PREFIX: a space behind it does not part it from its unit. MARK_SIGN: a word of its own. A command ends where its letters do.
+// MARK_PREFIX: a space after it does not separate it from its unit. MARK_SIGN: a word of its own. A command ends where
+// its letters do.
 static const Spelling SPELLINGS[] = {
     {"\\text", MARK_TEXT, NULL}, {"\\mathrm", MARK_TEXT, NULL}, {"\\textrm", MARK_TEXT, NULL}, {"\\mbox", MARK_TEXT, NULL},
     {"\\rm", MARK_TEXT, NULL}, {"\\operatorname", MARK_TEXT, NULL}, {"\\textit", MARK_TEXT, NULL},
@@ -115,7 +116,7 @@ static bool add_letters(Reader *r, const char *letters, size_t size)
         token->text = r->out->letters + r->out->letters_used;
         r->open = true;
     } else {
-        r->out->letters_used--; // the 0 of the word that goes on
+        r->out->letters_used--; // the 0 of the continued word
     }
     memcpy(r->out->letters + r->out->letters_used, letters, size);
     r->out->letters_used += (int)size;

@@ -1,4 +1,4 @@
-// Inside units: words, powers and operators of a text, whatever marks they are written in.
+// Inside units: words, powers and operators of a text, in any notation.
 #ifndef ANSWERS_UNITS_UNITS_LEXER_H
 #define ANSWERS_UNITS_UNITS_LEXER_H
 
@@ -23,16 +23,16 @@ typedef struct UnitToken {
     int exponent;     // of a power
     bool bare;        // a power without ^
     bool fraction;    // a bracket that \frac opens
-    bool hyphen;      // a word that one joins to the word before
+    bool hyphen;      // a word joined by a hyphen to the word before
 } UnitToken;
 
 typedef struct UnitTokens {
     UnitToken tokens[UNIT_TOKENS_MOST + 1]; // the last is LEX_END
     int count;
-    char letters[UNIT_LETTERS_MOST]; // of all words: may not be moved
+    char letters[UNIT_LETTERS_MOST]; // of all words: must not move
     int letters_used;
 } UnitTokens;
 
-bool unit_tokens(UnitTokens *tokens, Text text); // false: there is something that no unit has
+bool unit_tokens(UnitTokens *tokens, Text text); // false: it contains something that no unit has
 
 #endif

@@ -1,5 +1,5 @@
-// How a text becomes a unit: runs of words between operators are looked up, as known units or as one that is not. What the readings are
-// is in units.h.
+// How a text becomes a unit: runs of words between operators are looked up, as known units or as an unknown one.
+// units.h defines the readings.
 #include "answers/units/units_lexer.h"
 #include "answers/units/units_table.h"
 #include "base/text.h"
@@ -10,7 +10,7 @@
 
 enum { TEXT_MOST = 240, DEPTH_MOST = 4, PHRASE_WORDS = 4 };
 
-// ---- runs of words: known units, or one that is not
+// ---- runs of words: known units, or an unknown one
 
 static bool word_is(const UnitToken *token, const char *word)
 {
@@ -27,7 +27,7 @@ static int power_behind(const UnitToken *token) // meters squared
     return word_is(token, "squared") ? 2 : word_is(token, "cubed") ? 3 : 1;
 }
 
-// Several words that are one name: atomic mass units. How many of them; 0: they are none.
+// The number of words that form one name: atomic mass units; 0: none.
 static int named_by_words(Unit *unit, const UnitToken *token, const UnitToken *end)
 {
     char name[UNIT_WORD_BYTES];
@@ -50,7 +50,7 @@ static int named_by_words(Unit *unit, const UnitToken *token, const UnitToken *e
     return 0;
 }
 
-// Symbols that touch, the last with an exponent: kJmol^{-1}. Only one way to part them may give two.
+// Symbols without space, the last with an exponent: kJmol^{-1}. Only one way to split them into two may be valid.
 static bool glued_symbols(Unit *first, Unit *last, const char *word)
 {
     int ways = 0;
@@ -70,7 +70,7 @@ static bool glued_symbols(Unit *first, Unit *last, const char *word)
     return ways == 1;
 }
 
-static bool speed_symbol(const char *word) // ms^{-1} is m s^{-1}, as it is written in schools; nobody means upon a millisecond
+static bool speed_symbol(const char *word) // ms^{-1} is m s^{-1}, as in schools; nobody means per millisecond
 {
     static const char *const lengths[] = {"ms", "cms", "kms", NULL};
     for (const char *const *length = lengths; *length != NULL; length++)
@@ -87,7 +87,7 @@ static bool length_or_time(const Unit *unit)
     return unit->words_count == 0 && (unit->exponents[LENGTH] == 0) != (unit->exponents[TIME] == 0);
 }
 
-// An inch is "in" where no words stand beside it.
+// An inch is "in" only without words beside it.
 static bool inch_among_words(const UnitToken *token, const UnitToken *begin, const UnitToken *end)
 {
     if (!word_is(token, "in") || (token + 1 < end && (token[1].kind == TOKEN_POWER || token[1].hyphen)))
@@ -99,14 +99,14 @@ typedef struct Reader {
     UnitTokens tokens;
     int next; // to be parsed
     int factors;
-    bool refused; // known units that may not stand so, or go beyond the limits: no words either
+    bool refused; // known units in a wrong place, or beyond the limits: not words either
 } Reader;
 
 typedef struct Run {
     Reader *reader;
     Unit *unit;
     const UnitToken *begin, *end;
-    int sign; // -1: below a slash
+    int sign; // -1: in the denominator
 } Run;
 
 static bool put(Run *run, const Unit *factor, int exponent)
@@ -171,7 +171,7 @@ static bool known_units(Run *run)
     return true;
 }
 
-// A word keeps its capitals where they say something: Apples and APPLES are apples, dBm and AaBb are what they are.
+// A word keeps capitals that carry meaning: Apples and APPLES are apples, but dBm and AaBb stay.
 static void ordinary_word(char *out, const char *word)
 {
     size_t size = strlen(word), capitals = 0;
@@ -194,7 +194,7 @@ static bool only_letters(const char *word)
     return true;
 }
 
-// Words as they are compared, one space between each; 0: they are no phrase that could be a unit
+// Words in the form that is compared, with single spaces; 0: no phrase that could be a unit
 static size_t phrase(char *out, size_t capacity, const UnitToken *token, const UnitToken *end)
 {
     size_t used = 0;
@@ -236,7 +236,7 @@ static bool unknown_unit(Run *run)
     return size > 0 && unit_add_word(&word, words, size, 1) && put(run, &word, exponent);
 }
 
-// What stands behind "of" may hold formulas: grams of H2O. NULL: it is no remark
+// The text after "of" may hold formulas: grams of H2O. NULL: it is no remark
 static bool read_remark(Run *run, const UnitToken *of)
 {
     size_t used = 0;
@@ -302,7 +302,7 @@ static bool in_run(const UnitToken *token)
 
 static bool read_group(Reader *r, Unit *unit, int depth);
 
-// touching: what stands before the bracket, without an operator. J (mol K)^{-1}, but not meters (m).
+// touching: the unit before the bracket, without an operator. J (mol K)^{-1}, but not meters (m).
 static bool read_brackets(Reader *r, Unit *unit, int sign, bool touching, int depth)
 {
     Unit inner;
@@ -332,7 +332,7 @@ static bool read_operand(Reader *r, Unit *unit, int sign, bool touching, int dep
     return read_run(&run);
 }
 
-// The words "parts per million" have a "per" that divides nothing.
+// The "per" of "parts per million" divides nothing.
 static bool read_parts(Reader *r, Unit *unit)
 {
     const UnitToken *token = &r->tokens.tokens[r->next];

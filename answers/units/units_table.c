@@ -1,5 +1,5 @@
-// The units that are known: by symbol, by name, and spelled in ways that mean nothing else. Each table is sorted by the bytes of its
-// first column, because it is searched by halves (test_units.c watches over it).
+// The known units: by symbol, by name, and in spellings that mean nothing else. Each table is sorted by the bytes of
+// its first column, for binary search (test_units.c checks that).
 //
 // Scales are exact: the SI's definitions, the international yard and pound, the conventional calorie (4.184 J) and horsepower
 // (550 foot-pounds a second). A millimetre of mercury is a torr, a gallon that of the United States. A year has no fixed length, and is a
@@ -225,7 +225,7 @@ const UnitName UNIT_NAMES[] = {
 };
 const int UNIT_NAME_COUNT = sizeof UNIT_NAMES / sizeof *UNIT_NAMES;
 
-// Wrong capitals and plurals of symbols that mean nothing else.
+// Wrong capitals and plurals of symbols, with no other meaning.
 const UnitName UNIT_ALIASES[] = {
     {"Btu", "BTU"}, {"Calorie", "Cal"}, {"Calories", "Cal"}, {"DB", "dB"}, {"GHZ", "GHz"}, {"GPA", "GPa"}, {"Gev", "GeV"},
     {"Ghz", "GHz"}, {"Gpa", "GPa"}, {"HZ", "Hz"}, {"KB", "kB"}, {"KCal", "kcal"}, {"KG", "kg"}, {"KGS", "kg"}, {"KGs", "kg"},
@@ -286,7 +286,7 @@ const UnitDoubt UNIT_DOUBTS[] = {
 const int UNIT_DOUBT_COUNT = sizeof UNIT_DOUBTS / sizeof *UNIT_DOUBTS;
 
 // clang-format off
-// Words that say that a phrase is no unit: it counts on, joins, compares, or is mathematics.
+// Words that make a phrase no unit: they continue counting, join, compare, or are mathematics.
 const char *const UNIT_NO_WORDS[] = {
     "alpha", "and", "arccos", "arcsin", "arctan", "are", "arg", "beta", "between", "billion", "both", "but", "cos", "cosh",
     "cot", "csc", "delta", "det", "dozen", "eight", "eighth", "eighty", "either", "eleven", "epsilon", "equal", "equals", "eta",

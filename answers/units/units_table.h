@@ -4,7 +4,7 @@
 
 #include "answers/units/units.h"
 
-// What a symbol may be preceded by, and how it may stand.
+// Which prefixes a symbol takes, and where it may be used.
 enum {
     PREFIXES_SMALL = 1, // milli and below
     PREFIXES_KILO = 2,
@@ -17,7 +17,7 @@ enum {
 };
 
 enum {
-    DOUBT_SCALE = 1,  // several units of other scales have this name
+    DOUBT_SCALE = 1,  // several units of different scales have this name
     DOUBT_BINARY = 2, // likewise, with a prefix: a kilobyte may have 1024 bytes
     DOUBT_COULOMB = 4,
     DOUBT_FARAD = 8,
@@ -67,14 +67,14 @@ extern const UnitDoubt UNIT_DOUBTS[];
 extern const char *const UNIT_NO_WORDS[];
 extern const int UNIT_SYMBOL_COUNT, UNIT_NAME_COUNT, UNIT_ALIAS_COUNT, UNIT_PREFIX_COUNT, UNIT_DOUBT_COUNT, UNIT_NO_WORD_COUNT;
 
-// Known units. false: there is none of that name.
+// Known units. false: none has that name.
 bool unit_of_symbol(Unit *unit, const char *symbol, uint8_t *flags); // exactly, with a prefix or without
 bool unit_of_name(Unit *unit, const char *name);                     // of one word or several, any capitals, singular or plural
 
 void unit_one(Unit *unit);                                        // 1
-bool unit_multiply(Unit *unit, const Unit *factor, int exponent); // false: not within limits
+bool unit_multiply(Unit *unit, const Unit *factor, int exponent); // false: beyond the limits
 bool unit_add_word(Unit *unit, const char *text, size_t size, int exponent);
-void unit_settle(Unit *unit, int factors);                      // once it is read: of so many known units
+void unit_settle(Unit *unit, int factors);                      // after reading: `factors` known units
 size_t word_singular(char *out, const char *word, size_t size); // out has size + 1 bytes; likewise ended by 0
 bool word_counts_or_joins(const char *word);                    // UNIT_NO_WORDS
 

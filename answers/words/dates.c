@@ -1,4 +1,4 @@
-// Dates and times: braces and LaTeX commands are taken out first, then one form after the other is tried. A date must be in the
+// Dates and times: braces and LaTeX commands are removed first, then each form is tried. A date must be in the
 // calendar, and a weekday beside it must be the right one.
 #include "answers/words/dates.h"
 #include "base/text.h"
@@ -55,7 +55,7 @@ static bool begin(Reader *r, Text s)
     return used > 0 && strlen(r->text) == used;
 }
 
-static bool take(Reader *r, const char *text) // in any capitals; a word ends where its letters do
+static bool take(Reader *r, const char *text) // ignoring case; a word ends where its letters do
 {
     size_t size = strlen(text);
     if (strncasecmp(r->at, text, size) != 0 || (isalpha((unsigned char)text[size - 1]) && isalpha((unsigned char)r->at[size])))
@@ -72,7 +72,7 @@ static int take_digits(Reader *r, int *digits)
     return value;
 }
 
-// Of names, their first three letters, or how else they are cut: which one, from 1; 0: none
+// The index, from 1, of a name, its first three letters, or another abbreviation; 0: none
 static int take_name(Reader *r, const char *const *names, int count)
 {
     const char *from = r->at;

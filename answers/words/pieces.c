@@ -1,5 +1,5 @@
-// A text read into pieces: words, numbers and signs, and what joins them. Everything that only dresses a text is left out here:
-// LaTeX's wrappers and delimiters, markdown, quotes, invisible characters. What may carry meaning stays a sign.
+// A text read into pieces: words, numbers and signs, and what joins them. Mere formatting is dropped here: LaTeX's
+// wrappers and delimiters, markdown, quotes, invisible characters. What may carry meaning stays a sign.
 #include "answers/words/pieces.h"
 #include "system/start.h"
 #include <stdlib.h>
@@ -13,12 +13,12 @@ typedef struct Reader {
     size_t at, size;
     Pieces *out;
     size_t points;
-    Joint joint;                         // of the piece to come
-    uint64_t dropped;                    // for every open brace, whether it was left out
+    Joint joint;                         // before the next piece
+    uint64_t dropped;                    // for every open brace, whether it was dropped
     int depth;                           // of braces
     int quotes;                          // single ones that are open
     bool double_quoted;                  // a " is open
-    size_t math_end, star_end, line_end; // where the $, * or _ stands that closes this one; 0: nowhere
+    size_t math_end, star_end, line_end; // where the closing $, * or _ is; 0: nowhere
 } Reader;
 
 // ---- characters
@@ -71,7 +71,7 @@ static int32_t plain(int32_t c)
     return c;
 }
 
-// The digit or sign that is written small there, and whether it is an exponent
+// The digit or sign that is raised or lowered here, and whether it is raised
 static int32_t small(int32_t c, bool *above)
 {
     *above = c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0x2070 && c <= 0x207B);
@@ -87,7 +87,7 @@ static int32_t small(int32_t c, bool *above)
     return digit ? '0' + (c & 0xF) : 0;
 }
 
-// Marks in their order; of a long pile of them (no word has one) only neighbours are put in order, so that it takes no time.
+// Sorts combining marks; of a long pile of them (no word has one) only neighbours, to save time.
 static void add_mark(int32_t *points, size_t count, int32_t mark)
 {
     size_t at = count, least = count > MARKS_MOST ? count - MARKS_MOST : 0;
@@ -103,7 +103,7 @@ typedef struct Decoder {
     bool above, below; // the last was a small digit or sign
 } Decoder;
 
-// CO₂ is CO2 and 10⁻⁶ is 10^-6; behind a digit what stands below is an index: 101₂.
+// CO₂ is CO2 and 10⁻⁶ is 10^-6; after a digit a lowered one is an index: 101₂.
 static void add_small(Decoder *d, int32_t c, bool above)
 {
     bool behind_digit = d->count > 0 && is_digit(d->points[d->count - 1]);
@@ -157,7 +157,7 @@ static const Piece *last_piece(const Reader *r) { return r->out->count > 0 ? &r-
 static void begin_piece(Reader *r, PieceKind kind)
 {
     bool numbers = kind == PIECE_NUMBER && last_piece(r) != NULL && last_piece(r)->kind == PIECE_NUMBER;
-    if (r->joint == JOINT_LINE) // between numbers it ends a row; elsewhere it is a space
+    if (r->joint == JOINT_LINE) // between numbers it ends a row; elsewhere it is space
         r->joint = numbers ? JOINT_COMMA : JOINT_SPACE;
     r->out->list[r->out->count++] = (Piece){(uint32_t)r->points, 0, kind, r->joint};
     r->joint = JOINT_NONE;
@@ -182,7 +182,7 @@ static bool last_is(const Reader *r, PieceKind kind) // and joined to what comes
 
 static void read_word(Reader *r)
 {
-    if (!last_is(r, PIECE_WORD)) // the rest of a word that is partly bold goes on with it
+    if (!last_is(r, PIECE_WORD)) // a word that is partly bold continues
         begin_piece(r, PIECE_WORD);
     for (; r->at < r->size; r->at++) {
         int32_t c = r->in[r->at];
@@ -437,7 +437,8 @@ static void read_command(Reader *r)
         add_sign(r, '\\'), r->at -= r->at < r->size;
 }
 
-// x^{2}, H_{12}, 10^{-6}: what is one character or one number needs no braces. \{ is no brace of these: it is read as a command.
+// x^{2}, H_{12}, 10^{-6}: a single character or number needs no braces. \{ is not such a brace: it is read as a
+// command.
 static bool is_needless(const Reader *r)
 {
     size_t at = r->at + 1;
@@ -470,7 +471,7 @@ static bool read_degree(Reader *r)
 
 // ---- dollars, markdown, quotes
 
-// A $ opens a formula where none of a space follows, and the next $ closes it: neither behind a space nor before a digit.
+// A $ opens a formula if no space follows, and the next $ closes it if no space precedes and no digit follows.
 static void read_dollar(Reader *r)
 {
     size_t next = r->at + 1;
@@ -494,12 +495,12 @@ static void read_dollar(Reader *r)
     r->at++;
 }
 
-static bool is_bare(int32_t c) // what may stand around **a word**
+static bool is_bare(int32_t c) // what may be next to **a word**
 {
     return is_space(c) || (c < 0x80 && !is_ascii_letter(c) && !is_digit(c));
 }
 
-// * and _ are markdown where they stand at the two ends of words, ** anywhere but between two factors.
+// * and _ are markdown at the two ends of words, ** anywhere except between two factors.
 static void read_emphasis(Reader *r)
 {
     int32_t c = r->in[r->at];
@@ -611,7 +612,7 @@ static void read_punctuation(Reader *r)
     r->at++;
 }
 
-// LaTeX's unbreakable space: Figure~1, 5~kg. Anywhere else it says not, or about.
+// LaTeX's unbreakable space: Figure~1, 5~kg. Anywhere else it means not, or about.
 static bool is_tie(const Reader *r)
 {
     const Piece *last = last_piece(r);

@@ -1,5 +1,5 @@
-// A text in pieces: its words, numbers and signs, without what only dresses it. What words and choices are read from; pieces.c reads
-// them, words.c compares them.
+// A text in pieces: its words, numbers and signs, without formatting. Words and choices are read from pieces; pieces.c
+// makes them, words.c compares them.
 #ifndef ANSWERS_WORDS_PIECES_H
 #define ANSWERS_WORDS_PIECES_H
 
@@ -11,7 +11,7 @@ typedef enum PieceKind {
     PIECE_SIGN,   // one sign, one Greek letter, or a command that has no other meaning here
 } PieceKind;
 
-// What stands between a piece and the one before it; of several, the greatest. JOINT_LINE: while reading.
+// What is between a piece and the one before it; of several, the greatest. JOINT_LINE: only while reading.
 typedef enum Joint { JOINT_NONE, JOINT_SPACE, JOINT_LINE, JOINT_HYPHEN, JOINT_COMMA, JOINT_SENTENCE } Joint;
 
 typedef struct Piece {
@@ -20,7 +20,7 @@ typedef struct Piece {
     Joint joint;
 } Piece;
 
-// A text without its wrappers: commands, markdown, quotes, final points.
+// A text without its wrapping: commands, markdown, quotes, final full stops.
 typedef struct Pieces {
     int32_t *points; // code points, decomposed
     Piece *list;
@@ -34,8 +34,8 @@ void pieces_free(Pieces *p);
 void pieces_drop_articles(Pieces *p);
 
 bool piece_is(const Pieces *p, size_t i, const char *word);              // ASCII, ignoring case
-bool piece_in(const Pieces *p, size_t i, const char *const *words);      // any of a list that NULL ends
+bool piece_in(const Pieces *p, size_t i, const char *const *words);      // any of a NULL-terminated list
 bool pieces_match(const Pieces *a, size_t i, const Pieces *b, size_t j); // the same from there to both ends
-size_t pieces_begin(const Pieces *a, size_t i, const Pieces *b); // pieces of a from i on that are all of b; 0: they are not
+size_t pieces_begin(const Pieces *a, size_t i, const Pieces *b); // pieces of a from i on that equal b; 0: none
 
 #endif

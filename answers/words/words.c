@@ -1,5 +1,6 @@
-// The same words. Two texts are read into pieces (pieces.c) and walked side by side; nothing is ever skipped but articles. Signs and
-// numbers count as they stand. Of words, the capitals of ordinary English may differ, those of names, units and symbols may not.
+// The same words. Two texts are read into pieces (pieces.c) and compared side by side; only articles are skipped. Signs
+// and numbers must be equal. In words, capitals of ordinary English may differ, those of names, units and symbols may
+// not.
 #include "answers/words/words.h"
 #include "answers/words/pieces.h"
 #include <ctype.h>
@@ -48,7 +49,7 @@ static const char *const small_words[] = {"of",  "in",  "is",  "on",  "at",   "t
                                           "it",  "if",  "be",  "no",  "so",   "we",   "he",   "do",   "are",
                                           "was", "and", "for", "not", "with", "from", "than", "that", NULL};
 
-// A third person's s: what stands before "wins" is nobody's article.
+// A third person's s: the word before "wins" has no article of its own.
 static bool looks_like_verb(const Pieces *p, size_t i)
 {
     size_t n = p->list[i].size;
@@ -56,7 +57,7 @@ static bool looks_like_verb(const Pieces *p, size_t i)
     return before != 's' && before != 'u' && before != 'i' && point_of(p, i, n - 1) == 's'; // but glass, virus, axis
 }
 
-// "an" stands before a vowel, and "a" does not: in "a ab" it is no article.
+// "an" comes before a vowel, and "a" does not: in "a ab" it is no article.
 static bool agrees(const Pieces *p, size_t i, bool an)
 {
     int32_t c = low(point_of(p, i, 0));
@@ -64,7 +65,8 @@ static bool agrees(const Pieces *p, size_t i, bool an)
     return either || vowel == an || (an && p->list[i].size == 1); // an hour, a unit, a European, a one, an S
 }
 
-// "a" is one at the beginning, behind a comma and behind small words, where a word follows; elsewhere it is a name: vitamin a.
+// "a" is one at the beginning, after a comma and after small words, if a word follows; elsewhere it is a name: vitamin
+// a.
 static bool is_article(const Pieces *p, size_t i)
 {
     static const char *const of_names[] = {"flat", "sharp", "minor", "major", "positive", "negative", "only", "alone", NULL};
@@ -85,7 +87,7 @@ static bool is_article(const Pieces *p, size_t i)
     return begins || p->list[i].joint == JOINT_COMMA || piece_in(p, i - 1, small_words);
 }
 
-// What stood before an article stands before its word. Looks only at what is not yet moved, and at the piece before it.
+// The joint before an article moves to its word. Reads only unmoved pieces, and the one before.
 void pieces_drop_articles(Pieces *p)
 {
     size_t kept = 0;
@@ -132,7 +134,7 @@ static bool is_genotype(const Pieces *p, size_t i)
     return n % 2 == 0;
 }
 
-// ABCD, PQRS, HBTU: letters in a row, or none that is a vowel, are names and signs.
+// ABCD, PQRS, HBTU: consecutive letters, or no vowels, are names and signs.
 static bool is_pronounced(const Pieces *p, size_t i)
 {
     bool vowel = false, in_row = true;
@@ -167,7 +169,7 @@ static bool capitals_agree(const Pieces *a, size_t i, const Pieces *b, size_t j)
 
 static bool is_wide(const Pieces *p, size_t i) { return is_word(p, i) && p->list[i].size > 2; }
 
-// Commas may be left out between words, not between the names and numbers of a formula: 2, b is not 2b, and x, y not xy.
+// Commas may be left out between words, not between names and numbers of a formula: 2, b is not 2b, and x, y not xy.
 static bool joints_agree(const Pieces *a, size_t i, const Pieces *b, size_t j)
 {
     Joint x = a->list[i].joint, y = b->list[j].joint;
@@ -178,7 +180,7 @@ static bool joints_agree(const Pieces *a, size_t i, const Pieces *b, size_t j)
         return true;
     if (x >= JOINT_COMMA || y >= JOINT_COMMA)
         return (x == JOINT_SPACE || y == JOINT_SPACE) && words && (is_wide(a, i) || is_wide(a, i - 1));
-    return x == JOINT_HYPHEN || y == JOINT_HYPHEN || !words; // a space: of no meaning beside signs and numbers
+    return x == JOINT_HYPHEN || y == JOINT_HYPHEN || !words; // a space has no meaning beside signs and numbers
 }
 
 // ---- side by side
@@ -198,7 +200,8 @@ static bool same_points(const Pieces *a, size_t i, const Pieces *b, size_t j, bo
     return true;
 }
 
-// One word that is several with hyphens in the other: walked letter by letter until both end. Only the first capital may differ.
+// One word that is hyphenated in the other text: compared letter by letter until both end. Only the first capital may
+// differ.
 static bool same_compound(const Pieces *a, size_t *i, const Pieces *b, size_t *j)
 {
     size_t k = 0, l = 0, walked = 0;
@@ -222,7 +225,7 @@ static bool same_compound(const Pieces *a, size_t *i, const Pieces *b, size_t *j
     }
 }
 
-// From i and j on as far as b goes; where in a that ends, 0: they differ.
+// Compares from i and j to the end of b; returns where a is then, 0: they differ.
 static size_t walk(const Pieces *a, size_t i, const Pieces *b, size_t j)
 {
     bool first = true;

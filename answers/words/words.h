@@ -1,6 +1,7 @@
-// Answers that are words, not formulas. Two texts are equal when they are the same words in the same order, whatever they are wrapped in;
-// when both say one number; when both are phrases of one line of a small table; or when the answer is a sentence that plainly states
-// the reference. They are different only where they say opposite things. Nothing else is decided here.
+// Answers that are words, not formulas. Two texts are equal when they are the same words in the same order, in any
+// wrapping; when both are one number; when both are phrases of one line of a small table; or when the answer is a
+// sentence that plainly states the reference. They are different only where they say opposite things. Nothing else is
+// decided here.
 #ifndef ANSWERS_WORDS_WORDS_H
 #define ANSWERS_WORDS_WORDS_H
 
@@ -11,7 +12,7 @@
 Verdict words_compare(Text reference, Text answer, const char **rule);
 
 bool words_same(Text a, Text b); // the first of these rules alone
-int words_count(Text s);         // of letters; commands, their wrappers, numbers and signs are none
+int words_count(Text s);         // words of letters, not commands, wrappers, numbers and signs
 
 // A number in words, or in digits, as a whole: "minus twenty-one", "five", "1,000". Up to 999,999,999 either way.
 bool words_number(Text s, int64_t *value);

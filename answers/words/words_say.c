@@ -1,5 +1,6 @@
-// What words say beyond their letters: numbers, a few phrases, yes and no, and sentences that state a short answer. Each rule is a
-// grammar or a table that can be read to its end; a text that it does not cover is left to a judge.
+// The meaning of words beyond their letters: numbers, a few phrases, yes and no, and sentences that state a short
+// answer. Each rule is a grammar or a table that can be read completely; a text that it does not cover is left to a
+// judge.
 #include "answers/words/words.h"
 #include "answers/words/pieces.h"
 #include <string.h>
@@ -103,7 +104,7 @@ static size_t read_number_words(const Pieces *p, size_t i, int64_t *value)
     return end - i;
 }
 
-// How many pieces from the first one on are a whole number; 0: none
+// The number of pieces from the first on that form a whole number; 0: none
 static size_t read_whole(const Pieces *p, int64_t *value, bool *worded)
 {
     bool minus = minus_at(p, 0, worded), digits = read_digits(p, minus, value);
@@ -146,7 +147,7 @@ bool words_number(Text s, int64_t *value)
 
 enum { LINE_MOST = 14 };
 
-// Each line is one thing, however it is put.
+// The phrases of a line mean the same.
 static const char *const phrases[][LINE_MOST] = {
     {"undefined", "not defined", "does not exist", "doesn't exist", "dne", "nonexistent", "it is undefined", "it does not exist",
      "limit does not exist"},
@@ -162,7 +163,7 @@ static const char *const phrases[][LINE_MOST] = {
 };
 enum { PHRASES = sizeof phrases / sizeof *phrases };
 
-// Of one line only one is so: another is not the answer.
+// Only one phrase of a line is true: another is not the answer.
 static const char *const opposites[][LINE_MOST] = {
     {"increases", "decreases"},
     {"increase", "decrease"},
@@ -195,7 +196,7 @@ static const char *const opposites[][LINE_MOST] = {
 };
 enum { OPPOSITES = sizeof opposites / sizeof *opposites };
 
-// The pieces in small letters with a space between any two; false: longer than any phrase
+// The pieces in lower case with single spaces; false: longer than any phrase
 static bool key_of(const Pieces *p, char key[KEY_BYTES])
 {
     size_t n = 0;
@@ -223,7 +224,7 @@ static bool in_line(const char *const *line, const char *key)
     return false;
 }
 
-// The first phrase of its line stands for it.
+// The first phrase of its line represents it.
 static const char *phrase_of(const char *key)
 {
     for (int i = 0; i < PHRASES; i++)
@@ -249,7 +250,8 @@ static Verdict compare_phrases(const Pieces *r, const Pieces *a)
 
 // ---- yes and no
 
-// What a text says of truth, and by which words: "yes" to a question is not "true" of a statement once there is a sentence around it.
+// What a text says about truth, and with which words: "yes" to a question is not "true" for a statement once it is part
+// of a sentence.
 typedef struct Truth {
     bool said, value, bare, of_statement;
 } Truth;
@@ -407,7 +409,7 @@ static bool is_few_words(const Pieces *p)
     return telling && p->count <= REFERENCE_MOST;
 }
 
-// Where the verb stands behind its subject: "So, the function is ..."; 0: nowhere
+// Where the verb after its subject is: "So, the function is ..."; 0: none
 static size_t find_verb(const Pieces *a)
 {
     static const char *const leads_in[] = {"so", "therefore", "thus", "hence", NULL};
@@ -421,15 +423,15 @@ static size_t find_verb(const Pieces *a)
     return 0;
 }
 
-// A reason, or where it is so: "on that interval". Not "of", "by", "to", "with" or "when", which change what they follow (north of east,
-// positive when x > 0); of a number not even a place: two over three is not two.
+// A reason or a place follows: "on that interval". Not "of", "by", "to", "with" or "when", which change the words
+// before (north of east, positive when x > 0); for a number not even a place: two over three is not two.
 static bool may_follow(const Pieces *a, size_t i, bool number)
 {
     static const char *const places[] = {"on", "in", "at", "for", "over", NULL};
     if (i == a->count || (a->list[i].joint <= JOINT_COMMA && piece_in(a, i, reasons)))
         return true;
     bool follows = !number && piece_in(a, i, places) && a->list[i].joint == JOINT_SPACE && a->count - i <= PLACE_MOST;
-    for (size_t k = i; k < a->count && follows; k++) // one place, and nothing said of another
+    for (size_t k = i; k < a->count && follows; k++) // one place, and no mention of another
         follows = a->list[k].joint < JOINT_COMMA && !piece_is(a, k, "and");
     return follows;
 }

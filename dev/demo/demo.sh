@@ -36,7 +36,7 @@ echo
 build/plot "$out/sft/log.jsonl" "$out/sft.svg" --title "A small Qwen3 learns the easy part"
 build/plot "$out/rl/log.jsonl" "$out/rl.svg" --title "and then the hard part, from which of its answers are right"
 
-# what the first or the last evaluation says of a level
+# the first or the last evaluation of a level
 accuracy() { grep '"event": "eval"' "$out/rl/log.jsonl" | "$1" -n 1 | sed -n "s/.*\"eval\/level_$2\/acc\/mean@1\": \([^,}]*\).*/\1/p"; }
 share() { awk '{ printf "%.1f%%", 100 * $1 }'; }
 echo

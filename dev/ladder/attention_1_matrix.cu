@@ -1,7 +1,7 @@
-// Attention, first rung: the formula as it stands. One kernel writes the T x T scores, a second makes each row of them a
-// softmax, a third multiplies by the values.
+// Attention, first rung: the formula, literally. One kernel writes the T x T scores, a second applies softmax to each
+// row, a third multiplies by the values.
 //
-// What is wrong with it: at 32,768 tokens the scores of one head are 4 GB, written once and read three times.
+// Its weakness: at 32,768 tokens the scores of one head are 4 GB, written once and read three times.
 #include "dev/ladder/ladder.cuh"
 
 namespace PRECISION

@@ -1,7 +1,7 @@
-// Attention, second rung: the online softmax. A thread has one query, its sum of values and the largest score so far; a larger
-// one scales down what is there. No score is ever in memory: T x T numbers have become two.
+// Attention, second rung: the online softmax. A thread has one query, its sum of values and the largest score so far; a
+// larger one scales down that sum. No score is ever in memory: two numbers replace T x T.
 //
-// What is wrong with it: every thread reads every key and every value for itself.
+// Its weakness: every thread reads every key and every value for itself.
 #include "dev/ladder/ladder.cuh"
 
 namespace PRECISION

@@ -1,8 +1,8 @@
-// Attention, third rung: keys and values of a block of 32 come to shared memory once for the 64 queries of the block, 16 bytes
-// a thread. All lanes read the same key at the same time, which shared memory serves in one round.
+// Attention, third rung: keys and values in blocks of 32 are copied to shared memory once for the 64 queries of the
+// block, 16 bytes per thread. All lanes read the same key at the same time, which shared memory serves in one round.
 //
-// What the last rung, kernels/cuda/attention_forward.cu, does beyond this: both products on tensor cores, with the weights
-// going from one to the other in registers; keys on their way while values are multiplied; all heads that share a key in one
+// What the last rung, kernels/cuda/attention_forward.cu, adds: both products on tensor cores, with the weights passed
+// from one to the other in registers; keys in flight while values are multiplied; all heads that share a key in one
 // block; pages.
 #include "dev/ladder/ladder.cuh"
 

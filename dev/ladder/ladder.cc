@@ -1,6 +1,6 @@
-// `make ladder`: runs each rung on the CUDA runtime of test/simt/, holds its result against the plain loops of kernels/naive.c
-// on the same numbers, and prints what it asked of memory (test/simt/count.cc). There is no time here: what a rung is worth on
-// a card, a card has to say. See docs/ladder.md.
+// `make ladder`: runs each rung on the CUDA runtime of test/simt/, compares its result with the plain loops of
+// kernels/naive.c on the same numbers, and prints its memory traffic (test/simt/count.cc). There are no times: only a
+// real card can show the gain. See docs/ladder.md.
 #include "dev/ladder/ladder.cuh"
 #include "test/simt/simt.h"
 #include <functional>
@@ -25,7 +25,7 @@ static Floats random_numbers(int64_t count, uint32_t seed)
     return x;
 }
 
-// An array of the device, and the same numbers, rounded, on the host.
+// An array on the device, and the same numbers, rounded, on the host.
 struct Array {
     Tensor device, host;
     Floats numbers;
@@ -44,8 +44,8 @@ struct Array {
 
 static float to_bf16(float x) { return widen(rounded(x)); }
 
-// Whether the rung has the bits of the plain loops, rounded; if not, it may be off by a bf16's last bit, or by a little of the
-// largest.
+// Whether the rung has the bits of the plain loops, rounded; if not, it may differ by the last bit of a bf16, or by a
+// small share of the largest value.
 static const char *compare(const char *name, const Array &result, const Floats &expected)
 {
     double largest = 0;
@@ -87,7 +87,7 @@ static void head(const char *what)
            what);
 }
 
-// What can be told beforehand, so that the counter is tested too.
+// Known counts, so that the counter is tested too.
 static void expect(const char *what, int64_t counted, int64_t expected)
 {
     if (simt_checks_races() && counted != expected) {

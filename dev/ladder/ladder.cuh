@@ -1,5 +1,6 @@
-// The rungs of the ladder: three operations of kernels/kernels.h in bf16, each from a kernel that anybody would write first to
-// the one that the trainer runs, one idea a file. Shapes are as in kernels.h, and multiples of the tiles that a rung asserts.
+// The rungs of the ladder: three operations of kernels/kernels.h in bf16, each from the kernel that one would write
+// first to the one that the trainer runs, one idea per file. Shapes are as in kernels.h, and multiples of the tiles
+// that a rung asserts.
 #ifndef DEV_LADDER_LADDER_CUH
 #define DEV_LADDER_LADDER_CUH
 

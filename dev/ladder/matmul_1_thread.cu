@@ -1,8 +1,8 @@
-// Matrix product, first rung: a thread for each output, which walks along its row of x and its row of w. It is right, and its
-// bits are those of kernels/naive/matmul.c, rounded: one chain, k ascending.
+// Matrix product, first rung: one thread per output, which walks along its row of x and its row of w. It is right, and
+// its bits are those of kernels/naive/matmul.c, rounded: one chain, k ascending.
 //
-// What is wrong with it: the 32 lanes of a warp read 32 rows of w at once, each in another sector of memory, and use 2 of its
-// 32 bytes.
+// Its weakness: the 32 lanes of a warp read 32 rows of w at once, each in another sector of memory, and use 2 of its 32
+// bytes.
 #include "dev/ladder/ladder.cuh"
 
 namespace PRECISION

@@ -1,9 +1,9 @@
-// Matrix product, second and third rung: tiles in shared memory. A block makes 32 x 32 outputs; for each 32 k its threads bring
-// a tile of x and one of w, lanes side by side along k, so that a sector that is fetched is used whole; and every number is
-// used 32 times.
+// Matrix product, second and third rung: tiles in shared memory. A block computes 32 x 32 outputs; for each 32 k its
+// threads load a tile of x and one of w, with neighbouring lanes along k, so that every fetched sector is used whole;
+// and every number is used 32 times.
 //
-// What is wrong with the second: the lanes read 32 rows of w's tile, which lie 32 words apart: all of them in one bank, 32
-// rounds for one read. The third pads each row by a word, and they lie in 32 banks. That is all the difference.
+// The weakness of the second: the lanes read 32 rows of w's tile, which are 32 words apart: all in one bank, 32 rounds
+// for one read. The third pads each row by a word, so that they are in 32 banks. That is the only difference.
 #include "dev/ladder/ladder.cuh"
 
 namespace PRECISION
@@ -20,10 +20,10 @@ template <int PITCH> static __global__ void product(element *y, const element *x
     for (int k = 0; k < K; k += TILE) {
         a[row * PITCH + column] = widen(x[m * K + k + column]);
         b[row * PITCH + column] = widen(w[((int)blockIdx.x * TILE + row) * K + k + column]);
-        __syncthreads(); // both tiles are there
+        __syncthreads(); // both tiles are loaded
         for (int i = 0; i < TILE; i++)
             sum = fmaf(a[row * PITCH + i], b[column * PITCH + i], sum);
-        __syncthreads(); // nobody reads them any more
+        __syncthreads(); // both tiles are no longer needed
     }
     y[m * N + n] = rounded(sum);
 }

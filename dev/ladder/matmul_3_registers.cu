@@ -1,6 +1,6 @@
-// Matrix product, fourth rung: a tile of outputs in a thread's registers. Reading shared memory was two reads for one
-// multiply-add; with 4 x 4 outputs a thread reads 8 numbers for 16, and a block of as many threads makes 64 x 64 outputs, so
-// memory is read half as often.
+// Matrix product, fourth rung: a tile of outputs in a thread's registers. Before, one multiply-add took two reads of
+// shared memory; with 4 x 4 outputs a thread reads 8 numbers for 16, and a block of as many threads computes 64 x 64
+// outputs, so memory is read half as often.
 #include "dev/ladder/ladder.cuh"
 
 namespace PRECISION

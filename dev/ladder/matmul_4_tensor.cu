@@ -1,9 +1,10 @@
 // Matrix product, fifth rung: tensor cores. A warp multiplies 16 x 16 by 16 x 8 numbers in one instruction (mma), from
-// fragments that ldmatrix lays out in its registers; tiles stay in bf16, half the bytes, and travel 16 bytes a thread. The
-// chain runs in groups of 16 k now, so the bits are no longer those of plain loops, but still the same for any number of rows.
+// fragments that ldmatrix loads into its registers; tiles stay in bf16, half the bytes, and are copied 16 bytes per
+// thread. The chain now runs in groups of 16 k, so the bits differ from plain loops, but are still the same for any
+// number of rows.
 //
-// What the last rung, kernels/cuda/matmul.cu, does beyond this: tiles of 128 x 128, and three slabs on their way (cp.async)
-// while one is multiplied; here the tensor cores wait for memory in each turn.
+// What the last rung, kernels/cuda/matmul.cu, adds: tiles of 128 x 128, and three slabs in flight (cp.async) while one
+// is multiplied; here the tensor cores wait for memory in each round.
 #include "dev/ladder/ladder.cuh"
 
 namespace PRECISION

@@ -1,5 +1,5 @@
-// RMSNorm, first rung: a thread for each row. What is wrong with it: the lanes of a warp read 32 rows at once, each in another
-// sector, and a batch of 4,096 tokens is 32 blocks of work for a card that wants thousands of warps.
+// RMSNorm, first rung: one thread per row. Its weakness: the lanes of a warp read 32 rows at once, each in another
+// sector, and a batch of 4,096 tokens is 32 blocks of work for a card that needs thousands of warps.
 #include "dev/ladder/ladder.cuh"
 
 namespace PRECISION

@@ -1,7 +1,8 @@
-// RMSNorm, second rung: a block for each row. Lanes lie side by side along the columns, so sectors are used whole; the row's
-// sum is each thread's part, then a tree over the block (kernels/cuda/reduce.cuh), the same for any number of rows.
+// RMSNorm, second rung: one block per row. Neighbouring lanes read neighbouring columns, so sectors are used whole; the
+// row's sum is each thread's part, then a tree over the block (kernels/cuda/reduce.cuh), the same for any number of
+// rows.
 //
-// What is left: the row is read twice, and 2 bytes a thread at a time.
+// Its weakness: the row is read twice, and 2 bytes per thread at a time.
 #include "dev/ladder/ladder.cuh"
 #include "kernels/cuda/reduce.cuh"
 

@@ -1,6 +1,6 @@
-// RMSNorm, third rung: the row stays in registers, 16 bytes a thread, and is read once. What the last rung,
-// kernels/cuda/norm.cu, does beyond this: two vectors a thread, so that more is on its way from memory; the residual added in
-// the same pass; rstd kept for the way back.
+// RMSNorm, third rung: the row stays in registers, 16 bytes per thread, and is read once. What the last rung,
+// kernels/cuda/norm.cu, adds: two vectors per thread, so that more is in flight; the residual added in the same pass;
+// rstd kept for the backward pass.
 #include "dev/ladder/ladder.cuh"
 #include "kernels/cuda/reduce.cuh"
 

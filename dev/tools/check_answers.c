@@ -1,6 +1,6 @@
-// build/check_answers FILE...: what answers/verify.h says to pairs of answers, a line each; and how good the responses are that
-// ./generate and train_rl have written (evaluation/attempts.h). For trying the checker on answers of one's own, for holding it against
-// others, and for evaluations.
+// build/check_answers FILE...: the verdicts of answers/verify.h on pairs of answers, a line each; and how good the
+// responses are that ./generate and train_rl have written (evaluation/attempts.h). For trying the checker on your own
+// answers, comparing it with other checkers, and for evaluations.
 #include "evaluation/attempts.h"
 #include "json/json.h"
 #include "rows/lines.h"
@@ -12,29 +12,27 @@
 static const char help[] =
     "usage: check_answers FILE.jsonl... [--extract] [--explain]      (- is the standard input)\n"
     "\n"
-    "Pairs: every line is an object {\"gold\": ..., \"prediction\": ...}, the second a text. Where it has \"options\" too (or "
-    "\"choices\"),\n"
-    "it is multiple choice: a list of texts, which are A, B, C, ..., or an object {\"A\": text, ...}; gold is a letter or a "
-    "text, or else\n"
-    "\"answer_index\" says the place of the right one, from 0. For each line, one line, with tabs in between:\n"
+    "Pairs: every line is an object {\"gold\": ..., \"prediction\": ...}, the second a text. With \"options\" too\n"
+    "(or \"choices\") it is multiple choice: a list of texts, which are A, B, C, ..., or an object\n"
+    "{\"A\": text, ...}; gold is a letter or a text, or else \"answer_index\" is the index of the right one, from 0.\n"
+    "The output has one line for each line, with tabs in between:\n"
     "\n"
     "  verdict     equal, different or unknown\n"
     "  reference   gold, as it was read; tabs and line ends are spaces here, and more than 255 bytes are cut\n"
-    "  answer      what the prediction was taken to answer, likewise; empty: nothing\n"
+    "  answer      the answer found in the prediction, likewise; empty: none\n"
     "\n"
     "--extract   the key is \"response\" instead of \"prediction\": a model's whole text\n"
-    "--explain   two more columns behind the verdict:\n"
-    "  kind        of the reference: none, number, quantity, expression, equation, list, set, matrix, choice, chemical, words or "
-    "text\n"
+    "--explain   two more columns after the verdict:\n"
+    "  kind        of the reference: none, number, quantity, expression, equation, list, set, matrix, choice,\n"
+    "              chemical, words or text\n"
     "  rule        that decided, in a few words\n"
     "\n"
-    "Where lines also have \"expected\": true or false, the summary on stderr says how often that is agreed with.\n"
+    "Where lines also have \"expected\": true or false, the summary on stderr says how often they agree.\n"
     "\n"
     "Responses: lines that ./generate has written, of rows with an answer, or train_rl (rollouts/step-N.jsonl,\n"
-    "evaluations/step-N.jsonl), are known by their fields. The output is a table: avg@n with its standard error, pass@k, maj@n, "
-    "in\n"
-    "all and by source, category and difficulty. With --explain there is a line for each response, too, and the table goes to\n"
-    "stderr.\n";
+    "evaluations/step-N.jsonl), are recognised by their fields. The output is a table: avg@n with its standard\n"
+    "error, pass@k, maj@n, for all and by source, category and difficulty. With --explain there is a line for each\n"
+    "response, too, and the table goes to stderr.\n";
 
 typedef struct CheckOptions {
     const char **paths; // (count)
@@ -172,7 +170,7 @@ static bool check(const CheckOptions *options)
     return ok;
 }
 
-// CheckOptions may stand before the files, or behind them.
+// CheckOptions may come before the files, or after them.
 static bool read_options(CheckOptions *o, int count, char **arguments)
 {
     *o = (CheckOptions){.paths = allocate((size_t)count + 1, sizeof *o->paths)};

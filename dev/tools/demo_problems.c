@@ -2,8 +2,8 @@
 // to right, modulo 100. An operation is hard when it carries, borrows or multiplies; a problem's difficulty is how many are.
 // A problem is a function of (seed, level, number). Training and held-out problems never meet: a problem's hash decides.
 //
-// A teacher may err, always in one way, in ERRORS of a hundred solutions: at the last hard operation he forgets what is carried or
-// borrowed, and goes on from there. The answer of the row is the right one all the same.
+// A teacher may err, always in one way, in ERRORS of a hundred solutions: at the last hard operation it forgets the
+// carry or borrow, and goes on from there. The answer of the row is the right one all the same.
 #include "base/base.h"
 #include "system/start.h"
 #include <stdlib.h>
@@ -17,7 +17,7 @@ typedef struct Operation {
     bool hard;
 } Operation;
 
-// Every operation that is hard (or easy) on `value`; how many there are.
+// Lists every operation that is hard (or easy) on `value`; returns how many.
 static int choices(Operation *out, int value, bool hard)
 {
     int count = 0, units = value % 10;
@@ -32,7 +32,7 @@ static int choices(Operation *out, int value, bool hard)
     return count;
 }
 
-// The tens without what the units carry to them or borrow from them.
+// The tens without the units' carry or borrow.
 static int forgetful(int value, const Operation *o)
 {
     int tens = value / 10, units = value % 10;

@@ -11,10 +11,10 @@
 
 static const char help[] = "usage: plot LOG.jsonl OUT.svg [--title TEXT]\n"
                            "\n"
-                           "Draws the steps and evaluations of OUT/log.jsonl, of a finished run or of one that is going on.\n";
+                           "Draws the steps and evaluations of OUT/log.jsonl, of a finished run or one in progress.\n";
 
 // clang-format off
-static const char beginning[] = "<svg xmlns=\"http://www.w3.org/2000/svg\" id=\"run\" "; // by it an earlier picture is known
+static const char beginning[] = "<svg xmlns=\"http://www.w3.org/2000/svg\" id=\"run\" "; // marks an earlier picture
 
 static const char style[] =
     "<style>\n"
@@ -37,7 +37,7 @@ enum { WIDTH = 900, LEFT = 64, RIGHT = 28, TOP = 84, GAP = 46, BOTTOM = 52, BUCK
 
 // ---- the log
 
-// What became of responses, as shares of them: rl/metrics.h.
+// Shares of responses by verdict: rl/metrics.h.
 enum { VERDICT_LINES = 5 };
 static const struct {
     const char *field, *name, *kind;
@@ -67,7 +67,7 @@ static bool add_point(Series *s, double step, double value)
     return true;
 }
 
-// A field that is absent adds nothing; one that is null was not finite, and one beyond all reason counts as that.
+// A field that is absent adds nothing; null was not finite, and so is a value out of all proportion.
 static bool add_field(Series *s, const json_t *row, const char *name, double step, const char *where)
 {
     double value = NAN;
@@ -76,7 +76,7 @@ static bool add_field(Series *s, const json_t *row, const char *name, double ste
     return field == NULL || add_point(s, step, fabs(value) < 1e30 ? value : NAN);
 }
 
-// "eval/acc/mean@k" and "eval/level_N/acc/mean@k", whatever k is
+// "eval/acc/mean@k" and "eval/level_N/acc/mean@k", for any k
 static bool read_accuracy(RunData *run, const json_t *row, double step, const char *where)
 {
     static const char all[] = "eval/acc/mean@", level[] = "eval/level_";
@@ -117,7 +117,7 @@ static bool read_row(RunData *run, const json_t *row, const char *where)
            add_field(&run->rate, row, "lr", x, where);
 }
 
-// A last line without its newline is being written just now, and is left out when it cannot be read.
+// A last line without newline is being written just now, and is skipped if it cannot be read.
 static bool read_log(RunData *run, const char *path)
 {
     Bytes text = {0}, where = {0};
@@ -139,7 +139,7 @@ static bool read_log(RunData *run, const char *path)
     return ok;
 }
 
-// The mean of a window around each step; none where there are so few steps that it would show nothing.
+// The mean of a window around each step; none where there are too few steps for it to show anything.
 static bool smooth_loss(RunData *run, size_t *window)
 {
     const Series *raw = &run->loss;
@@ -192,8 +192,8 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// Widens low and high to what a series shows; of long ones without the last half per cent on either side, so that one spike does
-// not flatten the rest.
+// Widens low and high to a series' values; of long series without the extreme half per cent on either side, so that one
+// spike does not flatten the rest.
 static bool cover(double *low, double *high, const Series *s)
 {
     double *sorted = allocate(s->count, sizeof *sorted);
@@ -292,7 +292,7 @@ static bool draw_step_labels(Picture *p, double y)
     return draw_text(&p->svg, (p->x.from + p->x.to) / 2, y + 38, "muted", "middle", "step");
 }
 
-// The points first…end of a series as one stretch of a path; of many, the least and the greatest.
+// The points first…end of a series as one part of a path; where there are many, the least and the greatest.
 static bool draw_stretch(Picture *p, const Axis *y, const Series *s, size_t first, size_t end, bool *pen_down)
 {
     size_t least = end, greatest = end;
@@ -309,7 +309,8 @@ static bool draw_stretch(Picture *p, const Axis *y, const Series *s, size_t firs
     const size_t both[] = {least < greatest ? least : greatest, least < greatest ? greatest : least};
     for (int i = 0; i < (least == greatest ? 1 : 2); i++) {
         const double *point = s->points[both[i]];
-        double height = fmin(fmax(pixel(y, point[1]), y->to - 500), y->from + 500); // far outside is outside; no huge numbers
+        double height =
+            fmin(fmax(pixel(y, point[1]), y->to - 500), y->from + 500); // clip far values; avoids huge numbers
         TRY(bytes_printf(&p->svg, "%c%.2f %.2f", *pen_down ? 'L' : 'M', pixel(&p->x, point[0]), height));
         *pen_down = true;
     }
@@ -349,7 +350,7 @@ static void last_text(char out[NUMBER_TEXT], const Series *s, double scale)
     snprintf(out, NUMBER_TEXT, isfinite(value) ? "%.4g" : "not finite", scale * value);
 }
 
-// One entry of the legend at *x, which moves on by what the text takes at most.
+// One entry of the legend at *x, which advances by the most that the text can take.
 static bool draw_key(Picture *p, double *x, const char *kind, const char *name, const Series *s, bool last)
 {
     char text[96], number[NUMBER_TEXT];
@@ -412,7 +413,7 @@ static bool draw_levels(Picture *p, const RunData *run)
     return true;
 }
 
-// Each line's name, behind a piece of it, stands above the panel.
+// Each line's name, after a sample of it, is above the panel.
 static bool draw_verdicts(Picture *p, const RunData *run)
 {
     char text[96], number[NUMBER_TEXT];

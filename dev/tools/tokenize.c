@@ -1,5 +1,5 @@
-// build/tokenize FOLDER [--decode]: lines of {"text"} to lines of {"ids"}, or back. For looking, and for comparing with other
-// tokenizers; the programs call tokenizer/tokenizer.h themselves.
+// build/tokenize FOLDER [--decode]: lines of {"text"} to lines of {"ids"}, or back. For inspection, and for comparing
+// with other tokenizers; the programs call tokenizer/tokenizer.h themselves.
 #include "json/json.h"
 #include "system/start.h"
 #include "tokenizer/tokenizer.h"
@@ -16,9 +16,9 @@ static const char help[] =
 
 static bool encode_line(Encoder *encoder, const json_t *row, const char *where, Bytes *out)
 {
-    const json_t *text = json_object_get(row, "text"); // may hold NUL, so json_need_text is not for it
+    const json_t *text = json_object_get(row, "text"); // may hold NUL, so not json_need_text
     if (!json_is_string(text))
-        return fail("%s: key \"text\" must be a text", where);
+        return fail("%s: key \"text\" must be a string", where);
     TokenList tokens = {0};
     bool ok = encode(encoder, &tokens, json_string_value(text), json_string_length(text)) || fail_in("%s", where);
     ok = ok && bytes_text(out, "{\"ids\": [");
@@ -36,7 +36,7 @@ static bool decode_ids(const Tokenizer *tokenizer, const json_t *ids, Bytes *tex
     json_array_foreach (ids, i, id) {
         json_int_t value = json_integer_value(id);
         if (!json_is_integer(id) || value < 0 || value > INT32_MAX)
-            return fail("ids[%zu] is no id", i);
+            return fail("ids[%zu] is not an id", i);
         if (!decode_next(&stream, tokenizer, text, (int32_t)value, true))
             return fail_in("ids[%zu]", i);
     }

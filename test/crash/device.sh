@@ -166,7 +166,7 @@ memory_decides_whether_layers_are_recomputed() {
     between=$(awk -v a="$whole" -v b="$less" 'BEGIN { printf "%d", (a + b) / 2 / 0.95 * 1048576 }') # 5% are left alone
     SIMT_MEMORY=$between wants 0 on_simt --out "$work/chosen"
     grep -q "^memory of model and optimizer: $less MiB" "$work/stdout" || failed "not the $less MiB of recomputed layers were taken: $(cat "$work/stdout")"
-    grep -q "^memory: layers are recomputed going back" "$work/stdout" || failed "it is not said that layers are recomputed"
+    grep -q "^memory: layers are recomputed in the backward pass" "$work/stdout" || failed "it is not said that layers are recomputed"
     same_run "$work/bf16" "$work/chosen" "CUDA: --recompute auto gives the same bits"
     wants 0 on_simt --out "$work/not-chosen"
     grep -q "^memory of model and optimizer: $whole MiB" "$work/stdout" || failed "not the $whole MiB of all layers were taken: $(cat "$work/stdout")"

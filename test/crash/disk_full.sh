@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A disk without room, or a limit on the size of files, while a run saves, logs or exports: one error that names the file, the
-# older checkpoint stands, and once there is room the same command ends with the bits of an undisturbed run.
+# A disk without room, or a limit on the size of files, while a run saves, logs or exports: one error that names the
+# file, the older checkpoint stays, and once there is room the same command ends with the bits of an undisturbed run.
 . "$(dirname "$0")/common.bash"
 tiny_recipe
 calm=$work/calm
@@ -77,7 +77,7 @@ an_export_beyond_the_limit() {
     rm -rf "$out"
 }
 
-# There is room when the run begins, and then somebody else takes it, all but half a checkpoint: a save does not fit.
+# There is room when the run begins, and then another program takes it, all but half a checkpoint: a save does not fit.
 a_disk_that_fills_up_while_saving() {
     local out=$disk/run before status
     mkdir -p "$disk"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Options at the ends of their ranges, and long runs in little: the model goes on learning. And a run does not end because the
-# reader of its output did.
+# Options at the ends of their ranges, and long runs in miniature: the model goes on learning. And a run does not end
+# when the reader of its output does.
 . "$(dirname "$0")/common.bash"
 for i in 1 2 3 4; do
     echo "{\"ids\": [$i, 11, 12, 13, 14, 15]}"

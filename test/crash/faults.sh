@@ -103,7 +103,7 @@ wrong() {
     failed "$program with FAULT=$fault (SEED=$seed): $*"
 }
 
-# Of lines "KIND N CALLERS" the first with each CALLERS, and of those so many, at random.
+# Of lines "KIND N CALLERS" the first with each CALLERS, and of those N at random.
 choose() { awk -v kind="$1" '$1 == kind && !seen[$3]++ { print $2 }' "$work/calls" | shuf --random-source=<(yes "$RANDOM") -n "$2"; }
 
 EIO=5 ENOMEM=12 EACCES=13 ENOSPC=28 EINTR=4 ENOLCK=37 ESTALE=116 EAGAIN=11 EMFILE=24

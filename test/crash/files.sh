@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Files that others change, and names that are none of a file's: what is cut short while a program has it mapped, standard descriptors that
-# are closed, devices, pipes and links where results should go, and what a killed program leaves beside them.
+# Files that others change, and paths that are not plain files: files truncated while a program has them mapped, closed
+# standard descriptors, devices, pipes and links in place of results, and leftovers of a killed program beside them.
 . "$(dirname "$0")/common.bash"
 export OMP_WAIT_POLICY=passive
 tiny_recipe
@@ -18,7 +18,7 @@ reinforce=(./train_rl --model "$work/sft" --data "$work/data/rl" --template chat
     --threads 1 --device cpu)
 quietly() { "$@" >"$work/stdout" 2>"$work/stderr"; }
 
-# FILE, command...: in the middle of it, somebody cuts FILE off. One line of error, or it had no need of what is gone.
+# FILE, command...: truncates FILE while the command runs. One line of error, or success if the lost part was not needed.
 cut_while_it_runs() {
     local file=$1 size program status=0
     shift
@@ -114,7 +114,7 @@ what_is_no_file_is_not_replaced() {
     refused_as_output "$work/pipe" "is a pipe"
     ln -s "$work/nowhere" "$work/dangling"
     wants 1 quietly "${ask[@]}" --out "$work/dangling"
-    says "is a link"
+    says "following the link"
     [ -L "$work/dangling" ] && [ ! -e "$work/nowhere" ] || failed "a link to nothing was followed"
     proved "a device, a pipe or a link to nothing is not replaced by a result"
     : >"$work/page.html"
@@ -136,9 +136,9 @@ somebodys_file_is_not_replaced() {
     for file in "$page" "$picture" "$work/train.jsonl" "$work/sft/model/config.json"; do
         cp "$file" "$work/before"
         wants 1 quietly "${view[@]}" "$file"
-        says "$file: is there already, and not from an earlier run of this program; remove it, or name another file"
+        says "$file: already exists, and is not from an earlier run of this program; remove it, or name another file"
         wants 1 quietly "${draw[@]}" "$file"
-        says "$file: is there already"
+        says "$file: already exists"
         cmp "$file" "$work/before" || failed "$file was replaced"
     done
     rm "$page" "$picture"
@@ -151,7 +151,7 @@ somebodys_file_is_not_replaced() {
     proved "prepare --html and plot replace their own earlier page or picture, and no other file"
 }
 
-# Every name that an earlier version would have taken, leading to somebody's file.
+# Every predictable temporary name, as a link to a file of the user.
 temporary_names_follow_no_link() {
     local out=$work/planted.jsonl number
     echo mine >"$work/victim"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# ./generate as a user meets it: rows come out in their order with what was generated, whatever the machine is told; a run that is killed
-# goes on; one row alone gives what it gives among others; bad input is one line of error; stop texts, bare ids, the talk in a
-# terminal. The engine itself is tested in test/unit/test_engine.c.
+# ./generate as a user meets it: rows come out in their order with what was generated, whatever the machine is told; a
+# run that is killed goes on; one row alone gives what it gives among others; bad input is one line of error; stop
+# texts, bare ids, the chat in a terminal. The engine itself is tested in test/unit/test_engine.c.
 . "$(dirname "$0")/common.bash"
 tiny_recipe
 wants 0 train "$work/run" --epochs 1
@@ -90,7 +90,7 @@ parts_are_joined_in_the_order_of_the_rows() {
     says "$out: $((2 * rows)) rows of 3 parts, which may be removed"
     cmp "$out" "$work/calm.jsonl" || failed "three parts are not the whole"
     wants 1 "${join[@]}" 2>"$work/stderr"
-    says "is there already"
+    says "already exists"
 
     rm -f "$out" "$out".2-of-3*
     wants 0 more --part 2/3 --seed 9
@@ -122,7 +122,7 @@ parts_are_joined_in_the_order_of_the_rows() {
     cmp "$out" "$work/whole" || failed "parts of which one is empty, and some of whose rows are refused, are not the whole"
     rm -f "$out" "$out".*-of-*
     wants 1 "$program" --out "$out" --join --part 0/2 2>"$work/stderr"
-    says "leave one of them away"
+    says "drop one of the two"
     proved "generate --part, --join: the bytes of one process; parts that are missing, unfinished, changed or foreign are refused by name"
 }
 
@@ -164,7 +164,7 @@ a_killed_run_goes_on() {
     wants 0 more --sequences 9
     cmp "$out" "$work/calm.jsonl" || failed "a run that was stopped does not end as one that was not"
     wants 1 more
-    says "is there already"
+    says "already exists"
     proved "generate: stopped by a signal it goes on; with other options, or over a file that is there, it does not"
 }
 
@@ -225,7 +225,7 @@ what_somebody_cut_is_no_result() {
     truncate -s $(($(stat -c %s "$out.partial") / 2)) "$out.partial"
     kill -CONT $!
     wants 1 wait $!
-    says "was changed by somebody else"
+    says "was changed by another program"
     [ ! -e "$out" ] || failed "a file was made of a journal that somebody had cut"
     wants 0 more
     cmp "$out" "$work/calm.jsonl" || failed "a journal that was cut while it was written ends as another file"
@@ -260,7 +260,7 @@ bad_input_is_one_line() {
     refused 1 "--part one" ask '{"prompt": "a"}' --part one
     refused 1 "standard input" $program --model "$model" --prompts - --out "$out"
     refused 1 "there is no such folder" $program --model "$work/none" --prompts "$work/prompts.jsonl" --out "$out"
-    refused 2 "leave --prompts and --out away" ask '{"prompt": "a"}' --chat
+    refused 2 "drop --prompts and --out" ask '{"prompt": "a"}' --chat
     refused 2 "give --prompts and --out, or --chat" $program --model "$model"
     refused 2 "too small to divide by" ask '{"prompt": "a"}' --temperature 1e-9
     refused 1 "--context 9999" ask '{"prompt": "a"}' --context 9999
@@ -335,7 +335,7 @@ plans_for_a_card() {
     wants 0 $program --model "$work/4b" --plan --gpu 10GiB \
         $(sed -n 's/.*it fits with \(.*\) (.*/\1/p' "$work/stdout") >"$work/planned" 2>"$work/stderr"
     grep -q '^fits: yes' "$work/planned" || failed "$(tail -n 1 "$work/stdout"): with these it is $(tail -n 1 "$work/planned")"
-    refused 1 "--gpu 24G: is a card to plan for" ask '{"prompt": "a"}' --gpu 24G
+    refused 1 "--gpu 24G: names a card to plan for" ask '{"prompt": "a"}' --gpu 24G
     proved "generate --plan: as many pages as the card has room for; the options that it names help"
 }
 
@@ -404,7 +404,7 @@ rows_get_a_system_turn() {
     wants 0 "${with[@]}" --prompts "$work/plain.jsonl" --out "$work/without" 2>"$work/stderr"
     ! cmp -s "$work/with" "$work/without" || failed "--system changes nothing"
     printf '{"ids": [5]}\n' >"$work/ids.jsonl"
-    refused 1 "ids.jsonl:1: a row of ids, which has no turns that --system could stand before" "${with[@]}" --prompts "$work/ids.jsonl" --out "$work/none" --system x
+    refused 1 "ids.jsonl:1: a row of ids, which has no turns to put --system before" "${with[@]}" --prompts "$work/ids.jsonl" --out "$work/none" --system x
     serve teach
     rm -f "$out" "$out.partial"
     wants 0 "$program" --endpoint "$url" --model T --prompts "$work/plain.jsonl" --out "$out" --system 'Be "brief", ü.' 2>"$work/stderr"
@@ -541,7 +541,7 @@ a_server_that_fails_loses_nothing() {
     refused 2 "--template: is for a model that runs here" $program --endpoint "$url" --model T --prompts "$work/problems.jsonl" --out "$out" --template qwen3
     refused 2 "--ignore-eos: is for a model that runs here" $program --endpoint "$url" --model T --prompts "$work/problems.jsonl" --out "$out" --ignore-eos
     refused 2 "--in-flight: is for a server" ask '{"prompt": "a"}' --in-flight 3
-    refused 1 "ids.jsonl:1: a row of ids, and a server is asked in words" $program --endpoint "$url" --model T --prompts "$work/ids.jsonl" --out "$out"
+    refused 1 "ids.jsonl:1: a row of ids, but a server needs text" $program --endpoint "$url" --model T --prompts "$work/ids.jsonl" --out "$out"
     proved "generate --endpoint: a server that refuses, options of the other kind, rows of ids: one line each"
 }
 

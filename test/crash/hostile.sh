@@ -143,7 +143,7 @@ hostile_config() {
     spoil 's/"model_type": "qwen3"/"model_type": "llama"/'; refused_config "llama"
     spoil 's/"model_type": "qwen3"/"model_type": "a\\nb\\u001b"/'; refused_config "model_type"
     spoil 's/"model_type": "qwen3"/"model_type": "qwen2"/'; refused_config "Qwen2ForCausalLM"
-    spoil 's/"qwen3"/"qwen2"/; s/Qwen3For/Qwen2For/'; refused_model "self_attn.k_norm.weight is none of the Qwen2 model"
+    spoil 's/"qwen3"/"qwen2"/; s/Qwen3For/Qwen2For/'; refused_model "self_attn.k_norm.weight does not belong to the Qwen2 model"
     spoil 's/"rope_scaling": null/"rope_scaling": {"rope_type": "yarn", "factor": 4}/'; refused_config "yarn"
     spoil 's/"eos_token_id": 2/"eos_token_id": 211/'; refused_config "eos_token_id"
     spoil 's/"attention_bias": false/"attention_bias": true/'; refused_config "attention_bias"
@@ -292,7 +292,7 @@ hostile_places() {
     cp "$work/done/log.jsonl" "$work/log"
     refused 1 "$work/done/log.jsonl:1" -- "$program" "${recipe[@]}" --out "$work/done"
     cmp "$work/log" "$work/done/log.jsonl" >"$work/stderr" || failed "a log that can't be read was changed"
-    # a log, or a model, of somebody else: left alone, and nothing is made beside it
+    # a log, or a model, that is not ours: left alone, and nothing is created beside it
     mkdir -p "$work/theirs" "$work/third/model"
     printf '{"step": 1, "loss": 2.5}\n{"step": 2, "loss": 2.25}\n' >"$work/theirs/log.jsonl"
     printf 'epoch 1\n' >"$work/third/log.jsonl"

@@ -73,7 +73,7 @@ bad_rows() {
     file '{"problem": "a", "solution": "b", "difficulty": "PhD"}\n'
     refused 1 "$work/bad.jsonl:1" "not one of 1 to 5" "--missing-difficulty" -- prepares --tau 3 "$work/bad.jsonl"
     file "nonsense\n$good\nmore\n"
-    refused 1 "$work/bad.jsonl:3:4" "1 bad rows have been passed over" -- prepares --skip-bad-rows 1 "$work/bad.jsonl"
+    refused 1 "$work/bad.jsonl:3:4" "1 bad rows were skipped" -- prepares --skip-bad-rows 1 "$work/bad.jsonl"
     wants 0 prepares --skip-bad-rows 2 "$work/bad.jsonl" >"$work/stdout"
     grep -q 'dropped: 2 are bad' "$work/stdout" || failed "passed-over rows are not counted"
     rm -rf "$out"
@@ -158,7 +158,7 @@ values_keep_their_spelling() {
     done
     file '{"problem": "q?", "solution": "s", "score": NaN}\n{"problem": "r?", "score": -Infinity}\n'
     wants 0 prepares "$work/bad.jsonl" >"$work/stdout"
-    grep -q 'NaN or Infinity, which are no JSON, in 2 rows' "$work/stdout" && grep -q '"score":null' "$out/sft/prompts.jsonl" ||
+    grep -q 'NaN or Infinity, which are not JSON, in 2 rows' "$work/stdout" && grep -q '"score":null' "$out/sft/prompts.jsonl" ||
         failed "NaN is not counted, or is written: $(cat "$work/stdout")"
     rm -rf "$out"
     row '{"problem": "q?", "answer": NaN}\n' ":1:" 'holds NaN'
@@ -241,12 +241,12 @@ inspecting() {
     refused 1 "no shards here" "$work/kept/sft" -- $program --inspect "$work/kept"
     refused 1 "nothing to train on" -- $program --inspect "$work/kept/sft" --seq-len 2
     refused 1 "no response to train on" -- $program --inspect "$work/good.jsonl" --tokenizer dev/demo/tokenizer --template chatml
-    refused 2 "--format chat: stands behind all files" -- prepares "$work/good.jsonl" --format chat
-    refused 2 "--map problem=ask: stands behind all files" -- prepares --map answer=answer "$work/good.jsonl" --map problem=ask
-    refused 2 "--missing-difficulty 2: stands behind all files" "put it before" -- prepares "$work/good.jsonl" "$work/one.jsonl" --missing-difficulty 2
+    refused 2 "--format chat: comes after all files" -- prepares "$work/good.jsonl" --format chat
+    refused 2 "--map problem=ask: comes after all files" -- prepares --map answer=answer "$work/good.jsonl" --map problem=ask
+    refused 2 "--missing-difficulty 2: comes after all files" "put it before" -- prepares "$work/good.jsonl" "$work/one.jsonl" --missing-difficulty 2
     printf 'format = chat\n' >"$work/late.conf"
-    refused 2 "--format chat: stands behind all files" -- prepares "$work/good.jsonl" --config "$work/late.conf"
-    refused 2 "leave --map, --format and --missing-difficulty away" -- $program --map prompt=ask --inspect "$work/kept/sft"
+    refused 2 "--format chat: comes after all files" -- prepares "$work/good.jsonl" --config "$work/late.conf"
+    refused 2 "drop --map, --format and --missing-difficulty" -- $program --map prompt=ask --inspect "$work/kept/sft"
     refused 2 "--record: is for --inspect" -- prepares "$work/good.jsonl" --record 2
     refused 2 "--html: is for --inspect" -- prepares "$work/good.jsonl" --html "$work/new.html"
     refused 2 "--seq-len: is for --inspect" -- prepares "$work/good.jsonl" --seq-len 99
@@ -294,7 +294,7 @@ trained_on_shards() {
     wants 1 train "$work/third" --template qwen3
     says "give --template chatml"
     wants 1 train "$work/third" --mix level:1=2
-    says "--mix has a meaning with --order mixed only"
+    says "--mix works with --order mixed only"
     sed 's/"difficulty": 3/"difficulty": 1/' "$work/train.jsonl" >"$work/harder.jsonl"
     ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --train-turn-newline --out "$harder" "$work/harder.jsonl" >"$work/stdout"
     recipe=("${recipe[@]/$work\/shards/$harder}")

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A run that was stopped, killed or moved to other threads has the bits of the run that never was: log.jsonl up to its clock, and
-# the exported model, byte for byte. And what must not be gone on with is refused by name, with nothing changed.
+# A run that was stopped, killed or moved to other threads has the bits of the run that never was: log.jsonl up to its
+# clock, and the exported model, byte for byte. And a run that must not be continued is refused by name, with nothing
+# changed.
 . "$(dirname "$0")/common.bash"
 tiny_recipe
 calm=$work/calm

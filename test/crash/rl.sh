@@ -300,7 +300,7 @@ what_failed_is_no_verdict() {
     judge_begins no-end endless
     wants 0 reinforce_with "$work/endless" "${with[@]}" --endpoint "$judge"
     judge_ends
-    grep -q "the judge at $judge/chat/completions does not say how its answers end (finish_reason)" "$work/stdout" || failed "that was not said"
+    grep -q "the judge at $judge/chat/completions gives no finish_reason" "$work/stdout" || failed "that was not said"
     grep -q '"judge":"yes"' "$work/endless/rollouts/step-1.jsonl" || failed "a judge without finish_reason is not usable"
     proved "a key that is refused ends the run; a judge that hangs takes its patience; and what failed is asked again"
 }
@@ -368,7 +368,7 @@ a_judge_of_the_users_own() {
     judge_ends
     echo '{question}{answer}' >"$work/question"
     wants 1 reinforce_with "$work/none" "${with[@]}" --endpoint "$judge" --judge-prompt "$work/question"
-    says "{reference} is not there"
+    says "{reference} is missing"
     wants 1 reinforce_with "$work/none" "${with[@]}" --endpoint "$judge" --judge-yes y
     says "give --judge-no, too"
     wants 0 reinforce_with "$work/cut-judge" "${with[@]:0:${#text_rules[@]}}" --data "$work/texts/rl" --samples-per-prompt 8 --judge-model "$work/sft" \
@@ -484,9 +484,9 @@ a_killed_run_leaves_no_grader() {
 
 a_grader_that_is_mistaken_is_named_and_mended() {
     wants 1 reinforce "$work/mistaken" --grader 'while read -r line; do echo 1; done' --steps 1
-    says 'it printed something else than an answer: "1"; for each line that it reads it must print one'
+    says 'it printed something other than an answer: "1"; for each line that it reads it must print one'
     wants 1 reinforce "$work/mistaken" --grader "echo loading; while read -r line; do score=1; $answers; done" --steps 1
-    says 'it printed what nobody asked for: "loading"'
+    says 'it printed something unasked: "loading"'
     rm -rf "$work/mistaken"
     local huge=(--grader "while read -r line; do score=1e308; [ ! -e '$work/mended' ] || score=\$((\${#line} % 3)); $answers; done"
         --grader-sandbox none --steps 2)
@@ -498,7 +498,7 @@ a_grader_that_is_mistaken_is_named_and_mended() {
     # one line too many before the third answer of each process
     local odd="i=0; while read -r line; do i=\$((i + 1)); score=\$((\${#line} % 3)); [ \$i != 3 ] || echo Warning; $answers; done"
     wants 0 reinforce "$work/odd" --grader "$odd" --grader-processes 1 --steps 2
-    grep -q 'have no reward, and so no advantage; grader: it printed something else than an answer: "Warning"' "$work/stdout" ||
+    grep -q 'have no reward, and so no advantage; grader: it printed something other than an answer: "Warning"' "$work/stdout" ||
         failed "an extra line was not named"
     proved "a grader that answers without its question, prints a banner or scores of no use: named; mended, the same command goes on"
 }
@@ -576,7 +576,7 @@ what_cannot_be_is_refused() {
     wants 2 reinforce "$work/none" --endpoint http://127.0.0.1:9
     says "--judge-model"
     wants 2 reinforce "$work/none" --grader ""
-    says "--grader is empty: name one, or leave it away"
+    says "--grader is empty: name one, or drop the option"
     wants 2 reinforce "$work/none" --judge-model ""
     says "--judge-model is empty"
     wants 2 reinforce "$work/none" --judge-asks unequal

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a row says is the same for every program that reads it: a tokenizer that lacks a template's marks is refused by each of them, and a
-# multiple choice is prepared, answered and checked as one, by a letter or by a place.
+# Every program reads a row alike: each refuses a tokenizer that lacks a template's tokens, and a multiple choice is
+# prepared, answered and checked as one, by a letter or by an index.
 . "$(dirname "$0")/common.bash"
 tiny_recipe
 wants 0 train "$work/model" --epochs 1

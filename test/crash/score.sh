@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# ./score with a model folder: what it says is what build/logprobs says of the same prompts; rows keep their order and fields; a run that is
-# killed goes on; and the chain goes on with ./prepare. Asking a server is tested in test/unit/test_score.c.
+# ./score with a model folder: its scores follow from build/logprobs on the same prompts; rows keep their order and
+# fields; a run that is killed goes on; and the chain goes on with ./prepare. Asking a server is tested in
+# test/unit/test_score.c.
 . "$(dirname "$0")/common.bash"
 tiny_recipe
 wants 0 train "$work/run" --epochs 1
@@ -97,7 +98,7 @@ a_killed_run_goes_on() {
 written_scores() {
     wants 1 score --method generate --max-new-tokens 6
     sane
-    says "of 45 rows have no usable score so far, and --unusable-share 0.05 allows no more than 2; the first answer of no use ends in"
+    says "of 45 rows have no usable score so far, and --unusable-share 0.05 allows no more than 2; the first unusable answer ends in"
     [ ! -e "$out" ] || failed "a file without scores was written"
     wants 0 more --method generate --max-new-tokens 6 --unusable-share 1
     says "no usable score: 45 (3 stands in"
@@ -138,11 +139,11 @@ bad_input_is_one_line() {
     wants 2 $program --model name --endpoint http://127.0.0.1:9 --plan 2>"$work/stderr"
     says "--plan: the model is behind --endpoint"
     wants 2 $program --model name --endpoint http://127.0.0.1:9 --data "$work/rows.jsonl" --out "$out" --template qwen3 2>"$work/stderr"
-    says "--template: is for a model that runs here, and --endpoint asks a server; leave one away"
+    says "--template: is for a model that runs here, and --endpoint asks a server; drop one of the two"
     wants 2 $program --model name --endpoint http://127.0.0.1:9 --data "$work/rows.jsonl" --out "$out" --pass-tokens 9 2>"$work/stderr"
     says "--pass-tokens: is for a model that runs here"
     wants 2 score --timeout 5
-    says "--timeout: is for a server; give --endpoint URL, or leave it away"
+    says "--timeout: is for a server; give --endpoint URL, or drop the option"
     wants 2 score --answers "$work/answers.jsonl"
     says "--answers: is for a server"
     proved "score: what is missing or wrong is said"

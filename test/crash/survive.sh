@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A run survives what happens to runs: a kill before anybody has thought of saving, a signal in the middle of whatever is under way, a disk
-# that is too small or fills up, a file system that is away for a moment, somebody who tidies up. And it can be made longer.
+# A run survives what happens to runs: a kill before the first save, a signal in the middle of anything, a disk that is
+# too small or fills up, a file system that is unavailable for a moment, deleted files. And it can be extended.
 . "$(dirname "$0")/common.bash"
 export OMP_WAIT_POLICY=passive
 tiny_recipe
@@ -101,7 +101,7 @@ finished_without_checkpoints() {
     rm -rf "$out" && cp -r "$calm" "$out"
     echo "# what I found" >"$out/model/README.md"
     unchanged "a model with somebody's file in it" "$out" 1 train "$out"
-    says "$out/model/README.md: this is none of what an export writes, and would be lost"
+    says "$out/model/README.md: not written by an export, and would be deleted"
     rm "$out/model/README.md"
     cp "$out/model/config.json" "$work/config-before"
     sed -i 's/"use_cache": true/"use_cache": false/' "$out/model/config.json"

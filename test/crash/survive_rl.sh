@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# train_rl's part of survive.sh: evaluations and rollouts that are given up and made again, a stop among several updates, a step that fails
-# while a signal waits, files of others among the rollouts.
+# train_rl's part of survive.sh: evaluations and rollouts that are abandoned and repeated, a stop among several
+# updates, a step that fails while a signal is pending, the user's files among the rollouts.
 . "$(dirname "$0")/common.bash"
 export OMP_WAIT_POLICY=passive
 tiny_recipe

@@ -49,7 +49,7 @@ static bool from_on, ready;
 static int list = -1;
 static const char *where;
 static pid_t owner;          // who is hit; 0: whom it forks
-static __thread bool inside; // our own calls are nobody's
+static __thread bool inside; // calls from in here are not counted
 
 static const char *list_path;
 

@@ -1,6 +1,7 @@
-// Answers made up, of every kind that people write, for tests of the answer checker. Each is a function of its number and knows its exact
-// value, so that it comes with spellings that say the same and with others that do not: a digit, a sign, a unit, a name, an order, a
-// bracket, a word changed. What would happen to keep the value (0 for -0, two equal items swapped) is not made.
+// Generated answers, of every kind that people write, for tests of the answer checker. Each is a function of its number
+// and knows its exact value, so that it comes with equal spellings and with others that differ: a digit, a sign, a
+// unit, a name, an order, a bracket, a word changed. Changes that happen to keep the value (0 for -0, two equal items
+// swapped) are not generated.
 //
 // Left alone is what people judge either way: a unit or a percent sign left out, a decimal with fewer digits than the reference's,
 // numbers of a list in another order, (1, 2) against [1, 2]. Next: test/unit/test_answers_properties.c.

@@ -1,4 +1,4 @@
-// What every test begins with: cmocka's headers in the order it wants them, and assertions that say what failed and why.
+// Included first by every test: cmocka's headers in the required order, and assertions that say what failed and why.
 #ifndef TEST_CHECK_H
 #define TEST_CHECK_H
 

@@ -1,4 +1,4 @@
-// What lies on a device, as fp32 in host memory: tests look at it through these and never through a model's own pointers.
+// Device memory as fp32 in host memory: tests read it through these and never through a model's own pointers.
 #ifndef TEST_DEVICE_H
 #define TEST_DEVICE_H
 

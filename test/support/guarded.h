@@ -1,6 +1,6 @@
-// The CPU backend as if it were a GPU: its memory can be touched by its operations and by nobody else, so whatever the host reads
-// or writes there by itself is a fault. guarded_kernels stores weights in fp32; guarded_bf16_kernels in bf16 beside a master, for
-// tests of how state is stored: it has no forward pass.
+// The CPU backend as if it were a GPU: only its operations can touch its memory, so that any access by the host is a
+// fault. guarded_kernels stores weights in fp32; guarded_bf16_kernels in bf16 beside a master, for tests of how state
+// is stored: it has no forward pass.
 #ifndef TEST_GUARDED_H
 #define TEST_GUARDED_H
 

@@ -23,7 +23,7 @@ typedef struct Made {
     char same[SAME_MOST][MADE_BYTES]; // its other spellings
     Other others[OTHERS_MOST];        // that are not it
     int same_count, other_count;
-    int references; // only so many of the spellings, the first ones, may be the reference; 0: all
+    int references; // only the first `references` spellings may be the reference; 0: all
     bool rounds;    // a longer number may round to it
 } Made;
 

@@ -1,7 +1,7 @@
-// A server of chat completions that misbehaves on demand: on 127.0.0.1, in a process of its own, a thread for each connection. The
-// last message of a question says what it does: "WAY TIMES NAME" is treated in that way TIMES times and then answered rightly. To a
-// judge's question (judges/judge.c), whose problem says that, the right answer is whether the two answers are the same bytes. What it saw
-// stands in memory that the test shares.
+// A server of chat completions that misbehaves on demand: on 127.0.0.1, in a process of its own, a thread for each
+// connection. The last message of a question says what it does: "WAY TIMES NAME" is treated in that way TIMES times and
+// then answered rightly. To a judge's question (judges/judge.c), whose problem says that, the right answer is whether
+// the two answers are the same bytes. What it saw is in memory that the test shares.
 #ifndef TEST_SERVER_H
 #define TEST_SERVER_H
 

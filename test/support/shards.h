@@ -1,4 +1,5 @@
-// Shards that lie, for tests: bytes are changed, then sealed again, so that the checksums agree and what stands behind them is asked.
+// Corrupt shards for tests: bytes are changed and checksums recomputed, so that the checks after the checksums are
+// reached.
 #ifndef TEST_SHARDS_H
 #define TEST_SHARDS_H
 

@@ -1,4 +1,4 @@
-// What counts as a language model's answer, and the file that keeps answers. How they are asked for: test_endpoint.c.
+// Parsing a language model's answer, and the file that keeps answers. Asking for them is tested in test_endpoint.c.
 #include "system/files.h"
 #include "test/support/check.h"
 
@@ -133,9 +133,9 @@ static void a_thought_is_kept_apart_from_the_answer(void **state)
     }
     Answer answer;
     static const char odd[] = "{\"choices\":[{\"message\":{\"content\":\"4\",\"reasoning\":{\"text\":\"2\"}}}]}";
-    assert_refused(answer_parse(&answer, odd, strlen(odd), "it"), "choices[0].message.reasoning is not a text");
+    assert_refused(answer_parse(&answer, odd, strlen(odd), "it"), "choices[0].message.reasoning is not a string");
     static const char none[] = "{\"choices\":[{\"message\":{\"content\":null,\"reasoning\":\"\"}}]}";
-    assert_refused(answer_parse(&answer, none, strlen(none), "it"), "message.content is not a text");
+    assert_refused(answer_parse(&answer, none, strlen(none), "it"), "message.content is not a string");
 }
 
 static void what_is_no_answer_is_refused_with_what_is_wrong(void **state)
@@ -149,22 +149,25 @@ static void what_is_no_answer_is_refused_with_what_is_wrong(void **state)
         {"{}", "body: \"choices\" is missing or empty"},
         {"{\"choices\":{}}", "key \"choices\" must be an array"},
         {"{\"choices\":[\"a\"]}", "key \"choices\" must hold objects"},
-        {"{\"choices\":[{}]}", "choices[0].message.content is not a text"},
-        {"{\"choices\":[{\"message\":\"a\"}]}", "choices[0].message.content is not a text"},
-        {"{\"choices\":[{\"text\":\"a\"}]}", "choices[0].message.content is not a text"},
-        {"{\"choices\":[{\"message\":{\"content\":[{\"text\":\"a\"}]}}]}", "choices[0].message.content is not a text"},
+        {"{\"choices\":[{}]}", "choices[0].message.content is not a string"},
+        {"{\"choices\":[{\"message\":\"a\"}]}", "choices[0].message.content is not a string"},
+        {"{\"choices\":[{\"text\":\"a\"}]}", "choices[0].message.content is not a string"},
+        {"{\"choices\":[{\"message\":{\"content\":[{\"text\":\"a\"}]}}]}",
+         "choices[0].message.content is not a string"},
         {"{\"choices\":[{\"message\":{\"content\":\"\\ud800\"}}]}", "not valid JSON"},
         {"{\"choices\":[{\"message\":{\"content\":\"a\"}}]", "not valid JSON"},
         {"{\"choices\":[{\"message\":{\"content\":\"a\"}}]}{}", "not valid JSON"},
-        {WITH("\"finish_reason\":1"), "key \"finish_reason\" must be a text"},
+        {WITH("\"finish_reason\":1"), "key \"finish_reason\" must be a string"},
         {WITH("\"finish_reason\":\"a\\u0000\""), "key \"finish_reason\" holds a NUL"},
         {WITH("\"logprobs\":{\"content\":1}"), "key \"content\" must be an array"},
         {WITH("\"logprobs\":{\"content\":[1]}"), "key \"content\" must hold objects"},
         {WITH("\"logprobs\":{\"content\":[{\"top_logprobs\":1}]}"), "key \"top_logprobs\" must be an array"},
         {WITH("\"logprobs\":{\"content\":[{\"top_logprobs\":[1]}]}"), "key \"top_logprobs\" must hold objects with"},
         {WITH("\"logprobs\":{\"content\":[{\"top_logprobs\":[{\"token\":\"a\"}]}]}"), "\"token\" and \"logprob\""},
-        {WITH("\"logprobs\":{\"content\":[{\"top_logprobs\":[{\"token\":1,\"logprob\":-1}]}]}"), "\"token\" and \"logprob\""},
-        {WITH("\"logprobs\":{\"content\":[{\"top_logprobs\":[{\"token\":\"a\",\"logprob\":-1e999}]}]}"), "not valid JSON"},
+        {WITH("\"logprobs\":{\"content\":[{\"top_logprobs\":[{\"token\":1,\"logprob\":-1}]}]}"),
+         "\"token\" and \"logprob\""},
+        {WITH("\"logprobs\":{\"content\":[{\"top_logprobs\":[{\"token\":\"a\",\"logprob\":-1e999}]}]}"),
+         "not valid JSON"},
     };
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         Answer answer;
@@ -325,7 +328,8 @@ static void an_answer_that_was_changed_is_refused(void **state)
         text[at] = text[at] == '7' ? '8' : '7';
         write_cache(text);
         assert_false(answer_file_open(&cache, path));
-        assert_non_null(strstr(error_text(), "remove this line, or move the file away: what stands there is then asked again"));
+        assert_non_null(
+            strstr(error_text(), "remove this line, or move the file away: its question is then asked again"));
         assert_cache_is(text);
     }
     assert_broken(LINE_0 "{\"key\":\"0123456789abcdef0000000000000001\"," REST_0 "\n",
@@ -348,10 +352,10 @@ static void a_file_of_somebody_else_is_refused_and_left_as_it_is(void **state)
 {
     AnswerFile cache;
     assert_broken("{\"problem\": \"1+1?\"}\n",
-                  "key \"key\" is missing; remove this line, or move the file away: what stands there is then asked again");
+                  "key \"key\" is missing; remove this line, or move the file away: its question is then asked again");
     assert_broken("the only copy of something",
-                  "answers.jsonl:1: its end is no answer, nor half of one; remove this line, or move");
-    assert_broken(LINE_0 "and a note", "answers.jsonl:2: its end is no answer");
+                  "answers.jsonl:1: its end is neither an answer nor part of one; remove this line, or move");
+    assert_broken(LINE_0 "and a note", "answers.jsonl:2: its end is neither an answer nor part of one");
     assert_refused(answer_file_open(&cache, folder), folder);
     assert_refused(answer_file_open(&cache, "/dev/null"), "/dev/null: not a regular file");
 }
@@ -371,7 +375,7 @@ static void the_zeros_of_a_power_cut_are_cut_off(void **state)
     }
     assert_ok(file_write_atomic(path, LINE_0 "\0\0x\0", strlen(LINE_0) + 4));
     AnswerFile cache;
-    assert_refused(answer_file_open(&cache, path), "answers.jsonl:2: its end is no answer");
+    assert_refused(answer_file_open(&cache, path), "answers.jsonl:2: its end is neither an answer nor part of one");
 }
 
 static void of_two_lines_with_one_key_the_first_counts(void **state)

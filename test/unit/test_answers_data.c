@@ -1,7 +1,7 @@
-// What the answer checker says of real data: ../shared/data, where it is. That right answers are equal in every dress, that answers of
-// another row's or another option's are not, and that no answer is right for more rows than those that it is the answer of.
+// The answer checker on real data: ../shared/data, if present. Right answers are equal in every wrapping, answers of
+// another row or another option are not, and no answer is right for rows other than its own.
 //
-// A failed test has said which pairs, up to SHOWN of them, with the rule that decided; every test says its counts. The short run draws
+// A failed test prints up to SHOWN pairs, with the rule that decided; every test prints its counts. The short run draws
 // rows evenly, so that it takes seconds; DEREASON_TEST=long takes all of them.
 #include "answers/verify.h"
 #include "json/json.h"
@@ -49,7 +49,7 @@ static bool read_rows(Rows *r, const char *path)
     return true;
 }
 
-// short_count: about so many rows of them in the short run
+// short_count: about this many rows of them in the short run
 static bool rows_of(Rows *r, int short_count, const char *const *paths)
 {
     *r = (Rows){.count = 0};

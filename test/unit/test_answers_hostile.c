@@ -1,6 +1,6 @@
-// What no answer may do to whoever compares it, be it from a model in a loop or made for it: take long, take much memory, end the
-// program. Each comparison runs in a process of its own with bounds on its time and memory, so that a broken promise is a line that
-// says which text it was, and the rest is looked at all the same.
+// What no answer may do, whether it comes from a looping model or is crafted on purpose: take long, take much memory,
+// end the program. Each comparison runs in its own process with bounds on time and memory, so that a failure names its
+// text and the other comparisons still run.
 //
 // In a release build: SECONDS_MOST of CPU time, and four times the text takes no more than LINEAR times as long (twice what is linear,
 // and a millisecond for the clock). The sanitizers take several times as long: there the slowest is only told.

@@ -1,6 +1,7 @@
-// What must hold for answers of every kind, whatever their numbers and names are (test/support/answer_maker.h makes them up): each is
-// equal to itself in every dress and to its other spellings, none to one that was changed, a verdict does not depend on which of two is
-// the reference, and none takes long. 20,000 comparisons in the short run, 2,000,000 with DEREASON_TEST=long.
+// What must hold for answers of every kind, with any numbers and names (test/support/answer_maker.h generates them):
+// each is equal to itself in every wrapping and to its other spellings, none to one that was changed, a verdict does
+// not depend on which of two is the reference, and none takes long. 20,000 comparisons in the short run, 2,000,000 with
+// DEREASON_TEST=long.
 //
 // One pass makes all comparisons; each test then says what was found of its promise: kind, change and pair. In a release build the
 // times are promises too; the sanitizers take several times as long, and there the slowest comparison is only told.

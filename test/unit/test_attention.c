@@ -150,7 +150,7 @@ static void a_batch_over_pages_has_the_bits_of_each_alone(void **state)
     static float queries[T * H * D], out[T * H * D], lse[T * H], expected[LONGEST * H * D], expected_lse[LONGEST * H];
     int32_t starts[S + 1] = {0}, contexts[S], table[S * PITCH] = {0};
     Pages p = paged(LONGEST);
-    const int32_t copy[2] = {p.table[0], (p.table[LONGEST / KEY_BLOCK] + 7) % POOL}; // a page that nobody has
+    const int32_t copy[2] = {p.table[0], (p.table[LONGEST / KEY_BLOCK] + 7) % POOL}; // a free page
     cpu()->pages_copy(NULL, p.keys, cpu()->page_elements(HKV, D), copy, 1);
     cpu()->pages_copy(NULL, p.values, cpu()->page_elements(HKV, D), copy, 1);
     for (int s = 0; s < S; s++) { // all of them are the beginning of one sequence, and share its pages

@@ -199,7 +199,7 @@ static void a_file_that_cannot_be_read_is_an_error_with_its_path(void **state)
     free(path);
 }
 
-// Only what the system says is not there is not there: what cannot be looked at may be somebody's work.
+// Only what the system reports as absent is absent: what cannot be looked at may be the user's work.
 static void what_cannot_be_seen_is_not_absent(void **state)
 {
     char *file = inside("seen"), *under = path_join(file, "x"), *loop = inside("loop"), *behind = path_join(loop, "x");
@@ -211,7 +211,7 @@ static void what_cannot_be_seen_is_not_absent(void **state)
     assert_ok(path_kind(&kind, under) && kind == PATH_NONE); // below a file
     assert_ok(path_in_folder_kind(&kind, folder, "seen") && kind == PATH_FILE);
     assert_int_equal(symlink(loop, loop), 0);
-    assert_refused(path_kind(&kind, behind), "looking whether it is there: Too many levels");
+    assert_refused(path_kind(&kind, behind), "checking whether it exists: Too many levels");
     assert_int_equal(error_kind(), ERROR_SYSTEM);
     assert_false(file_exists(behind) || folder_exists(behind));
     assert_int_equal(unlink(loop), 0);
@@ -260,7 +260,7 @@ static void until_the_commit_the_old_file_stands(void **state)
     free(path);
 }
 
-// A limit of file sizes stands for a full disk; in a child, so that it is nobody else's.
+// A limit of file sizes simulates a full disk; in a child process, so that other tests are not limited.
 static void a_full_disk_leaves_the_old_file_and_no_rubbish(void **state)
 {
     char *path = inside("full");
@@ -307,7 +307,7 @@ static void a_file_replaces_nothing_but_a_file(void **state)
     assert_ok(file_write_atomic(far, "old", 3));
     size_t before = entries(folder);
     assert_refused(file_write_atomic(pipe, "x", 1), "pipe: is a pipe, which a file must not replace");
-    assert_refused(file_write_atomic(lost, "x", 1), "lost: is a link, and where it leads: No such file");
+    assert_refused(file_write_atomic(lost, "x", 1), "lost: following the link: No such file");
     assert_ok(file_write_atomic(link, "new", 3)); // to where it leads
     assert_ok(file_read(&text, far, 9));
     assert_string_equal(text.data, "new");
@@ -484,7 +484,7 @@ static void a_key_of_another_type_or_range_is_named(void **state)
     assert_refused(json_need_number(&n, o, "n", 2, 3, "row"), "key \"n\" must be a number from 2 to 3");
     assert_refused(json_need_number(&n, o, "t", 2, 3, "row"), "key \"t\" must be a number");
     assert_refused(json_need_bool(&b, o, "i", "row"), "key \"i\" must be true or false");
-    assert_refused(json_need_text(&t, o, "b", "row"), "key \"b\" must be a text");
+    assert_refused(json_need_text(&t, o, "b", "row"), "key \"b\" must be a string");
     assert_refused(json_need_text(&t, o, "nul", "row"), "key \"nul\" holds a NUL");
     assert_refused(json_need_int(&i, o, "none", 0, 9, "row"), "row: key \"none\" is missing");
     assert_refused(json_need_text(&t, o, "no", "row"), "row: key \"no\" is missing");

@@ -362,7 +362,7 @@ static void a_name_that_is_there_twice_is_refused(void **state)
     start_afresh();
     float x = 1;
     const StateTensor twice[] = {array("x", 1, &x), array("x", 1, &x)};
-    assert_refused(checkpoint_save(folder, 1, twice, 2, NULL, 0), "tensor x: its name is there twice");
+    assert_refused(checkpoint_save(folder, 1, twice, 2, NULL, 0), "tensor x: its name occurs twice");
     Bytes path = {0};
     assert_int_equal(newest(&path, NULL), -1);
     bytes_free(&path);

@@ -1,4 +1,4 @@
-// Chemical formulas and reactions: the same in whatever marks, and told apart.
+// Chemical formulas and reactions: equal in any notation, and told apart.
 #include "test/support/check.h"
 #include "answers/verify.h"
 #include "answers/chemistry/chemical.h"

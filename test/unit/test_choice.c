@@ -1,5 +1,5 @@
-// Multiple choice: the many ways in which a response names an option, and those in which it names none. The rows of MMLU-Pro through all of
-// them, where they are.
+// Multiple choice: the many ways in which a response names an option, and those in which it names none. The rows of
+// MMLU-Pro go through all of them, if present.
 #include "answers/choice.h"
 #include "json/json.h"
 #include "rows/lines.h"

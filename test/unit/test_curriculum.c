@@ -1,4 +1,4 @@
-// Which prompts a step asks: the order's, given back and taken again, by levels that pass or fail, and resumed.
+// Which prompts a step samples: in order, returned and taken again, by levels that pass or fail, and resumed.
 #include "rl/curriculum.h"
 #include "rl/advantage.h"
 #include "rl/state.h"
@@ -67,7 +67,7 @@ static void what_is_given_back_comes_again(void **state)
     }
 }
 
-// Of a step that goes on over the ends of epochs and levels: all of its batches together, in which no prompt stands twice.
+// A step that extends over the ends of epochs and levels: all its batches together, in which no prompt occurs twice.
 static void take_to_the_end(Curriculum *c, int64_t batch, int64_t begin)
 {
     int64_t numbers[2 * PROMPTS], taken = 0;

@@ -1,4 +1,4 @@
-// Dates and times of day: read where they are written out, and refused where they may be something else.
+// Dates and times of day: read when written out, and refused when ambiguous.
 #include "test/support/check.h"
 #include "answers/words/dates.h"
 

@@ -1,4 +1,5 @@
-// How a step is dealt into micro-batches: evenly, within the limit of tokens, and so that no document's move could better it.
+// How a step is dealt into micro-batches: evenly, within the limit of tokens, and so that moving one document cannot
+// improve it.
 #include "test/support/check.h"
 #include "data/loader.h"
 

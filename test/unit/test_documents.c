@@ -1,5 +1,5 @@
-// Folders of shards as one list: sorted whatever folders it came from, refused when shards do not fit each other, the tokenizer,
-// the template or the model, and fed to the loader. What becomes of long documents is in test_prepare.c too, from JSONL on.
+// Folders of shards as one list: sorted across folders, refused when shards do not match each other, the tokenizer, the
+// template or the model, and fed to the loader. Long documents are also tested in test_prepare.c, from JSONL on.
 #include "test/support/check.h"
 #include "data/loader.h"
 #include <unistd.h>
@@ -228,7 +228,7 @@ static void prompts_without_a_trained_token_make_steps_too(void **state)
     loader_close(&loader);
     documents_close(&d);
     o.over_length = OVER_LENGTH_CUT;
-    assert_refused_documents(&o, left, NULL, "--over-length cut: a prompt that is cut asks another question");
+    assert_refused_documents(&o, left, NULL, "--over-length cut: a prompt cut short asks another question");
     free(left);
 }
 
@@ -307,7 +307,7 @@ static void a_folder_without_shards_says_what_to_do(void **state)
     char *bare = in_folder("nothing"), *prepared = in_folder("prepared"), *sft = in_folder("prepared/sft");
     char *prompts = in_folder("prepared/sft/prompts.jsonl"), *missing = in_folder("missing");
     assert_ok(folder_make(bare) && folder_make(sft) && file_write_atomic(prompts, "{}\n", 3));
-    assert_refused_documents(&o, bare, NULL, "there are no shards here; ./prepare makes them of JSONL");
+    assert_refused_documents(&o, bare, NULL, "there are no shards here; ./prepare makes them from JSONL");
     assert_refused_documents(&o, sft, NULL, "problems that still need a response: ./generate --prompts ");
     assert_refused_documents(&o, prepared, NULL, "prepared/sft or ");
     assert_refused_documents(&o, missing, NULL, "missing");

@@ -1,5 +1,5 @@
-// Questions to a server that behaves, and to one that does not: what comes back, how often it was asked, and what is said when
-// nothing helps. What answers may look like, and the cache's file by itself: test_answer.c.
+// Questions to a server that behaves, and to one that does not: the answer, the number of attempts, and the error when
+// retries do not help. The form of answers, and the answer file by itself: test_answer.c.
 #include "system/files.h"
 #include "test/support/check.h"
 #include "test/support/failpoints.h"
@@ -265,8 +265,8 @@ static const Trouble TROUBLES[] = {
     {"timeout", ": 3 attempts, the last: status 408"},
     {"no-json", "the last: status 200, but its answer:"},
     {"no-choices", "the last: status 200, but its answer: \"choices\" is missing or empty; it says: {\"choices\":[]}"},
-    {"null", "choices[0].message.content is not a text (finish_reason \"length\")"},
-    {"no-text", "choices[0].message.content is not a text"},
+    {"null", "choices[0].message.content is not a string (finish_reason \"length\")"},
+    {"no-text", "choices[0].message.content is not a string"},
     {"no-utf8", "its answer:37: not valid JSON: unable to decode byte 0xff"},
     {"half-head", ": 3 attempts, the last: "},
     {"half-body", ": 3 attempts, the last: status 200, but transfer closed with"},
@@ -416,7 +416,7 @@ static void of_a_servers_message_200_bytes_are_shown_that_do_nothing(void **stat
 static void a_server_that_is_not_there_is_an_error_with_its_address(void **state)
 {
     EndpointOptions options = options_for(NULL);
-    options.url = "http://127.0.0.1:1/v1"; // a port of nobody's
+    options.url = "http://127.0.0.1:1/v1"; // a port without a server
     Endpoint *endpoint = open_with(&options);
     EndpointAnswer answer = ask_one(endpoint, "right 0 nobody");
     assert_true(answer.failed);

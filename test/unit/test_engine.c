@@ -1,5 +1,5 @@
-// The generation engine: what it records is what the trainer computes, to the bit; and what a request is given depends on nothing but
-// the request, whatever runs beside it, however its prompt is cut, whether it had to give its pages back.
+// The generation engine: its records are what the trainer computes, to the bit; and a request's result depends on
+// nothing but the request, whatever runs beside it, however its prompt is divided, preempted or not.
 #include "test/support/requests.h"
 #include "test/support/tiny.h"
 #include "engine/engine_internal.h"
@@ -179,7 +179,7 @@ static void samples_of_one_prompt_share_it(void **state)
     assert_int_equal(finished, 32);
     assert_int_equal(statistics.prompt_tokens, 299); // the last one is each sample's own step
     assert_true(statistics.pages_most <=
-                1 + 2 + 32 * 1 + 1); // nobody's; two whole pages of the prompt; the rest and what follows
+                1 + 2 + 32 * 1 + 1); // page 0; two whole pages of the prompt; the rest and new tokens
     assert_true(first[0] != first[1] || first[1] != first[2]); // and they are not the same
     free(s);
     engine_close(e);

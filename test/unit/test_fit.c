@@ -1,5 +1,5 @@
-// Does it fit? The total of a plan is what is allocated, the advice is followed and then it fits, and what costs least speed comes
-// first; the defaults fit the cards that they are meant for.
+// Does it fit? The total of a plan is what is allocated, following the advice makes it fit, and the advice that costs
+// least speed comes first; the defaults fit the cards that they are meant for.
 #include "fit/fit.h"
 #include "pretrained/config_json.h"
 #include "test/support/check.h"
@@ -128,7 +128,7 @@ static void layers_are_recomputed_only_where_all_does_not_fit(void **state)
     fit.memory.bytes = whole - 1;
     assert_ok(fit_choose(&fit, &n));
     assert_true(fit.fits && fit.needs.own.limits.recompute && fit.bytes == less);
-    n.recompute_auto = false; // --recompute none is what somebody wants
+    n.recompute_auto = false; // as with --recompute none
     assert_ok(fit_choose(&fit, &n));
     assert_true(!fit.fits && !fit.needs.own.limits.recompute && fit.bytes == whole);
     assert_non_null(strstr(fit.advice.data, "it fits with --recompute layer ("));
@@ -314,7 +314,7 @@ static void a_card_is_for_plans(void **state)
     Fit fit;
     MachineOptions run = {{"auto", 0}, 0, false, "80G"}, cpu = {{"cpu", 0}, 0, true, "80G"},
                    wrong = {{"cuda", 0}, 0, true, "h99"}, plan = {{"auto", 0}, 0, true, "80G"};
-    assert_refused(fit_open(&fit, &run), "--gpu 80G: is a card to plan for, with --plan");
+    assert_refused(fit_open(&fit, &run), "--gpu 80G: names a card to plan for, with --plan");
     assert_refused(fit_open(&fit, &cpu), "not with --device cpu");
     assert_refused(fit_open(&fit, &wrong), "--gpu h99");
     assert_ok(fit_open(&fit, &plan));
@@ -369,7 +369,7 @@ static void a_plan_without_a_gpu_says_which_cards_it_fits(void **state)
     fclose(out);
     assert_non_null(strstr(text, "--gpu names none"));
     assert_non_null(strstr(text, "   24GB  no, "));
-    assert_non_null(strstr(text, "   80GB  yes, 75.49 of 77.30 GiB; layers are recomputed going back"));
+    assert_non_null(strstr(text, "   80GB  yes, 75.49 of 77.30 GiB; layers are recomputed in the backward pass"));
     assert_non_null(strstr(text, "  141GB  yes, 131.4"));
     fit_close(&fit);
 }

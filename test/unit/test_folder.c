@@ -428,7 +428,7 @@ static void a_model_of_somebody_else_is_not_replaced(void **state)
         start_afresh();
         assert_ok(export_to(x, "model"));
         respell("model/config.json", others[i][0], others[i][1]);
-        assert_refused(export_to(y, "model"), "none that was exported here, or its config.json was changed");
+        assert_refused(export_to(y, "model"), "not exported here, or its config.json was changed");
         assert_true(value_of("model") == 7);
         assert_int_equal(count_names(), 1); // nothing is left beside it
     }
@@ -451,7 +451,7 @@ static void what_somebody_has_put_beside_a_model_is_not_lost(void **state)
         assert_ok(export_to(x, "model"));
         write_text(path, "mine");
         assert_refused(export_to(y, "model"), names[i]);
-        assert_non_null(strstr(error_text(), "would be lost; move it, or choose another name"));
+        assert_non_null(strstr(error_text(), "would be deleted; move it, or choose another name"));
         assert_true(is_there(path) && value_of("model") == 7);
         Bytes mine = inside(path);
         assert_int_equal(unlink(mine.data), 0); // moved: the advice works

@@ -179,9 +179,10 @@ static void a_score_of_no_use_is_no_score_and_says_why(void **state)
 {
     static const struct {
         const char *score, *why;
-    } cases[] = {{"NaN", "its answer is no JSON"},      {"-Infinity", "is no JSON"},   {"1e999", "is none or too large"},
-                 {"1e308", "its score is beyond 1e6"},  {"-1000001", "is beyond 1e6"}, {"99999999999999999999", "too large"},
-                 {"\"high\"", "no number named score"}, {"0.5}\\0377", "is no JSON"},  {"1, \"score\": 2", "is no JSON"}};
+    } cases[] = {
+        {"NaN", "its answer is not JSON"},     {"-Infinity", "is not JSON"},   {"1e999", "is invalid or too large"},
+        {"1e308", "its score is beyond 1e6"},  {"-1000001", "is beyond 1e6"}, {"99999999999999999999", "too large"},
+        {"\"high\"", "no number named score"}, {"0.5}\\0377", "is not JSON"},  {"1, \"score\": 2", "is not JSON"}};
     const char *command =
         LOOP "case $n in 3) s=$SAID ;; *) s=0.5 ;; esac; printf '{\"question\": \"%s\", \"score\": %b}\\n' $q \"$s\"; done";
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -220,14 +221,15 @@ static void what_is_no_answer_ends_a_run_that_has_no_score_yet(void **state)
 {
     static const struct {
         const char *command, *says;
-    } cases[] = {{"while read -r line; do echo 1; done", "it printed something else than an answer: \"1\"; for each line"},
-                 {"while read -r line; do echo '{\"score\": 1}'; done", "{\"question\": the question's own, \"score\": 0.5}"},
-                 {"echo loading the checker; " LOOP ANSWER("1") "done", "\"loading the checker\""},
-                 {"sleep 0.6; echo loading the checker; " LOOP ANSWER("1") "done", "\"loading the checker\""},
-                 {"printf loading; " LOOP ANSWER("1") "done", "\"loading"},
-                 {"yes 1", ": \"1\"; for each"},
-                 {"tr -d '\\n' </dev/zero", "\"????"},
-                 {LOOP "echo; done", "something else than an answer: \"\""}};
+    } cases[] = {
+        {"while read -r line; do echo 1; done", "it printed something other than an answer: \"1\"; for each line"},
+        {"while read -r line; do echo '{\"score\": 1}'; done", "{\"question\": the question's own, \"score\": 0.5}"},
+        {"echo loading the checker; " LOOP ANSWER("1") "done", "\"loading the checker\""},
+        {"sleep 0.6; echo loading the checker; " LOOP ANSWER("1") "done", "\"loading the checker\""},
+        {"printf loading; " LOOP ANSWER("1") "done", "\"loading"},
+        {"yes 1", ": \"1\"; for each"},
+        {"tr -d '\\n' </dev/zero", "\"????"},
+        {LOOP "echo; done", "something other than an answer: \"\""}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Run r = {.command = cases[i].command, .journal = "mistaken", .asked = ASKED_MOST};
         assert_refused(grade(&r), cases[i].says);

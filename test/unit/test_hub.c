@@ -1,4 +1,4 @@
-// What people give where a folder of a model or tokenizer is meant: each is refused by what it is, with a way out of it.
+// Things that people pass instead of a folder of a model or tokenizer: each is refused by name, with a remedy.
 #include "pretrained/folder.h"
 #include "system/files.h"
 #include "system/hub.h"
@@ -134,7 +134,7 @@ static void a_folder_without_a_tokenizer_is_refused_with_what_it_has(void **stat
 {
     put("slow/vocab.json", "{}");
     put("slow/merges.txt", "");
-    refuse_tokenizer("slow", "transformers makes it of vocab.json and merges.txt");
+    refuse_tokenizer("slow", "transformers makes it from vocab.json and merges.txt");
     put("pieces/tokenizer.model", "x");
     refuse_tokenizer("pieces", "SentencePiece");
     put("none/config.json", "{}");

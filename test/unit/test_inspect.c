@@ -1,4 +1,4 @@
-// What people are shown: every token in its place, coloured by what becomes of it, counted, and harmless whatever the rows hold.
+// prepare --inspect: every token in its place, coloured by its use, counted, and harmless whatever the rows hold.
 #include "base/visible.h"
 #include "intake/inspect.h"
 #include "test/support/check.h"

@@ -1,4 +1,4 @@
-// Edits in the text of a JSON object: what is set is there afterwards, and every other character is as it was.
+// Edits in the text of a JSON object: the value is set, and every other character is unchanged.
 #include "json/json_edit.h"
 #include "test/support/check.h"
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// A judge behind a server that misbehaves, its file of verdicts, its question, and what it says.
+// A judge behind a server that misbehaves, its file of verdicts, its question, and its replies.
 #include "judges/judge.h"
 #include "judges/judge_form.h"
 #include "judges/verdicts.h"
@@ -184,9 +184,10 @@ static void the_question_is_a_text_with_places_that_are_filled_once(void **state
     judge_form_close(&form);
     judge_form_close(&other);
     assert_ok(file_write_atomic(path, "{problem}? {reference} {answer}", 31));
-    assert_refused(judge_form_open(&form, path, "", ""), "{problem} is no place: these are {question}, {reference} and {answer}");
+    assert_refused(judge_form_open(&form, path, "", ""),
+                   "{problem} is not a place: these are {question}, {reference} and {answer}");
     assert_ok(file_write_atomic(path, "{question} {answer}", 19));
-    assert_refused(judge_form_open(&form, path, "", ""), "{reference} is not there");
+    assert_refused(judge_form_open(&form, path, "", ""), "{reference} is missing");
     assert_ok(file_write_atomic(path, "", 0));
     assert_refused(judge_form_open(&form, path, "", ""), "must hold {reference}, {answer} and");
     assert_ok(file_write_atomic(path, "{reference} {answer} \xFF", 22));
@@ -300,7 +301,7 @@ static void a_judge_that_is_not_there_is_known_at_the_start(void **state)
     assert_true(server_clock() - begin < 10);
     judge_close(j);
     j = judge_at("http://nowhere.invalid/v1", 0.1);
-    assert_refused(judge_greet(j, tell), "see that the server runs and that its address is right");
+    assert_refused(judge_greet(j, tell), "check that the server runs and that its address is right");
     judge_close(j);
 }
 

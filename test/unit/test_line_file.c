@@ -162,7 +162,7 @@ static void somebody_elses_lines_are_noticed(void **state)
     LineFile file = open_file();
     assert_ok(line_file_append(&file, "ours\n", 5) && line_file_is_ours(&file));
     assert_int_equal(truncate(path, 2), 0);
-    assert_refused(line_file_is_ours(&file), "was changed by somebody else");
+    assert_refused(line_file_is_ours(&file), "was changed by another program");
     assert_ok(line_file_append(&file, "and\n", 4)); // who keeps no places goes on
     assert_ok(line_file_is_ours(&file) && line_file_close(&file));
     assert_file_is("ouand\n");

@@ -1,4 +1,4 @@
-// The lines of a file or a pipe, and what is said about files that are no JSONL.
+// The lines of a file or a pipe, and the errors for files that are not JSONL.
 #include "rows/lines.h"
 #include "system/files.h"
 #include "test/support/check.h"
@@ -276,11 +276,12 @@ static void files_that_are_no_jsonl_are_refused_by_name_with_a_remedy(void **sta
     static const char *const others[][2] = {
         {"id,text\n1,\"a, b\"\n", "a table of values (CSV), not JSONL; python3 -c 'import csv, json, sys; "},
         {"id\ttext\n1\ta, b\n", "a table of values (TSV), not JSONL; python3 -c 'import csv, json, sys; "},
-        {"{\n  \"id\": 1\n}\n{\n  \"id\": 2\n}\n", "objects over several lines, not one object a line; jq -c . %s writes"},
+        {"{\n  \"id\": 1\n}\n{\n  \"id\": 2\n}\n",
+         "objects over several lines, not one object a line; jq -c . %s writes"},
         {"<!DOCTYPE html>\n<html>", "a page of HTML"},
         {"<?xml version=\"1.0\"?>\n<a/>", "XML"},
         {"---\n- id: 1\n", "YAML, not JSONL; yq -o=json -I=0 '.[]' %s writes JSONL"},
-        {"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"},
+        {"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"},
         {"PK\x03\x04zip", "compressed; unzip -p %s > rows.jsonl"},
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -409,7 +410,7 @@ static void a_folder_stands_for_its_jsonl_files_in_order(void **state)
     NameTable others = {0};
     assert_ok(jsonl_passed_over(&others, data) && jsonl_passed_over(&others, a));
     static const char *const named[] = {"c.json", "d.jsonl.gz", "deeper", "e.parquet",
-                                        "g.JSONL"}; // hidden ones are nobody's data
+                                        "g.JSONL"}; // hidden ones are ignored
     assert_int_equal(others.count, sizeof named / sizeof *named);
     for (size_t i = 0; i < others.count; i++)
         assert_string_equal(strrchr(others.names[i], '/') + 1, named[i]);

@@ -595,11 +595,11 @@ static void weights_that_mean_nothing_are_refused(void **state)
     Loader loader;
     LoaderOptions o = in_order(ORDER_MIXED);
     o.order = ORDER_SORTED;
-    assert_refused(loader_open(&loader, &d, &o), "--mix has a meaning with --order mixed only");
+    assert_refused(loader_open(&loader, &d, &o), "--mix works with --order mixed only");
     o = in_order(ORDER_MIXED);
     o.weights = (const LoaderWeight[]){{-1, "maths", 2}};
     o.weight_count = 1;
-    assert_refused(loader_open(&loader, &d, &o), "--mix source:maths: no document is from there; there are math, web");
+    assert_refused(loader_open(&loader, &d, &o), "source:maths: no document has this source; there are math, web");
     o.weights = (const LoaderWeight[]){{1, NULL, 0}};
     assert_refused(loader_open(&loader, &d, &o), "from 0.001 to 1000");
     o.weights = (const LoaderWeight[]){{1, NULL, NAN}};
@@ -644,7 +644,7 @@ static void the_thread_gives_what_the_loader_gives(void **state)
             assert_same_batch(&step->batches[m], &batch);
         }
     }
-    assert_refused(prefetch_next(prefetch, &step), "step 70 was not asked");
+    assert_refused(prefetch_next(prefetch, &step), "step 70 is outside the range");
     prefetch_close(prefetch);
     loader_close(&direct);
     loader_close(&behind);
@@ -670,7 +670,7 @@ static void the_thread_ends_whenever_it_is_asked_to_and_hands_on_errors(void **s
     assert_refused(prefetch_next(prefetch, &step), "has no place in the order");
     prefetch_close(prefetch);
     prefetch = prefetch_open(&loader, 7, 7); // a run that has ended
-    assert_refused(prefetch_next(prefetch, &step), "step 7 was not asked");
+    assert_refused(prefetch_next(prefetch, &step), "step 7 is outside the range");
     prefetch_close(prefetch);
     loader_close(&loader);
     documents_free(&d);

@@ -144,7 +144,7 @@ static void a_broken_line_in_the_middle_is_refused_with_its_number(void **state)
     }
 }
 
-// In a child, so that the limit of file sizes is nobody else's.
+// In a child process, so that the limit of file sizes holds for this test only.
 static void a_full_disk_leaves_whole_lines_and_an_error(void **state)
 {
     unlink(path);

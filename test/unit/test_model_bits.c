@@ -1,5 +1,6 @@
-// What stays the same, bit for bit, when a step is computed otherwise: recomputation, packing, threads, vector width, twice.
-// And what only comes close, with its bound: gradients of the same documents in other micro-batches, finite differences.
+// What stays the same, bit for bit, when a step is computed in another way: recomputation, packing, threads, vector
+// width, twice. And what is only close, with its bound: gradients of the same documents in other micro-batches, finite
+// differences.
 #include "test/support/backends.h"
 #include "test/support/device.h"
 #include "test/support/tiny.h"

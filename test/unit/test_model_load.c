@@ -85,7 +85,7 @@ static void frequencies_of_rope_are_passed_over(void **state)
     assert_ok(model_load(&m, folder));
     t.plan[t.count - 1].name = "model.rotary_emb.inv_freq.more";
     write_tensors(&t);
-    assert_refused(model_load(&m, folder), "inv_freq.more is none of the Qwen3 model");
+    assert_refused(model_load(&m, folder), "inv_freq.more does not belong to the Qwen3 model");
     model_close(&m);
 }
 
@@ -96,7 +96,7 @@ static void other_tensors_are_refused_by_name(void **state)
     Tensors t = tensors_of(&m);
     t.plan[t.count++] = (WeightPlan){"model.layers.0.self_attn.q_proj.bias", 1, {72}};
     write_tensors(&t);
-    assert_refused(model_load(&m, folder), "model.layers.0.self_attn.q_proj.bias is none of the Qwen3 model");
+    assert_refused(model_load(&m, folder), "model.layers.0.self_attn.q_proj.bias does not belong to the Qwen3 model");
     t = tensors_of(&m);
     t.plan[0].shape[0]++;
     write_tensors(&t);
@@ -116,11 +116,11 @@ static void the_tensors_of_the_other_family_are_refused_by_name(void **state)
     tiny_open(&qwen2, kernels_open("cpu", 2), QWEN2, true, false);
     Tensors t = tensors_of(&qwen3);
     write_tensors(&t);
-    assert_refused(model_load(&qwen2, folder), "self_attn.k_norm.weight is none of the Qwen2 model");
+    assert_refused(model_load(&qwen2, folder), "self_attn.k_norm.weight does not belong to the Qwen2 model");
     t = tensors_of(&qwen2);
     write_tensors(&t);
     assert_ok(model_load(&qwen2, folder));
-    assert_refused(model_load(&qwen3, folder), "self_attn.k_proj.bias is none of the Qwen3 model");
+    assert_refused(model_load(&qwen3, folder), "self_attn.k_proj.bias does not belong to the Qwen3 model");
     t.count = 0;
     for (int64_t i = 0; i < qwen2.parameters.count; i++) // without its biases
         if (qwen2.parameters.list[i].matrix || qwen2.parameters.list[i].initial != 0)

@@ -1,4 +1,4 @@
-// What shares 13 words with a benchmark, and what only looks as if it did.
+// Texts that share 13 words with a benchmark, and texts that only seem to.
 #include "decontamination/ngrams.h"
 #include "json/json.h"
 #include "system/files.h"

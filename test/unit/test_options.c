@@ -206,10 +206,10 @@ static void a_bad_line_of_a_file_is_refused_with_its_number(void **state)
     assert_config_refused("steps = 1\nstesp = 2\n", ":2: stesp: no such option; did you mean steps");
     assert_config_refused("steps = many\n", ":1: steps = many: must be a whole number >= 0");
     assert_config_refused("\n\nquick\n", ":3: quick: a line must be name = value");
-    assert_config_refused("steps = 1\nsteps = 2\n", ":2: steps stands twice");
+    assert_config_refused("steps = 1\nsteps = 2\n", ":2: steps is set twice");
     assert_config_refused("title = \"a\n", ":1: the closing \" is missing");
     assert_config_refused("title = \"\\boxed\"\n", ":1: \\b in \"...\"");
-    assert_config_refused("title = \"a\" b\n", ":1: b: nothing may stand behind");
+    assert_config_refused("title = \"a\" b\n", ":1: b: unexpected text after");
     assert_config_refused("data = [a, b\n", ":1: the list needs a comma or its closing ]");
     assert_config_refused("steps =\n", ":1: steps = : must be a whole number");
     assert_config_refused("config = other\n", ":1: config: no such option");
@@ -298,7 +298,7 @@ static void a_damaged_identity_is_refused(void **state)
     const char *const *same = WORDS("--steps", "7", "--title", "t");
     json_t *saved = saved_identity(), *list = json_array();
     json_object_set_new(saved, "steps", json_integer(7));
-    assert_refused(same_as_saved(saved, same), "key \"steps\" must be a text");
+    assert_refused(same_as_saved(saved, same), "key \"steps\" must be a string");
     assert_refused(same_as_saved(list, same), "step-7: its options are missing");
     assert_refused(same_as_saved(NULL, same), "step-7: its options are missing");
     json_decref(saved);

@@ -39,7 +39,7 @@ static void a_row_that_cannot_be_trained_is_refused_with_file_and_line(void **st
     assert_refused_rows(ROW, p, "the rows are text, but there is no tokenizer");
     p = strict();
     p.options.rules.chat = &unknown;
-    assert_refused_rows(ROW, p, "model/chat_template.jinja: a chat template that is not known here");
+    assert_refused_rows(ROW, p, "model/chat_template.jinja: an unknown chat template");
     p = strict();
     p.options.tau = 3;
     assert_refused_rows(ROW, p, "rows.jsonl:1: the row has no \"difficulty\"; --map difficulty=NAME");
@@ -391,10 +391,10 @@ static void what_is_not_read_and_not_trained_is_said(void **state)
     p.options.tau = 3;
     assert_ok(run_preparation(&p));
     char *table = table_of(&p);
-    assert_says(table, "beside/more.json; of a folder only *.jsonl is\n");
+    assert_says(table, "beside/more.json; of a folder only *.jsonl files are\n");
     assert_says(table, "1 rows without a response have a field \"rationale\"");
     assert_says(table, "1 rows without an answer have a field \"final_answer\"; --map answer=final_answer");
-    assert_says(table, "NaN or Infinity, which are no JSON, in 1 rows");
+    assert_says(table, "NaN or Infinity, which are not JSON, in 1 rows");
     assert_says(table, "not trained: 1 turns of the assistant");
     free(table);
     preparation_free(&p);
@@ -431,7 +431,7 @@ static void the_faults_of_a_run_are_no_bad_rows(void **state)
         else
             p.options.rules.chat = &unknown;
         assert_refused_rows("{\"ids\": [1, 2]}\n" ROW ROW, p,
-                            i == 0 ? "there is no tokenizer" : "a chat template that is not known");
+                            i == 0 ? "there is no tokenizer" : "an unknown chat template");
         assert_null(strstr(error_text(), "--skip-bad-rows"));
     }
 }
@@ -717,16 +717,16 @@ static void nothing_of_somebody_elses_is_ever_replaced(void **state)
     char *other = in_folder("other"), *path = write_rows("rows.jsonl", "{\"ids\": [1, 2]}"), *stranger;
     assert_ok(folder_make(other));
     free(write_rows("other/thesis.txt", "precious"));
-    assert_out_refused("other", "other/thesis.txt: this is none of what ./prepare writes");
+    assert_out_refused("other", "other/thesis.txt: not written by ./prepare");
     Preparation p = preparation("mixed", (const char *const[]){path}, 1);
     assert_ok(run_preparation(&p));
     stranger = write_rows("mixed/taught.jsonl", "{}"); // a teacher's answers beside the prompts that they answer
-    assert_out_refused("mixed", "mixed/taught.jsonl: this is none");
+    assert_out_refused("mixed", "mixed/taught.jsonl: not written");
     assert_true(file_exists(stranger));
     assert_int_equal(unlink(stranger), 0);
     free(stranger);
     stranger = write_rows("mixed/sft/taught.jsonl", "{}");
-    assert_out_refused("mixed", "mixed/sft/taught.jsonl: this is none");
+    assert_out_refused("mixed", "mixed/sft/taught.jsonl: not written");
     assert_true(file_exists(stranger));
     free(write_rows("file", "x"));
     assert_out_refused("file", "there is a file where the folder should be");
@@ -771,7 +771,7 @@ static void shards_of_other_tokenizers_templates_and_kinds_are_refused(void **st
     assert_refused(open_part(&d, "about", "sft", (DocumentOptions){.vocabulary = 100}), "but the model has 100 tokens");
     assert_refused(open_part(&d, "about", "rl", (DocumentOptions){0}), "records for RL, where records for SFT are wanted");
     assert_refused(open_part(&d, "about", "sft", (DocumentOptions){.kind = SHARD_RL}), "train_rl takes the folder rl/");
-    assert_refused(open_part(&d, "about", ".", (DocumentOptions){0}), "/rl is meant");
+    assert_refused(open_part(&d, "about", ".", (DocumentOptions){0}), "/rl");
     assert_refused(open_part(&d, "about", "nowhere", (DocumentOptions){0}), "nowhere");
     preparation_free(&p);
     free(path);

@@ -32,7 +32,7 @@ static void choices_are_options_under_another_name(void **state)
         Bytes out = {0};
         assert_message(&r.messages[0], ROLE_USER, "W?\nOptions are:\n(A): one\n(B): two");
         assert_ok(record_append(&out, &r, none));
-        assert_non_null(strstr(out.data, "\"options\":[\"one\",\"two\"]")); // as whoever compares letters looks for them
+        assert_non_null(strstr(out.data, "\"options\":[\"one\",\"two\"]")); // as the comparison of letters expects them
         assert_null(strstr(out.data, "choices"));
         bytes_free(&out);
         record_free(&r);
@@ -45,7 +45,7 @@ static void options_by_letter_are_a_list(void **state)
                "W?\nOptions are:\n(A): tin\n(B): lead", NULL);
     assert_row_refused("{\"question\": \"W?\", \"options\": {\"A\": \"tin\", \"C\": \"lead\"}}", "must be a list");
     assert_row_refused("{\"question\": \"W?\", \"options\": \"tin, lead\"}", "--map _options=options leaves it out");
-    assert_row_refused("{\"question\": \"W?\", \"choices\": [7, 8]}", "option 1 of key \"choices\" is not a text");
+    assert_row_refused("{\"question\": \"W?\", \"choices\": [7, 8]}", "option 1 of key \"choices\" is not a string");
 }
 
 // ---- the answer
@@ -83,10 +83,11 @@ static void a_number_that_may_be_a_place_or_a_text_is_refused(void **state)
     assert_answer("[\"0.0\", \"1.0\", \"2.0\"]", "\"answer\": \"2\"", "2", NULL);     // by value
     assert_answer("[\"0.5\", \"1.0\", \"0.0\"]", "\"answer\": \"0.0\"", "0.0", NULL); // no place is written so
     assert_answer("[\"0.5\", \"1.0\", \"0.0\"]", "\"answer\": 0.0", NULL, "may be (C) by its text, or (A) by its place");
-    assert_answer("[\"tin\", \"zinc\"]", "\"answer\": \"1.0\"", NULL, "a number and none of the options");
-    assert_answer("[\"tin\", \"zinc\"]", "\"answer\": 1", NULL, "a number and none of the options; \"answer_index\" is a place");
-    assert_answer("[\"tin\", \"zinc\"]", "\"answer\": 9", NULL, "\"9\", which is none of the 2");
-    assert_answer("[\"tin\", \"zinc\"]", "\"answer\": -1", NULL, "\"-1\", which is none of the 2");
+    assert_answer("[\"tin\", \"zinc\"]", "\"answer\": \"1.0\"", NULL, "a number and not one of the options");
+    assert_answer("[\"tin\", \"zinc\"]", "\"answer\": 1", NULL,
+                  "a number and not one of the options; \"answer_index\" is a place");
+    assert_answer("[\"tin\", \"zinc\"]", "\"answer\": 9", NULL, "\"9\", which is not one of the 2");
+    assert_answer("[\"tin\", \"zinc\"]", "\"answer\": -1", NULL, "\"-1\", which is not one of the 2");
 }
 
 static void an_index_is_a_place_from_zero(void **state)
@@ -121,7 +122,7 @@ static void an_answer_that_is_none_of_the_options_is_refused(void **state)
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         char field[64];
         snprintf(field, sizeof field, "\"answer\": %s", none[i]);
-        assert_answer(options, field, NULL, "which is none of the 2 \"");
+        assert_answer(options, field, NULL, "which is not one of the 2 \"");
     }
     assert_answer(options, "\"answer\": \"(B)\"", "(B)", NULL);
     assert_answer(options, "\"answer\": \"bergen\"", "bergen", NULL);
@@ -151,16 +152,19 @@ static void options_beside_a_prompt_have_to_be_in_it(void **state)
         {"{\"prompt\": \"W?\", \"options\": [\"tin\", \"zinc\"]}", "--map problem=prompt"},
         {"{\"prompt\": \"W?\", \"completion\": \"B\", \"choices\": [\"tin\", \"zinc\"]}",
          "--map problem=prompt --map solution=completion"},
-        {"{\"prompt\": \"tinned or zinc?\", \"options\": [\"tin\", \"zinc\"]}", "--map _options=options leaves them out"},
-        {"{\"prompt\": \"zinc or tin?\", \"options\": [\"tin\", \"zinc\"]}", "not all in what the model is asked"}, // which is A?
-        {"{\"prompt\": \"10 or 25?\", \"options\": [\"1\", \"2\"]}", "not all in what the model is asked"},
-        {"{\"prompt\": [{\"role\": \"user\", \"content\": \"W?\"}], \"options\": [\"tin\", \"zinc\"]}", "leaves them out"},
+        {"{\"prompt\": \"tinned or zinc?\", \"options\": [\"tin\", \"zinc\"]}",
+         "--map _options=options leaves them out"},
+        {"{\"prompt\": \"zinc or tin?\", \"options\": [\"tin\", \"zinc\"]}", "not all in the prompt"}, // which is A?
+        {"{\"prompt\": \"10 or 25?\", \"options\": [\"1\", \"2\"]}", "not all in the prompt"},
+        {"{\"prompt\": [{\"role\": \"user\", \"content\": \"W?\"}], \"options\": [\"tin\", \"zinc\"]}",
+         "leaves them out"},
         {"{\"instruction\": \"W?\", \"choices\": [\"tin\", \"zinc\"], \"output\": \"tin\"}",
          "--map problem=instruction --map solution=output"},
-        {"{\"messages\": [{\"role\": \"user\", \"content\": \"W?\"}, {\"role\": \"assistant\", \"content\": \"tin zinc\"}],"
+        {"{\"messages\": [{\"role\": \"user\", \"content\": \"W?\"}, {\"role\": \"assistant\", \"content\": \"tin "
+         "zinc\"}],"
          "\"options\": [\"tin\", \"zinc\"]}",
          "--map _options=options"},
-        {"{\"prompt\": \"W? tin, zinc\", \"options\": [\"tin\", \"zinc\"], \"answer\": \"lead\"}", "none of the 2"},
+        {"{\"prompt\": \"W? tin, zinc\", \"options\": [\"tin\", \"zinc\"], \"answer\": \"lead\"}", "not one of the 2"},
     };
     for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
         assert_row_refused(hidden[i][0], hidden[i][1]);
@@ -185,8 +189,9 @@ static void a_pair_is_read_as_a_row_is(void **state)
     static const char *const bad[][2] = {
         {"{\"gold\": \"0\", \"choices\": [\"7\", \"0\"]}",
          "key \"gold\" is 0, which may be (B) by its text, or (A) by its place"},
-        {"{\"gold\": \"C\", \"choices\": [\"7\", \"0\"]}", "key \"gold\" is \"C\", which is none of the 2 \"choices\""},
-        {"{\"gold\": \"A\", \"choices\": [\"7\", 0]}", "option 2 of key \"choices\" is not a text"},
+        {"{\"gold\": \"C\", \"choices\": [\"7\", \"0\"]}",
+         "key \"gold\" is \"C\", which is not one of the 2 \"choices\""},
+        {"{\"gold\": \"A\", \"choices\": [\"7\", 0]}", "option 2 of key \"choices\" is not a string"},
         {"{\"gold\": \"A\", \"choices\": 7}", "must be a list of at most 26 texts"},
         {"{\"gold\": \"A\", \"choices\": [\"7\", \"0\"], \"answer_index\": 1}", "name two options"},
         {"{\"gold\": \"A\", \"choices\": [\"7\", \"0\"], \"answer_index\": 2}", "from 0 to 1"},

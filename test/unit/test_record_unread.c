@@ -1,4 +1,5 @@
-// Of a row that lacks a response or an answer: the field that may be meant, and what is said to read it, which then does.
+// A row that lacks a response or an answer: the field that may be meant, and the option that the error names, which
+// then reads it.
 #include "test/support/prepared.h"
 #include "test/support/record.h"
 
@@ -123,10 +124,11 @@ static void where_nothing_is_left_the_fields_that_may_be_meant_are_named(void **
                                  "{\"prompt\": \"r\", \"reward_model\": {\"ground_truth\": \"5\"}, \"difficulty\": 4}\n");
     Preparation p = preparation("nothing", (const char *const[]){path}, 1);
     p.options.tau = 2;
-    assert_refused(run_preparation(&p),
-                   "2 are for rl/, but have no reference answer; not read: 1 rows without an answer have a field "
-                   "\"expected_answer\"; --map answer=expected_answer would take it for one; not read: 1 rows without an answer "
-                   "have a field \"reward_model.ground_truth\"; jq -c '.answer = .reward_model.ground_truth' would take it");
+    assert_refused(
+        run_preparation(&p),
+        "2 are for rl/, but have no reference answer; not read: 1 rows without an answer have a field "
+        "\"expected_answer\"; --map answer=expected_answer would read it as one; not read: 1 rows without an answer "
+        "have a field \"reward_model.ground_truth\"; jq -c '.answer = .reward_model.ground_truth' would read it");
     preparation_free(&p);
     free(path);
 }
@@ -138,7 +140,7 @@ static void one_name_may_be_read_in_several_ways(void **state)
     Preparation p = preparation("ways", (const char *const[]){path}, 1);
     Bytes notes = {0};
     assert_ok(run_preparation(&p) && prepare_notes(&notes, &p.report));
-    assert_non_null(strstr(notes.data, "2 rows without a response have a field \"cot\"; --map solution=cot would take"));
+    assert_non_null(strstr(notes.data, "2 rows without a response have a field \"cot\"; --map solution=cot would read"));
     assert_non_null(strstr(notes.data, "1 rows without a response have a field \"cot\"; jq -c '.messages +="));
     json_t *split = prepare_json(&p.report, &p.options);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(split, "unread_responses"), "cot")), 3);

@@ -1,4 +1,4 @@
-// Rows of every format, and what is said about the ones that are none.
+// Rows of every format, and the errors for rows of none.
 #include "test/support/record.h"
 
 #define BOXED INSTRUCTION_DEFAULT
@@ -170,7 +170,7 @@ static void a_source_that_is_a_number_keeps_its_characters(void **state)
             char json[200], wanted[100];
             const char *name = key == 0 ? "source" : "category";
             snprintf(json, sizeof json, "{\"prompt\": \"q\", \"%s\": %s}", name, others[i]);
-            snprintf(wanted, sizeof wanted, "key \"%s\" must be a text or a number; --map _%s=%s", name, name, name);
+            snprintf(wanted, sizeof wanted, "key \"%s\" must be a string or a number; --map _%s=%s", name, name, name);
             assert_row_refused(json, wanted);
         }
 }
@@ -216,14 +216,14 @@ static void a_bad_row_is_refused_with_file_and_line(void **state)
         {"{\"question\": \"a\", \"ids\": [1, 2]}", "both \"question\" and \"ids\""},
         {"{\"question\": \"a\", \"solution\": \"b\", \"response\": \"c\"}", "both \"solution\" and \"response\""},
         {"{\"question\": \"a\", \"question\": \"b\"}", "duplicate"},
-        {"{\"question\": 5}", "\"question\" must be a text"},
+        {"{\"question\": 5}", "\"question\" must be a string"},
         {"{\"prompt\": 5}", "\"prompt\" must be a list of messages"},
         {"{\"prompt\": []}", "\"prompt\" is an empty list"},
         {"{\"prompt\": \"q\", \"completion\": 5}", "\"completion\" must be a list of messages"},
         {"{\"prompt\": \"q\", \"completion\": []}", "one message of the assistant"},
         {"{\"prompt\": \"q\", \"completion\": [{\"role\": \"user\", \"content\": \"x\"}]}",
          "one message of the assistant"},
-        {"{\"instruction\": \"q\", \"output\": 5}", "\"output\" must be a text"},
+        {"{\"instruction\": \"q\", \"output\": 5}", "\"output\" must be a string"},
         {"{\"messages\": 5}", "\"messages\" must be a list"},
         {"{\"messages\": []}", "\"messages\" is an empty list"},
         {"{\"messages\": [5]}", "message 1 is not an object"},
@@ -231,20 +231,20 @@ static void a_bad_row_is_refused_with_file_and_line(void **state)
         {"{\"messages\": [{\"role\": \"user\"}]}", "message 1 has no \"content\""},
         {"{\"messages\": [{\"role\": \"user\", \"content\": [{\"type\": \"text\"}]}]}", "a part without a \"text\""},
         {"{\"messages\": [{\"role\": \"human\", \"content\": \"x\"}]}", "role \"human\""},
-        {"{\"messages\": [{\"role\": \"tool\", \"content\": \"x\"}]}", "tools are not rendered here"},
+        {"{\"messages\": [{\"role\": \"tool\", \"content\": \"x\"}]}", "tools are not supported"},
         {"{\"messages\": [{\"role\": \"user\", \"from\": \"human\", \"content\": \"x\"}]}",
          "both \"role\" and \"from\""},
         {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"\", \"tool_calls\": [{}]}]}", "\"tool_calls\""},
         {"{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"tools\": [{}]}", "\"tools\""},
         {"{\"conversations\": [{\"from\": \"observation\", \"value\": \"x\"}]}", "role \"observation\""},
         {"{\"question\": \"q\", \"options\": \"A\"}", "\"options\" must be a list"},
-        {"{\"question\": \"q\", \"options\": [1]}", "option 1 of key \"options\" is not a text"},
+        {"{\"question\": \"q\", \"options\": [1]}", "option 1 of key \"options\" is not a string"},
         {"{\"question\": \"q\", \"difficulty\": 6}", "\"difficulty\" must be one of"},
         {"{\"question\": \"q\", \"difficulty\": 2.5}", "\"difficulty\" must be one of"},
         {"{\"question\": \"q\", \"id\": [1]}", "\"id\" must be"},
         {"{\"question\": \"q\", \"id\": \"a\\u0000b\"}", "NUL"},
-        {"{\"question\": \"q\", \"finish_reason\": \"stop\"}", "no response that it could be of"},
-        {"{\"question\": \"q\", \"text\": 1, \"finish_reason\": \"stop\"}", "\"text\" must be a text"},
+        {"{\"question\": \"q\", \"finish_reason\": \"stop\"}", "no response that it could belong to"},
+        {"{\"question\": \"q\", \"text\": 1, \"finish_reason\": \"stop\"}", "\"text\" must be a string"},
         {"{\"question\": \"q\", \"text\": \"a\", \"finish_reason\": \"error\"}", "\"finish_reason\" must be"},
         {"{\"ids\": [1]}", "at least two ids"},
         {"{\"ids\": \"1 2\"}", "at least two ids"},
@@ -440,22 +440,22 @@ static void a_thought_has_one_of_several_names(void **state)
     assert_row_refused(
         "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"a\", "
         "\"thinking\": [\"why\"]}]}",
-        "rows.jsonl:17: message 2: key \"thinking\" must be a text");
-    assert_string_equal(error_text(), "rows.jsonl:17: message 2: key \"thinking\" must be a text"); // its place once
+        "rows.jsonl:17: message 2: key \"thinking\" must be a string");
+    assert_string_equal(error_text(), "rows.jsonl:17: message 2: key \"thinking\" must be a string"); // its place once
 }
 
 static void a_switch_is_no_thought(void **state)
 {
     static const char *const refused[][2] = {
         {"{\"prompt\": \"q\", \"completion\": \"a\", \"reasoning\": \"on\"}",
-         "rows.jsonl:17: key \"reasoning\" is \"on\", a switch and no thought; --map _reasoning=reasoning leaves it "
+         "rows.jsonl:17: key \"reasoning\" is \"on\", a switch, not a thought; --map _reasoning=reasoning leaves it "
          "out"},
         {"{\"question\": \"q\", \"solution\": \"a\", \"thinking\": \"Disabled\"}",
          "--map _thinking=thinking leaves it out"},
         {"{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"a\", "
          "\"reasoning\": \"\", "
          "\"thinking\": \"high\"}]}",
-         "rows.jsonl:17: message 2: key \"thinking\" is \"high\", a switch and no thought; leave it out"}};
+         "rows.jsonl:17: message 2: key \"thinking\" is \"high\", a switch, not a thought; leave it out"}};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         assert_row_refused(refused[i][0], refused[i][1]);
     Record r = record_of("{\"prompt\": \"q\", \"reasoning\": \"on\"}"); // there is no response that it could be of
@@ -511,14 +511,14 @@ static void what_would_change_what_is_learned_is_refused_in_every_format(void **
         {"\"tools\": [{\"name\": \"f\"}]", "\"tools\""},
         {"\"tools\": \"[{}]\"", "\"tools\""},
         {"\"functions\": [{}]", "\"functions\""},
-        {"\"images\": [\"a.png\"]", "only texts"},
-        {"\"audio\": {\"path\": \"a.wav\"}", "only texts"},
-        {"\"video\": \"a.mp4\"", "only texts"},
+        {"\"images\": [\"a.png\"]", "only text"},
+        {"\"audio\": {\"path\": \"a.wav\"}", "only text"},
+        {"\"video\": \"a.mp4\"", "only text"},
         {"\"chat_template_kwargs\": {\"enable_thinking\": \"no\"}", "enable_thinking"},
         {"\"chat_template_kwargs\": {\"documents\": [1]}", "enable_thinking"},
-        {"\"system\": [\"s\"]", "\"system\" must be a text"},
+        {"\"system\": [\"s\"]", "\"system\" must be a string"},
         {"\"system\": \"a\", \"system_prompt\": \"b\"", "differ"},
-        {"\"reasoning\": {\"text\": \"t\"}", "\"reasoning\" must be a text"},
+        {"\"reasoning\": {\"text\": \"t\"}", "\"reasoning\" must be a string"},
         {"\"history\": \"math\"", "\"history\""},
         {"\"history\": [[\"q\"]]", "\"history\""},
         {"\"loss_mask\": [0, 1]", "\"loss_mask\""},
@@ -588,15 +588,16 @@ static void a_passage_is_put_where_its_format_has_a_place_for_it(void **state)
 static void a_known_field_of_another_type_is_an_error_and_not_absent(void **state)
 {
     static const char *const rows[][2] = {
-        {"{\"question\": \"q\", \"solution\": [true, false]}", "\"solution\" must be a text; --map _solution=solution"},
-        {"{\"question\": \"q\", \"response\": 7}", "\"response\" must be a text"},
+        {"{\"question\": \"q\", \"solution\": [true, false]}",
+         "\"solution\" must be a string; --map _solution=solution"},
+        {"{\"question\": \"q\", \"response\": 7}", "\"response\" must be a string"},
         {"{\"prompt\": \"q\", \"response\": {\"a\": 1}}", "\"response\" must be"},
-        {"{\"instruction\": \"q\", \"response\": 7}", "\"response\" must be a text"},
-        {"{\"instruction\": \"q\", \"input\": [1], \"output\": \"a\"}", "\"input\" must be a text"},
+        {"{\"instruction\": \"q\", \"response\": 7}", "\"response\" must be a string"},
+        {"{\"instruction\": \"q\", \"input\": [1], \"output\": \"a\"}", "\"input\" must be a string"},
         {"{\"instruction\": \"q\", \"context\": \"c\", \"response\": \"a\"}", "--map input=context"},
         {"{\"prompt\": \"q\", \"completion\": \"a\", \"response\": \"b\"}", "both \"completion\" and \"response\""},
         {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"reasoning_content\": [\"t\"]}]}",
-         "must be a text"},
+         "must be a string"},
         {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\", \"thinking\": \"t\", \"reasoning\": \"u\"}]}",
          "differ"},
         {"{\"messages\": [{\"role\": \"user\", \"content\": \"a\", \"thinking\": \"t\"}]}", "is not the assistant's"},

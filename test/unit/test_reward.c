@@ -102,7 +102,7 @@ static void parts_are_what_they_are_called(void **state)
     f = (RewardFacts){.text = text("4"), .reference = text("4"), .tokens = 1, .ended = true};
     reward_parts(parts, &f, &r);
     assert_true(parts[REWARD_FORMAT] == 0 && parts[REWARD_OVERLONG] == 0);   // an answer, but not marked as one
-    assert_true(isnan(parts[REWARD_LENGTH]) && isnan(parts[REWARD_GRADER])); // nobody has asked for them
+    assert_true(isnan(parts[REWARD_LENGTH]) && isnan(parts[REWARD_GRADER])); // they were not requested
     f.text = text("");
     reward_parts(parts, &f, &r);
     assert_true(parts[REWARD_FORMAT] == 0);

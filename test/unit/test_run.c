@@ -1,4 +1,4 @@
-// When a run saves and evaluates, and with which other number of steps it may go on. That it does both is shown by
+// When a run saves and evaluates, and with which other number of steps it may continue. That it does both is shown by
 // test/crash/survive.sh.
 #include "test/support/check.h"
 #include "run/run_internal.h"

@@ -234,7 +234,7 @@ static void the_same_name_twice_is_refused(void **state)
 static void metadata_maps_text_to_text(void **state)
 {
     assert_ok(opens_text("{\"__metadata__\":{\"format\":\"pt\"}}", 0));
-    assert_refused(opens_text("{\"__metadata__\":{\"format\":1}}", 0), "\"format\" is not a text");
+    assert_refused(opens_text("{\"__metadata__\":{\"format\":1}}", 0), "\"format\" is not a string");
     assert_refused(opens_text("{\"__metadata__\":[]}", 0), "__metadata__ is not an object");
 }
 
@@ -609,7 +609,7 @@ static void a_name_that_is_planned_twice_is_refused(void **state)
     float value = 1;
     const float *const list[] = {&value, &value};
     const WeightPlan plan[] = {{"w", 1, {1}}, {"w", 1, {1}}};
-    assert_refused(written(plan, 2, WEIGHT_F32, list), "tensor w: its name is there twice");
+    assert_refused(written(plan, 2, WEIGHT_F32, list), "tensor w: its name occurs twice");
 }
 
 // ---- files that others wrote

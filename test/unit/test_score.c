@@ -292,9 +292,9 @@ static void rows_without_a_usable_score_have_a_limit(void **state)
     rows("says 1 hard", "says 9 10 \\u001b[2J", "says 1 4", "says 1 easy", "says 1 4", NULL);
     const char *ends = "--method generate --in-flight 1 --unusable-share 0.4";
     assert_int_equal(score(ends), 1);
-    assert_true(file_says("stderr",
-                          "score: 3 of 5 rows have no usable score so far, and --unusable-share 0.4 allows no more than 2; the "
-                          "first answer of no use ends in \"hard\""));
+    assert_true(file_says(
+        "stderr", "score: 3 of 5 rows have no usable score so far, and --unusable-share 0.4 allows no more than 2; the "
+                  "first unusable answer ends in \"hard\""));
     assert_true(file_says("stderr", "| no usable score: 3"));
     assert_false(file_says("stderr", "\033"));
     assert_false(file_says("out.jsonl", "says"));
@@ -302,7 +302,7 @@ static void rows_without_a_usable_score_have_a_limit(void **state)
     assert_true(file_says("stderr", "ends in \"hard\""));
     assert_int_equal(server_attempts(&server, "says 1 hard"), 1);
     assert_true(
-        file_says("stderr", "remove out.jsonl.partial to begin anew (and out.jsonl.answers, or what the server has said"));
+        file_says("stderr", "remove out.jsonl.partial to begin anew (and out.jsonl.answers, or the server's answers"));
     assert_int_equal(score("--method generate --in-flight 1 --unusable-share 0.6"), 0); // the same but for that goes on
     assert_true(file_says("stderr", "difficulty 1: 0 | 2: 0 | 3: 0 | 4: 2 | 5: 0 | no usable score: 3"));
     assert_int_equal(server_attempts(&server, "says 1 easy"), 1);

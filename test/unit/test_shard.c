@@ -481,8 +481,8 @@ static void a_header_that_contradicts_its_file_is_refused(void **state)
 
 static void a_record_that_contradicts_its_file_is_refused(void **state)
 {
-    static const char PARTS[] = "its parts do not lie where those of the record before it end";
-    static const char SPANS[] = "its spans are empty, overlap or touch, begin at its first token or end behind its last";
+    static const char PARTS[] = "its parts do not begin where those of the record before it end";
+    static const char SPANS[] = "its spans are empty, overlap or touch, begin at its first token or end after its last";
     static const char PROMPT[] = "its prompt is empty, or longer than the record";
     const Lie lies[] = {{RECORD_AT(1, token), 0, PARTS}, // the tokens of record 0
                         {RECORD_AT(1, token), UINT64_MAX, PARTS},
@@ -496,7 +496,7 @@ static void a_record_that_contradicts_its_file_is_refused(void **state)
                         {RECORD_AT(0, prompt), 0, PROMPT},
                         {RECORD_AT(0, prompt), 1000, PROMPT},
                         {RECORD_AT(0, prompt), 2, "nothing in it is trained"}, // both of its tokens
-                        {RECORD_AT(0, trained), 0, "its spans hold another number of tokens"},
+                        {RECORD_AT(0, trained), 0, "its spans do not hold the number of tokens"},
                         {RECORD_AT(0, difficulty), 6, "its difficulty is not from 0 to 5"},
                         {RECORD_AT(0, difficulty), 1, "record 1 (byte 328): it is out of order"},
                         {RECORD_AT(0, key), 1, "record 1 (byte 328): it is out of order"},
@@ -587,7 +587,7 @@ static void what_no_record_has_is_refused(void **state)
 static void names_that_are_not_names_are_refused(void **state)
 {
     static const char NAMES[] = "its section of names does not begin and end with 0";
-    static const char PLACE[] = "its parts do not lie where those of the record before it end";
+    static const char PLACE[] = "its parts do not begin where those of the record before it end";
     Parts parts = parts_of(0);
     bytes_clear(&parts.sections[SECTION_NAMES]);
     assert_parts_refused(&parts, NAMES);
@@ -627,7 +627,7 @@ static void the_writer_refuses_what_the_reader_would(void **state)
     make(&m, SHARD_SFT, 5)->prompt = 0;
     assert_entry_refused(e, SHARD_SFT, "its prompt is empty");
     make(&m, SHARD_SFT, 5)->trained++;
-    assert_entry_refused(e, SHARD_SFT, "its spans hold another number");
+    assert_entry_refused(e, SHARD_SFT, "its spans do not hold the number");
     make(&m, SHARD_SFT, 5);
     m.spans[1].begin = m.spans[0].end;
     assert_entry_refused(e, SHARD_SFT, "its spans are empty, overlap or touch");
@@ -841,7 +841,7 @@ static void shards_of_two_preparations_are_refused(void **state)
     size_t count;
     assert_ok(write_three(path));
     move(path, "shard-00001-of-00003.bin", "shard-00001-of-00004.bin");
-    assert_folder_refused(path, "shard-00001-of-00004.bin: stands beside shards of another preparation, of 00003");
+    assert_folder_refused(path, "shard-00001-of-00004.bin: is beside shards of another preparation, of 00003");
     move(path, "shard-00001-of-00004.bin", "shard-00001-of-00003.bin");
     assert_ok(shard_files(&files, &count, path));
     assert_int_equal(count, 3);

@@ -230,7 +230,7 @@ static void other_moments_than_those_of_the_checkpoint_are_refused(void **state)
     float x[4] = {1, 0.5f, 1.0009765625f, 0}; // bf16 has no 1 + 2^-10
     close_training(&saved);
     open_training(&other, *kernels_open("cpu", 2), true);
-    assert_refused(optimizer_write_moments(&other.optimizer, FIRST_MOMENT, 0, 4, x), "no bf16 numbers");
+    assert_refused(optimizer_write_moments(&other.optimizer, FIRST_MOMENT, 0, 4, x), "not bf16 numbers");
     assert_refused(begin_run(&other, "bf16", &found), "was made with --moments \"fp32\", and now it is \"bf16\"");
     close_training(&other);
 }

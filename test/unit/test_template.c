@@ -344,8 +344,7 @@ static void an_unknown_template_is_refused_only_when_something_is_rendered(void 
     const Message messages[] = {user("q"), assistant("a")};
     Bytes out = {0};
     RenderedChat rendered = {0};
-    assert_refused(template_prompt(&chat, &out, messages, 1, true),
-                   "chat_template.jinja: a chat template that is not known here");
+    assert_refused(template_prompt(&chat, &out, messages, 1, true), "chat_template.jinja: an unknown chat template");
     assert_refused(template_chat(&chat, &rendered, messages, 2), "--template");
     assert_ok(template_open(&chat, folder.path, "qwen3-nothink"));
     assert_int_equal(chat.kind, TEMPLATE_QWEN3_NOTHINK);
@@ -417,7 +416,7 @@ static void the_jinja_file_comes_before_the_tokenizers_configuration(void **stat
 static void a_broken_configuration_is_refused_with_its_file(void **state)
 {
     static const char *const broken[][2] = {
-        {"{\"chat_template\": 5}", "must be a text"},
+        {"{\"chat_template\": 5}", "must be a string"},
         {"[]", "not a JSON object"},
         {"{\"chat_template\": [{\"name\": \"rag\", \"template\": \"x\"}]}", "without one named \"default\""},
         {"{\"chat_template\": [7]}", "key \"name\" is missing"},

@@ -1,5 +1,5 @@
-// Tokenizer files that are broken, contradict themselves or ask for what is not done here are refused with words that say so;
-// none of them crashes. Each case is the small tokenizer of the fixtures with one thing changed.
+// Tokenizer files that are broken, contradict themselves or ask for what is not supported are refused with words that
+// say so; none of them crashes. Each case is the small tokenizer of the fixtures with one thing changed.
 #include "test/unit/test_tokenizer.h"
 #include <unistd.h>
 
@@ -171,7 +171,7 @@ static void broken_added_tokens_are_refused(void **state)
         {"added_tokens", "{}", "added_tokens must be a list"},
         {"added_tokens/0", "5", "added token 0"},
         {"added_tokens/0/content", NULL, "\"content\" is missing"},
-        {"added_tokens/0/content", "7", "must be a text"},
+        {"added_tokens/0/content", "7", "must be a string"},
         {"added_tokens/0/content", "\"\"", "is empty"},
         {"added_tokens/0/content", "\"a\\u0000b\"", "NUL"},
         {"added_tokens/0/content", "\"<|im_end|>\"", "two added tokens have the text"},

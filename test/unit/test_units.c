@@ -1,4 +1,4 @@
-// Units: however they are written they are one; and what is told apart.
+// Units: equal in any notation, and told apart.
 #include "test/support/check.h"
 #include "answers/units/units_table.h"
 #include "base/philox.h"

@@ -1,5 +1,5 @@
-// The gradient of an update, from responses to weights: against supervised learning's where the two are the same, against finite
-// differences, in other micro-batches; and a sampler that is not the trainer is found out.
+// The gradient of an update, from responses to weights: against supervised learning's where the two are the same,
+// against finite differences, in other micro-batches; and a sampler that differs from the trainer is detected.
 #include "test/support/tiny.h"
 #include "rl/update.h"
 #include <math.h>

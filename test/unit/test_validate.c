@@ -43,7 +43,7 @@ static void who_gives_no_answer_has_no_vote(void **state)
     assert_true(group_score(&g, 4).majority == 1); // the first of two
     r[2].verdict = VERDICT_DIFFERENT;
     assert_true(group_score(&g, 4).majority == 0);
-    assert_true(group_score(&g, 2).majority == 0); // nobody gives one
+    assert_true(group_score(&g, 2).majority == 0); // there is no answer
     for (int i = 0; i < 4; i++)
         bytes_free(&r[i].text);
 }

@@ -1,4 +1,4 @@
-// What answers say, whatever they are written in; and what is told apart. Real answers are in test_answers_data.c.
+// Answers: equal in any notation, and told apart. Real answers are in test_answers_data.c.
 #include "test/support/check.h"
 #include "answers/verify.h"
 

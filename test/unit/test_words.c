@@ -1,4 +1,4 @@
-// Words: which texts are the same words, which say the same, and what no rule decides.
+// Words: which texts are the same words, which mean the same, and which no rule decides.
 #include "answers/verify.h"
 #include "answers/words/words.h"
 #include "test/support/check.h"
