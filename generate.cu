@@ -3,7 +3,7 @@
 // an interruption. The model is a folder here, or behind a server; then the server draws. This file is C, in spite of
 // its ending: it compiles with or without nvcc.
 #include "chat/chat.h"
-#include "engine/row_work.h"
+#include "asking/row_work.h"
 #include "generate_options.h"
 #include "options/program.h"
 #include "rows/row_write.h"

@@ -3,8 +3,8 @@
 #ifndef GENERATE_OPTIONS_H
 #define GENERATE_OPTIONS_H
 
-#include "engine/row_work.h"
-#include "engine/responses.h"
+#include "asking/row_work.h"
+#include "asking/responses.h"
 
 #define GENERATE_USAGE                                                                                                           \
     "generate: responses of a model to rows of prompts, or a chat in the terminal\n"                                             \

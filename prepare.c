@@ -1,8 +1,8 @@
 // Rows of problems to shards: read, rendered, tokenised, deduplicated, split at a difficulty, sorted. Then train_sft
 // takes OUT/sft, a teacher answers OUT/sft/prompts.jsonl, and train_rl takes OUT/rl. The work is in intake/prepare.h;
-// --inspect, which shows what training will see, in intake/inspect_view.h; here are the options.
+// --inspect, which shows what training will see, in inspect/inspect_view.h; here are the options.
 #include "base/number.h"
-#include "intake/inspect_view.h"
+#include "inspect/inspect_view.h"
 #include "intake/shard_folders.h"
 #include "options/program.h"
 #include "prepare_options.h"

@@ -3,7 +3,7 @@
 #ifndef PREPARE_OPTIONS_H
 #define PREPARE_OPTIONS_H
 
-#include "intake/inspect_view.h"
+#include "inspect/inspect_view.h"
 #include "intake/prepare.h"
 #include "options/options.h"
 #include "rows/records.h"

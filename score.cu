@@ -3,7 +3,7 @@
 // beginning is computed once for all); or an answer that it writes. The model is a folder here, or behind a server.
 // This file is C, in spite of its ending: it compiles with or without nvcc.
 #include "difficulty/score_row.h"
-#include "engine/row_work.h"
+#include "asking/row_work.h"
 #include "options/program.h"
 #include "score_options.h"
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef SCORE_OPTIONS_H
 #define SCORE_OPTIONS_H
 
-#include "engine/row_work.h"
+#include "asking/row_work.h"
 
 #define SCORE_USAGE                                                                                                              \
     "score: difficulty 1 to 5 of every problem, by a language model\n"                                                           \

@@ -6,7 +6,9 @@
 // (rl/objective.h). The engine's log-probabilities are the trainer's own, to the bit, so there is no second pass over
 // the responses before an update, and the ratio of the first update of a step is exactly 1: that is checked, token by
 // token. Weights are updated in place; nothing is copied.
+#include "evaluation/validate.h"
 #include "options/program.h"
+#include "report/explain.h"
 #include "rl/rl.h"
 #include "run/run.h"
 #include "system/signals.h"
@@ -32,7 +34,6 @@ typedef struct Rl {
 static bool open_all(Rl *s);
 static bool open_run(Rl *s);
 static bool print_plan(const Rl *s);
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // ---- a step: sample and judge
 

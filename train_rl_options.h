@@ -3,7 +3,7 @@
 #define TRAIN_RL_OPTIONS_H
 
 #include "fit/fit.h"
-#include "run/training_data.h"
+#include "intake/training_data.h"
 #include "judges/referees.h"
 #include "model/learning.h"
 #include "options/options.h"

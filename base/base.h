@@ -59,6 +59,9 @@ void *allocate(size_t count, size_t size); // zeroed, 64-byte aligned; NULL afte
 bool grow(void *pointer_to_array, size_t *capacity, size_t wanted, size_t size); // realloc in doubling steps
 char *copy_text(const char *text);                                               // strdup with an error
 
+static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
 // ---- bytes (bytes.c): a growable buffer; a 0 byte always follows the end, so that .data is a C string
 
 typedef struct Bytes {

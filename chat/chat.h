@@ -3,7 +3,7 @@
 #ifndef CHAT_CHAT_H
 #define CHAT_CHAT_H
 
-#include "engine/responses.h"
+#include "asking/responses.h"
 #include "engine/session.h"
 #include "engine/stops.h"
 

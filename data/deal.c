@@ -135,8 +135,6 @@ static int64_t fewest(const Loader *l, int64_t documents)
     return own + (large > full ? large : full);
 }
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static int64_t round_up(int64_t x, int64_t multiple) { return (x + multiple - 1) / multiple * multiple; }
 
 int64_t deal_step(Loader *l, int64_t documents)

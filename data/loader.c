@@ -10,8 +10,6 @@ static const int64_t LARGEST = (int64_t)1 << 31; // for options and tokens: prod
 
 // ---- opening
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t round_up(int64_t x, int64_t multiple) { return (x + multiple - 1) / multiple * multiple; }
 
 static int32_t length_of(const Loader *l, int64_t number) { return l->documents->list[number].length; }

@@ -9,7 +9,7 @@
 #define EVALUATION_ATTEMPTS_H
 
 #include "base/names.h"
-#include "rl/validate.h"
+#include "evaluation/validate.h"
 #include "json/json.h"
 
 typedef struct Attempted { // a problem

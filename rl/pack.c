@@ -5,8 +5,6 @@
 #include <string.h>
 
 static int64_t item_tokens(const PackItem *item) { return (int64_t)item->group->prompt.prompt + item->response->count; }
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-
 static int longest_first(const void *x, const void *y)
 {
     const PackItem *a = x, *b = y;

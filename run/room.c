@@ -11,9 +11,6 @@ typedef struct Room {
     uint64_t checkpoint, tokenizer, model, free; // the model with its tokenizer
 } Room;
 
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-
 // The bytes needed beyond those in use now, if `keep` checkpoints are kept: in the largest save, or in the export after the last.
 static uint64_t needed(const Room *room, int64_t keep, int64_t saves)
 {

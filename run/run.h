@@ -12,7 +12,7 @@
 
 #include "data/data.h"
 #include "fit/fit.h"
-#include "run/training_data.h"
+#include "intake/training_data.h"
 #include "log/log.h"
 #include "options/options.h"
 #include "pretrained/files.h"

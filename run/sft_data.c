@@ -93,8 +93,6 @@ void sft_data_close(SftData *d)
     training_data_close(&d->rows);
 }
 
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-
 ModelLimits sft_data_limits(const SftData *d)
 {
     const Documents *train = &d->rows.train.documents, *held_out = &d->rows.held_out.documents;

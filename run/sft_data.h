@@ -4,7 +4,7 @@
 #define RUN_SFT_DATA_H
 
 #include "rows/tokenised.h"
-#include "run/training_data.h"
+#include "intake/training_data.h"
 #include "model/model.h"
 #include "pretrained/files.h"
 

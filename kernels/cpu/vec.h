@@ -21,7 +21,6 @@
 
 #define INLINE static inline __attribute__((always_inline, unused))
 
-INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 typedef float vf __attribute__((vector_size(4 * VL)));
 typedef int32_t vi __attribute__((vector_size(4 * VL)));

@@ -11,8 +11,6 @@
 #include <string.h>
 
 static float *row_of(Tensor t, int64_t row) { return (float *)t.data + row * t.columns; }
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
 // e^x as kernels/cpu/elementary.h has it: x = n · ln 2 + r, a polynomial in r, and n goes into the exponent. Our own,
 // because the bits of libm's differ between versions. 0 below -87.3, infinity above 88.3.
 static float exponential(float x)

@@ -1,6 +1,6 @@
 // prepare --inspect: every token in its place, coloured by its use, counted, and harmless whatever the rows hold.
 #include "base/visible.h"
-#include "intake/inspect.h"
+#include "inspect/inspect.h"
 #include "test/support/check.h"
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 // What a line of the log says of verdicts, by kind and by source; and why groups have no signal.
 #include "rl/advantage.h"
-#include "rl/validate.h"
+#include "evaluation/validate.h"
 #include "test/support/check.h"
 #include <math.h>
 

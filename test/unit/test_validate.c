@@ -1,5 +1,5 @@
 // avg@k, pass@k and maj@k of groups whose answers are known.
-#include "rl/validate.h"
+#include "evaluation/validate.h"
 #include "test/support/check.h"
 
 static Group group_of(Response *responses, const char *gold, const char *const *texts, int count)

@@ -1,5 +1,5 @@
 // The loop of a program that asks a language model about rows: see row_work.h.
-#include "engine/row_work.h"
+#include "asking/row_work.h"
 #include "system/signals.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 // ./prepare --inspect: which documents are shown (a record of the shards, or a step's micro-batches), and where.
-#ifndef INTAKE_INSPECT_VIEW_H
-#define INTAKE_INSPECT_VIEW_H
+#ifndef INSPECT_INSPECT_VIEW_H
+#define INSPECT_INSPECT_VIEW_H
 
 #include "data/loader.h"
-#include "intake/inspect.h"
+#include "inspect/inspect.h"
 #include "options/options.h"
 
 // clang-format off

@@ -1,5 +1,5 @@
 // See inspect_view.h.
-#include "intake/inspect_view.h"
+#include "inspect/inspect_view.h"
 #include "data/mix.h"
 #include "system/files.h"
 #include <stdlib.h>

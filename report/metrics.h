@@ -1,6 +1,6 @@
 // What a step's line in the log says, under the names that people know from verl.
-#ifndef RL_METRICS_H
-#define RL_METRICS_H
+#ifndef REPORT_METRICS_H
+#define REPORT_METRICS_H
 
 #include "log/log.h"
 #include "rl/dynamic.h"

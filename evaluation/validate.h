@@ -1,9 +1,9 @@
 // How good a policy is on problems that it does not learn from: of k responses to each, the share that is right (avg@k), whether one is
 // (pass@k), and whether the answer that most of them give is (maj@k).
-#ifndef RL_VALIDATE_H
-#define RL_VALIDATE_H
+#ifndef EVALUATION_VALIDATE_H
+#define EVALUATION_VALIDATE_H
 
-#include "rl/metrics.h"
+#include "report/metrics.h"
 
 typedef struct Score { // sums over prompts; divide by prompts
     int64_t prompts;

@@ -7,8 +7,8 @@
 //     TRY(journal_open(&work.journal, work.out.data, row_work_number(&work, work.facts.rows, 0), ...));
 //     TRY(row_work_run(&work) && row_work_finish(&work));
 //     row_work_close(&work);                                   // in any case
-#ifndef ENGINE_ROW_WORK_H
-#define ENGINE_ROW_WORK_H
+#ifndef ASKING_ROW_WORK_H
+#define ASKING_ROW_WORK_H
 
 #include "engine/session.h"
 #include "engine/stops.h"

@@ -1,5 +1,5 @@
 // Scores of held-out problems, from the majority vote of a group to the fields of the log's line.
-#include "rl/validate.h"
+#include "evaluation/validate.h"
 #include <stdlib.h>
 
 static Text text_of(const Response *r) { return (Text){r->text.data, r->text.size}; }

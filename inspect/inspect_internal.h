@@ -1,9 +1,9 @@
 // Shared by the two files that show tokens: inspect.c walks over the documents and writes to terminals, inspect_html.c
 // writes pages.
-#ifndef INTAKE_INSPECT_INTERNAL_H
-#define INTAKE_INSPECT_INTERNAL_H
+#ifndef INSPECT_INSPECT_INTERNAL_H
+#define INSPECT_INSPECT_INTERNAL_H
 
-#include "intake/inspect.h"
+#include "inspect/inspect.h"
 
 typedef enum ShownKind { SHOWN_MASKED, SHOWN_TRAINED, SHOWN_SPECIAL, SHOWN_SPECIAL_TRAINED, SHOWN_KINDS } ShownKind;
 

@@ -1,7 +1,7 @@
 // Tokens for people: one walk over the documents, written as plain text, in a terminal's colours, or as a page
 // (inspect_html.c). Data never reaches a terminal or a page raw: a row can only be read, and hidden characters become
 // visible.
-#include "intake/inspect_internal.h"
+#include "inspect/inspect_internal.h"
 #include "base/visible.h"
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // Tokens as one HTML page: style inside, no scripts, nothing fetched, light or dark as the reader's system is. A token
 // is a span whose title has its place, id and kind. The walk over them is in inspect.c.
-#include "intake/inspect_internal.h"
+#include "inspect/inspect_internal.h"
 #include <string.h>
 
 // Each token is isolated from the text direction of its neighbours: they run from left to right, as the model reads

@@ -5,8 +5,8 @@
 //     TRY(training_data_read(&data, &rules));          // --data
 //     TRY(training_data_read_held_out(&data, &rules)); // --eval-data, by rules that may depend on --data's
 //     data.kept = true;                                // once the run has begun: the cache stays
-#ifndef RUN_TRAINING_DATA_H
-#define RUN_TRAINING_DATA_H
+#ifndef INTAKE_TRAINING_DATA_H
+#define INTAKE_TRAINING_DATA_H
 
 #include "data/documents.h"
 #include "data/loader.h"

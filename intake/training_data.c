@@ -1,5 +1,5 @@
 // Opening the data of a training run: see training_data.h.
-#include "run/training_data.h"
+#include "intake/training_data.h"
 #include "data/mix.h"
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 // What the model will see, shown to people: tokens of a record or of a micro-batch, coloured by their use (trained,
 // masked, special), on a terminal or as one HTML page. Nothing is computed here; ./prepare --inspect calls it.
-#ifndef INTAKE_INSPECT_H
-#define INTAKE_INSPECT_H
+#ifndef INSPECT_INSPECT_H
+#define INSPECT_INSPECT_H
 
 #include "data/documents.h"
 #include "tokenizer/tokenizer.h"

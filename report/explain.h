@@ -1,6 +1,6 @@
 // What users are told of a step whose rewards teach nothing: why, and which rows to look at.
-#ifndef RL_EXPLAIN_H
-#define RL_EXPLAIN_H
+#ifndef REPORT_EXPLAIN_H
+#define REPORT_EXPLAIN_H
 
 #include "log/log.h"
 #include "rl/dynamic.h"

@@ -1,6 +1,6 @@
 // The figures of a step, gathered from the rollout and the update into named numbers; log/ writes them. Those of an evaluation are in
 // validate.c.
-#include "rl/metrics.h"
+#include "report/metrics.h"
 #include "rl/advantage.h"
 #include <assert.h>
 #include <ctype.h>

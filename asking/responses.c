@@ -1,5 +1,5 @@
 // See responses.h.
-#include "engine/responses.h"
+#include "asking/responses.h"
 #include <string.h>
 
 enum { STOP_TEXT_MOST = 1024 };

@@ -1,6 +1,6 @@
 // How responses are drawn and what ends them, by the options of ./generate: for prompts, and in a chat.
-#ifndef ENGINE_RESPONSES_H
-#define ENGINE_RESPONSES_H
+#ifndef ASKING_RESPONSES_H
+#define ASKING_RESPONSES_H
 
 #include "engine/engine.h"
 #include "options/options.h"
