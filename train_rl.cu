@@ -21,13 +21,13 @@ typedef struct Rl {
     Policy policy; // the model that samples and learns
     Prompts prompts;
     Curriculum curriculum;
-    RlState state; // of the curriculum and the KL: saved, and put back when a step is given up
+    RlState state; // of the curriculum and the KL: saved, and restored when a step is abandoned
     Rewards rewards;
     Referees referees;
     Schedule schedule;
     Run run;
-    bool sampled;    // this step was: a later error is not that of a judge or grader, and nothing is saved for it
-    Explain explain; // tells of steps whose rewards teach nothing
+    bool sampled;    // this step has its samples: a later error is not a judge's or grader's, and nothing is saved for it
+    Explain explain; // warns of steps whose rewards teach nothing
     char *rollouts, *evaluations; // OUT/rollouts, OUT/evaluations
 } Rl;
 

@@ -5,7 +5,7 @@
 #include "rows/records.h"
 #include <string.h>
 
-// ---- to a judge
+// ---- questions to a judge
 
 // The turns of a row, without the system turn.
 static bool append_turns(Bytes *out, const Record *r)
@@ -52,18 +52,18 @@ bool judge_problem(Bytes *out, const ShardEntry *prompt, const Tokenizer *tokeni
         record_free(&record);
         TRY(ok);
     }
-    error_clear(); // a row that --map read under other names: its tokens have the text
+    error_clear(); // a row read with --map: its text comes from its tokens
     return (out->size > 0 || decode_turn(out, prompt, tokenizer)) && bytes_text(out, "");
 }
 
-// ---- to a grader
+// ---- questions to a grader
 
 static bool add_field(Bytes *line, const char *key, Text text)
 {
     return bytes_printf(line, ",\"%s\":", key) && json_append_string(line, text);
 }
 
-// The row goes on as it was written: a grader sees 0.7 where the data have 0.7.
+// The row keeps its spelling: a grader sees 0.7 where the data have 0.7.
 static bool write_question(Bytes *line, const ShardEntry *p, Text prediction, Text response)
 {
     int64_t odd;
@@ -80,5 +80,5 @@ static bool write_question(Bytes *line, const ShardEntry *p, Text prediction, Te
 bool grader_question(Bytes *line, const ShardEntry *p, Text prediction, Text response)
 {
     return write_question(line, p, prediction, response) ||
-           fail_in("prompt %.*s: no question for the grader could be made of it", (int)p->id.size, p->id.data);
+           fail_in("prompt %.*s: no question for the grader could be made from it", (int)p->id.size, p->id.data);
 }

@@ -5,10 +5,10 @@
 #include "shards/shard.h"
 #include "tokenizer/tokenizer.h"
 
-// Appends the user's question for judge_ask, with its options: without instruction, system turn and the marks of a chat template.
+// Appends the user's question for judge_ask, with its options, but without instruction, system turn and template tokens.
 bool judge_problem(Bytes *out, const ShardEntry *prompt, const Tokenizer *tokenizer);
 
-// Appends the line for grader_ask (judges/grader.h says what is in it).
+// Appends the line for grader_ask (its fields: judges/grader.h).
 bool grader_question(Bytes *line, const ShardEntry *prompt, Text prediction, Text response);
 
 #endif

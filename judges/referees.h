@@ -45,7 +45,7 @@ bool referees_open(Referees *referees, const RefereeOptions *options, const Opti
                    const char *out);
 void referees_close(Referees *referees);
 
-// A verdict on a question that was asked with this tag.
+// A verdict on the question with this tag.
 typedef struct RefereeVerdict {
     bool by_judge; // else by the grader
     uint64_t tag;

@@ -33,15 +33,15 @@ static bool set_end_tokens(FolderExport *e, ModelConfig *config, const char *tok
     return true;
 }
 
-// The folder's own template stays if it is the one that was trained, or if nothing was rendered; otherwise, and where the folder has
-// none, the trained one is written.
+// The folder's own template stays if it was used in training, or if nothing was rendered; otherwise, and where the
+// folder has none, the template of training is written.
 static bool choose_template(FolderExport *e, const char *tokenizer_folder, const char *trained)
 {
     ChatTemplate own, wanted;
     if (tokenizer_folder == NULL || strcmp(trained, template_name(TEMPLATE_UNKNOWN)) == 0)
         return true;
     TRY(template_open(&wanted, tokenizer_folder, trained));
-    bool readable = template_open(&own, tokenizer_folder, "auto"); // a damaged one is not the trained one
+    bool readable = template_open(&own, tokenizer_folder, "auto"); // a damaged one was not used in training
     if (!readable && error_kind() == ERROR_SYSTEM)
         return false;
     if (!readable || own.kind != wanted.kind || !own.from_file)
@@ -93,7 +93,7 @@ static bool from_checkpoint(void *context, int64_t tensor, int64_t first, int64_
     return checkpoint_read(s->checkpoint, s->parameters.list[tensor].name, first, count, out);
 }
 
-// OUT/tokenizer of OUT/checkpoints/step-N, which has to be the one that was trained with; empty where that run had no tokenizer.
+// OUT/tokenizer of OUT/checkpoints/step-N, which must be the one used in training; empty where that run had none.
 static bool tokenizer_beside(Bytes *folder, const char *checkpoint, const json_t *state)
 {
     const char *wanted = json_string_value(json_object_get(json_object_get(state, "identity"), "tokenizer_files"));

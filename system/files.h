@@ -65,8 +65,8 @@ bool folder_remove(const char *path);                             // with its co
 bool folder_list(char ***names, size_t *count, const char *path); // sorted, without . and ..; free with names_free
 void names_free(char **names, size_t count);
 
-// Removes the entries that goes() says: PATH_FOLDER removes it if it is a folder, PATH_FILE if it is none, PATH_NONE leaves it. Does
-// nothing where there is no folder.
+// Removes the entries that goes() selects: PATH_FOLDER removes a folder, PATH_FILE anything else, PATH_NONE keeps it.
+// Does nothing where the folder does not exist.
 bool folder_clean(const char *folder, PathKind (*goes)(const void *context, const char *name), const void *context);
 char *path_join(const char *folder, const char *name); // allocated; NULL after fail()
 
