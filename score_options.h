@@ -5,33 +5,33 @@
 
 #include "asking/row_work.h"
 
-#define SCORE_USAGE                                                                                                              \
-    "score: difficulty 1 to 5 of every problem, by a language model\n"                                                           \
-    "usage: score --model Qwen3-4B-Instruct-2507 --data all.jsonl --out scored.jsonl\n"                                          \
-    "       score --endpoint http://host:8000/v1 --model NAME --data all.jsonl --out scored.jsonl\n"                             \
-    "Every row of --out is one of --data with difficulty, difficulty_expected,\n"                                                \
-    "difficulty_probs, scorer and scorer_prompt. A run that was interrupted goes on where\n"                                     \
-    "it stopped. --config FILE reads lines of name = value, --help=GROUP shows ranges.\n"                                        \
+#define SCORE_USAGE                                                                                                    \
+    "score: difficulty 1 to 5 of every problem, by a language model\n"                                                 \
+    "usage: score --model Qwen3-4B-Instruct-2507 --data all.jsonl --out scored.jsonl\n"                                \
+    "       score --endpoint http://host:8000/v1 --model NAME --data all.jsonl --out scored.jsonl\n"                   \
+    "Every row of --out is one of --data with difficulty, difficulty_expected,\n"                                      \
+    "difficulty_probs, scorer and scorer_prompt. A run that was interrupted goes on where\n"                           \
+    "it stopped. --config FILE reads lines of name = value, --help=GROUP shows ranges.\n"                              \
     "Exit: 0 done, 1 failed, 2 usage, 75 stopped by a signal: the same command goes on.\n"
 
 // clang-format off
 //  ROW(name, type, default, range, group, IDENTITY or NEUTRAL, help)
-#define SCORE_OPTIONS(ROW, GROUP)                                                                                                \
-    GROUP(AskedOptions, asked, ASKED_ROWS)                                                                                       \
-    ROW(data,           list,     "", "",                 rows,     NEUTRAL,  "JSONL files, or folders of them")                 \
-    GROUP(RowReadingOptions, reading, ROW_READING_ROWS)                                                                          \
-    GROUP(PartOptions, part, PART_ROWS)                                                                                          \
-    ROW(rubric,         file,     "", "",                 asking,   NEUTRAL,  "file of the scoring prompt, with {question} in it")             \
-    ROW(print_rubric,   flag,     "false", "",            asking,   NEUTRAL,  "show the rubric, then stop")                      \
+#define SCORE_OPTIONS(ROW, GROUP) \
+    GROUP(AskedOptions, asked, ASKED_ROWS) \
+    ROW(data,           list,     "", "",                 rows,     NEUTRAL,  "JSONL files, or folders of them") \
+    GROUP(RowReadingOptions, reading, ROW_READING_ROWS) \
+    GROUP(PartOptions, part, PART_ROWS) \
+    ROW(rubric,         file,     "", "",                 asking,   NEUTRAL,  "file of the scoring prompt, with {question} in it") \
+    ROW(print_rubric,   flag,     "false", "",            asking,   NEUTRAL,  "show the rubric, then stop") \
     ROW(method,         choice,   "logits", "logits|generate", asking, IDENTITY, "score by the probabilities of the digits, or by a written answer") \
-    ROW(samples,        integer,  "1", "> 0 and <= 1024", asking,   IDENTITY, "written answers to each problem")                 \
-    ROW(max_new_tokens, integer,  "4096", "> 0",          asking,   IDENTITY, "longest written answer, in tokens")                             \
-    ROW(temperature,    number,   "0", ">= 0",            asking,   IDENTITY, "temperature of written answers; 0: greedy")                   \
-    ROW(seed,           integer,  "0", ">= 0",            asking,   IDENTITY, "seed of written answers")                              \
+    ROW(samples,        integer,  "1", "> 0 and <= 1024", asking,   IDENTITY, "written answers to each problem") \
+    ROW(max_new_tokens, integer,  "4096", "> 0",          asking,   IDENTITY, "longest written answer, in tokens") \
+    ROW(temperature,    number,   "0", ">= 0",            asking,   IDENTITY, "temperature of written answers; 0: greedy") \
+    ROW(seed,           integer,  "0", ">= 0",            asking,   IDENTITY, "seed of written answers") \
     ROW(unusable_share, number,   "0.05", ">= 0 and <= 1", asking, NEUTRAL,  "share of rows that may have no usable score before it is an error") \
-    GROUP(ServerOptions, server, SCORE_SERVER_ROWS)                                                                              \
-    ROW(answers,        file,     "", "",                 server,   NEUTRAL,  "file where answers are kept; default: OUT.answers, or the part's")    \
-    GROUP(MachineOptions, machine, MACHINE_ROWS)                                                                                 \
+    GROUP(ServerOptions, server, SCORE_SERVER_ROWS) \
+    ROW(answers,        file,     "", "",                 server,   NEUTRAL,  "file where answers are kept; default: OUT.answers, or the part's") \
+    GROUP(MachineOptions, machine, MACHINE_ROWS) \
     ROW(context,        integer,  "0", ">= 0",            machine,  IDENTITY, "longest problem and answer, in tokens; 0: the model's, at most 32768") \
     GROUP(SessionSizes, sizes, SESSION_ROWS)
 // clang-format on

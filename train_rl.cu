@@ -26,8 +26,8 @@ typedef struct Rl {
     Referees referees;
     Schedule schedule;
     Run run;
-    bool sampled;    // this step has its samples: a later error is not a judge's or grader's, and nothing is saved for it
-    Explain explain; // warns of steps whose rewards teach nothing
+    bool sampled; // this step has its samples: a later error is not a judge's or grader's, and nothing is saved for it
+    Explain explain;              // warns of steps whose rewards teach nothing
     char *rollouts, *evaluations; // OUT/rollouts, OUT/evaluations
 } Rl;
 

@@ -105,7 +105,8 @@ static bool open_model(Sft *s)
 static bool open_all(Sft *s)
 {
     ModelFilesOptions files = {s->o.model, s->o.init, s->o.tokenizer, s->o.template.name};
-    TRY((s->o.machine.plan || run_may_use(&s->o.run)) && fit_open(&s->fit, &s->o.machine) && model_files_open(&s->files, &files));
+    TRY((s->o.machine.plan || run_may_use(&s->o.run)) && fit_open(&s->fit, &s->o.machine) &&
+        model_files_open(&s->files, &files));
     TRY(training_data_open(&s->data.rows, &s->o.data, s->o.run.out, s->o.machine.plan) &&
         sft_data_open(&s->data, &s->o.text, &s->o.batch, &s->files, &s->options));
     int64_t steps = s->o.steps > 0 ? s->o.steps : s->o.epochs * loader_steps_per_epoch(&s->data.train);

@@ -34,7 +34,8 @@ Text last_box(Text statement)
 bool reads_as_formula(Verifier *v, Text s)
 {
     read_answer(&v->given, s, &v->formulas[1]);
-    return v->given.formula->root != NULL || v->given.kind == ANSWER_CHEMICAL || v->given.has_rows || v->given.has_range;
+    return v->given.formula->root != NULL || v->given.kind == ANSWER_CHEMICAL || v->given.has_rows ||
+           v->given.has_range;
 }
 
 // "Answer $x$" is no product.

@@ -34,7 +34,10 @@ static char letter_at(const Pieces *p, size_t i)
     return c < 0x80 && isalpha(c) ? (char)c : 0;
 }
 
-static Joint joint_behind(const Pieces *p, size_t i) { return i + 1 < p->count ? p->list[i + 1].joint : JOINT_SENTENCE; }
+static Joint joint_behind(const Pieces *p, size_t i)
+{
+    return i + 1 < p->count ? p->list[i + 1].joint : JOINT_SENTENCE;
+}
 
 static int place_of(const Choices *c, char letter)
 {
@@ -82,14 +85,15 @@ static Label label_at(const Choices *c, const Pieces *p, size_t i)
 // What people write before a letter: "So, I think the correct answer is option".
 static size_t behind_leads(const Pieces *p)
 {
-    static const char *const leads[] = {"the",    "final",   "correct", "right",  "best",   "most",      "appropriate", "answer",
-                                        "option", "choice",  "letter",  "is",     "so",     "therefore", "thus",        "hence",
-                                        "it",     "it's",    "that's",  "this",   "that",   "would",     "be",          "must",
-                                        "should", "my",      "we",      "choose", "select", "pick",      "go",          "with",
-                                        "think",  "believe", "antwort", "ans",    "i'd",    NULL};
+    static const char *const leads[] = {
+        "the",    "final", "correct", "right",     "best",    "most",  "appropriate", "answer", "option", "choice",
+        "letter", "is",    "so",      "therefore", "thus",    "hence", "it",          "it's",   "that's", "this",
+        "that",   "would", "be",      "must",      "should",  "my",    "we",          "choose", "select", "pick",
+        "go",     "with",  "think",   "believe",   "antwort", "ans",   "i'd",         NULL};
     static const char *const verbs[] = {"think", "believe", "choose", "select", "pick", "would", "go", NULL};
     size_t i = sign_at(p, 0) == '{' && (piece_is(p, 1, "answer") || piece_is(p, 1, "choice")); // JSON
-    while (i < p->count && (piece_in(p, i, leads) || sign_at(p, i) == ':' || (piece_is(p, i, "i") && piece_in(p, i + 1, verbs))))
+    while (i < p->count &&
+           (piece_in(p, i, leads) || sign_at(p, i) == ':' || (piece_is(p, i, "i") && piece_in(p, i + 1, verbs))))
         i++;
     return i;
 }
@@ -99,8 +103,8 @@ static size_t behind_leads(const Pieces *p)
 static bool is_article_or_pronoun(const Pieces *p, size_t i)
 {
     char letter = letter_at(p, i);
-    bool word =
-        i + 1 < p->count && p->list[i + 1].kind == PIECE_WORD && p->list[i + 1].size > 1 && p->list[i + 1].joint == JOINT_SPACE;
+    bool word = i + 1 < p->count && p->list[i + 1].kind == PIECE_WORD && p->list[i + 1].size > 1 &&
+                p->list[i + 1].joint == JOINT_SPACE;
     int32_t next = word ? p->points[p->list[i + 1].begin] : 0;
     return (letter == 'A' || letter == 'I') && next >= 'a' && next <= 'z';
 }
@@ -179,7 +183,8 @@ static bool is_text_and_more(const Choices *c, int place, const Pieces *p)
     const Pieces *text = &c->pieces[place];
     size_t n = pieces_begin(p, 0, text);
     bool cut = p->count >= PREFIX_PIECES && pieces_begin(text, 0, p) > 0;
-    bool more = n > 0 && n < p->count && (p->list[n].joint >= JOINT_COMMA || piece_in(p, n, reasons) || sign_at(p, n) == '(');
+    bool more =
+        n > 0 && n < p->count && (p->list[n].joint >= JOINT_COMMA || piece_in(p, n, reasons) || sign_at(p, n) == '(');
     for (int i = 0; i < c->count; i++) { // unless another option continues the same way
         size_t longer = i != place && more ? pieces_begin(p, 0, &c->pieces[i]) : 0;
         if (longer >= n && longer > 0)
@@ -272,7 +277,8 @@ static size_t parts_of(const Pieces *p) // number of parts between commas
 
 static bool is_value_of(const Choices *c, int i, const Pieces *p, Text text)
 {
-    bool short_enough = text.size > 0 && text.size <= VALUE_BYTES && c->texts[i].size > 0 && c->texts[i].size <= VALUE_BYTES;
+    bool short_enough =
+        text.size > 0 && text.size <= VALUE_BYTES && c->texts[i].size > 0 && c->texts[i].size <= VALUE_BYTES;
     return short_enough && may_have_value(&c->pieces[i]) && parts_of(p) == parts_of(&c->pieces[i]) &&
            verify(c->texts[i], text) == VERDICT_EQUAL;
 }
@@ -377,7 +383,8 @@ static Choice read_pieces(const Choices *c, Text text, Pieces *p, const Pieces *
     Label label = label_at(c, p, at);
     int words = by_words(c, bare, text);
     bool alone = label.place >= 0 && label.end == p->count;
-    if (alone && !(words >= 0 && (label.small || at > 0))) // \boxed{e}, where an option is e; "Option B", where one is that
+    if (alone &&
+        !(words >= 0 && (label.small || at > 0))) // \boxed{e}, where an option is e; "Option B", where one is that
         return (Choice){label.place, LETTER};
     if (words != SAYS_NOTHING)
         return (Choice){words, WORDS};

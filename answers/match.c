@@ -78,7 +78,8 @@ static bool strpbrk_in(Text s, const char *signs)
 static bool comma_for_point(Text s, char *out, Text *with_point)
 {
     const char *comma = memchr(s.data, ',', s.size);
-    if (comma == NULL || s.size >= 64 || comma == s.data || memchr(comma + 1, ',', (size_t)(s.data + s.size - comma - 1)) != NULL)
+    if (comma == NULL || s.size >= 64 || comma == s.data ||
+        memchr(comma + 1, ',', (size_t)(s.data + s.size - comma - 1)) != NULL)
         return false;
     size_t behind = 0;
     if (strpbrk_in(s, "([{)]}\\"))
@@ -124,7 +125,8 @@ static bool read_right_side(Verifier *v)
         depth -= s.data[i] == '{';
         if (s.data[i] == '=' && depth == 0 && i > 0 && strchr("<>!", s.data[i - 1]) == NULL)
             return memmem(s.data, i, "forall", 6) == NULL &&
-                   formula_lex(&v->formulas[1], (Text){s.data + i + 1, s.size - i - 1}) && formula_parse(&v->formulas[1]);
+                   formula_lex(&v->formulas[1], (Text){s.data + i + 1, s.size - i - 1}) &&
+                   formula_parse(&v->formulas[1]);
     }
     return false;
 }
@@ -132,8 +134,9 @@ static bool read_right_side(Verifier *v)
 // "f(x) = cx \text{ for any constant } c": the part after the text is a condition
 static bool read_without_condition(Verifier *v)
 {
-    static const char *const begins[] = {"\\text{ for ", "\\text{for ", "\\text{ where ", "\\text{where ", "\\quad\\text{for ",
-                                         ", where ",     " where ",     " for any ",      " for all ",     NULL};
+    static const char *const begins[] = {"\\text{ for ",      "\\text{for ", "\\text{ where ", "\\text{where ",
+                                         "\\quad\\text{for ", ", where ",    " where ",        " for any ",
+                                         " for all ",         NULL};
     Text s = v->given.text;
     for (const char *const *b = begins; *b != NULL; b++) {
         const char *at = memmem(s.data, s.size, *b, strlen(*b));
@@ -153,13 +156,14 @@ static bool base_left_out(Verifier *v)
     for (size_t i = 0; i < p.size; i++)
         if (!isxdigit((unsigned char)p.data[i]))
             return false;
-    return text_is((Text){g.data + p.size, g.size - p.size}, "16") && memchr(v->gold.text.data, '_', v->gold.text.size) != NULL;
+    return text_is((Text){g.data + p.size, g.size - p.size}, "16") &&
+           memchr(v->gold.text.data, '_', v->gold.text.size) != NULL;
 }
 
 static Verdict compare_numbers_in_rows(Verifier *v) // "5 120 300" may be a row, or a number
 {
-    bool row =
-        (v->gold.has_rows && v->gold.formula->spaced_thousands) || (v->given.has_rows && v->given.formula->spaced_thousands);
+    bool row = (v->gold.has_rows && v->gold.formula->spaced_thousands) ||
+               (v->given.has_rows && v->given.formula->spaced_thousands);
     return row ? compare_rows(v) : VERDICT_UNKNOWN;
 }
 
@@ -190,7 +194,8 @@ static Verdict compare_chemicals(Verifier *v, bool *read)
 {
     Chemical g, p;
     bool formulas = v->gold.formula->root != NULL && v->given.formula->root != NULL;
-    *read = !formulas && chemical_read(&g, v->gold.text) && chemical_read(&p, v->given.text) && (g.certain || p.certain);
+    *read =
+        !formulas && chemical_read(&g, v->gold.text) && chemical_read(&p, v->given.text) && (g.certain || p.certain);
     return *read ? say(v, chemical_compare(&g, &p), "chemical formulas") : VERDICT_UNKNOWN;
 }
 
@@ -226,7 +231,8 @@ static Verdict compare_readings(Verifier *v)
 {
     bool chemicals;
     if (v->gold.text.size > TEXT_BYTES || v->given.text.size > TEXT_BYTES) // no answer; responses may hold many
-        return say(v, texts_equal(v->gold.text, v->given.text) ? VERDICT_EQUAL : VERDICT_UNKNOWN, "longer than an answer may be");
+        return say(v, texts_equal(v->gold.text, v->given.text) ? VERDICT_EQUAL : VERDICT_UNKNOWN,
+                   "longer than an answer may be");
     if (v->given.text.size == 0)
         return say(v, VERDICT_DIFFERENT, "no answer");
     bool rows = v->gold.has_rows || v->given.has_rows; // where lines count
@@ -254,7 +260,8 @@ static Verdict compare_readings(Verifier *v)
         return say(v, VERDICT_UNKNOWN, "a list of one thing and the thing");
     if (v->gold.has_range || v->given.has_range)
         return compare_ranges(v);
-    if ((v->gold.has_rows && !v->gold.formula->spaced_thousands) || (v->given.has_rows && !v->given.formula->spaced_thousands))
+    if ((v->gold.has_rows && !v->gold.formula->spaced_thousands) ||
+        (v->given.has_rows && !v->given.formula->spaced_thousands))
         return compare_rows(v);
     return compare_as_formulas(v);
 }

@@ -19,7 +19,10 @@ typedef struct Verifier { // the state of one verdict
     Comparison comparison;
 } Verifier;
 
-static inline Verdict say(Verifier *v, Verdict verdict, const char *rule) { return decide(&v->comparison, verdict, rule); }
+static inline Verdict say(Verifier *v, Verdict verdict, const char *rule)
+{
+    return decide(&v->comparison, verdict, rule);
+}
 static inline bool is_words(AnswerKind k) { return k == ANSWER_WORDS || k == ANSWER_TEXT || k == ANSWER_NONE; }
 static inline bool is_scalar(AnswerKind k) { return k == ANSWER_NUMBER || k == ANSWER_QUANTITY; }
 

@@ -15,13 +15,19 @@
 enum { WORDS_MOST = 6, CLAUSES_MOST = 16 };
 
 static const char *text_end(Text s) { return s.data + s.size; }
-static bool begins(Text s, const char *with) { return s.size >= strlen(with) && strncasecmp(s.data, with, strlen(with)) == 0; }
+static bool begins(Text s, const char *with)
+{
+    return s.size >= strlen(with) && strncasecmp(s.data, with, strlen(with)) == 0;
+}
 static bool ends(Text s, const char *with)
 {
     return s.size >= strlen(with) && memcmp(text_end(s) - strlen(with), with, strlen(with)) == 0;
 }
 
-static Text cut(Text s, size_t front, size_t back) { return text_trimmed((Text){s.data + front, s.size - front - back}); }
+static Text cut(Text s, size_t front, size_t back)
+{
+    return text_trimmed((Text){s.data + front, s.size - front - back});
+}
 
 // ---- the wrapping of an answer
 
@@ -151,7 +157,8 @@ static bool strip_introduction(Text *s)
 bool strip_label(Text *s)
 {
     const char *at = s->data, *end = text_end(*s);
-    bool wrapped = begins(*s, "\\textbf{(") || begins(*s, "\\text{(") || begins(*s, "\\mathrm{(") || begins(*s, "\\textrm{(");
+    bool wrapped =
+        begins(*s, "\\textbf{(") || begins(*s, "\\text{(") || begins(*s, "\\mathrm{(") || begins(*s, "\\textrm{(");
     if (wrapped)
         at = memchr(at, '(', s->size);
     if (at == end || *at != '(' || end - at < 4 || at[1] < 'A' || at[1] > 'J' || at[2] != ')')
@@ -396,7 +403,8 @@ static AnswerKind kind_of_words(Text s)
 // Letters and signs that need others to make a formula: what cannot be read may still be a formula.
 static bool looks_like_formula(Text s)
 {
-    return memchr(s.data, '\\', s.size) != NULL || memchr(s.data, '=', s.size) != NULL || memchr(s.data, '^', s.size) != NULL;
+    return memchr(s.data, '\\', s.size) != NULL || memchr(s.data, '=', s.size) != NULL ||
+           memchr(s.data, '^', s.size) != NULL;
 }
 
 // 2020-03-05, 3/5/2020: three or more numbers with dashes or slashes are no difference; A-C-B is an order; 1960s is a
@@ -452,8 +460,8 @@ static AnswerKind kind_of(Reading *r)
         return ANSWER_NONE;
     if (r->too_long)
         return kind_of_words(r->text);
-    bool choices =
-        strchr("^_{", *r->text.data) != NULL && formula_lex(f, r->text) && formula_parse(f) && f->root->kind == NODE_CALL;
+    bool choices = strchr("^_{", *r->text.data) != NULL && formula_lex(f, r->text) && formula_parse(f) &&
+                   f->root->kind == NODE_CALL;
     if (choices) // ^{10}C_3 is no isotope
         return ANSWER_NUMBER;
     f->root = NULL;
@@ -469,8 +477,8 @@ static AnswerKind kind_of(Reading *r)
     bool parsed = formula_lex(f, r->text) && formula_parse(f) && !multiplies_words(f->root);
     if (!parsed)
         f->root = NULL;
-    r->one_item =
-        parsed && f->root->close == ']' && f->root->kind != NODE_BRACKET && f->root->kind != NODE_LIST && *f->text == '[';
+    r->one_item = parsed && f->root->close == ']' && f->root->kind != NODE_BRACKET && f->root->kind != NODE_LIST &&
+                  *f->text == '[';
     if (r->has_range)
         return ANSWER_SET;
     if (r->has_rows && !(parsed && f->spaced_thousands))

@@ -109,12 +109,12 @@ static bool holds_word(Text s, const char *word)
 
 // ---- words that change what a sentence says
 
-static const char *const doubts[] = {"not",           "n't",     "cannot",  "never",     "neither", "nor",    "no",
-                                     "none",          "except",  "but",     "instead",   "rather",  "unless", "either",
-                                     "between",       "than",    "wrong",   "incorrect", "if",      "when",   "where",
-                                     "until",         "doubt",   "eq",      "equation",  "bound",   "then",   "at",
-                                     "alternatively", "kidding", "wait",    "opposite",  "most",    "least",  "everything",
-                                     "anything",      "maybe",   "perhaps", NULL};
+static const char *const doubts[] = {
+    "not",      "n't",       "cannot",     "never",    "neither",       "nor",     "no",      "none",
+    "except",   "but",       "instead",    "rather",   "unless",        "either",  "between", "than",
+    "wrong",    "incorrect", "if",         "when",     "where",         "until",   "doubt",   "eq",
+    "equation", "bound",     "then",       "at",       "alternatively", "kidding", "wait",    "opposite",
+    "most",     "least",     "everything", "anything", "maybe",         "perhaps", NULL};
 
 bool is_doubtful(Text s)
 {
@@ -130,20 +130,21 @@ bool is_doubtful(Text s)
 
 // ---- where in a sentence a formula may begin
 
-static const char *const links[] = {"is",       "are",     "was",     "were",      "be",     "equals",       "equal to",
-                                    "get",      "gets",    "gives",   "gave",      "obtain", "yields",       "have",
-                                    "has",      "had",     "needs",   "need",      "costs",  "cost",         "takes",
-                                    "take",     "took",    "find",    "found",     "makes",  "made",         "so",
-                                    "thus",     "hence",   "then",    "therefore", "that",   "about",        "approximately",
-                                    "exactly",  "roughly", "around",  "only",      "answer", "result",       "total",
-                                    "contains", "becomes", "remains", "sold",      "earns",  "pays",         "paid",
-                                    "spends",   "spent",   "left",    ":",         "=",      "\xe2\x89\x88", NULL};
+static const char *const links[] = {
+    "is",     "are",    "was",           "were",    "be",      "equals", "equal to",     "get",
+    "gets",   "gives",  "gave",          "obtain",  "yields",  "have",   "has",          "had",
+    "needs",  "need",   "costs",         "cost",    "takes",   "take",   "took",         "find",
+    "found",  "makes",  "made",          "so",      "thus",    "hence",  "then",         "therefore",
+    "that",   "about",  "approximately", "exactly", "roughly", "around", "only",         "answer",
+    "result", "total",  "contains",      "becomes", "remains", "sold",   "earns",        "pays",
+    "paid",   "spends", "spent",         "left",    ":",       "=",      "\xe2\x89\x88", NULL};
 // "a length of 7", but not "the square root of 5"
 static const char *const of_what[] = {
-    "length", "value",  "total",     "area",     "volume", "probability", "mass",    "speed",   "velocity",    "distance",
-    "height", "width",  "cost",      "price",    "number", "amount",      "average", "mean",    "median",      "weight",
-    "age",    "radius", "perimeter", "diameter", "energy", "force",       "current", "voltage", "temperature", "pressure",
-    "rate",   "score",  "depth",     "charge",   "power",  "answer",      "result",  "sum",     NULL};
+    "length",   "value",    "total",   "area",    "volume",      "probability", "mass",      "speed",
+    "velocity", "distance", "height",  "width",   "cost",        "price",       "number",    "amount",
+    "average",  "mean",     "median",  "weight",  "age",         "radius",      "perimeter", "diameter",
+    "energy",   "force",    "current", "voltage", "temperature", "pressure",    "rate",      "score",
+    "depth",    "charge",   "power",   "answer",  "result",      "sum",         NULL};
 
 static bool is_cjk(unsigned char c) { return c >= 0xE3 && c <= 0xED; }
 
@@ -210,8 +211,9 @@ bool number_in_digits(char out[SENTENCE_BYTES], Text s, Text *with_digits)
         int64_t n;
         if (isdigit((unsigned char)s.data[i]))
             return false;
-        size_t run =
-            isalpha((unsigned char)s.data[i]) && (i == 0 || !isalpha((unsigned char)s.data[i - 1])) ? number_run(s, i, &n) : 0;
+        size_t run = isalpha((unsigned char)s.data[i]) && (i == 0 || !isalpha((unsigned char)s.data[i - 1]))
+                         ? number_run(s, i, &n)
+                         : 0;
         if (run > 0 && size > 0)
             return false;
         if (run > 0)
@@ -249,13 +251,15 @@ static Text formula_at_end(Verifier *v, Text s)
     int tried = 0;
     for (size_t i = 0; i < s.size && tried < SUFFIXES_MOST; i++) {
         bool begins = i == 0 || s.data[i - 1] == ' ' || s.data[i - 1] == '=';
-        bool foreign = i > 0 && is_cjk((unsigned char)s.data[i - 1 >= 2 ? i - 3 : 0]) && isdigit((unsigned char)s.data[i]);
+        bool foreign =
+            i > 0 && is_cjk((unsigned char)s.data[i - 1 >= 2 ? i - 3 : 0]) && isdigit((unsigned char)s.data[i]);
         bool set_apart = begins && s.data[i] == '[';
         if (s.data[i] == ' ' || !(foreign || set_apart || (begins && may_follow((Text){s.data, i}))))
             continue;
         Text rest = unwrapped((Text){s.data + i, s.size - i});
         tried++;
-        if (rest.size > 0 && reads_as_formula(v, rest) && (v->given.formula->root == NULL || !is_wordy(v->given.formula->root)))
+        if (rest.size > 0 && reads_as_formula(v, rest) &&
+            (v->given.formula->root == NULL || !is_wordy(v->given.formula->root)))
             return rest;
     }
     return (Text){NULL, 0};

@@ -26,7 +26,8 @@ static Text reference_text(Verifier *v, Text gold)
     static const char *const phrases[] = {"answer is:", "answer is", "answer:", NULL};
     for (const char *const *p = phrases; *p != NULL; p++) {
         const char *at = text_last(whole, *p);
-        Text behind = at == NULL ? (Text){NULL, 0} : text_trimmed(text_between(at + strlen(*p), whole.data + whole.size));
+        Text behind =
+            at == NULL ? (Text){NULL, 0} : text_trimmed(text_between(at + strlen(*p), whole.data + whole.size));
         if (behind.size > 0)
             return behind;
     }
@@ -79,8 +80,9 @@ static void find(Verifier *v, Finding *f, Text response)
     }
     if (f->verdict != VERDICT_EQUAL && words && from->mark != MARK_BOX && from->mark != MARK_BOXES) {
         Text first = first_sentence(answer);
-        Verdict one =
-            is_remark(text_between(first.data + first.size, answer.data + answer.size)) ? match_answer(v, first) : f->verdict;
+        Verdict one = is_remark(text_between(first.data + first.size, answer.data + answer.size))
+                          ? match_answer(v, first)
+                          : f->verdict;
         f->verdict = one == VERDICT_EQUAL ? one : f->verdict;
     }
     f->rule = v->comparison.rule;

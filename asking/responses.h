@@ -6,15 +6,15 @@
 #include "options/options.h"
 
 // clang-format off
-#define RESPONSE_ROWS(ROW, IN)                                                                                                   \
-    ROW(IN, samples,        integer,  "1",     "> 0 and <= 65536", sampling, IDENTITY, "responses to each prompt")                \
-    ROW(IN, max_new_tokens, integer,  "8192",  "> 0",              sampling, IDENTITY, "longest response, in tokens")             \
-    ROW(IN, temperature,    number,   "1",     ">= 0",             sampling, IDENTITY, "sampling temperature; 0: greedy")         \
-    ROW(IN, top_k,          integer,  "0",     ">= 0 and <= 1e9",  sampling, IDENTITY, "keep the k likeliest tokens; 0: all")     \
+#define RESPONSE_ROWS(ROW, IN) \
+    ROW(IN, samples,        integer,  "1",     "> 0 and <= 65536", sampling, IDENTITY, "responses to each prompt") \
+    ROW(IN, max_new_tokens, integer,  "8192",  "> 0",              sampling, IDENTITY, "longest response, in tokens") \
+    ROW(IN, temperature,    number,   "1",     ">= 0",             sampling, IDENTITY, "sampling temperature; 0: greedy") \
+    ROW(IN, top_k,          integer,  "0",     ">= 0 and <= 1e9",  sampling, IDENTITY, "keep the k likeliest tokens; 0: all") \
     ROW(IN, top_p,          number,   "1",     "> 0 and <= 1",     sampling, IDENTITY, "keep the likeliest tokens up to this probability") \
     ROW(IN, min_p,          number,   "0",     ">= 0 and < 1",     sampling, IDENTITY, "drop tokens below this share of the likeliest one's probability") \
     ROW(IN, seed,           integer,  "0",     ">= 0",             sampling, IDENTITY, "seed of the draws; with a row's id it is all they depend on") \
-    ROW(IN, stop,           repeated, "",      "",                 sampling, IDENTITY, "text that ends a response")               \
+    ROW(IN, stop,           repeated, "",      "",                 sampling, IDENTITY, "text that ends a response") \
     ROW(IN, ignore_eos,     flag,     "false", "",                 sampling, IDENTITY, "go on after end tokens")
 // clang-format on
 OPTION_GROUP(ResponseOptions, RESPONSE_ROWS)

@@ -42,13 +42,13 @@ typedef enum ErrorKind {
     ERROR_STOPPED // a signal asked the program to stop, and the work in progress was given up
 } ErrorKind;
 ErrorKind error_kind(void);
-int error_status(void);                                                  // what a program exits with: 2 for ERROR_USAGE, else 1
+int error_status(void); // what a program exits with: 2 for ERROR_USAGE, else 1
 bool fail_as(ErrorKind kind, const char *format, ...) PRINTF_LIKE(2, 3); // fail, of another kind than ERROR_OTHER
 
-#define TRY(x)                                                                                                                   \
-    do {                                                                                                                         \
-        if (!(x))                                                                                                                \
-            return false;                                                                                                        \
+#define TRY(x)                                                                                                         \
+    do {                                                                                                               \
+        if (!(x))                                                                                                      \
+            return false;                                                                                              \
     } while (0)
 
 // ---- memory (memory.c): sizes from outside are multiplied with a check for overflow before memory is taken
@@ -81,7 +81,8 @@ typedef struct Text {
     size_t size;
 } Text;
 
-// UTF-8: length in bytes of the longest valid prefix; == size when all of it is valid (no surrogates, no overlong forms)
+// UTF-8: length in bytes of the longest valid prefix; == size when all of it is valid (no surrogates, no overlong
+// forms)
 size_t utf8_valid_prefix(const char *data, size_t size);
 
 // ---- hashes (hash.c)

@@ -49,7 +49,8 @@ static inline double d_power(double base, double exponent) // base >= 0
     return exponent == 0 ? 1 : base == 0 ? 0 : d_exp(exponent * d_log(base));
 }
 
-// Sine and cosine for 0 <= x < 2^20, error below 1e-14: x = n·π/2 + r with π/2 in two parts whose products with n are exact.
+// Sine and cosine for 0 <= x < 2^20, error below 1e-14: x = n·π/2 + r with π/2 in two parts whose products with n are
+// exact.
 static inline void d_sine_cosine(double x, double *sine, double *cosine)
 {
     int64_t n = (int64_t)(x * 0.636619772367581343 + 0.5);

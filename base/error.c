@@ -1,5 +1,5 @@
-// The chain of causes of the last failure, one per thread. fail() starts it, fail_in() puts an outer cause in front, and
-// main prints it. It is text and not a code, because its reader is a person with a file to mend.
+// The chain of causes of the last failure, one per thread. fail() starts it, fail_in() puts an outer cause in front,
+// and main prints it. It is text and not a code, because its reader is a person with a file to mend.
 #include "base/base.h"
 #include <errno.h>
 #include <string.h>
@@ -66,7 +66,8 @@ bool fail_errno(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    return fail_as(number == ENOENT || number == ENOTDIR ? ERROR_OTHER : ERROR_SYSTEM, "%s: %s", what, strerror(number));
+    return fail_as(number == ENOENT || number == ENOTDIR ? ERROR_OTHER : ERROR_SYSTEM, "%s: %s", what,
+                   strerror(number));
 }
 
 const char *error_text(void) { return chain; }

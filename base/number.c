@@ -1,4 +1,5 @@
-// A suffix becomes an exponent before the text is read, so that 2.3M is the number nearest to 2300000 and not 2.3 times it.
+// A suffix becomes an exponent before the text is read, so that 2.3M is the number nearest to 2300000 and not 2.3 times
+// it.
 #include "base/number.h"
 #include <ctype.h>
 #include <errno.h>
@@ -40,7 +41,8 @@ void number_text(char out[NUMBER_TEXT], double value)
     shorten_exponent(out);
 }
 
-// Decimal digits with at most one point, then nothing, an exponent or a suffix. Into: the same with the suffix as an exponent.
+// Decimal digits with at most one point, then nothing, an exponent or a suffix. Into: the same with the suffix as an
+// exponent.
 static bool plain_decimal(char into[64], const char *text)
 {
     size_t length = strlen(text), digits = 0, points = 0, i = 0;

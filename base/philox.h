@@ -1,6 +1,6 @@
-// Philox4x32-10: ten rounds of two 32x32 -> 64 bit products (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy
-// as 1, 2, 3", SC 2011). A counter in, four numbers out, no state: a draw is named, so it does not matter who draws it when.
-// All of it is inline, because kernels on a GPU draw the same numbers as the CPU.
+// Philox4x32-10: ten rounds of two 32x32 -> 64 bit products (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as
+// easy as 1, 2, 3", SC 2011). A counter in, four numbers out, no state: a draw is named, so it does not matter who
+// draws it when. All of it is inline, because kernels on a GPU draw the same numbers as the CPU.
 #ifndef BASE_PHILOX_H
 #define BASE_PHILOX_H
 

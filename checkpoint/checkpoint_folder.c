@@ -1,5 +1,5 @@
-// The folder of checkpoints as a whole: which one is the newest that is complete, what killed attempts left behind, and which old
-// ones go. Only names of the form step-N count; a folder on its way in or out is called step-N.tmp-something.
+// The folder of checkpoints as a whole: which one is the newest that is complete, what killed attempts left behind, and
+// which old ones go. Only names of the form step-N count; a folder on its way in or out is called step-N.tmp-something.
 #include "checkpoint/checkpoint_internal.h"
 #include "system/files.h"
 #include <stdlib.h>
@@ -88,8 +88,8 @@ typedef struct Search {
     int64_t step; // -1: not found yet
 } Search;
 
-// A damaged checkpoint is skipped, and a run with older ones goes on. One that cannot be read now may be whole, and ends the search:
-// going on from an older one would write over it.
+// A damaged checkpoint is skipped, and a run with older ones goes on. One that cannot be read now may be whole, and
+// ends the search: going on from an older one would write over it.
 static bool try_checkpoint(void *context, const char *path, int64_t step)
 {
     Search *s = context;
@@ -127,8 +127,8 @@ static PathKind is_leftover(const void *context, const char *name)
 
 bool leftovers_remove(const char *folder) { return folder_clean(folder, is_leftover, NULL); }
 
-// Renames it to PATHENDING, whose old folder goes; and removes that, too, where it is not to be kept. Never removed under its own name:
-// a kill would leave a step-N with files missing.
+// Renames it to PATHENDING, whose old folder goes; and removes that, too, where it is not to be kept. Never removed
+// under its own name: a kill would leave a step-N with files missing.
 static bool set_aside(const char *path, const char *ending, bool kept)
 {
     Bytes aside = {0};

@@ -33,8 +33,8 @@ typedef struct Manifest {
 bool manifest_read(Manifest *manifest, const char *folder);
 void manifest_free(Manifest *manifest);
 
-// XXH3 of a manifest as compact JSON with sorted keys, without its own key "xxh3": a changed digit in the state, or in the place of a
-// tensor, is noticed like one in a tensor.
+// XXH3 of a manifest as compact JSON with sorted keys, without its own key "xxh3": a changed digit in the state, or in
+// the place of a tensor, is noticed like one in a tensor.
 bool manifest_hash(uint64_t *hash, const json_t *root);
 
 char *step_path(const char *folder, int64_t step); // folder/step-N, to be freed; NULL after fail()

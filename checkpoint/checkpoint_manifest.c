@@ -1,5 +1,6 @@
-// Reading MANIFEST.json. A manifest that passes is one whose ranges lie inside files of the right size and cover every tensor
-// exactly once; what its hashes say is checked where bytes are read (checkpoint_read.c). It is written in checkpoint_save.c.
+// Reading MANIFEST.json. A manifest that passes is one whose ranges lie inside files of the right size and cover every
+// tensor exactly once; what its hashes say is checked where bytes are read (checkpoint_read.c). It is written in
+// checkpoint_save.c.
 #include "checkpoint/checkpoint_internal.h"
 #include "system/files.h"
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-// Opening a checkpoint and reading ranges of its tensors, each verified against its checksum before its first use. Where the
-// bytes lie is the manifest's business (checkpoint_manifest.c); which checkpoint to open is checkpoint_folder.c's.
+// Opening a checkpoint and reading ranges of its tensors, each verified against its checksum before its first use.
+// Where the bytes lie is the manifest's business (checkpoint_manifest.c); which checkpoint to open is
+// checkpoint_folder.c's.
 #include "checkpoint/checkpoint_internal.h"
 #include "system/files.h"
 #include <stdlib.h>

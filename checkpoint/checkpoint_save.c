@@ -1,5 +1,6 @@
-// Saving a checkpoint, in the order that checkpoint.h promises. The state, which may lie on a device, goes to the file in pieces;
-// each is looked through for values that are not finite and hashed on its way. Reading is in checkpoint_read.c.
+// Saving a checkpoint, in the order that checkpoint.h promises. The state, which may lie on a device, goes to the file
+// in pieces; each is looked through for values that are not finite and hashed on its way. Reading is in
+// checkpoint_read.c.
 #include "checkpoint/checkpoint_internal.h"
 #include "safetensors/safetensors.h"
 #include "system/files.h"

@@ -65,7 +65,8 @@ typedef struct Change { // document `from` leaves the most expensive micro-batch
 static void consider(const Loader *l, Change *best, int64_t dearest, int64_t from, int64_t to, int64_t back)
 {
     int64_t less = cost_of(l, from) - (back < 0 ? 0 : cost_of(l, back));
-    int64_t left = l->micro_cost[dearest] - less, right = l->micro_cost[to] + less, dearer = left > right ? left : right;
+    int64_t left = l->micro_cost[dearest] - less, right = l->micro_cost[to] + less,
+            dearer = left > right ? left : right;
     int64_t tokens = l->micro_tokens[to] + length_of(l, from) - (back < 0 ? 0 : length_of(l, back));
     if (dearer < best->dearer && tokens <= l->options.micro_batch_tokens)
         *best = (Change){from, to, back, dearer};

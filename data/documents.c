@@ -34,11 +34,12 @@ static bool check_against_options(const Shard *s, const DocumentOptions *o, cons
                     "); prepare the data with this one",
                     path, s->about.tokenizer, o->tokenizer);
     if (o->template != TEMPLATE_UNKNOWN && s->about.template != TEMPLATE_UNKNOWN && s->about.template != o->template)
-        return fail("%s: made with the template %s, but the model's is %s; give --template %s, or prepare the data again", path,
-                    template_name(s->about.template), template_name(o->template), template_name(s->about.template));
+        return fail(
+            "%s: made with the template %s, but the model's is %s; give --template %s, or prepare the data again", path,
+            template_name(s->about.template), template_name(o->template), template_name(s->about.template));
     return s->vocabulary <= o->vocabulary ||
-           fail("%s: holds the token %" PRId32 ", but the model has %" PRId32 " tokens; was it made for another model?", path,
-                s->vocabulary - 1, o->vocabulary);
+           fail("%s: holds the token %" PRId32 ", but the model has %" PRId32 " tokens; was it made for another model?",
+                path, s->vocabulary - 1, o->vocabulary);
 }
 
 static bool check_against_first(const Documents *d, const Shard *s, const char *path)
@@ -68,7 +69,10 @@ static void cut(Document *doc, int32_t most)
     doc->span_count = spans;
 }
 
-static const char *length_name(const DocumentOptions *o) { return o->seq_len_name == NULL ? "--seq-len" : o->seq_len_name; }
+static const char *length_name(const DocumentOptions *o)
+{
+    return o->seq_len_name == NULL ? "--seq-len" : o->seq_len_name;
+}
 
 static bool fit(Opening *o, Document *doc, const ShardEntry *entry, const char *path, bool *kept)
 {
@@ -79,7 +83,8 @@ static bool fit(Opening *o, Document *doc, const ShardEntry *entry, const char *
         return true;
     if (o->options->over_length == OVER_LENGTH_ERROR)
         return fail("%s: record %.*s has %" PRId32 " tokens, more than %s %" PRId32, path,
-                    (int)(entry->id.size < 80 ? entry->id.size : 80), entry->id.data, doc->length, length_name(o->options), most);
+                    (int)(entry->id.size < 80 ? entry->id.size : 80), entry->id.data, doc->length,
+                    length_name(o->options), most);
     if (o->options->over_length == OVER_LENGTH_CUT)
         cut(doc, most);
     *kept = o->options->over_length == OVER_LENGTH_CUT && doc->trained > 0;
@@ -152,10 +157,10 @@ static bool no_shards(const char *folder)
     bool prompts, sft;
     TRY(there_is(folder, "prompts.jsonl", &prompts) && there_is(folder, "sft", &sft));
     if (prompts)
-        return fail(
-            "%s: there are no shards here, only problems that still need a response: ./generate --prompts %s/prompts.jsonl, "
-            "then ./prepare",
-            folder, folder);
+        return fail("%s: there are no shards here, only problems that still need a response: ./generate --prompts "
+                    "%s/prompts.jsonl, "
+                    "then ./prepare",
+                    folder, folder);
     if (sft)
         return fail("%s: there are no shards here; use %s/sft or %s/rl", folder, folder, folder);
     return fail("%s: there are no shards here; ./prepare makes them from JSONL", folder);

@@ -34,9 +34,10 @@ typedef struct Document {
 typedef struct Documents {
     Document *list; // (count) ascending by difficulty, then by key
     int64_t count, tokens, trained_tokens;
-    int64_t level_first[LEVELS + 1]; // documents of difficulty d are list[level_first[d]] .. list[level_first[d + 1] - 1]
-    int32_t longest;                 // tokens of the longest document
-    int64_t records, too_long, cut;  // records = count + too_long; cut ones are in count
+    int64_t
+        level_first[LEVELS + 1]; // documents of difficulty d are list[level_first[d]] .. list[level_first[d + 1] - 1]
+    int32_t longest;             // tokens of the longest document
+    int64_t records, too_long, cut; // records = count + too_long; cut ones are in count
 
     Shard *shards; // (shard_count)
     char **paths;  // (shard_count) their files

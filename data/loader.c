@@ -23,12 +23,14 @@ static bool check(const Loader *l)
     if (o->global_batch < 1 || o->global_batch >= LARGEST)
         return fail("--global-batch %" PRId64 ": must be from 1 to %" PRId64, o->global_batch, LARGEST - 1);
     if (o->micro_batch_tokens < 1 || o->micro_batch_tokens >= LARGEST / 2)
-        return fail("--micro-batch-tokens %" PRId64 ": must be from 1 to %" PRId64, o->micro_batch_tokens, LARGEST / 2 - 1);
+        return fail("--micro-batch-tokens %" PRId64 ": must be from 1 to %" PRId64, o->micro_batch_tokens,
+                    LARGEST / 2 - 1);
     if (o->slots < 1 || o->slots > 65536)
         return fail("--slots %" PRId64 ": must be from 1 to 65536", o->slots);
     if (a < 0 || a >= LARGEST || __builtin_mul_overflow(longest, 2 * a + longest, &cost) ||
         __builtin_mul_overflow(cost, smaller(n, o->global_batch), &sum))
-        return fail("--global-batch %" PRId64 " documents of up to %" PRId64 " tokens: their cost does not fit this machine",
+        return fail("--global-batch %" PRId64 " documents of up to %" PRId64
+                    " tokens: their cost does not fit this machine",
                     o->global_batch, longest);
     return true;
 }
@@ -80,8 +82,9 @@ bool loader_open(Loader *loader, const Documents *documents, const LoaderOptions
     TRY(check(loader));
     int64_t tokens = smaller(larger(options->micro_batch_tokens, documents->longest), documents->tokens);
     // the first token of a document is never trained; a prompt for RL may be a single token
-    loader->limits = (LoaderLimits){
-        .tokens = tokens, .rows = smaller(tokens - 1, documents->trained_tokens), .sequences = smaller(tokens, documents->count)};
+    loader->limits = (LoaderLimits){.tokens = tokens,
+                                    .rows = smaller(tokens - 1, documents->trained_tokens),
+                                    .sequences = smaller(tokens, documents->count)};
     loader->places = allocate(1, sizeof *loader->places);
     if (loader->places != NULL && order_open(loader->places, documents, options) && make_batch(loader) &&
         make_room(loader, smaller(options->global_batch, documents->count)))

@@ -69,9 +69,10 @@ typedef struct Loader {
 bool loader_open(Loader *loader, const Documents *documents, const LoaderOptions *options);
 void loader_close(Loader *loader);
 
-LoaderLimits loader_largest(const Loader *loader);                              // for planning memory
-int64_t loader_steps_per_epoch(const Loader *loader);                           // an epoch's last step may be smaller
-int64_t loader_document(const Loader *loader, int64_t epoch, int64_t position); // the document at this place of the epoch
+LoaderLimits loader_largest(const Loader *loader);    // for planning memory
+int64_t loader_steps_per_epoch(const Loader *loader); // an epoch's last step may be smaller
+int64_t loader_document(const Loader *loader, int64_t epoch,
+                        int64_t position); // the document at this place of the epoch
 
 bool loader_plan(Loader *loader, int64_t step, StepPlan *plan); // step from 0
 // All documents in their stored order, divided greedily: one pass of evaluation, whatever order the steps have.

@@ -11,7 +11,8 @@ enum { ROUNDS = 8, SOURCES_NAMED = 8 };
 
 // ---- permutations
 
-static uint64_t permute(uint64_t seed, RandomPurpose purpose, uint32_t a, uint32_t b, int bits, uint64_t x) // on [0, 4^bits)
+static uint64_t permute(uint64_t seed, RandomPurpose purpose, uint32_t a, uint32_t b, int bits,
+                        uint64_t x) // on [0, 4^bits)
 {
     uint64_t mask = ((uint64_t)1 << bits) - 1, left = x >> bits, right = x & mask;
     for (uint32_t round = 0; round < ROUNDS; round++) {
@@ -186,7 +187,8 @@ static void mixed(Order *order, int64_t epoch, int64_t position, int64_t count, 
         size_t next = next_stratum(order);
         Stratum *s = &order->strata[next];
         int64_t place = s->come++;
-        int64_t member = keyed_permutation(order->seed, RANDOM_BUCKET, (uint32_t)epoch, (uint32_t)next, s->count, place);
+        int64_t member =
+            keyed_permutation(order->seed, RANDOM_BUCKET, (uint32_t)epoch, (uint32_t)next, s->count, place);
         numbers[i] = order->members[s->first + member];
     }
 }
@@ -200,8 +202,8 @@ static int64_t shuffled(const Order *order, int64_t epoch, int64_t position)
     while (position >= first[level + 1])
         level++;
     int64_t count = first[level + 1] - first[level];
-    return first[level] +
-           keyed_permutation(order->seed, RANDOM_BUCKET, (uint32_t)epoch, (uint32_t)level, count, position - first[level]);
+    return first[level] + keyed_permutation(order->seed, RANDOM_BUCKET, (uint32_t)epoch, (uint32_t)level, count,
+                                            position - first[level]);
 }
 
 void order_documents(Order *order, int64_t epoch, int64_t position, int64_t count, int64_t *numbers)
@@ -217,6 +219,7 @@ void order_documents(Order *order, int64_t epoch, int64_t position, int64_t coun
         else if (order->kind == ORDER_SHUFFLED)
             numbers[i] = shuffled(order, epoch, place);
         else
-            numbers[i] = keyed_permutation(order->seed, RANDOM_ORDER, (uint32_t)epoch, 0, order->documents->count, place);
+            numbers[i] =
+                keyed_permutation(order->seed, RANDOM_ORDER, (uint32_t)epoch, 0, order->documents->count, place);
     }
 }

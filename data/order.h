@@ -10,7 +10,8 @@
 // Where `position` goes in a permutation of 0 .. count-1 that is named by (seed, purpose, a, b): a Feistel network
 // (Luby & Rackoff 1988) with Philox as its round function, on the smallest two equal halves that hold count, iterated
 // until the result is below count (Black & Rogaway 2002). The caller chooses a and b (below 2^24): an epoch, a bucket.
-int64_t keyed_permutation(uint64_t seed, RandomPurpose purpose, uint32_t a, uint32_t b, int64_t count, int64_t position);
+int64_t keyed_permutation(uint64_t seed, RandomPurpose purpose, uint32_t a, uint32_t b, int64_t count,
+                          int64_t position);
 
 typedef struct Stratum {  // documents of one difficulty and source, for ORDER_MIXED
     int64_t first, count; // in Order.members

@@ -44,7 +44,10 @@ static uint64_t *slot_of(const Ngrams *n, uint64_t hash)
     return &n->slots[slot];
 }
 
-static uint64_t *filter_of(const Ngrams *n, uint64_t hash) { return &n->filter[(hash >> 12) & (n->slot_count / 8 - 1)]; }
+static uint64_t *filter_of(const Ngrams *n, uint64_t hash)
+{
+    return &n->filter[(hash >> 12) & (n->slot_count / 8 - 1)];
+}
 static uint64_t filter_bits(uint64_t hash) { return (uint64_t)1 << (hash >> 58) | (uint64_t)1 << (hash >> 52 & 63); }
 
 static bool has_hash(const Ngrams *n, uint64_t hash)
@@ -282,8 +285,8 @@ static bool questions(const json_t *row, bool *any, TakeText take, void *context
             if (!is_users(message))
                 continue;
             *any = true;
-            TRY(all_texts(json_object_get(message, json_object_get(message, "content") != NULL ? "content" : "value"), false,
-                          take, context));
+            TRY(all_texts(json_object_get(message, json_object_get(message, "content") != NULL ? "content" : "value"),
+                          false, take, context));
         }
     }
     return true;

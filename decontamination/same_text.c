@@ -14,7 +14,8 @@ static Letter letter_at(Text text, size_t at) // code -1: the end, or invalid UT
     utf8proc_int32_t code = -1;
     if (at >= text.size)
         return (Letter){-1, 1};
-    utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)text.data + at, (utf8proc_ssize_t)(text.size - at), &code);
+    utf8proc_ssize_t size =
+        utf8proc_iterate((const utf8proc_uint8_t *)text.data + at, (utf8proc_ssize_t)(text.size - at), &code);
     return size > 0 ? (Letter){code, (size_t)size} : (Letter){-1, 1};
 }
 
@@ -33,10 +34,14 @@ static bool is_punctuation(utf8proc_int32_t before, utf8proc_int32_t code, utf8p
         return !is_digit(after);
     if (code == ',' || code == ':')
         return !is_digit(before) || !is_digit(after);
-    return code == '?' || code == ';' || code == '"' || code == 0x201C || code == 0x201D || code == 0x3002; // curly quotes, 。
+    return code == '?' || code == ';' || code == '"' || code == 0x201C || code == 0x201D ||
+           code == 0x3002; // curly quotes, 。
 }
 
-static uint64_t with_code(uint64_t hash, uint32_t code) { return (hash ^ code) * 0x100000001b3u; } // FNV-1a, by code points
+static uint64_t with_code(uint64_t hash, uint32_t code)
+{
+    return (hash ^ code) * 0x100000001b3u;
+} // FNV-1a, by code points
 
 static uint64_t with_folded(uint64_t hash, utf8proc_int32_t code)
 {
@@ -60,7 +65,8 @@ uint64_t same_text(uint64_t before, Text text)
         if (letter.code < 0 || is_space(letter.code))
             continue;
         if (letter.code < 0x80 && !is_punctuation(last, letter.code, next.code))
-            hash = with_code(hash, (uint32_t)(letter.code >= 'A' && letter.code <= 'Z' ? letter.code | 32 : letter.code));
+            hash =
+                with_code(hash, (uint32_t)(letter.code >= 'A' && letter.code <= 'Z' ? letter.code | 32 : letter.code));
         else if (letter.code >= 0x80)
             hash = with_folded(hash, letter.code);
         last = letter.code;

@@ -135,10 +135,11 @@ static bool concludes(Text line, const Number *last)
 // Without a label: exactly one level, in a short sentence that neither denies nor compares.
 static int loose(Text line, const Number *numbers, size_t count)
 {
-    static const char *const DOUBTS[] = {
-        "not",    "no",     "never", "cannot",  "can't",   "don't", "isn't", "wouldn't", "neither", "nor",     "doesn't",
-        "won't",  "least",  "most",  "than",    "above",   "below", "over",  "under",    "almost",  "nearly",  "between",
-        "beyond", "unless", "if",    "minimum", "maximum", "max",   "min",   "either",   "exceeds", "without", NULL};
+    static const char *const DOUBTS[] = {"not",      "no",      "never",   "cannot",  "can't",   "don't",   "isn't",
+                                         "wouldn't", "neither", "nor",     "doesn't", "won't",   "least",   "most",
+                                         "than",     "above",   "below",   "over",    "under",   "almost",  "nearly",
+                                         "between",  "beyond",  "unless",  "if",      "minimum", "maximum", "max",
+                                         "min",      "either",  "exceeds", "without", NULL};
     int level = 0;
     while (count > 0 && numbers[count - 1].scale)
         count--;
@@ -168,7 +169,8 @@ static int number_word(Text line)
         end--;
     for (size_t i = 0; i < sizeof SCALES / sizeof *SCALES; i++) {
         size_t size = strlen(SCALES[i]);
-        if ((size_t)(end - line.data) > size && strncasecmp(end - size, SCALES[i], size) == 0 && !letter(end[-1 - (long)size])) {
+        if ((size_t)(end - line.data) > size && strncasecmp(end - size, SCALES[i], size) == 0 &&
+            !letter(end[-1 - (long)size])) {
             end -= size;
             break;
         }
@@ -192,8 +194,8 @@ static int number_word(Text line)
 static bool is_marked(Text line, bool boxed)
 {
     line = text_trimmed(line);
-    return boxed || (line.size > 4 && memcmp(line.data, "**", 2) == 0 && memcmp(line.data + line.size - 2, "**", 2) == 0 &&
-                     only_marks(line.data, line.data + line.size));
+    return boxed || (line.size > 4 && memcmp(line.data, "**", 2) == 0 &&
+                     memcmp(line.data + line.size - 2, "**", 2) == 0 && only_marks(line.data, line.data + line.size));
 }
 
 typedef struct Said {

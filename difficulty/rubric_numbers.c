@@ -109,9 +109,11 @@ static bool is_tag(const char *line, const char *at) // <score>, its > at `at`; 
 // Part of a formula: 2+2, 2^2, < 5, 4%, 3½, 4+, x = 4 (but a label may have its =); or approximate: ~4, 4 or more.
 static bool in_formula(Text line, const Number *n)
 {
-    static const char *const BEFORE[] = {"<", "^", "/", "%", "~", "\u2265", "\u2264", "\u2248", "\u00d7", "\u00f7", NULL};
-    static const char *const BEHIND[] = {"+",      "^",      "<",      ">",      "=",      "%",   "/",    "\u00bd", "\u00bc",
-                                         "\u00be", "\u00d7", "\u00f7", "\u2265", "\u2264", "or ", "plus", NULL};
+    static const char *const BEFORE[] = {"<",      "^",      "/",      "%",      "~", "\u2265",
+                                         "\u2264", "\u2248", "\u00d7", "\u00f7", NULL};
+    static const char *const BEHIND[] = {"+",      "^",      "<",      ">",      "=",      "%",
+                                         "/",      "\u00bd", "\u00bc", "\u00be", "\u00d7", "\u00f7",
+                                         "\u2265", "\u2264", "or ",    "plus",   NULL};
     const char *before = n->begin, *behind = n->end, *end = line.data + line.size;
     while (before > line.data && strchr(MARKS_AND_SPACE, before[-1]) != NULL)
         before--;
@@ -126,8 +128,10 @@ static bool in_formula(Text line, const Number *n)
     bool relation = (last == '=' && n->label == LABEL_NONE) || (last == '>' && !is_tag(line.data, before - 1)) ||
                     (last == '=' && far > line.data && strchr("<>!", far[-1]) != NULL);
     bool closing = end - behind >= 2 && memcmp(behind, "</", 2) == 0;
-    bool hanging = behind < end && *behind == '-' && behind == n->end && text_trimmed(text_between(behind + 1, end)).size == 0;
-    return ends_with(head, BEFORE) || (last == '+' && !sign) || relation || hanging || (!closing && begins(behind, end, BEHIND));
+    bool hanging =
+        behind < end && *behind == '-' && behind == n->end && text_trimmed(text_between(behind + 1, end)).size == 0;
+    return ends_with(head, BEFORE) || (last == '+' && !sign) || relation || hanging ||
+           (!closing && begins(behind, end, BEHIND));
 }
 
 // It counts something ("2 steps", "a 3-step proof") or is part of a name ("Step 2").
@@ -137,8 +141,9 @@ static bool counts_or_names(Text line, const Number *n)
                                           "way",  "hour", "minute", "year",     NULL};
     static const char *const NO_PLURALS[] = {"is",  "as",    "stars", "points", "was",   "this",     "does",  "has",
                                              "yes", "seems", "fits",  "feels",  "looks", "reflects", "means", NULL};
-    static const char *const NAMED[] = {"step", "problem", "question", "part",    "chapter", "section", "example", "exercise",
-                                        "case", "figure",  "equation", "theorem", "page",    "option",  "class",   NULL};
+    static const char *const NAMED[] = {"step",    "problem",  "question", "part",   "chapter",  "section",
+                                        "example", "exercise", "case",     "figure", "equation", "theorem",
+                                        "page",    "option",   "class",    NULL};
     const char *end = line.data + line.size, *word = n->end, *behind;
     word += word < end && *word == '-'; // a 3-step proof, but "3 - it takes steps"
     while (word < end && strchr(MARKS_AND_SPACE, *word) != NULL)
@@ -243,7 +248,8 @@ static bool joined(Number *a, Number *b)
 {
     static const char *const SCALES[] = {"/", "of", "}{", NULL}; // 4/5, 4 of 5, \frac{4}{5}
     static const char *const OUT_OF[] = {"out of", "out of a possible", NULL};
-    static const char *const RANGES[] = {"", "-", "--", "to", "through", "..", "...", "~", "and", "or", "and/or", "&", NULL};
+    static const char *const RANGES[] = {"",  "-",   "--", "to",     "through", "..", "...",
+                                         "~", "and", "or", "and/or", "&",       NULL};
     Text gap = between(a, b);
     if (a->scale)
         return false;

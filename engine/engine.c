@@ -98,8 +98,8 @@ static bool check_ids(const Engine *e, const char *what, const int32_t *ids, int
 {
     for (int64_t i = 0; i < count; i++)
         if (ids[i] < 0 || ids[i] >= e->model->config.vocabulary)
-            return fail("%s %" PRId64 " is id %" PRId32 ", but the model has %" PRId64 " vocabulary rows", what, i, ids[i],
-                        e->model->config.vocabulary);
+            return fail("%s %" PRId64 " is id %" PRId32 ", but the model has %" PRId64 " vocabulary rows", what, i,
+                        ids[i], e->model->config.vocabulary);
     return true;
 }
 
@@ -108,12 +108,14 @@ static bool check_request(const Engine *e, const GenerationRequest *r)
     if (r->prompt_count < 1)
         return fail("the prompt is empty");
     if (r->prompt_count >= e->context)
-        return fail("the prompt has %" PRId64 " tokens, and the context ends at %" PRId64 ", which leaves no room for an answer",
+        return fail("the prompt has %" PRId64 " tokens, and the context ends at %" PRId64
+                    ", which leaves no room for an answer",
                     r->prompt_count, e->context);
     int64_t most = e->model->limits.cache.rows - e->model->limits.cache.sequences;
     if (r->probe_count > most)
         return fail("%" PRId64 " tokens are asked for after a prompt, planned for %" PRId64, r->probe_count, most);
-    return check_ids(e, "token", r->prompt, r->prompt_count) && check_ids(e, "a probed token", r->probe, r->probe_count);
+    return check_ids(e, "token", r->prompt, r->prompt_count) &&
+           check_ids(e, "a probed token", r->probe, r->probe_count);
 }
 
 static int32_t *copy_ids(const int32_t *ids, int64_t count)

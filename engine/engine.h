@@ -4,7 +4,8 @@
 // for bit; and a request's result depends on its own tokens, its settings, and the names of its draws (seed, id,
 // sample, position), on nothing else. In a program:
 //
-//     Engine *engine = engine_open(&model, n_live);                // NULL after fail(); the model is opened with limits.cache
+//     Engine *engine = engine_open(&model, n_live);                // NULL after fail(); the model is opened with
+//     limits.cache
 //     while (...) {
 //         while (engine_has_room(engine) && more)
 //             TRY(engine_add(engine, &request));
@@ -43,7 +44,8 @@ typedef struct GenerationRequest {
     float top_p, min_p;
     const int32_t *stop; // (stop_count) tokens after which a sample ends
     int64_t stop_count;
-    const int32_t *probe; // (probe_count) or NULL: instead of generating, the log-probability of each of these after the prompt
+    const int32_t
+        *probe; // (probe_count) or NULL: instead of generating, the log-probability of each of these after the prompt
     int64_t probe_count;
     GenerationWatch watch; // or NULL
     void *watch_context;

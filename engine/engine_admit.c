@@ -64,8 +64,9 @@ static void preempt(Engine *e, Sequence *s)
 {
     stop_running(e, s);
     e->statistics.preemptions++;
-    if (s->settings != NULL && s->in_queue == 0) // a beginning is let in when it is asked for; a sample waits again when all of
-        waiting_push(e, s);                      // its tokens are known
+    if (s->settings != NULL &&
+        s->in_queue == 0)   // a beginning is let in when it is asked for; a sample waits again when all of
+        waiting_push(e, s); // its tokens are known
 }
 
 // Takes pages from another sequence for a running one. False: none was admitted after it.
@@ -189,7 +190,8 @@ bool admit_waiting(Engine *e)
     SequenceList *blocked = &e->blocked;
     Admission last = ADMITTED;
     size_t most = (size_t)e->model->limits.cache.sequences;
-    while (e->waiting.count > 0 && e->running.count < most && blocked->count < most && (last == ADMITTED || last == BLOCKED)) {
+    while (e->waiting.count > 0 && e->running.count < most && blocked->count < most &&
+           (last == ADMITTED || last == BLOCKED)) {
         Sequence *s = waiting_pop(e);
         last = admit(e, s);
         if (last != ADMITTED)
@@ -298,7 +300,8 @@ static int64_t share_of(const Engine *e, const Flight *f, const Sequence *s, int
     int64_t left = tokens_left(s), n = left <= 1 || left < room ? left : room;
     int64_t probes = s->settings == NULL ? 0 : s->settings->request.probe_count;
     bool probed = n == left && probes > 0;
-    return probed && f->batch.probed + probes > e->model->limits.cache.rows - e->model->limits.cache.sequences ? n - 1 : n;
+    return probed && f->batch.probed + probes > e->model->limits.cache.rows - e->model->limits.cache.sequences ? n - 1
+                                                                                                               : n;
 }
 
 bool place_running(Engine *e, Flight *f)

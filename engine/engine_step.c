@@ -81,7 +81,8 @@ static bool stops(const Sequence *s)
     for (int64_t i = 0; i < r->stop_count; i++)
         if (token == r->stop[i])
             return true;
-    return r->watch != NULL && r->watch(r->watch_context, r->tag, s->sample, s->tokens + s->prompt, s->count - s->prompt);
+    return r->watch != NULL &&
+           r->watch(r->watch_context, r->tag, s->sample, s->tokens + s->prompt, s->count - s->prompt);
 }
 
 static void finish(Engine *e, Sequence *s, FinishReason reason)
@@ -137,7 +138,8 @@ static bool take_probed(Engine *e, const Flight *f, int64_t number, int64_t *row
     for (int64_t i = 0; i < count; i++) {
         s->probe[i] = f->results.logprob[(*row)++];
         if (!isfinite(s->probe[i]))
-            return fail("the model's logits after a prompt of %" PRId64 " tokens are not finite; its weights are damaged",
+            return fail("the model's logits after a prompt of %" PRId64
+                        " tokens are not finite; its weights are damaged",
                         s->count);
     }
     finish(e, s, FINISH_LENGTH);

@@ -25,7 +25,8 @@ static CacheLimits limits_of(const ModelConfig *config, const Kernels *kernels, 
 
 static bool needs_of(ModelNeeds *needs, const ModelConfig *config, const Kernels *kernels, const SessionOptions *o)
 {
-    *needs = (ModelNeeds){.config = *config, .limits = o->training, .bf16_moments = o->bf16_moments, .cache_bytes = o->cache};
+    *needs = (ModelNeeds){
+        .config = *config, .limits = o->training, .bf16_moments = o->bf16_moments, .cache_bytes = o->cache};
     needs->limits.cache = limits_of(config, kernels, o);
     int64_t positions = needs->limits.cache.positions, most = config->max_positions;
     if (positions <= most)
@@ -80,7 +81,8 @@ static bool take_memory(Session *s, const SessionOptions *o)
 {
     ModelNeeds needs;
     TRY(needs_of(&needs, &s->files.config, s->kernels, o));
-    bool ok = choose_pages(&needs, s->kernels) && model_open(&s->model, &s->files.config, &needs.limits, s->kernels, false);
+    bool ok =
+        choose_pages(&needs, s->kernels) && model_open(&s->model, &s->files.config, &needs.limits, s->kernels, false);
     return ok || (o->fit != NULL && fit_fail(o->fit));
 }
 
@@ -118,8 +120,8 @@ void session_describe(const Session *s, Bytes *out)
                  "%s (%s); %s of %.3g million parameters; context %" PRId64 ", %" PRId64 " sequences at once, %" PRId64
                  " tokens of keys and values (%.2f GB)",
                  s->kernels->name, s->kernels->device(), family_of(&s->files.config)->name,
-                 (double)s->model.parameters.elements / 1e6, engine_context(s->engine), l->sequences, (l->pages - 1) * KEY_BLOCK,
-                 (double)l->pages * cache_page_bytes(&s->files.config, s->kernels) / 1e9);
+                 (double)s->model.parameters.elements / 1e6, engine_context(s->engine), l->sequences,
+                 (l->pages - 1) * KEY_BLOCK, (double)l->pages * cache_page_bytes(&s->files.config, s->kernels) / 1e9);
 }
 
 bool session_fingerprint(const Session *s, uint64_t *hash)

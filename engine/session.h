@@ -27,7 +27,7 @@ typedef struct SessionOptions {
 } SessionOptions;
 
 // clang-format off
-#define SESSION_ROWS(ROW, IN)                                                                                                    \
+#define SESSION_ROWS(ROW, IN) \
     ROW(IN, sequences,   integer, "0", ">= 0 and <= 65536", machine, NEUTRAL, "sequences that run at once; 0: 32 on a CPU, 256 on a GPU") \
     ROW(IN, pass_tokens, integer, "0", ">= 0 and <= 1e6",   machine, NEUTRAL, "prompt tokens in one forward pass; 0: 512 on a CPU, 8192 on a GPU") \
     ROW(IN, cache,       integer, "0", ">= 0",              machine, NEUTRAL, "bytes for keys and values (KV cache); 0: what is free")

@@ -14,7 +14,10 @@ static Text text_of(const json_t *value) { return (Text){json_string_value(value
 static bool has_text(const json_t *row, const char *key) { return json_is_string(json_object_get(row, key)); }
 static bool is_rollout(const json_t *row) { return has_text(row, "response") && has_text(row, "verdict"); }
 
-bool attempts_know(const json_t *row) { return has_text(row, "finish_reason") && (has_text(row, "text") || is_rollout(row)); }
+bool attempts_know(const json_t *row)
+{
+    return has_text(row, "finish_reason") && (has_text(row, "text") || is_rollout(row));
+}
 
 // ---- a row
 
@@ -110,7 +113,8 @@ static bool keep(Attempted *p, const Row *row, const Finding *f)
 static bool judge(Attempts *a, Row *row, const AttemptLine *line, Finding *finding, bool *judged)
 {
     Attempted *problem;
-    RewardFacts facts = {.text = row->response, .reference = {row->reference, strlen(row->reference)}, .ended = row->ended};
+    RewardFacts facts = {
+        .text = row->response, .reference = {row->reference, strlen(row->reference)}, .ended = row->ended};
     a->responses++;
     a->unfinished += !row->ended;
     *judged = row->reference[0] != 0;
@@ -253,8 +257,8 @@ static bool print_head(const Table *t)
 
 static bool print_figures(const Table *t, const char *indent, const char *name, const Figures *f)
 {
-    TRY(print_name(t->out, indent, name) &&
-        bytes_printf(t->out, "%10.0f%8.2f%% ± %5.2f%%", f->problems, 100 * f->average / f->problems, 100 * standard_error(f)));
+    TRY(print_name(t->out, indent, name) && bytes_printf(t->out, "%10.0f%8.2f%% ± %5.2f%%", f->problems,
+                                                         100 * f->average / f->problems, 100 * standard_error(f)));
     for (int i = 0; i < t->passes; i++)
         TRY(bytes_printf(t->out, "%9.2f%%", 100 * f->pass[i] / f->problems));
     return t->most > 1 ? bytes_printf(t->out, "%9.2f%%\n", 100 * f->majority / f->problems) : bytes_text(t->out, "\n");
@@ -291,7 +295,8 @@ static bool print_all(const Table *t)
     Figures all = {0};
     for (size_t i = 0; i < a->count; i++)
         add(&all, &t->figures[i]);
-    return print_head(t) && print_groups(t, BY_SOURCE, "source", (const char *const *)a->sources.names, a->sources.count) &&
+    return print_head(t) &&
+           print_groups(t, BY_SOURCE, "source", (const char *const *)a->sources.names, a->sources.count) &&
            print_groups(t, BY_CATEGORY, "category", (const char *const *)a->categories.names, a->categories.count) &&
            print_groups(t, BY_LEVEL, "difficulty", levels, 6) && print_figures(t, "", "all", &all);
 }
@@ -305,8 +310,8 @@ static bool print_notes(const Table *t)
         TRY(bytes_printf(t->out, "%" PRId64 " responses are left out: their rows have no reference answer\n",
                          a->without_reference));
     return a->count == 0 || t->least == t->most ||
-           bytes_printf(t->out, "problems have %zu to %zu responses; pass@k is of a k that all of them have\n", t->least,
-                        t->most);
+           bytes_printf(t->out, "problems have %zu to %zu responses; pass@k is of a k that all of them have\n",
+                        t->least, t->most);
 }
 
 bool attempts_table(Bytes *out, const Attempts *a)

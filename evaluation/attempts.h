@@ -38,7 +38,8 @@ typedef struct AttemptLine {
 // Judges a row. *judged is false where it has no reference.
 bool attempts_add(Attempts *attempts, const AttemptLine *line, Finding *finding, bool *judged);
 
-// For all problems, by source, category and level where there are several. Takes up to seconds for many responses to a problem.
+// For all problems, by source, category and level where there are several. Takes up to seconds for many responses to a
+// problem.
 bool attempts_table(Bytes *out, const Attempts *attempts);
 void attempts_free(Attempts *attempts);
 

@@ -1,5 +1,5 @@
-// How good a policy is on problems that it does not learn from: of k responses to each, the share that is right (avg@k), whether one is
-// (pass@k), and whether the answer that most of them give is (maj@k).
+// How good a policy is on problems that it does not learn from: of k responses to each, the share that is right
+// (avg@k), whether one is (pass@k), and whether the answer that most of them give is (maj@k).
 #ifndef EVALUATION_VALIDATE_H
 #define EVALUATION_VALIDATE_H
 
@@ -12,8 +12,8 @@ typedef struct Score { // sums over prompts; divide by prompts
 
 Score group_score(const Group *group, int64_t samples); // of a single prompt
 
-// Samples rules->samples responses to each document, judges them by rule alone, writes them to folder/step-N.jsonl (N: rules->show.step)
-// and fills metrics. The draws are the same at every call; a single response is the greedy one.
+// Samples rules->samples responses to each document, judges them by rule alone, writes them to folder/step-N.jsonl (N:
+// rules->show.step) and fills metrics. The draws are the same at every call; a single response is the greedy one.
 bool validation_run(Metrics *metrics, Engine *engine, const Documents *documents, const RolloutRules *rules,
                     const char *folder);
 

@@ -39,7 +39,8 @@ bool cache_pages(int64_t *pages, const ModelNeeds *n, const Kernels *kernels, do
         ModelLimits both = n->limits, generating = {.cache = *cache};
         double all, all_activations, unused, its_own;
         both.cache.pages = generating.cache.pages = FEWEST;
-        TRY(model_bytes(&all, &all_activations, n, &both, kernels) && model_bytes(&unused, &its_own, n, &generating, kernels));
+        TRY(model_bytes(&all, &all_activations, n, &both, kernels) &&
+            model_bytes(&unused, &its_own, n, &generating, kernels));
         double left = room > all ? room - all : 0, again = all_activations - its_own;
         double whole = fmin((double)cache_whole(cache), FEWEST + floor((again + left) / page));
         most = fmax(whole, FEWEST + floor((again + left * (kernels->on_gpu ? 1 : 0.5)) / page));
@@ -226,8 +227,8 @@ static bool advise(Fit *fit)
         ok = bytes_printf(&fit->advice, "it fits with %s (%.2f GiB)", changes.data, found.bytes / 0x1p30);
     else if (ok)
         ok = bytes_printf(&fit->advice, "no option makes it fit%s%s (%.2f GiB); take a smaller model, or a larger %s",
-                          changes.size > 0 ? ", not even " : "", changes.size > 0 ? changes.data : "", found.bytes / 0x1p30,
-                          fit->kernels->on_gpu ? "card" : "machine");
+                          changes.size > 0 ? ", not even " : "", changes.size > 0 ? changes.data : "",
+                          found.bytes / 0x1p30, fit->kernels->on_gpu ? "card" : "machine");
     bytes_free(&changes);
     return ok;
 }

@@ -44,13 +44,15 @@ typedef struct Fit {
     double bytes; // the total; with room for one whole sequence at least
     bool fits;    // true where the memory is unknown
     Bytes
-        advice; // "it fits with --moments bf16 (64.20 GiB)", or that nothing helps; where it fits, what would take less, or nothing
+        // "it fits with --moments bf16 (64.20 GiB)", or that nothing helps; where it fits, what would take less, or
+        // nothing
+        advice;
 } Fit;
 
 // clang-format off
-#define MACHINE_ROWS(ROW, IN)                                                                                                    \
-    ROW(IN, device,  choice,  "auto",  "auto|cpu|cuda",    machine, NEUTRAL, "where to compute")                                   \
-    ROW(IN, threads, integer, "0",     ">= 0 and <= 4096", machine, NEUTRAL, "CPU threads; 0: all cores")                                       \
+#define MACHINE_ROWS(ROW, IN) \
+    ROW(IN, device,  choice,  "auto",  "auto|cpu|cuda",    machine, NEUTRAL, "where to compute") \
+    ROW(IN, threads, integer, "0",     ">= 0 and <= 4096", machine, NEUTRAL, "CPU threads; 0: all cores") \
     ROW(IN, plan,    flag,    "false", "",                 machine, NEUTRAL, "show the memory, and whether it fits; then stop") \
     ROW(IN, gpu,     text,    "",      "",                 machine, NEUTRAL, "with --plan: the card to plan for, 80G or h100")
 // clang-format on

@@ -78,8 +78,10 @@ static bool print_sequences(const Fit *fit, FILE *out)
     if (all == 0)
         fprintf(out, "where a sequence must end, although it may have %" PRId64 "\n", c->positions);
     else
-        fprintf(out, "at once for %" PRId64 " of %" PRId64 " tokens each, or for --sequences %" PRId64 " of %" PRId64 "\n", all,
-                c->positions, c->sequences, tokens / c->sequences < c->positions ? tokens / c->sequences : c->positions);
+        fprintf(out,
+                "at once for %" PRId64 " of %" PRId64 " tokens each, or for --sequences %" PRId64 " of %" PRId64 "\n",
+                all, c->positions, c->sequences,
+                tokens / c->sequences < c->positions ? tokens / c->sequences : c->positions);
     return print_more_sequences(fit, out);
 }
 

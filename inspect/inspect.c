@@ -62,7 +62,8 @@ static bool put_change(View *v, ShownKind before, ShownKind now)
         return is_trained(before) == is_trained(now) || bytes_text(v->out, is_trained(now) ? "«" : "»");
     if (v->look == INSPECT_HTML || before == now)
         return true;
-    return (before == SHOWN_KINDS || bytes_text(v->out, COLOUR_END)) && (now == SHOWN_KINDS || bytes_text(v->out, COLOURS[now]));
+    return (before == SHOWN_KINDS || bytes_text(v->out, COLOUR_END)) &&
+           (now == SHOWN_KINDS || bytes_text(v->out, COLOURS[now]));
 }
 
 static bool put_token(View *v, int32_t place, int32_t id, ShownKind kind)
@@ -110,7 +111,8 @@ bool inspect_facts(View *v, int64_t number)
         TRY(bytes_printf(v->out, " · cut, it has %" PRIu32 " tokens", entry.tokens));
     if (d->difficulty > 0)
         TRY(bytes_printf(v->out, " · difficulty %" PRId32, d->difficulty));
-    TRY(put_fact(v, "source", entry.source) && put_fact(v, "category", entry.category) && put_fact(v, "answer", entry.answer));
+    TRY(put_fact(v, "source", entry.source) && put_fact(v, "category", entry.category) &&
+        put_fact(v, "answer", entry.answer));
     return put_fact(v, "in", (Text){file, strlen(file)}) && bytes_printf(v->out, ", record %" PRId32, d->record);
 }
 
@@ -127,9 +129,9 @@ static bool put_head(View *v)
     TRY(inspect_text(v, (Text){v->title, strlen(v->title)}, "⏎") && bytes_text(v->out, ": ") && inspect_totals(v));
     if (v->look == INSPECT_PLAIN)
         return bytes_text(v->out, "; «trained»\n");
-    return bytes_printf(v->out, "; %strained%s %smasked%s %sspecial%s %sspecial, trained%s\n", COLOURS[SHOWN_TRAINED], COLOUR_END,
-                        COLOURS[SHOWN_MASKED], COLOUR_END, COLOURS[SHOWN_SPECIAL], COLOUR_END, COLOURS[SHOWN_SPECIAL_TRAINED],
-                        COLOUR_END);
+    return bytes_printf(v->out, "; %strained%s %smasked%s %sspecial%s %sspecial, trained%s\n", COLOURS[SHOWN_TRAINED],
+                        COLOUR_END, COLOURS[SHOWN_MASKED], COLOUR_END, COLOURS[SHOWN_SPECIAL], COLOUR_END,
+                        COLOURS[SHOWN_SPECIAL_TRAINED], COLOUR_END);
 }
 
 static bool put_document(View *v, int64_t number)
@@ -138,7 +140,8 @@ static bool put_document(View *v, int64_t number)
     bool colour = v->look == INSPECT_COLOUR;
     if (v->look == INSPECT_HTML)
         return page_document(v, number) && put_tokens(v, d) && page_document_end(v);
-    TRY(bytes_text(v->out, colour ? "\n\x1b[1m" : "\n") && inspect_text(v, document_entry(v->documents, number).id, "⏎"));
+    TRY(bytes_text(v->out, colour ? "\n\x1b[1m" : "\n") &&
+        inspect_text(v, document_entry(v->documents, number).id, "⏎"));
     TRY(bytes_text(v->out, colour ? COLOUR_END "\n" : "\n") && inspect_facts(v, number) && bytes_text(v->out, "\n"));
     return put_tokens(v, d) && bytes_text(v->out, "\n");
 }

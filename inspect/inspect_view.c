@@ -1,6 +1,6 @@
 // See inspect_view.h.
 #include "inspect/inspect_view.h"
-#include "data/mix.h"
+#include "intake/mix.h"
 #include "system/files.h"
 #include <stdlib.h>
 #include <unistd.h>

@@ -49,9 +49,10 @@ static bool anything_left(const PrepareJob *job)
         if (r->fates[fate] > 0)
             bytes_printf(&text, ", %" PRId64 " %s", r->fates[fate], FATE_REASONS[fate]);
     prepare_unread(&text, r, "; ", "");
-    fail("%s%s: nothing to train on: no row is left of %" PRId64 "%s%s%s", r->file_count > 0 ? r->files[0].path : "no files",
-         r->file_count > 1 ? " and others" : "", r->rows, text.size > 0 ? text.data : "",
-         r->bad_rows[0] != NULL ? "; the first bad one: " : "", r->bad_rows[0] != NULL ? r->bad_rows[0] : "");
+    fail("%s%s: nothing to train on: no row is left of %" PRId64 "%s%s%s",
+         r->file_count > 0 ? r->files[0].path : "no files", r->file_count > 1 ? " and others" : "", r->rows,
+         text.size > 0 ? text.data : "", r->bad_rows[0] != NULL ? "; the first bad one: " : "",
+         r->bad_rows[0] != NULL ? r->bad_rows[0] : "");
     bytes_free(&text);
     return false;
 }
@@ -110,7 +111,8 @@ static void job_close(PrepareJob *job)
 
 static bool is_ours(const char *name, bool inside)
 {
-    static const char *const TOP[] = {"sft", "rl", "sft_hard", "holdout.jsonl", "dropped.jsonl", "split.json", "split.svg"};
+    static const char *const TOP[] = {"sft",           "rl",         "sft_hard", "holdout.jsonl",
+                                      "dropped.jsonl", "split.json", "split.svg"};
     for (size_t i = 0; !inside && i < sizeof TOP / sizeof *TOP; i++)
         if (strcmp(name, TOP[i]) == 0)
             return true;

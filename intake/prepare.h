@@ -67,16 +67,16 @@ typedef enum Fate {
     FATE_BAD = FATE_DROPPED, // could not be read
     FATE_UNFINISHED,         // finish_reason is not stop
     FATE_DUPLICATE,          // equals an earlier row, except in id, source and category
-    FATE_OTHER_ANSWER,       // an earlier row has its prompt and response (RL: its prompt), and another reference answer
-    FATE_REPEATED,           // an earlier row has its prompt, response and answer; other fields differ
-    FATE_SAME_PROMPT,        // RL keeps one row a prompt
-    FATE_CONTAMINATED,       // shares 13 words with a benchmark, or its whole question is one of its short ones
-    FATE_NO_ANSWER,          // for RL, but without a reference answer
-    FATE_PROMPT_HELD_OUT,    // its prompt is held out with another row
-    FATE_WRONG,              // --verify: its response is wrong (rows/verified.h)
-    FATE_UNKNOWN,            // --verify: no rule can decide about its response
-    FATE_UNREADABLE,         // --verify: its reference can't be compared with anything
-    FATE_ANOTHER_RIGHT,      // --verify best-of-k: an earlier right response to its prompt is kept
+    FATE_OTHER_ANSWER,    // an earlier row has its prompt and response (RL: its prompt), and another reference answer
+    FATE_REPEATED,        // an earlier row has its prompt, response and answer; other fields differ
+    FATE_SAME_PROMPT,     // RL keeps one row a prompt
+    FATE_CONTAMINATED,    // shares 13 words with a benchmark, or its whole question is one of its short ones
+    FATE_NO_ANSWER,       // for RL, but without a reference answer
+    FATE_PROMPT_HELD_OUT, // its prompt is held out with another row
+    FATE_WRONG,           // --verify: its response is wrong (rows/verified.h)
+    FATE_UNKNOWN,         // --verify: no rule can decide about its response
+    FATE_UNREADABLE,      // --verify: its reference can't be compared with anything
+    FATE_ANOTHER_RIGHT,   // --verify best-of-k: an earlier right response to its prompt is kept
     FATES
 } Fate;
 extern const char *const FATE_NAMES[FATES]; // "sft", "prompts", ..., "bad": as in split.json
@@ -124,9 +124,9 @@ typedef struct PrepareReport {
     char *bad_rows[BAD_ROWS_NAMED]; // the errors of the first bad rows
     Bytes unreadable;               // --verify: the first rows with such a reference, 'id "reference", ...'
     int64_t verified[VERIFIED_KINDS];
-    int64_t odd_rows;                               // with NaN or an infinity in fields that are not read
-    int64_t turns_left_out;                         // turns of the assistant that are not trained, in rows with a response
-    int64_t thoughts_left_out;                      // of trained turns, by a template that is meant to omit them
+    int64_t odd_rows;          // with NaN or an infinity in fields that are not read
+    int64_t turns_left_out;    // turns of the assistant that are not trained, in rows with a response
+    int64_t thoughts_left_out; // of trained turns, by a template that is meant to omit them
     PrepareUnread unread_responses, unread_answers; // of rows without a response, without an answer
     NameTable passed_over;                          // files of the given folders that are not *.jsonl
 } PrepareReport;

@@ -61,7 +61,8 @@ static Fate trained_fate(const PrepareJob *job, const RowState *row, Fate traine
     Verify verify = job->options->split == SPLIT_RL_ONLY ? VERIFY_NOT : job->options->verify;
     if (!(row->flags & ROW_HAS_RESPONSE))
         return prompt;
-    return verify == VERIFY_NOT || verify == VERIFY_ALL || row->verified == VERIFIED_RIGHT ? trained : dropped[row->verified];
+    return verify == VERIFY_NOT || verify == VERIFY_ALL || row->verified == VERIFIED_RIGHT ? trained
+                                                                                           : dropped[row->verified];
 }
 
 // Rows of a group come in no order, so a later one may replace one that already has a fate.
@@ -82,7 +83,8 @@ static Fate rl_fate(const PrepareJob *job, Group *group, const RowFact *fact)
 {
     int64_t before = group->in_rl, number = (int64_t)fact->number;
     bool other = before >= 0 && fact->answer != group->rl.answer;
-    bool better = before >= 0 && job->rows[number].verified == VERIFIED_RIGHT && job->rows[before].verified != VERIFIED_RIGHT;
+    bool better =
+        before >= 0 && job->rows[number].verified == VERIFIED_RIGHT && job->rows[before].verified != VERIFIED_RIGHT;
     Fate loser = other ? FATE_OTHER_ANSWER : FATE_SAME_PROMPT;
     if (before >= 0 && !other && job->options->keep_duplicates)
         return FATE_RL;
@@ -216,7 +218,8 @@ static void split_at_random(PrepareJob *job)
         RowState *row = &job->rows[i];
         if (!in_pool(row) || row->fate == FATE_HOLDOUT)
             continue;
-        bool drawn = is_drawable(row) && keyed_permutation(job->options->seed, RANDOM_SPLIT, 0, 0, drawable, place++) < wanted;
+        bool drawn =
+            is_drawable(row) && keyed_permutation(job->options->seed, RANDOM_SPLIT, 0, 0, drawable, place++) < wanted;
         row->fate = (uint8_t)(drawn ? FATE_RL : trained_fate(job, row, FATE_SFT, FATE_PROMPT));
     }
 }

@@ -52,8 +52,8 @@ bool prepare_count_verified(PrepareReport *report, const RowState *row, Text sou
     (*count)++;
     if (row->verified != VERIFIED_UNREADABLE || *count > BAD_ROWS_NAMED)
         return true;
-    TRY(bytes_printf(&report->unreadable, "%s%.*s \"%.*s\"", *count > 1 ? ", " : "", shown(id), id.data, shown(reference),
-                     reference.data == NULL ? "" : reference.data));
+    TRY(bytes_printf(&report->unreadable, "%s%.*s \"%.*s\"", *count > 1 ? ", " : "", shown(id), id.data,
+                     shown(reference), reference.data == NULL ? "" : reference.data));
     for (size_t i = 0; i < report->unreadable.size; i++) // escape whatever would act on a terminal
         if ((unsigned char)report->unreadable.data[i] < ' ' || report->unreadable.data[i] == 0x7f)
             report->unreadable.data[i] = ' ';

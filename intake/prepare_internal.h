@@ -17,8 +17,9 @@ enum { ROW_HAS_RESPONSE = 1, ROW_HAS_ANSWER = 2, ROW_CONTAMINATED = 4, ROW_FIRST
 // Each row that was read is also in two sorts. `facts`, by prompt, then response: equal rows become neighbours; its
 // data is a RowFact. `spool`, by difficulty, then keyed hash, then number: the order of the shards; its data is a
 // SpoolHead and the parts whose sizes that holds: ids, spans, id, answer, row, source, category.
-typedef struct RowFact {           // in what two rows of one prompt and one response may differ
-    uint64_t number, answer, rest; // hashes of the reference answer (0: none), of all fields but id, source and category
+typedef struct RowFact { // in what two rows of one prompt and one response may differ
+    uint64_t number, answer,
+        rest; // hashes of the reference answer (0: none), of all fields but id, source and category
 } RowFact;
 
 enum { FACT_KEY = 24, SPOOL_KEY = 17 };

@@ -62,8 +62,9 @@ static uint64_t make_keys(Row *row, const Tokenised *t, uint64_t seed, int64_t n
 {
     uint64_t prompt[2], whole[4];
     hash_bytes_128(t->tokens.ids, t->prompt * sizeof *t->tokens.ids, prompt);
-    uint64_t answered[2] = {hash_bytes(t->tokens.ids + t->prompt, (t->tokens.count - t->prompt) * sizeof *t->tokens.ids),
-                            hash_bytes(t->spans, t->span_count * sizeof *t->spans)};
+    uint64_t answered[2] = {
+        hash_bytes(t->tokens.ids + t->prompt, (t->tokens.count - t->prompt) * sizeof *t->tokens.ids),
+        hash_bytes(t->spans, t->span_count * sizeof *t->spans)};
     uint64_t response = hash_bytes(answered, sizeof answered);
     put_big_endian(row->key, prompt[0]);
     put_big_endian(row->key + 8, prompt[1]);
@@ -83,7 +84,10 @@ static bool add_field(Bytes *out, const char *key)
     return bytes_printf(out, "%s\"%s\":", out->data[out->size - 1] == '{' ? "" : ",", key);
 }
 
-static bool add_text(Bytes *out, const char *key, Text text) { return add_field(out, key) && json_append_string(out, text); }
+static bool add_text(Bytes *out, const char *key, Text text)
+{
+    return add_field(out, key) && json_append_string(out, text);
+}
 
 // Writes why a row was dropped, to show what a benchmark removes.
 static bool add_match(Bytes *out, const NgramMatch *match)
@@ -91,10 +95,11 @@ static bool add_match(Bytes *out, const NgramMatch *match)
     char where[1024];
     snprintf(where, sizeof where, "%s:%" PRId64, match->file, match->line);
     return add_field(out, "dropped") && bytes_text(out, "{") &&
-           add_text(out, "reason", text_of(match->whole ? "has a benchmark's question" : "shares 13 words with a benchmark")) &&
+           add_text(out, "reason",
+                    text_of(match->whole ? "has a benchmark's question" : "shares 13 words with a benchmark")) &&
            add_text(out, "benchmark", text_of(where)) &&
-           (match->id == NULL || add_text(out, "benchmark_id", text_of(match->id))) && add_text(out, "words", match->words) &&
-           bytes_text(out, "}");
+           (match->id == NULL || add_text(out, "benchmark_id", text_of(match->id))) &&
+           add_text(out, "words", match->words) && bytes_text(out, "}");
 }
 
 // The row as written to JSONL: as spelled, plus its id, source and difficulty where it had none.
@@ -143,7 +148,8 @@ static void hash_rest(RowFact *fact, const Record *record)
     }
 }
 
-static bool spool_row(Row *row, const Record *record, const Tokenised *t, Text source, const Bytes *json, SpoolHead head)
+static bool spool_row(Row *row, const Record *record, const Tokenised *t, Text source, const Bytes *json,
+                      SpoolHead head)
 {
     size_t answer = record->answer == NULL ? 0 : strlen(record->answer);
     head.tokens = (uint32_t)t->tokens.count;
@@ -160,7 +166,8 @@ static bool spool_row(Row *row, const Record *record, const Tokenised *t, Text s
            bytes_append(&row->spooled, t->tokens.ids, t->tokens.count * sizeof *t->tokens.ids) &&
            bytes_append(&row->spooled, t->spans, t->span_count * sizeof *t->spans) &&
            bytes_append(&row->spooled, record->id, head.id) && bytes_append(&row->spooled, record->answer, answer) &&
-           bytes_append(&row->spooled, json->data, json->size) && bytes_append(&row->spooled, source.data, source.size) &&
+           bytes_append(&row->spooled, json->data, json->size) &&
+           bytes_append(&row->spooled, source.data, source.size) &&
            bytes_append(&row->spooled, record->category.data, record->category.size);
 }
 
@@ -188,15 +195,16 @@ static bool take_record(const Reader *reader, Row *row, Worker *worker, const Re
     if (reader->job->ngrams != NULL)
         match = ngrams_find_row(reader->job->ngrams, record->row);
     bool answers = record->has_response || record->format == ROW_IDS;
-    row->state.flags = (uint8_t)(ROW_SPOOLED | (answers ? ROW_HAS_RESPONSE : 0) | (record->answer != NULL ? ROW_HAS_ANSWER : 0) |
-                                 (match.found ? ROW_CONTAMINATED : 0));
+    row->state.flags = (uint8_t)(ROW_SPOOLED | (answers ? ROW_HAS_RESPONSE : 0) |
+                                 (record->answer != NULL ? ROW_HAS_ANSWER : 0) | (match.found ? ROW_CONTAMINATED : 0));
     SpoolHead head = {.number = (uint64_t)number};
     head.key = make_keys(row, &worker->tokens, options->seed, number);
     row->turns_left_out = worker->tokens.turns_left_out;
     row->thoughts_left_out = worker->tokens.thoughts_left_out;
     row->fact.number = (uint64_t)number;
     hash_rest(&row->fact, record);
-    bool keep = options->tau > 0 || options->holdout > 0 || options->split != SPLIT_DIFFICULTY || !answers || match.found;
+    bool keep =
+        options->tau > 0 || options->holdout > 0 || options->split != SPLIT_DIFFICULTY || !answers || match.found;
     Bytes json = {0};
     bool ok = !(keep || options->verify != VERIFY_NOT) || row_text(&json, record, source, &match);
     if (ok && options->verify != VERIFY_NOT)
@@ -247,7 +255,8 @@ static bool take_row(const Reader *reader, Row *row, Worker *worker, const Recor
 static void read_row(const Reader *reader, Row *row, Worker *worker, int64_t number)
 {
     Record record;
-    bool ok = record_read(&record, reader->block.data + row->begin, row->size, reader->shown, row->line, &reader->options);
+    bool ok =
+        record_read(&record, reader->block.data + row->begin, row->size, reader->shown, row->line, &reader->options);
     if (ok) {
         ok = take_row(reader, row, worker, &record, number);
         record_free(&record);
@@ -324,8 +333,9 @@ static bool settle(Reader *reader, Row *row)
     }
     if (row->unfinished && !row->bad) {
         row->state.fate = FATE_UNFINISHED;
-        TRY(prepare_count(report, FATE_UNFINISHED, row->state.level, text_of(row->source != NULL ? row->source : reader->source),
-                          text_of(row->category), (Text){0}));
+        TRY(prepare_count(report, FATE_UNFINISHED, row->state.level,
+                          text_of(row->source != NULL ? row->source : reader->source), text_of(row->category),
+                          (Text){0}));
     }
     uint64_t number = (uint64_t)report->rows;
     TRY(grow(&job->rows, &job->row_capacity, (size_t)number + 1, sizeof *job->rows));
@@ -449,7 +459,8 @@ static bool is_used(const PrepareOptions *options, const uint32_t *used, const F
     for (size_t i = 0; i < options->input_count; i++) {
         const PrepareInput *input = &options->inputs[i];
         for (size_t m = 0; m < input->map_count; m++)
-            if ((used[i] & 1u << m) && strcmp(input->map[m].name, map->name) == 0 && strcmp(input->map[m].field, map->field) == 0)
+            if ((used[i] & 1u << m) && strcmp(input->map[m].name, map->name) == 0 &&
+                strcmp(input->map[m].field, map->field) == 0)
                 return true;
     }
     return false;

@@ -180,12 +180,13 @@ static bool table_verified(const Table *t)
     return ok && bytes_text(t->out, "\n");
 }
 
-static bool append_unread(Bytes *out, const PrepareUnread *unread, const char *lacks, const char *before, const char *after)
+static bool append_unread(Bytes *out, const PrepareUnread *unread, const char *lacks, const char *before,
+                          const char *after)
 {
     for (size_t i = 0; i < unread->count; i++) {
         const Unread *what = &unread->list[i].what;
-        TRY(bytes_printf(out, "%snot read: %" PRId64 " rows without %s have a field \"%s\"", before, unread->list[i].rows, lacks,
-                         what->name));
+        TRY(bytes_printf(out, "%snot read: %" PRId64 " rows without %s have a field \"%s\"", before,
+                         unread->list[i].rows, lacks, what->name));
         if (what->before != NULL)
             TRY(bytes_text(out, "; ") && unread_remedy(out, what) && bytes_text(out, " would read it as one"));
         TRY(bytes_text(out, after));
@@ -209,7 +210,8 @@ static bool table_left_out(const Table *t)
         TRY(bytes_text(t->out, "not read: ") && append_visible(t->out, others->names[i]) &&
             bytes_text(t->out, "; of a folder only *.jsonl files are\n"));
     if (others->count > PASSED_OVER_SHOWN)
-        TRY(bytes_printf(t->out, "not read: %zu other files and folders beside these\n", others->count - PASSED_OVER_SHOWN));
+        TRY(bytes_printf(t->out, "not read: %zu other files and folders beside these\n",
+                         others->count - PASSED_OVER_SHOWN));
     TRY(prepare_unread(t->out, r, "", "\n"));
     if (r->odd_rows > 0)
         TRY(bytes_printf(t->out,
@@ -231,7 +233,9 @@ static bool table_judged(const Table *t)
 {
     int64_t judged = only_for_judges(&t->report->answers);
     return judged == 0 ||
-           bytes_printf(t->out, "rl: %" PRId64 " answers are texts or cannot be read; without a judge train_rl leaves them out\n",
+           bytes_printf(t->out,
+                        "rl: %" PRId64
+                        " answers are texts or cannot be read; without a judge train_rl leaves them out\n",
                         judged);
 }
 
@@ -244,7 +248,8 @@ static bool table_dropped(const Table *t)
     for (int i = 0; i < BAD_ROWS_NAMED && r->bad_rows[i] != NULL; i++)
         TRY(bytes_printf(t->out, "  %s\n", r->bad_rows[i]));
     if (r->replaced_difficulties > 0)
-        TRY(bytes_printf(t->out, "difficulty: --missing-difficulty stood in for %" PRId64 " rows\n", r->replaced_difficulties));
+        TRY(bytes_printf(t->out, "difficulty: --missing-difficulty stood in for %" PRId64 " rows\n",
+                         r->replaced_difficulties));
     return true;
 }
 
@@ -299,9 +304,10 @@ static bool table_benchmarks(const Table *t)
                              "spaces and punctuation)",
                              b->whole, NGRAM_WORDS));
         if (b->uncompared > 0)
-            TRY(bytes_printf(
-                t->out, ", %" PRId64 " without a question by a known name and with no text of %d words, compared with nothing",
-                b->uncompared, NGRAM_WORDS));
+            TRY(bytes_printf(t->out,
+                             ", %" PRId64
+                             " without a question by a known name and with no text of %d words, compared with nothing",
+                             b->uncompared, NGRAM_WORDS));
         TRY(bytes_text(t->out, "\n"));
     }
     return true;
@@ -312,16 +318,17 @@ bool prepare_table(Bytes *out, const PrepareReport *report, const PrepareOptions
     const Table t = {out, report};
     return table_files(&t) && bytes_text(out, "\n") && table_head(&t) && table_levels(&t) &&
            table_groups(&t, "source", &report->sources) && table_groups(&t, "category", &report->categories) &&
-           table_groups(&t, "answer", &report->answers) && table_row(&t, "all", report->fates) && bytes_text(out, "\n") &&
-           (options->verify == VERIFY_NOT || table_verified(&t)) && table_judged(&t) && table_benchmarks(&t) &&
-           prepare_notes(out, report) && table_shards(&t, options);
+           table_groups(&t, "answer", &report->answers) && table_row(&t, "all", report->fates) &&
+           bytes_text(out, "\n") && (options->verify == VERIFY_NOT || table_verified(&t)) && table_judged(&t) &&
+           table_benchmarks(&t) && prepare_notes(out, report) && table_shards(&t, options);
 }
 
 // ---- split.json
 
 static bool set(json_t *object, const char *key, json_t *value)
 {
-    return (object != NULL && value != NULL && json_object_set_new(object, key, value) == 0) || fail("no memory for split.json");
+    return (object != NULL && value != NULL && json_object_set_new(object, key, value) == 0) ||
+           fail("no memory for split.json");
 }
 
 static bool set_count(json_t *object, const char *key, int64_t count) { return set(object, key, json_integer(count)); }
@@ -414,7 +421,8 @@ static bool set_left_out(json_t *root, const PrepareReport *r)
     json_t *files = json_array();
     bool ok = files != NULL;
     for (size_t i = 0; ok && i < r->passed_over.count; i++)
-        ok = json_array_append_new(files, json_string(r->passed_over.names[i])) == 0 || fail("no memory for split.json");
+        ok =
+            json_array_append_new(files, json_string(r->passed_over.names[i])) == 0 || fail("no memory for split.json");
     ok = set(root, "passed_over", files) && ok;
     for (int u = 0; ok && u < 2; u++) {
         json_t *names = json_object();
@@ -449,8 +457,8 @@ static bool set_benchmarks(json_t *root, const PrepareReport *r)
     for (size_t i = 0; ok && i < r->benchmark_count; i++) {
         const NgramFile *b = &r->benchmarks[i];
         json_t *file = json_object();
-        ok = set(file, "path", json_string(b->path)) && set_count(file, "rows", b->rows) && set_count(file, "whole", b->whole) &&
-             set_count(file, "uncompared", b->uncompared);
+        ok = set(file, "path", json_string(b->path)) && set_count(file, "rows", b->rows) &&
+             set_count(file, "whole", b->whole) && set_count(file, "uncompared", b->uncompared);
         ok = (json_array_append_new(list, file) == 0 || fail("no memory for split.json")) && ok;
     }
     return set(root, "benchmarks", list) && ok;
@@ -463,7 +471,8 @@ static bool set_how(json_t *root, const PrepareOptions *o)
     snprintf(hash, sizeof hash, "%016" PRIx64, o->rules.tokenizer == NULL ? 0 : tokenizer_hash(o->rules.tokenizer));
     return set(root, "split", json_string(SPLITS[o->split])) && set(root, "tau", json_integer(o->tau)) &&
            set(root, "seed", json_integer((json_int_t)o->seed)) && set(root, "tokenizer", json_string(hash)) &&
-           set(root, "template", json_string(o->rules.tokenizer == NULL ? "none" : template_name(o->rules.chat->kind))) &&
+           set(root, "template",
+               json_string(o->rules.tokenizer == NULL ? "none" : template_name(o->rules.chat->kind))) &&
            set(root, "instruction", json_string(o->instruction == NULL ? "none" : o->instruction)) &&
            set(root, "train_turns", json_string(o->rules.train_all_turns ? "all" : "last")) &&
            set(root, "train_turn_newline", json_boolean(o->rules.train_turn_newline));
@@ -472,15 +481,16 @@ static bool set_how(json_t *root, const PrepareOptions *o)
 json_t *prepare_json(const PrepareReport *r, const PrepareOptions *options)
 {
     json_t *root = json_object();
-    bool ok = set_how(root, options) && set_count(root, "rows", r->rows) && set_part(root, "sft", r, FATE_SFT, FATE_PROMPT) &&
-              set_part(root, "rl", r, FATE_RL, -1);
+    bool ok = set_how(root, options) && set_count(root, "rows", r->rows) &&
+              set_part(root, "sft", r, FATE_SFT, FATE_PROMPT) && set_part(root, "rl", r, FATE_RL, -1);
     if (ok && options->split == SPLIT_HARD_SFT)
         ok = set_part(root, "sft_hard", r, FATE_HARD_SFT, FATE_HARD_PROMPT);
     json_t *holdout = json_object();
     ok = set_count(holdout, "count", r->fates[FATE_HOLDOUT]) && set(root, "holdout", holdout) && ok;
     ok = ok && set_verified(root, r, options) && set_dropped(root, r) && set_levels(root, r) &&
          set_groups(root, "source", &r->sources) && set_groups(root, "category", &r->categories) &&
-         set_groups(root, "answer", &r->answers) && set_files(root, r) && (r->benchmark_count == 0 || set_benchmarks(root, r)) &&
+         set_groups(root, "answer", &r->answers) && set_files(root, r) &&
+         (r->benchmark_count == 0 || set_benchmarks(root, r)) &&
          set_count(root, "replaced_difficulties", r->replaced_difficulties) && set_left_out(root, r);
     if (ok)
         return root;
@@ -517,8 +527,8 @@ bool prepare_picture(Bytes *svg, const PrepareReport *r, const PrepareOptions *o
         groups[i] = split_count(list[i]->name[0] == 0 ? "(none)" : list[i]->name, list[i]->rows);
         memcpy(in_group[i], list[i]->levels, sizeof in_group[i]);
     }
-    ok = ok && split_picture(svg, shown == &r->categories ? "Difficulty by category" : "Difficulty by source", options->tau,
-                             levels, groups, shown->count, (const int64_t(*)[6])in_group);
+    ok = ok && split_picture(svg, shown == &r->categories ? "Difficulty by category" : "Difficulty by source",
+                             options->tau, levels, groups, shown->count, (const int64_t(*)[6])in_group);
     free(list);
     free(groups);
     free(in_group);

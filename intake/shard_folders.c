@@ -152,7 +152,8 @@ bool shard_folders_of(ShardFolders *folders, PrepareOptions options, const char 
     free(inputs);
     bool read_so = maps->count > 0 || (format != NULL && strcmp(format, "auto") != 0);
     if (ok && read_so && !options.map_may_miss && !folders->cached)
-        ok = fail("--map, --format: %s holds shards, whose rows were read when they were made; give it to ./prepare", words[0]);
+        ok = fail("--map, --format: %s holds shards, whose rows were read when they were made; give it to ./prepare",
+                  words[0]);
     return ok;
 }
 

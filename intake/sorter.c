@@ -288,7 +288,8 @@ static bool need(Sorter *s, Source *source, size_t size)
     while (source->filled < size) {
         size_t room = source->capacity - source->filled;
         uint64_t left = source->end - source->next;
-        ssize_t n = pread(s->file, source->buffer + source->filled, room < left ? room : (size_t)left, (off_t)source->next);
+        ssize_t n =
+            pread(s->file, source->buffer + source->filled, room < left ? room : (size_t)left, (off_t)source->next);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)

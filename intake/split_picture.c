@@ -23,15 +23,19 @@ static const char STYLE[] =
     "text{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;fill:#1f2328}\n"
     ".title{font-size:17px;font-weight:600}.muted{fill:#656d76;font-size:12px}.back{fill:#ffffff}\n"
     ".end{text-anchor:end}.middle{text-anchor:middle}\n"
-    ".grid{stroke:#e4e7eb;stroke-width:1}.axis{stroke:#a8b0b8;stroke-width:1}.tau{stroke:#1f2328;stroke-width:1.4;stroke-dasharray:5 4}\n"
+    ".grid{stroke:#e4e7eb;stroke-width:1}.axis{stroke:#a8b0b8;stroke-width:1}.tau{stroke:#1f2328;"
+    "stroke-width:1.4;stroke-dasharray:5 4}\n"
     ".p0{fill:#2f6fde}.p1{fill:#9bbdf5}.p2{fill:#d9601a}.p3{fill:#7a5ccc}.p4{fill:#2a9d6f}.p5{fill:#c3c9d0}\n"
     ".l0{fill:#c3c9d0}.l1{fill:#cfe0fb}.l2{fill:#92b8f4}.l3{fill:#4f86e3}.l4{fill:#e8945f}.l5{fill:#b8430a}\n"
-    "@media (prefers-color-scheme:dark){text{fill:#e6edf3}.muted{fill:#8d96a0}.back{fill:#0d1117}.grid{stroke:#21262d}\n"
-    ".axis{stroke:#4d5560}.tau{stroke:#e6edf3}.p5,.l0{fill:#4d5560}.l1{fill:#22344f}.l2{fill:#2f5590}.l3{fill:#6ea0ff}}\n"
+    "@media (prefers-color-scheme:dark){text{fill:#e6edf3}.muted{fill:#8d96a0}.back{fill:#0d1117}"
+    ".grid{stroke:#21262d}\n"
+    ".axis{stroke:#4d5560}.tau{stroke:#e6edf3}.p5,.l0{fill:#4d5560}.l1{fill:#22344f}.l2{fill:#2f5590}"
+    ".l3{fill:#6ea0ff}}\n"
     "</style>\n";
 // clang-format on
 
-static const char *const PART_NAMES[SPLIT_PARTS] = {"SFT", "SFT, for a teacher", "RL", "second SFT", "held out", "dropped"};
+static const char *const PART_NAMES[SPLIT_PARTS] = {"SFT",        "SFT, for a teacher", "RL",
+                                                    "second SFT", "held out",           "dropped"};
 
 typedef struct Picture {
     Bytes *svg;
@@ -113,8 +117,8 @@ static bool number_label(Bytes *svg, const char *kind, double x, double y, int64
 static bool box(Bytes *svg, const char *kind, int number, double x, double y, double wide, double high)
 {
     return wide <= 0 || high <= 0 ||
-           bytes_printf(svg, "<rect class='%s%d' x='%.2f' y='%.2f' width='%.2f' height='%.2f'/>\n", kind, number, x, y, wide,
-                        high);
+           bytes_printf(svg, "<rect class='%s%d' x='%.2f' y='%.2f' width='%.2f' height='%.2f'/>\n", kind, number, x, y,
+                        wide, high);
 }
 
 // ---- left: difficulties
@@ -138,8 +142,8 @@ static bool draw_axis(const Picture *p, double most, double step)
 {
     for (double value = 0; value <= most + step / 2; value += step) {
         double y = TOP + HEIGHT - HEIGHT * value / most;
-        TRY(bytes_printf(p->svg, "<line class='%s' x1='%d' x2='%d' y1='%.1f' y2='%.1f'/>\n", value == 0 ? "axis" : "grid", LEFT,
-                         LEFT + PLOT, y, y));
+        TRY(bytes_printf(p->svg, "<line class='%s' x1='%d' x2='%d' y1='%.1f' y2='%.1f'/>\n",
+                         value == 0 ? "axis" : "grid", LEFT, LEFT + PLOT, y, y));
         TRY(axis_label(p->svg, y + 4, value, step));
     }
     return true;
@@ -172,7 +176,8 @@ static bool draw_levels(const Picture *p)
     if (p->tau == 0)
         return true;
     double x = LEFT + wide * (p->tau + 1 - first);
-    TRY(bytes_printf(p->svg, "<line class='tau' x1='%.1f' x2='%.1f' y1='%d' y2='%d'/>\n", x, x, TOP - 20, TOP + HEIGHT + 8));
+    TRY(bytes_printf(p->svg, "<line class='tau' x1='%.1f' x2='%.1f' y1='%d' y2='%d'/>\n", x, x, TOP - 20,
+                     TOP + HEIGHT + 8));
     return bytes_printf(p->svg, "<text class='muted middle' x='%.1f' y='%d'>τ = %d</text>\n", x, TOP - 26, p->tau);
 }
 
@@ -200,7 +205,8 @@ static bool draw_group(const Picture *p, const char *name, const int64_t levels[
     double x = RIGHT_AT;
     for (int level = 0; level < 6; level++)
         rows += levels[level];
-    TRY(bytes_printf(p->svg, "<text class='end' clip-path='url(#names)' x='%d' y='%.1f'>", RIGHT_AT - 8, y + high * 0.72) &&
+    TRY(bytes_printf(p->svg, "<text class='end' clip-path='url(#names)' x='%d' y='%.1f'>", RIGHT_AT - 8,
+                     y + high * 0.72) &&
         put_text(p->svg, name, NAME_MOST) && bytes_text(p->svg, "</text>\n"));
     for (int level = 0; level < 6; level++) {
         double wide = rows == 0 ? 0 : BAR_WIDE * (double)levels[level] / (double)rows;
@@ -212,7 +218,8 @@ static bool draw_group(const Picture *p, const char *name, const int64_t levels[
 
 static bool draw_groups(const Picture *p)
 {
-    size_t shown = p->group_count <= GROUPS_SHOWN + 1 ? p->group_count : GROUPS_SHOWN, bars = shown + (shown < p->group_count);
+    size_t shown = p->group_count <= GROUPS_SHOWN + 1 ? p->group_count : GROUPS_SHOWN,
+           bars = shown + (shown < p->group_count);
     double pitch = bars == 0 ? HEIGHT : (double)HEIGHT / (double)bars;
     int64_t others[6] = {0};
     char name[48];
@@ -238,21 +245,24 @@ static bool draw_levels_legend(const Picture *p)
     return true;
 }
 
-bool split_picture(Bytes *svg, const char *title, int tau, const SplitCount *levels, const SplitCount *groups, size_t group_count,
-                   const int64_t (*levels_of_group)[6])
+bool split_picture(Bytes *svg, const char *title, int tau, const SplitCount *levels, const SplitCount *groups,
+                   size_t group_count, const int64_t (*levels_of_group)[6])
 {
     Picture p = {svg, title, tau, levels, groups, group_count, levels_of_group};
     int64_t rows = 0;
     for (int level = 0; level < 6; level++)
         rows += rows_of(&levels[level]);
-    TRY(bytes_printf(svg, "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %d %d' width='%d' height='%d' role='img'>\n",
+    TRY(bytes_printf(svg,
+                     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %d %d' width='%d' height='%d' role='img'>\n",
                      WIDTH, TOP + HEIGHT + 90, WIDTH, TOP + HEIGHT + 90));
-    TRY(bytes_text(svg, STYLE) && bytes_printf(svg, "<rect class='back' width='%d' height='%d'/>\n", WIDTH, TOP + HEIGHT + 90));
-    TRY(label(svg, "title", LEFT, 34, "Rows by difficulty") && (group_count == 0 || label(svg, "title", RIGHT_AT, 34, title)));
-    TRY(bytes_printf(svg, "<clipPath id='names'><rect x='%d' y='%d' width='%d' height='%d'/></clipPath>\n", LEFT + PLOT + 4, TOP,
-                     RIGHT_AT - LEFT - PLOT - 4, HEIGHT));
+    TRY(bytes_text(svg, STYLE) &&
+        bytes_printf(svg, "<rect class='back' width='%d' height='%d'/>\n", WIDTH, TOP + HEIGHT + 90));
+    TRY(label(svg, "title", LEFT, 34, "Rows by difficulty") &&
+        (group_count == 0 || label(svg, "title", RIGHT_AT, 34, title)));
+    TRY(bytes_printf(svg, "<clipPath id='names'><rect x='%d' y='%d' width='%d' height='%d'/></clipPath>\n",
+                     LEFT + PLOT + 4, TOP, RIGHT_AT - LEFT - PLOT - 4, HEIGHT));
     TRY(bytes_printf(svg, "<text class='muted' x='%d' y='54'>", LEFT) && put_number(svg, rows) &&
         bytes_text(svg, " rows</text>\n"));
-    return draw_levels(&p) && draw_parts_legend(&p) && (group_count == 0 || (draw_groups(&p) && draw_levels_legend(&p))) &&
-           bytes_text(svg, "</svg>\n");
+    return draw_levels(&p) && draw_parts_legend(&p) &&
+           (group_count == 0 || (draw_groups(&p) && draw_levels_legend(&p))) && bytes_text(svg, "</svg>\n");
 }

@@ -22,7 +22,7 @@ typedef struct SplitCount { // rows of one difficulty or group, by fate
 // Appends the picture. title: of the right panel. tau: 0 for none. levels: six, unknown and 1 to 5. groups:
 // (group_count) the largest first; levels_of_group: (group_count) rows of each difficulty in them. Names may be any
 // UTF-8.
-bool split_picture(Bytes *svg, const char *title, int tau, const SplitCount *levels, const SplitCount *groups, size_t group_count,
-                   const int64_t (*levels_of_group)[6]);
+bool split_picture(Bytes *svg, const char *title, int tau, const SplitCount *levels, const SplitCount *groups,
+                   size_t group_count, const int64_t (*levels_of_group)[6]);
 
 #endif

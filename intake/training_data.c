@@ -1,6 +1,6 @@
 // Opening the data of a training run: see training_data.h.
 #include "intake/training_data.h"
-#include "data/mix.h"
+#include "intake/mix.h"
 #include <stdlib.h>
 
 static const size_t CACHE_MEMORY = (size_t)256 << 20; // for sorting JSONL

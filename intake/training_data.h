@@ -1,5 +1,5 @@
-// The data of a training run, with held-out rows: shards, or JSONL that becomes shards in OUT/cache first; and their options, for
-// train_sft and train_rl.
+// The data of a training run, with held-out rows: shards, or JSONL that becomes shards in OUT/cache first; and their
+// options, for train_sft and train_rl.
 //
 //     TRY(training_data_open(&data, &options->data, options->run.out, options->machine.plan));
 //     TRY(training_data_read(&data, &rules));          // --data
@@ -14,17 +14,18 @@
 #include "options/options.h"
 
 // clang-format off
-#define DATA_ROWS(ROW, IN, INSTRUCTION_IDENTITY)                                                                                 \
+#define DATA_ROWS(ROW, IN, INSTRUCTION_IDENTITY) \
     ROW(IN, data,          list,     "",     "required",         data, NEUTRAL,  "shards of ./prepare, or JSONL")   \
-    ROW(IN, eval_data,     list,     "",     "",                 data, NEUTRAL,  "held-out rows, in the same forms")                          \
+    ROW(IN, eval_data,     list,     "",     "",                 data, NEUTRAL,  "held-out rows, in the same forms") \
     ROW(IN, map,           repeated, "",     "",                 data, IDENTITY, "field=name: where JSONL rows have this field") \
     ROW(IN, format,        choice,   "auto", ROW_FORMAT_CHOICES, data, IDENTITY, "format of JSONL rows that could be read in several ways") \
     ROW(IN, instruction,   text,     INSTRUCTION_DEFAULT, "",    data, INSTRUCTION_IDENTITY, "text that ends the user turn of a problem in JSONL, or none") \
-    ROW(IN, skip_bad_rows, integer,  "0",    ">= 0",             data, NEUTRAL,  "bad JSONL rows to skip before it is an error")         \
-    ROW(IN, order,         choice,   "random", LOADER_ORDERS,    data, IDENTITY, "order of an epoch (sorted: easy to hard)")               \
+    ROW(IN, skip_bad_rows, integer,  "0",    ">= 0",             data, NEUTRAL,  "bad JSONL rows to skip before it is an error") \
+    ROW(IN, order,         choice,   "random", LOADER_ORDERS,    data, IDENTITY, "order of an epoch (sorted: easy to hard)") \
     ROW(IN, mix,           repeated, "",     "",                 data, IDENTITY, "mixed: weights, level:1=4 or source:math=0.5")
 #define SFT_DATA_ROWS(ROW, IN) DATA_ROWS(ROW, IN, IDENTITY)
-#define RL_DATA_ROWS(ROW, IN) DATA_ROWS(ROW, IN, NEUTRAL) // prompts may be asked otherwise by shards: their tokens are compared
+// RL: prompts may be asked otherwise by shards: their tokens are compared
+#define RL_DATA_ROWS(ROW, IN) DATA_ROWS(ROW, IN, NEUTRAL)
 // clang-format on
 OPTION_GROUP(DataOptions, SFT_DATA_ROWS)
 

@@ -68,7 +68,8 @@ json_t *json_read(const char *path, size_t limit)
         value = load_file(text.data, text.size, &error);
         char place[1024];
         snprintf(place, sizeof place, "%s:%d", path, error.line);
-        if (value == NULL && !refuse(error.line > 0 ? place : path, &error) && error.text[0] != 0 && is_cut_short(&text, &error))
+        if (value == NULL && !refuse(error.line > 0 ? place : path, &error) && error.text[0] != 0 &&
+            is_cut_short(&text, &error))
             fail_in("the file is %s; download or copy it again", mishap(&text));
     }
     bytes_free(&text);

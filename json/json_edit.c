@@ -27,11 +27,13 @@ static bool replace(Bytes *text, size_t begin, size_t end, const char *with)
 
 static bool set(Bytes *text, const JsonFields *fields, const JsonField *field, const char *key, const json_t *value)
 {
-    size_t count = fields->count, end = count > 0 ? end_of(text, &fields->list[count - 1]) : strcspn(text->data, "{") + 1;
+    size_t count = fields->count,
+           end = count > 0 ? end_of(text, &fields->list[count - 1]) : strcspn(text->data, "{") + 1;
     char *dumped = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
     Bytes with = {0};
     bool ok = dumped != NULL || fail("no memory for the JSON of \"%s\"", key);
-    ok = ok && (field != NULL || bytes_printf(&with, "%s\n  \"%s\": ", count > 0 ? "," : "", key)) && bytes_text(&with, dumped);
+    ok = ok && (field != NULL || bytes_printf(&with, "%s\n  \"%s\": ", count > 0 ? "," : "", key)) &&
+         bytes_text(&with, dumped);
     ok = ok && (field != NULL ? replace(text, end_of(text, field) - field->value.size, end_of(text, field), with.data)
                               : replace(text, end, end, with.data));
     free(dumped);

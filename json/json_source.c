@@ -58,7 +58,10 @@ static Text next_value(Text *rest) // with everything nested in it
     return value;
 }
 
-static bool is(Text token, const char *word) { return token.size == strlen(word) && memcmp(token.data, word, token.size) == 0; }
+static bool is(Text token, const char *word)
+{
+    return token.size == strlen(word) && memcmp(token.data, word, token.size) == 0;
+}
 static bool odd(Text token) { return is(token, "NaN") || is(token, "Infinity") || is(token, "-Infinity"); }
 
 // ---- numbers that jansson can't hold

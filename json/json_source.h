@@ -21,8 +21,8 @@ typedef struct JsonFields {
     size_t count, capacity;
 } JsonFields;
 
-bool json_fields(JsonFields *fields, Text object);                      // of an object that json_parse_row took; replaces *fields
-Text json_field(const JsonFields *fields, const char *name);            // data NULL: absent
+bool json_fields(JsonFields *fields, Text object);           // of an object that json_parse_row took; replaces *fields
+Text json_field(const JsonFields *fields, const char *name); // data NULL: absent
 bool json_fields_set(JsonFields *fields, const char *name, Text value); // in place, or last; name must outlive fields
 void json_fields_remove(JsonFields *fields, const char *name);
 void json_fields_free(JsonFields *fields);

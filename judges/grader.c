@@ -91,8 +91,9 @@ Grader *grader_open(const GraderOptions *options)
     g->socket = -1;
     bool wanted = strcmp(options->sandbox, "none") != 0;
     g->sandboxed = wanted && grader_sandbox_works();
-    bool ok = g->sandboxed || strcmp(options->sandbox, "bwrap") != 0 ||
-              fail("--grader-sandbox bwrap: bubblewrap is not installed, or may not make namespaces here; take auto or none");
+    bool ok =
+        g->sandboxed || strcmp(options->sandbox, "bwrap") != 0 ||
+        fail("--grader-sandbox bwrap: bubblewrap is not installed, or may not make namespaces here; take auto or none");
     ok = ok && grader_command_name(&g->name, options->command);
     if (ok && verdicts_open(&g->verdicts, options->journal) && look_for_scores(g) && start_pool(g) && started(g))
         return g;
@@ -253,8 +254,8 @@ static bool find_verdict(Grader *g, Graded *q, bool *there)
     char ending[VERDICT_ENDING] = "";
     Bytes said = {0};
     bool ok = verdicts_find(&g->verdicts, q->key, there, ending, &said);
-    *there =
-        ok && *there && strcmp(ending, VERDICT_FAILED) != 0 && said.size > 0 && read_verdict(q, (Text){said.data, said.size});
+    *there = ok && *there && strcmp(ending, VERDICT_FAILED) != 0 && said.size > 0 &&
+             read_verdict(q, (Text){said.data, said.size});
     g->has_answered = g->has_answered || *there;
     q->replayed = !*there && verdicts_had_failed(&g->verdicts, q->key);
     bytes_free(&said);
@@ -288,7 +289,8 @@ static const char HOW[] =
 static const char *sandbox_hint(const Grader *g)
 {
     return g->sandboxed
-               ? " (it runs in bubblewrap: read-only, /tmp, /var/tmp and /run empty but for the working folder, no network, "
+               ? " (it runs in bubblewrap: read-only, /tmp, /var/tmp and /run empty but for the working folder, no "
+                 "network, "
                  "not as root, without keys and tokens in its environment; --grader-sandbox none runs it outside)"
                : "";
 }
@@ -298,9 +300,10 @@ static bool hope(const Grader *g, const char *why)
 {
     int64_t most = LOST_AT_FIRST * g->options.processes > 16 ? LOST_AT_FIRST * g->options.processes : 16;
     if (g->others >= most && 2 * g->others > g->answers)
-        return fail("--grader %s: it prints more than answers, so it was replaced %" PRId64 " times; %s; %s", g->options.command,
-                    g->others, why, HOW);
-    bool never = !g->has_scored && g->lost >= most, no_more = g->barren_rounds >= 2 && g->lost - g->lost_again >= LOST_LATER;
+        return fail("--grader %s: it prints more than answers, so it was replaced %" PRId64 " times; %s; %s",
+                    g->options.command, g->others, why, HOW);
+    bool never = !g->has_scored && g->lost >= most,
+         no_more = g->barren_rounds >= 2 && g->lost - g->lost_again >= LOST_LATER;
     if (never || no_more)
         return fail("--grader %s: the last %" PRId64 " questions have no score; %s; %s%s; its answers are kept in "
                     "%s; remove that file to have everything asked again",
@@ -327,8 +330,9 @@ static bool settle(Grader *g, Graded *q, Text line, bool verdict)
 {
     q->understood = verdict;
     if (!q->greeting) {
-        TRY(verdict ? verdicts_add(&g->verdicts, q->key, "stop", line)
-                    : q->replayed || verdicts_add(&g->verdicts, q->key, VERDICT_FAILED, (Text){q->why, strlen(q->why)}));
+        TRY(verdict
+                ? verdicts_add(&g->verdicts, q->key, "stop", line)
+                : q->replayed || verdicts_add(&g->verdicts, q->key, VERDICT_FAILED, (Text){q->why, strlen(q->why)}));
         count(g, q, verdict);
     }
     for (Graded **at = &g->pending; *at != NULL;) {
@@ -366,9 +370,10 @@ static bool take_frame(Grader *g, const GraderFrame *f, Text text)
         return take_other(g, q, text);
     Graded nobody = {0}, *whose = q == NULL ? &nobody : q;
     show(whose->why, sizeof whose->why, text);
-    return q != NULL ? settle(g, q, text, false)
-                     : fail("--grader %s: before it was asked anything, %s; it must read lines until there are no more%s",
-                            g->options.command, whose->why, sandbox_hint(g));
+    return q != NULL
+               ? settle(g, q, text, false)
+               : fail("--grader %s: before it was asked anything, %s; it must read lines until there are no more%s",
+                      g->options.command, whose->why, sandbox_hint(g));
 }
 
 static bool take_frames(Grader *g)
@@ -446,8 +451,8 @@ bool grader_greet(Grader *g, Text question)
     }
     append(&g->pending, q);
     TRY(send_question(g, q, question) && grader_work(g, INFINITY));
-    bool ok = q->understood ||
-              fail("--grader %s: its first question has no answer; %s; %s%s", g->options.command, q->why, HOW, sandbox_hint(g));
+    bool ok = q->understood || fail("--grader %s: its first question has no answer; %s; %s%s", g->options.command,
+                                    q->why, HOW, sandbox_hint(g));
     free_all(g->answered);
     g->answered = NULL;
     return ok;

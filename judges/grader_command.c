@@ -50,14 +50,16 @@ bool grader_command_is_program(const char *command)
     const char *word = command + strspn(command, " \t");
     size_t size = strspn(word, PLAIN);
     bool ends = word[size] == 0 || strchr(SPACE, word[size]) != NULL;
-    return size > 0 && ends && is_program(word, size) && is_one_command(command); // while, eval, A=1 and the like are none
+    return size > 0 && ends && is_program(word, size) &&
+           is_one_command(command); // while, eval, A=1 and the like are none
 }
 
 // ---- its scripts
 
 static bool is_script(const char *file)
 {
-    static const char *const ENDS[] = {".py", ".sh", ".bash", ".pl", ".rb", ".js", ".mjs", ".ts", ".lua", ".R", ".jl", ".php"};
+    static const char *const ENDS[] = {".py",  ".sh", ".bash", ".pl", ".rb", ".js",
+                                       ".mjs", ".ts", ".lua",  ".R",  ".jl", ".php"};
     const char *slash = strrchr(file, '/'), *dot = strrchr(slash == NULL ? file : slash, '.');
     if (!file_exists(file))
         return false;

@@ -219,7 +219,8 @@ static void lose_ended(Pool *p, Child *c)
 {
     char how[64] = "it closed its input or output";
     siginfo_t end = {0};
-    for (int i = 0; i < 100 && waitid(P_PID, (id_t)c->pid, &end, WEXITED | WNOHANG | WNOWAIT) == 0 && end.si_pid == 0; i++)
+    for (int i = 0; i < 100 && waitid(P_PID, (id_t)c->pid, &end, WEXITED | WNOHANG | WNOWAIT) == 0 && end.si_pid == 0;
+         i++)
         usleep(1000); // its output is closed; it is about to end
     if (end.si_pid != 0 && end.si_code == CLD_EXITED)
         snprintf(how, sizeof how, "it ended with exit code %d", end.si_status);
@@ -233,7 +234,8 @@ static void replace_child(Pool *p, Child *c)
 {
     const char *end = memchr(c->in.data, '\n', c->in.size);
     size_t size = end == NULL ? c->in.size : (size_t)(end - c->in.data);
-    say(p, c->busy ? c->tag : GRADER_NOBODY, GRADER_OTHER, c->in.data, size < GRADER_SHOWN + 4 ? size : GRADER_SHOWN + 4);
+    say(p, c->busy ? c->tag : GRADER_NOBODY, GRADER_OTHER, c->in.data,
+        size < GRADER_SHOWN + 4 ? size : GRADER_SHOWN + 4);
     end_child(c);
 }
 
@@ -294,7 +296,8 @@ static int until_deadline(const Pool *p)
     GraderFrame f;
     for (int64_t i = 0; i < p->options->processes; i++)
         if (p->children[i].busy)
-            least = p->children[i].deadline - clock_seconds() < least ? p->children[i].deadline - clock_seconds() : least;
+            least =
+                p->children[i].deadline - clock_seconds() < least ? p->children[i].deadline - clock_seconds() : least;
         else if (next_frame(&p->in, &f))
             return 0; // there is something to do
     return least > 0 ? (int)(least * 1000) + 1 : 0;
@@ -312,7 +315,8 @@ static void leave(const Pool *p)
 // Reaps orphans of graders: no other process waits for them.
 static void bury_orphans(const Pool *p)
 {
-    for (siginfo_t end = {0}; waitid(P_ALL, 0, &end, WEXITED | WNOHANG | WNOWAIT) == 0 && end.si_pid != 0; end.si_pid = 0) {
+    for (siginfo_t end = {0}; waitid(P_ALL, 0, &end, WEXITED | WNOHANG | WNOWAIT) == 0 && end.si_pid != 0;
+         end.si_pid = 0) {
         for (int64_t i = 0; i < p->options->processes; i++)
             if (p->children[i].pid == end.si_pid)
                 return; // lose_ended will handle it

@@ -21,8 +21,12 @@ typedef struct GraderFrame {
 } GraderFrame;
 
 #define GRADER_NOBODY UINT64_MAX
-#define GRADER_BEGINNING "{\"question\":\""                                // of every question's line; its name follows
-enum { GRADER_NAME = 32, GRADER_LINE_MOST = 1 << 20, GRADER_SHOWN = 200 }; // bytes: of a name; of an answer; shown in errors
+#define GRADER_BEGINNING "{\"question\":\"" // of every question's line; its name follows
+enum {
+    GRADER_NAME = 32,
+    GRADER_LINE_MOST = 1 << 20,
+    GRADER_SHOWN = 200
+}; // bytes: of a name; of an answer; shown in errors
 
 // Never returns: exits when the other end is closed or its parent is gone, and ends all children first.
 void grader_pool_run(int socket, const GraderOptions *options, bool sandboxed) __attribute__((noreturn));

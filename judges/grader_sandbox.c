@@ -22,10 +22,25 @@ static bool is_within(const char *path, const char *folder)
 
 size_t grader_sandbox_words(const char *words[GRADER_SANDBOX_WORDS], const char *folder)
 {
-    static const char *const BWRAP[] = {
-        "bwrap",          "--ro-bind",        "/",          "/",   "--dev", "/dev",  "--proc", "/proc", "--unshare-all",
-        "--unshare-user", "--disable-userns", "--cap-drop", "ALL", "--uid", "65534", "--gid",  "65534", "--die-with-parent",
-        "--new-session"};
+    static const char *const BWRAP[] = {"bwrap",
+                                        "--ro-bind",
+                                        "/",
+                                        "/",
+                                        "--dev",
+                                        "/dev",
+                                        "--proc",
+                                        "/proc",
+                                        "--unshare-all",
+                                        "--unshare-user",
+                                        "--disable-userns",
+                                        "--cap-drop",
+                                        "ALL",
+                                        "--uid",
+                                        "65534",
+                                        "--gid",
+                                        "65534",
+                                        "--die-with-parent",
+                                        "--new-session"};
     size_t count = sizeof BWRAP / sizeof *BWRAP;
     memcpy(words, BWRAP, sizeof BWRAP);
     for (size_t i = 0; i < sizeof HIDDEN / sizeof *HIDDEN; i++) {

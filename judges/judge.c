@@ -71,15 +71,16 @@ static bool open_folder(Judge *j)
     if (j->session.files.tokenizer == NULL)
         return fail("--judge-model %s: there is no tokenizer.json in it", j->options.model);
     if (engine_context(j->session.engine) < CONTEXT_LEAST)
-        return fail("--judge-model %s: a context of %" PRId64 " tokens holds no question; take another model", j->options.model,
-                    engine_context(j->session.engine));
+        return fail("--judge-model %s: a context of %" PRId64 " tokens holds no question; take another model",
+                    j->options.model, engine_context(j->session.engine));
     TRY((j->encoder = encoder_open(j->session.files.tokenizer)) != NULL);
     return session_fingerprint(&j->session, &j->hash);
 }
 
 static bool open_endpoint(Judge *j)
 {
-    EndpointOptions o = {.url = j->options.url, .model = j->options.model, .max_tokens = j->options.max_tokens, .seed = -1};
+    EndpointOptions o = {
+        .url = j->options.url, .model = j->options.model, .max_tokens = j->options.max_tokens, .seed = -1};
     o.in_flight = IN_FLIGHT;
     o.attempts = INT_MAX; // patience decides
     o.patience = j->options.patience;
@@ -145,8 +146,9 @@ uint64_t judge_form_of(const Judge *j) { return j->form.hash; }
 // NULL: the reply is complete. A cut-off reply may have been about to say more, "Final Decision: Yes, but".
 static const char *why_unsaid(const Question *q)
 {
-    return failed(q)                          ? q->said.data == NULL ? "it failed" : q->said.data
-           : strcmp(q->ending, "length") == 0 ? "what it said was cut off (finish_reason length); give it more --judge-tokens"
+    return failed(q) ? q->said.data == NULL ? "it failed" : q->said.data
+           : strcmp(q->ending, "length") == 0
+               ? "what it said was cut off (finish_reason length); give it more --judge-tokens"
            : strcmp(q->ending, "content_filter") == 0
                ? "what it said was cut off by its server's filter (finish_reason content_filter)"
                : NULL;
@@ -216,7 +218,8 @@ static bool render(const Judge *j, Bytes *out)
     Message m = {.role = ROLE_USER, .content = {j->prompt.data, j->prompt.size}};
     if (j->form.own)
         return template_prompt(&j->session.files.chat, out, &m, 1, true) || fail_in("--judge-model");
-    return bytes_text(out, "User: ") && bytes_append(out, j->prompt.data, j->prompt.size) && bytes_text(out, " Assistant:");
+    return bytes_text(out, "User: ") && bytes_append(out, j->prompt.data, j->prompt.size) &&
+           bytes_text(out, " Assistant:");
 }
 
 static bool ask_folder(Judge *j, Question *q)
@@ -270,8 +273,8 @@ static bool write_key(Judge *j, Question *q, Text problem, Text reference, Text 
 {
     const uint64_t who[] = {j->hash, j->form.hash, (uint64_t)j->options.max_tokens};
     Bytes all = {0};
-    bool ok = judge_form_fill(&j->form, &j->prompt, problem, reference, answer) && bytes_append(&all, who, sizeof who) &&
-              bytes_append(&all, j->prompt.data, j->prompt.size);
+    bool ok = judge_form_fill(&j->form, &j->prompt, problem, reference, answer) &&
+              bytes_append(&all, who, sizeof who) && bytes_append(&all, j->prompt.data, j->prompt.size);
     if (ok)
         hash_bytes_128(all.data, all.size, q->key);
     bytes_free(&all);
@@ -286,7 +289,8 @@ bool judge_ask(Judge *j, uint64_t tag, Text problem, Text reference, Text answer
     Question *q = allocate(1, sizeof *q);
     TRY(q != NULL);
     q->tag = tag;
-    if (!write_key(j, q, problem, reference, answer) || !verdicts_find(&j->verdicts, q->key, &there, q->ending, &q->said)) {
+    if (!write_key(j, q, problem, reference, answer) ||
+        !verdicts_find(&j->verdicts, q->key, &there, q->ending, &q->said)) {
         free_questions(q);
         return false;
     }
@@ -369,10 +373,11 @@ static bool not_there(const Judge *j, const EndpointAnswer *a)
     if (a->status == 401 || a->status == 403)
         return not_let_in(a);
     if (a->status >= 300 && a->status < 500 && a->status != 408 && a->status != 429)
-        return fail("--endpoint: the judge's server refuses the first question: %s; --endpoint is the address up to /v1, "
-                    "--judge-model (%s) a name that the server lists at /v1/models, and --judge-tokens (%" PRId64 ") "
-                    "must leave room in its context",
-                    a->error, j->options.model, j->options.max_tokens);
+        return fail(
+            "--endpoint: the judge's server refuses the first question: %s; --endpoint is the address up to /v1, "
+            "--judge-model (%s) a name that the server lists at /v1/models, and --judge-tokens (%" PRId64 ") "
+            "must leave room in its context",
+            a->error, j->options.model, j->options.max_tokens);
     return fail(
         "--endpoint: no answer to the first question in %g seconds: %s; check that the server runs and that its "
         "address is right (--judge-patience sets how long to wait)",
@@ -410,7 +415,9 @@ static bool work_endpoint(Judge *j, double seconds)
         Question *q = (Question *)(uintptr_t)a.tag;
         if (a.failed && (a.status == 401 || a.status == 403))
             return not_let_in(&a);
-        end_with(q, a.failed || gave_up(a.finish_reason) ? VERDICT_FAILED : a.finish_reason[0] == 0 ? "stop" : a.finish_reason);
+        end_with(q, a.failed || gave_up(a.finish_reason) ? VERDICT_FAILED
+                    : a.finish_reason[0] == 0            ? "stop"
+                                                         : a.finish_reason);
         TRY(a.failed                   ? bytes_text(&q->said, a.error)
             : gave_up(a.finish_reason) ? bytes_printf(&q->said, "the server ended its answer (\"%s\")", a.finish_reason)
                                        : bytes_append(&q->said, a.text.data, a.text.size));

@@ -12,8 +12,10 @@ enum { FORM_BYTES_MOST = 1 << 20, MATCH_LIMIT = 10 * 1000 * 1000 };
 static const char GENERAL_REASONER[] =
     "### Question: {question}\n\n### Ground Truth Answer: {reference}\n\n### Student Answer: {answer}\n\n"
     "For the above question, please verify if the student's answer is equivalent to the ground truth answer.\n"
-    "Do not solve the question by yourself; just check if the student's answer is equivalent to the ground truth answer.\n"
-    "If the student's answer is correct, output \"Final Decision: Yes\". If the student's answer is incorrect, output \"Final "
+    "Do not solve the question by yourself; just check if the student's answer is equivalent to the ground truth "
+    "answer.\n"
+    "If the student's answer is correct, output \"Final Decision: Yes\". If the student's answer is incorrect, output "
+    "\"Final "
     "Decision: No\".";
 
 enum { QUESTION, REFERENCE, ANSWER, PLACES };
@@ -41,7 +43,8 @@ static bool check_no_others(const Bytes *text, const char *file)
         const char *at = text->data + i;
         bool belongs = i > 0 && (strchr(letters, at[-1]) != NULL || at[-1] == '}');
         size_t size = *at == '{' ? strspn(at + 1, letters) : 0; // letters ends in a zero
-        if (belongs || size < 3 || size > 40 || at[1 + size] != '}' || (next_place(text, i, &begin) != PLACES && begin == i))
+        if (belongs || size < 3 || size > 40 || at[1 + size] != '}' ||
+            (next_place(text, i, &begin) != PLACES && begin == i))
             continue;
         return fail("--judge-prompt %s: %.*s is not a place: these are %s, %s and %s", file, (int)size + 2, at,
                     PLACE_NAMES[QUESTION], PLACE_NAMES[REFERENCE], PLACE_NAMES[ANSWER]);
@@ -94,9 +97,9 @@ static void *compiled(const char *pattern, const char *option)
 {
     int code = 0;
     PCRE2_SIZE offset = 0;
-    pcre2_code *result =
-        pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-                      PCRE2_CASELESS | PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C, &code, &offset, NULL);
+    pcre2_code *result = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+                                       PCRE2_CASELESS | PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C,
+                                       &code, &offset, NULL);
     if (result == NULL) {
         char message[256] = "";
         pcre2_get_error_message(code, (PCRE2_UCHAR *)message, sizeof message);
@@ -108,7 +111,8 @@ static void *compiled(const char *pattern, const char *option)
 static bool read_patterns(JudgeForm *form, const char *yes, const char *no)
 {
     if ((yes[0] == 0) != (no[0] == 0))
-        return fail("%s: give %s, too", yes[0] != 0 ? "--judge-yes" : "--judge-no", yes[0] != 0 ? "--judge-no" : "--judge-yes");
+        return fail("%s: give %s, too", yes[0] != 0 ? "--judge-yes" : "--judge-no",
+                    yes[0] != 0 ? "--judge-no" : "--judge-yes");
     yes = yes[0] == 0 ? JUDGE_YES_PATTERN : yes;
     no = no[0] == 0 ? JUDGE_NO_PATTERN : no;
     TRY((form->yes = compiled(yes, "--judge-yes")) != NULL && (form->no = compiled(no, "--judge-no")) != NULL);
@@ -204,7 +208,8 @@ static bool check_patterns(const JudgeForm *form, const char *yes, const char *n
         if (both == NULL && last_match(form, form->yes, text).there)
             both = said[i]; // and so does the other one
     }
-    return both == NULL || fail("--judge-yes %s and --judge-no %s decide nothing: both match \"%s\" alike", yes, no, both);
+    return both == NULL ||
+           fail("--judge-yes %s and --judge-no %s decide nothing: both match \"%s\" alike", yes, no, both);
 }
 
 double judge_form_score(const JudgeForm *form, Text said)

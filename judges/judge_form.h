@@ -17,13 +17,14 @@
 // clang-format off
 #define JUDGE_HEAD "final\\s+decision(?:\\\\[a-z]+\\s*\\{|[^a-z]){0,100}"
 #define JUDGE_WORD(word) "(?<![\\p{L}\\p{N}])" word "(?![\\p{L}\\p{N}])"
-#define JUDGE_QUOTED(open, inside, close) open inside "*?final\\s+decision" inside "*?\\b(?:yes|no)\\b" inside "*" close "(*SKIP)(*FAIL)|"
-#define JUDGE_DECISION(word, contradiction)                                                                                      \
-    "(?m)^[^\\w\\n]*" JUDGE_HEAD JUDGE_WORD(word) "[^\\w\\n]*$|"      /* alone in its line, in quotes or not */                  \
-    JUDGE_QUOTED("(?<!\\w)([\"'`])(?=[\\w*_])", "(?:(?!\\1)[^\\n])", "\\1")                                                      \
-    JUDGE_QUOTED("[“„]", "[^“”\\n]", "[“”]") JUDGE_QUOTED("‘", "[^’\\n]", "’") JUDGE_QUOTED("«", "[^»\\n]", "»")                 \
+#define JUDGE_QUOTED(open, inside, close) \
+    open inside "*?final\\s+decision" inside "*?\\b(?:yes|no)\\b" inside "*" close "(*SKIP)(*FAIL)|"
+#define JUDGE_DECISION(word, contradiction) \
+    "(?m)^[^\\w\\n]*" JUDGE_HEAD JUDGE_WORD(word) "[^\\w\\n]*$|"      /* alone in its line, in quotes or not */ \
+    JUDGE_QUOTED("(?<!\\w)([\"'`])(?=[\\w*_])", "(?:(?!\\1)[^\\n])", "\\1") \
+    JUDGE_QUOTED("[“„]", "[^“”\\n]", "[“”]") JUDGE_QUOTED("‘", "[^’\\n]", "’") JUDGE_QUOTED("«", "[^»\\n]", "»") \
     JUDGE_HEAD JUDGE_WORD(word) "(?!" contradiction ")[\"'`”’»*_)}]*"
-#define JUDGE_YES_PATTERN /* "yes, there is no difference" is one, too */                                                        \
+#define JUDGE_YES_PATTERN /* "yes, there is no difference" is one, too */ \
     JUDGE_DECISION("yes", "[^a-z.!?\\n]*(?:(?:or|and|but)\\b[^a-z.!?\\n]*)*\\bno\\b|[^.!?\\n]*\\bno\\b(?![ ]+[a-z])")
 #define JUDGE_NO_PATTERN JUDGE_DECISION("no", "[^.!?\\n]*\\byes\\b")
 // clang-format on

@@ -5,7 +5,8 @@
 #include "shards/shard.h"
 #include "tokenizer/tokenizer.h"
 
-// Appends the user's question for judge_ask, with its options, but without instruction, system turn and template tokens.
+// Appends the user's question for judge_ask, with its options, but without instruction, system turn and template
+// tokens.
 bool judge_problem(Bytes *out, const ShardEntry *prompt, const Tokenizer *tokenizer);
 
 // Appends the line for grader_ask (its fields: judges/grader.h).

@@ -141,7 +141,7 @@ void referees_announce(const Referees *r, const RefereeOptions *o, RunLog *log)
     if (zeros > 0)
         log_note(log,
                  "%" PRIu64 " zeros, left by a power cut, were cut off the replies of judges and graders; the missing "
-                            "ones are asked again",
+                 "ones are asked again",
                  zeros);
     if (r->grader != NULL)
         log_note(log, "graders: %" PRId64 " processes, sandbox: %s", o->grader_processes, grader_sandbox(r->grader));

@@ -5,10 +5,7 @@
 
 const char VERDICT_FAILED[] = "failed";
 
-bool verdicts_open(Verdicts *v, const char *path)
-{
-    return answer_file_open(&v->file, path);
-}
+bool verdicts_open(Verdicts *v, const char *path) { return answer_file_open(&v->file, path); }
 
 void verdicts_close(Verdicts *v) { answer_file_close(&v->file); }
 
@@ -67,8 +64,8 @@ bool verdicts_add(Verdicts *v, const uint64_t key[2], const char *ending, Text s
     uint64_t other[2];
     bool failed = strcmp(ending, VERDICT_FAILED) == 0;
     size_t valid = utf8_valid_prefix(said.data, said.size);
-    json_t *root = json_pack("{s:[{s:{s:s%}, s:s}]}", "choices", "message", "content", said.data == NULL ? "" : said.data, valid,
-                             "finish_reason", ending);
+    json_t *root = json_pack("{s:[{s:{s:s%}, s:s}]}", "choices", "message", "content",
+                             said.data == NULL ? "" : said.data, valid, "finish_reason", ending);
     TRY(root != NULL || fail("no memory for a verdict"));
     TRY(answer_take(&answer, root, "a verdict"));
     failure_key(other, key);

@@ -18,7 +18,7 @@ Progress progress_begin(FILE *out, int64_t total, int64_t before);
 void progress_show(Progress *progress, int64_t done, int64_t tokens, int64_t running,
                    bool last);                                                     // tokens -1: unknown
 void progress_note(Progress *progress, const char *format, ...) PRINTF_LIKE(2, 3); // a line of its own
-void progress_end(Progress *progress);                    // ends the updating line
-void progress_news(Progress *progress, const char *news); // a line of its own; NULL: none
+void progress_end(Progress *progress);                                             // ends the updating line
+void progress_news(Progress *progress, const char *news);                          // a line of its own; NULL: none
 
 #endif

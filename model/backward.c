@@ -8,18 +8,20 @@ static void run_again(Model *m, const Ragged *batch, int64_t layer)
     LayerActivations *l = &m->a.layers[layer];
     int64_t T = batch->tokens, C = m->config.width;
     LayerWeights w = layer_weights(m, layer);
-    m->kernels->rmsnorm_forward(NULL, tensor(l->normed, T, C), NONE, l->rstd, tensor(l->input, T, C), NONE, w.of[INPUT_NORM],
-                                (float)m->config.norm_epsilon);
+    m->kernels->rmsnorm_forward(NULL, tensor(l->normed, T, C), NONE, l->rstd, tensor(l->input, T, C), NONE,
+                                w.of[INPUT_NORM], (float)m->config.norm_epsilon);
     Pass pass = pass_of(m, batch);
     layer_forward(m, &pass, layer);
 }
 
 // From dstream (of the layer's output) to dmiddle (of the stream between its halves).
-static void mlp_backward(Model *m, const Ragged *batch, LayerActivations *l, const LayerWeights *w, const LayerGradients *g)
+static void mlp_backward(Model *m, const Ragged *batch, LayerActivations *l, const LayerWeights *w,
+                         const LayerGradients *g)
 {
     const Kernels *k = m->kernels;
     int64_t T = batch->tokens, C = m->config.width, F = m->config.feed_forward;
-    Tensor dout = tensor(m->a.dstream, T, C), dproduct = tensor(m->a.dproduct, T, F), dnormed = tensor(m->a.dnormed, T, C);
+    Tensor dout = tensor(m->a.dstream, T, C), dproduct = tensor(m->a.dproduct, T, F),
+           dnormed = tensor(m->a.dnormed, T, C);
     Tensor gate = tensor(l->gate, T, F), up = tensor(l->up, T, F), normed = tensor(l->normed2, T, C);
     k->matmul_backward_weight(NULL, g->of[DOWN_PROJ], dout, tensor(l->product, T, F));
     k->matmul_backward_input(NULL, dproduct, dout, w->of[DOWN_PROJ], false);
@@ -28,8 +30,8 @@ static void mlp_backward(Model *m, const Ragged *batch, LayerActivations *l, con
     k->matmul_backward_weight(NULL, g->of[UP_PROJ], up, normed);
     k->matmul_backward_input(NULL, dnormed, gate, w->of[GATE_PROJ], false);
     k->matmul_backward_input(NULL, dnormed, up, w->of[UP_PROJ], true);
-    k->rmsnorm_backward(NULL, tensor(m->a.dmiddle, T, C), g->of[POST_NORM], m->a.partial, dnormed, dout, tensor(l->middle, T, C),
-                        w->of[POST_NORM], l->rstd2);
+    k->rmsnorm_backward(NULL, tensor(m->a.dmiddle, T, C), g->of[POST_NORM], m->a.partial, dnormed, dout,
+                        tensor(l->middle, T, C), w->of[POST_NORM], l->rstd2);
 }
 
 // From dmiddle to the gradients of q, k and v as projected.
@@ -39,21 +41,23 @@ static void attention_core_backward(Model *m, const Ragged *batch, LayerActivati
     const Kernels *k = m->kernels;
     int64_t T = batch->tokens, C = m->config.width, D = m->config.head_width;
     int64_t Q = m->config.heads * D, KV = m->config.kv_heads * D;
-    Tensor dmiddle = tensor(m->a.dmiddle, T, C), dattended = tensor(m->a.dattended, T, Q), attended = tensor(l->attended, T, Q);
+    Tensor dmiddle = tensor(m->a.dmiddle, T, C), dattended = tensor(m->a.dattended, T, Q),
+           attended = tensor(l->attended, T, Q);
     Tensor dq = tensor(m->a.dq, T, Q), dk = tensor(m->a.dk, T, KV), dv = tensor(m->a.dv, T, KV);
     k->matmul_backward_weight(NULL, g->of[O_PROJ], dmiddle, attended);
     k->matmul_backward_input(NULL, dattended, dmiddle, w->of[O_PROJ], false);
     Attention attention = pass_of(m, batch).attention;
-    k->attention_backward(NULL, dq, dk, dv, m->a.delta, dattended, tensor(l->q, T, Q), tensor(l->k, T, KV), tensor(l->v, T, KV),
-                          attended, l->logsumexp, &attention);
-    k->qk_norm_rope_backward(NULL, dq, g->of[Q_NORM], m->a.partial, dq, tensor(l->q_raw, T, Q), w->of[Q_NORM], l->q_rstd,
-                             m->cosine, m->sine, m->a.positions, D);
-    k->qk_norm_rope_backward(NULL, dk, g->of[K_NORM], m->a.partial, dk, tensor(l->k_raw, T, KV), w->of[K_NORM], l->k_rstd,
-                             m->cosine, m->sine, m->a.positions, D);
+    k->attention_backward(NULL, dq, dk, dv, m->a.delta, dattended, tensor(l->q, T, Q), tensor(l->k, T, KV),
+                          tensor(l->v, T, KV), attended, l->logsumexp, &attention);
+    k->qk_norm_rope_backward(NULL, dq, g->of[Q_NORM], m->a.partial, dq, tensor(l->q_raw, T, Q), w->of[Q_NORM],
+                             l->q_rstd, m->cosine, m->sine, m->a.positions, D);
+    k->qk_norm_rope_backward(NULL, dk, g->of[K_NORM], m->a.partial, dk, tensor(l->k_raw, T, KV), w->of[K_NORM],
+                             l->k_rstd, m->cosine, m->sine, m->a.positions, D);
 }
 
 // From dmiddle to dstream (of the layer's input).
-static void attention_backward(Model *m, const Ragged *batch, LayerActivations *l, const LayerWeights *w, const LayerGradients *g)
+static void attention_backward(Model *m, const Ragged *batch, LayerActivations *l, const LayerWeights *w,
+                               const LayerGradients *g)
 {
     const Kernels *k = m->kernels;
     int64_t T = batch->tokens, C = m->config.width, D = m->config.head_width;
@@ -68,8 +72,8 @@ static void attention_backward(Model *m, const Ragged *batch, LayerActivations *
         k->matmul_backward_weight(NULL, g->of[which[i]], d, normed);
         k->matmul_backward_input(NULL, dnormed, d, w->of[which[i]], i > 0);
     }
-    k->rmsnorm_backward(NULL, tensor(m->a.dstream, T, C), g->of[INPUT_NORM], m->a.partial, dnormed, tensor(m->a.dmiddle, T, C),
-                        tensor(l->input, T, C), w->of[INPUT_NORM], l->rstd);
+    k->rmsnorm_backward(NULL, tensor(m->a.dstream, T, C), g->of[INPUT_NORM], m->a.partial, dnormed,
+                        tensor(m->a.dmiddle, T, C), tensor(l->input, T, C), w->of[INPUT_NORM], l->rstd);
 }
 
 static bool layer_backward(Model *m, const Ragged *batch, int64_t layer)
@@ -92,10 +96,12 @@ bool model_backward(Model *m, const Ragged *batch)
     const Kernels *k = m->kernels;
     int64_t T = batch->tokens, C = m->config.width, L = m->config.layers;
     const Parameter *norm = &m->parameters.list[m->parameters.final_norm];
-    const Parameter *embedding = &m->parameters.list[m->parameters.embedding], *head = &m->parameters.list[m->parameters.head];
+    const Parameter *embedding = &m->parameters.list[m->parameters.embedding],
+                    *head = &m->parameters.list[m->parameters.head];
     TRY(acquire(m, L));
-    k->rmsnorm_backward(NULL, tensor(m->a.dstream, T, C), m->gradients + norm->offset, m->a.partial, tensor(m->a.dhidden, T, C),
-                        NONE, tensor(m->a.stream, T, C), weight_tensor(m, norm), m->a.stream_rstd);
+    k->rmsnorm_backward(NULL, tensor(m->a.dstream, T, C), m->gradients + norm->offset, m->a.partial,
+                        tensor(m->a.dhidden, T, C), NONE, tensor(m->a.stream, T, C), weight_tensor(m, norm),
+                        m->a.stream_rstd);
     release(m, L);
     if (!m->config.tied)
         k->accumulate(NULL, m->gradients + head->offset, m->a.head_gradient, parameter_elements(head));

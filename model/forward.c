@@ -29,8 +29,8 @@ static void attend(Model *m, const Pass *p, int64_t layer, Tensor q, Tensor keys
     Attention attention = p->attention;
     LayerActivations *l = &p->a->layers[layer];
     if (attention.page_table != NULL) {
-        size_t bytes =
-            (size_t)(m->limits.cache.pages * k->page_elements(m->config.kv_heads, m->config.head_width)) * k->activation_size;
+        size_t bytes = (size_t)(m->limits.cache.pages * k->page_elements(m->config.kv_heads, m->config.head_width)) *
+                       k->activation_size;
         attention.key_pages = (char *)p->a->key_pages + (size_t)layer * bytes;
         attention.value_pages = (char *)p->a->value_pages + (size_t)layer * bytes;
         k->pages_write(NULL, keys, v, &attention);
@@ -45,15 +45,17 @@ static void attention_half(Model *m, const Pass *p, int64_t layer, const LayerWe
     LayerActivations *l = &p->a->layers[layer];
     int64_t T = p->tokens, C = c->width, Q = c->heads * c->head_width, KV = c->kv_heads * c->head_width;
     float epsilon = (float)c->norm_epsilon;
-    Tensor normed = tensor(l->normed, T, C), q = tensor(l->q, T, Q), keys = tensor(l->k, T, KV), v = tensor(l->v, T, KV);
-    Tensor q_raw = l->q_raw != NULL ? tensor(l->q_raw, T, Q) : q, k_raw = l->k_raw != NULL ? tensor(l->k_raw, T, KV) : keys;
+    Tensor normed = tensor(l->normed, T, C), q = tensor(l->q, T, Q), keys = tensor(l->k, T, KV),
+           v = tensor(l->v, T, KV);
+    Tensor q_raw = l->q_raw != NULL ? tensor(l->q_raw, T, Q) : q,
+           k_raw = l->k_raw != NULL ? tensor(l->k_raw, T, KV) : keys;
     project(k, q_raw, normed, w->of[Q_PROJ], w->of[Q_BIAS]);
     project(k, k_raw, normed, w->of[K_PROJ], w->of[K_BIAS]);
     project(k, v, normed, w->of[V_PROJ], w->of[V_BIAS]);
-    k->qk_norm_rope_forward(NULL, q, l->q_rstd, q_raw, w->of[Q_NORM], m->cosine, m->sine, p->a->positions, c->head_width,
-                            epsilon);
-    k->qk_norm_rope_forward(NULL, keys, l->k_rstd, k_raw, w->of[K_NORM], m->cosine, m->sine, p->a->positions, c->head_width,
-                            epsilon);
+    k->qk_norm_rope_forward(NULL, q, l->q_rstd, q_raw, w->of[Q_NORM], m->cosine, m->sine, p->a->positions,
+                            c->head_width, epsilon);
+    k->qk_norm_rope_forward(NULL, keys, l->k_rstd, k_raw, w->of[K_NORM], m->cosine, m->sine, p->a->positions,
+                            c->head_width, epsilon);
     attend(m, p, layer, q, keys, v);
 }
 
@@ -99,7 +101,8 @@ static bool fits(const Model *m, const Ragged *batch)
 {
     const ModelLimits *l = &m->limits;
     if (batch->tokens > l->tokens || batch->trained > l->rows || batch->sequences > l->sequences)
-        return fail("a micro-batch of %" PRId64 " tokens, %" PRId64 " trained rows, %" PRId64 " sequences is larger than planned "
+        return fail("a micro-batch of %" PRId64 " tokens, %" PRId64 " trained rows, %" PRId64
+                    " sequences is larger than planned "
                     "(%" PRId64 ", %" PRId64 ", %" PRId64 ")",
                     batch->tokens, batch->trained, batch->sequences, l->tokens, l->rows, l->sequences);
     for (int64_t t = 0; t < batch->tokens; t++) {
@@ -107,8 +110,8 @@ static bool fits(const Model *m, const Ragged *batch)
             return fail("token %" PRId64 " of a micro-batch is id %d, but the model has %" PRId64 " vocabulary rows", t,
                         (int)batch->ids[t], m->config.vocabulary);
         if (batch->positions[t] < 0 || batch->positions[t] >= l->positions)
-            return fail("token %" PRId64 " of a micro-batch is at position %d, planned for %" PRId64, t, (int)batch->positions[t],
-                        l->positions);
+            return fail("token %" PRId64 " of a micro-batch is at position %d, planned for %" PRId64, t,
+                        (int)batch->positions[t], l->positions);
     }
     return true;
 }
@@ -134,8 +137,8 @@ bool run_forward(Model *m, const Pass *p)
     int64_t T = p->tokens, C = m->config.width, L = m->config.layers;
     float epsilon = (float)m->config.norm_epsilon;
     TRY(acquire(m, -1));
-    k->embedding_forward(NULL, tensor(a->layers[0].input, T, C), weight_tensor(m, &m->parameters.list[m->parameters.embedding]),
-                         a->ids);
+    k->embedding_forward(NULL, tensor(a->layers[0].input, T, C),
+                         weight_tensor(m, &m->parameters.list[m->parameters.embedding]), a->ids);
     release(m, -1);
     Tensor branch = tensor(a->branch, T, C);
     for (int64_t layer = 0; layer < L; layer++) {
@@ -146,15 +149,15 @@ bool run_forward(Model *m, const Pass *p)
         if (layer == 0)
             k->rmsnorm_forward(NULL, normed, NONE, l->rstd, input, NONE, w.of[INPUT_NORM], epsilon);
         else
-            k->rmsnorm_forward(NULL, normed, input, l->rstd, branch, tensor(a->layers[layer - 1].middle, T, C), w.of[INPUT_NORM],
-                               epsilon);
+            k->rmsnorm_forward(NULL, normed, input, l->rstd, branch, tensor(a->layers[layer - 1].middle, T, C),
+                               w.of[INPUT_NORM], epsilon);
         layer_forward(m, p, layer);
         release(m, layer);
     }
     TRY(acquire(m, L));
     k->rmsnorm_forward(NULL, tensor(a->hidden, T, C), tensor(a->stream, T, C), a->stream_rstd, branch,
-                       tensor(a->layers[L - 1].middle, T, C), weight_tensor(m, &m->parameters.list[m->parameters.final_norm]),
-                       epsilon);
+                       tensor(a->layers[L - 1].middle, T, C),
+                       weight_tensor(m, &m->parameters.list[m->parameters.final_norm]), epsilon);
     release(m, L);
     return true;
 }

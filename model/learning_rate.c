@@ -1,4 +1,5 @@
-// The learning rate, a pure function of the step: nothing to save, nothing to restore. Warm-up rises linearly to the peak.
+// The learning rate, a pure function of the step: nothing to save, nothing to restore. Warm-up rises linearly to the
+// peak.
 #include "base/elementary.h"
 #include "model/model.h"
 

@@ -30,8 +30,8 @@ static bool head_rows(Model *m, const Ragged *batch, float temperature, int64_t 
             return fail("a target is id %d, but only ids below %" PRId64 " are alive", (int)batch->targets[n], n_live);
     Tensor x = tensor(m->a.head_input, batch->trained, m->config.width);
     m->kernels->rows_gather(NULL, x, tensor(m->a.hidden, batch->tokens, m->config.width), m->a.rows);
-    m->kernels->head_forward(NULL, m->a.logprob, m->a.entropy, m->a.logsumexp, m->a.best, x, head_weight(m), m->a.targets,
-                             temperature, n_live, m->a.head_workspace);
+    m->kernels->head_forward(NULL, m->a.logprob, m->a.entropy, m->a.logsumexp, m->a.best, x, head_weight(m),
+                             m->a.targets, temperature, n_live, m->a.head_workspace);
     return true;
 }
 
@@ -90,7 +90,8 @@ static bool policy_gradients(Model *m, const Ragged *batch, const PolicyRows *ro
     int64_t N = batch->trained, stride = m->limits.rows;
     const Kernels *k = m->kernels;
     size_t bytes = (size_t)N * sizeof(float);
-    float *logprob = m->row_host, *entropy = logprob + stride, *dlogprob = entropy + stride, *dentropy = dlogprob + stride;
+    float *logprob = m->row_host, *entropy = logprob + stride, *dlogprob = entropy + stride,
+          *dentropy = dlogprob + stride;
     TRY(head_rows(m, batch, rows->temperature, rows->n_live));
     TRY(k->download(NULL, logprob, m->a.logprob, bytes) && k->download(NULL, entropy, m->a.entropy, bytes));
     bool of_entropy = false;

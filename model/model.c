@@ -16,8 +16,9 @@ static bool head_width_is_known(const Model *m)
         size_t size = strlen(list);
         snprintf(list + size, sizeof list - size, "%s%" PRId64, i == 0 ? "" : ", ", known[i]);
     }
-    return known == NULL || fail("config.json: head_dim is %" PRId64 ", and %s has attention for %s only; use --device cpu",
-                                 m->config.head_width, m->kernels->name, list);
+    return known == NULL ||
+           fail("config.json: head_dim is %" PRId64 ", and %s has attention for %s only; use --device cpu",
+                m->config.head_width, m->kernels->name, list);
 }
 
 // A GPU moves 16 bytes at a time and multiplies tiles: every row and tensor must begin at a multiple of that.
@@ -33,7 +34,8 @@ static bool widths_are_multiples(const Model *m)
                   {"num_key_value_heads x head_dim", c->kv_heads * c->head_width}};
     for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++)
         if (widths[i].width % m->kernels->column_multiple != 0)
-            return fail("config.json: %s is %" PRId64 ", and %s computes with multiples of %" PRId64 "; use --device cpu",
+            return fail("config.json: %s is %" PRId64 ", and %s computes with multiples of %" PRId64
+                        "; use --device cpu",
                         widths[i].name, widths[i].width, m->kernels->name, m->kernels->column_multiple);
     return c->width <= m->kernels->widest ||
            fail("config.json: hidden_size is %" PRId64 ", and %s knows up to %" PRId64 "; use --device cpu", c->width,
@@ -101,7 +103,8 @@ static void initialise_tensor(Model *m, uint64_t seed, int64_t tensor, float *ho
         int64_t n = count - first < PIECE ? count - first : PIECE;
 #pragma omp parallel for schedule(static)
         for (int64_t e = 0; e < n; e++)
-            host[e] = p->matrix ? (float)m->config.initializer_range * random_normal(seed, tensor, first + e) : p->initial;
+            host[e] =
+                p->matrix ? (float)m->config.initializer_range * random_normal(seed, tensor, first + e) : p->initial;
         model_write_weights(m, p->offset + first, n, host);
     }
 }

@@ -92,7 +92,8 @@ typedef struct Model {
 
 // Opens a model for a configuration: plans both arenas, and allocates them unless plan_only. Weights are zero until
 // loaded. Refused where the backend has no kernels for the configuration's widths.
-bool model_open(Model *model, const ModelConfig *config, const ModelLimits *limits, const Kernels *kernels, bool plan_only);
+bool model_open(Model *model, const ModelConfig *config, const ModelLimits *limits, const Kernels *kernels,
+                bool plan_only);
 void model_close(Model *model);
 
 // New weights: matrices normal with the configuration's initializer_range, each element a function of (seed, tensor,
@@ -135,9 +136,10 @@ typedef struct PolicyRows {
 // After model_forward: runs the head over batch->rows, calls rows->loss, and sets d loss / d hidden for model_backward.
 bool model_policy_loss(Model *model, const Ragged *batch, const PolicyRows *rows);
 
-// After model_forward: logprob, entropy (and best, may be NULL) of batch->rows, in host memory (N). n_live <= V columns live.
-bool model_logprobs(Model *model, const Ragged *batch, float temperature, int64_t n_live, float *logprob, float *entropy,
-                    int32_t *best);
+// After model_forward: logprob, entropy (and best, may be NULL) of batch->rows, in host memory (N). n_live <= V columns
+// live.
+bool model_logprobs(Model *model, const Ragged *batch, float temperature, int64_t n_live, float *logprob,
+                    float *entropy, int32_t *best);
 
 // Adds this micro-batch's gradient, completed first, to model->gradients.
 bool model_backward(Model *model, const Ragged *batch);

@@ -19,7 +19,8 @@ static inline Tensor weight_tensor(const Model *m, const Parameter *p)
 
 static inline void *moments_at(const Optimizer *o, Moment which, int64_t element)
 {
-    return (char *)(which == FIRST_MOMENT ? o->m : o->v) + (size_t)element * (o->bf16_moments ? sizeof(uint16_t) : sizeof(float));
+    return (char *)(which == FIRST_MOMENT ? o->m : o->v) +
+           (size_t)element * (o->bf16_moments ? sizeof(uint16_t) : sizeof(float));
 }
 
 // One layer's weights, in the activation type, and its gradients, always fp32; looked up when the layer begins.

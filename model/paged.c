@@ -121,14 +121,14 @@ static bool ask_head(Model *m, const PagedBatch *b, const PagedBatch *device, in
     TRY(acquire(m, m->config.layers));
     k->rows_gather(NULL, tensor(a->head_input, N, C), tensor(a->hidden, b->tokens, C), a->rows);
     if (b->sampled > 0) {
-        k->head_sample(NULL, r.token, r.logprob, r.processed, r.entropy, tensor(a->head_input, b->sampled, C), head_weight(m),
-                       device->sampling, n_live, a->head_workspace);
+        k->head_sample(NULL, r.token, r.logprob, r.processed, r.entropy, tensor(a->head_input, b->sampled, C),
+                       head_weight(m), device->sampling, n_live, a->head_workspace);
         k->tokens_keep(NULL, a->kept, r.token, device->slots, b->sampled);
     }
     void *probed = (char *)a->head_input + (size_t)(b->sampled * C) * k->activation_size;
     if (b->probed > 0)
-        k->head_forward(NULL, r.logprob + b->sampled, r.entropy + b->sampled, a->logsumexp, NULL, tensor(probed, b->probed, C),
-                        head_weight(m), a->targets, 1, n_live, a->head_workspace);
+        k->head_forward(NULL, r.logprob + b->sampled, r.entropy + b->sampled, a->logsumexp, NULL,
+                        tensor(probed, b->probed, C), head_weight(m), a->targets, 1, n_live, a->head_workspace);
     release(m, m->config.layers);
     return true;
 }
@@ -163,8 +163,10 @@ static void copy_pages(Model *m, const PagedBatch *b)
     int64_t elements = k->page_elements(m->config.kv_heads, m->config.head_width);
     size_t bytes = (size_t)(m->limits.cache.pages * elements) * k->activation_size;
     for (int64_t layer = 0; layer < m->config.layers; layer++) {
-        k->pages_copy(NULL, (char *)m->cached.key_pages + (size_t)layer * bytes, elements, device.copy_pairs, b->copies);
-        k->pages_copy(NULL, (char *)m->cached.value_pages + (size_t)layer * bytes, elements, device.copy_pairs, b->copies);
+        k->pages_copy(NULL, (char *)m->cached.key_pages + (size_t)layer * bytes, elements, device.copy_pairs,
+                      b->copies);
+        k->pages_copy(NULL, (char *)m->cached.value_pages + (size_t)layer * bytes, elements, device.copy_pairs,
+                      b->copies);
     }
 }
 

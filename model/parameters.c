@@ -37,7 +37,8 @@ static bool place(Parameters *all, Parameter *p, int64_t rows, int64_t columns, 
 
 static bool place_layer(Parameters *all, const ModelConfig *c, int64_t layer)
 {
-    int64_t q = c->heads * c->head_width, kv = c->kv_heads * c->head_width, C = c->width, F = c->feed_forward, D = c->head_width;
+    int64_t q = c->heads * c->head_width, kv = c->kv_heads * c->head_width, C = c->width, F = c->feed_forward,
+            D = c->head_width;
     const struct {
         const char *name;
         int64_t rows, columns;

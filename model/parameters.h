@@ -45,7 +45,8 @@ typedef struct Parameters {
 bool parameters_make(Parameters *parameters, const ModelConfig *config);
 void parameters_free(Parameters *parameters);
 int64_t parameter_elements(const Parameter *parameter);
-const Parameter *parameter_of_layer(const Parameters *parameters, int64_t layer, LayerTensor which); // NULL: the family has none
+const Parameter *parameter_of_layer(const Parameters *parameters, int64_t layer,
+                                    LayerTensor which); // NULL: the family has none
 
 #ifdef __cplusplus
 }

@@ -58,7 +58,8 @@ static bool plan_batch(Model *m)
 {
     int64_t T = m->limits.tokens, N = m->limits.rows, S = m->limits.sequences;
     Activations *a = &m->a;
-    int32_t **integers[] = {&a->ids, &a->positions, &a->starts, &a->contexts, &a->rows, &a->targets, &a->sort, &a->best};
+    int32_t **integers[] = {&a->ids,  &a->positions, &a->starts, &a->contexts,
+                            &a->rows, &a->targets,   &a->sort,   &a->best};
     const int64_t counts[] = {T, T, S + 1, S, N, N, 2 * T, N};
     for (int i = 0; i < 8; i++)
         TRY(arena_add(&m->activations, "batch", integers[i], counts[i], sizeof(int32_t)));
@@ -82,8 +83,10 @@ static bool plan_forward(Model *m)
 {
     const ModelLimits *l = &m->limits;
     int64_t logits = m->kernels->head_workspace(l->rows, m->config.vocabulary);
-    return plan_batch(m) && plan_stream(&m->activations, &m->a, &m->config, l->tokens, l->rows, m->kernels->activation_size) &&
-           arena_add(&m->activations, "head: logits of a block", &m->a.head_workspace, logits, sizeof(float)) && plan_layers(m);
+    return plan_batch(m) &&
+           plan_stream(&m->activations, &m->a, &m->config, l->tokens, l->rows, m->kernels->activation_size) &&
+           arena_add(&m->activations, "head: logits of a block", &m->a.head_workspace, logits, sizeof(float)) &&
+           plan_layers(m);
 }
 
 static bool plan_backward(Model *m)
@@ -91,12 +94,14 @@ static bool plan_backward(Model *m)
     Arena *arena = &m->activations;
     Activations *a = &m->a;
     const ModelConfig *c = &m->config;
-    int64_t T = m->limits.tokens, N = m->limits.rows, C = c->width, D = c->head_width, Q = c->heads * D, KV = c->kv_heads * D;
+    int64_t T = m->limits.tokens, N = m->limits.rows, C = c->width, D = c->head_width, Q = c->heads * D,
+            KV = c->kv_heads * D;
     int64_t widest = C > D ? C : D; // of all gradients that are summed over rows
     if ((family_of(c)->qkv_bias || family_of(c)->qk_norm) && Q > widest)
         widest = Q;
     size_t size = m->kernels->activation_size;
-    void **arrays[] = {&a->dhidden, &a->dstream, &a->dmiddle, &a->dnormed, &a->dq, &a->dattended, &a->dk, &a->dv, &a->dproduct};
+    void **arrays[] = {&a->dhidden,   &a->dstream, &a->dmiddle, &a->dnormed, &a->dq,
+                       &a->dattended, &a->dk,      &a->dv,      &a->dproduct};
     const int64_t columns[] = {C, C, C, C, Q, Q, KV, KV, c->feed_forward};
     for (int i = 0; i < 9; i++)
         TRY(arena_add(arena, "gradients of activations", arrays[i], T * columns[i], size));
@@ -105,7 +110,8 @@ static bool plan_backward(Model *m)
     TRY(arena_add(arena, "gradients of activations", &a->dlogprob, N, sizeof(float)));
     TRY(arena_add(arena, "gradients of activations", &a->dentropy, N, sizeof(float)));
     TRY(arena_add(arena, "partial sums", &a->partial, ceil_divide(T, NORM_ROWS) * widest, sizeof(float)));
-    return arena_add(arena, "head: a micro-batch's weight gradient", &a->head_gradient, c->vocabulary * C, sizeof(float));
+    return arena_add(arena, "head: a micro-batch's weight gradient", &a->head_gradient, c->vocabulary * C,
+                     sizeof(float));
 }
 
 bool has_fp32_weights(const Model *m) { return m->kernels->activation_size == sizeof(float); }
@@ -144,7 +150,8 @@ static bool plan_pages(Model *m)
     TRY(arena_add(&m->activations, "generation: keys and values in pages", &m->cached.value_pages, (int64_t)count,
                   k->activation_size));
     int64_t sums = k->attention_workspace(l->sequences, l->positions, c->heads, c->head_width);
-    return arena_add(&m->activations, "generation: attention's segments", &m->cached.attention_workspace, sums, sizeof(float));
+    return arena_add(&m->activations, "generation: attention's segments", &m->cached.attention_workspace, sums,
+                     sizeof(float));
 }
 
 static bool plan_generation(Model *m)
@@ -161,7 +168,8 @@ static bool plan_generation(Model *m)
     TRY(arena_add(&m->activations, "generation: results", &a->logsumexp, l->rows, sizeof(float)));
     TRY(arena_add(&m->activations, "generation: last tokens", &a->kept, 2 * l->sequences, sizeof(int32_t)));
     TRY(plan_stream(&m->activations, a, &m->config, l->tokens, l->rows, k->activation_size));
-    TRY(arena_add(&m->activations, "generation: logits", &a->head_workspace, head > sampler ? head : sampler, sizeof(float)));
+    TRY(arena_add(&m->activations, "generation: logits", &a->head_workspace, head > sampler ? head : sampler,
+                  sizeof(float)));
     TRY(plan_layer(&m->activations, &a->layers[0], &m->config, l->tokens, k->activation_size, false));
     TRY(plan_layer(&m->activations, &a->layers[0], &m->config, l->tokens, k->activation_size, true));
     return plan_pages(m);
@@ -169,9 +177,10 @@ static bool plan_generation(Model *m)
 
 static bool check_cache_limits(const CacheLimits *l)
 {
-    bool right = l->sequences > 0 && l->tokens >= l->sequences && l->rows >= l->sequences && l->positions > 0 && l->pages > 1;
-    return right || fail("a cache for %" PRId64 " sequences needs as many tokens and rows of a pass (%" PRId64 ", %" PRId64
-                         " are planned) and at least two pages (%" PRId64 ")",
+    bool right =
+        l->sequences > 0 && l->tokens >= l->sequences && l->rows >= l->sequences && l->positions > 0 && l->pages > 1;
+    return right || fail("a cache for %" PRId64 " sequences needs as many tokens and rows of a pass (%" PRId64
+                         ", %" PRId64 " are planned) and at least two pages (%" PRId64 ")",
                          l->sequences, l->tokens, l->rows, l->pages);
 }
 

@@ -16,7 +16,8 @@ static bool set_defaults(Options *options)
     for (size_t i = 0; i < options->table.count; i++) {
         const OptionRow *row = &options->table.rows[i];
         if (!option_is_list(row->type))
-            TRY(option_set(options, row, row->initial, (OptionPlace){.file = "the table of defaults", .line = (int)i + 1}));
+            TRY(option_set(options, row, row->initial,
+                           (OptionPlace){.file = "the table of defaults", .line = (int)i + 1}));
     }
     return true;
 }
@@ -67,12 +68,14 @@ static bool read_row(Options *options, const OptionRow *row, Words *words, const
     do {
         TRY(take_value(&value, words, shown, equals));
         TRY(option_set(options, row, value, place));
-    } while (row->type == OPTION_LIST && equals == NULL && words->next < words->count && !is_option(words->words[words->next]));
+    } while (row->type == OPTION_LIST && equals == NULL && words->next < words->count &&
+             !is_option(words->words[words->next]));
     return true;
 }
 
 // Options that every program has: --config, --help, --print-config. *known: it was one of them.
-static bool read_common(Options *options, Words *words, const char *name, size_t length, const char *equals, bool *known)
+static bool read_common(Options *options, Words *words, const char *name, size_t length, const char *equals,
+                        bool *known)
 {
     const char *path = NULL;
     *known = true;
@@ -168,7 +171,8 @@ static bool check_required(const Options *options)
             bytes_free(&names);
             return fail("%s: none were given; --help shows how to call this program", row->help);
         }
-        ok = ok && bytes_printf(&names, "%s--%s (%s)", missing++ > 0 ? ", " : "", option_shown(shown, row->name), row->help);
+        ok = ok &&
+             bytes_printf(&names, "%s--%s (%s)", missing++ > 0 ? ", " : "", option_shown(shown, row->name), row->help);
     }
     if (ok && missing > 0)
         ok = fail("%s %s missing; --help shows how to call this program", names.data, missing == 1 ? "is" : "are");

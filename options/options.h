@@ -1,12 +1,12 @@
-// Options of a program: rows of one table, from which come the struct of values, the command line, the configuration file,
-// --help, --print-config, pages and completion. train_sft_options.h is such a table. Reading is in options.c, writing in
-// options_text.c and options_pages.c.
+// Options of a program: rows of one table, from which come the struct of values, the command line, the configuration
+// file, --help, --print-config, pages and completion. train_sft_options.h is such a table. Reading is in options.c,
+// writing in options_text.c and options_pages.c.
 //
-// Command line: --name VALUE, --name=VALUE; --flag, --no-flag; dashes and underscores are the same. Numbers: 1e-5, 64k, 2M
-// (k = 1000, M and G likewise). A list takes all words up to the next option, and may be given again; a repeated option
-// takes one word each time. Words that belong to no option are the arguments, where the table has such a row; -- ends a
-// list, and only arguments follow it. Always there: --config FILE, --print-config, --help, --help=GROUP, -h, --version.
-// An unknown name that other tools use for one of the options is answered with ours (options_names.c).
+// Command line: --name VALUE, --name=VALUE; --flag, --no-flag; dashes and underscores are the same. Numbers: 1e-5, 64k,
+// 2M (k = 1000, M and G likewise). A list takes all words up to the next option, and may be given again; a repeated
+// option takes one word each time. Words that belong to no option are the arguments, where the table has such a row; --
+// ends a list, and only arguments follow it. Always there: --config FILE, --print-config, --help, --help=GROUP, -h,
+// --version. An unknown name that other tools use for one of the options is answered with ours (options_names.c).
 //
 // Configuration file: lines of `name = value` and # comments. Values may be in "..." (with \n \t \" \\ and \u00XX) or
 // in '...' (taken literally); a list is ["a", "b"] or one value. The file takes effect at the place of --config: what
@@ -53,32 +53,32 @@ typedef struct OptionTable {
     size_t count;
 } OptionTable;
 
-// OPTIONS_DEFINE(Values, values_table, ROWS) defines struct Values, a field for each row, and the function values_table.
-// ROWS(ROW, GROUP) is a macro of rows, ROW(name, type, initial, range, group, identity, help), and of groups of rows
-// that fill a library's struct, GROUP(OptimizerOptions, optimizer, OPTIMIZER_ROWS): a field `optimizer` whose rows are
-// OPTIMIZER_ROWS(ROW, IN), each ROW(IN, name, type, ...). OPTION_GROUP(OptimizerOptions, OPTIMIZER_ROWS), beside the
-// library, defines that struct.
-#define OPTION_GROUP(Values, ROWS)                                                                                               \
-    typedef struct Values {                                                                                                      \
-        ROWS(OPTION_IN_AS_FIELD, )                                                                                               \
+// OPTIONS_DEFINE(Values, values_table, ROWS) defines struct Values, a field for each row, and the function
+// values_table. ROWS(ROW, GROUP) is a macro of rows, ROW(name, type, initial, range, group, identity, help), and of
+// groups of rows that fill a library's struct, GROUP(OptimizerOptions, optimizer, OPTIMIZER_ROWS): a field `optimizer`
+// whose rows are OPTIMIZER_ROWS(ROW, IN), each ROW(IN, name, type, ...). OPTION_GROUP(OptimizerOptions,
+// OPTIMIZER_ROWS), beside the library, defines that struct.
+#define OPTION_GROUP(Values, ROWS)                                                                                     \
+    typedef struct Values {                                                                                            \
+        ROWS(OPTION_IN_AS_FIELD, )                                                                                     \
     } Values;
-#define OPTIONS_DEFINE(Values, values_table, ROWS)                                                                               \
-    typedef struct Values {                                                                                                      \
-        ROWS(OPTION_AS_FIELD, OPTION_GROUP_AS_FIELD)                                                                             \
-    } Values;                                                                                                                    \
-    static inline OptionTable values_table(void)                                                                                 \
-    {                                                                                                                            \
-        typedef Values OptionValues;                                                                                             \
-        static const OptionRow rows[] = {ROWS(OPTION_AS_ROW, OPTION_GROUP_AS_ROWS)};                                             \
-        OptionTable table = {rows, sizeof rows / sizeof rows[0]};                                                                \
-        return table;                                                                                                            \
+#define OPTIONS_DEFINE(Values, values_table, ROWS)                                                                     \
+    typedef struct Values {                                                                                            \
+        ROWS(OPTION_AS_FIELD, OPTION_GROUP_AS_FIELD)                                                                   \
+    } Values;                                                                                                          \
+    static inline OptionTable values_table(void)                                                                       \
+    {                                                                                                                  \
+        typedef Values OptionValues;                                                                                   \
+        static const OptionRow rows[] = {ROWS(OPTION_AS_ROW, OPTION_GROUP_AS_ROWS)};                                   \
+        OptionTable table = {rows, sizeof rows / sizeof rows[0]};                                                      \
+        return table;                                                                                                  \
     }
 #define OPTION_AS_FIELD(name, type, initial, range, group, identity, help) OPTION_FIELD_##type name;
 #define OPTION_IN_AS_FIELD(in, name, type, initial, range, group, identity, help) OPTION_FIELD_##type name;
 #define OPTION_GROUP_AS_FIELD(Values, in, ROWS) Values in;
-#define OPTION_AS_ROW(name, type, initial, range, group, identity, help)                                                         \
+#define OPTION_AS_ROW(name, type, initial, range, group, identity, help)                                               \
     OPTION_IN_AS_ROW(, name, type, initial, range, group, identity, help)
-#define OPTION_IN_AS_ROW(in, name, type, initial, range, group, identity, help)                                                  \
+#define OPTION_IN_AS_ROW(in, name, type, initial, range, group, identity, help)                                        \
     {#name, OPTION_TYPE_##type, initial, range, #group, OPTION_IS_##identity, help, offsetof(OptionValues, in name)},
 #define OPTION_GROUP_AS_ROWS(Values, in, ROWS) ROWS(OPTION_IN_AS_ROW, in.)
 #define OPTION_FIELD_integer int64_t

@@ -33,7 +33,8 @@ static bool unescape(Bytes *out, const char **p, OptionPlace place)
             return bytes_append(out, &c, 1);
         }
     }
-    return fail("%s:%d: \\%.1s in \"...\": write \\\\ for a backslash, or put the text in '...'", place.file, place.line, *p);
+    return fail("%s:%d: \\%.1s in \"...\": write \\\\ for a backslash, or put the text in '...'", place.file,
+                place.line, *p);
 }
 
 // One value at *p, quoted or not; then *p is after it. ends: the characters that end an unquoted value.

@@ -1,5 +1,5 @@
-// Pages made of a table, for readers and for installation: Markdown for docs/options/, a manual page, and bash completion.
-// --help=markdown, --help=man and --help=bash write them; `make docs` and `make install` run these.
+// Pages made of a table, for readers and for installation: Markdown for docs/options/, a manual page, and bash
+// completion. --help=markdown, --help=man and --help=bash write them; `make docs` and `make install` run these.
 #include "base/version.h"
 #include "options/options_internal.h"
 #include <ctype.h>

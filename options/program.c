@@ -19,7 +19,8 @@ int program_main(const Program *p, void *state, Options *options, void *values, 
     threads_wait_asleep(words);
     bool answered = false, stopped = false;
     bool understood = options_read(options, p->options(), values, count, words);
-    bool ok = understood && options_answer(options, p->usage, stdout, &answered) && (answered || run_or_stop(p, state, &stopped));
+    bool ok = understood && options_answer(options, p->usage, stdout, &answered) &&
+              (answered || run_or_stop(p, state, &stopped));
     int failed = ok ? 0 : error_status();
     char *error = ok ? NULL : copy_text(error_text());
     p->close(state);

@@ -2,8 +2,10 @@
 // prints errors and sets exit codes: 0 done (or --help, --version, --print-config answered), 1 failed, 2 wrong options,
 // EXIT_STOPPED (system/signals.h) after a signal where the same command goes on.
 //
-//     static const Program PREPARE = {.name = "prepare", .usage = PREPARE_USAGE, .options = prepare_options, .run = ..., .close = ...};
-//     int main(int count, char **words) { State s = {0}; return program_main(&PREPARE, &s, &s.options, &s.values, count, words); }
+//     static const Program PREPARE = {.name = "prepare", .usage = PREPARE_USAGE, .options = prepare_options, .run =
+//     ..., .close = ...};
+//     int main(int count, char **words) { State s = {0}; return program_main(&PREPARE, &s, &s.options, &s.values,
+//     count, words); }
 #ifndef OPTIONS_PROGRAM_H
 #define OPTIONS_PROGRAM_H
 

@@ -45,9 +45,9 @@ static bool read_family(ModelConfig *c, const json_t *root, const char *where)
     while (c->family < FAMILIES && strcmp(type, family_of(c)->model_type) != 0)
         c->family++;
     if (c->family == FAMILIES)
-        return fail(
-            "%s: model_type is \"%s\"; this program trains dense models of Qwen3 (\"qwen3\"), Qwen2 and Qwen2.5 (\"qwen2\")",
-            where, type);
+        return fail("%s: model_type is \"%s\"; this program trains dense models of Qwen3 (\"qwen3\"), Qwen2 and "
+                    "Qwen2.5 (\"qwen2\")",
+                    where, type);
     const json_t *architectures = json_object_get(root, "architectures");
     if (is_null(architectures))
         return true;
@@ -86,7 +86,8 @@ static bool read_rope_object(ModelConfig *c, const char **found, const json_t *r
     type = older != NULL ? older : type;
     TRY(json_may_text(&type, rope, "rope_type", where));
     if (older != NULL && strcmp(older, type) != 0)
-        return fail("%s: %s has \"type\": \"%s\" and \"rope_type\": \"%s\"; remove the wrong one", where, key, older, type);
+        return fail("%s: %s has \"type\": \"%s\" and \"rope_type\": \"%s\"; remove the wrong one", where, key, older,
+                    type);
     if (strcmp(type, "default") != 0)
         return fail(
             "%s: %s asks for RoPE scaling \"%s\"; only plain RoPE is supported. If the contexts are no longer than the "
@@ -96,11 +97,13 @@ static bool read_rope_object(ModelConfig *c, const char **found, const json_t *r
     double share = 1;
     TRY(json_may_number(&share, rope, "partial_rotary_factor", 0, 1, where));
     if (share != 1)
-        return fail("%s: %s has a partial_rotary_factor of %g; %s rotates whole heads", where, key, share, family_of(c)->name);
+        return fail("%s: %s has a partial_rotary_factor of %g; %s rotates whole heads", where, key, share,
+                    family_of(c)->name);
     double given = c->rope_theta;
     TRY(json_may_number(&given, rope, "rope_theta", 1, 1e15, where));
     if (*found != NULL && given != c->rope_theta)
-        return fail("%s: rope_theta is %g %s and %g in %s; remove the wrong one", where, c->rope_theta, *found, given, key);
+        return fail("%s: rope_theta is %g %s and %g in %s; remove the wrong one", where, c->rope_theta, *found, given,
+                    key);
     if (!is_null(json_object_get(rope, "rope_theta")))
         *found = strcmp(key, "rope_scaling") == 0 ? "in rope_scaling" : "in rope_parameters";
     c->rope_theta = given;
@@ -126,7 +129,8 @@ static bool read_head_width(ModelConfig *c, const json_t *root, const char *wher
     if (c->head_width == 0) {
         c->head_width = c->width / c->heads;
         if (c->width % c->heads != 0 || c->head_width % 2 != 0 || c->head_width > HEAD_WIDTH_MAX)
-            return fail("%s: without head_dim, hidden_size / num_attention_heads (%" PRId64 " / %" PRId64 ") must be an even "
+            return fail("%s: without head_dim, hidden_size / num_attention_heads (%" PRId64 " / %" PRId64
+                        ") must be an even "
                         "number up to %d",
                         where, c->width, c->heads, HEAD_WIDTH_MAX);
     }
@@ -152,11 +156,11 @@ static bool read_sizes(ModelConfig *c, const json_t *root, const char *where)
     TRY(json_may_number(&c->initializer_range, root, "initializer_range", 0, 100, where));
     TRY(json_may_bool(&c->tied, root, "tie_word_embeddings", where));
     if (c->heads % c->kv_heads != 0)
-        return fail("%s: num_attention_heads (%" PRId64 ") must be a multiple of num_key_value_heads (%" PRId64 ")", where,
-                    c->heads, c->kv_heads);
+        return fail("%s: num_attention_heads (%" PRId64 ") must be a multiple of num_key_value_heads (%" PRId64 ")",
+                    where, c->heads, c->kv_heads);
     if (c->heads / c->kv_heads > GROUP_MAX)
-        return fail("%s: %" PRId64 " query heads share a key/value head, more than the %d that this program takes", where,
-                    c->heads / c->kv_heads, GROUP_MAX);
+        return fail("%s: %" PRId64 " query heads share a key/value head, more than the %d that this program takes",
+                    where, c->heads / c->kv_heads, GROUP_MAX);
     return true;
 }
 
@@ -195,7 +199,8 @@ bool config_from_json(ModelConfig *c, const json_t *root, const char *where)
         return fail("%s: not a JSON object", where);
     TRY(read_family(c, root, where));
     if (!is_null(json_object_get(root, "quantization_config")))
-        return fail("%s: quantization_config: the weights are quantized; use the folder of the unquantized model", where);
+        return fail("%s: quantization_config: the weights are quantized; use the folder of the unquantized model",
+                    where);
     TRY(must_be_text(root, "hidden_act", "silu", where));
     if (!family_of(c)->qkv_bias) // a family that always has it: transformers ignores the key
         TRY(must_be_false(c, root, "attention_bias", where));
@@ -239,17 +244,18 @@ json_t *config_to_json(const ModelConfig *c, const char *dtype)
     const Family *family = family_of(c);
     json_t *begin = c->begin_token < 0 ? json_null() : json_integer(c->begin_token);
     json_t *root = json_pack(
-        "{s:[s], s:b, s:f, s:o, s:o, s:I, s:s, s:I, s:f, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:f, s:n, s:o, s:n, s:b, s:s, "
+        "{s:[s], s:b, s:f, s:o, s:o, s:I, s:s, s:I, s:f, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:f, s:n, s:o, s:n, s:b, "
+        "s:s, "
         "s:s, s:b, s:b, s:I}",
         "architectures", family->architecture, "attention_bias", false, "attention_dropout", 0.0, "bos_token_id", begin,
-        "eos_token_id", end_tokens_to_json(c), "head_dim", (json_int_t)c->head_width, "hidden_act", "silu", "hidden_size",
-        (json_int_t)c->width, "initializer_range", c->initializer_range, "intermediate_size", (json_int_t)c->feed_forward,
-        "max_position_embeddings", (json_int_t)c->max_positions, "max_window_layers", (json_int_t)c->layers, "model_type",
-        family->model_type, "num_attention_heads", (json_int_t)c->heads, "num_hidden_layers", (json_int_t)c->layers,
-        "num_key_value_heads", (json_int_t)c->kv_heads, "rms_norm_eps", c->norm_epsilon, "rope_scaling", "rope_theta",
-        number_to_json(c->rope_theta), "sliding_window", "tie_word_embeddings", c->tied, "torch_dtype", dtype,
-        "transformers_version", "4.51.0", "use_cache", true, "use_sliding_window", false, "vocab_size",
-        (json_int_t)c->vocabulary);
+        "eos_token_id", end_tokens_to_json(c), "head_dim", (json_int_t)c->head_width, "hidden_act", "silu",
+        "hidden_size", (json_int_t)c->width, "initializer_range", c->initializer_range, "intermediate_size",
+        (json_int_t)c->feed_forward, "max_position_embeddings", (json_int_t)c->max_positions, "max_window_layers",
+        (json_int_t)c->layers, "model_type", family->model_type, "num_attention_heads", (json_int_t)c->heads,
+        "num_hidden_layers", (json_int_t)c->layers, "num_key_value_heads", (json_int_t)c->kv_heads, "rms_norm_eps",
+        c->norm_epsilon, "rope_scaling", "rope_theta", number_to_json(c->rope_theta), "sliding_window",
+        "tie_word_embeddings", c->tied, "torch_dtype", dtype, "transformers_version", "4.51.0", "use_cache", true,
+        "use_sliding_window", false, "vocab_size", (json_int_t)c->vocabulary);
     if (root == NULL)
         fail("no memory for a config.json");
     if (family->qkv_bias) // the published files of such a family have neither key

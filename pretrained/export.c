@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The end tokens that a server should stop at: the chat's first, then the document's. Without a tokenizer, the configuration's.
+// The end tokens that a server should stop at: the chat's first, then the document's. Without a tokenizer, the
+// configuration's.
 static bool set_end_tokens(FolderExport *e, ModelConfig *config, const char *tokenizer_folder)
 {
     memcpy(e->end_tokens, config->end_tokens, sizeof e->end_tokens);

@@ -1,5 +1,6 @@
-// A model in memory, or a checkpoint of a run, as a Hugging Face folder that transformers loads: config.json, generation_config.json with
-// both end tokens, the tokenizer's files, the template of training, weights in "bf16" or "fp32".
+// A model in memory, or a checkpoint of a run, as a Hugging Face folder that transformers loads: config.json,
+// generation_config.json with both end tokens, the tokenizer's files, the template of training, weights in "bf16" or
+// "fp32".
 #ifndef PRETRAINED_EXPORT_H
 #define PRETRAINED_EXPORT_H
 

@@ -16,7 +16,8 @@ static bool is_given(const char *option) { return option != NULL && option[0] !=
 static bool open_config(ModelFiles *f, const ModelFilesOptions *o)
 {
     if (is_given(o->model) == is_given(o->init))
-        return fail_as(ERROR_USAGE, "give either --model FOLDER, a model to start from, or --init config.json for a new one");
+        return fail_as(ERROR_USAGE,
+                       "give either --model FOLDER, a model to start from, or --init config.json for a new one");
     if (is_given(o->init))
         return config_read(&f->config, o->init);
     Bytes path = {0};
@@ -80,7 +81,9 @@ static bool add_stops_of_file(ModelFiles *f)
     char *path = path_join(f->folder.data, "generation_config.json");
     TRY(path != NULL);
     PathKind kind;
-    json_t *root = !path_kind(&kind, path) ? NULL : kind == PATH_FILE ? json_read(path, GENERATION_CONFIG_MOST) : json_object();
+    json_t *root = !path_kind(&kind, path) ? NULL
+                   : kind == PATH_FILE     ? json_read(path, GENERATION_CONFIG_MOST)
+                                           : json_object();
     bool ok = root != NULL && add_stops_of(f, json_object_get(root, "eos_token_id"), path);
     json_decref(root);
     free(path);

@@ -36,9 +36,10 @@ bool model_folder_find(Bytes *path, const char *given)
     bytes_clear(path);
     TRY(hub_not_mistaken(given));
     if (!folder_exists(given))
-        return fail("%s: there is no such folder; a model is a folder with config.json, *.safetensors and tokenizer.json, as "
-                    "`hf download` fetches it",
-                    given);
+        return fail(
+            "%s: there is no such folder; a model is a folder with config.json, *.safetensors and tokenizer.json, as "
+            "`hf download` fetches it",
+            given);
     if (has(given, "MANIFEST.json"))
         return fail("%s: this is a checkpoint; export a model with `build/export %s FOLDER`, and use FOLDER", given,
                     given);
@@ -50,7 +51,8 @@ bool model_folder_find(Bytes *path, const char *given)
         return fail("%s: this training has not written its model yet; `build/export %s/checkpoints/step-N FOLDER` "
                     "exports one from a checkpoint",
                     given, given);
-    return fail("%s: config.json is missing; a model is a folder with config.json, *.safetensors and tokenizer.json", given);
+    return fail("%s: config.json is missing; a model is a folder with config.json, *.safetensors and tokenizer.json",
+                given);
 }
 
 // ---- all but the weights
@@ -103,7 +105,8 @@ static bool adapted_open(Adapted *a, const char *folder, const char *name)
 
 static bool adapted_set(Adapted *a, const char *key, json_t *value) // takes the value
 {
-    bool ok = value == NULL ? fail("\"%s\": no memory, or a text that is not UTF-8", key) : json_edit(&a->text, key, value);
+    bool ok =
+        value == NULL ? fail("\"%s\": no memory, or a text that is not UTF-8", key) : json_edit(&a->text, key, value);
     json_decref(value);
     return ok;
 }
@@ -251,8 +254,8 @@ static bool write_parts(const FolderExport *e, const char *folder)
     TRY(write_config(e, folder));
     TRY(write_generation_config(e, folder));
     TRY(write_tokenizer(e, folder));
-    return weights_write(folder, e->plan, e->count, e->type, e->file_limit == 0 ? WEIGHTS_FILE_LIMIT : e->file_limit, e->source,
-                         e->context);
+    return weights_write(folder, e->plan, e->count, e->type, e->file_limit == 0 ? WEIGHTS_FILE_LIMIT : e->file_limit,
+                         e->source, e->context);
 }
 
 // Whether config.json equals what write_config writes for its values, character by character. Other programs spell it
@@ -298,10 +301,11 @@ static bool may_lose(const char *folder, char **names, size_t count)
         if (!is_exported(names[i]))
             return fail("%s/%s: not written by an export, and would be deleted; move it, or choose another name",
                         folder, names[i]);
-    return has_our_config(&ours, folder) && (ours || fail("%s: this model was not exported here, or its config.json was "
-                                                          "changed, and it would be deleted; move it, or choose another "
-                                                          "name",
-                                                          folder));
+    return has_our_config(&ours, folder) &&
+           (ours || fail("%s: this model was not exported here, or its config.json was "
+                         "changed, and it would be deleted; move it, or choose another "
+                         "name",
+                         folder));
 }
 
 bool model_folder_may_be_replaced(const char *folder)
@@ -369,7 +373,8 @@ static bool hash_tensors(Bytes *facts, const Weights *weights)
         const WeightTensor *t = weights_at(weights, i);
         uint64_t size = t->bytes < PRINT_BYTES ? t->bytes : PRINT_BYTES;
         uint64_t ends[2] = {hash_bytes(t->data, size), hash_bytes(t->data + t->bytes - size, size)};
-        TRY(bytes_printf(facts, "%s %s %" PRIu64 " ", t->name, t->type_name, t->bytes) && bytes_append(facts, ends, sizeof ends));
+        TRY(bytes_printf(facts, "%s %s %" PRIu64 " ", t->name, t->type_name, t->bytes) &&
+            bytes_append(facts, ends, sizeof ends));
     }
     return true;
 }

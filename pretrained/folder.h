@@ -1,5 +1,6 @@
-// A Hugging Face model folder as a whole: which folder a user means, and writing a complete one (configuration, weights,
-// tokenizer, template, generation settings) that transformers loads. The weights' own format is safetensors/safetensors.h.
+// A Hugging Face model folder as a whole: which folder a user means, and writing a complete one (configuration,
+// weights, tokenizer, template, generation settings) that transformers loads. The weights' own format is
+// safetensors/safetensors.h.
 #ifndef PRETRAINED_FOLDER_H
 #define PRETRAINED_FOLDER_H
 

@@ -66,10 +66,10 @@ static bool same_head(const Model *m, const Weights *weights, const char *folder
     }
     free(other);
     TRY(ok);
-    return same ||
-           fail("%s: config.json says \"tie_word_embeddings\": true, but lm_head.weight is not %s once more; set it to false to "
-                "keep the head, or remove lm_head.weight to go on without it",
-                folder, embedding->name);
+    return same || fail("%s: config.json says \"tie_word_embeddings\": true, but lm_head.weight is not %s once more; "
+                        "set it to false to "
+                        "keep the head, or remove lm_head.weight to go on without it",
+                        folder, embedding->name);
 }
 
 bool model_load(Model *m, const char *folder)

@@ -1,5 +1,5 @@
-// The figures of a step, gathered from the rollout and the update into named numbers; log/ writes them. Those of an evaluation are in
-// validate.c.
+// The figures of a step, gathered from the rollout and the update into named numbers; log/ writes them. Those of an
+// evaluation are in validate.c.
 #include "report/metrics.h"
 #include "rl/advantage.h"
 #include <assert.h>

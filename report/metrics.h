@@ -35,18 +35,20 @@ void metrics_add(Metrics *metrics, double value, const char *format, ...)
 void metrics_of_step(Metrics *metrics, const Rollout *rollout, const Documents *documents, const Rewards *rewards,
                      const StepFacts *facts);
 
-// What became of responses, as shares of all that were sampled, with the groups that were set aside: by rule verdict/equal,
-// verdict/different or verdict/unknown; of all, verdict/judged_yes and verdict/judged_no by a judge; verdict/unscored without a reward.
-// The same for each kind of reference (verdict/kind/NAME/...) and source (verdict/source/NAME/...). prefix comes before a name.
+// What became of responses, as shares of all that were sampled, with the groups that were set aside: by rule
+// verdict/equal, verdict/different or verdict/unknown; of all, verdict/judged_yes and verdict/judged_no by a judge;
+// verdict/unscored without a reward. The same for each kind of reference (verdict/kind/NAME/...) and source
+// (verdict/source/NAME/...). prefix comes before a name.
 void metrics_of_verdicts(Metrics *metrics, const char *prefix, const Rollout *rollout, const Documents *documents);
 
-// A source has a place in an array of SOURCE_PLACES: 0 for no source, and the last for all that have no fields of their own.
+// A source has a place in an array of SOURCE_PLACES: 0 for no source, and the last for all that have no fields of their
+// own.
 enum { SOURCE_PLACES = SOURCES_NAMED + 2 };
 int metrics_source_place(int32_t source);
 void metrics_place_name(char out[SOURCE_NAME_BYTES], const Documents *documents, int place);
 
-// A source's name as a part of a field's name. One that had to be changed, to fit or for JSON, ends in a hash of it, so that no two
-// sources share a name.
+// A source's name as a part of a field's name. One that had to be changed, to fit or for JSON, ends in a hash of it, so
+// that no two sources share a name.
 void metrics_source_name(char out[SOURCE_NAME_BYTES], const char *source);
 
 #endif

@@ -1,8 +1,8 @@
-// Advantages: how much better a response was than its prompt, or its batch, led to expect. One number a response: every token of a
-// response has the same, since the reward comes at its end and nothing is discounted.
+// Advantages: how much better a response was than its prompt, or its batch, led to expect. One number a response: every
+// token of a response has the same, since the reward comes at its end and nothing is discounted.
 //
-// A missing reward is NaN: it enters no mean, and its advantage is 0. Where the group is the baseline, so is the advantage of a response
-// whose group has no other reward.
+// A missing reward is NaN: it enters no mean, and its advantage is 0. Where the group is the baseline, so is the
+// advantage of a response whose group has no other reward.
 #ifndef RL_ADVANTAGE_H
 #define RL_ADVANTAGE_H
 
@@ -23,7 +23,7 @@ typedef enum AdvantageKind {
 typedef enum Deviation { DEVIATION_UNBIASED, DEVIATION_POPULATION, DEVIATION_NONE } Deviation;
 
 // clang-format off
-#define ADVANTAGE_ROWS(ROW, IN)                                                                                          \
+#define ADVANTAGE_ROWS(ROW, IN) \
     ROW(IN, advantage,     choice, "grpo",     ADVANTAGES, loss, IDENTITY, "advantage estimator: what a reward is compared with") \
     ROW(IN, advantage_std, choice, "unbiased", DEVIATIONS, loss, IDENTITY, "grpo: standard deviation that advantages are divided by") \
     ROW(IN, advantage_eps, number, "1e-6",     ">= 0",     loss, IDENTITY, "grpo: added to that standard deviation")

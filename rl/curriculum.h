@@ -1,8 +1,9 @@
-// Which prompts a step samples: the loader's order, prompt after prompt and epoch after epoch; or, with --adapt, level by level, fewer
-// of a level whose pass rate has left a band. Where it is is a few numbers, saved with every checkpoint.
+// Which prompts a step samples: the loader's order, prompt after prompt and epoch after epoch; or, with --adapt, level
+// by level, fewer of a level whose pass rate has left a band. Where it is is a few numbers, saved with every
+// checkpoint.
 //
-// No step takes a prompt twice, even across the end of an epoch or of a level: draws are named by prompt and step, so a second group
-// would be a copy of the first. A prompt that the order gives again within a step is skipped.
+// No step takes a prompt twice, even across the end of an epoch or of a level: draws are named by prompt and step, so a
+// second group would be a copy of the first. A prompt that the order gives again within a step is skipped.
 #ifndef RL_CURRICULUM_H
 #define RL_CURRICULUM_H
 
@@ -11,10 +12,10 @@
 #include "rl/rollout.h"
 
 // clang-format off
-#define ADAPT_ROWS(ROW, IN)                                                                                                      \
+#define ADAPT_ROWS(ROW, IN) \
     ROW(IN, adapt,      flag,   "false", "",                   data, IDENTITY, "ask a level less often when its pass rate leaves a band; replaces --order") \
-    ROW(IN, adapt_low,  number, "0.1",   ">= 0 and <= 1",      data, IDENTITY, "lower end of --adapt's band")                    \
-    ROW(IN, adapt_high, number, "0.9",   ">= 0 and <= 1",      data, IDENTITY, "upper end of --adapt's band")                    \
+    ROW(IN, adapt_low,  number, "0.1",   ">= 0 and <= 1",      data, IDENTITY, "lower end of --adapt's band") \
+    ROW(IN, adapt_high, number, "0.9",   ">= 0 and <= 1",      data, IDENTITY, "upper end of --adapt's band") \
     ROW(IN, adapt_rare, number, "0.1",   ">= 0.001 and <= 1",  data, IDENTITY, "share of its prompts that a level outside the band keeps")
 // clang-format on
 OPTION_GROUP(AdaptOptions, ADAPT_ROWS)
@@ -58,8 +59,8 @@ void curriculum_close(Curriculum *curriculum);
 
 void curriculum_begin(Curriculum *curriculum); // a step: all prompts may be taken, once
 
-// Writes the next prompts' numbers and returns how many: up to `count`, fewer at the end of an epoch or where this step has taken all
-// the others; 0: it has taken all. curriculum_return undoes the last `count`, for a later step.
+// Writes the next prompts' numbers and returns how many: up to `count`, fewer at the end of an epoch or where this step
+// has taken all the others; 0: it has taken all. curriculum_return undoes the last `count`, for a later step.
 int64_t curriculum_take(Curriculum *curriculum, int64_t *numbers, int64_t count);
 void curriculum_return(Curriculum *curriculum, const int64_t *numbers, int64_t count);
 

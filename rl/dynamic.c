@@ -1,5 +1,5 @@
-// Dynamic sampling: batch after batch is sampled until enough groups have a signal. The others are set aside in the rollout, with
-// the reason.
+// Dynamic sampling: batch after batch is sampled until enough groups have a signal. The others are set aside in the
+// rollout, with the reason.
 #include "rl/dynamic.h"
 #include "rl/advantage.h"
 #include <math.h>
@@ -63,7 +63,8 @@ static void learn_from(Rollout *all, Group *g)
     g->responses = NULL; // they have moved
 }
 
-// Moves the groups with a signal, up to `wanted` in all, and sets the others aside; *used: how many of the batch's were looked at.
+// Moves the groups with a signal, up to `wanted` in all, and sets the others aside; *used: how many of the batch's were
+// looked at.
 static bool accept(Rollout *all, Rollout *batch, int64_t wanted, int64_t *used, DynamicReport *report)
 {
     *used = 0;

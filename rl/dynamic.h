@@ -1,6 +1,7 @@
-// Dynamic sampling (Yu et al. 2025, DAPO, section 3.2): groups whose rewards are all the same teach nothing, and others are sampled in
-// their place. Groups are accepted in the order of their prompts, not of their completion, which would favour short ones; prompts behind
-// the last one that was needed are sampled again in a later step, by that step's weights: nothing off-policy is kept.
+// Dynamic sampling (Yu et al. 2025, DAPO, section 3.2): groups whose rewards are all the same teach nothing, and others
+// are sampled in their place. Groups are accepted in the order of their prompts, not of their completion, which would
+// favour short ones; prompts behind the last one that was needed are sampled again in a later step, by that step's
+// weights: nothing off-policy is kept.
 #ifndef RL_DYNAMIC_H
 #define RL_DYNAMIC_H
 
@@ -23,9 +24,10 @@ typedef struct DynamicReport {
     bool exhausted;            // this step has sampled every prompt
 } DynamicReport;
 
-// What a step samples: the curriculum's next `wanted` prompts; or, with batches > 0, `wanted` groups with a signal, in at most that many
-// batches of as many prompts, no prompt twice; fewer when the batches had no more. The other groups are set aside in the rollout, for
-// people to look at: those without a signal, and those behind the last one that was needed.
+// What a step samples: the curriculum's next `wanted` prompts; or, with batches > 0, `wanted` groups with a signal, in
+// at most that many batches of as many prompts, no prompt twice; fewer when the batches had no more. The other groups
+// are set aside in the rollout, for people to look at: those without a signal, and those behind the last one that was
+// needed.
 typedef struct StepRollout {
     int64_t wanted, batches;
 } StepRollout;

@@ -1,5 +1,5 @@
-// The losses of objective.h, token by token, each with its derivative beside it: KL estimators, the clipped ratio, GSPO's ratio
-// of a whole response, CISPO, and the weights that turn tokens into one loss.
+// The losses of objective.h, token by token, each with its derivative beside it: KL estimators, the clipped ratio,
+// GSPO's ratio of a whole response, CISPO, and the weights that turn tokens into one loss.
 #include "rl/objective.h"
 #include <math.h>
 #include <stddef.h>
@@ -64,7 +64,8 @@ static TokenLoss token_loss(double lp, double old, double advantage, const Objec
     return clip_loss(ratio, difference == lp - old ? ratio : 0, advantage, o, o->dual_clip);
 }
 
-// The response's ratio; each token's derivative is ratio · d lp, since the mean's 1 / count is undone (verl's token form).
+// The response's ratio; each token's derivative is ratio · d lp, since the mean's 1 / count is undone (verl's token
+// form).
 static TokenLoss sequence_loss(const ResponseTokens *r, const Objective *o)
 {
     double sum = 0;

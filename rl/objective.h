@@ -1,8 +1,9 @@
-// What reinforcement learning minimises: a loss for every trained token of a response, and its derivative with respect to the token's
-// log-probability under the policy that is trained. lp: that log-probability; old: the one that was recorded when the token was
-// sampled; A: the response's advantage; rho = exp(lp - old).
+// What reinforcement learning minimises: a loss for every trained token of a response, and its derivative with respect
+// to the token's log-probability under the policy that is trained. lp: that log-probability; old: the one that was
+// recorded when the token was sampled; A: the response's advantage; rho = exp(lp - old).
 //
-//   loss = sum of weight · (policy + kl_coefficient · kl) over all trained tokens of the update; weight: see token_weight
+//   loss = sum of weight · (policy + kl_coefficient · kl) over all trained tokens of the update; weight: see
+//   token_weight
 //
 // Signs, clamps and corner cases are verl's (core_algos.py), whose numbers people compare with.
 #ifndef RL_OBJECTIVE_H
@@ -13,7 +14,9 @@
 
 #define POLICY_LOSSES "clip|gspo|cispo"
 typedef enum PolicyLoss {
-    LOSS_CLIP, // max(-A rho, -A clip(rho, 1 - low, 1 + high)): Schulman et al. 2017, eq. 7; clip-higher: Yu et al. 2025 (DAPO), eq. 10
+    // max(-A rho, -A clip(rho, 1 - low, 1 + high)): Schulman et al. 2017, eq. 7; clip-higher: Yu et al. 2025 (DAPO),
+    // eq. 10
+    LOSS_CLIP,
     LOSS_GSPO,  // the same with the response's s = exp(mean(lp - old)) for rho: Zheng et al. 2025, eq. 5 to 7 and 13
     LOSS_CISPO, // -constant(clip(rho, 1 - low, 1 + high)) · A · lp: MiniMax 2025 (MiniMax-M1), eq. 4
 } PolicyLoss;
@@ -27,8 +30,9 @@ typedef struct Objective {
     double dual_clip; // where A < 0, the loss is at most -A · dual_clip: Ye et al. 2020, eq. 4. 0: off. Of LOSS_CLIP
     double kl_coefficient;
     KlEstimator kl;
-    // Truncated importance sampling: with `sampled`, a token's policy loss is multiplied by min(exp(old - sampled), cap), a constant (Yao
-    // et al. 2025, "Your efficient RL framework secretly brings you off-policy RL training"). 0: off
+    // Truncated importance sampling: with `sampled`, a token's policy loss is multiplied by min(exp(old - sampled),
+    // cap), a constant (Yao et al. 2025, "Your efficient RL framework secretly brings you off-policy RL training"). 0:
+    // off
     double importance_cap;
 } Objective;
 
@@ -64,14 +68,16 @@ typedef enum Aggregation {
     SEQ_MEAN_TOKEN_SUM_NORM, // 1 / (responses · longest), a constant: Liu et al. 2025 (Dr. GRPO)
 } Aggregation;
 
-// The weight of each token of a response in the update's loss. tokens: the response's trained ones; a response without any has
-// weight 0 and is not counted. It depends on the whole update, so that the cut into micro-batches does not matter.
+// The weight of each token of a response in the update's loss. tokens: the response's trained ones; a response without
+// any has weight 0 and is not counted. It depends on the whole update, so that the cut into micro-batches does not
+// matter.
 typedef struct TrainedCount {
     int64_t tokens, responses; // of the update
 } TrainedCount;
 double token_weight(Aggregation aggregation, int64_t tokens, const TrainedCount *update, int64_t longest);
 
-// DAPO's soft overlong punishment (Yu et al. 2025, eq. 13): 0 up to longest - buffer tokens, then falling to -1 at longest.
+// DAPO's soft overlong punishment (Yu et al. 2025, eq. 13): 0 up to longest - buffer tokens, then falling to -1 at
+// longest.
 double overlong_punishment(int64_t tokens, int64_t longest, int64_t buffer);
 
 #endif

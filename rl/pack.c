@@ -1,5 +1,5 @@
-// Deals responses to micro-batches, the longest first, each into the emptiest, and adds micro-batches until all fit. Then fills
-// one at a time as the ragged batch that the model takes.
+// Deals responses to micro-batches, the longest first, each into the emptiest, and adds micro-batches until all fit.
+// Then fills one at a time as the ragged batch that the model takes.
 #include "rl/pack.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
-// Responses to micro-batches: prompt and response laid end to end, a document each, the response's tokens trained. Which documents
-// share a micro-batch depends on their lengths and places alone, so that ranks may share the micro-batches.
+// Responses to micro-batches: prompt and response laid end to end, a document each, the response's tokens trained.
+// Which documents share a micro-batch depends on their lengths and places alone, so that ranks may share the
+// micro-batches.
 #ifndef RL_PACK_H
 #define RL_PACK_H
 
@@ -26,11 +27,13 @@ typedef struct PackPart {
         slots; // a longer document has a micro-batch of its own; their number is a multiple of slots
 } PackPart;
 
-// Packs the part's responses of a weight other than 0: the longest first, each into the emptiest micro-batch that has room.
+// Packs the part's responses of a weight other than 0: the longest first, each into the emptiest micro-batch that has
+// room.
 bool pack_open(Pack *pack, const Rollout *rollout, const PackPart *part);
 void pack_close(Pack *pack);
 
-// Micro-batch m, valid until the next call: document d is items[first[m] + d], its trained rows in the order of its tokens.
+// Micro-batch m, valid until the next call: document d is items[first[m] + d], its trained rows in the order of its
+// tokens.
 void pack_micro_batch(Pack *pack, int64_t m, Ragged *batch);
 
 #endif

@@ -1,5 +1,5 @@
-// The policy: the model that samples and learns, with its optimizer and, for the KL, a reference model. Their memory, and that of a
-// judge's model, is planned together before any of it is taken (fit/fit.h).
+// The policy: the model that samples and learns, with its optimizer and, for the KL, a reference model. Their memory,
+// and that of a judge's model, is planned together before any of it is taken (fit/fit.h).
 #ifndef RL_POLICY_H
 #define RL_POLICY_H
 
@@ -11,7 +11,7 @@
 #include "tokenizer/template.h"
 
 // clang-format off
-#define POLICY_ROWS(ROW, IN)                                                                                                     \
+#define POLICY_ROWS(ROW, IN) \
     ROW(IN, model, folder,  "", "required",          model,     NEUTRAL,  "model to start from, a Hugging Face folder") \
     ROW(IN, tokenizer, folder,  "", "",                  model,     NEUTRAL,  "folder of the tokenizer, if not the model's") \
     ROW(IN, template, choice,  "auto", "auto|" TEMPLATE_CHOICES, model,     IDENTITY, "chat template") \
@@ -41,8 +41,8 @@ typedef struct Policy {
     Optimizer optimizer;
 } Policy;
 
-// With machine->plan only what fits, the configuration and the tokenizer: no device, no weights. A judge that is open has taken its
-// memory already.
+// With machine->plan only what fits, the configuration and the tokenizer: no device, no weights. A judge that is open
+// has taken its memory already.
 bool policy_open(Policy *policy, const PolicySetup *setup);
 void policy_close(Policy *policy);
 

@@ -1,5 +1,5 @@
-// Opens a run's prompts: reads them, drops those whose reference nothing can be compared with, and numbers those that share a name (they
-// would share their random draws too).
+// Opens a run's prompts: reads them, drops those whose reference nothing can be compared with, and numbers those that
+// share a name (they would share their random draws too).
 #include "rl/prompts.h"
 #include "base/text.h"
 #include <stdlib.h>

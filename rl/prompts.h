@@ -19,8 +19,9 @@ typedef struct Prompts {
     const Documents *train, *held_out; // of data
     DroppedPrompts dropped;            // of train
     uint32_t *
-        twins; // (train->count) documents before it with the same prompt and id, as in a folder that is named twice: by this
-               // number they have draws of their own
+        // (train->count) documents before it with the same prompt and id, as in a folder that is named twice: by this
+        twins;
+    // number they have draws of their own
 } Prompts;
 
 typedef struct PromptsRules {
@@ -33,8 +34,8 @@ typedef struct PromptsRules {
     bool has_judge;
 } PromptsRules;
 
-// Drops problems without a reference, and those by whose reference no rule can tell right answers from wrong ones (answer_comparable),
-// unless there is a judge, or no reward depends on it. Fails where none are left.
+// Drops problems without a reference, and those by whose reference no rule can tell right answers from wrong ones
+// (answer_comparable), unless there is a judge, or no reward depends on it. Fails where none are left.
 bool prompts_open(Prompts *prompts, const PromptsRules *rules);
 void prompts_close(Prompts *prompts);
 void prompts_announce(const Prompts *prompts, Run *run,

@@ -1,5 +1,5 @@
-// The reference model: opened without gradients, run over a rollout in micro-batches for its log-probabilities; then the KL of a
-// rollout, and the controller that adapts its coefficient.
+// The reference model: opened without gradients, run over a rollout in micro-batches for its log-probabilities; then
+// the KL of a rollout, and the controller that adapts its coefficient.
 #include "rl/reference.h"
 #include "pretrained/config_json.h"
 #include "pretrained/folder.h"
@@ -78,7 +78,8 @@ static bool run_over(Reference *r, const Rollout *rollout)
     return ok;
 }
 
-// Response.kl: the sum over its tokens, at the log-probabilities that they were sampled with. Returns the mean over all tokens.
+// Response.kl: the sum over its tokens, at the log-probabilities that they were sampled with. Returns the mean over all
+// tokens.
 static double count_kl(Rollout *rollout, KlEstimator kl)
 {
     double sum = 0;

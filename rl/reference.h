@@ -17,12 +17,12 @@ typedef struct Reference {
 } Reference;
 
 // clang-format off
-#define KL_ROWS(ROW, IN)                                                                                                 \
-    ROW(IN, kl_coef,    number, "0",     ">= 0",        loss, IDENTITY, "weight of the KL to --reference; 0: no reference model")                 \
-    ROW(IN, kl,         choice, "k3",    KL_ESTIMATORS, loss, IDENTITY, "KL estimator")                                            \
-    ROW(IN, kl_in,      choice, "loss",  KL_PLACES,     loss, IDENTITY, "whether KL is counted in the loss or in the reward")                                      \
-    ROW(IN, kl_target,  number, "0",     ">= 0",        loss, IDENTITY, "adapt --kl-coef towards this KL per token; 0: fixed")         \
-    ROW(IN, kl_horizon, number, "10000", "> 0",         loss, IDENTITY, "responses over which --kl-coef adapts")                             \
+#define KL_ROWS(ROW, IN) \
+    ROW(IN, kl_coef,    number, "0",     ">= 0",        loss, IDENTITY, "weight of the KL to --reference; 0: no reference model") \
+    ROW(IN, kl,         choice, "k3",    KL_ESTIMATORS, loss, IDENTITY, "KL estimator") \
+    ROW(IN, kl_in,      choice, "loss",  KL_PLACES,     loss, IDENTITY, "whether KL is counted in the loss or in the reward") \
+    ROW(IN, kl_target,  number, "0",     ">= 0",        loss, IDENTITY, "adapt --kl-coef towards this KL per token; 0: fixed") \
+    ROW(IN, kl_horizon, number, "10000", "> 0",         loss, IDENTITY, "responses over which --kl-coef adapts") \
     ROW(IN, reference,  folder, "",      "",            loss, NEUTRAL,  "folder of the reference model; default: --model")
 // clang-format on
 OPTION_GROUP(KlOptions, KL_ROWS)
@@ -32,8 +32,8 @@ bool reference_needs(ModelNeeds *needs, const char *folder, const ModelLimits *l
 bool reference_open(Reference *reference, const char *folder, const ModelLimits *limits, const Fit *fit);
 void reference_close(Reference *reference);
 
-// For a rollout: the reference's log-probabilities, each response's KL, taken off its reward where options say so, and the
-// coefficient of the next step. Does nothing without --kl-coef.
+// For a rollout: the reference's log-probabilities, each response's KL, taken off its reward where options say so, and
+// the coefficient of the next step. Does nothing without --kl-coef.
 bool reference_count(Reference *reference, Rollout *rollout, const KlOptions *options, double *coefficient);
 
 // The next coefficient of an adaptive controller (Ziegler et al. 2019, section 2.2), after n responses of this mean KL.

@@ -1,5 +1,5 @@
-// The parts of a reward and their weights: reads --reward, finds the answer in a response, decides whether a judge is needed, and
-// adds the parts up.
+// The parts of a reward and their weights: reads --reward, finds the answer in a response, decides whether a judge is
+// needed, and adds the parts up.
 #include "rl/reward.h"
 #include "base/number.h"
 #include "base/text.h"

@@ -1,6 +1,6 @@
-// The reward of a response: parts, each with a weight, added up. A part's value does not depend on its weight, so each is logged alone.
-// A part without a verdict (of a judge, say) is NaN, and so is a sum in which it has a weight: such a response has advantage 0
-// (advantage.h), and is counted.
+// The reward of a response: parts, each with a weight, added up. A part's value does not depend on its weight, so each
+// is logged alone. A part without a verdict (of a judge, say) is NaN, and so is a sum in which it has a weight: such a
+// response has advantage 0 (advantage.h), and is counted.
 #ifndef RL_REWARD_H
 #define RL_REWARD_H
 
@@ -12,9 +12,11 @@
 
 typedef enum RewardPart {
     REWARD_ACCURACY, // 1: the answer is the reference's, else 0
-    REWARD_FORMAT, // 1: the response ended by itself and holds an answer that is marked as one (\boxed{}, "The answer is"), else 0
-    REWARD_LENGTH, // -0.05 · min(10, |tokens of the answer - tokens of the reference|) where it is right, else 0: Ma et al. 2025
-                   // (General-Reasoner), section 4.1
+    // 1: the response ended by itself and holds an answer that is marked as one (\boxed{}, "The answer is"), else 0
+    REWARD_FORMAT,
+    // -0.05 · min(10, |tokens of the answer - tokens of the reference|) where it is right, else 0: Ma et al. 2025
+    REWARD_LENGTH,
+    // (General-Reasoner), section 4.1
     REWARD_OVERLONG, // 0 to -1 in the last tokens before the limit: Yu et al. 2025 (DAPO), eq. 13
     REWARD_GRADER,   // what an external program says (grader.h)
     REWARD_PARTS
@@ -36,15 +38,15 @@ typedef struct Rewards {
 } Rewards;
 
 // clang-format off
-#define REWARD_ROWS(ROW, IN)                                                                                                     \
-    ROW(IN, reward,          repeated, "",  "",     reward, IDENTITY, "part of the reward: [SOURCE:]accuracy|format|length|overlong|grader=WEIGHT")     \
+#define REWARD_ROWS(ROW, IN) \
+    ROW(IN, reward,          repeated, "",  "",     reward, IDENTITY, "part of the reward: [SOURCE:]accuracy|format|length|overlong|grader=WEIGHT") \
     ROW(IN, overlong_buffer, integer,  "0", ">= 0", reward, IDENTITY, "tokens before the length limit over which a penalty grows to 1; 0: none")
 // clang-format on
 OPTION_GROUP(RewardOptions, REWARD_ROWS)
 
-// Words of --reward are NAME=WEIGHT (of at most WEIGHT_MOST), or SOURCE:NAME=WEIGHT, whose other weights are those for all. Without a
-// word, accuracy has weight 1, and so have the overlong buffer and the grader where they are given. rewards is zeroed; close it after a
-// failure too.
+// Words of --reward are NAME=WEIGHT (of at most WEIGHT_MOST), or SOURCE:NAME=WEIGHT, whose other weights are those for
+// all. Without a word, accuracy has weight 1, and so have the overlong buffer and the grader where they are given.
+// rewards is zeroed; close it after a failure too.
 bool rewards_open(Rewards *rewards, const RewardOptions *options, bool has_grader, int64_t max_new_tokens);
 void rewards_close(Rewards *rewards);
 bool rewards_check_sources(const Rewards *rewards, const Documents *documents); // fails on one that no document has
@@ -57,8 +59,9 @@ typedef struct RewardFacts {
     bool ended; // by itself, not by the limit
 } RewardFacts;
 
-// The verdict by rule. A response that was cut off, or has no answer, is wrong. Where the reference is a text in words, rules only know
-// whether the answer is the same text: another one is unknown, and so is a response in words without a marked answer.
+// The verdict by rule. A response that was cut off, or has no answer, is wrong. Where the reference is a text in words,
+// rules only know whether the answer is the same text: another one is unknown, and so is a response in words without a
+// marked answer.
 void reward_finding(Finding *finding, const RewardFacts *facts);
 
 enum { ANSWER_BYTES = 4096, JUDGED_BYTES = 2000 };
@@ -66,8 +69,9 @@ enum { ANSWER_BYTES = 4096, JUDGED_BYTES = 2000 };
 // The response's answer, for graders; a part of the response, the finding or out.
 Text reward_prediction(const RewardFacts *facts, const Finding *finding, char out[ANSWER_BYTES]);
 
-// What a judge compares with the reference: the response's answer; or, where the reference is in words and no answer is marked, the end of
-// the response after its thoughts, at most JUDGED_BYTES of whole characters. Size 0: the judge is not asked, the finding decides.
+// What a judge compares with the reference: the response's answer; or, where the reference is in words and no answer is
+// marked, the end of the response after its thoughts, at most JUDGED_BYTES of whole characters. Size 0: the judge is
+// not asked, the finding decides.
 Text reward_question(const RewardFacts *facts, const Finding *finding, JudgeAsks asks, char out[ANSWER_BYTES]);
 
 // All parts but accuracy and the grader's, which are set to NaN, as is a part that is not asked for.

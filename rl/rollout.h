@@ -1,5 +1,5 @@
-// A rollout: G responses to each of some prompts, sampled by the engine that trains (engine/engine.h). Their log-probabilities are
-// the trainer's own, so an update uses them as the "old" ones without a pass of its own.
+// A rollout: G responses to each of some prompts, sampled by the engine that trains (engine/engine.h). Their
+// log-probabilities are the trainer's own, so an update uses them as the "old" ones without a pass of its own.
 #ifndef RL_ROLLOUT_H
 #define RL_ROLLOUT_H
 
@@ -12,11 +12,11 @@
 #include "rl/reward.h"
 #include "tokenizer/tokenizer.h"
 
-// How the policy samples. With top-k, top-p or min-p it samples from another distribution than the one that learns: this needs
-// --no-exact, and the loss corrects for it with importance weights up to importance_cap.
+// How the policy samples. With top-k, top-p or min-p it samples from another distribution than the one that learns:
+// this needs --no-exact, and the loss corrects for it with importance weights up to importance_cap.
 // clang-format off
-#define SAMPLING_ROWS(ROW, IN)                                                                                                   \
-    ROW(IN, max_new_tokens, integer, "8192", "> 0",                  sampling, IDENTITY, "longest response, in tokens")          \
+#define SAMPLING_ROWS(ROW, IN) \
+    ROW(IN, max_new_tokens, integer, "8192", "> 0",                  sampling, IDENTITY, "longest response, in tokens") \
     ROW(IN, temperature,    number,  "1",    "> 1e-6",               sampling, IDENTITY, "sampling temperature, also of the update's log-probabilities") \
     ROW(IN, exact,          flag,    "true", "",                     sampling, IDENTITY, "sample from the policy itself; --no-exact allows --top-k, --top-p and --min-p") \
     ROW(IN, top_k,          integer, "0",    ">= 0 and <= 2147483647", sampling, IDENTITY, "with --no-exact: keep the k likeliest tokens; 0: all") \
@@ -96,7 +96,8 @@ typedef struct Rollout {
     Group *groups; // (count)
     int64_t count, samples;
     Group *
-        asides; // (aside_count) not learned from (rl/dynamic.h): their responses have texts, and no ids or log-probabilities
+        // (aside_count) not learned from (rl/dynamic.h): their responses have texts, and no ids or log-probabilities
+        asides;
     int64_t aside_count;
     size_t aside_capacity;
     int64_t finished; // responses, so far
@@ -107,8 +108,9 @@ typedef struct Rollout {
     double generate_seconds, reward_seconds; // reward: time that generation waited for it, and for judges at the end
 } Rollout;
 
-// Samples and rewards: all documents (count) go into the engine, which is empty. Each response is compared with its reference, and sent
-// to judge and grader, as soon as it ends. Given up on a signal (ERROR_STOPPED); the engine is then not empty.
+// Samples and rewards: all documents (count) go into the engine, which is empty. Each response is compared with its
+// reference, and sent to judge and grader, as soon as it ends. Given up on a signal (ERROR_STOPPED); the engine is then
+// not empty.
 bool rollout_run(Rollout *rollout, Engine *engine, const Documents *documents, const int64_t *numbers, int64_t count,
                  const RolloutRules *rules);
 void rollout_free(Rollout *rollout);
@@ -119,8 +121,8 @@ static inline Response *rollout_response(const Rollout *rollout, int64_t i)
     return &rollout->groups[i / rollout->samples].responses[i % rollout->samples];
 }
 
-// Before the first step: asks the grader (NULL: there is none) about the first problem whose reward it has a part in, answered with the
-// reference.
+// Before the first step: asks the grader (NULL: there is none) about the first problem whose reward it has a part in,
+// answered with the reference.
 bool rollout_greet_grader(const Documents *prompts, Grader *grader, const Rewards *rewards);
 
 // All groups one after another, those set aside at the end.
@@ -128,14 +130,15 @@ int64_t rollout_groups(const Rollout *rollout);
 const Group *rollout_group(const Rollout *rollout, int64_t i);
 bool rollout_set_aside(Rollout *rollout, Group *group, const char *why); // takes its content, and leaves it empty
 
-// Writes the responses to folder/step-N.jsonl. A line has step, id, source, category, difficulty, sample, prompt (as the model reads
-// it), options (of a multiple choice), response, prompt_ids and ids (no ids in a group that is set aside), tokens, finish_reason,
-// reference, answer, kind, verdict, rule, judge (yes, no, or why not; absent: not asked), reward and its parts (absent: not asked for,
-// or missing), kl, advantage (absent: not learned from), mean and least log-probability; aside: why its group is not learned from.
+// Writes the responses to folder/step-N.jsonl. A line has step, id, source, category, difficulty, sample, prompt (as
+// the model reads it), options (of a multiple choice), response, prompt_ids and ids (no ids in a group that is set
+// aside), tokens, finish_reason, reference, answer, kind, verdict, rule, judge (yes, no, or why not; absent: not
+// asked), reward and its parts (absent: not asked for, or missing), kl, advantage (absent: not learned from), mean and
+// least log-probability; aside: why its group is not learned from.
 bool rollout_write(const Rollout *rollout, const Tokenizer *tokenizer, const char *folder, int64_t step);
 
-// Removes what a run left in that folder after its last checkpoint: files step-N.jsonl of later steps, and half-written ones. Other files
-// are not ours and stay.
+// Removes what a run left in that folder after its last checkpoint: files step-N.jsonl of later steps, and half-written
+// ones. Other files are not ours and stay.
 bool rollouts_cut(const char *folder, int64_t step);
 
 #endif

@@ -1,5 +1,5 @@
-// Sampling and rewarding: see rollout.h. Requests go into the engine as it has room; what ends is rewarded by rule at once, and goes to
-// judge and grader, whose verdicts are collected while other responses still run.
+// Sampling and rewarding: see rollout.h. Requests go into the engine as it has room; what ends is rewarded by rule at
+// once, and goes to judge and grader, whose verdicts are collected while other responses still run.
 #include "judges/questions.h"
 #include "rl/rollout.h"
 #include "system/signals.h"
@@ -13,8 +13,8 @@ static Text text_of(const Bytes *b) { return (Text){b->data, b->size}; }
 
 // ---- into the engine
 
-// Another name in every step, wherever the prompt comes in it. Ids may be line numbers, which two files share, so the key of the
-// prompt's tokens is a part of the name; and the number of a twin, where it is not the first.
+// Another name in every step, wherever the prompt comes in it. Ids may be line numbers, which two files share, so the
+// key of the prompt's tokens is a part of the name; and the number of a twin, where it is not the first.
 static uint64_t draw_id(const Group *g, const RolloutRules *rules)
 {
     uint64_t twin = rules->twins == NULL ? 0 : rules->twins[g->document];

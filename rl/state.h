@@ -1,4 +1,5 @@
-// What a step changes besides weights and moments, as plain numbers: a step that is given up puts its copy back. A checkpoint keeps it.
+// What a step changes besides weights and moments, as plain numbers: a step that is given up puts its copy back. A
+// checkpoint keeps it.
 #ifndef RL_STATE_H
 #define RL_STATE_H
 

@@ -1,5 +1,5 @@
-// One update's backward passes. Where the policy has not changed since sampling, every token's log-probability must be the
-// sampled one to the bit: check_on_policy ends the run otherwise.
+// One update's backward passes. Where the policy has not changed since sampling, every token's log-probability must be
+// the sampled one to the bit: check_on_policy ends the run otherwise.
 #include "rl/update.h"
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-// One update's gradient: every micro-batch of a pack forward, its policy loss, and back. The loss of a token is objective.h's, its
-// weight the response's; the entropy bonus is a part of the same sum.
+// One update's gradient: every micro-batch of a pack forward, its policy loss, and back. The loss of a token is
+// objective.h's, its weight the response's; the entropy bonus is a part of the same sum.
 #ifndef RL_UPDATE_H
 #define RL_UPDATE_H
 
@@ -26,18 +26,19 @@ typedef struct UpdateReport { // sums over trained tokens; add up over updates
 } UpdateReport;
 
 // clang-format off
-#define POLICY_LOSS_ROWS(ROW, IN)                                                                                                \
-    ROW(IN, loss,           choice, "clip",       POLICY_LOSSES, loss, IDENTITY, "policy loss")                                  \
-    ROW(IN, aggregation,    choice, "token-mean", AGGREGATIONS,  loss, IDENTITY, "how token losses become one loss")             \
-    ROW(IN, clip_low,       number, "0.2",        ">= 0",        loss, IDENTITY, "clip ratios below 1 minus this")               \
-    ROW(IN, clip_high,      number, "0.2",        ">= 0",        loss, IDENTITY, "clip ratios above 1 plus this")                \
+#define POLICY_LOSS_ROWS(ROW, IN) \
+    ROW(IN, loss,           choice, "clip",       POLICY_LOSSES, loss, IDENTITY, "policy loss") \
+    ROW(IN, aggregation,    choice, "token-mean", AGGREGATIONS,  loss, IDENTITY, "how token losses become one loss") \
+    ROW(IN, clip_low,       number, "0.2",        ">= 0",        loss, IDENTITY, "clip ratios below 1 minus this") \
+    ROW(IN, clip_high,      number, "0.2",        ">= 0",        loss, IDENTITY, "clip ratios above 1 plus this") \
     ROW(IN, dual_clip,      number, "3",          ">= 0",        loss, IDENTITY, "clip: bound of the loss where the advantage is negative; 0: none") \
-    ROW(IN, entropy_coef,   number, "0",          ">= 0",        loss, IDENTITY, "weight of the entropy bonus")                  \
+    ROW(IN, entropy_coef,   number, "0",          ">= 0",        loss, IDENTITY, "weight of the entropy bonus") \
     ROW(IN, mask_truncated, flag,   "false",      "",            loss, IDENTITY, "do not train on responses that were cut off")
 // clang-format on
 OPTION_GROUP(PolicyLossOptions, POLICY_LOSS_ROWS)
 
-// The rules that options say, with this KL coefficient (if KL is in the loss); n_live, go_on and on_policy are the caller's.
+// The rules that options say, with this KL coefficient (if KL is in the loss); n_live, go_on and on_policy are the
+// caller's.
 UpdateRules update_rules(const PolicyLossOptions *loss, const SamplingOptions *sampling, const KlOptions *kl,
                          double coefficient);
 

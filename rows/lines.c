@@ -99,9 +99,9 @@ static bool refuse_as(const LineReader *r, const char *what)
     const char *file = r->descriptor == STDIN_FILENO ? "FILE" : r->path; // in the remedy
     const char *place = strstr(what, "%s");
     Bytes text = {0};
-    bool ok = place == NULL
-                  ? bytes_text(&text, what)
-                  : bytes_append(&text, what, (size_t)(place - what)) && bytes_text(&text, file) && bytes_text(&text, place + 2);
+    bool ok = place == NULL ? bytes_text(&text, what)
+                            : bytes_append(&text, what, (size_t)(place - what)) && bytes_text(&text, file) &&
+                                  bytes_text(&text, place + 2);
     fail("%s: %s", r->path, ok ? text.data : "not JSONL");
     bytes_free(&text);
     return false;
@@ -116,12 +116,13 @@ static bool named(const LineReader *r, const char *ending)
 // A table of values with a header line: a separator in the first line, and no object anywhere.
 static bool is_table(Text head, Text first, char mark)
 {
-    return memchr(first.data, mark, first.size) != NULL && memchr(head.data, '{', head.size) == NULL && first.size < head.size;
+    return memchr(first.data, mark, first.size) != NULL && memchr(head.data, '{', head.size) == NULL &&
+           first.size < head.size;
 }
 
-#define TABLE(how)                                                                                                               \
-    "; python3 -c 'import csv, json, sys; [print(json.dumps(row)) for row in csv.DictReader(open(sys.argv[1], newline=\"\")" how \
-    ")]' %s > rows.jsonl"
+#define TABLE(how)                                                                                                     \
+    "; python3 -c 'import csv, json, sys; [print(json.dumps(row)) for row in csv.DictReader(open(sys.argv[1], "        \
+    "newline=\"\")" how ")]' %s > rows.jsonl"
 
 static bool refuse_others(const LineReader *r)
 {
@@ -131,7 +132,8 @@ static bool refuse_others(const LineReader *r)
             return refuse_as(r, LOOKS[i].what);
     while (head.size > 0 && head.data[0] != 0 && strchr(" \t\r\n", head.data[0]) != NULL)
         head = (Text){head.data + 1, head.size - 1};
-    if (head.size == 0 || (head.data[0] == '{' && !(head.size > 1 && strchr("\r\n", head.data[1]) != NULL && head.data[1] != 0)))
+    if (head.size == 0 ||
+        (head.data[0] == '{' && !(head.size > 1 && strchr("\r\n", head.data[1]) != NULL && head.data[1] != 0)))
         return true;
     if (head.data[0] == '{')
         return refuse_as(r, "objects over several lines, not one object a line; jq -c . %s writes JSONL");
@@ -198,7 +200,8 @@ static bool discard_line(LineReader *r)
         char *newline = memchr(r->buffer + r->begin, '\n', r->end - r->begin);
         pass(r, newline == NULL ? r->end - r->begin : (size_t)(newline + 1 - r->buffer) - r->begin);
         if (newline != NULL || r->drained)
-            return fail("%s:%" PRId64 ": a line of more than %zu bytes; a row may have no more", r->path, r->line, LINE_LIMIT);
+            return fail("%s:%" PRId64 ": a line of more than %zu bytes; a row may have no more", r->path, r->line,
+                        LINE_LIMIT);
         TRY(fill(r));
     }
 }

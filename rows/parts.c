@@ -32,7 +32,8 @@ static json_t *missing_of(const Journal *j, int64_t part, int64_t parts, int64_t
 {
     json_t *missing = json_array();
     for (int64_t n = 0; missing != NULL && n < (int64_t)j->most; n++)
-        if (n / each % parts == part && !journal_has(j, (uint64_t)n) && json_array_append_new(missing, json_integer(n)) != 0) {
+        if (n / each % parts == part && !journal_has(j, (uint64_t)n) &&
+            json_array_append_new(missing, json_integer(n)) != 0) {
             json_decref(missing);
             return NULL;
         }
@@ -48,9 +49,9 @@ static bool describe(const Journal *j, int64_t part, int64_t parts, int64_t each
     snprintf(hash, sizeof hash, "%016" PRIx64, sum.hash);
     json_t *identity = json_copy(j->identity);
     json_object_del(identity, "part");
-    json_t *about = json_pack("{s:I, s:I, s:I, s:I, s:s, s:o, s:o}", "part", (json_int_t)part, "parts", (json_int_t)parts,
-                              "results", (json_int_t)j->most, "each", (json_int_t)each, "hash", hash, "missing",
-                              missing_of(j, part, parts, each), "identity", identity);
+    json_t *about = json_pack("{s:I, s:I, s:I, s:I, s:s, s:o, s:o}", "part", (json_int_t)part, "parts",
+                              (json_int_t)parts, "results", (json_int_t)j->most, "each", (json_int_t)each, "hash", hash,
+                              "missing", missing_of(j, part, parts, each), "identity", identity);
     bool ok = (about != NULL || fail("no memory for what a part is")) && bytes_printf(&path, "%s.json", j->out) &&
               json_write_atomic(path.data, about);
     json_decref(about);
@@ -99,7 +100,8 @@ static bool count_parts(int64_t *parts, const char *out)
     }
     names_free(names, count);
     bytes_free(&folder);
-    return ok && (*parts > 0 || fail("%s: there are no parts of it, %s.0-of-N and so on; --part 0/N makes the first", out, out));
+    return ok && (*parts > 0 ||
+                  fail("%s: there are no parts of it, %s.0-of-N and so on; --part 0/N makes the first", out, out));
 }
 
 typedef struct Part {
@@ -120,8 +122,10 @@ static bool is_finished(const Part *p, int64_t i, int64_t parts)
     TRY(bytes_printf(&partial, "%s.partial", p->path));
     bool begun = file_exists(partial.data);
     bytes_free(&partial);
-    return begun ? fail("%s: is not finished; the command with --part %" PRId64 "/%" PRId64 " goes on", p->path, i, parts)
-                 : fail("%s: is missing; the same command with --part %" PRId64 "/%" PRId64 " makes it", p->path, i, parts);
+    return begun
+               ? fail("%s: is not finished; the command with --part %" PRId64 "/%" PRId64 " goes on", p->path, i, parts)
+               : fail("%s: is missing; the same command with --part %" PRId64 "/%" PRId64 " makes it", p->path, i,
+                      parts);
 }
 
 static bool read_about(Part *p, int64_t i, int64_t parts)
@@ -168,7 +172,8 @@ static bool as_given(const Part *p, const Options *options)
     for (size_t i = 0; ok && i < options->given_count; i++) {
         const OptionRow *row = options->given[i].row;
         const json_t *a = json_object_get(now, row->name), *b = json_object_get(made, row->name);
-        if (row->identity && strcmp(row->name, "part") != 0 && !json_equal((json_t *)(uintptr_t)a, (json_t *)(uintptr_t)b))
+        if (row->identity && strcmp(row->name, "part") != 0 &&
+            !json_equal((json_t *)(uintptr_t)a, (json_t *)(uintptr_t)b))
             ok = fail("%s: was made with --%s %s, and now it is %s; drop the option", p->path, row->name,
                       json_is_string(b) ? json_string_value(b) : "otherwise",
                       json_is_string(a) ? json_string_value(a) : "otherwise");

@@ -10,9 +10,9 @@
 #include "rows/journal.h"
 
 // clang-format off
-#define PART_ROWS(ROW, IN)                                                                                                       \
-    ROW(IN, out,  file, "",      "", rows, NEUTRAL,  "JSONL file to write")                                                       \
-    ROW(IN, part, text, "",      "", rows, IDENTITY, "I/N, from 0/N: do every N-th row, into OUT.I-of-N")                         \
+#define PART_ROWS(ROW, IN) \
+    ROW(IN, out,  file, "",      "", rows, NEUTRAL,  "JSONL file to write") \
+    ROW(IN, part, text, "",      "", rows, IDENTITY, "I/N, from 0/N: do every N-th row, into OUT.I-of-N") \
     ROW(IN, join, flag, "false", "", rows, NEUTRAL,  "join the parts into OUT, in the order of the rows")
 // clang-format on
 OPTION_GROUP(PartOptions, PART_ROWS)

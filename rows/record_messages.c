@@ -46,8 +46,8 @@ static bool append_part(Bytes *text, const json_t *part, const char *where, size
 {
     Text type = text_of(row_field(part, "type")), content = text_of(row_field(part, "text"));
     if (type.data == NULL || !text_is(type, "text"))
-        return fail("%s: message %zu has a part of type \"%.*s\"; only text is supported", where, turn,
-                    shown(type), type.data == NULL ? "" : type.data);
+        return fail("%s: message %zu has a part of type \"%.*s\"; only text is supported", where, turn, shown(type),
+                    type.data == NULL ? "" : type.data);
     if (content.data == NULL)
         return fail("%s: message %zu has a part without a \"text\" that is a string", where, turn);
     return bytes_append(text, content.data, content.size);
@@ -89,8 +89,7 @@ static bool refuse_beside(const json_t *message, const char *where, size_t turn)
                    {"loss_weight", "weights"}};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         const char *key = refused[i].key;
-        bool told =
-            strcmp(key, "reasoning_details") == 0 && row_field(message, "reasoning") != NULL; // a repetition
+        bool told = strcmp(key, "reasoning_details") == 0 && row_field(message, "reasoning") != NULL; // a repetition
         if (!told && !is_nothing(row_field(message, key)))
             return fail("%s: message %zu has \"%s\"; %s are not supported", where, turn, key, refused[i].why);
     }
@@ -116,9 +115,8 @@ static bool read_mark(TurnMark *mark, const json_t *message, Role role, const ch
         if (*mark != TURN_UNMARKED && *mark != here)
             return fail("%s: message %zu: key \"%s\" contradicts another one", where, turn, keys[i]);
         if (here == TURN_TRAINED && role != ROLE_ASSISTANT)
-            return fail(
-                "%s: message %zu: key \"%s\" asks to train a turn that is not the assistant's",
-                where, turn, keys[i]);
+            return fail("%s: message %zu: key \"%s\" asks to train a turn that is not the assistant's", where, turn,
+                        keys[i]);
         *mark = here;
     }
     return true;

@@ -159,10 +159,9 @@ bool check_options_shown(const Reading *r)
         if (shows_options(record->messages[i].content, options))
             return true;
     const char *renders = renders_options(r);
-    return fail(
-        "%s: the row has \"%s\", which are not all in the prompt; --map _%s=%s leaves them out%s%s",
-        r->where, r->options_key, r->options_key, r->options_key,
-        renders == NULL ? "" : ", and they are written below it with ", renders == NULL ? "" : renders);
+    return fail("%s: the row has \"%s\", which are not all in the prompt; --map _%s=%s leaves them out%s%s", r->where,
+                r->options_key, r->options_key, r->options_key,
+                renders == NULL ? "" : ", and they are written below it with ", renders == NULL ? "" : renders);
 }
 
 // ---- the answer

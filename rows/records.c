@@ -5,8 +5,9 @@
 
 // The question of General-Reasoner's evaluation for a multiple choice (its MMLU-Pro recipe: question, options, two
 // blank lines, this).
-#define INSTRUCTION_OPTIONS                                                                                                      \
-    "Please reason step by step, and put your final answer option within \\boxed{}. Only put the option letter in the box, "     \
+#define INSTRUCTION_OPTIONS                                                                                            \
+    "Please reason step by step, and put your final answer option within \\boxed{}. Only put the option letter in "    \
+    "the box, "                                                                                                        \
     "e.g. \\boxed{A}. There is only one correct answer."
 
 enum { FIELDS_MAPPED_MOST = 32 };
@@ -34,7 +35,8 @@ static bool read_completion(const Reading *r, const json_t *completion, const ch
         return add_response(r, text_of(completion));
     TRY(add_messages(r, completion, key));
     r->record->has_response = true;
-    bool one_answer = json_array_size(completion) == 1 && r->record->messages[r->record->count - 1].role == ROLE_ASSISTANT;
+    bool one_answer =
+        json_array_size(completion) == 1 && r->record->messages[r->record->count - 1].role == ROLE_ASSISTANT;
     return one_answer || fail("%s: key \"%s\" must be a string or one message of the assistant", r->where, key);
 }
 
@@ -44,12 +46,14 @@ static bool read_prompt(Reading *r)
     const char *key = row_field(r->row, "completion") != NULL ? "completion" : "response";
     const json_t *completion = r->record->generated ? NULL : row_field(r->row, key);
     if (!r->record->generated && key[0] == 'c' && row_field(r->row, "response") != NULL)
-        return fail("%s: the row has both \"completion\" and \"response\"; --map _response=response leaves one out", r->where);
+        return fail("%s: the row has both \"completion\" and \"response\"; --map _response=response leaves one out",
+                    r->where);
     TRY(turns_begin(r, json_array_size(prompt) + json_array_size(completion) + 1));
     if (json_is_string(prompt))
         TRY(add_history(r) && add_message(r, ROLE_USER, text_of(prompt)));
     else if (!is_nothing(row_field(r->row, "history")))
-        return fail("%s: the row has \"history\" beside a \"prompt\" that is a list; put all turns into that", r->where);
+        return fail("%s: the row has \"history\" beside a \"prompt\" that is a list; put all turns into that",
+                    r->where);
     else
         TRY(add_messages(r, prompt, "prompt"));
     if (r->record->count == 0)
@@ -57,7 +61,10 @@ static bool read_prompt(Reading *r)
     return read_completion(r, completion, key);
 }
 
-static bool user_turn(const Reading *r, const Bytes *text) { return add_message(r, ROLE_USER, (Text){text->data, text->size}); }
+static bool user_turn(const Reading *r, const Bytes *text)
+{
+    return add_message(r, ROLE_USER, (Text){text->data, text->size});
+}
 
 // The response of a row that has it under one of two names.
 static bool own_response(const Reading *r, const char *key, const char *other)
@@ -73,7 +80,8 @@ static bool own_response(const Reading *r, const char *key, const char *other)
     if (r->record->generated || (first.data == NULL && second.data == NULL))
         return true; // a row that is only asked may have anything there
     if (first.data != NULL && second.data != NULL)
-        return fail("%s: the row has both \"%s\" and \"%s\"; --map _%s=%s leaves one out", r->where, key, other, other, other);
+        return fail("%s: the row has both \"%s\" and \"%s\"; --map _%s=%s leaves one out", r->where, key, other, other,
+                    other);
     return add_response(r, first.data != NULL ? first : second);
 }
 
@@ -105,7 +113,8 @@ static bool append_question(const Reading *r, Bytes *text, Text question)
 {
     const json_t *options = row_field(r->row, "options");
     const char *instruction = r->options->instruction;
-    bool choice = !is_nothing(options), none = instruction == NULL || instruction[0] == 0 || strcmp(instruction, "none") == 0;
+    bool choice = !is_nothing(options),
+         none = instruction == NULL || instruction[0] == 0 || strcmp(instruction, "none") == 0;
     TRY(bytes_append(text, question.data, question.size));
     if (choice)
         TRY(append_options(text, options));
@@ -125,7 +134,8 @@ static bool read_problem(Reading *r)
         return fail("%s: the question is empty", r->where);
     TRY(turns_begin(r, 2) && add_history(r));
     Bytes *text = make_text(r);
-    return text != NULL && append_question(r, text, question) && user_turn(r, text) && own_response(r, "solution", "response");
+    return text != NULL && append_question(r, text, question) && user_turn(r, text) &&
+           own_response(r, "solution", "response");
 }
 
 static bool read_ids(Reading *r)
@@ -134,7 +144,8 @@ static bool read_ids(Reading *r)
     const json_t *ids = row_field(r->row, "ids"), *labels = row_field(r->row, "labels");
     size_t count = json_array_size(ids);
     if (!json_is_array(ids) || count < (r->options->prompts ? 1 : 2))
-        return fail("%s: key \"ids\" must be a list of at least %s", r->where, r->options->prompts ? "one id" : "two ids");
+        return fail("%s: key \"ids\" must be a list of at least %s", r->where,
+                    r->options->prompts ? "one id" : "two ids");
     if (labels != NULL && (!json_is_array(labels) || json_array_size(labels) != count))
         return fail("%s: key \"labels\" must be a list as long as \"ids\", %zu entries", r->where, count);
     record->ids = allocate(count, sizeof *record->ids);
@@ -145,7 +156,8 @@ static bool read_ids(Reading *r)
         const json_t *id = json_array_get(ids, i), *label = labels == NULL ? id : json_array_get(labels, i);
         if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > INT32_MAX)
             return fail("%s: ids[%zu] is not a token id", r->where, i);
-        if (!json_is_integer(label) || (json_integer_value(label) != -100 && json_integer_value(label) != json_integer_value(id)))
+        if (!json_is_integer(label) ||
+            (json_integer_value(label) != -100 && json_integer_value(label) != json_integer_value(id)))
             return fail(
                 "%s: labels[%zu] must be ids[%zu] or -100 (a label belongs to the token itself, not one before it)",
                 r->where, i, i);
@@ -177,9 +189,10 @@ static bool two_formats(const FormatKey *a, const FormatKey *b, const char *wher
 {
     fail("%s: the row has both \"%s\" and \"%s\" and could mean either", where, a->key, b->key);
     Bytes text = {0};
-    bool ok = bytes_text(&text, error_text()) &&
-              (a->format == b->format || bytes_printf(&text, "; --format %s or --format %s says which", a->name, b->name)) &&
-              bytes_printf(&text, "; --map _%s=%s leaves one out", b->key, b->key);
+    bool ok =
+        bytes_text(&text, error_text()) &&
+        (a->format == b->format || bytes_printf(&text, "; --format %s or --format %s says which", a->name, b->name)) &&
+        bytes_printf(&text, "; --map _%s=%s leaves one out", b->key, b->key);
     if (ok)
         fail("%s", text.data);
     bytes_free(&text);
@@ -219,7 +232,8 @@ static bool read_finish(const Reading *r)
     for (size_t i = 0; i < sizeof unfinished / sizeof *unfinished; i++)
         r->record->unfinished = r->record->unfinished || (name.data != NULL && text_is(name, unfinished[i]));
     return r->record->unfinished || (name.data != NULL && text_is(name, "stop")) ||
-           fail("%s: key \"finish_reason\" must be \"stop\" or \"length\"; or \"content_filter\", \"abort\" or \"tool_calls\" of "
+           fail("%s: key \"finish_reason\" must be \"stop\" or \"length\"; or \"content_filter\", \"abort\" or "
+                "\"tool_calls\" of "
                 "a "
                 "server",
                 r->where);
@@ -254,7 +268,10 @@ static bool check_questions(const Reading *r)
     return true;
 }
 
-static bool is_asked(const Reading *r, const FormatKey *format) { return r->options->prompts || format->format == ROW_IDS; }
+static bool is_asked(const Reading *r, const FormatKey *format)
+{
+    return r->options->prompts || format->format == ROW_IDS;
+}
 
 static bool read_turns(Reading *r, const FormatKey *format)
 {
@@ -295,7 +312,8 @@ static bool rename_fields(Record *record, const RecordOptions *options)
     for (size_t i = 0; i < count; i++) {
         if (values[i] == NULL)
             continue;
-        ok = (json_object_set_new(record->row, options->map[i].field, values[i]) == 0 || fail("no memory for a row")) && ok;
+        ok = (json_object_set_new(record->row, options->map[i].field, values[i]) == 0 || fail("no memory for a row")) &&
+             ok;
         ok = ok && json_fields_set(&record->fields, options->map[i].field, written[i]);
     }
     return ok;
@@ -331,14 +349,16 @@ static bool read_pair(Reading *r)
     return rename_fields(record, &options) && take_options(r) && take_answer(r);
 }
 
-bool record_read(Record *record, const char *json, size_t size, const char *file, int64_t line, const RecordOptions *options)
+bool record_read(Record *record, const char *json, size_t size, const char *file, int64_t line,
+                 const RecordOptions *options)
 {
     char where[1024];
     snprintf(where, sizeof where, "%s:%" PRId64, file, line);
     *record = (Record){.line = line};
     bool ok = bytes_append(&record->text, json, size) &&
               (record->row = json_parse_row(record->text.data, record->text.size, where, &record->odd_numbers)) != NULL;
-    Reading reading = {.record = record, .row = record->row, .where = where, .options = options, .answer_key = "answer"};
+    Reading reading = {
+        .record = record, .row = record->row, .where = where, .options = options, .answer_key = "answer"};
     if (ok && (options->pair ? read_pair(&reading) : read_row(&reading)))
         return true;
     record_free(record);
@@ -375,8 +395,8 @@ bool record_append(Bytes *out, const Record *record, const char *const *without)
             left_out++;
         if (*left_out != NULL)
             continue;
-        TRY(bytes_text(out, first ? "" : ",") && json_append_string(out, fields->list[i].name) && bytes_text(out, ":") &&
-            json_append(out, fields->list[i].value));
+        TRY(bytes_text(out, first ? "" : ",") && json_append_string(out, fields->list[i].name) &&
+            bytes_text(out, ":") && json_append(out, fields->list[i].value));
         first = false;
     }
     return true;

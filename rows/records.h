@@ -1,14 +1,19 @@
 // One row of a JSONL file as one Record: the messages of the prompt, the response if there is one, and the row's other
 // facts. Nothing is rendered or tokenised here (rows/tokenised.h does that). The row formats:
 //
-//   chat               messages [{role, content, reasoning_content}] or ShareGPT's conversations [{from, value}]; a last turn of
+//   chat               messages [{role, content, reasoning_content}] or ShareGPT's conversations [{from, value}]; a
+//                      last turn of
 //                      the assistant is the response
-//   prompt/completion  prompt and completion (or response), each a text (a user turn, an assistant turn) or a list of messages
-//   Alpaca             instruction, input, output (or response): the user turn is the instruction, a newline and the input, or
+//   prompt/completion  prompt and completion (or response), each a text (a user turn, an assistant turn) or a list of
+//                      messages
+//   Alpaca             instruction, input, output (or response): the user turn is the instruction, a newline and the
+//                      input, or
 //                      one of them where the other is blank
-//   problem            problem or question; solution or response (text) is the response; options are written below it; the
+//   problem            problem or question; solution or response (text) is the response; options are written below it;
+//                      the
 //                      instruction, or the options' own, is appended to the user turn
-//   generated          any of these with finish_reason and text: that is the response, in the place of the row's own; without text,
+//   generated          any of these with finish_reason and text: that is the response, in the place of the row's own;
+//                      without text,
 //                      finish_reason says how the row's own response ended
 //   ids                ids and, optionally, labels: -100 where it is not trained, the id itself elsewhere
 //
@@ -18,10 +23,13 @@
 //   system (system_prompt, system_message)    a system turn before all others
 //   history [[question, answer], ...]         turns before the question, where that is a text
 //   reasoning_content (reasoning, thinking)   the thought of the response; in a message, of that message
-//   weight, train, training, loss, loss_mask  of a message: 0 or false, it is not trained; 1 or true, it is (Record.marks)
+//   weight, train, training, loss, loss_mask  of a message: 0 or false, it is not trained; 1 or true, it is
+//   (Record.marks)
 //   the same of a row, loss_weight            1 or true passes, anything else is refused
-//   options, choices                          make it multiple choice: a list of texts, {"A": text, ...}, or {text: [], label: []}.
-//                                             Other rows than problems have to hold them in their prompt. The answer names one of
+//   options, choices                          make it multiple choice: a list of texts, {"A": text, ...}, or {text: [],
+//   label: []}.
+//                                             Other rows than problems have to hold them in their prompt. The answer
+//                                             names one of
 //                                             them by letter or text; answer_index is its place, from 0
 //   context, passage, document, ...           have to be in the prompt (Alpaca's is called input)
 //   enable_thinking                           as in chat_template_kwargs
@@ -48,7 +56,7 @@ typedef enum RowFormat { ROW_CHAT, ROW_PROMPT, ROW_ALPACA, ROW_PROBLEM, ROW_IDS,
 extern const char *const ROW_FORMAT_NAMES[ROW_FORMATS]; // "chat", "prompt/completion", ...
 
 typedef enum TurnMark { TURN_UNMARKED, TURN_TRAINED, TURN_NOT_TRAINED } TurnMark; // what a message says of itself
-typedef enum Thinking { THINKING_UNSAID, THINKING_ON, THINKING_OFF } Thinking;    // chat_template_kwargs.enable_thinking
+typedef enum Thinking { THINKING_UNSAID, THINKING_ON, THINKING_OFF } Thinking; // chat_template_kwargs.enable_thinking
 
 typedef struct Unread {         // a field that may hold what the row lacks
     const char *name;           // NULL: none
@@ -93,17 +101,18 @@ typedef struct RecordOptions {
     const char *system;      // a system turn for rows without one; NULL or "": none
     const FieldMap *map;     // (map_count)
     size_t map_count;
-    const char *format;   // chat, prompt, alpaca, problem or ids: for ambiguous rows; NULL or auto: by their keys
-    bool pair;            // a line is a pair of answers ("gold" is the answer), with options but without turns
-    bool prompts;         // rows are asked, not trained on: a row of ids may have a single one
-    bool any_difficulty;  // it is not checked
-    bool need_difficulty; // 1 to 5; else it may be unknown: absent, 0, or a label in words, as in WebInstruct
+    const char *format;     // chat, prompt, alpaca, problem or ids: for ambiguous rows; NULL or auto: by their keys
+    bool pair;              // a line is a pair of answers ("gold" is the answer), with options but without turns
+    bool prompts;           // rows are asked, not trained on: a row of ids may have a single one
+    bool any_difficulty;    // it is not checked
+    bool need_difficulty;   // 1 to 5; else it may be unknown: absent, 0, or a label in words, as in WebInstruct
     int missing_difficulty; // 1-5: replaces a difficulty that is absent or not 1 to 5; 0: none
 } RecordOptions;
 
 // Reads one line (without its newline). file and line are in every error: "file.jsonl:17: ...". Nothing to free on
 // failure.
-bool record_read(Record *record, const char *json, size_t size, const char *file, int64_t line, const RecordOptions *options);
+bool record_read(Record *record, const char *json, size_t size, const char *file, int64_t line,
+                 const RecordOptions *options);
 void record_free(Record *record);
 
 // Appends the row as spelled, without the fields `without` (NULL-terminated) and without its final }: "{...", to which

@@ -29,7 +29,8 @@ static inline Text text_of(const json_t *string) // data NULL for anything else
     return json_is_string(string) ? (Text){json_string_value(string), json_string_length(string)} : (Text){NULL, 0};
 }
 
-bool is_nothing(const json_t *value); // absent, null, "", [], {}, or the JSON of one of these as a text, as tables hold it
+bool is_nothing(
+    const json_t *value); // absent, null, "", [], {}, or the JSON of one of these as a text, as tables hold it
 
 // A string, or nothing (data NULL) where the key is absent or null; anything else is an error.
 bool may_text(Text *out, const json_t *object, const char *key, const char *where);

@@ -66,8 +66,8 @@ bool row_thought(Bytes *out, const char *name, Text thought, Text answer, bool c
         ok = bytes_text(&text, "<think>\n") && bytes_append(&text, thought.data, thought.size) &&
              bytes_text(&text, cut && answer.size == 0 ? "" : "\n</think>\n\n");
     }
-    ok =
-        ok && bytes_append(&text, answer.data, answer.size) && row_text(out, name, text.data == NULL ? "" : text.data, text.size);
+    ok = ok && bytes_append(&text, answer.data, answer.size) &&
+         row_text(out, name, text.data == NULL ? "" : text.data, text.size);
     bytes_free(&text);
     return ok;
 }

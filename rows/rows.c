@@ -22,7 +22,8 @@ static bool find_files(char ***files, size_t *count, const RowOptions *o)
 {
     for (size_t i = 0; i < o->path_count; i++)
         if (strcmp(o->paths[i], "-") == 0)
-            return fail("rows are read from files, not from the standard input: a run that is interrupted reads them again");
+            return fail(
+                "rows are read from files, not from the standard input: a run that is interrupted reads them again");
     return jsonl_files(files, count, o->paths, o->path_count);
 }
 
@@ -101,7 +102,8 @@ bool rows_refuse(RowReader *r)
         return fail_in("more than %" PRId64 " rows are refused (--skip-bad-rows)", r->options.skip_bad_rows);
     r->bad++;
     if (r->bad <= REFUSALS_SHOWN)
-        fprintf(stderr, "refused: %s%s\n", error_text(), r->bad == REFUSALS_SHOWN ? "; further ones are only counted" : "");
+        fprintf(stderr, "refused: %s%s\n", error_text(),
+                r->bad == REFUSALS_SHOWN ? "; further ones are only counted" : "");
     error_clear();
     return true;
 }

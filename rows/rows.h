@@ -8,7 +8,7 @@
 #include "rows/lines.h"
 
 // clang-format off
-#define ROW_READING_ROWS(ROW, IN)                                                                                                \
+#define ROW_READING_ROWS(ROW, IN) \
     ROW(IN, map,           repeated, "",     "",                 rows, IDENTITY, "field=name: read this field from another column") \
     ROW(IN, format,        choice,   "auto", ROW_FORMAT_CHOICES, rows, IDENTITY, "format of rows that could be read in several ways") \
     ROW(IN, skip_bad_rows, integer,  "0",    ">= 0",             rows, NEUTRAL,  "bad rows to skip before it is an error")

@@ -76,7 +76,8 @@ static bool thought_is_hidden(Text shown, const Message *m)
         thought = close == NULL ? thought : (Text){m->content.data, (size_t)(close - m->content.data)};
         const char *open = thought.size == 0 ? NULL : memmem(thought.data, thought.size, opens, sizeof opens - 1);
         if (open != NULL)
-            thought = (Text){open + sizeof opens - 1, (size_t)(thought.data + thought.size - open) - (sizeof opens - 1)};
+            thought =
+                (Text){open + sizeof opens - 1, (size_t)(thought.data + thought.size - open) - (sizeof opens - 1)};
     }
     thought = text_trimmed(thought);
     return thought.size > 0 && !holds(shown, thought.data, thought.size);
@@ -139,7 +140,8 @@ static bool agrees(Thinking thinking, const ChatTemplate *chat)
 {
     bool on = chat->kind != TEMPLATE_QWEN3_NOTHINK, thinks = !on || template_without_thoughts(chat->kind) != chat->kind;
     return thinking == THINKING_UNSAID || !thinks || on == (thinking == THINKING_ON) ||
-           fail("the row's chat_template_kwargs say enable_thinking %s, and the template is %s; --template %s renders it",
+           fail("the row's chat_template_kwargs say enable_thinking %s, and the template is %s; --template %s renders "
+                "it",
                 thinking == THINKING_ON ? "true" : "false", template_name(chat->kind), on ? "qwen3-nothink" : "qwen3");
 }
 
@@ -167,8 +169,8 @@ static bool check_ids(const Tokenised *out, int32_t vocabulary)
 {
     for (size_t i = 0; i < out->tokens.count; i++)
         if (out->tokens.ids[i] >= vocabulary)
-            return fail("token %zu is %" PRId32 ", but there are only %" PRId32 " tokens; is it the right tokenizer?", i,
-                        out->tokens.ids[i], vocabulary);
+            return fail("token %zu is %" PRId32 ", but there are only %" PRId32 " tokens; is it the right tokenizer?",
+                        i, out->tokens.ids[i], vocabulary);
     return true;
 }
 
@@ -181,7 +183,8 @@ bool record_tokenise(Tokenised *out, TokenScratch *scratch, const Record *record
     } else {
         TRY(template_can_render(rules->chat, rules->tokenizer));
         TRY(agrees(record->thinking, rules->chat));
-        TRY(record->has_response ? tokenise_chat(out, scratch, record, rules) : tokenise_prompt(out, scratch, record, rules));
+        TRY(record->has_response ? tokenise_chat(out, scratch, record, rules)
+                                 : tokenise_prompt(out, scratch, record, rules));
     }
     if (out->tokens.count > TOKENS_MOST)
         return fail("%zu tokens; a record may have %d", out->tokens.count, TOKENS_MOST);

@@ -1,4 +1,5 @@
-// What a run writes and shows besides its state: options.conf, the lines at its start, the line of a step of fine-tuning.
+// What a run writes and shows besides its state: options.conf, the lines at its start, the line of a step of
+// fine-tuning.
 #include "pretrained/folder.h"
 #include "run/run_internal.h"
 #include <string.h>
@@ -66,7 +67,8 @@ void run_announce_data(Run *run, const char *name, const TrainingSet *set)
     run_announce_rows(run, name, &set->folders);
 }
 
-// Some facts about a device are known after the first step only: which of a library's algorithms it runs, and the memory that is left.
+// Some facts about a device are known after the first step only: which of a library's algorithms it runs, and the
+// memory that is left.
 static void announce_device_again(Run *run)
 {
     const char *now = run->model->kernels->device();

@@ -1,4 +1,5 @@
-// Held-out loss, how many responses the model would write by itself if each of its tokens were right, and the loss of each difficulty.
+// Held-out loss, how many responses the model would write by itself if each of its tokens were right, and the loss of
+// each difficulty.
 #include "run/run_internal.h"
 #include "system/signals.h"
 #include <stdlib.h>

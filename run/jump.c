@@ -1,5 +1,5 @@
-// A step that is unlike those before it: its loss or its gradient's norm has jumped. Training goes on (norms are clipped), but the user
-// wants to know, and to look. It is compared with steps of this process only.
+// A step that is unlike those before it: its loss or its gradient's norm has jumped. Training goes on (norms are
+// clipped), but the user wants to know, and to look. It is compared with steps of this process only.
 #include "run/run.h"
 #include <math.h>
 #include <stdlib.h>

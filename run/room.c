@@ -1,5 +1,6 @@
-// Room on the disk, checked before the first step and not at the end of the last one: for the checkpoints that are kept and one more while
-// it is written, for the tokenizer's files, and for the exported model beside the one that it replaces.
+// Room on the disk, checked before the first step and not at the end of the last one: for the checkpoints that are kept
+// and one more while it is written, for the tokenizer's files, and for the exported model beside the one that it
+// replaces.
 #include "checkpoint/checkpoint.h"
 #include "pretrained/folder.h"
 #include "run/run_internal.h"
@@ -11,7 +12,8 @@ typedef struct Room {
     uint64_t checkpoint, tokenizer, model, free; // the model with its tokenizer
 } Room;
 
-// The bytes needed beyond those in use now, if `keep` checkpoints are kept: in the largest save, or in the export after the last.
+// The bytes needed beyond those in use now, if `keep` checkpoints are kept: in the largest save, or in the export after
+// the last.
 static uint64_t needed(const Room *room, int64_t keep, int64_t saves)
 {
     int64_t all = room->there + saves;

@@ -1,5 +1,5 @@
-// run/: what a training run is besides its mathematics: its folder OUT, resuming after a stop, checkpoints, held-out loss and the final
-// model folder. train_sft and train_rl are recipes over it.
+// run/: what a training run is besides its mathematics: its folder OUT, resuming after a stop, checkpoints, held-out
+// loss and the final model folder. train_sft and train_rl are recipes over it.
 //
 //   OUT/options.conf       the complete options
 //   OUT/log.jsonl          one object a step, and one an evaluation
@@ -20,15 +20,15 @@
 #define EXPORT_TYPES "bf16|fp32"
 
 // clang-format off
-#define RUN_ROWS(ROW, IN)                                                                                                        \
+#define RUN_ROWS(ROW, IN) \
     ROW(IN, out,              folder,  "",     "required",        run, NEUTRAL, "folder of checkpoints, log and model") \
-    ROW(IN, resume,           text,    "auto", "",                run, NEUTRAL, "auto: newest checkpoint of --out; none; or a checkpoint's folder")          \
-    ROW(IN, save_every,       integer, "500",  ">= 0",            run, NEUTRAL, "steps between checkpoints; 0: only by time")        \
-    ROW(IN, save_minutes,     number,  "20",   ">= 0",            run, NEUTRAL, "or minutes, if sooner; 0: only by steps")  \
-    ROW(IN, stop_within,      number,  "25",   ">= 0",            run, NEUTRAL, "seconds a signal leaves to finish and save")        \
-    ROW(IN, keep_checkpoints, integer, "3",    "> 0 and <= 1e6",  run, NEUTRAL, "newest checkpoints to keep")                            \
-    ROW(IN, eval_every,       integer, "0",    ">= 0",            run, NEUTRAL, "steps between evaluations; 0: at start and end")                        \
-    ROW(IN, log_every,        integer, "1",    "> 0",             run, NEUTRAL, "steps between lines on the terminal")               \
+    ROW(IN, resume,           text,    "auto", "",                run, NEUTRAL, "auto: newest checkpoint of --out; none; or a checkpoint's folder") \
+    ROW(IN, save_every,       integer, "500",  ">= 0",            run, NEUTRAL, "steps between checkpoints; 0: only by time") \
+    ROW(IN, save_minutes,     number,  "20",   ">= 0",            run, NEUTRAL, "or minutes, if sooner; 0: only by steps") \
+    ROW(IN, stop_within,      number,  "25",   ">= 0",            run, NEUTRAL, "seconds a signal leaves to finish and save") \
+    ROW(IN, keep_checkpoints, integer, "3",    "> 0 and <= 1e6",  run, NEUTRAL, "newest checkpoints to keep") \
+    ROW(IN, eval_every,       integer, "0",    ">= 0",            run, NEUTRAL, "steps between evaluations; 0: at start and end") \
+    ROW(IN, log_every,        integer, "1",    "> 0",             run, NEUTRAL, "steps between lines on the terminal") \
     ROW(IN, export_dtype,     choice,  "bf16", EXPORT_TYPES,      run, NEUTRAL, "type of the weights in OUT/model")
 // clang-format on
 OPTION_GROUP(RunOptions, RUN_ROWS)
@@ -64,8 +64,8 @@ typedef struct Run {
         updates_all;        // of the current step, made and to be made: with some but not all made, it is not saved
     double updates_begin;   // by clock_seconds()
     double updates_seconds; // of the last step's; 0: there was none
-    // The recipe's own state, asked for before every save (NULL after fail()), and as the checkpoint had it after run_open.
-    // recipe_state NULL: there is none
+    // The recipe's own state, asked for before every save (NULL after fail()), and as the checkpoint had it after
+    // run_open. recipe_state NULL: there is none
     json_t *(*recipe_state)(void *context);
     void *recipe_context;
     json_t *recipe;
@@ -75,21 +75,22 @@ typedef struct Run {
 void run_of(Run *run, const RunOptions *options, Model *model, Optimizer *optimizer, Schedule *schedule,
             const ModelFiles *files);
 
-// What the bits of the run depend on, for run_open to compare: the options that say so, the tokenised documents, the tokenizer
-// (NULL: none), the backend's arithmetic. After run_of.
+// What the bits of the run depend on, for run_open to compare: the options that say so, the tokenised documents, the
+// tokenizer (NULL: none), the backend's arithmetic. After run_of.
 bool run_identity(Run *run, const Options *options, const Documents *documents, const Tokenizer *tokenizer);
 
 // Adds something else that they depend on: "answer_checker", "judge", "judge_prompt" or "reference".
 bool run_identity_add(Run *run, const char *name, uint64_t hash);
 
-// Refuses an OUT that run_open would refuse, before anything else of the run is read or made there: a folder of somebody else, a finished
-// run, a model in it that somebody has changed and that the end of the run would replace.
+// Refuses an OUT that run_open would refuse, before anything else of the run is read or made there: a folder of
+// somebody else, a finished run, a model in it that somebody has changed and that the end of the run would replace.
 bool run_may_use(const RunOptions *options);
 
-// Makes OUT, finds the checkpoint to resume from (resume: "auto", "none" or a checkpoint's folder), refuses one of another identity, model
-// or schedule by the name of the difference, loads weights and moments, checks that the disk has room for what the run will write
-// (room.c), and cuts the log back to its step. Refused, with nothing changed, where the model of a finished run lies without a
-// checkpoint. *resumed: whether there was a checkpoint; without one the weights come from elsewhere.
+// Makes OUT, finds the checkpoint to resume from (resume: "auto", "none" or a checkpoint's folder), refuses one of
+// another identity, model or schedule by the name of the difference, loads weights and moments, checks that the disk
+// has room for what the run will write (room.c), and cuts the log back to its step. Refused, with nothing changed,
+// where the model of a finished run lies without a checkpoint. *resumed: whether there was a checkpoint; without one
+// the weights come from elsewhere.
 bool run_open(Run *run, const Options *options, bool *resumed);
 void run_close(Run *run);
 
@@ -104,8 +105,8 @@ bool run_evaluates(const Run *run); // at the start, the end and every --eval-ev
 bool run_has_time(const Run *run, double seconds); // no signal came, or this and then a save are done in time after it
 bool run_take_signals(double stop_within); // signals_install (system/signals.h), with what is shown at the first
 
-// Around the updates of a step. After a signal they are finished if there is time, and else given up: before the first of them has
-// changed anything the state is whole; in the middle of several it is not, and the last checkpoint counts.
+// Around the updates of a step. After a signal they are finished if there is time, and else given up: before the first
+// of them has changed anything the state is whole; in the middle of several it is not, and the last checkpoint counts.
 void run_updates_begin(Run *run, int64_t updates);
 bool run_update_goes_on(void *run, int64_t micro_batches_done, int64_t micro_batches); // and shows progress
 void run_updates_end(Run *run);                                                        // the step is done
@@ -120,7 +121,8 @@ bool run_save_and_fail(Run *run); // saves the last finished step, and adds that
 typedef struct JumpFacts {
     double loss, norm; // the median of the steps before it; 0: no jump
 } JumpFacts;
-// Whether loss or norm has jumped compared with the last RECENT_STEPS (once there are enough), to which this step is then added.
+// Whether loss or norm has jumped compared with the last RECENT_STEPS (once there are enough), to which this step is
+// then added.
 bool jump_seen(Recent *recent, double loss, double norm, JumpFacts *facts);
 void run_tell_jump(Run *run, double loss, double norm,
                    const char *advice); // a note on the terminal, not after every step
@@ -130,8 +132,8 @@ void run_tell_jump(Run *run, double loss, double norm,
 // OUT/options.conf, and the tokenizer's files (run->tokenizer) to OUT/tokenizer.
 bool run_describe(const Run *run, const Options *options);
 
-// Lines on the terminal: backend, model, template, steps and memory; then the size of a data set that is not empty, and which of its rows
-// are not used.
+// Lines on the terminal: backend, model, template, steps and memory; then the size of a data set that is not empty, and
+// which of its rows are not used.
 void run_announce(Run *run, const Fit *fit);
 void run_announce_rows(Run *run, const char *name,
                        const ShardFolders *folders); // rows of JSONL that were not read, or dropped
@@ -156,16 +158,17 @@ bool run_report(Run *run, const StepReport *report);
 void level_losses_add(LevelLosses *losses, const Documents *documents, const StepPlan *plan, int64_t m,
                       const Ragged *batch, const float *logprob);
 
-// Over all held-out documents, where an evaluation is due: eval_loss, the mean over trained tokens; eval_exact, the share of documents
-// whose every trained token is the arg-max given the ones before it; and losses by level. Given up on a signal (ERROR_STOPPED).
+// Over all held-out documents, where an evaluation is due: eval_loss, the mean over trained tokens; eval_exact, the
+// share of documents whose every trained token is the arg-max given the ones before it; and losses by level. Given up
+// on a signal (ERROR_STOPPED).
 bool run_evaluate_if_due(Run *run, Loader *held_out);
 
 // ---- the model at the end
 
 bool run_export(Run *run); // the model of the run as OUT/model; says so
 
-// After run_save has failed: after the last step, writes the model, which is smaller than a checkpoint, to OUT/model, so that a full disk
-// does not cost what was learned. Always false, with the error.
+// After run_save has failed: after the last step, writes the model, which is smaller than a checkpoint, to OUT/model,
+// so that a full disk does not cost what was learned. Always false, with the error.
 bool run_keep_model(Run *run);
 
 #endif

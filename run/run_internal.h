@@ -11,16 +11,17 @@ bool run_checkpoint_bytes(uint64_t *bytes, const Run *run); // of one, on disk
 bool run_load(Run *run, const Options *options,
               const char *checkpoint); // refused where identity, model or schedule differ
 
-// run_state.c: the schedule as it is saved. A run may be resumed with another number of steps where the steps that are made have the
-// same learning rates; sets run->longer then. A warm-up that is a share of the steps stays as it was.
+// run_state.c: the schedule as it is saved. A run may be resumed with another number of steps where the steps that are
+// made have the same learning rates; sets run->longer then. A warm-up that is a share of the steps stays as it was.
 json_t *schedule_state(const Run *run); // NULL after fail()
 bool schedule_resume(Run *run, const json_t *saved, const char *where);
 
-// room.c: fails when the run will need more of OUT's disk than there is; appends a line to warnings where it may, should it take long.
+// room.c: fails when the run will need more of OUT's disk than there is; appends a line to warnings where it may,
+// should it take long.
 bool room_check(const Run *run, Bytes *warnings);
 
-// evaluate.c: fields "loss_1" ... "loss_5" of the levels that have tokens (and "loss_0", if documents of unknown difficulty have some too), or
-// "eval_loss_1" ...; returns how many.
+// evaluate.c: fields "loss_1" ... "loss_5" of the levels that have tokens (and "loss_0", if documents of unknown
+// difficulty have some too), or "eval_loss_1" ...; returns how many.
 enum { LEVEL_FIELDS = LEVELS };
 size_t level_fields(LogField fields[LEVEL_FIELDS], const LevelLosses *losses, bool evaluation);
 

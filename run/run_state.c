@@ -85,8 +85,8 @@ json_t *schedule_state(const Run *run)
     return state;
 }
 
-// With another number of steps the rates of the made ones are the same, bit by bit, under a constant rate, and under wsd before the decay
-// of either.
+// With another number of steps the rates of the made ones are the same, bit by bit, under a constant rate, and under
+// wsd before the decay of either.
 bool schedule_resume(Run *run, const json_t *saved, const char *where)
 {
     Schedule before = *run->schedule;

@@ -1,4 +1,5 @@
-// When a run saves, evaluates and gives up: by its steps, by the clock, and by the time that a signal leaves; and how it then ends.
+// When a run saves, evaluates and gives up: by its steps, by the clock, and by the time that a signal leaves; and how
+// it then ends.
 #include "run/run.h"
 #include "system/signals.h"
 #include <stdlib.h>

@@ -24,8 +24,8 @@ typedef struct WeightTensor {
 
 typedef struct Weights Weights;
 
-// Opens a file or a folder and checks every header completely: afterwards no tensor reaches outside its file, none overlap, no
-// byte is unaccounted for, and an index names exactly the tensors that its shards hold.
+// Opens a file or a folder and checks every header completely: afterwards no tensor reaches outside its file, none
+// overlap, no byte is unaccounted for, and an index names exactly the tensors that its shards hold.
 bool weights_open(Weights **weights, const char *folder_or_file);
 
 // The same for the bytes of one file in memory; data and where (for errors) stay the caller's.

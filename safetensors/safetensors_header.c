@@ -44,8 +44,8 @@ static bool read_shape(WeightTensor *t, const json_t *entry, const char *where)
     if (!json_is_array(shape))
         return fail("%s: shape must be a list", where);
     if (json_array_size(shape) > WEIGHT_RANK)
-        return fail("%s: the shape has %zu dimensions, more than the %d that are read here", where, json_array_size(shape),
-                    WEIGHT_RANK);
+        return fail("%s: the shape has %zu dimensions, more than the %d that are read here", where,
+                    json_array_size(shape), WEIGHT_RANK);
     t->rank = (int)json_array_size(shape);
     t->elements = 1;
     for (int i = 0; i < t->rank; i++) {
@@ -60,7 +60,8 @@ static bool read_shape(WeightTensor *t, const json_t *entry, const char *where)
 }
 
 // Reads data_offsets and checks that they span exactly the bytes that dtype and shape need, within the file.
-static bool read_span(WeightTensor *t, int bits, const json_t *entry, const uint8_t *data, uint64_t size, const char *where)
+static bool read_span(WeightTensor *t, int bits, const json_t *entry, const uint8_t *data, uint64_t size,
+                      const char *where)
 {
     const json_t *offsets = json_object_get(entry, "data_offsets"), *first = json_array_get(offsets, 0);
     const json_t *last = json_array_get(offsets, 1);
@@ -70,7 +71,8 @@ static bool read_span(WeightTensor *t, int bits, const json_t *entry, const uint
     if (begin < 0 || end < begin)
         return fail("%s: data_offsets [%" PRId64 ", %" PRId64 "] are not a span", where, begin, end);
     if ((uint64_t)end > size)
-        return fail("%s: it ends at byte %" PRId64 " of the data, but the file has %" PRIu64 "; the download is incomplete, "
+        return fail("%s: it ends at byte %" PRId64 " of the data, but the file has %" PRIu64
+                    "; the download is incomplete, "
                     "fetch it again",
                     where, end, size);
     if (__builtin_mul_overflow(t->elements, (int64_t)bits, &span_bits))
@@ -131,8 +133,8 @@ static bool check_layout(WeightTensor *list, size_t count, const uint8_t *data, 
     const uint8_t *at = data;
     for (size_t i = 0; i < count; i++) {
         if (list[i].data != at)
-            return fail("%s: tensor %.200s begins at byte %td of the data, but the one before it ends at %td", file, list[i].name,
-                        list[i].data - data, at - data);
+            return fail("%s: tensor %.200s begins at byte %td of the data, but the one before it ends at %td", file,
+                        list[i].name, list[i].data - data, at - data);
         at += list[i].bytes;
     }
     if ((size_t)(at - data) != size)
@@ -152,7 +154,8 @@ static bool parse_entries(WeightList *tensors, const json_t *root, const uint8_t
             TRY(check_metadata(entry, file));
         else
             TRY(read_tensor(tensors, name, entry, data, size, file));
-    return check_layout(tensors->list == NULL ? NULL : tensors->list + before, tensors->count - before, data, size, file);
+    return check_layout(tensors->list == NULL ? NULL : tensors->list + before, tensors->count - before, data, size,
+                        file);
 }
 
 bool safetensors_parse(WeightList *tensors, const uint8_t *data, size_t size, const char *where)
@@ -160,7 +163,8 @@ bool safetensors_parse(WeightList *tensors, const uint8_t *data, size_t size, co
     if (is_lfs_pointer(data, size))
         return fail("%s: " LFS_POINTER, where);
     if (size < 8)
-        return fail("%s: %zu bytes are too few for a safetensors file; the download is incomplete, fetch it again", where, size);
+        return fail("%s: %zu bytes are too few for a safetensors file; the download is incomplete, fetch it again",
+                    where, size);
     uint64_t header = 0;
     for (int i = 7; i >= 0; i--)
         header = header << 8 | data[i];
@@ -168,7 +172,8 @@ bool safetensors_parse(WeightList *tensors, const uint8_t *data, size_t size, co
         return fail("%s: a header of %" PRIu64 " bytes; this is not a safetensors file (at most %d)", where, header,
                     HEADER_BYTES_MAX);
     if (header > size - 8)
-        return fail("%s: the header should have %" PRIu64 " bytes, but the file ends after %zu; the download is incomplete, "
+        return fail("%s: the header should have %" PRIu64
+                    " bytes, but the file ends after %zu; the download is incomplete, "
                     "fetch it again",
                     where, header, size - 8);
     json_t *root = json_parse((const char *)data + 8, (size_t)header, where);

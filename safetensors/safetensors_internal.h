@@ -9,7 +9,8 @@ typedef struct WeightList {
     size_t count, capacity;
 } WeightList;
 
-// Appends the tensors of one file to the list, in the order of their offsets. where: the file's path; it must outlive the list.
+// Appends the tensors of one file to the list, in the order of their offsets. where: the file's path; it must outlive
+// the list.
 bool safetensors_parse(WeightList *tensors, const uint8_t *data, size_t size, const char *where);
 
 #endif

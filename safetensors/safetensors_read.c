@@ -1,5 +1,5 @@
-// Opening a safetensors file or a folder of shards, finding a tensor by name, and reading a range of its elements as fp32.
-// The rules of a single file are in safetensors_header.c.
+// Opening a safetensors file or a folder of shards, finding a tensor by name, and reading a range of its elements as
+// fp32. The rules of a single file are in safetensors_header.c.
 #include "safetensors/safetensors_internal.h"
 #include "json/json.h"
 #include "system/files.h"
@@ -66,7 +66,8 @@ static json_t *shard_names(const json_t *map, const char *index)
         const char *name = json_string_value(value);
         bool ok = name != NULL && strlen(name) == json_string_length(value) && is_shard_name(name);
         if (!ok)
-            fail("%s: the file of tensor %.200s must be the plain name of a .safetensors file in the same folder", index, tensor);
+            fail("%s: the file of tensor %.200s must be the plain name of a .safetensors file in the same folder",
+                 index, tensor);
         else if (json_object_set_new(names, name, json_true()) != 0 || json_object_size(names) > SHARDS_MAX)
             ok = fail("%s: more than %d shards, or no memory for their names", index, SHARDS_MAX);
         if (!ok) {
@@ -104,7 +105,8 @@ static bool check_complete(const Weights *w, const json_t *map, const char *inde
     json_t *unused;
     json_object_foreach ((json_t *)(uintptr_t)map, tensor, unused)
         if (weights_find(w, tensor) == NULL)
-            return fail("%s: tensor %.200s is in none of the shards; the folder is incomplete, fetch it again", index, tensor);
+            return fail("%s: tensor %.200s is in none of the shards; the folder is incomplete, fetch it again", index,
+                        tensor);
     return true;
 }
 
@@ -119,7 +121,9 @@ static bool open_index(Weights *w, const char *folder, const char *index, bool s
     json_t *names = ok ? shard_names(map, index) : NULL;
     ok = names != NULL;
     if (ok && single_exists && json_object_get(names, "model.safetensors") == NULL)
-        ok = fail("%s: there is a model.safetensors beside it that it does not name; remove the one that is out of date", index);
+        ok =
+            fail("%s: there is a model.safetensors beside it that it does not name; remove the one that is out of date",
+                 index);
     ok = ok && open_shards(w, names, map, folder, index) && sort_names(w) && check_complete(w, map, index);
     json_decref(names);
     json_decref(root);
@@ -236,11 +240,11 @@ static bool is_finite(float x)
 bool weights_read(const WeightTensor *t, int64_t first, int64_t count, float *out)
 {
     if (first < 0 || count < 0 || first > t->elements || count > t->elements - first)
-        return fail("%s: tensor %.200s has %" PRId64 " elements; %" PRId64 " from %" PRId64 " were asked for", t->file, t->name,
-                    t->elements, count, first);
+        return fail("%s: tensor %.200s has %" PRId64 " elements; %" PRId64 " from %" PRId64 " were asked for", t->file,
+                    t->name, t->elements, count, first);
     if (t->type == WEIGHT_OTHER)
-        return fail("%s: tensor %.200s is %s; weights are read from F32, F16 or BF16. Use the unquantized model", t->file,
-                    t->name, t->type_name);
+        return fail("%s: tensor %.200s is %s; weights are read from F32, F16 or BF16. Use the unquantized model",
+                    t->file, t->name, t->type_name);
     convert(t, first, count, out);
     unsigned bad = 0;
     for (int64_t i = 0; i < count; i++)
@@ -248,7 +252,8 @@ bool weights_read(const WeightTensor *t, int64_t first, int64_t count, float *ou
     if (bad)
         for (int64_t i = 0; i < count; i++)
             if (!is_finite(out[i]))
-                return fail("%s: tensor %.200s: element %" PRId64 " is %f; the file is damaged, or its training diverged",
+                return fail("%s: tensor %.200s: element %" PRId64
+                            " is %f; the file is damaged, or its training diverged",
                             t->file, t->name, first + i, (double)out[i]);
     return true;
 }

@@ -136,7 +136,7 @@ static bool take_line(void *context, const FileLine *line)
     size_t known = line->text.size < strlen(BEGINNING) ? line->text.size : strlen(BEGINNING);
     return memcmp(line->text.data, BEGINNING, known) == 0 ||
            fail("%s:%" PRId64 ": its end is neither an answer nor part of one; remove this line, or move the file "
-                              "away: its question is then asked again",
+                "away: its question is then asked again",
                 cache->file.path, line->number);
 }
 

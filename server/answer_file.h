@@ -2,7 +2,8 @@
 // after kill -9 nothing is asked twice. The file is appended to and never rewritten; one process at a time has it open.
 // Memory holds only places in the file, not texts.
 //
-//     {"key": "9f86d081884c7d65...", "hash": "4fc82b26aecb47d2", "choices": [{"message": {"content": "..."}, "finish_reason": "stop"}]}
+//     {"key": "9f86d081884c7d65...", "hash": "4fc82b26aecb47d2", "choices": [{"message": {"content": "..."},
+//     "finish_reason": "stop"}]}
 //
 // hash covers the key and the rest of the line: an answer that was changed is not replayed as if it were genuine.
 #ifndef SERVER_ANSWER_FILE_H

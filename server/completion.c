@@ -49,7 +49,8 @@ static bool read_reasoning(Answer *answer, const json_t *message, const char *wh
 static bool read_choice(Answer *answer, const json_t *choice, const char *where)
 {
     const json_t *message = json_object_get(choice, "message"), *content = json_object_get(message, "content"), *first;
-    TRY(json_may_text(&answer->finish_reason, choice, "finish_reason", where) && read_reasoning(answer, message, where));
+    TRY(json_may_text(&answer->finish_reason, choice, "finish_reason", where) &&
+        read_reasoning(answer, message, where));
     bool thought_alone = answer->reasoning.size > 0 && (content == NULL || json_is_null(content));
     if (!json_is_string(content) && !thought_alone)
         return fail("%s: choices[0].message.content is not a string (finish_reason \"%s\")", where,
@@ -63,7 +64,8 @@ bool answer_take(Answer *answer, json_t *root, const char *where)
 {
     const json_t *choice;
     *answer = (Answer){.root = root, .finish_reason = ""};
-    bool ok = first_of(&choice, root, "choices", where) && (choice != NULL || fail("%s: \"choices\" is missing or empty", where));
+    bool ok = first_of(&choice, root, "choices", where) &&
+              (choice != NULL || fail("%s: \"choices\" is missing or empty", where));
     ok = ok && read_choice(answer, choice, where);
     if (!ok)
         answer_free(answer);
@@ -74,7 +76,8 @@ bool answer_take(Answer *answer, json_t *root, const char *where)
 static bool has_error(const json_t *root)
 {
     const json_t *error = json_object_get(root, "error");
-    bool empty = json_is_null(error) || json_is_false(error) || (json_is_string(error) && json_string_length(error) == 0) ||
+    bool empty = json_is_null(error) || json_is_false(error) ||
+                 (json_is_string(error) && json_string_length(error) == 0) ||
                  (json_is_object(error) && json_object_size(error) == 0);
     return error != NULL && !empty;
 }
@@ -105,7 +108,8 @@ static json_t *top_json(const Answer *answer)
     json_t *list = json_array();
     for (size_t i = 0; list != NULL && i < answer->top_count; i++) {
         const TopToken *top = &answer->top[i];
-        if (json_array_append_new(list, json_pack("{s:o, s:f}", "token", text_json(top->token), "logprob", top->logprob)) != 0) {
+        if (json_array_append_new(
+                list, json_pack("{s:o, s:f}", "token", text_json(top->token), "logprob", top->logprob)) != 0) {
             json_decref(list);
             return NULL;
         }
@@ -115,13 +119,15 @@ static json_t *top_json(const Answer *answer)
 
 json_t *answer_json(const Answer *answer)
 {
-    json_t *choice =
-        json_pack("{s:{s:o}, s:s}", "message", "content", text_json(answer->text), "finish_reason", answer->finish_reason);
+    json_t *choice = json_pack("{s:{s:o}, s:s}", "message", "content", text_json(answer->text), "finish_reason",
+                               answer->finish_reason);
     bool ok = choice != NULL;
     if (ok && answer->reasoning.size > 0)
-        ok = json_object_set_new(json_object_get(choice, "message"), "reasoning_content", text_json(answer->reasoning)) == 0;
+        ok = json_object_set_new(json_object_get(choice, "message"), "reasoning_content",
+                                 text_json(answer->reasoning)) == 0;
     if (ok && answer->top_count > 0)
-        ok = json_object_set_new(choice, "logprobs", json_pack("{s:[{s:o}]}", "content", "top_logprobs", top_json(answer))) == 0;
+        ok = json_object_set_new(choice, "logprobs",
+                                 json_pack("{s:[{s:o}]}", "content", "top_logprobs", top_json(answer))) == 0;
     json_t *root = json_pack("{s:[o]}", "choices", choice); // takes choice, even on failure
     if (!ok || root == NULL) {
         json_decref(root);

@@ -15,9 +15,9 @@ typedef struct TopToken {
 } TopToken;
 
 typedef struct Answer {
-    json_t *root;   // owns the texts
-    Text text;      // choices[0].message.content; UTF-8, may be empty, may hold NUL
-    Text reasoning; // its reasoning_content, or reasoning; size 0: none. With one, content may be absent
+    json_t *root;              // owns the texts
+    Text text;                 // choices[0].message.content; UTF-8, may be empty, may hold NUL
+    Text reasoning;            // its reasoning_content, or reasoning; size 0: none. With one, content may be absent
     const char *finish_reason; // "stop", "length", ...; "": absent
     size_t top_count;          // 0: none
     TopToken top[ANSWER_TOP];  // (top_count) candidates for the first token, in the server's order, at most these

@@ -24,7 +24,8 @@ typedef struct QuestionList {
 } QuestionList;
 
 struct Endpoint {
-    EndpointOptions options; // its url and model are the two below, its stop texts the caller's; cache is not used again
+    EndpointOptions
+        options; // its url and model are the two below, its stop texts the caller's; cache is not used again
     char *url, *model;
     char *secret, *authorization; // the key, and the header that holds it; NULL: none
     HttpPool *pool;
@@ -101,7 +102,8 @@ static bool check(const EndpointOptions *o)
         return fail("a time limit of %g seconds; it must be more than 0 and at most 1e6", o->seconds);
     if (!(o->patience >= 0))
         return fail("a patience of %g seconds; it must be 0 or more", o->patience);
-    return (isfinite(o->backoff) && o->backoff >= 0) || fail("%g seconds between attempts; it must be 0 or more", o->backoff);
+    return (isfinite(o->backoff) && o->backoff >= 0) ||
+           fail("%g seconds between attempts; it must be 0 or more", o->backoff);
 }
 
 static bool take_secret(Endpoint *e)

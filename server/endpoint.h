@@ -3,8 +3,10 @@
 // every answer is in the answer file before it is returned. Transport: server/http.h. The form of an answer:
 // server/completion.h.
 //
-//     Endpoint *endpoint = endpoint_open(&(EndpointOptions){.url = url, .model = "general-verifier", .max_tokens = 512, ...});
-//     TRY(endpoint_ask(endpoint, messages, count, row));           // for some rows: a question waits in memory until it is answered
+//     Endpoint *endpoint = endpoint_open(&(EndpointOptions){.url = url, .model = "general-verifier", .max_tokens = 512,
+//     ...});
+//     TRY(endpoint_ask(endpoint, messages, count, row));           // for some rows: a question waits in memory until
+//     it is answered
 //     while (endpoint_pending(endpoint) > 0)
 //         TRY(endpoint_next(endpoint, &answer));                   // of any row: answer.tag
 //     endpoint_close(endpoint);
@@ -39,10 +41,10 @@ typedef struct EndpointOptions {
 } EndpointOptions;
 
 // clang-format off
-#define SERVER_ROWS(ROW, IN, ENDPOINT_IDENTITY, TIMEOUT)                                                                          \
+#define SERVER_ROWS(ROW, IN, ENDPOINT_IDENTITY, TIMEOUT) \
     ROW(IN, endpoint,  text,    "",      "",                server, ENDPOINT_IDENTITY, "ask this OpenAI-compatible server instead of a folder") \
-    ROW(IN, in_flight, integer, "16",    "> 0 and <= 1024", server, NEUTRAL, "requests in flight at once")                         \
-    ROW(IN, attempts,  integer, "8",     "> 0 and <= 1000", server, NEUTRAL, "attempts for each request")                           \
+    ROW(IN, in_flight, integer, "16",    "> 0 and <= 1024", server, NEUTRAL, "requests in flight at once") \
+    ROW(IN, attempts,  integer, "8",     "> 0 and <= 1000", server, NEUTRAL, "attempts for each request") \
     ROW(IN, timeout,   number,  TIMEOUT, "> 0 and <= 1e6",  server, NEUTRAL, "seconds for each attempt")
 #define GENERATE_SERVER_ROWS(ROW, IN) SERVER_ROWS(ROW, IN, NEUTRAL, "3600")
 #define SCORE_SERVER_ROWS(ROW, IN) SERVER_ROWS(ROW, IN, IDENTITY, "600")
@@ -108,9 +110,8 @@ bool endpoint_try(Endpoint *endpoint, EndpointAnswer *answer, double seconds, bo
 // that come back by then. NULL: there is none.
 const char *endpoint_news(Endpoint *endpoint);
 
-const char *endpoint_url(const Endpoint *endpoint); // the address that is used
-const char *
-endpoint_trouble(const Endpoint *endpoint); // why the last retried attempt failed; "": none did
+const char *endpoint_url(const Endpoint *endpoint);     // the address that is used
+const char *endpoint_trouble(const Endpoint *endpoint); // why the last retried attempt failed; "": none did
 void endpoint_close(Endpoint *endpoint);
 
 #endif

@@ -56,8 +56,8 @@ static bool append_string(Bytes *body, Text text)
 static bool append_message(Bytes *body, const Message *message)
 {
     static const char *const roles[] = {[ROLE_SYSTEM] = "system", [ROLE_USER] = "user", [ROLE_ASSISTANT] = "assistant"};
-    return bytes_printf(body, "{\"role\":\"%s\",\"content\":", roles[message->role]) && append_string(body, message->content) &&
-           bytes_text(body, "}");
+    return bytes_printf(body, "{\"role\":\"%s\",\"content\":", roles[message->role]) &&
+           append_string(body, message->content) && bytes_text(body, "}");
 }
 
 static bool append_number(Bytes *body, const char *name, double value)
@@ -74,7 +74,8 @@ static bool append_sampling(Bytes *body, const EndpointOptions *o)
     if (o->top_k > 0)
         TRY(bytes_printf(body, ",\"top_k\":%" PRId64, o->top_k));
     for (size_t i = 0; i < o->stop_count; i++)
-        TRY(bytes_text(body, i == 0 ? ",\"stop\":[" : ",") && append_string(body, (Text){o->stop[i], strlen(o->stop[i])}));
+        TRY(bytes_text(body, i == 0 ? ",\"stop\":[" : ",") &&
+            append_string(body, (Text){o->stop[i], strlen(o->stop[i])}));
     return o->stop_count == 0 || bytes_text(body, "]");
 }
 
@@ -221,7 +222,8 @@ Outcome exchange_outcome(Answer *answer, Bytes *why, const HttpResponse *respons
     bool waits = response->status == 408 || response->status == 429;
     *answer = (Answer){0};
     bytes_clear(why);
-    ok = ok && answer_parse(answer, response->body, response->size, "its answer") && (!whole || says_how_it_ended(answer));
+    ok = ok && answer_parse(answer, response->body, response->size, "its answer") &&
+         (!whole || says_how_it_ended(answer));
     if (ok)
         return OUTCOME_ANSWER;
     answer_free(answer);

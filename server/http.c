@@ -61,7 +61,8 @@ static bool enough_files(int in_flight)
     int needed = in_flight + SPARE_FILES;
     if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= (rlim_t)needed)
         return true;
-    return fail("%d requests in flight need %d open files, and this process may have %" PRIu64 "; ulimit -n %d allows more",
+    return fail("%d requests in flight need %d open files, and this process may have %" PRIu64
+                "; ulimit -n %d allows more",
                 in_flight, needed, (uint64_t)files.rlim_cur, needed);
 }
 
@@ -168,7 +169,8 @@ static bool fill_place(Post *post, const HttpRequest *request)
     post->too_large = false;
     post->error[0] = 0;
     post->tag = request->tag;
-    bool ok = add_header(post, "User-Agent: dereason.c") && add_header(post, "Expect:"); // no second's wait before a large body
+    bool ok = add_header(post, "User-Agent: dereason.c") &&
+              add_header(post, "Expect:"); // no second's wait before a large body
     for (size_t i = 0; ok && i < request->header_count; i++)
         ok = add_header(post, request->headers[i]);
     return ok && set_up(post, request);
@@ -199,7 +201,8 @@ static const char *reason(Post *post, CURLcode code)
     if (code == CURLE_OK)
         return NULL;
     if (post->too_large)
-        snprintf(post->error, sizeof post->error, "the response is longer than the %zu bytes that one may have", HTTP_BODY_LIMIT);
+        snprintf(post->error, sizeof post->error, "the response is longer than the %zu bytes that one may have",
+                 HTTP_BODY_LIMIT);
     return post->error[0] != 0 ? post->error : curl_easy_strerror(code);
 }
 

@@ -43,8 +43,8 @@ typedef struct ShardEntry {
     uint64_t key;                                 // the keyed hash: records ascend by (difficulty, key)
     Text id;                                      // never NULL
     Text answer;                                  // the reference; data NULL: none
-    Text row;                                     // RL: the JSON row itself, for judges and graders; data NULL: not kept
-    Text source, category;                        // size 0: none
+    Text row;              // RL: the JSON row itself, for judges and graders; data NULL: not kept
+    Text source, category; // size 0: none
 } ShardEntry;
 
 // ---- writing (shard_write.c): shard after shard, each whole or absent, in memory of about one shard
@@ -52,7 +52,7 @@ typedef struct ShardEntry {
 typedef struct ShardWriter ShardWriter;
 
 ShardWriter *shard_writer_open(const char *folder, const ShardAbout *about); // makes the folder; NULL after fail()
-bool shard_writer_add(ShardWriter *writer, const ShardEntry *entry);         // copies it; an entry out of order is an error
+bool shard_writer_add(ShardWriter *writer, const ShardEntry *entry); // copies it; an entry out of order is an error
 // Writes the rest and gives the files their final names; *shards: how many (0 for a folder without records).
 bool shard_writer_finish(ShardWriter *writer, int *shards);
 void shard_writer_close(ShardWriter *writer); // also after finish; without finish, removes what was written

@@ -31,8 +31,8 @@ static bool check_header(const ShardHeader *h, const MappedFile *file, const cha
     if (h->file_size != file->size)
         return fail("%s: %zu bytes, but its header says %" PRIu64 ": %s" AGAIN, path, file->size, h->file_size,
                     file->size < h->file_size ? "it is cut short" : "something was added");
-    if ((h->kind != SHARD_SFT && h->kind != SHARD_RL) || h->template >= TEMPLATES || h->number >= h->of || h->of > SHARDS_MOST ||
-        h->vocabulary > INT32_MAX || h->records == 0 || h->records > SHARD_RECORDS_MOST)
+    if ((h->kind != SHARD_SFT && h->kind != SHARD_RL) || h->template >= TEMPLATES || h->number >= h->of ||
+        h->of > SHARDS_MOST || h->vocabulary > INT32_MAX || h->records == 0 || h->records > SHARD_RECORDS_MOST)
         return fail("%s: its header contradicts itself" AGAIN, path);
     return true;
 }
@@ -53,8 +53,8 @@ static bool check_name(const ShardHeader *h, const char *path)
     uint32_t number, of;
     const char *slash = strrchr(path, '/');
     return !parse_name(slash == NULL ? path : slash + 1, &number, &of) || (number == h->number && of == h->of) ||
-           fail("%s: it is shard %05" PRIu32 " of %05" PRIu32 " by its header; was it renamed? Copy the folder again", path,
-                h->number, h->of);
+           fail("%s: it is shard %05" PRIu32 " of %05" PRIu32 " by its header; was it renamed? Copy the folder again",
+                path, h->number, h->of);
 }
 
 // Sections follow each other, zero-padded to their beginnings, and the last one ends the file.
@@ -65,11 +65,12 @@ static bool check_sections(const ShardHeader *h, const MappedFile *file, const c
         const ShardSection *s = &h->sections[i];
         uint64_t begin = (end + SHARD_ALIGN - 1) / SHARD_ALIGN * SHARD_ALIGN;
         if (s->offset != begin || s->offset > file->size || s->size > file->size - s->offset)
-            return fail("%s: its section of %s is not where it should be (byte %" PRIu64 ")" AGAIN, path, SECTION_LABELS[i],
-                        s->offset);
+            return fail("%s: its section of %s is not where it should be (byte %" PRIu64 ")" AGAIN, path,
+                        SECTION_LABELS[i], s->offset);
         for (uint64_t at = end; at < begin; at++)
             if (file->data[at] != 0)
-                return fail("%s: byte %" PRIu64 ", before its section of %s, is damaged" AGAIN, path, at, SECTION_LABELS[i]);
+                return fail("%s: byte %" PRIu64 ", before its section of %s, is damaged" AGAIN, path, at,
+                            SECTION_LABELS[i]);
         if (hash_bytes(file->data + s->offset, (size_t)s->size) != s->hash)
             return fail("%s: its section of %s (%" PRIu64 " bytes from byte %" PRIu64
                         ") is damaged: wrong checksum" AGAIN,
@@ -129,8 +130,9 @@ static bool take_name(const Shard *s, uint32_t place, Tiling *at)
 static bool take_parts(const Shard *s, const ShardRecord *r, Tiling *at)
 {
     uint64_t text = (uint64_t)r->id + r->answer + r->row;
-    if (r->token != at->token || r->span != at->span || r->text != at->text || r->tokens > (uint64_t)s->tokens - at->token ||
-        r->spans > s->span_count - at->span || text > s->text_size - at->text)
+    if (r->token != at->token || r->span != at->span || r->text != at->text ||
+        r->tokens > (uint64_t)s->tokens - at->token || r->spans > s->span_count - at->span ||
+        text > s->text_size - at->text)
         return false;
     at->token += r->tokens;
     at->span += r->spans;
@@ -141,7 +143,8 @@ static bool take_parts(const Shard *s, const ShardRecord *r, Tiling *at)
 
 static bool flags_agree(const ShardRecord *r)
 {
-    return ((r->flags & RECORD_HAS_ANSWER) != 0 || r->answer == 0) && ((r->flags & RECORD_HAS_ROW) != 0 || r->row == 0) &&
+    return ((r->flags & RECORD_HAS_ANSWER) != 0 || r->answer == 0) &&
+           ((r->flags & RECORD_HAS_ROW) != 0 || r->row == 0) &&
            (r->flags & ~(RECORD_HAS_ANSWER | RECORD_HAS_ROW)) == 0 && r->zero == 0;
 }
 
@@ -175,8 +178,8 @@ static bool check_records(const Shard *s, const ShardHeader *h, const char *path
             return fail("%s: record %" PRId64 " (byte %zu): %s" AGAIN, path, i,
                         (size_t)((const uint8_t *)&s->table[i] - s->file.data), fault);
     }
-    if (at.token != (uint64_t)s->tokens || at.span != s->span_count || at.text != s->text_size || at.name != s->names_size ||
-        at.trained != h->trained)
+    if (at.token != (uint64_t)s->tokens || at.span != s->span_count || at.text != s->text_size ||
+        at.name != s->names_size || at.trained != h->trained)
         return fail("%s: its sections hold more than its records" AGAIN, path);
     return true;
 }
@@ -187,7 +190,8 @@ static bool check_ids(const Shard *s, const char *path)
     for (int64_t i = 0; i < s->tokens; i++)
         largest = (uint32_t)s->ids[i] > largest ? (uint32_t)s->ids[i] : largest;
     return (uint64_t)largest + 1 == (uint64_t)s->vocabulary ||
-           fail("%s: its largest id is %" PRIu32 ", but its header says %" PRId32 " tokens" AGAIN, path, largest, s->vocabulary);
+           fail("%s: its largest id is %" PRIu32 ", but its header says %" PRId32 " tokens" AGAIN, path, largest,
+                s->vocabulary);
 }
 
 bool shard_take(Shard *shard, const char *path)

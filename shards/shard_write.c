@@ -220,27 +220,28 @@ static bool check_entry(const ShardWriter *w, const ShardEntry *e, uint32_t larg
 
 static bool add_record(ShardWriter *w, const ShardEntry *e)
 {
-    struct ShardRecord r = {
-        .key = e->key,
-        .token = w->sections[SECTION_IDS].size / sizeof *e->ids,
-        .span = w->sections[SECTION_SPANS].size / sizeof *e->spans,
-        .text = w->sections[SECTION_TEXT].size,
-        .tokens = e->tokens,
-        .prompt = e->prompt,
-        .trained = e->trained,
-        .spans = e->span_count,
-        .id = (uint32_t)e->id.size,
-        .answer = (uint32_t)e->answer.size,
-        .row = (uint32_t)e->row.size,
-        .difficulty = (uint8_t)e->difficulty,
-        .flags = (uint8_t)((e->answer.data != NULL ? RECORD_HAS_ANSWER : 0) | (e->row.data != NULL ? RECORD_HAS_ROW : 0))};
+    struct ShardRecord r = {.key = e->key,
+                            .token = w->sections[SECTION_IDS].size / sizeof *e->ids,
+                            .span = w->sections[SECTION_SPANS].size / sizeof *e->spans,
+                            .text = w->sections[SECTION_TEXT].size,
+                            .tokens = e->tokens,
+                            .prompt = e->prompt,
+                            .trained = e->trained,
+                            .spans = e->span_count,
+                            .id = (uint32_t)e->id.size,
+                            .answer = (uint32_t)e->answer.size,
+                            .row = (uint32_t)e->row.size,
+                            .difficulty = (uint8_t)e->difficulty,
+                            .flags = (uint8_t)((e->answer.data != NULL ? RECORD_HAS_ANSWER : 0) |
+                                               (e->row.data != NULL ? RECORD_HAS_ROW : 0))};
     return name_place(&r.source, w, e->source) && name_place(&r.category, w, e->category) &&
            bytes_append(&w->sections[SECTION_RECORDS], &r, sizeof r);
 }
 
 bool shard_writer_add(ShardWriter *w, const ShardEntry *e)
 {
-    size_t size = e->tokens * sizeof *e->ids + e->span_count * sizeof *e->spans + e->id.size + e->answer.size + e->row.size;
+    size_t size =
+        e->tokens * sizeof *e->ids + e->span_count * sizeof *e->spans + e->id.size + e->answer.size + e->row.size;
     uint32_t largest = largest_id(e->ids, e->tokens);
     TRY(check_entry(w, e, largest));
     if (w->sections[SECTION_RECORDS].size > 0 && room_of(w) + size > w->target)

@@ -232,7 +232,8 @@ bool atomic_write(AtomicFile *file, const void *data, size_t size)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return fail_errno("%s: writing after %" PRIu64 " bytes; free some space and run again", file->path, file->written);
+            return fail_errno("%s: writing after %" PRIu64 " bytes; free some space and run again", file->path,
+                              file->written);
         p += n;
         size -= (size_t)n;
         file->written += (uint64_t)n;
@@ -417,4 +418,3 @@ bool folder_remove(const char *path)
         return fail_errno("%s: removing the folder", path);
     return ok;
 }
-

@@ -43,7 +43,8 @@ static char *snapshot_of(const char *repository, const char *snapshots)
     Bytes ref = {0}, path = {0};
     char **names = NULL, *commit = NULL;
     size_t count = 0;
-    bool asked = bytes_printf(&path, "%s/refs/main", repository) && file_exists(path.data) && file_read(&ref, path.data, 256);
+    bool asked =
+        bytes_printf(&path, "%s/refs/main", repository) && file_exists(path.data) && file_read(&ref, path.data, 256);
     if (asked) {
         ref.data[strcspn(ref.data, "\r\n")] = 0;
         commit = ref.data[0] != 0 && is_snapshot(snapshots, ref.data) ? copy_text(ref.data) : NULL;
@@ -112,9 +113,10 @@ static bool folder_is_right(const char *path, const Names *names)
     bool configured = there_is(names, "config.json");
     if (there_is(names, "adapter_config.json") && ending_in(names, ".safetensors.index.json") == NULL &&
         !there_is(names, "model.safetensors"))
-        return fail("%s: a LoRA adapter; merge it into the model that its adapter_config.json names (peft: merge_and_unload(), "
-                    "save_pretrained()), and use that folder",
-                    path);
+        return fail(
+            "%s: a LoRA adapter; merge it into the model that its adapter_config.json names (peft: merge_and_unload(), "
+            "save_pretrained()), and use that folder",
+            path);
     if (gguf != NULL && !configured)
         return fail("%s: a folder of GGUF files (%s), " GGUF_ADVICE, path, gguf);
     if (cached != NULL && !configured) {
@@ -143,7 +145,8 @@ static bool file_is_right(const char *path)
     if (ends_with(path, ".safetensors") || ends_with(path, ".json"))
         return fail("%s: a file of a model; give the folder that it lies in", path);
     if (ends_with(path, ".bin") || ends_with(path, ".pt") || ends_with(path, ".pth"))
-        return fail("%s: weights in PyTorch's own format; use a folder with *.safetensors (transformers: from_pretrained(), then "
+        return fail("%s: weights in PyTorch's own format; use a folder with *.safetensors (transformers: "
+                    "from_pretrained(), then "
                     "save_pretrained(), writes one)",
                     path);
     if (ends_with(path, ".zip") || ends_with(path, ".tar") || ends_with(path, ".gz") || ends_with(path, ".tgz"))
@@ -156,7 +159,8 @@ bool hub_not_mistaken(const char *path)
     if (file_exists(path))
         return file_is_right(path);
     if (!folder_exists(path))
-        return !ends_with(path, ".gguf") || fail("%s: there is no such file, and a GGUF file would be " GGUF_ADVICE, path);
+        return !ends_with(path, ".gguf") ||
+               fail("%s: there is no such file, and a GGUF file would be " GGUF_ADVICE, path);
     TRY(not_a_cache(path));
     Names names = {0};
     TRY(folder_list(&names.list, &names.count, path));
@@ -170,20 +174,24 @@ static bool weights_are_others(const char *folder, const Names *names)
     const char *pickled = beginning_with(names, "pytorch_model"), *gguf = ending_in(names, ".gguf");
     const char *shard = beginning_with(names, "model-00"), *adapter = beginning_with(names, "adapter_model");
     if (adapter != NULL)
-        return fail("%s: only a LoRA adapter's weights are here (%s); merge it into its model (peft: merge_and_unload(), "
-                    "save_pretrained())",
-                    folder, adapter);
+        return fail(
+            "%s: only a LoRA adapter's weights are here (%s); merge it into its model (peft: merge_and_unload(), "
+            "save_pretrained())",
+            folder, adapter);
     if (shard != NULL && ends_with(shard, ".safetensors"))
-        return fail("%s: %s is here, but not model.safetensors.index.json, which says what is where; the download is incomplete, "
+        return fail("%s: %s is here, but not model.safetensors.index.json, which says what is where; the download is "
+                    "incomplete, "
                     "fetch it again",
                     folder, shard);
     if (pickled != NULL)
-        return fail("%s: the weights are in PyTorch's own format (%s); fetch a revision with *.safetensors, or let transformers "
+        return fail("%s: the weights are in PyTorch's own format (%s); fetch a revision with *.safetensors, or let "
+                    "transformers "
                     "write one: from_pretrained(), then save_pretrained()",
                     folder, pickled);
     if (gguf != NULL)
         return fail("%s: the weights are a GGUF file (%s), " GGUF_ADVICE, folder, gguf);
-    return fail("%s: neither model.safetensors nor model.safetensors.index.json is here; fetch the model's weights", folder);
+    return fail("%s: neither model.safetensors nor model.safetensors.index.json is here; fetch the model's weights",
+                folder);
 }
 
 bool hub_other_weights(const char *folder)

@@ -12,7 +12,7 @@ bool hub_not_mistaken(const char *path);
 
 // Whether these are the first bytes of a Git LFS pointer, left in place of the real file.
 bool is_lfs_pointer(const void *data, size_t size);
-#define LFS_POINTER                                                                                                              \
+#define LFS_POINTER                                                                                                    \
     "a Git LFS pointer in place of the file; `git lfs pull` there fetches it, or download it again with `hf download`"
 
 // For a folder with a configuration but no readable weights: fails, naming what is there instead.

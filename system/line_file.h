@@ -33,7 +33,7 @@ bool line_file_read(LineFile *file, LineReading take, void *context); // every l
 bool lines_read(Text all, LineReading take, void *context);           // of a file in memory, unchanged
 
 bool line_file_append(LineFile *file, const char *text, size_t size); // a line, with its newline
-bool line_file_is_ours(const LineFile *file); // false after fail() if its size was changed
+bool line_file_is_ours(const LineFile *file);                         // false after fail() if its size was changed
 
 // Locks an open file for this process, until it is closed. Fails only with "PATH: BUSY", where another process holds
 // it; where locks do not work (some network file systems), a note on stderr says why.

@@ -92,7 +92,8 @@ GroupLimits group_limits(const char *self, const char *root)
     GroupLimits limits = {INFINITY, SIZE_MAX};
     char line[PATH_MAX], mount[PATH_MAX];
     FILE *file = fopen(self, "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) { // "4:cpu,cpuacct:/PATH", or "0::/PATH" of version 2
+    while (file != NULL &&
+           fgets(line, sizeof line, file) != NULL) { // "4:cpu,cpuacct:/PATH", or "0::/PATH" of version 2
         char *controllers = strchr(line, ':'), *path = controllers == NULL ? NULL : strchr(controllers + 1, ':');
         if (path == NULL || path[1] != '/')
             continue;

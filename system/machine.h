@@ -7,8 +7,8 @@
 
 size_t memory_available(void); // bytes that can still be taken; 1 GiB where no limit is known
 
-// How many threads are worth starting: the cores that this process may run on (taskset, Slurm), but no more than its group's
-// quota of processor time (docker --cpus, Kubernetes' limits), rounded up; at least 1.
+// How many threads are worth starting: the cores that this process may run on (taskset, Slurm), but no more than its
+// group's quota of processor time (docker --cpus, Kubernetes' limits), rounded up; at least 1.
 int cores_available(void);
 
 // The thread count that --threads stands for: N > 0 is N; 0 is OMP_NUM_THREADS where set, else cores_available(). Used

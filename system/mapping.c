@@ -64,8 +64,10 @@ static void on_bus_error(int number, siginfo_t *facts, void *context)
     take_lock(); // and never released: only one of several threads writes the last line
     for (const Mapping *m = mappings; m != NULL; m = m->next)
         if (at >= m->data && at < m->data + m->size)
-            end_at_once(m->path, ": was cut short while it was in use, or its disk fails; once it is whole again, start the same "
-                                 "command again");
+            end_at_once(
+                m->path,
+                ": was cut short while it was in use, or its disk fails; once it is whole again, start the same "
+                "command again");
     give_lock();
     signal(number, SIG_DFL); // not about a mapping: raised again, it ends the process as usual
 }

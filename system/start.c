@@ -31,7 +31,8 @@ void end_at_once(const char *what, const char *how)
     _exit(1);
 }
 
-static const char NO_MEMORY[] = "no memory is left; free some, or give this process more, and start the same command again";
+static const char NO_MEMORY[] =
+    "no memory is left; free some, or give this process more, and start the same command again";
 
 void *memory_or_end(size_t size)
 {

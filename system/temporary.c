@@ -74,7 +74,10 @@ static bool hold(int descriptor)
     return fstat(descriptor, &facts) != 0 || facts.st_nlink > 0;
 }
 
-static int make_file(const char *path) { return open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644); }
+static int make_file(const char *path)
+{
+    return open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+}
 
 static int make_folder(const char *path)
 {
@@ -110,7 +113,10 @@ static bool make(char **path, int *descriptor, const char *beside, int (*make_it
     return ok;
 }
 
-bool temporary_file_make(char **path, int *descriptor, const char *beside) { return make(path, descriptor, beside, make_file); }
+bool temporary_file_make(char **path, int *descriptor, const char *beside)
+{
+    return make(path, descriptor, beside, make_file);
+}
 
 bool temporary_folder_make(TemporaryFolder *folder, const char *beside)
 {

@@ -153,7 +153,8 @@ static void merge_at(const Bpe *bpe, BpeScratch *scratch, size_t *count, int32_t
         look(bpe, scratch, count, node->previous);
 }
 
-static bool long_word(const Bpe *bpe, BpeScratch *scratch, int32_t *ids, size_t *count, const uint8_t *word, size_t size)
+static bool long_word(const Bpe *bpe, BpeScratch *scratch, int32_t *ids, size_t *count, const uint8_t *word,
+                      size_t size)
 {
     TRY(grow(&scratch->nodes, &scratch->node_capacity, size, sizeof *scratch->nodes));
     TRY(grow(&scratch->heap, &scratch->heap_capacity, 3 * size, sizeof *scratch->heap));

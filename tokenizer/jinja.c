@@ -17,7 +17,10 @@ static bool starts(const Source *s, size_t at, const char *mark)
     return s->size - at >= strlen(mark) && memcmp(s->text + at, mark, strlen(mark)) == 0;
 }
 
-static bool opens(const Source *s, size_t at) { return starts(s, at, "{{") || starts(s, at, "{%") || starts(s, at, "{#"); }
+static bool opens(const Source *s, size_t at)
+{
+    return starts(s, at, "{{") || starts(s, at, "{%") || starts(s, at, "{#");
+}
 
 // ---- between tags
 

@@ -22,7 +22,7 @@ typedef enum TemplateKind {         // the numbers are stored in shards
     TEMPLATES
 } TemplateKind;
 
-#define TEMPLATE_CHOICES                                                                                                         \
+#define TEMPLATE_CHOICES                                                                                               \
     "chatml|qwen3|qwen3-nothink|qwen3-thinking|qwen3-training|qwen3-training-strict|qwen2|qwen2.5|qwen2.5-math|qwq"
 
 typedef struct ChatTemplate {
@@ -66,7 +66,8 @@ const char *template_jinja(TemplateKind kind);
 
 // Appends the result of transformers' apply_chat_template(messages, add_generation_prompt=...); for qwen3-nothink, with
 // enable_thinking=False. Fails on a template that is not usable and when there are no messages.
-bool template_prompt(const ChatTemplate *chat, Bytes *out, const Message *messages, size_t count, bool add_generation_prompt);
+bool template_prompt(const ChatTemplate *chat, Bytes *out, const Message *messages, size_t count,
+                     bool add_generation_prompt);
 
 // A chat whose last turn is the assistant's, with its parts: text[0, answer) is everything before the last answer,
 // including its generation prompt; text[answer, end) is the answer through <|im_end|>, which SFT trains on; text[end,
@@ -76,7 +77,9 @@ typedef struct RenderedChat {
     Bytes text;
     size_t answer, end;
     bool thought_left_out; // the last answer has a thought that the template omits
-    size_t *starts; // (messages) where each turn's <|im_start|> is; a turn's <|im_end|> and newline come before the next one's
+    size_t *
+        // (messages) where each turn's <|im_start|> is; a turn's <|im_end|> and newline come before the next one's
+        starts;
     size_t start_capacity;
 } RenderedChat;
 

@@ -24,7 +24,7 @@ typedef struct TemplateFacts {
 #define QWEN2_SYSTEM "You are a helpful assistant."
 #define QWEN25_SYSTEM "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
 #define QWEN25_MATH_SYSTEM "Please reason step by step, and put your final answer within \\boxed{}."
-#define QWEN25_MATH_SYSTEM_QUOTED                                                                                                \
+#define QWEN25_MATH_SYSTEM_QUOTED                                                                                      \
     "Please reason step by step, and put your final answer within \\\\boxed{}." // escaped for a string in Jinja
 #define EMPTY_THOUGHT "<think>\n\n</think>\n\n"
 

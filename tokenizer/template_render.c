@@ -12,10 +12,10 @@ bool template_usable(const ChatTemplate *chat)
         return fail("%s: an unknown chat template; choose one with --template "
                     "(" TEMPLATE_CHOICES "); an exported model then has that one",
                     chat->origin);
-    return chat->missing == NULL ||
-           fail("%s: its tokenizer has no token %s, which every chat template needs (%s here); add it to tokenizer.json's "
-                "added_tokens, or give --tokenizer a folder that has it",
-                chat->tokenizer, chat->missing, template_name(chat->kind));
+    return chat->missing == NULL || fail("%s: its tokenizer has no token %s, which every chat template needs (%s "
+                                         "here); add it to tokenizer.json's "
+                                         "added_tokens, or give --tokenizer a folder that has it",
+                                         chat->tokenizer, chat->missing, template_name(chat->kind));
 }
 
 bool template_can_render(const ChatTemplate *chat, const Tokenizer *tokenizer)
@@ -58,7 +58,10 @@ static const char *find_last(Text t, const char *mark)
     return last;
 }
 
-static bool starts_with(Text t, const char *mark) { return t.size >= strlen(mark) && memcmp(t.data, mark, strlen(mark)) == 0; }
+static bool starts_with(Text t, const char *mark)
+{
+    return t.size >= strlen(mark) && memcmp(t.data, mark, strlen(mark)) == 0;
+}
 
 static bool ends_with(Text t, const char *mark)
 {
@@ -70,7 +73,8 @@ static size_t last_question(const Message *messages, size_t count)
 {
     for (size_t i = count; i-- > 0;) {
         Text content = messages[i].content;
-        if (messages[i].role == ROLE_USER && !(starts_with(content, "<tool_response>") && ends_with(content, "</tool_response>")))
+        if (messages[i].role == ROLE_USER &&
+            !(starts_with(content, "<tool_response>") && ends_with(content, "</tool_response>")))
             return i;
     }
     return count - 1;
@@ -157,7 +161,8 @@ static bool append_answer(const TemplateFacts *facts, RenderedChat *out, Turn tu
 // ---- conversations
 
 // train: NULL, or receives the parts of the last message, an answer; then out is its text.
-static bool append_turns(const TemplateFacts *facts, Bytes *out, const Message *messages, size_t count, RenderedChat *train)
+static bool append_turns(const TemplateFacts *facts, Bytes *out, const Message *messages, size_t count,
+                         RenderedChat *train)
 {
     size_t question = last_question(messages, count);
     if (facts->system != NULL && messages[0].role != ROLE_SYSTEM)
@@ -179,7 +184,8 @@ static bool append_turns(const TemplateFacts *facts, Bytes *out, const Message *
     return true;
 }
 
-bool template_prompt(const ChatTemplate *chat, Bytes *out, const Message *messages, size_t count, bool add_generation_prompt)
+bool template_prompt(const ChatTemplate *chat, Bytes *out, const Message *messages, size_t count,
+                     bool add_generation_prompt)
 {
     TRY(template_usable(chat));
     if (count == 0)

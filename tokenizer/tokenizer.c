@@ -95,8 +95,9 @@ int32_t tokenizer_find(const Tokenizer *tokenizer, const char *token)
     if (added >= 0)
         return added;
     Bytes bytes = {0};
-    int32_t id =
-        spelled_bytes(&bytes, token, size) && size > 0 ? lookup_bytes(tokenizer, (const uint8_t *)bytes.data, bytes.size) : -1;
+    int32_t id = spelled_bytes(&bytes, token, size) && size > 0
+                     ? lookup_bytes(tokenizer, (const uint8_t *)bytes.data, bytes.size)
+                     : -1;
     bytes_free(&bytes);
     return id;
 }

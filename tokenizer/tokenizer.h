@@ -24,9 +24,11 @@ Tokenizer *tokenizer_open(const char *folder);
 void tokenizer_close(Tokenizer *tokenizer);
 
 int32_t tokenizer_size(const Tokenizer *tokenizer); // 1 + largest id (Qwen3: 151,669): the live columns of the head
-int32_t tokenizer_find(const Tokenizer *tokenizer, const char *token); // spelled as in the file: "<think>", "Ġthe"; -1: none
-bool tokenizer_adds(const Tokenizer *tokenizer, const char *token);    // it is always one token in any text
-bool tokenizer_is_special(const Tokenizer *tokenizer, int32_t id);     // false for <think>: matched as one, kept when decoding
+int32_t tokenizer_find(const Tokenizer *tokenizer,
+                       const char *token); // spelled as in the file: "<think>", "Ġthe"; -1: none
+bool tokenizer_adds(const Tokenizer *tokenizer, const char *token); // it is always one token in any text
+bool tokenizer_is_special(const Tokenizer *tokenizer,
+                          int32_t id);               // false for <think>: matched as one, kept when decoding
 uint64_t tokenizer_hash(const Tokenizer *tokenizer); // of vocabulary, merges, added tokens, expression; not of layout
 
 Encoder *encoder_open(const Tokenizer *tokenizer); // the tokenizer must outlive it; NULL after fail()

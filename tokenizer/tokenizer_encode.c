@@ -79,7 +79,8 @@ static PagedWord key_of(const uint8_t *word, size_t size, size_t readable)
 
 static CacheSet *set_of(Encoder *encoder, const PagedWord *key)
 {
-    uint64_t a = (key->low ^ 0x9E3779B97F4A7C15u) * 0xD6E8FEB86659FD93u, b = (key->high ^ a >> 32) * 0xA0761D6478BD642Fu;
+    uint64_t a = (key->low ^ 0x9E3779B97F4A7C15u) * 0xD6E8FEB86659FD93u,
+             b = (key->high ^ a >> 32) * 0xA0761D6478BD642Fu;
     return &encoder->cache[(a ^ b ^ b >> 32) >> 17 & (CACHE_SETS - 1)];
 }
 
@@ -93,7 +94,8 @@ static bool merge_word(Encoder *encoder, TokenList *out, const uint8_t *word, si
     return true;
 }
 
-static bool remember_word(Encoder *encoder, CacheSet *set, PagedWord *key, TokenList *out, const uint8_t *word, size_t size)
+static bool remember_word(Encoder *encoder, CacheSet *set, PagedWord *key, TokenList *out, const uint8_t *word,
+                          size_t size)
 {
     size_t before = out->count;
     TRY(merge_word(encoder, out, word, size));
@@ -217,8 +219,8 @@ static bool is_word(int32_t point)
     utf8proc_category_t c = utf8proc_category(point);
     bool circled = (point >= 0x24B6 && point <= 0x24E9) || (point >= 0x1F130 && point <= 0x1F149) ||
                    (point >= 0x1F150 && point <= 0x1F169) || (point >= 0x1F170 && point <= 0x1F189);
-    return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_NL) || c == UTF8PROC_CATEGORY_PC || circled || point == 0x200C ||
-           point == 0x200D;
+    return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_NL) || c == UTF8PROC_CATEGORY_PC || circled ||
+           point == 0x200C || point == 0x200D;
 }
 
 static bool stands_alone(const uint8_t *text, size_t size, size_t begin, size_t end)
@@ -307,9 +309,10 @@ static bool encode_text(Encoder *encoder, TokenList *out, const char *text, size
     const uint8_t *bytes = (const uint8_t *)text;
     size_t before = out->count;
     bool normal;
-    bool ok = check_text(encoder->tokenizer, bytes, size, &normal) &&
-              (match_added ? encode_around(encoder, out, &encoder->tokenizer->added, bytes, size, normal, encode_section)
-                           : (normal || normalize(encoder, &bytes, &size)) && encode_words(encoder, out, bytes, size));
+    bool ok =
+        check_text(encoder->tokenizer, bytes, size, &normal) &&
+        (match_added ? encode_around(encoder, out, &encoder->tokenizer->added, bytes, size, normal, encode_section)
+                     : (normal || normalize(encoder, &bytes, &size)) && encode_words(encoder, out, bytes, size));
     if (!ok)
         out->count = before;
     return ok;

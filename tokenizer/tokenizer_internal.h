@@ -27,8 +27,9 @@ static inline CodePoint code_point_at(const uint8_t *p) // of valid UTF-8
         return (CodePoint){(uint32_t)(p[0] & 0x1F) << 6 | (p[1] & 0x3F), 2};
     if (p[0] < 0xF0)
         return (CodePoint){(uint32_t)(p[0] & 0x0F) << 12 | (uint32_t)(p[1] & 0x3F) << 6 | (p[2] & 0x3F), 3};
-    return (CodePoint){
-        (uint32_t)(p[0] & 0x07) << 18 | (uint32_t)(p[1] & 0x3F) << 12 | (uint32_t)(p[2] & 0x3F) << 6 | (p[3] & 0x3F), 4};
+    return (CodePoint){(uint32_t)(p[0] & 0x07) << 18 | (uint32_t)(p[1] & 0x3F) << 12 | (uint32_t)(p[2] & 0x3F) << 6 |
+                           (p[3] & 0x3F),
+                       4};
 }
 
 static inline size_t sequence_length(uint8_t lead) // the length that a lead byte announces; 1 for other bytes
@@ -46,7 +47,8 @@ typedef struct NfcScratch {
 } NfcScratch;
 
 void nfc_scratch_free(NfcScratch *scratch);
-bool nfc_append(const uint8_t *classes, NfcScratch *scratch, Bytes *out, const uint8_t *text, size_t size); // text: valid UTF-8
+bool nfc_append(const uint8_t *classes, NfcScratch *scratch, Bytes *out, const uint8_t *text,
+                size_t size); // text: valid UTF-8
 
 // ---- splitting a text into words (tokenizer_split.c)
 
@@ -63,19 +65,27 @@ typedef struct SplitScratch {
     size_t begin, end;             // the last match found, which may be ahead
 } SplitScratch;
 
-bool splitter_open(Splitter *splitter, const uint8_t *classes, const char *expression);         // NULL: no expression
-bool splitter_open_general(Splitter *splitter, const uint8_t *classes, const char *expression); // never the hand-written splitter
+bool splitter_open(Splitter *splitter, const uint8_t *classes, const char *expression); // NULL: no expression
+bool splitter_open_general(Splitter *splitter, const uint8_t *classes,
+                           const char *expression); // never the hand-written splitter
 void splitter_close(Splitter *splitter);
 bool split_scratch_open(SplitScratch *scratch, const Splitter *splitter);
 void split_scratch_close(SplitScratch *scratch);
 
 // *end: the end of the word that begins at `at`. Ask for the words of a text in order, from 0. Text: valid UTF-8.
-bool split_next(const Splitter *splitter, SplitScratch *scratch, const uint8_t *text, size_t size, size_t at, size_t *end);
-size_t split_qwen(const uint8_t *classes, const uint8_t *text, size_t size, size_t at); // the same for Qwen's expression
+bool split_next(const Splitter *splitter, SplitScratch *scratch, const uint8_t *text, size_t size, size_t at,
+                size_t *end);
+size_t split_qwen(const uint8_t *classes, const uint8_t *text, size_t size,
+                  size_t at); // the same for Qwen's expression
 
 // ---- the open tokenizer (tokenizer_read.c fills it)
 
-typedef enum VocabularyKind { VOCABULARY_NONE = 0, VOCABULARY_BASE, VOCABULARY_ADDED, VOCABULARY_SPECIAL } VocabularyKind;
+typedef enum VocabularyKind {
+    VOCABULARY_NONE = 0,
+    VOCABULARY_BASE,
+    VOCABULARY_ADDED,
+    VOCABULARY_SPECIAL
+} VocabularyKind;
 
 typedef struct AddedToken {
     const uint8_t *text; // in Tokenizer.bytes
@@ -108,8 +118,9 @@ struct Tokenizer {
     uint64_t hash;
 };
 
-int32_t lookup_bytes(const Tokenizer *tokenizer, const uint8_t *bytes, size_t size); // the base token with this text, -1 if none
+int32_t lookup_bytes(const Tokenizer *tokenizer, const uint8_t *bytes,
+                     size_t size);                                 // the base token with this text, -1 if none
 bool spelled_bytes(Bytes *out, const char *spelling, size_t size); // "Ġthe" to " the"; false, no error: misspelled
-uint64_t encoder_steps(const Encoder *encoder);                    // BpeScratch.steps: for tests and benchmarks, which count work
+uint64_t encoder_steps(const Encoder *encoder); // BpeScratch.steps: for tests and benchmarks, which count work
 
 #endif

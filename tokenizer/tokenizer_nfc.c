@@ -54,8 +54,8 @@ static bool decompose(NfcScratch *scratch, size_t *count, const uint8_t *text, s
     for (size_t i = 0; i < size;) {
         CodePoint c = code_point_at(text + i);
         TRY(grow(&scratch->points, &scratch->point_capacity, *count + 8, sizeof *scratch->points)); // the longest is 4
-        utf8proc_ssize_t length =
-            utf8proc_decompose_char((int32_t)c.value, scratch->points + *count, 8, UTF8PROC_STABLE | UTF8PROC_DECOMPOSE, NULL);
+        utf8proc_ssize_t length = utf8proc_decompose_char((int32_t)c.value, scratch->points + *count, 8,
+                                                          UTF8PROC_STABLE | UTF8PROC_DECOMPOSE, NULL);
         if (length < 0 || length > 8)
             return fail("U+%04" PRIX32 " can't be normalized: %s", c.value, utf8proc_errmsg(length));
         *count += (size_t)length;

@@ -30,7 +30,8 @@ static bool part_type(const Reader *reader, const char **type, const json_t *par
     return json_need_text(type, part, "type", reader->path) ? true : fail_in("in %s", name);
 }
 
-static bool need_flag(const Reader *reader, const json_t *part, const char *key, bool absent, bool wanted, const char *name)
+static bool need_flag(const Reader *reader, const json_t *part, const char *key, bool absent, bool wanted,
+                      const char *name)
 {
     bool value = absent;
     TRY(json_may_bool(&value, part, key, reader->path));
@@ -99,8 +100,8 @@ static bool set_token(Reader *reader, int32_t id, const char *spelling, Vocabula
     if (spelling[0] == 0)
         return fail("%s: token %" PRId32 " is empty", reader->path, id);
     if (reader->spelling[id] != NULL && (kind == VOCABULARY_BASE || strcmp(reader->spelling[id], spelling) != 0))
-        return fail("%s: id %" PRId32 " belongs to two tokens, \"%.80s\" and \"%.80s\"", reader->path, id, reader->spelling[id],
-                    spelling);
+        return fail("%s: id %" PRId32 " belongs to two tokens, \"%.80s\" and \"%.80s\"", reader->path, id,
+                    reader->spelling[id], spelling);
     reader->spelling[id] = spelling;
     reader->tokenizer->kind[id] = (uint8_t)kind;
     return true;
@@ -139,7 +140,8 @@ static bool write_bytes(Reader *reader)
         const char *spelling = reader->spelling[id];
         t->begin[id] = (uint32_t)t->bytes.size; // a file of 256 MB holds no more than that
         if (t->kind[id] == VOCABULARY_BASE && !spelled_bytes(&t->bytes, spelling, strlen(spelling)))
-            return fail("%s: token %" PRId32 ", \"%.80s\", is not spelled in the alphabet of bytes", reader->path, id, spelling);
+            return fail("%s: token %" PRId32 ", \"%.80s\", is not spelled in the alphabet of bytes", reader->path, id,
+                        spelling);
         if (t->kind[id] > VOCABULARY_BASE)
             TRY(bytes_text(&t->bytes, spelling));
         uint32_t head[2] = {t->kind[id], (uint32_t)t->bytes.size - t->begin[id]};
@@ -212,13 +214,16 @@ static bool place_added(Reader *reader, const json_t *entry)
 {
     Tokenizer *t = reader->tokenizer;
     bool before = false, behind = false, normalized = false, single = false;
-    TRY(json_may_bool(&single, entry, "single_word", reader->path) && json_may_bool(&before, entry, "lstrip", reader->path) &&
-        json_may_bool(&behind, entry, "rstrip", reader->path) && json_may_bool(&normalized, entry, "normalized", reader->path));
+    TRY(json_may_bool(&single, entry, "single_word", reader->path) &&
+        json_may_bool(&before, entry, "lstrip", reader->path) &&
+        json_may_bool(&behind, entry, "rstrip", reader->path) &&
+        json_may_bool(&normalized, entry, "normalized", reader->path));
     int32_t id = (int32_t)json_integer_value(json_object_get(entry, "id"));
     AddedTokens *added = normalized ? &t->added_normal : &t->added;
-    added->list[added->count++] =
-        (AddedToken){(const uint8_t *)t->bytes.data + t->begin[id], t->begin[id + 1] - t->begin[id], id, before, behind, single};
-    uint32_t unusual[2] = {(uint32_t)id, before | (uint32_t)behind << 1 | (uint32_t)normalized << 2 | (uint32_t)single << 3};
+    added->list[added->count++] = (AddedToken){
+        (const uint8_t *)t->bytes.data + t->begin[id], t->begin[id + 1] - t->begin[id], id, before, behind, single};
+    uint32_t unusual[2] = {(uint32_t)id,
+                           before | (uint32_t)behind << 1 | (uint32_t)normalized << 2 | (uint32_t)single << 3};
     return unusual[1] == 0 || bytes_append(&reader->meaning, unusual, sizeof unusual);
 }
 
@@ -229,7 +234,8 @@ static bool sort_added(const Reader *reader, AddedTokens *added)
     added->only_first = added->count > 0 ? added->list[0].text[0] : -1;
     for (size_t i = 0; i < added->count; i++) {
         if (i > 0 && compare_added(&added->list[i - 1], &added->list[i]) == 0)
-            return fail("%s: two added tokens have the text \"%.80s\"", reader->path, reader->spelling[added->list[i].id]);
+            return fail("%s: two added tokens have the text \"%.80s\"", reader->path,
+                        reader->spelling[added->list[i].id]);
         added->first[added->list[i].text[0]] = true;
         if (added->list[i].text[0] != added->only_first)
             added->only_first = -1;
@@ -241,8 +247,10 @@ static bool told_apart(const Reader *reader) // no text is in both lists
 {
     const AddedTokens *all = &reader->tokenizer->added, *normal = &reader->tokenizer->added_normal;
     for (size_t i = 0; i < normal->count; i++)
-        if (all->count > 0 && bsearch(&normal->list[i], all->list, all->count, sizeof *all->list, compare_added) != NULL)
-            return fail("%s: two added tokens have the text \"%.80s\"", reader->path, reader->spelling[normal->list[i].id]);
+        if (all->count > 0 &&
+            bsearch(&normal->list[i], all->list, all->count, sizeof *all->list, compare_added) != NULL)
+            return fail("%s: two added tokens have the text \"%.80s\"", reader->path,
+                        reader->spelling[normal->list[i].id]);
     return true;
 }
 
@@ -257,7 +265,8 @@ static bool read_added(Reader *reader)
     bool *seen = allocate((size_t)t->size, sizeof *seen), ok = seen != NULL;
     json_array_foreach (reader->added, i, entry) {
         int32_t id = (int32_t)json_integer_value(json_object_get(entry, "id"));
-        ok = ok && (!seen[id] || fail("%s: an added token is listed twice", reader->path)) && place_added(reader, entry);
+        ok =
+            ok && (!seen[id] || fail("%s: an added token is listed twice", reader->path)) && place_added(reader, entry);
         if (ok)
             seen[id] = true;
     }

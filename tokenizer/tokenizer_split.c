@@ -9,8 +9,9 @@
 #include <pcre2.h>
 #include <string.h>
 
-const char qwen_expression[] = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
-                               "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+const char qwen_expression[] =
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
+    "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 const char gpt2_expression[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 // ---- Qwen's expression
@@ -58,7 +59,8 @@ static size_t others_end(const uint8_t *classes, const uint8_t *text, size_t siz
     return at;
 }
 
-static size_t spaces_end(const uint8_t *classes, const uint8_t *text, size_t size, size_t at) // \s*[\r\n]+|\s+(?!\S)|\s+
+static size_t spaces_end(const uint8_t *classes, const uint8_t *text, size_t size,
+                         size_t at) // \s*[\r\n]+|\s+(?!\S)|\s+
 {
     size_t newline = 0, last = at, end = at; // after the last newline; where the last space begins; after it
     for (size_t after; end < size && class_at(classes, text, end, &after) & SPACE; end = after) {
@@ -135,7 +137,8 @@ static bool translate(Bytes *out, const char *expression)
             TRY(bytes_append(out, &c, 1));
             continue;
         }
-        size_t length = next == 'p' || next == 'P' ? strcspn(expression + i, "}") + 1 : 2; // \p{...} is copied as a whole
+        size_t length =
+            next == 'p' || next == 'P' ? strcspn(expression + i, "}") + 1 : 2; // \p{...} is copied as a whole
         if (next == 's' || next == 'S')
             TRY(translate_space(out, next, in_class, i));
         else if (next != 0 && strchr("rntpPdD.()[]{}|*+?^$/\\-'\"<>", next) != NULL && strlen(expression + i) >= length)
@@ -156,8 +159,9 @@ static bool compile(Splitter *splitter, const char *expression)
     if (context == NULL)
         return fail("no memory for the expression");
     pcre2_set_newline(context, PCRE2_NEWLINE_LF); // oniguruma's . excludes \n alone, its ^ and $ match at lines
-    splitter->code = pcre2_compile((PCRE2_SPTR)expression, PCRE2_ZERO_TERMINATED,
-                                   PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &offset, context);
+    splitter->code =
+        pcre2_compile((PCRE2_SPTR)expression, PCRE2_ZERO_TERMINATED,
+                      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &offset, context);
     pcre2_compile_context_free(context);
     if (splitter->code == NULL) {
         char message[256] = "";
@@ -221,8 +225,8 @@ void split_scratch_close(SplitScratch *scratch)
 
 static bool match_from(const Splitter *splitter, SplitScratch *scratch, const uint8_t *text, size_t size, size_t at)
 {
-    int found =
-        pcre2_match(splitter->code, text, size, at, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, scratch->match, scratch->context);
+    int found = pcre2_match(splitter->code, text, size, at, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, scratch->match,
+                            scratch->context);
     scratch->begin = scratch->end = size;
     if (found == PCRE2_ERROR_NOMATCH)
         return true;
@@ -237,7 +241,8 @@ static bool match_from(const Splitter *splitter, SplitScratch *scratch, const ui
     return true;
 }
 
-bool split_next(const Splitter *splitter, SplitScratch *scratch, const uint8_t *text, size_t size, size_t at, size_t *end)
+bool split_next(const Splitter *splitter, SplitScratch *scratch, const uint8_t *text, size_t size, size_t at,
+                size_t *end)
 {
     *end = size;
     if (splitter->code == NULL) {

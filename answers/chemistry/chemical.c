@@ -123,7 +123,8 @@ static bool number_fits(Builder *b, int element, int mass, int number)
 static bool combinations(const Builder *b, const ChemicalToken *atom, bool isotope)
 {
     enum { CARBON = 6, PHOSPHORUS = 15 };
-    bool letter = atom->value == CARBON || atom->value == PHOSPHORUS, index = atom[1].kind == LEX_NUMBER && atom[1].mark == '_';
+    bool letter = atom->value == CARBON || atom->value == PHOSPHORUS,
+         index = atom[1].kind == LEX_NUMBER && atom[1].mark == '_';
     return isotope && letter && index && !b->reader->tokens.declared;
 }
 
@@ -137,7 +138,8 @@ static bool read_atom(Builder *b, int multiplier)
         combinations(b, token, mass > 0 || number != NO_NUMBER))
         return false;
     b->reader->next++;
-    if (mass == 0 && token[1].kind == LEX_SIGN && token[1].value < 0 && token[2].kind == LEX_NUMBER && token[2].mark == 0) {
+    if (mass == 0 && token[1].kind == LEX_SIGN && token[1].value < 0 && token[2].kind == LEX_NUMBER &&
+        token[2].mark == 0) {
         mass = token[2].value; // C-14
         b->reader->next += 2;
         TRY(number_fits(b, token->value, mass, NO_NUMBER));
@@ -184,12 +186,16 @@ static bool read_bracket(Builder *b, int multiplier, int depth)
     return take_index(b, &count) && write_count(b, count);
 }
 
-static bool index_before_space(const ChemicalToken *space) { return space[-1].kind == LEX_NUMBER && space[-1].mark == '_'; }
+static bool index_before_space(const ChemicalToken *space)
+{
+    return space[-1].kind == LEX_NUMBER && space[-1].mark == '_';
+}
 
 static bool starts_atom(const ChemicalToken *token)
 {
     return token->kind == TOKEN_ELEMENT || token->kind == TOKEN_OPEN ||
-           (token->kind == LEX_NUMBER && token->mark != 0 && (token[1].kind == TOKEN_ELEMENT || token[1].kind == LEX_NUMBER));
+           (token->kind == LEX_NUMBER && token->mark != 0 &&
+            (token[1].kind == TOKEN_ELEMENT || token[1].kind == LEX_NUMBER));
 }
 
 static bool read_bond(Builder *b)
@@ -381,7 +387,8 @@ static bool surely_marked(const Reader *r)
 {
     for (int i = 0; i < r->tokens.count; i++) {
         const ChemicalToken *token = &r->tokens.tokens[i];
-        bool behind = i > 0 && (token[-1].kind == TOKEN_ELEMENT || token[-1].kind == LEX_NUMBER || token[-1].kind == TOKEN_CLOSE);
+        bool behind =
+            i > 0 && (token[-1].kind == TOKEN_ELEMENT || token[-1].kind == LEX_NUMBER || token[-1].kind == TOKEN_CLOSE);
         if ((token->kind == TOKEN_CHARGE && token->mark == 0) || token->kind == TOKEN_STATE)
             return true;
         if (token->kind == LEX_NUMBER && token->mark == '^' && !behind)
@@ -393,8 +400,8 @@ static bool surely_marked(const Reader *r)
 static bool wrong_index(const Reader *r) // P_1 V_1 = P_2 V_2: chemists do not write the index 1
 {
     for (int i = 1; i < r->tokens.count; i++)
-        if (r->tokens.tokens[i].kind == LEX_NUMBER && r->tokens.tokens[i].mark == '_' && r->tokens.tokens[i].value == 1 &&
-            r->tokens.tokens[i - 1].kind == TOKEN_ELEMENT)
+        if (r->tokens.tokens[i].kind == LEX_NUMBER && r->tokens.tokens[i].mark == '_' &&
+            r->tokens.tokens[i].value == 1 && r->tokens.tokens[i - 1].kind == TOKEN_ELEMENT)
             return true;
     return false;
 }
@@ -425,7 +432,8 @@ static void arrows_of_equals(Reader *r)
     bool joined = false;
     for (int i = 1; i < r->tokens.count; i++) {
         const ChemicalToken *token = &r->tokens.tokens[i];
-        joined |= token->kind == LEX_SIGN && token->value > 0 && (token[-1].kind == TOKEN_SPACE || !sign_is_charge(token));
+        joined |=
+            token->kind == LEX_SIGN && token->value > 0 && (token[-1].kind == TOKEN_SPACE || !sign_is_charge(token));
     }
     for (int i = 1; i < r->tokens.count; i++)
         if (arrow_of(&r->tokens.tokens[i],

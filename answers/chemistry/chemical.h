@@ -2,7 +2,8 @@
 // by meaning: H2O, H_2O, \ce{H2O} and \text{H}_2\text{O} are one, Fe2+ and Fe^{2+} are; CO is not Co. Names (water,
 // iron(II)) are words.
 //
-//  - Only real symbols, with their capitals; D and T, the electron e^-, the neutron ^1_0n. States (s), (l), (g), (aq) may be left out.
+//  - Only real symbols, with their capitals; D and T, the electron e^-, the neutron ^1_0n. States (s), (l), (g), (aq)
+//  may be left out.
 //  - Given marks decide what a digit means. Fe2+ without marks may be Fe^{2+} or Fe_2^+, and agrees with either.
 //  - Terms of a side may be in any order; symbols of a formula may not: CH3COOH and C2H4O2 are unknown.
 #ifndef ANSWERS_CHEMISTRY_CHEMICAL_H
@@ -15,7 +16,8 @@ enum { CHEMICAL_TERMS = 10, CHEMICAL_ELEMENTS = 12, CHEMICAL_BYTES = 80 };
 
 // One of the readings of a term.
 typedef struct Species {
-    char structure[CHEMICAL_BYTES]; // symbols, counts above 1, round brackets; [14]C an isotope, .5H2O water of a crystal
+    char structure
+        [CHEMICAL_BYTES]; // symbols, counts above 1, round brackets; [14]C an isotope, .5H2O water of a crystal
     int charge;
     int mass; // of the only isotope with a mass; 0: none, or several
     int elements_count;

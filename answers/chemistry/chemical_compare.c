@@ -37,7 +37,8 @@ static bool same_terms(const ChemicalTerm *a, const ChemicalTerm *b, int count)
     bool taken[CHEMICAL_TERMS] = {false};
     for (int i = 0; i < count; i++) {
         int j = 0;
-        while (j < count && (taken[j] || !same_coefficient(&a[i], &b[j]) || compare_terms(&a[i], &b[j]) != VERDICT_EQUAL))
+        while (j < count &&
+               (taken[j] || !same_coefficient(&a[i], &b[j]) || compare_terms(&a[i], &b[j]) != VERDICT_EQUAL))
             j++;
         if (j == count)
             return false;
@@ -76,7 +77,8 @@ static bool totals(Total sides[2], const Chemical *c)
         if (denominators > 1000)
             return false;
     }
-    return add_total(&sides[0], c, 0, c->left, denominators) && add_total(&sides[1], c, c->left, c->right, denominators);
+    return add_total(&sides[0], c, 0, c->left, denominators) &&
+           add_total(&sides[1], c, c->left, c->right, denominators);
 }
 
 // No factor makes one the other: coefficients may have a common one.

@@ -7,12 +7,13 @@
 enum { BRACES_MOST = 12 };
 
 const char *const ELEMENTS[ELEMENT_COUNT] = {
-    "e",  "H",  "He", "Li", "Be", "B",  "C",  "N",  "O",  "F",  "Ne", "Na", "Mg", "Al", "Si", "P",  "S",  "Cl", "Ar", "K",  "Ca",
-    "Sc", "Ti", "V",  "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "As", "Se", "Br", "Kr", "Rb", "Sr", "Y",  "Zr", "Nb",
-    "Mo", "Tc", "Ru", "Rh", "Pd", "Ag", "Cd", "In", "Sn", "Sb", "Te", "I",  "Xe", "Cs", "Ba", "La", "Ce", "Pr", "Nd", "Pm", "Sm",
-    "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Hf", "Ta", "W",  "Re", "Os", "Ir", "Pt", "Au", "Hg", "Tl", "Pb", "Bi",
-    "Po", "At", "Rn", "Fr", "Ra", "Ac", "Th", "Pa", "U",  "Np", "Pu", "Am", "Cm", "Bk", "Cf", "Es", "Fm", "Md", "No", "Lr", "Rf",
-    "Db", "Sg", "Bh", "Hs", "Mt", "Ds", "Rg", "Cn", "Nh", "Fl", "Mc", "Lv", "Ts", "Og", "D",  "T",  "n",
+    "e",  "H",  "He", "Li", "Be", "B",  "C",  "N",  "O",  "F",  "Ne", "Na", "Mg", "Al", "Si", "P",  "S",  "Cl",
+    "Ar", "K",  "Ca", "Sc", "Ti", "V",  "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "As", "Se", "Br",
+    "Kr", "Rb", "Sr", "Y",  "Zr", "Nb", "Mo", "Tc", "Ru", "Rh", "Pd", "Ag", "Cd", "In", "Sn", "Sb", "Te", "I",
+    "Xe", "Cs", "Ba", "La", "Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu",
+    "Hf", "Ta", "W",  "Re", "Os", "Ir", "Pt", "Au", "Hg", "Tl", "Pb", "Bi", "Po", "At", "Rn", "Fr", "Ra", "Ac",
+    "Th", "Pa", "U",  "Np", "Pu", "Am", "Cm", "Bk", "Cf", "Es", "Fm", "Md", "No", "Lr", "Rf", "Db", "Sg", "Bh",
+    "Hs", "Mt", "Ds", "Rg", "Cn", "Nh", "Fl", "Mc", "Lv", "Ts", "Og", "D",  "T",  "n",
 };
 
 typedef struct Reader {
@@ -50,8 +51,9 @@ static void skip_spaces(Reader *r)
 
 static bool take_wrapping(Reader *r)
 {
-    static const char *const wrappings[] = {"\\text",   "\\mathrm", "\\textrm", "\\mbox",  "\\rm", "\\operatorname", "\\mathsf",
-                                            "\\mathbf", "\\textbf", "\\left",   "\\right", "\\bf", "\\displaystyle", NULL};
+    static const char *const wrappings[] = {"\\text",         "\\mathrm", "\\textrm",       "\\mbox",   "\\rm",
+                                            "\\operatorname", "\\mathsf", "\\mathbf",       "\\textbf", "\\left",
+                                            "\\right",        "\\bf",     "\\displaystyle", NULL};
     return take_one_of(r, wrappings) >= 0;
 }
 
@@ -203,8 +205,8 @@ static bool take_space(Reader *r)
 
 static bool read_half(Reader *r, bool *found)
 {
-    static const char *const halves[] = {"½",         "\\frac12", "\\frac{1}{2}", "\\tfrac12", "\\tfrac{1}{2}", "\\dfrac{1}{2}",
-                                         "\\dfrac12", NULL};
+    static const char *const halves[] = {
+        "½", "\\frac12", "\\frac{1}{2}", "\\tfrac12", "\\tfrac{1}{2}", "\\dfrac{1}{2}", "\\dfrac12", NULL};
     *found = take_one_of(r, halves) >= 0;
     return !*found || (add(r, LEX_NUMBER, 1, 0) && add(r, TOKEN_SLASH, 0, 0) && add(r, LEX_NUMBER, 2, 0));
 }
@@ -214,7 +216,8 @@ static bool read_fraction(Reader *r) // \frac has been taken
     char mark;
     int above = take(r, "{") ? take_number(r, &mark) : -1;
     int below = above > 0 && take(r, "}") && take(r, "{") ? take_number(r, &mark) : -1;
-    return below > 0 && take(r, "}") && add(r, LEX_NUMBER, above, 0) && add(r, TOKEN_SLASH, 0, 0) && add(r, LEX_NUMBER, below, 0);
+    return below > 0 && take(r, "}") && add(r, LEX_NUMBER, above, 0) && add(r, TOKEN_SLASH, 0, 0) &&
+           add(r, LEX_NUMBER, below, 0);
 }
 
 static bool read_symbol(Reader *r)

@@ -31,7 +31,9 @@ typedef struct ChemicalToken {
     ChemicalTokenKind kind;
     int value; // of an element, a number, a charge, a sign (1, -1), a state or a bond (its letter)
     char
-        mark; // of a number: '_', '^', or 0 where none is given; of a charge: '-' where its sign comes first, as that of an inverse
+        // of a number: '_', '^', or 0 where none is given; of a charge: '-' where its sign comes first, as that of an
+        // inverse
+        mark;
 } ChemicalToken;
 
 typedef struct ChemicalTokens {

@@ -148,7 +148,8 @@ static Naming naming_of(Comparison *c, const Items *list)
     for (int i = 0; i < list->count; i++) {
         named += list->items[i].name != NULL;
         for (int k = 0; k < i && list->items[i].name != NULL; k++)
-            same += list->items[k].name != NULL && same_name(c, list->items[i].name, list->items[k].name) == VERDICT_EQUAL;
+            same +=
+                list->items[k].name != NULL && same_name(c, list->items[i].name, list->items[k].name) == VERDICT_EQUAL;
     }
     if (named == 0)
         return NAMELESS;
@@ -204,8 +205,8 @@ static bool are_marks(const Items *list)
         int marks = 0;
         for (int i = 0; i < list->count; i++) {
             const Node *n = list->items[i].value;
-            marks +=
-                (n->kind == NODE_SYMBOL || n->kind == NODE_NUMBER) && n->name.size == 1 && strchr(*pair, *n->name.data) != NULL;
+            marks += (n->kind == NODE_SYMBOL || n->kind == NODE_NUMBER) && n->name.size == 1 &&
+                     strchr(*pair, *n->name.data) != NULL;
         }
         if (marks == list->count)
             return list->count > 2 || isalpha((unsigned char)**pair);
@@ -276,7 +277,8 @@ static Verdict compare_items(Comparison *c, const Items *g, const Items *p, int 
     }
     Verdict v = compare_in_order(c, g, p, depth);
     bool permuted = v == VERDICT_DIFFERENT && (g->words || compare_in_any_order(c, g, p, depth) != VERDICT_DIFFERENT);
-    return decide(c, permuted ? VERDICT_UNKNOWN : v, g->words || p->words ? "words in their order" : "values in their order");
+    return decide(c, permuted ? VERDICT_UNKNOWN : v,
+                  g->words || p->words ? "words in their order" : "values in their order");
 }
 
 // Whether tuples are on one side and names on the other: p = 5, q = 2, p = 7, q = 2 and (5, 2), (7, 2)
@@ -296,8 +298,8 @@ Verdict compare_collections(Comparison *c, const Node *g, const Node *p, int dep
     collect(&lists[0], g, false);
     collect(&lists[1], p, false);
     lists[0].braces = lists[1].braces = g->kind == NODE_SET || p->kind == NODE_SET;
-    bool names = lists[0].count != lists[1].count && holds_tuples(&lists[0]) != holds_tuples(&lists[1]) && !lists[0].full &&
-                 !lists[1].full &&
+    bool names = lists[0].count != lists[1].count && holds_tuples(&lists[0]) != holds_tuples(&lists[1]) &&
+                 !lists[0].full && !lists[1].full &&
                  (naming_of(c, &lists[0]) == OTHER_NAMES || naming_of(c, &lists[1]) == OTHER_NAMES ||
                   naming_of(c, &lists[0]) == DISTINCT_NAMES);
     if (names) {

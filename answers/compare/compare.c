@@ -27,8 +27,8 @@ static Verdict compare_word(Comparison *c, const Node *g, const Node *p)
 // A short word is a product of letters, against a product.
 static bool may_be_product(const Node *word, const Node *other)
 {
-    return word->name.size <= 3 &&
-           (other->kind == NODE_MULTIPLY || other->kind == NODE_DIVIDE || other->kind == NODE_POWER || other->kind == NODE_ADD);
+    return word->name.size <= 3 && (other->kind == NODE_MULTIPLY || other->kind == NODE_DIVIDE ||
+                                    other->kind == NODE_POWER || other->kind == NODE_ADD);
 }
 
 // ---- nothing
@@ -76,7 +76,8 @@ static bool is_nested(const Node *n)
 static Verdict compare_nested(Comparison *c, const Node *g, const Node *p, int depth)
 {
     Verdict v = verdict_of(g->count == p->count);
-    for (const Node *x = g->first, *y = p->first; x != NULL && y != NULL && v == VERDICT_EQUAL; x = x->next, y = y->next)
+    for (const Node *x = g->first, *y = p->first; x != NULL && y != NULL && v == VERDICT_EQUAL;
+         x = x->next, y = y->next)
         v = compare_children(c, x, y, depth - 1);
     return decide(c, v, "cells in their places");
 }
@@ -183,7 +184,8 @@ static Verdict compare_kinds(Comparison *c, const Node *g, const Node *p, int de
     if (g->kind == NODE_BRACKET && p->kind == NODE_BRACKET)
         return compare_brackets(c, g, p, depth);
     if ((g->kind == NODE_MATRIX && p->kind == NODE_BRACKET) || (g->kind == NODE_BRACKET && p->kind == NODE_MATRIX))
-        return is_nested(g->kind == NODE_BRACKET ? g : p) ? compare_nested(c, g, p, depth) : compare_vectors(c, g, p, depth);
+        return is_nested(g->kind == NODE_BRACKET ? g : p) ? compare_nested(c, g, p, depth)
+                                                          : compare_vectors(c, g, p, depth);
     if ((g->kind == NODE_BRACKET && is_plain_list(p)) || (p->kind == NODE_BRACKET && is_plain_list(g))) {
         if (!is_tuple_as_list(g->kind == NODE_BRACKET ? g : p, g->kind == NODE_BRACKET ? p : g))
             return decide(c, VERDICT_UNKNOWN, "an interval or a tuple, and a list");
@@ -207,7 +209,8 @@ static Verdict compare_kinds(Comparison *c, const Node *g, const Node *p, int de
 
 // ---- definitions of a name
 
-static Verdict compare_named(Comparison *c, const Node *g, const Node *p, const Named *gold, const Named *given, int depth)
+static Verdict compare_named(Comparison *c, const Node *g, const Node *p, const Named *gold, const Named *given,
+                             int depth)
 {
     if (same_name(c, gold->name, given->name) == VERDICT_EQUAL)
         return compare_kinds(c, gold->value, given->value, depth - 1);
@@ -229,7 +232,8 @@ static bool is_unsolved(const Node *n, const Named *named)
 // 2x + 4y = 3 and y = 3/4 - x/2; whether another equation has the same solutions is unknown.
 static Verdict compare_solution(Comparison *c, const Node *g, const Node *p, int depth)
 {
-    bool equations = g->kind == NODE_RELATION && p->kind == NODE_RELATION && g->relation == EQUAL && p->relation == EQUAL;
+    bool equations =
+        g->kind == NODE_RELATION && p->kind == NODE_RELATION && g->relation == EQUAL && p->relation == EQUAL;
     if (equations && compare_relations(c, g, p, depth - 1) == VERDICT_EQUAL)
         return VERDICT_EQUAL;
     return decide(c, VERDICT_UNKNOWN, "an equation, and what may solve it");
@@ -261,7 +265,8 @@ Verdict compare(Comparison *c, const Node *g, const Node *p, int depth)
         return compare_collections(c, g, p, depth - 1);
     if (is_false_calculation(c, p, &given))
         return decide(c, VERDICT_UNKNOWN, "a calculation that is wrong"); // 3 = 2
-    if (is_unsolved(g, &gold) != is_unsolved(p, &given) && (gold.name != NULL || given.name != NULL || is_many(g) || is_many(p)))
+    if (is_unsolved(g, &gold) != is_unsolved(p, &given) &&
+        (gold.name != NULL || given.name != NULL || is_many(g) || is_many(p)))
         return compare_solution(c, g, p, depth);
     if (gold.name != NULL && given.name != NULL)
         return compare_named(c, g, p, &gold, &given, depth);
@@ -273,7 +278,8 @@ Verdict compare(Comparison *c, const Node *g, const Node *p, int depth)
     if ((gold.name == NULL) != (given.name == NULL) && is_lone(gold.value) && is_lone(given.value))
         return decide(c, VERDICT_UNKNOWN, "a letter and an equation of two"); // O and C=O
     Verdict v = compare_kinds(c, gold.value, given.value, depth - 1);
-    bool calculations = v == VERDICT_EQUAL && gold.name == NULL && given.name == NULL && gold.value != g && given.value != p;
+    bool calculations =
+        v == VERDICT_EQUAL && gold.name == NULL && given.name == NULL && gold.value != g && given.value != p;
     if (calculations && compare(c, left_end(g), left_end(p), depth - 1) != VERDICT_EQUAL)
         return decide(c, VERDICT_UNKNOWN, "other calculations"); // 25 kcal = 106 kJ and 30 kcal = 106 kJ
     return v;

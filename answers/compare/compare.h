@@ -52,7 +52,8 @@ Named named_value(const Node *n);    // "x = 3", "3 + 4 = 7", "E \\approx 2": va
 const Node *left_end(const Node *n); // of a = b = c
 Verdict same_name(Comparison *c, const Node *a, const Node *b);
 Verdict compare_relations(Comparison *c, const Node *gold, const Node *prediction, int depth);
-Verdict compare_definitions(Comparison *c, const Named *gold, const Named *prediction, int depth); // f(x) = 2x and g(t) = 2t
+Verdict compare_definitions(Comparison *c, const Named *gold, const Named *prediction,
+                            int depth); // f(x) = 2x and g(t) = 2t
 
 // ---- collections.c: lists and sets of single elements
 

@@ -43,7 +43,10 @@ static bool put(Logic *l, char sign)
 }
 
 // A letter v alone, with space around it, is the sign for "or" as typewriters write it.
-static bool is_typed_or(const char *begin, const char *at) { return *at == 'v' && at > begin && at[-1] == ' ' && at[1] == ' '; }
+static bool is_typed_or(const char *begin, const char *at)
+{
+    return *at == 'v' && at > begin && at[-1] == ' ' && at[1] == ' ';
+}
 
 bool logic_read(Logic *l, Text s)
 {

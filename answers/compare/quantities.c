@@ -48,7 +48,9 @@ static void digits_of(Text digits, Decimal *d)
 static bool power_of_ten(const Node *n, long *exponent)
 {
     const Node *e =
-        n->kind == NODE_POWER && n->count == 2 && n->first->kind == NODE_NUMBER && text_is(n->first->name, "10") ? n->last : NULL;
+        n->kind == NODE_POWER && n->count == 2 && n->first->kind == NODE_NUMBER && text_is(n->first->name, "10")
+            ? n->last
+            : NULL;
     bool negative = e != NULL && e->kind == NODE_NEGATE;
     e = negative ? e->first : e;
     if (e == NULL || e->kind != NODE_NUMBER || e->name.size > 4)
@@ -68,7 +70,8 @@ static bool decimal_of(const Node *n, Decimal *d)
 {
     *d = (Decimal){0};
     long exponent = 0, hundredths = 0;
-    for (; n->kind == NODE_NEGATE || n->kind == NODE_PERCENT || n->kind == NODE_DEGREE || n->kind == NODE_QUANTITY; n = n->first)
+    for (; n->kind == NODE_NEGATE || n->kind == NODE_PERCENT || n->kind == NODE_DEGREE || n->kind == NODE_QUANTITY;
+         n = n->first)
         hundredths += n->kind == NODE_PERCENT ? 2 : 0;
     if (n->kind == NODE_MULTIPLY && n->count == 2 && power_of_ten(n->last, &exponent))
         n = n->first;
@@ -162,7 +165,8 @@ static bool has_exponent(const Node *n)
 // 2e+3 and 2.0e3 are no codes.
 static bool may_be_code(const Node *g, const Node *p)
 {
-    return has_exponent(g) && !has(g, '.') && !has(g, '-') && !has(g, '+') && p->kind == NODE_NUMBER && !has_exponent(p);
+    return has_exponent(g) && !has(g, '.') && !has(g, '-') && !has(g, '+') && p->kind == NODE_NUMBER &&
+           !has_exponent(p);
 }
 
 static Verdict compare_exact(Comparison *c, const Node *g, const Node *p)
@@ -202,8 +206,9 @@ static Verdict compare_points(Comparison *c, const Node *g, const Node *p)
     Verdict v = compare_at(c, g, p, 0, needs_signs(g) || needs_signs(p) ? 2 * POINTS : POINTS);
     if (v == VERDICT_UNKNOWN || (!needs_wholes(g) && !needs_wholes(p)))
         return v;
-    return compare_at(c, g, p, WHOLE_POINT, POINTS) == v ? v
-                                                         : decide(c, VERDICT_UNKNOWN, "only for whole numbers, or for others");
+    return compare_at(c, g, p, WHOLE_POINT, POINTS) == v
+               ? v
+               : decide(c, VERDICT_UNKNOWN, "only for whole numbers, or for others");
 }
 
 // A logarithm without a base is natural or common, the same one on both sides.
@@ -236,7 +241,8 @@ static Verdict compare_bases(Comparison *c, const Node *g, const Node *p)
     if (p->base.size == 0)
         return VERDICT_EQUAL;
     if (g->base.size == 0)
-        return base_number(p->base) == 10 ? VERDICT_EQUAL : decide(c, VERDICT_UNKNOWN, "a base that the reference does not have");
+        return base_number(p->base) == 10 ? VERDICT_EQUAL
+                                          : decide(c, VERDICT_UNKNOWN, "a base that the reference does not have");
     return decide(c, verdict_of(base_number(g->base) == base_number(p->base)), "another base");
 }
 
@@ -378,7 +384,8 @@ static Verdict compare_letters(Comparison *c, const Node *g, const Node *p)
     bool symbols = has_symbols(g) || has_symbols(p) || mentions(g, "i") || mentions(p, "i");
     if (v == VERDICT_DIFFERENT && (has_vector(g) || has_vector(p)))
         return decide(c, VERDICT_UNKNOWN, "vectors");
-    if (v == VERDICT_DIFFERENT && symbols && !other_letter(g, p, &from, &to) && (is_renamed(c, g, p) || is_near(c, g, p)))
+    if (v == VERDICT_DIFFERENT && symbols && !other_letter(g, p, &from, &to) &&
+        (is_renamed(c, g, p) || is_near(c, g, p)))
         return decide(c, VERDICT_UNKNOWN, "another letter, or rounded");
     if (v != VERDICT_DIFFERENT || !other_letter(g, p, &from, &to))
         return v;
@@ -454,11 +461,12 @@ static Verdict compare_converted(Comparison *c, const Amount *g, const Amount *p
     if (evaluate_at(&c->budget, g->value, 0, x) && evaluate_at(&c->budget, p->value, 0, y) && real(x) && real(y)) {
         mpc_set(to, y, MPC_RNDNN);
         unit_convert_real(mpc_realref(to), &p->unit, &g->unit);
-        bool agree = values_agree(&c->budget, x, to) ||
-                     (may_round(g->value, p->value, true, &places) && rounds_to(mpc_realref(to), mpc_realref(x), places));
+        bool agree = values_agree(&c->budget, x, to) || (may_round(g->value, p->value, true, &places) &&
+                                                         rounds_to(mpc_realref(to), mpc_realref(x), places));
         mpc_set(to, x, MPC_RNDNN);
         unit_convert_real(mpc_realref(to), &g->unit, &p->unit);
-        agree = agree || (may_round(p->value, g->value, true, &places) && rounds_to(mpc_realref(to), mpc_realref(y), places));
+        agree = agree ||
+                (may_round(p->value, g->value, true, &places) && rounds_to(mpc_realref(to), mpc_realref(y), places));
         v = verdict_of(agree);
     }
     mpc_clear(x);
@@ -476,7 +484,8 @@ static Verdict compare_amounts(Comparison *c, const Amount *g, const Amount *p)
     }
     case UNITS_CONVERTIBLE: {
         Verdict v = compare_converted(c, g, p);
-        bool offset = g->unit.offset_denominator != p->unit.offset_denominator; // a difference of 5 K is one of 5 degrees Celsius
+        bool offset =
+            g->unit.offset_denominator != p->unit.offset_denominator; // a difference of 5 K is one of 5 degrees Celsius
         bool differences = v == VERDICT_DIFFERENT && offset && compare_values(c, g->value, p->value) == VERDICT_EQUAL;
         return differences ? decide(c, VERDICT_UNKNOWN, "a temperature, or a difference of two") : v;
     }
@@ -531,12 +540,13 @@ static Verdict compare_scaled(Comparison *c, const Amount *with, const Amount *w
 static bool is_countable(const Unit *unit)
 {
     static const char *const others[] = {
-        "squared", "cubed",    "factorial", "root",    "inverse",   "imaginary", "conjugate", "recurring", "repeating", "wrong",
-        "false",   "rejected", "negative",  "debt",    "overdrawn", "many",      "score",     "gross",     "grand",     "mil",
-        "mio",     "lakh",     "crore",     "kilo",    "giga",      "mega",      "pair",      "decade",    "century",   "dozen",
-        "half",    "halve",    "third",     "quarter", "less",      "more",      "fewer",     "not",       "incorrect", "below",
-        "above",   "minus",    "plus",      "time",    "too",       "off",       "percent",   "point",     "no",        "never",
-        "million", "billion",  "thousand",  "hundred", "fail",      "short",     "couple",    "trio",      "centurie",  NULL};
+        "squared", "cubed",   "factorial", "root",     "inverse",  "imaginary", "conjugate", "recurring", "repeating",
+        "wrong",   "false",   "rejected",  "negative", "debt",     "overdrawn", "many",      "score",     "gross",
+        "grand",   "mil",     "mio",       "lakh",     "crore",    "kilo",      "giga",      "mega",      "pair",
+        "decade",  "century", "dozen",     "half",     "halve",    "third",     "quarter",   "less",      "more",
+        "fewer",   "not",     "incorrect", "below",    "above",    "minus",     "plus",      "time",      "too",
+        "off",     "percent", "point",     "no",       "never",    "million",   "billion",   "thousand",  "hundred",
+        "fail",    "short",   "couple",    "trio",     "centurie", NULL};
     Text s = {unit->words[0].text, strlen(unit->words[0].text)};
     for (const char *const *o = others; unit->words_count > 0 && *o != NULL; o++)
         for (const char *at = s.data; (at = strstr(at, *o)) != NULL; at++) {
@@ -646,7 +656,8 @@ static bool total_of(Comparison *c, const Node *n, Unit *unit, bool *given, Unit
 
 Verdict compare_totals(Comparison *c, const Node *g, const Node *p)
 {
-    if (!(is_sum(g) || g->kind == NODE_QUANTITY) || !(is_sum(p) || p->kind == NODE_QUANTITY) || (!is_sum(g) && !is_sum(p)))
+    if (!(is_sum(g) || g->kind == NODE_QUANTITY) || !(is_sum(p) || p->kind == NODE_QUANTITY) ||
+        (!is_sum(g) && !is_sum(p)))
         return VERDICT_UNKNOWN;
     Unit unit, before = {.words_count = -1};
     bool given = false;

@@ -26,8 +26,9 @@ static bool mixed_case(Text s) // pH, pKa, Kc
 
 static bool is_derivative(const Node *n) // dy/dx
 {
-    return n->kind == NODE_DIVIDE && n->first->kind == NODE_WORD && n->last->kind == NODE_WORD && n->first->name.size <= 3 &&
-           n->last->name.size == 2 && *n->first->name.data == 'd' && *n->last->name.data == 'd';
+    return n->kind == NODE_DIVIDE && n->first->kind == NODE_WORD && n->last->kind == NODE_WORD &&
+           n->first->name.size <= 3 && n->last->name.size == 2 && *n->first->name.data == 'd' &&
+           *n->last->name.data == 'd';
 }
 
 static bool is_call(const Node *n) // W(n), of a letter that is not known to be a function
@@ -85,8 +86,8 @@ Verdict same_name(Comparison *c, const Node *a, const Node *b)
     char x[64], y[64];
     if (a->kind != b->kind || a->count != b->count)
         return VERDICT_DIFFERENT;
-    bool calls =
-        (a->kind == NODE_APPLY || (is_call(a) && is_call(b))) && a->last->kind == NODE_SYMBOL && b->last->kind == NODE_SYMBOL;
+    bool calls = (a->kind == NODE_APPLY || (is_call(a) && is_call(b))) && a->last->kind == NODE_SYMBOL &&
+                 b->last->kind == NODE_SYMBOL;
     if (calls && is_variable(a->last->name) && is_variable(b->last->name)) // f(x) and f(t)
         return texts_equal(a->name, b->name) && (a->kind == NODE_APPLY || texts_equal(a->first->name, b->first->name))
                    ? VERDICT_EQUAL
@@ -196,7 +197,8 @@ static Verdict constant_ratio(Budget *b, const Node *g, const Node *p, int *sign
 
 static Relation turned(Relation r)
 {
-    static const Relation other[] = {EQUAL, NOT_EQUAL, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL, ABOUT, IN, RATIO, ARROW};
+    static const Relation other[] = {EQUAL,      NOT_EQUAL, GREATER, GREATER_EQUAL, LESS,
+                                     LESS_EQUAL, ABOUT,     IN,      RATIO,         ARROW};
     return other[r];
 }
 
@@ -245,8 +247,8 @@ static bool is_chain_side(const Node *n) { return n->first->kind == NODE_RELATIO
 
 Verdict compare_relations(Comparison *c, const Node *g, const Node *p, int depth)
 {
-    bool chains = is_chain_side(g) || is_chain_side(p) || g->relation == ARROW || p->relation == ARROW || g->relation == IN ||
-                  p->relation == IN;
+    bool chains = is_chain_side(g) || is_chain_side(p) || g->relation == ARROW || p->relation == ARROW ||
+                  g->relation == IN || p->relation == IN;
     if (g->relation == RATIO && p->relation == RATIO)
         return compare_ratios(c, g, p, depth);
     if (g->relation == RATIO || p->relation == RATIO)

@@ -146,7 +146,8 @@ static bool set_join(RealSet *s, RealSet *other) // destroys other
 {
     bool ok = true;
     for (int k = 0; k < other->count; k++)
-        ok = ok && set_add(s, other->list[k].low, other->list[k].high, other->list[k].has_low, other->list[k].has_high) != NULL;
+        ok = ok && set_add(s, other->list[k].low, other->list[k].high, other->list[k].has_low,
+                           other->list[k].has_high) != NULL;
     if (s->unknown.size > 0 && other->unknown.size > 0 && !texts_equal(s->unknown, other->unknown))
         ok = false;
     s->unknown = s->unknown.size > 0 ? s->unknown : other->unknown;
@@ -197,8 +198,8 @@ static bool has_equal(Relation r) { return r == LESS_EQUAL || r == GREATER_EQUAL
 // The c of x + c; NULL: any other form
 static const Node *shift_of(const Node *n)
 {
-    bool shifted =
-        n->kind == NODE_ADD && n->count == 2 && n->first->kind == NODE_SYMBOL && has_symbols(n->first) && !has_symbols(n->last);
+    bool shifted = n->kind == NODE_ADD && n->count == 2 && n->first->kind == NODE_SYMBOL && has_symbols(n->first) &&
+                   !has_symbols(n->last);
     return shifted ? n->last : NULL;
 }
 
@@ -216,10 +217,12 @@ static bool is_unknown(const Node *n, Text *name, bool *absolute)
 
 static const Node infinity = {.kind = NODE_SYMBOL, .name = {"infty", 5}};
 
-static bool read_side(Budget *b, RealSet *s, const Node *bound, bool below, bool has_bound) // x below the bound, or above
+static bool read_side(Budget *b, RealSet *s, const Node *bound, bool below,
+                      bool has_bound) // x below the bound, or above
 {
     Node inf = infinity, minus = {.kind = NODE_NEGATE, .count = 1, .first = &inf, .last = &inf};
-    return below ? read_interval(b, s, &minus, bound, false, has_bound) : read_interval(b, s, bound, &infinity, has_bound, false);
+    return below ? read_interval(b, s, &minus, bound, false, has_bound)
+                 : read_interval(b, s, bound, &infinity, has_bound, false);
 }
 
 static bool read_inequality(Budget *b, RealSet *s, const Node *left, Relation r, const Node *right)
@@ -257,8 +260,8 @@ static bool read_relation(Budget *b, RealSet *s, const Node *n, int depth)
     if (n->relation == IN)
         return is_unknown(n->first, &s->unknown, &absolute) && !absolute && read_set(b, s, n->last, depth - 1);
     if (n->relation == NOT_EQUAL)
-        return is_unknown(n->first, &s->unknown, &absolute) && !absolute && read_interval(b, s, n->last, n->last, true, true) &&
-               set_complement(s);
+        return is_unknown(n->first, &s->unknown, &absolute) && !absolute &&
+               read_interval(b, s, n->last, n->last, true, true) && set_complement(s);
     if (!is_inequality(n))
         return false;
     if (!is_inequality(n->first))
@@ -353,7 +356,8 @@ static bool read_set(Budget *b, RealSet *s, const Node *n, int depth)
 
 bool says_set(const Node *n)
 {
-    if (n->kind == NODE_UNION || n->kind == NODE_DIFFERENCE || n->kind == NODE_SUCH_THAT || is_reals(n) || is_inequality(n))
+    if (n->kind == NODE_UNION || n->kind == NODE_DIFFERENCE || n->kind == NODE_SUCH_THAT || is_reals(n) ||
+        is_inequality(n))
         return true;
     if (n->kind == NODE_RELATION)
         return n->relation == NOT_EQUAL || (n->relation == IN && n->last->kind != NODE_LIST);
@@ -374,8 +378,9 @@ Verdict compare_sets(Comparison *c, const Node *g, const Node *p)
         set_normalise(&y);
         bool same = x.count == y.count;
         for (int k = 0; same && k < x.count; k++)
-            same = compare_ends(x.list[k].low, y.list[k].low) == 0 && compare_ends(x.list[k].high, y.list[k].high) == 0 &&
-                   x.list[k].has_low == y.list[k].has_low && x.list[k].has_high == y.list[k].has_high;
+            same = compare_ends(x.list[k].low, y.list[k].low) == 0 &&
+                   compare_ends(x.list[k].high, y.list[k].high) == 0 && x.list[k].has_low == y.list[k].has_low &&
+                   x.list[k].has_high == y.list[k].has_high;
         bool names = x.unknown.size > 0 && y.unknown.size > 0 && !texts_equal(x.unknown, y.unknown);
         v = same && names ? VERDICT_UNKNOWN : verdict_of(same);
         c->rule = "sets of real numbers";

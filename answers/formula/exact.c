@@ -64,7 +64,9 @@ bool number_read(mpq_t value, Text digits)
     bool point = false;
     if (digits.size > 2 && digits.data[0] == '0' && strchr("box", digits.data[1]) != NULL)
         return read_prefixed(value, digits);
-    for (; i < digits.size && n < DIGITS_MOST && tolower((unsigned char)digits.data[i]) != 'e' && digits.data[i] != '\\'; i++) {
+    for (;
+         i < digits.size && n < DIGITS_MOST && tolower((unsigned char)digits.data[i]) != 'e' && digits.data[i] != '\\';
+         i++) {
         char c = digits.data[i];
         if (c == '.')
             point = true;
@@ -81,8 +83,8 @@ bool number_read(mpq_t value, Text digits)
         given = negative ? -given : given;
     }
     text[n] = 0;
-    if (n == 0 || (i < digits.size && repeating == 0) || labs(exponent) > DIGITS_MOST || labs(exponent + given) > DIGITS_MOST ||
-        mpq_set_str(value, text, 10) != 0)
+    if (n == 0 || (i < digits.size && repeating == 0) || labs(exponent) > DIGITS_MOST ||
+        labs(exponent + given) > DIGITS_MOST || mpq_set_str(value, text, 10) != 0)
         return false;
     scale_by_ten(value, exponent + given);
     return repeating == 0 || add_repeating(value, digits, repeating, -exponent);
@@ -154,7 +156,8 @@ static bool exact_fold(Budget *b, const Node *n, mpq_t value, mpq_t second)
 {
     bool whole = text_is(n->name, "gcd") || text_is(n->name, "lcm"), begun = false;
     EACH_CHILD (c, n) {
-        if (!evaluate_exact(b, c, begun ? second : value) || (whole && mpz_cmp_ui(mpq_denref(begun ? second : value), 1) != 0))
+        if (!evaluate_exact(b, c, begun ? second : value) ||
+            (whole && mpz_cmp_ui(mpq_denref(begun ? second : value), 1) != 0))
             return false;
         if (begun && whole)
             (text_is(n->name, "gcd") ? mpz_gcd : mpz_lcm)(mpq_numref(value), mpq_numref(value), mpq_numref(second));

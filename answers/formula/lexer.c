@@ -38,7 +38,8 @@ static size_t thousands(Formula *f, const char *s, size_t digits, int depth)
         return digits;
     for (const char *separator = depth == 0 ? ",_ " : "_ "; *separator != 0; separator++) {
         size_t at = digits;
-        while (s[at] == *separator && is_digit(s[at + 1]) && is_digit(s[at + 2]) && is_digit(s[at + 3]) && !is_digit(s[at + 4]))
+        while (s[at] == *separator && is_digit(s[at + 1]) && is_digit(s[at + 2]) && is_digit(s[at + 3]) &&
+               !is_digit(s[at + 4]))
             at += 4;
         if (at > digits && *separator == ' ' && f->no_spaced_thousands)
             return digits;
@@ -105,8 +106,9 @@ static size_t number_size(Formula *f, const char *s, int depth)
 }
 
 static const char *const text_commands[] = {
-    "text", "textbf", "textit", "textrm", "textnormal", "mbox",       "mathrm", "mathbf", "mathit", "operatorname", "mathsf",
-    "emph", "hbox",   "textsf", "texttt", "underline",  "boldsymbol", "bm",     "mathtt", "ce",     "rm",           NULL};
+    "text",       "textbf",       "textit", "textrm", "textnormal", "mbox",   "mathrm", "mathbf",
+    "mathit",     "operatorname", "mathsf", "emph",   "hbox",       "textsf", "texttt", "underline",
+    "boldsymbol", "bm",           "mathtt", "ce",     "rm",         NULL};
 
 static bool is_text_command(Text name)
 {
@@ -172,8 +174,8 @@ static size_t lex_command(Formula *f, const char *s, bool spaced)
     while (s[brace] == ' ')
         brace++;
     bool vector = text_is(name, "mathbf") || text_is(name, "boldsymbol") || text_is(name, "bm");
-    bool letter =
-        vector && s[brace] == '{' && ((isalpha((unsigned char)s[brace + 1]) && s[brace + 2] == '}') || s[brace + 1] == '\\');
+    bool letter = vector && s[brace] == '{' &&
+                  ((isalpha((unsigned char)s[brace + 1]) && s[brace + 2] == '}') || s[brace + 1] == '\\');
     if (is_text_command(name) && !letter) {
         size_t group = s[brace] == '{' ? group_size(s + brace) : 0;
         if (group == 0)

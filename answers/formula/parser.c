@@ -15,7 +15,8 @@
 static bool at_temperature(const Parser *p)
 {
     const Token *t = token(p);
-    return !p->f->no_units && (t->kind == LEX_NAME || t->kind == LEX_TEXT) && (text_is(t->span, "C") || text_is(t->span, "F"));
+    return !p->f->no_units && (t->kind == LEX_NAME || t->kind == LEX_TEXT) &&
+           (text_is(t->span, "C") || text_is(t->span, "F"));
 }
 
 static bool at_degree(const Parser *p)
@@ -88,9 +89,9 @@ Node *parse_power(Parser *p)
 static Node *parse_product(Parser *p);
 
 static const char *const separators[] = {"and", "or", "AND", "OR", "And", "Or", NULL};
-static const char *const relation_commands[] = {"ne",      "neq",      "lt",     "gt",       "le",  "leq",   "leqslant", "ge",
-                                                "geq",     "geqslant", "approx", "in",       "to",  "equiv", "sim",      "cong",
-                                                "implies", "iff",      "notin",  "setminus", "mid", NULL};
+static const char *const relation_commands[] = {
+    "ne", "neq", "lt",    "gt",  "le",   "leq",     "leqslant", "ge",    "geq",      "geqslant", "approx",
+    "in", "to",  "equiv", "sim", "cong", "implies", "iff",      "notin", "setminus", "mid",      NULL};
 
 static bool at_separator(const Parser *p)
 {
@@ -117,9 +118,10 @@ bool starts_factor(const Parser *p, bool inside_function)
         if (is_function(t->span))
             return !inside_function;
         return !one_of(t->span, relation_commands) && !text_is(t->span, "cdot") && !text_is(t->span, "times") &&
-               !text_is(t->span, "bullet") && !text_is(t->span, "div") && !text_is(t->span, "pm") && !text_is(t->span, "mp") &&
-               !text_is(t->span, "cup") && !text_is(t->span, "cap") && !text_is(t->span, "}") && !text_is(t->span, "end") &&
-               !text_is(t->span, "rfloor") && !text_is(t->span, "rceil") && !text_is(t->span, "rangle");
+               !text_is(t->span, "bullet") && !text_is(t->span, "div") && !text_is(t->span, "pm") &&
+               !text_is(t->span, "mp") && !text_is(t->span, "cup") && !text_is(t->span, "cap") &&
+               !text_is(t->span, "}") && !text_is(t->span, "end") && !text_is(t->span, "rfloor") &&
+               !text_is(t->span, "rceil") && !text_is(t->span, "rangle");
     default:
         return false;
     }
@@ -156,7 +158,8 @@ static bool is_mixed(Parser *p, const Node *n)
         return yes;
     }
     const Token *t = token(p);
-    return (t->kind == LEX_NUMBER && t->spaced && t[1].sign == '/' && t[2].kind == LEX_NUMBER) || at_bracketed_fraction(p);
+    return (t->kind == LEX_NUMBER && t->spaced && t[1].sign == '/' && t[2].kind == LEX_NUMBER) ||
+           at_bracketed_fraction(p);
 }
 
 static Node *parse_mixed(Parser *p, Node *n)
@@ -230,8 +233,8 @@ static Node *parse_next_factor(Parser *p, Node *n)
     const Node *before = n->kind == NODE_MULTIPLY && n->close == 0 ? n->last : n;
     bool after_word = is_word(before);
     Node *factor = in_depth(p, parse_power);
-    bool cycles =
-        factor != NULL && factor->kind == NODE_NUMBER && before->kind == NODE_NUMBER && factor->close == ')'; // (12)(34), 1.23(4)
+    bool cycles = factor != NULL && factor->kind == NODE_NUMBER && before->kind == NODE_NUMBER &&
+                  factor->close == ')'; // (12)(34), 1.23(4)
     if (factor == NULL || (after_word && is_word(factor)) ||
         (cycles && (before->close == ')' || memchr(before->name.data, '.', before->name.size) != NULL)))
         return NULL;
@@ -268,10 +271,12 @@ static Node *parse_product(Parser *p)
 
 static Node *parse_term(Parser *p)
 {
-    bool doubled = (at_sign(p, '-') || at_sign(p, '+')) && token_after(p)->sign == token(p)->sign && !token_after(p)->spaced;
+    bool doubled =
+        (at_sign(p, '-') || at_sign(p, '+')) && token_after(p)->sign == token(p)->sign && !token_after(p)->spaced;
     if (doubled) // --5, ++x
         return NULL;
-    if (token(p)->kind == LEX_NAME && token_after(p)->kind == LEX_NUMBER && (take_name(p, "minus") || take_name(p, "negative")))
+    if (token(p)->kind == LEX_NAME && token_after(p)->kind == LEX_NUMBER &&
+        (take_name(p, "minus") || take_name(p, "negative")))
         return node_of(p, NODE_NEGATE, in_depth(p, parse_term), NULL);
     if (take_sign(p, '-'))
         return node_of(p, NODE_NEGATE, in_depth(p, parse_term), NULL);
@@ -476,7 +481,8 @@ bool formula_parse(Formula *f)
 {
     Parser p = {.f = f};
     f->node_count = 0;
-    while (f->token_count > 0 && (f->tokens[f->token_count - 1].sign == '.' || f->tokens[f->token_count - 1].kind == LEX_BREAK))
+    while (f->token_count > 0 &&
+           (f->tokens[f->token_count - 1].sign == '.' || f->tokens[f->token_count - 1].kind == LEX_BREAK))
         f->tokens[--f->token_count].kind = LEX_END, f->tokens[f->token_count].sign = 0;
     f->root = f->token_count == 0 ? NULL : parse_list(&p);
     if (f->root != NULL && token(&p)->kind != LEX_END)

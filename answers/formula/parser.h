@@ -14,7 +14,10 @@ typedef struct Parser {
 // ---- parser_nodes.c
 
 static inline const Token *token(const Parser *p) { return &p->f->tokens[p->at]; }
-static inline const Token *token_after(const Parser *p) { return &p->f->tokens[token(p)->kind == LEX_END ? p->at : p->at + 1]; }
+static inline const Token *token_after(const Parser *p)
+{
+    return &p->f->tokens[token(p)->kind == LEX_END ? p->at : p->at + 1];
+}
 static inline bool at_sign(const Parser *p, char sign) { return token(p)->sign == sign; }
 bool at_command(const Parser *p, const char *name);
 bool take_sign(Parser *p, char sign);

@@ -2,7 +2,10 @@
 #include "answers/formula/parser.h"
 #include <string.h>
 
-bool at_command(const Parser *p, const char *name) { return token(p)->kind == LEX_COMMAND && text_is(token(p)->span, name); }
+bool at_command(const Parser *p, const char *name)
+{
+    return token(p)->kind == LEX_COMMAND && text_is(token(p)->span, name);
+}
 
 bool take_sign(Parser *p, char sign)
 {

@@ -7,16 +7,16 @@
 
 // ---- what a name is
 
-static const char *const functions[] = {"sin",   "cos",  "tan",  "cot",  "sec",  "csc", "arcsin", "arccos", "arctan", "asin",
-                                        "acos",  "atan", "sinh", "cosh", "tanh", "ln",  "log",    "lg",     "exp",    "abs",
-                                        "floor", "ceil", "det",  "gcd",  "lcm",  "max", "min",    NULL};
+static const char *const functions[] = {
+    "sin",  "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "asin", "acos", "atan", "sinh", "cosh",
+    "tanh", "ln",  "log", "lg",  "exp", "abs", "floor",  "ceil",   "det",    "gcd",  "lcm",  "max",  "min",  NULL};
 bool is_function(Text name) { return one_of(name, functions); }
 
-static const char *const greek[] = {"alpha",    "beta",     "gamma", "delta",  "epsilon", "varepsilon", "zeta",  "eta",   "theta",
-                                    "vartheta", "iota",     "kappa", "lambda", "mu",      "nu",         "xi",    "pi",    "rho",
-                                    "sigma",    "tau",      "phi",   "varphi", "chi",     "psi",        "omega", "Gamma", "Delta",
-                                    "Theta",    "Lambda",   "Xi",    "Pi",     "Sigma",   "Phi",        "Psi",   "Omega", "ell",
-                                    "infty",    "emptyset", "hbar",  "Re",     "Im",      NULL};
+static const char *const greek[] = {
+    "alpha", "beta",   "gamma", "delta", "epsilon",  "varepsilon", "zeta",   "eta",   "theta", "vartheta", "iota",
+    "kappa", "lambda", "mu",    "nu",    "xi",       "pi",         "rho",    "sigma", "tau",   "phi",      "varphi",
+    "chi",   "psi",    "omega", "Gamma", "Delta",    "Theta",      "Lambda", "Xi",    "Pi",    "Sigma",    "Phi",
+    "Psi",   "Omega",  "ell",   "infty", "emptyset", "hbar",       "Re",     "Im",    NULL};
 static const char *const decorations[] = {"overline", "vec",    "overrightarrow", "hat",     "bar",    "tilde",
                                           "widehat",  "angle",  "triangle",       "mathcal", "mathbb", "ddot",
                                           "dot",      "mathbf", "boldsymbol",     "bm",      NULL};
@@ -111,8 +111,9 @@ Node *parse_application(Parser *p, Node *name)
 static Node *parse_choices(Parser *p, Text name)
 {
     const Token *t = token(p);
-    bool called = (text_is(name, "C") || text_is(name, "P") || text_is(name, "nCr") || text_is(name, "nPr")) && t->sign == '(' &&
-                  !t->spaced && t[1].kind == LEX_NUMBER && t[2].sign == ',' && t[3].kind == LEX_NUMBER && t[4].sign == ')';
+    bool called = (text_is(name, "C") || text_is(name, "P") || text_is(name, "nCr") || text_is(name, "nPr")) &&
+                  t->sign == '(' && !t->spaced && t[1].kind == LEX_NUMBER && t[2].sign == ',' &&
+                  t[3].kind == LEX_NUMBER && t[4].sign == ')';
     if (!called)
         return NULL;
     bool ordered = memchr(name.data, 'P', name.size) != NULL;
@@ -575,8 +576,8 @@ static Node *parse_name(Parser *p)
         p->at += index;
         return index ? named(p, NODE_SYMBOL, (Text){name.data, name.size + next->span.size}) : NULL;
     }
-    if (name.size > 1 && name.size <= 3 && is_ascii(name) && (at_sign(p, '^') || at_sign(p, '_')) && !one_of(name, functions) &&
-        !one_of(name, plain_names) && !(at_sign(p, '_') && name.size == 3))
+    if (name.size > 1 && name.size <= 3 && is_ascii(name) && (at_sign(p, '^') || at_sign(p, '_')) &&
+        !one_of(name, functions) && !one_of(name, plain_names) && !(at_sign(p, '_') && name.size == 3))
         return parse_letters(p, name);
     bool called = at_sign(p, '(') || at_sign(p, '^') || token(p)->kind == LEX_NUMBER || token(p)->kind == LEX_NAME ||
                   token(p)->kind == LEX_COMMAND || at_sign(p, '|') || at_sign(p, '_');
@@ -596,7 +597,8 @@ static Node *parse_name(Parser *p)
 static Node *parse_number(Parser *p) // with its scale word: 5 million
 {
     Text digits_of = token(p)->span;
-    bool binary = digits_of.size > 2 && digits_of.data[0] == '0' && (digits_of.data[1] == 'b' || digits_of.data[1] == 'o');
+    bool binary =
+        digits_of.size > 2 && digits_of.data[0] == '0' && (digits_of.data[1] == 'b' || digits_of.data[1] == 'o');
     Node *n = named(p, NODE_NUMBER, binary ? (Text){digits_of.data + 2, digits_of.size - 2} : digits_of);
     if (n != NULL && binary)
         n->base = (Text){digits_of.data[1] == 'b' ? "2" : "8", 1};

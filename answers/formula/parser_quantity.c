@@ -66,12 +66,14 @@ static const Token *behind_exponent(const Token *t) // t is ^
 static bool is_product_sign(const Token *t)
 {
     return t->sign == '/' || t->sign == '*' ||
-           (t->kind == LEX_COMMAND && (text_is(t->span, "cdot") || text_is(t->span, "times") || text_is(t->span, "bullet")));
+           (t->kind == LEX_COMMAND &&
+            (text_is(t->span, "cdot") || text_is(t->span, "times") || text_is(t->span, "bullet")));
 }
 
 static bool is_hyphen(const Token *t) // ft-lb
 {
-    return t->sign == '-' && !t->spaced && is_unit_word(t + 1) && !t[1].spaced && t[1].kind == LEX_NAME && t[1].span.size > 1;
+    return t->sign == '-' && !t->spaced && is_unit_word(t + 1) && !t[1].spaced && t[1].kind == LEX_NAME &&
+           t[1].span.size > 1;
 }
 
 // One factor: a word with its parts, or a bracket of factors; NULL: none.
@@ -173,8 +175,8 @@ bool at_unit(const Parser *p, const Node *value)
     const Token *end;
     bool ambiguous;
     return !p->f->no_units && value->kind != NODE_DEGREE && value->kind != NODE_PERCENT &&
-           (is_unit_word(token(p)) || at_sign(p, '^') || at_sign(p, '{')) && has_number(value) && !has_quantity(value) &&
-           !has_symbols(value) && unit_here(p, &end, &ambiguous);
+           (is_unit_word(token(p)) || at_sign(p, '^') || at_sign(p, '{')) && has_number(value) &&
+           !has_quantity(value) && !has_symbols(value) && unit_here(p, &end, &ambiguous);
 }
 
 Node *parse_quantity(Parser *p, Node *value)

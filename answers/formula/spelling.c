@@ -170,7 +170,8 @@ static const char *fraction_text(char letter)
     return texts[letter <= '9' ? letter - '1' : letter - 'a' + 9];
 }
 
-#define DIGIT_OF(table, code) digit_of(&table[0].code, &table[0].digit, sizeof table / sizeof *table, sizeof *table, code)
+#define DIGIT_OF(table, code)                                                                                          \
+    digit_of(&table[0].code, &table[0].digit, sizeof table / sizeof *table, sizeof *table, code)
 
 static char digit_of(const uint32_t *codes, const char *digits, size_t count, size_t step, uint32_t code)
 {
@@ -351,9 +352,9 @@ static bool put_root(Speller *w, const char *degree)
 {
     TRY(put_text(w->f, "\\sqrt") && put_text(w->f, degree));
     size_t n = 0;
-    while (w->at + n < w->s.size &&
-           (isdigit((unsigned char)w->s.data[w->at + n]) || (n > 0 && w->s.data[w->at + n] == '.' && w->at + n + 1 < w->s.size &&
-                                                             isdigit((unsigned char)w->s.data[w->at + n + 1]))))
+    while (w->at + n < w->s.size && (isdigit((unsigned char)w->s.data[w->at + n]) ||
+                                     (n > 0 && w->s.data[w->at + n] == '.' && w->at + n + 1 < w->s.size &&
+                                      isdigit((unsigned char)w->s.data[w->at + n + 1]))))
         n++;
     if (n == 0)
         return true;
@@ -445,7 +446,8 @@ static size_t colour_size(Text s)
     static const char *const commands[] = {"\\color{", "\\textcolor{", NULL};
     for (const char *const *c = commands; *c != NULL; c++) {
         size_t n = strlen(*c);
-        const char *end = s.size > n && memcmp(s.data, *c, n) == 0 ? memchr(s.data, '}', s.size < 64 ? s.size : 64) : NULL;
+        const char *end =
+            s.size > n && memcmp(s.data, *c, n) == 0 ? memchr(s.data, '}', s.size < 64 ? s.size : 64) : NULL;
         if (end != NULL)
             return (size_t)(end + 1 - s.data);
     }
@@ -455,9 +457,11 @@ static size_t colour_size(Text s)
 // LaTeX's space that does not break, "about", or "not"
 static bool put_tilde(Speller *w)
 {
-    char before = w->f->size > 0 ? w->f->text[w->f->size - 1] : ' ', after = w->at + 1 < w->s.size ? w->s.data[w->at + 1] : ' ';
+    char before = w->f->size > 0 ? w->f->text[w->f->size - 1] : ' ',
+         after = w->at + 1 < w->s.size ? w->s.data[w->at + 1] : ' ';
     w->at++;
-    bool sign = memchr(" ([{&", before, 5) != NULL && (isalpha((unsigned char)after) || memchr("(~\\[", after, 4) != NULL);
+    bool sign =
+        memchr(" ([{&", before, 5) != NULL && (isalpha((unsigned char)after) || memchr("(~\\[", after, 4) != NULL);
     return put_text(w->f, sign ? "\\neg " : " ");
 }
 
@@ -494,7 +498,8 @@ static bool put_next(Speller *w)
     return put(w->f, s, 1);
 }
 
-// A dollar sign before a digit is money unless another one ends a formula: "$5", "$3 and 50 cents", "$5 or $10", but "$5$".
+// A dollar sign before a digit is money unless another one ends a formula: "$5", "$3 and 50 cents", "$5 or $10", but
+// "$5$".
 bool dollars_delimit(Text s)
 {
     int count = 0, amounts = 0;

@@ -16,7 +16,10 @@ static void *again(void *old, size_t before, size_t size) { return memory_or_end
 static void give_back(void *memory, size_t size) { free(memory); }
 
 // Call before any number exists. MPFR and MPC use GMP's allocators.
-__attribute__((constructor)) static void watch_numbers(void) { mp_set_memory_functions(memory_or_end, again, give_back); }
+__attribute__((constructor)) static void watch_numbers(void)
+{
+    mp_set_memory_functions(memory_or_end, again, give_back);
+}
 
 // ---- the values of symbols
 
@@ -69,13 +72,15 @@ bool has_applications(const Node *n)
 // k_{\mathrm{B}}, k_{B} and k_B are one name.
 Text plain_name(char *out, size_t capacity, Text name)
 {
-    static const char *const fonts[] = {"\\mathrm",  "\\text", "\\mathit",   "\\mathbf", "\\rm", "\\mathsf", "\\operatorname",
-                                        "\\mathcal", "mathbf", "boldsymbol", "bm",       "vec",  "mathcal",  NULL};
+    static const char *const fonts[] = {"\\mathrm",       "\\text",    "\\mathit", "\\mathbf",   "\\rm", "\\mathsf",
+                                        "\\operatorname", "\\mathcal", "mathbf",   "boldsymbol", "bm",   "vec",
+                                        "mathcal",        NULL};
     size_t n = 0;
     for (size_t i = 0; i < name.size && n < capacity;) {
         size_t skip = 0;
         for (const char *const *font = fonts; *font != NULL && skip == 0; font++)
-            if ((**font == '\\' || i == 0) && name.size - i > strlen(*font) && memcmp(name.data + i, *font, strlen(*font)) == 0)
+            if ((**font == '\\' || i == 0) && name.size - i > strlen(*font) &&
+                memcmp(name.data + i, *font, strlen(*font)) == 0)
                 skip = strlen(*font);
         if (skip == 0 && strchr("{}_ \\", name.data[i]) == NULL)
             out[n++] = name.data[i];
@@ -127,7 +132,10 @@ static const struct {
     {"lg", mpc_log10, false, false},
 };
 
-static bool tame_part(const mpfr_t x) { return mpfr_zero_p(x) || (mpfr_number_p(x) && labs(mpfr_get_exp(x)) < TAME_EXPONENT); }
+static bool tame_part(const mpfr_t x)
+{
+    return mpfr_zero_p(x) || (mpfr_number_p(x) && labs(mpfr_get_exp(x)) < TAME_EXPONENT);
+}
 
 // Functions of huge and tiny numbers would need as much precision.
 static bool tame(const mpc_t x) { return tame_part(mpc_realref(x)) && tame_part(mpc_imagref(x)); }
@@ -191,7 +199,8 @@ static bool determinant_at(Budget *b, const Node *matrix, int point, mpc_t value
 // b ^ (1 / k); the real root of a negative number where k is odd
 static bool root_at(mpc_t value, mpc_t degree)
 {
-    bool odd = is_real(degree) && mpfr_integer_p(mpc_realref(degree)) && mpfr_get_si(mpc_realref(degree), MPFR_RNDN) % 2 != 0;
+    bool odd =
+        is_real(degree) && mpfr_integer_p(mpc_realref(degree)) && mpfr_get_si(mpc_realref(degree), MPFR_RNDN) % 2 != 0;
     bool turned = odd && is_real(value) && mpfr_sgn(mpc_realref(value)) < 0;
     if (mpfr_zero_p(mpc_realref(degree)) && mpfr_zero_p(mpc_imagref(degree)))
         return false;
@@ -221,8 +230,8 @@ static bool choices_at(mpc_t n, mpc_t k, bool ordered)
     mpc_t rest;
     mpc_init2(rest, VALUE_BITS);
     mpc_sub(rest, n, k, MPC_RNDNN);
-    bool ok = factorial_at(n) && factorial_at(rest) && (ordered || factorial_at(k)) && !mpfr_zero_p(mpc_realref(rest)) &&
-              (ordered || !mpfr_zero_p(mpc_realref(k)));
+    bool ok = factorial_at(n) && factorial_at(rest) && (ordered || factorial_at(k)) &&
+              !mpfr_zero_p(mpc_realref(rest)) && (ordered || !mpfr_zero_p(mpc_realref(k)));
     if (ok)
         mpc_div(n, n, rest, MPC_RNDNN);
     if (ok && !ordered)
@@ -336,7 +345,8 @@ static bool keeps_order(const Node *product)
     EACH_CHILD (c, product) {
         vectors += is_vector(c);
         capitals += is_capital(c) || c->kind == NODE_WORD;
-        inverses += is_inverse(c) && (is_capital(c->first) || c->first->kind == NODE_MULTIPLY || c->first->kind == NODE_WORD);
+        inverses +=
+            is_inverse(c) && (is_capital(c->first) || c->first->kind == NODE_MULTIPLY || c->first->kind == NODE_WORD);
         measures += c->kind == NODE_DEGREE || c->kind == NODE_PERCENT;
         letters += has_symbols(c);
         EACH_CHILD (other, product)
@@ -352,8 +362,9 @@ static bool is_no_power(const Node *n)
 {
     const Node *base = n->first, *exponent = n->last;
     bool symbol = has_symbols(base) || (base->kind == NODE_SYMBOL && text_is(base->name, "pi"));
-    bool transposed = exponent->kind == NODE_SYMBOL &&
-                      (text_is(exponent->name, "T") || text_is(exponent->name, "dagger") || text_is(exponent->name, "top"));
+    bool transposed =
+        exponent->kind == NODE_SYMBOL &&
+        (text_is(exponent->name, "T") || text_is(exponent->name, "dagger") || text_is(exponent->name, "top"));
     return symbol && (transposed || (exponent->kind == NODE_NUMBER && text_is(exponent->name, "0")));
 }
 
@@ -562,8 +573,8 @@ bool values_agree(const Budget *budget, const mpc_t a, const mpc_t b)
     mpc_abs(size, difference, MPFR_RNDN);
     mpfr_div_2ui(larger, larger, AGREE_BITS, MPFR_RNDN);
     // cancellation leaves the noise of its terms
-    bool agree = mpfr_cmp(size, larger) <= 0 ||
-                 (budget->magnitude != NO_MAGNITUDE && mpfr_cmp_ui_2exp(size, 1, budget->magnitude - AGREE_BITS - 16) <= 0);
+    bool agree = mpfr_cmp(size, larger) <= 0 || (budget->magnitude != NO_MAGNITUDE &&
+                                                 mpfr_cmp_ui_2exp(size, 1, budget->magnitude - AGREE_BITS - 16) <= 0);
     mpc_clear(difference);
     mpfr_clears(size, larger, (mpfr_ptr)NULL);
     return agree;

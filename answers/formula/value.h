@@ -21,8 +21,7 @@ typedef struct Budget {
     int64_t steps;
     bool common_logarithm; // "log" without a base is to base 10, not e
     bool met_logarithm;    // there was one
-    long
-        magnitude; // binary exponent of the largest term or argument so far: cancellation leaves its noise
+    long magnitude;        // binary exponent of the largest term or argument so far: cancellation leaves its noise
     Alias alias;
     bool aliased; // while the alias's tree is evaluated
 } Budget;

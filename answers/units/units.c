@@ -112,7 +112,8 @@ bool unit_multiply(Unit *unit, const Unit *factor, int exponent)
     for (int i = 0; i < DIMENSIONS; i++)
         TRY(add_exponent(&unit->exponents[i], factor->exponents[i] * exponent));
     for (int i = 0; i < factor->words_count; i++)
-        TRY(unit_add_word(unit, factor->words[i].text, strlen(factor->words[i].text), factor->words[i].exponent * exponent));
+        TRY(unit_add_word(unit, factor->words[i].text, strlen(factor->words[i].text),
+                          factor->words[i].exponent * exponent));
     unit->doubts |= factor->doubts;
     unit->offset_numerator = factor->offset_numerator; // dropped unless it is the only one: unit_settle
     unit->offset_denominator = factor->offset_denominator;
@@ -176,7 +177,10 @@ static const UnitRow *find_symbol(const char *symbol)
     return find(UNIT_SYMBOLS, UNIT_SYMBOL_COUNT, sizeof *UNIT_SYMBOLS, symbol);
 }
 
-static const UnitName *find_name(const char *name) { return find(UNIT_NAMES, UNIT_NAME_COUNT, sizeof *UNIT_NAMES, name); }
+static const UnitName *find_name(const char *name)
+{
+    return find(UNIT_NAMES, UNIT_NAME_COUNT, sizeof *UNIT_NAMES, name);
+}
 
 bool word_counts_or_joins(const char *word)
 {
@@ -376,8 +380,9 @@ UnitRelation units_compare(const Unit *a, const Unit *b)
         return UNITS_UNKNOWN;
     if (!same_exponents(a->exponents, b->exponents, none, 0))
         return only_angles_differ(a, b) || taken_for(a, b) || taken_for(b, a) ? UNITS_UNKNOWN : UNITS_OTHER;
-    if (a->numerator == b->numerator && a->denominator == b->denominator && a->twos == b->twos && a->fives == b->fives &&
-        a->pis == b->pis && a->offset_numerator == b->offset_numerator && a->offset_denominator == b->offset_denominator)
+    if (a->numerator == b->numerator && a->denominator == b->denominator && a->twos == b->twos &&
+        a->fives == b->fives && a->pis == b->pis && a->offset_numerator == b->offset_numerator &&
+        a->offset_denominator == b->offset_denominator)
         return UNITS_SAME;
     return (a->doubts | b->doubts) & (DOUBT_SCALE | DOUBT_BINARY) ? UNITS_UNKNOWN : UNITS_CONVERTIBLE;
 }

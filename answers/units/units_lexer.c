@@ -45,29 +45,32 @@ typedef struct Spelling {
 // MARK_PREFIX: a space after it does not separate it from its unit. MARK_SIGN: a word of its own. A command ends where
 // its letters do.
 static const Spelling SPELLINGS[] = {
-    {"\\text", MARK_TEXT, NULL}, {"\\mathrm", MARK_TEXT, NULL}, {"\\textrm", MARK_TEXT, NULL}, {"\\mbox", MARK_TEXT, NULL},
-    {"\\rm", MARK_TEXT, NULL}, {"\\operatorname", MARK_TEXT, NULL}, {"\\textit", MARK_TEXT, NULL},
-    {"\\mathit", MARK_TEXT, NULL}, {"\\textbf", MARK_TEXT, NULL}, {"\\mathbf", MARK_TEXT, NULL}, {"\\bf", MARK_TEXT, NULL},
-    {"\\mathsf", MARK_TEXT, NULL}, {"\\textnormal", MARK_TEXT, NULL}, {"\\unit", MARK_TEXT, NULL}, {"\\si", MARK_TEXT, NULL},
-    {"\\hbox", MARK_TEXT, NULL}, {"\\left", MARK_NOTHING, NULL}, {"\\right", MARK_NOTHING, NULL}, {"\\,", MARK_SPACE, NULL},
-    {"\\;", MARK_SPACE, NULL}, {"\\:", MARK_SPACE, NULL}, {"\\!", MARK_SPACE, NULL}, {"\\ ", MARK_SPACE, NULL},
-    {"\\quad", MARK_SPACE, NULL}, {"\\qquad", MARK_SPACE, NULL}, {"~", MARK_SPACE, NULL}, {" ", MARK_SPACE, NULL},
-    {"\xc2\xa0", MARK_SPACE, NULL}, {"\xe2\x80\x89", MARK_SPACE, NULL}, {"\xe2\x80\xaf", MARK_SPACE, NULL},
-    {"\xe2\x80\x8a", MARK_SPACE, NULL}, {"\\cdot", MARK_TIMES, NULL}, {"\\times", MARK_TIMES, NULL},
-    {"\\bullet", MARK_TIMES, NULL}, {"*", MARK_TIMES, NULL}, {"·", MARK_TIMES, NULL}, {"⋅", MARK_TIMES, NULL},
-    {"•", MARK_TIMES, NULL}, {"∙", MARK_TIMES, NULL}, {"×", MARK_TIMES, NULL}, {"/", MARK_DIVIDE, NULL},
-    {"∕", MARK_DIVIDE, NULL}, {"⁄", MARK_DIVIDE, NULL}, {"\\per", MARK_DIVIDE, NULL}, {"(", MARK_OPEN, NULL},
-    {")", MARK_CLOSE, NULL}, {"-", MARK_MINUS, NULL}, {"−", MARK_MINUS, NULL}, {"‐", MARK_MINUS, NULL},
-    {"\\frac", MARK_FRACTION, NULL}, {"\\dfrac", MARK_FRACTION, NULL}, {"\\tfrac", MARK_FRACTION, NULL},
-    {"\\mu", MARK_PREFIX, "μ"}, {"\\micro", MARK_PREFIX, "μ"}, {"\\upmu", MARK_PREFIX, "μ"}, {"μ", MARK_PREFIX, "μ"},
-    {"µ", MARK_PREFIX, "μ"}, {"\\Omega", MARK_LETTER, "Ω"}, {"\\ohm", MARK_LETTER, "Ω"}, {"Ω", MARK_LETTER, "Ω"},
-    {"\xe2\x84\xa6", MARK_LETTER, "Ω"}, {"\\AA", MARK_SIGN, "Å"}, {"\\r{A}", MARK_SIGN, "Å"}, {"\\mathring{A}", MARK_SIGN, "Å"},
-    {"\xe2\x84\xab", MARK_SIGN, "Å"}, {"\\degree", MARK_SIGN, "°"}, {"\\textdegree", MARK_SIGN, "°"}, {"°", MARK_SIGN, "°"},
-    {"º", MARK_SIGN, "°"}, {"℃", MARK_SIGN, "°C"}, {"℉", MARK_SIGN, "°F"}, {"\\$", MARK_SIGN, "$"},
-    {"\\textdollar", MARK_SIGN, "$"}, {"$", MARK_SIGN, "$"}, {"\\euro", MARK_SIGN, "€"}, {"\\texteuro", MARK_SIGN, "€"},
-    {"€", MARK_SIGN, "€"}, {"\\pounds", MARK_SIGN, "£"}, {"£", MARK_SIGN, "£"}, {"\\textsterling", MARK_SIGN, "£"},
-    {"\\yen", MARK_SIGN, "¥"}, {"\\textyen", MARK_SIGN, "¥"}, {"¥", MARK_SIGN, "¥"}, {"₹", MARK_SIGN, "₹"},
-    {"¢", MARK_SIGN, "¢"},
+    {"\\text", MARK_TEXT, NULL}, {"\\mathrm", MARK_TEXT, NULL}, {"\\textrm", MARK_TEXT, NULL},
+    {"\\mbox", MARK_TEXT, NULL}, {"\\rm", MARK_TEXT, NULL}, {"\\operatorname", MARK_TEXT, NULL},
+    {"\\textit", MARK_TEXT, NULL}, {"\\mathit", MARK_TEXT, NULL}, {"\\textbf", MARK_TEXT, NULL},
+    {"\\mathbf", MARK_TEXT, NULL}, {"\\bf", MARK_TEXT, NULL}, {"\\mathsf", MARK_TEXT, NULL},
+    {"\\textnormal", MARK_TEXT, NULL}, {"\\unit", MARK_TEXT, NULL}, {"\\si", MARK_TEXT, NULL},
+    {"\\hbox", MARK_TEXT, NULL}, {"\\left", MARK_NOTHING, NULL}, {"\\right", MARK_NOTHING, NULL},
+    {"\\,", MARK_SPACE, NULL}, {"\\;", MARK_SPACE, NULL}, {"\\:", MARK_SPACE, NULL}, {"\\!", MARK_SPACE, NULL},
+    {"\\ ", MARK_SPACE, NULL}, {"\\quad", MARK_SPACE, NULL}, {"\\qquad", MARK_SPACE, NULL}, {"~", MARK_SPACE, NULL},
+    {" ", MARK_SPACE, NULL}, {"\xc2\xa0", MARK_SPACE, NULL}, {"\xe2\x80\x89", MARK_SPACE, NULL},
+    {"\xe2\x80\xaf", MARK_SPACE, NULL}, {"\xe2\x80\x8a", MARK_SPACE, NULL}, {"\\cdot", MARK_TIMES, NULL},
+    {"\\times", MARK_TIMES, NULL}, {"\\bullet", MARK_TIMES, NULL}, {"*", MARK_TIMES, NULL}, {"·", MARK_TIMES, NULL},
+    {"⋅", MARK_TIMES, NULL}, {"•", MARK_TIMES, NULL}, {"∙", MARK_TIMES, NULL}, {"×", MARK_TIMES, NULL},
+    {"/", MARK_DIVIDE, NULL}, {"∕", MARK_DIVIDE, NULL}, {"⁄", MARK_DIVIDE, NULL}, {"\\per", MARK_DIVIDE, NULL},
+    {"(", MARK_OPEN, NULL}, {")", MARK_CLOSE, NULL}, {"-", MARK_MINUS, NULL}, {"−", MARK_MINUS, NULL},
+    {"‐", MARK_MINUS, NULL}, {"\\frac", MARK_FRACTION, NULL}, {"\\dfrac", MARK_FRACTION, NULL},
+    {"\\tfrac", MARK_FRACTION, NULL}, {"\\mu", MARK_PREFIX, "μ"}, {"\\micro", MARK_PREFIX, "μ"},
+    {"\\upmu", MARK_PREFIX, "μ"}, {"μ", MARK_PREFIX, "μ"}, {"µ", MARK_PREFIX, "μ"}, {"\\Omega", MARK_LETTER, "Ω"},
+    {"\\ohm", MARK_LETTER, "Ω"}, {"Ω", MARK_LETTER, "Ω"},
+    {"\xe2\x84\xa6", MARK_LETTER, "Ω"}, {"\\AA", MARK_SIGN, "Å"}, {"\\r{A}", MARK_SIGN, "Å"},
+    {"\\mathring{A}", MARK_SIGN, "Å"},
+    {"\xe2\x84\xab", MARK_SIGN, "Å"}, {"\\degree", MARK_SIGN, "°"}, {"\\textdegree", MARK_SIGN, "°"},
+    {"°", MARK_SIGN, "°"}, {"º", MARK_SIGN, "°"}, {"℃", MARK_SIGN, "°C"}, {"℉", MARK_SIGN, "°F"},
+    {"\\$", MARK_SIGN, "$"}, {"\\textdollar", MARK_SIGN, "$"}, {"$", MARK_SIGN, "$"}, {"\\euro", MARK_SIGN, "€"},
+    {"\\texteuro", MARK_SIGN, "€"}, {"€", MARK_SIGN, "€"}, {"\\pounds", MARK_SIGN, "£"}, {"£", MARK_SIGN, "£"},
+    {"\\textsterling", MARK_SIGN, "£"}, {"\\yen", MARK_SIGN, "¥"}, {"\\textyen", MARK_SIGN, "¥"}, {"¥", MARK_SIGN, "¥"},
+    {"₹", MARK_SIGN, "₹"}, {"¢", MARK_SIGN, "¢"},
 };
 // clang-format on
 
@@ -104,7 +107,10 @@ static UnitToken *add_token(Reader *r, UnitTokenKind kind)
     return token;
 }
 
-static UnitTokenKind last_kind(const Reader *r) { return r->out->count > 0 ? r->out->tokens[r->out->count - 1].kind : LEX_END; }
+static UnitTokenKind last_kind(const Reader *r)
+{
+    return r->out->count > 0 ? r->out->tokens[r->out->count - 1].kind : LEX_END;
+}
 
 static bool add_letters(Reader *r, const char *letters, size_t size)
 {
@@ -124,7 +130,10 @@ static bool add_letters(Reader *r, const char *letters, size_t size)
     return true;
 }
 
-static const char *last_word(const Reader *r) { return last_kind(r) == TOKEN_WORD ? r->out->tokens[r->out->count - 1].text : ""; }
+static const char *last_word(const Reader *r)
+{
+    return last_kind(r) == TOKEN_WORD ? r->out->tokens[r->out->count - 1].text : "";
+}
 
 static bool is_prefix_letter(const char *word) { return *word != 0 && word[1] == 0 && strchr("kMGm", *word) != NULL; }
 
@@ -149,7 +158,8 @@ static bool add_power(Reader *r, int sign, bool bare)
     int value = 0, digits = 0;
     for (; r->at < r->end && isdigit((unsigned char)*r->at); digits++)
         value = digits < POWER_DIGITS ? 10 * value + (*r->at++ - '0') : (r->at++, 0);
-    if (digits == 0 || digits > POWER_DIGITS || value == 0 || (last_kind(r) != TOKEN_WORD && last_kind(r) != TOKEN_CLOSE))
+    if (digits == 0 || digits > POWER_DIGITS || value == 0 ||
+        (last_kind(r) != TOKEN_WORD && last_kind(r) != TOKEN_CLOSE))
         return false;
     if (bare && r->at < r->end && isalpha((unsigned char)*r->at))
         return false; // C2H4

@@ -19,7 +19,9 @@ static bool word_is(const UnitToken *token, const char *word)
 
 static int power_before(const UnitToken *token) // square meters
 {
-    return word_is(token, "square") || word_is(token, "sq") ? 2 : word_is(token, "cubic") || word_is(token, "cu") ? 3 : 1;
+    return word_is(token, "square") || word_is(token, "sq")  ? 2
+           : word_is(token, "cubic") || word_is(token, "cu") ? 3
+                                                             : 1;
 }
 
 static int power_behind(const UnitToken *token) // meters squared
@@ -61,7 +63,8 @@ static bool glued_symbols(Unit *first, Unit *last, const char *word)
         uint8_t a_flags, b_flags;
         memcpy(head, word, i);
         head[i] = 0;
-        if (!unit_of_symbol(&a, head, &a_flags) || !unit_of_symbol(&b, word + i, &b_flags) || ((a_flags | b_flags) & UNIT_GLUED))
+        if (!unit_of_symbol(&a, head, &a_flags) || !unit_of_symbol(&b, word + i, &b_flags) ||
+            ((a_flags | b_flags) & UNIT_GLUED))
             continue;
         *first = a;
         *last = b;
@@ -180,8 +183,9 @@ static void ordinary_word(char *out, const char *word)
         capitals += isupper((unsigned char)word[i]) != 0;
         vowel |= strchr("aeiouyAEIOUY", word[i]) != NULL;
     }
-    bool ordinary = vowel && size >= 3 &&
-                    (capitals == 0 || (capitals == 1 && isupper((unsigned char)*word)) || (capitals == size && size > 3));
+    bool ordinary =
+        vowel && size >= 3 &&
+        (capitals == 0 || (capitals == 1 && isupper((unsigned char)*word)) || (capitals == size && size > 3));
     for (size_t i = 0; i <= size; i++)
         out[i] = (char)(ordinary ? tolower((unsigned char)word[i]) : word[i]);
 }
@@ -384,7 +388,8 @@ bool unit_read(Unit *unit, Text text)
     r.next = r.factors = 0;
     r.refused = false;
     unit_one(unit);
-    TRY(unit_tokens(&r.tokens, text) && read_group(&r, unit, 0) && r.tokens.tokens[r.next].kind == LEX_END && r.factors > 0);
+    TRY(unit_tokens(&r.tokens, text) && read_group(&r, unit, 0) && r.tokens.tokens[r.next].kind == LEX_END &&
+        r.factors > 0);
     unit_settle(unit, r.factors);
     return true;
 }

@@ -1,9 +1,10 @@
 // The known units: by symbol, by name, and in spellings that mean nothing else. Each table is sorted by the bytes of
 // its first column, for binary search (test_units.c checks that).
 //
-// Scales are exact: the SI's definitions, the international yard and pound, the conventional calorie (4.184 J) and horsepower
-// (550 foot-pounds a second). A millimetre of mercury is a torr, a gallon that of the United States. A year has no fixed length, and is a
-// word that months and centuries are parts and multiples of. Only the dalton is measured (CODATA 2022).
+// Scales are exact: the SI's definitions, the international yard and pound, the conventional calorie (4.184 J) and
+// horsepower (550 foot-pounds a second). A millimetre of mercury is a torr, a gallon that of the United States. A year
+// has no fixed length, and is a word that months and centuries are parts and multiples of. Only the dalton is measured
+// (CODATA 2022).
 #include "answers/units/units_table.h"
 
 #define SMALL PREFIXES_SMALL
@@ -15,7 +16,8 @@
 #define PREFIX_ONLY UNIT_PREFIX_ONLY
 #define GLUED UNIT_GLUED
 
-// symbol, its prefixes, numerator / denominator * 10^tens * pi^pis, exponents of m, kg, s, A, K, mol, cd (others by name)
+// symbol, its prefixes, numerator / denominator * 10^tens * pi^pis, exponents of m, kg, s, A, K, mol, cd (others by
+// name)
 const UnitRow UNIT_SYMBOLS[] = {
     {"$", 0, 1, 1, 0, 0, .exponents = {[DOLLAR] = 1}, .doubts = DOUBT_AUSTRALIAN | DOUBT_CANADIAN},
     {"A", ANY, 1, 1, 0, 0, .exponents = {0, 0, 0, 1}},
@@ -182,44 +184,47 @@ const int UNIT_SYMBOL_COUNT = sizeof UNIT_SYMBOLS / sizeof *UNIT_SYMBOLS;
 // Names in lower case and singular; they take the prefixes' names where their symbol takes prefixes.
 const UnitName UNIT_NAMES[] = {
     {"acre", "acre"}, {"american dollar", "USD"}, {"amp", "A"}, {"ampere", "A"}, {"amu", "u"}, {"angstrom", "Å"},
-    {"arc minute", "arcmin"}, {"arc second", "arcsec"}, {"arcmin", "arcmin"}, {"arcminute", "arcmin"}, {"arcsec", "arcsec"},
-    {"arcsecond", "arcsec"}, {"astronomical unit", "AU"}, {"atm", "atm"}, {"atmosphere", "atm"}, {"atomic mass unit", "u"},
-    {"aud", "AUD"}, {"australian dollar", "AUD"}, {"bar", "bar"}, {"barrel of oil", "bbl"}, {"becquerel", "Bq"}, {"bit", "bit"},
-    {"british pound", "£"}, {"british thermal unit", "BTU"}, {"btu", "BTU"}, {"buck", "$"}, {"byte", "B"}, {"cad", "CAD"},
-    {"calorie", "cal"}, {"canadian dollar", "CAD"}, {"candela", "cd"}, {"carat", "carat"}, {"cc", "cc"}, {"celsius", "°C"},
-    {"cent", "¢"}, {"centigrade", "°C"}, {"centimeter of mercury", "cmHg"}, {"centimetre of mercury", "cmHg"},
-    {"century", "century"}, {"chinese yuan", "CNY"}, {"cm hg", "cmHg"}, {"cm of hg", "cmHg"}, {"cm of mercury", "cmHg"},
-    {"cmhg", "cmHg"}, {"cny", "CNY"}, {"coulomb", "C"}, {"cup", "cup"}, {"curie", "Ci"}, {"dalton", "Da"}, {"day", "d"},
-    {"debye", "D"}, {"decade", "decade"}, {"decibel", "dB"}, {"deg", "°"}, {"deg c", "°C"}, {"deg celsius", "°C"},
-    {"deg f", "°F"}, {"deg fahrenheit", "°F"}, {"deg k", "K"}, {"degc", "°C"}, {"degf", "°F"}, {"degree", "°"},
-    {"degree c", "°C"}, {"degree celsius", "°C"}, {"degree centigrade", "°C"}, {"degree f", "°F"}, {"degree fahrenheit", "°F"},
-    {"degree k", "K"}, {"degree kelvin", "K"}, {"degree of freedom", "degree of freedom"}, {"dollar", "$"}, {"dyne", "dyn"},
-    {"electron volt", "eV"}, {"electronvolt", "eV"}, {"erg", "erg"}, {"eur", "€"}, {"euro", "€"}, {"euro cent", "eurocent"},
-    {"fahrenheit", "°F"}, {"farad", "F"}, {"feet", "ft"}, {"fermi", "fermi"}, {"fl oz", "floz"}, {"fluid ounce", "floz"},
-    {"foot", "ft"}, {"foot pound", "ftlb"}, {"fortnight", "fortnight"}, {"ft", "ft"}, {"ft lb", "ftlb"}, {"ft lbf", "ftlb"},
-    {"furlong", "furlong"}, {"gal", "gal"}, {"gallon", "gal"}, {"gauss", "G"}, {"gbp", "£"}, {"gibibyte", "GiB"}, {"gram", "g"},
-    {"gramme", "g"}, {"gray", "Gy"}, {"hectare", "ha"}, {"henry", "H"}, {"hertz", "Hz"}, {"horse power", "hp"},
-    {"horsepower", "hp"}, {"hour", "h"}, {"hp", "hp"}, {"hr", "h"}, {"imperial gallon", "imperial gallon"}, {"in", "in"},
-    {"inch", "in"}, {"indian rupee", "₹"}, {"inr", "₹"}, {"japanese yen", "JPY"}, {"joule", "J"}, {"jpy", "JPY"},
-    {"katal", "kat"}, {"kcal", "kcal"}, {"kelvin", "K"}, {"kibibyte", "KiB"}, {"kilo", "kg"}, {"kilogram force", "kgf"},
-    {"kilohm", "kΩ"}, {"kip", "kip"}, {"kmh", "kph"}, {"kmph", "kph"}, {"knot", "knot"}, {"kph", "kph"}, {"ksi", "ksi"},
-    {"lb", "lb"}, {"lbf", "lbf"}, {"lbm", "lb"}, {"light year", "ly"}, {"lightyear", "ly"}, {"liter", "L"}, {"litre", "L"},
+    {"arc minute", "arcmin"}, {"arc second", "arcsec"}, {"arcmin", "arcmin"}, {"arcminute", "arcmin"},
+    {"arcsec", "arcsec"}, {"arcsecond", "arcsec"}, {"astronomical unit", "AU"}, {"atm", "atm"}, {"atmosphere", "atm"},
+    {"atomic mass unit", "u"}, {"aud", "AUD"}, {"australian dollar", "AUD"}, {"bar", "bar"}, {"barrel of oil", "bbl"},
+    {"becquerel", "Bq"}, {"bit", "bit"}, {"british pound", "£"}, {"british thermal unit", "BTU"}, {"btu", "BTU"},
+    {"buck", "$"}, {"byte", "B"}, {"cad", "CAD"}, {"calorie", "cal"}, {"canadian dollar", "CAD"}, {"candela", "cd"},
+    {"carat", "carat"}, {"cc", "cc"}, {"celsius", "°C"}, {"cent", "¢"}, {"centigrade", "°C"},
+    {"centimeter of mercury", "cmHg"}, {"centimetre of mercury", "cmHg"}, {"century", "century"},
+    {"chinese yuan", "CNY"}, {"cm hg", "cmHg"}, {"cm of hg", "cmHg"}, {"cm of mercury", "cmHg"}, {"cmhg", "cmHg"},
+    {"cny", "CNY"}, {"coulomb", "C"}, {"cup", "cup"}, {"curie", "Ci"}, {"dalton", "Da"}, {"day", "d"}, {"debye", "D"},
+    {"decade", "decade"}, {"decibel", "dB"}, {"deg", "°"}, {"deg c", "°C"}, {"deg celsius", "°C"}, {"deg f", "°F"},
+    {"deg fahrenheit", "°F"}, {"deg k", "K"}, {"degc", "°C"}, {"degf", "°F"}, {"degree", "°"}, {"degree c", "°C"},
+    {"degree celsius", "°C"}, {"degree centigrade", "°C"}, {"degree f", "°F"}, {"degree fahrenheit", "°F"},
+    {"degree k", "K"}, {"degree kelvin", "K"}, {"degree of freedom", "degree of freedom"}, {"dollar", "$"},
+    {"dyne", "dyn"}, {"electron volt", "eV"}, {"electronvolt", "eV"}, {"erg", "erg"}, {"eur", "€"}, {"euro", "€"},
+    {"euro cent", "eurocent"}, {"fahrenheit", "°F"}, {"farad", "F"}, {"feet", "ft"}, {"fermi", "fermi"},
+    {"fl oz", "floz"}, {"fluid ounce", "floz"}, {"foot", "ft"}, {"foot pound", "ftlb"}, {"fortnight", "fortnight"},
+    {"ft", "ft"}, {"ft lb", "ftlb"}, {"ft lbf", "ftlb"}, {"furlong", "furlong"}, {"gal", "gal"}, {"gallon", "gal"},
+    {"gauss", "G"}, {"gbp", "£"}, {"gibibyte", "GiB"}, {"gram", "g"}, {"gramme", "g"}, {"gray", "Gy"},
+    {"hectare", "ha"}, {"henry", "H"}, {"hertz", "Hz"}, {"horse power", "hp"}, {"horsepower", "hp"}, {"hour", "h"},
+    {"hp", "hp"}, {"hr", "h"}, {"imperial gallon", "imperial gallon"}, {"in", "in"}, {"inch", "in"},
+    {"indian rupee", "₹"}, {"inr", "₹"}, {"japanese yen", "JPY"}, {"joule", "J"}, {"jpy", "JPY"}, {"katal", "kat"},
+    {"kcal", "kcal"}, {"kelvin", "K"}, {"kibibyte", "KiB"}, {"kilo", "kg"}, {"kilogram force", "kgf"}, {"kilohm", "kΩ"},
+    {"kip", "kip"}, {"kmh", "kph"}, {"kmph", "kph"}, {"knot", "knot"}, {"kph", "kph"}, {"ksi", "ksi"}, {"lb", "lb"},
+    {"lbf", "lbf"}, {"lbm", "lb"}, {"light year", "ly"}, {"lightyear", "ly"}, {"liter", "L"}, {"litre", "L"},
     {"long ton", "long ton"}, {"ltr", "L"}, {"lumen", "lm"}, {"lux", "lx"}, {"mebibyte", "MiB"}, {"megohm", "MΩ"},
     {"meter", "m"}, {"metre", "m"}, {"metric ton", "tonne"}, {"metric tonne", "tonne"}, {"mho", "S"}, {"mi", "mi"},
     {"micron", "μm"}, {"mile", "mi"}, {"millennium", "millennium"}, {"millimeter of mercury", "mmHg"},
     {"millimetre of mercury", "mmHg"}, {"min", "min"}, {"minute", "min"}, {"mm hg", "mmHg"}, {"mm of hg", "mmHg"},
     {"mm of mercury", "mmHg"}, {"mmhg", "mmHg"}, {"mol", "mol"}, {"molar", "M"}, {"mole", "mol"}, {"month", "month"},
-    {"mph", "mph"}, {"nautical mile", "nmi"}, {"newton", "N"}, {"ohm", "Ω"}, {"ounce", "oz"}, {"oz", "oz"}, {"paisa", "paise"},
-    {"paise", "paise"}, {"parsec", "pc"}, {"pascal", "Pa"}, {"pence", "pence"}, {"pint", "pt"}, {"poise", "P"}, {"pound", "lb"},
-    {"pound force", "lbf"}, {"pound sterling", "£"}, {"ppb", "ppb"}, {"ppm", "ppm"}, {"psf", "psf"}, {"psi", "psi"},
-    {"qt", "qt"}, {"quart", "qt"}, {"rad", "rad"}, {"radian", "rad"}, {"rem", "rem"}, {"renminbi", "CNY"}, {"rev", "rev"},
-    {"revolution", "rev"}, {"rmb", "CNY"}, {"rpm", "rpm"}, {"rps", "rps"}, {"rupee", "₹"}, {"sec", "s"}, {"second", "s"},
-    {"short ton", "short ton"}, {"siemens", "S"}, {"sievert", "Sv"}, {"slug", "slug"}, {"speed of light", "speed of light"},
-    {"sqft", "sqft"}, {"steradian", "sr"}, {"stoke", "St"}, {"stokes", "St"}, {"tablespoon", "tbsp"}, {"tbsp", "tbsp"},
-    {"teaspoon", "tsp"}, {"tebibyte", "TiB"}, {"tesla", "T"}, {"therm", "therm"}, {"ton", "ton"}, {"tonne", "tonne"},
-    {"torr", "torr"}, {"tsp", "tsp"}, {"u s dollar", "USD"}, {"unit", "unit"}, {"us $", "USD"}, {"us dollar", "USD"},
-    {"us gallon", "gal"}, {"us ton", "short ton"}, {"usd", "USD"}, {"volt", "V"}, {"watt", "W"}, {"weber", "Wb"},
-    {"week", "week"}, {"wk", "week"}, {"yard", "yd"}, {"yd", "yd"}, {"year", "yr"}, {"yen", "¥"}, {"yr", "yr"}, {"yuan", "CNY"},
+    {"mph", "mph"}, {"nautical mile", "nmi"}, {"newton", "N"}, {"ohm", "Ω"}, {"ounce", "oz"}, {"oz", "oz"},
+    {"paisa", "paise"}, {"paise", "paise"}, {"parsec", "pc"}, {"pascal", "Pa"}, {"pence", "pence"}, {"pint", "pt"},
+    {"poise", "P"}, {"pound", "lb"}, {"pound force", "lbf"}, {"pound sterling", "£"}, {"ppb", "ppb"}, {"ppm", "ppm"},
+    {"psf", "psf"}, {"psi", "psi"}, {"qt", "qt"}, {"quart", "qt"}, {"rad", "rad"}, {"radian", "rad"}, {"rem", "rem"},
+    {"renminbi", "CNY"}, {"rev", "rev"}, {"revolution", "rev"}, {"rmb", "CNY"}, {"rpm", "rpm"}, {"rps", "rps"},
+    {"rupee", "₹"}, {"sec", "s"}, {"second", "s"}, {"short ton", "short ton"}, {"siemens", "S"}, {"sievert", "Sv"},
+    {"slug", "slug"}, {"speed of light", "speed of light"}, {"sqft", "sqft"}, {"steradian", "sr"}, {"stoke", "St"},
+    {"stokes", "St"}, {"tablespoon", "tbsp"}, {"tbsp", "tbsp"}, {"teaspoon", "tsp"}, {"tebibyte", "TiB"},
+    {"tesla", "T"}, {"therm", "therm"}, {"ton", "ton"}, {"tonne", "tonne"}, {"torr", "torr"}, {"tsp", "tsp"},
+    {"u s dollar", "USD"}, {"unit", "unit"}, {"us $", "USD"}, {"us dollar", "USD"}, {"us gallon", "gal"},
+    {"us ton", "short ton"}, {"usd", "USD"}, {"volt", "V"}, {"watt", "W"}, {"weber", "Wb"}, {"week", "week"},
+    {"wk", "week"}, {"yard", "yd"}, {"yd", "yd"}, {"year", "yr"}, {"yen", "¥"}, {"yr", "yr"}, {"yuan", "CNY"},
     {"° c", "°C"}, {"° celsius", "°C"}, {"° f", "°F"}, {"° fahrenheit", "°F"}, {"° k", "K"}, {"Ångström", "Å"},
     {"ångström", "Å"},
 };
@@ -227,16 +232,17 @@ const int UNIT_NAME_COUNT = sizeof UNIT_NAMES / sizeof *UNIT_NAMES;
 
 // Wrong capitals and plurals of symbols, with no other meaning.
 const UnitName UNIT_ALIASES[] = {
-    {"Btu", "BTU"}, {"Calorie", "Cal"}, {"Calories", "Cal"}, {"DB", "dB"}, {"GHZ", "GHz"}, {"GPA", "GPa"}, {"Gev", "GeV"},
-    {"Ghz", "GHz"}, {"Gpa", "GPa"}, {"HZ", "Hz"}, {"KB", "kB"}, {"KCal", "kcal"}, {"KG", "kg"}, {"KGS", "kg"}, {"KGs", "kg"},
-    {"KHZ", "kHz"}, {"KHz", "kHz"}, {"KJ", "kJ"}, {"KM", "km"}, {"KN", "kN"}, {"KPA", "kPa"}, {"KPa", "kPa"}, {"KV", "kV"},
-    {"KW", "kW"}, {"KWH", "kWh"}, {"KWh", "kWh"}, {"Kcal", "kcal"}, {"KeV", "keV"}, {"Kev", "keV"}, {"Kg", "kg"}, {"Kgs", "kg"},
-    {"Khz", "kHz"}, {"Kj", "kJ"}, {"Km", "km"}, {"KmH", "kph"}, {"Kmh", "kph"}, {"Kms", "km"}, {"Kpa", "kPa"}, {"Kw", "kW"},
-    {"Kwh", "kWh"}, {"MHZ", "MHz"}, {"MPA", "MPa"}, {"Mev", "MeV"}, {"Mhz", "MHz"}, {"Mpa", "MPa"}, {"PPB", "ppb"},
-    {"PPM", "ppm"}, {"Rs", "₹"}, {"Torr", "torr"}, {"US$", "USD"}, {"au", "AU"}, {"cms", "cm"}, {"db", "dB"}, {"ev", "eV"},
-    {"gm", "g"}, {"gms", "g"}, {"hz", "Hz"}, {"kCal", "kcal"}, {"kWH", "kWh"}, {"kev", "keV"}, {"kgs", "kg"}, {"khz", "kHz"},
-    {"kj", "kJ"}, {"kms", "km"}, {"kpa", "kPa"}, {"kw", "kW"}, {"kwh", "kWh"}, {"mcg", "μg"}, {"mls", "mL"}, {"mms", "mm"},
-    {"rs", "₹"},
+    {"Btu", "BTU"}, {"Calorie", "Cal"}, {"Calories", "Cal"}, {"DB", "dB"}, {"GHZ", "GHz"}, {"GPA", "GPa"},
+    {"Gev", "GeV"}, {"Ghz", "GHz"}, {"Gpa", "GPa"}, {"HZ", "Hz"}, {"KB", "kB"}, {"KCal", "kcal"}, {"KG", "kg"},
+    {"KGS", "kg"}, {"KGs", "kg"}, {"KHZ", "kHz"}, {"KHz", "kHz"}, {"KJ", "kJ"}, {"KM", "km"}, {"KN", "kN"},
+    {"KPA", "kPa"}, {"KPa", "kPa"}, {"KV", "kV"}, {"KW", "kW"}, {"KWH", "kWh"}, {"KWh", "kWh"}, {"Kcal", "kcal"},
+    {"KeV", "keV"}, {"Kev", "keV"}, {"Kg", "kg"}, {"Kgs", "kg"}, {"Khz", "kHz"}, {"Kj", "kJ"}, {"Km", "km"},
+    {"KmH", "kph"}, {"Kmh", "kph"}, {"Kms", "km"}, {"Kpa", "kPa"}, {"Kw", "kW"}, {"Kwh", "kWh"}, {"MHZ", "MHz"},
+    {"MPA", "MPa"}, {"Mev", "MeV"}, {"Mhz", "MHz"}, {"Mpa", "MPa"}, {"PPB", "ppb"}, {"PPM", "ppm"}, {"Rs", "₹"},
+    {"Torr", "torr"}, {"US$", "USD"}, {"au", "AU"}, {"cms", "cm"}, {"db", "dB"}, {"ev", "eV"}, {"gm", "g"},
+    {"gms", "g"}, {"hz", "Hz"}, {"kCal", "kcal"}, {"kWH", "kWh"}, {"kev", "keV"}, {"kgs", "kg"}, {"khz", "kHz"},
+    {"kj", "kJ"}, {"kms", "km"}, {"kpa", "kPa"}, {"kw", "kW"}, {"kwh", "kWh"}, {"mcg", "μg"}, {"mls", "mL"},
+    {"mms", "mm"}, {"rs", "₹"},
 };
 const int UNIT_ALIAS_COUNT = sizeof UNIT_ALIASES / sizeof *UNIT_ALIASES;
 // clang-format on
@@ -288,15 +294,15 @@ const int UNIT_DOUBT_COUNT = sizeof UNIT_DOUBTS / sizeof *UNIT_DOUBTS;
 // clang-format off
 // Words that make a phrase no unit: they continue counting, join, compare, or are mathematics.
 const char *const UNIT_NO_WORDS[] = {
-    "alpha", "and", "arccos", "arcsin", "arctan", "are", "arg", "beta", "between", "billion", "both", "but", "cos", "cosh",
-    "cot", "csc", "delta", "det", "dozen", "eight", "eighth", "eighty", "either", "eleven", "epsilon", "equal", "equals", "eta",
-    "exp", "fifth", "fifty", "five", "forty", "four", "fourth", "gamma", "gcd", "half", "halve", "hundred", "hundredth", "if",
-    "inf", "infinite", "infinity", "into", "is", "kappa", "lambda", "lcm", "lim", "ln", "log", "maybe", "million", "minus",
-    "mod", "mu", "neither", "nine", "ninety", "ninth", "no", "none", "nor", "not", "nu", "omega", "one", "or", "over", "pct",
-    "percent", "percentage", "perhaps", "phi", "pi", "plus", "quarter", "rho", "seven", "seventh", "seventy", "sigma", "sin",
-    "sinh", "six", "sixth", "sixty", "sqrt", "sup", "tan", "tanh", "tau", "ten", "tenth", "than", "theta", "third", "thirty",
-    "thousand", "thousandth", "three", "through", "times", "to", "trillion", "twelve", "twenty", "two", "undefined", "versus",
-    "vs", "xi", "zero", "zeta",
+    "alpha", "and", "arccos", "arcsin", "arctan", "are", "arg", "beta", "between", "billion", "both", "but", "cos",
+    "cosh", "cot", "csc", "delta", "det", "dozen", "eight", "eighth", "eighty", "either", "eleven", "epsilon", "equal",
+    "equals", "eta", "exp", "fifth", "fifty", "five", "forty", "four", "fourth", "gamma", "gcd", "half", "halve",
+    "hundred", "hundredth", "if", "inf", "infinite", "infinity", "into", "is", "kappa", "lambda", "lcm", "lim", "ln",
+    "log", "maybe", "million", "minus", "mod", "mu", "neither", "nine", "ninety", "ninth", "no", "none", "nor", "not",
+    "nu", "omega", "one", "or", "over", "pct", "percent", "percentage", "perhaps", "phi", "pi", "plus", "quarter",
+    "rho", "seven", "seventh", "seventy", "sigma", "sin", "sinh", "six", "sixth", "sixty", "sqrt", "sup", "tan", "tanh",
+    "tau", "ten", "tenth", "than", "theta", "third", "thirty", "thousand", "thousandth", "three", "through", "times",
+    "to", "trillion", "twelve", "twenty", "two", "undefined", "versus", "vs", "xi", "zero", "zeta",
 };
 // clang-format on
 const int UNIT_NO_WORD_COUNT = sizeof UNIT_NO_WORDS / sizeof *UNIT_NO_WORDS;

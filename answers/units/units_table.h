@@ -65,11 +65,12 @@ extern const UnitName UNIT_NAMES[], UNIT_ALIASES[];
 extern const UnitPrefix UNIT_PREFIXES[];
 extern const UnitDoubt UNIT_DOUBTS[];
 extern const char *const UNIT_NO_WORDS[];
-extern const int UNIT_SYMBOL_COUNT, UNIT_NAME_COUNT, UNIT_ALIAS_COUNT, UNIT_PREFIX_COUNT, UNIT_DOUBT_COUNT, UNIT_NO_WORD_COUNT;
+extern const int UNIT_SYMBOL_COUNT, UNIT_NAME_COUNT, UNIT_ALIAS_COUNT, UNIT_PREFIX_COUNT, UNIT_DOUBT_COUNT,
+    UNIT_NO_WORD_COUNT;
 
 // Known units. false: none has that name.
 bool unit_of_symbol(Unit *unit, const char *symbol, uint8_t *flags); // exactly, with a prefix or without
-bool unit_of_name(Unit *unit, const char *name);                     // of one word or several, any capitals, singular or plural
+bool unit_of_name(Unit *unit, const char *name); // of one word or several, any capitals, singular or plural
 
 void unit_one(Unit *unit);                                        // 1
 bool unit_multiply(Unit *unit, const Unit *factor, int exponent); // false: beyond the limits

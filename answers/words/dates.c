@@ -58,7 +58,8 @@ static bool begin(Reader *r, Text s)
 static bool take(Reader *r, const char *text) // ignoring case; a word ends where its letters do
 {
     size_t size = strlen(text);
-    if (strncasecmp(r->at, text, size) != 0 || (isalpha((unsigned char)text[size - 1]) && isalpha((unsigned char)r->at[size])))
+    if (strncasecmp(r->at, text, size) != 0 ||
+        (isalpha((unsigned char)text[size - 1]) && isalpha((unsigned char)r->at[size])))
         return false;
     r->at += size;
     return true;

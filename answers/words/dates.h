@@ -10,7 +10,8 @@
 // is no date, and neither is 03/05/2020, which is March or May.
 bool date_read(int ymd[3], Text text);
 
-// Minutes since midnight of 5:30 PM, 5 p.m., 05:30, 17:30, 17:30:00, noon. Without AM or PM both numbers have two digits: 3:4 is a ratio.
+// Minutes since midnight of 5:30 PM, 5 p.m., 05:30, 17:30, 17:30:00, noon. Without AM or PM both numbers have two
+// digits: 3:4 is a ratio.
 bool time_read(int *minutes, Text text);
 
 #endif

@@ -58,11 +58,11 @@ static bool is_dash(int32_t c) { return c == '-' || c == 0x2212; } // the others
 static int32_t plain(int32_t c)
 {
     static const int32_t same[][2] = {
-        {0x2010, '-'},    {0x2011, '-'},   {0x2012, '-'},   {0x2013, '-'},   {0xFE63, '-'},    {0x3001, ','},  {0x3002, '.'},
-        {0x00B5, 0x3BC},  {0x2206, 0x394}, {0x2126, 0x3A9}, {0x00BA, 0xB0},  {0x02B9, 0x2032}, {0x22C5, 0xB7}, {0x2715, 0xD7},
-        {0x27F6, 0x2192}, {0x03D5, 0x3C6}, {0x03F5, 0x3B5}, {0x03D1, 0x3B8}, {0x00B4, '\''},   {0x2217, '*'},  {0x2032, 0x2032},
-        {0x2044, '/'},    {0x2215, '/'},   {0x2236, ':'},   {0x29F9, '\\'},  {0x201F, '"'},
-    };
+        {0x2010, '-'},  {0x2011, '-'},   {0x2012, '-'},    {0x2013, '-'},   {0xFE63, '-'},   {0x3001, ','},
+        {0x3002, '.'},  {0x00B5, 0x3BC}, {0x2206, 0x394},  {0x2126, 0x3A9}, {0x00BA, 0xB0},  {0x02B9, 0x2032},
+        {0x22C5, 0xB7}, {0x2715, 0xD7},  {0x27F6, 0x2192}, {0x03D5, 0x3C6}, {0x03F5, 0x3B5}, {0x03D1, 0x3B8},
+        {0x00B4, '\''}, {0x2217, '*'},   {0x2032, 0x2032}, {0x2044, '/'},   {0x2215, '/'},   {0x2236, ':'},
+        {0x29F9, '\\'}, {0x201F, '"'}};
     if (c >= 0xFF01 && c <= 0xFF5E) // full width
         return c - 0xFEE0;
     for (size_t i = 0; c > 0x7F && i < sizeof same / sizeof *same; i++)
@@ -125,8 +125,8 @@ static void add_character(Decoder *d, int32_t c)
     if (digit != 0 || (c > 0x7F && c < NOT_UTF8 && utf8proc_category(c) == UTF8PROC_CATEGORY_CF)) // invisible
         return;
     c = plain(c);
-    utf8proc_ssize_t n =
-        c < 0x80 || c >= NOT_UTF8 ? 0 : utf8proc_decompose_char(c, parts, 8, UTF8PROC_STABLE | UTF8PROC_DECOMPOSE, NULL);
+    const utf8proc_option_t how = UTF8PROC_STABLE | UTF8PROC_DECOMPOSE;
+    utf8proc_ssize_t n = c < 0x80 || c >= NOT_UTF8 ? 0 : utf8proc_decompose_char(c, parts, 8, how, NULL);
     if (n <= 0)
         d->points[d->count++] = c;
     for (utf8proc_ssize_t i = 0; i < n && i < 8; i++)
@@ -138,7 +138,8 @@ static size_t decode(int32_t *points, Text s) // at most 2 for each byte
     Decoder d = {points, 0, false, false};
     for (size_t at = 0; at < s.size;) {
         utf8proc_int32_t c;
-        utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)s.data + at, (utf8proc_ssize_t)(s.size - at), &c);
+        utf8proc_ssize_t n =
+            utf8proc_iterate((const utf8proc_uint8_t *)s.data + at, (utf8proc_ssize_t)(s.size - at), &c);
         add_character(&d, n > 0 ? c : NOT_UTF8 + (unsigned char)s.data[at]);
         at += n > 0 ? (size_t)n : 1;
     }
@@ -207,108 +208,39 @@ static void read_number(Reader *r)
 
 // ---- LaTeX
 
+// clang-format off
 static const char *const wrappers[] = {
-    "text",       "textbf",       "textit",    "textrm", "textsf",     "texttt", "textnormal", "textup",       "textsc",
-    "emph",       "mathrm",       "underline", "mathbf", "mathit",     "mathsf", "mathtt",     "mathnormal",   "bm",
-    "boldsymbol", "operatorname", "mbox",      "hbox",   "boxed",      "fbox",   "left",       "right",        "big",
-    "Big",        "bigl",         "bigr",      "Bigl",   "Bigr",       "bigg",   "Bigg",       "displaystyle", "textstyle",
-    "rm",         "bf",           "it",        "limits", "ensuremath", "mathop", NULL};
+    "text", "textbf", "textit", "textrm", "textsf", "texttt", "textnormal", "textup", "textsc", "emph", "mathrm",
+    "underline", "mathbf", "mathit", "mathsf", "mathtt", "mathnormal", "bm", "boldsymbol", "operatorname", "mbox",
+    "hbox", "boxed", "fbox", "left", "right", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "bigg", "Bigg",
+    "displaystyle", "textstyle", "rm", "bf", "it", "limits", "ensuremath", "mathop", NULL};
+static const char *const functions[] = {
+    "sin", "cos", "tan", "cot", "sec", "csc", "log", "ln", "lg", "exp", "max", "min", "sup", "lim", "det", "gcd",
+    "lcm", "deg", "dim", "ker", "mod", "arg", NULL};
+// clang-format on
 static const char *const spaces[] = {"quad", "qquad", "space", "enspace", "thinspace", "newline", "par", NULL};
-static const char *const functions[] = {"sin", "cos", "tan", "cot", "sec", "csc", "log", "ln",  "lg",  "exp", "max", "min",
-                                        "sup", "lim", "det", "gcd", "lcm", "deg", "dim", "ker", "mod", "arg", NULL};
 
 static const struct {
     const char *name;
     int32_t sign;
 } signs[] = {
-    {"alpha", 0x3B1},
-    {"beta", 0x3B2},
-    {"gamma", 0x3B3},
-    {"delta", 0x3B4},
-    {"epsilon", 0x3B5},
-    {"varepsilon", 0x3B5},
-    {"zeta", 0x3B6},
-    {"eta", 0x3B7},
-    {"theta", 0x3B8},
-    {"vartheta", 0x3B8},
-    {"iota", 0x3B9},
-    {"kappa", 0x3BA},
-    {"lambda", 0x3BB},
-    {"mu", 0x3BC},
-    {"nu", 0x3BD},
-    {"xi", 0x3BE},
-    {"pi", 0x3C0},
-    {"rho", 0x3C1},
-    {"sigma", 0x3C3},
-    {"tau", 0x3C4},
-    {"upsilon", 0x3C5},
-    {"phi", 0x3C6},
-    {"varphi", 0x3C6},
-    {"chi", 0x3C7},
-    {"psi", 0x3C8},
-    {"omega", 0x3C9},
-    {"Gamma", 0x393},
-    {"Delta", 0x394},
-    {"Theta", 0x398},
-    {"Lambda", 0x39B},
-    {"Xi", 0x39E},
-    {"Pi", 0x3A0},
-    {"Sigma", 0x3A3},
-    {"Phi", 0x3A6},
-    {"Psi", 0x3A8},
-    {"Omega", 0x3A9},
-    {"to", 0x2192},
-    {"rightarrow", 0x2192},
-    {"longrightarrow", 0x2192},
-    {"leftarrow", 0x2190},
-    {"Rightarrow", 0x21D2},
-    {"implies", 0x21D2},
-    {"leftrightarrow", 0x2194},
-    {"Leftrightarrow", 0x21D4},
-    {"iff", 0x21D4},
-    {"pm", 0xB1},
-    {"mp", 0x2213},
-    {"neg", 0xAC},
-    {"lnot", 0xAC},
-    {"sim", '~'},
-    {"le", 0x2264},
-    {"leq", 0x2264},
-    {"ge", 0x2265},
-    {"geq", 0x2265},
-    {"ne", 0x2260},
-    {"neq", 0x2260},
-    {"times", 0xD7},
-    {"cdot", 0xB7},
-    {"bullet", 0x2022},
-    {"infty", 0x221E},
-    {"emptyset", 0x2205},
-    {"varnothing", 0x2205},
-    {"lor", 0x2228},
-    {"vee", 0x2228},
-    {"land", 0x2227},
-    {"wedge", 0x2227},
-    {"supset", 0x2283},
-    {"subset", 0x2282},
-    {"degree", 0xB0},
-    {"prime", 0x2032},
-    {"equiv", 0x2261},
-    {"approx", 0x2248},
-    {"cup", 0x222A},
-    {"cap", 0x2229},
-    {"in", 0x2208},
-    {"forall", 0x2200},
-    {"exists", 0x2203},
-    {"angle", 0x2220},
-    {"hbar", 0x210F},
-    {"textdegree", 0xB0},
-    {"euro", 0x20AC},
-    {"pounds", 0xA3},
-    {"lt", '<'},
-    {"gt", '>'},
-    {"div", 0xF7},
-    {"lbrace", '{'},
-    {"rbrace", '}'},
-    {"backslash", '\\'},
+    // clang-format off
+    {"alpha", 0x3B1}, {"beta", 0x3B2}, {"gamma", 0x3B3}, {"delta", 0x3B4}, {"epsilon", 0x3B5}, {"varepsilon", 0x3B5},
+    {"zeta", 0x3B6}, {"eta", 0x3B7}, {"theta", 0x3B8}, {"vartheta", 0x3B8}, {"iota", 0x3B9}, {"kappa", 0x3BA},
+    {"lambda", 0x3BB}, {"mu", 0x3BC}, {"nu", 0x3BD}, {"xi", 0x3BE}, {"pi", 0x3C0}, {"rho", 0x3C1}, {"sigma", 0x3C3},
+    {"tau", 0x3C4}, {"upsilon", 0x3C5}, {"phi", 0x3C6}, {"varphi", 0x3C6}, {"chi", 0x3C7}, {"psi", 0x3C8},
+    {"omega", 0x3C9}, {"Gamma", 0x393}, {"Delta", 0x394}, {"Theta", 0x398}, {"Lambda", 0x39B}, {"Xi", 0x39E},
+    {"Pi", 0x3A0}, {"Sigma", 0x3A3}, {"Phi", 0x3A6}, {"Psi", 0x3A8}, {"Omega", 0x3A9}, {"to", 0x2192},
+    {"rightarrow", 0x2192}, {"longrightarrow", 0x2192}, {"leftarrow", 0x2190}, {"Rightarrow", 0x21D2},
+    {"implies", 0x21D2}, {"leftrightarrow", 0x2194}, {"Leftrightarrow", 0x21D4}, {"iff", 0x21D4}, {"pm", 0xB1},
+    {"mp", 0x2213}, {"neg", 0xAC}, {"lnot", 0xAC}, {"sim", '~'}, {"le", 0x2264}, {"leq", 0x2264}, {"ge", 0x2265},
+    {"geq", 0x2265}, {"ne", 0x2260}, {"neq", 0x2260}, {"times", 0xD7}, {"cdot", 0xB7}, {"bullet", 0x2022},
+    {"infty", 0x221E}, {"emptyset", 0x2205}, {"varnothing", 0x2205}, {"lor", 0x2228}, {"vee", 0x2228},
+    {"land", 0x2227}, {"wedge", 0x2227}, {"supset", 0x2283}, {"subset", 0x2282}, {"degree", 0xB0}, {"prime", 0x2032},
+    {"equiv", 0x2261}, {"approx", 0x2248}, {"cup", 0x222A}, {"cap", 0x2229}, {"in", 0x2208}, {"forall", 0x2200},
+    {"exists", 0x2203}, {"angle", 0x2220}, {"hbar", 0x210F}, {"textdegree", 0xB0}, {"euro", 0x20AC}, {"pounds", 0xA3},
+    {"lt", '<'}, {"gt", '>'}, {"div", 0xF7}, {'}, {"rbrace", '}, {"backslash", '\\'},
+    // clang-format on
 };
 
 static bool name_in(const char *name, const char *const *list)
@@ -486,8 +418,8 @@ static void read_dollar(Reader *r)
     }
     while (next < r->size && (r->in[next] != '$' || r->in[next - 1] == '\\'))
         next++;
-    bool formula =
-        next < r->size && !is_space(after(r)) && !is_space(r->in[next - 1]) && next > r->at + 1 && !is_digit(r->in[next + 1]);
+    bool formula = next < r->size && !is_space(after(r)) && !is_space(r->in[next - 1]) && next > r->at + 1 &&
+                   !is_digit(r->in[next + 1]);
     if (formula)
         r->math_end = next;
     else
@@ -572,7 +504,8 @@ static bool is_hyphen(const Reader *r)
         return false;
     while (left < 5 && left < r->at && (is_letter(r->in[r->at - 1 - left]) || is_mark(r->in[r->at - 1 - left])))
         left++;
-    while (right < 5 && r->at + 1 + right < r->size && (is_letter(r->in[r->at + 1 + right]) || is_mark(r->in[r->at + 1 + right])))
+    while (right < 5 && r->at + 1 + right < r->size &&
+           (is_letter(r->in[r->at + 1 + right]) || is_mark(r->in[r->at + 1 + right])))
         right++;
     return left > 0 && (left > 2 || right > 2) && !is_function_name(r->out->points + last->begin, last->size) &&
            !is_function_name(r->in + r->at + 1, right);
@@ -681,9 +614,10 @@ static void read_piece(Reader *r)
 bool pieces_read(Pieces *p, Text s)
 {
     size_t most = 2 * s.size + 2; // points: read and written; as many pieces
-    *p = (Pieces){.memory = most < UINT32_MAX / 16 ? memory_or_end(most * (2 * sizeof(int32_t) + sizeof(Piece))) : NULL};
-    if (p->memory == NULL)
+    *p = (Pieces){0};
+    if (most >= UINT32_MAX / 16)
         return false;
+    p->memory = memory_or_end(most * (2 * sizeof(int32_t) + sizeof(Piece)));
     p->list = p->memory;
     p->points = (int32_t *)(p->list + most);
     int32_t *in = p->points + most;

@@ -36,6 +36,6 @@ void pieces_drop_articles(Pieces *p);
 bool piece_is(const Pieces *p, size_t i, const char *word);              // ASCII, ignoring case
 bool piece_in(const Pieces *p, size_t i, const char *const *words);      // any of a NULL-terminated list
 bool pieces_match(const Pieces *a, size_t i, const Pieces *b, size_t j); // the same from there to both ends
-size_t pieces_begin(const Pieces *a, size_t i, const Pieces *b); // pieces of a from i on that equal b; 0: none
+size_t pieces_begin(const Pieces *a, size_t i, const Pieces *b);         // pieces of a from i on that equal b; 0: none
 
 #endif

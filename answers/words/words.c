@@ -69,8 +69,10 @@ static bool agrees(const Pieces *p, size_t i, bool an)
 // a.
 static bool is_article(const Pieces *p, size_t i)
 {
-    static const char *const of_names[] = {"flat", "sharp", "minor", "major", "positive", "negative", "only", "alone", NULL};
-    bool follows = is_word(p, i) && is_word(p, i + 1) && p->list[i + 1].joint == JOINT_SPACE && p->list[i].joint != JOINT_HYPHEN;
+    static const char *const of_names[] = {"flat",     "sharp", "minor", "major", "positive",
+                                           "negative", "only",  "alone", NULL};
+    bool follows =
+        is_word(p, i) && is_word(p, i + 1) && p->list[i + 1].joint == JOINT_SPACE && p->list[i].joint != JOINT_HYPHEN;
     if (!follows || !all_low(p, i, 1))
         return false;
     if (piece_is(p, i, "the"))

@@ -149,10 +149,10 @@ enum { LINE_MOST = 14 };
 
 // The phrases of a line mean the same.
 static const char *const phrases[][LINE_MOST] = {
-    {"undefined", "not defined", "does not exist", "doesn't exist", "dne", "nonexistent", "it is undefined", "it does not exist",
-     "limit does not exist"},
-    {"no solution", "no solutions", "empty set", "∅", "{ }", "there is no solution", "there are no solutions", "has no solution",
-     "has no solutions", "no solution exists", "no solutions exist"},
+    {"undefined", "not defined", "does not exist", "doesn't exist", "dne", "nonexistent", "it is undefined",
+     "it does not exist", "limit does not exist"},
+    {"no solution", "no solutions", "empty set", "∅", "{ }", "there is no solution", "there are no solutions",
+     "has no solution", "has no solutions", "no solution exists", "no solutions exist"},
     {"no real solution", "no real solutions", "there is no real solution", "there are no real solutions"},
     {"infinitely many", "infinite", "infinitely many solutions", "infinite solutions", "infinite number of solutions",
      "there are infinitely many", "there are infinitely many solutions", "infinite number"},
@@ -257,8 +257,9 @@ typedef struct Truth {
 } Truth;
 
 static const char *const reasons[] = {"because", "since", "as", NULL};
-static const char *const denials[] = {"no",        "not",   "false", "never",   "nor",     "neither", "cannot",  "untrue",
-                                      "incorrect", "wrong", "none",  "nothing", "nowhere", "hardly",  "without", NULL};
+static const char *const denials[] = {"no",      "not",    "false",     "never", "nor",  "neither",
+                                      "cannot",  "untrue", "incorrect", "wrong", "none", "nothing",
+                                      "nowhere", "hardly", "without",   NULL};
 static const char *const assents[] = {"yes", "true", "correct", NULL};
 static const char *const doubts[] = {"but",
                                      "however",
@@ -373,7 +374,8 @@ static bool is_short(const Pieces *p)
 static bool leads(const Pieces *p, bool value)
 {
     bool reason = piece_in(p, 1, reasons), pause = p->list[1].joint >= JOINT_COMMA;
-    return (reason || pause) && is_short(p) && !has(p, 1, p->count, doubts) && !has(p, 1, p->count, value ? denials : assents);
+    return (reason || pause) && is_short(p) && !has(p, 1, p->count, doubts) &&
+           !has(p, 1, p->count, value ? denials : assents);
 }
 
 static Truth truth_of(const Pieces *p)
@@ -382,7 +384,8 @@ static Truth truth_of(const Pieces *p)
     int first = p->count > 0 ? find(p, 0, words) : -1;
     if (first >= 0 && (p->count == 1 || leads(p, first < 2)))
         return (Truth){true, first < 2, p->count == 1, first % 2 == 1};
-    int third = p->count == 3 && is_short(p) && piece_in(p, 0, statements) && piece_is(p, 1, "is") ? find(p, 2, words) : -1;
+    int third =
+        p->count == 3 && is_short(p) && piece_in(p, 0, statements) && piece_is(p, 1, "is") ? find(p, 2, words) : -1;
     if (third >= 0 && p->list[2].joint == JOINT_SPACE)
         return (Truth){true, third < 2, false, third % 2 == 1};
     return (Truth){false, false, false, false};

@@ -44,7 +44,8 @@ void attention_matrix(Tensor out, Tensor q, Tensor k, Tensor v, float *scores)
     launch(NULL, dim3((unsigned)(T / 64), (unsigned)T), dim3(64), 0, score, scores, (const element *)q.data,
            (const element *)k.data, T, D);
     launch(NULL, dim3((unsigned)(T / 64)), dim3(64), 0, softmax, scores, T);
-    launch(NULL, dim3((unsigned)T), dim3((unsigned)D), 0, weigh, (element *)out.data, scores, (const element *)v.data, T, D);
+    launch(NULL, dim3((unsigned)T), dim3((unsigned)D), 0, weigh, (element *)out.data, scores, (const element *)v.data,
+           T, D);
 }
 
 } // namespace PRECISION

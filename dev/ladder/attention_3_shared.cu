@@ -52,8 +52,8 @@ static __global__ void attend(element *out, const element *q, const element *k, 
 void attention_shared(Tensor out, Tensor q, Tensor k, Tensor v)
 {
     assert(q.columns == D && q.rows % QUERIES == 0);
-    launch(NULL, dim3((unsigned)(q.rows / QUERIES)), dim3(QUERIES), 0, attend, (element *)out.data, (const element *)q.data,
-           (const element *)k.data, (const element *)v.data);
+    launch(NULL, dim3((unsigned)(q.rows / QUERIES)), dim3(QUERIES), 0, attend, (element *)out.data,
+           (const element *)q.data, (const element *)k.data, (const element *)v.data);
 }
 
 } // namespace PRECISION

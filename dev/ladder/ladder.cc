@@ -73,15 +73,16 @@ static SimtCounts run(const char *name, Array *result, const Floats &expected, c
     result->read();
     const char *bits = ok ? compare(name, *result, expected) : "failed";
     wrong = wrong || !ok;
-    printf("| %s | %.0f | %.0f | %.0f | %.1f | %.1f | %lld | %s |\n", name, (double)c.read / 1024, (double)c.written / 1024,
-           (double)c.sectors * 32 / 1024, (double)c.shared_accesses / 1000,
+    printf("| %s | %.0f | %.0f | %.0f | %.1f | %.1f | %lld | %s |\n", name, (double)c.read / 1024,
+           (double)c.written / 1024, (double)c.sectors * 32 / 1024, (double)c.shared_accesses / 1000,
            (double)(c.shared_rounds - c.shared_rounds_least) / 1000, (long long)c.products, bits);
     return c;
 }
 
 static void head(const char *what)
 {
-    printf("\n%s\n\n| rung | KiB read | KiB written | KiB moved | shared accesses, thousands | rounds lost in bank conflicts, "
+    printf("\n%s\n\n| rung | KiB read | KiB written | KiB moved | shared accesses, thousands | rounds lost in bank "
+           "conflicts, "
            "thousands | "
            "tensor-core products | beside the plain loops |\n|---|---|---|---|---|---|---|---|\n",
            what);
@@ -104,13 +105,15 @@ static void matmul()
     naive->matmul_forward(NULL, Tensor{expected.data(), M, N}, x.host, w.host, false);
     head("Matrix product, (128, 128) · (128, 128)ᵀ: 64 KiB to read, 32 to write");
     SimtCounts c = run("a thread an output", &y, expected, [&] { matmul_thread(y.device, x.device, w.device); });
-    expect("sectors", c.sectors, M * N / 32 * (K * (1 + 32) + 2)); // a warp reads one number of x and 32 rows of w at a time
+    expect("sectors", c.sectors,
+           M * N / 32 * (K * (1 + 32) + 2)); // a warp reads one number of x and 32 rows of w at a time
     run("tiles in shared memory", &y, expected, [&] { matmul_shared(y.device, x.device, w.device); });
     c = run("and padded", &y, expected, [&] { matmul_padded(y.device, x.device, w.device); });
     expect("bank conflicts", c.shared_rounds - c.shared_rounds_least, 0);
     run("4 x 4 outputs in registers", &y, expected, [&] { matmul_registers(y.device, x.device, w.device); });
     run("tensor cores", &y, expected, [&] { matmul_tensor(y.device, x.device, w.device); });
-    run("kernels/cuda/matmul.cu", &y, expected, [&] { gpu->matmul_forward(NULL, y.device, x.device, w.device, false); });
+    run("kernels/cuda/matmul.cu", &y, expected,
+        [&] { gpu->matmul_forward(NULL, y.device, x.device, w.device, false); });
 }
 
 static void rmsnorm()
@@ -143,7 +146,8 @@ static void attention()
     a.starts = starts;
     a.contexts = contexts;
     naive->attention_forward(NULL, Tensor{expected.data(), T, D}, logsumexp.data(), q.host, k.host, v.host, &a);
-    float *scores = (float *)gpu->allocate(T * T * sizeof(float)), *device_sums = (float *)gpu->allocate(T * sizeof(float));
+    float *scores = (float *)gpu->allocate(T * T * sizeof(float)),
+          *device_sums = (float *)gpu->allocate(T * sizeof(float));
     int32_t *device_starts = (int32_t *)gpu->allocate(sizeof starts),
             *device_contexts = (int32_t *)gpu->allocate(sizeof contexts);
     gpu->upload(NULL, device_starts, starts, sizeof starts);
@@ -151,7 +155,8 @@ static void attention()
     a.starts = device_starts;
     a.contexts = device_contexts;
     head("Attention of 256 tokens, one head of 64: 96 KiB to read, 32 to write");
-    run("scores in memory", &out, expected, [&] { attention_matrix(out.device, q.device, k.device, v.device, scores); });
+    run("scores in memory", &out, expected,
+        [&] { attention_matrix(out.device, q.device, k.device, v.device, scores); });
     run("online softmax", &out, expected, [&] { attention_online(out.device, q.device, k.device, v.device); });
     run("keys in shared memory", &out, expected, [&] { attention_shared(out.device, q.device, k.device, v.device); });
     run("kernels/cuda/attention_forward.cu", &out, expected,

@@ -22,8 +22,8 @@ void rmsnorm_thread(Tensor y, Tensor x, Tensor weight, float epsilon);
 void rmsnorm_block(Tensor y, Tensor x, Tensor weight, float epsilon);
 void rmsnorm_registers(Tensor y, Tensor x, Tensor weight, float epsilon);
 
-// out (T, D) of one sequence and head, causal; the last rung is kernels/cuda/attention_forward.cu. scores (T, T): scratch of
-// the first
+// out (T, D) of one sequence and head, causal; the last rung is kernels/cuda/attention_forward.cu. scores (T, T):
+// scratch of the first
 void attention_matrix(Tensor out, Tensor q, Tensor k, Tensor v, float *scores);
 void attention_online(Tensor out, Tensor q, Tensor k, Tensor v);
 void attention_shared(Tensor out, Tensor q, Tensor k, Tensor v);

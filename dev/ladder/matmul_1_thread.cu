@@ -21,8 +21,8 @@ void matmul_thread(Tensor y, Tensor x, Tensor w)
 {
     int N = (int)y.columns, K = (int)x.columns;
     assert(N % 128 == 0);
-    launch(NULL, dim3((unsigned)(N / 128), (unsigned)y.rows), dim3(128), 0, product, (element *)y.data, (const element *)x.data,
-           (const element *)w.data, N, K);
+    launch(NULL, dim3((unsigned)(N / 128), (unsigned)y.rows), dim3(128), 0, product, (element *)y.data,
+           (const element *)x.data, (const element *)w.data, N, K);
 }
 
 } // namespace PRECISION

@@ -32,8 +32,8 @@ template <int PITCH> static void start(Tensor y, Tensor x, Tensor w)
 {
     assert(y.rows % TILE == 0 && y.columns % TILE == 0 && x.columns % TILE == 0);
     launch(NULL, dim3((unsigned)(y.columns / TILE), (unsigned)(y.rows / TILE)), dim3(TILE, TILE),
-           2 * TILE * PITCH * sizeof(float), product<PITCH>, (element *)y.data, (const element *)x.data, (const element *)w.data,
-           (int)y.columns, (int)x.columns);
+           2 * TILE * PITCH * sizeof(float), product<PITCH>, (element *)y.data, (const element *)x.data,
+           (const element *)w.data, (int)y.columns, (int)x.columns);
 }
 
 void matmul_shared(Tensor y, Tensor x, Tensor w) { start<TILE>(y, x, w); }

@@ -6,9 +6,15 @@
 namespace PRECISION
 {
 
-enum { SIDE = 64, STEP = 16, EACH = 4, PITCH = SIDE + 1 }; // outputs of a block, k at a time, outputs of a thread; both squared
+enum {
+    SIDE = 64,
+    STEP = 16,
+    EACH = 4,
+    PITCH = SIDE + 1
+}; // outputs of a block, k at a time, outputs of a thread; both squared
 
-// tile (STEP, PITCH) = rows first .. of x, k .. : k outside, so that lanes that own neighbouring rows read neighbouring words
+// tile (STEP, PITCH) = rows first .. of x, k .. : k outside, so that lanes that own neighbouring rows read neighbouring
+// words
 __device__ inline void bring(float *tile, const element *x, int first, int k, int K)
 {
     for (int i = (int)threadIdx.x; i < SIDE * STEP; i += (int)blockDim.x)
@@ -39,14 +45,15 @@ static __global__ void product(element *y, const element *x, const element *w, i
     }
     for (int i = 0; i < EACH; i++)
         for (int j = 0; j < EACH; j++)
-            y[((int)blockIdx.y * SIDE + down + 16 * i) * N + (int)blockIdx.x * SIDE + across + 16 * j] = rounded(sum[i][j]);
+            y[((int)blockIdx.y * SIDE + down + 16 * i) * N + (int)blockIdx.x * SIDE + across + 16 * j] =
+                rounded(sum[i][j]);
 }
 
 void matmul_registers(Tensor y, Tensor x, Tensor w)
 {
     assert(y.rows % SIDE == 0 && y.columns % SIDE == 0 && x.columns % STEP == 0);
-    launch(NULL, dim3((unsigned)(y.columns / SIDE), (unsigned)(y.rows / SIDE)), dim3(256), 0, product, (element *)y.data,
-           (const element *)x.data, (const element *)w.data, (int)y.columns, (int)x.columns);
+    launch(NULL, dim3((unsigned)(y.columns / SIDE), (unsigned)(y.rows / SIDE)), dim3(256), 0, product,
+           (element *)y.data, (const element *)x.data, (const element *)w.data, (int)y.columns, (int)x.columns);
 }
 
 } // namespace PRECISION

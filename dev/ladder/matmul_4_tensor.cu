@@ -25,7 +25,8 @@ static __global__ void product(element *y, const element *x, const element *w, i
 {
     SHARED(element, a, SIDE * PITCH);
     SHARED(element, b, SIDE * PITCH);
-    int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32, row = warp / 2 * WARP_SIDE, column = warp % 2 * WARP_SIDE;
+    int lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32, row = warp / 2 * WARP_SIDE,
+        column = warp % 2 * WARP_SIDE;
     float c[WARP_SIDE / 16][WARP_SIDE / 8][4] = {};
     for (int k = 0; k < K; k += STEP) {
         bring(a, x, (int)blockIdx.y * SIDE, k, K);
@@ -43,7 +44,8 @@ static __global__ void product(element *y, const element *x, const element *w, i
             }
         __syncthreads();
     }
-    int first_row = (int)blockIdx.y * SIDE + row + lane / 4, first_column = (int)blockIdx.x * SIDE + column + lane % 4 * 2;
+    int first_row = (int)blockIdx.y * SIDE + row + lane / 4,
+        first_column = (int)blockIdx.x * SIDE + column + lane % 4 * 2;
     for (int i = 0; i < WARP_SIDE / 16; i++)
         for (int j = 0; j < WARP_SIDE / 8; j++)
             for (int e = 0; e < 4; e++)
@@ -53,8 +55,8 @@ static __global__ void product(element *y, const element *x, const element *w, i
 void matmul_tensor(Tensor y, Tensor x, Tensor w)
 {
     assert(y.rows % SIDE == 0 && y.columns % SIDE == 0 && x.columns % STEP == 0);
-    launch(NULL, dim3((unsigned)(y.columns / SIDE), (unsigned)(y.rows / SIDE)), dim3(THREADS), 0, product, (element *)y.data,
-           (const element *)x.data, (const element *)w.data, (int)y.columns, (int)x.columns);
+    launch(NULL, dim3((unsigned)(y.columns / SIDE), (unsigned)(y.rows / SIDE)), dim3(THREADS), 0, product,
+           (element *)y.data, (const element *)x.data, (const element *)w.data, (int)y.columns, (int)x.columns);
 }
 
 } // namespace PRECISION

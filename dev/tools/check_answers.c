@@ -97,7 +97,8 @@ static bool check_pair(Summary *s, const CheckOptions *options, const AttemptLin
     bool ok = record_append(&row, &record, all) && bytes_text(&row, "}");
     if (ok) {
         Finding f;
-        verify_finding(&f, (Text){row.data, row.size}, span(record.answer == NULL ? "" : record.answer), span(response));
+        verify_finding(&f, (Text){row.data, row.size}, span(record.answer == NULL ? "" : record.answer),
+                       span(response));
         count_row(s, f.verdict, json_object_get(line->row, "expected"));
         ok = print_finding(&f, options->explain);
     }
@@ -118,8 +119,8 @@ static bool check_lines(Summary *s, Attempts *attempts, const CheckOptions *opti
         snprintf(where, sizeof where, "%s:%" PRId64, lines->path, lines->line);
         json_t *row = json_parse(text, size, where);
         const AttemptLine line = {row, {text, size}, lines->path, lines->line};
-        bool ok =
-            row != NULL && (attempts_know(row) ? check_response(attempts, options, &line) : check_pair(s, options, &line, where));
+        bool ok = row != NULL && (attempts_know(row) ? check_response(attempts, options, &line)
+                                                     : check_pair(s, options, &line, where));
         json_decref(row);
         TRY(ok);
     }
@@ -133,7 +134,8 @@ static void print_summary(const Summary *s)
         fprintf(stderr,
                 "as expected: %" PRId64 " of %" PRId64 " (%.1f%%); equal and should not be: %" PRId64
                 ", not equal and should be: %" PRId64 "\n",
-                s->agreed, s->expected, 100.0 * (double)s->agreed / (double)s->expected, s->false_equal, s->false_other);
+                s->agreed, s->expected, 100.0 * (double)s->agreed / (double)s->expected, s->false_equal,
+                s->false_other);
 }
 
 static bool check_file(Summary *s, Attempts *attempts, const CheckOptions *options, const char *path)

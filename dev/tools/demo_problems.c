@@ -1,6 +1,7 @@
-// Writes generated worked problems as JSONL, for the demonstration and for tests: a two-digit start and five operations, left
-// to right, modulo 100. An operation is hard when it carries, borrows or multiplies; a problem's difficulty is how many are.
-// A problem is a function of (seed, level, number). Training and held-out problems never meet: a problem's hash decides.
+// Writes generated worked problems as JSONL, for the demonstration and for tests: a two-digit start and five
+// operations, left to right, modulo 100. An operation is hard when it carries, borrows or multiplies; a problem's
+// difficulty is how many are. A problem is a function of (seed, level, number). Training and held-out problems never
+// meet: a problem's hash decides.
 //
 // A teacher may err, always in one way, in ERRORS of a hundred solutions: at the last hard operation it forgets the
 // carry or borrow, and goes on from there. The answer of the row is the right one all the same.
@@ -65,9 +66,11 @@ static int result_of(int said, const Operation *o)
     return (o->sign == '*' ? said * o->number : o->sign == '+' ? said + o->number : said + 100 - o->number) % 100;
 }
 
-static bool problem(Bytes *question, Bytes *solution, int *answer, int level, uint64_t seed, uint32_t number, int errors)
+static bool problem(Bytes *question, Bytes *solution, int *answer, int level, uint64_t seed, uint32_t number,
+                    int errors)
 {
-    bool hard[OPERATIONS], errs = random_bits(seed, RANDOM_DEMO, (uint32_t)level, number, 200).v[0] % 100 < (uint32_t)errors;
+    bool hard[OPERATIONS],
+        errs = random_bits(seed, RANDOM_DEMO, (uint32_t)level, number, 200).v[0] % 100 < (uint32_t)errors;
     Operation list[MOST];
     hard_places(hard, level, seed, (uint32_t)level, number);
     int value = (int)(random_bits(seed, RANDOM_DEMO, (uint32_t)level, number, 0).v[0] % 100), said = value;
@@ -76,7 +79,8 @@ static bool problem(Bytes *question, Bytes *solution, int *answer, int level, ui
     TRY(bytes_printf(question, "%02d", value));
     for (int i = 0; i < OPERATIONS; i++) {
         int count = choices(list, value, hard[i]);
-        Operation o = list[random_bits(seed, RANDOM_DEMO, (uint32_t)level, number, (uint32_t)(1 + i)).v[0] % (uint32_t)count];
+        Operation o =
+            list[random_bits(seed, RANDOM_DEMO, (uint32_t)level, number, (uint32_t)(1 + i)).v[0] % (uint32_t)count];
         TRY(bytes_printf(question, "%c%d", o.sign, o.number));
         int next = errs && i == last_of(hard) ? forgetful(said, &o) : result_of(said, &o);
         TRY(bytes_printf(solution, "%02d%c%d=%02d;", said, o.sign, o.number, next));
@@ -97,7 +101,8 @@ static bool write_level(int level, int count, uint64_t seed, bool heldout, int e
         ok = problem(&question, &solution, &answer, level, seed, number, errors);
         if (!ok || (hash_bytes(question.data, question.size) % HELDOUT_IN == 0) != heldout)
             continue;
-        printf("{\"id\": \"%d-%u\", \"difficulty\": %d, \"problem\": \"%s\", \"solution\": \"%s\", \"answer\": \"%02d\"}\n",
+        printf("{\"id\": \"%d-%u\", \"difficulty\": %d, \"problem\": \"%s\", \"solution\": \"%s\", \"answer\": "
+               "\"%02d\"}\n",
                level, number, level, question.data, solution.data, answer);
         written++;
     }

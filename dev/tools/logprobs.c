@@ -1,7 +1,7 @@
-// build/logprobs FOLDER [--n-live N] [--temperature X] [--device auto|cpu|cuda]
-// {"ids"} lines on stdin, {"logprobs", "entropy"} lines on stdout.
-// For n ids n - 1 numbers each: ln p(ids[t+1] | ids[0..t]) and that distribution's entropy in nats. No tokenizer is needed.
-// Lines are run together in ragged batches; a line's numbers do not depend on the others, to the bit.
+// build/logprobs FOLDER [--n-live N] [--temperature X] [--device auto|cpu|cuda] {"ids"} lines on stdin, {"logprobs",
+// "entropy"} lines on stdout. For n ids n - 1 numbers each: ln p(ids[t+1] | ids[0..t]) and that distribution's entropy
+// in nats. No tokenizer is needed. Lines are run together in ragged batches; a line's numbers do not depend on the
+// others, to the bit.
 #include "model/model.h"
 #include "pretrained/config_json.h"
 #include "pretrained/folder.h"
@@ -144,13 +144,15 @@ static bool run(const char *given, double temperature, int64_t n_live, const cha
     int64_t T = lines.longest > BATCH_TOKENS ? (int64_t)lines.longest : BATCH_TOKENS;
     const Kernels *kernels = kernels_open(device, 0);
     TRY(kernels != NULL);
-    ModelLimits limits = {.tokens = T, .rows = T, .sequences = T, .positions = lines.longest > 0 ? (int64_t)lines.longest : 1};
+    ModelLimits limits = {
+        .tokens = T, .rows = T, .sequences = T, .positions = lines.longest > 0 ? (int64_t)lines.longest : 1};
     TRY(model_open(&m, &config, &limits, kernels, false) && model_load(&m, folder.data));
     Scores s = {0};
     int32_t **integers[] = {&s.positions, &s.starts, &s.contexts, &s.rows, &s.targets};
     for (int i = 0; i < 5; i++)
         TRY((*integers[i] = allocate((size_t)T + 1, sizeof(int32_t))) != NULL);
-    TRY((s.logprob = allocate((size_t)T, sizeof(float))) != NULL && (s.entropy = allocate((size_t)T, sizeof(float))) != NULL);
+    TRY((s.logprob = allocate((size_t)T, sizeof(float))) != NULL &&
+        (s.entropy = allocate((size_t)T, sizeof(float))) != NULL);
     return score(&m, &lines, &s, (float)temperature, n_live); // the process ends here: its memory goes with it
 }
 
@@ -173,7 +175,8 @@ int main(int count, char **arguments)
         usage = end == NULL || (end != device && *end != 0) || !(temperature >= 1e-6) || n_live < -1;
     }
     if (usage) {
-        fputs("usage: logprobs FOLDER [--n-live N] [--temperature X] [--device auto|cpu|cuda]   ({\"ids\"} lines on stdin)\n",
+        fputs("usage: logprobs FOLDER [--n-live N] [--temperature X] [--device auto|cpu|cuda]   ({\"ids\"} lines on "
+              "stdin)\n",
               stderr);
         return 2;
     }

@@ -1,6 +1,7 @@
-// build/plot LOG.jsonl OUT.svg [--title TEXT]: a picture of a run from its log, while it runs or afterwards: training and
-// held-out loss, exact answers if they were measured, gradient norm and learning rate; of reinforcement learning the reward, held-out
-// accuracy by level, verdicts, length and entropy of the responses. What the log holds is in log/log.h.
+// build/plot LOG.jsonl OUT.svg [--title TEXT]: a picture of a run from its log, while it runs or afterwards: training
+// and held-out loss, exact answers if they were measured, gradient norm and learning rate; of reinforcement learning
+// the reward, held-out accuracy by level, verdicts, length and entropy of the responses. What the log holds is in
+// log/log.h.
 #include "base/number.h"
 #include "json/json.h"
 #include "system/files.h"
@@ -25,8 +26,10 @@ static const char style[] =
     ".thin{fill:none;stroke-width:1.1}.light{fill:none;stroke-width:1;opacity:.35}\n"
     ".train{stroke:#2f6fde}.held{stroke:#d9601a}.norm{stroke:#7a5ccc}.rate{stroke:#2a9d6f}\n"
     ".dot{fill:#d9601a;stroke:#ffffff;stroke-width:1}\n"
-    ".level1{stroke:#a6cdf5}.level2{stroke:#74abea}.level3{stroke:#4586d6}.level4{stroke:#2460b0}.level5{stroke:#0d3a78}\n"
-    "@media (prefers-color-scheme:dark){text{fill:#e6edf3}.muted{fill:#8d96a0}.back{fill:#0d1117}.grid{stroke:#21262d}\n"
+    ".level1{stroke:#a6cdf5}.level2{stroke:#74abea}.level3{stroke:#4586d6}.level4{stroke:#2460b0}"
+    ".level5{stroke:#0d3a78}\n"
+    "@media (prefers-color-scheme:dark){text{fill:#e6edf3}.muted{fill:#8d96a0}.back{fill:#0d1117}"
+    ".grid{stroke:#21262d}\n"
     ".axis{stroke:#4d5560}.train{stroke:#6ea0ff}.held{stroke:#ff9457}.norm{stroke:#b197fc}.rate{stroke:#51cf9f}\n"
     ".dot{fill:#ff9457;stroke:#0d1117}.level1{stroke:#2b4a6f}.level2{stroke:#3568a8}.level3{stroke:#4c8de0}\n"
     ".level4{stroke:#85b6f5}.level5{stroke:#c9e0ff}}\n"
@@ -106,15 +109,15 @@ static bool read_row(RunData *run, const json_t *row, const char *where)
     run->first = x < run->first ? x : run->first;
     run->last = x > run->last ? x : run->last;
     if (event != NULL)
-        return add_field(&run->held, row, "eval_loss", x, where) && add_field(&run->exact, row, "eval_exact", x, where) &&
-               read_accuracy(run, row, x, where);
+        return add_field(&run->held, row, "eval_loss", x, where) &&
+               add_field(&run->exact, row, "eval_exact", x, where) && read_accuracy(run, row, x, where);
     run->reinforced = json_object_get(row, "reward/mean") != NULL;
     for (int i = 0; i < VERDICT_LINES; i++)
         TRY(add_field(&run->verdict[i], row, verdict_lines[i].field, x, where));
     return add_field(&run->loss, row, run->reinforced ? "reward/mean" : "loss", x, where) &&
            add_field(&run->length, row, "response_length/mean", x, where) &&
-           add_field(&run->entropy, row, "actor/entropy", x, where) && add_field(&run->norm, row, "grad_norm", x, where) &&
-           add_field(&run->rate, row, "lr", x, where);
+           add_field(&run->entropy, row, "actor/entropy", x, where) &&
+           add_field(&run->norm, row, "grad_norm", x, where) && add_field(&run->rate, row, "lr", x, where);
 }
 
 // A last line without newline is being written just now, and is skipped if it cannot be read.
@@ -146,7 +149,8 @@ static bool smooth_loss(RunData *run, size_t *window)
     size_t reach = raw->count / 60;
     *window = 2 * reach + 1;
     for (size_t i = 0; reach > 0 && i < raw->count; i++) {
-        size_t first = i < reach ? 0 : i - reach, end = i + reach + 1 < raw->count ? i + reach + 1 : raw->count, seen = 0;
+        size_t first = i < reach ? 0 : i - reach, end = i + reach + 1 < raw->count ? i + reach + 1 : raw->count,
+               seen = 0;
         double sum = 0;
         for (size_t j = first; j < end; j++) {
             if (isfinite(raw->points[j][1])) {
@@ -178,7 +182,10 @@ typedef struct Axis {
     double from, to;        // pixels of low and high
 } Axis;
 
-static double pixel(const Axis *a, double value) { return a->from + (value - a->low) / (a->high - a->low) * (a->to - a->from); }
+static double pixel(const Axis *a, double value)
+{
+    return a->from + (value - a->low) / (a->high - a->low) * (a->to - a->from);
+}
 
 static double round_step(double span, int ticks) // 1, 2 or 5 times a power of ten
 {
@@ -255,7 +262,8 @@ static bool draw_text(Bytes *svg, double x, double y, const char *kind, const ch
 
 static bool draw_grid_line(Bytes *svg, const char *kind, double x1, double y1, double x2, double y2)
 {
-    return bytes_printf(svg, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", kind, x1, y1, x2, y2);
+    return bytes_printf(svg, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", kind, x1, y1, x2,
+                        y2);
 }
 
 static void tick_text(char out[NUMBER_TEXT], double value, double scale, bool percent)
@@ -340,8 +348,10 @@ static bool begin_panel(Picture *p, const Axis *y)
 {
     p->panels++;
     p->y = y->from + GAP;
-    return bytes_printf(&p->svg, "<clipPath id=\"panel%d\"><rect x=\"%.1f\" y=\"%.1f\" ", p->panels, p->x.from, y->to - 2) &&
-           bytes_printf(&p->svg, "width=\"%.1f\" height=\"%.1f\"/></clipPath>\n", p->x.to - p->x.from, y->from - y->to + 3);
+    return bytes_printf(&p->svg, "<clipPath id=\"panel%d\"><rect x=\"%.1f\" y=\"%.1f\" ", p->panels, p->x.from,
+                        y->to - 2) &&
+           bytes_printf(&p->svg, "width=\"%.1f\" height=\"%.1f\"/></clipPath>\n", p->x.to - p->x.from,
+                        y->from - y->to + 3);
 }
 
 static void last_text(char out[NUMBER_TEXT], const Series *s, double scale)
@@ -398,7 +408,8 @@ static bool draw_exact(Picture *p, const RunData *run)
 
 static bool draw_levels(Picture *p, const RunData *run)
 {
-    char title[128] = "held-out accuracy by level, from 1 (faint) to 5; last", number[NUMBER_TEXT], kind[] = "line level1";
+    char title[128] = "held-out accuracy by level, from 1 (faint) to 5; last", number[NUMBER_TEXT],
+         kind[] = "line level1";
     for (int level = 1; level < 6; level++)
         if (run->level[level].count > 0) {
             last_text(number, &run->level[level], 100);

@@ -5,6 +5,7 @@
 #ifndef KERNELS_CPU_VEC_H
 #define KERNELS_CPU_VEC_H
 
+#include "base/base.h"
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,7 +21,6 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline, unused))
-
 
 typedef float vf __attribute__((vector_size(4 * VL)));
 typedef int32_t vi __attribute__((vector_size(4 * VL)));

@@ -1,7 +1,7 @@
-// The parts of the kernel benchmark. A Case is one operation at one shape with the bytes it must move and the operations it must
-// do (bench_cases.cc lists them all); a Memory holds the arrays of one case, filled with random numbers; a Timer runs it with a
-// cold cache and takes the median (bench_timer.cc); kernel_bench.cc measures the machine's two ceilings and holds everything
-// against them.
+// The parts of the kernel benchmark. A Case is one operation at one shape with the bytes it must move and the
+// operations it must do (bench_cases.cc lists them all); a Memory holds the arrays of one case, filled with random
+// numbers; a Timer runs it with a cold cache and takes the median (bench_timer.cc); kernel_bench.cc measures the
+// machine's two ceilings and holds everything against them.
 #ifndef DEV_BENCH_H
 #define DEV_BENCH_H
 
@@ -14,8 +14,8 @@
 
 enum Numbers { NORMAL, SMALL, POSITIVE }; // standard deviations 1 and 0.02; and the absolute values of the second
 
-// Random numbers are made once, on the host; arrays are filled from them on the device, each from another place on. Everything a
-// case takes is given back with it.
+// Random numbers are made once, on the host; arrays are filled from them on the device, each from another place on.
+// Everything a case takes is given back with it.
 class Memory
 {
   public:
@@ -24,7 +24,10 @@ class Memory
     void release(); // what was taken, not the random numbers
     Tensor tensor(int64_t rows, int64_t columns, Numbers kind);
     float *floats(int64_t count, Numbers kind);
-    template <typename T> T *copy(const std::vector<T> &host) { return (T *)copy_bytes(host.data(), host.size() * sizeof(T)); }
+    template <typename T> T *copy(const std::vector<T> &host)
+    {
+        return (T *)copy_bytes(host.data(), host.size() * sizeof(T));
+    }
     // for results: every byte 0xFF, so that what a kernel does not write is NaN
     Tensor empty(int64_t rows, int64_t columns);
     float *empty_floats(int64_t count);
@@ -69,12 +72,14 @@ struct Sizes {
     int64_t C, H, Hkv, D, F, V;
 };
 
-// Every case of a model with so many tokens, attention over documents of each length; plain: simple kernels beside ours.
+// Every case of a model with so many tokens, attention over documents of each length; plain: simple kernels beside
+// ours.
 struct Extent {
     int64_t tokens;
     std::vector<std::pair<int64_t, int64_t>> documents; // how many, and how long
     std::vector<int64_t> few_rows;                      // for the products of decoding
-    std::vector<std::pair<int64_t, int64_t>> decoding;  // sequences with a new token each, and how many tokens they have by then
+    std::vector<std::pair<int64_t, int64_t>>
+        decoding; // sequences with a new token each, and how many tokens they have by then
     bool plain;
 };
 
@@ -103,7 +108,8 @@ class Timer
     size_t flush_bytes;
 };
 
-// ---- the simplest kernels that are right (plain_kernels.cu; true, as peers are), one that only reads; and what a timer needs in
+// ---- the simplest kernels that are right (plain_kernels.cu; true, as peers are), one that only reads; and what a
+// timer needs in
 // the stream that our kernels run in
 
 namespace PRECISION

@@ -1,5 +1,6 @@
-// Every operation of kernels/kernels.h at a model's shapes, with what it cannot do without: each input read once and each output
-// written once, and two operations for a multiply-add. Operations that only prepare a run (rope_table, uploads) are not here.
+// Every operation of kernels/kernels.h at a model's shapes, with what it cannot do without: each input read once and
+// each output written once, and two operations for a multiply-add. Operations that only prepare a run (rope_table,
+// uploads) are not here.
 #include "lab/bench/bench.h"
 #include "kernels/cuda/operations.h"
 #include <algorithm>
@@ -39,7 +40,10 @@ static Work work(const Tensor &result, std::function<void()> run)
     return Work{run, result.data, result.rows * result.columns, false, {}};
 }
 
-static Work work(const float *result, int64_t count, std::function<void()> run) { return Work{run, result, count, true, {}}; }
+static Work work(const float *result, int64_t count, std::function<void()> run)
+{
+    return Work{run, result, count, true, {}};
+}
 
 // Token ids whose frequencies fall like those of words: the first of V come as often as in text, most never.
 static std::vector<int32_t> token_ids(int64_t count, int64_t vocabulary)
@@ -155,7 +159,8 @@ static void add_rmsnorm_backward(const Maker &m)
     int64_t T = m.T, C = m.z.C;
     double bytes = 4 * (double)(T * C) * m.e + 4.0 * (double)T + 8.0 * (double)C;
     m.add("rmsnorm_backward", text({{"T", T}, {"C", C}}), bytes, 0, [=](Memory &a) {
-        Tensor dx = a.empty(T, C), dy = a.tensor(T, C, NORMAL), dsum = a.tensor(T, C, NORMAL), sum = a.tensor(T, C, NORMAL);
+        Tensor dx = a.empty(T, C), dy = a.tensor(T, C, NORMAL), dsum = a.tensor(T, C, NORMAL),
+               sum = a.tensor(T, C, NORMAL);
         Tensor w = a.tensor(1, C, NORMAL);
         float *dweight = a.floats(C, NORMAL), *partial = a.empty_floats(ceil_divide(T, NORM_ROWS) * C);
         float *rstd = a.floats(T, POSITIVE);
@@ -178,9 +183,11 @@ static void add_qk_norm_rope(const Maker &m, const char *name, int64_t h)
     m.add("qk_norm_rope_backward", shape, 3 * rows + sums + tables, 0, [=](Memory &a) {
         Tensor dx = a.empty(T, W), dy = a.tensor(T, W, NORMAL), x = a.tensor(T, W, NORMAL), w = a.tensor(1, D, NORMAL);
         float *dweight = a.floats(D, NORMAL), *partial = a.empty_floats(ceil_divide(T, NORM_ROWS) * W);
-        float *rstd = a.floats(T * h, POSITIVE), *cosine = a.floats(T * D / 2, NORMAL), *sine = a.floats(T * D / 2, NORMAL);
+        float *rstd = a.floats(T * h, POSITIVE), *cosine = a.floats(T * D / 2, NORMAL),
+              *sine = a.floats(T * D / 2, NORMAL);
         int32_t *at = a.copy(multiples(T, 1));
-        return work(dx, [=] { k->qk_norm_rope_backward(NULL, dx, dweight, partial, dy, x, w, rstd, cosine, sine, at, D); });
+        return work(dx,
+                    [=] { k->qk_norm_rope_backward(NULL, dx, dweight, partial, dy, x, w, rstd, cosine, sine, at, D); });
     });
 }
 
@@ -195,7 +202,8 @@ static void add_swiglu(const Maker &m)
         Tensor y = a.empty(T, F), gate = a.tensor(T, F, NORMAL), up = a.tensor(T, F, NORMAL);
         Work it = work(y, [=] { k->swiglu_forward(NULL, y, gate, up); });
         if (plain)
-            it.peers.push_back({"plain", PLAIN_REPEATS, [=] { return plain_swiglu(NULL, y.data, gate.data, up.data, T * F); }});
+            it.peers.push_back(
+                {"plain", PLAIN_REPEATS, [=] { return plain_swiglu(NULL, y.data, gate.data, up.data, T * F); }});
         return it;
     });
     m.add("swiglu_backward", shape, 5 * rows, 0, [=](Memory &a) {
@@ -293,15 +301,16 @@ static void add_attention(const Maker &m, int64_t documents, int64_t length)
     int64_t T = documents * length, Q = z.H * z.D, KV = z.Hkv * z.D;
     bool plain = m.plain && documents == 1 && length <= 4096;
     std::string shape = text({{"documents", documents}, {"length", length}, {"H", z.H}, {"Hkv", z.Hkv}, {"D", z.D}});
-    double product = (double)documents * (double)length * (double)(length + 1) * (double)Q; // 2 · Q · half of the square
+    double product =
+        (double)documents * (double)length * (double)(length + 1) * (double)Q; // 2 · Q · half of the square
     double rows = (double)(T * Q) * m.e, kv = (double)(T * KV) * m.e, sums = 4.0 * (double)(T * z.H);
     m.add("attention_forward", shape, 2 * rows + 2 * kv + sums, 2 * product, [=](Memory &a) {
         AttentionArrays x = attention_arrays(a, z, documents, length);
         Work it = work(x.out, [=] { k->attention_forward(NULL, x.out, x.logsumexp, x.q, x.k, x.v, &x.who); });
         if (plain)
-            it.peers.push_back({"plain", PLAIN_REPEATS, [=] {
-                                    return plain_attention(NULL, x.out.data, x.q.data, x.k.data, x.v.data, T, z.H, z.Hkv, z.D);
-                                }});
+            it.peers.push_back(
+                {"plain", PLAIN_REPEATS,
+                 [=] { return plain_attention(NULL, x.out.data, x.q.data, x.k.data, x.v.data, T, z.H, z.Hkv, z.D); }});
         return it;
     });
     m.add("attention_backward", shape, 4 * rows + 4 * kv + sums, 5 * product, [=](Memory &a) {
@@ -309,7 +318,9 @@ static void add_attention(const Maker &m, int64_t documents, int64_t length)
         Tensor dout = a.tensor(T, Q, NORMAL), dq = a.empty(T, Q), dk = a.empty(T, KV), dv = a.empty(T, KV);
         float *delta = a.empty_floats(T * z.H);
         k->attention_forward(NULL, x.out, x.logsumexp, x.q, x.k, x.v, &x.who);
-        return work(dq, [=] { k->attention_backward(NULL, dq, dk, dv, delta, dout, x.q, x.k, x.v, x.out, x.logsumexp, &x.who); });
+        return work(dq, [=] {
+            k->attention_backward(NULL, dq, dk, dv, delta, dout, x.q, x.k, x.v, x.out, x.logsumexp, &x.who);
+        });
     });
 }
 
@@ -320,7 +331,8 @@ static void add_head(const Maker &m)
     const Kernels *k = m.k;
     int64_t N = m.T, C = m.z.C, V = m.z.V;
     std::string shape = text({{"N", N}, {"C", C}, {"V", V}});
-    double rows = (double)(N * C) * m.e, weight = (double)(V * C), product = 2.0 * (double)N * weight, sums = 20.0 * (double)N;
+    double rows = (double)(N * C) * m.e, weight = (double)(V * C), product = 2.0 * (double)N * weight,
+           sums = 20.0 * (double)N;
     m.add("head_forward", shape, rows + weight * m.e + sums, product, [=](Memory &a) {
         Tensor x = a.tensor(N, C, NORMAL), w = a.tensor(V, C, SMALL);
         float *r = a.empty_floats(3 * N), *scratch = a.empty_floats(k->head_workspace(N, V));
@@ -333,8 +345,9 @@ static void add_head(const Maker &m)
         float *dweight = a.floats(V * C, SMALL), *dlogprob = a.floats(N, SMALL);
         int32_t *targets = a.copy(token_ids(N, V));
         k->head_forward(NULL, r, r + N, r + 2 * N, NULL, x, w, targets, 1, V, scratch);
-        return work(dx,
-                    [=] { k->head_backward(NULL, dx, dweight, x, w, targets, 1, V, r + 2 * N, r + N, dlogprob, NULL, scratch); });
+        return work(dx, [=] {
+            k->head_backward(NULL, dx, dweight, x, w, targets, 1, V, r + 2 * N, r + N, dlogprob, NULL, scratch);
+        });
     });
 }
 
@@ -346,7 +359,8 @@ static Attention attention_in_pages(Memory &a, const Maker &m, int64_t sequences
     int64_t elements = m.k->page_elements(m.z.Hkv, m.z.D);
     std::vector<int32_t> table((size_t)pages);
     for (int64_t i = 0; i < pages; i++)
-        table[(size_t)i] = (int32_t)(i % 2 ? i : pages - 1 - (pages - 1) % 2 - i); // odd ones ascending, even ones descending
+        table[(size_t)i] =
+            (int32_t)(i % 2 ? i : pages - 1 - (pages - 1) % 2 - i); // odd ones ascending, even ones descending
     Attention who = {};
     who.sequences = sequences;
     who.heads = m.z.H;
@@ -369,7 +383,8 @@ static void add_decoding(const Maker &m, int64_t sequences, int64_t context)
     Maker maker = m;
     int64_t S = sequences, Q = z.H * z.D, KV = z.Hkv * z.D;
     std::string shape = text({{"sequences", S}, {"context", context}, {"H", z.H}, {"Hkv", z.Hkv}, {"D", z.D}});
-    double rows = (double)(S * Q) * m.e, cached = 2.0 * (double)(S * context * KV) * m.e, fresh = 2.0 * (double)(S * KV) * m.e;
+    double rows = (double)(S * Q) * m.e, cached = 2.0 * (double)(S * context * KV) * m.e,
+           fresh = 2.0 * (double)(S * KV) * m.e;
     double sums = 4.0 * (double)(S * z.H), product = 2.0 * (double)(S * context) * (double)Q;
     m.add("attention_decode", shape, 2 * rows + cached + sums, 2 * product, [=](Memory &a) {
         Attention who = attention_in_pages(a, maker, S, context);
@@ -416,7 +431,8 @@ static void add_adamw(const Maker &m, int64_t count, bool half)
         void *first = half ? a.tensor(1, count, SMALL).data : a.floats(count, SMALL);
         void *second = half ? a.tensor(1, count, POSITIVE).data : a.floats(count, POSITIVE);
         AdamW settings = {1e-5, 0.9, 0.999, 1e-8, 0.01, 1, 10, half, 1};
-        return work(master, count, [=] { k->adamw(NULL, weight.data, master, first, second, gradient, count, &settings, 1, 0); });
+        return work(master, count,
+                    [=] { k->adamw(NULL, weight.data, master, first, second, gradient, count, &settings, 1, 0); });
     });
 }
 

@@ -1,6 +1,6 @@
-// How the kernel benchmark fills its arrays and how it times. Numbers are never zeros (multipliers that see zeros draw less power
-// and run faster), no two launches find their data in the cache, and the time is the median of many single launches between two
-// events.
+// How the kernel benchmark fills its arrays and how it times. Numbers are never zeros (multipliers that see zeros draw
+// less power and run faster), no two launches find their data in the cache, and the time is the median of many single
+// launches between two events.
 #include "lab/bench/bench.h"
 #include <algorithm>
 #include <cmath>
@@ -154,8 +154,8 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-// The cache is emptied by reading: after writing it would be full of lines that the kernel has to send to memory first. While
-// that goes on the host queues the launch, so the events stand close around it.
+// The cache is emptied by reading: after writing it would be full of lines that the kernel has to send to memory first.
+// While that goes on the host queues the launch, so the events stand close around it.
 double Timer::once(const std::function<void()> &run)
 {
     PRECISION::read_all(NULL, flush, flush_bytes);

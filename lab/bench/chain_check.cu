@@ -1,12 +1,13 @@
-// Do the ways to make a bf16 matrix product on this card give the same bits? The same chains (one for each output, k ascending
-// from zero in groups of 16) are made by mma.sync, by mma.sync with its operands exchanged, by wgmma of several widths and with
-// its left operand in registers, by our own product, by cuBLASLt as the backend calls it, and on the CPU by
-// lab/bench/tensor_core.h; for every pair it is counted how many outputs differ. Then rows: is a row of a product of many rows
-// the row of a product of fewer, or of one that was padded to sixteen with zeros? Kept to is only what this program finds to
-// hold.
+// Do the ways to make a bf16 matrix product on this card give the same bits? The same chains (one for each output, k
+// ascending from zero in groups of 16) are made by mma.sync, by mma.sync with its operands exchanged, by wgmma of
+// several widths and with its left operand in registers, by our own product, by cuBLASLt as the backend calls it, and
+// on the CPU by lab/bench/tensor_core.h; for every pair it is counted how many outputs differ. Then rows: is a row of a
+// product of many rows the row of a product of fewer, or of one that was padded to sixteen with zeros? Kept to is only
+// what this program finds to hold.
 //
 //   chain_check [--json FILE] [--seed N] [--model-only] [--smoke]
-// It prints findings and does not judge: it fails where it cannot measure. wgmma is there on cards of compute capability 9.0.
+// It prints findings and does not judge: it fails where it cannot measure. wgmma is there on cards of compute
+// capability 9.0.
 #include "lab/bench/tensor_core.h"
 #include "kernels/cuda/element.cuh"
 #include "kernels/cuda/operations.h"
@@ -19,7 +20,8 @@ extern "C" const Kernels *kernels_cuda_open(void);
 
 typedef std::vector<uint16_t> Numbers; // bf16
 
-// ---- mma.sync: a warp makes 16 x 8 outputs of c (M, N) = a (M, K) · b (N, K)ᵀ straight from memory; exchanged: of its transpose
+// ---- mma.sync: a warp makes 16 x 8 outputs of c (M, N) = a (M, K) · b (N, K)ᵀ straight from memory; exchanged: of its
+// transpose
 
 __device__ inline uint32_t pair(const uint16_t *row, int64_t k) { return *(const uint32_t *)(row + k); }
 
@@ -41,8 +43,8 @@ __global__ void mma_kernel(float *c, const uint16_t *a, const uint16_t *b, int64
 
 // ---- wgmma: four warps make 64 x WIDTH outputs
 
-#define TEN(tens)                                                                                                                \
-    "%" #tens "0, %" #tens "1, %" #tens "2, %" #tens "3, %" #tens "4, %" #tens "5, %" #tens "6, %" #tens "7, %" #tens            \
+#define TEN(tens)                                                                                                      \
+    "%" #tens "0, %" #tens "1, %" #tens "2, %" #tens "3, %" #tens "4, %" #tens "5, %" #tens "6, %" #tens "7, %" #tens  \
     "8, %" #tens "9, "
 #define FOUR(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
 #define SIXTEEN(i) FOUR(i), FOUR(i + 4), FOUR(i + 8), FOUR(i + 12)
@@ -55,8 +57,8 @@ __global__ void mma_kernel(float *c, const uint16_t *a, const uint16_t *b, int64
 #endif
 
 #if HAVE_WGMMA
-// Eight rows of 16 bytes are a core matrix, 128 bytes; the second half of k lies 128 bytes on, the next eight rows 256. No
-// swizzle.
+// Eight rows of 16 bytes are a core matrix, 128 bytes; the second half of k lies 128 bytes on, the next eight rows 256.
+// No swizzle.
 __device__ inline uint64_t matrix_descriptor(const uint16_t *tile)
 {
     return (uint64_t)((shared_address(tile) & 0x3ffff) >> 4) | (uint64_t)(128 >> 4) << 16 | (uint64_t)(256 >> 4) << 32;
@@ -80,7 +82,8 @@ template <> __device__ inline void wgmma<256>(float *d, uint64_t a, uint64_t b)
 {
     asm volatile(WGMMA(256) TEN() TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6) TEN(7) TEN(8) TEN(9) TEN(10)
                      TEN(11) "%120, %121, %122, %123, %124, %125, %126, %127}, %128, %129, p, 1, 1, 0, 0;\n}\n"
-                 : SIXTEEN(0), SIXTEEN(16), SIXTEEN(32), SIXTEEN(48), SIXTEEN(64), SIXTEEN(80), SIXTEEN(96), SIXTEEN(112)
+                 : SIXTEEN(0), SIXTEEN(16), SIXTEEN(32), SIXTEEN(48), SIXTEEN(64), SIXTEEN(80), SIXTEEN(96),
+                   SIXTEEN(112)
                  : "l"(a), "l"(b));
 }
 
@@ -102,7 +105,8 @@ __device__ inline void put_slice(uint16_t *tile, const uint16_t *x, int rows, in
 #endif
 
 template <int WIDTH, bool REGISTERS>
-__global__ void __launch_bounds__(128, 1) wgmma_kernel(float *c, const uint16_t *a, const uint16_t *b, int64_t n, int64_t k)
+__global__ void __launch_bounds__(128, 1)
+    wgmma_kernel(float *c, const uint16_t *a, const uint16_t *b, int64_t n, int64_t k)
 {
 #if HAVE_WGMMA
     SHARED(uint16_t, left, 64 * 16);
@@ -146,7 +150,8 @@ static const bool compiled_for_gpu = false;
 
 struct Way {
     const char *name;
-    bool (*make)(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n, int64_t k); // false: not on this card
+    bool (*make)(float *c, const uint16_t *a, const uint16_t *b, int64_t m, int64_t n,
+                 int64_t k); // false: not on this card
 };
 
 static bool has_wgmma()
@@ -172,7 +177,8 @@ static bool by_wgmma(float *c, const uint16_t *a, const uint16_t *b, int64_t m, 
 {
     if (!has_wgmma())
         return false;
-    launch(NULL, dim3((unsigned)(n / WIDTH), (unsigned)(m / 64)), dim3(128), 0, wgmma_kernel<WIDTH, REGISTERS>, c, a, b, n, k);
+    launch(NULL, dim3((unsigned)(n / WIDTH), (unsigned)(m / 64)), dim3(128), 0, wgmma_kernel<WIDTH, REGISTERS>, c, a, b,
+           n, k);
     return true;
 }
 
@@ -235,9 +241,11 @@ static uint16_t with_exponent(int low, int high)
 }
 
 enum DataKind { ORDINARY, SPREAD, CANCELLING, TINY, DATA_KINDS };
-static const char *const DATA_NAMES[] = {"ordinary", "exponents spread over 2^±20", "groups that cancel", "near the smallest"};
+static const char *const DATA_NAMES[] = {"ordinary", "exponents spread over 2^±20", "groups that cancel",
+                                         "near the smallest"};
 
-// Cancelling: number i of a group is almost the negative of number i - 8, over the same right operand (see right_operand).
+// Cancelling: number i of a group is almost the negative of number i - 8, over the same right operand (see
+// right_operand).
 static Numbers left_operand(DataKind kind, int64_t rows, int64_t k)
 {
     Numbers x((size_t)(rows * k));
@@ -249,7 +257,8 @@ static Numbers left_operand(DataKind kind, int64_t rows, int64_t k)
         else if (kind == TINY)
             x[(size_t)i] = with_exponent(-72, -62);
         else
-            x[(size_t)i] = i % 16 < 8 ? with_exponent(-12, 12) : (uint16_t)((x[(size_t)i - 8] ^ 0x8000) + (random_word() & 1));
+            x[(size_t)i] =
+                i % 16 < 8 ? with_exponent(-12, 12) : (uint16_t)((x[(size_t)i - 8] ^ 0x8000) + (random_word() & 1));
     }
     return x;
 }
@@ -359,16 +368,18 @@ static void compare_ways(FILE *json, DataKind kind, int64_t k)
             int64_t differ = count_differences(made[i].c.data(), made[j].c.data(), M * N);
             double apart = distance(made[j].c, made[i].c);
             if (i < 2 || differ > 0) // of pairs that agree, those with the CPU and with mma.sync are enough to read
-                printf("  %-22s %-22s %6d differ, at most %.1e apart\n", made[i].name.c_str(), made[j].name.c_str(), (int)differ,
-                       apart);
+                printf("  %-22s %-22s %6d differ, at most %.1e apart\n", made[i].name.c_str(), made[j].name.c_str(),
+                       (int)differ, apart);
             fprintf(json,
-                    "{\"check\": \"chains\", \"data\": \"%s\", \"k\": %d, \"one\": \"%s\", \"other\": \"%s\", \"differ\": %d, "
+                    "{\"check\": \"chains\", \"data\": \"%s\", \"k\": %d, \"one\": \"%s\", \"other\": \"%s\", "
+                    "\"differ\": %d, "
                     "\"of\": %d, \"apart\": %.3e}\n",
                     DATA_NAMES[kind], (int)k, made[i].name.c_str(), made[j].name.c_str(), (int)differ, M * N, apart);
         }
 }
 
-// ---- rows: the first rows of a product of few, against the same rows of a product of all, by the same maker and by our own
+// ---- rows: the first rows of a product of few, against the same rows of a product of all, by the same maker and by
+// our own
 
 static const int64_t COUNTS[] = {1, 2, 7, 8, 16, 17, 64, 128, 257, 1024, 8192};
 static struct {
@@ -402,7 +413,8 @@ struct Arrays {
 
 static Arrays arrays_for_rows()
 {
-    Arrays x = {on_device(left_operand(ORDINARY, sizes.most, sizes.k)), on_device(left_operand(ORDINARY, sizes.n, sizes.k)),
+    Arrays x = {on_device(left_operand(ORDINARY, sizes.most, sizes.k)),
+                on_device(left_operand(ORDINARY, sizes.n, sizes.k)),
                 kernels->allocate((size_t)(sizes.most * sizes.n) * sizeof(float))};
     must(x.c != NULL);
     return x;
@@ -454,7 +466,8 @@ static void compare_rows(FILE *json, const Trial &trial, bool library)
         printf("  %-9s %-21s %5d of %d rows: %d differ from the whole, %d from ours\n", maker_name(library), trial.name,
                (int)count, (int)sizes.most, alone, from_ours);
         fprintf(json,
-                "{\"check\": \"rows\", \"by\": \"%s\", \"form\": \"%s\", \"rows\": %d, \"differ\": %d, \"from_ours\": %d}\n",
+                "{\"check\": \"rows\", \"by\": \"%s\", \"form\": \"%s\", \"rows\": %d, \"differ\": %d, \"from_ours\": "
+                "%d}\n",
                 maker_name(library), trial.name, (int)count, alone, from_ours);
     }
     release(x);
@@ -470,8 +483,8 @@ static void compare_padding(FILE *json, bool library)
         int differ = rows_that_differ(alone, padded, sizeof(float));
         printf("  %-9s one row alone and padded to sixteen: %d of %d outputs differ\n", maker_name(library), differ,
                (int)sizes.n);
-        fprintf(json, "{\"check\": \"padding\", \"by\": \"%s\", \"differ\": %d, \"of\": %d}\n", maker_name(library), differ,
-                (int)sizes.n);
+        fprintf(json, "{\"check\": \"padding\", \"by\": \"%s\", \"differ\": %d, \"of\": %d}\n", maker_name(library),
+                differ, (int)sizes.n);
     }
     release(x);
 }
@@ -490,9 +503,10 @@ static void compare_weights(FILE *json)
         make_product(false, &p);
         made[0] = from_device((float *)x.c, n * n);
         int differ = (int)count_differences(made[0].data(), made[1].data(), n * n);
-        printf("  cuBLASLt  backward_weight       over %5d rows: %d of %d differ from ours\n", (int)count, differ, (int)(n * n));
-        fprintf(json, "{\"check\": \"weights\", \"by\": \"cuBLASLt\", \"rows\": %d, \"from_ours\": %d, \"of\": %d}\n", (int)count,
-                differ, (int)(n * n));
+        printf("  cuBLASLt  backward_weight       over %5d rows: %d of %d differ from ours\n", (int)count, differ,
+               (int)(n * n));
+        fprintf(json, "{\"check\": \"weights\", \"by\": \"cuBLASLt\", \"rows\": %d, \"from_ours\": %d, \"of\": %d}\n",
+                (int)count, differ, (int)(n * n));
     }
     release(x);
 }

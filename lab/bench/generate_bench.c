@@ -1,13 +1,13 @@
-// build/generate_bench --model FOLDER [--batch B] [--prompt P] [--new N] [--repeats R] [--threads T] [--device auto|cpu|cuda]
-// How fast the engine computes prompts and decodes: B requests of P random tokens each, N tokens after the first, greedy so that
-// nothing ends early. One line of JSON with the medians of R runs: B·P tokens over the time to the first tokens, B·N over the time of
-// the passes behind it. lab/bench/generate_bench.py puts its peers beside it. (FOLDER needs a config.json; without weights in it they
-// are random.)
+// build/generate_bench --model FOLDER [--batch B] [--prompt P] [--new N] [--repeats R] [--threads T] [--device
+// auto|cpu|cuda] How fast the engine computes prompts and decodes: B requests of P random tokens each, N tokens after
+// the first, greedy so that nothing ends early. One line of JSON with the medians of R runs: B·P tokens over the time
+// to the first tokens, B·N over the time of the passes behind it. lab/bench/generate_bench.py puts its peers beside it.
+// (FOLDER needs a config.json; without weights in it they are random.)
 //
-// --workload B: instead, once, B requests with prompts and outputs of U(P, N) tokens each. Steady decoding are the passes from the last
-// prompt to where half of the sequences have ended; its floor is the time in which the weights of every pass and the keys and values
-// of every context can be read at --copy GB/s. A prefill's floor is the operations of the matrices over --product TFLOP/s. Shares of the
-// floors are given where those two are.
+// --workload B: instead, once, B requests with prompts and outputs of U(P, N) tokens each. Steady decoding are the
+// passes from the last prompt to where half of the sequences have ended; its floor is the time in which the weights of
+// every pass and the keys and values of every context can be read at --copy GB/s. A prefill's floor is the operations
+// of the matrices over --product TFLOP/s. Shares of the floors are given where those two are.
 #include "engine/engine.h"
 #include "pretrained/config_json.h"
 #include "pretrained/folder.h"
@@ -49,7 +49,8 @@ static bool add_request(Engine *e, const Bench *b, uint64_t run, int64_t n, int6
     TRY(prompt != NULL);
     for (int64_t i = 0; i < prompt_count; i++)
         prompt[i] = (int32_t)draw(run, n, i, (uint64_t)b->m.config.vocabulary);
-    GenerationRequest r = {.tag = (uint64_t)n, .prompt = prompt, .prompt_count = prompt_count, .samples = 1, .top_p = 1};
+    GenerationRequest r = {
+        .tag = (uint64_t)n, .prompt = prompt, .prompt_count = prompt_count, .samples = 1, .top_p = 1};
     r.max_new_tokens = new_tokens;
     bool ok = engine_add(e, &r);
     free(prompt);
@@ -92,7 +93,8 @@ static bool run_once(Bench *b, uint64_t run, Times *times)
     return ok;
 }
 
-// Operations of the matrices and of attention for one token of a prompt; the head, asked for a prompt's last token only, is not among them.
+// Operations of the matrices and of attention for one token of a prompt; the head, asked for a prompt's last token
+// only, is not among them.
 static double prompt_operations(const ModelConfig *c, int64_t length)
 {
     int64_t C = c->width, q = c->heads * c->head_width, kv = c->kv_heads * c->head_width;
@@ -182,17 +184,17 @@ static bool run_workload(Bench *b)
     TRY(ok);
     int64_t passes = end.statistics.passes - begin.statistics.passes;
     int64_t tokens = end.statistics.sampled_tokens - begin.statistics.sampled_tokens;
-    double bytes =
-        (double)passes * weight_bytes(&b->m) + (double)(end.statistics.keys_read - begin.statistics.keys_read) * key_bytes(&b->m);
+    double bytes = (double)passes * weight_bytes(&b->m) +
+                   (double)(end.statistics.keys_read - begin.statistics.keys_read) * key_bytes(&b->m);
     double time = end.time - begin.time;
-    printf("{\"generate\": \"dereason\", \"workload\": %" PRId64 ", \"prompt_tokens\": %" PRId64 ", \"sampled_tokens\": %" PRId64
-           ", \"seconds\": %.3f, "
+    printf("{\"generate\": \"dereason\", \"workload\": %" PRId64 ", \"prompt_tokens\": %" PRId64
+           ", \"sampled_tokens\": %" PRId64 ", \"seconds\": %.3f, "
            "\"sampled_tokens_per_second\": %.2f, \"seconds_to_steady\": %.3f, \"steady_passes\": %" PRId64
            ", \"steady_tokens\": %" PRId64
            ", \"steady_seconds\": %.3f, \"steady_tokens_per_second\": %.2f, \"steady_gbps\": %.1f, ",
            b->workload, last.statistics.prompt_tokens, last.statistics.sampled_tokens, last.time - start.time,
-           (double)last.statistics.sampled_tokens / (last.time - start.time), begin.time - start.time, passes, tokens, time,
-           (double)tokens / time, bytes / time / 1e9);
+           (double)last.statistics.sampled_tokens / (last.time - start.time), begin.time - start.time, passes, tokens,
+           time, (double)tokens / time, bytes / time / 1e9);
     printf("\"preemptions\": %" PRId64 ", \"graph_passes\": %" PRId64 ", ", last.statistics.preemptions,
            last.statistics.graph_passes);
     if (b->copy > 0)
@@ -226,7 +228,8 @@ static bool open_model(Bench *b)
 static bool bench(Bench *b)
 {
     TRY(open_model(b) && (b->workload > 0 ? run_workload(b) : run_batches(b)));
-    printf("\"model\": \"%s\", \"kernels\": \"%s\", \"device\": \"%s\"}\n", b->model, b->m.kernels->name, b->m.kernels->device());
+    printf("\"model\": \"%s\", \"kernels\": \"%s\", \"device\": \"%s\"}\n", b->model, b->m.kernels->name,
+           b->m.kernels->device());
     model_close(&b->m);
     return true;
 }
@@ -262,10 +265,10 @@ int main(int count, char **arguments)
     threads_wait_asleep(arguments);
     Bench b = {.device = "auto", .batch = 1, .prompt = 64, .new_tokens = 64, .repeats = 3};
     if (!read_arguments(&b, count, arguments)) {
-        fputs(
-            "usage: generate_bench --model FOLDER [--batch B | --workload B] [--prompt P] [--new N] [--repeats R] [--threads T]\n"
-            "                      [--device auto|cpu|cuda] [--copy GB/s] [--product TFLOP/s]\n",
-            stderr);
+        fputs("usage: generate_bench --model FOLDER [--batch B | --workload B] [--prompt P] [--new N] [--repeats R] "
+              "[--threads T]\n"
+              "                      [--device auto|cpu|cuda] [--copy GB/s] [--product TFLOP/s]\n",
+              stderr);
         return 2;
     }
     if (bench(&b))

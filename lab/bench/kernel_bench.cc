@@ -1,12 +1,12 @@
-// Times every kernel of the CUDA backend (bf16) at the shapes of Qwen3, beside cuBLASLt and a plain version, and says what share
-// of the machine's limit it reaches. Both limits are measured on the spot: a large copy on the device, and a large bf16 product.
-// A kernel's floor is the larger of its bytes over the one and its operations over the other; its share is that floor over its
-// time.
+// Times every kernel of the CUDA backend (bf16) at the shapes of Qwen3, beside cuBLASLt and a plain version, and says
+// what share of the machine's limit it reaches. Both limits are measured on the spot: a large copy on the device, and a
+// large bf16 product. A kernel's floor is the larger of its bytes over the one and its operations over the other; its
+// share is that floor over its time.
 //
-// One JSON line a kernel goes to --json: kernel, model, shape, us (median), spread (distance of the quartiles over it), gbps,
-// tflops, limit (memory or product), share, bytes, flops, repeats, finite, products (who makes those inside the head:
-// DEREASON_MATMUL); peer, peer_us and ratio (peer over us: above 1 we are faster) of the fastest peer, and peers, all of them.
-// The first line is the machine. lab/bench/peers.py measures PyTorch's side.
+// One JSON line a kernel goes to --json: kernel, model, shape, us (median), spread (distance of the quartiles over it),
+// gbps, tflops, limit (memory or product), share, bytes, flops, repeats, finite, products (who makes those inside the
+// head: DEREASON_MATMUL); peer, peer_us and ratio (peer over us: above 1 we are faster) of the fastest peer, and peers,
+// all of them. The first line is the machine. lab/bench/peers.py measures PyTorch's side.
 #include "lab/bench/bench.h"
 #include "kernels/cuda/operations.h"
 #include <cmath>
@@ -65,8 +65,9 @@ static double measure_product(Bench *b, bool library)
     bool there = library ? PRECISION::product_library(NULL, &p) : true;
     Timing t = {INFINITY, 0, 0};
     if (there)
-        t = b->timer.measure([&] { library ? (void)PRECISION::product_library(NULL, &p) : PRECISION::product_own(NULL, &p); },
-                             b->options.repeats);
+        t = b->timer.measure(
+            [&] { library ? (void)PRECISION::product_library(NULL, &p) : PRECISION::product_own(NULL, &p); },
+            b->options.repeats);
     b->memory.release();
     return 2 * (double)n * (double)n * (double)n / t.microseconds * 1e6;
 }
@@ -79,16 +80,18 @@ static void measure_ceilings(Bench *b)
     c->product = std::fmax(std::fmax(own, library), b->options.product);
     b->products = library > 0 ? getenv("DEREASON_MATMUL") : "own";
     c->product_by = c->product == own ? "own" : c->product == library ? "cublaslt" : "another program";
-    printf("%s\ncopy %.0f GB/s (read and written); bf16 product of 8192 x 8192 x 8192: own %.1f TFLOP/s, cuBLASLt %.1f\n"
-           "ceilings: %.0f GB/s, %.1f TFLOP/s (%s)\n\n",
-           b->kernels->device(), copy / 1e9, own / 1e12, library / 1e12, c->copy / 1e9, c->product / 1e12, c->product_by.c_str());
+    printf(
+        "%s\ncopy %.0f GB/s (read and written); bf16 product of 8192 x 8192 x 8192: own %.1f TFLOP/s, cuBLASLt %.1f\n"
+        "ceilings: %.0f GB/s, %.1f TFLOP/s (%s)\n\n",
+        b->kernels->device(), copy / 1e9, own / 1e12, library / 1e12, c->copy / 1e9, c->product / 1e12,
+        c->product_by.c_str());
     if (b->options.json != NULL)
-        fprintf(
-            b->options.json,
-            "{\"machine\": \"%s\", \"copy_gbps\": %.1f, \"product_tflops\": %.2f, \"product_by\": \"%s\", \"own_tflops\": %.2f, "
-            "\"cublaslt_tflops\": %.2f, \"ceiling_copy_gbps\": %.1f}\n",
-            b->kernels->device(), copy / 1e9, c->product / 1e12, c->product_by.c_str(), own / 1e12, library / 1e12,
-            c->copy / 1e9);
+        fprintf(b->options.json,
+                "{\"machine\": \"%s\", \"copy_gbps\": %.1f, \"product_tflops\": %.2f, \"product_by\": \"%s\", "
+                "\"own_tflops\": %.2f, "
+                "\"cublaslt_tflops\": %.2f, \"ceiling_copy_gbps\": %.1f}\n",
+                b->kernels->device(), copy / 1e9, c->product / 1e12, c->product_by.c_str(), own / 1e12, library / 1e12,
+                c->copy / 1e9);
 }
 
 // ---- one case
@@ -143,20 +146,22 @@ static void print_line(const Bench *b, const Case &c, const Timing &t, bool fini
     double share = std::fmax(by_memory, by_product) * 1e6 / t.microseconds;
     double gbps = c.bytes / t.microseconds / 1e3, tflops = c.flops / t.microseconds / 1e6;
     const char *limit = by_memory > by_product ? "memory" : "product";
-    printf("%-25s %-5s %-46s %10.1f us  %7.0f GB/s  %6.1f TFLOP/s  %5.1f%% of %-7s%s", c.kernel.c_str(), c.model.c_str(),
-           c.shape.c_str(), t.microseconds, gbps, tflops, 100 * share, limit, finite ? "" : "  NOT A NUMBER");
+    printf("%-25s %-5s %-46s %10.1f us  %7.0f GB/s  %6.1f TFLOP/s  %5.1f%% of %-7s%s", c.kernel.c_str(),
+           c.model.c_str(), c.shape.c_str(), t.microseconds, gbps, tflops, 100 * share, limit,
+           finite ? "" : "  NOT A NUMBER");
     for (const PeerTime &p : peers)
         printf("  %s %.1f us (%.2f)", p.name.c_str(), p.microseconds, p.microseconds / t.microseconds);
     printf("\n");
     FILE *f = b->options.json;
     if (f == NULL)
         return;
-    fprintf(f,
-            "{\"kernel\": \"%s\", \"model\": \"%s\", \"shape\": \"%s\", \"us\": %.3f, \"spread\": %.4f, \"gbps\": %.1f, "
-            "\"tflops\": %.2f, \"limit\": \"%s\", \"share\": %.4f, \"bytes\": %.0f, \"flops\": %.0f, \"repeats\": %d, "
-            "\"finite\": %s, \"products\": \"%s\", ",
-            c.kernel.c_str(), c.model.c_str(), c.shape.c_str(), t.microseconds, t.spread, gbps, tflops, limit, share, c.bytes,
-            c.flops, t.repeats, finite ? "true" : "false", b->products.c_str());
+    fprintf(
+        f,
+        "{\"kernel\": \"%s\", \"model\": \"%s\", \"shape\": \"%s\", \"us\": %.3f, \"spread\": %.4f, \"gbps\": %.1f, "
+        "\"tflops\": %.2f, \"limit\": \"%s\", \"share\": %.4f, \"bytes\": %.0f, \"flops\": %.0f, \"repeats\": %d, "
+        "\"finite\": %s, \"products\": \"%s\", ",
+        c.kernel.c_str(), c.model.c_str(), c.shape.c_str(), t.microseconds, t.spread, gbps, tflops, limit, share,
+        c.bytes, c.flops, t.repeats, finite ? "true" : "false", b->products.c_str());
     if (const PeerTime *p = fastest(peers))
         fprintf(f, "\"peer\": \"%s\", \"peer_us\": %.3f, \"ratio\": %.4f, ", p->name.c_str(), p->microseconds,
                 p->microseconds / t.microseconds);
@@ -204,8 +209,8 @@ static int list_cases(const BenchOptions &o)
 {
     const Kernels *kernels = kernels_for_plan("cuda");
     for (const Case &c : all_cases(o, kernels))
-        printf("%-25s %-5s %-46s %10.1f MB  %10.2f GFLOP\n", c.kernel.c_str(), c.model.c_str(), c.shape.c_str(), c.bytes / 1e6,
-               c.flops / 1e9);
+        printf("%-25s %-5s %-46s %10.1f MB  %10.2f GFLOP\n", c.kernel.c_str(), c.model.c_str(), c.shape.c_str(),
+               c.bytes / 1e6, c.flops / 1e9);
     return 0;
 }
 
@@ -234,13 +239,14 @@ static int run(const BenchOptions &o)
 
 static int usage(void)
 {
-    fprintf(stderr,
-            "usage: kernel_bench [--model 4B|0.6B|8B|all] [--only TEXT] [--repeats N] [--json FILE] [--no-plain] [--list] "
-            "[--smoke]\n                    [--ceilings GB/s TFLOP/s]\n"
-            "  --only      kernels whose name or shape has TEXT in it\n"
-            "  --ceilings  measured elsewhere on this machine; taken where they are higher than those measured here\n"
-            "  --list      the cases with their bytes and operations; needs no GPU\n"
-            "  --smoke     tiny shapes, the host's clock, once: does every case run?\n");
+    fprintf(
+        stderr,
+        "usage: kernel_bench [--model 4B|0.6B|8B|all] [--only TEXT] [--repeats N] [--json FILE] [--no-plain] [--list] "
+        "[--smoke]\n                    [--ceilings GB/s TFLOP/s]\n"
+        "  --only      kernels whose name or shape has TEXT in it\n"
+        "  --ceilings  measured elsewhere on this machine; taken where they are higher than those measured here\n"
+        "  --list      the cases with their bytes and operations; needs no GPU\n"
+        "  --smoke     tiny shapes, the host's clock, once: does every case run?\n");
     return 2;
 }
 

@@ -1,7 +1,7 @@
-// build/loader_bench [FOLDER...]: how fast the loader plans steps and fills their micro-batches from a warm page cache, in
-// every order and on one thread; and how evenly a step's cost is dealt. FOLDERs are shards for SFT, as ./prepare makes them;
-// without any, a set is made up. Balance is the cost of a step's costliest micro-batch over the mean of all of them; the last
-// step of an epoch has fewer documents and is left out.
+// build/loader_bench [FOLDER...]: how fast the loader plans steps and fills their micro-batches from a warm page cache,
+// in every order and on one thread; and how evenly a step's cost is dealt. FOLDERs are shards for SFT, as ./prepare
+// makes them; without any, a set is made up. Balance is the cost of a step's costliest micro-batch over the mean of all
+// of them; the last step of an epoch has fewer documents and is left out.
 #include "data/loader.h"
 #include "data/prefetch.h"
 #include <math.h>
@@ -157,10 +157,11 @@ static bool balance(Loader *loader, const char *name)
     }
     if (ok && steps > 0) {
         qsort(ratios, (size_t)steps, sizeof *ratios, ascending);
-        printf("%-9s %6" PRId64 " tokens a micro-batch, %5.1f of them a step: costliest over mean %.4f (median of %" PRId64
+        printf("%-9s %6" PRId64
+               " tokens a micro-batch, %5.1f of them a step: costliest over mean %.4f (median of %" PRId64
                " steps), %.4f (worst)\n",
-               name, loader->options.micro_batch_tokens, (double)micro_batches / (double)steps, ratios[steps / 2], steps,
-               ratios[steps - 1]);
+               name, loader->options.micro_batch_tokens, (double)micro_batches / (double)steps, ratios[steps / 2],
+               steps, ratios[steps - 1]);
     }
     free(ratios);
     return ok;
@@ -168,11 +169,15 @@ static bool balance(Loader *loader, const char *name)
 
 // ----
 
-static bool with_loader(const Documents *documents, size_t order, int64_t tokens, bool (*measure)(Loader *, const char *))
+static bool with_loader(const Documents *documents, size_t order, int64_t tokens,
+                        bool (*measure)(Loader *, const char *))
 {
     Loader loader;
-    LoaderOptions options = {
-        .seed = 1, .order = ORDERS[order].order, .global_batch = GLOBAL_BATCH, .micro_batch_tokens = tokens, .slots = SLOTS};
+    LoaderOptions options = {.seed = 1,
+                             .order = ORDERS[order].order,
+                             .global_batch = GLOBAL_BATCH,
+                             .micro_batch_tokens = tokens,
+                             .slots = SLOTS};
     TRY(loader_open(&loader, documents, &options));
     bool ok = measure(&loader, ORDERS[order].name);
     loader_close(&loader);
@@ -182,11 +187,12 @@ static bool with_loader(const Documents *documents, size_t order, int64_t tokens
 static bool bench(const char *const *folders, size_t count)
 {
     Documents documents;
-    DocumentOptions options = {.kind = SHARD_SFT, .seq_len = 1 << 20, .vocabulary = INT32_MAX, .template = TEMPLATE_UNKNOWN};
+    DocumentOptions options = {
+        .kind = SHARD_SFT, .seq_len = 1 << 20, .vocabulary = INT32_MAX, .template = TEMPLATE_UNKNOWN};
     double begin = clock_seconds();
     TRY(documents_open(&documents, &options, folders, count));
-    printf("%" PRId64 " documents of %" PRId64 " tokens, opened and checked in %.3f s\n", documents.count, documents.tokens,
-           clock_seconds() - begin);
+    printf("%" PRId64 " documents of %" PRId64 " tokens, opened and checked in %.3f s\n", documents.count,
+           documents.tokens, clock_seconds() - begin);
     bool ok = true;
     for (size_t order = 0; ok && order < sizeof ORDERS / sizeof ORDERS[0]; order++)
         ok = with_loader(&documents, order, 16384, time_loader);

@@ -1,8 +1,10 @@
-// Times the CPU matrix product against OpenBLAS, shape by shape, in alternating rounds, and prints medians: GFLOP/s, or GB/s of
-// the weights read where M is 1. The ratio is the median of the rounds' own ratios, so that a slow minute weighs on both sides.
-// OpenBLAS is opened at run time; without it our numbers stand alone. A measurement, not a test: bits are checked elsewhere.
+// Times the CPU matrix product against OpenBLAS, shape by shape, in alternating rounds, and prints medians: GFLOP/s, or
+// GB/s of the weights read where M is 1. The ratio is the median of the rounds' own ratios, so that a slow minute
+// weighs on both sides. OpenBLAS is opened at run time; without it our numbers stand alone. A measurement, not a test:
+// bits are checked elsewhere.
 //
-//   gcc -std=c11 -D_GNU_SOURCE -I. -O3 -ffp-contract=off -fno-math-errno -fopenmp -march=native -mprefer-vector-width=512
+//   gcc -std=c11 -D_GNU_SOURCE -I. -O3 -ffp-contract=off -fno-math-errno -fopenmp -march=native
+//   -mprefer-vector-width=512
 //       lab/bench/matmul_bench.c -o matmul_bench -ldl -lm && ./matmul_bench [--rounds N] [--json FILE]
 #include <dlfcn.h>
 #include <inttypes.h>
@@ -11,10 +13,10 @@
 
 #include "kernels/cpu/matmul.c"
 
-typedef void (*Sgemm)(int order, int transpose_a, int transpose_b, int M, int N, int K, float alpha, const float *a, int lda,
-                      const float *b, int ldb, float beta, float *c, int ldc);
-typedef void (*Sgemv)(int order, int transpose, int rows, int columns, float alpha, const float *a, int lda, const float *x,
-                      int x_step, float beta, float *y, int y_step);
+typedef void (*Sgemm)(int order, int transpose_a, int transpose_b, int M, int N, int K, float alpha, const float *a,
+                      int lda, const float *b, int ldb, float beta, float *c, int ldc);
+typedef void (*Sgemv)(int order, int transpose, int rows, int columns, float alpha, const float *a, int lda,
+                      const float *x, int x_step, float beta, float *y, int y_step);
 enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 }; // cblas.h
 
 typedef struct OpenBlas {
@@ -92,8 +94,8 @@ static void run_theirs(const OpenBlas *blas, const Shape *s, const Operands *o)
     if (M == 1 && s->form == NT)
         blas->sgemv(ROW_MAJOR, NO_TRANSPOSE, N, K, 1, o->b, K, o->a, 1, 0, o->c, 1);
     else
-        blas->sgemm(ROW_MAJOR, a_transposed ? TRANSPOSE : NO_TRANSPOSE, b_transposed ? TRANSPOSE : NO_TRANSPOSE, M, N, K, 1, o->a,
-                    a_transposed ? M : K, o->b, b_transposed ? K : N, 0, o->c, N);
+        blas->sgemm(ROW_MAJOR, a_transposed ? TRANSPOSE : NO_TRANSPOSE, b_transposed ? TRANSPOSE : NO_TRANSPOSE, M, N,
+                    K, 1, o->a, a_transposed ? M : K, o->b, b_transposed ? K : N, 0, o->c, N);
 }
 
 // Multiply-adds a second that registers alone allow: the roof of every product here. GFLOP/s on all threads.
@@ -143,8 +145,8 @@ static int calls_per_round(const Shape *s)
     return calls < 1 ? 1 : (int)calls;
 }
 
-// One side's calls, seconds each; blas NULL is ours. Both libraries' idle threads spin for a while and would disturb the other
-// side: they are given time to fall asleep, and one call that does not count wakes our own.
+// One side's calls, seconds each; blas NULL is ours. Both libraries' idle threads spin for a while and would disturb
+// the other side: they are given time to fall asleep, and one call that does not count wakes our own.
 static double time_calls(const OpenBlas *blas, const Shape *s, const Operands *o, int calls)
 {
     struct timespec asleep = {.tv_nsec = 50 * 1000 * 1000};
@@ -174,7 +176,8 @@ static void measure(const Shape *s, const OpenBlas *blas, int rounds, FILE *json
             ratios[round] = theirs[round] / ours[round];
         }
     }
-    double work = (s->M == 1 ? 4.0 * (double)s->N * (double)s->K : 2.0 * (double)s->M * (double)s->N * (double)s->K) / 1e9;
+    double work =
+        (s->M == 1 ? 4.0 * (double)s->N * (double)s->K : 2.0 * (double)s->M * (double)s->N * (double)s->K) / 1e9;
     double mine = work / median(ours, rounds), other = 0, ratio = 0;
     if (blas->sgemm != NULL)
         other = work / median(theirs, rounds), ratio = median(ratios, rounds);
@@ -243,8 +246,8 @@ int main(int count, char **arguments)
     printf("%d threads, %d lanes, multiply-add peak %.1f GFLOP/s\n", omp_get_max_threads(), VL, peak);
     printf("form    M x      N x     K  %-11s  %8s%s\n", "", "ours", blas.sgemm != NULL ? "  OpenBLAS  ratio" : "");
     if (json != NULL)
-        fprintf(json, "{\"peak\": %.2f, \"unit\": \"GFLOP/s\", \"threads\": %d, \"lanes\": %d}\n", peak, omp_get_max_threads(),
-                VL);
+        fprintf(json, "{\"peak\": %.2f, \"unit\": \"GFLOP/s\", \"threads\": %d, \"lanes\": %d}\n", peak,
+                omp_get_max_threads(), VL);
     for (int i = 0; i < SHAPES; i++)
         measure(&shapes[i], &blas, rounds, json);
     if (json != NULL && fclose(json) != 0) {

@@ -1,6 +1,7 @@
-// The simplest kernels that are right, to see what the others gain: one thread for one result, no shared memory, nothing kept in
-// registers on purpose. Not tested against the oracle; a benchmark is all they are for. And a kernel that only reads, to empty
-// the cache of what is measured next, and the few calls that need the stream our kernels run in.
+// The simplest kernels that are right, to see what the others gain: one thread for one result, no shared memory,
+// nothing kept in registers on purpose. Not tested against the oracle; a benchmark is all they are for. And a kernel
+// that only reads, to empty the cache of what is measured next, and the few calls that need the stream our kernels run
+// in.
 #include "lab/bench/bench.h"
 #include "kernels/cuda/element.cuh"
 
@@ -41,7 +42,8 @@ __global__ void plain_swiglu_kernel(element *y, const element *gate, const eleme
 }
 
 // A thread an output.
-__global__ void plain_matmul_kernel(element *y, const element *x, const element *w, int64_t rows, int64_t columns, int64_t inner)
+__global__ void plain_matmul_kernel(element *y, const element *x, const element *w, int64_t rows, int64_t columns,
+                                    int64_t inner)
 {
     int64_t output = thread_number(), row = output / columns, column = output % columns;
     if (row >= rows)
@@ -53,8 +55,8 @@ __global__ void plain_matmul_kernel(element *y, const element *x, const element 
 }
 
 // A thread a row of a head: causal attention with a running largest score and sum (Milakov & Gimelshein 2018).
-__global__ void plain_attention_kernel(element *out, const element *q, const element *k, const element *v, int64_t tokens,
-                                       int heads, int kv_heads, int head_width)
+__global__ void plain_attention_kernel(element *out, const element *q, const element *k, const element *v,
+                                       int64_t tokens, int heads, int kv_heads, int head_width)
 {
     int64_t row = thread_number(), token = row / heads, kv_head = row % heads / (heads / kv_heads);
     if (token >= tokens)
@@ -91,15 +93,15 @@ __global__ void read_all_kernel(uint4 *data, int64_t count)
 
 bool plain_rmsnorm(Stream *s, void *y, const void *x, const void *weight, int64_t rows, int64_t columns, float epsilon)
 {
-    launch(s, blocks_for(rows), dim3(BLOCK), 0, plain_rmsnorm_kernel, (element *)y, (const element *)x, (const element *)weight,
-           rows, columns, epsilon);
+    launch(s, blocks_for(rows), dim3(BLOCK), 0, plain_rmsnorm_kernel, (element *)y, (const element *)x,
+           (const element *)weight, rows, columns, epsilon);
     return true;
 }
 
 bool plain_swiglu(Stream *s, void *y, const void *gate, const void *up, int64_t count)
 {
-    launch(s, blocks_for(count), dim3(BLOCK), 0, plain_swiglu_kernel, (element *)y, (const element *)gate, (const element *)up,
-           count);
+    launch(s, blocks_for(count), dim3(BLOCK), 0, plain_swiglu_kernel, (element *)y, (const element *)gate,
+           (const element *)up, count);
     return true;
 }
 

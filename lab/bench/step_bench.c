@@ -1,6 +1,6 @@
-// Times whole training steps of a 28M-parameter Qwen3 (hidden 512, 8 layers, 8 heads of 64, 2 kv heads, feed-forward 1,536,
-// vocabulary 8,192, tied; four documents of 512 tokens, all trained, in one micro-batch) and says where the time goes.
-// lab/bench/run.sh runs it beside PyTorch. Also: memory per token at several T, with --memory.
+// Times whole training steps of a 28M-parameter Qwen3 (hidden 512, 8 layers, 8 heads of 64, 2 kv heads, feed-forward
+// 1,536, vocabulary 8,192, tied; four documents of 512 tokens, all trained, in one micro-batch) and says where the time
+// goes. lab/bench/run.sh runs it beside PyTorch. Also: memory per token at several T, with --memory.
 #include "model/model.h"
 #include "system/machine.h"
 #include <omp.h>
@@ -16,13 +16,13 @@ static struct {
     double seconds;
 } timed[TIMED];
 
-#define TIME(index, operation, parameters, arguments)                                                                            \
-    static void timed_##operation parameters                                                                                     \
-    {                                                                                                                            \
-        double start = clock_seconds();                                                                                          \
-        real->operation arguments;                                                                                               \
-        timed[index].name = #operation;                                                                                          \
-        timed[index].seconds += clock_seconds() - start;                                                                         \
+#define TIME(index, operation, parameters, arguments)                                                                  \
+    static void timed_##operation parameters                                                                           \
+    {                                                                                                                  \
+        double start = clock_seconds();                                                                                \
+        real->operation arguments;                                                                                     \
+        timed[index].name = #operation;                                                                                \
+        timed[index].seconds += clock_seconds() - start;                                                               \
     }
 
 TIME(0, matmul_forward, (Stream * s, Tensor y, Tensor x, Tensor w, bool add), (s, y, x, w, add))
@@ -31,32 +31,35 @@ TIME(2, matmul_backward_weight, (Stream * s, float *dw, Tensor dy, Tensor x), (s
 TIME(3, attention_forward, (Stream * s, Tensor o, float *l, Tensor q, Tensor k, Tensor v, const Attention *a),
      (s, o, l, q, k, v, a))
 TIME(4, attention_backward,
-     (Stream * s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor d, Tensor q, Tensor k, Tensor v, Tensor o, const float *l,
-      const Attention *a),
+     (Stream * s, Tensor dq, Tensor dk, Tensor dv, float *delta, Tensor d, Tensor q, Tensor k, Tensor v, Tensor o,
+      const float *l, const Attention *a),
      (s, dq, dk, dv, delta, d, q, k, v, o, l, a))
 TIME(5, head_forward,
      (Stream * s, float *p, float *e, float *l, int32_t *b, Tensor x, Tensor w, const int32_t *t, float c, int64_t n,
       float *work),
      (s, p, e, l, b, x, w, t, c, n, work))
 TIME(6, head_backward,
-     (Stream * s, Tensor dx, float *dw, Tensor x, Tensor w, const int32_t *t, float c, int64_t n, const float *l, const float *e,
-      const float *dp, const float *de, float *work),
+     (Stream * s, Tensor dx, float *dw, Tensor x, Tensor w, const int32_t *t, float c, int64_t n, const float *l,
+      const float *e, const float *dp, const float *de, float *work),
      (s, dx, dw, x, w, t, c, n, l, e, dp, de, work))
 TIME(7, rmsnorm_forward, (Stream * s, Tensor y, Tensor u, float *r, Tensor x, Tensor z, Tensor w, float e),
      (s, y, u, r, x, z, w, e))
-TIME(8, rmsnorm_backward, (Stream * s, Tensor dx, float *dw, float *p, Tensor dy, Tensor du, Tensor u, Tensor w, const float *r),
+TIME(8, rmsnorm_backward,
+     (Stream * s, Tensor dx, float *dw, float *p, Tensor dy, Tensor du, Tensor u, Tensor w, const float *r),
      (s, dx, dw, p, dy, du, u, w, r))
 TIME(9, qk_norm_rope_forward,
-     (Stream * s, Tensor y, float *r, Tensor x, Tensor w, const float *c, const float *i, const int32_t *p, int64_t d, float e),
+     (Stream * s, Tensor y, float *r, Tensor x, Tensor w, const float *c, const float *i, const int32_t *p, int64_t d,
+      float e),
      (s, y, r, x, w, c, i, p, d, e))
 TIME(10, qk_norm_rope_backward,
-     (Stream * s, Tensor dx, float *dw, float *q, Tensor dy, Tensor x, Tensor w, const float *r, const float *c, const float *i,
-      const int32_t *p, int64_t d),
+     (Stream * s, Tensor dx, float *dw, float *q, Tensor dy, Tensor x, Tensor w, const float *r, const float *c,
+      const float *i, const int32_t *p, int64_t d),
      (s, dx, dw, q, dy, x, w, r, c, i, p, d))
 TIME(11, swiglu_forward, (Stream * s, Tensor y, Tensor g, Tensor u), (s, y, g, u))
 TIME(12, swiglu_backward, (Stream * s, Tensor dg, Tensor du, Tensor dy, Tensor g, Tensor u), (s, dg, du, dy, g, u))
 TIME(13, adamw,
-     (Stream * s, void *w, float *w32, void *m, void *v, const float *g, int64_t n, const AdamW *a, int64_t t, int64_t o),
+     (Stream * s, void *w, float *w32, void *m, void *v, const float *g, int64_t n, const AdamW *a, int64_t t,
+      int64_t o),
      (s, w, w32, m, v, g, n, a, t, o))
 TIME(14, square_sums, (Stream * s, float *u, const float *x, int64_t n), (s, u, x, n))
 TIME(15, accumulate, (Stream * s, float *u, const float *x, int64_t n), (s, u, x, n))
@@ -112,8 +115,8 @@ static BenchBatch *bench_batch(void)
     BenchBatch *b = allocate(1, sizeof *b);
     if (b == NULL)
         return NULL;
-    b->ragged =
-        (Ragged){TOKENS, DOCUMENTS, b->ids, b->positions, b->starts, b->contexts, TOKENS - DOCUMENTS, b->rows, b->targets};
+    b->ragged = (Ragged){TOKENS,      DOCUMENTS,          b->ids,  b->positions, b->starts,
+                         b->contexts, TOKENS - DOCUMENTS, b->rows, b->targets};
     for (int t = 0; t < TOKENS; t++) {
         b->ids[t] = (int32_t)(random_bits(1, RANDOM_SAMPLE, (uint32_t)t, 0, 0).v[0] % 8192);
         b->positions[t] = t % LENGTH;
@@ -147,8 +150,8 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// Multiply-adds of a step: three passes over every matrix, causal attention over half of the square (two products forward,
-// five back); the head's recomputed logits are not counted, they are this program's own expense.
+// Multiply-adds of a step: three passes over every matrix, causal attention over half of the square (two products
+// forward, five back); the head's recomputed logits are not counted, they are this program's own expense.
 static double flops_per_token(const ModelConfig *c)
 {
     double q = (double)(c->heads * c->head_width), kv = (double)(c->kv_heads * c->head_width), C = (double)c->width;
@@ -165,7 +168,8 @@ static bool run(int steps)
     Kernels table = timing_table(kernels);
     Model m;
     Optimizer o = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
-    ModelLimits limits = {.tokens = TOKENS, .rows = TOKENS, .sequences = DOCUMENTS, .positions = LENGTH, .training = true};
+    ModelLimits limits = {
+        .tokens = TOKENS, .rows = TOKENS, .sequences = DOCUMENTS, .positions = LENGTH, .training = true};
     BenchBatch *b = bench_batch();
     double *seconds = allocate((size_t)steps, sizeof *seconds), loss = 0, total = 0;
     TRY(b != NULL && seconds != NULL && model_open(&m, &CONFIG, &limits, &table, false));
@@ -183,10 +187,11 @@ static bool run(int steps)
     for (int i = 0; i < TIMED; i++)
         fprintf(stderr, "  %-24s %5.1f%%  %8.1f ms a step\n", timed[i].name, 100 * timed[i].seconds / total,
                 1e3 * timed[i].seconds / steps);
-    printf(
-        "{\"program\": \"dereason.c\", \"mode\": \"%s\", \"threads\": %d, \"step_seconds\": %.4f, \"tokens_per_second\": %.1f, "
-        "\"gflops\": %.1f, \"loss\": %.6f}\n",
-        kernels->name, omp_get_max_threads(), median, TOKENS / median, TOKENS / median * flops_per_token(&CONFIG) * 1e-9, loss);
+    printf("{\"program\": \"dereason.c\", \"mode\": \"%s\", \"threads\": %d, \"step_seconds\": %.4f, "
+           "\"tokens_per_second\": %.1f, "
+           "\"gflops\": %.1f, \"loss\": %.6f}\n",
+           kernels->name, omp_get_max_threads(), median, TOKENS / median,
+           TOKENS / median * flops_per_token(&CONFIG) * 1e-9, loss);
     optimizer_close(&o);
     model_close(&m);
     free(b);

@@ -1,7 +1,7 @@
-// What Hopper's tensor cores do with bf16, bit for bit as far as is known: wgmma's and mma.sync's k16 group of sixteen products
-// and an fp32 sum is one exact addition of numbers that were cut off 25 binary places below the largest of them, and the result
-// is cut off to 24 bits (MMA-Sim, Microsoft 2025, compared over a million groups with a card). Exponents of zeros count as -126.
-// lab/bench/chain_check.cu holds cards against it. Infinities and NaN are left out.
+// What Hopper's tensor cores do with bf16, bit for bit as far as is known: wgmma's and mma.sync's k16 group of sixteen
+// products and an fp32 sum is one exact addition of numbers that were cut off 25 binary places below the largest of
+// them, and the result is cut off to 24 bits (MMA-Sim, Microsoft 2025, compared over a million groups with a card).
+// Exponents of zeros count as -126. lab/bench/chain_check.cu holds cards against it. Infinities and NaN are left out.
 #ifndef DEV_TENSOR_CORE_H
 #define DEV_TENSOR_CORE_H
 

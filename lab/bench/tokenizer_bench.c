@@ -1,6 +1,6 @@
-// build/tokenizer_bench FOLDER FILE.jsonl: how fast one thread encodes the texts of a file, as one JSON line. Every pass starts
-// with a new Encoder, so that nothing is remembered from the pass before; opening the tokenizer and reading the file are not
-// counted.
+// build/tokenizer_bench FOLDER FILE.jsonl: how fast one thread encodes the texts of a file, as one JSON line. Every
+// pass starts with a new Encoder, so that nothing is remembered from the pass before; opening the tokenizer and reading
+// the file are not counted.
 #include "json/json.h"
 #include "tokenizer/tokenizer.h"
 #include <stdlib.h>

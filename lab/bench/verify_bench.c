@@ -1,7 +1,8 @@
-// build/verify_bench ROWS.jsonl...: how many answers one core compares in a second (answers/verify.h), and what becomes of pairs of
-// different ones. The rows have an "answer": MATH's, say. Pairs are drawn from all answers that are spelled differently, and those that
-// are called equal are printed, for a person to read. Plain numbers are 1 to 5 digits; physics is formulas and quantities; multiple
-// choice has ten options. A measurement, not a test: what must be equal is in test/unit/test_verify.c.
+// build/verify_bench ROWS.jsonl...: how many answers one core compares in a second (answers/verify.h), and what becomes
+// of pairs of different ones. The rows have an "answer": MATH's, say. Pairs are drawn from all answers that are spelled
+// differently, and those that are called equal are printed, for a person to read. Plain numbers are 1 to 5 digits;
+// physics is formulas and quantities; multiple choice has ten options. A measurement, not a test: what must be equal is
+// in test/unit/test_verify.c.
 #include "answers/verify.h"
 #include "json/json.h"
 #include "rows/lines.h"
@@ -25,7 +26,8 @@ static bool read_answers(Answers *a, const char *path)
     while ((ok = lines_next(&lines, &text, &size)) && text != NULL) {
         json_t *row = json_parse(text, size, path);
         ok = row != NULL && json_need_text(&answer, row, "answer", path) &&
-             grow(&a->texts, &a->capacity, a->count + 1, sizeof *a->texts) && (a->texts[a->count] = copy_text(answer)) != NULL;
+             grow(&a->texts, &a->capacity, a->count + 1, sizeof *a->texts) &&
+             (a->texts[a->count] = copy_text(answer)) != NULL;
         a->count += ok;
         json_decref(row);
         if (!ok)
@@ -55,7 +57,8 @@ static void compare_pairs(const Answers *a)
     double taken = clock_seconds() - start;
     printf("%" PRId64 " pairs of different spelling: %" PRId64 " equal, %" PRId64 " different, %" PRId64
            " unknown; %.0f comparisons/s\n",
-           pairs, verdicts[VERDICT_EQUAL], verdicts[VERDICT_DIFFERENT], verdicts[VERDICT_UNKNOWN], (double)pairs / taken);
+           pairs, verdicts[VERDICT_EQUAL], verdicts[VERDICT_DIFFERENT], verdicts[VERDICT_UNKNOWN],
+           (double)pairs / taken);
 }
 
 // ---- pairs made up
@@ -72,7 +75,8 @@ static void make_numbers(Pair *p, uint32_t i)
     snprintf(p->response, sizeof p->response, "%u", digits_of(i, i % 2 == 0 ? 7919 : 104729));
 }
 
-// A formula or quantity as a solution has it, and the same one, or one that is not, as people answer; every other pair is equal.
+// A formula or quantity as a solution has it, and the same one, or one that is not, as people answer; every other pair
+// is equal.
 static void make_physics(Pair *p, uint32_t i)
 {
     static const char *const pairs[][3] = {
@@ -103,7 +107,8 @@ static void make_choices(Pair *p, uint32_t i)
     static const char *const responses[] = {"The answer is (%s).%.0s", "\\boxed{%s}%.0s", "%.0s\\boxed{%s}", "%s. %s"};
     size_t n = (size_t)snprintf(p->row, sizeof p->row, "{\"options\": [");
     for (uint32_t k = 0; k < 10; k++)
-        n += (size_t)snprintf(p->row + n, sizeof p->row - n, "%s\"%u kg of water\"", k == 0 ? "" : ", ", 10 * (i % 50) + k + 1);
+        n += (size_t)snprintf(p->row + n, sizeof p->row - n, "%s\"%u kg of water\"", k == 0 ? "" : ", ",
+                              10 * (i % 50) + k + 1);
     snprintf(p->row + n, sizeof p->row - n, "]}");
     uint32_t right = i % 10, given = i % 2 == 0 ? right : (right + 3) % 10;
     snprintf(p->reference, sizeof p->reference, "%c", 'A' + right);
@@ -127,8 +132,8 @@ static void compare_made(const char *what, void (*make)(Pair *p, uint32_t i), in
         verdicts[f.verdict]++;
     }
     double rate = PAIRS / (clock_seconds() - start);
-    printf("%d pairs of %s: %" PRId64 " equal, %" PRId64 " different, %" PRId64 " unknown; %.0f comparisons/s", PAIRS, what,
-           verdicts[VERDICT_EQUAL], verdicts[VERDICT_DIFFERENT], verdicts[VERDICT_UNKNOWN], rate);
+    printf("%d pairs of %s: %" PRId64 " equal, %" PRId64 " different, %" PRId64 " unknown; %.0f comparisons/s", PAIRS,
+           what, verdicts[VERDICT_EQUAL], verdicts[VERDICT_DIFFERENT], verdicts[VERDICT_UNKNOWN], rate);
     if (goal > 0)
         printf(" (goal: %d)", goal);
     putchar('\n');

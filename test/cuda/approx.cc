@@ -17,7 +17,10 @@ float round_to_activation(float x)
     return x;
 }
 
-static uint32_t word(uint32_t seed, int64_t place) { return random_bits(seed, RANDOM_SAMPLE, (uint32_t)place, 0, 0).v[0]; }
+static uint32_t word(uint32_t seed, int64_t place)
+{
+    return random_bits(seed, RANDOM_SAMPLE, (uint32_t)place, 0, 0).v[0];
+}
 
 Floats random_floats(int64_t count, uint32_t seed, float scale)
 {
@@ -96,8 +99,8 @@ void check_within(const std::string &what, const Floats &got, const Reference &r
     for (size_t i = 0; i < got.size(); i++) {
         double value = reference[i].value, error = reference[i].error, off = std::fabs((double)got[i] - value);
         if (!(off <= error))
-            failed("%s: element %zu is %.9g, should be %.9g ± %.3g, and is off by %.3g", what.c_str(), i, (double)got[i], value,
-                   error, off);
+            failed("%s: element %zu is %.9g, should be %.9g ± %.3g, and is off by %.3g", what.c_str(), i,
+                   (double)got[i], value, error, off);
         exact += error == 0;
         if (error > 0)
             share = std::fmax(share, off / error);
@@ -110,8 +113,8 @@ void check_same(const std::string &what, const Floats &got, const Floats &expect
     same_count(what, got.size(), expected.size());
     for (size_t i = 0; i < got.size(); i++)
         if (memcmp(&got[i], &expected[i], sizeof got[i]) != 0)
-            failed("%s: element %zu is %.9g (%a), the same bits as %.9g (%a) are promised", what.c_str(), i, (double)got[i],
-                   (double)got[i], (double)expected[i], (double)expected[i]);
+            failed("%s: element %zu is %.9g (%a), the same bits as %.9g (%a) are promised", what.c_str(), i,
+                   (double)got[i], (double)got[i], (double)expected[i], (double)expected[i]);
 }
 
 void check_same(const std::string &what, const Integers &got, const Integers &expected)
@@ -139,6 +142,6 @@ void check_oracle(const std::string &what, const Floats &got, const Floats &orac
         return;
     double relative = std::sqrt(difference / norm), cosine = product / std::sqrt(norm * own);
     if (settings.bf16 ? !(cosine > 0.9999) : !(relative <= 2e-5 && most <= 2e-5 * largest))
-        failed("%s: not close to the oracle: |x - y| / |y| = %.3g, largest difference %.3g of %.3g, cosine %.6f", what.c_str(),
-               relative, most, largest, cosine);
+        failed("%s: not close to the oracle: |x - y| / |y| = %.3g, largest difference %.3g of %.3g, cosine %.6f",
+               what.c_str(), relative, most, largest, cosine);
 }

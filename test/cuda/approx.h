@@ -1,10 +1,13 @@
-// What results are compared with. An Approx is a number together with how far from it a kernel may come out: the arithmetic below
-// carries both, in double precision, through the very formula that kernels/kernels.h states, rounding where that rounds. So every
-// tolerance is derived from the data, element by element, and none is chosen.
+// What results are compared with. An Approx is a number together with how far from it a kernel may come out: the
+// arithmetic below carries both, in double precision, through the very formula that kernels/kernels.h states, rounding
+// where that rounds. So every tolerance is derived from the data, element by element, and none is chosen.
 //
-//   fp32     each operation is off by half an ulp, a relative 2^-24; a sum of n terms, in any order, by n · 2^-24 · Σ|term|
-//   bf16     rounded() follows a rounding to the activation type: its result may be another bf16 number only if the fp32 number
-//            before it may lie on the other side of a tie. Roundings are thus in the number, not in the error, and most elements
+//   fp32     each operation is off by half an ulp, a relative 2^-24; a sum of n terms, in any order, by n · 2^-24 ·
+//            Σ|term|
+//   bf16     rounded() follows a rounding to the activation type: its result may be another bf16 number only if the
+//            fp32 number
+//            before it may lie on the other side of a tie. Roundings are thus in the number, not in the error, and most
+//            elements
 //            must come out to the bit. (A bound of 2^-8 for each rounding would miss one key among three hundred.)
 #ifndef TEST_CUDA_APPROX_H
 #define TEST_CUDA_APPROX_H
@@ -25,8 +28,8 @@ struct Matrix {
 
 float round_to_activation(float x); // to bf16, to nearest even, where that is the activation type
 
-// Random numbers between -scale and scale, or whole numbers from -scale to scale: a function of (seed, place), all of them
-// numbers of the activation type.
+// Random numbers between -scale and scale, or whole numbers from -scale to scale: a function of (seed, place), all of
+// them numbers of the activation type.
 Matrix random_matrix(int64_t rows, int64_t columns, uint32_t seed, float scale = 1);
 Matrix random_whole(int64_t rows, int64_t columns, uint32_t seed, int scale);
 Floats random_floats(int64_t count, uint32_t seed, float scale = 1);   // fp32 in either precision
@@ -50,7 +53,8 @@ struct Approx {
 typedef std::vector<Approx> Reference;
 
 static inline double size_of(Approx a) { return std::fabs(a.value) + a.error; }
-static inline Approx computed(double value, double error) // by one operation of fp32 from numbers whose errors are in `error`
+static inline Approx computed(double value,
+                              double error) // by one operation of fp32 from numbers whose errors are in `error`
 {
     return Approx(value, error + ROUNDING * (std::fabs(value) + error));
 }
@@ -78,9 +82,10 @@ static inline Approx exponential(Approx a)
 }
 Approx rounded(Approx a); // to the activation type
 
-// A sum in any order. depth: the most additions that a term goes through, if fewer than there are terms. A tensor core adds its
-// 16 products and the accumulator with one rounding, each of them cut off 25 bits below the largest (Hopper: MMA-Sim, Xie et al.
-// 2025): 17 · 2^-25 and 2^-23 of what is added, less than 16 roundings of fp32, so a product counts its terms in sixteens.
+// A sum in any order. depth: the most additions that a term goes through, if fewer than there are terms. A tensor core
+// adds its 16 products and the accumulator with one rounding, each of them cut off 25 bits below the largest (Hopper:
+// MMA-Sim, Xie et al. 2025): 17 · 2^-25 and 2^-23 of what is added, less than 16 roundings of fp32, so a product counts
+// its terms in sixteens.
 struct Sum {
     double value = 0, error = 0, size = 0;
     int64_t terms = 0;
@@ -106,8 +111,8 @@ void check_within(const std::string &what, const Floats &got, const Reference &r
 void check_same(const std::string &what, const Floats &got, const Floats &expected);
 void check_same(const std::string &what, const Integers &got, const Integers &expected);
 
-// Close to the oracle as a whole. fp32: 2e-5 of the norm, each element 2e-5 of the largest. bf16: a cosine above 0.9999, which
-// an output of two roundings (2^-8 each at most, half of that in the mean square: 1 - 2^-16) has.
+// Close to the oracle as a whole. fp32: 2e-5 of the norm, each element 2e-5 of the largest. bf16: a cosine above
+// 0.9999, which an output of two roundings (2^-8 each at most, half of that in the mean square: 1 - 2^-16) has.
 void check_oracle(const std::string &what, const Floats &got, const Floats &oracle);
 
 #endif

@@ -174,16 +174,17 @@ Normed rmsnorm_forward(const Kernels *k, const Matrix &x, const Matrix *residual
     Memory m(k);
     Tensor y = m.elements_out(x.rows, x.columns), sum = residual != NULL ? m.elements_out(x.rows, x.columns) : NONE;
     float *rstd = m.floats_out(x.rows);
-    k->rmsnorm_forward(NULL, y, sum, rstd, m.elements(x), residual != NULL ? m.elements(*residual) : NONE, m.elements(weight),
-                       epsilon);
+    k->rmsnorm_forward(NULL, y, sum, rstd, m.elements(x), residual != NULL ? m.elements(*residual) : NONE,
+                       m.elements(weight), epsilon);
     return Normed{m.read(y), m.read(sum), m.read(rstd, x.rows)};
 }
 
-NormGradients rmsnorm_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix *dsum, const Matrix &sum,
-                               const Matrix &weight, const Floats &rstd, bool in_place)
+NormGradients rmsnorm_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix *dsum,
+                               const Matrix &sum, const Matrix &weight, const Floats &rstd, bool in_place)
 {
     Memory m(k);
-    Tensor arriving = dsum != NULL ? m.elements(*dsum) : NONE, dx = in_place ? arriving : m.elements_out(sum.rows, sum.columns);
+    Tensor arriving = dsum != NULL ? m.elements(*dsum) : NONE,
+           dx = in_place ? arriving : m.elements_out(sum.rows, sum.columns);
     float *dweight = m.floats(before), *partial = m.floats_out(ceil_divide(sum.rows, NORM_ROWS) * sum.columns);
     k->rmsnorm_backward(NULL, dx, dweight, partial, m.elements(dy), arriving, m.elements(sum), m.elements(weight),
                         m.floats(rstd));
@@ -199,21 +200,21 @@ Rope rope_table(const Kernels *k, int64_t positions, int64_t head_width, double 
     return Rope{m.read(cosine, count), m.read(sine, count)};
 }
 
-Normed qk_norm_rope_forward(const Kernels *k, const Matrix &x, const Matrix &weight, const Rope &rope, const Integers &positions,
-                            float epsilon)
+Normed qk_norm_rope_forward(const Kernels *k, const Matrix &x, const Matrix &weight, const Rope &rope,
+                            const Integers &positions, float epsilon)
 {
     Memory m(k);
     int64_t D = weight.columns, heads = x.columns / D;
     Tensor y = m.elements_out(x.rows, x.columns);
     float *rstd = m.floats_out(x.rows * heads);
-    k->qk_norm_rope_forward(NULL, y, rstd, m.elements(x), m.elements(weight), m.floats(rope.cosine), m.floats(rope.sine),
-                            m.integers(positions), D, epsilon);
+    k->qk_norm_rope_forward(NULL, y, rstd, m.elements(x), m.elements(weight), m.floats(rope.cosine),
+                            m.floats(rope.sine), m.integers(positions), D, epsilon);
     return Normed{m.read(y), {}, m.read(rstd, x.rows * heads)};
 }
 
 NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x,
-                                    const Matrix &weight, const Floats &rstd, const Rope &rope, const Integers &positions,
-                                    bool in_place)
+                                    const Matrix &weight, const Floats &rstd, const Rope &rope,
+                                    const Integers &positions, bool in_place)
 {
     Memory m(k);
     int64_t D = weight.columns;
@@ -225,8 +226,8 @@ NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, cons
 }
 
 // What is not to be touched is not there.
-Floats rope_alone(const Kernels *k, bool back, const Matrix &x, const Rope &rope, const Integers &positions, int64_t head_width,
-                  bool in_place)
+Floats rope_alone(const Kernels *k, bool back, const Matrix &x, const Rope &rope, const Integers &positions,
+                  int64_t head_width, bool in_place)
 {
     Memory m(k);
     Tensor from = m.elements(x), to = in_place ? from : m.elements_out(x.rows, x.columns);
@@ -309,7 +310,8 @@ Attended attention_forward(const Kernels *k, const Sequences &s, const Pages *pa
     Memory m(k);
     Attention a = attention_of(m, s, pages);
     if (pages != NULL)
-        a.workspace = m.floats_out(k->attention_workspace(a.sequences, a.pages_per_sequence * KEY_BLOCK, a.heads, a.head_width));
+        a.workspace =
+            m.floats_out(k->attention_workspace(a.sequences, a.pages_per_sequence * KEY_BLOCK, a.heads, a.head_width));
     Tensor out = m.elements_out(s.q.rows, s.q.columns);
     float *logsumexp = m.floats_out(s.q.rows * a.heads);
     Tensor keys = pages != NULL ? NONE : m.elements(s.k), values = pages != NULL ? NONE : m.elements(s.v);
@@ -324,8 +326,8 @@ AttentionGradients attention_backward(const Kernels *k, const Matrix &dout, cons
     Attention a = attention_of(m, s, NULL);
     Tensor dq = m.elements_out(s.q.rows, s.q.columns), dk = m.elements_out(s.k.rows, s.k.columns),
            dv = m.elements_out(s.v.rows, s.v.columns);
-    k->attention_backward(NULL, dq, dk, dv, m.floats_out(s.q.rows * a.heads), m.elements(dout), m.elements(s.q), m.elements(s.k),
-                          m.elements(s.v), m.elements(out), m.floats(logsumexp), &a);
+    k->attention_backward(NULL, dq, dk, dv, m.floats_out(s.q.rows * a.heads), m.elements(dout), m.elements(s.q),
+                          m.elements(s.k), m.elements(s.v), m.elements(out), m.floats(logsumexp), &a);
     return AttentionGradients{m.read(dq), m.read(dk), m.read(dv)};
 }
 
@@ -371,15 +373,16 @@ HeadGradients head_backward(const Kernels *k, const Floats &before, const HeadIn
     int64_t N = h.x.rows;
     Tensor dx = m.elements_out(N, h.x.columns);
     float *dweight = m.floats(before);
-    k->head_backward(NULL, dx, dweight, m.elements(h.x), m.elements(h.w), m.integers(h.targets), h.temperature, h.n_live,
-                     m.floats(logsumexp), m.floats(entropy), m.floats(dlogprob), dentropy != NULL ? m.floats(*dentropy) : NULL,
-                     m.floats_out(k->head_workspace(N, h.w.rows)));
+    k->head_backward(NULL, dx, dweight, m.elements(h.x), m.elements(h.w), m.integers(h.targets), h.temperature,
+                     h.n_live, m.floats(logsumexp), m.floats(entropy), m.floats(dlogprob),
+                     dentropy != NULL ? m.floats(*dentropy) : NULL, m.floats_out(k->head_workspace(N, h.w.rows)));
     return HeadGradients{m.read(dx), m.read(dweight, (int64_t)before.size())};
 }
 
 // ---- the sampler
 
-Sampled head_sample(const Kernels *k, const Matrix &x, const Matrix &w, const std::vector<SampleRow> &rows, int64_t n_live)
+Sampled head_sample(const Kernels *k, const Matrix &x, const Matrix &w, const std::vector<SampleRow> &rows,
+                    int64_t n_live)
 {
     Memory m(k);
     int64_t N = x.rows;
@@ -439,7 +442,8 @@ static Floats moments_down(Memory &m, const void *data, size_t count, bool bf16)
     return x;
 }
 
-Moments adamw(const Kernels *k, const Moments &before, const Floats &gradient, const AdamW &adam, int64_t tensor, int64_t offset)
+Moments adamw(const Kernels *k, const Moments &before, const Floats &gradient, const AdamW &adam, int64_t tensor,
+              int64_t offset)
 {
     Memory mem(k);
     int64_t count = (int64_t)gradient.size();

@@ -1,6 +1,6 @@
-// Each operation of kernels/kernels.h as a function from numbers to numbers, the same for every table: what goes in is uploaded,
-// outputs and scratch memory are filled with NaN, the operation runs, what comes out is looked at (every element written, nothing
-// behind it touched) and returned. Arguments are in the order of kernels.h.
+// Each operation of kernels/kernels.h as a function from numbers to numbers, the same for every table: what goes in is
+// uploaded, outputs and scratch memory are filled with NaN, the operation runs, what comes out is looked at (every
+// element written, nothing behind it touched) and returned. Arguments are in the order of kernels.h.
 #ifndef TEST_CUDA_CALL_H
 #define TEST_CUDA_CALL_H
 
@@ -57,21 +57,21 @@ struct NormGradients {
     Floats dx, dweight;
 };
 // in_place: dx is dsum (RMSNorm) or dy (QK-norm). before: what dweight is added to.
-NormGradients rmsnorm_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix *dsum, const Matrix &sum,
-                               const Matrix &weight, const Floats &rstd, bool in_place);
+NormGradients rmsnorm_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix *dsum,
+                               const Matrix &sum, const Matrix &weight, const Floats &rstd, bool in_place);
 
 struct Rope {
     Floats cosine, sine; // (positions, D/2)
 };
 Rope rope_table(const Kernels *k, int64_t positions, int64_t head_width, double theta);
-Normed qk_norm_rope_forward(const Kernels *k, const Matrix &x, const Matrix &weight, const Rope &rope, const Integers &positions,
-                            float epsilon);
+Normed qk_norm_rope_forward(const Kernels *k, const Matrix &x, const Matrix &weight, const Rope &rope,
+                            const Integers &positions, float epsilon);
 // The same without a norm, forward or back; in place, y (dx) is x (dy).
-Floats rope_alone(const Kernels *k, bool back, const Matrix &x, const Rope &rope, const Integers &positions, int64_t head_width,
-                  bool in_place);
+Floats rope_alone(const Kernels *k, bool back, const Matrix &x, const Rope &rope, const Integers &positions,
+                  int64_t head_width, bool in_place);
 NormGradients qk_norm_rope_backward(const Kernels *k, const Floats &before, const Matrix &dy, const Matrix &x,
-                                    const Matrix &weight, const Floats &rstd, const Rope &rope, const Integers &positions,
-                                    bool in_place);
+                                    const Matrix &weight, const Floats &rstd, const Rope &rope,
+                                    const Integers &positions, bool in_place);
 
 Floats matmul_forward(const Kernels *k, const Matrix *before, const Matrix &x, const Matrix &w); // before: add to it
 Floats matmul_backward_input(const Kernels *k, const Matrix *before, const Matrix &dy, const Matrix &w);
@@ -109,7 +109,8 @@ Floats swiglu_forward(const Kernels *k, const Matrix &gate, const Matrix &up);
 struct SwigluGradients {
     Floats dgate, dup;
 };
-SwigluGradients swiglu_backward(const Kernels *k, const Matrix &dy, const Matrix &gate, const Matrix &up, bool in_place);
+SwigluGradients swiglu_backward(const Kernels *k, const Matrix &dy, const Matrix &gate, const Matrix &up,
+                                bool in_place);
 
 struct HeadInput {
     Matrix x, w;
@@ -133,7 +134,8 @@ struct Sampled {
     Integers token;
     Floats logprob, processed, entropy;
 };
-Sampled head_sample(const Kernels *k, const Matrix &x, const Matrix &w, const std::vector<SampleRow> &rows, int64_t n_live);
+Sampled head_sample(const Kernels *k, const Matrix &x, const Matrix &w, const std::vector<SampleRow> &rows,
+                    int64_t n_live);
 Integers tokens_take(const Kernels *k, const Integers &ids, const Integers &kept);
 Integers tokens_keep(const Kernels *k, const Integers &kept, const Integers &token, const Integers &slots);
 

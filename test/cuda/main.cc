@@ -1,5 +1,5 @@
-// Runs the tests for both precisions, or for the one that DEREASON_CUDA names. Under SIMT a fault aborts the program: then the
-// last line says in which test.
+// Runs the tests for both precisions, or for the one that DEREASON_CUDA names. Under SIMT a fault aborts the program:
+// then the last line says in which test.
 #include "test/cuda/harness.h"
 #include <chrono>
 #include <csignal>
@@ -9,8 +9,8 @@
 #include <cstring>
 #include <unistd.h>
 
-extern const Tests memory_tests, row_tests, norm_tests, matmul_tests, attention_tests, page_tests, head_tests, sample_tests,
-    optimizer_tests, bits_tests, train_tests, engine_tests;
+extern const Tests memory_tests, row_tests, norm_tests, matmul_tests, attention_tests, page_tests, head_tests,
+    sample_tests, optimizer_tests, bits_tests, train_tests, engine_tests;
 
 extern "C" {
 const Kernels *kernels_cuda_open(void);
@@ -97,7 +97,8 @@ bool simulated() { return simt_seed != NULL; }
 
 bool bounds_are_watched()
 {
-    return (simt_checks_races != NULL && simt_checks_races()) || (simt_checks_addresses != NULL && simt_checks_addresses());
+    return (simt_checks_races != NULL && simt_checks_races()) ||
+           (simt_checks_addresses != NULL && simt_checks_addresses());
 }
 
 // ---- running
@@ -138,8 +139,9 @@ static void run(const Test &test, const char *precision, Count *count)
 
 static void run_all(const char *precision, const char *only, Count *count)
 {
-    const Tests *groups[] = {&memory_tests, &row_tests,    &norm_tests,      &matmul_tests, &attention_tests, &page_tests,
-                             &head_tests,   &sample_tests, &optimizer_tests, &bits_tests,   &train_tests,     &engine_tests};
+    const Tests *groups[] = {&memory_tests,    &row_tests,  &norm_tests,  &matmul_tests,
+                             &attention_tests, &page_tests, &head_tests,  &sample_tests,
+                             &optimizer_tests, &bits_tests, &train_tests, &engine_tests};
     for (const Tests *group : groups)
         for (const Test &test : *group)
             if (strstr((std::string(precision) + " " + test.name).c_str(), only) != NULL)

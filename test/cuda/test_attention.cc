@@ -1,10 +1,11 @@
-// Attention against formulas in double precision that round where the kernels round (P to the activation type, relative to the
-// running maximum of its block and segment; dS before its two products), and its promise that pages, chunks and neighbours
-// change no bit.
+// Attention against formulas in double precision that round where the kernels round (P to the activation type, relative
+// to the running maximum of its block and segment; dS before its two products), and its promise that pages, chunks and
+// neighbours change no bit.
 //
-// What fp32 does to a score q·k·scale: a chain of D terms, at most D · 2^-24 · |q||k| · scale (Cauchy-Schwarz) with the longest
-// key of the sequence for |k|. That is a relative error of the weight exp(score - m); the weight then is rounded, and only where
-// it lies that near to a tie may it become another number. The rest is sums: of weights, and of weighted rows.
+// What fp32 does to a score q·k·scale: a chain of D terms, at most D · 2^-24 · |q||k| · scale (Cauchy-Schwarz) with the
+// longest key of the sequence for |k|. That is a relative error of the weight exp(score - m); the weight then is
+// rounded, and only where it lies that near to a tie may it become another number. The rest is sums: of weights, and of
+// weighted rows.
 #include "test/cuda/call.h"
 #include <algorithm>
 
@@ -66,8 +67,8 @@ static double longest_row(const Matrix &x, int64_t first, int64_t last, int64_t 
     return std::sqrt(largest);
 }
 
-// One query of one head and the keys it sees. score_error: of a scaled score; chain: what a term of a weighted sum may lose on
-// its way, relative to itself.
+// One query of one head and the keys it sees. score_error: of a scaled score; chain: what a term of a weighted sum may
+// lose on its way, relative to itself.
 struct Row {
     const Sequences &s;
     const float *q;
@@ -82,10 +83,13 @@ static Row row_of(const Sequences &s, int64_t start, int64_t query, int64_t head
 {
     int64_t D = s.heads.width, keys = query + 1, blocks = ceil_divide(keys, KEY_BLOCK);
     const float *q = s.q.row(start + query) + head * D;
-    double scale = 1 / std::sqrt((double)D), largest = std::sqrt(dot(q, q, D)) * longest_key * scale; // no score is larger
-    double shrinking = (double)blocks * (ELEMENTARY + 8 * ROUNDING * 2 * largest); // of the older sums, by exp of a difference
+    double scale = 1 / std::sqrt((double)D),
+           largest = std::sqrt(dot(q, q, D)) * longest_key * scale; // no score is larger
+    double shrinking =
+        (double)blocks * (ELEMENTARY + 8 * ROUNDING * 2 * largest); // of the older sums, by exp of a difference
     double chain = (double)(Sum::sixteens(keys) + 2 * blocks) * ROUNDING + shrinking;
-    return Row{s, q, start, head / (s.heads.heads / s.heads.kv_heads), keys, scale, (double)D * ROUNDING * largest, chain};
+    return Row{s,    q, start, head / (s.heads.heads / s.heads.kv_heads), keys, scale, (double)D * ROUNDING * largest,
+               chain};
 }
 
 // The online softmax: l the sum of weights, o of weighted values, both with their errors.
@@ -126,11 +130,12 @@ static void add_block(Sums *sums, const Row &row, int64_t first)
     for (int64_t j = first; j < last; j++) {
         double below = score[j - first] - m, p = std::exp(below);
         double off = p * (2 * row.score_error + 4 * ROUNDING * std::fabs(below) + ELEMENTARY) + SMALLEST;
-        Approx weight = rounded(Approx(p, off)); // what the values are weighted with; the sum of weights is of unrounded ones
+        Approx weight =
+            rounded(Approx(p, off)); // what the values are weighted with; the sum of weights is of unrounded ones
         sums->l += p;
         sums->l_error += off + p * row.chain;
-        add_scaled(sums->o.data(), sums->o_error.data(), row.value(j), weight.value, weight.error + size_of(weight) * row.chain,
-                   D);
+        add_scaled(sums->o.data(), sums->o_error.data(), row.value(j), weight.value,
+                   weight.error + size_of(weight) * row.chain, D);
     }
 }
 
@@ -222,7 +227,8 @@ struct Weighted {
     explicit Weighted(size_t count) : sum(count, 0), error(count, 0) {}
     void add(int64_t row, const float *x, Approx weight, double chain, int64_t D)
     {
-        add_scaled(sum.data() + row * D, error.data() + row * D, x, weight.value, weight.error + size_of(weight) * chain, D);
+        add_scaled(sum.data() + row * D, error.data() + row * D, x, weight.value,
+                   weight.error + size_of(weight) * chain, D);
     }
     Reference finished() const
     {
@@ -240,20 +246,21 @@ struct BackwardInput {
 };
 
 // P = exp(q·k·scale - logsumexp) and dS = P · (dout·v - delta) · scale of one pair, before they are rounded.
-static void pair_weights(Approx *p, Approx *ds, const Row &row, int64_t j, const float *dout, double longest_dout, Approx delta,
-                         double logsumexp)
+static void pair_weights(Approx *p, Approx *ds, const Row &row, int64_t j, const float *dout, double longest_dout,
+                         Approx delta, double logsumexp)
 {
     int64_t D = row.s.heads.width;
     double score = dot(row.q, row.key(j), D) * row.scale, weight = std::exp(score - logsumexp);
     double off = row.score_error + 4 * ROUNDING * (std::fabs(score) + std::fabs(logsumexp)) + ELEMENTARY;
     *p = Approx(weight, weight * off + SMALLEST);
     double dp = dot(dout, row.value(j), D), longest_value = std::sqrt(dot(row.value(j), row.value(j), D));
-    *ds =
-        *p * (Approx(dp, (double)D * ROUNDING * longest_dout * longest_value) - delta) * Approx(row.scale, row.scale * ROUNDING);
+    *ds = *p * (Approx(dp, (double)D * ROUNDING * longest_dout * longest_value) - delta) *
+          Approx(row.scale, row.scale * ROUNDING);
 }
 
 // The gradients of one sequence and kv head; dq, dk, dv are rows of D of the whole batch.
-static void backward_of_head(Weighted *dq, Weighted *dk, Weighted *dv, const BackwardInput &in, int64_t sequence, int64_t kv_head)
+static void backward_of_head(Weighted *dq, Weighted *dk, Weighted *dv, const BackwardInput &in, int64_t sequence,
+                             int64_t kv_head)
 {
     int64_t H = in.s.heads.heads, Hkv = in.s.heads.kv_heads, D = in.s.heads.width, group = H / Hkv;
     int64_t start = in.s.starts[(size_t)sequence], length = in.s.starts[(size_t)sequence + 1] - start;
@@ -267,7 +274,8 @@ static void backward_of_head(Weighted *dq, Weighted *dk, Weighted *dv, const Bac
             Approx delta(dot(dout, out, D), (double)D * ROUNDING * longest_dout * std::sqrt(dot(out, out, D)));
             for (int64_t j = 0; j <= i; j++) {
                 Approx p, ds;
-                pair_weights(&p, &ds, row, j, dout, longest_dout, delta, (double)in.logsumexp[(size_t)((start + i) * H + h)]);
+                pair_weights(&p, &ds, row, j, dout, longest_dout, delta,
+                             (double)in.logsumexp[(size_t)((start + i) * H + h)]);
                 p = rounded(p);
                 ds = rounded(ds);
                 dv->add((start + j) * Hkv + kv_head, dout, p, key_chain, D);
@@ -308,13 +316,15 @@ static void backward_rounds_weights_and_results()
 
 // ---- to the bit: pages, chunks, neighbours
 
-// The keys of the sequences' first `lengths` positions in pages, shuffled over the pool; what is behind a page's last key is NaN.
+// The keys of the sequences' first `lengths` positions in pages, shuffled over the pool; what is behind a page's last
+// key is NaN.
 static Pages paged(const Sequences &whole, const Integers &lengths)
 {
     int64_t per_sequence = 0, pages = 0, Hkv = whole.heads.kv_heads, D = whole.heads.width;
     for (int32_t length : lengths)
         per_sequence = std::max(per_sequence, ceil_divide(length, KEY_BLOCK));
-    int64_t pool = per_sequence * (int64_t)lengths.size() + 3, stride = 1; // a stride without a common divisor: no page twice
+    int64_t pool = per_sequence * (int64_t)lengths.size() + 3,
+            stride = 1; // a stride without a common divisor: no page twice
     for (int64_t prime : {7, 11, 13})
         stride = pool % prime != 0 ? prime : stride;
     Pages p = {{pool * Hkv * KEY_BLOCK, D, Floats((size_t)(pool * Hkv * KEY_BLOCK * D), NAN)}, {}, {}, per_sequence};
@@ -334,9 +344,13 @@ static Pages paged(const Sequences &whole, const Integers &lengths)
     return p;
 }
 
-static Floats part(const Floats &x, int64_t first, int64_t count) { return Floats(x.begin() + first, x.begin() + first + count); }
+static Floats part(const Floats &x, int64_t first, int64_t count)
+{
+    return Floats(x.begin() + first, x.begin() + first + count);
+}
 
-// Queries first .. first + count - 1 of every sequence (count 0: none of it), what is before them being context in pages.
+// Queries first .. first + count - 1 of every sequence (count 0: none of it), what is before them being context in
+// pages.
 struct Cut {
     Integers first, count;
 };
@@ -349,7 +363,8 @@ static void check_cut(const Sequences &whole, const Attended &all, const Cut &cu
     int64_t H = whole.heads.heads, width = whole.q.columns;
     for (size_t s = 0; s < cut.first.size(); s++) {
         int64_t at = whole.starts[s] + cut.first[s];
-        Floats q = part(whole.q.x, at * width, cut.count[s] * width), o = part(all.out, at * width, cut.count[s] * width);
+        Floats q = part(whole.q.x, at * width, cut.count[s] * width),
+               o = part(all.out, at * width, cut.count[s] * width);
         Floats l = part(all.logsumexp, at * H, cut.count[s] * H);
         some.q.x.insert(some.q.x.end(), q.begin(), q.end());
         out.insert(out.end(), o.begin(), o.end());
@@ -370,15 +385,16 @@ static void pages_chunks_and_single_tokens_give_the_bits_of_the_whole()
     for (Heads heads : {Heads{4, 2, 64}, Heads{2, 1, 128}}) {
         Sequences whole = sequences_of(heads, {300}, 11);
         Attended all = attention_forward(settings.cuda, whole);
-        for (Cut cut : {Cut{{0}, {300}}, Cut{{0}, {100}}, Cut{{100}, {157}}, Cut{{257}, {43}}, Cut{{0}, {1}}, Cut{{127}, {1}},
-                        Cut{{128}, {1}}, Cut{{299}, {1}}, Cut{{126}, {4}}})
+        for (Cut cut : {Cut{{0}, {300}}, Cut{{0}, {100}}, Cut{{100}, {157}}, Cut{{257}, {43}}, Cut{{0}, {1}},
+                        Cut{{127}, {1}}, Cut{{128}, {1}}, Cut{{299}, {1}}, Cut{{126}, {4}}})
             check_cut(whole, all, cut);
     }
     Sequences several = sequences_of({5, 1, 64}, {140, 33, 200}, 14); // decoding and a chunk of a prompt in one batch
     Attended all = attention_forward(settings.cuda, several);
     for (Cut cut : {Cut{{139, 32, 199}, {1, 1, 1}}, Cut{{0, 10, 128}, {140, 23, 1}}, Cut{{127, 0, 64}, {13, 0, 65}}})
         check_cut(several, all, cut);
-    Sequences many = sequences_of({20, 1, 64}, Integers(40, 70), 15); // more sequences than lanes of a warp, more heads than rows
+    Sequences many =
+        sequences_of({20, 1, 64}, Integers(40, 70), 15); // more sequences than lanes of a warp, more heads than rows
     check_cut(many, attention_forward(settings.cuda, many), Cut{Integers(40, 69), Integers(40, 1)});
 }
 
@@ -399,26 +415,34 @@ static void segments_are_the_same_in_chunks()
 static Sequences only(const Sequences &s, size_t number)
 {
     int64_t first = s.starts[number], rows = s.starts[number + 1] - first;
-    return {s.heads, {0, (int32_t)rows}, {0}, rows_of(s.q, first, rows), rows_of(s.k, first, rows), rows_of(s.v, first, rows)};
+    return {s.heads,
+            {0, (int32_t)rows},
+            {0},
+            rows_of(s.q, first, rows),
+            rows_of(s.k, first, rows),
+            rows_of(s.v, first, rows)};
 }
 
 static void a_sequence_does_not_see_its_neighbours()
 {
-    std::vector<Case> packs = {{{4, 2, 64}, {100, 1, 30, 65}}, {{3, 1, 128}, {17, 64, 129}}, {{2, 2, 64}, Integers(70, 3)}};
+    std::vector<Case> packs = {
+        {{4, 2, 64}, {100, 1, 30, 65}}, {{3, 1, 128}, {17, 64, 129}}, {{2, 2, 64}, Integers(70, 3)}};
     if (settings.gpu)
         packs.push_back({{32, 8, 128}, {1000, 1, 2500, 129, 4000}});
     for (const Case &c : packs) {
         Sequences packed = sequences_of(c.heads, c.lengths, 20);
         Attended all = attention_forward(settings.cuda, packed);
-        Matrix out = rounded(packed.q.rows, packed.q.columns, all.out), dout = random_matrix(packed.q.rows, packed.q.columns, 23);
+        Matrix out = rounded(packed.q.rows, packed.q.columns, all.out),
+               dout = random_matrix(packed.q.rows, packed.q.columns, 23);
         AttentionGradients gradients = attention_backward(settings.cuda, dout, packed, out, all.logsumexp);
         int64_t H = c.heads.heads, width = packed.q.columns, kv_width = packed.k.columns;
         for (size_t i = 0; i < c.lengths.size(); i += 1 + c.lengths.size() / 8) {
             Sequences alone = only(packed, i);
             int64_t at = packed.starts[i], rows = alone.q.rows;
             Attended one = attention_forward(settings.cuda, alone);
-            AttentionGradients of_one = attention_backward(settings.cuda, rows_of(dout, at, rows), alone, rows_of(out, at, rows),
-                                                           part(all.logsumexp, at * H, rows * H));
+            AttentionGradients of_one =
+                attention_backward(settings.cuda, rows_of(dout, at, rows), alone, rows_of(out, at, rows),
+                                   part(all.logsumexp, at * H, rows * H));
             std::string what = name("attention, packed and alone,", alone);
             check_same(what + " out", one.out, part(all.out, at * width, rows * width));
             check_same(what + " logsumexp", one.logsumexp, part(all.logsumexp, at * H, rows * H));
@@ -430,10 +454,11 @@ static void a_sequence_does_not_see_its_neighbours()
 }
 
 extern const Tests attention_tests;
-const Tests attention_tests = {{"attention_forward_rounds_weights_and_results", forward_rounds_weights_and_results},
-                               {"attention_forward_merges_segments", forward_merges_segments},
-                               {"attention_backward_rounds_weights_and_results", backward_rounds_weights_and_results},
-                               {"attention_in_pages_chunks_and_single_tokens_has_the_bits_of_the_whole",
-                                pages_chunks_and_single_tokens_give_the_bits_of_the_whole},
-                               {"attention_segments_are_the_same_in_chunks", segments_are_the_same_in_chunks},
-                               {"attention_of_a_sequence_does_not_see_its_neighbours", a_sequence_does_not_see_its_neighbours}};
+const Tests attention_tests = {
+    {"attention_forward_rounds_weights_and_results", forward_rounds_weights_and_results},
+    {"attention_forward_merges_segments", forward_merges_segments},
+    {"attention_backward_rounds_weights_and_results", backward_rounds_weights_and_results},
+    {"attention_in_pages_chunks_and_single_tokens_has_the_bits_of_the_whole",
+     pages_chunks_and_single_tokens_give_the_bits_of_the_whole},
+    {"attention_segments_are_the_same_in_chunks", segments_are_the_same_in_chunks},
+    {"attention_of_a_sequence_does_not_see_its_neighbours", a_sequence_does_not_see_its_neighbours}};

@@ -1,5 +1,6 @@
-// What must be equal to the bit in either precision: a row alone and among others, wherever it stands; everything twice, under
-// SIMT with the threads in another order, on a GPU many times. (Attention's rows are in test_attention.cc.)
+// What must be equal to the bit in either precision: a row alone and among others, wherever it stands; everything
+// twice, under SIMT with the threads in another order, on a GPU many times. (Attention's rows are in
+// test_attention.cc.)
 #include "test/cuda/call.h"
 
 // Small ones for SIMT; those of a model for a GPU.
@@ -27,13 +28,15 @@ static void make_inputs(const Sizes &s)
 {
     in.s = s;
     in.c1 = random_matrix(s.rows, s.C, 1), in.c2 = random_matrix(s.rows, s.C, 2), in.c3 = random_matrix(s.rows, s.C, 3);
-    in.f1 = random_matrix(s.rows, s.F, 4, 4), in.f2 = random_matrix(s.rows, s.F, 5), in.f3 = random_matrix(s.rows, s.F, 6);
+    in.f1 = random_matrix(s.rows, s.F, 4, 4), in.f2 = random_matrix(s.rows, s.F, 5),
+    in.f3 = random_matrix(s.rows, s.F, 6);
     in.q1 = random_matrix(s.rows, s.heads * s.D, 7), in.q2 = random_matrix(s.rows, s.heads * s.D, 8);
     in.to_feed_forward = random_matrix(s.F, s.C, 9), in.norm = random_matrix(1, s.C, 10),
     in.head_norm = random_matrix(1, s.D, 11);
     in.table = random_matrix(s.V, s.C, 12, 0.3f);
     in.rstd = random_floats(s.rows, 13), in.head_rstd = random_floats(s.rows * s.heads, 14);
-    in.dlogprob = random_floats(s.rows, 15), in.dentropy = random_floats(s.rows, 16), in.entropy = random_floats(s.rows, 17);
+    in.dlogprob = random_floats(s.rows, 15), in.dentropy = random_floats(s.rows, 16),
+    in.entropy = random_floats(s.rows, 17);
     in.logsumexp = random_floats(s.rows, 18);
     for (float &x : in.logsumexp)
         x += 12; // p stays far below infinity
@@ -42,7 +45,10 @@ static void make_inputs(const Sizes &s)
     in.rope = rope_table(settings.cpu, POSITIONS, s.D, 1e6);
 }
 
-static Floats part(const Floats &x, int64_t first, int64_t count) { return Floats(x.begin() + first, x.begin() + first + count); }
+static Floats part(const Floats &x, int64_t first, int64_t count)
+{
+    return Floats(x.begin() + first, x.begin() + first + count);
+}
 static Integers part(const Integers &x, int64_t first, int64_t count)
 {
     return Integers(x.begin() + first, x.begin() + first + count);
@@ -50,7 +56,8 @@ static Integers part(const Integers &x, int64_t first, int64_t count)
 
 // ---- operations whose result is rows, for a run of rows: everything that they write for these rows
 
-static Floats joined(const std::vector<Floats> &parts, int64_t rows) // row by row, so that a run of rows is a run of numbers
+static Floats joined(const std::vector<Floats> &parts,
+                     int64_t rows) // row by row, so that a run of rows is a run of numbers
 {
     Floats all;
     for (int64_t r = 0; r < rows; r++)
@@ -106,9 +113,10 @@ static Floats qk_rows(int64_t first, int64_t rows)
 
 static Floats qk_gradient_rows(int64_t first, int64_t rows)
 {
-    return qk_norm_rope_backward(
-               settings.cuda, Floats((size_t)in.s.D, 0), rows_of(in.q2, first, rows), rows_of(in.q1, first, rows), in.head_norm,
-               part(in.head_rstd, first * in.s.heads, rows * in.s.heads), in.rope, part(in.positions, first, rows), false)
+    return qk_norm_rope_backward(settings.cuda, Floats((size_t)in.s.D, 0), rows_of(in.q2, first, rows),
+                                 rows_of(in.q1, first, rows), in.head_norm,
+                                 part(in.head_rstd, first * in.s.heads, rows * in.s.heads), in.rope,
+                                 part(in.positions, first, rows), false)
         .dx;
 }
 
@@ -147,8 +155,9 @@ static Floats head_rows(int64_t first, int64_t rows)
 static HeadGradients head_gradients(int64_t first, int64_t rows)
 {
     Floats dentropy = part(in.dentropy, first, rows);
-    return head_backward(settings.cuda, Floats(in.table.x.size(), 0), head_input(first, rows), part(in.logsumexp, first, rows),
-                         part(in.entropy, first, rows), part(in.dlogprob, first, rows), &dentropy);
+    return head_backward(settings.cuda, Floats(in.table.x.size(), 0), head_input(first, rows),
+                         part(in.logsumexp, first, rows), part(in.entropy, first, rows), part(in.dlogprob, first, rows),
+                         &dentropy);
 }
 
 static Floats head_gradient_rows(int64_t first, int64_t rows) { return head_gradients(first, rows).dx; }
@@ -185,8 +194,8 @@ static void check_rows(const Sizes &s)
         for (int32_t rows : counts_of_rows())
             for (int64_t first : {(int64_t)0, in.s.rows / 3, in.s.rows - rows})
                 if (first >= 0 && first + rows <= in.s.rows)
-                    check_same(text("%s: rows %d .. alone (%d of them) and the same rows among %d", operation.name, (int)first,
-                                    rows, (int)in.s.rows),
+                    check_same(text("%s: rows %d .. alone (%d of them) and the same rows among %d", operation.name,
+                                    (int)first, rows, (int)in.s.rows),
                                operation.run(first, rows), part(all, first * width, rows * width));
     }
     in = Inputs();
@@ -210,19 +219,23 @@ static Floats matmul_weight_sum()
 
 static Floats norm_sum()
 {
-    return rmsnorm_backward(settings.cuda, Floats((size_t)in.s.C, 0), in.c1, NULL, in.c2, in.norm, in.rstd, false).dweight;
+    return rmsnorm_backward(settings.cuda, Floats((size_t)in.s.C, 0), in.c1, NULL, in.c2, in.norm, in.rstd, false)
+        .dweight;
 }
 
 static Floats qk_norm_sum()
 {
-    return qk_norm_rope_backward(settings.cuda, Floats((size_t)in.s.D, 0), in.q2, in.q1, in.head_norm, in.head_rstd, in.rope,
-                                 in.positions, false)
+    return qk_norm_rope_backward(settings.cuda, Floats((size_t)in.s.D, 0), in.q2, in.q1, in.head_norm, in.head_rstd,
+                                 in.rope, in.positions, false)
         .dweight;
 }
 
 static Floats bias_sum() { return rows_sum(settings.cuda, Floats((size_t)in.s.F, 0), in.f1); }
 
-static Floats embedding_sum() { return embedding_backward(settings.cuda, Floats((size_t)(40 * in.s.C), 0), in.c1, in.ids); }
+static Floats embedding_sum()
+{
+    return embedding_backward(settings.cuda, Floats((size_t)(40 * in.s.C), 0), in.c1, in.ids);
+}
 
 static Floats head_sum() { return head_gradients(0, in.s.rows).dweight; }
 
@@ -317,9 +330,10 @@ static void no_rows_are_no_work()
     Matrix nothing = {0, in.s.C, {}}, no_heads = {0, in.s.heads * in.s.D, {}};
     check_same("rmsnorm_backward of no rows",
                rmsnorm_backward(settings.cuda, before, nothing, NULL, nothing, in.norm, {}, false).dweight, before);
-    check_same("qk_norm_rope_backward of no rows",
-               qk_norm_rope_backward(settings.cuda, of_head, no_heads, no_heads, in.head_norm, {}, in.rope, {}, false).dweight,
-               of_head);
+    check_same(
+        "qk_norm_rope_backward of no rows",
+        qk_norm_rope_backward(settings.cuda, of_head, no_heads, no_heads, in.head_norm, {}, in.rope, {}, false).dweight,
+        of_head);
     check_same("embedding_backward of no tokens", embedding_backward(settings.cuda, table, nothing, {}), table);
     Sequences s = {{2, 1, 64}, {0}, {}, {0, 128, {}}, {0, 64, {}}, {0, 64, {}}};
     check_same("attention_forward of nothing", attention_forward(settings.cuda, s).out, Floats{});

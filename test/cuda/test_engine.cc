@@ -1,6 +1,6 @@
-// The generation engine on the table under test: requests of mixed lengths, few pages, passes taken down as graphs, and the host
-// looking at results one pass late. The log-probabilities that it records are those of the same table's training forward, compared
-// to the bit; and no shape of the engine changes one.
+// The generation engine on the table under test: requests of mixed lengths, few pages, passes taken down as graphs, and
+// the host looking at results one pass late. The log-probabilities that it records are those of the same table's
+// training forward, compared to the bit; and no shape of the engine changes one.
 #include "engine/engine.h"
 #include "test/cuda/call.h"
 #include <algorithm>
@@ -119,10 +119,11 @@ class Generator
         b.ids = ids.data(), b.positions = positions.data(), b.starts = starts.data(), b.contexts = contexts.data();
         b.rows = rows.data(), b.targets = targets.data();
         Floats logprob(rows.size()), entropy(rows.size());
-        ok(model_forward(&model, &b) && model_logprobs(&model, &b, temperature, LIVE, logprob.data(), entropy.data(), NULL));
-        check_same(
-            text("log-probabilities of %d answers at temperature %g, sampled and trained", (int)pack.size(), (double)temperature),
-            expected, logprob);
+        ok(model_forward(&model, &b) &&
+           model_logprobs(&model, &b, temperature, LIVE, logprob.data(), entropy.data(), NULL));
+        check_same(text("log-probabilities of %d answers at temperature %g, sampled and trained", (int)pack.size(),
+                        (double)temperature),
+                   expected, logprob);
     }
 
     void check_all(const std::vector<Answer> &answers)

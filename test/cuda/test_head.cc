@@ -1,10 +1,11 @@
-// The LM head with its loss: logprob, entropy, logsumexp and the best column, and the gradients, in which each logit's gradient
-// is rounded to the activation type before the two products.
+// The LM head with its loss: logprob, entropy, logsumexp and the best column, and the gradients, in which each logit's
+// gradient is rounded to the activation type before the two products.
 //
-// Logits are chains over C in fp32, z of x·w with at most C · 2^-24 · Σ|x||w|; a product of absolute values gives Σ|x||w|.
-// Half of the cases are of small whole numbers over eight, whose logits are exact, so that nothing but the softmax can be off.
-// A logsumexp is off by no more than the worst logit of its row, an entropy by 2·entropy times that (its derivative by z is
-// -p·(ln p + entropy)), and a row's sums by their depth: blocks of LOGSUMEXP_COLUMNS in a tree, merged one after the other.
+// Logits are chains over C in fp32, z of x·w with at most C · 2^-24 · Σ|x||w|; a product of absolute values gives
+// Σ|x||w|. Half of the cases are of small whole numbers over eight, whose logits are exact, so that nothing but the
+// softmax can be off. A logsumexp is off by no more than the worst logit of its row, an entropy by 2·entropy times that
+// (its derivative by z is -p·(ln p + entropy)), and a row's sums by their depth: blocks of LOGSUMEXP_COLUMNS in a tree,
+// merged one after the other.
 #include "test/cuda/call.h"
 #include <algorithm>
 
@@ -23,7 +24,8 @@ static std::vector<HeadCase> cases()
     if (settings.longer)
         all.insert(all.end(), {{1100, 24, 1100, 1033, 0.9f, true, true}, {2049, 16, 72, 65, 1, false, false}});
     if (settings.gpu)
-        all.insert(all.end(), {{1100, 256, 20003, 20001, 1, true, false}, {16, 128, 151936, 151669, 0.7f, false, false}});
+        all.insert(all.end(),
+                   {{1100, 256, 20003, 20001, 1, true, false}, {16, 128, 151936, 151669, 0.7f, false, false}});
     return all;
 }
 
@@ -51,11 +53,12 @@ static HeadInput input_of(const HeadCase &c)
 
 static std::string name(const char *what, const HeadInput &h)
 {
-    return text("%s N %d C %d V %d live %d temperature %g", what, (int)h.x.rows, (int)h.x.columns, (int)h.w.rows, (int)h.n_live,
-                (double)h.temperature);
+    return text("%s N %d C %d V %d live %d temperature %g", what, (int)h.x.rows, (int)h.x.columns, (int)h.w.rows,
+                (int)h.n_live, (double)h.temperature);
 }
 
-// Logits of the live columns, divided by the temperature, with their errors: two chains, the oracle's and the one that is tested.
+// Logits of the live columns, divided by the temperature, with their errors: two chains, the oracle's and the one that
+// is tested.
 struct Logits {
     int64_t live;
     Reference z;
@@ -98,13 +101,14 @@ static RowReference row_reference(const Approx *z, int64_t live, int32_t target)
         below_sum -= p * below; // Σ p·(largest - z), all of it positive
     }
     double log_sum = std::log(sum), mean_below = below_sum / sum, entropy = log_sum + mean_below;
-    double depth = (double)(96 + 4 * ceil_divide(live, LOGSUMEXP_COLUMNS)) * ROUNDING + 2 * ELEMENTARY; // relative, of a sum
-    double lost = depth + ROUNDING * mean_below, logsumexp = largest + log_sum;                         // of log_sum
+    double depth =
+        (double)(96 + 4 * ceil_divide(live, LOGSUMEXP_COLUMNS)) * ROUNDING + 2 * ELEMENTARY; // relative, of a sum
+    double lost = depth + ROUNDING * mean_below, logsumexp = largest + log_sum;              // of log_sum
     double ends = 3 * ROUNDING * (std::fabs(largest) + std::fabs(log_sum)) + ELEMENTARY * log_sum;
-    return {
-        Approx(z[target].value - logsumexp, z[target].error + worst + lost + ends + 2 * ROUNDING * std::fabs(z[target].value)),
-        Approx(entropy, 2 * worst * entropy + lost + depth * (1 + mean_below) + ends), Approx(logsumexp, worst + lost + ends),
-        largest, worst};
+    return {Approx(z[target].value - logsumexp,
+                   z[target].error + worst + lost + ends + 2 * ROUNDING * std::fabs(z[target].value)),
+            Approx(entropy, 2 * worst * entropy + lost + depth * (1 + mean_below) + ends),
+            Approx(logsumexp, worst + lost + ends), largest, worst};
 }
 
 static void check_head_forward(const HeadCase &c)
@@ -178,13 +182,14 @@ static void certainty_is_no_nan()
 
 // d loss / d (x·w), rounded to the activation type:
 // dlogprob · ([v = target] - p) - dentropy · p · (ln p + entropy), over temperature
-static Reference logit_gradients(const HeadInput &h, const Logits &logits, const HeadOutput &forward, const Floats &dlogprob,
-                                 const Floats *dentropy)
+static Reference logit_gradients(const HeadInput &h, const Logits &logits, const HeadOutput &forward,
+                                 const Floats &dlogprob, const Floats *dentropy)
 {
     Reference all;
     for (int64_t n = 0; n < h.x.rows; n++) {
         Approx d = (double)dlogprob[(size_t)n], logsumexp = (double)forward.logsumexp[(size_t)n];
-        Approx entropy = (double)forward.entropy[(size_t)n], by_entropy = dentropy != NULL ? (double)(*dentropy)[(size_t)n] : 0;
+        Approx entropy = (double)forward.entropy[(size_t)n],
+               by_entropy = dentropy != NULL ? (double)(*dentropy)[(size_t)n] : 0;
         for (int64_t v = 0; v < h.n_live; v++) {
             Approx log_p = logits.row(n)[v] - logsumexp, p = exponential(log_p), dz = -(p * d);
             if (dentropy != NULL)
@@ -223,9 +228,12 @@ static void check_head_backward(const HeadCase &c)
     HeadOutput forward = head_forward(settings.cpu, h, false);
     Floats dlogprob = random_floats(c.N, 4), dentropy = random_floats(c.N, 5), before = random_floats(c.V * c.C, 6);
     const Floats *by_entropy = c.with_dentropy ? &dentropy : NULL;
-    HeadGradients got = head_backward(settings.cuda, before, h, forward.logsumexp, forward.entropy, dlogprob, by_entropy);
-    HeadGradients oracle = head_backward(settings.cpu, before, h, forward.logsumexp, forward.entropy, dlogprob, by_entropy);
-    Reference dz = logit_gradients(h, logits_of(h, c.exact), forward, dlogprob, by_entropy), dx((size_t)(c.N * c.C)), dweight;
+    HeadGradients got =
+        head_backward(settings.cuda, before, h, forward.logsumexp, forward.entropy, dlogprob, by_entropy);
+    HeadGradients oracle =
+        head_backward(settings.cpu, before, h, forward.logsumexp, forward.entropy, dlogprob, by_entropy);
+    Reference dz = logit_gradients(h, logits_of(h, c.exact), forward, dlogprob, by_entropy), dx((size_t)(c.N * c.C)),
+              dweight;
     for (float old : before)
         dweight.push_back((double)old); // columns that are not alive keep what they had
     double chunks = (double)ceil_divide(c.N, HEAD_ROWS);

@@ -1,5 +1,6 @@
-// The three forms of the matrix product on ragged shapes. fp32: one chain of fused multiply-adds, ascending, so the bits of the
-// CPU. bf16: within what fp32 accumulation may do to a sum, then one rounding; and to the bit where no sum needs to be rounded.
+// The three forms of the matrix product on ragged shapes. fp32: one chain of fused multiply-adds, ascending, so the
+// bits of the CPU. bf16: within what fp32 accumulation may do to a sum, then one rounding; and to the bit where no sum
+// needs to be rounded.
 #include "kernels/cuda/order.h"
 #include "test/cuda/call.h"
 
@@ -30,9 +31,13 @@ static Operands operands(Shape s)
             random_matrix(s.T, s.N, 6), random_matrix(s.T, s.K, 4), random_floats(s.N * s.K, 5)};
 }
 
-static std::string name(const char *form, Shape s) { return text("%s T %d N %d K %d", form, (int)s.T, (int)s.N, (int)s.K); }
+static std::string name(const char *form, Shape s)
+{
+    return text("%s T %d N %d K %d", form, (int)s.T, (int)s.N, (int)s.K);
+}
 
-// Σ over i of a[i · a_step] · b[i · b_step]. Its products are not rounded: those of two bf16 are exact, others are fused.
+// Σ over i of a[i · a_step] · b[i · b_step]. Its products are not rounded: those of two bf16 are exact, others are
+// fused.
 static Approx chain(const float *a, int64_t a_step, const float *b, int64_t b_step, int64_t count)
 {
     Sum sum;
@@ -92,7 +97,8 @@ static void backward_weight_is_fp32_and_within_the_rounding_of_its_sums()
                              chain(o.dy.x.data() + n, s.N, o.x.x.data() + c, s.K, s.T));
         Floats got = matmul_backward_weight(settings.cuda, o.dw_before, o.dy, o.x);
         check_within(name("matmul_backward_weight", s), got, dw);
-        check_oracle(name("matmul_backward_weight", s), got, matmul_backward_weight(settings.cpu, o.dw_before, o.dy, o.x));
+        check_oracle(name("matmul_backward_weight", s), got,
+                     matmul_backward_weight(settings.cpu, o.dw_before, o.dy, o.x));
     }
 }
 
@@ -105,7 +111,8 @@ static void a_tensor_core_that_cuts_off_stays_within_the_bound()
         for (int64_t t = 0; t < s.T; t++)
             for (int64_t n = 0; n < s.N; n++)
                 y.push_back(rounded(chain(o.x.row(t), 1, o.w.row(n), 1, s.K)));
-        check_within(name("matmul_forward on an exact tensor core,", s), matmul_forward(settings.cuda, NULL, o.x, o.w), y);
+        check_within(name("matmul_forward on an exact tensor core,", s), matmul_forward(settings.cuda, NULL, o.x, o.w),
+                     y);
     }
     exact_tensor_cores(false);
 }
@@ -129,7 +136,8 @@ static void fp32_has_the_bits_of_the_cpu()
     }
 }
 
-// Sums of small whole numbers stay below 2^24, so every order of adding gives the same: only the output is rounded, once.
+// Sums of small whole numbers stay below 2^24, so every order of adding gives the same: only the output is rounded,
+// once.
 static void whole_numbers_are_multiplied_exactly()
 {
     std::vector<Shape> all = shapes();
@@ -137,20 +145,23 @@ static void whole_numbers_are_multiplied_exactly()
         all.insert(all.end(), {{4096, 2568, 4104}, {8, 9736, 2560}, {8200, 264, 520}});
     for (Shape s : all) {
         Matrix x = random_whole(s.T, s.K, 1, 3), w = random_whole(s.N, s.K, 2, 3), dy = random_whole(s.T, s.N, 3, 3);
-        Matrix before = random_whole(s.T, s.K, 4, 100), dw = random_whole(s.N, s.K, 5, 100), y = random_whole(s.T, s.N, 6, 100);
+        Matrix before = random_whole(s.T, s.K, 4, 100), dw = random_whole(s.N, s.K, 5, 100),
+               y = random_whole(s.T, s.N, 6, 100);
         for (const Matrix *old : {(const Matrix *)NULL, (const Matrix *)&y})
             check_same(name("matmul_forward of whole numbers", s), matmul_forward(settings.cuda, old, x, w),
                        rounded(s.T, s.N, matmul_forward(settings.cpu, old, x, w)).x);
         for (const Matrix *old : {(const Matrix *)NULL, (const Matrix *)&before})
-            check_same(name("matmul_backward_input of whole numbers", s), matmul_backward_input(settings.cuda, old, dy, w),
+            check_same(name("matmul_backward_input of whole numbers", s),
+                       matmul_backward_input(settings.cuda, old, dy, w),
                        rounded(s.T, s.K, matmul_backward_input(settings.cpu, old, dy, w)).x);
-        check_same(name("matmul_backward_weight of whole numbers", s), matmul_backward_weight(settings.cuda, dw.x, dy, x),
+        check_same(name("matmul_backward_weight of whole numbers", s),
+                   matmul_backward_weight(settings.cuda, dw.x, dy, x),
                    matmul_backward_weight(settings.cpu, dw.x, dy, x));
     }
 }
 
-// What a library's order is judged by (order.h): the same pairs of numbers in another order, here turned by half a slab, give other
-// bits nearly everywhere, although the exact sums are all zero; and in the same order the same ones.
+// What a library's order is judged by (order.h): the same pairs of numbers in another order, here turned by half a
+// slab, give other bits nearly everywhere, although the exact sums are all zero; and in the same order the same ones.
 static void order_shows_in_what_cancels()
 {
     for (int64_t k : {(int64_t)320, (int64_t)1064}) {
@@ -158,18 +169,20 @@ static void order_shows_in_what_cancels()
         Matrix x = {rows, k, Floats((size_t)(rows * k))}, w = x, other_x = x, other_w = x;
         for (int64_t i = 0; i < rows * k; i++) {
             int64_t row = i / k, kappa = i % k, turned = (kappa + turned_by) % k;
-            x.x[(size_t)i] = order_number(true, true, row, kappa, k), w.x[(size_t)i] = order_number(false, true, row, kappa, k);
+            x.x[(size_t)i] = order_number(true, true, row, kappa, k),
+            w.x[(size_t)i] = order_number(false, true, row, kappa, k);
             other_x.x[(size_t)i] = order_number(true, true, row, turned, k),
             other_w.x[(size_t)i] = order_number(false, true, row, turned, k);
         }
-        Floats y = matmul_forward(settings.cuda, NULL, x, w), other = matmul_forward(settings.cuda, NULL, other_x, other_w);
+        Floats y = matmul_forward(settings.cuda, NULL, x, w),
+               other = matmul_forward(settings.cuda, NULL, other_x, other_w);
         check_same(text("the order of %d twice", (int)k), matmul_forward(settings.cuda, NULL, x, w), y);
         int64_t differ = 0;
         for (size_t i = 0; i < y.size(); i++)
             differ += y[i] != other[i];
         if (differ < 9 * rows * rows / 10)
-            failed("of %d sums of %d numbers that cancel only %d show that the order is another", (int)(rows * rows), (int)k,
-                   (int)differ);
+            failed("of %d sums of %d numbers that cancel only %d show that the order is another", (int)(rows * rows),
+                   (int)k, (int)differ);
     }
 }
 
@@ -177,7 +190,8 @@ static void no_tokens_leave_a_gradient_as_it_was()
 {
     Matrix nothing = {0, 24, {}}, none = {0, 40, {}}, w = random_matrix(24, 40, 1);
     Floats before = random_floats(24 * 40, 2);
-    check_same("matmul_backward_weight of no tokens", matmul_backward_weight(settings.cuda, before, nothing, none), before);
+    check_same("matmul_backward_weight of no tokens", matmul_backward_weight(settings.cuda, before, nothing, none),
+               before);
     check_same("matmul_forward of no tokens", matmul_forward(settings.cuda, NULL, none, w), Floats{});
     check_same("matmul_backward_input of no tokens", matmul_backward_input(settings.cuda, NULL, nothing, w), Floats{});
 }
@@ -188,7 +202,8 @@ const Tests matmul_tests = {
     {"matmul_backward_input_is_within_the_rounding_of_its_sums", backward_input_is_within_the_rounding_of_its_sums},
     {"matmul_backward_weight_is_fp32_and_within_the_rounding_of_its_sums",
      backward_weight_is_fp32_and_within_the_rounding_of_its_sums},
-    {"matmul_on_a_tensor_core_that_cuts_off_stays_within_the_bound", a_tensor_core_that_cuts_off_stays_within_the_bound},
+    {"matmul_on_a_tensor_core_that_cuts_off_stays_within_the_bound",
+     a_tensor_core_that_cuts_off_stays_within_the_bound},
     {"matmul_in_fp32_has_the_bits_of_the_cpu", fp32_has_the_bits_of_the_cpu},
     {"matmul_of_whole_numbers_is_exact", whole_numbers_are_multiplied_exactly},
     {"matmul_order_shows_in_what_cancels", order_shows_in_what_cancels},

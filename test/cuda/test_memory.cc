@@ -39,14 +39,16 @@ static float of_bits(uint32_t bits)
     return x;
 }
 
-// Nearest of the two bf16 numbers around x, found by their distances; the one with an even last bit where both are as far.
+// Nearest of the two bf16 numbers around x, found by their distances; the one with an even last bit where both are as
+// far.
 static uint32_t nearest_bf16(float x)
 {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
     uint32_t toward_zero = bits & 0xffff0000u, away = toward_zero + 0x10000u;
     double down = std::fabs((double)x - (double)of_bits(toward_zero));
-    double above = (away & 0x7fffffffu) == 0x7f800000u ? 0x1p128 : std::fabs((double)of_bits(away)); // where infinity would stand
+    double above =
+        (away & 0x7fffffffu) == 0x7f800000u ? 0x1p128 : std::fabs((double)of_bits(away)); // where infinity would stand
     double up = above - std::fabs((double)x);
     return down < up || (down == up && toward_zero % 0x20000u == 0) ? toward_zero : away;
 }

@@ -1,5 +1,5 @@
-// RMSNorm, QK-norm with RoPE, and the table of angles. A row's mean is one tree, whatever it looks like: with a thread's chain of
-// a sixteenth of the row or less, a term goes through C/16 + 32 additions at most.
+// RMSNorm, QK-norm with RoPE, and the table of angles. A row's mean is one tree, whatever it looks like: with a
+// thread's chain of a sixteenth of the row or less, a term goes through C/16 + 32 additions at most.
 #include "test/cuda/call.h"
 #include <algorithm>
 
@@ -75,7 +75,8 @@ static void norm_reference(Reference *y, Reference *rstd, const Matrix &sum, con
 static void check_rmsnorm_forward(NormShape s, bool with_residual)
 {
     std::string what = text("rmsnorm_forward T %d C %d%s", (int)s.T, (int)s.C, with_residual ? " with a residual" : "");
-    Matrix x = rows_for_a_norm(s.T, s.C, 1), residual = rows_for_a_norm(s.T, s.C, 2), weight = random_matrix(1, s.C, 3, 2);
+    Matrix x = rows_for_a_norm(s.T, s.C, 1), residual = rows_for_a_norm(s.T, s.C, 2),
+           weight = random_matrix(1, s.C, 3, 2);
     const Matrix *added = with_residual ? &residual : NULL;
     Normed got = rmsnorm_forward(settings.cuda, x, added, weight, EPSILON),
            oracle = rmsnorm_forward(settings.cpu, x, added, weight, EPSILON);
@@ -96,9 +97,10 @@ static void rmsnorm_forward_rounds_the_sum_the_norm_and_the_product()
             check_rmsnorm_forward(s, with_residual);
 }
 
-// dx = round(dsum + gradient); dweight = before + Σ dy · n, in fp32 and not rounded: groups of NORM_ROWS rows, then the groups.
-static void norm_backward_reference(Reference *dx, Reference *dweight, const Floats &before, const Matrix &dy, const Matrix *dsum,
-                                    const Matrix &sum, const Matrix &weight, const Floats &rstd)
+// dx = round(dsum + gradient); dweight = before + Σ dy · n, in fp32 and not rounded: groups of NORM_ROWS rows, then the
+// groups.
+static void norm_backward_reference(Reference *dx, Reference *dweight, const Floats &before, const Matrix &dy,
+                                    const Matrix *dsum, const Matrix &sum, const Matrix &weight, const Floats &rstd)
 {
     int64_t C = sum.columns, T = sum.rows;
     std::vector<Sum> chains((size_t)C);
@@ -203,8 +205,9 @@ static void qk_reference(Reference *y, Reference *rstd, const Matrix &x, const M
         }
 }
 
-static void qk_backward_reference(Reference *dx, Reference *dweight, const Floats &before, const Matrix &dy, const Matrix &x,
-                                  const Matrix &weight, const Floats &rstd, const Rope &rope, const Integers &positions)
+static void qk_backward_reference(Reference *dx, Reference *dweight, const Floats &before, const Matrix &dy,
+                                  const Matrix &x, const Matrix &weight, const Floats &rstd, const Rope &rope,
+                                  const Integers &positions)
 {
     int64_t D = weight.columns, heads = x.columns / D;
     std::vector<Sum> chains((size_t)D);
@@ -212,7 +215,8 @@ static void qk_backward_reference(Reference *dx, Reference *dweight, const Float
         for (int64_t h = 0; h < heads; h++) {
             const float *head = x.row(t) + h * D, *arriving = dy.row(t) + h * D;
             float r = rstd[(size_t)(t * heads + h)];
-            std::vector<Approx> d = rotated(std::vector<Approx>(arriving, arriving + D), rope, positions[(size_t)t], -1);
+            std::vector<Approx> d =
+                rotated(std::vector<Approx>(arriving, arriving + D), rope, positions[(size_t)t], -1);
             for (Approx gradient : norm_gradient(d, head, weight.x.data(), r))
                 dx->push_back(rounded(gradient));
             for (int64_t i = 0; i < D; i++)
@@ -227,7 +231,8 @@ static void the_table_of_angles_has_the_bits_of_the_cpu()
 {
     for (double theta : {1e4, 1e6, 5e6})
         for (int64_t D : {64, 128}) {
-            Rope got = rope_table(settings.cuda, POSITIONS, D, theta), oracle = rope_table(settings.cpu, POSITIONS, D, theta);
+            Rope got = rope_table(settings.cuda, POSITIONS, D, theta),
+                 oracle = rope_table(settings.cpu, POSITIONS, D, theta);
             check_same(text("cosine D %d theta %g", (int)D, theta), got.cosine, oracle.cosine);
             check_same(text("sine D %d theta %g", (int)D, theta), got.sine, oracle.sine);
         }
@@ -263,7 +268,8 @@ static void qk_norm_and_rope_gradients_follow_the_formula_in_place_too()
         Floats before = random_floats(s.width, 16),
                rstd = qk_norm_rope_forward(settings.cpu, x, weight, rope, positions, EPSILON).rstd;
         NormGradients got = qk_norm_rope_backward(settings.cuda, before, dy, x, weight, rstd, rope, positions, false);
-        NormGradients in_place = qk_norm_rope_backward(settings.cuda, before, dy, x, weight, rstd, rope, positions, true);
+        NormGradients in_place =
+            qk_norm_rope_backward(settings.cuda, before, dy, x, weight, rstd, rope, positions, true);
         NormGradients oracle = qk_norm_rope_backward(settings.cpu, before, dy, x, weight, rstd, rope, positions, false);
         Reference dx, dweight;
         qk_backward_reference(&dx, &dweight, before, dy, x, weight, rstd, rope, positions);
@@ -276,19 +282,20 @@ static void qk_norm_and_rope_gradients_follow_the_formula_in_place_too()
     }
 }
 
-// The order in which CUDA sums is promised, so are the bits: chains over NORM_ROWS heads, then those of NORM_ROWS tokens, then the
-// groups, each ascending from zero, added once.
+// The order in which CUDA sums is promised, so are the bits: chains over NORM_ROWS heads, then those of NORM_ROWS
+// tokens, then the groups, each ascending from zero, added once.
 static Floats head_weight_in_order(Floats sum, const Matrix &dy, const Matrix &x, const Floats &rstd, const Rope &rope,
                                    const Integers &positions)
 {
-    int64_t D = (int64_t)sum.size(), half = D / 2, heads = x.columns / D, rows = x.rows * heads, group = NORM_ROWS * heads;
+    int64_t D = (int64_t)sum.size(), half = D / 2, heads = x.columns / D, rows = x.rows * heads,
+            group = NORM_ROWS * heads;
     for (int64_t c = 0; c < D; c++) {
         float all = 0, of_tokens = 0, chain = 0;
         for (int64_t row = 0; row < rows; row++) {
             const float *d = dy.x.data() + row * D, *sine = rope.sine.data() + positions[(size_t)(row / heads)] * half;
             const float *cosine = rope.cosine.data() + (sine - rope.sine.data());
-            float turned =
-                c < half ? d[c] * cosine[c] + d[c + half] * sine[c] : d[c] * cosine[c - half] - d[c - half] * sine[c - half];
+            float turned = c < half ? d[c] * cosine[c] + d[c + half] * sine[c]
+                                    : d[c] * cosine[c - half] - d[c - half] * sine[c - half];
             chain = fmaf(turned, x.x[(size_t)(row * D + c)] * rstd[(size_t)row], chain);
             bool last = row + 1 == rows;
             if ((row + 1) % NORM_ROWS == 0 || last)
@@ -320,7 +327,8 @@ static void rope_without_a_norm_is_the_rotation_alone_in_place_too()
 {
     for (HeadShape s : head_shapes())
         for (bool back : {false, true}) {
-            std::string what = text("RoPE alone%s T %d h %d D %d", back ? ", back," : "", (int)s.T, (int)s.heads, (int)s.width);
+            std::string what =
+                text("RoPE alone%s T %d h %d D %d", back ? ", back," : "", (int)s.T, (int)s.heads, (int)s.width);
             Matrix x = random_matrix(s.T, s.heads * s.width, 17, 3);
             Rope rope = rope_table(settings.cpu, POSITIONS, s.width, 1e4);
             Integers positions = some_positions(s.T);
@@ -335,16 +343,19 @@ static void rope_without_a_norm_is_the_rotation_alone_in_place_too()
             check_within(what, got, y);
             check_same(what, got, rounded(s.T, x.columns, oracle).x);
             check_same(what + " in place", rope_alone(settings.cuda, back, x, rope, positions, s.width, true), got);
-            check_same(what + " in place on the CPU", rope_alone(settings.cpu, back, x, rope, positions, s.width, true), oracle);
+            check_same(what + " in place on the CPU", rope_alone(settings.cpu, back, x, rope, positions, s.width, true),
+                       oracle);
         }
 }
 
 extern const Tests norm_tests;
 const Tests norm_tests = {
-    {"rmsnorm_forward_rounds_the_sum_the_norm_and_the_product", rmsnorm_forward_rounds_the_sum_the_norm_and_the_product},
+    {"rmsnorm_forward_rounds_the_sum_the_norm_and_the_product",
+     rmsnorm_forward_rounds_the_sum_the_norm_and_the_product},
     {"rmsnorm_gradients_follow_the_formula_in_place_too", rmsnorm_gradients_follow_the_formula_in_place_too},
     {"the_table_of_angles_has_the_bits_of_the_cpu", the_table_of_angles_has_the_bits_of_the_cpu},
     {"qk_norm_and_rope_round_once", qk_norm_and_rope_round_once},
-    {"qk_norm_and_rope_gradients_follow_the_formula_in_place_too", qk_norm_and_rope_gradients_follow_the_formula_in_place_too},
+    {"qk_norm_and_rope_gradients_follow_the_formula_in_place_too",
+     qk_norm_and_rope_gradients_follow_the_formula_in_place_too},
     {"a_head_weight_gradient_is_a_sum_in_one_order", a_head_weight_gradient_is_a_sum_in_one_order},
     {"rope_without_a_norm_is_the_rotation_alone_in_place_too", rope_without_a_norm_is_the_rotation_alone_in_place_too}};

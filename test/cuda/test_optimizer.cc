@@ -1,5 +1,6 @@
-// AdamW and the sums of squares. AdamW is a chain of IEEE operations whose order is that of the CPU's, so the tolerance is zero:
-// master weights and moments have the CPU's bits, the rounded moments too, and the weight is the master rounded.
+// AdamW and the sums of squares. AdamW is a chain of IEEE operations whose order is that of the CPU's, so the tolerance
+// is zero: master weights and moments have the CPU's bits, the rounded moments too, and the weight is the master
+// rounded.
 #include "test/cuda/call.h"
 #include <cstring>
 
@@ -17,7 +18,8 @@ static Floats to_bf16(const Floats &x) // cut off, so that they are numbers of b
 
 static Moments some_moments(int64_t count, bool bf16)
 {
-    Floats master = random_floats(count, 1), m = random_floats(count, 2, 0.01f), v = absolute(random_floats(count, 3, 1e-4f));
+    Floats master = random_floats(count, 1), m = random_floats(count, 2, 0.01f),
+           v = absolute(random_floats(count, 3, 1e-4f));
     return {master, {}, bf16 ? to_bf16(m) : m, bf16 ? to_bf16(v) : v};
 }
 
@@ -46,15 +48,15 @@ static void adamw_has_the_bits_of_the_cpu()
                     Moments before = some_moments(count, bf16);
                     Floats gradient = random_floats(count, 4, i == 0 ? 1e-3f : 0.1f);
                     AdamW adam = some_settings(steps[i], decay, bf16);
-                    check_same_moments(text("adamw of %d at %lld, step %d, decay %g, %s moments:", (int)count, (long long)offset,
-                                            (int)steps[i], decay, bf16 ? "bf16" : "fp32"),
+                    check_same_moments(text("adamw of %d at %lld, step %d, decay %g, %s moments:", (int)count,
+                                            (long long)offset, (int)steps[i], decay, bf16 ? "bf16" : "fp32"),
                                        adamw(settings.cuda, before, gradient, adam, 7, offset),
                                        adamw(settings.cpu, before, gradient, adam, 7, offset));
                 }
 }
 
-// Where the gradient is zero there is one way to round: m shrinks by a fused product, v by a product. What becomes of these two
-// numbers is written out here from kernels/kernels.h.
+// Where the gradient is zero there is one way to round: m shrinks by a fused product, v by a product. What becomes of
+// these two numbers is written out here from kernels/kernels.h.
 static float rounded_at_random(float x, uint32_t noise)
 {
     uint32_t bits;
@@ -97,11 +99,13 @@ static void a_shard_is_updated_as_in_the_whole()
         Moments whole = adamw(settings.cuda, before, gradient, adam, 3, 0);
         for (size_t i = 0; i + 1 < std::size(cuts); i++) {
             size_t first = cuts[i], last = cuts[i + 1];
-            Moments of_shard = {part(before.master, first, last), {}, part(before.m, first, last), part(before.v, first, last)};
+            Moments of_shard = {
+                part(before.master, first, last), {}, part(before.m, first, last), part(before.v, first, last)};
             Moments got = adamw(settings.cuda, of_shard, part(gradient, first, last), adam, 3, (int64_t)first);
-            Moments expected = {part(whole.master, first, last), {}, part(whole.m, first, last), part(whole.v, first, last)};
-            check_same_moments(text("elements %zu .. %zu of 6,001, %s moments:", first, last, bf16 ? "bf16" : "fp32"), got,
-                               expected);
+            Moments expected = {
+                part(whole.master, first, last), {}, part(whole.m, first, last), part(whole.v, first, last)};
+            check_same_moments(text("elements %zu .. %zu of 6,001, %s moments:", first, last, bf16 ? "bf16" : "fp32"),
+                               got, expected);
         }
     }
 }
@@ -121,12 +125,12 @@ static void a_gradient_that_is_not_finite_is_not_hidden()
             bool finite = i != 5 && i != 9;
             if (std::isfinite(got.m[i]) != finite || std::isfinite(got.v[i]) != finite ||
                 std::isfinite(got.master[i]) != finite || std::isfinite(got.weight[i]) != finite)
-                failed("%s moments, element %zu: m %g, v %g, master %g, weight %g", bf16 ? "bf16" : "fp32", i, (double)got.m[i],
-                       (double)got.v[i], (double)got.master[i], (double)got.weight[i]);
+                failed("%s moments, element %zu: m %g, v %g, master %g, weight %g", bf16 ? "bf16" : "fp32", i,
+                       (double)got.m[i], (double)got.v[i], (double)got.master[i], (double)got.weight[i]);
         }
         if (!std::isnan(got.m[5]) || !std::isnan(got.v[5]) || !std::isinf(got.m[9]) || !std::isinf(got.v[9]))
-            failed("%s moments of NaN: %g, %g; of infinity: %g, %g", bf16 ? "bf16" : "fp32", (double)got.m[5], (double)got.v[5],
-                   (double)got.m[9], (double)got.v[9]);
+            failed("%s moments of NaN: %g, %g; of infinity: %g, %g", bf16 ? "bf16" : "fp32", (double)got.m[5],
+                   (double)got.v[5], (double)got.m[9], (double)got.v[9]);
     }
 }
 

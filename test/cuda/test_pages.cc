@@ -1,5 +1,5 @@
-// KV pages and tokens that stay on the device: numbers are moved, so everything is compared to the bit. That attention reads pages
-// as they are written here is in test_attention.cc.
+// KV pages and tokens that stay on the device: numbers are moved, so everything is compared to the bit. That attention
+// reads pages as they are written here is in test_attention.cc.
 #include "test/cuda/call.h"
 #include <algorithm>
 

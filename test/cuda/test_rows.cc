@@ -1,10 +1,11 @@
-// The operations that move rows (embedding, gather, scatter, fill), which are exact, sums over rows in their one order, and
-// SwiGLU, whose formulas are written out here.
+// The operations that move rows (embedding, gather, scatter, fill), which are exact, sums over rows in their one order,
+// and SwiGLU, whose formulas are written out here.
 #include "test/cuda/call.h"
 
 // ---- embedding, gather, scatter, fill
 
-static const int64_t WIDTHS[] = {8, 64, 72, 520, 2560}; // a part of a warp's vectors, all of them, one more, several rounds
+static const int64_t WIDTHS[] = {8, 64, 72, 520,
+                                 2560}; // a part of a warp's vectors, all of them, one more, several rounds
 
 static void embedding_and_gather_copy_rows()
 {
@@ -26,8 +27,8 @@ static void scatter_puts_rows_back_and_clears_the_others()
     for (int64_t C : WIDTHS)
         for (const Integers &rows : {Integers{}, Integers{4}, Integers{0, 1, 2, 3, 4}, Integers{1, 3}}) {
             Matrix dy = random_matrix((int64_t)rows.size(), C, 3);
-            check_same(text("rows_scatter C %d, %zu rows", (int)C, rows.size()), rows_scatter(settings.cuda, 5, dy, rows).x,
-                       rows_scatter(settings.cpu, 5, dy, rows).x);
+            check_same(text("rows_scatter C %d, %zu rows", (int)C, rows.size()),
+                       rows_scatter(settings.cuda, 5, dy, rows).x, rows_scatter(settings.cpu, 5, dy, rows).x);
         }
 }
 
@@ -64,11 +65,13 @@ static void a_bias_gradient_is_a_sum_in_one_order()
             Matrix dy = random_matrix(T, C, 11);
             Floats before = random_floats(C, 12), expected = sum_in_order(before, dy);
             check_same(text("rows_sum T %d C %d", (int)T, (int)C), rows_sum(settings.cuda, before, dy), expected);
-            check_same(text("rows_sum T %d C %d on the CPU", (int)T, (int)C), rows_sum(settings.cpu, before, dy), expected);
+            check_same(text("rows_sum T %d C %d on the CPU", (int)T, (int)C), rows_sum(settings.cpu, before, dy),
+                       expected);
         }
 }
 
-// One chain for each vocabulary row, over its tokens, ascending from zero, added once: the order is promised, so are the bits.
+// One chain for each vocabulary row, over its tokens, ascending from zero, added once: the order is promised, so are
+// the bits.
 static void embedding_gradients_are_chains_in_the_order_of_tokens()
 {
     const struct {
@@ -82,7 +85,8 @@ static void embedding_gradients_are_chains_in_the_order_of_tokens()
             ids[s.T - 1] = ids[0]; // the first and the last token are one word
         Floats before = random_floats((s.V + 2) * s.C, 6);
         check_same(text("embedding_backward T %d C %d V %d", (int)s.T, (int)s.C, (int)s.V),
-                   embedding_backward(settings.cuda, before, dy, ids), embedding_backward(settings.cpu, before, dy, ids));
+                   embedding_backward(settings.cuda, before, dy, ids),
+                   embedding_backward(settings.cpu, before, dy, ids));
     }
 }
 
@@ -100,7 +104,8 @@ static Reference swiglu_reference(const Matrix &gate, const Matrix &up)
 }
 
 // With σ = 1/(1 + e^-gate): dup = dy·gate·σ, dgate = dy·up·σ·(1 + gate·(1 - σ)), each rounded once
-static void swiglu_gradient_reference(Reference *dgate, Reference *dup, const Matrix &dy, const Matrix &gate, const Matrix &up)
+static void swiglu_gradient_reference(Reference *dgate, Reference *dup, const Matrix &dy, const Matrix &gate,
+                                      const Matrix &up)
 {
     for (size_t i = 0; i < gate.x.size(); i++) {
         Approx g = (double)gate.x[i], d = (double)dy.x[i], one = 1, sigmoid = one / (one + exponential(-g));

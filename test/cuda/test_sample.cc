@@ -1,7 +1,8 @@
-// The sampler. Its log-probabilities and entropies must be the head's, to the bit. Its tokens are checked against distributions
-// in double precision: a token is right if the row's draw, times all of the kept probability, falls between the sums of what is kept
-// before it and up to it. Those sums are of 1,024 terms a block and of blocks, each exp off by ELEMENTARY and by what the logits are:
-// SLACK is their share of all. Numbers of the inputs are eighths, so that logits are exact and everybody keeps the same tokens.
+// The sampler. Its log-probabilities and entropies must be the head's, to the bit. Its tokens are checked against
+// distributions in double precision: a token is right if the row's draw, times all of the kept probability, falls
+// between the sums of what is kept before it and up to it. Those sums are of 1,024 terms a block and of blocks, each
+// exp off by ELEMENTARY and by what the logits are: SLACK is their share of all. Numbers of the inputs are eighths, so
+// that logits are exact and everybody keeps the same tokens.
 #include "test/cuda/call.h"
 #include <algorithm>
 
@@ -75,13 +76,15 @@ static void check_token(const std::string &what, const std::vector<double> &z, c
                         float processed)
 {
     Kept k = kept_of(z, how);
-    double before = 0, u = random_of_token(how.seed, how.request, how.sample, how.position) * k.total, p = k.p[(size_t)token];
+    double before = 0, u = random_of_token(how.seed, how.request, how.sample, how.position) * k.total,
+           p = k.p[(size_t)token];
     for (int32_t v = 0; v < token; v++)
         before += k.p[(size_t)v] >= k.limit * (1 - 1e-9) ? k.p[(size_t)v] : 0;
     if (!(p >= k.limit * (1 - 1e-9)))
         failed("%s: token %d, of probability %g, is not kept (limit %g)", what.c_str(), token, p, k.limit);
     if (!(before - SLACK <= u && u <= before + p + SLACK))
-        failed("%s: token %d has %g to %g of the probability, the draw is %g", what.c_str(), token, before, before + p, u);
+        failed("%s: token %d has %g to %g of the probability, the draw is %g", what.c_str(), token, before, before + p,
+               u);
     if (!(std::fabs((double)processed - std::log(p / k.total)) < 1e-5)) // fp32 of numbers up to 20: 2^-20 · 20 · 0.5
         failed("%s: processed log-probability %g, expected %g", what.c_str(), (double)processed, std::log(p / k.total));
 }
@@ -147,17 +150,20 @@ static void a_row_is_sampled_alike_alone_and_among_others()
         for (int64_t first : {(int64_t)0, (int64_t)11, 140 - rows}) {
             if (first + rows > 140)
                 continue;
-            Sampled some =
-                head_sample(settings.cuda, rows_of(x, first, rows), w, {how.begin() + first, how.begin() + first + rows}, 2050);
+            Sampled some = head_sample(settings.cuda, rows_of(x, first, rows), w,
+                                       {how.begin() + first, how.begin() + first + rows}, 2050);
             std::string what = text("head_sample, rows %d .. of %d", (int)first, (int)rows);
-            check_same(what + " token", some.token, Integers(all.token.begin() + first, all.token.begin() + first + rows));
-            check_same(what + " logprob", some.logprob, Floats(all.logprob.begin() + first, all.logprob.begin() + first + rows));
+            check_same(what + " token", some.token,
+                       Integers(all.token.begin() + first, all.token.begin() + first + rows));
+            check_same(what + " logprob", some.logprob,
+                       Floats(all.logprob.begin() + first, all.logprob.begin() + first + rows));
             check_same(what + " processed", some.processed,
                        Floats(all.processed.begin() + first, all.processed.begin() + first + rows));
         }
 }
 
 extern const Tests sample_tests;
-const Tests sample_tests = {{"sample_draws_from_what_is_kept", tokens_are_drawn_from_what_is_kept},
-                            {"sample_of_logits_that_are_not_finite_is_a_token", logits_that_are_not_finite_give_a_token},
-                            {"sample_of_a_row_is_the_same_among_others", a_row_is_sampled_alike_alone_and_among_others}};
+const Tests sample_tests = {
+    {"sample_draws_from_what_is_kept", tokens_are_drawn_from_what_is_kept},
+    {"sample_of_logits_that_are_not_finite_is_a_token", logits_that_are_not_finite_give_a_token},
+    {"sample_of_a_row_is_the_same_among_others", a_row_is_sampled_alike_alone_and_among_others}};

@@ -1,10 +1,11 @@
-// A whole training step of a tiny Qwen3 or Qwen2 on the table under test: against the same step on the CPU, and to the bit
-// against itself, with recomputation, unpacked, twice.
+// A whole training step of a tiny Qwen3 or Qwen2 on the table under test: against the same step on the CPU, and to the
+// bit against itself, with recomputation, unpacked, twice.
 //
-// bf16 and the CPU's fp32 differ by roundings. Each rounding of an activation is a relative error of at most 2^-8, in the mean
-// square about 2^-9.3 (half an ulp, uniform, for significands between 1 and 2), and independent of the others. A gradient has
-// some 25 of them a layer behind it, forward and back, so 50 here: 2^-9.3 · √50 = 1.1% of its norm, if no operation made them
-// larger. FAR allows four times that. A cosine of 0.999 is the same angle: √(2 · 0.001) = 0.0447.
+// bf16 and the CPU's fp32 differ by roundings. Each rounding of an activation is a relative error of at most 2^-8, in
+// the mean square about 2^-9.3 (half an ulp, uniform, for significands between 1 and 2), and independent of the others.
+// A gradient has some 25 of them a layer behind it, forward and back, so 50 here: 2^-9.3 · √50 = 1.1% of its norm, if
+// no operation made them larger. FAR allows four times that. A cosine of 0.999 is the same angle: √(2 · 0.001) =
+// 0.0447.
 #include "model/model.h"
 #include "test/cuda/call.h"
 #include <algorithm>
@@ -81,12 +82,13 @@ class Tiny
     Model model = {};
     Optimizer optimizer = {};
 
-    // Weights are numbers of the activation type under test on either table, so that both begin alike. Biases are drawn: those of
-    // a new model are zero.
+    // Weights are numbers of the activation type under test on either table, so that both begin alike. Biases are
+    // drawn: those of a new model are zero.
     Tiny(const Kernels *kernels, Kind kind, bool recompute)
     {
         ModelConfig c = {};
-        c.layers = 2, c.width = 64, c.heads = 2, c.kv_heads = 1, c.head_width = 64, c.feed_forward = 96, c.vocabulary = 304;
+        c.layers = 2, c.width = 64, c.heads = 2, c.kv_heads = 1, c.head_width = 64, c.feed_forward = 96,
+        c.vocabulary = 304;
         c.max_positions = 512, c.rope_theta = 1e6, c.norm_epsilon = 1e-6, c.initializer_range = 0.15;
         c.family = kind.family, c.tied = kind.tied;
         ModelLimits limits = {};
@@ -195,14 +197,15 @@ static void check_gradients(const Tiny &got, const Tiny &oracle)
             product += (double)a[e] * (double)b[e];
         double cosine = product / norm_of(a) / norm_of(b), ratio = norm_of(a) / norm_of(b);
         if (!(off <= gradient_tolerance() && cosine >= 0.999 && std::fabs(ratio - 1) <= gradient_tolerance()))
-            failed("the gradient of %s: off by %.3g of its norm, cosine %.6f, %.6f as long", p.name, off, cosine, ratio);
+            failed("the gradient of %s: off by %.3g of its norm, cosine %.6f, %.6f as long", p.name, off, cosine,
+                   ratio);
         compared(1, 0, off / gradient_tolerance());
     }
 }
 
-// A hidden state that is off by FAR of its length in a random direction moves a logit by FAR times the spread of its row's logits
-// (0.15 · √64 = 1.2 for this model), and a target's logprob by √2 of that; the mean of N of them by four standard errors and half
-// the square, which is what is left of them on average.
+// A hidden state that is off by FAR of its length in a random direction moves a logit by FAR times the spread of its
+// row's logits (0.15 · √64 = 1.2 for this model), and a target's logprob by √2 of that; the mean of N of them by four
+// standard errors and half the square, which is what is left of them on average.
 static void check_loss(double got, double oracle, int64_t trained)
 {
     double token = std::sqrt(2.0) * FAR * 1.2,
@@ -223,9 +226,9 @@ static void a_step_agrees_with_the_cpu()
     }
 }
 
-// An epsilon as large as the gradients makes AdamW's update a smooth function of them: its derivative is at most 1/epsilon by
-// the first moment and as much by the second. So three updates are off by 3 · 2 · rate / epsilon times what a gradient is off, in
-// norm; and by the roundings of the fp32 masters, two in each update on either side.
+// An epsilon as large as the gradients makes AdamW's update a smooth function of them: its derivative is at most
+// 1/epsilon by the first moment and as much by the second. So three updates are off by 3 · 2 · rate / epsilon times
+// what a gradient is off, in norm; and by the roundings of the fp32 masters, two in each update on either side.
 static void three_updates_agree_with_the_cpu()
 {
     const double rate = 1e-3, epsilon = 1e-2;
@@ -247,8 +250,8 @@ static void three_updates_agree_with_the_cpu()
             double bound = 6 * rate / epsilon * gradient_tolerance() * norm_of(of_parameter(gradients, p)) +
                            3 * 2 * 2 * ROUNDING * norm_of(after);
             if (!(off <= bound) || moved == 0)
-                failed("%s: three updates moved it by %.3g, and %.3g away from the CPU's; at most %.3g are explained", p.name,
-                       moved, off, bound);
+                failed("%s: three updates moved it by %.3g, and %.3g away from the CPU's; at most %.3g are explained",
+                       p.name, moved, off, bound);
             compared(1, 0, off / bound);
         }
     }

@@ -1,8 +1,11 @@
-// Loaded into a program with LD_PRELOAD: one call of a kind fails, as on a machine that runs out of something. Which one is said by
+// Loaded into a program with LD_PRELOAD: one call of a kind fails, as on a machine that runs out of something. Which
+// one is said by
 //
-//     FAULT=KIND:N[:ERROR]     the N-th call of this kind, from 1, fails with this error's number; "short" in its place: a part is read or
+//     FAULT=KIND:N[:ERROR]     the N-th call of this kind, from 1, fails with this error's number; "short" in its
+//     place: a part is read or
 //                              written; kind "memory": allocations; "memory-on": all of them from the N-th on
-//     FAULT_LIST=FILE          nothing fails; a line "KIND N CALLERS" for every call, CALLERS being a hash of who called
+//     FAULT_LIST=FILE          nothing fails; a line "KIND N CALLERS" for every call, CALLERS being a hash of who
+//     called
 //     FAULT_WHERE=FILE         the addresses of the callers of the one that failed, for addr2line
 //
 //     FAULT_FORK=1             the first process that it forks is the one, and not itself
@@ -28,12 +31,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define KINDS(KIND)                                                                                                              \
-    KIND(memory)                                                                                                                 \
-    KIND(open)                                                                                                                   \
-    KIND(read)                                                                                                                   \
-    KIND(write) KIND(sync) KIND(rename) KIND(stat) KIND(mkdir) KIND(unlink) KIND(mmap) KIND(list) KIND(close) KIND(cut)          \
-        KIND(lock) KIND(fork) KIND(pipe) KIND(net) KIND(poll)
+#define KINDS(KIND)                                                                                                    \
+    KIND(memory)                                                                                                       \
+    KIND(open)                                                                                                         \
+    KIND(read)                                                                                                         \
+    KIND(write)                                                                                                        \
+    KIND(sync)                                                                                                         \
+    KIND(rename)                                                                                                       \
+    KIND(stat)                                                                                                         \
+    KIND(mkdir) KIND(unlink) KIND(mmap) KIND(list) KIND(close) KIND(cut) KIND(lock) KIND(fork) KIND(pipe) KIND(net)    \
+        KIND(poll)
 #define NAME(kind) KIND_##kind,
 typedef enum Kind { KINDS(NAME) KIND_COUNT } Kind;
 #undef NAME
@@ -94,14 +101,17 @@ static int counted_main(int count, char **arguments, char **environment)
     return real_main(count, arguments, environment);
 }
 
-typedef int (*Start)(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
+typedef int (*Start)(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void), void (*)(void),
+                     void *);
 
-int __libc_start_main(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
-int __libc_start_main(int (*program)(int, char **, char **), int count, char **arguments, void (*first)(void), void (*last)(void),
-                      void (*loader_last)(void), void *stack)
+int __libc_start_main(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void), void (*)(void),
+                      void *);
+int __libc_start_main(int (*program)(int, char **, char **), int count, char **arguments, void (*first)(void),
+                      void (*last)(void), void (*loader_last)(void), void *stack)
 {
     real_main = program;
-    return ((Start)dlsym(RTLD_NEXT, "__libc_start_main"))(counted_main, count, arguments, first, last, loader_last, stack);
+    return ((Start)dlsym(RTLD_NEXT, "__libc_start_main"))(counted_main, count, arguments, first, last, loader_last,
+                                                          stack);
 }
 
 static void tell_callers(const char *path)
@@ -146,7 +156,8 @@ static bool hit(Kind kind)
 
 // ---- memory. The C library has its allocator under these names, too.
 
-void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t), *__libc_memalign(size_t, size_t);
+void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t),
+    *__libc_memalign(size_t, size_t);
 
 void *malloc(size_t size) { return hit(KIND_memory) ? NULL : __libc_malloc(size); }
 void *calloc(size_t count, size_t size) { return hit(KIND_memory) ? NULL : __libc_calloc(count, size); }
@@ -170,10 +181,10 @@ static int open_or_not(int folder, const char *path, int flags, mode_t mode)
     return hit(KIND_open) ? -1 : (int)syscall(SYS_openat, folder, path, flags, mode);
 }
 
-#define MODE(flags, mode)                                                                                                        \
-    va_list rest;                                                                                                                \
-    va_start(rest, flags);                                                                                                       \
-    mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0;                                               \
+#define MODE(flags, mode)                                                                                              \
+    va_list rest;                                                                                                      \
+    va_start(rest, flags);                                                                                             \
+    mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0;                                     \
     va_end(rest)
 
 int open(const char *path, int flags, ...)
@@ -198,18 +209,24 @@ char *realpath(const char *path, char *place) { return hit(KIND_stat) ? NULL : R
 // What is asked for of a short one; 0: it fails.
 static size_t part(Kind kind, size_t size) { return !hit(kind) ? size : error == SHORT ? (size + 1) / 2 : 0; }
 
-#define TRANSFER(kind, size, ...)                                                                                                \
-    size_t some = part(kind, size);                                                                                              \
+#define TRANSFER(kind, size, ...)                                                                                      \
+    size_t some = part(kind, size);                                                                                    \
     return some == 0 && size > 0 ? -1 : (ssize_t)syscall(__VA_ARGS__)
 
 ssize_t read(int file, void *data, size_t size) { TRANSFER(KIND_read, size, SYS_read, file, data, some); }
 ssize_t write(int file, const void *data, size_t size) { TRANSFER(KIND_write, size, SYS_write, file, data, some); }
-ssize_t pread(int file, void *data, size_t size, off_t at) { TRANSFER(KIND_read, size, SYS_pread64, file, data, some, at); }
+ssize_t pread(int file, void *data, size_t size, off_t at)
+{
+    TRANSFER(KIND_read, size, SYS_pread64, file, data, some, at);
+}
 ssize_t pwrite(int file, const void *data, size_t size, off_t at)
 {
     TRANSFER(KIND_write, size, SYS_pwrite64, file, data, some, at);
 }
-ssize_t pread64(int file, void *data, size_t size, off_t at) { TRANSFER(KIND_read, size, SYS_pread64, file, data, some, at); }
+ssize_t pread64(int file, void *data, size_t size, off_t at)
+{
+    TRANSFER(KIND_read, size, SYS_pread64, file, data, some, at);
+}
 ssize_t pwrite64(int file, const void *data, size_t size, off_t at)
 {
     TRANSFER(KIND_write, size, SYS_pwrite64, file, data, some, at);
@@ -265,7 +282,10 @@ int socketpair(int domain, int type, int protocol, int ends[2])
     return hit(KIND_pipe) ? -1 : REAL(socketpair)(domain, type, protocol, ends);
 }
 int socket(int domain, int type, int protocol) { return hit(KIND_net) ? -1 : REAL(socket)(domain, type, protocol); }
-int connect(int file, const struct sockaddr *to, socklen_t size) { return hit(KIND_net) ? -1 : REAL(connect)(file, to, size); }
+int connect(int file, const struct sockaddr *to, socklen_t size)
+{
+    return hit(KIND_net) ? -1 : REAL(connect)(file, to, size);
+}
 ssize_t send(int file, const void *data, size_t size, int flags)
 {
     TRANSFER(KIND_net, size, SYS_sendto, file, data, some, flags, NULL, 0);

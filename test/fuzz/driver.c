@@ -1,6 +1,6 @@
-// Drives a fuzz target without a fuzzer: every file of the corpus as it is, then a fixed number of mutations of them, each a
-// function of its number. The same targets link with libFuzzer as they are (clang -fsanitize=fuzzer).
-// usage: fuzz_x MUTATIONS FILE...
+// Drives a fuzz target without a fuzzer: every file of the corpus as it is, then a fixed number of mutations of them,
+// each a function of its number. The same targets link with libFuzzer as they are (clang -fsanitize=fuzzer). usage:
+// fuzz_x MUTATIONS FILE...
 #include "base/base.h"
 #include <stdlib.h>
 #include <string.h>

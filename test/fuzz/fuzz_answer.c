@@ -1,6 +1,6 @@
-// Fuzzing what a server sends: any bytes as the body of its response, as an answer and as a message that goes with an error. What
-// must hold: texts that are accepted are UTF-8 and numbers finite, what the cache would keep of them says the same, and an error
-// is short, can be shown and does not hold the key.
+// Fuzzing what a server sends: any bytes as the body of its response, as an answer and as a message that goes with an
+// error. What must hold: texts that are accepted are UTF-8 and numbers finite, what the cache would keep of them says
+// the same, and an error is short, can be shown and does not hold the key.
 #include "server/exchange.h"
 #include "base/visible.h"
 #include <math.h>
@@ -37,11 +37,11 @@ static void check_kept(const Answer *a)
     json_t *kept = answer_json(a);
     char *text = kept == NULL ? NULL : json_dumps(kept, JSON_COMPACT | JSON_REAL_PRECISION(17));
     must(text != NULL && answer_parse(&again, text, strlen(text), "kept"), "what is kept is accepted");
-    bool equal =
-        same(a->text, again.text) && strcmp(a->finish_reason, again.finish_reason) == 0 && a->top_count == again.top_count;
+    bool equal = same(a->text, again.text) && strcmp(a->finish_reason, again.finish_reason) == 0 &&
+                 a->top_count == again.top_count;
     for (size_t i = 0; equal && i < a->top_count; i++)
-        equal =
-            same(a->top[i].token, again.top[i].token) && memcmp(&a->top[i].logprob, &again.top[i].logprob, sizeof(double)) == 0;
+        equal = same(a->top[i].token, again.top[i].token) &&
+                memcmp(&a->top[i].logprob, &again.top[i].logprob, sizeof(double)) == 0;
     must(equal, "what is kept says the same");
     answer_free(&again);
     free(text);
@@ -51,7 +51,8 @@ static void check_kept(const Answer *a)
 static void check_error(const Bytes *why, bool refused)
 {
     must(why->size > 0 && why->size < 1000, "an error says something, in short");
-    must(utf8_valid_prefix(why->data, why->size) == why->size && strstr(why->data, SECRET) == NULL, "an error can be shown");
+    must(utf8_valid_prefix(why->data, why->size) == why->size && strstr(why->data, SECRET) == NULL,
+         "an error can be shown");
     for (size_t i = 0; i < why->size;) {
         Character c = character_at(why->data + i, why->size - i);
         must(!character_hidden(c.code), "an error does nothing to a terminal");

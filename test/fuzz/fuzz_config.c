@@ -1,5 +1,5 @@
-// Fuzzing config.json: any bytes as the file. What must hold of one that is accepted: sizes are positive and fit together, and
-// what is written of it is accepted too and says the same.
+// Fuzzing config.json: any bytes as the file. What must hold of one that is accepted: sizes are positive and fit
+// together, and what is written of it is accepted too and says the same.
 #include "model/config.h"
 #include "pretrained/config_json.h"
 #include <stdlib.h>
@@ -32,7 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     ModelConfig c, again;
     if (read_bytes(&c, data, size)) {
-        must(c.layers > 0 && c.width > 0 && c.vocabulary > 0 && c.feed_forward > 0 && c.kv_heads > 0, "sizes are positive");
+        must(c.layers > 0 && c.width > 0 && c.vocabulary > 0 && c.feed_forward > 0 && c.kv_heads > 0,
+             "sizes are positive");
         must(c.heads % c.kv_heads == 0 && c.head_width % 2 == 0, "heads fit together");
         must(c.end_count >= 0 && c.end_count <= END_TOKENS && c.begin_token < c.vocabulary, "tokens fit");
         json_t *root = config_to_json(&c, "bfloat16");

@@ -1,5 +1,5 @@
-// Fuzzing the safetensors reader: any bytes as a file. What must hold of one that is accepted: its tensors fill the data behind
-// the header exactly, all of them lie in the file, and what is read from them is finite or refused.
+// Fuzzing the safetensors reader: any bytes as a file. What must hold of one that is accepted: its tensors fill the
+// data behind the header exactly, all of them lie in the file, and what is read from them is finite or refused.
 #include "safetensors/safetensors.h"
 #include <math.h>
 #include <stdlib.h>
@@ -40,7 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(&header, exact, 8);
         for (size_t i = 0; i < weights_count(w); i++) {
             const WeightTensor *t = weights_at(w, i);
-            must(t->data >= exact + 8 + header && t->bytes <= size - (size_t)(t->data - exact), "tensors lie in the file");
+            must(t->data >= exact + 8 + header && t->bytes <= size - (size_t)(t->data - exact),
+                 "tensors lie in the file");
             must(weights_find(w, t->name) == t, "tensors are found by their names");
             bytes += t->bytes;
             if (t->elements < 1 << 20)

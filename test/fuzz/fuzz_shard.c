@@ -1,6 +1,6 @@
-// Fuzzing the reader of shards: any bytes as a file, then the same bytes with their checksums made right, so that mutations reach
-// what stands behind them. What must hold of one that is accepted: its records fill its sections, each can be read to its last
-// byte, and they keep what shard.h promises of them.
+// Fuzzing the reader of shards: any bytes as a file, then the same bytes with their checksums made right, so that
+// mutations reach what stands behind them. What must hold of one that is accepted: its records fill its sections, each
+// can be read to its last byte, and they keep what shard.h promises of them.
 #include "test/support/shards.h"
 #include <stdlib.h>
 
@@ -25,13 +25,15 @@ static void read_entry(const Shard *s, const ShardEntry *e)
     for (uint32_t t = 0; t < e->tokens; t++)
         must(e->ids[t] >= 0 && e->ids[t] < s->vocabulary, "ids are below the vocabulary");
     for (uint32_t i = 0; i < e->span_count; i++) {
-        must(e->spans[i].begin > end && e->spans[i].begin < e->spans[i].end, "spans ascend, and the first token is not trained");
+        must(e->spans[i].begin > end && e->spans[i].begin < e->spans[i].end,
+             "spans ascend, and the first token is not trained");
         end = e->spans[i].end;
         trained += end - e->spans[i].begin;
     }
     must(end <= e->tokens && trained == e->trained, "spans lie in their record and are what is trained");
     must(e->prompt > 0 && e->prompt <= e->tokens && e->difficulty >= 0 && e->difficulty <= 5, "a record's numbers fit");
-    must(s->about.kind == SHARD_RL ? e->trained == 0 && e->answer.data != NULL : e->trained > 0, "a record is of its kind");
+    must(s->about.kind == SHARD_RL ? e->trained == 0 && e->answer.data != NULL : e->trained > 0,
+         "a record is of its kind");
     read_text(e->id);
     read_text(e->answer);
     read_text(e->row);
@@ -46,7 +48,8 @@ static void read_all(const Shard *s)
         ShardEntry e = shard_entry(s, i), before = shard_entry(s, i == 0 ? 0 : i - 1);
         read_entry(s, &e);
         tokens += e.tokens;
-        must(before.difficulty < e.difficulty || (before.difficulty == e.difficulty && before.key <= e.key), "records ascend");
+        must(before.difficulty < e.difficulty || (before.difficulty == e.difficulty && before.key <= e.key),
+             "records ascend");
     }
     must(s->records > 0 && tokens == s->tokens && s->number < s->of, "records fill the shard");
 }

@@ -1,6 +1,6 @@
-// Fuzzing the tokenizer with the small one of the fixtures (run from the repository's root): any bytes as a text, then the same
-// bytes as ids. What must hold: text that is UTF-8 comes back normalized, other text is refused, decoding id by id is decoding
-// at once.
+// Fuzzing the tokenizer with the small one of the fixtures (run from the repository's root): any bytes as a text, then
+// the same bytes as ids. What must hold: text that is UTF-8 comes back normalized, other text is refused, decoding id
+// by id is decoding at once.
 #include "tokenizer/tokenizer_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,8 @@ static void texts(Encoder *encoder, const Tokenizer *tokenizer, const char *text
     if (valid) {
         must(decode(tokenizer, &back, ids.ids, ids.count, true), "own ids are decoded");
         must(nfc_append(tokenizer->classes, &scratch, &normal, (const uint8_t *)text, size), "UTF-8 is normalized");
-        must(back.size == normal.size && (size == 0 || memcmp(back.data, normal.data, back.size) == 0), "the text comes back");
+        must(back.size == normal.size && (size == 0 || memcmp(back.data, normal.data, back.size) == 0),
+             "the text comes back");
     }
     must(encode(encoder, &ids, text, size) == valid, "added tokens change nothing of that");
     error_clear();

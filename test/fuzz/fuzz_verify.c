@@ -1,6 +1,6 @@
-// Fuzzing answers: the reference is what stands before the first newline, a model's text what follows. What must hold: an end within
-// the budget, an answer that is within its text's size, that every reference that can be compared is equal to itself, and that a choice
-// of options which both texts are is one of them.
+// Fuzzing answers: the reference is what stands before the first newline, a model's text what follows. What must hold:
+// an end within the budget, an answer that is within its text's size, that every reference that can be compared is
+// equal to itself, and that a choice of options which both texts are is one of them.
 #include "answers/verify.h"
 #include "base/text.h"
 #include "judges/judge_form.h"
@@ -21,13 +21,14 @@ static void must(bool promise, const char *what)
 
 static void check_choice(Text gold, Text response)
 {
-    json_t *row = json_pack("{s:[s%, s%, s]}", "options", gold.data, utf8_valid_prefix(gold.data, gold.size), response.data,
-                            utf8_valid_prefix(response.data, response.size), "(C) neither");
+    json_t *row = json_pack("{s:[s%, s%, s]}", "options", gold.data, utf8_valid_prefix(gold.data, gold.size),
+                            response.data, utf8_valid_prefix(response.data, response.size), "(C) neither");
     char *text = row == NULL ? NULL : json_dumps(row, 0);
     Finding f;
     if (text != NULL) {
         verify_finding(&f, (Text){text, strlen(text)}, (Text){"C", 1}, response);
-        must(f.verdict == VERDICT_EQUAL || f.verdict == VERDICT_DIFFERENT || f.verdict == VERDICT_UNKNOWN, "a verdict is one");
+        must(f.verdict == VERDICT_EQUAL || f.verdict == VERDICT_DIFFERENT || f.verdict == VERDICT_UNKNOWN,
+             "a verdict is one");
         must(f.rule != NULL && (f.verdict != VERDICT_EQUAL || f.answer[0] != 0), "nothing is never equal");
     }
     free(text);

@@ -1,5 +1,5 @@
-// Parity with transformers' Qwen3 and Qwen2 in fp32 on the tiny models of lab/reference: logits, loss, every gradient, ten
-// optimizer steps.
+// Parity with transformers' Qwen3 and Qwen2 in fp32 on the tiny models of lab/reference: logits, loss, every gradient,
+// ten optimizer steps.
 #include "test/support/device.h"
 #include "test/support/fixture.h"
 

@@ -1,4 +1,5 @@
-// Atomic operations on integers. Only one thread runs at a time, so they are plain ones; the race check must know them as atomic.
+// Atomic operations on integers. Only one thread runs at a time, so they are plain ones; the race check must know them
+// as atomic.
 #include "runtime.h"
 
 using namespace simt;
@@ -23,20 +24,20 @@ template <typename T> static T combine(SimtAtomic kind, T old, T value)
     }
 }
 
-#define ATOMICS_OF(type)                                                                                                         \
-    type simt_atomic(SimtAtomic kind, type *p, type value)                                                                       \
-    {                                                                                                                            \
-        race_access(current, p, sizeof *p, Access::ATOMIC, __builtin_return_address(0));                                         \
-        type old = *p;                                                                                                           \
-        *p = combine(kind, old, value);                                                                                          \
-        return old;                                                                                                              \
-    }                                                                                                                            \
-    type simt_compare_exchange(type *p, type expected, type value)                                                               \
-    {                                                                                                                            \
-        race_access(current, p, sizeof *p, Access::ATOMIC, __builtin_return_address(0));                                         \
-        type old = *p;                                                                                                           \
-        *p = old == expected ? value : old;                                                                                      \
-        return old;                                                                                                              \
+#define ATOMICS_OF(type)                                                                                               \
+    type simt_atomic(SimtAtomic kind, type *p, type value)                                                             \
+    {                                                                                                                  \
+        race_access(current, p, sizeof *p, Access::ATOMIC, __builtin_return_address(0));                               \
+        type old = *p;                                                                                                 \
+        *p = combine(kind, old, value);                                                                                \
+        return old;                                                                                                    \
+    }                                                                                                                  \
+    type simt_compare_exchange(type *p, type expected, type value)                                                     \
+    {                                                                                                                  \
+        race_access(current, p, sizeof *p, Access::ATOMIC, __builtin_return_address(0));                               \
+        type old = *p;                                                                                                 \
+        *p = old == expected ? value : old;                                                                            \
+        return old;                                                                                                    \
     }
 
 ATOMICS_OF(int)

@@ -1,5 +1,5 @@
-// Barriers of a block. __syncthreads wants every thread of the block; those with a number (PTX barrier.cta, 1 to 15) as many as
-// the caller says, in whole warps, some of which may only report their arrival and go on.
+// Barriers of a block. __syncthreads wants every thread of the block; those with a number (PTX barrier.cta, 1 to 15) as
+// many as the caller says, in whole warps, some of which may only report their arrival and go on.
 #include "runtime.h"
 
 using namespace simt;
@@ -52,10 +52,11 @@ static void check_arrival(const Arrival *arrival, const Warp *warp)
 {
     const NamedBarrier *barrier = &barriers[arrival->id];
     if (arrival->threads <= 0 || arrival->threads % WARP != 0 || arrival->threads > block.threads)
-        fault("barrier %d for %d threads; possible are multiples of 32 up to the block's %d", arrival->id, arrival->threads,
-              block.threads);
+        fault("barrier %d for %d threads; possible are multiples of 32 up to the block's %d", arrival->id,
+              arrival->threads, block.threads);
     if (barrier->arrived > 0 && barrier->wanted != arrival->threads)
-        fault("barrier %d for %d threads, but others came to it as one for %d", arrival->id, arrival->threads, barrier->wanted);
+        fault("barrier %d for %d threads, but others came to it as one for %d", arrival->id, arrival->threads,
+              barrier->wanted);
     if (barrier->waiting >> warp->number & 1)
         fault("barrier %d: warp %d comes to it again while it waits there", arrival->id, warp->number);
 }

@@ -1,5 +1,6 @@
-// A launch: its blocks one after another, in an order drawn from the seed, each with all its threads. The fibers outlive blocks
-// and launches; a fault that a test expected leaves the block in the middle of its work, and its fibers are then started afresh.
+// A launch: its blocks one after another, in an order drawn from the seed, each with all its threads. The fibers
+// outlive blocks and launches; a fault that a test expected leaves the block in the middle of its work, and its fibers
+// are then started afresh.
 #include "runtime.h"
 
 namespace simt
@@ -121,7 +122,8 @@ static bool launch_is_legal(dim3 grid, dim3 size, size_t shared)
     if (blocks == 0)
         return host_fault("an empty grid of (%u,%u,%u) blocks", grid.x, grid.y, grid.z);
     if (grid.x > 0x7fffffff || grid.y > 0xffff || grid.z > 0xffff)
-        return host_fault("a grid of (%u,%u,%u) blocks; possible are 2^31 - 1 in x and 65535 in y and z", grid.x, grid.y, grid.z);
+        return host_fault("a grid of (%u,%u,%u) blocks; possible are 2^31 - 1 in x and 65535 in y and z", grid.x,
+                          grid.y, grid.z);
     if (blocks > 1u << 31)
         return host_fault("a grid of (%u,%u,%u) blocks: more than this runtime can shuffle", grid.x, grid.y, grid.z);
     if (shared > MAX_SHARED)

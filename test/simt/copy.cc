@@ -1,6 +1,6 @@
-// cp.async, as late as the program allows: the target becomes NaN when the copy is asked for, and receives its bytes only in the
-// wait that says it must be there. A kernel that forgets to wait, or waits for one group too few, reads NaN on every run, where a
-// GPU would be wrong now and then.
+// cp.async, as late as the program allows: the target becomes NaN when the copy is asked for, and receives its bytes
+// only in the wait that says it must be there. A kernel that forgets to wait, or waits for one group too few, reads NaN
+// on every run, where a GPU would be wrong now and then.
 #include "runtime.h"
 
 using namespace simt;
@@ -21,7 +21,8 @@ void simt_copy_16(void *shared, const void *global, bool live)
     check_arguments(shared, global, live, caller);
     if (live) {
         race_access(current, global, 16, Access::READ, caller);
-        asm volatile("" ::"r"(((const uint4 *)global)->x), "r"(((const uint4 *)global)->w)); // here an illegal source shows
+        asm volatile("" ::"r"(((const uint4 *)global)->x),
+                     "r"(((const uint4 *)global)->w)); // here an illegal source shows
     }
     race_access(current, shared, 16, Access::WRITE, caller);
     if (counting && live)

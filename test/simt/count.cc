@@ -1,16 +1,18 @@
 // What a launch asks of memory, for dev/ladder: how many bytes its threads read and write, how many pieces of 32 bytes
-// (sectors) the memory has to move for them, and how many rounds shared memory takes. In the race build, which sees each
-// access.
+// (sectors) the memory has to move for them, and how many rounds shared memory takes. In the race build, which sees
+// each access.
 //
-// Memory serves a warp's instruction, not a thread's. The lanes of a warp run one after the other here, so accesses are put
-// together by place: the n-th time that a lane comes to a line belongs to the n-th time of the other lanes. That is what a GPU
-// does as long as the lanes of a warp go through a loop together. The C++ compiler copies a vector of 16 bytes number by
-// number, by as many instructions; so what a thread accesses directly behind its last access, in the same 16 bytes and by
-// another instruction, belongs to that one.
+// Memory serves a warp's instruction, not a thread's. The lanes of a warp run one after the other here, so accesses are
+// put together by place: the n-th time that a lane comes to a line belongs to the n-th time of the other lanes. That is
+// what a GPU does as long as the lanes of a warp go through a loop together. The C++ compiler copies a vector of 16
+// bytes number by number, by as many instructions; so what a thread accesses directly behind its last access, in the
+// same 16 bytes and by another instruction, belongs to that one.
 //
-//   sectors   of an access to the device's memory: the different pieces of 32 bytes that the lanes touch. Caches are not counted:
+//   sectors   of an access to the device's memory: the different pieces of 32 bytes that the lanes touch. Caches are
+//             not counted:
 //             what is asked for twice counts twice.
-//   rounds    of an access to shared memory: 32 banks of 4 bytes; lanes that want different words of one bank wait for each other. An
+//   rounds    of an access to shared memory: 32 banks of 4 bytes; lanes that want different words of one bank wait for
+//             each other. An
 //             access of 16 bytes takes four rounds at least, for 8 lanes each, one of 8 bytes two.
 #include "runtime.h"
 #include <algorithm>
@@ -54,7 +56,8 @@ static int64_t sectors_of(const WarpAccess &a)
     std::vector<uintptr_t> sectors;
     for (int lane = 0; lane < WARP; lane++)
         if (a.lanes >> lane & 1)
-            for (uintptr_t at = (uintptr_t)a.address[lane] / 32; at <= ((uintptr_t)a.address[lane] + a.bytes - 1) / 32; at++)
+            for (uintptr_t at = (uintptr_t)a.address[lane] / 32; at <= ((uintptr_t)a.address[lane] + a.bytes - 1) / 32;
+                 at++)
                 sectors.push_back(at);
     std::sort(sectors.begin(), sectors.end());
     return std::unique(sectors.begin(), sectors.end()) - sectors.begin();
@@ -67,7 +70,8 @@ static int64_t rounds_of_part(const WarpAccess &a, int first, int lanes)
     int64_t most = 0, of_bank[32] = {0};
     for (int lane = first; lane < first + lanes; lane++)
         if (a.lanes >> lane & 1)
-            for (uintptr_t at = (uintptr_t)a.address[lane] / 4; at <= ((uintptr_t)a.address[lane] + a.bytes - 1) / 4; at++)
+            for (uintptr_t at = (uintptr_t)a.address[lane] / 4; at <= ((uintptr_t)a.address[lane] + a.bytes - 1) / 4;
+                 at++)
                 words.push_back(at);
     std::sort(words.begin(), words.end());
     words.erase(std::unique(words.begin(), words.end()), words.end());

@@ -1,4 +1,5 @@
-// Stands in for the toolkit's cuda_bf16.h: the type and its conversions. It has no operators: our kernels compute in fp32.
+// Stands in for the toolkit's cuda_bf16.h: the type and its conversions. It has no operators: our kernels compute in
+// fp32.
 #ifndef SIMT_CUDA_BF16_H
 #define SIMT_CUDA_BF16_H
 

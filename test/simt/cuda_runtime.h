@@ -1,6 +1,7 @@
-// Stands in for the toolkit's cuda_runtime.h: the words of CUDA C++ for a C++ compiler, and the part of the runtime library that
-// we call. What each of them means is in NVIDIA's documentation; what this implementation does is in simt.h. Missing on purpose:
-// atomics on floats (their sums depend on the order) and __shared__ (SHARED of kernels/cuda/device.cuh works for both compilers).
+// Stands in for the toolkit's cuda_runtime.h: the words of CUDA C++ for a C++ compiler, and the part of the runtime
+// library that we call. What each of them means is in NVIDIA's documentation; what this implementation does is in
+// simt.h. Missing on purpose: atomics on floats (their sums depend on the order) and __shared__ (SHARED of
+// kernels/cuda/device.cuh works for both compilers).
 #ifndef SIMT_CUDA_RUNTIME_H
 #define SIMT_CUDA_RUNTIME_H
 
@@ -25,10 +26,10 @@ enum { warpSize = 32 };
 
 // ---- vectors
 
-#define SIMT_VECTOR(type, name, bytes)                                                                                           \
-    struct alignas(bytes) name##2 { type x, y; };                                                                                \
-    struct alignas(2 * bytes) name##4 { type x, y, z, w; };                                                                      \
-    static inline name##2 make_##name##2(type x, type y) { return name##2 {x, y}; }                                              \
+#define SIMT_VECTOR(type, name, bytes)                                                                                 \
+    struct alignas(bytes) name##2 { type x, y; };                                                                      \
+    struct alignas(2 * bytes) name##4 { type x, y, z, w; };                                                            \
+    static inline name##2 make_##name##2(type x, type y) { return name##2 {x, y}; }                                    \
     static inline name##4 make_##name##4(type x, type y, type z, type w) { return name##4 {x, y, z, w}; }
 
 SIMT_VECTOR(int, int, 8)
@@ -37,8 +38,8 @@ SIMT_VECTOR(float, float, 8)
 
 // ---- arithmetic
 
-#define SIMT_SMALLEST_AND_LARGEST(type)                                                                                          \
-    static inline type min(type a, type b) { return b < a ? b : a; }                                                             \
+#define SIMT_SMALLEST_AND_LARGEST(type)                                                                                \
+    static inline type min(type a, type b) { return b < a ? b : a; }                                                   \
     static inline type max(type a, type b) { return a < b ? b : a; }
 
 SIMT_SMALLEST_AND_LARGEST(int)
@@ -97,12 +98,12 @@ static SIMT_INLINE void __threadfence_block() {}
 static SIMT_INLINE void __threadfence() { simt_fence(); }
 static SIMT_INLINE void __trap() { SIMT_CALL(simt_trap()); }
 
-#define SIMT_ATOMIC(name, kind)                                                                                                  \
-    static SIMT_INLINE int name(int *p, int value) { return simt_atomic(kind, p, value); }                                       \
-    static SIMT_INLINE unsigned name(unsigned *p, unsigned value) { return simt_atomic(kind, p, value); }                        \
-    static SIMT_INLINE unsigned long long name(unsigned long long *p, unsigned long long value)                                  \
-    {                                                                                                                            \
-        return simt_atomic(kind, p, value);                                                                                      \
+#define SIMT_ATOMIC(name, kind)                                                                                        \
+    static SIMT_INLINE int name(int *p, int value) { return simt_atomic(kind, p, value); }                             \
+    static SIMT_INLINE unsigned name(unsigned *p, unsigned value) { return simt_atomic(kind, p, value); }              \
+    static SIMT_INLINE unsigned long long name(unsigned long long *p, unsigned long long value)                        \
+    {                                                                                                                  \
+        return simt_atomic(kind, p, value);                                                                            \
     }
 
 SIMT_ATOMIC(atomicAdd, SIMT_ADD)
@@ -126,7 +127,8 @@ static SIMT_INLINE unsigned __ballot_sync(unsigned mask, int vote) { return simt
 static SIMT_INLINE int __any_sync(unsigned mask, int vote) { return simt_ballot(mask, vote != 0) != 0; }
 static SIMT_INLINE int __all_sync(unsigned mask, int vote) { return simt_ballot(mask, vote == 0) == 0; }
 
-template <typename T> static SIMT_INLINE T simt_shuffle_value(SimtShuffle kind, unsigned mask, T value, int by, int width)
+template <typename T>
+static SIMT_INLINE T simt_shuffle_value(SimtShuffle kind, unsigned mask, T value, int by, int width)
 {
     static_assert(sizeof(T) == 4 || sizeof(T) == 8, "CUDA shuffles 4 or 8 bytes");
     uint64_t bits = 0;
@@ -182,7 +184,10 @@ enum cudaMemcpyKind {
     cudaMemcpyDefault = 4
 };
 
-enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8, cudaFuncAttributePreferredSharedMemoryCarveout = 9 };
+enum cudaFuncAttribute {
+    cudaFuncAttributeMaxDynamicSharedMemorySize = 8,
+    cudaFuncAttributePreferredSharedMemoryCarveout = 9
+};
 
 enum cudaDeviceAttr {
     cudaDevAttrMaxThreadsPerBlock = 1,
@@ -199,7 +204,8 @@ enum cudaDeviceAttr {
 struct cudaDeviceProp {
     char name[256];
     size_t totalGlobalMem, sharedMemPerBlock, sharedMemPerBlockOptin, sharedMemPerMultiprocessor;
-    int major, minor, multiProcessorCount, warpSize, maxThreadsPerBlock, maxThreadsPerMultiProcessor, l2CacheSize, ECCEnabled;
+    int major, minor, multiProcessorCount, warpSize, maxThreadsPerBlock, maxThreadsPerMultiProcessor, l2CacheSize,
+        ECCEnabled;
 };
 
 struct cudaFuncAttributes {
@@ -266,6 +272,9 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t made);
 }
 
-template <typename T> static inline cudaError_t cudaMalloc(T **p, size_t bytes) { return cudaMalloc((void **)p, bytes); }
+template <typename T> static inline cudaError_t cudaMalloc(T **p, size_t bytes)
+{
+    return cudaMalloc((void **)p, bytes);
+}
 
 #endif

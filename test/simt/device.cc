@@ -1,5 +1,5 @@
-// The part of the CUDA runtime library that we call: a card named SIMT with Hopper's limits, its memory and its errors. What is
-// queued, and in which order it is done, is in stream.cc.
+// The part of the CUDA runtime library that we call: a card named SIMT with Hopper's limits, its memory and its errors.
+// What is queued, and in which order it is done, is in stream.cc.
 #include "runtime.h"
 #include <map>
 #include <stdio.h>
@@ -28,7 +28,8 @@ static const ErrorText error_texts[] = {
     {cudaErrorMemoryAllocation, "cudaErrorMemoryAllocation", "out of memory"},
     {cudaErrorInitializationError, "cudaErrorInitializationError", "initialization error"},
     {cudaErrorInvalidConfiguration, "cudaErrorInvalidConfiguration", "invalid configuration argument"},
-    {cudaErrorInsufficientDriver, "cudaErrorInsufficientDriver", "CUDA driver version is insufficient for CUDA runtime version"},
+    {cudaErrorInsufficientDriver, "cudaErrorInsufficientDriver",
+     "CUDA driver version is insufficient for CUDA runtime version"},
     {cudaErrorNoDevice, "cudaErrorNoDevice", "no CUDA-capable device is detected"},
     {cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "invalid device ordinal"},
     {cudaErrorNoKernelImageForDevice, "cudaErrorNoKernelImageForDevice",

@@ -1,6 +1,7 @@
-// Faults: one clear report (launch, block, thread, what, where) and the end of the program; or, where a test expects it, the
-// report goes to the test: the fiber is left as it stands and the host goes on behind the launch. A line of the source is found
-// from the caller's address by addr2line, because an address costs nothing to note and a report is made once.
+// Faults: one clear report (launch, block, thread, what, where) and the end of the program; or, where a test expects
+// it, the report goes to the test: the fiber is left as it stands and the host goes on behind the launch. A line of the
+// source is found from the caller's address by addr2line, because an address costs nothing to note and a report is made
+// once.
 #include "runtime.h"
 #include <deque>
 #include <limits.h>
@@ -83,8 +84,8 @@ static int note_base(struct dl_phdr_info *info, size_t, void *base)
     return 1; // the first one is the program itself
 }
 
-// addr2line says "path:line" for the innermost function, then for each one that it was inlined into. Frames of the runtime's
-// headers and of the launch say nothing to a reader.
+// addr2line says "path:line" for the innermost function, then for each one that it was inlined into. Frames of the
+// runtime's headers and of the launch say nothing to a reader.
 static bool is_of_interest(const std::string &frame)
 {
     for (const char *dull : {"/simt.h:", "/simt_ptx.h:", "/cuda_runtime.h:", "/cuda_bf16.h:", "/device.cuh:", "??"})
@@ -210,7 +211,8 @@ static void bad_address(int, siginfo_t *info, void *context)
     if (current != NULL)
         fault("an access%s to %s (%p)", place(caller), describe_address(address), address);
     if (is_of_device(address)) {
-        fprintf(stderr, "simt: %sthe host's access%s to %s\n", where().c_str(), place(caller), describe_address(address));
+        fprintf(stderr, "simt: %sthe host's access%s to %s\n", where().c_str(), place(caller),
+                describe_address(address));
         abort();
     }
     signal(SIGSEGV, SIG_DFL); // not ours: it happens again and ends the program as always

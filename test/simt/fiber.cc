@@ -1,7 +1,8 @@
-// Fibers: many stacks on one thread of the operating system. A switch saves the registers that a called function must preserve,
-// and the stack pointer, and takes up those of the other fiber: about ten instructions. That is why a block of 1,024 CUDA threads
-// is cheap here, where 1,024 threads of the operating system would not be. Stacks are made once and used by every block. Machines
-// other than x86-64 (and -DSIMT_UCONTEXT) have the C library's swapcontext, which costs two system calls.
+// Fibers: many stacks on one thread of the operating system. A switch saves the registers that a called function must
+// preserve, and the stack pointer, and takes up those of the other fiber: about ten instructions. That is why a block
+// of 1,024 CUDA threads is cheap here, where 1,024 threads of the operating system would not be. Stacks are made once
+// and used by every block. Machines other than x86-64 (and -DSIMT_UCONTEXT) have the C library's swapcontext, which
+// costs two system calls.
 #include "runtime.h"
 #include <stdio.h>
 #include <sys/mman.h>
@@ -25,8 +26,8 @@ const char *stacks_start, *stacks_end;
 
 static void make_stacks()
 {
-    void *start =
-        mmap(NULL, (size_t)MAX_THREADS * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *start = mmap(NULL, (size_t)MAX_THREADS * STACK, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED) {
         perror("simt: stacks for the fibers");
         abort();
@@ -39,8 +40,8 @@ static void make_stacks()
 
 #if defined(OWN_SWITCH)
 
-// void simt_switch(void **save, void *position): pushes what must be preserved, leaves the stack pointer in *save, and returns on
-// the other stack to where that one called it.
+// void simt_switch(void **save, void *position): pushes what must be preserved, leaves the stack pointer in *save, and
+// returns on the other stack to where that one called it.
 asm(R"(
 .text
 .globl simt_switch
@@ -66,8 +67,8 @@ simt_switch:
 )");
 extern "C" void simt_switch(void **save, void *position);
 
-// Lays a stack out as if it had called simt_switch just before the first instruction of begin. The tops of the stacks are not a
-// power of two apart: their warmest lines would all fall into the same few sets of the cache.
+// Lays a stack out as if it had called simt_switch just before the first instruction of begin. The tops of the stacks
+// are not a power of two apart: their warmest lines would all fall into the same few sets of the cache.
 static void lay_out(Fiber *fiber, int number, void (*begin)())
 {
     uintptr_t top = (uintptr_t)fiber->stack + fiber->bytes - (size_t)(number * 7 % 64) * 64;
@@ -103,8 +104,8 @@ static void exchange(Fiber *from, Fiber *to)
 
 #endif
 
-// AddressSanitizer must know on which stack the program is. `left` is the fiber that was switched from, whose bounds it tells us
-// (the host's are known in no other way).
+// AddressSanitizer must know on which stack the program is. `left` is the fiber that was switched from, whose bounds it
+// tells us (the host's are known in no other way).
 #if defined(__SANITIZE_ADDRESS__)
 static Fiber *left;
 static void before_switch(Fiber *from, Fiber *to)

@@ -1,8 +1,8 @@
-// ldmatrix and mma.sync, for a whole warp at once: the fragments are gathered from the 32 lanes' registers into small matrices,
-// multiplied, and spread again (layouts: PTX ISA, 9.7.14). mma of bf16 has two forms. `fast` sums 16 products and c in double and
-// rounds once: what one would wish for. `exact` is what a Hopper tensor core does, bit for bit as far as it is known (MMA-Sim,
-// Xie et al. 2025): the 17 terms are aligned to the largest exponent among them, cut off 25 bits below it, added as integers, and
-// the sum is rounded toward zero.
+// ldmatrix and mma.sync, for a whole warp at once: the fragments are gathered from the 32 lanes' registers into small
+// matrices, multiplied, and spread again (layouts: PTX ISA, 9.7.14). mma of bf16 has two forms. `fast` sums 16 products
+// and c in double and rounds once: what one would wish for. `exact` is what a Hopper tensor core does, bit for bit as
+// far as it is known (MMA-Sim, Xie et al. 2025): the 17 terms are aligned to the largest exponent among them, cut off
+// 25 bits below it, added as integers, and the sum is rounded toward zero.
 #include "runtime.h"
 
 #pragma GCC diagnostic ignored "-Wpsabi" // vectors as arguments, of functions that are always inlined
@@ -17,8 +17,8 @@ typedef float Floats __attribute__((vector_size(4 * COLUMNS), may_alias));
 typedef double Doubles __attribute__((vector_size(8 * COLUMNS)));
 typedef int64_t Longs __attribute__((vector_size(8 * COLUMNS)));
 
-// The products below are written in vectors of a row's 8 columns and compiled for three kinds of machine. They touch nothing but
-// their own arrays, so the sanitizers need not look.
+// The products below are written in vectors of a row's 8 columns and compiled for three kinds of machine. They touch
+// nothing but their own arrays, so the sanitizers need not look.
 #define QUICK __attribute__((always_inline, no_sanitize("address", "undefined"))) static inline
 
 template <typename T> struct Matrices { // c (16, 8) += a (16, 16) · b (16, 8)
@@ -65,8 +65,9 @@ QUICK void multiply_chain(MatricesOfFloat *m)
 
 // ---- exact
 
-// bf16 numbers as sign (0 or -1), exponent and 8-bit significand: value = significand · 2^(exponent - 7). Zeros and subnormal
-// numbers have the exponent -126, which takes part in the search for the largest one; infinities and NaN have SPECIAL.
+// bf16 numbers as sign (0 or -1), exponent and 8-bit significand: value = significand · 2^(exponent - 7). Zeros and
+// subnormal numbers have the exponent -126, which takes part in the search for the largest one; infinities and NaN have
+// SPECIAL.
 enum { SPECIAL = 128 };
 
 struct alignas(64) Parts {
@@ -144,9 +145,9 @@ QUICK bool multiply_exact(MatricesOfBf16 *m)
 
 // ---- one compilation for each kind of machine; the results are the same
 
-#define FOR_A_MACHINE(name, options)                                                                                             \
-    options static void fast_##name(MatricesOfBf16 *m) { multiply_fast(m); }                                                     \
-    options static bool exact_##name(MatricesOfBf16 *m) { return multiply_exact(m); }                                            \
+#define FOR_A_MACHINE(name, options)                                                                                   \
+    options static void fast_##name(MatricesOfBf16 *m) { multiply_fast(m); }                                           \
+    options static bool exact_##name(MatricesOfBf16 *m) { return multiply_exact(m); }                                  \
     options static void chain_##name(MatricesOfFloat *m) { multiply_chain(m); }
 
 #define UNCHECKED no_sanitize("address", "undefined"), optimize("O3", "fp-contract=off")
@@ -154,9 +155,9 @@ FOR_A_MACHINE(plain, __attribute__((UNCHECKED)))
 #if defined(__x86_64__)
 FOR_A_MACHINE(avx2, __attribute__((UNCHECKED, target("avx2,fma"))))
 FOR_A_MACHINE(avx512, __attribute__((UNCHECKED, target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"))))
-#define CHOOSE(form)                                                                                                             \
-    (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") ? form##_avx512                                    \
-     : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")        ? form##_avx2                                      \
+#define CHOOSE(form)                                                                                                   \
+    (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") ? form##_avx512                          \
+     : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")        ? form##_avx2                            \
                                                                               : form##_plain)
 #else
 #define CHOOSE(form) form##_plain
@@ -200,8 +201,8 @@ template <typename T> static void spread(const Matrices<T> *m, Warp *warp)
     }
 }
 
-// Infinities and NaN have no place in the arithmetic of `exact`: the outputs that meet one come from the plain sum, which is then
-// infinite or NaN as well. The NaN is the one that a tensor core makes.
+// Infinities and NaN have no place in the arithmetic of `exact`: the outputs that meet one come from the plain sum,
+// which is then infinite or NaN as well. The NaN is the one that a tensor core makes.
 static bool is_special(uint16_t x) { return (x & 0x7f80) == 0x7f80; }
 
 static bool meets_special(const MatricesOfBf16 *m, int row, int column)

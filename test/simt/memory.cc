@@ -1,7 +1,8 @@
-// Device memory and shared memory. Both lie in one range of addresses, reserved once: shared memory below, device memory above.
-// So the race check finds the notes on an address by arithmetic alone. Device memory that was freed is not used again but closed.
-// Each piece ends where its last page ends (up to alignment), and the next page is closed: far accesses beyond it stop at once in
-// every build. What remains of its pages is closed to the byte by AddressSanitizer, or marked in the race check's notes.
+// Device memory and shared memory. Both lie in one range of addresses, reserved once: shared memory below, device
+// memory above. So the race check finds the notes on an address by arithmetic alone. Device memory that was freed is
+// not used again but closed. Each piece ends where its last page ends (up to alignment), and the next page is closed:
+// far accesses beyond it stop at once in every build. What remains of its pages is closed to the byte by
+// AddressSanitizer, or marked in the race check's notes.
 #include "runtime.h"
 #include <map>
 #include <sys/mman.h>
@@ -50,7 +51,8 @@ static char *reserve()
 char *memory_start = reserve();
 static size_t shared_end = PAGE, device_end = SHARED_ADDRESSES + PAGE; // offsets behind the last piece
 
-// A new piece: whole pages, opened, the bytes in front of and behind the piece closed again, and one closed page behind them.
+// A new piece: whole pages, opened, the bytes in front of and behind the piece closed again, and one closed page behind
+// them.
 static Piece *take(size_t bytes, Kind kind)
 {
     size_t *end = kind == Kind::DEVICE ? &device_end : &shared_end;
@@ -147,8 +149,8 @@ bool is_device_memory(const void *p, size_t bytes)
            bytes <= piece->bytes - offset;
 }
 
-// With SIMT_PROTECT=1 the host cannot touch device memory with its own hands, as with a real card: it is opened for kernels and
-// copies.
+// With SIMT_PROTECT=1 the host cannot touch device memory with its own hands, as with a real card: it is opened for
+// kernels and copies.
 void device_memory_open(bool open)
 {
     if (strcmp(environment("SIMT_PROTECT", "0"), "1") != 0)
@@ -220,10 +222,11 @@ static Piece *new_array(size_t bytes, const char *file, int line)
     launch_bytes += bytes;
     size_t fixed = launch_bytes - launch_dynamic->bytes;
     if (fixed > MAX_STATIC_SHARED)
-        fault("%zu bytes of static shared memory with the array of %s:%d; possible are %d", fixed, file, line, MAX_STATIC_SHARED);
+        fault("%zu bytes of static shared memory with the array of %s:%d; possible are %d", fixed, file, line,
+              MAX_STATIC_SHARED);
     if (launch_bytes > MAX_SHARED)
-        fault("%zu bytes of shared memory, static and dynamic, with the array of %s:%d; a block has %d", launch_bytes, file, line,
-              MAX_SHARED);
+        fault("%zu bytes of shared memory, static and dynamic, with the array of %s:%d; a block has %d", launch_bytes,
+              file, line, MAX_SHARED);
     memset(array->start, 0xFF, bytes);
     return array;
 }

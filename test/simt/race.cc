@@ -1,17 +1,18 @@
-// The race check: finds two accesses to the same memory, at least one of them a write, that nothing orders. It does not wait for
-// them to do harm: one run, in whatever order of threads, is as a rule enough, because what is compared is not when they happened
-// but which barriers lie between.
+// The race check: finds two accesses to the same memory, at least one of them a write, that nothing orders. It does not
+// wait for them to do harm: one run, in whatever order of threads, is as a rule enough, because what is compared is not
+// when they happened but which barriers lie between.
 //
-// For every two bytes of the device's memory there is a cell of notes: who wrote last, and two of those who have read since. A
-// note is a thread, a time and a line. Time is one counter that every barrier advances; so "ordered before me" is one comparison,
-// between the time of the note and the time up to which I know of that thread:
+// For every two bytes of the device's memory there is a cell of notes: who wrote last, and two of those who have read
+// since. A note is a thread, a time and a line. Time is one counter that every barrier advances; so "ordered before me"
+// is one comparison, between the time of the note and the time up to which I know of that thread:
 //   a launch          orders everything before it
 //   __syncthreads     all threads know of all, up to now
 //   __syncwarp        the lanes of the mask know of each other, and what each of them knew
 //   a named barrier   the warps that wait know of those that came, and what each of them knew
-// Shuffles, votes, ldmatrix and mma order nothing. This is FastTrack (Flanagan & Freund 2009) with vector clocks cut down to what
-// barriers can say. Other blocks of the launch have run before, in time; nothing orders them, so their notes count as races,
-// except between two atomic accesses, and except behind a __threadfence: what a flag or a counter may order is taken as ordered.
+// Shuffles, votes, ldmatrix and mma order nothing. This is FastTrack (Flanagan & Freund 2009) with vector clocks cut
+// down to what barriers can say. Other blocks of the launch have run before, in time; nothing orders them, so their
+// notes count as races, except between two atomic accesses, and except behind a __threadfence: what a flag or a counter
+// may order is taken as ordered.
 //
 // It may miss (notes are few; single bytes are not noted, two of them share a cell); it does not invent.
 #include "runtime.h"
@@ -170,9 +171,10 @@ static bool is_race(Note old, Note mine, const Thread *thread, bool shared)
 {
     static const char *const verb[2] = {"reads", "writes"};
     bool other_block = time_of(old) < block_start;
-    fault("race on %s: the thread %s it%s%s; %s%s %s it%s%s, and no barrier orders the two", describe_address(p), verb[writes],
-          is_atomic(mine) ? " atomically" : "", place(line_of(mine)), thread_text(thread_of(old)),
-          other_block ? " of another block" : "", verb[old_writes], is_atomic(old) ? " atomically" : "", place(line_of(old)));
+    fault("race on %s: the thread %s it%s%s; %s%s %s it%s%s, and no barrier orders the two", describe_address(p),
+          verb[writes], is_atomic(mine) ? " atomically" : "", place(line_of(mine)), thread_text(thread_of(old)),
+          other_block ? " of another block" : "", verb[old_writes], is_atomic(old) ? " atomically" : "",
+          place(line_of(old)));
 }
 
 // ---- the notes
@@ -209,7 +211,7 @@ static void access_cell(Cell *cell, const char *p, const Thread *thread, Note mi
     *cell = Cell{mine, 0, 0}; // who is ordered behind this write is ordered behind those reads
 }
 
-static Cell *cells;                      // of the whole range of addresses; memory for them only where the device has memory
+static Cell *cells; // of the whole range of addresses; memory for them only where the device has memory
 static const void *asked_for, *asked_by; // the access that is looked at, for race_where
 
 void race_access(const Thread *thread, const void *p, size_t bytes, Access access, const void *caller)
@@ -276,7 +278,9 @@ void race_memory_freed(size_t offset, size_t bytes)
 {
     if (!races_checked)
         return;
-    auto inside = [=](const std::pair<size_t, size_t> &range) { return range.first >= offset && range.second <= offset + bytes; };
+    auto inside = [=](const std::pair<size_t, size_t> &range) {
+        return range.first >= offset && range.second <= offset + bytes;
+    };
     forbidden.erase(std::remove_if(forbidden.begin(), forbidden.end(), inside), forbidden.end());
     madvise(cells_of_pages(offset), bytes / PAGE * CELLS_OF_PAGE, MADV_DONTNEED);
 }

@@ -1,5 +1,6 @@
-// What the runtime's own sources share: fibers, the running block with its threads and warps, the device's memory, the race
-// check, faults. A kernel sees none of this; its side is simt.h. Everything runs on one thread of the operating system.
+// What the runtime's own sources share: fibers, the running block with its threads and warps, the device's memory, the
+// race check, faults. A kernel sees none of this; its side is simt.h. Everything runs on one thread of the operating
+// system.
 #ifndef SIMT_RUNTIME_H
 #define SIMT_RUNTIME_H
 
@@ -24,7 +25,8 @@ struct Fiber {
 
 extern const char *stacks_start, *stacks_end; // all fibers' stacks lie between them
 
-void fiber_start(Fiber *fiber, int number, void (*entry)()); // on stack `number`; entry never returns, and is the same for all
+void fiber_start(Fiber *fiber, int number,
+                 void (*entry)()); // on stack `number`; entry never returns, and is the same for all
 void fiber_switch(Fiber *from, Fiber *to);
 
 // ---- block.cc: the block that runs
@@ -111,8 +113,8 @@ void run_block();  // all of its threads, until they have returned or a fault wa
 
 void named_barriers_begin();
 
-// Waits until all lanes of the mask are there; the last one does the work for all of them. `argument` is the lane's own, on its
-// stack; finish reads and writes warp->arguments.
+// Waits until all lanes of the mask are there; the last one does the work for all of them. `argument` is the lane's
+// own, on its stack; finish reads and writes warp->arguments.
 typedef void (*Finish)(Warp *warp, uint32_t lanes, Operation operation);
 void together(Operation operation, uint32_t mask, void *argument, Finish finish, const void *caller);
 const char *operation_name(Operation operation);
@@ -127,7 +129,10 @@ extern char *memory_start; // of the one range of addresses that all of the devi
 enum : size_t { SHARED_ADDRESSES = (size_t)1 << 32, MEMORY_ADDRESSES = (size_t)1 << 39 };
 
 inline bool is_shared(const void *p) { return (uintptr_t)p - (uintptr_t)memory_start < SHARED_ADDRESSES; }
-inline bool is_of_device(const void *p) { return (uintptr_t)p - (uintptr_t)memory_start < MEMORY_ADDRESSES; } // both kinds
+inline bool is_of_device(const void *p)
+{
+    return (uintptr_t)p - (uintptr_t)memory_start < MEMORY_ADDRESSES;
+} // both kinds
 
 bool is_device_memory(const void *p, size_t bytes);
 void *device_memory(size_t bytes); // NULL: there is no more
@@ -182,7 +187,7 @@ void finish_work(); // everything that is queued
 extern Fiber main_fiber; // the host's
 
 [[noreturn]] void fault(const char *format, ...) __attribute__((format(printf, 1, 2))); // in a kernel
-bool host_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));         // returns false if it was expected
+bool host_fault(const char *format, ...) __attribute__((format(printf, 1, 2))); // returns false if it was expected
 bool faulted(); // an expected fault was met: nothing runs any more
 void catch_bad_addresses();
 const char *keep(const std::string &text); // for ever: an abandoned fiber frees nothing

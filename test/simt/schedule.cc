@@ -1,6 +1,7 @@
-// Who runs next. Threads that are ready stand in a queue; one that waits is in no list, and what it waits for puts it back. Every
-// choice comes from the seed and the number of the launch, so a run repeats exactly and another seed tries another order. When
-// the queue is empty and threads are left, nobody can ever go on: a deadlock, and each warp says where it stands.
+// Who runs next. Threads that are ready stand in a queue; one that waits is in no list, and what it waits for puts it
+// back. Every choice comes from the seed and the number of the launch, so a run repeats exactly and another seed tries
+// another order. When the queue is empty and threads are left, nobody can ever go on: a deadlock, and each warp says
+// where it stands.
 #include "runtime.h"
 
 namespace simt
@@ -71,8 +72,9 @@ void wake_block()
     }
 }
 
-// The lanes go on in an order that is cheap to draw: lane ^ a number. A coin decides whether they stand behind everybody or
-// before: then the warp runs on alone until a barrier of the block stops it, and shows what leans on other warps keeping pace.
+// The lanes go on in an order that is cheap to draw: lane ^ a number. A coin decides whether they stand behind
+// everybody or before: then the warp runs on alone until a barrier of the block stops it, and shows what leans on other
+// warps keeping pace.
 void wake_lanes(Warp *warp, uint32_t lanes)
 {
     uint64_t drawn = random_below(2 * WARP);

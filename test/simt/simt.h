@@ -1,25 +1,33 @@
-// SIMT: CUDA kernels on a CPU, for tests. A kernel's source is compiled by the C++ compiler with -Itest/simt; the cuda_runtime.h
-// and cuda_bf16.h found there stand in for the toolkit's. Each CUDA thread is a fiber (fiber.cc): a stack of its own and a switch
-// of a few nanoseconds. One block runs at a time, and a thread runs until it has to wait: at a barrier (barrier.cc) or for the
-// other lanes of its warp (warp.cc). So a run repeats exactly, and another seed tries another order of blocks, warps and lanes
-// (schedule.cc): a kernel whose result depends on it is wrong.
+// SIMT: CUDA kernels on a CPU, for tests. A kernel's source is compiled by the C++ compiler with -Itest/simt; the
+// cuda_runtime.h and cuda_bf16.h found there stand in for the toolkit's. Each CUDA thread is a fiber (fiber.cc): a
+// stack of its own and a switch of a few nanoseconds. One block runs at a time, and a thread runs until it has to wait:
+// at a barrier (barrier.cc) or for the other lanes of its warp (warp.cc). So a run repeats exactly, and another seed
+// tries another order of blocks, warps and lanes (schedule.cc): a kernel whose result depends on it is wrong.
 //
-// What a GPU forgives now and then is a fault here, reported with launch, block, thread and line, and the program stops:
-//   a barrier or a warp operation that not all reach   all stand still then, and each warp says where it waits (schedule.cc)
-//   memory read before it was written      shared and device memory start as NaN; so does the target of an asynchronous copy,
+// What a GPU forgives now and then is a fault here, reported with launch, block, thread and line, and the program
+// stops:
+//   a barrier or a warp operation that not all reach   all stand still then, and each warp says where it waits
+//   (schedule.cc)
+//   memory read before it was written      shared and device memory start as NaN; so does the target of an asynchronous
+//   copy,
 //                                          which is made as late as the program allows (copy.cc)
-//   the host that uses memory too early    a copy from or to cudaMallocHost's memory, and all that is queued behind it, is made when
+//   the host that uses memory too early    a copy from or to cudaMallocHost's memory, and all that is queued behind it,
+//   is made when
 //                                          an event or a stream is waited for, and not before (stream.cc)
-//   an access beyond an array              to the byte with AddressSanitizer, to two bytes in the race build (memory.cc)
-//   two accesses that no barrier orders    in the race build: the kernels are compiled with -fsanitize=thread, and what they
+//   an access beyond an array              to the byte with AddressSanitizer, to two bytes in the race build
+//   (memory.cc)
+//   two accesses that no barrier orders    in the race build: the kernels are compiled with -fsanitize=thread, and what
+//   they
 //                                          then call at each access is ours (tsan.cc) and not libtsan's (race.cc)
-//   a kernel that touches the host's memory, in the race build; and the host that touches the device's, with SIMT_PROTECT=1
-// What cannot be seen here: speed, the memory model below a barrier, and what only nvcc compiles (inline PTX). A thread that
-// spins until another one writes spins for ever. Kernels are launched by one thread of the operating system.
+//   a kernel that touches the host's memory, in the race build; and the host that touches the device's, with
+//   SIMT_PROTECT=1
+// What cannot be seen here: speed, the memory model below a barrier, and what only nvcc compiles (inline PTX). A thread
+// that spins until another one writes spins for ever. Kernels are launched by one thread of the operating system.
 //
-// Environment: SIMT_SEED (default 1), SIMT_MMA=exact|fast (default fast), SIMT_MEMORY (bytes of the device), SIMT_DEVICES (how
-// many; negative: a driver that is too old), SIMT_CAPABILITY (default 9.0), SIMT_SHARED (KiB of shared memory that the
-// card says a block gets; launches are held to 227), SIMT_PROTECT=1 (device memory is closed to the host).
+// Environment: SIMT_SEED (default 1), SIMT_MMA=exact|fast (default fast), SIMT_MEMORY (bytes of the device),
+// SIMT_DEVICES (how many; negative: a driver that is too old), SIMT_CAPABILITY (default 9.0), SIMT_SHARED (KiB of
+// shared memory that the card says a block gets; launches are held to 227), SIMT_PROTECT=1 (device memory is closed to
+// the host).
 #ifndef SIMT_H
 #define SIMT_H
 
@@ -37,10 +45,11 @@ bool simt_checks_addresses(void); // whether this is the AddressSanitizer build
 
 // What launches between the two asked of memory; all zero but in the race build (count.cc).
 typedef struct SimtCounts {
-    int64_t read, written;                                       // bytes of the device's memory
-    int64_t sectors;                                             // pieces of 32 bytes that are moved for them, caches apart
-    int64_t shared_accesses, shared_rounds, shared_rounds_least; // of warps to shared memory; least: without bank conflicts
-    int64_t products;                                            // of tensor cores, 16 x 8 x 16 each
+    int64_t read, written; // bytes of the device's memory
+    int64_t sectors;       // pieces of 32 bytes that are moved for them, caches apart
+    int64_t shared_accesses, shared_rounds,
+        shared_rounds_least; // of warps to shared memory; least: without bank conflicts
+    int64_t products;        // of tensor cores, 16 x 8 x 16 each
 } SimtCounts;
 void simt_count_begin(void);
 SimtCounts simt_count_end(void);
@@ -71,14 +80,15 @@ __attribute__((const)) uint3 simt_block_index(void);
 __attribute__((const)) dim3 simt_block_size(void);
 __attribute__((const)) dim3 simt_grid_size(void);
 
-// Shared memory of the running block. A static array is known by its place in the source: one array a line, and instances of a
-// template that differ in nothing but a type of one size would share it.
+// Shared memory of the running block. A static array is known by its place in the source: one array a line, and
+// instances of a template that differ in nothing but a type of one size would share it.
 void *simt_static_shared(size_t bytes, const char *file, int line);
 void *simt_dynamic_shared(void);
 
 void simt_launch_call(dim3 grid, dim3 block, size_t shared, void (*call)(const void *), const void *context);
 
-void simt_queue(const std::function<void()> &work); // behind what waits in the stream; at once if nothing does (stream.cc)
+void simt_queue(
+    const std::function<void()> &work); // behind what waits in the stream; at once if nothing does (stream.cc)
 
 template <typename Call> void simt_launch(dim3 grid, dim3 block, size_t shared, const Call &call)
 {
@@ -89,8 +99,8 @@ template <typename Call> void simt_launch(dim3 grid, dim3 block, size_t shared, 
     });
 }
 
-// Each of these notes its caller, so that a report can name the line: the wrappers around them are always inlined, and a call of
-// one is never the last thing that a function does, which the compiler would make a jump.
+// Each of these notes its caller, so that a report can name the line: the wrappers around them are always inlined, and
+// a call of one is never the last thing that a function does, which the compiler would make a jump.
 #define SIMT_INLINE inline __attribute__((always_inline))
 #define SIMT_CALL(call) (call, ({ __asm__ volatile(""); }))
 

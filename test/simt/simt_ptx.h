@@ -1,5 +1,5 @@
-// The wrappers of kernels/cuda/ptx.cuh for the SIMT runtime: the same names and layouts, without PTX. Barriers with a number have
-// no wrapper there yet; they are here for the kernels that will give their warps different work.
+// The wrappers of kernels/cuda/ptx.cuh for the SIMT runtime: the same names and layouts, without PTX. Barriers with a
+// number have no wrapper there yet; they are here for the kernels that will give their warps different work.
 #ifndef SIMT_PTX_H
 #define SIMT_PTX_H
 
@@ -25,7 +25,10 @@ static SIMT_INLINE void mma_m16n8k16_bf16(float c[4], const uint32_t a[4], const
 {
     SIMT_CALL(simt_mma_bf16(c, a, b));
 }
-static SIMT_INLINE void mma_m16n8k16_fp32(float c[4], const float a[8], const float b[4]) { SIMT_CALL(simt_mma_fp32(c, a, b)); }
+static SIMT_INLINE void mma_m16n8k16_fp32(float c[4], const float a[8], const float b[4])
+{
+    SIMT_CALL(simt_mma_fp32(c, a, b));
+}
 
 // barrier.cta.sync.aligned and barrier.cta.arrive.aligned: `threads` of the block take part, in whole warps.
 static SIMT_INLINE void barrier_sync(int id, int threads) { SIMT_CALL(simt_named_barrier(id, threads, true)); }

@@ -1,7 +1,8 @@
-// Streams, events and graphs. There is one queue for all streams, and as long as nothing in it waits, work is done when its call
-// returns. A copy from or to memory of cudaMallocHost waits: until an event behind it, a stream or the device is waited for, which is
-// as late as CUDA allows; and so does everything that is queued behind it. A host that changes such memory too early, or reads it, so
-// always gets what it deserves. While a stream is captured, launches are taken down instead; a graph does them again.
+// Streams, events and graphs. There is one queue for all streams, and as long as nothing in it waits, work is done when
+// its call returns. A copy from or to memory of cudaMallocHost waits: until an event behind it, a stream or the device
+// is waited for, which is as late as CUDA allows; and so does everything that is queued behind it. A host that changes
+// such memory too early, or reads it, so always gets what it deserves. While a stream is captured, launches are taken
+// down instead; a graph does them again.
 #include "runtime.h"
 #include <deque>
 #include <time.h>
@@ -65,7 +66,8 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
 {
     if (captured != NULL)
         return not_in_a_graph("a copy");
-    if ((kind == cudaMemcpyHostToDevice && is_pinned(from, bytes)) || (kind == cudaMemcpyDeviceToHost && is_pinned(to, bytes))) {
+    if ((kind == cudaMemcpyHostToDevice && is_pinned(from, bytes)) ||
+        (kind == cudaMemcpyDeviceToHost && is_pinned(to, bytes))) {
         queue.push_back([=] { copy_now(to, from, bytes, kind); });
         return cudaSuccess;
     }

@@ -1,7 +1,7 @@
-// The runtime's own test. Every detector is shown a planted fault, which it must name in the right words, and right beside it the
-// same kernel without the fault, which must pass: a detector that cannot be made to fire proves nothing, and one that fires at
-// correct code is worse. Also here: that shuffles, votes, atomics and matrix products compute what CUDA says they compute. What
-// only one build can see is left to it, by name; test/run.sh runs them all.
+// The runtime's own test. Every detector is shown a planted fault, which it must name in the right words, and right
+// beside it the same kernel without the fault, which must pass: a detector that cannot be made to fire proves nothing,
+// and one that fires at correct code is worse. Also here: that shuffles, votes, atomics and matrix products compute
+// what CUDA says they compute. What only one build can see is left to it, by name; test/run.sh runs them all.
 #include "kernels/cuda/element.cuh"
 #include <stdio.h>
 #include <string>
@@ -140,8 +140,8 @@ static std::string race_of(void (*kernel)(float *))
 
 static void a_missing_block_barrier_is_a_race()
 {
-    CHECK_FAULT(race_of(neighbours<NOTHING, 32>), "race on byte", "of the 256 bytes of shared memory declared at", "the thread",
-                "no barrier orders the two", "block (0,0,0) of (1,1,1)", "test_faults.cc:");
+    CHECK_FAULT(race_of(neighbours<NOTHING, 32>), "race on byte", "of the 256 bytes of shared memory declared at",
+                "the thread", "no barrier orders the two", "block (0,0,0) of (1,1,1)", "test_faults.cc:");
     CHECK_NO_FAULT(race_of(neighbours<BLOCK_BARRIER, 32>));
 }
 
@@ -202,7 +202,8 @@ template <bool Barrier> __global__ void write_after_read(float *out)
 
 static void a_write_after_a_read_is_a_race()
 {
-    CHECK_FAULT(race_of(write_after_read<false>), "race on", "the thread", "reads it", "writes it", "no barrier orders the two");
+    CHECK_FAULT(race_of(write_after_read<false>), "race on", "the thread", "reads it", "writes it",
+                "no barrier orders the two");
     CHECK_NO_FAULT(race_of(write_after_read<true>));
 }
 
@@ -325,8 +326,8 @@ static void touch_and_fault(void (*kernel)(float *, int), int index, const char 
     if (simt_checks_races())
         CHECK_FAULT(fault_of(1, 1, 20, kernel, device.data, index), "an access", words, "thread (0,0,0)");
     else
-        CHECK_FAULT(last_words([&] { launch(NULL, 1, 1, 20, kernel, device.data, index); }), "use-after-poison", "an access to",
-                    words);
+        CHECK_FAULT(last_words([&] { launch(NULL, 1, 1, 20, kernel, device.data, index); }), "use-after-poison",
+                    "an access to", words);
 }
 
 static void off_by_one_is_caught()
@@ -402,10 +403,10 @@ static void copies_are_held_to_their_arrays()
 {
     DeviceArray<float> device(5);
     float host[8];
-    CHECK_FAULT(simt_expect_fault([&] { cudaMemcpy(host, device.data, 24, cudaMemcpyDeviceToHost); }), "cudaMemcpy: its source",
-                "device memory");
-    CHECK_FAULT(simt_expect_fault([&] { cudaMemcpy(host, host + 4, 16, cudaMemcpyHostToDevice); }), "cudaMemcpy: its target",
-                "should be in device memory");
+    CHECK_FAULT(simt_expect_fault([&] { cudaMemcpy(host, device.data, 24, cudaMemcpyDeviceToHost); }),
+                "cudaMemcpy: its source", "device memory");
+    CHECK_FAULT(simt_expect_fault([&] { cudaMemcpy(host, host + 4, 16, cudaMemcpyHostToDevice); }),
+                "cudaMemcpy: its target", "should be in device memory");
     CHECK_FAULT(simt_expect_fault([&] { cudaMemset(device.data + 1, 0, 20); }), "cudaMemset");
     CHECK_FAULT(simt_expect_fault([&] { cudaFree(device.data + 1); }), "cudaFree of", "byte 4 of the 20 bytes");
     CHECK_NO_FAULT(simt_expect_fault([&] { cudaMemcpy(host, device.data, 20, cudaMemcpyDeviceToHost); }));
@@ -489,7 +490,8 @@ static std::string copy_fault(void (*kernel)(const float *, float *))
 
 static void copies_that_cannot_be_made_are_caught()
 {
-    CHECK_FAULT(copy_fault(copy_wrongly<NO_WAIT_AT_ALL>), "returns before cp_async_wait for the cp.async", "test_faults.cc:");
+    CHECK_FAULT(copy_fault(copy_wrongly<NO_WAIT_AT_ALL>), "returns before cp_async_wait for the cp.async",
+                "test_faults.cc:");
     CHECK_FAULT(copy_fault(copy_wrongly<MISALIGNED_TARGET>), "cp.async", "the target", "not a multiple of 16");
     CHECK_FAULT(copy_fault(copy_wrongly<MISALIGNED_SOURCE>), "cp.async", "the source", "not a multiple of 16");
     CHECK_FAULT(copy_fault(copy_wrongly<NOT_SHARED>), "cp.async", "not in shared memory");
@@ -522,8 +524,9 @@ template <int Absence> __global__ void meet()
 
 static void a_deadlock_says_where_each_warp_waits()
 {
-    CHECK_FAULT(fault_of(1, THREADS, 0, meet<ONE_WAITS_ELSEWHERE>), "deadlock", "warp 0: lanes 0-4,6-31 wait at __syncthreads",
-                "lanes 5 wait at __syncwarp of lanes 0-31", "warp 1: lanes 0-31 wait at __syncthreads", "test_faults.cc:");
+    CHECK_FAULT(fault_of(1, THREADS, 0, meet<ONE_WAITS_ELSEWHERE>), "deadlock",
+                "warp 0: lanes 0-4,6-31 wait at __syncthreads", "lanes 5 wait at __syncwarp of lanes 0-31",
+                "warp 1: lanes 0-31 wait at __syncthreads", "test_faults.cc:");
     CHECK_NO_FAULT(fault_of(1, THREADS, 0, meet<ALL_COME>));
 }
 
@@ -655,7 +658,8 @@ static void launches_beyond_the_limits_are_caught()
 {
     CHECK_FAULT(fault_of(1, 1025, 0, nothing), "a block of (1025,1,1) threads");
     CHECK_FAULT(fault_of(dim3(1, 65536), 32, 0, nothing), "a grid of (1,65536,1) blocks");
-    CHECK_FAULT(fault_of(1, 32, (227 << 10) + 1, nothing), "bytes of dynamic shared memory; a block has at most 232448");
+    CHECK_FAULT(fault_of(1, 32, (227 << 10) + 1, nothing),
+                "bytes of dynamic shared memory; a block has at most 232448");
     CHECK_FAULT(fault_of(1, 32, (227 << 10) - 16, some_shared), "bytes of shared memory, static and dynamic");
     CHECK_NO_FAULT(fault_of(1, 32, (223 << 10), some_shared));
     CHECK_NO_FAULT(fault_of(dim3(2, 3, 4), dim3(4, 4, 4), 227 << 10, nothing));
@@ -672,7 +676,10 @@ static void a_trap_and_a_full_stack_are_reported()
 }
 
 // Each thread and block takes a number, and leaves it where it stands.
-__global__ void who_comes_when(int *count, int *turn) { turn[blockIdx.x * blockDim.x + threadIdx.x] = atomicAdd(count, 1); }
+__global__ void who_comes_when(int *count, int *turn)
+{
+    turn[blockIdx.x * blockDim.x + threadIdx.x] = atomicAdd(count, 1);
+}
 
 static std::vector<int> order_of(uint64_t seed)
 {
@@ -840,8 +847,8 @@ template <bool Transposed> static void check_products()
         a[(size_t)i] = rounded((float)(i * 7 % 5 - 2)), b[(size_t)i] = rounded((float)(i * 11 % 7 - 3));
     DeviceArray<element> device_a(a), device_b(b);
     DeviceArray<float> out(WIDE * WIDE), out2(WIDE * WIDE);
-    CHECK_NO_FAULT(fault_of(1, 32, 0, multiply_tiles<Transposed>, (const element *)device_a.data, (const element *)device_b.data,
-                            out.data, out2.data));
+    CHECK_NO_FAULT(fault_of(1, 32, 0, multiply_tiles<Transposed>, (const element *)device_a.data,
+                            (const element *)device_b.data, out.data, out2.data));
     std::vector<float> first = out.host(), second = out2.host();
     for (int row = 0; row < WIDE; row++)
         for (int column = 0; column < WIDE; column++) {
@@ -1089,8 +1096,8 @@ static void pinned_copies_come_as_late_as_they_may()
     cudaStream_t stream;
     cudaEvent_t copied;
     DeviceArray<float> x(std::vector<float>(THREADS, 1)), by(std::vector<float>(THREADS, 1));
-    CHECK(cudaMallocHost((void **)&pinned, THREADS * sizeof(float)) == cudaSuccess && cudaStreamCreate(&stream) == cudaSuccess &&
-          cudaEventCreate(&copied) == cudaSuccess);
+    CHECK(cudaMallocHost((void **)&pinned, THREADS * sizeof(float)) == cudaSuccess &&
+          cudaStreamCreate(&stream) == cudaSuccess && cudaEventCreate(&copied) == cudaSuccess);
     for (int i = 0; i < THREADS; i++)
         pinned[i] = 10;
     cudaMemcpyAsync(by.data, pinned, THREADS * sizeof(float), cudaMemcpyHostToDevice, stream);
@@ -1133,7 +1140,8 @@ static void the_card_is_what_the_environment_says()
     int count = -1, value = 0;
     cudaDeviceProp properties;
     CHECK(cudaGetDeviceCount(&count) == cudaSuccess && count == 1);
-    CHECK(cudaGetDeviceProperties(&properties, 0) == cudaSuccess && properties.major == 9 && !strcmp(properties.name, "SIMT"));
+    CHECK(cudaGetDeviceProperties(&properties, 0) == cudaSuccess && properties.major == 9 &&
+          !strcmp(properties.name, "SIMT"));
     CHECK(cudaDeviceGetAttribute(&value, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0) == cudaSuccess && value == 232448);
     CHECK(cudaSetDevice(1) == cudaErrorInvalidDevice);
     setenv("SIMT_DEVICES", "0", 1);
@@ -1165,9 +1173,9 @@ struct Test {
     Needs needs;
 };
 
-#define TEST(name, needs)                                                                                                        \
-    {                                                                                                                            \
-#name, name, needs                                                                                                       \
+#define TEST(name, needs)                                                                                              \
+    {                                                                                                                  \
+#name, name, needs                                                                                             \
     }
 static const Test tests[] = {
     TEST(a_missing_block_barrier_is_a_race, RACE_BUILD),

@@ -1,7 +1,8 @@
-// What a kernel calls at each load and store in the race build. g++ -fsanitize=thread puts the calls in; they are meant for
-// libtsan, which is not linked: these are ours. A load or store of a thread's own stack, which is most of them, is done with two
-// comparisons; one of the device's memory goes to the race check; any other one must be a constant of the program, or the
-// kernel's arguments on the host's stack. Anything else is the host's memory, which a GPU does not have.
+// What a kernel calls at each load and store in the race build. g++ -fsanitize=thread puts the calls in; they are meant
+// for libtsan, which is not linked: these are ours. A load or store of a thread's own stack, which is most of them, is
+// done with two comparisons; one of the device's memory goes to the race check; any other one must be a constant of the
+// program, or the kernel's arguments on the host's stack. Anything else is the host's memory, which a GPU does not
+// have.
 #include "runtime.h"
 #include <link.h>
 #include <pthread.h>
@@ -64,7 +65,8 @@ static inline __attribute__((always_inline)) void note(const void *p, size_t byt
         count_access(current, p, bytes, access == Access::WRITE, caller);
 }
 
-static inline __attribute__((always_inline)) void note_aligned(const void *p, size_t bytes, Access access, const void *caller)
+static inline __attribute__((always_inline)) void note_aligned(const void *p, size_t bytes, Access access,
+                                                               const void *caller)
 {
     note(p, bytes, access, caller);
     if ((uintptr_t)p % bytes != 0 && current != NULL && is_of_device(p))
@@ -73,12 +75,12 @@ static inline __attribute__((always_inline)) void note_aligned(const void *p, si
 }
 
 #define CALLER __builtin_return_address(0)
-#define ACCESSES_OF(bytes)                                                                                                       \
-    void __tsan_read##bytes(void *p) { note_aligned(p, bytes, Access::READ, CALLER); }                                           \
-    void __tsan_write##bytes(void *p) { note_aligned(p, bytes, Access::WRITE, CALLER); }                                         \
-    void __tsan_unaligned_read##bytes(void *p) { note(p, bytes, Access::READ, CALLER); }                                         \
-    void __tsan_unaligned_write##bytes(void *p) { note(p, bytes, Access::WRITE, CALLER); }                                       \
-    void __tsan_volatile_read##bytes(void *p) { note_aligned(p, bytes, Access::READ, CALLER); }                                  \
+#define ACCESSES_OF(bytes)                                                                                             \
+    void __tsan_read##bytes(void *p) { note_aligned(p, bytes, Access::READ, CALLER); }                                 \
+    void __tsan_write##bytes(void *p) { note_aligned(p, bytes, Access::WRITE, CALLER); }                               \
+    void __tsan_unaligned_read##bytes(void *p) { note(p, bytes, Access::READ, CALLER); }                               \
+    void __tsan_unaligned_write##bytes(void *p) { note(p, bytes, Access::WRITE, CALLER); }                             \
+    void __tsan_volatile_read##bytes(void *p) { note_aligned(p, bytes, Access::READ, CALLER); }                        \
     void __tsan_volatile_write##bytes(void *p) { note_aligned(p, bytes, Access::WRITE, CALLER); }
 
 extern "C" {
@@ -98,20 +100,23 @@ void __tsan_write_range(void *p, size_t bytes) { note(p, bytes, Access::WRITE, C
 
 // ---- the compiler's own atomics: in the host's code of a source (the guard of a static variable), never in a kernel
 
-#define ATOMIC_OF(bits, type)                                                                                                    \
-    type __tsan_atomic##bits##_load(const volatile type *p, int) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }                \
-    void __tsan_atomic##bits##_store(volatile type *p, type value, int) { __atomic_store_n(p, value, __ATOMIC_SEQ_CST); }        \
-    type __tsan_atomic##bits##_exchange(volatile type *p, type value, int)                                                       \
-    {                                                                                                                            \
-        return __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST);                                                                  \
-    }                                                                                                                            \
-    type __tsan_atomic##bits##_fetch_add(volatile type *p, type value, int)                                                      \
-    {                                                                                                                            \
-        return __atomic_fetch_add(p, value, __ATOMIC_SEQ_CST);                                                                   \
-    }                                                                                                                            \
-    bool __tsan_atomic##bits##_compare_exchange_strong(volatile type *p, type *expected, type value, int, int)                   \
-    {                                                                                                                            \
-        return __atomic_compare_exchange_n(p, expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                       \
+#define ATOMIC_OF(bits, type)                                                                                          \
+    type __tsan_atomic##bits##_load(const volatile type *p, int) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }      \
+    void __tsan_atomic##bits##_store(volatile type *p, type value, int)                                                \
+    {                                                                                                                  \
+        __atomic_store_n(p, value, __ATOMIC_SEQ_CST);                                                                  \
+    }                                                                                                                  \
+    type __tsan_atomic##bits##_exchange(volatile type *p, type value, int)                                             \
+    {                                                                                                                  \
+        return __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST);                                                        \
+    }                                                                                                                  \
+    type __tsan_atomic##bits##_fetch_add(volatile type *p, type value, int)                                            \
+    {                                                                                                                  \
+        return __atomic_fetch_add(p, value, __ATOMIC_SEQ_CST);                                                         \
+    }                                                                                                                  \
+    bool __tsan_atomic##bits##_compare_exchange_strong(volatile type *p, type *expected, type value, int, int)         \
+    {                                                                                                                  \
+        return __atomic_compare_exchange_n(p, expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);             \
     }
 
 extern "C" {

@@ -1,6 +1,7 @@
-// What the lanes of a warp do together: shuffles, votes, __syncwarp, ldmatrix and mma. A lane leaves a pointer to its arguments
-// and waits; the last one to come does the work for all in one tight loop, writes every lane's result where its pointer says,
-// wakes the others and goes on. So a matrix product of a warp costs 31 switches and one small product.
+// What the lanes of a warp do together: shuffles, votes, __syncwarp, ldmatrix and mma. A lane leaves a pointer to its
+// arguments and waits; the last one to come does the work for all in one tight loop, writes every lane's result where
+// its pointer says, wakes the others and goes on. So a matrix product of a warp costs 31 switches and one small
+// product.
 #include "runtime.h"
 
 namespace simt
@@ -30,18 +31,19 @@ static Group *find_group(Warp *warp, uint32_t mask, Operation operation)
 static void check_mask(const Warp *warp, Operation operation, uint32_t mask, const void *caller)
 {
     if (!(mask >> current->lane & 1))
-        fault("%s of lanes %s%s, called by lane %d, which is not among them", operation_name(operation), lanes_text(mask),
-              place(caller), current->lane);
+        fault("%s of lanes %s%s, called by lane %d, which is not among them", operation_name(operation),
+              lanes_text(mask), place(caller), current->lane);
     if (mask & warp->returned)
-        fault("%s of lanes %s%s, but lanes %s have returned", operation_name(operation), lanes_text(mask), place(caller),
-              lanes_text(mask & warp->returned));
+        fault("%s of lanes %s%s, but lanes %s have returned", operation_name(operation), lanes_text(mask),
+              place(caller), lanes_text(mask & warp->returned));
 }
 
 [[noreturn]] static void differ(const Warp *warp, const Group *group, Operation operation, const void *caller)
 {
     const Thread *other = &warp->lanes[__builtin_ctz(group->arrived)];
-    fault("the lanes of a warp part: lane %d comes to %s%s, lanes %s wait at %s%s", current->lane, operation_name(operation),
-          place(caller), lanes_text(group->arrived), operation_name(group->operation), place(other->caller));
+    fault("the lanes of a warp part: lane %d comes to %s%s, lanes %s wait at %s%s", current->lane,
+          operation_name(operation), place(caller), lanes_text(group->arrived), operation_name(group->operation),
+          place(other->caller));
 }
 
 void together(Operation operation, uint32_t mask, void *argument, Finish finish, const void *caller)
@@ -60,7 +62,8 @@ void together(Operation operation, uint32_t mask, void *argument, Finish finish,
         wake_lanes(warp, mask & ~(1u << current->lane));
         return;
     }
-    current->wait = Wait::WARP_OPERATION, current->operation = operation, current->mask = mask, current->caller = caller;
+    current->wait = Wait::WARP_OPERATION, current->operation = operation, current->mask = mask,
+    current->caller = caller;
     run_others();
 }
 
@@ -71,7 +74,8 @@ struct Shuffle {
     int by, width;
 };
 
-// The lane whose value `lane` receives: in its own part of `width` lanes; up, down and xor keep the own value at the part's edge.
+// The lane whose value `lane` receives: in its own part of `width` lanes; up, down and xor keep the own value at the
+// part's edge.
 static int source_lane(Operation operation, int lane, int by, int width)
 {
     int part = lane & -width, last = part + width - 1;
@@ -95,8 +99,8 @@ static void finish_shuffle(Warp *warp, uint32_t mask, Operation operation)
         Shuffle *shuffle = (Shuffle *)warp->arguments[lane];
         int source = source_lane(operation, lane, shuffle->by, shuffle->width);
         if (!(mask >> source & 1))
-            fault("%s of lanes %s: lane %d asks lane %d, which takes no part", operation_name(operation), lanes_text(mask), lane,
-                  source);
+            fault("%s of lanes %s: lane %d asks lane %d, which takes no part", operation_name(operation),
+                  lanes_text(mask), lane, source);
         shuffle->result = ((Shuffle *)warp->arguments[source])->value;
     }
 }
@@ -125,14 +129,18 @@ static void finish_barrier(Warp *warp, uint32_t mask, Operation) { race_warp_bar
 
 using namespace simt;
 
-void simt_warp_barrier(uint32_t mask) { together(Operation::BARRIER, mask, NULL, finish_barrier, __builtin_return_address(0)); }
+void simt_warp_barrier(uint32_t mask)
+{
+    together(Operation::BARRIER, mask, NULL, finish_barrier, __builtin_return_address(0));
+}
 
 uint64_t simt_shuffle(SimtShuffle kind, uint32_t mask, uint64_t value, int by, int width)
 {
     if (width <= 0 || width > WARP || (width & (width - 1)) != 0)
         fault("a shuffle of width %d; possible are powers of two up to 32", width);
     Shuffle shuffle = {value, 0, by & (WARP - 1), width};
-    together((Operation)((int)Operation::SHUFFLE_FROM + kind), mask, &shuffle, finish_shuffle, __builtin_return_address(0));
+    together((Operation)((int)Operation::SHUFFLE_FROM + kind), mask, &shuffle, finish_shuffle,
+             __builtin_return_address(0));
     return shuffle.result;
 }
 

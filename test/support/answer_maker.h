@@ -3,8 +3,8 @@
 // unit, a name, an order, a bracket, a word changed. Changes that happen to keep the value (0 for -0, two equal items
 // swapped) are not generated.
 //
-// Left alone is what people judge either way: a unit or a percent sign left out, a decimal with fewer digits than the reference's,
-// numbers of a list in another order, (1, 2) against [1, 2]. Next: test/unit/test_answers_properties.c.
+// Left alone is what people judge either way: a unit or a percent sign left out, a decimal with fewer digits than the
+// reference's, numbers of a list in another order, (1, 2) against [1, 2]. Next: test/unit/test_answers_properties.c.
 #ifndef TEST_ANSWER_MAKER_H
 #define TEST_ANSWER_MAKER_H
 

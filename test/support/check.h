@@ -25,20 +25,20 @@ enum { IS_RELEASE = 1 };
 #endif
 
 // The call succeeds; otherwise the test fails with the chain of causes.
-#define assert_ok(call)                                                                                                          \
-    do {                                                                                                                         \
-        if (!(call))                                                                                                             \
-            fail_msg("%s: %s", #call, error_text());                                                                             \
+#define assert_ok(call)                                                                                                \
+    do {                                                                                                               \
+        if (!(call))                                                                                                   \
+            fail_msg("%s: %s", #call, error_text());                                                                   \
     } while (0)
 
 // The call fails, and its error contains the text.
-#define assert_refused(call, text)                                                                                               \
-    do {                                                                                                                         \
-        error_clear();                                                                                                           \
-        if (call)                                                                                                                \
-            fail_msg("%s: was accepted", #call);                                                                                 \
-        if (strstr(error_text(), text) == NULL)                                                                                  \
-            fail_msg("%s: the error should say '%s', but is: %s", #call, text, error_text());                                    \
+#define assert_refused(call, text)                                                                                     \
+    do {                                                                                                               \
+        error_clear();                                                                                                 \
+        if (call)                                                                                                      \
+            fail_msg("%s: was accepted", #call);                                                                       \
+        if (strstr(error_text(), text) == NULL)                                                                        \
+            fail_msg("%s: the error should say '%s', but is: %s", #call, text, error_text());                          \
     } while (0)
 
 static inline double largest_of(const float *x, int64_t count)

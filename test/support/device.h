@@ -14,7 +14,10 @@ static inline float *downloaded(const Kernels *kernels, const float *device, int
     return host;
 }
 
-static inline float *gradients_of(const Model *m) { return downloaded(m->kernels, m->gradients, m->parameters.elements); }
+static inline float *gradients_of(const Model *m)
+{
+    return downloaded(m->kernels, m->gradients, m->parameters.elements);
+}
 
 static inline float *weights_of(const Model *m) // the master where there is one
 {

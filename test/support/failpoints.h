@@ -1,6 +1,6 @@
-// Failpoints in the calls that change the disk: this program's own write, fsync, rename, ... stand before libc's. When armed, the
-// n-th of them either kills the process (a write is half done by then) or fails; the log has a letter for each. Include it in one
-// file of a test.
+// Failpoints in the calls that change the disk: this program's own write, fsync, rename, ... stand before libc's. When
+// armed, the n-th of them either kills the process (a write is half done by then) or fails; the log has a letter for
+// each. Include it in one file of a test.
 #ifndef TEST_FAILPOINTS_H
 #define TEST_FAILPOINTS_H
 
@@ -77,7 +77,10 @@ int renameat2(int from_folder, const char *from, int to_folder, const char *to, 
 
 int unlink(const char *path) { return failpoint_hit('U', EIO) ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0); }
 
-int rmdir(const char *path) { return failpoint_hit('D', EIO) ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR); }
+int rmdir(const char *path)
+{
+    return failpoint_hit('D', EIO) ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
+}
 
 // Runs work(context) in a child that is killed at its n-th change of the disk. True if it came to its end before that.
 static bool survives_kill(int after, bool (*work)(void *context), void *context)

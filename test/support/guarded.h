@@ -45,12 +45,12 @@ static void guarded_release(void *p)
         }
 }
 
-#define GUARDED(operation, parameters, arguments)                                                                                \
-    static void guarded_##operation parameters                                                                                   \
-    {                                                                                                                            \
-        guard(PROT_READ | PROT_WRITE);                                                                                           \
-        guarded_real->operation arguments;                                                                                       \
-        guard(PROT_NONE);                                                                                                        \
+#define GUARDED(operation, parameters, arguments)                                                                      \
+    static void guarded_##operation parameters                                                                         \
+    {                                                                                                                  \
+        guard(PROT_READ | PROT_WRITE);                                                                                 \
+        guarded_real->operation arguments;                                                                             \
+        guard(PROT_NONE);                                                                                              \
     }
 
 GUARDED(upload, (Stream * s, void *d, const void *h, size_t n), (s, d, h, n))
@@ -64,12 +64,13 @@ GUARDED(rows_fill, (Stream * s, Tensor y, Tensor r), (s, y, r))
 GUARDED(rows_sum, (Stream * s, float *d, float *p, Tensor dy), (s, d, p, dy))
 GUARDED(rmsnorm_forward, (Stream * s, Tensor y, Tensor u, float *r, Tensor x, Tensor z, Tensor w, float e),
         (s, y, u, r, x, z, w, e))
-GUARDED(rmsnorm_backward, (Stream * s, Tensor dx, float *dw, float *p, Tensor dy, Tensor du, Tensor u, Tensor w, const float *r),
+GUARDED(rmsnorm_backward,
+        (Stream * s, Tensor dx, float *dw, float *p, Tensor dy, Tensor du, Tensor u, Tensor w, const float *r),
         (s, dx, dw, p, dy, du, u, w, r))
 GUARDED(rope_table, (Stream * s, float *c, float *i, int64_t p, int64_t d, double t), (s, c, i, p, d, t))
 GUARDED(qk_norm_rope_forward,
-        (Stream * s, Tensor y, float *r, Tensor x, Tensor w, const float *c, const float *i, const int32_t *p, int64_t d,
-         float e),
+        (Stream * s, Tensor y, float *r, Tensor x, Tensor w, const float *c, const float *i, const int32_t *p,
+         int64_t d, float e),
         (s, y, r, x, w, c, i, p, d, e))
 GUARDED(qk_norm_rope_backward,
         (Stream * s, Tensor dx, float *dw, float *q, Tensor dy, Tensor x, Tensor w, const float *r, const float *c,
@@ -95,7 +96,8 @@ GUARDED(head_backward,
          const float *e, const float *dp, const float *de, float *work),
         (s, dx, dw, x, w, t, c, n, l, e, dp, de, work))
 GUARDED(adamw,
-        (Stream * s, void *w, float *w32, void *m, void *v, const float *g, int64_t n, const AdamW *a, int64_t t, int64_t o),
+        (Stream * s, void *w, float *w32, void *m, void *v, const float *g, int64_t n, const AdamW *a, int64_t t,
+         int64_t o),
         (s, w, w32, m, v, g, n, a, t, o))
 GUARDED(square_sums, (Stream * s, float *u, const float *x, int64_t n), (s, u, x, n))
 
@@ -130,7 +132,8 @@ static inline Kernels guarded_kernels(void)
     USE(upload), USE(zero), USE(accumulate), USE(embedding_forward), USE(embedding_backward), USE(rows_gather);
     USE(rows_scatter), USE(rows_fill), USE(rows_sum), USE(rmsnorm_forward), USE(rmsnorm_backward), USE(rope_table);
     USE(qk_norm_rope_forward), USE(qk_norm_rope_backward), USE(matmul_forward), USE(matmul_backward_input);
-    USE(matmul_backward_weight), USE(attention_forward), USE(attention_backward), USE(swiglu_forward), USE(swiglu_backward);
+    USE(matmul_backward_weight), USE(attention_forward), USE(attention_backward), USE(swiglu_forward),
+        USE(swiglu_backward);
     USE(head_forward), USE(head_backward), USE(adamw), USE(square_sums);
 #undef USE
     return k;

@@ -1,8 +1,8 @@
-// build/test/support/judge_server WAY LOG [WELL]: a judge for scripts, on 127.0.0.1, that treats every question in one way; the
-// first WELL questions it answers with yes, whatever the way. WAY teach: a teacher of the demonstration's problems instead, who
-// is wrong where the seed is a multiple of four, and thinks before it answers; asked for log-probabilities it rates a problem, by its
-// bytes. It writes its address to stdout once it listens,
-// and a line for each question to LOG, before it answers. Ends when it is killed.
+// build/test/support/judge_server WAY LOG [WELL]: a judge for scripts, on 127.0.0.1, that treats every question in one
+// way; the first WELL questions it answers with yes, whatever the way. WAY teach: a teacher of the demonstration's
+// problems instead, who is wrong where the seed is a multiple of four, and thinks before it answers; asked for
+// log-probabilities it rates a problem, by its bytes. It writes its address to stdout once it listens, and a line for
+// each question to LOG, before it answers. Ends when it is killed.
 #include "test/support/server.h"
 #include <fcntl.h>
 
@@ -57,10 +57,11 @@ static bool rate(int connection, const char *question)
     int level = 1;
     for (const char *c = question; *c != 0; c++)
         level = 1 + (level + *c) % 5;
-    snprintf(answer, sizeof answer,
-             "{\"choices\":[{\"message\":{\"content\":\"%d\"},\"logprobs\":{\"content\":[{\"token\":\"%d\",\"logprob\":-0.1,"
-             "\"top_logprobs\":[{\"token\":\"%d\",\"logprob\":-0.1}]}]},\"finish_reason\":\"length\"}]}",
-             level, level, level);
+    snprintf(
+        answer, sizeof answer,
+        "{\"choices\":[{\"message\":{\"content\":\"%d\"},\"logprobs\":{\"content\":[{\"token\":\"%d\",\"logprob\":-0.1,"
+        "\"top_logprobs\":[{\"token\":\"%d\",\"logprob\":-0.1}]}]},\"finish_reason\":\"length\"}]}",
+        level, level, level);
     return server_respond(connection, "200 OK", "", answer, strlen(answer));
 }
 
@@ -78,10 +79,11 @@ static bool teach(int connection, const Bytes *body)
         return rated;
     }
     usleep(SERVER_MICROSECONDS);
-    snprintf(answer, sizeof answer,
-             "{\"choices\":[{\"message\":{\"reasoning_content\":\"\\nIt is\\nseed %ld.\\n\",\"content\":\"\\n\\nSo it is "
-             "\\\\boxed{%ld}.\"},\"finish_reason\":\"stop\"}]}",
-             seed, value_of(json_string_value(question)) + (seed % 4 == 0));
+    snprintf(
+        answer, sizeof answer,
+        "{\"choices\":[{\"message\":{\"reasoning_content\":\"\\nIt is\\nseed %ld.\\n\",\"content\":\"\\n\\nSo it is "
+        "\\\\boxed{%ld}.\"},\"finish_reason\":\"stop\"}]}",
+        seed, value_of(json_string_value(question)) + (seed % 4 == 0));
     json_decref(request);
     return server_respond(connection, "200 OK", "", answer, strlen(answer));
 }

@@ -1,4 +1,5 @@
-// An answer that is made up, with spellings that say the same and others that do not, and what makers of them share: answer_maker.h.
+// An answer that is made up, with spellings that say the same and others that do not, and what makers of them share:
+// answer_maker.h.
 #ifndef TEST_MADE_ANSWER_H
 #define TEST_MADE_ANSWER_H
 

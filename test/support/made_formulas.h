@@ -70,15 +70,17 @@ static void make_quadratic(Maker *m)
 // \frac{1}{2} m v^2
 static void make_monomial(Maker *m)
 {
-    static const char *const firsts[] = {"m", "g", "a", "b", "k", "A", "L", "R"}, *const seconds[] = {"v", "x", "y", "z",
-                                                                                                      "q", "p", "u", "w"};
+    static const char *const firsts[] = {"m", "g", "a", "b", "k", "A", "L", "R"}, *const seconds[] = {"v", "x", "y",
+                                                                                                      "z", "q", "p",
+                                                                                                      "u", "w"};
     static const char *const styles[] = {"\\frac{%d}{%d} %s %s^%d", "\\frac{%d}{%d}%s%s^{%d}", "(%d/%d)*%s*%s^%d",
                                          "\\frac{%d}{%d} \\cdot %s \\cdot %s^{%d}", NULL};
     const char *f = firsts[draw(m, 8)], *s = seconds[draw(m, 8)];
     int p = between(m, 1, 9), q = between(m, 2, 9), e = between(m, 2, 5);
     if (gcd(p, q) != 1 || p == q)
         p = q + 1;
-    char capital[2] = {(char)(isupper((unsigned char)f[0]) ? tolower((unsigned char)f[0]) : toupper((unsigned char)f[0])), 0};
+    char capital[2] = {
+        (char)(isupper((unsigned char)f[0]) ? tolower((unsigned char)f[0]) : toupper((unsigned char)f[0])), 0};
     sames(m, styles, p, q, f, s, e);
     same(m, "\\frac{%d}{%d} %s^{%d} %s", p, q, s, e, f);
     same(m, "\\frac{%d %s %s^%d}{%d}", p, f, s, e, q);
@@ -160,7 +162,8 @@ static void make_physics(Maker *m)
 
 static void make_rational(Maker *m)
 {
-    static const char *const styles[] = {"\\frac{%dx%+d}{%dx%+d}", "(%dx%+d)/(%dx%+d)", "\\dfrac{%dx %+d}{%dx %+d}", NULL};
+    static const char *const styles[] = {"\\frac{%dx%+d}{%dx%+d}", "(%dx%+d)/(%dx%+d)", "\\dfrac{%dx %+d}{%dx %+d}",
+                                         NULL};
     int a = between(m, 2, 9), b = signed_between(m, 1, 9), c = between(m, 2, 9), d = signed_between(m, 1, 9);
     while (a * d == b * c || (a == c && abs(b) == abs(d)))
         a++;
@@ -241,8 +244,10 @@ static void make_line(Maker *m)
 
 static void make_inequality(Maker *m)
 {
-    static const char *const relations[][4] = {
-        {"<", "<", ">", "\\le"}, {">", "\\gt", "<", "\\ge"}, {"\\le", "\\leq", "\\ge", "<"}, {"\\ge", "≥", "\\le", ">"}};
+    static const char *const relations[][4] = {{"<", "<", ">", "\\le"},
+                                               {">", "\\gt", "<", "\\ge"},
+                                               {"\\le", "\\leq", "\\ge", "<"},
+                                               {"\\ge", "≥", "\\le", ">"}};
     int which = draw(m, 4);
     const char *const *r = relations[which];
     int a = between(m, 2, 9), b = signed_between(m, 2, 9), c = signed_between(m, 1, 30);

@@ -157,7 +157,11 @@ static void grid(char out[MADE_BYTES], const int *items, int rows, int columns, 
 {
     size_t n = 0;
     for (int i = 0; i < rows * columns; i++)
-        n += (size_t)snprintf(out + n, MADE_BYTES - n, "%s%d", i == 0 ? "" : i % columns == 0 ? line_end : gap, items[i]);
+        n += (size_t)snprintf(out + n, MADE_BYTES - n, "%s%d",
+                              i == 0             ? ""
+                              : i % columns == 0 ? line_end
+                                                 : gap,
+                              items[i]);
     assert(n < MADE_BYTES);
 }
 
@@ -233,7 +237,8 @@ static void make_interval(Maker *m)
 {
     int a = between(m, -30, 30), b = a + between(m, 2, 40);
     bool left = draw(m, 2) == 0; // the left end is closed, and the right one open; or the other way round
-    const char *open = left ? "[" : "(", *close = left ? ")" : "]", *below = left ? "\\le" : "<", *above = left ? "<" : "\\le";
+    const char *open = left ? "[" : "(", *close = left ? ")" : "]", *below = left ? "\\le" : "<",
+               *above = left ? "<" : "\\le";
     same(m, "%s%d, %d%s", open, a, b, close);
     same(m, "\\left%s%d, %d\\right%s", open, a, b, close);
     same(m, "%d %s x %s %d", a, below, above, b);
@@ -260,10 +265,16 @@ static void make_ray(Maker *m)
                           : closed ? "\\ge"
                                    : ">";
     const char *loose = up ? closed ? ">" : "\\ge" : closed ? "<" : "\\le";
-    static const char *const up_styles[] = {"%s%d, \\infty)", "%s%d, ∞)", NULL}, *const down_styles[] = {"(-\\infty, %2$d%1$s",
-                                                                                                         "(-∞, %2$d%1$s", NULL};
+    static const char *const up_styles[] = {"%s%d, \\infty)", "%s%d, ∞)", NULL}, *const down_styles[] = {
+                                                                                     "(-\\infty, %2$d%1$s",
+                                                                                     "(-∞, %2$d%1$s", NULL};
     const char *const *styles = up ? up_styles : down_styles;
-    const char *bracket = up ? closed ? "[" : "(" : closed ? "]" : ")", *wrong = up ? closed ? "(" : "[" : closed ? ")" : "]";
+    const char *bracket = up       ? closed ? "[" : "("
+                          : closed ? "]"
+                                   : ")",
+               *wrong = up       ? closed ? "(" : "["
+                        : closed ? ")"
+                                 : "]";
     sames(m, styles, bracket, a);
     same(m, "x %s %d", relation, a);
     same(m, "%d %s x", a, flipped);
@@ -286,8 +297,9 @@ static void make_union(Maker *m)
     same(m, "(%d, %d] \\cup [%d, %d)", c, d, a, b);
     same(m, "%d \\le x < %d \\text{ or } %d < x \\le %d", a, b, c, d);
     other(m, "a bracket",
-          STYLES("[%d, %d] \\cup (%d, %d]", "[%d, %d) \\cup [%d, %d]", "(%d, %d) \\cup (%d, %d]", "[%d, %d) \\cup (%d, %d)"), a,
-          b, c, d);
+          STYLES("[%d, %d] \\cup (%d, %d]", "[%d, %d) \\cup [%d, %d]", "(%d, %d) \\cup (%d, %d]",
+                 "[%d, %d) \\cup (%d, %d)"),
+          a, b, c, d);
     other(m, "an end", styles, a, b, c, d + 1);
     other(m, "gap moved", styles, a, b + 1, c + 1, d);
     other(m, "one part", STYLES("[%d, %d)"), a, b);

@@ -90,8 +90,8 @@ static void make_decimal(Maker *m)
 
 static void make_fraction(Maker *m)
 {
-    static const char *const styles[] = {"%s%d/%d", "%s\\frac{%d}{%d}", "%s\\dfrac{%d}{%d}", "$%s\\tfrac{%d}{%d}$", "%s(%d/%d)",
-                                         NULL};
+    static const char *const styles[] = {
+        "%s%d/%d", "%s\\frac{%d}{%d}", "%s\\dfrac{%d}{%d}", "$%s\\tfrac{%d}{%d}$", "%s(%d/%d)", NULL};
     int p = between(m, 1, 60), q = between(m, 2, 60), g = gcd(p, q);
     p /= g;
     q = q / g == 1 ? 7 : q / g;
@@ -146,7 +146,8 @@ static const int squarefree[] = {2, 3, 5, 6, 7, 10, 11, 13, 14, 15};
 
 static void make_root(Maker *m)
 {
-    static const char *const styles[] = {"%d\\sqrt{%d}", "%d*sqrt(%d)", "%d \\sqrt {%d}", "%d√%d", "%d \\cdot \\sqrt{%d}", NULL};
+    static const char *const styles[] = {"%d\\sqrt{%d}", "%d*sqrt(%d)",          "%d \\sqrt {%d}",
+                                         "%d√%d",        "%d \\cdot \\sqrt{%d}", NULL};
     int a = signed_between(m, 2, 20), which = draw(m, 10), b = squarefree[which];
     sames(m, styles, a, b);
     same(m, "%s\\sqrt{%d}", a < 0 ? "-" : "", a * a * b);
@@ -178,7 +179,8 @@ static void make_sum_with_root(Maker *m)
 
 static void make_pi(Maker *m)
 {
-    static const char *const styles[] = {"\\frac{%d\\pi}{%d}", "%d\\pi/%d", "%d*pi/%d", "%dπ/%d", "\\frac{%d \\pi}{%d}", NULL};
+    static const char *const styles[] = {"\\frac{%d\\pi}{%d}",  "%d\\pi/%d", "%d*pi/%d", "%dπ/%d",
+                                         "\\frac{%d \\pi}{%d}", NULL};
     int p = signed_between(m, 2, 30), q = between(m, 2, 15);
     if (p % q == 0)
         p += p > 0 ? 1 : -1;

@@ -129,7 +129,8 @@ static void make_reaction(Maker *m)
                                            {"HCl + NaOH", "NaCl + H2O", "NaCl", "2 HCl + NaOH"},
                                            {"2 Na + Cl2", "2 NaCl", "2 NaCl2", "Na + Cl2"},
                                            {"CaCO3", "CaO + CO2", "CaO + CO", "2 CaCO3"}};
-    static const char *const styles[] = {"%s -> %s", "%s → %s", "\\ce{%s -> %s}", "%s \\rightarrow %s", "%s \\to %s", NULL};
+    static const char *const styles[] = {"%s -> %s",           "%s → %s",    "\\ce{%s -> %s}",
+                                         "%s \\rightarrow %s", "%s \\to %s", NULL};
     const char *const *s = sides[draw(m, 6)];
     sames(m, styles, s[0], s[1]);
     other(m, "sides swapped", styles, s[1], s[0]);
@@ -219,7 +220,8 @@ static const char *const measures[] = {"pressure",    "density", "entropy", "vol
 
 static void make_sentence(Maker *m)
 {
-    static const char *const styles[] = {"The %s of the %s %s when its %s is %s", "The %s of the %s %s when its %s is %s.",
+    static const char *const styles[] = {"The %s of the %s %s when its %s is %s",
+                                         "The %s of the %s %s when its %s is %s.",
                                          "\\text{The %s of the %s %s when its %s is %s}", NULL};
     int q[3], n[2];
     distinct(m, q, 3, 0, 7);
@@ -267,7 +269,8 @@ static void make_choice(Maker *m)
             snprintf(texts[i], sizeof texts[i], "%d cm", n[i]);
         else
             snprintf(texts[i], sizeof texts[i], "the %s %s", adjectives[(n[i] + 3) % 20], nouns[n[i]]);
-        used += (size_t)snprintf(m->made->row + used, sizeof m->made->row - used, "%s\"%s\"", i == 0 ? "" : ", ", texts[i]);
+        used +=
+            (size_t)snprintf(m->made->row + used, sizeof m->made->row - used, "%s\"%s\"", i == 0 ? "" : ", ", texts[i]);
     }
     snprintf(m->made->row + used, sizeof m->made->row - used, "]}");
     static const char *const letters[] = {"%c", "(%c)", "\\text{%c}", "%c.", "\\text{(%c)}", NULL};

@@ -1,5 +1,5 @@
-// JSONL in, shards and a report out, for tests: a work folder, rows written as files, preparations of them, and what the records
-// should be.
+// JSONL in, shards and a report out, for tests: a work folder, rows written as files, preparations of them, and what
+// the records should be.
 #ifndef TEST_PREPARED_H
 #define TEST_PREPARED_H
 
@@ -56,11 +56,12 @@ static inline Preparation preparation(const char *name, const char *const *paths
     Preparation p = {.out = in_folder(name)};
     for (size_t i = 0; i < count; i++)
         p.inputs[i].path = paths[i];
-    p.options = (PrepareOptions){.input_count = count,
-                                 .out = p.out,
-                                 .rules = {.tokenizer = tokenizer, .chat = &chatml, .vocabulary = tokenizer_size(tokenizer)},
-                                 .instruction = "none",
-                                 .memory = 16 << 20};
+    p.options =
+        (PrepareOptions){.input_count = count,
+                         .out = p.out,
+                         .rules = {.tokenizer = tokenizer, .chat = &chatml, .vocabulary = tokenizer_size(tokenizer)},
+                         .instruction = "none",
+                         .memory = 16 << 20};
     return p;
 }
 

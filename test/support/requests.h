@@ -1,5 +1,5 @@
-// Requests for tests of the generation engine: of many shapes, a function of their numbers; running them; and the trainer's view of
-// what came out.
+// Requests for tests of the generation engine: of many shapes, a function of their numbers; running them; and the
+// trainer's view of what came out.
 #ifndef TEST_REQUESTS_H
 #define TEST_REQUESTS_H
 
@@ -33,8 +33,8 @@ static inline uint32_t number_of(uint32_t what, int64_t request, uint32_t below)
 
 static const int32_t REQUEST_STOPS[] = {7, 150, 299};
 
-// Prompts of 1 to `longest` tokens, many short ones among them; 1 to most_new new tokens; one to four samples; all kinds of sampling.
-// Every fourth begins as the one before it does.
+// Prompts of 1 to `longest` tokens, many short ones among them; 1 to most_new new tokens; one to four samples; all
+// kinds of sampling. Every fourth begins as the one before it does.
 static inline GenerationRequest request_of(int64_t n, int64_t longest, int64_t most_new, int32_t vocabulary)
 {
     GenerationRequest r = {.tag = (uint64_t)n, .seed = 3, .id = 1000 + (uint64_t)n, .samples = 1, .top_p = 1};
@@ -157,7 +157,8 @@ static inline void assert_same_results(const Requests *a, const Requests *b, int
     assert_true(both >= least);
 }
 
-// ---- the trainer's view: samples of one temperature packed end to end, one forward pass, the log-probabilities of what was sampled
+// ---- the trainer's view: samples of one temperature packed end to end, one forward pass, the log-probabilities of
+// what was sampled
 
 typedef struct Packed {
     Ragged ragged;
@@ -175,24 +176,27 @@ static inline Packed packed_open(const Model *m)
         *integers[i] = allocate(i < 4 ? T : S + 1, sizeof(int32_t));
         assert_non_null(*integers[i]);
     }
-    p.logprob = allocate(T, sizeof(float)), p.entropy = allocate(T, sizeof(float)), p.samples = allocate(S, sizeof *p.samples);
+    p.logprob = allocate(T, sizeof(float)), p.entropy = allocate(T, sizeof(float)),
+    p.samples = allocate(S, sizeof *p.samples);
     assert_true(p.logprob != NULL && p.entropy != NULL && p.samples != NULL);
-    p.ragged = (Ragged){.ids = p.ids, .positions = p.positions, .starts = p.starts, .contexts = p.contexts, .rows = p.rows};
+    p.ragged =
+        (Ragged){.ids = p.ids, .positions = p.positions, .starts = p.starts, .contexts = p.contexts, .rows = p.rows};
     p.ragged.targets = p.targets;
     return p;
 }
 
 static inline void packed_close(Packed *p)
 {
-    void *arrays[] = {p->ids, p->positions, p->starts, p->contexts, p->rows, p->targets, p->logprob, p->entropy, p->samples};
+    void *arrays[] = {p->ids,     p->positions, p->starts,  p->contexts, p->rows,
+                      p->targets, p->logprob,   p->entropy, p->samples};
     for (int i = 0; i < 9; i++)
         free(arrays[i]);
 }
 
 static inline bool packed_fits(const Packed *p, const Model *m, const Sampled *s)
 {
-    return p->ragged.tokens + s->prompt_count + s->count <= m->limits.tokens && p->ragged.sequences < m->limits.sequences &&
-           p->ragged.trained + s->count <= m->limits.rows;
+    return p->ragged.tokens + s->prompt_count + s->count <= m->limits.tokens &&
+           p->ragged.sequences < m->limits.sequences && p->ragged.trained + s->count <= m->limits.rows;
 }
 
 static inline void packed_add(Packed *p, const Sampled *s)
@@ -213,7 +217,8 @@ static inline void packed_add(Packed *p, const Sampled *s)
     p->starts[r->sequences] = (int32_t)r->tokens;
 }
 
-// Compares the recorded log-probabilities and entropies with the trainer's to the bit, and empties the pack; how many tokens.
+// Compares the recorded log-probabilities and entropies with the trainer's to the bit, and empties the pack; how many
+// tokens.
 static inline int64_t packed_check(Packed *p, Model *m, float temperature, int64_t n_live)
 {
     int64_t at = 0;

@@ -72,7 +72,8 @@ static inline int server_attempts(const Server *server, const char *text)
     return question == NULL ? 0 : question->attempts;
 }
 
-static inline int server_note(Seen *seen, const char *text, const char *authorization, const char *body) // which attempt, from 1
+static inline int server_note(Seen *seen, const char *text, const char *authorization,
+                              const char *body) // which attempt, from 1
 {
     pthread_mutex_lock(&seen->lock);
     snprintf(seen->authorization, sizeof seen->authorization, "%s", authorization);
@@ -114,11 +115,12 @@ static inline bool server_send(int connection, const char *data, size_t size)
     return true;
 }
 
-static inline bool server_respond(int connection, const char *status, const char *headers, const char *body, size_t size)
+static inline bool server_respond(int connection, const char *status, const char *headers, const char *body,
+                                  size_t size)
 {
     Bytes out = {0};
-    bool ok = bytes_printf(&out, "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s\r\n", status, size,
-                           headers) &&
+    bool ok = bytes_printf(&out, "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s\r\n",
+                           status, size, headers) &&
               bytes_append(&out, body, size) && server_send(connection, out.data, out.size);
     bytes_free(&out);
     return ok;
@@ -169,11 +171,12 @@ static inline bool answer_rightly(const Pending *asked)
         "{\"token\":\"5\",\"logprob\":-9999.0}]},{\"token\":\"!\",\"logprob\":0,\"top_logprobs\":[]}]}";
     Bytes body = {0};
     server_must(
-        bytes_printf(&body,
-                     "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1,\"choices\":[{\"index\":0,\"message\":"
-                     "{\"role\":\"assistant\",\"content\":\"the answer to %s is \\u00e9\\u0000\\n\"}%s,"
-                     "\"finish_reason\":\"stop\"}],\"usage\":{\"total_tokens\":9}}",
-                     asked->text, asked->logprobs ? top : ""),
+        bytes_printf(
+            &body,
+            "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1,\"choices\":[{\"index\":0,\"message\":"
+            "{\"role\":\"assistant\",\"content\":\"the answer to %s is \\u00e9\\u0000\\n\"}%s,"
+            "\"finish_reason\":\"stop\"}],\"usage\":{\"total_tokens\":9}}",
+            asked->text, asked->logprobs ? top : ""),
         "no memory");
     bool ok = server_respond(asked->connection, "200 OK", "", body.data, body.size);
     bytes_free(&body);
@@ -188,8 +191,9 @@ static inline bool answer_as_judge(const Pending *asked)
     const char *said = strcmp(student, "unclear") == 0 ? "I cannot tell."
                        : strcmp(truth, student) == 0   ? "Final Decision: Yes"
                                                        : "**Final Decision:** No";
-    server_must(bytes_printf(&body, "{\"choices\":[{\"message\":{\"content\":\"%s\"},\"finish_reason\":\"stop\"}]}", said),
-                "no memory");
+    server_must(
+        bytes_printf(&body, "{\"choices\":[{\"message\":{\"content\":\"%s\"},\"finish_reason\":\"stop\"}]}", said),
+        "no memory");
     bool ok = server_respond(asked->connection, "200 OK", "", body.data, body.size);
     bytes_free(&body);
     return ok;
@@ -199,7 +203,8 @@ static inline bool answer_as_judge(const Pending *asked)
 static inline bool answer_key(const Pending *asked)
 {
     Bytes body = {0};
-    server_must(bytes_printf(&body, "{\"error\":{\"message\":\"\\u001b[2J%0180d %s\"}}", 0, asked->authorization), "no memory");
+    server_must(bytes_printf(&body, "{\"error\":{\"message\":\"\\u001b[2J%0180d %s\"}}", 0, asked->authorization),
+                "no memory");
     bool ok = server_respond(asked->connection, "401 Unauthorized", "", body.data, body.size);
     bytes_free(&body);
     return ok;
@@ -215,8 +220,8 @@ static inline bool answer_text(const Pending *asked)
 {
     int begin = 0;
     sscanf(asked->text, "%*s %*d %n", &begin);
-    json_t *body = json_pack("{s:[{s:{s:s}, s:s}]}", "choices", "message", "content", asked->text + begin, "finish_reason",
-                             asked->text[0] == 'i' ? "length" : "stop");
+    json_t *body = json_pack("{s:[{s:{s:s}, s:s}]}", "choices", "message", "content", asked->text + begin,
+                             "finish_reason", asked->text[0] == 'i' ? "length" : "stop");
     char *text = json_dumps(body, 0);
     server_must(text != NULL, "no memory");
     bool ok = server_respond(asked->connection, "200 OK", "", text, strlen(text));
@@ -274,18 +279,21 @@ static const Way SERVER_WAYS[] = {
     {"no-text", "200 OK", "", CHOICE("{\"content\":12}"), NULL},
     {"no-utf8", "200 OK", "", CHOICE("{\"content\":\"12\xFF\"}"), NULL},
     {"error-beside", "200 OK", "",
-     "{\"error\":{\"message\":\"overloaded\"},\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"}}]}", NULL},
+     "{\"error\":{\"message\":\"overloaded\"},\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"}}]}",
+     NULL},
     {"no-error", "200 OK", "",
-     "{\"error\":null,\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"},\"finish_reason\":\"stop\"}]}", NULL},
+     "{\"error\":null,\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"},\"finish_reason\":\"stop\"}]}",
+     NULL},
     {"no-end", "200 OK", "", "{\"choices\":[{\"message\":{\"content\":\"4\"}}]}", NULL},
-    {"half", "200 OK", "", "{\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"}}]}", NULL}, // of "Yes, but ..."
+    {"half", "200 OK", "", "{\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"}}]}",
+     NULL}, // of "Yes, but ..."
     {"null-end", "200 OK", "", "{\"choices\":[{\"message\":{\"content\":\"4\"},\"finish_reason\":null}]}", NULL},
     {"empty-end", "200 OK", "", "{\"choices\":[{\"message\":{\"content\":\"4\"},\"finish_reason\":\"\"}]}", NULL},
     {"cut", "200 OK", "", CHOICE("{\"content\":\"Final Decision: Yes, but\"}"), NULL},
     {"filtered", "200 OK", "",
      "{\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"},\"finish_reason\":\"content_filter\"}]}", NULL},
-    {"abort", "200 OK", "", "{\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"},\"finish_reason\":\"abort\"}]}",
-     NULL},
+    {"abort", "200 OK", "",
+     "{\"choices\":[{\"message\":{\"content\":\"Final Decision: Yes\"},\"finish_reason\":\"abort\"}]}", NULL},
     {"half-head", NULL, NULL, "HTTP/1.1 200 OK\r\nContent-Ty", NULL},
     {"half-body", NULL, NULL, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" HALF, NULL},
     {"half-without-length", NULL, NULL, "HTTP/1.0 200 OK\r\n\r\n" HALF, NULL}, // which HTTP does not notice
@@ -382,7 +390,8 @@ static inline void server_run(int listener, Seen *seen) // does not return
 
 static inline Server server_start(void)
 {
-    Server server = {.seen = mmap(NULL, sizeof *server.seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
+    Server server = {.seen =
+                         mmap(NULL, sizeof *server.seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -68,7 +68,8 @@ static void the_candidates_are_those_of_the_first_token(void **state)
 static void more_than_twenty_candidates_are_cut_to_twenty(void **state)
 {
     Bytes body = {0};
-    assert_ok(bytes_text(&body, "{\"choices\":[{\"message\":{\"content\":\"\"},\"logprobs\":{\"content\":[{\"top_logprobs\":["));
+    assert_ok(bytes_text(
+        &body, "{\"choices\":[{\"message\":{\"content\":\"\"},\"logprobs\":{\"content\":[{\"top_logprobs\":["));
     for (int i = 0; i < 30; i++)
         assert_ok(bytes_printf(&body, "%s{\"token\":\"%d\",\"logprob\":-%d}", i > 0 ? "," : "", i, i));
     assert_ok(bytes_text(&body, "]}]}}]}"));
@@ -108,7 +109,8 @@ static void a_thought_is_kept_apart_from_the_answer(void **state)
         {"{\"content\":\"4\",\"reasoning_content\":\"2+2\"}", "4", "2+2"},
         {"{\"content\":\"4\",\"reasoning\":\"2+2\",\"reasoning_content\":null}", "4", "2+2"},
         {"{\"content\":\"4\",\"reasoning_content\":\"a\",\"reasoning\":\"b\"}", "4", "a"},
-        {"{\"content\":null,\"reasoning_content\":\"so long that\"}", "", "so long that"}, // it was cut off in its thought
+        {"{\"content\":null,\"reasoning_content\":\"so long that\"}", "",
+         "so long that"}, // it was cut off in its thought
         {"{\"reasoning\":\"hm\"}", "", "hm"},
         {"{\"content\":\"4\",\"reasoning_content\":\"\"}", "4", ""},
         {"{\"content\":\"4\",\"reasoning_details\":[]}", "4", ""},
@@ -203,21 +205,23 @@ static void assert_keeps(const AnswerFile *cache, const uint64_t key[2], const c
 #define KEY_0 "0123456789abcdeffedcba9876543210"
 #define REST_0 "\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}"
 #define LINE_0 "{\"key\":\"" KEY_0 "\",\"hash\":\"d136aea3ee267977\"," REST_0 "\n"
-#define LINE_1                                                                                                                   \
-    "{\"key\":\"0123456789abcdef0000000000000001\",\"hash\":\"27c09f90cbaa91ef\",\"choices\":[{\"message\":{\"content\":"        \
-    "\"b\\n\"},"                                                                                                                 \
+#define LINE_1                                                                                                         \
+    "{\"key\":\"0123456789abcdef0000000000000001\",\"hash\":\"27c09f90cbaa91ef\",\"choices\":[{\"message\":{"          \
+    "\"content\":"                                                                                                     \
+    "\"b\\n\"},"                                                                                                       \
     "\"finish_reason\":\"\"}]}\n"
 
 #define EMPTY_LINE "{\"key\":\"0123456789abcdef0000000000000001\",\"hash\":\"840544f6d9065551\",\"choices\":[]}\n"
-#define LATER_0 "{\"key\":\"" KEY_0 "\",\"hash\":\"c5c261b2ae91826c\",\"choices\":[{\"message\":{\"content\":\"later\"}}]}\n"
+#define LATER_0                                                                                                        \
+    "{\"key\":\"" KEY_0 "\",\"hash\":\"c5c261b2ae91826c\",\"choices\":[{\"message\":{\"content\":\"later\"}}]}\n"
 
 static void a_line_is_a_small_completion_with_its_key(void **state)
 {
     AnswerFile cache;
     unlink(path);
     assert_ok(answer_file_open(&cache, path));
-    Answer answer =
-        parse("{\"choices\":[{\"message\":{\"content\":\"a\",\"role\":\"assistant\"},\"finish_reason\":\"stop\"}],\"id\":1}");
+    Answer answer = parse(
+        "{\"choices\":[{\"message\":{\"content\":\"a\",\"role\":\"assistant\"},\"finish_reason\":\"stop\"}],\"id\":1}");
     assert_ok(answer_file_add(&cache, KEYS[0], &answer));
     answer_free(&answer);
     answer = parse("{\"choices\":[{\"message\":{\"content\":\"b\\n\"}}]}");
@@ -250,10 +254,12 @@ static void assert_equal_answers(const Answer *a, const Answer *b)
 static void an_answer_comes_back_as_it_was_to_the_bit(void **state)
 {
     static const char body[] =
-        "{\"choices\":[{\"message\":{\"content\":\"\\u0000 \\u007f \\ud83e\\udd14 \\\\ \\\"/\"},\"finish_reason\":\"x\","
+        "{\"choices\":[{\"message\":{\"content\":\"\\u0000 \\u007f \\ud83e\\udd14 \\\\ "
+        "\\\"/\"},\"finish_reason\":\"x\","
         "\"logprobs\":{\"content\":[{\"top_logprobs\":[{\"token\":\"\\u0000a\",\"logprob\":-0.1},{\"token\":\"\","
         "\"logprob\":-1.1920928244535389e-07},{\"token\":\"b\",\"logprob\":-12},{\"token\":\"c\",\"logprob\":-0.0},"
-        "{\"token\":\"d\",\"logprob\":-4.9406564584124654e-324},{\"token\":\"e\",\"logprob\":0.30000000000000004}]}]}}]}";
+        "{\"token\":\"d\",\"logprob\":-4.9406564584124654e-324},{\"token\":\"e\",\"logprob\":0.30000000000000004}]}]}}]"
+        "}";
     Answer answers[] = {parse(body), parse_fixture("vllm_logprobs.json"), parse_fixture("openai.json")};
     AnswerFile cache;
     unlink(path);
@@ -314,7 +320,8 @@ static void a_line_that_is_broken_is_refused_by_its_number(void **state)
     assert_broken(LINE_0 "{\"choices\":[]}\n{\"key\"", "answers.jsonl:2: key \"key\" is missing");
     assert_broken("{\"key\":\"0123456789ABCDEF0000000000000001\",\"choices\":[{\"message\":{\"content\":\"\"}}]}\n",
                   "answers.jsonl:1: key \"key\" must be 32 hexadecimal digits");
-    assert_broken("{\"key\":\"0123456789abcdef\",\"choices\":[{\"message\":{\"content\":\"\"}}]}\n", "32 hexadecimal digits");
+    assert_broken("{\"key\":\"0123456789abcdef\",\"choices\":[{\"message\":{\"content\":\"\"}}]}\n",
+                  "32 hexadecimal digits");
 }
 
 // One character of it is another, wherever that is: never another answer.
@@ -334,7 +341,8 @@ static void an_answer_that_was_changed_is_refused(void **state)
     }
     assert_broken(LINE_0 "{\"key\":\"0123456789abcdef0000000000000001\"," REST_0 "\n",
                   "answers.jsonl:2: there is no \"hash\" of the answer (older versions wrote none)");
-    assert_broken("{\"key\":\"" KEY_0 "\",\"hash\":7," REST_0 "\n", "answers.jsonl:1: was changed since it was written");
+    assert_broken("{\"key\":\"" KEY_0 "\",\"hash\":7," REST_0 "\n",
+                  "answers.jsonl:1: was changed since it was written");
     memcpy(text, whole, sizeof whole); // while it is in use
     AnswerFile cache;
     Answer answer;

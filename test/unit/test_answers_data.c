@@ -146,8 +146,8 @@ static Agreement agreement_of(const char *path)
         a.accepted += !agreed && !wanted;
     }
     a.pairs = r.count;
-    print_message("%s: as expected %d of %d (%.1f%%), false accepts %d\n", t.what, a.agreed, a.pairs, 100.0 * a.agreed / a.pairs,
-                  a.accepted);
+    print_message("%s: as expected %d of %d (%.1f%%), false accepts %d\n", t.what, a.agreed, a.pairs,
+                  100.0 * a.agreed / a.pairs, a.accepted);
     free_rows(&r);
     return a;
 }
@@ -217,7 +217,8 @@ static size_t unmeasured(char *out, Text s)
     return n;
 }
 
-// Of 5,000 pairs of answers that are written otherwise, those that are called equal differ by nothing but the sign of a measure.
+// Of 5,000 pairs of answers that are written otherwise, those that are called equal differ by nothing but the sign of a
+// measure.
 static void math_answers_of_other_values_are_not_equal(void **state)
 {
     static Rows r;
@@ -291,7 +292,8 @@ static void options_of(bool right, double least, double most)
     Tally tallies[FORMS];
     char what[FORMS][64], response[FORM_BYTES];
     for (int form = 0; form < FORMS; form++) {
-        snprintf(what[form], sizeof what[form], "MMLU-Pro, %s option, %s", right ? "right" : "another", form_names[form]);
+        snprintf(what[form], sizeof what[form], "MMLU-Pro, %s option, %s", right ? "right" : "another",
+                 form_names[form]);
         tallies[form] = (Tally){.what = what[form]};
     }
     for (int i = 0; i < r.count; i += r.step) {
@@ -352,8 +354,8 @@ static void every_reference_of_the_tasks_is_itself_in_a_box(void **state)
 
 // ---- constant answers
 
-// What an answer is, if its capitals, its quotes, brackets around a single one and the word for a truth do not count. Each of these is
-// the same answer to whoever reads it, so a constant answer is entitled to rows that have it so.
+// What an answer is, if its capitals, its quotes, brackets around a single one and the word for a truth do not count.
+// Each of these is the same answer to whoever reads it, so a constant answer is entitled to rows that have it so.
 static void plain_text(char *out, size_t size, const char *text)
 {
     Text s = span(text);
@@ -410,7 +412,8 @@ static void add_frequent_answers(Constants *c, Rows *r)
         while (i < r->count && strcmp(task_of(r->rows[i]), task) == 0) {
             const char *answer = text_of(r->rows[i], "answer");
             int run = 0;
-            for (; i < r->count && strcmp(task_of(r->rows[i]), task) == 0 && strcmp(text_of(r->rows[i], "answer"), answer) == 0;
+            for (; i < r->count && strcmp(task_of(r->rows[i]), task) == 0 &&
+                   strcmp(text_of(r->rows[i], "answer"), answer) == 0;
                  i++)
                 run++;
             if (run > most) {
@@ -461,8 +464,8 @@ static void no_constant_answer_is_right_for_more_than_its_share(void **state)
             entitled = last ? 0 : entitled;
         }
     }
-    print_message("%d constants, %d comparisons, %d equal; %d pairs of a task and a constant above the share\n", c.count, t.pairs,
-                  t.equal, wrong);
+    print_message("%d constants, %d comparisons, %d equal; %d pairs of a task and a constant above the share\n",
+                  c.count, t.pairs, t.equal, wrong);
     assert_int_equal(wrong, 0);
     free_rows(&r);
 }
@@ -603,7 +606,8 @@ static void say_people(char *out, size_t size, const json_t *row, int only, cons
         used += (size_t)snprintf(out + used, size - used, "%s", i == 0 ? "" : between);
         if (between[0] == '\n')
             used += (size_t)snprintf(out + used, size - used, "(%zu) ", i + 1);
-        used += (size_t)snprintf(out + used, size - used, "%s is a %s", json_string_value(name), knight ? "knight" : "knave");
+        used += (size_t)snprintf(out + used, size - used, "%s is a %s", json_string_value(name),
+                                 knight ? "knight" : "knave");
         assert_true(used < size);
     }
 }

@@ -2,8 +2,9 @@
 // end the program. Each comparison runs in its own process with bounds on time and memory, so that a failure names its
 // text and the other comparisons still run.
 //
-// In a release build: SECONDS_MOST of CPU time, and four times the text takes no more than LINEAR times as long (twice what is linear,
-// and a millisecond for the clock). The sanitizers take several times as long: there the slowest is only told.
+// In a release build: SECONDS_MOST of CPU time, and four times the text takes no more than LINEAR times as long (twice
+// what is linear, and a millisecond for the clock). The sanitizers take several times as long: there the slowest is
+// only told.
 #include "test/support/check.h"
 #include "answers/verify.h"
 #include <sys/resource.h>
@@ -59,7 +60,8 @@ static size_t address_space(void)
 
 static void set_limits(size_t memory)
 {
-    rlim_t seconds = IS_RELEASE ? 1 : 10; // for what never ends; the sanitizers, beside other tests, take several times as long
+    rlim_t seconds =
+        IS_RELEASE ? 1 : 10; // for what never ends; the sanitizers, beside other tests, take several times as long
     struct rlimit cpu = {seconds, seconds}, space = {address_space() + memory, address_space() + memory}, core = {0, 0};
     setrlimit(RLIMIT_CPU, &cpu);
     setrlimit(RLIMIT_CORE, &core);
@@ -69,8 +71,8 @@ static void set_limits(size_t memory)
 
 static bool is_sound(const Finding *f)
 {
-    return f->rule != NULL && f->kind >= 0 && f->kind < ANSWER_KINDS && memchr(f->reference, 0, FINDING_BYTES) != NULL &&
-           memchr(f->answer, 0, FINDING_BYTES) != NULL;
+    return f->rule != NULL && f->kind >= 0 && f->kind < ANSWER_KINDS &&
+           memchr(f->reference, 0, FINDING_BYTES) != NULL && memchr(f->answer, 0, FINDING_BYTES) != NULL;
 }
 
 static double since(double start) { return cpu_seconds() - start; }
@@ -109,7 +111,8 @@ static Outcome compare_within(size_t memory, Text row, Text reference, Text resp
     assert_true(child >= 0);
     if (child == 0) {
         close(ends[0]);
-        if (IS_RELEASE && freopen("/dev/null", "w", stderr) == NULL) // GMP says there that it aborts; sanitizers may speak
+        if (IS_RELEASE &&
+            freopen("/dev/null", "w", stderr) == NULL) // GMP says there that it aborts; sanitizers may speak
             _exit(1);
         compare_in_child(ends[1], row, reference, response, memory);
     }
@@ -400,9 +403,10 @@ static double look_at_piece(Tally *t, const char *piece, size_t size, Role role)
     size_t n;
     char *text = repeated(piece, size, role == BEFORE_AN_ANSWER ? " \\boxed{7}" : "", &n);
     Text long_one = {text, n}, seven = span("7");
-    snprintf(name, sizeof name, "%zu KB of \"%s\" as %s", size >> 10, strcmp(piece, "\n") == 0 ? "\\n" : piece, role_names[role]);
-    double taken =
-        look(t, name, no_row, role == REFERENCE || role == BOTH ? long_one : seven, role == REFERENCE ? seven : long_one);
+    snprintf(name, sizeof name, "%zu KB of \"%s\" as %s", size >> 10, strcmp(piece, "\n") == 0 ? "\\n" : piece,
+             role_names[role]);
+    double taken = look(t, name, no_row, role == REFERENCE || role == BOTH ? long_one : seven,
+                        role == REFERENCE ? seven : long_one);
     free(text);
     return taken;
 }
@@ -416,8 +420,8 @@ static void look_at_pieces(Role role)
             continue;
         double large = look_at_piece(&t, pieces[i], LARGE, role);
         if (IS_RELEASE && small >= 0 && large > LINEAR * small + 1e-3) {
-            print_message("\"%s\" as %s: %.2f ms, and %.2f ms for four times as much\n", pieces[i], role_names[role], 1e3 * small,
-                          1e3 * large);
+            print_message("\"%s\" as %s: %.2f ms, and %.2f ms for four times as much\n", pieces[i], role_names[role],
+                          1e3 * small, 1e3 * large);
             t.more_than_linear++;
         }
     }
@@ -426,7 +430,10 @@ static void look_at_pieces(Role role)
 
 static void a_response_that_repeats_itself_takes_a_time_linear_in_its_length(void **state) { look_at_pieces(RESPONSE); }
 
-static void a_reference_that_repeats_itself_takes_a_time_linear_in_its_length(void **state) { look_at_pieces(REFERENCE); }
+static void a_reference_that_repeats_itself_takes_a_time_linear_in_its_length(void **state)
+{
+    look_at_pieces(REFERENCE);
+}
 
 static void two_texts_that_repeat_themselves_take_a_time_linear_in_their_length(void **state) { look_at_pieces(BOTH); }
 
@@ -440,7 +447,8 @@ static void a_row_that_repeats_itself_takes_a_bounded_time(void **state)
 {
     Tally t = {0};
     Bytes row = {0};
-    static const char *const some[] = {"(", "{", "\\\\frac{", "1 ", "1,", "x+", "word ", "A) ", "\\\\boxed{", "[", "9", "$"};
+    static const char *const some[] = {"(",     "{",   "\\\\frac{",  "1 ", "1,", "x+",
+                                       "word ", "A) ", "\\\\boxed{", "[",  "9",  "$"};
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
         size_t n;
         char *text = repeated(some[i], SMALL, "", &n);
@@ -570,8 +578,8 @@ enum { MONSTERS = sizeof monsters / sizeof *monsters };
 static void a_number_that_cannot_be_is_bounded_and_never_equal_to_another(void **state)
 {
     Tally t = {0};
-    static const char *const simple[] = {"0",   "7",      "7x",   "x",
-                                         "7 m", "(1, 2)", "\\pi", "1+i"}; // 0, to which the tiny ones must not underflow
+    static const char *const simple[] = {"0",      "7",    "7x", "x", "7 m",
+                                         "(1, 2)", "\\pi", "1+i"}; // 0, to which the tiny ones must not underflow
     for (int i = 0; i < MONSTERS; i++)
         for (size_t k = 0; k < (is_long() ? sizeof simple / sizeof *simple : 2); k++) {
             int equal = t.equal;
@@ -663,7 +671,8 @@ static void a_text_behind_a_zero_counts(void **state)
     assert_int_not_equal(verify(span("7"), b), VERDICT_EQUAL);
 }
 
-// Random bytes from what formulas are made of: nothing here is known to be equal, but each must end, and be equal to itself if it is read
+// Random bytes from what formulas are made of: nothing here is known to be equal, but each must end, and be equal to
+// itself if it is read
 static void random_formulas_end_and_are_themselves(void **state)
 {
     static const char *const parts[] = {"\\frac",

@@ -3,8 +3,9 @@
 // not depend on which of two is the reference, and none takes long. 20,000 comparisons in the short run, 2,000,000 with
 // DEREASON_TEST=long.
 //
-// One pass makes all comparisons; each test then says what was found of its promise: kind, change and pair. In a release build the
-// times are promises too; the sanitizers take several times as long, and there the slowest comparison is only told.
+// One pass makes all comparisons; each test then says what was found of its promise: kind, change and pair. In a
+// release build the times are promises too; the sanitizers take several times as long, and there the slowest comparison
+// is only told.
 #include "test/support/check.h"
 #include "test/support/answer_maker.h"
 #include "answers/verify.h"
@@ -12,7 +13,13 @@
 
 #define SECONDS_MOST 0.050
 
-enum { COMPARISONS_SHORT = 20000, COMPARISONS_LONG = 2000000, FAULTS_MOST = 2048, SHOWN = 2, TEXT_BYTES = MADE_BYTES + 64 };
+enum {
+    COMPARISONS_SHORT = 20000,
+    COMPARISONS_LONG = 2000000,
+    FAULTS_MOST = 2048,
+    SHOWN = 2,
+    TEXT_BYTES = MADE_BYTES + 64
+};
 
 typedef enum Promise { ITSELF, SPELLING, CHANGE, SYMMETRY, PROMISES } Promise;
 
@@ -79,7 +86,8 @@ static void note(Promise promise, const char *kind, const char *how, const char 
     found.broken[promise]++;
 }
 
-static void must_be_equal(Promise promise, const Made *made, const char *how, const char *reference, const char *response)
+static void must_be_equal(Promise promise, const Made *made, const char *how, const char *reference,
+                          const char *response)
 {
     Finding f;
     found.of[promise]++;

@@ -15,12 +15,13 @@ static void add(Attempts *a, const char *line)
 }
 
 // A row of ./generate: a problem's sample, and what it says.
-static void generated(Attempts *a, const char *problem, const char *more, int sample, const char *text, const char *reason)
+static void generated(Attempts *a, const char *problem, const char *more, int sample, const char *text,
+                      const char *reason)
 {
     char line[600];
     snprintf(line, sizeof line,
-             "{\"problem\": \"%s\", %s, \"sample\": %d, \"ids\": [%d], \"text\": \"%s\", \"finish_reason\": \"%s\"}", problem,
-             more, sample, sample, text, reason);
+             "{\"problem\": \"%s\", %s, \"sample\": %d, \"ids\": [%d], \"text\": \"%s\", \"finish_reason\": \"%s\"}",
+             problem, more, sample, sample, text, reason);
     add(a, line);
 }
 
@@ -102,9 +103,9 @@ static void what_is_asked_is_read_as_when_it_was_prepared(void **state)
                      "4 responses, 0 of them cut off, which is wrong\n");
 }
 
-#define ROLLOUT(step, id, reference, response, more)                                                                             \
-    "{\"step\": " step ", \"id\": \"" id                                                                                         \
-    "\", \"source\": \"s\", \"category\": \"\", \"difficulty\": 5, \"prompt\": \"q\", \"reference\": \"" reference               \
+#define ROLLOUT(step, id, reference, response, more)                                                                   \
+    "{\"step\": " step ", \"id\": \"" id                                                                               \
+    "\", \"source\": \"s\", \"category\": \"\", \"difficulty\": 5, \"prompt\": \"q\", \"reference\": \"" reference     \
     "\", \"response\": \"" response "\", \"finish_reason\": \"stop\", \"verdict\": \"unknown\"" more "}"
 
 static void rollouts_are_read_with_what_a_judge_decided(void **state)
@@ -127,8 +128,9 @@ static void rollouts_are_read_with_what_a_judge_decided(void **state)
 
 static void what_is_no_row_of_these_is_known_and_refused(void **state)
 {
-    static const char *const others[] = {"{\"gold\": \"1\", \"prediction\": \"1\"}", "{\"problem\": \"q\", \"answer\": \"1\"}",
-                                         "[1]", "{\"text\": 1, \"finish_reason\": \"stop\"}"};
+    static const char *const others[] = {"{\"gold\": \"1\", \"prediction\": \"1\"}",
+                                         "{\"problem\": \"q\", \"answer\": \"1\"}", "[1]",
+                                         "{\"text\": 1, \"finish_reason\": \"stop\"}"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         json_t *row = json_parse(others[i], strlen(others[i]), "it");
         assert_false(attempts_know(row));

@@ -1,5 +1,5 @@
-// Attention: against a plain double-precision softmax over every key, and its promise that keys in pages, chunks of a prompt and
-// single decoded tokens give the very bits of the whole sequence at once.
+// Attention: against a plain double-precision softmax over every key, and its promise that keys in pages, chunks of a
+// prompt and single decoded tokens give the very bits of the whole sequence at once.
 #include "test/support/check.h"
 #include "kernels/kernels.h"
 
@@ -9,7 +9,8 @@ static float *q, *k, *v;
 
 static int setup(void **state)
 {
-    q = random_floats(LONGEST * H * D, 1), k = random_floats(LONGEST * HKV * D, 2), v = random_floats(LONGEST * HKV * D, 3);
+    q = random_floats(LONGEST * H * D, 1), k = random_floats(LONGEST * HKV * D, 2),
+    v = random_floats(LONGEST * HKV * D, 3);
     for (int64_t i = 0; i < (int64_t)LONGEST * H * D; i++)
         q[i] *= 4; // scores of some spread, so that the softmax has peaks
     return 0;
@@ -20,9 +21,10 @@ static const Kernels *cpu(void) { return kernels_open("cpu", 2); }
 static void forward(float *out, float *lse, int64_t length)
 {
     int32_t starts[2] = {0, (int32_t)length}, contexts[1] = {0};
-    Attention a = {.sequences = 1, .heads = H, .kv_heads = HKV, .head_width = D, .starts = starts, .contexts = contexts};
-    cpu()->attention_forward(NULL, (Tensor){out, length, H * D}, lse, (Tensor){q, length, H * D}, (Tensor){k, length, HKV * D},
-                             (Tensor){v, length, HKV * D}, &a);
+    Attention a = {
+        .sequences = 1, .heads = H, .kv_heads = HKV, .head_width = D, .starts = starts, .contexts = contexts};
+    cpu()->attention_forward(NULL, (Tensor){out, length, H * D}, lse, (Tensor){q, length, H * D},
+                             (Tensor){k, length, HKV * D}, (Tensor){v, length, HKV * D}, &a);
 }
 
 static void naive(double *out, int64_t t, int64_t h)
@@ -45,8 +47,8 @@ static void naive(double *out, int64_t t, int64_t h)
         out[d] /= sum;
 }
 
-// A weight is off by a few 2^-23 for each of exp, its rescaling per block (18 blocks) and the sum; outputs are averages of
-// numbers below 1, so 64 · 2^-23 covers them.
+// A weight is off by a few 2^-23 for each of exp, its rescaling per block (18 blocks) and the sum; outputs are averages
+// of numbers below 1, so 64 · 2^-23 covers them.
 static void attention_agrees_with_a_plain_softmax(void **state)
 {
     float *out = allocate(LONGEST * H * D, 4), *lse = allocate(LONGEST * H, 4);
@@ -63,7 +65,8 @@ static void attention_agrees_with_a_plain_softmax(void **state)
     free(lse);
 }
 
-// The sequence's keys and values in pages, shuffled over the pool; what is behind a page's last key is NaN, and must not matter.
+// The sequence's keys and values in pages, shuffled over the pool; what is behind a page's last key is NaN, and must
+// not matter.
 typedef struct Pages {
     float *keys, *values;
     int32_t table[LONGEST / KEY_BLOCK + 1];
@@ -90,7 +93,8 @@ static void write_tokens(const Pages *p, int64_t first, int64_t count)
 {
     int32_t starts[2] = {0, (int32_t)count}, contexts[1] = {(int32_t)first};
     Attention a = over(p, starts, contexts);
-    cpu()->pages_write(NULL, (Tensor){k + first * HKV * D, count, HKV * D}, (Tensor){v + first * HKV * D, count, HKV * D}, &a);
+    cpu()->pages_write(NULL, (Tensor){k + first * HKV * D, count, HKV * D},
+                       (Tensor){v + first * HKV * D, count, HKV * D}, &a);
 }
 
 static Pages paged(int64_t length)
@@ -101,7 +105,8 @@ static Pages paged(int64_t length)
         p.keys[i] = p.values[i] = NAN;
     for (int64_t block = 0; block * KEY_BLOCK < length; block++)
         p.table[block] = (int32_t)((block * 7 + 3) % POOL);
-    int64_t cuts[] = {0, length / 3, length / 3 < length ? length / 3 + 1 : length, length}; // in pieces, one of them one token
+    int64_t cuts[] = {0, length / 3, length / 3 < length ? length / 3 + 1 : length,
+                      length}; // in pieces, one of them one token
     for (int i = 0; i < 3; i++)
         if (cuts[i + 1] > cuts[i])
             write_tokens(&p, cuts[i], cuts[i + 1] - cuts[i]);
@@ -114,8 +119,8 @@ static void continued(float *out, float *lse, const Pages *p, int64_t first, int
     int32_t starts[2] = {0, (int32_t)count}, contexts[1] = {(int32_t)first};
     Attention a = over(p, starts, contexts);
     a.workspace = allocate((size_t)cpu()->attention_workspace(1, LONGEST, H, D), sizeof(float));
-    cpu()->attention_forward(NULL, (Tensor){out, count, H * D}, lse, (Tensor){q + first * H * D, count, H * D}, (Tensor){0},
-                             (Tensor){0}, &a);
+    cpu()->attention_forward(NULL, (Tensor){out, count, H * D}, lse, (Tensor){q + first * H * D, count, H * D},
+                             (Tensor){0}, (Tensor){0}, &a);
     free(a.workspace);
 }
 
@@ -142,7 +147,8 @@ static void pages_chunks_and_single_tokens_give_the_bits_of_the_whole(void **sta
     free(part_lse);
 }
 
-// Sequences of any number of new tokens in one batch over one pool of pages, the second page a copy: each as when it is alone.
+// Sequences of any number of new tokens in one batch over one pool of pages, the second page a copy: each as when it is
+// alone.
 static void a_batch_over_pages_has_the_bits_of_each_alone(void **state)
 {
     enum { S = 4, T = 1 + 40 + 1 + 300, PITCH = LONGEST / KEY_BLOCK + 1 };
@@ -164,7 +170,8 @@ static void a_batch_over_pages_has_the_bits_of_each_alone(void **state)
     a.sequences = S;
     a.page_table = table;
     a.workspace = allocate((size_t)cpu()->attention_workspace(S, LONGEST, H, D), sizeof(float));
-    cpu()->attention_forward(NULL, (Tensor){out, T, H * D}, lse, (Tensor){queries, T, H * D}, (Tensor){0}, (Tensor){0}, &a);
+    cpu()->attention_forward(NULL, (Tensor){out, T, H * D}, lse, (Tensor){queries, T, H * D}, (Tensor){0}, (Tensor){0},
+                             &a);
     forward(expected, expected_lse, LONGEST);
     for (int s = 0; s < S; s++) {
         assert_memory_equal(out + starts[s] * H * D, expected + contexts[s] * H * D, (size_t)(news[s] * H * D) * 4);
@@ -179,17 +186,19 @@ static void a_sequence_does_not_see_its_neighbours(void **state)
 {
     enum { T = 600 };
     int32_t starts[4] = {0, 100, 101, T}, contexts[3] = {0};
-    Attention a = {.sequences = 3, .heads = H, .kv_heads = HKV, .head_width = D, .starts = starts, .contexts = contexts};
+    Attention a = {
+        .sequences = 3, .heads = H, .kv_heads = HKV, .head_width = D, .starts = starts, .contexts = contexts};
     static float all[T * H * D], alone[T * H * D], lse[T * H];
     cpu()->attention_forward(NULL, (Tensor){all, T, H * D}, lse, (Tensor){q, T, H * D}, (Tensor){k, T, HKV * D},
                              (Tensor){v, T, HKV * D}, &a);
     for (int s = 0; s < 3; s++) {
         int64_t first = starts[s], length = starts[s + 1] - starts[s];
         int32_t one[2] = {0, (int32_t)length};
-        Attention single = {.sequences = 1, .heads = H, .kv_heads = HKV, .head_width = D, .starts = one, .contexts = contexts};
+        Attention single = {
+            .sequences = 1, .heads = H, .kv_heads = HKV, .head_width = D, .starts = one, .contexts = contexts};
         cpu()->attention_forward(NULL, (Tensor){alone, length, H * D}, lse, (Tensor){q + first * H * D, length, H * D},
-                                 (Tensor){k + first * HKV * D, length, HKV * D}, (Tensor){v + first * HKV * D, length, HKV * D},
-                                 &single);
+                                 (Tensor){k + first * HKV * D, length, HKV * D},
+                                 (Tensor){v + first * HKV * D, length, HKV * D}, &single);
         assert_memory_equal(alone, all + first * H * D, (size_t)(length * H * D) * 4);
     }
 }

@@ -153,7 +153,8 @@ static void utf8_is_valid_up_to_the_first_bad_sequence(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         if (utf8_valid_prefix(cases[i].text, cases[i].size) != cases[i].valid)
-            fail_msg("case %zu: %zu valid bytes, not %zu", i, utf8_valid_prefix(cases[i].text, cases[i].size), cases[i].valid);
+            fail_msg("case %zu: %zu valid bytes, not %zu", i, utf8_valid_prefix(cases[i].text, cases[i].size),
+                     cases[i].valid);
 }
 
 // ---- files
@@ -229,7 +230,8 @@ static void the_kind_of_an_error_is_that_of_its_first_cause(void **state)
     fail_as(ERROR_STOPPED, "stopped");
     fail_in("waiting");
     assert_int_equal(error_kind(), ERROR_STOPPED);
-    assert_refused(file_read(&text, "/nonexistent/x", 9), "No such file"); // that is known, and no trouble of the system's
+    assert_refused(file_read(&text, "/nonexistent/x", 9),
+                   "No such file"); // that is known, and no trouble of the system's
     assert_int_equal(error_kind(), ERROR_OTHER);
     error_clear();
     assert_int_equal(error_kind(), ERROR_OTHER);
@@ -326,7 +328,8 @@ static PathKind old_or_half(const void *context, const char *name)
 
 static void a_folder_is_cleaned_of_what_is_named_and_of_that_kind(void **state)
 {
-    static const char *const folders[] = {"half-1", "half-1/in", "old", "mine"}, *const files[] = {"half-2", "gone", "mine/x"};
+    static const char *const folders[] = {"half-1", "half-1/in", "old", "mine"}, *const files[] = {"half-2", "gone",
+                                                                                                   "mine/x"};
     Bytes path = {0};
     char root[] = "/tmp/test_base-XXXXXX", **names;
     size_t count;
@@ -467,7 +470,8 @@ static void deep_json_is_refused_and_not_followed(void **state)
 
 static void a_key_of_another_type_or_range_is_named(void **state)
 {
-    static const char text[] = "{\"i\": 7, \"n\": 1.5, \"b\": true, \"t\": \"x\", \"nul\": \"a\\u0000b\", \"none\": null}";
+    static const char text[] =
+        "{\"i\": 7, \"n\": 1.5, \"b\": true, \"t\": \"x\", \"nul\": \"a\\u0000b\", \"none\": null}";
     json_t *o = json_parse(text, sizeof text - 1, "row");
     int64_t i = 0;
     double n = 0;
@@ -586,7 +590,8 @@ static void an_integer_beyond_64_bits_does_not_spoil_a_file(void **state)
 
 static void a_written_number_is_short_and_reads_back_the_same(void **state)
 {
-    static const double numbers[] = {1e-6, 0.02, 9.999999974752427e-07, 1234567.8901234567}; // the third: 1e-6 that was an fp32
+    static const double numbers[] = {1e-6, 0.02, 9.999999974752427e-07,
+                                     1234567.8901234567}; // the third: 1e-6 that was an fp32
     static const char *const texts[] = {"1e-6", "0.02", NULL, NULL};
     char path[] = "/tmp/test_base_json_XXXXXX";
     close(mkstemp(path));

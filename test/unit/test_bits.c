@@ -1,6 +1,6 @@
-// The arithmetic contract, kernel by kernel: a row's bits depend on that row's inputs alone. Each operation runs on all rows at
-// once; then on runs of 1, 2, 7, 8, 64 rows; with one thread and with two; with AVX2 and AVX-512; and as plain loops
-// (kernels/naive.c). All compared by memcmp.
+// The arithmetic contract, kernel by kernel: a row's bits depend on that row's inputs alone. Each operation runs on all
+// rows at once; then on runs of 1, 2, 7, 8, 64 rows; with one thread and with two; with AVX2 and AVX-512; and as plain
+// loops (kernels/naive.c). All compared by memcmp.
 #include "test/support/check.h"
 #include "test/support/backends.h"
 #include <omp.h>
@@ -54,13 +54,14 @@ static void do_matmul_with_bias(const Kernels *k, int64_t first, int64_t rows, f
 
 static void do_matmul_backward_input(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->matmul_backward_input(NULL, (Tensor){out, rows, C}, rows_of(in.f1, first, rows, F), (Tensor){in.weights, F, C}, false);
+    k->matmul_backward_input(NULL, (Tensor){out, rows, C}, rows_of(in.f1, first, rows, F), (Tensor){in.weights, F, C},
+                             false);
 }
 
 static void do_rmsnorm_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->rmsnorm_forward(NULL, (Tensor){out, rows, C}, (Tensor){scratch, rows, C}, scratch2, rows_of(in.c1, first, rows, C),
-                       rows_of(in.c2, first, rows, C), norm_of(C), 1e-6f);
+    k->rmsnorm_forward(NULL, (Tensor){out, rows, C}, (Tensor){scratch, rows, C}, scratch2,
+                       rows_of(in.c1, first, rows, C), rows_of(in.c2, first, rows, C), norm_of(C), 1e-6f);
 }
 
 static void do_rmsnorm_backward(const Kernels *k, int64_t first, int64_t rows, float *out)
@@ -71,8 +72,8 @@ static void do_rmsnorm_backward(const Kernels *k, int64_t first, int64_t rows, f
 
 static void do_qk_norm_rope_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->qk_norm_rope_forward(NULL, (Tensor){out, rows, Q}, scratch2, rows_of(in.q1, first, rows, Q), norm_of(D), in.cosine,
-                            in.sine, in.positions + first, D, 1e-6f);
+    k->qk_norm_rope_forward(NULL, (Tensor){out, rows, Q}, scratch2, rows_of(in.q1, first, rows, Q), norm_of(D),
+                            in.cosine, in.sine, in.positions + first, D, 1e-6f);
 }
 
 static void do_qk_norm_rope_backward(const Kernels *k, int64_t first, int64_t rows, float *out)
@@ -84,8 +85,8 @@ static void do_qk_norm_rope_backward(const Kernels *k, int64_t first, int64_t ro
 
 static void do_rope_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
-    k->qk_norm_rope_forward(NULL, (Tensor){out, rows, Q}, NULL, rows_of(in.q1, first, rows, Q), NONE, in.cosine, in.sine,
-                            in.positions + first, D, 0);
+    k->qk_norm_rope_forward(NULL, (Tensor){out, rows, Q}, NULL, rows_of(in.q1, first, rows, Q), NONE, in.cosine,
+                            in.sine, in.positions + first, D, 0);
 }
 
 static void do_rope_backward(const Kernels *k, int64_t first, int64_t rows, float *out)
@@ -127,17 +128,19 @@ static void do_head_backward(const Kernels *k, int64_t first, int64_t rows, floa
 {
     float *work = allocate((size_t)k->head_workspace(rows, V), sizeof *work);
     k->head_backward(NULL, (Tensor){out, rows, C}, scratch2, rows_of(in.c1, first, rows, C), (Tensor){in.table, V, C},
-                     in.targets + first, 0.7f, LIVE, in.f1 + first, in.f2 + first, in.small + first, in.c2 + first, work);
+                     in.targets + first, 0.7f, LIVE, in.f1 + first, in.f2 + first, in.small + first, in.c2 + first,
+                     work);
     free(work);
 }
 
-// Attention has no rows on their own: a row's inputs are those before it in its sequence. Here every row is the last of a
-// sequence that starts at 0, so that a run of rows is a set of sequences of different lengths.
+// Attention has no rows on their own: a row's inputs are those before it in its sequence. Here every row is the last of
+// a sequence that starts at 0, so that a run of rows is a set of sequences of different lengths.
 static void do_attention_forward(const Kernels *k, int64_t first, int64_t rows, float *out)
 {
     float *result = allocate((size_t)((first + rows) * Q), sizeof *result), *lse = scratch2;
     int32_t starts[2] = {0, (int32_t)(first + rows)}, contexts[1] = {0};
-    Attention a = {.sequences = 1, .heads = HEADS, .kv_heads = KV_HEADS, .head_width = D, .starts = starts, .contexts = contexts};
+    Attention a = {
+        .sequences = 1, .heads = HEADS, .kv_heads = KV_HEADS, .head_width = D, .starts = starts, .contexts = contexts};
     int64_t T = first + rows;
     k->attention_forward(NULL, (Tensor){result, T, Q}, lse, (Tensor){in.q1, T, Q}, (Tensor){in.f1, T, KV_HEADS * D},
                          (Tensor){in.f2, T, KV_HEADS * D}, &a);
@@ -153,14 +156,15 @@ static void do_head_sample(const Kernels *k, int64_t first, int64_t rows, float 
     SampleRow how[ROWS];
     for (int64_t r = 0; r < rows; r++) {
         int32_t n = (int32_t)(first + r);
-        how[r] = (SampleRow){.seed = 5, .request = (uint64_t)n, .sample = n % 3, .position = n, .temperature = 0.7f, .top_p = 1};
+        how[r] = (SampleRow){
+            .seed = 5, .request = (uint64_t)n, .sample = n % 3, .position = n, .temperature = 0.7f, .top_p = 1};
         how[r].temperature = n % 5 == 0 ? 0 : n % 5 == 1 ? 1 : 0.7f;
         how[r].top_k = n % 4 == 1 ? 50 : 0;
         how[r].top_p = n % 4 == 2 ? 0.8f : 1;
         how[r].min_p = n % 4 == 3 ? 0.02f : 0;
     }
-    k->head_sample(NULL, (int32_t *)result, result + rows, result + 2 * rows, result + 3 * rows, rows_of(in.c1, first, rows, C),
-                   (Tensor){in.table, V, C}, how, LIVE, work);
+    k->head_sample(NULL, (int32_t *)result, result + rows, result + 2 * rows, result + 3 * rows,
+                   rows_of(in.c1, first, rows, C), (Tensor){in.table, V, C}, how, LIVE, work);
     for (int64_t r = 0; r < rows; r++)
         for (int i = 0; i < 4; i++)
             out[4 * r + i] = result[i * rows + r];
@@ -181,7 +185,8 @@ static void do_decode(const Kernels *k, int64_t first, int64_t rows, float *out)
         starts[r] = r;
     for (int64_t r = 0; r < rows; r++)
         contexts[r] = (int32_t)((first + r) * 389 % LONGEST);
-    Attention a = {.sequences = 1, .heads = HEADS, .kv_heads = KV_HEADS, .head_width = D, .starts = whole, .contexts = none};
+    Attention a = {
+        .sequences = 1, .heads = HEADS, .kv_heads = KV_HEADS, .head_width = D, .starts = whole, .contexts = none};
     a.key_pages = keys;
     a.value_pages = values;
     a.page_table = table;
@@ -232,8 +237,8 @@ static void a_row_does_not_depend_on_its_neighbours(void **state)
             for (int p = 0; p < 3; p++) {
                 ROW_OPERATIONS[o].run(k, places[p], rows, some);
                 if (memcmp(some, all + places[p] * width, (size_t)(rows * width) * sizeof(float)) != 0)
-                    fail_msg("%s: rows %d.. alone (%d of them) differ from the same rows among %d", ROW_OPERATIONS[o].name,
-                             (int)places[p], (int)rows, ROWS);
+                    fail_msg("%s: rows %d.. alone (%d of them) differ from the same rows among %d",
+                             ROW_OPERATIONS[o].name, (int)places[p], (int)rows, ROWS);
             }
         }
     }
@@ -278,22 +283,23 @@ static void do_head_weight(const Kernels *k, float *out)
 {
     float *work = allocate((size_t)k->head_workspace(ROWS, V), sizeof *work);
     memset(out, 0, V * C * sizeof(float));
-    k->head_backward(NULL, (Tensor){scratch, ROWS, C}, out, rows_of(in.c1, 0, ROWS, C), (Tensor){in.table, V, C}, in.targets, 1,
-                     LIVE, in.f1, in.f2, in.small, NULL, work);
+    k->head_backward(NULL, (Tensor){scratch, ROWS, C}, out, rows_of(in.c1, 0, ROWS, C), (Tensor){in.table, V, C},
+                     in.targets, 1, LIVE, in.f1, in.f2, in.small, NULL, work);
     free(work);
 }
 
 static void do_attention_backward(const Kernels *k, float *out)
 {
     int32_t starts[4] = {0, 3, 140, ROWS}, contexts[3] = {0};
-    Attention a = {.sequences = 3, .heads = HEADS, .kv_heads = KV_HEADS, .head_width = D, .starts = starts, .contexts = contexts};
+    Attention a = {
+        .sequences = 3, .heads = HEADS, .kv_heads = KV_HEADS, .head_width = D, .starts = starts, .contexts = contexts};
     int64_t KV = KV_HEADS * D;
     Tensor q = {in.q1, ROWS, Q}, keys = {in.f1, ROWS, KV}, values = {in.f2, ROWS, KV}, result = {scratch, ROWS, Q};
     float *lse = scratch2, *delta = scratch2 + ROWS * HEADS;
     k->attention_forward(NULL, result, lse, q, keys, values, &a);
     k->attention_backward(NULL, (Tensor){out, ROWS, Q}, (Tensor){out + ROWS * Q, ROWS, KV},
-                          (Tensor){out + ROWS * (Q + KV), ROWS, KV}, delta, (Tensor){in.c1, ROWS, Q}, q, keys, values, result,
-                          lse, &a);
+                          (Tensor){out + ROWS * (Q + KV), ROWS, KV}, delta, (Tensor){in.c1, ROWS, Q}, q, keys, values,
+                          result, lse, &a);
 }
 
 static void three_adamw_steps(const Kernels *k, float *out, bool bf16_moments)
@@ -419,7 +425,8 @@ static void the_plain_build_is_close(void **state)
     Outputs a = run_all(best, 2), b = run_all(plain, 2);
     for (int o = 0; o < ROW_OPERATION_COUNT; o++) {
         int64_t count = ROWS * ROW_OPERATIONS[o].width;
-        if (ROW_OPERATIONS[o].run != do_head_forward && ROW_OPERATIONS[o].run != do_head_sample) // tokens are no numbers
+        if (ROW_OPERATIONS[o].run != do_head_forward &&
+            ROW_OPERATIONS[o].run != do_head_sample) // tokens are no numbers
             assert_true(largest_difference(a.rows[o], b.rows[o], count) <= 3e-4 * (1 + largest_of(a.rows[o], count)));
     }
     free_all(a);

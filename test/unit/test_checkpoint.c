@@ -1,5 +1,6 @@
-// Checkpoints: what is saved is what is read; nothing damaged, cut or not finite passes; and a kill or an error at any single
-// change of the disk leaves a newest checkpoint that is whole. The failpoints stand in for the disk (test/support/failpoints.h).
+// Checkpoints: what is saved is what is read; nothing damaged, cut or not finite passes; and a kill or an error at any
+// single change of the disk leaves a newest checkpoint that is whole. The failpoints stand in for the disk
+// (test/support/failpoints.h).
 #include "test/support/check.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/checkpoint_internal.h"
@@ -286,12 +287,12 @@ static void a_tensor_may_lie_in_several_files(void **state)
         snprintf(hash, sizeof hash, "%016" PRIx64, hash_bytes(x + first, (size_t)count * 4));
         json_array_append_new(files, json_pack("{s:s, s:i, s:s}", "name", names[i], "size", count * 4, "xxh3", hash));
         json_array_insert_new(ranges, 0,
-                              json_pack("{s:s, s:i, s:i, s:i, s:s, s:i, s:s}", "tensor", "x", "elements", 5, "offset", first,
-                                        "length", count, "file", names[i], "byte", 0, "xxh3", hash));
+                              json_pack("{s:s, s:i, s:i, s:i, s:s, s:i, s:s}", "tensor", "x", "elements", 5, "offset",
+                                        first, "length", count, "file", names[i], "byte", 0, "xxh3", hash));
         bytes_free(&path);
     }
-    json_t *root = json_pack("{s:s, s:i, s:i, s:i, s:b, s:o, s:o, s:{}}", "format", "dereason checkpoint", "version", 2, "step",
-                             4, "world", 2, "finite", 1, "files", files, "ranges", ranges, "state");
+    json_t *root = json_pack("{s:s, s:i, s:i, s:i, s:b, s:o, s:o, s:{}}", "format", "dereason checkpoint", "version", 2,
+                             "step", 4, "world", 2, "finite", 1, "files", files, "ranges", ranges, "state");
     Bytes manifest = inside("step-4/MANIFEST.json"), path = {0};
     sign(root);
     assert_ok(json_write_atomic(manifest.data, root));
@@ -326,7 +327,10 @@ static void a_value_that_is_not_finite_is_not_saved(void **state)
     }
 }
 
-static bool device_fails(void *context, int64_t first, int64_t count, float *out) { return fail("the device reported an error"); }
+static bool device_fails(void *context, int64_t first, int64_t count, float *out)
+{
+    return fail("the device reported an error");
+}
 
 static void a_tensor_that_cannot_be_read_is_not_saved(void **state)
 {
@@ -404,8 +408,9 @@ static void a_manifest_that_does_not_add_up_is_refused(void **state)
 static void a_digit_that_changes_in_a_manifest_is_found(void **state)
 {
     static const char *const cases[][2] = {
-        {"\"seed\": 7", "\"seed\": 8"},  {"\"half\": 0.5", "\"half\": 0.25"}, {"\"name\": \"x\"", "\"name\": \"y\""},
-        {"\"step\": 1", "\"step\": 11"}, {"\"world\": 1", "\"world\": 2"},    {"\"elements\": 1000", "\"elements\": 999"},
+        {"\"seed\": 7", "\"seed\": 8"},         {"\"half\": 0.5", "\"half\": 0.25"},
+        {"\"name\": \"x\"", "\"name\": \"y\""}, {"\"step\": 1", "\"step\": 11"},
+        {"\"world\": 1", "\"world\": 2"},       {"\"elements\": 1000", "\"elements\": 999"},
     };
     json_t *facts = json_pack("{s:i, s:f, s:s}", "seed", 7, "half", 0.5, "name", "x");
     Bytes path = {0};
@@ -465,7 +470,8 @@ static void a_folder_without_checkpoints_is_no_error(void **state)
     assert_ok(checkpoint_newest(&path, &step, "/nowhere/checkpoints", NULL));
     assert_int_equal(step, -1);
     static const char *const names[] = {
-        "step-", "step-1x", "step-01", "step--1", "step-1.tmp-2-3", "step-99999999999999999999", "step-7.abandoned", "other",
+        "step-", "step-1x", "step-01", "step--1", "step-1.tmp-2-3", "step-99999999999999999999", "step-7.abandoned",
+        "other",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         Bytes made = inside(names[i]);

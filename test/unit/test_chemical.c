@@ -38,7 +38,8 @@ static void expect_all(Verdict wanted, const Pair *pairs, size_t count)
 static void one_formula_is_written_in_many_ways(void **state)
 {
     static const char *const rows[][12] = {
-        {"H2O", "H_2O", "H₂O", "\\ce{H2O}", "\\mathrm{H_2O}", "\\text{H}_2\\text{O}", "H_{2}O", "\\text{H}_{2}\\text{O}"},
+        {"H2O", "H_2O", "H₂O", "\\ce{H2O}", "\\mathrm{H_2O}", "\\text{H}_2\\text{O}", "H_{2}O",
+         "\\text{H}_{2}\\text{O}"},
         {"C6H12O6", "C_6H_{12}O_6", "C₆H₁₂O₆", "\\ce{C6H12O6}", "C_{6}H_{12}O_{6}", "C_6 H_{12} O_6"},
         {"CH3COOH", "\\text{CH}_3\\text{COOH}", "CH_3COOH", "\\mathrm{CH_3COOH}", "CH3-COOH"},
         {"Ca(OH)2", "Ca(OH)_2", "\\text{Ca(OH)}_2", "Ca(OH)₂", "\\ce{Ca(OH)2}"},
@@ -54,13 +55,14 @@ static void one_formula_is_written_in_many_ways(void **state)
         {"NaCl", "\\text{NaCl}", "\\ce{NaCl}", "NaCl(s)", "NaCl (aq)", "NaCl_{(s)}"},
         {"OH^-", "OH-", "OH⁻", "\\text{OH}^{-}"},
         {"e^-", "e⁻", "\\text{e}^-"},
-        {"2H2 + O2 -> 2H2O", "O2 + 2H2 → 2H2O", "2H_2 + O_2 \\rightarrow 2H_2O", "\\ce{2H2 + O2 -> 2H2O}", "2H2+O2=2H2O",
-         "2 H2 + O2 = 2 H2O", "2H_2(g) + O_2(g) \\to 2H_2O(l)", "2H2 + O2 --> 2H2O"},
+        {"2H2 + O2 -> 2H2O", "O2 + 2H2 → 2H2O", "2H_2 + O_2 \\rightarrow 2H_2O", "\\ce{2H2 + O2 -> 2H2O}",
+         "2H2+O2=2H2O", "2 H2 + O2 = 2 H2O", "2H_2(g) + O_2(g) \\to 2H_2O(l)", "2H2 + O2 --> 2H2O"},
         {"H2 + 1/2 O2 -> H2O", "H_2 + \\frac{1}{2}O_2 \\to H_2O", "½O₂ + H₂ ⟶ H₂O", "H2 + \\frac12 O2 -> H2O"},
         {"N2 + 3H2 <=> 2NH3", "N_2 + 3H_2 \\rightleftharpoons 2NH_3", "3H₂ + N₂ ⇌ 2NH₃"},
         {"Fe2+ + 2e- -> Fe", "Fe^{2+} + 2e^- \\rightarrow Fe"},
         {"Ag+ + Cl- -> AgCl", "Ag^+(aq) + Cl^-(aq) \\to AgCl(s)", "Cl^- + Ag^+ -> AgCl"},
-        {"^{235}_{92}U + ^1_0n -> ^{236}_{92}U", "{}^{1}_{0}n + {}^{235}_{92}U \\to {}^{236}_{92}U", "^{1}n + ^{235}U → ^{236}U"},
+        {"^{235}_{92}U + ^1_0n -> ^{236}_{92}U", "{}^{1}_{0}n + {}^{235}_{92}U \\to {}^{236}_{92}U",
+         "^{1}n + ^{235}U → ^{236}U"},
         {"^{14}_6C \\to ^{14}_7N + ^0_{-1}e", "^{14}C -> ^{14}N + e^-"},
         {"CO2 + H2O", "H_2O + CO_2"},
         {"CO", "\\ce{CO}"},
@@ -255,9 +257,10 @@ static void random_formulas_agree_with_themselves_alone(void **state)
 
 static void any_bytes_are_read_or_refused(void **state)
 {
-    static const char *const pieces[] = {"H", "O", "C",   "Na",   "2",     "3",   "+",       "-",     " ",  "(",       ")", "[",
-                                         "]", "_", "^",   "{",    "}",     "->",  "=",       "\\ce{", "·",  "\\text{", "²", "⁺",
-                                         "₂", "e", "(s)", "_{2}", "^{2+}", "1/2", "\\frac{", "\xff",  "\\", "^{14}",   "#", "I"};
+    static const char *const pieces[] = {"H",    "O",     "C",   "Na",      "2",    "3",  "+",     "-", " ",
+                                         "(",    ")",     "[",   "]",       "_",    "^",  "{",     "}", "->",
+                                         "=",    "\\ce{", "·",   "\\text{", "²",    "⁺",  "₂",     "e", "(s)",
+                                         "_{2}", "^{2+}", "1/2", "\\frac{", "\xff", "\\", "^{14}", "#", "I"};
     enum { PIECES = sizeof pieces / sizeof *pieces };
     int read = 0;
     for (uint32_t i = 0; i < 60000; i++) {
@@ -285,9 +288,12 @@ static void any_bytes_are_read_or_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_formula_is_written_in_many_ways),    cmocka_unit_test(other_atoms_and_charges_are_different),
-        cmocka_unit_test(what_may_be_the_same_is_left_to_others), cmocka_unit_test(what_cannot_be_chemistry_is_not_read),
-        cmocka_unit_test(only_texts_that_say_so_are_certain),     cmocka_unit_test(random_formulas_agree_with_themselves_alone),
+        cmocka_unit_test(one_formula_is_written_in_many_ways),
+        cmocka_unit_test(other_atoms_and_charges_are_different),
+        cmocka_unit_test(what_may_be_the_same_is_left_to_others),
+        cmocka_unit_test(what_cannot_be_chemistry_is_not_read),
+        cmocka_unit_test(only_texts_that_say_so_are_certain),
+        cmocka_unit_test(random_formulas_agree_with_themselves_alone),
         cmocka_unit_test(any_bytes_are_read_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,9 +11,11 @@
 
 static Text span(const char *text) { return (Text){text, strlen(text)}; }
 
-// A: 12 apples   B: 9.81 m/s^2   C: The rate increases   D: the rate decreases   E: Both of them   F: None of these   G: 1/2
-static const char ROW[] = "{\"options\": [\"12 apples\", \"9.81 m/s^2\", \"The rate increases\", \"the rate decreases\", "
-                          "\"Both of them\", \"None of these\", \"\\\\frac{1}{2}\", \"-5\", \"5\"]}";
+// A: 12 apples   B: 9.81 m/s^2   C: The rate increases   D: the rate decreases   E: Both of them   F: None of these
+// G: 1/2
+static const char ROW[] =
+    "{\"options\": [\"12 apples\", \"9.81 m/s^2\", \"The rate increases\", \"the rate decreases\", "
+    "\"Both of them\", \"None of these\", \"\\\\frac{1}{2}\", \"-5\", \"5\"]}";
 
 static void expect(Verdict wanted, const char *row, const char *reference, const char *response)
 {
@@ -21,12 +23,12 @@ static void expect(Verdict wanted, const char *row, const char *reference, const
     if (!choice_finding(&f, span(row), span(reference), span(response)))
         fail_msg("reference %s is no option", reference);
     if (f.verdict != wanted || f.rule == NULL || f.kind != ANSWER_CHOICE)
-        fail_msg("reference %s, response %s: %s by \"%s\", not %s", reference, response, VERDICT_NAMES[f.verdict], f.rule,
-                 VERDICT_NAMES[wanted]);
+        fail_msg("reference %s, response %s: %s by \"%s\", not %s", reference, response, VERDICT_NAMES[f.verdict],
+                 f.rule, VERDICT_NAMES[wanted]);
 }
 
-#define EXPECT_ALL(wanted, reference, responses)                                                                                 \
-    for (size_t i = 0; i < sizeof(responses) / sizeof *(responses); i++)                                                         \
+#define EXPECT_ALL(wanted, reference, responses)                                                                       \
+    for (size_t i = 0; i < sizeof(responses) / sizeof *(responses); i++)                                               \
     expect(wanted, ROW, reference, (responses)[i])
 
 static void a_letter_is_named_in_many_ways(void **state)
@@ -197,7 +199,8 @@ static void an_option_is_named_by_its_text(void **state)
         "<answer>Rate increases</answer>",
         "Long thoughts of 5 m.\n\nThe rate increases",
     };
-    static const char *const wrong[] = {"the rate decreases", "\\boxed{None of these}", "\\boxed{12 apples}", "\\boxed{0.5}"};
+    static const char *const wrong[] = {"the rate decreases", "\\boxed{None of these}", "\\boxed{12 apples}",
+                                        "\\boxed{0.5}"};
     static const char *const none[] = {"the rate", "the rate increases slowly", "13 apples", "it increases the rate",
                                        "\\boxed{7}"};
     EXPECT_ALL(VERDICT_EQUAL, "C", right);
@@ -404,7 +407,12 @@ static void fill(Bytes *out, const char *form, const Question *q)
         if (what == 'T' || what == 'U')
             assert_ok(bytes_text(out, q->texts[what == 'U']));
         else
-            assert_ok(bytes_append(out, what == 0 ? form : what == 'V' ? &q->letters[1] : what == 'w' ? &small : &right, 1));
+            assert_ok(bytes_append(out,
+                                   what == 0     ? form
+                                   : what == 'V' ? &q->letters[1]
+                                   : what == 'w' ? &small
+                                                 : &right,
+                                   1));
     }
 }
 
@@ -416,8 +424,9 @@ static bool read_question(Question *q, json_t *root, int64_t number)
     if (count < 3 || answer == NULL)
         return false;
     size_t right = (size_t)(answer[0] - 'A'), other = (right + 1 + (size_t)number % (count - 1)) % count;
-    *q = (Question){{json_string_value(json_array_get(options, right)), json_string_value(json_array_get(options, other))},
-                    {answer[0], (char)('A' + other)}};
+    *q = (Question){
+        {json_string_value(json_array_get(options, right)), json_string_value(json_array_get(options, other))},
+        {answer[0], (char)('A' + other)}};
     return true;
 }
 
@@ -445,7 +454,8 @@ static void real_options_are_named_in_all_these_ways(void **state)
             Finding f = {.verdict = VERDICT_UNKNOWN};
             fill(&reference, forms[i].reference, &q);
             fill(&response, forms[i].response, &q);
-            choice_finding(&f, (Text){text, size}, (Text){reference.data, reference.size}, (Text){response.data, response.size});
+            choice_finding(&f, (Text){text, size}, (Text){reference.data, reference.size},
+                           (Text){response.data, response.size});
             bad[i] += (f.verdict == VERDICT_EQUAL) != forms[i].right;
             count += i == 0;
         }
@@ -457,7 +467,8 @@ static void real_options_are_named_in_all_these_ways(void **state)
     assert_true(count > 700);
     for (int i = 0; i < FORMS; i++) // a wrong one in 1,000 may be right: two options that say the same
         if ((double)bad[i] > (forms[i].right ? 0.01 : 0.001) * (double)count)
-            fail_msg("%s, %s: %d of %d are read wrongly", forms[i].reference, forms[i].response, (int)bad[i], (int)count);
+            fail_msg("%s, %s: %d of %d are read wrongly", forms[i].reference, forms[i].response, (int)bad[i],
+                     (int)count);
 }
 
 int main(void)

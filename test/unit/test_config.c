@@ -1,5 +1,5 @@
-// config.json: both spellings and both families are read, what is written reads back the same, and everything that is not a dense
-// Qwen3 or Qwen2 is refused by the name of its key.
+// config.json: both spellings and both families are read, what is written reads back the same, and everything that is
+// not a dense Qwen3 or Qwen2 is refused by the name of its key.
 #include "model/config.h"
 #include "pretrained/config_json.h"
 #include "system/files.h"
@@ -7,18 +7,24 @@
 #include <unistd.h>
 
 static const char published[] =
-    "{\"architectures\": [\"Qwen3ForCausalLM\"], \"attention_bias\": false, \"attention_dropout\": 0.0, \"bos_token_id\": 151643,"
-    " \"eos_token_id\": 151645, \"head_dim\": 128, \"hidden_act\": \"silu\", \"hidden_size\": 2560, \"initializer_range\": 0.02,"
-    " \"intermediate_size\": 9728, \"max_position_embeddings\": 40960, \"max_window_layers\": 36, \"model_type\": \"qwen3\","
+    "{\"architectures\": [\"Qwen3ForCausalLM\"], \"attention_bias\": false, \"attention_dropout\": 0.0, "
+    "\"bos_token_id\": 151643,"
+    " \"eos_token_id\": 151645, \"head_dim\": 128, \"hidden_act\": \"silu\", \"hidden_size\": 2560, "
+    "\"initializer_range\": 0.02,"
+    " \"intermediate_size\": 9728, \"max_position_embeddings\": 40960, \"max_window_layers\": 36, \"model_type\": "
+    "\"qwen3\","
     " \"num_attention_heads\": 32, \"num_hidden_layers\": 36, \"num_key_value_heads\": 8, \"rms_norm_eps\": 1e-06,"
     " \"rope_scaling\": null, \"rope_theta\": 1000000, \"sliding_window\": null, \"tie_word_embeddings\": true,"
-    " \"torch_dtype\": \"bfloat16\", \"transformers_version\": \"4.51.0\", \"use_cache\": true, \"use_sliding_window\": false,"
+    " \"torch_dtype\": \"bfloat16\", \"transformers_version\": \"4.51.0\", \"use_cache\": true, "
+    "\"use_sliding_window\": false,"
     " \"vocab_size\": 151936}";
 
 static const char published_qwen2[] = // Qwen2.5-Math-1.5B's
-    "{\"architectures\": [\"Qwen2ForCausalLM\"], \"attention_dropout\": 0.0, \"bos_token_id\": 151643, \"eos_token_id\": 151643,"
+    "{\"architectures\": [\"Qwen2ForCausalLM\"], \"attention_dropout\": 0.0, \"bos_token_id\": 151643, "
+    "\"eos_token_id\": 151643,"
     " \"hidden_act\": \"silu\", \"hidden_size\": 1536, \"initializer_range\": 0.02, \"intermediate_size\": 8960,"
-    " \"max_position_embeddings\": 4096, \"max_window_layers\": 21, \"model_type\": \"qwen2\", \"num_attention_heads\": 12,"
+    " \"max_position_embeddings\": 4096, \"max_window_layers\": 21, \"model_type\": \"qwen2\", "
+    "\"num_attention_heads\": 12,"
     " \"num_hidden_layers\": 28, \"num_key_value_heads\": 2, \"rms_norm_eps\": 1e-06, \"rope_theta\": 10000,"
     " \"sliding_window\": 4096, \"tie_word_embeddings\": true, \"torch_dtype\": \"bfloat16\","
     " \"transformers_version\": \"4.44.0\", \"use_cache\": true, \"use_mrope\": false, \"use_sliding_window\": false,"
@@ -231,10 +237,11 @@ static void what_is_not_a_dense_qwen3_is_refused_by_name(void **state)
     ModelConfig c;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_refused(read_with(&c, cases[i][0], cases[i][1]), cases[i][2]);
-    assert_refused(read_text(&c, "{\"model_type\": \"qwen3\", \"num_hidden_layers\": 1, \"hidden_size\": 8, \"vocab_size\": 8,"
-                                 "\"num_attention_heads\": 1, \"num_key_value_heads\": 1, \"intermediate_size\": 8,"
-                                 "\"rope_theta\": 1e4, \"layer_types\": [\"sliding_attention\"]}"),
-                   "layer_types[0] is not \"full_attention\"");
+    assert_refused(
+        read_text(&c, "{\"model_type\": \"qwen3\", \"num_hidden_layers\": 1, \"hidden_size\": 8, \"vocab_size\": 8,"
+                      "\"num_attention_heads\": 1, \"num_key_value_heads\": 1, \"intermediate_size\": 8,"
+                      "\"rope_theta\": 1e4, \"layer_types\": [\"sliding_attention\"]}"),
+        "layer_types[0] is not \"full_attention\"");
 }
 
 static void rope_that_is_said_twice_is_named_and_its_advice_works(void **state)
@@ -244,10 +251,12 @@ static void rope_that_is_said_twice_is_named_and_its_advice_works(void **state)
                    "\"type\": \"yarn\" and \"rope_type\": \"default\"; remove the wrong one");
     assert_refused(read_with(&c, "rope_scaling", "{\"rope_theta\": 2e6, \"type\": \"default\"}"),
                    "1e+06 at the top and 2e+06 in rope_scaling");
-    assert_refused(read_with(&c, "rope_scaling", "{\"type\": \"linear\", \"factor\": 2}"), "write \"type\": \"default\" there");
+    assert_refused(read_with(&c, "rope_scaling", "{\"type\": \"linear\", \"factor\": 2}"),
+                   "write \"type\": \"default\" there");
     assert_ok(read_with(&c, "rope_scaling", "{\"type\": \"default\", \"factor\": 2}"));
     const char *once =
-        "{\"model_type\": \"qwen3\", \"num_hidden_layers\": 1, \"hidden_size\": 8, \"vocab_size\": 8, \"num_attention_heads\": 1,"
+        "{\"model_type\": \"qwen3\", \"num_hidden_layers\": 1, \"hidden_size\": 8, \"vocab_size\": 8, "
+        "\"num_attention_heads\": 1,"
         " \"num_key_value_heads\": 1, \"intermediate_size\": 8, \"rope_parameters\": {\"rope_theta\": 5e6, %s}}";
     char text[512];
     snprintf(text, sizeof text, once, "\"rope_type\": \"yarn\", \"factor\": 4.0");

@@ -141,9 +141,29 @@ static void one_time_is_written_in_many_ways(void **state)
 static void what_is_no_time_is_not_read(void **state)
 {
     static const char *const texts[] = {
-        "",      "3:4",      "5:30",        "1:2",       "24:00",           "17:60",       "17:5",   "17:30 PM", "0:30 AM",
-        "13 PM", "5",        "pm",          "5:3 PM",    "5:30:15 PM",      "5:30 PM EST", "100:30", "-5:30 PM", "17:30:",
-        "5 pmx", "10:20:30", "12:30:00:00", "5 o'clock", "5:30 PM or 6 PM",
+        "",
+        "3:4",
+        "5:30",
+        "1:2",
+        "24:00",
+        "17:60",
+        "17:5",
+        "17:30 PM",
+        "0:30 AM",
+        "13 PM",
+        "5",
+        "pm",
+        "5:3 PM",
+        "5:30:15 PM",
+        "5:30 PM EST",
+        "100:30",
+        "-5:30 PM",
+        "17:30:",
+        "5 pmx",
+        "10:20:30",
+        "12:30:00:00",
+        "5 o'clock",
+        "5:30 PM or 6 PM",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         int minutes;

@@ -90,8 +90,8 @@ static void a_step_of_128_solutions_is_dealt_to_a_tenth_of_a_percent(void **stat
     }
 }
 
-// 4, 5, 6, 7, 8 in two: the longest first gives 8 + 5 + 4 = 17 and 7 + 6 = 13, and 8 + 7 = 15 would be even. In hundreds, the
-// cost of a token is nearly the same.
+// 4, 5, 6, 7, 8 in two: the longest first gives 8 + 5 + 4 = 17 and 7 + 6 = 13, and 8 + 7 = 15 would be even. In
+// hundreds, the cost of a token is nearly the same.
 static void documents_change_places_when_longest_first_was_not_the_best(void **state)
 {
     const int32_t lengths[] = {400, 500, 600, 700, 800};
@@ -123,8 +123,8 @@ static void a_full_micro_batch_takes_nothing_more_however_cheap_it_is(void **sta
     free(d.list);
 }
 
-// The dearer of two micro-batches after `from` of the one went to the other and `back` (0: none) came in return; infinite if that
-// does not fit.
+// The dearer of two micro-batches after `from` of the one went to the other and `back` (0: none) came in return;
+// infinite if that does not fit.
 static double dearer_after(Part a, Part b, double from, double back, int64_t tokens)
 {
     if ((double)b.tokens + from - back > (double)tokens)
@@ -146,7 +146,8 @@ static void assert_no_change_helps(const Documents *d, const StepPlan *plan, int
     }
 }
 
-// The limit of tokens is tight where slots is 1: micro-batches of short documents are full while those of long ones cost more.
+// The limit of tokens is tight where slots is 1: micro-batches of short documents are full while those of long ones
+// cost more.
 static void the_dearest_is_even_with_the_others_or_no_single_change_makes_it_cheaper(void **state)
 {
     int stuck = 0;
@@ -169,7 +170,8 @@ static void the_dearest_is_even_with_the_others_or_no_single_change_makes_it_che
     assert_true(stuck > 10); // the sizes above are such that it happens
 }
 
-// 3,001 documents of 34 to 50 tokens and a limit of 100: two fit, though by their tokens alone fewer micro-batches would do.
+// 3,001 documents of 34 to 50 tokens and a limit of 100: two fit, though by their tokens alone fewer micro-batches
+// would do.
 static void thousands_of_documents_that_pack_badly_stay_within_the_limit(void **state)
 {
     enum { COUNT = 3001 };

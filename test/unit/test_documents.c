@@ -82,7 +82,8 @@ static const Row RIGHT[] = {{1, 20, 4, "d", "web"}, {2, 1, 5, "e", ""}, {3, 5, 6
 
 static DocumentOptions usual(void)
 {
-    return (DocumentOptions){.kind = SHARD_SFT, .seq_len = 100, .vocabulary = 50, .tokenizer = 7, .template = TEMPLATE_CHATML};
+    return (DocumentOptions){
+        .kind = SHARD_SFT, .seq_len = 100, .vocabulary = 50, .tokenizer = 7, .template = TEMPLATE_CHATML};
 }
 
 static void assert_refused_documents(const DocumentOptions *options, const char *a, const char *b, const char *what)
@@ -153,7 +154,8 @@ static void a_cut_document_ends_with_its_last_trained_token_and_its_span_too(voi
         o.seq_len = seq_len[i];
         o.over_length = OVER_LENGTH_CUT;
         if (trained[i] == 0) {
-            assert_refused_documents(&o, left, NULL, "nothing to train on: of 3 records, 3 are longer than --seq-len 3");
+            assert_refused_documents(&o, left, NULL,
+                                     "nothing to train on: of 3 records, 3 are longer than --seq-len 3");
             continue;
         }
         assert_ok(documents_open(&d, &o, (const char *const[]){left}, 1));
@@ -243,13 +245,16 @@ static void shards_for_another_use_tokenizer_template_or_model_are_refused(void 
     assert_refused_documents(&o, prompts, NULL,
                              "records for RL, where records for SFT are wanted; train_sft takes the folder sft/");
     o.kind = SHARD_RL;
-    assert_refused_documents(&o, left, NULL, "records for SFT, where records for RL are wanted; train_rl takes the folder rl/");
+    assert_refused_documents(&o, left, NULL,
+                             "records for SFT, where records for RL are wanted; train_rl takes the folder rl/");
     o = usual();
     o.tokenizer = 8;
-    assert_refused_documents(&o, left, NULL, "made with another tokenizer (0000000000000007, and here it is 0000000000000008)");
+    assert_refused_documents(&o, left, NULL,
+                             "made with another tokenizer (0000000000000007, and here it is 0000000000000008)");
     o = usual();
     o.template = TEMPLATE_QWEN3;
-    assert_refused_documents(&o, left, NULL, "made with the template chatml, but the model's is qwen3; give --template chatml");
+    assert_refused_documents(&o, left, NULL,
+                             "made with the template chatml, but the model's is qwen3; give --template chatml");
     o = usual();
     o.vocabulary = 3;
     assert_refused_documents(&o, left, NULL, "holds the token 3, but the model has 3 tokens");

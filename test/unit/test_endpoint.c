@@ -117,10 +117,11 @@ static void a_request_is_what_the_api_says(void **state)
     assert_ok(endpoint_ask(endpoint, messages, 3, 1));
     assert_ok(endpoint_next(endpoint, &answer));
     assert_right(&answer, "right 0 api");
-    assert_string_equal(server.seen->body, "{\"model\":\"judge\",\"messages\":[{\"role\":\"system\",\"content\":\"be "
-                                           "\\\"brief\\\"\\n\xC3\xA9\\u0000\"},{\"role\":\"assistant\",\"content\":\"\"},"
-                                           "{\"role\":\"user\",\"content\":\"right 0 api\"}],\"temperature\":0.7,"
-                                           "\"max_tokens\":16,\"seed\":5,\"logprobs\":true,\"top_logprobs\":20}");
+    assert_string_equal(server.seen->body,
+                        "{\"model\":\"judge\",\"messages\":[{\"role\":\"system\",\"content\":\"be "
+                        "\\\"brief\\\"\\n\xC3\xA9\\u0000\"},{\"role\":\"assistant\",\"content\":\"\"},"
+                        "{\"role\":\"user\",\"content\":\"right 0 api\"}],\"temperature\":0.7,"
+                        "\"max_tokens\":16,\"seed\":5,\"logprobs\":true,\"top_logprobs\":20}");
     assert_string_equal(server.seen->authorization, "Bearer " KEY);
     endpoint_close(endpoint);
 }
@@ -140,8 +141,9 @@ static void what_samples_is_sent_where_it_changes_something(void **state)
     Endpoint *endpoint = open_with(&options);
     assert_ok(endpoint_ask_seeded(endpoint, &message, 1, 77, 1));
     assert_ok(endpoint_next(endpoint, &answer));
-    assert_non_null(strstr(server.seen->body, "\"max_tokens\":16,\"seed\":77,\"top_p\":0.95,\"min_p\":0.05,\"top_k\":20,"
-                                              "\"stop\":[\"END\",\"\\n\\\"\"]}"));
+    assert_non_null(strstr(server.seen->body,
+                           "\"max_tokens\":16,\"seed\":77,\"top_p\":0.95,\"min_p\":0.05,\"top_k\":20,"
+                           "\"stop\":[\"END\",\"\\n\\\"\"]}"));
     endpoint_close(endpoint);
     options = options_for(NULL);
     options.top_p = 1; // all of them, which is what a server does by itself
@@ -207,11 +209,11 @@ static void the_address_may_end_in_a_slash_or_be_complete(void **state)
 static void options_out_of_range_are_refused(void **state)
 {
     const EndpointOptions good = options_for(NULL);
-#define REFUSED(field, value, text)                                                                                              \
-    do {                                                                                                                         \
-        EndpointOptions bad = good;                                                                                              \
-        bad.field = value;                                                                                                       \
-        assert_refused(endpoint_open(&bad), text);                                                                               \
+#define REFUSED(field, value, text)                                                                                    \
+    do {                                                                                                               \
+        EndpointOptions bad = good;                                                                                    \
+        bad.field = value;                                                                                             \
+        assert_refused(endpoint_open(&bad), text);                                                                     \
     } while (0)
     REFUSED(temperature, NAN, "a temperature of nan");
     REFUSED(temperature, -1, "a temperature of -1");
@@ -314,7 +316,8 @@ static void what_does_not_pass_is_an_error_that_says_what_was_wrong(void **state
         assert_true(answer.failed && answer.text.size == 0 && answer.top_count == 0);
         assert_int_equal(answer.attempts, 3);
         assert_int_equal(server_attempts(&server, text), 3);
-        if (strstr(answer.error, TROUBLES[answer.tag].error) == NULL || strstr(answer.error, server.url) != answer.error)
+        if (strstr(answer.error, TROUBLES[answer.tag].error) == NULL ||
+            strstr(answer.error, server.url) != answer.error)
             fail_msg("%s: the error should say '%s', but is: %s", text, TROUBLES[answer.tag].error, answer.error);
     }
     endpoint_close(endpoint);
@@ -352,7 +355,8 @@ static void what_a_server_refuses_is_asked_once(void **state)
 {
     EndpointOptions options = options_for(NULL);
     Endpoint *endpoint = open_with(&options);
-    assert_final(endpoint, "no-model 99 x", "completions: status 404: no such model; check the address and the model's name");
+    assert_final(endpoint, "no-model 99 x",
+                 "completions: status 404: no such model; check the address and the model's name");
     assert_final(endpoint, "redirect 99 x", "/v2/chat/completions");
     assert_final(endpoint, "key 99 no key", "status 401: [2J000");
     endpoint_close(endpoint);
@@ -367,7 +371,8 @@ static void the_key_is_in_no_error_and_in_no_file(void **state)
     unsetenv("OPENAI_API_KEY");
     static const char *const questions[] = {"key 99 key", "key-alone 99 key", "half-body 99 key", "right 0 key"};
     static const char *const errors[] = {"Bearer ***; check OPENAI_API_KEY",
-                                         "it is no answer, and repeats the key; it says: Bearer ***", "transfer closed", NULL};
+                                         "it is no answer, and repeats the key; it says: Bearer ***", "transfer closed",
+                                         NULL};
     for (int i = 0; i < 4; i++) {
         EndpointAnswer answer = ask_one(endpoint, questions[i]);
         assert_true(answer.failed == (errors[i] != NULL));
@@ -421,7 +426,8 @@ static void a_server_that_is_not_there_is_an_error_with_its_address(void **state
     EndpointAnswer answer = ask_one(endpoint, "right 0 nobody");
     assert_true(answer.failed);
     assert_int_equal(answer.attempts, 3);
-    assert_ptr_equal(strstr(answer.error, "http://127.0.0.1:1/v1/chat/completions: 3 attempts, the last: "), answer.error);
+    assert_ptr_equal(strstr(answer.error, "http://127.0.0.1:1/v1/chat/completions: 3 attempts, the last: "),
+                     answer.error);
     assert_non_null(strstr(answer.error, "onnect"));
     endpoint_close(endpoint);
 }
@@ -432,7 +438,8 @@ static void nobody_comes_back_before_retry_after_and_nobody_else_waits_for_it(vo
     options.in_flight = 1;
     Endpoint *endpoint = open_with(&options);
     EndpointAnswer answer;
-    assert_ok(ask(endpoint, "busy 1 wait", 0) && ask(endpoint, "busy-until 1 wait", 1) && ask(endpoint, "right 0 wait", 2));
+    assert_ok(ask(endpoint, "busy 1 wait", 0) && ask(endpoint, "busy-until 1 wait", 1) &&
+              ask(endpoint, "right 0 wait", 2));
     assert_ok(endpoint_next(endpoint, &answer));
     assert_int_equal(answer.tag, 2); // the last in the queue, with room for one in flight
     for (int i = 0; i < 2; i++) {
@@ -441,7 +448,8 @@ static void nobody_comes_back_before_retry_after_and_nobody_else_waits_for_it(vo
         assert_right(&answer, text);
         const SeenQuestion *seen = server_find(server.seen, text);
         assert_int_equal(seen->attempts, 2);
-        assert_true(seen->last - seen->first >= 1); // a date two seconds ahead, without its fraction, is at least one second
+        assert_true(seen->last - seen->first >=
+                    1); // a date two seconds ahead, without its fraction, is at least one second
     }
     endpoint_close(endpoint);
 }
@@ -462,7 +470,8 @@ static void a_server_that_asks_for_hours_gets_a_limit_and_it_is_said(void **stat
         news = endpoint_news(endpoint);
     }
     assert_true(strstr(news, server.url) == news);
-    assert_non_null(strstr(news, ": status 429; it asks for 100000 seconds of patience, and gets 4; asked again in 4 seconds"));
+    assert_non_null(
+        strstr(news, ": status 429; it asks for 100000 seconds of patience, and gets 4; asked again in 4 seconds"));
     for (int i = 0; i < 2; i++) {
         assert_ok(endpoint_next(endpoint, &answer));
         assert_right(&answer, answer.tag == 7 ? "later 1 hours" : "later 1 days");
@@ -503,7 +512,8 @@ static void pauses_grow_are_spread_and_have_an_end(void **state)
         double pause = exchange_pause(key, 0, attempts, 1, 0), full = attempts < 7 ? ldexp(1, attempts - 1) : 60;
         assert_true(pause >= full / 2 && pause <= full);
         assert_true(pause == exchange_pause(key, 0, attempts, 1, 0));
-        assert_true(pause != exchange_pause(other, 0, attempts, 1, 0) && pause != exchange_pause(key, 1, attempts, 1, 0));
+        assert_true(pause != exchange_pause(other, 0, attempts, 1, 0) &&
+                    pause != exchange_pause(key, 1, attempts, 1, 0));
     }
     assert_true(exchange_pause(key, 0, 1, 0, 7) == 7);
     assert_true(exchange_pause(key, 0, 1, 1, 7) >= 7.5);
@@ -525,10 +535,12 @@ static void patience_with_a_question_is_one_clock_for_all_its_attempts(void **st
         assert_ok(endpoint_next(endpoint, &answer));
         assert_true(answer.failed && answer.status == 0 && answer.error != NULL);
     }
-    double passed = server_clock() - begin; // once for all of them, however few are on their way at once, and not 60 seconds
+    double passed =
+        server_clock() - begin; // once for all of them, however few are on their way at once, and not 60 seconds
     assert_true(passed > 0.9 && passed < 10);
     begin = server_clock();
-    assert_ok(ask(endpoint, "busy 99 p", 0) && endpoint_next(endpoint, &answer)); // it may come back in a second: too late
+    assert_ok(ask(endpoint, "busy 99 p", 0) &&
+              endpoint_next(endpoint, &answer)); // it may come back in a second: too late
     assert_true(answer.failed && answer.status == 429 && server_clock() - begin < 0.9);
     endpoint_close(endpoint);
 }
@@ -585,7 +597,8 @@ static void what_is_pending_may_be_left(void **state) // the sanitizer sees what
     options.in_flight = 2;
     Endpoint *endpoint = open_with(&options);
     EndpointAnswer answer;
-    static const char *const questions[] = {"right 0 left", "never 99 left", "busy 99 left", "right 0 left too", "never 99 too"};
+    static const char *const questions[] = {"right 0 left", "never 99 left", "busy 99 left", "right 0 left too",
+                                            "never 99 too"};
     for (uint64_t i = 0; i < 5; i++)
         assert_ok(ask(endpoint, questions[i], i));
     assert_ok(endpoint_next(endpoint, &answer) && endpoint_next(endpoint, &answer));
@@ -690,7 +703,10 @@ typedef struct KillRun {
     int number; // so that its questions are its own
 } KillRun;
 
-static void kill_question(char text[64], const KillRun *run, int i) { snprintf(text, 64, "right 0 kill-%d-%d", run->number, i); }
+static void kill_question(char text[64], const KillRun *run, int i)
+{
+    snprintf(text, 64, "right 0 kill-%d-%d", run->number, i);
+}
 
 static bool ask_them_all(void *context)
 {
@@ -724,7 +740,8 @@ static void after_a_kill_at_any_write_no_answer_that_was_written_is_asked_for_ag
         assert_int_equal(lines_of_cache(), KILL_QUESTIONS);
         for (int i = 0; i < KILL_QUESTIONS; i++) {
             kill_question(text, &run, i);
-            assert_int_equal(server_attempts(&server, text), i == killed ? 2 : 1); // its answer came, and half of it was written
+            assert_int_equal(server_attempts(&server, text),
+                             i == killed ? 2 : 1); // its answer came, and half of it was written
         }
     }
 }

@@ -40,7 +40,8 @@ static EngineStatistics run_shape(Requests *r, const Shape *shape, bool check)
     return statistics;
 }
 
-// Batches of one and of many, prompts in pieces of any size, pages so few that sequences give them back again and again.
+// Batches of one and of many, prompts in pieces of any size, pages so few that sequences give them back again and
+// again.
 static void no_shape_of_the_engine_changes_a_bit_and_all_are_the_trainers(void **state)
 {
     const Shape shapes[] = {
@@ -50,7 +51,8 @@ static void no_shape_of_the_engine_changes_a_bit_and_all_are_the_trainers(void *
         {"ahead", {.tokens = 300, .rows = 32, .sequences = 24, .positions = 400, .pages = 60}, 1},
         {"ahead, few pages", {.tokens = 100, .rows = 32, .sequences = 24, .positions = 400, .pages = 7}, 1},
     };
-    Requests all = requests_make(REQUESTS, LONGEST, MOST_NEW, 300), some = requests_make(REQUESTS, LONGEST, MOST_NEW, 300);
+    Requests all = requests_make(REQUESTS, LONGEST, MOST_NEW, 300),
+             some = requests_make(REQUESTS, LONGEST, MOST_NEW, 300);
     run_shape(&all, &ROOMY, true);
     int64_t samples = 0;
     for (int64_t n = 0; n < REQUESTS; n++)
@@ -72,7 +74,8 @@ static void no_shape_of_the_engine_changes_a_bit_and_all_are_the_trainers(void *
 
 static void a_request_alone_has_the_text_it_has_among_255_others(void **state)
 {
-    Requests all = requests_make(REQUESTS, LONGEST, MOST_NEW, 300), alone = requests_make(REQUESTS, LONGEST, MOST_NEW, 300);
+    Requests all = requests_make(REQUESTS, LONGEST, MOST_NEW, 300),
+             alone = requests_make(REQUESTS, LONGEST, MOST_NEW, 300);
     run_shape(&all, &ROOMY, false);
     Model m;
     open_model(&m, &ROOMY.cache);
@@ -100,8 +103,8 @@ static Simple *simple_request(int64_t number, int64_t same, int64_t length, int6
     assert_non_null(s);
     for (int64_t i = 0; i < same + length; i++)
         s->prompt[i] = (int32_t)number_of((uint32_t)i, i < same ? -1 : number, LIVE);
-    s->request =
-        (GenerationRequest){.tag = (uint64_t)number, .id = (uint64_t)number, .prompt = s->prompt, .samples = 1, .top_p = 1};
+    s->request = (GenerationRequest){
+        .tag = (uint64_t)number, .id = (uint64_t)number, .prompt = s->prompt, .samples = 1, .top_p = 1};
     s->request.prompt_count = same + length;
     s->request.max_new_tokens = new_tokens;
     s->request.temperature = 1;
@@ -369,11 +372,13 @@ static int64_t resident_kibibytes(void)
     return kibibytes;
 }
 
-// A cache for 50 sequences; memory is looked at when everything has been used for some time, and again after ten times as many.
+// A cache for 50 sequences; memory is looked at when everything has been used for some time, and again after ten times
+// as many.
 static void thousands_of_requests_leave_nothing_behind(void **state)
 {
 #if defined(__SANITIZE_ADDRESS__)
-    const int64_t some = 500, all = 2000; // what leaks is found at the end; freed memory is kept back, so its size says nothing
+    const int64_t some = 500,
+                  all = 2000; // what leaks is found at the end; freed memory is kept back, so its size says nothing
 #else
     const int64_t some = 10000, all = 100000;
 #endif
@@ -399,7 +404,8 @@ static void thousands_of_requests_leave_nothing_behind(void **state)
 
 // ---- beside training
 
-// A model that trains and generates in the same memory: generating between two micro-batches changes neither loss nor gradient.
+// A model that trains and generates in the same memory: generating between two micro-batches changes neither loss nor
+// gradient.
 static void generating_between_training_steps_changes_nothing(void **state)
 {
     ModelConfig config = TINY_CONFIG;

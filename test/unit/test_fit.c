@@ -46,7 +46,10 @@ static Needs reinforcing_needs(void)
     return n;
 }
 
-static Fit fit_in(double bytes, const Kernels *kernels) { return (Fit){.kernels = kernels, .memory = {.bytes = bytes}}; }
+static Fit fit_in(double bytes, const Kernels *kernels)
+{
+    return (Fit){.kernels = kernels, .memory = {.bytes = bytes}};
+}
 
 static double bytes_of(Needs needs, bool recompute, bool bf16)
 {
@@ -151,7 +154,8 @@ static void what_costs_least_speed_is_advised_first(void **state)
     assert_non_null(strstr(fit.advice.data, "it fits with --moments bf16 ("));
     fit.memory.bytes = bytes_of(n, true, true) - 1;
     assert_ok(fit_choose(&fit, &n));
-    assert_non_null(strstr(fit.advice.data, "it fits with --micro-batch-tokens 2048 (")); // the moments are not needed then
+    assert_non_null(
+        strstr(fit.advice.data, "it fits with --micro-batch-tokens 2048 (")); // the moments are not needed then
     Needs halves = n;
     halves.own.limits.tokens = 2048;
     halves.own.limits.rows = 2048;
@@ -302,7 +306,8 @@ static void cards_are_known_by_name_and_by_size(void **state)
     assert_true(of_card("24GiB") == 24 - 0.5 - 1);
     assert_true(of_card("1024MiB") > 0.4 && of_card("1024MiB") < 0.5);
     assert_true(of_card("0.1GiB") == 0);
-    static const char *const WRONG[] = {"h99", "80", "-80G", "0G", "80T", "G", "nan", "infG", "1e300G", "80 GB of it", ""};
+    static const char *const WRONG[] = {"h99", "80",   "-80G",   "0G",          "80T", "G",
+                                        "nan", "infG", "1e300G", "80 GB of it", ""};
     for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
         assert_refused(card_memory(&m, WRONG[i]), "give a card's memory, as 80G or 79.1GiB, or one of a30,");
         error_clear();
@@ -333,7 +338,8 @@ static bool defaults_fit(const char *config, const char *gpu, bool samples)
     Fit fit;
     Needs n = {.recompute_auto = true, .micro_batch_tokens = 16384, .longest = 9216};
     assert_ok(config_read(&n.own.config, config));
-    n.own.limits = (ModelLimits){.tokens = 16384, .rows = 16384, .sequences = 16384, .positions = 9216, .training = true};
+    n.own.limits =
+        (ModelLimits){.tokens = 16384, .rows = 16384, .sequences = 16384, .positions = 9216, .training = true};
     if (samples)
         n.own.limits.cache = (CacheLimits){.tokens = 8192, .rows = 256, .sequences = 256, .positions = 9216};
     assert_ok(fit_open(&fit, &where) && fit_choose(&fit, &n));
@@ -361,7 +367,8 @@ static void a_plan_without_a_gpu_says_which_cards_it_fits(void **state)
     Needs n = {.recompute_auto = true};
     char text[8192] = "";
     assert_ok(config_read(&n.own.config, "lab/bench/qwen3-4b.json"));
-    n.own.limits = (ModelLimits){.tokens = 16384, .rows = 16384, .sequences = 16384, .positions = 9216, .training = true};
+    n.own.limits =
+        (ModelLimits){.tokens = 16384, .rows = 16384, .sequences = 16384, .positions = 9216, .training = true};
     assert_ok(fit_choose(&fit, &n));
     assert_true(fit.fits && !fit.needs.own.limits.recompute);
     FILE *out = fmemopen(text, sizeof text, "w");
@@ -382,7 +389,8 @@ static void an_error_of_memory_gets_the_advice(void **state)
     assert_ok(fit_choose(&fit, &n));
     fail("the memory for weights can't be had");
     assert_false(fit_fail(&fit));
-    assert_ptr_equal(strstr(error_text(), "the memory for weights can't be had; it fits with --recompute layer ("), error_text());
+    assert_ptr_equal(strstr(error_text(), "the memory for weights can't be had; it fits with --recompute layer ("),
+                     error_text());
     fit.memory.bytes = 1e12; // it fits, they thought
     assert_ok(fit_choose(&fit, &n));
     fail("the memory for weights can't be had");

@@ -1,5 +1,5 @@
-// Model folders: which one a user means, what an exported one holds, and that a kill at any change of the disk leaves the old
-// folder or the new one, never half of one. The failpoints stand in for the disk (test/support/failpoints.h).
+// Model folders: which one a user means, what an exported one holds, and that a kill at any change of the disk leaves
+// the old folder or the new one, never half of one. The failpoints stand in for the disk (test/support/failpoints.h).
 #include "pretrained/folder.h"
 #include "pretrained/config_json.h"
 #include "system/files.h"
@@ -206,7 +206,8 @@ static void an_exported_folder_is_a_model_folder(void **state)
     assert_ok(export_to(x, "deep/down/model/"));
     assert_true(value_of("deep/down/model") == 1);
     assert_ok(finds("deep/down/model", "deep/down/model"));
-    json_t *config = read_json("deep/down/model/config.json"), *settings = read_json("deep/down/model/generation_config.json");
+    json_t *config = read_json("deep/down/model/config.json"),
+           *settings = read_json("deep/down/model/generation_config.json");
     assert_string_equal(json_string_value(json_object_get(config, "torch_dtype")), "bfloat16");
     assert_int_equal(json_array_size(json_object_get(settings, "eos_token_id")), 2);
     assert_int_equal(json_integer_value(json_array_get(json_object_get(settings, "eos_token_id"), 0)), 7);
@@ -240,8 +241,9 @@ static void the_tokenizer_and_the_sampling_settings_are_taken_over(void **state)
     Bytes origin = inside("origin");
     x->e.origin = origin.data;
     assert_ok(export_to(x, "model"));
-    static const char *const same[] = {"tokenizer.json",          "vocab.json",         "merges.txt", "tokenizer_config.json",
-                                       "special_tokens_map.json", "chat_template.jinja"};
+    static const char *const same[] = {
+        "tokenizer.json",          "vocab.json",         "merges.txt", "tokenizer_config.json",
+        "special_tokens_map.json", "chat_template.jinja"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         char from[64], to[64];
         snprintf(from, sizeof from, "origin/%s", same[i]);
@@ -296,16 +298,18 @@ static void what_is_not_changed_keeps_its_spelling(void **state)
     write_text("origin/tokenizer_config.json",
                "{\n  \"model_max_length\": 1000000000000000019884624838656,\n  \"eos_token\": \"a\",\n"
                "  \"max_length\": 512,\n  \"scale\": 1.50e+2\n}\n");
-    write_text("origin/generation_config.json", "{\"top_p\": 0.950, \"max_length\": 20, \"seed\": 36893488147419103232}");
+    write_text("origin/generation_config.json",
+               "{\"top_p\": 0.950, \"max_length\": 20, \"seed\": 36893488147419103232}");
     Export *x = export_of(1);
     Bytes origin = inside("origin");
     x->e.origin = origin.data;
     x->e.chat_end = true;
     assert_ok(export_to(x, "model"));
     Bytes tokenizer = read_text("model/tokenizer_config.json"), settings = read_text("model/generation_config.json");
-    assert_string_equal(tokenizer.data,
-                        "{\n  \"model_max_length\": 1000000000000000019884624838656,\n  \"eos_token\": \"<|im_end|>\",\n"
-                        "  \"max_length\": 512,\n  \"scale\": 1.50e+2\n}\n");
+    assert_string_equal(
+        tokenizer.data,
+        "{\n  \"model_max_length\": 1000000000000000019884624838656,\n  \"eos_token\": \"<|im_end|>\",\n"
+        "  \"max_length\": 512,\n  \"scale\": 1.50e+2\n}\n");
     assert_non_null(strstr(settings.data, "{\"top_p\": 0.950, \"seed\": 36893488147419103232,"));
     bytes_free(&tokenizer);
     bytes_free(&settings);
@@ -329,7 +333,8 @@ static void a_tokenizer_of_transformers_5_is_spelled_as_4_reads_it(void **state)
     assert_string_equal(text.data, "{ \"tokenizer_class\": \"PreTrainedTokenizerFast\", \"additional_special_tokens\": "
                                    "[\"<|b|>\", \"<|c|>\", \"<|a|>\"], \"model_max_length\": 1e30}");
     bytes_free(&text);
-    write_text("origin/tokenizer_config.json", "{\"extra_special_tokens\": {\"image_token\": \"<|i|>\"}}"); // 4's own form
+    write_text("origin/tokenizer_config.json",
+               "{\"extra_special_tokens\": {\"image_token\": \"<|i|>\"}}"); // 4's own form
     assert_ok(export_to(x, "model"));
     text = read_text("model/tokenizer_config.json");
     assert_string_equal(text.data, "{\"extra_special_tokens\": {\"image_token\": \"<|i|>\"}}");
@@ -442,7 +447,8 @@ static void a_model_of_somebody_else_is_not_replaced(void **state)
 
 static void what_somebody_has_put_beside_a_model_is_not_lost(void **state)
 {
-    static const char *const names[] = {"README.md", ".gitattributes", "model.safetensors.bak", "adapter_model.safetensors"};
+    static const char *const names[] = {"README.md", ".gitattributes", "model.safetensors.bak",
+                                        "adapter_model.safetensors"};
     Export *x = export_of(7), *y = export_of(8);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[64];

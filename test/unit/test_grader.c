@@ -1,4 +1,5 @@
-// External graders: ones that answer, are slow, die, talk nonsense, talk too much, or cannot be run; and their file of verdicts.
+// External graders: ones that answer, are slow, die, talk nonsense, talk too much, or cannot be run; and their file of
+// verdicts.
 #include "judges/grader.h"
 #include "judges/grader_sandbox.h"
 #include "judges/verdicts.h"
@@ -13,7 +14,10 @@
 
 static char *folder;
 
-static int start(void **state) { return folder_temporary(&folder, "test-grader") && setenv("FOLDER", folder, 1) == 0 ? 0 : -1; }
+static int start(void **state)
+{
+    return folder_temporary(&folder, "test-grader") && setenv("FOLDER", folder, 1) == 0 ? 0 : -1;
+}
 static int stop(void **state)
 {
     bool ok = folder_remove(folder);
@@ -79,8 +83,8 @@ static void assert_says(const char *text, const char *part)
 
 static void answers_are_scores(void **state)
 {
-    Run r = {.command =
-                 "sed -u 's/^{\"question\":\"\\(.*\\)\",.*: \\(.*\\)}/{\"score\": 0.\\2, \"question\": \"\\1\", \"more\": [1]}/'",
+    Run r = {.command = "sed -u 's/^{\"question\":\"\\(.*\\)\",.*: \\(.*\\)}/{\"score\": 0.\\2, \"question\": \"\\1\", "
+                        "\"more\": [1]}/'",
              .journal = "sed"};
     assert_ok(grade(&r));
     for (int i = 0; i < ASKED; i++)
@@ -145,8 +149,11 @@ static void a_grader_that_fails_has_no_score_and_is_replaced(void **state)
     Run speaks = {.command = "read -r line; echo first >&2; echo 'KeyError: \033x' >&2; exit 1", .journal = "speaks"};
     assert_ok(grade(&speaks));
     assert_string_equal(speaks.why, "it ended with exit code 1; the last that it wrote: KeyError: ?x");
-    Run half = {
-        .command = LOOP "printf '{\"question\": '; done", .journal = "half", .seconds = 0.3, .start_seconds = 1, .asked = 3};
+    Run half = {.command = LOOP "printf '{\"question\": '; done",
+                .journal = "half",
+                .seconds = 0.3,
+                .start_seconds = 1,
+                .asked = 3};
     assert_ok(grade(&half));
     assert_string_equal(half.why, "it did not answer in time, after \"{\"question\": \" without the end of a line");
     Run slow = {.command = LOOP "case $n in *1*) sleep 60 ;; *) " ANSWER("1") " ;; esac; done",
@@ -162,9 +169,9 @@ static void a_grader_that_fails_has_no_score_and_is_replaced(void **state)
 // What failed is no verdict: a run that goes on asks again, and the program may have been mended.
 static void what_failed_is_asked_again(void **state)
 {
-    const char *command = LOOP
-        "if [ -e $FOLDER/mended ]; then " ANSWER("$n") "elif [ $n = 5 ]; then exit 1; "
-                                                       "elif [ $n = 6 ]; then " ANSWER("NaN") "else " ANSWER("$n") "fi; done";
+    const char *command = LOOP "if [ -e $FOLDER/mended ]; then " ANSWER(
+        "$n") "elif [ $n = 5 ]; then exit 1; "
+              "elif [ $n = 6 ]; then " ANSWER("NaN") "else " ANSWER("$n") "fi; done";
     Run first = {.command = command, .journal = "failed"}, again = first;
     assert_ok(grade(&first));
     assert_true(isnan(first.scores[5]) && isnan(first.scores[6]) && first.unscored == 2);
@@ -180,11 +187,11 @@ static void a_score_of_no_use_is_no_score_and_says_why(void **state)
     static const struct {
         const char *score, *why;
     } cases[] = {
-        {"NaN", "its answer is not JSON"},     {"-Infinity", "is not JSON"},   {"1e999", "is invalid or too large"},
+        {"NaN", "its answer is not JSON"},     {"-Infinity", "is not JSON"},  {"1e999", "is invalid or too large"},
         {"1e308", "its score is beyond 1e6"},  {"-1000001", "is beyond 1e6"}, {"99999999999999999999", "too large"},
-        {"\"high\"", "no number named score"}, {"0.5}\\0377", "is not JSON"},  {"1, \"score\": 2", "is not JSON"}};
-    const char *command =
-        LOOP "case $n in 3) s=$SAID ;; *) s=0.5 ;; esac; printf '{\"question\": \"%s\", \"score\": %b}\\n' $q \"$s\"; done";
+        {"\"high\"", "no number named score"}, {"0.5}\\0377", "is not JSON"}, {"1, \"score\": 2", "is not JSON"}};
+    const char *command = LOOP
+        "case $n in 3) s=$SAID ;; *) s=0.5 ;; esac; printf '{\"question\": \"%s\", \"score\": %b}\\n' $q \"$s\"; done";
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(setenv("SAID", cases[i].score, 1), 0);
         Run live = {.command = command, .journal = "useless"}, replayed = live;
@@ -208,7 +215,8 @@ static void a_score_that_was_changed_in_the_journal_is_none(void **state)
     assert_ok(file_read(&text, path, 1 << 20));
     memcpy(strstr(text.data, "0.25"), "0.75", 4);
     assert_ok(file_write_atomic(path, text.data, text.size));
-    assert_refused(grade(&again), "edited:1: was changed since it was written; remove this line, or move the file away");
+    assert_refused(grade(&again),
+                   "edited:1: was changed since it was written; remove this line, or move the file away");
     char *rest = strchr(text.data, '\n') + 1;
     assert_ok(file_write_atomic(path, rest, strlen(rest)) && grade(&again));
     assert_memory_equal(first.scores, again.scores, sizeof first.scores); // it was asked again
@@ -250,7 +258,8 @@ static void no_response_gets_the_score_of_another(void **state)
         "i=0; " LOOP "i=$((i + 1)); " ANSWER("$n") "[ $i != 1 ] || " ANSWER("$n") "done",
         // the last one's before its own
         "i=0; " LOOP
-        "i=$((i + 1)); [ $i != 2 ] || printf '{\"question\": \"%s\", \"score\": 77}\\n' $last; last=$q; " ANSWER("$n") "done",
+        "i=$((i + 1)); [ $i != 2 ] || printf '{\"question\": \"%s\", \"score\": 77}\\n' $last; last=$q; " ANSWER(
+            "$n") "done",
         // the end of a line that is missing
         "i=0; " LOOP "i=$((i + 1)); [ $i != 2 ] || printf Warning; " ANSWER("$n") "done",
         // the question, as it came
@@ -270,7 +279,8 @@ static void no_response_gets_the_score_of_another(void **state)
 
 static void a_program_without_hope_ends_the_run(void **state)
 {
-    Run dies = {.command = "read -r line; echo 'no module named x' >&2; exit 3", .journal = "hopeless", .asked = ASKED_MOST};
+    Run dies = {
+        .command = "read -r line; echo 'no module named x' >&2; exit 3", .journal = "hopeless", .asked = ASKED_MOST};
     assert_refused(grade(&dies),
                    "the last 16 questions have no score; it ended with exit code 3; the last that it wrote: no module");
     Run useless = {.command = LOOP ANSWER("1e308") "done", .journal = "hopeless", .asked = ASKED_MOST};
@@ -278,7 +288,9 @@ static void a_program_without_hope_ends_the_run(void **state)
     Run talks = {.command = LOOP ANSWER("1") "echo more; done", .journal = "hopeless", .asked = ASKED_MOST};
     assert_refused(grade(&talks), "it prints more than answers, so it was replaced");
     // one that gave verdicts may fail as often as it likes in one round
-    Run later = {.command = LOOP "[ $n -lt 9 ] || exit 3; " ANSWER("1") "done", .journal = "hopeful", .asked = ASKED_MOST},
+    Run later = {.command = LOOP "[ $n -lt 9 ] || exit 3; " ANSWER("1") "done",
+                 .journal = "hopeful",
+                 .asked = ASKED_MOST},
         again = later;
     assert_ok(grade(&later));
     assert_ok(grade(&again)); // what failed is all that it is asked, and fails once more
@@ -289,8 +301,10 @@ static void a_program_without_hope_ends_the_run(void **state)
 static void a_program_that_has_ceased_ends_the_run(void **state)
 {
     char *journal = path_join(folder, "ceased");
-    GraderOptions o = {
-        .command = LOOP "[ $n -lt 80 ] || exit 3; " ANSWER("1") "done", .processes = 3, .seconds = 20, .sandbox = "none"};
+    GraderOptions o = {.command = LOOP "[ $n -lt 80 ] || exit 3; " ANSWER("1") "done",
+                       .processes = 3,
+                       .seconds = 20,
+                       .sandbox = "none"};
     o.journal = journal;
     Grader *g = grader_open(&o);
     assert_ok(g != NULL);
@@ -342,7 +356,8 @@ static void what_the_journal_says_is_no_sign_of_life(void **state)
     grader_close(g);
 }
 
-// Nor is a failure that was one before a sign that it is dead: a run that goes on asks everything again that had no score.
+// Nor is a failure that was one before a sign that it is dead: a run that goes on asks everything again that had no
+// score.
 static void a_run_that_goes_on_asks_for_what_failed_without_losing_hope(void **state)
 {
     const char *command = LOOP "[ -e $FOLDER/awake -o $n -lt 9 ] || exit 3; " ANSWER("1") "done";
@@ -463,8 +478,8 @@ static void a_trainer_that_is_killed_leaves_nobody(void **state)
             setpgid(0, 0);
             signal(SIGTERM, SIG_IGN);
             Grader *g = open_family(name, 30);
-            bool ok = g != NULL && ask_round(g, 0, 1) && kill(0, SIGTERM) == 0 && usleep(200000) == 0 && ask_round(g, 2, 1) &&
-                      file_write_atomic(ready, "", 0) && ask_round(g, 1, 1);
+            bool ok = g != NULL && ask_round(g, 0, 1) && kill(0, SIGTERM) == 0 && usleep(200000) == 0 &&
+                      ask_round(g, 2, 1) && file_write_atomic(ready, "", 0) && ask_round(g, 1, 1);
             _exit(ok ? 0 : 1);
         }
         for (int i = 0; i < 1000 && !file_exists(ready); i++)
@@ -523,19 +538,21 @@ static void in_the_sandbox_is_the_working_folder(void **state)
     skip_without_sandbox();
     char *words = path_join(folder, "own"), *here = getcwd(NULL, 0);
     assert_ok(file_write_atomic(words, "0.75", 4) && chdir(folder) == 0);
-    Run r = {
-        .command = LOOP "touch own 2>/dev/null && exit 9; " ANSWER("$(cat own)") "done", .journal = "bwrap", .sandbox = "bwrap"};
+    Run r = {.command = LOOP "touch own 2>/dev/null && exit 9; " ANSWER("$(cat own)") "done",
+             .journal = "bwrap",
+             .sandbox = "bwrap"};
     assert_ok(grade(&r) && chdir(here) == 0);
     for (int i = 0; i < ASKED; i++)
         assert_true(r.scores[i] == 0.75); // read, and not written to
     Run lost = {.command = "exec /tmp/no/such/grader", .journal = "lost", .sandbox = "bwrap"};
-    assert_refused(grade(&lost), "it runs in bubblewrap: read-only, /tmp, /var/tmp and /run empty but for the working folder");
+    assert_refused(grade(&lost),
+                   "it runs in bubblewrap: read-only, /tmp, /var/tmp and /run empty but for the working folder");
     free(here);
     free(words);
 }
 
-#define TRY_IT                                                                                                                   \
-    "score=0.25; if sh -c \"$WAY\" >/dev/null 2>&1; then score=1; fi; [ \"$TOKENS\" = 1 ] || score=2; " LOOP ANSWER(             \
+#define TRY_IT                                                                                                         \
+    "score=0.25; if sh -c \"$WAY\" >/dev/null 2>&1; then score=1; fi; [ \"$TOKENS\" = 1 ] || score=2; " LOOP ANSWER(   \
         "$score") "done"
 
 // Each of them works in a sandbox from which there is a way out; who runs the test may be root.

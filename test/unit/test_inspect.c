@@ -116,8 +116,8 @@ static size_t times(const Bytes *out, const char *text)
 
 // ---- trained and masked
 
-static const Shown USUAL = {"<|im_start|>user\nThe is<|im_end|>\n<|im_start|>assistant\n", "the\n\nan<|im_end|>", "row-9", "math",
-                            "42"};
+static const Shown USUAL = {"<|im_start|>user\nThe is<|im_end|>\n<|im_start|>assistant\n", "the\n\nan<|im_end|>",
+                            "row-9", "math", "42"};
 
 static void plain_text_marks_what_is_trained_and_where_lines_end(void **state)
 {
@@ -156,7 +156,8 @@ static void every_token_of_a_page_says_its_place_id_and_kind(void **state)
     Bytes out = shown_as(INSPECT_HTML, &USUAL, 1);
     int32_t id = tokenizer_find(tokenizer, "<|im_end|>"), first = tokenizer_find(tokenizer, "<|im_start|>");
     snprintf(end, sizeof end,
-             "<span class=\"special\" title=\"token 0 · id %" PRId32 " · special, masked\">&#60;|im_start|&#62;</span>", first);
+             "<span class=\"special\" title=\"token 0 · id %" PRId32 " · special, masked\">&#60;|im_start|&#62;</span>",
+             first);
     assert_has(&out, end);
     snprintf(end, sizeof end, " · id %" PRId32 " · special, trained\">&#60;|im_end|&#62;</span></div>", id);
     assert_has(&out, end);
@@ -194,7 +195,8 @@ static void an_id_that_the_tokenizer_lacks_is_shown_by_number(void **state)
 
 static void a_document_comes_with_its_counts_and_where_it_lies(void **state)
 {
-    open_shown(&(Shown){"<|im_start|><|im_start|><|im_start|>", "<|im_end|>", "row-9", "math", "42"}, 1, SHARD_SFT, 4096);
+    open_shown(&(Shown){"<|im_start|><|im_start|><|im_start|>", "<|im_end|>", "row-9", "math", "42"}, 1, SHARD_SFT,
+               4096);
     Bytes out = look_at(INSPECT_PLAIN, tokenizer);
     assert_has(&out, "record 17 & more: 1 document, 4 tokens, 1 of them trained (25.0%)");
     assert_has(&out, "\nrow-9\n4 tokens, 1 trained (25.0%), prompt 3 · difficulty 3 · source math · answer 42 · in ");
@@ -206,7 +208,8 @@ static void a_document_comes_with_its_counts_and_where_it_lies(void **state)
 
 static void a_document_that_was_cut_says_so(void **state)
 {
-    open_shown(&(Shown){"<|im_start|><|im_start|>", "<|im_end|><|im_end|><|im_end|>", "long", NULL, NULL}, 1, SHARD_SFT, 3);
+    open_shown(&(Shown){"<|im_start|><|im_start|>", "<|im_end|><|im_end|><|im_end|>", "long", NULL, NULL}, 1, SHARD_SFT,
+               3);
     Bytes out = look_at(INSPECT_PLAIN, tokenizer);
     assert_has(&out, "3 tokens, 1 trained (33.3%), prompt 2 · cut, it has 5 tokens · difficulty 3 · in ");
     assert_has(&out, "\n<|im_start|><|im_start|>«<|im_end|>»\n");
@@ -253,7 +256,8 @@ static void prompts_for_rl_are_shown_although_nothing_of_them_is_trained(void **
 
 // ---- rows that would like to act
 
-// ESC and BEL, C1 CSI, right-to-left override, zero width space, a tag letter, a tab, a carriage return, half an emoji's bytes.
+// ESC and BEL, C1 CSI, right-to-left override, zero width space, a tag letter, a tab, a carriage return, half an
+// emoji's bytes.
 #define EVIL "\x1b[31m\x07 \xC2\x9B \xE2\x80\xAE \xE2\x80\x8B \xF3\xA0\x81\x81\t\r<b onclick='x'>&\"</b></div>"
 static const Shown HOSTILE = {"<|im_start|>" EVIL, EVIL "<|im_end|>", "id " EVIL "\nnext", "source " EVIL,
                               "answer " EVIL "\nnext"};
@@ -276,7 +280,8 @@ static void what_a_row_holds_never_acts_on_a_terminal(void **state)
     assert_no_control_characters(&colour, true);
     assert_has(&colour, "\\x1B");
     assert_has_not(&colour, "\x1b[31m"); // the row's own
-    assert_has(&plain, "id \\x1B[31m\\x07 \\u{009B} \\u{202E} \\u{200B} \\u{E0041}⇥\\x0D<b onclick='x'>&\"</b></div>⏎next\n");
+    assert_has(&plain,
+               "id \\x1B[31m\\x07 \\u{009B} \\u{202E} \\u{200B} \\u{E0041}⇥\\x0D<b onclick='x'>&\"</b></div>⏎next\n");
     bytes_free(&plain);
     bytes_free(&colour);
 }

@@ -31,7 +31,8 @@ static Text text(const char *s) { return (Text){s, strlen(s)}; }
 
 static Judge *judge_at(const char *url, double patience)
 {
-    JudgeOptions o = {.model = "general-verifier", .url = url, .max_tokens = 64, .patience = patience, .journal = journal};
+    JudgeOptions o = {
+        .model = "general-verifier", .url = url, .max_tokens = 64, .patience = patience, .journal = journal};
     Judge *j = judge_open(&o);
     assert_non_null(j);
     return j;
@@ -65,54 +66,55 @@ static void what_it_says_is_read_where_it_decides(void **state)
     const struct {
         const char *said;
         double score; // 2: none
-    } cases[] = {{"Final Decision: Yes", 1},
-                 {"x\nfinal decision: **no**.", 0},
-                 {"Final Decision: Yes? I mean: Final Decision: No", 0},
-                 {"I would say \"Final Decision: Yes\" or \"Final Decision: No\". It is right.\n**Final Decision: Yes**", 1},
-                 {"Final Decision: Not correct", 2}, // not what it was asked for
-                 {"Final Decision: \\boxed{Yes}", 1},
-                 {"Final Decision: $\\boxed{\\text{No}}$.", 0},
-                 {"**Final Decision**: Yes", 1},
-                 {"### Final Decision\n\n**Yes**", 1},
-                 {"Final Decision - Yes", 1},
-                 {"Final  Decision\xEF\xBC\x9A No", 0},
-                 {"{\"Final Decision\": \"Yes\"}", 1},
-                 {"Final Decision: \"Yes\". I am sure, or: Final Decision: \"No\", rather.", 0},
-                 {"Final Decision: _Yes_", 1},
-                 {"Final Decision: Yes. There is no difference.", 1},
-                 {"Final Decision: Yes, there is no difference", 1},
-                 {"It is \"4\", not '5'. Final Decision: Yes, it's the same.", 1},
-                 {"Final Decision: Yesterday", 2},
-                 {"Final Decision: None of the above", 2},
-                 {"Final Decision: North", 2},
-                 {"Final Decision: Nothing", 2},
-                 {"Final Decision: No\xC3\xABl", 2},
-                 {"Final Decision: Note that both agree, so Yes", 2},
-                 {"Final Decision: Yes or No", 2},
-                 {"Final Decision: Yes or no is hard to say", 2},
-                 {"Final Decision: **Yes**/**No**", 2},
-                 {"Final Decision: Yes, but it may be No", 2},
-                 {"Final Decision: No. Or Yes.", 0},
-                 {"Final Decision: No, or rather Yes", 2},
-                 {"Final Decision: not Yes", 2},
-                 {"I cannot output \"Final Decision: Yes\" because the answer is wrong.", 2},
-                 {"I cannot output '**Final Decision: Yes**' because it's wrong.", 2},
-                 {"I cannot say \xE2\x80\x9C"
-                  "Final Decision: Yes\xE2\x80\x9D here.",
-                  2},
-                 {"I cannot say \xE2\x80\x9C"
-                  "Final Decision: Yes\xE2\x80\x9D here.\nFinal Decision: No",
-                  0},
-                 {"It is the same.\n\n\"Final Decision: Yes\".", 1}, // alone, as it was asked for
-                 {"`Final Decision: No`", 0},
-                 {"<think>maybe Final Decision: Yes</think>\n\nFinal Decision: **No**", 0},
-                 {"Final Decision: Yes</think> I cannot tell.", 2}, // the thought began in the prompt
-                 {"<think>so: Final Decision: Yes, but", 2},        // and has no end here
-                 {"Yes", 2},
-                 {"Final Decision: maybe", 2},
-                 {"Final Decision:", 2},
-                 {"\xFF Final Decision: \xC3\xA9 Yes", 1},
-                 {"", 2}};
+    } cases[] = {
+        {"Final Decision: Yes", 1},
+        {"x\nfinal decision: **no**.", 0},
+        {"Final Decision: Yes? I mean: Final Decision: No", 0},
+        {"I would say \"Final Decision: Yes\" or \"Final Decision: No\". It is right.\n**Final Decision: Yes**", 1},
+        {"Final Decision: Not correct", 2}, // not what it was asked for
+        {"Final Decision: \\boxed{Yes}", 1},
+        {"Final Decision: $\\boxed{\\text{No}}$.", 0},
+        {"**Final Decision**: Yes", 1},
+        {"### Final Decision\n\n**Yes**", 1},
+        {"Final Decision - Yes", 1},
+        {"Final  Decision\xEF\xBC\x9A No", 0},
+        {"{\"Final Decision\": \"Yes\"}", 1},
+        {"Final Decision: \"Yes\". I am sure, or: Final Decision: \"No\", rather.", 0},
+        {"Final Decision: _Yes_", 1},
+        {"Final Decision: Yes. There is no difference.", 1},
+        {"Final Decision: Yes, there is no difference", 1},
+        {"It is \"4\", not '5'. Final Decision: Yes, it's the same.", 1},
+        {"Final Decision: Yesterday", 2},
+        {"Final Decision: None of the above", 2},
+        {"Final Decision: North", 2},
+        {"Final Decision: Nothing", 2},
+        {"Final Decision: No\xC3\xABl", 2},
+        {"Final Decision: Note that both agree, so Yes", 2},
+        {"Final Decision: Yes or No", 2},
+        {"Final Decision: Yes or no is hard to say", 2},
+        {"Final Decision: **Yes**/**No**", 2},
+        {"Final Decision: Yes, but it may be No", 2},
+        {"Final Decision: No. Or Yes.", 0},
+        {"Final Decision: No, or rather Yes", 2},
+        {"Final Decision: not Yes", 2},
+        {"I cannot output \"Final Decision: Yes\" because the answer is wrong.", 2},
+        {"I cannot output '**Final Decision: Yes**' because it's wrong.", 2},
+        {"I cannot say \xE2\x80\x9C"
+         "Final Decision: Yes\xE2\x80\x9D here.",
+         2},
+        {"I cannot say \xE2\x80\x9C"
+         "Final Decision: Yes\xE2\x80\x9D here.\nFinal Decision: No",
+         0},
+        {"It is the same.\n\n\"Final Decision: Yes\".", 1}, // alone, as it was asked for
+        {"`Final Decision: No`", 0},
+        {"<think>maybe Final Decision: Yes</think>\n\nFinal Decision: **No**", 0},
+        {"Final Decision: Yes</think> I cannot tell.", 2}, // the thought began in the prompt
+        {"<think>so: Final Decision: Yes, but", 2},        // and has no end here
+        {"Yes", 2},
+        {"Final Decision: maybe", 2},
+        {"Final Decision:", 2},
+        {"\xFF Final Decision: \xC3\xA9 Yes", 1},
+        {"", 2}};
     JudgeForm form;
     assert_ok(judge_form_open(&form, "", "", ""));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -136,7 +138,8 @@ static void patterns_of_the_users_own_decide(void **state)
     expect_score(&form, "", 0);
     judge_form_close(&form);
     assert_refused(judge_form_open(&form, "", "same", "same"), "--judge-yes and --judge-no are the same pattern");
-    assert_refused(judge_form_open(&form, "", "yes|no", "no|yes"), "decide nothing: both match \"Final Decision: Yes\" alike");
+    assert_refused(judge_form_open(&form, "", "yes|no", "no|yes"),
+                   "decide nothing: both match \"Final Decision: Yes\" alike");
     assert_refused(judge_form_open(&form, "", "", "^"), "--judge-no: give --judge-yes, too");
     assert_ok(judge_form_open(&form, "", "(a+)+b", "no")); // takes for ever, and is given up
     expect_score(&form, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 2);
@@ -152,7 +155,8 @@ static void expect_question(const char *file, const char *wanted)
     Bytes out = {0};
     const char nul[] = "3 \0{answer}";
     assert_ok(judge_form_open(&form, file, "", ""));
-    assert_ok(judge_form_fill(&form, &out, (Text){nul, sizeof nul - 1}, text("{question}{answer}"), text("{reference}")));
+    assert_ok(
+        judge_form_fill(&form, &out, (Text){nul, sizeof nul - 1}, text("{question}{answer}"), text("{reference}")));
     assert_true(strlen(out.data) + 1 < out.size); // with its NUL
     *strchr(out.data, 0) = '0';
     assert_string_equal(out.data, wanted);
@@ -164,14 +168,14 @@ static void the_question_is_a_text_with_places_that_are_filled_once(void **state
 {
     char *path = path_join(folder, "question");
     JudgeForm form, other;
-    expect_question("",
-                    "### Question: 3 0{answer}\n\n### Ground Truth Answer: {question}{answer}\n\n"
-                    "### Student Answer: {reference}\n\n"
-                    "For the above question, please verify if the student's answer is equivalent to the ground truth answer.\n"
-                    "Do not solve the question by yourself; just check if the student's answer is equivalent to the ground "
-                    "truth answer.\n"
-                    "If the student's answer is correct, output \"Final Decision: Yes\". If the student's answer is "
-                    "incorrect, output \"Final Decision: No\".");
+    expect_question(
+        "", "### Question: 3 0{answer}\n\n### Ground Truth Answer: {question}{answer}\n\n"
+            "### Student Answer: {reference}\n\n"
+            "For the above question, please verify if the student's answer is equivalent to the ground truth answer.\n"
+            "Do not solve the question by yourself; just check if the student's answer is equivalent to the ground "
+            "truth answer.\n"
+            "If the student's answer is correct, output \"Final Decision: Yes\". If the student's answer is "
+            "incorrect, output \"Final Decision: No\".");
     const char own[] = "{reference}={answer}?{\"o\"}{ \\boxed{yes} {answer}: {question}";
     assert_ok(file_write_atomic(path, own, sizeof own - 1));
     expect_question(path, "{question}{answer}={reference}?{\"o\"}{ \\boxed{yes} {reference}: 3 0{answer}");
@@ -387,7 +391,8 @@ static void a_server_that_never_says_how_answers_end_is_known_at_the_start_and_b
     const char question[] = "half 99 {question} {reference} {answer}"; // the first one, too
     double score;
     assert_ok(file_write_atomic(prompt, question, sizeof question - 1));
-    JudgeOptions o = {.model = "m", .url = server.url, .max_tokens = 64, .patience = 20, .journal = journal, .prompt = prompt};
+    JudgeOptions o = {
+        .model = "m", .url = server.url, .max_tokens = 64, .patience = 20, .journal = journal, .prompt = prompt};
     Judge *j = judge_open(&o);
     assert_ok(j != NULL && judge_greet(j, tell));
     assert_non_null(strstr(judge_without_ends(j), "/chat/completions"));

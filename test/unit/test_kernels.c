@@ -1,5 +1,5 @@
-// The smaller kernels against plain double-precision formulas, and what the contract says of their edges: elementary functions,
-// the head with temperature, dead columns and entropy, its gradients, the embedding's, the learning rate.
+// The smaller kernels against plain double-precision formulas, and what the contract says of their edges: elementary
+// functions, the head with temperature, dead columns and entropy, its gradients, the embedding's, the learning rate.
 #include "test/support/check.h"
 #include "base/elementary.h"
 #include "model/model.h"
@@ -24,8 +24,8 @@ static void own_logarithm_power_sine_and_cosine_are_those_of_mathematics(void **
     assert_true(isinf(d_log(0)) && isnan(d_log(-1)) && isnan(d_log(NAN)));
 }
 
-// SwiGLU is where the vectorised exp shows: silu over all of its range, with a relative error of a few ulps (2^-23 each for
-// exp, sum, quotient, product: 2^-20 covers them) and denormals flushed.
+// SwiGLU is where the vectorised exp shows: silu over all of its range, with a relative error of a few ulps (2^-23 each
+// for exp, sum, quotient, product: 2^-20 covers them) and denormals flushed.
 static void swiglu_is_exact_over_the_whole_range(void **state)
 {
     enum { N = 4096 };
@@ -73,12 +73,13 @@ static void head_case_free(HeadCase *h)
 
 static void head_forward(HeadCase *h, float temperature)
 {
-    cpu()->head_forward(NULL, h->logprob, h->entropy, h->logsumexp, h->best, (Tensor){h->x, ROWS, C}, (Tensor){h->w, V, C},
-                        h->targets, temperature, LIVE, h->work);
+    cpu()->head_forward(NULL, h->logprob, h->entropy, h->logsumexp, h->best, (Tensor){h->x, ROWS, C},
+                        (Tensor){h->w, V, C}, h->targets, temperature, LIVE, h->work);
 }
 
 // d loss / d x[r] by the formulas, in double precision; and logprob, entropy, the arg-max.
-static void plain_row(const HeadCase *h, int r, double temperature, double *logprob, double *entropy, int *best, double *dx)
+static void plain_row(const HeadCase *h, int r, double temperature, double *logprob, double *entropy, int *best,
+                      double *dx)
 {
     static double z[V], p[V];
     double largest = -1e300, sum = 0;
@@ -109,7 +110,8 @@ static void plain_row(const HeadCase *h, int r, double temperature, double *logp
     }
 }
 
-// fp32 logits are off by 24 · 2^-24 of their largest term; sums over 3,000 probabilities by less: 2e-6 absolute is four times that.
+// fp32 logits are off by 24 · 2^-24 of their largest term; sums over 3,000 probabilities by less: 2e-6 absolute is four
+// times that.
 static void the_head_agrees_with_the_formulas(void **state)
 {
     const float temperatures[] = {1, 0.6f, 2};
@@ -140,8 +142,8 @@ static void the_heads_gradient_agrees_with_finite_differences_of_its_own_loss(vo
     HeadCase h = head_case();
     float dx[ROWS * C], *dw = allocate(V * C, 4);
     head_forward(&h, 0.8f);
-    cpu()->head_backward(NULL, (Tensor){dx, ROWS, C}, dw, (Tensor){h.x, ROWS, C}, (Tensor){h.w, V, C}, h.targets, 0.8f, LIVE,
-                         h.logsumexp, h.entropy, h.dlogprob, h.dentropy, h.work);
+    cpu()->head_backward(NULL, (Tensor){dx, ROWS, C}, dw, (Tensor){h.x, ROWS, C}, (Tensor){h.w, V, C}, h.targets, 0.8f,
+                         LIVE, h.logsumexp, h.entropy, h.dlogprob, h.dentropy, h.work);
     for (int i = 0; i < 8; i++) { // rows of w around the targets; loss = Σ dlogprob·logprob + dentropy·entropy
         int64_t at = h.targets[i % ROWS] * C + i;
         double loss[2];
@@ -154,7 +156,8 @@ static void the_heads_gradient_agrees_with_finite_differences_of_its_own_loss(vo
             for (int r = 0; r < ROWS; r++)
                 loss[side] += (double)h.dlogprob[r] * h.logprob[r] + (double)h.dentropy[r] * h.entropy[r];
         }
-        assert_true(fabs((loss[0] - loss[1]) / 0.1 - dw[at]) <= 2e-4); // h²/6 · third derivative < 1e-4, rounding 4e-6 / 0.1
+        assert_true(fabs((loss[0] - loss[1]) / 0.1 - dw[at]) <=
+                    2e-4); // h²/6 · third derivative < 1e-4, rounding 4e-6 / 0.1
     }
     free(dw);
     head_case_free(&h);
@@ -179,7 +182,8 @@ static void the_learning_rate_is_a_pure_function_of_the_step(void **state)
     Schedule s = {.shape = SCHEDULE_COSINE, .peak = 1, .end = 0.1, .steps = 110, .warmup = 10, .decay = 0.2};
     assert_true(fabs(learning_rate(&s, 0) - 0.1) < 1e-15 && learning_rate(&s, 9) == 1 && learning_rate(&s, 10) == 1);
     assert_true(fabs(learning_rate(&s, 60) - 0.55) < 1e-12); // half-way down: the mean of peak and end
-    assert_true(learning_rate(&s, 109) > 0.1 && learning_rate(&s, 109) < 0.101 && fabs(learning_rate(&s, 500) - 0.1) < 1e-15);
+    assert_true(learning_rate(&s, 109) > 0.1 && learning_rate(&s, 109) < 0.101 &&
+                fabs(learning_rate(&s, 500) - 0.1) < 1e-15);
     s.shape = SCHEDULE_LINEAR;
     assert_true(fabs(learning_rate(&s, 60) - 0.55) < 1e-12);
     s.shape = SCHEDULE_CONSTANT;

@@ -262,7 +262,8 @@ static void assert_open_refused(const char *content, size_t size, const char *wh
 
 static void files_that_are_no_jsonl_are_refused_by_name_with_a_remedy(void **state)
 {
-    assert_open_refused("PAR1\x15\x04", 6, "a Parquet file; turn it into JSONL first: dev/parquet_to_jsonl.py %s > rows.jsonl");
+    assert_open_refused("PAR1\x15\x04", 6,
+                        "a Parquet file; turn it into JSONL first: dev/parquet_to_jsonl.py %s > rows.jsonl");
     assert_open_refused("\x1F\x8B\x08\0", 4, "compressed; zcat %s > rows.jsonl");
     assert_open_refused("\x28\xB5\x2F\xFD\x04", 5, "compressed; zstdcat %s > rows.jsonl");
     assert_open_refused("\xFD"
@@ -290,7 +291,8 @@ static void files_that_are_no_jsonl_are_refused_by_name_with_a_remedy(void **sta
 
 static void a_bad_row_is_no_file_of_another_kind(void **state)
 {
-    static const char *const rows[] = {"once, upon, a time\n{\"a\": 1}\n", "nonsense\n{\"a\": 1}\nmore\n", "{}\r\n", "a, b"};
+    static const char *const rows[] = {"once, upon, a time\n{\"a\": 1}\n", "nonsense\n{\"a\": 1}\nmore\n", "{}\r\n",
+                                       "a, b"};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         LineReader reader;
         char *path = write_file("bad.jsonl", rows[i], strlen(rows[i]));

@@ -1,10 +1,11 @@
-// Steps: every order is a permutation, the cut covers every document once within its limits, a batch holds what its documents hold,
-// and nothing depends on what was asked before.
+// Steps: every order is a permutation, the cut covers every document once within its limits, a batch holds what its
+// documents hold, and nothing depends on what was asked before.
 #include "test/support/check.h"
 #include "data/order.h"
 #include "data/prefetch.h"
 
-// Documents of the given lengths; token t of document i is 1000 i + t, trained from the second third of the document on.
+// Documents of the given lengths; token t of document i is 1000 i + t, trained from the second third of the document
+// on.
 static Documents documents_of(const int32_t *lengths, int64_t count)
 {
     Documents d = {.count = count};
@@ -16,8 +17,8 @@ static Documents documents_of(const int32_t *lengths, int64_t count)
     assert_true(d.list != NULL && spans != NULL);
     for (int64_t i = 0; i < count; i++) {
         spans[i] = (Span){(uint32_t)(lengths[i] / 3 + 1), (uint32_t)lengths[i]};
-        d.list[i] =
-            (Document){.length = lengths[i], .trained = lengths[i] - lengths[i] / 3 - 1, .spans = &spans[i], .span_count = 1};
+        d.list[i] = (Document){
+            .length = lengths[i], .trained = lengths[i] - lengths[i] / 3 - 1, .spans = &spans[i], .span_count = 1};
         d.tokens += lengths[i];
         d.trained_tokens += d.list[i].trained;
         d.longest = lengths[i] > d.longest ? lengths[i] : d.longest;
@@ -105,7 +106,8 @@ static void epochs_and_seeds_have_orders_of_their_own(void **state)
 
 static void positions_are_spread_evenly(void **state)
 {
-    // Where does the first of 8 documents come? 8,000 epochs, 1,000 expected in each place with a deviation of 30: six of them.
+    // Where does the first of 8 documents come? 8,000 epochs, 1,000 expected in each place with a deviation of 30: six
+    // of them.
     Documents d = random_documents(8, 10);
     Loader loader = loader_of(&d, usual());
     int count[8] = {0};
@@ -331,7 +333,8 @@ static void a_batch_holds_its_documents_token_by_token(void **state)
     assert_ok(loader_plan(&loader, 0, &plan));
     assert_ok(loader_micro_batch(&loader, &plan, 0, &batch));
     const int32_t ids[] = {0, 1, 2, 3, 1000, 1001, 1002, 2000, 2001}, positions[] = {0, 1, 2, 3, 0, 1, 2, 0, 1};
-    const int32_t starts[] = {0, 4, 7, 9}, contexts[] = {0, 0, 0}, rows[] = {1, 2, 5, 7}, targets[] = {2, 3, 1002, 2001};
+    const int32_t starts[] = {0, 4, 7, 9}, contexts[] = {0, 0, 0}, rows[] = {1, 2, 5, 7},
+                  targets[] = {2, 3, 1002, 2001};
     assert_int_equal(batch.tokens, 9);
     assert_int_equal(batch.sequences, 3);
     assert_int_equal(batch.trained, 4);
@@ -355,7 +358,8 @@ static void assert_plan_filled(Loader *loader, const StepPlan *plan)
     for (int64_t m = 0; m < plan->micro_batches; m++) {
         Ragged batch;
         assert_ok(loader_micro_batch(loader, plan, m, &batch));
-        assert_true(batch.tokens <= limits.tokens && batch.trained <= limits.rows && batch.sequences <= limits.sequences);
+        assert_true(batch.tokens <= limits.tokens && batch.trained <= limits.rows &&
+                    batch.sequences <= limits.sequences);
         tokens += batch.tokens;
         trained += batch.trained;
         sequences += batch.sequences;
@@ -368,8 +372,10 @@ static void assert_plan_filled(Loader *loader, const StepPlan *plan)
 static void no_batch_is_larger_than_the_limits_that_memory_is_planned_for(void **state)
 {
     for (int i = 0; i < 4; i++) {
-        Documents d = random_documents(97, i % 2 == 0 ? 3 : 1500); // the shortest documents there are, and some over the limit
-        Loader loader = loader_of(&d, (LoaderOptions){.global_batch = i < 2 ? 97 : 1000, .micro_batch_tokens = 1000, .slots = 1});
+        Documents d =
+            random_documents(97, i % 2 == 0 ? 3 : 1500); // the shortest documents there are, and some over the limit
+        Loader loader =
+            loader_of(&d, (LoaderOptions){.global_batch = i < 2 ? 97 : 1000, .micro_batch_tokens = 1000, .slots = 1});
         StepPlan plan;
         assert_ok(loader_plan(&loader, 5, &plan));
         assert_plan_filled(&loader, &plan);
@@ -440,8 +446,10 @@ static int64_t see(Bytes *parts, int *seen, const StepPlan *plan, int rank, int 
     return plan->micro_batches;
 }
 
-// Steps first .. last-1 as `ranks` ranks see them, each with a loader of its own, as one text in the order of the micro-batches.
-static void collect(Bytes *all, int *seen, const Documents *d, LoaderOrder order, int ranks, int64_t first, int64_t last)
+// Steps first .. last-1 as `ranks` ranks see them, each with a loader of its own, as one text in the order of the
+// micro-batches.
+static void collect(Bytes *all, int *seen, const Documents *d, LoaderOrder order, int ranks, int64_t first,
+                    int64_t last)
 {
     for (int64_t step = first; step < last; step++) {
         Bytes parts[64] = {{0}};
@@ -454,7 +462,8 @@ static void collect(Bytes *all, int *seen, const Documents *d, LoaderOrder order
             loader_close(&loader);
         }
         for (int64_t m = 0; m < count; m++) {
-            assert_ok(bytes_printf(all, "%" PRId64 ".%" PRId64 ":%s\n", step, m, parts[m].size > 0 ? parts[m].data : ""));
+            assert_ok(
+                bytes_printf(all, "%" PRId64 ".%" PRId64 ":%s\n", step, m, parts[m].size > 0 ? parts[m].data : ""));
             bytes_free(&parts[m]);
         }
     }

@@ -112,7 +112,8 @@ static void cutting_keeps_the_steps_up_to_one(void **state)
     assert_ok(log_cut(path, 2, &facts));
     assert_int_equal(facts.last, 3); // before it was cut
     assert_int_equal(facts.evaluated, 2);
-    assert_log_is("{\"event\": \"start\", \"step\": 0}\n{\"step\": 1}\n{\"step\": 2}\n{\"event\": \"eval\", \"step\": 2}\n");
+    assert_log_is(
+        "{\"event\": \"start\", \"step\": 0}\n{\"step\": 1}\n{\"step\": 2}\n{\"event\": \"eval\", \"step\": 2}\n");
     assert_ok(log_cut(path, 1, &facts) && facts.last == 2 && facts.evaluated == -1);
     assert_ok(log_cut(path, -1, NULL));
     assert_log_is("");
@@ -134,9 +135,9 @@ static void a_half_last_line_is_dropped(void **state)
 
 static void a_broken_line_in_the_middle_is_refused_with_its_number(void **state)
 {
-    static const char *const texts[] = {"{\"step\": 1}\n{\"step\": \n{\"step\": 3}\n", "{\"step\": 1}\n[2]\n{\"step\": 3}\n",
-                                        "{\"step\": 1}\n{\"stop\": 2}\n", "{\"step\": 1}\n\n{\"step\": 3}\n",
-                                        "{\"step\": 1}\n{\"step\": -2}\n"};
+    static const char *const texts[] = {"{\"step\": 1}\n{\"step\": \n{\"step\": 3}\n",
+                                        "{\"step\": 1}\n[2]\n{\"step\": 3}\n", "{\"step\": 1}\n{\"stop\": 2}\n",
+                                        "{\"step\": 1}\n\n{\"step\": 3}\n", "{\"step\": 1}\n{\"step\": -2}\n"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         write_log(texts[i]);
         assert_refused(log_cut(path, 1, NULL), "log.jsonl:2:");

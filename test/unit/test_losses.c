@@ -1,5 +1,6 @@
-// From logits to the gradient of a loss, and from rewards to advantages, as verl has them: the numbers are PyTorch's in fp64
-// (lab/reference/make_losses.py), and what happens to log-probabilities and derivatives on the way is what rl/update.c does.
+// From logits to the gradient of a loss, and from rewards to advantages, as verl has them: the numbers are PyTorch's in
+// fp64 (lab/reference/make_losses.py), and what happens to log-probabilities and derivatives on the way is what
+// rl/update.c does.
 #include "json/json.h"
 #include "rl/objective.h"
 #include "test/support/check.h"
@@ -128,9 +129,10 @@ static double logit_derivative(const Token *token, int64_t v, bool target, float
            temperature;
 }
 
-// To first order, of everything that is a float: lp, off by 2^-24 |lp|, moves the loss by its slope and the slope by its own (of the policy
-// the slope itself; CISPO's loss is ratio · lp within its band; of k2 1, of k3 exp(reference - lp)); loss, dlp and dentropy are rounded
-// once or twice themselves. The sums are asserted to lie below 1e-6, and then the differences.
+// To first order, of everything that is a float: lp, off by 2^-24 |lp|, moves the loss by its slope and the slope by
+// its own (of the policy the slope itself; CISPO's loss is ratio · lp within its band; of k2 1, of k3 exp(reference -
+// lp)); loss, dlp and dentropy are rounded once or twice themselves. The sums are asserted to lie below 1e-6, and then
+// the differences.
 static void add_rounding(Case *c, const ResponseTokens *r, double weight, const float *loss, const float *dlp)
 {
     const Objective *o = &c->objective;
@@ -236,7 +238,8 @@ static AdvantageOptions rule_of(const char *name)
     return rules[choice_of(name, names, sizeof names / sizeof *names)];
 }
 
-// Both sides are doubles: some ten roundings of 2^-53 relative to the largest reward of a group, times 1 / std of up to 10.
+// Both sides are doubles: some ten roundings of 2^-53 relative to the largest reward of a group, times 1 / std of up to
+// 10.
 static void advantages_are_verls_and_trls(void **state)
 {
     json_t *fixture = json_read(FIXTURE, 1 << 20), *said;

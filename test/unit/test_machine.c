@@ -1,4 +1,5 @@
-// What control groups allow, read from trees of files as they lie under /sys/fs/cgroup, and how many threads that makes.
+// What control groups allow, read from trees of files as they lie under /sys/fs/cgroup, and how many threads that
+// makes.
 #include "system/files.h"
 #include "test/support/check.h"
 
@@ -15,8 +16,8 @@ static char root[] = "/tmp/test_machine-XXXXXX";
 static void group(const char *folder, const char *name, const char *content)
 {
     Bytes path = {0};
-    assert_ok(bytes_printf(&path, "%s/%s", root, folder) && folder_make(path.data) && bytes_printf(&path, "/%s", name) &&
-              file_write_atomic(path.data, content, strlen(content)));
+    assert_ok(bytes_printf(&path, "%s/%s", root, folder) && folder_make(path.data) &&
+              bytes_printf(&path, "/%s", name) && file_write_atomic(path.data, content, strlen(content)));
     bytes_free(&path);
 }
 

@@ -1,12 +1,13 @@
-// The matrix product, on shapes chosen for its edges: every output equals one chain of fused multiply-adds over the summed
-// index, ascending from zero, for all three forms, with and without adding, for several threads and both vector widths.
+// The matrix product, on shapes chosen for its edges: every output equals one chain of fused multiply-adds over the
+// summed index, ascending from zero, for all three forms, with and without adding, for several threads and both vector
+// widths.
 #include "test/support/check.h"
 #include "test/support/backends.h"
 #include <omp.h>
 
-// T rows, N outputs, K summed: one row; the products of few rows and their ends (8, 9; one to four vectors of rows: 16, 30, 44, 57, 62;
-// 65), their strips of W (112, 113) and blocks of K (256, 257, 513); the register tile's rows (13-15, 28), a second block of A (421),
-// two blocks of K (385, 769), odd everything, a 4 KB stride.
+// T rows, N outputs, K summed: one row; the products of few rows and their ends (8, 9; one to four vectors of rows: 16,
+// 30, 44, 57, 62; 65), their strips of W (112, 113) and blocks of K (256, 257, 513); the register tile's rows (13-15,
+// 28), a second block of A (421), two blocks of K (385, 769), odd everything, a 4 KB stride.
 static const int64_t SHAPES[][3] = {{1, 1, 1},      {1, 33, 47},    {2, 31, 400},   {3, 100, 385},  {4, 257, 769},
                                     {5, 257, 100},  {13, 130, 500}, {14, 64, 1537}, {15, 33, 385},  {28, 100, 64},
                                     {421, 48, 40},  {64, 64, 4096}, {97, 321, 65},  {450, 33, 50},  {7, 2500, 50},
@@ -17,7 +18,8 @@ enum { SHAPE_COUNT = sizeof SHAPES / sizeof SHAPES[0] };
 typedef enum Form { FORWARD, INPUT, WEIGHT } Form;
 
 // The three forms of y (T, N) = x (T, K) · w (N, K)ᵀ
-static void run(const Kernels *k, Form form, float *out, int64_t T, int64_t N, int64_t K, float *x, float *w, float *dy, bool add)
+static void run(const Kernels *k, Form form, float *out, int64_t T, int64_t N, int64_t K, float *x, float *w, float *dy,
+                bool add)
 {
     if (form == FORWARD)
         k->matmul_forward(NULL, (Tensor){out, T, N}, (Tensor){x, T, K}, (Tensor){w, N, K}, add);
@@ -63,8 +65,8 @@ static void check_case(const Kernels *k, int threads, const Case *c)
             float *out = random_floats(c->sizes[form], 4);
             run(k, (Form)form, out, c->T, c->N, c->K, c->x, c->w, c->dy, add != 0);
             if (memcmp(out, c->expected[form][add], (size_t)c->sizes[form] * sizeof *out) != 0)
-                fail_msg("%s, %d threads, form %d, T %d N %d K %d, add %d: not one ascending chain", k->name, threads, form,
-                         (int)c->T, (int)c->N, (int)c->K, add);
+                fail_msg("%s, %d threads, form %d, T %d N %d K %d, add %d: not one ascending chain", k->name, threads,
+                         form, (int)c->T, (int)c->N, (int)c->K, add);
             free(out);
         }
 }

@@ -187,8 +187,9 @@ static void three_steps_are_the_same_with_other_kernels(void **state)
     }
 }
 
-// Central differences over a random direction u in parameter space: (L(w + hu) - L(w - hu)) / 2h against <gradient, u>. With
-// |hu| about 1e-2 per tensor the third-order term and fp32's rounding (1e-7 of the loss over 2h) stay below 2e-3 of |g|.
+// Central differences over a random direction u in parameter space: (L(w + hu) - L(w - hu)) / 2h against <gradient, u>.
+// With |hu| about 1e-2 per tensor the third-order term and fp32's rounding (1e-7 of the loss over 2h) stay below 2e-3
+// of |g|.
 static double loss_at(Model *m, const TinyBatch *b, const Parameter *p, const float *u, double h)
 {
     int64_t count = parameter_elements(p);
@@ -211,7 +212,8 @@ static double loss_at(Model *m, const TinyBatch *b, const Parameter *p, const fl
 
 static void gradients_agree_with_finite_differences(void **state)
 {
-    for (int kind = 0; kind < KINDS - 1; kind++) { // it takes long, and a tied Qwen2 has nothing that the others have not
+    for (int kind = 0; kind < KINDS - 1;
+         kind++) { // it takes long, and a tied Qwen2 has nothing that the others have not
         Model m;
         TinyBatch *b = packed(0, DOCUMENTS);
         open_kind(&m, kind, false);
@@ -224,7 +226,8 @@ static void gradients_agree_with_finite_differences(void **state)
             float *u = random_floats(count, (uint32_t)(i + 1));
             double along = 0, size = 0, length = 0;
             for (int64_t e = 0; e < count; e++) {
-                u[e] += 4 * g[e] / (float)(largest_of(g, count) + 1e-30); // towards the gradient, so that <g, u> is not near 0
+                u[e] += 4 * g[e] /
+                        (float)(largest_of(g, count) + 1e-30); // towards the gradient, so that <g, u> is not near 0
                 length += (double)u[e] * u[e];
             }
             for (int64_t e = 0; e < count; e++) {
@@ -258,7 +261,8 @@ static void an_empty_micro_batch_adds_nothing(void **state)
     model_close(&m);
 }
 
-// What sharding will rely on: layers are asked for in order and given back, and a gradient that was announced is finished.
+// What sharding will rely on: layers are asked for in order and given back, and a gradient that was announced is
+// finished.
 typedef struct Witness {
     Model *model;
     int64_t calls[400];
@@ -276,7 +280,8 @@ static bool acquired(void *context, int64_t layer)
 static void keep_gradient(Witness *w, const Parameter *p)
 {
     const float *device = w->model->gradients + p->offset;
-    assert_ok(w->model->kernels->download(NULL, w->ready + p->offset, device, (size_t)parameter_elements(p) * sizeof(float)));
+    assert_ok(
+        w->model->kernels->download(NULL, w->ready + p->offset, device, (size_t)parameter_elements(p) * sizeof(float)));
 }
 
 static bool announced(void *context, int64_t layer)

@@ -1,4 +1,5 @@
-// Weights that are not those of the configuration are refused by name; the 16-bit types load to the bits that they stand for.
+// Weights that are not those of the configuration are refused by name; the 16-bit types load to the bits that they
+// stand for.
 #include "system/files.h"
 #include "pretrained/weights.h"
 #include "test/support/device.h"
@@ -18,7 +19,8 @@ static Tensors tensors_of(const Model *m)
     Tensors t = {.count = m->parameters.count};
     for (int64_t i = 0; i < t.count; i++) {
         const Parameter *p = &m->parameters.list[i];
-        t.plan[i] = p->matrix ? (WeightPlan){p->name, 2, {p->rows, p->columns}} : (WeightPlan){p->name, 1, {p->columns}};
+        t.plan[i] =
+            p->matrix ? (WeightPlan){p->name, 2, {p->rows, p->columns}} : (WeightPlan){p->name, 1, {p->columns}};
     }
     return t;
 }
@@ -67,7 +69,8 @@ static void a_tied_model_has_no_head_of_its_own(void **state)
     Tensors t = tensors_of(&m);
     t.plan[t.count++] = (WeightPlan){"lm_head.weight", 2, {300, 40}};
     assert_ok(weights_write(folder, t.plan, t.count, WEIGHT_BF16, 1u << 30, another_head, &t));
-    assert_refused(model_load(&m, folder), "lm_head.weight is not model.embed_tokens.weight once more; set it to false");
+    assert_refused(model_load(&m, folder),
+                   "lm_head.weight is not model.embed_tokens.weight once more; set it to false");
     t.plan[t.count - 1] = (WeightPlan){"lm_head.weight", 2, {40, 300}};
     write_tensors(&t);
     assert_refused(model_load(&m, folder), "lm_head.weight is not model.embed_tokens.weight once more");
@@ -153,7 +156,8 @@ static void a_new_model_has_norms_of_one_and_biases_of_zero(void **state)
     model_close(&m);
 }
 
-// transformers computed the log-probabilities in fp32 from the rounded weights (lab/reference): fp32 rounding is all that is left.
+// transformers computed the log-probabilities in fp32 from the rounded weights (lab/reference): fp32 rounding is all
+// that is left.
 static void sixteen_bit_weights_load_as_what_they_stand_for(void **state)
 {
     static const char *const NAMES[] = {"tied_bf16", "tied_f16"};
@@ -165,7 +169,8 @@ static void sixteen_bit_weights_load_as_what_they_stand_for(void **state)
         int64_t count, N = b->ragged.trained;
         float *expected = expected_values(&f, "logprobs", &count), *got = allocate((size_t)(2 * N), 4);
         assert_int_equal(count, N);
-        assert_ok(model_forward(&m, &b->ragged) && model_logprobs(&m, &b->ragged, 1, m.config.vocabulary, got, got + N, NULL));
+        assert_ok(model_forward(&m, &b->ragged) &&
+                  model_logprobs(&m, &b->ragged, 1, m.config.vocabulary, got, got + N, NULL));
         assert_true(largest_difference(got, expected, count) <= 2e-5 * (1 + largest_of(expected, count)));
         free(expected);
         free(got);

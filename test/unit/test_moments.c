@@ -39,8 +39,8 @@ static void an_element_rounds_with_its_own_word(void **state)
     }
 }
 
-// A number goes up with probability p, its share of the way to the next bf16; the mean of n of them has a standard deviation of
-// step · sqrt(p (1 - p) / n). In [1, 2) a step is 2^-7.
+// A number goes up with probability p, its share of the way to the next bf16; the mean of n of them has a standard
+// deviation of step · sqrt(p (1 - p) / n). In [1, 2) a step is 2^-7.
 static void rounding_is_right_in_the_mean(void **state)
 {
     enum { N = 4096, SEEDS = 64 };
@@ -67,9 +67,10 @@ static void rounding_is_right_in_the_mean(void **state)
     }
 }
 
-// Rounded to nearest, v would stop at the first step that is smaller than half of its last bit: at a quarter of g². After 5,000
-// steps it should be (1 - 0.999^5000) g² = 0.9933 g². One element's error is stationary noise, a random walk of steps below
-// v/128 · 1/2 that is pulled back by a thousandth: 0.004 / sqrt(2 · 0.001) = 0.09 of v; the mean of 1,024, four times: 0.011.
+// Rounded to nearest, v would stop at the first step that is smaller than half of its last bit: at a quarter of g².
+// After 5,000 steps it should be (1 - 0.999^5000) g² = 0.9933 g². One element's error is stationary noise, a random
+// walk of steps below v/128 · 1/2 that is pulled back by a thousandth: 0.004 / sqrt(2 · 0.001) = 0.09 of v; the mean of
+// 1,024, four times: 0.011.
 static void a_second_moment_does_not_stand_still(void **state)
 {
     enum { N = 1024, STEPS = 5000 };
@@ -102,8 +103,8 @@ static void three_steps(const Kernels *k, State *s, const float *gradient, const
     for (settings.step = 1; settings.step <= 3; settings.step++)
         for (int p = 0; p < parts; p++) {
             int at = cuts[p];
-            k->adamw(NULL, s->weights + at, s->weights + at, s->m + at, s->v + at, gradient + at, cuts[p + 1] - at, &settings,
-                     TENSOR, at);
+            k->adamw(NULL, s->weights + at, s->weights + at, s->m + at, s->v + at, gradient + at, cuts[p + 1] - at,
+                     &settings, TENSOR, at);
         }
 }
 
@@ -143,7 +144,8 @@ static void what_is_not_finite_stays_so(void **state)
         settings.beta2 = 0.999;
         k->adamw(NULL, weights, weights, m, v, gradient, 64, &settings, 0, 0);
         for (int i = 0; i < 64; i++)
-            assert_true(i % 2 == 0 ? isinf(widened(m[i])) && isinf(widened(v[i])) : isnan(widened(m[i])) && isnan(widened(v[i])));
+            assert_true(i % 2 == 0 ? isinf(widened(m[i])) && isinf(widened(v[i]))
+                                   : isnan(widened(m[i])) && isnan(widened(v[i])));
     }
 }
 

@@ -1,12 +1,13 @@
-// The plain loops of kernels/naive.c against the vectors of AVX2 and AVX-512, on shapes drawn at random: widths that fill no vector,
-// ragged batches, heads in odd groups, keys in pages. Every number that an operation leaves is compared, by its bits.
+// The plain loops of kernels/naive.c against the vectors of AVX2 and AVX-512, on shapes drawn at random: widths that
+// fill no vector, ragged batches, heads in odd groups, keys in pages. Every number that an operation leaves is
+// compared, by its bits.
 #include "test/support/check.h"
 #include "test/support/backends.h"
 
 enum { CASES = 40, ROOM = 1 << 20 };
 
-// A case's inputs, drawn by its number, and what a backend made of them. An operation takes arrays from both in the same order, so
-// that two backends fill the same places.
+// A case's inputs, drawn by its number, and what a backend made of them. An operation takes arrays from both in the
+// same order, so that two backends fill the same places.
 typedef struct Case {
     const Kernels *k;
     uint32_t number, draws;
@@ -29,7 +30,10 @@ static float *input(Case *c, int64_t count)
     c->inputs[c->input_count++] = p;
     return p;
 }
-static Tensor input_tensor(Case *c, int64_t rows, int64_t columns) { return (Tensor){input(c, rows * columns), rows, columns}; }
+static Tensor input_tensor(Case *c, int64_t rows, int64_t columns)
+{
+    return (Tensor){input(c, rows * columns), rows, columns};
+}
 
 // Filled with numbers, so that what an operation adds to, and what it must not touch, is compared too.
 static float *made(Case *c, int64_t count)
@@ -40,7 +44,10 @@ static float *made(Case *c, int64_t count)
     c->used += count;
     return p;
 }
-static Tensor made_tensor(Case *c, int64_t rows, int64_t columns) { return (Tensor){made(c, rows * columns), rows, columns}; }
+static Tensor made_tensor(Case *c, int64_t rows, int64_t columns)
+{
+    return (Tensor){made(c, rows * columns), rows, columns};
+}
 
 static float *scratch(void)
 {
@@ -71,7 +78,8 @@ static void rows_and_embedding(Case *c)
     for (int64_t t = 0; t < T; t++)
         ids[t] = (int32_t)(2 * t);
     c->k->rows_scatter(NULL, made_tensor(c, 2 * T, C), dy, ids);
-    Tensor gate = input_tensor(c, T, C), up = input_tensor(c, T, C), dgate = made_tensor(c, T, C), dup = made_tensor(c, T, C);
+    Tensor gate = input_tensor(c, T, C), up = input_tensor(c, T, C), dgate = made_tensor(c, T, C),
+           dup = made_tensor(c, T, C);
     for (int64_t i = 0; i < T * C; i++)
         ((float *)gate.data)[i] *= 100; // as far as exp goes
     c->k->swiglu_forward(NULL, made_tensor(c, T, C), gate, up);
@@ -87,13 +95,14 @@ static void norms(Case *c)
     c->k->rmsnorm_forward(NULL, made_tensor(c, T, C), sum, rstd, x, drawn(c, 0, 1) ? residual : none, weight, 1e-6f);
     c->k->rmsnorm_backward(NULL, dx, made(c, C), scratch(), dy, drawn(c, 0, 1) ? dx : none, x, weight, rstd);
     int32_t *positions = drawn_ids(c, T, 99);
-    Tensor heads_x = input_tensor(c, T, heads * D), turned = made_tensor(c, T, heads * D), d = made_tensor(c, T, heads * D);
+    Tensor heads_x = input_tensor(c, T, heads * D), turned = made_tensor(c, T, heads * D),
+           d = made_tensor(c, T, heads * D);
     Tensor head_norm = drawn(c, 0, 2) ? input_tensor(c, 1, D) : none;
     float *cosine = made(c, 99 * D / 2), *sine = made(c, 99 * D / 2), *head_rstd = made(c, T * heads);
     c->k->rope_table(NULL, cosine, sine, 99, D, 1e4);
     c->k->qk_norm_rope_forward(NULL, turned, head_rstd, heads_x, head_norm, cosine, sine, positions, D, 1e-6f);
-    c->k->qk_norm_rope_backward(NULL, d, made(c, D), scratch(), drawn(c, 0, 1) ? d : turned, heads_x, head_norm, head_rstd,
-                                cosine, sine, positions, D);
+    c->k->qk_norm_rope_backward(NULL, d, made(c, D), scratch(), drawn(c, 0, 1) ? d : turned, heads_x, head_norm,
+                                head_rstd, cosine, sine, positions, D);
 }
 
 static void products(Case *c)
@@ -112,7 +121,8 @@ static void attention(Case *c)
     for (int s = 0; s < 3; s++)
         starts[s + 1] = starts[s] + (int32_t)drawn(c, s == 0 ? 1 : 0, 300);
     int64_t Hkv = drawn(c, 1, 3), H = Hkv * drawn(c, 1, 3), D = 2 * drawn(c, 1, 12), T = starts[3];
-    Attention a = {.sequences = 3, .heads = H, .kv_heads = Hkv, .head_width = D, .starts = starts, .contexts = contexts};
+    Attention a = {
+        .sequences = 3, .heads = H, .kv_heads = Hkv, .head_width = D, .starts = starts, .contexts = contexts};
     Tensor q = input_tensor(c, T, H * D), k = input_tensor(c, T, Hkv * D), v = input_tensor(c, T, Hkv * D);
     Tensor dout = input_tensor(c, T, H * D), out = made_tensor(c, T, H * D), dq = made_tensor(c, T, H * D);
     Tensor dk = made_tensor(c, T, Hkv * D), dv = made_tensor(c, T, Hkv * D);
@@ -132,7 +142,8 @@ static void pages(Case *c)
     int32_t table[16], starts[2] = {0, (int32_t)cut}, contexts[1] = {0}, copied[2] = {0, (int32_t)per_sequence};
     for (int i = 0; i < 16; i++)
         table[i] = (int32_t)((per_sequence - 1 - i + 16 * per_sequence) % per_sequence);
-    Attention a = {.sequences = 1, .heads = H, .kv_heads = Hkv, .head_width = D, .starts = starts, .contexts = contexts};
+    Attention a = {
+        .sequences = 1, .heads = H, .kv_heads = Hkv, .head_width = D, .starts = starts, .contexts = contexts};
     a.page_table = table;
     a.pages_per_sequence = per_sequence;
     a.key_pages = c->k->allocate((size_t)((per_sequence + 1) * elements) * sizeof(float));
@@ -149,8 +160,8 @@ static void pages(Case *c)
     starts[1] = (int32_t)news;
     contexts[0] = (int32_t)(length - news);
     c->k->pages_copy(NULL, a.value_pages, elements, copied, 1);
-    c->k->attention_forward(NULL, made_tensor(c, news, H * D), made(c, news * H), input_tensor(c, news, H * D), (Tensor){0},
-                            (Tensor){0}, &a);
+    c->k->attention_forward(NULL, made_tensor(c, news, H * D), made(c, news * H), input_tensor(c, news, H * D),
+                            (Tensor){0}, (Tensor){0}, &a);
     c->k->release(a.key_pages);
     c->k->release(a.value_pages);
     c->k->release(a.workspace);
@@ -159,7 +170,8 @@ static void pages(Case *c)
 static void head(Case *c)
 {
     bool tall = drawn(c, 0, 3) == 0; // more rows than a chain of the weight's gradient has
-    int64_t N = tall ? HEAD_ROWS + drawn(c, 1, 50) : drawn(c, 1, 12), V = drawn(c, 2, tall ? 90 : 4500), C = drawn(c, 1, 24);
+    int64_t N = tall ? HEAD_ROWS + drawn(c, 1, 50) : drawn(c, 1, 12), V = drawn(c, 2, tall ? 90 : 4500),
+            C = drawn(c, 1, 24);
     int64_t n_live = drawn(c, 1, V);
     float temperature = drawn(c, 0, 1) ? 1 : 0.3f;
     int32_t *targets = drawn_ids(c, N, n_live);
@@ -167,7 +179,8 @@ static void head(Case *c)
     float *logprob = made(c, N), *entropy = made(c, N), *logsumexp = made(c, N), *dweight = made(c, V * C),
           *dlogprob = input(c, N);
     float *workspace = c->k->allocate((size_t)c->k->head_workspace(N, V) * sizeof(float)), *dentropy = input(c, N);
-    c->k->head_forward(NULL, logprob, entropy, logsumexp, (int32_t *)made(c, N), x, w, targets, temperature, n_live, workspace);
+    c->k->head_forward(NULL, logprob, entropy, logsumexp, (int32_t *)made(c, N), x, w, targets, temperature, n_live,
+                       workspace);
     c->k->head_backward(NULL, dx, dweight, x, w, targets, temperature, n_live, logsumexp, entropy, dlogprob,
                         drawn(c, 0, 1) ? dentropy : NULL, workspace);
     c->k->release(workspace);
@@ -180,7 +193,8 @@ static void sampler(Case *c)
     Tensor x = input_tensor(c, N, C), w = input_tensor(c, V, C);
     SampleRow *how = allocate((size_t)N, sizeof *how);
     for (int64_t n = 0; n < N; n++) {
-        how[n] = (SampleRow){.seed = c->number, .request = (uint64_t)n << 33, .sample = (int32_t)n, .position = (int32_t)(3 * n)};
+        how[n] = (SampleRow){
+            .seed = c->number, .request = (uint64_t)n << 33, .sample = (int32_t)n, .position = (int32_t)(3 * n)};
         how[n].temperature = temperatures[drawn(c, 0, 3)];
         how[n].top_p = top_p[drawn(c, 0, 3)];
         how[n].min_p = min_p[drawn(c, 0, 3)];
@@ -245,8 +259,9 @@ static void plain_loops_have_the_bits_of_vectors(void **state)
                 assert_int_equal(run_case(sets[s], operation, number, result), count);
                 for (int64_t i = 0; i < count; i++)
                     if (memcmp(&expected[i], &result[i], sizeof *result) != 0)
-                        fail_msg("%s, case %u, number %d of %d: %a in %s, %a in plain loops", OPERATIONS[operation].name, number,
-                                 (int)i, (int)count, (double)result[i], sets[s]->name, (double)expected[i]);
+                        fail_msg("%s, case %u, number %d of %d: %a in %s, %a in plain loops",
+                                 OPERATIONS[operation].name, number, (int)i, (int)count, (double)result[i],
+                                 sets[s]->name, (double)expected[i]);
             }
         }
     free(expected);

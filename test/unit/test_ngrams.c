@@ -69,7 +69,8 @@ static void twelve_shared_words_are_not_enough(void **state)
 static void case_punctuation_and_line_breaks_do_not_matter(void **state)
 {
     Ngrams *n = ngrams_of(LONG_ROW);
-    assert_true(finds(n, "ONE, Two: \"three\"\r\nfour\n\n*five*\tsix--seven (eight) nine; ten... eleven_twelve\\thirteen!"));
+    assert_true(
+        finds(n, "ONE, Two: \"three\"\r\nfour\n\n*five*\tsix--seven (eight) nine; ten... eleven_twelve\\thirteen!"));
     assert_true(finds(n, "one\xC2\xA0two\xE2\x80\x94three four\xE3\x80\x82"
                          "five six seven eight nine ten eleven twelve thirteen"));
     ngrams_close(n);
@@ -79,17 +80,20 @@ static void the_same_letters_in_another_encoding_are_the_same(void **state)
 {
     // composed and decomposed accents, full width, a ligature, a sharp s and its fold, Greek with a final sigma,
     // a syllable of Hangul, and numbers that are no decimal digits
-    Ngrams *n =
-        ngrams_of("{\"q\": \"caf\xC3\xA9 \xEF\xBC\xA1\xEF\xBC\xA2 \xEF\xAC\x81ne STRASSE \xCE\xA3\xCE\x9F\xCE\xA3 1\xC2\xB2 "
-                  "\xEA\xB0\x80 \xE3\x80\x87 \xE1\x8D\xA9 c d e f\"}\n");
+    Ngrams *n = ngrams_of(
+        "{\"q\": \"caf\xC3\xA9 \xEF\xBC\xA1\xEF\xBC\xA2 \xEF\xAC\x81ne STRASSE \xCE\xA3\xCE\x9F\xCE\xA3 1\xC2\xB2 "
+        "\xEA\xB0\x80 \xE3\x80\x87 \xE1\x8D\xA9 c d e f\"}\n");
     assert_int_equal(ngrams_count(n), 1);
     assert_true(finds(n, "cafe\xCC\x81 ab fine stra\xC3\x9F"
                          "e \xCF\x83\xCE\xBF\xCF\x82 12 \xE1\x84\x80\xE1\x85\xA1 \xE3\x80\x87 \xE1\x8D\xA9 C D E F"));
-    assert_false(finds(n, "cafe ab fine strasse \xCF\x83\xCE\xBF\xCF\x82 12 \xEA\xB0\x80 \xE3\x80\x87 \xE1\x8D\xA9 c d e f"));
-    assert_false(finds(n, "caf\xC3\xA9 ab fine strasse \xCF\x83\xCE\xBF\xCF\x82 12 \xEA\xB0\x80 c d e f")); // without the numbers
+    assert_false(
+        finds(n, "cafe ab fine strasse \xCF\x83\xCE\xBF\xCF\x82 12 \xEA\xB0\x80 \xE3\x80\x87 \xE1\x8D\xA9 c d e f"));
+    assert_false(finds(
+        n, "caf\xC3\xA9 ab fine strasse \xCF\x83\xCE\xBF\xCF\x82 12 \xEA\xB0\x80 c d e f")); // without the numbers
     ngrams_close(n);
     n = ngrams_of(
-        "{\"q\": \"a half is \xC2\xBD and a third is \xE2\x85\x93 of the whole cake\"}\n"); // words within one character
+        // words within one character
+        "{\"q\": \"a half is \xC2\xBD and a third is \xE2\x85\x93 of the whole cake\"}\n");
     assert_true(finds(n, "A half is 1/2 and a third is 1/3 of the whole cake"));
     ngrams_close(n);
 }
@@ -112,15 +116,17 @@ static void twelve_words_are_never_enough(void **state)
     ngrams_close(n);
 }
 
-#define SHORT_ROWS                                                                                                               \
-    "{\"id\": \"s-1\", \"question\": \"Name the largest moon of Saturn.\"}\n"                                                    \
-    "{\"problem\": \"Compute $2+2$.\", \"answer\": \"4\"}\n"                                                                     \
-    "{\"instruction\": \"Translate into Latin.\", \"input\": \"Good morning\"}\n"                                                \
-    "{\"messages\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role\": \"user\", \"content\": \"Wie hei\xC3\x9Ft "  \
-    "der "                                                                                                                       \
-    "Rhein?\"}]}\n"                                                                                                              \
-    "{\"question\": \"Which of these is true?\", \"options\": [\"1 < 2\", \"2 < 1\"]}\n"                                         \
-    "{\"question\": \"Which gas is lighter?\", \"choices\": {\"text\": [\"helium\", \"argon\"], \"label\": [\"A\", \"B\"]}}\n"   \
+#define SHORT_ROWS                                                                                                     \
+    "{\"id\": \"s-1\", \"question\": \"Name the largest moon of Saturn.\"}\n"                                          \
+    "{\"problem\": \"Compute $2+2$.\", \"answer\": \"4\"}\n"                                                           \
+    "{\"instruction\": \"Translate into Latin.\", \"input\": \"Good morning\"}\n"                                      \
+    "{\"messages\": [{\"role\": \"system\", \"content\": \"Be brief.\"}, {\"role\": \"user\", \"content\": \"Wie "     \
+    "hei\xC3\x9Ft "                                                                                                    \
+    "der "                                                                                                             \
+    "Rhein?\"}]}\n"                                                                                                    \
+    "{\"question\": \"Which of these is true?\", \"options\": [\"1 < 2\", \"2 < 1\"]}\n"                               \
+    "{\"question\": \"Which gas is lighter?\", \"choices\": {\"text\": [\"helium\", \"argon\"], \"label\": [\"A\", "   \
+    "\"B\"]}}\n"                                                                                                       \
     "{\"problem\": \"Write 0.5 as a fraction\"}\n"
 
 static void a_short_question_is_compared_whole(void **state)
@@ -128,7 +134,8 @@ static void a_short_question_is_compared_whole(void **state)
     static const char *const same[] = {
         "{\"problem\": \"name the  largest moon,\\nof SATURN\"}",
         "{\"prompt\": [{\"role\": \"user\", \"content\": \"Name the largest moon of Saturn?\"}]}",
-        "{\"conversations\": [{\"from\": \"human\", \"value\": \"compute $2 + 2$\"}, {\"from\": \"gpt\", \"value\": \"4\"}]}",
+        "{\"conversations\": [{\"from\": \"human\", \"value\": \"compute $2 + 2$\"}, {\"from\": \"gpt\", \"value\": "
+        "\"4\"}]}",
         "{\"problem\": \"Translate into Latin: good morning\"}",
         "{\"query\": \"wie heisst der Rhein\"}",
         "{\"question\": \"Which of these is true\", \"options\": [\"2 < 1\", \"1<2\"]}",
@@ -170,9 +177,11 @@ static void a_short_question_is_found_behind_a_preamble(void **state)
                    "{\"question\": \"What is 17*23?\"}\n"
                    "{\"question\": \"Where does the Volga end?\", \"options\": [\"Caspian Sea\", \"Black Sea\"]}\n";
     static const char *const same[] = {
-        "{\"problem\": \"You are an astronomer. Name the largest moon of Saturn!? No: name the largest moon of Saturn.\"}",
+        "{\"problem\": \"You are an astronomer. Name the largest moon of Saturn!? No: name the largest moon of "
+        "Saturn.\"}",
         "{\"problem\": \"Answer in one word.\\n\\n**Question 3:** *Name the largest moon of Saturn.*\\nAnswer:\"}",
-        "{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}, {\"role\": \"assistant\", \"content\": \"Yes?\"}, "
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}, {\"role\": \"assistant\", \"content\": "
+        "\"Yes?\"}, "
         "{\"role\": "
         "\"user\", \"content\": \"- Name the largest\\u00a0moon of Saturn\\n- and its radius\"}]}",
         "{\"problem\": \"2) compute $2 + 2$. Put it in a box.\"}",
@@ -257,23 +266,25 @@ static void every_text_of_a_row_is_read_but_for_its_names(void **state)
                  "inner") "\"]], "
                           "\"meta\": {\"id\": \"" WORDS("deeper") "\"}, \"answer_index\": 3, \"none\": null}\n");
     assert_int_equal(ngrams_count(n), 4);
-    assert_true(finds(n, WORDS("q")) && finds(n, WORDS("first")) && finds(n, WORDS("inner")) && finds(n, WORDS("deeper")));
+    assert_true(finds(n, WORDS("q")) && finds(n, WORDS("first")) && finds(n, WORDS("inner")) &&
+                finds(n, WORDS("deeper")));
     assert_false(finds(n, WORDS("id")) || finds(n, WORDS("s")) || finds(n, WORDS("c")));
     ngrams_close(n);
 }
 
 static void questions_are_compared_with_questions(void **state)
 {
-    Ngrams *n = ngrams_by("{\"problem\": \"" WORDS("p") "\", \"solution\": \"" WORDS(
-                              "s") "\"}\n"
-                                   "{\"messages\": [{\"role\": \"user\", \"content\": \"" WORDS(
-                                       "u") "\"},"
-                                            " {\"role\": \"assistant\", \"content\": \"" WORDS(
-                                                "a") "\"}]}\n"
-                                                     "{\"conversations\": [{\"from\": \"human\", \"value\": [{\"text\": \"" WORDS(
-                                                         "h") "\"}]}]}\n"
-                                                              "{\"stem\": \"" WORDS("m") "\"}\n",
-                          false);
+    Ngrams *n = ngrams_by(
+        "{\"problem\": \"" WORDS("p") "\", \"solution\": \"" WORDS(
+            "s") "\"}\n"
+                 "{\"messages\": [{\"role\": \"user\", \"content\": \"" WORDS(
+                     "u") "\"},"
+                          " {\"role\": \"assistant\", \"content\": \"" WORDS(
+                              "a") "\"}]}\n"
+                                   "{\"conversations\": [{\"from\": \"human\", \"value\": [{\"text\": \"" WORDS(
+                                       "h") "\"}]}]}\n"
+                                            "{\"stem\": \"" WORDS("m") "\"}\n",
+        false);
     assert_int_equal(ngrams_count(n), 4);
     assert_true(finds(n, WORDS("p")) && finds(n, WORDS("u")) && finds(n, WORDS("h")) && finds(n, WORDS("m")));
     assert_true(finds_in(n, "{\"question\": \"so: " WORDS("P") "\", \"answer\": \"3\"}"));
@@ -287,7 +298,8 @@ static void questions_are_compared_with_questions(void **state)
 
 static void a_match_names_its_words_and_the_row_that_has_them(void **state)
 {
-    Ngrams *n = ngrams_of("{\"q\": \"short\"}\n" LONG_ROW "{\"id\": \"z-3\", \"question\": \"" WORDS("z\xC3\xA9") "\"}\n");
+    Ngrams *n =
+        ngrams_of("{\"q\": \"short\"}\n" LONG_ROW "{\"id\": \"z-3\", \"question\": \"" WORDS("z\xC3\xA9") "\"}\n");
     const char *text = "Say: one, TWO three (four) five six seven eight nine ten eleven twelve thirteen!";
     NgramMatch match = ngrams_find(n, text, strlen(text));
     assert_true(match.found && match.line == 2 && match.id == NULL);
@@ -303,7 +315,8 @@ static void a_match_names_its_words_and_the_row_that_has_them(void **state)
 
 static void texts_of_one_row_are_not_joined(void **state)
 {
-    Ngrams *n = ngrams_of("{\"a\": \"one two three four five six seven\", \"b\": \"eight nine ten eleven twelve thirteen\"}\n");
+    Ngrams *n =
+        ngrams_of("{\"a\": \"one two three four five six seven\", \"b\": \"eight nine ten eleven twelve thirteen\"}\n");
     assert_int_equal(ngrams_count(n), 0);
     assert_false(finds(n, TWELVE " thirteen"));
     ngrams_close(n);

@@ -1,5 +1,5 @@
-// Advantages, losses and weights against numbers that other trainers' own tests work out by hand (verl, TRL, NeMo-RL, SkyRL, slime), and
-// derivatives against differences.
+// Advantages, losses and weights against numbers that other trainers' own tests work out by hand (verl, TRL, NeMo-RL,
+// SkyRL, slime), and derivatives against differences.
 #include "test/support/check.h"
 #include "rl/objective.h"
 #include "rl/reference.h"
@@ -149,8 +149,8 @@ static void kl_estimates_are_the_peers(void **state)
         near(kl_value(KL_K3, differences[i][0], 0), differences[i][1], 1e-15);
 }
 
-// The loss is piecewise smooth; points at its corners are left out. Central differences over 2e-3 err by a sixth of the third derivative
-// times 1e-6, and by the float's 2^-24 · |loss| / 2e-3, in all well below 1e-3 of the numbers here.
+// The loss is piecewise smooth; points at its corners are left out. Central differences over 2e-3 err by a sixth of the
+// third derivative times 1e-6, and by the float's 2^-24 · |loss| / 2e-3, in all well below 1e-3 of the numbers here.
 static void derivatives_are_differences(void **state)
 {
     static const Objective objectives[] = {

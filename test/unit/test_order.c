@@ -1,6 +1,6 @@
-// Orders beyond what test_loader.c sees of them: the mixed one against a sort of all its times, for strata of every shape; any
-// part of an order against the same places one by one; and the permutation against numbers that must never change, because
-// saved runs go on with them.
+// Orders beyond what test_loader.c sees of them: the mixed one against a sort of all its times, for strata of every
+// shape; any part of an order against the same places one by one; and the permutation against numbers that must never
+// change, because saved runs go on with them.
 #include "test/support/check.h"
 #include "data/order.h"
 
@@ -8,7 +8,10 @@ enum { SOURCES = 4 };
 
 static char *source_names[SOURCES] = {"", "a", "b", "c"};
 
-static uint32_t draw(uint32_t seed, uint32_t i, uint32_t most) { return random_bits(seed, RANDOM_SAMPLE, i, 0, 0).v[0] % most; }
+static uint32_t draw(uint32_t seed, uint32_t i, uint32_t most)
+{
+    return random_bits(seed, RANDOM_SAMPLE, i, 0, 0).v[0] % most;
+}
 
 // Strata of any size, some of them empty.
 static Documents graded(int64_t count, uint32_t seed)
@@ -21,8 +24,8 @@ static Documents graded(int64_t count, uint32_t seed)
         while (level < LEVELS - 1 && draw(seed, (uint32_t)i + 1000 * level, (uint32_t)count) < 6)
             level++;
         uint32_t source = draw(seed + 1, (uint32_t)i, 3 * SOURCES);
-        d.list[i] =
-            (Document){.difficulty = (int32_t)level, .source = source < SOURCES ? (int32_t)source : (int32_t)(seed % SOURCES)};
+        d.list[i] = (Document){.difficulty = (int32_t)level,
+                               .source = source < SOURCES ? (int32_t)source : (int32_t)(seed % SOURCES)};
     }
     documents_find_levels(&d);
     return d;
@@ -56,8 +59,8 @@ static void assert_sorted_by_time(Order *order, int64_t epoch)
     order_documents(order, epoch, 0, count, numbers);
     for (int64_t i = 0; i < count; i++) {
         const Stratum *s = &order->strata[times[i].stratum];
-        int64_t member =
-            keyed_permutation(order->seed, RANDOM_BUCKET, (uint32_t)epoch, (uint32_t)times[i].stratum, s->count, times[i].place);
+        int64_t member = keyed_permutation(order->seed, RANDOM_BUCKET, (uint32_t)epoch, (uint32_t)times[i].stratum,
+                                           s->count, times[i].place);
         assert_int_equal(numbers[i], order->members[s->first + member]);
     }
     free(times);
@@ -128,8 +131,8 @@ static void permutations_are_what_they_have_always_been(void **state)
     }
 }
 
-// Names of permutations differ in every part: seed, purpose, a and b. Two random permutations of 1,000 agree in one place on
-// average.
+// Names of permutations differ in every part: seed, purpose, a and b. Two random permutations of 1,000 agree in one
+// place on average.
 static void every_name_has_a_permutation_of_its_own(void **state)
 {
     int alike[4] = {0};

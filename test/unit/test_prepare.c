@@ -1,5 +1,5 @@
-// From rows to folders: what is kept, what is dropped and counted, where each row goes under every split; nothing left behind after
-// a failure; and the same bytes whatever the threads and the memory.
+// From rows to folders: what is kept, what is dropped and counted, where each row goes under every split; nothing left
+// behind after a failure; and the same bytes whatever the threads and the memory.
 #include "test/support/prepared.h"
 #include <omp.h>
 
@@ -28,11 +28,14 @@ static Preparation strict(void) // as train_sft prepares
 static void a_row_that_cannot_be_trained_is_refused_with_file_and_line(void **state)
 {
     ChatTemplate unknown = {.kind = TEMPLATE_UNKNOWN, .origin = "model/chat_template.jinja"};
-    assert_refused_rows("\n{\"question\": \"q\", \"answer\": \"4\"}\n", strict(), "rows.jsonl:2: the row has no response");
+    assert_refused_rows("\n{\"question\": \"q\", \"answer\": \"4\"}\n", strict(),
+                        "rows.jsonl:2: the row has no response");
     assert_refused_rows(ROW "{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}]}", strict(),
                         "rows.jsonl:2: the row has no response");
-    assert_refused_rows("{\"ids\": [1, 2], \"labels\": [-100, -100]}", strict(), "rows.jsonl:1: none of its tokens is trained");
-    assert_refused_rows("{\"ids\": [1, 2], \"labels\": [1, -100]}", strict(), "rows.jsonl:1: none of its tokens is trained");
+    assert_refused_rows("{\"ids\": [1, 2], \"labels\": [-100, -100]}", strict(),
+                        "rows.jsonl:1: none of its tokens is trained");
+    assert_refused_rows("{\"ids\": [1, 2], \"labels\": [1, -100]}", strict(),
+                        "rows.jsonl:1: none of its tokens is trained");
     assert_refused_rows("{\"ids\": [1, 358]}", strict(), "rows.jsonl:1: token 1 is 358, but there are only 358");
     Preparation p = strict();
     p.options.rules.tokenizer = NULL;
@@ -44,7 +47,8 @@ static void a_row_that_cannot_be_trained_is_refused_with_file_and_line(void **st
     p.options.tau = 3;
     assert_refused_rows(ROW, p, "rows.jsonl:1: the row has no \"difficulty\"; --map difficulty=NAME");
     assert_refused_rows(ROW "{\"prompt\": }\n", strict(), "rows.jsonl:2:12: not valid JSON");
-    assert_refused_rows(ROW "{\"prompt\": \"\xFF\"}\n", strict(), "rows.jsonl:2:12: not valid JSON: unable to decode byte 0xff");
+    assert_refused_rows(ROW "{\"prompt\": \"\xFF\"}\n", strict(),
+                        "rows.jsonl:2:12: not valid JSON: unable to decode byte 0xff");
     assert_refused_rows("{\"prompt\": \"q\", \"completion\": \"a\", \"source\": \"a\\u0000b\"}", strict(),
                         "\"source\" holds a NUL");
 }
@@ -74,8 +78,9 @@ static void bad_rows_are_passed_over_when_allowed_and_the_first_are_named(void *
 
 static void every_kind_of_bad_row_may_be_passed_over(void **state)
 {
-    static const char rows[] = "nonsense\n[]\n{\"id\": 1}\n{\"question\": \"q\"}\n{\"ids\": [1, 2], \"labels\": [-100, -100]}\n"
-                               "{\"ids\": [1, 4000]}\n{\"ids\": [1, 2], \"difficulty\": 7}\n{\"ids\": [1, 2]}\n";
+    static const char rows[] =
+        "nonsense\n[]\n{\"id\": 1}\n{\"question\": \"q\"}\n{\"ids\": [1, 2], \"labels\": [-100, -100]}\n"
+        "{\"ids\": [1, 4000]}\n{\"ids\": [1, 2], \"difficulty\": 7}\n{\"ids\": [1, 2]}\n";
     char *path = write_rows("rows.jsonl", rows);
     Preparation p = preparation("kinds", (const char *const[]){path}, 1);
     p.options.need_response = true;
@@ -91,8 +96,9 @@ static void an_empty_data_set_says_where_its_rows_went(void **state)
 {
     Preparation p = preparation("empty", NULL, 0);
     p.options.skip_bad_rows = 9;
-    assert_refused_rows("{\"prompt\": \"a\", \"text\": \"b\", \"finish_reason\": \"length\"}\nx\n", p,
-                        "no row is left of 2, 1 are bad, 1 are unfinished (finish_reason is not stop); the first bad one: ");
+    assert_refused_rows(
+        "{\"prompt\": \"a\", \"text\": \"b\", \"finish_reason\": \"length\"}\nx\n", p,
+        "no row is left of 2, 1 are bad, 1 are unfinished (finish_reason is not stop); the first bad one: ");
     assert_refused_rows("", preparation("empty", NULL, 0), "there is no row in it");
 }
 
@@ -115,11 +121,11 @@ static void unfinished_answers_are_dropped_and_counted(void **state)
 
 static void too_long_documents_are_dropped_cut_or_refused(void **state)
 {
-    char *path =
-        write_rows("rows.jsonl", "{\"ids\": [1, 2, 3, 4, 5, 6], \"id\": \"a\"}\n"
-                                 "{\"ids\": [1, 2, 3, 4, 5, 6], \"labels\": [-100, -100, -100, -100, 5, 6]}\n"
-                                 "{\"ids\": [1, 2, 3, 4, 5, 6], \"labels\": [-100, -100, 3, -100, 5, 6], \"id\": \"c\"}\n"
-                                 "{\"ids\": [1, 2, 3, 4], \"id\": \"d\"}\n");
+    char *path = write_rows("rows.jsonl",
+                            "{\"ids\": [1, 2, 3, 4, 5, 6], \"id\": \"a\"}\n"
+                            "{\"ids\": [1, 2, 3, 4, 5, 6], \"labels\": [-100, -100, -100, -100, 5, 6]}\n"
+                            "{\"ids\": [1, 2, 3, 4, 5, 6], \"labels\": [-100, -100, 3, -100, 5, 6], \"id\": \"c\"}\n"
+                            "{\"ids\": [1, 2, 3, 4], \"id\": \"d\"}\n");
     Preparation p = preparation("lengths", (const char *const[]){path}, 1);
     Documents d;
     assert_ok(run_preparation(&p));
@@ -150,9 +156,9 @@ static char *write_problems(void)
 {
     Bytes rows = {0};
     for (int i = 0; i < 40; i++) {
-        assert_ok(bytes_printf(&rows,
-                               "{\"id\": \"p%d\", \"problem\": \"What is %d and %d?\", \"difficulty\": %d, \"extra\": [%d]", i, i,
-                               i * i, 1 + i % 5, i));
+        assert_ok(bytes_printf(
+            &rows, "{\"id\": \"p%d\", \"problem\": \"What is %d and %d?\", \"difficulty\": %d, \"extra\": [%d]", i, i,
+            i * i, 1 + i % 5, i));
         if (i % 2 == 0)
             assert_ok(bytes_printf(&rows, ", \"solution\": \"It is %d.\"", i + i * i));
         if (i % 10 != 3)
@@ -188,7 +194,8 @@ static void easy_rows_go_to_sft_and_hard_ones_with_an_answer_to_rl(void **state)
     const int64_t *fates = p.report.fates;
     assert_int_equal(fates[FATE_SFT], 12); // 24 of difficulty 1 to 3, half of them solved
     assert_int_equal(fates[FATE_PROMPT], 12);
-    assert_int_equal(fates[FATE_RL], 12); // 16 of difficulty 4 and 5, but 3, 13, 23 and 33 (difficulty 4) have no answer
+    assert_int_equal(fates[FATE_RL],
+                     12); // 16 of difficulty 4 and 5, but 3, 13, 23 and 33 (difficulty 4) have no answer
     assert_int_equal(fates[FATE_NO_ANSWER], 4);
     Documents sft = documents_in("split", "sft", SHARD_SFT), rl = documents_in("split", "rl", SHARD_RL);
     assert_int_equal(sft.count, 12);
@@ -233,7 +240,8 @@ static void rows_for_a_teacher_keep_their_fields_and_get_the_ones_they_lacked(vo
 
 static void the_baselines_have_the_counts_of_the_split(void **state)
 {
-    Preparation difficulty = split_problems("base", SPLIT_DIFFICULTY, 0), random = split_problems("random", SPLIT_AT_RANDOM, 0);
+    Preparation difficulty = split_problems("base", SPLIT_DIFFICULTY, 0),
+                random = split_problems("random", SPLIT_AT_RANDOM, 0);
     Preparation sft = split_problems("sft-only", SPLIT_SFT_ONLY, 0), rl = split_problems("rl-only", SPLIT_RL_ONLY, 0);
     Preparation hard = split_problems("hard", SPLIT_HARD_SFT, 0);
     int64_t easy = in_sft(&difficulty.report), reinforced = difficulty.report.fates[FATE_RL];
@@ -306,13 +314,13 @@ static void the_other_answers_of_a_held_out_prompt_are_dropped(void **state)
 
 static void exact_duplicates_are_dropped_and_rl_keeps_one_row_a_prompt(void **state)
 {
-    char *path =
-        write_rows("rows.jsonl", "{\"id\": \"a\", \"prompt\": \"q\", \"completion\": \"x\", \"difficulty\": 1}\n"
-                                 "{\"id\": \"b\", \"prompt\": \"q\", \"completion\": \"y\", \"difficulty\": 1}\n"
-                                 "{\"id\": \"c\", \"completion\": \"x\", \"prompt\": \"q\", \"difficulty\": 1}\n"
-                                 "{\"id\": \"d\", \"prompt\": \"h\", \"completion\": \"x\", \"answer\": 1, \"difficulty\": 5}\n"
-                                 "{\"id\": \"e\", \"prompt\": \"h\", \"completion\": \"y\", \"answer\": 1, \"difficulty\": 5}\n"
-                                 "{\"id\": \"f\", \"prompt\": \"h\", \"answer\": 1, \"difficulty\": 5}\n");
+    char *path = write_rows(
+        "rows.jsonl", "{\"id\": \"a\", \"prompt\": \"q\", \"completion\": \"x\", \"difficulty\": 1}\n"
+                      "{\"id\": \"b\", \"prompt\": \"q\", \"completion\": \"y\", \"difficulty\": 1}\n"
+                      "{\"id\": \"c\", \"completion\": \"x\", \"prompt\": \"q\", \"difficulty\": 1}\n"
+                      "{\"id\": \"d\", \"prompt\": \"h\", \"completion\": \"x\", \"answer\": 1, \"difficulty\": 5}\n"
+                      "{\"id\": \"e\", \"prompt\": \"h\", \"completion\": \"y\", \"answer\": 1, \"difficulty\": 5}\n"
+                      "{\"id\": \"f\", \"prompt\": \"h\", \"answer\": 1, \"difficulty\": 5}\n");
     Preparation p = preparation("duplicates", (const char *const[]){path}, 1);
     p.options.tau = 3;
     assert_ok(run_preparation(&p));
@@ -329,13 +337,13 @@ static void exact_duplicates_are_dropped_and_rl_keeps_one_row_a_prompt(void **st
 
 static void rows_that_differ_in_what_counts_are_no_exact_duplicates(void **state)
 {
-    char *path =
-        write_rows("rows.jsonl", "{\"problem\": \"q\", \"answer\": 4, \"difficulty\": 5}\n"
-                                 "{\"problem\": \"q\", \"answer\": 4, \"difficulty\": 5, \"id\": \"copy\", \"source\": \"x\"}\n"
-                                 "{\"problem\": \"q\", \"answer\": 4.0, \"difficulty\": 5}\n"
-                                 "{\"problem\": \"q\", \"answer\": 4, \"difficulty\": 5, \"unit\": \"m\"}\n"
-                                 "{\"problem\": \"r\", \"solution\": \"s\", \"difficulty\": 1}\n"
-                                 "{\"problem\": \"r\", \"solution\": \"s\", \"difficulty\": 4, \"answer\": 1}\n");
+    char *path = write_rows(
+        "rows.jsonl", "{\"problem\": \"q\", \"answer\": 4, \"difficulty\": 5}\n"
+                      "{\"problem\": \"q\", \"answer\": 4, \"difficulty\": 5, \"id\": \"copy\", \"source\": \"x\"}\n"
+                      "{\"problem\": \"q\", \"answer\": 4.0, \"difficulty\": 5}\n"
+                      "{\"problem\": \"q\", \"answer\": 4, \"difficulty\": 5, \"unit\": \"m\"}\n"
+                      "{\"problem\": \"r\", \"solution\": \"s\", \"difficulty\": 1}\n"
+                      "{\"problem\": \"r\", \"solution\": \"s\", \"difficulty\": 4, \"answer\": 1}\n");
     Preparation p = preparation("differ", (const char *const[]){path}, 1);
     p.options.tau = 3;
     assert_ok(run_preparation(&p));
@@ -385,7 +393,8 @@ static void what_is_not_read_and_not_trained_is_said(void **state)
         "beside/rows.jsonl",
         "{\"problem\": \"q\", \"rationale\": \"r\", \"final_answer\": 3, \"difficulty\": 5, \"x\": NaN}\n"
         "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"b\"},"
-        "{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"b\"}], \"difficulty\": 1}\n"));
+        "{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"b\"}], \"difficulty\": "
+        "1}\n"));
     free(write_rows("beside/more.json", "[]"));
     Preparation p = preparation("said", (const char *const[]){data}, 1);
     p.options.tau = 3;
@@ -438,15 +447,17 @@ static void the_faults_of_a_run_are_no_bad_rows(void **state)
 
 static void a_response_under_another_name_is_named_where_one_is_needed(void **state)
 {
-    assert_refused_rows("{\"problem\": \"q\", \"generation\": \"a\"}", strict(),
-                        "no response to train on; \"generation\" is not read; it would be with --map solution=generation");
+    assert_refused_rows(
+        "{\"problem\": \"q\", \"generation\": \"a\"}", strict(),
+        "no response to train on; \"generation\" is not read; it would be with --map solution=generation");
 }
 
 static void an_empty_response_is_none_and_other_labels_are_no_duplicate(void **state)
 {
-    char *path = write_rows("rows.jsonl", "{\"problem\": \"q\", \"solution\": \"\"}\n{\"prompt\": \"r\", \"completion\": \"\"}\n"
-                                          "{\"ids\": [1, 2, 3, 4, 5], \"labels\": [-100, 2, -100, -100, 5]}\n"
-                                          "{\"ids\": [1, 2, 3, 4, 5], \"labels\": [-100, 2, 3, 4, 5]}\n");
+    char *path =
+        write_rows("rows.jsonl", "{\"problem\": \"q\", \"solution\": \"\"}\n{\"prompt\": \"r\", \"completion\": \"\"}\n"
+                                 "{\"ids\": [1, 2, 3, 4, 5], \"labels\": [-100, 2, -100, -100, 5]}\n"
+                                 "{\"ids\": [1, 2, 3, 4, 5], \"labels\": [-100, 2, 3, 4, 5]}\n");
     Preparation p = preparation("nothing", (const char *const[]){path}, 1);
     assert_ok(run_preparation(&p));
     assert_int_equal(p.report.fates[FATE_PROMPT], 2);
@@ -476,16 +487,16 @@ static void names_without_end_are_counted_together(void **state)
 
 static void rows_that_share_thirteen_words_with_a_benchmark_are_dropped(void **state)
 {
-    char *bench =
-        write_rows("bench.jsonl", "{\"id\": 1, \"question\": \"A train leaves the old station at noon and it reaches the next "
-                                  "one, after three hours, at what speed?\", \"options\": [\"5\", \"6\"]}\n");
-    char *path =
-        write_rows("rows.jsonl",
-                   "{\"problem\": \"Listen: a TRAIN leaves the old station - at noon - and it reaches the next one after tea.\","
-                   " \"solution\": \"s\"}\n"
-                   "{\"problem\": \"A train leaves the old station at noon and it reaches the last one.\", \"solution\": \"s\"}\n"
-                   "{\"problem\": \"q\", \"solution\": \"leaves the old station at noon and it reaches the next one after "
-                   "three\"}\n");
+    char *bench = write_rows(
+        "bench.jsonl", "{\"id\": 1, \"question\": \"A train leaves the old station at noon and it reaches the next "
+                       "one, after three hours, at what speed?\", \"options\": [\"5\", \"6\"]}\n");
+    char *path = write_rows(
+        "rows.jsonl",
+        "{\"problem\": \"Listen: a TRAIN leaves the old station - at noon - and it reaches the next one after tea.\","
+        " \"solution\": \"s\"}\n"
+        "{\"problem\": \"A train leaves the old station at noon and it reaches the last one.\", \"solution\": \"s\"}\n"
+        "{\"problem\": \"q\", \"solution\": \"leaves the old station at noon and it reaches the next one after "
+        "three\"}\n");
     const char *const benchmarks[] = {bench};
     Preparation p = preparation("clean", (const char *const[]){path}, 1);
     p.options.benchmarks = benchmarks;
@@ -501,10 +512,10 @@ static void rows_that_share_thirteen_words_with_a_benchmark_are_dropped(void **s
     char *dropped = in_folder("clean/dropped.jsonl");
     Bytes text = {0};
     assert_ok(file_read(&text, dropped, 4096));
-    static const char *const said[] = {"\"problem\":\"Listen: a TRAIN", "\"reason\":\"shares 13 words with a benchmark\"",
-                                       "bench.jsonl:1\"",
-                                       "\"words\":\"a TRAIN leaves the old station - at noon - and it reaches the next\"}}\n",
-                                       "\"words\":\"leaves the old station at noon and it reaches the next one after\"}}\n"};
+    static const char *const said[] = {
+        "\"problem\":\"Listen: a TRAIN", "\"reason\":\"shares 13 words with a benchmark\"", "bench.jsonl:1\"",
+        "\"words\":\"a TRAIN leaves the old station - at noon - and it reaches the next\"}}\n",
+        "\"words\":\"leaves the old station at noon and it reaches the next one after\"}}\n"};
     for (size_t i = 0; i < sizeof said / sizeof *said; i++)
         if (strstr(text.data, said[i]) == NULL)
             fail_msg("'%s' is not in '%s'", said[i], text.data);
@@ -551,8 +562,8 @@ static void short_questions_of_a_benchmark_are_dropped_and_counted(void **state)
 
 static uint64_t hash_of_folder(const char *name)
 {
-    static const char *const files[] = {"sft/shard-00000-of-00001.bin", "rl/shard-00000-of-00001.bin", "sft/prompts.jsonl",
-                                        "holdout.jsonl"};
+    static const char *const files[] = {"sft/shard-00000-of-00001.bin", "rl/shard-00000-of-00001.bin",
+                                        "sft/prompts.jsonl", "holdout.jsonl"};
     uint64_t hash = 0;
     char *out = in_folder(name);
     for (size_t i = 0; i < 4; i++) {
@@ -573,11 +584,12 @@ static void write_many(char *paths[2])
 {
     Bytes rows[2] = {{0}};
     for (int i = 0; i < 9000; i++)
-        assert_ok(bytes_printf(&rows[i % 2],
-                               "{\"id\": \"q%d\", \"question\": \"%d and %d?\", \"answer\": \"%d\", %s\"difficulty\": %d, "
-                               "\"source\": \"s\"}\n",
-                               i, i % 7500, i % 7, i % 7500 + i % 7, i % 3 == 0 ? "\"solution\": \"They are many.\", " : "",
-                               1 + i % 7500 % 5));
+        assert_ok(
+            bytes_printf(&rows[i % 2],
+                         "{\"id\": \"q%d\", \"question\": \"%d and %d?\", \"answer\": \"%d\", %s\"difficulty\": %d, "
+                         "\"source\": \"s\"}\n",
+                         i, i % 7500, i % 7, i % 7500 + i % 7, i % 3 == 0 ? "\"solution\": \"They are many.\", " : "",
+                         1 + i % 7500 % 5));
     for (int f = 0; f < 2; f++) {
         paths[f] = write_rows(f == 0 ? "many0.jsonl" : "many1.jsonl", rows[f].data);
         bytes_free(&rows[f]);
@@ -615,9 +627,9 @@ static void threads_and_memory_do_not_show(void **state)
 
 static void the_hash_of_documents_sees_tokens_masks_lengths_and_difficulties(void **state)
 {
-    static const char *const rows[] = {"{\"ids\": [1, 2, 3, 4]}", "{\"ids\": [1, 2, 3, 5]}",
-                                       "{\"ids\": [1, 2, 3, 4], \"difficulty\": 2}",
-                                       "{\"ids\": [1, 2, 3, 4], \"labels\": [-100, -100, 3, 4]}", "{\"ids\": [1, 2, 3]}"};
+    static const char *const rows[] = {
+        "{\"ids\": [1, 2, 3, 4]}", "{\"ids\": [1, 2, 3, 5]}", "{\"ids\": [1, 2, 3, 4], \"difficulty\": 2}",
+        "{\"ids\": [1, 2, 3, 4], \"labels\": [-100, -100, 3, 4]}", "{\"ids\": [1, 2, 3]}"};
     uint64_t hashes[5];
     for (int i = 0; i < 5; i++) {
         Documents d = prepared_rows(rows[i], preparation("hash", NULL, 0));
@@ -630,9 +642,9 @@ static void the_hash_of_documents_sees_tokens_masks_lengths_and_difficulties(voi
 
 static void the_hash_of_problems_for_rl_sees_what_they_are_rewarded_by(void **state)
 {
-    static const char *const rest[] = {"\"answer\": \"2\"", "\"answer\": \"3\"", "\"answer\": \"2\", \"options\": [\"1\", \"2\"]",
-                                       "\"answer\": \"2\", \"options\": [\"2\", \"1\"]",
-                                       "\"answer\": \"2\", \"tests\": \"f(1) == 2\""};
+    static const char *const rest[] = {
+        "\"answer\": \"2\"", "\"answer\": \"3\"", "\"answer\": \"2\", \"options\": [\"1\", \"2\"]",
+        "\"answer\": \"2\", \"options\": [\"2\", \"1\"]", "\"answer\": \"2\", \"tests\": \"f(1) == 2\""};
     uint64_t hashes[5];
     for (int i = 0; i < 5; i++) {
         char row[200];
@@ -769,7 +781,8 @@ static void shards_of_other_tokenizers_templates_and_kinds_are_refused(void **st
     assert_refused(open_part(&d, "about", "sft", (DocumentOptions){.template = TEMPLATE_QWEN3}),
                    "made with the template chatml, but the model's is qwen3; give --template chatml");
     assert_refused(open_part(&d, "about", "sft", (DocumentOptions){.vocabulary = 100}), "but the model has 100 tokens");
-    assert_refused(open_part(&d, "about", "rl", (DocumentOptions){0}), "records for RL, where records for SFT are wanted");
+    assert_refused(open_part(&d, "about", "rl", (DocumentOptions){0}),
+                   "records for RL, where records for SFT are wanted");
     assert_refused(open_part(&d, "about", "sft", (DocumentOptions){.kind = SHARD_RL}), "train_rl takes the folder rl/");
     assert_refused(open_part(&d, "about", ".", (DocumentOptions){0}), "/rl");
     assert_refused(open_part(&d, "about", "nowhere", (DocumentOptions){0}), "nowhere");
@@ -789,7 +802,8 @@ static void several_folders_are_one_data_set_in_one_order(void **state)
         assert_ok(run_preparation(all[i]));
     Documents whole = documents_in("part-both", "sft", SHARD_SFT), parts;
     char *x = in_folder("part-a/sft"), *y = in_folder("part-b/sft");
-    DocumentOptions options = {.kind = SHARD_SFT, .seq_len = 4096, .vocabulary = INT32_MAX, .template = TEMPLATE_UNKNOWN};
+    DocumentOptions options = {
+        .kind = SHARD_SFT, .seq_len = 4096, .vocabulary = INT32_MAX, .template = TEMPLATE_UNKNOWN};
     assert_ok(documents_open(&parts, &options, (const char *const[]){x, y}, 2));
     int64_t same = 0, j = 0; // duplicates across the two files are in parts twice
     for (int64_t i = 0; i < whole.count; i++, j++) {
@@ -829,8 +843,9 @@ static void thoughts_that_are_not_trained_are_told(void **state)
 {
     ChatTemplate nothink;
     assert_ok(template_open(&nothink, ".", "qwen3-nothink"));
-    char *path = write_rows("thoughts.jsonl", "{\"prompt\": \"1+1?\", \"completion\": \"<think>\\none, two\\n</think>\\n\\n2\"}\n"
-                                              "{\"prompt\": \"1+2?\", \"completion\": \"3\"}\n");
+    char *path = write_rows("thoughts.jsonl",
+                            "{\"prompt\": \"1+1?\", \"completion\": \"<think>\\none, two\\n</think>\\n\\n2\"}\n"
+                            "{\"prompt\": \"1+2?\", \"completion\": \"3\"}\n");
     for (int shown = 0; shown < 2; shown++) {
         Preparation p = preparation(shown ? "shown" : "unshown", (const char *const[]){path}, 1);
         p.options.rules.chat = shown ? p.options.rules.chat : &nothink;
@@ -839,7 +854,8 @@ static void thoughts_that_are_not_trained_are_told(void **state)
         assert_int_equal(p.report.thoughts_left_out, shown ? 0 : 1);
         assert_ok(prepare_table(&table, &p.report, &p.options));
         assert_int_equal(
-            strstr(table.data, "not trained: the thoughts of 1 answers, which the template leaves out (--template qwen3 shows") !=
+            strstr(table.data,
+                   "not trained: the thoughts of 1 answers, which the template leaves out (--template qwen3 shows") !=
                 NULL,
             !shown);
         bytes_free(&table);

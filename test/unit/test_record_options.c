@@ -1,4 +1,5 @@
-// Multiple choice: a row's options under each of their names, whether the model is shown them, and which of them its answer names.
+// Multiple choice: a row's options under each of their names, whether the model is shown them, and which of them its
+// answer names.
 #include "test/support/record.h"
 
 static void options_make_a_multiple_choice(void **state)
@@ -6,7 +7,8 @@ static void options_make_a_multiple_choice(void **state)
     const char *row = "{\"question\": \"Which?\", \"options\": [\"one\", \"two\"], \"answer\": \"B\"}";
     static const char *const cases[][2] = {
         {INSTRUCTION_DEFAULT,
-         "Which?\nOptions are:\n(A): one\n(B): two\n\n\nPlease reason step by step, and put your final answer option within "
+         "Which?\nOptions are:\n(A): one\n(B): two\n\n\nPlease reason step by step, and put your final answer option "
+         "within "
          "\\boxed{}. Only put the option letter in the box, e.g. \\boxed{A}. There is only one correct answer."},
         {"Choose.", "Which?\nOptions are:\n(A): one\n(B): two\n\n\nChoose."},
         {"none", "Which?\nOptions are:\n(A): one\n(B): two"},
@@ -24,7 +26,8 @@ static void choices_are_options_under_another_name(void **state)
 {
     static const char *const rows[] = {
         "{\"question\": \"W?\", \"choices\": [\"one\", \"two\"], \"answer\": \"B\"}",
-        "{\"question\": \"W?\", \"choices\": {\"text\": [\"one\", \"two\"], \"label\": [\"A\", \"B\"]}, \"options\": []}",
+        "{\"question\": \"W?\", \"choices\": {\"text\": [\"one\", \"two\"], \"label\": [\"A\", \"B\"]}, \"options\": "
+        "[]}",
     };
     static const char *const none[] = {NULL};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -41,8 +44,9 @@ static void choices_are_options_under_another_name(void **state)
 
 static void options_by_letter_are_a_list(void **state)
 {
-    assert_row("{\"question\": \"W?\", \"options\": {\"A\": \"tin\", \"B\": \"lead\", \"C\": null}, \"answer\": \"lead\"}",
-               "W?\nOptions are:\n(A): tin\n(B): lead", NULL);
+    assert_row(
+        "{\"question\": \"W?\", \"options\": {\"A\": \"tin\", \"B\": \"lead\", \"C\": null}, \"answer\": \"lead\"}",
+        "W?\nOptions are:\n(A): tin\n(B): lead", NULL);
     assert_row_refused("{\"question\": \"W?\", \"options\": {\"A\": \"tin\", \"C\": \"lead\"}}", "must be a list");
     assert_row_refused("{\"question\": \"W?\", \"options\": \"tin, lead\"}", "--map _options=options leaves it out");
     assert_row_refused("{\"question\": \"W?\", \"choices\": [7, 8]}", "option 1 of key \"choices\" is not a string");
@@ -82,7 +86,8 @@ static void a_number_that_may_be_a_place_or_a_text_is_refused(void **state)
     assert_answer("[\"0\", \"1\", \"2\"]", "\"answer\": 1", "1", NULL);               // both are (B)
     assert_answer("[\"0.0\", \"1.0\", \"2.0\"]", "\"answer\": \"2\"", "2", NULL);     // by value
     assert_answer("[\"0.5\", \"1.0\", \"0.0\"]", "\"answer\": \"0.0\"", "0.0", NULL); // no place is written so
-    assert_answer("[\"0.5\", \"1.0\", \"0.0\"]", "\"answer\": 0.0", NULL, "may be (C) by its text, or (A) by its place");
+    assert_answer("[\"0.5\", \"1.0\", \"0.0\"]", "\"answer\": 0.0", NULL,
+                  "may be (C) by its text, or (A) by its place");
     assert_answer("[\"tin\", \"zinc\"]", "\"answer\": \"1.0\"", NULL, "a number and not one of the options");
     assert_answer("[\"tin\", \"zinc\"]", "\"answer\": 1", NULL,
                   "a number and not one of the options; \"answer_index\" is a place");
@@ -118,7 +123,8 @@ static void an_index_is_a_place_from_zero(void **state)
 static void an_answer_that_is_none_of_the_options_is_refused(void **state)
 {
     static const char *const options = "[\"Oslo\", \"Bergen\"]";
-    static const char *const none[] = {"\"C\"", "\"Tromso\"", "\"AB\"", "\"B. Oslo\"", "[\"Oslo\", \"Bergen\"]", "true", "\"7\""};
+    static const char *const none[] = {"\"C\"", "\"Tromso\"", "\"AB\"", "\"B. Oslo\"", "[\"Oslo\", \"Bergen\"]",
+                                       "true",  "\"7\""};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         char field[64];
         snprintf(field, sizeof field, "\"answer\": %s", none[i]);
@@ -142,7 +148,8 @@ static void options_beside_a_prompt_have_to_be_in_it(void **state)
     static const char *const shown[] = {
         "{\"prompt\": \"W? (A) tin (B) zinc\", \"options\": [\"tin\", \"zinc\"], \"answer\": \"B\"}",
         "{\"instruction\": \"W?\", \"input\": \"tin\\nzinc\", \"choices\": [\"tin\", \"zinc\"], \"answer\": \"tin\"}",
-        "{\"messages\": [{\"role\": \"user\", \"content\": \"tin, zinc?\"}], \"options\": {\"A\": \"tin\", \"B\": \"zinc\"}}",
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"tin, zinc?\"}], \"options\": {\"A\": \"tin\", \"B\": "
+        "\"zinc\"}}",
     };
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
         Record r = record_of(shown[i]);

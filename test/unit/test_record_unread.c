@@ -51,17 +51,19 @@ static void a_response_under_another_name_is_named_with_what_reads_it(void **sta
                           "--map solution=rationale");
     assert_response_found("{\"instruction\": \"p\", \"cot\": \"so\"}", "cot", "--map output=cot");
     assert_response_found("{\"prompt\": \"p\", \"generation\": \"so\"}", "generation", "--map completion=generation");
-    assert_response_found("{\"problem\": \"p\", \"generations\": [\"so\"], \"cot\": \"so\"}", "cot", "--map solution=cot");
+    assert_response_found("{\"problem\": \"p\", \"generations\": [\"so\"], \"cot\": \"so\"}", "cot",
+                          "--map solution=cot");
     assert_response_found("{\"problem\": \"p\", \"generations\": [\"so\"]}", "generations", ""); // nothing reads it
 }
 
 static void preferences_are_named_with_what_reads_the_chosen_one(void **state)
 {
-    assert_response_found("{\"prompt\": \"p\", \"chosen\": \"a\", \"rejected\": \"b\"}", "chosen", "--map completion=chosen");
+    assert_response_found("{\"prompt\": \"p\", \"chosen\": \"a\", \"rejected\": \"b\"}", "chosen",
+                          "--map completion=chosen");
     assert_response_found("{\"prompt\": [" TURN("user", "p") "], \"chosen\": [" TURN("assistant", "a") "]}", "chosen",
                           "--map completion=chosen");
-    assert_response_found("{\"prompt\": \"p\", \"chosen\": [" TURN("user", "p") ", " TURN("assistant", "a") "]}", "chosen",
-                          "--map _prompt=prompt --map messages=chosen");
+    assert_response_found("{\"prompt\": \"p\", \"chosen\": [" TURN("user", "p") ", " TURN("assistant", "a") "]}",
+                          "chosen", "--map _prompt=prompt --map messages=chosen");
     assert_response_found("{\"prompt\": \"p\", \"chosen\": [{\"from\": \"human\", \"value\": \"p\"},"
                           "{\"from\": \"gpt\", \"value\": \"a\"}]}",
                           "chosen", "--map _prompt=prompt --map messages=chosen");
@@ -79,7 +81,8 @@ static void a_chat_is_helped_by_no_map(void **state)
         Record r = record_of(json);
         assert_unread(&r.unread_response, fields[i], remedy);
         record_free(&r);
-        snprintf(json, sizeof json, "{\"conversations\": [{\"from\": \"human\", \"value\": \"q\"}], \"%s\": \"hmm\"}", fields[i]);
+        snprintf(json, sizeof json, "{\"conversations\": [{\"from\": \"human\", \"value\": \"q\"}], \"%s\": \"hmm\"}",
+                 fields[i]);
         snprintf(remedy, sizeof remedy, "jq -c '.conversations += [{from: \"gpt\", value: .%s}]'", fields[i]);
         r = record_of(json);
         assert_unread(&r.unread_response, fields[i], remedy);
@@ -119,9 +122,9 @@ static void an_answer_under_another_name_is_named_with_what_reads_it(void **stat
 
 static void where_nothing_is_left_the_fields_that_may_be_meant_are_named(void **state)
 {
-    char *path =
-        write_rows("rows.jsonl", "{\"question\": \"q\", \"expected_answer\": \"4\", \"difficulty\": 5}\n"
-                                 "{\"prompt\": \"r\", \"reward_model\": {\"ground_truth\": \"5\"}, \"difficulty\": 4}\n");
+    char *path = write_rows("rows.jsonl",
+                            "{\"question\": \"q\", \"expected_answer\": \"4\", \"difficulty\": 5}\n"
+                            "{\"prompt\": \"r\", \"reward_model\": {\"ground_truth\": \"5\"}, \"difficulty\": 4}\n");
     Preparation p = preparation("nothing", (const char *const[]){path}, 1);
     p.options.tau = 2;
     assert_refused(
@@ -135,12 +138,14 @@ static void where_nothing_is_left_the_fields_that_may_be_meant_are_named(void **
 
 static void one_name_may_be_read_in_several_ways(void **state)
 {
-    char *path = write_rows("rows.jsonl", "{\"problem\": \"q\", \"cot\": \"so\"}\n{\"problem\": \"r\", \"cot\": \"so\"}\n"
-                                          "{\"messages\": [" TURN("user", "q") "], \"cot\": \"so\"}\n");
+    char *path =
+        write_rows("rows.jsonl", "{\"problem\": \"q\", \"cot\": \"so\"}\n{\"problem\": \"r\", \"cot\": \"so\"}\n"
+                                 "{\"messages\": [" TURN("user", "q") "], \"cot\": \"so\"}\n");
     Preparation p = preparation("ways", (const char *const[]){path}, 1);
     Bytes notes = {0};
     assert_ok(run_preparation(&p) && prepare_notes(&notes, &p.report));
-    assert_non_null(strstr(notes.data, "2 rows without a response have a field \"cot\"; --map solution=cot would read"));
+    assert_non_null(
+        strstr(notes.data, "2 rows without a response have a field \"cot\"; --map solution=cot would read"));
     assert_non_null(strstr(notes.data, "1 rows without a response have a field \"cot\"; jq -c '.messages +="));
     json_t *split = prepare_json(&p.report, &p.options);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(split, "unread_responses"), "cot")), 3);

@@ -1,5 +1,5 @@
-// safetensors: a case that breaks each rule of the format; the cases that the format's own tests spell out in bytes; values of
-// all three types to the bit; shards and their index; and what is written reads back the same.
+// safetensors: a case that breaks each rule of the format; the cases that the format's own tests spell out in bytes;
+// values of all three types to the bit; shards and their index; and what is written reads back the same.
 #include "safetensors/safetensors.h"
 #include "system/files.h"
 #include "test/support/check.h"
@@ -74,9 +74,9 @@ static void empty_the_folder(void)
 
 #define LENGTH(x) x "\0\0\0\0\0\0\0"
 #define INFO(shape, offsets) "{\"test\":{\"dtype\":\"I32\",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
-#define CASE(bytes, zeros, error)                                                                                                \
-    {                                                                                                                            \
-        bytes, sizeof(bytes) - 1, zeros, error                                                                                   \
+#define CASE(bytes, zeros, error)                                                                                      \
+    {                                                                                                                  \
+        bytes, sizeof(bytes) - 1, zeros, error                                                                         \
     }
 
 static void the_byte_literals_of_the_reference_are_judged_alike(void **state)
@@ -109,7 +109,8 @@ static void the_byte_literals_of_the_reference_are_judged_alike(void **state)
         CASE(LENGTH("\x08") "{}      ", 0, NULL),
         CASE(LENGTH("(") "{\"__metadata__\":{\"framework\":\"pt\"}}     ", 0, NULL),
         CASE(LENGTH("@") "{\"attn.0\":{\"dtype\":\"F4\",\"shape\":[1,2],\"data_offsets\":[0,1]}}    ", 1, NULL),
-        CASE(LENGTH("@") "{\"attn.0\":{\"dtype\":\"F4\",\"shape\":[1,3],\"data_offsets\":[0,1]}}    ", 1, "ask for 2 bytes"),
+        CASE(LENGTH("@") "{\"attn.0\":{\"dtype\":\"F4\",\"shape\":[1,3],\"data_offsets\":[0,1]}}    ", 1,
+             "ask for 2 bytes"),
         CASE(LENGTH("\x08") "{}\0\0\0\0\0\0", 0, "not valid JSON"),
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -138,7 +139,7 @@ static void ten_names_for_the_same_bytes_are_refused(void **state)
     bytes_free(&header);
 }
 
-#define TENSOR(name, type, shape, offsets)                                                                                       \
+#define TENSOR(name, type, shape, offsets)                                                                             \
     "\"" name "\":{\"dtype\":\"" type "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 
 static void tensors_lie_end_to_end(void **state)
@@ -158,7 +159,8 @@ static void tensors_lie_end_to_end(void **state)
 
 static void a_cut_file_is_refused_with_its_tensor(void **state)
 {
-    Bytes b = file_of("{" TENSOR("left", "F32", "[2]", "[0,8]") "," TENSOR("right", "BF16", "[4]", "[8,16]") "}", NULL, 16);
+    Bytes b =
+        file_of("{" TENSOR("left", "F32", "[2]", "[0,8]") "," TENSOR("right", "BF16", "[4]", "[8,16]") "}", NULL, 16);
     assert_ok(opens(b.data, b.size));
     for (size_t size = 0; size < b.size; size++)
         if (opens(b.data, size))
@@ -184,7 +186,8 @@ static void offsets_that_are_no_span_are_refused(void **state)
     };
     for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
         Bytes header = {0};
-        assert_ok(bytes_printf(&header, "{\"w\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":%s}}", offsets[i][0]));
+        assert_ok(
+            bytes_printf(&header, "{\"w\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":%s}}", offsets[i][0]));
         assert_refused(opens_text(header.data, 16), offsets[i][1]);
         bytes_free(&header);
     }
@@ -206,7 +209,8 @@ static void shapes_that_are_none_are_refused(void **state)
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         Bytes header = {0};
-        assert_ok(bytes_printf(&header, "{\"w\":{\"dtype\":\"F32\",\"shape\":%s,\"data_offsets\":[0,16]}}", shapes[i][0]));
+        assert_ok(
+            bytes_printf(&header, "{\"w\":{\"dtype\":\"F32\",\"shape\":%s,\"data_offsets\":[0,16]}}", shapes[i][0]));
         assert_refused(opens_text(header.data, 16), shapes[i][1]);
         bytes_free(&header);
     }
@@ -222,12 +226,14 @@ static void entries_that_are_incomplete_are_refused(void **state)
     assert_refused(opens_text("{\"w\":{\"dtype\":\"F32\",\"shape\":[]}}", 4), "data_offsets");
     assert_refused(opens_text("{" TENSOR("w", "F7", "[]", "[0,4]") "}", 4), "dtype \"F7\" is unknown");
     assert_refused(opens_text("{" TENSOR("w", "f32", "[]", "[0,4]") "}", 4), "dtype \"f32\" is unknown");
-    assert_refused(opens_text("{\"w\\u0000x\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}", 4), "not valid JSON");
+    assert_refused(opens_text("{\"w\\u0000x\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}", 4),
+                   "not valid JSON");
 }
 
 static void the_same_name_twice_is_refused(void **state)
 {
-    assert_refused(opens_text("{" TENSOR("w", "F32", "[1]", "[0,4]") "," TENSOR("w", "F32", "[1]", "[4,8]") "}", 8), "duplicate");
+    assert_refused(opens_text("{" TENSOR("w", "F32", "[1]", "[0,4]") "," TENSOR("w", "F32", "[1]", "[4,8]") "}", 8),
+                   "duplicate");
     assert_refused(opens_text("{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}", 0), "duplicate");
 }
 
@@ -240,10 +246,12 @@ static void metadata_maps_text_to_text(void **state)
 
 // ---- values
 
-static void read_one(const char *type, const char *shape, const void *data, size_t size, int64_t first, int64_t count, float *out)
+static void read_one(const char *type, const char *shape, const void *data, size_t size, int64_t first, int64_t count,
+                     float *out)
 {
     Bytes header = {0};
-    assert_ok(bytes_printf(&header, "{\"w\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[0,%zu]}}", type, shape, size));
+    assert_ok(
+        bytes_printf(&header, "{\"w\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[0,%zu]}}", type, shape, size));
     Bytes b = file_of(header.data, data, size);
     Weights *w;
     assert_ok(weights_open_memory(&w, b.data, b.size, "memory"));
@@ -334,8 +342,8 @@ static void values_that_are_not_finite_are_refused_with_their_place(void **state
         float out[5];
         memcpy(data + 3 * cases[i].size, &cases[i].bits, (size_t)cases[i].size);
         Bytes header = {0};
-        assert_ok(bytes_printf(&header, "{\"layer.w\":{\"dtype\":\"%s\",\"shape\":[5],\"data_offsets\":[0,%d]}}", cases[i].type,
-                               5 * cases[i].size));
+        assert_ok(bytes_printf(&header, "{\"layer.w\":{\"dtype\":\"%s\",\"shape\":[5],\"data_offsets\":[0,%d]}}",
+                               cases[i].type, 5 * cases[i].size));
         Bytes b = file_of(header.data, data, 5 * (size_t)cases[i].size);
         Weights *w;
         assert_ok(weights_open_memory(&w, b.data, b.size, "memory"));
@@ -431,7 +439,8 @@ static void an_index_that_points_elsewhere_is_refused(void **state)
 static void an_index_names_every_tensor_where_it_is(void **state)
 {
     put_shards();
-    assert_refused(folder_opens("{\"a\":\"one.safetensors\",\"b\":\"two.safetensors\"}"), "tensor c is in two.safetensors");
+    assert_refused(folder_opens("{\"a\":\"one.safetensors\",\"b\":\"two.safetensors\"}"),
+                   "tensor c is in two.safetensors");
     assert_refused(folder_opens("{\"a\":\"two.safetensors\",\"b\":\"one.safetensors\",\"c\":\"two.safetensors\"}"),
                    "but the index says that it is in");
     assert_refused(folder_opens("{\"a\":\"one.safetensors\",\"b\":\"two.safetensors\",\"c\":\"two.safetensors\","
@@ -550,7 +559,8 @@ static void a_value_that_is_not_finite_is_never_written(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         empty_the_folder();
         memcpy(&values[4], &cases[i].bits, 4);
-        assert_refused(written(&(WeightPlan){"layer.w", 1, {6}}, 1, cases[i].type, list), "tensor layer.w: element 4 is");
+        assert_refused(written(&(WeightPlan){"layer.w", 1, {6}}, 1, cases[i].type, list),
+                       "tensor layer.w: element 4 is");
         char **names;
         size_t count;
         assert_ok(folder_list(&names, &count, folder));
@@ -565,7 +575,8 @@ static void above_the_limit_shards_and_an_index_are_written(void **state)
     float *values = random_floats(100, 2), out[100];
     const float *const list[] = {values, values + 10, values + 20, values + 60, values + 61};
     const WeightPlan plan[] = {{"a", 1, {10}}, {"b", 1, {10}}, {"c", 2, {4, 10}}, {"d", 1, {1}}, {"e", 1, {39}}};
-    assert_ok(weights_write(folder, plan, 5, WEIGHT_F32, 80, give, (void *)(uintptr_t)list)); // c and e alone are larger
+    assert_ok(
+        weights_write(folder, plan, 5, WEIGHT_F32, 80, give, (void *)(uintptr_t)list)); // c and e alone are larger
     char **names;
     size_t count;
     assert_ok(folder_list(&names, &count, folder));
@@ -616,8 +627,10 @@ static void a_name_that_is_planned_twice_is_refused(void **state)
 
 static void the_fixtures_of_all_three_types_are_read(void **state)
 {
-    static const char *const folders[] = {"tied", "untied", "group4", "qwen2_tied", "qwen2_untied", "tied_bf16", "tied_f16"};
-    static const WeightType types[] = {WEIGHT_F32, WEIGHT_F32, WEIGHT_F32, WEIGHT_F32, WEIGHT_F32, WEIGHT_BF16, WEIGHT_F16};
+    static const char *const folders[] = {"tied",         "untied",    "group4",  "qwen2_tied",
+                                          "qwen2_untied", "tied_bf16", "tied_f16"};
+    static const WeightType types[] = {WEIGHT_F32, WEIGHT_F32,  WEIGHT_F32, WEIGHT_F32,
+                                       WEIGHT_F32, WEIGHT_BF16, WEIGHT_F16};
     for (int i = 0; i < 7; i++) {
         Bytes path = {0};
         Weights *w;

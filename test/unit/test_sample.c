@@ -1,5 +1,5 @@
-// The sampler: its log-probabilities are the head's to the bit; what it keeps under top_k, top_p and min_p, and how often each
-// token is drawn, agree with the distribution as formulas in double precision have it.
+// The sampler: its log-probabilities are the head's to the bit; what it keeps under top_k, top_p and min_p, and how
+// often each token is drawn, agree with the distribution as formulas in double precision have it.
 #include "test/support/check.h"
 #include "test/support/backends.h"
 
@@ -44,8 +44,8 @@ static void sample(const Kernels *k, Draws *d, const SampleRow how[ROWS], int64_
         memcpy(x + r * C, hidden, C * sizeof(float));
     float *work = allocate((size_t)k->sample_workspace(ROWS, V), sizeof *work);
     assert_non_null(work);
-    k->head_sample(NULL, d->token, d->logprob, d->processed, d->entropy, (Tensor){x, ROWS, C}, (Tensor){weights, V, C}, how,
-                   n_live, work);
+    k->head_sample(NULL, d->token, d->logprob, d->processed, d->entropy, (Tensor){x, ROWS, C}, (Tensor){weights, V, C},
+                   how, n_live, work);
     free(work);
 }
 
@@ -156,7 +156,8 @@ static const Setting SETTINGS[] = {
 
 static SampleRow row_of(const Setting *s)
 {
-    return (SampleRow){.seed = 11, .temperature = s->temperature, .top_k = s->top_k, .top_p = s->top_p, .min_p = s->min_p};
+    return (SampleRow){
+        .seed = 11, .temperature = s->temperature, .top_k = s->top_k, .top_p = s->top_p, .min_p = s->min_p};
 }
 
 // Each draw has a name of its own: sample, position, request and seed take turns in telling them apart.
@@ -214,8 +215,8 @@ static void its_logprob_is_the_heads_to_the_bit(void **state)
     for (int t = 0; t < 3; t++) {
         name_draws(how, &(Setting){"", temperatures[t], 40, 0.9f, 0}, 0);
         sample(k, &draws, how, LIVE);
-        k->head_forward(NULL, logprob, entropy, logsumexp, NULL, (Tensor){x, ROWS, C}, (Tensor){weights, V, C}, draws.token,
-                        temperatures[t], LIVE, work);
+        k->head_forward(NULL, logprob, entropy, logsumexp, NULL, (Tensor){x, ROWS, C}, (Tensor){weights, V, C},
+                        draws.token, temperatures[t], LIVE, work);
         assert_memory_equal(logprob, draws.logprob, sizeof logprob);
         assert_memory_equal(entropy, draws.entropy, sizeof entropy);
     }

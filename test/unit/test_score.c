@@ -1,5 +1,5 @@
-// Scoring difficulty: what answers mean; and ./score, and ./generate, asking a server that misbehaves (test/support/server.h), as a
-// user runs them.
+// Scoring difficulty: what answers mean; and ./score, and ./generate, asking a server that misbehaves
+// (test/support/server.h), as a user runs them.
 #include "difficulty/rubric.h"
 #include "system/files.h"
 #include "test/support/check.h"
@@ -46,18 +46,19 @@ static void assert_levels(const Written *cases, size_t count)
             fail_msg("'%s' was read as %d instead of %d", cases[i].text, level, cases[i].level);
     }
 }
-#define LEVELS(...)                                                                                                              \
-    do {                                                                                                                         \
-        const Written cases_[] = {__VA_ARGS__};                                                                                  \
-        assert_levels(cases_, sizeof cases_ / sizeof *cases_);                                                                   \
+#define LEVELS(...)                                                                                                    \
+    do {                                                                                                               \
+        const Written cases_[] = {__VA_ARGS__};                                                                        \
+        assert_levels(cases_, sizeof cases_ / sizeof *cases_);                                                         \
     } while (0)
 
 static void a_written_level_stands_in_the_last_line(void **state)
 {
-    LEVELS({"4", 4}, {"Score: 4", 4}, {"Rating: 5", 5}, {"Difficulty: 4/5", 4}, {"**4**", 4}, {"\\boxed{4}", 4}, {"4.", 4},
-           {"4\r\n\n", 4}, {"$4$", 4}, {"4.0", 4}, {"(4)", 4}, {"Score - 4", 4}, {"Level-4", 4}, {"- 4", 4},
-           {"{\"score\": 4}", 4}, {"{\n  \"score\": 4\n}", 4}, {"```\n4\n```", 4}, {"Score: 4\n\n---\n**", 4}, {"\uff14", 4},
-           {"\uff1a\uff14\u5206", 4}, {"five", 5}, {"Score: **Four**.", 4}, {"The answer is \\boxed{\\text{2}} of 1", 2});
+    LEVELS({"4", 4}, {"Score: 4", 4}, {"Rating: 5", 5}, {"Difficulty: 4/5", 4}, {"**4**", 4}, {"\\boxed{4}", 4},
+           {"4.", 4}, {"4\r\n\n", 4}, {"$4$", 4}, {"4.0", 4}, {"(4)", 4}, {"Score - 4", 4}, {"Level-4", 4}, {"- 4", 4},
+           {"{\"score\": 4}", 4}, {"{\n  \"score\": 4\n}", 4}, {"```\n4\n```", 4}, {"Score: 4\n\n---\n**", 4},
+           {"\uff14", 4}, {"\uff1a\uff14\u5206", 4}, {"five", 5}, {"Score: **Four**.", 4},
+           {"The answer is \\boxed{\\text{2}} of 1", 2});
     LEVELS({"This needs 2 reasoning steps and algebra.\n\nScore: 4", 4}, {"Step 1: read. Step 2: solve.\n5", 5},
            {"1. Steps: many\n2. Knowledge: graduate\n3. Errors: likely\nRating: 5", 5}, {"2024 is a year. 4", 4},
            {"In 2024, 4", 4}, {"I would rate it between 3 and 4, so 4", 4}, {"I give a score of 4", 4},
@@ -74,10 +75,10 @@ static void a_scale_is_no_level(void **state)
 
 static void what_is_no_level_or_two_is_none(void **state)
 {
-    LEVELS({"10", 0}, {"Difficulty 15", 0}, {"3.5", 0}, {".5", 0}, {"3,5", 0}, {"-3", 0}, {"Score: -3", 0}, {"\u22123", 0},
-           {"0", 0}, {"6", 0}, {"", 0}, {"N/A", 0}, {"hard", 0}, {"three of them", 0}, {"This one", 0}, {"six", 0}, {"3-4", 0},
-           {"3\u20134", 0}, {"3 or 4", 0}, {"3 to 4", 0}, {"between 3 and 4", 0}, {"3, 4", 0}, {"40000000000000000000004", 0},
-           {"4\nIt is hard.", 0}, {"4\n\u96be", 0});
+    LEVELS({"10", 0}, {"Difficulty 15", 0}, {"3.5", 0}, {".5", 0}, {"3,5", 0}, {"-3", 0}, {"Score: -3", 0},
+           {"\u22123", 0}, {"0", 0}, {"6", 0}, {"", 0}, {"N/A", 0}, {"hard", 0}, {"three of them", 0}, {"This one", 0},
+           {"six", 0}, {"3-4", 0}, {"3\u20134", 0}, {"3 or 4", 0}, {"3 to 4", 0}, {"between 3 and 4", 0}, {"3, 4", 0},
+           {"40000000000000000000004", 0}, {"4\nIt is hard.", 0}, {"4\n\u96be", 0});
 }
 
 static void a_label_says_which_number_is_the_level(void **state)
@@ -86,30 +87,30 @@ static void a_label_says_which_number_is_the_level(void **state)
            {"{\n  \"score\": 4,\n  \"max\": 5\n}", 4}, {"{\"score\": 3, \"max_score\": 5}", 3},
            {"{\"reasoning_score\": 2, \"difficulty\": 4, \"steps\": 3}", 4},
            {"Score: 4\n\nLet me know if you have 2 questions!", 4},
-           {"**Difficulty:** 2\n\nIt takes 3 steps, and then 1 more.", 2}, {"Score: 4 (not 3)", 4}, {"Score: 4, not 5", 4},
-           {"Score: 4 - this one is hard", 4}, {"<score>4</score>", 4}, {"| Score | 3 |", 3},
+           {"**Difficulty:** 2\n\nIt takes 3 steps, and then 1 more.", 2}, {"Score: 4 (not 3)", 4},
+           {"Score: 4, not 5", 4}, {"Score: 4 - this one is hard", 4}, {"<score>4</score>", 4}, {"| Score | 3 |", 3},
            {"The overall difficulty is 4, as there are 2 theorems and 3 cases.", 4}, {"\\boxed{4}\nIt has 3 parts.", 4},
-           {"**4**\n\nIt needs 2 steps.", 4}, {"Score: 4\nScore: 5", 5}, {"Score:4Score:5", 5}, {"Difficulty [1-5]: 4", 4},
-           {"Difficulty: high (4)", 4}, {"Rating: 4 on a 1-5 scale", 4}, {"Level: 3\n5", 5},
-           {"{\"score\": 4, \"why\": \"no level 2\"}", 4}, {"Prerequisite level: 3\nError potential: 2\n\nOverall: 4", 4},
-           {"A rating of four", 4}, {"Grade = 4", 4});
-    LEVELS({"I would not rate it 5", 0}, {"The difficulty is not 5", 0}, {"This is not a level 5 problem", 0}, {"Score: 4%", 0},
-           {"Score: 3\u00bd", 0}, {"Score: 2-3", 0}, {"Score: 4 5", 0}, {"Score: 4+", 0}, {"score>=4", 0},
-           {"Score: 4 or more", 0}, {"Score: at least 4", 0}, {"Score: 4.5", 0}, {"Score: 0", 0}, {"Maximum score: 5", 0},
-           {"Score: 5e0", 0}, {"Score: 10\nIt needs 4 steps", 0}, {"Score = 04", 0});
+           {"**4**\n\nIt needs 2 steps.", 4}, {"Score: 4\nScore: 5", 5}, {"Score:4Score:5", 5},
+           {"Difficulty [1-5]: 4", 4}, {"Difficulty: high (4)", 4}, {"Rating: 4 on a 1-5 scale", 4}, {"Level: 3\n5", 5},
+           {"{\"score\": 4, \"why\": \"no level 2\"}", 4},
+           {"Prerequisite level: 3\nError potential: 2\n\nOverall: 4", 4}, {"A rating of four", 4}, {"Grade = 4", 4});
+    LEVELS({"I would not rate it 5", 0}, {"The difficulty is not 5", 0}, {"This is not a level 5 problem", 0},
+           {"Score: 4%", 0}, {"Score: 3\u00bd", 0}, {"Score: 2-3", 0}, {"Score: 4 5", 0}, {"Score: 4+", 0},
+           {"score>=4", 0}, {"Score: 4 or more", 0}, {"Score: at least 4", 0}, {"Score: 4.5", 0}, {"Score: 0", 0},
+           {"Maximum score: 5", 0}, {"Score: 5e0", 0}, {"Score: 10\nIt needs 4 steps", 0}, {"Score = 04", 0});
 }
 
 static void a_loose_number_is_the_only_one_and_means_nothing_else(void **state)
 {
-    LEVELS({"The answer is 4", 4}, {"I'd say 4.", 4}, {"four out of five", 4}, {"4\u2605", 4}, {"+4", 4}, {"4 stars", 4},
-           {"| 3 |", 3}, {"4, I'd say 4", 4}, {"> 4", 4}, {"3 - requires some steps", 3}, {"4 fits", 4},
+    LEVELS({"The answer is 4", 4}, {"I'd say 4.", 4}, {"four out of five", 4}, {"4\u2605", 4}, {"+4", 4},
+           {"4 stars", 4}, {"| 3 |", 3}, {"4, I'd say 4", 4}, {"> 4", 4}, {"3 - requires some steps", 3}, {"4 fits", 4},
            {"\u7b54\u6848\uff1a4", 4}, {"from 1 to 5, it is 4", 4});
-    LEVELS({"not 5", 0}, {"I'd say 4, definitely not 5", 0}, {"Not a 4", 0}, {"1 2 3 4 5", 0}, {"1, 2, 3, 4, 5", 0}, {"4 4", 0},
-           {"2+2", 0}, {"2^2", 0}, {"3 < x < 5", 0}, {"4+", 0}, {"4-", 0}, {"~4", 0}, {"at least 4", 0}, {"almost 4", 0},
-           {"more than 3", 0}, {"x = 4", 0}, {"3 1/2", 0}, {"80%", 0}, {"This requires 3 steps.", 0}, {"a 3-step proof", 0},
-           {"Step 5", 0}, {"Problem 4", 0}, {"1. 4", 0}, {"four out of ten", 0}, {"No one could solve it", 0},
-           {"It has 2 lemmas and 3 cases", 0}, {"10/2", 0}, {"I cannot rate it above 2", 0}, {"2*3", 0}, {"Maybe 2. Maybe 4.", 0},
-           {"\"max\": 5", 0});
+    LEVELS({"not 5", 0}, {"I'd say 4, definitely not 5", 0}, {"Not a 4", 0}, {"1 2 3 4 5", 0}, {"1, 2, 3, 4, 5", 0},
+           {"4 4", 0}, {"2+2", 0}, {"2^2", 0}, {"3 < x < 5", 0}, {"4+", 0}, {"4-", 0}, {"~4", 0}, {"at least 4", 0},
+           {"almost 4", 0}, {"more than 3", 0}, {"x = 4", 0}, {"3 1/2", 0}, {"80%", 0}, {"This requires 3 steps.", 0},
+           {"a 3-step proof", 0}, {"Step 5", 0}, {"Problem 4", 0}, {"1. 4", 0}, {"four out of ten", 0},
+           {"No one could solve it", 0}, {"It has 2 lemmas and 3 cases", 0}, {"10/2", 0},
+           {"I cannot rate it above 2", 0}, {"2*3", 0}, {"Maybe 2. Maybe 4.", 0}, {"\"max\": 5", 0});
 }
 
 static void a_thought_says_nothing(void **state)
@@ -258,16 +259,19 @@ static void a_server_scores_rows_and_its_hiccups_are_outlived(void **state)
     assert_int_equal(score(""), 0);
     for (int i = 0; i < 6; i++) {
         char line[200];
-        snprintf(line, sizeof line, "a%d\",\"source_difficulty\":\"PhD\",\"difficulty\":3,\"difficulty_expected\":3,", i + 1);
+        snprintf(line, sizeof line, "a%d\",\"source_difficulty\":\"PhD\",\"difficulty\":3,\"difficulty_expected\":3,",
+                 i + 1);
         assert_true(file_says("out.jsonl", line));
     }
     assert_true(file_says("out.jsonl", "\"scorer\":\"judge\",\"scorer_prompt\":\""));
-    assert_true(file_says("stderr", "asking judge at http://127.0.0.1:") && file_says("stderr", ", 4 questions at once\n"));
+    assert_true(file_says("stderr", "asking judge at http://127.0.0.1:") &&
+                file_says("stderr", ", 4 questions at once\n"));
     assert_true(file_says("stderr", "6/6 | ") && file_says("stderr", " answers/s\n"));
     assert_false(file_says("stderr", "tok/s") || file_says("stderr", "eta"));
     assert_int_equal(server_attempts(&server, "right 0 a1"), 1);
     assert_int_equal(server_attempts(&server, "down 1 a2"), 2);
-    assert_false(file_says("out.jsonl", "sk-not") || file_says("stderr", "sk-not") || file_says("out.jsonl.answers", "sk-not"));
+    assert_false(file_says("out.jsonl", "sk-not") || file_says("stderr", "sk-not") ||
+                 file_says("out.jsonl.answers", "sk-not"));
     forget_run();
 }
 
@@ -279,7 +283,8 @@ static void written_answers_are_read(void **state)
     assert_true(file_says("out.jsonl", "Score: 4\",\"source_difficulty\":\"PhD\",\"difficulty\":4"));
     assert_true(file_says("out.jsonl", "**Five**\",\"source_difficulty\":\"PhD\",\"difficulty\":5"));
     assert_true(file_says("out.jsonl", "\"says 1 10 \\u001b[2J\",\"source_difficulty\":\"PhD\",\"difficulty\":3,"));
-    assert_true(file_says("out.jsonl", ",\"difficulty_default\":true,\"difficulty_answer\":\"10 \\u001B[2J\",\"scorer\":"));
+    assert_true(
+        file_says("out.jsonl", ",\"difficulty_default\":true,\"difficulty_answer\":\"10 \\u001B[2J\",\"scorer\":"));
     assert_true(file_says("out.jsonl", "\"difficulty_default\":true,\"difficulty_answer\":\"Score: 1 (cut off)\""));
     assert_true(file_says("out.jsonl", "\"difficulty_default\":true,\"difficulty_answer\":\"<think>it is 2\""));
     assert_true(file_says("stderr", "difficulty 1: 0 | 2: 0 | 3: 0 | 4: 1 | 5: 2 | no usable score: 3 (3 stands in"));
@@ -337,7 +342,8 @@ static void a_row_that_the_server_refuses_can_be_left_out(void **state)
 {
     rows("right 0 f1", "null 9 f2", "right 0 f3", "down 9 f4", NULL);
     assert_int_equal(score("--attempts 1"), 1);
-    assert_true(file_says("stderr", "(--skip-bad-rows N leaves out N rows whose questions the server refuses, or answers so)"));
+    assert_true(
+        file_says("stderr", "(--skip-bad-rows N leaves out N rows whose questions the server refuses, or answers so)"));
     assert_int_equal(score("--attempts 1 --skip-bad-rows 1"), 1); // a server that is down is no row's fault
     assert_true(file_says("stderr", "refused: ") && file_says("stderr", "rows.jsonl:2: http://127.0.0.1:"));
     assert_true(file_says("stderr", "score: 1 questions were not answered; the first: ") &&
@@ -354,12 +360,15 @@ static void a_response_that_does_not_say_how_it_ended_is_asked_for_again(void **
 {
     rows("right 0 g1", "no-end 1 g2", "null-end 2 g3", NULL);
     assert_int_equal(generate("--attempts 3"), 0);
-    assert_true(file_says("out.jsonl", "the answer to no-end 1 g2") && file_says("out.jsonl", "the answer to null-end 2 g3"));
+    assert_true(file_says("out.jsonl", "the answer to no-end 1 g2") &&
+                file_says("out.jsonl", "the answer to null-end 2 g3"));
     forget_run();
     rows("right 0 g4", "null-end 9 g5", "right 0 g6", NULL);
     assert_int_equal(generate("--attempts 2"), 1);
-    assert_true(file_says("stderr", "rows.jsonl:2: http://127.0.0.1:") && file_says("stderr", "2 attempts, the last: "));
-    assert_true(file_says("stderr", "no finish_reason") && file_says("stderr", "the same command asks again (--skip-bad-rows N"));
+    assert_true(file_says("stderr", "rows.jsonl:2: http://127.0.0.1:") &&
+                file_says("stderr", "2 attempts, the last: "));
+    assert_true(file_says("stderr", "no finish_reason") &&
+                file_says("stderr", "the same command asks again (--skip-bad-rows N"));
     assert_true(file_says("out.jsonl.partial", "g4") && file_says("out.jsonl.partial", "g6"));
     assert_int_equal(generate("--attempts 2 --skip-bad-rows 1"), 0);
     assert_true(file_says("out.jsonl", "g4") && file_says("out.jsonl", "g6") && !file_says("out.jsonl", "g5"));
@@ -378,8 +387,8 @@ static void who_is_waited_for_is_said(void **state)
 {
     rows("later 1 h1", "right 0 h2", NULL);
     assert_int_equal(generate("--timeout 3"), 0);
-    assert_true(
-        file_says("stderr", "/chat/completions: status 429; it asks for 100000 seconds of patience, and gets 3; asked again in"));
+    assert_true(file_says(
+        "stderr", "/chat/completions: status 429; it asks for 100000 seconds of patience, and gets 3; asked again in"));
     forget_run();
     assert_int_equal(score("--timeout 3"), 0);
     assert_int_equal(server_attempts(&server, "later 1 h1"), 3);
@@ -416,8 +425,8 @@ static void a_killed_run_asks_nothing_twice(void **state)
         assert_ok(bytes_printf(&text, "{\"problem\": \"right 0 e%d\"}\n", i));
     char *data = in_folder("rows.jsonl"), question[32];
     assert_ok(file_write_atomic(data, text.data, text.size));
-    assert_ok(
-        bytes_text(&options, "& until grep -q \"^5 \" out.jsonl.partial 2>/dev/null; do :; done; kill -9 $!; wait $!; true"));
+    assert_ok(bytes_text(
+        &options, "& until grep -q \"^5 \" out.jsonl.partial 2>/dev/null; do :; done; kill -9 $!; wait $!; true"));
     assert_int_equal(score(options.data), 0);
     assert_true(file_says("out.jsonl.partial", "right 0 e"));
     assert_int_equal(score(""), 0);

@@ -1,5 +1,6 @@
-// Shards: what is written comes back, the bytes are those that FORMAT.md describes and stay the same, whatever is cut, changed or
-// contradicts itself is refused with its place, and no failure of the disk leaves a file that looks whole and is not.
+// Shards: what is written comes back, the bytes are those that FORMAT.md describes and stay the same, whatever is cut,
+// changed or contradicts itself is refused with its place, and no failure of the disk leaves a file that looks whole
+// and is not.
 #include "test/support/check.h"
 #include "test/support/failpoints.h"
 #include "test/support/shards.h"
@@ -84,7 +85,9 @@ static ShardEntry *make(Made *m, ShardKind kind, int number)
     e->prompt = kind == SHARD_RL ? e->tokens : 1 + e->tokens / 3;
     if (kind == SHARD_SFT)
         make_spans(e, m->spans);
-    e->answer = kind == SHARD_SFT && number % 4 == 0 ? (Text){0} : number % 4 == 1 ? text_of("") : (Text){"\\frac{1}{2}\0é", 14};
+    e->answer = kind == SHARD_SFT && number % 4 == 0 ? (Text){0}
+                : number % 4 == 1                    ? text_of("")
+                                                     : (Text){"\\frac{1}{2}\0é", 14};
     e->row = number % 3 == 0 ? (Text){0} : number % 3 == 1 ? text_of("") : text_of("{\"problem\": \"1+1?\"}");
     return e;
 }
@@ -116,7 +119,8 @@ static void assert_same_entry(const ShardEntry *a, const ShardEntry *b)
     assert_memory_equal(a->ids, b->ids, a->tokens * sizeof *a->ids);
     assert_int_equal(a->span_count, b->span_count);
     assert_true(a->span_count == 0 || memcmp(a->spans, b->spans, a->span_count * sizeof *a->spans) == 0);
-    assert_true(a->prompt == b->prompt && a->trained == b->trained && a->difficulty == b->difficulty && a->key == b->key);
+    assert_true(a->prompt == b->prompt && a->trained == b->trained && a->difficulty == b->difficulty &&
+                a->key == b->key);
     assert_same_text(a->id, b->id);
     assert_same_text(a->answer, b->answer);
     assert_same_text(a->row, b->row);
@@ -266,7 +270,8 @@ static void a_folder_without_records_has_no_shards(void **state)
     free(path);
 }
 
-// ---- the bytes: those of shards/FORMAT.md and of the committed shards, which were written by this file: test_shard FOLDER
+// ---- the bytes: those of shards/FORMAT.md and of the committed shards, which were written by this file: test_shard
+// FOLDER
 
 static const char *const COMMITTED[] = {"sft/shard-00000-of-00003.bin", "sft/shard-00001-of-00003.bin",
                                         "sft/shard-00002-of-00003.bin", "rl/shard-00000-of-00001.bin"};
@@ -307,9 +312,9 @@ static void the_committed_shards_are_written_again_byte_for_byte(void **state)
     free(again);
 }
 
-#define FIELD(type, field)                                                                                                       \
-    {                                                                                                                            \
-        offsetof(type, field), sizeof(((type *)0)->field), #field                                                                \
+#define FIELD(type, field)                                                                                             \
+    {                                                                                                                  \
+        offsetof(type, field), sizeof(((type *)0)->field), #field                                                      \
     }
 
 static void the_format_is_the_one_that_is_described(void **state)
@@ -402,10 +407,11 @@ static void refused_files_are_named_with_a_remedy(void **state)
     static const struct {
         const char *content, *error;
         size_t size;
-    } files[] = {{"", "0 bytes are too few for a shard; copy it again", 0},
-                 {"{\"problem\": \"1+1?\"}\n", "not a shard (it does not begin with DEREASON); ./prepare makes shards", 20},
-                 {"DEREASON\2\0\0\0", "a shard of version 2, and this program reads version 1; run ./prepare again", 12},
-                 {"DEREASON\1\0\0\0\0\1\0\0", "cut short at byte 16, within its header", 16}};
+    } files[] = {
+        {"", "0 bytes are too few for a shard; copy it again", 0},
+        {"{\"problem\": \"1+1?\"}\n", "not a shard (it does not begin with DEREASON); ./prepare makes shards", 20},
+        {"DEREASON\2\0\0\0", "a shard of version 2, and this program reads version 1; run ./prepare again", 12},
+        {"DEREASON\1\0\0\0\0\1\0\0", "cut short at byte 16, within its header", 16}};
     char *path = in_folder("refused.bin");
     Shard s;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -431,10 +437,11 @@ typedef struct Lie {
 
 enum { HEADER = -1 };
 #define HEADER_AT(field) HEADER, offsetof(ShardHeader, field), (int)sizeof(((ShardHeader *)0)->field)
-#define SECTION_AT(section, field)                                                                                               \
+#define SECTION_AT(section, field)                                                                                     \
     HEADER, offsetof(ShardHeader, sections) + (section) * sizeof(ShardSection) + offsetof(ShardSection, field), 8
-#define RECORD_AT(record, field)                                                                                                 \
-    SECTION_RECORDS, (record) * sizeof(ShardRecord) + offsetof(ShardRecord, field), (int)sizeof(((ShardRecord *)0)->field)
+#define RECORD_AT(record, field)                                                                                       \
+    SECTION_RECORDS, (record) * sizeof(ShardRecord) + offsetof(ShardRecord, field),                                    \
+        (int)sizeof(((ShardRecord *)0)->field)
 
 static void assert_lies_are_refused(int file, const Lie *lies, size_t count)
 {
@@ -536,7 +543,8 @@ static Parts parts_of(int file)
     Parts parts = {0};
     memcpy(&parts.header, bytes.data, sizeof parts.header);
     for (int i = 0; i < SECTIONS; i++)
-        assert_ok(bytes_append(&parts.sections[i], bytes.data + parts.header.sections[i].offset, parts.header.sections[i].size));
+        assert_ok(bytes_append(&parts.sections[i], bytes.data + parts.header.sections[i].offset,
+                               parts.header.sections[i].size));
     bytes_free(&bytes);
     return parts;
 }
@@ -660,7 +668,8 @@ static void the_writer_refuses_what_the_reader_would(void **state)
 
 static void a_record_has_fewer_than_two_billion_tokens(void **state)
 {
-    ShardEntry e = {.tokens = (uint32_t)INT32_MAX + 1, .prompt = (uint32_t)INT32_MAX + 1, .id = {"", 0}, .answer = {"", 0}};
+    ShardEntry e = {
+        .tokens = (uint32_t)INT32_MAX + 1, .prompt = (uint32_t)INT32_MAX + 1, .id = {"", 0}, .answer = {"", 0}};
     assert_string_equal(shard_entry_fault(SHARD_RL, &e), "it has too many tokens");
     e.tokens = e.prompt = INT32_MAX;
     assert_null(shard_entry_fault(SHARD_RL, &e));
@@ -755,8 +764,9 @@ static void an_error_at_any_instant_leaves_nothing(void **state)
         assert_int_equal(count_in(path), 0);
     }
     assert_int_equal(count_in(path), 3);
-    assert_non_null(strstr(log, "SRS"));        // a part: synced, renamed, its folder synced
-    assert_non_null(strstr(log, "PSRPSRPSRS")); // the end: each header written, synced, its file named; the folder synced
+    assert_non_null(strstr(log, "SRS")); // a part: synced, renamed, its folder synced
+    assert_non_null(
+        strstr(log, "PSRPSRPSRS")); // the end: each header written, synced, its file named; the folder synced
     print_message("failed at each of %d changes of the disk\n", after);
     free(path);
 }
@@ -851,8 +861,9 @@ static void shards_of_two_preparations_are_refused(void **state)
 
 static void other_names_are_refused_and_temporary_ones_ignored(void **state)
 {
-    static const char *const names[] = {"shard-2-of-3.bin",          "shard-00003-of-00003.bin", "shard-00002-of-00003.bin.gz",
-                                        "shard-00002-of-00003.bin~", "shard-+0002-of-00003.bin", "shard-00002"};
+    static const char *const names[] = {
+        "shard-2-of-3.bin",          "shard-00003-of-00003.bin", "shard-00002-of-00003.bin.gz",
+        "shard-00002-of-00003.bin~", "shard-+0002-of-00003.bin", "shard-00002"};
     char *path = in_folder("names");
     assert_ok(write_three(path));
     move(path, "shard-00000-of-00003.bin", "elsewhere");
@@ -870,7 +881,8 @@ static void other_names_are_refused_and_temporary_ones_ignored(void **state)
 
 static void a_renamed_shard_is_refused(void **state)
 {
-    char *path = in_folder("renamed"), *file = path_join(path, "shard-00001-of-00003.bin"), *other = path_join(path, "other.bin");
+    char *path = in_folder("renamed"), *file = path_join(path, "shard-00001-of-00003.bin"),
+         *other = path_join(path, "other.bin");
     Shard s;
     assert_ok(write_three(path));
     move(path, "shard-00000-of-00003.bin", "shard-00001-of-00003.bin");

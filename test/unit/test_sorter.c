@@ -1,5 +1,5 @@
-// The external sort against sorting in memory: many sizes of keys and records, little memory and therefore many runs, and what
-// happens when the disk is full.
+// The external sort against sorting in memory: many sizes of keys and records, little memory and therefore many runs,
+// and what happens when the disk is full.
 #include "intake/sorter.h"
 #include "system/files.h"
 #include "test/support/check.h"
@@ -132,8 +132,11 @@ static void runs_are_merged_in_one_pass_or_in_several(void **state)
     static const struct {
         size_t records, key_size, largest;
         uint64_t least, most; // runs
-    } cases[] = {
-        {1200, 8, 1000, 2, 4}, {4000, 16, 1000, 5, 16}, {12000, 24, 1000, 17, 64}, {30000, 1, 40, 5, 64}, {80, 3, 60000, 5, 64}};
+    } cases[] = {{1200, 8, 1000, 2, 4},
+                 {4000, 16, 1000, 5, 16},
+                 {12000, 24, 1000, 17, 64},
+                 {30000, 1, 40, 5, 64},
+                 {80, 3, 60000, 5, 64}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Sorter *sorter = open_sorter(cases[i].key_size, LITTLE);
         Samples s = add_samples(sorter, cases[i].records, cases[i].key_size, 1 << 30, cases[i].largest, (uint32_t)i);
@@ -253,8 +256,8 @@ static void a_full_disk_is_told_with_folder_and_place_and_nothing_stays(void **s
         little = (struct rlimit){.rlim_cur = room, .rlim_max = before.rlim_max};
         Sorter *sorter = open_sorter(8, LITTLE);
         char *expected = NULL;
-        assert_true(asprintf(&expected, "%s: writing the sort's temporary file after %zu bytes; free some space", folder, room) >
-                    0);
+        assert_true(asprintf(&expected, "%s: writing the sort's temporary file after %zu bytes; free some space",
+                             folder, room) > 0);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
         error_clear();
         bool ok = add_until_refused(sorter, 4 << 20);

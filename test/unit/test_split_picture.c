@@ -1,4 +1,5 @@
-// The picture of a split: well-formed whatever the names hold, with every count that it should show, and nothing that is not there.
+// The picture of a split: well-formed whatever the names hold, with every count that it should show, and nothing that
+// is not there.
 #include "base/visible.h"
 #include "intake/split_picture.h"
 #include "test/support/check.h"
@@ -60,7 +61,8 @@ static size_t times(const Bytes *svg, const char *text)
     return count;
 }
 
-// ---- a small reader of XML: elements that nest and close, attributes in quotes, the entities that are used here, legal characters
+// ---- a small reader of XML: elements that nest and close, attributes in quotes, the entities that are used here,
+// legal characters
 
 static const char *read_name(const char *p)
 {
@@ -113,7 +115,8 @@ static void assert_well_formed(const Bytes *svg)
         }
         Character c = character_at(p, svg->size - (size_t)(p - svg->data));
         assert_true(*p == '\n' || !character_hidden(c.code));
-        assert_true(*p != '&' || strncmp(p, "&lt;", 4) == 0 || strncmp(p, "&gt;", 4) == 0 || strncmp(p, "&amp;", 5) == 0);
+        assert_true(*p != '&' || strncmp(p, "&lt;", 4) == 0 || strncmp(p, "&gt;", 4) == 0 ||
+                    strncmp(p, "&amp;", 5) == 0);
         p += c.size;
         assert_true(depth > 0 || *p == 0); // nothing outside of the one element
     }

@@ -1,5 +1,6 @@
-// A run's state where only a device can reach it: training, saving, going on and exporting never touch the device's memory, keep
-// the master weights and the moments exactly, and stop when the device breaks. What a backend cannot compute is refused by name.
+// A run's state where only a device can reach it: training, saving, going on and exporting never touch the device's
+// memory, keep the master weights and the moments exactly, and stop when the device breaks. What a backend cannot
+// compute is refused by name.
 #include "test/support/check.h"
 #include "checkpoint/checkpoint.h"
 #include "pretrained/export.h"
@@ -53,8 +54,8 @@ static void open_training(Training *t, Kernels kernels, bool bf16_moments)
     tiny_add(t->batch, 2, 17);
     ModelConfig config = small_config();
     ModelLimits limits = {.tokens = 64, .rows = 64, .sequences = 2, .positions = 64, .training = true};
-    t->optimizer =
-        (Optimizer){.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0.1, .bf16_moments = bf16_moments, .seed = 5};
+    t->optimizer = (Optimizer){
+        .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0.1, .bf16_moments = bf16_moments, .seed = 5};
     assert_ok(model_open(&t->model, &config, &limits, &t->kernels, false));
     assert_ok(optimizer_open(&t->optimizer, &t->model, false));
     assert_ok(model_initialise(&t->model, 7));
@@ -206,10 +207,12 @@ static void bf16_moments_take_half_the_memory_and_stay_near(void **state)
     open_training(&exact, *kernels_open("cpu", 2), false);
     open_training(&rounded, *kernels_open("cpu", 2), true);
     int64_t count = exact.model.parameters.elements;
-    assert_true(rounded.optimizer.state.bytes <= exact.optimizer.state.bytes / 2 + 512); // arrays end at multiples of 256 bytes
+    assert_true(rounded.optimizer.state.bytes <=
+                exact.optimizer.state.bytes / 2 + 512); // arrays end at multiples of 256 bytes
     train_step(&exact);
     train_step(&rounded);
-    float *a = moments_of(&exact.optimizer, FIRST_MOMENT, count), *b = moments_of(&rounded.optimizer, FIRST_MOMENT, count);
+    float *a = moments_of(&exact.optimizer, FIRST_MOMENT, count),
+          *b = moments_of(&rounded.optimizer, FIRST_MOMENT, count);
     for (int64_t i = 0; i < count; i++)
         assert_true(fabsf(a[i] - b[i]) < fabsf(a[i]) * 0x1p-7f + 1e-38f); // less than a step of bf16
     free(a);
@@ -406,7 +409,8 @@ static void a_width_that_the_backend_has_no_kernels_for_is_refused(void **state)
         const char *says;
     } cases[] = {
         {36, 56, 64, "config.json: hidden_size is 36, and test-bf16 computes with multiples of 8; use --device cpu"},
-        {40, 60, 64, "config.json: intermediate_size is 60, and test-bf16 computes with multiples of 8; use --device cpu"},
+        {40, 60, 64,
+         "config.json: intermediate_size is 60, and test-bf16 computes with multiples of 8; use --device cpu"},
         {40, 56, 32, "config.json: head_dim is 32, and test-bf16 has attention for 64, 128 only; use --device cpu"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

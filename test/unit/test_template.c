@@ -1,5 +1,5 @@
-// The templates against what transformers renders (test/fixtures/templates/chats.jsonl), and how a folder's own is recognised:
-// by the canonical form of its text, which is compared with what jinja2's lexer gives (forms.jsonl).
+// The templates against what transformers renders (test/fixtures/templates/chats.jsonl), and how a folder's own is
+// recognised: by the canonical form of its text, which is compared with what jinja2's lexer gives (forms.jsonl).
 #include "json/json.h"
 #include "system/files.h"
 #include "test/support/check.h"
@@ -25,7 +25,8 @@ static ChatTemplate named(const char *name)
 static void assert_bytes(const char *what, Text got, Text expected)
 {
     if (got.size != expected.size || memcmp(got.data, expected.data, got.size) != 0)
-        fail_msg("%s:\n got      '%.*s'\n expected '%.*s'", what, (int)got.size, got.data, (int)expected.size, expected.data);
+        fail_msg("%s:\n got      '%.*s'\n expected '%.*s'", what, (int)got.size, got.data, (int)expected.size,
+                 expected.data);
 }
 
 // ---- rendering
@@ -48,7 +49,8 @@ static size_t messages_of(Message *out, const json_t *list)
     return count;
 }
 
-// The rendering, and, where a chat ends with an answer, its parts: they are the same text, cut after a generation prompt.
+// The rendering, and, where a chat ends with an answer, its parts: they are the same text, cut after a generation
+// prompt.
 static void check_row(const json_t *row, const char *where)
 {
     Message messages[TURNS_MAX];
@@ -94,7 +96,8 @@ static void every_chat_is_rendered_as_transformers_renders_it(void **state)
     assert_true(each_row(FIXTURES "chats.jsonl", check_row) > 900);
 }
 
-static void assert_parts(const char *name, const Message *messages, size_t count, const char *prompt, const char *answer)
+static void assert_parts(const char *name, const Message *messages, size_t count, const char *prompt,
+                         const char *answer)
 {
     ChatTemplate chat = named(name);
     RenderedChat r = {0};
@@ -111,8 +114,8 @@ static void what_is_trained_is_the_answer_and_its_end_token(void **state)
     assert_parts("chatml", chat, 2, "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n", "a<|im_end|>");
     assert_parts("qwen3", chat, 2, "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n",
                  "<think>\n\n</think>\n\na<|im_end|>");
-    assert_parts("qwen3-nothink", chat, 2, "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n",
-                 "a<|im_end|>");
+    assert_parts("qwen3-nothink", chat, 2,
+                 "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n", "a<|im_end|>");
     assert_parts("qwen2.5", chat, 2,
                  "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n"
                  "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n",
@@ -137,7 +140,8 @@ static void a_thought_is_trained_with_qwen3_and_left_away_without_thinking(void 
 static void a_thought_that_the_prompt_opens_is_not_trained_twice(void **state)
 {
     const char *prompt = "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n<think>\n";
-    const Message inside[] = {user("q"), assistant("<think>\nwhy\n</think>\n\na")}, plain[] = {user("q"), assistant("a")};
+    const Message inside[] = {user("q"), assistant("<think>\nwhy\n</think>\n\na")},
+                  plain[] = {user("q"), assistant("a")};
     assert_parts("qwen3-thinking", inside, 2, prompt, "why\n</think>\n\na<|im_end|>");
     assert_parts("qwen3-thinking", plain, 2, prompt, "\n</think>\n\na<|im_end|>");
     assert_parts("qwq", inside, 2, prompt, "why\n</think>\n\na<|im_end|>");
@@ -185,7 +189,8 @@ static void reasoning_content_means_that_content_is_not_searched_for_a_thought(v
 
 static void only_the_last_answer_of_a_conversation_is_trained(void **state)
 {
-    const Message chat[] = {system_turn("s"), user("q"), assistant("<think>\nt\n</think>\n\na"), user("r"), assistant("b")};
+    const Message chat[] = {system_turn("s"), user("q"), assistant("<think>\nt\n</think>\n\na"), user("r"),
+                            assistant("b")};
     assert_parts("qwen3", chat, 5,
                  "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\na<|im_end|>\n"
                  "<|im_start|>user\nr<|im_end|>\n<|im_start|>assistant\n",
@@ -248,8 +253,9 @@ static void assert_kind(const char *file, const char *content, TemplateKind expe
     assert_ok(folder_remove(folder.path));
 }
 
-#define GENERIC                                                                                                                  \
-    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}"      \
+#define GENERIC                                                                                                        \
+    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + "   \
+    "'\\n'}}"                                                                                                          \
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 
 static void check_form(const json_t *row, const char *where)
@@ -269,7 +275,8 @@ static void a_text_has_the_form_that_jinjas_lexer_gives_it(void **state)
 
 static void what_is_not_jinja_has_a_form_of_its_own(void **state)
 {
-    static const char *const broken[] = {"{", "{{", "{%", "{#", "{{-", "{#-", "{{ 'a", "{% if x", "{# a #", "{{ '\\", "a{"};
+    static const char *const broken[] = {"{",     "{{",      "{%",     "{#",     "{{-", "{#-",
+                                         "{{ 'a", "{% if x", "{# a #", "{{ '\\", "a{"};
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         Bytes out = {0};
         assert_ok(bytes_text(&out, "") && jinja_canonical(&out, broken[i], strlen(broken[i])));
@@ -324,7 +331,8 @@ static void a_text_that_differs_in_nothing_that_jinja_sees_is_the_same_template(
         GENERIC "\n",
         "{#- chat template: qwen3 #}\n" GENERIC, // the text counts, not what a comment calls it
         "{# by us\n #}" GENERIC "{#- the end -#}\n",
-        "{% for message in messages %}\r\n{{- '<|im_start|>'  + message['role'] + '\n' + message['content'] + '<|im_end|>' + "
+        "{% for message in messages %}\r\n{{- '<|im_start|>'  + message['role'] + '\n' + message['content'] + "
+        "'<|im_end|>' + "
         "'\n' -}}\n"
         "  {%- endfor -%}\n\n{%  if add_generation_prompt  %}{{ '<|im_start|>assistant\n' }}{% endif %}\r\n",
     };
@@ -439,8 +447,8 @@ static void an_exported_template_is_known_again(void **state)
     assert_null(template_jinja(TEMPLATE_UNKNOWN));
 }
 
-// Every edit of the published text that changes what it says makes it another template; a tool of an editor (line ends, spaces at
-// their ends, comments) does not.
+// Every edit of the published text that changes what it says makes it another template; a tool of an editor (line ends,
+// spaces at their ends, comments) does not.
 static void the_published_template_is_known_whole(void **state)
 {
     const char *path = "../shared/data/qwen3-tokenizer/chat_template.jinja";
@@ -461,8 +469,8 @@ static void the_published_template_is_known_whole(void **state)
     bytes_clear(&edited);
     assert_ok(bytes_text(&edited, "{# edited #}\n"));
     for (size_t i = 0; i < published.size; i++)
-        assert_ok(
-            bytes_append(&edited, published.data[i] == '\n' ? " \r\n" : published.data + i, published.data[i] == '\n' ? 3 : 1));
+        assert_ok(bytes_append(&edited, published.data[i] == '\n' ? " \r\n" : published.data + i,
+                               published.data[i] == '\n' ? 3 : 1));
     assert_kind("chat_template.jinja", edited.data, TEMPLATE_QWEN3);
     bytes_free(&published);
     bytes_free(&edited);
@@ -483,7 +491,8 @@ static void without_thoughts_a_prompt_has_room_for_one_digit(void **state)
 {
     assert_int_equal(template_without_thoughts(TEMPLATE_CHATML), TEMPLATE_CHATML);
     assert_int_equal(template_without_thoughts(TEMPLATE_QWEN25_MATH), TEMPLATE_QWEN25_MATH);
-    static const TemplateKind thinking[] = {TEMPLATE_QWEN3, TEMPLATE_QWQ, TEMPLATE_QWEN3_THINKING, TEMPLATE_QWEN3_TRAINING};
+    static const TemplateKind thinking[] = {TEMPLATE_QWEN3, TEMPLATE_QWQ, TEMPLATE_QWEN3_THINKING,
+                                            TEMPLATE_QWEN3_TRAINING};
     for (int i = 0; i < 4; i++)
         assert_int_equal(template_without_thoughts(thinking[i]), TEMPLATE_QWEN3_NOTHINK);
 }

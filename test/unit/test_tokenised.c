@@ -1,5 +1,5 @@
-// Rows as tokens: masks token by token for every template, the edge between prompt and answer, rows of ids; and, on a committed
-// fixture, the very labels of TRL and LLaMA-Factory.
+// Rows as tokens: masks token by token for every template, the edge between prompt and answer, rows of ids; and, on a
+// committed fixture, the very labels of TRL and LLaMA-Factory.
 #include "test/support/prepared.h"
 
 #define ROW "{\"prompt\": \"1+1?\", \"completion\": \"two\"}\n"
@@ -18,7 +18,8 @@ static void the_mask_is_the_templates_table_token_by_token(void **state)
         {"chatml", PROMPT, "two<|im_end|>"},
         {"qwen3", PROMPT, "<think>\n\n</think>\n\ntwo<|im_end|>"},
         {"qwen3-nothink", PROMPT "<think>\n\n</think>\n\n", "two<|im_end|>"},
-        {"qwen2.5", "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n" PROMPT,
+        {"qwen2.5",
+         "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n" PROMPT,
          "two<|im_end|>"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -46,8 +47,9 @@ static void the_newline_after_the_turn_is_trained_on_request(void **state)
 
 #define USER(text) "<|im_start|>user\n" text "<|im_end|>\n"
 #define BOT "<|im_start|>assistant\n"
-#define TALK(first, last)                                                                                                        \
-    "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"one\"" first "},"        \
+#define TALK(first, last)                                                                                              \
+    "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"one\"" first   \
+    "},"                                                                                                               \
     "{\"role\": \"user\", \"content\": \"b\"}, {\"role\": \"assistant\", \"content\": \"two\"" last "}]}\n"
 
 // The document is these texts in turn, masked and trained.
@@ -112,7 +114,8 @@ static void a_thought_is_never_lost_without_a_word(void **state)
     for (int i = 0; i < 3; i++) {
         char row[256];
         ChatTemplate chat;
-        snprintf(row, sizeof row, "{\"prompt\": \"1+1?\", \"completion\": \"two\", \"%s\": \"one and one\"}\n", names[i]);
+        snprintf(row, sizeof row, "{\"prompt\": \"1+1?\", \"completion\": \"two\", \"%s\": \"one and one\"}\n",
+                 names[i]);
         Documents d = prepared_rows(row, with_template("qwen3", &chat));
         assert_document(&d, 0, PROMPT, "<think>\none and one\n</think>\n\ntwo<|im_end|>");
         documents_close(&d);
@@ -120,7 +123,8 @@ static void a_thought_is_never_lost_without_a_word(void **state)
                          "rows.jsonl:1: message 2 is to be trained and has a thought, which the template chatml");
         assert_row_fails(row, "qwen2.5", false, "--template qwen3");
     }
-    assert_row_fails(TALK(", \"reasoning\": \"why\"", ""), "qwen3", true, "message 2 is to be trained and has a thought");
+    assert_row_fails(TALK(", \"reasoning\": \"why\"", ""), "qwen3", true,
+                     "message 2 is to be trained and has a thought");
     assert_row_fails(TALK(", \"reasoning\": \"why\", \"train\": 1", ""), "qwen3", false, "message 2 is to be trained");
     assert_row_fails(TALK(", \"train\": 0", ", \"train\": 0"), "chatml", false, "none of its turns is to be trained");
     char *path = write_rows("rows.jsonl", "{\"prompt\": \"q\", \"completion\": \"<think>why</think>a\"}\n");
@@ -158,7 +162,8 @@ static void the_edge_between_prompt_and_answer_is_an_edge_of_tokens(void **state
     Tokenizer *small = tokenizer;
     tokenizer = tokenizer_open(published);
     assert_non_null(tokenizer);
-    Documents d = prepared_rows("{\"prompt\": \"1+1?\", \"completion\": \"\\n\\ntwo\"}\n", preparation("edge", NULL, 0));
+    Documents d =
+        prepared_rows("{\"prompt\": \"1+1?\", \"completion\": \"\\n\\ntwo\"}\n", preparation("edge", NULL, 0));
     assert_document(&d, 0, PROMPT, "\n\ntwo<|im_end|>");
     Encoder *encoder = encoder_open(tokenizer);
     TokenList whole = {0};
@@ -204,8 +209,8 @@ static void assert_labels(const Document *d, const json_t *expected, const char 
         bool trained = json_integer_value(json_array_get(labels, t)) != -100;
         if (d->ids[t] != json_integer_value(json_array_get(ids, t)) || is_trained(d, (int32_t)t) != trained)
             fail_msg("row %zu, token %zu: id %d, %s; with %s it is %d, %s", row, t, (int)d->ids[t],
-                     is_trained(d, (int32_t)t) ? "trained" : "masked", who, (int)json_integer_value(json_array_get(ids, t)),
-                     trained ? "trained" : "masked");
+                     is_trained(d, (int32_t)t) ? "trained" : "masked", who,
+                     (int)json_integer_value(json_array_get(ids, t)), trained ? "trained" : "masked");
     }
 }
 

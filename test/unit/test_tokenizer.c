@@ -1,5 +1,6 @@
-// Promises of tokenizer/tokenizer.h: ids equal to Hugging Face's (the fixtures hold its answers), texts that come back, errors that
-// leave no trace. The parts have their own tests: test_tokenizer_split.c, test_tokenizer_bpe.c, test_tokenizer_hostile.c.
+// Promises of tokenizer/tokenizer.h: ids equal to Hugging Face's (the fixtures hold its answers), texts that come back,
+// errors that leave no trace. The parts have their own tests: test_tokenizer_split.c, test_tokenizer_bpe.c,
+// test_tokenizer_hostile.c.
 #include "test/unit/test_tokenizer.h"
 #include <pthread.h>
 
@@ -214,7 +215,8 @@ static void broken_characters_become_one_replacement_per_maximal_subpart(void **
 // Ids of single bytes, so that a character may be cut anywhere; lead bytes are frequent.
 static void random_byte_ids(const Tokenizer *tokenizer, int32_t *ids, size_t count, uint32_t draw)
 {
-    static const uint8_t likely[] = {0xC3, 0xE2, 0xE0, 0xED, 0xF0, 0xF4, 0x80, 0x9F, 0xA0, 0xBF, 0x8F, 0x90, 'a', 0xC0, 0xF5};
+    static const uint8_t likely[] = {0xC3, 0xE2, 0xE0, 0xED, 0xF0, 0xF4, 0x80, 0x9F,
+                                     0xA0, 0xBF, 0x8F, 0x90, 'a',  0xC0, 0xF5};
     for (size_t i = 0; i < count; i++) {
         uint32_t bits = random_bits(7, RANDOM_ORDER, draw, (uint32_t)i, 0).v[0];
         ids[i] = tokenizer->bpe.of_byte[bits & 1 ? likely[bits / 2 % sizeof likely] : bits >> 8 & 0xFF];
@@ -246,8 +248,9 @@ static void decoding_id_by_id_gives_the_same_text_and_never_half_a_character(voi
 static void lossy(Bytes *out, const uint8_t *p, size_t size)
 {
     for (size_t i = 0, length; i < size; i += length) {
-        for (length = 4; length > 0 && !(length <= size - i && utf8_valid_prefix((const char *)p + i, length) == length &&
-                                         sequence_length(p[i]) == length);
+        for (length = 4;
+             length > 0 && !(length <= size - i && utf8_valid_prefix((const char *)p + i, length) == length &&
+                             sequence_length(p[i]) == length);
              length--)
             ;
         if (length > 0) {
@@ -294,7 +297,8 @@ static void a_word_has_the_same_ids_when_it_is_seen_again_and_wherever_it_ends(v
     Fixture *f = *state;
     const char *text = "is in the a banana bandana and an is in the a banana bandana and an";
     no_error(encode(f->encoder, &f->ids, text, strlen(text)));
-    for (size_t size = 1; size < strlen(text); size++) { // a fresh block each: reading behind the end is seen by the sanitizer
+    for (size_t size = 1; size < strlen(text);
+         size++) { // a fresh block each: reading behind the end is seen by the sanitizer
         TokenList again = {0}, fresh = {0};
         Encoder *encoder = encoding(f->tokenizer);
         char *copy = malloc(size);
@@ -309,8 +313,8 @@ static void a_word_has_the_same_ids_when_it_is_seen_again_and_wherever_it_ends(v
     }
 }
 
-// The memory of short words must look at every byte: words that differ in their last one alternate. They are few tokens each,
-// and the memory holds words of up to four.
+// The memory of short words must look at every byte: words that differ in their last one alternate. They are few tokens
+// each, and the memory holds words of up to four.
 static void words_that_differ_in_one_byte_are_told_apart(void **state)
 {
     Fixture *f = *state;
@@ -365,17 +369,22 @@ int main(void)
         cmocka_unit_test(the_small_tokenizer_gives_the_ids_of_hugging_face_and_the_text_back),
         cmocka_unit_test(hard_texts_have_the_ids_of_hugging_face_with_qwens_tokenizer),
         cmocka_unit_test(qwens_tokenizer_has_151669_ids_and_its_special_tokens),
-        cmocka_unit_test_setup_teardown(an_added_token_is_one_id_in_encode_and_ordinary_text_in_encode_plain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_added_token_is_one_id_in_encode_and_ordinary_text_in_encode_plain, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(special_tokens_are_left_out_of_a_text_on_request, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_added_token_that_is_not_special_stays_in_the_text, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ids_are_appended_and_an_empty_text_has_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_nul_byte_is_a_character_like_others, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_text_that_is_not_utf8_is_refused_with_its_byte_and_leaves_no_ids, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_text_that_is_not_utf8_is_refused_with_its_byte_and_leaves_no_ids, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(an_unknown_id_is_refused_with_its_place_and_leaves_no_text, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(broken_characters_become_one_replacement_per_maximal_subpart, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(decoding_id_by_id_gives_the_same_text_and_never_half_a_character, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(broken_characters_become_one_replacement_per_maximal_subpart, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(decoding_id_by_id_gives_the_same_text_and_never_half_a_character, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(random_bytes_decode_as_the_definition_says, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_word_has_the_same_ids_when_it_is_seen_again_and_wherever_it_ends, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_word_has_the_same_ids_when_it_is_seen_again_and_wherever_it_ends, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(words_that_differ_in_one_byte_are_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(threads_share_a_tokenizer, set_up, tear_down),
     };

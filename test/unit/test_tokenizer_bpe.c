@@ -1,10 +1,11 @@
-// Promises of tokenizer/bpe.h: the array and the heap merge alike, as the definition says, and a long word costs n log n (counted,
-// not timed).
+// Promises of tokenizer/bpe.h: the array and the heap merge alike, as the definition says, and a long word costs n log
+// n (counted, not timed).
 #include "test/unit/test_tokenizer.h"
 
 enum { LETTERS = 4, TOKENS = 60 };
 
-// Random merges of tokens made of four letters; ids 0 .. 255 are the bytes, the rest are merged. merges[r] = {left, right}.
+// Random merges of tokens made of four letters; ids 0 .. 255 are the bytes, the rest are merged. merges[r] = {left,
+// right}.
 static void random_bpe(Bpe *bpe, int32_t merges[TOKENS][2], uint32_t seed)
 {
     int32_t known[LETTERS + TOKENS] = {'a', 'b', 'c', 'd'};
@@ -74,8 +75,8 @@ static void a_pair_can_be_merged_in_one_way_only(void **state)
     bpe_close(&bpe);
 }
 
-// At most 3n entries go through the heap (one per byte, two per merge), each up and down at most log2(3n) levels, and one look
-// each.
+// At most 3n entries go through the heap (one per byte, two per merge), each up and down at most log2(3n) levels, and
+// one look each.
 static double most_steps(size_t n) { return 3.0 * (double)n * (2 * log2(3.0 * (double)n) + 1); }
 
 static void encode_a_megabyte(const char *folder, const char *unit)

@@ -43,7 +43,8 @@ static void write_text(const Folder *folder, const void *text, size_t size)
     no_error(file_write_atomic(folder->file, text, size));
 }
 
-// Sets root[path] to a JSON value, NULL to remove it; path: object keys and list indices between slashes, "-" appends to a list.
+// Sets root[path] to a JSON value, NULL to remove it; path: object keys and list indices between slashes, "-" appends
+// to a list.
 static void change(json_t *root, const char *path, const char *value)
 {
     char copy[128], *rest = copy, *key;
@@ -123,45 +124,47 @@ static void the_hash_sees_every_change_of_meaning(void **state)
 
 static void broken_vocabularies_are_refused(void **state)
 {
-    static const Case cases[] = {{"model", NULL, "a model of type"},
-                                 {"model", "[]", "model must be an object"},
-                                 {"model/type", "\"WordPiece\"", "WordPiece"},
-                                 {"model/vocab", NULL, "model.vocab"},
-                                 {"model/vocab", "{}", "model.vocab"},
-                                 {"model/vocab", "[1]", "model.vocab"},
-                                 {"model/vocab/a", "\"5\"", "must be an integer"},
-                                 {"model/vocab/a", "-1", "must be an integer"},
-                                 {"model/vocab/a", "4294967296", "must be an integer"},
-                                 {"model/vocab/a", "4194303", "the largest id is 4194303"},
-                                 {"model/vocab/a", "1", "belongs to two tokens"},
-                                 {"model/vocab/a", NULL, "no token for the byte 0x61"},
-                                 {"model/vocab/", "9000", "is empty"},
-                                 {"model/vocab/two words", "9000", "alphabet of bytes"},
-                                 {"model/vocab/\xE4\xB8\xAD", "9000", "alphabet of bytes"},
-                                 {"model/vocab/\xC2\xAD", "9000", "alphabet of bytes"}, // the byte 0xAD is spelled U+0143
-                                 {"model/dropout", "0.1", "dropout"},
-                                 {"model/ignore_merges", "true", "ignore_merges"},
-                                 {"model/ignore_merges", "1", "ignore_merges"},
-                                 {"model/continuing_subword_prefix", "\"##\"", "prefixes"}};
+    static const Case cases[] = {
+        {"model", NULL, "a model of type"},
+        {"model", "[]", "model must be an object"},
+        {"model/type", "\"WordPiece\"", "WordPiece"},
+        {"model/vocab", NULL, "model.vocab"},
+        {"model/vocab", "{}", "model.vocab"},
+        {"model/vocab", "[1]", "model.vocab"},
+        {"model/vocab/a", "\"5\"", "must be an integer"},
+        {"model/vocab/a", "-1", "must be an integer"},
+        {"model/vocab/a", "4294967296", "must be an integer"},
+        {"model/vocab/a", "4194303", "the largest id is 4194303"},
+        {"model/vocab/a", "1", "belongs to two tokens"},
+        {"model/vocab/a", NULL, "no token for the byte 0x61"},
+        {"model/vocab/", "9000", "is empty"},
+        {"model/vocab/two words", "9000", "alphabet of bytes"},
+        {"model/vocab/\xE4\xB8\xAD", "9000", "alphabet of bytes"},
+        {"model/vocab/\xC2\xAD", "9000", "alphabet of bytes"}, // the byte 0xAD is spelled U+0143
+        {"model/dropout", "0.1", "dropout"},
+        {"model/ignore_merges", "true", "ignore_merges"},
+        {"model/ignore_merges", "1", "ignore_merges"},
+        {"model/continuing_subword_prefix", "\"##\"", "prefixes"}};
     REFUSE_ALL(*state, cases);
 }
 
 static void broken_merges_are_refused(void **state)
 {
-    static const Case cases[] = {{"model/merges", NULL, "model.merges"},
-                                 {"model/merges", "{}", "model.merges"},
-                                 {"model/merges/3", "7", "merge 3"},
-                                 {"model/merges/3", "[\"a\"]", "merge 3"},
-                                 {"model/merges/3", "[\"a\", \"b\", \"c\"]", "merge 3"},
-                                 {"model/merges/3", "[\"a\", 1]", "merge 3"},
-                                 {"model/merges/3", "[\"\", \"a\"]", "merge 3"},
-                                 {"model/merges/3", "\"ab\"", "no space"},
-                                 {"model/merges/3", "\"a b c\"", "alphabet of bytes"},
-                                 {"model/merges/3", "\"zqzq a\"", "the left token of this merge is not in the vocabulary"},
-                                 {"model/merges/3", "\"a zqzq\"", "the right token of this merge is not in the vocabulary"},
-                                 {"model/merges/3", "\"! z\"", "the result of this merge is not in the vocabulary"},
-                                 {"model/merges/3", "[\"\xE4\xB8\xAD\", \"a\"]", "alphabet of bytes"},
-                                 {"model/merges/-", "[\"\xC4\xA0\", \"i\"]", "merged already"}};
+    static const Case cases[] = {
+        {"model/merges", NULL, "model.merges"},
+        {"model/merges", "{}", "model.merges"},
+        {"model/merges/3", "7", "merge 3"},
+        {"model/merges/3", "[\"a\"]", "merge 3"},
+        {"model/merges/3", "[\"a\", \"b\", \"c\"]", "merge 3"},
+        {"model/merges/3", "[\"a\", 1]", "merge 3"},
+        {"model/merges/3", "[\"\", \"a\"]", "merge 3"},
+        {"model/merges/3", "\"ab\"", "no space"},
+        {"model/merges/3", "\"a b c\"", "alphabet of bytes"},
+        {"model/merges/3", "\"zqzq a\"", "the left token of this merge is not in the vocabulary"},
+        {"model/merges/3", "\"a zqzq\"", "the right token of this merge is not in the vocabulary"},
+        {"model/merges/3", "\"! z\"", "the result of this merge is not in the vocabulary"},
+        {"model/merges/3", "[\"\xE4\xB8\xAD\", \"a\"]", "alphabet of bytes"},
+        {"model/merges/-", "[\"\xC4\xA0\", \"i\"]", "merged already"}};
     REFUSE_ALL(*state, cases);
 }
 
@@ -316,7 +319,8 @@ static json_t *with_added(const Folder *folder, const json_t *added)
     return root;
 }
 
-// Normalized ones, and those that take the whitespace beside them: test/fixtures/tokenizer/added.jsonl has the library's ids.
+// Normalized ones, and those that take the whitespace beside them: test/fixtures/tokenizer/added.jsonl has the
+// library's ids.
 static void added_tokens_of_every_kind_match_as_the_library_matches_them(void **state)
 {
     Bytes file = {0};
@@ -367,7 +371,8 @@ static void a_byte_level_alone_cuts_as_gpt2_does_or_not_at_all(void **state)
 {
     assert_true(ids_of_a_sentence_end(*state, "{\"type\": \"ByteLevel\", \"add_prefix_space\": false}") > 1);
     assert_int_equal(
-        ids_of_a_sentence_end(*state, "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": false}"), 1);
+        ids_of_a_sentence_end(*state, "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": false}"),
+        1);
 }
 
 int main(void)
@@ -384,7 +389,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_changed_byte_never_crashes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_byte_level_alone_cuts_as_gpt2_does_or_not_at_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(added_tokens_match_leftmost_then_longest, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(added_tokens_of_every_kind_match_as_the_library_matches_them, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(added_tokens_of_every_kind_match_as_the_library_matches_them, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

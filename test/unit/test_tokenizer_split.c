@@ -1,5 +1,5 @@
-// Promises of the tokenizer's parts that read characters: the pinned classes and NFC are those of the reference (golden files),
-// and the hand-written splitter cuts as PCRE2 does with the same expression.
+// Promises of the tokenizer's parts that read characters: the pinned classes and NFC are those of the reference (golden
+// files), and the hand-written splitter cuts as PCRE2 does with the same expression.
 #include "test/unit/test_tokenizer.h"
 
 static uint8_t *classes; // (CODE_POINTS), opened once for all tests
@@ -97,7 +97,8 @@ static void normalization_is_that_of_the_golden_file(void **state)
             continue;
         uint8_t class = golden->class[c]; // U+2603 composes with nothing, U+0345 has class 240
         bool moves = class > 0 && class < 240;
-        assert_nfc(&scratch, (uint32_t[]){0x2603, 0x345, c}, 3, (uint32_t[]){0x2603, moves ? c : 0x345, moves ? 0x345 : c}, 3);
+        assert_nfc(&scratch, (uint32_t[]){0x2603, 0x345, c}, 3,
+                   (uint32_t[]){0x2603, moves ? c : 0x345, moves ? 0x345 : c}, 3);
     }
     nfc_scratch_free(&scratch);
     free(golden);
@@ -156,7 +157,8 @@ static void assert_same_words(General *general, const Bytes *text)
         no_error(split_next(&general->splitter, &general->scratch, bytes, text->size, at, &end));
         size_t ours = split_qwen(classes, bytes, text->size, at);
         if (ours != end)
-            fail_msg("at byte %zu a word ends at %zu by hand and at %zu by PCRE2: \"%.200s\"", at, ours, end, text->data);
+            fail_msg("at byte %zu a word ends at %zu by hand and at %zu by PCRE2: \"%.200s\"", at, ours, end,
+                     text->data);
     }
 }
 
@@ -193,8 +195,10 @@ static void the_hand_written_splitter_cuts_random_texts_as_pcre2_does(void **sta
 {
     // clang-format off
     static const char *const pieces[] = {
-        "'s", "'S", "'\xC5\xBF", "'ll", "'L", "'re", "'vE", "'", "''", " ", "  ", "\t", "\n", "\r\n", "\r", "a", "the", "1", "42",
-        "!", "?!", "$", "_", "\xC2\xA0", "\xE3\x80\x80", "\xE1\xA0\x8E", "\xC2\x85", "\xE4\xB8\xAD", "\xCC\x81", "\xC2\xBD",
+        "'s", "'S", "'\xC5\xBF", "'ll", "'L", "'re", "'vE", "'", "''", " ", "  ", "\t", "\n",
+        "\r\n", "\r", "a", "the", "1", "42",
+        "!", "?!", "$", "_", "\xC2\xA0", "\xE3\x80\x80", "\xE1\xA0\x8E", "\xC2\x85",
+        "\xE4\xB8\xAD", "\xCC\x81", "\xC2\xBD",
         "\xF0\x9F\x98\x80"};
     // clang-format on
     size_t agreed_count;

@@ -1,5 +1,6 @@
-// Whether advantages and objective make an estimate of the gradient that they are said to: a policy so small that its 25 responses can
-// be enumerated, and with them the gradient of its expected reward. Samples are drawn by name, so the statistics are always the same.
+// Whether advantages and objective make an estimate of the gradient that they are said to: a policy so small that its
+// 25 responses can be enumerated, and with them the gradient of its expected reward. Samples are drawn by name, so the
+// statistics are always the same.
 #include "test/support/check.h"
 #include "rl/objective.h"
 #include "test/support/rollouts.h"
@@ -69,7 +70,8 @@ static int sampled_token(const double *p, double u)
 
 // ---- estimates
 
-// What one group says of the gradient: the mean over its responses of -dlp · d lp / d logits, at ratio 1 as in a first update.
+// What one group says of the gradient: the mean over its responses of -dlp · d lp / d logits, at ratio 1 as in a first
+// update.
 static void group_estimate(double *estimate, const Policy *p, AdvantageOptions rule, uint64_t seed, uint64_t group)
 {
     static const Objective objective_of_it = {.loss = LOSS_CLIP, .clip_low = .2, .clip_high = .2, .dual_clip = 3};
@@ -140,8 +142,8 @@ static void sample_estimates(const Policy *p, AdvantageOptions rule, int seeds)
         }
 }
 
-// The degrees of freedom of |error|², (tr C)² / tr C² with C the estimates' covariance: the chi-square that has its mean and variance
-// (Satterthwaite). Less than 24, the rank: softmax's gradients add up to 0 in each of six rows.
+// The degrees of freedom of |error|², (tr C)² / tr C² with C the estimates' covariance: the chi-square that has its
+// mean and variance (Satterthwaite). Less than 24, the rank: softmax's gradients add up to 0 in each of six rows.
 static double degrees_of_freedom(void)
 {
     Sums all = {0};
@@ -157,13 +159,13 @@ static double degrees_of_freedom(void)
     return trace * trace / trace_of_square;
 }
 
-// Of each seed the first n groups: 8 seeds, 3 sizes and 30 components are 720 normal deviations, one of which is beyond 5 with a
-// probability of at most 720 · 5.7e-7, whatever their correlation. If none is, |error|² <= 25 · Σ (standard error)² as well. dlp's
-// float, 2^-24 of it, is a hundred thousand times less than any of this.
+// Of each seed the first n groups: 8 seeds, 3 sizes and 30 components are 720 normal deviations, one of which is beyond
+// 5 with a probability of at most 720 · 5.7e-7, whatever their correlation. If none is, |error|² <= 25 · Σ (standard
+// error)² as well. dlp's float, 2^-24 of it, is a hundred thousand times less than any of this.
 //
-// |error|² averaged over the m estimates that there are of a size is a chi-square of m · freedom degrees: its relative deviation is
-// sqrt(2 / (m · freedom)), half of that for the root. Two sizes' add up in squares (they share groups, which moves both the same way);
-// four deviations are allowed.
+// |error|² averaged over the m estimates that there are of a size is a chi-square of m · freedom degrees: its relative
+// deviation is sqrt(2 / (m · freedom)), half of that for the root. Two sizes' add up in squares (they share groups,
+// which moves both the same way); four deviations are allowed.
 static void expect_gradient(AdvantageOptions rule, double scale)
 {
     Policy p;
@@ -207,8 +209,9 @@ static void dr_grpo_is_that_but_for_the_sample_in_its_own_mean(void **state)
     expect_gradient(advantage_rule(ADVANTAGE_DR_GRPO, DEVIATION_UNBIASED, 0), (double)(SAMPLES - 1) / SAMPLES);
 }
 
-// The same samples tell them apart: divided by the group's deviation they are another objective's gradient (Liu et al. 2025, section 3),
-// so that no multiple of the expected reward's is within 5 standard errors. It also shows what an error of that kind would look like here.
+// The same samples tell them apart: divided by the group's deviation they are another objective's gradient (Liu et al.
+// 2025, section 3), so that no multiple of the expected reward's is within 5 standard errors. It also shows what an
+// error of that kind would look like here.
 static void grpo_is_not_at_any_scale(void **state)
 {
     Policy p;

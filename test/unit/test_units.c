@@ -62,26 +62,29 @@ static void one_unit_is_written_in_many_ways(void **state)
          "m/(s^2)",
          "m/s2",
          "N/kg"},
-        {"kJ/mol", "kJ mol^-1", "kJ·mol⁻¹", "kJmol^{-1}", "kilojoules per mole", "KJ/mol", "kJ \\cdot mol^{-1}", "kJ/mole",
-         "kJ mol−1"},
-        {"J/(mol K)", "J/mol·K", "J/mol K", "J mol^{-1} K^{-1}", "J/(mol*K)", "J K^-1 mol^-1", "Jmol^{-1}K^{-1}", "J/mol/K",
-         "joules per mole kelvin", "\\frac{J}{mol \\cdot K}"},
-        {"cal/g·K", "cal/(g K)", "cal g^{-1} K^{-1}", "cal/(g·°C)", "cal/g°C", "cal/g·^\\circ C", "cal/g ^\\circ\\text{C}"},
+        {"kJ/mol", "kJ mol^-1", "kJ·mol⁻¹", "kJmol^{-1}", "kilojoules per mole", "KJ/mol", "kJ \\cdot mol^{-1}",
+         "kJ/mole", "kJ mol−1"},
+        {"J/(mol K)", "J/mol·K", "J/mol K", "J mol^{-1} K^{-1}", "J/(mol*K)", "J K^-1 mol^-1", "Jmol^{-1}K^{-1}",
+         "J/mol/K", "joules per mole kelvin", "\\frac{J}{mol \\cdot K}"},
+        {"cal/g·K", "cal/(g K)", "cal g^{-1} K^{-1}", "cal/(g·°C)", "cal/g°C", "cal/g·^\\circ C",
+         "cal/g ^\\circ\\text{C}"},
         {"mol dm^-3", "mol/dm3", "mol/dm^3", "M", "mol/L", "mol/l", "mol L⁻¹", "moles per liter", "mol/litre", "molar",
          "\\text{mol/dm}^3"},
-        {"N m", "N·m", "N-m", "Nm", "newton-meters", "newton metres", "\\text{N}\\cdot\\text{m}", "\\mathrm{N}\\mathrm{m}", "J",
-         "N.m", "Joules", "N⋅m", "\\mathrm{N\\cdot m}"},
+        {"N m", "N·m", "N-m", "Nm", "newton-meters", "newton metres", "\\text{N}\\cdot\\text{m}",
+         "\\mathrm{N}\\mathrm{m}", "J", "N.m", "Joules", "N⋅m", "\\mathrm{N\\cdot m}"},
         {"kΩ", "k\\Omega", "k \\Omega", "\\text{k}\\Omega", "\\mathrm{k\\Omega}", "kilohms", "kiloohm", "kohm", "kOhm"},
         {"m\\Omega", "\\text{m}\\Omega", "milliohms"},
         {"\\mu m", "μm", "µm", "um", "\\mu\\text{m}", "\\mathrm{\\mu m}", "\\text{μm}", "micrometers", "microns",
          "\\mathrm{\\mu}\\mathrm{m}"},
-        {"°C", "^\\circ C", "^{\\circ}C", "^\\circ\\text{C}", "^{\\circ}\\mathrm{C}", "degrees Celsius", "degree C", "deg C", "℃",
-         "celsius", "° C", "\\,^\\circ\\text{C}", "^oC", "^{o}C", "degrees centigrade", "\\text{°C}", "\\degree C"},
+        {"°C", "^\\circ C", "^{\\circ}C", "^\\circ\\text{C}", "^{\\circ}\\mathrm{C}", "degrees Celsius", "degree C",
+         "deg C", "℃", "celsius", "° C", "\\,^\\circ\\text{C}", "^oC", "^{o}C", "degrees centigrade", "\\text{°C}",
+         "\\degree C"},
         {"°F", "^\\circ F", "degrees Fahrenheit", "℉"},
         {"K", "kelvin", "kelvins", "Kelvin", "\\text{K}", "degrees Kelvin"},
         {"^\\circ", "°", "degrees", "deg", "degree", "^{\\circ}", "\\degree"},
         {"rad", "radians", "\\text{ rad}"},
-        {"m^2", "square meters", "m²", "sq m", "sq. m", "square metres", "meters squared", "\\text{m}^2", "m2", "sq. meters"},
+        {"m^2", "square meters", "m²", "sq m", "sq. m", "square metres", "meters squared", "\\text{m}^2", "m2",
+         "sq. meters"},
         {"cm^3", "cubic centimeters", "cc", "mL", "milliliters", "ml", "cm³", "\\text{ cm}^3"},
         {"ft^2", "sq. ft", "sq ft", "square feet", "square foot", "sq. ft."},
         {"mph", "miles per hour", "mi/h", "mi/hr", "miles/hour", "\\text{ mph}", "MPH"},
@@ -456,7 +459,8 @@ static void tables_are_sorted_and_lead_somewhere(void **state)
 static const UnitRow *random_row(uint32_t *draw)
 {
     for (;;) {
-        const UnitRow *row = &UNIT_SYMBOLS[random_bits(3, RANDOM_ROUNDING, (*draw)++, 0, 0).v[0] % (uint32_t)UNIT_SYMBOL_COUNT];
+        const UnitRow *row =
+            &UNIT_SYMBOLS[random_bits(3, RANDOM_ROUNDING, (*draw)++, 0, 0).v[0] % (uint32_t)UNIT_SYMBOL_COUNT];
         if (!(row->flags & (UNIT_PREFIX_ONLY | UNIT_GLUED)) && row->word == NULL && strchr(row->symbol, ' ') == NULL &&
             strcmp(row->symbol, "in") != 0 && row->offset_denominator == 0 && strcmp(row->symbol, "eurocent") != 0 &&
             strcmp(row->symbol, "floz") != 0 && strcmp(row->symbol, "°") != 0)
@@ -529,7 +533,8 @@ static void another_letter_is_another_unit(void **state)
                 if (*letter == symbol[at] || (unsigned char)symbol[at] >= 0x80 || !unit_read(&y, span(changed)) ||
                     units_compare(&x, &y) != UNITS_SAME)
                     continue;
-                bool known = strcasecmp(symbol, changed) == 0 && strlen(symbol) > 1; // a name in other capitals, or an alias
+                bool known =
+                    strcasecmp(symbol, changed) == 0 && strlen(symbol) > 1; // a name in other capitals, or an alias
                 for (int j = 0; same[j][0] != NULL; j++)
                     known |= (strcmp(symbol, same[j][0]) == 0 && strcasecmp(changed, same[j][1]) == 0) ||
                              (strcmp(symbol, same[j][1]) == 0 && strcasecmp(changed, same[j][0]) == 0);
@@ -542,9 +547,10 @@ static void another_letter_is_another_unit(void **state)
 // Any bytes at all: read or refused, never out of bounds (the sanitizers watch), and equal to themselves when read.
 static void any_bytes_are_read_or_refused(void **state)
 {
-    static const char *const pieces[] = {"m",  "s",       "\\text{", "}", "{",      "^",      "\\circ", "/",  "-", "1",    "2",
-                                         " ",  "\\frac{", "(",       ")", "μ",      "Ω",      "°",      "²",  "⁻", "\\mu", "kg",
-                                         "of", "per",     "*",       ".", "square", "apples", "\xff",   "\\", "$", "C",    "in"};
+    static const char *const pieces[] = {"m",      "s",    "\\text{", "}",       "{",  "^",   "\\circ", "/", "-",
+                                         "1",      "2",    " ",       "\\frac{", "(",  ")",   "μ",      "Ω", "°",
+                                         "²",      "⁻",    "\\mu",    "kg",      "of", "per", "*",      ".", "square",
+                                         "apples", "\xff", "\\",      "$",       "C",  "in"};
     enum { PIECES = sizeof pieces / sizeof *pieces };
     int read = 0;
     for (uint32_t i = 0; i < 60000; i++) {

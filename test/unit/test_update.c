@@ -128,7 +128,8 @@ static double size_of(const float *x, const float *y, int64_t n) // of x - y, y 
     return sqrt(sum);
 }
 
-// fp32 sums of the same terms in another order: 2^-24 for each of the some hundred terms of an element, were they all of one sign.
+// fp32 sums of the same terms in another order: 2^-24 for each of the some hundred terms of an element, were they all
+// of one sign.
 static void other_micro_batches_give_the_same_gradient(void **state)
 {
     Model m;
@@ -277,8 +278,9 @@ static void expect_counts(const UpdateReport *a, const UpdateReport *b) // sums 
     assert_true(fabs(a->loss - b->loss) < 1e-12 && fabs(a->entropy - b->entropy) < 1e-10);
 }
 
-// Ranks are models that share nothing here; each cuts the update itself and takes the micro-batches m with m % ranks == rank. Their
-// gradients, each finished on its own, are added in the order of m: what one rank alone makes of all of them, to the bit.
+// Ranks are models that share nothing here; each cuts the update itself and takes the micro-batches m with m % ranks ==
+// rank. Their gradients, each finished on its own, are added in the order of m: what one rank alone makes of all of
+// them, to the bit.
 static void any_number_of_ranks_makes_the_same_bits(void **state)
 {
     enum { MOST_RANKS = 4, SLOTS = 4 };
@@ -331,8 +333,8 @@ static double loss_at(Model *m, Batch *b, const UpdateRules *rules, const float 
     return report.loss;
 }
 
-// Central differences along the gradient. The step moves the weights by 1e-3 in all, so the third derivative adds some 1e-6 of the
-// slope, and the loss's own rounding (2^-24 of about 10 nats a token, averaging) some 1e-4.
+// Central differences along the gradient. The step moves the weights by 1e-3 in all, so the third derivative adds some
+// 1e-6 of the slope, and the loss's own rounding (2^-24 of about 10 nats a token, averaging) some 1e-4.
 static void gradients_agree_with_finite_differences(void **state)
 {
     static const PolicyLoss losses[] = {LOSS_CLIP, LOSS_GSPO};

@@ -13,7 +13,7 @@ static Verified verified(const char *row)
     return v;
 }
 
-#define WROTE(reference, text)                                                                                                   \
+#define WROTE(reference, text)                                                                                         \
     "{\"problem\": \"q\", \"answer\": " reference ", \"text\": \"" text "\", \"finish_reason\": \"stop\"}"
 
 static void a_response_is_right_wrong_or_nobody_knows(void **state)
@@ -29,13 +29,16 @@ static void a_response_is_right_wrong_or_nobody_knows(void **state)
         {WROTE("\"12\"", "<think>\\\\boxed{12}</think>"), VERIFIED_WRONG}, // a thought is no answer
         {WROTE("12", "#### 12"), VERIFIED_RIGHT},
         {WROTE("[\"glucose\"]", "The answer is glucose."), VERIFIED_RIGHT},
-        {WROTE("\"The heart pumps blood through all of the body and back\"", "\\\\boxed{It moves blood.}"), VERIFIED_UNREADABLE},
+        {WROTE("\"The heart pumps blood through all of the body and back\"", "\\\\boxed{It moves blood.}"),
+         VERIFIED_UNREADABLE},
         {WROTE("\"\"", "\\\\boxed{4}"), VERIFIED_UNREADABLE},
         {WROTE("null", "\\\\boxed{4}"), VERIFIED_UNREADABLE},
         {WROTE("\"x^2 + f(2)\"", "\\\\boxed{x^2 + f(3)}"), VERIFIED_UNKNOWN},
-        {"{\"problem\": \"q\", \"answer\": \"4\", \"solution\": \"2+2 = \\\\boxed{4}\"}", VERIFIED_RIGHT}, // nobody generated it
+        {"{\"problem\": \"q\", \"answer\": \"4\", \"solution\": \"2+2 = \\\\boxed{4}\"}",
+         VERIFIED_RIGHT}, // nobody generated it
         {"{\"problem\": \"q\", \"answer\": \"4\"}", VERIFIED_NOT},
-        {"{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": \"\\\\boxed{5}\"}], "
+        {"{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}, {\"role\": \"assistant\", \"content\": "
+         "\"\\\\boxed{5}\"}], "
          "\"answer\": \"4\"}",
          VERIFIED_WRONG},
         {"{\"ids\": [1, 2, 3]}", VERIFIED_UNREADABLE},
@@ -48,8 +51,8 @@ static void a_response_is_right_wrong_or_nobody_knows(void **state)
 
 static void options_make_it_multiple_choice(void **state)
 {
-#define CHOSE(text)                                                                                                              \
-    "{\"question\": \"q\", \"options\": [\"iron\", \"gold\"], \"answer\": \"B\", \"text\": \"" text                              \
+#define CHOSE(text)                                                                                                    \
+    "{\"question\": \"q\", \"options\": [\"iron\", \"gold\"], \"answer\": \"B\", \"text\": \"" text                    \
     "\", \"finish_reason\": \"stop\"}"
     assert_int_equal(verified(CHOSE("\\\\boxed{B}")), VERIFIED_RIGHT);
     assert_int_equal(verified(CHOSE("\\\\boxed{gold}")), VERIFIED_RIGHT);
@@ -63,10 +66,11 @@ static void options_make_it_multiple_choice(void **state)
 static void add(Bytes *rows, const char *id, const char *source, int level, const char *question, const char *reference,
                 const char *response)
 {
-    assert_ok(bytes_printf(rows,
-                           "{\"id\": \"%s\", \"source\": \"%s\", \"difficulty\": %d, \"problem\": \"%s\", \"answer\": \"%s\", "
-                           "\"text\": \"%s\", \"finish_reason\": \"%s\"}\n",
-                           id, source, level, question, reference, response, strcmp(response, "cut") == 0 ? "length" : "stop"));
+    assert_ok(bytes_printf(
+        rows,
+        "{\"id\": \"%s\", \"source\": \"%s\", \"difficulty\": %d, \"problem\": \"%s\", \"answer\": \"%s\", "
+        "\"text\": \"%s\", \"finish_reason\": \"%s\"}\n",
+        id, source, level, question, reference, response, strcmp(response, "cut") == 0 ? "length" : "stop"));
 }
 
 // Of each kind; "1+1?" and "5+5?" have several right responses.
@@ -112,13 +116,15 @@ static void only_right_responses_are_kept_and_the_rest_is_counted(void **state)
     assert_true(has_id(&d, "a1") && has_id(&d, "a2") && has_id(&d, "a3") && has_id(&d, "e1"));
     documents_close(&d);
     assert_ok(prepare_table(&table, &p.report, &p.options));
-    assert_non_null(strstr(
-        table.data, "\nresponses                            right         wrong       unknown    unreadable    unfinished\n"
-                    "  math                                   5             2             0             0             0\n"
-                    "  bio                                    0             0             1             1             1\n"
-                    "  all                                    5             2             1             1             1\n"));
     assert_non_null(
-        strstr(table.data, "no rule can compare an answer with 1 references: b0 \"because the plants give all of it back t\"\n"));
+        strstr(table.data,
+               "\nresponses                            right         wrong       unknown    unreadable    unfinished\n"
+               "  math                                   5             2             0             0             0\n"
+               "  bio                                    0             0             1             1             1\n"
+               "  all                                    5             2             1             1             1\n"));
+    assert_non_null(
+        strstr(table.data,
+               "no rule can compare an answer with 1 references: b0 \"because the plants give all of it back t\"\n"));
     assert_non_null(strstr(table.data, "dropped: 2 have a wrong answer\n"));
     assert_non_null(strstr(table.data, "dropped: 1 have no reference that an answer can be compared with\n"));
     json_t *json = prepare_json(&p.report, &p.options);

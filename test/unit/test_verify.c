@@ -40,10 +40,8 @@ static void powers_of_ten_are_numbers_where_they_can_be_no_codes(void **state)
     EXPECT_ALL(VERDICT_EQUAL, equal);
     EXPECT_ALL(VERDICT_DIFFERENT, different);
     EXPECT_ALL(VERDICT_UNKNOWN, unknown);
-    static const char *const numbers[] = {"{\"answer\": 7e5}", "{\"answer\":[7e5], \"x\": NaN}"}, *const others[] = {
-                                                                                                      "{\"answer\": \"7e5\"}",
-                                                                                                      "{\"gold\": 7e5}",
-                                                                                                      "no JSON", ""};
+    static const char *const numbers[] = {"{\"answer\": 7e5}", "{\"answer\":[7e5], \"x\": NaN}"},
+                             *const others[] = {"{\"answer\": \"7e5\"}", "{\"gold\": 7e5}", "no JSON", ""};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         assert_int_equal(verdict_with_row(numbers[i], "7e5", "700000"), VERDICT_EQUAL);
         assert_int_equal(verdict_with_row(numbers[i], "7e5", "so \\boxed{700,000}"), VERDICT_EQUAL);

@@ -28,8 +28,8 @@ static void expect(Verdict wanted, const Pair *pairs, size_t count)
         const char *rule = NULL;
         Verdict v = words_compare(span(pairs[i].reference), span(pairs[i].answer), &rule);
         if (v != wanted || rule == NULL)
-            fail_msg("reference %s, answer %s: %s by \"%s\", not %s", pairs[i].reference, pairs[i].answer, VERDICT_NAMES[v], rule,
-                     VERDICT_NAMES[wanted]);
+            fail_msg("reference %s, answer %s: %s by \"%s\", not %s", pairs[i].reference, pairs[i].answer,
+                     VERDICT_NAMES[v], rule, VERDICT_NAMES[wanted]);
     }
 }
 
@@ -122,8 +122,9 @@ static void what_only_dresses_a_text_does_not_count(void **state)
 static void words_keep_their_order_and_their_ends(void **state)
 {
     static const Pair same[] = {
-        {"not-for-profit", "notforprofit"}, {"not-for-profit", "not for profit"},    {"Not-for-Profit", "not-for-profit"},
-        {"well-known", "Well known"},       {"well\xe2\x80\x93known", "well-known"}, {"e-mail", "email"},
+        {"not-for-profit", "notforprofit"},      {"not-for-profit", "not for profit"},
+        {"Not-for-Profit", "not-for-profit"},    {"well-known", "Well known"},
+        {"well\xe2\x80\x93known", "well-known"}, {"e-mail", "email"},
     };
     static const Pair other[] = {
         {"no where", "nowhere"},

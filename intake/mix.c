@@ -1,5 +1,5 @@
 // Parsing --mix: see mix.h.
-#include "data/mix.h"
+#include "intake/mix.h"
 #include "base/number.h"
 #include <stdlib.h>
 #include <string.h>

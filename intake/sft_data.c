@@ -1,5 +1,5 @@
 // Opens the data of fine-tuning by the options, or by what its shards were prepared with: see sft_data.h.
-#include "run/sft_data.h"
+#include "intake/sft_data.h"
 #include <string.h>
 
 static TrainingRules rules_of(const SftTextOptions *o, const ModelFiles *f)

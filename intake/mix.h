@@ -1,6 +1,6 @@
 // --mix level:1=4 --mix source:math/train=0.5 as the weights of ORDER_MIXED.
-#ifndef DATA_MIX_H
-#define DATA_MIX_H
+#ifndef INTAKE_MIX_H
+#define INTAKE_MIX_H
 
 #include "data/loader.h"
 

@@ -1,0 +1,44 @@
+// The data of supervised fine-tuning: how documents are cut and which of their tokens are trained, by options; or, for
+// shards, by what they were prepared with.
+#ifndef INTAKE_SFT_DATA_H
+#define INTAKE_SFT_DATA_H
+
+#include "rows/tokenised.h"
+#include "intake/training_data.h"
+#include "model/model.h"
+#include "pretrained/files.h"
+
+// clang-format off
+#define SFT_TEXT_ROWS(ROW, IN) \
+    ROW(IN, train_turn_newline, flag,    "false", "",           data, IDENTITY, "also train the newline after <|im_end|>") \
+    ROW(IN, train_turns,        choice,  "last",  TRAIN_TURNS,  data, IDENTITY, "assistant turns to train")       \
+    ROW(IN, seq_len,            integer, "8192",  "> 0",        data, IDENTITY, "longest document, in tokens") \
+    ROW(IN, over_length,        choice,  "drop",  OVER_LENGTHS, data, IDENTITY, "drop, cut or refuse a longer document")
+// clang-format on
+OPTION_GROUP(SftTextOptions, SFT_TEXT_ROWS)
+
+// clang-format off
+#define SFT_BATCH_ROWS(ROW, IN) \
+    ROW(IN, global_batch,       integer, "128",   "> 0",           steps, IDENTITY, "documents in an update") \
+    ROW(IN, micro_batch_tokens, integer, "16384", "> 0",           steps, IDENTITY, "tokens in a micro-batch") \
+    ROW(IN, slots,              integer, "8",     "> 0 and <= 4096", steps, IDENTITY, "micro-batches of an update are a multiple of it") \
+    ROW(IN, seed,               integer, "0",     ">= 0",          steps, IDENTITY, "seed of the order, new weights and rounding")
+// clang-format on
+OPTION_GROUP(SftBatchOptions, SFT_BATCH_ROWS)
+
+typedef struct SftData {
+    TrainingData rows;
+    Loader train, held_out; // held_out.documents NULL: there is none
+} SftData;
+
+ModelLimits
+sft_data_limits(const SftData *data); // the largest micro-batch, and the longest document, that a model has to hold
+
+// Opens --data and --eval-data (after training_data_open of data->rows), and the loaders that deal them to steps. text
+// and files->chat become what the shards were prepared with: for held-out rows, options.conf and the export. Refused: a
+// command line that asks for something else, and held-out rows that were prepared differently.
+bool sft_data_open(SftData *data, SftTextOptions *text, const SftBatchOptions *batch, ModelFiles *files,
+                   const Options *options);
+void sft_data_close(SftData *data);
+
+#endif
