@@ -239,7 +239,7 @@ static const struct {
     {"land", 0x2227}, {"wedge", 0x2227}, {"supset", 0x2283}, {"subset", 0x2282}, {"degree", 0xB0}, {"prime", 0x2032},
     {"equiv", 0x2261}, {"approx", 0x2248}, {"cup", 0x222A}, {"cap", 0x2229}, {"in", 0x2208}, {"forall", 0x2200},
     {"exists", 0x2203}, {"angle", 0x2220}, {"hbar", 0x210F}, {"textdegree", 0xB0}, {"euro", 0x20AC}, {"pounds", 0xA3},
-    {"lt", '<'}, {"gt", '>'}, {"div", 0xF7}, {'}, {"rbrace", '}, {"backslash", '\\'},
+    {"lt", '<'}, {"gt", '>'}, {"div", 0xF7}, {"lbrace", '{'}, {"rbrace", '}'}, {"backslash", '\\'},
     // clang-format on
 };
 
