@@ -43,6 +43,25 @@ static inline char *write_rows(const char *name, const char *rows)
     return path;
 }
 
+// Forty problems of difficulties 1 to 5; every second one has a solution, all but every tenth an answer.
+static inline char *write_problems(void)
+{
+    Bytes rows = {0};
+    for (int i = 0; i < 40; i++) {
+        assert_ok(bytes_printf(
+            &rows, "{\"id\": \"p%d\", \"problem\": \"What is %d and %d?\", \"difficulty\": %d, \"extra\": [%d]", i, i,
+            i * i, 1 + i % 5, i));
+        if (i % 2 == 0)
+            assert_ok(bytes_printf(&rows, ", \"solution\": \"It is %d.\"", i + i * i));
+        if (i % 10 != 3)
+            assert_ok(bytes_printf(&rows, ", \"answer\": \"%d\"", i + i * i));
+        assert_ok(bytes_text(&rows, "}\n"));
+    }
+    char *path = write_rows("problems.jsonl", rows.data);
+    bytes_free(&rows);
+    return path;
+}
+
 typedef struct Preparation {
     PrepareOptions options;
     PrepareInput inputs[4];

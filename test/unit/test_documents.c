@@ -1,5 +1,5 @@
 // Folders of shards as one list: sorted across folders, refused when shards do not match each other, the tokenizer, the
-// template or the model, and fed to the loader. Long documents are also tested in test_prepare.c, from JSONL on.
+// template or the model, and fed to the loader. Long documents are also tested in test_prepare_rows.c, from JSONL on.
 #include "test/support/check.h"
 #include "data/loader.h"
 #include <unistd.h>

@@ -1,6 +1,6 @@
-// Orders beyond what test_loader.c sees of them: the mixed one against a sort of all its times, for strata of every
-// shape; any part of an order against the same places one by one; and the permutation against numbers that must never
-// change, because saved runs go on with them.
+// Orders beyond what test_loader_order.c sees of them: the mixed one against a sort of all its times, for strata of
+// every shape; any part of an order against the same places one by one; and the permutation against numbers that must
+// never change, because saved runs go on with them.
 #include "test/support/check.h"
 #include "data/order.h"
 
