@@ -44,11 +44,15 @@ finish() {
 
 # The CUDA kernels: the runtime that they run on finds every planted fault; they agree with the CPU's kernels, and a training run too.
 simt() {
+    local source name
     local -x ASAN_OPTIONS=$ASAN_OPTIONS:detect_stack_use_after_return=0 # a fake stack for each fiber would double the time
     run test/cuda/both.sh build/simt/race/test_cuda
     run test/crash/device.sh short
-    run build/simt/race/test_faults
-    run build/simt/asan/test_faults
+    for source in test/simt/test_*.cc; do
+        name=$(basename "${source%.cc}")
+        run "build/simt/race/$name"
+        run "build/simt/asan/$name"
+    done
     run build/simt/race/kernel_bench --smoke
     run env SIMT_MMA=exact build/simt/race/chain_check --smoke
     run build/simt/race/ladder/ladder
@@ -69,8 +73,8 @@ done
 run test/tidy.sh
 run dev/format.sh --check
 run test/tour.sh
-for name in test_answers_properties test_answers_hostile test_answers_data test_engine test_bits test_naive test_model_bits test_attention \
-    test_moments test_state test_sorter test_sample test_update; do # the bits, the memory and the times that users get: release builds
+for name in test_answers_properties test_answers_hostile test_answers_numbers test_answers_data test_engine test_bits test_naive \
+    test_model_bits test_attention test_moments test_state test_sorter test_sample test_update; do # the bits, the memory and the times that users get: release builds
     run "build/test/unit/$name"
 done
 run build/test/parity/test_model

@@ -8,9 +8,6 @@ export LC_ALL=C.UTF-8                                          # lengths are of 
 
 columns=120 file_lines=700 room_lines=3500 readme_lines=180
 core_lines=20000                                               # it may only fall
-# Longer files, each with its present length: the list and its numbers may only shrink.
-long_files="test/simt/test_faults.cc=1262 test/unit/test_shard.c=932 test/unit/test_prepare.c=905 test/unit/test_answers_hostile.c=782
-test/unit/test_endpoint.c=832 test/unit/test_loader.c=746 test/unit/test_checkpoint.c=708" # one header's tests each, or one device's faults
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -33,13 +30,7 @@ grep -vE '(^|/)fixtures/' "$work/files" | grep -E '\.(sh|bash|py|mk)$|(^|/)Makef
 # ---- files: how long, how wide, and how they open
 
 cat "$work/sources" "$work/scripts" | xargs wc -l | awk '$2 != "total" { print $2, $1 }' >"$work/lengths"
-awk -v limit=$file_lines -v known="$long_files" '
-    BEGIN { count = split(known, pairs); for (i = 1; i <= count; i++) { split(pairs[i], pair, "="); allowed[pair[1]] = pair[2] } }
-    { seen[$1] = 1 }
-    $1 in allowed && $2 <= limit { print $1 ": has " $2 " lines now; take it off the list of test/tidy.sh" }
-    $1 in allowed && $2 > allowed[$1] { print $1 ": " $2 " lines, and the list of test/tidy.sh has " allowed[$1] "; make two of it" }
-    !($1 in allowed) && $2 > limit { print $1 ": " $2 " lines are more than " limit "; make two of it" }
-    END { for (file in allowed) if (!(file in seen)) print file ": is on the list of test/tidy.sh, but not there" }' "$work/lengths" | complain_each
+awk -v limit=$file_lines '$2 > limit { print $1 ": " $2 " lines are more than " limit "; make two of it" }' "$work/lengths" | complain_each
 # rows of option tables hold a help text, which has no place to break
 xargs grep -nE ".{$((columns + 1))}" <"$work/sources" | grep -vE '^[^:]*\.h:[0-9]+: *ROW\(' |
     sed -E "s/^([^:]*:[0-9]+):.*/\1: more than $columns columns/" | complain_each || true
@@ -49,7 +40,7 @@ done <"$work/sources"
 grep -vE '\.mk$|Makefile$' "$work/scripts" | while read -r file; do
     case $(head -c 2 "$file") in '#!') ;; *) [ ! -x "$file" ] || complain "$file: can be started, and opens without #!" ;; esac
 done
-checked "files have at most $file_lines lines (seven known ones more) and $columns columns, and open with what they are for"
+checked "files have at most $file_lines lines and $columns columns, and open with what they are for"
 
 # ---- rooms: how large, and includes that go down the house's list only
 

@@ -4,7 +4,8 @@
 # do both at once: race/ sees every load and store of a kernel (the callbacks of -fsanitize=thread are ours, test/simt/tsan.cc; its
 # library is not linked), asan/ has the edges of every array watched.
 CXX          := $(if $(filter default,$(origin CXX)),g++,$(CXX))
-SIMT_SOURCES := $(filter-out $(wildcard test/simt/test_*.cc),$(wildcard test/simt/*.cc))
+SIMT_CHECKS  := $(basename $(notdir $(wildcard test/simt/test_*.cc))) # the runtime's own tests
+SIMT_SOURCES := $(filter-out $(SIMT_CHECKS:%=test/simt/%.cc),$(wildcard test/simt/*.cc))
 SIMT_FLAGS   := -std=c++17 -D_GNU_SOURCE -Itest/simt -I. -g -O2 -ffp-contract=off -fno-strict-aliasing -Wall -Wextra \
                 -Wno-unused-parameter -Wno-unknown-pragmas -MMD -MP
 LADDER       := $(basename $(wildcard dev/ladder/*.cc dev/ladder/*.cu))
@@ -22,7 +23,7 @@ $(1)/%.o: test/simt/%.cc
 	@mkdir -p $$(@D)
 	@echo "  SIMT  $$@"
 	@$$(CXX) $$(SIMT_FLAGS) $(3) -c $$< -o $$@
-$(1)/test_faults.o: test/simt/test_faults.cc
+$(SIMT_CHECKS:%=$(1)/%.o): $(1)/%.o: test/simt/%.cc
 	@mkdir -p $$(@D)
 	@echo "  SIMT  $$@"
 	@$$(CXX) $$(SIMT_FLAGS) $(2) $$(NVCCFLAGS_bf16) -c $$< -o $$@
@@ -67,7 +68,7 @@ $(1)/libsimt.a: $(SIMT_SOURCES:test/simt/%.cc=$(1)/%.o)
 $(1)/test_cuda: $(CUDA_TESTS:test/cuda/%.cc=$(1)/cuda_%.o) $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
 	@echo "  LINK  $$@"
 	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
-$(1)/test_faults: $(1)/test_faults.o $(1)/libsimt.a $(4)/libdereason.a
+$(SIMT_CHECKS:%=$(1)/%): $(1)/%: $(1)/%.o $(1)/libsimt.a $(4)/libdereason.a
 	@echo "  LINK  $$@"
 	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
 $(1)/train_sft $(1)/train_rl $(1)/generate: $(1)/%: $(4)/%.o $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
@@ -79,8 +80,8 @@ $(1)/generate_bench $(1)/rl_bench: $(1)/%: $(4)/lab/bench/%.o $(1)/open.o $(1)/l
 endef
 $(eval $(call SIMT_BUILD,$(B)/simt/race,-fsanitize=thread,,$(B)))
 $(eval $(call SIMT_BUILD,$(B)/simt/asan,$(SANITIZE) -O2,$(SANITIZE),$(B)/asan))
-SIMT_TESTS := $(addprefix $(B)/simt/,race/test_faults race/test_cuda race/train_sft race/train_rl race/generate race/generate_bench race/rl_bench asan/test_faults \
-              $(addprefix race/,$(GPU_BENCHES) ladder/ladder))
+SIMT_TESTS := $(addprefix $(B)/simt/,race/test_cuda race/train_sft race/train_rl race/generate race/generate_bench race/rl_bench \
+              $(addprefix race/,$(SIMT_CHECKS)) $(addprefix asan/,$(SIMT_CHECKS)) $(addprefix race/,$(GPU_BENCHES) ladder/ladder))
 SIMT_LONG  := $(B)/simt/asan/test_cuda
 
 simt: setup-test
