@@ -52,18 +52,15 @@ bool difficulty_of_top(Difficulty *difficulty, const TopToken *top, size_t count
 // The level that a written answer gives; 0: none. It comes after the last "</think>"; an answer that is still thinking
 // gives none. Lines of signs alone are skipped. The first of these that is found decides:
 //   1. In the last line, a number with a label: a form of score, difficulty, rating, rate, level, grade or intensity,
-//   with nothing
-//      between but marks and words such as "is", "of", "this a" ("Score: 4", "I rate it 4", {"score": 4}); "overall",
-//      "final", "answer"
-//      and the like where a colon follows. Of several the last one, in JSON the last key. What is in a \boxed{} counts
-//      alone.
+//      with nothing between but marks and words such as "is", "of", "this a" ("Score: 4", "I rate it 4", {"score": 4});
+//      "overall", "final", "answer" and the like where a colon follows. Of several the last one, in JSON the last key.
+//      What is in a \boxed{} counts alone.
 //   2. A number alone in the last line: "4", "**4**", "4/5", "| 3 |".
 //   3. In the five lines before it, the nearest with a label at its beginning and a ":", "=" or "is"; a \boxed{}; or a
-//   **4** alone.
-//      "Score: 4" may have reasons after it, "4" may not.
+//      **4** alone. "Score: 4" may have reasons after it, "4" may not.
 //   4. In the last line, if it is short, the only number of 1 to 5; one behind "so", "thus" and the like at its end
-//   even if there are
-//      others. The line must not deny or compare ("not 5", "at least 4"), and what lies beyond 5 may stand before it.
+//      even if there are others. The line must not deny or compare ("not 5", "at least 4"), and what lies beyond 5 may
+//      stand before it.
 // Where a labelled place holds no level, there is none: nothing else is searched.
 //   - Parentheses and brackets do not count, where a digit is outside.
 //   - A scale is no level, but qualifies one: "4/5", "4 out of 5", "on a scale from 1 to 5: 4" are 4,

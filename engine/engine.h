@@ -4,8 +4,7 @@
 // for bit; and a request's result depends on its own tokens, its settings, and the names of its draws (seed, id,
 // sample, position), on nothing else. In a program:
 //
-//     Engine *engine = engine_open(&model, n_live);                // NULL after fail(); the model is opened with
-//     limits.cache
+//     Engine *engine = engine_open(&model, n_live);                // NULL after fail(); the model has limits.cache
 //     while (...) {
 //         while (engine_has_room(engine) && more)
 //             TRY(engine_add(engine, &request));

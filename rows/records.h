@@ -2,19 +2,15 @@
 // facts. Nothing is rendered or tokenised here (rows/tokenised.h does that). The row formats:
 //
 //   chat               messages [{role, content, reasoning_content}] or ShareGPT's conversations [{from, value}]; a
-//                      last turn of
-//                      the assistant is the response
+//                      last turn of the assistant is the response
 //   prompt/completion  prompt and completion (or response), each a text (a user turn, an assistant turn) or a list of
 //                      messages
 //   Alpaca             instruction, input, output (or response): the user turn is the instruction, a newline and the
-//                      input, or
-//                      one of them where the other is blank
+//                      input, or one of them where the other is blank
 //   problem            problem or question; solution or response (text) is the response; options are written below it;
-//                      the
-//                      instruction, or the options' own, is appended to the user turn
+//                      the instruction, or the options' own, is appended to the user turn
 //   generated          any of these with finish_reason and text: that is the response, in the place of the row's own;
-//                      without text,
-//                      finish_reason says how the row's own response ended
+//                      without text, finish_reason says how the row's own response ended
 //   ids                ids and, optionally, labels: -100 where it is not trained, the id itself elsewhere
 //
 // A row that is two of them is refused unless RecordOptions.format decides; a blank response counts as none, and so
@@ -24,13 +20,12 @@
 //   history [[question, answer], ...]         turns before the question, where that is a text
 //   reasoning_content (reasoning, thinking)   the thought of the response; in a message, of that message
 //   weight, train, training, loss, loss_mask  of a message: 0 or false, it is not trained; 1 or true, it is
-//   (Record.marks)
+//                                             (Record.marks)
 //   the same of a row, loss_weight            1 or true passes, anything else is refused
 //   options, choices                          make it multiple choice: a list of texts, {"A": text, ...}, or {text: [],
-//   label: []}.
-//                                             Other rows than problems have to hold them in their prompt. The answer
-//                                             names one of
-//                                             them by letter or text; answer_index is its place, from 0
+//                                             label: []}. Other rows than problems have to hold them in their prompt.
+//                                             The answer names one of them by letter or text; answer_index is its
+//                                             place, from 0
 //   context, passage, document, ...           have to be in the prompt (Alpaca's is called input)
 //   enable_thinking                           as in chat_template_kwargs
 //   content as parts of type text             one text

@@ -3,10 +3,8 @@
 // every answer is in the answer file before it is returned. Transport: server/http.h. The form of an answer:
 // server/completion.h.
 //
-//     Endpoint *endpoint = endpoint_open(&(EndpointOptions){.url = url, .model = "general-verifier", .max_tokens = 512,
-//     ...});
-//     TRY(endpoint_ask(endpoint, messages, count, row));           // for some rows: a question waits in memory until
-//     it is answered
+//     Endpoint *endpoint = endpoint_open(&(EndpointOptions){.url = url, .model = "general-verifier", ...});
+//     TRY(endpoint_ask(endpoint, messages, count, row));           // for some rows: it waits in memory until answered
 //     while (endpoint_pending(endpoint) > 0)
 //         TRY(endpoint_next(endpoint, &answer));                   // of any row: answer.tag
 //     endpoint_close(endpoint);

@@ -14,10 +14,12 @@ nearest() {
         NR == 1 || far($1) < far(best) { best = $1 } END { print best }'
 }
 
-# The last line of what begins in FILE at line FIRST: of a function or struct its closing brace, else as many lines as there were.
+# The last line of what begins in FILE at line FIRST: of a function or struct its closing brace, of a declaration its semicolon, else as
+# many lines as there were.
 end_of() {
-    awk -v first="$2" -v length_was="$3" 'NR == first && (/^[ \t\/]/ || /;$/) { print first + length_was; exit }
-        NR > first && /^}/ { print NR; exit }' "$1"
+    awk -v first="$2" -v length_was="$3" 'NR == first && /^[ \t\/]/ { print first + length_was; exit }
+        NR >= first && /^\{|\{$/ { body = 1 }
+        NR >= first && (body ? /^}/ : /;$/) { print NR; exit }' "$1"
 }
 
 if [ "$mode" = mend ]; then
@@ -34,11 +36,15 @@ fi
 wrong=0
 say() { echo "$page: $*"; wrong=1; }
 [ "$(wc -l <<<"$references")" -ge 24 ] || say "there are fewer than two references a stop"
+# shellcheck disable=SC2016
+[ "$(grep -oE '`[a-zA-Z0-9_./]+:[0-9]' "$page" | wc -l)" = "$(wc -l <<<"$references")" ] || say "a reference is not \`file:first-last\` (\`anchor\`)"
 while IFS=$'\t' read -r path first last anchor; do
     if [ ! -f "$path" ] || [ "$last" -gt "$(wc -l <"$path")" ] || [ "$first" -gt "$last" ]; then
         say "$path has no lines $first-$last"
     elif ! sed -n "${first}p" "$path" | grep -qF -- "$anchor"; then
         say "$path:$first does not say '$anchor'; test/tour.sh mend finds it"
+    elif [ "$(end_of "$path" "$first" $((last - first)))" != "$last" ]; then
+        say "$path: what begins at line $first does not end at line $last; test/tour.sh mend finds where"
     fi
 done <<<"$references"
 stops=$(grep -c '^## [0-9]*\. ' "$page")

@@ -5,22 +5,18 @@
 //
 // How a text is read:
 //  - Symbols keep their capitals (mW is no MW), names do not; plurals and both spellings of metre and litre are names.
-//  A few wrong
-//    capitals that mean nothing else are taken (Kg, KJ, hz).
+//    A few wrong capitals that mean nothing else are taken (Kg, KJ, hz).
 //  - Everything that is multiplied behind a slash or "per" is below it: J/mol K and J/mol·K are J/(mol K). A negative
-//  exponent below a
-//    slash outside brackets is refused, for it may be meant either way.
+//    exponent below a slash outside brackets is refused, for it may be meant either way.
 //  - A digit right behind a unit of length or time, and a negative one behind any, is its exponent: dm3, m s-2. Symbols
-//  may touch where
-//    an exponent follows the last (Nm^2, kJmol^{-1}); ms^{-1}, cms^{-2} are then m s^{-1}, cm s^{-2}.
+//    may touch where an exponent follows the last (Nm^2, kJmol^{-1}); ms^{-1}, cms^{-2} are then m s^{-1}, cm s^{-2}.
 //  - Words that are not all known are one unknown unit together, of at most four words: "right triangles", "degrees
-//  north of east". It
-//    must hold a word of three letters, and none that counts, joins, compares or calculates ("or", "thousand", "minus",
-//    "sin").
+//    north of east". It must hold a word of three letters, and none that counts, joins, compares or calculates ("or",
+//    "thousand", "minus", "sin").
 //  - "of" and words behind a known unit are a remark: liters of water. It may be left out, but two must be the same.
 //  - Months, decades and centuries are parts and multiples of the word year; years and days are not converted.
 //  - A pound is one of mass, but of force in ft-lb, lb/in^2 and lb/ft^2. The letter c is light only in MeV/c and the
-//  like.
+//    like.
 //  - A bracket without an operator before it needs a negative exponent: J (mol K)^{-1}, but not "meters (m)".
 #ifndef ANSWERS_UNITS_UNITS_H
 #define ANSWERS_UNITS_UNITS_H

@@ -109,8 +109,7 @@ class Timer
 };
 
 // ---- the simplest kernels that are right (plain_kernels.cu; true, as peers are), one that only reads; and what a
-// timer needs in
-// the stream that our kernels run in
+// timer needs in the stream that our kernels run in
 
 namespace PRECISION
 {

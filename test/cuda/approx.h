@@ -5,10 +5,9 @@
 //   fp32     each operation is off by half an ulp, a relative 2^-24; a sum of n terms, in any order, by n · 2^-24 ·
 //            Σ|term|
 //   bf16     rounded() follows a rounding to the activation type: its result may be another bf16 number only if the
-//            fp32 number
-//            before it may lie on the other side of a tie. Roundings are thus in the number, not in the error, and most
-//            elements
-//            must come out to the bit. (A bound of 2^-8 for each rounding would miss one key among three hundred.)
+//            fp32 number before it may lie on the other side of a tie. Roundings are thus in the number, not in the
+//            error, and most elements must come out to the bit. (A bound of 2^-8 for each rounding would miss one key
+//            among three hundred.)
 #ifndef TEST_CUDA_APPROX_H
 #define TEST_CUDA_APPROX_H
 

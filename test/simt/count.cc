@@ -9,11 +9,9 @@
 // same 16 bytes and by another instruction, belongs to that one.
 //
 //   sectors   of an access to the device's memory: the different pieces of 32 bytes that the lanes touch. Caches are
-//             not counted:
-//             what is asked for twice counts twice.
+//             not counted: what is asked for twice counts twice.
 //   rounds    of an access to shared memory: 32 banks of 4 bytes; lanes that want different words of one bank wait for
-//             each other. An
-//             access of 16 bytes takes four rounds at least, for 8 lanes each, one of 8 bytes two.
+//             each other. An access of 16 bytes takes four rounds at least, for 8 lanes each, one of 8 bytes two.
 #include "runtime.h"
 #include <algorithm>
 #include <unordered_map>

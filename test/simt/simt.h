@@ -6,21 +6,19 @@
 //
 // What a GPU forgives now and then is a fault here, reported with launch, block, thread and line, and the program
 // stops:
-//   a barrier or a warp operation that not all reach   all stand still then, and each warp says where it waits
-//   (schedule.cc)
+//   a barrier or a warp operation          all stand still then, and each warp says where it waits (schedule.cc)
+//   that not all reach
 //   memory read before it was written      shared and device memory start as NaN; so does the target of an asynchronous
-//   copy,
-//                                          which is made as late as the program allows (copy.cc)
+//                                          copy, which is made as late as the program allows (copy.cc)
 //   the host that uses memory too early    a copy from or to cudaMallocHost's memory, and all that is queued behind it,
-//   is made when
-//                                          an event or a stream is waited for, and not before (stream.cc)
+//                                          is made when an event or a stream is waited for, and not before (stream.cc)
 //   an access beyond an array              to the byte with AddressSanitizer, to two bytes in the race build
-//   (memory.cc)
+//                                          (memory.cc)
 //   two accesses that no barrier orders    in the race build: the kernels are compiled with -fsanitize=thread, and what
-//   they
-//                                          then call at each access is ours (tsan.cc) and not libtsan's (race.cc)
-//   a kernel that touches the host's memory, in the race build; and the host that touches the device's, with
-//   SIMT_PROTECT=1
+//                                          they then call at each access is ours (tsan.cc) and not libtsan's (race.cc)
+//   a kernel that touches the host's       in the race build
+//   memory
+//   the host that touches the device's     with SIMT_PROTECT=1
 // What cannot be seen here: speed, the memory model below a barrier, and what only nvcc compiles (inline PTX). A thread
 // that spins until another one writes spins for ever. Kernels are launched by one thread of the operating system.
 //
