@@ -2,10 +2,10 @@
 // one is said by
 //
 //     FAULT=KIND:N[:ERROR]     the N-th call of this kind, from 1, fails with this error's number; "short" in its
-//     place: a part is read or
-//                              written; kind "memory": allocations; "memory-on": all of them from the N-th on
+//                              place: a part is read or written; kind "memory": allocations; "memory-on": all of
+//                              them from the N-th on
 //     FAULT_LIST=FILE          nothing fails; a line "KIND N CALLERS" for every call, CALLERS being a hash of who
-//     called
+//                              called
 //     FAULT_WHERE=FILE         the addresses of the callers of the one that failed, for addr2line
 //
 //     FAULT_FORK=1             the first process that it forks is the one, and not itself
@@ -39,8 +39,8 @@
     KIND(sync)                                                                                                         \
     KIND(rename)                                                                                                       \
     KIND(stat)                                                                                                         \
-    KIND(mkdir) KIND(unlink) KIND(mmap) KIND(list) KIND(close) KIND(cut) KIND(lock) KIND(fork) KIND(pipe) KIND(net)    \
-        KIND(poll)
+    KIND(mkdir)                                                                                                        \
+    KIND(unlink) KIND(mmap) KIND(list) KIND(close) KIND(cut) KIND(lock) KIND(fork) KIND(pipe) KIND(net) KIND(poll)
 #define NAME(kind) KIND_##kind,
 typedef enum Kind { KINDS(NAME) KIND_COUNT } Kind;
 #undef NAME
