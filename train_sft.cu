@@ -59,7 +59,7 @@ static bool train_step(Sft *s)
 static bool train(Sft *s)
 {
     TRY(run_evaluate_if_due(&s->run, &s->data.held_out));
-    TRY((s->prefetch = prefetch_open(&s->data.train, s->run.step, s->run.steps)) != NULL);
+    TRY((s->prefetch = prefetch_open(&s->data.train, s->run.step, s->run.steps, 0, 1)) != NULL);
     while (run_goes_on(&s->run)) {
         TRY(train_step(s));
         if (run_saves(&s->run)) // before an evaluation, which may take long, and is repeated on resume if it is missing

@@ -11,6 +11,7 @@
 #include "model/config.h"
 #include "model/parameters.h"
 #include "model/ragged.h"
+#include "model/sharding.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,7 +28,8 @@ typedef struct CacheLimits {
 typedef struct ModelLimits {
     int64_t tokens, rows, sequences, positions; // rows: given to the head; positions: longest sequence
     bool training;                              // gradients and all that a backward pass needs
-    bool recompute;                             // keep only each layer's input, recompute the layer in backward
+    bool recompute;                             // keep each layer's input only, and run the layer again in backward
+    int rank, ranks;                            // gradients, moments, master weights are divided among these (0: one)
     CacheLimits cache;
 } ModelLimits;
 
@@ -70,6 +72,7 @@ typedef struct Activations {
 } Activations;
 
 typedef struct PagedGraph PagedGraph;
+typedef struct Exchange Exchange; // model/sharded.h
 
 typedef struct Model {
     ModelConfig config;
@@ -77,9 +80,13 @@ typedef struct Model {
     const Kernels *kernels;
     Parameters parameters;
     ModelHooks hooks;
-    void *weights;                 // (elements) in the activation type: read by every pass
-    float *master;                 // (elements) what is updated: weights itself if fp32; NULL for bf16 without training
-    float *gradients;              // (elements) NULL without training
+    void *weights; // (elements) in the activation type: read by every pass
+    // (own) what is updated; weights itself (elements) where those are fp32; bf16 without training: NULL
+    float *master;
+    float *gradients;              // (elements) NULL without training; on several ranks (largest): of the unit at hand
+    float *sums;                   // (own) of the step's gradients: `gradients` itself on one rank
+    Sharding sharding;             // own, largest
+    Exchange *exchange;            // with other ranks; NULL: there are none
     float *squares, *squares_host; // block sums of all tensors, for the gradient norm
     float *row_host;               // (4, limits.rows) the head's results for each row, and the loss's derivatives
     float *cosine, *sine;          // (table_positions, D/2)
@@ -141,7 +148,7 @@ bool model_policy_loss(Model *model, const Ragged *batch, const PolicyRows *rows
 bool model_logprobs(Model *model, const Ragged *batch, float temperature, int64_t n_live, float *logprob,
                     float *entropy, int32_t *best);
 
-// Adds this micro-batch's gradient, completed first, to model->gradients.
+// Adds this micro-batch's gradient, completed first, to model->sums.
 bool model_backward(Model *model, const Ragged *batch);
 
 bool gradients_clear(Model *model);
@@ -150,11 +157,12 @@ bool gradient_norm(Model *model, double *norm); // NaN or infinite if any gradie
 // ---- optimizer (optimizer.c) and learning rate (learning_rate.c)
 
 typedef struct Optimizer {
-    void *m, *v;  // (elements) bf16 or fp32
+    void *m, *v;  // (own) bf16 or fp32
     int64_t step; // updates so far
     double beta1, beta2, epsilon, weight_decay;
     bool bf16_moments;
-    uint64_t seed; // of the moments' rounding
+    uint64_t seed;      // of their rounding
+    const Model *model; // by which they are divided
     Arena state;
 } Optimizer;
 

@@ -23,6 +23,19 @@ static inline void *moments_at(const Optimizer *o, Moment which, int64_t element
            (size_t)element * (o->bf16_moments ? sizeof(uint16_t) : sizeof(float));
 }
 
+// Of a tensor of layer `layer` (-1: the embedding; L: the final norm, the head): on several ranks one unit's at a time.
+static inline float *gradient_at(const Model *m, const Parameter *p, int64_t layer)
+{
+    return m->gradients + p->offset - (m->sharding.size > 1 ? m->sharding.units[layer + 1].first : 0);
+}
+
+// The master weights of a part; where weights are fp32 they are their own masters.
+static inline float *master_of(const Model *m, const ShardPart *part)
+{
+    int64_t global = m->parameters.list[part->tensor].offset + part->first;
+    return (void *)m->master == m->weights ? m->master + global : m->master + part->local;
+}
+
 // One layer's weights, in the activation type, and its gradients, always fp32; looked up when the layer begins.
 typedef struct LayerWeights {
     Tensor of[LAYER_TENSORS]; // NONE: the family has no such tensor
@@ -47,7 +60,7 @@ static inline LayerGradients layer_gradients(const Model *m, int64_t layer)
     LayerGradients g;
     for (int i = 0; i < LAYER_TENSORS; i++) {
         const Parameter *p = parameter_of_layer(&m->parameters, layer, (LayerTensor)i);
-        g.of[i] = p != NULL ? m->gradients + p->offset : NULL;
+        g.of[i] = p != NULL ? gradient_at(m, p, layer) : NULL;
     }
     return g;
 }
@@ -86,6 +99,13 @@ bool run_forward(Model *model, const Pass *pass);
 
 // Runs layer `layer` from its input up to the MLP's output, which is written to a->branch.
 void layer_forward(Model *model, const Pass *pass, int64_t layer);
+
+// ---- sharded.c: nothing on one rank
+
+bool sharded_squares(Model *model); // squares_host: everybody's block sums
+bool sharded_weights(Model *model); // after an update: everybody's weights
+// host (count): every rank has filled in what it owns of elements first .. first+count-1, and gets what the others own.
+bool sharded_gather(const Model *model, int64_t first, int64_t count, float *host);
 
 // ---- plan.c
 
