@@ -2,6 +2,8 @@
 // connections take it. A header goes before the bytes, so that ranks that have lost their common step find out at once
 // and not by garbage.
 #include "ranks/communicator.h"
+#include "system/machine.h"
+#include "system/start.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -124,7 +126,7 @@ static bool turn(Exchange *x, bool *finished)
 
 static bool exchange(Communicator *c, Operation operation, const Piece *send, const Piece *receive)
 {
-    if (c->size == 1)
+    if (c->mesh.sockets == NULL) // alone, or a plan
         return true;
     Exchange x = {.c = c, .operation = operation, .heard = clock_seconds()};
     x.lanes = allocate((size_t)c->size, sizeof *x.lanes);
@@ -151,6 +153,23 @@ bool communicator_open(Communicator *c, const Ranks *ranks)
 {
     *c = (Communicator){.rank = ranks->rank, .size = ranks->size, .patience = ranks->patience};
     return mesh_open(&c->mesh, ranks);
+}
+
+bool communicator_start(Communicator *c, const RankOptions *o, bool plan, int64_t *threads)
+{
+    Ranks r;
+    *c = (Communicator){.size = 1};
+    TRY(plan ? ranks_find(&r, o) : ranks_open(&r, o));
+    if (r.rank > 0)
+        process_is("rank %d", r.rank);
+    if (*threads == 0 && r.local_size > 1)
+        *threads = larger(cores_available() / r.local_size, 1);
+    if (plan) {
+        c->rank = r.rank;
+        c->size = r.size;
+        return true;
+    }
+    return communicator_open(c, &r);
 }
 
 void communicator_close(Communicator *c)
@@ -220,3 +239,5 @@ bool comm_barrier(Communicator *c)
     free(none);
     return ok;
 }
+
+bool comm_turn(Communicator *c, bool here) { return !here || comm_barrier(c); }

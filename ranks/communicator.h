@@ -21,6 +21,10 @@ typedef struct Communicator {
 } Communicator;
 
 bool communicator_open(Communicator *communicator, const Ranks *ranks);
+
+// ranks_open and communicator_open for a program: errors of ranks other than 0 name them, and *threads, where it is 0,
+// becomes this rank's share of its host's cores. plan: nothing is started or connected.
+bool communicator_start(Communicator *communicator, const RankOptions *options, bool plan, int64_t *threads);
 void communicator_close(Communicator *communicator);
 
 // send, receive (size): piece i goes to rank i and comes from it. Piece `rank` is the rank's own, and is copied.
@@ -32,5 +36,6 @@ bool comm_all_gather(Communicator *communicator, const Piece *pieces);
 bool comm_broadcast(Communicator *communicator, void *data, size_t size, int root);
 bool comm_sum(Communicator *communicator, int64_t *values, size_t count); // of all ranks; wraps around
 bool comm_barrier(Communicator *communicator);
+bool comm_turn(Communicator *communicator, bool here); // comm_barrier, for those that wait here and not elsewhere
 
 #endif
