@@ -4,7 +4,7 @@
 // Documents go through the model end to end, several in a micro-batch, never attending to each other; the loss is the
 // cross-entropy of the response tokens of a whole step's documents, divided once by their number. The rest is
 // elsewhere: intake/ (rows to shards), data/ (shards to batches), model/ (forward, backward, AdamW), run/ (folders).
-#include "model/sharded.h"
+#include "sharded/sharded.h"
 #include "options/program.h"
 #include "pretrained/files.h"
 #include "pretrained/weights.h"
@@ -23,6 +23,7 @@ typedef struct Sft {
     Optimizer optimizer;
     Schedule schedule;
     Communicator ranks; // all processes of this run
+    Sharded sharded;    // the model among them
     Run run;
 } Sft;
 
@@ -48,7 +49,7 @@ static bool train_step(Sft *s)
          first += size) { // a round: a micro-batch for each rank, the last may lack some
         int64_t m = first + s->ranks.rank;
         const Ragged *batch = m < all ? &step->batches[m] : &NOTHING;
-        sharded_round(&s->model, (int)smaller(size, all - first));
+        sharded_round(&s->sharded, (int)smaller(size, all - first));
         TRY(run_update_goes_on(&s->run, first, all));
         TRY(model_forward(&s->model, batch));
         TRY(model_loss(&s->model, batch, 1.0 / (double)step->plan.trained_tokens, &loss));
@@ -102,7 +103,7 @@ static bool open_model(Sft *s)
     TRY(fit_choose(&s->fit, &needs));
     return s->o.machine.plan ||
            (model_open(&s->model, &s->files.config, &s->fit.needs.own.limits, s->fit.kernels, false) &&
-            optimizer_open(&s->optimizer, &s->model, false) && sharded_open(&s->model, &s->ranks)) ||
+            optimizer_open(&s->optimizer, &s->model, false) && sharded_open(&s->sharded, &s->model, &s->ranks)) ||
            fit_fail(&s->fit);
 }
 
@@ -160,7 +161,7 @@ static void close_all(void *state)
     prefetch_close(s->prefetch);
     run_close(&s->run);
     optimizer_close(&s->optimizer);
-    sharded_close(&s->model);
+    sharded_close(&s->sharded);
     model_close(&s->model);
     sft_data_close(&s->data);
     model_files_close(&s->files);

@@ -33,15 +33,20 @@ typedef struct ModelLimits {
     CacheLimits cache;
 } ModelLimits;
 
-// Hooks for sharding: a layer's weights are acquired before they are read and released after; in the backward pass a
-// layer's gradient is announced when it is finished. Layer -1 is the embedding, layer L the final norm and the head. On
-// one rank all three are NULL. They are called for an empty micro-batch too, in the same order, because the other
-// ranks' collectives wait for them. No pointer to a layer's weights is kept between release and the next acquire.
+// Hooks for sharding (sharded/sharded.h); on one rank all are NULL. A layer's weights are acquired before they are read
+// and released after; in the backward pass a layer's gradient is announced when it is finished. Layer -1 is the
+// embedding, layer L the final norm and the head. They are called for an empty micro-batch too, in the same order,
+// because the other ranks' collectives wait for them. No pointer to a layer's weights is kept between release and the
+// next acquire. The share_ hooks are called once for an update, or a read: every rank gets what the others own of block
+// sums (squares_host), of weights, and of elements first .. first+count-1, of which it has filled its own into host.
 typedef struct ModelHooks {
     void *context;
     bool (*weights_acquire)(void *context, int64_t layer);
     void (*weights_release)(void *context, int64_t layer);
     bool (*gradient_ready)(void *context, int64_t layer);
+    bool (*share_squares)(void *context);
+    bool (*share_weights)(void *context);
+    bool (*share_elements)(void *context, int64_t first, int64_t count, float *host);
 } ModelHooks;
 
 // What a layer's forward pass keeps for its backward pass, all with T rows. q_raw, k_raw, q_rstd, k_rstd: QK-norm only.
@@ -72,7 +77,6 @@ typedef struct Activations {
 } Activations;
 
 typedef struct PagedGraph PagedGraph;
-typedef struct Exchange Exchange; // model/sharded.h
 
 typedef struct Model {
     ModelConfig config;
@@ -86,7 +90,6 @@ typedef struct Model {
     float *gradients;              // (elements) NULL without training; on several ranks (largest): of the unit at hand
     float *sums;                   // (own) of the step's gradients: `gradients` itself on one rank
     Sharding sharding;             // own, largest
-    Exchange *exchange;            // with other ranks; NULL: there are none
     float *squares, *squares_host; // block sums of all tensors, for the gradient norm
     float *row_host;               // (4, limits.rows) the head's results for each row, and the loss's derivatives
     float *cosine, *sine;          // (table_positions, D/2)

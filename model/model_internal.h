@@ -81,6 +81,21 @@ static inline bool gradient_ready(const Model *m, int64_t layer)
     return m->hooks.gradient_ready == NULL || m->hooks.gradient_ready(m->hooks.context, layer);
 }
 
+static inline bool share_squares(const Model *m)
+{
+    return m->hooks.share_squares == NULL || m->hooks.share_squares(m->hooks.context);
+}
+
+static inline bool share_weights(const Model *m)
+{
+    return m->hooks.share_weights == NULL || m->hooks.share_weights(m->hooks.context);
+}
+
+static inline bool share_elements(const Model *m, int64_t first, int64_t count, float *host)
+{
+    return m->hooks.share_elements == NULL || m->hooks.share_elements(m->hooks.context, first, count, host);
+}
+
 // The hooks of an empty pass: layers ascending, or descending with their gradients ready.
 bool visit_up(const Model *model);
 bool visit_down(const Model *model);
@@ -99,13 +114,6 @@ bool run_forward(Model *model, const Pass *pass);
 
 // Runs layer `layer` from its input up to the MLP's output, which is written to a->branch.
 void layer_forward(Model *model, const Pass *pass, int64_t layer);
-
-// ---- sharded.c: nothing on one rank
-
-bool sharded_squares(Model *model); // squares_host: everybody's block sums
-bool sharded_weights(Model *model); // after an update: everybody's weights
-// host (count): every rank has filled in what it owns of elements first .. first+count-1, and gets what the others own.
-bool sharded_gather(const Model *model, int64_t first, int64_t count, float *host);
 
 // ---- plan.c
 

@@ -42,7 +42,7 @@ bool model_read_weights(const Model *m, int64_t first, int64_t count, float *hos
         return m->kernels->download(NULL, host, m->master + first, (size_t)count * sizeof(float));
     for (int64_t unit = 0; next_own(&m->sharding, &unit, first, count, &own);)
         TRY(m->kernels->download(NULL, host + own.from, m->master + own.local, (size_t)own.count * sizeof(float)));
-    return sharded_gather(m, first, count, host);
+    return share_elements(m, first, count, host);
 }
 
 // ---- moments. Between fp32 and bf16 the array is its own scratch: numbers move to the front, or from the back.
@@ -91,5 +91,5 @@ bool optimizer_read_moments(const Optimizer *o, Moment which, int64_t first, int
                                        (size_t)own.count * size));
     if (o->bf16_moments)
         from_bf16(host, place, count);
-    return sharded_gather(o->model, first, count, host);
+    return share_elements(o->model, first, count, host);
 }

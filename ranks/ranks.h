@@ -1,7 +1,7 @@
 // ranks/: one run on several processes. Which rank this process is comes from its launcher's environment or from
 // --ranks, which forks (environment.c, fork.c). Ranks are connected each with each (mesh.h), and call the same
 // operations in the same order (communicator.h). Nothing here knows of models: which rank owns which part of a state is
-// model/sharded.h.
+// sharded/sharded.h.
 //
 //     TRY(ranks_open(&ranks, &options->ranks));                  // forks; the launching process does not come back
 //     from it

@@ -1,6 +1,6 @@
 // Training on several ranks: the bits of one rank, whatever their number, the family, and where the state lies; and
 // what travels.
-#include "model/sharded.h"
+#include "sharded/sharded.h"
 #include "test/support/guarded.h"
 #include "test/support/ranks.h"
 #include "test/support/tiny.h"
@@ -31,7 +31,8 @@ static void micro_batch(TinyBatch *b, int64_t step, int64_t m)
         tiny_add(b, (uint32_t)(1 + 100 * step + 10 * m + d), (int32_t)(5 + (7 * m + 3 * d) % 23));
 }
 
-static bool train_step(Model *model, Optimizer *optimizer, const Communicator *ranks, int64_t step, double *norm)
+static bool train_step(Model *model, Sharded *sharded, Optimizer *optimizer, const Communicator *ranks, int64_t step,
+                       double *norm)
 {
     static TinyBatch batch;
     static const Ragged NOTHING;
@@ -39,7 +40,7 @@ static bool train_step(Model *model, Optimizer *optimizer, const Communicator *r
     for (int64_t m = 0; m < MICRO_BATCHES; m += ranks->size) {
         int64_t left = MICRO_BATCHES - m, mine = m + ranks->rank;
         LossSum sum = {.finite = true};
-        sharded_round(model, left < ranks->size ? (int)left : ranks->size);
+        sharded_round(sharded, left < ranks->size ? (int)left : ranks->size);
         if (mine < MICRO_BATCHES)
             micro_batch(&batch, step, mine);
         const Ragged *b = mine < MICRO_BATCHES ? &batch.ragged : &NOTHING;
@@ -63,6 +64,7 @@ static bool train(Communicator *ranks, void *context)
     Kernels device = guarded_kernels();
     const Kernels *kernels = setting->device ? &device : kernels_open("cpu", 1);
     Model model;
+    Sharded sharded;
     Optimizer optimizer = {.beta1 = 0.9,
                            .beta2 = 0.99,
                            .epsilon = 1e-8,
@@ -74,11 +76,11 @@ static bool train(Communicator *ranks, void *context)
     limits.recompute = setting->recompute;
     device.on_gpu = true;
     TRY(model_open(&model, &config, &limits, kernels, false) && model_initialise(&model, 3) &&
-        sharded_open(&model, ranks));
+        sharded_open(&sharded, &model, ranks));
     TRY(optimizer_open(&optimizer, &model, false));
     int64_t n = state->elements = model.parameters.elements;
     for (int64_t step = 0; step < STEPS; step++)
-        TRY(train_step(&model, &optimizer, ranks, step, &state->norms[step]));
+        TRY(train_step(&model, &sharded, &optimizer, ranks, step, &state->norms[step]));
     state->sent = ranks->bytes;
     state->planned = sharded_bytes(&model);
     TRY(model_read_weights(&model, 0, n, state->weights));
@@ -87,7 +89,7 @@ static bool train(Communicator *ranks, void *context)
     for (int64_t first = 0; first < n; first += 4099)
         TRY(optimizer_read_moments(&optimizer, SECOND_MOMENT, first, first + 4099 < n ? 4099 : n - first,
                                    state->v + first));
-    sharded_close(&model);
+    sharded_close(&sharded);
     optimizer_close(&optimizer);
     model_close(&model);
     return true;
