@@ -29,7 +29,6 @@ typedef struct Sft {
 
 static bool open_all(Sft *s);
 static bool open_run(Sft *s);
-static bool print_plan(const Sft *s);
 
 // ---- the recipe
 
@@ -45,8 +44,7 @@ static bool train_step(Sft *s)
     TRY(prefetch_next(s->prefetch, &step));
     TRY(gradients_clear(&s->model));
     int64_t all = step->plan.micro_batches, size = s->ranks.size;
-    for (int64_t first = 0; first < all;
-         first += size) { // a round: a micro-batch for each rank, the last may lack some
+    for (int64_t first = 0; first < all; first += size) { // in rounds of one for each rank; the last may lack some
         int64_t m = first + s->ranks.rank;
         const Ragged *batch = m < all ? &step->batches[m] : &NOTHING;
         sharded_round(&s->sharded, (int)smaller(size, all - first));
@@ -79,11 +77,23 @@ static bool train(Sft *s)
     return true;
 }
 
+static bool print_plan(const Sft *s)
+{
+    const Documents *train = s->data.train.documents;
+    printf("%" PRId64 " documents, %" PRId64 " tokens, %" PRId64 " of them trained; %" PRId64 " steps\n", train->count,
+           train->tokens, train->trained_tokens, s->schedule.steps);
+    TRY(fit_print(&s->fit, stdout));
+    printf("beside these: the tokenizer, some 6 MiB of scratch for each thread, and the data's %.1f MiB, mapped and "
+           "not copied\n",
+           (double)(train->tokens + s->data.rows.held_out.documents.tokens) * 4 / 0x1p20);
+    return fflush(stdout) == 0 || fail_errno("writing the plan");
+}
+
 static bool fine_tune(void *state)
 {
     Sft *s = state;
-    TRY(communicator_start(&s->ranks, &s->o.ranks, s->o.machine.plan, &s->o.machine.threads));
-    TRY(run_take_signals(s->o.run.stop_within) && open_all(s));
+    TRY(communicator_start(&s->ranks, &s->o.ranks, s->o.machine.plan, &s->o.machine.threads) &&
+        run_take_signals(s->o.run.stop_within) && open_all(s));
     if (s->o.machine.plan)
         return print_plan(s);
     TRY(open_run(s));
@@ -107,20 +117,15 @@ static bool open_model(Sft *s)
            fit_fail(&s->fit);
 }
 
-// Rank 0 first: what it prepares of JSONL, the others find there.
-static bool open_data(Sft *s)
-{
-    return comm_turn(&s->ranks, s->ranks.rank > 0) &&
-           training_data_open(&s->data.rows, &s->o.data, s->o.run.out, s->o.machine.plan) &&
-           sft_data_open(&s->data, &s->o.text, &s->o.batch, &s->files, &s->options) &&
-           comm_turn(&s->ranks, s->ranks.rank == 0);
-}
-
 static bool open_all(Sft *s)
 {
     ModelFilesOptions files = {s->o.model, s->o.init, s->o.tokenizer, s->o.template.name};
     TRY(s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run));
-    TRY(fit_open(&s->fit, &s->o.machine) && model_files_open(&s->files, &files) && open_data(s));
+    TRY(fit_open(&s->fit, &s->o.machine) && model_files_open(&s->files, &files));
+    TRY(comm_turn(&s->ranks, s->ranks.rank > 0) && // rank 0 first: what it prepares of JSONL, the others find there
+        training_data_open(&s->data.rows, &s->o.data, s->o.run.out, s->o.machine.plan) &&
+        sft_data_open(&s->data, &s->o.text, &s->o.batch, &s->files, &s->options) &&
+        comm_turn(&s->ranks, s->ranks.rank == 0));
     int64_t steps = s->o.steps > 0 ? s->o.steps : s->o.epochs * loader_steps_per_epoch(&s->data.train);
     s->schedule = learning_schedule(&s->o.learning, steps);
     s->optimizer = learning_optimizer(&s->o.learning, (uint64_t)s->o.batch.seed);
@@ -140,20 +145,7 @@ static bool open_run(Sft *s)
                                          : model_load(&s->model, s->files.folder.data));
 }
 
-static bool print_plan(const Sft *s)
-{
-    const Documents *train = s->data.train.documents;
-    printf("%" PRId64 " documents, %" PRId64 " tokens, %" PRId64 " of them trained; %" PRId64 " steps\n", train->count,
-           train->tokens, train->trained_tokens, s->schedule.steps);
-    TRY(fit_print(&s->fit, stdout));
-    printf("beside these: the tokenizer, some 6 MiB of scratch for each thread, and the data's %.1f MiB, mapped and "
-           "not copied\n",
-           (double)(train->tokens + s->data.rows.held_out.documents.tokens) * 4 / 0x1p20);
-    return fflush(stdout) == 0 || fail_errno("writing the plan");
-}
-
-// After a signal the state is whole: weights change only at the end of a step.
-static bool stop(void *state) { return run_stop(&((Sft *)state)->run); }
+static bool stop(void *state) { return run_stop(&((Sft *)state)->run); } // it is whole: weights change at a step's end
 
 static void close_all(void *state)
 {

@@ -81,16 +81,6 @@ static inline bool gradient_ready(const Model *m, int64_t layer)
     return m->hooks.gradient_ready == NULL || m->hooks.gradient_ready(m->hooks.context, layer);
 }
 
-static inline bool share_squares(const Model *m)
-{
-    return m->hooks.share_squares == NULL || m->hooks.share_squares(m->hooks.context);
-}
-
-static inline bool share_weights(const Model *m)
-{
-    return m->hooks.share_weights == NULL || m->hooks.share_weights(m->hooks.context);
-}
-
 static inline bool share_elements(const Model *m, int64_t first, int64_t count, float *host)
 {
     return m->hooks.share_elements == NULL || m->hooks.share_elements(m->hooks.context, first, count, host);

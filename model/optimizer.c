@@ -21,7 +21,7 @@ bool gradient_norm(Model *model, double *norm)
     }
     TRY(model->kernels->download(NULL, model->squares_host, model->squares,
                                  (size_t)model->sharding.blocks * sizeof(float)));
-    TRY(share_squares(model));
+    TRY(model->hooks.share_squares == NULL || model->hooks.share_squares(model->hooks.context));
     for (int64_t b = 0; b < model->sharding.blocks; b++)
         total += model->squares_host[b];
     *norm = sqrt(total);
@@ -53,7 +53,8 @@ bool optimizer_step(Optimizer *o, Model *model, double rate, double gradient_sca
                               moments_at(o, FIRST_MOMENT, part->local), moments_at(o, SECOND_MOMENT, part->local),
                               model->sums + part->local, part->count, &settings, part->tensor, part->first);
     }
-    return model->kernels->synchronize(NULL) && share_weights(model);
+    TRY(model->kernels->synchronize(NULL));
+    return model->hooks.share_weights == NULL || model->hooks.share_weights(model->hooks.context);
 }
 
 void optimizer_close(Optimizer *optimizer) { arena_free(&optimizer->state); }

@@ -13,7 +13,7 @@
 #include "options/options.h"
 
 // clang-format off
-#define RANK_ROWS(ROW, IN)                                                                                                       \
+#define RANK_ROWS(ROW, IN) \
     ROW(IN, ranks,       integer, "0",   ">= 0 and <= 4096", ranks, NEUTRAL, "processes of the run, forked here; 0: as torchrun, mpirun or srun says, else 1") \
     ROW(IN, rank,        integer, "-1",  ">= -1",            ranks, NEUTRAL, "with --ranks: which of them this process is, started by yourself") \
     ROW(IN, rendezvous,  text,    "",    "",                 ranks, NEUTRAL, "HOST:PORT where rank 0 waits for the others; default: the launcher's") \

@@ -1,7 +1,5 @@
 // What the ranks of a run decide and add up together: integers, so that every rank has the same, whatever their order.
 #include "run/run_internal.h"
-#include <stdlib.h>
-#include <string.h>
 
 bool run_is_first(const Run *run) { return run->ranks == NULL || run->ranks->rank == 0; }
 
@@ -55,22 +53,7 @@ bool run_add_up(Run *run, LossSum *loss, LevelLosses *levels, int64_t *counts, s
     return true;
 }
 
-// text, number: rank 0's.
-bool run_hear_first(Run *run, Bytes *text, int64_t *number)
+bool run_hear_first(Run *run, void *data, size_t size)
 {
-    int64_t said[2] = {(int64_t)text->size, *number};
-    if (run_is_alone(run))
-        return true;
-    TRY(comm_broadcast(run->ranks, said, sizeof said, 0));
-    size_t size = (size_t)said[0];
-    char *words = allocate(size + 1, 1);
-    bool ok = words != NULL;
-    if (ok && run_is_first(run) && size > 0)
-        memcpy(words, text->data, size);
-    ok = ok && comm_broadcast(run->ranks, words, size, 0);
-    bytes_clear(text);
-    ok = ok && bytes_append(text, words, size);
-    free(words);
-    *number = said[1];
-    return ok;
+    return run_is_alone(run) || comm_broadcast(run->ranks, data, size, 0);
 }

@@ -172,26 +172,29 @@ static bool begin_log(Run *run, const char *log, bool resumed, Bytes *warnings, 
 
 bool run_open(Run *run, const Options *options, bool *resumed)
 {
+    char from[4096] = ""; // the checkpoint
     Bytes path = {0}, log = {0}, warnings = {0};
     LogFacts facts = {0};
     uint64_t bytes;
-    int64_t nothing = 0;
     run->lock = -1;
     if (!run_is_alone(run) && run->model->kernels->on_gpu)
         return fail("several ranks train on CPUs so far; give --device cpu, or a single process");
     bool ok = path_in(&log, run, "log.jsonl") && (!run_is_first(run) || begin(run, &path, &warnings)) &&
-              run_hear_first(run, &path, &nothing);
-    *resumed = ok && path.size > 0;
+              (path.size < sizeof from || fail("%s: the path is too long", path.data));
+    if (ok && path.size > 0)
+        memcpy(from, path.data, path.size);
+    ok = ok && run_hear_first(run, from, sizeof from);
+    *resumed = ok && from[0] != 0;
     if (*resumed)
-        ok = run_load(run, options, path.data) || fail_in("going on from %s", path.data);
+        ok = run_load(run, options, from) || fail_in("going on from %s", from);
     ok = ok && run_checkpoint_bytes(&bytes, run) && begin_log(run, log.data, *resumed, &warnings, &facts) &&
-         run_hear_first(run, &path, &facts.evaluated);
+         run_hear_first(run, &facts.evaluated, sizeof facts.evaluated);
     run->open = ok;
     if (ok) {
         run->evaluated = facts.evaluated;
         run->saved_at = clock_seconds();
         run->save_seconds = (double)bytes / WRITTEN_A_SECOND;
-        tell_of_start(run, *resumed ? path.data : NULL, facts.last, warnings.data);
+        tell_of_start(run, *resumed ? from : NULL, facts.last, warnings.data);
     }
     bytes_free(&path);
     bytes_free(&log);

@@ -8,7 +8,7 @@ bool path_in(Bytes *path, const Run *run, const char *name); // OUT/NAME
 
 // ranks.c
 bool run_is_alone(const Run *run);
-bool run_hear_first(Run *run, Bytes *text, int64_t *number); // they become rank 0's
+bool run_hear_first(Run *run, void *data, size_t size); // it becomes rank 0's
 
 bool run_clock_saves(const Run *run); // when.c: by the clock of this process
 

@@ -1,7 +1,7 @@
 // Training one model on several ranks: every rank runs micro-batches of its own with the whole weights, and owns a part
-// of the rest (model/sharding.h). Bits are those of one rank: going back, the gradient of a unit is finished on its own and
-// travels to its owners, who add up the micro-batches in their order; block sums of the norm and updated weights travel
-// back (EXACTNESS 5 and 7). A step:
+// of the rest (model/sharding.h). Bits are those of one rank: going back, the gradient of a unit is finished on its own
+// and travels to its owners, who add up the micro-batches in their order; block sums of the norm and updated weights
+// travel back (EXACTNESS 5 and 7). A step:
 //
 //     gradients_clear(model);
 //     for (m = rank; m < rounds * size; m += size) {         // in a round, ranks 0 to active - 1 have a micro-batch
