@@ -239,7 +239,8 @@ static void announce(Rl *s)
 static bool open_run(Rl *s)
 {
     bool resumed; // else the weights are those of the model folder, loaded by the session
-    run_of(&s->run, &s->o.run, &s->policy.session.model, &s->policy.optimizer, &s->schedule, &s->policy.session.files);
+    run_of(&s->run, &s->o.run, &s->policy.session.model, &s->policy.optimizer, &s->schedule, &s->policy.session.files,
+           NULL);
     s->run.recipe_state = rl_state_json;
     s->run.recipe_context = &s->state;
     TRY(identify(s) && run_open(&s->run, &s->options, &resumed) &&

@@ -4,6 +4,7 @@
 // Documents go through the model end to end, several in a micro-batch, never attending to each other; the loss is the
 // cross-entropy of the response tokens of a whole step's documents, divided once by their number. The rest is
 // elsewhere: intake/ (rows to shards), data/ (shards to batches), model/ (forward, backward, AdamW), run/ (folders).
+#include "sharded/sharded.h"
 #include "options/program.h"
 #include "pretrained/files.h"
 #include "pretrained/weights.h"
@@ -21,18 +22,20 @@ typedef struct Sft {
     Model model;
     Optimizer optimizer;
     Schedule schedule;
+    Communicator ranks; // all processes of this run
+    Sharded sharded;    // the model among them
     Run run;
 } Sft;
 
 static bool open_all(Sft *s);
 static bool open_run(Sft *s);
-static bool print_plan(const Sft *s);
 
 // ---- the recipe
 
 // One update: every micro-batch forward and back, then the clipped gradient through AdamW, if finite.
 static bool train_step(Sft *s)
 {
+    static const Ragged NOTHING;
     double norm, rate = learning_rate(&s->schedule, s->run.step);
     const StepBatches *step;
     LossSum loss = {.finite = true};
@@ -40,14 +43,19 @@ static bool train_step(Sft *s)
     run_updates_begin(&s->run, 1);
     TRY(prefetch_next(s->prefetch, &step));
     TRY(gradients_clear(&s->model));
-    for (int64_t m = 0; m < step->plan.micro_batches; m++) {
-        const Ragged *batch = &step->batches[m];
-        TRY(run_update_goes_on(&s->run, m, step->plan.micro_batches));
+    int64_t all = step->plan.micro_batches, size = s->ranks.size;
+    for (int64_t first = 0; first < all; first += size) { // in rounds of one for each rank; the last may lack some
+        int64_t m = first + s->ranks.rank;
+        const Ragged *batch = m < all ? &step->batches[m] : &NOTHING;
+        sharded_round(&s->sharded, (int)smaller(size, all - first));
+        TRY(run_update_goes_on(&s->run, first, all));
         TRY(model_forward(&s->model, batch));
         TRY(model_loss(&s->model, batch, 1.0 / (double)step->plan.trained_tokens, &loss));
-        level_losses_add(&levels, s->data.train.documents, &step->plan, m, batch, model_loss_logprobs(&s->model));
+        if (m < all)
+            level_losses_add(&levels, s->data.train.documents, &step->plan, m, batch, model_loss_logprobs(&s->model));
         TRY(model_backward(&s->model, batch));
     }
+    TRY(run_add_up(&s->run, &loss, &levels, NULL, 0));
     TRY(loss.finite || fail("the loss is not finite; lower --lr, or see its documents: ./prepare --inspect --step") ||
         run_fail_in_step(&s->run));
     TRY(learning_update(&s->o.learning, &s->optimizer, &s->model, rate, &norm) || run_fail_in_step(&s->run));
@@ -59,7 +67,7 @@ static bool train_step(Sft *s)
 static bool train(Sft *s)
 {
     TRY(run_evaluate_if_due(&s->run, &s->data.held_out));
-    TRY((s->prefetch = prefetch_open(&s->data.train, s->run.step, s->run.steps)) != NULL);
+    TRY((s->prefetch = prefetch_open(&s->data.train, s->run.step, s->run.steps, s->ranks.rank, s->ranks.size)) != NULL);
     while (run_goes_on(&s->run)) {
         TRY(train_step(s));
         if (run_saves(&s->run)) // before an evaluation, which may take long, and is repeated on resume if it is missing
@@ -67,65 +75,6 @@ static bool train(Sft *s)
         TRY(run_evaluate_if_due(&s->run, &s->data.held_out));
     }
     return true;
-}
-
-static bool fine_tune(void *state)
-{
-    Sft *s = state;
-    TRY(run_take_signals(s->o.run.stop_within) && open_all(s));
-    if (s->o.machine.plan)
-        return print_plan(s);
-    TRY(open_run(s));
-    s->data.rows.kept = true;
-    return train(s) && run_export(&s->run);
-}
-
-// ---- checks before the first step
-
-static bool open_model(Sft *s)
-{
-    ModelLimits limits = sft_data_limits(&s->data);
-    if (limits.positions > s->files.config.max_positions)
-        return fail("the longest document has %" PRId64 " tokens, but the model's max_position_embeddings is %" PRId64
-                    "; lower --seq-len",
-                    limits.positions, s->files.config.max_positions);
-    limits.training = true;
-    limits.recompute = s->o.recompute.place == RECOMPUTE_LAYER;
-    Needs needs = {.own = {.config = s->files.config, .limits = limits, .bf16_moments = s->optimizer.bf16_moments},
-                   .recompute_auto = s->o.recompute.place == RECOMPUTE_AUTO,
-                   .micro_batch_tokens = s->o.batch.micro_batch_tokens,
-                   .longest = limits.positions};
-    TRY(fit_choose(&s->fit, &needs));
-    return s->o.machine.plan ||
-           (model_open(&s->model, &s->files.config, &s->fit.needs.own.limits, s->fit.kernels, false) &&
-            optimizer_open(&s->optimizer, &s->model, false)) ||
-           fit_fail(&s->fit);
-}
-
-static bool open_all(Sft *s)
-{
-    ModelFilesOptions files = {s->o.model, s->o.init, s->o.tokenizer, s->o.template.name};
-    TRY((s->o.machine.plan || run_may_use(&s->o.run)) && fit_open(&s->fit, &s->o.machine) &&
-        model_files_open(&s->files, &files));
-    TRY(training_data_open(&s->data.rows, &s->o.data, s->o.run.out, s->o.machine.plan) &&
-        sft_data_open(&s->data, &s->o.text, &s->o.batch, &s->files, &s->options));
-    int64_t steps = s->o.steps > 0 ? s->o.steps : s->o.epochs * loader_steps_per_epoch(&s->data.train);
-    s->schedule = learning_schedule(&s->o.learning, steps);
-    s->optimizer = learning_optimizer(&s->o.learning, (uint64_t)s->o.batch.seed);
-    return open_model(s);
-}
-
-static bool open_run(Sft *s)
-{
-    bool resumed;
-    run_of(&s->run, &s->o.run, &s->model, &s->optimizer, &s->schedule, &s->files);
-    TRY(run_identity(&s->run, &s->options, s->data.train.documents, s->files.tokenizer));
-    TRY(run_open(&s->run, &s->options, &resumed) && run_describe(&s->run, &s->options));
-    run_announce(&s->run, &s->fit);
-    run_announce_data(&s->run, "data", &s->data.rows.train);
-    run_announce_data(&s->run, "held out", &s->data.rows.held_out);
-    return resumed || (s->o.init[0] != 0 ? model_initialise(&s->model, (uint64_t)s->o.batch.seed)
-                                         : model_load(&s->model, s->files.folder.data));
 }
 
 static bool print_plan(const Sft *s)
@@ -140,8 +89,63 @@ static bool print_plan(const Sft *s)
     return fflush(stdout) == 0 || fail_errno("writing the plan");
 }
 
-// After a signal the state is whole: weights change only at the end of a step.
-static bool stop(void *state) { return run_stop(&((Sft *)state)->run); }
+static bool fine_tune(void *state)
+{
+    Sft *s = state;
+    TRY(communicator_start(&s->ranks, &s->o.ranks, s->o.machine.plan, &s->o.machine.threads) &&
+        run_take_signals(s->o.run.stop_within) && open_all(s));
+    if (s->o.machine.plan)
+        return print_plan(s);
+    TRY(open_run(s));
+    s->data.rows.kept = true;
+    return train(s) && run_export(&s->run);
+}
+
+// ---- checks before the first step
+
+static bool open_model(Sft *s)
+{
+    Needs needs;
+    TRY(sft_needs(&needs, &s->data, &s->files.config, (Recompute)s->o.recompute.place));
+    needs.own.bf16_moments = s->optimizer.bf16_moments;
+    needs.own.limits.rank = s->ranks.rank;
+    needs.own.limits.ranks = s->ranks.size;
+    TRY(fit_choose(&s->fit, &needs));
+    return s->o.machine.plan ||
+           (model_open(&s->model, &s->files.config, &s->fit.needs.own.limits, s->fit.kernels, false) &&
+            optimizer_open(&s->optimizer, &s->model, false) && sharded_open(&s->sharded, &s->model, &s->ranks)) ||
+           fit_fail(&s->fit);
+}
+
+static bool open_all(Sft *s)
+{
+    ModelFilesOptions files = {s->o.model, s->o.init, s->o.tokenizer, s->o.template.name};
+    TRY(s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run));
+    TRY(fit_open(&s->fit, &s->o.machine) && model_files_open(&s->files, &files));
+    TRY(comm_turn(&s->ranks, s->ranks.rank > 0) && // rank 0 first: what it prepares of JSONL, the others find there
+        training_data_open(&s->data.rows, &s->o.data, s->o.run.out, s->o.machine.plan) &&
+        sft_data_open(&s->data, &s->o.text, &s->o.batch, &s->files, &s->options) &&
+        comm_turn(&s->ranks, s->ranks.rank == 0));
+    int64_t steps = s->o.steps > 0 ? s->o.steps : s->o.epochs * loader_steps_per_epoch(&s->data.train);
+    s->schedule = learning_schedule(&s->o.learning, steps);
+    s->optimizer = learning_optimizer(&s->o.learning, (uint64_t)s->o.batch.seed);
+    return open_model(s);
+}
+
+static bool open_run(Sft *s)
+{
+    bool resumed;
+    run_of(&s->run, &s->o.run, &s->model, &s->optimizer, &s->schedule, &s->files, &s->ranks);
+    TRY(run_identity(&s->run, &s->options, s->data.train.documents, s->files.tokenizer));
+    TRY(run_open(&s->run, &s->options, &resumed) && run_describe(&s->run, &s->options));
+    run_announce(&s->run, &s->fit);
+    run_announce_data(&s->run, "data", &s->data.rows.train);
+    run_announce_data(&s->run, "held out", &s->data.rows.held_out);
+    return resumed || (s->o.init[0] != 0 ? model_initialise(&s->model, (uint64_t)s->o.batch.seed)
+                                         : model_load(&s->model, s->files.folder.data));
+}
+
+static bool stop(void *state) { return run_stop(&((Sft *)state)->run); } // it is whole: weights change at a step's end
 
 static void close_all(void *state)
 {
@@ -149,10 +153,12 @@ static void close_all(void *state)
     prefetch_close(s->prefetch);
     run_close(&s->run);
     optimizer_close(&s->optimizer);
+    sharded_close(&s->sharded);
     model_close(&s->model);
     sft_data_close(&s->data);
     model_files_close(&s->files);
     fit_close(&s->fit);
+    communicator_close(&s->ranks);
 }
 
 static const Program TRAIN_SFT = {"train_sft", TRAIN_SFT_USAGE, train_sft_options, fine_tune, stop, close_all};

@@ -10,6 +10,7 @@
 #include "fit/fit.h"
 #include "model/learning.h"
 #include "options/options.h"
+#include "ranks/ranks.h"
 #include "run/run.h"
 #include "intake/sft_data.h"
 
@@ -36,6 +37,7 @@
     GROUP(LearningOptions, learning, SFT_LEARNING_ROWS) \
     GROUP(RunOptions, run, RUN_ROWS) \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \
+    GROUP(RankOptions, ranks, RANK_ROWS) \
     ROW(recompute,          choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "recompute layers in the backward pass; auto: if memory needs it")
 // clang-format on
 

@@ -10,8 +10,8 @@
 #ifndef ASKING_ROW_WORK_H
 #define ASKING_ROW_WORK_H
 
-#include "engine/session.h"
-#include "engine/stops.h"
+#include "session/session.h"
+#include "asking/stops.h"
 #include "rows/parts.h"
 #include "rows/rows.h"
 #include "server/endpoint.h"

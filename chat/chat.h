@@ -4,8 +4,8 @@
 #define CHAT_CHAT_H
 
 #include "asking/responses.h"
-#include "engine/session.h"
-#include "engine/stops.h"
+#include "session/session.h"
+#include "asking/stops.h"
 
 // Reads lines from in, writes answers to out. Prompts are shown where in is a terminal. system: the system prompt; "":
 // none.

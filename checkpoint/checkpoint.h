@@ -31,6 +31,9 @@ bool checkpoint_count(int64_t *count, const char *folder);
 bool checkpoint_save(const char *folder, int64_t step, const StateTensor *tensors, size_t count, json_t *state,
                      int keep);
 
+// For the other ranks of a run whose rank 0 saves: asks for the same pieces in the same order, and keeps nothing.
+bool checkpoint_attend(const StateTensor *tensors, size_t count);
+
 // The newest whole checkpoint (manifest valid, all files there, every checksum right): its path and step; -1 if there
 // is none. Broken ones are skipped, and a line about each is appended to warnings (may be NULL). Fails if the folder
 // can't be listed, and where a checkpoint may be whole but can't be read now: going on from an older one would write

@@ -5,7 +5,7 @@
 //
 //     TRY(documents_open(&documents, &reading, folders.paths, folders.count));
 //     TRY(loader_open(&loader, &documents, &(LoaderOptions){.seed = seed, .global_batch = 128, ...}));
-//     Prefetch *prefetch = prefetch_open(&loader, 0, steps);           // NULL after fail()
+//     Prefetch *prefetch = prefetch_open(&loader, 0, steps, 0, 1);           // NULL after fail()
 //     TRY(prefetch_next(prefetch, &step));                             // for every step: step->plan, step->batches[m]
 #ifndef DATA_H
 #define DATA_H

@@ -18,6 +18,7 @@ enum { SLOTS = 2 };
 
 struct Prefetch {
     Loader *loader;
+    int rank, size;
     int64_t first, count;            // steps first .. first+count-1
     int64_t filled, taken, released; // steps filled by the thread; taken, and released, by the program
     Slot slots[SLOTS];               // step first+n is in slot n % SLOTS
@@ -57,10 +58,10 @@ static void copy_batch(Ragged *to, int32_t **at, const Ragged *from)
     to->targets = put(at, from->targets, from->trained);
 }
 
-static bool fill_slot(Loader *loader, Slot *slot, int64_t step)
+static bool fill_slot(const Prefetch *p, Slot *slot, int64_t step)
 {
     StepPlan plan;
-    TRY(loader_plan(loader, step, &plan));
+    TRY(loader_plan(p->loader, step, &plan));
     TRY(copy_numbers(&slot->numbers, &slot->number_room, plan.numbers, plan.documents));
     TRY(copy_numbers(&slot->first, &slot->first_room, plan.first, plan.micro_batches + 1));
     TRY(grow(&slot->batches, &slot->batch_room, (size_t)plan.micro_batches, sizeof *slot->batches));
@@ -69,7 +70,10 @@ static bool fill_slot(Loader *loader, Slot *slot, int64_t step)
     int32_t *at = slot->memory;
     for (int64_t m = 0; m < plan.micro_batches; m++) {
         Ragged batch;
-        TRY(loader_micro_batch(loader, &plan, m, &batch));
+        slot->batches[m] = (Ragged){0};
+        if (m % p->size != p->rank)
+            continue;
+        TRY(loader_micro_batch(p->loader, &plan, m, &batch));
         copy_batch(&slot->batches[m], &at, &batch);
     }
     slot->step = (StepBatches){plan, slot->batches};
@@ -91,7 +95,7 @@ static void *work(void *context)
         Slot *slot = &p->slots[p->filled % SLOTS];
         int64_t step = p->first + p->filled;
         pthread_mutex_unlock(&p->mutex);
-        ok = fill_slot(p->loader, slot, step);
+        ok = fill_slot(p, slot, step);
         slot->failed = !ok;
         slot->error = ok ? NULL : copy_text(error_text()); // the error text is per thread
         pthread_mutex_lock(&p->mutex);
@@ -105,12 +109,14 @@ static void *work(void *context)
 
 // ---- the program's side
 
-Prefetch *prefetch_open(Loader *loader, int64_t first, int64_t last)
+Prefetch *prefetch_open(Loader *loader, int64_t first, int64_t last, int rank, int size)
 {
     Prefetch *p = allocate(1, sizeof *p);
     if (p == NULL)
         return NULL;
     p->loader = loader;
+    p->rank = rank;
+    p->size = size;
     p->first = first;
     p->count = last > first ? last - first : 0;
     pthread_mutex_init(&p->mutex, NULL);

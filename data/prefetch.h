@@ -9,11 +9,12 @@ typedef struct Prefetch Prefetch;
 
 typedef struct StepBatches {
     StepPlan plan;
-    const Ragged *batches; // (plan.micro_batches)
+    const Ragged *batches; // (plan.micro_batches) those of other ranks are empty
 } StepBatches;
 
-// Steps first .. last-1, in order; only the thread may use the loader until prefetch_close. NULL after fail().
-Prefetch *prefetch_open(Loader *loader, int64_t first, int64_t last);
+// Steps first .. last-1, in order; the loader must not be used by others until prefetch_close. Of a step's
+// micro-batches, rank `rank` of `size` fills rank, rank + size, ... NULL after fail().
+Prefetch *prefetch_open(Loader *loader, int64_t first, int64_t last, int rank, int size);
 void prefetch_close(Prefetch *prefetch); // stops the thread, whatever it is doing
 
 // The next step, valid until the next call. An error of the loader is returned in place of its step.

@@ -2,7 +2,7 @@
 // (inspect_html.c). Data never reaches a terminal or a page raw: a row can only be read, and hidden characters become
 // visible.
 #include "inspect/inspect_internal.h"
-#include "base/visible.h"
+#include "log/visible.h"
 #include <string.h>
 
 // Named colours, since users choose them to be readable on their background; trained special tokens stand out most.

@@ -1,7 +1,7 @@
 // What a preparation did, three times: a table for people, split.json for programs, a picture. The counts add up: every
 // input row is in exactly one column.
 #include "answers/verify.h"
-#include "base/visible.h"
+#include "log/visible.h"
 #include "intake/prepare_internal.h"
 #include "intake/split_picture.h"
 #include "json/json.h"

@@ -93,14 +93,24 @@ void sft_data_close(SftData *d)
     training_data_close(&d->rows);
 }
 
-ModelLimits sft_data_limits(const SftData *d)
+bool sft_needs(Needs *needs, const SftData *d, const ModelConfig *config, Recompute recompute)
 {
-    const Documents *train = &d->rows.train.documents, *held_out = &d->rows.held_out.documents;
-    LoaderLimits largest = loader_largest(&d->train), held = {0};
+    LoaderLimits train = loader_largest(&d->train), held = {0};
+    int64_t longest = larger(d->rows.train.documents.longest, d->rows.held_out.documents.longest);
     if (d->held_out.documents != NULL)
         held = loader_largest(&d->held_out);
-    return (ModelLimits){.tokens = larger(largest.tokens, held.tokens),
-                         .rows = larger(largest.rows, held.rows),
-                         .sequences = larger(largest.sequences, held.sequences),
-                         .positions = larger(train->longest, held_out->longest)};
+    *needs = (Needs){.own = {.config = *config,
+                             .limits = {.tokens = larger(train.tokens, held.tokens),
+                                        .rows = larger(train.rows, held.rows),
+                                        .sequences = larger(train.sequences, held.sequences),
+                                        .positions = longest,
+                                        .training = true,
+                                        .recompute = recompute == RECOMPUTE_LAYER}},
+                     .recompute_auto = recompute == RECOMPUTE_AUTO,
+                     .micro_batch_tokens = d->train.options.micro_batch_tokens,
+                     .longest = longest};
+    return longest <= config->max_positions ||
+           fail("the longest document has %" PRId64 " tokens, but the model's max_position_embeddings is %" PRId64
+                "; lower --seq-len",
+                longest, config->max_positions);
 }

@@ -3,10 +3,10 @@
 #ifndef INTAKE_SFT_DATA_H
 #define INTAKE_SFT_DATA_H
 
-#include "rows/tokenised.h"
+#include "fit/fit.h"
 #include "intake/training_data.h"
-#include "model/model.h"
 #include "pretrained/files.h"
+#include "rows/tokenised.h"
 
 // clang-format off
 #define SFT_TEXT_ROWS(ROW, IN) \
@@ -31,14 +31,15 @@ typedef struct SftData {
     Loader train, held_out; // held_out.documents NULL: there is none
 } SftData;
 
-ModelLimits
-sft_data_limits(const SftData *data); // the largest micro-batch, and the longest document, that a model has to hold
-
 // Opens --data and --eval-data (after training_data_open of data->rows), and the loaders that deal them to steps. text
 // and files->chat become what the shards were prepared with: for held-out rows, options.conf and the export. Refused: a
 // command line that asks for something else, and held-out rows that were prepared differently.
 bool sft_data_open(SftData *data, SftTextOptions *text, const SftBatchOptions *batch, ModelFiles *files,
                    const Options *options);
 void sft_data_close(SftData *data);
+
+// What a model needs to be trained on these: its largest micro-batch and longest document. Refused: a document that is
+// longer than the model's positions.
+bool sft_needs(Needs *needs, const SftData *data, const ModelConfig *config, Recompute recompute);
 
 #endif

@@ -1,7 +1,7 @@
 // The picture of a split: on the left a stacked bar for each difficulty, by the fate of its rows, with a dashed line at
 // tau; on the right a bar for each of the largest groups, by the difficulty of its rows. Plain SVG, light and dark.
 #include "intake/split_picture.h"
-#include "base/visible.h"
+#include "log/visible.h"
 #include <math.h>
 #include <string.h>
 

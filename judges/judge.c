@@ -2,11 +2,11 @@
 // asked. A reply without a decision is no verdict; when there is no verdict for too long, the run ends.
 #include "judges/judge.h"
 #include "base/text.h"
-#include "base/visible.h"
+#include "log/visible.h"
 #include "judges/judge_form.h"
 #include "judges/verdicts.h"
 #include "server/endpoint.h"
-#include "engine/session.h"
+#include "session/session.h"
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>

@@ -99,18 +99,18 @@ bool model_backward(Model *m, const Ragged *batch)
     const Parameter *embedding = &m->parameters.list[m->parameters.embedding],
                     *head = &m->parameters.list[m->parameters.head];
     TRY(acquire(m, L));
-    k->rmsnorm_backward(NULL, tensor(m->a.dstream, T, C), m->gradients + norm->offset, m->a.partial,
+    k->rmsnorm_backward(NULL, tensor(m->a.dstream, T, C), gradient_at(m, norm, L), m->a.partial,
                         tensor(m->a.dhidden, T, C), NONE, tensor(m->a.stream, T, C), weight_tensor(m, norm),
                         m->a.stream_rstd);
     release(m, L);
     if (!m->config.tied)
-        k->accumulate(NULL, m->gradients + head->offset, m->a.head_gradient, parameter_elements(head));
+        k->accumulate(NULL, gradient_at(m, head, L), m->a.head_gradient, parameter_elements(head));
     TRY(gradient_ready(m, L));
     for (int64_t layer = L - 1; layer >= 0; layer--)
         TRY(layer_backward(m, batch, layer));
-    float *table = m->config.tied ? m->a.head_gradient : m->gradients + embedding->offset;
+    float *table = m->config.tied ? m->a.head_gradient : gradient_at(m, embedding, -1);
     k->embedding_backward(NULL, table, tensor(m->a.dstream, T, C), m->a.ids, m->a.sort);
     if (m->config.tied)
-        k->accumulate(NULL, m->gradients + head->offset, m->a.head_gradient, parameter_elements(head));
+        k->accumulate(NULL, gradient_at(m, head, -1), m->a.head_gradient, parameter_elements(head));
     return gradient_ready(m, -1);
 }

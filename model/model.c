@@ -46,6 +46,7 @@ static bool open_parts(Model *m, bool plan_only)
 {
     TRY(head_width_is_known(m) && widths_are_multiples(m));
     TRY(parameters_make(&m->parameters, &m->config));
+    TRY(sharding_open(&m->sharding, &m->parameters, m->limits.rank, m->limits.training ? m->limits.ranks : 1));
     TRY(plan_memory(m));
     if (plan_only)
         return true;
@@ -53,6 +54,8 @@ static bool open_parts(Model *m, bool plan_only)
     TRY(arena_allocate(&m->activations));
     if (has_fp32_weights(m))
         m->master = m->weights;
+    if (m->sharding.size == 1)
+        m->sums = m->gradients;
     share_layers(m);
     if (m->limits.cache.tokens > 0)
         cached_open(m);
@@ -75,6 +78,7 @@ void model_close(Model *m)
     arena_free(&m->state);
     arena_free(&m->activations);
     parameters_free(&m->parameters);
+    sharding_close(&m->sharding);
     free(m->squares_host);
     free(m->row_host);
     free(m->a.layers);

@@ -11,6 +11,7 @@
 #include "model/config.h"
 #include "model/parameters.h"
 #include "model/ragged.h"
+#include "model/sharding.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,19 +28,25 @@ typedef struct CacheLimits {
 typedef struct ModelLimits {
     int64_t tokens, rows, sequences, positions; // rows: given to the head; positions: longest sequence
     bool training;                              // gradients and all that a backward pass needs
-    bool recompute;                             // keep only each layer's input, recompute the layer in backward
+    bool recompute;                             // keep each layer's input only, and run the layer again in backward
+    int rank, ranks;                            // gradients, moments, master weights are divided among these (0: one)
     CacheLimits cache;
 } ModelLimits;
 
-// Hooks for sharding: a layer's weights are acquired before they are read and released after; in the backward pass a
-// layer's gradient is announced when it is finished. Layer -1 is the embedding, layer L the final norm and the head. On
-// one rank all three are NULL. They are called for an empty micro-batch too, in the same order, because the other
-// ranks' collectives wait for them. No pointer to a layer's weights is kept between release and the next acquire.
+// Hooks for sharding (sharded/sharded.h); on one rank all are NULL. A layer's weights are acquired before they are read
+// and released after; in the backward pass a layer's gradient is announced when it is finished. Layer -1 is the
+// embedding, layer L the final norm and the head. They are called for an empty micro-batch too, in the same order,
+// because the other ranks' collectives wait for them. No pointer to a layer's weights is kept between release and the
+// next acquire. The share_ hooks are called once for an update, or a read: every rank gets what the others own of block
+// sums (squares_host), of weights, and of elements first .. first+count-1, of which it has filled its own into host.
 typedef struct ModelHooks {
     void *context;
     bool (*weights_acquire)(void *context, int64_t layer);
     void (*weights_release)(void *context, int64_t layer);
     bool (*gradient_ready)(void *context, int64_t layer);
+    bool (*share_squares)(void *context);
+    bool (*share_weights)(void *context);
+    bool (*share_elements)(void *context, int64_t first, int64_t count, float *host);
 } ModelHooks;
 
 // What a layer's forward pass keeps for its backward pass, all with T rows. q_raw, k_raw, q_rstd, k_rstd: QK-norm only.
@@ -77,9 +84,12 @@ typedef struct Model {
     const Kernels *kernels;
     Parameters parameters;
     ModelHooks hooks;
-    void *weights;                 // (elements) in the activation type: read by every pass
-    float *master;                 // (elements) what is updated: weights itself if fp32; NULL for bf16 without training
-    float *gradients;              // (elements) NULL without training
+    void *weights; // (elements) in the activation type: read by every pass
+    // (own) what is updated; weights itself (elements) where those are fp32; bf16 without training: NULL
+    float *master;
+    float *gradients;              // (elements) NULL without training; on several ranks (largest): of the unit at hand
+    float *sums;                   // (own) of the step's gradients: `gradients` itself on one rank
+    Sharding sharding;             // own, largest
     float *squares, *squares_host; // block sums of all tensors, for the gradient norm
     float *row_host;               // (4, limits.rows) the head's results for each row, and the loss's derivatives
     float *cosine, *sine;          // (table_positions, D/2)
@@ -141,7 +151,7 @@ bool model_policy_loss(Model *model, const Ragged *batch, const PolicyRows *rows
 bool model_logprobs(Model *model, const Ragged *batch, float temperature, int64_t n_live, float *logprob,
                     float *entropy, int32_t *best);
 
-// Adds this micro-batch's gradient, completed first, to model->gradients.
+// Adds this micro-batch's gradient, completed first, to model->sums.
 bool model_backward(Model *model, const Ragged *batch);
 
 bool gradients_clear(Model *model);
@@ -150,11 +160,12 @@ bool gradient_norm(Model *model, double *norm); // NaN or infinite if any gradie
 // ---- optimizer (optimizer.c) and learning rate (learning_rate.c)
 
 typedef struct Optimizer {
-    void *m, *v;  // (elements) bf16 or fp32
+    void *m, *v;  // (own) bf16 or fp32
     int64_t step; // updates so far
     double beta1, beta2, epsilon, weight_decay;
     bool bf16_moments;
-    uint64_t seed; // of the moments' rounding
+    uint64_t seed;      // of their rounding
+    const Model *model; // by which they are divided
     Arena state;
 } Optimizer;
 

@@ -23,6 +23,19 @@ static inline void *moments_at(const Optimizer *o, Moment which, int64_t element
            (size_t)element * (o->bf16_moments ? sizeof(uint16_t) : sizeof(float));
 }
 
+// Of a tensor of layer `layer` (-1: the embedding; L: the final norm, the head): on several ranks one unit's at a time.
+static inline float *gradient_at(const Model *m, const Parameter *p, int64_t layer)
+{
+    return m->gradients + p->offset - (m->sharding.size > 1 ? m->sharding.units[layer + 1].first : 0);
+}
+
+// The master weights of a part; where weights are fp32 they are their own masters.
+static inline float *master_of(const Model *m, const ShardPart *part)
+{
+    int64_t global = m->parameters.list[part->tensor].offset + part->first;
+    return (void *)m->master == m->weights ? m->master + global : m->master + part->local;
+}
+
 // One layer's weights, in the activation type, and its gradients, always fp32; looked up when the layer begins.
 typedef struct LayerWeights {
     Tensor of[LAYER_TENSORS]; // NONE: the family has no such tensor
@@ -47,7 +60,7 @@ static inline LayerGradients layer_gradients(const Model *m, int64_t layer)
     LayerGradients g;
     for (int i = 0; i < LAYER_TENSORS; i++) {
         const Parameter *p = parameter_of_layer(&m->parameters, layer, (LayerTensor)i);
-        g.of[i] = p != NULL ? m->gradients + p->offset : NULL;
+        g.of[i] = p != NULL ? gradient_at(m, p, layer) : NULL;
     }
     return g;
 }
@@ -66,6 +79,11 @@ static inline void release(const Model *m, int64_t layer)
 static inline bool gradient_ready(const Model *m, int64_t layer)
 {
     return m->hooks.gradient_ready == NULL || m->hooks.gradient_ready(m->hooks.context, layer);
+}
+
+static inline bool share_elements(const Model *m, int64_t first, int64_t count, float *host)
+{
+    return m->hooks.share_elements == NULL || m->hooks.share_elements(m->hooks.context, first, count, host);
 }
 
 // The hooks of an empty pass: layers ascending, or descending with their gradients ready.

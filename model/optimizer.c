@@ -4,23 +4,25 @@
 
 bool gradients_clear(Model *model)
 {
-    model->kernels->zero(NULL, model->gradients, (size_t)model->parameters.elements * sizeof(float));
+    model->kernels->zero(NULL, model->sums, (size_t)model->sharding.own * sizeof(float));
+    if (model->sums != model->gradients)
+        model->kernels->zero(NULL, model->gradients, (size_t)model->sharding.largest * sizeof(float));
     return true;
 }
 
-// Squares are summed per block of SQUARES_BLOCK elements of each tensor, then over the blocks in double precision: the
-// same number whichever rank owns a block.
+// Squares are summed per block of SQUARES_BLOCK elements of each tensor, then block after block in double precision:
+// the same number whoever owns which block.
 bool gradient_norm(Model *model, double *norm)
 {
     double total = 0;
-    int64_t blocks = 0;
-    for (int64_t i = 0; i < model->parameters.count; i++) {
-        const Parameter *p = &model->parameters.list[i];
-        model->kernels->square_sums(NULL, model->squares + blocks, model->gradients + p->offset, parameter_elements(p));
-        blocks += ceil_divide(parameter_elements(p), SQUARES_BLOCK);
+    for (int64_t i = 0; i < model->sharding.part_count; i++) {
+        const ShardPart *part = &model->sharding.parts[i];
+        model->kernels->square_sums(NULL, model->squares + part->block, model->sums + part->local, part->count);
     }
-    TRY(model->kernels->download(NULL, model->squares_host, model->squares, (size_t)blocks * sizeof(float)));
-    for (int64_t b = 0; b < blocks; b++)
+    TRY(model->kernels->download(NULL, model->squares_host, model->squares,
+                                 (size_t)model->sharding.blocks * sizeof(float)));
+    TRY(model->hooks.share_squares == NULL || model->hooks.share_squares(model->hooks.context));
+    for (int64_t b = 0; b < model->sharding.blocks; b++)
         total += model->squares_host[b];
     *norm = sqrt(total);
     return true;
@@ -28,10 +30,11 @@ bool gradient_norm(Model *model, double *norm)
 
 bool optimizer_open(Optimizer *optimizer, const Model *model, bool plan_only)
 {
+    optimizer->model = model;
     optimizer->state = (Arena){.name = "optimizer", .kernels = model->kernels};
     size_t size = optimizer->bf16_moments ? sizeof(uint16_t) : sizeof(float);
-    TRY(arena_add(&optimizer->state, "first moments", &optimizer->m, model->parameters.elements, size));
-    TRY(arena_add(&optimizer->state, "second moments", &optimizer->v, model->parameters.elements, size));
+    TRY(arena_add(&optimizer->state, "first moments", &optimizer->m, model->sharding.own, size));
+    TRY(arena_add(&optimizer->state, "second moments", &optimizer->v, model->sharding.own, size));
     return plan_only || arena_allocate(&optimizer->state);
 }
 
@@ -42,14 +45,16 @@ bool optimizer_step(Optimizer *o, Model *model, double rate, double gradient_sca
     settings.step = ++o->step;
     settings.bf16_moments = o->bf16_moments;
     settings.seed = o->seed;
-    for (int64_t i = 0; i < model->parameters.count; i++) {
-        const Parameter *p = &model->parameters.list[i];
+    for (int64_t i = 0; i < model->sharding.part_count; i++) {
+        const ShardPart *part = &model->sharding.parts[i];
+        const Parameter *p = &model->parameters.list[part->tensor];
         settings.weight_decay = p->matrix ? o->weight_decay : 0;
-        model->kernels->adamw(NULL, weight_at(model, p->offset), model->master + p->offset,
-                              moments_at(o, FIRST_MOMENT, p->offset), moments_at(o, SECOND_MOMENT, p->offset),
-                              model->gradients + p->offset, parameter_elements(p), &settings, i, 0);
+        model->kernels->adamw(NULL, weight_at(model, p->offset + part->first), master_of(model, part),
+                              moments_at(o, FIRST_MOMENT, part->local), moments_at(o, SECOND_MOMENT, part->local),
+                              model->sums + part->local, part->count, &settings, part->tensor, part->first);
     }
-    return model->kernels->synchronize(NULL);
+    TRY(model->kernels->synchronize(NULL));
+    return model->hooks.share_weights == NULL || model->hooks.share_weights(model->hooks.context);
 }
 
 void optimizer_close(Optimizer *optimizer) { arena_free(&optimizer->state); }

@@ -118,16 +118,17 @@ bool has_fp32_weights(const Model *m) { return m->kernels->activation_size == si
 
 static bool plan_state(Model *m)
 {
-    int64_t elements = m->parameters.elements, blocks = 0;
-    for (int64_t i = 0; i < m->parameters.count; i++)
-        blocks += ceil_divide(parameter_elements(&m->parameters.list[i]), SQUARES_BLOCK);
+    int64_t elements = m->parameters.elements, blocks = m->sharding.blocks, own = m->sharding.own;
+    bool alone = m->sharding.size == 1;
     m->state = (Arena){.name = m->limits.training ? "weights and gradients" : "weights", .kernels = m->kernels};
     TRY(arena_add(&m->state, "weights", &m->weights, elements, m->kernels->activation_size));
     if (!m->limits.training)
         return true;
     if (!has_fp32_weights(m))
-        TRY(arena_add(&m->state, "master weights", &m->master, elements, sizeof(float)));
-    TRY(arena_add(&m->state, "gradients", &m->gradients, elements, sizeof(float)));
+        TRY(arena_add(&m->state, "master weights", &m->master, own, sizeof(float)));
+    TRY(arena_add(&m->state, "gradients", &m->gradients, alone ? elements : m->sharding.largest, sizeof(float)));
+    if (!alone)
+        TRY(arena_add(&m->state, "gradients: sums", &m->sums, own, sizeof(float)));
     TRY(arena_add(&m->state, "block sums", &m->squares, blocks, sizeof(float)));
     m->squares_host = allocate((size_t)blocks, sizeof(float));
     return m->squares_host != NULL;

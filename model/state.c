@@ -3,18 +3,46 @@
 #include "model/model_internal.h"
 #include <string.h>
 
+// What this rank owns of elements first .. first+count-1, unit after unit: `from` of them are before it.
+typedef struct Own {
+    int64_t local, from, count;
+} Own;
+
+static bool next_own(const Sharding *s, int64_t *unit, int64_t first, int64_t count, Own *own)
+{
+    for (; *unit < s->unit_count; ++*unit) {
+        const ShardUnit *u = &s->units[*unit];
+        int64_t begin = u->edges[s->rank] > first ? u->edges[s->rank] : first;
+        int64_t end = u->edges[s->rank + 1] < first + count ? u->edges[s->rank + 1] : first + count;
+        if (begin >= end)
+            continue;
+        *own = (Own){u->local + begin - u->edges[s->rank], begin - first, end - begin};
+        ++*unit;
+        return true;
+    }
+    return false;
+}
+
+static bool has_own_master(const Model *m) { return m->master != NULL && (void *)m->master != m->weights; }
+
 void model_write_weights(Model *m, int64_t first, int64_t count, const float *host)
 {
-    if (m->master != NULL && (void *)m->master != m->weights)
-        m->kernels->upload(NULL, m->master + first, host, (size_t)count * sizeof(float));
+    Own own;
+    for (int64_t unit = 0; has_own_master(m) && next_own(&m->sharding, &unit, first, count, &own);)
+        m->kernels->upload(NULL, m->master + own.local, host + own.from, (size_t)own.count * sizeof(float));
     m->kernels->upload_rounded(NULL, weight_at(m, first), host, count);
 }
 
 bool model_read_weights(const Model *m, int64_t first, int64_t count, float *host)
 {
-    if (m->master != NULL)
+    Own own;
+    if (m->master == NULL)
+        return m->kernels->download_widened(NULL, host, weight_at(m, first), count);
+    if (!has_own_master(m))
         return m->kernels->download(NULL, host, m->master + first, (size_t)count * sizeof(float));
-    return m->kernels->download_widened(NULL, host, weight_at(m, first), count);
+    for (int64_t unit = 0; next_own(&m->sharding, &unit, first, count, &own);)
+        TRY(m->kernels->download(NULL, host + own.from, m->master + own.local, (size_t)own.count * sizeof(float)));
+    return share_elements(m, first, count, host);
 }
 
 // ---- moments. Between fp32 and bf16 the array is its own scratch: numbers move to the front, or from the back.
@@ -44,22 +72,24 @@ static void from_bf16(float *host, const char *halves, int64_t count)
 
 bool optimizer_write_moments(Optimizer *o, Moment which, int64_t first, int64_t count, float *host)
 {
-    size_t bytes = (size_t)count * sizeof(float);
-    if (o->bf16_moments) {
-        TRY(to_bf16(host, count));
-        bytes /= 2;
-    }
-    o->state.kernels->upload(NULL, moments_at(o, which, first), host, bytes);
+    size_t size = o->bf16_moments ? sizeof(uint16_t) : sizeof(float);
+    Own own;
+    TRY(!o->bf16_moments || to_bf16(host, count));
+    for (int64_t unit = 0; next_own(&o->model->sharding, &unit, first, count, &own);)
+        o->state.kernels->upload(NULL, moments_at(o, which, own.local), (char *)host + (size_t)own.from * size,
+                                 (size_t)own.count * size);
     return true;
 }
 
 bool optimizer_read_moments(const Optimizer *o, Moment which, int64_t first, int64_t count, float *host)
 {
-    size_t bytes = (size_t)count * sizeof(float);
-    if (!o->bf16_moments)
-        return o->state.kernels->download(NULL, host, moments_at(o, which, first), bytes);
-    char *halves = (char *)host + bytes / 2;
-    TRY(o->state.kernels->download(NULL, halves, moments_at(o, which, first), bytes / 2));
-    from_bf16(host, halves, count);
-    return true;
+    size_t size = o->bf16_moments ? sizeof(uint16_t) : sizeof(float);
+    char *place = (char *)host + (size_t)count * (sizeof(float) - size);
+    Own own;
+    for (int64_t unit = 0; next_own(&o->model->sharding, &unit, first, count, &own);)
+        TRY(o->state.kernels->download(NULL, place + (size_t)own.from * size, moments_at(o, which, own.local),
+                                       (size_t)own.count * size));
+    if (o->bf16_moments)
+        from_bf16(host, place, count);
+    return share_elements(o->model, first, count, host);
 }

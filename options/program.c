@@ -25,7 +25,7 @@ int program_main(const Program *p, void *state, Options *options, void *values, 
     char *error = ok ? NULL : copy_text(error_text());
     p->close(state);
     if (!ok)
-        fprintf(stderr, "%s: %s\n", p->name, error != NULL ? error : error_text());
+        fprintf(stderr, "%s: %s%s\n", p->name, process_text(), error != NULL ? error : error_text());
     free(error);
     options_free(options);
     return !understood ? 2 : !ok ? failed : stopped ? EXIT_STOPPED : 0;

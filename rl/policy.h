@@ -3,7 +3,7 @@
 #ifndef RL_POLICY_H
 #define RL_POLICY_H
 
-#include "engine/session.h"
+#include "session/session.h"
 #include "judges/referees.h"
 #include "model/learning.h"
 #include "rl/reference.h"

@@ -6,6 +6,8 @@
 
 bool run_describe(const Run *run, const Options *options)
 {
+    if (!run_is_first(run))
+        return true;
     Bytes text = {0}, path = {0};
     bool ok = options_config(options, &text) && path_in(&path, run, "options.conf") &&
               file_write_atomic(path.data, text.data, text.size);
@@ -34,6 +36,11 @@ void run_announce(Run *run, const Fit *fit)
     snprintf(run->device, sizeof run->device, "%s", kernels->device());
     log_note(&run->log, "%s (%s), %s; %" PRId64 " parameters; template %s; %" PRId64 " steps", kernels->name,
              kernels->arithmetic, run->device, run->model->parameters.elements, run->template_name, run->steps);
+    if (run->ranks != NULL && run->ranks->size > 1)
+        log_note(&run->log, "%d ranks, on %s%s: gradients, moments and their sums are divided among them",
+                 run->ranks->size, run->ranks->mesh.hosts[0],
+                 strcmp(run->ranks->mesh.hosts[0], run->ranks->mesh.hosts[run->ranks->size - 1]) == 0 ? ""
+                                                                                                      : " and others");
     if (kernels_passed_over() != NULL)
         log_note(&run->log, "no GPU is used: %s", kernels_passed_over());
     if (strstr(kernels->arithmetic, "plain") != NULL)

@@ -61,9 +61,14 @@ static bool score_all(Run *run, Loader *held_out, Scores *s)
     Model *model = run->model;
     StepPlan plan;
     TRY(loader_walk(held_out, &plan));
-    for (int64_t m = 0; m < plan.micro_batches; m++) {
+    int size = run->ranks == NULL ? 1 : run->ranks->size, rank = run->ranks == NULL ? 0 : run->ranks->rank;
+    for (int64_t m = rank; m < larger(plan.micro_batches, 1) + rank; m += size) {
         Ragged batch;
-        TRY(signal_checked("")); // it can be made again, to the bit
+        bool stop = signal_received() != 0; // it can be made again, to the bit
+        TRY(run_any(run, &stop));
+        TRY(!stop || fail_as(ERROR_STOPPED, "stopped by a signal"));
+        if (m >= plan.micro_batches)
+            continue;
         log_live(&run->log, run->step, "evaluating %" PRId64 "/%" PRId64, m + 1, plan.micro_batches);
         TRY(loader_micro_batch(held_out, &plan, m, &batch));
         TRY(model_forward(model, &batch));
@@ -90,8 +95,10 @@ bool run_evaluate_if_due(Run *run, Loader *held_out)
     free(s.entropy);
     free(s.best);
     TRY(ok);
+    int64_t counts[] = {s.documents, s.exact};
+    TRY(run_add_up(run, &s.sum, &s.levels, counts, 2));
     run->evaluated = run->step;
-    double exact = s.documents == 0 ? 0 : (double)s.exact / (double)s.documents;
+    double exact = counts[0] == 0 ? 0 : (double)counts[1] / (double)counts[0];
     LogField fields[2 + LEVEL_FIELDS] = {{"eval_loss", loss_mean(&s.sum)}, {"eval_exact", exact}};
     return log_event(&run->log, "eval", run->step, fields, 2 + level_fields(fields + 2, &s.levels, true));
 }

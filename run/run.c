@@ -15,9 +15,10 @@ bool path_in(Bytes *path, const Run *run, const char *name)
 }
 
 void run_of(Run *run, const RunOptions *o, Model *model, Optimizer *optimizer, Schedule *schedule,
-            const ModelFiles *files)
+            const ModelFiles *files, Communicator *ranks)
 {
     run->o = *o;
+    run->ranks = ranks;
     run->model = model;
     run->optimizer = optimizer;
     run->schedule = schedule;
@@ -151,29 +152,49 @@ static void tell_of_start(Run *run, const char *from, int64_t last, const char *
 
 static const double WRITTEN_A_SECOND = 1e9; // bytes, until a save has shown it
 
+// Rank 0's part before the checkpoint is read: OUT, its lock, and which checkpoint that is.
+static bool begin(Run *run, Bytes *path, Bytes *warnings)
+{
+    Contents found;
+    return folder_make(run->o.out) && look(&found, run->o.out) && is_ours(&run->o, &found) && take_lock(run) &&
+           find_checkpoint(path, warnings, run) &&
+           (path->size > 0 || (look(&found, run->o.out) && may_begin(&run->o, &found)));
+}
+
+// And after it. The other ranks have a log without a file.
+static bool begin_log(Run *run, const char *log, bool resumed, Bytes *warnings, LogFacts *facts)
+{
+    if (!run_is_first(run))
+        return log_open(&run->log, NULL, NULL, run->steps, run->o.log_every);
+    return room_check(run, warnings) && log_cut(log, resumed ? run->step : -1, facts) &&
+           log_open(&run->log, log, stdout, run->steps, run->o.log_every);
+}
+
 bool run_open(Run *run, const Options *options, bool *resumed)
 {
+    char from[4096] = ""; // the checkpoint
     Bytes path = {0}, log = {0}, warnings = {0};
-    Contents found;
-    run->lock = -1;
-    bool ok = folder_make(run->o.out) && path_in(&log, run, "log.jsonl") && look(&found, run->o.out) &&
-              is_ours(&run->o, &found) && take_lock(run) && find_checkpoint(&path, &warnings, run);
-    *resumed = ok && path.size > 0;
-    if (*resumed)
-        ok = run_load(run, options, path.data) || fail_in("going on from %s", path.data);
-    else
-        ok = ok && look(&found, run->o.out) && may_begin(&run->o, &found);
-    LogFacts facts;
+    LogFacts facts = {0};
     uint64_t bytes;
-    ok = ok && run_checkpoint_bytes(&bytes, run) && room_check(run, &warnings) &&
-         log_cut(log.data, *resumed ? run->step : -1, &facts) &&
-         log_open(&run->log, log.data, stdout, run->steps, run->o.log_every);
+    run->lock = -1;
+    if (!run_is_alone(run) && run->model->kernels->on_gpu)
+        return fail("several ranks train on CPUs so far; give --device cpu, or a single process");
+    bool ok = path_in(&log, run, "log.jsonl") && (!run_is_first(run) || begin(run, &path, &warnings)) &&
+              (path.size < sizeof from || fail("%s: the path is too long", path.data));
+    if (ok && path.size > 0)
+        memcpy(from, path.data, path.size);
+    ok = ok && run_hear_first(run, from, sizeof from);
+    *resumed = ok && from[0] != 0;
+    if (*resumed)
+        ok = run_load(run, options, from) || fail_in("going on from %s", from);
+    ok = ok && run_checkpoint_bytes(&bytes, run) && begin_log(run, log.data, *resumed, &warnings, &facts) &&
+         run_hear_first(run, &facts.evaluated, sizeof facts.evaluated);
     run->open = ok;
     if (ok) {
         run->evaluated = facts.evaluated;
         run->saved_at = clock_seconds();
         run->save_seconds = (double)bytes / WRITTEN_A_SECOND;
-        tell_of_start(run, *resumed ? path.data : NULL, facts.last, warnings.data);
+        tell_of_start(run, *resumed ? from : NULL, facts.last, warnings.data);
     }
     bytes_free(&path);
     bytes_free(&log);
@@ -196,6 +217,8 @@ void run_close(Run *run)
 
 bool run_export(Run *run)
 {
+    if (!run_is_first(run))
+        return true;
     char *folder = path_join(run->o.out, "model");
     bool ok = folder != NULL &&
               export_model(run->model, run->tokenizer, run->template_name, run->o.export_dtype.name, folder);

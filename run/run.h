@@ -16,6 +16,7 @@
 #include "log/log.h"
 #include "options/options.h"
 #include "pretrained/files.h"
+#include "ranks/communicator.h"
 
 #define EXPORT_TYPES "bf16|fp32"
 
@@ -43,7 +44,9 @@ typedef struct Run {
     RunOptions o;
     Model *model;
     Optimizer *optimizer;
-    Schedule *schedule; // its steps and its warm-up are saved, and compared when the run is resumed
+    Schedule *schedule;  // its steps and its warm-up are saved, and compared when the run is resumed
+    Communicator *ranks; // of the run; NULL: it is alone. Only rank 0 writes into OUT and shows anything
+    bool save_due;       // rank 0's clock says so
     RunLog log;
     bool open, reported;       // reported: a step of this process
     int64_t longer;            // its number of steps before --steps changed; 0: unchanged
@@ -71,9 +74,9 @@ typedef struct Run {
     json_t *recipe;
 } Run;
 
-// Prepares a run of this model for run_open.
+// Prepares a run of this model for run_open. ranks: NULL, or those that call all of this together.
 void run_of(Run *run, const RunOptions *options, Model *model, Optimizer *optimizer, Schedule *schedule,
-            const ModelFiles *files);
+            const ModelFiles *files, Communicator *ranks);
 
 // What the bits of the run depend on, for run_open to compare: the options that say so, the tokenised documents, the
 // tokenizer (NULL: none), the backend's arithmetic. After run_of.
@@ -96,6 +99,11 @@ void run_close(Run *run);
 
 // A checkpoint of everything after run->step steps. Refused when a weight is not finite.
 bool run_save(Run *run);
+
+// ---- ranks (ranks.c)
+
+bool run_is_first(const Run *run);  // rank 0, or alone
+bool run_any(Run *run, bool *flag); // *flag: whether any rank's is true
 
 // ---- when (when.c)
 
@@ -157,6 +165,10 @@ bool run_report(Run *run, const StepReport *report);
 // Adds micro-batch m of a plan: logprob (batch->trained), of its trained rows.
 void level_losses_add(LevelLosses *losses, const Documents *documents, const StepPlan *plan, int64_t m,
                       const Ragged *batch, const float *logprob);
+
+// What all ranks have of these, and of counts (count of them, at most COUNTS_MOST), added up (ranks.c).
+enum { COUNTS_MOST = 4 };
+bool run_add_up(Run *run, LossSum *loss, LevelLosses *levels, int64_t *counts, size_t count);
 
 // Over all held-out documents, where an evaluation is due: eval_loss, the mean over trained tokens; eval_exact, the
 // share of documents whose every trained token is the arg-max given the ones before it; and losses by level. Given up

@@ -6,6 +6,12 @@
 
 bool path_in(Bytes *path, const Run *run, const char *name); // OUT/NAME
 
+// ranks.c
+bool run_is_alone(const Run *run);
+bool run_hear_first(Run *run, void *data, size_t size); // it becomes rank 0's
+
+bool run_clock_saves(const Run *run); // when.c: by the clock of this process
+
 // run_state.c
 bool run_checkpoint_bytes(uint64_t *bytes, const Run *run); // of one, on disk
 bool run_load(Run *run, const Options *options,

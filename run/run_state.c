@@ -139,8 +139,14 @@ bool run_save(Run *run)
     State s = {0};
     Bytes folder = {0};
     json_t *state = state_scalars(run);
-    bool ok = state != NULL && state_tensors(&s, run) && path_in(&folder, run, "checkpoints") && log_sync(&run->log) &&
-              checkpoint_save(folder.data, run->step, s.tensors, s.count, state, (int)run->o.keep_checkpoints);
+    bool ok = state != NULL && state_tensors(&s, run);
+    if (run_is_first(run))
+        ok = ok && path_in(&folder, run, "checkpoints") && log_sync(&run->log) &&
+             checkpoint_save(folder.data, run->step, s.tensors, s.count, state, (int)run->o.keep_checkpoints);
+    else
+        ok = ok && checkpoint_attend(s.tensors, s.count);
+    bool failed = !ok;
+    ok = run_any(run, &failed) && ok && (!failed || fail("another rank could not save; it says why"));
     json_decref(state);
     state_free(&s);
     bytes_free(&folder);

@@ -1,10 +1,16 @@
 // When a run saves, evaluates and gives up: by its steps, by the clock, and by the time that a signal leaves; and how
 // it then ends.
-#include "run/run.h"
+#include "run/run_internal.h"
 #include "system/signals.h"
 #include <stdlib.h>
 
 bool run_goes_on(const Run *run) { return run->step < run->steps; }
+
+bool run_clock_saves(const Run *run)
+{
+    double since = clock_seconds() - run->saved_at;
+    return run->o.save_minutes > 0 && since + run->step_seconds > 60 * run->o.save_minutes;
+}
 
 // By the clock one step early, as another step like the last would end too late: a kill costs at most --save-minutes.
 bool run_saves(const Run *run)
@@ -12,8 +18,7 @@ bool run_saves(const Run *run)
     if (run->step == run->steps)
         return run->saved != run->step;
     bool by_steps = run->o.save_every > 0 && run->step % run->o.save_every == 0;
-    double since = clock_seconds() - run->saved_at;
-    return by_steps || (run->o.save_minutes > 0 && since + run->step_seconds > 60 * run->o.save_minutes);
+    return by_steps || (run_is_alone(run) ? run_clock_saves(run) : run->save_due);
 }
 
 bool run_evaluates(const Run *run)
@@ -46,7 +51,9 @@ bool run_update_goes_on(void *context, int64_t done, int64_t all)
                  run->updates + 1, run->updates_all, done + 1, all);
     else
         log_live(&run->log, run->step + 1, "micro-batch %" PRId64 "/%" PRId64, done + 1, all);
-    return run_has_time(run, left) || signal_checked("");
+    bool late = !run_has_time(run, left);
+    TRY(run_any(run, &late));
+    return !late || (signal_checked("") && fail_as(ERROR_STOPPED, "stopped by a signal to another rank"));
 }
 
 void run_updates_end(Run *run)
@@ -102,8 +109,10 @@ bool run_save_and_fail(Run *run)
 bool run_stop(Run *run)
 {
     char checkpoint[80];
-    if (!run->open)
+    if (!run->open && run_is_first(run))
         printf("stopped by a signal before the first step; the same command begins again\n");
+    else if (!run->open)
+        return true;
     else if (run->updates > 0)
         log_note(&run->log,
                  "stopped by a signal in the middle of step %" PRId64

@@ -1,7 +1,7 @@
 // A server's text is untrusted: it is shortened, and made safe to display, before it is in an error.
 #include "server/exchange.h"
 #include "base/number.h"
-#include "base/visible.h"
+#include "log/visible.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -21,10 +21,25 @@ static void say(const char *text)
     }
 }
 
+static char process[40];
+
+void process_is(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(process, sizeof process - 2, format, arguments);
+    va_end(arguments);
+    if (size > 0)
+        strcat(process, ": ");
+}
+
+const char *process_text(void) { return process; }
+
 void end_at_once(const char *what, const char *how)
 {
     say(program_invocation_short_name);
     say(": ");
+    say(process);
     say(what);
     say(how);
     say("\n");

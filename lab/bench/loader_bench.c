@@ -79,7 +79,7 @@ static bool plan_and_fill(Loader *loader, int64_t steps, int64_t *tokens)
 static bool take_all(Loader *loader, int64_t steps, int64_t *tokens, double *waited)
 {
     const StepBatches *step;
-    Prefetch *prefetch = prefetch_open(loader, 0, steps);
+    Prefetch *prefetch = prefetch_open(loader, 0, steps, 0, 1);
     bool ok = prefetch != NULL;
     for (int64_t i = 0; ok && i < steps; i++) {
         ok = prefetch_next(prefetch, &step);

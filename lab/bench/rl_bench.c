@@ -5,7 +5,7 @@
 // to L tokens (drawn; random weights never end a response by themselves). A phase table, then one line of JSON with the
 // seconds of each phase in the last step. That the update finds the log-probabilities that were sampled is checked for
 // every token, as train_rl does. (FOLDER needs a config.json; without weights in it they are random.)
-#include "engine/session.h"
+#include "session/session.h"
 #include "pretrained/folder.h"
 #include "rl/advantage.h"
 #include "rl/update.h"

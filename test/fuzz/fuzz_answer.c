@@ -2,7 +2,7 @@
 // error. What must hold: texts that are accepted are UTF-8 and numbers finite, what the cache would keep of them says
 // the same, and an error is short, can be shown and does not hold the key.
 #include "server/exchange.h"
-#include "base/visible.h"
+#include "log/visible.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

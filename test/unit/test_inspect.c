@@ -1,5 +1,5 @@
 // prepare --inspect: every token in its place, coloured by its use, counted, and harmless whatever the rows hold.
-#include "base/visible.h"
+#include "log/visible.h"
 #include "inspect/inspect.h"
 #include "test/support/check.h"
 #include <unistd.h>

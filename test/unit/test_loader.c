@@ -293,7 +293,7 @@ static void the_thread_gives_what_the_loader_gives(void **state)
 {
     Documents d = graded_documents();
     Loader direct = loader_of(&d, in_order(ORDER_RANDOM)), behind = loader_of(&d, in_order(ORDER_RANDOM));
-    Prefetch *prefetch = prefetch_open(&behind, 5, 70); // into the third epoch, over two short batches
+    Prefetch *prefetch = prefetch_open(&behind, 5, 70, 0, 1); // into the third epoch, over two short batches
     assert_non_null(prefetch);
     const StepBatches *step;
     for (int64_t n = 5; n < 70; n++) {
@@ -323,7 +323,7 @@ static void the_thread_ends_whenever_it_is_asked_to_and_hands_on_errors(void **s
     Documents d = graded_documents();
     for (int taken = 0; taken < 6; taken++) {
         Loader loader = loader_of(&d, in_order(ORDER_SORTED));
-        Prefetch *prefetch = prefetch_open(&loader, 0, 100);
+        Prefetch *prefetch = prefetch_open(&loader, 0, 100, 0, 1);
         const StepBatches *step;
         for (int n = 0; n < taken; n++)
             assert_ok(prefetch_next(prefetch, &step));
@@ -332,11 +332,11 @@ static void the_thread_ends_whenever_it_is_asked_to_and_hands_on_errors(void **s
     }
     Loader loader = loader_of(&d, in_order(ORDER_SORTED));
     const StepBatches *step;
-    Prefetch *prefetch = prefetch_open(&loader, INT64_MAX - 2, INT64_MAX);
+    Prefetch *prefetch = prefetch_open(&loader, INT64_MAX - 2, INT64_MAX, 0, 1);
     assert_refused(prefetch_next(prefetch, &step), "has no place in the order");
     assert_refused(prefetch_next(prefetch, &step), "has no place in the order");
     prefetch_close(prefetch);
-    prefetch = prefetch_open(&loader, 7, 7); // a run that has ended
+    prefetch = prefetch_open(&loader, 7, 7, 0, 1); // a run that has ended
     assert_refused(prefetch_next(prefetch, &step), "step 7 is outside the range");
     prefetch_close(prefetch);
     loader_close(&loader);

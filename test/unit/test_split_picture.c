@@ -1,6 +1,6 @@
 // The picture of a split: well-formed whatever the names hold, with every count that it should show, and nothing that
 // is not there.
-#include "base/visible.h"
+#include "log/visible.h"
 #include "intake/split_picture.h"
 #include "test/support/check.h"
 

@@ -1,7 +1,7 @@
 // Characters that must not reach a terminal, a page or a picture unchanged, because they act there or are invisible.
 // Each of those chooses its own replacement: inspect/inspect.c, intake/split_picture.c.
-#ifndef BASE_VISIBLE_H
-#define BASE_VISIBLE_H
+#ifndef LOG_VISIBLE_H
+#define LOG_VISIBLE_H
 
 #include "base/base.h"
 

@@ -1,5 +1,5 @@
 // Characters that act instead of being seen. Their Unicode categories also hold harmless ones.
-#include "base/visible.h"
+#include "log/visible.h"
 
 Character character_at(const char *text, size_t size)
 {

@@ -1,8 +1,8 @@
 // A model folder, ready to answer: its weights, tokenizer and template, its end tokens, and the generation engine
 // (engine/engine.h) in the memory available. generate, score and chat begin by opening one. Next: rows/rows.h (rows to
 // requests), rows/journal.h (results to files).
-#ifndef ENGINE_SESSION_H
-#define ENGINE_SESSION_H
+#ifndef SESSION_SESSION_H
+#define SESSION_SESSION_H
 
 #include "engine/engine.h"
 #include "fit/fit.h"

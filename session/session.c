@@ -1,5 +1,5 @@
 // Opening a model folder for sampling: see session.h.
-#include "engine/session.h"
+#include "session/session.h"
 #include "pretrained/config_json.h"
 #include "pretrained/folder.h"
 #include "pretrained/weights.h"

@@ -1,5 +1,5 @@
 // See stops.h.
-#include "engine/stops.h"
+#include "asking/stops.h"
 #include <string.h>
 
 static size_t longest_text(const StopTexts *s)

@@ -1,6 +1,6 @@
 // Texts that end an answer. Such a text may span tokens, so the end of the bytes of all tokens is compared.
-#ifndef ENGINE_STOPS_H
-#define ENGINE_STOPS_H
+#ifndef ASKING_STOPS_H
+#define ASKING_STOPS_H
 
 #include "tokenizer/tokenizer.h"
 

@@ -1,0 +1,95 @@
+// Dividing the units: see sharding.h. A function of the parameters' shapes and the number of ranks alone.
+#include "model/sharding.h"
+#include "kernels/exactness.h"
+#include <stdlib.h>
+
+int64_t unit_of_tensor(const Parameters *p, int64_t tensor)
+{
+    if (tensor < p->first_layer)
+        return 0;
+    return tensor < p->final_norm ? 1 + (tensor - p->first_layer) / p->per_layer
+                                  : 1 + (p->final_norm - p->first_layer) / p->per_layer;
+}
+
+static int64_t blocks_of(const Parameter *p) { return (parameter_elements(p) + SQUARES_BLOCK - 1) / SQUARES_BLOCK; }
+
+// The first element of block `block` of those of tensors first .. last - 1; of their end, where there are no more.
+static int64_t element_of_block(const Parameters *p, int64_t first, int64_t last, int64_t block)
+{
+    int64_t tensor = first;
+    for (; tensor < last && block >= blocks_of(&p->list[tensor]); tensor++)
+        block -= blocks_of(&p->list[tensor]);
+    if (tensor < last)
+        return p->list[tensor].offset + block * SQUARES_BLOCK;
+    return p->list[last - 1].offset + parameter_elements(&p->list[last - 1]);
+}
+
+static bool divide(Sharding *s, ShardUnit *u, const Parameters *p, int64_t first, int64_t last)
+{
+    int64_t blocks = 0;
+    for (int64_t t = first; t < last; t++)
+        blocks += blocks_of(&p->list[t]);
+    u->edges = allocate((size_t)s->size + 1, sizeof *u->edges);
+    u->block_edges = allocate((size_t)s->size + 1, sizeof *u->block_edges);
+    TRY(u->edges != NULL && u->block_edges != NULL);
+    for (int r = 0; r <= s->size; r++) {
+        int64_t block = blocks * r / s->size;
+        u->edges[r] = element_of_block(p, first, last, block);
+        u->block_edges[r] = s->blocks + block;
+    }
+    u->first = p->list[first].offset;
+    u->count = u->edges[s->size] - u->first;
+    u->local = s->own;
+    s->own += u->edges[s->rank + 1] - u->edges[s->rank];
+    s->blocks += blocks;
+    s->largest = u->count > s->largest ? u->count : s->largest;
+    for (int r = 0; r < s->size; r++)
+        s->largest_own =
+            u->edges[r + 1] - u->edges[r] > s->largest_own ? u->edges[r + 1] - u->edges[r] : s->largest_own;
+    return true;
+}
+
+static void find_parts(Sharding *s, const Parameters *p)
+{
+    for (int64_t t = 0, block = 0; t < p->count; block += blocks_of(&p->list[t++])) {
+        const ShardUnit *u = &s->units[unit_of_tensor(p, t)];
+        int64_t begin = p->list[t].offset, end = begin + parameter_elements(&p->list[t]);
+        int64_t from = u->edges[s->rank] > begin ? u->edges[s->rank] : begin,
+                to = u->edges[s->rank + 1] < end ? u->edges[s->rank + 1] : end;
+        if (from < to)
+            s->parts[s->part_count++] = (ShardPart){.tensor = t,
+                                                    .first = from - begin,
+                                                    .count = to - from,
+                                                    .local = u->local + from - u->edges[s->rank],
+                                                    .block = block + (from - begin) / SQUARES_BLOCK};
+    }
+}
+
+bool sharding_open(Sharding *s, const Parameters *p, int rank, int size)
+{
+    *s = (Sharding){.rank = rank, .size = size > 0 ? size : 1, .unit_count = unit_of_tensor(p, p->count - 1) + 1};
+    s->units = allocate((size_t)s->unit_count, sizeof *s->units);
+    s->parts = allocate((size_t)p->count, sizeof *s->parts);
+    bool ok = s->units != NULL && s->parts != NULL;
+    for (int64_t u = 0, first = 0, last; ok && u < s->unit_count; u++, first = last) {
+        for (last = first; last < p->count && unit_of_tensor(p, last) == u; last++)
+            ;
+        ok = divide(s, &s->units[u], p, first, last);
+    }
+    if (ok)
+        find_parts(s, p);
+    else
+        sharding_close(s);
+    return ok;
+}
+
+void sharding_close(Sharding *s)
+{
+    for (int64_t u = 0; s->units != NULL && u < s->unit_count; u++) {
+        free(s->units[u].edges);
+        free(s->units[u].block_edges);
+    }
+    free(s->units);
+    free(s->parts);
+    *s = (Sharding){0};
+}

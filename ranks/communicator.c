@@ -1,0 +1,243 @@
+// One exchange is behind every operation: something to each rank and something from each, all at once, as far as their
+// connections take it. A header goes before the bytes, so that ranks that have lost their common step find out at once
+// and not by garbage.
+#include "ranks/communicator.h"
+#include "system/machine.h"
+#include "system/start.h"
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+typedef enum Operation { ALL_TO_ALL, ALL_GATHER, BROADCAST, SUM, BARRIER } Operation;
+static const char *const OPERATIONS[] = {"all-to-all", "all-gather", "broadcast", "sum", "barrier"};
+
+typedef struct Header {
+    uint64_t number, bytes;
+    uint32_t operation, unused;
+} Header;
+
+typedef struct Lane { // an exchange with one rank
+    Header out, in;
+    Piece send, receive;
+    size_t sent, received; // header and bytes
+} Lane;
+
+typedef struct Exchange {
+    Communicator *c;
+    Operation operation;
+    Lane *lanes; // (size)
+    struct pollfd *polls;
+    double heard; // when anything moved last
+} Exchange;
+
+static size_t whole(Piece p) { return sizeof(Header) + p.size; }
+
+// ---- errors that name a rank
+
+static bool lost(const Exchange *x, int i, const char *how)
+{
+    return fail("rank %d on %s %s (rank %d waits for it in the %s number %" PRIu64 ")", i, x->c->mesh.hosts[i], how,
+                x->c->rank, OPERATIONS[x->operation], x->c->number);
+}
+
+static bool silent(const Exchange *x)
+{
+    Bytes names = {0};
+    for (int i = 0; i < x->c->size; i++)
+        if (i != x->c->rank && x->lanes[i].received < whole(x->lanes[i].receive))
+            bytes_printf(&names, "%s%d on %s", names.size > 0 ? ", " : "", i, x->c->mesh.hosts[i]);
+    fail("nothing was heard for %g seconds from rank %s (rank %d waits in the %s number %" PRIu64 ")", x->c->patience,
+         names.size > 0 ? names.data : "(all, but they do not read)", x->c->rank, OPERATIONS[x->operation],
+         x->c->number);
+    bytes_free(&names);
+    return false;
+}
+
+static bool check_header(const Exchange *x, int i)
+{
+    const Header *in = &x->lanes[i].in;
+    if (in->number == x->c->number && in->operation == (uint32_t)x->operation && in->bytes == x->lanes[i].receive.size)
+        return true;
+    return fail("rank %d on %s is at operation %" PRIu64 ", a %s of %" PRIu64 " bytes, and rank %d at %" PRIu64
+                ", a %s of %zu: they do "
+                "not do the same",
+                i, x->c->mesh.hosts[i], in->number,
+                in->operation <= BARRIER ? OPERATIONS[in->operation] : "thing unknown", in->bytes, x->c->rank,
+                x->c->number, OPERATIONS[x->operation], x->lanes[i].receive.size);
+}
+
+// ---- a lane: header first, then bytes
+
+static Piece rest(Header *header, Piece piece, size_t done)
+{
+    if (done < sizeof *header)
+        return (Piece){(char *)header + done, sizeof *header - done};
+    return (Piece){(char *)piece.data + (done - sizeof *header), whole(piece) - done};
+}
+
+static bool move(Exchange *x, int i, bool out)
+{
+    Lane *lane = &x->lanes[i];
+    size_t *done = out ? &lane->sent : &lane->received, all = whole(out ? lane->send : lane->receive);
+    while (*done < all) {
+        Piece p = rest(out ? &lane->out : &lane->in, out ? lane->send : lane->receive, *done);
+        ssize_t n = out ? send(x->c->mesh.sockets[i], p.data, p.size, MSG_NOSIGNAL)
+                        : recv(x->c->mesh.sockets[i], p.data, p.size, 0);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return true;
+        if (n <= 0)
+            return lost(x, i, "has ended");
+        bool header = !out && *done < sizeof(Header);
+        *done += (size_t)n;
+        x->heard = clock_seconds();
+        if (header && *done >= sizeof(Header))
+            TRY(check_header(x, i));
+    }
+    return true;
+}
+
+static bool turn(Exchange *x, bool *finished)
+{
+    *finished = true;
+    for (int i = 0; i < x->c->size; i++) {
+        Lane *lane = &x->lanes[i];
+        bool out = lane->sent < whole(lane->send), in = lane->received < whole(lane->receive);
+        x->polls[i] = (struct pollfd){.fd = i == x->c->rank || !(in || out) ? -1 : x->c->mesh.sockets[i],
+                                      .events = (short)((out ? POLLOUT : 0) | (in ? POLLIN : 0))};
+        *finished = *finished && x->polls[i].fd < 0;
+    }
+    if (*finished)
+        return true;
+    if (clock_seconds() - x->heard > x->c->patience)
+        return silent(x);
+    if (poll(x->polls, (nfds_t)x->c->size, 1000) < 0)
+        return errno == EINTR || fail_errno("waiting for other ranks");
+    for (int i = 0; i < x->c->size; i++) {
+        if ((x->polls[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
+            x->lanes[i].received < whole(x->lanes[i].receive))
+            TRY(move(x, i, false));
+        if ((x->polls[i].revents & (POLLOUT | POLLHUP | POLLERR)) != 0 && x->lanes[i].sent < whole(x->lanes[i].send))
+            TRY(move(x, i, true));
+    }
+    return true;
+}
+
+static bool exchange(Communicator *c, Operation operation, const Piece *send, const Piece *receive)
+{
+    if (c->mesh.sockets == NULL) // alone, or a plan
+        return true;
+    Exchange x = {.c = c, .operation = operation, .heard = clock_seconds()};
+    x.lanes = allocate((size_t)c->size, sizeof *x.lanes);
+    x.polls = allocate((size_t)c->size, sizeof *x.polls);
+    bool ok = x.lanes != NULL && x.polls != NULL, finished = false;
+    for (int i = 0; ok && i < c->size; i++) {
+        if (i == c->rank)
+            continue;
+        x.lanes[i] =
+            (Lane){.out = {c->number, send[i].size, (uint32_t)operation, 0}, .send = send[i], .receive = receive[i]};
+        c->bytes += send[i].size;
+    }
+    while (ok && !finished)
+        ok = turn(&x, &finished);
+    free(x.lanes);
+    free(x.polls);
+    c->number++;
+    return ok;
+}
+
+// ---- operations
+
+bool communicator_open(Communicator *c, const Ranks *ranks)
+{
+    *c = (Communicator){.rank = ranks->rank, .size = ranks->size, .patience = ranks->patience};
+    return mesh_open(&c->mesh, ranks);
+}
+
+bool communicator_start(Communicator *c, const RankOptions *o, bool plan, int64_t *threads)
+{
+    Ranks r;
+    *c = (Communicator){.size = 1};
+    TRY(plan ? ranks_find(&r, o) : ranks_open(&r, o));
+    if (r.rank > 0)
+        process_is("rank %d", r.rank);
+    if (*threads == 0 && r.local_size > 1)
+        *threads = larger(cores_available() / r.local_size, 1);
+    if (plan) {
+        c->rank = r.rank;
+        c->size = r.size;
+        return true;
+    }
+    return communicator_open(c, &r);
+}
+
+void communicator_close(Communicator *c)
+{
+    mesh_close(&c->mesh);
+    *c = (Communicator){0};
+}
+
+bool comm_all_to_all(Communicator *c, const Piece *send, const Piece *receive)
+{
+    if (send[c->rank].size > 0)
+        memmove(receive[c->rank].data, send[c->rank].data, send[c->rank].size);
+    return exchange(c, ALL_TO_ALL, send, receive);
+}
+
+// (size) pieces that an operation sends or receives, to be freed; the same to or from every rank. NULL after fail().
+static Piece *alike(const Communicator *c, Piece piece)
+{
+    Piece *pieces = allocate((size_t)c->size, sizeof *pieces);
+    for (int i = 0; pieces != NULL && i < c->size; i++)
+        pieces[i] = piece;
+    return pieces;
+}
+
+bool comm_all_gather(Communicator *c, const Piece *pieces)
+{
+    Piece *send = alike(c, pieces[c->rank]);
+    bool ok = send != NULL && exchange(c, ALL_GATHER, send, pieces);
+    free(send);
+    return ok;
+}
+
+bool comm_broadcast(Communicator *c, void *data, size_t size, int root)
+{
+    Piece *send = alike(c, (Piece){data, c->rank == root ? size : 0}), *receive = alike(c, (Piece){NULL, 0});
+    bool ok = send != NULL && receive != NULL;
+    if (ok && c->rank != root)
+        receive[root] = (Piece){data, size};
+    ok = ok && exchange(c, BROADCAST, send, receive);
+    free(send);
+    free(receive);
+    return ok;
+}
+
+bool comm_sum(Communicator *c, int64_t *values, size_t count)
+{
+    size_t bytes = count * sizeof *values;
+    int64_t *all = allocate((size_t)c->size * count, sizeof *all);
+    Piece *send = alike(c, (Piece){values, bytes}), *receive = alike(c, (Piece){NULL, bytes});
+    bool ok = all != NULL && send != NULL && receive != NULL;
+    for (int i = 0; ok && i < c->size; i++)
+        receive[i].data = all + (size_t)i * count;
+    ok = ok && exchange(c, SUM, send, receive);
+    for (int i = 0; ok && i < c->size; i++)
+        for (size_t k = 0; i != c->rank && k < count; k++)
+            values[k] = (int64_t)((uint64_t)values[k] + (uint64_t)all[(size_t)i * count + k]);
+    free(all);
+    free(send);
+    free(receive);
+    return ok;
+}
+
+bool comm_barrier(Communicator *c)
+{
+    Piece *none = alike(c, (Piece){NULL, 0});
+    bool ok = none != NULL && exchange(c, BARRIER, none, none);
+    free(none);
+    return ok;
+}
+
+bool comm_turn(Communicator *c, bool here) { return !here || comm_barrier(c); }

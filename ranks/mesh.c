@@ -1,0 +1,321 @@
+// Making the connections: see mesh.h. Whoever connects says who it is; whoever accepts decides whether it belongs here.
+// A connection that does not (a port scanner, a rank of another job) is closed and forgotten.
+#include "ranks/mesh.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { MESH_VERSION = 1 };
+static const char MAGIC[8] = "dereason";
+
+typedef struct Hello { // the first bytes of a connection
+    char magic[8];
+    uint32_t version;
+    int32_t rank, size;
+    uint32_t port; // where it listens
+    uint64_t job;
+    char host[HOST_BYTES]; // what it calls itself
+} Hello;
+
+typedef struct Place { // where a rank listens, as rank 0 has seen it
+    struct sockaddr_storage address;
+    uint32_t bytes;
+    char host[HOST_BYTES];
+} Place;
+
+typedef struct Opening {
+    Mesh *mesh;
+    const Ranks *ranks;
+    Place *places; // (size)
+    int listener;
+    double until; // by clock_seconds()
+} Opening;
+
+// ---- one connection
+
+static int milliseconds_left(const Opening *o)
+{
+    double left = o->until - clock_seconds();
+    return left > 0 ? (int)(left * 1000) + 1 : 0;
+}
+
+static bool wait_for(const Opening *o, int socket, short events)
+{
+    struct pollfd p = {.fd = socket, .events = events};
+    int n;
+    while ((n = poll(&p, 1, milliseconds_left(o))) < 0 && errno == EINTR)
+        ;
+    return n > 0 || fail("no answer within %g seconds", o->ranks->patience);
+}
+
+static bool read_all(const Opening *o, int socket, void *data, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        TRY(wait_for(o, socket, POLLIN));
+        ssize_t n = recv(socket, (char *)data + done, size - done, 0);
+        if (n == 0)
+            return fail("the connection was closed");
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            return fail_errno("reading");
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+static bool write_all(const Opening *o, int socket, const void *data, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        TRY(wait_for(o, socket, POLLOUT));
+        ssize_t n = send(socket, (const char *)data + done, size - done, MSG_NOSIGNAL);
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            return fail_errno("writing");
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+static void prepare(int socket)
+{
+    int on = 1;
+    fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) | O_NONBLOCK);
+    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+static int listen_at(const struct sockaddr *address, socklen_t bytes, int most)
+{
+    int on = 1, s = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (s >= 0 && setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 && bind(s, address, bytes) == 0 &&
+        listen(s, most) == 0)
+        return s;
+    if (s >= 0)
+        close(s);
+    return -1;
+}
+
+static int connect_once(const Opening *o, const struct sockaddr *address, socklen_t bytes)
+{
+    int s = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), error = 0;
+    socklen_t size = sizeof error;
+    if (s < 0)
+        return -1;
+    prepare(s);
+    if (connect(s, address, bytes) == 0 || (errno == EINPROGRESS && wait_for(o, s, POLLOUT) &&
+                                            getsockopt(s, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0))
+        return s;
+    close(s);
+    return -1;
+}
+
+// ---- who is there
+
+static Hello hello_of(const Opening *o, int port)
+{
+    Hello hello = {.version = MESH_VERSION,
+                   .rank = o->ranks->rank,
+                   .size = o->ranks->size,
+                   .port = (uint32_t)port,
+                   .job = o->ranks->job};
+    memcpy(hello.magic, MAGIC, sizeof MAGIC);
+    gethostname(hello.host, sizeof hello.host - 1);
+    return hello;
+}
+
+static bool belongs_here(const Opening *o, const Hello *h)
+{
+    return memcmp(h->magic, MAGIC, sizeof MAGIC) == 0 && h->job == o->ranks->job &&
+           memchr(h->host, 0, sizeof h->host) != NULL;
+}
+
+static bool check_hello(const Opening *o, const Hello *h)
+{
+    if (h->version != MESH_VERSION)
+        return fail("a rank on %s is another version of this program; start the same one everywhere", h->host);
+    if (h->size != o->ranks->size)
+        return fail("a rank on %s believes in %d ranks, and rank %d in %d", h->host, h->size, o->ranks->rank,
+                    o->ranks->size);
+    if (h->rank < 0 || h->rank >= h->size || o->mesh->sockets[h->rank] >= 0 || h->rank == o->ranks->rank)
+        return fail("rank %d, on %s, is there twice", h->rank, h->host);
+    return true;
+}
+
+static bool missing(const Opening *o, int from)
+{
+    Bytes names = {0};
+    int count = 0;
+    for (int i = from; i < o->ranks->size; i++)
+        if (i != o->ranks->rank && o->mesh->sockets[i] < 0 && count++ < 16)
+            bytes_printf(&names, "%s%d", count > 1 ? ", " : "", i);
+    fail("of %d ranks, %d %s not come to %s:%d within %g seconds: %s%s", o->ranks->size, count,
+         count == 1 ? "has" : "have", o->ranks->host, o->ranks->port, o->ranks->patience, names.data,
+         count > 16 ? ", ..." : "");
+    bytes_free(&names);
+    return false;
+}
+
+// From ranks `from` and above, all that have not come yet; places: where they listen, NULL: nobody asks.
+static bool accept_all(Opening *o, int from)
+{
+    for (int wanted = o->ranks->size - from; wanted > 0;) {
+        struct pollfd p = {.fd = o->listener, .events = POLLIN};
+        int n = poll(&p, 1, milliseconds_left(o));
+        if (n == 0)
+            return missing(o, from);
+        struct sockaddr_storage address;
+        socklen_t bytes = sizeof address;
+        int s = n < 0 ? -1 : accept4(o->listener, (struct sockaddr *)&address, &bytes, SOCK_CLOEXEC);
+        if (s < 0)
+            continue;
+        Hello hello;
+        prepare(s);
+        if (!read_all(o, s, &hello, sizeof hello) || !belongs_here(o, &hello)) {
+            close(s);
+            continue;
+        }
+        if (!check_hello(o, &hello)) {
+            close(s);
+            return false;
+        }
+        o->mesh->sockets[hello.rank] = s;
+        Place *place = &o->places[hello.rank];
+        *place = (Place){.address = address, .bytes = (uint32_t)bytes};
+        if (address.ss_family == AF_INET6)
+            ((struct sockaddr_in6 *)&place->address)->sin6_port = htons((uint16_t)hello.port);
+        else
+            ((struct sockaddr_in *)&place->address)->sin_port = htons((uint16_t)hello.port);
+        memcpy(place->host, hello.host, sizeof place->host);
+        wanted--;
+    }
+    return true;
+}
+
+// ---- rank 0
+
+static bool open_first(Opening *o)
+{
+    o->listener = o->ranks->listener;
+    if (o->listener < 0) {
+        struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)o->ranks->port)};
+        struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = six.sin6_port};
+        o->listener = listen_at((struct sockaddr *)&six, sizeof six, o->ranks->size); // takes IPv4's connections, too
+        if (o->listener < 0)
+            o->listener = listen_at((struct sockaddr *)&four, sizeof four, o->ranks->size);
+    }
+    if (o->listener < 0)
+        return fail_errno("rank 0 cannot listen at port %d; give another one with --rendezvous HOST:PORT",
+                          o->ranks->port);
+    Hello own = hello_of(o, 0);
+    memcpy(o->places[0].host, own.host, sizeof own.host);
+    TRY(accept_all(o, 1));
+    for (int i = 1; i < o->ranks->size; i++)
+        if (!write_all(o, o->mesh->sockets[i], o->places, (size_t)o->ranks->size * sizeof *o->places))
+            return fail_in("rank %d on %s", i, o->places[i].host);
+    return true;
+}
+
+// ---- the others
+
+// Again and again: rank 0 may start later.
+static int reach_first(const Opening *o)
+{
+    char port[16];
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found;
+    snprintf(port, sizeof port, "%d", o->ranks->port);
+    for (int pause = 20; milliseconds_left(o) > 0; pause = pause < 1000 ? 2 * pause : 1000) {
+        int s = -1;
+        if (getaddrinfo(o->ranks->host, port, &hints, &found) == 0) {
+            for (struct addrinfo *a = found; a != NULL && s < 0; a = a->ai_next)
+                s = connect_once(o, a->ai_addr, a->ai_addrlen);
+            freeaddrinfo(found);
+        }
+        if (s >= 0)
+            return s;
+        poll(NULL, 0, pause);
+    }
+    fail("rank %d has not reached rank 0 at %s:%d within %g seconds", o->ranks->rank, o->ranks->host, o->ranks->port,
+         o->ranks->patience);
+    return -1;
+}
+
+// For the ranks above, at any port of the address that rank 0 is reached by.
+static bool listen_for_others(Opening *o, int first, int *port)
+{
+    struct sockaddr_storage own;
+    socklen_t bytes = sizeof own;
+    if (getsockname(first, (struct sockaddr *)&own, &bytes) != 0)
+        return fail_errno("its own address");
+    in_port_t *place =
+        own.ss_family == AF_INET6 ? &((struct sockaddr_in6 *)&own)->sin6_port : &((struct sockaddr_in *)&own)->sin_port;
+    *place = 0;
+    o->listener = listen_at((struct sockaddr *)&own, bytes, o->ranks->size);
+    if (o->listener < 0 || getsockname(o->listener, (struct sockaddr *)&own, &bytes) != 0)
+        return fail_errno("listening for other ranks");
+    *port = ntohs(*place);
+    return true;
+}
+
+static bool open_other(Opening *o)
+{
+    int first = reach_first(o), port = 0;
+    TRY(first >= 0);
+    o->mesh->sockets[0] = first;
+    TRY(listen_for_others(o, first, &port));
+    Hello own = hello_of(o, port);
+    TRY(write_all(o, first, &own, sizeof own));
+    if (!read_all(o, first, o->places, (size_t)o->ranks->size * sizeof *o->places))
+        return fail_in("waiting for rank 0 at %s:%d to say where the others are", o->ranks->host, o->ranks->port);
+    for (int i = 1; i < o->ranks->rank; i++) {
+        const Place *p = &o->places[i];
+        int s = connect_once(o, (const struct sockaddr *)&p->address, (socklen_t)p->bytes);
+        if (s < 0)
+            return fail("rank %d cannot reach rank %d on %s", o->ranks->rank, i, p->host);
+        o->mesh->sockets[i] = s;
+        if (!write_all(o, s, &own, sizeof own))
+            return fail_in("rank %d on %s", i, p->host);
+    }
+    Place *known = o->places; // rank 0 has seen where they listen: that stays
+    o->places = allocate((size_t)o->ranks->size, sizeof *o->places);
+    bool ok = o->places != NULL && accept_all(o, o->ranks->rank + 1);
+    free(o->places);
+    o->places = known;
+    return ok;
+}
+
+bool mesh_open(Mesh *mesh, const Ranks *ranks)
+{
+    *mesh = (Mesh){.rank = ranks->rank, .size = ranks->size};
+    if (ranks->size == 1)
+        return true;
+    Opening o = {.mesh = mesh, .ranks = ranks, .listener = -1, .until = clock_seconds() + ranks->patience};
+    mesh->sockets = allocate((size_t)ranks->size, sizeof *mesh->sockets);
+    mesh->hosts = allocate((size_t)ranks->size, sizeof *mesh->hosts);
+    o.places = allocate((size_t)ranks->size, sizeof *o.places);
+    bool ok = mesh->sockets != NULL && mesh->hosts != NULL && o.places != NULL;
+    for (int i = 0; mesh->sockets != NULL && i < ranks->size; i++)
+        mesh->sockets[i] = -1;
+    ok = ok && (ranks->rank == 0 ? open_first(&o) : open_other(&o));
+    for (int i = 0; ok && i < ranks->size; i++)
+        memcpy(mesh->hosts[i], o.places[i].host, HOST_BYTES);
+    if (o.listener >= 0)
+        close(o.listener);
+    free(o.places);
+    if (!ok)
+        mesh_close(mesh);
+    return ok;
+}
+
+void mesh_close(Mesh *mesh)
+{
+    for (int i = 0; mesh->sockets != NULL && i < mesh->size; i++)
+        if (mesh->sockets[i] >= 0)
+            close(mesh->sockets[i]);
+    free(mesh->sockets);
+    free(mesh->hosts);
+    *mesh = (Mesh){0};
+}

@@ -1,0 +1,59 @@
+// What the ranks of a run decide and add up together: integers, so that every rank has the same, whatever their order.
+#include "run/run_internal.h"
+
+bool run_is_first(const Run *run) { return run->ranks == NULL || run->ranks->rank == 0; }
+
+bool run_is_alone(const Run *run) { return run->ranks == NULL || run->ranks->size == 1; }
+
+bool run_any(Run *run, bool *flag)
+{
+    int64_t count = *flag;
+    if (run_is_alone(run))
+        return true;
+    TRY(comm_sum(run->ranks, &count, 1));
+    *flag = count > 0;
+    return true;
+}
+
+// Of a loss three integers: its sum, its tokens, and whether it is not finite.
+static size_t put_loss(int64_t *values, const LossSum *sum)
+{
+    values[0] = sum->fixed;
+    values[1] = sum->tokens;
+    values[2] = sum->tokens > 0 && !sum->finite;
+    return 3;
+}
+
+static size_t take_loss(LossSum *sum, const int64_t *values)
+{
+    *sum = (LossSum){.fixed = values[0], .tokens = values[1], .finite = values[2] == 0};
+    return 3;
+}
+
+// And, as ranks meet here in every step, whether it is time to save: by rank 0's clock.
+bool run_add_up(Run *run, LossSum *loss, LevelLosses *levels, int64_t *counts, size_t count)
+{
+    int64_t values[3 * (LEVELS + 1) + COUNTS_MOST + 1];
+    size_t n = 0;
+    if (run_is_alone(run))
+        return true;
+    n += put_loss(values + n, loss);
+    for (int level = 0; level < LEVELS; level++)
+        n += put_loss(values + n, &levels->level[level]);
+    for (size_t i = 0; i < count; i++)
+        values[n++] = counts[i];
+    values[n++] = run_is_first(run) && run_clock_saves(run);
+    TRY(comm_sum(run->ranks, values, n));
+    n = take_loss(loss, values);
+    for (int level = 0; level < LEVELS; level++)
+        n += take_loss(&levels->level[level], values + n);
+    for (size_t i = 0; i < count; i++)
+        counts[i] = values[n++];
+    run->save_due = values[n] > 0;
+    return true;
+}
+
+bool run_hear_first(Run *run, void *data, size_t size)
+{
+    return run_is_alone(run) || comm_broadcast(run->ranks, data, size, 0);
+}

@@ -1,0 +1,38 @@
+// Training one model on several ranks: every rank runs micro-batches of its own with the whole weights, and owns a part
+// of the rest (model/sharding.h). Bits are those of one rank: going back, the gradient of a unit is finished on its own
+// and travels to its owners, who add up the micro-batches in their order; block sums of the norm and updated weights
+// travel back (EXACTNESS 5 and 7). A step:
+//
+//     gradients_clear(model);
+//     for (m = rank; m < rounds * size; m += size) {         // in a round, ranks 0 to active - 1 have a micro-batch
+//         sharded_round(&sharded, active);
+//         model_forward, model_loss, model_backward           // of an empty one, where this rank has none
+//     }
+//     gradient_norm, optimizer_step                           // on all ranks; all of them have the weights then
+#ifndef SHARDED_SHARDED_H
+#define SHARDED_SHARDED_H
+
+#include "model/model.h"
+#include "ranks/communicator.h"
+
+typedef struct Sharded {
+    Model *model;
+    Communicator *ranks;
+    int active;      // ranks that have a micro-batch in this round: 0 .. active - 1
+    char *host;      // a unit's gradient or weights, of a device; NULL: they are read and written where they lie
+    float *received; // (size, largest_own) what the others have made of this rank's part
+    Piece *send, *receive;
+} Sharded;
+
+// The model was opened with limits.rank and limits.ranks of this communicator; with one rank nothing is done.
+bool sharded_open(Sharded *sharded, Model *model, Communicator *ranks);
+void sharded_close(Sharded *sharded); // before model_close
+void sharded_round(Sharded *sharded, int active);
+
+// Bytes that a rank sends for a round with all ranks active, and for an update.
+typedef struct ShardedBytes {
+    uint64_t round, update;
+} ShardedBytes;
+ShardedBytes sharded_bytes(const Model *model);
+
+#endif

@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Several ranks have the bits of one, and lose no more: whatever their number, how they were started, and what kills one of them.
+. "$(dirname "$0")/common.bash"
+export OMP_WAIT_POLICY=passive
+tiny_recipe
+calm=$work/calm
+wants 0 train "$calm"
+
+every_number_of_ranks_has_the_bits_of_one() {
+    local ranks
+    for ranks in 2 3 4; do
+        wants 0 train "$work/ranks" --ranks $ranks
+        grep -q "^$ranks ranks, on " "$work/stdout" || failed "that there are $ranks ranks is not said"
+        [ "$(grep -c "going on\|step 1/" "$work/stdout")" = 1 ] || failed "more than one rank writes to the terminal"
+        same_run "$calm" "$work/ranks" "$ranks ranks have the bits of one: log, checkpoints, model"
+        cmp "$calm/checkpoints/$(cat "$calm/checkpoints/latest")/MANIFEST.json" \
+            "$work/ranks/checkpoints/$(cat "$work/ranks/checkpoints/latest")/MANIFEST.json" || failed "another manifest"
+        rm -rf "$work/ranks"
+    done
+}
+
+a_run_goes_on_with_another_number_of_ranks() {
+    local out=$work/other ranks
+    for ranks in 3 1 4 2; do # each is stopped in the middle of something
+        train_in_background "$out" --save-every 1 --ranks $ranks
+        sleep "0.$((RANDOM % 5 + 2))"
+        kill -TERM $trainer 2>/dev/null || true
+        local status=0
+        wait $trainer || status=$?
+        [ $status = 0 ] || [ $status = 75 ] || failed "exit status $status after SIGTERM to $ranks ranks"
+    done
+    wants 0 train "$out" --save-every 1 --ranks 2
+    same_run "$calm" "$out" "stopped by SIGTERM and resumed with 3, 1, 4 and 2 ranks: the same bits"
+    rm -rf "$out"
+}
+
+# A random rank at a random moment. The others end by themselves, and the run goes on from the last checkpoint.
+a_killed_rank_costs_an_interval() {
+    local out=$work/killed kills=0 rounds=$1 round victim pids status
+    for ((round = 0; round < rounds; round++)); do
+        train_in_background "$out" --save-every 1 --ranks 3
+        sleep "0.$((RANDOM % 8 + 1))"
+        mapfile -t pids < <(pgrep -P $trainer || true)
+        [ ${#pids[@]} -gt 0 ] && victim=${pids[$((RANDOM % ${#pids[@]}))]} && kill -9 "$victim" 2>/dev/null && kills=$((kills + 1))
+        status=0
+        wait $trainer || status=$?
+        [ $status != 0 ] || break # it was done before
+        [ -z "$(pgrep -P $trainer)" ] || failed "a rank outlives the run"
+    done
+    wants 0 train "$out" --save-every 1 --ranks 3
+    same_run "$calm" "$out" "$kills times kill -9 of one of three ranks: the others end, and the run ends with the same bits"
+    rm -rf "$out"
+}
+
+a_rank_that_stands_still_is_named() {
+    local out=$work/still pids status=0 begun
+    train_in_background "$out" --ranks 3 --stuck-after 2 --save-every 1 --epochs 1000
+    wait_for_step "$out" 3
+    mapfile -t pids < <(pgrep -P $trainer)
+    kill -STOP "${pids[1]}"
+    begun=$SECONDS
+    wait $trainer || status=$?
+    [ $status = 1 ] || failed "exit status $status where a rank stood still"
+    [ $((SECONDS - begun)) -lt 40 ] || failed "it took $((SECONDS - begun)) seconds"
+    grep -qE "nothing was heard for 2 seconds from rank 1 on " "$work/stderr" || failed "rank 1 is not named"
+    ! kill -0 "${pids[1]}" 2>/dev/null || failed "the rank that stood still is still there"
+    proved "a rank that stands still is named, and ended with the others"
+    rm -rf "$out"
+}
+
+# As torchrun, mpirun and srun start them: by the environment, each process for itself.
+launched() { # OUT, then for each rank its variables, in one word
+    local out=$1 said children=() child
+    shift
+    for said in "$@"; do
+        # shellcheck disable=SC2086
+        env $said ./train_sft "${recipe[@]}" --out "$out" >>"$work/stdout" 2>>"$work/stderr" &
+        children+=($!)
+    done
+    for child in "${children[@]}"; do
+        wait "$child" || failed "a rank failed"
+    done
+}
+
+launchers_are_understood() {
+    local port=$((20000 + RANDOM % 10000)) out=$work/launched
+    : >"$work/stdout"
+    launched "$out" "RANK=0 WORLD_SIZE=2 LOCAL_RANK=0 LOCAL_WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=$port" \
+        "RANK=1 WORLD_SIZE=2 LOCAL_RANK=1 LOCAL_WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=$port"
+    same_run "$calm" "$out" "started by torchrun's variables: the bits of one"
+    rm -rf "$out"
+    launched "$out" "OMPI_COMM_WORLD_RANK=0 OMPI_COMM_WORLD_SIZE=3 OMPI_COMM_WORLD_LOCAL_SIZE=3 PMIX_NAMESPACE=$$.$port" \
+        "OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=3 OMPI_COMM_WORLD_LOCAL_SIZE=3 PMIX_NAMESPACE=$$.$port" \
+        "OMPI_COMM_WORLD_RANK=2 OMPI_COMM_WORLD_SIZE=3 OMPI_COMM_WORLD_LOCAL_SIZE=3 PMIX_NAMESPACE=$$.$port"
+    same_run "$calm" "$out" "started by Open MPI's variables: the bits of one"
+    rm -rf "$out"
+    local node="SLURM_STEP_NUM_TASKS=2 SLURM_STEP_NODELIST=localhost SLURM_JOB_ID=$$$port"
+    launched "$out" "SLURM_PROCID=0 SLURM_LOCALID=0 $node" "SLURM_PROCID=1 SLURM_LOCALID=1 $node"
+    same_run "$calm" "$out" "started by the variables of a Slurm step: the bits of one"
+    rm -rf "$out"
+}
+
+what_does_not_fit_together_is_refused() {
+    wants 2 train "$work/no" --ranks 2 --rank 2 --rendezvous 127.0.0.1:2000
+    says "give --ranks N, --rank 0 to N - 1"
+    wants 2 train "$work/no" --ranks 2 --rank 0
+    wants 2 train "$work/no" --ranks 2 --rank 0 --rendezvous here
+    says "HOST:PORT is wanted"
+    wants 1 train "$work/no" --ranks 2 --rank 0 --rendezvous 127.0.0.1:$((20000 + RANDOM % 10000)) --stuck-after 1
+    says "of 2 ranks, 1 has not come to 127.0.0.1:"
+    [ ! -e "$work/no" ] || failed "a run without its ranks has begun"
+    wants 0 train "$work/no" --ranks 4 --plan
+    grep -q "gradients: sums" "$work/stdout" || failed "the plan of four ranks has no divided sums"
+    proved "ranks that are missing or named twice, and addresses that are none, are refused; a plan starts none"
+}
+
+every_number_of_ranks_has_the_bits_of_one
+a_run_goes_on_with_another_number_of_ranks
+a_killed_rank_costs_an_interval $([ "$mode" = long ] && echo 60 || echo 6)
+a_rank_that_stands_still_is_named
+launchers_are_understood
+what_does_not_fit_together_is_refused

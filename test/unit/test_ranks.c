@@ -1,0 +1,230 @@
+// Ranks: who a process is by its environment, and what several of them do together, in processes forked here.
+#include "test/support/ranks.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const VARIABLES[] = {"RANK",
+                                        "WORLD_SIZE",
+                                        "LOCAL_RANK",
+                                        "LOCAL_WORLD_SIZE",
+                                        "MASTER_ADDR",
+                                        "MASTER_PORT",
+                                        "TORCHELASTIC_USE_AGENT_STORE",
+                                        "OMPI_COMM_WORLD_RANK",
+                                        "OMPI_COMM_WORLD_SIZE",
+                                        "OMPI_COMM_WORLD_LOCAL_RANK",
+                                        "OMPI_COMM_WORLD_LOCAL_SIZE",
+                                        "PMI_RANK",
+                                        "PMI_SIZE",
+                                        "SLURM_PROCID",
+                                        "SLURM_STEP_NUM_TASKS",
+                                        "SLURM_LOCALID",
+                                        "SLURM_STEP_NODELIST",
+                                        "SLURM_NTASKS",
+                                        "SLURM_JOB_ID"};
+
+static int forget_launchers(void **state)
+{
+    for (size_t i = 0; i < sizeof VARIABLES / sizeof VARIABLES[0]; i++)
+        unsetenv(VARIABLES[i]);
+    return 0;
+}
+
+typedef struct Said { // by a launcher, in pairs
+    const char *variables[16];
+} Said;
+
+static void says(Said s)
+{
+    forget_launchers(NULL);
+    for (int i = 0; s.variables[i] != NULL; i += 2)
+        setenv(s.variables[i], s.variables[i + 1], 1);
+}
+
+static const RankOptions NONE_GIVEN = {.ranks = 0, .rank = -1, .rendezvous = "", .stuck_after = 20};
+
+static void expect(const char *launcher, int rank, int size, const char *host, int port) // port 0: any
+{
+    Ranks r;
+    assert_ok(ranks_find(&r, &NONE_GIVEN));
+    assert_int_equal(r.rank, rank);
+    assert_int_equal(r.size, size);
+    if (launcher == NULL) {
+        assert_null(r.launcher);
+        return;
+    }
+    assert_string_equal(r.launcher, launcher);
+    assert_string_equal(r.host, host);
+    if (port != 0)
+        assert_int_equal(r.port, port);
+}
+
+static void launchers_are_known_by_what_they_set(void **state)
+{
+    says((Said){{NULL}});
+    expect(NULL, 0, 1, "", 0);
+    says((Said){{"RANK", "3", "WORLD_SIZE", "4", "LOCAL_RANK", "1", "LOCAL_WORLD_SIZE", "2", "MASTER_ADDR", "node7",
+                 "MASTER_PORT", "29500"}});
+    expect("torchrun", 3, 4, "node7", 29500);
+    setenv("TORCHELASTIC_USE_AGENT_STORE", "True", 1);
+    expect("torchrun", 3, 4, "node7", 29501);
+    says((Said){{"OMPI_COMM_WORLD_RANK", "1", "OMPI_COMM_WORLD_SIZE", "2", "OMPI_COMM_WORLD_LOCAL_RANK", "1",
+                 "OMPI_COMM_WORLD_LOCAL_SIZE", "2"}});
+    expect("Open MPI", 1, 2, "127.0.0.1", 0);
+    says((Said){{"SLURM_PROCID", "5", "SLURM_STEP_NUM_TASKS", "8", "SLURM_LOCALID", "1", "SLURM_STEP_NODELIST",
+                 "gnode[07-09,12]", "SLURM_JOB_ID", "77"}});
+    expect("Slurm", 5, 8, "gnode07", 0);
+    // a batch script is no step: as many tasks as it may start are no ranks of its
+    says((Said){{"SLURM_PROCID", "0", "SLURM_NTASKS", "8", "SLURM_JOB_ID", "77"}});
+    expect(NULL, 0, 1, "", 0);
+    says((Said){{"RANK", "0", "WORLD_SIZE", "1"}});
+    expect(NULL, 0, 1, "", 0);
+}
+
+static void half_of_what_a_launcher_says_is_an_error(void **state)
+{
+    Ranks r;
+    says((Said){{"WORLD_SIZE", "4", "MASTER_ADDR", "node7"}});
+    assert_refused(ranks_find(&r, &NONE_GIVEN), "RANK is missing");
+    says((Said){{"RANK", "4", "WORLD_SIZE", "4", "MASTER_ADDR", "node7"}});
+    assert_refused(ranks_find(&r, &NONE_GIVEN), "no rank of torchrun");
+    says((Said){{"RANK", "two", "WORLD_SIZE", "4"}});
+    assert_refused(ranks_find(&r, &NONE_GIVEN), "the environment's RANK is \"two\"");
+    says((Said){{"PMI_RANK", "1", "PMI_SIZE", "2"}});
+    assert_refused(ranks_find(&r, &NONE_GIVEN), "give --rendezvous HOST:PORT");
+    RankOptions o = NONE_GIVEN;
+    o.rendezvous = "first:4000";
+    assert_ok(ranks_find(&r, &o));
+    assert_string_equal(r.host, "first");
+    assert_int_equal(r.port, 4000);
+    o.rendezvous = "first";
+    assert_refused(ranks_find(&r, &o), "HOST:PORT is wanted");
+}
+
+static void the_first_host_of_a_list_is_found(void **state)
+{
+    char host[HOST_BYTES];
+    const char *const lists[][2] = {{"a", "a"},
+                                    {"a,b", "a"},
+                                    {"gnode[10,20,25-27],login", "gnode10"},
+                                    {"n[001-128]", "n001"},
+                                    {"rack[1-2]node[3,4]-ib", "rack1node3-ib"}};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        assert_true(first_host(host, lists[i][0]));
+        assert_string_equal(host, lists[i][1]);
+    }
+    assert_false(first_host(host, ""));
+    assert_false(first_host(host, "n[1-2"));
+}
+
+// ---- together
+
+static bool all_operations(Communicator *c, void *context)
+{
+    enum { MOST = 300000 };
+    static unsigned char out[8][MOST], in[8][MOST];
+    for (int round = 0; round < 3; round++) {
+        Piece send[8], receive[8];
+        for (int i = 0; i < c->size; i++) { // another size for each pair, nothing among them too
+            send[i] = (Piece){out[i], (size_t)(c->rank * 7 + i * 3 + round) * 9001 % MOST};
+            receive[i] = (Piece){in[i], (size_t)(i * 7 + c->rank * 3 + round) * 9001 % MOST};
+            memset(out[i], 16 * c->rank + i, MOST);
+            memset(in[i], 255, MOST);
+        }
+        TRY(comm_all_to_all(c, send, receive));
+        for (int i = 0; i < c->size; i++)
+            for (size_t k = 0; k < MOST; k++)
+                if (in[i][k] != (k < receive[i].size ? 16 * i + c->rank : 255))
+                    return fail("all-to-all: byte %zu of rank %d is %d", k, i, in[i][k]);
+    }
+    int64_t sums[3] = {c->rank, INT64_MAX, -5}, number[8];
+    TRY(comm_sum(c, sums, 3));
+    if (sums[0] != c->size * (c->size - 1) / 2 || sums[2] != -5 * c->size ||
+        sums[1] != (int64_t)(UINT64_MAX / 2 * (uint64_t)c->size))
+        return fail("sum: %" PRId64, sums[0]);
+    Piece pieces[8];
+    for (int i = 0; i < c->size; i++)
+        pieces[i] = (Piece){&number[i], sizeof number[i]};
+    number[c->rank] = 100 + c->rank;
+    TRY(comm_all_gather(c, pieces));
+    for (int i = 0; i < c->size; i++)
+        if (number[i] != 100 + i)
+            return fail("all-gather");
+    for (int root = 0; root < c->size; root++) {
+        int64_t said = c->rank == root ? 7000 + root : 0;
+        TRY(comm_broadcast(c, &said, sizeof said, root));
+        if (said != 7000 + root)
+            return fail("broadcast");
+    }
+    return comm_barrier(c);
+}
+
+static void operations_move_what_they_should(void **state)
+{
+    for (int size = 2; size <= 5; size++)
+        assert_int_equal(together(size, 20, all_operations, NULL), 0);
+}
+
+static bool one_is_killed(Communicator *c, void *context)
+{
+    TRY(comm_barrier(c));
+    if (c->rank == 1)
+        raise(SIGKILL);
+    if (comm_barrier(c))
+        return fail("nobody missed rank 1");
+    if (strstr(error_text(), "rank 1 on ") == NULL || strstr(error_text(), "has ended") == NULL)
+        return fail_in("another error was wanted");
+    return true;
+}
+
+static bool one_does_something_else(Communicator *c, void *context)
+{
+    int64_t number = 1;
+    bool ok = c->rank == 1 ? comm_sum(c, &number, 1) : comm_barrier(c);
+    if (ok)
+        return fail("they went on");
+    // the first to find out ends, and the others may find that instead
+    bool said = strstr(error_text(), "they do not do the same") != NULL || strstr(error_text(), "has ended") != NULL;
+    return said || fail_in("another error was wanted");
+}
+
+static bool one_is_silent(Communicator *c, void *context)
+{
+    TRY(comm_barrier(c));
+    if (c->rank == 2) {
+        sleep(4);
+        return true;
+    }
+    if (comm_barrier(c))
+        return fail("nobody missed rank 2");
+    return strstr(error_text(), "from rank 2 on ") != NULL || strstr(error_text(), "has ended") != NULL ||
+           fail_in("another error was wanted");
+}
+
+static void a_rank_that_is_gone_or_astray_is_named(void **state)
+{
+    assert_int_equal(together(3, 20, one_is_killed, NULL),
+                     128 + SIGKILL); // the launching process ends as the killed one did
+    assert_int_equal(together(3, 20, one_does_something_else, NULL), 0);
+    assert_int_equal(together(3, 1, one_is_silent, NULL), 0);
+}
+
+static bool one_fails(Communicator *c, void *context) { return c->rank != 1; }
+
+static void the_launching_process_ends_as_the_first_that_failed(void **state)
+{
+    assert_int_equal(together(2, 20, one_fails, NULL), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(launchers_are_known_by_what_they_set, forget_launchers),
+        cmocka_unit_test_teardown(half_of_what_a_launcher_says_is_an_error, forget_launchers),
+        cmocka_unit_test(the_first_host_of_a_list_is_found),
+        cmocka_unit_test(operations_move_what_they_should),
+        cmocka_unit_test(a_rank_that_is_gone_or_astray_is_named),
+        cmocka_unit_test(the_launching_process_ends_as_the_first_that_failed)};
+    return cmocka_run_group_tests(tests, forget_launchers, NULL);
+}

@@ -1,0 +1,183 @@
+// Training on several ranks: the bits of one rank, whatever their number, the family, and where the state lies; and
+// what travels.
+#include "sharded/sharded.h"
+#include "test/support/guarded.h"
+#include "test/support/ranks.h"
+#include "test/support/tiny.h"
+#include <string.h>
+#include <sys/mman.h>
+
+enum { MOST_RANKS = 5, STEPS = 3, MICRO_BATCHES = 7, MOST_ELEMENTS = 60000 };
+
+// What a rank ends with; all ranks write the same.
+typedef struct State {
+    int64_t elements;
+    double norms[STEPS];
+    float weights[MOST_ELEMENTS], m[MOST_ELEMENTS], v[MOST_ELEMENTS];
+    uint64_t sent; // bytes of gradients, norms and weights by the communicator's count
+    ShardedBytes planned;
+} State;
+
+typedef struct Setting {
+    ModelFamily family;
+    bool tied, recompute, bf16_moments, device; // device: memory that the host may not touch
+    State *states;                              // (MOST_RANKS) shared by all processes
+} Setting;
+
+static void micro_batch(TinyBatch *b, int64_t step, int64_t m)
+{
+    *b = (TinyBatch){0};
+    for (int d = 0; d <= m % 3; d++)
+        tiny_add(b, (uint32_t)(1 + 100 * step + 10 * m + d), (int32_t)(5 + (7 * m + 3 * d) % 23));
+}
+
+static bool train_step(Model *model, Sharded *sharded, Optimizer *optimizer, const Communicator *ranks, int64_t step,
+                       double *norm)
+{
+    static TinyBatch batch;
+    static const Ragged NOTHING;
+    TRY(gradients_clear(model));
+    for (int64_t m = 0; m < MICRO_BATCHES; m += ranks->size) {
+        int64_t left = MICRO_BATCHES - m, mine = m + ranks->rank;
+        LossSum sum = {.finite = true};
+        sharded_round(sharded, left < ranks->size ? (int)left : ranks->size);
+        if (mine < MICRO_BATCHES)
+            micro_batch(&batch, step, mine);
+        const Ragged *b = mine < MICRO_BATCHES ? &batch.ragged : &NOTHING;
+        TRY(model_forward(model, b) && model_loss(model, b, 0.01, &sum) && model_backward(model, b));
+    }
+    return gradient_norm(model, norm) && optimizer_step(optimizer, model, 1e-2, 0.5);
+}
+
+static bool train(Communicator *ranks, void *context)
+{
+    const Setting *setting = context;
+    State *state = &setting->states[ranks->rank];
+    ModelConfig config = TINY_CONFIG;
+    ModelLimits limits = {.tokens = 128,
+                          .rows = 128,
+                          .sequences = 8,
+                          .positions = 64,
+                          .training = true,
+                          .rank = ranks->rank,
+                          .ranks = ranks->size};
+    Kernels device = guarded_kernels();
+    const Kernels *kernels = setting->device ? &device : kernels_open("cpu", 1);
+    Model model;
+    Sharded sharded;
+    Optimizer optimizer = {.beta1 = 0.9,
+                           .beta2 = 0.99,
+                           .epsilon = 1e-8,
+                           .weight_decay = 0.1,
+                           .bf16_moments = setting->bf16_moments,
+                           .seed = 5};
+    config.family = setting->family;
+    config.tied = setting->tied;
+    limits.recompute = setting->recompute;
+    device.on_gpu = true;
+    TRY(model_open(&model, &config, &limits, kernels, false) && model_initialise(&model, 3) &&
+        sharded_open(&sharded, &model, ranks));
+    TRY(optimizer_open(&optimizer, &model, false));
+    int64_t n = state->elements = model.parameters.elements;
+    for (int64_t step = 0; step < STEPS; step++)
+        TRY(train_step(&model, &sharded, &optimizer, ranks, step, &state->norms[step]));
+    state->sent = ranks->bytes;
+    state->planned = sharded_bytes(&model);
+    TRY(model_read_weights(&model, 0, n, state->weights));
+    TRY(optimizer_read_moments(&optimizer, FIRST_MOMENT, 0, n, state->m));
+    // in pieces that begin and end anywhere
+    for (int64_t first = 0; first < n; first += 4099)
+        TRY(optimizer_read_moments(&optimizer, SECOND_MOMENT, first, first + 4099 < n ? 4099 : n - first,
+                                   state->v + first));
+    sharded_close(&sharded);
+    optimizer_close(&optimizer);
+    model_close(&model);
+    return true;
+}
+
+static void same_bits(const State *a, const State *b)
+{
+    size_t bytes = (size_t)a->elements * sizeof(float);
+    assert_int_equal(a->elements, b->elements);
+    assert_memory_equal(a->norms, b->norms, sizeof a->norms);
+    assert_memory_equal(a->weights, b->weights, bytes);
+    assert_memory_equal(a->m, b->m, bytes);
+    assert_memory_equal(a->v, b->v, bytes);
+}
+
+// Ranks that have no micro-batch in the last round send nothing then.
+static void expect_bytes(const State *states, int size)
+{
+    for (int r = 0; r < size; r++) {
+        uint64_t rounds = (uint64_t)STEPS * (uint64_t)((MICRO_BATCHES - r + size - 1) / size);
+        assert_int_equal(states[r].sent, rounds * states[r].planned.round + STEPS * states[r].planned.update);
+    }
+}
+
+static void every_number_of_ranks_has_the_bits_of_one(void **unused)
+{
+    static const Setting settings[] = {{QWEN3, true, false, false, false, NULL},
+                                       {QWEN3, false, true, true, false, NULL},
+                                       {QWEN2, true, false, true, true, NULL},
+                                       {QWEN3, false, false, false, true, NULL}};
+    static State one;
+    State *states = mmap(NULL, MOST_RANKS * sizeof *states, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(states != MAP_FAILED);
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        Setting setting = settings[i];
+        setting.states = states;
+        for (int size = 1; size <= MOST_RANKS; size++) {
+            memset(states, 0, MOST_RANKS * sizeof *states);
+            assert_int_equal(together(size, 60, train, &setting), 0);
+            if (size == 1)
+                one = states[0];
+            assert_true(one.norms[0] > 0 && one.norms[0] != one.norms[1]);
+            for (int r = 0; r < size; r++)
+                same_bits(&states[r], &one);
+            if (size > 1)
+                expect_bytes(states, size);
+        }
+    }
+    munmap(states, MOST_RANKS * sizeof *states);
+}
+
+// Parts are disjoint, together everything, nearly equal, and begin at edges of blocks.
+static void every_element_has_one_owner(void **unused)
+{
+    Parameters p;
+    ModelConfig config = TINY_CONFIG;
+    config.tied = false;
+    config.width = 640;
+    assert_ok(parameters_make(&p, &config));
+    for (int size = 1; size <= 9; size++) {
+        char *owners = calloc((size_t)p.elements, 1);
+        for (int rank = 0; rank < size; rank++) {
+            Sharding s;
+            int64_t own = 0;
+            assert_ok(sharding_open(&s, &p, rank, size));
+            for (int64_t i = 0; i < s.part_count; i++) {
+                const ShardPart *part = &s.parts[i];
+                assert_int_equal(part->first % SQUARES_BLOCK, 0);
+                assert_int_equal(part->local, own);
+                own += part->count;
+                for (int64_t e = 0; e < part->count; e++)
+                    owners[p.list[part->tensor].offset + part->first + e]++;
+            }
+            assert_int_equal(own, s.own);
+            // a unit is divided to within a block, and a tensor's last one is not whole
+            assert_true(own <= p.elements / size + s.unit_count * 2 * SQUARES_BLOCK);
+            sharding_close(&s);
+        }
+        for (int64_t e = 0; e < p.elements; e++)
+            assert_int_equal(owners[e], 1);
+        free(owners);
+    }
+    parameters_free(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_element_has_one_owner),
+                                       cmocka_unit_test(every_number_of_ranks_has_the_bits_of_one)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
