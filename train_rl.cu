@@ -3,9 +3,9 @@
 //
 // A step samples a group of responses to each of its prompts with the generation engine (engine/engine.h), judges them
 // (answers/verify.h), compares each with its group (rl/advantage.h) and makes a few updates of the policy loss
-// (rl/objective.h). The engine's log-probabilities are the trainer's own, to the bit, so there is no second pass over
-// the responses before an update, and the ratio of the first update of a step is exactly 1: that is checked, token by
-// token. Weights are updated in place; nothing is copied.
+// (rl/objective.h). The engine's log-probabilities are the trainer's own, to the bit, so no second pass precedes an
+// update, and the ratio of the first update of a step is exactly 1: that is checked, token by token. Weights are
+// updated in place.
 #include "evaluation/validate.h"
 #include "options/program.h"
 #include "report/explain.h"
@@ -33,7 +33,6 @@ typedef struct Rl {
 
 static bool open_all(Rl *s);
 static bool open_run(Rl *s);
-static bool print_plan(const Rl *s);
 
 // ---- a step: sample and judge
 
@@ -170,6 +169,12 @@ static bool train(Rl *s)
     return true;
 }
 
+static bool print_plan(const Rl *s)
+{
+    printf("%" PRId64 " prompts, %" PRId64 " steps\n", s->prompts.train->count, s->schedule.steps);
+    return fit_print(&s->policy.fit, stdout);
+}
+
 static bool reinforce(void *state)
 {
     Rl *s = state;
@@ -250,12 +255,6 @@ static bool open_run(Rl *s)
     s->explain = (Explain){.log = &s->run.log, .rollouts = s->rollouts};
     announce(s);
     return run_describe(&s->run, &s->options);
-}
-
-static bool print_plan(const Rl *s)
-{
-    printf("%" PRId64 " prompts, %" PRId64 " steps\n", s->prompts.train->count, s->schedule.steps);
-    return fit_print(&s->policy.fit, stdout);
 }
 
 static bool stop(void *state) { return run_stop(&((Rl *)state)->run); }

@@ -166,7 +166,7 @@ static bool begin_log(Run *run, const char *log, bool resumed, Bytes *warnings, 
 {
     if (!run_is_first(run))
         return log_open(&run->log, NULL, NULL, run->steps, run->o.log_every);
-    return room_check(run, warnings) && log_cut(log, resumed ? run->step : -1, facts) &&
+    return disk_check(run, warnings) && log_cut(log, resumed ? run->step : -1, facts) &&
            log_open(&run->log, log, stdout, run->steps, run->o.log_every);
 }
 

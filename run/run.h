@@ -91,7 +91,7 @@ bool run_may_use(const RunOptions *options);
 
 // Makes OUT, finds the checkpoint to resume from (resume: "auto", "none" or a checkpoint's folder), refuses one of
 // another identity, model or schedule by the name of the difference, loads weights and moments, checks that the disk
-// has room for what the run will write (room.c), and cuts the log back to its step. Refused, with nothing changed,
+// has room for what the run will write (disk.c), and cuts the log back to its step. Refused, with nothing changed,
 // where the model of a finished run lies without a checkpoint. *resumed: whether there was a checkpoint; without one
 // the weights come from elsewhere.
 bool run_open(Run *run, const Options *options, bool *resumed);

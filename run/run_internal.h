@@ -22,9 +22,9 @@ bool run_load(Run *run, const Options *options,
 json_t *schedule_state(const Run *run); // NULL after fail()
 bool schedule_resume(Run *run, const json_t *saved, const char *where);
 
-// room.c: fails when the run will need more of OUT's disk than there is; appends a line to warnings where it may,
+// disk.c: fails when the run will need more of OUT's disk than there is; appends a line to warnings where it may,
 // should it take long.
-bool room_check(const Run *run, Bytes *warnings);
+bool disk_check(const Run *run, Bytes *warnings);
 
 // evaluate.c: fields "loss_1" ... "loss_5" of the levels that have tokens (and "loss_0", if documents of unknown
 // difficulty have some too), or "eval_loss_1" ...; returns how many.

@@ -70,7 +70,7 @@ static bool describe(Bytes *out, const Run *run, const Room *room, int64_t saves
                                      mega(needed(room, keep, saves)));
 }
 
-bool room_check(const Run *run, Bytes *warnings)
+bool disk_check(const Run *run, Bytes *warnings)
 {
     Room room;
     TRY(measure(&room, run));
