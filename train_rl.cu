@@ -4,8 +4,7 @@
 // A step samples a group of responses to each of its prompts with the generation engine (engine/engine.h), judges them
 // (answers/verify.h), compares each with its group (rl/advantage.h) and makes a few updates of the policy loss
 // (rl/objective.h). The engine's log-probabilities are the trainer's own, to the bit, so no second pass precedes an
-// update, and the ratio of the first update of a step is exactly 1: that is checked, token by token. Weights are
-// updated in place.
+// update, and the ratio of the first update of a step is exactly 1: that is checked, token by token.
 #include "evaluation/validate.h"
 #include "options/program.h"
 #include "report/explain.h"

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export LC_ALL=C.UTF-8                                          # lengths are of characters
 
-columns=120 file_lines=700 room_lines=3500 readme_lines=180
+columns=120 file_lines=700 room_lines=3500 readme_lines=180 sft_lines=170 rl_lines=280
 core_lines=20000                                               # it may only fall
 
 work=$(mktemp -d)
@@ -80,6 +80,8 @@ awk -v limit=$room_lines '$1 != "kernels" && $2 > limit { print $1 "/: " $2 " li
 core=$(awk '/^(base|kernels|model|engine|data|rl|run|checkpoint) / { sum += $2 } END { print sum }' "$work/sizes")
 core=$((core + $(grep -E '^[a-z_]+\.(c|cu|h)$' "$work/sources" | xargs cat | wc -l)))
 [ "$core" -le $core_lines ] || complain "the core (what a reader reads) has $core lines, more than the $core_lines of test/tidy.sh"
+[ "$(wc -l <train_sft.cu)" -le $sft_lines ] || complain "train_sft.cu: more than $sft_lines lines; a recipe is read whole"
+[ "$(wc -l <train_rl.cu)" -le $rl_lines ] || complain "train_rl.cu: more than $rl_lines lines; a recipe is read whole"
 checked "no include runs up, no room but kernels/ has more than $room_lines lines, and the core has $core of $core_lines"
 
 # ---- pages
