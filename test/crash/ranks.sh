@@ -26,7 +26,7 @@ a_run_goes_on_with_another_number_of_ranks() {
         sleep "0.$((RANDOM % 5 + 2))"
         kill -TERM $trainer 2>/dev/null || true
         local status=0
-        wait $trainer || status=$?
+        wait $trainer 2>/dev/null || status=$?
         [ $status = 0 ] || [ $status = 75 ] || failed "exit status $status after SIGTERM to $ranks ranks"
     done
     wants 0 train "$out" --save-every 1 --ranks 2
@@ -34,21 +34,33 @@ a_run_goes_on_with_another_number_of_ranks() {
     rm -rf "$out"
 }
 
-# A random rank at a random moment. The others end by themselves, and the run goes on from the last checkpoint.
+# A random rank, or the process that launched them, at a random moment. The others end by themselves, and the run goes on from the last
+# checkpoint; one that ends in between has the bits of one rank, and another begins.
 a_killed_rank_costs_an_interval() {
-    local out=$work/killed kills=0 rounds=$1 round victim pids status
-    for ((round = 0; round < rounds; round++)); do
+    local out=$work/killed kills=0 wanted=$1 victim pids status runs=0
+    RANDOM=$seed
+    while [ "$kills" -lt "$wanted" ]; do
         train_in_background "$out" --save-every 1 --ranks 3
-        sleep "0.$((RANDOM % 8 + 1))"
+        sleep "$(printf '0.%03d' $((20 + RANDOM % 400)))"
         mapfile -t pids < <(pgrep -P $trainer || true)
-        [ ${#pids[@]} -gt 0 ] && victim=${pids[$((RANDOM % ${#pids[@]}))]} && kill -9 "$victim" 2>/dev/null && kills=$((kills + 1))
+        pids+=("$trainer")
+        victim=${pids[$((RANDOM % ${#pids[@]}))]}
+        kill -9 "$victim" 2>/dev/null || true
         status=0
-        wait $trainer || status=$?
-        [ $status != 0 ] || break # it was done before
-        [ -z "$(pgrep -P $trainer)" ] || failed "a rank outlives the run"
+        wait $trainer 2>/dev/null || status=$?
+        if [ $status = 0 ]; then
+            runs=$((runs + 1))
+            same_run "$calm" "$out" "kill -9 of a rank, run $runs of SEED=$seed, done after $kills kills"
+            rm -rf "$out"
+            continue
+        fi
+        kills=$((kills + 1))
+        for victim in "${pids[@]}"; do
+            timeout 15 tail --pid="$victim" -f /dev/null || failed "process $victim outlives the run, SEED=$seed"
+        done
     done
-    wants 0 train "$out" --save-every 1 --ranks 3
-    same_run "$calm" "$out" "$kills times kill -9 of one of three ranks: the others end, and the run ends with the same bits"
+    wants 0 train "$out" --save-every 1 --ranks 2
+    same_run "$calm" "$out" "$kills times kill -9 of one of three ranks or their launcher (SEED=$seed): the others end, and the bits are the same"
     rm -rf "$out"
 }
 
@@ -100,6 +112,20 @@ launchers_are_understood() {
     rm -rf "$out"
 }
 
+# The launchers themselves, where they are.
+a_launcher_that_is_here_starts_a_run() {
+    local out=$work/real launcher
+    for launcher in "mpirun --allow-run-as-root --oversubscribe -n 3" "torchrun --no-python --nproc-per-node 2" "srun --overcommit -n 2"; do
+        if ! command -v "${launcher%% *}" >/dev/null || ! timeout 20 $launcher true >/dev/null 2>&1; then
+            skipped "a run by ${launcher%% *}, which is not here"
+            continue
+        fi
+        $launcher ./train_sft "${recipe[@]}" --out "$out" >"$work/stdout" 2>"$work/stderr" || failed "$launcher: exit status $?"
+        same_run "$calm" "$out" "started by $launcher: the bits of one"
+        rm -rf "$out"
+    done
+}
+
 what_does_not_fit_together_is_refused() {
     wants 2 train "$work/no" --ranks 2 --rank 2 --rendezvous 127.0.0.1:2000
     says "give --ranks N, --rank 0 to N - 1"
@@ -116,7 +142,8 @@ what_does_not_fit_together_is_refused() {
 
 every_number_of_ranks_has_the_bits_of_one
 a_run_goes_on_with_another_number_of_ranks
-a_killed_rank_costs_an_interval $([ "$mode" = long ] && echo 60 || echo 6)
+a_killed_rank_costs_an_interval $([ "$mode" = long ] && echo 300 || echo 8)
 a_rank_that_stands_still_is_named
 launchers_are_understood
+[ "$mode" = short ] || a_launcher_that_is_here_starts_a_run
 what_does_not_fit_together_is_refused
