@@ -214,6 +214,7 @@ reinforce_with() {
 
 # WAY NAME [WELL]: its address is in $judge, its questions are lines of $work/NAME.asked, its process is $judge_process
 judge_begins() {
+    rm -f "$work/$2.address" # of an earlier one of this name
     build/test/support/judge_server "$1" "$work/$2.asked" "${3:-0}" >"$work/$2.address" &
     judge_process=$!
     for _ in $(seq 100); do
