@@ -6,6 +6,11 @@ tiny_recipe
 calm=$work/calm
 wants 0 train "$calm"
 
+# PID: its children, in the order of their ranks.
+children_of() {
+    awk -v parent="$1" '{ sub(/.*\) /, ""); if ($2 == parent) print FILENAME }' /proc/[0-9]*/stat 2>/dev/null | cut -d/ -f3 | sort -n
+}
+
 every_number_of_ranks_has_the_bits_of_one() {
     local ranks
     for ranks in 2 3 4; do
@@ -42,7 +47,7 @@ a_killed_rank_costs_an_interval() {
     while [ "$kills" -lt "$wanted" ]; do
         train_in_background "$out" --save-every 1 --ranks 3
         sleep "$(printf '0.%03d' $((20 + RANDOM % 400)))"
-        mapfile -t pids < <(pgrep -P $trainer || true)
+        mapfile -t pids < <(children_of $trainer)
         pids+=("$trainer")
         victim=${pids[$((RANDOM % ${#pids[@]}))]}
         kill -9 "$victim" 2>/dev/null || true
@@ -68,7 +73,7 @@ a_rank_that_stands_still_is_named() {
     local out=$work/still pids status=0 begun
     train_in_background "$out" --ranks 3 --stuck-after 2 --save-every 1 --epochs 1000
     wait_for_step "$out" 3
-    mapfile -t pids < <(pgrep -P $trainer)
+    mapfile -t pids < <(children_of $trainer)
     kill -STOP "${pids[1]}"
     begun=$SECONDS
     wait $trainer || status=$?
