@@ -4,9 +4,9 @@
 
 static const char WHERE[] = "the checkpoint";
 
-json_t *rl_state_json(void *context)
+json_t *rl_state_json(void *state)
 {
-    const RlState *s = context;
+    const RlState *s = state;
     json_t *levels = json_array();
     bool ok = levels != NULL;
     for (int l = 0; ok && l < LEVELS; l++) {

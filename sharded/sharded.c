@@ -12,14 +12,14 @@ static int64_t owned(const ShardUnit *u, int rank) { return u->edges[rank + 1] -
 // ---- gradients, unit after unit
 
 // What this rank owns of the unit, from every rank that is active, in the order of micro-batches.
-static bool add_up(const Sharded *x, const ShardUnit *u)
+static bool add_up(const Sharded *s, const ShardUnit *u)
 {
-    Model *m = x->model;
+    Model *m = s->model;
     const Kernels *k = m->kernels;
 
     int64_t count = owned(u, m->sharding.rank);
-    for (int r = 0; r < x->active && count > 0; r++) {
-        const float *one = x->receive[r].data;
+    for (int r = 0; r < s->active && count > 0; r++) {
+        const float *one = s->receive[r].data;
         if (k->on_gpu) { // what was there has been sent
             k->upload(NULL, m->gradients, one, (size_t)count * sizeof(float));
             one = m->gradients;
@@ -32,58 +32,58 @@ static bool add_up(const Sharded *x, const ShardUnit *u)
 
 static bool send_gradient(void *context, int64_t layer)
 {
-    Sharded *x = context;
-    Model *m = x->model;
+    Sharded *s = context;
+    Model *m = s->model;
     const ShardUnit *u = &m->sharding.units[layer + 1];
     int rank = m->sharding.rank;
     char *from = (char *)m->gradients;
-    if (x->host != NULL && rank < x->active) {
-        TRY(m->kernels->download(NULL, x->host, m->gradients, (size_t)u->count * sizeof(float)));
-        from = x->host;
+    if (s->host != NULL && rank < s->active) {
+        TRY(m->kernels->download(NULL, s->host, m->gradients, (size_t)u->count * sizeof(float)));
+        from = s->host;
     }
     for (int r = 0; r < m->sharding.size; r++) {
-        size_t mine = rank < x->active ? (size_t)owned(u, r) * sizeof(float) : 0;
-        size_t others = r < x->active ? (size_t)owned(u, rank) * sizeof(float) : 0;
-        x->send[r] = (Piece){from + (size_t)(u->edges[r] - u->first) * sizeof(float), mine};
-        x->receive[r] = (Piece){x->received + r * m->sharding.largest_own, others};
+        size_t mine = rank < s->active ? (size_t)owned(u, r) * sizeof(float) : 0;
+        size_t others = r < s->active ? (size_t)owned(u, rank) * sizeof(float) : 0;
+        s->send[r] = (Piece){from + (size_t)(u->edges[r] - u->first) * sizeof(float), mine};
+        s->receive[r] = (Piece){s->received + r * m->sharding.largest_own, others};
     }
-    return comm_all_to_all(x->ranks, x->send, x->receive) && add_up(x, u);
+    return comm_all_to_all(s->ranks, s->send, s->receive) && add_up(s, u);
 }
 
-void sharded_round(Sharded *x, int active) { x->active = active; }
+void sharded_round(Sharded *s, int active) { s->active = active; }
 
 // ---- pieces that every rank has a part of
 
 static bool share_squares(void *context)
 {
-    Sharded *x = context;
-    Model *m = x->model;
+    Sharded *s = context;
+    Model *m = s->model;
     for (int64_t i = 0; i < m->sharding.unit_count; i++) {
         const ShardUnit *u = &m->sharding.units[i];
         for (int r = 0; r < m->sharding.size; r++)
-            x->receive[r] = (Piece){m->squares_host + u->block_edges[r],
+            s->receive[r] = (Piece){m->squares_host + u->block_edges[r],
                                     (size_t)(u->block_edges[r + 1] - u->block_edges[r]) * sizeof(float)};
-        TRY(comm_all_gather(x->ranks, x->receive));
+        TRY(comm_all_gather(s->ranks, s->receive));
     }
     return true;
 }
 
 static bool share_weights(void *context)
 {
-    Sharded *x = context;
-    Model *m = x->model;
+    Sharded *s = context;
+    Model *m = s->model;
     size_t size = m->kernels->activation_size;
     for (int64_t i = 0; i < m->sharding.unit_count; i++) {
         const ShardUnit *u = &m->sharding.units[i];
         int rank = m->sharding.rank;
-        char *unit = x->host != NULL ? x->host : weights_from(m, u->first);
+        char *unit = s->host != NULL ? s->host : weights_from(m, u->first);
         for (int r = 0; r < m->sharding.size; r++)
-            x->receive[r] = (Piece){unit + (size_t)(u->edges[r] - u->first) * size, (size_t)owned(u, r) * size};
-        if (x->host != NULL)
-            TRY(m->kernels->download(NULL, x->receive[rank].data, weights_from(m, u->edges[rank]),
-                                     x->receive[rank].size));
-        TRY(comm_all_gather(x->ranks, x->receive));
-        if (x->host != NULL)
+            s->receive[r] = (Piece){unit + (size_t)(u->edges[r] - u->first) * size, (size_t)owned(u, r) * size};
+        if (s->host != NULL)
+            TRY(m->kernels->download(NULL, s->receive[rank].data, weights_from(m, u->edges[rank]),
+                                     s->receive[rank].size));
+        TRY(comm_all_gather(s->ranks, s->receive));
+        if (s->host != NULL)
             m->kernels->upload(NULL, weights_from(m, u->first), unit, (size_t)u->count * size);
     }
     return m->kernels->synchronize(NULL);
@@ -91,8 +91,8 @@ static bool share_weights(void *context)
 
 static bool share_elements(void *context, int64_t first, int64_t count, float *host)
 {
-    Sharded *x = context;
-    const Model *m = x->model;
+    Sharded *s = context;
+    const Model *m = s->model;
     for (int64_t i = 0; i < m->sharding.unit_count; i++) {
         const ShardUnit *u = &m->sharding.units[i];
         if (u->first + u->count <= first || u->first >= first + count)
@@ -100,27 +100,27 @@ static bool share_elements(void *context, int64_t first, int64_t count, float *h
         for (int r = 0; r < m->sharding.size; r++) {
             int64_t from = u->edges[r] > first ? u->edges[r] : first, to = u->edges[r + 1];
             to = to < first + count ? to : first + count;
-            x->receive[r] = (Piece){host + (from - first), from < to ? (size_t)(to - from) * sizeof(float) : 0};
+            s->receive[r] = (Piece){host + (from - first), from < to ? (size_t)(to - from) * sizeof(float) : 0};
         }
-        TRY(comm_all_gather(x->ranks, x->receive));
+        TRY(comm_all_gather(s->ranks, s->receive));
     }
     return true;
 }
 
 // ---- opening
 
-bool sharded_open(Sharded *x, Model *m, Communicator *ranks)
+bool sharded_open(Sharded *s, Model *m, Communicator *ranks)
 {
-    *x = (Sharded){.model = m, .ranks = ranks, .active = ranks->size};
+    *s = (Sharded){.model = m, .ranks = ranks, .active = ranks->size};
     if (ranks->size == 1)
         return true;
     if (m->kernels->on_gpu)
-        TRY((x->host = allocate((size_t)m->sharding.largest, sizeof(float))) != NULL);
-    x->received = allocate((size_t)(m->sharding.size * m->sharding.largest_own), sizeof *x->received);
-    x->send = allocate((size_t)m->sharding.size, sizeof *x->send);
-    x->receive = allocate((size_t)m->sharding.size, sizeof *x->receive);
-    TRY(x->received != NULL && x->send != NULL && x->receive != NULL);
-    m->hooks = (ModelHooks){.context = x,
+        TRY((s->host = allocate((size_t)m->sharding.largest, sizeof(float))) != NULL);
+    s->received = allocate((size_t)(m->sharding.size * m->sharding.largest_own), sizeof *s->received);
+    s->send = allocate((size_t)m->sharding.size, sizeof *s->send);
+    s->receive = allocate((size_t)m->sharding.size, sizeof *s->receive);
+    TRY(s->received != NULL && s->send != NULL && s->receive != NULL);
+    m->hooks = (ModelHooks){.context = s,
                             .gradient_ready = send_gradient,
                             .share_squares = share_squares,
                             .share_weights = share_weights,
@@ -128,13 +128,13 @@ bool sharded_open(Sharded *x, Model *m, Communicator *ranks)
     return true;
 }
 
-void sharded_close(Sharded *x)
+void sharded_close(Sharded *s)
 {
-    free(x->host);
-    free(x->received);
-    free(x->send);
-    free(x->receive);
-    *x = (Sharded){0};
+    free(s->host);
+    free(s->received);
+    free(s->send);
+    free(s->receive);
+    *s = (Sharded){0};
 }
 
 ShardedBytes sharded_bytes(const Model *m)
