@@ -4,9 +4,9 @@
 
 static const char WHERE[] = "the checkpoint";
 
-json_t *rl_state_json(void *state)
+json_t *rl_state_json(void *context)
 {
-    const RlState *s = state;
+    const RlState *s = context;
     json_t *levels = json_array();
     bool ok = levels != NULL;
     for (int l = 0; ok && l < LEVELS; l++) {

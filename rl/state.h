@@ -11,7 +11,7 @@ typedef struct RlState {
     double kl_coefficient;
 } RlState;
 
-json_t *rl_state_json(void *state); // an RlState's, as Run.recipe_state asks for it; NULL after fail()
+json_t *rl_state_json(void *context); // an RlState's, as Run.recipe_state asks for it; NULL after fail()
 bool rl_state_resume(RlState *state, const json_t *saved);
 
 #endif

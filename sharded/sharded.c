@@ -16,7 +16,6 @@ static bool add_up(const Sharded *s, const ShardUnit *u)
 {
     Model *m = s->model;
     const Kernels *k = m->kernels;
-
     int64_t count = owned(u, m->sharding.rank);
     for (int r = 0; r < s->active && count > 0; r++) {
         const float *one = s->receive[r].data;
