@@ -115,7 +115,8 @@ sed -nE '/^\| promise/,/^$/p' docs/promises.md | sed 1,2d | grep -nE '^\|' | gre
 {
     for program in score prepare generate train_sft train_rl; do ./$program --help=markdown; done | sed -nE 's/^\| `--([a-z0-9-]+)`.*/\1/p' | sed 'p; s/^/no-/'
     # of every program, of our scripts and tools, of others' programs
-    printf '%s\n' help version config print-config cuda check extract explain seeds local-dir repo-type cap-add
+    printf '%s\n' help version config print-config cuda check extract explain seeds local-dir repo-type cap-add no-python nproc-per-node \
+        ntasks nodes ntasks-per-node cpus-per-task signal requeue
 } | sort -u >"$work/options"
 # shellcheck disable=SC2086
 grep -noE -- '(^|[ `(])--[a-z][a-z0-9-]+' $pages | sed 's/:[ `(]*--/:/' | grep -v '^docs/options/' |
