@@ -41,7 +41,7 @@ static bool train_step(Sft *s)
     LossSum loss = {.finite = true};
     LevelLosses levels = {0};
     run_updates_begin(&s->run, 1);
-    TRY(prefetch_next(s->prefetch, &step));
+    TRY(run_check_signal(&s->run) && prefetch_next(s->prefetch, &step));
     TRY(gradients_clear(&s->model));
     int64_t all = step->plan.micro_batches, size = s->ranks.size;
     for (int64_t first = 0; first < all; first += size) { // in rounds of one for each rank; the last may lack some
@@ -92,7 +92,7 @@ static bool print_plan(const Sft *s)
 static bool fine_tune(void *state)
 {
     Sft *s = state;
-    TRY(communicator_start(&s->ranks, &s->o.ranks, s->o.machine.plan, &s->o.machine.threads) &&
+    TRY(communicator_start(&s->ranks, &s->o.ranks, &s->options, s->o.machine.plan, &s->o.machine.threads) &&
         run_take_signals(s->o.run.stop_within) && open_all(s));
     if (s->o.machine.plan)
         return print_plan(s);

@@ -31,8 +31,9 @@ bool checkpoint_count(int64_t *count, const char *folder);
 bool checkpoint_save(const char *folder, int64_t step, const StateTensor *tensors, size_t count, json_t *state,
                      int keep);
 
-// For the other ranks of a run whose rank 0 saves: asks for the same pieces in the same order, and keeps nothing.
-bool checkpoint_attend(const StateTensor *tensors, size_t count);
+// Asks for the pieces of a save in their order, after the first `pieces`, and keeps nothing: for ranks that do not
+// save, and for rank 0 where it has failed in the middle.
+bool checkpoint_attend(const StateTensor *tensors, size_t count, int64_t pieces);
 
 // The newest whole checkpoint (manifest valid, all files there, every checksum right): its path and step; -1 if there
 // is none. Broken ones are skipped, and a line about each is appended to warnings (may be NULL). Fails if the folder

@@ -226,13 +226,14 @@ bool checkpoint_save(const char *folder, int64_t step, const StateTensor *tensor
     return ok || fail_in("saving the checkpoint of step %" PRId64, step);
 }
 
-bool checkpoint_attend(const StateTensor *tensors, size_t count)
+bool checkpoint_attend(const StateTensor *tensors, size_t count, int64_t pieces)
 {
     float *piece = allocate(PIECE, sizeof *piece);
     bool ok = piece != NULL;
     for (size_t i = 0; ok && i < count; i++)
         for (int64_t first = 0; ok && first < tensors[i].elements; first += PIECE)
-            ok = tensors[i].read(tensors[i].context, first, smaller(PIECE, tensors[i].elements - first), piece);
+            ok = pieces-- > 0 ||
+                 tensors[i].read(tensors[i].context, first, smaller(PIECE, tensors[i].elements - first), piece);
     free(piece);
     return ok;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 typedef enum Operation { ALL_TO_ALL, ALL_GATHER, BROADCAST, SUM, BARRIER } Operation;
 static const char *const OPERATIONS[] = {"all-to-all", "all-gather", "broadcast", "sum", "barrier"};
@@ -60,8 +61,8 @@ static bool check_header(const Exchange *x, int i)
     const Header *in = &x->lanes[i].in;
     if (in->number == x->c->number && in->operation == (uint32_t)x->operation && in->bytes == x->lanes[i].receive.size)
         return true;
-    return fail("rank %d on %s is at operation %" PRIu64 ", a %s of %" PRIu64 " bytes, and rank %d at %" PRIu64
-                ", a %s of %zu: they do "
+    return fail("rank %d on %s is at operation %" PRIu64 ", %s of %" PRIu64 " bytes, and rank %d at %" PRIu64
+                ", %s of %zu: they do "
                 "not do the same",
                 i, x->c->mesh.hosts[i], in->number,
                 in->operation <= BARRIER ? OPERATIONS[in->operation] : "thing unknown", in->bytes, x->c->rank,
@@ -128,6 +129,8 @@ static bool exchange(Communicator *c, Operation operation, const Piece *send, co
 {
     if (c->mesh.sockets == NULL) // alone, or a plan
         return true;
+    if (c->parent != 0 && getppid() != c->parent)
+        return fail("the process that started this rank has ended");
     Exchange x = {.c = c, .operation = operation, .heard = clock_seconds()};
     x.lanes = allocate((size_t)c->size, sizeof *x.lanes);
     x.polls = allocate((size_t)c->size, sizeof *x.polls);
@@ -155,7 +158,58 @@ bool communicator_open(Communicator *c, const Ranks *ranks)
     return mesh_open(&c->mesh, ranks);
 }
 
-bool communicator_start(Communicator *c, const RankOptions *o, bool plan, int64_t *threads)
+// A line of the text, without what may differ; its size.
+static size_t line_of(const char *text) { return strcspn(text, "\n"); }
+
+bool comm_same(Communicator *c, const Bytes *text, const char *what)
+{
+    int64_t size = (int64_t)text->size, differs = 0;
+    TRY(comm_broadcast(c, &size, sizeof size, 0));
+    char *first = allocate((size_t)size + 1, 1);
+    TRY(first != NULL);
+    if (c->rank == 0)
+        memcpy(first, text->data, (size_t)size);
+    bool ok = comm_broadcast(c, first, (size_t)size, 0);
+    const char *own = text->data, *his = first;
+    while (ok && *own != 0 && line_of(own) == line_of(his) && memcmp(own, his, line_of(own)) == 0) {
+        own += line_of(own) + (own[line_of(own)] == '\n');
+        his += line_of(his) + (his[line_of(his)] == '\n');
+    }
+    bool same = ok && *own == 0 && *his == 0;
+    differs = ok && !same;
+    if (differs)
+        fail("%s: rank 0 on %s has \"%.*s\", and rank %d \"%.*s\"; give all ranks the same", what, c->mesh.hosts[0],
+             (int)line_of(his), his, c->rank, (int)line_of(own), own);
+    free(first);
+    ok = ok && comm_sum(c, &differs, 1);
+    return ok && (same ? differs == 0 || fail("%s: another rank has others than rank 0; it says which", what) : false);
+}
+
+bool comm_same_json(Communicator *c, const json_t *value, const char *what)
+{
+    Bytes text = {0};
+    char *dump = json_dumps(value, JSON_INDENT(1) | JSON_SORT_KEYS);
+    bool ok = dump != NULL && bytes_text(&text, dump) && comm_same(c, &text, what);
+    free(dump);
+    bytes_free(&text);
+    return ok;
+}
+
+// But for what may differ between ranks.
+static bool same_options(Communicator *c, const Options *given)
+{
+    Bytes all = {0}, text = {0};
+    bool ok = options_config(given, &all) && bytes_text(&text, "");
+    for (const char *line = all.data; ok && line != NULL && *line != 0; line += line_of(line) + 1)
+        if (strncmp(line, "rank =", 6) != 0 && strncmp(line, "threads =", 9) != 0 && line[0] != '#')
+            ok = bytes_append(&text, line, line_of(line) + 1);
+    ok = ok && comm_same(c, &text, "options");
+    bytes_free(&all);
+    bytes_free(&text);
+    return ok;
+}
+
+bool communicator_start(Communicator *c, const RankOptions *o, const Options *given, bool plan, int64_t *threads)
 {
     Ranks r;
     *c = (Communicator){.size = 1};
@@ -169,7 +223,10 @@ bool communicator_start(Communicator *c, const RankOptions *o, bool plan, int64_
         c->size = r.size;
         return true;
     }
-    return communicator_open(c, &r);
+    TRY(communicator_open(c, &r));
+    bool launched = r.launcher != NULL && strncmp(r.launcher, "--", 2) != 0;
+    c->parent = launched ? getppid() : 0;
+    return same_options(c, given);
 }
 
 void communicator_close(Communicator *c)

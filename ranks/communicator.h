@@ -5,6 +5,7 @@
 #ifndef RANKS_COMMUNICATOR_H
 #define RANKS_COMMUNICATOR_H
 
+#include "json/json.h"
 #include "ranks/mesh.h"
 
 typedef struct Piece { // of memory, to or from one rank
@@ -16,6 +17,7 @@ typedef struct Communicator {
     int rank, size;
     Mesh mesh;
     double patience;
+    int parent;      // the process that launched it, which is to outlive it; 0: nobody knows
     uint64_t number; // operations so far
     uint64_t bytes;  // sent so far, without what operations say of themselves
 } Communicator;
@@ -24,7 +26,9 @@ bool communicator_open(Communicator *communicator, const Ranks *ranks);
 
 // ranks_open and communicator_open for a program: errors of ranks other than 0 name them, and *threads, where it is 0,
 // becomes this rank's share of its host's cores. plan: nothing is started or connected.
-bool communicator_start(Communicator *communicator, const RankOptions *options, bool plan, int64_t *threads);
+// given: all options; those of other ranks must be the same, but for --rank and --threads.
+bool communicator_start(Communicator *communicator, const RankOptions *options, const Options *given, bool plan,
+                        int64_t *threads);
 void communicator_close(Communicator *communicator);
 
 // send, receive (size): piece i goes to rank i and comes from it. Piece `rank` is the rank's own, and is copied.
@@ -35,6 +39,9 @@ bool comm_all_gather(Communicator *communicator, const Piece *pieces);
 
 bool comm_broadcast(Communicator *communicator, void *data, size_t size, int root);
 bool comm_sum(Communicator *communicator, int64_t *values, size_t count); // of all ranks; wraps around
+// Fails where the lines of text are not rank 0's, with the first that differs.
+bool comm_same(Communicator *communicator, const Bytes *text, const char *what);
+bool comm_same_json(Communicator *communicator, const json_t *value, const char *what);
 bool comm_barrier(Communicator *communicator);
 bool comm_turn(Communicator *communicator, bool here); // comm_barrier, for those that wait here and not elsewhere
 

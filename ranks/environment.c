@@ -9,18 +9,19 @@
 
 typedef struct Launcher {
     const char *name, *rank, *size, *local_rank, *local_size; // variables
+    bool alone_is_an_error;                                   // a rank without a size; Slurm has one in a batch script
 } Launcher;
 
 static const Launcher LAUNCHERS[] = {
-    {"torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"},
+    {"torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", true},
     {"Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
-     "OMPI_COMM_WORLD_LOCAL_SIZE"},
-    {"PMI", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"},
-    {"Slurm", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", NULL},
+     "OMPI_COMM_WORLD_LOCAL_SIZE", true},
+    {"PMI", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS", true},
+    {"Slurm", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", NULL, false},
 };
 
 // False after fail(): it is there and no number from 0 to most. *there: it is there.
-static bool number_of(int *value, bool *there, const char *name, int most)
+static bool number_of(int *value, bool *there, const char *name, int least, int most)
 {
     const char *text = name == NULL ? NULL : getenv(name);
     char *end;
@@ -29,8 +30,8 @@ static bool number_of(int *value, bool *there, const char *name, int most)
         return true;
     errno = 0;
     long number = strtol(text, &end, 10);
-    if (errno != 0 || *end != 0 || number < 0 || number > most)
-        return fail("the environment's %s is \"%.40s\"; a number from 0 to %d is wanted", name, text, most);
+    if (errno != 0 || *end != 0 || number < least || number > most)
+        return fail("the environment's %s is \"%.40s\"; a number from %d to %d is wanted", name, text, least, most);
     *value = (int)number;
     return true;
 }
@@ -103,7 +104,7 @@ static bool address_of_launcher(Ranks *r)
                *agent = getenv("TORCHELASTIC_USE_AGENT_STORE");
     bool there;
     r->port = PORTS_FROM + (int)(r->job % PORTS);
-    TRY(number_of(&r->port, &there, "MASTER_PORT", 65535));
+    TRY(number_of(&r->port, &there, "MASTER_PORT", 1, 65535));
     r->port += there && agent != NULL && strcmp(agent, "True") == 0; // torchrun itself listens at MASTER_PORT
     if (host != NULL && host[0] != 0)
         return set_host(r, host);
@@ -122,18 +123,24 @@ static bool address_of_launcher(Ranks *r)
 static bool ask_launcher(Ranks *r, const Launcher *l, bool *found)
 {
     bool has_rank, has_size, local;
-    TRY(number_of(&r->rank, &has_rank, l->rank, 1 << 20) && number_of(&r->size, &has_size, l->size, 1 << 20));
+    TRY(number_of(&r->rank, &has_rank, l->rank, 0, 1 << 20) && number_of(&r->size, &has_size, l->size, 0, 1 << 20));
     *found = has_size && r->size > 0; // SLURM_PROCID alone is there in a batch script, too, which is no step
     if (!*found)
-        return true;
-    if (!has_rank || r->rank >= r->size)
-        return fail(
-            "the environment's %s is %d and %s is %s%d: no rank of %s's; start with --ranks 1 for a single process",
-            l->size, r->size, l->rank, has_rank ? "" : "missing, not below ", has_rank ? r->rank : r->size, l->name);
+        return !has_rank || !l->alone_is_an_error ||
+               fail("the environment's %s is %d, but %s is missing: half of what %s says; start with --ranks 1 for a "
+                    "single process",
+                    l->rank, r->rank, l->size, l->name);
+    if (!has_rank)
+        return fail("the environment's %s is %d, but %s is missing: half of what %s says; start with --ranks 1 for a "
+                    "single process",
+                    l->size, r->size, l->rank, l->name);
+    if (r->rank >= r->size)
+        return fail("the environment's %s is %d, not below %s, which is %d; start with --ranks 1 for a single process",
+                    l->rank, r->rank, l->size, r->size);
     r->launcher = l->name;
     r->local_rank = r->rank;
-    return number_of(&r->local_rank, &local, l->local_rank, r->size - 1) &&
-           number_of(&r->local_size, &local, l->local_size, r->size);
+    return number_of(&r->local_rank, &local, l->local_rank, 0, r->size - 1) &&
+           number_of(&r->local_size, &local, l->local_size, 0, r->size);
 }
 
 bool ranks_find(Ranks *r, const RankOptions *o)
@@ -143,6 +150,10 @@ bool ranks_find(Ranks *r, const RankOptions *o)
         return fail_as(ERROR_USAGE,
                        "--rank is for processes that you start one by one: give --ranks N, --rank 0 to N - 1 and "
                        "--rendezvous HOST:PORT, the same on all but for --rank");
+    if (o->rendezvous[0] != 0 && o->ranks > 0 && o->rank < 0)
+        return fail_as(ERROR_USAGE,
+                       "--rendezvous: --ranks starts its processes on this machine and needs none; give --rank "
+                       "too, for processes that you start one by one, or drop it");
     if (o->rank >= 0) {
         r->rank = r->local_rank = (int)o->rank;
         r->size = (int)o->ranks;

@@ -92,6 +92,7 @@ static bool fork_all(Ranks *r, Children *c, bool *child)
             return fail_errno("--ranks: starting rank %d", i);
         if (c->ids[i] == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
+            setpgid(0, 0);           // what a terminal sends to its group comes once, by the launching process
             if (getppid() != parent) // it has ended before that
                 _exit(1);
             *child = true;

@@ -25,7 +25,7 @@ static uint64_t needed(const Room *room, int64_t keep, int64_t saves)
     return room->tokenizer + (while_saving > at_end ? while_saving : at_end);
 }
 
-static bool measure(Room *room, const Run *run)
+static bool measure(Room *room, Run *run)
 {
     struct statvfs disk;
     Bytes folder = {0};
@@ -70,7 +70,7 @@ static bool describe(Bytes *out, const Run *run, const Room *room, int64_t saves
                                      mega(needed(room, keep, saves)));
 }
 
-bool disk_check(const Run *run, Bytes *warnings)
+bool disk_check(Run *run, Bytes *warnings)
 {
     Room room;
     TRY(measure(&room, run));

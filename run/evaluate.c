@@ -64,9 +64,7 @@ static bool score_all(Run *run, Loader *held_out, Scores *s)
     int size = run->ranks == NULL ? 1 : run->ranks->size, rank = run->ranks == NULL ? 0 : run->ranks->rank;
     for (int64_t m = rank; m < larger(plan.micro_batches, 1) + rank; m += size) {
         Ragged batch;
-        bool stop = signal_received() != 0; // it can be made again, to the bit
-        TRY(run_any(run, &stop));
-        TRY(!stop || fail_as(ERROR_STOPPED, "stopped by a signal"));
+        TRY(run_check_signal(run)); // it can be made again, to the bit
         if (m >= plan.micro_batches)
             continue;
         log_live(&run->log, run->step, "evaluating %" PRId64 "/%" PRId64, m + 1, plan.micro_batches);

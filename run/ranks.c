@@ -2,20 +2,16 @@
 #include "run/run_internal.h"
 
 bool run_is_first(const Run *run) { return run->ranks == NULL || run->ranks->rank == 0; }
-
 bool run_is_alone(const Run *run) { return run->ranks == NULL || run->ranks->size == 1; }
 
 bool run_any(Run *run, bool *flag)
 {
     int64_t count = *flag;
-    if (run_is_alone(run))
-        return true;
-    TRY(comm_sum(run->ranks, &count, 1));
+    TRY(run_is_alone(run) || comm_sum(run->ranks, &count, 1));
     *flag = count > 0;
     return true;
 }
 
-// Of a loss three integers: its sum, its tokens, and whether it is not finite.
 static size_t put_loss(int64_t *values, const LossSum *sum)
 {
     values[0] = sum->fixed;

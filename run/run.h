@@ -47,6 +47,7 @@ typedef struct Run {
     Schedule *schedule;  // its steps and its warm-up are saved, and compared when the run is resumed
     Communicator *ranks; // of the run; NULL: it is alone. Only rank 0 writes into OUT and shows anything
     bool save_due;       // rank 0's clock says so
+    int64_t pieces;      // of the state that a save has read
     RunLog log;
     bool open, reported;       // reported: a step of this process
     int64_t longer;            // its number of steps before --steps changed; 0: unchanged
@@ -115,6 +116,7 @@ bool run_take_signals(double stop_within); // signals_install (system/signals.h)
 
 // Around the updates of a step. After a signal they are finished if there is time, and else given up: before the first
 // of them has changed anything the state is whole; in the middle of several it is not, and the last checkpoint counts.
+bool run_check_signal(Run *run); // false after a failure of kind ERROR_STOPPED, on all ranks, if any has had a signal
 void run_updates_begin(Run *run, int64_t updates);
 bool run_update_goes_on(void *run, int64_t micro_batches_done, int64_t micro_batches); // and shows progress
 void run_updates_end(Run *run);                                                        // the step is done

@@ -13,7 +13,7 @@ bool run_hear_first(Run *run, void *data, size_t size); // it becomes rank 0's
 bool run_clock_saves(const Run *run); // when.c: by the clock of this process
 
 // run_state.c
-bool run_checkpoint_bytes(uint64_t *bytes, const Run *run); // of one, on disk
+bool run_checkpoint_bytes(uint64_t *bytes, Run *run); // of one, on disk
 bool run_load(Run *run, const Options *options,
               const char *checkpoint); // refused where identity, model or schedule differ
 
@@ -24,7 +24,7 @@ bool schedule_resume(Run *run, const json_t *saved, const char *where);
 
 // disk.c: fails when the run will need more of OUT's disk than there is; appends a line to warnings where it may,
 // should it take long.
-bool disk_check(const Run *run, Bytes *warnings);
+bool disk_check(Run *run, Bytes *warnings);
 
 // evaluate.c: fields "loss_1" ... "loss_5" of the levels that have tokens (and "loss_0", if documents of unknown
 // difficulty have some too), or "eval_loss_1" ...; returns how many.

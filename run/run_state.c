@@ -11,7 +11,7 @@ enum { WEIGHTS, FIRST, SECOND, KINDS }; // of state
 enum { MANIFEST_BYTES = 400 };          // of the manifest, for a tensor
 
 typedef struct Part {
-    const Run *run;
+    Run *run;
     int kind;
     int64_t offset; // among all elements of its kind
     char name[96];
@@ -28,6 +28,7 @@ static Moment moment_of(const Part *p) { return p->kind == FIRST ? FIRST_MOMENT 
 static bool read_part(void *context, int64_t first, int64_t count, float *out)
 {
     const Part *p = context;
+    p->run->pieces++;
     if (p->kind == WEIGHTS)
         return model_read_weights(p->run->model, p->offset + first, count, out);
     return optimizer_read_moments(p->run->optimizer, moment_of(p), p->offset + first, count, out);
@@ -41,7 +42,7 @@ static bool write_part(const Part *p, int64_t first, int64_t count, float *host)
     return true;
 }
 
-static bool state_tensors(State *s, const Run *run)
+static bool state_tensors(State *s, Run *run)
 {
     static const char *const PREFIX[KINDS] = {"", "optim.m.", "optim.v."};
     const Parameters *all = &run->model->parameters;
@@ -65,7 +66,7 @@ static void state_free(State *s)
     free(s->parts);
 }
 
-bool run_checkpoint_bytes(uint64_t *bytes, const Run *run)
+bool run_checkpoint_bytes(uint64_t *bytes, Run *run)
 {
     State s = {0};
     bool ok = state_tensors(&s, run) && checkpoint_bytes(bytes, s.tensors, s.count);
@@ -140,12 +141,15 @@ bool run_save(Run *run)
     Bytes folder = {0};
     json_t *state = state_scalars(run);
     bool ok = state != NULL && state_tensors(&s, run);
+    run->pieces = 0;
     if (run_is_first(run))
         ok = ok && path_in(&folder, run, "checkpoints") && log_sync(&run->log) &&
              checkpoint_save(folder.data, run->step, s.tensors, s.count, state, (int)run->o.keep_checkpoints);
     else
-        ok = ok && checkpoint_attend(s.tensors, s.count);
+        ok = ok && checkpoint_attend(s.tensors, s.count, 0);
     bool failed = !ok;
+    if (failed && run_is_first(run) && !run_is_alone(run)) // the others are waiting for the rest
+        TRY(checkpoint_attend(s.tensors, s.count, run->pieces));
     ok = run_any(run, &failed) && ok && (!failed || fail("another rank could not save; it says why"));
     json_decref(state);
     state_free(&s);

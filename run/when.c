@@ -34,6 +34,14 @@ bool run_has_time(const Run *run, double seconds)
     return since < 0 || since + seconds + run->save_seconds <= run->o.stop_within;
 }
 
+static bool stop_together(Run *run, bool stop)
+{
+    TRY(run_any(run, &stop));
+    return !stop || (signal_checked("") && fail_as(ERROR_STOPPED, "stopped by a signal to another rank"));
+}
+
+bool run_check_signal(Run *run) { return stop_together(run, signal_received() != 0); }
+
 void run_updates_begin(Run *run, int64_t updates)
 {
     run->updates = 0;
@@ -51,9 +59,7 @@ bool run_update_goes_on(void *context, int64_t done, int64_t all)
                  run->updates + 1, run->updates_all, done + 1, all);
     else
         log_live(&run->log, run->step + 1, "micro-batch %" PRId64 "/%" PRId64, done + 1, all);
-    bool late = !run_has_time(run, left);
-    TRY(run_any(run, &late));
-    return !late || (signal_checked("") && fail_as(ERROR_STOPPED, "stopped by a signal to another rank"));
+    return stop_together(run, !run_has_time(run, left));
 }
 
 void run_updates_end(Run *run)

@@ -131,6 +131,67 @@ a_launcher_that_is_here_starts_a_run() {
     done
 }
 
+ranks_that_do_not_want_the_same_are_told_apart() {
+    local port=$((20000 + RANDOM % 10000)) status=0
+    ./train_sft "${recipe[@]}" --out "$work/no" --ranks 2 --rank 1 --rendezvous 127.0.0.1:$port --lr 1e-3 >"$work/other" 2>&1 &
+    wants 1 train "$work/no" --ranks 2 --rank 0 --rendezvous 127.0.0.1:$port
+    wait $! || status=$?
+    [ $status = 1 ] || failed "rank 1 has ended with $status"
+    grep -q 'rank 0 on .* has "lr = 0.01", and rank 1 "lr = 0.001"' "$work/other" || failed "what differs is not said: $(cat "$work/other")"
+    [ ! -e "$work/no" ] || failed "a run has begun whose ranks want different things"
+    proved "ranks with different options do not begin: the first that differs is named"
+}
+
+# A terminal sends Ctrl-C to all of its group, the launching process and the ranks.
+an_interrupt_of_all_is_one_signal() {
+    local out=$work/interrupted status=0
+    setsid ./train_sft "${recipe[@]}" --out "$out" --ranks 3 --epochs 1000 >"$work/stdout" 2>"$work/stderr" &
+    trainer=$!
+    wait_for_step "$out" 5
+    kill -INT -- -$trainer
+    wait $trainer || status=$?
+    [ $status = 75 ] || failed "exit status $status after Ctrl-C"
+    grep -q "stopped by a signal and saved after step" "$work/stdout" || failed "nothing is saved"
+    proved "Ctrl-C stops all ranks, and saves"
+    rm -rf "$out"
+}
+
+# Rank 0 alone writes; the others wait for it in the middle of the save.
+a_save_that_fails_is_one_error_of_rank_0() {
+    local out=$work/full
+    wants 1 bash -c "ulimit -f 64; exec ./train_sft $(printf '%q ' "${recipe[@]}") --out '$out' --ranks 3 >'$work/stdout' 2>'$work/stderr'"
+    says "$out/checkpoints/step-2"
+    says "another rank could not save; it says why"
+    ! grep -q "do not do the same" "$work/stderr" || failed "the ranks have lost each other"
+    wants 0 train "$out" --ranks 2
+    same_run "$calm" "$out" "a checkpoint that cannot be written is rank 0's error, and the run goes on with the same bits"
+    rm -rf "$out"
+}
+
+# As torchrun and mpirun do who are killed with -9: nobody is left to end what they have started.
+ranks_do_not_outlive_their_launcher() {
+    local port=$((20000 + RANDOM % 10000)) out=$work/orphans pids pid
+    cat >"$work/launch.sh" <<-'END'
+	for rank in 0 1; do
+	    RANK=$rank WORLD_SIZE=2 LOCAL_RANK=$rank LOCAL_WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=$port ./train_sft "$@" &
+	done
+	wait
+	END
+    port=$port bash "$work/launch.sh" "${recipe[@]}" --out "$out" --epochs 100000 >"$work/stdout" 2>"$work/stderr" &
+    trainer=$!
+    wait_for_step "$out" 5
+    mapfile -t pids < <(children_of $trainer)
+    [ ${#pids[@]} = 2 ] || failed "${#pids[@]} ranks instead of two"
+    kill -9 $trainer
+    wait $trainer 2>/dev/null || true
+    for pid in "${pids[@]}"; do
+        timeout 20 tail --pid="$pid" -f /dev/null || failed "rank $pid goes on without its launcher"
+    done
+    says "the process that started this rank has ended"
+    proved "ranks end when their launcher is killed"
+    rm -rf "$out"
+}
+
 what_does_not_fit_together_is_refused() {
     wants 2 train "$work/no" --ranks 2 --rank 2 --rendezvous 127.0.0.1:2000
     says "give --ranks N, --rank 0 to N - 1"
@@ -140,6 +201,10 @@ what_does_not_fit_together_is_refused() {
     wants 1 train "$work/no" --ranks 2 --rank 0 --rendezvous 127.0.0.1:$((20000 + RANDOM % 10000)) --stuck-after 1
     says "of 2 ranks, 1 has not come to 127.0.0.1:"
     [ ! -e "$work/no" ] || failed "a run without its ranks has begun"
+    wants 2 train "$work/no" --ranks 2 --rendezvous 127.0.0.1:2000
+    says "--ranks starts its processes on this machine"
+    RANK=1 wants 1 train "$work/no"
+    says "RANK is 1, but WORLD_SIZE is missing"
     wants 0 train "$work/no" --ranks 4 --plan
     grep -q "gradients: sums" "$work/stdout" || failed "the plan of four ranks has no divided sums"
     proved "ranks that are missing or named twice, and addresses that are none, are refused; a plan starts none"
@@ -151,4 +216,8 @@ a_killed_rank_costs_an_interval $([ "$mode" = long ] && echo 300 || echo 8)
 a_rank_that_stands_still_is_named
 launchers_are_understood
 [ "$mode" = short ] || a_launcher_that_is_here_starts_a_run
+ranks_that_do_not_want_the_same_are_told_apart
+an_interrupt_of_all_is_one_signal
+a_save_that_fails_is_one_error_of_rank_0
+ranks_do_not_outlive_their_launcher
 what_does_not_fit_together_is_refused

@@ -31,6 +31,20 @@ a_run_is_saved_unasked() {
     rm -rf "$out"
 }
 
+# There would be time for thousands of steps until --stop-within is over.
+a_signal_is_the_end_of_the_step() {
+    local out=$work/prompt status=0 begun
+    train_in_background "$out" --epochs 100000 --eval-every 0
+    wait_for_step "$out" 5
+    kill -TERM $trainer
+    begun=$SECONDS
+    wait $trainer || status=$?
+    [ $status = 75 ] || failed "exit status $status after SIGTERM"
+    [ $((SECONDS - begun)) -lt 12 ] || failed "it went on for $((SECONDS - begun)) seconds"
+    proved "after a signal no further step begins, whatever --stop-within leaves"
+    rm -rf "$out"
+}
+
 what_begins_again_says_so() {
     local out=$work/lost
     train_in_background "$out" --save-every 0
@@ -256,6 +270,7 @@ the_model_is_written_where_the_checkpoint_does_not_fit() {
 }
 
 a_run_is_saved_unasked
+a_signal_is_the_end_of_the_step
 what_begins_again_says_so
 a_step_is_given_up
 both_signals_are_answered

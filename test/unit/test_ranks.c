@@ -88,7 +88,7 @@ static void half_of_what_a_launcher_says_is_an_error(void **state)
     says((Said){{"WORLD_SIZE", "4", "MASTER_ADDR", "node7"}});
     assert_refused(ranks_find(&r, &NONE_GIVEN), "RANK is missing");
     says((Said){{"RANK", "4", "WORLD_SIZE", "4", "MASTER_ADDR", "node7"}});
-    assert_refused(ranks_find(&r, &NONE_GIVEN), "no rank of torchrun");
+    assert_refused(ranks_find(&r, &NONE_GIVEN), "not below WORLD_SIZE");
     says((Said){{"RANK", "two", "WORLD_SIZE", "4"}});
     assert_refused(ranks_find(&r, &NONE_GIVEN), "the environment's RANK is \"two\"");
     says((Said){{"PMI_RANK", "1", "PMI_SIZE", "2"}});
