@@ -119,7 +119,8 @@ static bool check_weights(const Reading *r)
                 "must not be here",
                 r->where);
     }
-    return true;
+    return !json_is_false(row_field(r->row, "label")) ||
+           refuse("label", "as false it marks a rejected response (KTO), which must not be trained", r->where);
 }
 
 static bool check_ids(const Reading *r)

@@ -30,10 +30,9 @@ static size_t take_loss(LossSum *sum, const int64_t *values)
 bool run_add_up(Run *run, LossSum *loss, LevelLosses *levels, int64_t *counts, size_t count)
 {
     int64_t values[3 * (LEVELS + 1) + COUNTS_MOST + 1];
-    size_t n = 0;
     if (run_is_alone(run))
         return true;
-    n += put_loss(values + n, loss);
+    size_t n = put_loss(values, loss);
     for (int level = 0; level < LEVELS; level++)
         n += put_loss(values + n, &levels->level[level]);
     for (size_t i = 0; i < count; i++)

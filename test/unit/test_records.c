@@ -526,6 +526,7 @@ static void what_would_change_what_is_learned_is_refused_in_every_format(void **
         {"\"weight\": 0", "--map _weight=weight leaves it out"},
         {"\"weight\": \"2\"", "\"weight\""},
         {"\"loss_weight\": 3", "\"loss_weight\""},
+        {"\"label\": false", "a rejected response (KTO)"},
         {"\"train\": false", "\"train\""},
         {"\"training\": 0", "\"training\""},
         {"\"loss\": false", "\"loss\""},
