@@ -8,9 +8,10 @@ bool fit_open(Fit *fit, const MachineOptions *where)
     bool named = where->gpu[0] != 0;
     *fit = (Fit){.fits = true};
     if (named && !where->plan)
-        return fail("--gpu %s: names a card to plan for, with --plan; a run takes this machine's GPU", where->gpu);
+        return fail_as(ERROR_USAGE, "--gpu %s: names a card to plan for, with --plan; a run takes this machine's GPU",
+                       where->gpu);
     if (named && strcmp(where->device.name, "cpu") == 0)
-        return fail("--gpu %s: plan for a GPU with --device cuda, not with --device cpu", where->gpu);
+        return fail_as(ERROR_USAGE, "--gpu %s: plan for a GPU with --device cuda, not with --device cpu", where->gpu);
     TRY(!named || card_memory(&fit->memory, where->gpu));
     fit->kernels = !where->plan ? kernels_open(where->device.name, (int)where->threads)
                                 : kernels_for_plan(named ? "cuda" : where->device.name);

@@ -9,10 +9,10 @@ static bool parse_word(LoaderWeight *weight, const char *word)
     const char *equals = strrchr(word, '='); // a source's name may contain =
     bool level = strncmp(word, "level:", 6) == 0, source = strncmp(word, "source:", 7) == 0;
     if (equals == NULL || (!level && !source) || !number_parse(&weight->weight, equals + 1))
-        return fail("--mix %s: must be level:1=WEIGHT or source:NAME=WEIGHT", word);
+        return fail_as(ERROR_USAGE, "--mix %s: must be level:1=WEIGHT or source:NAME=WEIGHT", word);
     if (level) {
         if (equals != word + 7 || word[6] < '0' || word[6] > '5')
-            return fail("--mix %s: a level is 0 (unknown) to 5", word);
+            return fail_as(ERROR_USAGE, "--mix %s: a level is 0 (unknown) to 5", word);
         weight->level = word[6] - '0';
         return true;
     }

@@ -160,7 +160,7 @@ static bool resolve(Bytes *out, const char *path)
 static bool check_options(const PrepareOptions *o)
 {
     if (o->tau == 0 && o->split != SPLIT_SFT_ONLY && o->split != SPLIT_RL_ONLY && o->split != SPLIT_DIFFICULTY)
-        return fail("--split random and hard-sft need --tau: its counts are theirs");
+        return fail_as(ERROR_USAGE, "--split random and hard-sft need --tau: its counts are theirs");
     return true;
 }
 

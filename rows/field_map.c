@@ -7,7 +7,7 @@ bool field_maps_add(FieldMaps *maps, const char *word)
 {
     const char *equals = strchr(word, '=');
     if (equals == NULL || equals == word || equals[1] == 0)
-        return fail("--map %s: must be field=name: the rows' \"name\" is read as \"field\"", word);
+        return fail_as(ERROR_USAGE, "--map %s: must be field=name: the rows' \"name\" is read as \"field\"", word);
     TRY(grow(&maps->texts, &maps->text_capacity, maps->text_count + 1, sizeof *maps->texts));
     TRY(grow(&maps->list, &maps->capacity, maps->count + 1, sizeof *maps->list));
     char *field = copy_text(word);

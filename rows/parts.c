@@ -251,9 +251,9 @@ bool parts_join(const PartOptions *part, const Options *options)
     const char *out = part->out;
     int64_t parts;
     if (out[0] == 0)
-        return fail("--join: give --out, the file whose parts --part has made");
+        return fail_as(ERROR_USAGE, "--join: give --out, the file whose parts --part has made");
     if (part->part[0] != 0)
-        return fail("--join puts the parts together that --part makes; drop one of the two");
+        return fail_as(ERROR_USAGE, "--join puts the parts together that --part makes; drop one of the two");
     PathKind there;
     TRY(path_kind(&there, out));
     if (there == PATH_FILE)

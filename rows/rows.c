@@ -15,7 +15,8 @@ bool part_parse(int64_t *part, int64_t *parts, const char *text)
         return true;
     bool read = sscanf(text, "%" SCNd64 "/%" SCNd64 "%c", part, parts, &behind) == 2;
     return (read && *parts >= 1 && *part >= 0 && *part < *parts) ||
-           fail("--part %s: write I/N, the part I from 0 to N - 1 of N parts, as in 0/4, 1/4, 2/4 and 3/4", text);
+           fail_as(ERROR_USAGE,
+                   "--part %s: write I/N, the part I from 0 to N - 1 of N parts, as in 0/4, 1/4, 2/4 and 3/4", text);
 }
 
 static bool find_files(char ***files, size_t *count, const RowOptions *o)

@@ -121,7 +121,7 @@ parts_are_joined_in_the_order_of_the_rows() {
     wants 0 "${join[@]}" 2>"$work/stderr"
     cmp "$out" "$work/whole" || failed "parts of which one is empty, and some of whose rows are refused, are not the whole"
     rm -f "$out" "$out".*-of-*
-    wants 1 "$program" --out "$out" --join --part 0/2 2>"$work/stderr"
+    wants 2 "$program" --out "$out" --join --part 0/2 2>"$work/stderr"
     says "drop one of the two"
     proved "generate --part, --join: the bytes of one process; parts that are missing, unfinished, changed or foreign are refused by name"
 }
@@ -254,7 +254,7 @@ bad_input_is_one_line() {
     refused 1 "token 1 is id 1152, but the model has 1152" ask '{"ids": [1, 1152]}'
     refused 1 "one.jsonl:1:" ask '{"prompt": }'
     refused 1 "no known row format" ask '{"a": 1}'
-    refused 1 "--map question" ask '{"prompt": "a"}' --map question
+    refused 2 "--map question" ask '{"prompt": "a"}' --map question
     refused 1 "no tokenizer" $program --model test/fixtures/models/tied --prompts "$work/prompts.jsonl" --out "$out" --device cpu --skip-bad-rows 99
     refused 1 "--part 3/3" ask '{"prompt": "a"}' --part 3/3
     refused 1 "--part one" ask '{"prompt": "a"}' --part one

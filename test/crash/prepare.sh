@@ -55,7 +55,7 @@ bad_files() {
     refused 2 "--out is missing" -- $program "$work/good.jsonl"
     refused 2 "did you mean --missing-difficulty" -- prepares --missing-dificulty 2 "$work/good.jsonl"
     refused 2 "none were given" -- prepares
-    refused 1 "field=name" -- prepares --map difficulty "$work/good.jsonl"
+    refused 2 "field=name" -- prepares --map difficulty "$work/good.jsonl"
     refused 1 "there is no tokenizer" -- $program --out "$out" "$work/good.jsonl"
     refused 1 "no.json" "No such file" -- prepares --decontaminate "$work/no.jsonl" -- "$work/good.jsonl"
     group "files that are no JSONL, and options at odds"
