@@ -256,8 +256,8 @@ bad_input_is_one_line() {
     refused 1 "no known row format" ask '{"a": 1}'
     refused 2 "--map question" ask '{"prompt": "a"}' --map question
     refused 1 "no tokenizer" $program --model test/fixtures/models/tied --prompts "$work/prompts.jsonl" --out "$out" --device cpu --skip-bad-rows 99
-    refused 1 "--part 3/3" ask '{"prompt": "a"}' --part 3/3
-    refused 1 "--part one" ask '{"prompt": "a"}' --part one
+    refused 2 "--part 3/3" ask '{"prompt": "a"}' --part 3/3
+    refused 2 "--part one" ask '{"prompt": "a"}' --part one
     refused 1 "standard input" $program --model "$model" --prompts - --out "$out"
     refused 1 "there is no such folder" $program --model "$work/none" --prompts "$work/prompts.jsonl" --out "$out"
     refused 2 "drop --prompts and --out" ask '{"prompt": "a"}' --chat
@@ -335,7 +335,7 @@ plans_for_a_card() {
     wants 0 $program --model "$work/4b" --plan --gpu 10GiB \
         $(sed -n 's/.*it fits with \(.*\) (.*/\1/p' "$work/stdout") >"$work/planned" 2>"$work/stderr"
     grep -q '^fits: yes' "$work/planned" || failed "$(tail -n 1 "$work/stdout"): with these it is $(tail -n 1 "$work/planned")"
-    refused 1 "--gpu 24G: names a card to plan for" ask '{"prompt": "a"}' --gpu 24G
+    refused 2 "--gpu 24G: names a card to plan for" ask '{"prompt": "a"}' --gpu 24G
     proved "generate --plan: as many pages as the card has room for; the options that it names help"
 }
 
