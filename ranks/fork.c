@@ -2,6 +2,7 @@
 // thread is started and any device is opened. Rank 0's listening socket is made here, so that no other process can take
 // its port in between.
 #include "ranks/ranks.h"
+#include "system/signals.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -60,6 +61,9 @@ static void take_ended(Children *c)
                 c->status = exit_status(status);
                 c->failed_at = time(NULL);
             }
+            if (i == 0 &&
+                exit_status(status) == EXIT_STOPPED) // the others may have found it gone before their own signal
+                c->status = EXIT_STOPPED;
             if (WIFSIGNALED(status))
                 fprintf(stderr, "rank %d was ended by signal %d (%s)\n", i, WTERMSIG(status),
                         strsignal(WTERMSIG(status)));

@@ -225,21 +225,24 @@ static bool open_first(Opening *o)
 static int reach_first(const Opening *o)
 {
     char port[16];
+    const char *why = "";
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found;
     snprintf(port, sizeof port, "%d", o->ranks->port);
     for (int pause = 20; milliseconds_left(o) > 0; pause = pause < 1000 ? 2 * pause : 1000) {
-        int s = -1;
-        if (getaddrinfo(o->ranks->host, port, &hints, &found) == 0) {
-            for (struct addrinfo *a = found; a != NULL && s < 0; a = a->ai_next)
-                s = connect_once(o, a->ai_addr, a->ai_addrlen);
+        int s = -1, unknown = getaddrinfo(o->ranks->host, port, &hints, &found);
+        for (struct addrinfo *a = unknown == 0 ? found : NULL; a != NULL && s < 0; a = a->ai_next)
+            s = connect_once(o, a->ai_addr, a->ai_addrlen);
+        why = unknown != 0 ? gai_strerror(unknown) : strerror(errno);
+        if (unknown == 0)
             freeaddrinfo(found);
-        }
         if (s >= 0)
             return s;
         poll(NULL, 0, pause);
     }
-    fail("rank %d has not reached rank 0 at %s:%d within %g seconds", o->ranks->rank, o->ranks->host, o->ranks->port,
-         o->ranks->patience);
+    fail("rank 0 was not reached at %s:%d within %g seconds (%s); start it too, and see that other hosts reach that "
+         "port, "
+         "or give --rendezvous HOST:PORT",
+         o->ranks->host, o->ranks->port, o->ranks->patience, why);
     return -1;
 }
 
