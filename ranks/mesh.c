@@ -99,6 +99,7 @@ static int listen_at(const struct sockaddr *address, socklen_t bytes, int most)
     return -1;
 }
 
+// errno says why it is -1.
 static int connect_once(const Opening *o, const struct sockaddr *address, socklen_t bytes)
 {
     int s = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), error = 0;
@@ -106,10 +107,14 @@ static int connect_once(const Opening *o, const struct sockaddr *address, sockle
     if (s < 0)
         return -1;
     prepare(s);
-    if (connect(s, address, bytes) == 0 || (errno == EINPROGRESS && wait_for(o, s, POLLOUT) &&
-                                            getsockopt(s, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0))
+    if (connect(s, address, bytes) == 0)
+        return s;
+    error = errno;
+    if (error == EINPROGRESS && wait_for(o, s, POLLOUT) && getsockopt(s, SOL_SOCKET, SO_ERROR, &error, &size) == 0 &&
+        error == 0)
         return s;
     close(s);
+    errno = error == EINPROGRESS ? ETIMEDOUT : error;
     return -1;
 }
 
