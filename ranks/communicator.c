@@ -129,6 +129,8 @@ static bool exchange(Communicator *c, Operation operation, const Piece *send, co
 {
     if (c->mesh.sockets == NULL) // alone, or a plan
         return true;
+    if (c->failed) // the first error is the one to tell
+        return false;
     if (c->parent != 0 && getppid() != c->parent)
         return fail("the process that started this rank has ended");
     Exchange x = {.c = c, .operation = operation, .heard = clock_seconds()};
@@ -147,6 +149,7 @@ static bool exchange(Communicator *c, Operation operation, const Piece *send, co
     free(x.lanes);
     free(x.polls);
     c->number++;
+    c->failed = !ok;
     return ok;
 }
 

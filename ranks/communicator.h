@@ -18,6 +18,7 @@ typedef struct Communicator {
     Mesh mesh;
     double patience;
     int parent;      // the process that launched it, which is to outlive it; 0: nobody knows
+    bool failed;     // an operation: all later ones fail, with its error
     uint64_t number; // operations so far
     uint64_t bytes;  // sent so far, without what operations say of themselves
 } Communicator;
