@@ -55,7 +55,8 @@ bool card_memory(DeviceMemory *memory, const char *gpu)
             snprintf(memory->name, sizeof memory->name, "%s, %.2f GiB", CARDS[i].name, CARDS[i].gibibytes);
         }
     if (bytes == 0 && (strlen(gpu) > 32 || !said_in_words(memory, gpu, &bytes)))
-        return fail(
+        return fail_as(
+            ERROR_USAGE,
             "--gpu %s: give a card's memory, as 80G or 79.1GiB, or one of a30, a100-40g, a100-80g, h100, h200, b200",
             gpu);
     memory->bytes = bytes > CONTEXT ? bytes - CONTEXT - reserve(bytes) : 0;

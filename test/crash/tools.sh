@@ -180,9 +180,9 @@ plan_for_a_gpu() {
     says "config.json: head_dim is 16, and cuda-bf16 has attention for 64, 128 only; use --device cpu"
     [ ! -e "$work/planned" ] || failed "--plan made a folder"
     proved "--plan --device cuda needs neither a GPU nor a build for one, and refuses a model that has no kernels there"
-    wants 1 train "$work/planned" --gpu 80G
+    wants 2 train "$work/planned" --gpu 80G
     says "with --plan"
-    wants 1 train "$work/planned" --plan --device auto --gpu 80x
+    wants 2 train "$work/planned" --plan --device auto --gpu 80x
     says "--gpu 80x: give a card's memory, as 80G or 79.1GiB, or one of"
     [ ! -e "$work/planned" ] || failed "a wrong --gpu made a folder"
     proved "--gpu is for plans, and names a card or its memory"
