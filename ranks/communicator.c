@@ -2,6 +2,7 @@
 // connections take it. A header goes before the bytes, so that ranks that have lost their common step find out at once
 // and not by garbage.
 #include "ranks/communicator.h"
+#include "base/version.h"
 #include "system/machine.h"
 #include "system/start.h"
 #include <errno.h>
@@ -62,8 +63,7 @@ static bool check_header(const Exchange *x, int i)
     if (in->number == x->c->number && in->operation == (uint32_t)x->operation && in->bytes == x->lanes[i].receive.size)
         return true;
     return fail("rank %d on %s is at operation %" PRIu64 ", %s of %" PRIu64 " bytes, and rank %d at %" PRIu64
-                ", %s of %zu: they do "
-                "not do the same",
+                ", %s of %zu: they do not do the same",
                 i, x->c->mesh.hosts[i], in->number,
                 in->operation <= BARRIER ? OPERATIONS[in->operation] : "thing unknown", in->bytes, x->c->rank,
                 x->c->number, OPERATIONS[x->operation], x->lanes[i].receive.size);
@@ -161,7 +161,7 @@ bool communicator_open(Communicator *c, const Ranks *ranks)
     return mesh_open(&c->mesh, ranks);
 }
 
-// A line of the text, without what may differ; its size.
+// The size of the line that begins here, without its end.
 static size_t line_of(const char *text) { return strcspn(text, "\n"); }
 
 bool comm_same(Communicator *c, const Bytes *text, const char *what)
@@ -198,11 +198,11 @@ bool comm_same_json(Communicator *c, const json_t *value, const char *what)
     return ok;
 }
 
-// But for what may differ between ranks.
+// But for what may differ between ranks; and the version, since another build may have other bits.
 static bool same_options(Communicator *c, const Options *given)
 {
     Bytes all = {0}, text = {0};
-    bool ok = options_config(given, &all) && bytes_text(&text, "");
+    bool ok = options_config(given, &all) && bytes_printf(&text, "version = %s\n", program_version());
     for (const char *line = all.data; ok && line != NULL && *line != 0; line += line_of(line) + 1)
         if (strncmp(line, "rank =", 6) != 0 && strncmp(line, "threads =", 9) != 0 && line[0] != '#')
             ok = bytes_append(&text, line, line_of(line) + 1);

@@ -20,7 +20,7 @@ static const Launcher LAUNCHERS[] = {
     {"Slurm", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", NULL, false},
 };
 
-// False after fail(): it is there and no number from 0 to most. *there: it is there.
+// False after fail(): it is there and no number from least to most. *there: it is there.
 static bool number_of(int *value, bool *there, const char *name, int least, int most)
 {
     const char *text = name == NULL ? NULL : getenv(name);

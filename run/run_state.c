@@ -140,7 +140,7 @@ bool run_save(Run *run)
     State s = {0};
     Bytes folder = {0};
     json_t *state = state_scalars(run);
-    bool ok = state != NULL && state_tensors(&s, run);
+    bool opened = state != NULL && state_tensors(&s, run), ok = opened;
     run->pieces = 0;
     if (run_is_first(run))
         ok = ok && path_in(&folder, run, "checkpoints") && log_sync(&run->log) &&
@@ -148,8 +148,8 @@ bool run_save(Run *run)
     else
         ok = ok && checkpoint_attend(s.tensors, s.count, 0);
     bool failed = !ok;
-    if (failed && run_is_first(run) && !run_is_alone(run)) // the others are waiting for the rest
-        TRY(checkpoint_attend(s.tensors, s.count, run->pieces));
+    if (failed && opened && run_is_first(run) && !run_is_alone(run)) // the others are waiting for the rest
+        ok = checkpoint_attend(s.tensors, s.count, run->pieces) && false;
     ok = run_any(run, &failed) && ok && (!failed || fail("another rank could not save; it says why"));
     json_decref(state);
     state_free(&s);
