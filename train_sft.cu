@@ -108,8 +108,7 @@ static bool open_model(Sft *s)
     Needs needs;
     TRY(sft_needs(&needs, &s->data, &s->files.config, (Recompute)s->o.recompute.place));
     needs.own.bf16_moments = s->optimizer.bf16_moments;
-    needs.own.limits.rank = s->ranks.rank;
-    needs.own.limits.ranks = s->ranks.size;
+    needs.own.limits.division = division_of(&s->o.sharding, &s->ranks);
     TRY(fit_choose(&s->fit, &needs));
     return s->o.machine.plan ||
            (model_open(&s->model, &s->files.config, &s->fit.needs.own.limits, s->fit.kernels, false) &&

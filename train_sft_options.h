@@ -12,6 +12,7 @@
 #include "options/options.h"
 #include "ranks/ranks.h"
 #include "run/run.h"
+#include "sharded/sharded.h"
 #include "intake/sft_data.h"
 
 #define TRAIN_SFT_USAGE                                                                                                \
@@ -38,6 +39,7 @@
     GROUP(RunOptions, run, RUN_ROWS) \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \
     GROUP(RankOptions, ranks, RANK_ROWS) \
+    GROUP(ShardedOptions, sharding, SHARDED_ROWS) \
     ROW(recompute,          choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "recompute layers in the backward pass; auto: if memory needs it")
 // clang-format on
 

@@ -46,13 +46,16 @@ static bool open_parts(Model *m, bool plan_only)
 {
     TRY(head_width_is_known(m) && widths_are_multiples(m));
     TRY(parameters_make(&m->parameters, &m->config));
-    TRY(sharding_open(&m->sharding, &m->parameters, m->limits.rank, m->limits.training ? m->limits.ranks : 1));
+    static const Division WHOLE = {.ranks = 1};
+    TRY(sharding_open(&m->sharding, &m->parameters, m->limits.training ? &m->limits.division : &WHOLE));
     TRY(plan_memory(m));
     if (plan_only)
         return true;
     TRY(arena_allocate(&m->state));
     TRY(arena_allocate(&m->activations));
-    if (has_fp32_weights(m))
+    if (has_fp32_weights(m) && m->sharding.weights)
+        m->own_weights = m->master;
+    else if (has_fp32_weights(m))
         m->master = m->weights;
     if (m->sharding.size == 1)
         m->sums = m->gradients;

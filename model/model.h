@@ -29,7 +29,7 @@ typedef struct ModelLimits {
     int64_t tokens, rows, sequences, positions; // rows: given to the head; positions: longest sequence
     bool training;                              // gradients and all that a backward pass needs
     bool recompute;                             // keep each layer's input only, and run the layer again in backward
-    int rank, ranks;                            // gradients, moments, master weights are divided among these (0: one)
+    Division division;                          // of a training model's state among ranks
     CacheLimits cache;
 } ModelLimits;
 
@@ -39,11 +39,13 @@ typedef struct ModelLimits {
 // because the other ranks' collectives wait for them. No pointer to a layer's weights is kept between release and the
 // next acquire. The share_ hooks are called once for an update, or a read: every rank gets what the others own of block
 // sums (squares_host), of weights, and of elements first .. first+count-1, of which it has filled its own into host.
+// share_gradients (Division.once): each rank's gradients, which are whole, become the sums of all.
 typedef struct ModelHooks {
     void *context;
     bool (*weights_acquire)(void *context, int64_t layer);
     void (*weights_release)(void *context, int64_t layer);
     bool (*gradient_ready)(void *context, int64_t layer);
+    bool (*share_gradients)(void *context);
     bool (*share_squares)(void *context);
     bool (*share_weights)(void *context);
     bool (*share_elements)(void *context, int64_t first, int64_t count, float *host);
@@ -84,9 +86,10 @@ typedef struct Model {
     const Kernels *kernels;
     Parameters parameters;
     ModelHooks hooks;
-    void *weights; // (elements) in the activation type: read by every pass
-    // (own) what is updated; weights itself (elements) where those are fp32; bf16 without training: NULL
+    void *weights; // (sharding.held) in the activation type: read by every pass, each unit at its place
+    // (own) what is updated; weights itself (elements) where those are fp32 and whole; bf16 without training: NULL
     float *master;
+    void *own_weights;             // (own) Division.weights: in the activation type; where that is fp32, master
     float *gradients;              // (elements) NULL without training; on several ranks (largest): of the unit at hand
     float *sums;                   // (own) of the step's gradients: `gradients` itself on one rank
     Sharding sharding;             // own, largest

@@ -7,14 +7,16 @@
 static inline Tensor tensor(void *data, int64_t rows, int64_t columns) { return (Tensor){data, rows, columns}; }
 static const Tensor NONE = {0};
 
-static inline void *weight_at(const Model *m, int64_t element)
+// Element `element` of all, which belongs to this tensor.
+static inline void *weight_at(const Model *m, const Parameter *p, int64_t element)
 {
-    return (char *)m->weights + (size_t)element * m->kernels->activation_size;
+    const ShardUnit *u = &m->sharding.units[unit_of_tensor(&m->parameters, p - m->parameters.list)];
+    return (char *)m->weights + (size_t)(u->place + element - u->first) * m->kernels->activation_size;
 }
 
 static inline Tensor weight_tensor(const Model *m, const Parameter *p)
 {
-    return tensor(weight_at(m, p->offset), p->rows, p->columns);
+    return tensor(weight_at(m, p, p->offset), p->rows, p->columns);
 }
 
 static inline void *moments_at(const Optimizer *o, Moment which, int64_t element)
@@ -26,7 +28,8 @@ static inline void *moments_at(const Optimizer *o, Moment which, int64_t element
 // Of a tensor of layer `layer` (-1: the embedding; L: the final norm, the head): on several ranks one unit's at a time.
 static inline float *gradient_at(const Model *m, const Parameter *p, int64_t layer)
 {
-    return m->gradients + p->offset - (m->sharding.size > 1 ? m->sharding.units[layer + 1].first : 0);
+    bool one_unit = m->sharding.size > 1 && !m->sharding.once;
+    return m->gradients + p->offset - (one_unit ? m->sharding.units[layer + 1].first : 0);
 }
 
 // The master weights of a part; where weights are fp32 they are their own masters.

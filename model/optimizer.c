@@ -5,8 +5,9 @@
 bool gradients_clear(Model *model)
 {
     model->kernels->zero(NULL, model->sums, (size_t)model->sharding.own * sizeof(float));
+    int64_t whole = model->sharding.once ? model->parameters.elements : model->sharding.largest;
     if (model->sums != model->gradients)
-        model->kernels->zero(NULL, model->gradients, (size_t)model->sharding.largest * sizeof(float));
+        model->kernels->zero(NULL, model->gradients, (size_t)whole * sizeof(float));
     return true;
 }
 
@@ -15,6 +16,7 @@ bool gradients_clear(Model *model)
 bool gradient_norm(Model *model, double *norm)
 {
     double total = 0;
+    TRY(model->hooks.share_gradients == NULL || model->hooks.share_gradients(model->hooks.context));
     for (int64_t i = 0; i < model->sharding.part_count; i++) {
         const ShardPart *part = &model->sharding.parts[i];
         model->kernels->square_sums(NULL, model->squares + part->block, model->sums + part->local, part->count);
@@ -38,6 +40,14 @@ bool optimizer_open(Optimizer *optimizer, const Model *model, bool plan_only)
     return plan_only || arena_allocate(&optimizer->state);
 }
 
+// Where an update writes a part's weights in the type that passes read.
+static void *updated(const Model *m, const ShardPart *part)
+{
+    const Parameter *p = &m->parameters.list[part->tensor];
+    return m->sharding.weights ? (char *)m->own_weights + (size_t)part->local * m->kernels->activation_size
+                               : weight_at(m, p, p->offset + part->first);
+}
+
 bool optimizer_step(Optimizer *o, Model *model, double rate, double gradient_scale)
 {
     AdamW settings = {.learning_rate = rate, .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon};
@@ -49,7 +59,7 @@ bool optimizer_step(Optimizer *o, Model *model, double rate, double gradient_sca
         const ShardPart *part = &model->sharding.parts[i];
         const Parameter *p = &model->parameters.list[part->tensor];
         settings.weight_decay = p->matrix ? o->weight_decay : 0;
-        model->kernels->adamw(NULL, weight_at(model, p->offset + part->first), master_of(model, part),
+        model->kernels->adamw(NULL, updated(model, part), master_of(model, part),
                               moments_at(o, FIRST_MOMENT, part->local), moments_at(o, SECOND_MOMENT, part->local),
                               model->sums + part->local, part->count, &settings, part->tensor, part->first);
     }

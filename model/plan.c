@@ -119,14 +119,18 @@ bool has_fp32_weights(const Model *m) { return m->kernels->activation_size == si
 static bool plan_state(Model *m)
 {
     int64_t elements = m->parameters.elements, blocks = m->sharding.blocks, own = m->sharding.own;
-    bool alone = m->sharding.size == 1;
+    bool alone = m->sharding.size == 1, divided = m->sharding.weights;
     m->state = (Arena){.name = m->limits.training ? "weights and gradients" : "weights", .kernels = m->kernels};
-    TRY(arena_add(&m->state, "weights", &m->weights, elements, m->kernels->activation_size));
+    TRY(arena_add(&m->state, divided ? "weights: outer ones, two layers" : "weights", &m->weights, m->sharding.held,
+                  m->kernels->activation_size));
     if (!m->limits.training)
         return true;
-    if (!has_fp32_weights(m))
+    if (!has_fp32_weights(m) || divided)
         TRY(arena_add(&m->state, "master weights", &m->master, own, sizeof(float)));
-    TRY(arena_add(&m->state, "gradients", &m->gradients, alone ? elements : m->sharding.largest, sizeof(float)));
+    if (!has_fp32_weights(m) && divided)
+        TRY(arena_add(&m->state, "weights: own", &m->own_weights, own, m->kernels->activation_size));
+    int64_t gradients = alone || m->sharding.once ? elements : m->sharding.largest;
+    TRY(arena_add(&m->state, "gradients", &m->gradients, gradients, sizeof(float)));
     if (!alone)
         TRY(arena_add(&m->state, "gradients: sums", &m->sums, own, sizeof(float)));
     TRY(arena_add(&m->state, "block sums", &m->squares, blocks, sizeof(float)));
@@ -208,6 +212,8 @@ bool plan_memory(Model *m)
         TRY(plan_forward(m) && (!m->limits.training || plan_backward(m)));
     if (m->limits.cache.tokens == 0)
         return true;
+    if (m->sharding.weights)
+        return fail("a model that generates needs its whole weights on every rank; give --shard state");
     arena_again_from(&m->activations, both);
     return check_cache_limits(&m->limits.cache) && plan_generation(m);
 }

@@ -65,9 +65,28 @@ static void find_parts(Sharding *s, const Parameters *p)
     }
 }
 
-bool sharding_open(Sharding *s, const Parameters *p, int rank, int size)
+// All of them one after another; or the outer units, and then two places for layers, which take turns.
+static void place_weights(Sharding *s)
 {
-    *s = (Sharding){.rank = rank, .size = size > 0 ? size : 1, .unit_count = unit_of_tensor(p, p->count - 1) + 1};
+    ShardUnit *first = &s->units[0], *last = &s->units[s->unit_count - 1];
+    int64_t layer = s->unit_count > 2 ? s->units[1].count : 0;
+    for (int64_t i = 0; i < s->unit_count; i++)
+        s->units[i].place = s->weights ? first->count + last->count + (i - 1) % 2 * layer : s->units[i].first;
+    s->held = last->first + last->count;
+    if (s->weights) {
+        first->place = 0;
+        last->place = first->count;
+        s->held = first->count + last->count + 2 * layer;
+    }
+}
+
+bool sharding_open(Sharding *s, const Parameters *p, const Division *d)
+{
+    *s = (Sharding){.rank = d->rank,
+                    .size = d->ranks > 0 ? d->ranks : 1,
+                    .weights = d->weights && d->ranks > 1,
+                    .once = d->once && d->ranks > 1,
+                    .unit_count = unit_of_tensor(p, p->count - 1) + 1};
     s->units = allocate((size_t)s->unit_count, sizeof *s->units);
     s->parts = allocate((size_t)p->count, sizeof *s->parts);
     bool ok = s->units != NULL && s->parts != NULL;
@@ -76,11 +95,13 @@ bool sharding_open(Sharding *s, const Parameters *p, int rank, int size)
             ;
         ok = divide(s, &s->units[u], p, first, last);
     }
-    if (ok)
-        find_parts(s, p);
-    else
+    if (!ok) {
         sharding_close(s);
-    return ok;
+        return false;
+    }
+    place_weights(s);
+    find_parts(s, p);
+    return true;
 }
 
 void sharding_close(Sharding *s)

@@ -13,6 +13,7 @@ extern "C" {
 
 typedef struct ShardUnit {
     int64_t first, count; // of all elements
+    int64_t place;        // of its first element in Model.weights
     int64_t *edges;       // (size + 1) rank r owns the elements edges[r] .. edges[r + 1] - 1
     int64_t *block_edges; // (size + 1) and the blocks block_edges[r] .. block_edges[r + 1] - 1 of all blocks
     int64_t local;        // where this rank's elements begin among those that it owns
@@ -25,16 +26,25 @@ typedef struct ShardPart { // of a tensor, and of what this rank owns
     int64_t block;         // and its block's among all blocks
 } ShardPart;
 
+// How a model's state is divided. ZeRO-2 by default: every rank has the whole weights, and its part of everything else.
+typedef struct Division {
+    int rank, ranks; // 0 ranks: one
+    bool weights;    // ZeRO-3: layers' weights, too; each is gathered whenever it is used, into one of two places
+    bool once;       // each rank adds up all its micro-batches, and they are sent once a step: other bits
+} Division;
+
 typedef struct Sharding {
     int rank, size;
+    bool weights, once;
     ShardUnit *units; // (unit_count) the embedding, layers, the final norm and the head
     ShardPart *parts; // (part_count) in the order of the tensors
     int64_t unit_count, part_count;
     int64_t own, blocks;          // elements that this rank owns; blocks of all ranks
     int64_t largest, largest_own; // unit: its elements, and those of it that a rank owns at most
+    int64_t held;                 // elements of Model.weights
 } Sharding;
 
-bool sharding_open(Sharding *sharding, const Parameters *parameters, int rank, int size);
+bool sharding_open(Sharding *sharding, const Parameters *parameters, const Division *division);
 void sharding_close(Sharding *sharding);
 
 int64_t unit_of_tensor(const Parameters *parameters, int64_t tensor);

@@ -25,19 +25,42 @@ static bool next_own(const Sharding *s, int64_t *unit, int64_t first, int64_t co
 
 static bool has_own_master(const Model *m) { return m->master != NULL && (void *)m->master != m->weights; }
 
+static char *element_at(const Model *m, void *array, int64_t element)
+{
+    return (char *)array + (size_t)element * m->kernels->activation_size;
+}
+
+// Division.weights: of an outer unit, all; of a layer, what this rank owns, until it is gathered.
+static void write_divided(Model *m, int64_t first, int64_t count, const float *host)
+{
+    const ShardUnit *outer[2] = {&m->sharding.units[0], &m->sharding.units[m->sharding.unit_count - 1]};
+    Own own;
+    for (int i = 0; i < 2; i++) {
+        int64_t from = larger(first, outer[i]->first), to = smaller(first + count, outer[i]->first + outer[i]->count);
+        if (from < to)
+            m->kernels->upload_rounded(NULL, element_at(m, m->weights, outer[i]->place + from - outer[i]->first),
+                                       host + (from - first), to - from);
+    }
+    for (int64_t unit = 0; next_own(&m->sharding, &unit, first, count, &own);)
+        m->kernels->upload_rounded(NULL, element_at(m, m->own_weights, own.local), host + own.from, own.count);
+}
+
 void model_write_weights(Model *m, int64_t first, int64_t count, const float *host)
 {
     Own own;
     for (int64_t unit = 0; has_own_master(m) && next_own(&m->sharding, &unit, first, count, &own);)
         m->kernels->upload(NULL, m->master + own.local, host + own.from, (size_t)own.count * sizeof(float));
-    m->kernels->upload_rounded(NULL, weight_at(m, first), host, count);
+    if (m->sharding.weights)
+        write_divided(m, first, count, host);
+    else
+        m->kernels->upload_rounded(NULL, element_at(m, m->weights, first), host, count);
 }
 
 bool model_read_weights(const Model *m, int64_t first, int64_t count, float *host)
 {
     Own own;
     if (m->master == NULL)
-        return m->kernels->download_widened(NULL, host, weight_at(m, first), count);
+        return m->kernels->download_widened(NULL, host, element_at(m, m->weights, first), count);
     if (!has_own_master(m))
         return m->kernels->download(NULL, host, m->master + first, (size_t)count * sizeof(float));
     for (int64_t unit = 0; next_own(&m->sharding, &unit, first, count, &own);)

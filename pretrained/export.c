@@ -70,16 +70,25 @@ static bool export_parameters(FolderExport *e, const ModelConfig *trained, const
     return ok;
 }
 
+typedef struct InMemory {
+    const Model *model;
+    BeforeRead *before;
+    void *context;
+} InMemory;
+
 static bool from_model(void *context, int64_t tensor, int64_t first, int64_t count, float *out)
 {
-    const Model *m = context;
-    return model_read_weights(m, m->parameters.list[tensor].offset + first, count, out);
+    const InMemory *m = context;
+    int64_t element = m->model->parameters.list[tensor].offset + first;
+    return (m->before == NULL || m->before(m->context, element, count)) &&
+           model_read_weights(m->model, element, count, out);
 }
 
 bool export_model(const Model *model, const char *tokenizer_folder, const char *template_name, const char *dtype,
-                  const char *folder)
+                  const char *folder, BeforeRead *before, void *context)
 {
-    FolderExport e = {.source = from_model, .context = (void *)(uintptr_t)model, .origin = tokenizer_folder};
+    InMemory memory = {model, before, context};
+    FolderExport e = {.source = from_model, .context = &memory, .origin = tokenizer_folder};
     return export_parameters(&e, &model->config, &model->parameters, template_name, dtype, folder);
 }
 

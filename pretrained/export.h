@@ -6,9 +6,12 @@
 
 #include "model/model.h"
 
-// tokenizer_folder: NULL for none. template_name: the template used in training.
+// Called before elements of a model are read, so that other ranks, which own parts of it, read them too.
+typedef bool BeforeRead(void *context, int64_t first, int64_t count);
+
+// tokenizer_folder: NULL for none. template_name: the template used in training. before: NULL where there is one rank.
 bool export_model(const Model *model, const char *tokenizer_folder, const char *template_name, const char *dtype,
-                  const char *folder);
+                  const char *folder, BeforeRead *before, void *context);
 
 // checkpoint: OUT/checkpoints/step-N, with OUT/tokenizer beside it.
 bool export_checkpoint(const char *checkpoint, const char *dtype, const char *folder);

@@ -59,14 +59,17 @@ static void count_exact(Scores *s, const Ragged *batch)
 static bool score_all(Run *run, Loader *held_out, Scores *s)
 {
     Model *model = run->model;
+    static const Ragged NOTHING;
     StepPlan plan;
     TRY(loader_walk(held_out, &plan));
     int size = run->ranks == NULL ? 1 : run->ranks->size, rank = run->ranks == NULL ? 0 : run->ranks->rank;
     for (int64_t m = rank; m < larger(plan.micro_batches, 1) + rank; m += size) {
         Ragged batch;
         TRY(run_check_signal(run)); // it can be made again, to the bit
-        if (m >= plan.micro_batches)
+        if (m >= plan.micro_batches) {
+            TRY(model_forward(model, &NOTHING)); // the other ranks gather weights
             continue;
+        }
         log_live(&run->log, run->step, "evaluating %" PRId64 "/%" PRId64, m + 1, plan.micro_batches);
         TRY(loader_micro_batch(held_out, &plan, m, &batch));
         TRY(model_forward(model, &batch));

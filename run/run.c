@@ -216,13 +216,36 @@ void run_close(Run *run)
 
 // ---- the model at the end
 
+// Every element is read by all ranks, as each may own a part of it: rank 0 says which; none: that was all.
+typedef struct Elements {
+    int64_t first, count;
+} Elements;
+
+static bool say_elements(void *run, int64_t first, int64_t count)
+{
+    return run_hear_first(run, &(Elements){first, count}, sizeof(Elements));
+}
+
+static bool attend_export(Run *run)
+{
+    Elements e = {0, 1};
+    bool ok = true;
+    while (ok && (ok = run_hear_first(run, &e, sizeof e)) && e.count > 0) {
+        float *unused = allocate((size_t)e.count, sizeof *unused);
+        ok = unused != NULL && model_read_weights(run->model, e.first, e.count, unused);
+        free(unused);
+    }
+    return ok;
+}
+
 bool run_export(Run *run)
 {
     if (!run_is_first(run))
-        return true;
+        return attend_export(run);
     char *folder = path_join(run->o.out, "model");
-    bool ok = folder != NULL &&
-              export_model(run->model, run->tokenizer, run->template_name, run->o.export_dtype.name, folder);
+    bool ok = folder != NULL && export_model(run->model, run->tokenizer, run->template_name, run->o.export_dtype.name,
+                                             folder, say_elements, run);
+    say_elements(run, 0, 0); // where it fails, the export has failed with the same error
     if (ok)
         log_note(&run->log, "the model is in %s", folder);
     free(folder);

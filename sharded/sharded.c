@@ -2,11 +2,6 @@
 #include "sharded/sharded.h"
 #include <stdlib.h>
 
-static char *weights_from(const Model *m, int64_t element)
-{
-    return (char *)m->weights + (size_t)element * m->kernels->activation_size;
-}
-
 static int64_t owned(const ShardUnit *u, int rank) { return u->edges[rank + 1] - u->edges[rank]; }
 
 // ---- gradients, unit after unit
@@ -16,16 +11,18 @@ static bool add_up(const Sharded *s, const ShardUnit *u)
 {
     Model *m = s->model;
     const Kernels *k = m->kernels;
+    float *sent = m->gradients + (m->sharding.once ? u->first : 0);
     int64_t count = owned(u, m->sharding.rank);
     for (int r = 0; r < s->active && count > 0; r++) {
         const float *one = s->receive[r].data;
         if (k->on_gpu) { // what was there has been sent
-            k->upload(NULL, m->gradients, one, (size_t)count * sizeof(float));
-            one = m->gradients;
+            k->upload(NULL, sent, one, (size_t)count * sizeof(float));
+            one = sent;
         }
         k->accumulate(NULL, m->sums + u->local, one, count);
     }
-    k->zero(NULL, m->gradients, (size_t)m->sharding.largest * sizeof(float));
+    if (!m->sharding.once)
+        k->zero(NULL, sent, (size_t)m->sharding.largest * sizeof(float));
     return true;
 }
 
@@ -35,9 +32,9 @@ static bool send_gradient(void *context, int64_t layer)
     Model *m = s->model;
     const ShardUnit *u = &m->sharding.units[layer + 1];
     int rank = m->sharding.rank;
-    char *from = (char *)m->gradients;
+    char *from = (char *)(m->gradients + (m->sharding.once ? u->first : 0));
     if (s->host != NULL && rank < s->active) {
-        TRY(m->kernels->download(NULL, s->host, m->gradients, (size_t)u->count * sizeof(float)));
+        TRY(m->kernels->download(NULL, s->host, from, (size_t)u->count * sizeof(float)));
         from = s->host;
     }
     for (int r = 0; r < m->sharding.size; r++) {
@@ -50,6 +47,16 @@ static bool send_gradient(void *context, int64_t layer)
 }
 
 void sharded_round(Sharded *s, int active) { s->active = active; }
+
+// Division.once: all units, of which every rank has the gradient of its own micro-batches.
+static bool share_gradients(void *context)
+{
+    Sharded *s = context;
+    s->active = s->ranks->size;
+    for (int64_t i = 0; i < s->model->sharding.unit_count; i++)
+        TRY(send_gradient(s, i - 1));
+    return true;
+}
 
 // ---- pieces that every rank has a part of
 
@@ -67,25 +74,46 @@ static bool share_squares(void *context)
     return true;
 }
 
+// A unit's weights at their place, of which this rank has its own part there, or among own_weights.
+static bool gather(const Sharded *s, const ShardUnit *u)
+{
+    const Model *m = s->model;
+    size_t size = m->kernels->activation_size;
+    int rank = m->sharding.rank;
+    char *place = (char *)m->weights + (size_t)u->place * size, *unit = s->host != NULL ? s->host : place;
+    const char *own = m->sharding.weights ? (char *)m->own_weights + (size_t)u->local * size
+                                          : place + (size_t)(u->edges[rank] - u->first) * size;
+    for (int r = 0; r < m->sharding.size; r++)
+        s->receive[r] = (Piece){unit + (size_t)(u->edges[r] - u->first) * size, (size_t)owned(u, r) * size};
+    if (own != s->receive[rank].data)
+        TRY(m->kernels->download(NULL, s->receive[rank].data, own, s->receive[rank].size));
+    TRY(comm_all_gather(s->ranks, s->receive));
+    if (s->host != NULL)
+        m->kernels->upload(NULL, place, unit, (size_t)u->count * size);
+    return true;
+}
+
+// Layers whose weights are divided are gathered when they are used.
 static bool share_weights(void *context)
 {
     Sharded *s = context;
     Model *m = s->model;
-    size_t size = m->kernels->activation_size;
-    for (int64_t i = 0; i < m->sharding.unit_count; i++) {
-        const ShardUnit *u = &m->sharding.units[i];
-        int rank = m->sharding.rank;
-        char *unit = s->host != NULL ? s->host : weights_from(m, u->first);
-        for (int r = 0; r < m->sharding.size; r++)
-            s->receive[r] = (Piece){unit + (size_t)(u->edges[r] - u->first) * size, (size_t)owned(u, r) * size};
-        if (s->host != NULL)
-            TRY(m->kernels->download(NULL, s->receive[rank].data, weights_from(m, u->edges[rank]),
-                                     s->receive[rank].size));
-        TRY(comm_all_gather(s->ranks, s->receive));
-        if (s->host != NULL)
-            m->kernels->upload(NULL, weights_from(m, u->first), unit, (size_t)u->count * size);
-    }
+    int64_t last = m->sharding.unit_count - 1;
+    s->held[0] = s->held[1] = -1;
+    for (int64_t i = 0; i <= last; i++)
+        if (!m->sharding.weights || i == 0 || i == last)
+            TRY(gather(s, &m->sharding.units[i]));
     return m->kernels->synchronize(NULL);
+}
+
+// Division.weights: a layer's weights into its place, where they may still lie.
+static bool acquire_weights(void *context, int64_t layer)
+{
+    Sharded *s = context;
+    if (layer < 0 || layer == s->model->config.layers || s->held[layer % 2] == layer)
+        return true;
+    s->held[layer % 2] = layer;
+    return gather(s, &s->model->sharding.units[layer + 1]);
 }
 
 static bool share_elements(void *context, int64_t first, int64_t count, float *host)
@@ -110,7 +138,7 @@ static bool share_elements(void *context, int64_t first, int64_t count, float *h
 
 bool sharded_open(Sharded *s, Model *m, Communicator *ranks)
 {
-    *s = (Sharded){.model = m, .ranks = ranks, .active = ranks->size};
+    *s = (Sharded){.model = m, .ranks = ranks, .active = ranks->size, .held = {-1, -1}};
     if (ranks->size == 1)
         return true;
     if (m->kernels->on_gpu)
@@ -120,7 +148,9 @@ bool sharded_open(Sharded *s, Model *m, Communicator *ranks)
     s->receive = allocate((size_t)m->sharding.size, sizeof *s->receive);
     TRY(s->received != NULL && s->send != NULL && s->receive != NULL);
     m->hooks = (ModelHooks){.context = s,
-                            .gradient_ready = send_gradient,
+                            .weights_acquire = m->sharding.weights ? acquire_weights : NULL,
+                            .gradient_ready = m->sharding.once ? NULL : send_gradient,
+                            .share_gradients = m->sharding.once ? share_gradients : NULL,
                             .share_squares = share_squares,
                             .share_weights = share_weights,
                             .share_elements = share_elements};
@@ -136,6 +166,11 @@ void sharded_close(Sharded *s)
     *s = (Sharded){0};
 }
 
+Division division_of(const ShardedOptions *o, const Communicator *ranks)
+{
+    return (Division){ranks->rank, ranks->size, o->shard.place == 1, o->fast_reduce};
+}
+
 ShardedBytes sharded_bytes(const Model *m)
 {
     const Sharding *s = &m->sharding;
@@ -144,8 +179,15 @@ ShardedBytes sharded_bytes(const Model *m)
         const ShardUnit *u = &s->units[i];
         uint64_t mine = (uint64_t)owned(u, s->rank),
                  blocks = (uint64_t)(u->block_edges[s->rank + 1] - u->block_edges[s->rank]);
-        bytes.round += ((uint64_t)u->count - mine) * sizeof(float);
-        bytes.update += (uint64_t)(s->size - 1) * (mine * m->kernels->activation_size + blocks * sizeof(float));
+        uint64_t gradient = ((uint64_t)u->count - mine) * sizeof(float),
+                 weights = (uint64_t)(s->size - 1) * mine * m->kernels->activation_size;
+        bool layer = i > 0 && i < s->unit_count - 1;
+        *(s->once ? &bytes.update : &bytes.gradients) += gradient;
+        bytes.update += (uint64_t)(s->size - 1) * blocks * sizeof(float);
+        if (!s->weights || !layer || i <= 2)
+            bytes.update += weights;
+        if (s->weights && layer && i > 2)
+            bytes.weights += 2 * weights;
     }
     return bytes;
 }

@@ -19,19 +19,32 @@ typedef struct Sharded {
     Model *model;
     Communicator *ranks;
     int active;      // ranks that have a micro-batch in this round: 0 .. active - 1
+    int64_t held[2]; // Division.weights: the layers that lie at the two places; -1: none
     char *host;      // a unit's gradient or weights, of a device; NULL: they are read and written where they lie
     float *received; // (size, largest_own) what the others have made of this rank's part
     Piece *send, *receive;
 } Sharded;
 
-// The model was opened with limits.rank and limits.ranks of this communicator; with one rank nothing is done.
+// The model was opened with limits.division of this communicator; with one rank nothing is done.
 bool sharded_open(Sharded *sharded, Model *model, Communicator *ranks);
 void sharded_close(Sharded *sharded); // before model_close
 void sharded_round(Sharded *sharded, int active);
 
-// Bytes that a rank sends for a round with all ranks active, and for an update.
+// clang-format off
+#define SHARDED_ROWS(ROW, IN) \
+    ROW(IN, shard,       choice,  "state", SHARDS, ranks, NEUTRAL, "what ranks divide: gradients, moments and master weights; or the layers' weights, too") \
+    ROW(IN, fast_reduce, flag,    "false", "",     ranks, IDENTITY, "send gradients once a step: less to send, more memory; bits depend on the number of ranks")
+// clang-format on
+#define SHARDS "state|weights"
+OPTION_GROUP(ShardedOptions, SHARDED_ROWS)
+
+Division division_of(const ShardedOptions *options, const Communicator *ranks);
+
+// Bytes that a rank sends in a round: gradients, where it has a micro-batch, and weights that are divided, which are
+// gathered for the forward and for the backward pass, but for two layers that still lie there from the pass before. And
+// for an update.
 typedef struct ShardedBytes {
-    uint64_t round, update;
+    uint64_t gradients, weights, update;
 } ShardedBytes;
 ShardedBytes sharded_bytes(const Model *model);
 

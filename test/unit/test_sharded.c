@@ -4,10 +4,11 @@
 #include "test/support/guarded.h"
 #include "test/support/ranks.h"
 #include "test/support/tiny.h"
+#include <math.h>
 #include <string.h>
 #include <sys/mman.h>
 
-enum { MOST_RANKS = 5, STEPS = 3, MICRO_BATCHES = 7, MOST_ELEMENTS = 60000 };
+enum { MOST_RANKS = 5, STEPS = 3, MICRO_BATCHES = 7, MOST_ELEMENTS = 120000 };
 
 // What a rank ends with; all ranks write the same.
 typedef struct State {
@@ -21,6 +22,7 @@ typedef struct State {
 typedef struct Setting {
     ModelFamily family;
     bool tied, recompute, bf16_moments, device; // device: memory that the host may not touch
+    bool weights, once;                         // Division's
     State *states;                              // (MOST_RANKS) shared by all processes
 } Setting;
 
@@ -59,8 +61,7 @@ static bool train(Communicator *ranks, void *context)
                           .sequences = 8,
                           .positions = 64,
                           .training = true,
-                          .rank = ranks->rank,
-                          .ranks = ranks->size};
+                          .division = {ranks->rank, ranks->size, setting->weights, setting->once}};
     Kernels device = guarded_kernels();
     const Kernels *kernels = setting->device ? &device : kernels_open("cpu", 1);
     Model model;
@@ -73,12 +74,14 @@ static bool train(Communicator *ranks, void *context)
                            .seed = 5};
     config.family = setting->family;
     config.tied = setting->tied;
+    config.layers = setting->weights ? 5 : config.layers; // more than the two places
     limits.recompute = setting->recompute;
     device.on_gpu = true;
     TRY(model_open(&model, &config, &limits, kernels, false) && model_initialise(&model, 3) &&
         sharded_open(&sharded, &model, ranks));
     TRY(optimizer_open(&optimizer, &model, false));
     int64_t n = state->elements = model.parameters.elements;
+    TRY(n <= MOST_ELEMENTS);
     for (int64_t step = 0; step < STEPS; step++)
         TRY(train_step(&model, &sharded, &optimizer, ranks, step, &state->norms[step]));
     state->sent = ranks->bytes;
@@ -105,24 +108,35 @@ static void same_bits(const State *a, const State *b)
     assert_memory_equal(a->v, b->v, bytes);
 }
 
-// Ranks that have no micro-batch in the last round send nothing then.
+// Ranks that have no micro-batch in the last round send no gradients then.
 static void expect_bytes(const State *states, int size)
 {
     for (int r = 0; r < size; r++) {
-        uint64_t rounds = (uint64_t)STEPS * (uint64_t)((MICRO_BATCHES - r + size - 1) / size);
-        assert_int_equal(states[r].sent, rounds * states[r].planned.round + STEPS * states[r].planned.update);
+        const ShardedBytes *planned = &states[r].planned;
+        uint64_t all = (uint64_t)((MICRO_BATCHES + size - 1) / size),
+                 rounds = (uint64_t)((MICRO_BATCHES - r + size - 1) / size);
+        assert_int_equal(states[r].sent,
+                         STEPS * (rounds * planned->gradients + all * planned->weights + planned->update));
     }
+}
+
+static State *shared_states(void)
+{
+    void *states = mmap(NULL, MOST_RANKS * sizeof(State), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(states != MAP_FAILED);
+    return states;
 }
 
 static void every_number_of_ranks_has_the_bits_of_one(void **unused)
 {
-    static const Setting settings[] = {{QWEN3, true, false, false, false, NULL},
-                                       {QWEN3, false, true, true, false, NULL},
-                                       {QWEN2, true, false, true, true, NULL},
-                                       {QWEN3, false, false, false, true, NULL}};
+    static const Setting settings[] = {{.family = QWEN3, .tied = true},
+                                       {.family = QWEN3, .recompute = true, .bf16_moments = true},
+                                       {.family = QWEN2, .tied = true, .bf16_moments = true, .device = true},
+                                       {.family = QWEN3, .device = true},
+                                       {.family = QWEN3, .tied = true, .weights = true},
+                                       {.family = QWEN2, .recompute = true, .weights = true, .device = true}};
     static State one;
-    State *states = mmap(NULL, MOST_RANKS * sizeof *states, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(states != MAP_FAILED);
+    State *states = shared_states();
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         Setting setting = settings[i];
         setting.states = states;
@@ -141,6 +155,29 @@ static void every_number_of_ranks_has_the_bits_of_one(void **unused)
     munmap(states, MOST_RANKS * sizeof *states);
 }
 
+// Gradients that are sent once a step: the bits are those of this number of ranks, and nearly those of one. Sums of 7
+// micro-batches in another order differ by 7 roundings, 7 · 2^-24 of what is added up, and squares by twice that.
+static void sums_of_a_whole_step_are_nearly_those_of_one(void **unused)
+{
+    static State one;
+    Setting setting = {.family = QWEN3, .once = true, .weights = true, .states = shared_states()};
+    for (int size = 1; size <= MOST_RANKS; size++) {
+        static State before;
+        for (int run = 0; run < 2; run++) {
+            assert_int_equal(together(size, 60, train, &setting), 0);
+            if (run == 1)
+                same_bits(&setting.states[size - 1], &before);
+            before = setting.states[0];
+        }
+        if (size == 1)
+            one = before;
+        assert_true(fabs(before.norms[0] / one.norms[0] - 1) < 2 * 7 * 0x1p-24);
+        expect_bytes(setting.states, size);
+        assert_int_equal(setting.states[0].planned.gradients, 0);
+    }
+    munmap(setting.states, MOST_RANKS * sizeof *setting.states);
+}
+
 // Parts are disjoint, together everything, nearly equal, and begin at edges of blocks.
 static void every_element_has_one_owner(void **unused)
 {
@@ -154,7 +191,7 @@ static void every_element_has_one_owner(void **unused)
         for (int rank = 0; rank < size; rank++) {
             Sharding s;
             int64_t own = 0;
-            assert_ok(sharding_open(&s, &p, rank, size));
+            assert_ok(sharding_open(&s, &p, &(Division){rank, size, false, false}));
             for (int64_t i = 0; i < s.part_count; i++) {
                 const ShardPart *part = &s.parts[i];
                 assert_int_equal(part->first % SQUARES_BLOCK, 0);
@@ -178,6 +215,7 @@ static void every_element_has_one_owner(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_element_has_one_owner),
-                                       cmocka_unit_test(every_number_of_ranks_has_the_bits_of_one)};
+                                       cmocka_unit_test(every_number_of_ranks_has_the_bits_of_one),
+                                       cmocka_unit_test(sums_of_a_whole_step_are_nearly_those_of_one)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -304,7 +304,7 @@ static void an_export_holds_the_master_and_loads_as_itself(void **state)
     start_afresh();
     open_training(&t, guarded_bf16_kernels(), false);
     assert_ok(bytes_printf(&path, "%s/model", folder));
-    assert_ok(export_model(&t.model, NULL, "chatml", "fp32", path.data));
+    assert_ok(export_model(&t.model, NULL, "chatml", "fp32", path.data, NULL, NULL));
     Model scorer; // no training: no master
     ModelConfig config = small_config();
     ModelLimits limits = {.tokens = 8, .rows = 8, .sequences = 1, .positions = 8};
@@ -366,7 +366,8 @@ static void an_error_of_the_device_stops_a_step_and_a_checkpoint(void **state)
     assert_refused(model_logprobs(&t.model, batch, 1, 300, logprob, entropy, NULL), "the device reported");
     assert_refused(gradient_norm(&t.model, &norm), "the device reported");
     assert_refused(run_save(&t.run), "the device reported");
-    assert_refused(export_model(&t.model, NULL, "chatml", "fp32", "/tmp/test_state-nowhere"), "the device reported");
+    assert_refused(export_model(&t.model, NULL, "chatml", "fp32", "/tmp/test_state-nowhere", NULL, NULL),
+                   "the device reported");
     t.kernels.synchronize = broken_synchronize;
     assert_refused(optimizer_step(&t.optimizer, &t.model, 1e-2, 1), "the device reported");
     Bytes path = {0};
