@@ -4,7 +4,7 @@
 // Documents go through the model end to end, several in a micro-batch, never attending to each other; the loss is the
 // cross-entropy of the response tokens of a whole step's documents, divided once by their number. The rest is
 // elsewhere: intake/ (rows to shards), data/ (shards to batches), model/ (forward, backward, AdamW), run/ (folders).
-#include "sharded/sharded.h"
+#include "sharded/plan.h"
 #include "options/program.h"
 #include "pretrained/files.h"
 #include "pretrained/weights.h"
@@ -77,12 +77,17 @@ static bool train(Sft *s)
     return true;
 }
 
-static bool print_plan(const Sft *s)
+static bool print_plan(Sft *s)
 {
     const Documents *train = s->data.train.documents;
     printf("%" PRId64 " documents, %" PRId64 " tokens, %" PRId64 " of them trained; %" PRId64 " steps\n", train->count,
            train->tokens, train->trained_tokens, s->schedule.steps);
-    TRY(fit_print(&s->fit, stdout));
+    StepPlan step;
+    TRY(fit_print(&s->fit, stdout) && loader_plan(&s->data.train, 0, &step));
+    TRY(wire_print(&s->fit,
+                   &(UpdateShape){"a step", step.micro_batches, step.tokens, step.trained_tokens,
+                                  (double)step.tokens / (double)step.documents},
+                   stdout));
     printf("beside these: the tokenizer, some 6 MiB of scratch for each thread, and the data's %.1f MiB, mapped and "
            "not copied\n",
            (double)(train->tokens + s->data.rows.held_out.documents.tokens) * 4 / 0x1p20);

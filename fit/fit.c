@@ -131,14 +131,16 @@ static bool shorter_context(CacheLimits *c)
     return true;
 }
 
-enum { CACHE, RECOMPUTE, MOMENTS, MICRO_BATCH, PASS_TOKENS, SEQUENCES, CONTEXT, CHANGES };
+enum { CACHE, RECOMPUTE, SHARD, MOMENTS, MICRO_BATCH, PASS_TOKENS, SEQUENCES, CONTEXT, CHANGES };
 
 // Makes the change one step larger; false: it cannot.
 static bool change(Needs *n, int what)
 {
     ModelLimits *l = &n->own.limits;
+    bool dividable = l->division.ranks > 1 && !l->division.weights && l->cache.tokens == 0;
     bool possible = what == CACHE         ? n->own.cache_bytes > 0
                     : what == RECOMPUTE   ? l->training && !l->recompute
+                    : what == SHARD       ? l->training && dividable
                     : what == MOMENTS     ? l->training && !n->own.bf16_moments
                     : what == MICRO_BATCH ? n->micro_batch_tokens > 0
                     : what == CONTEXT     ? n->has_context
@@ -149,6 +151,8 @@ static bool change(Needs *n, int what)
         n->own.cache_bytes = 0;
     if (what == RECOMPUTE)
         l->recompute = true;
+    if (what == SHARD)
+        l->division.weights = true;
     if (what == MOMENTS)
         n->own.bf16_moments = true;
     return what <= MOMENTS       ? true
@@ -185,6 +189,8 @@ static bool say_changes(Bytes *out, const Needs *from, const Needs *to)
                    {a->positions != b->positions, "--context", b->positions}};
     if (from->own.limits.recompute != to->own.limits.recompute)
         TRY(bytes_printf(out, "--recompute layer"));
+    if (from->own.limits.division.weights != to->own.limits.division.weights)
+        TRY(bytes_printf(out, "%s--shard weights", out->size > 0 ? " " : ""));
     if (from->own.bf16_moments != to->own.bf16_moments)
         TRY(bytes_printf(out, "%s--moments bf16", out->size > 0 ? " " : ""));
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++)

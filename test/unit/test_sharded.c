@@ -1,6 +1,7 @@
 // Training on several ranks: the bits of one rank, whatever their number, the family, and where the state lies; and
 // what travels.
-#include "sharded/sharded.h"
+#include "pretrained/config_json.h"
+#include "sharded/plan.h"
 #include "test/support/guarded.h"
 #include "test/support/ranks.h"
 #include "test/support/tiny.h"
@@ -212,10 +213,48 @@ static void every_element_has_one_owner(void **unused)
     parameters_free(&p);
 }
 
+// Qwen3-4B: what a rank sends is (N - 1) / N of the gradient in a round, and its part of the weights to each of the others;
+// inside a node of 8 by NVLink, and between nodes what is for other nodes.
+static void a_plan_says_what_travels_and_how_long(void **unused)
+{
+    ModelConfig config;
+    json_t *file = json_load_file("lab/bench/qwen3-4b.json", 0, NULL);
+    assert_ok(config_from_json(&config, file, "qwen3-4b.json"));
+    json_decref(file);
+    for (int ranks = 8; ranks <= 512; ranks *= 8) {
+        Model m;
+        WireTime t;
+        ModelLimits limits = {.tokens = 16384,
+                              .rows = 16384,
+                              .sequences = 4,
+                              .positions = 4096,
+                              .training = true,
+                              .division = {0, ranks}};
+        assert_ok(model_open(&m, &config, &limits, kernels_for_plan("cuda"), true));
+        const UpdateShape shape = {"a step", 512, 512 * 16384, 512 * 16384, 4096};
+        double all = (double)m.parameters.elements, sent = 4 * all * (ranks - 1) / ranks,
+               weights = 2 * all * (ranks - 1) / ranks;
+        assert_ok(wire_time(&t, &m, &shape));
+        // to within the blocks by which ranks differ, at most one of a unit
+        double most = (double)m.sharding.unit_count * SQUARES_BLOCK * 6 * ranks;
+        double bytes = (double)t.rounds * sent + weights;
+        assert_true(t.rounds == 512 / ranks);
+        if (ranks == 8)
+            assert_true(t.between == 0 && fabs(t.inside * 363e9 - bytes) <= (double)t.rounds * most);
+        else // of 63 or 511 others 7 are in the node
+            assert_true(fabs(t.between * 50e9 / (ranks - 8) * (ranks - 1) - bytes) <= (double)t.rounds * most);
+        // 6 operations for a weight and token, and 3.6e9 of attention: the bench's tokens/s come out
+        assert_true(fabs(512 * 16384 / ranks / t.computing / 13889 - 1) < 0.02);
+        assert_true(t.hidden > 0.85 && t.hidden < 1 && t.open > 0);
+        model_close(&m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_element_has_one_owner),
                                        cmocka_unit_test(every_number_of_ranks_has_the_bits_of_one),
+                                       cmocka_unit_test(a_plan_says_what_travels_and_how_long),
                                        cmocka_unit_test(sums_of_a_whole_step_are_nearly_those_of_one)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
