@@ -111,6 +111,8 @@ static bool check_options(Generate *g)
     TRY(row_work_check(&g->work));
     if (o->chat && (o->prompts.count > 0 || o->part.out[0] != 0))
         return fail_as(ERROR_USAGE, "--chat answers in the terminal; drop --prompts and --out");
+    if (o->chat && o->ranks.ranks > 1)
+        return fail_as(ERROR_USAGE, "--chat: one process talks; drop --ranks");
     if (!o->chat && (o->prompts.count == 0 || o->part.out[0] == 0))
         return o->machine.plan || fail_as(ERROR_USAGE, "give --prompts and --out, or --chat");
     return responses_check(&o->responses);
@@ -163,18 +165,18 @@ static bool open_journal(RowWork *w)
 {
     json_t *identity = options_identity(w->options.given);
     TRY(identity != NULL);
-    uint64_t most = row_work_number(w, w->facts.rows, 0);
-    bool ok = journal_fact(identity, "rows", w->facts.hash) && add_model(w, identity) &&
-              journal_open(&w->journal, w->out.data, most, w->options.given, identity, NULL);
+    if (journal_fact(identity, "rows", w->facts.hash) && add_model(w, identity))
+        return row_work_open_journal(w, identity, NULL);
     json_decref(identity);
-    return ok;
+    return false;
 }
 
 // ---- the program
 
 static bool answer_rows(Generate *g)
 {
-    return open_work(g) && open_journal(&g->work) && row_work_run(&g->work) && row_work_finish(&g->work);
+    return row_work_divide(&g->work) && open_work(g) && open_journal(&g->work) && row_work_run(&g->work) &&
+           row_work_finish(&g->work);
 }
 
 static bool talk(Generate *g)
@@ -195,6 +197,7 @@ static bool run(void *state)
                                        .server = &o->server,
                                        .sizes = &o->sizes,
                                        .machine = &o->machine,
+                                       .ranks = &o->ranks,
                                        .files = &o->prompts,
                                        .reading = &o->reading,
                                        .part = &o->part,

@@ -196,12 +196,12 @@ static bool open_journal(Score *s)
     RowWork *w = &s->work;
     json_t *identity = options_identity(&s->options);
     TRY(identity != NULL);
-    bool ok = journal_fact(identity, "rows", w->facts.hash) && journal_fact(identity, "model", s->scorer.weights) &&
-              journal_fact(identity, "tokenizer files", w->remote ? 0 : tokenizer_hash(w->session.files.tokenizer)) &&
-              journal_fact(identity, "rubric", s->rubric.hash) &&
-              journal_open(&w->journal, w->out.data, (uint64_t)w->facts.rows, &s->options, identity, s->answers.data);
+    if (journal_fact(identity, "rows", w->facts.hash) && journal_fact(identity, "model", s->scorer.weights) &&
+        journal_fact(identity, "tokenizer files", w->remote ? 0 : tokenizer_hash(w->session.files.tokenizer)) &&
+        journal_fact(identity, "rubric", s->rubric.hash))
+        return row_work_open_journal(w, identity, s->answers.data);
     json_decref(identity);
-    return ok;
+    return false;
 }
 
 // ---- the program
@@ -209,11 +209,18 @@ static bool open_journal(Score *s)
 static bool score_rows(Score *s)
 {
     RowWork *w = &s->work;
-    TRY(open_work(s) && open_journal(s));
+    TRY(row_work_divide(w) && open_work(s) && open_journal(s));
     s->tally = (ScoreTally){.journal = &w->journal, .rows = w->facts.mine, .unusable_share = s->o.unusable_share};
     TRY(journal_each(&w->journal, score_tally_add, &s->tally) && row_work_run(w));
+    bool useless = score_tally_is_useless(&s->tally), alone = w->ranks.size == 1;
+    if (useless || alone)
+        score_tally_show(&s->tally, &w->progress);
+    TRY(useless ? score_tally_fail(&s->tally) : row_work_finish(w));
+    if (alone || w->ranks.rank > 0)
+        return true;
+    TRY(score_tally_file(&s->tally, s->o.part.out));
     score_tally_show(&s->tally, &w->progress);
-    return score_tally_is_useless(&s->tally) ? score_tally_fail(&s->tally) : row_work_finish(w);
+    return true;
 }
 
 static bool print_rubric(const Rubric *rubric)
@@ -226,13 +233,14 @@ static bool print_rubric(const Rubric *rubric)
 static bool run(void *state)
 {
     Score *s = state;
-    const ScoreOptions *o = &s->o;
+    ScoreOptions *o = &s->o;
     s->by_digits = o->method.place == 0;
     s->work.options = (RowWorkOptions){.given = &s->options,
                                        .asked = &o->asked,
                                        .server = &o->server,
                                        .sizes = &o->sizes,
                                        .machine = &o->machine,
+                                       .ranks = &o->ranks,
                                        .files = &o->data,
                                        .reading = &o->reading,
                                        .part = &o->part,

@@ -4,7 +4,7 @@
 // Documents go through the model end to end, several in a micro-batch, never attending to each other; the loss is the
 // cross-entropy of the response tokens of a whole step's documents, divided once by their number. The rest is
 // elsewhere: intake/ (rows to shards), data/ (shards to batches), model/ (forward, backward, AdamW), run/ (folders).
-#include "sharded/plan.h"
+#include "sharded/sharded.h"
 #include "options/program.h"
 #include "pretrained/files.h"
 #include "pretrained/weights.h"
@@ -77,30 +77,13 @@ static bool train(Sft *s)
     return true;
 }
 
-static bool print_plan(Sft *s)
-{
-    const Documents *train = s->data.train.documents;
-    printf("%" PRId64 " documents, %" PRId64 " tokens, %" PRId64 " of them trained; %" PRId64 " steps\n", train->count,
-           train->tokens, train->trained_tokens, s->schedule.steps);
-    StepPlan step;
-    TRY(fit_print(&s->fit, stdout) && loader_plan(&s->data.train, 0, &step));
-    TRY(wire_print(&s->fit,
-                   &(UpdateShape){"a step", step.micro_batches, step.tokens, step.trained_tokens,
-                                  (double)step.tokens / (double)step.documents},
-                   stdout));
-    printf("beside these: the tokenizer, some 6 MiB of scratch for each thread, and the data's %.1f MiB, mapped and "
-           "not copied\n",
-           (double)(train->tokens + s->data.rows.held_out.documents.tokens) * 4 / 0x1p20);
-    return fflush(stdout) == 0 || fail_errno("writing the plan");
-}
-
 static bool fine_tune(void *state)
 {
     Sft *s = state;
     TRY(communicator_start(&s->ranks, &s->o.ranks, &s->options, s->o.machine.plan, &s->o.machine.threads) &&
         run_take_signals(s->o.run.stop_within) && open_all(s));
     if (s->o.machine.plan)
-        return print_plan(s);
+        return sft_plan(&s->data, &s->fit, s->schedule.steps);
     TRY(open_run(s));
     s->data.rows.kept = true;
     return train(s) && run_export(&s->run);

@@ -1,5 +1,6 @@
 // The loop of a program that asks a language model about rows: see row_work.h.
 #include "asking/row_work.h"
+#include "system/files.h"
 #include "system/signals.h"
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,50 @@ bool row_work_check(RowWork *w)
         return fail(w->remote ? "--endpoint: give --model, the model's name there"
                               : "give --model, a Hugging Face folder");
     return check_kind(w) && part_path(&w->out, w->options.part->out, w->options.part->part);
+}
+
+// ---- ranks
+
+bool row_work_divide(RowWork *w)
+{
+    const RowWorkOptions *o = &w->options;
+    bool part = o->part->part[0] != 0;
+    TRY(communicator_start(&w->ranks, o->ranks, o->given, false, &o->machine->threads));
+    if (part && w->ranks.size > 1)
+        return fail_as(ERROR_USAGE,
+                       "--part: several ranks share the rows by themselves; drop it, or start one process");
+    TRY(part || w->ranks.rank > 0 || parts_begin(&w->joined, o->part->out, w->ranks.size));
+    if (w->ranks.size == 1)
+        return true;
+    if (w->ranks.rank > 0)
+        w->progress.out = NULL; // rank 0 shows its own share
+    snprintf(w->share, sizeof w->share, "%d/%d", w->ranks.rank, w->ranks.size);
+    o->part->part = w->share;
+    bytes_clear(&w->out);
+    TRY(comm_broadcast(&w->ranks, &w->joined, sizeof w->joined, 0) && part_path(&w->out, o->part->out, w->share));
+    w->made = w->joined || file_exists(w->out.data);
+    return true;
+}
+
+// What another run has begun is found before any rank begins anew.
+static bool open_journal(RowWork *w, const json_t *identity, const char *answers)
+{
+    uint64_t most = row_work_number(w, w->facts.rows, 0);
+    if (w->made) // where all were joined, parts of ranks above 0 may be gone
+        return (w->joined && w->ranks.rank > 0) || part_is_of(w->out.data, identity);
+    return journal_open(&w->journal, w->out.data, most, w->options.given, identity, answers);
+}
+
+bool row_work_open_journal(RowWork *w, json_t *identity, const char *answers)
+{
+    Bytes partial = {0};
+    bool ok = bytes_printf(&partial, "%s.partial", w->out.data);
+    bool there = ok && (w->made || file_exists(partial.data));
+    ok = ok && (!there || open_journal(w, identity, answers)) && (w->ranks.size == 1 || comm_barrier(&w->ranks)) &&
+         (there || open_journal(w, identity, answers));
+    bytes_free(&partial);
+    json_decref(identity);
+    return ok;
 }
 
 static SessionOptions session_options(const RowWork *w)
@@ -340,7 +385,9 @@ static bool all_answered(const RowWork *w)
 
 bool row_work_run(RowWork *w)
 {
-    w->progress = progress_begin(stderr, w->facts.mine * w->options.each, w->journal.before);
+    if (w->made)
+        return true;
+    w->progress = progress_begin(w->progress.out, w->facts.mine * w->options.each, w->journal.before);
     announce(w);
     while (signal_received() == 0 && !(w->enough != NULL && w->enough(w->program))) {
         TRY(ask_while_there_is_room(w));
@@ -353,9 +400,18 @@ bool row_work_run(RowWork *w)
     return true;
 }
 
+// When all ranks are here; a signal to one of them stops all.
+static bool nobody_is_stopped(RowWork *w)
+{
+    int64_t stopped = signal_received() != 0;
+    if (w->ranks.size > 1)
+        TRY(comm_sum(&w->ranks, &stopped, 1));
+    return stopped == 0 || (signal_checked("") && fail_as(ERROR_STOPPED, "stopped by a signal to another rank"));
+}
+
 bool row_work_finish(RowWork *w)
 {
-    TRY(signal_checked(""));
+    TRY(nobody_is_stopped(w));
     if (w->unanswered > 0)
         return fail("%" PRId64 " questions were not answered; the first: %s; what is finished is in %s, and the same "
                     "command asks again%s",
@@ -363,7 +419,12 @@ bool row_work_finish(RowWork *w)
                     w->for_a_row
                         ? " (--skip-bad-rows N leaves out N rows whose questions the server refuses, or answers so)"
                         : "");
-    return part_finish(&w->journal, w->options.part->part, w->options.each);
+    const PartOptions *part = w->options.part;
+    TRY(w->made || part_finish(&w->journal, part->part, w->options.each));
+    if (w->ranks.size == 1)
+        return true;
+    TRY(comm_barrier(&w->ranks));
+    return w->ranks.rank > 0 || parts_end(part->out, w->ranks.size, w->joined, w->options.given);
 }
 
 void row_work_close(RowWork *w)
@@ -372,6 +433,7 @@ void row_work_close(RowWork *w)
     while (w->pending != NULL)
         pending_free(w->pending);
     rows_close(&w->rows);
+    communicator_close(&w->ranks);
     field_maps_free(&w->reading.maps);
     journal_close(&w->journal);
     endpoint_close(w->endpoint);

@@ -3,8 +3,8 @@
 // run goes on where it stopped. The program decides what to ask about a row, and what to write for an answer:
 //
 //     RowWork work = {.options = ..., .program = state, .ask = ask_row, .take = take_answer};
-//     TRY(row_work_check(&work) && row_work_open(&work, &reading, &server));
-//     TRY(journal_open(&work.journal, work.out.data, row_work_number(&work, work.facts.rows, 0), ...));
+//     TRY(row_work_check(&work) && row_work_divide(&work) && row_work_open(&work, &reading, &server));
+//     TRY(row_work_open_journal(&work, identity, NULL));
 //     TRY(row_work_run(&work) && row_work_finish(&work));
 //     row_work_close(&work);                                   // in any case
 #ifndef ASKING_ROW_WORK_H
@@ -12,6 +12,7 @@
 
 #include "session/session.h"
 #include "asking/stops.h"
+#include "ranks/communicator.h"
 #include "rows/parts.h"
 #include "rows/rows.h"
 #include "server/endpoint.h"
@@ -29,9 +30,10 @@ typedef struct RowWorkOptions {
     const AskedOptions *asked;
     const ServerOptions *server;
     const SessionSizes *sizes;
-    const MachineOptions *machine;
+    MachineOptions *machine;
+    const RankOptions *ranks;
     const RowReadingOptions *reading;
-    const PartOptions *part;
+    PartOptions *part;
     const OptionList *files;
     int64_t context, probes;         // SessionOptions'
     int64_t each;                    // results to a row
@@ -72,8 +74,11 @@ typedef struct RowWork {
     bool (*take)(void *program, Pending *row, const RowAnswer *answer); // writes the result to the journal
     bool (*enough)(const void *program);                                // whether to stop early; NULL: never
 
-    bool remote; // a server is asked
-    Bytes out;   // the file to write: --out, or a part's
+    Communicator ranks; // of this run; each does a part of the rows, and rank 0 joins them
+    char share[48];     // "I/N" of this one
+    bool joined, made;  // by an earlier run: all parts, this one's
+    bool remote;        // a server is asked
+    Bytes out;          // the file to write: --out, or a part's
     RowFacts facts;
     RowOptions reading;
     RowReader rows;
@@ -99,13 +104,20 @@ typedef struct RowWork {
 bool row_work_check(RowWork *work);
 bool row_work_plan(RowWork *work); // --plan: the memory, and whether it fits, on stdout
 
+// Starts the ranks, and gives each its part. *machine gets its threads.
+bool row_work_divide(RowWork *work);
+
 // Opens the rows, by `reading` with --map and --format added; then the folder, or the server (endpoint_options). From
 // then on a signal asks the program to stop.
 bool row_work_open(RowWork *work, const RecordOptions *reading, const EndpointOptions *server);
 bool row_work_open_folder(RowWork *work); // only the folder
 
-bool row_work_run(RowWork *work);    // until all are answered, `enough` is true, or a signal comes
-bool row_work_finish(RowWork *work); // OUT appears; fails after a signal, and where answers are missing
+// journal_open, unless this rank's part is made. identity: what results depend on; becomes the journal's.
+bool row_work_open_journal(RowWork *work, json_t *identity, const char *answers);
+
+bool row_work_run(RowWork *work); // until all are answered, `enough` is true, or a signal comes
+// OUT appears, by rank 0 when all ranks are here; fails after a signal, and where answers are missing.
+bool row_work_finish(RowWork *work);
 void row_work_close(RowWork *work);
 
 uint64_t row_work_number(const RowWork *work, int64_t row, int64_t sample); // of a result in the journal

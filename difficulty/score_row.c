@@ -1,6 +1,7 @@
 // Writing a score into a row, and reading it back: see score_row.h.
 #include "difficulty/score_row.h"
 #include "base/text.h"
+#include "system/files.h"
 #include "rows/row_write.h"
 #include <string.h>
 
@@ -68,6 +69,18 @@ bool score_tally_add(void *tally, Text row)
     TRY(!useless || t->levels[0] > 0 || keep_answer(t, row));
     t->levels[useless ? 0 : level]++;
     return true;
+}
+
+bool score_tally_file(ScoreTally *t, const char *path)
+{
+    MappedFile file;
+    bool ok = file_map(&file, path);
+    memset(t->levels, 0, sizeof t->levels);
+    const char *at = (const char *)file.data, *end = at + file.size, *newline;
+    for (; ok && at < end && (newline = (const char *)memchr(at, '\n', (size_t)(end - at))) != NULL; at = newline + 1)
+        ok = score_tally_add(t, (Text){at, (size_t)(newline - at)});
+    file_unmap(&file);
+    return ok;
 }
 
 void score_tally_show(const ScoreTally *t, Progress *progress)

@@ -28,6 +28,7 @@ typedef struct ScoreTally {
 } ScoreTally;
 
 bool score_tally_add(void *tally, Text row); // a finished row, of this run or an earlier one: for journal_each
+bool score_tally_file(ScoreTally *tally, const char *path); // all rows of a finished file, instead of those so far
 
 void score_tally_show(const ScoreTally *tally, Progress *progress);
 

@@ -1,5 +1,6 @@
 // Opens the data of fine-tuning by the options, or by what its shards were prepared with: see sft_data.h.
 #include "intake/sft_data.h"
+#include "fit/wire.h"
 #include <string.h>
 
 static TrainingRules rules_of(const SftTextOptions *o, const ModelFiles *f)
@@ -113,4 +114,20 @@ bool sft_needs(Needs *needs, const SftData *d, const ModelConfig *config, Recomp
            fail("the longest document has %" PRId64 " tokens, but the model's max_position_embeddings is %" PRId64
                 "; lower --seq-len",
                 longest, config->max_positions);
+}
+
+bool sft_plan(SftData *d, const Fit *fit, int64_t steps)
+{
+    const Documents *train = d->train.documents;
+    StepPlan step;
+    printf("%" PRId64 " documents, %" PRId64 " tokens, %" PRId64 " of them trained; %" PRId64 " steps\n", train->count,
+           train->tokens, train->trained_tokens, steps);
+    TRY(fit_print(fit, stdout) && loader_plan(&d->train, 0, &step));
+    UpdateShape shape = {"a step", step.micro_batches, step.tokens, step.trained_tokens,
+                         (double)step.tokens / (double)step.documents};
+    TRY(wire_print(fit, &shape, stdout));
+    printf("beside these: the tokenizer, some 6 MiB of scratch for each thread, and the data's %.1f MiB, mapped and "
+           "not copied\n",
+           (double)(train->tokens + d->rows.held_out.documents.tokens) * 4 / 0x1p20);
+    return fflush(stdout) == 0 || fail_errno("writing the plan");
 }

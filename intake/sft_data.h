@@ -42,4 +42,7 @@ void sft_data_close(SftData *data);
 // longer than the model's positions.
 bool sft_needs(Needs *needs, const SftData *data, const ModelConfig *config, Recompute recompute);
 
+// --plan, on stdout: the data, the memory, what ranks send.
+bool sft_plan(SftData *data, const Fit *fit, int64_t steps);
+
 #endif

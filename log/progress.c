@@ -8,8 +8,12 @@ static const double EVERY_ON_A_TERMINAL = 0.5, EVERY_ELSEWHERE = 30; // seconds
 Progress progress_begin(FILE *out, int64_t total, int64_t before)
 {
     double now = clock_seconds();
-    return (Progress){
-        .out = out, .updating = terminal_updates(out), .total = total, .before = before, .begun = now, .shown = now};
+    return (Progress){.out = out,
+                      .updating = out != NULL && terminal_updates(out),
+                      .total = total,
+                      .before = before,
+                      .begun = now,
+                      .shown = now};
 }
 
 // The rate of finished work over `seconds`.
@@ -26,7 +30,7 @@ static void show_speed(const Progress *p, int64_t fresh, int64_t tokens, double 
 void progress_show(Progress *p, int64_t done, int64_t tokens, int64_t running, bool last)
 {
     double now = clock_seconds(), seconds = now - p->begun;
-    if (!last && now - p->shown < (p->updating ? EVERY_ON_A_TERMINAL : EVERY_ELSEWHERE))
+    if (p->out == NULL || (!last && now - p->shown < (p->updating ? EVERY_ON_A_TERMINAL : EVERY_ELSEWHERE)))
         return;
     char finished[SHOWN_NUMBER], all[SHOWN_NUMBER], left[SHOWN_NUMBER];
     int64_t fresh = done - p->before;
@@ -54,6 +58,8 @@ void progress_end(Progress *p)
 void progress_note(Progress *p, const char *format, ...)
 {
     va_list arguments;
+    if (p->out == NULL)
+        return;
     va_start(arguments, format);
     progress_end(p);
     vfprintf(p->out, format, arguments);

@@ -14,6 +14,7 @@ typedef struct Progress {
     double begun, shown;   // seconds
 } Progress;
 
+// out NULL: nothing is shown.
 Progress progress_begin(FILE *out, int64_t total, int64_t before);
 void progress_show(Progress *progress, int64_t done, int64_t tokens, int64_t running,
                    bool last);                                                     // tokens -1: unknown

@@ -3,6 +3,7 @@
 #include "rows/parts.h"
 #include "rows/rows.h"
 #include "system/files.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,75 @@ static bool names_a_part(const char *name, const char *out, int64_t *part, int64
     snprintf(expected, sizeof expected, "%" PRId64 "-of-%" PRId64, *part, *parts);
     return *part >= 0 && *part < *parts && strcmp(name + size + 1, expected) == 0;
 }
+
+// ---- the parts of ranks
+
+static bool remove_ending(char *name, const char *ending)
+{
+    size_t size = strlen(name), end = strlen(ending);
+    bool there = size > end && strcmp(name + size - end, ending) == 0;
+    if (there)
+        name[size - end] = 0;
+    return there;
+}
+
+static bool refuse_begun(const char *out, const char *file, int64_t had, int64_t parts)
+{
+    char now[32] = "";
+    if (parts > 1)
+        snprintf(now, sizeof now, "--ranks %" PRId64, parts);
+    if (had == 1)
+        return fail("%s: is of one process; the same command without %s goes on with it, or remove it to begin anew",
+                    file, now);
+    return fail("%s: %s is shared by %" PRId64 " processes; the same command with --ranks %" PRId64
+                " goes on (each with --part, if you started them so), or remove its parts to begin anew",
+                file, out, had, had);
+}
+
+bool parts_begin(bool *joined, const char *out, int64_t parts)
+{
+    const char *slash = strrchr(out, '/'), *name = slash == NULL ? out : slash + 1;
+    Bytes folder = {0}, partial = {0};
+    char **names = NULL;
+    size_t count = 0;
+    int64_t i, n;
+    PathKind kind;
+    bool ok = (slash == NULL ? bytes_text(&folder, ".") : bytes_append(&folder, out, (size_t)(slash - out) + 1)) &&
+              bytes_text(&folder, "") && bytes_printf(&partial, "%s.partial", name) && path_kind(&kind, folder.data) &&
+              (kind == PATH_NONE || folder_list(&names, &count, folder.data));
+    for (size_t k = 0; ok && k < count; k++) {
+        if (parts > 1 && strcmp(names[k], partial.data) == 0)
+            ok = refuse_begun(out, names[k], 1, parts);
+        remove_ending(names[k], ".json");
+        remove_ending(names[k], ".partial");
+        if (ok && names_a_part(names[k], name, &i, &n) && n != parts)
+            ok = refuse_begun(out, names[k], n, parts);
+    }
+    names_free(names, count);
+    bytes_free(&folder);
+    bytes_clear(&partial);
+    ok = ok && bytes_printf(&partial, "%s.0-of-%" PRId64 ".json", out, parts);
+    *joined = ok && parts > 1 && file_exists(out) && file_exists(partial.data);
+    bytes_free(&partial);
+    return ok && (parts == 1 || *joined || !file_exists(out) ||
+                  fail("%s: already exists; remove it, or choose another --out", out));
+}
+
+bool part_is_of(const char *path, const json_t *identity)
+{
+    Bytes about = {0};
+    const char *key;
+    json_t *value, *file = NULL;
+    bool ok = bytes_printf(&about, "%s.json", path) && (file = json_read(about.data, ABOUT_LIMIT)) != NULL;
+    json_object_foreach (json_object_get(file, "identity"), key, value)
+        if (ok && !json_equal(value, json_object_get(identity, key)))
+            ok = fail("%s: was made with other %s; remove it, or choose another --out", path, key);
+    json_decref(file);
+    bytes_free(&about);
+    return ok;
+}
+
+// ---- joining
 
 // *parts: the N of all OUT.I-of-N found.
 static bool count_parts(int64_t *parts, const char *out)
@@ -230,7 +300,7 @@ static bool write_all(AtomicFile *out, Part *list, int64_t parts, int64_t *lines
     return true;
 }
 
-static bool join(const char *out, Part *list, int64_t parts, const Options *options)
+static bool join(const char *out, Part *list, int64_t parts, const Options *options, int64_t *rows)
 {
     AtomicFile file;
     int64_t lines = 0;
@@ -241,15 +311,27 @@ static bool join(const char *out, Part *list, int64_t parts, const Options *opti
         atomic_abort(&file);
         return false;
     }
-    TRY(atomic_commit(&file));
-    fprintf(stderr, "%s: %" PRId64 " rows of %" PRId64 " parts, which may be removed\n", out, lines, parts);
-    return true;
+    *rows = lines;
+    return atomic_commit(&file);
+}
+
+static bool join_all(const char *out, int64_t parts, const Options *options, int64_t *rows)
+{
+    Part *list = allocate((size_t)parts, sizeof *list);
+    bool ok = list != NULL && join(out, list, parts, options, rows);
+    for (int64_t i = 0; list != NULL && i < parts; i++) {
+        file_unmap(&list[i].file);
+        json_decref(list[i].about);
+        free(list[i].path);
+    }
+    free(list);
+    return ok;
 }
 
 bool parts_join(const PartOptions *part, const Options *options)
 {
     const char *out = part->out;
-    int64_t parts;
+    int64_t parts, rows;
     if (out[0] == 0)
         return fail_as(ERROR_USAGE, "--join: give --out, the file whose parts --part has made");
     if (part->part[0] != 0)
@@ -258,14 +340,26 @@ bool parts_join(const PartOptions *part, const Options *options)
     TRY(path_kind(&there, out));
     if (there == PATH_FILE)
         return fail("%s: already exists; remove it, or choose another --out", out);
-    TRY(count_parts(&parts, out));
-    Part *list = allocate((size_t)parts, sizeof *list);
-    bool ok = list != NULL && join(out, list, parts, options);
-    for (int64_t i = 0; list != NULL && i < parts; i++) {
-        file_unmap(&list[i].file);
-        json_decref(list[i].about);
-        free(list[i].path);
+    TRY(count_parts(&parts, out) && join_all(out, parts, options, &rows));
+    fprintf(stderr, "%s: %" PRId64 " rows of %" PRId64 " parts, which may be removed\n", out, rows, parts);
+    return true;
+}
+
+static bool parts_remove(const char *out, int64_t parts)
+{
+    static const char *const ENDINGS[] = {"", ".json"};
+    bool ok = true;
+    for (int64_t k = 2 * parts - 1; ok && k >= 0; k--) { // OUT.0-of-N.json last: the others may be gone then
+        Bytes path = {0};
+        ok = bytes_printf(&path, "%s.%" PRId64 "-of-%" PRId64 "%s", out, k / 2, parts, ENDINGS[(k + 1) % 2]) &&
+             (remove(path.data) == 0 || errno == ENOENT || fail_errno("%s: removing it", path.data));
+        bytes_free(&path);
     }
-    free(list);
     return ok;
+}
+
+bool parts_end(const char *out, int64_t parts, bool joined, const Options *options)
+{
+    int64_t rows;
+    return (joined || join_all(out, parts, options, &rows)) && parts_remove(out, parts);
 }

@@ -22,6 +22,13 @@ bool part_path(Bytes *path, const char *out, const char *part); // OUT.I-of-N; O
 // Like journal_finish, for a journal with `samples` results per row; part: "I/N", or "" for all rows.
 bool part_finish(Journal *journal, const char *part, int64_t each);
 
+// For ranks, which share a run by themselves: parts I-of-N are theirs, and are removed when they are joined.
+// Refused: where there are parts of another number (N 1: any), or results of a run that was not shared. *joined: OUT is
+// there, made of parts that were not all removed any more.
+bool parts_begin(bool *joined, const char *out, int64_t parts);
+bool part_is_of(const char *path, const json_t *identity); // whether the part at OUT.I-of-N was made with this identity
+bool parts_end(const char *out, int64_t parts, bool joined, const Options *options); // OUT from its parts, which go
+
 // --join: writes OUT from its parts, which stay. Fails where one is missing, unfinished, changed, or of another run,
 // where a given option differs from theirs, and where --part is given as well.
 bool parts_join(const PartOptions *part, const Options *options);

@@ -1,7 +1,7 @@
 // Training on several ranks: the bits of one rank, whatever their number, the family, and where the state lies; and
 // what travels.
 #include "pretrained/config_json.h"
-#include "sharded/plan.h"
+#include "fit/wire.h"
 #include "test/support/guarded.h"
 #include "test/support/ranks.h"
 #include "test/support/tiny.h"
@@ -213,7 +213,7 @@ static void every_element_has_one_owner(void **unused)
     parameters_free(&p);
 }
 
-// Qwen3-4B: what a rank sends is (N - 1) / N of the gradient in a round, and its part of the weights to each of the others;
+// Qwen3-4B: what a rank sends is (N - 1) / N of the gradient in a round, and its part of the weights to all others;
 // inside a node of 8 by NVLink, and between nodes what is for other nodes.
 static void a_plan_says_what_travels_and_how_long(void **unused)
 {

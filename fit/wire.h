@@ -1,7 +1,7 @@
 // What several ranks will send, and how long that takes beside what they compute: for --plan. Bytes are those that a
 // run counts (sharded.h); times are of links and of a card at the rates below, and not measured.
-#ifndef SHARDED_PLAN_H
-#define SHARDED_PLAN_H
+#ifndef FIT_WIRE_H
+#define FIT_WIRE_H
 
 #include "fit/fit.h"
 #include "sharded/sharded.h"

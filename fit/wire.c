@@ -1,9 +1,10 @@
 // Bytes and times on the wire: see plan.h.
-#include "sharded/plan.h"
+#include "fit/wire.h"
 #include <math.h>
 
 // An H200's NVLink and a 400 Gb/s network adapter for each GPU, in bytes a second and direction: what NCCL's tests show
-// of them (lab/NOTES.md). FLOPS: what an H200 made of a step of Qwen3-4B (lab/results/nvidia-h200-2026-11-26-third.txt).
+// of them. FLOPS: what an H200 made of a step of Qwen3-4B at 4,096 tokens a document, 13,889 tokens/s
+// (lab/results/nvidia-h200-2026-11-26-third.txt).
 static const double NVLINK = 363e9, INFINIBAND = 50e9, FLOPS = 385e12;
 enum { NODE = 8 }; // GPUs
 
