@@ -1,4 +1,4 @@
-// Bytes and times on the wire: see plan.h.
+// Bytes and times on the wire: see wire.h.
 #include "fit/wire.h"
 #include <math.h>
 
@@ -28,10 +28,10 @@ static double seconds_of(Link link, double bytes)
 static double forward_operations(const Model *m, const UpdateShape *s)
 {
     const ModelConfig *c = &m->config;
-    double head = (double)c->vocabulary * (double)c->width, tokens = (double)s->tokens / (double)s->micro_batches;
+    double head = (double)c->vocabulary * (double)c->width, tokens = (double)s->tokens / (double)s->filled;
     double layers = (double)m->parameters.elements - head * (c->tied ? 1 : 2);
     double attention = 4.0 * (double)(c->layers * c->heads * c->head_width) * s->length / 2;
-    return tokens * (2 * layers + attention) + 2 * head * (double)s->trained / (double)s->micro_batches;
+    return tokens * (2 * layers + attention) + 2 * head * (double)s->trained / (double)s->filled;
 }
 
 bool wire_time(WireTime *t, const Model *m, const UpdateShape *s)
@@ -86,9 +86,12 @@ static void print_all(const Model *m, const UpdateShape *s, FILE *out)
                 "  %s: %.2f s of computing at %.0f TFLOP/s, %.2f s of sending, %.2f s of it beside nothing (gradients: "
                 "%.0f%% beside the backward pass)\n",
                 s->name, t.computing, FLOPS / 1e12, fmax(t.inside, t.between), t.open, 100 * t.hidden);
-    if (s->micro_batches % ranks != 0)
-        fprintf(out, "  of the last round's ranks %" PRId64 " have no micro-batch; --slots %d makes as many for all\n",
-                t.rounds * ranks - s->micro_batches, ranks);
+    int64_t idle = t.rounds * ranks - s->filled;
+    if (idle > 0)
+        fprintf(out,
+                "  %" PRId64 " times a rank has no micro-batch in a round: give more work to an update, smaller "
+                "--micro-batch-tokens, or a multiple of %d --slots\n",
+                idle, ranks);
 }
 
 bool wire_print(const Fit *fit, const UpdateShape *shape, FILE *out)

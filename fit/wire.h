@@ -6,9 +6,10 @@
 #include "fit/fit.h"
 #include "sharded/sharded.h"
 
-typedef struct UpdateShape { // of one update
-    const char *name;        // "a step", "an update"
-    int64_t micro_batches, tokens;
+typedef struct UpdateShape {       // of one update
+    const char *name;              // "a step", "an update"
+    int64_t micro_batches, filled; // filled: that have anything in them
+    int64_t tokens;
     int64_t trained; // tokens that the head reads
     double length;   // of a sequence, mean
 } UpdateShape;

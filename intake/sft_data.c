@@ -120,11 +120,14 @@ bool sft_plan(SftData *d, const Fit *fit, int64_t steps)
 {
     const Documents *train = d->train.documents;
     StepPlan step;
+    int64_t filled = 0;
     printf("%" PRId64 " documents, %" PRId64 " tokens, %" PRId64 " of them trained; %" PRId64 " steps\n", train->count,
            train->tokens, train->trained_tokens, steps);
     TRY(fit_print(fit, stdout) && loader_plan(&d->train, 0, &step));
-    UpdateShape shape = {"a step", step.micro_batches, step.tokens, step.trained_tokens,
-                         (double)step.tokens / (double)step.documents};
+    for (int64_t m = 0; m < step.micro_batches; m++)
+        filled += step.first[m] < step.first[m + 1];
+    UpdateShape shape = {"a step",    step.micro_batches,  filled,
+                         step.tokens, step.trained_tokens, (double)step.tokens / (double)step.documents};
     TRY(wire_print(fit, &shape, stdout));
     printf("beside these: the tokenizer, some 6 MiB of scratch for each thread, and the data's %.1f MiB, mapped and "
            "not copied\n",

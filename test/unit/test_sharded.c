@@ -231,7 +231,7 @@ static void a_plan_says_what_travels_and_how_long(void **unused)
                               .training = true,
                               .division = {0, ranks}};
         assert_ok(model_open(&m, &config, &limits, kernels_for_plan("cuda"), true));
-        const UpdateShape shape = {"a step", 512, 512 * 16384, 512 * 16384, 4096};
+        const UpdateShape shape = {"a step", 512, 512, 512 * 16384, 512 * 16384, 4096};
         double all = (double)m.parameters.elements, sent = 4 * all * (ranks - 1) / ranks,
                weights = 2 * all * (ranks - 1) / ranks;
         assert_ok(wire_time(&t, &m, &shape));
