@@ -219,6 +219,7 @@ bool communicator_start(Communicator *c, const RankOptions *o, const Options *gi
     TRY(plan ? ranks_find(&r, o) : ranks_open(&r, o));
     if (r.rank > 0)
         process_is("rank %d", r.rank);
+    memory_is_shared(r.local_size);
     if (*threads == 0 && r.local_size > 1)
         *threads = larger(cores_available() / r.local_size, 1);
     if (plan) {

@@ -112,11 +112,15 @@ static GroupLimits own_limits(void) { return group_limits("/proc/self/cgroup", "
 
 // ---- the limits together
 
+static size_t sharing = 1;
+
+void memory_is_shared(int processes) { sharing = processes > 1 ? (size_t)processes : 1; }
+
 size_t memory_available(void)
 {
     size_t machine = line_of_kibibytes("/proc/meminfo", "MemAvailable"), group = own_limits().memory;
     size_t least = group < machine ? group : machine;
-    return least == SIZE_MAX ? (size_t)1 << 30 : least;
+    return (least == SIZE_MAX ? (size_t)1 << 30 : least) / sharing;
 }
 
 int cores_available(void)

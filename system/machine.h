@@ -5,7 +5,10 @@
 
 #include "base/base.h"
 
-size_t memory_available(void); // bytes that can still be taken; 1 GiB where no limit is known
+size_t memory_available(void); // bytes that this process may still take; 1 GiB where no limit is known
+
+// So many processes of one run take memory here at the same time: each may take an equal part of what there is.
+void memory_is_shared(int processes);
 
 // How many threads are worth starting: the cores that this process may run on (taskset, Slurm), but no more than its
 // group's quota of processor time (docker --cpus, Kubernetes' limits), rounded up; at least 1.
