@@ -5,6 +5,7 @@
 #include "json/json.h"
 #include "judges/grader_pool.h"
 #include "judges/grader_sandbox.h"
+#include "judges/heard.h"
 #include "judges/verdicts.h"
 #include "system/signals.h"
 #include <fcntl.h>
@@ -34,6 +35,7 @@ typedef struct Grader {
     pid_t pool;
     int socket;
     Verdicts verdicts;
+    Heard heard;
     Bytes out, in;
     Graded *pending, *answered, *handed_out;
     // When to give up. Only what programs print now shows whether they work: verdicts from the journal do not count,
@@ -74,7 +76,7 @@ static bool start_pool(Grader *g)
 }
 
 static bool take_frames(Grader *g);
-static bool look_for_scores(Grader *g);
+static bool open_verdicts(Grader *g);
 
 static bool started(Grader *g)
 {
@@ -95,7 +97,7 @@ Grader *grader_open(const GraderOptions *options)
         g->sandboxed || strcmp(options->sandbox, "bwrap") != 0 ||
         fail("--grader-sandbox bwrap: bubblewrap is not installed, or may not make namespaces here; take auto or none");
     ok = ok && grader_command_name(&g->name, options->command);
-    if (ok && verdicts_open(&g->verdicts, options->journal) && look_for_scores(g) && start_pool(g) && started(g))
+    if (ok && open_verdicts(g) && start_pool(g) && started(g))
         return g;
     grader_close(g);
     return NULL;
@@ -125,6 +127,7 @@ void grader_close(Grader *g)
     bytes_free(&g->out);
     bytes_free(&g->in);
     verdicts_close(&g->verdicts);
+    heard_free(&g->heard);
     free(g);
 }
 
@@ -248,6 +251,17 @@ static bool read_verdict(Graded *q, Text line)
     return q->why[0] == 0 || none;
 }
 
+// Another process has asked it.
+static bool is_heard(const Grader *g, Graded *q)
+{
+    const HeardVerdict *v = heard_find(&g->heard, q->key);
+    if (v == NULL)
+        return false;
+    q->score = v->score;
+    snprintf(q->why, sizeof q->why, "%s", v->why == NULL ? "" : v->why);
+    return true;
+}
+
 // Looks it up in the journal. An entry that is no verdict is asked again.
 static bool find_verdict(Grader *g, Graded *q, bool *there)
 {
@@ -256,6 +270,7 @@ static bool find_verdict(Grader *g, Graded *q, bool *there)
     bool ok = verdicts_find(&g->verdicts, q->key, there, ending, &said);
     *there = ok && *there && strcmp(ending, VERDICT_FAILED) != 0 && said.size > 0 &&
              read_verdict(q, (Text){said.data, said.size});
+    *there = ok && (*there || is_heard(g, q));
     g->has_answered = g->has_answered || *there;
     q->replayed = !*there && verdicts_had_failed(&g->verdicts, q->key);
     bytes_free(&said);
@@ -279,6 +294,26 @@ static bool look_for_scores(Grader *g)
     bytes_free(&said);
     return ok;
 }
+
+static bool hear_reply(void *grader, const uint64_t key[2], const Answer *reply)
+{
+    Grader *g = grader;
+    Graded q = {.key = {key[0], key[1]}};
+    if (strcmp(reply->finish_reason, VERDICT_FAILED) == 0 || !read_verdict(&q, reply->text))
+        return true;
+    g->has_answered = g->has_scored = g->has_scored || !isnan(q.score);
+    return heard_add(&g->heard, key, q.score, isnan(q.score) ? q.why : NULL);
+}
+
+static bool open_verdicts(Grader *g)
+{
+    g->heard.telling = g->options.telling;
+    return verdicts_open(&g->verdicts, g->options.journal) && look_for_scores(g) &&
+           heard_journals(g->options.journal, g->options.others, hear_reply, g);
+}
+
+bool grader_tell(Grader *g, Bytes *out) { return heard_tell(&g->heard, out); }
+bool grader_hear(Grader *g, Text told) { return heard_take(&g->heard, told); }
 
 // ---- receiving
 
@@ -333,6 +368,7 @@ static bool settle(Grader *g, Graded *q, Text line, bool verdict)
         TRY(verdict
                 ? verdicts_add(&g->verdicts, q->key, "stop", line)
                 : q->replayed || verdicts_add(&g->verdicts, q->key, VERDICT_FAILED, (Text){q->why, strlen(q->why)}));
+        TRY(!verdict || heard_own(&g->heard, q->key, q->score, isnan(q->score) ? q->why : NULL));
         count(g, q, verdict);
     }
     for (Graded **at = &g->pending; *at != NULL;) {

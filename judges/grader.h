@@ -35,6 +35,8 @@ typedef struct GraderOptions {
     double start_seconds; // from a process's start; until then its first answer is not timed: it may be loading
     const char *sandbox;  // "auto": bubblewrap where it works; "bwrap": fail without it; "none"
     const char *journal;  // file of verdicts (verdicts.h)
+    const char *others;   // name of other processes' journals beside it, as heard_journals takes it; NULL: none
+    bool telling;         // other processes are told of new verdicts: grader_tell
 } GraderOptions;
 
 typedef struct Grader Grader;
@@ -56,6 +58,10 @@ bool grader_ask(Grader *grader, uint64_t tag, Text question);
 bool grader_work(Grader *grader, double seconds);
 int64_t grader_pending(const Grader *grader);
 bool grader_next(Grader *grader, uint64_t *tag, double *score, const char **why); // NaN: none, see why
+
+// Appends the verdicts since the last call, for grader_hear of the other processes: they do not ask for them again.
+bool grader_tell(Grader *grader, Bytes *out);
+bool grader_hear(Grader *grader, Text told);
 
 uint64_t grader_zeros(const Grader *grader); // zeros cut off its journal's end, which a power cut had left
 

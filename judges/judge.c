@@ -3,6 +3,7 @@
 #include "judges/judge.h"
 #include "base/text.h"
 #include "log/visible.h"
+#include "judges/heard.h"
 #include "judges/judge_form.h"
 #include "judges/verdicts.h"
 #include "server/endpoint.h"
@@ -20,7 +21,10 @@ static const double CACHE_BYTES = 4e9;  // for keys and values, at most
 typedef struct Question {
     struct Question *next;
     uint64_t tag, key[2];
-    bool asked;                  // false: it waits for an equal question
+    bool asked; // false: it waits for an equal question
+    bool heard; // another process has asked it: score and why (its memory is Heard's) are known
+    double score;
+    const char *why;
     char ending[VERDICT_ENDING]; // the reply's finish_reason
     Bytes said;
 } Question;
@@ -30,6 +34,7 @@ typedef struct Judge {
     JudgeForm form;
     bool remote, ends_unsaid; // ends_unsaid: its server gives no finish_reason
     Verdicts verdicts;
+    Heard heard;
     Session session;
     Encoder *encoder;
     Endpoint *endpoint;
@@ -93,6 +98,8 @@ static bool open_endpoint(Judge *j)
 
 static const char *or_none(const char *text) { return text == NULL ? "" : text; }
 
+static bool open_verdicts(Judge *j);
+
 Judge *judge_open(const JudgeOptions *options)
 {
     Judge *j = allocate(1, sizeof *j);
@@ -101,7 +108,7 @@ Judge *judge_open(const JudgeOptions *options)
     j->options = *options;
     j->remote = options->url[0] != 0;
     if (judge_form_open(&j->form, or_none(options->prompt), or_none(options->yes), or_none(options->no)) &&
-        (j->remote ? open_endpoint(j) : open_folder(j)) && verdicts_open(&j->verdicts, options->journal))
+        (j->remote ? open_endpoint(j) : open_folder(j)) && open_verdicts(j))
         return j;
     judge_close(j);
     return NULL;
@@ -132,6 +139,7 @@ void judge_close(Judge *j)
     encoder_close(j->encoder);
     session_close(&j->session);
     verdicts_close(&j->verdicts);
+    heard_free(&j->heard);
     judge_form_close(&j->form);
     bytes_free(&j->prompt);
     free(j);
@@ -176,14 +184,50 @@ static const char *why_undecided(Judge *j, const Question *q)
 
 static double score_of(const Judge *j, const Question *q)
 {
+    if (q->heard)
+        return q->score;
     return why_unsaid(q) != NULL ? NAN : judge_form_score(&j->form, (Text){q->said.data, q->said.size});
 }
 
 static const char *why_none(Judge *j, const Question *q) // why its score is NaN
 {
-    const char *why = why_unsaid(q);
+    const char *why = q->heard ? q->why : why_unsaid(q);
     return why != NULL ? why : why_undecided(j, q);
 }
+
+// ---- those of other processes
+
+static bool hear_reply(void *judge, const uint64_t key[2], const Answer *reply)
+{
+    Judge *j = judge;
+    Question q = {.said = {(char *)reply->text.data, reply->text.size, 0}};
+    end_with(&q, reply->finish_reason);
+    if (failed(&q))
+        return true;
+    double score = score_of(j, &q);
+    return heard_add(&j->heard, key, score, isnan(score) ? why_none(j, &q) : NULL);
+}
+
+static bool open_verdicts(Judge *j)
+{
+    j->heard.telling = j->options.telling;
+    return verdicts_open(&j->verdicts, j->options.journal) &&
+           heard_journals(j->options.journal, j->options.others, hear_reply, j);
+}
+
+static bool is_heard(const Judge *j, Question *q)
+{
+    const HeardVerdict *v = heard_find(&j->heard, q->key);
+    q->heard = v != NULL;
+    if (q->heard) {
+        q->score = v->score;
+        q->why = v->why;
+    }
+    return q->heard;
+}
+
+bool judge_tell(Judge *j, Bytes *out) { return heard_tell(&j->heard, out); }
+bool judge_hear(Judge *j, Text told) { return heard_take(&j->heard, told); }
 
 // ---- giving up
 
@@ -294,7 +338,7 @@ bool judge_ask(Judge *j, uint64_t tag, Text problem, Text reference, Text answer
         free_questions(q);
         return false;
     }
-    if (there && !failed(q)) {
+    if ((there && !failed(q)) || is_heard(j, q)) {
         count(j, q);
         append(&j->answered, q);
         return true;
@@ -319,7 +363,9 @@ static void take_out(Question **list, Question *q)
 // Writes to the file, then to all who asked the same.
 static bool settle(Judge *j, Question *q)
 {
+    double score = score_of(j, q);
     TRY(verdicts_add(&j->verdicts, q->key, q->ending, (Text){q->said.data, q->said.size}));
+    TRY(failed(q) || heard_own(&j->heard, q->key, score, isnan(score) ? why_none(j, q) : NULL));
     take_out(&j->pending, q);
     append(&j->answered, q);
     count(j, q);
@@ -395,7 +441,7 @@ bool judge_greet(Judge *j, void (*waiting)(const char *url, const char *trouble)
     Message m = {.role = ROLE_USER, .content = {j->prompt.data, j->prompt.size}};
     endpoint_set_whole(j->endpoint, false);
     TRY(endpoint_ask(j->endpoint, &m, 1, 0) && endpoint_try(j->endpoint, &a, ANSWERS_SOON, &there));
-    if (!there)
+    if (!there && waiting != NULL)
         waiting(endpoint_url(j->endpoint), endpoint_trouble(j->endpoint));
     while (!there)
         TRY(endpoint_try(j->endpoint, &a, 60, &there));

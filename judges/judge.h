@@ -32,6 +32,8 @@ typedef struct JudgeOptions {
     const char *prompt; // file of the question, "" or NULL; and patterns of its decision, both or neither: judge_form.h
     const char *yes, *no;
     const char *journal; // file of verdicts (verdicts.h)
+    const char *others;  // name of other processes' journals beside it, as heard_journals takes it; NULL: none
+    bool telling;        // other processes are told of new verdicts: judge_tell
 } JudgeOptions;
 
 typedef struct Judge Judge;
@@ -46,7 +48,7 @@ uint64_t judge_form_of(const Judge *judge);    // a hash of question and pattern
 // Asks a server one question and waits for its reply, up to the patience, so that a judge that is absent is noticed at
 // the start: fails with a remedy. waiting: called when there is no reply within a second or two, with its address and
 // what is wrong so far ("": unknown). Does nothing for a folder.
-bool judge_greet(Judge *judge, void (*waiting)(const char *url, const char *trouble));
+bool judge_greet(Judge *judge, void (*waiting)(const char *url, const char *trouble)); // waiting NULL: silent
 
 // The address of a server that answered judge_greet without a finish_reason; NULL: it gave one, or there is no server.
 const char *judge_without_ends(const Judge *judge);
@@ -65,6 +67,10 @@ int64_t judge_pending(const Judge *judge); // questions asked and not answered y
 // Returns the next answered question, in any order: 1 equivalent, 0 not, NaN no verdict (and *why, until the next call;
 // or NULL).
 bool judge_next(Judge *judge, uint64_t *tag, double *score, const char **why);
+
+// Appends the verdicts since the last call, for judge_hear of the other processes: they do not ask for them again.
+bool judge_tell(Judge *judge, Bytes *out);
+bool judge_hear(Judge *judge, Text told);
 
 uint64_t judge_zeros(const Judge *judge); // zeros cut off its journal's end, which a power cut had left
 

@@ -1,5 +1,6 @@
 // Opening judge and grader by their options: see referees.h.
 #include "judges/referees.h"
+#include "ranks/gather.h"
 #include "system/files.h"
 #include <stdlib.h>
 
@@ -57,14 +58,24 @@ static bool check(const RefereeOptions *o, const Options *given, bool judge, boo
 
 // ---- opening
 
-static bool open_grader(Referees *r, const RefereeOptions *o, const char *out)
+// OUT/NAME.jsonl, or OUT/NAME-RANK.jsonl
+static char *journal_path(const char *out, const char *name, int rank)
+{
+    char file[64];
+    snprintf(file, sizeof file, rank == 0 ? "%s.jsonl" : "%s-%d.jsonl", name, rank);
+    return path_join(out, file);
+}
+
+static bool open_grader(Referees *r, const RefereeOptions *o, const char *out, const Communicator *ranks)
 {
     GraderOptions options = {.command = o->grader,
                              .processes = o->grader_processes,
                              .seconds = o->grader_seconds,
                              .start_seconds = o->grader_start_seconds,
-                             .sandbox = o->grader_sandbox.name};
-    char *journal = path_join(out, "grader.jsonl");
+                             .sandbox = o->grader_sandbox.name,
+                             .others = "grader",
+                             .telling = ranks->size > 1};
+    char *journal = journal_path(out, "grader", ranks->rank);
     options.journal = journal;
     r->grader = journal == NULL ? NULL : grader_open(&options);
     free(journal);
@@ -87,26 +98,31 @@ static void tell_of_ends(const Judge *judge)
     fflush(stdout);
 }
 
-static bool open_judge(Referees *r, const RefereeOptions *o, const MachineOptions *machine, const char *out)
+static bool open_judge(Referees *r, const RefereeOptions *o, const MachineOptions *machine, const char *out,
+                       const Communicator *ranks)
 {
-    char *journal = path_join(out, "judge.jsonl");
+    char *journal = journal_path(out, "judge", ranks->rank);
     JudgeOptions options = referees_judge(o, machine, journal);
+    options.others = "judge";
+    options.telling = ranks->size > 1;
     r->judge = journal == NULL ? NULL : judge_open(&options);
     free(journal);
-    TRY(r->judge != NULL && judge_greet(r->judge, tell_of_waiting));
-    tell_of_ends(r->judge);
+    TRY(r->judge != NULL && judge_greet(r->judge, ranks->rank == 0 ? tell_of_waiting : NULL));
+    if (ranks->rank == 0)
+        tell_of_ends(r->judge);
     return true;
 }
 
 bool referees_open(Referees *r, const RefereeOptions *o, const Options *given, const MachineOptions *machine,
-                   const char *out)
+                   const char *out, const Communicator *ranks)
 {
     bool grader = o->grader[0] != 0, judge = o->judge_model[0] != 0;
     *r = (Referees){.asks = (JudgeAsks)o->judge_asks.place};
     TRY(check(o, given, judge, grader));
     if (machine->plan || (!grader && !judge))
         return true;
-    return folder_make(out) && (!grader || open_grader(r, o, out)) && (!judge || open_judge(r, o, machine, out));
+    return folder_make(out) && (!grader || open_grader(r, o, out, ranks)) &&
+           (!judge || open_judge(r, o, machine, out, ranks));
 }
 
 void referees_close(Referees *r)
@@ -133,6 +149,26 @@ bool referees_next(const Referees *r, RefereeVerdict *v)
 int64_t referees_pending(const Referees *r)
 {
     return (r->judge == NULL ? 0 : judge_pending(r->judge)) + (r->grader == NULL ? 0 : grader_pending(r->grader));
+}
+
+bool referees_tell(const Referees *r, Bytes *out)
+{
+    Bytes judge = {0}, grader = {0};
+    bool ok =
+        (r->judge == NULL || judge_tell(r->judge, &judge)) && (r->grader == NULL || grader_tell(r->grader, &grader));
+    ok = ok && bytes_append(out, &judge.size, sizeof judge.size) && bytes_append(out, judge.data, judge.size) &&
+         bytes_append(out, grader.data, grader.size);
+    bytes_free(&judge);
+    bytes_free(&grader);
+    return ok;
+}
+
+bool referees_hear(const Referees *r, Text told) // the judge's, after their size, and the grader's
+{
+    size_t size;
+    Text judge;
+    TRY(gathered_take(&told, &size, sizeof size) && gathered_part(&told, &judge, size));
+    return (r->judge == NULL || judge_hear(r->judge, judge)) && (r->grader == NULL || grader_hear(r->grader, told));
 }
 
 void referees_announce(const Referees *r, const RefereeOptions *o, RunLog *log)

@@ -6,6 +6,7 @@
 #include "judges/judge.h"
 #include "log/log.h"
 #include "options/options.h"
+#include "ranks/communicator.h"
 
 #define JUDGE_ASKS "unknown|unreadable|unequal"
 typedef enum JudgeAsks {
@@ -40,9 +41,10 @@ typedef struct Referees {
 
 // Refuses options of an absent judge or grader, and opens those that are given, with their journals in `out`; a judge's
 // server must answer one question. The grader's processes are created before a judge's folder opens the GPU. Nothing is
-// opened for a plan.
+// opened for a plan. On several ranks each has its own, whose journals are judge-RANK.jsonl and grader-RANK.jsonl but
+// for rank 0's; all read all journals.
 bool referees_open(Referees *referees, const RefereeOptions *options, const Options *given,
-                   const MachineOptions *machine, const char *out);
+                   const MachineOptions *machine, const char *out, const Communicator *ranks);
 void referees_close(Referees *referees);
 
 // A verdict on the question with this tag.
@@ -57,6 +59,10 @@ bool referees_work(const Referees *referees, double seconds); // judge_work and 
 bool referees_next(const Referees *referees,
                    RefereeVerdict *verdict);        // judge_next, then grader_next; false: no more for now
 int64_t referees_pending(const Referees *referees); // questions without a verdict so far
+
+// Between ranks: the verdicts since the last call, and those that another rank has told.
+bool referees_tell(const Referees *referees, Bytes *out);
+bool referees_hear(const Referees *referees, Text told);
 
 JudgeOptions referees_judge(const RefereeOptions *options, const MachineOptions *machine, const char *journal);
 // Notes: zeros that a power cut had left at the ends of their journals; how graders run.

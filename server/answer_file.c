@@ -112,19 +112,24 @@ static void refuse_line(void) // after a failure that names file and line
     free(why);
 }
 
+static bool whole_line(uint64_t key[2], Answer *answer, const char *path, const FileLine *line)
+{
+    Bytes where = {0};
+    bool ok = bytes_printf(&where, "%s:%" PRId64, path, line->number) &&
+              read_line(key, answer, line->text.data, line->text.size, where.data);
+    if (!ok)
+        refuse_line();
+    bytes_free(&where);
+    return ok;
+}
+
 static bool check_line(AnswerFile *cache, const FileLine *line)
 {
     uint64_t key[2];
     Answer answer;
-    Bytes where = {0};
-    bool ok = bytes_printf(&where, "%s:%" PRId64, cache->file.path, line->number) &&
-              read_line(key, &answer, line->text.data, line->text.size, where.data);
-    if (ok)
-        answer_free(&answer);
-    else
-        refuse_line();
-    bytes_free(&where);
-    return ok && remember(cache, key, line->offset, line->text.size);
+    TRY(whole_line(key, &answer, cache->file.path, line));
+    answer_free(&answer);
+    return remember(cache, key, line->offset, line->text.size);
 }
 
 // A last line left incomplete by a kill or a power cut begins like our lines. Anything else has another origin.
@@ -209,5 +214,35 @@ bool answer_file_add(AnswerFile *cache, const uint64_t key[2], const Answer *ans
     bool ok = make_line(&line, key, answer) && line_file_is_ours(&cache->file) &&
               line_file_append(&cache->file, line.data, line.size) && remember(cache, key, begin, line.size - 1);
     bytes_free(&line);
+    return ok;
+}
+
+// ---- of another process
+
+typedef struct AnswerReading {
+    const char *path;
+    AnswerTaking *take;
+    void *context;
+} AnswerReading;
+
+static bool take_answer(void *context, const FileLine *line)
+{
+    const AnswerReading *r = context;
+    uint64_t key[2];
+    Answer answer;
+    if (line->half)
+        return true;
+    TRY(whole_line(key, &answer, r->path, line));
+    bool ok = r->take(r->context, key, &answer);
+    answer_free(&answer);
+    return ok;
+}
+
+bool answers_read(const char *path, AnswerTaking *take, void *context)
+{
+    Bytes all = {0}; // not mapped: its process may shorten it
+    AnswerReading r = {path, take, context};
+    bool ok = file_read(&all, path, SIZE_MAX) && lines_read((Text){all.data, all.size}, take_answer, &r);
+    bytes_free(&all);
     return ok;
 }

@@ -37,4 +37,8 @@ bool answer_file_read(const AnswerFile *cache, const uint64_t key[2], Answer *an
 bool answer_file_add(AnswerFile *cache, const uint64_t key[2], const Answer *answer);
 void answer_file_close(AnswerFile *cache); // does nothing if {0} or closed
 
+// Every answer of a file that another process may have open, which stays as it is; an incomplete last line is left out.
+typedef bool AnswerTaking(void *context, const uint64_t key[2], const Answer *answer);
+bool answers_read(const char *path, AnswerTaking *take, void *context);
+
 #endif
