@@ -48,6 +48,12 @@ bool run_add_up(Run *run, LossSum *loss, LevelLosses *levels, int64_t *counts, s
     return true;
 }
 
+bool run_hear_clock(Run *run)
+{
+    run->save_due = run_clock_saves(run);
+    return run_hear_first(run, &run->save_due, sizeof run->save_due);
+}
+
 bool run_hear_first(Run *run, void *data, size_t size)
 {
     return run_is_alone(run) || comm_broadcast(run->ranks, data, size, 0);

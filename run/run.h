@@ -105,6 +105,7 @@ bool run_save(Run *run);
 
 bool run_is_first(const Run *run);  // rank 0, or alone
 bool run_any(Run *run, bool *flag); // *flag: whether any rank's is true
+bool run_hear_clock(Run *run);      // after a step without run_add_up: whether it is time to save, by rank 0's clock
 
 // ---- when (when.c)
 

@@ -130,7 +130,8 @@ static bool ask_recipe(Run *run)
     if (run->recipe_state == NULL)
         return true;
     json_decref(run->recipe);
-    return (run->recipe = run->recipe_state(run->recipe_context)) != NULL;
+    return (run->recipe = run->recipe_state(run->recipe_context)) != NULL &&
+           (run_is_alone(run) || comm_same_json(run->ranks, run->recipe, "the state of a checkpoint"));
 }
 
 bool run_save(Run *run)
