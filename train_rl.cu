@@ -9,6 +9,7 @@
 #include "options/program.h"
 #include "report/explain.h"
 #include "rl/rl.h"
+#include "rl/rollout_ranks.h"
 #include "run/run.h"
 #include "system/signals.h"
 #include "train_rl_options.h"
@@ -17,7 +18,9 @@
 typedef struct Rl {
     TrainRlOptions o;
     Options options;
-    Policy policy; // the model that samples and learns
+    Communicator ranks;  // all processes of this run
+    RolloutRanks shares; // of a rollout among them
+    Policy policy;       // the model that samples and learns
     Prompts prompts;
     Curriculum curriculum;
     RlState state; // of the curriculum and the KL: saved, and restored when a step is abandoned
@@ -45,6 +48,7 @@ static RolloutRules rollout_rules(Rl *s)
                           .encoder = s->policy.encoder,
                           .rewards = &s->rewards,
                           .referees = s->referees,
+                          .ranks = &s->shares,
                           .show = {&s->run.log, s->run.step + 1, "sampling"}};
 }
 
@@ -86,6 +90,7 @@ static bool update(Rl *s, Rollout *rollout, int64_t first, StepFacts *facts)
     rules.n_live = s->policy.session.files.n_live;
     rules.go_on = run_update_goes_on;
     rules.go_on_context = &s->run;
+    rules.sharded = &s->policy.sharded;
     rules.on_policy = s->run.updates == 0;
     update_weights(rollout, &part, &s->o.loss, s->o.sampling.max_new_tokens);
     TRY(pack_open(&pack, rollout, &part));
@@ -114,7 +119,7 @@ static bool learn(Rl *s, Rollout *rollout, StepFacts *facts)
 static bool report(Rl *s, const Rollout *rollout, const StepFacts *facts)
 {
     Metrics metrics;
-    TRY(rollout_write(rollout, s->policy.session.files.tokenizer, s->rollouts, s->run.step));
+    TRY(!run_is_first(&s->run) || rollout_write(rollout, s->policy.session.files.tokenizer, s->rollouts, s->run.step));
     TRY(explain_step(&s->explain, rollout, s->o.prompts_per_step, &facts->dynamic, s->run.step));
     metrics_of_step(&metrics, rollout, s->prompts.train, &s->rewards, facts);
     TRY(log_step(&s->run.log, s->run.step, metrics.fields, metrics.count));
@@ -130,13 +135,13 @@ static bool step(Rl *s)
     int64_t step = s->run.step;
     RlState before = s->state;
     double start = clock_seconds();
-    s->sampled = signal_checked("") && sample(s, &rollout, &facts);
+    s->sampled = run_check_signal(&s->run) && sample(s, &rollout, &facts);
     bool ok = s->sampled && compare(s, &rollout, &facts) && learn(s, &rollout, &facts) && report(s, &rollout, &facts);
     rollout_free(&rollout);
     s->run.step_seconds = clock_seconds() - start;
     if (!ok && s->run.step == step && s->run.updates == 0)
         s->state = before;
-    return ok;
+    return ok && run_hear_clock(&s->run);
 }
 
 // ---- step after step
@@ -149,7 +154,8 @@ static bool evaluate_if_due(Rl *s)
     Metrics m;
     rules.show.step = s->run.step;
     rules.samples = s->o.eval_samples;
-    TRY(validation_run(&m, s->policy.session.engine, s->prompts.held_out, &rules, s->evaluations));
+    TRY(validation_run(&m, s->policy.session.engine, s->prompts.held_out, &rules,
+                       run_is_first(&s->run) ? s->evaluations : NULL));
     s->run.evaluated = s->run.step;
     return log_event(&s->run.log, "eval", s->run.step, m.fields, m.count);
 }
@@ -160,7 +166,7 @@ static bool train(Rl *s)
     while (run_goes_on(&s->run)) {
         // a judge or grader that ends the run must not cost what was learned before
         if (!step(s))
-            return error_kind() == ERROR_STOPPED || s->sampled ? false : run_save_and_fail(&s->run);
+            return error_kind() == ERROR_STOPPED || s->sampled || s->ranks.failed ? false : run_save_and_fail(&s->run);
         if (run_saves(&s->run)) // before an evaluation, which may take long, and is repeated on resume if it is missing
             TRY(run_save(&s->run) || run_keep_model(&s->run));
         TRY(evaluate_if_due(s));
@@ -177,7 +183,8 @@ static bool print_plan(const Rl *s)
 static bool reinforce(void *state)
 {
     Rl *s = state;
-    TRY(run_take_signals(s->o.run.stop_within) && open_all(s));
+    TRY(communicator_start(&s->ranks, &s->o.ranks, &s->options, s->o.machine.plan, &s->o.machine.threads) &&
+        run_take_signals(s->o.run.stop_within) && open_all(s));
     if (s->o.machine.plan)
         return print_plan(s);
     TRY(rollout_greet_grader(s->prompts.train, s->referees.grader, &s->rewards) && open_run(s));
@@ -196,19 +203,22 @@ static bool open_prompts(Rl *s)
                           .files = &s->policy.session.files,
                           .rewards = &s->rewards,
                           .has_judge = s->o.referees.judge_model[0] != 0};
-    TRY(prompts_open(&s->prompts, &rules));
+    TRY(comm_turn(&s->ranks, s->ranks.rank > 0) && // rank 0 first: what it prepares of JSONL, the others find there
+        prompts_open(&s->prompts, &rules) && comm_turn(&s->ranks, s->ranks.rank == 0));
     CurriculumOptions o = {training_data_order(&s->prompts.data, (uint64_t)s->o.seed), s->o.adapt};
     return curriculum_open(&s->curriculum, s->prompts.train, &o, &s->state.curriculum);
 }
 
 static bool open_all(Rl *s)
 {
-    TRY(sampling_check(&s->o.sampling) && adapt_check(&s->o.adapt) && (s->o.machine.plan || run_may_use(&s->o.run)));
+    TRY(sampling_check(&s->o.sampling) && adapt_check(&s->o.adapt) &&
+        (s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run)) && comm_barrier(&s->ranks));
     TRY(rewards_open(&s->rewards, &s->o.rewards, s->o.referees.grader[0] != 0, s->o.sampling.max_new_tokens));
-    TRY(referees_open(&s->referees, &s->o.referees, &s->options, &s->o.machine, s->o.run.out));
-    PolicySetup setup = {&s->o.policy, &s->o.sizes,    &s->o.sampling, &s->o.learning,
-                         &s->o.kl,     &s->o.referees, &s->o.machine,  (uint64_t)s->o.seed};
+    TRY(referees_open(&s->referees, &s->o.referees, &s->options, &s->o.machine, s->o.run.out, &s->ranks));
+    PolicySetup setup = {&s->o.policy,   &s->o.sizes,   &s->o.sampling, &s->o.learning,     &s->o.kl,
+                         &s->o.referees, &s->o.machine, &s->ranks,      (uint64_t)s->o.seed};
     TRY(policy_open(&s->policy, &setup) && open_prompts(s));
+    s->shares.ranks = &s->ranks;
     s->state.kl_coefficient = s->o.kl.kl_coef;
     int64_t per_epoch = (s->prompts.train->count + s->o.prompts_per_step - 1) / s->o.prompts_per_step;
     s->schedule = learning_schedule(&s->o.learning, s->o.steps > 0 ? s->o.steps : s->o.epochs * per_epoch);
@@ -244,14 +254,16 @@ static bool open_run(Rl *s)
 {
     bool resumed; // else the weights are those of the model folder, loaded by the session
     run_of(&s->run, &s->o.run, &s->policy.session.model, &s->policy.optimizer, &s->schedule, &s->policy.session.files,
-           NULL);
+           &s->ranks);
     s->run.recipe_state = rl_state_json;
     s->run.recipe_context = &s->state;
     TRY(identify(s) && run_open(&s->run, &s->options, &resumed) &&
         (!resumed || rl_state_resume(&s->state, s->run.recipe)));
-    TRY((s->rollouts = path_join(s->o.run.out, "rollouts")) != NULL && rollouts_cut(s->rollouts, s->run.step));
-    TRY((s->evaluations = path_join(s->o.run.out, "evaluations")) != NULL && rollouts_cut(s->evaluations, s->run.step));
-    s->explain = (Explain){.log = &s->run.log, .rollouts = s->rollouts};
+    bool first = run_is_first(&s->run);
+    TRY((s->rollouts = path_join(s->o.run.out, "rollouts")) != NULL &&
+        (s->evaluations = path_join(s->o.run.out, "evaluations")) != NULL);
+    TRY(!first || (rollouts_cut(s->rollouts, s->run.step) && rollouts_cut(s->evaluations, s->run.step)));
+    s->explain = (Explain){.log = &s->run.log, .rollouts = s->rollouts, .writes = first};
     announce(s);
     return run_describe(&s->run, &s->options);
 }
@@ -269,6 +281,8 @@ static void close_all(void *state)
     referees_close(&s->referees);
     rewards_close(&s->rewards);
     policy_close(&s->policy);
+    rollout_ranks_close(&s->shares);
+    communicator_close(&s->ranks);
 }
 
 static const Program TRAIN_RL = {"train_rl", TRAIN_RL_USAGE, train_rl_options, reinforce, stop, close_all};

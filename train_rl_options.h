@@ -8,6 +8,7 @@
 #include "judges/referees.h"
 #include "model/learning.h"
 #include "options/options.h"
+#include "ranks/ranks.h"
 #include "rl/advantage.h"
 #include "rl/objective.h"
 #include "rl/reference.h"
@@ -49,6 +50,7 @@
     GROUP(RunOptions, run, RUN_ROWS) \
     ROW(eval_samples,       integer, "1", "> 0 and <= 65536", run,       NEUTRAL,  "responses to each held-out problem; 1: the greedy one") \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \
+    GROUP(RankOptions, ranks, RANK_ROWS) \
     GROUP(SessionSizes, sizes, SESSION_ROWS)
 // clang-format on
 

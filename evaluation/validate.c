@@ -113,7 +113,7 @@ bool validation_run(Metrics *m, Engine *engine, const Documents *documents, cons
     bool ok = rollout_run(&rollout, engine, documents, numbers, documents->count, &by_rule);
     free(numbers);
     TRY(ok);
-    ok = rollout_write(&rollout, rules->files->tokenizer, folder, rules->show.step);
+    ok = folder == NULL || rollout_write(&rollout, rules->files->tokenizer, folder, rules->show.step);
     metrics_of_validation(m, &rollout, documents, clock_seconds() - start);
     rollout_free(&rollout);
     return ok;

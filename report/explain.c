@@ -71,7 +71,8 @@ bool explain_nothing(const Explain *e, const Rollout *rollout, const Tokenizer *
                      int64_t step)
 {
     Bytes why = {0};
-    if (rollout_write(rollout, tokenizer, e->rollouts, step) && explain_silence(&why, e, rollout, report, step))
+    if ((!e->writes || rollout_write(rollout, tokenizer, e->rollouts, step)) &&
+        explain_silence(&why, e, rollout, report, step))
         fail("%s", why.data);
     bytes_free(&why);
     return false;

@@ -16,6 +16,8 @@ static ModelLimits batch_limits(const PolicySetup *o, bool training)
                          .sequences = tokens,
                          .positions = positions,
                          .training = training,
+                         .rank = training ? o->ranks->rank : 0,
+                         .ranks = training ? o->ranks->size : 0,
                          .recompute = training && o->policy->recompute.place == RECOMPUTE_LAYER};
 }
 
@@ -79,16 +81,21 @@ bool policy_open(Policy *p, const PolicySetup *o)
     session.fit = &p->fit;
     TRY(session_open(&p->session, &session) && check_files(p, o));
     p->reference.micro_batch_tokens = o->policy->micro_batch_tokens;
+    p->reference.ranks = o->ranks;
     p->reference.n_live = p->session.files.n_live;
     p->reference.temperature = (float)o->sampling->temperature;
     TRY((p->encoder = encoder_open(p->session.files.tokenizer)) != NULL);
     p->optimizer = learning_optimizer(o->learning, o->seed);
-    return o->machine->plan || optimizer_open(&p->optimizer, &p->session.model, false) || fit_fail(&p->fit);
+    return o->machine->plan ||
+           (optimizer_open(&p->optimizer, &p->session.model, false) &&
+            sharded_open(&p->sharded, &p->session.model, o->ranks)) ||
+           fit_fail(&p->fit);
 }
 
 void policy_close(Policy *p)
 {
     optimizer_close(&p->optimizer);
+    sharded_close(&p->sharded);
     encoder_close(p->encoder);
     reference_close(&p->reference);
     session_close(&p->session);

@@ -8,6 +8,7 @@
 #include "model/learning.h"
 #include "rl/reference.h"
 #include "rl/rollout.h"
+#include "sharded/sharded.h"
 #include "tokenizer/template.h"
 
 // clang-format off
@@ -30,6 +31,7 @@ typedef struct PolicySetup {
     const KlOptions *kl; // a coefficient of 0: there is no reference model
     const RefereeOptions *referees;
     const MachineOptions *machine;
+    Communicator *ranks;
     uint64_t seed;
 } PolicySetup;
 
@@ -39,6 +41,7 @@ typedef struct Policy {
     Encoder *encoder; // of the session's tokenizer
     Reference reference;
     Optimizer optimizer;
+    Sharded sharded; // the session's model among the ranks: gradients and moments; each samples with whole weights
 } Policy;
 
 // With machine->plan only what fits, the configuration and the tokenizer: no device, no weights. A judge that is open

@@ -4,6 +4,8 @@
 #include "pretrained/config_json.h"
 #include "pretrained/folder.h"
 #include "pretrained/weights.h"
+#include "ranks/gather.h"
+#include "ranks/meeting.h"
 #include "rl/pack.h"
 #include "system/signals.h"
 #include <math.h>
@@ -62,6 +64,54 @@ static bool micro_batch(Reference *r, Pack *pack, int64_t m, float *logprob, flo
     return true;
 }
 
+// ---- on several ranks: micro-batch m is run by rank m modulo their number
+
+static bool keep(Pack *pack, int rank, int size, Bytes *out)
+{
+    for (int64_t m = rank; m < pack->micro_batches; m += size)
+        for (int64_t i = pack->first[m]; i < pack->first[m + 1]; i++) {
+            const Response *r = pack->items[i].response;
+            TRY(bytes_append(out, r->reference, (size_t)r->count * sizeof *r->reference));
+        }
+    return true;
+}
+
+static bool take(Pack *pack, int rank, int size, Text from)
+{
+    for (int64_t m = rank; m < pack->micro_batches; m += size)
+        for (int64_t i = pack->first[m]; i < pack->first[m + 1]; i++) {
+            Response *r = pack->items[i].response;
+            TRY((r->reference = allocate((size_t)r->count, sizeof *r->reference)) != NULL);
+            TRY(gathered_take(&from, r->reference, (size_t)r->count * sizeof *r->reference));
+        }
+    return true;
+}
+
+static bool share(Pack *pack, Communicator *ranks)
+{
+    Bytes own = {0}, all = {0};
+    size_t *edges = allocate((size_t)ranks->size + 1, sizeof *edges);
+    bool ok =
+        edges != NULL && keep(pack, ranks->rank, ranks->size, &own) && comm_gather_bytes(ranks, &own, &all, edges);
+    for (int r = 0; ok && r < ranks->size; r++)
+        ok = r == ranks->rank || take(pack, r, ranks->size, (Text){all.data + edges[r], edges[r + 1] - edges[r]});
+    bytes_free(&own);
+    bytes_free(&all);
+    free(edges);
+    return ok;
+}
+
+static bool run_pack(Reference *r, Pack *pack, float *logprob, float *entropy)
+{
+    static const int64_t NO_COUNTS[MEETING_COUNTS];
+    bool alone = r->ranks == NULL || r->ranks->size == 1, ok = true;
+    Meeting meeting;
+    meeting_begin(&meeting, r->ranks);
+    for (int64_t m = alone ? 0 : r->ranks->rank; ok && m < pack->micro_batches; m += alone ? 1 : r->ranks->size)
+        ok = signal_checked("") && micro_batch(r, pack, m, logprob, entropy) && meeting_go_on(&meeting, NO_COUNTS);
+    return meeting_end(&meeting, ok) && (alone || share(pack, r->ranks));
+}
+
 // Response.reference of every response; they all have weight 1 before the first update.
 static bool run_over(Reference *r, const Rollout *rollout)
 {
@@ -69,9 +119,8 @@ static bool run_over(Reference *r, const Rollout *rollout)
     Pack pack = {0};
     float *logprob = allocate((size_t)r->model.limits.rows, sizeof *logprob);
     float *entropy = allocate((size_t)r->model.limits.rows, sizeof *entropy);
-    bool ok = logprob != NULL && entropy != NULL && pack_open(&pack, rollout, &all);
-    for (int64_t m = 0; ok && m < pack.micro_batches; m++)
-        ok = signal_checked("") && micro_batch(r, &pack, m, logprob, entropy);
+    bool ok =
+        logprob != NULL && entropy != NULL && pack_open(&pack, rollout, &all) && run_pack(r, &pack, logprob, entropy);
     pack_close(&pack);
     free(logprob);
     free(entropy);

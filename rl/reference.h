@@ -5,6 +5,7 @@
 
 #include "fit/fit.h"
 #include "options/options.h"
+#include "ranks/communicator.h"
 #include "rl/objective.h"
 #include "rl/rollout.h"
 
@@ -14,6 +15,7 @@ typedef struct Reference {
     // How it runs: in micro-batches of this size, at the policy's temperature and over its live columns
     int64_t micro_batch_tokens, n_live;
     float temperature;
+    Communicator *ranks; // that share its micro-batches; NULL: it is alone
 } Reference;
 
 // clang-format off

@@ -84,11 +84,12 @@ typedef struct RolloutRules {
     int64_t step;    // names the draws, which differ from step to step; -1: of an evaluation
     int64_t samples; // of each prompt
     SamplingOptions sampling;
-    const ModelFiles *files; // tokenizer, and the tokens that end a response
-    Encoder *encoder;        // of that tokenizer
-    const Rewards *rewards;  // NULL: accuracy alone
-    Referees referees;       // the judge and the grader, where there are any
-    const uint32_t *twins;   // (documents) Prompts.twins; NULL: the draws of twins are the same
+    const ModelFiles *files;    // tokenizer, and the tokens that end a response
+    Encoder *encoder;           // of that tokenizer
+    const Rewards *rewards;     // NULL: accuracy alone
+    Referees referees;          // the judge and the grader, where there are any
+    const uint32_t *twins;      // (documents) Prompts.twins; NULL: the draws of twins are the same
+    struct RolloutRanks *ranks; // that share the work (rl/rollout_ranks.h); NULL: this process is alone
     RolloutShow show;
 } RolloutRules;
 
@@ -110,7 +111,7 @@ typedef struct Rollout {
 
 // Samples and rewards: all documents (count) go into the engine, which is empty. Each response is compared with its
 // reference, and sent to judge and grader, as soon as it ends. Given up on a signal (ERROR_STOPPED); the engine is then
-// not empty.
+// not empty. On several ranks each samples some, all get all, and all fail where one does.
 bool rollout_run(Rollout *rollout, Engine *engine, const Documents *documents, const int64_t *numbers, int64_t count,
                  const RolloutRules *rules);
 void rollout_free(Rollout *rollout);

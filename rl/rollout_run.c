@@ -1,7 +1,8 @@
 // Sampling and rewarding: see rollout.h. Requests go into the engine as it has room; what ends is rewarded by rule at
 // once, and goes to judge and grader, whose verdicts are collected while other responses still run.
 #include "judges/questions.h"
-#include "rl/rollout.h"
+#include "ranks/meeting.h"
+#include "rl/rollout_ranks.h"
 #include "system/signals.h"
 #include <math.h>
 #include <stdlib.h>
@@ -191,11 +192,11 @@ static bool collect_verdicts(Rollout *o, const Referees *referees, double second
     return true;
 }
 
-static bool sum_rewards(Rollout *o, const RolloutRules *rules)
+static bool sum_rewards(Rollout *o, const int64_t *numbers, int64_t count, const RolloutRules *rules)
 {
-    for (int64_t i = 0; rules->rewards != NULL && i < o->count * o->samples; i++) {
-        const Group *g = &o->groups[i / o->samples];
-        Response *r = rollout_response(o, i);
+    for (int64_t i = 0; rules->rewards != NULL && i < count * o->samples; i++) {
+        const Group *g = &o->groups[numbers[i / o->samples]];
+        Response *r = &g->responses[i % o->samples];
         RewardFacts facts = facts_of(g, r);
         TRY(reward_sum(&r->reward, r->parts, &facts, reward_weights(rules->rewards, g->prompt.source), rules->encoder));
         o->unscored += isnan(r->reward);
@@ -221,7 +222,7 @@ static bool take_results(Rollout *o, Engine *engine, const RolloutRules *rules)
     return ok;
 }
 
-static void show_progress(const Rollout *o, const RolloutRules *rules, double start)
+static void show_progress(const Rollout *o, const RolloutRules *rules, double start, const Meeting *meeting)
 {
     const RolloutShow *where = &rules->show;
     if (where->log == NULL)
@@ -230,33 +231,56 @@ static void show_progress(const Rollout *o, const RolloutRules *rules, double st
     const char *news = rules->referees.judge == NULL ? NULL : judge_news(rules->referees.judge);
     if (news != NULL)
         log_note(where->log, "judge: %s", news);
-    int64_t pending = referees_pending(&rules->referees);
+    int64_t pending = referees_pending(&rules->referees) + meeting->others[2];
     double passed = clock_seconds() - start;
     if (pending > 0)
         snprintf(verdicts, sizeof verdicts, " | %" PRId64 " verdicts to come", pending);
-    log_live(where->log, where->step, "%s %" PRId64 "/%" PRId64 " | %.0f tok/s%s", where->doing, o->finished,
-             o->count * o->samples, passed > 0 ? (double)o->tokens / passed : 0, verdicts);
+    log_live(where->log, where->step, "%s %" PRId64 "/%" PRId64 " | %.0f tok/s%s", where->doing,
+             o->finished + meeting->others[0], o->count * o->samples,
+             passed > 0 ? (double)(o->tokens + meeting->others[1]) / passed : 0, verdicts);
+}
+
+// After each pass, or wait for verdicts: the others are met now and then, and people see how far all are.
+static bool go_on(const Rollout *o, const RolloutRules *rules, double begin, Meeting *meeting)
+{
+    int64_t own[MEETING_COUNTS] = {o->finished, o->tokens, referees_pending(&rules->referees)};
+    TRY(meeting_go_on(meeting, own));
+    show_progress(o, rules, begin, meeting);
+    return true;
+}
+
+// Those of the groups that are this rank's: numbers (count).
+static bool run_some(Rollout *o, const int64_t *numbers, int64_t count, Engine *engine, const RolloutRules *rules,
+                     Meeting *meeting)
+{
+    int64_t asked = 0;
+    double begin = clock_seconds();
+    while (asked < count || !engine_empty(engine)) {
+        for (; asked < count && engine_has_room(engine); asked++)
+            TRY(add_request(engine, &o->groups[numbers[asked]], (uint64_t)numbers[asked], rules));
+        TRY(signal_checked("")); // it can be made again, to the bit
+        TRY(engine_step(engine) && take_results(o, engine, rules) && go_on(o, rules, begin, meeting));
+    }
+    double start = clock_seconds();
+    do // in short waits, to show progress; the last one ends the round of judge and grader
+        TRY(collect_verdicts(o, &rules->referees, 0.25) && go_on(o, rules, begin, meeting));
+    while (referees_pending(&rules->referees) > 0);
+    TRY(sum_rewards(o, numbers, count, rules));
+    o->reward_seconds += clock_seconds() - start;
+    return true;
 }
 
 static bool run_all(Rollout *o, Engine *engine, const RolloutRules *rules)
 {
-    int64_t asked = 0;
-    double begin = clock_seconds();
-    while (asked < o->count || !engine_empty(engine)) {
-        for (; asked < o->count && engine_has_room(engine); asked++)
-            TRY(add_request(engine, &o->groups[asked], (uint64_t)asked, rules));
-        TRY(signal_checked("")); // it can be made again, to the bit
-        TRY(engine_step(engine) && take_results(o, engine, rules));
-        show_progress(o, rules, begin);
-    }
-    double start = clock_seconds();
-    do { // in short waits, to show progress; the last one ends the round of judge and grader
-        TRY(collect_verdicts(o, &rules->referees, 0.25));
-        show_progress(o, rules, begin);
-    } while (referees_pending(&rules->referees) > 0);
-    TRY(sum_rewards(o, rules));
-    o->reward_seconds += clock_seconds() - start;
-    return true;
+    Meeting meeting;
+    int64_t *mine, count;
+    Communicator *ranks = rules->ranks == NULL ? NULL : rules->ranks->ranks;
+    meeting_begin(&meeting, ranks);
+    bool ok = rollout_deal(&mine, &count, o, ranks);
+    ok = meeting_end(&meeting, ok && run_some(o, mine, count, engine, rules, &meeting)) &&
+         rollout_gather(o, mine, count, rules->ranks, &rules->referees);
+    free(mine);
+    return ok;
 }
 
 static bool open_groups(Rollout *o, const Documents *documents, const int64_t *numbers)

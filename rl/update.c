@@ -2,13 +2,14 @@
 // the sampled one to the bit: check_on_policy ends the run otherwise.
 #include "rl/update.h"
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct MicroBatch {
     const Pack *pack;
     int64_t number;
     const UpdateRules *rules;
-    UpdateReport *report;
-    float *loss; // of the longest response
+    UpdateReport *reports; // of each of the pack's items
+    float *loss;           // of the longest response
 } MicroBatch;
 
 static bool check_on_policy(const PackItem *item, const float *logprob)
@@ -23,16 +24,16 @@ static bool check_on_policy(const PackItem *item, const float *logprob)
     return true;
 }
 
-static void response_loss(const MicroBatch *m, const Response *r, const float *logprob, const float *entropy,
-                          float *dlogprob, float *dentropy)
+static void response_loss(const MicroBatch *m, const Response *r, UpdateReport *report, const float *logprob,
+                          const float *entropy, float *dlogprob, float *dentropy)
 {
     ResponseTokens tokens = {.count = r->count, .advantage = r->advantage, .lp = logprob, .old = r->logprob};
     tokens.reference = m->rules->objective.kl_coefficient != 0 ? r->reference : NULL;
     tokens.sampled = r->processed;
-    objective(m->loss, dlogprob, &tokens, &m->rules->objective, &m->report->counts);
+    objective(m->loss, dlogprob, &tokens, &m->rules->objective, &report->counts);
     for (int64_t t = 0; t < r->count; t++) {
-        m->report->loss += r->weight * ((double)m->loss[t] - m->rules->entropy_coefficient * (double)entropy[t]);
-        m->report->entropy += (double)entropy[t];
+        report->loss += r->weight * ((double)m->loss[t] - m->rules->entropy_coefficient * (double)entropy[t]);
+        report->entropy += (double)entropy[t];
         dlogprob[t] = (float)(r->weight * (double)dlogprob[t]);
         dentropy[t] = (float)(-r->weight * m->rules->entropy_coefficient);
     }
@@ -47,7 +48,7 @@ static bool row_loss(void *context, const float *logprob, const float *entropy, 
         const PackItem *item = &m->pack->items[i];
         if (m->rules->on_policy)
             TRY(check_on_policy(item, logprob + at));
-        response_loss(m, item->response, logprob + at, entropy + at, dlogprob + at, dentropy + at);
+        response_loss(m, item->response, &m->reports[i], logprob + at, entropy + at, dlogprob + at, dentropy + at);
         at += item->response->count;
     }
     *of_entropy = m->rules->entropy_coefficient != 0;
@@ -62,19 +63,72 @@ static int64_t longest_response(const Pack *pack)
     return longest;
 }
 
+// ---- what it says of itself
+
+// An item's report is its rank's, and zeros elsewhere: the sum of their bits is that rank's bits.
+static bool share_reports(UpdateReport *reports, int64_t count, Communicator *ranks)
+{
+    size_t bytes = (size_t)count * sizeof *reports;
+    int64_t *bits = allocate(bytes / sizeof *bits + 1, sizeof *bits);
+    TRY(bits != NULL);
+    memcpy(bits, reports, bytes);
+    bool ok = comm_sum(ranks, bits, bytes / sizeof *bits);
+    memcpy(reports, bits, bytes);
+    free(bits);
+    return ok;
+}
+
+static void add(UpdateReport *sum, const UpdateReport *one)
+{
+    ObjectiveCounts *s = &sum->counts;
+    const ObjectiveCounts *c = &one->counts;
+    sum->loss += one->loss;
+    sum->entropy += one->entropy;
+    s->tokens += c->tokens;
+    s->clipped += c->clipped;
+    s->clipped_lower += c->clipped_lower;
+    s->policy += c->policy;
+    s->kl += c->kl;
+    s->old_minus_new += c->old_minus_new;
+    s->importance += c->importance;
+    s->ratio_not_one += c->ratio_not_one;
+}
+
+// ---- the update
+
+// In rounds of one micro-batch for each rank; the last may lack some.
+static bool run_rounds(MicroBatch *m, Model *model, Pack *pack, const Communicator *ranks)
+{
+    static const Ragged NOTHING;
+    const UpdateRules *rules = m->rules;
+    PolicyRows rows = {rules->temperature, rules->n_live, row_loss, m};
+    int64_t all = pack->micro_batches, size = ranks == NULL ? 1 : ranks->size;
+    for (int64_t first = 0; first < all; first += size) {
+        Ragged batch = NOTHING;
+        m->number = first + (ranks == NULL ? 0 : ranks->rank);
+        if (m->number < all)
+            pack_micro_batch(pack, m->number, &batch);
+        if (rules->sharded != NULL)
+            sharded_round(rules->sharded, (int)smaller(size, all - first));
+        TRY(rules->go_on == NULL || rules->go_on(rules->go_on_context, first, all));
+        TRY(model_forward(model, &batch) && model_policy_loss(model, &batch, &rows) && model_backward(model, &batch));
+    }
+    return true;
+}
+
 bool update_gradients(Model *model, Pack *pack, const UpdateRules *rules, UpdateReport *report)
 {
-    MicroBatch m = {.pack = pack, .rules = rules, .report = report};
+    int64_t items = pack->first[pack->micro_batches];
+    Communicator *ranks = rules->sharded == NULL ? NULL : rules->sharded->ranks;
+    MicroBatch m = {.pack = pack, .rules = rules};
     m.loss = allocate((size_t)longest_response(pack), sizeof *m.loss);
-    bool ok = m.loss != NULL;
-    PolicyRows rows = {rules->temperature, rules->n_live, row_loss, &m};
-    for (; ok && m.number < pack->micro_batches; m.number++) {
-        Ragged batch;
-        pack_micro_batch(pack, m.number, &batch);
-        ok = (rules->go_on == NULL || rules->go_on(rules->go_on_context, m.number, pack->micro_batches)) &&
-             model_forward(model, &batch) && model_policy_loss(model, &batch, &rows) && model_backward(model, &batch);
-    }
+    m.reports = allocate((size_t)items + 1, sizeof *m.reports);
+    bool ok = m.loss != NULL && m.reports != NULL && run_rounds(&m, model, pack, ranks) &&
+              (ranks == NULL || ranks->size == 1 || share_reports(m.reports, items, ranks));
+    for (int64_t i = 0; ok && i < items; i++)
+        add(report, &m.reports[i]);
     free(m.loss);
+    free(m.reports);
     return ok;
 }
 

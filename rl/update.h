@@ -7,6 +7,7 @@
 #include "rl/objective.h"
 #include "rl/pack.h"
 #include "rl/reference.h"
+#include "sharded/sharded.h"
 
 typedef bool UpdateGoOn(void *context, int64_t done, int64_t all);
 
@@ -17,10 +18,11 @@ typedef struct UpdateRules {
     int64_t n_live;
     UpdateGoOn *go_on; // asked before each micro-batch, with the number done; false, after fail(), gives up. NULL: none
     void *go_on_context;
-    bool on_policy; // the weights are still those that sampled: every ratio is exactly 1, or it fails
+    Sharded *sharded; // the model among ranks, which take micro-batches in turns; NULL: it is alone
+    bool on_policy;   // the weights are still those that sampled: every ratio is exactly 1, or it fails
 } UpdateRules;
 
-typedef struct UpdateReport { // sums over trained tokens; add up over updates
+typedef struct UpdateReport { // sums over trained tokens; add up over updates. Every field has 8 bytes
     double loss, entropy;     // loss: weighted, as it is minimised
     ObjectiveCounts counts;
 } UpdateReport;
@@ -45,7 +47,8 @@ UpdateRules update_rules(const PolicyLossOptions *loss, const SamplingOptions *s
 // Sets Response.weight of the part: what each of its tokens weighs in the update's loss. longest: --max-new-tokens.
 void update_weights(Rollout *rollout, const PackPart *part, const PolicyLossOptions *loss, int64_t longest);
 
-// Adds to model->gradients, which the caller has cleared, and to report.
+// Adds to model->sums, which the caller has cleared, and to report: response after response in the pack's order, so that
+// both have the same bits on any number of ranks.
 bool update_gradients(Model *model, Pack *pack, const UpdateRules *rules, UpdateReport *report);
 
 #endif
