@@ -1,0 +1,233 @@
+#!/usr/bin/env bash
+# Reinforcement learning on several ranks has the bits of one, in logs, rollouts, evaluations, checkpoints and model, with all that a
+# step can have; whatever stops or kills a rank, it goes on with any other number of them; and no verdict is asked for twice.
+. "$(dirname "$0")/common.bash"
+export OMP_WAIT_POLICY=passive
+tiny_recipe
+wants 0 train "$work/sft" --epochs 2 --export-dtype fp32
+build/demo_problems train 4 5 6 >"$work/hard.jsonl"
+wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --tau 3 --out "$work/data" "$work/hard.jsonl" \
+    >"$work/stdout" 2>"$work/stderr"
+cp -r "$work/sft/model" "$work/judge" # a model that knows nothing ends never, as a judge: here most tokens end it
+echo "{\"eos_token_id\": [$(seq -s, 0 1100)]}" >"$work/judge/generation_config.json"
+rules=(--data "$work/data/rl" --eval-data "$work/data/rl" --eval-every 3 --eval-samples 2 --template chatml --epochs 2
+    --prompts-per-step 4 --prompts-per-update 2 --samples-per-prompt 4 --max-prompt-tokens 64 --max-new-tokens 24 --overlong-buffer 20
+    --micro-batch-tokens 256 --slots 2 --lr 1e-3 --sequences 6 --pass-tokens 64 --save-every 2 --threads 1 --device cpu --export-dtype fp32)
+
+# In a grader's loop of shell: the score follows from the line.
+grader='while read -r line; do q=${line#*:?}; echo "{\"question\": \"${q%%[!0-9a-f]*}\", \"score\": $((${#line} % 5 == 0))}"; done'
+everything=(--grader "$grader" --grader-sandbox none --grader-processes 2 --overlong-buffer 0 --reward accuracy=0.5 --reward format=0.1 --kl-coef 0.1
+    --kl-in reward --kl-target 0.01 --kl-horizon 100 --dynamic-sampling --dynamic-batches 3 --update-epochs 2 --adapt --judge-model "$work/judge"
+    --judge-tokens 8 --judge-yes correct --judge-no ^ --judge-asks unequal --no-exact --top-k 50 --moments bf16 --save-every 1)
+
+reinforce() { # OUT, options
+    local out=$1
+    shift
+    ./train_rl --model "$work/sft" "${rules[@]}" --out "$out" "$@" >"$work/stdout" 2>"$work/stderr"
+}
+in_background() {
+    local out=$1
+    shift
+    ./train_rl --model "$work/sft" "${rules[@]}" --out "$out" "$@" >"$work/stdout" 2>"$work/stderr" &
+    trainer=$!
+}
+
+# Times are the clock's, wherever they stand in a line.
+bits_of_log() { sed 's/, "timing_s.*//; s/, "seconds".*//' "$1/log.jsonl"; }
+same_run_of_rl() { # EXPECTED OUT, OUT, what
+    local part
+    for part in rollouts evaluations; do
+        diff -qr "$1/$part" "$2/$part" >"$work/stderr" || failed "$3: other $part"
+    done
+    cmp "$1/checkpoints/$(cat "$1/checkpoints/latest")/MANIFEST.json" "$2/checkpoints/$(cat "$2/checkpoints/latest")/MANIFEST.json" ||
+        failed "$3: another manifest"
+    same_run "$@"
+}
+
+# PID: its children, in the order of their ranks.
+children_of() {
+    awk -v parent="$1" '{ sub(/.*\) /, ""); if ($2 == parent) print FILENAME }' /proc/[0-9]*/stat 2>/dev/null | cut -d/ -f3 | sort -n
+}
+
+calm=$work/calm all=$work/all
+wants 0 reinforce "$calm"
+begun=$(milliseconds)
+wants 0 reinforce "$all" "${everything[@]}"
+length=$(($(milliseconds) - begun))
+
+every_number_of_ranks_has_the_bits_of_one() {
+    local ranks numbers="2 3"
+    [ "$mode" = short ] || numbers="2 3 4 7"
+    for ranks in $numbers; do
+        wants 0 reinforce "$work/ranks" --ranks "$ranks"
+        grep -q "^$ranks ranks, on " "$work/stdout" || failed "that there are $ranks ranks is not said"
+        [ "$(grep -c "step 1/" "$work/stdout")" = 1 ] || failed "more than one rank writes to the terminal"
+        same_run_of_rl "$calm" "$work/ranks" "$ranks ranks have the bits of one: log, rollouts, evaluations, checkpoints, model"
+        rm -rf "$work/ranks"
+        wants 0 reinforce "$work/ranks" --ranks "$ranks" "${everything[@]}"
+        same_run_of_rl "$all" "$work/ranks" "$ranks ranks: likewise with graders, a judge, KL in the reward, dynamic sampling, epochs, --adapt, bf16"
+        [ -s "$work/ranks/grader-1.jsonl" ] || failed "rank 1 keeps no journal"
+        rm -rf "$work/ranks"
+    done
+    wants 0 reinforce "$work/one" --kl-coef 0.1 --prompts-per-update 4 --entropy-coef 0.01 --loss gspo --advantage reinforce++
+    wants 0 reinforce "$work/ranks" --kl-coef 0.1 --prompts-per-update 4 --entropy-coef 0.01 --loss gspo --advantage reinforce++ --ranks 3
+    same_run_of_rl "$work/one" "$work/ranks" "3 ranks: likewise with KL in the loss, an entropy bonus, and advantages of the whole batch"
+    rm -rf "$work/one" "$work/ranks"
+}
+
+rows_are_prepared_once() {
+    local with=(./train_rl --model "$work/sft" "${rules[@]:4}" --ranks 3 --out "$work/ranks" --instruction none
+        --data "$work/hard.jsonl" --eval-data "$work/hard.jsonl")
+    wants 0 "${with[@]}" >"$work/stdout" 2>"$work/stderr"
+    same_run_of_rl "$calm" "$work/ranks" "JSONL, prepared by rank 0, gives three ranks the same prompts"
+    rm -rf "$work/ranks"
+}
+
+moment() { sleep "$(printf '%d.%03d' $((RANDOM % length / 1000)) $((RANDOM % length % 1000)))"; }
+
+# In the sampling of a step or an evaluation, among verdicts, among updates: a signal to the launcher, or to one rank.
+a_run_goes_on_with_another_number_of_ranks() {
+    local out=$work/other i ranks status pids stops=0 tries=6
+    [ "$mode" = short ] || tries=40
+    RANDOM=$seed
+    for ((i = 0; i < tries; i++)); do
+        ranks=$((1 + (i + 1) % 4))
+        in_background "$out" "${everything[@]}" --ranks $ranks --stop-within $((i % 2 * 25))
+        moment
+        mapfile -t pids < <(children_of $trainer)
+        [ $((i % 3)) = 0 ] && [ ${#pids[@]} = $ranks ] || pids=("$trainer")
+        kill -TERM "${pids[$((${#pids[@]} - 1))]}" 2>/dev/null || true
+        status=0
+        wait $trainer 2>/dev/null || status=$?
+        case $status in
+        0) rm -rf "$out" ;;
+        75) stops=$((stops + 1)) ;;
+        143) ;; # before the first line of the program was reached
+        *) [ $((i % 3)) = 0 ] && grep -q "was ended by signal 15\|has ended" "$work/stderr" || failed "exit status $status after SIGTERM with SEED=$seed" ;;
+        esac
+    done
+    [ $stops -gt 0 ] || failed "no run was stopped, with SEED=$seed"
+    wants 0 reinforce "$out" "${everything[@]}" --ranks 2
+    same_run_of_rl "$all" "$out" "stopped by $stops signals (SEED=$seed) and resumed with other numbers of ranks: the same bits"
+    rm -rf "$out"
+}
+
+a_killed_rank_costs_an_interval() {
+    local out=$work/killed kills=0 wanted=$1 victim pids status runs=0
+    RANDOM=$seed
+    while [ "$kills" -lt "$wanted" ]; do
+        in_background "$out" "${everything[@]}" --ranks $((2 + RANDOM % 3))
+        moment
+        mapfile -t pids < <(children_of $trainer)
+        pids+=("$trainer")
+        victim=${pids[$((RANDOM % ${#pids[@]}))]}
+        kill -9 "$victim" 2>/dev/null || true
+        status=0
+        wait $trainer 2>/dev/null || status=$?
+        if [ $status = 0 ]; then
+            runs=$((runs + 1))
+            same_run_of_rl "$all" "$out" "kill -9 of a rank, run $runs of SEED=$seed, done after $kills kills"
+            rm -rf "$out"
+            continue
+        fi
+        kills=$((kills + 1))
+        for victim in "${pids[@]}"; do
+            timeout 15 tail --pid="$victim" -f /dev/null || failed "process $victim outlives the run, SEED=$seed"
+        done
+    done
+    wants 0 reinforce "$out" "${everything[@]}" --ranks 2
+    same_run_of_rl "$all" "$out" "$kills times kill -9 of one of some ranks or their launcher (SEED=$seed): the others end, and the bits are the same"
+    rm -rf "$out"
+}
+
+# The first evaluation takes longer than anybody waits, and the signal comes to one rank alone.
+a_signal_to_one_rank_ends_the_sampling_of_all() {
+    local out=$work/long status=0 pids
+    in_background "$out" --eval-samples 8000 --ranks 3
+    until [ -e "$out/log.jsonl" ] || ! kill -0 $trainer; do sleep 0.01; done
+    mapfile -t pids < <(children_of $trainer)
+    kill -INT "${pids[2]}"
+    wait $trainer || status=$?
+    [ $status = 75 ] || failed "exit status $status after SIGINT to a rank in an evaluation"
+    grep -q "before the end of the first step; the same command begins again" "$work/stdout" || failed "what to do is not said"
+    wants 0 reinforce "$out" --ranks 2
+    same_run_of_rl "$calm" "$out" "a signal to one of three ranks ends the sampling of all, and it is made again"
+    rm -rf "$out"
+}
+
+# WAY WELL: its address is in $judge, its questions are lines of $work/asked.
+judge_begins() {
+    rm -f "$work/address"
+    build/test/support/judge_server "$1" "$work/asked" "$2" >"$work/address" 3>&- &
+    judge_process=$!
+    for _ in $(seq 100); do
+        [ ! -s "$work/address" ] || break
+        sleep 0.05
+    done
+    judge=$(cat "$work/address")
+    [ -n "$judge" ] || failed "the judge's server did not begin"
+}
+judge_ends() { kill "$judge_process" && wait "$judge_process" 2>/dev/null || true; }
+
+# At so low a temperature and rate a prompt has the same responses in every epoch, and another rank has them then. The model has learned
+# some sums, and ends where a semicolon would follow.
+no_verdict_is_asked_for_twice() {
+    wants 0 train "$work/taught" --epochs 100 --lr 3e-3 --eval-every 0 --save-every 0
+    echo '{"eos_token_id": [1130, 26]}' >"$work/taught/model/generation_config.json"
+    local same=(--model "$work/taught/model" --temperature 0.001 --lr 1e-12 --lr-schedule constant --judge-model j --judge-asks unequal --overlong-buffer 0 --eval-every 0)
+    judge_begins no 0
+    wants 0 reinforce "$work/one" "${same[@]}" --endpoint "$judge" --epochs 3
+    sort "$work/asked" >"$work/by_one"
+    [ "$(wc -l <"$work/by_one")" -gt 5 ] || failed "nothing was asked"
+    : >"$work/asked"
+    wants 0 reinforce "$work/ranks" "${same[@]}" --endpoint "$judge" --epochs 2 --ranks 3
+    wants 0 reinforce "$work/ranks" "${same[@]}" --endpoint "$judge" --epochs 3 --ranks 2
+    judge_ends
+    diff -qr "$work/one/rollouts" "$work/ranks/rollouts" >"$work/stderr" || failed "the judge has said something else to ranks"
+    cmp "$work/one/model/model.safetensors" "$work/ranks/model/model.safetensors" || failed "the model has other bits"
+    [ -s "$work/ranks/judge-2.jsonl" ] || failed "rank 2 has asked nothing"
+    # each rank of each start greets the judge
+    diff <(uniq "$work/by_one") <(sort -u "$work/asked") >"$work/stderr" || failed "other questions than one rank's"
+    [ "$(sort "$work/asked" | uniq -d | grep -vc "What is 1 + 1?")" = 0 ] || failed "a question was asked twice"
+    proved "no verdict is asked for twice: not by another rank, an epoch later, nor by another number of ranks after a resume"
+    rm -rf "$work/one" "$work/ranks" "$work/asked"
+}
+
+# Some rank is refused first. What was learned before is saved by all.
+an_error_of_one_rank_is_all_ranks() {
+    local with=(--judge-model j --judge-asks unequal --save-every 0 --eval-every 0) asked
+    judge_begins no 0
+    wants 0 reinforce "$work/one" "${with[@]}" --endpoint "$judge" --steps 1 --lr-schedule constant
+    judge_ends
+    asked=$(wc -l <"$work/asked")
+    rm -rf "$work/one"
+    judge_begins refuse $((asked + 2)) # three greet it instead of one
+    wants 1 reinforce "$work/ranks" "${with[@]}" --endpoint "$judge" --ranks 3 --lr-schedule constant
+    judge_ends
+    says "--endpoint: the judge's server rejects the key"
+    says "step 1 is saved, and --resume auto goes on from there"
+    ! grep -q "do not do the same\|has ended" "$work/stderr" || failed "the ranks have lost each other"
+    [ "$(newest_step "$work/ranks")" = 1 ] || failed "the last finished step is not saved"
+    proved "a judge that refuses a rank ends all of them, and the last finished step is saved"
+    rm -rf "$work/ranks"
+}
+
+plans_are_a_rank_s() {
+    local one two
+    wants 0 reinforce "$work/no" --plan
+    one=$(grep "gradients" "$work/stdout" | head -n 1)
+    wants 0 reinforce "$work/no" --plan --ranks 2
+    two=$(grep "gradients: sums" "$work/stdout" | head -n 1)
+    [ -n "$one" ] && [ -n "$two" ] || failed "the plan of two ranks has no divided sums"
+    [ ! -e "$work/no" ] || failed "a plan makes a folder"
+    proved "--plan --ranks shows one rank's memory"
+}
+
+every_number_of_ranks_has_the_bits_of_one
+rows_are_prepared_once
+a_run_goes_on_with_another_number_of_ranks
+a_killed_rank_costs_an_interval $([ "$mode" = long ] && echo 100 || echo 5)
+a_signal_to_one_rank_ends_the_sampling_of_all
+no_verdict_is_asked_for_twice
+an_error_of_one_rank_is_all_ranks
+plans_are_a_rank_s
