@@ -58,8 +58,10 @@ static bool sample(Rl *s, Rollout *rollout, StepFacts *facts)
     StepRollout what = {s->o.prompts_per_step, s->o.dynamic_sampling ? s->o.dynamic_batches : 0};
     rules.twins = s->prompts.twins;
     TRY(rollout_of_step(rollout, s->policy.session.engine, &s->curriculum, what, &rules, &facts->dynamic));
-    return rollout->count > 0 ||
-           explain_nothing(&s->explain, rollout, rules.files->tokenizer, &facts->dynamic, s->run.step + 1);
+    if (rollout->count > 0)
+        return true;
+    explain_nothing(&s->explain, rollout, rules.files->tokenizer, &facts->dynamic, s->run.step + 1);
+    return comm_barrier(&s->ranks) && false; // no rank ends before rank 0 has written what there is to see
 }
 
 // ---- compare: with a reference model, if there is one, and with each other

@@ -174,12 +174,15 @@ judge_ends() { kill "$judge_process" && wait "$judge_process" 2>/dev/null || tru
 no_verdict_is_asked_for_twice() {
     wants 0 train "$work/taught" --epochs 100 --lr 3e-3 --eval-every 0 --save-every 0
     echo '{"eos_token_id": [1130, 26]}' >"$work/taught/model/generation_config.json"
-    local same=(--model "$work/taught/model" --temperature 0.001 --lr 1e-12 --lr-schedule constant --judge-model j --judge-asks unequal --overlong-buffer 0 --eval-every 0)
+    local log="${grader/do /do echo \"\$line\" >>\"$work/graded\"; }"
+    local same=(--grader "$log" --grader-sandbox none --model "$work/taught/model" --temperature 0.001 --lr 1e-12 --lr-schedule constant --judge-model j --judge-asks unequal --overlong-buffer 0 --eval-every 0)
     judge_begins no 0
     wants 0 reinforce "$work/one" "${same[@]}" --endpoint "$judge" --epochs 3
     sort "$work/asked" >"$work/by_one"
     [ "$(wc -l <"$work/by_one")" -gt 5 ] || failed "nothing was asked"
+    sort -u "$work/graded" >"$work/graded_by_one"
     : >"$work/asked"
+    : >"$work/graded"
     wants 0 reinforce "$work/ranks" "${same[@]}" --endpoint "$judge" --epochs 2 --ranks 3
     wants 0 reinforce "$work/ranks" "${same[@]}" --endpoint "$judge" --epochs 3 --ranks 2
     judge_ends
@@ -189,8 +192,10 @@ no_verdict_is_asked_for_twice() {
     # each rank of each start greets the judge
     diff <(uniq "$work/by_one") <(sort -u "$work/asked") >"$work/stderr" || failed "other questions than one rank's"
     [ "$(sort "$work/asked" | uniq -d | grep -vc "What is 1 + 1?")" = 0 ] || failed "a question was asked twice"
+    diff "$work/graded_by_one" <(sort -u "$work/graded") >"$work/stderr" || failed "graders had other questions than one rank's"
+    [ "$(sort "$work/graded" | uniq -d | wc -l)" = 1 ] || failed "a grader had a question twice" # but for the greeting
     proved "no verdict is asked for twice: not by another rank, an epoch later, nor by another number of ranks after a resume"
-    rm -rf "$work/one" "$work/ranks" "$work/asked"
+    rm -rf "$work/one" "$work/ranks" "$work/asked" "$work/graded"
 }
 
 # Some rank is refused first. What was learned before is saved by all.
@@ -212,7 +217,16 @@ an_error_of_one_rank_is_all_ranks() {
     rm -rf "$work/ranks"
 }
 
-plans_are_a_rank_s() {
+# Every rank knows it; rank 0 writes what it has sampled before any of them ends.
+nothing_to_learn_is_shown() {
+    wants 1 reinforce "$work/ranks" --overlong-buffer 0 --reward accuracy=0 --dynamic-sampling --ranks 3
+    says "12 groups in 3 batches none has a signal"
+    [ "$(wc -l <"$work/ranks/rollouts/step-1.jsonl")" = 48 ] || failed "what was sampled is not there to be looked at"
+    proved "a step without a signal ends all ranks, and its responses are written"
+    rm -rf "$work/ranks"
+}
+
+a_plan_is_one_rank_s() {
     local one two
     wants 0 reinforce "$work/no" --plan
     one=$(grep "gradients" "$work/stdout" | head -n 1)
@@ -230,4 +244,5 @@ a_killed_rank_costs_an_interval $([ "$mode" = long ] && echo 100 || echo 5)
 a_signal_to_one_rank_ends_the_sampling_of_all
 no_verdict_is_asked_for_twice
 an_error_of_one_rank_is_all_ranks
-plans_are_a_rank_s
+nothing_to_learn_is_shown
+a_plan_is_one_rank_s
