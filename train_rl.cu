@@ -8,6 +8,7 @@
 #include "evaluation/validate.h"
 #include "options/program.h"
 #include "report/explain.h"
+#include "report/plan.h"
 #include "rl/rl.h"
 #include "rl/rollout_ranks.h"
 #include "run/run.h"
@@ -178,8 +179,9 @@ static bool train(Rl *s)
 
 static bool print_plan(const Rl *s)
 {
-    printf("%" PRId64 " prompts, %" PRId64 " steps\n", s->prompts.train->count, s->schedule.steps);
-    return fit_print(&s->policy.fit, stdout);
+    UpdateSizes sizes = {s->o.prompts_per_update, s->o.samples_per_prompt, s->o.sampling.max_new_tokens,
+                         s->o.policy.micro_batch_tokens, s->o.slots};
+    return plan_print(&s->policy.fit, s->prompts.train, s->schedule.steps, &sizes, stdout);
 }
 
 static bool reinforce(void *state)
@@ -217,8 +219,8 @@ static bool open_all(Rl *s)
         (s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run)) && comm_barrier(&s->ranks));
     TRY(rewards_open(&s->rewards, &s->o.rewards, s->o.referees.grader[0] != 0, s->o.sampling.max_new_tokens));
     TRY(referees_open(&s->referees, &s->o.referees, &s->options, &s->o.machine, s->o.run.out, &s->ranks));
-    PolicySetup setup = {&s->o.policy,   &s->o.sizes,   &s->o.sampling, &s->o.learning,     &s->o.kl,
-                         &s->o.referees, &s->o.machine, &s->ranks,      (uint64_t)s->o.seed};
+    PolicySetup setup = {&s->o.policy,   &s->o.sizes,   &s->o.sampling, &s->o.learning, &s->o.kl,
+                         &s->o.referees, &s->o.machine, &s->o.sharding, &s->ranks,      (uint64_t)s->o.seed};
     TRY(policy_open(&s->policy, &setup) && open_prompts(s));
     s->shares.ranks = &s->ranks;
     s->state.kl_coefficient = s->o.kl.kl_coef;

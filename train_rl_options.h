@@ -15,6 +15,7 @@
 #include "rl/reward.h"
 #include "rows/records.h"
 #include "run/run.h"
+#include "sharded/sharded.h"
 #include "tokenizer/template.h"
 
 #define TRAIN_RL_USAGE                                                                                                 \
@@ -51,6 +52,7 @@
     ROW(eval_samples,       integer, "1", "> 0 and <= 65536", run,       NEUTRAL,  "responses to each held-out problem; 1: the greedy one") \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \
     GROUP(RankOptions, ranks, RANK_ROWS) \
+    GROUP(ShardedOptions, sharding, SHARDED_ROWS) \
     GROUP(SessionSizes, sizes, SESSION_ROWS)
 // clang-format on
 

@@ -4,7 +4,8 @@
 
 #include "ranks/communicator.h"
 
-// all, which is empty before, becomes the ranks' bytes end to end; rank r's are edges[r] .. edges[r + 1] - 1 (size + 1).
+// all, which is empty before, becomes the ranks' bytes end to end; edges (size + 1): rank r's begin at
+// edges[r] and end before edges[r + 1].
 bool comm_gather_bytes(Communicator *communicator, const Bytes *own, Bytes *all, size_t *edges);
 
 // Bytes that were gathered, read from front to end.

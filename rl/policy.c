@@ -16,8 +16,7 @@ static ModelLimits batch_limits(const PolicySetup *o, bool training)
                          .sequences = tokens,
                          .positions = positions,
                          .training = training,
-                         .rank = training ? o->ranks->rank : 0,
-                         .ranks = training ? o->ranks->size : 0,
+                         .division = training ? division_of(o->sharding, o->ranks) : (Division){0},
                          .recompute = training && o->policy->recompute.place == RECOMPUTE_LAYER};
 }
 
@@ -74,6 +73,10 @@ static bool check_files(const Policy *p, const PolicySetup *o)
 bool policy_open(Policy *p, const PolicySetup *o)
 {
     SessionOptions session = session_options(o);
+    if (o->sharding->shard.place > 0)
+        return fail_as(ERROR_USAGE,
+                       "--shard weights: every rank samples with whole weights; give --shard state, or less "
+                       "memory to the rest (--moments bf16, --recompute layer, --cache)");
     TRY(choose_memory(&p->fit, o, &session));
     if (o->kl->kl_coef > 0 && !o->machine->plan)
         TRY(reference_open(&p->reference, reference_folder(o), &p->fit.needs.others[0].limits, &p->fit));

@@ -31,6 +31,7 @@ typedef struct PolicySetup {
     const KlOptions *kl; // a coefficient of 0: there is no reference model
     const RefereeOptions *referees;
     const MachineOptions *machine;
+    const ShardedOptions *sharding;
     Communicator *ranks;
     uint64_t seed;
 } PolicySetup;

@@ -47,8 +47,8 @@ UpdateRules update_rules(const PolicyLossOptions *loss, const SamplingOptions *s
 // Sets Response.weight of the part: what each of its tokens weighs in the update's loss. longest: --max-new-tokens.
 void update_weights(Rollout *rollout, const PackPart *part, const PolicyLossOptions *loss, int64_t longest);
 
-// Adds to model->sums, which the caller has cleared, and to report: response after response in the pack's order, so that
-// both have the same bits on any number of ranks.
+// Adds to model->sums, which the caller has cleared, and to report: response after response in the pack's order, so
+// that both have the same bits on any number of ranks.
 bool update_gradients(Model *model, Pack *pack, const UpdateRules *rules, UpdateReport *report);
 
 #endif

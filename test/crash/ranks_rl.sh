@@ -233,8 +233,16 @@ a_plan_is_one_rank_s() {
     wants 0 reinforce "$work/no" --plan --ranks 2
     two=$(grep "gradients: sums" "$work/stdout" | head -n 1)
     [ -n "$one" ] && [ -n "$two" ] || failed "the plan of two ranks has no divided sums"
+    grep -q "^2 ranks: an update has 2 micro-batches, in 1 rounds" "$work/stdout" || failed "the plan does not say what is sent"
+    wants 2 reinforce "$work/no" --plan --ranks 2 --shard weights
+    says "--shard weights: every rank samples with whole weights"
     [ ! -e "$work/no" ] || failed "a plan makes a folder"
-    proved "--plan --ranks shows one rank's memory"
+    wants 0 reinforce "$work/one" --micro-batch-tokens 64 --steps 2
+    wants 0 reinforce "$work/fast" --micro-batch-tokens 64 --steps 2 --fast-reduce --ranks 2
+    cmp "$work/one/rollouts/step-1.jsonl" "$work/fast/rollouts/step-1.jsonl" || failed "--fast-reduce samples otherwise"
+    ! cmp -s "$work/one/model/model.safetensors" "$work/fast/model/model.safetensors" || failed "--fast-reduce has no effect"
+    rm -rf "$work/one" "$work/fast"
+    proved "--plan --ranks shows one rank's memory and what it sends; --shard weights is refused, --fast-reduce is not"
 }
 
 every_number_of_ranks_has_the_bits_of_one
