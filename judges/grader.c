@@ -341,7 +341,7 @@ static bool hope(const Grader *g, const char *why)
          no_more = g->barren_rounds >= 2 && g->lost - g->lost_again >= LOST_LATER;
     if (never || no_more)
         return fail("--grader %s: the last %" PRId64 " questions have no score; %s; %s%s; its answers are kept in "
-                    "%s; remove that file to have everything asked again",
+                    "%s; remove that file, and those of other ranks beside it, to have everything asked again",
                     g->options.command, g->lost, why, HOW, sandbox_hint(g), g->verdicts.file.file.path);
     return true;
 }

@@ -155,6 +155,28 @@ a_signal_to_one_rank_ends_the_sampling_of_all() {
     rm -rf "$out"
 }
 
+# The same, but it stands still, for longer than the others wait. They meet more often than that.
+a_rank_that_stands_still_is_named() {
+    local out=$work/still status=0 pids
+    in_background "$out" --eval-samples 8000 --ranks 3 --stuck-after 2
+    until [ -e "$out/log.jsonl" ] || ! kill -0 $trainer; do sleep 0.01; done
+    mapfile -t pids < <(children_of $trainer)
+    kill -STOP "${pids[1]}"
+    wait $trainer || status=$?
+    [ $status = 1 ] || failed "exit status $status where a rank stood still"
+    grep -q "nothing was heard for 2 seconds from rank 1 on " "$work/stderr" || failed "rank 1 is not named"
+    ! kill -0 "${pids[1]}" 2>/dev/null || failed "the rank that stood still is still there"
+    proved "a rank that stands still while all sample is named, and ended with the others"
+    rm -rf "$out"
+}
+
+ranks_save_by_one_clock() {
+    wants 0 reinforce "$work/clock" --ranks 3 --save-every 0 --save-minutes 0.00001 --keep-checkpoints 100
+    [ "$(ls "$work/clock/checkpoints" | grep -c '^step-')" = 6 ] || failed "not every step is saved"
+    same_run_of_rl "$calm" "$work/clock" "all ranks save when rank 0's clock says so"
+    rm -rf "$work/clock"
+}
+
 # WAY WELL: its address is in $judge, its questions are lines of $work/asked.
 judge_begins() {
     rm -f "$work/address"
@@ -250,6 +272,8 @@ rows_are_prepared_once
 a_run_goes_on_with_another_number_of_ranks
 a_killed_rank_costs_an_interval $([ "$mode" = long ] && echo 100 || echo 5)
 a_signal_to_one_rank_ends_the_sampling_of_all
+a_rank_that_stands_still_is_named
+ranks_save_by_one_clock
 no_verdict_is_asked_for_twice
 an_error_of_one_rank_is_all_ranks
 nothing_to_learn_is_shown
