@@ -4,6 +4,7 @@
 #include "ranks/communicator.h"
 #include "base/version.h"
 #include "system/machine.h"
+#include "system/signals.h"
 #include "system/start.h"
 #include <errno.h>
 #include <poll.h>
@@ -38,10 +39,12 @@ static size_t whole(Piece p) { return sizeof(Header) + p.size; }
 
 // ---- errors that name a rank
 
+// After a signal here the other has most likely had it, too, and was where it could end at once.
 static bool lost(const Exchange *x, int i, const char *how)
 {
-    return fail("rank %d on %s %s (rank %d waits for it in the %s number %" PRIu64 ")", i, x->c->mesh.hosts[i], how,
-                x->c->rank, OPERATIONS[x->operation], x->c->number);
+    return fail_as(signal_received() != 0 ? ERROR_STOPPED : ERROR_OTHER,
+                   "rank %d on %s %s (rank %d waits for it in the %s number %" PRIu64 ")", i, x->c->mesh.hosts[i], how,
+                   x->c->rank, OPERATIONS[x->operation], x->c->number);
 }
 
 static bool silent(const Exchange *x)
