@@ -341,8 +341,10 @@ static bool hope(const Grader *g, const char *why)
          no_more = g->barren_rounds >= 2 && g->lost - g->lost_again >= LOST_LATER;
     if (never || no_more)
         return fail("--grader %s: the last %" PRId64 " questions have no score; %s; %s%s; its answers are kept in "
-                    "%s; remove that file, and those of other ranks beside it, to have everything asked again",
-                    g->options.command, g->lost, why, HOW, sandbox_hint(g), g->verdicts.file.file.path);
+                    "%s%s to have everything asked again",
+                    g->options.command, g->lost, why, HOW, sandbox_hint(g), g->verdicts.file.file.path,
+                    g->options.telling ? " and beside it, in those of other ranks; remove these files"
+                                       : "; remove that file");
     return true;
 }
 

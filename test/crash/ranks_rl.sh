@@ -140,12 +140,22 @@ a_killed_rank_costs_an_interval() {
     rm -rf "$out"
 }
 
+# OUT: once its log is there, $pids are the three ranks of $trainer. A process that ends while /proc is read spoils the list.
+three_ranks_of() {
+    until [ -e "$1/log.jsonl" ]; do
+        kill -0 $trainer || failed "no run has begun"
+        sleep 0.01
+    done
+    until mapfile -t pids < <(children_of $trainer) && [ ${#pids[@]} = 3 ]; do
+        kill -0 $trainer || failed "the run has ended"
+    done
+}
+
 # The first evaluation takes longer than anybody waits, and the signal comes to one rank alone.
 a_signal_to_one_rank_ends_the_sampling_of_all() {
     local out=$work/long status=0 pids
     in_background "$out" --eval-samples 8000 --ranks 3
-    until [ -e "$out/log.jsonl" ] || ! kill -0 $trainer; do sleep 0.01; done
-    mapfile -t pids < <(children_of $trainer)
+    three_ranks_of "$out"
     kill -INT "${pids[2]}"
     wait $trainer || status=$?
     [ $status = 75 ] || failed "exit status $status after SIGINT to a rank in an evaluation"
@@ -159,8 +169,7 @@ a_signal_to_one_rank_ends_the_sampling_of_all() {
 a_rank_that_stands_still_is_named() {
     local out=$work/still status=0 pids
     in_background "$out" --eval-samples 8000 --ranks 3 --stuck-after 2
-    until [ -e "$out/log.jsonl" ] || ! kill -0 $trainer; do sleep 0.01; done
-    mapfile -t pids < <(children_of $trainer)
+    three_ranks_of "$out"
     kill -STOP "${pids[1]}"
     wait $trainer || status=$?
     [ $status = 1 ] || failed "exit status $status where a rank stood still"
