@@ -59,10 +59,8 @@ static bool sample(Rl *s, Rollout *rollout, StepFacts *facts)
     StepRollout what = {s->o.prompts_per_step, s->o.dynamic_sampling ? s->o.dynamic_batches : 0};
     rules.twins = s->prompts.twins;
     TRY(rollout_of_step(rollout, s->policy.session.engine, &s->curriculum, what, &rules, &facts->dynamic));
-    if (rollout->count > 0)
-        return true;
-    explain_nothing(&s->explain, rollout, rules.files->tokenizer, &facts->dynamic, s->run.step + 1);
-    return comm_barrier(&s->ranks) && false; // no rank ends before rank 0 has written what there is to see
+    return rollout->count > 0 ||
+           explain_nothing(&s->explain, rollout, rules.files->tokenizer, &facts->dynamic, s->run.step + 1);
 }
 
 // ---- compare: with a reference model, if there is one, and with each other
@@ -263,11 +261,8 @@ static bool open_run(Rl *s)
     s->run.recipe_context = &s->state;
     TRY(identify(s) && run_open(&s->run, &s->options, &resumed) &&
         (!resumed || rl_state_resume(&s->state, s->run.recipe)));
-    bool first = run_is_first(&s->run);
-    TRY((s->rollouts = path_join(s->o.run.out, "rollouts")) != NULL &&
-        (s->evaluations = path_join(s->o.run.out, "evaluations")) != NULL);
-    TRY(!first || (rollouts_cut(s->rollouts, s->run.step) && rollouts_cut(s->evaluations, s->run.step)));
-    s->explain = (Explain){.log = &s->run.log, .rollouts = s->rollouts, .writes = first};
+    TRY(rollouts_open(&s->rollouts, &s->run, "rollouts") && rollouts_open(&s->evaluations, &s->run, "evaluations"));
+    s->explain = (Explain){.log = &s->run.log, .rollouts = s->rollouts, .ranks = &s->ranks};
     announce(s);
     return run_describe(&s->run, &s->options);
 }

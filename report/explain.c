@@ -71,10 +71,13 @@ bool explain_nothing(const Explain *e, const Rollout *rollout, const Tokenizer *
                      int64_t step)
 {
     Bytes why = {0};
-    if ((!e->writes || rollout_write(rollout, tokenizer, e->rollouts, step)) &&
+    bool first = e->ranks == NULL || e->ranks->rank == 0;
+    if ((!first || rollout_write(rollout, tokenizer, e->rollouts, step)) &&
         explain_silence(&why, e, rollout, report, step))
         fail("%s", why.data);
     bytes_free(&why);
+    if (e->ranks != NULL)
+        comm_barrier(e->ranks);
     return false;
 }
 

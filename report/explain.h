@@ -3,12 +3,13 @@
 #define REPORT_EXPLAIN_H
 
 #include "log/log.h"
+#include "ranks/communicator.h"
 #include "rl/dynamic.h"
 
 typedef struct Explain {
     RunLog *log;
     const char *rollouts; // the folder of step-N.jsonl
-    bool writes;          // step-N.jsonl: other ranks do not
+    Communicator *ranks;  // of the run: the first writes there, and none ends before it has; NULL: it is alone
     // Notes that were shown, so that they are not repeated after every step: why the first response has no reward; and
     // the last step, from 1, whose rewards were all 0 or missing, and that had too few groups with a signal
     bool told_why;

@@ -171,4 +171,8 @@ static PathKind is_leftover(const void *step, const char *name)
     return later || strncmp(rest, half, sizeof half - 1) == 0 ? PATH_FILE : PATH_NONE;
 }
 
-bool rollouts_cut(const char *folder, int64_t step) { return folder_clean(folder, is_leftover, &step); }
+bool rollouts_open(char **folder, const Run *run, const char *name)
+{
+    TRY((*folder = path_join(run->o.out, name)) != NULL);
+    return !run_is_first(run) || folder_clean(*folder, is_leftover, &run->step);
+}

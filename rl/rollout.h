@@ -10,6 +10,7 @@
 #include "options/options.h"
 #include "pretrained/files.h"
 #include "rl/reward.h"
+#include "run/run.h"
 #include "tokenizer/tokenizer.h"
 
 // How the policy samples. With top-k, top-p or min-p it samples from another distribution than the one that learns:
@@ -138,8 +139,8 @@ bool rollout_set_aside(Rollout *rollout, Group *group, const char *why); // take
 // least log-probability; aside: why its group is not learned from.
 bool rollout_write(const Rollout *rollout, const Tokenizer *tokenizer, const char *folder, int64_t step);
 
-// Removes what a run left in that folder after its last checkpoint: files step-N.jsonl of later steps, and half-written
-// ones. Other files are not ours and stay.
-bool rollouts_cut(const char *folder, int64_t step);
+// *folder: OUT/NAME, to be freed. The first rank removes there what a run left after its last checkpoint: files
+// step-N.jsonl of later steps, and half-written ones. Other files are not ours and stay.
+bool rollouts_open(char **folder, const Run *run, const char *name);
 
 #endif
