@@ -14,10 +14,10 @@
 
 // clang-format off
 #define RANK_ROWS(ROW, IN) \
-    ROW(IN, ranks,       integer, "0",   ">= 0 and <= 4096", ranks, NEUTRAL, "processes of the run, forked here; 0: as torchrun, mpirun or srun says, else 1") \
-    ROW(IN, rank,        integer, "-1",  ">= -1",            ranks, NEUTRAL, "with --ranks: which of them this process is, started by yourself") \
-    ROW(IN, rendezvous,  text,    "",    "",                 ranks, NEUTRAL, "HOST:PORT where rank 0 waits for the others; default: the launcher's") \
-    ROW(IN, stuck_after, number,  "300", "> 0",              ranks, NEUTRAL, "seconds without a word from a rank that end the run")
+    ROW(IN, ranks,       integer, "0",   ">= 0 and <= 4096", ranks, NEUTRAL, "processes of the run; 0: as the launcher says") \
+    ROW(IN, rank,        integer, "-1",  ">= -1",            ranks, NEUTRAL, "with --ranks: this process, started by yourself") \
+    ROW(IN, rendezvous,  text,    "",    "",                 ranks, NEUTRAL, "HOST:PORT of rank 0; default: the launcher's") \
+    ROW(IN, stuck_after, number,  "300", "> 0",              ranks, NEUTRAL, "seconds without a rank's word that end the run")
 // clang-format on
 OPTION_GROUP(RankOptions, RANK_ROWS)
 

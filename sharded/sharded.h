@@ -32,8 +32,8 @@ void sharded_round(Sharded *sharded, int active);
 
 // clang-format off
 #define SHARDED_ROWS(ROW, IN) \
-    ROW(IN, shard,       choice,  "state", SHARDS, ranks, NEUTRAL, "what ranks divide: gradients, moments and master weights; or the layers' weights, too") \
-    ROW(IN, fast_reduce, flag,    "false", "",     ranks, IDENTITY, "send gradients once a step: less to send, more memory; bits depend on the number of ranks")
+    ROW(IN, shard,       choice,  "state", SHARDS, ranks, NEUTRAL, "what ranks divide") \
+    ROW(IN, fast_reduce, flag,    "false", "",     ranks, IDENTITY, "gradients sent once a step: other bits")
 // clang-format on
 #define SHARDS "state|weights"
 OPTION_GROUP(ShardedOptions, SHARDED_ROWS)
