@@ -112,7 +112,7 @@ static bool learn(Rl *s, Rollout *rollout, StepFacts *facts)
     for (int64_t epoch = 0; epoch < s->o.update_epochs; epoch++)
         for (int64_t first = 0; first < rollout->count; first += each)
             TRY(update(s, rollout, first, facts));
-    run_updates_end(&s->run);
+    TRY(run_updates_end(&s->run));
     facts->update = s->run.updates_seconds;
     return true;
 }
@@ -132,7 +132,7 @@ static bool step(Rl *s)
 {
     Rollout rollout = {0};
     StepFacts facts = {.learning_rate = learning_rate(&s->schedule, s->run.step),
-                       .save = s->run.saved > 0 ? s->run.save_seconds : 0};
+                       .save = run_take_save_times(&s->run)};
     int64_t step = s->run.step;
     RlState before = s->state;
     double start = clock_seconds();

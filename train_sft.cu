@@ -59,7 +59,7 @@ static bool train_step(Sft *s)
     TRY(loss.finite || fail("the loss is not finite; lower --lr, or see its documents: ./prepare --inspect --step") ||
         run_fail_in_step(&s->run));
     TRY(learning_update(&s->o.learning, &s->optimizer, &s->model, rate, &norm) || run_fail_in_step(&s->run));
-    run_updates_end(&s->run);
+    TRY(run_updates_end(&s->run));
     return run_report(&s->run, &(StepReport){loss_mean(&loss), norm, rate, step->plan.trained_tokens, step->plan.tokens,
                                              s->run.updates_seconds, &levels});
 }

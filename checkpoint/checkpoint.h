@@ -4,36 +4,63 @@
 // any number wrote.
 //
 // The order on disk: everything into step-N.tmp-NONCE/, shards synced, manifest last, then one rename to step-N, then
-// the file `latest` (a hint for people and scripts), then old checkpoints go. No step-N is ever seen half written.
+// the file `latest` (a hint for people and scripts), then old checkpoints go. No step-N is ever seen half written. What
+// is in the files, for people and other programs: FORMAT.md.
 #ifndef CHECKPOINT_CHECKPOINT_H
 #define CHECKPOINT_CHECKPOINT_H
 
 #include "json/json.h"
+#include "system/files.h"
+#include <stdatomic.h>
+
+enum { STATE_BLOCK = 4096 }; // elements; parts of a tensor begin at multiples of it
 
 typedef struct StateTensor {
-    const char *name; // "model.norm.weight", "optim.m.model.norm.weight", ...; unique
-    int64_t elements;
-    // Writes elements first .. first+count-1 to out. Called for every element once, ascending, a piece at a time.
+    const char *name;     // "model.norm.weight", "optim.m.model.norm.weight", ...; unique
+    int64_t elements;     // of the whole tensor
+    int64_t first, count; // what this process has of it
+    // Writes elements first .. first+count-1 of the tensor to out. Called for every element that this process has, once,
+    // ascending, a piece at a time.
     bool (*read)(void *context, int64_t first, int64_t count, float *out);
     void *context;
 } StateTensor;
 
-// What a checkpoint of these takes on disk without its manifest (a few hundred bytes for each tensor).
-bool checkpoint_bytes(uint64_t *bytes, const StateTensor *tensors, size_t count);
-
 // How many folders step-N are in folder; 0 if it is not there.
 bool checkpoint_count(int64_t *count, const char *folder);
 
-// Saves into folder (OUT/checkpoints); state is borrowed. Then keeps the newest `keep` (0: all) up to this step.
-// Checkpoints of later steps belong to a run that was given up, and are renamed to step-M.abandoned. Fails where a
-// value is not finite or can't be read, or the disk is full, and leaves the older checkpoints as they were. One process
-// saves into a folder at a time: it removes first what killed attempts left behind.
-bool checkpoint_save(const char *folder, int64_t step, const StateTensor *tensors, size_t count, json_t *state,
-                     int keep);
+// ---- saving into folder (OUT/checkpoints)
 
-// Asks for the pieces of a save in their order, after the first `pieces`, and keeps nothing: for ranks that do not
-// save, and for rank 0 where it has failed in the middle.
-bool checkpoint_attend(const StateTensor *tensors, size_t count, int64_t pieces);
+// Which checkpoints stay after a save. Those of later steps belong to a run that was given up, and are renamed to
+// step-M.abandoned.
+typedef struct CheckpointKeep {
+    int newest;   // whole ones up to this step; 0: all
+    int64_t best; // and the one of this step; 0: there is none
+} CheckpointKeep;
+
+// By one process, which has all tensors whole; state is borrowed. Fails where a value is not finite or can't be read,
+// or the disk is full, and leaves the older checkpoints as they were. One save at a time: it removes first what killed
+// attempts left behind.
+bool checkpoint_save(const char *folder, int64_t step, const StateTensor *tensors, size_t count, json_t *state,
+                     const CheckpointKeep *keep);
+
+// By several, in the same order: one makes the draft, a folder that all see; each writes its shard there, in any
+// thread, and what its report says of it goes to the first; when all are there, the first commits. Closing the draft
+// (temporary_folder_close) removes it, unless it was committed.
+typedef struct StateShard {
+    int number, of; // this process's, of all processes'
+    const StateTensor *tensors;
+    size_t count;
+    const atomic_bool *stop; // set by another thread: it is given up. NULL: nobody does
+} StateShard;
+
+bool checkpoint_draft(TemporaryFolder *draft, const char *folder, int64_t step);
+bool checkpoint_shard_bytes(uint64_t *bytes, const StateShard *shard);           // on disk
+bool checkpoint_room(const char *draft, uint64_t bytes);              // whether the shards of all find room on its disk
+bool checkpoint_shard_write(Bytes *report, const StateShard *shard, const char *draft); // whole and synced
+bool checkpoint_commit(const TemporaryFolder *draft, const char *folder, int64_t step, const Bytes *reports, int count,
+                       json_t *state, const CheckpointKeep *keep);
+
+// ---- reading
 
 // The newest whole checkpoint (manifest valid, all files there, every checksum right): its path and step; -1 if there
 // is none. Broken ones are skipped, and a line about each is appended to warnings (may be NULL). Fails if the folder

@@ -120,7 +120,7 @@ bool checkpoint_newest(Bytes *path, int64_t *step, const char *folder, Bytes *wa
 
 static PathKind is_leftover(const void *context, const char *name)
 {
-    if (strncmp(name, "latest.tmp-", 11) == 0)
+    if (strncmp(name, "latest.tmp-", 11) == 0 || strncmp(name, "best.tmp-", 9) == 0)
         return PATH_FILE;
     return strncmp(name, "step-", 5) == 0 && strstr(name, ".tmp-") != NULL ? PATH_FOLDER : PATH_NONE;
 }
@@ -150,20 +150,24 @@ bool later_set_aside(const char *folder, int64_t step) { return each_step(folder
 
 typedef struct Pruning {
     int64_t newest;
-    int keep, kept;
+    const CheckpointKeep *keep;
+    int kept;
 } Pruning;
 
+// The newest whole one always stays: it is the first to be counted.
 static bool prune_step(void *context, const char *path, int64_t step)
 {
     Pruning *p = context;
-    if (step <= p->newest && p->kept >= p->keep)
+    if (step > p->newest || step == p->keep->best)
+        return true;
+    if (p->kept >= p->keep->newest)
         return set_aside(path, ".tmp-pruned", false);
-    p->kept += step <= p->newest && is_complete(path, step, false); // a broken one is not counted
+    p->kept += is_complete(path, step, false); // a broken one is not counted
     return true;
 }
 
-bool checkpoints_prune(const char *folder, int64_t newest, int keep)
+bool checkpoints_prune(const char *folder, int64_t newest, const CheckpointKeep *keep)
 {
     Pruning pruning = {newest, keep, 0};
-    return keep <= 0 || each_step(folder, prune_step, &pruning);
+    return keep->newest <= 0 || each_step(folder, prune_step, &pruning);
 }

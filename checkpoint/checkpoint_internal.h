@@ -37,10 +37,12 @@ void manifest_free(Manifest *manifest);
 // the place of a tensor, is noticed like one in a tensor.
 bool manifest_hash(uint64_t *hash, const json_t *root);
 
+json_t *hash_json(uint64_t hash); // 16 digits
+
 char *step_path(const char *folder, int64_t step); // folder/step-N, to be freed; NULL after fail()
 
 bool leftovers_remove(const char *folder);              // of attempts that were killed
 bool later_set_aside(const char *folder, int64_t step); // see checkpoint_save
-bool checkpoints_prune(const char *folder, int64_t newest, int keep);
+bool checkpoints_prune(const char *folder, int64_t newest, const CheckpointKeep *keep);
 
 #endif

@@ -56,9 +56,10 @@ static bool read_range_entry(ManifestRange *r, const Manifest *m, const json_t *
     TRY(need_hash(&r->hash, entry, where));
     r->byte = (uint64_t)byte;
     r->file = -1;
-    for (size_t i = 0; i < m->file_count; i++)
-        if (strcmp(m->files[i].name, file) == 0)
-            r->file = (int64_t)i;
+    size_t likely = m->range_count > 0 ? (size_t)m->ranges[m->range_count - 1].file : 0; // that of the range before
+    for (size_t i = 0, at = likely; i < m->file_count && r->file < 0; i++, at = (at + 1) % m->file_count)
+        if (strcmp(m->files[at].name, file) == 0)
+            r->file = (int64_t)at;
     if (r->file < 0)
         return fail("%s: tensor %.200s lies in %s, which is not in the list of files", where, r->tensor, file);
     uint64_t size = m->files[r->file].size, bytes = 4 * (uint64_t)r->length;

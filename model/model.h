@@ -118,6 +118,11 @@ bool model_initialise(Model *model, uint64_t seed);
 void model_write_weights(Model *model, int64_t first, int64_t count, const float *host);
 bool model_read_weights(const Model *model, int64_t first, int64_t count, float *host);
 
+// On several ranks: reads what this rank owns of them, without a word from the others, and leaves the rest of host as it
+// is; and, after each has written what it owns, gives all of them the weights that passes read.
+bool model_read_own_weights(const Model *model, int64_t first, int64_t count, float *host);
+bool model_share_weights(const Model *model);
+
 bool model_forward(Model *model, const Ragged *batch);
 
 // A sum of log-probabilities in fixed point: the same bits for any division of the tokens into micro-batches.
@@ -184,6 +189,8 @@ bool optimizer_step(Optimizer *optimizer, Model *model, double learning_rate, do
 typedef enum Moment { FIRST_MOMENT, SECOND_MOMENT } Moment;
 bool optimizer_write_moments(Optimizer *optimizer, Moment which, int64_t first, int64_t count, float *host);
 bool optimizer_read_moments(const Optimizer *optimizer, Moment which, int64_t first, int64_t count, float *host);
+bool optimizer_read_own_moments(const Optimizer *optimizer, Moment which, int64_t first, int64_t count,
+                                float *host); // as model_read_own_weights
 
 #define SCHEDULES "constant|linear|cosine|wsd"
 typedef enum ScheduleShape { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE, SCHEDULE_WSD } ScheduleShape;

@@ -64,7 +64,7 @@ bool optimizer_step(Optimizer *o, Model *model, double rate, double gradient_sca
                               model->sums + part->local, part->count, &settings, part->tensor, part->first);
     }
     TRY(model->kernels->synchronize(NULL));
-    return model->hooks.share_weights == NULL || model->hooks.share_weights(model->hooks.context);
+    return model_share_weights(model);
 }
 
 void optimizer_close(Optimizer *optimizer) { arena_free(&optimizer->state); }

@@ -56,7 +56,7 @@ void model_write_weights(Model *m, int64_t first, int64_t count, const float *ho
         m->kernels->upload_rounded(NULL, element_at(m, m->weights, first), host, count);
 }
 
-bool model_read_weights(const Model *m, int64_t first, int64_t count, float *host)
+bool model_read_own_weights(const Model *m, int64_t first, int64_t count, float *host)
 {
     Own own;
     if (m->master == NULL)
@@ -65,7 +65,18 @@ bool model_read_weights(const Model *m, int64_t first, int64_t count, float *hos
         return m->kernels->download(NULL, host, m->master + first, (size_t)count * sizeof(float));
     for (int64_t unit = 0; next_own(&m->sharding, &unit, first, count, &own);)
         TRY(m->kernels->download(NULL, host + own.from, m->master + own.local, (size_t)own.count * sizeof(float)));
-    return share_elements(m, first, count, host);
+    return true;
+}
+
+bool model_read_weights(const Model *m, int64_t first, int64_t count, float *host)
+{
+    return model_read_own_weights(m, first, count, host) &&
+           (!has_own_master(m) || share_elements(m, first, count, host));
+}
+
+bool model_share_weights(const Model *m)
+{
+    return m->hooks.share_weights == NULL || m->hooks.share_weights(m->hooks.context);
 }
 
 // ---- moments. Between fp32 and bf16 the array is its own scratch: numbers move to the front, or from the back.
@@ -104,7 +115,7 @@ bool optimizer_write_moments(Optimizer *o, Moment which, int64_t first, int64_t 
     return true;
 }
 
-bool optimizer_read_moments(const Optimizer *o, Moment which, int64_t first, int64_t count, float *host)
+bool optimizer_read_own_moments(const Optimizer *o, Moment which, int64_t first, int64_t count, float *host)
 {
     size_t size = o->bf16_moments ? sizeof(uint16_t) : sizeof(float);
     char *place = (char *)host + (size_t)count * (sizeof(float) - size);
@@ -114,5 +125,10 @@ bool optimizer_read_moments(const Optimizer *o, Moment which, int64_t first, int
                                        (size_t)own.count * size));
     if (o->bf16_moments)
         from_bf16(host, place, count);
-    return share_elements(o->model, first, count, host);
+    return true;
+}
+
+bool optimizer_read_moments(const Optimizer *o, Moment which, int64_t first, int64_t count, float *host)
+{
+    return optimizer_read_own_moments(o, which, first, count, host) && share_elements(o->model, first, count, host);
 }

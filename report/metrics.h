@@ -5,6 +5,7 @@
 #include "log/log.h"
 #include "rl/dynamic.h"
 #include "rl/update.h"
+#include "run/run.h"
 
 typedef struct StepFacts {
     double gradient_norm; // of the updates, the largest
@@ -12,7 +13,8 @@ typedef struct StepFacts {
     int64_t updates;
     double learning_rate, kl_coefficient;
     DynamicReport dynamic;                     // batches 0: no dynamic sampling
-    double reference, advantage, update, save; // seconds; save: of the checkpoint of the step before
+    double reference, advantage, update; // seconds
+    SaveTimes save;                      // of checkpoints, since the step before
 } StepFacts;
 
 enum {

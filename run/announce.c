@@ -89,13 +89,18 @@ bool run_report(Run *run, const StepReport *r)
         announce_device_again(run);
     run->reported = true;
     run->step_seconds = r->seconds;
-    LogField fields[6 + LEVEL_FIELDS] = {{"loss", r->loss},
+    SaveTimes save = run_take_save_times(run);
+    LogField fields[8 + LEVEL_FIELDS] = {{"loss", r->loss},
                                          {"grad_norm", r->gradient_norm},
                                          {"lr", r->learning_rate},
                                          {"trained_tokens", (double)r->trained_tokens},
                                          {"tokens", (double)r->tokens}};
     size_t count = 5 + level_fields(fields + 5, r->levels, false);
     fields[count++] = (LogField){"tokens_per_second", r->seconds > 0 ? (double)r->tokens / r->seconds : 0};
+    if (save.stall > 0)
+        fields[count++] = (LogField){"timing_s/save_checkpoint", save.stall};
+    if (save.writing > 0)
+        fields[count++] = (LogField){"timing_s/save_writing", save.writing};
     TRY(log_step(&run->log, run->step, fields, count));
     run_tell_jump(run, r->loss, r->gradient_norm,
                   "./prepare --inspect shows its documents, with --step; a lower --lr may be calmer");

@@ -1,5 +1,6 @@
 // What the ranks of a run decide and add up together: integers, so that every rank has the same, whatever their order.
 #include "run/run_internal.h"
+#include <stdlib.h>
 
 bool run_is_first(const Run *run) { return run->ranks == NULL || run->ranks->rank == 0; }
 bool run_is_alone(const Run *run) { return run->ranks == NULL || run->ranks->size == 1; }
@@ -57,4 +58,41 @@ bool run_hear_clock(Run *run)
 bool run_hear_first(Run *run, void *data, size_t size)
 {
     return run_is_alone(run) || comm_broadcast(run->ranks, data, size, 0);
+}
+
+// ---- errors that all have alike
+
+typedef struct Why {
+    int64_t kind;
+    char text[4096];
+} Why;
+
+// The first rank with an error says it; `own` is this rank's, kind below 0: none.
+static bool hear_why(Run *run, const Why *own)
+{
+    int size = run->ranks->size, first = 0;
+    Why why = *own;
+    int64_t *failed = allocate((size_t)size, sizeof *failed);
+    TRY(failed != NULL);
+    failed[run->ranks->rank] = own->kind >= 0;
+    bool told = comm_sum(run->ranks, failed, (size_t)size);
+    while (first < size - 1 && failed[first] == 0)
+        first++;
+    free(failed);
+    TRY(told && comm_broadcast(run->ranks, &why, sizeof why, first));
+    return fail_as((ErrorKind)why.kind, "rank %d on %s: %s", first, run->ranks->mesh.hosts[first], why.text);
+}
+
+bool run_agree(Run *run, bool ok)
+{
+    if (run_is_alone(run))
+        return ok;
+    Why own = {.kind = ok ? -1 : (int64_t)error_kind()};
+    int64_t failed = !ok;
+    snprintf(own.text, sizeof own.text, "%s", error_text());
+    TRY(comm_sum(run->ranks, &failed, 1) || ok || fail_as((ErrorKind)own.kind, "%s", own.text));
+    if (failed == 0)
+        return true;
+    hear_why(run, &own);
+    return !ok && fail_as((ErrorKind)own.kind, "%s", own.text);
 }

@@ -205,6 +205,7 @@ bool run_open(Run *run, const Options *options, bool *resumed)
 
 void run_close(Run *run)
 {
+    run_save_close(run);
     if (run->open)
         log_close(&run->log);
     if (run->lock > 0)

@@ -40,6 +40,10 @@ typedef struct Recent { // the last steps, a ring
     int64_t steps; // so far
 } Recent;
 
+typedef struct SaveTimes {
+    double stall, writing; // seconds that steps waited for saves; that writing took, beside steps or not
+} SaveTimes;
+
 typedef struct Run {
     RunOptions o;
     Model *model;
@@ -47,7 +51,6 @@ typedef struct Run {
     Schedule *schedule;  // its steps and its warm-up are saved, and compared when the run is resumed
     Communicator *ranks; // of the run; NULL: it is alone. Only rank 0 writes into OUT and shows anything
     bool save_due;       // rank 0's clock says so
-    int64_t pieces;      // of the state that a save has read
     RunLog log;
     bool open, reported;       // reported: a step of this process
     int64_t longer;            // its number of steps before --steps changed; 0: unchanged
@@ -55,8 +58,11 @@ typedef struct Run {
     int64_t step, steps;       // finished; of the whole run
     int64_t evaluated;         // the step of the last evaluation in the log; -1: there is none
     int64_t saved;             // the step of the newest checkpoint; 0: there is none
-    double saved_at;           // clock_seconds() then, or when this process began
-    double save_seconds;       // of the last save; before it an estimate
+    double saved_at;           // clock_seconds() when its save began, or this process
+    double save_seconds;       // that the last save took; before it an estimate
+    struct Saving *saving;     // the save that is under way; NULL: none
+    SaveTimes save_times;      // since they were last taken
+    bool told_memory;          // that steps wait for saves
     double step_seconds;       // of the last step
     Recent recent;             // of this process's steps
     int64_t told_jump;         // the step of the last note about a jump; 0: none
@@ -98,8 +104,17 @@ bool run_may_use(const RunOptions *options);
 bool run_open(Run *run, const Options *options, bool *resumed);
 void run_close(Run *run);
 
-// A checkpoint of everything after run->step steps. Refused when a weight is not finite.
+// ---- saving (save.c)
+
+// A checkpoint of everything after run->step steps: every rank writes what it owns. Before the last step the state is
+// copied, and written while the next steps run, if there is memory for the copy; run_settle makes it count. An error of
+// any rank is everybody's, and leaves the older checkpoints as they were. Refused when a weight is not finite.
 bool run_save(Run *run);
+bool run_save_now(Run *run); // and it counts when this returns; nothing is done where this step is saved already
+
+// Makes a save count that is under way, if all ranks have written; wait: until they have. False: it has failed.
+bool run_settle(Run *run, bool wait);
+SaveTimes run_take_save_times(Run *run);
 
 // ---- ranks (ranks.c)
 
@@ -120,7 +135,7 @@ bool run_take_signals(double stop_within); // signals_install (system/signals.h)
 bool run_check_signal(Run *run); // false after a failure of kind ERROR_STOPPED, on all ranks, if any has had a signal
 void run_updates_begin(Run *run, int64_t updates);
 bool run_update_goes_on(void *run, int64_t micro_batches_done, int64_t micro_batches); // and shows progress
-void run_updates_end(Run *run);                                                        // the step is done
+bool run_updates_end(Run *run); // the step is done; and a save that is written counts, before the step is reported
 
 // An end before the last step.
 bool run_stop(Run *run);          // after a signal: saves what is whole and not saved yet, and says so

@@ -2,6 +2,7 @@
 #ifndef RUN_RUN_INTERNAL_H
 #define RUN_RUN_INTERNAL_H
 
+#include "checkpoint/checkpoint.h"
 #include "run/run.h"
 
 bool path_in(Bytes *path, const Run *run, const char *name); // OUT/NAME
@@ -9,10 +10,23 @@ bool path_in(Bytes *path, const Run *run, const char *name); // OUT/NAME
 // ranks.c
 bool run_is_alone(const Run *run);
 bool run_hear_first(Run *run, void *data, size_t size); // it becomes rank 0's
+bool run_agree(Run *run, bool ok); // whether all ranks are; else all fail, with the error of the first that is not
 
 bool run_clock_saves(const Run *run); // when.c: by the clock of this process
 
-// run_state.c
+// run_state.c: the state as named tensors; whole, or what this rank owns
+typedef struct StatePart StatePart;
+typedef struct RunState {
+    StateTensor *tensors; // (count)
+    StatePart *parts;     // (count)
+    size_t count;
+    int64_t elements; // of all of them
+} RunState;
+bool run_state_open(RunState *state, Run *run, bool whole);
+bool run_state_copy(RunState *state, float *memory); // (elements): from now on it is read from there
+void run_state_free(RunState *state);
+json_t *run_state_scalars(Run *run); // and what is not a tensor; NULL after fail()
+
 bool run_checkpoint_bytes(uint64_t *bytes, Run *run); // of one, on disk
 bool run_load(Run *run, const Options *options,
               const char *checkpoint); // refused where identity, model or schedule differ
@@ -21,6 +35,10 @@ bool run_load(Run *run, const Options *options,
 // made have the same learning rates; sets run->longer then. A warm-up that is a share of the steps stays as it was.
 json_t *schedule_state(const Run *run); // NULL after fail()
 bool schedule_resume(Run *run, const json_t *saved, const char *where);
+
+// save.c
+double run_save_left(const Run *run); // seconds until a save that is under way is done; 0: none is
+void run_save_close(Run *run);        // none is, then
 
 // disk.c: fails when the run will need more of OUT's disk than there is; appends a line to warnings where it may,
 // should it take long.

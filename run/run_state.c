@@ -1,4 +1,4 @@
-// A run's state: what a checkpoint holds of it, what its bits depend on, how it is saved and resumed.
+// A run's state: what a checkpoint holds of it, what its bits depend on, how it is resumed. Saving is in save.c.
 #include "checkpoint/checkpoint.h"
 #include "pretrained/config_json.h"
 #include "run/run_internal.h"
@@ -10,31 +10,29 @@
 enum { WEIGHTS, FIRST, SECOND, KINDS }; // of state
 enum { MANIFEST_BYTES = 400 };          // of the manifest, for a tensor
 
-typedef struct Part {
+struct StatePart {
     Run *run;
     int kind;
-    int64_t offset; // among all elements of its kind
+    int64_t offset, first; // of the tensor among all elements of its kind; of the part in the tensor
+    const float *copy;     // NULL: there is none
     char name[96];
-} Part;
+};
 
-typedef struct State {
-    StateTensor *tensors; // (count) KINDS · parameters
-    Part *parts;          // (count)
-    size_t count;
-} State;
-
-static Moment moment_of(const Part *p) { return p->kind == FIRST ? FIRST_MOMENT : SECOND_MOMENT; }
+static Moment moment_of(const StatePart *p) { return p->kind == FIRST ? FIRST_MOMENT : SECOND_MOMENT; }
 
 static bool read_part(void *context, int64_t first, int64_t count, float *out)
 {
-    const Part *p = context;
-    p->run->pieces++;
+    const StatePart *p = context;
+    if (p->copy != NULL) {
+        memcpy(out, p->copy + (first - p->first), (size_t)count * sizeof *out);
+        return true;
+    }
     if (p->kind == WEIGHTS)
-        return model_read_weights(p->run->model, p->offset + first, count, out);
-    return optimizer_read_moments(p->run->optimizer, moment_of(p), p->offset + first, count, out);
+        return model_read_own_weights(p->run->model, p->offset + first, count, out);
+    return optimizer_read_own_moments(p->run->optimizer, moment_of(p), p->offset + first, count, out);
 }
 
-static bool write_part(const Part *p, int64_t first, int64_t count, float *host)
+static bool write_part(const StatePart *p, int64_t first, int64_t count, float *host)
 {
     if (p->kind != WEIGHTS)
         return optimizer_write_moments(p->run->optimizer, moment_of(p), p->offset + first, count, host);
@@ -42,36 +40,58 @@ static bool write_part(const Part *p, int64_t first, int64_t count, float *host)
     return true;
 }
 
-static bool state_tensors(State *s, Run *run)
+static void add_part(RunState *s, Run *run, int kind, const ShardPart *where)
 {
     static const char *const PREFIX[KINDS] = {"", "optim.m.", "optim.v."};
+    const Parameter *p = &run->model->parameters.list[where->tensor];
+    StatePart *part = &s->parts[s->count];
+    *part = (StatePart){.run = run, .kind = kind, .offset = p->offset, .first = where->first};
+    snprintf(part->name, sizeof part->name, "%s%s", PREFIX[kind], p->name);
+    s->tensors[s->count++] =
+        (StateTensor){part->name, parameter_elements(p), where->first, where->count, read_part, part};
+    s->elements += where->count;
+}
+
+bool run_state_open(RunState *s, Run *run, bool whole)
+{
     const Parameters *all = &run->model->parameters;
-    s->count = KINDS * (size_t)all->count;
-    s->tensors = allocate(s->count, sizeof *s->tensors);
-    s->parts = allocate(s->count, sizeof *s->parts);
+    const Sharding *own = &run->model->sharding;
+    int64_t count = whole ? all->count : own->part_count;
+    *s = (RunState){.tensors = allocate(KINDS * (size_t)count, sizeof *s->tensors),
+                    .parts = allocate(KINDS * (size_t)count, sizeof *s->parts)};
     TRY(s->tensors != NULL && s->parts != NULL);
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int64_t i = 0; i < count; i++) {
+            ShardPart all_of_it = {.tensor = i, .count = whole ? parameter_elements(&all->list[i]) : 0};
+            add_part(s, run, kind, whole ? &all_of_it : &own->parts[i]);
+        }
+    return true;
+}
+
+bool run_state_copy(RunState *s, float *memory)
+{
     for (size_t i = 0; i < s->count; i++) {
-        const Parameter *p = &all->list[i % (size_t)all->count];
-        Part *part = &s->parts[i];
-        *part = (Part){run, (int)(i / (size_t)all->count), p->offset, ""};
-        snprintf(part->name, sizeof part->name, "%s%s", PREFIX[part->kind], p->name);
-        s->tensors[i] = (StateTensor){part->name, parameter_elements(p), read_part, part};
+        const StateTensor *t = &s->tensors[i];
+        TRY(t->read(t->context, t->first, t->count, memory));
+        s->parts[i].copy = memory;
+        memory += t->count;
     }
     return true;
 }
 
-static void state_free(State *s)
+void run_state_free(RunState *s)
 {
     free(s->tensors);
     free(s->parts);
+    *s = (RunState){0};
 }
 
 bool run_checkpoint_bytes(uint64_t *bytes, Run *run)
 {
-    State s = {0};
-    bool ok = state_tensors(&s, run) && checkpoint_bytes(bytes, s.tensors, s.count);
-    *bytes += MANIFEST_BYTES * s.count;
-    state_free(&s);
+    RunState s;
+    bool ok = run_state_open(&s, run, true) && checkpoint_shard_bytes(bytes, &(StateShard){0, 1, s.tensors, s.count, NULL});
+    *bytes += MANIFEST_BYTES * s.count * (run->ranks == NULL ? 1 : (uint64_t)run->ranks->size);
+    run_state_free(&s);
     return ok;
 }
 
@@ -110,20 +130,7 @@ bool schedule_resume(Run *run, const json_t *saved, const char *where)
     return true;
 }
 
-// ---- saved
-
-static json_t *state_scalars(const Run *run)
-{
-    json_t *config = config_to_json(&run->model->config, "float32");
-    if (config == NULL)
-        return NULL;
-    json_t *state = json_pack("{s:I, s:I, s:O, s:o, s:s, s:o, s:O*}", "step", (json_int_t)run->step, "optimizer_step",
-                              (json_int_t)run->optimizer->step, "identity", run->identity, "config", config, "template",
-                              run->template_name, "schedule", schedule_state(run), "recipe", run->recipe);
-    if (state == NULL)
-        fail("no memory for the state of a checkpoint");
-    return state;
-}
+// ---- what is saved besides tensors
 
 static bool ask_recipe(Run *run)
 {
@@ -134,33 +141,17 @@ static bool ask_recipe(Run *run)
            (run_is_alone(run) || comm_same_json(run->ranks, run->recipe, "the state of a checkpoint"));
 }
 
-bool run_save(Run *run)
+json_t *run_state_scalars(Run *run)
 {
-    double start = clock_seconds();
-    TRY(ask_recipe(run));
-    State s = {0};
-    Bytes folder = {0};
-    json_t *state = state_scalars(run);
-    bool opened = state != NULL && state_tensors(&s, run), ok = opened;
-    run->pieces = 0;
-    if (run_is_first(run))
-        ok = ok && path_in(&folder, run, "checkpoints") && log_sync(&run->log) &&
-             checkpoint_save(folder.data, run->step, s.tensors, s.count, state, (int)run->o.keep_checkpoints);
-    else
-        ok = ok && checkpoint_attend(s.tensors, s.count, 0);
-    bool failed = !ok;
-    if (failed && opened && run_is_first(run) && !run_is_alone(run)) // the others are waiting for the rest
-        ok = checkpoint_attend(s.tensors, s.count, run->pieces) && false;
-    ok = run_any(run, &failed) && ok && (!failed || fail("another rank could not save; it says why"));
-    json_decref(state);
-    state_free(&s);
-    bytes_free(&folder);
-    if (ok) {
-        run->saved = run->step;
-        run->saved_at = clock_seconds();
-        run->save_seconds = run->saved_at - start;
-    }
-    return ok;
+    json_t *config = ask_recipe(run) ? config_to_json(&run->model->config, "float32") : NULL;
+    if (config == NULL)
+        return NULL;
+    json_t *state = json_pack("{s:I, s:I, s:O, s:o, s:s, s:o, s:O*}", "step", (json_int_t)run->step, "optimizer_step",
+                              (json_int_t)run->optimizer->step, "identity", run->identity, "config", config, "template",
+                              run->template_name, "schedule", schedule_state(run), "recipe", run->recipe);
+    if (state == NULL)
+        fail("no memory for the state of a checkpoint");
+    return state;
 }
 
 // ---- what the bits depend on
@@ -217,14 +208,23 @@ static bool same_identity(const json_t *saved, const json_t *present, const Opti
 
 enum { PIECE = 1 << 22 }; // elements in host memory at a time
 
-static bool load_tensor(Checkpoint *checkpoint, const StateTensor *t, const Part *part, float *piece)
+static bool same_sizes(Run *run, const Checkpoint *checkpoint)
 {
-    int64_t elements = checkpoint_elements(checkpoint, t->name);
-    if (elements != t->elements)
-        return fail("tensor %s has %" PRId64 " elements there, %" PRId64 " here: another model", t->name, elements,
-                    t->elements);
-    for (int64_t first = 0; first < elements; first += PIECE) {
-        int64_t count = elements - first < PIECE ? elements - first : PIECE;
+    RunState all;
+    bool ok = run_state_open(&all, run, true);
+    for (size_t i = 0; ok && i < all.count; i++) {
+        int64_t here = all.tensors[i].elements, there = checkpoint_elements(checkpoint, all.tensors[i].name);
+        ok = here == there || fail("tensor %s has %" PRId64 " elements there, %" PRId64 " here: another model",
+                                   all.tensors[i].name, there, here);
+    }
+    run_state_free(&all);
+    return ok;
+}
+
+static bool load_part(Checkpoint *checkpoint, const StateTensor *t, const StatePart *part, float *piece)
+{
+    for (int64_t first = t->first, end = t->first + t->count; first < end; first += PIECE) {
+        int64_t count = smaller(PIECE, end - first);
         TRY(checkpoint_read(checkpoint, t->name, first, count, piece));
         if (!write_part(part, first, count, piece))
             return fail_in("tensor %s", t->name);
@@ -232,15 +232,18 @@ static bool load_tensor(Checkpoint *checkpoint, const StateTensor *t, const Part
     return true;
 }
 
+// Each rank reads what it owns, whatever wrote it: together the whole state once.
 static bool load_tensors(Run *run, Checkpoint *checkpoint)
 {
-    State s = {0};
+    RunState own;
     float *piece = allocate(PIECE, sizeof *piece);
-    bool ok = piece != NULL && state_tensors(&s, run);
-    for (size_t i = 0; ok && i < s.count; i++)
-        ok = load_tensor(checkpoint, &s.tensors[i], &s.parts[i], piece);
+    bool ok = piece != NULL && same_sizes(run, checkpoint) && run_state_open(&own, run, false);
+    if (ok) {
+        for (size_t i = 0; ok && i < own.count; i++)
+            ok = load_part(checkpoint, &own.tensors[i], &own.parts[i], piece);
+        run_state_free(&own);
+    }
     free(piece);
-    state_free(&s);
     return ok;
 }
 
@@ -267,7 +270,7 @@ static bool same_model(const Run *run, const json_t *saved, const char *where)
 
 static const int64_t STEPS_MOST = INT64_MAX / 2; // there is room to count on
 
-bool run_load(Run *run, const Options *options, const char *path)
+static bool load(Run *run, const Options *options, const char *path)
 {
     Checkpoint *checkpoint;
     TRY(checkpoint_open(&checkpoint, path));
@@ -285,4 +288,11 @@ bool run_load(Run *run, const Options *options, const char *path)
     run->recipe = json_incref(json_object_get(state, "recipe"));
     checkpoint_close(checkpoint);
     return ok;
+}
+
+// The weights that all ranks need travel as after an update, in the type of the passes: less than if each rank read all
+// masters.
+bool run_load(Run *run, const Options *options, const char *path)
+{
+    return run_agree(run, load(run, options, path)) && model_share_weights(run->model);
 }

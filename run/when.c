@@ -8,11 +8,13 @@ bool run_goes_on(const Run *run) { return run->step < run->steps; }
 
 bool run_clock_saves(const Run *run)
 {
-    double since = clock_seconds() - run->saved_at;
-    return run->o.save_minutes > 0 && since + run->step_seconds > 60 * run->o.save_minutes;
+    double since = clock_seconds() - run->saved_at, most = 60 * run->o.save_minutes;
+    double writing = run->save_seconds < most / 2 ? run->save_seconds : most / 2;
+    return most > 0 && since + run->step_seconds + writing > most;
 }
 
-// By the clock one step early, as another step like the last would end too late: a kill costs at most --save-minutes.
+// By the clock early by a step like the last, and by what a save takes until it counts: a kill costs at most
+// --save-minutes.
 bool run_saves(const Run *run)
 {
     if (run->step == run->steps)
@@ -31,7 +33,7 @@ bool run_evaluates(const Run *run)
 bool run_has_time(const Run *run, double seconds)
 {
     double since = signal_seconds();
-    return since < 0 || since + seconds + run->save_seconds <= run->o.stop_within;
+    return since < 0 || since + seconds + run_save_left(run) + run->save_seconds <= run->o.stop_within;
 }
 
 static bool stop_together(Run *run, bool stop)
@@ -62,11 +64,12 @@ bool run_update_goes_on(void *context, int64_t done, int64_t all)
     return stop_together(run, !run_has_time(run, left));
 }
 
-void run_updates_end(Run *run)
+bool run_updates_end(Run *run)
 {
     run->updates_seconds = clock_seconds() - run->updates_begin;
     run->updates = 0;
     run->step++;
+    return run_settle(run, false) || run_keep_model(run);
 }
 
 bool run_take_signals(double stop_within)
@@ -93,6 +96,7 @@ static const char *checkpoint_text(const Run *run, char text[80])
 bool run_fail_in_step(Run *run)
 {
     char checkpoint[80], *why = copy_text(error_text());
+    run_settle(run, true);
     if (why != NULL)
         fail("step %" PRId64 ": %s; %s", run->step + 1, why, checkpoint_text(run, checkpoint));
     free(why);
@@ -105,7 +109,7 @@ bool run_save_and_fail(Run *run)
         return false;
     char *why = copy_text(error_text());
     TRY(why != NULL);
-    bool kept = run->saved == run->step || run_save(run);
+    bool kept = run_save_now(run);
     kept ? fail("%s; step %" PRId64 " is saved, and --resume auto goes on from there", why, run->step)
          : fail_in("%s; and saving the last finished step failed", why);
     free(why);
@@ -115,6 +119,7 @@ bool run_save_and_fail(Run *run)
 bool run_stop(Run *run)
 {
     char checkpoint[80];
+    TRY(run_settle(run, true));
     if (!run->open && run_is_first(run))
         printf("stopped by a signal before the first step; the same command begins again\n");
     else if (!run->open)
@@ -127,7 +132,7 @@ bool run_stop(Run *run)
     else if (run->step == 0)
         log_note(&run->log, "stopped by a signal before the end of the first step; the same command begins again");
     else {
-        TRY(run->saved == run->step || run_save(run));
+        TRY(run_save_now(run));
         log_note(&run->log, "stopped by a signal and saved after step %" PRId64 "; the same command goes on",
                  run->step);
     }

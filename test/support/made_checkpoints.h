@@ -11,6 +11,7 @@
 enum { EMBEDDING = 1000, NORM = 7, LARGE = (1 << 22) + 5 }; // LARGE: more than the saver writes at once
 
 static char folder[64];
+static const CheckpointKeep KEEP_ALL = {0};
 
 static inline int set_up(void **state)
 {
@@ -28,7 +29,7 @@ static inline bool read_array(void *context, int64_t first, int64_t count, float
 
 static inline StateTensor array(const char *name, int64_t elements, float *data)
 {
-    return (StateTensor){name, elements, read_array, data};
+    return (StateTensor){name, elements, 0, elements, read_array, data};
 }
 
 // A run whose values are a function of its step.
@@ -61,7 +62,7 @@ static inline bool save(void *context)
 {
     Run *r = context;
     json_t *state = json_pack("{s:I, s:s}", "tokens", (json_int_t)(r->step * 100), "seed", "7");
-    bool ok = checkpoint_save(folder, r->step, r->tensors, 5, state, r->keep);
+    bool ok = checkpoint_save(folder, r->step, r->tensors, 5, state, &(CheckpointKeep){.newest = r->keep});
     json_decref(state);
     return ok;
 }

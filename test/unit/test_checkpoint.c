@@ -47,7 +47,7 @@ static void a_tensor_larger_than_a_piece_is_saved_whole(void **state)
     Checkpoint *c;
     Bytes path = inside("step-1");
     StateTensor tensor = array("x", LARGE, x);
-    assert_ok(checkpoint_save(folder, 1, &tensor, 1, NULL, 0));
+    assert_ok(checkpoint_save(folder, 1, &tensor, 1, NULL, &KEEP_ALL));
     assert_ok(checkpoint_open(&c, path.data));
     assert_ok(checkpoint_read(c, "x", 0, LARGE, y));
     assert_memory_equal(x, y, LARGE * sizeof *x);
@@ -191,7 +191,7 @@ static void a_name_that_is_there_twice_is_refused(void **state)
     start_afresh();
     float x = 1;
     const StateTensor twice[] = {array("x", 1, &x), array("x", 1, &x)};
-    assert_refused(checkpoint_save(folder, 1, twice, 2, NULL, 0), "tensor x: its name occurs twice");
+    assert_refused(checkpoint_save(folder, 1, twice, 2, NULL, &KEEP_ALL), "tensor x: its name occurs twice");
     Bytes path = {0};
     assert_int_equal(newest(&path, NULL), -1);
     bytes_free(&path);
@@ -242,7 +242,7 @@ static void a_digit_that_changes_in_a_manifest_is_found(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         start_afresh();
         Run *older = run_at(0, 0), *r = run_at(1, 0);
-        assert_ok(save(older) && checkpoint_save(folder, 1, r->tensors, 5, facts, 0));
+        assert_ok(save(older) && checkpoint_save(folder, 1, r->tensors, 5, facts, &KEEP_ALL));
         assert_int_equal(newest(&path, NULL), 1);
         replace_text("step-1/MANIFEST.json", cases[i][0], cases[i][1]);
         Bytes damaged = inside("step-1");

@@ -90,7 +90,7 @@ static void the_order_on_the_disk_is_the_one_that_is_promised(void **state)
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         assert_ok(bytes_text(&promised, parts[i]));
     failpoint_arm(FAIL_ERROR, INT32_MAX);
-    bool ok = checkpoint_save(folder, 1, &tensor, 1, NULL, 1);
+    bool ok = checkpoint_save(folder, 1, &tensor, 1, NULL, &KEEP_ALL);
     fail_kind = FAIL_NOT;
     assert_true(ok);
     assert_string_equal(fail_log, promised.data);
@@ -192,8 +192,8 @@ static void a_folder_that_cannot_be_made_is_an_error(void **state)
 {
     float x = 1;
     StateTensor tensor = array("x", 1, &x);
-    assert_refused(checkpoint_save("/proc/nowhere/checkpoints", 1, &tensor, 1, NULL, 1), "/proc/nowhere");
-    assert_refused(checkpoint_save(folder, -1, &tensor, 1, NULL, 1), "step -1");
+    assert_refused(checkpoint_save("/proc/nowhere/checkpoints", 1, &tensor, 1, NULL, &KEEP_ALL), "/proc/nowhere");
+    assert_refused(checkpoint_save(folder, -1, &tensor, 1, NULL, &KEEP_ALL), "step -1");
 }
 
 int main(void)
