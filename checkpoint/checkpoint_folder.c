@@ -158,7 +158,7 @@ typedef struct Pruning {
 static bool prune_step(void *context, const char *path, int64_t step)
 {
     Pruning *p = context;
-    if (step > p->newest || step == p->keep->best)
+    if (step > p->newest || (step == p->keep->best && step > 0))
         return true;
     if (p->kept >= p->keep->newest)
         return set_aside(path, ".tmp-pruned", false);

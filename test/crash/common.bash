@@ -71,6 +71,13 @@ same_run() {                                                   # EXPECTED OUT, O
     proved "$3"
 }
 
+# OUT: the hash of the named state of its newest checkpoint, and what it holds besides; the same for any number of ranks.
+state_of() {
+    local manifest
+    manifest=$1/checkpoints/$(cat "$1/checkpoints/latest")/MANIFEST.json
+    grep -o '"tensors_xxh3": "[0-9a-f]*"' "$manifest" && tr -d '\n' <"$manifest" | grep -o '"state": {.*' | sed 's/"xxh3": "[0-9a-f]*"//'
+}
+
 milliseconds() { echo $(($(date +%s%N) / 1000000)); }
 
 # Waits until OUT's log holds this step; gives up after half a minute.
