@@ -19,7 +19,7 @@ typedef struct Writing {
     char name[32], *path;
     int descriptor;
     json_t *ranges, *sums;  // of the report
-    float *piece;           // (PIECE) elements on their way
+    float *piece;           // (PIECE, or the largest part) elements on their way
     uint64_t size, written; // bytes
     XXH3_state_t *file_hash, *range_hash;
 } Writing;
@@ -175,7 +175,10 @@ bool checkpoint_shard_write(Bytes *report, const StateShard *shard, const char *
     Writing w = {.shard = shard, .ranges = json_array(), .sums = json_array()};
     w.file_hash = XXH3_createState();
     w.range_hash = XXH3_createState();
-    w.piece = allocate(PIECE, sizeof *w.piece);
+    int64_t largest = 1;
+    for (size_t i = 0; i < shard->count; i++)
+        largest = larger(largest, shard->tensors[i].count);
+    w.piece = allocate((size_t)smaller(PIECE, largest), sizeof *w.piece);
     snprintf(w.name, sizeof w.name, "shard-%05d.safetensors", shard->number);
     w.path = path_join(draft, w.name);
     bool ok = w.path != NULL && w.piece != NULL;

@@ -226,6 +226,8 @@ static bool commit(Run *run)
 
 bool run_settle(Run *run, bool wait)
 {
+    if (run->saving == NULL)
+        return true;
     double start = clock_seconds();
     bool ok = true;
     for (bool first = true; run->saving != NULL; first = false) {

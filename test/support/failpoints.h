@@ -1,14 +1,18 @@
-// Failpoints in the calls that change the disk: this program's own write, fsync, rename, ... stand before libc's. When
-// armed, the n-th of them either kills the process (a write is half done by then) or fails; the log has a letter for
-// each. Include it in one file of a test.
+// Failpoints in the calls that change the disk, and in open: this program's own write, fsync, rename, ... stand before
+// libc's. When armed, the n-th of them, of whatever thread, either kills the process (a write is half done by then) or
+// fails; the log has a letter for each that changes something. And the disk can be held: then no thread but the first
+// gets through an fsync. Include it in one file of a test.
 #ifndef TEST_FAILPOINTS_H
 #define TEST_FAILPOINTS_H
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,7 +21,9 @@
 typedef enum FailKind { FAIL_NOT, FAIL_KILL, FAIL_ERROR } FailKind;
 
 static FailKind fail_kind;
-static int fail_after, fail_calls; // the call number fail_after + 1 is hit
+static int fail_after, fail_error; // the call number fail_after + 1 is hit; with this error, 0: with its usual one
+static atomic_int fail_calls;
+static atomic_bool disk_held;
 static char fail_log[256];         // Allocate, Mkdir, Write, Sync, Rename, eXchange, Unlink, rmDir: the capitals
 
 static void failpoint_arm(FailKind kind, int after)
@@ -32,15 +38,16 @@ static bool failpoint_hit(char letter, int error) // false also when it is not a
 {
     if (fail_kind == FAIL_NOT)
         return false;
-    if (fail_calls < (int)sizeof fail_log - 1) {
-        fail_log[fail_calls] = letter;
-        fail_log[fail_calls + 1] = 0;
+    size_t length = strlen(fail_log);
+    if (letter != 0 && length < sizeof fail_log - 1) {
+        fail_log[length] = letter;
+        fail_log[length + 1] = 0;
     }
-    if (fail_calls++ != fail_after)
+    if (atomic_fetch_add(&fail_calls, 1) != fail_after)
         return false;
     if (fail_kind == FAIL_KILL)
         kill(getpid(), SIGKILL);
-    errno = error;
+    errno = fail_error != 0 ? fail_error : error;
     return true;
 }
 
@@ -54,11 +61,27 @@ ssize_t write(int fd, const void *data, size_t size)
 int posix_fallocate(int fd, off_t offset, off_t size)
 {
     if (failpoint_hit('A', ENOSPC))
-        return ENOSPC;
+        return errno;
     return syscall(SYS_fallocate, fd, 0, offset, size) == 0 ? 0 : errno;
 }
 
-int fsync(int fd) { return failpoint_hit('S', EIO) ? -1 : (int)syscall(SYS_fsync, fd); }
+int fsync(int fd)
+{
+    while (atomic_load(&disk_held) && syscall(SYS_gettid) != getpid())
+        usleep(1000);
+    return failpoint_hit('S', EIO) ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+int ftruncate(int fd, off_t size) { return failpoint_hit('T', EIO) ? -1 : (int)syscall(SYS_ftruncate, fd, size); }
+
+int open(const char *path, int flags, ...)
+{
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    return failpoint_hit(0, EIO) ? -1 : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
 
 int mkdir(const char *path, mode_t mode)
 {
@@ -83,7 +106,7 @@ int rmdir(const char *path)
 }
 
 // Runs work(context) in a child that is killed at its n-th change of the disk. True if it came to its end before that.
-static bool survives_kill(int after, bool (*work)(void *context), void *context)
+static inline bool survives_kill(int after, bool (*work)(void *context), void *context)
 {
     fflush(NULL);
     pid_t child = fork();
