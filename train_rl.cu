@@ -149,7 +149,9 @@ static bool step(Rl *s)
 
 static bool evaluate_if_due(Rl *s)
 {
-    if (s->prompts.held_out->count == 0 || !run_evaluates(&s->run))
+    if (s->prompts.held_out->count == 0)
+        return run_no_evaluation(&s->run);
+    if (!run_evaluates(&s->run))
         return true;
     RolloutRules rules = rollout_rules(s);
     Metrics m;
@@ -157,8 +159,7 @@ static bool evaluate_if_due(Rl *s)
     rules.samples = s->o.eval_samples;
     TRY(validation_run(&m, s->policy.session.engine, s->prompts.held_out, &rules,
                        run_is_first(&s->run) ? s->evaluations : NULL));
-    s->run.evaluated = s->run.step;
-    return log_event(&s->run.log, "eval", s->run.step, m.fields, m.count);
+    return run_evaluated(&s->run, m.fields, m.count);
 }
 
 static bool train(Rl *s)

@@ -89,6 +89,7 @@ static const struct {
     {"max_seq_length", {"seq_len", "max_new_tokens"}},
     {"max_steps", {"steps"}},
     {"max_tokens", {"max_new_tokens"}},
+    {"metric_for_best_model", {"keep_best"}},
     {"micro_batch_size", {"micro_batch_tokens"}},
     {"model_name", {"model"}},
     {"model_name_or_path", {"model"}},

@@ -9,6 +9,7 @@
 typedef struct Room {
     int64_t there;                               // checkpoints on the disk
     int64_t saves;                               // that will certainly come: those by steps, and the last
+    int64_t best;                                // kept beside the newest
     uint64_t checkpoint, tokenizer, model, free; // the model with its tokenizer
 } Room;
 
@@ -17,6 +18,7 @@ typedef struct Room {
 static uint64_t needed(const Room *room, int64_t keep, int64_t saves)
 {
     int64_t all = room->there + saves;
+    keep += room->best;
     int64_t saving = smaller(larger(keep, room->there) + 1, all) - room->there, kept = smaller(keep, all) - room->there;
     uint64_t while_saving = (uint64_t)saving * room->checkpoint;
     uint64_t freed = kept < 0 ? (uint64_t)-kept * room->checkpoint : 0,
@@ -25,15 +27,20 @@ static uint64_t needed(const Room *room, int64_t keep, int64_t saves)
     return room->tokenizer + (while_saving > at_end ? while_saving : at_end);
 }
 
+// How often that many steps are over before the last.
+static int64_t every(const Run *run, int64_t steps)
+{
+    return steps > 0 && run->steps > run->step ? (run->steps - 1) / steps - run->step / steps : 0;
+}
+
 static bool measure(Room *room, Run *run)
 {
     struct statvfs disk;
     Bytes folder = {0};
     bool last_is_there = run->saved == run->step && run->step == run->steps;
-    int64_t by_steps = run->o.save_every > 0 && run->steps > run->step
-                           ? (run->steps - 1) / run->o.save_every - run->step / run->o.save_every
-                           : 0;
-    *room = (Room){.saves = last_is_there ? 0 : by_steps + 1};
+    bool best = run->o.keep_best[0] != 0;
+    int64_t saves = every(run, run->o.save_every) + (best ? every(run, run->o.eval_every) : 0);
+    *room = (Room){.saves = last_is_there ? 0 : saves + 1, .best = best};
     uint64_t element = run->o.export_dtype.name[0] == 'b' ? 2 : 4;
     TRY(run->tokenizer == NULL || model_folder_tokenizer_bytes(&room->tokenizer, run->tokenizer));
     room->model = (uint64_t)run->model->parameters.elements * element + room->tokenizer;
@@ -62,10 +69,11 @@ static bool describe(Bytes *out, const Run *run, const Room *room, int64_t saves
     TRY(bytes_printf(out,
                      "%s: %.1f MB are free on this disk, and the run may need %.1f MB: checkpoints of %.1f MB, of "
                      "which --keep-checkpoints "
-                     "%d are kept and one more while it is written, and a model of %.1f MB; make room, or take an "
+                     "%d%s are kept and one more while it is written, and a model of %.1f MB; make room, or take an "
                      "--out on another disk",
                      run->o.out, mega(room->free), mega(needed(room, (int)run->o.keep_checkpoints, saves)),
-                     mega(room->checkpoint), (int)run->o.keep_checkpoints, mega(room->model)));
+                     mega(room->checkpoint), (int)run->o.keep_checkpoints, room->best > 0 ? " and the best" : "",
+                     mega(room->model)));
     return keep == 0 || bytes_printf(out, ", or --keep-checkpoints %" PRId64 ", which needs %.1f MB", keep,
                                      mega(needed(room, keep, saves)));
 }

@@ -84,7 +84,9 @@ static bool score_all(Run *run, Loader *held_out, Scores *s)
 
 bool run_evaluate_if_due(Run *run, Loader *held_out)
 {
-    if (held_out->documents == NULL || !run_evaluates(run))
+    if (held_out->documents == NULL)
+        return run_no_evaluation(run);
+    if (!run_evaluates(run))
         return true;
     size_t rows = (size_t)loader_largest(held_out).rows;
     Scores s = {.logprob = allocate(rows, sizeof(float)),
@@ -98,8 +100,7 @@ bool run_evaluate_if_due(Run *run, Loader *held_out)
     TRY(ok);
     int64_t counts[] = {s.documents, s.exact};
     TRY(run_add_up(run, &s.sum, &s.levels, counts, 2));
-    run->evaluated = run->step;
     double exact = counts[0] == 0 ? 0 : (double)counts[1] / (double)counts[0];
     LogField fields[2 + LEVEL_FIELDS] = {{"eval_loss", loss_mean(&s.sum)}, {"eval_exact", exact}};
-    return log_event(&run->log, "eval", run->step, fields, 2 + level_fields(fields + 2, &s.levels, true));
+    return run_evaluated(run, fields, 2 + level_fields(fields + 2, &s.levels, true));
 }

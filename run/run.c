@@ -106,7 +106,7 @@ bool run_may_use(const RunOptions *o)
 {
     PathKind out;
     Contents found;
-    TRY(path_kind(&out, o->out));
+    TRY(best_check(o) && path_kind(&out, o->out));
     if (out == PATH_NONE)
         return true;
     if (out != PATH_FOLDER)
@@ -166,7 +166,7 @@ static bool begin_log(Run *run, const char *log, bool resumed, Bytes *warnings, 
 {
     if (!run_is_first(run))
         return log_open(&run->log, NULL, NULL, run->steps, run->o.log_every);
-    return disk_check(run, warnings) && log_cut(log, resumed ? run->step : -1, facts) &&
+    return disk_check(run, warnings) && log_cut(log, resumed ? run->step : -1, facts) && best_find(run, log) &&
            log_open(&run->log, log, stdout, run->steps, run->o.log_every);
 }
 

@@ -28,6 +28,7 @@
     ROW(IN, save_minutes,     number,  "20",   ">= 0",            run, NEUTRAL, "or minutes, if sooner; 0: only by steps") \
     ROW(IN, stop_within,      number,  "25",   ">= 0",            run, NEUTRAL, "seconds a signal leaves to finish and save") \
     ROW(IN, keep_checkpoints, integer, "3",    "> 0 and <= 1e6",  run, NEUTRAL, "newest checkpoints to keep") \
+    ROW(IN, keep_best,        text,    "",     "",                run, NEUTRAL, "and the best by this figure of evaluations (eval_loss, eval/acc/mean@K): each is saved") \
     ROW(IN, eval_every,       integer, "0",    ">= 0",            run, NEUTRAL, "steps between evaluations; 0: at start and end") \
     ROW(IN, log_every,        integer, "1",    "> 0",             run, NEUTRAL, "steps between lines on the terminal") \
     ROW(IN, export_dtype,     choice,  "bf16", EXPORT_TYPES,      run, NEUTRAL, "type of the weights in OUT/model")
@@ -39,6 +40,11 @@ typedef struct Recent { // the last steps, a ring
     double loss[RECENT_STEPS], norm[RECENT_STEPS];
     int64_t steps; // so far
 } Recent;
+
+typedef struct Best { // a figure of an evaluation
+    int64_t step;     // 0: there is none
+    double value;
+} Best;
 
 typedef struct SaveTimes {
     double stall, writing; // seconds that steps waited for saves; that writing took, beside steps or not
@@ -63,6 +69,7 @@ typedef struct Run {
     struct Saving *saving;     // the save that is under way; NULL: none
     SaveTimes save_times;      // since they were last taken
     bool told_memory;          // that steps wait for saves
+    Best best, judged;         // by --keep-best: of the checkpoints, rank 0's alone; of the last evaluation
     double step_seconds;       // of the last step
     Recent recent;             // of this process's steps
     int64_t told_jump;         // the step of the last note about a jump; 0: none
@@ -192,6 +199,10 @@ bool run_add_up(Run *run, LossSum *loss, LevelLosses *levels, int64_t *counts, s
 // share of documents whose every trained token is the arg-max given the ones before it; and losses by level. Given up
 // on a signal (ERROR_STOPPED).
 bool run_evaluate_if_due(Run *run, Loader *held_out);
+
+// What an evaluation has found: a line in the log; and whether the checkpoint of this step is now the best (best.c).
+bool run_evaluated(Run *run, const LogField *fields, size_t count);
+bool run_no_evaluation(const Run *run); // where nothing is held out: --keep-best is refused
 
 // ---- the model at the end
 

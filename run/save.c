@@ -187,9 +187,10 @@ static bool collect(Run *run, Bytes *reports, const int64_t *sizes)
 static bool commit_reports(Run *run, const Bytes *reports, int count)
 {
     const Saving *s = run->saving;
-    CheckpointKeep keep = {.newest = (int)run->o.keep_checkpoints};
+    CheckpointKeep keep = {(int)run->o.keep_checkpoints, run->best.step};
     return !run_is_first(run) ||
-           checkpoint_commit(&s->draft, s->folder.data, s->step, reports, count, s->scalars, &keep);
+           (checkpoint_commit(&s->draft, s->folder.data, s->step, reports, count, s->scalars, &keep) &&
+            best_consider(run, s->step));
 }
 
 static bool commit_together(Run *run)

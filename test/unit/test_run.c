@@ -8,7 +8,7 @@ static Run run_at(int64_t step)
     return (Run){.step = step,
                  .steps = 1000,
                  .evaluated = -1,
-                 .o = {.save_every = 500, .save_minutes = 20},
+                 .o = {.save_every = 500, .save_minutes = 20, .keep_best = ""},
                  .saved_at = clock_seconds()};
 }
 
@@ -22,9 +22,17 @@ static void a_run_saves_by_steps_by_the_clock_and_at_the_end(void **state)
     assert_false(run_saves(&r));
     r.saved_at -= 20 * 60 - 30; // half a minute is left,
     assert_false(run_saves(&r));
-    r.step_seconds = 40; // and the next step takes longer
+    r.save_seconds = 40; // and a save takes longer,
+    assert_true(run_saves(&r));
+    r.save_seconds = 0;
+    r.step_seconds = 40; // or the next step
     assert_true(run_saves(&r));
     r.o.save_minutes = 0;
+    assert_false(run_saves(&r));
+    r.o.keep_best = "eval_loss"; // what is evaluated is saved
+    r.o.eval_every = 100;
+    assert_true(run_saves(&r));
+    r.step = 501;
     assert_false(run_saves(&r));
     r.step = r.steps;
     assert_true(run_saves(&r));

@@ -1,0 +1,179 @@
+#!/usr/bin/env bash
+# Checkpoints that several ranks write together, beside the next steps: loaded by any number of ranks; whole or absent whatever fails, on
+# whichever rank; read by Python; and the best one stays. Faults at every single call of a save: test/unit/test_save.c.
+. "$(dirname "$0")/common.bash"
+export OMP_WAIT_POLICY=passive
+faults=$PWD/build/test/faults/faults.so
+tiny_recipe
+calm=$work/calm
+wants 0 train "$calm"
+
+saved_by_four_goes_on_with_any_number() {
+    local out=$work/four ranks
+    wants 0 train "$out" --ranks 4 --steps 14 --lr-schedule constant --warmup-steps 2
+    [ "$(ls "$out/checkpoints/step-14" | grep -c '^shard-')" = 4 ] || failed "four ranks have not written four shards"
+    for ranks in 1 2 3 8; do
+        cp -r "$out" "$work/on-$ranks"
+        wants 0 train "$work/on-$ranks" --ranks $ranks --steps 24 --lr-schedule constant --warmup-steps 2
+        [ $ranks = 1 ] && continue
+        same_run "$work/on-1" "$work/on-$ranks" "saved by 4 ranks, gone on with by $ranks: the bits of 1"
+        diff <(state_of "$work/on-1") <(state_of "$work/on-$ranks") >"$work/stderr" || failed "another named state"
+        rm -rf "$work/on-$ranks"
+    done
+    rm -rf "$work/on-1" "$out"
+}
+
+# ---- a fault of one rank's system, in a whole run
+
+launched() { # OUT, the rank with a fault, what it is: three ranks, each started by itself; $status is the worst
+    local out=$1 hit=$2 fault=$3 rank children=() child code port=$((20000 + RANDOM % 10000))
+    status=0
+    for rank in 0 1 2; do
+        local said="RANK=$rank WORLD_SIZE=3 LOCAL_RANK=$rank LOCAL_WORLD_SIZE=3 MASTER_ADDR=127.0.0.1 MASTER_PORT=$port"
+        [ "$rank" != "$hit" ] || said+=" $fault"
+        # shellcheck disable=SC2086
+        env $said ./train_sft "${recipe[@]}" --out "$out" --save-every 4 --keep-checkpoints 1 --stuck-after 60 >"$work/stdout.$rank" 2>"$work/stderr.$rank" &
+        children+=($!)
+    done
+    for child in "${children[@]}"; do
+        code=0
+        wait "$child" || code=$?
+        [ $code -le $status ] || status=$code
+    done
+    cat "$work"/stderr.? >"$work/stderr"
+}
+
+whole_or_absent() { # OUT, what: every step-N is whole, and no more is lost than an interval of 4 and what was made while it was written
+    local last newest step
+    ! compgen -G "$1/checkpoints/step-*" >/dev/null || for step in "$1"/checkpoints/step-*; do
+        case $step in *.tmp-* | *.abandoned) continue ;; esac
+        [ -s "$step/MANIFEST.json" ] && [ "$(ls "$step" | grep -c '^shard-')" = 3 ] || failed "$2: half of $step"
+    done
+    last=$(sed -n 's/^{"step": \([0-9]*\),.*/\1/p' "$1/log.jsonl" 2>/dev/null | tail -n 1)
+    newest=$(newest_step "$1" 2>/dev/null || true)
+    [ "${last:-0}" -le $((${newest:-0} + 8)) ] || failed "$2: step $last was made, and ${newest:-none} is saved"
+}
+
+a_fault_of_one_rank_costs_an_interval() {
+    local out=$work/fault rank kind number tried=0 lines status error
+    [ -e "$faults" ] || { skipped "faults of one rank: $faults is not built" && return; }
+    for rank in 0 1; do
+        launched "$work/listed" $rank "FAULT_LIST=$work/calls.$rank LD_PRELOAD=$faults"
+        [ $status = 0 ] || failed "three ranks, started by hand, end with $status"
+        rm -rf "$work/listed"
+        for kind in write sync rename unlink cut mkdir; do
+            lines=$(awk -v kind=$kind '$1 == kind && !seen[$3]++ { print $2 }' "$work/calls.$rank")
+            [ "$mode" = long ] || lines=$(shuf -n 1 --random-source=<(yes "$RANDOM") <<<"$lines")
+            for number in $lines; do
+                for error in 28 5; do # ENOSPC, EIO
+                    launched "$out" $rank "FAULT=$kind:$number:$error LD_PRELOAD=$faults"
+                    [ $status -le 1 ] || failed "exit status $status after $kind:$number:$error of rank $rank"
+                    ! grep -q "do not do the same" "$work/stderr" || failed "the ranks have lost each other after $kind:$number of rank $rank"
+                    whole_or_absent "$out" "$kind:$number:$error of rank $rank"
+                    wants 0 train "$out" --save-every 4 --keep-checkpoints 1 --ranks 2
+                    same_run "$calm" "$out" "$kind:$number:$error of rank $rank" >"$work/said"
+                    rm -rf "$out"
+                    tried=$((tried + 1))
+                done
+            done
+        done
+    done
+    proved "$tried faults of one of three ranks (SEED=$seed): whole or absent, at most an interval lost, and the same command ends with the same bits"
+}
+
+# Its shard alone has no room.
+a_full_disk_of_one_rank_is_everybodys_error() {
+    local out=$work/full status
+    for rank in 0 2; do
+        launched "$out" $rank "bash -c 'ulimit -f 64;exec \"\$@\"' x"
+        [ $status = 1 ] || failed "exit status $status where a shard has no room"
+        grep -q "shard-0000$rank.safetensors.*make room" "$work/stderr.$rank" || failed "rank $rank does not name its shard"
+        grep -q "rank $rank on .*shard-0000$rank.safetensors" "$work/stderr.1" || failed "rank 1 does not say whose error it is"
+        [ ! -e "$out/checkpoints/step-4" ] && ! compgen -G "$out/checkpoints/*.tmp-*" >/dev/null || failed "half a checkpoint is there"
+        wants 0 train "$out" --ranks 2
+        same_run "$calm" "$out" "a full disk of rank $rank is everybody's error, with nothing half written"
+        rm -rf "$out"
+    done
+}
+
+# ---- beside the next steps: a disk that takes two seconds for each sync of a shard
+
+slowly() { # OUT, options: the process is $trainer
+    local out=$1
+    shift
+    strace -f -o "$work/trace" -e trace=fsync -e inject=fsync:delay_enter=1500000:when=2+ \
+        ./train_sft "${recipe[@]}" --out "$out" "$@" >"$work/stdout" 2>"$work/stderr" &
+    trainer=$!
+}
+
+steps_go_on_while_a_save_is_written() {
+    local out=$work/slow status=0
+    if ! strace -f -o "$work/trace" -e inject=getppid:error=ESTALE:when=1 true 2>/dev/null; then
+        skipped "a slow disk: no strace here"
+        return
+    fi
+    slowly "$out" --save-every 8 --epochs 1000
+    wait_for_step "$out" 12
+    [ ! -e "$out/checkpoints/step-8" ] || failed "step 8 is saved, and was to take seconds"
+    kill -TERM "$(children_of $trainer | head -n 1)"
+    wait $trainer || status=$?
+    [ $status = 75 ] || failed "exit status $status after SIGTERM in the middle of a save"
+    [ -e "$out/checkpoints/step-8" ] || failed "the save that was under way is not there"
+    ! compgen -G "$out/checkpoints/*.tmp-*" >/dev/null || failed "half a checkpoint is there"
+    wants 0 train "$out" --save-every 8 --epochs 1000 --steps "$(($(newest_step "$out") + 1))" --lr-schedule cosine >/dev/null || true
+    proved "steps go on while a save is written; a signal waits for it, and saves again"
+    rm -rf "$out"
+}
+
+# ---- the best
+
+best_of() { # LOG: the step above 0 with the lowest eval_loss, the first of equals
+    sed -n 's/^{"event": "eval", "step": \([0-9]*\), "eval_loss": \([0-9.e-]*\),.*/\1 \2/p' "$1" | awk '$1 > 0' | sort -s -g -k2,2 | head -n 1 | cut -d' ' -f1
+}
+
+best_is_kept() { # OUT
+    local best
+    best=$(best_of "$1/log.jsonl")
+    [ "$(head -n 1 "$1/checkpoints/best")" = "step-$best" ] || failed "best is step-$best, and $(head -n 1 "$1/checkpoints/best") is named"
+    [ "$(ls -d "$1"/checkpoints/step-* | wc -l)" -le 2 ] || failed "more than the newest and the best are there"
+    [ -s "$1/checkpoints/step-$best/MANIFEST.json" ] || failed "step-$best is not there"
+}
+
+the_best_checkpoint_stays() {
+    local out=$work/best options=(--keep-best eval_loss --keep-checkpoints 1 --eval-every 3 --save-every 7 --lr 0.3 --lr-schedule constant)
+    wants 0 train "$out" "${options[@]}"
+    best_is_kept "$out"
+    [ "$(best_of "$out/log.jsonl")" -lt 24 ] || failed "the last is the best: the test shows nothing"
+    grep -q "the best checkpoint so far is step-$(best_of "$out/log.jsonl"): eval_loss " "$work/stdout" || failed "which is the best is not said"
+    for ranks in 1 3; do
+        train_in_background "$work/again" "${options[@]}" --ranks $ranks
+        wait_for_step "$work/again" $((10 + 2 * ranks))
+        kill -9 $trainer 2>/dev/null || true
+        wait $trainer 2>/dev/null || true
+        wants 0 train "$work/again" "${options[@]}"
+        best_is_kept "$work/again"
+        same_run "$out" "$work/again" "the best checkpoint by eval_loss stays beside the newest, after kill -9 of $ranks too"
+        rm -rf "$work/again"
+    done
+    rm -rf "$out"
+    wants 2 train "$out" --keep-best accuracy
+    says "not a figure of an evaluation that can be best"
+    [ ! -e "$out" ] || failed "a run has begun"
+    wants 2 train "$out" --keep-best eval/acc/mean@4
+    says "this run's evaluations have no such figure; they have eval_loss, eval_exact, eval_loss_1"
+    ! grep -q '"loss"' "$out/log.jsonl" || failed "a step was made"
+    proved "what is no figure of this run's evaluations is refused, and those that are named"
+    rm -rf "$out"
+}
+
+# PID: its children, in the order of their ranks.
+children_of() {
+    awk -v parent="$1" '{ sub(/.*\) /, ""); if ($2 == parent) print FILENAME }' /proc/[0-9]*/stat 2>/dev/null | cut -d/ -f3 | sort -n
+}
+
+RANDOM=$seed
+saved_by_four_goes_on_with_any_number
+a_fault_of_one_rank_costs_an_interval
+a_full_disk_of_one_rank_is_everybodys_error
+steps_go_on_while_a_save_is_written
+the_best_checkpoint_stays
