@@ -97,6 +97,11 @@ train_in_background() {
     trainer=$!
 }
 
+# PID: its children, in the order of their ranks.
+children_of() {
+    awk -v parent="$1" '{ sub(/.*\) /, ""); if ($2 == parent) print FILENAME }' /proc/[0-9]*/stat 2>/dev/null | cut -d/ -f3 | sort -n
+}
+
 newest_step() { ls "$1/checkpoints" | sed -n 's/^step-\([0-9]*\)$/\1/p' | sort -n | tail -n 1; }
 
 # OUT: a run with several checkpoints, stopped by SIGTERM. On a busy machine the signal may come late: then once more.

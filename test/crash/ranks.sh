@@ -6,11 +6,6 @@ tiny_recipe
 calm=$work/calm
 wants 0 train "$calm"
 
-# PID: its children, in the order of their ranks.
-children_of() {
-    awk -v parent="$1" '{ sub(/.*\) /, ""); if ($2 == parent) print FILENAME }' /proc/[0-9]*/stat 2>/dev/null | cut -d/ -f3 | sort -n
-}
-
 every_number_of_ranks_has_the_bits_of_one() {
     local ranks
     for ranks in 2 3 4; do
@@ -59,6 +54,11 @@ a_killed_rank_costs_an_interval() {
             continue
         fi
         kills=$((kills + 1))
+        # the steps since the last save, and those that were made while it was written: less than two intervals
+        local last newest
+        last=$(sed -n 's/^{"step": \([0-9]*\),.*/\1/p' "$out/log.jsonl" 2>/dev/null | tail -n 1 || true)
+        newest=$(newest_step "$out" 2>/dev/null || true)
+        [ "${last:-0}" -le $((${newest:-0} + 2)) ] || failed "step $last was made, and ${newest:-none} is saved, SEED=$seed"
         for victim in "${pids[@]}"; do
             timeout 15 tail --pid="$victim" -f /dev/null || failed "process $victim outlives the run, SEED=$seed"
         done
