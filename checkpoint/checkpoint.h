@@ -19,8 +19,8 @@ typedef struct StateTensor {
     const char *name;     // "model.norm.weight", "optim.m.model.norm.weight", ...; unique
     int64_t elements;     // of the whole tensor
     int64_t first, count; // what this process has of it
-    // Writes elements first .. first+count-1 of the tensor to out. Called for every element that this process has, once,
-    // ascending, a piece at a time.
+    // Writes elements first .. first+count-1 of the tensor to out. Called for every element that this process has,
+    // once, ascending, a piece at a time.
     bool (*read)(void *context, int64_t first, int64_t count, float *out);
     void *context;
 } StateTensor;
@@ -54,8 +54,8 @@ typedef struct StateShard {
 } StateShard;
 
 bool checkpoint_draft(TemporaryFolder *draft, const char *folder, int64_t step);
-bool checkpoint_shard_bytes(uint64_t *bytes, const StateShard *shard);           // on disk
-bool checkpoint_room(const char *draft, uint64_t bytes);              // whether the shards of all find room on its disk
+bool checkpoint_shard_bytes(uint64_t *bytes, const StateShard *shard); // on disk
+bool checkpoint_room(const char *draft, uint64_t bytes); // whether the shards of all find room on its disk
 bool checkpoint_shard_write(Bytes *report, const StateShard *shard, const char *draft); // whole and synced
 bool checkpoint_commit(const TemporaryFolder *draft, const char *folder, int64_t step, const Bytes *reports, int count,
                        json_t *state, const CheckpointKeep *keep);

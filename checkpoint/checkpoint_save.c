@@ -1,5 +1,5 @@
-// Saving a checkpoint, in the order that checkpoint.h promises: the draft, the manifest over all shards (each is written
-// in checkpoint_shard.c), and the rename that makes it count. Reading is in checkpoint_read.c.
+// Saving a checkpoint, in the order that checkpoint.h promises: the draft, the manifest over all shards (each is
+// written in checkpoint_shard.c), and the rename that makes it count. Reading is in checkpoint_read.c.
 #include "checkpoint/checkpoint_internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ bool checkpoint_draft(TemporaryFolder *draft, const char *folder, int64_t step)
     return ok || fail_in("saving the checkpoint of step %" PRId64, step);
 }
 
-// ---- the hash of the named state: of a line for each tensor, in the order of names, with the sum of its blocks' hashes
+// ---- the hash of the named state: of a line for each tensor, by name, with the sum of its blocks' hashes
 
 typedef struct TensorSum {
     const char *name;

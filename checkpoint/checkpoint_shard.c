@@ -51,9 +51,9 @@ bool checkpoint_room(const char *draft, uint64_t bytes)
     if (statvfs(draft, &facts) != 0 || facts.f_blocks == 0) // it does not say
         return true;
     uint64_t free_bytes = (uint64_t)facts.f_bavail * facts.f_frsize;
-    return bytes <= free_bytes || fail("%s: the checkpoint needs %" PRIu64 " bytes, and %" PRIu64
-                                       " are free; make room on this disk",
-                                       draft, bytes, free_bytes);
+    return bytes <= free_bytes ||
+           fail("%s: the checkpoint needs %" PRIu64 " bytes, and %" PRIu64 " are free; make room on this disk", draft,
+                bytes, free_bytes);
 }
 
 static bool reserve(const Writing *w)

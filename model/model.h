@@ -118,8 +118,8 @@ bool model_initialise(Model *model, uint64_t seed);
 void model_write_weights(Model *model, int64_t first, int64_t count, const float *host);
 bool model_read_weights(const Model *model, int64_t first, int64_t count, float *host);
 
-// On several ranks: reads what this rank owns of them, without a word from the others, and leaves the rest of host as it
-// is; and, after each has written what it owns, gives all of them the weights that passes read.
+// On several ranks: reads what this rank owns of them, without a word from the others, and leaves the rest of host as
+// it is; and, after each has written what it owns, gives all of them the weights that passes read.
 bool model_read_own_weights(const Model *model, int64_t first, int64_t count, float *host);
 bool model_share_weights(const Model *model);
 

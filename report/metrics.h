@@ -12,7 +12,7 @@ typedef struct StepFacts {
     UpdateReport report;
     int64_t updates;
     double learning_rate, kl_coefficient;
-    DynamicReport dynamic;                     // batches 0: no dynamic sampling
+    DynamicReport dynamic;               // batches 0: no dynamic sampling
     double reference, advantage, update; // seconds
     SaveTimes save;                      // of checkpoints, since the step before
 } StepFacts;

@@ -19,10 +19,11 @@ static bool can_be_best(const char *name)
 bool best_check(const RunOptions *o)
 {
     return o->keep_best[0] == 0 || can_be_best(o->keep_best) ||
-           fail_as(ERROR_USAGE,
-                   "--keep-best %s: not a figure of an evaluation that can be best: train_sft has eval_loss, eval_exact, "
-                   "eval_loss_1, ...; train_rl eval/acc/mean@K, ...",
-                   o->keep_best);
+           fail_as(
+               ERROR_USAGE,
+               "--keep-best %s: not a figure of an evaluation that can be best: train_sft has eval_loss, eval_exact, "
+               "eval_loss_1, ...; train_rl eval/acc/mean@K, ...",
+               o->keep_best);
 }
 
 static bool is_better(const Run *run, const Best *a, const Best *b)
@@ -133,7 +134,7 @@ static bool look_at_line(void *context, const FileLine *line)
         Best here = {json_integer_value(json_object_get(object, "step")), json_number_value(figure)};
         s->found = s->found || figure != NULL;
         bytes_clear(&s->names);
-        json_object_foreach(object, name, value)
+        json_object_foreach (object, name, value)
             ok = ok && add_name(&s->names, name);
         if (json_is_number(figure) && is_better(s->run, &here, &s->run->best) && is_there(s->run, here.step))
             s->run->best = here;

@@ -41,9 +41,9 @@ double run_save_left(const Run *run); // seconds until a save that is under way 
 void run_save_close(Run *run);        // none is, then
 
 // best.c
-bool best_check(const RunOptions *options);       // refuses what cannot be best
-bool best_consider(Run *run, int64_t saved);      // whether this checkpoint, just saved or evaluated, is the best
-bool best_find(Run *run, const char *log);        // among the checkpoints, when a run goes on
+bool best_check(const RunOptions *options);  // refuses what cannot be best
+bool best_consider(Run *run, int64_t saved); // whether this checkpoint, just saved or evaluated, is the best
+bool best_find(Run *run, const char *log);   // among the checkpoints, when a run goes on
 
 // disk.c: fails when the run will need more of OUT's disk than there is; appends a line to warnings where it may,
 // should it take long.

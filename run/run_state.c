@@ -89,7 +89,8 @@ void run_state_free(RunState *s)
 bool run_checkpoint_bytes(uint64_t *bytes, Run *run)
 {
     RunState s;
-    bool ok = run_state_open(&s, run, true) && checkpoint_shard_bytes(bytes, &(StateShard){0, 1, s.tensors, s.count, NULL});
+    bool ok =
+        run_state_open(&s, run, true) && checkpoint_shard_bytes(bytes, &(StateShard){0, 1, s.tensors, s.count, NULL});
     *bytes += MANIFEST_BYTES * s.count * (run->ranks == NULL ? 1 : (uint64_t)run->ranks->size);
     run_state_free(&s);
     return ok;

@@ -99,7 +99,8 @@ static float *memory_for_copy(const Run *run, int64_t elements)
 {
     size_t bytes = (size_t)elements * sizeof(float), here = 1;
     for (int r = 0; !run_is_alone(run) && r < run->ranks->size; r++)
-        here += r != run->ranks->rank && strcmp(run->ranks->mesh.hosts[r], run->ranks->mesh.hosts[run->ranks->rank]) == 0;
+        here +=
+            r != run->ranks->rank && strcmp(run->ranks->mesh.hosts[r], run->ranks->mesh.hosts[run->ranks->rank]) == 0;
     return bytes <= memory_available() / 2 / here ? malloc(bytes + 1) : NULL;
 }
 
@@ -215,8 +216,8 @@ static bool commit(Run *run)
 {
     const Saving *s = run->saving;
     double start = clock_seconds();
-    bool ok = run_agree(run, outcome(s)) &&
-              (run_is_alone(run) ? commit_reports(run, &s->report, 1) : commit_together(run));
+    bool ok =
+        run_agree(run, outcome(s)) && (run_is_alone(run) ? commit_reports(run, &s->report, 1) : commit_together(run));
     if (ok) {
         run->saved = s->step;
         run->save_seconds = s->written + clock_seconds() - start;

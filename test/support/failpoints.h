@@ -24,7 +24,7 @@ static FailKind fail_kind;
 static int fail_after, fail_error; // the call number fail_after + 1 is hit; with this error, 0: with its usual one
 static atomic_int fail_calls;
 static atomic_bool disk_held;
-static char fail_log[256];         // Allocate, Mkdir, Write, Sync, Rename, eXchange, Unlink, rmDir: the capitals
+static char fail_log[256]; // Allocate, Mkdir, Write, Sync, Rename, eXchange, Unlink, rmDir: the capitals
 
 static void failpoint_arm(FailKind kind, int after)
 {

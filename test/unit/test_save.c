@@ -44,7 +44,7 @@ typedef struct Training {
 
 static bool open_training(Training *t, Communicator *ranks, bool device, bool *resumed)
 {
-    char *words[] = {(char *)"train_sft", (char *)"--data", (char *)"x", (char *)"--out", folder,
+    char *words[] = {(char *)"train_sft",          (char *)"--data", (char *)"x", (char *)"--out", folder,
                      (char *)"--keep-checkpoints", (char *)"1"};
     *t = (Training){.kernels = device ? guarded_bf16_kernels() : *kernels_open("cpu", 1)};
     TRY(options_read(&t->options, train_sft_options(), &t->o, 7, words));
@@ -58,8 +58,8 @@ static bool open_training(Training *t, Communicator *ranks, bool device, bool *r
     t->optimizer = (Optimizer){.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
     t->schedule = (Schedule){.shape = SCHEDULE_CONSTANT, .peak = 1e-3, .steps = 100000};
     t->kernels.on_gpu = device; // for sharded_open: what travels is staged on the host
-    TRY(model_open(&t->model, &config, &limits, &t->kernels, false) &&
-        sharded_open(&t->sharded, &t->model, ranks) && optimizer_open(&t->optimizer, &t->model, false));
+    TRY(model_open(&t->model, &config, &limits, &t->kernels, false) && sharded_open(&t->sharded, &t->model, ranks) &&
+        optimizer_open(&t->optimizer, &t->model, false));
     t->kernels.on_gpu = false;
     t->o.run.log_every = 100000;
     t->run = (Run){.o = t->o.run,
@@ -231,9 +231,9 @@ static void the_named_state_has_one_hash(void **unused)
 // ---- errors of the disk
 
 typedef struct Faults {
-    int rank, error;  // who is hit
+    int rank, error; // who is hit
     bool background;
-    int *tried;       // shared by all processes
+    int *tried; // shared by all processes
 } Faults;
 
 static bool is_hit(const Communicator *ranks, const Faults *f) { return ranks->rank == f->rank; }
