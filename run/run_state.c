@@ -274,7 +274,8 @@ static const int64_t STEPS_MOST = INT64_MAX / 2; // there is room to count on
 static bool load(Run *run, const Options *options, const char *path)
 {
     Checkpoint *checkpoint;
-    TRY(checkpoint_open(&checkpoint, path));
+    if (!checkpoint_open(&checkpoint, path))
+        return !run_is_first(run) && fail_in("rank 0 has found it whole; --out must be a folder that all hosts share");
     const json_t *state = checkpoint_state(checkpoint);
     int64_t optimizer_step = 0;
     bool ok =
