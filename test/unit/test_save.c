@@ -42,7 +42,7 @@ typedef struct Training {
     Run run;
 } Training;
 
-static bool open_training(Training *t, Communicator *ranks, bool device, bool *resumed)
+static bool open_training(Training *t, Communicator *ranks, bool device, bool weights, bool *resumed)
 {
     char *words[] = {(char *)"train_sft",          (char *)"--data", (char *)"x", (char *)"--out", folder,
                      (char *)"--keep-checkpoints", (char *)"1"};
@@ -53,8 +53,7 @@ static bool open_training(Training *t, Communicator *ranks, bool device, bool *r
     config.kv_heads = 1;
     config.head_width = 64;
     ModelLimits limits = {.tokens = 64, .rows = 64, .sequences = 2, .positions = 64, .training = true};
-    limits.rank = ranks->rank;
-    limits.ranks = ranks->size;
+    limits.division = (Division){.rank = ranks->rank, .ranks = ranks->size, .weights = weights};
     t->optimizer = (Optimizer){.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
     t->schedule = (Schedule){.shape = SCHEDULE_CONSTANT, .peak = 1e-3, .steps = 100000};
     t->kernels.on_gpu = device; // for sharded_open: what travels is staged on the host
@@ -121,7 +120,7 @@ static bool has_step(Training *t, int64_t step)
              : kind == 1 ? optimizer_read_moments(&t->optimizer, FIRST_MOMENT, 0, n, got)
                          : optimizer_read_moments(&t->optimizer, SECOND_MOMENT, 0, n, got);
         ok = ok && same(got, x, n, kind == 0 ? "masters" : "moments");
-        if (ok && kind == 0 && t->kernels.activation_size == 2) {
+        if (ok && kind == 0 && t->kernels.activation_size == 2 && !t->model.sharding.weights) {
             ok = t->kernels.download_widened(NULL, got, t->model.weights, n);
             for (int64_t i = 0; i < n; i++)
                 x[i] = widened(nearest_bf16(x[i]));
@@ -179,8 +178,8 @@ static json_t *manifest_of(int64_t step)
 // ---- any number of ranks reads what any number wrote
 
 typedef struct Passage {
-    bool device;
-    int64_t from, to; // steps
+    bool device, weights; // weights: Division.weights
+    int64_t from, to;     // steps
 } Passage;
 
 static bool passes_on(Communicator *ranks, void *context)
@@ -188,7 +187,7 @@ static bool passes_on(Communicator *ranks, void *context)
     const Passage *p = context;
     Training t;
     bool resumed;
-    TRY(open_training(&t, ranks, p->device, &resumed));
+    TRY(open_training(&t, ranks, p->device, p->weights, &resumed));
     TRY(resumed == (p->from > 0) && (!resumed || has_step(&t, p->from)));
     make_step(&t, p->to);
     TRY(run_save_now(&t.run) && t.run.saved == p->to);
@@ -198,11 +197,11 @@ static bool passes_on(Communicator *ranks, void *context)
 
 static void any_number_of_ranks_reads_what_any_number_wrote(void **unused)
 {
-    static const int SIZES[] = {4, 1, 2, 4, 3, 8, 1, 3, 2};
+    static const int SIZES[] = {4, 1, 2, 4, 3, 8, 1, 3, 2, 2, 5};
     for (int device = 0; device < 2; device++) {
         start_afresh();
         for (int i = 0; i < (int)(sizeof SIZES / sizeof *SIZES); i++)
-            assert_int_equal(together(SIZES[i], 60, passes_on, &(Passage){device, i, i + 1}), 0);
+            assert_int_equal(together(SIZES[i], 60, passes_on, &(Passage){device, i % 3 == 1, i, i + 1}), 0);
     }
 }
 
@@ -211,7 +210,7 @@ static void the_named_state_has_one_hash(void **unused)
     char first[32] = "";
     for (int size = 1; size <= 5; size++) {
         start_afresh();
-        assert_int_equal(together(size, 60, passes_on, &(Passage){false, 0, 7}), 0);
+        assert_int_equal(together(size, 60, passes_on, &(Passage){false, size % 2 == 0, 0, 7}), 0);
         json_t *manifest = manifest_of(7);
         assert_int_equal(json_integer_value(json_object_get(manifest, "world")), size);
         assert_int_equal(json_array_size(json_object_get(manifest, "files")), size);
@@ -222,7 +221,7 @@ static void the_named_state_has_one_hash(void **unused)
         assert_string_equal(hash, first);
         json_decref(manifest);
     }
-    assert_int_equal(together(2, 60, passes_on, &(Passage){false, 7, 8}), 0);
+    assert_int_equal(together(2, 60, passes_on, &(Passage){false, false, 7, 8}), 0);
     json_t *manifest = manifest_of(8); // and another state another one
     assert_string_not_equal(json_string_value(json_object_get(manifest, "tensors_xxh3")), first);
     json_decref(manifest);
@@ -265,7 +264,7 @@ static bool survives_faults(Communicator *ranks, void *context)
     Training t;
     bool resumed, hit = true;
     int64_t step = 1;
-    TRY(open_training(&t, ranks, false, &resumed));
+    TRY(open_training(&t, ranks, false, false, &resumed));
     make_step(&t, step);
     TRY(run_save_now(&t.run));
     for (int n = 0; hit; n++) {
@@ -316,7 +315,7 @@ static bool one_has_a_number_that_is_none(Communicator *ranks, void *context)
 {
     Training t;
     bool resumed;
-    TRY(open_training(&t, ranks, false, &resumed));
+    TRY(open_training(&t, ranks, false, false, &resumed));
     make_step(&t, 1);
     TRY(run_save_now(&t.run));
     make_step(&t, 2);
@@ -343,7 +342,7 @@ static bool sees_another_folder(Communicator *ranks, void *context)
     Training t;
     bool resumed;
     Bytes elsewhere = {0};
-    TRY(open_training(&t, ranks, false, &resumed));
+    TRY(open_training(&t, ranks, false, false, &resumed));
     make_step(&t, 1);
     TRY(bytes_printf(&elsewhere, "%s/host-%d", folder, ranks->rank) && folder_make(elsewhere.data) &&
         chdir(elsewhere.data) == 0);
@@ -366,7 +365,7 @@ static bool goes_on_meanwhile(Communicator *ranks, void *context)
 {
     Training t;
     bool resumed;
-    TRY(open_training(&t, ranks, false, &resumed));
+    TRY(open_training(&t, ranks, false, false, &resumed));
     make_step(&t, 1);
     TRY(run_save_now(&t.run));
     make_step(&t, 2);
@@ -396,7 +395,7 @@ static bool finds_step(Communicator *ranks, void *context)
 {
     Training t;
     bool resumed;
-    TRY(open_training(&t, ranks, false, &resumed) && resumed && has_step(&t, *(int64_t *)context));
+    TRY(open_training(&t, ranks, false, false, &resumed) && resumed && has_step(&t, *(int64_t *)context));
     close_training(&t);
     return true;
 }
@@ -416,7 +415,7 @@ static bool ends_in_a_save(Communicator *ranks, void *context)
 {
     Training t;
     bool resumed;
-    TRY(open_training(&t, ranks, false, &resumed));
+    TRY(open_training(&t, ranks, false, false, &resumed));
     make_step(&t, 1);
     TRY(run_save_now(&t.run));
     make_step(&t, 2);
@@ -432,7 +431,7 @@ static void a_run_that_ends_leaves_no_half_save(void **unused)
         start_afresh();
         assert_int_equal(together(size, 60, ends_in_a_save, NULL), 0);
         assert_int_equal(newest_step(), size == 1 ? 2 : 1);
-        assert_int_equal(together(2, 60, passes_on, &(Passage){false, size == 1 ? 2 : 1, 9}), 0);
+        assert_int_equal(together(2, 60, passes_on, &(Passage){false, false, size == 1 ? 2 : 1, 9}), 0);
         assert_false(has_leftovers());
     }
 }
