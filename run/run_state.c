@@ -1,5 +1,6 @@
 // A run's state: what a checkpoint holds of it, what its bits depend on, how it is resumed. Saving is in save.c.
 #include "checkpoint/checkpoint.h"
+#include "kernels/exactness.h"
 #include "pretrained/config_json.h"
 #include "run/run_internal.h"
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 // ---- the state as named tensors: weights under their own names, moments under optim.m.NAME and optim.v.NAME
 
+_Static_assert(SQUARES_BLOCK % STATE_BLOCK == 0, "what a rank owns begins where a checkpoint's parts may");
 enum { WEIGHTS, FIRST, SECOND, KINDS }; // of state
 enum { MANIFEST_BYTES = 400 };          // of the manifest, for a tensor
 

@@ -156,7 +156,8 @@ static bool begin(Run *run, bool wait)
     pthread_mutex_init(&s->mutex, NULL);
     pthread_cond_init(&s->changed, NULL);
     TRY(run_agree(run, make_ready(run, s)));
-    s->copy = wait ? NULL : memory_for_copy(run, s->state.elements);
+    // several ranks meet while a thread writes; alone there is no use in a copy that is waited for
+    s->copy = wait && run_is_alone(run) ? NULL : memory_for_copy(run, s->state.elements);
     TRY(look_ahead(run, s, wait));
     TRY(run_agree(run, s->copy == NULL || run_state_copy(&s->state, s->copy)));
     s->started = s->copy != NULL && pthread_create(&s->thread, NULL, write_own, s) == 0;
