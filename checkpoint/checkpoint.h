@@ -60,6 +60,10 @@ bool checkpoint_shard_write(Bytes *report, const StateShard *shard, const char *
 bool checkpoint_commit(const TemporaryFolder *draft, const char *folder, int64_t step, const Bytes *reports, int count,
                        json_t *state, const CheckpointKeep *keep);
 
+// What is left to do of a save that was killed, or has failed after its commit: what it has left, the hint, and old
+// checkpoints that go. step: of the newest whole one.
+bool checkpoint_finish(const char *folder, int64_t step, const CheckpointKeep *keep);
+
 // ---- reading
 
 // The newest whole checkpoint (manifest valid, all files there, every checksum right): its path and step; -1 if there

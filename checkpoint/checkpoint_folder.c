@@ -162,7 +162,11 @@ static bool prune_step(void *context, const char *path, int64_t step)
         return true;
     if (p->kept >= p->keep->newest)
         return set_aside(path, ".tmp-pruned", false);
-    p->kept += is_complete(path, step, false); // a broken one is not counted
+    if (is_complete(path, step, false))
+        p->kept++;
+    else if (error_kind() == ERROR_SYSTEM) // it may be whole
+        return fail_in("looking which older checkpoints stay");
+    error_clear(); // a broken one is not counted
     return true;
 }
 

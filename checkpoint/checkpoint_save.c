@@ -121,6 +121,25 @@ static bool write_hint(const char *folder, int64_t step)
     return ok;
 }
 
+static bool hint_says(const char *folder, int64_t step)
+{
+    char text[32], *path = path_join(folder, "latest");
+    Bytes there = {0};
+    snprintf(text, sizeof text, "step-%" PRId64 "\n", step);
+    bool same =
+        path != NULL && file_exists(path) && file_read(&there, path, sizeof text) && strcmp(there.data, text) == 0;
+    error_clear();
+    bytes_free(&there);
+    free(path);
+    return same;
+}
+
+bool checkpoint_finish(const char *folder, int64_t step, const CheckpointKeep *keep)
+{
+    return leftovers_remove(folder) && (hint_says(folder, step) || write_hint(folder, step)) &&
+           checkpoints_prune(folder, step, keep);
+}
+
 bool checkpoint_commit(const TemporaryFolder *draft, const char *folder, int64_t step, const Bytes *reports, int count,
                        json_t *state, const CheckpointKeep *keep)
 {

@@ -150,6 +150,16 @@ static void tell_of_start(Run *run, const char *from, int64_t last, const char *
                  run->longer, run->steps);
 }
 
+// Where the newest checkpoint is gone on with.
+static bool finish_last_save(const Run *run)
+{
+    Bytes folder = {0};
+    CheckpointKeep keep = {(int)run->o.keep_checkpoints, run->best.step};
+    bool ok = path_in(&folder, run, "checkpoints") && checkpoint_finish(folder.data, run->step, &keep);
+    bytes_free(&folder);
+    return ok;
+}
+
 static const double WRITTEN_A_SECOND = 1e9; // bytes, until a save has shown it
 
 // Rank 0's part before the checkpoint is read: OUT, its lock, and which checkpoint that is.
@@ -167,6 +177,7 @@ static bool begin_log(Run *run, const char *log, bool resumed, Bytes *warnings, 
     if (!run_is_first(run))
         return log_open(&run->log, NULL, NULL, run->steps, run->o.log_every);
     return disk_check(run, warnings) && log_cut(log, resumed ? run->step : -1, facts) && best_find(run, log) &&
+           (!resumed || strcmp(run->o.resume, "auto") != 0 || finish_last_save(run)) &&
            log_open(&run->log, log, stdout, run->steps, run->o.log_every);
 }
 

@@ -258,7 +258,11 @@ bool run_settle(Run *run, bool wait)
 
 static bool save(Run *run, bool wait)
 {
-    TRY(run_settle(run, true));
+    if (!run_settle(run, true)) {
+        TRY(run->step == run->steps);
+        log_note(&run->log, "%s; the last step is saved in its place", error_text());
+        error_clear();
+    }
     double start = clock_seconds();
     bool ok = begin(run, wait);
     if (!ok && run->saving != NULL)

@@ -70,7 +70,7 @@ bool run_updates_end(Run *run)
     run->updates_seconds = clock_seconds() - run->updates_begin;
     run->updates = 0;
     run->step++;
-    return run_settle(run, false) || run_keep_model(run);
+    return run->step == run->steps || run_settle(run, false); // the last step is saved in any case
 }
 
 bool run_take_signals(double stop_within)

@@ -22,13 +22,16 @@ wants 0 ./prepare "${preparing[@]}" --instruction none --tau 3 --out "$work/data
 prepare() { ./prepare "${preparing[@]}" --tau 3 --holdout 2 --decontaminate "$work/few.jsonl" --out "$1" "$work/train.jsonl" "$work/hard.jsonl"; }
 result_of_prepare() { fingerprint "$1"; }
 
+# The newest one, and no leftovers. An older one may be missing: where a save fails just before the last step, that one is saved instead.
+checkpoints_of() { (cd "$1/checkpoints" && cat latest && ls | grep -v '^step-[0-9]*$'); }
+
 train_sft() {
     ./train_sft "${recipe[@]}" --epochs 1 --save-every 1 --keep-checkpoints 2 --out "$1"
 }
 result_of_train_sft() {
     bits_of_log "$1"
     fingerprint "$1/model"
-    ls "$1/checkpoints"
+    checkpoints_of "$1"
 }
 
 grading='while read -r l; do q=${l#*:?}; echo "{\"question\": \"${q%%[!0-9a-f]*}\", \"score\": $((${#l} % 3))}"; done'
@@ -41,7 +44,7 @@ result_of_train_rl() {
     sed 's/, "timing_s.*//; s/, "seconds".*//' "$1/log.jsonl"
     fingerprint "$1/model"
     fingerprint "$1/rollouts"
-    ls "$1/checkpoints"
+    checkpoints_of "$1"
 }
 
 score() { ./score --model "$work/sft" --data "$work/few.jsonl" --threads 1 --device cpu --out "$1"; }

@@ -117,8 +117,8 @@ steps_go_on_while_a_save_is_written() {
         return
     fi
     slowly "$out" --save-every 8 --epochs 1000
-    until slow=$(children_of $trainer) && [ -n "$slow" ]; do sleep 0.01; done
     wait_for_step "$out" 12
+    slow=$(children_of $trainer)
     [ ! -e "$out/checkpoints/step-8" ] || failed "step 8 is saved, and was to take seconds"
     kill -TERM $slow
     wait $trainer || status=$?
@@ -129,6 +129,33 @@ steps_go_on_while_a_save_is_written() {
     grep -q "stopped by a signal and saved after step $(newest_step "$out")" "$work/stdout" || failed "and not the step at which it was stopped"
     proved "steps go on while a save is written; a signal waits for it, and saves again"
     rm -rf "$out"
+}
+
+# The thread that writes ends with the process; what it leaves is removed by the next save.
+an_end_at_once_leaves_the_checkpoint_before() {
+    local out=$work/at_once status how
+    strace -f -o "$work/trace" -e inject=getppid:error=ESTALE:when=1 true 2>/dev/null || return 0
+    for how in TERM KILL; do
+        status=0
+        slowly "$out" --save-every 8 --epochs 1000
+        wait_for_step "$out" 20
+        slow=$(children_of $trainer)
+        kill -$how $slow
+        until [ $how = KILL ] || grep -q "stopping: " "$work/stderr"; do sleep 0.01; done
+        kill -$how $slow 2>/dev/null || true
+        wait $trainer || status=$?
+        slow=
+        [ $status = 130 ] || [ $status = 137 ] || failed "exit status $status after SIG$how twice in the middle of a save"
+        [ "$(newest_step "$out")" = 8 ] || failed "step 8 was saved, and the newest is $(newest_step "$out")"
+        compgen -G "$out/checkpoints/step-16.tmp-*" >/dev/null || failed "no save was under way"
+        train_in_background "$out" --save-every 8 --epochs 1000
+        until [ -e "$out/checkpoints/step-16" ] || ! kill -0 $trainer; do sleep 0.01; done
+        kill -TERM $trainer
+        wait $trainer || true
+        ! compgen -G "$out/checkpoints/*.tmp-*" >/dev/null || failed "after SIG$how there is still $(compgen -G "$out/checkpoints/*.tmp-*")"
+        rm -rf "$out"
+    done
+    proved "a second signal, or kill -9, in the middle of a save: the checkpoint before it stays, and the next save removes what is left"
 }
 
 # ---- the best
@@ -216,5 +243,6 @@ saved_by_four_goes_on_with_any_number
 a_fault_of_one_rank_costs_an_interval
 a_full_disk_of_one_rank_is_everybodys_error
 steps_go_on_while_a_save_is_written
+an_end_at_once_leaves_the_checkpoint_before
 the_best_checkpoint_stays
 python_reads_what_three_ranks_wrote

@@ -135,8 +135,23 @@ what_is_known_before_the_first_step() {
     proved "a grader that does not work is known before the first step; advice names this program's options"
 }
 
+# Higher is better; each evaluation is of a saved step, so that there is something to keep.
+the_best_checkpoint_stays() {
+    local out=$work/best best
+    wants 0 reinforce "$out" --keep-best eval/acc/mean@2 --keep-checkpoints 1 --save-every 0 --lr 3e-2
+    best=$(sed -n 's,^{"event": "eval"\, "step": \([1-9][0-9]*\)\, .*"eval/acc/mean@2": \([0-9.e-]*\).*,\1 \2,p' "$out/log.jsonl" | sort -s -gr -k2,2 | head -n 1)
+    [ -n "$best" ] && [ "$(tr '\n' ' ' <"$out/checkpoints/best")" = "step-${best% *} eval/acc/mean@2 ${best#* } " ] ||
+        failed "the best is step $best, and named is $(cat "$out/checkpoints/best")"
+    [ -e "$out/checkpoints/step-${best% *}/MANIFEST.json" ] && [ -e "$out/checkpoints/step-5/MANIFEST.json" ] || failed "the best or the newest is gone"
+    wants 2 reinforce "$work/none" --keep-best eval_loss
+    says "this run's evaluations have no such figure; they have eval/acc/mean@2, eval/acc/pass@2, "
+    proved "the best checkpoint by eval/acc/mean@2 stays"
+    rm -rf "$out" "$work/none"
+}
+
 a_signal_anywhere
 an_evaluation_is_given_up
 a_failure_is_told_in_spite_of_a_signal
 what_others_keep_there
 what_is_known_before_the_first_step
+the_best_checkpoint_stays
