@@ -78,7 +78,7 @@ bool best_consider(Run *run, int64_t saved)
 
 bool run_no_evaluation(const Run *run)
 {
-    return run->o.keep_best[0] == 0 ||
+    return !best_is_wanted(run) ||
            fail_as(ERROR_USAGE, "--keep-best %s: nothing is held out to evaluate; give --eval-data, or leave it out",
                    run->o.keep_best);
 }
@@ -86,7 +86,7 @@ bool run_no_evaluation(const Run *run)
 bool run_evaluated(Run *run, const LogField *fields, size_t count)
 {
     Bytes names = {0};
-    bool found = run->o.keep_best[0] == 0, ok = true;
+    bool found = !best_is_wanted(run), ok = true;
     for (size_t i = 0; ok && i < count; i++) {
         if (!found && strcmp(fields[i].name, run->o.keep_best) == 0) {
             run->judged = (Best){run->step, fields[i].value};
@@ -149,7 +149,7 @@ bool best_find(Run *run, const char *log)
     PathKind kind;
     Search search = {.run = run};
     bool ok = path_kind(&kind, log);
-    if (ok && kind == PATH_FILE && run->o.keep_best[0] != 0) {
+    if (ok && kind == PATH_FILE && best_is_wanted(run)) {
         TRY(file_map(&file, log));
         ok = lines_read((Text){(const char *)file.data, file.size}, look_at_line, &search);
         file_unmap(&file);

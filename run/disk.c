@@ -38,7 +38,7 @@ static bool measure(Room *room, Run *run)
     struct statvfs disk;
     Bytes folder = {0};
     bool last_is_there = run->saved == run->step && run->step == run->steps;
-    bool best = run->o.keep_best[0] != 0;
+    bool best = best_is_wanted(run);
     int64_t saves = every(run, run->o.save_every) + (best ? every(run, run->o.eval_every) : 0);
     *room = (Room){.saves = last_is_there ? 0 : saves + 1, .best = best};
     uint64_t element = run->o.export_dtype.name[0] == 'b' ? 2 : 4;

@@ -4,7 +4,7 @@
 //   OUT/options.conf       the complete options
 //   OUT/log.jsonl          one object a step, and one an evaluation
 //   OUT/tokenizer/         the files of the tokenizer that was trained with, so that a checkpoint can be exported alone
-//   OUT/checkpoints/       step-N/: the whole state; see checkpoint/checkpoint.h
+//   OUT/checkpoints/       step-N/: the whole state; latest, best: which is the newest, and the best; checkpoint/FORMAT.md
 //   OUT/lock               held while a program writes there
 //   OUT/model/             the exported Hugging Face folder
 #ifndef RUN_H
@@ -28,7 +28,7 @@
     ROW(IN, save_minutes,     number,  "20",   ">= 0",            run, NEUTRAL, "or minutes, if sooner; 0: only by steps") \
     ROW(IN, stop_within,      number,  "25",   ">= 0",            run, NEUTRAL, "seconds a signal leaves to finish and save") \
     ROW(IN, keep_checkpoints, integer, "3",    "> 0 and <= 1e6",  run, NEUTRAL, "newest checkpoints to keep") \
-    ROW(IN, keep_best,        text,    "",     "",                run, NEUTRAL, "and the best by this figure of evaluations (eval_loss, eval/acc/mean@K): each is saved") \
+    ROW(IN, keep_best,        text,    "",     "",                run, NEUTRAL, "the best by this figure is kept, too: eval_loss, ...") \
     ROW(IN, eval_every,       integer, "0",    ">= 0",            run, NEUTRAL, "steps between evaluations; 0: at start and end") \
     ROW(IN, log_every,        integer, "1",    "> 0",             run, NEUTRAL, "steps between lines on the terminal") \
     ROW(IN, export_dtype,     choice,  "bf16", EXPORT_TYPES,      run, NEUTRAL, "type of the weights in OUT/model")
@@ -54,9 +54,10 @@ typedef struct Run {
     RunOptions o;
     Model *model;
     Optimizer *optimizer;
-    Schedule *schedule;  // its steps and its warm-up are saved, and compared when the run is resumed
-    Communicator *ranks; // of the run; NULL: it is alone. Only rank 0 writes into OUT and shows anything
-    bool save_due;       // rank 0's clock says so
+    Schedule *schedule; // its steps and its warm-up are saved, and compared when the run is resumed
+    Communicator
+        *ranks;    // of the run; NULL: it is alone. Only rank 0 shows anything, and writes into OUT but for shards
+    bool save_due; // rank 0's clock says so
     RunLog log;
     bool open, reported;       // reported: a step of this process
     int64_t longer;            // its number of steps before --steps changed; 0: unchanged

@@ -20,7 +20,7 @@ bool run_saves(const Run *run)
     if (run->step == run->steps)
         return run->saved != run->step;
     bool by_steps = run->o.save_every > 0 && run->step % run->o.save_every == 0;
-    bool to_be_judged = run->o.keep_best[0] != 0 && run_evaluates(run);
+    bool to_be_judged = best_is_wanted(run) && run_evaluates(run);
     return by_steps || to_be_judged || (run_is_alone(run) ? run_clock_saves(run) : run->save_due);
 }
 

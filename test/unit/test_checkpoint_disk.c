@@ -16,6 +16,38 @@ static void the_newest_k_are_kept(void **state)
     assert_int_equal(assert_newest_is_whole(), 12);
 }
 
+static void the_best_stays_beside_the_newest(void **state)
+{
+    start_afresh();
+    for (int64_t step = 1; step <= 6; step++) {
+        Run *r = run_at(step, 1);
+        assert_ok(checkpoint_save(folder, step, r->tensors, 5, NULL, &(CheckpointKeep){1, step < 5 ? 2 : 4}));
+        free(r);
+    }
+    assert_int_equal(count_of("step-"), 2); // 2 was the best until 5 was saved, then 4
+    assert_int_equal(count_of("step-2"), 0);
+    assert_int_equal(count_of("step-4"), 1);
+    assert_int_equal(count_of("step-6"), 1);
+}
+
+// A save that was killed between its commit and its end.
+static void what_a_save_has_left_to_do_is_done(void **state)
+{
+    start_afresh();
+    for (int64_t step = 1; step <= 3; step++)
+        save_step(step, 0);
+    Bytes hint = inside("latest"), dead = inside("step-1.tmp-pruned"), text = {0};
+    assert_ok(file_write_atomic(hint.data, "step-2\n", 7) && folder_make(dead.data));
+    assert_ok(checkpoint_finish(folder, 3, &(CheckpointKeep){1, 2}));
+    assert_ok(file_read(&text, hint.data, 100));
+    assert_string_equal(text.data, "step-3\n");
+    assert_int_equal(count_of("step-"), 2);
+    assert_int_equal(count_of("step-1"), 0);
+    bytes_free(&hint);
+    bytes_free(&dead);
+    bytes_free(&text);
+}
+
 static void a_broken_one_does_not_count_among_those_kept(void **state)
 {
     start_afresh();
@@ -200,6 +232,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_newest_k_are_kept),
+        cmocka_unit_test(the_best_stays_beside_the_newest),
+        cmocka_unit_test(what_a_save_has_left_to_do_is_done),
         cmocka_unit_test(a_broken_one_does_not_count_among_those_kept),
         cmocka_unit_test(later_steps_of_a_run_that_was_given_up_are_set_aside),
         cmocka_unit_test(saving_a_step_again_replaces_it),
