@@ -10,7 +10,7 @@
 #include <time.h>
 
 // A save that is younger is waited for at the end of a step: it is not worth steps that a kill would cost.
-static const double WAITED_FOR = 0.5;
+static const double WAITED_FOR = 0.5, LEFT_AFTER = 5;
 
 typedef struct Saving {
     int64_t step;
@@ -74,12 +74,24 @@ static bool outcome(const Saving *s)
            fail_in("saving the checkpoint of step %" PRId64, s->step);
 }
 
+// The run ends in bounded time: a thread that waits for its disk is left to the end of the process, with what is its,
+// and the next save removes what it has written.
+static bool leave(Saving *s)
+{
+    atomic_store(&s->stop, true);
+    for (double since = clock_seconds(); !is_written(s, true);)
+        if (clock_seconds() - since > LEFT_AFTER)
+            return pthread_detach(s->thread) == 0;
+    pthread_join(s->thread, NULL);
+    return false;
+}
+
 static void saving_close(Run *run)
 {
     Saving *s = run->saving;
-    atomic_store(&s->stop, true);
-    if (s->started)
-        pthread_join(s->thread, NULL);
+    run->saving = NULL;
+    if (s->started && leave(s))
+        return;
     temporary_folder_close(&s->draft);
     pthread_mutex_destroy(&s->mutex);
     pthread_cond_destroy(&s->changed);
@@ -90,7 +102,6 @@ static void saving_close(Run *run)
     free(s->copy);
     free(s->error);
     free(s);
-    run->saving = NULL;
 }
 
 // ---- the beginning
