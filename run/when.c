@@ -3,6 +3,7 @@
 #include "run/run_internal.h"
 #include "system/signals.h"
 #include <stdlib.h>
+#include <string.h>
 
 bool run_goes_on(const Run *run) { return run->step < run->steps; }
 
@@ -94,12 +95,15 @@ static const char *checkpoint_text(const Run *run, char text[80])
     return text;
 }
 
+// A save that is under way still counts, or has failed for the same reason.
 bool run_fail_in_step(Run *run)
 {
     char checkpoint[80], *why = copy_text(error_text());
-    run_settle(run, true);
+    bool saved = run_settle(run, true);
+    bool more = !saved && why != NULL && strcmp(why, error_text()) != 0;
     if (why != NULL)
-        fail("step %" PRId64 ": %s; %s", run->step + 1, why, checkpoint_text(run, checkpoint));
+        fail("step %" PRId64 ": %s; %s%s%s", run->step + 1, why, checkpoint_text(run, checkpoint), more ? "; " : "",
+             more ? error_text() : "");
     free(why);
     return false;
 }
