@@ -39,14 +39,8 @@ same_run_of_rl() { # EXPECTED OUT, OUT, what
     for part in rollouts evaluations; do
         diff -qr "$1/$part" "$2/$part" >"$work/stderr" || failed "$3: other $part"
     done
-    cmp "$1/checkpoints/$(cat "$1/checkpoints/latest")/MANIFEST.json" "$2/checkpoints/$(cat "$2/checkpoints/latest")/MANIFEST.json" ||
-        failed "$3: another manifest"
+    diff <(state_of "$1") <(state_of "$2") >"$work/stderr" || failed "$3: another named state"
     same_run "$@"
-}
-
-# PID: its children, in the order of their ranks.
-children_of() {
-    awk -v parent="$1" '{ sub(/.*\) /, ""); if ($2 == parent) print FILENAME }' /proc/[0-9]*/stat 2>/dev/null | cut -d/ -f3 | sort -n
 }
 
 calm=$work/calm all=$work/all
