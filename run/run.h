@@ -4,7 +4,7 @@
 //   OUT/options.conf       the complete options
 //   OUT/log.jsonl          one object a step, and one an evaluation
 //   OUT/tokenizer/         the files of the tokenizer that was trained with, so that a checkpoint can be exported alone
-//   OUT/checkpoints/       step-N/: the whole state; latest, best: which is the newest, and the best; checkpoint/FORMAT.md
+//   OUT/checkpoints/       step-N/: the whole state; latest, best: which those are (checkpoint/FORMAT.md)
 //   OUT/lock               held while a program writes there
 //   OUT/model/             the exported Hugging Face folder
 #ifndef RUN_H
