@@ -78,7 +78,7 @@ a_fault_of_one_rank_costs_an_interval() {
             done
         done
     done
-    proved "$tried faults of one of three ranks (SEED=$seed): whole or absent, at most an interval lost, and the same command ends with the same bits"
+    proved "$tried faults of one of three ranks (SEED=$seed): whole or absent, at most an interval and what was made while it was written is lost, and the same command ends with the same bits"
 }
 
 # Its shard alone has no room.
