@@ -47,7 +47,8 @@ static void launch(Stream *s, dim3 grid, dim3 block, size_t shared, void (*kerne
     kernel<<<grid, block, shared, stream_of(s)>>>((Parameters)arguments...);
     device_check(cudaGetLastError(), "launching a kernel");
 #else
-    simt_launch(grid, block, shared, [=] { kernel((Parameters)arguments...); });
+    simt_launch(
+        grid, block, shared, [=] { kernel((Parameters)arguments...); }, stream_of(s));
 #endif
 }
 

@@ -123,6 +123,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device)
     memset(properties, 0, sizeof *properties);
     snprintf(properties->name, sizeof properties->name, "SIMT");
     sscanf(environment("SIMT_CAPABILITY", "9.0"), "%d.%d", &properties->major, &properties->minor);
+    snprintf(properties->uuid.bytes, sizeof properties->uuid.bytes, "SIMT %d", device);
     properties->totalGlobalMem = device_memory_total();
     properties->sharedMemPerBlock = MAX_STATIC_SHARED, properties->sharedMemPerBlockOptin = shared_by_environment();
     properties->sharedMemPerMultiprocessor = MAX_SHARED + 1024;
@@ -260,6 +261,11 @@ cudaError_t simt::copy_now(void *to, const void *from, size_t bytes, cudaMemcpyK
     memmove(to, from, bytes);
     device_memory_open(false);
     return cudaSuccess;
+}
+
+bool simt_move(void *to, const void *from, size_t bytes, bool to_device)
+{
+    return copy_now(to, from, bytes, to_device ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToHost) == cudaSuccess;
 }
 
 cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind kind)

@@ -10,6 +10,8 @@
 //   that not all reach
 //   memory read before it was written      shared and device memory start as NaN; so does the target of an asynchronous
 //                                          copy, which is made as late as the program allows (copy.cc)
+//   a stream that does not wait            streams that are late by turns: SIMT_STREAMS=late (those of
+//   for another                            cudaStreamNonBlocking, the default) or early (all others)
 //   the host that uses memory too early    a copy from or to cudaMallocHost's memory, and all that is queued behind it,
 //                                          is made when an event or a stream is waited for, and not before (stream.cc)
 //   an access beyond an array              to the byte with AddressSanitizer, to two bytes in the race build
@@ -52,6 +54,12 @@ typedef struct SimtCounts {
 void simt_count_begin(void);
 SimtCounts simt_count_end(void);
 
+// For a library that stands in for one of NVIDIA's (test/simt/nccl.c). step is called when something waits for its place
+// in the stream, and again until it returns true. simt_move copies between the host's memory and the device's, which is
+// checked.
+void simt_stream_push(struct CUstream_st *stream, bool (*step)(void *context), void *context);
+bool simt_move(void *to, const void *from, size_t bytes, bool to_device);
+
 // The text of the first fault of what run(context) launches, "" if there was none; later launches of it do nothing.
 const char *simt_first_fault(void (*run)(const void *), const void *context);
 }
@@ -85,12 +93,13 @@ void *simt_dynamic_shared(void);
 
 void simt_launch_call(dim3 grid, dim3 block, size_t shared, void (*call)(const void *), const void *context);
 
-void simt_queue(
-    const std::function<void()> &work); // behind what waits in the stream; at once if nothing does (stream.cc)
+// Behind what waits in the stream; at once if nothing does and the stream is eager (stream.cc).
+void simt_queue(struct CUstream_st *stream, const std::function<void()> &work);
 
-template <typename Call> void simt_launch(dim3 grid, dim3 block, size_t shared, const Call &call)
+template <typename Call>
+void simt_launch(dim3 grid, dim3 block, size_t shared, const Call &call, struct CUstream_st *stream = NULL)
 {
-    simt_queue([=] {
+    simt_queue(stream, [=] {
         const Call arguments = call; // on the stack, where the race check knows a launch's arguments
         simt_launch_call(
             grid, block, shared, [](const void *context) { (*(const Call *)context)(); }, &arguments);

@@ -1,23 +1,37 @@
-// Streams, events and graphs. There is one queue for all streams, and as long as nothing in it waits, work is done when
-// its call returns. A copy from or to memory of cudaMallocHost waits: until an event behind it, a stream or the device
-// is waited for, which is as late as CUDA allows; and so does everything that is queued behind it. A host that changes
-// such memory too early, or reads it, so always gets what it deserves. While a stream is captured, launches are taken
-// down instead; a graph does them again.
+// Streams, events and graphs. Each stream has a queue of its own. As long as nothing in it waits, work of an eager
+// stream is done when its call returns. A copy from or to memory of cudaMallocHost waits: until an event behind it, the
+// stream or the device is waited for, which is as late as CUDA allows; and so does everything that is queued behind it.
+// A host that changes such memory too early, or reads it, so always gets what it deserves.
+//
+// What two streams do in which order is nobody's promise without an event between them, so one kind of them waits
+// always: those that are made with cudaStreamNonBlocking, or with SIMT_STREAMS=early all others. Under one of the two
+// orders an event that is missing shows. Work may also stand at the head of its queue without being done, as another
+// process's part is not there yet (simt_stream_push). While a stream is captured, launches are taken down instead; a
+// graph does them again.
 #include "runtime.h"
 #include <deque>
+#include <list>
+#include <memory>
 #include <time.h>
 
 using namespace simt;
 
 typedef std::function<void()> Work;
+typedef std::function<bool()> Step; // false: it is not done yet, and is tried again
 
 struct CUstream_st {
     unsigned flags;
+    std::deque<Step> queue;
+};
+
+struct Reached { // outlives its event, which may be destroyed while a stream waits for it
+    int64_t recorded, reached;
+    CUstream_st *stream; // that it was recorded on last
 };
 
 struct CUevent_st {
     double seconds; // when it was reached; negative: it was not
-    int waiting;    // times that it stands in the queue
+    std::shared_ptr<Reached> state;
 };
 
 struct CUgraph_st {
@@ -28,30 +42,84 @@ struct CUgraphExec_st {
     std::vector<Work> work;
 };
 
-static std::deque<Work> queue;
-static CUgraph_st *captured; // NULL: nothing is being captured
+static CUstream_st legacy;               // the runtime's default stream: it and the blocking ones wait for each other
+static std::list<CUstream_st *> streams; // all others
+static CUgraph_st *captured;             // NULL: nothing is being captured
+static CUstream_st *captured_from;
 
-static void do_first()
+static CUstream_st *stream_of(cudaStream_t stream) { return stream == NULL ? &legacy : stream; }
+
+// ---- queues
+
+// The first in the queue, if it can be done; a step that waits for another stream makes that one go on, too.
+static bool do_first(CUstream_st *stream)
 {
-    Work work = queue.front();
-    queue.pop_front();
-    work();
+    Step step = stream->queue.front();
+    if (!step())
+        return false;
+    stream->queue.pop_front();
+    return true;
+}
+
+static void pause_for_others()
+{
+    const struct timespec moment = {0, 20000};
+    nanosleep(&moment, NULL);
+}
+
+static void finish(CUstream_st *stream)
+{
+    while (!stream->queue.empty())
+        if (!do_first(stream))
+            pause_for_others();
+}
+
+static void finish_blocking()
+{
+    finish(&legacy);
+    for (CUstream_st *stream : streams)
+        if (!(stream->flags & cudaStreamNonBlocking))
+            finish(stream);
 }
 
 void simt::finish_work()
 {
-    while (!queue.empty())
-        do_first();
+    finish_blocking();
+    for (CUstream_st *stream : streams)
+        finish(stream);
 }
 
-void simt_queue(const Work &work)
+static bool is_late(const CUstream_st *stream)
 {
-    if (captured != NULL)
+    static const bool early = strcmp(environment("SIMT_STREAMS", "late"), "early") == 0;
+    return stream != &legacy && ((stream->flags & cudaStreamNonBlocking) != 0) != early;
+}
+
+// The runtime's default stream and the blocking ones wait for what the other has.
+static void push(CUstream_st *stream, const Step &step, bool waits)
+{
+    if (stream == &legacy && legacy.queue.empty())
+        finish_blocking();
+    else if (stream != &legacy && !(stream->flags & cudaStreamNonBlocking))
+        finish(&legacy);
+    stream->queue.push_back(step);
+    if (stream->queue.size() == 1 && !waits && !is_late(stream))
+        do_first(stream);
+}
+
+void simt_queue(cudaStream_t stream, const Work &work)
+{
+    if (captured != NULL && stream_of(stream) == captured_from)
         captured->work.push_back(work);
-    else if (!queue.empty())
-        queue.push_back(work);
     else
-        work();
+        push(
+            stream_of(stream), [=] { return work(), true; }, false);
+}
+
+void simt_stream_push(cudaStream_t stream, bool (*step)(void *), void *context)
+{
+    push(
+        stream_of(stream), [=] { return step(context); }, true);
 }
 
 static cudaError_t not_in_a_graph(const char *call)
@@ -62,31 +130,35 @@ static cudaError_t not_in_a_graph(const char *call)
 
 // ---- copies
 
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t)
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t s)
 {
+    CUstream_st *stream = stream_of(s);
     if (captured != NULL)
         return not_in_a_graph("a copy");
     if ((kind == cudaMemcpyHostToDevice && is_pinned(from, bytes)) ||
         (kind == cudaMemcpyDeviceToHost && is_pinned(to, bytes))) {
-        queue.push_back([=] { copy_now(to, from, bytes, kind); });
+        push(
+            stream, [=] { return copy_now(to, from, bytes, kind), true; }, true);
         return cudaSuccess;
     }
     if (kind == cudaMemcpyDeviceToDevice) {
-        simt_queue([=] { copy_now(to, from, bytes, kind); });
+        push(
+            stream, [=] { return copy_now(to, from, bytes, kind), true; }, false);
         return cudaSuccess;
     }
-    if (kind == cudaMemcpyHostToDevice && !queue.empty()) { // the runtime reads it before it returns
-        std::vector<char> copy((const char *)from, (const char *)from + bytes);
-        queue.push_back([=] { copy_now(to, copy.data(), bytes, kind); });
+    if (kind == cudaMemcpyHostToDevice && (!stream->queue.empty() || is_late(stream))) {
+        std::vector<char> copy((const char *)from, (const char *)from + bytes); // it is read before the call returns
+        push(
+            stream, [=] { return copy_now(to, copy.data(), bytes, kind), true; }, false);
         return cudaSuccess;
     }
-    finish_work();
+    stream == &legacy ? finish_blocking() : finish(stream);
     return copy_now(to, from, bytes, kind);
 }
 
-cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t)
+cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream)
 {
-    simt_queue([=] { set_now(p, value, bytes); });
+    simt_queue(stream, [=] { set_now(p, value, bytes); });
     return cudaSuccess;
 }
 
@@ -94,7 +166,9 @@ cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t)
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
 {
-    *stream = driver_state() == cudaSuccess ? new CUstream_st{flags} : NULL;
+    *stream = driver_state() == cudaSuccess ? new CUstream_st{flags, {}} : NULL;
+    if (*stream != NULL)
+        streams.push_back(*stream);
     return result(driver_state());
 }
 
@@ -102,7 +176,8 @@ cudaError_t cudaStreamCreate(cudaStream_t *stream) { return cudaStreamCreateWith
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream)
 {
-    finish_work();
+    finish(stream);
+    streams.remove(stream);
     delete stream;
     return cudaSuccess;
 }
@@ -117,15 +192,50 @@ static cudaError_t finish_all(const char *call)
 
 cudaError_t cudaDeviceSynchronize(void) { return finish_all("cudaDeviceSynchronize"); }
 cudaError_t cudaDeviceReset(void) { return finish_all("cudaDeviceReset"); }
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return finish_all("cudaStreamSynchronize"); }
-cudaError_t cudaStreamQuery(cudaStream_t) { return result(!queue.empty() ? cudaErrorNotReady : driver_state()); }
-cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream)
+{
+    if (captured != NULL)
+        return not_in_a_graph("cudaStreamSynchronize");
+    stream == NULL ? finish_blocking() : finish(stream);
+    return result(driver_state());
+}
+
+// What it finds not ready goes on behind the answer, or nobody who asks again and again would see an end.
+cudaError_t cudaStreamQuery(cudaStream_t s)
+{
+    CUstream_st *stream = stream_of(s);
+    bool ready = stream->queue.empty();
+    while (!stream->queue.empty() && do_first(stream)) {
+    }
+    return result(ready ? driver_state() : cudaErrorNotReady);
+}
 
 // ---- events
 
+static bool is_reached(const Reached *event, int64_t recorded)
+{
+    while (event->reached < recorded && !event->stream->queue.empty() && do_first(event->stream)) {
+    }
+    return event->reached >= recorded;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned)
+{
+    std::shared_ptr<Reached> state = event->state;
+    int64_t recorded = state->recorded;
+    if (captured != NULL)
+        return not_in_a_graph("cudaStreamWaitEvent");
+    if (state->stream != stream_of(stream)) // its own order is enough
+        push(
+            stream_of(stream), [=] { return is_reached(state.get(), recorded); }, false);
+    return cudaSuccess;
+}
+
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned)
 {
-    *event = driver_state() == cudaSuccess ? new CUevent_st{-1, 0} : NULL;
+    *event =
+        driver_state() == cudaSuccess ? new CUevent_st{-1, std::make_shared<Reached>(Reached{0, 0, &legacy})} : NULL;
     return result(driver_state());
 }
 
@@ -133,8 +243,9 @@ cudaError_t cudaEventCreate(cudaEvent_t *event) { return cudaEventCreateWithFlag
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event)
 {
-    while (event->waiting > 0)
-        do_first();
+    int64_t recorded = event->state->recorded;
+    while (!is_reached(event->state.get(), recorded))
+        pause_for_others();
     return cudaSuccess;
 }
 
@@ -145,21 +256,30 @@ cudaError_t cudaEventDestroy(cudaEvent_t event)
     return cudaSuccess;
 }
 
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t)
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 {
     if (captured != NULL)
         return not_in_a_graph("cudaEventRecord");
-    event->waiting++;
-    simt_queue([=] {
+    std::shared_ptr<Reached> state = event->state;
+    int64_t recorded = ++state->recorded;
+    state->stream = stream_of(stream);
+    simt_queue(stream, [=] {
         struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);
-        event->seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-        event->waiting--;
+        if (state->recorded == recorded) // or it may be destroyed
+            event->seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+        state->reached = recorded;
     });
     return cudaSuccess;
 }
 
-cudaError_t cudaEventQuery(cudaEvent_t event) { return result(event->waiting > 0 ? cudaErrorNotReady : cudaSuccess); }
+cudaError_t cudaEventQuery(cudaEvent_t event)
+{
+    bool ready = event->state->reached >= event->state->recorded;
+    if (!ready)
+        is_reached(event->state.get(), event->state->recorded); // as cudaStreamQuery
+    return result(ready ? cudaSuccess : cudaErrorNotReady);
+}
 
 cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t start, cudaEvent_t end)
 {
@@ -176,6 +296,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode)
     if (captured != NULL || stream == NULL) // the runtime's default stream cannot be captured
         return result(cudaErrorNotSupported);
     captured = new CUgraph_st;
+    captured_from = stream;
     return cudaSuccess;
 }
 
@@ -192,12 +313,12 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *made, cudaGraph_t graph, unsig
     return cudaSuccess;
 }
 
-cudaError_t cudaGraphLaunch(cudaGraphExec_t made, cudaStream_t)
+cudaError_t cudaGraphLaunch(cudaGraphExec_t made, cudaStream_t stream)
 {
     if (captured != NULL)
         return not_in_a_graph("cudaGraphLaunch");
     for (const Work &work : made->work)
-        simt_queue(work);
+        simt_queue(stream, work);
     return cudaSuccess;
 }
 
