@@ -78,6 +78,17 @@ Event *cpu_event_open(void)
 void cpu_event_close(Event *e) {}
 void cpu_event_record(Stream *s, Event *e) {}
 bool cpu_event_wait(Event *e) { return true; }
+
+bool cpu_event_reached(Event *e, bool *reached)
+{
+    *reached = true;
+    return true;
+}
+
+Stream *cpu_stream_open(void) { return (Stream *)cpu_event_open(); }
+void cpu_stream_close(Stream *s) {}
+void cpu_stream_wait(Stream *s, Event *e) {}
+uint64_t cpu_card(void) { return 0; }
 bool cpu_synchronize(Stream *s) { return true; }
 
 // ---- tokens that only the device knows yet

@@ -82,7 +82,8 @@ typedef struct Kernels {
 
 // device: "auto" (a GPU where there is one), "cpu" or "cuda". The CPU's best instruction set is used unless the
 // environment's DEREASON_CPU says avx512, avx2, plain or naive (kernels/naive.c: the bits of AVX2, for readers and
-// tests); a GPU computes in bf16 unless DEREASON_CUDA says fp32. threads: 0 for all. NULL after fail().
+// tests); a GPU computes in bf16 unless DEREASON_CUDA says fp32. Of several processes on a host (system/start.h,
+// process_place) each takes a GPU of its own; "auto" is a GPU's for --gpus. threads: 0 for all. NULL after fail().
 const Kernels *kernels_open(const char *device, int threads);
 const char *
 kernels_passed_over(void); // after "auto" chose the CPU: in a line why no GPU was taken; NULL: nothing to say

@@ -3,6 +3,7 @@
 // was (HAVE_CUDA), and whether a GPU is, they say themselves.
 #include "kernels/cuda_sizes.h"
 #include "system/machine.h"
+#include "system/start.h"
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,17 +64,21 @@ static bool known(const char *device)
 
 static const Kernels *open_device(const char *device)
 {
-    bool automatic = strcmp(device, "auto") == 0;
+    bool automatic = strcmp(device, "auto") == 0, gpus = process_place()->wants_gpu;
     passed_over[0] = 0;
-    if (strcmp(device, "cuda") == 0) {
+    if (gpus && strcmp(device, "cpu") == 0) {
+        fail_as(ERROR_USAGE, "--gpus starts a process for each GPU, and --device cpu uses none; give --ranks instead");
+        return NULL;
+    }
+    if (gpus || strcmp(device, "cuda") == 0) {
         const Kernels *kernels = kernels_cuda_open();
         if (kernels == NULL)
-            fail_in("--device cuda");
+            fail_in(gpus ? "--gpus" : "--device cuda");
         return kernels;
     }
     if (automatic && CUDA_IS_BUILT) {
         const Kernels *kernels = kernels_cuda_open(); // also for a plan: it is of what a run would take
-        if (kernels != NULL)
+        if (kernels != NULL || error_kind() == ERROR_USAGE)
             return kernels;
         snprintf(passed_over, sizeof passed_over, "%s", error_text());
         error_clear();
@@ -93,7 +98,7 @@ const Kernels *kernels_open(const char *device, int threads)
 const Kernels *kernels_for_plan(const char *device)
 {
     static Kernels absent;
-    bool parity, cuda = strcmp(device, "cuda") == 0;
+    bool parity, cuda = strcmp(device, "cuda") == 0 || process_place()->wants_gpu;
     if (!known(device) || (cuda && !cuda_precision(&parity)))
         return NULL;
     const Kernels *kernels = open_device(device);

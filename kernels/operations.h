@@ -49,6 +49,16 @@ DEVICE_OPERATION(Event *, event_open, (void)) // NULL after fail()
 DEVICE_OPERATION(void, event_close, (Event *e))
 DEVICE_OPERATION(void, event_record, (Stream *s, Event *e))
 DEVICE_OPERATION(bool, event_wait, (Event *e))
+DEVICE_OPERATION(bool, event_reached, (Event *e, bool *reached)) // does not wait; false as event_wait
+
+// A queue beside the default one, for work that overlaps with it: what is queued on s after stream_wait begins when
+// what was recorded with e is done. NULL after fail(). card: of the device, the same in every process and another for
+// every other device; 0: it is this machine's CPU.
+
+DEVICE_OPERATION(Stream *, stream_open, (void))
+DEVICE_OPERATION(void, stream_close, (Stream *s))
+DEVICE_OPERATION(void, stream_wait, (Stream *s, Event *e))
+DEVICE_OPERATION(uint64_t, card, (void))
 
 // ---- graphs: operations that are queued between begin and end are taken down instead of done, and graph_launch does
 // them all, on the same arguments, for the price of one. They are operations that have run before, uploads and

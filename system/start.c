@@ -35,6 +35,11 @@ void process_is(const char *format, ...)
 
 const char *process_text(void) { return process; }
 
+static ProcessPlace place;
+
+void process_place_set(int local_rank, bool wants_gpu) { place = (ProcessPlace){local_rank, wants_gpu}; }
+const ProcessPlace *process_place(void) { return &place; }
+
 void end_at_once(const char *what, const char *how)
 {
     say(program_invocation_short_name);

@@ -4,6 +4,10 @@
 
 #include "base/base.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 // Opens those of the descriptors 0 to 2 that are closed, so that no file gets their numbers. From then on reading a
 // mapped file that was truncated, and a JSON value that gets no memory, each end the program with one line.
 void program_start(void);
@@ -17,5 +21,18 @@ void *memory_or_end_again(void *old, size_t size); // realloc
 // What this process is among several of one program: it goes before its errors. "" until then.
 void process_is(const char *format, ...) PRINTF_LIKE(1, 2);
 const char *process_text(void); // "rank 2: "
+
+// Where it stands among those of one run on its host, and whether each of them is to have a GPU of its own (--gpus).
+// Alone: 0, false.
+typedef struct ProcessPlace {
+    int local_rank;
+    bool wants_gpu;
+} ProcessPlace;
+void process_place_set(int local_rank, bool wants_gpu);
+const ProcessPlace *process_place(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -3,10 +3,12 @@
 // download or synchronize fails with it. Nothing that a broken device computed is ever read or saved.
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/operations.h"
+#include "system/start.h"
 #include <stdio.h>
 #include <string.h>
 
 static char first_error[256];
+static int card; // of those that are visible
 
 void device_check(cudaError_t result, const char *what)
 {
@@ -64,6 +66,19 @@ static bool card_suits(const cudaDeviceProp *p, size_t shared)
                 p->name, p->major, p->minor, cudaGetErrorString(result), p->major, p->minor);
 }
 
+// Of several processes on a host each has the card of its place; one that is shown a single card has that one, which
+// its launcher has chosen for it.
+static bool choose_card(int count)
+{
+    int place = process_place()->local_rank;
+    card = count == 1 ? 0 : place;
+    return card < count ||
+           fail_as(ERROR_USAGE,
+                   "this process is number %d of the run on its host, counted from 0, and sees %d GPUs; start as many "
+                   "processes on a host as it has GPUs (--gpus all), or use --device cpu",
+                   place, count);
+}
+
 bool device_open(size_t shared)
 {
     int count = 0;
@@ -73,7 +88,10 @@ bool device_open(size_t shared)
         cudaGetLastError(); // it is said here, and not again
         return no_device(result);
     }
-    result = cudaGetDeviceProperties(&properties, 0);
+    TRY(choose_card(count));
+    result = cudaGetDeviceProperties(&properties, card);
+    if (result == cudaSuccess)
+        result = cudaSetDevice(card);
     if (result != cudaSuccess)
         return fail("asking the GPU what it is: %s", cudaGetErrorString(result));
     return card_suits(&properties, shared) && healthy();
@@ -84,11 +102,17 @@ const char *device_describe(void)
     static char text[400];
     cudaDeviceProp p;
     size_t available = 0, total = 0;
-    if (cudaGetDeviceProperties(&p, 0) != cudaSuccess || cudaMemGetInfo(&available, &total) != cudaSuccess)
+    if (cudaGetDeviceProperties(&p, card) != cudaSuccess || cudaMemGetInfo(&available, &total) != cudaSuccess)
         return "a GPU that does not answer";
     snprintf(text, sizeof text, "%s, %.1f of %.1f GiB free; %s", p.name, (double)available / 0x1p30,
              (double)total / 0x1p30, bf16::product_maker());
     return text;
+}
+
+uint64_t device_card(void)
+{
+    cudaDeviceProp p;
+    return cudaGetDeviceProperties(&p, card) == cudaSuccess ? hash_bytes(p.uuid.bytes, sizeof p.uuid.bytes) : 0;
 }
 
 // Generations of cards add up a tensor core's sixteen products differently.
@@ -96,7 +120,7 @@ const char *device_arithmetic(const char *precision)
 {
     static char text[64];
     cudaDeviceProp p;
-    if (cudaGetDeviceProperties(&p, 0) != cudaSuccess)
+    if (cudaGetDeviceProperties(&p, card) != cudaSuccess)
         return precision;
     snprintf(text, sizeof text, "%s, compute capability %d.x", precision, p.major);
     return text;
@@ -106,7 +130,7 @@ int device_multiprocessors(void)
 {
     static int count;
     if (count == 0)
-        device_check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, 0),
+        device_check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, card),
                      "asking the GPU for its multiprocessors");
     return count > 0 ? count : 1;
 }
@@ -220,6 +244,37 @@ bool device_event_wait(Event *e)
 {
     device_check(cudaEventSynchronize(event_of(e)), "the operations up to here");
     return healthy();
+}
+
+bool device_event_reached(Event *e, bool *reached)
+{
+    cudaError_t result = cudaEventQuery(event_of(e));
+    *reached = result == cudaSuccess;
+    if (result == cudaErrorNotReady)
+        cudaGetLastError(); // it is an answer
+    else
+        device_check(result, "the operations up to here");
+    return healthy();
+}
+
+// ---- a stream beside the default one
+
+Stream *device_stream_open(void)
+{
+    cudaStream_t stream = NULL;
+    cudaError_t result = cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    if (result == cudaSuccess)
+        return (Stream *)(void *)stream;
+    cudaGetLastError();
+    fail("making a stream: %s", cudaGetErrorString(result));
+    return NULL;
+}
+
+void device_stream_close(Stream *s) { device_check(cudaStreamDestroy(stream_of(s)), "giving a stream back"); }
+
+void device_stream_wait(Stream *s, Event *e)
+{
+    device_check(cudaStreamWaitEvent(stream_of(s), event_of(e), 0), "waiting for an event");
 }
 
 // ---- graphs
