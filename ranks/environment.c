@@ -143,9 +143,30 @@ static bool ask_launcher(Ranks *r, const Launcher *l, bool *found)
            number_of(&r->local_size, &local, l->local_size, 0, r->size);
 }
 
+// --gpus N|all: so many processes here.
+static bool find_gpus(Ranks *r, const RankOptions *o)
+{
+    char *end;
+    int count;
+    long wanted = strtol(o->gpus, &end, 10);
+    bool all = strcmp(o->gpus, "all") == 0;
+    if (!all && (*end != 0 || wanted < 1 || wanted > 64))
+        return fail_as(ERROR_USAGE, "--gpus %s: a number from 1 to 64 is wanted, or all", o->gpus);
+    if (o->ranks > 0 || o->rank >= 0 || o->rendezvous[0] != 0)
+        return fail_as(ERROR_USAGE, "--gpus starts a process for each GPU of this machine; drop --ranks, --rank and "
+                                    "--rendezvous, or give --ranks alone");
+    if (all)
+        TRY(gpus_count(&count));
+    r->size = r->local_size = all ? count : (int)wanted;
+    r->launcher = "--gpus";
+    return r->size > 0 || fail("--gpus all: no GPU is visible (CUDA_VISIBLE_DEVICES hides them, or there is none)");
+}
+
 bool ranks_find(Ranks *r, const RankOptions *o)
 {
     *r = (Ranks){.size = 1, .local_size = 1, .listener = -1, .patience = o->stuck_after};
+    if (o->gpus[0] != 0)
+        return find_gpus(r, o);
     if (o->rank >= 0 && (o->ranks == 0 || o->rank >= o->ranks || o->rendezvous[0] == 0))
         return fail_as(ERROR_USAGE,
                        "--rank is for processes that you start one by one: give --ranks N, --rank 0 to N - 1 and "

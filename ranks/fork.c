@@ -1,4 +1,4 @@
-// --ranks N on one host: the launching process forks N children and then only waits for them. It is forked before any
+// --ranks N or --gpus N on one host: the launching process forks N children and then only waits for them. It is forked before any
 // thread is started and any device is opened. Rank 0's listening socket is made here, so that no other process can take
 // its port in between.
 #include "ranks/ranks.h"
@@ -108,11 +108,24 @@ static bool fork_all(Ranks *r, Children *c, bool *child)
     return true;
 }
 
+static bool enough_gpus(int wanted)
+{
+    int count;
+    TRY(gpus_count(&count));
+    return wanted <= count || fail_as(ERROR_USAGE,
+                                      "--gpus %d: %d are visible here (CUDA_VISIBLE_DEVICES hides others); give --gpus "
+                                      "all, or start processes on more hosts",
+                                      wanted, count);
+}
+
 bool ranks_open(Ranks *r, const RankOptions *o)
 {
     TRY(ranks_find(r, o));
-    if (r->launcher == NULL || strcmp(r->launcher, "--ranks") != 0)
+    bool gpus = r->launcher != NULL && strcmp(r->launcher, "--gpus") == 0;
+    if (!gpus && (r->launcher == NULL || strcmp(r->launcher, "--ranks") != 0))
         return true;
+    if (gpus)
+        TRY(enough_gpus(r->size));
     sigset_t wanted, before;
     bool child;
     Children children = {.ids = allocate((size_t)r->size, sizeof *children.ids), .count = r->size};

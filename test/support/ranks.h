@@ -12,7 +12,7 @@ typedef bool RankWork(Communicator *ranks, void *context);
 // work in `size` processes, each of which ends with 0 where it was true; the exit status of what launched them.
 static inline int together(int size, double patience, RankWork *work, void *context)
 {
-    RankOptions o = {.ranks = size, .rank = -1, .rendezvous = "", .stuck_after = patience};
+    RankOptions o = {.ranks = size, .rank = -1, .gpus = "", .rendezvous = "", .stuck_after = patience};
     fflush(NULL);
     pid_t launching = fork();
     if (launching == 0) {

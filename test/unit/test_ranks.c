@@ -42,7 +42,7 @@ static void says(Said s)
         setenv(s.variables[i], s.variables[i + 1], 1);
 }
 
-static const RankOptions NONE_GIVEN = {.ranks = 0, .rank = -1, .rendezvous = "", .stuck_after = 20};
+static const RankOptions NONE_GIVEN = {.ranks = 0, .rank = -1, .gpus = "", .rendezvous = "", .stuck_after = 20};
 
 static void expect(const char *launcher, int rank, int size, const char *host, int port) // port 0: any
 {
