@@ -215,6 +215,16 @@ static bool same_options(Communicator *c, const Options *given)
     return ok;
 }
 
+// Which of its host's processes this is. Where its launcher does not say, ranks before it there are counted.
+static void set_place(const Ranks *r, const Mesh *mesh)
+{
+    int place = r->local_rank;
+    if (r->local_size == 0 && r->local_rank == r->rank && mesh != NULL && mesh->hosts != NULL)
+        for (int i = place = 0; i < r->rank; i++)
+            place += strcmp(mesh->hosts[i], mesh->hosts[r->rank]) == 0;
+    process_place_set(place, r->launcher != NULL && strcmp(r->launcher, "--gpus") == 0);
+}
+
 bool communicator_start(Communicator *c, const RankOptions *o, const Options *given, bool plan, int64_t *threads)
 {
     Ranks r;
@@ -225,12 +235,15 @@ bool communicator_start(Communicator *c, const RankOptions *o, const Options *gi
     memory_is_shared(r.local_size);
     if (*threads == 0 && r.local_size > 1)
         *threads = larger(cores_available() / r.local_size, 1);
+    set_place(&r, NULL);
     if (plan) {
         c->rank = r.rank;
         c->size = r.size;
         return true;
     }
     TRY(communicator_open(c, &r));
+    c->launcher = r.launcher;
+    set_place(&r, &c->mesh);
     bool launched = r.launcher != NULL && strncmp(r.launcher, "--", 2) != 0;
     c->parent = launched ? getppid() : 0;
     return same_options(c, given);
@@ -294,6 +307,17 @@ bool comm_sum(Communicator *c, int64_t *values, size_t count)
     free(send);
     free(receive);
     return ok;
+}
+
+int comm_ended(const Communicator *c)
+{
+    char byte;
+    for (int i = 0; c->mesh.sockets != NULL && i < c->size; i++) {
+        ssize_t n = i == c->rank ? 1 : recv(c->mesh.sockets[i], &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+            return i;
+    }
+    return -1;
 }
 
 bool comm_barrier(Communicator *c)

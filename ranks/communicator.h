@@ -17,10 +17,12 @@ typedef struct Communicator {
     int rank, size;
     Mesh mesh;
     double patience;
-    int parent;      // the process that launched it, which is to outlive it; 0: nobody knows
-    bool failed;     // an operation: all later ones fail, with its error
-    uint64_t number; // operations so far
-    uint64_t bytes;  // sent so far, without what operations say of themselves
+    int parent;           // the process that launched it, which is to outlive it; 0: nobody knows
+    bool failed;          // an operation: all later ones fail, with its error
+    uint64_t number;      // operations so far
+    uint64_t bytes;       // sent so far, between GPUs too, without what operations say of themselves
+    const char *launcher; // as Ranks has it; NULL: alone
+    char between[160];    // for people: what memory of devices travels by; empty: there are none
 } Communicator;
 
 bool communicator_open(Communicator *communicator, const Ranks *ranks);
@@ -43,6 +45,8 @@ bool comm_sum(Communicator *communicator, int64_t *values, size_t count); // of 
 // Fails where the lines of text are not rank 0's, with the first that differs.
 bool comm_same(Communicator *communicator, const Bytes *text, const char *what);
 bool comm_same_json(Communicator *communicator, const json_t *value, const char *what);
+// A rank that has ended, as far as its connection tells; -1: none. Nothing is waited for.
+int comm_ended(const Communicator *communicator);
 bool comm_barrier(Communicator *communicator);
 bool comm_turn(Communicator *communicator, bool here); // comm_barrier, for those that wait here and not elsewhere
 
