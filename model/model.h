@@ -36,7 +36,8 @@ typedef struct ModelLimits {
 // Hooks for sharding (sharded/sharded.h); on one rank all are NULL. A layer's weights are acquired before they are read
 // and released after; in the backward pass a layer's gradient is announced when it is finished. Layer -1 is the
 // embedding, layer L the final norm and the head. They are called for an empty micro-batch too, in the same order,
-// because the other ranks' collectives wait for them. No pointer to a layer's weights is kept between release and the
+// because the other ranks' collectives wait for them; gradients_summed returns when all are in the sums. No pointer to a
+// layer's weights is kept between release and the
 // next acquire. The share_ hooks are called once for an update, or a read: every rank gets what the others own of block
 // sums (squares_host), of weights, and of elements first .. first+count-1, of which it has filled its own into host.
 // share_gradients (Division.once): each rank's gradients, which are whole, become the sums of all.
@@ -46,6 +47,7 @@ typedef struct ModelHooks {
     void (*weights_release)(void *context, int64_t layer);
     bool (*gradient_ready)(void *context, int64_t layer);
     bool (*share_gradients)(void *context);
+    bool (*gradients_summed)(void *context);
     bool (*share_squares)(void *context);
     bool (*share_weights)(void *context);
     bool (*share_elements)(void *context, int64_t first, int64_t count, float *host);
@@ -89,9 +91,12 @@ typedef struct Model {
     void *weights; // (sharding.held) in the activation type: read by every pass, each unit at its place
     // (own) what is updated; weights itself (elements) where those are fp32 and whole; bf16 without training: NULL
     float *master;
-    void *own_weights;             // (own) Division.weights: in the activation type; where that is fp32, master
-    float *gradients;              // (elements) NULL without training; on several ranks (largest): of the unit at hand
-    float *sums;                   // (own) of the step's gradients: `gradients` itself on one rank
+    void *own_weights; // (own) Division.weights: in the activation type; where that is fp32, master
+    float *gradients;  // (elements) NULL without training; on several ranks (largest): of the unit at hand
+    float *sums;       // (own) of the step's gradients: `gradients` itself on one rank
+    // Of several ranks on devices, or NULL: (largest, none with Division.once) what the next unit's gradients are written to while those of this
+    // one travel, and (ranks, largest_own) what has come from every rank.
+    float *gradients_next, *gradients_received;
     Sharding sharding;             // own, largest
     float *squares, *squares_host; // block sums of all tensors, for the gradient norm
     float *row_host;               // (4, limits.rows) the head's results for each row, and the loss's derivatives

@@ -84,6 +84,11 @@ static inline bool gradient_ready(const Model *m, int64_t layer)
     return m->hooks.gradient_ready == NULL || m->hooks.gradient_ready(m->hooks.context, layer);
 }
 
+static inline bool gradients_summed(const Model *m)
+{
+    return m->hooks.gradients_summed == NULL || m->hooks.gradients_summed(m->hooks.context);
+}
+
 static inline bool share_elements(const Model *m, int64_t first, int64_t count, float *host)
 {
     return m->hooks.share_elements == NULL || m->hooks.share_elements(m->hooks.context, first, count, host);

@@ -4,6 +4,7 @@
 
 bool gradients_clear(Model *model)
 {
+    TRY(gradients_summed(model)); // also those of a step that was given up
     model->kernels->zero(NULL, model->sums, (size_t)model->sharding.own * sizeof(float));
     int64_t whole = model->sharding.once ? model->parameters.elements : model->sharding.largest;
     if (model->sums != model->gradients)
@@ -17,6 +18,7 @@ bool gradient_norm(Model *model, double *norm)
 {
     double total = 0;
     TRY(model->hooks.share_gradients == NULL || model->hooks.share_gradients(model->hooks.context));
+    TRY(gradients_summed(model));
     for (int64_t i = 0; i < model->sharding.part_count; i++) {
         const ShardPart *part = &model->sharding.parts[i];
         model->kernels->square_sums(NULL, model->squares + part->block, model->sums + part->local, part->count);

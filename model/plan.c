@@ -133,6 +133,11 @@ static bool plan_state(Model *m)
     TRY(arena_add(&m->state, "gradients", &m->gradients, gradients, sizeof(float)));
     if (!alone)
         TRY(arena_add(&m->state, "gradients: sums", &m->sums, own, sizeof(float)));
+    if (!alone && m->kernels->on_gpu)
+        TRY(arena_add(&m->state, "gradients: in transfer", &m->gradients_received,
+                      m->sharding.size * m->sharding.largest_own, sizeof(float)));
+    if (!alone && m->kernels->on_gpu && !m->sharding.once)
+        TRY(arena_add(&m->state, "gradients: in transfer", &m->gradients_next, m->sharding.largest, sizeof(float)));
     TRY(arena_add(&m->state, "block sums", &m->squares, blocks, sizeof(float)));
     m->squares_host = allocate((size_t)blocks, sizeof(float));
     return m->squares_host != NULL;

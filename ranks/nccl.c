@@ -214,7 +214,7 @@ bool nccl_all_to_all(Nccl *n, const char *what, void *stream, const Piece *send,
     return settle(n, what, end_group(result));
 }
 
-bool nccl_all_gather(Nccl *n, const char *what, void *stream, const Piece *pieces)
+bool nccl_all_gather(Nccl *n, const char *what, void *stream, const Piece *pieces, const void *own)
 {
     int size = n->ranks->size;
     if (n->comm == NULL)
@@ -222,9 +222,9 @@ bool nccl_all_gather(Nccl *n, const char *what, void *stream, const Piece *piece
     Result result = lib.ncclGroupStart();
     n->ranks->bytes += pieces[n->ranks->rank].size * (size_t)(size - 1);
     for (int r = 0; r < size; r++) {
-        void *data = pieces[r].data;
+        const void *from = r == n->ranks->rank ? own : pieces[r].data;
         if (goes(result) && pieces[r].size > 0)
-            result = lib.ncclBroadcast(data, data, pieces[r].size, TYPE_INT8, r, n->comm, stream);
+            result = lib.ncclBroadcast(from, pieces[r].data, pieces[r].size, TYPE_INT8, r, n->comm, stream);
     }
     return settle(n, what, end_group(result));
 }

@@ -21,9 +21,10 @@ Nccl *nccl_open(Communicator *ranks);
 void nccl_close(Nccl *nccl); // behind an error: aborts
 
 // stream: a cudaStream_t, on which it is queued. Pieces are memory of the device. False after fail(), of `what`.
-// all_to_all: as comm_all_to_all, but this rank's own piece stays where it is.
+// all_to_all: as comm_all_to_all, but this rank's own piece stays where it is. all_gather: as comm_all_gather,
+// and the rank's own piece is at `own` before it.
 bool nccl_all_to_all(Nccl *nccl, const char *what, void *stream, const Piece *send, const Piece *receive);
-bool nccl_all_gather(Nccl *nccl, const char *what, void *stream, const Piece *pieces);
+bool nccl_all_gather(Nccl *nccl, const char *what, void *stream, const Piece *pieces, const void *own);
 
 // For who waits since `since` (clock_seconds) for what was queued, which is called `what`: false after fail() when NCCL
 // has an error, a rank has ended, or the patience has. Then everything is aborted, and the communicator of the ranks

@@ -30,6 +30,14 @@ static void announce_memory(Run *run, const Fit *fit)
     bytes_free(&chosen);
 }
 
+static void announce_ranks(Run *run)
+{
+    const Communicator *c = run->ranks;
+    bool one_host = strcmp(c->mesh.hosts[0], c->mesh.hosts[c->size - 1]) == 0;
+    log_note(&run->log, "%d ranks (%s), on %s%s: gradients, moments and their sums are divided among them%s%s", c->size,
+             c->launcher, c->mesh.hosts[0], one_host ? "" : " and others", c->between[0] != 0 ? "; " : "", c->between);
+}
+
 void run_announce(Run *run, const Fit *fit)
 {
     const Kernels *kernels = run->model->kernels;
@@ -37,10 +45,7 @@ void run_announce(Run *run, const Fit *fit)
     log_note(&run->log, "%s (%s), %s; %" PRId64 " parameters; template %s; %" PRId64 " steps", kernels->name,
              kernels->arithmetic, run->device, run->model->parameters.elements, run->template_name, run->steps);
     if (run->ranks != NULL && run->ranks->size > 1)
-        log_note(&run->log, "%d ranks, on %s%s: gradients, moments and their sums are divided among them",
-                 run->ranks->size, run->ranks->mesh.hosts[0],
-                 strcmp(run->ranks->mesh.hosts[0], run->ranks->mesh.hosts[run->ranks->size - 1]) == 0 ? ""
-                                                                                                      : " and others");
+        announce_ranks(run);
     if (kernels_passed_over() != NULL)
         log_note(&run->log, "no GPU is used: %s", kernels_passed_over());
     if (strstr(kernels->arithmetic, "plain") != NULL)

@@ -188,8 +188,6 @@ bool run_open(Run *run, const Options *options, bool *resumed)
     LogFacts facts = {0};
     uint64_t bytes;
     run->lock = -1;
-    if (!run_is_alone(run) && run->model->kernels->on_gpu)
-        return fail("several ranks train on CPUs so far; give --device cpu, or a single process");
     TRY(run_is_alone(run) || comm_same_json(run->ranks, run->identity, "data, model and machine"));
     bool ok = path_in(&log, run, "log.jsonl") && (!run_is_first(run) || begin(run, &path, &warnings)) &&
               (path.size < sizeof from || fail("%s: the path is too long", path.data));

@@ -1,4 +1,5 @@
-// What travels between ranks, and when: see sharded.h. On a device, memory of the host lies in between.
+// What travels between ranks, and when: see sharded.h. On devices it travels by the link, where that is open; where it
+// is not, memory of the host lies in between.
 #include "sharded/sharded.h"
 #include <stdlib.h>
 
@@ -22,7 +23,56 @@ static bool add_up(const Sharded *s, const ShardUnit *u)
         k->accumulate(NULL, m->sums + u->local, one, count);
     }
     if (!m->sharding.once)
-        k->zero(NULL, sent, (size_t)m->sharding.largest * sizeof(float));
+        k->zero(NULL, sent, (size_t)u->count * sizeof(float));
+    return true;
+}
+
+// What the unit's owners get of this rank's gradient, which begins at `from`, and what it gets of theirs.
+static void pieces_of(const Sharded *s, const ShardUnit *u, float *from, float *received)
+{
+    const Sharding *d = &s->model->sharding;
+    for (int r = 0; r < d->size; r++) {
+        size_t mine = d->rank < s->active ? (size_t)owned(u, r) * sizeof(float) : 0;
+        size_t others = r < s->active ? (size_t)owned(u, d->rank) * sizeof(float) : 0;
+        s->send[r] = (Piece){from + (u->edges[r] - u->first), mine};
+        s->receive[r] = (Piece){received + r * d->largest_own, others};
+    }
+}
+
+// The next unit's gradients get the other buffer, whose own have been sent.
+static bool take_turns(Sharded *s)
+{
+    Model *m = s->model;
+    float *next = m->gradients_next;
+    m->gradients_next = m->gradients;
+    m->gradients = next;
+    s->buffer = 1 - s->buffer;
+    return link_wait(&s->link, &s->transfers[s->buffer]);
+}
+
+static bool send_by_link(Sharded *s, const ShardUnit *u, int64_t layer)
+{
+    Model *m = s->model;
+    const Kernels *k = m->kernels;
+    Link *l = &s->link;
+    int rank = m->sharding.rank;
+    float *gradients = m->gradients + (m->sharding.once ? u->first : 0);
+    TRY(link_begin(l, &s->transfers[s->buffer], "the gradients of layer %" PRId64, layer));
+    pieces_of(s, u, gradients, m->gradients_received);
+    TRY(link_all_to_all(l, s->send, s->receive));
+    for (int r = 0; r < s->active && owned(u, rank) > 0; r++)
+        k->accumulate(l->stream, m->sums + u->local, r == rank ? s->send[r].data : s->receive[r].data, owned(u, rank));
+    if (!m->sharding.once)
+        k->zero(l->stream, gradients, (size_t)u->count * sizeof(float));
+    link_end(l, &s->transfers[s->buffer]);
+    return m->sharding.once || take_turns(s);
+}
+
+static bool gradients_are_summed(void *context)
+{
+    Sharded *s = context;
+    for (int i = 0; i < TRANSFERS; i++)
+        TRY(link_wait(&s->link, &s->transfers[i]));
     return true;
 }
 
@@ -31,18 +81,14 @@ static bool send_gradient(void *context, int64_t layer)
     Sharded *s = context;
     Model *m = s->model;
     const ShardUnit *u = &m->sharding.units[layer + 1];
-    int rank = m->sharding.rank;
-    char *from = (char *)(m->gradients + (m->sharding.once ? u->first : 0));
-    if (s->host != NULL && rank < s->active) {
+    float *from = m->gradients + (m->sharding.once ? u->first : 0);
+    if (s->link.open)
+        return send_by_link(s, u, layer);
+    if (s->host != NULL && m->sharding.rank < s->active) {
         TRY(m->kernels->download(NULL, s->host, from, (size_t)u->count * sizeof(float)));
-        from = s->host;
+        from = (float *)(void *)s->host;
     }
-    for (int r = 0; r < m->sharding.size; r++) {
-        size_t mine = rank < s->active ? (size_t)owned(u, r) * sizeof(float) : 0;
-        size_t others = r < s->active ? (size_t)owned(u, rank) * sizeof(float) : 0;
-        s->send[r] = (Piece){from + (size_t)(u->edges[r] - u->first) * sizeof(float), mine};
-        s->receive[r] = (Piece){s->received + r * m->sharding.largest_own, others};
-    }
+    pieces_of(s, u, from, s->received);
     return comm_all_to_all(s->ranks, s->send, s->receive) && add_up(s, u);
 }
 
@@ -75,16 +121,18 @@ static bool share_squares(void *context)
 }
 
 // A unit's weights at their place, of which this rank has its own part there, or among own_weights.
-static bool gather(const Sharded *s, const ShardUnit *u)
+static bool gather(Sharded *s, const ShardUnit *u)
 {
     const Model *m = s->model;
     size_t size = m->kernels->activation_size;
     int rank = m->sharding.rank;
     char *place = (char *)m->weights + (size_t)u->place * size, *unit = s->host != NULL ? s->host : place;
-    const char *own = m->sharding.weights ? (char *)m->own_weights + (size_t)u->local * size
-                                          : place + (size_t)(u->edges[rank] - u->first) * size;
+    char *own = m->sharding.weights ? (char *)m->own_weights + (size_t)u->local * size
+                                    : place + (size_t)(u->edges[rank] - u->first) * size;
     for (int r = 0; r < m->sharding.size; r++)
         s->receive[r] = (Piece){unit + (size_t)(u->edges[r] - u->first) * size, (size_t)owned(u, r) * size};
+    if (s->link.open)
+        return link_all_gather(&s->link, s->receive, own);
     if (own != s->receive[rank].data)
         TRY(m->kernels->download(NULL, s->receive[rank].data, own, s->receive[rank].size));
     TRY(comm_all_gather(s->ranks, s->receive));
@@ -99,21 +147,42 @@ static bool share_weights(void *context)
     Sharded *s = context;
     Model *m = s->model;
     int64_t last = m->sharding.unit_count - 1;
+    Transfer *t = &s->transfers[OUTER_WEIGHTS];
     s->held[0] = s->held[1] = -1;
+    TRY(!s->link.open || link_begin(&s->link, t, "the updated weights"));
     for (int64_t i = 0; i <= last; i++)
         if (!m->sharding.weights || i == 0 || i == last)
             TRY(gather(s, &m->sharding.units[i]));
-    return m->kernels->synchronize(NULL);
+    if (s->link.open)
+        link_end(&s->link, t);
+    return s->link.open ? link_wait(&s->link, t) : m->kernels->synchronize(NULL);
 }
 
-// Division.weights: a layer's weights into its place, where they may still lie.
-static bool acquire_weights(void *context, int64_t layer)
+// A layer's weights into its place, which no kernel reads any more that is queued from here on.
+static bool fetch(Sharded *s, int64_t layer)
 {
-    Sharded *s = context;
+    Transfer *t = &s->transfers[LAYER_WEIGHTS + layer % 2];
     if (layer < 0 || layer == s->model->config.layers || s->held[layer % 2] == layer)
         return true;
     s->held[layer % 2] = layer;
-    return gather(s, &s->model->sharding.units[layer + 1]);
+    TRY(!s->link.open || link_begin(&s->link, t, "the weights of layer %" PRId64, layer));
+    TRY(gather(s, &s->model->sharding.units[layer + 1]));
+    if (s->link.open)
+        link_end(&s->link, t);
+    return true;
+}
+
+// Division.weights: a layer's weights, which may still lie at their place. By the link those of the layer after it, in
+// the direction of the pass, begin to come too: the other place's layer is behind what is queued.
+static bool acquire_weights(void *context, int64_t layer)
+{
+    Sharded *s = context;
+    if (layer < 0 || layer == s->model->config.layers)
+        return true;
+    int64_t next = layer >= s->acquired ? layer + 1 : layer - 1;
+    s->acquired = layer;
+    TRY(fetch(s, layer));
+    return !s->link.open || (link_wait(&s->link, &s->transfers[LAYER_WEIGHTS + layer % 2]) && fetch(s, next));
 }
 
 static bool share_elements(void *context, int64_t first, int64_t count, float *host)
@@ -141,15 +210,19 @@ bool sharded_open(Sharded *s, Model *m, Communicator *ranks)
     *s = (Sharded){.model = m, .ranks = ranks, .active = ranks->size, .held = {-1, -1}};
     if (ranks->size == 1)
         return true;
-    if (m->kernels->on_gpu)
+    TRY(link_open(&s->link, m->kernels, ranks));
+    if (m->kernels->on_gpu && !s->link.open)
         TRY((s->host = allocate((size_t)m->sharding.largest, sizeof(float))) != NULL);
-    s->received = allocate((size_t)(m->sharding.size * m->sharding.largest_own), sizeof *s->received);
+    if (!s->link.open)
+        TRY((s->received = allocate((size_t)(m->sharding.size * m->sharding.largest_own), sizeof *s->received)) !=
+            NULL);
     s->send = allocate((size_t)m->sharding.size, sizeof *s->send);
     s->receive = allocate((size_t)m->sharding.size, sizeof *s->receive);
-    TRY(s->received != NULL && s->send != NULL && s->receive != NULL);
+    TRY(s->send != NULL && s->receive != NULL);
     m->hooks = (ModelHooks){.context = s,
                             .weights_acquire = m->sharding.weights ? acquire_weights : NULL,
                             .gradient_ready = m->sharding.once ? NULL : send_gradient,
+                            .gradients_summed = gradients_are_summed,
                             .share_gradients = m->sharding.once ? share_gradients : NULL,
                             .share_squares = share_squares,
                             .share_weights = share_weights,
@@ -159,6 +232,7 @@ bool sharded_open(Sharded *s, Model *m, Communicator *ranks)
 
 void sharded_close(Sharded *s)
 {
+    link_close(&s->link, s->transfers, TRANSFERS);
     free(s->host);
     free(s->received);
     free(s->send);

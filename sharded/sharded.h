@@ -1,7 +1,8 @@
 // Training one model on several ranks: every rank runs micro-batches of its own with the whole weights, and owns a part
 // of the rest (model/sharding.h). Bits are those of one rank: going back, the gradient of a unit is finished on its own
 // and travels to its owners, who add up the micro-batches in their order; block sums of the norm and updated weights
-// travel back (EXACTNESS 5 and 7). A step:
+// travel back (EXACTNESS 5 and 7). Between devices a unit's gradient travels while the next one's is computed: two
+// buffers of gradients take turns (link.h). A step:
 //
 //     gradients_clear(model);
 //     for (m = rank; m < rounds * size; m += size) {         // in a round, ranks 0 to active - 1 have a micro-batch
@@ -13,16 +14,23 @@
 #define SHARDED_SHARDED_H
 
 #include "model/model.h"
-#include "ranks/communicator.h"
+#include "sharded/link.h"
+
+// Transfers: of the two buffers' gradients, by turns; of weights that every rank has; of the two places of layers.
+enum { OUTER_WEIGHTS = 2, LAYER_WEIGHTS = 3, TRANSFERS = 5 };
 
 typedef struct Sharded {
     Model *model;
     Communicator *ranks;
-    int active;      // ranks that have a micro-batch in this round: 0 .. active - 1
-    int64_t held[2]; // Division.weights: the layers that lie at the two places; -1: none
-    char *host;      // a unit's gradient or weights, of a device; NULL: they are read and written where they lie
-    float *received; // (size, largest_own) what the others have made of this rank's part
+    int active;       // ranks that have a micro-batch in this round: 0 .. active - 1
+    int64_t held[2];  // Division.weights: the layers that lie, or are to lie, at the two places; -1: none
+    int64_t acquired; // the last
+    char *host;       // a unit's gradient or weights, of a device; NULL: they are read and written where they lie
+    float *received;  // (size, largest_own) what the others have made of this rank's part; NULL: it lies on the device
     Piece *send, *receive;
+    Link link;
+    Transfer transfers[TRANSFERS];
+    int buffer; // of model->gradients
 } Sharded;
 
 // The model was opened with limits.division of this communicator; with one rank nothing is done.

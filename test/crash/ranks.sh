@@ -10,7 +10,7 @@ every_number_of_ranks_has_the_bits_of_one() {
     local ranks
     for ranks in 2 3 4; do
         wants 0 train "$work/ranks" --ranks $ranks
-        grep -q "^$ranks ranks, on " "$work/stdout" || failed "that there are $ranks ranks is not said"
+        grep -q "^$ranks ranks (--ranks), on " "$work/stdout" || failed "that there are $ranks ranks is not said"
         [ "$(grep -c "going on\|step 1/" "$work/stdout")" = 1 ] || failed "more than one rank writes to the terminal"
         same_run "$calm" "$work/ranks" "$ranks ranks have the bits of one: log, checkpoints, model"
         diff <(state_of "$calm") <(state_of "$work/ranks") || failed "another named state"
