@@ -9,6 +9,15 @@ SIMT_SOURCES := $(filter-out $(SIMT_CHECKS:%=test/simt/%.cc),$(wildcard test/sim
 SIMT_FLAGS   := -std=c++17 -D_GNU_SOURCE -Itest/simt -I. -g -O2 -ffp-contract=off -fno-strict-aliasing -Wall -Wextra \
                 -Wno-unused-parameter -Wno-unknown-pragmas -MMD -MP
 LADDER       := $(basename $(wildcard dev/ladder/*.cc dev/ladder/*.cu))
+# libraries that stand in for NVIDIA's are opened at run time, and call the runtime back
+STANDINS     := $(B)/simt/libnccl.so.2 $(B)/simt/libcuda.so.1
+SIMT_LINK     = $(CXX) -fopenmp -Wl,--export-dynamic-symbol=simt_stream_push,--export-dynamic-symbol=simt_move -Wl,-rpath,'$$ORIGIN/..'
+$(B)/simt/libnccl.so.2: test/simt/nccl.c
+$(B)/simt/libcuda.so.1: test/simt/driver.c
+$(STANDINS):
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) -Wno-missing-prototypes -fPIC -shared -o $@ $<
 # folder, sanitizers of the kernels, sanitizers of the rest, the library's folder
 define SIMT_BUILD
 $(1)/%_bf16.o: kernels/cuda/%.cu
@@ -71,9 +80,16 @@ $(1)/test_cuda: $(CUDA_TESTS:test/cuda/%.cc=$(1)/cuda_%.o) $(1)/open.o $(1)/libk
 $(SIMT_CHECKS:%=$(1)/%): $(1)/%: $(1)/%.o $(1)/libsimt.a $(4)/libdereason.a
 	@echo "  LINK  $$@"
 	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS)
-$(1)/train_sft $(1)/train_rl $(1)/generate: $(1)/%: $(4)/%.o $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
+$(1)/train_sft $(1)/train_rl $(1)/generate: $(1)/%: $(4)/%.o $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a | $$(STANDINS)
 	@echo "  LINK  $$@"
-	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS) $$(SOME_LIBS)
+	@$$(SIMT_LINK) $(3) -o $$@ $$^ $$(SMALL_LIBS) $$(SOME_LIBS)
+$(1)/test_link.o: test/simt/test_link.c
+	@mkdir -p $$(@D)
+	@echo "  CC    $$@"
+	@$$(CC) $$(CFLAGS) $(3) -c $$< -o $$@
+$(1)/test_link: $(1)/test_link.o $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a | $$(STANDINS)
+	@echo "  LINK  $$@"
+	@$$(SIMT_LINK) $(3) -o $$@ $$^ $$(SMALL_LIBS) -lcmocka
 $(1)/generate_bench $(1)/rl_bench: $(1)/%: $(4)/lab/bench/%.o $(1)/open.o $(1)/libkernels.a $(1)/libsimt.a $(4)/libdereason.a
 	@echo "  LINK  $$@"
 	@$$(CXX) -fopenmp $(3) -o $$@ $$^ $$(SMALL_LIBS) $$(SOME_LIBS)
@@ -81,7 +97,7 @@ endef
 $(eval $(call SIMT_BUILD,$(B)/simt/race,-fsanitize=thread,,$(B)))
 $(eval $(call SIMT_BUILD,$(B)/simt/asan,$(SANITIZE) -O2,$(SANITIZE),$(B)/asan))
 SIMT_TESTS := $(addprefix $(B)/simt/,race/test_cuda race/train_sft race/train_rl race/generate race/generate_bench race/rl_bench \
-              $(addprefix race/,$(SIMT_CHECKS)) $(addprefix asan/,$(SIMT_CHECKS)) $(addprefix race/,$(GPU_BENCHES) ladder/ladder))
+              race/test_link $(addprefix race/,$(SIMT_CHECKS)) $(addprefix asan/,$(SIMT_CHECKS)) $(addprefix race/,$(GPU_BENCHES) ladder/ladder))
 SIMT_LONG  := $(B)/simt/asan/test_cuda
 
 simt: setup-test
