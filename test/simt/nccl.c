@@ -145,7 +145,7 @@ static void remove_folder(const char *folder)
 static void describe(char *out, size_t size, const Operation *o)
 {
     if (o == NULL)
-        snprintf(out, size, "has nothing more to do");
+        snprintf(out, size, "has no more part in it");
     else
         snprintf(out, size, KINDS[o->kind], o->bytes, o->peer); // NOLINT: the formats are ours
 }
