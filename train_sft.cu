@@ -98,10 +98,12 @@ static bool open_model(Sft *s)
     needs.own.bf16_moments = s->optimizer.bf16_moments;
     needs.own.limits.division = division_of(&s->o.sharding, &s->ranks);
     TRY(fit_choose(&s->fit, &needs));
-    return s->o.machine.plan ||
-           (model_open(&s->model, &s->files.config, &s->fit.needs.own.limits, s->fit.kernels, false) &&
-            optimizer_open(&s->optimizer, &s->model, false) && sharded_open(&s->sharded, &s->model, &s->ranks)) ||
-           fit_fail(&s->fit);
+    if (s->o.machine.plan)
+        return true;
+    return ((model_open(&s->model, &s->files.config, &s->fit.needs.own.limits, s->fit.kernels, false) &&
+             optimizer_open(&s->optimizer, &s->model, false)) ||
+            fit_fail(&s->fit)) &&
+           sharded_open(&s->sharded, &s->model, &s->ranks);
 }
 
 static bool open_all(Sft *s)

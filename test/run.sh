@@ -48,6 +48,8 @@ simt() {
     local -x ASAN_OPTIONS=$ASAN_OPTIONS:detect_stack_use_after_return=0 # a fake stack for each fiber would double the time
     run test/cuda/both.sh build/simt/race/test_cuda
     run test/crash/device.sh short
+    run test/crash/gpus.sh "$1"
+    run build/simt/race/test_link
     for source in test/simt/test_*.cc; do
         name=$(basename "${source%.cc}")
         run "build/simt/race/$name"
@@ -68,7 +70,7 @@ if [ "$1" = simt ]; then
 fi
 simt "$1" # what takes longest, first
 for script in test/crash/*.sh; do
-    [ "$script" = test/crash/device.sh ] || run "$script" "$1"
+    case $script in */device.sh | */gpus.sh) ;; *) run "$script" "$1" ;; esac
 done
 run test/tidy.sh
 run dev/format.sh --check

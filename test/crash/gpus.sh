@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# --gpus: a run on several GPUs has the bits of one, whatever their number and however memory travels between them, also when either
+# changes after a stop; and a rank that is killed or stands still is named. Under SIMT with stand-ins for NCCL and the driver
+# (test/simt/nccl.c, driver.c); on a machine with GPUs the same commands run there.
+. "$(dirname "$0")/common.bash"
+simt=build/simt/race/train_sft
+export SIMT_DEVICES=4 TMPDIR=$work OMP_WAIT_POLICY=passive
+
+cat >"$work/config.json" <<END
+{"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 64, "num_hidden_layers": 2,
+ "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 64, "intermediate_size": 96, "vocab_size": 304,
+ "max_position_embeddings": 512, "rope_theta": 10000.0, "rms_norm_eps": 1e-6, "hidden_act": "silu",
+ "tie_word_embeddings": false, "initializer_range": 0.1}
+END
+awk 'BEGIN { for (line = 1; line <= 12; line++) {
+    printf "{\"ids\": [%d", line
+    for (i = 1; i < 9 + line * 7 % 30; i++) printf ", %d", (i * 3 + line * 5) % 300
+    print "]}" } }' >"$work/rows.jsonl"
+head -n 3 "$work/rows.jsonl" >"$work/heldout.jsonl"
+recipe=(--init "$work/config.json" --data "$work/rows.jsonl" --eval-data "$work/heldout.jsonl" --steps 3 --global-batch 6 --slots 2
+    --micro-batch-tokens 64 --lr 1e-3 --save-every 1 --stuck-after 30)
+
+on_gpus() { "$simt" "${recipe[@]}" "$@" >"$work/stdout" 2>"$work/stderr"; }
+notes() { grep -qF -- "$1" "$work/stdout" || failed "it is not said that: $1"; }
+
+calm=$work/calm
+wants 0 on_gpus --device cuda --out "$calm"
+
+every_number_of_gpus_has_the_bits_of_one() {
+    local order gpus out=$work/some
+    for order in late early; do
+        for gpus in 2 4; do
+            SIMT_STREAMS=$order wants 0 on_gpus --gpus $gpus --out "$out"
+            notes "$gpus ranks (--gpus), on "
+            notes "NCCL 2.28.9 between GPUs"
+            same_run "$calm" "$out" "$gpus GPUs have the bits of one, streams $order"
+            cmp "$calm/checkpoints/step-3/MANIFEST.json" "$out/checkpoints/step-3/MANIFEST.json" || failed "another manifest"
+            rm -rf "$out"
+        done
+    done
+    SIMT_DEVICES=3 wants 0 on_gpus --gpus all --recompute layer --out "$out"
+    notes "3 ranks (--gpus), on "
+    same_run "$calm" "$out" "--gpus all: all three, layers recomputed"
+    rm -rf "$out"
+}
+
+fp32_too_and_what_is_exported_in_fp32() {
+    local -x DEREASON_CUDA=fp32
+    wants 0 on_gpus --device cuda --export-dtype fp32 --out "$work/parity"
+    wants 0 on_gpus --gpus 2 --export-dtype fp32 --out "$work/parity2"
+    same_run "$work/parity" "$work/parity2" "in fp32, where weights are their own masters"
+    DEREASON_CUDA=bf16 wants 0 on_gpus --device cuda --export-dtype fp32 --out "$work/masters"
+    DEREASON_CUDA=bf16 wants 0 on_gpus --gpus 2 --export-dtype fp32 --out "$work/masters2"
+    same_run "$work/masters" "$work/masters2" "masters that two ranks own are exported by one"
+}
+
+# SIMT's devices are processes of one machine: here each claims to be on another host, as two ranks on one card have to.
+memory_travels_as_it_can() {
+    local out=$work/way port=$((20000 + RANDOM % 10000)) other
+    DEREASON_LINK=host wants 0 on_gpus --gpus 2 --out "$out"
+    notes "through memory of the host (rank 0: DEREASON_LINK=host)"
+    same_run "$calm" "$out" "through memory of the host"
+    rm -rf "$out"
+    mkdir -p "$work/alone/bin" && cp $simt "$work/alone/bin" # no libraries beside it
+    wants 0 "$work/alone/bin/train_sft" "${recipe[@]}" --device cuda --ranks 2 --out "$out" >"$work/stdout" 2>"$work/stderr"
+    notes "through memory of the host (rank 0: libnccl.so.2 was not found"
+    same_run "$calm" "$out" "without NCCL"
+    rm -rf "$out"
+    wants 1 "$work/alone/bin/train_sft" "${recipe[@]}" --gpus 2 --out "$work/no" >"$work/stdout" 2>"$work/stderr"
+    says "there is no NVIDIA driver on this machine"
+    DEREASON_LINK=nccl wants 1 "$work/alone/bin/train_sft" "${recipe[@]}" --ranks 2 --device cuda --out "$work/no" >"$work/stdout" 2>"$work/stderr"
+    says "DEREASON_LINK=nccl: libnccl.so.2 was not found"
+    SIMT_DEVICES=1 NCCL_HOSTID=second $simt "${recipe[@]}" --out "$out" --ranks 2 --rank 1 --rendezvous 127.0.0.1:$port >"$work/other" 2>&1 &
+    other=$!
+    SIMT_DEVICES=1 NCCL_HOSTID=first wants 0 on_gpus --out "$out" --ranks 2 --rank 0 --rendezvous 127.0.0.1:$port
+    wait $other || failed "rank 1: $(cat "$work/other")"
+    notes "NCCL 2.28.9 between GPUs"
+    same_run "$calm" "$out" "two ranks on one GPU, each with an NCCL_HOSTID of its own"
+    rm -rf "$out"
+}
+
+a_run_goes_on_with_another_number_of_gpus() {
+    local out=$work/changing gpus step=1
+    for gpus in 2 4 3; do
+        DEREASON_LINK=$([ $gpus = 4 ] && echo host || echo auto) wants 0 on_gpus --gpus $gpus --out "$out"
+        [ $step = 3 ] || rm -rf "$out/model" "$out"/checkpoints/step-{$((step + 1)),3}
+        step=$((step + 1))
+    done
+    same_run "$calm" "$out" "begun on 2 GPUs, gone on with on 4 and 3: the same bits"
+    rm -rf "$out"
+}
+
+children_of() {
+    awk -v parent="$1" '{ sub(/.*\) /, ""); if ($2 == parent) print FILENAME }' /proc/[0-9]*/stat 2>/dev/null | cut -d/ -f3 | sort -n
+}
+
+gpus_in_background() {
+    $simt "${recipe[@]}" --steps 10000 --save-every 20 --keep-checkpoints 1 --eval-every 100000 "$@" >"$work/stdout" 2>"$work/stderr" &
+    trainer=$!
+}
+
+a_rank_that_is_lost_is_named_and_ends_the_others() {
+    local out=$work/lost signal pids pid status
+    for signal in KILL STOP; do
+        gpus_in_background --gpus 3 --out "$out" --stuck-after 3
+        wait_for_step "$out" 5
+        mapfile -t pids < <(children_of $trainer)
+        kill -$signal "${pids[1]}"
+        status=0
+        wait $trainer || status=$?
+        [ $status = 137 ] || [ $status = 1 ] || failed "exit status $status after SIG$signal of a rank"
+        grep -qE "rank 1 on .* has ended|rank 1 was ended by signal 9|from rank 1 on |has waited for 3 seconds" "$work/stderr" || failed "what is wrong is not said"
+        for pid in "${pids[@]}"; do
+            timeout 15 tail --pid="$pid" -f /dev/null || failed "process $pid outlives the run"
+        done
+        rm -rf "$out"
+        proved "SIG$signal of a rank on a GPU is said, and ends the others"
+    done
+}
+
+a_signal_saves() {
+    local out=$work/signal status=0
+    gpus_in_background --gpus 2 --out "$out"
+    wait_for_step "$out" 5
+    kill -TERM $trainer
+    wait $trainer || status=$?
+    [ $status = 75 ] || failed "exit status $status after SIGTERM"
+    notes "stopped by a signal and saved after step"
+    proved "SIGTERM to a run on GPUs saves, and ends with 75"
+    rm -rf "$out"
+}
+
+what_does_not_fit_is_refused() {
+    SIMT_DEVICES=2 wants 2 on_gpus --gpus 3 --out "$work/no"
+    says "--gpus 3: 2 are visible here"
+    wants 2 on_gpus --gpus 2 --device cpu --out "$work/no"
+    says "--device cpu uses none"
+    wants 2 on_gpus --gpus two --out "$work/no"
+    says "--gpus two: a number from 1 to 64 is wanted, or all"
+    wants 2 on_gpus --gpus 2 --ranks 2 --out "$work/no"
+    says "drop --ranks"
+    ! SIMT_DEVICES=2 on_gpus --ranks 3 --out "$work/no" || failed "three ranks run on two GPUs" # 2 of that rank, or 1 of one that lost it
+    says "is number 2 of the run on its host, counted from 0, and sees 2 GPUs"
+    SIMT_DEVICES=1 wants 2 on_gpus --ranks 2 --out "$work/no"
+    says "ranks 0 and 1, on"
+    says "have the same GPU"
+    SIMT_DEVICES=0 wants 1 on_gpus --gpus all --out "$work/no"
+    says "--gpus: the NVIDIA driver gives no answer"
+    DEREASON_LINK=wire wants 1 on_gpus --gpus 2 --out "$work/no"
+    says "DEREASON_LINK=wire: take auto, host or nccl"
+    [ ! -e "$work/no/checkpoints" ] || failed "a run has begun"
+    wants 0 on_gpus --gpus 4 --plan --out "$work/no"
+    grep -q "gradients: in transfer" "$work/stdout" || failed "the plan has no gradients in transfer"
+    proved "more ranks than GPUs, a GPU for two, and options that contradict each other are refused; a plan starts none"
+}
+
+every_number_of_gpus_has_the_bits_of_one
+fp32_too_and_what_is_exported_in_fp32
+memory_travels_as_it_can
+a_run_goes_on_with_another_number_of_gpus
+a_rank_that_is_lost_is_named_and_ends_the_others
+a_signal_saves
+what_does_not_fit_is_refused
+[ "$mode" = short ] || test/simt/mutants.sh
