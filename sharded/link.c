@@ -93,11 +93,11 @@ static bool choose(bool *nccl, const Kernels *k, Communicator *c)
     return ok;
 }
 
-bool link_open(Link *l, const Kernels *k, Communicator *c)
+bool link_open(DeviceLink *l, const Kernels *k, Communicator *c)
 {
     bool nccl;
     uint64_t sent = c->bytes; // what is counted is what a run sends
-    *l = (Link){.kernels = k};
+    *l = (DeviceLink){.kernels = k};
     if (!k->on_gpu || c->size == 1)
         return true;
     TRY(choose(&nccl, k, c));
@@ -109,7 +109,7 @@ bool link_open(Link *l, const Kernels *k, Communicator *c)
     return true;
 }
 
-void link_close(Link *l, Transfer *transfers, int count)
+void link_close(DeviceLink *l, Transfer *transfers, int count)
 {
     nccl_close(l->nccl);
     for (int i = 0; i < count; i++)
@@ -119,12 +119,12 @@ void link_close(Link *l, Transfer *transfers, int count)
         l->kernels->event_close(l->behind);
     if (l->stream != NULL)
         l->kernels->stream_close(l->stream);
-    *l = (Link){0};
+    *l = (DeviceLink){0};
 }
 
 // ---- transfers
 
-bool link_begin(Link *l, Transfer *t, const char *what, ...)
+bool link_begin(DeviceLink *l, Transfer *t, const char *what, ...)
 {
     va_list arguments;
     TRY(link_wait(l, t));
@@ -139,23 +139,23 @@ bool link_begin(Link *l, Transfer *t, const char *what, ...)
     return true;
 }
 
-bool link_all_to_all(Link *l, const Piece *send, const Piece *receive)
+bool link_all_to_all(DeviceLink *l, const Piece *send, const Piece *receive)
 {
     return nccl_all_to_all(l->nccl, l->what, l->stream, send, receive);
 }
 
-bool link_all_gather(Link *l, const Piece *pieces, const void *own)
+bool link_all_gather(DeviceLink *l, const Piece *pieces, const void *own)
 {
     return nccl_all_gather(l->nccl, l->what, l->stream, pieces, own);
 }
 
-void link_end(Link *l, Transfer *t)
+void link_end(DeviceLink *l, Transfer *t)
 {
     l->kernels->event_record(l->stream, t->done);
     t->in_flight = true;
 }
 
-bool link_wait(Link *l, Transfer *t)
+bool link_wait(DeviceLink *l, Transfer *t)
 {
     static const struct timespec moment = {.tv_nsec = 20000};
     double since = clock_seconds();

@@ -28,26 +28,28 @@ typedef struct Transfer {
     bool in_flight;
 } Transfer;
 
-typedef struct Link {
+typedef struct DeviceLink {
     bool open;
     const Kernels *kernels;
     Nccl *nccl;
     Stream *stream;
     Event *behind;    // of the default stream
     const char *what; // of the transfer that has begun last
-} Link;
+} DeviceLink;
 
 // All ranks call it, also with kernels of a CPU, where it is never open. Two ranks on one GPU are refused, unless each
 // has another NCCL_HOSTID. What was chosen, and why, is then in ranks->between.
-bool link_open(Link *link, const Kernels *kernels, Communicator *ranks);
-void link_close(Link *link, Transfer *transfers, int count); // (count) all that it has had; behind an error: given up
+bool link_open(DeviceLink *link, const Kernels *kernels, Communicator *ranks);
+void link_close(DeviceLink *link, Transfer *transfers,
+                int count); // (count) all that it has had; behind an error: given up
 
 // False after fail(), which names the transfer. Begin waits for the transfer's last use.
-bool link_begin(Link *link, Transfer *transfer, const char *what, ...) PRINTF_LIKE(3, 4);
-bool link_all_to_all(Link *link, const Piece *send, const Piece *receive); // this rank's own piece stays where it is
+bool link_begin(DeviceLink *link, Transfer *transfer, const char *what, ...) PRINTF_LIKE(3, 4);
+bool link_all_to_all(DeviceLink *link, const Piece *send,
+                     const Piece *receive); // this rank's own piece stays where it is
 // pieces (size): piece i is rank i's; this rank's lies at `own`, which may be its place.
-bool link_all_gather(Link *link, const Piece *pieces, const void *own);
-void link_end(Link *link, Transfer *transfer);
-bool link_wait(Link *link, Transfer *transfer); // at once where it is not in flight
+bool link_all_gather(DeviceLink *link, const Piece *pieces, const void *own);
+void link_end(DeviceLink *link, Transfer *transfer);
+bool link_wait(DeviceLink *link, Transfer *transfer); // at once where it is not in flight
 
 #endif

@@ -54,7 +54,7 @@ static bool send_by_link(Sharded *s, const ShardUnit *u, int64_t layer)
 {
     Model *m = s->model;
     const Kernels *k = m->kernels;
-    Link *l = &s->link;
+    DeviceLink *l = &s->link;
     int rank = m->sharding.rank;
     float *gradients = m->gradients + (m->sharding.once ? u->first : 0);
     TRY(link_begin(l, &s->transfers[s->buffer], "the gradients of layer %" PRId64, layer));

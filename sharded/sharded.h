@@ -28,7 +28,7 @@ typedef struct Sharded {
     char *host;       // a unit's gradient or weights, of a device; NULL: they are read and written where they lie
     float *received;  // (size, largest_own) what the others have made of this rank's part; NULL: it lies on the device
     Piece *send, *receive;
-    Link link;
+    DeviceLink link;
     Transfer transfers[TRANSFERS];
     int buffer; // of model->gradients
 } Sharded;

@@ -39,6 +39,7 @@ typedef struct Operation {
     int peer; // or root
     size_t bytes;
     void *data;
+    const void *own; // of a root: where its bytes lie before
 } Operation;
 
 typedef struct Comm Comm;
@@ -208,9 +209,17 @@ static bool send_to(const Group *g, int i, int to)
     const Operation *o = &g->operations[i];
     char path[PATH], *bytes = malloc(o->bytes);
     message(path, g, i, g->comm->rank, to);
-    bool ok = bytes != NULL && simt_move(bytes, o->data, o->bytes, false) && write_file(path, bytes, o->bytes);
+    bool ok = bytes != NULL && simt_move(bytes, o->own, o->bytes, false) && write_file(path, bytes, o->bytes);
     free(bytes);
     return ok || (refuse(g->comm, SYSTEM_ERROR, "writing %s: %s", path, strerror(errno)), false);
+}
+
+static bool move_own(const Group *g, const Operation *o)
+{
+    char *bytes = malloc(o->bytes);
+    bool ok = bytes != NULL && simt_move(bytes, o->own, o->bytes, false) && simt_move(o->data, bytes, o->bytes, true);
+    free(bytes);
+    return ok || (refuse(g->comm, SYSTEM_ERROR, "copying a root's own bytes"), false);
 }
 
 static bool send_all(const Group *g)
@@ -218,6 +227,8 @@ static bool send_all(const Group *g)
     for (int i = 0; i < g->count; i++) {
         const Operation *o = &g->operations[i];
         bool root = o->kind == BROADCAST && o->peer == g->comm->rank;
+        if (root && o->own != o->data && !move_own(g, o))
+            return false;
         for (int r = 0; r < g->comm->size; r++)
             if (((o->kind == SEND && o->peer == r) || (root && r != g->comm->rank)) && !send_to(g, i, r))
                 return false;
@@ -392,19 +403,17 @@ static int add(Operation operation, Comm *c, void *stream)
 
 int ncclSend(const void *data, size_t bytes, int type, int to, Comm *c, void *stream)
 {
-    return add((Operation){SEND, to, bytes, (void *)(uintptr_t)data}, c, stream);
+    return add((Operation){SEND, to, bytes, NULL, data}, c, stream);
 }
 
 int ncclRecv(void *data, size_t bytes, int type, int from, Comm *c, void *stream)
 {
-    return add((Operation){RECEIVE, from, bytes, data}, c, stream);
+    return add((Operation){RECEIVE, from, bytes, data, NULL}, c, stream);
 }
 
 int ncclBroadcast(const void *send, void *receive, size_t bytes, int type, int root, Comm *c, void *stream)
 {
-    if (send != receive)
-        return refuse(c, INVALID_USAGE, "this stand-in broadcasts in place");
-    return add((Operation){BROADCAST, root, bytes, receive}, c, stream);
+    return add((Operation){BROADCAST, root, bytes, receive, send}, c, stream);
 }
 
 const char *ncclGetErrorString(int result)

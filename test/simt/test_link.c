@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { MOST_RANKS = 4, STEPS = 2, MICRO_BATCHES = 5, MOST_ELEMENTS = 160000 };
+enum { MOST_RANKS = 4, STEPS = 2, MICRO_BATCHES = 5, MOST_ELEMENTS = 180000 };
 
 typedef struct State {
     int64_t elements;
@@ -20,8 +20,8 @@ typedef struct State {
 } State;
 
 typedef struct Setting {
-    bool tied, recompute, bf16_moments;
-    State *states; // (MOST_RANKS) shared by all processes
+    bool tied, recompute, bf16_moments, weights, once; // weights, once: of a Division
+    State *states;                                     // (MOST_RANKS) shared by all processes
 } Setting;
 
 static State *states; // (MOST_RANKS)
@@ -39,6 +39,7 @@ static ModelConfig config_of(bool tied)
     c.head_width = 64;
     c.feed_forward = 96;
     c.vocabulary = 304;
+    c.layers = 3;
     c.tied = tied;
     return c;
 }
@@ -73,8 +74,7 @@ static bool train(Communicator *ranks, void *context)
                           .positions = 32,
                           .training = true,
                           .recompute = setting->recompute,
-                          .rank = ranks->rank,
-                          .ranks = ranks->size};
+                          .division = {ranks->rank, ranks->size, setting->weights, setting->once}};
     Model model;
     Sharded sharded;
     Optimizer optimizer = {.beta1 = 0.9,
@@ -115,8 +115,11 @@ static void same_bits(const State *a, const State *b)
 static void expect_bytes(int size)
 {
     for (int r = 0; r < size; r++) {
-        uint64_t rounds = (uint64_t)STEPS * (uint64_t)((MICRO_BATCHES - r + size - 1) / size);
-        assert_int_equal(states[r].sent, rounds * states[r].planned.round + STEPS * states[r].planned.update);
+        const ShardedBytes *planned = &states[r].planned;
+        uint64_t all = (MICRO_BATCHES + (uint64_t)size - 1) / (uint64_t)size,
+                 rounds = (uint64_t)((MICRO_BATCHES - r + size - 1) / size);
+        assert_int_equal(states[r].sent,
+                         STEPS * (rounds * planned->gradients + all * planned->weights + planned->update));
     }
 }
 
@@ -145,9 +148,11 @@ static const char *const ORDERS[] = {"late", "early"};
 
 static void every_number_of_gpus_has_the_bits_of_one(void **unused)
 {
-    static const Setting settings[] = {{true, false, false, NULL}, {false, true, true, NULL}};
+    static const Setting settings[] = {{true, false, false, false, false, NULL},
+                                       {false, true, true, false, false, NULL},
+                                       {false, false, false, true, false, NULL}};
     for (size_t order = 0; order < 2; order++)
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; i < 3; i++) {
             setenv("SIMT_STREAMS", ORDERS[order], 1);
             expect_bits_of_one(settings[i], "NCCL 2.28.9 between GPUs");
         }
@@ -155,13 +160,31 @@ static void every_number_of_gpus_has_the_bits_of_one(void **unused)
 
 static void without_nccl_memory_of_the_host_lies_between(void **unused)
 {
-    Setting setting = {true, false, false, NULL};
+    Setting setting = {true, false, false, false, false, NULL};
     setenv("DEREASON_LINK", "host", 1);
     expect_bits_of_one(setting, "through memory of the host (rank 0: DEREASON_LINK=host)");
     unsetenv("DEREASON_LINK");
     setenv("NCCL_STANDIN_VERSION", "21701", 1);
     expect_bits_of_one(setting, "through memory of the host (rank 0: libnccl.so.2 is version 2.17, and 2.18");
     unsetenv("NCCL_STANDIN_VERSION");
+}
+
+// Gradients that are sent once a step have the bits of this number of ranks, whichever way they travel.
+static void gradients_once_a_step_are_the_same_either_way(void **unused)
+{
+    static State by_host;
+    Setting setting = {false, false, false, true, true, states};
+    for (int way = 0; way < 3; way++) {
+        setenv("DEREASON_LINK", way == 0 ? "host" : "nccl", 1);
+        setenv("SIMT_STREAMS", ORDERS[way % 2], 1);
+        memset(states, 0, MOST_RANKS * sizeof *states);
+        assert_int_equal(together(2, patience(), train, &setting), 0);
+        by_host = way == 0 ? states[0] : by_host;
+        same_bits(&states[0], &by_host);
+        same_bits(&states[1], &by_host);
+        assert_true(by_host.norms[0] > 0);
+    }
+    unsetenv("DEREASON_LINK");
 }
 
 // ---- transfers of their own, and what goes wrong
@@ -171,16 +194,17 @@ typedef enum Wrong { NOTHING_WRONG, ANOTHER_SIZE, SWAPPED, ENDED, STANDING, SAME
 enum { PIECE = 64 }; // floats
 
 typedef struct Pair { // of transfers, on a rank
-    Link link;
+    DeviceLink link;
     Transfer gradients, weights;
     float *sends, *receives; // (ranks, PIECE), on the device
     Piece *send, *receive;
+    int rank;
 } Pair;
 
 static bool open_pair(Pair *p, const Kernels *k, Communicator *c)
 {
     size_t bytes = (size_t)c->size * PIECE * sizeof(float);
-    *p = (Pair){0};
+    *p = (Pair){.rank = c->rank};
     TRY(link_open(&p->link, k, c));
     p->sends = k->allocate(bytes);
     p->receives = k->allocate(bytes);
@@ -203,7 +227,8 @@ static bool exchange(Pair *p)
 
 static bool gather(Pair *p)
 {
-    TRY(link_begin(&p->link, &p->weights, "the updated weights") && link_all_gather(&p->link, p->receive));
+    TRY(link_begin(&p->link, &p->weights, "the updated weights") &&
+        link_all_gather(&p->link, p->receive, p->receive[p->rank].data));
     link_end(&p->link, &p->weights);
     return true;
 }
@@ -229,7 +254,7 @@ static bool go_wrong(Communicator *c, void *context)
     process_place_set(wrong == SAME_CARD ? 0 : c->rank, false);
     const Kernels *k = kernels_open("cuda", 1);
     TRY(k != NULL);
-    bool ok = open_pair(&p, k, c) && with(wrong, &p, c);
+    bool ok = open_pair(&p, k, c) && comm_barrier(c) && with(wrong, &p, c);
     snprintf(states[c->rank].error, sizeof states[c->rank].error, "%s", ok ? "" : error_text());
     Transfer transfers[] = {p.gradients, p.weights};
     link_close(&p.link, transfers, 2);
@@ -294,6 +319,7 @@ int main(int count, char **words)
         cmocka_set_test_filter(words[1]);
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_number_of_gpus_has_the_bits_of_one),
                                        cmocka_unit_test(without_nccl_memory_of_the_host_lies_between),
+                                       cmocka_unit_test(gradients_once_a_step_are_the_same_either_way),
                                        cmocka_unit_test(ranks_that_do_not_do_the_same_are_named),
                                        cmocka_unit_test(a_rank_that_has_ended_or_stands_still_is_an_error),
                                        cmocka_unit_test(two_ranks_on_one_gpu_are_refused)};
