@@ -7,14 +7,14 @@
 #
 #   dev/gpu_check.sh [--part NAME,NAME...] [--minutes N] [--programs FOLDER] [--dry-run] [--smoke]
 #
-# Parts: environment, correctness, sanitizer, chains, benchmarks, generate, step, rl, torch. The programs (test_cuda, chain_check,
+# Parts: environment, correctness, sanitizer, chains, ranks, benchmarks, generate, step, rl, torch. The programs (test_cuda, chain_check,
 # kernel_bench, generate_bench, rl_bench, train_sft) are those of build/cuda, which make cuda-check makes, statically linked but for CUDA's libraries, so that they may
 # come from another machine; where they are not there, they are made first. PyTorch's side is skipped where PyTorch is not.
 # --dry-run prints the commands. --smoke: tiny shapes, no GPU asked for; for programs that were linked with test/simt/.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-parts=environment,correctness,sanitizer,chains,benchmarks,generate,step,rl,torch
+parts=environment,correctness,sanitizer,chains,ranks,benchmarks,generate,step,rl,torch
 minutes=8 programs=build/cuda dry="" smoke=""
 usage() { sed -n '2,/^set -uo/{/^#/s/^# \{0,1\}//p}' "$0"; }
 while [ $# -gt 0 ]; do
@@ -38,10 +38,12 @@ rm -rf "$folder" && mkdir -p "$folder"
 # environment of our programs; PyTorch runs without it, since it brings its own libraries
 ours=(env "LD_LIBRARY_PATH=$CUDA_LIBRARIES${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}")
 if [ -z "$smoke" ]; then
+    ranks_config=lab/bench/qwen3-0.6b.json
     torch_device=cuda models=4B,0.6B,8B config=lab/bench/qwen3-4b.json lengths="4096 16384" step_tokens=65536
     workload=(--workload 256 --prompt 100 --new 1024) prefill=(--batch 16 --prompt 512 --new 1)
     batch=(--batch 64 --prompt 1024 --new 128) rl=(--prompts 32 --samples 8 --prompt 1024 --new 2048)
 else
+    ranks_config=$folder/tiny.json
     torch_device=cpu models=tiny config=$folder/tiny.json lengths=64 step_tokens=256
     workload=(--workload 4 --prompt 3 --new 8) prefill=(--batch 2 --prompt 70 --new 1) batch=(--batch 2 --prompt 8 --new 4)
     rl=(--prompts 2 --samples 2 --prompt 5 --new 9 --per-update 1 --micro-batch 30)
@@ -171,6 +173,12 @@ part_sanitizer() {
 
 part_chains() {
     job chains "bits of products" 45 "${ours[@]}" "$programs/chain_check" --json "$folder/chains.jsonl" ${smoke:+--smoke}
+}
+
+# 1, 2 and 4 ranks of a small Qwen3 (0.6B; --smoke: tiny) on one card, by NCCL. It refuses two ranks on one GPU of one host, so each has an
+# NCCL_HOSTID of its own and they reach each other over sockets. Waits for a card; if NCCL refuses this too, the report has what it says.
+part_ranks() {
+    job ranks "1, 2 and 4 ranks on one GPU" 120 "${ours[@]}" dev/gpu_ranks.sh "$programs/train_sft" "$ranks_config" "$folder/ranks"
 }
 
 # PyTorch's ceilings first: shares are of the best that any program reached here. Then everything, with cuBLASLt beside our own

@@ -37,8 +37,7 @@ typedef struct ModelLimits {
 // and released after; in the backward pass a layer's gradient is announced when it is finished. Layer -1 is the
 // embedding, layer L the final norm and the head. They are called for an empty micro-batch too, in the same order,
 // because the other ranks' collectives wait for them; gradients_summed returns when all are in the sums. No pointer to a
-// layer's weights is kept between release and the
-// next acquire. The share_ hooks are called once for an update, or a read: every rank gets what the others own of block
+// layer's weights is kept between release and the next acquire. The share_ hooks are called once for an update, or a read: every rank gets what the others own of block
 // sums (squares_host), of weights, and of elements first .. first+count-1, of which it has filled its own into host.
 // share_gradients (Division.once): each rank's gradients, which are whole, become the sums of all.
 typedef struct ModelHooks {

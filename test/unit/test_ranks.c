@@ -102,6 +102,31 @@ static void half_of_what_a_launcher_says_is_an_error(void **state)
     assert_refused(ranks_find(&r, &o), "HOST:PORT is wanted");
 }
 
+// A number needs no driver before processes are started; test/crash/gpus.sh has those that start.
+static void gpus_are_processes_of_this_machine(void **state)
+{
+    Ranks r;
+    RankOptions o = NONE_GIVEN;
+    says((Said){{NULL}});
+    o.gpus = "3";
+    assert_ok(ranks_find(&r, &o));
+    assert_int_equal(r.size, 3);
+    assert_int_equal(r.local_size, 3);
+    assert_string_equal(r.launcher, "--gpus");
+    const char *const none[] = {"0", "-1", "65", "2x", "each"};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        o.gpus = none[i];
+        assert_refused(ranks_find(&r, &o), "a number from 1 to 64 is wanted, or all");
+    }
+    o.gpus = "3";
+    o.ranks = 3;
+    assert_refused(ranks_find(&r, &o), "drop --ranks");
+    o = NONE_GIVEN;
+    o.gpus = "all";
+    o.rendezvous = "first:4000";
+    assert_refused(ranks_find(&r, &o), "--rendezvous");
+}
+
 static void the_first_host_of_a_list_is_found(void **state)
 {
     char host[HOST_BYTES];
@@ -222,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(launchers_are_known_by_what_they_set, forget_launchers),
         cmocka_unit_test_teardown(half_of_what_a_launcher_says_is_an_error, forget_launchers),
+        cmocka_unit_test(gpus_are_processes_of_this_machine),
         cmocka_unit_test(the_first_host_of_a_list_is_found),
         cmocka_unit_test(operations_move_what_they_should),
         cmocka_unit_test(a_rank_that_is_gone_or_astray_is_named),
