@@ -33,13 +33,14 @@ typedef struct ModelLimits {
     CacheLimits cache;
 } ModelLimits;
 
-// Hooks for sharding (sharded/sharded.h); on one rank all are NULL. A layer's weights are acquired before they are read
-// and released after; in the backward pass a layer's gradient is announced when it is finished. Layer -1 is the
+// Hooks for sharding (sharded/sharded.h); on one rank all are NULL. A layer's weights are acquired before they are
+// read and released after; in the backward pass a layer's gradient is announced when it is finished. Layer -1 is the
 // embedding, layer L the final norm and the head. They are called for an empty micro-batch too, in the same order,
-// because the other ranks' collectives wait for them; gradients_summed returns when all are in the sums. No pointer to a
-// layer's weights is kept between release and the next acquire. The share_ hooks are called once for an update, or a read: every rank gets what the others own of block
-// sums (squares_host), of weights, and of elements first .. first+count-1, of which it has filled its own into host.
-// share_gradients (Division.once): each rank's gradients, which are whole, become the sums of all.
+// because the other ranks' collectives wait for them; gradients_summed returns when all are in the sums. No pointer
+// to a layer's weights is kept between release and the next acquire. The share_ hooks are called once for an update,
+// or a read: every rank gets what the others own of block sums (squares_host), of weights, and of elements first ..
+// first+count-1, of which it has filled its own into host. share_gradients (Division.once): each rank's gradients,
+// which are whole, become the sums of all.
 typedef struct ModelHooks {
     void *context;
     bool (*weights_acquire)(void *context, int64_t layer);
@@ -93,8 +94,8 @@ typedef struct Model {
     void *own_weights; // (own) Division.weights: in the activation type; where that is fp32, master
     float *gradients;  // (elements) NULL without training; on several ranks (largest): of the unit at hand
     float *sums;       // (own) of the step's gradients: `gradients` itself on one rank
-    // Of several ranks on devices, or NULL: (largest, none with Division.once) what the next unit's gradients are written to while those of this
-    // one travel, and (ranks, largest_own) what has come from every rank.
+    // Of several ranks on devices, or NULL: (largest, none with Division.once) what the next unit's gradients are
+    // written to while those of this one travel, and (ranks, largest_own) what has come from every rank.
     float *gradients_next, *gradients_received;
     Sharding sharding;             // own, largest
     float *squares, *squares_host; // block sums of all tensors, for the gradient norm

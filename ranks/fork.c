@@ -1,6 +1,6 @@
-// --ranks N or --gpus N on one host: the launching process forks N children and then only waits for them. It is forked before any
-// thread is started and any device is opened. Rank 0's listening socket is made here, so that no other process can take
-// its port in between.
+// --ranks N or --gpus N on one host: the launching process forks N children and then only waits for them. It is
+// forked before any thread is started and any device is opened. Rank 0's listening socket is made here, so that no
+// other process can take its port in between.
 #include "ranks/ranks.h"
 #include "system/signals.h"
 #include <arpa/inet.h>

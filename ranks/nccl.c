@@ -35,7 +35,7 @@ typedef struct Config { // ncclConfig_t as it was in 2.18; newer libraries read 
     F(Result, ncclGroupEnd, (void)) \
     F(Result, ncclSend, (const void *data, size_t count, int type, int to, Comm comm, void *stream)) \
     F(Result, ncclRecv, (void *data, size_t count, int type, int from, Comm comm, void *stream)) \
-    F(Result, ncclBroadcast, (const void *send, void *receive, size_t count, int type, int root, Comm comm, void *stream)) \
+    F(Result, ncclBroadcast, (const void *from, void *to, size_t count, int type, int root, Comm comm, void *stream)) \
     F(const char *, ncclGetErrorString, (Result result)) \
     F(const char *, ncclGetLastError, (Comm comm))
 // clang-format on

@@ -1,5 +1,5 @@
-// A stand-in for the driver's library beside the SIMT runtime, as far as ranks/gpus.c asks it: how many cards there are,
-// by the SIMT_DEVICES of test/simt/device.cc.
+// A stand-in for the driver's library beside the SIMT runtime, as far as ranks/gpus.c asks it: how many cards there
+// are, by the SIMT_DEVICES of test/simt/device.cc.
 #include <stdlib.h>
 
 int cuInit(unsigned flags);

@@ -54,9 +54,9 @@ typedef struct SimtCounts {
 void simt_count_begin(void);
 SimtCounts simt_count_end(void);
 
-// For a library that stands in for one of NVIDIA's (test/simt/nccl.c). step is called when something waits for its place
-// in the stream, and again until it returns true. simt_move copies between the host's memory and the device's, which is
-// checked.
+// For a library that stands in for one of NVIDIA's (test/simt/nccl.c). step is called when something waits for its
+// place in the stream, and again until it returns true. simt_move copies between the host's memory and the device's,
+// which is checked.
 void simt_stream_push(struct CUstream_st *stream, bool (*step)(void *context), void *context);
 bool simt_move(void *to, const void *from, size_t bytes, bool to_device);
 
