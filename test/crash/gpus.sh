@@ -42,6 +42,9 @@ every_number_of_gpus_has_the_bits_of_one() {
     notes "3 ranks (--gpus), on "
     same_run "$calm" "$out" "--gpus all: all three, layers recomputed"
     rm -rf "$out"
+    wants 0 on_gpus --gpus 2 --shard weights --out "$out"
+    same_run "$calm" "$out" "--shard weights: two GPUs that divide the layers' weights, too"
+    rm -rf "$out"
 }
 
 fp32_too_and_what_is_exported_in_fp32() {

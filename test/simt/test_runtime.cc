@@ -47,6 +47,28 @@ static void pinned_copies_come_as_late_as_they_may()
     cudaEventDestroy(copied), cudaStreamDestroy(stream), cudaFreeHost(pinned);
 }
 
+// Of two streams one is late: what it does to the other's memory without an event between them is not there.
+static void a_stream_waits_for_another_by_an_event_alone()
+{
+    bool early = strcmp(getenv("SIMT_STREAMS") == NULL ? "late" : getenv("SIMT_STREAMS"), "early") == 0;
+    cudaStream_t first, second;
+    cudaEvent_t added;
+    DeviceArray<float> x(std::vector<float>(THREADS, 1)), by(std::vector<float>(THREADS, 1)), to(THREADS);
+    CHECK(cudaStreamCreateWithFlags(&first, early ? 0 : cudaStreamNonBlocking) == cudaSuccess &&
+          cudaStreamCreateWithFlags(&second, early ? cudaStreamNonBlocking : 0) == cudaSuccess &&
+          cudaEventCreate(&added) == cudaSuccess);
+    for (float expected : {1.0f, 3.0f}) {
+        launch((Stream *)(void *)first, 1, THREADS, 0, add_one, x.data, by.data);
+        cudaEventRecord(added, first);
+        if (expected == 3)
+            CHECK(cudaStreamWaitEvent(second, added) == cudaSuccess);
+        cudaMemcpyAsync(to.data, x.data, THREADS * sizeof(float), cudaMemcpyDeviceToDevice, second);
+        CHECK(to.host()[0] == expected);
+        cudaStreamSynchronize(first);
+    }
+    cudaEventDestroy(added), cudaStreamDestroy(first), cudaStreamDestroy(second);
+}
+
 static void a_graph_does_again_what_was_captured()
 {
     cudaStream_t stream;
@@ -104,6 +126,7 @@ static void memory_has_an_end()
 
 static const Test tests[] = {
     TEST(streams_and_events_keep_their_order, ANY_BUILD),
+    TEST(a_stream_waits_for_another_by_an_event_alone, ANY_BUILD),
     TEST(pinned_copies_come_as_late_as_they_may, ANY_BUILD),
     TEST(a_graph_does_again_what_was_captured, ANY_BUILD),
     TEST(the_card_is_what_the_environment_says, ANY_BUILD),
