@@ -40,15 +40,16 @@ typedef struct Ranks {
 // whose address of rank 0 is not known (--rendezvous is asked for).
 bool ranks_find(Ranks *ranks, const RankOptions *options);
 
-// The same, and --ranks N or --gpus N forks: the N children come back from it. The launching process waits for them, passes signals
-// on to them, ends them when one has failed, and exits with the status of the first that did.
+// The same, and --ranks N or --gpus N forks: the N children come back from it. The launching process waits for them,
+// passes signals on to them, ends them when one has failed, and exits with the status of the first that did.
 bool ranks_open(Ranks *ranks, const RankOptions *options);
 
 void ranks_describe(Bytes *out,
                     const Ranks *ranks); // "4 ranks (torchrun), rank 0 at 127.0.0.1:29500"; nothing of a single process
 
-// The GPUs that CUDA's driver shows to this process (CUDA_VISIBLE_DEVICES counts), found out by a child, since a process
-// that has asked the driver itself must not fork any more. False after fail(): there is no driver, or it says why not.
+// The GPUs that CUDA's driver shows to this process (CUDA_VISIBLE_DEVICES counts), found out by a child, since a
+// process that has asked the driver itself must not fork any more. False after fail(): there is no driver, or it says
+// why not.
 bool gpus_count(int *count);
 
 // The first host of a list as Slurm writes it: "gnode[10,20,25-27],login" is gnode10. False: there is none, or it is
