@@ -93,6 +93,31 @@ a_run_goes_on_with_another_number_of_gpus() {
     rm -rf "$out"
 }
 
+# The entropy's part of the loss gives every response a gradient, whatever its reward.
+reinforcement_and_answers_too() {
+    local common=(--template chatml) rl=$work/rl gpus
+    sed 's/"vocab_size": 304/"vocab_size": 1152/' "$work/config.json" >"$work/wide.json"
+    build/demo_problems train 4 4 4 >"$work/hard.jsonl"
+    wants 0 ./prepare --tokenizer dev/demo/tokenizer "${common[@]}" --tau 3 --out "$work/rl-data" "$work/hard.jsonl" >"$work/stdout" 2>"$work/stderr"
+    wants 0 ./train_sft --tokenizer dev/demo/tokenizer "${common[@]}" --init "$work/wide.json" --data "$work/hard.jsonl" --out "$work/begun" \
+        --steps 1 --device cpu >"$work/stdout" 2>"$work/stderr"
+    common+=(--model "$work/begun" --data "$work/rl-data/rl" --steps 2 --prompts-per-step 4 --prompts-per-update 2 --samples-per-prompt 3
+        --max-prompt-tokens 96 --max-new-tokens 12 --overlong-buffer 10 --micro-batch-tokens 256 --slots 2 --lr 1e-3 --entropy-coef 0.01)
+    wants 0 build/simt/race/train_rl "${common[@]}" --out "$rl" --device cuda >"$work/stdout" 2>"$work/stderr"
+    ! grep -q '"actor/grad_norm": 0,' "$rl/log.jsonl" || failed "a step has no gradient"
+    for gpus in 2 4; do
+        wants 0 build/simt/race/train_rl "${common[@]}" --out "$rl-$gpus" --gpus $gpus >"$work/stdout" 2>"$work/stderr"
+        diff -r "$rl/rollouts" "$rl-$gpus/rollouts" >"$work/stderr" || failed "other responses with $gpus GPUs"
+        same_run "$rl" "$rl-$gpus" "reinforcement learning on $gpus GPUs has the bits of one"
+    done
+    wants 0 build/simt/race/generate --model "$calm/model" --prompts "$work/heldout.jsonl" --max-new-tokens 5 --context 64 --device cuda \
+        --out "$work/answers" >"$work/stdout" 2>"$work/stderr"
+    wants 0 build/simt/race/generate --model "$calm/model" --prompts "$work/heldout.jsonl" --max-new-tokens 5 --context 64 --gpus 2 \
+        --out "$work/answers-2" >"$work/stdout" 2>"$work/stderr"
+    cmp "$work/answers" "$work/answers-2" || failed "other answers with two GPUs"
+    proved "./generate on two GPUs writes the file of one"
+}
+
 children_of() {
     awk -v parent="$1" '{ sub(/.*\) /, ""); if ($2 == parent) print FILENAME }' /proc/[0-9]*/stat 2>/dev/null | cut -d/ -f3 | sort -n
 }
@@ -161,6 +186,7 @@ every_number_of_gpus_has_the_bits_of_one
 fp32_too_and_what_is_exported_in_fp32
 memory_travels_as_it_can
 a_run_goes_on_with_another_number_of_gpus
+reinforcement_and_answers_too
 a_rank_that_is_lost_is_named_and_ends_the_others
 a_signal_saves
 what_does_not_fit_is_refused
