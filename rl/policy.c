@@ -89,10 +89,8 @@ bool policy_open(Policy *p, const PolicySetup *o)
     p->reference.temperature = (float)o->sampling->temperature;
     TRY((p->encoder = encoder_open(p->session.files.tokenizer)) != NULL);
     p->optimizer = learning_optimizer(o->learning, o->seed);
-    return o->machine->plan ||
-           (optimizer_open(&p->optimizer, &p->session.model, false) &&
-            sharded_open(&p->sharded, &p->session.model, o->ranks)) ||
-           fit_fail(&p->fit);
+    return o->machine->plan || ((optimizer_open(&p->optimizer, &p->session.model, false) || fit_fail(&p->fit)) &&
+                                sharded_open(&p->sharded, &p->session.model, o->ranks));
 }
 
 void policy_close(Policy *p)
