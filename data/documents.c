@@ -1,6 +1,7 @@
 // Folders of shards as one list of documents: see documents.h. Nothing is copied but the list itself.
 #include "data/documents.h"
 #include "base/names.h"
+#include "system/phase.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -295,6 +296,7 @@ uint64_t documents_hash(const Documents *d)
     uint64_t hash = 0;
     for (int64_t i = 0; i < d->count; i++) {
         const Document *doc = &d->list[i];
+        phase_progress();
         uint64_t next[7] = {hash,
                             hash_bytes(doc->ids, (size_t)doc->length * sizeof *doc->ids),
                             hash_bytes(doc->spans, (size_t)doc->span_count * sizeof *doc->spans),

@@ -1,5 +1,6 @@
 // The engine's interface: requests in, results out. See engine.h.
 #include "engine/engine_internal.h"
+#include "system/phase.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -209,6 +210,7 @@ static void count_pages(Engine *e)
 
 bool engine_step(Engine *e)
 {
+    phase_is("a pass of generation", -1);
     sequence_free(e, e->fetched);
     e->fetched = NULL;
     Flight *next = &e->flights[(e->first + e->queued) % PASSES_IN_FLIGHT];

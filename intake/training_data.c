@@ -1,6 +1,7 @@
 // Opening the data of a training run: see training_data.h.
 #include "intake/training_data.h"
 #include "intake/mix.h"
+#include "system/phase.h"
 #include <stdlib.h>
 
 static const size_t CACHE_MEMORY = (size_t)256 << 20; // for sorting JSONL
@@ -17,6 +18,7 @@ bool training_data_open(TrainingData *d, const DataOptions *options, const char 
 static bool read_set(TrainingData *d, TrainingSet *set, const OptionList *words, const TrainingRules *rules)
 {
     PrepareOptions preparing = rules->preparing;
+    phase_is("reading the data", -1);
     ShardFolders *folders = &set->folders;
     preparing.instruction = d->options->instruction;
     preparing.skip_bad_rows = d->options->skip_bad_rows;

@@ -8,6 +8,7 @@
 #include "judges/heard.h"
 #include "judges/verdicts.h"
 #include "system/signals.h"
+#include "system/phase.h"
 #include <fcntl.h>
 #include <math.h>
 #include <poll.h>
@@ -444,6 +445,7 @@ bool grader_work(Grader *g, double seconds)
 {
     double until = clock_seconds() + seconds;
     while (g->pending != NULL) {
+        phase_is("waiting for graders", -1);
         double left = fmin(until - clock_seconds(), 0.2);
         struct pollfd fd = {g->socket, (short)(POLLIN | (g->out.size > 0 ? POLLOUT : 0)), 0};
         poll(&fd, 1, left > 0 ? (int)(left * 1e3) + 1 : 0);

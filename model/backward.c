@@ -78,6 +78,7 @@ static void attention_backward(Model *m, const Ragged *batch, LayerActivations *
 
 static bool layer_backward(Model *m, const Ragged *batch, int64_t layer)
 {
+    phase_is("the backward pass, layer", layer);
     TRY(acquire(m, layer));
     if (m->limits.recompute)
         run_again(m, batch, layer);

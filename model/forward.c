@@ -143,6 +143,7 @@ bool run_forward(Model *m, const Pass *p)
     Tensor branch = tensor(a->branch, T, C);
     for (int64_t layer = 0; layer < L; layer++) {
         LayerActivations *l = &a->layers[layer];
+        phase_is("the forward pass, layer", layer);
         TRY(acquire(m, layer));
         LayerWeights w = layer_weights(m, layer);
         Tensor input = tensor(l->input, T, C), normed = tensor(l->normed, T, C);

@@ -65,6 +65,7 @@ static void head_gradients(Model *m, const Ragged *batch, float temperature, int
 bool model_loss(Model *m, const Ragged *batch, double scale, LossSum *sum)
 {
     int64_t N = batch->trained;
+    phase_is("the loss", -1);
     TRY(acquire(m, m->config.layers));
     float *host = m->row_host;
     for (int64_t n = 0; n < N; n++)
@@ -105,6 +106,7 @@ static bool policy_gradients(Model *m, const Ragged *batch, const PolicyRows *ro
 
 bool model_policy_loss(Model *m, const Ragged *batch, const PolicyRows *rows)
 {
+    phase_is("the loss", -1);
     TRY(acquire(m, m->config.layers));
     bool ok = batch->trained == 0 || policy_gradients(m, batch, rows);
     release(m, m->config.layers);

@@ -3,6 +3,7 @@
 #define MODEL_MODEL_INTERNAL_H
 
 #include "model/model.h"
+#include "system/phase.h"
 
 static inline Tensor tensor(void *data, int64_t rows, int64_t columns) { return (Tensor){data, rows, columns}; }
 static const Tensor NONE = {0};

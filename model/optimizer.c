@@ -17,6 +17,7 @@ bool gradients_clear(Model *model)
 bool gradient_norm(Model *model, double *norm)
 {
     double total = 0;
+    phase_is("the gradient's norm", -1);
     TRY(model->hooks.share_gradients == NULL || model->hooks.share_gradients(model->hooks.context));
     TRY(gradients_summed(model));
     for (int64_t i = 0; i < model->sharding.part_count; i++) {
@@ -54,6 +55,7 @@ bool optimizer_step(Optimizer *o, Model *model, double rate, double gradient_sca
 {
     AdamW settings = {.learning_rate = rate, .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon};
     settings.gradient_scale = gradient_scale;
+    phase_is("the optimizer's step", -1);
     settings.step = ++o->step;
     settings.bf16_moments = o->bf16_moments;
     settings.seed = o->seed;

@@ -59,6 +59,7 @@ void model_write_weights(Model *m, int64_t first, int64_t count, const float *ho
 bool model_read_own_weights(const Model *m, int64_t first, int64_t count, float *host)
 {
     Own own;
+    phase_progress();
     if (m->master == NULL)
         return m->kernels->download_widened(NULL, host, element_at(m, m->weights, first), count);
     if (!has_own_master(m))
@@ -120,6 +121,7 @@ bool optimizer_read_own_moments(const Optimizer *o, Moment which, int64_t first,
     size_t size = o->bf16_moments ? sizeof(uint16_t) : sizeof(float);
     char *place = (char *)host + (size_t)count * (sizeof(float) - size);
     Own own;
+    phase_progress();
     for (int64_t unit = 0; next_own(&o->model->sharding, &unit, first, count, &own);)
         TRY(o->state.kernels->download(NULL, place + (size_t)own.from * size, moments_at(o, which, own.local),
                                        (size_t)own.count * size));

@@ -3,6 +3,7 @@
 #include "rows/lines.h"
 #include "system/files.h"
 #include "system/signals.h"
+#include "system/phase.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -26,6 +27,7 @@ static bool await_bytes(const LineReader *r)
     struct pollfd wanted = {.fd = r->descriptor, .events = POLLIN};
     for (;;) {
         int ready = poll(&wanted, 1, POLL_MILLISECONDS);
+        phase_progress(); // whoever writes there decides how long that takes
         if (ready > 0 || (ready < 0 && errno != EINTR))
             return true; // read() reports what is wrong, if anything
         if (signal_received() != 0)
@@ -47,6 +49,7 @@ static bool fill(LineReader *r) // appends more bytes; sets drained at the end
     if (!await_bytes(r))
         return give_up(r);
     ssize_t n;
+    phase_progress();
     do
         n = read(r->descriptor, r->buffer + r->end, CHUNK);
     while (n < 0 && errno == EINTR);

@@ -4,6 +4,7 @@
 #include "json/json.h"
 #include "system/files.h"
 #include "system/hub.h"
+#include "system/phase.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -239,6 +240,7 @@ static bool is_finite(float x)
 
 bool weights_read(const WeightTensor *t, int64_t first, int64_t count, float *out)
 {
+    phase_progress();
     if (first < 0 || count < 0 || first > t->elements || count > t->elements - first)
         return fail("%s: tensor %.200s has %" PRId64 " elements; %" PRId64 " from %" PRId64 " were asked for", t->file,
                     t->name, t->elements, count, first);

@@ -2,6 +2,7 @@
 // is free as soon as its transfer is finished; the response stays there until the next transfer takes it.
 #include "server/http.h"
 #include "system/signals.h"
+#include "system/phase.h"
 #include <curl/curl.h>
 #include <math.h>
 #include <stdlib.h>
@@ -254,6 +255,7 @@ bool http_next(HttpPool *pool, HttpResponse *response, double seconds)
     double end = clock_seconds() + seconds;
     *response = (HttpResponse){0};
     for (;;) {
+        phase_is("waiting for a server", -1);
         TRY(move(pool));
         if (take_finished(pool, response))
             return true;

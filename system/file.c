@@ -1,6 +1,7 @@
 // Files: mapped or read whole, written so that a crash, a full disk or a kill at any instant leaves either the old file
 // or the new one. The temporary file is in the target's folder, because a rename does not cross file systems.
 #include "system/file_internal.h"
+#include "system/phase.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -74,6 +75,7 @@ bool file_read(Bytes *out, const char *path, size_t limit)
     bytes_clear(out);
     bool ok = grow(&out->data, &out->capacity, size + 1, 1);
     while (ok && out->size < size) {
+        phase_progress();
         ssize_t n = read(fd, out->data + out->size, size - out->size);
         if (n < 0 && errno == EINTR)
             continue;
@@ -228,6 +230,7 @@ bool atomic_write(AtomicFile *file, const void *data, size_t size)
     const char *p = data;
     while (size > 0) {
         size_t piece = size < (size_t)1 << 26 ? size : (size_t)1 << 26;
+        phase_progress();
         ssize_t n = write(file->descriptor, p, piece);
         if (n < 0 && errno == EINTR)
             continue;

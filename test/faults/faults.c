@@ -2,8 +2,8 @@
 // one is said by
 //
 //     FAULT=KIND:N[:ERROR]     the N-th call of this kind, from 1, fails with this error's number; "short" in its
-//                              place: a part is read or written; kind "memory": allocations; "memory-on": all of
-//                              them from the N-th on
+//                              place: a part is read or written; "hang": it does not return; kind "memory":
+//                              allocations; "memory-on": all of them from the N-th on
 //     FAULT_LIST=FILE          nothing fails; a line "KIND N CALLERS" for every call, CALLERS being a hash of who
 //                              called
 //     FAULT_WHERE=FILE         the addresses of the callers of the one that failed, for addr2line
@@ -47,7 +47,7 @@ typedef enum Kind { KINDS(NAME) KIND_COUNT } Kind;
 #define NAME(kind) #kind,
 static const char *const names[] = {KINDS(NAME)};
 
-enum { SHORT = -1, DEPTH = 24 };
+enum { SHORT = -1, HANG = -2, DEPTH = 24 };
 static atomic_long calls[KIND_COUNT];
 static Kind target = KIND_COUNT;
 static long wanted;
@@ -84,7 +84,7 @@ __attribute__((constructor)) static void start(void)
         snprintf(kind, sizeof kind, "%.*s", from_on ? 6 : (int)(at - fault), fault);
         wanted = strtol(at + 1, NULL, 10);
         at = strchr(at + 1, ':');
-        error = at == NULL ? EIO : strcmp(at, ":short") == 0 ? SHORT : atoi(at + 1);
+        error = at == NULL ? EIO : strcmp(at, ":short") == 0 ? SHORT : strcmp(at, ":hang") == 0 ? HANG : atoi(at + 1);
         for (target = 0; target < KIND_COUNT && strcmp(names[target], kind) != 0; target++)
             ;
     }
@@ -150,6 +150,8 @@ static bool hit(Kind kind)
     if (it && number == wanted && where != NULL)
         tell_callers(where);
     inside = false;
+    while (it && error == HANG)
+        pause();
     errno = it ? (kind == KIND_memory ? ENOMEM : error) : before;
     return it;
 }
