@@ -37,9 +37,10 @@ void error_clear(void);
 // only out of reach for now; a caller that was asked to stop must know that this is why it failed.
 typedef enum ErrorKind {
     ERROR_OTHER,
-    ERROR_SYSTEM, // the system refused: no memory, or fail_errno, except for a file that does not exist
-    ERROR_USAGE,  // options that are missing or contradict each other
-    ERROR_STOPPED // a signal asked the program to stop, and the work in progress was given up
+    ERROR_SYSTEM,   // the system refused: no memory, or fail_errno, except for a file that does not exist
+    ERROR_USAGE,    // options that are missing or contradict each other
+    ERROR_STOPPED,  // a signal asked the program to stop, and the work in progress was given up
+    ERROR_ELSEWHERE // another process of this job has failed, and says why
 } ErrorKind;
 ErrorKind error_kind(void);
 int error_status(void); // what a program exits with: 2 for ERROR_USAGE, else 1

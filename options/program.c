@@ -21,12 +21,14 @@ int program_main(const Program *p, void *state, Options *options, void *values, 
     bool understood = options_read(options, p->options(), values, count, words);
     bool ok = understood && options_answer(options, p->usage, stdout, &answered) &&
               (answered || run_or_stop(p, state, &stopped));
-    int failed = ok ? 0 : error_status();
     char *error = ok ? NULL : copy_text(error_text());
+    Ending ending = {ok ? NULL : error != NULL ? error : error_text(), error_status(), false};
+    ending.status = !understood ? 2 : ok ? (stopped ? EXIT_STOPPED : 0) : ending.status;
+    process_ends(&ending);
     p->close(state);
-    if (!ok)
-        fprintf(stderr, "%s: %s%s\n", p->name, process_text(), error != NULL ? error : error_text());
+    if (ending.error != NULL)
+        fprintf(stderr, "%s: %s%s\n", p->name, process_text(), ending.error);
     free(error);
     options_free(options);
-    return !understood ? 2 : !ok ? failed : stopped ? EXIT_STOPPED : 0;
+    return ending.status;
 }

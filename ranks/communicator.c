@@ -4,6 +4,7 @@
 #include "ranks/communicator.h"
 #include "base/version.h"
 #include "system/machine.h"
+#include "system/phase.h"
 #include "system/signals.h"
 #include "system/start.h"
 #include <errno.h>
@@ -32,32 +33,21 @@ typedef struct Exchange {
     Operation operation;
     Lane *lanes; // (size)
     struct pollfd *polls;
-    double heard; // when anything moved last
 } Exchange;
 
 static size_t whole(Piece p) { return sizeof(Header) + p.size; }
 
 // ---- errors that name a rank
 
-// After a signal here the other has most likely had it, too, and was where it could end at once.
+// Who has ended, and why, is known better by the watch, in a moment. After a signal here the other has most likely had
+// it, too, and was where it could end at once.
 static bool lost(const Exchange *x, int i, const char *how)
 {
-    return fail_as(signal_received() != 0 ? ERROR_STOPPED : ERROR_OTHER,
+    enum { MOMENT = 5 };
+    return watch_is_calm(x->c->watch, MOMENT) &&
+           fail_as(signal_received() != 0 ? ERROR_STOPPED : ERROR_ELSEWHERE,
                    "rank %d on %s %s (rank %d waits for it in the %s number %" PRIu64 ")", i, x->c->mesh.hosts[i], how,
                    x->c->rank, OPERATIONS[x->operation], x->c->number);
-}
-
-static bool silent(const Exchange *x)
-{
-    Bytes names = {0};
-    for (int i = 0; i < x->c->size; i++)
-        if (i != x->c->rank && x->lanes[i].received < whole(x->lanes[i].receive))
-            bytes_printf(&names, "%s%d on %s", names.size > 0 ? ", " : "", i, x->c->mesh.hosts[i]);
-    fail("nothing was heard for %g seconds from rank %s (rank %d waits in the %s number %" PRIu64 ")", x->c->patience,
-         names.size > 0 ? names.data : "(all, but they do not read)", x->c->rank, OPERATIONS[x->operation],
-         x->c->number);
-    bytes_free(&names);
-    return false;
 }
 
 static bool check_header(const Exchange *x, int i)
@@ -95,7 +85,7 @@ static bool move(Exchange *x, int i, bool out)
             return lost(x, i, "has ended");
         bool header = !out && *done < sizeof(Header);
         *done += (size_t)n;
-        x->heard = clock_seconds();
+        phase_progress();
         if (header && *done >= sizeof(Header))
             TRY(check_header(x, i));
     }
@@ -104,18 +94,19 @@ static bool move(Exchange *x, int i, bool out)
 
 static bool turn(Exchange *x, bool *finished)
 {
-    *finished = true;
+    int awaited = -1;
     for (int i = 0; i < x->c->size; i++) {
         Lane *lane = &x->lanes[i];
         bool out = lane->sent < whole(lane->send), in = lane->received < whole(lane->receive);
         x->polls[i] = (struct pollfd){.fd = i == x->c->rank || !(in || out) ? -1 : x->c->mesh.sockets[i],
                                       .events = (short)((out ? POLLOUT : 0) | (in ? POLLIN : 0))};
-        *finished = *finished && x->polls[i].fd < 0;
+        awaited = awaited < 0 && x->polls[i].fd >= 0 ? i : awaited;
     }
+    watch_waits_for(x->c->watch, awaited);
+    *finished = awaited < 0;
     if (*finished)
         return true;
-    if (clock_seconds() - x->heard > x->c->patience)
-        return silent(x);
+    TRY(watch_is_calm(x->c->watch, 0));
     if (poll(x->polls, (nfds_t)x->c->size, 1000) < 0)
         return errno == EINTR || fail_errno("waiting for other ranks");
     for (int i = 0; i < x->c->size; i++) {
@@ -136,7 +127,7 @@ static bool exchange(Communicator *c, Operation operation, const Piece *send, co
         return false;
     if (c->parent != 0 && getppid() != c->parent)
         return fail("the process that started this rank has ended");
-    Exchange x = {.c = c, .operation = operation, .heard = clock_seconds()};
+    Exchange x = {.c = c, .operation = operation};
     x.lanes = allocate((size_t)c->size, sizeof *x.lanes);
     x.polls = allocate((size_t)c->size, sizeof *x.polls);
     bool ok = x.lanes != NULL && x.polls != NULL, finished = false;
@@ -149,6 +140,7 @@ static bool exchange(Communicator *c, Operation operation, const Piece *send, co
     }
     while (ok && !finished)
         ok = turn(&x, &finished);
+    watch_waits_for(c->watch, -1);
     free(x.lanes);
     free(x.polls);
     c->number++;
@@ -161,7 +153,7 @@ static bool exchange(Communicator *c, Operation operation, const Piece *send, co
 bool communicator_open(Communicator *c, const Ranks *ranks)
 {
     *c = (Communicator){.rank = ranks->rank, .size = ranks->size, .patience = ranks->patience};
-    return mesh_open(&c->mesh, ranks);
+    return mesh_open(&c->mesh, ranks) && watch_open(&c->watch, ranks, &c->mesh);
 }
 
 // The size of the line that begins here, without its end.
@@ -188,7 +180,9 @@ bool comm_same(Communicator *c, const Bytes *text, const char *what)
              (int)line_of(his), his, c->rank, (int)line_of(own), own);
     free(first);
     ok = ok && comm_sum(c, &differs, 1);
-    return ok && (same ? differs == 0 || fail("%s: another rank has others than rank 0; it says which", what) : false);
+    return ok && (same ? differs == 0 ||
+                             fail_as(ERROR_ELSEWHERE, "%s: another rank has others than rank 0; it says which", what)
+                       : false);
 }
 
 bool comm_same_json(Communicator *c, const json_t *value, const char *what)
@@ -251,6 +245,7 @@ bool communicator_start(Communicator *c, const RankOptions *o, const Options *gi
 
 void communicator_close(Communicator *c)
 {
+    watch_close(c->watch); // it has the mesh's names
     mesh_close(&c->mesh);
     *c = (Communicator){0};
 }

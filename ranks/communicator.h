@@ -1,12 +1,12 @@
 // What ranks do together. Every rank calls the same operations in the same order with the same sizes; each says what it
-// is doing, and a rank that does something else, has ended, or says nothing for `patience` seconds is an error that
-// names it. Bytes are moved, never added up: sums are made by their owners in an order of their own (EXACTNESS 5).
-// Integers alone are summed here.
+// is doing, and a rank that does something else, has ended, or does not get on (watch.h) is an error that names it.
+// Bytes are moved, never added up: sums are made by their owners in an order of their own (EXACTNESS 5). Integers alone
+// are summed here.
 #ifndef RANKS_COMMUNICATOR_H
 #define RANKS_COMMUNICATOR_H
 
 #include "json/json.h"
-#include "ranks/mesh.h"
+#include "ranks/watch.h"
 
 typedef struct Piece { // of memory, to or from one rank
     void *data;
@@ -16,7 +16,8 @@ typedef struct Piece { // of memory, to or from one rank
 typedef struct Communicator {
     int rank, size;
     Mesh mesh;
-    double patience;
+    Watch *watch;         // whether the others get on; NULL: it is alone
+    double patience;      // seconds; where there is no watch
     int parent;           // the process that launched it, which is to outlive it; 0: nobody knows
     bool failed;          // an operation: all later ones fail, with its error
     uint64_t number;      // operations so far

@@ -99,12 +99,13 @@ static bool address_of_option(Ranks *r, const char *text)
 
 static bool address_of_launcher(Ranks *r)
 {
-    enum { PORTS_FROM = 20000, PORTS = 12000 }; // below the ports that Linux gives to connections
+    enum { PORTS_FROM = 20000, PORTS = 12000, TRIES = 8 }; // below the ports that Linux gives to connections
     const char *host = getenv("MASTER_ADDR"), *nodes = getenv("SLURM_STEP_NODELIST"),
                *agent = getenv("TORCHELASTIC_USE_AGENT_STORE");
     bool there;
     r->port = PORTS_FROM + (int)(r->job % PORTS);
     TRY(number_of(&r->port, &there, "MASTER_PORT", 1, 65535));
+    r->ports = r->port > 65535 - TRIES ? 1 : TRIES;                  // they may be taken by others
     r->port += there && agent != NULL && strcmp(agent, "True") == 0; // torchrun itself listens at MASTER_PORT
     if (host != NULL && host[0] != 0)
         return set_host(r, host);
@@ -164,7 +165,7 @@ static bool find_gpus(Ranks *r, const RankOptions *o)
 
 bool ranks_find(Ranks *r, const RankOptions *o)
 {
-    *r = (Ranks){.size = 1, .local_size = 1, .listener = -1, .patience = o->stuck_after};
+    *r = (Ranks){.size = 1, .local_size = 1, .listener = -1, .ports = 1, .patience = o->stuck_after};
     if (o->gpus[0] != 0)
         return find_gpus(r, o);
     if (o->rank >= 0 && (o->ranks == 0 || o->rank >= o->ranks || o->rendezvous[0] == 0))
@@ -192,7 +193,7 @@ bool ranks_find(Ranks *r, const RankOptions *o)
         TRY(ask_launcher(r, &LAUNCHERS[i], &found));
     }
     if (!found || r->size == 1) {
-        *r = (Ranks){.size = 1, .local_size = 1, .listener = -1, .patience = o->stuck_after};
+        *r = (Ranks){.size = 1, .local_size = 1, .listener = -1, .ports = 1, .patience = o->stuck_after};
         return true;
     }
     r->job = job_of();

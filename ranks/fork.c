@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GRACE = 10 }; // seconds that the others have to end by themselves, when one has failed
+enum { GRACE = 10 }; // seconds that the others have to end by themselves, when one has failed; and again to be killed
 
 static bool listen_here(Ranks *r)
 {
@@ -79,8 +79,16 @@ static int wait_for_all(Children *c, const sigset_t *wanted)
         if (number > 0 && number != SIGCHLD)
             send_all(c, number);
         take_ended(c);
-        if (c->failed_at != 0 && time(NULL) - c->failed_at >= GRACE)
+        time_t failing = c->failed_at == 0 ? 0 : time(NULL) - c->failed_at;
+        if (failing >= GRACE)
             send_all(c, SIGKILL);
+        for (int i = 0; failing >= 2 * GRACE && i < c->count; i++)
+            if (c->ids[i] > 0)
+                fprintf(stderr,
+                        "rank %d (process %d) cannot be ended: it waits in the kernel, for a disk or a device\n", i,
+                        (int)c->ids[i]);
+        if (failing >= 2 * GRACE)
+            break;
     }
     return c->status;
 }

@@ -1,13 +1,11 @@
 // One all-gather a meeting: what each rank does, how far it is, and why it has failed.
 #include "ranks/meeting.h"
 #include "system/signals.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-// Seconds from one meeting to the next, each of which costs the rest of the slowest rank's pass; but never so long that
-// who waits takes the others for stuck.
-static double apart(const Meeting *m) { return fmin(3, m->ranks->patience / 4); }
+// From one meeting to the next; what is lost is the rest of the slowest rank's pass, each time.
+static const double APART = 3; // seconds
 
 typedef enum Doing { WORKING, DONE, STOPPED, FAILED } Doing;
 
@@ -73,7 +71,7 @@ static bool meet(Meeting *m, Doing doing)
 bool meeting_go_on(Meeting *m, const int64_t own[MEETING_COUNTS])
 {
     memcpy(m->own, own, sizeof m->own);
-    return alone(m) || clock_seconds() - m->last < apart(m) || meet(m, WORKING);
+    return alone(m) || clock_seconds() - m->last < APART || meet(m, WORKING);
 }
 
 bool meeting_end(Meeting *m, bool ok)

@@ -12,10 +12,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MESH_VERSION = 1 };
+enum { MESH_VERSION = 2 };
+static const double TO_GREET = 2;     // seconds in which who connects says who it is
+static const double TO_STRANGER = 10; // until another program at rank 0's only port ends the waiting for it
+
 static const char MAGIC[8] = "dereason";
 
-typedef struct Hello { // the first bytes of a connection
+typedef struct Hello { // the first bytes of a connection, and of rank 0's answer
     char magic[8];
     uint32_t version;
     int32_t rank, size;
@@ -34,6 +37,7 @@ typedef struct Opening {
     Mesh *mesh;
     const Ranks *ranks;
     Place *places; // (size)
+    int *sockets;  // (size) of the mesh, or its watch's
     int listener;
     double until; // by clock_seconds()
 } Opening;
@@ -52,7 +56,7 @@ static bool wait_for(const Opening *o, int socket, short events)
     int n;
     while ((n = poll(&p, 1, milliseconds_left(o))) < 0 && errno == EINTR)
         ;
-    return n > 0 || fail("no answer within %g seconds", o->ranks->patience);
+    return n > 0 || fail("no answer in time");
 }
 
 static bool read_all(const Opening *o, int socket, void *data, size_t size)
@@ -145,7 +149,7 @@ static bool check_hello(const Opening *o, const Hello *h)
     if (h->size != o->ranks->size)
         return fail("a rank on %s believes in %d ranks, and rank %d in %d", h->host, h->size, o->ranks->rank,
                     o->ranks->size);
-    if (h->rank < 0 || h->rank >= h->size || o->mesh->sockets[h->rank] >= 0 || h->rank == o->ranks->rank)
+    if (h->rank < 0 || h->rank >= h->size || o->sockets[h->rank] >= 0 || h->rank == o->ranks->rank)
         return fail("rank %d, on %s, is there twice", h->rank, h->host);
     return true;
 }
@@ -155,13 +159,25 @@ static bool missing(const Opening *o, int from)
     Bytes names = {0};
     int count = 0;
     for (int i = from; i < o->ranks->size; i++)
-        if (i != o->ranks->rank && o->mesh->sockets[i] < 0 && count++ < 16)
+        if (i != o->ranks->rank && o->sockets[i] < 0 && count++ < 16)
             bytes_printf(&names, "%s%d", count > 1 ? ", " : "", i);
     fail("of %d ranks, %d %s not come to %s:%d within %g seconds: %s%s", o->ranks->size, count,
          count == 1 ? "has" : "have", o->ranks->host, o->ranks->port, o->ranks->patience, names.data,
          count > 16 ? ", ..." : "");
     bytes_free(&names);
     return false;
+}
+
+// A rank that did not wait for an answer, on a machine that is busy, comes again.
+static bool forget_closed(Opening *o, int rank)
+{
+    char byte;
+    if (rank < 0 || rank >= o->ranks->size || o->sockets[rank] < 0 ||
+        recv(o->sockets[rank], &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+        return false;
+    close(o->sockets[rank]);
+    o->sockets[rank] = -1;
+    return true;
 }
 
 // From ranks `from` and above, all that have not come yet; places: where they listen, NULL: nobody asks.
@@ -177,17 +193,22 @@ static bool accept_all(Opening *o, int from)
         int s = n < 0 ? -1 : accept4(o->listener, (struct sockaddr *)&address, &bytes, SOCK_CLOEXEC);
         if (s < 0)
             continue;
-        Hello hello;
+        Hello hello, own = hello_of(o, 0);
+        Opening soon = *o; // a stranger that says nothing does not hold up the others for long
+        soon.until = clock_seconds() + TO_GREET < o->until ? clock_seconds() + TO_GREET : o->until;
         prepare(s);
-        if (!read_all(o, s, &hello, sizeof hello) || !belongs_here(o, &hello)) {
+        if (!read_all(&soon, s, &hello, sizeof hello) || !belongs_here(o, &hello)) {
             close(s);
             continue;
         }
+        wanted += forget_closed(o, hello.rank);
         if (!check_hello(o, &hello)) {
             close(s);
             return false;
         }
-        o->mesh->sockets[hello.rank] = s;
+        o->sockets[hello.rank] = s;
+        if (!write_all(o, s, &own, sizeof own))
+            return fail_in("rank %d on %s", hello.rank, hello.host);
         Place *place = &o->places[hello.rank];
         *place = (Place){.address = address, .bytes = (uint32_t)bytes};
         if (address.ss_family == AF_INET6)
@@ -202,54 +223,33 @@ static bool accept_all(Opening *o, int from)
 
 // ---- rank 0
 
+static int listen_everywhere(int port, int most)
+{
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = six.sin6_port};
+    int s = listen_at((struct sockaddr *)&six, sizeof six, most); // takes IPv4's connections, too
+    return s >= 0 ? s : listen_at((struct sockaddr *)&four, sizeof four, most);
+}
+
 static bool open_first(Opening *o)
 {
     o->listener = o->ranks->listener;
-    if (o->listener < 0) {
-        struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)o->ranks->port)};
-        struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = six.sin6_port};
-        o->listener = listen_at((struct sockaddr *)&six, sizeof six, o->ranks->size); // takes IPv4's connections, too
-        if (o->listener < 0)
-            o->listener = listen_at((struct sockaddr *)&four, sizeof four, o->ranks->size);
-    }
+    for (int i = 0; o->listener < 0 && i < o->ranks->ports; i++)
+        o->listener = listen_everywhere(o->ranks->port + i, o->ranks->size);
     if (o->listener < 0)
-        return fail_errno("rank 0 cannot listen at port %d; give another one with --rendezvous HOST:PORT",
-                          o->ranks->port);
+        return fail_errno("rank 0 cannot listen at port %d%s; give another one with --rendezvous HOST:PORT",
+                          o->ranks->port, o->ranks->ports > 1 ? " or one of the next" : "");
     Hello own = hello_of(o, 0);
     memcpy(o->places[0].host, own.host, sizeof own.host);
     TRY(accept_all(o, 1));
     for (int i = 1; i < o->ranks->size; i++)
         if (!write_all(o, o->mesh->sockets[i], o->places, (size_t)o->ranks->size * sizeof *o->places))
             return fail_in("rank %d on %s", i, o->places[i].host);
-    return true;
+    o->sockets = o->mesh->watch;
+    return accept_all(o, 1);
 }
 
 // ---- the others
-
-// Again and again: rank 0 may start later.
-static int reach_first(const Opening *o)
-{
-    char port[16];
-    const char *why = "";
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found;
-    snprintf(port, sizeof port, "%d", o->ranks->port);
-    for (int pause = 20; milliseconds_left(o) > 0; pause = pause < 1000 ? 2 * pause : 1000) {
-        int s = -1, unknown = getaddrinfo(o->ranks->host, port, &hints, &found);
-        for (struct addrinfo *a = unknown == 0 ? found : NULL; a != NULL && s < 0; a = a->ai_next)
-            s = connect_once(o, a->ai_addr, a->ai_addrlen);
-        why = unknown != 0 ? gai_strerror(unknown) : strerror(errno);
-        if (unknown == 0)
-            freeaddrinfo(found);
-        if (s >= 0)
-            return s;
-        poll(NULL, 0, pause);
-    }
-    fail("rank 0 was not reached at %s:%d within %g seconds (%s); start it too, and see that other hosts reach that "
-         "port, "
-         "or give --rendezvous HOST:PORT",
-         o->ranks->host, o->ranks->port, o->ranks->patience, why);
-    return -1;
-}
 
 // For the ranks above, at any port of the address that rank 0 is reached by.
 static bool listen_for_others(Opening *o, int first, int *port)
@@ -268,14 +268,85 @@ static bool listen_for_others(Opening *o, int first, int *port)
     return true;
 }
 
+// Who this is, to who listens there, and who that is.
+static bool greet(const Opening *o, int socket, int port, Hello *his)
+{
+    Hello own = hello_of(o, port);
+    return write_all(o, socket, &own, sizeof own) && read_all(o, socket, his, sizeof *his) && belongs_here(o, his);
+}
+
+// At this port; -1: not reached. *stranger: something else is there.
+static int reach_once(Opening *o, int port_number, const char **why, bool *stranger)
+{
+    char port[16];
+    int own_port = 0;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found;
+    snprintf(port, sizeof port, "%d", port_number);
+    int s = -1, unknown = getaddrinfo(o->ranks->host, port, &hints, &found);
+    for (struct addrinfo *a = unknown == 0 ? found : NULL; a != NULL && s < 0; a = a->ai_next)
+        s = connect_once(o, a->ai_addr, a->ai_addrlen);
+    *why = unknown != 0 ? gai_strerror(unknown) : strerror(errno);
+    if (unknown == 0)
+        freeaddrinfo(found);
+    if (s < 0)
+        return -1;
+    Hello his;
+    Opening soon = *o;
+    soon.until = clock_seconds() + 2 * TO_GREET < o->until ? clock_seconds() + 2 * TO_GREET : o->until;
+    if (listen_for_others(o, s, &own_port) && greet(&soon, s, own_port, &his) && his.rank == 0)
+        return s;
+    close(s);
+    close(o->listener);
+    o->listener = -1;
+    *stranger = true;
+    return -1;
+}
+
+// Again and again: rank 0 may start later.
+static int reach_first(Opening *o)
+{
+    const char *why = "";
+    double strange = 0; // since when something else is at the port
+    for (int pause = 20; milliseconds_left(o) > 0; pause = pause < 1000 ? 2 * pause : 1000) {
+        bool stranger = false;
+        for (int i = 0; i < o->ranks->ports; i++) {
+            int s = reach_once(o, o->ranks->port + i, &why, &stranger);
+            if (s >= 0)
+                return s;
+        }
+        strange = !stranger ? 0 : strange == 0 ? clock_seconds() : strange;
+        if (o->ranks->ports == 1 && strange > 0 && clock_seconds() - strange > TO_STRANGER) {
+            fail("what answers at %s:%d is not rank 0 of this run: the port is taken; give another one with "
+                 "--rendezvous HOST:PORT",
+                 o->ranks->host, o->ranks->port);
+            return -1;
+        }
+        poll(NULL, 0, pause);
+    }
+    fail("rank 0 was not reached at %s:%d within %g seconds (%s); start it too, and see that other hosts reach that "
+         "port, or give --rendezvous HOST:PORT",
+         o->ranks->host, o->ranks->port, o->ranks->patience, why);
+    return -1;
+}
+
+static bool open_watch(Opening *o)
+{
+    struct sockaddr_storage first;
+    socklen_t bytes = sizeof first;
+    Hello his;
+    if (getpeername(o->mesh->sockets[0], (struct sockaddr *)&first, &bytes) != 0)
+        return fail_errno("rank 0's address");
+    o->mesh->watch[0] = connect_once(o, (struct sockaddr *)&first, bytes);
+    if (o->mesh->watch[0] < 0)
+        return fail_errno("a second connection to rank 0");
+    return greet(o, o->mesh->watch[0], 0, &his) || fail_in("a second connection to rank 0");
+}
+
 static bool open_other(Opening *o)
 {
-    int first = reach_first(o), port = 0;
+    int first = reach_first(o);
     TRY(first >= 0);
     o->mesh->sockets[0] = first;
-    TRY(listen_for_others(o, first, &port));
-    Hello own = hello_of(o, port);
-    TRY(write_all(o, first, &own, sizeof own));
     if (!read_all(o, first, o->places, (size_t)o->ranks->size * sizeof *o->places))
         return fail_in("waiting for rank 0 at %s:%d to say where the others are", o->ranks->host, o->ranks->port);
     for (int i = 1; i < o->ranks->rank; i++) {
@@ -284,12 +355,13 @@ static bool open_other(Opening *o)
         if (s < 0)
             return fail("rank %d cannot reach rank %d on %s", o->ranks->rank, i, p->host);
         o->mesh->sockets[i] = s;
-        if (!write_all(o, s, &own, sizeof own))
+        Hello his;
+        if (!greet(o, s, 0, &his))
             return fail_in("rank %d on %s", i, p->host);
     }
     Place *known = o->places; // rank 0 has seen where they listen: that stays
     o->places = allocate((size_t)o->ranks->size, sizeof *o->places);
-    bool ok = o->places != NULL && accept_all(o, o->ranks->rank + 1);
+    bool ok = o->places != NULL && accept_all(o, o->ranks->rank + 1) && open_watch(o);
     free(o->places);
     o->places = known;
     return ok;
@@ -302,11 +374,13 @@ bool mesh_open(Mesh *mesh, const Ranks *ranks)
         return true;
     Opening o = {.mesh = mesh, .ranks = ranks, .listener = -1, .until = clock_seconds() + ranks->patience};
     mesh->sockets = allocate((size_t)ranks->size, sizeof *mesh->sockets);
+    mesh->watch = allocate((size_t)ranks->size, sizeof *mesh->watch);
     mesh->hosts = allocate((size_t)ranks->size, sizeof *mesh->hosts);
     o.places = allocate((size_t)ranks->size, sizeof *o.places);
-    bool ok = mesh->sockets != NULL && mesh->hosts != NULL && o.places != NULL;
-    for (int i = 0; mesh->sockets != NULL && i < ranks->size; i++)
-        mesh->sockets[i] = -1;
+    bool ok = mesh->sockets != NULL && mesh->watch != NULL && mesh->hosts != NULL && o.places != NULL;
+    for (int i = 0; ok && i < ranks->size; i++)
+        mesh->sockets[i] = mesh->watch[i] = -1;
+    o.sockets = mesh->sockets;
     ok = ok && (ranks->rank == 0 ? open_first(&o) : open_other(&o));
     for (int i = 0; ok && i < ranks->size; i++)
         memcpy(mesh->hosts[i], o.places[i].host, HOST_BYTES);
@@ -318,12 +392,18 @@ bool mesh_open(Mesh *mesh, const Ranks *ranks)
     return ok;
 }
 
+static void close_all(int *sockets, int count)
+{
+    for (int i = 0; sockets != NULL && i < count; i++)
+        if (sockets[i] >= 0)
+            close(sockets[i]);
+    free(sockets);
+}
+
 void mesh_close(Mesh *mesh)
 {
-    for (int i = 0; mesh->sockets != NULL && i < mesh->size; i++)
-        if (mesh->sockets[i] >= 0)
-            close(mesh->sockets[i]);
-    free(mesh->sockets);
+    close_all(mesh->sockets, mesh->size);
+    close_all(mesh->watch, mesh->size);
     free(mesh->hosts);
     *mesh = (Mesh){0};
 }

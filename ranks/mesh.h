@@ -8,7 +8,8 @@
 
 typedef struct Mesh {
     int rank, size;
-    int *sockets;              // (size) not blocking; -1 at its own place
+    int *sockets; // (size) not blocking; -1 at its own place
+    int *watch;   // (size) a second connection: of rank 0 to each, of the others to rank 0 at [0]; else -1. The watch's
     char (*hosts)[HOST_BYTES]; // (size) what each calls itself
 } Mesh;
 

@@ -18,7 +18,7 @@
     ROW(IN, gpus,        text,    "",    "",                 ranks, NEUTRAL, "processes, one for each of N GPUs here; or all") \
     ROW(IN, rank,        integer, "-1",  ">= -1",            ranks, NEUTRAL, "with --ranks: this process, started by yourself") \
     ROW(IN, rendezvous,  text,    "",    "",                 ranks, NEUTRAL, "HOST:PORT of rank 0; default: the launcher's") \
-    ROW(IN, stuck_after, number,  "300", "> 0",              ranks, NEUTRAL, "seconds without a rank's word that end the run")
+    ROW(IN, stuck_after, number,  "300", "> 0",              ranks, NEUTRAL, "seconds without progress that end the run")
 // clang-format on
 OPTION_GROUP(RankOptions, RANK_ROWS)
 
@@ -30,7 +30,7 @@ typedef struct Ranks {
     const char
         *launcher; // "torchrun", "Open MPI", "PMI", "Slurm", "--ranks", "--gpus", "--rank"; NULL: a single process
     char host[HOST_BYTES]; // where rank 0 listens
-    int port;
+    int port, ports; // rank 0 takes the first of so many ports from this one on that is free
     uint64_t job;    // the same on all ranks, another for the next job: strangers are not let in
     int listener;    // of rank 0, where the launching process has made it already; -1
     double patience; // seconds

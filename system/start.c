@@ -39,15 +39,26 @@ static ProcessPlace place;
 
 void process_place_set(int local_rank, bool wants_gpu) { place = (ProcessPlace){local_rank, wants_gpu}; }
 const ProcessPlace *process_place(void) { return &place; }
+static EndingListener *listener;
+
+void process_listener(EndingListener *l) { listener = l; }
+
+void process_ends(Ending *ending)
+{
+    if (listener != NULL)
+        listener(ending);
+}
 
 void end_at_once(const char *what, const char *how)
 {
+    Ending ending = {what, 1, true};
     say(program_invocation_short_name);
     say(": ");
     say(process);
     say(what);
     say(how);
     say("\n");
+    process_ends(&ending);
     _exit(1);
 }
 

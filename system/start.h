@@ -18,6 +18,18 @@ void end_at_once(const char *what, const char *how) __attribute__((noreturn));
 void *memory_or_end(size_t size);
 void *memory_or_end_again(void *old, size_t size); // realloc
 
+// Told before this process ends, however that is: others of its job want to know why, or know better, and may change
+// what is printed (error; NULL: nothing) and the status. at_once: what comes next is _exit, perhaps inside a signal
+// handler, where no memory may be taken.
+typedef struct Ending {
+    const char *error;
+    int status;
+    bool at_once;
+} Ending;
+typedef void EndingListener(Ending *ending);
+void process_listener(EndingListener *listener); // NULL: nobody
+void process_ends(Ending *ending);
+
 // What this process is among several of one program: it goes before its errors. "" until then.
 void process_is(const char *format, ...) PRINTF_LIKE(1, 2);
 const char *process_text(void); // "rank 2: "

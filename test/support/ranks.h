@@ -3,6 +3,7 @@
 #define TEST_RANKS_H
 
 #include "ranks/communicator.h"
+#include "system/start.h"
 #include "test/support/check.h"
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,10 +20,12 @@ static inline int together(int size, double patience, RankWork *work, void *cont
         Ranks r;
         Communicator c;
         bool ok = ranks_open(&r, &o) && communicator_open(&c, &r) && work(&c, context);
-        if (!ok)
-            fprintf(stderr, "rank %d: %s\n", r.rank, error_text());
+        Ending ending = {ok ? NULL : error_text(), ok ? 0 : error_status(), false};
+        process_ends(&ending);
+        if (ending.error != NULL)
+            fprintf(stderr, "rank %d: %s\n", r.rank, ending.error);
         communicator_close(&c);
-        _exit(ok ? 0 : 1);
+        _exit(ending.status);
     }
     int status;
     assert_int_equal(waitpid(launching, &status, 0), launching);

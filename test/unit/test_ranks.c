@@ -1,8 +1,12 @@
 // Ranks: who a process is by its environment, and what several of them do together, in processes forked here.
+#include "system/phase.h"
 #include "test/support/ranks.h"
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 
 static const char *const VARIABLES[] = {"RANK",
                                         "WORLD_SIZE",
@@ -191,59 +195,137 @@ static void operations_move_what_they_should(void **state)
         assert_int_equal(together(size, 20, all_operations, NULL), 0);
 }
 
+// ---- what is said of one that is gone, astray, or does not get on
+
+static atomic_int *right; // ranks, of all processes, with the error that they should have
+
+static bool wanted(bool ok, const char *error, const char *and_this)
+{
+    if (ok)
+        return fail("they went on");
+    if (strstr(error_text(), error) == NULL || strstr(error_text(), and_this) == NULL)
+        return fail_in("another error was wanted, with '%s' and '%s'", error, and_this);
+    atomic_fetch_add(right, 1);
+    return false;
+}
+
+static void assert_ends(int size, double patience, RankWork *work, int rank, int those_that_know)
+{
+    atomic_store(right, 0);
+    assert_true(together(size, patience, work, &rank) != 0);
+    assert_int_equal(atomic_load(right), those_that_know);
+}
+
 static bool one_is_killed(Communicator *c, void *context)
 {
     TRY(comm_barrier(c));
     if (c->rank == 1)
         raise(SIGKILL);
-    if (comm_barrier(c))
-        return fail("nobody missed rank 1");
-    if (strstr(error_text(), "rank 1 on ") == NULL || strstr(error_text(), "has ended") == NULL)
-        return fail_in("another error was wanted");
-    return true;
+    return wanted(comm_barrier(c), "rank 1 on ", "has ended without a word");
 }
 
 static bool one_does_something_else(Communicator *c, void *context)
 {
     int64_t number = 1;
     bool ok = c->rank == 1 ? comm_sum(c, &number, 1) : comm_barrier(c);
-    if (ok)
-        return fail("they went on");
-    // the first to find out ends, and the others may find that instead
-    bool said = strstr(error_text(), "they do not do the same") != NULL || strstr(error_text(), "has ended") != NULL;
-    return said || fail_in("another error was wanted");
+    return wanted(ok, "they do not do the same",
+                  ""); // who hears of it first says so, and the others hear it from there
 }
 
-static bool one_is_silent(Communicator *c, void *context)
+static bool one_is_stopped(Communicator *c, void *context)
 {
     TRY(comm_barrier(c));
-    if (c->rank == 2) {
-        sleep(4);
-        return true;
+    if (c->rank == *(int *)context)
+        raise(SIGSTOP);
+    char names[40];
+    snprintf(names, sizeof names, "rank %d on ", *(int *)context);
+    return wanted(comm_barrier(c), names, "nothing was heard for 1 seconds from rank 0 on ");
+}
+
+// Its thread tells that it lives, and its main thread hangs: it is ended, too.
+static bool one_hangs(Communicator *c, void *context)
+{
+    TRY(comm_barrier(c));
+    if (c->rank == *(int *)context) {
+        phase_is("a read that does not return, piece", 7);
+        sleep(60);
     }
-    if (comm_barrier(c))
-        return fail("nobody missed rank 2");
-    return strstr(error_text(), "from rank 2 on ") != NULL || strstr(error_text(), "has ended") != NULL ||
-           fail_in("another error was wanted");
+    char names[40];
+    snprintf(names, sizeof names, "rank %d on ", *(int *)context);
+    return wanted(comm_barrier(c), names,
+                  "has made no progress for 1 seconds; last it was in a read that does not return, piece 7");
+}
+
+// As behind a wall between two hosts whose connections stay open: rank 0 hears both.
+static bool all_wait(Communicator *c, void *context)
+{
+    int ends[2];
+    TRY(comm_barrier(c));
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) != 0)
+        return fail_errno("a pair of sockets");
+    int *lost = &c->mesh.sockets[1 - c->rank], before = *lost;
+    *lost = ends[0];
+    bool ok = comm_barrier(c);
+    *lost = before;
+    close(ends[0]);
+    close(ends[1]);
+    return wanted(ok, "all ranks have waited for each other for 1 seconds: rank 0 on ", "for rank 1; rank 1 on ");
+}
+
+static bool one_is_slow(Communicator *c, void *context)
+{
+    TRY(comm_barrier(c));
+    for (int i = 0; c->rank == *(int *)context && i < 30; i++) {
+        phase_progress();
+        usleep(100000);
+    }
+    return comm_barrier(c);
 }
 
 static void a_rank_that_is_gone_or_astray_is_named(void **state)
 {
-    assert_int_equal(together(3, 20, one_is_killed, NULL),
-                     128 + SIGKILL); // the launching process ends as the killed one did
-    assert_int_equal(together(3, 20, one_does_something_else, NULL), 0);
-    assert_int_equal(together(3, 1, one_is_silent, NULL), 0);
+    assert_ends(3, 20, one_is_killed, 1, 2);
+    assert_ends(3, 20, one_does_something_else, 1, 3);
 }
 
-static bool one_fails(Communicator *c, void *context) { return c->rank != 1; }
+static void a_rank_that_does_not_get_on_is_named(void **state)
+{
+    assert_ends(3, 1, one_is_stopped, 0, 2);
+    assert_ends(3, 1, one_hangs, 0, 2);
+    assert_ends(3, 1, one_hangs, 2, 2);
+    assert_ends(2, 1, all_wait, 0, 2);
+}
+
+static void a_rank_that_is_slow_is_waited_for(void **state)
+{
+    for (int rank = 0; rank < 3; rank += 2)
+        assert_int_equal(together(3, 1, one_is_slow, &rank), 0);
+}
+
+static bool one_fails(Communicator *c, void *context)
+{
+    TRY(comm_barrier(c));
+    if (c->rank == *(int *)context)
+        return fail("the disk is full");
+    return wanted(comm_barrier(c), "ends because rank ", "failed: the disk is full");
+}
+
+static void the_error_of_a_rank_is_known_to_all(void **state)
+{
+    assert_ends(3, 20, one_fails, 0, 2);
+    assert_ends(3, 20, one_fails, 2, 2);
+}
+
+static bool one_is_not_asked(Communicator *c, void *context) { return c->rank != 1 || fail("that is it"); }
 
 static void the_launching_process_ends_as_the_first_that_failed(void **state)
 {
-    assert_int_equal(together(2, 20, one_fails, NULL), 1);
+    assert_int_equal(together(2, 20, one_is_not_asked, NULL), 1);
 }
 
 int main(void)
 {
+    right = mmap(NULL, sizeof *right, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(launchers_are_known_by_what_they_set, forget_launchers),
         cmocka_unit_test_teardown(half_of_what_a_launcher_says_is_an_error, forget_launchers),
@@ -251,6 +333,9 @@ int main(void)
         cmocka_unit_test(the_first_host_of_a_list_is_found),
         cmocka_unit_test(operations_move_what_they_should),
         cmocka_unit_test(a_rank_that_is_gone_or_astray_is_named),
+        cmocka_unit_test(a_rank_that_does_not_get_on_is_named),
+        cmocka_unit_test(a_rank_that_is_slow_is_waited_for),
+        cmocka_unit_test(the_error_of_a_rank_is_known_to_all),
         cmocka_unit_test(the_launching_process_ends_as_the_first_that_failed)};
     return cmocka_run_group_tests(tests, forget_launchers, NULL);
 }
