@@ -96,11 +96,11 @@ static bool update(Rl *s, Rollout *rollout, int64_t first, StepFacts *facts)
     update_weights(rollout, &part, &s->o.loss, s->o.sampling.max_new_tokens);
     TRY(pack_open(&pack, rollout, &part));
     bool ok = gradients_clear(model) && update_gradients(model, &pack, &rules, &facts->report) &&
-              (learning_update(&s->o.learning, &s->policy.optimizer, model, facts->learning_rate, &norm) ||
-               run_fail_in_step(&s->run));
+              learning_update(&s->o.learning, &s->policy.optimizer, model, facts->learning_rate, &norm) &&
+              prompts_check_norm(&s->prompts, rollout, &part, norm, &s->run);
     pack_close(&pack);
     TRY(ok);
-    facts->gradient_norm = norm > facts->gradient_norm ? norm : facts->gradient_norm;
+    facts->gradient_norm = norm <= facts->gradient_norm ? facts->gradient_norm : norm; // or not finite
     facts->updates = ++s->run.updates;
     return true;
 }
@@ -185,7 +185,7 @@ static bool reinforce(void *state)
 {
     Rl *s = state;
     TRY(communicator_start(&s->ranks, &s->o.ranks, &s->options, s->o.machine.plan, &s->o.machine.threads) &&
-        run_take_signals(s->o.run.stop_within) && open_all(s));
+        run_prepare(&s->o.run) && open_all(s));
     if (s->o.machine.plan)
         return print_plan(s);
     TRY(rollout_greet_grader(s->prompts.train, s->referees.grader, &s->rewards) && open_run(s));

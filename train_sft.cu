@@ -11,6 +11,7 @@
 #include "run/run.h"
 #include "system/signals.h"
 #include "train_sft_options.h"
+#include <math.h>
 
 typedef struct Sft {
     TrainSftOptions o;
@@ -36,13 +37,12 @@ static bool open_run(Sft *s);
 static bool train_step(Sft *s)
 {
     static const Ragged NOTHING;
-    double norm, rate = learning_rate(&s->schedule, s->run.step);
+    double norm = NAN, rate = learning_rate(&s->schedule, s->run.step);
     const StepBatches *step;
     LossSum loss = {.finite = true};
     LevelLosses levels = {0};
     run_updates_begin(&s->run, 1);
-    TRY(run_check_signal(&s->run) && prefetch_next(s->prefetch, &step));
-    TRY(gradients_clear(&s->model));
+    TRY(run_check_signal(&s->run) && prefetch_next(s->prefetch, &step) && gradients_clear(&s->model));
     int64_t all = step->plan.micro_batches, size = s->ranks.size;
     for (int64_t first = 0; first < all; first += size) { // in rounds of one for each rank; the last may lack some
         int64_t m = first + s->ranks.rank;
@@ -53,12 +53,12 @@ static bool train_step(Sft *s)
         TRY(model_loss(&s->model, batch, 1.0 / (double)step->plan.trained_tokens, &loss));
         if (m < all)
             level_losses_add(&levels, s->data.train.documents, &step->plan, m, batch, model_loss_logprobs(&s->model));
+        TRY(loss.finite || run_note_documents(&s->run, &step->plan, m, batch, model_loss_logprobs(&s->model)));
         TRY(model_backward(&s->model, batch));
     }
     TRY(run_add_up(&s->run, &loss, &levels, NULL, 0));
-    TRY(loss.finite || fail("the loss is not finite; lower --lr, or see its documents: ./prepare --inspect --step") ||
-        run_fail_in_step(&s->run));
-    TRY(learning_update(&s->o.learning, &s->optimizer, &s->model, rate, &norm) || run_fail_in_step(&s->run));
+    TRY(!loss.finite || learning_update(&s->o.learning, &s->optimizer, &s->model, rate, &norm));
+    TRY(isfinite(norm) || run_leave_out_step(&s->run, s->data.train.documents, &step->plan, loss.finite));
     TRY(run_updates_end(&s->run));
     return run_report(&s->run, &(StepReport){loss_mean(&loss), norm, rate, step->plan.trained_tokens, step->plan.tokens,
                                              s->run.updates_seconds, &levels});
@@ -81,7 +81,7 @@ static bool fine_tune(void *state)
 {
     Sft *s = state;
     TRY(communicator_start(&s->ranks, &s->o.ranks, &s->options, s->o.machine.plan, &s->o.machine.threads) &&
-        run_take_signals(s->o.run.stop_within) && open_all(s));
+        run_prepare(&s->o.run) && open_all(s));
     if (s->o.machine.plan)
         return sft_plan(&s->data, &s->fit, s->schedule.steps);
     TRY(open_run(s));

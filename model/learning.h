@@ -29,7 +29,8 @@ OPTION_GROUP(LearningOptions, SFT_LEARNING_ROWS)
 Optimizer learning_optimizer(const LearningOptions *options, uint64_t seed); // to be opened
 Schedule learning_schedule(const LearningOptions *options, int64_t steps);
 
-// Clips the gradient and updates; *norm is the norm before clipping. Fails and changes nothing if it is not finite.
+// Clips the gradient and updates; *norm is the norm before clipping. One that is not finite
+// changes nothing.
 bool learning_update(const LearningOptions *options, Optimizer *optimizer, Model *model, double rate, double *norm);
 
 #endif

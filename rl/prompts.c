@@ -2,6 +2,7 @@
 // share a name (they would share their random draws too).
 #include "rl/prompts.h"
 #include "base/text.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,4 +163,16 @@ void prompts_announce(const Prompts *p, Run *run, bool has_judge)
                            : "no rule can tell right answers from wrong ones by their reference",
                  dropped.data, has_judge ? "" : "; a --judge-model could");
     bytes_free(&dropped);
+}
+
+bool prompts_check_norm(const Prompts *p, const Rollout *rollout, const PackPart *part, double norm, Run *run)
+{
+    if (isfinite(norm))
+        return true;
+    int64_t *numbers = allocate((size_t)part->count, sizeof *numbers);
+    for (int64_t i = 0; numbers != NULL && i < part->count; i++)
+        numbers[i] = rollout->groups[part->first + i].document;
+    bool ok = numbers != NULL && run_leave_out(run, &(LeftOut){"gradient", p->train, numbers, NULL, part->count});
+    free(numbers);
+    return ok;
 }

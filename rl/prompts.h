@@ -6,6 +6,7 @@
 #define RL_PROMPTS_H
 
 #include "pretrained/files.h"
+#include "rl/pack.h"
 #include "rl/reward.h"
 #include "run/run.h"
 
@@ -40,5 +41,9 @@ bool prompts_open(Prompts *prompts, const PromptsRules *rules);
 void prompts_close(Prompts *prompts);
 void prompts_announce(const Prompts *prompts, Run *run,
                       bool has_judge); // dropped problems, and rows of JSONL that were not read
+
+// After an update of these groups whose gradient had this norm, all ranks alike: where it is not finite, the update was
+// not made, and is left out (run_leave_out), or the run fails.
+bool prompts_check_norm(const Prompts *prompts, const Rollout *rollout, const PackPart *part, double norm, Run *run);
 
 #endif

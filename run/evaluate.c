@@ -22,6 +22,17 @@ void level_losses_add(LevelLosses *losses, const Documents *documents, const Ste
     }
 }
 
+void documents_not_finite(int64_t *flags, const Ragged *batch, const float *logprob)
+{
+    int64_t n = 0;
+    for (int64_t d = 0; d < batch->sequences; d++) {
+        LossSum sum = {.finite = true};
+        for (; row_of(batch, n, d); n++)
+            loss_add(&sum, logprob[n]);
+        flags[d] = !sum.finite;
+    }
+}
+
 size_t level_fields(LogField fields[LEVEL_FIELDS], const LevelLosses *losses, bool evaluation)
 {
     static const char *const NAMES[2][LEVELS] = {

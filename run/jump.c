@@ -41,7 +41,8 @@ void run_tell_jump(Run *run, double loss, double norm, const char *advice)
 {
     JumpFacts usual;
     char loss_text[80] = "", norm_text[40] = "";
-    if (!jump_seen(&run->recent, loss, norm, &usual) || (run->told_jump > 0 && run->step < run->told_jump + TOLD_AGAIN))
+    if (!isfinite(loss) || !isfinite(norm) || !jump_seen(&run->recent, loss, norm, &usual) ||
+        (run->told_jump > 0 && run->step < run->told_jump + TOLD_AGAIN))
         return;
     run->told_jump = run->step;
     if (usual.loss > 0)

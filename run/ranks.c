@@ -27,7 +27,7 @@ static size_t take_loss(LossSum *sum, const int64_t *values)
     return 3;
 }
 
-// And, as ranks meet here in every step, whether it is time to save: by rank 0's clock.
+// And, as ranks meet here in every step, whether it is time to save: as rank 0 says.
 bool run_add_up(Run *run, LossSum *loss, LevelLosses *levels, int64_t *counts, size_t count)
 {
     int64_t values[3 * (LEVELS + 1) + COUNTS_MOST + 1];
@@ -38,7 +38,7 @@ bool run_add_up(Run *run, LossSum *loss, LevelLosses *levels, int64_t *counts, s
         n += put_loss(values + n, &levels->level[level]);
     for (size_t i = 0; i < count; i++)
         values[n++] = counts[i];
-    values[n++] = run_is_first(run) && run_clock_saves(run);
+    values[n++] = run_wants_save(run);
     TRY(comm_sum(run->ranks, values, n));
     n = take_loss(loss, values);
     for (int level = 0; level < LEVELS; level++)
@@ -51,7 +51,7 @@ bool run_add_up(Run *run, LossSum *loss, LevelLosses *levels, int64_t *counts, s
 
 bool run_hear_clock(Run *run)
 {
-    run->save_due = run_clock_saves(run);
+    run->save_due = run_wants_save(run);
     return run_hear_first(run, &run->save_due, sizeof run->save_due);
 }
 

@@ -3,6 +3,7 @@
 #include "pretrained/export.h"
 #include "pretrained/folder.h"
 #include "run/run_internal.h"
+#include "system/phase.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ void run_of(Run *run, const RunOptions *o, Model *model, Optimizer *optimizer, S
     run->schedule = schedule;
     run->steps = schedule->steps;
     run->tokenizer = files->tokenizer_folder.data;
+    run_skips_read(&run->skips_most, o->on_nonfinite);
     run->template_name = template_name(files->chat.kind);
 }
 
@@ -176,9 +178,13 @@ static bool begin_log(Run *run, const char *log, bool resumed, Bytes *warnings, 
 {
     if (!run_is_first(run))
         return log_open(&run->log, NULL, NULL, run->steps, run->o.log_every);
-    return disk_check(run, warnings) && log_cut(log, resumed ? run->step : -1, facts) && best_find(run, log) &&
-           (!resumed || strcmp(run->o.resume, "auto") != 0 || finish_last_save(run)) &&
-           log_open(&run->log, log, stdout, run->steps, run->o.log_every);
+    int64_t step = resumed ? run->step : -1;
+    char *aside = path_join(run->o.out, "nonfinite.jsonl");
+    bool ok = aside != NULL && disk_check(run, warnings) && log_cut(log, step, facts) && log_cut(aside, step, NULL) &&
+              best_find(run, log) && (!resumed || strcmp(run->o.resume, "auto") != 0 || finish_last_save(run)) &&
+              log_open(&run->log, log, stdout, run->steps, run->o.log_every);
+    free(aside);
+    return ok;
 }
 
 bool run_open(Run *run, const Options *options, bool *resumed)
@@ -202,6 +208,7 @@ bool run_open(Run *run, const Options *options, bool *resumed)
     run->open = ok;
     if (ok) {
         run->evaluated = facts.evaluated;
+        run_begins(run);
         run->saved_at = clock_seconds();
         run->save_seconds = (double)bytes / WRITTEN_A_SECOND;
         tell_of_start(run, *resumed ? from : NULL, facts.last, warnings.data);
@@ -219,6 +226,7 @@ void run_close(Run *run)
         log_close(&run->log);
     if (run->lock > 0)
         close(run->lock);
+    free(run->not_finite);
     json_decref(run->identity);
     json_decref(run->recipe);
     *run = (Run){0};
@@ -250,14 +258,17 @@ static bool attend_export(Run *run)
 
 bool run_export(Run *run)
 {
+    phase_is("writing the model", -1);
     if (!run_is_first(run))
         return attend_export(run);
     char *folder = path_join(run->o.out, "model");
     bool ok = folder != NULL && export_model(run->model, run->tokenizer, run->template_name, run->o.export_dtype.name,
                                              folder, say_elements, run);
     say_elements(run, 0, 0); // where it fails, the export has failed with the same error
-    if (ok)
+    if (ok) {
+        run_is_finished(run);
         log_note(&run->log, "the model is in %s", folder);
+    }
     free(folder);
     return ok;
 }

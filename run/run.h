@@ -7,6 +7,8 @@
 //   OUT/checkpoints/       step-N/: the whole state; latest, best: which those are (checkpoint/FORMAT.md)
 //   OUT/lock               held while a program writes there
 //   OUT/model/             the exported Hugging Face folder
+//   OUT/nonfinite.jsonl    one object for each update whose loss or gradient was not finite
+//   OUT/STOP, OUT/SAVE     made by the user: an end as after a signal; a checkpoint after this step
 #ifndef RUN_H
 #define RUN_H
 
@@ -30,6 +32,7 @@
     ROW(IN, keep_checkpoints, integer, "3",    "> 0 and <= 1e6",  run, NEUTRAL, "newest checkpoints to keep") \
     ROW(IN, keep_best,        text,    "",     "",                run, NEUTRAL, "the best by this figure is kept, too: eval_loss, ...") \
     ROW(IN, eval_every,       integer, "0",    ">= 0",            run, NEUTRAL, "steps between evaluations; 0: at start and end") \
+    ROW(IN, on_nonfinite,     text,    "stop", "",                run, NEUTRAL, "loss or gradient not finite: stop, or skip:N") \
     ROW(IN, log_every,        integer, "1",    "> 0",             run, NEUTRAL, "steps between lines on the terminal") \
     ROW(IN, export_dtype,     choice,  "bf16", EXPORT_TYPES,      run, NEUTRAL, "type of the weights in OUT/model")
 // clang-format on
@@ -57,27 +60,29 @@ typedef struct Run {
     Schedule *schedule; // its steps and its warm-up are saved, and compared when the run is resumed
     Communicator
         *ranks;    // of the run; NULL: it is alone. Only rank 0 shows anything, and writes into OUT but for shards
-    bool save_due; // rank 0's clock says so
+    bool save_due; // rank 0's clock says so, or OUT/SAVE
     RunLog log;
-    bool open, reported;       // reported: a step of this process
-    int64_t longer;            // its number of steps before --steps changed; 0: unchanged
-    int lock;                  // of OUT/lock: one process at a time writes into OUT
-    int64_t step, steps;       // finished; of the whole run
-    int64_t evaluated;         // the step of the last evaluation in the log; -1: there is none
-    int64_t saved;             // the step of the newest checkpoint; 0: there is none
-    double saved_at;           // clock_seconds() when its save began, or this process
-    double save_seconds;       // that the last save took; before it an estimate
-    struct Saving *saving;     // the save that is under way; NULL: none
-    SaveTimes save_times;      // since they were last taken
-    bool told_memory;          // that steps wait for saves
-    Best best, judged;         // by --keep-best: of the checkpoints, rank 0's alone; of the last evaluation
-    double step_seconds;       // of the last step
-    Recent recent;             // of this process's steps
-    int64_t told_jump;         // the step of the last note about a jump; 0: none
-    char device[400];          // as announced
-    json_t *identity;          // what the bits depend on: options, data, tokenizer
-    const char *tokenizer;     // the folder of its files; NULL: none is used
-    const char *template_name; // of the chats that are trained on
+    bool open, reported;         // reported: a step of this process
+    int64_t longer;              // its number of steps before --steps changed; 0: unchanged
+    int lock;                    // of OUT/lock: one process at a time writes into OUT
+    int64_t step, steps;         // finished; of the whole run
+    int64_t evaluated;           // the step of the last evaluation in the log; -1: there is none
+    int64_t saved;               // the step of the newest checkpoint; 0: there is none
+    double saved_at;             // clock_seconds() when its save began, or this process
+    double save_seconds;         // that the last save took; before it an estimate
+    struct Saving *saving;       // the save that is under way; NULL: none
+    SaveTimes save_times;        // since they were last taken
+    bool told_memory;            // that steps wait for saves
+    Best best, judged;           // by --keep-best: of the checkpoints, rank 0's alone; of the last evaluation
+    double step_seconds;         // of the last step
+    int64_t skipped, skips_most; // updates left out so far, in all processes of the run; of --on-nonfinite
+    int64_t *not_finite;         // (documents of the step) 1: its loss is not; NULL: none of this rank's
+    Recent recent;               // of this process's steps
+    int64_t told_jump;           // the step of the last note about a jump; 0: none
+    char device[400];            // as announced
+    json_t *identity;            // what the bits depend on: options, data, tokenizer
+    const char *tokenizer;       // the folder of its files; NULL: none is used
+    const char *template_name;   // of the chats that are trained on
     int64_t updates,
         updates_all;        // of the current step, made and to be made: with some but not all made, it is not saved
     double updates_begin;   // by clock_seconds()
@@ -136,11 +141,11 @@ bool run_goes_on(const Run *run);   // there are steps left
 bool run_saves(const Run *run);     // after this step: by steps or by the clock, whichever is first; and at the end
 bool run_evaluates(const Run *run); // at the start, the end and every --eval-every steps; not twice
 bool run_has_time(const Run *run, double seconds); // no signal came, or this and then a save are done in time after it
-bool run_take_signals(double stop_within); // signals_install (system/signals.h), with what is shown at the first
+bool run_prepare(const RunOptions *options); // checks them; signals_install (system/signals.h), with what it shows
 
 // Around the updates of a step. After a signal they are finished if there is time, and else given up: before the first
 // of them has changed anything the state is whole; in the middle of several it is not, and the last checkpoint counts.
-bool run_check_signal(Run *run); // false after a failure of kind ERROR_STOPPED, on all ranks, if any has had a signal
+bool run_check_signal(Run *run); // false with ERROR_STOPPED, on all ranks, if any has had a signal or OUT/STOP is there
 void run_updates_begin(Run *run, int64_t updates);
 bool run_update_goes_on(void *run, int64_t micro_batches_done, int64_t micro_batches); // and shows progress
 bool run_updates_end(Run *run); // the step is done; and a save that is written counts, before the step is reported
@@ -149,6 +154,22 @@ bool run_updates_end(Run *run); // the step is done; and a save that is written 
 bool run_stop(Run *run);          // after a signal: saves what is whole and not saved yet, and says so
 bool run_fail_in_step(Run *run);  // adds the step, and which checkpoint there is, to its error; always false
 bool run_save_and_fail(Run *run); // saves the last finished step, and adds that to the error; always false
+
+// ---- an update whose loss or gradient is not finite (nonfinite.c)
+
+// Called by all ranks alike. Either the run fails, or this update is left out: counted, told, written to
+// OUT/nonfinite.jsonl with the documents that it was made of.
+typedef struct LeftOut {
+    const char *what; // "loss" or "gradient"
+    const Documents *documents;
+    const int64_t *numbers, *bad; // (count) which of them; bad: 1 where its loss is not finite; NULL: not known
+    int64_t count;
+} LeftOut;
+bool run_leave_out(Run *run, const LeftOut *update);
+
+// The same for a step of fine-tuning, whose documents without a finite loss were noted by the rank that has them.
+bool run_note_documents(Run *run, const StepPlan *plan, int64_t m, const Ragged *batch, const float *logprob);
+bool run_leave_out_step(Run *run, const Documents *documents, const StepPlan *plan, bool loss_is_finite);
 
 // ---- a step unlike the others (jump.c)
 

@@ -12,7 +12,17 @@ bool run_is_alone(const Run *run);
 bool run_hear_first(Run *run, void *data, size_t size); // it becomes rank 0's
 bool run_agree(Run *run, bool ok); // whether all ranks are; else all fail, with the error of the first that is not
 
-bool run_clock_saves(const Run *run); // when.c: by the clock of this process
+bool run_wants_save(const Run *run); // when.c: by the clock of this process, or OUT/SAVE
+
+// requests.c: files in OUT, for rank 0; of others none is there
+bool run_is_asked_to_save(const Run *run);
+bool run_is_asked_to_stop(const Run *run);
+void run_begins(const Run *run);
+void run_has_saved(Run *run, int64_t step); // after a checkpoint that counts, which was begun for SAVE
+const char *run_stopped_by(const Run *run); // "a signal", or by which file
+void run_is_finished(const Run *run);
+
+bool run_skips_read(int64_t *most, const char *text); // nonfinite.c: of --on-nonfinite; 0: stop
 
 // run_state.c: the state as named tensors; whole, or what this rank owns
 typedef struct StatePart StatePart;
@@ -49,6 +59,9 @@ bool best_find(Run *run, const char *log);   // among the checkpoints, when a ru
 // disk.c: fails when the run will need more of OUT's disk than there is; appends a line to warnings where it may,
 // should it take long.
 bool disk_check(Run *run, Bytes *warnings);
+
+// evaluate.c: sets flags (batch->sequences) to 1 where a loss is not finite; logprob (batch->trained)
+void documents_not_finite(int64_t *flags, const Ragged *batch, const float *logprob);
 
 // evaluate.c: fields "loss_1" ... "loss_5" of the levels that have tokens (and "loss_0", if documents of unknown
 // difficulty have some too), or "eval_loss_1" ...; returns how many.

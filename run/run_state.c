@@ -3,6 +3,7 @@
 #include "kernels/exactness.h"
 #include "pretrained/config_json.h"
 #include "run/run_internal.h"
+#include "system/phase.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,9 +150,10 @@ json_t *run_state_scalars(Run *run)
     json_t *config = ask_recipe(run) ? config_to_json(&run->model->config, "float32") : NULL;
     if (config == NULL)
         return NULL;
-    json_t *state = json_pack("{s:I, s:I, s:O, s:o, s:s, s:o, s:O*}", "step", (json_int_t)run->step, "optimizer_step",
-                              (json_int_t)run->optimizer->step, "identity", run->identity, "config", config, "template",
-                              run->template_name, "schedule", schedule_state(run), "recipe", run->recipe);
+    json_t *state = json_pack("{s:I, s:I, s:I, s:O, s:o, s:s, s:o, s:O*}", "step", (json_int_t)run->step,
+                              "optimizer_step", (json_int_t)run->optimizer->step, "skipped", (json_int_t)run->skipped,
+                              "identity", run->identity, "config", config, "template", run->template_name, "schedule",
+                              schedule_state(run), "recipe", run->recipe);
     if (state == NULL)
         fail("no memory for the state of a checkpoint");
     return state;
@@ -228,6 +230,7 @@ static bool load_part(Checkpoint *checkpoint, const StateTensor *t, const StateP
 {
     for (int64_t first = t->first, end = t->first + t->count; first < end; first += PIECE) {
         int64_t count = smaller(PIECE, end - first);
+        phase_progress();
         TRY(checkpoint_read(checkpoint, t->name, first, count, piece));
         if (!write_part(part, first, count, piece))
             return fail_in("tensor %s", t->name);
@@ -276,6 +279,7 @@ static const int64_t STEPS_MOST = INT64_MAX / 2; // there is room to count on
 static bool load(Run *run, const Options *options, const char *path)
 {
     Checkpoint *checkpoint;
+    phase_is("loading a checkpoint", -1);
     if (!checkpoint_open(&checkpoint, path))
         return !run_is_first(run) && fail_in("rank 0 has found it whole; --out must be a folder that all hosts share");
     const json_t *state = checkpoint_state(checkpoint);
@@ -284,6 +288,8 @@ static bool load(Run *run, const Options *options, const char *path)
         json_need_int(&run->step, state, "step", 0, STEPS_MOST, path) &&
         (run->step == checkpoint_step(checkpoint) || fail("%s: its state is that of step %" PRId64, path, run->step)) &&
         json_need_int(&optimizer_step, state, "optimizer_step", 0, STEPS_MOST, path) &&
+        (json_object_get(state, "skipped") == NULL || // an older one
+         json_need_int(&run->skipped, state, "skipped", 0, STEPS_MOST, path)) &&
         same_identity(json_object_get(state, "identity"), run->identity, options, path) &&
         same_model(run, json_object_get(state, "config"), path) &&
         schedule_resume(run, json_object_get(state, "schedule"), path) && load_tensors(run, checkpoint);

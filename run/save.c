@@ -3,6 +3,7 @@
 // of a step, rank 0 hears their reports and commits (checkpoint/checkpoint.h). An error of any rank is everybody's.
 #include "run/run_internal.h"
 #include "system/machine.h"
+#include "system/phase.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ typedef struct Saving {
     Bytes report;
     char *error; // why writing failed; NULL: it did not
     ErrorKind kind;
+    bool asked;             // for OUT/SAVE
     bool started, finished; // the thread; finished: under the mutex, what was written is here
     atomic_bool stop;
     pthread_t thread;
@@ -38,6 +40,7 @@ static void *write_own(void *context)
 {
     Saving *s = context;
     double start = clock_seconds();
+    phase_watch(); // while it is waited for, its progress counts
     bool ok = checkpoint_shard_write(&s->report, &s->shard, s->path);
     if (!ok) {
         s->kind = error_kind(); // the error text is per thread
@@ -164,6 +167,8 @@ static bool begin(Run *run, bool wait)
     TRY(s != NULL);
     s->step = run->step;
     s->begun = run->saved_at = clock_seconds();
+    s->asked = run_is_asked_to_save(run);
+    phase_is("saving the checkpoint of step", s->step);
     pthread_mutex_init(&s->mutex, NULL);
     pthread_cond_init(&s->changed, NULL);
     TRY(run_agree(run, make_ready(run, s)));
@@ -239,6 +244,8 @@ static bool commit(Run *run)
         run->saved = s->step;
         run->save_seconds = s->written + clock_seconds() - start;
         run->save_times.writing += s->written;
+        if (s->asked)
+            run_has_saved(run, s->step);
     }
     return ok;
 }
@@ -249,7 +256,9 @@ bool run_settle(Run *run, bool wait)
         return true;
     double start = clock_seconds();
     bool ok = true;
+    phase_is("saving the checkpoint of step", run->saving->step);
     for (bool first = true; run->saving != NULL; first = false) {
+        phase_hold(!is_written(run->saving, false)); // a disk that hangs is not hidden by meeting the others
         bool young = clock_seconds() - run->saving->begun < WAITED_FOR;
         int64_t facts[] = {!is_written(run->saving, !first), run_is_first(run) && (wait || young)};
         if (run_is_alone(run) || (ok = comm_sum(run->ranks, facts, 2))) {
@@ -261,6 +270,7 @@ bool run_settle(Run *run, bool wait)
         }
         saving_close(run);
     }
+    phase_hold(false);
     run->save_times.stall += clock_seconds() - start;
     return ok;
 }

@@ -2,16 +2,18 @@
 // it then ends.
 #include "run/run_internal.h"
 #include "system/signals.h"
+#include "system/phase.h"
 #include <stdlib.h>
 #include <string.h>
 
 bool run_goes_on(const Run *run) { return run->step < run->steps; }
 
-bool run_clock_saves(const Run *run)
+bool run_wants_save(const Run *run)
 {
     double since = clock_seconds() - run->saved_at, most = 60 * run->o.save_minutes;
     double writing = run->save_seconds < most / 2 ? run->save_seconds : most / 2;
-    return most > 0 && since + run->step_seconds + writing > most;
+    bool by_clock = most > 0 && since + run->step_seconds + writing > most;
+    return run_is_first(run) && (by_clock || (run->saving == NULL && run_is_asked_to_save(run)));
 }
 
 // By the clock early by a step like the last, and by what a save takes until it counts: a kill costs at most
@@ -22,7 +24,7 @@ bool run_saves(const Run *run)
         return run->saved != run->step;
     bool by_steps = run->o.save_every > 0 && run->step % run->o.save_every == 0;
     bool to_be_judged = best_is_wanted(run) && run_evaluates(run);
-    return by_steps || to_be_judged || (run_is_alone(run) ? run_clock_saves(run) : run->save_due);
+    return by_steps || to_be_judged || (run_is_alone(run) ? run_wants_save(run) : run->save_due);
 }
 
 bool run_evaluates(const Run *run)
@@ -41,10 +43,10 @@ bool run_has_time(const Run *run, double seconds)
 static bool stop_together(Run *run, bool stop)
 {
     TRY(run_any(run, &stop));
-    return !stop || (signal_checked("") && fail_as(ERROR_STOPPED, "stopped by a signal to another rank"));
+    return !stop || fail_as(ERROR_STOPPED, "stopped");
 }
 
-bool run_check_signal(Run *run) { return stop_together(run, signal_received() != 0); }
+bool run_check_signal(Run *run) { return stop_together(run, signal_received() != 0 || run_is_asked_to_stop(run)); }
 
 void run_updates_begin(Run *run, int64_t updates)
 {
@@ -55,6 +57,7 @@ void run_updates_begin(Run *run, int64_t updates)
 
 bool run_update_goes_on(void *context, int64_t done, int64_t all)
 {
+    phase_progress();
     Run *run = context;
     double share = ((double)run->updates + (double)done / (double)all) / (double)run->updates_all;
     double left = share > 0 ? (clock_seconds() - run->updates_begin) / share * (1 - share) : run->updates_seconds;
@@ -74,14 +77,15 @@ bool run_updates_end(Run *run)
     return run->step == run->steps || run_settle(run, false); // the last step is saved in any case
 }
 
-bool run_take_signals(double stop_within)
+bool run_prepare(const RunOptions *o)
 {
+    int64_t skips;
     static char answer[256]; // stays where it is
     snprintf(answer, sizeof answer,
              "stopping: a step that is not done within %g seconds is given up, the last whole state is saved "
              "(again: at once)\n",
-             stop_within);
-    return signals_install(answer);
+             o->stop_within);
+    return run_skips_read(&skips, o->on_nonfinite) && signals_install(answer);
 }
 
 // ---- an end before the last step
@@ -125,21 +129,21 @@ bool run_stop(Run *run)
 {
     char checkpoint[80];
     TRY(run_settle(run, true));
+    const char *by = run->open ? run_stopped_by(run) : "";
     if (!run->open && run_is_first(run))
         printf("stopped by a signal before the first step; the same command begins again\n");
     else if (!run->open)
         return true;
     else if (run->updates > 0)
         log_note(&run->log,
-                 "stopped by a signal in the middle of step %" PRId64
+                 "stopped by %s in the middle of step %" PRId64
                  "'s updates, of which no half is saved; %s; the same command %s",
-                 run->step + 1, checkpoint_text(run, checkpoint), run->saved > 0 ? "goes on" : "begins again");
+                 by, run->step + 1, checkpoint_text(run, checkpoint), run->saved > 0 ? "goes on" : "begins again");
     else if (run->step == 0)
-        log_note(&run->log, "stopped by a signal before the end of the first step; the same command begins again");
+        log_note(&run->log, "stopped by %s before the end of the first step; the same command begins again", by);
     else {
         TRY(run_save_now(run));
-        log_note(&run->log, "stopped by a signal and saved after step %" PRId64 "; the same command goes on",
-                 run->step);
+        log_note(&run->log, "stopped by %s and saved after step %" PRId64 "; the same command goes on", by, run->step);
     }
     return true;
 }
