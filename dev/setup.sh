@@ -5,6 +5,8 @@
 #
 # With --cuda instead: the libraries of CUDA that a toolkit may lack (cuBLASLt, NCCL, cuDNN; 1.3 GB), from the Python packages,
 # into build/cuda-packages, where dev/cuda_paths.sh finds them. No build and no test needs them.
+#
+# With --launchers: mpirun, Slurm and ip, with which test/crash/ranks.sh, examples.sh and hosts.sh test what they skip without them.
 set -eu
 
 if [ "${1:-}" = --cuda ]; then
@@ -15,6 +17,11 @@ if [ "${1:-}" = --cuda ]; then
     fi
     exec "${PYTHON:-python3}" -m pip install --quiet --no-deps --target build/cuda-packages --upgrade \
         nvidia-cublas==13.1.0.3 nvidia-nccl-cu13==2.28.9 nvidia-cudnn-cu13==9.19.0.56
+fi
+
+if [ "${1:-}" = --launchers ]; then
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openmpi-bin slurmctld slurmd slurm-client iproute2 >/dev/null
+    exit
 fi
 
 packages="gcc libc6-dev make libjansson-dev libpcre2-dev libutf8proc-dev libxxhash-dev libcurl4-openssl-dev ca-certificates libmpc-dev"

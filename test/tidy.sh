@@ -109,14 +109,20 @@ grep -noE '\]\([^)]*\)' $pages | sed 's/\](//; s/)$//' | grep -v ':https\?://' |
     case $target in *'#'*) slugs "$path" | grep -qx -- "${target#*#}" || complain "$page:$line: there is no heading for $target" ;; esac
 done
 # every promise names its test
-sed -nE '/^\| promise/,/^$/p' docs/promises.md | sed 1,2d | grep -nE '^\|' | grep -vE '\| `?(test|dev)/[^|]*\|$' |
+sed -nE '/^\| promise/,/^$/p' docs/promises.md | grep -vE '^\| promise|^\|---' | grep -nE '^\|' | grep -vE '\| `?(test|dev)/[^|]*\|$' |
     sed -E 's/^([0-9]+):(.{1,60}).*/docs\/promises.md: promise \1 names no test: \2/' | complain_each || true
+# and a test that is named behind its file is in it
+grep -oE '`test/[a-z_/0-9]+\.(c|cc|sh)`( `[a-z_0-9]+`,?)+' docs/promises.md | tr -d '`,' | while read -r file names; do
+    for name in $names; do
+        grep -qE "^(static void |static int )?$name\(" "$file" || complain "docs/promises.md: there is no test $name in $file"
+    done
+done
 # options and targets that pages name
 {
     for program in score prepare generate train_sft train_rl; do ./$program --help=markdown; done | sed -nE 's/^\| `--([a-z0-9-]+)`.*/\1/p' | sed 'p; s/^/no-/'
     # of every program, of our scripts and tools, of others' programs
     printf '%s\n' help version config print-config cuda check extract explain seeds local-dir repo-type cap-add no-python nproc-per-node \
-        ntasks nodes ntasks-per-node cpus-per-task signal requeue
+        ntasks nodes ntasks-per-node cpus-per-task signal requeue gpu-bind kill-on-bad-exit wait launchers
 } | sort -u >"$work/options"
 # shellcheck disable=SC2086
 grep -noE -- '(^|[ `(])--[a-z][a-z0-9-]+' $pages | sed 's/:[ `(]*--/:/' | grep -v '^docs/options/' |

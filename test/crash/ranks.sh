@@ -84,6 +84,63 @@ a_rank_that_stands_still_is_named() {
     rm -rf "$out"
 }
 
+# N, RANK, PORT: what torchrun would say to this one.
+by_hand() { echo "RANK=$2 WORLD_SIZE=$1 LOCAL_RANK=$2 LOCAL_WORLD_SIZE=$1 MASTER_ADDR=127.0.0.1 MASTER_PORT=$3"; }
+
+# A disk that does not answer: rank 0's thread finds that its own main thread does not get on, ends its process, and the other says why.
+a_save_that_hangs_is_named() {
+    local out=$work/hangs port=$((20000 + RANDOM % 10000)) status=0 begun=$SECONDS
+    # shellcheck disable=SC2046
+    env $(by_hand 2 0 $port) LD_PRELOAD="$PWD/build/test/faults/faults.so" FAULT=sync:40:hang ./train_sft "${recipe[@]}" --out "$out" \
+        --stuck-after 2 --save-every 1 >"$work/stdout" 2>"$work/other" &
+    # shellcheck disable=SC2046
+    wants 1 env $(by_hand 2 1 $port) ./train_sft "${recipe[@]}" --out "$out" --stuck-after 2 --save-every 1 >"$work/stdout" 2>"$work/stderr"
+    wait $! || status=$?
+    [ $status = 1 ] || failed "rank 0 has ended with $status"
+    [ $((SECONDS - begun)) -lt 30 ] || failed "it took $((SECONDS - begun)) seconds"
+    says "rank 0 on $(hostname) has made no progress for 2 seconds; last it was in saving the checkpoint of step"
+    grep -q "rank 0 on .* has made no progress for 2 seconds; last it was in saving" "$work/other" || failed "rank 0 does not say it: $(cat "$work/other")"
+    wants 0 train "$out" --save-every 1 --ranks 2
+    same_run "$calm" "$out" "a save that hangs is named with its rank and step, and ends the run; the same command goes on"
+    rm -rf "$out"
+}
+
+# An error of one rank is on the terminal of rank 0, which may be the only one that somebody reads.
+the_error_of_another_rank_is_told_by_rank_0() {
+    local out=$work/error port=$((20000 + RANDOM % 10000)) status=0
+    # shellcheck disable=SC2046
+    env $(by_hand 2 1 $port) LD_PRELOAD="$PWD/build/test/faults/faults.so" FAULT=mmap:1:5 ./train_sft "${recipe[@]}" --out "$out" >"$work/stdout" 2>"$work/other" &
+    # shellcheck disable=SC2046
+    wants 1 env $(by_hand 2 0 $port) ./train_sft "${recipe[@]}" --out "$out" >"$work/stdout" 2>"$work/stderr"
+    wait $! || status=$?
+    [ $status = 1 ] || failed "rank 1 has ended with $status"
+    says "ends because rank 1 on $(hostname) failed: $(sed 's/^train_sft: rank 1: //' "$work/other")"
+    [ "$(wc -l <"$work/stderr")" = 1 ] || failed "rank 0 says more than that"
+    proved "an error of rank 1 is rank 0's last line, too"
+    rm -rf "$out"
+}
+
+# Another program listens at rank 0's port, and says nothing, or something of its own.
+a_port_that_is_taken() {
+    local out=$work/taken port taker status=0 begun=$SECONDS
+    rm -f "$work/address"
+    build/test/support/judge_server hang "$work/asked" >"$work/address" &
+    taker=$!
+    until [ -s "$work/address" ]; do sleep 0.01; done
+    port=$(sed -E 's,.*:([0-9]+).*,\1,' "$work/address")
+    launched "$out" "$(by_hand 2 0 "$port")" "$(by_hand 2 1 "$port")"
+    same_run "$calm" "$out" "rank 0's port is taken: all ranks come to the next one by themselves"
+    rm -rf "$out"
+    ./train_sft "${recipe[@]}" --out "$out" --ranks 2 --rank 1 --rendezvous 127.0.0.1:"$port" >"$work/stdout" 2>"$work/other" &
+    wants 1 train "$out" --ranks 2 --rank 0 --rendezvous 127.0.0.1:"$port"
+    says "rank 0 cannot listen at port $port"
+    wait $! || status=$?
+    [ $status = 1 ] && [ $((SECONDS - begun)) -lt 60 ] || failed "rank 1 has ended with $status after $((SECONDS - begun)) seconds"
+    grep -q "what answers at 127.0.0.1:$port is not rank 0 of this run" "$work/other" || failed "rank 1 does not say it: $(cat "$work/other")"
+    kill $taker
+    proved "with --rendezvous both ranks say that its port is taken, and neither waits for long"
+}
+
 # As torchrun, mpirun and srun start them: by the environment, each process for itself.
 launched() { # OUT, then for each rank its variables, in one word
     local out=$1 said children=() child
@@ -202,6 +259,9 @@ every_number_of_ranks_has_the_bits_of_one
 a_run_goes_on_with_another_number_of_ranks
 a_killed_rank_costs_an_interval $([ "$mode" = long ] && echo 300 || echo 8)
 a_rank_that_stands_still_is_named
+a_save_that_hangs_is_named
+the_error_of_another_rank_is_told_by_rank_0
+a_port_that_is_taken
 launchers_are_understood
 [ "$mode" = short ] || a_launcher_that_is_here_starts_a_run
 ranks_that_do_not_want_the_same_are_told_apart
