@@ -152,7 +152,7 @@ static bool exchange(Communicator *c, Operation operation, const Piece *send, co
 
 bool communicator_open(Communicator *c, const Ranks *ranks)
 {
-    *c = (Communicator){.rank = ranks->rank, .size = ranks->size, .patience = ranks->patience};
+    *c = (Communicator){.rank = ranks->rank, .size = ranks->size};
     return mesh_open(&c->mesh, ranks) && watch_open(&c->watch, ranks, &c->mesh);
 }
 

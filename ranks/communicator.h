@@ -17,7 +17,6 @@ typedef struct Communicator {
     int rank, size;
     Mesh mesh;
     Watch *watch;         // whether the others get on; NULL: it is alone
-    double patience;      // seconds; where there is no watch
     int parent;           // the process that launched it, which is to outlive it; 0: nobody knows
     bool failed;          // an operation: all later ones fail, with its error
     uint64_t number;      // operations so far

@@ -106,8 +106,9 @@ static bool broken(Nccl *n, const char *what, Result result)
     return give_up(n);
 }
 
-// *state: what NCCL is at. False after fail(): it has an error, a rank has ended, or there is no patience left.
-static bool ask(Nccl *n, const char *what, double since, Result *state)
+// *state: what NCCL is at. False after fail(): it has an error, or a rank has ended, failed or does not get on. Which
+// rank it waits for only NCCL knows; that it waits is for the watch.
+static bool ask(Nccl *n, const char *what, Result *state)
 {
     static const double GRACE = 2, BETWEEN = 0.01; // GRACE: what an ended rank has sent may still arrive
     double now = clock_seconds();
@@ -122,35 +123,32 @@ static bool ask(Nccl *n, const char *what, double since, Result *state)
         if (n->gone < 0)
             n->gone_at = now;
     }
+    watch_waits_for(n->ranks->watch, (n->ranks->rank + 1) % n->ranks->size);
+    if (!watch_is_calm(n->ranks->watch, 0))
+        return give_up(n);
     int gone = n->gone;
-    if (gone >= 0 && now - n->gone_at > GRACE)
-        fail("rank %d on %s has ended (rank %d waits for it: %s)", gone, n->ranks->mesh.hosts[gone], n->ranks->rank,
-             what);
-    else if (now - since > n->ranks->patience)
-        fail("rank %d has waited for %g seconds: %s; another rank stands still, or the network between the GPUs does: "
-             "NCCL_DEBUG=INFO says more, and --stuck-after N waits longer",
-             n->ranks->rank, n->ranks->patience, what);
-    else
+    if (gone < 0 || now - n->gone_at <= GRACE)
         return true;
+    fail_as(ERROR_ELSEWHERE, "rank %d on %s has ended (rank %d waits for it: %s)", gone, n->ranks->mesh.hosts[gone],
+            n->ranks->rank, what);
     return give_up(n);
 }
 
-bool nccl_goes_on(Nccl *n, const char *what, double since)
+bool nccl_goes_on(Nccl *n, const char *what)
 {
     Result state;
-    return ask(n, what, since, &state);
+    return ask(n, what, &state);
 }
 
 // A call returned `result`; until NCCL is done with it, none may follow.
 static bool settle(Nccl *n, const char *what, Result result)
 {
     static const struct timespec moment = {.tv_nsec = 20000};
-    double since = clock_seconds();
     if (!goes(result))
         return broken(n, what, result);
     while (result == IN_PROGRESS) {
         nanosleep(&moment, NULL);
-        TRY(ask(n, what, since, &result));
+        TRY(ask(n, what, &result));
     }
     return true;
 }

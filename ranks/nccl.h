@@ -1,6 +1,7 @@
 // NCCL, which moves memory of GPUs between the ranks of a communicator: libnccl.so.2, opened at run time, by its C
-// interface alone. Its communicator does not block: every call is asked after until it is done, within the ranks'
-// patience, and then, or on an error, it is aborted, and so is everything of it that is in flight. Which memory, in
+// interface alone. Its communicator does not block: every call is asked after until it is done, or until the
+// watch has found a rank that does not get on; then, or on an error, it is aborted, and so is everything of it that is
+// in flight. Which memory, in
 // which order beside kernels, and when it is there, is sharded/link.h's.
 //
 // Its id is made by rank 0 and sent by comm_broadcast; NCCL itself reads NCCL_COMM_ID, NCCL_SOCKET_IFNAME, NCCL_DEBUG.
@@ -26,9 +27,9 @@ void nccl_close(Nccl *nccl); // behind an error: aborts
 bool nccl_all_to_all(Nccl *nccl, const char *what, void *stream, const Piece *send, const Piece *receive);
 bool nccl_all_gather(Nccl *nccl, const char *what, void *stream, const Piece *pieces, const void *own);
 
-// For who waits since `since` (clock_seconds) for what was queued, which is called `what`: false after fail() when NCCL
-// has an error, a rank has ended, or the patience has. Then everything is aborted, and the communicator of the ranks
-// fails too.
-bool nccl_goes_on(Nccl *nccl, const char *what, double since);
+// For who waits for what was queued, which is called `what`: false after fail() when NCCL has an error, or a rank has
+// ended, failed or does not get on (ranks/watch.h). Then everything is aborted, and the communicator of the ranks fails
+// too.
+bool nccl_goes_on(Nccl *nccl, const char *what);
 
 #endif

@@ -30,10 +30,10 @@ typedef struct Ranks {
     const char
         *launcher; // "torchrun", "Open MPI", "PMI", "Slurm", "--ranks", "--gpus", "--rank"; NULL: a single process
     char host[HOST_BYTES]; // where rank 0 listens
-    int port, ports; // rank 0 takes the first of so many ports from this one on that is free
-    uint64_t job;    // the same on all ranks, another for the next job: strangers are not let in
-    int listener;    // of rank 0, where the launching process has made it already; -1
-    double patience; // seconds
+    int port, ports;       // rank 0 takes the first of so many ports from this one on that is free
+    uint64_t job;          // the same on all ranks, another for the next job: strangers are not let in
+    int listener;          // of rank 0, where the launching process has made it already; -1
+    double patience;       // seconds
 } Ranks;
 
 // What the environment and the options say, without forking. Refused: half of what a launcher says, and a launcher

@@ -47,6 +47,7 @@ struct Watch {
     pthread_t thread;
     int wake[2]; // a pipe
     _Atomic int waits_for;
+    _Atomic uint64_t waits_since; // the main thread's progress then: after any more it does not wait
 
     pthread_mutex_t lock; // of all below
     pthread_cond_t changed;
@@ -127,7 +128,7 @@ static Notice notice_of(Watch *w, NoticeKind kind)
     Phase phase = phase_now();
     Notice n = {.kind = kind, .rank = w->rank, .number = phase.number, .progress = phase.progress};
     n.status = w->stopped ? EXIT_STOPPED : 0;
-    n.waits_for = w->waits_for;
+    n.waits_for = w->waits_since == phase.progress ? w->waits_for : -1;
     snprintf(n.phase, sizeof n.phase, "%s", phase.what);
     return n;
 }
@@ -424,8 +425,10 @@ bool watch_is_calm(Watch *w, double seconds)
 
 void watch_waits_for(Watch *w, int rank)
 {
-    if (w != NULL)
-        w->waits_for = rank;
+    if (w == NULL)
+        return;
+    w->waits_for = rank;
+    w->waits_since = phase_now().progress;
 }
 
 // ---- opening and closing

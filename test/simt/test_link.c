@@ -288,9 +288,8 @@ static void ranks_that_do_not_do_the_same_are_named(void **unused)
 
 static void a_rank_that_has_ended_or_stands_still_is_an_error(void **unused)
 {
-    expect_error(ENDED, patience(), "rank 1 on ", "has ended (rank 0 waits for it: the gradients of layer 7)");
-    expect_error(STANDING, 1, "rank 0 has waited for 1 seconds: the gradients of layer 7", "another rank stands still",
-                 "--stuck-after N");
+    expect_error(ENDED, patience(), "rank 1 on ", "has ended");
+    expect_error(STANDING, 1, "rank 1 on ", "has made no progress for 1 seconds", "--stuck-after");
 }
 
 static void two_ranks_on_one_gpu_are_refused(void **unused)

@@ -20,7 +20,7 @@ static inline int together(int size, double patience, RankWork *work, void *cont
         Ranks r;
         Communicator c;
         bool ok = ranks_open(&r, &o) && communicator_open(&c, &r) && work(&c, context);
-        Ending ending = {ok ? NULL : error_text(), ok ? 0 : error_status(), false};
+        Ending ending = {ok ? NULL : error_text(), !ok, false};
         process_ends(&ending);
         if (ending.error != NULL)
             fprintf(stderr, "rank %d: %s\n", r.rank, ending.error);
