@@ -26,7 +26,8 @@ void watch_close(Watch *watch); // says goodbye
 // ERROR_STOPPED, where a rank has ended after a signal, which counts only for who has waited for it (seconds > 0).
 bool watch_is_calm(Watch *watch, double seconds);
 
-// The main thread waits for this rank now, until it makes progress again; -1: no longer. Waiting is no lack of progress.
+// The main thread waits for this rank now, until it makes progress again; -1: no longer. Waiting is no lack of
+// progress.
 void watch_waits_for(Watch *watch, int rank);
 
 #endif
