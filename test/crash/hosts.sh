@@ -45,7 +45,7 @@ the_bits_of_one_rank() {
     wants 0 train "$work/calm"
     both "$work/two"
     end_with 0 0
-    grep -q "^2 ranks, on host-a and others" "$work/said-0" || failed "that there are two hosts is not said"
+    grep -q "^2 ranks (--rank), on host-a and others" "$work/said-0" || failed "that there are two hosts is not said"
     same_run "$work/calm" "$work/two" "two hosts have the bits of one rank"
     rm -rf "$work/two"
 }
