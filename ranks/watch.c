@@ -395,10 +395,10 @@ static void on_ending(Ending *e)
          e->error != NULL && !e->at_once && w->verdict.at == 0 && clock_seconds() < until;)
         wait_for_change(w, until);
     if (e->error != NULL && w->verdict.at > 0 && w->verdict.rank != w->rank) {
-        bool said = w->verdict.itself && strcmp(w->own, w->verdict.text) == 0; // and printed there
-        if (w->own_elsewhere || said) {
+        bool same = w->verdict.itself && strcmp(w->own, w->verdict.text) == 0;
+        if (w->own_elsewhere || same) {
             e->status = w->verdict.status;
-            e->error = said ? NULL : w->verdict.line;
+            e->error = w->verdict.line;
         }
     }
     pthread_mutex_unlock(&w->lock);

@@ -80,7 +80,8 @@ static bool hear_why(Run *run, const Why *own)
         first++;
     free(failed);
     TRY(told && comm_broadcast(run->ranks, &why, sizeof why, first));
-    return fail_as((ErrorKind)why.kind, "rank %d on %s: %s", first, run->ranks->mesh.hosts[first], why.text);
+    ErrorKind kind = why.kind == ERROR_STOPPED ? ERROR_STOPPED : ERROR_ELSEWHERE; // it has a status of its own
+    return fail_as(kind, "rank %d on %s: %s", first, run->ranks->mesh.hosts[first], why.text);
 }
 
 bool run_agree(Run *run, bool ok)

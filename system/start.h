@@ -19,7 +19,7 @@ void *memory_or_end(size_t size);
 void *memory_or_end_again(void *old, size_t size); // realloc
 
 // Told before this process ends, however that is: others of its job want to know why, or know better, and may change
-// what is printed (error; NULL: nothing) and the status. at_once: what comes next is _exit, perhaps inside a signal
+// what is printed (error) and the status. at_once: what comes next is _exit, perhaps inside a signal
 // handler, where no memory may be taken.
 typedef struct Ending {
     const char *error;

@@ -54,7 +54,7 @@ every_number_of_ranks_has_the_bits_of_one() {
     [ "$mode" = short ] || numbers="2 3 4 7"
     for ranks in $numbers; do
         wants 0 reinforce "$work/ranks" --ranks "$ranks"
-        grep -q "^$ranks ranks, on " "$work/stdout" || failed "that there are $ranks ranks is not said"
+        grep -q "^$ranks ranks (--ranks), on " "$work/stdout" || failed "that there are $ranks ranks is not said"
         [ "$(grep -c "step 1/" "$work/stdout")" = 1 ] || failed "more than one rank writes to the terminal"
         same_run_of_rl "$calm" "$work/ranks" "$ranks ranks have the bits of one: log, rollouts, evaluations, checkpoints, model"
         rm -rf "$work/ranks"
