@@ -131,8 +131,7 @@ static bool report(Rl *s, const Rollout *rollout, const StepFacts *facts)
 static bool step(Rl *s)
 {
     Rollout rollout = {0};
-    StepFacts facts = {.learning_rate = learning_rate(&s->schedule, s->run.step),
-                       .save = run_take_save_times(&s->run)};
+    StepFacts facts = {.learning_rate = learning_rate(&s->schedule, s->run.step), .save = run_take_save_times(&s->run)};
     int64_t step = s->run.step;
     RlState before = s->state;
     double start = clock_seconds();
@@ -174,20 +173,15 @@ static bool train(Rl *s)
     return true;
 }
 
-static bool print_plan(const Rl *s)
-{
-    UpdateSizes sizes = {s->o.prompts_per_update, s->o.samples_per_prompt, s->o.sampling.max_new_tokens,
-                         s->o.policy.micro_batch_tokens, s->o.slots};
-    return plan_print(&s->policy.fit, s->prompts.train, s->schedule.steps, &sizes, stdout);
-}
-
 static bool reinforce(void *state)
 {
     Rl *s = state;
+    UpdateSizes sizes = {s->o.prompts_per_update, s->o.samples_per_prompt, s->o.sampling.max_new_tokens,
+                         s->o.policy.micro_batch_tokens, s->o.slots};
     TRY(communicator_start(&s->ranks, &s->o.ranks, &s->options, s->o.machine.plan, &s->o.machine.threads) &&
         run_prepare(&s->o.run) && open_all(s));
     if (s->o.machine.plan)
-        return print_plan(s);
+        return plan_print(&s->policy.fit, s->prompts.train, s->schedule.steps, &sizes, stdout);
     TRY(rollout_greet_grader(s->prompts.train, s->referees.grader, &s->rewards) && open_run(s));
     s->prompts.data.kept = true;
     return train(s) && run_export(&s->run);
@@ -226,18 +220,7 @@ static bool open_all(Rl *s)
     return true;
 }
 
-// ---- the run: what its bits depend on, and where it resumes
-
-static bool identify(Rl *s)
-{
-    Run *run = &s->run;
-    const Judge *judge = s->referees.judge;
-    return run_identity(run, &s->options, s->prompts.train, s->policy.session.files.tokenizer) &&
-           run_identity_add(run, "answer_checker", ANSWERS_VERSION) &&
-           (judge == NULL || (run_identity_add(run, "judge", judge_hash(judge)) &&
-                              run_identity_add(run, "judge_prompt", judge_form_of(judge)))) &&
-           (s->o.kl.kl_coef == 0 || run_identity_add(run, "reference", s->policy.reference.hash));
-}
+// ---- the run, and where it resumes
 
 static void announce(Rl *s)
 {
@@ -258,7 +241,8 @@ static bool open_run(Rl *s)
            &s->ranks);
     s->run.recipe_state = rl_state_json;
     s->run.recipe_context = &s->state;
-    TRY(identify(s) && run_open(&s->run, &s->options, &resumed) &&
+    RlIdentity identity = {&s->options, s->prompts.train, &s->policy, &s->referees, s->o.kl.kl_coef != 0};
+    TRY(rl_identity(&s->run, &identity) && run_open(&s->run, &s->options, &resumed) &&
         (!resumed || rl_state_resume(&s->state, s->run.recipe)));
     TRY(rollouts_open(&s->rollouts, &s->run, "rollouts") && rollouts_open(&s->evaluations, &s->run, "evaluations"));
     s->explain = (Explain){.log = &s->run.log, .rollouts = s->rollouts, .ranks = &s->ranks};

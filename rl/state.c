@@ -4,6 +4,16 @@
 
 static const char WHERE[] = "the checkpoint";
 
+bool rl_identity(Run *run, const RlIdentity *i)
+{
+    const Judge *judge = i->referees->judge;
+    return run_identity(run, i->options, i->prompts, i->policy->session.files.tokenizer) &&
+           run_identity_add(run, "answer_checker", ANSWERS_VERSION) &&
+           (judge == NULL || (run_identity_add(run, "judge", judge_hash(judge)) &&
+                              run_identity_add(run, "judge_prompt", judge_form_of(judge)))) &&
+           (!i->reference || run_identity_add(run, "reference", i->policy->reference.hash));
+}
+
 json_t *rl_state_json(void *context)
 {
     const RlState *s = context;
