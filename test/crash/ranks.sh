@@ -9,10 +9,10 @@ wants 0 train "$calm"
 every_number_of_ranks_has_the_bits_of_one() {
     local ranks
     for ranks in 2 3 4; do
-        wants 0 train "$work/ranks" --ranks $ranks
+        wants 0 train "$work/ranks" --ranks $ranks --shard $([ $ranks = 3 ] && echo weights || echo state)
         grep -q "^$ranks ranks (--ranks), on " "$work/stdout" || failed "that there are $ranks ranks is not said"
         [ "$(grep -c "going on\|step 1/" "$work/stdout")" = 1 ] || failed "more than one rank writes to the terminal"
-        same_run "$calm" "$work/ranks" "$ranks ranks have the bits of one: log, checkpoints, model"
+        same_run "$calm" "$work/ranks" "$ranks ranks$([ $ranks != 3 ] || echo ", layers divided,") have the bits of one: log, checkpoints, model"
         diff <(state_of "$calm") <(state_of "$work/ranks") || failed "another named state"
         rm -rf "$work/ranks"
     done
@@ -21,7 +21,7 @@ every_number_of_ranks_has_the_bits_of_one() {
 a_run_goes_on_with_another_number_of_ranks() {
     local out=$work/other ranks
     for ranks in 3 1 4 2; do # each is stopped in the middle of something
-        train_in_background "$out" --save-every 1 --ranks $ranks
+        train_in_background "$out" --save-every 1 --ranks $ranks --shard $([ $ranks -lt 4 ] && echo weights || echo state)
         sleep "0.$((RANDOM % 5 + 2))"
         kill -TERM $trainer 2>/dev/null || true
         local status=0
