@@ -99,7 +99,12 @@ train_in_background() {
 
 # PID: its children, in the order of their ranks.
 children_of() {
-    awk -v parent="$1" '{ sub(/.*\) /, ""); if ($2 == parent) print FILENAME }' /proc/[0-9]*/stat 2>/dev/null | cut -d/ -f3 | sort -n
+    local file line state parent rest
+    for file in /proc/[0-9]*/stat; do # one may end while it is looked at
+        { read -r line <"$file"; } 2>/dev/null || continue
+        read -r state parent rest <<<"${line##*) }"
+        [ "$parent" != "$1" ] || echo "${file//[!0-9]/}"
+    done | sort -n
 }
 
 newest_step() { ls "$1/checkpoints" | sed -n 's/^step-\([0-9]*\)$/\1/p' | sort -n | tail -n 1; }

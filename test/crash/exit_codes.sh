@@ -70,7 +70,7 @@ for rank in 0 1; do
     rm -rf "$work/ranks"
     train_in_background "$work/ranks" --epochs 100000 --ranks 2
     wait_for_step "$work/ranks" 3
-    kill -9 "$(awk -v parent=$trainer '{ sub(/.*\) /, ""); if ($2 == parent) print FILENAME }' /proc/[0-9]*/stat 2>/dev/null | cut -d/ -f3 | sort -n | sed -n $((rank + 1))p)"
+    kill -9 "$(children_of $trainer | sed -n $((rank + 1))p)"
     ended train_sft 137
 done
 

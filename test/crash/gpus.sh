@@ -118,9 +118,6 @@ reinforcement_and_answers_too() {
     proved "./generate on two GPUs writes the file of one"
 }
 
-children_of() {
-    awk -v parent="$1" '{ sub(/.*\) /, ""); if ($2 == parent) print FILENAME }' /proc/[0-9]*/stat 2>/dev/null | cut -d/ -f3 | sort -n
-}
 
 gpus_in_background() {
     $simt "${recipe[@]}" --steps 10000 --save-every 20 --keep-checkpoints 1 --eval-every 100000 "$@" >"$work/stdout" 2>"$work/stderr" &

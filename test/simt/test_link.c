@@ -282,8 +282,9 @@ static void ranks_that_do_not_do_the_same_are_named(void **unused)
     expect_error(ANOTHER_SIZE, patience(), "the gradients of layer 7: NCCL says: invalid usage",
                  "ranks 0 and 1 do not do the same in group 0", "receives 256 bytes from rank 1",
                  "sends 240 bytes to rank 0");
-    expect_error(SWAPPED, patience(), "the gradients of layer 7", "ranks 0 and 1 do not do the same in group 0",
-                 "rank 0 sends 256 bytes to rank 1", "rank 1 has no more part in it");
+    // whichever of them finds it first
+    expect_error(SWAPPED, patience(), "the gradients of layer 7", "do not do the same in group 0",
+                 "has no more part in it");
 }
 
 static void a_rank_that_has_ended_or_stands_still_is_an_error(void **unused)

@@ -24,6 +24,7 @@ static FailKind fail_kind;
 static int fail_after, fail_error; // the call number fail_after + 1 is hit; with this error, 0: with its usual one
 static atomic_int fail_calls;
 static atomic_bool disk_held;
+static bool fail_opens;    // whether open is one of them
 static char fail_log[256]; // Allocate, Mkdir, Write, Sync, Rename, eXchange, Unlink, rmDir: the capitals
 
 static void failpoint_arm(FailKind kind, int after)
@@ -80,7 +81,7 @@ int open(const char *path, int flags, ...)
     va_start(rest, flags);
     mode_t mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
     va_end(rest);
-    return failpoint_hit(0, EIO) ? -1 : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+    return fail_opens && failpoint_hit(0, EIO) ? -1 : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
 int mkdir(const char *path, mode_t mode)

@@ -243,6 +243,7 @@ static bool save_with_fault(Training *t, const Faults *f, int n, bool *ok, bool 
     int64_t facts[2];
     if (is_hit(t->run.ranks, f)) {
         fail_error = f->error;
+        fail_opens = true;
         failpoint_arm(FAIL_ERROR, n);
     }
     *ok = f->background ? run_save(&t->run) && run_settle(&t->run, true) : run_save_now(&t->run);
