@@ -368,14 +368,35 @@ static void announce(RowWork *w)
                       w->journal.before, w->progress.total, o->results);
 }
 
-static void show(RowWork *w, bool last)
+// ---- all ranks
+
+enum { REFUSED, FINISHED, SAMPLED }; // what they tell each other
+
+static void count(RowWork *w, int64_t own[MEETING_COUNTS])
 {
     EngineStatistics s = {0};
-    if (!w->remote)
+    if (!w->remote && w->session.engine != NULL)
         s = engine_statistics(w->session.engine);
-    int64_t tokens = s.sampled_tokens + (w->options.counts_prompts ? s.prompt_tokens : 0);
-    int64_t running = w->remote ? (int64_t)endpoint_pending(w->endpoint) : s.sequences_running;
-    progress_show(&w->progress, w->journal.count, w->remote ? -1 : tokens, running, last);
+    own[REFUSED] = w->rows.bad;
+    own[FINISHED] = w->journal.count;
+    own[SAMPLED] = s.sampled_tokens + (w->options.counts_prompts ? s.prompt_tokens : 0);
+}
+
+// A limit of the run is one for all ranks together.
+static bool refused_are_few(const RowWork *w)
+{
+    int64_t most = w->reading.skip_bad_rows;
+    return w->meeting.own[REFUSED] + w->meeting.others[REFUSED] <= most ||
+           fail("more than %" PRId64 " rows are refused by all ranks together (--skip-bad-rows)", most);
+}
+
+static void show(RowWork *w, bool last)
+{
+    const Meeting *m = &w->meeting;
+    int64_t running =
+        w->remote ? (int64_t)endpoint_pending(w->endpoint) : engine_statistics(w->session.engine).sequences_running;
+    progress_show(&w->progress, m->own[FINISHED] + m->others[FINISHED],
+                  w->remote ? -1 : m->own[SAMPLED] + m->others[SAMPLED], running, last);
 }
 
 static bool all_answered(const RowWork *w)
@@ -383,35 +404,50 @@ static bool all_answered(const RowWork *w)
     return w->all_asked && (w->remote ? endpoint_pending(w->endpoint) == 0 : engine_empty(w->session.engine));
 }
 
-bool row_work_run(RowWork *w)
+static bool answer(RowWork *w, bool *enough)
 {
-    if (w->made)
-        return true;
-    w->progress = progress_begin(w->progress.out, w->facts.mine * w->options.each, w->journal.before);
-    announce(w);
-    while (signal_received() == 0 && !(w->enough != NULL && w->enough(w->program))) {
+    int64_t own[MEETING_COUNTS];
+    while (signal_received() == 0 && !(*enough = w->enough != NULL && w->enough(w->program))) {
         TRY(ask_while_there_is_room(w));
         if (all_answered(w))
             break;
         TRY(w->remote ? wait_for_server(w) : step_engine(w));
+        count(w, own);
+        TRY(meeting_go_on(&w->meeting, own) && refused_are_few(w));
         show(w, false);
     }
-    show(w, true);
+    count(w, w->meeting.own);
     return true;
 }
 
-// When all ranks are here; a signal to one of them stops all.
-static bool nobody_is_stopped(RowWork *w)
+static bool begin(RowWork *w)
 {
-    int64_t stopped = signal_received() != 0;
+    int64_t before[2] = {w->journal.before, w->facts.mine};
+    TRY(w->ranks.size == 1 || comm_sum(&w->ranks, before, 2));
+    w->progress = progress_begin(w->progress.out, before[1] * w->options.each, before[0]);
+    if (!w->made)
+        announce(w);
+    return true;
+}
+
+bool row_work_run(RowWork *w)
+{
+    bool enough = false;
+    meeting_begin(&w->meeting, &w->ranks);
+    TRY(begin(w));
+    bool ok = w->made || answer(w, &enough);
+    if (enough) // the program fails, and so ends all
+        return true;
     if (w->ranks.size > 1)
-        TRY(comm_sum(&w->ranks, &stopped, 1));
-    return stopped == 0 || (signal_checked("") && fail_as(ERROR_STOPPED, "stopped by a signal to another rank"));
+        ok = meeting_end(&w->meeting, ok) && refused_are_few(w);
+    if (!w->made)
+        show(w, true);
+    return ok;
 }
 
 bool row_work_finish(RowWork *w)
 {
-    TRY(nobody_is_stopped(w));
+    TRY(signal_checked(""));
     if (w->unanswered > 0)
         return fail("%" PRId64 " questions were not answered; the first: %s; what is finished is in %s, and the same "
                     "command asks again%s",

@@ -12,7 +12,7 @@
 
 #include "session/session.h"
 #include "asking/stops.h"
-#include "ranks/communicator.h"
+#include "ranks/meeting.h"
 #include "rows/parts.h"
 #include "rows/rows.h"
 #include "server/endpoint.h"
@@ -75,6 +75,7 @@ typedef struct RowWork {
     bool (*enough)(const void *program);                                // whether to stop early; NULL: never
 
     Communicator ranks; // of this run; each does a part of the rows, and rank 0 joins them
+    Meeting meeting;    // of them, while they work: what each has refused, finished and sampled
     char share[48];     // "I/N" of this one
     bool joined, made;  // by an earlier run: all parts, this one's
     bool remote;        // a server is asked

@@ -4,6 +4,8 @@
 #include "system/files.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static int64_t step_of_name(const char *name) // "step-12" gives 12; anything else -1
 {
@@ -127,6 +129,22 @@ static PathKind is_leftover(const void *context, const char *name)
 
 bool leftovers_remove(const char *folder) { return folder_clean(folder, is_leftover, NULL); }
 
+// A folder; or a link to one, which somebody has moved to another disk: what it leads to stays.
+static bool remove_step(const char *path)
+{
+    struct stat facts;
+    if (lstat(path, &facts) != 0 || S_ISDIR(facts.st_mode))
+        return folder_remove(path);
+    return unlink(path) == 0 || fail_errno("%s: removing it", path);
+}
+
+bool step_make_room(const char *path)
+{
+    struct stat facts;
+    bool folder = lstat(path, &facts) != 0 || S_ISDIR(facts.st_mode);
+    return folder || unlink(path) == 0 || fail_errno("%s: removing it", path);
+}
+
 // Renames it to PATHENDING, whose old folder goes; and removes that, too, where it is not to be kept. Never removed
 // under its own name: a kill would leave a step-N with files missing.
 static bool set_aside(const char *path, const char *ending, bool kept)
@@ -134,9 +152,9 @@ static bool set_aside(const char *path, const char *ending, bool kept)
     Bytes aside = {0};
     PathKind kind;
     bool ok = bytes_printf(&aside, "%s%s", path, ending) && path_kind(&kind, aside.data) &&
-              (kind == PATH_NONE || folder_remove(aside.data)) &&
+              (kind == PATH_NONE || remove_step(aside.data)) &&
               (rename(path, aside.data) == 0 || fail_errno("renaming %s to %s", path, aside.data)) &&
-              (kept || folder_remove(aside.data));
+              (kept || remove_step(aside.data));
     bytes_free(&aside);
     return ok;
 }

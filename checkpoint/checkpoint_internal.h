@@ -42,6 +42,7 @@ json_t *hash_json(uint64_t hash); // 16 digits
 char *step_path(const char *folder, int64_t step); // folder/step-N, to be freed; NULL after fail()
 
 bool leftovers_remove(const char *folder);              // of attempts that were killed
+bool step_make_room(const char *path);                  // what is no folder goes: a link, which somebody has made
 bool later_set_aside(const char *folder, int64_t step); // see checkpoint_save
 bool checkpoints_prune(const char *folder, int64_t newest, const CheckpointKeep *keep);
 

@@ -146,8 +146,8 @@ bool checkpoint_commit(const TemporaryFolder *draft, const char *folder, int64_t
     json_t *root = NULL;
     char *final = step_path(folder, step);
     bool ok = final != NULL && make_manifest(&root, step, reports, count, state) && write_manifest(draft->path, root) &&
-              later_set_aside(folder, step) && folder_publish(draft->path, final) && write_hint(folder, step) &&
-              checkpoints_prune(folder, step, keep);
+              later_set_aside(folder, step) && step_make_room(final) && folder_publish(draft->path, final) &&
+              write_hint(folder, step) && checkpoints_prune(folder, step, keep);
     json_decref(root);
     free(final);
     return ok || fail_in("saving the checkpoint of step %" PRId64, step);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool path_in(Bytes *path, const Run *run, const char *name)
@@ -128,6 +129,22 @@ static bool take_lock(Run *run)
     bytes_free(&path);
     return ok && file_lock(run->lock, run->o.out,
                            "another process is training into this folder; wait for it, or take another --out");
+}
+
+// The lock is on a file, and everything else is written by name: where OUT was moved or removed, another run may have
+// begun in a new one.
+bool run_holds_out(const Run *run)
+{
+    struct stat held, there;
+    Bytes path = {0};
+    bool ok = path_in(&path, run, "lock");
+    if (ok && (fstat(run->lock, &held) != 0 || stat(path.data, &there) != 0 || held.st_dev != there.st_dev ||
+               held.st_ino != there.st_ino))
+        ok = fail("%s: is no longer the folder that this run has begun in: it was moved or removed; nothing is written "
+                  "into another one. Move it back, and the same command goes on from its last checkpoint",
+                  run->o.out);
+    bytes_free(&path);
+    return ok;
 }
 
 // ---- open
@@ -262,8 +279,9 @@ bool run_export(Run *run)
     if (!run_is_first(run))
         return attend_export(run);
     char *folder = path_join(run->o.out, "model");
-    bool ok = folder != NULL && export_model(run->model, run->tokenizer, run->template_name, run->o.export_dtype.name,
-                                             folder, say_elements, run);
+    bool ok = folder != NULL && run_holds_out(run) &&
+              export_model(run->model, run->tokenizer, run->template_name, run->o.export_dtype.name, folder,
+                           say_elements, run);
     say_elements(run, 0, 0); // where it fails, the export has failed with the same error
     if (ok) {
         run_is_finished(run);

@@ -280,8 +280,15 @@ static bool load(Run *run, const Options *options, const char *path)
 {
     Checkpoint *checkpoint;
     phase_is("loading a checkpoint", -1);
-    if (!checkpoint_open(&checkpoint, path))
-        return !run_is_first(run) && fail_in("rank 0 has found it whole; --out must be a folder that all hosts share");
+    bool opened = checkpoint_open(&checkpoint, path), first = opened;
+    TRY(run_hear_first(run, &first, sizeof first));
+    if (!opened && !run_is_first(run) && first)
+        return fail_in("rank 0 has found it whole; --out must be a folder that all hosts share");
+    if (!opened || !first) {
+        if (opened)
+            checkpoint_close(checkpoint);
+        return opened ? fail("%s: rank 0 cannot open it", path) : false;
+    }
     const json_t *state = checkpoint_state(checkpoint);
     int64_t optimizer_step = 0;
     bool ok =

@@ -131,7 +131,7 @@ static bool make_ready(Run *run, Saving *s)
         s->shard = (StateShard){run->ranks->rank, run->ranks->size, s->state.tensors, s->state.count, &s->stop};
     if (!run_is_first(run))
         return true;
-    TRY(log_sync(&run->log) && path_in(&s->folder, run, "checkpoints") &&
+    TRY(run_holds_out(run) && log_sync(&run->log) && path_in(&s->folder, run, "checkpoints") &&
         checkpoint_draft(&s->draft, s->folder.data, s->step));
     snprintf(s->path, sizeof s->path, "%s", s->draft.path);
     return strlen(s->draft.path) < sizeof s->path || fail("%s: the path is too long", s->draft.path);

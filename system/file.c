@@ -371,6 +371,12 @@ void names_free(char **names, size_t count)
     free(names);
 }
 
+static bool is_link(const char *path)
+{
+    struct stat facts;
+    return lstat(path, &facts) == 0 && S_ISLNK(facts.st_mode);
+}
+
 bool folder_clean(const char *folder, PathKind (*goes)(const void *context, const char *name), const void *context)
 {
     char **names;
@@ -387,7 +393,7 @@ bool folder_clean(const char *folder, PathKind (*goes)(const void *context, cons
         if (wanted != PATH_NONE)
             ok = path != NULL && path_kind(&kind, path);
         if (ok && wanted == PATH_FOLDER && kind == PATH_FOLDER)
-            ok = folder_remove(path);
+            ok = is_link(path) ? unlink(path) == 0 || fail_errno("%s: removing it", path) : folder_remove(path);
         else if (ok && wanted == PATH_FILE && kind != PATH_FOLDER)
             ok = unlink(path) == 0 || fail_errno("%s: removing it", path);
         free(path);

@@ -67,6 +67,32 @@ what_is_interrupted_goes_on() {
     proved "generate on 3 ranks: killed $kills times and stopped $stops times, it wrote the bytes of one process"
 }
 
+# What one process refuses several refuse, too; and a signal to one rank stops the others in the middle of their share.
+ranks_are_one_run() {
+    local pids launcher status=0
+    { head -n 5 "$work/rows.jsonl"; echo '{"x": 1}'; echo none; echo '{"y": 2}'; } >"$work/bad.jsonl"
+    bad=(build/asan/generate --model "$work/run" --prompts "$work/bad.jsonl" --out "$out" --max-new-tokens 8 --device cpu)
+    for given in "" "--ranks 3"; do
+        # shellcheck disable=SC2086
+        wants 1 run "${bad[@]}" --skip-bad-rows 2 $given
+        says "more than 2 rows are refused"
+        [ ! -e "$out" ] || failed "three bad rows of two were let through: $given"
+        # shellcheck disable=SC2086
+        rm -f "$out"* && wants 0 run "${bad[@]}" --skip-bad-rows 3 $given
+        [ "$(wc -l <"$out")" = 5 ] && rm -f "$out"* || failed "$given: $(wc -l <"$out") rows"
+    done
+    "${generate[@]}" --ranks 2 --threads 1 --samples 20000 >"$work/stdout" 2>"$work/stderr" &
+    launcher=$!
+    until [ -s "$out.0-of-2.partial" ] && [ -s "$out.1-of-2.partial" ]; do sleep 0.02; done
+    mapfile -t pids < <(children_of $launcher)
+    kill -TERM "${pids[1]}"
+    wait $launcher || status=$?
+    [ $status = 75 ] || failed "a signal to one rank: exit status $status"
+    grep -q ' the same command goes on\|going on' "$work/stderr" && [ ! -e "$out" ] || failed "a rank went on to its end after another one's signal"
+    rm -f "$out"*
+    proved "generate: ranks count what they refuse together, and a signal to one stops all"
+}
+
 nothing_of_others_is_mixed_in() {
     wants 2 run "${generate[@]}" --ranks 2 --part 0/2
     says "several ranks share the rows by themselves"
@@ -99,4 +125,5 @@ nothing_of_others_is_mixed_in() {
 
 every_number_of_ranks_writes_the_file_of_one
 what_is_interrupted_goes_on "$([ "$mode" = long ] && echo 40 || echo 3)"
+ranks_are_one_run
 nothing_of_others_is_mixed_in
