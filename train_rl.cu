@@ -114,6 +114,7 @@ static bool learn(Rl *s, Rollout *rollout, StepFacts *facts)
             TRY(update(s, rollout, first, facts));
     TRY(run_updates_end(&s->run));
     facts->update = s->run.updates_seconds;
+    facts->sent_bytes = run_take_sent(&s->run);
     return true;
 }
 
@@ -207,7 +208,8 @@ static bool open_prompts(Rl *s)
 static bool open_all(Rl *s)
 {
     TRY(sampling_check(&s->o.sampling) && adapt_check(&s->o.adapt) &&
-        (s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run)) && comm_barrier(&s->ranks));
+        (s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run, s->o.data.eval_data.count > 0)) &&
+        comm_barrier(&s->ranks));
     TRY(rewards_open(&s->rewards, &s->o.rewards, s->o.referees.grader[0] != 0, s->o.sampling.max_new_tokens));
     TRY(referees_open(&s->referees, &s->o.referees, &s->options, &s->o.machine, s->o.run.out, &s->ranks));
     PolicySetup setup = {&s->o.policy,   &s->o.sizes,   &s->o.sampling, &s->o.learning, &s->o.kl,

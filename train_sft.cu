@@ -109,7 +109,7 @@ static bool open_model(Sft *s)
 static bool open_all(Sft *s)
 {
     ModelFilesOptions files = {s->o.model, s->o.init, s->o.tokenizer, s->o.template.name};
-    TRY(s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run));
+    TRY(s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run, s->o.data.eval_data.count > 0));
     TRY(fit_open(&s->fit, &s->o.machine) && model_files_open(&s->files, &files));
     TRY(comm_turn(&s->ranks, s->ranks.rank > 0) && // rank 0 first: what it prepares of JSONL, the others find there
         training_data_open(&s->data.rows, &s->o.data, s->o.run.out, s->o.machine.plan) &&

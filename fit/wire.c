@@ -81,6 +81,8 @@ static void print_all(const Model *m, const UpdateShape *s, FILE *out)
         print_bytes(out, "a round: layers' weights", (double)bytes.weights, m);
     print_bytes(out, bytes.gradients > 0 ? "an update: weights" : "an update: gradients and weights",
                 (double)bytes.update, m);
+    fprintf(out, "  %s: %" PRIu64 " bytes in all, which the log counts as sent_bytes\n", s->name,
+            (uint64_t)t.rounds * (bytes.gradients + bytes.weights) + bytes.update);
     if (m->kernels->on_gpu)
         fprintf(out,
                 "  %s: %.2f s of computing at %.0f TFLOP/s, %.2f s of sending, %.2f s of it beside nothing (gradients: "

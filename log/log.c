@@ -8,8 +8,8 @@
 
 bool log_is_wall_clock(const char *name)
 {
-    static const char *const names[] = {"seconds", "tokens_per_second", "memory_bytes"}, *const begins[] = {"timing_s/",
-                                                                                                            "perf/"};
+    static const char *const names[] = {"seconds", "tokens_per_second", "sent_bytes", "memory_bytes"},
+                             *const begins[] = {"timing_s/", "perf/"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return true;

@@ -215,6 +215,8 @@ static void add_times(Metrics *m, const Rollout *o, const StepFacts *f)
     metrics_add(m, f->update, "timing_s/update_actor");
     metrics_add(m, f->save.stall, "timing_s/save_checkpoint");
     metrics_add(m, f->save.writing, "timing_s/save_writing");
+    if (f->sent_bytes > 0)
+        metrics_add(m, f->sent_bytes, "sent_bytes");
     metrics_add(m, all, "timing_s/step");
     metrics_add(m, tokens, "perf/total_num_tokens");
     metrics_add(m, all, "perf/time_per_step");

@@ -15,6 +15,7 @@ typedef struct StepFacts {
     DynamicReport dynamic;               // batches 0: no dynamic sampling
     double reference, advantage, update; // seconds
     SaveTimes save;                      // of checkpoints, since the step before
+    double sent_bytes;                   // by this rank, likewise
 } StepFacts;
 
 enum {

@@ -95,13 +95,15 @@ bool run_report(Run *run, const StepReport *r)
     run->reported = true;
     run->step_seconds = r->seconds;
     SaveTimes save = run_take_save_times(run);
-    LogField fields[8 + LEVEL_FIELDS] = {{"loss", r->loss},
+    LogField fields[9 + LEVEL_FIELDS] = {{"loss", r->loss},
                                          {"grad_norm", r->gradient_norm},
                                          {"lr", r->learning_rate},
                                          {"trained_tokens", (double)r->trained_tokens},
                                          {"tokens", (double)r->tokens}};
     size_t count = 5 + level_fields(fields + 5, r->levels, false);
     fields[count++] = (LogField){"tokens_per_second", r->seconds > 0 ? (double)r->tokens / r->seconds : 0};
+    if (!run_is_alone(run))
+        fields[count++] = (LogField){"sent_bytes", run_take_sent(run)};
     if (save.stall > 0)
         fields[count++] = (LogField){"timing_s/save_checkpoint", save.stall};
     if (save.writing > 0)

@@ -16,8 +16,12 @@ static bool can_be_best(const char *name)
     return lower_is_better(name) || strstr(name, "exact") != NULL || strstr(name, "/acc/") != NULL;
 }
 
-bool best_check(const RunOptions *o)
+bool best_check(const RunOptions *o, bool evaluates)
 {
+    if (o->keep_best[0] != 0 && !evaluates)
+        return fail_as(ERROR_USAGE,
+                       "--keep-best %s: nothing is held out to evaluate; give --eval-data, or leave it out",
+                       o->keep_best);
     return o->keep_best[0] == 0 || can_be_best(o->keep_best) ||
            fail_as(
                ERROR_USAGE,
@@ -35,8 +39,8 @@ static bool is_better(const Run *run, const Best *a, const Best *b)
 
 static bool refuse(const Run *run, const Bytes *names)
 {
-    return fail_as(ERROR_USAGE, "--keep-best %s: this run's evaluations have no such figure; they have %s",
-                   run->o.keep_best, names->size > 0 ? names->data : "none that can be best");
+    return fail("--keep-best %s: this run's evaluations have no such figure; they have %s", run->o.keep_best,
+                names->size > 0 ? names->data : "none that can be best");
 }
 
 static bool add_name(Bytes *names, const char *name)

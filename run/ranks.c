@@ -5,6 +5,13 @@
 bool run_is_first(const Run *run) { return run->ranks == NULL || run->ranks->rank == 0; }
 bool run_is_alone(const Run *run) { return run->ranks == NULL || run->ranks->size == 1; }
 
+double run_take_sent(Run *run)
+{
+    uint64_t before = run->sent;
+    run->sent = run->ranks == NULL ? 0 : run->ranks->bytes;
+    return (double)(run->sent - before);
+}
+
 bool run_any(Run *run, bool *flag)
 {
     int64_t count = *flag;

@@ -105,11 +105,11 @@ static bool may_end(const char *out)
     return ok;
 }
 
-bool run_may_use(const RunOptions *o)
+bool run_may_use(const RunOptions *o, bool evaluates)
 {
     PathKind out;
     Contents found;
-    TRY(best_check(o) && path_kind(&out, o->out));
+    TRY(best_check(o, evaluates) && path_kind(&out, o->out));
     if (out == PATH_NONE)
         return true;
     if (out != PATH_FOLDER)

@@ -60,6 +60,7 @@ typedef struct Run {
     Schedule *schedule; // its steps and its warm-up are saved, and compared when the run is resumed
     Communicator
         *ranks;    // of the run; NULL: it is alone. Only rank 0 shows anything, and writes into OUT but for shards
+    uint64_t sent; // bytes, when last asked
     bool save_due; // rank 0's clock says so, or OUT/SAVE
     RunLog log;
     bool open, reported;         // reported: a step of this process
@@ -107,7 +108,7 @@ bool run_identity_add(Run *run, const char *name, uint64_t hash);
 
 // Refuses an OUT that run_open would refuse, before anything else of the run is read or made there: a folder of
 // somebody else, a finished run, a model in it that somebody has changed and that the end of the run would replace.
-bool run_may_use(const RunOptions *options);
+bool run_may_use(const RunOptions *options, bool evaluates);
 
 // Makes OUT, finds the checkpoint to resume from (resume: "auto", "none" or a checkpoint's folder), refuses one of
 // another identity, model or schedule by the name of the difference, loads weights and moments, checks that the disk
@@ -132,6 +133,7 @@ SaveTimes run_take_save_times(Run *run);
 // ---- ranks (ranks.c)
 
 bool run_is_first(const Run *run);  // rank 0, or alone
+double run_take_sent(Run *run);     // bytes that this rank has sent since it was last asked
 bool run_any(Run *run, bool *flag); // *flag: whether any rank's is true
 bool run_hear_clock(Run *run);      // after a step without run_add_up: whether it is time to save, by rank 0's clock
 

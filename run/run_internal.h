@@ -52,8 +52,8 @@ void run_save_close(Run *run);        // none is, then
 
 // best.c
 static inline bool best_is_wanted(const Run *run) { return run->o.keep_best != NULL && run->o.keep_best[0] != 0; }
-bool run_holds_out(const Run *run);          // OUT is still the folder whose lock is held
-bool best_check(const RunOptions *options);  // refuses what cannot be best
+bool run_holds_out(const Run *run);                         // OUT is still the folder whose lock is held
+bool best_check(const RunOptions *options, bool evaluates); // refuses what cannot be best
 bool best_consider(Run *run, int64_t saved); // whether this checkpoint, just saved or evaluated, is the best
 bool best_find(Run *run, const char *log);   // among the checkpoints, when a run goes on
 

@@ -192,7 +192,7 @@ the_best_checkpoint_stays() {
     wants 2 train "$out" --keep-best accuracy
     says "not a figure of an evaluation that can be best"
     [ ! -e "$out" ] || failed "a run has begun"
-    wants 2 train "$out" --keep-best eval/acc/mean@4
+    wants 1 train "$out" --keep-best eval/acc/mean@4
     says "this run's evaluations have no such figure; they have eval_loss, eval_exact, eval_loss_1"
     ! grep -q '"loss"' "$out/log.jsonl" || failed "a step was made"
     proved "what is no figure of this run's evaluations is refused, and those that are named"
@@ -238,6 +238,36 @@ python_reads_what_three_ranks_wrote() {
     rm -rf "$out"
 }
 
+# The lock is on a file, and files are written by name: another run may have begun where OUT was.
+a_folder_that_was_moved_is_noticed() {
+    local out=$work/moved
+    train_in_background "$out" --epochs 100000 --save-every 40 --ranks 2
+    wait_for_step "$out" 3
+    mv "$out" "$work/elsewhere"
+    wants 0 train "$out" --epochs 1
+    local before status=0
+    before=$(fingerprint "$out")
+    wait $trainer || status=$?
+    [ $status = 1 ] || failed "a run whose folder was moved ends with $status"
+    [ "$(fingerprint "$out")" = "$before" ] || failed "it has written into another run's folder"
+    rm -rf "$out" "$work/elsewhere"
+    proved "a run whose folder was moved, where another one has begun, ends at its next save and writes nothing there"
+}
+
+# A user has moved a checkpoint to another disk, and left a link.
+a_link_is_no_obstacle() {
+    local out=$work/linked
+    wants 0 train "$out" --steps 8 --lr-schedule constant
+    mv "$out/checkpoints/step-4" "$work/kept"
+    ln -s "$work/kept" "$out/checkpoints/step-4"
+    ln -s step-8 "$out/checkpoints/step-10" # not whole: it is that of another step
+    wants 0 train "$out" --steps 16 --lr-schedule constant
+    [ -d "$work/kept" ] && [ -e "$work/kept/MANIFEST.json" ] || failed "what the link led to is gone"
+    [ -d "$out/checkpoints/step-16" ] && [ ! -e "$out/checkpoints/step-4" ] || failed "the run did not save and prune"
+    rm -rf "$out" "$work/kept"
+    proved "links in the place of checkpoints are pruned and replaced as links; what they lead to stays"
+}
+
 RANDOM=$seed
 saved_by_four_goes_on_with_any_number
 a_fault_of_one_rank_costs_an_interval
@@ -246,3 +276,5 @@ steps_go_on_while_a_save_is_written
 an_end_at_once_leaves_the_checkpoint_before
 the_best_checkpoint_stays
 python_reads_what_three_ranks_wrote
+a_folder_that_was_moved_is_noticed
+a_link_is_no_obstacle
