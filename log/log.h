@@ -3,8 +3,8 @@
 //
 // A step's line holds "step", the caller's fields in their order, then what the clock or the machine decides: "seconds"
 // (since log_open), the caller's "tokens_per_second" and "sent_bytes" (rank 0's), "memory_bytes" (the peak). So two
-// runs of the same bits have the same lines up to `, "seconds"`. Numbers are the shortest text that reads back as the same
-// double; a number that is not finite is null.
+// runs of the same bits have the same lines up to `, "seconds"`. Numbers are the shortest text that reads back as the
+// same double; a number that is not finite is null.
 #ifndef LOG_LOG_H
 #define LOG_LOG_H
 
