@@ -38,6 +38,22 @@ static bool number_of(int *value, bool *there, const char *name, int least, int 
 
 // ---- the address of rank 0
 
+// A step of another number of tasks is that of mpirun's own helpers, on some of the hosts.
+static bool is_slurm_step(const Ranks *r)
+{
+    const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
+    return tasks != NULL && atoi(tasks) == r->size;
+}
+
+// Where MPI's launchers say no host, Slurm may: srun sets PMI's variables too (MpiDefault=pmi2), and mpirun starts from
+// the first host of a job.
+static const char *nodes_of_slurm(const Ranks *r)
+{
+    bool mpi = strcmp(r->launcher, "Open MPI") == 0, pmi = strcmp(r->launcher, "PMI") == 0;
+    const char *nodes = mpi || !is_slurm_step(r) ? NULL : getenv("SLURM_STEP_NODELIST");
+    return nodes == NULL && (mpi || pmi) ? getenv("SLURM_JOB_NODELIST") : nodes;
+}
+
 bool first_host(char host[HOST_BYTES], const char *list)
 {
     size_t size = 0;
@@ -100,7 +116,7 @@ static bool address_of_option(Ranks *r, const char *text)
 static bool address_of_launcher(Ranks *r)
 {
     enum { PORTS_FROM = 20000, PORTS = 12000, TRIES = 8 }; // below the ports that Linux gives to connections
-    const char *host = getenv("MASTER_ADDR"), *nodes = getenv("SLURM_STEP_NODELIST"),
+    const char *host = getenv("MASTER_ADDR"), *nodes = nodes_of_slurm(r),
                *agent = getenv("TORCHELASTIC_USE_AGENT_STORE");
     bool there;
     r->port = PORTS_FROM + (int)(r->job % PORTS);
@@ -111,9 +127,8 @@ static bool address_of_launcher(Ranks *r)
         return set_host(r, host);
     if (r->local_size == r->size)
         return set_host(r, "127.0.0.1");
-    if (strcmp(r->launcher, "Slurm") == 0 && nodes != NULL)
-        return first_host(r->host, nodes) ||
-               fail("the environment's SLURM_STEP_NODELIST names no host: \"%.80s\"", nodes);
+    if (nodes != NULL)
+        return first_host(r->host, nodes) || fail("Slurm's list of nodes names no host: \"%.80s\"", nodes);
     return fail_as(ERROR_USAGE,
                    "%s does not say where rank 0 is; give --rendezvous HOST:PORT, the first host and a free port there",
                    r->launcher);
@@ -140,8 +155,10 @@ static bool ask_launcher(Ranks *r, const Launcher *l, bool *found)
                     l->rank, r->rank, l->size, r->size);
     r->launcher = l->name;
     r->local_rank = r->rank;
-    return number_of(&r->local_rank, &local, l->local_rank, 0, r->size - 1) &&
-           number_of(&r->local_size, &local, l->local_size, 0, r->size);
+    TRY(number_of(&r->local_rank, &local, l->local_rank, 0, r->size - 1));
+    if (!local && strcmp(l->name, "PMI") == 0 && is_slurm_step(r))
+        TRY(number_of(&r->local_rank, &local, "SLURM_LOCALID", 0, r->size - 1));
+    return number_of(&r->local_size, &local, l->local_size, 0, r->size);
 }
 
 // --gpus N|all: so many processes here.
