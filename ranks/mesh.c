@@ -9,12 +9,13 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MESH_VERSION = 2 };
-static const double TO_GREET = 2;     // seconds in which who connects says who it is
-static const double TO_STRANGER = 10; // until another program at rank 0's only port ends the waiting for it
+enum { MESH_VERSION = 2, SPARE_FILES = 64 }; // SPARE_FILES: what else is open at once
+static const double TO_GREET = 2;            // seconds in which who connects says who it is
+static const double TO_STRANGER = 10;        // until another program at rank 0's only port ends the waiting for it
 
 static const char MAGIC[8] = "dereason";
 
@@ -171,26 +172,45 @@ static bool missing(const Opening *o, int from)
 // A rank that did not wait for an answer, on a machine that is busy, comes again.
 static bool forget_closed(Opening *o, int rank)
 {
-    char byte;
-    if (rank < 0 || rank >= o->ranks->size || o->sockets[rank] < 0 ||
-        recv(o->sockets[rank], &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+    if (rank < 0 || rank >= o->ranks->size || o->sockets[rank] < 0)
+        return false;
+    struct pollfd p = {.fd = o->sockets[rank], .events = POLLRDHUP}; // and POLLERR: closed before all was read
+    if (poll(&p, 1, 0) <= 0)
         return false;
     close(o->sockets[rank]);
     o->sockets[rank] = -1;
     return true;
 }
 
+// *socket -1: none yet. An error that stays must end the waiting: the connection stays pending with it.
+static bool accept_next(Opening *o, int from, int *socket, struct sockaddr_storage *address, socklen_t *bytes)
+{
+    struct pollfd p = {.fd = o->listener, .events = POLLIN};
+    int left = milliseconds_left(o), n = left == 0 ? 0 : poll(&p, 1, left);
+    *socket = -1;
+    *bytes = sizeof *address;
+    if (n == 0)
+        return missing(o, from);
+    if (n > 0)
+        *socket = accept4(o->listener, (struct sockaddr *)address, bytes, SOCK_CLOEXEC);
+    if (*socket >= 0 || errno == EINTR || errno == EAGAIN || errno == ECONNABORTED || errno == EPROTO)
+        return true;
+    if (errno == EMFILE || errno == ENFILE)
+        return fail_errno("rank %d cannot take the connection of another rank; allow more open files: ulimit -n, or "
+                          "the system's fs.file-max",
+                          o->ranks->rank);
+    return fail_errno("rank %d cannot take the connection of another rank", o->ranks->rank);
+}
+
 // From ranks `from` and above, all that have not come yet; places: where they listen, NULL: nobody asks.
 static bool accept_all(Opening *o, int from)
 {
+    prepare(o->listener); // a connection that is gone again is not waited for
     for (int wanted = o->ranks->size - from; wanted > 0;) {
-        struct pollfd p = {.fd = o->listener, .events = POLLIN};
-        int n = poll(&p, 1, milliseconds_left(o));
-        if (n == 0)
-            return missing(o, from);
         struct sockaddr_storage address;
-        socklen_t bytes = sizeof address;
-        int s = n < 0 ? -1 : accept4(o->listener, (struct sockaddr *)&address, &bytes, SOCK_CLOEXEC);
+        socklen_t bytes;
+        int s;
+        TRY(accept_next(o, from, &s, &address, &bytes));
         if (s < 0)
             continue;
         Hello hello, own = hello_of(o, 0);
@@ -367,11 +387,27 @@ static bool open_other(Opening *o)
     return ok;
 }
 
+// Rank 0 has two connections to each other rank, the others one, and a second one to rank 0.
+static bool allow_files(const Ranks *ranks)
+{
+    struct rlimit files;
+    rlim_t needed = (rlim_t)(ranks->rank == 0 ? 2 * (ranks->size - 1) : ranks->size) + SPARE_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= needed)
+        return true;
+    if (files.rlim_max < needed)
+        return fail("rank %d of %d needs %" PRIu64 " open files, and this process may have %" PRIu64
+                    " at most (ulimit -Hn); have that limit raised",
+                    ranks->rank, ranks->size, (uint64_t)needed, (uint64_t)files.rlim_max);
+    files.rlim_cur = needed;
+    return setrlimit(RLIMIT_NOFILE, &files) == 0 || fail_errno("allowing %" PRIu64 " open files", (uint64_t)needed);
+}
+
 bool mesh_open(Mesh *mesh, const Ranks *ranks)
 {
     *mesh = (Mesh){.rank = ranks->rank, .size = ranks->size};
     if (ranks->size == 1)
         return true;
+    TRY(allow_files(ranks));
     Opening o = {.mesh = mesh, .ranks = ranks, .listener = -1, .until = clock_seconds() + ranks->patience};
     mesh->sockets = allocate((size_t)ranks->size, sizeof *mesh->sockets);
     mesh->watch = allocate((size_t)ranks->size, sizeof *mesh->watch);

@@ -1,11 +1,15 @@
 // Ranks: who a process is by its environment, and what several of them do together, in processes forked here.
 #include "system/phase.h"
 #include "test/support/ranks.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 static const char *const VARIABLES[] = {"RANK",
@@ -25,6 +29,7 @@ static const char *const VARIABLES[] = {"RANK",
                                         "SLURM_STEP_NUM_TASKS",
                                         "SLURM_LOCALID",
                                         "SLURM_STEP_NODELIST",
+                                        "SLURM_JOB_NODELIST",
                                         "SLURM_NTASKS",
                                         "SLURM_JOB_ID"};
 
@@ -36,7 +41,7 @@ static int forget_launchers(void **state)
 }
 
 typedef struct Said { // by a launcher, in pairs
-    const char *variables[16];
+    const char *variables[20];
 } Said;
 
 static void says(Said s)
@@ -79,6 +84,21 @@ static void launchers_are_known_by_what_they_set(void **state)
     says((Said){{"SLURM_PROCID", "5", "SLURM_STEP_NUM_TASKS", "8", "SLURM_LOCALID", "1", "SLURM_STEP_NODELIST",
                  "gnode[07-09,12]", "SLURM_JOB_ID", "77"}});
     expect("Slurm", 5, 8, "gnode07", 0);
+    // srun with MpiDefault=pmi2, which has no variables of its own for what is local
+    says((Said){{"PMI_RANK", "5", "PMI_SIZE", "8", "SLURM_PROCID", "5", "SLURM_STEP_NUM_TASKS", "8", "SLURM_LOCALID",
+                 "1", "SLURM_STEP_NODELIST", "gnode[07-09,12]", "SLURM_JOB_NODELIST", "gnode[03,07-12]"}});
+    expect("PMI", 5, 8, "gnode07", 0);
+    Ranks r;
+    assert_ok(ranks_find(&r, &NONE_GIVEN));
+    assert_int_equal(r.local_rank, 1);
+    // mpiexec and mpirun of a Slurm job: the step is that of their helpers
+    says((Said){{"PMI_RANK", "5", "PMI_SIZE", "8", "SLURM_PROCID", "0", "SLURM_STEP_NUM_TASKS", "3", "SLURM_LOCALID",
+                 "0", "SLURM_STEP_NODELIST", "gnode[08-10]", "SLURM_JOB_NODELIST", "gnode[07-10]"}});
+    expect("PMI", 5, 8, "gnode07", 0);
+    says((Said){{"OMPI_COMM_WORLD_RANK", "3", "OMPI_COMM_WORLD_SIZE", "4", "OMPI_COMM_WORLD_LOCAL_RANK", "1",
+                 "OMPI_COMM_WORLD_LOCAL_SIZE", "2", "SLURM_STEP_NUM_TASKS", "1", "SLURM_STEP_NODELIST", "h2",
+                 "SLURM_JOB_NODELIST", "h[1-2]"}});
+    expect("Open MPI", 3, 4, "h1", 0);
     // a batch script is no step: as many tasks as it may start are no ranks of its
     says((Said){{"SLURM_PROCID", "0", "SLURM_NTASKS", "8", "SLURM_JOB_ID", "77"}});
     expect(NULL, 0, 1, "", 0);
@@ -145,6 +165,136 @@ static void the_first_host_of_a_list_is_found(void **state)
     }
     assert_false(first_host(host, ""));
     assert_false(first_host(host, "n[1-2"));
+}
+
+// ---- connections
+
+static Ranks rank_at(int rank, int size, int port)
+{
+    return (Ranks){.rank = rank,
+                   .size = size,
+                   .host = "127.0.0.1",
+                   .port = port,
+                   .ports = 1,
+                   .job = 7,
+                   .listener = -1,
+                   .patience = 20};
+}
+
+static int listen_at_any(int *port)
+{
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof here;
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(bind(s, (struct sockaddr *)&here, bytes) == 0 && listen(s, 8) == 0);
+    assert_int_equal(getsockname(s, (struct sockaddr *)&here, &bytes), 0);
+    *port = ntohs(here.sin_port);
+    return s;
+}
+
+static int connect_to(int port)
+{
+    struct sockaddr_in there = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(s, (struct sockaddr *)&there, sizeof there), 0);
+    return s;
+}
+
+// A process whose status says whether mesh_open() did as it should. files: its limit, 0: as it is; full: all are taken.
+static pid_t opens_mesh(Ranks r, rlim_t files, bool full, const char *error)
+{
+    fflush(NULL);
+    pid_t id = fork();
+    if (id != 0)
+        return id;
+    Mesh mesh;
+    struct rlimit limit;
+    alarm(60);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_max = files > 0 ? files : limit.rlim_max;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    while (full && dup(0) >= 0)
+        ;
+    bool ok = mesh_open(&mesh, &r);
+    bool right_one = error == NULL ? ok : !ok && strstr(error_text(), error) != NULL;
+    if (!right_one)
+        fprintf(stderr, "rank %d: %s\n", r.rank, ok ? "no error" : error_text());
+    _exit(right_one ? 0 : 1);
+}
+
+static void assert_ends_well(pid_t id)
+{
+    int status;
+    assert_int_equal(waitpid(id, &status, 0), id);
+    assert_int_equal(status, 0);
+}
+
+static void a_process_without_descriptors_says_so(void **state)
+{
+    Ranks r = rank_at(0, 2, 0);
+    r.listener = listen_at_any(&r.port);
+    int pending = connect_to(r.port);
+    assert_ends_well(opens_mesh(r, 80, true, "ulimit -n"));
+    close(pending);
+    close(r.listener);
+    r = rank_at(0, 4000, 1);
+    assert_ends_well(
+        opens_mesh(r, 100, false, "rank 0 of 4000 needs 8062 open files, and this process may have 100 at most"));
+}
+
+static void the_soft_limit_of_descriptors_is_raised(void **state)
+{
+    struct rlimit before, few, after;
+    Ranks r = rank_at(0, 100, 0);
+    Mesh mesh;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = 64;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    r.listener = listen_at_any(&r.port);
+    r.patience = 0.05;
+    assert_refused(mesh_open(&mesh, &r), "of 100 ranks, 99 have not come");
+    getrlimit(RLIMIT_NOFILE, &after);
+    assert_true(after.rlim_cur >= 198);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+// What rank 1 says first, as it is.
+static size_t hello_of_rank_1(unsigned char *hello, size_t most)
+{
+    Ranks r = rank_at(1, 3, 0);
+    int listener = listen_at_any(&r.port), status;
+    pid_t id = opens_mesh(r, 0, false, NULL);
+    int s = accept(listener, NULL, NULL);
+    ssize_t size = recv(s, hello, most, 0);
+    kill(id, SIGKILL);
+    waitpid(id, &status, 0);
+    close(s);
+    close(listener);
+    assert_true(size > 0 && (size_t)size < most);
+    return (size_t)size;
+}
+
+// A rank that closes its connection before it has read the answer comes again.
+static void a_second_try_is_let_in(void **state)
+{
+    static unsigned char hello[4096];
+    size_t size = hello_of_rank_1(hello, sizeof hello);
+    Ranks first = rank_at(0, 3, 0);
+    first.listener = listen_at_any(&first.port);
+    pid_t ids[3] = {opens_mesh(first, 0, false, NULL)};
+    int s = connect_to(first.port);
+    assert_int_equal(send(s, hello, size, 0), size);
+    struct pollfd answer = {.fd = s, .events = POLLIN};
+    assert_int_equal(poll(&answer, 1, 20000), 1);
+    close(s); // with unread bytes: a reset
+    for (int rank = 1; rank < 3; rank++)
+        ids[rank] = opens_mesh(rank_at(rank, 3, first.port), 0, false, NULL);
+    for (int rank = 0; rank < 3; rank++)
+        assert_ends_well(ids[rank]);
+    close(first.listener);
 }
 
 // ---- together
@@ -331,6 +481,9 @@ int main(void)
         cmocka_unit_test_teardown(half_of_what_a_launcher_says_is_an_error, forget_launchers),
         cmocka_unit_test(gpus_are_processes_of_this_machine),
         cmocka_unit_test(the_first_host_of_a_list_is_found),
+        cmocka_unit_test(a_process_without_descriptors_says_so),
+        cmocka_unit_test(the_soft_limit_of_descriptors_is_raised),
+        cmocka_unit_test(a_second_try_is_let_in),
         cmocka_unit_test(operations_move_what_they_should),
         cmocka_unit_test(a_rank_that_is_gone_or_astray_is_named),
         cmocka_unit_test(a_rank_that_does_not_get_on_is_named),
