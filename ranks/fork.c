@@ -51,7 +51,8 @@ static int exit_status(int status) { return WIFEXITED(status) ? WEXITSTATUS(stat
 static void take_ended(Children *c)
 {
     int status;
-    for (pid_t id; (id = waitpid(-1, &status, WNOHANG)) > 0;)
+    pid_t id;
+    while ((id = waitpid(-1, &status, WNOHANG)) > 0)
         for (int i = 0; i < c->count; i++) {
             if (c->ids[i] != id)
                 continue;
@@ -68,6 +69,24 @@ static void take_ended(Children *c)
                 fprintf(stderr, "rank %d was ended by signal %d (%s)\n", i, WTERMSIG(status),
                         strsignal(WTERMSIG(status)));
         }
+    if (id < 0 && errno == ECHILD && c->running > 0) { // somebody else has taken how they ended
+        c->running = 0;
+        c->status = c->status > 0 ? c->status : 1;
+    }
+}
+
+// Ctrl-Z: the ranks are in groups of their own, which the terminal does not stop. They go on when this process does; at
+// once, where the kernel does not stop a group that no shell could continue.
+static void stop_all(const Children *c)
+{
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTSTP);
+    send_all(c, SIGSTOP);
+    raise(SIGTSTP);
+    sigprocmask(SIG_UNBLOCK, &stop, NULL); // here it stops
+    sigprocmask(SIG_BLOCK, &stop, NULL);
+    send_all(c, SIGCONT);
 }
 
 // Signals are blocked in this process, and waited for. SIGCHLD and the clock are looked at alike.
@@ -76,7 +95,9 @@ static int wait_for_all(Children *c, const sigset_t *wanted)
     static const struct timespec second = {.tv_sec = 1};
     while (c->running > 0) {
         int number = sigtimedwait(wanted, NULL, &second);
-        if (number > 0 && number != SIGCHLD)
+        if (number == SIGTSTP)
+            stop_all(c);
+        else if (number > 0 && number != SIGCHLD)
             send_all(c, number);
         take_ended(c);
         time_t failing = c->failed_at == 0 ? 0 : time(NULL) - c->failed_at;
@@ -104,8 +125,9 @@ static bool fork_all(Ranks *r, Children *c, bool *child)
             return fail_errno("--ranks: starting rank %d", i);
         if (c->ids[i] == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
-            setpgid(0, 0);           // what a terminal sends to its group comes once, by the launching process
-            if (getppid() != parent) // it has ended before that
+            setpgid(0, 0);            // what a terminal sends to its group comes once, by the launching process
+            signal(SIGTTOU, SIG_IGN); // and with stty tostop a group in the background may write, too
+            if (getppid() != parent)  // it has ended before that
                 _exit(1);
             *child = true;
             r->rank = r->local_rank = i;
@@ -128,6 +150,7 @@ static bool enough_gpus(int wanted)
 
 bool ranks_open(Ranks *r, const RankOptions *o)
 {
+    signal(SIGCHLD, SIG_DFL); // ignored, as some launchers leave it, no child's status could be had
     TRY(ranks_find(r, o));
     bool gpus = r->launcher != NULL && strcmp(r->launcher, "--gpus") == 0;
     if (!gpus && (r->launcher == NULL || strcmp(r->launcher, "--ranks") != 0))
@@ -135,12 +158,15 @@ bool ranks_open(Ranks *r, const RankOptions *o)
     if (gpus)
         TRY(enough_gpus(r->size));
     sigset_t wanted, before;
+    struct sigaction suspend;
     bool child;
     Children children = {.ids = allocate((size_t)r->size, sizeof *children.ids), .count = r->size};
     sigemptyset(&wanted);
     const int numbers[] = {SIGINT, SIGTERM, SIGUSR1, SIGHUP, SIGCHLD};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         sigaddset(&wanted, numbers[i]);
+    if (sigaction(SIGTSTP, NULL, &suspend) == 0 && suspend.sa_handler == SIG_DFL)
+        sigaddset(&wanted, SIGTSTP);
     TRY(children.ids != NULL && listen_here(r));
     sigprocmask(SIG_BLOCK, &wanted, &before);
     bool ok = fork_all(r, &children, &child);

@@ -25,10 +25,12 @@ static int ask_driver(void)
 bool gpus_count(int *count)
 {
     int status;
-    pid_t child = fork();
+    pid_t ended = -1, child = fork();
     if (child == 0)
         _exit(ask_driver());
-    if (child < 0 || (waitpid(child, &status, 0) != child && errno != EINTR))
+    while (child > 0 && (ended = waitpid(child, &status, 0)) < 0 && errno == EINTR)
+        ;
+    if (ended < 0)
         return fail_errno("--gpus: a process that counts them");
     *count = WIFEXITED(status) ? WEXITSTATUS(status) : NO_ANSWER;
     if (*count == NO_LIBRARY)

@@ -247,12 +247,28 @@ static void say_beat(Watch *w, double now)
             link_send(&w->links[i], n, "");
 }
 
-// The main thread has not come to an end: it hangs, and so might exit handlers.
+static void *end_in_time(void *status)
+{
+    static const struct timespec LONG_ENOUGH = {.tv_sec = 2};
+    nanosleep(&LONG_ENOUGH, NULL);
+    _exit(*(int *)status);
+}
+
+// The main thread has not come to an end: it hangs, and so might exit handlers. Where it hangs in standard error (a
+// terminal or a pipe that nobody reads), stdio's lock is taken and a write may not return.
 static void end_process(const Watch *w)
 {
+    static int status;
+    static char line[NOTICE_TEXT + 256];
     bool own = w->own_at > 0 && !w->own_elsewhere;
-    fprintf(stderr, "%s: %s%s\n", program_invocation_short_name, process_text(), own ? w->own : w->verdict.line);
-    _exit(own ? w->own_status : w->verdict.status);
+    pthread_t timer;
+    status = own ? w->own_status : w->verdict.status;
+    snprintf(line, sizeof line, "%s: %s%s\n", program_invocation_short_name, process_text(),
+             own ? w->own : w->verdict.line);
+    bool bounded = pthread_create(&timer, NULL, end_in_time, &status) == 0;
+    ssize_t written = bounded ? write(STDERR_FILENO, line, strlen(line)) : 0;
+    (void)written;
+    _exit(status);
 }
 
 static bool is_overdue(const Watch *w, double now)

@@ -2,6 +2,9 @@
 #include "system/phase.h"
 #include "test/support/ranks.h"
 #include <arpa/inet.h>
+#include <pty.h>
+#include <termios.h>
+#include <sys/time.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -297,6 +300,153 @@ static void a_second_try_is_let_in(void **state)
     close(first.listener);
 }
 
+// ---- the launching process
+
+typedef struct Shared { // between processes
+    _Atomic pid_t ids[2];
+    atomic_int done;
+} Shared;
+
+static Shared *shared;
+
+// Of two ranks, and of what launches them: the work of each, and the status that the launching process has.
+static void launch(bool (*rank)(const Ranks *r))
+{
+    Ranks r;
+    RankOptions o = NONE_GIVEN;
+    o.ranks = 2;
+    bool ok = ranks_open(&r, &o) && rank(&r);
+    _exit(ok ? 0 : 3);
+}
+
+static bool ends_at_once(const Ranks *r) { return r->rank == 0; }
+
+static void statuses_are_had_where_sigchld_was_ignored(void **state)
+{
+    int status;
+    fflush(NULL);
+    pid_t id = fork();
+    if (id == 0) {
+        alarm(60);
+        signal(SIGCHLD, SIG_IGN);
+        launch(ends_at_once);
+    }
+    assert_int_equal(waitpid(id, &status, 0), id);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 3);
+}
+
+static bool waits_until_done(const Ranks *r)
+{
+    alarm(60);
+    shared->ids[r->rank] = getpid();
+    while (!shared->done)
+        usleep(1000);
+    return true;
+}
+
+static char state_of(pid_t id) // T: stopped
+{
+    char path[40], state = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)id);
+    FILE *f = fopen(path, "r");
+    if (f == NULL || fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+        state = 0;
+    if (f != NULL)
+        fclose(f);
+    return state;
+}
+
+static void expect_stopped(bool stopped)
+{
+    for (int i = 0; i < 2; i++) {
+        for (int tries = 0; (state_of(shared->ids[i]) == 'T') != stopped && tries < 2000; tries++)
+            usleep(1000);
+        assert_int_equal(state_of(shared->ids[i]) == 'T', stopped);
+    }
+}
+
+static void ranks_are_suspended_with_what_launched_them(void **state)
+{
+    int status;
+    *shared = (Shared){0};
+    fflush(NULL);
+    pid_t id = fork();
+    if (id == 0) {
+        setpgid(0, 0); // a group of its own with a parent in the same session, as a shell's jobs have
+        launch(waits_until_done);
+    }
+    while (shared->ids[0] == 0 || shared->ids[1] == 0)
+        usleep(1000);
+    for (int round = 0; round < 2; round++) {
+        kill(id, SIGTSTP);
+        assert_int_equal(waitpid(id, &status, WUNTRACED), id);
+        assert_true(WIFSTOPPED(status));
+        expect_stopped(true);
+        kill(id, SIGCONT);
+        expect_stopped(false);
+    }
+    shared->done = 1;
+    assert_ends_well(id);
+}
+
+static bool writes_a_line(const Ranks *r)
+{
+    shared->ids[r->rank] = getpid();
+    return write(STDOUT_FILENO, "line\n", 5) == 5;
+}
+
+// stty tostop: what a group in the background writes stops it.
+static void ranks_may_write_to_any_terminal(void **state)
+{
+    int terminal, status = -1, ended = 0;
+    char text[200];
+    *shared = (Shared){0};
+    fflush(NULL);
+    pid_t id = forkpty(&terminal, NULL, NULL, NULL);
+    if (id == 0) {
+        struct termios t;
+        tcgetattr(STDIN_FILENO, &t);
+        t.c_lflag |= TOSTOP;
+        tcsetattr(STDIN_FILENO, TCSANOW, &t);
+        launch(writes_a_line);
+    }
+    for (int tries = 0; ended == 0 && tries < 20000; tries++) {
+        struct pollfd p = {.fd = terminal, .events = POLLIN};
+        if (poll(&p, 1, 1) > 0 && read(terminal, text, sizeof text) < 0)
+            usleep(1000); // the other end is closed
+        ended = waitpid(id, &status, WNOHANG);
+    }
+    if (ended == 0)
+        kill(id, SIGKILL);
+    close(terminal);
+    assert_int_equal(ended, id);
+    assert_int_equal(status, 0);
+}
+
+static int gpus_seen(void)
+{
+    int count;
+    return gpus_count(&count) ? count : strstr(error_text(), "no NVIDIA driver") != NULL ? -1 : -2;
+}
+
+static void nothing_happens(int number) {}
+
+static void gpus_are_counted_between_signals(void **state)
+{
+    int count = gpus_seen();
+    struct sigaction action = {.sa_handler = nothing_happens}, before;
+    struct itimerval often = {{0, 700}, {0, 700}}, never = {{0, 0}, {0, 0}};
+    sigaction(SIGALRM, &action, &before);
+    for (int i = 0; i < 50; i++) {
+        setitimer(ITIMER_REAL, &often, NULL);
+        int seen = gpus_seen();
+        setitimer(ITIMER_REAL, &never, NULL);
+        assert_int_equal(seen, count);
+    }
+    sigaction(SIGALRM, &before, NULL);
+}
+
 // ---- together
 
 static bool all_operations(Communicator *c, void *context)
@@ -422,6 +572,50 @@ static bool all_wait(Communicator *c, void *context)
     return wanted(ok, "all ranks have waited for each other for 1 seconds: rank 0 on ", "for rank 1; rank 1 on ");
 }
 
+// As with a terminal or a pipe that nobody reads: the thread has nowhere to say why it ends the process.
+static bool one_hangs_in_standard_error(Communicator *c, void *context)
+{
+    int ends[2];
+    TRY(comm_barrier(c));
+    if (c->rank == 1 && pipe(ends) == 0 && dup2(ends[1], STDERR_FILENO) >= 0) {
+        alarm(60);
+        signal(SIGALRM, SIG_DFL);
+        for (;;)
+            fprintf(stderr, "a line that fills the pipe");
+    }
+    return wanted(comm_barrier(c), "rank 1 on ", "has made no progress for 1 seconds");
+}
+
+static pid_t joins(Ranks r, RankWork *work)
+{
+    fflush(NULL);
+    pid_t id = fork();
+    if (id != 0)
+        return id;
+    Communicator c;
+    bool ok = communicator_open(&c, &r) && work(&c, NULL);
+    Ending ending = {ok ? NULL : error_text(), !ok, false};
+    process_ends(&ending);
+    communicator_close(&c);
+    _exit(ending.status);
+}
+
+static void a_rank_ends_whatever_its_standard_error_does(void **state)
+{
+    int status;
+    Ranks first = rank_at(0, 2, 0);
+    first.listener = listen_at_any(&first.port);
+    Ranks second = rank_at(1, 2, first.port);
+    first.patience = second.patience = 1;
+    pid_t ids[2] = {joins(first, one_hangs_in_standard_error), joins(second, one_hangs_in_standard_error)};
+    close(first.listener);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(waitpid(ids[i], &status, 0), ids[i]);
+        assert_true(WIFEXITED(status)); // not by the alarm
+        assert_int_equal(WEXITSTATUS(status), 1);
+    }
+}
+
 static bool one_is_slow(Communicator *c, void *context)
 {
     TRY(comm_barrier(c));
@@ -476,6 +670,7 @@ static void the_launching_process_ends_as_the_first_that_failed(void **state)
 int main(void)
 {
     right = mmap(NULL, sizeof *right, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(launchers_are_known_by_what_they_set, forget_launchers),
         cmocka_unit_test_teardown(half_of_what_a_launcher_says_is_an_error, forget_launchers),
@@ -484,6 +679,11 @@ int main(void)
         cmocka_unit_test(a_process_without_descriptors_says_so),
         cmocka_unit_test(the_soft_limit_of_descriptors_is_raised),
         cmocka_unit_test(a_second_try_is_let_in),
+        cmocka_unit_test(statuses_are_had_where_sigchld_was_ignored),
+        cmocka_unit_test(ranks_are_suspended_with_what_launched_them),
+        cmocka_unit_test(ranks_may_write_to_any_terminal),
+        cmocka_unit_test(gpus_are_counted_between_signals),
+        cmocka_unit_test(a_rank_ends_whatever_its_standard_error_does),
         cmocka_unit_test(operations_move_what_they_should),
         cmocka_unit_test(a_rank_that_is_gone_or_astray_is_named),
         cmocka_unit_test(a_rank_that_does_not_get_on_is_named),
