@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MANIFEST_BYTES_MAX = 1 << 28, FILES_MAX = 4096 };
+// 32B parameters on 4,096 ranks: each has a part of 66 groups (64 layers, both ends), three times (weights, moments), a
+// fifth more where a part holds the end of a tensor: 970,000 ranges of up to 300 bytes, 290 MB. Four times that.
+enum { MANIFEST_BYTES_MAX = 1 << 30, FILES_MAX = 4096 };
 
 static bool need_hash(uint64_t *hash, const json_t *object, const char *where)
 {

@@ -88,11 +88,16 @@ bool nccl_version(int *version)
 
 // ---- errors: what is in flight is given up, and no operation of the ranks goes on
 
-static bool give_up(Nccl *n)
+static void abort_all(Nccl *n)
 {
     if (n->comm != NULL)
         lib.ncclCommAbort(n->comm);
     n->comm = NULL;
+}
+
+static bool give_up(Nccl *n)
+{
+    abort_all(n);
     n->ranks->failed = true;
     return false;
 }
@@ -180,8 +185,8 @@ void nccl_close(Nccl *n)
 {
     if (n == NULL)
         return;
-    if (n->ranks->failed || error_text()[0] != 0)
-        give_up(n);
+    if (n->ranks->failed || error_text()[0] != 0) // one that was got over, too: the ranks themselves go on
+        abort_all(n);
     if (n->comm != NULL && settle(n, "closing the connections of the GPUs", lib.ncclCommFinalize(n->comm)))
         lib.ncclCommDestroy(n->comm);
     free(n);

@@ -298,6 +298,23 @@ static void two_ranks_on_one_gpu_are_refused(void **unused)
     expect_error(SAME_CARD, patience(), "ranks 0 and 1", "have the same GPU", "--gpus all");
 }
 
+static bool close_with_an_old_error(Communicator *c, void *context)
+{
+    Pair p;
+    process_place_set(c->rank, false);
+    const Kernels *k = kernels_open("cuda", 1);
+    TRY(k != NULL && open_pair(&p, k, c) && exchange(&p) && link_wait(&p.link, &p.gradients) && comm_barrier(c));
+    fail("an error that was got over");
+    link_close(&p.link, &p.gradients, 1);
+    error_clear();
+    return comm_barrier(c);
+}
+
+static void ranks_go_on_behind_an_error_that_was_got_over(void **unused)
+{
+    assert_int_equal(together(2, patience(), close_with_an_old_error, NULL), 0);
+}
+
 static int prepare(void **unused)
 {
     setenv("SIMT_DEVICES", "4", 1);
@@ -322,6 +339,7 @@ int main(int count, char **words)
                                        cmocka_unit_test(gradients_once_a_step_are_the_same_either_way),
                                        cmocka_unit_test(ranks_that_do_not_do_the_same_are_named),
                                        cmocka_unit_test(a_rank_that_has_ended_or_stands_still_is_an_error),
-                                       cmocka_unit_test(two_ranks_on_one_gpu_are_refused)};
+                                       cmocka_unit_test(two_ranks_on_one_gpu_are_refused),
+                                       cmocka_unit_test(ranks_go_on_behind_an_error_that_was_got_over)};
     return cmocka_run_group_tests(tests, prepare, clean_up);
 }

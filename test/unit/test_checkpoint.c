@@ -230,6 +230,25 @@ static void a_manifest_that_does_not_add_up_is_refused(void **state)
     }
 }
 
+// As large as that of thousands of ranks, with spaces for ranges.
+static void a_manifest_of_many_ranks_is_read(void **state)
+{
+    start_afresh();
+    save_step(1, 0);
+    Bytes path = inside("step-1"), manifest = inside("step-1/MANIFEST.json");
+    static char spaces[1 << 20];
+    memset(spaces, ' ', sizeof spaces);
+    FILE *f = fopen(manifest.data, "a");
+    for (int i = 0; i < 300; i++)
+        assert_int_equal(fwrite(spaces, 1, sizeof spaces, f), sizeof spaces);
+    assert_int_equal(fclose(f), 0);
+    Checkpoint *c;
+    assert_ok(checkpoint_open(&c, path.data));
+    checkpoint_close(c);
+    bytes_free(&path);
+    bytes_free(&manifest);
+}
+
 static void a_digit_that_changes_in_a_manifest_is_found(void **state)
 {
     static const char *const cases[][2] = {
@@ -322,6 +341,7 @@ int main(void)
         cmocka_unit_test(a_changed_byte_is_found_and_named),
         cmocka_unit_test(a_name_that_is_there_twice_is_refused),
         cmocka_unit_test(a_manifest_that_does_not_add_up_is_refused),
+        cmocka_unit_test(a_manifest_of_many_ranks_is_read),
         cmocka_unit_test(a_digit_that_changes_in_a_manifest_is_found),
         cmocka_unit_test(a_broken_checkpoint_is_passed_over_for_the_older_one),
         cmocka_unit_test(a_folder_without_checkpoints_is_no_error),
