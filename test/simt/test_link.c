@@ -279,10 +279,10 @@ static const char *error_of_rank_0(Wrong wrong, double seconds)
 static void ranks_that_do_not_do_the_same_are_named(void **unused)
 {
     expect_error(NOTHING_WRONG, patience(), "");
+    // of either rank: who finds it first tells the other
     expect_error(ANOTHER_SIZE, patience(), "the gradients of layer 7: NCCL says: invalid usage",
-                 "ranks 0 and 1 do not do the same in group 0", "receives 256 bytes from rank 1",
-                 "sends 240 bytes to rank 0");
-    // whichever of them finds it first
+                 "do not do the same in group 0", "rank 0 receives 256 bytes from rank 1",
+                 "rank 1 sends 240 bytes to rank 0");
     expect_error(SWAPPED, patience(), "the gradients of layer 7", "do not do the same in group 0",
                  "has no more part in it");
 }

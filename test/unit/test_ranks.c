@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -309,12 +310,13 @@ typedef struct Shared { // between processes
 
 static Shared *shared;
 
-// Of two ranks, and of what launches them: the work of each, and the status that the launching process has.
+// Of two ranks, and of what launches them; it does not come back.
 static void launch(bool (*rank)(const Ranks *r))
 {
     Ranks r;
     RankOptions o = NONE_GIVEN;
     o.ranks = 2;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); // stopped, it would outlive a test that fails
     bool ok = ranks_open(&r, &o) && rank(&r);
     _exit(ok ? 0 : 3);
 }
