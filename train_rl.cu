@@ -179,8 +179,9 @@ static bool reinforce(void *state)
     Rl *s = state;
     UpdateSizes sizes = {s->o.prompts_per_update, s->o.samples_per_prompt, s->o.sampling.max_new_tokens,
                          s->o.policy.micro_batch_tokens, s->o.slots};
-    TRY(communicator_start(&s->ranks, &s->o.ranks, &s->options, s->o.machine.plan, &s->o.machine.threads) &&
-        run_prepare(&s->o.run) && open_all(s));
+    TRY(run_prepare(&s->o.run) &&
+        communicator_start(&s->ranks, &s->o.ranks, &s->options, s->o.machine.plan, &s->o.machine.threads) &&
+        open_all(s));
     if (s->o.machine.plan)
         return plan_print(&s->policy.fit, s->prompts.train, s->schedule.steps, &sizes, stdout);
     TRY(rollout_greet_grader(s->prompts.train, s->referees.grader, &s->rewards) && open_run(s));

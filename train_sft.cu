@@ -80,8 +80,9 @@ static bool train(Sft *s)
 static bool fine_tune(void *state)
 {
     Sft *s = state;
-    TRY(communicator_start(&s->ranks, &s->o.ranks, &s->options, s->o.machine.plan, &s->o.machine.threads) &&
-        run_prepare(&s->o.run) && open_all(s));
+    TRY(run_prepare(&s->o.run) &&
+        communicator_start(&s->ranks, &s->o.ranks, &s->options, s->o.machine.plan, &s->o.machine.threads) &&
+        open_all(s));
     if (s->o.machine.plan)
         return sft_plan(&s->data, &s->fit, s->schedule.steps);
     TRY(open_run(s));

@@ -162,6 +162,20 @@ static bool ask_launcher(Ranks *r, const Launcher *l, bool *found)
 }
 
 // --gpus N|all: so many processes here.
+// Each of a launcher's processes would start a whole run of its own.
+static bool no_launcher(const char *option)
+{
+    for (size_t i = 0; i < sizeof LAUNCHERS / sizeof LAUNCHERS[0]; i++) {
+        Ranks r = {0};
+        bool found = false;
+        if (ask_launcher(&r, &LAUNCHERS[i], &found) && found && r.size > 1)
+            return fail_as(ERROR_USAGE, "%s: %s has started %d processes already, which are ranks; drop it", option,
+                           LAUNCHERS[i].name, r.size);
+    }
+    error_clear();
+    return true;
+}
+
 static bool find_gpus(Ranks *r, const RankOptions *o)
 {
     char *end;
@@ -183,9 +197,14 @@ static bool find_gpus(Ranks *r, const RankOptions *o)
 bool ranks_find(Ranks *r, const RankOptions *o)
 {
     *r = (Ranks){.size = 1, .local_size = 1, .listener = -1, .ports = 1, .patience = o->stuck_after};
+    if (o->rank < 0 && (o->gpus[0] != 0 || o->ranks > 1))
+        TRY(no_launcher(o->gpus[0] != 0 ? "--gpus" : "--ranks"));
     if (o->gpus[0] != 0)
         return find_gpus(r, o);
-    if (o->rank >= 0 && (o->ranks == 0 || o->rank >= o->ranks || o->rendezvous[0] == 0))
+    if (o->rank >= 0 && o->ranks > 0 && o->rank >= o->ranks)
+        return fail_as(ERROR_USAGE, "--rank %" PRId64 ": of --ranks %" PRId64 " the last is %" PRId64, o->rank,
+                       o->ranks, o->ranks - 1);
+    if (o->rank >= 0 && (o->ranks == 0 || o->rendezvous[0] == 0))
         return fail_as(ERROR_USAGE,
                        "--rank is for processes that you start one by one: give --ranks N, --rank 0 to N - 1 and "
                        "--rendezvous HOST:PORT, the same on all but for --rank");

@@ -52,13 +52,14 @@ static void take_ended(Children *c)
 {
     int status;
     pid_t id;
+    bool first = c->failed_at == 0; // of those that are found together, who was killed was so before the others failed
     while ((id = waitpid(-1, &status, WNOHANG)) > 0)
         for (int i = 0; i < c->count; i++) {
             if (c->ids[i] != id)
                 continue;
             c->ids[i] = 0;
             c->running--;
-            if (exit_status(status) != 0 && c->failed_at == 0) {
+            if (exit_status(status) != 0 && (c->failed_at == 0 || (first && WIFSIGNALED(status)))) {
                 c->status = exit_status(status);
                 c->failed_at = time(NULL);
             }

@@ -1,6 +1,7 @@
 // Making the connections: see mesh.h. Whoever connects says who it is; whoever accepts decides whether it belongs here.
 // A connection that does not (a port scanner, a rank of another job) is closed and forgotten.
 #include "ranks/mesh.h"
+#include "system/signals.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -48,7 +49,7 @@ typedef struct Opening {
 static int milliseconds_left(const Opening *o)
 {
     double left = o->until - clock_seconds();
-    return left > 0 ? (int)(left * 1000) + 1 : 0;
+    return left <= 0 ? 0 : left < 1e6 ? (int)(left * 1000) + 1 : 1000000000; // whoever waits looks again
 }
 
 static bool wait_for(const Opening *o, int socket, short events)
@@ -56,7 +57,7 @@ static bool wait_for(const Opening *o, int socket, short events)
     struct pollfd p = {.fd = socket, .events = events};
     int n;
     while ((n = poll(&p, 1, milliseconds_left(o))) < 0 && errno == EINTR)
-        ;
+        TRY(signal_checked(""));
     return n > 0 || fail("no answer in time");
 }
 
@@ -189,6 +190,7 @@ static bool accept_next(Opening *o, int from, int *socket, struct sockaddr_stora
     int left = milliseconds_left(o), n = left == 0 ? 0 : poll(&p, 1, left);
     *socket = -1;
     *bytes = sizeof *address;
+    TRY(signal_checked(""));
     if (n == 0)
         return missing(o, from);
     if (n > 0)
@@ -227,8 +229,11 @@ static bool accept_all(Opening *o, int from)
             return false;
         }
         o->sockets[hello.rank] = s;
-        if (!write_all(o, s, &own, sizeof own))
-            return fail_in("rank %d on %s", hello.rank, hello.host);
+        if (!write_all(o, s, &own, sizeof own)) { // it has given up this attempt, and comes again
+            close(s);
+            o->sockets[hello.rank] = -1;
+            continue;
+        }
         Place *place = &o->places[hello.rank];
         *place = (Place){.address = address, .bytes = (uint32_t)bytes};
         if (address.ss_family == AF_INET6)
@@ -342,6 +347,8 @@ static int reach_first(Opening *o)
             return -1;
         }
         poll(NULL, 0, pause);
+        if (!signal_checked(""))
+            return -1;
     }
     fail("rank 0 was not reached at %s:%d within %g seconds (%s); start it too, and see that other hosts reach that "
          "port, or give --rendezvous HOST:PORT",
