@@ -253,7 +253,11 @@ ranks_do_not_outlive_their_launcher() {
 
 what_does_not_fit_together_is_refused() {
     wants 2 train "$work/no" --ranks 2 --rank 2 --rendezvous 127.0.0.1:2000
+    says "of --ranks 2 the last is 1"
+    wants 2 train "$work/no" --ranks 2 --rank 1
     says "give --ranks N, --rank 0 to N - 1"
+    RANK=0 WORLD_SIZE=2 wants 2 train "$work/no" --ranks 2
+    says "torchrun has started 2 processes already"
     wants 2 train "$work/no" --ranks 2 --rank 0
     wants 2 train "$work/no" --ranks 2 --rank 0 --rendezvous here
     says "HOST:PORT is wanted"
