@@ -82,10 +82,12 @@ int64_t checkpoint_elements(const Checkpoint *c, const char *name)
 static bool verify_range(Checkpoint *c, size_t i)
 {
     const ManifestRange *r = &c->manifest.ranges[i];
+    uint64_t hash;
     if (c->verified[i])
         return true;
     const uint8_t *data = r->length == 0 ? NULL : c->files[r->file].data + r->byte;
-    if (hash_bytes(data, 4 * (size_t)r->length) != r->hash)
+    TRY(mapped_hash(&hash, data, 4 * (size_t)r->length));
+    if (hash != r->hash)
         return fail("%s/%s: tensor %s, elements %" PRId64 " to %" PRId64
                     ": the bytes do not match their checksum; the file is "
                     "damaged, resume from an older checkpoint",
@@ -120,10 +122,13 @@ bool checkpoint_read(Checkpoint *c, const char *name, int64_t first, int64_t cou
 bool checkpoint_verify(Checkpoint *c)
 {
     const Manifest *m = &c->manifest;
-    for (size_t i = 0; i < m->file_count; i++)
-        if (hash_bytes(c->files[i].data, c->files[i].size) != m->files[i].hash)
+    uint64_t hash;
+    for (size_t i = 0; i < m->file_count; i++) {
+        TRY(mapped_hash(&hash, c->files[i].data, c->files[i].size));
+        if (hash != m->files[i].hash)
             return fail(
                 "%s/%s: the bytes do not match their checksum; the file is damaged, resume from an older checkpoint",
                 c->path, m->files[i].name);
+    }
     return true;
 }

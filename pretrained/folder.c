@@ -6,6 +6,7 @@
 #include "pretrained/config_json.h"
 #include "system/files.h"
 #include "system/hub.h"
+#include "system/phase.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -372,6 +373,7 @@ static bool hash_tensors(Bytes *facts, const Weights *weights)
     for (size_t i = 0; i < weights_count(weights); i++) {
         const WeightTensor *t = weights_at(weights, i);
         uint64_t size = t->bytes < PRINT_BYTES ? t->bytes : PRINT_BYTES;
+        phase_progress(); // two pages that a slow disk brings
         uint64_t ends[2] = {hash_bytes(t->data, size), hash_bytes(t->data + t->bytes - size, size)};
         TRY(bytes_printf(facts, "%s %s %" PRIu64 " ", t->name, t->type_name, t->bytes) &&
             bytes_append(facts, ends, sizeof ends));

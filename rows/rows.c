@@ -145,10 +145,11 @@ static bool add_file(RowFacts *facts, const RowOptions *o, const char *path)
     size_t size;
     MappedFile file;
     TRY(file_map(&file, path));
-    uint64_t hashes[2] = {facts->hash, hash_bytes(file.data, file.size)};
+    uint64_t hashes[2] = {facts->hash, 0};
+    bool hashed = mapped_hash(&hashes[1], file.data, file.size);
     facts->hash = hash_bytes(hashes, sizeof hashes);
     file_unmap(&file);
-    TRY(lines_open(&lines, path));
+    TRY(hashed && lines_open(&lines, path));
     for (bool more = true; more;) {
         bool ok = lines_next(&lines, &text, &size);
         more = !lines.ended;

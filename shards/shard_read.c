@@ -60,7 +60,7 @@ static bool check_name(const ShardHeader *h, const char *path)
 // Sections follow each other, zero-padded to their beginnings, and the last one ends the file.
 static bool check_sections(const ShardHeader *h, const MappedFile *file, const char *path)
 {
-    uint64_t end = sizeof *h;
+    uint64_t end = sizeof *h, hash;
     for (int i = 0; i < SECTIONS; i++) {
         const ShardSection *s = &h->sections[i];
         uint64_t begin = (end + SHARD_ALIGN - 1) / SHARD_ALIGN * SHARD_ALIGN;
@@ -71,7 +71,8 @@ static bool check_sections(const ShardHeader *h, const MappedFile *file, const c
             if (file->data[at] != 0)
                 return fail("%s: byte %" PRIu64 ", before its section of %s, is damaged" AGAIN, path, at,
                             SECTION_LABELS[i]);
-        if (hash_bytes(file->data + s->offset, (size_t)s->size) != s->hash)
+        TRY(mapped_hash(&hash, file->data + s->offset, (size_t)s->size));
+        if (hash != s->hash)
             return fail("%s: its section of %s (%" PRIu64 " bytes from byte %" PRIu64
                         ") is damaged: wrong checksum" AGAIN,
                         path, SECTION_LABELS[i], s->size, s->offset);

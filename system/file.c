@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 static bool open_regular(int *descriptor, size_t *size, const char *path)
 {
@@ -61,6 +62,21 @@ void file_unmap(MappedFile *file)
         munmap((void *)(uintptr_t)file->data, file->size);
     }
     *file = (MappedFile){0};
+}
+
+bool mapped_hash(uint64_t *hash, const uint8_t *data, size_t size)
+{
+    XXH3_state_t *state = XXH3_createState();
+    if (state == NULL)
+        return fail_as(ERROR_SYSTEM, "no memory for a checksum");
+    XXH3_64bits_reset(state);
+    for (size_t at = 0; at < size; at += MAPPED_PIECE) {
+        phase_progress();
+        XXH3_64bits_update(state, data + at, size - at < MAPPED_PIECE ? size - at : MAPPED_PIECE);
+    }
+    *hash = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    return true;
 }
 
 bool file_read(Bytes *out, const char *path, size_t limit)

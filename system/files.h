@@ -15,6 +15,12 @@ typedef struct MappedFile {
 
 bool file_map(MappedFile *file, const char *path);
 void file_unmap(MappedFile *file);
+
+// XXH3 of bytes of a mapped file, which may still have to come from a slow disk: each MAPPED_PIECE of them is progress
+// (system/phase.h). As hash_bytes otherwise; false: no memory.
+enum { MAPPED_PIECE = 1 << 22 };
+bool mapped_hash(uint64_t *hash, const uint8_t *data, size_t size);
+
 bool file_read(Bytes *out, const char *path, size_t limit); // whole file; an error if it is larger than limit bytes
 
 // What a path leads to; links are followed. PATH_NONE only where the system says so: a file system that is out of

@@ -3,6 +3,7 @@
 #include "test/support/made_checkpoints.h"
 #include "checkpoint/checkpoint_internal.h"
 #include "safetensors/safetensors.h"
+#include "system/phase.h"
 
 // ---- saving and reading
 
@@ -55,6 +56,29 @@ static void a_tensor_larger_than_a_piece_is_saved_whole(void **state)
     bytes_free(&path);
     free(x);
     free(y);
+}
+
+// On a slow disk the checksums of a large file take longer than anybody waits for a sign of life.
+static void each_piece_of_a_checksum_is_progress(void **state)
+{
+    start_afresh();
+    float *x = random_floats(LARGE, 2), out;
+    Checkpoint *c;
+    Bytes path = inside("step-1");
+    StateTensor tensor = array("x", LARGE, x);
+    assert_ok(checkpoint_save(folder, 1, &tensor, 1, NULL, &KEEP_ALL));
+    assert_ok(checkpoint_open(&c, path.data));
+    const uint64_t pieces = sizeof *x * LARGE / MAPPED_PIECE;
+    phase_watch();
+    uint64_t before = phase_now().progress;
+    assert_ok(checkpoint_verify(c));
+    assert_true(pieces >= 4 && phase_now().progress - before >= pieces);
+    before = phase_now().progress;
+    assert_ok(checkpoint_read(c, "x", 5, 1, &out)); // its whole range is verified
+    assert_true(phase_now().progress - before >= pieces);
+    checkpoint_close(c);
+    bytes_free(&path);
+    free(x);
 }
 
 static void a_shard_is_a_valid_safetensors_file(void **state)
@@ -334,6 +358,7 @@ int main(void)
         cmocka_unit_test(what_was_saved_is_what_is_read),
         cmocka_unit_test(a_range_is_read_alone),
         cmocka_unit_test(a_tensor_larger_than_a_piece_is_saved_whole),
+        cmocka_unit_test(each_piece_of_a_checksum_is_progress),
         cmocka_unit_test(a_shard_is_a_valid_safetensors_file),
         cmocka_unit_test(a_tensor_may_lie_in_several_files),
         cmocka_unit_test(a_value_that_is_not_finite_is_not_saved),
