@@ -13,8 +13,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-static const uint64_t SYNCED_AT_ONCE = (uint64_t)1 << 30; // bytes: no fsync takes so long that it looks like a hang
-enum { PIECE = 1 << 22 };                                 // elements written at a time; whole blocks
+uint64_t checkpoint_synced_at_once = (uint64_t)1 << 30; // no fsync takes so long that it looks like a hang
+enum { PIECE = 1 << 22 };                               // elements written at a time; whole blocks
 
 typedef struct Writing {
     const StateShard *shard;
@@ -58,12 +58,15 @@ bool checkpoint_room(const char *draft, uint64_t bytes)
                 bytes, free_bytes);
 }
 
+// Where the file system cannot (NFS before 4.2, Lustre), it is left: posix_fallocate would write into every block.
 static bool reserve(const Writing *w)
 {
-    int problem = posix_fallocate(w->descriptor, 0, (off_t)w->size);
-    if (problem == 0 || problem == EINVAL || problem == EOPNOTSUPP)
+    int done;
+    do
+        done = fallocate(w->descriptor, 0, 0, (off_t)w->size);
+    while (done != 0 && errno == EINTR);
+    if (done == 0 || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)
         return true;
-    errno = problem;
     return fail_errno("%s: reserving %" PRIu64 " bytes; make room on this disk", w->path, w->size);
 }
 
@@ -81,7 +84,7 @@ static bool put(Writing *w, const void *data, size_t size)
         size -= (size_t)n;
         w->written += (uint64_t)n;
     }
-    if (w->written - w->synced < SYNCED_AT_ONCE)
+    if (w->written - w->synced < checkpoint_synced_at_once)
         return true;
     w->synced = w->written;
     return fdatasync(w->descriptor) == 0 || fail_errno("%s: syncing it to disk", w->path);

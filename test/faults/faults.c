@@ -250,9 +250,9 @@ int unlink(const char *path) { return hit(KIND_unlink) ? -1 : REAL(unlink)(path)
 int rmdir(const char *path) { return hit(KIND_unlink) ? -1 : REAL(rmdir)(path); }
 int flock(int file, int how) { return hit(KIND_lock) ? -1 : (int)syscall(SYS_flock, file, how); }
 int ftruncate(int file, off_t size) { return hit(KIND_cut) ? -1 : (int)syscall(SYS_ftruncate, file, size); }
-int posix_fallocate(int file, off_t at, off_t size)
+int fallocate(int file, int mode, off_t at, off_t size)
 {
-    return hit(KIND_cut) ? error : syscall(SYS_fallocate, file, 0, at, size) == 0 ? 0 : errno;
+    return hit(KIND_cut) ? -1 : (int)syscall(SYS_fallocate, file, mode, at, size);
 }
 int close(int file)
 {

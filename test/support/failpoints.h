@@ -1,7 +1,7 @@
 // Failpoints in the calls that change the disk, and in open: this program's own write, fsync, rename, ... stand before
 // libc's. When armed, the n-th of them, of whatever thread, either kills the process (a write is half done by then) or
 // fails; the log has a letter for each that changes something. And the disk can be held: then no thread but the first
-// gets through an fsync. Include it in one file of a test.
+// gets through an fsync or fdatasync. Include it in one file of a test.
 #ifndef TEST_FAILPOINTS_H
 #define TEST_FAILPOINTS_H
 
@@ -21,18 +21,19 @@
 typedef enum FailKind { FAIL_NOT, FAIL_KILL, FAIL_ERROR } FailKind;
 
 static FailKind fail_kind;
+static char fail_hit;              // the letter of the one that was
 static int fail_after, fail_error; // the call number fail_after + 1 is hit; with this error, 0: with its usual one
 static atomic_int fail_calls;
 static atomic_bool disk_held;
 static bool fail_opens;    // whether open is one of them
-static char fail_log[256]; // Allocate, Mkdir, Write, Sync, Rename, eXchange, Unlink, rmDir: the capitals
+static char fail_log[256]; // Allocate, Mkdir, Write, Fdatasync, Sync, Rename, eXchange, Unlink, rmDir: the capitals
 
 static void failpoint_arm(FailKind kind, int after)
 {
     fail_kind = kind;
     fail_after = after;
     fail_calls = 0;
-    fail_log[0] = 0;
+    fail_log[0] = fail_hit = 0;
 }
 
 static bool failpoint_hit(char letter, int error) // false also when it is not armed; does not return when it kills
@@ -46,6 +47,7 @@ static bool failpoint_hit(char letter, int error) // false also when it is not a
     }
     if (atomic_fetch_add(&fail_calls, 1) != fail_after)
         return false;
+    fail_hit = letter;
     if (fail_kind == FAIL_KILL)
         kill(getpid(), SIGKILL);
     errno = fail_error != 0 ? fail_error : error;
@@ -59,17 +61,26 @@ ssize_t write(int fd, const void *data, size_t size)
     return failpoint_hit('W', ENOSPC) ? -1 : (ssize_t)syscall(SYS_write, fd, data, size);
 }
 
-int posix_fallocate(int fd, off_t offset, off_t size)
+int fallocate(int fd, int mode, off_t offset, off_t size)
 {
-    if (failpoint_hit('A', ENOSPC))
-        return errno;
-    return syscall(SYS_fallocate, fd, 0, offset, size) == 0 ? 0 : errno;
+    return failpoint_hit('A', ENOSPC) ? -1 : (int)syscall(SYS_fallocate, fd, mode, offset, size);
+}
+
+static void wait_for_disk(void)
+{
+    while (atomic_load(&disk_held) && syscall(SYS_gettid) != getpid())
+        usleep(1000);
+}
+
+int fdatasync(int fd)
+{
+    wait_for_disk();
+    return failpoint_hit('F', EIO) ? -1 : (int)syscall(SYS_fdatasync, fd);
 }
 
 int fsync(int fd)
 {
-    while (atomic_load(&disk_held) && syscall(SYS_gettid) != getpid())
-        usleep(1000);
+    wait_for_disk();
     return failpoint_hit('S', EIO) ? -1 : (int)syscall(SYS_fsync, fd);
 }
 

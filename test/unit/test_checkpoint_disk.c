@@ -129,6 +129,31 @@ static void the_order_on_the_disk_is_the_one_that_is_promised(void **state)
     bytes_free(&promised);
 }
 
+// A save goes on without; anything else that is wrong with the reservation ends it.
+static void a_disk_that_cannot_reserve_is_written_to(void **state)
+{
+    static const int GOES_ON[] = {EOPNOTSUPP, ENOSYS, EINVAL}, ENDS[] = {ENOSPC, EFBIG, EIO};
+    for (int i = 0; i < 6; i++) {
+        bool ok = false;
+        Run *r = run_at(1, 0);
+        fail_error = i < 3 ? GOES_ON[i] : ENDS[i - 3];
+        for (int call = 0; call == 0 || (fail_hit != 'A' && call < 100); call++) {
+            start_afresh();
+            failpoint_arm(FAIL_ERROR, call);
+            ok = save(r);
+            fail_kind = FAIL_NOT;
+        }
+        fail_error = 0;
+        assert_int_equal(fail_hit, 'A');
+        assert_int_equal(ok, i < 3);
+        if (ok)
+            assert_int_equal(assert_newest_is_whole(), 1);
+        else
+            assert_non_null(strstr(error_text(), "reserving "));
+        free(r);
+    }
+}
+
 static void a_kill_at_any_instant_leaves_a_whole_newest(void **state)
 {
     start_afresh();
@@ -239,6 +264,7 @@ int main(void)
         cmocka_unit_test(saving_a_step_again_replaces_it),
         cmocka_unit_test(what_killed_attempts_left_is_removed),
         cmocka_unit_test(the_order_on_the_disk_is_the_one_that_is_promised),
+        cmocka_unit_test(a_disk_that_cannot_reserve_is_written_to),
         cmocka_unit_test(a_kill_at_any_instant_leaves_a_whole_newest),
         cmocka_unit_test(a_kill_while_a_step_is_replaced_leaves_the_old_or_the_new),
         cmocka_unit_test(an_error_at_any_instant_leaves_a_whole_newest),

@@ -3,7 +3,7 @@
 // written beside the next steps is the state of the step at which it was taken. The state here is a function of the
 // step. Programs that are killed: test/crash/saves.sh.
 #include "test/support/failpoints.h"
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/checkpoint_internal.h"
 #include "run/run.h"
 #include "sharded/sharded.h"
 #include "test/support/guarded.h"
@@ -18,6 +18,7 @@ static char folder[64];
 static int set_up(void **state)
 {
     strcpy(folder, "/tmp/test_save-XXXXXX");
+    checkpoint_synced_at_once = 1 << 14; // so that a shard has several of these syncs
     return mkdtemp(folder) == NULL ? -1 : 0;
 }
 
@@ -249,6 +250,8 @@ static bool save_with_fault(Training *t, const Faults *f, int n, bool *ok, bool 
     *ok = f->background ? run_save(&t->run) && run_settle(&t->run, true) : run_save_now(&t->run);
     facts[0] = is_hit(t->run.ranks, f) && fail_calls > n;
     facts[1] = *ok;
+    if (is_hit(t->run.ranks, f) && fail_calls <= n) // all have been hit
+        TRY(strchr(fail_log, 'A') != NULL && strstr(fail_log, "WF") != NULL);
     failpoint_arm(FAIL_NOT, 0);
     if (!*ok)
         TRY(strstr(error_text(), "do not do the same") == NULL && error_text()[0] != 0);
