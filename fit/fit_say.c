@@ -126,6 +126,22 @@ static bool print_verdict(const Fit *fit, FILE *out)
     return ok;
 }
 
+// Not on the device, and not allocated ahead: memory_for_copy in run/save.c.
+static bool print_copy(const Fit *fit, FILE *out)
+{
+    const ModelNeeds *own = &fit->needs.own;
+    Model model;
+    if (!own->limits.training)
+        return true;
+    TRY(model_open(&model, &own->config, &own->limits, fit->kernels, true));
+    fprintf(out,
+            "while a checkpoint is written: %.2f GiB of host memory for a rank's copy of the state (12 bytes for each "
+            "element that it owns), if that is at most half of what is free; without it, steps wait for each save\n",
+            12 * (double)model.sharding.own / 0x1p30);
+    model_close(&model);
+    return true;
+}
+
 bool fit_print(const Fit *fit, FILE *out)
 {
     TRY(print_model(&fit->needs.own, fit->kernels, out));
@@ -135,6 +151,7 @@ bool fit_print(const Fit *fit, FILE *out)
             fit->bytes / 0x1p30, fit->kernels->name);
     TRY(print_sequences(fit, out));
     TRY(fit->memory.bytes < 0 ? print_for_cards(fit, out) : print_verdict(fit, out));
+    TRY(print_copy(fit, out));
     return fflush(out) == 0 || fail_errno("writing the plan");
 }
 

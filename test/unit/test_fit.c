@@ -381,6 +381,32 @@ static void a_plan_without_a_gpu_says_which_cards_it_fits(void **state)
     fit_close(&fit);
 }
 
+// What a save copies to is the host's memory, a rank's own part of masters and moments.
+static void a_plan_says_what_a_save_takes_of_the_host(void **state)
+{
+    for (int ranks = 1; ranks <= 3; ranks++) {
+        Fit fit = {.kernels = kernels_for_plan("cuda"), .memory = {.bytes = -1}};
+        Needs n = {.recompute_auto = true};
+        Model model;
+        char text[8192] = "";
+        assert_ok(config_read(&n.own.config, "lab/bench/qwen3-4b.json"));
+        n.own.limits = (ModelLimits){.tokens = 64, .rows = 64, .sequences = 64, .positions = 64, .training = true};
+        n.own.limits.division = (Division){.rank = ranks - 1, .ranks = ranks};
+        assert_ok(model_open(&model, &n.own.config, &n.own.limits, fit.kernels, true));
+        double all = 12 * (double)model.parameters.elements / 0x1p30, said = 0;
+        model_close(&model);
+        assert_ok(fit_choose(&fit, &n));
+        FILE *out = fmemopen(text, sizeof text, "w");
+        assert_ok(fit_print(&fit, out));
+        fclose(out);
+        const char *line = strstr(text, "while a checkpoint is written: ");
+        assert_non_null(line);
+        assert_int_equal(sscanf(line, "while a checkpoint is written: %lf GiB of host memory", &said), 1);
+        assert_true(said > 0.98 * all / ranks && said < 1.02 * all / ranks);
+        fit_close(&fit);
+    }
+}
+
 static void an_error_of_memory_gets_the_advice(void **state)
 {
     Needs n = training_needs();
@@ -412,6 +438,7 @@ int main(void)
         cmocka_unit_test(a_card_is_for_plans),
         cmocka_unit_test(the_defaults_fit_the_cards_that_they_are_for),
         cmocka_unit_test(a_plan_without_a_gpu_says_which_cards_it_fits),
+        cmocka_unit_test(a_plan_says_what_a_save_takes_of_the_host),
         cmocka_unit_test(an_error_of_memory_gets_the_advice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
