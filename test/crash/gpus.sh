@@ -82,14 +82,16 @@ memory_travels_as_it_can() {
     rm -rf "$out"
 }
 
-a_run_goes_on_with_another_number_of_gpus() {
+a_run_goes_on_with_another_number_of_gpus() { # and with layers' weights divided (ZeRO-3) or whole (ZeRO-2)
     local out=$work/changing gpus step=1
     for gpus in 2 4 3; do
-        DEREASON_LINK=$([ $gpus = 4 ] && echo host || echo auto) wants 0 on_gpus --gpus $gpus --out "$out"
+        DEREASON_LINK=$([ $gpus = 4 ] && echo host || echo auto) wants 0 on_gpus --gpus $gpus --out "$out" \
+            --shard $([ "$1" = weights ] && [ $gpus != 4 ] && echo weights || echo state)
         [ $step = 3 ] || rm -rf "$out/model" "$out"/checkpoints/step-{$((step + 1)),3}
         step=$((step + 1))
     done
-    same_run "$calm" "$out" "begun on 2 GPUs, gone on with on 4 and 3: the same bits"
+    same_run "$calm" "$out" "begun on 2 GPUs, gone on with on 4 and 3$([ "$1" = state ] || echo ", layers divided by 2, whole on 4, divided by 3"): the same bits"
+    diff <(state_of "$calm") <(state_of "$out") >"$work/stderr" || failed "another named state in the checkpoint"
     rm -rf "$out"
 }
 
@@ -102,7 +104,7 @@ reinforcement_and_answers_too() {
     wants 0 ./train_sft --tokenizer dev/demo/tokenizer "${common[@]}" --init "$work/wide.json" --data "$work/hard.jsonl" --out "$work/begun" \
         --steps 1 --device cpu >"$work/stdout" 2>"$work/stderr"
     common+=(--model "$work/begun" --data "$work/rl-data/rl" --steps 2 --prompts-per-step 4 --prompts-per-update 2 --samples-per-prompt 3
-        --max-prompt-tokens 96 --max-new-tokens 12 --overlong-buffer 10 --micro-batch-tokens 256 --slots 2 --lr 1e-3 --entropy-coef 0.01)
+        --max-prompt-tokens 96 --max-new-tokens 12 --overlong-buffer 10 --micro-batch-tokens 256 --slots 2 --lr 1e-3 --entropy-coef 0.01 --save-every 1)
     wants 0 build/simt/race/train_rl "${common[@]}" --out "$rl" --device cuda >"$work/stdout" 2>"$work/stderr"
     ! grep -q '"actor/grad_norm": 0,' "$rl/log.jsonl" || failed "a step has no gradient"
     for gpus in 2 4; do
@@ -110,6 +112,11 @@ reinforcement_and_answers_too() {
         diff -r "$rl/rollouts" "$rl-$gpus/rollouts" >"$work/stderr" || failed "other responses with $gpus GPUs"
         same_run "$rl" "$rl-$gpus" "reinforcement learning on $gpus GPUs has the bits of one"
     done
+    rm -rf "$rl-2/model" "$rl-2/checkpoints/step-2"
+    wants 0 build/simt/race/train_rl "${common[@]}" --out "$rl-2" --gpus 4 >"$work/stdout" 2>"$work/stderr"
+    notes "going on from $rl-2/checkpoints/step-1, after step 1"
+    diff -r "$rl/rollouts" "$rl-2/rollouts" >"$work/stderr" || failed "other responses after a step on 2 GPUs and one on 4"
+    same_run "$rl" "$rl-2" "reinforcement learning, a step on 2 GPUs and one on 4, has the bits of one"
     wants 0 build/simt/race/generate --model "$calm/model" --prompts "$work/heldout.jsonl" --max-new-tokens 5 --context 64 --device cuda \
         --out "$work/answers" >"$work/stdout" 2>"$work/stderr"
     wants 0 build/simt/race/generate --model "$calm/model" --prompts "$work/heldout.jsonl" --max-new-tokens 5 --context 64 --gpus 2 \
@@ -182,7 +189,8 @@ what_does_not_fit_is_refused() {
 every_number_of_gpus_has_the_bits_of_one
 fp32_too_and_what_is_exported_in_fp32
 memory_travels_as_it_can
-a_run_goes_on_with_another_number_of_gpus
+a_run_goes_on_with_another_number_of_gpus state
+a_run_goes_on_with_another_number_of_gpus weights
 reinforcement_and_answers_too
 a_rank_that_is_lost_is_named_and_ends_the_others
 a_signal_saves

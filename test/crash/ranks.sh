@@ -68,7 +68,7 @@ a_killed_rank_costs_an_interval() {
             continue
         fi
         kills=$((kills + 1))
-        # the steps since the last save, and those that were made while it was written: less than two intervals
+        # the steps since the last save, and those that were made while it was written: at most two intervals
         local last newest
         last=$(sed -n 's/^{"step": \([0-9]*\),.*/\1/p' "$out/log.jsonl" 2>/dev/null | tail -n 1 || true)
         newest=$(newest_step "$out" 2>/dev/null || true)
@@ -91,7 +91,9 @@ a_rank_that_stands_still_is_named() {
     begun=$SECONDS
     wait $trainer || status=$?
     [ $status = 1 ] || failed "exit status $status where a rank stood still"
-    [ $((SECONDS - begun)) -lt 40 ] || failed "it took $((SECONDS - begun)) seconds"
+    # 2 of --stuck-after and a heartbeat of 1; up to 5 until the others have ended (TO_END in ranks/watch.c), and 10 that the launcher
+    # leaves to one that does not end by itself (GRACE in ranks/fork.c)
+    [ $((SECONDS - begun)) -le 18 ] || failed "it took $((SECONDS - begun)) seconds"
     grep -qE "nothing was heard for 2 seconds from rank 1 on " "$work/stderr" || failed "rank 1 is not named"
     ! kill -0 "${pids[1]}" 2>/dev/null || failed "the rank that stood still is still there"
     proved "a rank that stands still is named, and ended with the others"

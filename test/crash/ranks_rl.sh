@@ -125,6 +125,11 @@ a_killed_rank_costs_an_interval() {
             continue
         fi
         kills=$((kills + 1))
+        # --save-every 1: the steps since the last save, and those that were made while it was written: at most two intervals
+        local last newest
+        last=$(sed -n 's/^{"step": \([0-9]*\),.*/\1/p' "$out/log.jsonl" 2>/dev/null | tail -n 1 || true)
+        newest=$(newest_step "$out" 2>/dev/null || true)
+        [ "${last:-0}" -le $((${newest:-0} + 2)) ] || failed "step $last was made, and ${newest:-none} is saved, SEED=$seed"
         for victim in "${pids[@]}"; do
             timeout 15 tail --pid="$victim" -f /dev/null || failed "process $victim outlives the run, SEED=$seed"
         done
