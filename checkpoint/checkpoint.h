@@ -74,6 +74,12 @@ bool checkpoint_newest(Bytes *path, int64_t *step, const char *folder, Bytes *wa
 
 typedef struct Checkpoint Checkpoint;
 
+// The same, but `check` says whether the bytes of one are right, whose manifest is: by several processes, a part each.
+// False after fail(): it is broken, or with ERROR_ELSEWHERE or ERROR_STOPPED, the search ends.
+typedef bool CheckpointCheck(void *context, Checkpoint *checkpoint, const char *path);
+bool checkpoint_newest_by(Bytes *path, int64_t *step, const char *folder, Bytes *warnings, CheckpointCheck *check,
+                          void *context);
+
 bool checkpoint_open(Checkpoint **checkpoint, const char *path);
 void checkpoint_close(Checkpoint *checkpoint); // NULL is fine
 int64_t checkpoint_step(const Checkpoint *checkpoint);
@@ -84,6 +90,7 @@ int64_t checkpoint_elements(const Checkpoint *checkpoint, const char *name); // 
 // at once.
 bool checkpoint_read(Checkpoint *checkpoint, const char *name, int64_t first, int64_t count, float *out);
 
-bool checkpoint_verify(Checkpoint *checkpoint); // the checksum of every file, whole
+bool checkpoint_verify(Checkpoint *checkpoint);                        // the checksum of every file, whole
+bool checkpoint_verify_part(Checkpoint *checkpoint, int part, int of); // of files part, part + of, ...
 
 #endif

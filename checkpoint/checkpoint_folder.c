@@ -74,13 +74,18 @@ bool checkpoint_count(int64_t *count, const char *folder)
 
 // ---- the newest
 
-static bool is_complete(const char *path, int64_t step, bool every_byte)
+static bool every_byte(void *context, Checkpoint *checkpoint, const char *path)
+{
+    return checkpoint_verify(checkpoint);
+}
+
+static bool is_complete(const char *path, int64_t step, CheckpointCheck *check, void *context)
 {
     Checkpoint *checkpoint;
     TRY(checkpoint_open(&checkpoint, path));
     int64_t found = checkpoint_step(checkpoint);
     bool ok = found == step || fail("%s: its manifest is that of step %" PRId64, path, found);
-    ok = ok && (!every_byte || checkpoint_verify(checkpoint));
+    ok = ok && (check == NULL || check(context, checkpoint, path));
     checkpoint_close(checkpoint);
     return ok;
 }
@@ -88,6 +93,8 @@ static bool is_complete(const char *path, int64_t step, bool every_byte)
 typedef struct Search {
     Bytes *path, *warnings;
     int64_t step; // -1: not found yet
+    CheckpointCheck *check;
+    void *context; // of check
 } Search;
 
 // A damaged checkpoint is skipped, and a run with older ones goes on. One that cannot be read now may be whole, and
@@ -97,10 +104,12 @@ static bool try_checkpoint(void *context, const char *path, int64_t step)
     Search *s = context;
     if (s->step >= 0)
         return true;
-    if (is_complete(path, step, true)) {
+    if (is_complete(path, step, s->check, s->context)) {
         s->step = step;
         return bytes_text(s->path, path);
     }
+    if (error_kind() == ERROR_ELSEWHERE || error_kind() == ERROR_STOPPED)
+        return false;
     if (error_kind() == ERROR_SYSTEM)
         return fail_in("the newest checkpoint cannot be read (if it stays so, name an older one with --resume FOLDER)");
     return s->warnings == NULL ||
@@ -109,7 +118,13 @@ static bool try_checkpoint(void *context, const char *path, int64_t step)
 
 bool checkpoint_newest(Bytes *path, int64_t *step, const char *folder, Bytes *warnings)
 {
-    Search search = {path, warnings, -1};
+    return checkpoint_newest_by(path, step, folder, warnings, every_byte, NULL);
+}
+
+bool checkpoint_newest_by(Bytes *path, int64_t *step, const char *folder, Bytes *warnings, CheckpointCheck *check,
+                          void *context)
+{
+    Search search = {path, warnings, -1, check, context};
     bytes_clear(path);
     bool ok = each_step(folder, try_checkpoint, &search);
     *step = search.step;
@@ -180,7 +195,7 @@ static bool prune_step(void *context, const char *path, int64_t step)
         return true;
     if (p->kept >= p->keep->newest)
         return set_aside(path, ".tmp-pruned", false);
-    if (is_complete(path, step, false))
+    if (is_complete(path, step, NULL, NULL))
         p->kept++;
     else if (error_kind() == ERROR_SYSTEM) // it may be whole
         return fail_in("looking which older checkpoints stay");

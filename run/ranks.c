@@ -74,8 +74,15 @@ typedef struct Why {
     char text[4096];
 } Why;
 
+static Why why_of(bool ok)
+{
+    Why own = {.kind = ok ? -1 : (int64_t)error_kind()};
+    snprintf(own.text, sizeof own.text, "%s", error_text());
+    return own;
+}
+
 // The first rank with an error says it; `own` is this rank's, kind below 0: none.
-static bool hear_why(Run *run, const Why *own)
+static bool hear_why(Run *run, const Why *own, bool shared)
 {
     int size = run->ranks->size, first = 0;
     Why why = *own;
@@ -87,7 +94,8 @@ static bool hear_why(Run *run, const Why *own)
         first++;
     free(failed);
     TRY(told && comm_broadcast(run->ranks, &why, sizeof why, first));
-    ErrorKind kind = why.kind == ERROR_STOPPED ? ERROR_STOPPED : ERROR_ELSEWHERE; // it has a status of its own
+    bool kept = shared || why.kind == ERROR_STOPPED; // which has a status of its own
+    ErrorKind kind = kept ? (ErrorKind)why.kind : ERROR_ELSEWHERE;
     return fail_as(kind, "rank %d on %s: %s", first, run->ranks->mesh.hosts[first], why.text);
 }
 
@@ -95,12 +103,21 @@ bool run_agree(Run *run, bool ok)
 {
     if (run_is_alone(run))
         return ok;
-    Why own = {.kind = ok ? -1 : (int64_t)error_kind()};
+    Why own = why_of(ok);
     int64_t failed = !ok;
-    snprintf(own.text, sizeof own.text, "%s", error_text());
     TRY(comm_sum(run->ranks, &failed, 1) || ok || fail_as((ErrorKind)own.kind, "%s", own.text));
     if (failed == 0)
         return true;
-    hear_why(run, &own);
+    hear_why(run, &own, false);
     return !ok && fail_as((ErrorKind)own.kind, "%s", own.text);
+}
+
+bool run_agree_on_shared(Run *run, bool ok)
+{
+    if (run_is_alone(run))
+        return ok;
+    Why own = why_of(ok);
+    int64_t failed = !ok;
+    TRY(comm_sum(run->ranks, &failed, 1));
+    return failed == 0 || hear_why(run, &own, true);
 }

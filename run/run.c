@@ -30,8 +30,55 @@ void run_of(Run *run, const RunOptions *o, Model *model, Optimizer *optimizer, S
     run->template_name = template_name(files->chat.kind);
 }
 
+// ---- the checkpoint to resume from, whose bytes all ranks check: each some of its files
+
+typedef struct Candidate {
+    char path[4096]; // empty: none
+    bool chosen;     // the search is over
+} Candidate;
+
+static bool check_part(Run *run, Checkpoint *c)
+{
+    return checkpoint_verify_part(c, run->ranks->rank, run->ranks->size);
+}
+
+static bool check_together(void *context, Checkpoint *checkpoint, const char *path)
+{
+    Run *run = context;
+    Candidate candidate = {.path = ""};
+    if (run_is_alone(run))
+        return checkpoint_verify(checkpoint);
+    int length = snprintf(candidate.path, sizeof candidate.path, "%s", path);
+    TRY((length >= 0 && (size_t)length < sizeof candidate.path) ||
+        fail_as(ERROR_SYSTEM, "%s: the path is too long", path));
+    TRY(run_hear_first(run, &candidate, sizeof candidate));
+    return run_agree_on_shared(run, check_part(run, checkpoint));
+}
+
+static bool check_for_first(Run *run, const char *path)
+{
+    Checkpoint *c;
+    if (!checkpoint_open(&c, path))
+        return fail_as(ERROR_SYSTEM, "%s: rank 0 sees it; --out must be a folder that all hosts share", path);
+    bool ok = check_part(run, c);
+    checkpoint_close(c);
+    return ok;
+}
+
+// What rank 0 has found, or that there is none; until it says so, the others check what it looks at.
+static bool hear_chosen(Run *run, Candidate *candidate)
+{
+    for (;;) {
+        TRY(run_hear_first(run, candidate, sizeof *candidate));
+        if (candidate->chosen)
+            return true;
+        TRY(run_agree_on_shared(run, check_for_first(run, candidate->path)) || error_kind() == ERROR_OTHER);
+        error_clear(); // rank 0 goes on with an older one
+    }
+}
+
 // The checkpoint to resume from, empty for none; warnings: a line for each broken one that was skipped.
-static bool find_checkpoint(Bytes *path, Bytes *warnings, const Run *run)
+static bool find_checkpoint(Bytes *path, Bytes *warnings, Run *run)
 {
     if (strcmp(run->o.resume, "none") == 0)
         return true;
@@ -39,7 +86,8 @@ static bool find_checkpoint(Bytes *path, Bytes *warnings, const Run *run)
         return bytes_text(path, run->o.resume);
     Bytes folder = {0};
     int64_t step;
-    bool ok = path_in(&folder, run, "checkpoints") && checkpoint_newest(path, &step, folder.data, warnings);
+    bool ok = path_in(&folder, run, "checkpoints") &&
+              checkpoint_newest_by(path, &step, folder.data, warnings, check_together, run);
     if (ok && path->size == 0 && warnings->size > 0) // never start over where there is work
         ok = fail("%s: none of the checkpoints there can be read; mend or remove them, or take another --out. The "
                   "first: %.*s",
@@ -206,20 +254,20 @@ static bool begin_log(Run *run, const char *log, bool resumed, Bytes *warnings, 
 
 bool run_open(Run *run, const Options *options, bool *resumed)
 {
-    char from[4096] = ""; // the checkpoint
+    Candidate from = {.chosen = true};
     Bytes path = {0}, log = {0}, warnings = {0};
     LogFacts facts = {0};
     uint64_t bytes;
     run->lock = -1;
     TRY(run_is_alone(run) || comm_same_json(run->ranks, run->identity, "data, model and machine"));
     bool ok = path_in(&log, run, "log.jsonl") && (!run_is_first(run) || begin(run, &path, &warnings)) &&
-              (path.size < sizeof from || fail("%s: the path is too long", path.data));
+              (path.size < sizeof from.path || fail("%s: the path is too long", path.data));
     if (ok && path.size > 0)
-        memcpy(from, path.data, path.size);
-    ok = ok && run_hear_first(run, from, sizeof from);
-    *resumed = ok && from[0] != 0;
+        memcpy(from.path, path.data, path.size);
+    ok = ok && hear_chosen(run, &from);
+    *resumed = ok && from.path[0] != 0;
     if (*resumed)
-        ok = run_load(run, options, from) || fail_in("going on from %s", from);
+        ok = run_load(run, options, from.path) || fail_in("going on from %s", from.path);
     ok = ok && run_checkpoint_bytes(&bytes, run) && begin_log(run, log.data, *resumed, &warnings, &facts) &&
          run_hear_first(run, &facts.evaluated, sizeof facts.evaluated);
     run->open = ok;
@@ -228,7 +276,7 @@ bool run_open(Run *run, const Options *options, bool *resumed)
         run_begins(run);
         run->saved_at = clock_seconds();
         run->save_seconds = (double)bytes / WRITTEN_A_SECOND;
-        tell_of_start(run, *resumed ? from : NULL, facts.last, warnings.data);
+        tell_of_start(run, *resumed ? from.path : NULL, facts.last, warnings.data);
     }
     bytes_free(&path);
     bytes_free(&log);

@@ -12,6 +12,9 @@ bool run_is_alone(const Run *run);
 bool run_hear_first(Run *run, void *data, size_t size); // it becomes rank 0's
 bool run_agree(Run *run, bool ok); // whether all ranks are; else all fail, with the error of the first that is not
 
+// The same of something that all look at: the error is of the kind that it has where it was found, and no rank's own.
+bool run_agree_on_shared(Run *run, bool ok);
+
 bool run_wants_save(const Run *run); // when.c: by the clock of this process, or OUT/SAVE
 
 // requests.c: files in OUT, for rank 0; of others none is there

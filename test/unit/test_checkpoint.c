@@ -206,6 +206,8 @@ static void a_changed_byte_is_found_and_named(void **state)
     assert_refused(checkpoint_read(c, "optim.m.model.norm.weight", 0, 1, out),
                    "shard-00000.safetensors: tensor optim.m.model.norm.weight, elements 0 to 7");
     assert_refused(checkpoint_verify(c), "shard-00000.safetensors: the bytes do not match");
+    assert_refused(checkpoint_verify_part(c, 0, 2), "shard-00000.safetensors: the bytes do not match");
+    assert_ok(checkpoint_verify_part(c, 1, 2)); // which has no file
     checkpoint_close(c);
     bytes_free(&path);
 }

@@ -206,6 +206,52 @@ static void any_number_of_ranks_reads_what_any_number_wrote(void **unused)
     }
 }
 
+// Each rank checks some of the files, and what any of them finds is so for all: an older checkpoint is gone on with.
+static bool saves_two(Communicator *ranks, void *unused)
+{
+    Training t;
+    bool resumed;
+    TRY(open_training(&t, ranks, false, false, &resumed) && !resumed);
+    t.run.o.keep_checkpoints = 2;
+    for (int64_t step = 1; step <= 2; step++) {
+        make_step(&t, step);
+        TRY(run_save_now(&t.run));
+    }
+    close_training(&t);
+    return true;
+}
+
+static bool goes_on_from_the_older(Communicator *ranks, void *unused)
+{
+    Training t;
+    bool resumed;
+    TRY(open_training(&t, ranks, false, false, &resumed) && resumed && has_step(&t, 1));
+    close_training(&t);
+    return true;
+}
+
+static void change_last_byte(int step, int file)
+{
+    Bytes path = {0}, data = {0};
+    assert_ok(bytes_printf(&path, "%s/checkpoints/step-%d/shard-%05d.safetensors", folder, step, file) &&
+              file_read(&data, path.data, 1 << 24));
+    data.data[data.size - 1] ^= 1;
+    assert_ok(file_write_atomic(path.data, data.data, data.size));
+    bytes_free(&path);
+    bytes_free(&data);
+}
+
+static void damage_that_one_rank_finds_is_everybodys(void **unused)
+{
+    for (int size = 1; size <= 3; size++)
+        for (int file = 0; file < 3; file++) {
+            start_afresh();
+            assert_int_equal(together(3, 60, saves_two, NULL), 0);
+            change_last_byte(2, file);
+            assert_int_equal(together(size, 60, goes_on_from_the_older, NULL), 0);
+        }
+}
+
 static void the_named_state_has_one_hash(void **unused)
 {
     char first[32] = "";
@@ -444,6 +490,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_ranks_reads_what_any_number_wrote),
+        cmocka_unit_test(damage_that_one_rank_finds_is_everybodys),
         cmocka_unit_test(the_named_state_has_one_hash),
         cmocka_unit_test(an_error_at_any_call_is_everybodys_and_costs_nothing),
         cmocka_unit_test(a_number_that_is_not_finite_is_refused_by_all),
