@@ -74,13 +74,6 @@ typedef struct Why {
     char text[4096];
 } Why;
 
-static Why why_of(bool ok)
-{
-    Why own = {.kind = ok ? -1 : (int64_t)error_kind()};
-    snprintf(own.text, sizeof own.text, "%s", error_text());
-    return own;
-}
-
 // The first rank with an error says it; `own` is this rank's, kind below 0: none.
 static bool hear_why(Run *run, const Why *own, bool shared)
 {
@@ -99,25 +92,19 @@ static bool hear_why(Run *run, const Why *own, bool shared)
     return fail_as(kind, "rank %d on %s: %s", first, run->ranks->mesh.hosts[first], why.text);
 }
 
-bool run_agree(Run *run, bool ok)
+static bool agree(Run *run, bool ok, bool shared)
 {
     if (run_is_alone(run))
         return ok;
-    Why own = why_of(ok);
+    Why own = {.kind = ok ? -1 : (int64_t)error_kind()};
     int64_t failed = !ok;
+    snprintf(own.text, sizeof own.text, "%s", error_text());
     TRY(comm_sum(run->ranks, &failed, 1) || ok || fail_as((ErrorKind)own.kind, "%s", own.text));
     if (failed == 0)
         return true;
-    hear_why(run, &own, false);
-    return !ok && fail_as((ErrorKind)own.kind, "%s", own.text);
+    hear_why(run, &own, shared);
+    return !ok && !shared && fail_as((ErrorKind)own.kind, "%s", own.text);
 }
 
-bool run_agree_on_shared(Run *run, bool ok)
-{
-    if (run_is_alone(run))
-        return ok;
-    Why own = why_of(ok);
-    int64_t failed = !ok;
-    TRY(comm_sum(run->ranks, &failed, 1));
-    return failed == 0 || hear_why(run, &own, true);
-}
+bool run_agree(Run *run, bool ok) { return agree(run, ok, false); }
+bool run_agree_on_shared(Run *run, bool ok) { return agree(run, ok, true); }

@@ -37,30 +37,24 @@ typedef struct Candidate {
     bool chosen;     // the search is over
 } Candidate;
 
-static bool check_part(Run *run, Checkpoint *c)
-{
-    return checkpoint_verify_part(c, run->ranks->rank, run->ranks->size);
-}
-
 static bool check_together(void *context, Checkpoint *checkpoint, const char *path)
 {
     Run *run = context;
     Candidate candidate = {.path = ""};
     if (run_is_alone(run))
         return checkpoint_verify(checkpoint);
-    int length = snprintf(candidate.path, sizeof candidate.path, "%s", path);
-    TRY((length >= 0 && (size_t)length < sizeof candidate.path) ||
-        fail_as(ERROR_SYSTEM, "%s: the path is too long", path));
-    TRY(run_hear_first(run, &candidate, sizeof candidate));
-    return run_agree_on_shared(run, check_part(run, checkpoint));
+    TRY(strlen(path) < sizeof candidate.path || fail_as(ERROR_SYSTEM, "%s: the path is too long", path));
+    strcpy(candidate.path, path);
+    return run_hear_first(run, &candidate, sizeof candidate) &&
+           run_agree_on_shared(run, checkpoint_verify_part(checkpoint, run->ranks->rank, run->ranks->size));
 }
 
-static bool check_for_first(Run *run, const char *path)
+static bool check_for_first(const Run *run, const char *path)
 {
     Checkpoint *c;
     if (!checkpoint_open(&c, path))
         return fail_as(ERROR_SYSTEM, "%s: rank 0 sees it; --out must be a folder that all hosts share", path);
-    bool ok = check_part(run, c);
+    bool ok = checkpoint_verify_part(c, run->ranks->rank, run->ranks->size);
     checkpoint_close(c);
     return ok;
 }
