@@ -90,7 +90,7 @@ int64_t checkpoint_elements(const Checkpoint *checkpoint, const char *name); // 
 // at once.
 bool checkpoint_read(Checkpoint *checkpoint, const char *name, int64_t first, int64_t count, float *out);
 
-bool checkpoint_verify(Checkpoint *checkpoint);                        // the checksum of every file, whole
-bool checkpoint_verify_part(Checkpoint *checkpoint, int part, int of); // of files part, part + of, ...
+// The checksums of files part, part + of, ..., whole; 0 and 1: of all.
+bool checkpoint_verify(Checkpoint *checkpoint, int part, int of);
 
 #endif

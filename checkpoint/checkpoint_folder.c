@@ -76,7 +76,7 @@ bool checkpoint_count(int64_t *count, const char *folder)
 
 static bool every_byte(void *context, Checkpoint *checkpoint, const char *path)
 {
-    return checkpoint_verify(checkpoint);
+    return checkpoint_verify(checkpoint, 0, 1);
 }
 
 static bool is_complete(const char *path, int64_t step, CheckpointCheck *check, void *context)
@@ -108,12 +108,11 @@ static bool try_checkpoint(void *context, const char *path, int64_t step)
         s->step = step;
         return bytes_text(s->path, path);
     }
-    if (error_kind() == ERROR_ELSEWHERE || error_kind() == ERROR_STOPPED)
-        return false;
     if (error_kind() == ERROR_SYSTEM)
         return fail_in("the newest checkpoint cannot be read (if it stays so, name an older one with --resume FOLDER)");
-    return s->warnings == NULL ||
-           bytes_printf(s->warnings, "%s is not whole and is passed over: %s\n", path, error_text());
+    return error_kind() == ERROR_OTHER &&
+           (s->warnings == NULL ||
+            bytes_printf(s->warnings, "%s is not whole and is passed over: %s\n", path, error_text()));
 }
 
 bool checkpoint_newest(Bytes *path, int64_t *step, const char *folder, Bytes *warnings)

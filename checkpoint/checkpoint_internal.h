@@ -39,8 +39,7 @@ bool manifest_hash(uint64_t *hash, const json_t *root);
 
 json_t *hash_json(uint64_t hash); // 16 digits
 
-extern uint64_t checkpoint_synced_at_once; // bytes of a shard; a test may make it small
-
+extern uint64_t checkpoint_synced_at_once;         // bytes of a shard; a test may make it small
 char *step_path(const char *folder, int64_t step); // folder/step-N, to be freed; NULL after fail()
 
 bool leftovers_remove(const char *folder);              // of attempts that were killed

@@ -120,9 +120,7 @@ bool checkpoint_read(Checkpoint *c, const char *name, int64_t first, int64_t cou
     return true;
 }
 
-bool checkpoint_verify(Checkpoint *c) { return checkpoint_verify_part(c, 0, 1); }
-
-bool checkpoint_verify_part(Checkpoint *c, int part, int of)
+bool checkpoint_verify(Checkpoint *c, int part, int of)
 {
     const Manifest *m = &c->manifest;
     uint64_t hash;
@@ -130,9 +128,8 @@ bool checkpoint_verify_part(Checkpoint *c, int part, int of)
     for (size_t i = (size_t)part; i < m->file_count; i += (size_t)of) {
         TRY(mapped_hash(&hash, c->files[i].data, c->files[i].size));
         if (hash != m->files[i].hash)
-            return fail(
-                "%s/%s: the bytes do not match their checksum; the file is damaged, resume from an older checkpoint",
-                c->path, m->files[i].name);
+            return fail("%s/%s: the bytes do not match their checksum; the file is damaged, resume from an older one",
+                        c->path, m->files[i].name);
     }
     return true;
 }

@@ -61,13 +61,11 @@ bool checkpoint_room(const char *draft, uint64_t bytes)
 // Where the file system cannot (NFS before 4.2, Lustre), it is left: posix_fallocate would write into every block.
 static bool reserve(const Writing *w)
 {
-    int done;
-    do
-        done = fallocate(w->descriptor, 0, 0, (off_t)w->size);
-    while (done != 0 && errno == EINTR);
-    if (done == 0 || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)
-        return true;
-    return fail_errno("%s: reserving %" PRIu64 " bytes; make room on this disk", w->path, w->size);
+    while (fallocate(w->descriptor, 0, 0, (off_t)w->size) != 0)
+        if (errno != EINTR)
+            return errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL ||
+                   fail_errno("%s: reserving %" PRIu64 " bytes; make room on this disk", w->path, w->size);
+    return true;
 }
 
 static bool put(Writing *w, const void *data, size_t size)

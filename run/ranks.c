@@ -74,7 +74,7 @@ typedef struct Why {
     char text[4096];
 } Why;
 
-// The first rank with an error says it; `own` is this rank's, kind below 0: none.
+// The first rank with an error says it; `own`: this rank's, kind below 0: none. STOPPED has a status of its own.
 static bool hear_why(Run *run, const Why *own, bool shared)
 {
     int size = run->ranks->size, first = 0;
@@ -87,8 +87,7 @@ static bool hear_why(Run *run, const Why *own, bool shared)
         first++;
     free(failed);
     TRY(told && comm_broadcast(run->ranks, &why, sizeof why, first));
-    bool kept = shared || why.kind == ERROR_STOPPED; // which has a status of its own
-    ErrorKind kind = kept ? (ErrorKind)why.kind : ERROR_ELSEWHERE;
+    ErrorKind kind = shared || why.kind == ERROR_STOPPED ? (ErrorKind)why.kind : ERROR_ELSEWHERE;
     return fail_as(kind, "rank %d on %s: %s", first, run->ranks->mesh.hosts[first], why.text);
 }
 

@@ -42,11 +42,11 @@ static bool check_together(void *context, Checkpoint *checkpoint, const char *pa
     Run *run = context;
     Candidate candidate = {.path = ""};
     if (run_is_alone(run))
-        return checkpoint_verify(checkpoint);
+        return checkpoint_verify(checkpoint, 0, 1);
     TRY(strlen(path) < sizeof candidate.path || fail_as(ERROR_SYSTEM, "%s: the path is too long", path));
     strcpy(candidate.path, path);
     return run_hear_first(run, &candidate, sizeof candidate) &&
-           run_agree_on_shared(run, checkpoint_verify_part(checkpoint, run->ranks->rank, run->ranks->size));
+           run_agree_on_shared(run, checkpoint_verify(checkpoint, run->ranks->rank, run->ranks->size));
 }
 
 static bool check_for_first(const Run *run, const char *path)
@@ -54,7 +54,7 @@ static bool check_for_first(const Run *run, const char *path)
     Checkpoint *c;
     if (!checkpoint_open(&c, path))
         return fail_as(ERROR_SYSTEM, "%s: rank 0 sees it; --out must be a folder that all hosts share", path);
-    bool ok = checkpoint_verify_part(c, run->ranks->rank, run->ranks->size);
+    bool ok = checkpoint_verify(c, run->ranks->rank, run->ranks->size);
     checkpoint_close(c);
     return ok;
 }

@@ -11,7 +11,6 @@ bool path_in(Bytes *path, const Run *run, const char *name); // OUT/NAME
 bool run_is_alone(const Run *run);
 bool run_hear_first(Run *run, void *data, size_t size); // it becomes rank 0's
 bool run_agree(Run *run, bool ok); // whether all ranks are; else all fail, with the error of the first that is not
-
 // The same of something that all look at: the error is of the kind that it has where it was found, and no rank's own.
 bool run_agree_on_shared(Run *run, bool ok);
 
