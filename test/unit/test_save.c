@@ -394,9 +394,9 @@ static bool sees_another_folder(Communicator *ranks, void *context)
     Bytes elsewhere = {0};
     TRY(open_training(&t, ranks, false, false, &resumed));
     make_step(&t, 1);
-    TRY(bytes_printf(&elsewhere, "%s/host-%d", folder, ranks->rank) && folder_make(elsewhere.data) &&
-        chdir(elsewhere.data) == 0);
-    t.run.o.out = "out";
+    TRY(bytes_printf(&elsewhere, "%s%s", folder, ranks->rank == 0 ? "" : "/another host") &&
+        folder_make(elsewhere.data) && chdir(elsewhere.data) == 0);
+    t.run.o.out = ".";
     TRY(!run_save_now(&t.run) && strstr(error_text(), "--out must be a folder that all hosts share") != NULL);
     bytes_free(&elsewhere);
     close_training(&t);
