@@ -14,7 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MESH_VERSION = 2, SPARE_FILES = 64 }; // SPARE_FILES: what else is open at once
+enum { MESH_VERSION = 3, SPARE_FILES = 64 }; // SPARE_FILES: what else is open at once
+static const char HEARD = 1;                 // from who has the answer, and counts from then on
 static const double TO_GREET = 2;            // seconds in which who connects says who it is
 static const double TO_STRANGER = 10;        // until another program at rank 0's only port ends the waiting for it
 
@@ -228,12 +229,12 @@ static bool accept_all(Opening *o, int from)
             close(s);
             return false;
         }
-        o->sockets[hello.rank] = s;
-        if (!write_all(o, s, &own, sizeof own)) { // it has given up this attempt, and comes again
-            close(s);
-            o->sockets[hello.rank] = -1;
+        char heard;
+        if (!write_all(&soon, s, &own, sizeof own) || !read_all(&soon, s, &heard, sizeof heard)) {
+            close(s); // it has given up this attempt, and comes again
             continue;
         }
+        o->sockets[hello.rank] = s;
         Place *place = &o->places[hello.rank];
         *place = (Place){.address = address, .bytes = (uint32_t)bytes};
         if (address.ss_family == AF_INET6)
@@ -297,7 +298,8 @@ static bool listen_for_others(Opening *o, int first, int *port)
 static bool greet(const Opening *o, int socket, int port, Hello *his)
 {
     Hello own = hello_of(o, port);
-    return write_all(o, socket, &own, sizeof own) && read_all(o, socket, his, sizeof *his) && belongs_here(o, his);
+    return write_all(o, socket, &own, sizeof own) && read_all(o, socket, his, sizeof *his) && belongs_here(o, his) &&
+           write_all(o, socket, &HEARD, sizeof HEARD);
 }
 
 // At this port; -1: not reached. *stranger: something else is there.
