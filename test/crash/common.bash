@@ -42,6 +42,15 @@ tiny_recipe() {
         --lr 1e-2 --save-every 2 --eval-every 3 --threads 1 --device cpu)
 }
 
+# After tiny_recipe, or a model of its own: hard problems in $work/data/rl, and in $rules what scripts on reinforcement learning share.
+hard_problems() {
+    build/demo_problems train 4 5 6 >"$work/hard.jsonl"
+    wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --tau 3 --out "$work/data" "$work/hard.jsonl" \
+        >"$work/stdout" 2>"$work/stderr"
+    rules=(--template chatml --samples-per-prompt 4 --max-prompt-tokens 64 --max-new-tokens 24 --micro-batch-tokens 256 --slots 2 --lr 1e-3
+        --sequences 6 --pass-tokens 64 --threads 1 --device cpu --export-dtype fp32)
+}
+
 # OUT, then more options: what it says is in $work/stdout and $work/stderr, its exit status is the function's.
 train() {
     local out=$1
@@ -146,6 +155,37 @@ kill_often() {
             ;;
         *) failed "exit status $status after $kills kills with SEED=$seed" ;;
         esac
+    done
+}
+
+# STARTER SAME WANTED OUT CALM: kills a random rank, or what launched them, at a random moment, until that was done so often. STARTER OUT
+# sets $trainer, and lets that moment pass. The others end by themselves, and the run goes on from the last checkpoint; one that ends in
+# between is compared (SAME CALM OUT WHAT), and another begins. With --save-every 1 a kill costs the steps since the last save, and those
+# that were made while it was written: at most two intervals. What is left in OUT has been killed last.
+kill_ranks_often() {
+    local starter=$1 same=$2 wanted=$3 out=$4 calm=$5 kills=0 runs=0 victim pids status last newest
+    RANDOM=$seed
+    while [ "$kills" -lt "$wanted" ]; do
+        "$starter" "$out"
+        mapfile -t pids < <(children_of "$trainer")
+        pids+=("$trainer")
+        victim=${pids[$((RANDOM % ${#pids[@]}))]}
+        kill -9 "$victim" 2>/dev/null || true
+        status=0
+        wait "$trainer" 2>/dev/null || status=$?
+        if [ "$status" = 0 ]; then
+            runs=$((runs + 1))
+            "$same" "$calm" "$out" "kill -9 of a rank, run $runs of SEED=$seed, done after $kills kills"
+            rm -rf "$out"
+            continue
+        fi
+        kills=$((kills + 1))
+        last=$(sed -n 's/^{"step": \([0-9]*\),.*/\1/p' "$out/log.jsonl" 2>/dev/null | tail -n 1 || true)
+        newest=$(newest_step "$out" 2>/dev/null || true)
+        [ "${last:-0}" -le $((${newest:-0} + 2)) ] || failed "step $last was made, and ${newest:-none} is saved, SEED=$seed"
+        for victim in "${pids[@]}"; do
+            timeout 15 tail --pid="$victim" -f /dev/null || failed "process $victim outlives the run, SEED=$seed"
+        done
     done
 }
 seed=${SEED:-$RANDOM}

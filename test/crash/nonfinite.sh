@@ -106,12 +106,8 @@ what_is_no_way_to_go_on_is_refused() {
 # Of several updates in a step of reinforcement learning, one.
 an_update_of_reinforcement_learning_is_left_out() {
     local run
-    build/demo_problems train 4 5 6 >"$work/hard.jsonl"
-    wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --tau 3 --out "$work/data" "$work/hard.jsonl" \
-        >"$work/stdout" 2>"$work/stderr"
-    rules=(--model "$work/healthy/model" --data "$work/data/rl" --template chatml --steps 4 --prompts-per-step 4 --prompts-per-update 1
-        --samples-per-prompt 4 --max-prompt-tokens 64 --max-new-tokens 24 --micro-batch-tokens 256 --slots 2 --lr 1e-3 --sequences 6
-        --pass-tokens 64 --threads 1 --device cpu --export-dtype fp32)
+    hard_problems
+    rules=(--model "$work/healthy/model" --data "$work/data/rl" "${rules[@]}" --steps 4 --prompts-per-step 4 --prompts-per-update 1)
     reinforce() { PLANT=$1 build/test/support/planted_rl "${rules[@]}" --out "$2" "${@:3}" >"$work/stdout" 2>"$work/stderr"; }
     wants 1 reinforce 6 "$work/rl"
     says "step 2: the gradient is not finite"

@@ -47,38 +47,16 @@ a_run_goes_on_with_another_number_of_ranks() {
     rm -rf "$out"
 }
 
-# A random rank, or the process that launched them, at a random moment. The others end by themselves, and the run goes on from the last
-# checkpoint; one that ends in between has the bits of one rank, and another begins.
+start_three() {
+    train_in_background "$1" --save-every 1 --ranks 3
+    sleep "$(printf '0.%03d' $((20 + RANDOM % 400)))"
+}
+
 a_killed_rank_costs_an_interval() {
-    local out=$work/killed kills=0 wanted=$1 victim pids status runs=0
-    RANDOM=$seed
-    while [ "$kills" -lt "$wanted" ]; do
-        train_in_background "$out" --save-every 1 --ranks 3
-        sleep "$(printf '0.%03d' $((20 + RANDOM % 400)))"
-        mapfile -t pids < <(children_of $trainer)
-        pids+=("$trainer")
-        victim=${pids[$((RANDOM % ${#pids[@]}))]}
-        kill -9 "$victim" 2>/dev/null || true
-        status=0
-        wait $trainer 2>/dev/null || status=$?
-        if [ $status = 0 ]; then
-            runs=$((runs + 1))
-            same_run "$calm" "$out" "kill -9 of a rank, run $runs of SEED=$seed, done after $kills kills"
-            rm -rf "$out"
-            continue
-        fi
-        kills=$((kills + 1))
-        # the steps since the last save, and those that were made while it was written: at most two intervals
-        local last newest
-        last=$(sed -n 's/^{"step": \([0-9]*\),.*/\1/p' "$out/log.jsonl" 2>/dev/null | tail -n 1 || true)
-        newest=$(newest_step "$out" 2>/dev/null || true)
-        [ "${last:-0}" -le $((${newest:-0} + 2)) ] || failed "step $last was made, and ${newest:-none} is saved, SEED=$seed"
-        for victim in "${pids[@]}"; do
-            timeout 15 tail --pid="$victim" -f /dev/null || failed "process $victim outlives the run, SEED=$seed"
-        done
-    done
+    local out=$work/killed
+    kill_ranks_often start_three same_run "$1" "$out" "$calm"
     wants 0 train "$out" --save-every 1 --ranks 2
-    same_run "$calm" "$out" "$kills times kill -9 of one of three ranks or their launcher (SEED=$seed): the others end, and the bits are the same"
+    same_run "$calm" "$out" "$1 times kill -9 of one of three ranks or their launcher (SEED=$seed): the others end, and the bits are the same"
     rm -rf "$out"
 }
 

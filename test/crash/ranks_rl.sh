@@ -5,14 +5,11 @@
 export OMP_WAIT_POLICY=passive
 tiny_recipe
 wants 0 train "$work/sft" --epochs 2 --export-dtype fp32
-build/demo_problems train 4 5 6 >"$work/hard.jsonl"
-wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --tau 3 --out "$work/data" "$work/hard.jsonl" \
-    >"$work/stdout" 2>"$work/stderr"
+hard_problems
 cp -r "$work/sft/model" "$work/judge" # a model that knows nothing ends never, as a judge: here most tokens end it
 echo "{\"eos_token_id\": [$(seq -s, 0 1100)]}" >"$work/judge/generation_config.json"
-rules=(--data "$work/data/rl" --eval-data "$work/data/rl" --eval-every 3 --eval-samples 2 --template chatml --epochs 2
-    --prompts-per-step 4 --prompts-per-update 2 --samples-per-prompt 4 --max-prompt-tokens 64 --max-new-tokens 24 --overlong-buffer 20
-    --micro-batch-tokens 256 --slots 2 --lr 1e-3 --sequences 6 --pass-tokens 64 --save-every 2 --threads 1 --device cpu --export-dtype fp32)
+rules=(--data "$work/data/rl" --eval-data "$work/data/rl" "${rules[@]}" --eval-every 3 --eval-samples 2 --epochs 2 --prompts-per-step 4
+    --prompts-per-update 2 --overlong-buffer 20 --save-every 2)
 
 # In a grader's loop of shell: the score follows from the line.
 grader='while read -r line; do q=${line#*:?}; echo "{\"question\": \"${q%%[!0-9a-f]*}\", \"score\": $((${#line} % 5 == 0))}"; done'
@@ -106,36 +103,16 @@ a_run_goes_on_with_another_number_of_ranks() {
     rm -rf "$out"
 }
 
+start_some() {
+    in_background "$1" "${everything[@]}" --ranks $((2 + RANDOM % 3))
+    moment
+}
+
 a_killed_rank_costs_an_interval() {
-    local out=$work/killed kills=0 wanted=$1 victim pids status runs=0
-    RANDOM=$seed
-    while [ "$kills" -lt "$wanted" ]; do
-        in_background "$out" "${everything[@]}" --ranks $((2 + RANDOM % 3))
-        moment
-        mapfile -t pids < <(children_of $trainer)
-        pids+=("$trainer")
-        victim=${pids[$((RANDOM % ${#pids[@]}))]}
-        kill -9 "$victim" 2>/dev/null || true
-        status=0
-        wait $trainer 2>/dev/null || status=$?
-        if [ $status = 0 ]; then
-            runs=$((runs + 1))
-            same_run_of_rl "$all" "$out" "kill -9 of a rank, run $runs of SEED=$seed, done after $kills kills"
-            rm -rf "$out"
-            continue
-        fi
-        kills=$((kills + 1))
-        # --save-every 1: the steps since the last save, and those that were made while it was written: at most two intervals
-        local last newest
-        last=$(sed -n 's/^{"step": \([0-9]*\),.*/\1/p' "$out/log.jsonl" 2>/dev/null | tail -n 1 || true)
-        newest=$(newest_step "$out" 2>/dev/null || true)
-        [ "${last:-0}" -le $((${newest:-0} + 2)) ] || failed "step $last was made, and ${newest:-none} is saved, SEED=$seed"
-        for victim in "${pids[@]}"; do
-            timeout 15 tail --pid="$victim" -f /dev/null || failed "process $victim outlives the run, SEED=$seed"
-        done
-    done
+    local out=$work/killed
+    kill_ranks_often start_some same_run_of_rl "$1" "$out" "$all"
     wants 0 reinforce "$out" "${everything[@]}" --ranks 2
-    same_run_of_rl "$all" "$out" "$kills times kill -9 of one of some ranks or their launcher (SEED=$seed): the others end, and the bits are the same"
+    same_run_of_rl "$all" "$out" "$1 times kill -9 of one of some ranks or their launcher (SEED=$seed): the others end, and the bits are the same"
     rm -rf "$out"
 }
 

@@ -5,12 +5,8 @@
 export OMP_WAIT_POLICY=passive
 tiny_recipe
 wants 0 train "$work/sft" --epochs 2 --export-dtype fp32
-build/demo_problems train 4 5 6 >"$work/hard.jsonl"
-wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --tau 3 --out "$work/data" "$work/hard.jsonl" \
-    >"$work/stdout" 2>"$work/stderr"
-rules=(--model "$work/sft/model" --data "$work/data/rl" --template chatml --steps 12 --prompts-per-step 2 --prompts-per-update 2
-    --samples-per-prompt 4 --max-prompt-tokens 64 --max-new-tokens 24 --micro-batch-tokens 256 --slots 2 --lr 1e-3 --sequences 6
-    --pass-tokens 64 --threads 1 --device cpu --export-dtype fp32)
+hard_problems
+rules=(--model "$work/sft/model" --data "$work/data/rl" "${rules[@]}" --steps 12 --prompts-per-step 2 --prompts-per-update 2)
 out=$work/out
 
 tune() { ./train_sft "${recipe[@]}" --epochs 20 --save-every 1000 --out "$@" >"$work/stdout" 2>"$work/stderr"; }

@@ -5,12 +5,9 @@
 . "$(dirname "$0")/common.bash"
 tiny_recipe
 wants 0 train "$work/sft" --epochs 2 --export-dtype fp32
-build/demo_problems train 4 5 6 >"$work/hard.jsonl"
-wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --tau 3 --out "$work/data" "$work/hard.jsonl" \
-    >"$work/stdout" 2>"$work/stderr"
-rules=(--data "$work/data/rl" --eval-data "$work/data/rl" --eval-every 3 --eval-samples 2 --template chatml --epochs 2 --prompts-per-step 4 --prompts-per-update 2
-    --samples-per-prompt 4 --max-prompt-tokens 64 --max-new-tokens 24 --overlong-buffer 20 --micro-batch-tokens 256 --slots 2 --lr 1e-3
-    --sequences 6 --pass-tokens 64 --save-every 2 --threads 1 --device cpu --export-dtype fp32)
+hard_problems
+rules=(--data "$work/data/rl" --eval-data "$work/data/rl" "${rules[@]}" --eval-every 3 --eval-samples 2 --epochs 2 --prompts-per-step 4
+    --prompts-per-update 2 --overlong-buffer 20 --save-every 2)
 
 reinforce() {
     local out=$1
