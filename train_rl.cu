@@ -150,7 +150,7 @@ static bool step(Rl *s)
 static bool evaluate_if_due(Rl *s)
 {
     if (s->prompts.held_out->count == 0 || !run_evaluates(&s->run))
-        return s->prompts.held_out->count > 0 || run_no_evaluation(&s->run);
+        return true;
     RolloutRules rules = rollout_rules(s);
     Metrics m;
     rules.show.step = s->run.step;

@@ -95,7 +95,7 @@ static void add_field(char line[SHOWN], const LogField *field)
     else if (strcmp(field->name, "response_length/mean") == 0)
         add(line, " | length %.1f", field->value);
     else if (strcmp(field->name, "grad_norm") == 0)
-        add(line, " | norm %.3f", field->value);
+        add(line, " | norm %.3f", fabs(field->value));
     else if (strcmp(field->name, "lr") == 0)
         add(line, " | lr %.2e", field->value);
     else if (strcmp(field->name, "tokens_per_second") == 0)

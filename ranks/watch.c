@@ -1,7 +1,7 @@
 // The thread, what it finds, and what the main thread asks it: see watch.h. A star: rank 0 has a link to every other
 // rank and finds out for all; the others find out about rank 0 alone.
 #include "ranks/watch.h"
-#include "ranks/link.h"
+#include "ranks/notice.h"
 #include "system/phase.h"
 #include "system/signals.h"
 #include "system/start.h"
@@ -41,7 +41,7 @@ struct Watch {
     int rank, size;
     double patience, beat;
     char (*hosts)[HOST_BYTES]; // (size) the mesh's
-    Link *links;               // (size) of rank 0: to each of the others; of the others: [0] alone
+    NoticeSocket *links;       // (size) of rank 0: to each of the others; of the others: [0] alone
     Seen *seen;                // (size) likewise, and of rank 0 its own
     struct pollfd *polls;      // (size + 1)
     pthread_t thread;
@@ -157,8 +157,8 @@ static void take_news(Watch *w, int i, double now)
 {
     Notice n;
     char text[NOTICE_TEXT];
-    LinkNews news;
-    while ((news = link_receive(&w->links[i], &n, text)) == LINK_NOTICE) {
+    NoticeNews news;
+    while ((news = notice_receive(&w->links[i], &n, text)) == NOTICED_ONE) {
         if (n.rank < -1 || n.rank >= w->size)
             continue;
         if (n.kind == NOTICE_VERDICT) {
@@ -173,7 +173,7 @@ static void take_news(Watch *w, int i, double now)
                 decide_failed(w, &n, text);
         }
     }
-    if (news == LINK_CLOSED)
+    if (news == NOTICED_END)
         take_closed(w, i);
 }
 
@@ -216,14 +216,14 @@ static void say_own(Watch *w)
     n.status = w->own_status;
     n.elsewhere = w->own_elsewhere;
     if (w->rank > 0)
-        w->own_said = w->links[0].socket < 0 || link_send(&w->links[0], n, w->own);
+        w->own_said = w->links[0].socket < 0 || notice_send(&w->links[0], n, w->own);
     else if (w->own_at > 0) {
         decide_failed(w, &n, w->own);
         w->own_said = true;
     } else {
         w->own_said = true;
         for (int i = 1; i < w->size; i++)
-            w->own_said = (w->links[i].socket < 0 || link_send(&w->links[i], n, "")) && w->own_said;
+            w->own_said = (w->links[i].socket < 0 || notice_send(&w->links[i], n, "")) && w->own_said;
     }
 }
 
@@ -234,7 +234,7 @@ static void spread_verdict(Watch *w)
     n.elsewhere = !v->itself;
     for (int i = 1; w->rank == 0 && v->at > 0 && i < w->size; i++)
         if (w->links[i].socket >= 0 && !w->seen[i].told)
-            w->seen[i].told = link_send(&w->links[i], n, v->text);
+            w->seen[i].told = notice_send(&w->links[i], n, v->text);
 }
 
 static void say_beat(Watch *w, double now)
@@ -244,7 +244,7 @@ static void say_beat(Watch *w, double now)
         note_beat(w, &w->seen[0], &n, now);
     for (int i = 0; i < w->size; i++)
         if (w->links[i].socket >= 0)
-            link_send(&w->links[i], n, "");
+            notice_send(&w->links[i], n, "");
 }
 
 static void *end_in_time(void *status)
@@ -323,7 +323,7 @@ static void forgive_pause(Watch *w, double pause)
 static void turn(Watch *w, double now, double *next)
 {
     for (int i = 0; i < w->size; i++) {
-        link_flush(&w->links[i]);
+        notice_flush(&w->links[i]);
         take_news(w, i, now);
     }
     if (now >= *next) {

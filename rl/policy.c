@@ -73,7 +73,7 @@ static bool check_files(const Policy *p, const PolicySetup *o)
 bool policy_open(Policy *p, const PolicySetup *o)
 {
     SessionOptions session = session_options(o);
-    if (o->sharding->shard.place > 0)
+    if (o->sharding->shard.place == DIVIDED_WEIGHTS)
         return fail_as(ERROR_USAGE,
                        "--shard weights: every rank samples with whole weights; give --shard state, or less "
                        "memory to the rest (--moments bf16, --recompute layer, --cache)");

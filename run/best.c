@@ -80,13 +80,6 @@ bool best_consider(Run *run, int64_t saved)
 
 // ---- an evaluation
 
-bool run_no_evaluation(const Run *run)
-{
-    return !best_is_wanted(run) ||
-           fail_as(ERROR_USAGE, "--keep-best %s: nothing is held out to evaluate; give --eval-data, or leave it out",
-                   run->o.keep_best);
-}
-
 bool run_evaluated(Run *run, const LogField *fields, size_t count)
 {
     Bytes names = {0};

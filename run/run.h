@@ -226,7 +226,6 @@ bool run_evaluate_if_due(Run *run, Loader *held_out);
 
 // What an evaluation has found: a line in the log; and whether the checkpoint of this step is now the best (best.c).
 bool run_evaluated(Run *run, const LogField *fields, size_t count);
-bool run_no_evaluation(const Run *run); // where nothing is held out: --keep-best is refused
 
 // ---- the model at the end
 

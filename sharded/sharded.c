@@ -242,7 +242,7 @@ void sharded_close(Sharded *s)
 
 Division division_of(const ShardedOptions *o, const Communicator *ranks)
 {
-    return (Division){ranks->rank, ranks->size, o->shard.place == 1, o->fast_reduce};
+    return (Division){ranks->rank, ranks->size, o->shard.place == DIVIDED_WEIGHTS, o->fast_reduce};
 }
 
 ShardedBytes sharded_bytes(const Model *m)

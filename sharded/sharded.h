@@ -44,6 +44,7 @@ void sharded_round(Sharded *sharded, int active);
     ROW(IN, fast_reduce, flag,    "false", "",     ranks, IDENTITY, "gradients sent once a step: other bits")
 // clang-format on
 #define SHARDS "state|weights"
+typedef enum Divided { DIVIDED_STATE, DIVIDED_WEIGHTS } Divided; // in the order of SHARDS
 OPTION_GROUP(ShardedOptions, SHARDED_ROWS)
 
 Division division_of(const ShardedOptions *options, const Communicator *ranks);

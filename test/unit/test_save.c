@@ -221,11 +221,11 @@ static bool saves_two(Communicator *ranks, void *unused)
     return true;
 }
 
-static bool goes_on_from_the_older(Communicator *ranks, void *unused)
+static bool finds_step(Communicator *ranks, void *context)
 {
     Training t;
     bool resumed;
-    TRY(open_training(&t, ranks, false, false, &resumed) && resumed && has_step(&t, 1));
+    TRY(open_training(&t, ranks, false, false, &resumed) && resumed && has_step(&t, *(int64_t *)context));
     close_training(&t);
     return true;
 }
@@ -248,7 +248,7 @@ static void damage_that_one_rank_finds_is_everybodys(void **unused)
             start_afresh();
             assert_int_equal(together(3, 60, saves_two, NULL), 0);
             change_last_byte(2, file);
-            assert_int_equal(together(size, 60, goes_on_from_the_older, NULL), 0);
+            assert_int_equal(together(size, 60, finds_step, &(int64_t){1}), 0);
         }
 }
 
@@ -361,14 +361,21 @@ static void an_error_at_any_call_is_everybodys_and_costs_nothing(void **unused)
     munmap(tried, sizeof *tried);
 }
 
+// A run whose step 1 is saved, and whose step 2 is made.
+static bool open_after_a_save(Training *t, Communicator *ranks)
+{
+    bool resumed;
+    TRY(open_training(t, ranks, false, false, &resumed));
+    make_step(t, 1);
+    TRY(run_save_now(&t->run));
+    make_step(t, 2);
+    return true;
+}
+
 static bool one_has_a_number_that_is_none(Communicator *ranks, void *context)
 {
     Training t;
-    bool resumed;
-    TRY(open_training(&t, ranks, false, false, &resumed));
-    make_step(&t, 1);
-    TRY(run_save_now(&t.run));
-    make_step(&t, 2);
+    TRY(open_after_a_save(&t, ranks));
     if (ranks->rank == 1) { // what another rank owns, it does not look at
         for (int64_t i = 0; i < t.model.sharding.own; i++)
             ((float *)t.optimizer.v)[i] = i == 5 ? NAN : 0;
@@ -414,11 +421,7 @@ static void hosts_that_do_not_share_out_are_told(void **unused)
 static bool goes_on_meanwhile(Communicator *ranks, void *context)
 {
     Training t;
-    bool resumed;
-    TRY(open_training(&t, ranks, false, false, &resumed));
-    make_step(&t, 1);
-    TRY(run_save_now(&t.run));
-    make_step(&t, 2);
+    TRY(open_after_a_save(&t, ranks));
     atomic_store(&disk_held, true);
     TRY(run_save(&t.run) && t.run.saving != NULL);
     for (int64_t step = 3; step < 6; step++) {
@@ -441,15 +444,6 @@ static bool goes_on_meanwhile(Communicator *ranks, void *context)
     return true;
 }
 
-static bool finds_step(Communicator *ranks, void *context)
-{
-    Training t;
-    bool resumed;
-    TRY(open_training(&t, ranks, false, false, &resumed) && resumed && has_step(&t, *(int64_t *)context));
-    close_training(&t);
-    return true;
-}
-
 static void a_save_is_of_its_step_whatever_comes_meanwhile(void **unused)
 {
     int64_t last = 6;
@@ -464,11 +458,7 @@ static void a_save_is_of_its_step_whatever_comes_meanwhile(void **unused)
 static bool ends_in_a_save(Communicator *ranks, void *context)
 {
     Training t;
-    bool resumed;
-    TRY(open_training(&t, ranks, false, false, &resumed));
-    make_step(&t, 1);
-    TRY(run_save_now(&t.run));
-    make_step(&t, 2);
+    TRY(open_after_a_save(&t, ranks));
     TRY(run_save(&t.run));
     make_step(&t, 3);
     close_training(&t);

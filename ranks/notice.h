@@ -1,7 +1,7 @@
 // Notices over a connection, for ranks/watch.h: short, never waited for. One that does not fit into what the connection
 // takes now is finished later; a heartbeat that comes before that is left out.
-#ifndef RANKS_LINK_H
-#define RANKS_LINK_H
+#ifndef RANKS_NOTICE_H
+#define RANKS_NOTICE_H
 
 #include "base/base.h"
 
@@ -21,17 +21,17 @@ typedef struct Notice {
     char phase[PHASE_TEXT];
 } Notice;
 
-typedef struct Link {
+typedef struct NoticeSocket {
     int socket; // not blocking; -1: closed
     size_t received, size, sent;
     char in[sizeof(Notice) + NOTICE_TEXT], out[sizeof(Notice) + NOTICE_TEXT];
-} Link;
+} NoticeSocket;
 
 // text: "" for none; what is longer than NOTICE_TEXT - 1 is cut. False: an earlier one is not sent yet.
-bool link_send(Link *link, Notice notice, const char *text);
-void link_flush(Link *link); // as much as goes
+bool notice_send(NoticeSocket *s, Notice notice, const char *text);
+void notice_flush(NoticeSocket *s); // as much as goes
 
-typedef enum LinkNews { LINK_NOTHING, LINK_NOTICE, LINK_CLOSED } LinkNews;
-LinkNews link_receive(Link *link, Notice *notice, char text[NOTICE_TEXT]);
+typedef enum NoticeNews { NOTICED_NOTHING, NOTICED_ONE, NOTICED_END } NoticeNews;
+NoticeNews notice_receive(NoticeSocket *s, Notice *notice, char text[NOTICE_TEXT]);
 
 #endif

@@ -1,10 +1,10 @@
-// One notice in each direction at a time, in buffers of their largest size: see link.h.
-#include "ranks/link.h"
+// One notice in each direction at a time, in buffers of their largest size: see notice.h.
+#include "ranks/notice.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
-void link_flush(Link *l)
+void notice_flush(NoticeSocket *l)
 {
     while (l->socket >= 0 && l->sent < l->size) {
         ssize_t n = send(l->socket, l->out + l->sent, l->size - l->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -16,9 +16,9 @@ void link_flush(Link *l)
     }
 }
 
-bool link_send(Link *l, Notice notice, const char *text)
+bool notice_send(NoticeSocket *l, Notice notice, const char *text)
 {
-    link_flush(l);
+    notice_flush(l);
     if (l->socket >= 0 && l->sent < l->size)
         return false;
     notice.text = (uint32_t)strnlen(text, NOTICE_TEXT - 1);
@@ -26,11 +26,11 @@ bool link_send(Link *l, Notice notice, const char *text)
     memcpy(l->out + sizeof notice, text, notice.text);
     l->size = sizeof notice + notice.text;
     l->sent = 0;
-    link_flush(l);
+    notice_flush(l);
     return true;
 }
 
-static size_t wanted(const Link *l)
+static size_t wanted(const NoticeSocket *l)
 {
     Notice notice;
     if (l->received < sizeof notice)
@@ -39,18 +39,18 @@ static size_t wanted(const Link *l)
     return sizeof notice + smaller(notice.text, NOTICE_TEXT - 1);
 }
 
-LinkNews link_receive(Link *l, Notice *notice, char text[NOTICE_TEXT])
+NoticeNews notice_receive(NoticeSocket *l, Notice *notice, char text[NOTICE_TEXT])
 {
     if (l->socket < 0)
-        return LINK_NOTHING;
+        return NOTICED_NOTHING;
     while (l->received < wanted(l)) {
         ssize_t n = recv(l->socket, l->in + l->received, wanted(l) - l->received, MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
-            return LINK_NOTHING;
+            return NOTICED_NOTHING;
         if (n <= 0)
-            return LINK_CLOSED;
+            return NOTICED_END;
         l->received += (size_t)n;
     }
     memcpy(notice, l->in, sizeof *notice);
@@ -58,5 +58,5 @@ LinkNews link_receive(Link *l, Notice *notice, char text[NOTICE_TEXT])
     text[l->received - sizeof *notice] = 0;
     notice->phase[PHASE_TEXT - 1] = 0;
     l->received = 0;
-    return LINK_NOTICE;
+    return NOTICED_ONE;
 }
