@@ -1,5 +1,5 @@
-// A few steps of a tiny model on several ranks, and what every rank ends with: for tests that hold several ranks against
-// one, on CPUs and on GPUs.
+// A few steps of a tiny model on several ranks, and what every rank ends with: for tests that hold several ranks
+// against one, on CPUs and on GPUs.
 #ifndef TEST_RANKS_TRAINING_H
 #define TEST_RANKS_TRAINING_H
 
