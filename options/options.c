@@ -190,6 +190,12 @@ bool options_read(Options *options, OptionTable table, void *values, int argc, c
     return options->wish == OPTIONS_RUN ? check_required(options) : true;
 }
 
+bool options_read_lines(Options *options, OptionTable table, void *values, char *lines, const char *name)
+{
+    *options = (Options){.table = table, .values = values};
+    return set_defaults(options) && options_read_text(options, lines, name);
+}
+
 bool option_on_command_line(const Options *options, const char *name)
 {
     const OptionRow *row = option_find(&options->table, name, strlen(name));

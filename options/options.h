@@ -128,6 +128,10 @@ typedef struct Options {
 // Fills values: defaults, then argv[1…] in order. Fails at the first bad word, naming option, value, range and place;
 // main prints that and returns 2. Call options_free also after a failure.
 bool options_read(Options *options, OptionTable table, void *values, int argc, char **argv);
+
+// The same from the lines of a configuration file alone, which may lack required options; name is the file's in errors.
+// lines is taken apart.
+bool options_read_lines(Options *options, OptionTable table, void *values, char *lines, const char *name);
 void options_free(Options *options);
 
 enum { OPTION_NAME = 64 };

@@ -111,25 +111,29 @@ static bool read_config_line(Options *options, char *line, OptionPlace place, By
     return true;
 }
 
+bool options_read_text(Options *options, char *lines, const char *name)
+{
+    Bytes value = {0};
+    OptionPlace place = {.file = name, .source = 1 + ++options->files};
+    bool ok = true;
+    for (char *line = lines, *next; ok && line != NULL; line = next) {
+        next = strchr(line, '\n');
+        if (next != NULL)
+            *next++ = 0;
+        place.line++;
+        ok = read_config_line(options, line, place, &value);
+    }
+    bytes_free(&value);
+    return ok;
+}
+
 bool options_read_file(Options *options, const char *path)
 {
-    Bytes text = {0}, value = {0};
-    OptionPlace place = {.file = path, .source = 1 + ++options->files};
+    Bytes text = {0};
     bool ok = file_read(&text, path, CONFIG_LIMIT);
     if (ok && memchr(text.data, 0, text.size) != NULL)
         ok = fail("%s: holds a NUL byte; it is no configuration file", path);
-    char *line = ok ? text.data : NULL;
-    if (ok && strncmp(line, "\xEF\xBB\xBF", 3) == 0)
-        line += 3;
-    while (ok && line != NULL) {
-        char *end = strchr(line, '\n');
-        if (end != NULL)
-            *end++ = 0;
-        place.line++;
-        ok = read_config_line(options, line, place, &value);
-        line = end;
-    }
+    ok = ok && options_read_text(options, text.data + (strncmp(text.data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0), path);
     bytes_free(&text);
-    bytes_free(&value);
     return ok || fail_in("--config");
 }

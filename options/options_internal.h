@@ -30,6 +30,7 @@ bool option_unknown(const OptionTable *table, const char *word, OptionPlace plac
 bool option_set(Options *options, const OptionRow *row, const char *value, OptionPlace place);
 void option_forget(Options *options, const OptionRow *row); // drops what was given for it
 bool options_read_file(Options *options, const char *path);
+bool options_read_text(Options *options, char *lines, const char *name); // takes the lines apart
 
 // The name in the table that resembles the word most, NULL if none does.
 const char *option_nearest(const OptionTable *table, const char *word, bool groups);

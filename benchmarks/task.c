@@ -1,0 +1,110 @@
+// A benchmark's text: see task.h.
+#include "benchmarks/task.h"
+#include "system/files.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { TASK_LIMIT = 1 << 20 };
+
+static bool is_file(const char *name)
+{
+    size_t length = strlen(name);
+    return strchr(name, '/') != NULL || (length > 5 && strcmp(name + length - 5, ".task") == 0);
+}
+
+// "./mine.task" is "mine".
+static char *name_of_file(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *name = copy_text(slash == NULL ? path : slash + 1);
+    char *end = name == NULL ? NULL : strstr(name, ".task");
+    if (end != NULL && end[5] == 0)
+        *end = 0;
+    return name;
+}
+
+static bool unknown(const char *name)
+{
+    Bytes names = {0};
+    bool ok = true;
+    for (const char *const *known = TASK_NAMES; ok && *known != NULL; known++)
+        ok = bytes_printf(&names, "%s%s", names.size > 0 ? ", " : "", *known);
+    if (ok)
+        fail_as(ERROR_USAGE, "%s: there is no such task, only %s; a file of your own is named by its path, %s.task",
+                name, names.data, name);
+    bytes_free(&names);
+    return false;
+}
+
+static bool find_text(Task *task, const char *name)
+{
+    if (is_file(name)) {
+        TRY((task->name = name_of_file(name)) != NULL && file_read(&task->text, name, TASK_LIMIT));
+        return memchr(task->text.data, 0, task->text.size) == NULL || fail("%s: holds a NUL byte; it is no task", name);
+    }
+    size_t i = 0;
+    while (TASK_NAMES[i] != NULL && strcmp(TASK_NAMES[i], name) != 0)
+        i++;
+    if (TASK_NAMES[i] == NULL)
+        return unknown(name);
+    return (task->name = copy_text(name)) != NULL && bytes_text(&task->text, TASK_TEXTS[i]);
+}
+
+static bool join(Bytes *whole, const OptionList *parts)
+{
+    TRY(bytes_text(whole, ""));
+    for (size_t i = 0; i < parts->count; i++)
+        TRY(bytes_text(whole, parts->items[i]));
+    return true;
+}
+
+static bool need(const char *where, const char *name, bool there)
+{
+    return there || fail("%s: %s is missing", where, name);
+}
+
+// What every task has to say, and what would not be used.
+static bool check(const Task *task, const char *where)
+{
+    const TaskOptions *o = &task->o;
+    bool letters = o->answer_form.place != FORM_TEXT;
+    TRY(need(where, "about", o->about[0] != 0) && need(where, "source", o->source[0] != 0) &&
+        need(where, "data", o->data[0] != 0) && need(where, "prompt", o->prompt.count > 0) &&
+        need(where, "extract", o->extract.count > 0));
+    if (letters != (o->options.count > 0))
+        return fail("%s: %s", where,
+                    letters ? "answer_form names an option, and there is no field of options"
+                            : "options: answer_form has to say how an answer names one of them");
+    if ((o->shots > 0) != (o->shot.count > 0))
+        return fail("%s: shots and shot go together", where);
+    if (o->score.place == SCORE_LETTER && !letters)
+        return fail("%s: score = letter, but the answer is not an option", where);
+    if (o->completion && o->system.count > 0)
+        return fail("%s: a text to go on with (completion) has no system turn", where);
+    return true;
+}
+
+bool task_open(Task *task, const char *name)
+{
+    *task = (Task){0};
+    Bytes lines = {0}; // reading takes it apart
+    TRY(find_text(task, name));
+    task->hash = hash_bytes(task->text.data, task->text.size);
+    bool ok = bytes_append(&lines, task->text.data, task->text.size) &&
+              options_read_lines(&task->options, task_options(), &task->o, lines.data, name) && check(task, name) &&
+              join(&task->system, &task->o.system) && join(&task->prompt, &task->o.prompt) &&
+              join(&task->shot, &task->o.shot);
+    bytes_free(&lines);
+    return ok;
+}
+
+void task_close(Task *task)
+{
+    free(task->name);
+    bytes_free(&task->text);
+    bytes_free(&task->system);
+    bytes_free(&task->prompt);
+    bytes_free(&task->shot);
+    options_free(&task->options);
+    *task = (Task){0};
+}

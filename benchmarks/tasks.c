@@ -1,0 +1,21 @@
+// The tasks that are part of the program: the files of benchmarks/tasks/, each with a 0 byte behind it.
+#include "benchmarks/task.h"
+
+// clang-format off
+#define TASKS(TASK)                                                                                                    \
+    TASK(mmlu_pro) TASK(mmlu_pro_5shot) TASK(gsm8k)
+// clang-format on
+
+#define TASK_EMBEDDED(name)                                                                                            \
+    __asm__(".section .rodata\n"                                                                                       \
+            "task_" #name ":\n"                                                                                        \
+            ".incbin \"benchmarks/tasks/" #name ".task\"\n"                                                            \
+            ".byte 0\n"                                                                                                \
+            ".previous\n");                                                                                            \
+    extern const char text_of_##name[] __asm__("task_" #name);
+#define TASK_NAME(name) #name,
+#define TASK_TEXT(name) text_of_##name,
+
+TASKS(TASK_EMBEDDED)
+const char *const TASK_NAMES[] = {TASKS(TASK_NAME) NULL};
+const char *const TASK_TEXTS[] = {TASKS(TASK_TEXT) NULL};
