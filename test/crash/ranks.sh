@@ -256,7 +256,7 @@ what_does_not_fit_together_is_refused() {
 every_number_of_ranks_has_the_bits_of_one
 what_is_sent_is_what_was_planned
 a_run_goes_on_with_another_number_of_ranks
-a_killed_rank_costs_an_interval $([ "$mode" = long ] && echo 300 || echo 8)
+a_killed_rank_costs_an_interval $([ "$mode" = long ] && echo 300 || echo 4)
 a_rank_that_stands_still_is_named
 a_save_that_hangs_is_named
 the_error_of_another_rank_is_told_by_rank_0
