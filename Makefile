@@ -42,7 +42,7 @@ MARCH_plain :=
 endif
 
 JOBS     := $(shell nproc 2>/dev/null || echo 1)
-PROGRAMS := prepare train_sft train_rl score generate
+PROGRAMS := prepare train_sft train_rl score generate evaluate
 TOOLS    := $(patsubst dev/tools/%.c,%,$(wildcard dev/tools/*.c))
 BENCHES  := $(patsubst lab/bench/%.c,%,$(wildcard lab/bench/*.c))
 TESTS    := $(patsubst %.c,%,$(wildcard test/unit/*.c test/parity/*.c))

@@ -12,8 +12,8 @@
 typedef struct Generate {
     GenerateOptions o;
     Options options;
-    RowWork work;     // the rows and the model
-    Bytes text, line; // of the current prompt or response
+    RowWork work; // the rows and the model
+    Bytes line;   // of the current response
 } Generate;
 
 // The last three are the thought of the row's own response, wrong beside another text, which holds its own thought.
@@ -22,19 +22,6 @@ static const char *const OWN_FIELDS[] = {
     "finish_reason", "reasoning_content", "reasoning", "thinking", NULL};
 
 // ---- asking about a row
-
-static bool prompt_ids(Generate *g, TokenList *ids, const Record *record)
-{
-    if (record->format == ROW_IDS) {
-        TRY(grow(&ids->ids, &ids->capacity, record->tokens, sizeof *ids->ids));
-        memcpy(ids->ids, record->ids, record->tokens * sizeof *ids->ids);
-        ids->count = record->tokens;
-        return true;
-    }
-    bytes_clear(&g->text);
-    return template_prompt(&g->work.session.files.chat, &g->text, record->messages, record_prompt(record), true) &&
-           encode(g->work.encoder, ids, g->text.data, g->text.size);
-}
 
 // The samples that an earlier run has not finished; consecutive ones share their prompt.
 static bool ask_missing(Generate *g, Pending *row, const Record *record)
@@ -55,22 +42,16 @@ static bool ask_missing(Generate *g, Pending *row, const Record *record)
     return true;
 }
 
-// Each sample has its own seed at a server, of 31 bits: some servers accept no more.
-static int64_t seed_of(const Generate *g, const Record *record, int64_t sample)
-{
-    uint64_t names[] = {(uint64_t)g->o.responses.seed, hash_bytes(record->id, strlen(record->id)), (uint64_t)sample};
-    return (int64_t)(hash_bytes(names, sizeof names) >> 33);
-}
-
 static bool ask_row(void *state, Pending *row, const Record *record)
 {
     Generate *g = state;
     TRY(row_begin(&row->row, record, OWN_FIELDS));
     if (!g->work.remote)
-        return prompt_ids(g, &row->ids, record) && ask_missing(g, row, record);
+        return row_work_encode(&g->work, row, record) && ask_missing(g, row, record);
     if (record->format == ROW_IDS)
         return fail("a row of ids, but a server needs text");
-    return row_work_ask_server(&g->work, row, record->messages, record_prompt(record), seed_of(g, record, row->sample));
+    return row_work_ask_server(&g->work, row, record->messages, record_prompt(record),
+                               row_work_seed(g->o.responses.seed, record, row->sample));
 }
 
 // ---- writing it
@@ -141,23 +122,7 @@ static bool open_work(Generate *g)
     server.stop_count = responses->stop.count;
     server.max_tokens = responses->max_new_tokens;
     server.whole = true;
-    return row_work_open(&g->work, &reading, &server) && open_stops(g);
-}
-
-static bool add_text(json_t *identity, const char *name, const char *text)
-{
-    return json_object_set_new(identity, name, json_string(text)) == 0 || fail("no memory for the identity of a run");
-}
-
-static bool add_model(const RowWork *w, json_t *identity)
-{
-    const Tokenizer *tokenizer = w->session.files.tokenizer;
-    uint64_t weights;
-    if (w->remote)
-        return add_text(identity, "model at a server", w->options.asked->model);
-    return session_fingerprint(&w->session, &weights) && journal_fact(identity, "model weights", weights) &&
-           journal_fact(identity, "tokenizer files", tokenizer == NULL ? 0 : tokenizer_hash(tokenizer)) &&
-           add_text(identity, "arithmetic", w->session.kernels->arithmetic);
+    return row_work_open_rows(&g->work, &reading) && row_work_open_model(&g->work, &server) && open_stops(g);
 }
 
 // What the answers depend on, besides options.
@@ -165,7 +130,7 @@ static bool open_journal(RowWork *w)
 {
     json_t *identity = options_identity(w->options.given);
     TRY(identity != NULL);
-    if (journal_fact(identity, "rows", w->facts.hash) && add_model(w, identity))
+    if (row_work_identify(w, identity))
         return row_work_open_journal(w, identity, NULL);
     json_decref(identity);
     return false;
@@ -226,7 +191,6 @@ static void close_all(void *state)
 {
     Generate *g = state;
     row_work_close(&g->work);
-    bytes_free(&g->text);
     bytes_free(&g->line);
 }
 

@@ -187,7 +187,8 @@ static bool open_work(Score *s)
     server.max_tokens = s->by_digits ? 1 : s->o.max_new_tokens;
     server.logprobs = s->by_digits;
     server.cache = s->answers.data;
-    return row_work_open(&s->work, &reading, &server) && (s->work.remote || begin_prompts(s)) && name_scorer(s);
+    return row_work_open_rows(&s->work, &reading) && row_work_open_model(&s->work, &server) &&
+           (s->work.remote || begin_prompts(s)) && name_scorer(s);
 }
 
 // What scores depend on, besides options.

@@ -128,7 +128,7 @@ bool row_work_open_folder(RowWork *w)
     return w->stops.tokenizer == NULL || (w->encoder = encoder_open(w->stops.tokenizer)) != NULL;
 }
 
-static bool open_rows(RowWork *w, const RecordOptions *reading)
+bool row_work_open_rows(RowWork *w, const RecordOptions *reading)
 {
     RowOptions *o = &w->reading;
     *o = (RowOptions){.paths = w->options.files->items, .path_count = w->options.files->count, .reading = *reading};
@@ -136,11 +136,29 @@ static bool open_rows(RowWork *w, const RecordOptions *reading)
            rows_facts(&w->facts, o) && rows_open(&w->rows, o);
 }
 
-bool row_work_open(RowWork *w, const RecordOptions *reading, const EndpointOptions *server)
+bool row_work_open_model(RowWork *w, const EndpointOptions *server)
 {
-    TRY(signals_install("stopping; what is finished is kept, and the same command goes on (again: at once)\n") &&
-        open_rows(w, reading));
+    TRY(signals_install("stopping; what is finished is kept, and the same command goes on (again: at once)\n"));
     return w->remote ? (w->endpoint = endpoint_open(server)) != NULL : row_work_open_folder(w);
+}
+
+// ---- what answers depend on
+
+static bool add_text(json_t *identity, const char *name, const char *text)
+{
+    return json_object_set_new(identity, name, json_string(text)) == 0 || fail("no memory for the identity of a run");
+}
+
+bool row_work_identify(const RowWork *w, json_t *identity)
+{
+    const Tokenizer *tokenizer = w->session.files.tokenizer;
+    uint64_t weights;
+    TRY(journal_fact(identity, "rows", w->facts.hash));
+    if (w->remote)
+        return add_text(identity, "model at a server", w->options.asked->model);
+    return session_fingerprint(&w->session, &weights) && journal_fact(identity, "model weights", weights) &&
+           journal_fact(identity, "tokenizer files", tokenizer == NULL ? 0 : tokenizer_hash(tokenizer)) &&
+           add_text(identity, "arithmetic", w->session.kernels->arithmetic);
 }
 
 // ---- asking about a row
@@ -167,7 +185,8 @@ static Pending *pending_new(RowWork *w, const Record *record, int64_t sample) //
     Pending *row = allocate(1, sizeof *row);
     if (row == NULL)
         return NULL;
-    *row = (Pending){.next = w->pending, .here = &w->pending, .number = w->rows.number, .sample = sample};
+    *row = (Pending){
+        .next = w->pending, .here = &w->pending, .number = w->rows.number, .sample = sample, .stops = &w->stops};
     if (row->next != NULL)
         row->next->here = &row->next;
     w->pending = row;
@@ -192,8 +211,8 @@ bool row_work_ask_folder(RowWork *w, Pending *row, const GenerationRequest *requ
     r.prompt_count = (int64_t)row->ids.count;
     r.stop = w->session.files.stop;
     r.stop_count = w->options.past_end_tokens ? 0 : w->session.files.stop_count;
-    r.watch = w->stops.count > 0 ? stops_here : NULL;
-    r.watch_context = &w->stops;
+    r.watch = row->stops->count > 0 ? stops_here : NULL;
+    r.watch_context = (void *)(uintptr_t)row->stops;
     row->left += r.samples;
     return engine_add(w->session.engine, &r);
 }
@@ -202,6 +221,26 @@ bool row_work_ask_server(RowWork *w, Pending *row, const Message *messages, size
 {
     row->left = 1;
     return endpoint_ask_seeded(w->endpoint, messages, count, seed, (uint64_t)(uintptr_t)row);
+}
+
+bool row_work_encode(RowWork *w, Pending *row, const Record *record)
+{
+    TokenList *ids = &row->ids;
+    if (record->format == ROW_IDS) {
+        TRY(grow(&ids->ids, &ids->capacity, record->tokens, sizeof *ids->ids));
+        memcpy(ids->ids, record->ids, record->tokens * sizeof *ids->ids);
+        ids->count = record->tokens;
+        return true;
+    }
+    bytes_clear(&w->text);
+    return template_prompt(&w->session.files.chat, &w->text, record->messages, record_prompt(record), true) &&
+           encode(w->encoder, ids, w->text.data, w->text.size);
+}
+
+int64_t row_work_seed(int64_t seed, const Record *record, int64_t sample)
+{
+    uint64_t names[] = {(uint64_t)seed, hash_bytes(record->id, strlen(record->id)), (uint64_t)sample};
+    return (int64_t)(hash_bytes(names, sizeof names) >> 33);
 }
 
 // Without a tokenizer, or with an unknown template, a folder's model cannot be asked: no row is at fault.
@@ -271,14 +310,14 @@ static bool is_end_token(const RowWork *w, int32_t id)
 }
 
 // The text of a response, without the token or the text that ended it.
-static bool text_of(RowWork *w, const GenerationResult *r, Text *text)
+static bool text_of(RowWork *w, const StopTexts *stops, const GenerationResult *r, Text *text)
 {
     int64_t count = r->count > 0 && is_end_token(w, r->ids[r->count - 1]) ? r->count - 1 : r->count;
     bytes_clear(&w->text);
-    if (w->stops.tokenizer == NULL)
+    if (stops->tokenizer == NULL)
         return true;
-    TRY(decode(w->stops.tokenizer, &w->text, r->ids, (size_t)count, false) && bytes_text(&w->text, ""));
-    *text = (Text){w->text.data, stop_texts_cut(&w->stops, w->text.data, w->text.size)};
+    TRY(decode(stops->tokenizer, &w->text, r->ids, (size_t)count, false) && bytes_text(&w->text, ""));
+    *text = (Text){w->text.data, stop_texts_cut(stops, w->text.data, w->text.size)};
     return true;
 }
 
@@ -288,7 +327,7 @@ static bool take_generated(RowWork *w, const GenerationResult *result)
     RowAnswer answer = {.sample = result->sample, .generated = result};
     answer.finish_reason = result->reason == FINISH_STOP ? "stop" : "length";
     row->left--;
-    bool ok = text_of(w, result, &answer.text) && w->take(w->program, row, &answer);
+    bool ok = text_of(w, row->stops, result, &answer.text) && w->take(w->program, row, &answer);
     if (row->left == 0)
         pending_free(row);
     return ok;

@@ -3,7 +3,8 @@
 // run goes on where it stopped. The program decides what to ask about a row, and what to write for an answer:
 //
 //     RowWork work = {.options = ..., .program = state, .ask = ask_row, .take = take_answer};
-//     TRY(row_work_check(&work) && row_work_divide(&work) && row_work_open(&work, &reading, &server));
+//     TRY(row_work_check(&work) && row_work_divide(&work));
+//     TRY(row_work_open_rows(&work, &reading) && row_work_open_model(&work, &server));
 //     TRY(row_work_open_journal(&work, identity, NULL));
 //     TRY(row_work_run(&work) && row_work_finish(&work));
 //     row_work_close(&work);                                   // in any case
@@ -49,6 +50,7 @@ typedef struct Pending {
     int64_t sample;               // for a server; for a folder the first missing one
     Bytes place;                  // "file:line", for errors
     int64_t left;                 // answers still to come
+    const StopTexts *stops;       // RowWork's, unless the program sets others
     // the program's
     Bytes row;        // as it came, without the fields that the program writes
     TokenList ids;    // of the prompt, to a folder's model
@@ -108,9 +110,10 @@ bool row_work_plan(RowWork *work); // --plan: the memory, and whether it fits, o
 // Starts the ranks, and gives each its part. *machine gets its threads.
 bool row_work_divide(RowWork *work);
 
-// Opens the rows, by `reading` with --map and --format added; then the folder, or the server (endpoint_options). From
-// then on a signal asks the program to stop.
-bool row_work_open(RowWork *work, const RecordOptions *reading, const EndpointOptions *server);
+// Opens the rows, by `reading` with --map and --format added.
+bool row_work_open_rows(RowWork *work, const RecordOptions *reading);
+// Opens the folder, or the server (endpoint_options). From then on a signal asks the program to stop.
+bool row_work_open_model(RowWork *work, const EndpointOptions *server);
 bool row_work_open_folder(RowWork *work); // only the folder
 
 // journal_open, unless this rank's part is made. identity: what results depend on; becomes the journal's.
@@ -122,6 +125,14 @@ bool row_work_finish(RowWork *work);
 void row_work_close(RowWork *work);
 
 uint64_t row_work_number(const RowWork *work, int64_t row, int64_t sample); // of a result in the journal
+
+// Adds to the identity of a run what its answers depend on besides options: the rows and the model.
+bool row_work_identify(const RowWork *work, json_t *identity);
+
+// For ask: the ids of a row's prompt, by the template.
+bool row_work_encode(RowWork *work, Pending *row, const Record *record);
+// A sample's own seed at a server, of 31 bits: some servers accept no more.
+int64_t row_work_seed(int64_t seed, const Record *record, int64_t sample);
 
 // For ask. request: how to answer row->ids, and which samples are wanted.
 bool row_work_ask_folder(RowWork *work, Pending *row, const GenerationRequest *request);

@@ -68,6 +68,8 @@ static bool check(const Task *task, const char *where)
 {
     const TaskOptions *o = &task->o;
     bool letters = o->answer_form.place != FORM_TEXT;
+    if (o->categories.count > CATEGORIES_MOST)
+        return fail("%s: categories: at most %d", where, CATEGORIES_MOST);
     TRY(need(where, "about", o->about[0] != 0) && need(where, "source", o->source[0] != 0) &&
         need(where, "data", o->data[0] != 0) && need(where, "prompt", o->prompt.count > 0) &&
         need(where, "extract", o->extract.count > 0));
@@ -107,4 +109,28 @@ void task_close(Task *task)
     bytes_free(&task->shot);
     options_free(&task->options);
     *task = (Task){0};
+}
+
+bool tasks_list(Bytes *out)
+{
+    for (const char *const *name = TASK_NAMES; *name != NULL; name++) {
+        Task task;
+        bool ok = task_open(&task, *name) &&
+                  bytes_printf(out, "%-26s%s\n%26sdata: %s\n", *name, task.o.about, "", task.o.data) &&
+                  (task.o.rows == 0 || bytes_printf(out, "%26s%" PRId64 " questions; ", "", task.o.rows)) &&
+                  bytes_printf(out, "%s%" PRId64 " sample%s, temperature %g, at most %" PRId64 " tokens\n",
+                               task.o.rows == 0 ? "                          " : "", task.o.samples,
+                               task.o.samples == 1 ? "" : "s", task.o.temperature, task.o.max_new_tokens);
+        task_close(&task);
+        TRY(ok);
+    }
+    return true;
+}
+
+bool task_show(Bytes *out, const char *name)
+{
+    Task task;
+    bool ok = task_open(&task, name) && bytes_append(out, task.text.data, task.text.size);
+    task_close(&task);
+    return ok;
 }

@@ -41,7 +41,7 @@ typedef enum Headline { HEADLINE_MICRO, HEADLINE_MACRO, HEADLINE_HARMONIC } Head
     ROW(data,           text,     "",         "",          task,    IDENTITY, "the data that the user has to bring") \
     ROW(rows,           integer,  "0",        ">= 0",      task,    IDENTITY, "rows of the whole test set; 0: any number") \
     ROW(question,       text,     "question", "",          fields,  IDENTITY, "field of the question") \
-    ROW(id,             text,     "id",       "",          fields,  IDENTITY, "field of a row's name, where the row has it; else its number, from 0") \
+    ROW(id,             list,     "",         "",          fields,  IDENTITY, "fields of a row's name, of which it has one; else its number, from 0") \
     ROW(options,        list,     "",         "",          fields,  IDENTITY, "field of the list of options; or a field for each") \
     ROW(drop_option,    text,     "",         "",          fields,  IDENTITY, "an option that is none, as it is written") \
     ROW(shuffle,        flag,     "false",    "",          fields,  IDENTITY, "options in the order of Python's random.Random(0).sample, drawn in the order of the rows") \
@@ -73,7 +73,7 @@ typedef enum Headline { HEADLINE_MICRO, HEADLINE_MACRO, HEADLINE_HARMONIC } Head
 
 OPTIONS_DEFINE(TaskOptions, task_options, TASK_ROWS)
 
-enum { LETTERS_MOST = 26 }; // options of a question
+enum { LETTERS_MOST = 26, CATEGORIES_MOST = 8 }; // options of a question; fields of categories
 
 typedef struct Task {
     char *name;    // "mmlu_pro"
@@ -91,5 +91,8 @@ extern const char *const TASK_TEXTS[];
 // the nearest one.
 bool task_open(Task *task, const char *name_or_file);
 void task_close(Task *task);
+
+bool tasks_list(Bytes *out);                          // the tasks of the program, and the data that each needs
+bool task_show(Bytes *out, const char *name_or_file); // its text
 
 #endif

@@ -197,6 +197,14 @@ bool endpoint_ask_seeded(Endpoint *e, const Message *messages, size_t count, int
 
 void endpoint_set_whole(Endpoint *e, bool whole) { e->options.whole = whole; }
 
+void endpoint_set_drawing(Endpoint *e, double temperature, int64_t max_tokens, const char *const *stop, size_t count)
+{
+    e->options.temperature = temperature;
+    e->options.max_tokens = max_tokens;
+    e->options.stop = stop;
+    e->options.stop_count = count;
+}
+
 const char *endpoint_url(const Endpoint *e) { return e->url; }
 const char *endpoint_trouble(const Endpoint *e) { return e->trouble.size == 0 ? "" : e->trouble.data; }
 

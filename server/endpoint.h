@@ -80,6 +80,11 @@ bool endpoint_ask(Endpoint *endpoint, const Message *messages, size_t count, uin
 // The same with its own seed (>= 0): a question that is asked several times gets several answers.
 bool endpoint_ask_seeded(Endpoint *endpoint, const Message *messages, size_t count, int64_t seed, uint64_t tag);
 
+// Sets how the answers to questions asked from now on are drawn, and the texts that end them, which must outlive the
+// endpoint.
+void endpoint_set_drawing(Endpoint *endpoint, double temperature, int64_t max_tokens, const char *const *stop,
+                          size_t stop_count);
+
 // Sets EndpointOptions.whole for all answers from now on, once it is known whether the server gives a finish_reason.
 void endpoint_set_whole(Endpoint *endpoint, bool whole);
 

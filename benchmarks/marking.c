@@ -1,0 +1,217 @@
+// See marking.h. Where a letter is drawn for a response without an answer, the draws of a script go through all
+// responses in its own order: then there is a first pass, which only finds those responses.
+#include "benchmarks/marking.h"
+#include "benchmarks/scoring.h"
+#include "json/json_source.h"
+#include "rows/lines.h"
+#include "rows/row_write.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Drawn { // a response without an answer, for which the task draws
+    int64_t place;      // among the task's responses
+    Bytes category;
+    size_t option_count;
+    char reference;
+    Marks marks;
+} Drawn;
+
+typedef struct Marking {
+    const Task *task;
+    Scorer *scorer;
+    AtomicFile file;
+    Drawn *drawn; // (count)
+    size_t count, capacity, used;
+    bool writing;
+    int64_t place; // of the present response
+    Bytes line;
+} Marking;
+
+typedef struct Given { // a response
+    const json_t *facts;
+    AskedQuestion question;
+    Text options[LETTERS_MOST];
+    int64_t sample;
+    Text text;
+} Given;
+
+static Text json_text(const json_t *value)
+{
+    return json_is_string(value) ? (Text){json_string_value(value), json_string_length(value)} : (Text){0};
+}
+
+static bool read_given(Given *g, const json_t *row, const char *where)
+{
+    *g = (Given){.facts = json_object_get(row, "evaluate"), .text = json_text(json_object_get(row, "text"))};
+    const json_t *options = json_object_get(g->facts, "options"), *option;
+    size_t i;
+    g->question.id = json_text(json_object_get(g->facts, "id"));
+    g->question.reference = json_text(json_object_get(g->facts, "reference"));
+    TRY(json_need_int(&g->sample, g->facts, "sample", 0, INT64_MAX, where));
+    if (json_array_size(options) > LETTERS_MOST || g->question.reference.data == NULL || g->text.data == NULL)
+        return fail("%s: is no response to a question of prompts.jsonl", where);
+    json_array_foreach (options, i, option)
+        g->options[i] = json_text(option);
+    g->question.options = g->options;
+    g->question.option_count = json_array_size(options);
+    return true;
+}
+
+// ---- what is drawn
+
+static bool remember(Marking *v, const Given *g, const Marks *marks)
+{
+    Text category = json_text(json_array_get(json_object_get(g->facts, "categories"), 0));
+    TRY(grow(&v->drawn, &v->capacity, v->count + 1, sizeof *v->drawn));
+    Drawn *drawn = &v->drawn[v->count++];
+    *drawn = (Drawn){.place = v->place, .option_count = g->question.option_count, .marks = *marks};
+    drawn->reference = g->question.reference.data[0];
+    return bytes_text(&drawn->category, "") && bytes_append(&drawn->category, category.data, category.size);
+}
+
+static int in_script_order(const void *left, const void *right)
+{
+    const Drawn *a = left, *b = right;
+    int order = strcmp(a->category.data, b->category.data);
+    return order != 0 ? order : (a->place > b->place) - (a->place < b->place);
+}
+
+static int in_order_of_rows(const void *left, const void *right)
+{
+    const Drawn *a = left, *b = right;
+    return (a->place > b->place) - (a->place < b->place);
+}
+
+// Each category twice, of which the second time counts.
+static void draw(Marking *v)
+{
+    if (v->count == 0)
+        return;
+    qsort(v->drawn, v->count, sizeof *v->drawn, in_script_order);
+    for (size_t first = 0, end; first < v->count; first = end) {
+        for (end = first; end < v->count && strcmp(v->drawn[end].category.data, v->drawn[first].category.data) == 0;)
+            end++;
+        for (size_t i = first; i < first + 2 * (end - first); i++) {
+            Drawn *drawn = &v->drawn[first + (i - first) % (end - first)];
+            AskedQuestion question = {.reference = {&drawn->reference, 1}, .option_count = drawn->option_count};
+            scorer_draw(v->scorer, &question, &drawn->marks);
+        }
+    }
+    qsort(v->drawn, v->count, sizeof *v->drawn, in_order_of_rows);
+}
+
+// ---- a row
+
+static bool put_bool(Bytes *line, const char *name, bool value)
+{
+    return bytes_printf(line, ",\"%s\":%s", name, value ? "true" : "false");
+}
+
+static bool copy_fields(Bytes *line, const Text object, const char *const *names)
+{
+    JsonFields fields = {0};
+    bool ok = json_fields(&fields, object);
+    for (; ok && *names != NULL; names++) {
+        Text value = json_field(&fields, *names);
+        if (value.data != NULL)
+            ok = bytes_printf(line, "%s\"%s\":", line->data[line->size - 1] == '{' ? "" : ",", *names) &&
+                 json_append(line, value);
+    }
+    json_fields_free(&fields);
+    return ok;
+}
+
+static bool put_marks(Bytes *line, const Marks *m)
+{
+    TRY(row_text(line, "extracted", m->extracted, strlen(m->extracted)) &&
+        (m->letter == 0 || row_text(line, "letter", &m->letter, 1)));
+    return put_bool(line, "right", m->right) && put_bool(line, "strict", m->strict) &&
+           row_text(line, "rule", m->rule, strlen(m->rule)) && put_bool(line, "found", m->found) &&
+           put_bool(line, "readable", m->readable) && put_bool(line, "drawn", m->drawn) &&
+           row_number(line, "by_chance", m->by_chance) && bytes_text(line, "}\n");
+}
+
+static bool write_row(Marking *v, Text row, Text facts, const Marks *marks)
+{
+    static const char *const of_question[] = {"task",    "id",         "question",  "sample", "asked",
+                                              "options", "categories", "reference", NULL};
+    static const char *const of_response[] = {"text", "finish_reason", "tokens", NULL};
+    bytes_clear(&v->line);
+    return bytes_text(&v->line, "{") && copy_fields(&v->line, facts, of_question) &&
+           copy_fields(&v->line, row, of_response) && put_marks(&v->line, marks) &&
+           atomic_write(&v->file, v->line.data, v->line.size);
+}
+
+static bool judge(Marking *v, Text row, Text facts, const Given *g)
+{
+    Marks marks;
+    TRY(scorer_mark(v->scorer, &g->question, g->sample, g->text, &marks));
+    bool draws = v->task->o.unanswered.place == UNANSWERED_OWN && !marks.found;
+    if (!v->writing)
+        return !draws || remember(v, g, &marks);
+    return write_row(v, row, facts, draws ? &v->drawn[v->used++].marks : &marks);
+}
+
+// ---- all rows
+
+static bool take_row(Marking *v, Text row, const char *where)
+{
+    Given given;
+    JsonFields fields = {0};
+    json_t *parsed = json_parse(row.data, row.size, where);
+    bool ok = parsed != NULL && json_fields(&fields, row);
+    const char *task = ok ? json_string_value(json_object_get(json_object_get(parsed, "evaluate"), "task")) : NULL;
+    if (ok && task == NULL)
+        ok = fail("%s: is no response to a question of prompts.jsonl", where);
+    if (ok && strcmp(task, v->task->name) == 0) {
+        ok = read_given(&given, parsed, where) && judge(v, row, json_field(&fields, "evaluate"), &given);
+        v->place++;
+    }
+    json_fields_free(&fields);
+    json_decref(parsed);
+    return ok;
+}
+
+static bool pass(Marking *v, const char *responses, bool writing)
+{
+    LineReader lines;
+    const char *text = NULL;
+    char where[1024];
+    size_t size;
+    v->writing = writing;
+    v->place = 0;
+    bool ok = lines_open(&lines, responses);
+    while (ok && (ok = lines_next(&lines, &text, &size)) && text != NULL) {
+        snprintf(where, sizeof where, "%s:%" PRId64, responses, lines.line);
+        ok = take_row(v, (Text){text, size}, where);
+    }
+    lines_close(&lines);
+    return ok;
+}
+
+static bool write_task(const Asking *asking, const char *responses, const char *folder)
+{
+    Marking v = {.task = &asking->task};
+    Bytes path = {0};
+    bool ok = (v.scorer = scorer_open(v.task)) != NULL && bytes_printf(&path, "%s/%s.jsonl", folder, v.task->name);
+    if (ok && v.task->o.unanswered.place == UNANSWERED_OWN && (ok = pass(&v, responses, false)))
+        draw(&v);
+    ok = ok && atomic_open(&v.file, path.data);
+    if (ok && !(ok = pass(&v, responses, true)))
+        atomic_abort(&v.file);
+    ok = ok && atomic_commit(&v.file);
+    for (size_t i = 0; i < v.count; i++)
+        bytes_free(&v.drawn[i].category);
+    free(v.drawn);
+    bytes_free(&v.line);
+    bytes_free(&path);
+    scorer_close(v.scorer);
+    return ok;
+}
+
+bool marking_write(const Asking *asking, size_t count, const char *responses, const char *folder)
+{
+    for (size_t i = 0; i < count; i++)
+        TRY(write_task(&asking[i], responses, folder));
+    return true;
+}

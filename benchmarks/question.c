@@ -1,0 +1,289 @@
+// A row becomes a question, and a question a prompt: see question.h.
+#include "benchmarks/question.h"
+#include <stdlib.h>
+#include <string.h>
+
+// ---- reading a row
+
+typedef struct RowOf {
+    Question *question;
+    const Task *task;
+    const char *where;
+} RowOf;
+
+static bool is_there(const json_t *value) { return value != NULL && !json_is_null(value); }
+
+static bool missing(const RowOf *r, const char *field)
+{
+    return fail("%s: there is no field %s, which the task %s reads (%s); for other names of fields, write the lines of "
+                "./evaluate --show %s to a file of your own, change them, and name that file in --tasks",
+                r->where, field, r->task->name, r->task->o.data, r->task->name);
+}
+
+// A text, or a number as it is spelled; of a list the first element.
+static bool text_of(const RowOf *r, const char *field, const json_t *value, Text spelled, Text *text)
+{
+    if (json_is_array(value) && json_array_size(value) > 0) {
+        value = json_array_get(value, 0);
+        spelled = json_first_element(spelled);
+    }
+    if (json_is_string(value))
+        *text = (Text){json_string_value(value), json_string_length(value)};
+    else if (json_is_number(value))
+        *text = spelled;
+    else
+        return fail("%s: %s is neither a text nor a number", r->where, field);
+    return true;
+}
+
+static bool read_field(const RowOf *r, const char *field, Text *text)
+{
+    const json_t *value = json_object_get(r->question->row, field);
+    if (!is_there(value))
+        return missing(r, field);
+    return text_of(r, field, value, json_field(&r->question->fields, field), text);
+}
+
+static bool may_read_field(const RowOf *r, const char *field, Text *text)
+{
+    return !is_there(json_object_get(r->question->row, field)) || read_field(r, field, text);
+}
+
+static bool add_option(const RowOf *r, const char *field, const json_t *value)
+{
+    Question *q = r->question;
+    if (!json_is_string(value))
+        return fail("%s: %s: an option is not a text", r->where, field);
+    if (strcmp(json_string_value(value), r->task->o.drop_option) == 0 && r->task->o.drop_option[0] != 0)
+        return true;
+    if (q->option_count == LETTERS_MOST)
+        return fail("%s: %s: has more than %d options", r->where, field, LETTERS_MOST);
+    q->options[q->option_count++] = (Text){json_string_value(value), json_string_length(value)};
+    return true;
+}
+
+// The options of one list, or of a field each.
+static bool read_options(const RowOf *r)
+{
+    const OptionList *fields = &r->task->o.options;
+    for (size_t i = 0; i < fields->count; i++) {
+        const json_t *value = json_object_get(r->question->row, fields->items[i]), *option;
+        size_t place;
+        if (!is_there(value))
+            return missing(r, fields->items[i]);
+        if (!json_is_array(value))
+            TRY(add_option(r, fields->items[i], value));
+        else
+            json_array_foreach (value, place, option)
+                TRY(add_option(r, fields->items[i], option));
+    }
+    return fields->count == 0 || r->question->option_count > 1 ||
+           fail("%s: a question with %zu options", r->where, r->question->option_count);
+}
+
+static bool is_same(Text a, Text b) { return a.size == b.size && memcmp(a.data, b.data, a.size) == 0; }
+
+// Which option the answer names.
+static bool read_right(const RowOf *r)
+{
+    Question *q = r->question;
+    const char *field = r->task->o.answer;
+    AnswerForm form = (AnswerForm)r->task->o.answer_form.place;
+    const json_t *value = json_object_get(q->row, field);
+    q->right = 0;
+    if (form == FORM_FIRST)
+        return true;
+    TRY(read_field(r, field, &q->answer));
+    if (form == FORM_TEXT)
+        return true;
+    if (form == FORM_LETTER)
+        q->right = q->answer.size == 1 ? (size_t)(q->answer.data[0] - 'A') : LETTERS_MOST;
+    else if (form == FORM_INDEX)
+        q->right =
+            json_is_integer(value) && json_integer_value(value) >= 0 ? (size_t)json_integer_value(value) : LETTERS_MOST;
+    else
+        while (q->right < q->option_count && !is_same(q->options[q->right], q->answer))
+            q->right++;
+    return q->right < q->option_count ||
+           fail("%s: %s is \"%.*s\", which names none of the %zu options", r->where, field,
+                (int)smaller(40, (int64_t)q->answer.size), q->answer.data, q->option_count);
+}
+
+static bool read_categories(const RowOf *r)
+{
+    const OptionList *fields = &r->task->o.categories;
+    for (size_t i = 0; i < fields->count; i++)
+        TRY(may_read_field(r, fields->items[i], &r->question->categories[i]));
+    return true;
+}
+
+static bool read_id(const RowOf *r)
+{
+    const OptionList *fields = &r->task->o.id;
+    for (size_t i = 0; i < fields->count && r->question->id.data == NULL; i++)
+        TRY(may_read_field(r, fields->items[i], &r->question->id));
+    return true;
+}
+
+static bool read_worked(const RowOf *r)
+{
+    Question *q = r->question;
+    const TaskOptions *o = &r->task->o;
+    TRY(o->worked[0] == 0 || read_field(r, o->worked, &q->worked));
+    const char *from = o->worked_from, *at = q->worked.data, *found;
+    if (from[0] == 0 || at == NULL)
+        return true;
+    while ((found = strstr(at, from)) != NULL) {
+        TRY(bytes_append(&q->changed, at, (size_t)(found - at)) && bytes_text(&q->changed, o->worked_to));
+        at = found + strlen(from);
+    }
+    TRY(bytes_text(&q->changed, at));
+    q->worked = (Text){q->changed.data, q->changed.size};
+    return true;
+}
+
+bool question_read(Question *q, const Task *task, Text row, const char *where, bool example)
+{
+    RowOf r = {q, task, where};
+    int64_t odd;
+    *q = (Question){0};
+    TRY(bytes_append(&q->line, row.data, row.size) &&
+        (q->row = json_parse_row(q->line.data, q->line.size, where, &odd)) != NULL);
+    if (!json_is_object(q->row))
+        return fail("%s: is not an object", where);
+    TRY(json_fields(&q->fields, (Text){q->line.data, q->line.size}) && read_field(&r, task->o.question, &q->asked));
+    if (q->asked.size == 0)
+        return fail("%s: %s is empty", where, task->o.question);
+    return read_id(&r) && read_options(&r) && read_right(&r) && read_categories(&r) && (!example || read_worked(&r));
+}
+
+void question_free(Question *q)
+{
+    json_decref(q->row);
+    json_fields_free(&q->fields);
+    bytes_free(&q->line);
+    bytes_free(&q->changed);
+    *q = (Question){0};
+}
+
+void question_shuffle(Question *q, const int *order)
+{
+    Text before[LETTERS_MOST];
+    size_t right = q->right;
+    memcpy(before, q->options, sizeof before);
+    for (size_t i = 0; i < q->option_count; i++) {
+        q->options[i] = before[order[i]];
+        if ((size_t)order[i] == right)
+            q->right = i;
+    }
+}
+
+// ---- a prompt
+
+typedef struct Wording {
+    const Task *task;
+    const Question *question;
+    const char *letter;       // of the present option
+    Text text;                // its text
+    const Question *examples; // (count)
+    size_t count;
+} Wording;
+
+static bool expand(Bytes *out, const char *template, const Wording *w);
+
+static bool put_options(Bytes *out, const Wording *w)
+{
+    for (size_t i = 0; i < w->question->option_count; i++) {
+        Wording one = *w;
+        char letter[2] = {(char)('A' + i), 0};
+        one.letter = letter;
+        one.text = w->question->options[i];
+        TRY(expand(out, w->task->o.option, &one));
+    }
+    return true;
+}
+
+// "A, B, C or D"
+static bool put_letters(Bytes *out, const Wording *w)
+{
+    size_t count = w->question->option_count;
+    for (size_t i = 0; i < count; i++)
+        TRY(bytes_printf(out, "%s%c", i == 0 ? "" : i + 1 == count ? " or " : ", ", (char)('A' + i)));
+    return true;
+}
+
+static bool put_shots(Bytes *out, const Wording *w)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        Wording one = {.task = w->task, .question = &w->examples[i]};
+        TRY(expand(out, w->task->shot.data, &one));
+    }
+    return true;
+}
+
+static bool put_text(Bytes *out, Text text, const Wording *w, const char *name)
+{
+    return text.data != NULL ? bytes_append(out, text.data, text.size)
+                             : fail("the task %s: {%s}: there is none here", w->task->name, name);
+}
+
+static bool put_field(Bytes *out, const Wording *w, const char *field)
+{
+    Text text = {0};
+    RowOf r = {.question = (Question *)w->question, .task = w->task, .where = "the row"};
+    return read_field(&r, field, &text) && bytes_append(out, text.data, text.size);
+}
+
+static bool put_named(Bytes *out, const Wording *w, const char *name)
+{
+    const Question *q = w->question;
+    if (strcmp(name, "question") == 0)
+        return put_text(out, q->asked, w, name);
+    if (strcmp(name, "options") == 0)
+        return put_options(out, w);
+    if (strcmp(name, "letters") == 0)
+        return put_letters(out, w);
+    if (strcmp(name, "category") == 0)
+        return put_text(out, q->categories[0], w, name);
+    if (strcmp(name, "letter") == 0)
+        return put_text(out, (Text){w->letter, w->letter == NULL ? 0 : 1}, w, name);
+    if (strcmp(name, "text") == 0)
+        return put_text(out, w->text, w, name);
+    if (strcmp(name, "shots") == 0)
+        return put_shots(out, w);
+    if (strcmp(name, "worked") == 0)
+        return put_text(out, q->worked, w, name);
+    if (strncmp(name, "field:", 6) == 0)
+        return put_field(out, w, name + 6);
+    return fail("the task %s: {%s}: there is no such place; write {{ for a brace", w->task->name, name);
+}
+
+static bool expand(Bytes *out, const char *template, const Wording *w)
+{
+    char name[64];
+    for (const char *at = template; *at != 0;) {
+        size_t length = strcspn(at, "{");
+        TRY(bytes_append(out, at, length));
+        at += length;
+        if (at[0] == 0)
+            break;
+        if (at[1] == '{') {
+            TRY(bytes_text(out, "{"));
+            at += 2;
+            continue;
+        }
+        size_t inside = strcspn(at + 1, "}");
+        if (at[1 + inside] == 0 || inside >= sizeof name)
+            return fail("the task %s: a { without its }; write {{ for a brace", w->task->name);
+        snprintf(name, sizeof name, "%.*s", (int)inside, at + 1);
+        TRY(put_named(out, w, name));
+        at += inside + 2;
+    }
+    return true;
+}
+
+bool question_prompt(Bytes *out, const Task *task, const Question *question, const Question *examples, size_t count)
+{
+    Wording w = {.task = task, .question = question, .examples = examples, .count = count};
+    return bytes_text(out, "") && expand(out, task->prompt.data, &w);
+}

@@ -1,0 +1,63 @@
+// A run of benchmarks in its folder:
+//
+//   prompts.jsonl     what is asked (benchmarks/prompts.h)
+//   responses.jsonl   what was answered; while it is made, responses.jsonl.partial (rows/journal.h)
+//   run.json          who answered, and how: the model, its template and end tokens, options, the data's hashes
+//   TASK.jsonl        every response with its verdicts (benchmarks/figures.h)
+//   summary.json      the scores
+//   page.html         all of it, to be read
+//
+// The last three are made anew from the first ones whenever the command is repeated.
+#ifndef BENCHMARKS_RUN_H
+#define BENCHMARKS_RUN_H
+
+#include "asking/row_work.h"
+#include "benchmarks/prompts.h"
+
+// clang-format off
+#define BENCHMARK_ROWS(ROW, IN) \
+    ROW(IN, tasks,          list,     "", "",             tasks,    IDENTITY, "benchmarks, by name or task file") \
+    ROW(IN, data,           repeated, "", "",             tasks,    NEUTRAL,  "TASK=FILE: a benchmark's questions, JSONL or CSV") \
+    ROW(IN, shots,          repeated, "", "",             tasks,    NEUTRAL,  "TASK=FILE: worked examples, where a task wants them") \
+    ROW(IN, limit,          integer,  "0", ">= 0",        tasks,    IDENTITY, "only the first questions of each; 0: all") \
+    ROW(IN, out,            folder,   "", "",             output,   NEUTRAL,  "folder to write") \
+    ROW(IN, samples,        integer,  "0", ">= 0 and <= 65536", sampling, IDENTITY, "responses to each question; 0: as the task says") \
+    ROW(IN, max_new_tokens, integer,  "0", ">= 0",        sampling, IDENTITY, "longest response, in tokens; 0: as the task says") \
+    ROW(IN, temperature,    number,   "-1", ">= -1",      sampling, IDENTITY, "sampling temperature, 0: greedy; -1: as the task says") \
+    ROW(IN, seed,           integer,  "0", ">= 0",        sampling, IDENTITY, "seed of the draws")
+// clang-format on
+OPTION_GROUP(BenchmarkOptions, BENCHMARK_ROWS)
+
+typedef struct BenchmarkRun {
+    const BenchmarkOptions *o;
+    const Options *given;
+    Asking *list; // (count) the tasks
+    size_t count;
+    Bytes prompts, responses, facts, summary, page; // paths of its files; facts: run.json
+} BenchmarkRun;
+
+// Opens the tasks, finds their data, and makes the folder.
+bool run_open(BenchmarkRun *run, const BenchmarkOptions *options, const Options *given);
+void run_close(BenchmarkRun *run);
+
+const Asking *run_task(const BenchmarkRun *run, const char *name); // NULL: it has no such task
+
+// Writes prompts.jsonl. Fails where there are others: what was answered would belong to other questions.
+bool run_write_prompts(BenchmarkRun *run, Encoder *encoder);
+
+// Writes run.json. work: who answers; NULL: somebody else has, in the file `responses`.
+bool run_note(const BenchmarkRun *run, const RowWork *work, const char *responses);
+
+// Whether responses.jsonl is there. Then what run.json says is what it was made from; fails where the tasks, the data,
+// the options or the model's name are others now.
+bool run_has_responses(BenchmarkRun *run, const char *model, bool *there);
+
+// Writes responses.jsonl from somebody else's: rows with a text (text, response, output or completion), which belong to
+// the prompts by id (of prompts.jsonl, or of the data where there is one task) and in the order of the samples, or, if
+// none has an id, by their order.
+bool run_take_responses(const BenchmarkRun *run, const char *path);
+
+// Writes summary.json, from TASK.jsonl of all tasks. A new reference; NULL after fail().
+json_t *run_summary(const BenchmarkRun *run);
+
+#endif

@@ -1,0 +1,170 @@
+// What a run says of itself: run.json, and the head of summary.json. See run.h.
+#include "benchmarks/figures.h"
+#include "benchmarks/run.h"
+#include <string.h>
+
+enum { FACTS_LIMIT = 1 << 24 };
+
+static bool put(json_t *object, const char *name, json_t *value)
+{
+    return json_object_set_new(object, name, value) == 0 || fail("no memory for %s", name);
+}
+
+static bool put_hash(json_t *object, const char *name, uint64_t hash)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%016" PRIx64, hash);
+    return put(object, name, json_string(text));
+}
+
+// ---- run.json
+
+static json_t *facts_of_task(const Asking *asking)
+{
+    json_t *facts = json_object();
+    if (put_hash(facts, "task", asking->task.hash) && put_hash(facts, "data", asking->hash) &&
+        put(facts, "rows", json_integer(asking->rows)) && put(facts, "questions", json_integer(asking->questions)) &&
+        put(facts, "fewer_shots", json_integer(asking->fewer_shots)))
+        return facts;
+    json_decref(facts);
+    return NULL;
+}
+
+static bool put_model(json_t *facts, const RowWork *work)
+{
+    const ModelFiles *files = &work->session.files;
+    json_t *ends = json_array();
+    if (work->remote)
+        return put(facts, "model", json_string(work->options.asked->model)) &&
+               put(facts, "endpoint", json_string(work->options.server->endpoint)) &&
+               put(facts, "template", json_string("the server's"));
+    for (int64_t i = 0; i < files->stop_count; i++) {
+        size_t size;
+        const char *token = token_bytes(files->tokenizer, files->stop[i], &size);
+        json_array_append_new(ends, json_stringn(token, size));
+    }
+    return put(facts, "end_tokens", ends) && put(facts, "model", json_string(work->options.asked->model)) &&
+           put(facts, "template", json_string(template_name(files->chat.kind))) &&
+           put(facts, "arithmetic", json_string(work->session.kernels->arithmetic));
+}
+
+bool run_note(const BenchmarkRun *run, const RowWork *work, const char *responses)
+{
+    json_t *facts = json_object(), *tasks = json_object();
+    bool ok = put(facts, "tasks", tasks) && put(facts, "options", options_identity(run->given)) &&
+              (work != NULL ? put_model(facts, work) : put(facts, "responses", json_string(responses)));
+    for (size_t i = 0; ok && i < run->count; i++)
+        ok = put(tasks, run->list[i].task.name, facts_of_task(&run->list[i]));
+    ok = ok && json_write_atomic(run->facts.data, facts);
+    json_decref(facts);
+    return ok;
+}
+
+static bool same_hash(const json_t *facts, const char *name, uint64_t hash, const char *what, const char *where)
+{
+    char text[24];
+    const char *saved = json_string_value(json_object_get(facts, name));
+    snprintf(text, sizeof text, "%016" PRIx64, hash);
+    return (saved != NULL && strcmp(saved, text) == 0) ||
+           fail("%s: its responses belong to %s; give another --out", where, what);
+}
+
+static bool same_task(Asking *asking, const json_t *facts, const char *where)
+{
+    Bytes other_text = {0}, other_data = {0};
+    uint64_t hash;
+    bool ok = bytes_printf(&other_text, "another text of the task %s", asking->task.name) &&
+              bytes_printf(&other_data, "other data than %s", asking->data) && asking_hash(asking, &hash) &&
+              same_hash(facts, "task", asking->task.hash, other_text.data, where) &&
+              same_hash(facts, "data", hash, other_data.data, where) &&
+              json_need_int(&asking->rows, facts, "rows", 0, INT64_MAX, where) &&
+              json_need_int(&asking->questions, facts, "questions", 0, INT64_MAX, where) &&
+              json_need_int(&asking->fewer_shots, facts, "fewer_shots", 0, INT64_MAX, where);
+    asking->hash = hash;
+    bytes_free(&other_text);
+    bytes_free(&other_data);
+    return ok;
+}
+
+static bool same_run(BenchmarkRun *run, const char *model)
+{
+    const char *where = run->facts.data, *saved;
+    json_t *facts = json_read(where, FACTS_LIMIT);
+    bool ok = facts != NULL && options_same_identity(run->given, json_object_get(facts, "options"), where);
+    saved = json_string_value(json_object_get(facts, "model"));
+    if (ok && (saved == NULL || strcmp(saved, model) != 0))
+        ok = fail("%s: its responses are %s's; give another --out", where, saved == NULL ? "somebody else" : saved);
+    for (size_t i = 0; ok && i < run->count; i++)
+        ok = same_task(&run->list[i], json_object_get(json_object_get(facts, "tasks"), run->list[i].task.name), where);
+    json_decref(facts);
+    return ok;
+}
+
+bool run_has_responses(BenchmarkRun *run, const char *model, bool *there)
+{
+    PathKind kind;
+    TRY(path_kind(&kind, run->responses.data));
+    *there = kind != PATH_NONE;
+    return !*there || same_run(run, model);
+}
+
+// ---- summary.json
+
+static json_t *texts(const OptionList *list)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(array, json_string(list->items[i]));
+    return array;
+}
+
+// How it was asked: beside every score.
+static json_t *about(const Asking *asking, const json_t *facts)
+{
+    static const char *const of_model[] = {"model", "endpoint", "template", "end_tokens", "responses", NULL};
+    const TaskOptions *o = &asking->task.o;
+    json_t *about = json_object();
+    bool ok = put(about, "about", json_string(o->about)) && put(about, "source", json_string(o->source)) &&
+              put(about, "data", json_string(asking->data)) && put_hash(about, "data_hash", asking->hash) &&
+              put(about, "rows", json_integer(asking->rows)) && put(about, "expected_rows", json_integer(o->rows)) &&
+              put(about, "samples", json_integer(asking->samples)) &&
+              put(about, "temperature", json_real(asking->temperature)) &&
+              put(about, "max_new_tokens", json_integer(asking->max_new_tokens)) &&
+              put(about, "stop", texts(&o->stop)) && put(about, "fewer_shots", json_integer(asking->fewer_shots)) &&
+              put(about, "as_the_task_says",
+                  json_boolean(asking->samples == o->samples && asking->temperature == o->temperature &&
+                               asking->max_new_tokens == o->max_new_tokens));
+    for (const char *const *name = of_model; ok && *name != NULL; name++)
+        if (json_object_get(facts, *name) != NULL)
+            ok = json_object_set(about, *name, json_object_get(facts, *name)) == 0;
+    if (ok)
+        return about;
+    json_decref(about);
+    return NULL;
+}
+
+static bool put_task(json_t *tasks, const BenchmarkRun *run, const Asking *asking, const json_t *facts)
+{
+    Bytes path = {0};
+    json_t *figures = NULL;
+    bool ok = bytes_printf(&path, "%s/%s.jsonl", run->o->out, asking->task.name) &&
+              (figures = figures_of(&asking->task, path.data)) != NULL && put(figures, "about", about(asking, facts)) &&
+              put(tasks, asking->task.name, json_incref(figures));
+    json_decref(figures);
+    bytes_free(&path);
+    return ok;
+}
+
+json_t *run_summary(const BenchmarkRun *run)
+{
+    json_t *facts = json_read(run->facts.data, FACTS_LIMIT), *summary = json_object(), *tasks = json_object();
+    bool ok = facts != NULL && put(summary, "tasks", tasks);
+    for (size_t i = 0; ok && i < run->count; i++)
+        ok = put_task(tasks, run, &run->list[i], facts);
+    ok = ok && json_write_atomic(run->summary.data, summary);
+    json_decref(facts);
+    if (ok)
+        return summary;
+    json_decref(summary);
+    return NULL;
+}

@@ -1,0 +1,226 @@
+// A model on benchmarks: their questions become prompts (benchmarks/prompts.h), the model answers them here or behind a
+// server (asking/row_work.h), or somebody else has; each response gets its verdicts (benchmarks/marking.h), and they
+// become scores (benchmarks/figures.h) and a page. What is in OUT when a run is interrupted is gone on with. This file
+// is C, in spite of its ending: it compiles with or without nvcc.
+#include "benchmarks/figures.h"
+#include "benchmarks/page.h"
+#include "benchmarks/marking.h"
+#include "evaluate_options.h"
+#include "options/program.h"
+#include "rows/row_write.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Evaluate {
+    EvaluateOptions o;
+    Options options;
+    RowWork work; // the prompts, and the model
+    PartOptions part;
+    RowReadingOptions reading;
+    OptionList files; // the prompts
+    BenchmarkRun run; // the tasks, and the folder
+    StopTexts *stops; // (run.count) of each task
+    Bytes line;       // of the current response
+} Evaluate;
+
+// ---- asking
+
+static const Asking *asking_of(const Evaluate *e, const Record *record, int64_t *sample)
+{
+    const json_t *facts = json_object_get(record->row, "evaluate");
+    const char *task = json_string_value(json_object_get(facts, "task"));
+    *sample = json_integer_value(json_object_get(facts, "sample"));
+    return run_task(&e->run, task);
+}
+
+static bool ask_folder(Evaluate *e, Pending *row, const Record *record, const Asking *asking, int64_t sample)
+{
+    const Text text = record->messages[0].content;
+    GenerationRequest request = {.id = hash_bytes(record->id, strlen(record->id)),
+                                 .seed = (uint64_t)e->o.benchmarks.seed,
+                                 .first_sample = (int32_t)sample,
+                                 .samples = 1,
+                                 .max_new_tokens = asking->max_new_tokens,
+                                 .temperature = (float)asking->temperature,
+                                 .top_p = 1};
+    TRY(asking->task.o.completion ? encode(e->work.encoder, &row->ids, text.data, text.size)
+                                  : row_work_encode(&e->work, row, record));
+    return row_work_ask_folder(&e->work, row, &request);
+}
+
+static bool ask_row(void *state, Pending *row, const Record *record)
+{
+    static const char *const own[] = {"messages", "prompt", "text", "finish_reason", "tokens", NULL};
+    Evaluate *e = state;
+    int64_t sample;
+    const Asking *asking = asking_of(e, record, &sample);
+    const OptionList *stop = &asking->task.o.stop;
+    TRY(row_begin(&row->row, record, own));
+    if (e->work.remote) {
+        endpoint_set_drawing(e->work.endpoint, asking->temperature, asking->max_new_tokens, stop->items, stop->count);
+        return row_work_ask_server(&e->work, row, record->messages, record->count,
+                                   row_work_seed(e->o.benchmarks.seed, record, sample));
+    }
+    row->stops = &e->stops[asking - e->run.list];
+    return ask_folder(e, row, record, asking, sample);
+}
+
+static bool write_answer(void *state, Pending *row, const RowAnswer *answer)
+{
+    Evaluate *e = state;
+    Bytes *line = &e->line;
+    const char *reason = answer->finish_reason;
+    bytes_clear(line);
+    TRY(bytes_append(line, row->row.data, row->row.size) &&
+        row_thought(line, "text", answer->thought, answer->text, strcmp(reason, "stop") != 0) &&
+        row_text(line, "finish_reason", reason, strlen(reason)) &&
+        (answer->generated == NULL || row_integer(line, "tokens", answer->generated->count)) && row_end(line));
+    return journal_add(&e->work.journal, row_work_number(&e->work, row->number, 0), line->data, line->size);
+}
+
+// ---- a run, from the tasks to the scores
+
+static bool open_model(Evaluate *e)
+{
+    RowWork *w = &e->work;
+    EndpointOptions server = endpoint_options(&e->o.server, e->o.asked.model);
+    server.top_p = 1;
+    server.max_tokens = 1; // each task sets its own
+    server.whole = true;
+    TRY(row_work_open_model(w, &server));
+    if (!w->remote && w->encoder == NULL)
+        return fail("%s: has no tokenizer, so nothing can be asked; name one with --tokenizer",
+                    w->session.files.folder.data);
+    e->stops = allocate(e->run.count, sizeof *e->stops);
+    TRY(e->stops != NULL);
+    for (size_t i = 0; i < e->run.count; i++) {
+        const OptionList *stop = &e->run.list[i].task.o.stop;
+        e->stops[i] = (StopTexts){w->session.files.tokenizer, stop->items, stop->count};
+    }
+    return true;
+}
+
+static bool open_journal(RowWork *w)
+{
+    json_t *identity = options_identity(w->options.given);
+    TRY(identity != NULL);
+    if (row_work_identify(w, identity))
+        return row_work_open_journal(w, identity, NULL);
+    json_decref(identity);
+    return false;
+}
+
+// Rank 0 writes the prompts, and all read them.
+static bool ask_all(Evaluate *e)
+{
+    RowWork *w = &e->work;
+    RecordOptions reading = {.prompts = true, .any_difficulty = true};
+    TRY(row_work_divide(w) && open_model(e));
+    TRY(w->ranks.rank > 0 || (run_write_prompts(&e->run, w->encoder) && run_note(&e->run, w, NULL)));
+    TRY(w->ranks.size == 1 || comm_barrier(&w->ranks));
+    return row_work_open_rows(w, &reading) && open_journal(w) && row_work_run(w) && row_work_finish(w);
+}
+
+// Examples are counted in tokens, where a tokenizer is at hand.
+static bool prepare_prompts(Evaluate *e)
+{
+    const char *folder = e->o.asked.tokenizer[0] != 0 ? e->o.asked.tokenizer : e->o.asked.model;
+    Tokenizer *tokenizer = folder[0] == 0 || e->o.server.endpoint[0] != 0 ? NULL : tokenizer_open(folder);
+    TRY(tokenizer != NULL || folder[0] == 0 || e->o.server.endpoint[0] != 0);
+    Encoder *encoder = tokenizer == NULL ? NULL : encoder_open(tokenizer);
+    bool ok = (tokenizer == NULL || encoder != NULL) && run_write_prompts(&e->run, encoder);
+    encoder_close(encoder);
+    tokenizer_close(tokenizer);
+    return ok;
+}
+
+static bool respond(Evaluate *e)
+{
+    bool there;
+    if (e->o.responses[0] != 0)
+        return prepare_prompts(e) && run_take_responses(&e->run, e->o.responses) &&
+               run_note(&e->run, NULL, e->o.responses);
+    return run_has_responses(&e->run, e->o.asked.model, &there) && (there || ask_all(e));
+}
+
+static bool score(Evaluate *e)
+{
+    Bytes shown = {0};
+    json_t *summary = NULL;
+    bool ok = marking_write(e->run.list, e->run.count, e->run.responses.data, e->o.benchmarks.out) &&
+              (summary = run_summary(&e->run)) != NULL && page_write(e->run.page.data, summary, e->o.benchmarks.out) &&
+              figures_table(&shown, summary);
+    if (ok)
+        fwrite(shown.data, 1, shown.size, stdout);
+    bytes_free(&shown);
+    json_decref(summary);
+    return ok;
+}
+
+// What needs no run.
+static bool show(const EvaluateOptions *o)
+{
+    Bytes shown = {0};
+    bool ok = o->list           ? tasks_list(&shown)
+              : o->show[0] != 0 ? task_show(&shown, o->show)
+                                : figures_compare(&shown, o->compare.items, o->compare.count);
+    if (ok)
+        fwrite(shown.data, 1, shown.size, stdout);
+    bytes_free(&shown);
+    return ok;
+}
+
+static bool run(void *state)
+{
+    Evaluate *e = state;
+    EvaluateOptions *o = &e->o;
+    if (o->list || o->show[0] != 0 || o->compare.count > 0)
+        return show(o);
+    TRY(run_open(&e->run, &o->benchmarks, &e->options));
+    e->part.out = e->run.responses.data;
+    e->files = (OptionList){.items = (const char **)&e->run.prompts.data, .count = 1};
+    e->work.options = (RowWorkOptions){.given = &e->options,
+                                       .asked = &o->asked,
+                                       .server = &o->server,
+                                       .sizes = &o->sizes,
+                                       .machine = &o->machine,
+                                       .ranks = &o->ranks,
+                                       .files = &e->files,
+                                       .reading = &e->reading,
+                                       .part = &e->part,
+                                       .context = o->context,
+                                       .each = 1,
+                                       .questions = "prompts",
+                                       .results = "responses"};
+    if (o->prompts)
+        return prepare_prompts(e);
+    TRY(o->responses[0] != 0 || row_work_check(&e->work));
+    if (o->machine.plan)
+        return row_work_plan(&e->work);
+    return respond(e) && (e->work.ranks.rank > 0 || score(e));
+}
+
+static bool stop(void *state)
+{
+    Evaluate *e = state;
+    journal_tell_stopped(&e->work.journal, &e->work.progress);
+    return true;
+}
+
+static void close_all(void *state)
+{
+    Evaluate *e = state;
+    row_work_close(&e->work);
+    run_close(&e->run);
+    free(e->stops);
+    bytes_free(&e->line);
+}
+
+static const Program EVALUATE = {"evaluate", EVALUATE_USAGE, evaluate_options, run, stop, close_all};
+
+int main(int count, char **words)
+{
+    Evaluate e = {.work = {.ask = ask_row, .take = write_answer, .progress.out = stderr}};
+    e.work.program = &e;
+    return program_main(&EVALUATE, &e, &e.options, &e.o, count, words);
+}
