@@ -9,7 +9,7 @@
 #include <string.h>
 
 typedef struct Drawn { // a response without an answer, for which the task draws
-    int64_t place;      // among the task's responses
+    int64_t place;     // among the task's responses
     Bytes category;
     size_t option_count;
     char reference;

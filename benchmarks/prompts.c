@@ -13,7 +13,7 @@ typedef struct Prompts {
     Encoder *encoder;
     Question *examples; // (count)
     size_t count, capacity;
-    int (*orders)[LETTERS_MOST]; // (samples x rows) of shuffled options, or NULL
+    uint32_t (*orders)[LETTERS_MOST]; // (samples x rows) of shuffled options, or NULL
     NameTable ids;
     TokenList tokens;
     Bytes prompt, name, line;
@@ -143,14 +143,14 @@ static bool draw_orders(Prompts *p)
     const Asking *asking = p->asking;
     PythonRandom random;
     size_t count;
-    int options = (int)asking->task.o.options.count;
+    uint32_t options = (uint32_t)asking->task.o.options.count;
     if (!asking->task.o.shuffle)
         return true;
     TRY(size_multiply(&count, (size_t)asking->rows, (size_t)asking->samples) &&
         (p->orders = allocate(count, sizeof *p->orders)) != NULL);
     python_random_seed(&random, 0);
     for (size_t i = 0; i < count; i++)
-        python_random_sample(&random, options, options, p->orders[i]);
+        python_random_sample(&random, p->orders[i], options);
     return true;
 }
 

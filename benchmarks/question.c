@@ -11,8 +11,6 @@ typedef struct RowOf {
     const char *where;
 } RowOf;
 
-static bool is_there(const json_t *value) { return value != NULL && !json_is_null(value); }
-
 static bool missing(const RowOf *r, const char *field)
 {
     return fail("%s: there is no field %s, which the task %s reads (%s); for other names of fields, write the lines of "
@@ -36,17 +34,30 @@ static bool text_of(const RowOf *r, const char *field, const json_t *value, Text
     return true;
 }
 
-static bool read_field(const RowOf *r, const char *field, Text *text)
+// The row's spelling of the first of these fields that it has.
+static Text spelled(const RowOf *r, const char *names)
 {
-    const json_t *value = json_object_get(r->question->row, field);
-    if (!is_there(value))
-        return missing(r, field);
-    return text_of(r, field, value, json_field(&r->question->fields, field), text);
+    for (const char *name = names; *name != 0;) {
+        char one[256];
+        size_t size = strcspn(name, "|");
+        snprintf(one, sizeof one, "%.*s", (int)size, name);
+        Text value = json_field(&r->question->fields, one);
+        if (value.data != NULL && strncmp(value.data, "null", 4) != 0)
+            return value;
+        name += size + (name[size] == '|');
+    }
+    return (Text){0};
 }
 
-static bool may_read_field(const RowOf *r, const char *field, Text *text)
+static bool read_field(const RowOf *r, const char *names, Text *text)
 {
-    return !is_there(json_object_get(r->question->row, field)) || read_field(r, field, text);
+    const json_t *value = task_field(r->question->row, names);
+    return value == NULL ? missing(r, names) : text_of(r, names, value, spelled(r, names), text);
+}
+
+static bool may_read_field(const RowOf *r, const char *names, Text *text)
+{
+    return task_field(r->question->row, names) == NULL || read_field(r, names, text);
 }
 
 static bool add_option(const RowOf *r, const char *field, const json_t *value)
@@ -67,9 +78,9 @@ static bool read_options(const RowOf *r)
 {
     const OptionList *fields = &r->task->o.options;
     for (size_t i = 0; i < fields->count; i++) {
-        const json_t *value = json_object_get(r->question->row, fields->items[i]), *option;
+        const json_t *value = task_field(r->question->row, fields->items[i]), *option;
         size_t place;
-        if (!is_there(value))
+        if (value == NULL)
             return missing(r, fields->items[i]);
         if (!json_is_array(value))
             TRY(add_option(r, fields->items[i], value));
@@ -89,7 +100,7 @@ static bool read_right(const RowOf *r)
     Question *q = r->question;
     const char *field = r->task->o.answer;
     AnswerForm form = (AnswerForm)r->task->o.answer_form.place;
-    const json_t *value = json_object_get(q->row, field);
+    const json_t *value = task_field(q->row, field);
     q->right = 0;
     if (form == FORM_FIRST)
         return true;
@@ -114,14 +125,6 @@ static bool read_categories(const RowOf *r)
     const OptionList *fields = &r->task->o.categories;
     for (size_t i = 0; i < fields->count; i++)
         TRY(may_read_field(r, fields->items[i], &r->question->categories[i]));
-    return true;
-}
-
-static bool read_id(const RowOf *r)
-{
-    const OptionList *fields = &r->task->o.id;
-    for (size_t i = 0; i < fields->count && r->question->id.data == NULL; i++)
-        TRY(may_read_field(r, fields->items[i], &r->question->id));
     return true;
 }
 
@@ -154,7 +157,8 @@ bool question_read(Question *q, const Task *task, Text row, const char *where, b
     TRY(json_fields(&q->fields, (Text){q->line.data, q->line.size}) && read_field(&r, task->o.question, &q->asked));
     if (q->asked.size == 0)
         return fail("%s: %s is empty", where, task->o.question);
-    return read_id(&r) && read_options(&r) && read_right(&r) && read_categories(&r) && (!example || read_worked(&r));
+    return may_read_field(&r, task->o.id, &q->id) && read_options(&r) && read_right(&r) && read_categories(&r) &&
+           (!example || read_worked(&r));
 }
 
 void question_free(Question *q)
@@ -166,14 +170,14 @@ void question_free(Question *q)
     *q = (Question){0};
 }
 
-void question_shuffle(Question *q, const int *order)
+void question_shuffle(Question *q, const uint32_t *order)
 {
     Text before[LETTERS_MOST];
     size_t right = q->right;
     memcpy(before, q->options, sizeof before);
     for (size_t i = 0; i < q->option_count; i++) {
         q->options[i] = before[order[i]];
-        if ((size_t)order[i] == right)
+        if (order[i] == right)
             q->right = i;
     }
 }

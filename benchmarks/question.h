@@ -25,7 +25,7 @@ bool question_read(Question *question, const Task *task, Text row, const char *w
 void question_free(Question *question);
 
 // Options in another order: place i shows what was at order[i].
-void question_shuffle(Question *question, const int *order);
+void question_shuffle(Question *question, const uint32_t *order);
 
 // The prompt, or the user turn. examples: (count), which `shot` puts before it.
 bool question_prompt(Bytes *out, const Task *task, const Question *question, const Question *examples, size_t count);

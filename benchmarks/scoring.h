@@ -1,6 +1,6 @@
 // Whether a response to a benchmark's question is right: by the benchmark's own rules, quirks included, and strictly.
 //
-//   protocol    the task's after, before, extract, read, unanswered and score, as benchmarks/task.h lists them
+//   protocol    the task's turns, after, before, extract, read, unanswered and score, as benchmarks/task.h lists them
 //   strict      by answers/verify.h: no letter is drawn, a letter stands alone, white space around options is no part
 //               of them, an answer is compared by meaning
 #ifndef BENCHMARKS_SCORING_H
@@ -19,7 +19,7 @@ enum { EXTRACTED_BYTES = 512 };
 
 typedef struct Marks {
     bool right;                      // by the protocol
-    bool drawn;                      // nothing was found, and a letter was drawn: right or not by chance
+    bool drawn;                      // there was no letter, and one was drawn: right or not by chance
     double by_chance;                // of a drawn one: how probable it was to be right
     bool found;                      // something was extracted
     bool readable;                   // and it can be read as an answer (a letter; an answer of the reference's kind)

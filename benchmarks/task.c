@@ -1,6 +1,7 @@
 // A benchmark's text: see task.h.
 #include "benchmarks/task.h"
 #include "system/files.h"
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,4 +134,16 @@ bool task_show(Bytes *out, const char *name)
     bool ok = task_open(&task, name) && bytes_append(out, task.text.data, task.text.size);
     task_close(&task);
     return ok;
+}
+
+json_t *task_field(const json_t *row, const char *names)
+{
+    for (const char *name = names; *name != 0;) {
+        size_t size = strcspn(name, "|");
+        json_t *value = json_object_getn(row, name, size);
+        if (value != NULL && !json_is_null(value))
+            return value;
+        name += size + (name[size] == '|');
+    }
+    return NULL;
 }

@@ -11,13 +11,16 @@
 //   {worked}                                     in `shot`: the field that `worked` names
 //   {field:NAME}                                 any other field of the row
 //
-// and {{ is a brace. An extraction is a line `WHERE REGEX`: the answer is the first group of a PCRE2 pattern (of the
-// whole, without groups); extractions are tried in their order, and the first that matches something decides.
+// and {{ is a brace. A field may have several names, question|input: the first that a row has. An extraction is a line
+// `WHERE REGEX`: the answer is the first group of a PCRE2 pattern (of the whole, without groups); extractions are tried
+// in their order, and the first that matches decides, even where what it finds is empty, which is no answer.
 //
-//   first | last     of the matches
+//   first | last     of the matches; one of them has to be there
 //   ending           of the last line only, once white space behind it is gone
 //   anycase, dotall  as in PCRE2
-//   option           REGEX holds {options}: the question's options, escaped; the answer is an option's text
+//   filled           a match whose group is empty counts as none, and the next extraction is tried
+//   option           REGEX holds {options}: the question's options, escaped; the answer is an option's text. White space
+//                    behind the response is gone
 #ifndef BENCHMARKS_TASK_H
 #define BENCHMARKS_TASK_H
 
@@ -41,11 +44,11 @@ typedef enum Headline { HEADLINE_MICRO, HEADLINE_MACRO, HEADLINE_HARMONIC } Head
     ROW(data,           text,     "",         "",          task,    IDENTITY, "the data that the user has to bring") \
     ROW(rows,           integer,  "0",        ">= 0",      task,    IDENTITY, "rows of the whole test set; 0: any number") \
     ROW(question,       text,     "question", "",          fields,  IDENTITY, "field of the question") \
-    ROW(id,             list,     "",         "",          fields,  IDENTITY, "fields of a row's name, of which it has one; else its number, from 0") \
+    ROW(id,             text,     "id",       "",          fields,  IDENTITY, "field of a row's name, where the row has it; else its number, from 0") \
     ROW(options,        list,     "",         "",          fields,  IDENTITY, "field of the list of options; or a field for each") \
     ROW(drop_option,    text,     "",         "",          fields,  IDENTITY, "an option that is none, as it is written") \
     ROW(shuffle,        flag,     "false",    "",          fields,  IDENTITY, "options in the order of Python's random.Random(0).sample, drawn in the order of the rows") \
-    ROW(answer,         text,     "answer",   "",          fields,  IDENTITY, "field of the answer") \
+    ROW(answer,         text,     "answer",   "",          fields,  IDENTITY, "field of the answer; of a list, the first") \
     ROW(answer_form,    choice,   "text",     ANSWER_FORMS, fields, IDENTITY, "the answer is a text; an option's letter, index or text; or the first option") \
     ROW(categories,     list,     "",         "",          fields,  IDENTITY, "fields by which scores are listed; the first is the category") \
     ROW(worked,         text,     "",         "",          fields,  IDENTITY, "field of an example's worked answer; what is replaced in it: worked_from, worked_to") \
@@ -62,6 +65,7 @@ typedef enum Headline { HEADLINE_MICRO, HEADLINE_MACRO, HEADLINE_HARMONIC } Head
     ROW(max_new_tokens, integer,  "8192",     "> 0",       sampling, IDENTITY, "longest response, in tokens") \
     ROW(temperature,    number,   "0",        ">= 0",      sampling, IDENTITY, "sampling temperature; 0: greedy") \
     ROW(stop,           repeated, "",         "",          sampling, IDENTITY, "text that ends a response") \
+    ROW(turns,          flag,     "false",    "",          scoring, IDENTITY, "where <|im_start|>user stands in a response, it is read from the first <|im_start|>assistant on, and without `after`") \
     ROW(after,          repeated, "",         "",          scoring, IDENTITY, "only what follows the last of this text is read, without white space around it") \
     ROW(before,         repeated, "",         "",          scoring, IDENTITY, "only what precedes the first of this text is read, without white space around it") \
     ROW(extract,        repeated, "",         "",          scoring, IDENTITY, "where the answer is looked for; see above") \
@@ -94,5 +98,9 @@ void task_close(Task *task);
 
 bool tasks_list(Bytes *out);                          // the tasks of the program, and the data that each needs
 bool task_show(Bytes *out, const char *name_or_file); // its text
+
+// The row's value of the first of these fields, "question|input", that it has and that is not null; NULL: none. Belongs
+// to row.
+json_t *task_field(const json_t *row, const char *names);
 
 #endif

@@ -1,0 +1,17 @@
+// Where in a response its answer stands: the lines `extract` of a task (benchmarks/task.h), compiled by PCRE2 to mean
+// what they mean to Python's re. A pattern that takes too many steps finds nothing, so that no response can hang it.
+#ifndef BENCHMARKS_EXTRACT_H
+#define BENCHMARKS_EXTRACT_H
+
+#include "options/options.h"
+
+typedef struct Extractor Extractor;
+
+Extractor *extractor_open(const OptionList *lines, const char *where); // NULL after fail("where: extract: ...")
+void extractor_close(Extractor *extractor);
+
+// What the first pattern found that matches, a part of text, which is valid UTF-8; data NULL: none does. *option: the
+// first option that reads like it, where that pattern looks for options; else -1.
+Text extractor_find(Extractor *extractor, Text text, const Text *options, size_t option_count, int *option);
+
+#endif
