@@ -74,6 +74,7 @@ $(1)/kernels/cpu/backend_$(v).o: kernels/cpu/backend.c
 	@$$(CC) $$(CFLAGS) $(2) $(MARCH_$(v)) -DCPU_VARIANT=$(v) -c $$< -o $$@
 )
 $(1)/benchmarks/tasks.o: $(wildcard benchmarks/tasks/*.task)
+$(1)/benchmarks/page_text.o: benchmarks/page.css benchmarks/page.js
 $(1)/base/version.o: CFLAGS += -DVERSION='"$(VERSION)"'
 $(1)/base/version.o: $(B)/version.txt
 $(1)/libdereason.a: $(LIBRARY:%.c=$(1)/%.o) $(foreach v,$(VARIANTS),$(1)/kernels/cpu/backend_$(v).o)
