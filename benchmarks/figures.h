@@ -1,13 +1,5 @@
 // From verdicts to scores: what a run says of itself, and how two runs differ.
 //
-//   score      by the protocol, as its headline says: micro (the mean over questions of the share of right responses),
-//              macro (the mean over categories), harmonic (the harmonic mean over categories, as BBEH's paper has it)
-//   strict     the same questions, strictly scored (benchmarks/scoring.h)
-//   stderr     by the bootstrap over questions; all responses to a question stay together
-//   pass@k     where there are several responses to a question (evaluation/attempts.h)
-//
-// Everything is a function of the rows of TASK.jsonl and of nothing else; resampling is seeded.
-//
 // A row of TASK.jsonl is a response:
 //
 //   {"task": "mmlu_pro", "id": "70", "question": 0, "sample": 0, "asked": "Typical advertising ...", "options": ["..."],
@@ -15,26 +7,55 @@
 //    "extracted": "I", "letter": "I", "right": true, "strict": true, "rule": "the same letter", "found": true,
 //    "readable": true, "drawn": false, "by_chance": 0}
 //
-// question: its number in the data, from 0; rows of one question are neighbours, in the order of the data. categories:
-// one for each of the task's fields, null where the row has none. options and letter are absent for other questions;
-// tokens is absent where a server or somebody else generated.
+// question: its number in the data, from 0; rows of one question are neighbours, in the order of the data, its samples
+// in theirs. categories: one for each of the task's fields, null where the row has none. options and letter are absent
+// for other questions; tokens is absent where a server or somebody else generated.
+//
+// summary.json holds one object for each task, by its name:
+//
+//   task, task_hash     the task and its text's hash, in hexadecimal
+//   headline            micro, macro or harmonic: which of them `score` is
+//   score, stderr       by the protocol; interval: [low, high], of 95%
+//   count               questions; responses: to all of them; samples: the most to one question
+//   micro               the mean over questions of the share of right responses (avg@n)
+//   macro               the mean over categories of that
+//   harmonic            the harmonic mean over categories as BBEH's authors have it: of each accuracy and one percentage
+//                       point, so that a category without a right response does not make it 0 (their table has such
+//                       models). harmonic_unadjusted: without that point, 0 if any category is. OpenCompass adds
+//                       it only where an accuracy is 0.
+//   strict              {score, stderr}: the same headline, strictly scored (benchmarks/scoring.h)
+//   fields              names of the fields of `categories`; where there are none, macro and harmonic are absent too
+//   by_category         of the first field: {"business": {score, stderr, count, strict: {score, stderr}}, ...}
+//   by_field            of each further field such an object, by the field's name
+//   pass_at_k           {"1": ..., "2": ..., "4": ...} and the most that all questions have, where that is above 1
+//                       (evaluation/attempts.h)
+//   shares              of responses: cut_off (finish_reason "length"), without_answer (nothing was found), unreadable
+//                       (found, but no answer)
+//   drawn               {count, share, by_chance, right}: a letter was drawn; of these, the share that is right by
+//                       chance, and the share that came out right
+//   disagreements       {count, only_protocol, only_strict}: responses that only one of the two calls right
+//   response_tokens     the mean; null where no row has tokens
+//   about               what the program adds for people: model, sampling, template, stop, data, ... (any JSON)
+//
+// Without questions a score is null. Shares, scores and errors are between 0 and 1. stderr is the bootstrap's over
+// questions, all responses to one together: of a mean in its limit, else by resampling (benchmarks/bootstrap.h).
+// Everything is a function of the rows of TASK.jsonl and of nothing else.
 #ifndef BENCHMARKS_FIGURES_H
 #define BENCHMARKS_FIGURES_H
 
-#include "base/names.h"
 #include "benchmarks/task.h"
 #include "json/json.h"
 
-// The task's object in summary.json, from its rows at `path`: score, stderr, count, strict, by_category, ... A new
-// reference; NULL after fail().
+// The task's object in summary.json, from its rows at `path`; all but `about`. A new reference; NULL after fail(), which
+// names file and line.
 json_t *figures_of(const Task *task, const char *path);
 
 // What summary.json says, for the terminal: a table by task and category.
 bool figures_table(Bytes *out, const json_t *summary);
 
-// Runs side by side, from their folders (summary.json, TASK.jsonl): scores, paired differences to the first with their
-// significance, over the questions that all have, and the questions on which they differ. Fails where two folders have
-// no task in common, or the same task by another text.
+// Runs side by side, from their folders (summary.json, TASK.jsonl): the questions that they answer differently; scores
+// of those questions that all have, and each run's difference to the first with its significance. Fails where the
+// folders have no task in common, the same task by another text, or other questions under the same ids.
 bool figures_compare(Bytes *out, const char *const *folders, size_t count);
 
 #endif
