@@ -245,41 +245,62 @@ static bool flip_all(double *p, bool *exact, const Shares *a, const Shares *b)
     return ok;
 }
 
-// One exchange of random questions; groups: a's and b's as they came, then room for two more.
-static double flip_some(Headline headline, const Shares *a, const Shares *b, Group *groups, uint32_t repetition)
+typedef struct Exchange { // a question on which the two differ
+    double difference;
+    uint32_t group;
+} Exchange;
+
+typedef struct Exchanges {
+    Exchange *list; // (count)
+    size_t count, groups;
+    Group *came, *flipped; // (2 * groups) a's and b's: as they came, and after an exchange
+} Exchanges;
+
+static double flip_some(Headline headline, const Exchanges *e, uint32_t repetition)
 {
-    size_t of = a->groups;
-    Group *flipped = groups + 2 * of;
-    memcpy(flipped, groups, 2 * of * sizeof *groups);
+    memcpy(e->flipped, e->came, 2 * e->groups * sizeof *e->came);
     Philox bits = {{0}};
-    for (size_t i = 0; i < a->count; i++) {
+    for (size_t i = 0; i < e->count; i++) {
         if (i % 128 == 0)
             bits = draw((uint32_t)(i / 128), repetition, FOR_FLIPS);
         if ((bits.v[i / 32 % 4] >> i % 32 & 1) == 0)
             continue;
-        double d = difference_at(a, b, i);
-        flipped[a->list[i].group].sum -= d;
-        flipped[of + a->list[i].group].sum += d;
+        e->flipped[e->list[i].group].sum -= e->list[i].difference;
+        e->flipped[e->groups + e->list[i].group].sum += e->list[i].difference;
     }
-    return of_groups(headline, flipped, of) - of_groups(headline, flipped + of, of);
+    return of_groups(headline, e->flipped, e->groups) - of_groups(headline, e->flipped + e->groups, e->groups);
 }
 
-static bool flip_at_random(double *p, Headline headline, const Shares *a, const Shares *b)
+static double flip_at_random(Headline headline, const Exchanges *e)
 {
     const double rounding = 1e-12;
-    Group *groups = allocate(4 * a->groups + 1, sizeof *groups);
-    TRY(groups != NULL);
-    for (size_t i = 0; i < a->count; i++) {
-        add(groups, &a->list[i]);
-        add(groups + a->groups, &b->list[i]);
-    }
-    double observed = aggregate(headline, a) - aggregate(headline, b);
-    int64_t as_far = 0;
+    double came = of_groups(headline, e->came, e->groups) - of_groups(headline, e->came + e->groups, e->groups);
+    int64_t as_far = 1; // what came is one of the exchanges
     for (uint32_t r = 0; r < FLIPS; r++)
-        as_far += fabs(flip_some(headline, a, b, groups, r)) >= fabs(observed) - rounding;
-    *p = (double)(as_far + 1) / (FLIPS + 1); // what came is one of the exchanges
-    free(groups);
-    return true;
+        as_far += fabs(flip_some(headline, e, r)) >= fabs(came) - rounding;
+    return (double)as_far / (FLIPS + 1);
+}
+
+static bool flip_randomly(double *p, Headline headline, const Shares *a, const Shares *b)
+{
+    Exchanges e = {.list = allocate(a->count + 1, sizeof *e.list),
+                   .groups = a->groups,
+                   .came = allocate(2 * a->groups + 1, sizeof *e.came),
+                   .flipped = allocate(2 * a->groups + 1, sizeof *e.flipped)};
+    bool ok = e.list != NULL && e.came != NULL && e.flipped != NULL;
+    for (size_t i = 0; ok && i < a->count; i++) {
+        double d = difference_at(a, b, i);
+        if (d != 0)
+            e.list[e.count++] = (Exchange){d, a->list[i].group};
+        add(e.came, &a->list[i]);
+        add(e.came + a->groups, &b->list[i]);
+    }
+    if (ok)
+        *p = flip_at_random(headline, &e);
+    free(e.list);
+    free(e.came);
+    free(e.flipped);
+    return ok;
 }
 
 bool permutation(double *p, bool *exact, Headline headline, const Shares *a, const Shares *b)
@@ -287,7 +308,7 @@ bool permutation(double *p, bool *exact, Headline headline, const Shares *a, con
     *p = 1;
     *exact = false;
     TRY(headline != HEADLINE_MICRO || flip_all(p, exact, a, b));
-    return *exact || flip_at_random(p, headline, a, b);
+    return *exact || flip_randomly(p, headline, a, b);
 }
 
 void holm(double *adjusted, const double *p, size_t count)

@@ -80,14 +80,14 @@ static bool place_question(Verdicts *v, const json_t *row, const char *where)
 
 static bool add_question(Verdicts *v, const json_t *row, int64_t number, const char *where)
 {
-    const char *id, *asked, *extracted = "";
-    TRY(json_need_text(&id, row, "id", where) && json_need_text(&asked, row, "asked", where) &&
-        json_may_text(&extracted, row, "extracted", where));
+    const char *id, *asked = json_string_value(json_object_get(row, "asked")); // may hold NUL
+    const char *extracted = json_string_value(json_object_get(row, "extracted"));
+    TRY(json_need_text(&id, row, "id", where) && (asked != NULL || fail("%s: key \"asked\" must be a string", where)));
     TRY(grow(&v->list, &v->capacity, v->count + 1, sizeof *v->list) && place_question(v, row, where));
     Answered q = {.number = number, .last = -1};
     TRY(name_question(v, &q, id) && content_hash(&q.content, row));
     q.asked = excerpt(asked);
-    q.extracted = excerpt(extracted);
+    q.extracted = excerpt(extracted == NULL ? "" : extracted);
     v->list[v->count++] = q;
     return q.asked != NULL && q.extracted != NULL;
 }

@@ -1,0 +1,179 @@
+// A run's page: its head (page_head.c), then the rows of each task as JSON, in chunks of which each has an index in
+// front of it, then the script (page.js) that reads them. What a script element may not hold is escaped in the JSON.
+#include "benchmarks/page_internal.h"
+#include "log/visible.h"
+#include "rows/lines.h"
+#include "system/files.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK_BYTES = 1 << 19, BEGIN_BYTES = 140, WHERE_BYTES = 1024 };
+enum { RIGHT = 1, STRICT = 2, CUT_OFF = 4, FOUND = 8, DRAWN = 16, UNREADABLE = 32 }; // as in page.js
+
+typedef struct Writer {
+    AtomicFile file;
+    const char *task;
+    Bytes index, rows; // of the chunk so far; empty: none
+} Writer;
+
+static bool write_text(Writer *w, const char *text) { return atomic_write(&w->file, text, strlen(text)); }
+
+// ---- JSON in a script element
+
+// Without < no element ends or begins in it, whatever a response says.
+static bool append_element(Bytes *out, const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    bool ok = text != NULL || fail("no memory for a page");
+    for (const char *at = text; ok && *at != 0;) {
+        size_t plain = strcspn(at, "<");
+        ok = bytes_append(out, at, plain) && (at[plain] == 0 || bytes_text(out, "\\u003c"));
+        at += plain + (at[plain] != 0);
+    }
+    free(text);
+    return ok;
+}
+
+static bool write_chunk(Writer *w)
+{
+    bool ok = bytes_text(&w->index, "]}</script>\n<script type=\"application/json\" class=\"rows\">[") &&
+              atomic_write(&w->file, w->index.data, w->index.size) && bytes_text(&w->rows, "]</script>\n") &&
+              atomic_write(&w->file, w->rows.data, w->rows.size);
+    bytes_clear(&w->index);
+    bytes_clear(&w->rows);
+    return ok;
+}
+
+static bool begin_chunk(Writer *w)
+{
+    json_t *task = json_string(w->task);
+    bool ok = bytes_text(&w->index, "<script type=\"application/json\" class=\"index\">{\"task\":") &&
+              append_element(&w->index, task) && bytes_text(&w->index, ",\"rows\":[");
+    json_decref(task);
+    return ok;
+}
+
+// ---- a row
+
+static bool is(const json_t *row, const char *key) { return json_is_true(json_object_get(row, key)); }
+
+static int flags_of(const json_t *row)
+{
+    const char *reason = json_string_value(json_object_get(row, "finish_reason"));
+    return (is(row, "right") ? RIGHT : 0) | (is(row, "strict") ? STRICT : 0) | (is(row, "found") ? FOUND : 0) |
+           (is(row, "drawn") ? DRAWN : 0) | (is(row, "found") && !is(row, "readable") ? UNREADABLE : 0) |
+           (reason != NULL && strcmp(reason, "length") == 0 ? CUT_OFF : 0);
+}
+
+// Its entry in the list: id, sample, flags, categories, how the question begins. NULL after fail().
+static json_t *entry_of(const json_t *row, const char *where)
+{
+    json_t *id = json_object_get(row, "id"), *sample = json_object_get(row, "sample"), *entry = NULL;
+    json_t *categories = json_object_get(row, "categories");
+    const char *asked = json_string_value(json_object_get(row, "asked"));
+    size_t size = asked == NULL ? 0 : strlen(asked);
+    if (!json_is_string(id) || !json_is_integer(sample) || asked == NULL ||
+        !json_is_string(json_object_get(row, "text")) || !json_is_array(categories))
+        fail("%s: is not a response as ./evaluate writes it", where);
+    else if ((entry = json_pack("[OOiOs%]", id, sample, flags_of(row), categories, asked,
+                                size <= BEGIN_BYTES ? size : utf8_valid_prefix(asked, BEGIN_BYTES))) == NULL)
+        fail("no memory for a page");
+    return entry;
+}
+
+static bool add_row(Writer *w, const char *text, size_t size, const char *where)
+{
+    json_t *row = json_parse(text, size, where);
+    json_t *entry = row == NULL ? NULL : entry_of(row, where);
+    bool first = w->rows.size == 0;
+    bool ok = entry != NULL && (!first || begin_chunk(w)) &&
+              (first || (bytes_text(&w->index, ",\n") && bytes_text(&w->rows, ",\n"))) &&
+              append_element(&w->index, entry) && append_element(&w->rows, row);
+    json_decref(entry);
+    json_decref(row);
+    return ok && (w->rows.size < CHUNK_BYTES || write_chunk(w));
+}
+
+static bool add_task(Writer *w, const char *folder, const char *task)
+{
+    Bytes name = {0};
+    LineReader reader;
+    const char *text;
+    size_t size;
+    char *path = bytes_printf(&name, "%s.jsonl", task) ? path_join(folder, name.data) : NULL;
+    bool ok = path != NULL && lines_open(&reader, path);
+    bool opened = ok;
+    w->task = task;
+    while (ok && (ok = lines_next(&reader, &text, &size)) && text != NULL) {
+        char where[WHERE_BYTES];
+        snprintf(where, sizeof where, "%s:%" PRId64, path, reader.line);
+        ok = add_row(w, text, size, where);
+    }
+    if (opened)
+        lines_close(&reader);
+    ok = ok && (w->rows.size == 0 || write_chunk(w));
+    free(path);
+    bytes_free(&name);
+    return ok;
+}
+
+// ---- the page
+
+// The hidden characters as ranges of a regular expression, without newline and tabulator, which a page shows.
+static bool append_hidden(Bytes *out)
+{
+    for (uint32_t code = 0; code <= 0x10FFFF; code++) {
+        if (!character_hidden(code) || code == '\n' || code == '\t')
+            continue;
+        uint32_t last = code;
+        while (character_hidden(last + 1) && last + 1 != '\n' && last + 1 != '\t')
+            last++;
+        TRY(bytes_printf(out, "\\u{%" PRIX32 "}-\\u{%" PRIX32 "}", code, last));
+        code = last;
+    }
+    return true;
+}
+
+static bool write_meta(Writer *w, const json_t *summary)
+{
+    Bytes hidden = {0}, out = {0};
+    bool ok = append_hidden(&hidden);
+    json_t *tasks = json_object(), *figures;
+    const char *task;
+    json_object_foreach ((json_t *)summary, task, figures)
+        ok = ok &&
+             json_object_set_new(tasks, task, json_pack("{sO?}", "fields", json_object_get(figures, "fields"))) == 0;
+    json_t *meta = ok ? json_pack("{sssO}", "hidden", hidden.data, "tasks", tasks) : NULL;
+    ok = (meta != NULL || fail("no memory for a page")) &&
+         bytes_text(&out, "<script type=\"application/json\" id=\"meta\">") && append_element(&out, meta) &&
+         bytes_text(&out, "</script>\n") && atomic_write(&w->file, out.data, out.size);
+    json_decref(meta);
+    json_decref(tasks);
+    bytes_free(&hidden);
+    bytes_free(&out);
+    return ok;
+}
+
+static bool write_page(Writer *w, const json_t *summary, const char *folder)
+{
+    Bytes head = {0};
+    bool ok = page_head(&head, summary) && atomic_write(&w->file, head.data, head.size) && write_meta(w, summary);
+    bytes_free(&head);
+    const char *task;
+    json_t *figures;
+    json_object_foreach ((json_t *)summary, task, figures)
+        ok = ok && add_task(w, folder, task);
+    return ok && write_text(w, "<script>\n") && write_text(w, PAGE_SCRIPT) &&
+           write_text(w, "</script>\n</body></html>\n");
+}
+
+bool page_write(const char *path, const json_t *summary, const char *folder)
+{
+    Writer w = {0};
+    TRY(atomic_open(&w.file, path));
+    bool ok = write_page(&w, summary, folder) && atomic_commit(&w.file);
+    atomic_abort(&w.file);
+    bytes_free(&w.index);
+    bytes_free(&w.rows);
+    return ok;
+}

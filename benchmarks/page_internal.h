@@ -1,0 +1,15 @@
+// Shared by the files that write a run's page: page.c reads rows and writes the file, page_head.c writes what stands
+// above the list, page_text.c holds style and script.
+#ifndef BENCHMARKS_PAGE_INTERNAL_H
+#define BENCHMARKS_PAGE_INTERNAL_H
+
+#include "benchmarks/page.h"
+
+extern const char PAGE_STYLE[], PAGE_SCRIPT[];
+
+bool page_head(Bytes *out, const json_t *summary); // from the doctype to the empty list
+
+// Appends a text as text of a page: markup is escaped, and characters that act or are invisible become numbers.
+bool append_html(Bytes *out, const char *text);
+
+#endif
