@@ -14,7 +14,8 @@
 
     // Characters that act or cannot be seen become their numbers.
     function visible(text) {
-        return String(text).replace(hidden, c => '\\u{' + c.codePointAt(0).toString(16).toUpperCase().padStart(4, '0') + '}');
+        const number = c => c.codePointAt(0).toString(16).toUpperCase().padStart(4, '0');
+        return String(text).replace(hidden, c => '\\u{' + number(c) + '}');
     }
 
     function make(tag, kind, text, children) {
@@ -146,7 +147,8 @@
             passes: entry => {
                 const f = entry.flags;
                 return ($('task').value === '' || entry.task === $('task').value) &&
-                    (choice === null || (entry.task === choice.task && entry.categories[choice.field] === choice.name)) &&
+                    (choice === null ||
+                        (entry.task === choice.task && entry.categories[choice.field] === choice.name)) &&
                     (right === '' || (right === 'right') === ((f & RIGHT) !== 0)) &&
                     (!$('strict').checked || !(f & RIGHT) !== !(f & STRICT)) &&
                     (!$('cut_off').checked || (f & CUT_OFF) !== 0) &&

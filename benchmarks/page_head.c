@@ -81,52 +81,61 @@ static bool append_interval(Bytes *out, const json_t *figures)
     return bytes_text(out, "</td>");
 }
 
-static bool append_line(Bytes *out, const char *name, const json_t *figures)
+static bool append_heads(Bytes *out, const char *first, const char *const *columns, size_t count)
 {
-    const json_t *shares = json_object_get(figures, "shares"), *drawn = json_object_get(figures, "drawn");
-    TRY(bytes_text(out, "<tr><td>") && append_html(out, name) && bytes_text(out, "</td>"));
-    return append_number(out, figures, "count", 0) && append_score_cell(out, figures) &&
-           append_interval(out, figures) && append_score_cell(out, json_object_get(figures, "strict")) &&
-           append_share(out, shares, "cut_off") && append_share(out, shares, "without_answer") &&
-           append_share(out, shares, "unreadable") && append_share(out, drawn, "share") &&
-           append_share(out, drawn, "by_chance") && append_number(out, figures, "response_tokens", 1) &&
-           bytes_text(out, "</tr>\n");
-}
-
-static bool begin_table(Bytes *out, const char *first)
-{
-    static const char *const columns[] = {"questions", "score",      "95%",   "strict",          "cut off",
-                                          "no answer", "unreadable", "drawn", "right by chance", "tokens"};
     TRY(bytes_text(out, "<div class=\"wide\"><table>\n<tr><th>") && append_html(out, first) &&
         bytes_text(out, "</th>"));
-    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
+    for (size_t i = 0; i < count; i++)
         TRY(bytes_printf(out, "<th class=\"number\">%s</th>", columns[i]));
     return bytes_text(out, "</tr>\n");
 }
 
+static bool append_task(Bytes *out, const char *task, const json_t *figures)
+{
+    const json_t *shares = json_object_get(figures, "shares"), *drawn = json_object_get(figures, "drawn");
+    TRY(bytes_text(out, "<tr><td>") && append_html(out, task) && bytes_text(out, "</td>"));
+    return append_number(out, figures, "count", 0) && append_score_cell(out, figures) &&
+           append_interval(out, figures) && append_score_cell(out, json_object_get(figures, "strict")) &&
+           append_share(out, shares, "cut_off") && append_share(out, shares, "without_answer") &&
+           append_share(out, shares, "unreadable") && append_share(out, drawn, "share") &&
+           append_share(out, drawn, "by_chance") && append_share(out, drawn, "right") &&
+           append_number(out, figures, "response_tokens", 1) && bytes_text(out, "</tr>\n");
+}
+
 static bool append_tasks(Bytes *out, const json_t *summary)
 {
-    TRY(begin_table(out, "task"));
+    static const char *const columns[] = {"questions",     "score",          "95%",        "strict",
+                                          "cut off",       "no answer",      "unreadable", "drawn",
+                                          "drawn: chance", "came out right", "tokens"};
+    TRY(append_heads(out, "task", columns, sizeof columns / sizeof columns[0]));
     const char *task;
     json_t *figures;
     json_object_foreach ((json_t *)summary, task, figures)
-        TRY(append_line(out, task, figures));
+        TRY(append_task(out, task, figures));
     return bytes_text(out, "</table></div>\n");
+}
+
+static bool append_category(Bytes *out, const char *name, const json_t *figures)
+{
+    return bytes_text(out, "<tr><td>") && append_html(out, name) && bytes_text(out, "</td>") &&
+           append_number(out, figures, "count", 0) && append_score_cell(out, figures) &&
+           append_score_cell(out, json_object_get(figures, "strict")) && bytes_text(out, "</tr>\n");
 }
 
 static bool append_field(Bytes *out, const char *task, const char *field, const json_t *categories)
 {
     enum { SHOWN_AT_ONCE = 30 };
+    static const char *const columns[] = {"questions", "score", "strict"};
+    size_t count = json_object_size(categories);
+    if (count == 0)
+        return true;
+    TRY(bytes_text(out, count <= SHOWN_AT_ONCE ? "<details open><summary>" : "<details><summary>") &&
+        append_html(out, task) && bytes_text(out, " by ") && append_html(out, field) && bytes_text(out, "</summary>") &&
+        append_heads(out, field, columns, sizeof columns / sizeof columns[0]));
     const char *name;
     json_t *one;
-    if (json_object_size(categories) == 0)
-        return true;
-    TRY(bytes_text(out,
-                   json_object_size(categories) <= SHOWN_AT_ONCE ? "<details open><summary>" : "<details><summary>") &&
-        append_html(out, task) && bytes_text(out, " by ") && append_html(out, field) && bytes_text(out, "</summary>") &&
-        begin_table(out, field));
     json_object_foreach ((json_t *)categories, name, one)
-        TRY(append_line(out, name, one));
+        TRY(append_category(out, name, one));
     return bytes_text(out, "</table></div></details>\n");
 }
 
