@@ -18,7 +18,7 @@ typedef struct Evaluate {
     PartOptions part;
     RowReadingOptions reading;
     OptionList files; // the prompts
-    BenchmarkRun run; // the tasks, and the folder
+    Bench run; // the tasks, and the folder
     StopTexts *stops; // (run.count) of each task
     Bytes line;       // of the current response
 } Evaluate;
@@ -30,7 +30,7 @@ static const Asking *asking_of(const Evaluate *e, const Record *record, int64_t 
     const json_t *facts = json_object_get(record->row, "evaluate");
     const char *task = json_string_value(json_object_get(facts, "task"));
     *sample = json_integer_value(json_object_get(facts, "sample"));
-    return run_task(&e->run, task);
+    return bench_task(&e->run, task);
 }
 
 static bool ask_folder(Evaluate *e, Pending *row, const Record *record, const Asking *asking, int64_t sample)
@@ -116,7 +116,7 @@ static bool ask_all(Evaluate *e)
     RowWork *w = &e->work;
     RecordOptions reading = {.prompts = true, .any_difficulty = true};
     TRY(row_work_divide(w) && open_model(e));
-    TRY(w->ranks.rank > 0 || (run_write_prompts(&e->run, w->encoder) && run_note(&e->run, w, NULL)));
+    TRY(w->ranks.rank > 0 || (bench_write_prompts(&e->run, w->encoder) && bench_note(&e->run, w, NULL)));
     TRY(w->ranks.size == 1 || comm_barrier(&w->ranks));
     return row_work_open_rows(w, &reading) && open_journal(w) && row_work_run(w) && row_work_finish(w);
 }
@@ -128,7 +128,7 @@ static bool prepare_prompts(Evaluate *e)
     Tokenizer *tokenizer = folder[0] == 0 || e->o.server.endpoint[0] != 0 ? NULL : tokenizer_open(folder);
     TRY(tokenizer != NULL || folder[0] == 0 || e->o.server.endpoint[0] != 0);
     Encoder *encoder = tokenizer == NULL ? NULL : encoder_open(tokenizer);
-    bool ok = (tokenizer == NULL || encoder != NULL) && run_write_prompts(&e->run, encoder);
+    bool ok = (tokenizer == NULL || encoder != NULL) && bench_write_prompts(&e->run, encoder);
     encoder_close(encoder);
     tokenizer_close(tokenizer);
     return ok;
@@ -138,9 +138,9 @@ static bool respond(Evaluate *e)
 {
     bool there;
     if (e->o.responses[0] != 0)
-        return prepare_prompts(e) && run_take_responses(&e->run, e->o.responses) &&
-               run_note(&e->run, NULL, e->o.responses);
-    return run_has_responses(&e->run, e->o.asked.model, &there) && (there || ask_all(e));
+        return prepare_prompts(e) && bench_take_responses(&e->run, e->o.responses) &&
+               bench_note(&e->run, NULL, e->o.responses);
+    return bench_has_responses(&e->run, e->o.asked.model, &there) && (there || ask_all(e));
 }
 
 static bool score(Evaluate *e)
@@ -148,7 +148,7 @@ static bool score(Evaluate *e)
     Bytes shown = {0};
     json_t *summary = NULL;
     bool ok = marking_write(e->run.list, e->run.count, e->run.responses.data, e->o.benchmarks.out) &&
-              (summary = run_summary(&e->run)) != NULL && page_write(e->run.page.data, summary, e->o.benchmarks.out) &&
+              (summary = bench_summary(&e->run)) != NULL && page_write(e->run.page.data, summary, e->o.benchmarks.out) &&
               figures_table(&shown, summary);
     if (ok)
         fwrite(shown.data, 1, shown.size, stdout);
@@ -176,7 +176,7 @@ static bool run(void *state)
     EvaluateOptions *o = &e->o;
     if (o->list || o->show[0] != 0 || o->compare.count > 0)
         return show(o);
-    TRY(run_open(&e->run, &o->benchmarks, &e->options));
+    TRY(bench_open(&e->run, &o->benchmarks, &e->options));
     e->part.out = e->run.responses.data;
     e->files = (OptionList){.items = (const char **)&e->run.prompts.data, .count = 1};
     e->work.options = (RowWorkOptions){.given = &e->options,
@@ -211,7 +211,7 @@ static void close_all(void *state)
 {
     Evaluate *e = state;
     row_work_close(&e->work);
-    run_close(&e->run);
+    bench_close(&e->run);
     free(e->stops);
     bytes_free(&e->line);
 }

@@ -3,7 +3,7 @@
 #ifndef EVALUATE_OPTIONS_H
 #define EVALUATE_OPTIONS_H
 
-#include "benchmarks/run.h"
+#include "benchmarks/bench.h"
 
 #define EVALUATE_USAGE                                                                                                 \
     "evaluate: a model on benchmarks, by their own protocols and strictly\n"                                           \

@@ -1,17 +1,17 @@
-// The tasks of a run, and its prompts: see run.h. What it knows of itself is in run_facts.c.
-#include "benchmarks/run.h"
+// The tasks of a run, and its prompts: see bench.h. What it knows of itself is in bench_facts.c.
+#include "benchmarks/bench.h"
 #include <stdlib.h>
 #include <string.h>
 
 // ---- tasks and their data
 
-static bool add_task(BenchmarkRun *run, size_t *capacity, const char *name)
+static bool add_task(Bench *run, size_t *capacity, const char *name)
 {
     TRY(grow(&run->list, capacity, run->count + 1, sizeof *run->list));
     Asking *asking = &run->list[run->count++];
     *asking = (Asking){0};
     TRY(task_open(&asking->task, name));
-    if (run_task(run, asking->task.name) != asking)
+    if (bench_task(run, asking->task.name) != asking)
         return fail_as(ERROR_USAGE, "--tasks: %s is named twice", asking->task.name);
     const TaskOptions *task = &asking->task.o;
     asking->samples = run->o->samples > 0 ? run->o->samples : task->samples;
@@ -21,7 +21,7 @@ static bool add_task(BenchmarkRun *run, size_t *capacity, const char *name)
 }
 
 // Names may be separated by commas, too.
-static bool add_tasks(BenchmarkRun *run, size_t *capacity, const char *names)
+static bool add_tasks(Bench *run, size_t *capacity, const char *names)
 {
     Bytes name = {0};
     bool ok = true;
@@ -36,7 +36,7 @@ static bool add_tasks(BenchmarkRun *run, size_t *capacity, const char *names)
 }
 
 // TASK=FILE; the task's name alone would do where there is one, but says less.
-static bool match(BenchmarkRun *run, const char *option, const char *word, bool shots)
+static bool match(Bench *run, const char *option, const char *word, bool shots)
 {
     const char *equals = strchr(word, '=');
     if (equals == NULL || equals == word || equals[1] == 0)
@@ -55,7 +55,7 @@ static bool match(BenchmarkRun *run, const char *option, const char *word, bool 
     return fail_as(ERROR_USAGE, "--%s %s: --tasks does not name %.*s", option, word, (int)(equals - word), word);
 }
 
-static bool open_tasks(BenchmarkRun *run)
+static bool open_tasks(Bench *run)
 {
     const BenchmarkOptions *o = run->o;
     size_t capacity = 0;
@@ -74,9 +74,9 @@ static bool open_tasks(BenchmarkRun *run)
     return true;
 }
 
-bool run_open(BenchmarkRun *run, const BenchmarkOptions *o, const Options *given)
+bool bench_open(Bench *run, const BenchmarkOptions *o, const Options *given)
 {
-    *run = (BenchmarkRun){.o = o, .given = given};
+    *run = (Bench){.o = o, .given = given};
     if (o->out[0] == 0)
         return fail_as(ERROR_USAGE, "give --out, a folder");
     if (o->temperature > -1 && o->temperature < 0)
@@ -87,7 +87,7 @@ bool run_open(BenchmarkRun *run, const BenchmarkOptions *o, const Options *given
            bytes_printf(&run->page, "%s/page.html", o->out);
 }
 
-void run_close(BenchmarkRun *run)
+void bench_close(Bench *run)
 {
     for (size_t i = 0; i < run->count; i++)
         task_close(&run->list[i].task);
@@ -99,7 +99,7 @@ void run_close(BenchmarkRun *run)
     bytes_free(&run->page);
 }
 
-const Asking *run_task(const BenchmarkRun *run, const char *name)
+const Asking *bench_task(const Bench *run, const char *name)
 {
     for (size_t i = 0; i < run->count; i++)
         if (strcmp(run->list[i].task.name, name) == 0)
@@ -122,7 +122,7 @@ static bool is_same_file(bool *same, const char *a, const char *b)
 }
 
 // Prompts that are there stay, if they are the same.
-static bool publish(const BenchmarkRun *run, AtomicFile *file)
+static bool publish(const Bench *run, AtomicFile *file)
 {
     PathKind kind;
     bool same;
@@ -136,7 +136,7 @@ static bool publish(const BenchmarkRun *run, AtomicFile *file)
                         run->prompts.data);
 }
 
-bool run_write_prompts(BenchmarkRun *run, Encoder *encoder)
+bool bench_write_prompts(Bench *run, Encoder *encoder)
 {
     AtomicFile file;
     bool ok = atomic_open(&file, run->prompts.data);

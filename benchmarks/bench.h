@@ -8,8 +8,8 @@
 //   page.html         all of it, to be read
 //
 // The last three are made anew from the first ones whenever the command is repeated.
-#ifndef BENCHMARKS_RUN_H
-#define BENCHMARKS_RUN_H
+#ifndef BENCHMARKS_BENCH_H
+#define BENCHMARKS_BENCH_H
 
 #include "asking/row_work.h"
 #include "benchmarks/prompts.h"
@@ -28,36 +28,36 @@
 // clang-format on
 OPTION_GROUP(BenchmarkOptions, BENCHMARK_ROWS)
 
-typedef struct BenchmarkRun {
+typedef struct Bench {
     const BenchmarkOptions *o;
     const Options *given;
     Asking *list; // (count) the tasks
     size_t count;
     Bytes prompts, responses, facts, summary, page; // paths of its files; facts: run.json
-} BenchmarkRun;
+} Bench;
 
 // Opens the tasks, finds their data, and makes the folder.
-bool run_open(BenchmarkRun *run, const BenchmarkOptions *options, const Options *given);
-void run_close(BenchmarkRun *run);
+bool bench_open(Bench *run, const BenchmarkOptions *options, const Options *given);
+void bench_close(Bench *run);
 
-const Asking *run_task(const BenchmarkRun *run, const char *name); // NULL: it has no such task
+const Asking *bench_task(const Bench *run, const char *name); // NULL: it has no such task
 
 // Writes prompts.jsonl. Fails where there are others: what was answered would belong to other questions.
-bool run_write_prompts(BenchmarkRun *run, Encoder *encoder);
+bool bench_write_prompts(Bench *run, Encoder *encoder);
 
 // Writes run.json. work: who answers; NULL: somebody else has, in the file `responses`.
-bool run_note(const BenchmarkRun *run, const RowWork *work, const char *responses);
+bool bench_note(const Bench *run, const RowWork *work, const char *responses);
 
 // Whether responses.jsonl is there. Then what run.json says is what it was made from; fails where the tasks, the data,
 // the options or the model's name are others now.
-bool run_has_responses(BenchmarkRun *run, const char *model, bool *there);
+bool bench_has_responses(Bench *run, const char *model, bool *there);
 
 // Writes responses.jsonl from somebody else's: rows with a text (text, response, output or completion), which belong to
 // the prompts by id (of prompts.jsonl, or of the data where there is one task) and in the order of the samples, or, if
 // none has an id, by their order.
-bool run_take_responses(const BenchmarkRun *run, const char *path);
+bool bench_take_responses(const Bench *run, const char *path);
 
 // Writes summary.json, from TASK.jsonl of all tasks. A new reference; NULL after fail().
-json_t *run_summary(const BenchmarkRun *run);
+json_t *bench_summary(const Bench *run);
 
 #endif

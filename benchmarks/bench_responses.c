@@ -1,12 +1,12 @@
-// Responses that somebody else has generated, matched with the prompts of a run: see run.h.
-#include "benchmarks/run.h"
+// Responses that somebody else has generated, matched with the prompts of a run: see bench.h.
+#include "benchmarks/bench.h"
 #include "json/json_source.h"
 #include "rows/row_write.h"
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct Theirs { // rows of their file, by name: "gsm8k/17#0", or "#17" where none has an id
-    const BenchmarkRun *run;
+    const Bench *run;
     const char *path;
     NameTable names;
     char **rows; // (names.count)
@@ -35,7 +35,7 @@ static bool name_by_facts(Bytes *name, const json_t *facts)
                         json_integer_value(json_object_get(facts, "sample")));
 }
 
-static bool has_task(const BenchmarkRun *run, const char *id)
+static bool has_task(const Bench *run, const char *id)
 {
     for (size_t i = 0; i < run->count; i++) {
         size_t length = strlen(run->list[i].task.name);
@@ -202,7 +202,7 @@ static bool write_joined(Theirs *t)
     return ok;
 }
 
-bool run_take_responses(const BenchmarkRun *run, const char *path)
+bool bench_take_responses(const Bench *run, const char *path)
 {
     Theirs t = {.run = run, .path = path};
     bool ok = each_line(&t, path, take_line) && (t.names.count > 0 || fail("%s: holds no responses", path)) &&

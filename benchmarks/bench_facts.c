@@ -1,6 +1,6 @@
-// What a run says of itself: run.json, and the head of summary.json. See run.h.
+// What a run says of itself: run.json, and the head of summary.json. See bench.h.
 #include "benchmarks/figures.h"
-#include "benchmarks/run.h"
+#include "benchmarks/bench.h"
 #include <string.h>
 
 enum { FACTS_LIMIT = 1 << 24 };
@@ -48,7 +48,7 @@ static bool put_model(json_t *facts, const RowWork *work)
            put(facts, "arithmetic", json_string(work->session.kernels->arithmetic));
 }
 
-bool run_note(const BenchmarkRun *run, const RowWork *work, const char *responses)
+bool bench_note(const Bench *run, const RowWork *work, const char *responses)
 {
     json_t *facts = json_object(), *tasks = json_object();
     bool ok = put(facts, "tasks", tasks) && put(facts, "options", options_identity(run->given)) &&
@@ -86,7 +86,7 @@ static bool same_task(Asking *asking, const json_t *facts, const char *where)
     return ok;
 }
 
-static bool same_run(BenchmarkRun *run, const char *model)
+static bool same_run(Bench *run, const char *model)
 {
     const char *where = run->facts.data, *saved;
     json_t *facts = json_read(where, FACTS_LIMIT);
@@ -100,7 +100,7 @@ static bool same_run(BenchmarkRun *run, const char *model)
     return ok;
 }
 
-bool run_has_responses(BenchmarkRun *run, const char *model, bool *there)
+bool bench_has_responses(Bench *run, const char *model, bool *there)
 {
     PathKind kind;
     TRY(path_kind(&kind, run->responses.data));
@@ -143,24 +143,24 @@ static json_t *about(const Asking *asking, const json_t *facts)
     return NULL;
 }
 
-static bool put_task(json_t *tasks, const BenchmarkRun *run, const Asking *asking, const json_t *facts)
+static bool put_task(json_t *summary, const Bench *run, const Asking *asking, const json_t *facts)
 {
     Bytes path = {0};
     json_t *figures = NULL;
     bool ok = bytes_printf(&path, "%s/%s.jsonl", run->o->out, asking->task.name) &&
               (figures = figures_of(&asking->task, path.data)) != NULL && put(figures, "about", about(asking, facts)) &&
-              put(tasks, asking->task.name, json_incref(figures));
+              put(summary, asking->task.name, json_incref(figures));
     json_decref(figures);
     bytes_free(&path);
     return ok;
 }
 
-json_t *run_summary(const BenchmarkRun *run)
+json_t *bench_summary(const Bench *run)
 {
-    json_t *facts = json_read(run->facts.data, FACTS_LIMIT), *summary = json_object(), *tasks = json_object();
-    bool ok = facts != NULL && put(summary, "tasks", tasks);
+    json_t *facts = json_read(run->facts.data, FACTS_LIMIT), *summary = json_object();
+    bool ok = facts != NULL;
     for (size_t i = 0; ok && i < run->count; i++)
-        ok = put_task(tasks, run, &run->list[i], facts);
+        ok = put_task(summary, run, &run->list[i], facts);
     ok = ok && json_write_atomic(run->summary.data, summary);
     json_decref(facts);
     if (ok)
