@@ -9,8 +9,8 @@ enum { FOLDER_WIDTH = 24, SUMMARY_LIMIT = 64 << 20, RUNS_MOST = 64 };
 static const double SIGNIFICANT = 0.05;
 #define LEGEND                                                                                                         \
     "more, fewer: questions that it answers right more often than the first run, and less often. ± and 95%%: "        \
-    "bootstrap\nover questions. p: two-sided paired permutation test, exact for micro, else by random exchanges. "     \
-    "Holm: corrected for\nthe runs of its table. significant: that is below %.2f.\n"
+    "bootstrap\nover questions, %d resamples. p: two-sided paired permutation test, exact for micro, else by %d "      \
+    "random exchanges.\nHolm: corrected for the runs of its table. significant: that is below %.2f.\n"
 
 typedef struct Run {
     const char *folder;
@@ -363,7 +363,7 @@ static bool compare_tasks(Bytes *out, const Run *runs, size_t count)
         }
     ok = ok && (tasks > 0 || fail("%s and the other folders have no task in common", runs[0].folder)) &&
          bytes_append(out, scores.data, scores.size) && append_left_out(out, runs, count) &&
-         bytes_printf(out, LEGEND, SIGNIFICANT);
+         bytes_printf(out, LEGEND, RESAMPLES, FLIPS, SIGNIFICANT);
     bytes_free(&scores);
     return ok;
 }

@@ -2,10 +2,10 @@
 //
 // A row of TASK.jsonl is a response:
 //
-//   {"task": "mmlu_pro", "id": "70", "question": 0, "sample": 0, "asked": "Typical advertising ...", "options": ["..."],
-//    "categories": ["business"], "reference": "I", "text": "...", "finish_reason": "stop", "tokens": 512,
-//    "extracted": "I", "letter": "I", "right": true, "strict": true, "rule": "the same letter", "found": true,
-//    "readable": true, "drawn": false, "by_chance": 0}
+//   {"task": "mmlu_pro", "id": "70", "question": 0, "sample": 0, "asked": "Typical advertising ...",
+//    "options": ["..."], "categories": ["business"], "reference": "I", "text": "...", "finish_reason": "stop",
+//    "tokens": 512, "extracted": "I", "letter": "I", "right": true, "strict": true, "rule": "the same letter",
+//    "found": true, "readable": true, "drawn": false, "by_chance": 0}
 //
 // question: its number in the data, from 0; rows of one question are neighbours, in the order of the data, its samples
 // in theirs. categories: one for each of the task's fields, null where the row has none. options and letter are absent
@@ -19,10 +19,10 @@
 //   count               questions; responses: to all of them; samples: the most to one question
 //   micro               the mean over questions of the share of right responses (avg@n)
 //   macro               the mean over categories of that
-//   harmonic            the harmonic mean over categories as BBEH's authors have it: of each accuracy and one percentage
-//                       point, so that a category without a right response does not make it 0 (their table has such
-//                       models). harmonic_unadjusted: without that point, 0 if any category is. OpenCompass adds
-//                       it only where an accuracy is 0.
+//   harmonic            the harmonic mean over categories as BBEH's authors have it: of each accuracy plus one
+//                       percentage point, so that a category without a right response does not make it 0 (their table
+//                       has such models: it is not 0 there). OpenCompass adds the point only where an accuracy is 0.
+//   harmonic_unadjusted the same without that point: 0 if any category is
 //   strict              {score, stderr}: the same headline, strictly scored (benchmarks/scoring.h)
 //   fields              names of the fields of `categories`; where there are none, macro and harmonic are absent too
 //   by_category         of the first field: {"business": {score, stderr, count, strict: {score, stderr}}, ...}
@@ -37,7 +37,7 @@
 //   response_tokens     the mean; null where no row has tokens
 //   about               what the program adds for people: model, sampling, template, stop, data, ... (any JSON)
 //
-// Without questions a score is null. Shares, scores and errors are between 0 and 1. stderr is the bootstrap's over
+// Without questions a score is null. Shares, scores and errors are between 0 and 1 (harmonic: 0.01 and 1.01). stderr is the bootstrap's over
 // questions, all responses to one together: of a mean in its limit, else by resampling (benchmarks/bootstrap.h).
 // Everything is a function of the rows of TASK.jsonl and of nothing else.
 #ifndef BENCHMARKS_FIGURES_H
@@ -46,8 +46,8 @@
 #include "benchmarks/task.h"
 #include "json/json.h"
 
-// The task's object in summary.json, from its rows at `path`; all but `about`. A new reference; NULL after fail(), which
-// names file and line.
+// The task's object in summary.json, from its rows at `path`; all but `about`. A new reference; NULL after fail(),
+// which names file and line.
 json_t *figures_of(const Task *task, const char *path);
 
 // What summary.json says, for the terminal: a table by task and category.

@@ -40,8 +40,8 @@ void verdicts_free(Verdicts *verdicts);
 // free((void *)shares->list).
 bool verdicts_shares(Shares *shares, const Verdicts *verdicts, bool strict, size_t field);
 
-// Appends a text of at most `width` characters, cut with …; what would act on a terminal is shown instead. pad: followed
-// by spaces up to the width.
+// Appends a text of at most `width` characters, cut with …; what would act on a terminal is replaced. pad: followed by
+// spaces up to the width.
 bool append_shown(Bytes *out, Text text, size_t width, bool pad);
 bool append_json(Bytes *out, const json_t *value); // a text as it is; NULL: null
 Text text_of(const char *text);

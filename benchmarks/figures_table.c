@@ -94,8 +94,9 @@ static bool append_score(Bytes *out, const json_t *figures)
     const json_t *interval = json_object_get(figures, "interval");
     TRY(bytes_printf(out, "  score: %s", headline == NULL ? "" : headline));
     if (json_array_size(interval) == 2)
-        TRY(bytes_printf(out, ", 95%% from %.2f%% to %.2f%%", 100 * json_number_value(json_array_get(interval, 0)),
-                         100 * json_number_value(json_array_get(interval, 1))));
+        TRY(bytes_printf(out, ", 95%% from %.2f%% to %.2f%% (bootstrap, %d resamples)",
+                         100 * json_number_value(json_array_get(interval, 0)),
+                         100 * json_number_value(json_array_get(interval, 1)), RESAMPLES));
     return (json_object_get(figures, "macro") == NULL ||
             (append_mean(out, figures, "micro") && append_mean(out, figures, "macro") &&
              append_mean(out, figures, "harmonic"))) &&

@@ -1,4 +1,4 @@
-// A run's page: its head (page_head.c), then the rows of each task as JSON, in chunks of which each has an index in
+// A run's page: its head (page_above.c), then the rows of each task as JSON, in chunks of which each has an index in
 // front of it, then the script (page.js) that reads them. What a script element may not hold is escaped in the JSON.
 #include "benchmarks/page_internal.h"
 #include "log/visible.h"
@@ -157,7 +157,7 @@ static bool write_meta(Writer *w, const json_t *summary)
 static bool write_page(Writer *w, const json_t *summary, const char *folder)
 {
     Bytes head = {0};
-    bool ok = page_head(&head, summary) && atomic_write(&w->file, head.data, head.size) && write_meta(w, summary);
+    bool ok = page_above(&head, summary) && atomic_write(&w->file, head.data, head.size) && write_meta(w, summary);
     bytes_free(&head);
     const char *task;
     json_t *figures;

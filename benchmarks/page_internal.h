@@ -1,4 +1,4 @@
-// Shared by the files that write a run's page: page.c reads rows and writes the file, page_head.c writes what stands
+// Shared by the files that write a run's page: page.c reads rows and writes the file, page_above.c writes what stands
 // above the list, page_text.c holds style and script.
 #ifndef BENCHMARKS_PAGE_INTERNAL_H
 #define BENCHMARKS_PAGE_INTERNAL_H
@@ -7,7 +7,7 @@
 
 extern const char PAGE_STYLE[], PAGE_SCRIPT[];
 
-bool page_head(Bytes *out, const json_t *summary); // from the doctype to the empty list
+bool page_above(Bytes *out, const json_t *summary); // from the doctype to the empty list
 
 // Appends a text as text of a page: markup is escaped, and characters that act or are invisible become numbers.
 bool append_html(Bytes *out, const char *text);

@@ -187,7 +187,7 @@ static bool append_details(Bytes *out, const json_t *summary)
     return true;
 }
 
-bool page_head(Bytes *out, const json_t *summary)
+bool page_above(Bytes *out, const json_t *summary)
 {
     const char *task, *between = "";
     json_t *figures;
