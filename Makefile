@@ -28,7 +28,7 @@ VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unve
 $(shell mkdir -p $(B); echo '$(VERSION)' | cmp -s - $(B)/version.txt || echo '$(VERSION)' >$(B)/version.txt)
 
 ROOMS   := base system json log options ranks tokenizer kernels safetensors checkpoint server answers answers/words answers/units answers/chemistry \
-           answers/formula answers/compare model sharded pretrained fit shards rows engine session asking chat data decontamination intake inspect difficulty judges run rl report evaluation benchmarks
+           answers/formula answers/compare model sharded pretrained fit shards rows engine session asking chat data decontamination intake inspect difficulty judges run rl report evaluation tasks figures benchmarks
 LIBRARY := $(wildcard $(addsuffix /*.c,$(ROOMS)))
 ARCH    := $(shell uname -m)
 ifeq ($(ARCH),x86_64)
@@ -73,8 +73,8 @@ $(1)/kernels/cpu/backend_$(v).o: kernels/cpu/backend.c
 	@echo "  CC    $$@"
 	@$$(CC) $$(CFLAGS) $(2) $(MARCH_$(v)) -DCPU_VARIANT=$(v) -c $$< -o $$@
 )
-$(1)/benchmarks/tasks.o: $(wildcard benchmarks/tasks/*.task)
-$(1)/benchmarks/page_text.o: benchmarks/page.css benchmarks/page.js
+$(1)/tasks/tasks.o: $(wildcard tasks/*.task)
+$(1)/figures/page_text.o: figures/page.css figures/page.js
 $(1)/base/version.o: CFLAGS += -DVERSION='"$(VERSION)"'
 $(1)/base/version.o: $(B)/version.txt
 $(1)/libdereason.a: $(LIBRARY:%.c=$(1)/%.o) $(foreach v,$(VARIANTS),$(1)/kernels/cpu/backend_$(v).o)

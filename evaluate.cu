@@ -1,9 +1,9 @@
 // A model on benchmarks: their questions become prompts (benchmarks/prompts.h), the model answers them here or behind a
 // server (asking/row_work.h), or somebody else has; each response gets its verdicts (benchmarks/marking.h), and they
-// become scores (benchmarks/figures.h) and a page. What is in OUT when a run is interrupted is gone on with. This file
+// become scores (figures/figures.h) and a page. What is in OUT when a run is interrupted is gone on with. This file
 // is C, in spite of its ending: it compiles with or without nvcc.
-#include "benchmarks/figures.h"
-#include "benchmarks/page.h"
+#include "figures/figures.h"
+#include "figures/page.h"
 #include "benchmarks/marking.h"
 #include "evaluate_options.h"
 #include "options/program.h"
@@ -18,7 +18,7 @@ typedef struct Evaluate {
     PartOptions part;
     RowReadingOptions reading;
     OptionList files; // the prompts
-    Bench run; // the tasks, and the folder
+    Bench run;        // the tasks, and the folder
     StopTexts *stops; // (run.count) of each task
     Bytes line;       // of the current response
 } Evaluate;
@@ -121,14 +121,18 @@ static bool ask_all(Evaluate *e)
     return row_work_open_rows(w, &reading) && open_journal(w) && row_work_run(w) && row_work_finish(w);
 }
 
-// Examples are counted in tokens, where a tokenizer is at hand.
+// Without a model: examples are counted in the tokens of --tokenizer.
 static bool prepare_prompts(Evaluate *e)
 {
-    const char *folder = e->o.asked.tokenizer[0] != 0 ? e->o.asked.tokenizer : e->o.asked.model;
-    Tokenizer *tokenizer = folder[0] == 0 || e->o.server.endpoint[0] != 0 ? NULL : tokenizer_open(folder);
-    TRY(tokenizer != NULL || folder[0] == 0 || e->o.server.endpoint[0] != 0);
+    const char *folder = e->o.asked.tokenizer;
+    if (e->o.asked.model[0] != 0)
+        return fail_as(ERROR_USAGE, "--%s asks no model; drop --model (--tokenizer counts the tokens of examples)",
+                       e->o.prompts ? "prompts" : "responses");
+    if (folder[0] == 0)
+        return bench_write_prompts(&e->run, NULL);
+    Tokenizer *tokenizer = tokenizer_open(folder);
     Encoder *encoder = tokenizer == NULL ? NULL : encoder_open(tokenizer);
-    bool ok = (tokenizer == NULL || encoder != NULL) && bench_write_prompts(&e->run, encoder);
+    bool ok = encoder != NULL && bench_write_prompts(&e->run, encoder);
     encoder_close(encoder);
     tokenizer_close(tokenizer);
     return ok;
@@ -148,8 +152,8 @@ static bool score(Evaluate *e)
     Bytes shown = {0};
     json_t *summary = NULL;
     bool ok = marking_write(e->run.list, e->run.count, e->run.responses.data, e->o.benchmarks.out) &&
-              (summary = bench_summary(&e->run)) != NULL && page_write(e->run.page.data, summary, e->o.benchmarks.out) &&
-              figures_table(&shown, summary);
+              (summary = bench_summary(&e->run)) != NULL &&
+              page_write(e->run.page.data, summary, e->o.benchmarks.out) && figures_table(&shown, summary);
     if (ok)
         fwrite(shown.data, 1, shown.size, stdout);
     bytes_free(&shown);
@@ -177,7 +181,8 @@ static bool run(void *state)
     if (o->list || o->show[0] != 0 || o->compare.count > 0)
         return show(o);
     TRY(bench_open(&e->run, &o->benchmarks, &e->options));
-    e->part.out = e->run.responses.data;
+    e->part = (PartOptions){.out = e->run.responses.data, .part = ""};
+    e->reading.format.name = "auto";
     e->files = (OptionList){.items = (const char **)&e->run.prompts.data, .count = 1};
     e->work.options = (RowWorkOptions){.given = &e->options,
                                        .asked = &o->asked,

@@ -1,16 +1,25 @@
 // The tasks of a run, and its prompts: see bench.h. What it knows of itself is in bench_facts.c.
 #include "benchmarks/bench.h"
+#include "benchmarks/scoring.h"
 #include <stdlib.h>
 #include <string.h>
 
 // ---- tasks and their data
+
+// Before a model has worked for hours.
+static bool can_be_scored(const Task *task)
+{
+    Scorer *scorer = scorer_open(task);
+    scorer_close(scorer);
+    return scorer != NULL;
+}
 
 static bool add_task(Bench *run, size_t *capacity, const char *name)
 {
     TRY(grow(&run->list, capacity, run->count + 1, sizeof *run->list));
     Asking *asking = &run->list[run->count++];
     *asking = (Asking){0};
-    TRY(task_open(&asking->task, name));
+    TRY(task_open(&asking->task, name) && can_be_scored(&asking->task));
     if (bench_task(run, asking->task.name) != asking)
         return fail_as(ERROR_USAGE, "--tasks: %s is named twice", asking->task.name);
     const TaskOptions *task = &asking->task.o;

@@ -3,7 +3,7 @@
 //   prompts.jsonl     what is asked (benchmarks/prompts.h)
 //   responses.jsonl   what was answered; while it is made, responses.jsonl.partial (rows/journal.h)
 //   run.json          who answered, and how: the model, its template and end tokens, options, the data's hashes
-//   TASK.jsonl        every response with its verdicts (benchmarks/figures.h)
+//   TASK.jsonl        every response with its verdicts (figures/figures.h)
 //   summary.json      the scores
 //   page.html         all of it, to be read
 //

@@ -1,5 +1,5 @@
 // What a run says of itself: run.json, and the head of summary.json. See bench.h.
-#include "benchmarks/figures.h"
+#include "figures/figures.h"
 #include "benchmarks/bench.h"
 #include <string.h>
 
@@ -118,6 +118,19 @@ static json_t *texts(const OptionList *list)
     return array;
 }
 
+// What a score of other rows than the whole test set's has to say.
+static bool put_part(json_t *about, const Asking *asking)
+{
+    Bytes part = {0};
+    int64_t whole = asking->task.o.rows;
+    bool ok = (whole == 0 || asking->questions == whole ||
+               (bytes_printf(&part, "%" PRId64 " of %" PRId64 " questions: not the whole test set", asking->questions,
+                             whole) &&
+                put(about, "part", json_string(part.data))));
+    bytes_free(&part);
+    return ok;
+}
+
 // How it was asked: beside every score.
 static json_t *about(const Asking *asking, const json_t *facts)
 {
@@ -125,8 +138,9 @@ static json_t *about(const Asking *asking, const json_t *facts)
     const TaskOptions *o = &asking->task.o;
     json_t *about = json_object();
     bool ok = put(about, "about", json_string(o->about)) && put(about, "source", json_string(o->source)) &&
-              put(about, "data", json_string(asking->data)) && put_hash(about, "data_hash", asking->hash) &&
-              put(about, "rows", json_integer(asking->rows)) && put(about, "expected_rows", json_integer(o->rows)) &&
+              put_part(about, asking) && put(about, "data", json_string(asking->data)) &&
+              put_hash(about, "data_hash", asking->hash) && put(about, "rows", json_integer(asking->rows)) &&
+              put(about, "expected_rows", json_integer(o->rows)) &&
               put(about, "samples", json_integer(asking->samples)) &&
               put(about, "temperature", json_real(asking->temperature)) &&
               put(about, "max_new_tokens", json_integer(asking->max_new_tokens)) &&

@@ -1,5 +1,5 @@
 // From responses to verdicts: every response of a run is scored, and written to its task's file in the run's folder,
-// FOLDER/TASK.jsonl (benchmarks/figures.h has the form of its rows).
+// FOLDER/TASK.jsonl (figures/figures.h has the form of its rows).
 #ifndef BENCHMARKS_MARKING_H
 #define BENCHMARKS_MARKING_H
 

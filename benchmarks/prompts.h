@@ -9,7 +9,7 @@
 #ifndef BENCHMARKS_PROMPTS_H
 #define BENCHMARKS_PROMPTS_H
 
-#include "benchmarks/task.h"
+#include "tasks/task.h"
 #include "system/files.h"
 #include "tokenizer/tokenizer.h"
 

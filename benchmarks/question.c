@@ -88,8 +88,7 @@ static bool read_options(const RowOf *r)
             json_array_foreach (value, place, option)
                 TRY(add_option(r, fields->items[i], option));
     }
-    return fields->count == 0 || r->question->option_count > 1 ||
-           fail("%s: a question with %zu options", r->where, r->question->option_count);
+    return fields->count == 0 || r->question->option_count > 0 || fail("%s: a question without options", r->where);
 }
 
 static bool is_same(Text a, Text b) { return a.size == b.size && memcmp(a.data, b.data, a.size) == 0; }

@@ -2,7 +2,7 @@
 #ifndef BENCHMARKS_QUESTION_H
 #define BENCHMARKS_QUESTION_H
 
-#include "benchmarks/task.h"
+#include "tasks/task.h"
 #include "json/json_source.h"
 
 typedef struct Question {

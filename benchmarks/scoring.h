@@ -1,12 +1,12 @@
 // Whether a response to a benchmark's question is right: by the benchmark's own rules, quirks included, and strictly.
 //
-//   protocol    the task's turns, after, before, extract, read, unanswered and score, as benchmarks/task.h lists them
+//   protocol    the task's turns, after, before, extract, read, unanswered and score, as tasks/task.h lists them
 //   strict      by answers/verify.h: no letter is drawn, a letter stands alone, white space around options is no part
 //               of them, an answer is compared by meaning
 #ifndef BENCHMARKS_SCORING_H
 #define BENCHMARKS_SCORING_H
 
-#include "benchmarks/task.h"
+#include "tasks/task.h"
 
 typedef struct AskedQuestion {
     Text id;

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 export LC_ALL=C.UTF-8                                          # lengths are of characters
 
 columns=120 file_lines=700 room_lines=3500 readme_lines=180 sft_lines=170 rl_lines=280
-core_lines=21900                                               # it may only fall: 20,000 for one process, and what several ranks and saves beside the steps need
+core_lines=22150                                               # it may only fall: 20,000 for one process, what several ranks and saves beside the steps need, and ./evaluate
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -119,7 +119,7 @@ grep -oE '`test/[a-z_/0-9]+\.(c|cc|sh)`( `[a-z_0-9]+`,?)+' docs/promises.md | tr
 done
 # options and targets that pages name
 {
-    for program in score prepare generate train_sft train_rl; do ./$program --help=markdown; done | sed -nE 's/^\| `--([a-z0-9-]+)`.*/\1/p' | sed 'p; s/^/no-/'
+    for program in score prepare generate evaluate train_sft train_rl; do ./$program --help=markdown; done | sed -nE 's/^\| `--([a-z0-9-]+)`.*/\1/p' | sed 'p; s/^/no-/'
     # of every program, of our scripts and tools, of others' programs
     printf '%s\n' help version config print-config cuda check extract explain seeds local-dir repo-type cap-add no-python nproc-per-node \
         ntasks nodes ntasks-per-node cpus-per-task signal requeue gpu-bind kill-on-bad-exit wait launchers

@@ -26,7 +26,7 @@ refused() { # STATUS, what is said, more options
     local status=$1 said=$2
     shift 2
     rm -rf "$work/no"
-    wants "$status" "$program" "${with_model[@]}" --out "$work/no" "$@" >"$work/stdout" 2>"$work/stderr"
+    wants "$status" "$program" --out "$work/no" "$@" >"$work/stdout" 2>"$work/stderr"
     sane
     says "$said"
     [ "$(wc -l <"$work/stderr")" = 1 ] || failed "more than one line: $said"
@@ -44,7 +44,7 @@ a_run_has_its_files() {
         failed "gsm8k is asked otherwise"
     grep -q '"count": 12' "$out/summary.json" || failed "the summary does not count 12 questions"
     grep -q "gsm8k" "$work/stdout" || failed "no table"
-    grep -q "9 of 12032" "$work/stdout" || failed "that the data are a part of the test set is not said"
+    grep -q "9 of 12032 questions: not the whole test set" "$work/stdout" || failed "that the data are a part of the test set is not said"
     cp -r "$out" "$work/calm"
     proved "evaluate: every question of three tasks is asked, scored, counted and written"
 }
@@ -114,21 +114,23 @@ data_that_do_not_fit_are_refused() {
     echo '{"question": "a?", "answer": "1"}' >"$work/one.jsonl"
     echo '{"problem": "a?", "answer": "1"}' >"$work/two.jsonl"
     refused 2 "give --tasks"
+    refused 2 "--responses asks no model; drop --model" "${tasks[@]}" --data gsm8k="$work/one.jsonl" --responses "$work/one.jsonl" --model "$work/run"
+    refused 1 "give --model, a Hugging Face folder" "${tasks[@]}" --data gsm8k="$work/one.jsonl"
     refused 2 "there is no such task, only " --tasks gsm9k
     refused 2 "gsm8k: its questions are missing (" "${tasks[@]}"
     refused 2 "must be TASK=FILE" "${tasks[@]}" --data "$work/one.jsonl"
     refused 2 "--tasks does not name math500" "${tasks[@]}" --data math500="$work/one.jsonl"
-    refused 1 "two.jsonl:1: there is no field question, which the task gsm8k reads" "${tasks[@]}" --data gsm8k="$work/two.jsonl"
+    refused 1 "two.jsonl:1: there is no field question, which the task gsm8k reads" "${tasks[@]}" --data gsm8k="$work/two.jsonl" --prompts
     { cat "$work/gsm8k.jsonl" && head -n 1 "$work/gsm8k.jsonl"; } >"$work/twice.jsonl"
     sed 's/"id"/"question_id"/; s/"answer": "[^"]*"/"answer": "A", "options": ["1", "2"], "category": "law"/' "$work/twice.jsonl" >"$work/twice2.jsonl"
-    refused 1 "twice2.jsonl:13: another row has its name, q1" --tasks mmlu_pro --data mmlu_pro="$work/twice2.jsonl"
+    refused 1 "twice2.jsonl:13: another row has its name, q1" --tasks mmlu_pro --data mmlu_pro="$work/twice2.jsonl" --prompts
     echo '{"question": "a?", "answer": "C", "options": ["1", "2"], "category": "law"}' >"$work/letter.jsonl"
-    refused 1 'letter.jsonl:1: answer is "C", which names none of the 2 options' --tasks mmlu_pro --data mmlu_pro="$work/letter.jsonl"
-    refused 2 "needs worked examples" --tasks mmlu_pro_5shot --data mmlu_pro_5shot="$work/mmlu.jsonl"
+    refused 1 'letter.jsonl:1: answer is "C", which names none of the 2 options' --tasks mmlu_pro --data mmlu_pro="$work/letter.jsonl" --prompts
+    refused 2 "needs worked examples" --tasks mmlu_pro_5shot --data mmlu_pro_5shot="$work/mmlu.jsonl" --prompts
     : >"$work/empty.jsonl"
-    refused 1 "empty.jsonl: holds no questions" "${tasks[@]}" --data gsm8k="$work/empty.jsonl"
+    refused 1 "empty.jsonl: holds no questions" "${tasks[@]}" --data gsm8k="$work/empty.jsonl" --prompts
     printf 'about = x\nsource = y\ndata = z\nprompt = "{nothing}"\nextract = "last a"\n' >"$work/mine.task"
-    refused 1 "{nothing}: there is no such place" --tasks "$work/mine.task" --data mine="$work/one.jsonl"
+    refused 1 "{nothing}: there is no such place" --tasks "$work/mine.task" --data mine="$work/one.jsonl" --prompts
     sed -i 's/{nothing}/{question}/; s/^source.*/sauce = y/' "$work/mine.task"
     refused 1 "sauce" --tasks "$work/mine.task" --data mine="$work/one.jsonl"
     sed -i 's/^sauce/source/; s/"last a"/"last (a"/' "$work/mine.task"

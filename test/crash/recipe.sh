@@ -66,7 +66,12 @@ at_teacher() { case " $* " in *" --endpoint "*) echo "--endpoint $teacher" ;; *)
     "$root/train_rl" "$@" "${small[@]}" --endpoint "$judge" --judge-asks unequal --instruction none --prompts-per-step 4 --prompts-per-update 2 \
         --samples-per-prompt 3 --max-prompt-tokens 128 --max-new-tokens 12 --micro-batch-tokens 256 --slots 1 --steps 2
 }
-build/check_answers() { "$root/build/check_answers" "$@"; }
+./evaluate() {
+    case " $* " in
+    *" --model "*) "$root/evaluate" "$@" "${small[@]}" --max-new-tokens 16 --context 512 ;;
+    *) "$root/evaluate" "$@" ;;
+    esac
+}
 
 sed -n '/^<!-- recipe -->$/,/^<!-- end -->$/p' README.md | sed '/^<!--/d; /^```/d; /^#/d; /^$/d' >"$work/recipe"
 [ "$(wc -l <"$work/recipe")" -ge 12 ] || failed "the README has no recipe"
@@ -74,7 +79,7 @@ mkdir "$work/user"
 cd "$work/user"
 while read -r line; do
     eval "$line" >"$work/stdout" 2>"$work/stderr" </dev/null || failed "the README's line fails: $line"
-    case $line in build/check_answers*) grep -q 'avg@' "$work/stdout" || failed "no table of answers: $line" ;; esac
+    case $line in ./evaluate*) grep -q 'mmlu_pro' "$work/stdout" || failed "no table of scores: $line" ;; esac
 done <"$work/recipe"
 proved "the README's recipe, from Parquet to an evaluated model: $(wc -l <"$work/recipe") commands"
 

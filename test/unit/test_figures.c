@@ -1,6 +1,6 @@
 // Scores, their errors and their differences, against closed forms and small cases by hand.
-#include "benchmarks/bootstrap.h"
-#include "benchmarks/figures.h"
+#include "figures/bootstrap.h"
+#include "figures/figures.h"
 #include "system/files.h"
 #include "test/support/check.h"
 #include <unistd.h>

@@ -1,6 +1,6 @@
 // The page of a run: what it holds is what TASK.jsonl holds, whatever that is, and its script finds it again. The
 // script runs where there is node (test/support/page_dom.js).
-#include "benchmarks/page.h"
+#include "figures/page.h"
 #include "log/visible.h"
 #include "system/files.h"
 #include "test/support/check.h"

@@ -1,5 +1,5 @@
-// The tasks that are part of the program: the files of benchmarks/tasks/, each with a 0 byte behind it.
-#include "benchmarks/task.h"
+// The tasks that are part of the program: the files of tasks/, each with a 0 byte behind it.
+#include "tasks/task.h"
 
 // clang-format off
 #define TASKS(TASK)                                                                                                    \
@@ -12,7 +12,7 @@
 #define TASK_EMBEDDED(name)                                                                                            \
     __asm__(".section .rodata\n"                                                                                       \
             "task_" #name ":\n"                                                                                        \
-            ".incbin \"benchmarks/tasks/" #name ".task\"\n"                                                            \
+            ".incbin \"tasks/" #name ".task\"\n"                                                                       \
             ".byte 0\n"                                                                                                \
             ".previous\n");                                                                                            \
     extern const char text_of_##name[] __asm__("task_" #name);

@@ -1,11 +1,11 @@
 // Shared by what reads TASK.jsonl and what shows figures: the verdicts of a task's rows by question, and text for the
 // terminal.
-#ifndef BENCHMARKS_FIGURES_INTERNAL_H
-#define BENCHMARKS_FIGURES_INTERNAL_H
+#ifndef FIGURES_FIGURES_INTERNAL_H
+#define FIGURES_FIGURES_INTERNAL_H
 
 #include "base/names.h"
-#include "benchmarks/bootstrap.h"
-#include "benchmarks/figures.h"
+#include "figures/bootstrap.h"
+#include "figures/figures.h"
 
 typedef struct Answered { // a question with its responses
     size_t id;            // number of its name in Verdicts.ids

@@ -1,9 +1,9 @@
 // Shared by the files that write a run's page: page.c reads rows and writes the file, page_above.c writes what stands
 // above the list, page_text.c holds style and script.
-#ifndef BENCHMARKS_PAGE_INTERNAL_H
-#define BENCHMARKS_PAGE_INTERNAL_H
+#ifndef FIGURES_PAGE_INTERNAL_H
+#define FIGURES_PAGE_INTERNAL_H
 
-#include "benchmarks/page.h"
+#include "figures/page.h"
 
 extern const char PAGE_STYLE[], PAGE_SCRIPT[];
 

@@ -1,5 +1,5 @@
 // Aggregates of shares, their bootstrap, and the paired permutation test: see bootstrap.h.
-#include "benchmarks/bootstrap.h"
+#include "figures/bootstrap.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

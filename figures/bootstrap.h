@@ -1,9 +1,9 @@
 // How sure a score is, and a difference of two: over questions, all responses to one question together. Resampling is
 // seeded by constants, so that the same responses have the same figures everywhere.
-#ifndef BENCHMARKS_BOOTSTRAP_H
-#define BENCHMARKS_BOOTSTRAP_H
+#ifndef FIGURES_BOOTSTRAP_H
+#define FIGURES_BOOTSTRAP_H
 
-#include "benchmarks/task.h"
+#include "tasks/task.h"
 
 enum {
     RESAMPLES = 2000, // of the bootstrap

@@ -9,7 +9,8 @@
 //
 // question: its number in the data, from 0; rows of one question are neighbours, in the order of the data, its samples
 // in theirs. categories: one for each of the task's fields, null where the row has none. options and letter are absent
-// for other questions; tokens is absent where a server or somebody else generated.
+// for other questions; tokens is absent where a server generated,
+// finish_reason where somebody else does not say it.
 //
 // summary.json holds one object for each task, by its name:
 //
@@ -39,11 +40,11 @@
 //
 // Without questions a score is null. Shares, scores and errors are between 0 and 1 (harmonic: 0.01 and 1.01). stderr is
 // the bootstrap's over questions, all responses to one together: of a mean in its limit, else by resampling
-// (benchmarks/bootstrap.h). Everything is a function of the rows of TASK.jsonl and of nothing else.
-#ifndef BENCHMARKS_FIGURES_H
-#define BENCHMARKS_FIGURES_H
+// (figures/bootstrap.h). Everything is a function of the rows of TASK.jsonl and of nothing else.
+#ifndef FIGURES_FIGURES_H
+#define FIGURES_FIGURES_H
 
-#include "benchmarks/task.h"
+#include "tasks/task.h"
 #include "json/json.h"
 
 // The task's object in summary.json, from its rows at `path`; all but `about`. A new reference; NULL after fail(),

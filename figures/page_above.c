@@ -1,7 +1,7 @@
 // What stands above the list of a run's page: scores by task and category, how they were measured, and the filters. It
 // can be read without scripts.
-#include "benchmarks/figures_internal.h"
-#include "benchmarks/page_internal.h"
+#include "figures/figures_internal.h"
+#include "figures/page_internal.h"
 #include "log/visible.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // summary.json as a table for the terminal. Names and texts come from data and models, so nothing of them acts there.
-#include "benchmarks/figures_internal.h"
+#include "figures/figures_internal.h"
 #include "log/visible.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // Runs side by side: the questions on which they differ, and whether their scores do. Only questions that all runs have
 // are compared, each with itself.
-#include "benchmarks/figures_internal.h"
+#include "figures/figures_internal.h"
 #include "system/files.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // A benchmark's text: see task.h.
-#include "benchmarks/task.h"
+#include "tasks/task.h"
 #include "system/files.h"
 #include <jansson.h>
 #include <stdlib.h>

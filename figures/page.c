@@ -1,6 +1,6 @@
 // A run's page: its head (page_above.c), then the rows of each task as JSON, in chunks of which each has an index in
 // front of it, then the script (page.js) that reads them. What a script element may not hold is escaped in the JSON.
-#include "benchmarks/page_internal.h"
+#include "figures/page_internal.h"
 #include "log/visible.h"
 #include "rows/lines.h"
 #include "system/files.h"

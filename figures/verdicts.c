@@ -1,5 +1,5 @@
 // TASK.jsonl as verdicts by question: see figures_internal.h. Texts are read past, but for their beginnings.
-#include "benchmarks/figures_internal.h"
+#include "figures/figures_internal.h"
 #include "rows/lines.h"
 #include <stdlib.h>
 #include <string.h>
@@ -117,12 +117,12 @@ static bool take_row(Verdicts *v, const json_t *row, const char *where)
 {
     bool right, strict, found, readable, drawn;
     double by_chance = 0, tokens = -1;
-    const char *reason;
+    const char *reason = "";
     TRY(json_need_bool(&right, row, "right", where) && json_need_bool(&strict, row, "strict", where) &&
         json_need_bool(&found, row, "found", where) && json_need_bool(&readable, row, "readable", where) &&
         json_need_bool(&drawn, row, "drawn", where) && json_may_number(&by_chance, row, "by_chance", 0, 1, where) &&
         json_may_number(&tokens, row, "tokens", 0, 1e15, where) &&
-        json_need_text(&reason, row, "finish_reason", where) && find_question(v, row, where));
+        json_may_text(&reason, row, "finish_reason", where) && find_question(v, row, where));
     Answered *q = &v->list[v->count - 1];
     q->responses++;
     q->right += right;

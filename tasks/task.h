@@ -1,7 +1,7 @@
 // A benchmark is one small text file: which fields of the user's data hold what, how a question is put, how responses
 // are drawn, where the answer is looked for in them, when it counts, and how verdicts become a score. The lines are
 // those of a configuration file (options/options.h), with TASK_ROWS as their table: docs/options/task.md lists them.
-// Those in benchmarks/tasks/ are part of the program; any other file can be named in their place.
+// Those in tasks/ are part of the program; any other file can be named in their place.
 //
 // Texts of several parts (prompt, shot, system) are their lines joined as they are. In them stand
 //
@@ -19,10 +19,10 @@
 //   ending           of the last line only, once white space behind it is gone
 //   anycase, dotall  as in PCRE2
 //   filled           a match whose group is empty counts as none, and the next extraction is tried
-//   option           REGEX holds {options}: the question's options, escaped; the answer is an option's text. White space
-//                    behind the response is gone
-#ifndef BENCHMARKS_TASK_H
-#define BENCHMARKS_TASK_H
+//   option           REGEX holds {options}: the question's options, escaped; the answer is an option's text. White
+//                    space behind the response is gone
+#ifndef TASKS_TASK_H
+#define TASKS_TASK_H
 
 #include "options/options.h"
 

@@ -1,5 +1,5 @@
 // A task's object in summary.json: see figures.h.
-#include "benchmarks/figures_internal.h"
+#include "figures/figures_internal.h"
 #include "evaluation/attempts.h"
 #include <math.h>
 #include <stdlib.h>

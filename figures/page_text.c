@@ -1,10 +1,10 @@
-// The page's style and script: benchmarks/page.css and page.js, each with a 0 byte behind it.
-#include "benchmarks/page_internal.h"
+// The page's style and script: figures/page.css and page.js, each with a 0 byte behind it.
+#include "figures/page_internal.h"
 
 #define EMBEDDED(name, file)                                                                                           \
     __asm__(".section .rodata\n"                                                                                       \
             ".globl " #name "\n" #name ":\n"                                                                           \
-            ".incbin \"benchmarks/" file "\"\n"                                                                        \
+            ".incbin \"figures/" file "\"\n"                                                                           \
             ".byte 0\n"                                                                                                \
             ".previous\n");
 
