@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Steps from one place on: some for each byte, for what looks ahead to the end of a text; and what nested repetitions
-// of brackets and dollars need, whose steps double with each character of a run of them.
+// Steps from one place on: some for each byte, for what looks ahead to the end of a text; and those of repetitions
+// within repetitions, which double with each character of a run of brackets or dollars.
 enum { STEPS_LEAST = 200 * 1000, STEPS_PER_BYTE = 16, HEAP_KIB = 256 << 10 };
 
 typedef struct Pattern {

@@ -72,7 +72,7 @@ typedef enum Headline { HEADLINE_MICRO, HEADLINE_MACRO, HEADLINE_HARMONIC } Head
     ROW(read,           choice,   "whole",    ANSWER_READINGS, scoring, IDENTITY, "the letter is all that was found; the first of A to J in it; or all of it, in upper case") \
     ROW(unanswered,     choice,   "wrong",    UNANSWERED_KINDS, scoring, IDENTITY, "a response without an answer: wrong, or a letter drawn for it") \
     ROW(score,          choice,   "answer",   SCORINGS,    scoring, IDENTITY, "equal letters; equal answers (answers/verify.h); or BBEH's comparison") \
-    ROW(headline,       choice,   "micro",    HEADLINES,   scoring, IDENTITY, "the score: of all questions, the mean of categories, or their harmonic mean")
+    ROW(headline,       choice,   "micro",    HEADLINES,   scoring, IDENTITY, "the score: of all questions, the mean of categories, or the harmonic mean of their percentages, each plus one")
 // clang-format on
 
 OPTIONS_DEFINE(TaskOptions, task_options, TASK_ROWS)

@@ -12,6 +12,11 @@ fuzz_config) ls test/fixtures/models/*/config.json ;;
 fuzz_shard) ls test/fixtures/shards/*/*.bin ;;
 fuzz_verify) ls test/fixtures/answers_to_verify/*.txt ;;
 fuzz_answer) ls test/fixtures/answers/*.json ;;
+fuzz_scoring)
+    mkdir -p build/fuzz
+    awk 'NR % 5 == 0' test/fixtures/benchmarks/responses.json | split -l 2 -a 3 - build/fuzz/responses-
+    ls build/fuzz/responses-*
+    ;;
 *)
     echo "corpus.sh: $1: no such fuzz target" >&2
     exit 1

@@ -2,6 +2,7 @@
 // each a function of its number. The same targets link with libFuzzer as they are (clang -fsanitize=fuzzer). usage:
 // fuzz_x MUTATIONS FILE...
 #include "base/base.h"
+#include "system/files.h"
 #include <stdlib.h>
 #include <string.h>
 
