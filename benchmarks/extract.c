@@ -9,7 +9,7 @@
 
 // Steps from one place on: some for each byte, for what looks ahead to the end of a text; and those of repetitions
 // within repetitions, which double with each character of a run of brackets or dollars.
-enum { STEPS_LEAST = 200 * 1000, STEPS_PER_BYTE = 16, HEAP_KIB = 256 << 10 };
+enum { STEPS_LEAST = 50 * 1000, STEPS_PER_BYTE = 4, HEAP_KIB = 256 << 10 };
 
 typedef struct Pattern {
     bool first, last, ending, anycase, dotall, filled, option;

@@ -29,7 +29,7 @@ typedef struct Marks {
     char rule[EXTRACTED_BYTES];      // why the strict verdict is what it is, in a few words
 } Marks;
 
-typedef struct Scorer Scorer; // a task's patterns, compiled
+typedef struct Scorer Scorer; // a task's patterns, compiled; each thread has its own
 
 Scorer *scorer_open(const Task *task); // NULL after fail(): the pattern, and where it is wrong
 void scorer_close(Scorer *scorer);

@@ -82,6 +82,8 @@ static bool check(const Task *task, const char *where)
         return fail("%s: shots and shot go together", where);
     if (o->score.place == SCORE_LETTER && !letters)
         return fail("%s: score = letter, but the answer is not an option", where);
+    if (o->score.place != SCORE_LETTER && (o->read.place != READ_WHOLE || o->unanswered.place != UNANSWERED_WRONG))
+        return fail("%s: read and unanswered are of score = letter only", where);
     if (o->completion && o->system.count > 0)
         return fail("%s: a text to go on with (completion) has no system turn", where);
     return true;

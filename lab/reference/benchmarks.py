@@ -8,9 +8,12 @@ do not need here (vllm, datasets, pandas, ...); only PyYAML has to be installed.
 benchmark; the quirk that a response is there for is named beside it.
 
 prompts.json     [{task, row, permutation?, shots?, messages | prompt}]: what a row is asked
-responses.json   [{task, quirk, row, options?, reference, response, extracted, right, drawn?}]: what is found in a response, null where
-                 nothing is, and whether it counts. drawn: a letter of ten was drawn at random, right by chance.
-aggregates.json  the scripts' averages over those: mmlu_pro_5shot with the places that it drew, in their order
+responses.json   [{task, quirk, categories?, options?, reference, response, extracted, right, drawn?}]: what is found in a response, null
+                 where nothing is, and whether it counts. drawn: a letter of ten was drawn at random, right by chance. categories: the
+                 row's, in the order of the task's fields
+aggregates.json  the scripts' averages over those, {task: {categories: {name: share}, micro, ...}}: mmlu_pro_5shot with the places that it
+                 drew, in their order; bbeh with the harmonic mean of its paper; supergpqa_zeroshot with its means over subfields, fields
+                 and disciplines, where a subfield is one of its field, and a field one of its discipline
 random.json      what Python's random draws
 """
 import argparse
@@ -560,6 +563,7 @@ def bbeh(script, official, out):
                     {
                         "task": task,
                         "quirk": quirk,
+                        "categories": [row["task"]],
                         "reference": row["answer"],
                         "response": response,
                         "extracted": module.preprocess_sample(sample) or None,
@@ -572,7 +576,7 @@ def bbeh(script, official, out):
         every = [v for values in verdicts.values() for v in values]
         # the paper's: of percentages, each raised by one so that a task without a right answer does not decide alone
         out["aggregates"][task] = {
-            "tasks": shares,
+            "categories": shares,
             "micro": sum(every) / len(every),
             "harmonic": len(shares) / sum(1 / (100 * share + 1) for share in shares.values()) / 100,
         }
@@ -607,7 +611,7 @@ def mmlu_pro_5shot(folder, out):
             case = {
                 "task": "mmlu_pro_5shot",
                 "quirk": quirk,
-                "category": row["category"],
+                "categories": [row["category"]],
                 "options": row["options"],
                 "reference": row["answer"],
                 "response": response,
@@ -622,9 +626,10 @@ def mmlu_pro_5shot(folder, out):
         for category in sorted(categories):
             for _ in range(2):
                 accuracy, right, wrong = module.save_res(categories[category], here + "/x.json")
-            result[category] = {"score": accuracy, "right": int(right), "wrong": int(wrong)}
-    right, wrong = (sum(c[key] for c in result.values()) for key in ("right", "wrong"))
-    out["aggregates"]["mmlu_pro_5shot"] = {"categories": result, "micro": right / (right + wrong), "drawn": drawn}
+            result[category] = accuracy, right, wrong
+    _, right, wrong = (sum(values) for values in zip(*result.values()))
+    shares = {category: accuracy for category, (accuracy, _, _) in result.items()}
+    out["aggregates"]["mmlu_pro_5shot"] = {"categories": shares, "micro": right / (right + wrong), "drawn": drawn}
 
 
 class Sampler:
@@ -754,23 +759,23 @@ def supergpqa_zeroshot(folder, out):
             {
                 "task": "supergpqa_zeroshot",
                 "quirk": case["quirk"],
+                "categories": [case[level] for level in ("discipline", "field", "subfield", "difficulty")],
                 "options": case["options"],
                 "reference": case["answer_letter"],
                 "response": case["response"],
                 "extracted": case["extracted_answer"],
                 "right": case["status"] == "correct",
-                **{key: case[key] for key in ("discipline", "field", "subfield", "difficulty")},
             }
         )
     levels = {level: {key: one["correct"] / one["total"] for key, one in stats[level].items()} for level in stats}
     out["aggregates"]["supergpqa_zeroshot"] = {
-        "sample": accuracy,
+        "categories": levels["discipline"],
+        "micro": accuracy,
         "miss": miss,
         "hard": hard,
         "middle": middle,
         "easy": easy,
         **{level: sum(shares.values()) / len(shares) for level, shares in levels.items()},
-        "disciplines": levels["discipline"],
     }
 
 
