@@ -40,7 +40,7 @@
     ROW(train_turn_newline, flag,     "false", "",            text,    NEUTRAL,  "also train the newline after <|im_end|>") \
     ROW(train_turns,        choice,   "last", TRAIN_TURNS,    text,    NEUTRAL,  "assistant turns to train")   \
     ROW(tau,                integer,  "0", ">= 0 and <= 4",   split,   NEUTRAL,  "difficulty <= tau to sft/, > tau to rl/; 0: all to sft/") \
-    ROW(split,              choice,   "difficulty", SPLIT_CHOICES, split, NEUTRAL, "split by difficulty, or a baseline of equal counts") \
+    ROW(split,              choice,   "difficulty", SPLIT_CHOICES, split, NEUTRAL, "split by difficulty, or make a baseline of the same rows") \
     ROW(holdout,            integer,  "0", ">= 0",            split,   NEUTRAL,  "prompts to hold out, in holdout.jsonl") \
     ROW(seed,               integer,  "0", ">= 0",            split,   NEUTRAL,  "seed of the order and of random splits") \
     ROW(out,                folder,   "", "",                 output,  NEUTRAL,  "folder to write; an older preparation is replaced") \

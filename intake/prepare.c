@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const FATE_NAMES[FATES] = {"sft",      "prompts",     "rl",           "sft_hard",     "prompts_hard",
-                                       "holdout",  "bad",         "unfinished",   "duplicate",    "other_answer",
-                                       "repeated", "same_prompt", "contaminated", "no_answer",    "prompt_held_out",
-                                       "wrong",    "unknown",     "unreadable",   "another_right"};
+const char *const FATE_NAMES[FATES] = {"sft",          "prompts",         "rl",       "sft_hard",    "prompts_hard",
+                                       "sft_and_rl",   "prompts_and_rl",  "holdout",  "bad",         "unfinished",
+                                       "duplicate",    "other_answer",    "repeated", "same_prompt", "contaminated",
+                                       "no_answer",    "prompt_held_out", "wrong",    "unknown",     "unreadable",
+                                       "another_right"};
 
 const char *const FATE_REASONS[FATES] = {
     [FATE_BAD] = "are bad",
@@ -159,9 +160,10 @@ static bool resolve(Bytes *out, const char *path)
 
 static bool check_options(const PrepareOptions *o)
 {
-    if (o->tau == 0 && o->split != SPLIT_SFT_ONLY && o->split != SPLIT_RL_ONLY && o->split != SPLIT_DIFFICULTY)
+    if (o->tau == 0 && (o->split == SPLIT_AT_RANDOM || o->split == SPLIT_HARD_SFT))
         return fail_as(ERROR_USAGE, "--split random and hard-sft need --tau: its counts are theirs");
-    return true;
+    return o->tau > 0 || o->split != SPLIT_INVERTED ||
+           fail_as(ERROR_USAGE, "--split inverted needs --tau: difficulty > tau goes to sft/, <= tau to rl/");
 }
 
 bool prepare(PrepareReport *report, const PrepareOptions *options)
@@ -169,7 +171,7 @@ bool prepare(PrepareReport *report, const PrepareOptions *options)
     PrepareJob job = {.options = options, .report = report};
     TemporaryFolder folder = {0};
     Bytes out = {0};
-    *report = (PrepareReport){0};
+    *report = (PrepareReport){.split = options->split};
     TRY(check_options(options));
     bool ok = resolve(&out, options->out) && parents_make(out.data) && temporary_folder_make(&folder, out.data);
     if (ok) {

@@ -4,7 +4,7 @@
 // built beside its final name and renamed at the very end.
 //
 //   OUT/sft/            shards of the rows with a response; prompts.jsonl: the rows that still need one
-//   OUT/rl/             shards of prompts with their reference answers
+//   OUT/rl/             shards of prompts with their reference answers; --split both: of the rows in sft/, too
 //   OUT/sft_hard/       --split hard-sft: rows that would be in rl/, to be fine-tuned on after sft/
 //   OUT/holdout.jsonl   the rows that were held out
 //   OUT/dropped.jsonl   the rows that share words with a benchmark, each with the words and the benchmark's row
@@ -17,13 +17,15 @@
 #include "rows/tokenised.h"
 #include "rows/verified.h"
 
-#define SPLIT_CHOICES "difficulty|random|sft-only|rl-only|hard-sft"
+#define SPLIT_CHOICES "difficulty|random|sft-only|rl-only|hard-sft|both|inverted"
 typedef enum SplitKind {
     SPLIT_DIFFICULTY, // difficulty <= tau: SFT; > tau: RL
     SPLIT_AT_RANDOM,  // the same counts, drawn at random from all rows
     SPLIT_SFT_ONLY,   // both parts to SFT
     SPLIT_RL_ONLY,    // both parts to RL, except rows without a reference answer
-    SPLIT_HARD_SFT    // as by difficulty, but the hard part is for a second stage of SFT
+    SPLIT_HARD_SFT,   // as by difficulty, but the hard part is for a second stage of SFT
+    SPLIT_BOTH,       // all rows to SFT, and those with a reference answer to RL as well, one a prompt
+    SPLIT_INVERTED    // difficulty > tau: SFT; <= tau: RL
 } SplitKind;
 
 typedef struct PrepareInput {
@@ -62,6 +64,8 @@ typedef enum Fate {
     FATE_RL,
     FATE_HARD_SFT,
     FATE_HARD_PROMPT,
+    FATE_BOTH,        // for SFT and for RL
+    FATE_PROMPT_BOTH, // for RL; and for SFT, once it has a response
     FATE_HOLDOUT,
     FATE_DROPPED,            // from here on
     FATE_BAD = FATE_DROPPED, // could not be read
@@ -110,6 +114,7 @@ typedef struct PrepareFile {
 } PrepareFile;
 
 typedef struct PrepareReport {
+    SplitKind split; // the options'
     int64_t rows, replaced_difficulties;
     int64_t fates[FATES];
     int64_t tokens[FATES], trained[FATES];      // written to shards
@@ -135,6 +140,9 @@ typedef struct PrepareReport {
 // preparation, and when no row is left; then OUT is as before. The caller frees the report.
 bool prepare(PrepareReport *report, const PrepareOptions *options);
 void prepare_report_free(PrepareReport *report);
+
+// Rows in the place of a fate (FATE_SFT, FATE_PROMPT, FATE_RL), with those that are in two places.
+int64_t prepare_rows_in(const int64_t rows[FATES], Fate place);
 
 // The input that was not read, not trained or dropped, a line each; nothing where all was used.
 bool prepare_notes(Bytes *out, const PrepareReport *report);

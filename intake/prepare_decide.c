@@ -40,10 +40,11 @@ typedef struct Group {    // rows of one prompt
     int64_t in_rl;        // the row that is in RL; -1: none
     RowFact rl;           // that row
     int64_t right;        // --verify best-of-k: the earliest right one that is kept; -1: none
-    int64_t first_answer; // the earliest row that is kept and has an answer; -1: none
+    int64_t first_answer; // a row that is kept and has an answer, the earliest; -1: none
+    int64_t first_right;  // the earliest row that is kept and has a right response; -1: none
 } Group;
 
-static const Group NO_ROWS = {.in_rl = -1, .right = -1, .first_answer = -1};
+static const Group NO_ROWS = {.in_rl = -1, .right = -1, .first_answer = -1, .first_right = -1};
 
 // The fate of a row with the prompt and response of a kept one.
 static Fate fate_of_repeated(const RowFact *fact, const RowFact *first)
@@ -53,12 +54,18 @@ static Fate fate_of_repeated(const RowFact *fact, const RowFact *first)
     return fact->rest == first->rest ? FATE_DUPLICATE : FATE_REPEATED;
 }
 
+// Where every prompt may be for RL, which needs no right response, the first look drops none for its response.
+static Verify verify_at_first(const PrepareJob *job)
+{
+    SplitKind split = job->options->split;
+    return split == SPLIT_RL_ONLY || split == SPLIT_BOTH ? VERIFY_NOT : job->options->verify;
+}
+
 // The fate of a row for SFT, which depends on its response, if it has one.
-static Fate trained_fate(const PrepareJob *job, const RowState *row, Fate trained, Fate prompt)
+static Fate trained_fate(Verify verify, const RowState *row, Fate trained, Fate prompt)
 {
     static const Fate dropped[VERIFIED_KINDS] = {
         [VERIFIED_WRONG] = FATE_WRONG, [VERIFIED_UNKNOWN] = FATE_UNKNOWN, [VERIFIED_UNREADABLE] = FATE_UNREADABLE};
-    Verify verify = job->options->split == SPLIT_RL_ONLY ? VERIFY_NOT : job->options->verify;
     if (!(row->flags & ROW_HAS_RESPONSE))
         return prompt;
     return verify == VERIFY_NOT || verify == VERIFY_ALL || row->verified == VERIFIED_RIGHT ? trained
@@ -92,6 +99,8 @@ static Fate rl_fate(const PrepareJob *job, Group *group, const RowFact *fact)
         return loser;
     if (before >= 0)
         job->rows[before].fate = (uint8_t)loser;
+    if (before >= 0 && group->first_answer == before)
+        group->first_answer = number;
     group->in_rl = number;
     group->rl = *fact;
     return FATE_RL;
@@ -102,14 +111,15 @@ static Fate fate_of(const PrepareJob *job, Group *group, const RowFact *fact)
     int64_t number = (int64_t)fact->number;
     const RowState *row = &job->rows[number];
     int tau = job->options->tau;
-    bool again = job->options->keep_duplicates;
+    bool again = job->options->keep_duplicates, easy = tau == 0 || row->level <= tau;
     if (row->flags & ROW_CONTAMINATED)
         return FATE_CONTAMINATED;
     if (group->kept && (!again || fact->answer != group->first.answer))
         return fate_of_repeated(fact, &group->first);
-    if (tau == 0 || row->level <= tau) {
-        Fate fate = trained_fate(job, row, FATE_SFT, FATE_PROMPT);
-        return fate == FATE_SFT && job->options->verify == VERIFY_BEST_OF_K ? first_right(job, group, number) : fate;
+    if (easy != (job->options->split == SPLIT_INVERTED)) {
+        Verify verify = verify_at_first(job);
+        Fate fate = trained_fate(verify, row, FATE_SFT, FATE_PROMPT);
+        return fate == FATE_SFT && verify == VERIFY_BEST_OF_K ? first_right(job, group, number) : fate;
     }
     return row->flags & ROW_HAS_ANSWER ? rl_fate(job, group, fact) : FATE_NO_ANSWER;
 }
@@ -118,6 +128,17 @@ static void end_group(PrepareJob *job, const Group *group)
 {
     if (group->first_answer >= 0)
         job->rows[group->first_answer].flags |= ROW_FIRST_ANSWER;
+    if (group->first_right >= 0)
+        job->rows[group->first_right].flags |= ROW_FIRST_RIGHT;
+}
+
+static void note_firsts(const PrepareJob *job, Group *group, int64_t number) // of a row that is kept
+{
+    const RowState *row = &job->rows[number];
+    if ((row->flags & ROW_HAS_ANSWER) && (group->first_answer < 0 || number < group->first_answer))
+        group->first_answer = number;
+    if (row->verified == VERIFIED_RIGHT && (group->first_right < 0 || number < group->first_right))
+        group->first_right = number;
 }
 
 // The fates of a split at tau; *prompts: the number of groups with a row that was not dropped.
@@ -145,9 +166,7 @@ static bool split_at_tau(PrepareJob *job, int64_t *prompts)
         if (in_pool(row)) {
             *prompts += !counted;
             counted = true;
-            bool earlier = group.first_answer < 0 || (int64_t)g.fact.number < group.first_answer;
-            if (earlier && (row->flags & ROW_HAS_ANSWER))
-                group.first_answer = (int64_t)g.fact.number;
+            note_firsts(job, &group, (int64_t)g.fact.number);
         }
         TRY(next_row(&g));
     }
@@ -220,17 +239,31 @@ static void split_at_random(PrepareJob *job)
             continue;
         bool drawn =
             is_drawable(row) && keyed_permutation(job->options->seed, RANDOM_SPLIT, 0, 0, drawable, place++) < wanted;
-        row->fate = (uint8_t)(drawn ? FATE_RL : trained_fate(job, row, FATE_SFT, FATE_PROMPT));
+        row->fate = (uint8_t)(drawn ? FATE_RL : trained_fate(job->options->verify, row, FATE_SFT, FATE_PROMPT));
     }
+}
+
+// For SFT as far as its response may be trained on, and for RL unless another row has its prompt there.
+static Fate fate_in_both(Verify verify, const RowState *row)
+{
+    Fate sft = trained_fate(verify, row, FATE_SFT, FATE_PROMPT);
+    if (sft == FATE_SFT && verify == VERIFY_BEST_OF_K && !(row->flags & ROW_FIRST_RIGHT))
+        sft = FATE_ANOTHER_RIGHT;
+    if (!(row->flags & ROW_FIRST_ANSWER))
+        return sft;
+    return sft == FATE_SFT ? FATE_BOTH : sft == FATE_PROMPT ? FATE_PROMPT_BOTH : FATE_RL;
 }
 
 static Fate other_fate(const PrepareJob *job, const RowState *row)
 {
     SplitKind split = job->options->split;
+    Verify verify = job->options->verify;
+    if (split == SPLIT_BOTH)
+        return fate_in_both(verify, row);
     if (split == SPLIT_SFT_ONLY)
-        return trained_fate(job, row, FATE_SFT, FATE_PROMPT);
+        return trained_fate(verify, row, FATE_SFT, FATE_PROMPT);
     if (split == SPLIT_HARD_SFT)
-        return row->fate != FATE_RL ? (Fate)row->fate : trained_fate(job, row, FATE_HARD_SFT, FATE_HARD_PROMPT);
+        return row->fate != FATE_RL ? (Fate)row->fate : trained_fate(verify, row, FATE_HARD_SFT, FATE_HARD_PROMPT);
     if (row->flags & ROW_FIRST_ANSWER) // SPLIT_RL_ONLY
         return FATE_RL;
     return row->flags & ROW_HAS_ANSWER ? FATE_SAME_PROMPT : FATE_NO_ANSWER;
@@ -244,7 +277,8 @@ bool prepare_decide(PrepareJob *job)
     TRY(draw_holdout(job, prompts));
     if (split == SPLIT_AT_RANDOM)
         split_at_random(job);
-    for (int64_t i = 0; split != SPLIT_AT_RANDOM && split != SPLIT_DIFFICULTY && i < job->report->rows; i++)
+    bool at_tau = split == SPLIT_DIFFICULTY || split == SPLIT_INVERTED;
+    for (int64_t i = 0; split != SPLIT_AT_RANDOM && !at_tau && i < job->report->rows; i++)
         if (in_pool(&job->rows[i]) && job->rows[i].fate != FATE_HOLDOUT)
             job->rows[i].fate = (uint8_t)other_fate(job, &job->rows[i]);
     return true;

@@ -12,7 +12,14 @@ typedef struct RowState {
     uint8_t verified; // Verified
 } RowState;
 
-enum { ROW_HAS_RESPONSE = 1, ROW_HAS_ANSWER = 2, ROW_CONTAMINATED = 4, ROW_FIRST_ANSWER = 8, ROW_SPOOLED = 16 };
+enum {
+    ROW_HAS_RESPONSE = 1,
+    ROW_HAS_ANSWER = 2,
+    ROW_CONTAMINATED = 4,
+    ROW_FIRST_ANSWER = 8,
+    ROW_SPOOLED = 16,
+    ROW_FIRST_RIGHT = 32
+};
 
 // Each row that was read is also in two sorts. `facts`, by prompt, then response: equal rows become neighbours; its
 // data is a RowFact. `spool`, by difficulty, then keyed hash, then number: the order of the shards; its data is a

@@ -18,6 +18,12 @@ static int64_t sum(const int64_t rows[FATES], int first, int last)
     return total;
 }
 
+int64_t prepare_rows_in(const int64_t rows[FATES], Fate place)
+{
+    bool sft = place == FATE_SFT, prompts = place == FATE_PROMPT, rl = place == FATE_RL;
+    return rows[place] + (sft || rl ? rows[FATE_BOTH] : 0) + (prompts || rl ? rows[FATE_PROMPT_BOTH] : 0);
+}
+
 // ---- the table
 
 typedef struct Column {
@@ -31,6 +37,8 @@ static const Column COLUMNS[] = {{"rows", 0, FATES},
                                  {"rl", FATE_RL, FATE_RL + 1},
                                  {"hard sft", FATE_HARD_SFT, FATE_HARD_SFT + 1},
                                  {"for a teacher", FATE_HARD_PROMPT, FATE_HARD_PROMPT + 1},
+                                 {"sft and rl", FATE_BOTH, FATE_BOTH + 1},
+                                 {"teacher, rl", FATE_PROMPT_BOTH, FATE_PROMPT_BOTH + 1},
                                  {"held out", FATE_HOLDOUT, FATE_HOLDOUT + 1},
                                  {"dropped", FATE_DROPPED, FATES}};
 enum { COLUMN_COUNT = sizeof COLUMNS / sizeof COLUMNS[0] };
@@ -147,7 +155,7 @@ static int64_t only_for_judges(const PrepareGroups *answers)
     for (size_t i = 0; i < answers->count; i++)
         if (strcmp(answers->list[i].name, ANSWER_KIND_NAMES[ANSWER_TEXT]) == 0 ||
             strcmp(answers->list[i].name, ANSWER_KIND_NAMES[ANSWER_NONE]) == 0)
-            rows += answers->list[i].rows[FATE_RL];
+            rows += prepare_rows_in(answers->list[i].rows, FATE_RL);
     return rows;
 }
 
@@ -196,7 +204,8 @@ static bool append_unread(Bytes *out, const PrepareUnread *unread, const char *l
 
 bool prepare_unread(Bytes *out, const PrepareReport *r, const char *before, const char *after)
 {
-    bool wanted = r->fates[FATE_RL] + r->fates[FATE_NO_ANSWER] + r->fates[FATE_UNREADABLE] > 0;
+    bool wanted =
+        r->split == SPLIT_BOTH || r->fates[FATE_RL] + r->fates[FATE_NO_ANSWER] + r->fates[FATE_UNREADABLE] > 0;
     return append_unread(out, &r->unread_responses, "a response", before, after) &&
            (!wanted || append_unread(out, &r->unread_answers, "an answer", before, after));
 }
@@ -237,6 +246,16 @@ static bool table_judged(const Table *t)
                         "rl: %" PRId64
                         " answers are texts or cannot be read; without a judge train_rl leaves them out\n",
                         judged);
+}
+
+static bool table_in_sft_alone(const Table *t) // --split both
+{
+    int64_t rows = t->report->fates[FATE_SFT] + t->report->fates[FATE_PROMPT];
+    return t->report->split != SPLIT_BOTH || rows == 0 ||
+           bytes_printf(t->out,
+                        "rl: %" PRId64
+                        " rows are in sft/ alone; they have no reference answer, or a prompt that rl/ has already\n",
+                        rows);
 }
 
 static bool table_dropped(const Table *t)
@@ -280,10 +299,11 @@ static bool table_shards(const Table *t, const PrepareOptions *options)
     static const char *const FOLDERS[FATES] = {[FATE_SFT] = "sft", [FATE_RL] = "rl", [FATE_HARD_SFT] = "sft_hard"};
     for (int i = 0; i < 3; i++) {
         int part = PARTS[i];
-        if (t->report->fates[part] == 0)
+        int64_t records = prepare_rows_in(t->report->fates, (Fate)part);
+        if (records == 0)
             continue;
-        TRY(bytes_printf(t->out, "%s/%s: %" PRId64 " records, %" PRId64 " tokens", options->out, FOLDERS[part],
-                         t->report->fates[part], t->report->tokens[part]));
+        TRY(bytes_printf(t->out, "%s/%s: %" PRId64 " records, %" PRId64 " tokens", options->out, FOLDERS[part], records,
+                         t->report->tokens[part]));
         if (t->report->trained[part] > 0)
             TRY(bytes_printf(t->out, ", %" PRId64 " of them trained (%.1f%%)", t->report->trained[part],
                              100.0 * (double)t->report->trained[part] / (double)t->report->tokens[part]));
@@ -320,7 +340,7 @@ bool prepare_table(Bytes *out, const PrepareReport *report, const PrepareOptions
            table_groups(&t, "source", &report->sources) && table_groups(&t, "category", &report->categories) &&
            table_groups(&t, "answer", &report->answers) && table_row(&t, "all", report->fates) &&
            bytes_text(out, "\n") && (options->verify == VERIFY_NOT || table_verified(&t)) && table_judged(&t) &&
-           table_benchmarks(&t) && prepare_notes(out, report) && table_shards(&t, options);
+           table_in_sft_alone(&t) && table_benchmarks(&t) && prepare_notes(out, report) && table_shards(&t, options);
 }
 
 // ---- split.json
@@ -348,8 +368,9 @@ static json_t *counts_json(const int64_t rows[FATES]) // one group's row of the 
 static bool set_part(json_t *root, const char *name, const PrepareReport *r, Fate shard, int prompts)
 {
     json_t *part = json_object();
-    int64_t waiting = prompts < 0 ? 0 : r->fates[prompts];
-    bool ok = set_count(part, "count", r->fates[shard] + waiting) && set_count(part, "records", r->fates[shard]) &&
+    int64_t waiting = prompts < 0 ? 0 : prepare_rows_in(r->fates, (Fate)prompts);
+    int64_t records = prepare_rows_in(r->fates, shard);
+    bool ok = set_count(part, "count", records + waiting) && set_count(part, "records", records) &&
               (prompts < 0 || set_count(part, "prompts", waiting)) && set_count(part, "tokens", r->tokens[shard]) &&
               (prompts < 0 || set_count(part, "trained_tokens", r->trained[shard])) &&
               set_count(part, "shards", r->shards[shard]);
@@ -466,7 +487,7 @@ static bool set_benchmarks(json_t *root, const PrepareReport *r)
 
 static bool set_how(json_t *root, const PrepareOptions *o)
 {
-    static const char *const SPLITS[] = {"difficulty", "random", "sft-only", "rl-only", "hard-sft"};
+    static const char *const SPLITS[] = {"difficulty", "random", "sft-only", "rl-only", "hard-sft", "both", "inverted"};
     char hash[24];
     snprintf(hash, sizeof hash, "%016" PRIx64, o->rules.tokenizer == NULL ? 0 : tokenizer_hash(o->rules.tokenizer));
     return set(root, "split", json_string(SPLITS[o->split])) && set(root, "tau", json_integer(o->tau)) &&
@@ -507,6 +528,8 @@ static SplitCount split_count(const char *name, const int64_t rows[FATES])
     c.part[SPLIT_PROMPTS] = rows[FATE_PROMPT];
     c.part[SPLIT_RL] = rows[FATE_RL];
     c.part[SPLIT_HARD] = rows[FATE_HARD_SFT] + rows[FATE_HARD_PROMPT];
+    c.part[SPLIT_SFT_AND_RL] = rows[FATE_BOTH];
+    c.part[SPLIT_PROMPTS_AND_RL] = rows[FATE_PROMPT_BOTH];
     c.part[SPLIT_HOLDOUT] = rows[FATE_HOLDOUT];
     c.part[SPLIT_DROPPED] = sum(rows, FATE_DROPPED, FATES);
     return c;

@@ -157,6 +157,11 @@ static Text kind_name(const SpoolHead *head)
     return head->has_answer ? (Text){name, strlen(name)} : (Text){NULL, 0};
 }
 
+static bool send(Writer *w, Fate place, const Spooled *s, int level)
+{
+    return is_shard(place) ? write_shard(w, place, s, level) : write_line(w, place, s->row);
+}
+
 static bool write_record(Writer *w, const uint8_t *key, const uint8_t *data)
 {
     Spooled s = spooled_of(data);
@@ -164,9 +169,9 @@ static bool write_record(Writer *w, const uint8_t *key, const uint8_t *data)
     int level = key[0];
     TRY(prepare_count(w->job->report, fate, level, s.source, s.category, kind_name(&s.head)) &&
         prepare_count_verified(w->job->report, &w->job->rows[s.head.number], s.source, s.id, s.answer));
-    if (PLACES[fate] == NULL)
-        return true;
-    return is_shard(fate) ? write_shard(w, fate, &s, level) : write_line(w, fate, s.row);
+    if (fate == FATE_BOTH || fate == FATE_PROMPT_BOTH)
+        return send(w, fate == FATE_BOTH ? FATE_SFT : FATE_PROMPT, &s, level) && send(w, FATE_RL, &s, level);
+    return PLACES[fate] == NULL || send(w, fate, &s, level);
 }
 
 static bool write_all(Writer *w)
@@ -200,9 +205,10 @@ static bool finish_all(Writer *w)
 // A split always has both its parts, even if one is empty: readers then explain that better than "no such folder".
 static bool make_folders(const PrepareJob *job)
 {
-    const char *const parts[] = {"sft", job->options->split == SPLIT_HARD_SFT ? "sft_hard" : "rl"};
+    SplitKind split = job->options->split;
+    const char *const parts[] = {"sft", split == SPLIT_HARD_SFT ? "sft_hard" : "rl"};
     bool ok = true;
-    for (int i = 0; ok && i < (job->options->tau > 0 ? 2 : 1); i++) {
+    for (int i = 0; ok && i < (job->options->tau > 0 || split == SPLIT_BOTH ? 2 : 1); i++) {
         char *folder = path_join(job->folder, parts[i]);
         ok = folder != NULL && folder_make(folder);
         free(folder);

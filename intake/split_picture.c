@@ -26,6 +26,7 @@ static const char STYLE[] =
     ".grid{stroke:#e4e7eb;stroke-width:1}.axis{stroke:#a8b0b8;stroke-width:1}.tau{stroke:#1f2328;"
     "stroke-width:1.4;stroke-dasharray:5 4}\n"
     ".p0{fill:#2f6fde}.p1{fill:#9bbdf5}.p2{fill:#d9601a}.p3{fill:#7a5ccc}.p4{fill:#2a9d6f}.p5{fill:#c3c9d0}\n"
+    ".p6{fill:#b0417f}.p7{fill:#dc9cc2}\n"
     ".l0{fill:#c3c9d0}.l1{fill:#cfe0fb}.l2{fill:#92b8f4}.l3{fill:#4f86e3}.l4{fill:#e8945f}.l5{fill:#b8430a}\n"
     "@media (prefers-color-scheme:dark){text{fill:#e6edf3}.muted{fill:#8d96a0}.back{fill:#0d1117}"
     ".grid{stroke:#21262d}\n"
@@ -34,8 +35,13 @@ static const char STYLE[] =
     "</style>\n";
 // clang-format on
 
-static const char *const PART_NAMES[SPLIT_PARTS] = {"SFT",        "SFT, for a teacher", "RL",
-                                                    "second SFT", "held out",           "dropped"};
+static const char *const PART_NAMES[SPLIT_PARTS] = {
+    "SFT", "SFT, for a teacher", "RL", "second SFT", "held out", "dropped", "SFT and RL", "SFT, for a teacher, and RL"};
+
+// From the foot of a bar to its top.
+static const enum SplitPart STACKED[SPLIT_PARTS] = {SPLIT_SFT,     SPLIT_PROMPTS,    SPLIT_RL,
+                                                    SPLIT_HARD,    SPLIT_SFT_AND_RL, SPLIT_PROMPTS_AND_RL,
+                                                    SPLIT_HOLDOUT, SPLIT_DROPPED};
 
 typedef struct Picture {
     Bytes *svg;
@@ -152,10 +158,11 @@ static bool draw_axis(const Picture *p, double most, double step)
 static bool draw_level(const Picture *p, const SplitCount *level, double x, double wide, double most)
 {
     double y = TOP + HEIGHT;
-    for (int part = 0; part < SPLIT_PARTS; part++) {
+    for (int i = 0; i < SPLIT_PARTS; i++) {
+        enum SplitPart part = STACKED[i];
         double high = HEIGHT * (double)level->part[part] / most;
         y -= high;
-        TRY(box(p->svg, "p", part, x, y, wide, high));
+        TRY(box(p->svg, "p", (int)part, x, y, wide, high));
     }
     TRY(label(p->svg, "middle", x + wide / 2, TOP + HEIGHT + 20, level->name));
     return number_label(p->svg, "muted middle", x + wide / 2, y - 6, rows_of(level));
@@ -184,13 +191,14 @@ static bool draw_levels(const Picture *p)
 static bool draw_parts_legend(const Picture *p)
 {
     double x = LEFT;
-    for (int part = 0; part < SPLIT_PARTS; part++) {
+    for (int i = 0; i < SPLIT_PARTS; i++) {
+        enum SplitPart part = STACKED[i];
         int64_t rows = 0;
         for (int level = 0; level < 6; level++)
             rows += p->levels[level].part[part];
         if (rows == 0)
             continue;
-        TRY(box(p->svg, "p", part, x, TOP + HEIGHT + 60, 11, 11));
+        TRY(box(p->svg, "p", (int)part, x, TOP + HEIGHT + 60, 11, 11));
         TRY(label(p->svg, "muted", x + 16, TOP + HEIGHT + 70, PART_NAMES[part]));
         x += 34 + 6.4 * (double)strlen(PART_NAMES[part]);
     }

@@ -11,6 +11,8 @@ enum SplitPart {
     SPLIT_HARD, // hard rows for a second stage of SFT
     SPLIT_HOLDOUT,
     SPLIT_DROPPED,
+    SPLIT_SFT_AND_RL,     // for both stages
+    SPLIT_PROMPTS_AND_RL, // likewise, but without a response yet
     SPLIT_PARTS
 };
 

@@ -100,9 +100,97 @@ static void the_baselines_have_the_counts_of_the_split(void **state)
         preparation_free(all[i]);
 }
 
-static void held_out_prompts_are_exactly_as_many_and_nowhere_else(void **state)
+static void both_stages_have_every_row_that_they_can_use(void **state)
 {
-    Preparation p = split_problems("holdout", SPLIT_DIFFICULTY, 7);
+    Preparation difficulty = split_problems("base", SPLIT_DIFFICULTY, 0), p = split_problems("both", SPLIT_BOTH, 0);
+    const int64_t *fates = p.report.fates;
+    assert_int_equal(fates[FATE_BOTH], 20); // each that has a solution has an answer
+    assert_int_equal(fates[FATE_PROMPT_BOTH], 16);
+    assert_int_equal(fates[FATE_NO_ANSWER], 4); // the rows of the split at tau, and no others
+    assert_int_equal(difficulty.report.fates[FATE_NO_ANSWER], 4);
+    Documents sft = documents_in("both", "sft", SHARD_SFT), rl = documents_in("both", "rl", SHARD_RL);
+    assert_int_equal(sft.count, prepare_rows_in(fates, FATE_SFT));
+    assert_int_equal(rl.count, prepare_rows_in(fates, FATE_RL));
+    for (int64_t i = 0; i < sft.count; i++) {
+        Text id = document_entry(&sft, i).id;
+        char name[16];
+        snprintf(name, sizeof name, "%.*s", (int)id.size, id.data);
+        assert_true(has_id(&rl, name));
+    }
+    for (int64_t i = 0; i < rl.count; i++) { // its prompt alone, whether or not it has a solution
+        ShardEntry e = document_entry(&rl, i);
+        assert_true(e.answer.size > 0 && e.trained == 0 && e.prompt == e.tokens);
+    }
+    documents_close(&sft);
+    documents_close(&rl);
+    preparation_free(&difficulty);
+    preparation_free(&p);
+}
+
+static void inverted_sends_hard_rows_to_sft_and_easy_ones_with_an_answer_to_rl(void **state)
+{
+    Preparation p = split_problems("inverted", SPLIT_INVERTED, 0);
+    const int64_t *fates = p.report.fates;
+    assert_int_equal(in_sft(&p.report), 16); // of difficulty 4 and 5; what has no answer has its place here
+    assert_int_equal(fates[FATE_RL], 24);
+    assert_int_equal(fates[FATE_NO_ANSWER], 0);
+    Documents sft = documents_in("inverted", "sft", SHARD_SFT), rl = documents_in("inverted", "rl", SHARD_RL);
+    for (int64_t i = 0; i < sft.count; i++)
+        assert_true(sft.list[i].difficulty > 3);
+    for (int64_t i = 0; i < rl.count; i++)
+        assert_true(rl.list[i].difficulty <= 3);
+    assert_true(sft.count > 0 && rl.count == 24);
+    documents_close(&sft);
+    documents_close(&rl);
+    p.options.tau = 0;
+    prepare_report_free(&p.report);
+    assert_refused(run_preparation(&p), "--split inverted needs --tau");
+    preparation_free(&p);
+}
+
+static void a_row_of_both_stages_is_counted_once_and_said_to_be_in_both(void **state)
+{
+    char *path = write_rows(
+        "rows.jsonl",
+        "{\"problem\": \"a\", \"solution\": \"s\", \"answer\": 1}\n"
+        "{\"problem\": \"a\", \"solution\": \"t\", \"answer\": 1}\n"
+        "{\"problem\": \"b\", \"solution\": \"s\"}\n"
+        "{\"problem\": \"c\", \"answer\": \"because the plants give all of it back to the soil in the end\"}\n");
+    Preparation p = preparation("counted", (const char *const[]){path}, 1);
+    Bytes table = {0}, text = {0};
+    char *split = in_folder("counted/split.json"), *svg = in_folder("counted/split.svg");
+    p.options.split = SPLIT_BOTH; // without a difficulty, too
+    assert_ok(run_preparation(&p) && prepare_table(&table, &p.report, &p.options));
+    static const char *const said[] = {
+        "  all                                    4             2             0             1             1            "
+        " 0",
+        "rl: 2 rows are in sft/ alone; they have no reference answer, or a prompt that rl/ has already\n",
+        "rl: 1 answers are texts", "counted/sft: 3 records", "counted/rl: 2 records"};
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+        if (strstr(table.data, said[i]) == NULL)
+            fail_msg("'%s' is not in '%s'", said[i], table.data);
+    assert_ok(file_read(&text, split, 1 << 16));
+    json_t *json = json_parse(text.data, text.size, "split.json");
+    const json_t *sft = json_object_get(json, "sft"), *rl = json_object_get(json, "rl");
+    assert_string_equal(json_string_value(json_object_get(json, "split")), "both");
+    assert_int_equal(json_integer_value(json_object_get(sft, "count")), 4);
+    assert_int_equal(json_integer_value(json_object_get(sft, "prompts")), 1);
+    assert_int_equal(json_integer_value(json_object_get(rl, "records")), 2);
+    json_decref(json);
+    bytes_clear(&text);
+    assert_ok(file_read(&text, svg, 1 << 16));
+    assert_true(strstr(text.data, ">SFT and RL<") != NULL && strstr(text.data, ">SFT, for a teacher, and RL<") != NULL);
+    bytes_free(&table);
+    bytes_free(&text);
+    preparation_free(&p);
+    free(split);
+    free(svg);
+    free(path);
+}
+
+static void are_held_out(SplitKind split)
+{
+    Preparation p = split_problems("holdout", split, 7);
     assert_int_equal(p.report.fates[FATE_HOLDOUT], 7);
     char *path = in_folder("holdout/holdout.jsonl");
     Bytes text = {0};
@@ -116,14 +204,21 @@ static void held_out_prompts_are_exactly_as_many_and_nowhere_else(void **state)
         json_decref(row);
     }
     assert_int_equal(lines, 7);
-    assert_int_equal(sft.count, p.report.fates[FATE_SFT]);
+    assert_int_equal(sft.count, prepare_rows_in(p.report.fates, FATE_SFT));
     documents_close(&sft);
     documents_close(&rl);
     bytes_free(&text);
     free(path);
     preparation_free(&p);
+}
+
+static void held_out_prompts_are_exactly_as_many_and_nowhere_else(void **state)
+{
+    static const SplitKind kinds[] = {SPLIT_DIFFICULTY, SPLIT_BOTH, SPLIT_INVERTED};
+    for (int i = 0; i < 3; i++)
+        are_held_out(kinds[i]);
     char *rows = write_problems();
-    p = preparation("too-many", (const char *const[]){rows}, 1);
+    Preparation p = preparation("too-many", (const char *const[]){rows}, 1);
     p.options.holdout = 40;
     assert_refused(run_preparation(&p), "--holdout 40: there are only 40 prompts");
     preparation_free(&p);
@@ -284,6 +379,9 @@ int main(void)
         cmocka_unit_test(easy_rows_go_to_sft_and_hard_ones_with_an_answer_to_rl),
         cmocka_unit_test(rows_for_a_teacher_keep_their_fields_and_get_the_ones_they_lacked),
         cmocka_unit_test(the_baselines_have_the_counts_of_the_split),
+        cmocka_unit_test(both_stages_have_every_row_that_they_can_use),
+        cmocka_unit_test(a_row_of_both_stages_is_counted_once_and_said_to_be_in_both),
+        cmocka_unit_test(inverted_sends_hard_rows_to_sft_and_easy_ones_with_an_answer_to_rl),
         cmocka_unit_test(held_out_prompts_are_exactly_as_many_and_nowhere_else),
         cmocka_unit_test(the_other_answers_of_a_held_out_prompt_are_dropped),
         cmocka_unit_test(exact_duplicates_are_dropped_and_rl_keeps_one_row_a_prompt),

@@ -201,6 +201,52 @@ static void a_prompt_for_rl_needs_no_right_response(void **state)
     free(path);
 }
 
+// Where both stages have every row, a response decides about SFT alone, and one row a prompt is for RL.
+static void a_wrong_response_keeps_no_prompt_from_both_stages(void **state)
+{
+    char *path = taught();
+    static const struct {
+        Verify verify;
+        const char *sft;
+    } cases[] = {
+        {VERIFY_DROP_WRONG, "a1 a2 a3 e1"}, {VERIFY_BEST_OF_K, "a1 e1"}, {VERIFY_ALL, "a0 a1 a2 a3 b0 c0 e0 e1"}};
+    for (int i = 0; i < 3; i++) {
+        Preparation p = verifying("both", path, cases[i].verify);
+        p.options.split = SPLIT_BOTH;
+        assert_ok(run_preparation(&p));
+        Documents sft = documents_in("both", "sft", SHARD_SFT), rl = documents_in("both", "rl", SHARD_RL);
+        assert_int_equal(sft.count, (strlen(cases[i].sft) + 1) / 3);
+        for (const char *id = cases[i].sft; *id != 0; id += id[2] == ' ' ? 3 : 2)
+            assert_true(has_id(&sft, (const char[]){id[0], id[1], 0}));
+        assert_true(rl.count == 4 && has_id(&rl, "a0") && has_id(&rl, "b0") && has_id(&rl, "c0") && has_id(&rl, "e0"));
+        documents_close(&sft);
+        documents_close(&rl);
+        preparation_free(&p);
+    }
+    free(path);
+}
+
+// A right response takes the place of a wrong one in the split; the prompt is RL's either way.
+static void a_prompt_whose_row_was_replaced_is_not_lost(void **state)
+{
+    static const SplitKind kinds[] = {SPLIT_RL_ONLY, SPLIT_BOTH};
+    for (int order = 0; order < 2; order++)
+        for (int i = 0; i < 2; i++) {
+            Bytes rows = {0};
+            add(&rows, "w", "math", 5, "5+5?", "10", order == 0 ? "\\\\boxed{11}" : "\\\\boxed{10}");
+            add(&rows, "r", "math", 5, "5+5?", "10", order == 0 ? "\\\\boxed{10}" : "so \\\\boxed{12}");
+            char *path = write_rows("replaced.jsonl", rows.data);
+            Preparation p = verifying("replaced", path, VERIFY_DROP_WRONG);
+            p.options.tau = 3;
+            p.options.split = kinds[i];
+            assert_ok(run_preparation(&p));
+            assert_int_equal(prepare_rows_in(p.report.fates, FATE_RL), 1);
+            preparation_free(&p);
+            bytes_free(&rows);
+            free(path);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +256,8 @@ int main(void)
         cmocka_unit_test(the_first_right_response_of_a_prompt_is_kept),
         cmocka_unit_test(to_count_alone_drops_nothing),
         cmocka_unit_test(a_prompt_for_rl_needs_no_right_response),
+        cmocka_unit_test(a_wrong_response_keeps_no_prompt_from_both_stages),
+        cmocka_unit_test(a_prompt_whose_row_was_replaced_is_not_lost),
     };
     return cmocka_run_group_tests(tests, prepared_set_up, prepared_tear_down);
 }
