@@ -4,6 +4,7 @@
 // is C, in spite of its ending: it compiles with or without nvcc.
 #include "figures/figures.h"
 #include "figures/page.h"
+#include "asking/responses.h"
 #include "benchmarks/marking.h"
 #include "evaluate_options.h"
 #include "options/program.h"
@@ -36,7 +37,7 @@ static const Asking *asking_of(const Evaluate *e, const Record *record, int64_t 
 static bool ask_folder(Evaluate *e, Pending *row, const Record *record, const Asking *asking, int64_t sample)
 {
     const Text text = record->messages[0].content;
-    GenerationRequest request = {.id = hash_bytes(record->id, strlen(record->id)),
+    GenerationRequest request = {.id = responses_name(record),
                                  .seed = (uint64_t)e->o.benchmarks.seed,
                                  .first_sample = (int32_t)sample,
                                  .samples = 1,
@@ -59,7 +60,7 @@ static bool ask_row(void *state, Pending *row, const Record *record)
     if (e->work.remote) {
         endpoint_set_drawing(e->work.endpoint, asking->temperature, asking->max_new_tokens, stop->items, stop->count);
         return row_work_ask_server(&e->work, row, record->messages, record->count,
-                                   row_work_seed(e->o.benchmarks.seed, record, sample));
+                                   responses_seed(e->o.benchmarks.seed, record, sample));
     }
     row->stops = &e->stops[asking - e->run.list];
     return ask_folder(e, row, record, asking, sample);

@@ -28,7 +28,7 @@ static bool ask_missing(Generate *g, Pending *row, const Record *record)
 {
     const ResponseOptions *o = &g->o.responses;
     GenerationRequest request = responses_request(o);
-    request.id = hash_bytes(record->id, strlen(record->id));
+    request.id = responses_name(record);
     request.expected = o->ignore_eos ? o->max_new_tokens : 0;
     for (int64_t first = 0; first < o->samples; first++) {
         int64_t end = first;
@@ -51,7 +51,7 @@ static bool ask_row(void *state, Pending *row, const Record *record)
     if (record->format == ROW_IDS)
         return fail("a row of ids, but a server needs text");
     return row_work_ask_server(&g->work, row, record->messages, record_prompt(record),
-                               row_work_seed(g->o.responses.seed, record, row->sample));
+                               responses_seed(g->o.responses.seed, record, row->sample));
 }
 
 // ---- writing it

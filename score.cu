@@ -1,12 +1,14 @@
 // Difficulty 1 to 5 of every problem, by a language model that reads it under a rubric. Either the model's
 // probabilities of the digits 1 to 5 as the next token decide, which costs one pass over each problem (the rubric's
-// beginning is computed once for all); or an answer that it writes. The model is a folder here, or behind a server.
+// beginning is computed once for all); or an answer that it writes; or, without a rubric, how many of its responses to
+// the problem are right. The model is a folder here, or behind a server.
 // This file is C, in spite of its ending: it compiles with or without nvcc.
-#include "difficulty/score_row.h"
 #include "asking/row_work.h"
+#include "difficulty/pass_rate.h"
+#include "difficulty/rubric_answer.h"
 #include "options/program.h"
+#include "rl/reward.h"
 #include "score_options.h"
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct Score {
@@ -14,9 +16,11 @@ typedef struct Score {
     Options options;
     Rubric rubric;
     RowWork work; // the rows and the model
+    ScoreMethod method;
     bool by_digits;
     Scorer scorer;
     ScoreTally tally;
+    PassRateAsking responses; // of --method pass-rate
     Bytes line, question;
     // a folder's model
     ChatTemplate chat;   // the folder's, without thoughts where a digit must follow at once
@@ -25,8 +29,6 @@ typedef struct Score {
     // a server's
     Bytes answers; // the file of kept answers
 } Score;
-
-enum { ANSWER_SHOWN = 200 }; // bytes of an answer's end, in rows and errors
 
 // ---- asking about a row
 
@@ -55,62 +57,85 @@ static bool ask_row(void *state, Pending *row, const Record *record)
 {
     Score *s = state;
     Text problem;
+    if (s->method == BY_PASS_RATE)
+        return score_row_begin(&row->row, record) && pass_rate_ask(&s->responses, &s->work, row, record);
     return rubric_question(&problem, record) && score_row_begin(&row->row, record) &&
            (s->work.remote ? ask_server(s, row, problem) : ask_folder(s, row, problem));
 }
 
 // ---- writing it
 
-// cut: it reached its limit, so its last line is incomplete. One-token answers, wanted for digits, always do.
-static bool vote(Pending *row, Text said, bool cut)
-{
-    int level = cut ? 0 : difficulty_in_text(said.data, said.size);
-    if (++row->votes[level] > 1 || level > 0)
-        return true;
-    size_t from = said.size > ANSWER_SHOWN ? said.size - ANSWER_SHOWN : 0;
-    while (from < said.size && (said.data[from] & 0xc0) == 0x80)
-        from++; // not in the middle of a character
-    return bytes_append(&row->useless, said.data + from, said.size - from) &&
-           bytes_text(&row->useless, cut ? " (cut off)" : "");
-}
-
-// By the probabilities of the digits: a folder's are exact; a server names some candidates, or none.
-static bool look_at_digits(Difficulty *d, const RowAnswer *answer)
-{
-    double logprob[DIFFICULTIES];
-    if (answer->generated == NULL)
-        return difficulty_of_top(d, answer->top, answer->top_count);
-    for (int i = 0; i < DIFFICULTIES; i++)
-        logprob[i] = (double)answer->generated->probe[i];
-    *d = difficulty_of_logprobs(logprob);
-    return true;
-}
-
-static bool write_score(Score *s, const Pending *row, const Difficulty *d)
+// A row by its pass rate, or else by a difficulty.
+static bool write_score(Score *s, const Pending *row, const Difficulty *d, const PassRate *p)
 {
     bytes_clear(&s->line);
     Text before = {row->row.data, row->row.size}, said = {row->useless.data, row->useless.size};
-    return score_row_end(&s->line, before, d, said, &s->scorer) &&
+    return (p != NULL ? pass_rate_row_end(&s->line, before, p, said, &s->scorer)
+                      : score_row_end(&s->line, before, d, said, &s->scorer)) &&
            journal_add(&s->work.journal, row_work_number(&s->work, row->number, 0), s->line.data, s->line.size) &&
            score_tally_add(&s->tally, (Text){s->line.data, s->line.size});
+}
+
+// By rule, as a reward is: a response that was cut off is wrong.
+static bool judge(Score *s, Pending *row, const RowAnswer *answer)
+{
+    Finding finding;
+    RewardFacts facts = {.text = answer->text, .ended = strcmp(answer->finish_reason, "stop") == 0};
+    TRY(pass_rate_problem(&s->responses, &facts.row, row));
+    facts.reference = (Text){row->reference.data, row->reference.size};
+    reward_finding(&finding, &facts);
+    if (++row->verdicts[finding.verdict] == 1 && finding.verdict == VERDICT_UNKNOWN)
+        TRY(rubric_answer_keep(row, answer->text, false));
+    PassRate rate = pass_rate_of(row->verdicts);
+    return row->left > 0 || write_score(s, row, NULL, &rate);
 }
 
 static bool take_answer(void *state, Pending *row, const RowAnswer *answer)
 {
     Score *s = state;
     Difficulty d;
-    if (s->by_digits && look_at_digits(&d, answer))
-        return write_score(s, row, &d);
-    TRY(vote(row, answer->text, !s->by_digits && strcmp(answer->finish_reason, "length") == 0));
+    if (s->method == BY_PASS_RATE)
+        return judge(s, row, answer);
+    if (s->by_digits && rubric_answer_digits(&d, answer))
+        return write_score(s, row, &d, NULL);
+    TRY(rubric_answer_vote(row, answer->text, !s->by_digits && strcmp(answer->finish_reason, "length") == 0));
     if (row->left > 0)
         return true;
     d = difficulty_of_votes(row->votes);
-    return write_score(s, row, &d);
+    return write_score(s, row, &d, NULL);
 }
 
 static bool enough(const void *state) { return score_tally_is_useless(&((const Score *)state)->tally); }
 
 // ---- checks before the first problem
+
+// -1 stands for what suits the method.
+static bool choose_temperature(ScoreOptions *o)
+{
+    if (o->temperature < 0 && o->temperature != -1)
+        return fail_as(ERROR_USAGE, "--temperature %g: 0 is greedy, and -1 what suits the method", o->temperature);
+    if (o->temperature < 0)
+        o->temperature = o->method.place == BY_PASS_RATE ? 1 : 0;
+    return true;
+}
+
+static bool check_method(const Score *s)
+{
+    const ScoreOptions *o = &s->o;
+    bool by_pass_rate = s->method == BY_PASS_RATE;
+    if (!by_pass_rate && option_on_command_line(&s->options, "instruction"))
+        return fail_as(ERROR_USAGE, "--instruction: is for --method pass-rate; a rubric is asked without one");
+    if (by_pass_rate && o->rubric[0] != 0)
+        return fail_as(ERROR_USAGE, "--rubric: --method pass-rate asks the problems themselves; drop one of the two");
+    if (s->work.remote && o->samples > 1 && !by_pass_rate)
+        return fail_as(ERROR_USAGE, "--samples is for a model folder; a server is asked once for each problem");
+    if (o->samples > 1 && (s->by_digits || o->temperature == 0))
+        return fail_as(ERROR_USAGE,
+                       "--samples %" PRId64 ": several answers are for --method generate or pass-rate with a "
+                       "--temperature above 0",
+                       o->samples);
+    return true;
+}
 
 static bool check_options(Score *s)
 {
@@ -119,28 +144,7 @@ static bool check_options(Score *s)
         return fail_as(ERROR_USAGE, "--plan: the model is behind --endpoint, and takes no memory here");
     if (!o->machine.plan && (o->data.count == 0 || o->part.out[0] == 0))
         return fail_as(ERROR_USAGE, "give --data and --out");
-    TRY(row_work_check(&s->work));
-    if (s->work.remote && o->samples > 1)
-        return fail_as(ERROR_USAGE, "--samples is for a model folder; a server is asked once for each problem");
-    if (o->samples > 1 && (s->by_digits || o->temperature == 0))
-        return fail_as(ERROR_USAGE,
-                       "--samples %" PRId64 ": several answers are for --method generate with a --temperature above 0",
-                       o->samples);
-    return true;
-}
-
-// A folder is identified by the last two parts of its path: every run calls its own folder "model".
-static bool name_folder(Bytes *name, const char *folder)
-{
-    char *path = realpath(folder, NULL);
-    if (path == NULL)
-        return fail_errno("%s: finding its real path", folder);
-    const char *from = path + strlen(path);
-    for (int slashes = 0; from > path && (from[-1] != '/' || ++slashes < 2);)
-        from--;
-    bool ok = bytes_text(name, from);
-    free(path);
-    return ok;
+    return row_work_check(&s->work) && check_method(s);
 }
 
 // For a folder's model: the common beginning of its prompts, which the engine computes once, and the digits.
@@ -151,6 +155,8 @@ static bool begin_prompts(Score *s)
     TokenList ids = {0};
     if (files->tokenizer == NULL)
         return fail("%s: has no tokenizer; name one with --tokenizer", files->folder.data);
+    if (s->method == BY_PASS_RATE)
+        return true;
     s->chat = files->chat;
     if (s->by_digits) {
         s->chat.kind = template_without_thoughts(s->chat.kind); // a thought would come before the digit
@@ -168,17 +174,18 @@ static bool name_scorer(Score *s)
     const RowWork *w = &s->work;
     const char *model = s->o.asked.model;
     s->scorer.remote = w->remote;
-    s->scorer.prompt = s->rubric.hash;
+    s->scorer.prompt =
+        s->method == BY_PASS_RATE ? hash_bytes(s->o.instruction, strlen(s->o.instruction)) : s->rubric.hash;
     s->scorer.weights = hash_bytes(model, strlen(model)); // for a server: for the journal
     if (w->remote)
         return bytes_text(&s->scorer.name, model);
-    return name_folder(&s->scorer.name, w->session.files.folder.data) &&
+    return scorer_name_folder(&s->scorer.name, w->session.files.folder.data) &&
            session_fingerprint(&w->session, &s->scorer.weights);
 }
 
 static bool open_work(Score *s)
 {
-    static const RecordOptions reading = {.prompts = true, .any_difficulty = true};
+    RecordOptions reading = {.prompts = true, .any_difficulty = true};
     EndpointOptions server = endpoint_options(&s->o.server, s->o.asked.model);
     if (s->work.remote)
         TRY(s->o.answers[0] != 0 ? bytes_text(&s->answers, s->o.answers)
@@ -186,6 +193,9 @@ static bool open_work(Score *s)
     server.temperature = s->o.temperature;
     server.max_tokens = s->by_digits ? 1 : s->o.max_new_tokens;
     server.logprobs = s->by_digits;
+    server.whole = s->method == BY_PASS_RATE; // a response that may be incomplete is not judged
+    if (s->method == BY_PASS_RATE)
+        reading.instruction = s->o.instruction;
     server.cache = s->answers.data;
     return row_work_open_rows(&s->work, &reading) && row_work_open_model(&s->work, &server) &&
            (s->work.remote || begin_prompts(s)) && name_scorer(s);
@@ -199,7 +209,8 @@ static bool open_journal(Score *s)
     TRY(identity != NULL);
     if (journal_fact(identity, "rows", w->facts.hash) && journal_fact(identity, "model", s->scorer.weights) &&
         journal_fact(identity, "tokenizer files", w->remote ? 0 : tokenizer_hash(w->session.files.tokenizer)) &&
-        journal_fact(identity, "rubric", s->rubric.hash))
+        journal_fact(identity, "rubric", s->rubric.hash) &&
+        (s->method != BY_PASS_RATE || journal_fact(identity, "answer checker", ANSWERS_VERSION)))
         return row_work_open_journal(w, identity, s->answers.data);
     json_decref(identity);
     return false;
@@ -212,6 +223,15 @@ static bool score_rows(Score *s)
     RowWork *w = &s->work;
     TRY(row_work_divide(w) && open_work(s) && open_journal(s));
     s->tally = (ScoreTally){.journal = &w->journal, .rows = w->facts.mine, .unusable_share = s->o.unusable_share};
+    s->responses = (PassRateAsking){.seed = s->o.seed,
+                                    .samples = s->o.samples,
+                                    .max_new_tokens = s->o.max_new_tokens,
+                                    .temperature = s->o.temperature};
+    s->tally.remedy =
+        s->method == BY_PASS_RATE
+            ? "no rule decides about most of those responses: ask for another form (--instruction), leave "
+              "such rows out, or score by a rubric (--method logits)"
+            : "ask more clearly (--rubric), give it more room (--max-new-tokens) or take another model";
     TRY(journal_each(&w->journal, score_tally_add, &s->tally) && row_work_run(w));
     bool useless = score_tally_is_useless(&s->tally), alone = w->ranks.size == 1;
     if (useless || alone)
@@ -235,7 +255,8 @@ static bool run(void *state)
 {
     Score *s = state;
     ScoreOptions *o = &s->o;
-    s->by_digits = o->method.place == 0;
+    s->method = (ScoreMethod)o->method.place;
+    s->by_digits = s->method == BY_DIGITS;
     s->work.options = (RowWorkOptions){.given = &s->options,
                                        .asked = &o->asked,
                                        .server = &o->server,
@@ -256,7 +277,7 @@ static bool run(void *state)
         return print_rubric(&s->rubric);
     if (o->part.join)
         return parts_join(&o->part, &s->options);
-    TRY(check_options(s));
+    TRY(choose_temperature(o) && check_options(s));
     return o->machine.plan ? row_work_plan(&s->work) : score_rows(s);
 }
 
@@ -278,6 +299,7 @@ static void close_all(void *state)
     bytes_free(&s->scorer.name);
     bytes_free(&s->answers);
     bytes_free(&s->question);
+    pass_rate_asking_free(&s->responses);
     bytes_free(&s->line);
 }
 

@@ -5,12 +5,17 @@
 
 #include "asking/row_work.h"
 
+#define SCORE_METHODS "logits|generate|pass-rate"
+typedef enum ScoreMethod { BY_DIGITS, BY_WRITTEN_ANSWERS, BY_PASS_RATE } ScoreMethod;
+
 #define SCORE_USAGE                                                                                                    \
-    "score: difficulty 1 to 5 of every problem, by a language model\n"                                                 \
+    "score: difficulty 1 to 5 of every problem, by a language model that rates it, or by\n"                            \
+    "how often the model solves it\n"                                                                                  \
     "usage: score --model Qwen3-4B-Instruct-2507 --data all.jsonl --out scored.jsonl\n"                                \
     "       score --endpoint http://host:8000/v1 --model NAME --data all.jsonl --out scored.jsonl\n"                   \
+    "       score --model sft --method pass-rate --samples 8 --data all.jsonl --out rated.jsonl\n"                     \
     "Every row of --out is one of --data with difficulty, difficulty_expected,\n"                                      \
-    "difficulty_probs, scorer and scorer_prompt. A run that was interrupted goes on where\n"                           \
+    "difficulty_probs (or pass_rate and counts), scorer and scorer_prompt. A run that was interrupted goes on where\n" \
     "it stopped. --config FILE reads lines of name = value, --help=GROUP shows ranges.\n"                              \
     "Exit: 0 done, 1 failed, 2 usage, 75 stopped by a signal: the same command goes on.\n"
 
@@ -23,11 +28,12 @@
     GROUP(PartOptions, part, PART_ROWS) \
     ROW(rubric,         file,     "", "",                 asking,   NEUTRAL,  "file of the scoring prompt, with {question} in it") \
     ROW(print_rubric,   flag,     "false", "",            asking,   NEUTRAL,  "show the rubric, then stop") \
-    ROW(method,         choice,   "logits", "logits|generate", asking, IDENTITY, "score by the probabilities of the digits, or by a written answer") \
-    ROW(samples,        integer,  "1", "> 0 and <= 1024", asking,   IDENTITY, "written answers to each problem") \
-    ROW(max_new_tokens, integer,  "4096", "> 0",          asking,   IDENTITY, "longest written answer, in tokens") \
-    ROW(temperature,    number,   "0", ">= 0",            asking,   IDENTITY, "temperature of written answers; 0: greedy") \
-    ROW(seed,           integer,  "0", ">= 0",            asking,   IDENTITY, "seed of written answers") \
+    ROW(method,         choice,   "logits", SCORE_METHODS, asking,  IDENTITY, "score by the probabilities of the digits, by a written answer, or by the share of right responses") \
+    ROW(samples,        integer,  "1", "> 0 and <= 1024", asking,   IDENTITY, "written answers or responses to each problem") \
+    ROW(max_new_tokens, integer,  "4096", "> 0",          asking,   IDENTITY, "longest written answer or response, in tokens") \
+    ROW(temperature,    number,   "-1", ">= -1",          asking,   IDENTITY, "temperature of written answers; 0: greedy; -1: 0, or 1 with --method pass-rate") \
+    ROW(seed,           integer,  "0", ">= 0",            asking,   IDENTITY, "seed of written answers and responses") \
+    ROW(instruction,    text,     INSTRUCTION_DEFAULT, "", asking,  IDENTITY, "text that ends the user turn of a problem for --method pass-rate, or none") \
     ROW(unusable_share, number,   "0.05", ">= 0 and <= 1", asking, NEUTRAL,  "share of rows that may have no usable score before it is an error") \
     GROUP(ServerOptions, server, SCORE_SERVER_ROWS) \
     ROW(answers,        file,     "", "",                 server,   NEUTRAL,  "file where answers are kept; default: OUT.answers, or the part's") \

@@ -24,3 +24,11 @@ GenerationRequest responses_request(const ResponseOptions *o)
                                .top_p = (float)o->top_p,
                                .min_p = (float)o->min_p};
 }
+
+uint64_t responses_name(const Record *record) { return hash_bytes(record->id, strlen(record->id)); }
+
+int64_t responses_seed(int64_t seed, const Record *record, int64_t sample)
+{
+    uint64_t names[] = {(uint64_t)seed, responses_name(record), (uint64_t)sample};
+    return (int64_t)(hash_bytes(names, sizeof names) >> 33);
+}

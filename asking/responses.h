@@ -1,9 +1,11 @@
-// How responses are drawn and what ends them, by the options of ./generate: for prompts, and in a chat.
+// How responses are drawn and what ends them, by the options of ./generate: for prompts, and in a chat. And what names a
+// response, so that ./score draws those that ./generate would.
 #ifndef ASKING_RESPONSES_H
 #define ASKING_RESPONSES_H
 
 #include "engine/engine.h"
 #include "options/options.h"
+#include "rows/records.h"
 
 // clang-format off
 #define RESPONSE_ROWS(ROW, IN) \
@@ -23,5 +25,10 @@ bool responses_check(const ResponseOptions *options); // beyond their ranges
 
 // A request for one sample drawn so; the caller sets its prompt and its end tokens.
 GenerationRequest responses_request(const ResponseOptions *options);
+
+uint64_t responses_name(const Record *record); // of a row: with the seed, it is all that draws depend on
+
+// A server's seed for one sample: each has its own, of 31 bits, because some servers accept no more.
+int64_t responses_seed(int64_t seed, const Record *record, int64_t sample);
 
 #endif

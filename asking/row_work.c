@@ -175,6 +175,7 @@ static void pending_free(Pending *row) // removes it from its list
         row->next->here = row->here;
     bytes_free(&row->row);
     bytes_free(&row->useless);
+    bytes_free(&row->reference);
     bytes_free(&row->place);
     tokens_free(&row->ids);
     free(row);
@@ -219,7 +220,7 @@ bool row_work_ask_folder(RowWork *w, Pending *row, const GenerationRequest *requ
 
 bool row_work_ask_server(RowWork *w, Pending *row, const Message *messages, size_t count, int64_t seed)
 {
-    row->left = 1;
+    row->left++;
     return endpoint_ask_seeded(w->endpoint, messages, count, seed, (uint64_t)(uintptr_t)row);
 }
 
@@ -235,12 +236,6 @@ bool row_work_encode(RowWork *w, Pending *row, const Record *record)
     bytes_clear(&w->text);
     return template_prompt(&w->session.files.chat, &w->text, record->messages, record_prompt(record), true) &&
            encode(w->encoder, ids, w->text.data, w->text.size);
-}
-
-int64_t row_work_seed(int64_t seed, const Record *record, int64_t sample)
-{
-    uint64_t names[] = {(uint64_t)seed, hash_bytes(record->id, strlen(record->id)), (uint64_t)sample};
-    return (int64_t)(hash_bytes(names, sizeof names) >> 33);
 }
 
 // Without a tokenizer, or with an unknown template, a folder's model cannot be asked: no row is at fault.
@@ -349,17 +344,21 @@ static bool is_about_the_row(int status)
     return (status >= 200 && status < 300) || status == 400 || status == 413 || status == 422;
 }
 
-// Where the server refuses the question itself (too long, say) and rows may be refused, this row is.
-static bool take_failure(RowWork *w, const Pending *row, const EndpointAnswer *said)
+// Where the server refuses the question itself (too long, say) and rows may be refused, this row is: once, whatever
+// number of questions it has.
+static bool take_failure(RowWork *w, Pending *row, const EndpointAnswer *said)
 {
-    bool about_the_row = is_about_the_row(said->status);
+    bool about_the_row = is_about_the_row(said->status), again = row->failed;
+    row->failed = true;
     if (about_the_row && w->reading.skip_bad_rows > 0) {
+        if (again)
+            return true;
         fail("%s: %s", row->place.data, said->error);
         return rows_refuse(&w->rows);
     }
     w->for_a_row = w->for_a_row || about_the_row;
     w->all_asked = w->all_asked || ++w->in_a_row >= 2 * w->options.server->in_flight; // further questions are useless
-    return w->unanswered++ > 0 || bytes_printf(&w->why, "%s: %s", row->place.data, said->error);
+    return again || w->unanswered++ > 0 || bytes_printf(&w->why, "%s: %s", row->place.data, said->error);
 }
 
 static bool take_from_server(RowWork *w, const EndpointAnswer *said)
@@ -370,9 +369,10 @@ static bool take_from_server(RowWork *w, const EndpointAnswer *said)
     answer.top = said->top;
     answer.top_count = said->top_count;
     w->in_a_row = said->failed ? w->in_a_row : 0;
-    row->left = 0;
-    bool ok = said->failed ? take_failure(w, row, said) : w->take(w->program, row, &answer);
-    pending_free(row);
+    row->left--;
+    bool ok = said->failed ? take_failure(w, row, said) : row->failed || w->take(w->program, row, &answer);
+    if (row->left == 0)
+        pending_free(row);
     return ok;
 }
 

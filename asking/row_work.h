@@ -43,7 +43,7 @@ typedef struct RowWorkOptions {
     const char *questions, *results; // their names for people: "prompts", "responses"
 } RowWorkOptions;
 
-// A row in flight: asked, but not fully answered yet. For a server there is one for each sample.
+// A row in flight: asked, but not fully answered yet. For a server there is one for each result.
 typedef struct Pending {
     struct Pending *next, **here; // in the list
     int64_t number;               // of the row
@@ -51,11 +51,14 @@ typedef struct Pending {
     Bytes place;                  // "file:line", for errors
     int64_t left;                 // answers still to come
     const StopTexts *stops;       // RowWork's, unless the program sets others
+    bool failed;                  // a server has none for one of its questions: there is no result
     // the program's
-    Bytes row;        // as it came, without the fields that the program writes
-    TokenList ids;    // of the prompt, to a folder's model
-    int64_t votes[6]; // answers so far that say 1 to 5; [0]: unusable ones
-    Bytes useless;    // the end of the first unusable answer
+    Bytes row;           // as it came, without the fields that the program writes
+    TokenList ids;       // of the prompt, to a folder's model
+    int64_t votes[6];    // answers so far that say 1 to 5; [0]: unusable ones
+    Bytes useless;       // the end of the first unusable answer
+    Bytes reference;     // that responses are compared with
+    int64_t verdicts[3]; // about responses so far, by Verdict
 } Pending;
 
 typedef struct RowAnswer {
@@ -131,10 +134,9 @@ bool row_work_identify(const RowWork *work, json_t *identity);
 
 // For ask: the ids of a row's prompt, by the template.
 bool row_work_encode(RowWork *work, Pending *row, const Record *record);
-// A sample's own seed at a server, of 31 bits: some servers accept no more.
-int64_t row_work_seed(int64_t seed, const Record *record, int64_t sample);
 
-// For ask. request: how to answer row->ids, and which samples are wanted.
+// For ask. request: how to answer row->ids, and which samples are wanted. Each question to a server, of one row or
+// several, has one answer.
 bool row_work_ask_folder(RowWork *work, Pending *row, const GenerationRequest *request);
 bool row_work_ask_server(RowWork *work, Pending *row, const Message *messages, size_t count, int64_t seed);
 

@@ -3,11 +3,22 @@
 #include "base/text.h"
 #include "system/files.h"
 #include "rows/row_write.h"
+#include <stdlib.h>
 #include <string.h>
 
-static const char *const OWN_FIELDS[] = {"difficulty",         "difficulty_expected", "difficulty_probs",
-                                         "difficulty_default", "difficulty_answer",   "scorer",
-                                         "scorer_weights",     "scorer_prompt",       NULL};
+static const char *const OWN_FIELDS[] = {"difficulty",
+                                         "difficulty_expected",
+                                         "difficulty_probs",
+                                         "difficulty_default",
+                                         "difficulty_answer",
+                                         "scorer",
+                                         "scorer_weights",
+                                         "scorer_prompt",
+                                         "pass_rate",
+                                         "pass_right",
+                                         "pass_wrong",
+                                         "pass_unknown",
+                                         NULL};
 
 static bool was_scored(const Record *record) // by an earlier run of ./score
 {
@@ -21,6 +32,19 @@ static bool was_scored(const Record *record) // by an earlier run of ./score
 bool score_row_begin(Bytes *row, const Record *record)
 {
     return was_scored(record) ? row_begin(row, record, OWN_FIELDS) : row_begin_aside(row, record, OWN_FIELDS);
+}
+
+bool scorer_name_folder(Bytes *name, const char *folder)
+{
+    char *path = realpath(folder, NULL);
+    if (path == NULL)
+        return fail_errno("%s: finding its real path", folder);
+    const char *from = path + strlen(path);
+    for (int slashes = 0; from > path && (from[-1] != '/' || ++slashes < 2);)
+        from--;
+    bool ok = bytes_text(name, from);
+    free(path);
+    return ok;
 }
 
 static bool add_hash(Bytes *line, const char *name, uint64_t hash)
@@ -37,9 +61,17 @@ bool score_row_end(Bytes *line, Text row, const Difficulty *d, Text said, const 
     TRY(bytes_append(line, row.data, row.size) && row_integer(line, "difficulty", d->level));
     TRY(row_number(line, "difficulty_expected", d->expected) &&
         row_floats(line, "difficulty_probs", probs, DIFFICULTIES));
-    if (d->defaulted)
-        TRY(bytes_text(line, ",\"difficulty_default\":true") &&
-            row_text(line, "difficulty_answer", said.data == NULL ? "" : said.data, said.size));
+    return (!d->defaulted || score_row_default(line, said)) && score_row_scorer(line, scorer);
+}
+
+bool score_row_default(Bytes *line, Text said)
+{
+    return bytes_text(line, ",\"difficulty_default\":true") &&
+           row_text(line, "difficulty_answer", said.data == NULL ? "" : said.data, said.size);
+}
+
+bool score_row_scorer(Bytes *line, const Scorer *scorer)
+{
     TRY(row_text(line, "scorer", scorer->name.data, scorer->name.size));
     TRY(scorer->remote || add_hash(line, "scorer_weights", scorer->weights));
     return add_hash(line, "scorer_prompt", scorer->prompt) && row_end(line);
@@ -56,6 +88,12 @@ static bool keep_answer(ScoreTally *t, Text row)
     return ok;
 }
 
+static int64_t number_behind(Text score, const char *name) // 0 where it is not there
+{
+    const char *at = text_last(score, name);
+    return at == NULL ? 0 : strtoll(at + strlen(name), NULL, 10); // the row's closing brace ends it at the latest
+}
+
 // The row as in the file: the last "difficulty" in it is the score's.
 bool score_tally_add(void *tally, Text row)
 {
@@ -65,9 +103,13 @@ bool score_tally_add(void *tally, Text row)
     int level = at == NULL || end - at < 16 ? 0 : at[strlen(own)] - '0';
     if (level < 1 || level > DIFFICULTIES)
         return fail("%s: a row in it has no difficulty; %s", t->journal->file.path, t->journal->anew.data);
-    bool useless = text_last(text_between(at, end), "\"difficulty_default\":true") != NULL;
+    Text score = text_between(at, end);
+    bool useless = text_last(score, "\"difficulty_default\":true") != NULL;
     TRY(!useless || t->levels[0] > 0 || keep_answer(t, row));
     t->levels[useless ? 0 : level]++;
+    t->responses[VERDICT_EQUAL] += number_behind(score, "\"pass_right\":");
+    t->responses[VERDICT_DIFFERENT] += number_behind(score, "\"pass_wrong\":");
+    t->responses[VERDICT_UNKNOWN] += number_behind(score, "\"pass_unknown\":");
     return true;
 }
 
@@ -76,6 +118,7 @@ bool score_tally_file(ScoreTally *t, const char *path)
     MappedFile file;
     bool ok = file_map(&file, path);
     memset(t->levels, 0, sizeof t->levels);
+    memset(t->responses, 0, sizeof t->responses);
     const char *at = (const char *)file.data, *end = at + file.size, *newline;
     for (; ok && at < end && (newline = (const char *)memchr(at, '\n', (size_t)(end - at))) != NULL; at = newline + 1)
         ok = score_tally_add(t, (Text){at, (size_t)(newline - at)});
@@ -90,6 +133,11 @@ void score_tally_show(const ScoreTally *t, Progress *progress)
                   "difficulty 1: %" PRId64 " | 2: %" PRId64 " | 3: %" PRId64 " | 4: %" PRId64 " | 5: %" PRId64
                   " | no usable score: %" PRId64 "%s",
                   n[1], n[2], n[3], n[4], n[5], n[0], n[0] > 0 ? " (3 stands in, with difficulty_default)" : "");
+    const int64_t *r = t->responses;
+    if (r[0] + r[1] + r[2] > 0)
+        progress_note(progress,
+                      "responses: %" PRId64 " right | %" PRId64 " wrong | %" PRId64 " unknown: no rule decides",
+                      r[VERDICT_EQUAL], r[VERDICT_DIFFERENT], r[VERDICT_UNKNOWN]);
 }
 
 static int64_t useless_allowed(const ScoreTally *t)
@@ -106,11 +154,10 @@ bool score_tally_fail(ScoreTally *t)
             t->useless.data[i] = ' ';
     return fail("%" PRId64 " of %" PRId64
                 " rows have no usable score so far, and --unusable-share %g allows no more than %" PRId64
-                "; the first unusable answer ends in \"%s\"; ask more clearly (--rubric), give it more room "
-                "(--max-new-tokens) or take another model, and %s; or raise "
+                "; the first unusable answer ends in \"%s\"; %s, and %s; or raise "
                 "--unusable-share, and the same command goes on",
                 t->levels[0], t->rows, t->unusable_share, useless_allowed(t),
-                t->useless.data == NULL ? "" : t->useless.data, t->journal->anew.data);
+                t->useless.data == NULL ? "" : t->useless.data, t->remedy, t->journal->anew.data);
 }
 
 void score_tally_free(ScoreTally *t) { bytes_free(&t->useless); }

@@ -118,6 +118,56 @@ written_scores() {
     proved "score: --method generate, with one answer and with votes; what became of all rows is said; too many without a score are an error"
 }
 
+# A model that answers every problem with one of five numbers: what is right is chance, and is what ./generate and --verify find.
+by_the_pass_rate() {
+    local options i
+    awk '{ printf "{\"problem\": \"%d?\", \"solution\": \"\\\\boxed{%d}\"}\n", NR, NR % 5 + 1 }' "$work/rows.jsonl" >"$work/train.jsonl"
+    wants 0 train "$work/guesser" --epochs 8 --eval-every 1000
+    awk 'BEGIN { for (i = 1; i <= 12; i++) printf "{\"id\": \"p%d\", \"problem\": \"%d?\", \"answer\": \"%d\", \"difficulty\": 2}\n", i, i, i % 3 + 1 }' >"$work/asked.jsonl"
+    echo '{"id": "choice", "question": "7?", "options": ["4", "2"], "answer": "B"}' >>"$work/asked.jsonl"
+    command=("$program" --model "$work/guesser" --data "$work/asked.jsonl" --out "$out" --device cpu --method pass-rate --samples 6
+        --max-new-tokens 24 --instruction none --seed 3 --unusable-share 1)
+    wants 0 score
+    sane
+    [ "$(grep -cE '"source_difficulty":2,"difficulty":[1-5],"pass_rate":[01][.0-9]*,"pass_right":[0-6],"pass_wrong":[0-6],"pass_unknown":[0-6],"scorer":"guesser/model","scorer_weights":"[0-9a-f]{16}","scorer_prompt":"[0-9a-f]{16}"}$' "$out")" = 12 ] ||
+        failed "not every row has its pass rate: $(cat "$out")"
+    cp "$out" "$work/passed.jsonl"
+    wants 0 ./generate --model "$work/guesser" --prompts "$work/asked.jsonl" --out "$work/drawn.jsonl" --device cpu --samples 6 --max-new-tokens 24 \
+        --instruction none --seed 3 2>"$work/said"
+    wants 0 ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --verify all --out "$work/drawn" "$work/drawn.jsonl" >"$work/stdout" 2>"$work/said"
+    awk '/^  all +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+$/ { printf "responses: %d right | %d wrong | %d unknown", $2, $3 + $6, $4 }' "$work/stdout" >"$work/counts"
+    says "$(cat "$work/counts")"
+    grep -q '"pass_rate":0\.[1-9]' "$out" || failed "chance is all or nothing: $(cat "$work/counts")"
+    for options in "--sequences 1" "--threads 1 --pass-tokens 9 --sequences 4"; do
+        # shellcheck disable=SC2086
+        wants 0 score $options
+        cmp "$out" "$work/passed.jsonl" || failed "$options changes a pass rate"
+    done
+    rm -f "$out"
+    for i in 1/2 0/2; do wants 0 more --part $i; done
+    wants 0 "$program" --out "$out" --join 2>"$work/stderr"
+    cmp "$out" "$work/passed.jsonl" && rm -f "$out".*-of-2* || failed "two parts are not the whole"
+    wants 0 score --ranks 2
+    cmp "$out" "$work/passed.jsonl" || failed "two ranks write other rows"
+    says "$(cat "$work/counts")"
+    for i in 1 2 3; do
+        rm -f "$out" "$out.partial"
+        "${command[@]}" --sequences 2 --threads 1 >"$work/stdout" 2>"$work/stderr" &
+        until [ -s "$out.partial" ] || [ -e "$out" ]; do sleep 0.02; done
+        sleep "0.0$((RANDOM % 10))"
+        kill -9 $! 2>/dev/null || true
+        wait $! 2>/dev/null || true
+        [ -e "$out" ] || wants 0 more
+        cmp "$out" "$work/passed.jsonl" || failed "a run that was killed does not end as one that was not"
+    done
+    echo '{"id": "none", "problem": "3?"}' >>"$work/asked.jsonl"
+    wants 1 score
+    says "asked.jsonl:14: it has no reference answer"
+    wants 0 score --skip-bad-rows 1
+    cmp "$out" "$work/passed.jsonl" || failed "a row that is left out changes the others"
+    proved "score: --method pass-rate counts the responses of ./generate as --verify does; parts, ranks, kills and refused rows change no byte"
+}
+
 bad_input_is_one_line() {
     wants 1 $program --data "$work/rows.jsonl" --out "$out" 2>"$work/stderr"
     says "give --model"
@@ -170,3 +220,4 @@ a_killed_run_goes_on
 written_scores
 bad_input_is_one_line
 the_chain_goes_on
+by_the_pass_rate

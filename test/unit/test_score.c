@@ -443,6 +443,108 @@ static void a_killed_run_asks_nothing_twice(void **state)
     forget_run();
 }
 
+// ---- by the pass rate: what a server responds (levels: test_pass_rate.c)
+
+static void answered_rows(const char *lines)
+{
+    char *data = in_folder("rows.jsonl");
+    assert_ok(file_write_atomic(data, lines, strlen(lines)));
+    free(data);
+}
+
+static int pass_rate(const char *options)
+{
+    Bytes command = {0};
+    assert_ok(bytes_printf(&command, "score --method pass-rate --instruction none %s --data", options));
+    int status = ask_with(command.data, "");
+    bytes_free(&command);
+    return status;
+}
+
+// What the server says by itself ("the answer to ... is é") no rule decides.
+static void a_servers_responses_are_judged_and_counted(void **state)
+{
+    answered_rows("{\"problem\": \"says 4 12\", \"answer\": \"12\", \"pass_rate\": 7}\n"
+                  "{\"problem\": \"says 3 14\", \"answer\": 14.0}\n"
+                  "{\"problem\": \"is-cut 2 3\", \"answer\": \"3\"}\n"
+                  "{\"problem\": \"says 4 f(3)\", \"answer\": \"f(2)\"}\n");
+    assert_int_equal(pass_rate("--samples 4 --unusable-share 0.25"), 0);
+    static const char *const said[] = {
+        "\"source_pass_rate\":7,\"difficulty\":1,\"pass_rate\":1,\"pass_right\":4,\"pass_wrong\":0,\"pass_unknown\":0,"
+        "\"scorer\"",
+        "14.0,\"difficulty\":1,\"pass_rate\":1,\"pass_right\":3,\"pass_wrong\":0,\"pass_unknown\":1,\"scorer\":"
+        "\"judge\"",
+        "\"3\",\"difficulty\":5,\"pass_rate\":0,\"pass_right\":0,\"pass_wrong\":2,", // what was cut off is wrong
+        "\"f(2)\",\"difficulty\":3,\"difficulty_default\":true,\"difficulty_answer\":\"f(3)\",\"pass_right\":0,\"pass_"
+        "wrong\":0,"
+        "\"pass_unknown\":4,"};
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+        if (!file_says("out.jsonl", said[i]))
+            fail_msg("'%s' is not there", said[i]);
+    assert_int_equal(server_attempts(&server, "says 3 14"), 4);
+    assert_true(file_says("stderr", " | no usable score: 1 (3 stands in") &&
+                file_says("stderr", "responses: 7 right | 2 wrong") &&
+                file_says("stderr", " | 7 unknown: no rule decides"));
+    forget_run();
+    answered_rows("{\"problem\": \"says 9 f(4)\", \"answer\": \"f(2)\"}\n");
+    assert_int_equal(pass_rate("--samples 4"), 1);
+    assert_true(file_says("stderr", "the first unusable answer ends in \"f(4)\"; no rule decides") &&
+                file_says("stderr", "--method logits"));
+    forget_run();
+}
+
+static void a_row_without_a_reference_is_refused_with_a_remedy(void **state)
+{
+    answered_rows(
+        "{\"problem\": \"says 9 1\", \"answer\": 1}\n{\"problem\": \"says 9 2\", \"solved\": 2}\n"
+        "{\"problem\": \"why?\", \"answer\": \"because the plants give all of it back to the soil at last\"}\n"
+        "{\"problem\": \"says 9 4\", \"answer\": \" \"}\n");
+    assert_int_equal(pass_rate("--samples 2"), 1);
+    assert_true(file_says("stderr", "rows.jsonl:2: it has no reference answer") &&
+                file_says("stderr", "--map answer=COLUMN") && file_says("stderr", "--skip-bad-rows N"));
+    forget_run();
+    assert_int_equal(pass_rate("--samples 2 --skip-bad-rows 2 --map answer=solved --unusable-share 1"), 0);
+    assert_true(file_says("stderr", "rows.jsonl:3: no rule can tell right responses from wrong ones by its reference "
+                                    "\"because the plants") &&
+                file_says("stderr", "rows.jsonl:4: it has no reference"));
+    assert_true(file_says("out.jsonl", "says 9 1") && file_says("out.jsonl", "says 9 2") &&
+                !file_says("out.jsonl", "says 9 4"));
+    forget_run();
+}
+
+static void one_question_of_a_row_that_fails_leaves_the_others_kept(void **state)
+{
+    answered_rows(
+        "{\"problem\": \"broken 1 g1\", \"answer\": \"3\"}\n{\"problem\": \"right 0 g2\", \"answer\": \"3\"}\n");
+    assert_int_equal(pass_rate("--samples 6 --in-flight 1 --attempts 1 --unusable-share 1"), 1);
+    assert_true(file_says("stderr", "score: 1 questions were not answered; the first: "));
+    assert_int_equal(pass_rate("--samples 6 --in-flight 1 --attempts 1 --unusable-share 1"), 0);
+    assert_int_equal(server_attempts(&server, "broken 1 g1"), 7); // the one that failed, once more
+    assert_int_equal(server_attempts(&server, "right 0 g2"), 6);
+    assert_true(file_says("out.jsonl", "g1\",\"answer\":\"3\",\"difficulty\":3,") &&
+                file_says("out.jsonl", "\"pass_unknown\":6,"));
+    forget_run();
+    answered_rows(
+        "{\"problem\": \"null 9 g3\", \"answer\": \"3\"}\n{\"problem\": \"right 0 g4\", \"answer\": \"3\"}\n");
+    assert_int_equal(pass_rate("--samples 3 --attempts 1 --skip-bad-rows 1 --unusable-share 1"),
+                     0); // its three questions are one row
+    assert_true(file_says("out.jsonl", "g4") && !file_says("out.jsonl", "g3"));
+    forget_run();
+}
+
+static void options_that_the_method_does_not_use_are_refused(void **state)
+{
+    answered_rows("{\"problem\": \"right 0 h\", \"answer\": \"3\"}\n");
+    assert_int_equal(pass_rate("--samples 2 --temperature 0"), 2);
+    assert_true(file_says("stderr", "with a --temperature above 0"));
+    assert_int_equal(pass_rate("--rubric rubric"), 2);
+    assert_true(file_says("stderr", "--rubric: --method pass-rate asks the problems themselves"));
+    assert_int_equal(score("--instruction none"), 2);
+    assert_true(file_says("stderr", "--instruction: is for --method pass-rate"));
+    assert_int_equal(score("--temperature -0.5"), 2);
+    assert_int_equal(score("--samples 2"), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,6 +569,10 @@ int main(void)
         cmocka_unit_test(who_is_waited_for_is_said),
         cmocka_unit_test(a_server_that_is_gone_ends_the_run_soon),
         cmocka_unit_test(a_killed_run_asks_nothing_twice),
+        cmocka_unit_test(a_servers_responses_are_judged_and_counted),
+        cmocka_unit_test(a_row_without_a_reference_is_refused_with_a_remedy),
+        cmocka_unit_test(one_question_of_a_row_that_fails_leaves_the_others_kept),
+        cmocka_unit_test(options_that_the_method_does_not_use_are_refused),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
