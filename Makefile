@@ -28,7 +28,7 @@ VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo unve
 $(shell mkdir -p $(B); echo '$(VERSION)' | cmp -s - $(B)/version.txt || echo '$(VERSION)' >$(B)/version.txt)
 
 ROOMS   := base system json log options ranks tokenizer kernels safetensors checkpoint server answers answers/words answers/units answers/chemistry \
-           answers/formula answers/compare model sharded pretrained fit shards rows engine session asking chat data decontamination intake inspect difficulty judges run rl report evaluation tasks figures benchmarks
+           answers/formula answers/compare model sharded pretrained fit shards rows engine session asking chat data decontamination intake inspect difficulty judges pools run rl report evaluation tasks figures benchmarks
 LIBRARY := $(wildcard $(addsuffix /*.c,$(ROOMS)))
 ARCH    := $(shell uname -m)
 ifeq ($(ARCH),x86_64)

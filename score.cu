@@ -35,11 +35,11 @@ typedef struct Score {
 static bool ask_folder(Score *s, Pending *row, Text problem)
 {
     GenerationRequest r = {
-        .seed = (uint64_t)s->o.seed, .id = hash_bytes(problem.data, problem.size), .prefix = s->beginning};
-    r.samples = s->by_digits ? 1 : (int32_t)s->o.samples;
-    r.temperature = (float)s->o.temperature;
+        .seed = (uint64_t)s->o.scoring.seed, .id = hash_bytes(problem.data, problem.size), .prefix = s->beginning};
+    r.samples = s->by_digits ? 1 : (int32_t)s->o.scoring.samples;
+    r.temperature = (float)s->o.scoring.temperature;
     r.top_p = 1;
-    r.max_new_tokens = s->o.max_new_tokens;
+    r.max_new_tokens = s->o.scoring.max_new_tokens;
     r.probe = s->by_digits ? s->digits : NULL;
     r.probe_count = s->by_digits ? DIFFICULTIES : 0;
     return rubric_prompt(&s->rubric, &s->chat, s->work.encoder, &row->ids, problem) &&
@@ -50,7 +50,7 @@ static bool ask_server(Score *s, Pending *row, Text problem)
 {
     TRY(rubric_fill(&s->rubric, &s->question, problem));
     Message message = {ROLE_USER, {s->question.data, s->question.size}, {NULL, 0}};
-    return row_work_ask_server(&s->work, row, &message, 1, s->o.seed);
+    return row_work_ask_server(&s->work, row, &message, 1, s->o.scoring.seed);
 }
 
 static bool ask_row(void *state, Pending *row, const Record *record)
@@ -109,34 +109,6 @@ static bool enough(const void *state) { return score_tally_is_useless(&((const S
 
 // ---- checks before the first problem
 
-// -1 stands for what suits the method.
-static bool choose_temperature(ScoreOptions *o)
-{
-    if (o->temperature < 0 && o->temperature != -1)
-        return fail_as(ERROR_USAGE, "--temperature %g: 0 is greedy, and -1 what suits the method", o->temperature);
-    if (o->temperature < 0)
-        o->temperature = o->method.place == BY_PASS_RATE ? 1 : 0;
-    return true;
-}
-
-static bool check_method(const Score *s)
-{
-    const ScoreOptions *o = &s->o;
-    bool by_pass_rate = s->method == BY_PASS_RATE;
-    if (!by_pass_rate && option_on_command_line(&s->options, "instruction"))
-        return fail_as(ERROR_USAGE, "--instruction: is for --method pass-rate; a rubric is asked without one");
-    if (by_pass_rate && o->rubric[0] != 0)
-        return fail_as(ERROR_USAGE, "--rubric: --method pass-rate asks the problems themselves; drop one of the two");
-    if (s->work.remote && o->samples > 1 && !by_pass_rate)
-        return fail_as(ERROR_USAGE, "--samples is for a model folder; a server is asked once for each problem");
-    if (o->samples > 1 && (s->by_digits || o->temperature == 0))
-        return fail_as(ERROR_USAGE,
-                       "--samples %" PRId64 ": several answers are for --method generate or pass-rate with a "
-                       "--temperature above 0",
-                       o->samples);
-    return true;
-}
-
 static bool check_options(Score *s)
 {
     const ScoreOptions *o = &s->o;
@@ -144,7 +116,7 @@ static bool check_options(Score *s)
         return fail_as(ERROR_USAGE, "--plan: the model is behind --endpoint, and takes no memory here");
     if (!o->machine.plan && (o->data.count == 0 || o->part.out[0] == 0))
         return fail_as(ERROR_USAGE, "give --data and --out");
-    return row_work_check(&s->work) && check_method(s);
+    return row_work_check(&s->work) && scoring_check(&s->o.scoring, &s->options, s->work.remote);
 }
 
 // For a folder's model: the common beginning of its prompts, which the engine computes once, and the digits.
@@ -174,8 +146,9 @@ static bool name_scorer(Score *s)
     const RowWork *w = &s->work;
     const char *model = s->o.asked.model;
     s->scorer.remote = w->remote;
-    s->scorer.prompt =
-        s->method == BY_PASS_RATE ? hash_bytes(s->o.instruction, strlen(s->o.instruction)) : s->rubric.hash;
+    s->scorer.prompt = s->method == BY_PASS_RATE
+                           ? hash_bytes(s->o.scoring.instruction, strlen(s->o.scoring.instruction))
+                           : s->rubric.hash;
     s->scorer.weights = hash_bytes(model, strlen(model)); // for a server: for the journal
     if (w->remote)
         return bytes_text(&s->scorer.name, model);
@@ -190,12 +163,12 @@ static bool open_work(Score *s)
     if (s->work.remote)
         TRY(s->o.answers[0] != 0 ? bytes_text(&s->answers, s->o.answers)
                                  : bytes_printf(&s->answers, "%s.answers", s->work.out.data));
-    server.temperature = s->o.temperature;
-    server.max_tokens = s->by_digits ? 1 : s->o.max_new_tokens;
+    server.temperature = s->o.scoring.temperature;
+    server.max_tokens = s->by_digits ? 1 : s->o.scoring.max_new_tokens;
     server.logprobs = s->by_digits;
     server.whole = s->method == BY_PASS_RATE; // a response that may be incomplete is not judged
     if (s->method == BY_PASS_RATE)
-        reading.instruction = s->o.instruction;
+        reading.instruction = s->o.scoring.instruction;
     server.cache = s->answers.data;
     return row_work_open_rows(&s->work, &reading) && row_work_open_model(&s->work, &server) &&
            (s->work.remote || begin_prompts(s)) && name_scorer(s);
@@ -222,11 +195,9 @@ static bool score_rows(Score *s)
 {
     RowWork *w = &s->work;
     TRY(row_work_divide(w) && open_work(s) && open_journal(s));
-    s->tally = (ScoreTally){.journal = &w->journal, .rows = w->facts.mine, .unusable_share = s->o.unusable_share};
-    s->responses = (PassRateAsking){.seed = s->o.seed,
-                                    .samples = s->o.samples,
-                                    .max_new_tokens = s->o.max_new_tokens,
-                                    .temperature = s->o.temperature};
+    s->tally =
+        (ScoreTally){.journal = &w->journal, .rows = w->facts.mine, .unusable_share = s->o.scoring.unusable_share};
+    s->responses = (PassRateAsking){.options = &s->o.scoring};
     s->tally.remedy =
         s->method == BY_PASS_RATE
             ? "no rule decides about most of those responses: ask for another form (--instruction), leave "
@@ -255,7 +226,7 @@ static bool run(void *state)
 {
     Score *s = state;
     ScoreOptions *o = &s->o;
-    s->method = (ScoreMethod)o->method.place;
+    s->method = (ScoreMethod)o->scoring.method.place;
     s->by_digits = s->method == BY_DIGITS;
     s->work.options = (RowWorkOptions){.given = &s->options,
                                        .asked = &o->asked,
@@ -272,12 +243,12 @@ static bool run(void *state)
                                        .counts_prompts = true,
                                        .questions = "questions",
                                        .results = "rows"};
-    TRY(rubric_open(&s->rubric, o->rubric));
-    if (o->print_rubric)
+    TRY(rubric_open(&s->rubric, o->scoring.rubric));
+    if (o->scoring.print_rubric)
         return print_rubric(&s->rubric);
     if (o->part.join)
         return parts_join(&o->part, &s->options);
-    TRY(choose_temperature(o) && check_options(s));
+    TRY(check_options(s));
     return o->machine.plan ? row_work_plan(&s->work) : score_rows(s);
 }
 

@@ -4,9 +4,7 @@
 #define SCORE_OPTIONS_H
 
 #include "asking/row_work.h"
-
-#define SCORE_METHODS "logits|generate|pass-rate"
-typedef enum ScoreMethod { BY_DIGITS, BY_WRITTEN_ANSWERS, BY_PASS_RATE } ScoreMethod;
+#include "difficulty/scoring.h"
 
 #define SCORE_USAGE                                                                                                    \
     "score: difficulty 1 to 5 of every problem, by a language model that rates it, or by\n"                            \
@@ -26,15 +24,7 @@ typedef enum ScoreMethod { BY_DIGITS, BY_WRITTEN_ANSWERS, BY_PASS_RATE } ScoreMe
     ROW(data,           list,     "", "",                 rows,     NEUTRAL,  "JSONL files, or folders of them") \
     GROUP(RowReadingOptions, reading, ROW_READING_ROWS) \
     GROUP(PartOptions, part, PART_ROWS) \
-    ROW(rubric,         file,     "", "",                 asking,   NEUTRAL,  "file of the scoring prompt, with {question} in it") \
-    ROW(print_rubric,   flag,     "false", "",            asking,   NEUTRAL,  "show the rubric, then stop") \
-    ROW(method,         choice,   "logits", SCORE_METHODS, asking,  IDENTITY, "score by the probabilities of the digits, by a written answer, or by the share of right responses") \
-    ROW(samples,        integer,  "1", "> 0 and <= 1024", asking,   IDENTITY, "written answers or responses to each problem") \
-    ROW(max_new_tokens, integer,  "4096", "> 0",          asking,   IDENTITY, "longest written answer or response, in tokens") \
-    ROW(temperature,    number,   "-1", ">= -1",          asking,   IDENTITY, "temperature of written answers; 0: greedy; -1: 0, or 1 with --method pass-rate") \
-    ROW(seed,           integer,  "0", ">= 0",            asking,   IDENTITY, "seed of written answers and responses") \
-    ROW(instruction,    text,     INSTRUCTION_DEFAULT, "", asking,  IDENTITY, "text that ends the user turn of a problem for --method pass-rate, or none") \
-    ROW(unusable_share, number,   "0.05", ">= 0 and <= 1", asking, NEUTRAL,  "share of rows that may have no usable score before it is an error") \
+    GROUP(ScoringOptions, scoring, SCORING_ROWS) \
     GROUP(ServerOptions, server, SCORE_SERVER_ROWS) \
     ROW(answers,        file,     "", "",                 server,   NEUTRAL,  "file where answers are kept; default: OUT.answers, or the part's") \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \

@@ -59,6 +59,7 @@ static bool sample(Rl *s, Rollout *rollout, StepFacts *facts)
     StepRollout what = {s->o.prompts_per_step, s->o.dynamic_sampling ? s->o.dynamic_batches : 0};
     rules.twins = s->prompts.twins;
     TRY(rollout_of_step(rollout, s->policy.session.engine, &s->curriculum, what, &rules, &facts->dynamic));
+    facts->pools = curriculum_pools(&s->curriculum);
     return rollout->count > 0 ||
            explain_nothing(&s->explain, rollout, rules.files->tokenizer, &facts->dynamic, s->run.step + 1);
 }

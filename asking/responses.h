@@ -1,5 +1,5 @@
-// How responses are drawn and what ends them, by the options of ./generate: for prompts, and in a chat. And what names a
-// response, so that ./score draws those that ./generate would.
+// How responses are drawn and what ends them, by the options of ./generate: for prompts, and in a chat. And what names
+// a response, so that ./score draws those that ./generate would.
 #ifndef ASKING_RESPONSES_H
 #define ASKING_RESPONSES_H
 

@@ -59,10 +59,10 @@ bool pass_rate_problem(PassRateAsking *a, Text *problem, const Pending *row)
 
 static bool ask_folder(PassRateAsking *a, RowWork *w, Pending *row, const Record *record)
 {
-    GenerationRequest r = {.seed = (uint64_t)a->seed, .id = responses_name(record), .top_p = 1};
-    r.samples = (int32_t)a->samples;
-    r.temperature = (float)a->temperature;
-    r.max_new_tokens = a->max_new_tokens;
+    GenerationRequest r = {.seed = (uint64_t)a->options->seed, .id = responses_name(record), .top_p = 1};
+    r.samples = (int32_t)a->options->samples;
+    r.temperature = (float)a->options->temperature;
+    r.max_new_tokens = a->options->max_new_tokens;
     return row_work_encode(w, row, record) && row_work_ask_folder(w, row, &r);
 }
 
@@ -74,8 +74,9 @@ bool pass_rate_ask(PassRateAsking *a, RowWork *w, Pending *row, const Record *re
         return ask_folder(a, w, row, record);
     if (record->format == ROW_IDS)
         return fail("a row of ids, but a server needs text");
-    for (int64_t i = 0; i < a->samples; i++)
-        TRY(row_work_ask_server(w, row, record->messages, record_prompt(record), responses_seed(a->seed, record, i)));
+    for (int64_t i = 0; i < a->options->samples; i++)
+        TRY(row_work_ask_server(w, row, record->messages, record_prompt(record),
+                                responses_seed(a->options->seed, record, i)));
     return true;
 }
 

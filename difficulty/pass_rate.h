@@ -7,6 +7,7 @@
 #include "asking/row_work.h"
 #include "base/verdict.h"
 #include "difficulty/score_row.h"
+#include "difficulty/scoring.h"
 
 // Of responses, by Verdict. Those that no rule can decide are counted, and are neither right nor wrong.
 typedef struct PassRate {
@@ -21,8 +22,7 @@ PassRate pass_rate_of(const int64_t verdicts[3]);
 
 // How responses are asked for: those that ./generate --samples would draw, to the prompt that is trained on.
 typedef struct PassRateAsking {
-    int64_t seed, samples, max_new_tokens;
-    double temperature;
+    const ScoringOptions *options;
     Bytes problem; // of the current row
 } PassRateAsking;
 

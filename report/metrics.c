@@ -237,6 +237,13 @@ static void add_dynamic(Metrics *m, const DynamicReport *d)
     }
 }
 
+static void add_pools(Metrics *m, const PoolCounts *p)
+{
+    metrics_add(m, (double)p->active, "curriculum/active");
+    metrics_add(m, (double)p->solved, "curriculum/resting_solved");
+    metrics_add(m, (double)p->unsolved, "curriculum/resting_unsolved");
+}
+
 void metrics_of_step(Metrics *m, const Rollout *rollout, const Documents *documents, const Rewards *rewards,
                      const StepFacts *f)
 {
@@ -253,6 +260,8 @@ void metrics_of_step(Metrics *m, const Rollout *rollout, const Documents *docume
     add_spread(m, "global_seqlen", &s.sequence);
     if (f->dynamic.batches > 0)
         add_dynamic(m, &f->dynamic);
+    if (f->pools.active + f->pools.solved + f->pools.unsolved > 0)
+        add_pools(m, &f->pools);
     add_actor(m, f);
     add_times(m, rollout, f);
 }

@@ -13,6 +13,7 @@ typedef struct StepFacts {
     int64_t updates;
     double learning_rate, kl_coefficient;
     DynamicReport dynamic;               // batches 0: no dynamic sampling
+    PoolCounts pools;                    // after it; zeros: no prompt rests
     double reference, advantage, update; // seconds
     SaveTimes save;                      // of checkpoints, since the step before
     double sent_bytes;                   // by this rank, likewise

@@ -8,7 +8,14 @@ static const double PASS_RATE_NEW = 0.2;
 
 bool adapt_check(const AdaptOptions *o)
 {
+    if (!o->adapt && o->adapt_by.place == ADAPT_BY_PROMPT)
+        return fail_as(ERROR_USAGE, "--adapt-by prompt: give --adapt, too");
     return !o->adapt || o->adapt_low < o->adapt_high || fail_as(ERROR_USAGE, "--adapt-low must be below --adapt-high");
+}
+
+static bool by_level(const Curriculum *c)
+{
+    return c->options.adapt.adapt && c->options.adapt.adapt_by.place == ADAPT_BY_LEVEL;
 }
 
 bool curriculum_open(Curriculum *c, const Documents *documents, const CurriculumOptions *options,
@@ -20,6 +27,8 @@ bool curriculum_open(Curriculum *c, const Documents *documents, const Curriculum
         state->level[l].pass_rate = NAN;
     c->prompts = allocate((size_t)documents->count + 1, sizeof *c->prompts);
     TRY(c->prompts != NULL && order_open(&c->order, documents, &options->order));
+    if (options->adapt.adapt && !by_level(c))
+        TRY((state->pools = pools_open(documents->count, options->adapt.adapt_rest)) != NULL);
     curriculum_begin(c);
     return true;
 }
@@ -29,6 +38,10 @@ void curriculum_close(Curriculum *c)
     order_close(&c->order);
     free(c->prompts);
     c->prompts = NULL;
+    if (c->state == NULL)
+        return;
+    pools_close(c->state->pools);
+    c->state->pools = NULL;
 }
 
 // ---- a step
@@ -37,6 +50,15 @@ void curriculum_begin(Curriculum *c)
 {
     c->turn++;
     memset(c->asked, 0, sizeof c->asked);
+    if (c->state->pools != NULL)
+        pools_begin(c->state->pools, c->state->learned);
+}
+
+int64_t curriculum_epoch(const Curriculum *c) { return c->state->taken / c->documents->count; }
+
+PoolCounts curriculum_pools(const Curriculum *c)
+{
+    return c->state->pools == NULL ? (PoolCounts){0} : pools_counts(c->state->pools, curriculum_epoch(c));
 }
 
 static int level_of(const Curriculum *c, int64_t number) { return c->documents->list[number].difficulty; }
@@ -45,7 +67,8 @@ static int level_of(const Curriculum *c, int64_t number) { return c->documents->
 static bool take(Curriculum *c, int64_t number, int64_t place)
 {
     TakenPrompt *prompt = &c->prompts[number];
-    if (prompt->turn == c->turn)
+    const Pools *pools = c->state->pools; // then place counts the prompts of all epochs
+    if (prompt->turn == c->turn || (pools != NULL && pools_rests(pools, number, place / c->documents->count)))
         return false;
     *prompt = (TakenPrompt){c->turn, place};
     c->asked[level_of(c, number)]++;
@@ -154,14 +177,14 @@ int64_t curriculum_take(Curriculum *c, int64_t *numbers, int64_t count)
     for (int l = 0; l < LEVELS; l++)
         left -= c->asked[l];
     count = count < left ? count : left;
-    return c->options.adapt.adapt ? take_by_level(c, numbers, count) : take_in_order(c, numbers, count);
+    return by_level(c) ? take_by_level(c, numbers, count) : take_in_order(c, numbers, count);
 }
 
 void curriculum_return(Curriculum *c, const int64_t *numbers, int64_t count)
 {
     for (int64_t i = count - 1; i >= 0; i--) { // backwards: it goes on at the place of the first
         int64_t place = c->prompts[numbers[i]].place;
-        if (c->options.adapt.adapt) {
+        if (by_level(c)) {
             c->state->level[level_of(c, numbers[i])].taken = place;
             c->state->taken--;
         } else {
@@ -170,8 +193,24 @@ void curriculum_return(Curriculum *c, const int64_t *numbers, int64_t count)
     }
 }
 
+static void learn_of_prompts(Curriculum *c, const Rollout *rollout)
+{
+    for (int64_t i = 0; i < rollout->count; i++) {
+        const Group *g = &rollout->groups[i];
+        PoolOutcome o = {0};
+        for (int64_t k = 0; k < rollout->samples; k++) {
+            double accuracy = g->responses[k].parts[REWARD_ACCURACY];
+            *(isnan(accuracy) ? &o.unscored : accuracy == 1 ? &o.right : &o.wrong) += 1;
+        }
+        pools_learn(c->state->pools, g->document, c->prompts[g->document].place / c->documents->count, o);
+    }
+    c->state->pools->learned = ++c->state->learned;
+}
+
 void curriculum_learn(Curriculum *c, const Rollout *rollout)
 {
+    if (c->state->pools != NULL)
+        learn_of_prompts(c, rollout);
     double right[LEVELS] = {0}, all[LEVELS] = {0};
     for (int64_t i = 0; i < rollout->count * rollout->samples; i++) {
         double accuracy = rollout_response(rollout, i)->parts[REWARD_ACCURACY];

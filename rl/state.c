@@ -14,6 +14,15 @@ bool rl_identity(Run *run, const RlIdentity *i)
            (!i->reference || run_identity_add(run, "reference", i->policy->reference.hash));
 }
 
+static bool add_pools(json_t *state, const CurriculumState *c)
+{
+    if (c->pools == NULL)
+        return true;
+    pools_sync(c->pools, c->learned);
+    json_t *resting = pools_json(c->pools, c->taken / c->pools->count);
+    return resting != NULL && json_object_set_new(json_object_get(state, "curriculum"), "resting", resting) == 0;
+}
+
 json_t *rl_state_json(void *context)
 {
     const RlState *s = context;
@@ -28,7 +37,7 @@ json_t *rl_state_json(void *context)
     json_t *state = json_pack("{s:{s:I, s:O}, s:f}", "curriculum", "taken", (json_int_t)s->curriculum.taken, "levels",
                               levels, "kl_coefficient", s->kl_coefficient);
     json_decref(levels);
-    if (ok && state != NULL)
+    if (ok && state != NULL && add_pools(state, &s->curriculum))
         return state;
     json_decref(state);
     fail("no memory for the state of a checkpoint");
@@ -45,5 +54,6 @@ bool rl_state_resume(RlState *s, const json_t *saved)
         TRY(json_need_int(&s->curriculum.level[l].taken, level, "taken", 0, INT64_MAX, WHERE));
         s->curriculum.level[l].pass_rate = json_is_number(rate) ? json_number_value(rate) : NAN;
     }
-    return true;
+    return s->curriculum.pools == NULL ||
+           pools_resume(s->curriculum.pools, json_object_get(curriculum, "resting"), WHERE);
 }

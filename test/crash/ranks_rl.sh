@@ -130,6 +130,27 @@ three_ranks_of() {
     done
 }
 
+# A reward of chance, so that some prompts are always solved in a rollout, some never, and others at times.
+resting=(--adapt --adapt-by prompt --adapt-rest 1 --epochs 6 --samples-per-prompt 2 --temperature 2 --save-every 1)
+start_resting() {
+    in_background "$1" "${resting[@]}" --ranks $((1 + RANDOM % 3))
+    moment
+}
+prompts_rest_as_on_one_rank_that_was_never_killed() {
+    local rest=$work/rest rested=$work/rested prompts
+    prompts=$(wc -l <"$work/hard.jsonl")
+    wants 0 reinforce "$rest" "${resting[@]}"
+    sed -n 's|.*"curriculum/active": \([0-9]*\), "curriculum/resting_solved": \([0-9]*\), "curriculum/resting_unsolved": \([0-9]*\).*|\1 \2 \3|p' "$rest/log.jsonl" |
+        awk -v all="$prompts" '$1 + $2 + $3 != all { exit 1 } { rested += $2 + $3; back += NR > 1 && $1 > before; before = $1; rows++ } END { exit !(rows > 5 && rested > 0 && back > 0) }' ||
+        failed "how many prompts rest: $(grep -o '"curriculum/[^,]*' "$rest/log.jsonl" | tr '\n' ' ')"
+    kill_ranks_often start_resting same_run_of_rl "$1" "$rested" "$rest"
+    wants 0 reinforce "$rested" --ranks 2 "${resting[@]}"
+    same_run_of_rl "$rest" "$rested" "prompts that rest, on changing numbers of ranks, killed with -9 (SEED=$seed): the bits of one rank that was not"
+    wants 2 reinforce "$work/none" --adapt-by prompt
+    says "--adapt-by prompt: give --adapt, too"
+    rm -rf "$rest" "$rested"
+}
+
 # The first evaluation takes longer than anybody waits, and the signal comes to one rank alone.
 a_signal_to_one_rank_ends_the_sampling_of_all() {
     local out=$work/long status=0 pids
@@ -259,6 +280,7 @@ every_number_of_ranks_has_the_bits_of_one
 rows_are_prepared_once
 a_run_goes_on_with_another_number_of_ranks
 a_killed_rank_costs_an_interval $([ "$mode" = long ] && echo 100 || echo 3)
+prompts_rest_as_on_one_rank_that_was_never_killed $([ "$mode" = long ] && echo 10 || echo 2)
 a_signal_to_one_rank_ends_the_sampling_of_all
 a_rank_that_stands_still_is_named
 [ "$mode" = short ] || ranks_save_by_one_clock

@@ -176,7 +176,7 @@ what_cannot_be_had_is_survived() {
 # A step that goes on over the end of an epoch has every prompt once at most: a second group would be the first one again.
 no_step_samples_a_prompt_twice() {
     local more
-    for more in "" --adapt; do
+    for more in "" --adapt "--adapt --adapt-by prompt"; do
         wants 0 reinforce "$work/many" --steps 3 --prompts-per-step 5 --dynamic-sampling --dynamic-batches 9 $more
         for rows in "$work"/many/rollouts/*.jsonl; do
             [ "$(sed 's/.*"id":"\([^"]*\)".*"sample":\([0-9]*\).*/\1 \2/' "$rows" | sort | uniq -d | wc -l)" = 0 ] ||

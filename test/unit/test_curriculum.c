@@ -155,6 +155,151 @@ static void levels_outside_of_the_band_come_more_rarely(void **state)
     curriculum_close(&c);
 }
 
+// ---- prompts that rest
+
+enum { REST = 2 };
+
+static Curriculum by_prompt(CurriculumState *state)
+{
+    CurriculumOptions o = {.order = {.seed = 3},
+                           .adapt = {.adapt = true, .adapt_low = 0.2, .adapt_high = 0.8, .adapt_rest = REST}};
+    Curriculum c;
+    o.adapt.adapt_by.place = ADAPT_BY_PROMPT;
+    assert_ok(curriculum_open(&c, &documents, &o, state));
+    return c;
+}
+
+// Takes the rest of an epoch, in steps of 30; every prompt's responses are as `accuracy` says of its number.
+static int64_t epoch_of(Curriculum *c, bool taken[PROMPTS], double (*accuracy)(int64_t number, int sample))
+{
+    int64_t numbers[30], all = 0, epoch = curriculum_epoch(c);
+    memset(taken, 0, PROMPTS * sizeof *taken);
+    while (curriculum_epoch(c) == epoch) {
+        curriculum_begin(c);
+        int64_t n = curriculum_take(c, numbers, 30);
+        for (int64_t i = 0; i < n; i++, all++) {
+            Response responses[2] = {0};
+            Group group = {.document = numbers[i], .responses = responses};
+            Rollout rollout = {.groups = &group, .count = 1, .samples = 2};
+            for (int k = 0; k < 2; k++)
+                responses[k].parts[REWARD_ACCURACY] = accuracy(numbers[i], k);
+            taken[numbers[i]] = true;
+            curriculum_learn(c, &rollout);
+        }
+    }
+    return all;
+}
+
+// Of ten prompts three are always solved, two never, one has a verdict too few, four are solved at times.
+static double by_number(int64_t number, int sample)
+{
+    int64_t kind = number % 10;
+    if (kind == 5 && sample == 1)
+        return NAN;
+    return kind < 3 ? 1 : kind < 6 ? 0 : (double)sample;
+}
+
+static double at_times(int64_t number, int sample) { return (double)sample; }
+
+static bool rests_by_number(int64_t number) { return number % 10 < 5; }
+
+static void prompts_that_are_always_or_never_solved_rest_and_come_back(void **state)
+{
+    CurriculumState at;
+    bool taken[PROMPTS];
+    Curriculum c = by_prompt(&at);
+    assert_int_equal(epoch_of(&c, taken, by_number), PROMPTS);
+    PoolCounts counts = curriculum_pools(&c);
+    assert_true(counts.active == 50 && counts.solved == 30 && counts.unsolved == 20);
+    for (int epoch = 0; epoch < REST; epoch++) {
+        assert_int_equal(epoch_of(&c, taken, by_number), 50);
+        for (int i = 0; i < PROMPTS; i++)
+            assert_true(taken[i] == !rests_by_number(i));
+    }
+    counts = curriculum_pools(&c);
+    assert_true(counts.active == PROMPTS && counts.solved == 0 && counts.unsolved == 0);
+    assert_int_equal(epoch_of(&c, taken, at_times), PROMPTS); // they are back, and now they have a signal
+    counts = curriculum_pools(&c);
+    assert_true(counts.active == PROMPTS);
+    curriculum_close(&c);
+}
+
+static double always(int64_t number, int sample) { return 1; }
+
+static void where_all_rest_the_first_to_come_back_are_next(void **state)
+{
+    CurriculumState at;
+    bool taken[PROMPTS];
+    int64_t numbers[7];
+    Curriculum c = by_prompt(&at);
+    epoch_of(&c, taken, always);
+    assert_int_equal(curriculum_pools(&c).active, 0);
+    curriculum_begin(&c);
+    assert_int_equal(curriculum_take(&c, numbers, 7), 7);
+    assert_int_equal(curriculum_epoch(&c), 1 + REST);
+    curriculum_return(&c, numbers, 7);
+    assert_int_equal(curriculum_epoch(&c), 1 + REST);
+    curriculum_close(&c);
+}
+
+static void a_step_that_is_given_up_wakes_and_rests_nobody(void **state)
+{
+    CurriculumState at;
+    bool taken[PROMPTS];
+    Curriculum c = by_prompt(&at);
+    int64_t numbers[20], again[20];
+    epoch_of(&c, taken, by_number);
+    CurriculumState before = at;
+    curriculum_begin(&c);
+    assert_int_equal(curriculum_take(&c, numbers, 20), 20);
+    for (int i = 0; i < 20; i++) {
+        Response responses[1] = {{.parts[REWARD_ACCURACY] = 1}};
+        Group group = {.document = numbers[i], .responses = responses};
+        Rollout rollout = {.groups = &group, .count = 1, .samples = 1};
+        curriculum_learn(&c, &rollout);
+    }
+    assert_int_equal(curriculum_pools(&c).active, 30);
+    at = before;
+    curriculum_begin(&c);
+    assert_int_equal(curriculum_pools(&c).active, 50);
+    assert_int_equal(curriculum_take(&c, again, 20), 20);
+    assert_memory_equal(numbers, again, sizeof again);
+    curriculum_close(&c);
+}
+
+static void prompts_that_rest_do_so_after_a_resume(void **state)
+{
+    RlState before = {0}, after = {0};
+    bool one[PROMPTS], other[PROMPTS];
+    Curriculum c = by_prompt(&before.curriculum), d = by_prompt(&after.curriculum);
+    epoch_of(&c, one, by_number);
+    epoch_of(&c, one, always);
+    json_t *saved = rl_state_json(&before);
+    assert_ok(saved != NULL && rl_state_resume(&after, saved));
+    PoolCounts a = curriculum_pools(&c), b = curriculum_pools(&d);
+    assert_memory_equal(&a, &b, sizeof a);
+    for (int epoch = 0; epoch < 4; epoch++) {
+        assert_int_equal(epoch_of(&c, one, by_number), epoch_of(&d, other, by_number));
+        assert_memory_equal(one, other, sizeof one);
+    }
+    json_t *resting = json_object_get(json_object_get(saved, "curriculum"), "resting");
+    json_array_append_new(json_object_get(json_array_get(resting, 0), "solved"), json_integer(PROMPTS));
+    assert_refused(rl_state_resume(&after, saved), "a prompt that is not there");
+    json_object_del(json_object_get(saved, "curriculum"), "resting");
+    assert_refused(rl_state_resume(&after, saved), "resting");
+    json_decref(saved);
+    curriculum_close(&c);
+    curriculum_close(&d);
+}
+
+static void by_prompt_needs_adapt(void **state)
+{
+    AdaptOptions o = {.adapt_low = 0.1, .adapt_high = 0.9, .adapt_by.place = ADAPT_BY_PROMPT};
+    assert_refused(adapt_check(&o), "--adapt-by prompt: give --adapt, too");
+    o.adapt = true;
+    assert_ok(adapt_check(&o));
+}
+
 static void a_state_that_is_saved_goes_on(void **state)
 {
     RlState before = {.kl_coefficient = 0.25}, after = {0};
@@ -202,6 +347,11 @@ int main(void)
         cmocka_unit_test(no_step_takes_a_prompt_twice),
         cmocka_unit_test(what_is_given_back_over_the_end_of_an_epoch_comes_again),
         cmocka_unit_test(levels_outside_of_the_band_come_more_rarely),
+        cmocka_unit_test(prompts_that_are_always_or_never_solved_rest_and_come_back),
+        cmocka_unit_test(where_all_rest_the_first_to_come_back_are_next),
+        cmocka_unit_test(a_step_that_is_given_up_wakes_and_rests_nobody),
+        cmocka_unit_test(prompts_that_rest_do_so_after_a_resume),
+        cmocka_unit_test(by_prompt_needs_adapt),
         cmocka_unit_test(a_state_that_is_saved_goes_on),
         cmocka_unit_test(groups_whose_rewards_are_all_the_same_are_silent),
     };
