@@ -5,7 +5,7 @@
 // (answers/verify.h), compares each with its group (rl/advantage.h) and makes a few updates of the policy loss
 // (rl/objective.h). The engine's log-probabilities are the trainer's own, to the bit, so no second pass precedes an
 // update, and the ratio of the first update of a step is exactly 1: that is checked, token by token.
-#include "evaluation/validate.h"
+#include "evaluation/in_run.h"
 #include "options/program.h"
 #include "report/explain.h"
 #include "report/plan.h"
@@ -150,15 +150,9 @@ static bool step(Rl *s)
 
 static bool evaluate_if_due(Rl *s)
 {
-    if (s->prompts.held_out->count == 0 || !run_evaluates(&s->run))
-        return true;
-    RolloutRules rules = rollout_rules(s);
-    Metrics m;
-    rules.show.step = s->run.step;
-    rules.samples = s->o.eval_samples;
-    TRY(validation_run(&m, s->policy.session.engine, s->prompts.held_out, &rules,
-                       run_is_first(&s->run) ? s->evaluations : NULL));
-    return run_evaluated(&s->run, m.fields, m.count);
+    Evaluation e = {&s->run, NULL, s->prompts.held_out, s->policy.session.engine, rollout_rules(s), s->evaluations};
+    e.rules.samples = s->o.eval_samples;
+    return evaluation_if_due(&e);
 }
 
 static bool train(Rl *s)

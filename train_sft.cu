@@ -4,7 +4,7 @@
 // Documents go through the model end to end, several in a micro-batch, never attending to each other; the loss is the
 // cross-entropy of the response tokens of a whole step's documents, divided once by their number. The rest is
 // elsewhere: intake/ (rows to shards), data/ (shards to batches), model/ (forward, backward, AdamW), run/ (folders).
-#include "sharded/sharded.h"
+#include "evaluation/in_run.h"
 #include "options/program.h"
 #include "pretrained/files.h"
 #include "pretrained/weights.h"
@@ -26,6 +26,8 @@ typedef struct Sft {
     Communicator ranks; // all processes of this run
     Sharded sharded;    // the model among them
     Run run;
+    SftEvaluation evaluation;
+    int64_t new_tokens; // the longest response to a held-out problem
 } Sft;
 
 static bool open_all(Sft *s);
@@ -66,13 +68,13 @@ static bool train_step(Sft *s)
 
 static bool train(Sft *s)
 {
-    TRY(run_evaluate_if_due(&s->run, &s->data.held_out));
+    TRY(evaluation_if_due(&s->evaluation.of));
     TRY((s->prefetch = prefetch_open(&s->data.train, s->run.step, s->run.steps, s->ranks.rank, s->ranks.size)) != NULL);
     while (run_goes_on(&s->run)) {
         TRY(train_step(s));
         if (run_saves(&s->run)) // before an evaluation, which may take long, and is repeated on resume if it is missing
             TRY(run_save(&s->run) || run_keep_model(&s->run));
-        TRY(run_evaluate_if_due(&s->run, &s->data.held_out));
+        TRY(evaluation_if_due(&s->evaluation.of));
     }
     return true;
 }
@@ -98,7 +100,8 @@ static bool open_model(Sft *s)
     TRY(sft_needs(&needs, &s->data, &s->files.config, (Recompute)s->o.recompute.place));
     needs.own.bf16_moments = s->optimizer.bf16_moments;
     needs.own.limits.division = division_of(&s->o.sharding, &s->ranks);
-    TRY(fit_choose(&s->fit, &needs));
+    SftSampling sampling = {&s->o.sampling, &s->o.sizes, s->o.text.seq_len, s->fit.kernels};
+    TRY(sft_sampling_needs(&needs, &s->data, &sampling, &s->new_tokens) && sft_fit(&s->fit, &needs));
     if (s->o.machine.plan)
         return true;
     return ((model_open(&s->model, &s->files.config, &s->fit.needs.own.limits, s->fit.kernels, false) &&
@@ -112,10 +115,10 @@ static bool open_all(Sft *s)
     ModelFilesOptions files = {s->o.model, s->o.init, s->o.tokenizer, s->o.template.name};
     TRY(s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run, s->o.data.eval_data.count > 0));
     TRY(fit_open(&s->fit, &s->o.machine) && model_files_open(&s->files, &files));
+    SftDataRules rules = {&s->o.text, &s->o.batch, &s->o.sampling, &s->options};
     TRY(comm_turn(&s->ranks, s->ranks.rank > 0) && // rank 0 first: what it prepares of JSONL, the others find there
         training_data_open(&s->data.rows, &s->o.data, s->o.run.out, s->o.machine.plan) &&
-        sft_data_open(&s->data, &s->o.text, &s->o.batch, &s->files, &s->options) &&
-        comm_turn(&s->ranks, s->ranks.rank == 0));
+        sft_data_open(&s->data, &rules, &s->files) && comm_turn(&s->ranks, s->ranks.rank == 0));
     int64_t steps = s->o.steps > 0 ? s->o.steps : s->o.epochs * loader_steps_per_epoch(&s->data.train);
     s->schedule = learning_schedule(&s->o.learning, steps);
     s->optimizer = learning_optimizer(&s->o.learning, (uint64_t)s->o.batch.seed);
@@ -131,6 +134,8 @@ static bool open_run(Sft *s)
     run_announce(&s->run, &s->fit);
     run_announce_data(&s->run, "data", &s->data.rows.train);
     run_announce_data(&s->run, "held out", &s->data.rows.held_out);
+    TRY(sft_evaluation_open(&s->evaluation, &s->run, &s->data, &s->files, &s->o.sampling, s->new_tokens,
+                            (uint64_t)s->o.batch.seed));
     return resumed || (s->o.init[0] != 0 ? model_initialise(&s->model, (uint64_t)s->o.batch.seed)
                                          : model_load(&s->model, s->files.folder.data));
 }
@@ -141,6 +146,7 @@ static void close_all(void *state)
 {
     Sft *s = state;
     prefetch_close(s->prefetch);
+    sft_evaluation_close(&s->evaluation);
     run_close(&s->run);
     optimizer_close(&s->optimizer);
     sharded_close(&s->sharded);

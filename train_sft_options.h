@@ -12,6 +12,7 @@
 #include "options/options.h"
 #include "ranks/ranks.h"
 #include "run/run.h"
+#include "session/session.h"
 #include "sharded/sharded.h"
 #include "intake/sft_data.h"
 
@@ -37,9 +38,11 @@
     GROUP(SftBatchOptions, batch, SFT_BATCH_ROWS) \
     GROUP(LearningOptions, learning, SFT_LEARNING_ROWS) \
     GROUP(RunOptions, run, RUN_ROWS) \
+    GROUP(SftSamplingOptions, sampling, SFT_SAMPLING_ROWS) \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \
     GROUP(RankOptions, ranks, RANK_ROWS) \
     GROUP(ShardedOptions, sharding, SHARDED_ROWS) \
+    GROUP(SessionSizes, sizes, SESSION_ROWS) \
     ROW(recompute,          choice,  "auto", RECOMPUTES, machine, NEUTRAL,  "recompute layers in the backward pass; auto: if memory needs it")
 // clang-format on
 

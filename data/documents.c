@@ -27,7 +27,7 @@ static const char *kind_name(ShardKind kind) { return kind == SHARD_RL ? "for RL
 
 static bool check_against_options(const Shard *s, const DocumentOptions *o, const char *path)
 {
-    if (s->about.kind != o->kind)
+    if (s->about.kind != o->kind && !o->prompts)
         return fail("%s: records %s, where records %s are wanted%s", path, kind_name(s->about.kind), kind_name(o->kind),
                     o->kind == SHARD_SFT ? "; train_sft takes the folder sft/" : "; train_rl takes the folder rl/");
     if (o->tokenizer != 0 && s->about.tokenizer != 0 && s->about.tokenizer != o->tokenizer)
@@ -98,11 +98,14 @@ static bool add_document(Opening *o, const Shard *s, int64_t record, const char 
 {
     Documents *d = o->documents;
     ShardEntry entry = shard_entry(s, record);
+    bool prompt = o->options->prompts;
+    if (prompt && entry.answer.data == NULL)
+        return true;
     Document doc = {.ids = entry.ids,
                     .spans = entry.spans,
-                    .length = (int32_t)entry.tokens,
-                    .trained = (int32_t)entry.trained,
-                    .span_count = (int32_t)entry.span_count,
+                    .length = (int32_t)(prompt ? entry.prompt : entry.tokens),
+                    .trained = prompt ? 0 : (int32_t)entry.trained,
+                    .span_count = prompt ? 0 : (int32_t)entry.span_count,
                     .difficulty = entry.difficulty,
                     .shard = (int32_t)d->shard_count - 1,
                     .record = (int32_t)record};
@@ -248,6 +251,8 @@ static bool open_all(Opening *o, const char *const *paths, size_t count)
     TRY(name_number(&o->sources, "", 0, &none));
     for (size_t i = 0; i < count; i++)
         TRY(add_path(o, paths[i]));
+    if (d->records == 0 && options->prompts)
+        return fail("%s%s: no row has a reference answer", paths[0], count > 1 ? " and others" : "");
     if (d->count == 0)
         return fail("%s%s: nothing to train on: of %" PRId64 " records, %" PRId64 " are longer than %s %" PRId64,
                     count > 0 ? paths[0] : "no folder", count > 1 ? " and others" : "", d->records, d->too_long,

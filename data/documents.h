@@ -18,6 +18,7 @@ typedef struct DocumentOptions {
     OverLength over_length;   // a longer one is dropped, cut to its first seq_len tokens, or refused
     int32_t vocabulary;       // rows of the embedding: a shard with an id at or above it is refused
     uint64_t tokenizer;       // tokenizer_hash of the loaded one; 0: there is none, and only rows of ids are read
+    bool prompts;             // of records of either kind the prompt alone, if there is a reference answer
     TemplateKind template;    // the model's; shards rendered otherwise are refused. TEMPLATE_UNKNOWN: any
 } DocumentOptions;
 

@@ -76,7 +76,6 @@ void metrics_of_validation(Metrics *m, const Rollout *rollout, const Documents *
         add(&level[d->difficulty], one);
         add(&source[metrics_source_place(d->source)], one);
     }
-    m->count = 0;
     add_fields(m, &all, "eval", "pass", rollout->samples);
     for (int l = 0; l < LEVELS; l++)
         if (level[l].prompts > 0)

@@ -13,7 +13,7 @@ typedef struct Score { // sums over prompts; divide by prompts
 Score group_score(const Group *group, int64_t samples); // of a single prompt
 
 // Samples rules->samples responses to each document, judges them by rule alone, writes them to folder/step-N.jsonl (N:
-// rules->show.step; folder NULL: nowhere, as on ranks other than the first) and fills metrics. The draws are the same
+// rules->show.step; folder NULL: nowhere, as on ranks other than the first) and adds to metrics. The draws are the same
 // at every call; a single response is the greedy one.
 bool validation_run(Metrics *metrics, Engine *engine, const Documents *documents, const RolloutRules *rules,
                     const char *folder);

@@ -43,7 +43,9 @@ bool cache_pages(int64_t *pages, const ModelNeeds *n, const Kernels *kernels, do
             model_bytes(&unused, &its_own, n, &generating, kernels));
         double left = room > all ? room - all : 0, again = all_activations - its_own;
         double whole = fmin((double)cache_whole(cache), FEWEST + floor((again + left) / page));
-        most = fmax(whole, FEWEST + floor((again + left * (kernels->on_gpu ? 1 : 0.5)) / page));
+        double more = left * (kernels->on_gpu ? 1 : 0.5);
+        more = n->cache_most > 0 ? fmin(more, (double)n->cache_most) : more;
+        most = fmax(whole, FEWEST + floor((again + more) / page));
         if (room < all && again == 0)
             most = 0;
     }

@@ -21,6 +21,7 @@ typedef struct ModelNeeds {
     ModelLimits limits;  // with a cache: its pages are still to be chosen
     bool bf16_moments;   // of its optimizer, if it trains
     int64_t cache_bytes; // for pages, at most; 0: all free memory
+    int64_t cache_most;  // of free memory, where that is all: bytes beside what training takes anyway; 0: no bound
 } ModelNeeds;
 
 enum { NEEDS_OTHERS = 2 };

@@ -49,7 +49,7 @@ static void take_preparation(const TrainingData *d, SftTextOptions *o, ModelFile
 
 static bool check_held_out(const TrainingData *d)
 {
-    if (d->options->eval_data.count == 0)
+    if (d->held_out.documents.count == 0)
         return true;
     const ShardAbout *data = documents_about(&d->train.documents), *held_out = documents_about(&d->held_out.documents);
     bool alike = data->train_turn_newline == held_out->train_turn_newline &&
@@ -60,13 +60,45 @@ static bool check_held_out(const TrainingData *d)
                 d->options->eval_data.items[0], d->options->data.items[0]);
 }
 
-static bool open_rows(TrainingData *d, SftTextOptions *o, ModelFiles *f, const Options *options)
+// What samples nothing does not honour how.
+static bool check_sampling(const TrainingData *d, const SftDataRules *r, const ModelFiles *f)
 {
-    TrainingRules rules = rules_of(o, f);
-    TRY(training_data_read(d, &rules) && check_asked(d, o, options));
-    take_preparation(d, o, f);
-    rules = rules_of(o, f);
-    return training_data_read_held_out(d, &rules) && check_held_out(d);
+    static const char *const HOW[] = {"eval_new_tokens", "sequences", "pass_tokens", "cache"};
+    char shown[OPTION_NAME];
+    for (size_t i = 0; r->sampling->eval_samples == 0 && i < sizeof HOW / sizeof *HOW; i++)
+        if (option_on_command_line(r->given, HOW[i]))
+            return fail_as(ERROR_USAGE, "--%s: nothing is sampled; give --eval-samples, or leave it out",
+                           option_shown(shown, HOW[i]));
+    if (r->sampling->eval_samples == 0)
+        return true;
+    if (d->options->eval_data.count == 0)
+        return fail_as(ERROR_USAGE, "--eval-samples: there are no held-out problems; give --eval-data");
+    return f->tokenizer != NULL ||
+           fail("--eval-samples: there is no tokenizer, and answers are judged as text; name its folder with "
+                "--tokenizer, or give --eval-samples 0");
+}
+
+static bool open_problems(TrainingData *d, const SftSamplingOptions *o, TrainingRules rules)
+{
+    char why[1024];
+    rules.preparing.split = SPLIT_RL_ONLY;
+    rules.reading.prompts = true;
+    rules.reading.over_length = OVER_LENGTH_DROP;
+    if (o->eval_samples == 0 || training_data_read_problems(d, &rules))
+        return true;
+    snprintf(why, sizeof why, "%s", error_text());
+    return fail("%s; answers are judged by a reference: give rows with an answer, or --eval-samples 0", why);
+}
+
+static bool open_rows(TrainingData *d, const SftDataRules *r, ModelFiles *f)
+{
+    TrainingRules rules = rules_of(r->text, f);
+    TRY(check_sampling(d, r, f) && training_data_read(d, &rules) && check_asked(d, r->text, r->given));
+    take_preparation(d, r->text, f);
+    rules = rules_of(r->text, f);
+    rules.may_be_empty = r->sampling->eval_samples > 0;
+    rules.preparing.need_response = !rules.may_be_empty;
+    return training_data_read_held_out(d, &rules) && check_held_out(d) && open_problems(d, r->sampling, rules);
 }
 
 static bool open_loaders(SftData *d, const SftBatchOptions *o)
@@ -78,13 +110,12 @@ static bool open_loaders(SftData *d, const SftBatchOptions *o)
     TRY(loader_open(&d->train, &d->rows.train.documents, &dealing));
     dealing.order = ORDER_SORTED; // evaluation walks all of them
     dealing.weight_count = 0;
-    return d->rows.options->eval_data.count == 0 || loader_open(&d->held_out, &d->rows.held_out.documents, &dealing);
+    return d->rows.held_out.documents.count == 0 || loader_open(&d->held_out, &d->rows.held_out.documents, &dealing);
 }
 
-bool sft_data_open(SftData *d, SftTextOptions *text, const SftBatchOptions *batch, ModelFiles *files,
-                   const Options *options)
+bool sft_data_open(SftData *d, const SftDataRules *rules, ModelFiles *files)
 {
-    return open_rows(&d->rows, text, files, options) && open_loaders(d, batch);
+    return open_rows(&d->rows, rules, files) && open_loaders(d, rules->batch);
 }
 
 void sft_data_close(SftData *d)
@@ -114,6 +145,57 @@ bool sft_needs(Needs *needs, const SftData *d, const ModelConfig *config, Recomp
            fail("the longest document has %" PRId64 " tokens, but the model's max_position_embeddings is %" PRId64
                 "; lower --seq-len",
                 longest, config->max_positions);
+}
+
+// ---- what answering problems takes
+
+static const int64_t CACHE_MOST_CPU = (int64_t)1 << 30; // bytes: others use the machine, too
+
+bool sft_sampling_needs(Needs *needs, const SftData *d, const SftSampling *s, int64_t *new_tokens)
+{
+    const Documents *problems = &d->rows.problems.documents;
+    const ModelConfig *config = &needs->own.config;
+    int64_t longest = problems->longest, most = smaller(s->seq_len, config->max_positions) - longest;
+    if (problems->count == 0)
+        return true;
+    if (needs->own.limits.division.weights)
+        return fail_as(ERROR_USAGE, "--shard weights: held-out problems are answered with whole weights on every rank; "
+                                    "give --shard state, or --eval-samples 0");
+    *new_tokens = s->options->eval_new_tokens > 0 ? s->options->eval_new_tokens : most;
+    if (*new_tokens < 1 || longest + *new_tokens > config->max_positions)
+        return fail("--eval-new-tokens %" PRId64 ": the longest held-out prompt has %" PRId64
+                    " tokens, and the model's max_position_embeddings is %" PRId64 "; give at most %" PRId64
+                    ", or a shorter --seq-len, by which longer prompts are dropped",
+                    *new_tokens, longest, config->max_positions, larger(config->max_positions - longest, 0));
+    SessionOptions o = {
+        .context = longest + *new_tokens, .sequences = s->sizes->sequences, .pass_tokens = s->sizes->pass_tokens};
+    CacheLimits *cache = &needs->own.limits.cache;
+    *cache = session_cache(config, s->kernels, &o);
+    if (o.sequences == 0 && problems->count < cache->sequences / s->options->eval_samples) // more never run at once
+        cache->sequences = cache->rows = problems->count * s->options->eval_samples;
+    needs->own.cache_bytes = s->sizes->cache;
+    needs->own.cache_most = s->kernels->on_gpu ? 0 : CACHE_MOST_CPU;
+    double whole = (double)cache_whole(cache) * cache_page_bytes(config, s->kernels);
+    return s->sizes->cache == 0 || (double)s->sizes->cache >= whole ||
+           fail("--cache %" PRId64 ": the keys and values of %" PRId64
+                " tokens take %.0f bytes; give at least that, or "
+                "a smaller --eval-new-tokens",
+                s->sizes->cache, o.context, whole);
+}
+
+bool sft_fit(Fit *fit, const Needs *needs)
+{
+    Needs alone = *needs;
+    Fit without = {.kernels = fit->kernels, .memory = fit->memory};
+    alone.own.limits.cache = (CacheLimits){0};
+    TRY(fit_choose(fit, needs));
+    if (fit->fits || needs->own.limits.cache.tokens == 0)
+        return true;
+    bool ok =
+        fit_choose(&without, &alone) &&
+        (!without.fits || bytes_printf(&fit->advice, "; and with --eval-samples 0 (%.2f GiB)", without.bytes / 0x1p30));
+    fit_close(&without);
+    return ok;
 }
 
 bool sft_plan(SftData *d, const Fit *fit, int64_t steps)

@@ -7,6 +7,7 @@
 #include "intake/training_data.h"
 #include "pretrained/files.h"
 #include "rows/tokenised.h"
+#include "session/session.h"
 
 // clang-format off
 #define SFT_TEXT_ROWS(ROW, IN) \
@@ -26,21 +27,49 @@ OPTION_GROUP(SftTextOptions, SFT_TEXT_ROWS)
 // clang-format on
 OPTION_GROUP(SftBatchOptions, SFT_BATCH_ROWS)
 
+// Held-out problems may be answered, too, by the model that trains (evaluation/in_run.h).
+// clang-format off
+#define SFT_SAMPLING_ROWS(ROW, IN) \
+    ROW(IN, eval_samples,    integer, "0", ">= 0 and <= 65536", run, NEUTRAL, "responses to each held-out problem; 0: only the loss; 1: the greedy one") \
+    ROW(IN, eval_new_tokens, integer, "0", ">= 0",              run, NEUTRAL, "with --eval-samples: the longest response, in tokens; 0: what --seq-len leaves")
+// clang-format on
+OPTION_GROUP(SftSamplingOptions, SFT_SAMPLING_ROWS)
+
 typedef struct SftData {
-    TrainingData rows;
+    TrainingData rows;      // rows.problems: those that are answered
     Loader train, held_out; // held_out.documents NULL: there is none
 } SftData;
 
+typedef struct SftDataRules {
+    SftTextOptions *text; // becomes what shards were prepared with
+    const SftBatchOptions *batch;
+    const SftSamplingOptions *sampling;
+    const Options *given;
+} SftDataRules;
+
 // Opens --data and --eval-data (after training_data_open of data->rows), and the loaders that deal them to steps. text
 // and files->chat become what the shards were prepared with: for held-out rows, options.conf and the export. Refused: a
-// command line that asks for something else, and held-out rows that were prepared differently.
-bool sft_data_open(SftData *data, SftTextOptions *text, const SftBatchOptions *batch, ModelFiles *files,
-                   const Options *options);
+// command line that asks for something else, and held-out rows that were prepared differently. Where problems are
+// answered, held-out rows need no response: those that have one are in the loss, those with a reference are answered.
+bool sft_data_open(SftData *data, const SftDataRules *rules, ModelFiles *files);
 void sft_data_close(SftData *data);
 
 // What a model needs to be trained on these: its largest micro-batch and longest document. Refused: a document that is
 // longer than the model's positions.
 bool sft_needs(Needs *needs, const SftData *data, const ModelConfig *config, Recompute recompute);
+
+// Where problems are answered: adds what the engine takes, in the memory that micro-batches have between evaluations
+// and as much more as it may. *new_tokens: the longest response. Refused where a prompt leaves no room for it, and
+// where ranks divide the weights (needs->own.limits.division).
+typedef struct SftSampling {
+    const SftSamplingOptions *options;
+    const SessionSizes *sizes;
+    int64_t seq_len;
+    const Kernels *kernels;
+} SftSampling;
+bool sft_sampling_needs(Needs *needs, const SftData *data, const SftSampling *sampling, int64_t *new_tokens);
+
+bool sft_fit(Fit *fit, const Needs *needs); // fit_choose, with --eval-samples 0 as another advice
 
 // --plan, on stdout: the data, the memory, what ranks send.
 bool sft_plan(SftData *data, const Fit *fit, int64_t steps);

@@ -76,6 +76,8 @@ static bool content_key(uint64_t *hash, const PrepareOptions *options)
                               (uint64_t)options->split};
     *hash = 0;
     mix_in(hash, rules, sizeof rules);
+    if (options->split != SPLIT_RL_ONLY && !options->need_response)
+        mix_in(hash, "some", 4); // else a row without a response has been refused
     mix_in(hash, options->instruction == NULL ? "" : options->instruction,
            options->instruction == NULL ? 0 : strlen(options->instruction));
     for (size_t i = 0; i < options->input_count; i++) {

@@ -40,19 +40,24 @@ typedef struct TrainingData {
     LoaderWeight *weights; // (options->mix.count)
     char *cache;           // OUT/cache, or for --plan a temporary folder
     bool kept;             // shards that were prepared here stay
-    TrainingSet train, held_out;
+    TrainingSet train, held_out, problems;
 } TrainingData;
 
 // How rows of JSONL are prepared (their files, instruction and memory are set here), and how shards are read.
 typedef struct TrainingRules {
     PrepareOptions preparing;
     DocumentOptions reading;
+    bool may_be_empty; // no row need have a response: then there are no documents
 } TrainingRules;
 
 bool training_data_open(TrainingData *data, const DataOptions *options, const char *out, bool plan);
 bool training_data_read(TrainingData *data, const TrainingRules *rules);
 bool training_data_read_held_out(TrainingData *data, const TrainingRules *rules); // does nothing without --eval-data
-LoaderOptions training_data_order(const TrainingData *data, uint64_t seed);       // of --data, by --order and --mix
+
+// The prompts of --eval-data that have a reference answer, whether they have a response or not, each once: rules.reading
+// wants prompts, and JSONL is prepared for RL. Shards are taken as they are.
+bool training_data_read_problems(TrainingData *data, const TrainingRules *rules);
+LoaderOptions training_data_order(const TrainingData *data, uint64_t seed); // of --data, by --order and --mix
 void training_data_close(TrainingData *data);
 
 #endif

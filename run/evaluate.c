@@ -93,10 +93,8 @@ static bool score_all(Run *run, Loader *held_out, Scores *s)
     return true;
 }
 
-bool run_evaluate_if_due(Run *run, Loader *held_out)
+bool run_held_out_loss(Run *run, Loader *held_out, LogField fields[EVAL_LOSS_FIELDS], size_t *count)
 {
-    if (held_out->documents == NULL || !run_evaluates(run))
-        return true;
     size_t rows = (size_t)loader_largest(held_out).rows;
     Scores s = {.logprob = allocate(rows, sizeof(float)),
                 .entropy = allocate(rows, sizeof(float)),
@@ -110,6 +108,8 @@ bool run_evaluate_if_due(Run *run, Loader *held_out)
     int64_t counts[] = {s.documents, s.exact};
     TRY(run_add_up(run, &s.sum, &s.levels, counts, 2));
     double exact = counts[0] == 0 ? 0 : (double)counts[1] / (double)counts[0];
-    LogField fields[2 + LEVEL_FIELDS] = {{"eval_loss", loss_mean(&s.sum)}, {"eval_exact", exact}};
-    return run_evaluated(run, fields, 2 + level_fields(fields + 2, &s.levels, true));
+    fields[0] = (LogField){"eval_loss", loss_mean(&s.sum)};
+    fields[1] = (LogField){"eval_exact", exact};
+    *count = 2 + level_fields(fields + 2, &s.levels, true);
+    return true;
 }

@@ -219,10 +219,10 @@ void level_losses_add(LevelLosses *losses, const Documents *documents, const Ste
 enum { COUNTS_MOST = 4 };
 bool run_add_up(Run *run, LossSum *loss, LevelLosses *levels, int64_t *counts, size_t count);
 
-// Over all held-out documents, where an evaluation is due: eval_loss, the mean over trained tokens; eval_exact, the
-// share of documents whose every trained token is the arg-max given the ones before it; and losses by level. Given up
-// on a signal (ERROR_STOPPED).
-bool run_evaluate_if_due(Run *run, Loader *held_out);
+// Over all held-out documents: eval_loss, the mean over trained tokens; eval_exact, the share of documents whose every
+// trained token is the arg-max given the ones before it; and losses by level. Given up on a signal (ERROR_STOPPED).
+enum { EVAL_LOSS_FIELDS = 2 + LEVELS };
+bool run_held_out_loss(Run *run, Loader *held_out, LogField fields[EVAL_LOSS_FIELDS], size_t *count);
 
 // What an evaluation has found: a line in the log; and whether the checkpoint of this step is now the best (best.c).
 bool run_evaluated(Run *run, const LogField *fields, size_t count);

@@ -11,7 +11,7 @@
 
 static int64_t or_else(int64_t given, int64_t otherwise) { return given > 0 ? given : otherwise; }
 
-static CacheLimits limits_of(const ModelConfig *config, const Kernels *kernels, const SessionOptions *o)
+CacheLimits session_cache(const ModelConfig *config, const Kernels *kernels, const SessionOptions *o)
 {
     int64_t longest = config->max_positions < CONTEXT_MOST ? config->max_positions : CONTEXT_MOST;
     CacheLimits l = {.sequences = or_else(o->sequences, kernels->on_gpu ? SEQUENCES_GPU : SEQUENCES_CPU),
@@ -27,7 +27,7 @@ static bool needs_of(ModelNeeds *needs, const ModelConfig *config, const Kernels
 {
     *needs = (ModelNeeds){
         .config = *config, .limits = o->training, .bf16_moments = o->bf16_moments, .cache_bytes = o->cache};
-    needs->limits.cache = limits_of(config, kernels, o);
+    needs->limits.cache = session_cache(config, kernels, o);
     int64_t positions = needs->limits.cache.positions, most = config->max_positions;
     if (positions <= most)
         return true;

@@ -52,6 +52,9 @@ typedef struct Session {
 // The memory that it will take, for a plan (fit/fit.h): the device need not be present.
 bool session_needs(ModelNeeds *needs, const Kernels *kernels, const SessionOptions *options);
 
+// The engine's limits by context, sequences, pass_tokens and probes of the options; its pages are still to be chosen.
+CacheLimits session_cache(const ModelConfig *config, const Kernels *kernels, const SessionOptions *options);
+
 bool session_open(Session *session, const SessionOptions *options);
 void session_close(Session *session);
 

@@ -118,12 +118,12 @@ children_of() {
 
 newest_step() { ls "$1/checkpoints" | sed -n 's/^step-\([0-9]*\)$/\1/p' | sort -n | tail -n 1; }
 
-# OUT: a run with several checkpoints, stopped by SIGTERM. On a busy machine the signal may come late: then once more.
+# OUT, more options: a run with several checkpoints, stopped by SIGTERM. On a busy machine the signal may come late: then once more.
 stopped_run() {
     local status
     for _ in $(seq 20); do
         rm -rf "$1"
-        train_in_background "$1"
+        train_in_background "$@"
         wait_for_step "$1" 9
         kill -TERM "$trainer" 2>/dev/null || true
         status=0

@@ -35,6 +35,7 @@ typedef struct Row { // a record of TOKENS tokens, all of them `token`
     uint64_t key;
     int32_t token;
     const char *id, *source;
+    const char *answer; // NULL: none
 } Row;
 
 static ShardEntry entry_of(const Row *row, ShardKind kind, const int32_t *ids, const Span *spans)
@@ -46,6 +47,8 @@ static ShardEntry entry_of(const Row *row, ShardKind kind, const int32_t *ids, c
                     .key = row->key,
                     .id = {row->id, strlen(row->id)},
                     .source = {row->source, strlen(row->source)}};
+    if (row->answer != NULL)
+        e.answer = (Text){row->answer, strlen(row->answer)};
     if (kind == SHARD_RL)
         e.answer = (Text){"42", 2};
     else {
@@ -77,8 +80,8 @@ static char *shards(const char *name, const ShardAbout *about, const Row *rows, 
     return path;
 }
 
-static const Row LEFT[] = {{1, 10, 1, "a", "math"}, {1, 30, 2, "b", "web"}, {3, 5, 3, "c", "math"}};
-static const Row RIGHT[] = {{1, 20, 4, "d", "web"}, {2, 1, 5, "e", ""}, {3, 5, 6, "f", "books"}};
+static const Row LEFT[] = {{1, 10, 1, "a", "math", NULL}, {1, 30, 2, "b", "web", NULL}, {3, 5, 3, "c", "math", NULL}};
+static const Row RIGHT[] = {{1, 20, 4, "d", "web", NULL}, {2, 1, 5, "e", "", NULL}, {3, 5, 6, "f", "books", NULL}};
 
 static DocumentOptions usual(void)
 {
@@ -236,6 +239,37 @@ static void prompts_without_a_trained_token_make_steps_too(void **state)
 
 // ---- what is refused
 
+static void problems_are_the_prompts_of_records_of_either_kind_with_a_reference(void **state)
+{
+    static const Row ROWS[] = {{1, 10, 1, "a", "math", "7"}, {1, 30, 2, "b", "web", NULL}, {3, 5, 3, "c", "math", ""}};
+    ShardAbout sft = usual_about(), rl = usual_about();
+    rl.kind = SHARD_RL;
+    char *left = shards("solved", &sft, ROWS, 3), *right = shards("asked", &rl, RIGHT, 3);
+    char *none = shards("unanswered", &sft, LEFT, 3);
+    DocumentOptions o = usual();
+    Documents d;
+    o.prompts = true;
+    assert_ok(documents_open(&d, &o, (const char *const[]){left, right}, 2));
+    assert_int_equal(d.count, 5); // b has no reference; an empty one is one
+    assert_int_equal(d.records, 5);
+    for (int64_t i = 0; i < 5; i++) {
+        ShardEntry e = document_entry(&d, i);
+        bool response = e.id.data[0] == 'a' || e.id.data[0] == 'c';
+        assert_true(e.id.data[0] != 'b' && e.answer.data != NULL);
+        assert_int_equal(d.list[i].length, response ? 2 : TOKENS);
+        assert_true(d.list[i].trained == 0 && d.list[i].span_count == 0);
+    }
+    documents_close(&d);
+    o.seq_len = 4; // of a prompt alone
+    assert_ok(documents_open(&d, &o, (const char *const[]){left, right}, 2));
+    assert_true(d.count == 2 && d.too_long == 3 && d.longest == 2);
+    documents_close(&d);
+    assert_refused_documents(&o, none, NULL, "no row has a reference answer");
+    free(left);
+    free(right);
+    free(none);
+}
+
 static void shards_for_another_use_tokenizer_template_or_model_are_refused(void **state)
 {
     ShardAbout about = usual_about(), rl = usual_about();
@@ -332,6 +366,7 @@ int main(void)
         cmocka_unit_test(what_is_cut_away_is_not_trained),
         cmocka_unit_test(a_document_over_the_limit_is_refused_with_its_name),
         cmocka_unit_test(prompts_without_a_trained_token_make_steps_too),
+        cmocka_unit_test(problems_are_the_prompts_of_records_of_either_kind_with_a_reference),
         cmocka_unit_test(shards_for_another_use_tokenizer_template_or_model_are_refused),
         cmocka_unit_test(shards_of_bare_ids_go_with_any_tokenizer_and_template),
         cmocka_unit_test(shards_that_were_made_differently_do_not_stand_beside_each_other),

@@ -278,7 +278,18 @@ static void pages_take_what_is_free_and_what_training_works_in(void **state)
     k.on_gpu = true;
     assert_ok(cache_pages(&more, &n.own, &k, all + 100.5 * page));
     assert_in_range(more - pages, 99, 101);
+    n.own.cache_most = (int64_t)(30.5 * page); // beside what training works in
+    assert_ok(cache_pages(&more, &n.own, &k, all + 100.5 * page));
+    assert_in_range(more - pages, 29, 31);
+    assert_ok(cache_pages(&more, &n.own, &k, all + 20.5 * page));
+    assert_in_range(more - pages, 19, 21);
+    n.own.cache_most = 1; // a whole sequence in any case
+    n.own.limits.cache.positions = 100000;
+    assert_ok(cache_pages(&more, &n.own, &k, 1e15));
+    assert_int_equal(more, cache_whole(&n.own.limits.cache));
+    n.own.limits.cache.positions = 4096;
     n.own.limits.cache.sequences = 3;
+    n.own.cache_most = 0;
     assert_ok(cache_pages(&more, &n.own, &k, 1e15)); // no more than can be used
     assert_int_equal(more, 3 * 32 + 1);
     n.own.cache_bytes = (int64_t)(7.5 * page);

@@ -1,0 +1,76 @@
+// What an evaluation of a run measures, one thing after the other, into the fields of one line.
+#include "evaluation/in_run.h"
+#include <stdlib.h>
+
+static bool answer_problems(const Evaluation *e, Engine *engine, Metrics *m)
+{
+    RolloutRules rules = e->rules;
+    rules.show = (RolloutShow){&e->run->log, e->run->step, "evaluating"};
+    return validation_run(m, engine, e->problems, &rules, run_is_first(e->run) ? e->folder : NULL);
+}
+
+static bool sample(const Evaluation *e, Metrics *m)
+{
+    Engine *own = NULL;
+    if (e->problems->count == 0)
+        return true;
+    if (e->engine == NULL)
+        TRY((own = engine_open(e->run->model, e->rules.files->n_live)) != NULL);
+    bool ok = answer_problems(e, e->engine == NULL ? own : e->engine, m);
+    engine_close(own);
+    return ok;
+}
+
+bool evaluation_if_due(const Evaluation *e)
+{
+    Metrics m;
+    bool loss = e->loss != NULL && e->loss->documents != NULL;
+    m.count = 0;
+    if ((!loss && e->problems->count == 0) || !run_evaluates(e->run))
+        return true;
+    if (loss) {
+        LogField fields[EVAL_LOSS_FIELDS];
+        size_t count;
+        TRY(run_held_out_loss(e->run, e->loss, fields, &count));
+        for (size_t i = 0; i < count; i++)
+            metrics_add(&m, fields[i].value, "%s", fields[i].name);
+    }
+    return sample(e, &m) && run_evaluated(e->run, m.fields, m.count);
+}
+
+// ---- of fine-tuning
+
+static void announce(Run *run, const SftData *data, const RolloutRules *rules)
+{
+    log_note(&run->log,
+             "held-out problems: %" PRId64 " with a reference answer, %" PRId64 " %s to each in at most %" PRId64
+             " tokens",
+             data->rows.problems.documents.count, rules->samples, rules->samples == 1 ? "greedy response" : "responses",
+             rules->sampling.max_new_tokens);
+    run_announce_rows(run, "held-out problems", &data->rows.problems.folders);
+}
+
+bool sft_evaluation_open(SftEvaluation *e, Run *run, SftData *data, const ModelFiles *files,
+                         const SftSamplingOptions *o, int64_t new_tokens, uint64_t seed)
+{
+    *e = (SftEvaluation){.ranks = {.ranks = run->ranks}};
+    e->of = (Evaluation){.run = run, .loss = &data->held_out, .problems = &data->rows.problems.documents};
+    e->of.rules = (RolloutRules){.seed = seed,
+                                 .samples = o->eval_samples,
+                                 .sampling = {.max_new_tokens = new_tokens, .temperature = 1, .top_p = 1},
+                                 .files = files,
+                                 .ranks = &e->ranks};
+    if (e->of.problems->count == 0)
+        return true;
+    TRY(rollouts_open(&e->folder, run, "evaluations"));
+    e->of.folder = e->folder;
+    announce(run, data, &e->of.rules);
+    return true;
+}
+
+void sft_evaluation_close(SftEvaluation *e)
+{
+    free(e->folder);
+    rollout_ranks_close(&e->ranks);
+    *e = (SftEvaluation){0};
+}

@@ -1,0 +1,37 @@
+// The evaluations of a training run, at its start, its end and every --eval-every steps: the loss on held-out
+// documents, and how good the model's own responses to held-out problems are. One line in the log has all of it
+// (run_evaluated).
+//
+// Nothing of the run changes by a bit: the draws are named by the problems (rl/rollout.h), and what the engine works in
+// is what micro-batches work in between evaluations.
+#ifndef EVALUATION_IN_RUN_H
+#define EVALUATION_IN_RUN_H
+
+#include "evaluation/validate.h"
+#include "intake/sft_data.h"
+#include "rl/rollout_ranks.h"
+
+typedef struct Evaluation {
+    Run *run;
+    Loader *loss;              // NULL, or without documents: no loss
+    const Documents *problems; // count 0: none is answered
+    Engine *engine;            // over the run's model; NULL: one is opened for each evaluation
+    RolloutRules rules;        // how problems are answered
+    const char *folder;        // OUT/evaluations, for the responses
+} Evaluation;
+
+bool evaluation_if_due(const Evaluation *evaluation);
+
+// The evaluations of fine-tuning, which has no engine of its own between them.
+typedef struct SftEvaluation {
+    Evaluation of;
+    RolloutRanks ranks; // that share the problems
+    char *folder;
+} SftEvaluation;
+
+// new_tokens: the longest response. After run_open, of the same run. Says what will be answered.
+bool sft_evaluation_open(SftEvaluation *evaluation, Run *run, SftData *data, const ModelFiles *files,
+                         const SftSamplingOptions *options, int64_t new_tokens, uint64_t seed);
+void sft_evaluation_close(SftEvaluation *evaluation);
+
+#endif
