@@ -9,11 +9,20 @@
 
 // ---- figures that can be best
 
-static bool lower_is_better(const char *name) { return strstr(name, "loss") != NULL; }
+static bool begins(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
+bool best_is_lower(const char *name) { return begins(name, "eval_loss") || strcmp(name, "loss") == 0; }
 
-static bool can_be_best(const char *name)
+bool best_can_be(const char *name)
 {
-    return lower_is_better(name) || strstr(name, "exact") != NULL || strstr(name, "/acc/") != NULL;
+    return best_is_lower(name) || begins(name, "eval_exact") || strcmp(name, "pass@k") == 0 ||
+           begins(name, "val-core/") || strstr(name, "/acc/") != NULL;
+}
+
+bool best_has_name(const char *asked, const char *name)
+{
+    if (strcmp(asked, "pass@k") == 0) // of one response it is its mean
+        return begins(name, "eval/acc/pass@") || strcmp(name, "eval/acc/mean@1") == 0;
+    return strcmp(name, strcmp(asked, "loss") == 0 ? "eval_loss" : asked) == 0;
 }
 
 bool best_check(const RunOptions *o, bool evaluates)
@@ -22,7 +31,7 @@ bool best_check(const RunOptions *o, bool evaluates)
         return fail_as(ERROR_USAGE,
                        "--keep-best %s: nothing is held out to evaluate; give --eval-data, or leave it out",
                        o->keep_best);
-    return o->keep_best[0] == 0 || can_be_best(o->keep_best) ||
+    return o->keep_best[0] == 0 || best_can_be(o->keep_best) ||
            fail_as(
                ERROR_USAGE,
                "--keep-best %s: not a figure of an evaluation that can be best: train_sft has eval_loss, eval_exact, "
@@ -34,18 +43,33 @@ static bool is_better(const Run *run, const Best *a, const Best *b)
 {
     if (a->step == 0 || !isfinite(a->value) || b->step == 0)
         return a->step > 0 && isfinite(a->value);
-    return lower_is_better(run->o.keep_best) ? a->value < b->value : a->value > b->value;
+    return best_is_lower(run->o.keep_best) ? a->value < b->value : a->value > b->value;
 }
 
-static bool refuse(const Run *run, const Bytes *names)
+static bool refuse(const char *option, const char *asked, const Bytes *names)
 {
-    return fail("--keep-best %s: this run's evaluations have no such figure; they have %s", run->o.keep_best,
+    return fail("%s %s: this run's evaluations have no such figure; they have %s", option, asked,
                 names->size > 0 ? names->data : "none that can be best");
 }
 
 static bool add_name(Bytes *names, const char *name)
 {
-    return !can_be_best(name) || bytes_printf(names, "%s%s", names->size > 0 ? ", " : "", name);
+    return !best_can_be(name) || bytes_printf(names, "%s%s", names->size > 0 ? ", " : "", name);
+}
+
+bool best_field(size_t *place, const char *option, const char *asked, const LogField *fields, size_t count)
+{
+    Bytes names = {0};
+    bool ok = true;
+    for (*place = 0; *place < count; ++*place)
+        if (best_has_name(asked, fields[*place].name))
+            return true;
+    for (size_t i = 0; ok && i < count; i++)
+        ok = add_name(&names, fields[i].name);
+    if (ok)
+        refuse(option, asked, &names);
+    bytes_free(&names);
+    return false;
 }
 
 // ---- the hint
@@ -82,19 +106,14 @@ bool best_consider(Run *run, int64_t saved)
 
 bool run_evaluated(Run *run, const LogField *fields, size_t count)
 {
-    Bytes names = {0};
-    bool found = !best_is_wanted(run), ok = true;
-    for (size_t i = 0; ok && i < count; i++) {
-        if (!found && strcmp(fields[i].name, run->o.keep_best) == 0) {
-            run->judged = (Best){run->step, fields[i].value};
-            found = true;
-        }
-        ok = add_name(&names, fields[i].name);
+    if (best_is_wanted(run)) {
+        size_t place;
+        TRY(best_field(&place, "--keep-best", run->o.keep_best, fields, count));
+        run->judged = (Best){run->step, fields[place].value};
     }
-    ok = ok && (found || refuse(run, &names));
-    bytes_free(&names);
     run->evaluated = run->step;
-    return ok && log_event(&run->log, "eval", run->step, fields, count) && best_consider(run, run->saved);
+    return log_event(&run->log, "eval", run->step, fields, count) && best_consider(run, run->saved) &&
+           stop_consider(run, fields, count);
 }
 
 // ---- found again in the log
@@ -127,12 +146,14 @@ static bool look_at_line(void *context, const FileLine *line)
     const char *event = json_string_value(json_object_get(object, "event")), *name;
     bool ok = object != NULL;
     if (ok && event != NULL && strcmp(event, "eval") == 0) {
-        const json_t *figure = json_object_get(object, s->run->o.keep_best);
+        const json_t *figure = NULL;
+        bytes_clear(&s->names);
+        json_object_foreach (object, name, value) {
+            figure = best_has_name(s->run->o.keep_best, name) ? value : figure;
+            ok = ok && add_name(&s->names, name);
+        }
         Best here = {json_integer_value(json_object_get(object, "step")), json_number_value(figure)};
         s->found = s->found || figure != NULL;
-        bytes_clear(&s->names);
-        json_object_foreach (object, name, value)
-            ok = ok && add_name(&s->names, name);
         if (json_is_number(figure) && is_better(s->run, &here, &s->run->best) && is_there(s->run, here.step))
             s->run->best = here;
     }
@@ -150,7 +171,7 @@ bool best_find(Run *run, const char *log)
         TRY(file_map(&file, log));
         ok = lines_read((Text){(const char *)file.data, file.size}, look_at_line, &search);
         file_unmap(&file);
-        ok = ok && (search.found || search.names.size == 0 || refuse(run, &search.names));
+        ok = ok && (search.found || search.names.size == 0 || refuse("--keep-best", run->o.keep_best, &search.names));
     }
     bytes_free(&search.names);
     return ok && write_hint(run);

@@ -31,6 +31,7 @@
     ROW(IN, stop_within,      number,  "25",   ">= 0",            run, NEUTRAL, "seconds a signal leaves to finish and save") \
     ROW(IN, keep_checkpoints, integer, "3",    "> 0 and <= 1e6",  run, NEUTRAL, "newest checkpoints to keep") \
     ROW(IN, keep_best,        text,    "",     "",                run, NEUTRAL, "the best by this figure is kept, too: eval_loss, ...") \
+    ROW(IN, stop_when,        text,    "",     "",                run, NEUTRAL, "FIGURE:N: end after N evaluations without a better one: loss:3, pass@k:3, ...") \
     ROW(IN, eval_every,       integer, "0",    ">= 0",            run, NEUTRAL, "steps between evaluations; 0: at start and end") \
     ROW(IN, on_nonfinite,     text,    "stop", "",                run, NEUTRAL, "loss or gradient not finite: stop, or skip:N") \
     ROW(IN, log_every,        integer, "1",    "> 0",             run, NEUTRAL, "steps between lines on the terminal") \
@@ -49,6 +50,15 @@ typedef struct Best { // a figure of an evaluation
     double value;
 } Best;
 
+typedef struct Stopping { // by --stop-when; all ranks have the same
+    int64_t patience;     // evaluations without a better figure after which the run ends; 0: it does not
+    char figure[128];     // as evaluations call it; "": none has been yet
+    Best best;            // step -1: none was finite
+    double last;          // of the last evaluation, after step `at`; -1: there was none
+    int64_t at, since;    // since: evaluations after the best one
+    bool ends;
+} Stopping;
+
 typedef struct SaveTimes {
     double stall, writing; // seconds that steps waited for saves; that writing took, beside steps or not
 } SaveTimes;
@@ -63,18 +73,19 @@ typedef struct Run {
     uint64_t sent; // bytes, when last asked
     bool save_due; // rank 0's clock says so, or OUT/SAVE
     RunLog log;
-    bool open, reported;         // reported: a step of this process
-    int64_t longer;              // its number of steps before --steps changed; 0: unchanged
-    int lock;                    // of OUT/lock: one process at a time writes into OUT
-    int64_t step, steps;         // finished; of the whole run
-    int64_t evaluated;           // the step of the last evaluation in the log; -1: there is none
-    int64_t saved;               // the step of the newest checkpoint; 0: there is none
-    double saved_at;             // clock_seconds() when its save began, or this process
-    double save_seconds;         // that the last save took; before it an estimate
-    struct Saving *saving;       // the save that is under way; NULL: none
-    SaveTimes save_times;        // since they were last taken
-    bool told_memory;            // that steps wait for saves
-    Best best, judged;           // by --keep-best: of the checkpoints, rank 0's alone; of the last evaluation
+    bool open, reported;   // reported: a step of this process
+    int64_t longer;        // its number of steps before --steps changed; 0: unchanged
+    int lock;              // of OUT/lock: one process at a time writes into OUT
+    int64_t step, steps;   // finished; of the whole run
+    int64_t evaluated;     // the step of the last evaluation in the log; -1: there is none
+    int64_t saved;         // the step of the newest checkpoint; 0: there is none
+    double saved_at;       // clock_seconds() when its save began, or this process
+    double save_seconds;   // that the last save took; before it an estimate
+    struct Saving *saving; // the save that is under way; NULL: none
+    SaveTimes save_times;  // since they were last taken
+    bool told_memory;      // that steps wait for saves
+    Best best, judged;     // by --keep-best: of the checkpoints, rank 0's alone; of the last evaluation
+    Stopping stopping;
     double step_seconds;         // of the last step
     int64_t skipped, skips_most; // updates left out so far, in all processes of the run; of --on-nonfinite
     int64_t *not_finite;         // (documents of the step) 1: its loss is not; NULL: none of this rank's
@@ -139,7 +150,7 @@ bool run_hear_clock(Run *run);      // after a step without run_add_up: whether 
 
 // ---- when (when.c)
 
-bool run_goes_on(const Run *run);   // there are steps left
+bool run_goes_on(const Run *run);   // there are steps left, and --stop-when has not ended it
 bool run_saves(const Run *run);     // after this step: by steps or by the clock, whichever is first; and at the end
 bool run_evaluates(const Run *run); // at the start, the end and every --eval-every steps; not twice
 bool run_has_time(const Run *run, double seconds); // no signal came, or this and then a save are done in time after it
@@ -224,7 +235,8 @@ bool run_add_up(Run *run, LossSum *loss, LevelLosses *levels, int64_t *counts, s
 enum { EVAL_LOSS_FIELDS = 2 + LEVELS };
 bool run_held_out_loss(Run *run, Loader *held_out, LogField fields[EVAL_LOSS_FIELDS], size_t *count);
 
-// What an evaluation has found: a line in the log; and whether the checkpoint of this step is now the best (best.c).
+// What an evaluation has found: a line in the log; whether the checkpoint of this step is now the best (best.c), and
+// whether the run ends here (stop_when.c).
 bool run_evaluated(Run *run, const LogField *fields, size_t count);
 
 // ---- the model at the end

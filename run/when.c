@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool run_goes_on(const Run *run) { return run->step < run->steps; }
+bool run_goes_on(const Run *run) { return run->step < run->steps && !run->stopping.ends; }
 
 bool run_wants_save(const Run *run)
 {
@@ -23,7 +23,7 @@ bool run_saves(const Run *run)
     if (run->step == run->steps)
         return run->saved != run->step;
     bool by_steps = run->o.save_every > 0 && run->step % run->o.save_every == 0;
-    bool to_be_judged = best_is_wanted(run) && run_evaluates(run);
+    bool to_be_judged = (best_is_wanted(run) || stop_is_wanted(run)) && run_evaluates(run);
     return by_steps || to_be_judged || (run_is_alone(run) ? run_wants_save(run) : run->save_due);
 }
 
