@@ -119,11 +119,39 @@ static bool read_right(const RowOf *r)
                 (int)smaller(40, (int64_t)q->answer.size), q->answer.data, q->option_count);
 }
 
+// "discipline/field": the texts of both fields, joined alike.
+static bool read_path(const RowOf *r, const char *path, Text *text)
+{
+    Bytes *joined = &r->question->paths;
+    size_t begin = joined->size;
+    for (const char *at = path; *at != 0;) {
+        char field[256];
+        Text part = {0};
+        size_t size = strcspn(at, "/");
+        snprintf(field, sizeof field, "%.*s", (int)size, at);
+        TRY(may_read_field(r, field, &part));
+        if (part.data == NULL) { // a part of a path is none
+            joined->size = begin;
+            return true;
+        }
+        TRY(bytes_append(joined, "/", at > path) && bytes_append(joined, part.data, part.size));
+        at += size + (at[size] == '/');
+    }
+    *text = (Text){NULL, joined->size - begin}; // where it is, is known when nothing is added any more
+    return true;
+}
+
 static bool read_categories(const RowOf *r)
 {
     const OptionList *fields = &r->task->o.categories;
+    Text *categories = r->question->categories;
     for (size_t i = 0; i < fields->count; i++)
-        TRY(may_read_field(r, fields->items[i], &r->question->categories[i]));
+        TRY(read_path(r, fields->items[i], &categories[i]));
+    size_t begin = 0;
+    for (size_t i = 0; i < fields->count; i++) {
+        categories[i].data = categories[i].size == 0 ? NULL : r->question->paths.data + begin;
+        begin += categories[i].size;
+    }
     return true;
 }
 
@@ -166,19 +194,19 @@ void question_free(Question *q)
     json_fields_free(&q->fields);
     bytes_free(&q->line);
     bytes_free(&q->changed);
+    bytes_free(&q->paths);
     *q = (Question){0};
 }
 
 void question_shuffle(Question *q, const uint32_t *order)
 {
-    Text before[LETTERS_MOST];
-    size_t right = q->right;
+    Text before[LETTERS_MOST], right = q->options[q->right];
     memcpy(before, q->options, sizeof before);
-    for (size_t i = 0; i < q->option_count; i++) {
+    for (size_t i = 0; i < q->option_count; i++)
         q->options[i] = before[order[i]];
-        if (order[i] == right)
-            q->right = i;
-    }
+    q->right = 0;
+    while (!is_same(q->options[q->right], right))
+        q->right++;
 }
 
 // ---- a prompt

@@ -17,6 +17,7 @@ typedef struct Question {
     size_t option_count;
     size_t right;                     // the place of the right option
     Text categories[CATEGORIES_MOST]; // of the task's fields; data NULL: the row has none
+    Bytes paths;                      // the texts of categories
     Bytes changed;                    // the worked answer, where the task replaces something in it
 } Question;
 

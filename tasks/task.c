@@ -110,6 +110,7 @@ void task_close(Task *task)
     bytes_free(&task->system);
     bytes_free(&task->prompt);
     bytes_free(&task->shot);
+    task->options.values = &task->o; // a task may have moved since it was opened
     options_free(&task->options);
     *task = (Task){0};
 }

@@ -50,7 +50,7 @@ typedef enum Headline { HEADLINE_MICRO, HEADLINE_MACRO, HEADLINE_HARMONIC } Head
     ROW(shuffle,        flag,     "false",    "",          fields,  IDENTITY, "options in the order of Python's random.Random(0).sample, drawn in the order of the rows") \
     ROW(answer,         text,     "answer",   "",          fields,  IDENTITY, "field of the answer; of a list, the first") \
     ROW(answer_form,    choice,   "text",     ANSWER_FORMS, fields, IDENTITY, "the answer is a text; an option's letter, index or text; or the first option") \
-    ROW(categories,     list,     "",         "",          fields,  IDENTITY, "fields by which scores are listed; the first is the category") \
+    ROW(categories,     list,     "",         "",          fields,  IDENTITY, "fields by which scores are listed, or paths of them, a/b; the first is the category") \
     ROW(worked,         text,     "",         "",          fields,  IDENTITY, "field of an example's worked answer; what is replaced in it: worked_from, worked_to") \
     ROW(worked_from,    text,     "",         "",          fields,  IDENTITY, "in a worked answer this text") \
     ROW(worked_to,      text,     "",         "",          fields,  IDENTITY, "becomes this one") \
