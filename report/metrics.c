@@ -90,25 +90,45 @@ static void add_spread(Metrics *m, const char *name, const Spread *s)
 
 typedef struct Shares {
     double responses, of[SHARES];
+    double decided[3][2]; // by a verdict by rule, and the judge's no or yes
 } Shares;
 
-static const char *const SHARE_NAMES[SHARES] = {"unknown", "different", "equal", "judged_yes", "judged_no", "unscored"};
+static const char *const SHARE_NAMES[SHARES] = {"unknown", "different",  "equal",     "no_answer",
+                                                "judged",  "judged_yes", "judged_no", "unscored"};
 
 static void count_shares(Shares *s, const Response *r)
 {
+    bool yes = r->judged == JUDGED_YES, no = r->judged == JUDGED_NO;
     s->responses++;
     s->of[r->verdict]++; // the first three are in Verdict's order
-    s->of[3] += r->judged == JUDGED_YES;
-    s->of[4] += r->judged == JUDGED_NO;
-    s->of[5] += isnan(r->reward);
+    s->of[3] += r->ended && r->answer != NULL && r->answer[0] == 0;
+    s->of[4] += r->judged != JUDGED_NOT;
+    s->of[5] += yes;
+    s->of[6] += no;
+    s->of[7] += isnan(r->reward);
+    s->decided[r->verdict][yes] += yes || no;
 }
 
 static void add_shares(Metrics *m, const Shares *s, const char *prefix, const char *what, const char *name)
 {
-    static const int order[SHARES] = {VERDICT_EQUAL, VERDICT_DIFFERENT, VERDICT_UNKNOWN, 3, 4, 5};
+    static const int order[SHARES] = {VERDICT_EQUAL, VERDICT_DIFFERENT, VERDICT_UNKNOWN, 3, 4, 5, 6, 7};
     for (int i = 0; i < SHARES && s->responses > 0; i++)
         metrics_add(m, s->of[order[i]] / s->responses, "%sverdict/%s%s%s%s", prefix, what, name,
                     name[0] == 0 ? "" : "/", SHARE_NAMES[order[i]]);
+}
+
+static void add_judge(Metrics *m, const Shares *s, const char *prefix)
+{
+    const double *different = s->decided[VERDICT_DIFFERENT], *equal = s->decided[VERDICT_EQUAL];
+    double both = different[0] + different[1] + equal[0] + equal[1], yes = s->of[5], all = yes + s->of[6];
+    if (all == 0)
+        return;
+    metrics_add(m, yes / all, "%sjudge/yes", prefix);
+    metrics_add(m, both / all, "%sjudge/beside_rule", prefix);
+    if (both == 0)
+        return;
+    metrics_add(m, different[1] / both, "%sjudge/yes_to_different", prefix);
+    metrics_add(m, equal[0] / both, "%sjudge/no_to_equal", prefix);
 }
 
 void metrics_source_name(char out[SOURCE_NAME_BYTES], const char *source)
@@ -151,6 +171,7 @@ void metrics_of_verdicts(Metrics *m, const char *prefix, const Rollout *rollout,
         }
     }
     add_shares(m, &all, prefix, "", "");
+    add_judge(m, &all, prefix);
     for (int i = 0; i < ANSWER_KINDS; i++)
         add_shares(m, &kind[i], prefix, "kind/", ANSWER_KIND_NAMES[i]);
     for (int place = 1; place < SOURCE_PLACES; place++)

@@ -20,7 +20,7 @@ typedef struct StepFacts {
 } StepFacts;
 
 enum {
-    SHARES = 6,         // of verdicts: equal, different, unknown; judged yes, judged no; unscored
+    SHARES = 8,         // of verdicts: equal, different, unknown; no answer; judged, judged yes, judged no; unscored
     SOURCES_NAMED = 32, // the first sources of the data have fields of their own; all others are added up as "others"
     SOURCE_NAME_BYTES = 64,
     METRICS_MOST = 128 + (SOURCES_NAMED + 1) * (SHARES + 3) + (ANSWER_KINDS + 1) * SHARES
@@ -40,9 +40,15 @@ void metrics_of_step(Metrics *metrics, const Rollout *rollout, const Documents *
                      const StepFacts *facts);
 
 // What became of responses, as shares of all that were sampled, with the groups that were set aside: by rule
-// verdict/equal, verdict/different or verdict/unknown; of all, verdict/judged_yes and verdict/judged_no by a judge;
-// verdict/unscored without a reward. The same for each kind of reference (verdict/kind/NAME/...) and source
-// (verdict/source/NAME/...). prefix comes before a name.
+// verdict/equal, verdict/different or verdict/unknown, and whatever those say verdict/no_answer where a response ended
+// by itself and no answer was found in it; verdict/judged by a judge, verdict/judged_yes and verdict/judged_no by its
+// decision, where it had one; verdict/unscored without a reward. The same for each kind of reference
+// (verdict/kind/NAME/...) and source (verdict/source/NAME/...). prefix comes before a name.
+//
+// Then what the judge said, where it decided anything: judge/yes, the share of yes among its decisions;
+// judge/beside_rule, the share of its decisions where a rule had one, too; and of these the shares of disagreement,
+// judge/yes_to_different and judge/no_to_equal (the latter needs --judge-asks all). Whole numbers are counted, so that
+// no order of ranks or responses matters.
 void metrics_of_verdicts(Metrics *metrics, const char *prefix, const Rollout *rollout, const Documents *documents);
 
 // A source has a place in an array of SOURCE_PLACES: 0 for no source, and the last for all that have no fields of their

@@ -168,7 +168,9 @@ void reward_finding(Finding *f, const RewardFacts *facts)
 
 static bool is_for_judge(const RewardFacts *r, const Finding *f, JudgeAsks asks)
 {
-    if (!r->ended || f->verdict == VERDICT_EQUAL)
+    if (!r->ended || asks == JUDGE_ASKS_ALL)
+        return r->ended;
+    if (f->verdict == VERDICT_EQUAL)
         return false;
     if (asks == JUDGE_ASKS_UNREADABLE)
         return !answer_comparable(r->row, r->reference);

@@ -200,13 +200,16 @@ judge_begins() {
 }
 judge_ends() { kill "$judge_process" && wait "$judge_process" 2>/dev/null || true; }
 
+# OUT: what its log says of rule and judge.
+verdicts_of() { grep -oE '"(verdict|judge)/[^"]*": [^,}]*' "$1/log.jsonl"; }
+
 # At so low a temperature and rate a prompt has the same responses in every epoch, and another rank has them then. The model has learned
 # some sums, and ends where a semicolon would follow.
 no_verdict_is_asked_for_twice() {
     wants 0 train "$work/taught" --epochs 100 --lr 3e-3 --eval-every 0 --save-every 0
     echo '{"eos_token_id": [1130, 26]}' >"$work/taught/model/generation_config.json"
     local log="${grader/do /do echo \"\$line\" >>\"$work/graded\"; }"
-    local same=(--grader "$log" --grader-sandbox none --model "$work/taught/model" --temperature 0.001 --lr 1e-12 --lr-schedule constant --judge-model j --judge-asks unequal --overlong-buffer 0 --eval-every 0)
+    local same=(--grader "$log" --grader-sandbox none --model "$work/taught/model" --temperature 0.001 --lr 1e-12 --lr-schedule constant --judge-model j --judge-asks all --overlong-buffer 0 --eval-every 0)
     judge_begins no 0
     wants 0 reinforce "$work/one" "${same[@]}" --endpoint "$judge" --epochs 3
     sort "$work/asked" >"$work/by_one"
@@ -219,6 +222,8 @@ no_verdict_is_asked_for_twice() {
     judge_ends
     diff -qr "$work/one/rollouts" "$work/ranks/rollouts" >"$work/stderr" || failed "the judge has said something else to ranks"
     cmp "$work/one/model/model.safetensors" "$work/ranks/model/model.safetensors" || failed "the model has other bits"
+    grep -q '"judge/yes_to_different": 0' "$work/one/log.jsonl" || failed "rule and judge were not compared"
+    diff <(verdicts_of "$work/one") <(verdicts_of "$work/ranks") >"$work/stderr" || failed "ranks log other verdicts than one"
     [ -s "$work/ranks/judge-2.jsonl" ] || failed "rank 2 has asked nothing"
     # each rank of each start greets the judge
     diff <(uniq "$work/by_one") <(sort -u "$work/asked") >"$work/stderr" || failed "other questions than one rank's"

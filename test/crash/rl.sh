@@ -257,7 +257,7 @@ gibberish_is_rewarded_by_nobody() {
     [ "$(asked no)" -gt 0 ] || failed "nobody was asked"
     grep -q '"eval/acc/mean@2": 0,' "$work/judged/log.jsonl" || failed "held-out gibberish is right"
     grep -q "every reward is 0 .*judge said no to [1-9].*look at .*step-1.jsonl: L" "$work/stdout" || failed "that all is 0 was not said"
-    for field in verdict/equal verdict/unknown verdict/judged_no verdict/kind/text/judged_no; do
+    for field in verdict/equal verdict/unknown verdict/no_answer verdict/judged verdict/judged_no judge/yes verdict/kind/text/judged_no; do
         [ -n "$(value "$work/judged" "$field" 2)" ] || failed "$field is not in the log"
     done
     for field in reference answer kind verdict rule judge reward accuracy; do

@@ -64,6 +64,59 @@ static void verdicts_are_shares_of_all_that_was_sampled(void **state)
     assert_true(value_of(&m, "verdict/kind/set/equal") == -1); // nothing of it was there
 }
 
+static void a_response_without_an_answer_is_counted_and_one_that_was_cut_off_is_not(void **state)
+{
+    Sampled s;
+    static Metrics m;
+    sample(&s, (char *[]){"", "math"}, 2);
+    s.list[0].source = 1;
+    s.responses[0][0].answer = (char[]){""};
+    s.responses[0][1].answer = (char[]){""};
+    s.responses[0][1].ended = false;
+    s.responses[1][0].answer = (char[]){"7"};
+    s.responses[1][1].answer = NULL; // not looked for
+    s.responses[2][0].answer = (char[]){""};
+    metrics_of_verdicts(&m, "eval/", &s.rollout, &s.documents);
+    assert_true(value_of(&m, "eval/verdict/no_answer") == 2 / 6.0);
+    assert_true(value_of(&m, "eval/verdict/kind/text/no_answer") == 0.25 &&
+                value_of(&m, "eval/verdict/source/math/no_answer") == 0.5);
+    assert_true(value_of(&m, "eval/verdict/judged") == 0 && value_of(&m, "eval/judge/yes") == -1);
+}
+
+static void rule_and_judge_disagree_in_two_directions(void **state)
+{
+    Sampled s;
+    static Metrics m;
+    static const struct {
+        Verdict verdict;
+        Judged judged;
+    } of[3][SAMPLES] = {{{VERDICT_EQUAL, JUDGED_NO}, {VERDICT_EQUAL, JUDGED_YES}},
+                        {{VERDICT_DIFFERENT, JUDGED_YES}, {VERDICT_DIFFERENT, JUDGED_YES}},
+                        {{VERDICT_UNKNOWN, JUDGED_YES}, {VERDICT_DIFFERENT, JUDGED_NOTHING}}};
+    sample(&s, (char *[]){""}, 1);
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < SAMPLES; k++) {
+            s.responses[i][k].verdict = of[i][k].verdict;
+            s.responses[i][k].judged = of[i][k].judged;
+        }
+    metrics_of_verdicts(&m, "", &s.rollout, &s.documents);
+    assert_true(value_of(&m, "verdict/judged") == 1 && value_of(&m, "verdict/judged_yes") == 4 / 6.0);
+    assert_true(value_of(&m, "judge/yes") == 4 / 5.0 && value_of(&m, "judge/beside_rule") == 4 / 5.0);
+    assert_true(value_of(&m, "judge/yes_to_different") == 0.5 && value_of(&m, "judge/no_to_equal") == 0.25);
+}
+
+static void where_no_rule_has_decided_there_is_nothing_to_disagree_with(void **state)
+{
+    Sampled s;
+    static Metrics m;
+    sample(&s, (char *[]){""}, 1);
+    s.responses[0][0].verdict = VERDICT_UNKNOWN;
+    s.responses[0][0].judged = JUDGED_NO;
+    metrics_of_verdicts(&m, "", &s.rollout, &s.documents);
+    assert_true(value_of(&m, "judge/yes") == 0 && value_of(&m, "judge/beside_rule") == 0);
+    assert_true(value_of(&m, "judge/yes_to_different") == -1 && value_of(&m, "judge/no_to_equal") == -1);
+}
+
 static void what_has_no_verdict_is_not_wrong(void **state)
 {
     Sampled s;
@@ -178,6 +231,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verdicts_are_shares_of_all_that_was_sampled),
+        cmocka_unit_test(a_response_without_an_answer_is_counted_and_one_that_was_cut_off_is_not),
+        cmocka_unit_test(rule_and_judge_disagree_in_two_directions),
+        cmocka_unit_test(where_no_rule_has_decided_there_is_nothing_to_disagree_with),
         cmocka_unit_test(what_has_no_verdict_is_not_wrong),
         cmocka_unit_test(many_sources_are_named_or_added_up),
         cmocka_unit_test(an_evaluation_has_room_for_every_level_kind_and_source),

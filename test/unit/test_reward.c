@@ -164,6 +164,14 @@ static void the_judge_is_asked_what_rules_do_not_know(void **state)
     }
 }
 
+static void a_judge_that_is_asked_about_all_is_asked_about_equal_answers_too(void **state)
+{
+    expect_question("so \\boxed{4}", "4", JUDGE_ASKS_ALL, "4");
+    expect_question("so \\boxed{5}", "4", JUDGE_ASKS_ALL, "5");
+    expect_question("so \\boxed{Paris}", "Paris", JUDGE_ASKS_ALL, "Paris");
+    expect_question("", "4", JUDGE_ASKS_ALL, ""); // there is nothing to ask about
+}
+
 static void of_a_long_response_the_judge_reads_the_end(void **state)
 {
     char response[3 * JUDGED_BYTES + 1] = "", out[ANSWER_BYTES];
@@ -266,6 +274,7 @@ int main(void)
         cmocka_unit_test(options_are_chosen_by_letter_or_text),
         cmocka_unit_test(no_answer_is_right),
         cmocka_unit_test(the_judge_is_asked_what_rules_do_not_know),
+        cmocka_unit_test(a_judge_that_is_asked_about_all_is_asked_about_equal_answers_too),
         cmocka_unit_test(of_a_long_response_the_judge_reads_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
