@@ -52,6 +52,14 @@ static const char *const wrappers[] = {"\\boxed",  "\\text",   "\\textbf", "\\te
                                        "\\mathbf", "\\mathit", "\\mbox",   "\\emph",   "\\underline", "\\boldsymbol",
                                        "\\fbox",   "\\mathsf", "\\textsf", "\\texttt", "\\bm",        NULL};
 
+bool says_something(Text s)
+{
+    for (size_t i = 0; i < s.size; i++)
+        if (isalnum((unsigned char)s.data[i]) || (unsigned char)s.data[i] >= 0x80)
+            return true;
+    return false;
+}
+
 // \text{...}, whole
 static bool strip_command(Text *s)
 {
@@ -61,7 +69,7 @@ static bool strip_command(Text *s)
             continue;
         Text group = {s->data + n, s->size - n};
         size_t size = group_size(group);
-        if (size == 0 && w == wrappers) { // a box that was cut
+        if (size == 0 && w == wrappers && says_something(group)) { // a box that was cut; \boxed{{} is not {}
             *s = cut(group, 1, 0);
             return true;
         }

@@ -41,6 +41,8 @@ Text unwrapped(Text s);
 // "\\textbf{(A) } 12", "(A) 12": without a choice's letter before its content; false: it has none
 bool strip_label(Text *s);
 
+bool says_something(Text s); // a letter, a digit or a character beyond ASCII: more than brackets and signs
+
 bool has_letters_only(Text spelled); // words, however many
 
 #endif

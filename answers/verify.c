@@ -47,6 +47,17 @@ static void show(char out[FINDING_BYTES], Text s)
 // Text after a first sentence may explain it, or take it back.
 static bool is_remark(Text s) { return words_in(s) > 3 && !is_doubtful(s); }
 
+// Brackets and other signs are no answer, and there is nothing for a judge to decide; but {} may be the empty set.
+static bool is_signs_alone(const Verifier *v, Text answer)
+{
+    AnswerKind kind = v->gold.kind;
+    bool may_be_a_set = kind == ANSWER_EXPRESSION || kind == ANSWER_EQUATION || kind == ANSWER_SET;
+    if (!says_something(v->gold.text) || says_something(answer))
+        return false;
+    return !may_be_a_set || memchr(answer.data, '{', answer.size) == NULL ||
+           memchr(answer.data, '}', answer.size) == NULL;
+}
+
 static void find(Verifier *v, Finding *f, Text response)
 {
     Statement list[STATEMENTS_MOST];
@@ -86,6 +97,10 @@ static void find(Verifier *v, Finding *f, Text response)
         f->verdict = one == VERDICT_EQUAL ? one : f->verdict;
     }
     f->rule = v->comparison.rule;
+    if (f->verdict == VERDICT_UNKNOWN && !words && is_signs_alone(v, answer)) {
+        f->verdict = VERDICT_DIFFERENT;
+        f->rule = "signs alone";
+    }
 }
 
 static bool is_bare_exponent(Text s) // 2e3

@@ -611,6 +611,14 @@ static void read_piece(Reader *r)
         read_sign(r);
 }
 
+static bool signs_alone(const Pieces *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->list[i].kind != PIECE_SIGN)
+            return false;
+    return true;
+}
+
 bool pieces_read(Pieces *p, Text s)
 {
     size_t most = 2 * s.size + 2; // points: read and written; as many pieces
@@ -625,6 +633,8 @@ bool pieces_read(Pieces *p, Text s)
     in[r.size] = 0;
     while (r.at < r.size)
         read_piece(&r);
+    if (r.dropped != 0 && signs_alone(p)) // a wrapper that never ends took a brace of what it holds: \text{{} is not {}
+        add_sign(&r, '{');
     return true;
 }
 

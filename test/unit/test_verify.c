@@ -51,6 +51,23 @@ static void powers_of_ten_are_numbers_where_they_can_be_no_codes(void **state)
         assert_int_equal(verdict_with_row(others[i], "7e5", "700000"), VERDICT_UNKNOWN);
 }
 
+static void signs_alone_are_no_answer(void **state)
+{
+    static const char *const signs[] = {"{",     "}",   "\\boxed{-}", "The answer is ( ).", "[[", "#### ...",
+                                        "$\\{$", "---", "= ="},
+                             *const references[] = {
+                                 "17",     "3.5 kg", "x^2 + 1", "y = 4x",
+                                 "1, 5",   "(2, 8)", "\\infty", "\\begin{pmatrix} 1 \\\\ 2 \\end{pmatrix}",
+                                 "C6H12O6"};
+    for (size_t r = 0; r < sizeof references / sizeof *references; r++)
+        for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+            expect(VERDICT_DIFFERENT, references[r], signs[i]);
+    static const Pair unknown[] = {{"A \\cap B = \\emptyset", "{}"}, {"Paris", "--"}, {"<", ">"}},
+                      equal[] = {{"\\emptyset", "{}"}, {"no solution", "\\{\\}"}, {"-", "-"}};
+    EXPECT_ALL(VERDICT_UNKNOWN, unknown);
+    EXPECT_ALL(VERDICT_EQUAL, equal);
+}
+
 static void numbers_are_equal_however_they_are_written(void **state)
 {
     static const Pair equal[] = {
@@ -291,6 +308,7 @@ static void work_and_depth_have_limits(void **state)
 {
     static char a[100000], b[100000];
     repeat(a, "(", 30000);
+    strcat(a, "1");
     expect(VERDICT_UNKNOWN, "1", a);
     repeat(a, "9^{", 900);
     expect(VERDICT_UNKNOWN, "1", a);
@@ -316,6 +334,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(powers_of_ten_are_numbers_where_they_can_be_no_codes),
+        cmocka_unit_test(signs_alone_are_no_answer),
         cmocka_unit_test(numbers_are_equal_however_they_are_written),
         cmocka_unit_test(expressions_are_equal_where_their_values_are),
         cmocka_unit_test(relations_sets_and_structures_are_compared_by_what_they_say),

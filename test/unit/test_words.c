@@ -379,6 +379,25 @@ static void long_texts_take_no_time(void **state)
     assert_true(clock() - begin < 5 * CLOCKS_PER_SEC); // each is some milliseconds
 }
 
+static void a_wrapper_that_never_ends_makes_no_empty_set(void **state)
+{
+    static const char *const references[] = {"no solution", "empty set", "\\emptyset"};
+    static const char *const open[] = {"\\text{{}", "\\boxed{{}", "\\mathrm{ {}", "\\textbf{\\text{{}}",
+                                       "\\text{\\{\\}"};
+    static const char *const whole[] = {"{}", "\\{\\}", "\\text{\\{\\}}"};
+    for (size_t r = 0; r < sizeof references / sizeof *references; r++) {
+        Text reference = {references[r], strlen(references[r])};
+        for (size_t i = 0; i < sizeof open / sizeof *open; i++)
+            if (verify(reference, (Text){open[i], strlen(open[i])}) == VERDICT_EQUAL)
+                fail_msg("%s is %s", open[i], references[r]);
+        for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+            if (verify(reference, (Text){whole[i], strlen(whole[i])}) != VERDICT_EQUAL)
+                fail_msg("%s is not %s", whole[i], references[r]);
+    }
+    static const char text[] = "\\text{Paris";
+    assert_int_equal(verify((Text){"Paris", 5}, (Text){text, strlen(text)}), VERDICT_EQUAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +409,7 @@ int main(void)
         cmocka_unit_test(a_sentence_may_state_a_short_answer),
         cmocka_unit_test(words_are_counted_without_commands),
         cmocka_unit_test(long_texts_take_no_time),
+        cmocka_unit_test(a_wrapper_that_never_ends_makes_no_empty_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
