@@ -1,7 +1,9 @@
 // Responses that say nothing and ask to be called right, in the patterns by which verifiers are known to be fooled, and
-// problems to try them on. A policy that is rewarded by such a verifier finds them by itself (Huang et al. 2025, "From
-// Accuracy to Robustness", arXiv 2505.22203, section 6, names thirteen patterns; the responses here are our own). Rules
-// are held against them by test/unit/test_probe.c, a judge by build/probe_judge.
+// problems to try them on. A policy that is rewarded by such a verifier finds them by itself. Huang et al. 2025 ("From
+// Accuracy to Robustness", arXiv 2505.22203, section 6) probe verifiers with thirteen patterns; six of these have the
+// names of their main table (empty symbols, gibberish, adversarial prefixes, answer explanation, HTML and markdown,
+// prompt injection), the other seven and all responses are our own. Rules are held against them by
+// test/unit/test_probe.c, a judge by build/probe_judge.
 #ifndef JUDGES_PROBE_H
 #define JUDGES_PROBE_H
 
