@@ -1,6 +1,6 @@
 // From JSONL files to folders of shards: rows are read, rendered and tokenised by all threads; duplicates and rows in
 // benchmarks are dropped; the rest is split at a difficulty into a part for SFT and a part for RL, sorted, and written.
-// All of it in bounded memory (intake/sorter.h); the number of threads changes only the time. The output folder is
+// All of it in bounded memory (system/sorter.h); the number of threads changes only the time. The output folder is
 // built beside its final name and renamed at the very end.
 //
 //   OUT/sft/            shards of the rows with a response; prompts.jsonl: the rows that still need one

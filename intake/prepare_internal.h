@@ -4,7 +4,7 @@
 
 #include "decontamination/ngrams.h"
 #include "intake/prepare.h"
-#include "intake/sorter.h"
+#include "system/sorter.h"
 
 // The state of every input row, by its number: four bytes each, so that all of them fit in memory.
 typedef struct RowState {

@@ -1,6 +1,6 @@
 // The external sort against sorting in memory: many sizes of keys and records, little memory and therefore many runs,
 // and what happens when the disk is full.
-#include "intake/sorter.h"
+#include "system/sorter.h"
 #include "system/files.h"
 #include "test/support/check.h"
 #include <errno.h>

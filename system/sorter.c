@@ -2,7 +2,7 @@
 // one unnamed file. At the end the runs are merged, in several passes if there are more than read buffers, each merge
 // reading its runs in pieces. Ties go by the order in which records were added: by position in the arena within a run,
 // and across runs the earlier one wins.
-#include "intake/sorter.h"
+#include "system/sorter.h"
 #include "system/files.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 // An external merge sort: records of any size and number, ordered by keys of a fixed size under memcmp, in bounded
 // memory. What does not fit is sorted in runs, written to unnamed files (nothing is left behind, however the process
 // ends), and merged. Equal keys keep the order in which they were added.
-#ifndef INTAKE_SORTER_H
-#define INTAKE_SORTER_H
+#ifndef SYSTEM_SORTER_H
+#define SYSTEM_SORTER_H
 
 #include "base/base.h"
 
