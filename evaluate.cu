@@ -181,7 +181,7 @@ static bool run(void *state)
     EvaluateOptions *o = &e->o;
     if (o->list || o->show[0] != 0 || o->compare.count > 0)
         return show(o);
-    TRY(bench_open(&e->run, &o->benchmarks, &e->options));
+    TRY(bench_open(&e->run, &o->benchmarks, &e->options, false));
     e->part = (PartOptions){.out = e->run.responses.data, .part = ""};
     e->reading.format.name = "auto";
     e->files = (OptionList){.items = (const char **)&e->run.prompts.data, .count = 1};

@@ -18,10 +18,10 @@ static bool add_task(Bench *run, size_t *capacity, const char *name)
 {
     TRY(grow(&run->list, capacity, run->count + 1, sizeof *run->list));
     Asking *asking = &run->list[run->count++];
-    *asking = (Asking){0};
+    *asking = (Asking){.option = run->option};
     TRY(task_open(&asking->task, name) && can_be_scored(&asking->task));
     if (bench_task(run, asking->task.name) != asking)
-        return fail_as(ERROR_USAGE, "--tasks: %s is named twice", asking->task.name);
+        return fail_as(ERROR_USAGE, "--%stasks: %s is named twice", run->options, asking->task.name);
     const TaskOptions *task = &asking->task.o;
     asking->samples = run->o->samples > 0 ? run->o->samples : task->samples;
     asking->max_new_tokens = run->o->max_new_tokens > 0 ? run->o->max_new_tokens : task->max_new_tokens;
@@ -49,7 +49,7 @@ static bool match(Bench *run, const char *option, const char *word, bool shots)
 {
     const char *equals = strchr(word, '=');
     if (equals == NULL || equals == word || equals[1] == 0)
-        return fail_as(ERROR_USAGE, "--%s %s: must be TASK=FILE", option, word);
+        return fail_as(ERROR_USAGE, "--%s%s %s: must be TASK=FILE", run->option, option, word);
     for (size_t i = 0; i < run->count; i++) {
         Asking *asking = &run->list[i];
         const char **file = shots ? &asking->shots : &asking->data;
@@ -57,11 +57,13 @@ static bool match(Bench *run, const char *option, const char *word, bool shots)
             strncmp(asking->task.name, word, (size_t)(equals - word)) != 0)
             continue;
         if (*file != NULL)
-            return fail_as(ERROR_USAGE, "--%s: %s has two files; join them, or drop one", option, asking->task.name);
+            return fail_as(ERROR_USAGE, "--%s%s: %s has two files; join them, or drop one", run->option, option,
+                           asking->task.name);
         *file = equals + 1;
         return true;
     }
-    return fail_as(ERROR_USAGE, "--%s %s: --tasks does not name %.*s", option, word, (int)(equals - word), word);
+    return fail_as(ERROR_USAGE, "--%s%s %s: --%stasks does not name %.*s", run->option, option, word, run->options,
+                   (int)(equals - word), word);
 }
 
 static bool open_tasks(Bench *run)
@@ -71,21 +73,21 @@ static bool open_tasks(Bench *run)
     for (size_t i = 0; i < o->tasks.count; i++)
         TRY(add_tasks(run, &capacity, o->tasks.items[i]));
     if (run->count == 0)
-        return fail_as(ERROR_USAGE, "give --tasks; --list shows them");
+        return fail_as(ERROR_USAGE, "give --%stasks; ./evaluate --list shows them", run->options);
     for (size_t i = 0; i < o->data.count; i++)
         TRY(match(run, "data", o->data.items[i], false));
     for (size_t i = 0; i < o->shots.count; i++)
         TRY(match(run, "shots", o->shots.items[i], true));
     for (size_t i = 0; i < run->count; i++)
         if (run->list[i].data == NULL)
-            return fail_as(ERROR_USAGE, "%s: its questions are missing (%s); give --data %s=FILE",
-                           run->list[i].task.name, run->list[i].task.o.data, run->list[i].task.name);
+            return fail_as(ERROR_USAGE, "%s: its questions are missing (%s); give --%sdata %s=FILE",
+                           run->list[i].task.name, run->list[i].task.o.data, run->option, run->list[i].task.name);
     return true;
 }
 
-bool bench_open(Bench *run, const BenchmarkOptions *o, const Options *given)
+bool bench_open(Bench *run, const BenchmarkOptions *o, const Options *given, bool training)
 {
-    *run = (Bench){.o = o, .given = given};
+    *run = (Bench){.o = o, .option = training ? "eval-task-" : "", .options = training ? "eval-" : "", .given = given};
     if (o->out[0] == 0)
         return fail_as(ERROR_USAGE, "give --out, a folder");
     if (o->temperature > -1 && o->temperature < 0)

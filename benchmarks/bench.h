@@ -30,14 +30,16 @@ OPTION_GROUP(BenchmarkOptions, BENCHMARK_ROWS)
 
 typedef struct Bench {
     const BenchmarkOptions *o;
+    const char *option, *options; // before the options' names in errors: of --data and --shots, of --tasks
     const Options *given;
     Asking *list; // (count) the tasks
     size_t count;
     Bytes prompts, responses, facts, summary, page; // paths of its files; facts: run.json
 } Bench;
 
-// Opens the tasks, finds their data, and makes the folder.
-bool bench_open(Bench *run, const BenchmarkOptions *options, const Options *given);
+// Opens the tasks, finds their data, and makes the folder. training: the options are those of a training program
+// (benchmarks/in_training.h), as errors call them.
+bool bench_open(Bench *run, const BenchmarkOptions *options, const Options *given, bool training);
 void bench_close(Bench *run);
 
 const Asking *bench_task(const Bench *run, const char *name); // NULL: it has no such task

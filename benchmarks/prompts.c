@@ -30,10 +30,11 @@ static bool read_examples(Prompts *p)
     size_t size;
     if (task->o.shots == 0)
         return p->asking->shots == NULL ||
-               fail_as(ERROR_USAGE, "--shots: the task %s has no worked examples; drop the file", task->name);
+               fail_as(ERROR_USAGE, "--%sshots: the task %s has no worked examples; drop the file", p->asking->option,
+                       task->name);
     if (p->asking->shots == NULL)
-        return fail_as(ERROR_USAGE, "the task %s needs worked examples (%s); give --shots %s=FILE", task->name,
-                       task->o.data, task->name);
+        return fail_as(ERROR_USAGE, "the task %s needs worked examples (%s); give --%sshots %s=FILE", task->name,
+                       task->o.data, p->asking->option, task->name);
     bool ok = source_open(&source, p->asking->shots);
     while (ok && (ok = source_next(&source, &row, &size)) && row != NULL) {
         snprintf(where, sizeof where, "%s:%" PRId64, source.path, source.line);

@@ -18,6 +18,7 @@ typedef struct Asking { // a task of a run
     const char *data, *shots;        // the user's files; shots NULL: none
     int64_t samples, max_new_tokens; // the task's, or as the user wishes
     double temperature;
+    const char *option; // before "shots" in errors
     // by prompts_write
     int64_t rows, questions; // in the data; asked
     int64_t fewer_shots;     // questions with fewer examples than the task wants, because of prompt_tokens
