@@ -5,7 +5,7 @@
 // (answers/verify.h), compares each with its group (rl/advantage.h) and makes a few updates of the policy loss
 // (rl/objective.h). The engine's log-probabilities are the trainer's own, to the bit, so no second pass precedes an
 // update, and the ratio of the first update of a step is exactly 1: that is checked, token by token.
-#include "evaluation/in_run.h"
+#include "benchmarks/in_training.h"
 #include "options/program.h"
 #include "report/explain.h"
 #include "report/plan.h"
@@ -30,6 +30,8 @@ typedef struct Rl {
     Schedule schedule;
     Run run;
     bool sampled; // this step has its samples: a later error is not a judge's or grader's, and nothing is saved for it
+    Evaluation evaluation;
+    InTraining tasks;             // benchmarks, at evaluations
     Explain explain;              // warns of steps whose rewards teach nothing
     char *rollouts, *evaluations; // OUT/rollouts, OUT/evaluations
 } Rl;
@@ -148,23 +150,16 @@ static bool step(Rl *s)
 
 // ---- step after step
 
-static bool evaluate_if_due(Rl *s)
-{
-    Evaluation e = {&s->run, NULL, s->prompts.held_out, s->policy.session.engine, rollout_rules(s), s->evaluations};
-    e.rules.samples = s->o.eval_samples;
-    return evaluation_if_due(&e);
-}
-
 static bool train(Rl *s)
 {
-    TRY(evaluate_if_due(s));
+    TRY(evaluation_if_due(&s->evaluation));
     while (run_goes_on(&s->run)) {
         // a judge or grader that ends the run must not cost what was learned before
         if (!step(s))
             return error_kind() == ERROR_STOPPED || s->sampled || s->ranks.failed ? false : run_save_and_fail(&s->run);
         if (run_saves(&s->run)) // before an evaluation, which may take long, and is repeated on resume if it is missing
             TRY(run_save(&s->run) || run_keep_model(&s->run));
-        TRY(evaluate_if_due(s));
+        TRY(evaluation_if_due(&s->evaluation));
     }
     return true;
 }
@@ -203,13 +198,16 @@ static bool open_prompts(Rl *s)
 
 static bool open_all(Rl *s)
 {
+    bool evaluates = s->o.data.eval_data.count + s->o.tasks.eval_tasks.count > 0;
+    ModelFilesOptions files = {s->o.policy.model, NULL, s->o.policy.tokenizer, s->o.policy.template.name};
     TRY(sampling_check(&s->o.sampling) && adapt_check(&s->o.adapt) &&
-        (s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run, s->o.data.eval_data.count > 0)) &&
-        comm_barrier(&s->ranks));
+        (s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run, evaluates)) && comm_barrier(&s->ranks));
+    TRY(in_training_open_with(&s->tasks, &s->o.tasks, &s->options, &files, (uint64_t)s->o.seed));
     TRY(rewards_open(&s->rewards, &s->o.rewards, s->o.referees.grader[0] != 0, s->o.sampling.max_new_tokens));
     TRY(referees_open(&s->referees, &s->o.referees, &s->options, &s->o.machine, s->o.run.out, &s->ranks));
-    PolicySetup setup = {&s->o.policy,   &s->o.sizes,   &s->o.sampling, &s->o.learning, &s->o.kl,
-                         &s->o.referees, &s->o.machine, &s->o.sharding, &s->ranks,      (uint64_t)s->o.seed};
+    PolicySetup setup = {&s->o.policy, &s->o.sizes,         &s->o.sampling,        &s->o.learning,
+                         &s->o.kl,     &s->o.referees,      &s->o.machine,         &s->o.sharding,
+                         &s->ranks,    (uint64_t)s->o.seed, s->tasks.needs.longest};
     TRY(policy_open(&s->policy, &setup) && open_prompts(s));
     s->shares.ranks = &s->ranks;
     s->state.kl_coefficient = s->o.kl.kl_coef;
@@ -243,9 +241,13 @@ static bool open_run(Rl *s)
     TRY(rl_identity(&s->run, &identity) && run_open(&s->run, &s->options, &resumed) &&
         (!resumed || rl_state_resume(&s->state, s->run.recipe)));
     TRY(rollouts_open(&s->rollouts, &s->run, "rollouts") && rollouts_open(&s->evaluations, &s->run, "evaluations"));
+    s->evaluation = (Evaluation){
+        .run = &s->run, .problems = s->prompts.held_out, .rules = rollout_rules(s), .folder = s->evaluations};
+    s->evaluation.engine = s->policy.session.engine;
+    s->evaluation.rules.samples = s->o.eval_samples;
     s->explain = (Explain){.log = &s->run.log, .rollouts = s->rollouts, .ranks = &s->ranks};
     announce(s);
-    return run_describe(&s->run, &s->options);
+    return in_training_join(&s->tasks, &s->evaluation, &s->policy.session.files) && run_describe(&s->run, &s->options);
 }
 
 static bool stop(void *state) { return run_stop(&((Rl *)state)->run); }
@@ -260,6 +262,7 @@ static void close_all(void *state)
     prompts_close(&s->prompts);
     referees_close(&s->referees);
     rewards_close(&s->rewards);
+    in_training_close(&s->tasks);
     policy_close(&s->policy);
     rollout_ranks_close(&s->shares);
     communicator_close(&s->ranks);

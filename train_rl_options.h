@@ -3,6 +3,7 @@
 #ifndef TRAIN_RL_OPTIONS_H
 #define TRAIN_RL_OPTIONS_H
 
+#include "benchmarks/in_training.h"
 #include "fit/fit.h"
 #include "intake/training_data.h"
 #include "judges/referees.h"
@@ -49,6 +50,7 @@
     GROUP(KlOptions, kl, KL_ROWS) \
     GROUP(LearningOptions, learning, RL_LEARNING_ROWS) \
     GROUP(RunOptions, run, RUN_ROWS) \
+    GROUP(TrainingTaskOptions, tasks, TRAINING_TASK_ROWS) \
     ROW(eval_samples,       integer, "1", "> 0 and <= 65536", run,       NEUTRAL,  "responses to each held-out problem; 1: the greedy one") \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \
     GROUP(RankOptions, ranks, RANK_ROWS) \

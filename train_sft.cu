@@ -4,7 +4,7 @@
 // Documents go through the model end to end, several in a micro-batch, never attending to each other; the loss is the
 // cross-entropy of the response tokens of a whole step's documents, divided once by their number. The rest is
 // elsewhere: intake/ (rows to shards), data/ (shards to batches), model/ (forward, backward, AdamW), run/ (folders).
-#include "evaluation/in_run.h"
+#include "benchmarks/in_training.h"
 #include "options/program.h"
 #include "pretrained/files.h"
 #include "pretrained/weights.h"
@@ -27,7 +27,7 @@ typedef struct Sft {
     Sharded sharded;    // the model among them
     Run run;
     SftEvaluation evaluation;
-    int64_t new_tokens; // the longest response to a held-out problem
+    InTraining tasks; // benchmarks, at evaluations
 } Sft;
 
 static bool open_all(Sft *s);
@@ -100,8 +100,8 @@ static bool open_model(Sft *s)
     TRY(sft_needs(&needs, &s->data, &s->files.config, (Recompute)s->o.recompute.place));
     needs.own.bf16_moments = s->optimizer.bf16_moments;
     needs.own.limits.division = division_of(&s->o.sharding, &s->ranks);
-    SftSampling sampling = {&s->o.sampling, &s->o.sizes, s->o.text.seq_len, s->fit.kernels};
-    TRY(sft_sampling_needs(&needs, &s->data, &sampling, &s->new_tokens) && sft_fit(&s->fit, &needs));
+    SftSampling sampling = {&s->o.sampling, &s->o.sizes, s->o.text.seq_len, s->fit.kernels, s->tasks.needs};
+    TRY(sft_sampling_needs(&needs, &s->data, &sampling) && sft_fit(&s->fit, &needs));
     if (s->o.machine.plan)
         return true;
     return ((model_open(&s->model, &s->files.config, &s->fit.needs.own.limits, s->fit.kernels, false) &&
@@ -113,15 +113,18 @@ static bool open_model(Sft *s)
 static bool open_all(Sft *s)
 {
     ModelFilesOptions files = {s->o.model, s->o.init, s->o.tokenizer, s->o.template.name};
-    TRY(s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run, s->o.data.eval_data.count > 0));
+    uint64_t seed = (uint64_t)s->o.batch.seed;
+    bool tasks = s->o.tasks.eval_tasks.count > 0;
+    TRY(s->o.machine.plan || s->ranks.rank > 0 || run_may_use(&s->o.run, s->o.data.eval_data.count > 0 || tasks));
     TRY(fit_open(&s->fit, &s->o.machine) && model_files_open(&s->files, &files));
-    SftDataRules rules = {&s->o.text, &s->o.batch, &s->o.sampling, &s->options};
+    SftDataRules rules = {&s->o.text, &s->o.batch, &s->o.sampling, tasks, &s->options};
     TRY(comm_turn(&s->ranks, s->ranks.rank > 0) && // rank 0 first: what it prepares of JSONL, the others find there
         training_data_open(&s->data.rows, &s->o.data, s->o.run.out, s->o.machine.plan) &&
-        sft_data_open(&s->data, &rules, &s->files) && comm_turn(&s->ranks, s->ranks.rank == 0));
+        sft_data_open(&s->data, &rules, &s->files) && comm_turn(&s->ranks, s->ranks.rank == 0) &&
+        in_training_open(&s->tasks, &s->o.tasks, &s->options, &s->files, seed));
     int64_t steps = s->o.steps > 0 ? s->o.steps : s->o.epochs * loader_steps_per_epoch(&s->data.train);
     s->schedule = learning_schedule(&s->o.learning, steps);
-    s->optimizer = learning_optimizer(&s->o.learning, (uint64_t)s->o.batch.seed);
+    s->optimizer = learning_optimizer(&s->o.learning, seed);
     return open_model(s);
 }
 
@@ -134,8 +137,8 @@ static bool open_run(Sft *s)
     run_announce(&s->run, &s->fit);
     run_announce_data(&s->run, "data", &s->data.rows.train);
     run_announce_data(&s->run, "held out", &s->data.rows.held_out);
-    TRY(sft_evaluation_open(&s->evaluation, &s->run, &s->data, &s->files, &s->o.sampling, s->new_tokens,
-                            (uint64_t)s->o.batch.seed));
+    TRY(sft_evaluation_open(&s->evaluation, &s->run, &s->data, &s->files, &s->o.sampling, (uint64_t)s->o.batch.seed) &&
+        in_training_join(&s->tasks, &s->evaluation.of, &s->files));
     return resumed || (s->o.init[0] != 0 ? model_initialise(&s->model, (uint64_t)s->o.batch.seed)
                                          : model_load(&s->model, s->files.folder.data));
 }
@@ -147,6 +150,7 @@ static void close_all(void *state)
     Sft *s = state;
     prefetch_close(s->prefetch);
     sft_evaluation_close(&s->evaluation);
+    in_training_close(&s->tasks);
     run_close(&s->run);
     optimizer_close(&s->optimizer);
     sharded_close(&s->sharded);

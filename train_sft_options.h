@@ -7,6 +7,7 @@
 #ifndef TRAIN_SFT_OPTIONS_H
 #define TRAIN_SFT_OPTIONS_H
 
+#include "benchmarks/in_training.h"
 #include "fit/fit.h"
 #include "model/learning.h"
 #include "options/options.h"
@@ -39,6 +40,7 @@
     GROUP(LearningOptions, learning, SFT_LEARNING_ROWS) \
     GROUP(RunOptions, run, RUN_ROWS) \
     GROUP(SftSamplingOptions, sampling, SFT_SAMPLING_ROWS) \
+    GROUP(TrainingTaskOptions, tasks, TRAINING_TASK_ROWS) \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \
     GROUP(RankOptions, ranks, RANK_ROWS) \
     GROUP(ShardedOptions, sharding, SHARDED_ROWS) \

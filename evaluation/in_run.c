@@ -12,12 +12,17 @@ static bool answer_problems(const Evaluation *e, Engine *engine, Metrics *m)
 static bool sample(const Evaluation *e, Metrics *m)
 {
     Engine *own = NULL;
-    if (e->problems->count == 0)
+    double start = clock_seconds();
+    if (e->problems->count == 0 && e->tasks == NULL)
         return true;
     if (e->engine == NULL)
         TRY((own = engine_open(e->run->model, e->rules.files->n_live)) != NULL);
-    bool ok = answer_problems(e, e->engine == NULL ? own : e->engine, m);
+    Engine *engine = e->engine == NULL ? own : e->engine;
+    bool ok = (e->tasks == NULL || e->tasks(e->tasks_context, e, engine, m)) &&
+              (e->problems->count == 0 || answer_problems(e, engine, m));
     engine_close(own);
+    if (ok)
+        metrics_add(m, clock_seconds() - start, "timing_s/testing"); // the clock's: after all others
     return ok;
 }
 
@@ -26,7 +31,7 @@ bool evaluation_if_due(const Evaluation *e)
     Metrics m;
     bool loss = e->loss != NULL && e->loss->documents != NULL;
     m.count = 0;
-    if ((!loss && e->problems->count == 0) || !run_evaluates(e->run))
+    if ((!loss && e->problems->count == 0 && e->tasks == NULL) || !run_evaluates(e->run))
         return true;
     if (loss) {
         LogField fields[EVAL_LOSS_FIELDS];
@@ -51,20 +56,19 @@ static void announce(Run *run, const SftData *data, const RolloutRules *rules)
 }
 
 bool sft_evaluation_open(SftEvaluation *e, Run *run, SftData *data, const ModelFiles *files,
-                         const SftSamplingOptions *o, int64_t new_tokens, uint64_t seed)
+                         const SftSamplingOptions *o, uint64_t seed)
 {
     *e = (SftEvaluation){.ranks = {.ranks = run->ranks}};
     e->of = (Evaluation){.run = run, .loss = &data->held_out, .problems = &data->rows.problems.documents};
     e->of.rules = (RolloutRules){.seed = seed,
                                  .samples = o->eval_samples,
-                                 .sampling = {.max_new_tokens = new_tokens, .temperature = 1, .top_p = 1},
+                                 .sampling = {.max_new_tokens = data->new_tokens, .temperature = 1, .top_p = 1},
                                  .files = files,
                                  .ranks = &e->ranks};
-    if (e->of.problems->count == 0)
-        return true;
     TRY(rollouts_open(&e->folder, run, "evaluations"));
     e->of.folder = e->folder;
-    announce(run, data, &e->of.rules);
+    if (e->of.problems->count > 0)
+        announce(run, data, &e->of.rules);
     return true;
 }
 

@@ -11,14 +11,18 @@
 #include "intake/sft_data.h"
 #include "rl/rollout_ranks.h"
 
-typedef struct Evaluation {
+typedef struct Evaluation Evaluation;
+struct Evaluation {
     Run *run;
     Loader *loss;              // NULL, or without documents: no loss
     const Documents *problems; // count 0: none is answered
     Engine *engine;            // over the run's model; NULL: one is opened for each evaluation
     RolloutRules rules;        // how problems are answered
     const char *folder;        // OUT/evaluations, for the responses
-} Evaluation;
+    // What else is asked of the model, into the line's fields (benchmarks/in_training.h); NULL: nothing
+    bool (*tasks)(void *context, const Evaluation *evaluation, Engine *engine, Metrics *metrics);
+    void *tasks_context;
+};
 
 bool evaluation_if_due(const Evaluation *evaluation);
 
@@ -29,9 +33,9 @@ typedef struct SftEvaluation {
     char *folder;
 } SftEvaluation;
 
-// new_tokens: the longest response. After run_open, of the same run. Says what will be answered.
+// After run_open, of the same run. Says what will be answered.
 bool sft_evaluation_open(SftEvaluation *evaluation, Run *run, SftData *data, const ModelFiles *files,
-                         const SftSamplingOptions *options, int64_t new_tokens, uint64_t seed);
+                         const SftSamplingOptions *options, uint64_t seed);
 void sft_evaluation_close(SftEvaluation *evaluation);
 
 #endif

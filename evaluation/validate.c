@@ -65,7 +65,7 @@ static void add_fields(Metrics *m, const Score *s, const char *where, const char
     }
 }
 
-void metrics_of_validation(Metrics *m, const Rollout *rollout, const Documents *documents, double seconds)
+void metrics_of_validation(Metrics *m, const Rollout *rollout, const Documents *documents)
 {
     Score all = {0}, level[LEVELS] = {{0}}, source[SOURCE_PLACES] = {{0}};
     char name[SOURCE_NAME_BYTES], where[SOURCE_NAME_BYTES + 16];
@@ -88,13 +88,11 @@ void metrics_of_validation(Metrics *m, const Rollout *rollout, const Documents *
             add_fields(m, &source[place], where, "best", rollout->samples);
         }
     metrics_of_verdicts(m, "eval/", rollout, documents);
-    metrics_add(m, seconds, "timing_s/testing");
 }
 
 bool validation_run(Metrics *m, Engine *engine, const Documents *documents, const RolloutRules *rules,
                     const char *folder)
 {
-    double start = clock_seconds();
     Rollout rollout;
     RolloutRules by_rule = *rules;
     SamplingOptions *sampling = &by_rule.sampling;
@@ -113,7 +111,7 @@ bool validation_run(Metrics *m, Engine *engine, const Documents *documents, cons
     free(numbers);
     TRY(ok);
     ok = folder == NULL || rollout_write(&rollout, rules->files->tokenizer, folder, rules->show.step);
-    metrics_of_validation(m, &rollout, documents, clock_seconds() - start);
+    metrics_of_validation(m, &rollout, documents);
     rollout_free(&rollout);
     return ok;
 }

@@ -19,6 +19,6 @@ bool validation_run(Metrics *metrics, Engine *engine, const Documents *documents
                     const char *folder);
 
 // avg@k, pass@k and maj@k of all, by level and by source; and verdicts.
-void metrics_of_validation(Metrics *metrics, const Rollout *rollout, const Documents *documents, double seconds);
+void metrics_of_validation(Metrics *metrics, const Rollout *rollout, const Documents *documents);
 
 #endif

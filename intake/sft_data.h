@@ -38,12 +38,14 @@ OPTION_GROUP(SftSamplingOptions, SFT_SAMPLING_ROWS)
 typedef struct SftData {
     TrainingData rows;      // rows.problems: those that are answered
     Loader train, held_out; // held_out.documents NULL: there is none
+    int64_t new_tokens;     // longest response to a problem
 } SftData;
 
 typedef struct SftDataRules {
     SftTextOptions *text; // becomes what shards were prepared with
     const SftBatchOptions *batch;
     const SftSamplingOptions *sampling;
+    bool tasks; // benchmarks are asked, too
     const Options *given;
 } SftDataRules;
 
@@ -58,18 +60,19 @@ void sft_data_close(SftData *data);
 // longer than the model's positions.
 bool sft_needs(Needs *needs, const SftData *data, const ModelConfig *config, Recompute recompute);
 
-// Where problems are answered: adds what the engine takes, in the memory that micro-batches have between evaluations
-// and as much more as it may. *new_tokens: the longest response. Refused where a prompt leaves no room for it, and
-// where ranks divide the weights (needs->own.limits.division).
+// Where problems, or benchmarks' questions, are answered: adds what the engine takes, in the memory that micro-batches
+// have between evaluations and as much more as it may. Sets data->new_tokens. Refused where a prompt leaves no room for
+// a response, and where ranks divide the weights (needs->own.limits.division).
 typedef struct SftSampling {
     const SftSamplingOptions *options;
     const SessionSizes *sizes;
     int64_t seq_len;
     const Kernels *kernels;
+    Requests tasks; // of benchmarks
 } SftSampling;
-bool sft_sampling_needs(Needs *needs, const SftData *data, const SftSampling *sampling, int64_t *new_tokens);
+bool sft_sampling_needs(Needs *needs, SftData *data, const SftSampling *sampling);
 
-bool sft_fit(Fit *fit, const Needs *needs); // fit_choose, with --eval-samples 0 as another advice
+bool sft_fit(Fit *fit, const Needs *needs); // fit_choose, without an engine as another advice
 
 // --plan, on stdout: the data, the memory, what ranks send.
 bool sft_plan(SftData *data, const Fit *fit, int64_t steps);

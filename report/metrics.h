@@ -23,7 +23,9 @@ enum {
     SHARES = 8,         // of verdicts: equal, different, unknown; no answer; judged, judged yes, judged no; unscored
     SOURCES_NAMED = 32, // the first sources of the data have fields of their own; all others are added up as "others"
     SOURCE_NAME_BYTES = 64,
-    METRICS_MOST = 128 + (SOURCES_NAMED + 1) * (SHARES + 3) + (ANSWER_KINDS + 1) * SHARES
+    TASKS_LOGGED = 32, // benchmarks in an evaluation
+    TASK_FIGURES = 5,  // of each
+    METRICS_MOST = 128 + TASKS_LOGGED * TASK_FIGURES + (SOURCES_NAMED + 1) * (SHARES + 3) + (ANSWER_KINDS + 1) * SHARES
 };
 
 typedef struct Metrics {

@@ -32,7 +32,7 @@ static SessionOptions session_options(const PolicySetup *o)
                             .template = o->policy->template.name,
                             .device = o->machine->device.name,
                             .threads = o->machine->threads,
-                            .context = longest_sequence(o),
+                            .context = larger(longest_sequence(o), o->context),
                             .sequences = o->sizes->sequences,
                             .pass_tokens = o->sizes->pass_tokens,
                             .cache = o->sizes->cache,

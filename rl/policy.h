@@ -34,6 +34,7 @@ typedef struct PolicySetup {
     const ShardedOptions *sharding;
     Communicator *ranks;
     uint64_t seed;
+    int64_t context; // at least, of the engine; 0: no longer than prompts and responses of the run
 } PolicySetup;
 
 typedef struct Policy {

@@ -167,8 +167,10 @@ static PathKind is_leftover(const void *step, const char *name)
     const char *rest = name + 5 + digits;
     if (digits == 0 || digits > 18 || (name[5] == '0' && digits > 1))
         return PATH_NONE;
-    bool later = strcmp(rest, ending) == 0 && strtoll(name + 5, NULL, 10) > *(const int64_t *)step;
-    return later || strncmp(rest, half, sizeof half - 1) == 0 ? PATH_FILE : PATH_NONE;
+    bool later = strtoll(name + 5, NULL, 10) > *(const int64_t *)step;
+    if (later && rest[0] == 0) // of benchmarks
+        return PATH_FOLDER;
+    return (later && strcmp(rest, ending) == 0) || strncmp(rest, half, sizeof half - 1) == 0 ? PATH_FILE : PATH_NONE;
 }
 
 bool rollouts_open(char **folder, const Run *run, const char *name)

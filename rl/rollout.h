@@ -140,7 +140,7 @@ bool rollout_set_aside(Rollout *rollout, Group *group, const char *why); // take
 bool rollout_write(const Rollout *rollout, const Tokenizer *tokenizer, const char *folder, int64_t step);
 
 // *folder: OUT/NAME, to be freed. The first rank removes there what a run left after its last checkpoint: files
-// step-N.jsonl of later steps, and half-written ones. Other files are not ours and stay.
+// step-N.jsonl and folders step-N of later steps, and half-written ones. Other files are not ours and stay.
 bool rollouts_open(char **folder, const Run *run, const char *name);
 
 #endif

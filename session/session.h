@@ -34,6 +34,10 @@ typedef struct SessionOptions {
 // clang-format on
 OPTION_GROUP(SessionSizes, SESSION_ROWS)
 
+typedef struct Requests {   // known before the engine is planned
+    int64_t longest, count; // tokens of the longest, with its response; how many there are
+} Requests;
+
 enum {
     CONTEXT_MOST = 32768,
     SEQUENCES_CPU = 32,

@@ -169,7 +169,7 @@ static void an_evaluation_has_room_for_every_level_kind_and_source(void **state)
     }
     Documents documents = {.list = list, .count = SOURCES, .sources = sources, .source_count = SOURCES};
     Rollout rollout = {.groups = groups, .count = SOURCES, .samples = SAMPLES};
-    metrics_of_validation(&m, &rollout, &documents, 1);
+    metrics_of_validation(&m, &rollout, &documents);
     assert_true(value_of(&m, "eval/acc/mean@2") == 0.5 && value_of(&m, "eval/acc/pass@2") == 1);
     assert_true(value_of(&m, "eval/level_0/acc/mean@2") == 0.5 && value_of(&m, "eval/level_5/acc/mean@2") == 0.5);
     assert_true(value_of(&m, "val-core/source 32/acc/mean@2") == 0.5 &&

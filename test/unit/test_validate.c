@@ -66,7 +66,7 @@ static void prompts_are_counted_by_level_and_source(void **state)
     Documents documents = {.list = list, .count = 2, .sources = (char *[]){"", "math"}, .source_count = 2};
     Rollout rollout = {.groups = groups, .count = 2, .samples = 2};
     static Metrics m;
-    metrics_of_validation(&m, &rollout, &documents, 1);
+    metrics_of_validation(&m, &rollout, &documents);
     assert_true(value_of(&m, "eval/acc/mean@2") == 0.75 && value_of(&m, "eval/acc/pass@2") == 1);
     assert_true(value_of(&m, "val-core/math/acc/mean@2") == 0.75 && value_of(&m, "eval/level_4/acc/mean@2") == 0.5);
     assert_true(value_of(&m, "eval/level_5/acc/mean@2") == 1 && value_of(&m, "eval/level_1/acc/mean@2") == -1);
