@@ -204,7 +204,8 @@ static bool take(InTraining *t, const GenerationResult *r)
     bytes_clear(out);
     TRY(decode(stops->tokenizer, &t->text, r->ids, (size_t)shown, false) && bytes_text(&t->text, ""));
     Text text = {t->text.data, stop_texts_cut(stops, t->text.data, t->text.size)};
-    return bytes_append(out, t->rows.data + p->row, p->row_size) && row_thought(out, "text", (Text){0}, text, r->reason != FINISH_STOP) &&
+    return bytes_append(out, t->rows.data + p->row, p->row_size) &&
+           row_thought(out, "text", (Text){0}, text, r->reason != FINISH_STOP) &&
            row_text(out, "finish_reason", reason, strlen(reason)) && row_integer(out, "tokens", r->count) &&
            row_end(out) && bytes_text(out, "\n");
 }

@@ -11,7 +11,7 @@
 #define BENCHMARKS_IN_TRAINING_H
 
 #include "benchmarks/bench.h"
-#include "evaluation/in_run.h"
+#include "evaluation/sft.h"
 
 // clang-format off
 #define TRAINING_TASK_ROWS(ROW, IN) \

@@ -1,6 +1,5 @@
 // What an evaluation of a run measures, one thing after the other, into the fields of one line.
 #include "evaluation/in_run.h"
-#include <stdlib.h>
 
 static bool answer_problems(const Evaluation *e, Engine *engine, Metrics *m)
 {
@@ -41,40 +40,4 @@ bool evaluation_if_due(const Evaluation *e)
             metrics_add(&m, fields[i].value, "%s", fields[i].name);
     }
     return sample(e, &m) && run_evaluated(e->run, m.fields, m.count);
-}
-
-// ---- of fine-tuning
-
-static void announce(Run *run, const SftData *data, const RolloutRules *rules)
-{
-    log_note(&run->log,
-             "held-out problems: %" PRId64 " with a reference answer, %" PRId64 " %s to each in at most %" PRId64
-             " tokens",
-             data->rows.problems.documents.count, rules->samples, rules->samples == 1 ? "greedy response" : "responses",
-             rules->sampling.max_new_tokens);
-    run_announce_rows(run, "held-out problems", &data->rows.problems.folders);
-}
-
-bool sft_evaluation_open(SftEvaluation *e, Run *run, SftData *data, const ModelFiles *files,
-                         const SftSamplingOptions *o, uint64_t seed)
-{
-    *e = (SftEvaluation){.ranks = {.ranks = run->ranks}};
-    e->of = (Evaluation){.run = run, .loss = &data->held_out, .problems = &data->rows.problems.documents};
-    e->of.rules = (RolloutRules){.seed = seed,
-                                 .samples = o->eval_samples,
-                                 .sampling = {.max_new_tokens = data->new_tokens, .temperature = 1, .top_p = 1},
-                                 .files = files,
-                                 .ranks = &e->ranks};
-    TRY(rollouts_open(&e->folder, run, "evaluations"));
-    e->of.folder = e->folder;
-    if (e->of.problems->count > 0)
-        announce(run, data, &e->of.rules);
-    return true;
-}
-
-void sft_evaluation_close(SftEvaluation *e)
-{
-    free(e->folder);
-    rollout_ranks_close(&e->ranks);
-    *e = (SftEvaluation){0};
 }

@@ -8,8 +8,6 @@
 #define EVALUATION_IN_RUN_H
 
 #include "evaluation/validate.h"
-#include "intake/sft_data.h"
-#include "rl/rollout_ranks.h"
 
 typedef struct Evaluation Evaluation;
 struct Evaluation {
@@ -25,17 +23,5 @@ struct Evaluation {
 };
 
 bool evaluation_if_due(const Evaluation *evaluation);
-
-// The evaluations of fine-tuning, which has no engine of its own between them.
-typedef struct SftEvaluation {
-    Evaluation of;
-    RolloutRanks ranks; // that share the problems
-    char *folder;
-} SftEvaluation;
-
-// After run_open, of the same run. Says what will be answered.
-bool sft_evaluation_open(SftEvaluation *evaluation, Run *run, SftData *data, const ModelFiles *files,
-                         const SftSamplingOptions *options, uint64_t seed);
-void sft_evaluation_close(SftEvaluation *evaluation);
 
 #endif

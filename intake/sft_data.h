@@ -7,7 +7,6 @@
 #include "intake/training_data.h"
 #include "pretrained/files.h"
 #include "rows/tokenised.h"
-#include "session/session.h"
 
 // clang-format off
 #define SFT_TEXT_ROWS(ROW, IN) \
@@ -27,7 +26,7 @@ OPTION_GROUP(SftTextOptions, SFT_TEXT_ROWS)
 // clang-format on
 OPTION_GROUP(SftBatchOptions, SFT_BATCH_ROWS)
 
-// Held-out problems may be answered, too, by the model that trains (evaluation/in_run.h).
+// Held-out problems may be answered, too, by the model that trains (evaluation/sft.h).
 // clang-format off
 #define SFT_SAMPLING_ROWS(ROW, IN) \
     ROW(IN, eval_samples,    integer, "0", ">= 0 and <= 65536", run, NEUTRAL, "responses to each held-out problem; 0: only the loss; 1: the greedy one") \
@@ -59,20 +58,6 @@ void sft_data_close(SftData *data);
 // What a model needs to be trained on these: its largest micro-batch and longest document. Refused: a document that is
 // longer than the model's positions.
 bool sft_needs(Needs *needs, const SftData *data, const ModelConfig *config, Recompute recompute);
-
-// Where problems, or benchmarks' questions, are answered: adds what the engine takes, in the memory that micro-batches
-// have between evaluations and as much more as it may. Sets data->new_tokens. Refused where a prompt leaves no room for
-// a response, and where ranks divide the weights (needs->own.limits.division).
-typedef struct SftSampling {
-    const SftSamplingOptions *options;
-    const SessionSizes *sizes;
-    int64_t seq_len;
-    const Kernels *kernels;
-    Requests tasks; // of benchmarks
-} SftSampling;
-bool sft_sampling_needs(Needs *needs, SftData *data, const SftSampling *sampling);
-
-bool sft_fit(Fit *fit, const Needs *needs); // fit_choose, without an engine as another advice
 
 // --plan, on stdout: the data, the memory, what ranks send.
 bool sft_plan(SftData *data, const Fit *fit, int64_t steps);

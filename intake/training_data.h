@@ -54,8 +54,8 @@ bool training_data_open(TrainingData *data, const DataOptions *options, const ch
 bool training_data_read(TrainingData *data, const TrainingRules *rules);
 bool training_data_read_held_out(TrainingData *data, const TrainingRules *rules); // does nothing without --eval-data
 
-// The prompts of --eval-data that have a reference answer, whether they have a response or not, each once:
-// rules.reading wants prompts, and JSONL is prepared for RL. Shards are taken as they are.
+// The prompts of --eval-data that have a reference answer, with a response or without, each once: rules.reading wants
+// prompts, and JSONL is prepared for RL. Shards are taken as they are.
 bool training_data_read_problems(TrainingData *data, const TrainingRules *rules);
 LoaderOptions training_data_order(const TrainingData *data, uint64_t seed); // of --data, by --order and --mix
 void training_data_close(TrainingData *data);

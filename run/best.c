@@ -7,69 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-// ---- figures that can be best
-
-static bool begins(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
-bool best_is_lower(const char *name) { return begins(name, "eval_loss") || strcmp(name, "loss") == 0; }
-
-bool best_can_be(const char *name)
-{
-    return best_is_lower(name) || begins(name, "eval_exact") || strcmp(name, "pass@k") == 0 ||
-           begins(name, "val-core/") || strstr(name, "/acc/") != NULL;
-}
-
-bool best_has_name(const char *asked, const char *name)
-{
-    if (strcmp(asked, "pass@k") == 0) // of one response it is its mean
-        return begins(name, "eval/acc/pass@") || strcmp(name, "eval/acc/mean@1") == 0;
-    return strcmp(name, strcmp(asked, "loss") == 0 ? "eval_loss" : asked) == 0;
-}
-
-bool best_check(const RunOptions *o, bool evaluates)
-{
-    if (o->keep_best[0] != 0 && !evaluates)
-        return fail_as(ERROR_USAGE,
-                       "--keep-best %s: nothing is held out to evaluate; give --eval-data, or leave it out",
-                       o->keep_best);
-    return o->keep_best[0] == 0 || best_can_be(o->keep_best) ||
-           fail_as(
-               ERROR_USAGE,
-               "--keep-best %s: not a figure of an evaluation that can be best: train_sft has eval_loss, eval_exact, "
-               "eval_loss_1, ...; train_rl eval/acc/mean@K, ...",
-               o->keep_best);
-}
-
 static bool is_better(const Run *run, const Best *a, const Best *b)
 {
     if (a->step == 0 || !isfinite(a->value) || b->step == 0)
         return a->step > 0 && isfinite(a->value);
-    return best_is_lower(run->o.keep_best) ? a->value < b->value : a->value > b->value;
-}
-
-static bool refuse(const char *option, const char *asked, const Bytes *names)
-{
-    return fail("%s %s: this run's evaluations have no such figure; they have %s", option, asked,
-                names->size > 0 ? names->data : "none that can be best");
-}
-
-static bool add_name(Bytes *names, const char *name)
-{
-    return !best_can_be(name) || bytes_printf(names, "%s%s", names->size > 0 ? ", " : "", name);
-}
-
-bool best_field(size_t *place, const char *option, const char *asked, const LogField *fields, size_t count)
-{
-    Bytes names = {0};
-    bool ok = true;
-    for (*place = 0; *place < count; ++*place)
-        if (best_has_name(asked, fields[*place].name))
-            return true;
-    for (size_t i = 0; ok && i < count; i++)
-        ok = add_name(&names, fields[i].name);
-    if (ok)
-        refuse(option, asked, &names);
-    bytes_free(&names);
-    return false;
+    return figure_is_lower(run->o.keep_best) ? a->value < b->value : a->value > b->value;
 }
 
 // ---- the hint
@@ -104,16 +46,34 @@ bool best_consider(Run *run, int64_t saved)
 
 // ---- an evaluation
 
+void run_tell_end(Run *run)
+{
+    bool kept = run->best.step > 0 && run->best.step == run->stopping.best_step;
+    Bytes why = {0};
+    if (run->stopping.ends && run->step < run->steps && stopping_describe(&run->stopping, &why))
+        log_note(
+            &run->log, "the run ends here, after step %" PRId64 ", by --stop-when %s: %s; its model is the last one%s",
+            run->step, run->o.stop_when, why.data, kept ? ", and build/export writes that of checkpoints/best" : "");
+    bytes_free(&why);
+}
+
+// By --stop-when, as after the last step: all is saved.
+static bool end_here(Run *run)
+{
+    run_tell_end(run);
+    return !run->stopping.ends || run_settle(run, true);
+}
+
 bool run_evaluated(Run *run, const LogField *fields, size_t count)
 {
     if (best_is_wanted(run)) {
         size_t place;
-        TRY(best_field(&place, "--keep-best", run->o.keep_best, fields, count));
+        TRY(figure_find(&place, "--keep-best", run->o.keep_best, fields, count));
         run->judged = (Best){run->step, fields[place].value};
     }
     run->evaluated = run->step;
     return log_event(&run->log, "eval", run->step, fields, count) && best_consider(run, run->saved) &&
-           stop_consider(run, fields, count);
+           stopping_count(&run->stopping, run->step, fields, count) && end_here(run);
 }
 
 // ---- found again in the log
@@ -149,8 +109,8 @@ static bool look_at_line(void *context, const FileLine *line)
         const json_t *figure = NULL;
         bytes_clear(&s->names);
         json_object_foreach (object, name, value) {
-            figure = best_has_name(s->run->o.keep_best, name) ? value : figure;
-            ok = ok && add_name(&s->names, name);
+            figure = figure_has_name(s->run->o.keep_best, name) ? value : figure;
+            ok = ok && figure_add_name(&s->names, name);
         }
         Best here = {json_integer_value(json_object_get(object, "step")), json_number_value(figure)};
         s->found = s->found || figure != NULL;
@@ -171,7 +131,8 @@ bool best_find(Run *run, const char *log)
         TRY(file_map(&file, log));
         ok = lines_read((Text){(const char *)file.data, file.size}, look_at_line, &search);
         file_unmap(&file);
-        ok = ok && (search.found || search.names.size == 0 || refuse("--keep-best", run->o.keep_best, &search.names));
+        ok = ok &&
+             (search.found || search.names.size == 0 || figure_refuse("--keep-best", run->o.keep_best, &search.names));
     }
     bytes_free(&search.names);
     return ok && write_hint(run);

@@ -27,7 +27,7 @@ void run_of(Run *run, const RunOptions *o, Model *model, Optimizer *optimizer, S
     run->steps = schedule->steps;
     run->tokenizer = files->tokenizer_folder.data;
     run_skips_read(&run->skips_most, o->on_nonfinite);
-    stop_of(&run->stopping, o);
+    stopping_open(&run->stopping, o->stop_when);
     run->template_name = template_name(files->chat.kind);
 }
 
@@ -152,7 +152,8 @@ bool run_may_use(const RunOptions *o, bool evaluates)
 {
     PathKind out;
     Contents found;
-    TRY(best_check(o, evaluates) && stop_check(o, evaluates) && path_kind(&out, o->out));
+    TRY(figure_check(o->keep_best, evaluates) && stopping_check(o->stop_when, evaluates, o->eval_every) &&
+        path_kind(&out, o->out));
     if (out == PATH_NONE)
         return true;
     if (out != PATH_FOLDER)
@@ -241,7 +242,7 @@ static bool begin_log(Run *run, const char *log, bool resumed, Bytes *warnings, 
     int64_t step = resumed ? run->step : -1;
     char *aside = path_join(run->o.out, "nonfinite.jsonl");
     bool ok = aside != NULL && disk_check(run, warnings) && log_cut(log, step, facts) && log_cut(aside, step, NULL) &&
-              best_find(run, log) && stop_find(run, log) &&
+              best_find(run, log) && stopping_find(&run->stopping, log) &&
               (!resumed || strcmp(run->o.resume, "auto") != 0 || finish_last_save(run)) &&
               log_open(&run->log, log, stdout, run->steps, run->o.log_every);
     free(aside);
@@ -274,7 +275,7 @@ bool run_open(Run *run, const Options *options, bool *resumed)
         run->saved_at = clock_seconds();
         run->save_seconds = (double)bytes / WRITTEN_A_SECOND;
         tell_of_start(run, *resumed ? from.path : NULL, facts.last, warnings.data);
-        stop_tell(run);
+        run_tell_end(run);
     }
     bytes_free(&path);
     bytes_free(&log);

@@ -15,6 +15,7 @@
 #include "data/data.h"
 #include "fit/fit.h"
 #include "intake/training_data.h"
+#include "log/improving.h"
 #include "log/log.h"
 #include "options/options.h"
 #include "pretrained/files.h"
@@ -50,15 +51,6 @@ typedef struct Best { // a figure of an evaluation
     double value;
 } Best;
 
-typedef struct Stopping { // by --stop-when; all ranks have the same
-    int64_t patience;     // evaluations without a better figure after which the run ends; 0: it does not
-    char figure[128];     // as evaluations call it; "": none has been yet
-    Best best;            // step -1: none was finite
-    double last;          // of the last evaluation, after step `at`; -1: there was none
-    int64_t at, since;    // since: evaluations after the best one
-    bool ends;
-} Stopping;
-
 typedef struct SaveTimes {
     double stall, writing; // seconds that steps waited for saves; that writing took, beside steps or not
 } SaveTimes;
@@ -73,19 +65,19 @@ typedef struct Run {
     uint64_t sent; // bytes, when last asked
     bool save_due; // rank 0's clock says so, or OUT/SAVE
     RunLog log;
-    bool open, reported;   // reported: a step of this process
-    int64_t longer;        // its number of steps before --steps changed; 0: unchanged
-    int lock;              // of OUT/lock: one process at a time writes into OUT
-    int64_t step, steps;   // finished; of the whole run
-    int64_t evaluated;     // the step of the last evaluation in the log; -1: there is none
-    int64_t saved;         // the step of the newest checkpoint; 0: there is none
-    double saved_at;       // clock_seconds() when its save began, or this process
-    double save_seconds;   // that the last save took; before it an estimate
-    struct Saving *saving; // the save that is under way; NULL: none
-    SaveTimes save_times;  // since they were last taken
-    bool told_memory;      // that steps wait for saves
-    Best best, judged;     // by --keep-best: of the checkpoints, rank 0's alone; of the last evaluation
-    Stopping stopping;
+    bool open, reported;         // reported: a step of this process
+    int64_t longer;              // its number of steps before --steps changed; 0: unchanged
+    int lock;                    // of OUT/lock: one process at a time writes into OUT
+    int64_t step, steps;         // finished; of the whole run
+    int64_t evaluated;           // the step of the last evaluation in the log; -1: there is none
+    int64_t saved;               // the step of the newest checkpoint; 0: there is none
+    double saved_at;             // clock_seconds() when its save began, or this process
+    double save_seconds;         // that the last save took; before it an estimate
+    struct Saving *saving;       // the save that is under way; NULL: none
+    SaveTimes save_times;        // since they were last taken
+    bool told_memory;            // that steps wait for saves
+    Best best, judged;           // by --keep-best: of the checkpoints, rank 0's alone; of the last evaluation
+    Stopping stopping;           // by --stop-when; all ranks have the same
     double step_seconds;         // of the last step
     int64_t skipped, skips_most; // updates left out so far, in all processes of the run; of --on-nonfinite
     int64_t *not_finite;         // (documents of the step) 1: its loss is not; NULL: none of this rank's
@@ -236,7 +228,7 @@ enum { EVAL_LOSS_FIELDS = 2 + LEVELS };
 bool run_held_out_loss(Run *run, Loader *held_out, LogField fields[EVAL_LOSS_FIELDS], size_t *count);
 
 // What an evaluation has found: a line in the log; whether the checkpoint of this step is now the best (best.c), and
-// whether the run ends here (stop_when.c).
+// whether the run ends here (log/improving.h).
 bool run_evaluated(Run *run, const LogField *fields, size_t count);
 
 // ---- the model at the end

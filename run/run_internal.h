@@ -54,25 +54,10 @@ void run_save_close(Run *run);        // none is, then
 
 // best.c
 static inline bool best_is_wanted(const Run *run) { return run->o.keep_best != NULL && run->o.keep_best[0] != 0; }
-bool best_has_name(const char *asked, const char *figure); // as asked: its name; loss, pass@k for short
-bool best_is_lower(const char *figure);
-bool best_can_be(const char *figure);
-// Of an evaluation's fields (count). Fails, with the names that could be asked for, where none is asked for.
-bool best_field(size_t *place, const char *option, const char *asked, const LogField *fields, size_t count);
-bool run_holds_out(const Run *run);                         // OUT is still the folder whose lock is held
-bool best_check(const RunOptions *options, bool evaluates); // refuses what cannot be best
+bool run_holds_out(const Run *run);          // OUT is still the folder whose lock is held
 bool best_consider(Run *run, int64_t saved); // whether this checkpoint, just saved or evaluated, is the best
+void run_tell_end(Run *run);                 // why it ends here, if --stop-when ends it
 bool best_find(Run *run, const char *log);   // among the checkpoints, when a run goes on
-
-// stop_when.c
-static inline bool stop_is_wanted(const Run *run) { return run->stopping.patience > 0; }
-bool stop_check(const RunOptions *options, bool evaluates);
-void stop_of(Stopping *stopping, const RunOptions *options); // checked ones
-void stop_tell(Run *run);                                    // why it ends here, if it does
-bool stop_consider(Run *run, const LogField *fields, size_t count);
-json_t *stop_state(const Run *run); // NULL: there is none to save, or no memory
-bool stop_resume(Run *run, const json_t *saved, const char *where);
-bool stop_find(Run *run, const char *log); // the evaluations since the state that was saved, when a run goes on
 
 // disk.c: fails when the run will need more of OUT's disk than there is; appends a line to warnings where it may,
 // should it take long.

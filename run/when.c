@@ -23,7 +23,7 @@ bool run_saves(const Run *run)
     if (run->step == run->steps)
         return run->saved != run->step;
     bool by_steps = run->o.save_every > 0 && run->step % run->o.save_every == 0;
-    bool to_be_judged = (best_is_wanted(run) || stop_is_wanted(run)) && run_evaluates(run);
+    bool to_be_judged = (best_is_wanted(run) || run->stopping.patience > 0) && run_evaluates(run);
     return by_steps || to_be_judged || (run_is_alone(run) ? run_wants_save(run) : run->save_due);
 }
 

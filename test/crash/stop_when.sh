@@ -80,7 +80,7 @@ what_says_nothing_is_refused() {
     wants 2 train "$work/no" --stop-when loss:2 --eval-every 0
     says "there are evaluations only at the start and at the end; give --eval-every"
     wants 2 ./train_sft "${recipe[@]:0:8}" "${recipe[@]:10}" --stop-when loss:2 --out "$work/no" >"$work/stdout" 2>"$work/stderr"
-    says "nothing is held out to evaluate; give --eval-data"
+    says "nothing is held out to evaluate; give --eval-data or --eval-tasks, or leave it out"
     [ ! -e "$work/no" ] || failed "a run that is refused makes its folder"
     wants 1 train "$work/no" --stop-when pass@k:2
     says "--stop-when pass@k: this run's evaluations have no such figure; they have eval_loss, eval_exact, eval_loss_1"

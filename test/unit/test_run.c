@@ -66,15 +66,17 @@ static void without_a_signal_there_is_time(void **state)
 
 static void figures_have_short_names_and_a_direction(void **state)
 {
-    assert_true(best_has_name("loss", "eval_loss") && !best_has_name("loss", "eval_loss_1"));
-    assert_true(best_has_name("pass@k", "eval/acc/pass@8") && best_has_name("pass@k", "eval/acc/mean@1"));
-    assert_false(best_has_name("pass@k", "eval/acc/mean@8") || best_has_name("pass@k", "val-core/math/acc/best@8"));
-    assert_true(best_has_name("eval/acc/maj@4", "eval/acc/maj@4"));
-    assert_true(best_is_lower("loss") && best_is_lower("eval_loss") && best_is_lower("eval_loss_3"));
+    assert_true(figure_has_name("loss", "eval_loss") && !figure_has_name("loss", "eval_loss_1"));
+    assert_true(figure_has_name("pass@k", "eval/acc/pass@8") && figure_has_name("pass@k", "eval/acc/mean@1"));
+    assert_false(figure_has_name("pass@k", "eval/acc/mean@8") || figure_has_name("pass@k", "val-core/math/acc/best@8"));
+    assert_true(figure_has_name("eval/acc/maj@4", "eval/acc/maj@4"));
+    assert_true(figure_is_lower("loss") && figure_is_lower("eval_loss") && figure_is_lower("eval_loss_3"));
     // a source's name says nothing
-    assert_false(best_is_lower("val-core/glossary/acc/mean@1") || best_is_lower("val-core/losses/score"));
-    assert_true(best_can_be("val-core/gsm8k/strict") && best_can_be("eval_exact") && best_can_be("pass@k"));
-    assert_false(best_can_be("lr") || best_can_be("eval/verdict/equal") || best_can_be("timing_s/testing"));
+    assert_false(figure_is_lower("val-core/glossary/acc/mean@1") || figure_is_lower("val-core/losses/score"));
+    assert_true(figure_can_be_best("val-core/gsm8k/strict") && figure_can_be_best("eval_exact") &&
+                figure_can_be_best("pass@k"));
+    assert_false(figure_can_be_best("lr") || figure_can_be_best("eval/verdict/equal") ||
+                 figure_can_be_best("timing_s/testing"));
 }
 
 // After evaluations with these values, 100 steps apart: whether the run ends, and what it would save.
@@ -82,19 +84,19 @@ static Stopping counted(const char *by, const char *name, const double *values, 
 {
     RunOptions o = {.stop_when = by, .keep_best = ""};
     Run r = run_at(0);
-    assert_ok(stop_check(&(RunOptions){.stop_when = by, .eval_every = 100}, true));
+    assert_ok(stopping_check(by, true, 100));
     assert_ok(log_open(&r.log, NULL, NULL, r.steps, 1));
     r.o = o;
-    stop_of(&r.stopping, &o);
+    stopping_open(&r.stopping, o.stop_when);
     for (int i = 0; i < count; i++, r.step += 100) {
         assert_true(run_goes_on(&r));
-        assert_ok(stop_consider(&r, &(LogField){name, values[i]}, 1));
-        json_t *saved = stop_state(&r); // a run that goes on there has the same
+        assert_ok(stopping_count(&r.stopping, r.step, &(LogField){name, values[i]}, 1));
+        json_t *saved = stopping_json(&r.stopping); // a run that goes on there has the same
         Run again = run_at(r.step);
         again.o = o;
-        stop_of(&again.stopping, &o);
-        assert_ok(stop_resume(&again, saved, "there"));
-        assert_true(again.stopping.since == r.stopping.since && again.stopping.best.step == r.stopping.best.step &&
+        stopping_open(&again.stopping, o.stop_when);
+        assert_ok(stopping_resume(&again.stopping, saved, r.step, "there"));
+        assert_true(again.stopping.since == r.stopping.since && again.stopping.best_step == r.stopping.best_step &&
                     again.stopping.ends == r.stopping.ends && again.stopping.at == r.step);
         json_decref(saved);
     }
@@ -105,13 +107,13 @@ static Stopping counted(const char *by, const char *name, const double *values, 
 static void a_run_ends_when_a_figure_is_no_better_for_so_long(void **state)
 {
     Stopping s = counted("loss:2", "eval_loss", (double[]){3, 2, 2.5, 1, 1, 1.5}, 6); // equal is no better
-    assert_true(s.ends && s.best.step == 300 && s.best.value == 1 && s.last == 1.5);
+    assert_true(s.ends && s.best_step == 300 && s.best == 1 && s.last == 1.5);
     assert_false(counted("loss:2", "eval_loss", (double[]){3, 4, 2, 3, 1, 2}, 6).ends);
     assert_false(counted("pass@k:3", "eval/acc/pass@4", (double[]){0.5, 0.4, 0.5, 0.6}, 4).ends);
     s = counted("pass@k:1", "eval/acc/pass@4", (double[]){0, 0}, 2);
-    assert_true(s.ends && s.best.step == 0);
+    assert_true(s.ends && s.best_step == 0);
     s = counted("eval_loss_2:3", "eval_loss_2", (double[]){NAN, 4, NAN, NAN, INFINITY}, 5); // no number is no better
-    assert_true(s.ends && s.best.step == 100 && s.since == 3);
+    assert_true(s.ends && s.best_step == 100 && s.since == 3);
     assert_true(counted("loss:2", "eval_loss", (double[]){NAN, NAN}, 2).ends);
 }
 
@@ -134,14 +136,14 @@ static void what_was_counted_of_another_figure_does_not_count(void **state)
     json_t *saved = json_pack("{s:s, s:i, s:i, s:i, s:f}", "figure", "eval/acc/mean@8", "step", 100, "since", 1,
                               "best_step", 0, "best", 0.5);
     r.o = o;
-    stop_of(&r.stopping, &o);
-    assert_ok(stop_resume(&r, saved, "there"));
-    assert_true(r.stopping.at == -1 && r.stopping.since == 0 && r.stopping.best.step == -1);
-    r.o.stop_when = "eval/acc/mean@8:2";
-    assert_ok(stop_resume(&r, saved, "there"));
-    assert_true(r.stopping.at == 100 && r.stopping.since == 1 && r.stopping.best.value == 0.5);
+    stopping_open(&r.stopping, o.stop_when);
+    assert_ok(stopping_resume(&r.stopping, saved, 100, "there"));
+    assert_true(r.stopping.at == -1 && r.stopping.since == 0 && r.stopping.best_step == -1);
+    stopping_open(&r.stopping, "eval/acc/mean@8:2");
+    assert_ok(stopping_resume(&r.stopping, saved, 100, "there"));
+    assert_true(r.stopping.at == 100 && r.stopping.since == 1 && r.stopping.best == 0.5);
     json_object_set_new(saved, "best_step", json_integer(101)); // later than what was counted
-    assert_refused(stop_resume(&r, saved, "there"), "best_step");
+    assert_refused(stopping_resume(&r.stopping, saved, 100, "there"), "best_step");
     json_decref(saved);
 }
 
