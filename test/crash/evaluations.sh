@@ -100,7 +100,7 @@ what_cannot_be_is_refused() {
     wants 2 ./train_sft "${without[@]}" --eval-samples 2 --out "$work/no" >"$work/stdout" 2>"$work/stderr"
     says "--eval-samples: there are no held-out problems; give --eval-data"
     wants 2 train "$work/no" "${sampling[@]}" --ranks 2 --shard weights
-    says "--shard weights: held-out problems are answered with whole weights on every rank; give --shard state, or --eval-samples 0"
+    says "--shard weights: an evaluation samples with whole weights on every rank; give --shard state, or neither --eval-samples nor --eval-tasks"
     wants 1 train "$work/no" --eval-samples 2 --eval-new-tokens 500
     local most
     most=$(grep -o 'give at most [0-9]*' "$work/stderr" | grep -o '[0-9]*')
