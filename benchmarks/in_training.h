@@ -15,12 +15,12 @@
 
 // clang-format off
 #define TRAINING_TASK_ROWS(ROW, IN) \
-    ROW(IN, eval_tasks,           list,     "", "",      tasks, NEUTRAL, "benchmarks in the evaluations, by name or task file (./evaluate --list)") \
+    ROW(IN, eval_tasks,           list,     "", "",      tasks, NEUTRAL, "benchmarks for evaluations, by name or task file") \
     ROW(IN, eval_task_data,       repeated, "", "",      tasks, NEUTRAL, "TASK=FILE: a benchmark's questions, JSONL or CSV") \
     ROW(IN, eval_task_shots,      repeated, "", "",      tasks, NEUTRAL, "TASK=FILE: worked examples, where a task wants them") \
     ROW(IN, eval_task_limit,      integer,  "0", ">= 0", tasks, NEUTRAL, "only the first questions of each; 0: all") \
     ROW(IN, eval_task_samples,    integer,  "0", ">= 0 and <= 65536", tasks, NEUTRAL, "responses to each question; 0: as the task says") \
-    ROW(IN, eval_task_new_tokens, integer,  "0", ">= 0", tasks, NEUTRAL, "longest response to a question, in tokens; 0: as the task says")
+    ROW(IN, eval_task_new_tokens, integer,  "0", ">= 0", tasks, NEUTRAL, "longest response, in tokens; 0: as the task says")
 // clang-format on
 OPTION_GROUP(TrainingTaskOptions, TRAINING_TASK_ROWS)
 

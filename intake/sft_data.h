@@ -29,8 +29,8 @@ OPTION_GROUP(SftBatchOptions, SFT_BATCH_ROWS)
 // Held-out problems may be answered, too, by the model that trains (evaluation/sft.h).
 // clang-format off
 #define SFT_SAMPLING_ROWS(ROW, IN) \
-    ROW(IN, eval_samples,    integer, "0", ">= 0 and <= 65536", run, NEUTRAL, "responses to each held-out problem; 0: only the loss; 1: the greedy one") \
-    ROW(IN, eval_new_tokens, integer, "0", ">= 0",              run, NEUTRAL, "with --eval-samples: the longest response, in tokens; 0: what --seq-len leaves")
+    ROW(IN, eval_samples,    integer, "0", ">= 0 and <= 65536", run, NEUTRAL, "responses to each held-out problem; 1: greedy") \
+    ROW(IN, eval_new_tokens, integer, "0", ">= 0",              run, NEUTRAL, "longest of these, in tokens; 0: by --seq-len")
 // clang-format on
 OPTION_GROUP(SftSamplingOptions, SFT_SAMPLING_ROWS)
 

@@ -32,7 +32,7 @@
     ROW(IN, stop_within,      number,  "25",   ">= 0",            run, NEUTRAL, "seconds a signal leaves to finish and save") \
     ROW(IN, keep_checkpoints, integer, "3",    "> 0 and <= 1e6",  run, NEUTRAL, "newest checkpoints to keep") \
     ROW(IN, keep_best,        text,    "",     "",                run, NEUTRAL, "the best by this figure is kept, too: eval_loss, ...") \
-    ROW(IN, stop_when,        text,    "",     "",                run, NEUTRAL, "FIGURE:N: end after N evaluations without a better one: loss:3, pass@k:3, ...") \
+    ROW(IN, stop_when,        text,    "",     "",                run, NEUTRAL, "FIGURE:N (loss:3): end after N that are no better") \
     ROW(IN, eval_every,       integer, "0",    ">= 0",            run, NEUTRAL, "steps between evaluations; 0: at start and end") \
     ROW(IN, on_nonfinite,     text,    "stop", "",                run, NEUTRAL, "loss or gradient not finite: stop, or skip:N") \
     ROW(IN, log_every,        integer, "1",    "> 0",             run, NEUTRAL, "steps between lines on the terminal") \

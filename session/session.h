@@ -28,9 +28,9 @@ typedef struct SessionOptions {
 
 // clang-format off
 #define SESSION_ROWS(ROW, IN) \
-    ROW(IN, sequences,   integer, "0", ">= 0 and <= 65536", machine, NEUTRAL, "sequences that run at once; 0: 32 on a CPU, 256 on a GPU") \
-    ROW(IN, pass_tokens, integer, "0", ">= 0 and <= 1e6",   machine, NEUTRAL, "prompt tokens in one forward pass; 0: 512 on a CPU, 8192 on a GPU") \
-    ROW(IN, cache,       integer, "0", ">= 0",              machine, NEUTRAL, "bytes for keys and values (KV cache); 0: what is free")
+    ROW(IN, sequences,   integer, "0", ">= 0 and <= 65536", machine, NEUTRAL, "sequences at once; 0: 32 on a CPU, 256 on a GPU") \
+    ROW(IN, pass_tokens, integer, "0", ">= 0 and <= 1e6",   machine, NEUTRAL, "prompt tokens in a pass; 0: CPU 512, GPU 8192") \
+    ROW(IN, cache,       integer, "0", ">= 0",              machine, NEUTRAL, "bytes for the KV cache; 0: what is free")
 // clang-format on
 OPTION_GROUP(SessionSizes, SESSION_ROWS)
 
