@@ -17,6 +17,7 @@ long_command() { # PROGRAM
     prepare) command=(./prepare --tokenizer dev/demo/tokenizer --template chatml --out "$work/prepare.out" -) ;;
     score) command=(./score --endpoint "$url" --model a --data "$work/hard.jsonl" --out "$work/score.out") ;;
     generate) command=(./generate --endpoint "$url" --model a --prompts "$work/hard.jsonl" --out "$work/generate.out") ;;
+    evaluate) command=(./evaluate --endpoint "$url" --model a --tasks questions --data questions="$work/hard.jsonl" --out "$work/evaluate.out") ;;
     train_sft) command=(./train_sft "${recipe[@]}" --epochs 100000 --out "$work/train_sft.out") ;;
     train_rl) command=(./train_rl --model "$work/sft/model" --data "$work/data/rl" --template chatml --steps 100000 --prompts-per-step 4
         --prompts-per-update 4 --samples-per-prompt 4 --max-prompt-tokens 64 --max-new-tokens 24 --micro-batch-tokens 256 --slots 2
@@ -45,7 +46,7 @@ ended() { # PROGRAM STATUS
     echo "$2 $1" >>"$work/provoked"
 }
 
-for program in prepare score generate train_sft train_rl; do
+for program in prepare score generate evaluate train_sft train_rl; do
     wants 0 "./$program" --help >"$work/stdout"
     echo "0 $program" >>"$work/provoked"
     long_command $program
@@ -74,7 +75,7 @@ for rank in 0 1; do
     ended train_sft 137
 done
 
-grep -E '^\| [0-9]+ \|' docs/exit_codes.md | awk -F'|' '{ split("prepare score generate train_sft train_rl", name, " "); for (i = 1; i <= 5; i++) if ($(i + 3) ~ /yes/) print $2 + 0, name[i] }' |
+grep -E '^\| [0-9]+ \|' docs/exit_codes.md | awk -F'|' '{ split("prepare score generate evaluate train_sft train_rl", name, " "); for (i = 1; i <= 6; i++) if ($(i + 3) ~ /yes/) print $2 + 0, name[i] }' |
     sort -u >"$work/promised"
 sort -u "$work/provoked" | diff "$work/promised" - >"$work/stderr" || failed "docs/exit_codes.md has others than those that were provoked"
 proved "exit codes 0, 1, 2, 75, 130 and 137 of every program are those of docs/exit_codes.md"

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# What ./evaluate costs beside ./generate: the same greedy responses to the same prompts, in turns, by the clock, with the start of the
+# programs, reading, scoring and the page. A model of some 13 million parameters, 512 questions, 96 tokens each. Argument: turns (3).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+turns=${1:-3} questions=512 tokens=96
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cat >"$work/config.json" <<END
+{"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 384, "num_hidden_layers": 8,
+ "num_attention_heads": 6, "num_key_value_heads": 3, "head_dim": 64, "intermediate_size": 1024, "vocab_size": 1152,
+ "max_position_embeddings": 512, "rope_theta": 10000.0, "rms_norm_eps": 1e-6, "hidden_act": "silu",
+ "tie_word_embeddings": true, "initializer_range": 0.1, "eos_token_id": 1130}
+END
+build/demo_problems heldout 1 5 $((questions / 5 + 1)) | head -n $questions >"$work/questions.jsonl"
+./train_sft --init "$work/config.json" --tokenizer dev/demo/tokenizer --template chatml --instruction none --data "$work/questions.jsonl" \
+    --out "$work/run" --steps 1 --lr 1e-9 --global-batch 8 --device cpu >"$work/said"
+
+seconds() { # command
+    local begun
+    begun=$(date +%s%N)
+    "$@" >"$work/said" 2>"$work/progress"
+    echo $((($(date +%s%N) - begun) / 1000000))
+}
+sampled() { sed -E 's/.*"tokens":([0-9]+).*/\1/' "$work/out/responses.jsonl" | awk '{ n += $1 } END { print n }'; }
+
+for turn in $(seq "$turns"); do
+    rm -rf "$work/out" "$work/generated"
+    here=$(seconds ./evaluate --model "$work/run" --tasks questions --data questions="$work/questions.jsonl" --max-new-tokens $tokens --device cpu --out "$work/out")
+    there=$(seconds ./generate --model "$work/run" --prompts "$work/out/prompts.jsonl" --max-new-tokens $tokens --temperature 0 --device cpu --out "$work/generated")
+    echo "$(sampled) $here $there" | awk '{ printf "%d tokens: evaluate %.0f tokens/s, generate %.0f (%.3f)\n", $1, 1000 * $1 / $2, 1000 * $1 / $3, $3 / $2 }'
+done
