@@ -34,12 +34,11 @@ static const Asking *asking_of(const Evaluate *e, const Record *record, int64_t 
     return bench_task(&e->run, task);
 }
 
-static bool ask_folder(Evaluate *e, Pending *row, const Record *record, const Asking *asking, int64_t sample)
+static bool ask_folder(Evaluate *e, Pending *row, const Record *record, const Asking *asking)
 {
     const Text text = record->messages[0].content;
     GenerationRequest request = {.id = responses_name(record),
                                  .seed = (uint64_t)e->o.benchmarks.seed,
-                                 .first_sample = (int32_t)sample,
                                  .samples = 1,
                                  .max_new_tokens = asking->max_new_tokens,
                                  .temperature = (float)asking->temperature,
@@ -51,7 +50,7 @@ static bool ask_folder(Evaluate *e, Pending *row, const Record *record, const As
 
 static bool ask_row(void *state, Pending *row, const Record *record)
 {
-    static const char *const own[] = {"messages", "prompt", "text", "finish_reason", "tokens", NULL};
+    static const char *const own[] = {"messages", "prompt", "text", "thought", "finish_reason", "tokens", NULL};
     Evaluate *e = state;
     int64_t sample;
     const Asking *asking = asking_of(e, record, &sample);
@@ -63,7 +62,7 @@ static bool ask_row(void *state, Pending *row, const Record *record)
                                    responses_seed(e->o.benchmarks.seed, record, sample));
     }
     row->stops = &e->stops[asking - e->run.list];
-    return ask_folder(e, row, record, asking, sample);
+    return ask_folder(e, row, record, asking);
 }
 
 static bool write_answer(void *state, Pending *row, const RowAnswer *answer)
@@ -73,7 +72,8 @@ static bool write_answer(void *state, Pending *row, const RowAnswer *answer)
     const char *reason = answer->finish_reason;
     bytes_clear(line);
     TRY(bytes_append(line, row->row.data, row->row.size) &&
-        row_thought(line, "text", answer->thought, answer->text, strcmp(reason, "stop") != 0) &&
+        row_text(line, "text", answer->text.data, answer->text.size) && // what a protocol reads: not the thought
+        (answer->thought.size == 0 || row_text(line, "thought", answer->thought.data, answer->thought.size)) &&
         row_text(line, "finish_reason", reason, strlen(reason)) &&
         (answer->generated == NULL || row_integer(line, "tokens", answer->generated->count)) && row_end(line));
     return journal_add(&e->work.journal, row_work_number(&e->work, row->number, 0), line->data, line->size);
@@ -126,9 +126,6 @@ static bool ask_all(Evaluate *e)
 static bool prepare_prompts(Evaluate *e)
 {
     const char *folder = e->o.asked.tokenizer;
-    if (e->o.asked.model[0] != 0)
-        return fail_as(ERROR_USAGE, "--%s asks no model; drop --model (--tokenizer counts the tokens of examples)",
-                       e->o.prompts ? "prompts" : "responses");
     if (folder[0] == 0)
         return bench_write_prompts(&e->run, NULL);
     Tokenizer *tokenizer = tokenizer_open(folder);
@@ -137,6 +134,27 @@ static bool prepare_prompts(Evaluate *e)
     encoder_close(encoder);
     tokenizer_close(tokenizer);
     return ok;
+}
+
+// Options that say how a model answers, where none does.
+static bool check_unused(const Evaluate *e)
+{
+    static const char *const groups[] = {"model", "server", "ranks", "sampling"}; // prompts: how to sample is told
+    const OptionTable *table = &e->options.table;
+    char shown[OPTION_NAME];
+    for (size_t i = 0; i < table->count; i++)
+        for (size_t k = 0; k < (e->o.prompts ? 3 : 4); k++) {
+            const OptionRow *row = &table->rows[i];
+            if (strcmp(row->group, groups[k]) == 0 && strcmp(row->name, "tokenizer") != 0 &&
+                strcmp(row->name, "samples") != 0 && option_on_command_line(&e->options, row->name))
+                return fail_as(ERROR_USAGE, "--%s asks no model; drop --%s%s", e->o.prompts ? "prompts" : "responses",
+                               option_shown(shown, row->name),
+                               strcmp(row->name, "model") == 0 ? " (--tokenizer counts the tokens of examples)" : "");
+        }
+    if (e->o.machine.plan || (e->o.prompts && e->o.responses[0] != 0))
+        return fail_as(ERROR_USAGE, "--%s: drop %s", e->o.prompts ? "prompts" : "responses",
+                       e->o.machine.plan ? "--plan" : "--responses");
+    return true;
 }
 
 static bool respond(Evaluate *e)
@@ -148,17 +166,28 @@ static bool respond(Evaluate *e)
     return bench_has_responses(&e->run, e->o.asked.model, &there) && (there || ask_all(e));
 }
 
+// The model makes room for a judge, and other ranks have ended.
+static bool open_judge(Evaluate *e, Judge **judge)
+{
+    row_work_close(&e->work);
+    e->work = (RowWork){0};
+    return judging_open(judge, &e->o.judging, &e->o.machine, e->o.benchmarks.out);
+}
+
 static bool score(Evaluate *e)
 {
+    const char *out = e->o.benchmarks.out;
     Bytes shown = {0};
     json_t *summary = NULL;
-    bool ok = marking_write(e->run.list, e->run.count, e->run.responses.data, e->o.benchmarks.out) &&
-              (summary = bench_summary(&e->run)) != NULL &&
-              page_write(e->run.page.data, summary, e->o.benchmarks.out) && figures_table(&shown, summary);
+    Judge *judge = NULL;
+    bool ok = open_judge(e, &judge) && marking_write(e->run.list, e->run.count, e->run.responses.data, out, judge) &&
+              (summary = bench_summary(&e->run)) != NULL && page_write(e->run.page.data, summary, out) &&
+              figures_table(&shown, summary);
     if (ok)
         fwrite(shown.data, 1, shown.size, stdout);
     bytes_free(&shown);
     json_decref(summary);
+    judge_close(judge);
     return ok;
 }
 
@@ -181,9 +210,11 @@ static bool run(void *state)
     EvaluateOptions *o = &e->o;
     if (o->list || o->show[0] != 0 || o->compare.count > 0)
         return show(o);
-    TRY(bench_open(&e->run, &o->benchmarks, &e->options, false));
+    TRY(judging_check(&o->judging) && bench_open(&e->run, &o->benchmarks, &e->options, false));
+    e->run.judge = o->judging.judge_model[0] != 0 ? o->judging.judge_model : NULL;
     e->part = (PartOptions){.out = e->run.responses.data, .part = ""};
     e->reading.format.name = "auto";
+    e->reading.skip_bad_rows = o->skip_bad_rows;
     e->files = (OptionList){.items = (const char **)&e->run.prompts.data, .count = 1};
     e->work.options = (RowWorkOptions){.given = &e->options,
                                        .asked = &o->asked,
@@ -198,9 +229,10 @@ static bool run(void *state)
                                        .each = 1,
                                        .questions = "prompts",
                                        .results = "responses"};
+    bool asks = !o->prompts && o->responses[0] == 0;
+    TRY(asks ? row_work_check(&e->work) : check_unused(e));
     if (o->prompts)
-        return prepare_prompts(e);
-    TRY(o->responses[0] != 0 || row_work_check(&e->work));
+        return prepare_prompts(e) && bench_tell_sampling(&e->run, stdout);
     if (o->machine.plan)
         return row_work_plan(&e->work);
     return respond(e) && (e->work.ranks.rank > 0 || score(e));

@@ -4,6 +4,7 @@
 #define EVALUATE_OPTIONS_H
 
 #include "benchmarks/bench.h"
+#include "benchmarks/judging.h"
 
 #define EVALUATE_USAGE                                                                                                 \
     "evaluate: a model on benchmarks, by their own protocols and strictly\n"                                           \
@@ -22,11 +23,13 @@
 #define EVALUATE_OPTIONS(ROW, GROUP) \
     GROUP(AskedOptions, asked, ASKED_ROWS) \
     GROUP(BenchmarkOptions, benchmarks, BENCHMARK_ROWS) \
+    ROW(skip_bad_rows,  integer,  "0", ">= 0",        tasks,    NEUTRAL,  "questions that may be refused, by a server or as too long, before it is an error") \
     ROW(list,           flag,     "false", "",        tasks,    NEUTRAL,  "show the tasks and the data they need, then stop") \
     ROW(show,           text,     "", "",             tasks,    NEUTRAL,  "show a task's text, then stop") \
     ROW(prompts,        flag,     "false", "",        output,   NEUTRAL,  "write OUT/prompts.jsonl, then stop: somebody else answers") \
     ROW(responses,      file,     "", "",             output,   NEUTRAL,  "score these responses instead of asking a model") \
     ROW(compare,        list,     "", "",             output,   NEUTRAL,  "show finished runs side by side, then stop") \
+    GROUP(JudgingOptions, judging, JUDGING_ROWS) \
     GROUP(ServerOptions, server, GENERATE_SERVER_ROWS) \
     GROUP(MachineOptions, machine, MACHINE_ROWS) \
     GROUP(RankOptions, ranks, RANK_ROWS) \

@@ -3,6 +3,7 @@
 #include "benchmarks/scoring.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 // ---- tasks and their data
 
@@ -11,7 +12,19 @@ static bool can_be_scored(const Task *task)
 {
     Scorer *scorer = scorer_open(task);
     scorer_close(scorer);
-    return scorer != NULL;
+    return scorer != NULL || fail_in("%s", task->name);
+}
+
+// Its TASK.jsonl would be another file of the run.
+static bool has_a_name_of_its_own(const Task *task)
+{
+    static const char *const taken[] = {"prompts", "responses", "judge"};
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+        if (strcmp(task->name, taken[i]) == 0)
+            return fail_as(ERROR_USAGE,
+                           "--tasks: a run has a file %s.jsonl of its own; give the task's file another name",
+                           task->name);
+    return true;
 }
 
 static bool add_task(Bench *run, size_t *capacity, const char *name)
@@ -19,13 +32,17 @@ static bool add_task(Bench *run, size_t *capacity, const char *name)
     TRY(grow(&run->list, capacity, run->count + 1, sizeof *run->list));
     Asking *asking = &run->list[run->count++];
     *asking = (Asking){.option = run->option};
-    TRY(task_open(&asking->task, name) && can_be_scored(&asking->task));
+    TRY(task_open(&asking->task, name) && can_be_scored(&asking->task) && has_a_name_of_its_own(&asking->task));
     if (bench_task(run, asking->task.name) != asking)
         return fail_as(ERROR_USAGE, "--%stasks: %s is named twice", run->options, asking->task.name);
     const TaskOptions *task = &asking->task.o;
     asking->samples = run->o->samples > 0 ? run->o->samples : task->samples;
     asking->max_new_tokens = run->o->max_new_tokens > 0 ? run->o->max_new_tokens : task->max_new_tokens;
     asking->temperature = run->o->temperature >= 0 ? run->o->temperature : task->temperature;
+    if (asking->samples > 1 && asking->temperature == 0)
+        return fail_as(ERROR_USAGE,
+                       "%s: %" PRId64 " samples at temperature 0 are one and the same; give a --%stemperature",
+                       asking->task.name, asking->samples, run->option);
     return true;
 }
 
@@ -85,6 +102,56 @@ static bool open_tasks(Bench *run)
     return true;
 }
 
+// ---- its files
+
+// A name in the folder that leads to one of the user's files, or is one.
+static bool is_the_users(const Bench *run, const char *path, bool *theirs)
+{
+    for (size_t i = 0; i < run->count && !*theirs; i++) {
+        const char *inputs[] = {run->list[i].data, run->list[i].shots};
+        for (int k = 0; k < 2 && !*theirs; k++) {
+            struct stat a, b;
+            *theirs = inputs[k] != NULL && stat(path, &a) == 0 && stat(inputs[k], &b) == 0 && a.st_dev == b.st_dev &&
+                      a.st_ino == b.st_ino;
+        }
+    }
+    return !*theirs ||
+           fail_as(ERROR_USAGE, "%s: is an input of this run, and would be replaced; give another --out", path);
+}
+
+static bool spares_inputs(const Bench *run)
+{
+    const char *const paths[] = {run->prompts.data, run->responses.data, run->facts.data, run->summary.data,
+                                 run->page.data};
+    bool theirs = false, ok = true;
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        TRY(is_the_users(run, paths[i], &theirs));
+    for (size_t i = 0; ok && i < run->count; i++) {
+        Bytes path = {0};
+        ok = bytes_printf(&path, "%s/%s.jsonl", run->o->out, run->list[i].task.name) &&
+             is_the_users(run, path.data, &theirs);
+        bytes_free(&path);
+    }
+    return ok;
+}
+
+// A folder with anything in it is a run's, which begins with its prompts.
+static bool is_ours(const Bench *run)
+{
+    char **names;
+    size_t count;
+    PathKind kind;
+    TRY(path_kind(&kind, run->o->out));
+    if (kind == PATH_NONE || file_exists(run->prompts.data))
+        return true;
+    TRY(folder_list(&names, &count, run->o->out));
+    bool empty = true;
+    for (size_t i = 0; i < count; i++)
+        empty = empty && (names[i][0] == '.' || strstr(names[i], ".tmp-") != NULL);
+    names_free(names, count);
+    return empty || fail("%s: holds other files; give another --out", run->o->out);
+}
+
 bool bench_open(Bench *run, const BenchmarkOptions *o, const Options *given, bool training)
 {
     *run = (Bench){.o = o, .option = training ? "eval-task-" : "", .options = training ? "eval-" : "", .given = given};
@@ -92,10 +159,12 @@ bool bench_open(Bench *run, const BenchmarkOptions *o, const Options *given, boo
         return fail_as(ERROR_USAGE, "give --out, a folder");
     if (o->temperature > -1 && o->temperature < 0)
         return fail_as(ERROR_USAGE, "--temperature %g: 0 is greedy, and -1 as the task says", o->temperature);
-    return open_tasks(run) && folder_make(o->out) && bytes_printf(&run->prompts, "%s/prompts.jsonl", o->out) &&
-           bytes_printf(&run->responses, "%s/responses.jsonl", o->out) &&
-           bytes_printf(&run->facts, "%s/run.json", o->out) && bytes_printf(&run->summary, "%s/summary.json", o->out) &&
-           bytes_printf(&run->page, "%s/page.html", o->out);
+    TRY(open_tasks(run) && bytes_printf(&run->prompts, "%s/prompts.jsonl", o->out) &&
+        bytes_printf(&run->responses, "%s/responses.jsonl", o->out) &&
+        bytes_printf(&run->facts, "%s/run.json", o->out) && bytes_printf(&run->summary, "%s/summary.json", o->out) &&
+        bytes_printf(&run->page, "%s/page.html", o->out) &&
+        bytes_printf(&run->partial, "%s/responses.jsonl.partial", o->out));
+    return spares_inputs(run) && (training || is_ours(run)) && folder_make(o->out);
 }
 
 void bench_close(Bench *run)
@@ -105,6 +174,7 @@ void bench_close(Bench *run)
     free(run->list);
     bytes_free(&run->prompts);
     bytes_free(&run->responses);
+    bytes_free(&run->partial);
     bytes_free(&run->facts);
     bytes_free(&run->summary);
     bytes_free(&run->page);
@@ -158,4 +228,19 @@ bool bench_write_prompts(Bench *run, Encoder *encoder)
     if (!ok)
         atomic_abort(&file);
     return ok;
+}
+
+bool bench_tell_sampling(const Bench *run, FILE *out)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        const Asking *a = &run->list[i];
+        fprintf(out, "%s: --temperature %g --max-new-tokens %" PRId64, a->task.name, a->temperature, a->max_new_tokens);
+        for (size_t k = 0; k < a->task.o.stop.count; k++)
+            fprintf(out, " --stop '%s'", a->task.o.stop.items[k]);
+        fputs(a->task.o.completion
+                  ? "; its prompts are texts to go on with, which ./generate would put in a user's turn\n"
+                  : "\n",
+              out);
+    }
+    return true;
 }

@@ -34,7 +34,8 @@ typedef struct Bench {
     const Options *given;
     Asking *list; // (count) the tasks
     size_t count;
-    Bytes prompts, responses, facts, summary, page; // paths of its files; facts: run.json
+    Bytes prompts, responses, partial, facts, summary, page; // paths of its files; facts: run.json
+    const char *judge;                                       // model that compares answers; NULL: none
 } Bench;
 
 // Opens the tasks, finds their data, and makes the folder. training: the options are those of a training program
@@ -46,6 +47,8 @@ const Asking *bench_task(const Bench *run, const char *name); // NULL: it has no
 
 // Writes prompts.jsonl. Fails where there are others: what was answered would belong to other questions.
 bool bench_write_prompts(Bench *run, Encoder *encoder);
+
+bool bench_tell_sampling(const Bench *run, FILE *out); // for ./generate, by its options
 
 // Writes run.json. work: who answers; NULL: somebody else has, in the file `responses`.
 bool bench_note(const Bench *run, const RowWork *work, const char *responses);

@@ -1,6 +1,7 @@
 // What a run says of itself: run.json, and the head of summary.json. See bench.h.
 #include "figures/figures.h"
 #include "benchmarks/bench.h"
+#include "pretrained/folder.h"
 #include <string.h>
 
 enum { FACTS_LIMIT = 1 << 24 };
@@ -43,7 +44,9 @@ static bool put_model(json_t *facts, const RowWork *work)
         const char *token = token_bytes(files->tokenizer, files->stop[i], &size);
         json_array_append_new(ends, json_stringn(token, size));
     }
-    return put(facts, "end_tokens", ends) && put(facts, "model", json_string(work->options.asked->model)) &&
+    uint64_t weights;
+    return session_fingerprint(&work->session, &weights) && put_hash(facts, "weights", weights) &&
+           put(facts, "end_tokens", ends) && put(facts, "model", json_string(work->options.asked->model)) &&
            put(facts, "template", json_string(template_name(files->chat.kind))) &&
            put(facts, "arithmetic", json_string(work->session.kernels->arithmetic));
 }
@@ -86,6 +89,21 @@ static bool same_task(Asking *asking, const json_t *facts, const char *where)
     return ok;
 }
 
+// The weights of a folder that is still there; one that is gone cannot be compared, and is not needed to score anew.
+static bool same_weights(const json_t *facts, const char *model, const char *where)
+{
+    ModelFiles files;
+    uint64_t hash = 0;
+    if (json_object_get(facts, "weights") == NULL)
+        return true;
+    bool there = model_files_open(&files, &(ModelFilesOptions){.model = model}) &&
+                 model_folder_fingerprint(&hash, files.folder.data, &files.config);
+    model_files_close(&files);
+    if (!there)
+        error_clear();
+    return !there || same_hash(facts, "weights", hash, "other weights of this model", where);
+}
+
 static bool same_run(Bench *run, const char *model)
 {
     const char *where = run->facts.data, *saved;
@@ -94,6 +112,7 @@ static bool same_run(Bench *run, const char *model)
     saved = json_string_value(json_object_get(facts, "model"));
     if (ok && (saved == NULL || strcmp(saved, model) != 0))
         ok = fail("%s: its responses are %s's; give another --out", where, saved == NULL ? "somebody else" : saved);
+    ok = ok && same_weights(facts, model, where);
     for (size_t i = 0; ok && i < run->count; i++)
         ok = same_task(&run->list[i], json_object_get(json_object_get(facts, "tasks"), run->list[i].task.name), where);
     json_decref(facts);
@@ -124,30 +143,42 @@ static bool put_part(json_t *about, const Asking *asking)
     Bytes part = {0};
     int64_t whole = asking->task.o.rows;
     bool ok = (whole == 0 || asking->questions == whole ||
-               (bytes_printf(&part, "%" PRId64 " of %" PRId64 " questions: not the whole test set", asking->questions,
-                             whole) &&
+               (bytes_printf(&part, "%" PRId64 " of %" PRId64 " questions: not the %s test set", asking->questions,
+                             whole, asking->questions < whole ? "whole" : "published") &&
                 put(about, "part", json_string(part.data))));
     bytes_free(&part);
     return ok;
 }
 
-// How it was asked: beside every score.
-static json_t *about(const Asking *asking, const json_t *facts)
+// How it was drawn; of what somebody else has generated that is unknown.
+static bool put_sampling(json_t *about, const Asking *asking, const json_t *facts)
 {
-    static const char *const of_model[] = {"model", "endpoint", "template", "end_tokens", "responses", NULL};
+    const TaskOptions *o = &asking->task.o;
+    bool remote = json_object_get(facts, "endpoint") != NULL;
+    TRY(put(about, "samples", json_integer(asking->samples)));
+    if (json_object_get(facts, "responses") != NULL)
+        return put(about, "sampling", json_string("unknown: somebody else has generated"));
+    if (remote && o->completion)
+        TRY(put(about, "prompt", json_string("a user's turn, since a server takes no text to go on with")));
+    return put(about, "temperature", json_real(asking->temperature)) &&
+           put(about, "max_new_tokens", json_integer(asking->max_new_tokens)) && put(about, "stop", texts(&o->stop)) &&
+           put(about, "as_the_task_says",
+               json_boolean(asking->samples == o->samples && asking->temperature == o->temperature &&
+                            asking->max_new_tokens == o->max_new_tokens && !(remote && o->completion)));
+}
+
+// How it was asked: beside every score.
+static json_t *about(const Bench *run, const Asking *asking, const json_t *facts)
+{
+    static const char *const of_model[] = {"model", "weights", "endpoint", "template", "end_tokens", "responses", NULL};
     const TaskOptions *o = &asking->task.o;
     json_t *about = json_object();
     bool ok = put(about, "about", json_string(o->about)) && put(about, "source", json_string(o->source)) &&
               put_part(about, asking) && put(about, "data", json_string(asking->data)) &&
-              put_hash(about, "data_hash", asking->hash) && put(about, "rows", json_integer(asking->rows)) &&
-              put(about, "expected_rows", json_integer(o->rows)) &&
-              put(about, "samples", json_integer(asking->samples)) &&
-              put(about, "temperature", json_real(asking->temperature)) &&
-              put(about, "max_new_tokens", json_integer(asking->max_new_tokens)) &&
-              put(about, "stop", texts(&o->stop)) && put(about, "fewer_shots", json_integer(asking->fewer_shots)) &&
-              put(about, "as_the_task_says",
-                  json_boolean(asking->samples == o->samples && asking->temperature == o->temperature &&
-                               asking->max_new_tokens == o->max_new_tokens));
+              put_hash(about, "data_hash", asking->hash) && put_sampling(about, asking, facts) &&
+              (o->shots == 0 || put(about, "fewer_shots", json_integer(asking->fewer_shots)));
+    if (ok && run->judge != NULL && o->score.place == SCORE_ANSWER)
+        ok = put(about, "judge", json_string(run->judge));
     for (const char *const *name = of_model; ok && *name != NULL; name++)
         if (json_object_get(facts, *name) != NULL)
             ok = json_object_set(about, *name, json_object_get(facts, *name)) == 0;
@@ -157,12 +188,21 @@ static json_t *about(const Asking *asking, const json_t *facts)
     return NULL;
 }
 
+// Questions that a server refused, say (--skip-bad-rows), are in no figure.
+static bool put_left_out(json_t *figures, const Asking *asking)
+{
+    json_int_t left = asking->questions * asking->samples - json_integer_value(json_object_get(figures, "responses"));
+    return left == 0 || (put(json_object_get(figures, "about"), "responses_left_out", json_integer(left)) &&
+                         put(json_object_get(figures, "about"), "as_the_task_says", json_false()));
+}
+
 static bool put_task(json_t *summary, const Bench *run, const Asking *asking, const json_t *facts)
 {
     Bytes path = {0};
     json_t *figures = NULL;
     bool ok = bytes_printf(&path, "%s/%s.jsonl", run->o->out, asking->task.name) &&
-              (figures = figures_of(&asking->task, path.data)) != NULL && put(figures, "about", about(asking, facts)) &&
+              (figures = figures_of(&asking->task, path.data)) != NULL &&
+              put(figures, "about", about(run, asking, facts)) && put_left_out(figures, asking) &&
               put(summary, asking->task.name, json_incref(figures));
     json_decref(figures);
     bytes_free(&path);

@@ -45,6 +45,20 @@ static bool has_task(const Bench *run, const char *id)
     return false;
 }
 
+// "aime24/3#1" is a prompt's name where the task has several samples: its second one's.
+static bool is_prompt(const Theirs *t, const char *id, Bytes *name)
+{
+    const char *mark = strrchr(id, '#'), *slash = strchr(id, '/');
+    for (size_t i = 0; mark != NULL && i < t->run->count; i++) {
+        const Asking *asking = &t->run->list[i];
+        if (asking->samples > 1 && strlen(asking->task.name) == (size_t)(slash - id) &&
+            strncmp(asking->task.name, id, (size_t)(slash - id)) == 0 && mark[1] != 0 &&
+            strspn(mark + 1, "0123456789") == strlen(mark + 1))
+            return bytes_text(name, id);
+    }
+    return true;
+}
+
 // The next sample of an id, unless the row says which.
 static bool next_sample(Theirs *t, const json_t *row, const char *id, int64_t *sample)
 {
@@ -70,6 +84,10 @@ static bool name_of(Theirs *t, Bytes *name, const json_t *row, const char *where
         return bytes_printf(name, "#%zu", t->names.count);
     bool ok = id_text(&text, id);
     bool whole = ok && has_task(t->run, text.data);
+    if (whole && (ok = is_prompt(t, text.data, name)) && name->size > 0) {
+        bytes_free(&text);
+        return true;
+    }
     if (ok && !whole && t->run->count > 1)
         ok = fail("%s: the id %s does not say which task it belongs to; write TASK/%s, as in %s", where, text.data,
                   text.data, t->run->prompts.data);
@@ -202,8 +220,24 @@ static bool write_joined(Theirs *t)
     return ok;
 }
 
+// Responses that are there already, of a model or from another file, are not lost.
+static bool may_take(const Bench *run, const char *path)
+{
+    if (file_exists(run->partial.data))
+        return fail("%s: a run in this folder has not ended; give another --out, or remove that file",
+                    run->partial.data);
+    if (!file_exists(run->responses.data))
+        return true;
+    json_t *facts = json_read(run->facts.data, (size_t)1 << 24);
+    const char *from = json_string_value(json_object_get(facts, "responses"));
+    bool same = from != NULL && strcmp(from, path) == 0;
+    json_decref(facts);
+    return same || fail("%s: holds other responses than %s; give another --out", run->responses.data, path);
+}
+
 bool bench_take_responses(const Bench *run, const char *path)
 {
+    TRY(may_take(run, path));
     Theirs t = {.run = run, .path = path};
     bool ok = each_line(&t, path, take_line) && (t.names.count > 0 || fail("%s: holds no responses", path)) &&
               write_joined(&t);

@@ -173,7 +173,7 @@ static bool ask(InTraining *t, Engine *engine, size_t number)
                            .id = p->id,
                            .prompt = t->ids.ids + p->first,
                            .prompt_count = (int64_t)p->count,
-                           .first_sample = p->sample,
+                           .first_sample = 0,
                            .samples = 1,
                            .max_new_tokens = p->asking->max_new_tokens,
                            .temperature = (float)p->asking->temperature,
@@ -327,7 +327,7 @@ static bool score_into(InTraining *t, Metrics *m, const char *folder)
     char *responses = path_join(folder, "responses.jsonl"), *summary = path_join(folder, "summary.json");
     json_t *all = json_object();
     bool ok = responses != NULL && summary != NULL && all != NULL && folder_make(folder) &&
-              write_responses(t, responses) && marking_write(t->bench.list, t->bench.count, responses, folder);
+              write_responses(t, responses) && marking_write(t->bench.list, t->bench.count, responses, folder, NULL);
     for (size_t i = 0; ok && i < t->bench.count; i++)
         ok = score_task(m, all, &t->bench.list[i], folder);
     ok = ok && json_write_atomic(summary, all) && (unlink(responses) == 0 || fail_errno("%s: removing it", responses));

@@ -1,10 +1,13 @@
 // See marking.h. Where a letter is drawn for a response without an answer, the draws of a script go through all
-// responses in its own order: then there is a first pass, which only finds those responses.
+// responses in its own order; and a judge is asked about many answers at once: then there is a first pass, which only
+// finds those responses, or asks.
 #include "benchmarks/marking.h"
 #include "benchmarks/scoring.h"
+#include "figures/figures.h"
 #include "json/json_source.h"
 #include "rows/lines.h"
 #include "rows/row_write.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +25,9 @@ typedef struct Marking {
     AtomicFile file;
     Drawn *drawn; // (count)
     size_t count, capacity, used;
+    Judge *judge;   // or NULL
+    int8_t *judged; // (judged_count) of each response: 1 equal, 0 not, -1 no verdict
+    size_t judged_count, judged_capacity;
     bool writing;
     int64_t place; // of the present response
     Bytes line;
@@ -33,6 +39,7 @@ typedef struct Given { // a response
     Text options[LETTERS_MOST];
     int64_t sample;
     Text text;
+    bool cut; // it was cut off
 } Given;
 
 static Text json_text(const json_t *value)
@@ -43,6 +50,8 @@ static Text json_text(const json_t *value)
 static bool read_given(Given *g, const json_t *row, const char *where)
 {
     *g = (Given){.facts = json_object_get(row, "evaluate"), .text = json_text(json_object_get(row, "text"))};
+    const char *reason = json_string_value(json_object_get(row, "finish_reason"));
+    g->cut = reason != NULL && figures_cut_off(reason);
     const json_t *options = json_object_get(g->facts, "options"), *option;
     size_t i;
     g->question.id = json_text(json_object_get(g->facts, "id"));
@@ -100,6 +109,33 @@ static void draw(Marking *v)
     qsort(v->drawn, v->count, sizeof *v->drawn, in_order_of_rows);
 }
 
+// ---- what a judge says
+
+static bool asks_judge(const Marking *v, const Marks *m)
+{
+    return v->judge != NULL && v->task->o.score.place == SCORE_ANSWER && m->found;
+}
+
+static bool ask_judge(Marking *v, const Given *g, const Marks *m)
+{
+    Text problem = json_text(json_object_get(g->facts, "asked")), answer = {m->extracted, strlen(m->extracted)};
+    TRY(grow(&v->judged, &v->judged_capacity, (size_t)v->place + 1, sizeof *v->judged));
+    while (v->judged_count <= (size_t)v->place)
+        v->judged[v->judged_count++] = -1;
+    return !asks_judge(v, m) || judge_ask(v->judge, (uint64_t)v->place, problem, g->question.reference, answer);
+}
+
+static bool hear_judge(Marking *v)
+{
+    uint64_t place;
+    double score;
+    const char *why;
+    TRY(judge_work(v->judge, INFINITY));
+    while (judge_next(v->judge, &place, &score, &why))
+        v->judged[place] = isnan(score) ? -1 : score > 0;
+    return true;
+}
+
 // ---- a row
 
 static bool put_bool(Bytes *line, const char *name, bool value)
@@ -121,35 +157,43 @@ static bool copy_fields(Bytes *line, const Text object, const char *const *names
     return ok;
 }
 
-static bool put_marks(Bytes *line, const Marks *m)
+static bool put_marks(Bytes *line, const Marks *m, int8_t judged)
 {
     TRY(row_text(line, "extracted", m->extracted, strlen(m->extracted)) &&
         (m->letter == 0 || row_text(line, "letter", &m->letter, 1)));
     return put_bool(line, "right", m->right) && put_bool(line, "strict", m->strict) &&
            row_text(line, "rule", m->rule, strlen(m->rule)) && put_bool(line, "found", m->found) &&
            put_bool(line, "readable", m->readable) && put_bool(line, "drawn", m->drawn) &&
-           row_number(line, "by_chance", m->by_chance) && bytes_text(line, "}\n");
+           row_number(line, "by_chance", m->by_chance) && (judged < 0 || put_bool(line, "judge", judged > 0)) &&
+           bytes_text(line, "}\n");
 }
 
-static bool write_row(Marking *v, Text row, Text facts, const Marks *marks)
+static bool write_row(Marking *v, Text row, Text facts, const Marks *marks, int8_t judged)
 {
     static const char *const of_question[] = {"task",    "id",         "question",  "sample", "asked",
                                               "options", "categories", "reference", NULL};
-    static const char *const of_response[] = {"text", "finish_reason", "tokens", NULL};
+    static const char *const of_response[] = {"text", "thought", "finish_reason", "tokens", NULL};
     bytes_clear(&v->line);
     return bytes_text(&v->line, "{") && copy_fields(&v->line, facts, of_question) &&
-           copy_fields(&v->line, row, of_response) && put_marks(&v->line, marks) &&
+           copy_fields(&v->line, row, of_response) && put_marks(&v->line, marks, judged) &&
            atomic_write(&v->file, v->line.data, v->line.size);
 }
 
-static bool judge(Marking *v, Text row, Text facts, const Given *g)
+static bool mark(Marking *v, Text row, Text facts, const Given *g)
 {
     Marks marks;
     TRY(scorer_mark(v->scorer, &g->question, g->sample, g->text, &marks));
     bool draws = v->task->o.unanswered.place == UNANSWERED_OWN && !marks.found;
     if (!v->writing)
-        return !draws || remember(v, g, &marks);
-    return write_row(v, row, facts, draws ? &v->drawn[v->used++].marks : &marks);
+        return (v->judge == NULL || ask_judge(v, g, &marks)) && (!draws || remember(v, g, &marks));
+    if (g->cut && marks.strict) { // as where rewards are given: it may have gone on to another answer
+        marks.strict = false;
+        snprintf(marks.rule, sizeof marks.rule, "cut off");
+    }
+    int8_t judged = asks_judge(v, &marks) ? v->judged[v->place] : -1;
+    if (judged >= 0)
+        marks.right = judged > 0;
+    return write_row(v, row, facts, draws ? &v->drawn[v->used++].marks : &marks, judged);
 }
 
 // ---- all rows
@@ -164,7 +208,7 @@ static bool take_row(Marking *v, Text row, const char *where)
     if (ok && task == NULL)
         ok = fail("%s: is no response to a question of prompts.jsonl", where);
     if (ok && strcmp(task, v->task->name) == 0) {
-        ok = read_given(&given, parsed, where) && judge(v, row, json_field(&fields, "evaluate"), &given);
+        ok = read_given(&given, parsed, where) && mark(v, row, json_field(&fields, "evaluate"), &given);
         v->place++;
     }
     json_fields_free(&fields);
@@ -189,29 +233,37 @@ static bool pass(Marking *v, const char *responses, bool writing)
     return ok;
 }
 
-static bool write_task(const Asking *asking, const char *responses, const char *folder)
+static bool prepare(Marking *v, const char *responses)
 {
-    Marking v = {.task = &asking->task};
+    if (v->judge == NULL && v->task->o.unanswered.place != UNANSWERED_OWN)
+        return true;
+    TRY(pass(v, responses, false));
+    draw(v);
+    return v->judge == NULL || hear_judge(v);
+}
+
+static bool write_task(const Asking *asking, const char *responses, const char *folder, Judge *judge)
+{
+    Marking v = {.task = &asking->task, .judge = judge};
     Bytes path = {0};
     bool ok = (v.scorer = scorer_open(v.task)) != NULL && bytes_printf(&path, "%s/%s.jsonl", folder, v.task->name);
-    if (ok && v.task->o.unanswered.place == UNANSWERED_OWN && (ok = pass(&v, responses, false)))
-        draw(&v);
-    ok = ok && atomic_open(&v.file, path.data);
+    ok = ok && prepare(&v, responses) && atomic_open(&v.file, path.data);
     if (ok && !(ok = pass(&v, responses, true)))
         atomic_abort(&v.file);
     ok = ok && atomic_commit(&v.file);
     for (size_t i = 0; i < v.count; i++)
         bytes_free(&v.drawn[i].category);
     free(v.drawn);
+    free(v.judged);
     bytes_free(&v.line);
     bytes_free(&path);
     scorer_close(v.scorer);
     return ok;
 }
 
-bool marking_write(const Asking *asking, size_t count, const char *responses, const char *folder)
+bool marking_write(const Asking *asking, size_t count, const char *responses, const char *folder, Judge *judge)
 {
     for (size_t i = 0; i < count; i++)
-        TRY(write_task(&asking[i], responses, folder));
+        TRY(write_task(&asking[i], responses, folder, judge));
     return true;
 }

@@ -73,6 +73,12 @@ static bool make_prompt(Prompts *p, const Question *q)
     Question *chosen = allocate((size_t)o->shots + 1, sizeof *chosen);
     TRY(chosen != NULL);
     size_t found = choose(p, q, (size_t)o->shots, chosen), count = found;
+    if (found < (size_t)o->shots) {
+        free(chosen);
+        return fail("%s: has %zu examples of the category %.*s, and the task %s puts %" PRId64 " before a question",
+                    p->asking->shots, found, (int)q->categories[0].size, q->categories[0].data, p->asking->task.name,
+                    o->shots);
+    }
     bool ok, fits = p->encoder == NULL || o->prompt_tokens == 0;
     do {
         bytes_clear(&p->prompt);
@@ -130,9 +136,9 @@ static bool write_prompt(Prompts *p, const Question *q, int64_t number, int64_t 
     bytes_clear(&p->line);
     bytes_clear(&p->name);
     TRY(make_prompt(p, q) && bytes_printf(&p->name, "%s/", p->asking->task.name) &&
-        bytes_append(&p->name, id.data, id.size) && bytes_text(&p->line, "{") &&
-        row_text(&p->line, "id", p->name.data, p->name.size) && put_prompt(p) && put_facts(p, q, number, sample, id) &&
-        bytes_text(&p->line, "}\n"));
+        bytes_append(&p->name, id.data, id.size) && (sample == 0 || bytes_printf(&p->name, "#%" PRId64, sample)) &&
+        bytes_text(&p->line, "{") && row_text(&p->line, "id", p->name.data, p->name.size) && put_prompt(p) &&
+        put_facts(p, q, number, sample, id) && bytes_text(&p->line, "}\n"));
     return atomic_write(p->out, p->line.data, p->line.size);
 }
 

@@ -1,6 +1,7 @@
 // A row becomes a question, and a question a prompt: see question.h.
 #include "benchmarks/question.h"
 #include <stdlib.h>
+#include "base/text.h"
 #include <string.h>
 
 // ---- reading a row
@@ -27,7 +28,7 @@ static bool text_of(const RowOf *r, const char *field, const json_t *value, Text
     }
     if (json_is_string(value))
         *text = (Text){json_string_value(value), json_string_length(value)};
-    else if (json_is_number(value))
+    else if (json_is_number(value) && strchr("0123456789-", spelled.data[0]) != NULL && spelled.data[1] != 'I')
         *text = spelled;
     else
         return fail("%s: %s is neither a text nor a number", r->where, field);
@@ -82,6 +83,9 @@ static bool read_options(const RowOf *r)
         size_t place;
         if (value == NULL)
             return missing(r, fields->items[i]);
+        if (!json_is_array(value) && fields->count == 1)
+            return fail("%s: %s is no list of texts, [\"...\", \"...\"]; make it one, or name a field for each option",
+                        r->where, fields->items[i]);
         if (!json_is_array(value))
             TRY(add_option(r, fields->items[i], value));
         else
@@ -104,6 +108,8 @@ static bool read_right(const RowOf *r)
     if (form == FORM_FIRST)
         return true;
     TRY(read_field(r, field, &q->answer));
+    if (text_trimmed(q->answer).size == 0)
+        return fail("%s: %s is empty", r->where, field);
     if (form == FORM_TEXT)
         return true;
     if (form == FORM_LETTER)
@@ -115,8 +121,9 @@ static bool read_right(const RowOf *r)
         while (q->right < q->option_count && !is_same(q->options[q->right], q->answer))
             q->right++;
     return q->right < q->option_count ||
-           fail("%s: %s is \"%.*s\", which names none of the %zu options", r->where, field,
-                (int)smaller(40, (int64_t)q->answer.size), q->answer.data, q->option_count);
+           fail("%s: %s is \"%.*s\", which names none of the %zu options (answer_form in the task says how an answer "
+                "does)",
+                r->where, field, (int)smaller(40, (int64_t)q->answer.size), q->answer.data, q->option_count);
 }
 
 // "discipline/field": the texts of both fields, joined alike.
@@ -132,7 +139,7 @@ static bool read_path(const RowOf *r, const char *path, Text *text)
         TRY(may_read_field(r, field, &part));
         if (part.data == NULL) { // a part of a path is none
             joined->size = begin;
-            return true;
+            return begin > 0 || r->task->o.headline.place == HEADLINE_MICRO || missing(r, field);
         }
         TRY(bytes_append(joined, "/", at > path) && bytes_append(joined, part.data, part.size));
         at += size + (at[size] == '/');

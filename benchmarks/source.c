@@ -4,13 +4,14 @@
 #include "system/files.h"
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { CSV_LIMIT = 1 << 30 };
 
 static bool is_csv(const char *path)
 {
     size_t length = strlen(path);
-    return length > 4 && strcmp(path + length - 4, ".csv") == 0;
+    return length > 4 && strcasecmp(path + length - 4, ".csv") == 0;
 }
 
 // ---- CSV
@@ -27,7 +28,7 @@ static bool quoted(Source *s, Bytes *field)
         s->below += c == '\n';
         TRY(bytes_append(field, &c, 1));
     }
-    return fail("%s:%" PRId64 ": a closing \" is missing", s->path, s->line);
+    return fail("a closing \" is missing");
 }
 
 // The field at s->next; then s->next is behind it and its comma or line break.
@@ -45,7 +46,7 @@ static bool next_field(Source *s, Bytes *field, bool *last)
     const char *behind = s->text.data + s->next;
     *last = *behind != ',';
     if (*last && *behind != 0 && *behind != '\n' && strncmp(behind, "\r\n", 2) != 0)
-        return fail("%s:%" PRId64 ": a field goes on behind its closing \"", s->path, s->line);
+        return fail("a field goes on behind its closing \"");
     s->next += *behind == 0 ? 0 : *behind == '\r' ? 2 : 1;
     s->below += *last;
     return true;
@@ -59,6 +60,9 @@ static bool read_columns(Source *s)
         TRY(grow(&s->columns, &capacity, s->column_count + 1, sizeof *s->columns));
         s->columns[s->column_count] = (Bytes){0};
         TRY(next_field(s, &s->columns[s->column_count++], &last));
+        for (size_t i = 0; i + 1 < s->column_count; i++)
+            if (strcmp(s->columns[i].data, s->columns[s->column_count - 1].data) == 0)
+                return fail("two columns are called %s", s->columns[i].data);
     }
     return true;
 }
@@ -69,7 +73,7 @@ static bool open_csv(Source *s)
     if (memchr(s->text.data, 0, s->text.size) != NULL)
         return fail("%s: holds a NUL byte; it is no CSV file", s->path);
     s->next = strncmp(s->text.data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    return read_columns(s);
+    return read_columns(s) || fail_in("%s:1", s->path);
 }
 
 static bool next_csv(Source *s)
@@ -80,15 +84,14 @@ static bool next_csv(Source *s)
     for (bool last = false; ok && !last; count++) {
         ok = next_field(s, &field, &last);
         if (ok && count == s->column_count)
-            ok = fail("%s:%" PRId64 ": has more fields than the first line names", s->path, s->line);
+            ok = fail("has more fields than the first line names");
         ok = ok && bytes_text(&s->row, count == 0 ? "" : ",") &&
              json_append_string(&s->row, (Text){s->columns[count].data, s->columns[count].size}) &&
              bytes_text(&s->row, ":") && json_append_string(&s->row, (Text){field.data, field.size});
     }
     bytes_free(&field);
     if (ok && count < s->column_count)
-        ok = fail("%s:%" PRId64 ": has %zu fields, and the first line names %zu", s->path, s->line, count,
-                  s->column_count);
+        ok = fail("has %zu fields, and the first line names %zu", count, s->column_count);
     return ok && bytes_text(&s->row, "}");
 }
 
@@ -122,7 +125,7 @@ bool source_next(Source *s, const char **row, size_t *size)
         return true;
     s->line = s->below + 1;
     bytes_clear(&s->row);
-    TRY(next_csv(s));
+    TRY(next_csv(s) || fail_in("%s:%" PRId64, s->path, s->line));
     *row = s->row.data;
     *size = s->row.size;
     return true;

@@ -209,6 +209,8 @@ static bool append_question(Bytes *out, const Contest *c, size_t i)
     return bytes_text(out, "\n");
 }
 
+enum { SHOWN_QUESTIONS = 50 };
+
 static bool append_questions(Bytes *out, const Contest *c)
 {
     size_t count = 0;
@@ -216,8 +218,15 @@ static bool append_questions(Bytes *out, const Contest *c)
         count += runs_differ(c, i);
     TRY(append_shown(out, text_of(c->task), 60, false) &&
         bytes_printf(out, ": the runs differ on %zu of %zu questions\n", count, c->common_count));
-    for (size_t i = 0; i < c->common_count; i++)
-        TRY(!runs_differ(c, i) || append_question(out, c, i));
+    size_t shown = 0;
+    for (size_t i = 0; i < c->common_count && shown < SHOWN_QUESTIONS; i++) {
+        if (!runs_differ(c, i))
+            continue;
+        TRY(append_question(out, c, i));
+        shown++;
+    }
+    TRY(shown == count ||
+        bytes_printf(out, "  and %zu more, which %s.jsonl of the folders have\n", count - shown, c->task));
     return bytes_text(out, "\n");
 }
 

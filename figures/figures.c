@@ -165,7 +165,8 @@ static bool put_shares(json_t *object, const Verdicts *v)
 {
     json_t *shares = json_object(), *drawn = json_object(), *disagreements = json_object();
     double all = (double)v->responses, drew = (double)v->drawn;
-    TRY(put(object, "shares", shares) && put(shares, "cut_off", ratio((double)v->cut_off, all)) &&
+    TRY(put(object, "shares", shares) &&
+        put(shares, "cut_off", v->ended == 0 ? json_null() : ratio((double)v->cut_off, (double)v->ended)) &&
         put(shares, "without_answer", ratio((double)v->without_answer, all)) &&
         put(shares, "unreadable", ratio((double)v->unreadable, all)));
     TRY(put(object, "drawn", drawn) && put(drawn, "count", json_integer(v->drawn)) &&

@@ -51,6 +51,8 @@
 // which names file and line.
 json_t *figures_of(const Task *task, const char *path);
 
+bool figures_cut_off(const char *finish_reason); // "length", as most servers say it, and others' words for that
+
 // What summary.json says, for the terminal: a table by task and category.
 bool figures_table(Bytes *out, const json_t *summary);
 

@@ -26,7 +26,9 @@ typedef struct Verdicts { // of TASK.jsonl
     NameTable *names; // (fields) of categories; that of a question without one is NO_CATEGORY
     uint32_t *places; // (count, fields) a question's categories
     size_t place_capacity;
-    int64_t responses, cut_off, without_answer, unreadable, drawn, drawn_right, only_protocol, only_strict, counted;
+    int64_t responses, ended, cut_off, without_answer, unreadable, drawn, drawn_right, only_protocol, only_strict,
+        counted;
+    // ended: it is known how
     double by_chance, tokens; // sums: over the drawn, and over the `counted` that have tokens
 } Verdicts;
 

@@ -99,7 +99,10 @@ static bool append_score(Bytes *out, const json_t *figures)
                          100 * json_number_value(json_array_get(interval, 1)), RESAMPLES));
     return (json_object_get(figures, "macro") == NULL ||
             (append_mean(out, figures, "micro") && append_mean(out, figures, "macro") &&
-             append_mean(out, figures, "harmonic"))) &&
+             (strcmp(headline, "harmonic") != 0 ||
+              (append_mean(out, figures, "harmonic_unadjusted") &&
+               bytes_text(out, "; harmonic: every category's share plus one point, as "
+                               "BBEH's authors have it, so that all right is 101%"))))) &&
            bytes_text(out, "\n");
 }
 
@@ -123,9 +126,12 @@ static bool append_shares(Bytes *out, const json_t *figures)
     const json_t *shares = json_object_get(figures, "shares"), *drawn = json_object_get(figures, "drawn");
     const json_t *differ = json_object_get(figures, "disagreements"), *tokens;
     TRY(bytes_printf(
-        out, "  of %" JSON_INTEGER_FORMAT " responses: cut off %.2f%%, without an answer %.2f%%, unreadable %.2f%%",
-        json_integer_value(json_object_get(figures, "responses")), 100 * number_of(shares, "cut_off"),
-        100 * number_of(shares, "without_answer"), 100 * number_of(shares, "unreadable")));
+        out, "  of %" JSON_INTEGER_FORMAT " responses: ", json_integer_value(json_object_get(figures, "responses"))));
+    TRY(json_is_number(json_object_get(shares, "cut_off"))
+            ? bytes_printf(out, "cut off %.2f%%", 100 * number_of(shares, "cut_off"))
+            : bytes_text(out, "how they ended is unknown"));
+    TRY(bytes_printf(out, ", without an answer %.2f%%, with one that no rule can read or compare %.2f%%",
+                     100 * number_of(shares, "without_answer"), 100 * number_of(shares, "unreadable")));
     tokens = json_object_get(figures, "response_tokens");
     TRY(!json_is_number(tokens) || bytes_printf(out, "; %.1f tokens on average", json_number_value(tokens)));
     if (number_of(drawn, "count") > 0)

@@ -1,5 +1,6 @@
 // A run's page: its head (page_above.c), then the rows of each task as JSON, in chunks of which each has an index in
 // front of it, then the script (page.js) that reads them. What a script element may not hold is escaped in the JSON.
+#include "figures/figures.h"
 #include "figures/page_internal.h"
 #include "log/visible.h"
 #include "rows/lines.h"
@@ -62,7 +63,7 @@ static int flags_of(const json_t *row)
     const char *reason = json_string_value(json_object_get(row, "finish_reason"));
     return (is(row, "right") ? RIGHT : 0) | (is(row, "strict") ? STRICT : 0) | (is(row, "found") ? FOUND : 0) |
            (is(row, "drawn") ? DRAWN : 0) | (is(row, "found") && !is(row, "readable") ? UNREADABLE : 0) |
-           (reason != NULL && strcmp(reason, "length") == 0 ? CUT_OFF : 0);
+           (reason != NULL && figures_cut_off(reason) ? CUT_OFF : 0);
 }
 
 // Its entry in the list: id, sample, flags, categories, how the question begins. NULL after fail().

@@ -72,7 +72,7 @@
         fact(facts, 'strictly', verdict(row.strict) + (row.rule ? ': ' + row.rule : ''));
         if (row.found && !row.readable) fact(facts, 'readable', 'no');
         if (categories.length > 0) fact(facts, 'categories', categories.join(' · '));
-        fact(facts, 'ended', row.finish_reason + (row.tokens === undefined || row.tokens === null ? '' :
+        fact(facts, 'ended', (row.finish_reason === undefined ? 'unknown' : row.finish_reason) + (row.tokens === undefined || row.tokens === null ? '' :
             ' after ' + row.tokens + ' tokens'));
         for (const key of Object.keys(row))
             if (!KNOWN.includes(key)) fact(facts, key, JSON.stringify(row[key]));

@@ -94,6 +94,15 @@ static bool add_question(Verdicts *v, const json_t *row, int64_t number, const c
 
 // ---- a row
 
+bool figures_cut_off(const char *reason)
+{
+    static const char *const words[] = {"length", "max_tokens", "model_length", "MAX_TOKENS"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(reason, words[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool find_question(Verdicts *v, const json_t *row, const char *where)
 {
     int64_t number, sample;
@@ -128,7 +137,8 @@ static bool take_row(Verdicts *v, const json_t *row, const char *where)
     q->right += right;
     q->strict += strict;
     v->responses++;
-    v->cut_off += strcmp(reason, "length") == 0;
+    v->ended += reason[0] != 0;
+    v->cut_off += figures_cut_off(reason);
     v->without_answer += !found;
     v->unreadable += found && !readable;
     v->drawn += drawn;

@@ -64,6 +64,14 @@ static bool need(const char *where, const char *name, bool there)
     return there || fail("%s: %s is missing", where, name);
 }
 
+static bool says(const OptionList *parts, const char *place)
+{
+    for (size_t i = 0; i < parts->count; i++)
+        if (strstr(parts->items[i], place) != NULL)
+            return true;
+    return false;
+}
+
 // What every task has to say, and what would not be used.
 static bool check(const Task *task, const char *where)
 {
@@ -78,6 +86,17 @@ static bool check(const Task *task, const char *where)
         return fail("%s: %s", where,
                     letters ? "answer_form names an option, and there is no field of options"
                             : "options: answer_form has to say how an answer names one of them");
+    bool options = o->options.count > 0;
+    if (!says(&o->prompt, "{question}"))
+        return fail("%s: prompt: has no {question}", where);
+    if (says(&o->prompt, "{options}") && (!options || o->option[0] == 0))
+        return fail("%s: prompt: {options} needs the field options, and option, which says how one is put", where);
+    if (!options && (o->shuffle || o->drop_option[0] != 0))
+        return fail("%s: shuffle and drop_option are for questions with options", where);
+    if (o->worked[0] != 0 && o->shots == 0)
+        return fail("%s: worked is for examples (shots)", where);
+    if (o->headline.place != HEADLINE_MICRO && o->categories.count == 0)
+        return fail("%s: headline: a mean of categories needs categories", where);
     if ((o->shots > 0) != (o->shot.count > 0))
         return fail("%s: shots and shot go together", where);
     if (o->score.place == SCORE_LETTER && !letters)

@@ -1,6 +1,6 @@
 // A benchmark is one small text file: which fields of the user's data hold what, how a question is put, how responses
 // are drawn, where the answer is looked for in them, when it counts, and how verdicts become a score. The lines are
-// those of a configuration file (options/options.h), with TASK_ROWS as their table: docs/options/task.md lists them.
+// those of a configuration file (options/options.h), and TASK_ROWS lists them.
 // Those in tasks/ are part of the program; any other file can be named in their place.
 //
 // Texts of several parts (prompt, shot, system) are their lines joined as they are. In them stand

@@ -156,7 +156,12 @@ static bool tell(Probe *p)
         if (p->trials[i].pattern != RIGHT && p->trials[i].score == 1)
             TRY(print_accepted(&p->trials[i]));
     p->accepted = all.accepted;
-    return fflush(stdout) == 0 || fail_errno("writing to stdout");
+    if (fflush(stdout) != 0)
+        return fail_errno("writing to stdout");
+    return all.accepted > 0 || all.undecided == 0 ||
+           fail("of %d responses that it was asked about, the judge has decided nothing about %d, so that none was "
+                "accepted shows little; ask again, with more --judge-patience or --judge-tokens",
+                (int)all.asked, (int)all.undecided);
 }
 
 // ---- the program

@@ -16,9 +16,10 @@ for i in $(seq 9); do
     category=$([ $((i % 3)) = 0 ] && echo law || echo physics)
     echo "{\"question_id\": $((70 + i)), \"question\": \"Which is $i?\", \"options\": [\"$i\", \" $((i + 1))\", \"N/A\"], \"answer\": \"A\", \"category\": \"$category\", \"cot_content\": \"A: Let's think step by step. The answer is (A).\"}"
 done >"$work/mmlu.jsonl"
+{ cat "$work/mmlu.jsonl" && sed -E 's/"question_id": 7([0-9])/"question_id": 9\1/; s/physics/law/' "$work/mmlu.jsonl"; } >"$work/examples.jsonl"
 tasks=(--tasks gsm8k,mmlu_pro mmlu_pro_5shot --data gsm8k="$work/gsm8k.jsonl" --data mmlu_pro="$work/mmlu.jsonl" --data mmlu_pro_5shot="$work/mmlu.jsonl"
-    --shots mmlu_pro_5shot="$work/mmlu.jsonl" --max-new-tokens 12)
-with_model=(--model "$work/run" --device cpu)
+    --shots mmlu_pro_5shot="$work/examples.jsonl")
+with_model=(--model "$work/run" --device cpu --max-new-tokens 12)
 
 evaluate() { "$program" "${tasks[@]}" "${with_model[@]}" --out "$out" "$@" >"$work/stdout" 2>"$work/stderr"; }
 sane() { ! grep -qE 'Sanitizer|runtime error' "$work/stderr" || failed "the sanitizers complain"; }
@@ -109,6 +110,78 @@ others_responses_are_scored_alike() {
     proved "evaluate --responses: by id or by order, scored alike; one that is missing is named"
 }
 
+# A protocol of mathematics asks whether two answers are equal; one that says yes to everything that was found.
+a_judge_decides_where_a_protocol_has_one() {
+    local one=(--tasks gsm8k --data gsm8k="$work/gsm8k.jsonl") judge
+    rm -rf "$out" "$work/address"
+    build/test/support/judge_server yes "$work/questions" >"$work/address" 3>&- &
+    until [ -s "$work/address" ]; do sleep 0.01; done
+    judge=(--judge-model j --judge-endpoint "$(cat "$work/address")")
+    sed '1s/.*/{"id": "q12", "text": "I do not know."}/' "$work/theirs.jsonl" >"$work/judged.jsonl"
+    wants 0 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${judge[@]}" --out "$out" >"$work/stdout" 2>"$work/stderr"
+    sane
+    grep -q '"judge": "j"' "$out/summary.json" || failed "the summary does not name the judge"
+    [ "$(grep -c '"judge":true' "$out/gsm8k.jsonl")" = 11 ] && [ "$(grep -c '"right":true' "$out/gsm8k.jsonl")" = 11 ] ||
+        failed "a yes does not count, or what found no answer was asked about"
+    [ "$(grep -c '"strict":true' "$out/gsm8k.jsonl")" = 9 ] || failed "the judge changes the strict verdict"
+    cp -r "$out" "$work/by_judge"
+    : >"$work/questions"
+    wants 0 "$program" "${one[@]}" --responses "$work/judged.jsonl" "${judge[@]}" --out "$out" >"$work/stdout" 2>"$work/stderr"
+    diff <(figures_of "$work/by_judge") <(figures_of "$out") >"$work/stderr" || failed "other figures when judged again"
+    [ "$(grep -c "grade school\|User:" "$work/questions")" -le 1 ] || failed "the judge was asked again" # but for the greeting
+    kill %% 2>/dev/null || true
+    refused 2 "--judge-endpoint: is for a judge; give --judge-model" "${one[@]}" --responses "$work/theirs.jsonl" --judge-endpoint http://127.0.0.1:1/v1
+    proved "evaluate --judge-model: a judge's verdict is the protocol's, the strict one stays; it is asked once"
+}
+
+# Nothing that is not this run's own is replaced.
+what_is_there_is_not_lost() {
+    local one=(--tasks gsm8k --data) own=$work/own
+    mkdir -p "$own" && cp "$work/gsm8k.jsonl" "$own/gsm8k.jsonl"
+    wants 2 "$program" "${one[@]}" gsm8k="$own/gsm8k.jsonl" --responses "$work/theirs.jsonl" --out "$own" >"$work/stdout" 2>"$work/stderr"
+    says "own/gsm8k.jsonl: is an input of this run, and would be replaced"
+    mv "$own/gsm8k.jsonl" "$own/data.jsonl" && ln -s data.jsonl "$own/gsm8k.jsonl"
+    wants 2 "$program" "${one[@]}" gsm8k="$own/data.jsonl" --responses "$work/theirs.jsonl" --out "$own" >"$work/stdout" 2>"$work/stderr"
+    cmp "$own/data.jsonl" "$work/gsm8k.jsonl" || failed "the data were overwritten"
+    wants 1 "$program" "${one[@]}" gsm8k="$work/gsm8k.jsonl" --responses "$work/theirs.jsonl" --out "$work/run" >"$work/stdout" 2>"$work/stderr"
+    says "holds other files; give another --out"
+    cp "$work/mine.task" "$work/prompts.task" 2>/dev/null || ./evaluate --show questions >"$work/prompts.task"
+    wants 2 "$program" --tasks "$work/prompts.task" --data prompts="$work/gsm8k.jsonl" --prompts --out "$work/no3" >"$work/stdout" 2>"$work/stderr"
+    says "a run has a file prompts.jsonl of its own"
+    cp -r "$work/calm" "$work/model_s"
+    local before
+    before=$(figures_of "$work/model_s" && md5sum "$work/model_s/run.json")
+    wants 1 "$program" "${tasks[@]}" --responses "$work/calm/responses.jsonl" --tokenizer dev/demo/tokenizer --out "$work/model_s" >"$work/stdout" 2>"$work/stderr"
+    says "holds other responses than"
+    [ "$before" = "$(figures_of "$work/model_s" && md5sum "$work/model_s/run.json")" ] || failed "a model's responses were replaced"
+    cp "$work/run/model/model.safetensors" "$work/weights"
+    wants 0 train "$work/other" --epochs 2
+    cp "$work/other/model/model.safetensors" "$work/run/model/model.safetensors"
+    wants 1 "$program" "${tasks[@]}" "${with_model[@]}" --out "$work/model_s" >"$work/stdout" 2>"$work/stderr"
+    says "other weights of this model"
+    mv "$work/weights" "$work/run/model/model.safetensors"
+    proved "evaluate: inputs, other folders, a model's responses and scores of other weights are not replaced"
+}
+
+# ./generate draws what ./evaluate would, of several samples too, by the sampling that --prompts tells.
+generate_answers_its_prompts() {
+    local sampled=(--tasks aime24 --data aime24="$work/aime.jsonl" --samples 3)
+    for i in 1 2 3 4; do echo "{\"id\": $i, \"problem\": \"$i + $i?\", \"answer\": \"$((2 * i))\"}"; done >"$work/aime.jsonl"
+    rm -rf "$out" "$work/there" "$work/generated.jsonl"
+    wants 0 "$program" "${sampled[@]}" "${with_model[@]}" --out "$out" >"$work/stdout" 2>"$work/stderr"
+    wants 0 "$program" "${sampled[@]}" --prompts --out "$work/there" >"$work/stdout" 2>"$work/stderr"
+    grep -q "aime24: --temperature 1 --max-new-tokens 8192" "$work/stdout" || failed "the sampling is not told"
+    wants 0 ./generate "${with_model[@]}" --prompts "$work/there/prompts.jsonl" --temperature 1 --out "$work/generated.jsonl" >"$work/stdout" 2>"$work/stderr"
+    wants 0 "$program" "${sampled[@]}" --responses "$work/generated.jsonl" --out "$work/there" >"$work/stdout" 2>"$work/stderr"
+    sane
+    diff <(sed 's/"tokens":[0-9]*,//' "$out/aime24.jsonl") <(sed 's/"tokens":[0-9]*,//' "$work/there/aime24.jsonl") >"$work/stderr" || failed "other responses"
+    [ "$(sed -E 's/.*"text":"(([^"\\]|\\.)*)".*/\1/' "$out/aime24.jsonl" | head -n 3 | sort -u | wc -l)" = 3 ] || failed "samples are not drawn anew"
+    grep -q '"sampling": "unknown' "$work/there/summary.json" || failed "it claims to know how others have sampled"
+    wants 2 "$program" --tasks gsm8k --data gsm8k="$work/gsm8k.jsonl" --samples 4 --prompts --out "$work/no4" >"$work/stdout" 2>"$work/stderr"
+    says "4 samples at temperature 0 are one and the same"
+    proved "evaluate --prompts, generate, evaluate --responses: the responses of evaluate, several samples too"
+}
+
 data_that_do_not_fit_are_refused() {
     local tasks=(--tasks gsm8k)
     echo '{"question": "a?", "answer": "1"}' >"$work/one.jsonl"
@@ -129,9 +202,9 @@ data_that_do_not_fit_are_refused() {
     refused 2 "needs worked examples" --tasks mmlu_pro_5shot --data mmlu_pro_5shot="$work/mmlu.jsonl" --prompts
     : >"$work/empty.jsonl"
     refused 1 "empty.jsonl: holds no questions" "${tasks[@]}" --data gsm8k="$work/empty.jsonl" --prompts
-    printf 'about = x\nsource = y\ndata = z\nprompt = "{nothing}"\nextract = "last a"\n' >"$work/mine.task"
+    printf 'about = x\nsource = y\ndata = z\nprompt = "{question}{nothing}"\nextract = "last a"\n' >"$work/mine.task"
     refused 1 "{nothing}: there is no such place" --tasks "$work/mine.task" --data mine="$work/one.jsonl" --prompts
-    sed -i 's/{nothing}/{question}/; s/^source.*/sauce = y/' "$work/mine.task"
+    sed -i 's/{nothing}//; s/^source.*/sauce = y/' "$work/mine.task"
     refused 1 "sauce" --tasks "$work/mine.task" --data mine="$work/one.jsonl"
     sed -i 's/^sauce/source/; s/"last a"/"last (a"/' "$work/mine.task"
     refused 1 "extract" --tasks "$work/mine.task" --data mine="$work/one.jsonl"
@@ -142,4 +215,7 @@ a_run_has_its_files
 repeated_it_scores_anew
 a_killed_run_goes_on
 others_responses_are_scored_alike
+a_judge_decides_where_a_protocol_has_one
+what_is_there_is_not_lost
+generate_answers_its_prompts
 data_that_do_not_fit_are_refused

@@ -152,12 +152,13 @@ static void a_prompt_has_places_for_what_a_row_holds(void **state)
     (void)state;
     expect_text("prompt = \"{question}|{field:unit}|{{x}\"\n",
                 "{\"question\": \"{options}\", \"answer\": 1, \"unit\": 0.70}", "{options}|0.70|{x}");
-    expect_text("options = o\nanswer_form = index\nprompt = \"{letters}:\"\nprompt = \" {options}\"\noption = "
-                "\"<{letter} {text}>\"\n",
-                "{\"question\": \"q\", \"answer\": 2, \"o\": [\"a\", \"{question}\", \"c\"]}",
-                "A, B or C: <A a><B {question}><C c>");
+    expect_text(
+        "options = o\nanswer_form = index\nprompt = \"{question} {letters}:\"\nprompt = \" {options}\"\noption = "
+        "\"<{letter} {text}>\"\n",
+        "{\"question\": \"q\", \"answer\": 2, \"o\": [\"a\", \"{question}\", \"c\"]}",
+        "q A, B or C: <A a><B {question}><C c>");
     expect_text("question = \"a|b\"\ncategories = [\"x\"]\nprompt = \"{question} {category}\"\n",
-                "{\"a\": null, \"b\": \"q\", \"answer\": \"\", \"x\": 7}", "q 7");
+                "{\"a\": null, \"b\": \"q\", \"answer\": \"0\", \"x\": 7}", "q 7");
 }
 
 static void expect_refused(const char *lines, const char *row, const char *said)
@@ -174,15 +175,47 @@ static void expect_refused(const char *lines, const char *row, const char *said)
     task_close(&task);
 }
 
+static void expect_no_task(const char *lines, const char *said)
+{
+    Task task;
+    Bytes text = {0};
+    assert_ok(bytes_printf(&text, "about = a\nsource = b\ndata = c\nextract = \"last (.)\"\n%s", lines) &&
+              file_write_atomic("build/test/mine.task", text.data, text.size));
+    assert_false(task_open(&task, "build/test/mine.task"));
+    if (strstr(error_text(), said) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", error_text(), said);
+    task_close(&task);
+    bytes_free(&text);
+}
+
+// What a task says is used, or refused.
+static void tasks_that_contradict_themselves_are_refused(void **state)
+{
+    (void)state;
+    expect_no_task("prompt = x\n", "mine.task: prompt: has no {question}");
+    expect_no_task("prompt = \"{question} {options}\"\n", "{options} needs the field options");
+    expect_no_task("prompt = \"{question}\"\nshuffle = true\n",
+                   "shuffle and drop_option are for questions with options");
+    expect_no_task("prompt = \"{question}\"\nworked = w\n", "worked is for examples");
+    expect_no_task("prompt = \"{question}\"\nshots = 2\n", "shots and shot go together");
+    expect_no_task("prompt = \"{question}\"\nheadline = macro\n", "a mean of categories needs categories");
+    expect_no_task("prompt = \"{question}\"\nscore = letter\n", "the answer is not an option");
+    expect_no_task("prompt = \"{question}\"\noptions = o\n", "answer_form has to say");
+    expect_no_task("prompt = \"{question}\"\nsystem = s\ncompletion = true\n", "has no system turn");
+    expect_no_task("prompt = \"{question}\"\nprmpt = x\n", "mine.task:6: ");
+}
+
 static void rows_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
     static const char choice[] = "options = o\nanswer_form = letter\nprompt = \"{question}\"\n";
-    expect_refused("prompt = x\n", "[1]", "f:3: is not an object");
-    expect_refused("prompt = x\n", "{\"answer\": 1}", "f:3: there is no field question, which the task mine reads (c)");
-    expect_refused("prompt = x\n", "{\"question\": \"\", \"answer\": 1}", "f:3: question is empty");
-    expect_refused("prompt = x\n", "{\"question\": {}, \"answer\": 1}", "f:3: question is neither a text nor a number");
-    expect_refused("prompt = x\n", "{\"question\": \"q\"}", "f:3: there is no field answer");
+    expect_refused("prompt = \"{question}\"\n", "[1]", "f:3: is not an object");
+    expect_refused("prompt = \"{question}\"\n", "{\"answer\": 1}",
+                   "f:3: there is no field question, which the task mine reads (c)");
+    expect_refused("prompt = \"{question}\"\n", "{\"question\": \"\", \"answer\": 1}", "f:3: question is empty");
+    expect_refused("prompt = \"{question}\"\n", "{\"question\": {}, \"answer\": 1}",
+                   "f:3: question is neither a text nor a number");
+    expect_refused("prompt = \"{question}\"\n", "{\"question\": \"q\"}", "f:3: there is no field answer");
     expect_refused(choice, "{\"question\": \"q\", \"answer\": \"C\", \"o\": [\"1\", \"2\"]}",
                    "names none of the 2 options");
     expect_refused(choice, "{\"question\": \"q\", \"answer\": \"a\", \"o\": [\"1\", \"2\"]}",
@@ -190,9 +223,16 @@ static void rows_that_do_not_fit_are_refused(void **state)
     expect_refused(choice, "{\"question\": \"q\", \"answer\": \"A\", \"o\": [1, 2]}",
                    "f:3: o: an option is not a text");
     expect_refused(choice, "{\"question\": \"q\", \"answer\": \"A\", \"o\": []}", "f:3: a question without options");
-    expect_refused("prompt = \"{worked}\"\n", "{\"question\": \"q\", \"answer\": \"a\"}",
+    expect_refused(choice, "{\"question\": \"q\", \"answer\": \"A\", \"o\": \"['a', 'b']\"}",
+                   "f:3: o is no list of texts");
+    expect_refused("prompt = \"{question}\"\n", "{\"question\": \"q\", \"answer\": \" \"}", "f:3: answer is empty");
+    expect_refused("prompt = \"{question}\"\n", "{\"question\": \"q\", \"answer\": NaN}",
+                   "answer is neither a text nor a number");
+    expect_refused("prompt = \"{question}\"\nheadline = macro\ncategories = c\n",
+                   "{\"question\": \"q\", \"answer\": 1}", "there is no field c");
+    expect_refused("prompt = \"{question}{worked}\"\n", "{\"question\": \"q\", \"answer\": \"a\"}",
                    "{worked}: there is none here");
-    expect_refused("prompt = \"{question\"\n", "{\"question\": \"q\", \"answer\": \"a\"}", "a { without its }");
+    expect_refused("prompt = \"{question}{letter\"\n", "{\"question\": \"q\", \"answer\": \"a\"}", "a { without its }");
 }
 
 // Two options that read alike are one answer, and the scripts take the first of them that is shown.
@@ -218,7 +258,7 @@ static void the_right_option_is_found_wherever_it_is_shown(void **state)
 static void categories_may_be_paths(void **state)
 {
     (void)state;
-    Task task = mine("prompt = x\ncategories = [\"a\", \"a/b\", \"c\"]\n");
+    Task task = mine("prompt = \"{question}\"\ncategories = [\"a\", \"a/b\", \"c\"]\n");
     Question q;
     static const char row[] = "{\"question\": \"q\", \"answer\": 1, \"a\": \"X\", \"b\": \"Y\"}";
     assert_ok(question_read(&q, &task, (Text){row, strlen(row)}, "row", false));
@@ -277,6 +317,8 @@ static void broken_csv_is_refused_by_its_line(void **state)
     (void)state;
     expect_no_csv("a,b\n1,2\n3\n", "rows.csv:3: has 1 fields, and the first line names 2");
     expect_no_csv("a,b\n\"1\n\n\",2\n3,4,5\n", "rows.csv:5: has more fields than the first line names");
+    expect_no_csv("a,a\n1,2\n", "rows.csv:1: two columns are called a");
+    expect_no_csv("a,b\n1,\xe9\n", "rows.csv:2: ");
     expect_no_csv("a,b\n1,\"2\n", "rows.csv:2: a closing \" is missing");
     expect_no_csv("a,b\n\"1\"x,2\n", "rows.csv:2: a field goes on behind its closing \"");
 }
@@ -286,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(prompts_are_those_of_the_benchmarks_scripts),
                                        cmocka_unit_test(a_file_of_questions_becomes_the_same_prompts),
                                        cmocka_unit_test(a_prompt_has_places_for_what_a_row_holds),
+                                       cmocka_unit_test(tasks_that_contradict_themselves_are_refused),
                                        cmocka_unit_test(rows_that_do_not_fit_are_refused),
                                        cmocka_unit_test(the_right_option_is_found_wherever_it_is_shown),
                                        cmocka_unit_test(categories_may_be_paths),
