@@ -25,7 +25,7 @@ checked() { # what is right, unless something new was found
 if git rev-parse --is-inside-work-tree >"$work/git" 2>&1; then git ls-files; else find . -type f -not -path './build/*' | sed 's,^\./,,'; fi |
     while read -r file; do [ ! -f "$file" ] || echo "$file"; done | sort >"$work/files"
 grep -vE '(^|/)fixtures/' "$work/files" | grep -E '\.(c|h|cu|cuh|cc)$' >"$work/sources"
-grep -vE '(^|/)fixtures/' "$work/files" | grep -E '\.(sh|bash|py|mk)$|(^|/)Makefile$|^dev/demo_seeds$' >"$work/scripts"
+grep -vE '(^|/)fixtures/' "$work/files" | grep -E '\.(sh|bash|py|mk)$|(^|/)Makefile$' >"$work/scripts"
 
 # ---- files: how long, how wide, and how they open
 
@@ -121,7 +121,7 @@ done
 {
     for program in score prepare generate evaluate train_sft train_rl; do ./$program --help=markdown; done | sed -nE 's/^\| `--([a-z0-9-]+)`.*/\1/p' | sed 'p; s/^/no-/'
     # of every program, of our scripts and tools, of others' programs
-    printf '%s\n' help version config print-config cuda check extract explain seeds local-dir repo-type cap-add no-python nproc-per-node \
+    printf '%s\n' help version config print-config cuda check extract explain seeds size local-dir repo-type cap-add no-python nproc-per-node \
         ntasks nodes ntasks-per-node cpus-per-task signal requeue gpu-bind kill-on-bad-exit wait launchers
 } | sort -u >"$work/options"
 # shellcheck disable=SC2086

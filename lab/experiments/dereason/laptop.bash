@@ -7,6 +7,7 @@ sft_batch=32 rl_batch=128                                    # sequences of a st
 easy=$((160 / scale)) hard=$((304 / scale)) errors=60        # problems of each level; wrong ones of 100 hard solutions
 stopping=$((60 / scale)) final=$((200 / scale))              # held-out problems of each level: for stopping and curves; for the final figures
 [ "$every" -gt 1 ] || every=2
+[ "$stopping" -gt 0 ] || stopping=1
 common=(--template chatml --device cpu --threads 1)
 
 # The same for all seeds. What SFT is stopped by, and what the curves show, is never what the final figures are of.
@@ -28,6 +29,9 @@ prepared() { # OUT, more
     run_to "$1.txt" ./prepare --tokenizer dev/demo/tokenizer --template chatml --instruction none --out "$@"
 }
 
+beginning() { # base: one step that changes nothing makes a folder of the new model
+    supervised base new both 1 --lr 1e-12
+}
 supervised() { # NAME, `new` or a run to begin with, data, steps, more
     local from=(--model "$at/$2")
     [ "$2" != new ] || from=(--init dev/demo/config.json --tokenizer dev/demo/tokenizer)

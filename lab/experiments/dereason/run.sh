@@ -5,9 +5,9 @@
 #   lab/experiments/dereason/run.sh [--size laptop|gpu] [--seeds N] [--jobs N] [--out FOLDER] [--print] [--scale N]
 #
 #   --size laptop   the miniature: a new model of 0.7 million parameters, generated problems; under an hour on two cores. The default
-#   --size gpu      Qwen3-0.6B-Base or 4B-Base and real data, as gpu.bash says; has not been run
+#   --size gpu      Qwen3-0.6B-Base or 4B-Base and real data, see gpu.bash: has not been run, and its commands are only printed
 #   --seeds, --jobs how many seeds (5), how many runs at once (2)
-#   --print         print the commands instead of running them
+#   --print         print the commands instead of running them; always so with --size gpu
 #   --scale N       an N-th of every budget and pool, to try the script
 #
 # Started again it continues: runs that are finished are not repeated, and one that was killed goes on where it was. A run that failed is
@@ -45,20 +45,21 @@ starts() {
 order=(hard all easy random base rl sft_all sft_easy both_rl random_rl dereason inverted_rl easy_hard)
 
 made() { # NAME: its run, in $at
+    local left
     case $1 in
-    base) supervised base new both 1 --lr 1e-12 ;; # one step that changes nothing: a folder of the new model
+    base) beginning ;;
     easy) supervised easy new split "$whole" --stop-when "pass@k:$patience" ;;
     random) supervised random new random "$whole" --stop-when "pass@k:$patience" ;;
     all) supervised all new both "$whole" --stop-when "pass@k:$patience" ;;
     hard) supervised hard new inverted "$whole" --stop-when "pass@k:$patience" ;;
     sft_easy) continued easy sft_easy && supervised sft_easy new split "$whole" ;;
     sft_all) continued all sft_all && supervised sft_all new both "$whole" ;;
-    easy_hard) supervised easy_hard easy inverted "$(rest easy 1)" ;;
+    easy_hard) left=$(rest easy 1) && supervised easy_hard easy inverted "$left" ;;
     rl) reinforced rl base both $((whole * sft_batch / rl_batch)) ;;
-    random_rl) reinforced random_rl random random "$(rest random rl)" ;;
-    both_rl) reinforced both_rl all both "$(rest all rl)" ;;
-    inverted_rl) reinforced inverted_rl hard inverted "$(rest hard rl)" ;;
-    dereason) reinforced dereason easy split "$(rest easy rl)" ;;
+    random_rl) left=$(rest random rl) && reinforced random_rl random random "$left" ;;
+    both_rl) left=$(rest all rl) && reinforced both_rl all both "$left" ;;
+    inverted_rl) left=$(rest hard rl) && reinforced inverted_rl hard inverted "$left" ;;
+    dereason) left=$(rest easy rl) && reinforced dereason easy split "$left" ;;
     esac
 }
 needs() { # NAME: the run that it begins with
@@ -75,10 +76,10 @@ needs() { # NAME: the run that it begins with
 
 # Every command is written down before it runs, in SEED/NAME.commands, of which the report quotes; with --print it is only shown.
 run_to() { # FILE (- where it does not matter), command...
-    local to=$1 line
+    local to=$1 line word
     shift
-    line=$(printf ' %q' "$@")
-    line=${line# }$([ "$to" = - ] || echo " >$to")
+    line=$(for word in "$@"; do case $word in *[!A-Za-z0-9_./:=,+@-]*) printf '%q ' "$word" ;; *) printf '%s ' "$word" ;; esac done)
+    line=${line% }$([ "$to" = - ] || echo " >$to")
     if [ "$print" = yes ]; then
         echo "$line"
         return
@@ -92,6 +93,10 @@ rest() { # START UNIT: the steps that are left of the budget after a start; of S
     local left
     if [ "$print" = yes ]; then left=$((whole / 2)); else left=$((whole - $(last_step "$1"))); fi # printed: as if it ended half-way
     [ "$2" != rl ] || left=$((left * sft_batch / rl_batch))
+    if [ "$left" -lt 1 ]; then
+        echo "$1 has used the whole budget, and nothing is left for a second stage" >&2
+        return 1
+    fi
     echo "$left"
 }
 # The long SFT runs are the starts that go on, without --stop-when: the same steps to the bit, made once.
@@ -175,8 +180,8 @@ esac
 [ -n "$out" ] || out=out/dereason$([ "$size" = laptop ] || echo "-$size")
 . "$here/$size.bash"
 export OMP_NUM_THREADS=1
-mkdir -p "$out"
 [ "$print" = yes ] || {
+    mkdir -p "$out"
     [ ! -e "$out/size" ] || [ "$(cat "$out/size")" = "$size $scale" ] || { echo "$out holds runs of --size and --scale $(cat "$out/size"); give --out another folder" && exit 1; }
     echo "$size $scale" >"$out/size"
     rm -f "$out"/*/*.failed "$out/heldout.commands"
@@ -185,7 +190,7 @@ at=$out task=heldout
 heldout || exit
 for seed in $(seq "$seeds"); do
     at=$out/$seed task=data
-    mkdir -p "$at"
+    [ "$print" = yes ] || mkdir -p "$at"
     data "$seed" || exit
 done
 begun=$SECONDS
